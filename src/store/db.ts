@@ -1,0 +1,42 @@
+/** What a database is for the rooms: one interface, two drivers (SQLite, PostgreSQL), one SQL text for both. */
+import type { Compilable, Kysely } from 'kysely'
+
+/** What may be bound: text, finite numbers (integers within ±2^53), bytes, null. Booleans are 0/1, times integer ms, JSON is text. */
+export type SqlValue = string | number | Uint8Array | null
+
+/** A row as both drivers return it: int8 as number, bytes as Uint8Array. */
+export type Row = Record<string, SqlValue>
+
+/** Tables and columns are known to the room that owns them; the builder checks names at run time in the contract suite. */
+export type Tables = Record<string, Record<string, SqlValue>>
+
+/** Reads. SQL is written with `?` placeholders and the subset that both engines accept. */
+export interface Reader {
+  all<T = Row>(sql: string, params?: readonly SqlValue[]): Promise<T[]>
+  get<T = Row>(sql: string, params?: readonly SqlValue[]): Promise<T | undefined>
+  /** Runs a query made with `Db.builder`, for SQL whose shape depends on the caller's input. */
+  query<T = Row>(query: Compilable): Promise<T[]>
+}
+
+/** One transaction. Inside it nothing but its own statements may be awaited: no network, no file, no timer. */
+export interface Tx extends Reader {
+  /** Runs a statement that changes rows; returns how many it changed. */
+  run(sql: string, params?: readonly SqlValue[]): Promise<number>
+  /** Serialises with every other transaction that names the same lock, until commit (a no-op on SQLite, which has one writer). */
+  lock(name: string): Promise<void>
+}
+
+export interface Db extends Reader {
+  readonly kind: 'sqlite' | 'postgres'
+  /** Makes queries without running them: `db.query(db.builder.selectFrom('runs')...)`. */
+  readonly builder: Kysely<Tables>
+  /**
+   * Runs `work` in a transaction and resolves after the commit is durable. A throw rolls back this work alone.
+   * On SQLite the transactions of one event-loop turn share a commit; on PostgreSQL serialisation failures are retried,
+   * so `work` may run more than once and must have no effect but its statements.
+   */
+  tx<T>(work: (t: Tx) => Promise<T>): Promise<T>
+  /** A read that may take longer than a few ms: on SQLite it runs on a reader thread with its own read-only connection. */
+  search<T = Row>(query: Compilable | { sql: string; parameters: readonly unknown[] }): Promise<T[]>
+  close(): Promise<void>
+}
