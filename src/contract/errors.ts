@@ -71,7 +71,11 @@ export const ERRORS = {
   },
   upstream_failed: { status: 502, message: '{what} failed: {detail}', help: 'See the logs of the named part.' },
   unavailable: { status: 503, message: '{what} is not available: {detail}', help: 'Try again in a moment.' },
-  deadline_exceeded: { status: 504, message: '{what} took longer than {limit} ms', help: 'Raise the deadline or send less.' },
+  deadline_exceeded: {
+    status: 504,
+    message: '{what} took longer than {limit} ms',
+    help: 'Raise the deadline or send less.',
+  },
   storage_full: {
     status: 507,
     message: 'the disk is full; nothing was written',

@@ -1,0 +1,82 @@
+/** Who may do what: roles, verbs, resources and the one matrix that joins them. */
+
+export const ROLES = ['viewer', 'contributor', 'maintainer', 'admin', 'service'] as const
+/** viewer looks; contributor builds; maintainer puts into production; admin governs; service is a program that predicts and labels. */
+export type Role = (typeof ROLES)[number]
+
+export const VERBS = [
+  'read',
+  'write',
+  'promote',
+  'approve',
+  'deploy',
+  'predict',
+  'label',
+  'read_predictions',
+  'manage',
+] as const
+export type Verb = (typeof VERBS)[number]
+
+export const RESOURCES = [
+  'server',
+  'runs',
+  'artifacts',
+  'models',
+  'pipelines',
+  'endpoints',
+  'rollouts',
+  'monitors',
+  'incidents',
+  'cost',
+  'tokens',
+  'audit',
+] as const
+export type Resource = (typeof RESOURCES)[number]
+
+/** The access rule of a route. `public` is for health checks, the UI's shell and the login link alone. */
+export type Access = 'public' | { readonly verb: Verb; readonly resource: Resource }
+
+/** Who makes a call. `project` null = every project. */
+export interface Principal {
+  readonly id: string
+  readonly name: string
+  readonly role: Role
+  readonly project: string | null
+  readonly token_id: string | null
+}
+
+const BUILD: readonly Resource[] = ['runs', 'artifacts', 'models', 'pipelines']
+const RUN: readonly Resource[] = [...BUILD, 'endpoints', 'rollouts', 'monitors', 'incidents']
+const GOVERNED: readonly Resource[] = ['tokens', 'audit']
+
+/** Verbs of a role, each with the resources it reaches. */
+const GRANTS: Record<Exclude<Role, 'admin'>, Partial<Record<Verb, (resource: Resource) => boolean>>> = {
+  viewer: { read: (r) => !GOVERNED.includes(r) },
+  contributor: {
+    read: (r) => !GOVERNED.includes(r),
+    write: (r) => BUILD.includes(r),
+    predict: (r) => r === 'endpoints',
+    label: (r) => r === 'endpoints',
+  },
+  maintainer: {
+    read: (r) => r !== 'tokens',
+    write: (r) => RUN.includes(r),
+    predict: (r) => r === 'endpoints',
+    label: (r) => r === 'endpoints',
+    promote: (r) => r === 'models',
+    approve: (r) => r === 'models' || r === 'pipelines' || r === 'rollouts',
+    deploy: (r) => r === 'endpoints' || r === 'rollouts',
+    read_predictions: (r) => r === 'endpoints',
+  },
+  service: {
+    predict: (r) => r === 'endpoints',
+    label: (r) => r === 'endpoints',
+    read: (r) => r === 'endpoints' || r === 'server',
+  },
+}
+
+/** True when a role may do this. An admin may do everything; what no grant names is refused. */
+export function allows(role: Role, access: Access): boolean {
+  if (access === 'public' || role === 'admin') return true
+  return GRANTS[role][access.verb]?.(access.resource) ?? false
+}

@@ -1,0 +1,144 @@
+/** The one client for outgoing HTTP: resolves, refuses private addresses unless allowed, pins the address, caps size and time. */
+import { lookup as resolve } from 'node:dns/promises'
+import http from 'node:http'
+import https from 'node:https'
+import { BlockList, isIP } from 'node:net'
+import { problem } from '../contract/errors.ts'
+
+export interface EgressOptions {
+  /** Hosts (names or addresses, with optional `:port`) that may be reached although they are private. */
+  readonly allow: readonly string[]
+  readonly timeoutMs?: number
+  readonly maxBytes?: number
+}
+
+export interface EgressRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  readonly url: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string | Uint8Array
+}
+
+export interface EgressReply {
+  readonly status: number
+  readonly headers: http.IncomingHttpHeaders
+  readonly body: Buffer
+}
+
+export type Egress = (request: EgressRequest) => Promise<EgressReply>
+
+/** Makes the client. It follows no redirect: a 3xx is returned as it is. Throws `upstream_failed`, or `invalid_field` for a refused address. */
+export function egress(options: EgressOptions): Egress {
+  const refused = privateAddresses()
+  return async (request) => {
+    const url = parseUrl(request.url)
+    const addresses = await addressesOf(url)
+    const allowed = options.allow.includes(url.hostname) || options.allow.includes(url.host)
+    const bad = allowed ? undefined : addresses.find((a) => refused.check(a.address, a.family === 6 ? 'ipv6' : 'ipv4'))
+    const chosen = addresses[0]
+    if (bad !== undefined || chosen === undefined) {
+      throw problem('invalid_field', {
+        field: 'url',
+        value: request.url,
+        expected: `a public address (${bad?.address ?? 'none'} is private); allow it by configuration if it is yours`,
+      })
+    }
+    return call(request, url, chosen, options)
+  }
+}
+
+function parseUrl(text: string): URL {
+  let url: URL
+  try {
+    url = new URL(text)
+  } catch {
+    throw problem('invalid_field', { field: 'url', value: text, expected: 'an absolute http or https URL' })
+  }
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+    throw problem('invalid_field', { field: 'url', value: text, expected: 'an http or https URL' })
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw problem('invalid_field', {
+      field: 'url',
+      value: `${url.protocol}//…@${url.host}`,
+      expected: 'a URL without a password',
+    })
+  }
+  return url
+}
+
+async function addressesOf(url: URL): Promise<{ address: string; family: number }[]> {
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  if (isIP(host) !== 0) return [{ address: host, family: isIP(host) }]
+  try {
+    return await resolve(host, { all: true })
+  } catch (error) {
+    throw problem('upstream_failed', { what: `name ${host}`, detail: 'it does not resolve' }, error)
+  }
+}
+
+/** Loopback, private, link-local (cloud metadata), carrier NAT, multicast and reserved ranges, also as IPv4-mapped IPv6. */
+export function privateAddresses(): BlockList {
+  const list = new BlockList()
+  const v4: readonly (readonly [string, number])[] = [
+    ['0.0.0.0', 8],
+    ['10.0.0.0', 8],
+    ['100.64.0.0', 10],
+    ['127.0.0.0', 8],
+    ['169.254.0.0', 16],
+    ['172.16.0.0', 12],
+    ['192.0.0.0', 24],
+    ['192.168.0.0', 16],
+    ['198.18.0.0', 15],
+    ['224.0.0.0', 4],
+    ['240.0.0.0', 4],
+  ]
+  for (const [net, bits] of v4) {
+    list.addSubnet(net, bits, 'ipv4')
+    list.addSubnet(`::ffff:${net}`, 96 + bits, 'ipv6')
+    list.addSubnet(`64:ff9b::${net}`, 96 + bits, 'ipv6')
+  }
+  const v6: readonly (readonly [string, number])[] = [
+    ['::', 127],
+    ['fc00::', 7],
+    ['fe80::', 10],
+    ['ff00::', 8],
+  ]
+  for (const [net, bits] of v6) list.addSubnet(net, bits, 'ipv6')
+  return list
+}
+
+function call(
+  request: EgressRequest,
+  url: URL,
+  to: { address: string; family: number },
+  options: EgressOptions,
+): Promise<EgressReply> {
+  const { promise, resolve: done, reject } = Promise.withResolvers<EgressReply>()
+  const failed = (detail: string, cause?: unknown): void =>
+    reject(problem('upstream_failed', { what: `${request.method} ${url.host}`, detail }, cause))
+  const send = (url.protocol === 'https:' ? https : http).request(url, {
+    method: request.method,
+    headers: { ...request.headers },
+    timeout: options.timeoutMs ?? 10_000,
+    signal: AbortSignal.timeout(options.timeoutMs ?? 10_000),
+    lookup: (_host, wanted, callback) => {
+      if (wanted.all) (callback as (e: null, list: { address: string; family: number }[]) => void)(null, [to])
+      else callback(null, to.address, to.family)
+    },
+  })
+  send.on('error', (error) => failed(error.name === 'TimeoutError' ? 'no answer in time' : error.message, error))
+  send.on('response', (reply) => {
+    const parts: Buffer[] = []
+    let size = 0
+    reply.on('data', (part: Buffer) => {
+      size += part.length
+      if (size > (options.maxBytes ?? 1024 * 1024)) send.destroy(new Error('the reply is too large'))
+      else parts.push(part)
+    })
+    reply.on('end', () => done({ status: reply.statusCode ?? 0, headers: reply.headers, body: Buffer.concat(parts) }))
+    reply.on('error', (error) => failed(error.message, error))
+  })
+  send.end(request.body)
+  return promise
+}

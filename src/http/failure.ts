@@ -1,0 +1,63 @@
+/** Turns what was thrown into a reply: a Problem into its row of the table, anything else into `internal`. */
+import { ZodError } from 'zod'
+import { Problem, problem } from '../contract/errors.ts'
+import { Raw } from './mount.ts'
+
+/** Any thrown value as a Problem; programming faults keep their cause for the log. */
+export function asProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error
+  if (error instanceof ZodError) return fromZod(error, 'request')
+  const known = error as { code?: unknown; statusCode?: unknown; message?: unknown }
+  if (known.code === 'FST_ERR_CTP_BODY_TOO_LARGE')
+    return problem('payload_too_large', { limit: 'the allowed number of' })
+  if (known.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
+    return problem('unsupported_media_type', { value: String(known.message), expected: 'application/json' })
+  }
+  if (known.code === 'ENOSPC') return problem('storage_full', {}, error)
+  if (typeof known.statusCode === 'number' && known.statusCode >= 400 && known.statusCode < 500) {
+    return problem('bad_request', { detail: String(known.message) })
+  }
+  return problem('internal', {}, error)
+}
+
+/** The first issue of a failed parse as `invalid_field`, all of them in `details.issues`. */
+export function fromZod(error: ZodError, where: string, input?: unknown): Problem {
+  const first = error.issues[0]
+  const path = first?.path.map(String) ?? []
+  return problem('invalid_field', {
+    field: [where, ...path].join('.'),
+    value: first === undefined ? undefined : at(input, first.path),
+    expected: first?.message ?? 'something else',
+    issues: error.issues
+      .slice(0, 20)
+      .map((issue) => ({ field: issue.path.map(String).join('.'), message: issue.message })),
+  })
+}
+
+function at(input: unknown, path: readonly PropertyKey[]): unknown {
+  let value = input
+  for (const key of path) {
+    if (typeof value !== 'object' || value === null) return undefined
+    value = (value as Record<PropertyKey, unknown>)[key]
+  }
+  return value
+}
+
+/** Slipway's own error shape. */
+export function slipwayFailure(error: Problem, request_id: string): Raw {
+  const { issues, ...details } = error.data as { issues?: unknown }
+  const body = {
+    error: {
+      code: error.code,
+      message: error.message,
+      details: issues === undefined ? details : { ...details, issues },
+      request_id,
+      help: error.help,
+    },
+  }
+  const headers: Record<string, string> = { 'content-type': 'application/json; charset=utf-8' }
+  const retry = error.data['retry_after']
+  if (typeof retry === 'number') headers['retry-after'] = String(Math.max(1, Math.ceil(retry)))
+  if (error.code === 'unauthenticated') headers['www-authenticate'] = 'Bearer, Basic realm="slipway"'
+  return new Raw(error.status, headers, JSON.stringify(body))
+}

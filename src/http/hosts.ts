@@ -1,0 +1,37 @@
+/** Host and Origin checks: against DNS rebinding and requests that another site makes in a user's browser. */
+import type { IncomingHttpHeaders } from 'node:http'
+import { problem } from '../contract/errors.ts'
+
+const LOOPBACK = ['127.0.0.1', 'localhost', '[::1]']
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
+
+/** Makes the check for a server bound to `host`, with names that the user allowed besides. Throws `untrusted_origin`. */
+export function hostCheck(
+  host: string,
+  allowed: readonly string[],
+): (method: string, headers: IncomingHttpHeaders) => void {
+  const names = new Set([...LOOPBACK, host.toLowerCase(), ...allowed.map((name) => name.toLowerCase())])
+  const known = (authority: string): boolean => names.has(authority.toLowerCase().replace(/:\d+$/, ''))
+  return (method, headers) => {
+    if (headers.host === undefined || !known(headers.host)) {
+      throw problem('untrusted_origin', { header: 'Host', value: headers.host ?? '' })
+    }
+    if (SAFE.has(method)) return
+    const origin = headers.origin
+    if (origin !== undefined && !sameOrigin(origin, headers.host)) {
+      throw problem('untrusted_origin', { header: 'Origin', value: origin })
+    }
+    if (origin === undefined && headers['sec-fetch-site'] === 'cross-site') {
+      throw problem('untrusted_origin', { header: 'Sec-Fetch-Site', value: 'cross-site' })
+    }
+  }
+}
+
+/** The page that sends a changing request must come from this very server: same host and port. */
+function sameOrigin(origin: string, host: string): boolean {
+  try {
+    return new URL(origin).host === host.toLowerCase()
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,236 @@
+/** The HTTP server of the control process: listens, checks, parses by contract, maps errors. It knows no domain. */
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import fastify from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { ZodType } from 'zod'
+import { allows } from '../contract/access.ts'
+import type { Access, Principal } from '../contract/access.ts'
+import { Problem, problem } from '../contract/errors.ts'
+import { asProblem, fromZod, slipwayFailure } from './failure.ts'
+import { hostCheck } from './hosts.ts'
+import type { Call, Mounted } from './mount.ts'
+import { Raw } from './mount.ts'
+
+/** Finds who calls; undefined = no credential was sent. Throws `unauthenticated` for a bad one. */
+export type Authenticate = (request: {
+  headers: IncomingMessage['headers']
+  method: string
+}) => Promise<Principal | undefined>
+
+export interface ServerOptions {
+  readonly routes: readonly Mounted[]
+  readonly authenticate: Authenticate
+  readonly host: string
+  readonly port: number
+  /** Host names besides loopback and `host` that a request may name. */
+  readonly allowHosts?: readonly string[]
+  readonly logger: FastifyBaseLogger
+  /** Answers GETs that no route takes (the web UI). */
+  readonly fallback?: (path: string) => Promise<Raw | undefined>
+  /** Longest wait for open requests at shutdown, ms. */
+  readonly graceMs?: number
+}
+
+export interface RunningServer {
+  readonly url: string
+  readonly port: number
+  /** Stops listening, lets open requests end within the grace time, then cuts the rest. */
+  stop(): Promise<void>
+}
+
+const BODY_LIMIT = 1024 * 1024
+const NOBODY: Principal = { id: 'nobody', name: 'nobody', role: 'viewer', project: null, token_id: null }
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/
+
+/** Starts the server; resolves once it listens. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const app = fastify({
+    loggerInstance: options.logger,
+    disableRequestLogging: true,
+    bodyLimit: BODY_LIMIT,
+    genReqId: requestId,
+    forceCloseConnections: 'idle',
+    maxParamLength: 4096,
+    requestTimeout: 0,
+    keepAliveTimeout: 65_000,
+    clientErrorHandler: answerMalformed,
+  })
+  acceptBodies(app)
+  const check = hostCheck(options.host, options.allowHosts ?? [])
+  app.addHook('onRequest', (request, reply, done) => {
+    void reply.header('x-request-id', request.id)
+    check(request.method, request.raw.headers)
+    done()
+  })
+  app.setErrorHandler((error, request, reply) => send(reply, fail(error, request, slipwayFailure)))
+  for (const mounted of options.routes) addRoute(app, mounted, options.authenticate)
+  app.setNotFoundHandler((request, reply) => answerUnknown(request, reply, options.fallback))
+  await app.listen({ host: options.host, port: options.port })
+  const port = (app.server.address() as AddressInfo).port
+  return { url: `http://${urlHost(options.host)}:${port}`, port, stop: () => stop(app, options.graceMs ?? 10_000) }
+}
+
+function urlHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1'
+  return host.includes(':') ? `[${host}]` : host
+}
+
+function requestId(raw: IncomingMessage): string {
+  const given = raw.headers['x-request-id']
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomBytes(8).toString('hex')
+}
+
+/** JSON is parsed here, not by fastify's parser, so that its errors are ours; every other type arrives as a stream. */
+function acceptBodies(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
+}
+
+function addRoute(app: FastifyInstance, mounted: Mounted, authenticate: Authenticate): void {
+  const { route } = mounted
+  const render = mounted.fail ?? slipwayFailure
+  app.route({
+    method: route.method,
+    url: route.path,
+    bodyLimit: Number.MAX_SAFE_INTEGER,
+    exposeHeadRoute: false,
+    handler: async (request, reply) => {
+      try {
+        const who = await admit(request, route.access, authenticate)
+        const result = await mounted.handle(await parse(request, mounted, who, reply))
+        return send(reply, result instanceof Raw ? result : encode(route.status ?? 200, result))
+      } catch (error) {
+        return send(reply, fail(error, request, render))
+      }
+    },
+  })
+}
+
+async function admit(request: FastifyRequest, access: Access, authenticate: Authenticate): Promise<Principal> {
+  const who = await authenticate({ headers: request.raw.headers, method: request.method })
+  if (access === 'public') return who ?? NOBODY
+  if (who === undefined) throw problem('unauthenticated', { detail: 'the request carries none' })
+  if (!allows(who.role, access)) {
+    throw problem('forbidden', { role: who.role, verb: access.verb, resource: access.resource })
+  }
+  return who
+}
+
+async function parse(request: FastifyRequest, mounted: Mounted, who: Principal, reply: FastifyReply): Promise<Call> {
+  const { route } = mounted
+  const url = request.raw.url ?? '/'
+  const mark = url.indexOf('?')
+  return {
+    params: check(route.params, request.params, 'path'),
+    query: check(route.query, request.query, 'query'),
+    body: route.body === 'stream' ? stream(request) : await readBody(request, route),
+    who,
+    headers: request.raw.headers,
+    request_id: request.id,
+    ip: request.ip,
+    origin: `${request.protocol}://${request.raw.headers.host ?? 'localhost'}`,
+    get signal() {
+      return goneSignal(reply)
+    },
+    get search() {
+      return new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1))
+    },
+  } as Call
+}
+
+/** Aborts when the connection closes before the reply has ended. */
+function goneSignal(reply: FastifyReply): AbortSignal {
+  const gone = new AbortController()
+  reply.raw.once('close', () => gone.abort())
+  return gone.signal
+}
+
+function check(schema: ZodType | undefined, value: unknown, where: string): unknown {
+  if (schema === undefined) return value
+  const parsed = schema.safeParse(value)
+  if (!parsed.success) throw fromZod(parsed.error, where, value)
+  return parsed.data
+}
+
+function stream(request: FastifyRequest): AsyncIterable<Uint8Array> {
+  return (request.body as AsyncIterable<Uint8Array> | undefined) ?? request.raw
+}
+
+async function readBody(request: FastifyRequest, route: Mounted['route']): Promise<unknown> {
+  if (route.body === undefined) return undefined
+  const text = await readText(stream(request), route.limit ?? BODY_LIMIT)
+  const value = text === '' ? emptyBody(route.body) : parseJson(text, request.headers['content-type'])
+  return typeof route.body === 'string' ? value : check(route.body, value, 'body')
+}
+
+/** A foreign protocol may send nothing; our own body then reads as an empty object, and the schema names what is missing. */
+function emptyBody(_body: unknown): unknown {
+  return {}
+}
+
+async function readText(source: AsyncIterable<Uint8Array>, limit: number): Promise<string> {
+  const parts: Uint8Array[] = []
+  let size = 0
+  for await (const part of source) {
+    size += part.length
+    if (size > limit) throw problem('payload_too_large', { limit })
+    parts.push(part)
+  }
+  return parts.length === 1 && parts[0] ? Buffer.from(parts[0]).toString('utf8') : Buffer.concat(parts).toString('utf8')
+}
+
+function parseJson(text: string, type: string | undefined): unknown {
+  if (type !== undefined && !/^application\/([\w.+-]+\+)?json\b/i.test(type)) {
+    throw problem('unsupported_media_type', { value: type, expected: 'application/json' })
+  }
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw problem('malformed_body', { expected: 'JSON', detail: (error as Error).message })
+  }
+}
+
+function encode(status: number, value: unknown): Raw {
+  return new Raw(status, { 'content-type': 'application/json; charset=utf-8' }, JSON.stringify(value ?? {}))
+}
+
+function send(reply: FastifyReply, raw: Raw): FastifyReply {
+  return reply.code(raw.status).headers(raw.headers).send(raw.body)
+}
+
+function fail(error: unknown, request: FastifyRequest, render: NonNullable<Mounted['fail']>): Raw {
+  const known: Problem = asProblem(error)
+  if (known.status >= 500)
+    request.log.error({ request_id: request.id, code: known.code, err: known.cause ?? known }, known.message)
+  else request.log.debug({ request_id: request.id, code: known.code, path: request.url }, known.message)
+  return render(known, request.id)
+}
+
+async function answerUnknown(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  fallback: ServerOptions['fallback'],
+): Promise<FastifyReply> {
+  const path = request.url.split('?')[0] ?? '/'
+  const found = request.method === 'GET' || request.method === 'HEAD' ? await fallback?.(path) : undefined
+  if (found !== undefined) return send(reply, found)
+  return send(reply, fail(problem('no_route', { method: request.method, path }), request, slipwayFailure))
+}
+
+/** What is not HTTP at all gets one plain line and a closed connection. */
+function answerMalformed(error: Error & { code?: string }, socket: import('node:net').Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return
+  const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'
+  const body = JSON.stringify({ error: { code: 'bad_request', message: 'the request is not valid HTTP', details: {} } })
+  socket.end(
+    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  )
+}
+
+async function stop(app: FastifyInstance, graceMs: number): Promise<void> {
+  const cut = setTimeout(() => app.server.closeAllConnections(), graceMs)
+  await app.close()
+  clearTimeout(cut)
+}
