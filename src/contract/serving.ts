@@ -1,0 +1,188 @@
+/** Routes of serving on the control process: endpoints, their variants, deploys, rollbacks and the prediction log. */
+import { z } from 'zod'
+import { id, listOf, name, page, time } from './fields.ts'
+import { route } from './route.ts'
+
+export const VARIANT_ROLES = ['stable', 'canary', 'shadow'] as const
+/** stable answers; canary answers a share of the keys; shadow scores the same rows after the reply and answers nobody. */
+export type VariantRole = (typeof VARIANT_ROLES)[number]
+
+/** Where the rows are scored: in the gateway itself, or by a Python scorer process. */
+export const BACKENDS = ['native', 'python'] as const
+
+/** Live figures of one variant over the last minute, of all gateways together. Latencies are milliseconds inside the gateway. */
+export const VariantStats = z.object({
+  window_s: z.number(),
+  requests: z.number().int(),
+  rows: z.number().int(),
+  errors: z.number().int(),
+  requests_per_s: z.number(),
+  p50_ms: z.number().nullable(),
+  p95_ms: z.number().nullable(),
+  p99_ms: z.number().nullable(),
+})
+
+export const Variant = z.object({
+  role: z.enum(VARIANT_ROLES),
+  version: z.string(),
+  /** Share of the routing keys in ten-thousandths: 500 = 5 %. The stable variant has what the canary leaves; a shadow has 0. */
+  weight: z.number().int().min(0).max(10_000),
+  backend: z.enum(BACKENDS),
+  /** Why the version is served by Python; null for native. */
+  backend_reason: z.string().nullable(),
+  since: time,
+  /** Set when the breaker of the gateway took this canary to weight 0: what tripped it. */
+  tripped: z.string().nullable(),
+  stats: VariantStats.nullable(),
+})
+
+export const InputField = z.object({
+  name: z.string(),
+  kind: z.enum(['number', 'integer', 'boolean', 'string']),
+  required: z.boolean(),
+})
+
+export const Endpoint = z.object({
+  name,
+  project: z.string(),
+  model: z.string(),
+  /** Number of the routing table that the gateways answer with; grows with every change. */
+  epoch: z.number().int(),
+  inputs: z.array(InputField),
+  variants: z.array(Variant),
+  /** The stable version before the present one: what a rollback returns to. */
+  previous_version: z.string().nullable(),
+  /** Score from which a prediction counts as positive; null = no decision is taken. */
+  threshold: z.number().nullable(),
+  /** Settings of the monitors, as the project file gives them. */
+  monitor: z.record(z.string(), z.unknown()),
+  url: z.string(),
+  created_at: time,
+  updated_at: time,
+})
+
+/** One logged prediction. */
+export const Prediction = z.object({
+  id,
+  endpoint: z.string(),
+  role: z.enum(VARIANT_ROLES),
+  version: z.string(),
+  epoch: z.number().int(),
+  event_time: time,
+  at: time,
+  latency_us: z.number().int(),
+  status: z.number().int(),
+  key: z.string().nullable(),
+  /** The row by input name; null = missing. */
+  inputs: z.record(z.string(), z.unknown()),
+  score: z.number().nullable(),
+  prediction: z.unknown(),
+  /** True when stable answered because the canary failed. */
+  fallback: z.boolean(),
+  error: z.string().nullable(),
+  /** What a shadow version said about the same row. */
+  shadow: z
+    .array(z.object({ version: z.string(), score: z.number().nullable(), error: z.string().nullable() }))
+    .optional(),
+})
+
+const named = z.object({ name })
+
+export const servingApi = {
+  listEndpoints: route({
+    method: 'GET',
+    path: '/v1/endpoints',
+    summary: 'List endpoints with their variants and live figures',
+    access: { verb: 'read', resource: 'endpoints' },
+    query: z.object({ project: z.string().max(128).optional() }),
+    reply: z.object({ items: z.array(Endpoint) }),
+  }),
+  getEndpoint: route({
+    method: 'GET',
+    path: '/v1/endpoints/:name',
+    summary: 'One endpoint with its variants and live figures',
+    access: { verb: 'read', resource: 'endpoints' },
+    params: named,
+    reply: Endpoint,
+    errors: ['not_found'],
+  }),
+  putEndpoint: route({
+    method: 'PUT',
+    path: '/v1/endpoints/:name',
+    summary: 'Make an endpoint or change its settings; versions are set by deploy',
+    access: { verb: 'write', resource: 'endpoints' },
+    params: named,
+    body: z.strictObject({
+      project: name,
+      model: z.string().min(1).max(256),
+      threshold: z.number().nullable().optional(),
+      monitor: z.record(z.string(), z.unknown()).optional(),
+    }),
+    reply: Endpoint,
+    errors: ['conflict'],
+  }),
+  deleteEndpoint: route({
+    method: 'DELETE',
+    path: '/v1/endpoints/:name',
+    summary: 'Take an endpoint out of service; its prediction log stays',
+    access: { verb: 'deploy', resource: 'endpoints' },
+    params: named,
+    reply: z.object({}),
+    errors: ['not_found'],
+  }),
+  deploy: route({
+    method: 'POST',
+    path: '/v1/endpoints/:name/deploy',
+    summary: 'Make a version the stable one at once, without a rollout',
+    access: { verb: 'deploy', resource: 'endpoints' },
+    params: named,
+    body: z.strictObject({ version: z.string().min(1).max(64) }),
+    reply: Endpoint,
+    errors: ['not_found', 'unprocessable', 'unavailable'],
+  }),
+  rollbackEndpoint: route({
+    method: 'POST',
+    path: '/v1/endpoints/:name/rollback',
+    summary: 'Return to the previous stable version, which is still loaded',
+    access: { verb: 'deploy', resource: 'endpoints' },
+    params: named,
+    body: z.strictObject({ reason: z.string().max(1000).optional() }),
+    reply: Endpoint,
+    errors: ['not_found', 'conflict'],
+  }),
+  listPredictions: route({
+    method: 'GET',
+    path: '/v1/endpoints/:name/predictions',
+    summary: 'Read the prediction log, newest event time first',
+    access: { verb: 'read_predictions', resource: 'endpoints' },
+    params: named,
+    query: page.extend({
+      from: time.optional(),
+      until: time.optional(),
+      version: z.string().max(64).optional(),
+      role: z.enum(VARIANT_ROLES).optional(),
+      failed: z.enum(['true', 'false']).optional(),
+    }),
+    reply: listOf(Prediction),
+    errors: ['not_found'],
+  }),
+  getPrediction: route({
+    method: 'GET',
+    path: '/v1/endpoints/:name/predictions/:id',
+    summary: 'One prediction with its row and what a shadow said',
+    access: { verb: 'read_predictions', resource: 'endpoints' },
+    params: z.object({ name, id }),
+    reply: Prediction,
+    errors: ['not_found'],
+  }),
+  /** Events: `endpoint` (an Endpoint, when it changed and every second while it has traffic), `breaker` ({endpoint, version, reason, at}). */
+  endpointEvents: route({
+    method: 'GET',
+    path: '/v1/endpoints/:name/events',
+    summary: 'Follow an endpoint: changes, live figures, breaker events',
+    access: { verb: 'read', resource: 'endpoints' },
+    params: named,
+    reply: 'events',
+    errors: ['not_found'],
+  }),
+}
