@@ -44,5 +44,5 @@ export function mount<R extends Route>(
   handle: (call: Call<R>) => Promise<Reply<R> | Raw> | Reply<R> | Raw,
   fail?: Mounted['fail'],
 ): Mounted {
-  return { route, handle: handle as Mounted['handle'], ...(fail && { fail }) }
+  return { route, handle, ...(fail && { fail }) }
 }

@@ -1,13 +1,14 @@
 /** The HTTP server of the control process: listens, checks, parses by contract, maps errors. It knows no domain. */
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import fastify from 'fastify'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ZodType } from 'zod'
 import { allows } from '../contract/access.ts'
 import type { Access, Principal } from '../contract/access.ts'
-import { Problem, problem } from '../contract/errors.ts'
+import { problem } from '../contract/errors.ts'
+import type { Problem } from '../contract/errors.ts'
 import { asProblem, fromZod, slipwayFailure } from './failure.ts'
 import { hostCheck } from './hosts.ts'
 import type { Call, Mounted } from './mount.ts'
@@ -137,7 +138,7 @@ async function parse(request: FastifyRequest, mounted: Mounted, who: Principal, 
     get search() {
       return new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1))
     },
-  } as Call
+  }
 }
 
 /** Aborts when the connection closes before the reply has ended. */
@@ -220,7 +221,7 @@ async function answerUnknown(
 }
 
 /** What is not HTTP at all gets one plain line and a closed connection. */
-function answerMalformed(error: Error & { code?: string }, socket: import('node:net').Socket): void {
+function answerMalformed(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return
   const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'
   const body = JSON.stringify({ error: { code: 'bad_request', message: 'the request is not valid HTTP', details: {} } })

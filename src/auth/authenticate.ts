@@ -1,0 +1,45 @@
+/** Finds who makes a call from its headers: Bearer, Basic with the token as password (MLflow's client), or the UI's session cookie. */
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Principal } from '../contract/access.ts'
+import { problem } from '../contract/errors.ts'
+import type { Tokens } from './tokens.ts'
+
+/** Name of the session cookie. */
+export const COOKIE = 'slipway_session'
+
+export type Authenticate = (request: { headers: IncomingHttpHeaders; method: string }) => Promise<Principal | undefined>
+
+/** Makes the check. With `open` (only with --no-auth on loopback) a call without credential is an admin's. */
+export function authenticator(tokens: Tokens, open: boolean): Authenticate {
+  return async ({ headers }) => {
+    const text = headers.authorization
+    if (text !== undefined) return tokens.find(tokenOf(text))
+    const session = cookieOf(headers.cookie)
+    if (session !== undefined) {
+      const who = await tokens.findSession(session).catch(() => undefined)
+      if (who !== undefined) return who
+    }
+    return open ? OPEN : undefined
+  }
+}
+
+const OPEN: Principal = { id: 'anyone', name: 'anyone', role: 'admin', project: null, token_id: null }
+
+function tokenOf(authorization: string): string {
+  const [scheme = '', value = ''] = authorization.split(' ', 2)
+  if (/^bearer$/i.test(scheme)) return value
+  if (/^basic$/i.test(scheme)) {
+    const pair = Buffer.from(value, 'base64').toString('utf8')
+    return pair.slice(pair.indexOf(':') + 1)
+  }
+  throw problem('unauthenticated', { detail: `the scheme "${scheme.slice(0, 20)}" is not Bearer or Basic` })
+}
+
+/** The session secret in a Cookie header, if it is there. */
+export function cookieOf(header: string | undefined): string | undefined {
+  for (const part of header?.split(';') ?? []) {
+    const [key, value] = part.trim().split('=', 2)
+    if (key === COOKIE && value !== undefined && value !== '') return value
+  }
+  return undefined
+}

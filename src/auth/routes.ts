@@ -1,0 +1,92 @@
+/** Routes of the auth room. */
+import { authApi } from '../contract/auth.ts'
+import { toTime } from '../contract/fields.ts'
+import type { Clock } from '../contract/ids.ts'
+import { mount, Raw } from '../http/mount.ts'
+import type { Mounted } from '../http/mount.ts'
+import type { Db } from '../store/db.ts'
+import { verifyAudit } from './audit.ts'
+import type { AuditRow } from './audit.ts'
+import { COOKIE, cookieOf } from './authenticate.ts'
+import type { TokenRow, Tokens } from './tokens.ts'
+
+const DAY = 24 * 3600_000
+
+export function authRoutes(tokens: Tokens, db: Db, clock: Clock): Mounted[] {
+  return [
+    mount(authApi.whoami, ({ who }) => ({ id: who.id, name: who.name, role: who.role, project: who.project })),
+    mount(authApi.createToken, async ({ who, body }) => {
+      const { expires_in_days: days, ...wanted } = body
+      const expires_at = days === undefined ? null : clock() + days * DAY
+      const made = await tokens.create(who, {
+        name: wanted.name,
+        role: wanted.role,
+        project: wanted.project ?? null,
+        expires_at,
+      })
+      return { token: made.token, row: shown(made.row) }
+    }),
+    mount(authApi.listTokens, async () => ({ items: (await tokens.list()).map(shown) })),
+    mount(authApi.revokeToken, async ({ who, params }) => {
+      await tokens.revoke(who, params.id)
+      return {}
+    }),
+    mount(authApi.createLoginLink, async ({ who, origin }) => ({
+      url: `${origin}/login/${await tokens.createLink(who)}`,
+    })),
+    mount(authApi.login, async ({ params }) => {
+      const { secret, maxAgeS } = await tokens.openSession(params.code)
+      return new Raw(303, { location: '/', 'cache-control': 'no-store', 'set-cookie': cookie(secret, maxAgeS) }, '')
+    }),
+    mount(authApi.logout, async ({ headers }) => {
+      const secret = cookieOf(typeof headers['cookie'] === 'string' ? headers['cookie'] : undefined)
+      if (secret !== undefined) await tokens.closeSession(secret)
+      return new Raw(200, { 'content-type': 'application/json', 'set-cookie': cookie('', 0) }, '{}')
+    }),
+    mount(authApi.listAudit, ({ query }) => listAudit(db, query)),
+    mount(authApi.verifyAudit, () => verifyAudit(db)),
+  ]
+}
+
+function cookie(secret: string, maxAgeS: number): string {
+  return `${COOKIE}=${secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${maxAgeS}`
+}
+
+function shown(row: TokenRow) {
+  return {
+    id: row.id,
+    name: row.name,
+    role: row.role,
+    project: row.project,
+    created_at: toTime(row.created_at),
+    created_by: row.created_by,
+    expires_at: row.expires_at === null ? null : toTime(row.expires_at),
+    revoked_at: row.revoked_at === null ? null : toTime(row.revoked_at),
+  }
+}
+
+interface AuditQuery {
+  readonly page_token?: string | undefined
+  readonly limit: number
+  readonly resource?: string | undefined
+  readonly resource_id?: string | undefined
+}
+
+async function listAudit(db: Db, query: AuditQuery) {
+  let select = db.builder
+    .selectFrom('audit')
+    .selectAll()
+    .orderBy('seq', 'desc')
+    .limit(query.limit + 1)
+  if (query.page_token !== undefined) select = select.where('seq', '<', Number(query.page_token) || 0)
+  if (query.resource !== undefined) select = select.where('resource', '=', query.resource)
+  if (query.resource_id !== undefined) select = select.where('resource_id', '=', query.resource_id)
+  const rows = await db.query<AuditRow>(select)
+  const items = rows.slice(0, query.limit).map((row) => ({
+    ...row,
+    at: toTime(row.at),
+    detail: JSON.parse(row.detail) as Record<string, unknown>,
+  }))
+  const last = items.at(-1)
+  return { items, ...(rows.length > query.limit && last && { next_page_token: String(last.seq) }) }
+}

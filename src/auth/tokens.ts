@@ -1,0 +1,212 @@
+/** Tokens and browser sessions: made once, stored hashed, looked up on every call. */
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import type { Principal, Role } from '../contract/access.ts'
+import { problem } from '../contract/errors.ts'
+import type { Clock, Ids } from '../contract/ids.ts'
+import type { Db, Tx } from '../store/db.ts'
+import type { Audit } from './audit.ts'
+
+export interface TokenRow {
+  readonly id: string
+  readonly hash: string
+  readonly name: string
+  readonly role: Role
+  readonly project: string | null
+  readonly created_at: number
+  readonly created_by: string
+  readonly expires_at: number | null
+  readonly revoked_at: number | null
+}
+
+export interface NewToken {
+  readonly name: string
+  readonly role: Role
+  readonly project?: string | null
+  readonly expires_at?: number | null
+}
+
+export interface TokensDeps {
+  readonly db: Db
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly audit: Audit
+}
+
+/** The principal that the server itself acts as in its own loops. */
+export const SYSTEM: Principal = { id: 'system', name: 'slipway', role: 'admin', project: null, token_id: null }
+
+const LINK_MS = 15 * 60_000
+const SESSION_MS = 12 * 3600_000
+
+export interface Tokens {
+  /** Makes a token; the text `slw_<id>.<secret>` is returned this once and only its hash is kept. */
+  create(who: Principal, wanted: NewToken): Promise<{ token: string; row: TokenRow }>
+  list(): Promise<TokenRow[]>
+  revoke(who: Principal, id: string): Promise<void>
+  /** Finds who a token text belongs to. Throws `unauthenticated`. */
+  find(text: string): Promise<Principal>
+  /** Makes a login link's code that works once, within 15 minutes, for the holder of a token. */
+  createLink(who: Principal): Promise<string>
+  /** Trades a link's code for a session's secret. Throws `unauthenticated` when it is used, old or unknown. */
+  openSession(code: string): Promise<{ secret: string; maxAgeS: number }>
+  findSession(secret: string): Promise<Principal>
+  closeSession(secret: string): Promise<void>
+  /** Every token that is valid now, for the gateway's table. */
+  valid(): Promise<TokenRow[]>
+}
+
+export function tokens(deps: TokensDeps): Tokens {
+  const { db, clock } = deps
+  const cache = new Map<string, { row: TokenRow; until: number }>()
+  const byId = async (id: string): Promise<TokenRow | undefined> => {
+    const known = cache.get(id)
+    if (known !== undefined && known.until > clock()) return known.row
+    const row = await db.get<TokenRow>('SELECT * FROM tokens WHERE id = ?', [id])
+    if (row !== undefined) cache.set(id, { row, until: clock() + CACHE_MS })
+    return row
+  }
+  return {
+    create: (who, wanted) => create(deps, who, wanted),
+    list: () => db.all<TokenRow>('SELECT * FROM tokens ORDER BY created_at, id'),
+    async revoke(who, id) {
+      await db.tx(async (t) => {
+        const changed = await t.run('UPDATE tokens SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL', [
+          clock(),
+          id,
+        ])
+        if (changed === 0) throw problem('not_found', { what: 'token', id })
+        await t.run('DELETE FROM sessions WHERE token_id = ?', [id])
+        await deps.audit.record(t, who, { verb: 'manage', resource: 'tokens', id, detail: { action: 'revoke' } })
+      })
+      cache.delete(id)
+    },
+    find: async (text) => principal(await check(splitToken(text), byId, clock())),
+    createLink: (who) => createLink(deps, who),
+    openSession: (code) => openSession(deps, code),
+    async findSession(secret) {
+      const found = await db.get<{ token_id: string; expires_at: number }>(
+        'SELECT token_id, expires_at FROM sessions WHERE hash = ?',
+        [sha256(secret)],
+      )
+      if (found === undefined || found.expires_at <= clock())
+        throw problem('unauthenticated', { detail: 'the session has ended' })
+      const row = await byId(found.token_id)
+      if (row === undefined) throw problem('unauthenticated', { detail: 'the session has ended' })
+      return principal(alive(row, clock()))
+    },
+    async closeSession(secret) {
+      await db.tx((t) => t.run('DELETE FROM sessions WHERE hash = ?', [sha256(secret)]))
+    },
+    valid: () =>
+      db.all<TokenRow>('SELECT * FROM tokens WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)', [
+        clock(),
+      ]),
+  }
+}
+
+/** A revoked token stops working on another replica within this time; on this one at once. */
+const CACHE_MS = 5_000
+
+/** The hash under which a secret is stored. Secrets carry 192 bits of chance, so one round of sha256 is enough. */
+export function sha256(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex')
+}
+
+async function create(deps: TokensDeps, who: Principal, wanted: NewToken): Promise<{ token: string; row: TokenRow }> {
+  const secret = randomBytes(24).toString('base64url')
+  const row: TokenRow = {
+    id: deps.ids('t').slice(2),
+    hash: sha256(secret),
+    name: wanted.name,
+    role: wanted.role,
+    project: wanted.project ?? null,
+    created_at: deps.clock(),
+    created_by: who.name,
+    expires_at: wanted.expires_at ?? null,
+    revoked_at: null,
+  }
+  await deps.db.tx(async (t) => {
+    await insert(t, row)
+    const detail = {
+      action: 'create',
+      name: row.name,
+      role: row.role,
+      project: row.project,
+      expires_at: row.expires_at,
+    }
+    await deps.audit.record(t, who, { verb: 'manage', resource: 'tokens', id: row.id, detail })
+  })
+  return { token: `slw_${row.id}.${secret}`, row }
+}
+
+async function insert(t: Tx, row: TokenRow): Promise<void> {
+  await t.run(
+    'INSERT INTO tokens (id, hash, name, role, project, created_at, created_by, expires_at) VALUES (?,?,?,?,?,?,?,?)',
+    [row.id, row.hash, row.name, row.role, row.project, row.created_at, row.created_by, row.expires_at],
+  )
+}
+
+function splitToken(text: string): { id: string; secret: string } {
+  const match = /^slw_([a-z0-9]{1,64})\.([A-Za-z0-9_-]{16,128})$/.exec(text)
+  if (match?.[1] === undefined || match[2] === undefined) {
+    throw problem('unauthenticated', { detail: 'a token looks like slw_ID.SECRET' })
+  }
+  return { id: match[1], secret: match[2] }
+}
+
+async function check(
+  given: { id: string; secret: string },
+  byId: (id: string) => Promise<TokenRow | undefined>,
+  now: number,
+): Promise<TokenRow> {
+  const row = await byId(given.id)
+  const matches = row !== undefined && timingSafeEqual(Buffer.from(row.hash), Buffer.from(sha256(given.secret)))
+  if (!matches) throw problem('unauthenticated', { detail: 'the token is not known' })
+  return alive(row, now)
+}
+
+function alive(row: TokenRow, now: number): TokenRow {
+  if (row.revoked_at !== null) throw problem('unauthenticated', { detail: 'the token was revoked' })
+  if (row.expires_at !== null && row.expires_at <= now)
+    throw problem('unauthenticated', { detail: 'the token has expired' })
+  return row
+}
+
+function principal(row: TokenRow): Principal {
+  return { id: row.id, name: row.name, role: row.role, project: row.project, token_id: row.id }
+}
+
+async function createLink(deps: TokensDeps, who: Principal): Promise<string> {
+  if (who.token_id === null) throw problem('bad_request', { detail: 'a login link is made with a token' })
+  const code = randomBytes(24).toString('base64url')
+  await deps.db.tx((t) =>
+    t.run('INSERT INTO login_links (hash, token_id, expires_at) VALUES (?,?,?)', [
+      sha256(code),
+      who.token_id,
+      deps.clock() + LINK_MS,
+    ]),
+  )
+  return code
+}
+
+async function openSession(deps: TokensDeps, code: string): Promise<{ secret: string; maxAgeS: number }> {
+  const secret = randomBytes(24).toString('base64url')
+  const now = deps.clock()
+  await deps.db.tx(async (t) => {
+    const link = await t.get<{ token_id: string }>(
+      'UPDATE login_links SET used_at = ? WHERE hash = ? AND used_at IS NULL AND expires_at > ? RETURNING token_id',
+      [now, sha256(code), now],
+    )
+    if (link === undefined)
+      throw problem('unauthenticated', {
+        detail: 'the login link was used or is too old; make another with: slipway env --link',
+      })
+    await t.run('INSERT INTO sessions (hash, token_id, created_at, expires_at) VALUES (?,?,?,?)', [
+      sha256(secret),
+      link.token_id,
+      now,
+      now + SESSION_MS,
+    ])
+  })
+  return { secret, maxAgeS: SESSION_MS / 1000 }
+}

@@ -1,0 +1,88 @@
+/** What a command is, and how its arguments are read. */
+import { parseArgs } from 'node:util'
+import type { Output } from './output.ts'
+
+export interface Flag {
+  readonly name: string
+  readonly value?: string
+  readonly meaning: string
+  readonly many?: boolean
+}
+
+/** What a command gets: positional arguments, flags, and where it writes. */
+export interface Invocation {
+  readonly args: readonly string[]
+  readonly flags: Readonly<Record<string, string | boolean | readonly string[] | undefined>>
+  readonly out: Output
+}
+
+/** `run` returns the exit code: 0 ok, 1 refused by a gate or check, 2 usage, 3 infrastructure. */
+export interface Command {
+  readonly name: string
+  readonly summary: string
+  /** Positional arguments as the help shows them. */
+  readonly usage: string
+  readonly example: string
+  readonly flags: readonly Flag[]
+  readonly load: () => Promise<{ run: (invocation: Invocation) => Promise<number> }>
+}
+
+/** A mistake in the arguments: exit code 2 and the command's usage. */
+export class UsageError extends Error {}
+
+/** Flags that every command has. */
+export const COMMON: readonly Flag[] = [
+  { name: 'json', meaning: 'Print the result as JSON.' },
+  { name: 'help', meaning: 'Show this help.' },
+]
+
+/** Flags of commands that talk to a server. */
+export const SERVER_FLAGS: readonly Flag[] = [
+  { name: 'data', value: 'DIR', meaning: 'Data folder of the server (default .slipway).' },
+  { name: 'url', value: 'URL', meaning: 'Server address (default: from the data folder).' },
+]
+
+/** Splits arguments by the command's flags. Throws UsageError for an unknown flag or a missing value. */
+export function parse(command: Command, argv: readonly string[]): Pick<Invocation, 'args' | 'flags'> {
+  const options = Object.fromEntries(
+    [...command.flags, ...COMMON].map((flag) => [
+      flag.name,
+      { type: flag.value === undefined ? ('boolean' as const) : ('string' as const), multiple: flag.many ?? false },
+    ]),
+  )
+  try {
+    const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true, strict: true })
+    return { args: positionals, flags: values as Invocation['flags'] }
+  } catch (error) {
+    throw new UsageError((error as Error).message)
+  }
+}
+
+/** The help page of a command. */
+export function help(command: Command): string {
+  const rows = [...command.flags, ...COMMON].map((flag) => [
+    `  --${flag.name}${flag.value === undefined ? '' : ` ${flag.value}`}`,
+    flag.meaning,
+  ])
+  const width = Math.max(...rows.map(([left = '']) => left.length))
+  const flags = rows.map(([left = '', right = '']) => `${left.padEnd(width + 2)}${right}`).join('\n')
+  const usage = `slipway ${command.name} ${command.usage}`.trim()
+  return `${command.summary}\n\nUsage: ${usage}\n\n${flags}\n\nExample: ${command.example}\n`
+}
+
+/** A flag's text, or undefined. */
+export function text(invocation: Invocation, name: string): string | undefined {
+  const value = invocation.flags[name]
+  return typeof value === 'string' ? value : undefined
+}
+
+/** A flag's whole number within a range, or the default. */
+export function number(invocation: Invocation, name: string, range: { min: number; max: number; default: number }): number {
+  const given = text(invocation, name)
+  if (given === undefined) return range.default
+  const value = Number(given)
+  if (!Number.isInteger(value) || value < range.min || value > range.max) {
+    throw new UsageError(`--${name} is "${given}"; expected a whole number from ${range.min} to ${range.max}`)
+  }
+  return value
+}

@@ -1,0 +1,49 @@
+/** Finds the running server of a data folder and makes a client for it. */
+import { readFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { createClient } from '../client/client.ts'
+import type { Client } from '../client/client.ts'
+import { text } from './command.ts'
+import type { Invocation } from './command.ts'
+import { config } from './config.ts'
+
+/** What `server.json` says of a running server. */
+export interface ServerFile {
+  readonly url: string
+  readonly gateway_url: string
+  readonly grpc_address: string | null
+  readonly pid: number
+  readonly version: string
+  readonly token_file: string
+}
+
+export interface Connection {
+  readonly client: Client
+  readonly server: ServerFile
+  readonly token: string
+}
+
+/** The data folder that a command means. */
+export function dataDir(invocation: Invocation): string {
+  return resolve(text(invocation, 'data') ?? config('SLIPWAY_DATA') ?? '.slipway')
+}
+
+/** Reads `server.json`; undefined when no server runs there. */
+export async function readServerFile(data: string): Promise<ServerFile | undefined> {
+  try {
+    return JSON.parse(await readFile(join(data, 'server.json'), 'utf8')) as ServerFile
+  } catch {
+    return undefined
+  }
+}
+
+/** Connects to the server that the flags, the environment or the data folder name. Throws with the command to run. */
+export async function connect(invocation: Invocation): Promise<Connection> {
+  const data = dataDir(invocation)
+  const found = await readServerFile(data)
+  const url = text(invocation, 'url') ?? config('SLIPWAY_URL') ?? found?.url
+  if (url === undefined) throw new Error(`no server runs in ${data}\nStart one: slipway serve --data ${data}`)
+  const token = config('SLIPWAY_TOKEN') ?? (await readFile(found?.token_file ?? join(data, 'token'), 'utf8').catch(() => '')).trim()
+  const server = found ?? { url, gateway_url: '', grpc_address: null, pid: 0, version: '', token_file: '' }
+  return { client: createClient({ url, ...(token !== '' && { token }) }), server, token }
+}

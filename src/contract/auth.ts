@@ -1,0 +1,112 @@
+/** Routes of identity: tokens, the UI's login, who am I, the audit trail. */
+import { z } from 'zod'
+import { ROLES } from './access.ts'
+import { id, listOf, page, time } from './fields.ts'
+import { route } from './route.ts'
+
+export const Token = z.object({
+  id,
+  name: z.string(),
+  role: z.enum(ROLES),
+  project: z.string().nullable(),
+  created_at: time,
+  created_by: z.string(),
+  expires_at: time.nullable(),
+  revoked_at: time.nullable(),
+})
+
+export const AuditEntry = z.object({
+  seq: z.number().int(),
+  at: time,
+  actor: z.string(),
+  token_id: z.string().nullable(),
+  verb: z.string(),
+  resource: z.string(),
+  resource_id: z.string(),
+  detail: z.record(z.string(), z.unknown()),
+  prev: z.string(),
+  hash: z.string(),
+})
+
+export const authApi = {
+  whoami: route({
+    method: 'GET',
+    path: '/v1/me',
+    summary: 'Who the credential belongs to',
+    access: { verb: 'read', resource: 'server' },
+    reply: z.object({ id: z.string(), name: z.string(), role: z.enum(ROLES), project: z.string().nullable() }),
+  }),
+  createToken: route({
+    method: 'POST',
+    path: '/v1/tokens',
+    summary: 'Make a token; its text is shown this once',
+    access: { verb: 'manage', resource: 'tokens' },
+    body: z.object({
+      name: z.string().min(1).max(128),
+      role: z.enum(ROLES),
+      project: z.string().min(1).max(128).nullable().optional(),
+      expires_in_days: z.number().int().min(1).max(3650).optional(),
+    }),
+    reply: z.object({ token: z.string(), row: Token }),
+  }),
+  listTokens: route({
+    method: 'GET',
+    path: '/v1/tokens',
+    summary: 'List tokens, without their secrets',
+    access: { verb: 'manage', resource: 'tokens' },
+    reply: z.object({ items: z.array(Token) }),
+  }),
+  revokeToken: route({
+    method: 'DELETE',
+    path: '/v1/tokens/:id',
+    summary: 'Revoke a token and end its sessions',
+    access: { verb: 'manage', resource: 'tokens' },
+    params: z.object({ id }),
+    reply: z.object({}),
+    errors: ['not_found'],
+  }),
+  createLoginLink: route({
+    method: 'POST',
+    path: '/v1/login-links',
+    summary: 'Make a link that opens the web UI once, within 15 minutes',
+    access: { verb: 'read', resource: 'server' },
+    reply: z.object({ url: z.string() }),
+  }),
+  login: route({
+    method: 'GET',
+    path: '/login/:code',
+    summary: 'Trade a login link for a session cookie and go to the web UI',
+    access: 'public',
+    params: z.object({ code: z.string().max(128) }),
+    reply: 'text',
+    errors: ['unauthenticated'],
+  }),
+  logout: route({
+    method: 'POST',
+    path: '/v1/logout',
+    summary: 'End the session of the cookie',
+    access: 'public',
+    reply: z.object({}),
+  }),
+  listAudit: route({
+    method: 'GET',
+    path: '/v1/audit',
+    summary: 'Read the audit trail, newest first',
+    access: { verb: 'read', resource: 'audit' },
+    query: page.extend({ resource: z.string().max(64).optional(), resource_id: z.string().max(256).optional() }),
+    reply: listOf(AuditEntry),
+  }),
+  verifyAudit: route({
+    method: 'POST',
+    path: '/v1/audit/verify',
+    summary: 'Walk the hash chain of the audit trail and say whether it is whole',
+    access: { verb: 'read', resource: 'audit' },
+    reply: z.object({
+      ok: z.boolean(),
+      rows: z.number().int().optional(),
+      head: z.string().optional(),
+      seq: z.number().int().optional(),
+      reason: z.string().optional(),
+    }),
+  }),
+}
