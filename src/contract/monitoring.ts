@@ -1,0 +1,294 @@
+/** Routes of monitoring: labels, profiles, checks, performance, incidents and reactions. */
+import { z } from 'zod'
+import { id, listOf, name, page, time } from './fields.ts'
+import { route } from './route.ts'
+
+/** What a monitor is asked to do, as the project file writes it. */
+export const MonitorSettings = z.strictObject({
+  labels: z
+    .strictObject({ join: z.literal('prediction_id').default('prediction_id'), delay: z.string().default('2d') })
+    .prefault({}),
+  slices: z.array(z.string()).max(10).default([]),
+  false_alerts: z
+    .string()
+    .regex(/^\d+ per (day|week|month)$/, 'for example "1 per month"')
+    .default('1 per month'),
+  reactions: z
+    .strictObject({
+      drift: z.array(z.enum(['incident', 'retrain', 'rollback', 'halt'])).default(['incident']),
+      quality: z.array(z.enum(['incident', 'retrain', 'rollback', 'halt'])).default(['incident']),
+    })
+    .prefault({}),
+  derived: z
+    .array(z.string())
+    .default([])
+    .describe('features made from labels: they follow the target, are shown and never page'),
+  same_unit: z.array(z.array(z.string())).default([]).describe('groups of features that one feed delivers'),
+  webhook: z.string().url().optional(),
+})
+export type MonitorSettings = z.output<typeof MonitorSettings>
+
+export const SEVERITIES = ['high', 'medium', 'low', 'info'] as const
+
+/** One check of one feature in one window. */
+export const CheckResult = z.object({
+  feature: z.string(),
+  check: z.enum([
+    'mean',
+    'step',
+    'psi',
+    'nulls',
+    'unknown_category',
+    'range',
+    'frozen',
+    'swap',
+    'non_zero_scale',
+    'nulls_fell',
+    'freshness',
+  ]),
+  window_end: time,
+  value: z.number().nullable(),
+  limit: z.number().nullable(),
+  n: z.number().int(),
+  n_min: z.number().int(),
+  state: z.enum(['ok', 'alert', 'not_enough_data']),
+  pages: z.boolean(),
+  baseline: z.string(),
+})
+export type CheckResult = z.output<typeof CheckResult>
+
+/** A suspected cause with what speaks for it, best first. */
+export const Cause = z.object({
+  rank: z.number().int(),
+  kind: z.enum([
+    'unit_change',
+    'null_flood',
+    'frozen_feature',
+    'swap',
+    'new_category',
+    'deploy',
+    'pipeline_run',
+    'feed_lost',
+    'shift',
+    'quality_fall',
+  ]),
+  title: z.string().describe('one sentence, for example "unit changed °F → °C, temp and dewp"'),
+  score: z.number().min(0).max(1),
+  features: z.array(z.string()),
+  evidence: z.record(z.string(), z.unknown()),
+})
+export type Cause = z.output<typeof Cause>
+
+export const TimelineEntry = z.object({
+  at: time,
+  event_time: time.nullable(),
+  kind: z.string(),
+  text: z.string(),
+  href: z.string().nullable(),
+})
+
+export const Incident = z.object({
+  id,
+  endpoint: z.string(),
+  title: z.string(),
+  kind: z.enum(['drift', 'quality', 'freshness', 'serving']),
+  severity: z.enum(SEVERITIES),
+  state: z.enum(['open', 'acknowledged', 'resolved']),
+  opened_at: time,
+  opened_event_time: time,
+  began_event_time: time.describe('change point: when the data began to differ'),
+  resolved_at: time.nullable(),
+  resolved_event_time: time.nullable(),
+  pages: z.boolean().describe('false = told, wakes nobody'),
+  causes: z.array(Cause),
+  checks: z.array(CheckResult),
+  affected: z.object({ rows: z.number().int(), share: z.number(), marked_bad: z.number().int() }),
+  timeline: z.array(TimelineEntry),
+  actions: z.array(z.object({ action: z.string(), preview: z.string(), allowed: z.boolean() })),
+})
+export type Incident = z.output<typeof Incident>
+
+/** A quality metric over labelled predictions of a window or slice; provisional until labels cover it. */
+export const Performance = z.object({
+  from: time,
+  to: time,
+  version: z.string().nullable(),
+  slice: z.string().nullable(),
+  value: z.string().nullable(),
+  metric: z.enum(['roc_auc', 'log_loss', 'brier', 'accuracy', 'base_rate', 'mean_score']),
+  estimate: z.number().nullable(),
+  interval: z.tuple([z.number(), z.number()]).nullable(),
+  n: z.number().int(),
+  labelled: z.number().int(),
+  coverage: z.number(),
+  provisional: z.boolean(),
+})
+export type Performance = z.output<typeof Performance>
+
+const endpointParams = z.object({ name })
+const READ = { verb: 'read', resource: 'monitors' } as const
+
+export const monitoringApi = {
+  putLabels: route({
+    method: 'POST',
+    path: '/v1/endpoints/:name/labels',
+    summary: 'Deliver labels by prediction id; late ones open their windows again',
+    access: { verb: 'label', resource: 'endpoints' },
+    params: endpointParams,
+    limit: 16 * 1024 * 1024,
+    body: z.strictObject({
+      labels: z
+        .array(
+          z.strictObject({
+            prediction_id: z.string().min(1).max(256),
+            label: z.union([z.number(), z.string(), z.boolean()]),
+            at: time.optional(),
+          }),
+        )
+        .min(1)
+        .max(50_000),
+    }),
+    reply: z.object({
+      accepted: z.number().int(),
+      duplicates: z.number().int(),
+      conflicts: z.number().int(),
+      orphans: z
+        .number()
+        .int()
+        .describe('labels whose prediction is not known yet; they are kept and joined when it comes'),
+    }),
+    errors: ['not_found'],
+  }),
+  putMonitor: route({
+    method: 'PUT',
+    path: '/v1/endpoints/:name/monitor',
+    summary: 'Set what is monitored and how it reacts',
+    access: { verb: 'write', resource: 'monitors' },
+    params: endpointParams,
+    body: MonitorSettings,
+    reply: MonitorSettings,
+    errors: ['not_found'],
+  }),
+  getMonitor: route({
+    method: 'GET',
+    path: '/v1/endpoints/:name/monitor',
+    summary: 'The settings, limits and state of an endpoint’s monitor',
+    access: READ,
+    params: endpointParams,
+    reply: z.object({
+      settings: MonitorSettings,
+      last_run_at: time.nullable(),
+      evaluated_until: time.nullable(),
+      limits: z.array(
+        z.object({ feature: z.string(), check: z.string(), limit: z.number(), largest_clean: z.number().nullable() }),
+      ),
+      importance: z.record(z.string(), z.number()),
+    }),
+    errors: ['not_found'],
+  }),
+  heatmap: route({
+    method: 'GET',
+    path: '/v1/endpoints/:name/monitor/heatmap',
+    summary: 'Features × time: the effect of each check, null where there is not enough data',
+    access: READ,
+    params: endpointParams,
+    query: z.object({
+      from: time.optional(),
+      to: time.optional(),
+      bucket_hours: z.coerce.number().int().min(1).max(168).default(6),
+    }),
+    reply: z.object({
+      buckets: z.array(time),
+      features: z.array(
+        z.object({
+          feature: z.string(),
+          importance: z.number(),
+          effect: z.array(z.number().nullable()),
+          alert: z.array(z.boolean()),
+        }),
+      ),
+    }),
+    errors: ['not_found'],
+  }),
+  feature: route({
+    method: 'GET',
+    path: '/v1/endpoints/:name/monitor/features/:feature',
+    summary: 'One feature now and at baseline: distribution, nulls, new categories, checks',
+    access: READ,
+    params: endpointParams.extend({ feature: z.string().min(1).max(250) }),
+    query: z.object({ from: time.optional(), to: time.optional() }),
+    reply: z.object({
+      feature: z.string(),
+      kind: z.enum(['numeric', 'categorical']),
+      bins: z.array(z.object({ label: z.string(), baseline: z.number(), window: z.number() })),
+      baseline: z.record(z.string(), z.number().nullable()),
+      window: z.record(z.string(), z.number().nullable()),
+      new_values: z.array(z.object({ value: z.string(), count: z.number().int() })),
+      checks: z.array(CheckResult),
+    }),
+    errors: ['not_found'],
+  }),
+  performance: route({
+    method: 'GET',
+    path: '/v1/endpoints/:name/performance',
+    summary: 'Quality by window, version and slice, with intervals and label coverage',
+    access: READ,
+    params: endpointParams,
+    query: z.object({
+      from: time.optional(),
+      to: time.optional(),
+      bucket: z.enum(['day', 'week', 'month', 'all']).default('week'),
+      slice: z.string().optional(),
+      version: z.string().optional(),
+    }),
+    reply: z.object({ items: z.array(Performance) }),
+    errors: ['not_found'],
+  }),
+  listIncidents: route({
+    method: 'GET',
+    path: '/v1/incidents',
+    summary: 'Incidents, open ones first',
+    access: { verb: 'read', resource: 'incidents' },
+    query: page.extend({
+      endpoint: z.string().optional(),
+      state: z.enum(['open', 'acknowledged', 'resolved']).optional(),
+    }),
+    reply: listOf(Incident),
+  }),
+  getIncident: route({
+    method: 'GET',
+    path: '/v1/incidents/:id',
+    summary: 'An incident: cause, evidence, timeline, actions',
+    access: { verb: 'read', resource: 'incidents' },
+    params: z.object({ id }),
+    reply: Incident,
+    errors: ['not_found'],
+  }),
+  actOnIncident: route({
+    method: 'POST',
+    path: '/v1/incidents/:id/actions',
+    summary: 'Acknowledge, resolve, mark rows bad, retrain or roll back',
+    access: { verb: 'write', resource: 'incidents' },
+    params: z.object({ id }),
+    body: z.strictObject({
+      action: z.enum(['acknowledge', 'resolve', 'mark_bad', 'retrain', 'rollback', 'false_alarm']),
+      reason: z.string().max(1000).default(''),
+    }),
+    reply: Incident,
+    errors: ['not_found', 'conflict'],
+  }),
+  badRows: route({
+    method: 'GET',
+    path: '/v1/endpoints/:name/bad-rows',
+    summary: 'Event-time ranges and prediction ids that were marked bad: training leaves them out',
+    access: READ,
+    params: endpointParams,
+    reply: z.object({
+      ranges: z.array(
+        z.object({ incident_id: z.string(), from: time, to: time.nullable(), features: z.array(z.string()) }),
+      ),
+      prediction_ids: z.array(z.string()),
+    }),
+    errors: ['not_found'],
+  }),
+}
