@@ -1,0 +1,388 @@
+/** Routes of pipelines: trees of files, pipeline versions, runs with their steps and attempts, logs, explanations, proofs. */
+import { z } from 'zod'
+import { id, listOf, name, page, time } from './fields.ts'
+import { route } from './route.ts'
+
+/** `sha256:` and 64 hexadecimal digits. */
+export const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'sha256: and 64 hexadecimal digits')
+
+export const RUN_STATES = ['waiting', 'preparing', 'running', 'succeeded', 'failed', 'cancelled'] as const
+/** `preparing` locks and builds the environment; the last three are final. */
+export type RunState = (typeof RUN_STATES)[number]
+
+export const STEP_STATES = [
+  'waiting',
+  'ready',
+  'running',
+  'succeeded',
+  'cached',
+  'skipped',
+  'failed',
+  'cancelled',
+] as const
+/** `skipped` means that a step before it did not succeed; `cached` that an earlier result was taken. */
+export type StepState = (typeof STEP_STATES)[number]
+
+export const ATTEMPT_STATES = ['submitting', 'running', 'succeeded', 'failed', 'cancelled', 'lost'] as const
+/** `lost` means that neither the process nor its exit file was found. */
+export type AttemptState = (typeof ATTEMPT_STATES)[number]
+
+export const FAILURES = ['user', 'environment', 'out_of_memory', 'timeout', 'infrastructure', 'preempted'] as const
+/** Why an attempt failed; each has its own retry budget. */
+export type Failure = (typeof FAILURES)[number]
+
+export const TRIGGERS = ['manual', 'schedule', 'reaction', 'reproduce', 'merge'] as const
+export type Trigger = (typeof TRIGGERS)[number]
+
+/** A file or folder kept by content. */
+export const Tree = z.object({ digest, size: z.number().int(), files: z.number().int() })
+
+export const Failed = z.object({
+  class: z.enum(FAILURES),
+  message: z.string(),
+  /** The text of the exception's stack, secrets redacted; null where the code raised none. */
+  traceback: z.string().nullable(),
+})
+
+export const Attempt = z.object({
+  id,
+  number: z.number().int(),
+  state: z.enum(ATTEMPT_STATES),
+  failure: Failed.nullable(),
+  /** The tracking run that this attempt logged to. */
+  tracking_run_id: z.string().nullable(),
+  queued_at: time,
+  started_at: time.nullable(),
+  finished_at: time.nullable(),
+  /** True while no heartbeat came for 30 s although the process exists. */
+  silent: z.boolean(),
+  cpu_seconds: z.number().nullable(),
+  max_rss_bytes: z.number().nullable(),
+  wall_ms: z.number().nullable(),
+  log_bytes: z.number().int(),
+})
+
+/** One component of the cache key that differs from the execution before. */
+export const Change = z.object({
+  component: z.string(),
+  /** For example `params.max_iter` or `code flights/train.py`. */
+  what: z.string(),
+  before: z.string().nullable(),
+  after: z.string().nullable(),
+})
+
+export const Cache = z.object({
+  key: z.string(),
+  hit: z.boolean(),
+  /** One sentence: why the step ran, or whose result it took. */
+  reason: z.string(),
+  changes: z.array(Change),
+  /** The run whose result was taken. */
+  from_run: z.string().nullable(),
+})
+
+export const Step = z.object({
+  name: z.string(),
+  state: z.enum(STEP_STATES),
+  /** What runs: `module:function`, or the argv as one text. */
+  entry: z.string(),
+  needs: z.array(z.string()),
+  cache: Cache.nullable(),
+  outputs: z.record(z.string(), Tree),
+  metrics: z.record(z.string(), z.number()),
+  params: z.record(z.string(), z.unknown()),
+  failure: Failed.nullable(),
+  tracking_run_id: z.string().nullable(),
+  started_at: time.nullable(),
+  finished_at: time.nullable(),
+  /** From ready to the end; null until then. */
+  duration_ms: z.number().nullable(),
+  /** When the next attempt is due, after a failure that is retried. */
+  retry_at: time.nullable(),
+  attempts: z.array(Attempt),
+})
+
+/** How far a re-run from raw data gave the same. */
+export const Reproduction = z.object({
+  of_run: z.string(),
+  /** A the same bytes; B metrics equal within the tolerance; C diverged; D could not run; null while it runs. */
+  grade: z.enum(['A', 'B', 'C', 'D']).nullable(),
+  detail: z.string(),
+  first_divergent_step: z.string().nullable(),
+  missing: z.array(z.string()),
+  tolerance: z.number(),
+  steps: z.array(
+    z.object({
+      step: z.string(),
+      outputs: z.enum(['identical', 'identical_apart_from_stamps', 'different', 'missing']),
+      metrics: z.array(
+        z.object({
+          metric: z.string(),
+          before: z.number().nullable(),
+          after: z.number().nullable(),
+          equal: z.boolean(),
+        }),
+      ),
+    }),
+  ),
+})
+
+/** What the registry said to the model that a run made. */
+export const Registered = z.object({
+  model: z.string(),
+  version: z.string(),
+  verdict: z.enum(['accepted', 'refused']),
+  detail: z.string(),
+})
+
+export const PipelineVersion = z.object({
+  id,
+  project: z.string(),
+  /** Hash of the project file's meaning and of the tree of code. */
+  digest,
+  tree: digest,
+  created_at: time,
+  created_by: z.string(),
+  steps: z.array(z.object({ name: z.string(), entry: z.string(), needs: z.array(z.string()) })),
+  model: z.string().nullable(),
+  endpoint: z.string().nullable(),
+  /** What a reader of the code should know, for example imports that could not be resolved. */
+  warnings: z.array(z.string()),
+})
+
+export const PipelineRun = z.object({
+  id,
+  project: z.string(),
+  pipeline_version: z.string(),
+  state: z.enum(RUN_STATES),
+  /** `refused`: every step succeeded and a gate did not let the model through. */
+  outcome: z.enum(['succeeded', 'failed', 'refused', 'cancelled']).nullable(),
+  /** What the run is doing or why it ended so, in one sentence. */
+  message: z.string(),
+  trigger: z.enum(TRIGGERS),
+  created_at: time,
+  created_by: z.string(),
+  started_at: time.nullable(),
+  finished_at: time.nullable(),
+  duration_ms: z.number().nullable(),
+  experiment_id: z.string().nullable(),
+  environment: z.string().nullable(),
+  params: z.record(z.string(), z.record(z.string(), z.unknown())),
+  steps: z.array(Step),
+  /** The chain of steps that decided the duration. */
+  critical_path: z.array(z.string()),
+  critical_path_ms: z.number(),
+  cpu_seconds: z.number(),
+  registered: Registered.nullable(),
+  reproduction: Reproduction.nullable(),
+})
+
+/** A run in a list: without its steps' details. */
+export const PipelineRunRow = PipelineRun.pick({
+  id: true,
+  project: true,
+  pipeline_version: true,
+  state: true,
+  outcome: true,
+  message: true,
+  trigger: true,
+  created_at: true,
+  created_by: true,
+  started_at: true,
+  finished_at: true,
+  duration_ms: true,
+  registered: true,
+}).extend({ steps: z.record(z.string(), z.enum(STEP_STATES)) })
+
+const read = { verb: 'read', resource: 'pipelines' } as const
+const write = { verb: 'write', resource: 'pipelines' } as const
+const runParams = z.object({ id })
+const stepParams = z.object({ id, step: name })
+
+export const pipelinesApi = {
+  uploadTree: route({
+    method: 'POST',
+    path: '/v1/trees',
+    summary: "Upload a project's files as an uncompressed tar stream; the reply names them by content",
+    access: write,
+    body: 'stream',
+    reply: Tree,
+    errors: ['bad_request', 'payload_too_large', 'storage_full'],
+  }),
+  createPipelineVersion: route({
+    method: 'POST',
+    path: '/v1/pipelines',
+    summary: 'Make a pipeline version from a project file and a tree of code; the same content gives the same version',
+    access: write,
+    limit: 4 * 1024 * 1024,
+    body: z.object({
+      /** The text of slipway.yaml. */
+      text: z.string().min(1).max(1_000_000),
+      tree: digest,
+      /** The name of the project file, for messages. */
+      file: z.string().max(1024).default('slipway.yaml'),
+    }),
+    reply: PipelineVersion,
+    errors: ['invalid_field', 'unprocessable', 'not_found'],
+  }),
+  listPipelineVersions: route({
+    method: 'GET',
+    path: '/v1/pipelines',
+    summary: 'List pipeline versions, newest first',
+    access: read,
+    query: page.extend({ project: name.optional() }),
+    reply: listOf(PipelineVersion),
+  }),
+  getPipelineVersion: route({
+    method: 'GET',
+    path: '/v1/pipelines/:id',
+    summary: 'Read a pipeline version with its project file',
+    access: read,
+    params: runParams,
+    reply: PipelineVersion.extend({ text: z.string(), spec: z.unknown() }),
+    errors: ['not_found'],
+  }),
+  createPipelineRun: route({
+    method: 'POST',
+    path: '/v1/pipeline-runs',
+    summary: 'Start a run of a pipeline version',
+    access: write,
+    limit: 4 * 1024 * 1024,
+    status: 201,
+    body: z.object({
+      /** A version's id; or give `project` to run its newest version. */
+      pipeline_version: id.optional(),
+      project: name.optional(),
+      /** Step name → param → value; only params that the project file declares. */
+      params: z.record(z.string(), z.record(z.string(), z.unknown())).default({}),
+      /** Do not take cached results for this step and the steps after it. */
+      from: name.optional(),
+      /** Take no cached result at all. */
+      force: z.boolean().default(false),
+      /** Run the steps, but do not register the model even if the project file names one. */
+      register: z.boolean().default(true),
+      /** Take the accepted model version to its endpoint. */
+      deploy: z.boolean().default(false),
+      trigger: z.enum(['manual', 'reaction', 'merge']).default('manual'),
+    }),
+    reply: PipelineRun,
+    errors: ['invalid_field', 'not_found'],
+  }),
+  listPipelineRuns: route({
+    method: 'GET',
+    path: '/v1/pipeline-runs',
+    summary: 'List pipeline runs, newest first',
+    access: read,
+    query: page.extend({ project: name.optional(), state: z.enum(RUN_STATES).optional() }),
+    reply: listOf(PipelineRunRow),
+  }),
+  getPipelineRun: route({
+    method: 'GET',
+    path: '/v1/pipeline-runs/:id',
+    summary: 'Read a pipeline run with its steps and attempts',
+    access: read,
+    params: runParams,
+    reply: PipelineRun,
+    errors: ['not_found'],
+  }),
+  watchPipelineRun: route({
+    method: 'GET',
+    path: '/v1/pipeline-runs/:id/events',
+    summary: 'Follow a run: each event "run" carries it whole; the stream ends with it',
+    access: read,
+    params: runParams,
+    reply: 'events',
+    errors: ['not_found'],
+  }),
+  cancelPipelineRun: route({
+    method: 'POST',
+    path: '/v1/pipeline-runs/:id/cancel',
+    summary: 'Ask a run to end; its steps get a moment to stop, then are killed',
+    access: write,
+    params: runParams,
+    reply: PipelineRun,
+    errors: ['not_found'],
+  }),
+  retryPipelineRun: route({
+    method: 'POST',
+    path: '/v1/pipeline-runs/:id/retry',
+    summary: 'Start a new run of the same version and params; what succeeded comes from the cache',
+    access: write,
+    params: runParams,
+    status: 201,
+    reply: PipelineRun,
+    errors: ['not_found', 'conflict'],
+  }),
+  explainStep: route({
+    method: 'GET',
+    path: '/v1/pipeline-runs/:id/steps/:step/explain',
+    summary: 'Why a step ran or was taken from the cache, component by component',
+    access: read,
+    params: stepParams,
+    reply: Cache.extend({
+      step: z.string(),
+      /** Every component of the key: name → digest or value as text. */
+      components: z.record(z.string(), z.string()),
+      /** The files whose content is part of the key. */
+      files: z.array(z.string()),
+      /** The execution that it is compared with. */
+      compared_with: z.string().nullable(),
+      warnings: z.array(z.string()),
+    }),
+    errors: ['not_found', 'conflict'],
+  }),
+  followLogs: route({
+    method: 'GET',
+    path: '/v1/pipeline-runs/:id/steps/:step/logs',
+    summary: 'Follow a step\'s log; event "log" has {attempt, offset, text}; Last-Event-ID "attempt:offset" resumes',
+    access: read,
+    params: stepParams,
+    query: z.object({ attempt: z.coerce.number().int().min(1).optional() }),
+    reply: 'events',
+    errors: ['not_found'],
+  }),
+  readLogs: route({
+    method: 'GET',
+    path: '/v1/pipeline-runs/:id/steps/:step/logs/text',
+    summary: "Read a step's log so far as text, of one attempt (default the last)",
+    access: read,
+    params: stepParams,
+    query: z.object({ attempt: z.coerce.number().int().min(1).optional() }),
+    reply: 'text',
+    errors: ['not_found'],
+  }),
+  listOutputFiles: route({
+    method: 'GET',
+    path: '/v1/pipeline-runs/:id/steps/:step/outputs/:output',
+    summary: 'List the files of an output; an output that is one file has the path ""',
+    access: read,
+    params: stepParams.extend({ output: name }),
+    reply: Tree.extend({ items: z.array(z.object({ path: z.string(), size: z.number().int(), digest })) }),
+    errors: ['not_found'],
+  }),
+  readOutputFile: route({
+    method: 'GET',
+    path: '/v1/pipeline-runs/:id/steps/:step/outputs/:output/file',
+    summary: 'Download a file of an output',
+    access: read,
+    params: stepParams.extend({ output: name }),
+    query: z.object({ path: z.string().max(4096).default('') }),
+    reply: 'stream',
+    errors: ['not_found'],
+  }),
+  reproducePipelineRun: route({
+    method: 'POST',
+    path: '/v1/pipeline-runs/:id/reproduce',
+    summary: 'Run a finished run again from raw data in a clean workspace, and grade how equal the result is',
+    access: write,
+    params: runParams,
+    body: z.object({
+      /** Largest relative difference at which two metrics count as equal. */
+      tolerance: z.number().min(0).max(1).default(1e-9),
+      /** Only check that everything needed is still there. */
+      dry_run: z.boolean().default(false),
+    }),
+    reply: z.object({ run: PipelineRun.nullable(), reproduction: Reproduction }),
+    errors: ['not_found', 'conflict'],
+  }),
+}
