@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { prng, splitmix64, xoshiro128 } from './prng.ts'
+
+test('SplitMix64 gives the published sequence of seed 1234567', () => {
+  assert.deepEqual(splitmix64(1234567n, 5), [
+    6457827717110365317n,
+    3203168211198807973n,
+    9817491932198370423n,
+    4593380528125082431n,
+    16408922859458223821n,
+  ])
+})
+
+test('xoshiro128** gives the published sequence of state 1, 2, 3, 4', () => {
+  const next = xoshiro128([1, 2, 3, 4])
+  const expected = [11520, 0, 5927040, 70819200, 2031721883, 1637235492, 1287239034, 3734860849, 3729100597, 4258142804]
+  assert.deepEqual(Array.from({ length: 10 }, next), expected)
+})
+
+test('a seed fixes the sequence, another seed gives another', () => {
+  const draw = (seed: number): number[] => {
+    const random = prng(seed)
+    return [random.uniform(), random.normal(), random.normal(), random.below(1000)]
+  }
+  assert.deepEqual(draw(7), draw(7))
+  assert.notDeepEqual(draw(7), draw(8))
+})
+
+test('uniform and normal numbers have the right moments', () => {
+  const random = prng(1)
+  const n = 100_000
+  let u = 0
+  let x = 0
+  let xx = 0
+  for (let i = 0; i < n; i++) {
+    u += random.uniform()
+    const z = random.normal()
+    x += z
+    xx += z * z
+  }
+  assert.ok(Math.abs(u / n - 0.5) < 4 * Math.sqrt(1 / 12 / n))
+  assert.ok(Math.abs(x / n) < 4 / Math.sqrt(n))
+  assert.ok(Math.abs(xx / n - 1) < 4 * Math.sqrt(2 / n))
+})
+
+test('below fills its range evenly', () => {
+  const random = prng(3)
+  const counts = new Array<number>(10).fill(0)
+  for (let i = 0; i < 50_000; i++) counts[random.below(10)]! += 1
+  const chi2 = counts.reduce((sum, count) => sum + (count - 5000) ** 2 / 5000, 0)
+  assert.ok(chi2 < 27.9, `chi2 ${chi2}`)
+})
