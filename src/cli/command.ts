@@ -77,7 +77,11 @@ export function text(invocation: Invocation, name: string): string | undefined {
 }
 
 /** A flag's whole number within a range, or the default. */
-export function number(invocation: Invocation, name: string, range: { min: number; max: number; default: number }): number {
+export function number(
+  invocation: Invocation,
+  name: string,
+  range: { min: number; max: number; default: number },
+): number {
   const given = text(invocation, name)
   if (given === undefined) return range.default
   const value = Number(given)

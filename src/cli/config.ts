@@ -8,12 +8,36 @@ export interface ConfigKey {
 
 export const CONFIG: readonly ConfigKey[] = [
   { key: 'SLIPWAY_DATA', default: '.slipway', meaning: 'Data folder, when --data is not given.' },
-  { key: 'SLIPWAY_URL', default: 'from server.json of the data folder', meaning: 'Server that the command line talks to.' },
-  { key: 'SLIPWAY_TOKEN', default: 'from the file "token" of the data folder', meaning: 'Token that the command line sends.' },
-  { key: 'SLIPWAY_DATABASE_URL', default: 'SQLite in the data folder', meaning: 'postgres://… to keep the tables in PostgreSQL (14 or newer).' },
-  { key: 'SLIPWAY_CACHE', default: '~/.cache/slipway', meaning: 'Folder of Python environments and tools, shared by all data folders of a user.' },
-  { key: 'SLIPWAY_LOG_LEVEL', default: 'info', meaning: 'debug, info, warn or error; logs are JSON lines on standard error.' },
-  { key: 'SLIPWAY_EGRESS_ALLOW', default: 'nothing', meaning: 'Private hosts that webhooks may reach, separated by commas.' },
+  {
+    key: 'SLIPWAY_URL',
+    default: 'from server.json of the data folder',
+    meaning: 'Server that the command line talks to.',
+  },
+  {
+    key: 'SLIPWAY_TOKEN',
+    default: 'from the file "token" of the data folder',
+    meaning: 'Token that the command line sends.',
+  },
+  {
+    key: 'SLIPWAY_DATABASE_URL',
+    default: 'SQLite in the data folder',
+    meaning: 'postgres://… to keep the tables in PostgreSQL (14 or newer).',
+  },
+  {
+    key: 'SLIPWAY_CACHE',
+    default: '~/.cache/slipway',
+    meaning: 'Folder of Python environments and tools, shared by all data folders of a user.',
+  },
+  {
+    key: 'SLIPWAY_LOG_LEVEL',
+    default: 'info',
+    meaning: 'debug, info, warn or error; logs are JSON lines on standard error.',
+  },
+  {
+    key: 'SLIPWAY_EGRESS_ALLOW',
+    default: 'nothing',
+    meaning: 'Private hosts that webhooks may reach, separated by commas.',
+  },
   { key: 'SLIPWAY_PYTHON', default: 'python3', meaning: 'Python that environments are made from.' },
   {
     key: 'SLIPWAY_TEST_HOOKS',

@@ -43,7 +43,8 @@ export async function connect(invocation: Invocation): Promise<Connection> {
   const found = await readServerFile(data)
   const url = text(invocation, 'url') ?? config('SLIPWAY_URL') ?? found?.url
   if (url === undefined) throw new Error(`no server runs in ${data}\nStart one: slipway serve --data ${data}`)
-  const token = config('SLIPWAY_TOKEN') ?? (await readFile(found?.token_file ?? join(data, 'token'), 'utf8').catch(() => '')).trim()
+  const token =
+    config('SLIPWAY_TOKEN') ?? (await readFile(found?.token_file ?? join(data, 'token'), 'utf8').catch(() => '')).trim()
   const server = found ?? { url, gateway_url: '', grpc_address: null, pid: 0, version: '', token_file: '' }
   return { client: createClient({ url, ...(token !== '' && { token }) }), server, token }
 }

@@ -45,7 +45,10 @@ function explain(error: unknown): { text: string; code: number } {
     return { text: `${error.message}${id}${help}`, code: exitCode(error) }
   }
   const text = error instanceof Error ? error.message : String(error)
-  return { text: process.env['SLIPWAY_LOG_LEVEL'] === 'debug' && error instanceof Error ? (error.stack ?? text) : text, code: 3 }
+  return {
+    text: process.env['SLIPWAY_LOG_LEVEL'] === 'debug' && error instanceof Error ? (error.stack ?? text) : text,
+    code: 3,
+  }
 }
 
 function exitCode(error: CallError | Problem): number {

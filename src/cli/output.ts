@@ -17,11 +17,11 @@ export type Style = 'bold' | 'dim' | 'green' | 'red' | 'yellow' | 'cyan'
 
 /** Colours a text when standard output is a terminal that wants it. */
 export function paint(style: Style, text: string): string {
-  return process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined ? styleText(style, text) : text
+  return process.stdout.isTTY && process.env['NO_COLOR'] === undefined ? styleText(style, text) : text
 }
 
 export function output(json: boolean): Output {
-  const tty = process.stderr.isTTY === true
+  const tty = process.stderr.isTTY
   let open = false
   const closeLine = (): void => {
     if (open) process.stderr.write('\r\u001b[K')
@@ -55,6 +55,10 @@ export function output(json: boolean): Output {
 /** Columns padded to their widest cell, two spaces between. */
 export function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => (row[i] ?? '').length)))
-  const format = (row: readonly string[]): string => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ').trimEnd()
+  const format = (row: readonly string[]): string =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join('  ')
+      .trimEnd()
   return [paint('bold', format(head)), ...rows.map(format)].join('\n')
 }

@@ -46,7 +46,7 @@ export interface Client {
 export function createClient(options: ClientOptions): Client {
   const open: Client['open'] = async (route, request = {}, signal) => {
     const streamed = route.body === 'stream'
-    const body = request.body === undefined ? undefined : streamed ? (request.body as BodyInit) : JSON.stringify(request.body)
+    const body = request.body === undefined ? undefined : streamed ? (request.body as NonNullable<RequestInit['body']>) : JSON.stringify(request.body)
     const response = await fetch(options.url + address(route, request), {
       method: route.method,
       headers: {

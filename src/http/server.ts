@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import fastify from 'fastify'
+import { fastify, LogController } from 'fastify'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ZodType } from 'zod'
 import { allows } from '../contract/access.ts'
@@ -10,6 +10,7 @@ import type { Access, Principal } from '../contract/access.ts'
 import { problem } from '../contract/errors.ts'
 import type { Problem } from '../contract/errors.ts'
 import { asProblem, fromZod, slipwayFailure } from './failure.ts'
+import type { Change } from './feed.ts'
 import { hostCheck } from './hosts.ts'
 import type { Call, Mounted } from './mount.ts'
 import { Raw } from './mount.ts'
@@ -30,6 +31,8 @@ export interface ServerOptions {
   readonly logger: FastifyBaseLogger
   /** Answers GETs that no route takes (the web UI). */
   readonly fallback?: (path: string) => Promise<Raw | undefined>
+  /** Told of each accepted write, for the UI's stream of changes. */
+  readonly changed?: (change: Change) => void
   /** Longest wait for open requests at shutdown, ms. */
   readonly graceMs?: number
 }
@@ -49,11 +52,11 @@ const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const app = fastify({
     loggerInstance: options.logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT,
     genReqId: requestId,
     forceCloseConnections: 'idle',
-    maxParamLength: 4096,
+    routerOptions: { maxParamLength: 4096 },
     requestTimeout: 0,
     keepAliveTimeout: 65_000,
     clientErrorHandler: answerMalformed,
@@ -66,7 +69,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     done()
   })
   app.setErrorHandler((error, request, reply) => send(reply, fail(error, request, slipwayFailure)))
-  for (const mounted of options.routes) addRoute(app, mounted, options.authenticate)
+  for (const mounted of options.routes) addRoute(app, mounted, options)
   app.setNotFoundHandler((request, reply) => answerUnknown(request, reply, options.fallback))
   await app.listen({ host: options.host, port: options.port })
   const port = (app.server.address() as AddressInfo).port
@@ -89,9 +92,10 @@ function acceptBodies(app: FastifyInstance): void {
   app.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
 }
 
-function addRoute(app: FastifyInstance, mounted: Mounted, authenticate: Authenticate): void {
+function addRoute(app: FastifyInstance, mounted: Mounted, options: ServerOptions): void {
   const { route } = mounted
   const render = mounted.fail ?? slipwayFailure
+  const writes = route.method !== 'GET' && route.access !== 'public' ? route.access.resource : undefined
   app.route({
     method: route.method,
     url: route.path,
@@ -99,8 +103,9 @@ function addRoute(app: FastifyInstance, mounted: Mounted, authenticate: Authenti
     exposeHeadRoute: false,
     handler: async (request, reply) => {
       try {
-        const who = await admit(request, route.access, authenticate)
+        const who = await admit(request, route.access, options.authenticate)
         const result = await mounted.handle(await parse(request, mounted, who, reply))
+        if (writes) options.changed?.({ kind: writes })
         return send(reply, result instanceof Raw ? result : encode(route.status ?? 200, result))
       } catch (error) {
         return send(reply, fail(error, request, render))

@@ -1,0 +1,73 @@
+/** `slipway serve`: runs the control process until it is told to stop. */
+import { rm, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { startApp, VERSION } from '../app.ts'
+import type { App } from '../app.ts'
+import { number, text, UsageError } from './command.ts'
+import type { Invocation } from './command.ts'
+import { config } from './config.ts'
+import { dataDir } from './connect.ts'
+import type { ServerFile } from './connect.ts'
+import { paint } from './output.ts'
+
+const LOOPBACK = new Set(['127.0.0.1', 'localhost', '::1'])
+
+export async function run(invocation: Invocation): Promise<number> {
+  const data = dataDir(invocation)
+  const host = text(invocation, 'host') ?? '127.0.0.1'
+  const noAuth = invocation.flags['no-auth'] === true
+  if (noAuth && !LOOPBACK.has(host)) {
+    throw new UsageError(`--no-auth makes everyone admin and is refused on ${host}; it is for loopback addresses only`)
+  }
+  const databaseUrl = config('SLIPWAY_DATABASE_URL')
+  const app = await startApp({
+    dataDir: data,
+    host,
+    port: number(invocation, 'port', { min: 0, max: 65_535, default: 4600 }),
+    gatewayPort: number(invocation, 'gateway-port', { min: 0, max: 65_535, default: 4601 }),
+    gateways: number(invocation, 'gateways', { min: 0, max: 64, default: 1 }),
+    noAuth,
+    allowHosts: (invocation.flags['allow-host'] as readonly string[] | undefined) ?? [],
+    logLevel: config('SLIPWAY_LOG_LEVEL') ?? 'warn',
+    ...(databaseUrl !== undefined && { databaseUrl }),
+  })
+  const file = await announce(app, data)
+  report(invocation, app, file, noAuth)
+  await untilSignal()
+  await rm(join(data, 'server.json'), { force: true })
+  await app.stop()
+  return 0
+}
+
+/** Writes `server.json` whole or not at all: readers never see half of it. */
+async function announce(app: App, data: string): Promise<ServerFile> {
+  const file: ServerFile = {
+    url: app.url,
+    gateway_url: app.gatewayUrl,
+    grpc_address: null,
+    pid: process.pid,
+    version: VERSION,
+    token_file: app.tokenFile,
+  }
+  const path = join(data, 'server.json')
+  await writeFile(`${path}.new`, `${JSON.stringify(file)}\n`)
+  await rename(`${path}.new`, path)
+  return file
+}
+
+function report(invocation: Invocation, app: App, file: ServerFile, noAuth: boolean): void {
+  if (invocation.out.json)
+    process.stdout.write(`${JSON.stringify({ ready: true, ...file, login_url: app.loginUrl })}\n`)
+  invocation.out.line(`Slipway ${VERSION} is ready on ${app.url}, predictions on ${app.gatewayUrl}`)
+  invocation.out.line(`Open the web UI once: ${app.loginUrl}`)
+  if (noAuth)
+    process.stderr.write(`${paint('red', 'WARNING:')} --no-auth: everyone on this machine is admin of this server\n`)
+}
+
+function untilSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => resolve()
+    process.once('SIGTERM', done)
+    process.once('SIGINT', done)
+  })
+}

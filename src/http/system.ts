@@ -1,0 +1,32 @@
+/** Routes of the server itself: health, info, the stream of changes. */
+import type { Clock } from '../contract/ids.ts'
+import { systemApi } from '../contract/system.ts'
+import { events } from './events.ts'
+import type { Feed } from './feed.ts'
+import { mount } from './mount.ts'
+import type { Mounted } from './mount.ts'
+
+export interface SystemDeps {
+  readonly version: string
+  readonly changes: Feed
+  readonly clock: Clock
+  readonly database: 'sqlite' | 'postgres'
+  /** True when the store takes writes. */
+  readonly writable: () => Promise<boolean>
+  readonly addresses: () => { url: string; gateway_url: string }
+}
+
+export function systemMounts(deps: SystemDeps): Mounted[] {
+  const started = new Date(deps.clock()).toISOString()
+  return [
+    mount(systemApi.live, async () => ({ ok: true, writable: await deps.writable(), version: deps.version })),
+    mount(systemApi.info, () => ({
+      version: deps.version,
+      ...deps.addresses(),
+      database: deps.database,
+      started_at: started,
+      now: new Date(deps.clock()).toISOString(),
+    })),
+    mount(systemApi.changes, ({ signal }) => events(deps.changes.listen(signal), signal)),
+  ]
+}
