@@ -18,11 +18,12 @@ test('xoshiro128** gives the published sequence of state 1, 2, 3, 4', () => {
   assert.deepEqual(Array.from({ length: 10 }, next), expected)
 })
 
+const draw = (seed: number): number[] => {
+  const random = prng(seed)
+  return [random.uniform(), random.normal(), random.normal(), random.below(1000)]
+}
+
 test('a seed fixes the sequence, another seed gives another', () => {
-  const draw = (seed: number): number[] => {
-    const random = prng(seed)
-    return [random.uniform(), random.normal(), random.normal(), random.below(1000)]
-  }
   assert.deepEqual(draw(7), draw(7))
   assert.notDeepEqual(draw(7), draw(8))
 })
@@ -46,7 +47,7 @@ test('uniform and normal numbers have the right moments', () => {
 
 test('below fills its range evenly', () => {
   const random = prng(3)
-  const counts = new Array<number>(10).fill(0)
+  const counts = Array.from({ length: 10 }, () => 0)
   for (let i = 0; i < 50_000; i++) counts[random.below(10)]! += 1
   const chi2 = counts.reduce((sum, count) => sum + (count - 5000) ** 2 / 5000, 0)
   assert.ok(chi2 < 27.9, `chi2 ${chi2}`)

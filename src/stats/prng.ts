@@ -44,10 +44,11 @@ export function xoshiro128(words: readonly [number, number, number, number]): ()
   }
 }
 
+const word = (x: bigint): number => Number(x & 0xffffffffn) | 0
+
 /** A generator seeded by a whole number: SplitMix64 fills the state of xoshiro128**. */
 export function prng(seed: number): Prng {
   const [low = 0n, high = 0n] = splitmix64(BigInt(Math.trunc(seed)), 2)
-  const word = (x: bigint): number => Number(x & 0xffffffffn) | 0
   const uint32 = xoshiro128([word(low), word(low >> 32n), word(high), word(high >> 32n)])
   const uniform = (): number => ((uint32() >>> 5) * 0x4000000 + (uint32() >>> 6)) / 0x20000000000000
   return { uint32, uniform, below: (n) => Math.floor(uniform() * n), normal: polar(uniform) }

@@ -1,0 +1,230 @@
+/** What a profile of a feature set looks like, learned once from reference data and pinned: bin edges, dictionaries, plausible ranges. */
+
+import { problem } from '../contract/errors.ts'
+
+/**
+ * A numeric feature. `edges` (ascending, at least 2) start at the reference's least value and end at its greatest; bin 0 lies below
+ * the first, the last bin above the last, and bin i holds [edges[i−1], edges[i]). Values outside [low, high] count as implausible
+ * and stay out of mean and variance. `centre` is subtracted before summing, which keeps variances exact for large values;
+ * `scale` is the reference's standard deviation.
+ */
+export interface NumericSpec {
+  readonly kind: 'numeric'
+  readonly name: string
+  readonly edges: readonly number[]
+  readonly low: number
+  readonly high: number
+  readonly centre: number
+  readonly scale: number
+}
+
+/** A categorical feature: the reference's most frequent values, most frequent first. Every other value is "other". */
+export interface CategoricalSpec {
+  readonly kind: 'categorical'
+  readonly name: string
+  readonly values: readonly string[]
+}
+
+/** Asks for the mean of a numeric feature per value of a categorical one; catches swaps that leave all shares as they were. */
+export interface ConditionalSpec {
+  readonly value: string
+  readonly by: string
+}
+
+/** The pinned shape of a profile. Two profiles can be added or compared only if they have the same. Plain data. */
+export interface ProfileSpec {
+  readonly features: readonly (NumericSpec | CategoricalSpec)[]
+  readonly conditionals: readonly ConditionalSpec[]
+}
+
+/** Reference values of one feature. null, undefined and NaN are missing. Without `kind`, numbers only means numeric. */
+export interface Column {
+  readonly name: string
+  readonly kind?: 'numeric' | 'categorical'
+  readonly values: ArrayLike<unknown>
+}
+
+export interface SpecOptions {
+  /** Reference quantiles per numeric feature, 2 … 64; 20 if not given. */
+  readonly bins?: number
+  /** Values kept per categorical feature; 256 if not given. */
+  readonly dictionary?: number
+  /** Plausible ranges by feature name; others are 3 widths beyond the 0.1 % and 99.9 % quantiles. */
+  readonly plausible?: Readonly<Record<string, readonly [number, number]>>
+  /** Conditional means to keep; chosen from the data if not given. */
+  readonly conditionals?: readonly ConditionalSpec[]
+}
+
+/**
+ * Learns the shape of a profile from reference columns.
+ * @throws invalid_field if `bins` is out of range, a name occurs twice, or a conditional names a feature of the wrong kind
+ */
+export function makeSpec(columns: readonly Column[], options: SpecOptions = {}): ProfileSpec {
+  const bins = options.bins ?? 20
+  if (!(bins >= 2 && bins <= 64)) throw problem('invalid_field', { field: 'bins', value: bins, expected: '2 to 64' })
+  const features = columns.map((column) =>
+    isNumeric(column)
+      ? numericSpec(column, bins, options.plausible?.[column.name])
+      : categoricalSpec(column, options.dictionary ?? 256),
+  )
+  const spec = { features, conditionals: options.conditionals ?? suggestConditionals(columns, features) }
+  checkSpec(spec)
+  return spec
+}
+
+function checkSpec(spec: ProfileSpec): void {
+  const kinds = new Map<string, string>()
+  for (const { name, kind } of spec.features) {
+    if (kinds.has(name)) throw problem('invalid_field', { field: 'features', value: name, expected: 'each name once' })
+    kinds.set(name, kind)
+  }
+  for (const { value, by } of spec.conditionals) {
+    if (kinds.get(value) !== 'numeric')
+      throw problem('invalid_field', { field: 'value', value, expected: 'a numeric feature' })
+    if (kinds.get(by) !== 'categorical')
+      throw problem('invalid_field', { field: 'by', value: by, expected: 'a categorical feature' })
+  }
+}
+
+/** The text by which a categorical value is known: 3, '3' and 3n are one category, and so are true and 'true'. */
+export function categoryText(value: unknown): string {
+  if (typeof value === 'string') return value
+  return typeof value === 'bigint' ? value.toString() : (JSON.stringify(value) ?? '')
+}
+
+const isMissing = (value: unknown): boolean => value === null || value === undefined || Number.isNaN(value)
+
+function isNumeric(column: Column): boolean {
+  if (column.kind !== undefined) return column.kind === 'numeric'
+  for (let i = 0; i < column.values.length; i++) {
+    const value = column.values[i]
+    if (!isMissing(value) && typeof value !== 'number' && typeof value !== 'bigint') return false
+  }
+  return true
+}
+
+function numericSpec(column: Column, bins: number, plausible: readonly [number, number] | undefined): NumericSpec {
+  const finite = Array.from(column.values, (value) => (isMissing(value) ? Number.NaN : Number(value))).filter(
+    Number.isFinite,
+  )
+  const all = Float64Array.from(finite).sort()
+  const [low, high] = plausible ?? plausibleRange(all)
+  const sorted = all.filter((x) => x >= low && x <= high)
+  const centre = sorted.length > 0 ? at(sorted, 0.5) : 0
+  return {
+    kind: 'numeric',
+    name: column.name,
+    edges: quantileEdges(sorted, bins),
+    low,
+    high,
+    centre,
+    scale: deviation(sorted, centre),
+  }
+}
+
+const at = (sorted: Float64Array, q: number): number => sorted[Math.round(q * (sorted.length - 1))]!
+
+function plausibleRange(sorted: Float64Array): [number, number] {
+  if (sorted.length === 0) return [-Number.MAX_VALUE, Number.MAX_VALUE]
+  const [low, middle, high] = [at(sorted, 0.001), at(sorted, 0.5), at(sorted, 0.999)]
+  const width = 3 * Math.max(high - low, Math.abs(middle), 1e-9)
+  return [low - width, high + width]
+}
+
+function deviation(sorted: Float64Array, centre: number): number {
+  let [sum, squares] = [0, 0]
+  for (const x of sorted) {
+    sum += x - centre
+    squares += (x - centre) ** 2
+  }
+  const mean = sum / sorted.length
+  return sorted.length > 1 ? Math.sqrt(Math.max(0, squares / sorted.length - mean * mean)) : 0
+}
+
+/** Edges at quantiles; a value that fills whole quantiles (a spike, such as 0) gets a bin of its own, as does each of few distinct values. */
+function quantileEdges(sorted: Float64Array, bins: number): number[] {
+  if (sorted.length === 0) return [0, 1]
+  const last = sorted[sorted.length - 1]!
+  const few = distinctUpTo(sorted, bins)
+  const edges: number[] = []
+  const push = (edge: number): void => {
+    if (edges.length === 0 || edge > edges[edges.length - 1]!) edges.push(edge)
+  }
+  if (few) {
+    push(few[0]!)
+    for (let i = 1; i < few.length; i++) push((few[i - 1]! + few[i]!) / 2)
+  } else {
+    for (let i = 0; i < bins; i++) {
+      const edge = at(sorted, i / bins)
+      if (edge === edges[edges.length - 1]) push(nextAfter(sorted, edge))
+      else push(edge)
+    }
+  }
+  push(last)
+  return edges.length > 1 ? edges : [last, last + Math.max(1e-9, Math.abs(last) * 1e-9)]
+}
+
+function distinctUpTo(sorted: Float64Array, limit: number): number[] | undefined {
+  const distinct: number[] = []
+  for (const x of sorted) {
+    if (x !== distinct[distinct.length - 1]) distinct.push(x)
+    if (distinct.length > limit) return undefined
+  }
+  return distinct
+}
+
+function nextAfter(sorted: Float64Array, value: number): number {
+  return sorted.find((x) => x > value) ?? value
+}
+
+function categoricalSpec(column: Column, limit: number): CategoricalSpec {
+  const counts = new Map<string, number>()
+  for (let i = 0; i < column.values.length; i++) {
+    const value = column.values[i]
+    if (!isMissing(value)) counts.set(categoryText(value), (counts.get(categoryText(value)) ?? 0) + 1)
+  }
+  const order = [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1))
+  return { kind: 'categorical', name: column.name, values: order.slice(0, limit).map(([value]) => value) }
+}
+
+/** Rows looked at when conditional means are chosen. */
+const SAMPLE = 20_000
+
+/** For each categorical feature of at most 256 values, the numeric one whose variance it explains best, if that is at least 5 %. */
+function suggestConditionals(columns: readonly Column[], features: ProfileSpec['features']): ConditionalSpec[] {
+  const chosen: ConditionalSpec[] = []
+  for (const [i, feature] of features.entries()) {
+    if (feature.kind !== 'categorical' || feature.values.length < 2) continue
+    let best = { share: 0.05, name: '' }
+    for (const [j, other] of features.entries()) {
+      if (other.kind !== 'numeric' || other.scale === 0) continue
+      const share = explained(columns[j]!.values, columns[i]!.values)
+      if (share > best.share) best = { share, name: other.name }
+    }
+    if (best.name !== '') chosen.push({ value: best.name, by: feature.name })
+  }
+  return chosen
+}
+
+/** η²: the share of a number's variance that lies between the groups. */
+function explained(values: ArrayLike<unknown>, groups: ArrayLike<unknown>): number {
+  const sums = new Map<string, { n: number; sum: number }>()
+  const step = Math.max(1, Math.floor(values.length / SAMPLE))
+  let [n, sum, squares] = [0, 0, 0]
+  for (let i = 0; i < values.length; i += step) {
+    const x = values[i]
+    if (typeof x !== 'number' || !Number.isFinite(x) || isMissing(groups[i])) continue
+    const key = categoryText(groups[i])
+    const group = sums.get(key) ?? { n: 0, sum: 0 }
+    group.n += 1
+    group.sum += x
+    sums.set(key, group)
+    n += 1
+    sum += x
+    squares += x * x
+  }
+  const whole = squares - (sum * sum) / n
+  let between = -(sum * sum) / n
+  for (const group of sums.values()) between += (group.sum * group.sum) / group.n
+  return whole > 0 ? (between - (whole * (sums.size - 1)) / Math.max(1, n)) / whole : 0
+}
