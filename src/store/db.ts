@@ -24,6 +24,8 @@ export interface Tx extends Reader {
   run(sql: string, params?: readonly SqlValue[]): Promise<number>
   /** Serialises with every other transaction that names the same lock, until commit (a no-op on SQLite, which has one writer). */
   lock(name: string): Promise<void>
+  /** Calls `then` once, after this transaction is durable; never after a rollback. For wake-ups: it must be quick and not throw. */
+  afterCommit(then: () => void): void
 }
 
 export interface Db extends Reader {

@@ -1,0 +1,45 @@
+/** Content-addressed blobs: what every driver (disk, S3) does. */
+import type { Readable } from 'node:stream'
+
+/** `sha256:` and 64 small hex digits. */
+export type Digest = string
+
+/** What a blob is known by. */
+export interface BlobInfo {
+  readonly digest: Digest
+  /** Bytes. */
+  readonly size: number
+}
+
+/** What the caller says the bytes are; a difference is refused with `unprocessable` and nothing is kept. */
+export interface Expected {
+  readonly digest?: Digest
+  readonly size?: number
+}
+
+/** Bytes `start` to `end`, both included, as in HTTP. */
+export interface ByteRange {
+  readonly start: number
+  readonly end: number
+}
+
+export interface Blobs {
+  /** Stores bytes, streamed; durable when it resolves. The same bytes twice are one blob. */
+  put(source: Uint8Array | AsyncIterable<Uint8Array>, expected?: Expected): Promise<BlobInfo>
+  /**
+   * The bytes as a stream; `size` is the whole blob's. Without a range the stream is hashed on the way and destroyed with
+   * `corrupt_blob` before its last chunk if it does not match. Throws `not_found`; `invalid_field` for a range outside.
+   */
+  read(digest: Digest, range?: ByteRange): Promise<{ size: number; stream: Readable }>
+  /** The verified bytes; for blobs that fit in memory. Throws `not_found`, `corrupt_blob`. */
+  bytes(digest: Digest): Promise<Buffer>
+  has(digest: Digest): Promise<boolean>
+  /** Deletes a blob; false when there was none. */
+  delete(digest: Digest): Promise<boolean>
+  /** Every blob, in no order, with its time of last use in ms (stored, or stored again). */
+  list(): AsyncIterable<BlobInfo & { readonly touched_at: number }>
+  /** Deletes what is not in `reachable` and was not stored within `graceMs`. Returns what was freed. */
+  collect(reachable: AsyncIterable<Digest>, graceMs: number): Promise<{ deleted: number; bytes: number }>
+  /** A local file with the bytes, to read or hard-link and never to change; undefined where the driver has no local files. */
+  path(digest: Digest): string | undefined
+}

@@ -1,0 +1,55 @@
+/** What went wrong in a database, told alike for both engines. */
+import { problem } from '../contract/errors.ts'
+
+/** The engine's own code: SQLITE_… of SQLite, five characters of PostgreSQL, E… of the operating system. */
+export function engineCode(error: unknown): string {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return ''
+  return typeof error.code === 'string' ? error.code : ''
+}
+
+/** True when a statement would have broken a primary key or a unique index. The transaction is then lost as a whole. */
+export function isUniqueViolation(error: unknown): boolean {
+  return ['SQLITE_CONSTRAINT_UNIQUE', 'SQLITE_CONSTRAINT_PRIMARYKEY', '23505'].includes(engineCode(error))
+}
+
+/** True when no space is left: SQLite's file, the quota, or PostgreSQL's disk. */
+export function isStorageFull(error: unknown): boolean {
+  return ['SQLITE_FULL', 'ENOSPC', 'EDQUOT', '53100'].includes(engineCode(error))
+}
+
+/** True when another process holds the lock that a SQLite statement needs. */
+export function isBusy(error: unknown): boolean {
+  return /^SQLITE_(BUSY|LOCKED)/.test(engineCode(error))
+}
+
+/** True when PostgreSQL asks to run the transaction again: serialisation failure or deadlock. */
+export function isRetryable(error: unknown): boolean {
+  return ['40001', '40P01'].includes(engineCode(error))
+}
+
+/** True when PostgreSQL cannot be reached or is stopping or starting. */
+export function isDisconnected(error: unknown): boolean {
+  const code = engineCode(error)
+  if (/^(08|57P0)|^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH|EAI_AGAIN)|^53300$/.test(code)) return true
+  return error instanceof Error && /connection terminated|timeout exceeded when trying to connect/i.test(error.message)
+}
+
+/**
+ * Turns an engine's error into the problem that a caller may see: `storage_full`, `unavailable`, or `bad_request` for
+ * text that PostgreSQL cannot hold. Anything else, such as a broken constraint, is returned as it is.
+ */
+export function explained(error: unknown): unknown {
+  if (isStorageFull(error)) return problem('storage_full', {}, error)
+  if (isBusy(error)) return unavailable('another process holds its lock', error)
+  if (isDisconnected(error)) return unavailable('it cannot be reached', error)
+  const code = engineCode(error)
+  if (code === '22021' || code === '22P05') {
+    return problem('bad_request', { detail: 'text with a NUL character cannot be stored' }, error)
+  }
+  return error
+}
+
+/** The problem of a database that cannot answer now. */
+export function unavailable(detail: string, cause?: unknown): Error {
+  return problem('unavailable', { what: 'the database', detail }, cause)
+}

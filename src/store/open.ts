@@ -1,0 +1,50 @@
+/** Opens everything that Slipway keeps: the database, migrated, and the blobs. */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Blobs } from './blobs.ts'
+import type { Db } from './db.ts'
+import { openDiskBlobs } from './disk-blobs.ts'
+import { migrate } from './migrate.ts'
+import { openPostgres } from './postgres.ts'
+import { openSqlite } from './sqlite.ts'
+
+export interface StoreOptions {
+  /** Folder of the local state; made (0700) if it is missing. */
+  readonly dataDir: string
+  /** `postgres://…` instead of SQLite in the data folder. */
+  readonly databaseUrl?: string
+}
+
+export interface Store {
+  readonly db: Db
+  readonly blobs: Blobs
+  readonly dataDir: string
+}
+
+/** Opens the store and migrates its database. Close it with `store.db.close()`. */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  mkdirSync(options.dataDir, { recursive: true, mode: 0o700 })
+  const { databaseUrl } = options
+  const db = databaseUrl === undefined ? openSqlite(join(options.dataDir, 'slipway.db')) : openPostgres(databaseUrl)
+  try {
+    await migrate(db)
+  } catch (error) {
+    await db.close()
+    throw error
+  }
+  return { db, blobs: openDiskBlobs(join(options.dataDir, 'blobs')), dataDir: options.dataDir }
+}
+
+/** A migrated store in a fresh temporary folder, for tests; `close` deletes it. */
+export async function openTemporaryStore(): Promise<Store & { close(): Promise<void> }> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'slipway-store-'))
+  const store = await openStore({ dataDir })
+  return {
+    ...store,
+    close: async () => {
+      await store.db.close()
+      rmSync(dataDir, { recursive: true, force: true })
+    },
+  }
+}

