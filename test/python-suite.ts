@@ -1,0 +1,53 @@
+/** Runs the tests of the Python package with the standard library's runner and tells what passed, failed and was skipped. */
+import { spawn } from 'node:child_process'
+import { existsSync, globSync } from 'node:fs'
+import { join } from 'node:path'
+import { emptyTally } from './tally.ts'
+import type { Tally } from './tally.ts'
+
+/** All Python tests together have failed when they have not ended after this long. */
+const LIMIT_MS = 600_000
+
+/** Python's test files under `root`, sorted; empty when the package has none. */
+export function pythonTests(root: string): string[] {
+  return existsSync(join(root, 'python/tests')) ? globSync('python/tests/**/test_*.py', { cwd: root }).sort() : []
+}
+
+/** Runs them with the given interpreter; the report is everything that Python printed. Does not throw on failures. */
+export async function runPythonSuite(root: string, python: string): Promise<{ tally: Tally; report: string }> {
+  const child = spawn(python, ['-B', '-m', 'unittest', 'discover', '-v', '-s', 'tests', '-t', '.'], {
+    cwd: join(root, 'python'),
+    env: { ...process.env, PYTHONUNBUFFERED: '1', PYTHONDONTWRITEBYTECODE: '1' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: LIMIT_MS,
+    killSignal: 'SIGKILL',
+  })
+  let report = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (report += String(chunk)))
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', resolve)
+  })
+  return { tally: readUnittest(report, code), report }
+}
+
+/**
+ * Reads the verbose report of unittest. The numbers come from its closing lines; a report without them, or an exit code
+ * that contradicts them, counts as one failure.
+ */
+export function readUnittest(report: string, code: number | null): Tally {
+  const tally = emptyTally()
+  const ran = /^Ran (\d+) tests? in /m.exec(report)
+  const closing = /^(OK|FAILED|NO TESTS RAN)(?: \((.*)\))?$/m.exec(report)
+  const noted = (name: string): number => Number(new RegExp(`\\b${name}=(\\d+)`).exec(closing?.[2] ?? '')?.[1] ?? 0)
+  tally.skipped = noted('skipped')
+  tally.failed = noted('failures') + noted('errors') + noted('unexpected successes')
+  tally.passed = Math.max(0, Number(ran?.[1] ?? 0) - tally.failed - tally.skipped)
+  if (tally.failed === 0 && (code !== 0 || closing?.[1] !== 'OK')) tally.failed = 1
+  for (const [, name, why] of report.matchAll(
+    /^(\S+) \(\S+\)[^]*?\.\.\. (?:skipped (.*)|ok|FAIL|ERROR|expected failure)$/gm,
+  )) {
+    if (why !== undefined) tally.skips.push(`python: ${name}: ${why.replace(/^(['"])(.*)\1$/, '$2')}`)
+  }
+  return tally
+}

@@ -1,0 +1,61 @@
+/** Finds the programs that the tests use beside Node: Python, uv, a browser, a PostgreSQL; never installs anything. */
+import { spawnSync } from 'node:child_process'
+import { accessSync, constants, statSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+/** The oldest Python that Slipway's own Python code runs on. */
+const PYTHON_MINIMUM = [3, 10] as const
+
+const CHROMIUM_NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome', 'chrome']
+
+/** Absolute path of an executable on PATH, or undefined. */
+export function findProgram(name: string, path: string = process.env['PATH'] ?? ''): string | undefined {
+  return path
+    .split(delimiter)
+    .filter((folder) => folder !== '')
+    .map((folder) => join(folder, name))
+    .find(isExecutable)
+}
+
+/**
+ * A Chromium that playwright-core can drive by `executablePath`: CHROMIUM_PATH where set, else the system's.
+ * Undefined when there is none; a CHROMIUM_PATH that cannot be executed is an error, not a skip.
+ */
+export function findChromium(env: NodeJS.ProcessEnv = process.env): string | undefined {
+  const named = env['CHROMIUM_PATH']
+  if (named !== undefined && named !== '') {
+    if (!isExecutable(named)) throw new Error(`CHROMIUM_PATH is ${named}, which cannot be executed`)
+    return named
+  }
+  return CHROMIUM_NAMES.map((name) => findProgram(name, env['PATH'] ?? '')).find((found) => found !== undefined)
+}
+
+/** Why a browser test is skipped, and how to run it: the reason to give to `test(..., {skip})`. */
+export const CHROMIUM_MISSING = 'no Chromium; install it (apt-get install chromium) or set CHROMIUM_PATH'
+
+/** The uv on PATH, or undefined; `envs` brings its own where there is none. */
+export function findUv(): string | undefined {
+  return findProgram('uv')
+}
+
+/** A Python of 3.10 or newer: `python3`, then `python`; undefined when there is none. */
+export function findPython(): string | undefined {
+  return ['python3', 'python']
+    .map((name) => findProgram(name))
+    .find((found) => found !== undefined && isNewPython(found))
+}
+
+function isNewPython(program: string): boolean {
+  const [major, minor] = PYTHON_MINIMUM
+  const code = `import sys; sys.exit(sys.version_info < (${major}, ${minor}))`
+  return spawnSync(program, ['-c', code], { timeout: 20_000 }).status === 0
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return statSync(file).isFile()
+  } catch {
+    return false
+  }
+}
