@@ -1,0 +1,244 @@
+/** Quality of scores against labels: AUC and its intervals, log-loss, Brier, calibration error, accuracy. */
+
+import { problem } from '../contract/errors.ts'
+import { normalQuantile, normalTwoSided } from './distributions.ts'
+import type { Prng } from './prng.ts'
+
+/** Scores (probabilities where a loss is asked for) and labels 0 or 1 of the same rows. */
+export interface Scored {
+  readonly scores: ArrayLike<number>
+  readonly labels: ArrayLike<number>
+}
+
+/** An estimate with its confidence interval; NaN where the data cannot give one. */
+export interface Interval {
+  readonly estimate: number
+  readonly low: number
+  readonly high: number
+}
+
+function checkSizes({ scores, labels }: Scored): number {
+  if (scores.length !== labels.length) {
+    throw problem('invalid_field', {
+      field: 'labels',
+      value: `${labels.length} rows`,
+      expected: `${scores.length}, as many as scores`,
+    })
+  }
+  return scores.length
+}
+
+/** Area under the ROC curve: P(score of a positive > score of a negative) + ½ P(equal). NaN if a class is missing. */
+export function auc(data: Scored): number {
+  const { positive, negative } = placements(data)
+  return positive.length === 0 || negative.length === 0 ? Number.NaN : mean(positive)
+}
+
+/**
+ * AUC with the interval of DeLong, DeLong and Clarke-Pearson (1988) on the fast ranks of Sun and Xu (2014).
+ * @param confidence 0.95 if not given
+ */
+export function aucInterval(data: Scored, confidence = 0.95): Interval {
+  const { positive, negative } = placements(data)
+  const estimate = positive.length === 0 || negative.length === 0 ? Number.NaN : mean(positive)
+  const variance = covariance(positive, positive) / positive.length + covariance(negative, negative) / negative.length
+  const reach = normalQuantile(0.5 + confidence / 2) * Math.sqrt(variance)
+  return { estimate, low: Math.max(0, estimate - reach), high: Math.min(1, estimate + reach) }
+}
+
+/** A comparison of two models: difference a − b of the AUCs, its interval, and the two-sided p-value. */
+export interface Comparison extends Interval {
+  readonly p: number
+}
+
+const spread = (x: readonly number[], y: readonly number[]): number =>
+  (covariance(x, x) + covariance(y, y) - 2 * covariance(x, y)) / x.length
+
+/** Paired DeLong test: AUC of scores a minus AUC of scores b on the same rows and labels. */
+export function compareAuc(
+  rows: { a: ArrayLike<number>; b: ArrayLike<number>; labels: ArrayLike<number> },
+  confidence = 0.95,
+): Comparison {
+  const [a, b] = [
+    placements({ scores: rows.a, labels: rows.labels }),
+    placements({ scores: rows.b, labels: rows.labels }),
+  ]
+  const estimate = mean(a.positive) - mean(b.positive)
+  const sd = Math.sqrt(Math.max(0, spread(a.positive, b.positive) + spread(a.negative, b.negative)))
+  const reach = normalQuantile(0.5 + confidence / 2) * sd
+  return { estimate, low: estimate - reach, high: estimate + reach, p: sd === 0 ? 1 : normalTwoSided(estimate / sd) }
+}
+
+/** For each positive the share of negatives below it, for each negative the share of positives above it; ties count half; order of rows. */
+function placements(data: Scored): { positive: number[]; negative: number[] } {
+  const n = checkSizes(data)
+  const { scores, labels } = data
+  const order = Array.from({ length: n }, (_, i) => i).sort((i, j) => scores[i]! - scores[j]!)
+  let positives = 0
+  for (let i = 0; i < n; i++) if (labels[i] === 1) positives += 1
+  const place = new Float64Array(n)
+  let [below, from] = [{ positive: 0, negative: 0 }, 0]
+  while (from < n) {
+    let to = from
+    const tied = { positive: 0, negative: 0 }
+    for (; to < n && scores[order[to]!] === scores[order[from]!]; to++)
+      tied[labels[order[to]!] === 1 ? 'positive' : 'negative'] += 1
+    for (let k = from; k < to; k++) {
+      const i = order[k]!
+      place[i] =
+        labels[i] === 1
+          ? (below.negative + tied.negative / 2) / (n - positives)
+          : (positives - below.positive - tied.positive / 2) / positives
+    }
+    below = { positive: below.positive + tied.positive, negative: below.negative + tied.negative }
+    from = to === from ? from + 1 : to
+  }
+  const pick = (label: boolean): number[] => [...place].filter((_, i) => (labels[i] === 1) === label)
+  return { positive: pick(true), negative: pick(false) }
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, x) => sum + x, 0) / values.length
+}
+
+function covariance(x: readonly number[], y: readonly number[]): number {
+  if (x.length < 2) return Number.NaN
+  const [mx, my] = [mean(x), mean(y)]
+  return x.reduce((sum, value, i) => sum + (value - mx) * (y[i]! - my), 0) / (x.length - 1)
+}
+
+/** Rows by equal-width score bins over 0 … 1: additive, so windows and slices can be summed. `scores` sums the scores of a bin. */
+export interface ScoreBins {
+  readonly positives: Float64Array
+  readonly negatives: Float64Array
+  readonly scores: Float64Array
+}
+
+/** Bins of scores 0 … 1 (1,000 if not given); scores outside are clipped. */
+export function scoreBins(bins = 1000): ScoreBins {
+  return { positives: new Float64Array(bins), negatives: new Float64Array(bins), scores: new Float64Array(bins) }
+}
+
+/** Adds one labelled score. */
+export function countScore(into: ScoreBins, score: number, label: number): void {
+  const bin = Math.min(into.scores.length - 1, Math.max(0, Math.floor(score * into.scores.length)))
+  const counts = label === 1 ? into.positives : into.negatives
+  counts[bin]! += 1
+  into.scores[bin]! += score
+}
+
+/** AUC from bins; scores of one bin count as equal, so it is off by at most ½ Σ (share of positives · share of negatives) over bins. */
+export function aucOfBins({ positives, negatives }: ScoreBins): number {
+  let [below, wins, p, n] = [0, 0, 0, 0]
+  for (let i = 0; i < positives.length; i++) {
+    wins += positives[i]! * (below + negatives[i]! / 2)
+    below += negatives[i]!
+    p += positives[i]!
+    n += negatives[i]!
+  }
+  return p === 0 || n === 0 ? Number.NaN : wins / (p * n)
+}
+
+/** Interval of an AUC from the numbers of positives and negatives alone (Hanley, McNeil 1982): for AUCs of bins. */
+export function hanleyMcNeil(
+  estimate: number,
+  size: { positives: number; negatives: number },
+  confidence = 0.95,
+): Interval {
+  const { positives: p, negatives: n } = size
+  const both = estimate / (2 - estimate)
+  const other = (2 * estimate ** 2) / (1 + estimate)
+  const square = estimate ** 2
+  const variance = (estimate * (1 - estimate) + (p - 1) * (both - square) + (n - 1) * (other - square)) / (p * n)
+  const reach = normalQuantile(0.5 + confidence / 2) * Math.sqrt(variance)
+  return { estimate, low: Math.max(0, estimate - reach), high: Math.min(1, estimate + reach) }
+}
+
+/** Mean negative log-likelihood in nats; probabilities are clipped to [1e-15, 1 − 1e-15]. NaN without rows. */
+export function logLoss(data: Scored): number {
+  return meanOver(data, (score, label) => {
+    const p = Math.min(1 - 1e-15, Math.max(1e-15, score))
+    return -Math.log(label === 1 ? p : 1 - p)
+  })
+}
+
+/** Mean squared difference of probability and label, 0 … 1. NaN without rows. */
+export function brier(data: Scored): number {
+  return meanOver(data, (score, label) => (score - label) ** 2)
+}
+
+/** Share of rows whose label is 1 exactly if the score is at least the threshold (0.5 if not given). NaN without rows. */
+export function accuracy(data: Scored, threshold = 0.5): number {
+  return meanOver(data, (score, label) => (score >= threshold === (label === 1) ? 1 : 0))
+}
+
+function meanOver(data: Scored, term: (score: number, label: number) => number): number {
+  const n = checkSizes(data)
+  let sum = 0
+  for (let i = 0; i < n; i++) sum += term(data.scores[i]!, data.labels[i]!)
+  return sum / n
+}
+
+/** Expected calibration error: mean |share of positives − mean score| over equal-width bins (10 if not given), weighted by rows. */
+export function calibrationError(data: Scored, bins = 10): number {
+  const n = checkSizes(data)
+  const counted = scoreBins(bins)
+  for (let i = 0; i < n; i++) countScore(counted, data.scores[i]!, data.labels[i]!)
+  let error = 0
+  for (let i = 0; i < bins; i++) error += Math.abs(counted.positives[i]! - counted.scores[i]!)
+  return error / n
+}
+
+/** Wilson's score interval of a share of `hits` among `n`. NaN estimate and [0, 1] without trials. */
+export function wilson(hits: number, n: number, confidence = 0.95): Interval {
+  if (n === 0) return { estimate: Number.NaN, low: 0, high: 1 }
+  const z = normalQuantile(0.5 + confidence / 2)
+  const [share, scale] = [hits / n, 1 + (z * z) / n]
+  const centre = (share + (z * z) / (2 * n)) / scale
+  const reach = (z / scale) * Math.sqrt((share * (1 - share)) / n + (z * z) / (4 * n * n))
+  return { estimate: share, low: Math.max(0, centre - reach), high: Math.min(1, centre + reach) }
+}
+
+/**
+ * Percentile bootstrap (Efron 1979) of any statistic of rows 0 … n−1: `statistic` gets row numbers drawn with replacement; pairs stay
+ * together when it reads two models by the same numbers. Draws that give NaN are left out.
+ * @param plan draws: 1,000 if not given; confidence: 0.95 if not given
+ */
+export function bootstrap(
+  n: number,
+  statistic: (rows: Int32Array) => number,
+  random: Prng,
+  plan: { draws?: number; confidence?: number } = {},
+): Interval {
+  const estimate = statistic(Int32Array.from({ length: n }, (_, i) => i))
+  const drawn: number[] = []
+  const rows = new Int32Array(n)
+  for (let k = 0; k < (plan.draws ?? 1000); k++) {
+    for (let i = 0; i < n; i++) rows[i] = random.below(n)
+    const value = statistic(rows)
+    if (!Number.isNaN(value)) drawn.push(value)
+  }
+  drawn.sort((a, b) => a - b)
+  const tail = (1 - (plan.confidence ?? 0.95)) / 2
+  const at = (q: number): number => drawn[Math.round(q * (drawn.length - 1))] ?? Number.NaN
+  return { estimate, low: at(tail), high: at(1 - tail) }
+}
+
+const pick = (from: ArrayLike<number>, at: Int32Array): Float64Array => Float64Array.from(at, (i) => from[i]!)
+
+/** Paired bootstrap of AUC(a) − AUC(b) on the same rows. */
+export function bootstrapAuc(
+  rows: { a: ArrayLike<number>; b: ArrayLike<number>; labels: ArrayLike<number> },
+  random: Prng,
+  plan: { draws?: number; confidence?: number } = {},
+): Interval {
+  return bootstrap(
+    rows.labels.length,
+    (at) => {
+      const labels = pick(rows.labels, at)
+      return auc({ scores: pick(rows.a, at), labels }) - auc({ scores: pick(rows.b, at), labels })
+    },
+    random,
+    plan,
+  )
+}
