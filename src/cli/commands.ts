@@ -1,6 +1,14 @@
 /** The table of commands; each is loaded only when it is run. */
 import { SERVER_FLAGS } from './command.ts'
-import type { Command } from './command.ts'
+import type { Command, Flag } from './command.ts'
+
+const PROJECT_FLAGS: readonly Flag[] = [
+  ...SERVER_FLAGS,
+  { name: 'file', value: 'NAME', meaning: 'Project file in the folder (default slipway.yaml).' },
+  { name: 'param', value: 'STEP.PARAM=VALUE', many: true, meaning: 'Set a declared param for this run.' },
+  { name: 'from', value: 'STEP', meaning: 'Run this step and those after it, cached or not.' },
+  { name: 'force', meaning: 'Take nothing from the cache.' },
+]
 
 export const COMMANDS: readonly Command[] = [
   {
@@ -20,12 +28,132 @@ export const COMMANDS: readonly Command[] = [
     load: () => import('./serve.ts'),
   },
   {
+    name: 'init',
+    summary: 'Write a project file for a folder of Python code',
+    usage: '[FOLDER]',
+    example: 'slipway init my-model',
+    flags: [],
+    load: () => import('./init.ts'),
+  },
+  {
+    name: 'run',
+    summary: "Run a project's pipeline; what did not change comes from the cache",
+    usage: '[FOLDER]',
+    example: 'slipway run examples/flights --param train.seed=1',
+    flags: PROJECT_FLAGS,
+    load: () => import('./run.ts'),
+  },
+  {
+    name: 'ship',
+    summary: 'Run the pipeline and take the accepted model to its endpoint',
+    usage: '[FOLDER]',
+    example: 'slipway ship examples/flights',
+    flags: PROJECT_FLAGS,
+    load: () => import('./ship.ts'),
+  },
+  {
+    name: 'explain',
+    summary: 'Say why a step ran or was taken from the cache',
+    usage: 'RUN [STEP]',
+    example: 'slipway explain run_01m2 train',
+    flags: SERVER_FLAGS,
+    load: () => import('./explain.ts'),
+  },
+  {
+    name: 'runs',
+    summary: 'List pipeline runs, or show one with its steps',
+    usage: '[RUN]',
+    example: 'slipway runs',
+    flags: SERVER_FLAGS,
+    load: () => import('./runs.ts'),
+  },
+  {
+    name: 'logs',
+    summary: "Print a step's log",
+    usage: 'RUN STEP',
+    example: 'slipway logs run_01m2 train --follow',
+    flags: [...SERVER_FLAGS, { name: 'follow', meaning: 'Go on printing until the step ends.' }],
+    load: () => import('./logs.ts'),
+  },
+  {
+    name: 'models',
+    summary: 'List models, their versions and gates, or what each alias named at a time',
+    usage: '[MODEL [VERSION] | at TIME]',
+    example: 'slipway models at 2026-05-03T10:00Z',
+    flags: SERVER_FLAGS,
+    load: () => import('./models.ts'),
+  },
+  {
+    name: 'endpoints',
+    summary: 'List endpoints with their variants, or show one with its rollouts',
+    usage: '[ENDPOINT]',
+    example: 'slipway endpoints flight-delay',
+    flags: SERVER_FLAGS,
+    load: () => import('./endpoints.ts'),
+  },
+  {
+    name: 'predict',
+    summary: 'Ask an endpoint for a prediction',
+    usage: 'ENDPOINT INPUTS',
+    example: `slipway predict iris '{"sepal_length": 5.1, "sepal_width": 3.5}'`,
+    flags: SERVER_FLAGS,
+    load: () => import('./predict.ts'),
+  },
+  {
+    name: 'rollback',
+    summary: 'Return an endpoint to its previous version at once',
+    usage: 'ENDPOINT',
+    example: 'slipway rollback flight-delay --reason "complaints from the desk"',
+    flags: [...SERVER_FLAGS, { name: 'reason', value: 'TEXT', meaning: 'Why, for the audit trail.' }],
+    load: () => import('./rollback.ts'),
+  },
+  {
+    name: 'incidents',
+    summary: 'List incidents, or show one with its causes and actions',
+    usage: '[INCIDENT]',
+    example: 'slipway incidents',
+    flags: SERVER_FLAGS,
+    load: () => import('./incidents.ts'),
+  },
+  {
+    name: 'reproduce',
+    summary: 'Make a model version again from raw data and grade how equal it is',
+    usage: 'MODEL[@VERSION]',
+    example: 'slipway reproduce flight-delay',
+    flags: [...SERVER_FLAGS, { name: 'dry-run', meaning: 'Only check that everything needed is still there.' }],
+    load: () => import('./reproduce.ts'),
+  },
+  {
     name: 'env',
     summary: 'Print the variables that point MLflow and other tools at the server, or a login link',
     usage: '',
     example: 'eval "$(slipway env)"',
     flags: [...SERVER_FLAGS, { name: 'link', meaning: 'Print a link that opens the web UI once.' }],
     load: () => import('./env.ts'),
+  },
+  {
+    name: 'doctor',
+    summary: 'Look for what commonly goes wrong on a machine',
+    usage: '',
+    example: 'slipway doctor',
+    flags: SERVER_FLAGS,
+    load: () => import('./doctor.ts'),
+  },
+  {
+    name: 'backup',
+    summary: 'Copy a data folder into one file while the server runs',
+    usage: 'FILE',
+    example: 'slipway backup slipway.tar',
+    flags: SERVER_FLAGS,
+    load: () => import('./backup.ts'),
+  },
+  {
+    name: 'restore',
+    summary: 'Make a data folder from a backup',
+    usage: 'FILE',
+    example: 'slipway restore slipway.tar --data ./restored',
+    flags: SERVER_FLAGS,
+    load: () => import('./restore.ts'),
   },
   {
     name: 'audit',

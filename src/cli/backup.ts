@@ -1,0 +1,14 @@
+/** `slipway backup`: copies a data folder into one file while the server runs. */
+import { backup } from '../store/backup.ts'
+import { UsageError } from './command.ts'
+import type { Invocation } from './command.ts'
+import { dataDir } from './connect.ts'
+
+export async function run(invocation: Invocation): Promise<number> {
+  const [file] = invocation.args
+  if (file === undefined) throw new UsageError('backup needs a file: slipway backup FILE')
+  const result = await backup(dataDir(invocation), file)
+  invocation.out.data(result)
+  invocation.out.line(`Wrote ${file}: ${result.blobs} blobs, ${result.bytes} bytes, verified by hash`)
+  return 0
+}

@@ -1,0 +1,17 @@
+/** `slipway restore`: makes a data folder from a backup, after every hash was verified. */
+import { restore } from '../store/backup.ts'
+import { UsageError } from './command.ts'
+import type { Invocation } from './command.ts'
+import { dataDir, readServerFile } from './connect.ts'
+
+export async function run(invocation: Invocation): Promise<number> {
+  const [file] = invocation.args
+  if (file === undefined) throw new UsageError('restore needs a file: slipway restore FILE --data NEW_FOLDER')
+  const data = dataDir(invocation)
+  if ((await readServerFile(data)) !== undefined)
+    throw new UsageError(`a server runs in ${data}; stop it or choose another folder`)
+  const result = await restore(file, data)
+  invocation.out.data(result)
+  invocation.out.line(`Restored ${result.blobs} blobs into ${data}. Start it: slipway serve --data ${data}`)
+  return 0
+}
