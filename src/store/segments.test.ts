@@ -1,0 +1,213 @@
+/** Segment files: nothing written is lost or doubled, wherever a file is cut or damaged. */
+import assert from 'node:assert/strict'
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { listSegments, MAX_RECORD_BYTES, readSegment, SegmentWriter } from './segments.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'slipway-segments-'))
+after(() => rmSync(root, { recursive: true, force: true }))
+
+let folders = 0
+const fresh = (): string => join(root, String(++folders))
+
+/** Reads a whole file in small steps, as an ingester does. */
+function readAll(
+  path: string,
+  maxBytes: number,
+  finished = false,
+): { texts: string[]; damaged: number; torn: boolean } {
+  const texts: string[] = []
+  let damaged = 0
+  let from = 0
+  for (;;) {
+    const chunk = readSegment(path, from, maxBytes, finished)
+    texts.push(...chunk.records.map((record) => record.payload.toString()))
+    damaged += chunk.damaged.length
+    if (chunk.next === from) return { texts, damaged, torn: chunk.torn }
+    from = chunk.next
+  }
+}
+
+async function written(texts: readonly string[]): Promise<{ path: string; offsets: number[] }> {
+  const writer = new SegmentWriter(fresh())
+  const offsets = texts.map((text) => writer.append(text))
+  await writer.close()
+  const [segment] = listSegments(join(root, String(folders)))
+  assert.ok(segment)
+  return { path: segment.path, offsets }
+}
+
+describe('segments', () => {
+  const texts = ['first', '', 'ünïcode 🙂', 'x'.repeat(300), 'last']
+
+  it('reads back what was appended, at the offsets that were told', async () => {
+    const { path, offsets } = await written(texts)
+    const chunk = readSegment(path, 0, 1 << 20)
+    assert.deepEqual(
+      chunk.records.map((record) => record.payload.toString()),
+      texts,
+    )
+    assert.deepEqual(
+      chunk.records.map((record) => record.offset),
+      offsets,
+    )
+    assert.equal(chunk.next, statSync(path).size)
+    assert.equal(chunk.torn, false)
+    assert.deepEqual(chunk.damaged, [])
+    const third = readSegment(path, offsets[2] ?? -1, 0)
+    assert.deepEqual(
+      third.records.map((record) => record.payload.toString()),
+      [texts[2]],
+    )
+  })
+
+  it('is the same with any step', async () => {
+    const { path } = await written(texts)
+    for (let step = 1; step < 400; step += 7) assert.deepEqual(readAll(path, step), { texts, damaged: 0, torn: false })
+  })
+
+  it('cut at any byte: every whole record is read, the rest is left, and goes on when the bytes arrive', async () => {
+    const { path, offsets } = await written(texts)
+    const bytes = readFileSync(path)
+    const ends = [...offsets.slice(1), bytes.length]
+    const cut = join(root, 'cut')
+    for (let length = 0; length < bytes.length; length++) {
+      writeFileSync(cut, bytes.subarray(0, length))
+      const whole = ends.filter((end) => end <= length).length
+      const chunk = readSegment(cut, 0, 1 << 20)
+      assert.equal(chunk.records.length, whole)
+      assert.equal(chunk.torn, length !== (ends[whole - 1] ?? 0))
+      writeFileSync(cut, bytes)
+      const rest = readSegment(cut, chunk.next, 1 << 20)
+      assert.deepEqual(
+        [...chunk.records, ...rest.records].map((record) => record.payload.toString()),
+        texts,
+      )
+    }
+  })
+
+  it('damage of any byte costs one record, and is reported', async () => {
+    const { path, offsets } = await written(texts)
+    const bytes = readFileSync(path)
+    const ends = [...offsets.slice(1), bytes.length]
+    const bad = join(root, 'bad')
+    for (let at = 0; at < bytes.length; at++) {
+      const copy = Buffer.from(bytes)
+      copy[at] = (copy[at] ?? 0) ^ 0x5a
+      writeFileSync(bad, copy)
+      const hit = ends.findIndex((end) => at < end)
+      for (const step of [64, 1 << 20]) {
+        const read = readAll(bad, step, true)
+        assert.deepEqual(
+          read.texts,
+          texts.filter((_, index) => index !== hit),
+          `byte ${at}, step ${step}`,
+        )
+        assert.ok(read.damaged >= 1)
+      }
+    }
+  })
+
+  it('zeros at the end, as a crash of the machine leaves them, are no records', async () => {
+    const { path } = await written(texts)
+    writeFileSync(path, Buffer.concat([readFileSync(path), Buffer.alloc(100)]))
+    assert.deepEqual(readAll(path, 1 << 20), { texts, damaged: 0, torn: true })
+    assert.deepEqual(readAll(path, 1 << 20, true), { texts, damaged: 1, torn: false })
+  })
+
+  it('rotates, and says which files are finished', async () => {
+    const folder = fresh()
+    const writer = new SegmentWriter(folder, { maxBytes: 100, writerId: 'gw.1' })
+    const all = Array.from({ length: 50 }, (_, i) => `record ${i}`)
+    for (const text of all) writer.append(text)
+    await writer.flush()
+    const files = listSegments(folder)
+    assert.ok(files.length > 5)
+    assert.equal(files[0]?.name, 'gw.1-00000001.seg')
+    assert.equal(files.at(-1)?.name, writer.segment)
+    assert.deepEqual(
+      files.map((file) => file.finished),
+      files.map((_, i) => i < files.length - 1),
+    )
+    assert.deepEqual(
+      files.flatMap((file) => readAll(file.path, 1 << 20).texts),
+      all,
+    )
+    for (const file of files) assert.ok(statSync(file.path).size <= 100)
+    await writer.close()
+    const again = new SegmentWriter(folder, { writerId: 'gw.1' })
+    assert.equal(again.segment, `gw.1-${String(files.length + 1).padStart(8, '0')}.seg`)
+  })
+
+  it('two writers in one folder never share a file', async () => {
+    const folder = fresh()
+    const writers = [new SegmentWriter(folder), new SegmentWriter(folder)]
+    for (let i = 0; i < 100; i++) writers[i % 2]?.append(String(i))
+    for (const writer of writers) {
+      await writer.sync()
+      await writer.close()
+    }
+    const read = listSegments(folder).flatMap((file) => readAll(file.path, 1 << 20).texts)
+    assert.deepEqual(
+      read.map(Number).sort((a, b) => a - b),
+      Array.from({ length: 100 }, (_, i) => i),
+    )
+  })
+
+  it('many records of one turn, more than a system call takes', async () => {
+    const folder = fresh()
+    const writer = new SegmentWriter(folder)
+    for (let i = 0; i < 5000; i++) writer.append(`n ${i}`)
+    await writer.flush()
+    const [file] = listSegments(folder)
+    assert.equal(readAll(file?.path ?? '', 4096).texts.length, 5000)
+    await writer.close()
+  })
+
+  const noProc = existsSync('/proc/self/fd') ? false : 'finds the open file in /proc'
+  it('a failed write costs its records, says so, and the next file is sound', { skip: noProc }, async () => {
+    const folder = fresh()
+    const lost: number[] = []
+    const writer = new SegmentWriter(folder, { onError: (_, records) => lost.push(records) })
+    writer.append('before')
+    await writer.flush()
+    const held = readdirSync('/proc/self/fd').find((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`).endsWith(writer.segment)
+      } catch {
+        return false
+      }
+    })
+    const path = join(folder, writer.segment)
+    closeSync(Number(held))
+    assert.equal(openSync(path, 'r'), Number(held))
+    writer.append('lost 1')
+    writer.append('lost 2')
+    await writer.flush()
+    writer.append('after')
+    await writer.close()
+    assert.deepEqual(lost, [2])
+    assert.deepEqual(
+      listSegments(folder).flatMap((file) => readAll(file.path, 1 << 20).texts),
+      ['before', 'after'],
+    )
+  })
+
+  it('refuses a record that is too long', () => {
+    const writer = new SegmentWriter(fresh())
+    assert.throws(() => writer.append(Buffer.alloc(MAX_RECORD_BYTES + 1)), /at most/)
+  })
+})
