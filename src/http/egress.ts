@@ -133,8 +133,10 @@ function call(
     let size = 0
     reply.on('data', (part: Buffer) => {
       size += part.length
-      if (size > (options.maxBytes ?? 1024 * 1024)) send.destroy(new Error('the reply is too large'))
-      else parts.push(part)
+      if (size > (options.maxBytes ?? 1024 * 1024)) {
+        failed('the reply is too large')
+        send.destroy()
+      } else parts.push(part)
     })
     reply.on('end', () => done({ status: reply.statusCode ?? 0, headers: reply.headers, body: Buffer.concat(parts) }))
     reply.on('error', (error) => failed(error.message, error))

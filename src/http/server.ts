@@ -237,6 +237,9 @@ function answerMalformed(error: Error & { code?: string }, socket: Socket): void
 
 async function stop(app: FastifyInstance, graceMs: number): Promise<void> {
   const cut = setTimeout(() => app.server.closeAllConnections(), graceMs)
+  // a connection whose last request has just been answered stays open for the next one; nobody will take it
+  const sweep = setInterval(() => app.server.closeIdleConnections(), 20)
   await app.close()
   clearTimeout(cut)
+  clearInterval(sweep)
 }
