@@ -1,0 +1,31 @@
+/** Durations and sizes as people write them. */
+
+const SECONDS: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, min: 60, h: 3600, d: 86_400 }
+const BYTES: Readonly<Record<string, number>> = {
+  '': 1,
+  b: 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  tb: 1e12,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+  tib: 2 ** 40,
+}
+
+/** Milliseconds of `90s`, `10m`, `1.5h`, `2d`, or of a plain number of seconds; undefined for anything else. */
+export function parseDuration(value: string | number): number | undefined {
+  if (typeof value === 'number') return Number.isFinite(value) && value > 0 ? value * 1000 : undefined
+  const match = /^\s*(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d)\s*$/.exec(value)
+  const ms = Number(match?.[1]) * (SECONDS[match?.[2] ?? ''] ?? Number.NaN) * 1000
+  return ms > 0 ? ms : undefined
+}
+
+/** Bytes of `512MiB`, `2GB`, or of a plain number of bytes; undefined for anything else. */
+export function parseBytes(value: string | number): number | undefined {
+  if (typeof value === 'number') return Number.isFinite(value) && value > 0 ? Math.floor(value) : undefined
+  const match = /^\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?b|)\s*$/i.exec(value)
+  const bytes = Number(match?.[1]) * (BYTES[match?.[2]?.toLowerCase() ?? 'none'] ?? Number.NaN)
+  return bytes > 0 ? Math.floor(bytes) : undefined
+}
