@@ -1,0 +1,1 @@
+"""Flight delays: will a flight be late, asked two hours before its scheduled departure?"""
