@@ -14,8 +14,8 @@ import type { Mounted } from './http/mount.ts'
 import { startServer } from './http/server.ts'
 import { staticFiles } from './http/static.ts'
 import { systemMounts } from './http/system.ts'
-import type { Db } from './store/db.ts'
 import { openStore } from './store/open.ts'
+import { isWritable } from './store/writable.ts'
 
 /** Version of this program. */
 export const VERSION = '0.1.0'
@@ -102,16 +102,6 @@ async function firstToken(access: Tokens, dataDir: string): Promise<string> {
     await chmod(file, 0o600)
   }
   return file
-}
-
-/** A write that changes nothing tells whether the store takes writes. */
-async function isWritable(db: Db): Promise<boolean> {
-  return db
-    .tx((t) => t.run('DELETE FROM login_links WHERE expires_at < 0'))
-    .then(
-      () => true,
-      () => false,
-    )
 }
 
 async function loginCode(access: Tokens, tokenFile: string): Promise<string> {

@@ -16,7 +16,7 @@ import type { Tally } from './tally.ts'
 import { findPython } from './tools.ts'
 
 const root = resolve(import.meta.dirname, '..')
-const CONCURRENT_FILES = 2
+const SUITE = { concurrency: 2, limitMs: 300_000 }
 const STAGE_LIMIT_MS = 600_000
 /** Files slower than this are named, so that nobody has to look for what makes the check slow. */
 const SLOW_SECONDS = 10
@@ -66,7 +66,7 @@ async function webTypes(): Promise<Outcome> {
 async function nodeTests(filters: readonly string[]): Promise<Outcome> {
   const files = testFiles(root, filters)
   if (files.length === 0) return { ok: false, report: `no test file matches ${filters.join(', ')}` }
-  const { tally, report, durations } = await runSuite(root, files, CONCURRENT_FILES)
+  const { tally, report, durations } = await runSuite(root, files, SUITE)
   const slow = durations.filter((file) => file.seconds > SLOW_SECONDS)
   const notes = slow.map(({ file, seconds }) => `  slow: ${file} ${seconds.toFixed(1)} s`)
   return { ok: tally.failed === 0, tally, report, notes }
@@ -119,6 +119,10 @@ async function main(): Promise<number> {
   console.log(`\n${totalLine(total)}`)
   return total.failed === 0 ? 0 : 1
 }
+
+// An exit handler ends the processes of tests; without these lines a signal would end this process before it runs.
+process.once('SIGINT', () => process.exit(130))
+process.once('SIGTERM', () => process.exit(143))
 
 try {
   process.exitCode = await main()

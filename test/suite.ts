@@ -1,13 +1,17 @@
 /** Runs the TypeScript tests with Node's own runner and tells what passed, failed and was skipped. */
-import { globSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
-import { run } from 'node:test'
-import { spec } from 'node:test/reporters'
 import { emptyTally, sum } from './tally.ts'
 import type { Tally } from './tally.ts'
 
-/** A test file that has not ended after this long has failed. */
-const FILE_LIMIT_MS = 300_000
+/** How a suite is run: `concurrency` files at a time; a file that has not ended after `limitMs` is killed and has failed. */
+export interface SuiteOptions {
+  readonly concurrency: number
+  readonly limitMs: number
+}
 
 /** Where tests live, relative to the checkout. */
 const TESTS = ['src/**/*.test.ts', 'test/**/*.test.ts', 'web/**/*.test.ts', 'bench/**/*.test.ts']
@@ -18,19 +22,6 @@ export function testFiles(root: string, filters: readonly string[] = []): string
   return filters.length === 0 ? files : files.filter((file) => filters.some((filter) => file.includes(filter)))
 }
 
-/** What the runner says at the end of a file, and without `file` at the end of all. */
-interface Summary {
-  file: string | undefined
-  counts: { passed: number; failed: number; cancelled: number; skipped: number; todo: number }
-}
-
-/** What a finished test tells; `skip` is true or the reason. */
-interface Finished {
-  name: string
-  skip?: string | boolean | undefined
-  todo?: string | boolean | undefined
-}
-
 /** Result of a run: counts, the reports of the files that failed, and how long each file took, slowest first. */
 export interface SuiteResult {
   tally: Tally
@@ -39,20 +30,25 @@ export interface SuiteResult {
 }
 
 /**
- * Runs test files (relative to `root`), each in a process of its own, `concurrency` at a time; a file that does not end is
- * killed after FILE_LIMIT_MS and has failed. Resolves when all have ended; does not throw on failures.
+ * Runs test files (relative to `root`), each in a process of its own, several at a time. Resolves when all have ended;
+ * does not throw on failures.
  */
-export async function runSuite(root: string, files: readonly string[], concurrency: number): Promise<SuiteResult> {
+export async function runSuite(root: string, files: readonly string[], options: SuiteOptions): Promise<SuiteResult> {
   const waiting = [...files]
-  const ended: { file: string; seconds: number; tally: Tally; report: string }[] = []
-  const lane = async (): Promise<void> => {
+  const ended: (FileResult & { file: string; seconds: number })[] = []
+  const work = mkdtempSync(join(tmpdir(), 'slipway-tests-'))
+  const lane = async (number: number): Promise<void> => {
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
       const started = performance.now()
-      const { tally, report } = await runFile(root, file)
-      ended.push({ file, seconds: (performance.now() - started) / 1000, tally, report })
+      const result = await runFile({ root, file, limitMs: options.limitMs, tap: join(work, `${number}.tap`) })
+      ended.push({ ...result, file, seconds: (performance.now() - started) / 1000 })
     }
   }
-  await Promise.all(Array.from({ length: concurrency }, lane))
+  try {
+    await Promise.all(Array.from({ length: options.concurrency }, (_, number) => lane(number)))
+  } finally {
+    rmSync(work, { recursive: true, force: true })
+  }
   return {
     tally: sum(ended.map((one) => one.tally)),
     report: ended
@@ -63,28 +59,70 @@ export async function runSuite(root: string, files: readonly string[], concurren
   }
 }
 
-async function runFile(root: string, file: string): Promise<{ tally: Tally; report: string }> {
-  const tally = emptyTally()
-  const limit = AbortSignal.timeout(FILE_LIMIT_MS)
-  const events = run({ files: [file], cwd: root, timeout: FILE_LIMIT_MS, signal: limit })
-  const note = ({ name, skip, todo }: Finished): void => {
-    const reason = skip ?? todo
-    if (reason === undefined || reason === false) return
-    tally.skips.push(`${file}: ${name}: ${typeof reason === 'string' && reason !== '' ? reason : 'no reason given'}`)
-  }
-  events.on('test:pass', note)
-  events.on('test:fail', note)
-  events.on('test:summary', (summary: Summary) => {
-    if (summary.file === undefined) count(tally, summary)
-  })
-  let report = ''
-  for await (const chunk of events.compose(new spec())) report += String(chunk)
-  if (limit.aborted && tally.failed === 0) tally.failed = 1
-  return { tally, report }
+interface FileResult {
+  tally: Tally
+  report: string
 }
 
-function count(tally: Tally, { counts }: Summary): void {
-  tally.passed += counts.passed
-  tally.failed += counts.failed + counts.cancelled
-  tally.skipped += counts.skipped + counts.todo
+/** Runs one file as a group of processes, so that what its tests have started ends with it. */
+async function runFile(job: { root: string; file: string; limitMs: number; tap: string }): Promise<FileResult> {
+  const reporters = ['spec', 'stdout', 'tap', job.tap]
+  const flags = reporters.map((value, i) => `--test-reporter${i % 2 === 0 ? '' : '-destination'}=${value}`)
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env
+  rmSync(job.tap, { force: true })
+  const child = spawn(process.execPath, [...flags, job.file], {
+    cwd: job.root,
+    env,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const end = (): void => killGroup(child.pid)
+  process.once('exit', end)
+  let report = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (report += String(chunk)))
+  const timer = setTimeout(() => {
+    report += `\nstill running after ${job.limitMs / 1000} s; killed\n`
+    end()
+  }, job.limitMs)
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', resolve)
+  })
+  clearTimeout(timer)
+  process.off('exit', end)
+  return { tally: readTap(job.file, readText(job.tap), code), report }
+}
+
+/**
+ * Reads Node's TAP report of one file. Its closing counts decide; without them, with no test at all, or with an exit code
+ * that they do not explain, the file counts as one failure.
+ */
+export function readTap(file: string, tap: string, code: number | null): Tally {
+  const tally = emptyTally()
+  const closing = (name: string): number => Number(new RegExp(`^# ${name} (\\d+)$`, 'm').exec(tap)?.[1] ?? 0)
+  tally.passed = closing('pass')
+  tally.failed = closing('fail') + closing('cancelled')
+  tally.skipped = closing('skipped') + closing('todo')
+  for (const [, name, reason = ''] of tap.matchAll(/^ *ok \d+ - (.*?) # (?:SKIP|TODO)(?: (.*))?$/gm)) {
+    tally.skips.push(`${file}: ${name}: ${reason === '' ? 'no reason given' : reason}`)
+  }
+  if (tally.failed === 0 && (code !== 0 || closing('tests') === 0)) tally.failed = 1
+  return tally
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // the group has ended by itself
+  }
 }

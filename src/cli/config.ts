@@ -44,6 +44,11 @@ export const CONFIG: readonly ConfigKey[] = [
     default: 'off',
     meaning: 'For test suites only: 1 adds POST /__reset, which empties the store, and fault points.',
   },
+  {
+    key: 'SLIPWAY_FAULT',
+    default: 'none',
+    meaning: 'For test suites only, with the test hooks: the fault point at which the process kills itself.',
+  },
 ]
 
 /** The value of a key, or undefined when it is unset or empty. */

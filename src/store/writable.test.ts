@@ -1,0 +1,21 @@
+/** A store that takes writes is told from one that does not. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { openTemporaryStore } from './open.ts'
+import { isWritable } from './writable.ts'
+
+test('a fresh store is writable, again and again, and a closed one is not', async (t) => {
+  const store = await openTemporaryStore()
+  t.after(() => store.close())
+  assert.equal(await isWritable(store.db), true)
+  assert.equal(await isWritable(store.db), true)
+  const rows = await store.db.all("SELECT value FROM store_facts WHERE name = 'write_probe'")
+  assert.deepEqual(rows, [{ value: '1' }])
+})
+
+test('a write that the database refuses makes the store not writable', async (t) => {
+  const store = await openTemporaryStore()
+  t.after(() => store.close())
+  await store.db.tx((tx) => tx.run('DROP TABLE store_facts'))
+  assert.equal(await isWritable(store.db), false)
+})

@@ -1,0 +1,92 @@
+/**
+ * Runs other projects' client scripts against a real server and compares what passes with `test/conformance.txt`.
+ *
+ * `node test/conformance.ts SUITE_FOLDER`; the folder holds `run.sh` and `clients/`. Ends with `N passed, N failed, N skipped`; exits
+ * with 1 when a script that must pass does not.
+ */
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { homedir, tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expectations, judge, scriptResults } from './conformance-results.ts'
+import { totalLine } from './tally.ts'
+
+const root = resolve(import.meta.dirname, '..')
+const READY_LIMIT_MS = 120_000
+const SUITE_LIMIT_MS = 900_000
+const STOP_LIMIT_MS = 10_000
+
+/** Starts a server with an empty store and resolves with its address once it answers; throws when it ends before. */
+async function startServer(data: string): Promise<{ server: ChildProcess; url: string }> {
+  const args = ['serve', '--data', data, '--port', '0', '--gateway-port', '0', '--no-auth', '--json']
+  const server = spawn(join(root, 'slipway'), args, {
+    env: { ...process.env, SLIPWAY_TEST_HOOKS: '1' },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  const file = join(data, 'server.json')
+  const end = Date.now() + READY_LIMIT_MS
+  while (!existsSync(file)) {
+    if (server.exitCode !== null) throw new Error(`the server ended with code ${server.exitCode} before it was ready`)
+    if (Date.now() > end) throw new Error(`the server was not ready after ${READY_LIMIT_MS / 1000} s`)
+    await sleep(100)
+  }
+  return { server, url: (JSON.parse(readFileSync(file, 'utf8')) as { url: string }).url }
+}
+
+/** Asks a process to end, and kills it when it does not within the limit. */
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = new Promise((done) => child.once('close', done))
+  child.kill('SIGTERM')
+  const killer = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS)
+  await ended
+  clearTimeout(killer)
+}
+
+/** Runs the suite from a copy, because it writes beside itself; resolves with what it printed. */
+function runClients(suite: string, url: string): Promise<string> {
+  const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'slipway-conformance')
+  mkdirSync(cache, { recursive: true })
+  const child = spawn('bash', [join(suite, 'run.sh'), url, 'clients'], {
+    env: { ...process.env, VENV: join(cache, 'mlflow') },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    timeout: SUITE_LIMIT_MS,
+  })
+  let printed = ''
+  child.stdout.on('data', (chunk) => {
+    printed += String(chunk)
+    process.stdout.write(chunk)
+  })
+  return new Promise((done, fail) => {
+    child.on('error', fail)
+    child.on('close', () => done(printed))
+  })
+}
+
+async function main(folder: string): Promise<number> {
+  const work = mkdtempSync(join(tmpdir(), 'slipway-conformance-'))
+  const suite = join(work, 'suite')
+  cpSync(folder, suite, { recursive: true })
+  const data = join(work, 'data')
+  const { server, url } = await startServer(data)
+  try {
+    const expected = expectations(readFileSync(join(root, 'test/conformance.txt'), 'utf8'))
+    const { tally, notes } = judge(expected, scriptResults(await runClients(suite, url)))
+    for (const name of notes.failed) {
+      const log = join(suite, 'out', `${name}.log`)
+      console.log(`\n${name}\n${existsSync(log) ? readFileSync(log, 'utf8').slice(-4000) : 'did not run'}`)
+    }
+    for (const line of [...notes.surprises, ...tally.skips]) console.log(line)
+    console.log(`\n${totalLine(tally)}`)
+    return tally.failed === 0 ? 0 : 1
+  } finally {
+    await stop(server)
+    rmSync(work, { recursive: true, force: true })
+  }
+}
+
+const [folder] = process.argv.slice(2)
+if (folder === undefined) throw new Error('usage: node test/conformance.ts SUITE_FOLDER')
+process.exitCode = await main(resolve(folder))

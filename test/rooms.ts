@@ -1,0 +1,122 @@
+/** The rooms of `src/` in their order, and what their files really import and write. */
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+
+/** Every room that may exist, in reading order: a room imports only from rooms above it. */
+export const ROOMS: readonly (readonly [name: string, purpose: string])[] = [
+  ['contract', 'what may be said over HTTP: routes, errors, ids'],
+  ['stats', 'pure mathematics: drift, sketches, sequential tests, scores'],
+  ['client', 'typed calls made from the contract'],
+  ['store', 'database, migrations, blobs, segments, backup'],
+  ['jobs', 'durable queue, schedules, leases, retries'],
+  ['http', 'listening, parsing by contract, mapping errors, the one egress client'],
+  ['auth', 'tokens, roles, projects, the audit chain'],
+  ['cost', 'meters, prices, ledger, budgets, reports'],
+  ['envs', 'Python environments: locked, built, cached'],
+  ['tracking', 'experiments, runs, metrics, artifacts; the MLflow wire'],
+  ['features', 'entities, feature views, point-in-time joins, skew'],
+  ['registry', 'models, versions, aliases, gates, lineage'],
+  ['pipelines', 'project file, runs, steps, attempts, cache keys, drivers'],
+  ['serving', 'endpoints, variants, the gateway process, backends, prediction log'],
+  ['llm', 'LLM gateway, providers, prompts, retrieval, evaluation'],
+  ['rollout', 'shadow, canary, gates, verdicts, rollback'],
+  ['monitoring', 'profiles, checks, labels, alerts, incidents, reactions'],
+  ['notebook', 'research code to a tested Python package'],
+  ['images', 'OCI images, SBOM, signatures'],
+  ['infra', 'Kubernetes, Helm and Terraform output, instance choice'],
+  ['ci', 'gates on a change, pull-request report, workflow templates'],
+  ['app.ts', 'the composition root: builds each room and joins them'],
+  ['cli', 'the command line, one file a command'],
+]
+
+const TEST_FILE = /\.(test|cases)\.ts$/
+
+/** The part of `src/` that a file belongs to: its first folder, or the file itself when it lies at the top. */
+export function roomOf(src: string, file: string): string {
+  return relative(src, file).split(/[\\/]/)[0] ?? ''
+}
+
+/** Relative targets that a source text imports: statically, dynamically, for effect, or as a worker's address. */
+export function importsOf(text: string): string[] {
+  const pattern = /(?:\bfrom\s*|\bimport\s*\(\s*|\bimport\s+|\bnew URL\(\s*)['"](\.{1,2}\/[^'"]+)['"]/g
+  return [...text.matchAll(pattern)].map((match) => match[1] ?? '')
+}
+
+/** One import across rooms, with the file it stands in (relative to the folder above `src`). */
+export interface Edge {
+  from: string
+  to: string
+  file: string
+  target: string
+}
+
+/** Every import of the files below `src` that leaves its room; tests and contract suites may reach anywhere and are left out. */
+export function edges(src: string): Edge[] {
+  return sources(src).flatMap((file) =>
+    importsOf(readFileSync(file, 'utf8'))
+      .map((target) => resolve(dirname(file), target))
+      .filter((target) => target.startsWith(`${src}/`) && roomOf(src, target) !== roomOf(src, file))
+      .map((target) => ({
+        from: roomOf(src, file),
+        to: roomOf(src, target),
+        file: relative(dirname(src), file),
+        target: relative(dirname(src), target),
+      })),
+  )
+}
+
+/** Absolute paths of the TypeScript files below a folder that are not tests. */
+export function sources(folder: string): string[] {
+  return globSync('**/*.{ts,tsx}', { cwd: folder })
+    .filter((file) => !TEST_FILE.test(file))
+    .sort()
+    .map((file) => join(folder, file))
+}
+
+/** The rooms that exist below `src` (a folder with at least one source file, or a file at its top), in no special order. */
+export function existingRooms(src: string): string[] {
+  return [...new Set(sources(src).map((file) => roomOf(src, file)))]
+}
+
+/** The table of ARCHITECTURE.md as it should be: a row for each room that exists, in order, with what it imports. */
+export function roomTable(src: string): string {
+  const real = edges(src)
+  const present = new Set(existingRooms(src))
+  const order = ROOMS.map(([name]) => name)
+  const rows = ROOMS.filter(([name]) => present.has(name)).map(([name, purpose]) => {
+    const imported = new Set(real.filter((edge) => edge.from === name).map((edge) => edge.to))
+    const cell = [...imported].sort((a, b) => order.indexOf(a) - order.indexOf(b)).map((to) => `\`${to}\``)
+    return `| \`${name}\` | ${purpose} | ${cell.join(' ')} |`
+  })
+  return ['| room | what it is for | imports |', '|---|---|---|', ...rows].join('\n')
+}
+
+/** Reads the drawn table back: room -> rooms it imports, in the order of the rows. */
+export function readTable(markdown: string): [room: string, imports: string[]][] {
+  return [...markdown.matchAll(/^\| `([^`]+)` \|[^|]*\|([^|]*)\|$/gm)].map(([, name, cell]) => [
+    name ?? '',
+    [...(cell ?? '').matchAll(/`([^`]+)`/g)].map((match) => match[1] ?? '').sort(),
+  ])
+}
+
+/**
+ * Which room owns each table: the room that a migration names in a line `-- room: NAME`, else the first word of its file
+ * name (`0002_jobs.sql` belongs to jobs).
+ */
+export function tableOwners(migrations: string): Map<string, string> {
+  const owners = new Map<string, string>()
+  const files = existsSync(migrations) ? readdirSync(migrations).sort() : []
+  for (const file of files.filter((name) => name.endsWith('.sql'))) {
+    const text = readFileSync(join(migrations, file), 'utf8')
+    const owner = /^-- room: (\S+)$/m.exec(text)?.[1] ?? /^\d+_([a-z]+)/.exec(file)?.[1] ?? file
+    for (const [, table] of text.matchAll(/CREATE TABLE (?:IF NOT EXISTS )?(\w+)/g)) owners.set(table ?? '', owner)
+  }
+  return owners
+}
+
+/** Tables that a source text writes, as SQL or through the query builder. */
+export function tablesWritten(text: string): string[] {
+  const sql = /\b(?:INSERT(?: OR \w+)? INTO|DELETE FROM|(?<!FOR )UPDATE(?! SET\b))\s+(\w+)/g
+  const builder = /\.(?:insertInto|deleteFrom|updateTable)\(\s*['"](\w+)['"]/g
+  return [...text.matchAll(sql), ...text.matchAll(builder)].map((match) => match[1] ?? '')
+}

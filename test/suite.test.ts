@@ -1,0 +1,115 @@
+/** The check counts what really happened: passes, failures, skips with their reasons, files that crash or never end. */
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { readUnittest, runPythonSuite } from './python-suite.ts'
+import { readTap, runSuite, testFiles } from './suite.ts'
+import { sum, totalLine } from './tally.ts'
+import { findChromium, findProgram, findPython } from './tools.ts'
+
+function folder(t: TestContext, files: Record<string, string>): string {
+  const root = mkdtempSync(join(tmpdir(), 'slipway-suite-'))
+  t.after(() => rmSync(root, { recursive: true, force: true }))
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(join(root, path, '..'), { recursive: true })
+    writeFileSync(join(root, path), text)
+  }
+  return root
+}
+
+test('passes, failures, skips and crashes are counted, and only failing files are reported', async (t) => {
+  const head = "import { test } from 'node:test'\nimport assert from 'node:assert/strict'\n"
+  const root = folder(t, {
+    'src/a.test.ts': `${head}test('ok', () => {})\ntest('with parts', async (t) => { await t.test('part', () => {}) })\n`,
+    'src/b.test.ts': `${head}test('wrong', () => assert.equal(1, 2))\ntest('away', { skip: 'no browser' }, () => {})\n`,
+    'web/c.test.ts': `throw new Error('crashed at once')\n`,
+  })
+  const { tally, report, durations } = await runSuite(root, testFiles(root), { concurrency: 2, limitMs: 30_000 })
+  assert.deepEqual(tally, { passed: 3, failed: 2, skipped: 1, skips: ['src/b.test.ts: away: no browser'] })
+  assert.match(report, /src\/b\.test\.ts/)
+  assert.match(report, /crashed at once/)
+  assert.doesNotMatch(report, /src\/a\.test\.ts/)
+  assert.equal(durations.length, 3)
+})
+
+test('a file that never ends is killed with its processes and has failed', async (t) => {
+  const root = folder(t, {
+    'src/hang.test.ts': `import { test } from 'node:test'
+import { spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+test('ok', () => { writeFileSync('child.pid', String(spawn('sleep', ['60']).pid)) })
+setInterval(() => {}, 1000)\n`,
+  })
+  const { tally, report } = await runSuite(root, testFiles(root), { concurrency: 2, limitMs: 1500 })
+  assert.equal(tally.failed, 1)
+  assert.match(report, /still running after 1\.5 s; killed/)
+  const pid = Number(readFileSync(join(root, 'child.pid'), 'utf8'))
+  // Killed and not yet collected by the system's first process, it is a zombie for a moment.
+  const state = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' }).stdout.trim()
+  assert.match(state, /^(Z.*)?$/)
+})
+
+test('a report without closing counts, without tests or against the exit code is a failure', () => {
+  const whole =
+    'TAP version 13\n    ok 1 - part # SKIP no disk\n# tests 2\n# pass 1\n# fail 0\n# cancelled 0\n# skipped 1\n# todo 0\n'
+  assert.deepEqual(readTap('a.test.ts', whole, 0), {
+    passed: 1,
+    failed: 0,
+    skipped: 1,
+    skips: ['a.test.ts: part: no disk'],
+  })
+  assert.equal(readTap('a.test.ts', whole, 1).failed, 1)
+  assert.equal(readTap('a.test.ts', '', null).failed, 1)
+  assert.equal(readTap('a.test.ts', '# tests 0\n# pass 0\n', 0).failed, 1)
+})
+
+test('filters choose files by a part of their path', (t) => {
+  const root = folder(t, { 'src/store/a.test.ts': '', 'src/b.test.ts': '', 'test/c.test.ts': '', 'src/d.ts': '' })
+  assert.deepEqual(testFiles(root), ['src/b.test.ts', 'src/store/a.test.ts', 'test/c.test.ts'])
+  assert.deepEqual(testFiles(root, ['store/', 'c.test']), ['src/store/a.test.ts', 'test/c.test.ts'])
+})
+
+test('tallies add up', () => {
+  const total = sum([
+    { passed: 1, failed: 2, skipped: 1, skips: ['a'] },
+    { passed: 4, failed: 0, skipped: 1, skips: ['b'] },
+  ])
+  assert.equal(totalLine(total), '5 passed, 2 failed, 2 skipped')
+  assert.deepEqual(total.skips, ['a', 'b'])
+})
+
+test('real Python tests are counted', { skip: findPython() === undefined && 'no Python 3.10' }, async (t) => {
+  const text = `import unittest
+class T(unittest.TestCase):
+    def test_ok(self): pass
+    def test_wrong(self): self.assertEqual(1, 2)
+    def test_error(self): raise ValueError("x")
+    @unittest.skip("no numpy here")
+    def test_away(self): pass
+`
+  const root = folder(t, { 'python/tests/__init__.py': '', 'python/tests/test_t.py': text })
+  const { tally, report } = await runPythonSuite(root, findPython() ?? '')
+  assert.deepEqual(tally, { passed: 1, failed: 2, skipped: 1, skips: ['python: test_away: no numpy here'] }, report)
+})
+
+test('a report of unittest without its closing lines is a failure', () => {
+  assert.equal(readUnittest('Traceback', 1).failed, 1)
+  assert.equal(readUnittest('Ran 3 tests in 0.1s\n\nOK\n', 1).failed, 1)
+  assert.equal(readUnittest('Ran 0 tests in 0.0s\n\nNO TESTS RAN\n', 5).failed, 1)
+  assert.deepEqual(readUnittest('Ran 3 tests in 0.1s\n\nOK\n', 0), { passed: 3, failed: 0, skipped: 0, skips: [] })
+})
+
+test('programs are found on a path, and a wrong CHROMIUM_PATH is an error', (t) => {
+  const root = folder(t, { 'bin/chromium': '' })
+  writeFileSync(join(root, 'bin/google-chrome'), '', { mode: 0o755 })
+  assert.equal(findProgram('chromium', join(root, 'bin')), undefined, 'not executable')
+  assert.equal(findChromium({ PATH: join(root, 'bin') }), join(root, 'bin/google-chrome'))
+  assert.throws(
+    () => findChromium({ CHROMIUM_PATH: join(root, 'none') }),
+    /CHROMIUM_PATH is .*none, which cannot be executed/,
+  )
+})
