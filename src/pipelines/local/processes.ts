@@ -1,0 +1,70 @@
+/** Processes of this machine that outlive us: known by pid and start time, since pids are used again. */
+import { execFile } from 'node:child_process'
+import { readFile, readdir } from 'node:fs/promises'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+
+/** A process that cannot be mistaken for a later one with the same pid. */
+export interface ProcessRef {
+  readonly pid: number
+  /** The system's own text for the moment it started. */
+  readonly start: string
+}
+
+/** When a process started; undefined when there is none, or only its remains wait to be collected. */
+export async function startOf(pid: number): Promise<string | undefined> {
+  if (process.platform !== 'linux') return startFromPs(pid)
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
+}
+
+/** True while the same process lives. */
+export async function isAlive(ref: ProcessRef): Promise<boolean> {
+  return (await startOf(ref.pid)) === ref.start
+}
+
+/** Signals a process if it is still the same one. */
+export async function signal(ref: ProcessRef, name: NodeJS.Signals): Promise<void> {
+  if (await isAlive(ref)) send(ref.pid, name)
+}
+
+/** Pids of all processes whose environment holds `NAME=value`, whatever session they are in. Linux only; else none. */
+export async function marked(name: string, value: string): Promise<number[]> {
+  if (process.platform !== 'linux') return []
+  const mark = Buffer.from(`${name}=${value}\0`)
+  const pids = (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid)
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const environment = await readFile(`/proc/${pid}/environ`).catch(() => Buffer.alloc(0))
+      return environment.includes(mark) && (await startOf(Number(pid))) !== undefined ? Number(pid) : undefined
+    }),
+  )
+  return found.filter((pid) => pid !== undefined)
+}
+
+/** Kills every marked process until none is left, at most `rounds` times; returns whether all are gone. */
+export async function killMarked(name: string, value: string, rounds = 50): Promise<boolean> {
+  for (let round = 0; round < rounds; round++) {
+    const pids = await marked(name, value)
+    if (pids.length === 0) return true
+    for (const pid of pids) send(pid, 'SIGKILL')
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  return false
+}
+
+function send(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name)
+  } catch {
+    // It ended meanwhile, which is what the signal was for.
+  }
+}
+
+async function startFromPs(pid: number): Promise<string | undefined> {
+  const { stdout } = await run('ps', ['-o', 'stat=,lstart=', '-p', String(pid)]).catch(() => ({ stdout: '' }))
+  const [, state, start] = /^(\S+)\s+(.*\S)/.exec(stdout.trim()) ?? []
+  return state?.startsWith('Z') === true ? undefined : start
+}
