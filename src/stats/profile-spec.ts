@@ -6,7 +6,9 @@ import { problem } from '../contract/errors.ts'
  * A numeric feature. `edges` (ascending, at least 2) start at the reference's least value and end at its greatest; bin 0 lies below
  * the first, the last bin above the last, and bin i holds [edges[i−1], edges[i]). Values outside [low, high] count as implausible
  * and stay out of mean and variance. `centre` is subtracted before summing, which keeps variances exact for large values;
- * `scale` is the reference's standard deviation.
+ * `scale` is the reference's standard deviation. `familiar` lists all distinct values (ascending, rounded to single precision) of a
+ * feature that has few and repeats them, such as a sensor's steps or the distances of routes: values off that list tell of a new unit
+ * at once. It is absent for continuous features.
  */
 export interface NumericSpec {
   readonly kind: 'numeric'
@@ -16,6 +18,7 @@ export interface NumericSpec {
   readonly high: number
   readonly centre: number
   readonly scale: number
+  readonly familiar?: readonly number[]
 }
 
 /** A categorical feature: the reference's most frequent values, most frequent first. Every other value is "other". */
@@ -92,6 +95,10 @@ export function categoryText(value: unknown): string {
   return typeof value === 'bigint' ? value.toString() : (JSON.stringify(value) ?? '')
 }
 
+/** A feature with at most this many distinct values, each seen so often on average, has familiar values. */
+const MAX_FAMILIAR = 1024
+const REPEATS = 40
+
 const isMissing = (value: unknown): boolean => value === null || value === undefined || Number.isNaN(value)
 
 function isNumeric(column: Column): boolean {
@@ -111,15 +118,10 @@ function numericSpec(column: Column, bins: number, plausible: readonly [number, 
   const [low, high] = plausible ?? plausibleRange(all)
   const sorted = all.filter((x) => x >= low && x <= high)
   const centre = sorted.length > 0 ? at(sorted, 0.5) : 0
-  return {
-    kind: 'numeric',
-    name: column.name,
-    edges: quantileEdges(sorted, bins),
-    low,
-    high,
-    centre,
-    scale: deviation(sorted, centre),
-  }
+  const edges = quantileEdges(sorted, bins)
+  const scale = deviation(sorted, centre)
+  const familiar = distinctUpTo(sorted.map(Math.fround), Math.min(MAX_FAMILIAR, Math.floor(sorted.length / REPEATS)))
+  return { kind: 'numeric', name: column.name, edges, low, high, centre, scale, ...(familiar ? { familiar } : {}) }
 }
 
 const at = (sorted: Float64Array, q: number): number => sorted[Math.round(q * (sorted.length - 1))]!
@@ -190,18 +192,19 @@ function categoricalSpec(column: Column, limit: number): CategoricalSpec {
 /** Rows looked at when conditional means are chosen. */
 const SAMPLE = 20_000
 
-/** For each categorical feature of at most 256 values, the numeric one whose variance it explains best, if that is at least 5 %. */
+/** For each categorical feature the two numeric ones whose variance it explains best, if that is at least 5 %. */
 function suggestConditionals(columns: readonly Column[], features: ProfileSpec['features']): ConditionalSpec[] {
   const chosen: ConditionalSpec[] = []
   for (const [i, feature] of features.entries()) {
     if (feature.kind !== 'categorical' || feature.values.length < 2) continue
-    let best = { share: 0.05, name: '' }
+    const found: { share: number; name: string }[] = []
     for (const [j, other] of features.entries()) {
       if (other.kind !== 'numeric' || other.scale === 0) continue
       const share = explained(columns[j]!.values, columns[i]!.values)
-      if (share > best.share) best = { share, name: other.name }
+      if (share >= 0.05) found.push({ share, name: other.name })
     }
-    if (best.name !== '') chosen.push({ value: best.name, by: feature.name })
+    found.sort((a, b) => b.share - a.share)
+    for (const { name } of found.slice(0, 2)) chosen.push({ value: name, by: feature.name })
   }
   return chosen
 }

@@ -36,7 +36,8 @@ const IMPLAUSIBLE = 5
 const SUM = 6
 const SQUARES = 7
 const FAR_SQUARES = 8
-const BINS = 9
+const UNFAMILIAR = 9
+const BINS = 10
 
 /** Unseen values kept by name for each categorical feature. */
 const TOP = 20
@@ -46,6 +47,7 @@ interface NumericSlot {
   readonly offset: number
   readonly bins: number
   readonly edges: Float64Array
+  readonly familiar: Float64Array
   readonly spec: NumericSpec
 }
 
@@ -70,6 +72,8 @@ interface Plan {
   readonly numeric: readonly NumericSlot[]
   readonly categorical: readonly CategoricalSlot[]
   readonly conditional: readonly ConditionalSlot[]
+  /** The slot of each feature by its number. */
+  readonly slots: readonly (NumericSlot | CategoricalSlot)[]
   /** Category number of each feature in the row being added. */
   readonly category: Int32Array
 }
@@ -91,7 +95,8 @@ function makePlan(spec: ProfileSpec): Plan {
   for (const [feature, of] of spec.features.entries()) {
     if (of.kind === 'numeric') {
       const bins = of.edges.length + 1
-      numeric.push({ feature, offset, bins, edges: Float64Array.from(of.edges), spec: of })
+      const familiar = Float64Array.from(of.familiar ?? [])
+      numeric.push({ feature, offset, bins, edges: Float64Array.from(of.edges), familiar, spec: of })
       offset += BINS + 2 * bins
     } else {
       const texts = new Map(of.values.map((value, i) => [value, i]))
@@ -113,7 +118,8 @@ function makePlan(spec: ProfileSpec): Plan {
     offset += 2 * size
     return slot
   })
-  return { size: offset, numeric, categorical, conditional, category: new Int32Array(spec.features.length) }
+  const slots = [...numeric, ...categorical].sort((a, b) => a.feature - b.feature)
+  return { size: offset, numeric, categorical, conditional, slots, category: new Int32Array(slots.length) }
 }
 
 /** A profile of no rows. */
@@ -148,12 +154,7 @@ function addNumber(profile: Profile, slot: NumericSlot, value: unknown): void {
     cells[offset + NULLS]! += 1
     return
   }
-  const x =
-    typeof value === 'number'
-      ? value
-      : typeof value === 'bigint' || typeof value === 'boolean'
-        ? Number(value)
-        : undefined
+  const x = typeof value === 'number' ? value : asNumber(value)
   if (x === undefined || !Number.isFinite(x)) {
     cells[offset + (x === undefined ? INVALID : Number.isNaN(x) ? NULLS : NONFINITE)]! += 1
     return
@@ -164,6 +165,7 @@ function addNumber(profile: Profile, slot: NumericSlot, value: unknown): void {
   cells[bin]! += 1
   cells[bin + slot.bins]! += d
   if (x === 0) cells[offset + ZEROS]! += 1
+  if (isStrange(slot, x)) cells[offset + UNFAMILIAR]! += 1
   if (x < profile.mins[slot.feature]!) profile.mins[slot.feature] = x
   if (x > profile.maxs[slot.feature]!) profile.maxs[slot.feature] = x
   if (x >= spec.low && x <= spec.high) {
@@ -173,6 +175,26 @@ function addNumber(profile: Profile, slot: NumericSlot, value: unknown): void {
     cells[offset + IMPLAUSIBLE]! += 1
     cells[offset + FAR_SQUARES]! += d * d
   }
+}
+
+function asNumber(value: unknown): number | undefined {
+  return typeof value === 'bigint' || typeof value === 'boolean' ? Number(value) : undefined
+}
+
+/** Inside the reference's range, but not a value that the reference has. */
+function isStrange({ familiar }: NumericSlot, x: number): boolean {
+  const y = Math.fround(x)
+  return familiar.length > 0 && y >= familiar[0]! && y <= familiar[familiar.length - 1]! && !contains(familiar, y)
+}
+
+function contains(sorted: Float64Array, x: number): boolean {
+  let [low, high] = [0, sorted.length - 1]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (sorted[middle]! < x) low = middle + 1
+    else high = middle
+  }
+  return sorted[low] === x
 }
 
 /** The number of edges ≤ x; the last edge belongs to the bin before it. */
@@ -313,6 +335,8 @@ export interface NumericView {
   readonly invalid: number
   readonly zeros: number
   readonly implausible: number
+  /** Values inside the reference's range that are none of its few distinct ones; 0 for continuous features. */
+  readonly unfamiliar: number
   /** Of the plausible values. */
   readonly mean: number
   readonly sd: number
@@ -332,8 +356,9 @@ export interface NumericView {
 
 /** Reads numeric feature number `feature` of the spec. */
 export function numeric(profile: Profile, feature: number): NumericView {
-  const slot = planOf(profile.spec).numeric.find((one) => one.feature === feature)
-  if (!slot) throw problem('invalid_field', { field: 'feature', value: feature, expected: 'a numeric feature' })
+  const slot = planOf(profile.spec).slots[feature]
+  if (!slot || !('bins' in slot))
+    throw problem('invalid_field', { field: 'feature', value: feature, expected: 'a numeric feature' })
   const c = profile.cells.subarray(slot.offset, slot.offset + BINS + 2 * slot.bins)
   const { centre } = slot.spec
   const sums = c.subarray(BINS + slot.bins)
@@ -348,6 +373,7 @@ export function numeric(profile: Profile, feature: number): NumericView {
     invalid: c[INVALID]!,
     zeros: c[ZEROS]!,
     implausible: c[IMPLAUSIBLE]!,
+    unfamiliar: c[UNFAMILIAR]!,
     mean: centre + plausible.mean,
     sd: plausible.sd,
     meanOfAll: centre + all.mean,
@@ -384,8 +410,9 @@ export interface CategoricalView {
 
 /** Reads categorical feature number `feature` of the spec. */
 export function categorical(profile: Profile, feature: number): CategoricalView {
-  const slot = planOf(profile.spec).categorical.find((one) => one.feature === feature)
-  if (!slot) throw problem('invalid_field', { field: 'feature', value: feature, expected: 'a categorical feature' })
+  const slot = planOf(profile.spec).slots[feature]
+  if (!slot || !('other' in slot))
+    throw problem('invalid_field', { field: 'feature', value: feature, expected: 'a categorical feature' })
   const { cells } = profile
   const counts = cells.subarray(slot.offset + 2, slot.offset + 3 + slot.other)
   const unseen = [...profile.unseen[feature]!].sort((a, b) => b[1] - a[1])

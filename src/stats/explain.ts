@@ -1,0 +1,208 @@
+/** What happened to a feature, in words and numbers: looks at the newest hours of traffic and the same hours of past days. */
+
+import { matchedWindows, MATCHED_DAYS, windowOf } from './history.ts'
+import type { Days, History, Hour } from './history.ts'
+import { deviation } from './moments.ts'
+import type { Moments } from './moments.ts'
+import type { CategoricalSpec, NumericSpec } from './profile-spec.ts'
+import { categorical, conditional, mergeAll, numeric, rows } from './profile.ts'
+import type { CategoricalView, NumericView, Profile } from './profile.ts'
+import { detectShift, detectUnit } from './units.ts'
+
+/** One explanation. `text` is ready to be shown; `kind` and `name` group features that changed alike ("°F → °C" for two). */
+export interface Explanation {
+  readonly feature: string
+  readonly kind: 'unit' | 'clock' | 'codes' | 'missing' | 'default' | 'frozen' | 'swap'
+  readonly name: string
+  readonly text: string
+  /** 0 … 1; comparable between explanations of one feature. */
+  readonly confidence: number
+  /** Rows that were looked at. */
+  readonly rows: number
+}
+
+/** Rows below which the newest hours are not looked at. */
+const MIN_ROWS = 20
+
+interface Case {
+  readonly now: Profile
+  readonly past: readonly Profile[]
+  readonly all: Profile
+}
+
+/**
+ * Explanations for the given features, most certain first, at most one a feature and kind. Looks at the newest one, two and three hours,
+ * because a change may have begun in the middle of a window, and keeps the most certain answer.
+ */
+export function explain(
+  history: History,
+  hour: Hour,
+  features: readonly string[],
+  days: Days = MATCHED_DAYS,
+): Explanation[] {
+  const best = new Map<string, Explanation>()
+  for (const length of [1, 2, 3]) {
+    const now = windowOf(history, hour, length)
+    if (rows(now) < MIN_ROWS) continue
+    const past = matchedWindows(history, hour, length, { days, minRows: MIN_ROWS / 2 })
+    if (past.length < 5) continue
+    for (const one of explainCase({ now, past, all: mergeAll(history.spec, past) }, features)) {
+      const key = `${one.feature} ${one.kind}`
+      if (one.confidence >= (best.get(key)?.confidence ?? 0)) best.set(key, one)
+    }
+  }
+  return [...best.values()].sort((a, b) => b.confidence - a.confidence)
+}
+
+function explainCase(c: Case, features: readonly string[]): Explanation[] {
+  const found: (Explanation | undefined)[] = []
+  for (const [i, spec] of c.now.spec.features.entries()) {
+    if (!features.includes(spec.name)) continue
+    if (spec.kind === 'numeric') found.push(...explainNumeric(c, i, spec))
+    else found.push(codes(c, i, spec), swap(c, spec))
+  }
+  return found.filter((one) => one !== undefined)
+}
+
+function explainNumeric(c: Case, i: number, spec: NumericSpec): (Explanation | undefined)[] {
+  const [now, all] = [numeric(c.now, i), numeric(c.all, i)]
+  const still = frozen(c, spec, now, all)
+  if (still) return [still]
+  return [clock(c, spec, now, all) ?? unit(c, i, spec), filled(c, spec, now, all), gone(c, spec, now, all)]
+}
+
+const about = (x: number): string => String(Number(x.toPrecision(4)))
+const percent = (x: number): string => `${Math.round(100 * x)} %`
+
+function frozen(c: Case, spec: NumericSpec, now: NumericView, all: NumericView): Explanation | undefined {
+  if (now.n < MIN_ROWS || now.max > now.min || !(all.max > all.min)) return undefined
+  const text = `${spec.name} stands still at ${about(now.min)} in all ${now.n} rows`
+  return { feature: spec.name, kind: 'frozen', name: 'frozen', text, confidence: 0.95, rows: rows(c.now) }
+}
+
+function unit(c: Case, i: number, spec: NumericSpec): Explanation | undefined {
+  const inflated = numeric(c.all, i).zeros > numeric(c.all, i).n / 2
+  const look = (profile: Profile): { n: number; mean: number; sd: number } => {
+    const view = numeric(profile, i)
+    const n = inflated ? view.n - view.zeros : view.n
+    if (!inflated) return { n, mean: view.meanOfAll, sd: view.sdOfAll }
+    const mean = (view.meanOfAll * view.n) / n
+    const square = ((view.sdOfAll ** 2 + view.meanOfAll ** 2) * view.n) / n
+    return { n, mean, sd: Math.sqrt(Math.max(0, square - mean * mean)) }
+  }
+  const past = c.past.map(look).filter((view) => view.n >= 5 && view.sd > 0)
+  if (past.length < 5) return undefined
+  const [means, spreads] = [deviation(past.map((view) => view.mean)), deviation(past.map((view) => Math.log(view.sd)))]
+  const usual = {
+    mean: means.mean,
+    drift: means.sd,
+    spread: Math.exp(spreads.mean),
+    spreadDrift: spreads.sd,
+    scale: spec.scale,
+  }
+  const finding = detectUnit(spec.name, usual, look(c.now))
+  if (!finding) return undefined
+  const { name } = finding.change
+  const text = `unit changed ${name}: ${spec.name} is ${about(look(c.now).mean)} where ${about(means.mean)} is usual`
+  return { feature: spec.name, kind: 'unit', name, text, confidence: finding.confidence, rows: rows(c.now) }
+}
+
+/** Hours of a day: whole numbers 0 … 23 under a name that says so. */
+function clock(c: Case, spec: NumericSpec, now: NumericView, all: NumericView): Explanation | undefined {
+  const hourly = spec.familiar !== undefined && spec.familiar.every((x) => Number.isInteger(x) && x >= 0 && x <= 23)
+  if (!hourly || !/hour|hod|clock/i.test(spec.name)) return undefined
+  const shift = detectShift({ before: byHour(all), after: byHour(now) }, 12)
+  if (!shift) return undefined
+  const name = `${shift.by > 0 ? '+' : '−'}${Math.abs(shift.by)} h`
+  const text = `${spec.name} moved by ${name}: another time zone or UTC`
+  return { feature: spec.name, kind: 'clock', name, text, confidence: certainty(shift.gain), rows: rows(c.now) }
+}
+
+function byHour(view: NumericView): Float64Array {
+  const counts = new Float64Array(24)
+  for (const [bin, count] of view.counts.entries())
+    if (count > 0) counts[((Math.round(view.binMean(bin)) % 24) + 24) % 24]! += count
+  return counts
+}
+
+const certainty = (gain: number): number => 1 - Math.exp(-gain / 10)
+
+function codes(c: Case, i: number, spec: CategoricalSpec): Explanation | undefined {
+  const order = spec.values.map((value, at) => ({ value, at })).sort((a, b) => compareCodes(a.value, b.value))
+  const pick = (view: CategoricalView): number[] => order.map(({ at }) => view.counts[at]!)
+  const shift = detectShift({ before: pick(categorical(c.all, i)), after: pick(categorical(c.now, i)) }, 2)
+  if (!shift) return undefined
+  const name = `codes ${shift.by > 0 ? '+' : '−'}${Math.abs(shift.by)}`
+  const text = `${spec.name}: codes are shifted by ${shift.by} place(s) in their order`
+  return { feature: spec.name, kind: 'codes', name, text, confidence: certainty(shift.gain), rows: rows(c.now) }
+}
+
+function compareCodes(a: string, b: string): number {
+  const [x, y] = [Number(a), Number(b)]
+  if (!Number.isNaN(x) && !Number.isNaN(y)) return x - y
+  return a < b ? -1 : 1
+}
+
+/** A value that took the place of missing values, or of others. */
+function filled(c: Case, spec: NumericSpec, now: NumericView, all: NumericView): Explanation | undefined {
+  const usualNulls = all.nulls / (all.nulls + all.n)
+  const nulls = now.nulls / (now.nulls + now.n)
+  let [bin, rise] = [0, 0]
+  for (let k = 0; k < now.counts.length; k++) {
+    const more = now.counts[k]! / (now.nulls + now.n) - all.counts[k]! / (all.nulls + all.n)
+    if (more > rise) [bin, rise] = [k, more]
+  }
+  const fall = usualNulls - nulls
+  const fell = usualNulls >= 0.02 && nulls < 0.25 * usualNulls && rise > 0.5 * fall
+  if (!fell && !(rise >= 0.1 && spec.scale > 0 && isSpike(spec, bin))) return undefined
+  const value = about(now.binMean(bin))
+  const text = fell
+    ? `missing values of ${spec.name} (usually ${percent(usualNulls)}) became about ${value}`
+    : `${percent(rise)} more rows than usual have ${spec.name} about ${value}: a default value?`
+  const confidence = Math.min(0.9, fell ? 0.5 + rise / (2 * Math.max(fall, rise)) : 0.3 + rise)
+  return { feature: spec.name, kind: 'default', name: `default ${value}`, text, confidence, rows: rows(c.now) }
+}
+
+/** A bin outside the reference, or one so narrow that it holds about one value. */
+function isSpike(spec: NumericSpec, bin: number): boolean {
+  const [low, high] = [spec.edges[bin - 1], spec.edges[bin]]
+  return low === undefined || high === undefined || high - low < 0.1 * spec.scale
+}
+
+function gone(c: Case, spec: NumericSpec, now: NumericView, all: NumericView): Explanation | undefined {
+  const [share, usual] = [now.nulls / (now.nulls + now.n), all.nulls / (all.nulls + all.n)]
+  if (share - usual < 0.02 || share < 3 * usual) return undefined
+  const text = `${percent(share)} of ${spec.name} are missing, usually ${percent(usual)}`
+  return {
+    feature: spec.name,
+    kind: 'missing',
+    name: 'missing',
+    text,
+    confidence: Math.min(0.95, 0.5 + share),
+    rows: rows(c.now),
+  }
+}
+
+/** Two categories whose conditional means changed places. */
+function swap(c: Case, spec: CategoricalSpec): Explanation | undefined {
+  for (const [k, { by, value }] of c.now.spec.conditionals.entries()) {
+    if (by !== spec.name) continue
+    const now = conditional(c.now, k)
+    const past = c.past.map((one) => conditional(one, k))
+    const usual = spec.values.map((_, a) =>
+      deviation(past.filter((day) => day.counts[a]! >= 4).map((day) => day.means[a]!)),
+    )
+    const moved = usual.flatMap((u, a) => (now.counts[a]! >= 4 && u.n >= 5 && off(now.means[a]!, u) > 4 ? [a] : []))
+    for (const a of moved) {
+      for (const b of moved) {
+        if (a >= b || off(now.means[a]!, usual[b]!) > 3 || off(now.means[b]!, usual[a]!) > 3) continue
+        const [x, y] = [spec.values[a]!, spec.values[b]!]
+        const text = `${spec.name}: ${x} and ${y} changed places (by the mean of ${value})`
+        return { feature: spec.name, kind: 'swap', name: `${x} ↔ ${y}`, text, confidence: 0.8, rows: rows(c.now) }
+      }
+    }
+  }
+  return undefined
+}
+
+const off = (x: number, usual: Moments): number => Math.abs(x - usual.mean) / Math.max(usual.sd, 1e-9)

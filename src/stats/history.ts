@@ -1,0 +1,61 @@
+/** Hourly profiles in time order, and the windows and matched references that are cut from them. */
+
+import { emptyProfile, merge, mergeAll, rows } from './profile.ts'
+import type { Profile } from './profile.ts'
+import type { ProfileSpec } from './profile-spec.ts'
+
+/** An hour as a whole number: hours since any fixed point. "The same clock hour" is a distance of whole days (24). */
+export type Hour = number
+
+/** Hourly profiles of one spec. Hours without traffic are absent; hours marked bad are kept but never used as reference. */
+export interface History {
+  readonly spec: ProfileSpec
+  readonly hours: Map<Hour, Profile>
+  readonly bad: Set<Hour>
+}
+
+/** An empty history. */
+export function makeHistory(spec: ProfileSpec): History {
+  return { spec, hours: new Map(), bad: new Set() }
+}
+
+/** Adds rows that belong to an hour, on time or late. */
+export function addHour(history: History, hour: Hour, profile: Profile): void {
+  const known = history.hours.get(hour)
+  if (known) merge(known, profile)
+  else history.hours.set(hour, mergeAll(history.spec, [profile]))
+}
+
+/** The sum of the `length` hours that end with `hour` (included). With `clean`, hours marked bad are left out. */
+export function windowOf(history: History, hour: Hour, length: number, clean = false): Profile {
+  const sum = emptyProfile(history.spec)
+  for (let h = hour - length + 1; h <= hour; h++) {
+    const profile = history.hours.get(h)
+    if (profile && !(clean && history.bad.has(h))) merge(sum, profile)
+  }
+  return sum
+}
+
+/** Days before the judged one from which the reference is taken: the two newest are left out, so that a change does not become its own reference. */
+export interface Days {
+  readonly from: number
+  readonly to: number
+}
+
+/** Days −29 … −2. */
+export const MATCHED_DAYS: Days = { from: 2, to: 29 }
+
+/** The same clock hours on each reference day that has at least `minRows` clean rows in them. */
+export function matchedWindows(
+  history: History,
+  hour: Hour,
+  length: number,
+  plan: { days: Days; minRows: number },
+): Profile[] {
+  const windows: Profile[] = []
+  for (let day = plan.days.from; day <= plan.days.to; day++) {
+    const window = windowOf(history, hour - 24 * day, length, true)
+    if (rows(window) >= plan.minRows) windows.push(window)
+  }
+  return windows
+}
