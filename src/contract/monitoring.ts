@@ -24,6 +24,12 @@ export const MonitorSettings = z.strictObject({
     .default([])
     .describe('features made from labels: they follow the target, are shown and never page'),
   same_unit: z.array(z.array(z.string())).default([]).describe('groups of features that one feed delivers'),
+  reference: z
+    .string()
+    .optional()
+    .describe(
+      'STEP.OUTPUT with the rows that live traffic is compared with, for example prepare.train; a CSV with the inputs and event_time',
+    ),
   webhook: z.string().url().optional(),
 })
 export type MonitorSettings = z.output<typeof MonitorSettings>

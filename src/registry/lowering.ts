@@ -1,0 +1,150 @@
+/** Lays a version out on disk and lowers it to native form in its own environment; what does not prove equal is served by Python. */
+import { execFile } from 'node:child_process'
+import { access, mkdir, readFile, rename, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import type { Worker } from '../jobs/worker.ts'
+import { materialise } from '../store/trees.ts'
+import { LOWER } from './register.ts'
+import { requireVersion } from './room.ts'
+import type { LoweringState, Registry, VersionRow } from './room.ts'
+
+/** What the replay of the probes in TypeScript found. */
+export interface Replayed {
+  readonly ok: boolean
+  readonly n: number
+  readonly worst_ulp: number
+  readonly reason: string | null
+}
+
+/** What the registry needs from rooms below and beside it. */
+export interface LoweringDeps {
+  /** The Python of an environment by its digest; builds it when it is not there. Null digest: from the model's own requirements. */
+  readonly python: (version: VersionRow, modelDir: string) => Promise<string>
+  /** Replays the probes of a lowered model against the native evaluator. */
+  readonly verify: (dir: string) => Promise<Replayed>
+}
+
+/** A version laid out for serving. `native` is null when Python serves it. */
+export interface VersionFiles {
+  readonly dir: string
+  readonly python: string | null
+  readonly native: { readonly dir: string } | null
+  readonly reason: string | null
+}
+
+const PYTHON_ROOT = resolve(import.meta.dirname, '../../python')
+const LIMIT_MS = 10 * 60_000
+const call = promisify(execFile)
+
+/** Registers the job that lowers new versions. */
+export function handleLowering(room: Registry, worker: Worker, deps: LoweringDeps): void {
+  worker.register(LOWER, async (job, context) => {
+    const { model, version } = job.payload as { model: string; version: number }
+    const row = await requireVersion(room.db, model, version)
+    if (row.lowering_state !== 'pending') return
+    const found = await lower(room, row, deps).catch((error: unknown) => ({
+      state: 'failed' as const,
+      ...blank,
+      reason: message(error),
+    }))
+    await context.finish((t) =>
+      t.run(
+        'UPDATE model_versions SET lowering_state = ?, lowering_reason = ?, lowering_probes = ?, lowering_ulp = ? WHERE model = ? AND version = ?',
+        [found.state, found.reason, found.probes, found.ulp, model, version],
+      ),
+    )
+  })
+}
+
+const blank = { reason: null, probes: null, ulp: null }
+
+interface Lowered {
+  readonly state: LoweringState
+  readonly reason: string | null
+  readonly probes: number | null
+  readonly ulp: number | null
+}
+
+async function lower(room: Registry, row: VersionRow, deps: LoweringDeps): Promise<Lowered> {
+  if (row.tree === null) return { state: 'failed', ...blank, reason: 'the version has no files here' }
+  const dir = await layOut(room, row.tree)
+  const python = await deps.python(row, dir)
+  const out = `${dir}.native.new`
+  await rm(out, { recursive: true, force: true })
+  await mkdir(out, { recursive: true })
+  const { stdout } = await call(python, ['-m', 'slipway.lower', dir, out], {
+    env: { ...process.env, PYTHONPATH: PYTHON_ROOT, OMP_NUM_THREADS: '1', PYTHONDONTWRITEBYTECODE: '1' },
+    timeout: LIMIT_MS,
+    maxBuffer: 1024 * 1024,
+  })
+  const result = await readResult(out, stdout)
+  if (!result.ok) return { state: 'python', ...blank, reason: result.reason ?? 'it was not lowered' }
+  const replayed = await deps.verify(out)
+  if (!replayed.ok) return { state: 'python', reason: replayed.reason, probes: replayed.n, ulp: replayed.worst_ulp }
+  await rm(nativeDir(dir), { recursive: true, force: true })
+  await rename(out, nativeDir(dir))
+  return { state: 'native', reason: null, probes: replayed.n, ulp: replayed.worst_ulp }
+}
+
+async function readResult(out: string, stdout: string): Promise<{ ok: boolean; reason?: string }> {
+  const text = await readFile(join(out, 'result.json'), 'utf8').catch(() => stdout)
+  return JSON.parse(text) as { ok: boolean; reason?: string }
+}
+
+/** The folder with a tree's files, made once: a half-made one is never seen under its name. */
+export async function layOut(room: Registry, tree: string): Promise<string> {
+  const dir = join(room.modelsDir, tree.replace(':', '-'))
+  if (await exists(dir)) return dir
+  const fresh = `${dir}.${process.pid}.new`
+  await rm(fresh, { recursive: true, force: true })
+  await mkdir(room.modelsDir, { recursive: true })
+  await materialise(room.blobs, tree, fresh)
+  await rename(fresh, dir).catch(async (error: unknown) => {
+    if (!(await exists(dir))) throw error
+    await rm(fresh, { recursive: true, force: true })
+  })
+  return dir
+}
+
+function nativeDir(dir: string): string {
+  return `${dir}.native`
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
+}
+
+const POLL_MS = 50
+const WAIT_MS = 10 * 60_000
+
+/** The files of a version for serving, once it is lowered or known to need Python. Throws a plain Error with the reason otherwise. */
+export async function versionFiles(
+  room: Registry,
+  deps: Pick<LoweringDeps, 'python'>,
+  model: string,
+  version: string,
+): Promise<VersionFiles> {
+  const until = room.clock() + WAIT_MS
+  for (;;) {
+    const row = await requireVersion(room.db, model, version)
+    if (row.lowering_state === 'failed')
+      throw new Error(`${model}/${version} cannot be served: ${row.lowering_reason ?? 'lowering failed'}`)
+    if (row.lowering_state !== 'pending' && row.tree !== null) {
+      const dir = await layOut(room, row.tree)
+      const native = row.lowering_state === 'native' ? { dir: nativeDir(dir) } : null
+      return { dir, native, reason: row.lowering_reason, python: native === null ? await deps.python(row, dir) : null }
+    }
+    if (room.clock() > until) throw new Error(`${model}/${version} was not lowered within ${WAIT_MS / 60_000} minutes`)
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+  }
+}
+
+function message(error: unknown): string {
+  const { stderr } = error as { stderr?: string }
+  const text = stderr?.trim().split('\n').at(-1) ?? ''
+  return text !== '' ? text : error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,148 @@
+/** Reads models and versions as the API shows them. */
+import type { Principal } from '../contract/access.ts'
+import { problem } from '../contract/errors.ts'
+import { toTime } from '../contract/fields.ts'
+import type { Model, Version } from '../contract/registry.ts'
+import type { Reader } from '../store/db.ts'
+import { metricsOf, requireVersion, signatureOf } from './room.ts'
+import type { ModelRow, Registry, VersionRow } from './room.ts'
+import { readVerdict } from './verdicts.ts'
+import type { z } from 'zod'
+
+export interface Page<T> {
+  readonly items: T[]
+  readonly next_page_token?: string
+}
+
+type Shown<S extends z.ZodType> = z.output<S>
+
+/** Models that a principal may see, by name. */
+export async function listModels(
+  room: Registry,
+  who: Principal,
+  page: { limit: number; page_token?: string | undefined },
+): Promise<Page<Shown<typeof Model>>> {
+  const rows = await room.db.all<ModelRow>(
+    `SELECT * FROM registered_models WHERE name > ? AND (? IS NULL OR project = ?)
+     AND name NOT IN (SELECT model FROM registered_model_tags WHERE key = 'mlflow.prompt.is_prompt')
+     ORDER BY name LIMIT ?`,
+    [page.page_token ?? '', who.project, who.project, page.limit + 1],
+  )
+  const shown = rows.slice(0, page.limit)
+  const items = await Promise.all(shown.map((row) => showModel(room.db, row)))
+  const last = shown.at(-1)
+  return { items, ...(rows.length > page.limit && last && { next_page_token: last.name }) }
+}
+
+/** One model that a principal may see. Throws `not_found`. */
+export async function getModel(room: Registry, who: Principal, name: string): Promise<Shown<typeof Model>> {
+  return showModel(room.db, await visibleModel(room.db, who, name))
+}
+
+/** The row of a model that a principal may see; another project's model does not exist for them. */
+export async function visibleModel(reader: Reader, who: Principal, name: string): Promise<ModelRow> {
+  const row = await reader.get<ModelRow>('SELECT * FROM registered_models WHERE name = ?', [name])
+  if (row === undefined || (who.project !== null && row.project !== who.project))
+    throw problem('not_found', { what: 'model', id: name })
+  return row
+}
+
+async function showModel(reader: Reader, row: ModelRow): Promise<Shown<typeof Model>> {
+  const [aliases, tags, counted] = await Promise.all([
+    reader.all<{ alias: string; version: number }>(
+      'SELECT alias, version FROM model_aliases WHERE model = ? ORDER BY alias',
+      [row.name],
+    ),
+    reader.all<{ key: string; value: string }>(
+      'SELECT key, value FROM registered_model_tags WHERE model = ? ORDER BY key',
+      [row.name],
+    ),
+    reader.get<{ n: number; latest: number | null }>(
+      'SELECT COUNT(*) AS n, MAX(version) AS latest FROM model_versions WHERE model = ? AND deleted_at IS NULL',
+      [row.name],
+    ),
+  ])
+  return {
+    name: row.name,
+    description: row.description,
+    created_at: toTime(row.created_at),
+    tags: Object.fromEntries(tags.map((tag) => [tag.key, tag.value])),
+    aliases: Object.fromEntries(aliases.map((one) => [one.alias, String(one.version)])),
+    latest_version: counted?.latest == null ? null : String(counted.latest),
+    versions: counted?.n ?? 0,
+  }
+}
+
+/** The versions of a model, newest first. */
+export async function listVersions(
+  room: Registry,
+  who: Principal,
+  model: string,
+  page: { limit: number; page_token?: string | undefined },
+): Promise<Page<Shown<typeof Version>>> {
+  await visibleModel(room.db, who, model)
+  const before = page.page_token === undefined ? Number.MAX_SAFE_INTEGER : Number(page.page_token) || 0
+  const rows = await room.db.all<VersionRow>(
+    'SELECT * FROM model_versions WHERE model = ? AND deleted_at IS NULL AND version < ? ORDER BY version DESC LIMIT ?',
+    [model, before, page.limit + 1],
+  )
+  const shown = rows.slice(0, page.limit)
+  const items = await Promise.all(shown.map((row) => showVersion(room.db, row)))
+  const last = shown.at(-1)
+  return { items, ...(rows.length > page.limit && last && { next_page_token: String(last.version) }) }
+}
+
+export async function getVersion(
+  room: Registry,
+  who: Principal,
+  model: string,
+  version: string,
+): Promise<Shown<typeof Version>> {
+  await visibleModel(room.db, who, model)
+  return showVersion(room.db, await requireVersion(room.db, model, version))
+}
+
+async function showVersion(reader: Reader, row: VersionRow): Promise<Shown<typeof Version>> {
+  const key = [row.model, row.version]
+  const [aliases, tags, verdict] = await Promise.all([
+    reader.all<{ alias: string }>(
+      'SELECT alias FROM model_aliases WHERE model = ? AND version = ? ORDER BY alias',
+      key,
+    ),
+    reader.all<{ key: string; value: string }>(
+      'SELECT key, value FROM model_version_tags WHERE model = ? AND version = ? ORDER BY key',
+      key,
+    ),
+    row.verdict_id === null ? null : readVerdict(reader, row.verdict_id),
+  ])
+  return {
+    model: row.model,
+    version: String(row.version),
+    created_at: toTime(row.created_at),
+    created_by: row.created_by,
+    description: row.description,
+    aliases: aliases.map((one) => one.alias),
+    tags: Object.fromEntries(tags.map((tag) => [tag.key, tag.value])),
+    run_id: row.run_id,
+    pipeline_run_id: row.pipeline_run_id,
+    tree: row.tree,
+    size: row.size,
+    signature: signatureOf(row) as Record<string, unknown> | null,
+    metrics: metricsOf(row),
+    lowering: {
+      state: row.lowering_state,
+      reason: row.lowering_reason,
+      probes: row.lowering_probes,
+      worst_ulp: row.lowering_ulp,
+    },
+    verdict,
+    reproducibility: row.reproducibility,
+  }
+}
+
+/** Keeps the grade of a reproduction with every version that the run made. */
+export async function gradeVersions(room: Registry, pipelineRunId: string, grade: string): Promise<void> {
+  await room.db.tx((t) =>
+    t.run('UPDATE model_versions SET reproducibility = ? WHERE pipeline_run_id = ?', [grade, pipelineRunId]),
+  )
+}

@@ -1,0 +1,108 @@
+/** What every part of the registry works with, and the rows it keeps. */
+import type { Audit } from '../auth/audit.ts'
+import type { Clock, Ids } from '../contract/ids.ts'
+import type { Gate } from '../contract/registry.ts'
+import type { Blobs } from '../store/blobs.ts'
+import type { Db, Reader } from '../store/db.ts'
+import { problem } from '../contract/errors.ts'
+import type { Signature } from './signature.ts'
+
+export interface RegistryDeps {
+  readonly db: Db
+  readonly blobs: Blobs
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly audit: Audit
+  /** Folder under which versions are laid out for scorers and the gateway. */
+  readonly modelsDir: string
+}
+
+export type Registry = RegistryDeps
+
+export interface ModelRow {
+  readonly name: string
+  readonly project: string
+  readonly description: string
+  readonly created_at: number
+  readonly updated_at: number
+  readonly created_by: string
+  /** Highest number ever given; numbers are never given twice. */
+  readonly last_version: number
+  /** JSON of Gate[]; '[]' = the model has none and its aliases move freely. */
+  readonly gates: string
+}
+
+export type LoweringState = 'pending' | 'native' | 'python' | 'failed'
+
+export interface VersionRow {
+  readonly model: string
+  readonly version: number
+  readonly created_at: number
+  readonly updated_at: number
+  readonly created_by: string
+  readonly description: string
+  readonly source: string
+  readonly run_id: string | null
+  readonly run_link: string
+  readonly model_id: string | null
+  readonly stage: string
+  readonly pipeline_run_id: string | null
+  /** Digest of the tree of files; null for a version that only names a foreign place. */
+  readonly tree: string | null
+  readonly size: number
+  readonly signature: string | null
+  readonly metrics: string
+  /** JSON list of the digests of the data that it was made from. */
+  readonly data: string
+  /** Digest of the environment that it was made in. */
+  readonly environment: string | null
+  /** Digest of the tree with the hold-out's predictions. */
+  readonly evaluation: string | null
+  /** Digest of the tree with the table that the monitors take as their reference. */
+  readonly reference: string | null
+  readonly lowering_state: LoweringState
+  readonly lowering_reason: string | null
+  readonly lowering_probes: number | null
+  readonly lowering_ulp: number | null
+  readonly verdict_id: string | null
+  readonly reproducibility: string | null
+  /** JSON of Deployment: where the version asks to go. */
+  readonly deployment: string | null
+  readonly rollout_id: string | null
+  readonly deleted_at: number | null
+}
+
+/** Makes the room. */
+export function registryRoom(deps: RegistryDeps): Registry {
+  return deps
+}
+
+export async function requireModel(reader: Reader, name: string): Promise<ModelRow> {
+  const row = await reader.get<ModelRow>('SELECT * FROM registered_models WHERE name = ?', [name])
+  if (row === undefined) throw problem('not_found', { what: 'model', id: name })
+  return row
+}
+
+export async function requireVersion(reader: Reader, model: string, version: string | number): Promise<VersionRow> {
+  const number = Number(version)
+  const row = Number.isSafeInteger(number)
+    ? await reader.get<VersionRow>(
+        'SELECT * FROM model_versions WHERE model = ? AND version = ? AND deleted_at IS NULL',
+        [model, number],
+      )
+    : undefined
+  if (row === undefined) throw problem('not_found', { what: 'model version', id: `${model}/${version}` })
+  return row
+}
+
+export function gatesOf(row: ModelRow): Gate[] {
+  return JSON.parse(row.gates) as Gate[]
+}
+
+export function signatureOf(row: VersionRow): Signature | null {
+  return row.signature === null ? null : (JSON.parse(row.signature) as Signature)
+}
+
+export function metricsOf(row: VersionRow): Record<string, number> {
+  return JSON.parse(row.metrics) as Record<string, number>
+}

@@ -1,0 +1,155 @@
+/** Verdicts: judges a version by its model's gates, keeps the result with all its inputs, and judges them again on demand. */
+import { toTime } from '../contract/fields.ts'
+import { problem } from '../contract/errors.ts'
+import type { Gate, GateResult, Verdict } from '../contract/registry.ts'
+import type { Reader, Tx } from '../store/db.ts'
+import { treeFiles } from '../store/trees.ts'
+import { readEvaluation } from './evaluation.ts'
+import type { Evaluation } from './evaluation.ts'
+import { judge } from './gates.ts'
+import type { Incumbent } from './gates.ts'
+import { gatesOf, metricsOf, requireModel, signatureOf } from './room.ts'
+import type { Registry, VersionRow } from './room.ts'
+import type { Signature } from './signature.ts'
+
+/** All that decided a verdict, as it is stored: content is named by digest, so it cannot have changed since. */
+interface StoredInputs {
+  readonly gates: readonly Gate[]
+  readonly metrics: Readonly<Record<string, number>>
+  readonly evaluation: string | null
+  readonly signature: Signature | null
+  readonly data: readonly string[]
+  readonly incumbents: Readonly<Record<string, Incumbent>>
+}
+
+interface VerdictRow {
+  readonly id: string
+  readonly model: string
+  readonly version: number
+  readonly at: number
+  readonly passed: number
+  readonly against: string | null
+  readonly results: string
+  readonly inputs: string
+}
+
+/**
+ * Judges a version against what its aliases name now. The reading and judging happen before the caller's transaction;
+ * `store` writes the verdict and makes it the version's own.
+ */
+export async function judgeVersion(
+  room: Registry,
+  version: VersionRow,
+): Promise<{ passed: boolean; results: GateResult[]; store: (t: Tx) => Promise<string> }> {
+  const gates = gatesOf(await requireModel(room.db, version.model))
+  const inputs: StoredInputs = {
+    gates,
+    metrics: metricsOf(version),
+    evaluation: version.evaluation,
+    signature: signatureOf(version),
+    data: JSON.parse(version.data) as string[],
+    incumbents: await incumbentsOf(room.db, version, gates),
+  }
+  const results = await judgeInputs(room, inputs)
+  const passed = results.every((one) => one.outcome === 'passed')
+  return { passed, results, store: (t) => store(t, room, { version, inputs, results, passed }) }
+}
+
+async function judgeInputs(room: Registry, inputs: StoredInputs): Promise<GateResult[]> {
+  const evaluation = inputs.evaluation === null ? null : await loadEvaluation(room, inputs.evaluation)
+  return judge(inputs.gates, { ...inputs, evaluation })
+}
+
+/** The predictions file of a tree: the tree itself when it is one file, else its first CSV. Undefined columns make it null. */
+async function loadEvaluation(room: Registry, tree: string): Promise<Evaluation | null> {
+  const files = await treeFiles(room.blobs, tree)
+  const file = files.find((one) => one.path === '' || one.path.endsWith('.csv'))
+  return file === undefined ? null : readEvaluation((await room.blobs.bytes(file.digest)).toString('utf8'))
+}
+
+/** The versions that the gates compare with: what production and every alias that a gate names point to now. */
+async function incumbentsOf(
+  reader: Reader,
+  version: VersionRow,
+  gates: readonly Gate[],
+): Promise<Record<string, Incumbent>> {
+  const names = new Set([
+    'production',
+    ...gates.flatMap((gate) => ('not_worse_than' in gate ? [gate.not_worse_than] : [])),
+  ])
+  const found: Record<string, Incumbent> = {}
+  for (const alias of names) {
+    const row = await reader.get<VersionRow>(
+      'SELECT v.* FROM model_aliases a JOIN model_versions v ON v.model = a.model AND v.version = a.version WHERE a.model = ? AND a.alias = ? AND v.deleted_at IS NULL',
+      [version.model, alias],
+    )
+    if (row === undefined || row.version === version.version) continue
+    found[alias] = { version: String(row.version), metrics: metricsOf(row), signature: signatureOf(row) }
+  }
+  return found
+}
+
+interface Finished {
+  readonly version: VersionRow
+  readonly inputs: StoredInputs
+  readonly results: readonly GateResult[]
+  readonly passed: boolean
+}
+
+async function store(t: Tx, room: Registry, done: Finished): Promise<string> {
+  const id = room.ids('ver')
+  const { model, version } = done.version
+  const against = done.inputs.incumbents['production']?.version
+  await t.run(
+    'INSERT INTO verdicts (id, model, version, at, passed, against, results, inputs) VALUES (?,?,?,?,?,?,?,?)',
+    [
+      id,
+      model,
+      version,
+      room.clock(),
+      done.passed ? 1 : 0,
+      against === undefined ? null : `${model}/${against}`,
+      JSON.stringify(done.results),
+      JSON.stringify(done.inputs),
+    ],
+  )
+  await t.run('UPDATE model_versions SET verdict_id = ? WHERE model = ? AND version = ?', [id, model, version])
+  return id
+}
+
+/** A stored verdict. Throws `not_found`. */
+export async function readVerdict(reader: Reader, id: string): Promise<Verdict> {
+  return shown(await requireVerdict(reader, id))
+}
+
+async function requireVerdict(reader: Reader, id: string): Promise<VerdictRow> {
+  const row = await reader.get<VerdictRow>('SELECT * FROM verdicts WHERE id = ?', [id])
+  if (row === undefined) throw problem('not_found', { what: 'verdict', id })
+  return row
+}
+
+function shown(row: VerdictRow): Verdict {
+  return {
+    id: row.id,
+    subject: `${row.model}/${row.version}`,
+    passed: row.passed === 1,
+    at: toTime(row.at),
+    against: row.against,
+    gates: JSON.parse(row.results) as GateResult[],
+  }
+}
+
+/** Judges the stored inputs of a verdict again; `same` when every gate comes out as it was stored, to the last digit. */
+export async function replayVerdict(
+  room: Registry,
+  id: string,
+): Promise<{ same: boolean; stored: Verdict; replayed: Verdict }> {
+  const row = await requireVerdict(room.db, id)
+  const stored = shown(row)
+  const gates = await judgeInputs(room, JSON.parse(row.inputs) as StoredInputs)
+  // through JSON, as the stored one went
+  const replayed = JSON.parse(
+    JSON.stringify({ ...stored, gates, passed: gates.every((one) => one.outcome === 'passed') }),
+  ) as Verdict
+  return { same: JSON.stringify(replayed) === JSON.stringify(stored), stored, replayed }
+}
