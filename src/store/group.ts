@@ -2,6 +2,7 @@
 import type { Database } from 'better-sqlite3'
 import { setTimeout as delay } from 'node:timers/promises'
 import { explained, isBusy, isStorageFull, unavailable } from './failures.ts'
+import { faultPoint } from './fault.ts'
 import { nested } from './nesting.ts'
 import { SqliteTx } from './sqlite-tx.ts'
 import type { Statements } from './statements.ts'
@@ -84,7 +85,9 @@ export class GroupCommit {
     try {
       await this.#begin()
       outcomes = await this.#runMembers(members)
+      faultPoint('store.written')
       this.#statements.run('COMMIT')
+      faultPoint('store.committed')
     } catch (error) {
       this.#lose(members, error)
       return

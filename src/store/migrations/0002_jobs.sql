@@ -2,8 +2,10 @@
 CREATE TABLE jobs (
   id TEXT PRIMARY KEY,
   kind TEXT NOT NULL,
-  -- At most one unfinished job of a kind has a given key.
+  -- At most one waiting job of a kind has a given key: work that is asked for again before it began is done once.
   key TEXT,
+  -- Jobs of one lane run one at a time.
+  lane TEXT,
   payload TEXT NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('waiting', 'running', 'done', 'dead')),
   run_at BIGINT NOT NULL,
@@ -17,12 +19,13 @@ CREATE TABLE jobs (
   created_at BIGINT NOT NULL,
   finished_at BIGINT
 );
-CREATE UNIQUE INDEX jobs_unfinished_key ON jobs (kind, key) WHERE key IS NOT NULL AND state IN ('waiting', 'running');
+CREATE UNIQUE INDEX jobs_waiting_key ON jobs (kind, key) WHERE key IS NOT NULL AND state = 'waiting';
+CREATE UNIQUE INDEX jobs_running_lane ON jobs (lane) WHERE lane IS NOT NULL AND state = 'running';
 CREATE INDEX jobs_waiting ON jobs (run_at, id) WHERE state = 'waiting';
 CREATE INDEX jobs_running ON jobs (lease_until) WHERE state = 'running';
 CREATE INDEX jobs_finished ON jobs (finished_at) WHERE state IN ('done', 'dead');
 
--- Cron schedules. next_fire is claimed in the transaction that enqueues the job, so a time fires once.
+-- Cron schedules. next_fire is moved on in the transaction that enqueues the job, so a time fires once.
 CREATE TABLE schedules (
   name TEXT PRIMARY KEY,
   kind TEXT NOT NULL,

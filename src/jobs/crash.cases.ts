@@ -1,0 +1,103 @@
+/** A process that does jobs is killed with -9 at every point: nothing is lost and nothing is doubled. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { after, before, beforeEach, describe, it } from 'node:test'
+import type { Db } from '../store/db.ts'
+import { migrate } from '../store/migrate.ts'
+import { enqueue } from './queue.ts'
+import { listSchedules, setSchedule } from './schedule.ts'
+
+export interface OpenedTwice {
+  readonly db: Db
+  /** How a second process opens the same database: a path or a URL. */
+  readonly where: string
+  close(): Promise<void>
+}
+
+/** Point and passing; those that begin with `store.` exist on SQLite alone. */
+const FAULTS = [
+  'jobs.claimed@1',
+  'jobs.claimed@4',
+  'test.begun@2',
+  'test.effect@1',
+  'test.effect@5',
+  'jobs.handled@3',
+  'jobs.finished@2',
+  'store.written@4',
+  'store.committed@3',
+]
+
+/** Resolves to the exit code, or the signal, of a process that does all jobs. */
+function work(where: string, fault: string | undefined): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>()
+  const env = { ...process.env, SLIPWAY_TEST_HOOKS: '1', ...(fault === undefined ? {} : { SLIPWAY_FAULT: fault }) }
+  const script = join(import.meta.dirname, 'crasher.fixture.ts')
+  const child = spawn(process.execPath, [script, where], { env, stdio: ['ignore', 'inherit', 'inherit'] })
+  const timeout = setTimeout(() => child.kill('SIGTERM'), 30_000)
+  child.once('error', reject)
+  child.once('exit', (code, signal) => {
+    clearTimeout(timeout)
+    resolve(signal ?? String(code))
+  })
+  return promise
+}
+
+export function crashCases(name: string, open: () => Promise<OpenedTwice>): void {
+  describe(`${name}: jobs of a process that is killed`, () => {
+    let opened: OpenedTwice
+    let db: Db
+    before(async () => {
+      opened = await open()
+      db = opened.db
+      await migrate(db)
+      await db.tx((t) => t.run('CREATE TABLE effects (id TEXT PRIMARY KEY, job TEXT NOT NULL)'))
+    })
+    after(() => opened.close())
+    beforeEach(async () => {
+      await db.tx(async (t) => {
+        for (const table of ['jobs', 'schedules', 'effects']) await t.run(`DELETE FROM ${table}`)
+      })
+    })
+
+    const effects = async (): Promise<string[]> =>
+      (await db.all<{ id: string }>('SELECT id FROM effects')).map((row) => row.id)
+
+    /** A chain of jobs: each has one effect and asks for the next. */
+    const chain = (chain: string, length: number): Promise<string> =>
+      db.tx((t) => enqueue(t, { kind: 'step', payload: { name: chain, left: length - 1 }, max_attempts: 50 }))
+
+    it('each effect happens once, wherever it is killed', { timeout: 120_000 }, async () => {
+      const faults = FAULTS.filter((fault) => db.kind === 'sqlite' || !fault.startsWith('store.'))
+      for (let i = 0; i < 3; i++) await chain(`long ${i}`, 8)
+      const wanted = [0, 1, 2].flatMap((i) => Array.from({ length: 8 }, (_, left) => `long ${i}.${left}`))
+      for (const fault of faults) {
+        await chain(`for ${fault}`, 3)
+        wanted.push(...[0, 1, 2].map((left) => `for ${fault}.${left}`))
+        assert.equal(await work(opened.where, fault), 'SIGKILL', fault)
+      }
+      assert.equal(await work(opened.where, undefined), '0')
+      assert.deepEqual(new Set(await effects()), new Set(wanted))
+      assert.equal((await effects()).length, wanted.length)
+      const states = await db.all('SELECT state, count(*) AS c FROM jobs GROUP BY state')
+      assert.deepEqual(states, [{ state: 'done', c: wanted.length }])
+    })
+
+    it('killed while a schedule fires, each time fires once', { timeout: 60_000 }, async () => {
+      const minutely = { name: 's', kind: 'tick', payload: {}, cron: '* * * * *', timezone: 'UTC' } as const
+      const start = Date.now() - 10 * 60_000
+      await db.tx((t) => setSchedule(t, { ...minutely, missed: 'all', overlap: 'allow' }, start))
+      const first = (await listSchedules(db))[0]?.next_fire ?? 0
+      assert.equal(await work(opened.where, 'schedules.fired'), 'SIGKILL')
+      assert.equal((await db.all('SELECT id FROM jobs')).length, 0)
+      assert.equal(await work(opened.where, 'jobs.claimed'), 'SIGKILL')
+      assert.equal(await work(opened.where, undefined), '0')
+      const [schedule] = await listSchedules(db)
+      const times: string[] = []
+      for (let time = first; time < (schedule?.next_fire ?? 0); time += 60_000) times.push(`tick ${time}`)
+      assert.ok(times.length >= 10)
+      assert.deepEqual(new Set(await effects()), new Set(times))
+      assert.equal((await effects()).length, times.length)
+    })
+  })
+}

@@ -1,0 +1,122 @@
+/** Named leases: of several control processes, one at a time runs a loop, and a late one cannot write. */
+import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Db, Tx } from '../store/db.ts'
+import { LeaseLost } from './worker.ts'
+
+/** A lease that is held. */
+export interface Lease {
+  readonly name: string
+  /** Greater than that of every earlier holder. */
+  readonly fence: number
+  /** Aborted when the lease is lost or given back. */
+  readonly signal: AbortSignal
+  /** A transaction that fails with `LeaseLost` unless the lease is still held when it commits. */
+  tx<T>(work: (t: Tx) => Promise<T>): Promise<T>
+}
+
+interface Held {
+  readonly name: string
+  readonly fence: number
+  readonly ttl: number
+  readonly abort: AbortController
+  until: number
+}
+
+export interface LeaseOptions {
+  /** Name of this holder. Default: process id and a random part. */
+  readonly holder?: string
+  readonly now?: () => number
+}
+
+export class Leases {
+  readonly holder: string
+  readonly #db: Db
+  readonly #now: () => number
+
+  constructor(db: Db, options: LeaseOptions = {}) {
+    this.#db = db
+    this.holder = options.holder ?? `${process.pid}-${randomBytes(4).toString('hex')}`
+    this.#now = options.now ?? Date.now
+  }
+
+  /**
+   * Runs `fn` while holding the lease `name`, renewed until it ends, then gives it back. Resolves to undefined at once when another
+   * holds it. A holder that dies loses it after `ttl` ms.
+   */
+  async hold<T>(name: string, ttl: number, fn: (lease: Lease) => Promise<T>): Promise<T | undefined> {
+    const fence = await this.#acquire(name, ttl)
+    if (fence === undefined) return undefined
+    const abort = new AbortController()
+    const held = { name, fence, ttl, abort, until: this.#now() + ttl }
+    const renewal = setInterval(() => void this.#renew(held), ttl / 3)
+    try {
+      return await fn({ name, fence, signal: abort.signal, tx: (work) => this.#fenced(name, fence, work) })
+    } finally {
+      clearInterval(renewal)
+      abort.abort(new LeaseLost(`lease ${name} was given back`))
+      await this.#release(name, fence)
+    }
+  }
+
+  /** Waits for the lease and runs `fn` with it, again and again, until `signal` aborts. Faults of `fn` are passed to `onError`. */
+  async lead(name: string, ttl: number, run: LeadOptions): Promise<void> {
+    while (!run.signal.aborted) {
+      try {
+        await this.hold(name, ttl, run.fn)
+      } catch (error) {
+        run.onError(error)
+      }
+      await delay(ttl / 3, undefined, { signal: run.signal }).catch(() => undefined)
+    }
+  }
+
+  #acquire(name: string, ttl: number): Promise<number | undefined> {
+    return this.#db.tx(async (t) => {
+      await t.lock(`lease:${name}`)
+      const now = this.#now()
+      const row = await t.get<{ fence: number }>(
+        `INSERT INTO leases (name, holder, fence, expires_at) VALUES (?, ?, 1, ?)
+         ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, fence = leases.fence + 1, expires_at = excluded.expires_at
+         WHERE leases.holder IS NULL OR leases.expires_at <= ?
+         RETURNING fence`,
+        [name, this.holder, now + ttl, now],
+      )
+      return row?.fence
+    })
+  }
+
+  /** A database that cannot be reached for a moment does not lose the lease; its end does. */
+  async #renew(held: Held): Promise<void> {
+    const { name, fence } = held
+    const until = this.#now() + held.ttl
+    const sql = 'UPDATE leases SET expires_at = ? WHERE name = ? AND fence = ? AND holder = ?'
+    try {
+      const changed = await this.#db.tx((t) => t.run(sql, [until, name, fence, this.holder]))
+      if (changed === 1) held.until = until
+      else held.abort.abort(new LeaseLost(`another has lease ${name}`))
+    } catch (error) {
+      if (this.#now() > held.until) held.abort.abort(new LeaseLost(`lease ${name} ran out`, { cause: error }))
+    }
+  }
+
+  #fenced<T>(name: string, fence: number, work: (t: Tx) => Promise<T>): Promise<T> {
+    return this.#db.tx(async (t) => {
+      const sql = 'UPDATE leases SET fence = fence WHERE name = ? AND fence = ? AND holder = ?'
+      if ((await t.run(sql, [name, fence, this.holder])) !== 1) throw new LeaseLost(`another has lease ${name}`)
+      return work(t)
+    })
+  }
+
+  async #release(name: string, fence: number): Promise<void> {
+    const sql = 'UPDATE leases SET holder = NULL WHERE name = ? AND fence = ? AND holder = ?'
+    // Should this fail, the lease runs out by itself.
+    await this.#db.tx((t) => t.run(sql, [name, fence, this.holder])).catch(() => undefined)
+  }
+}
+
+export interface LeadOptions {
+  readonly signal: AbortSignal
+  readonly fn: (lease: Lease) => Promise<void>
+  readonly onError: (error: unknown) => void
+}

@@ -1,0 +1,269 @@
+/** Runs jobs: claims what is due, renews leases while handlers run, retries with growing pauses, buries what keeps failing. */
+import { randomBytes } from 'node:crypto'
+import type { Db, Tx } from '../store/db.ts'
+import { faultPoint } from '../store/fault.ts'
+import { bury, claim, complete, holds, nextClaimable, onEnqueued, putBack, renew, type Job } from './queue.ts'
+
+/** What a handler may do besides its work. Every transaction here fails with `LeaseLost` once another holds the job. */
+export interface JobContext {
+  /** Aborted when the lease is lost or the worker stops. */
+  readonly signal: AbortSignal
+  /** A transaction of the handler, valid only while it holds the job. */
+  tx<T>(work: (t: Tx) => Promise<T>): Promise<T>
+  /** Does `work` and marks the job done in one transaction: the effect happens exactly once. */
+  finish<T>(work: (t: Tx) => Promise<T>): Promise<T>
+  /** Not failed, but to be run again at `runAt` (ms) with fresh attempts; `work` is done in the same transaction. */
+  again(runAt: number, work?: (t: Tx) => Promise<void>): Promise<void>
+}
+
+/** Does one job. Returning without `finish` or `again` marks it done; a throw counts as a failed attempt. */
+export type Handler = (job: Job, context: JobContext) => Promise<void>
+
+/** Thrown by a handler for a job that no further attempt can help: it is dead at once. */
+export class GiveUp extends Error {}
+
+/** Another worker has taken the job, because this one's lease ran out. */
+export class LeaseLost extends Error {}
+
+export interface WorkerOptions {
+  /** Name in the rows. Default: process id and a random part. */
+  readonly id?: string
+  /** Jobs at the same time. Default 8. */
+  readonly concurrency?: number
+  /** A job whose worker has not renewed for so long is taken by another, ms. Default 30 000. */
+  readonly leaseMs?: number
+  /** Longest time between two looks, ms. Default 1000. */
+  readonly pollMs?: number
+  /** First pause after a failure, ms; doubles with each, to 5 minutes at most. Default 1000. */
+  readonly backoffMs?: number
+  readonly now?: () => number
+  /** A number in [0, 1), for the spread of pauses. */
+  readonly random?: () => number
+  /** Told of failed attempts (with the job) and of faults of the worker itself (without). */
+  readonly onError?: (error: unknown, job: Job | undefined) => void
+}
+
+interface Running {
+  readonly job: Job
+  readonly abort: AbortController
+  leaseUntil: number
+  ended: Promise<void>
+}
+
+const MAX_BACKOFF_MS = 5 * 60_000
+
+export class Worker {
+  readonly id: string
+  readonly #db: Db
+  readonly #options: Required<Omit<WorkerOptions, 'id'>>
+  readonly #handlers = new Map<string, Handler>()
+  readonly #running = new Map<string, Running>()
+  #timer: NodeJS.Timeout | undefined
+  #heartbeat: NodeJS.Timeout | undefined
+  #looking: Promise<void> | undefined
+  #again = false
+  #unlisten: (() => void) | undefined
+
+  constructor(db: Db, options: WorkerOptions = {}) {
+    this.id = options.id ?? `${process.pid}-${randomBytes(4).toString('hex')}`
+    this.#db = db
+    this.#options = {
+      concurrency: options.concurrency ?? 8,
+      leaseMs: options.leaseMs ?? 30_000,
+      pollMs: options.pollMs ?? 1000,
+      backoffMs: options.backoffMs ?? 1000,
+      now: options.now ?? Date.now,
+      random: options.random ?? Math.random,
+      onError: options.onError ?? (() => undefined),
+    }
+  }
+
+  /** Says who does jobs of a kind. Throws when somebody does already. */
+  register(kind: string, handler: Handler): this {
+    if (this.#handlers.has(kind)) throw new Error(`jobs of kind ${kind} have a handler already`)
+    this.#handlers.set(kind, handler)
+    return this
+  }
+
+  /** Begins to look for jobs. */
+  start(): void {
+    if (this.#unlisten !== undefined) return
+    this.#unlisten = onEnqueued(() => this.wake())
+    this.#heartbeat = setInterval(() => void this.#renewAll(), this.#options.leaseMs / 3)
+    this.wake()
+  }
+
+  /** Looks for jobs now. */
+  wake(): void {
+    if (this.#unlisten === undefined) return
+    this.#again = true
+    this.#looking ??= this.#lookRepeatedly()
+  }
+
+  /** Takes no more jobs, aborts those that run after `graceMs`, and resolves when they have ended. */
+  async stop(graceMs = 0): Promise<void> {
+    this.#unlisten?.()
+    this.#unlisten = undefined
+    clearTimeout(this.#timer)
+    await this.#looking
+    clearTimeout(this.#timer)
+    const abort = setTimeout(() => {
+      for (const { abort } of this.#running.values()) abort.abort(new Error('the worker stops'))
+    }, graceMs)
+    await Promise.all([...this.#running.values()].map((running) => running.ended))
+    clearTimeout(abort)
+    clearInterval(this.#heartbeat)
+  }
+
+  async #lookRepeatedly(): Promise<void> {
+    try {
+      while (this.#again && this.#unlisten !== undefined) {
+        this.#again = false
+        await this.#look()
+      }
+    } catch (error) {
+      this.#options.onError(error, undefined)
+      this.#sleep(this.#options.pollMs)
+    } finally {
+      this.#looking = undefined
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { now, leaseMs, concurrency, pollMs } = this.#options
+    const kinds = [...this.#handlers.keys()]
+    const limit = concurrency - this.#running.size
+    if (kinds.length === 0 || limit <= 0) return
+    const next = await nextClaimable(this.#db, kinds)
+    if (next === undefined || next > now()) {
+      this.#sleep(Math.min(pollMs, (next ?? Infinity) - now()))
+      return
+    }
+    const claimed = await this.#db.tx((t) => claim(t, { worker: this.id, kinds, now: now(), leaseMs, limit }))
+    faultPoint('jobs.claimed')
+    for (const job of claimed) this.#run(job)
+    if (claimed.length === 0) this.#sleep(Math.min(pollMs, 50))
+    else this.#again = true
+  }
+
+  #sleep(ms: number): void {
+    clearTimeout(this.#timer)
+    if (this.#unlisten !== undefined) this.#timer = setTimeout(() => this.wake(), ms)
+  }
+
+  #run(job: Job): void {
+    const running: Running = {
+      job,
+      abort: new AbortController(),
+      leaseUntil: job.lease_until ?? 0,
+      ended: Promise.resolve(),
+    }
+    this.#running.set(job.id, running)
+    running.ended = this.#attempt(running).finally(() => {
+      this.#running.delete(job.id)
+      this.wake()
+    })
+  }
+
+  async #attempt(running: Running): Promise<void> {
+    const { job, abort } = running
+    const handler = this.#handlers.get(job.kind)
+    const context = new Attempt(this.#db, job, abort.signal, this.#options.now)
+    try {
+      await handler?.(job, context)
+      faultPoint('jobs.handled')
+      if (!context.ended) await context.finish(async () => undefined)
+      faultPoint('jobs.finished')
+    } catch (error) {
+      this.#options.onError(error, job)
+      if (error instanceof LeaseLost || context.ended) return
+      await this.#failed(job, error).catch((fault: unknown) => this.#options.onError(fault, job))
+    }
+  }
+
+  async #failed(job: Job, error: unknown): Promise<void> {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    const now = this.#options.now()
+    const last = error instanceof GiveUp || job.attempts >= job.max_attempts
+    await this.#db.tx(async (t) => {
+      if (last) await bury(t, job, text, now)
+      else await putBack(t, job, { runAt: now + this.#pause(job.attempts), error: text, now })
+    })
+    this.wake()
+  }
+
+  /** Half of the pause is certain, half is spread, so that jobs that failed together do not come back together. */
+  #pause(attempts: number): number {
+    const full = Math.min(MAX_BACKOFF_MS, this.#options.backoffMs * 2 ** (attempts - 1))
+    return Math.round(full / 2 + this.#options.random() * (full / 2))
+  }
+
+  async #renewAll(): Promise<void> {
+    const { now, leaseMs, onError } = this.#options
+    const running = [...this.#running.values()]
+    if (running.length === 0) return
+    try {
+      const until = now() + leaseMs
+      const held = await this.#db.tx(async (t) => {
+        const still: boolean[] = []
+        for (const each of running) still.push(await renew(t, each.job, until))
+        return still
+      })
+      running.forEach((each, index) => {
+        // A job that has just ended is not held either; aborting it then changes nothing.
+        if (held[index] === true) each.leaseUntil = until
+        else each.abort.abort(new LeaseLost(`another worker has job ${each.job.id}`))
+      })
+    } catch (error) {
+      onError(error, undefined)
+      for (const each of running) {
+        if (each.leaseUntil < now()) each.abort.abort(new LeaseLost(`the lease of job ${each.job.id} ran out`))
+      }
+    }
+  }
+}
+
+class Attempt implements JobContext {
+  readonly signal: AbortSignal
+  readonly #db: Db
+  readonly #job: Job
+  readonly #now: () => number
+  /** True once the job was finished or put back. */
+  ended = false
+
+  constructor(db: Db, job: Job, signal: AbortSignal, now: () => number) {
+    this.#db = db
+    this.#job = job
+    this.signal = signal
+    this.#now = now
+  }
+
+  tx<T>(work: (t: Tx) => Promise<T>): Promise<T> {
+    return this.#db.tx(async (t) => {
+      this.#must(await holds(t, this.#job))
+      return work(t)
+    })
+  }
+
+  async finish<T>(work: (t: Tx) => Promise<T>): Promise<T> {
+    const value = await this.#db.tx(async (t) => {
+      const done = await work(t)
+      this.#must(await complete(t, this.#job, this.#now()))
+      return done
+    })
+    this.ended = true
+    return value
+  }
+
+  async again(runAt: number, work?: (t: Tx) => Promise<void>): Promise<void> {
+    await this.#db.tx(async (t) => {
+      await work?.(t)
+      this.#must(await putBack(t, this.#job, { runAt, error: null, now: this.#now() }))
+    })
+    this.ended = true
+  }
+
+  #must(held: boolean): void {
+    if (!held) throw new LeaseLost(`another worker has job ${this.#job.id}`)
+  }
+}
