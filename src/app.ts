@@ -16,6 +16,8 @@ import { staticFiles } from './http/static.ts'
 import { systemMounts } from './http/system.ts'
 import { openStore } from './store/open.ts'
 import { isWritable } from './store/writable.ts'
+import { trackingRoom } from './tracking/room.ts'
+import { trackingRoutes } from './tracking/routes.ts'
 
 /** Version of this program. */
 export const VERSION = '0.1.0'
@@ -54,8 +56,11 @@ export async function startApp(options: AppOptions): Promise<App> {
   const access = tokens({ db, clock, ids, audit })
   const tokenFile = await firstToken(access, options.dataDir)
 
+  const tracking = trackingRoom({ db, blobs: store.blobs, clock, random: randomBytes, record: audit.record })
+
   const routes: Mounted[] = [
     ...authRoutes(access, db, clock),
+    ...trackingRoutes(tracking),
     ...systemMounts({
       version: VERSION,
       changes,

@@ -1,0 +1,185 @@
+/** The artifact proxy over HTTP: files by path, uploads in parts, and a run's files for browsers. */
+import type { Principal } from '../contract/access.ts'
+import { route } from '../contract/route.ts'
+import type { Method, Route } from '../contract/route.ts'
+import { mount, Raw } from '../http/mount.ts'
+import type { Call, Mounted } from '../http/mount.ts'
+import type { ByteRange } from '../store/blobs.ts'
+import { baseName, placeOfUri, safePath } from './artifact-paths.ts'
+import { deleteArtifacts, listFolder, openArtifact, putArtifact } from './artifacts.ts'
+import { int, list, need, object, readFields, text } from './input.ts'
+import { requireRun } from './runs.ts'
+import type { Tracking } from './room.ts'
+import { abortUpload, completeUpload, createUpload, putPart } from './uploads.ts'
+import { invalid, missing, mlflowFailure } from './wire.ts'
+
+const PREFIXES = ['/api/2.0', '/ajax-api/2.0'] as const
+const READ = { verb: 'read', resource: 'artifacts' } as const
+const WRITE = { verb: 'write', resource: 'artifacts' } as const
+
+/** All routes of the artifact proxy. */
+export function artifactRoutes(room: Tracking): Mounted[] {
+  const proxy = PREFIXES.flatMap((prefix) => [
+    on('GET', `${prefix}/mlflow-artifacts/artifacts`, 'List the artifacts of a folder', (call) => listing(room, call)),
+    on('GET', `${prefix}/mlflow-artifacts/artifacts/*`, 'Download an artifact', (call) =>
+      download(room, call, rest(call)),
+    ),
+    on('PUT', `${prefix}/mlflow-artifacts/artifacts/*`, 'Upload an artifact', (call) => upload(room, call)),
+    on('DELETE', `${prefix}/mlflow-artifacts/artifacts/*`, 'Delete an artifact or a folder', async (call) => {
+      await deleteArtifacts(room, call.who, rest(call))
+      return {}
+    }),
+    on('POST', `${prefix}/mlflow-artifacts/mpu/create/*`, 'Begin an upload in parts', (call) =>
+      begin(room, call, prefix),
+    ),
+    on('POST', `${prefix}/mlflow-artifacts/mpu/complete/*`, 'Join the parts of an upload', (call) =>
+      complete(room, call),
+    ),
+    on('POST', `${prefix}/mlflow-artifacts/mpu/abort/*`, 'End an upload without result', (call) => abort(room, call)),
+    on('PUT', `${prefix}/mlflow-artifacts/mpu/parts/:id/:part`, 'Upload one part', (call) => part(room, call)),
+  ])
+  return [...proxy, on('GET', '/get-artifact', "Download a run's artifact", (call) => ofRun(room, call))]
+}
+
+/** A download of a checked full path: attachment, no sniffing, sandboxed; one byte range is honoured. */
+export async function download(room: Tracking, call: Pick<Call, 'who' | 'headers'>, path: string): Promise<Raw> {
+  const asked = call.headers['range']
+  const opened = await openArtifact(room, call.who, path, (size) =>
+    typeof asked === 'string' ? byteRange(asked, size) : undefined,
+  )
+  const { size, digest } = opened.file
+  const length = opened.range === undefined ? size : opened.range.end - opened.range.start + 1
+  const headers = {
+    'content-type': contentType(path),
+    'content-length': String(length),
+    'content-disposition': `attachment; filename*=UTF-8''${encodeURIComponent(baseName(path)).replaceAll("'", '%27')}`,
+    'content-security-policy': "sandbox; default-src 'none'",
+    'x-content-type-options': 'nosniff',
+    'accept-ranges': 'bytes',
+    etag: `"${digest}"`,
+    ...(opened.range && { 'content-range': `bytes ${opened.range.start}-${opened.range.end}/${size}` }),
+  }
+  return new Raw(opened.range === undefined ? 200 : 206, headers, opened.stream)
+}
+
+/** A single range of a Range header; undefined for one that is to be ignored. Throws for one beyond the file. */
+export function byteRange(header: string, size: number): ByteRange | undefined {
+  const match = /^bytes=(\d*)-(\d*)$/.exec(header.trim())
+  if (match === null || (match[1] === '' && match[2] === '')) return undefined
+  const suffix = match[1] === ''
+  const start = suffix ? Math.max(0, size - Number(match[2])) : Number(match[1])
+  const end = suffix || match[2] === '' ? size - 1 : Math.min(Number(match[2]), size - 1)
+  if (start > end) throw invalid(`Range '${header}' is outside the file of ${size} bytes`)
+  return { start, end }
+}
+
+function on(method: Method, path: string, summary: string, handle: (call: Call) => Promise<unknown>): Mounted {
+  const streamed = method === 'PUT'
+  const description: Route = {
+    method,
+    path,
+    summary,
+    access: method === 'GET' ? READ : WRITE,
+    reply: method === 'GET' && (path.endsWith('*') || path === '/get-artifact') ? 'stream' : 'json',
+    dialect: 'mlflow',
+    ...(method !== 'GET' && { body: streamed ? ('stream' as const) : ('json' as const) }),
+  }
+  return mount(route(description), handle as Parameters<typeof mount>[1], mlflowFailure)
+}
+
+function rest(call: Call): string {
+  return (call.params as Record<string, string>)['*'] ?? ''
+}
+
+async function listing(room: Tracking, call: Call): Promise<object> {
+  const entries = await listFolder(room, call.who, call.search.get('path') ?? '')
+  return { files: entries.map((entry) => ({ ...entry, path: baseName(entry.path) })) }
+}
+
+async function upload(room: Tracking, call: Call): Promise<object> {
+  await putArtifact(room, call.who, rest(call), call.body as AsyncIterable<Uint8Array>)
+  return {}
+}
+
+/** The caller's own credential goes back with each part's address, for the client sends parts without any. */
+async function begin(room: Tracking, call: Call, prefix: string): Promise<object> {
+  const given = readFields({ path: need(text()), num_parts: int() }, call.body as Record<string, unknown>)
+  const parts = given.num_parts ?? 1
+  const id = await createUpload(room, call.who, { folder: rest(call), file: given.path, parts })
+  const authorization = call.headers['authorization']
+  return {
+    upload_id: id,
+    credentials: Array.from({ length: parts }, (_, index) => ({
+      url: `${call.origin}${prefix}/mlflow-artifacts/mpu/parts/${id}/${index + 1}`,
+      part_number: index + 1,
+      headers: typeof authorization === 'string' ? { Authorization: authorization } : {},
+    })),
+  }
+}
+
+async function part(room: Tracking, call: Call): Promise<Raw> {
+  const { id, part } = call.params as { id: string; part: string }
+  const etag = await putPart(room, { id, part: Number(part) }, call.body as AsyncIterable<Uint8Array>)
+  return new Raw(200, { 'content-type': 'application/json', etag: `"${etag}"` }, '{}')
+}
+
+async function complete(room: Tracking, call: Call): Promise<object> {
+  const fields = {
+    path: need(text()),
+    upload_id: need(text()),
+    parts: list(need(object({ part_number: need(int()), etag: need(text()) }))),
+  }
+  const given = readFields(fields, call.body as Record<string, unknown>)
+  await completeUpload(room, call.who, {
+    folder: rest(call),
+    file: given.path,
+    id: given.upload_id,
+    parts: given.parts,
+  })
+  return {}
+}
+
+async function abort(room: Tracking, call: Call): Promise<object> {
+  const given = readFields({ upload_id: need(text()) }, call.body as Record<string, unknown>)
+  await abortUpload(room, call.who, rest(call), given.upload_id)
+  return {}
+}
+
+async function ofRun(room: Tracking, call: Call): Promise<Raw> {
+  const runId = call.search.get('run_id') ?? call.search.get('run_uuid') ?? ''
+  const path = safePath(call.search.get('path') ?? '')
+  return download(room, call, await fullPathOfRun(room, call.who, runId, path))
+}
+
+/** The proxy's path of a file of a run. RESOURCE_DOES_NOT_EXIST where the client keeps the run's files elsewhere. */
+export async function fullPathOfRun(room: Tracking, who: Principal, runId: string, path: string): Promise<string> {
+  const run = await requireRun(room.db, who, runId)
+  const place = placeOfUri(run.artifact_uri)
+  if (place === undefined)
+    throw missing(`The artifacts of run ${runId} are kept at ${run.artifact_uri}`, 'artifact', path)
+  return `${place.owner}/artifacts/${path}`
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  txt: 'text/plain; charset=utf-8',
+  log: 'text/plain; charset=utf-8',
+  md: 'text/plain; charset=utf-8',
+  yaml: 'text/plain; charset=utf-8',
+  yml: 'text/plain; charset=utf-8',
+  py: 'text/plain; charset=utf-8',
+  csv: 'text/csv; charset=utf-8',
+  html: 'text/html; charset=utf-8',
+  json: 'application/json',
+  png: 'image/png',
+  jpg: 'image/jpeg',
+  jpeg: 'image/jpeg',
+  gif: 'image/gif',
+  svg: 'image/svg+xml',
+  pdf: 'application/pdf',
+}
+
+function contentType(path: string): string {
+  const name = baseName(path)
+  if (name === 'MLmodel') return 'text/plain; charset=utf-8'
+  return TYPES[name.split('.').at(-1)?.toLowerCase() ?? ''] ?? 'application/octet-stream'
+}

@@ -1,0 +1,85 @@
+/** Params, and batches of metrics, params and tags: all of a batch or nothing of it. */
+import type { Principal } from '../contract/access.ts'
+import type { Tx } from '../store/db.ts'
+import type { Tag } from './experiments.ts'
+import { LIMITS, checkBatch, checkKey } from './limits.ts'
+import { writePoints } from './metrics.ts'
+import { checkPoint } from './points.ts'
+import type { MetricPoint } from './points.ts'
+import { requireActiveRun, writeTags } from './runs.ts'
+import type { Tracking } from './room.ts'
+import { fetchAll, inList, insertRows, sql } from './sql.ts'
+import { invalid } from './wire.ts'
+
+export interface Param {
+  readonly key: string
+  readonly value: string
+}
+
+export interface Batch {
+  readonly metrics?: readonly MetricPoint[]
+  readonly params?: readonly Param[]
+  readonly tags?: readonly Tag[]
+}
+
+/**
+ * Writes a batch in one transaction: at most 1000 metrics, 100 params, 100 tags, 1000 together. Refuses a param that the run
+ * has with another value. Values that are too long are cut.
+ */
+export async function logBatch(room: Tracking, who: Principal, runId: string, batch: Batch): Promise<void> {
+  const { metrics = [], params = [], tags = [] } = batch
+  checkBatch(metrics.length, params, tags.length)
+  for (const [index, point] of metrics.entries()) checkPoint(point, `metrics[${index}].`)
+  for (const [index, param] of params.entries()) checkKey(param.key, `params[${index}].key`, 'Param key')
+  for (const [index, tag] of tags.entries()) checkKey(tag.key, `tags[${index}].key`, `tags[${index}].key`)
+  await room.db.tx(async (t) => {
+    const run = await requireActiveRun(t, room, who, runId)
+    await writeParams(t, runId, params)
+    await writePoints(t, who, run, metrics)
+    await writeTags(t, runId, tags)
+  })
+}
+
+/** Logs one param. The same value again is fine. */
+export async function logParam(room: Tracking, who: Principal, runId: string, param: Param): Promise<void> {
+  checkKey(param.key, 'key', 'Param key')
+  await room.db.tx(async (t) => {
+    await requireActiveRun(t, room, who, runId)
+    await writeParams(t, runId, [param])
+  })
+}
+
+async function writeParams(t: Tx, runId: string, params: readonly Param[]): Promise<void> {
+  if (params.length === 0) return
+  const wanted = new Map<string, string>()
+  for (const { key, value: long } of params) {
+    const value = long.slice(0, LIMITS.param)
+    const other = wanted.get(key)
+    if (other !== undefined && other !== value) throw changed(runId, key, other, value)
+    wanted.set(key, value)
+  }
+  const rows = [...wanted].sort((left, right) => (left[0] < right[0] ? -1 : 1))
+  const added = await insertRows(
+    t,
+    'INSERT INTO run_params (run_id, key, value)',
+    rows.map(([key, value]) => [runId, key, value]),
+    'ON CONFLICT DO NOTHING',
+  )
+  if (added === rows.length) return
+  const keys = inList(rows.map(([key]) => key))
+  const found = await fetchAll<Param>(
+    t,
+    sql`SELECT key, value FROM run_params WHERE run_id = ${runId} AND key IN ${keys}`,
+  )
+  for (const { key, value } of found) {
+    const now = wanted.get(key)
+    if (now !== undefined && now !== value) throw changed(runId, key, value, now)
+  }
+}
+
+function changed(runId: string, key: string, old: string, now: string): Error {
+  return invalid(
+    `Changing param values is not allowed. Param with key='${key}' was already logged with value='${old}' ` +
+      `for run ID='${runId}'. Attempted logging new value '${now}'.`,
+  )
+}

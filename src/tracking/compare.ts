@@ -1,0 +1,32 @@
+/** Turns one comparison of a filter into SQL that means the same on SQLite and PostgreSQL. */
+import type { Db } from '../store/db.ts'
+import type { Comparison } from './filter.ts'
+import { inList, raw, sql } from './sql.ts'
+import type { Sql } from './sql.ts'
+
+/**
+ * `column operator value`. LIKE minds case and ILIKE does not, `%` and `_` are the only wildcards, and there is no escape.
+ * IS NULL and IS NOT NULL are the caller's, who knows what absence is.
+ */
+export function compare(kind: Db['kind'], column: Sql, comparison: Comparison): Sql {
+  const { operator, value } = comparison
+  if (Array.isArray(value)) {
+    return sql`${column} ${raw(operator)} ${inList(value as (string | number)[])}`
+  }
+  if (operator === 'LIKE' || operator === 'ILIKE') return like(kind, column, operator, String(value))
+  if (typeof value === 'number' && !Number.isSafeInteger(value)) {
+    return sql`${column} ${raw(operator)} CAST(${value} AS DOUBLE PRECISION)`
+  }
+  return sql`${column} ${raw(operator)} ${value as string | number | null}`
+}
+
+function like(kind: Db['kind'], column: Sql, operator: 'LIKE' | 'ILIKE', pattern: string): Sql {
+  if (kind === 'postgres') return sql`${column} ${raw(operator)} ${pattern} ESCAPE ''`
+  if (operator === 'ILIKE') return sql`${column} LIKE ${pattern}`
+  return sql`${column} GLOB ${globOf(pattern)}`
+}
+
+/** SQLite's LIKE ignores case; GLOB does not, but has other wildcards. */
+function globOf(pattern: string): string {
+  return pattern.replace(/[*?[]/g, '[$&]').replaceAll('%', '*').replaceAll('_', '?')
+}

@@ -1,0 +1,98 @@
+/** Search of experiments: filter, order and keyset pages. */
+import type { Principal } from '../contract/access.ts'
+import { compare } from './compare.ts'
+import { withAllTags } from './experiments.ts'
+import type { Experiment, ExperimentRow } from './experiments.ts'
+import { LISTED, NULLABLE, NUMERIC, parseFilter, parseOrder } from './filter.ts'
+import type { Comparison, Filter, FilterSchema } from './filter.ts'
+import { keyset } from './paging.ts'
+import type { SortColumn } from './paging.ts'
+import type { Tracking } from './room.ts'
+import { visible } from './room.ts'
+import { all, joined, raw, searchAll, sql } from './sql.ts'
+import type { Sql } from './sql.ts'
+import { invalid } from './wire.ts'
+
+export const VIEWS = { ACTIVE_ONLY: 1, DELETED_ONLY: 2, ALL: 3 } as const
+export type View = keyof typeof VIEWS
+
+export interface ExperimentSearch {
+  readonly filter?: string | undefined
+  readonly order_by?: readonly string[]
+  readonly view_type?: View | undefined
+  readonly max_results: number
+  readonly page_token?: string | undefined
+  /** Also OR, NOT and parentheses. */
+  readonly extended?: boolean
+}
+
+const SCHEMA: FilterSchema = {
+  entities: { attribute: 'attribute', attributes: 'attribute', attr: 'attribute', tag: 'tag', tags: 'tag' },
+  keys: {
+    attribute: {
+      name: { type: 'text', operators: LISTED },
+      experiment_id: { type: 'text', operators: LISTED },
+      creation_time: { type: 'number', operators: NUMERIC },
+      last_update_time: { type: 'number', operators: NUMERIC },
+    },
+    tag: { type: 'text', operators: NULLABLE },
+  },
+}
+
+/** The experiments of one page; the token of the next, absent on the last. */
+export async function searchExperiments(
+  room: Tracking,
+  who: Principal,
+  asked: ExperimentSearch,
+): Promise<{ experiments: Experiment[]; next_page_token?: string }> {
+  const filter = parseFilter(asked.filter, SCHEMA, { extended: asked.extended === true })
+  const columns = sortColumns(asked.order_by ?? [])
+  const query = [asked.filter ?? '', asked.order_by ?? [], asked.view_type ?? '', who.project]
+  const page = keyset(columns, asked.page_token, query)
+  const where = [visible(who, 'e.project'), stageCondition(asked.view_type ?? 'ACTIVE_ONLY', 'e.lifecycle_stage')]
+  if (filter !== undefined) where.push(sql`(${condition(room, filter)})`)
+  const statement = sql`SELECT e.*${page.keys} FROM experiments e WHERE ${all(where)} ${page.after}
+    ORDER BY ${page.order} LIMIT ${asked.max_results + 1} OFFSET ${page.offset}`
+  const rows = await searchAll<ExperimentRow & Record<string, string | number>>(room.db, statement)
+  const shown = rows.slice(0, asked.max_results)
+  const last = shown.at(-1)
+  const experiments = await withAllTags(room.db, shown)
+  if (rows.length <= asked.max_results || last === undefined) return { experiments }
+  return { experiments, next_page_token: page.next(last) }
+}
+
+/** The condition that a row is in the stage that a view shows. */
+export function stageCondition(view: View, column: string): Sql {
+  if (view === 'ALL') return raw('1 = 1')
+  return sql`${raw(column)} = ${view === 'ACTIVE_ONLY' ? 'active' : 'deleted'}`
+}
+
+function condition(room: Tracking, filter: Filter): Sql {
+  if (filter.kind === 'not') return sql`NOT (${condition(room, filter.part)})`
+  if (filter.kind === 'compare') return comparison(room, filter)
+  const parts = filter.parts.map((part) => sql`(${condition(room, part)})`)
+  return joined(parts, filter.kind === 'and' ? ' AND ' : ' OR ')
+}
+
+function comparison(room: Tracking, one: Comparison): Sql {
+  if (one.entity === 'attribute') return compare(room.db.kind, raw(`e.${one.key}`), one)
+  const tag = sql`SELECT 1 FROM experiment_tags x WHERE x.experiment_id = e.experiment_id AND x.key = ${one.key}`
+  if (one.operator === 'IS NULL') return sql`NOT EXISTS (${tag})`
+  if (one.operator === 'IS NOT NULL') return sql`EXISTS (${tag})`
+  return sql`EXISTS (${tag} AND ${compare(room.db.kind, raw('x.value'), one)})`
+}
+
+/** The order asked for, then newest first; the sequence number decides ties. */
+function sortColumns(clauses: readonly string[]): SortColumn[] {
+  const columns = clauses.map((clause) => {
+    const order = parseOrder(clause, SCHEMA)
+    if (order.entity !== 'attribute') throw invalid(`Invalid order_by entity '${order.entity}': order by an attribute`)
+    const type = order.type === 'text' ? ('text' as const) : ('int' as const)
+    return { expression: raw(`e.${order.key}`), descending: order.descending, type }
+  })
+  return [
+    ...columns,
+    { expression: raw('e.creation_time'), descending: true, type: 'int' },
+    { expression: raw('e.seq'), descending: false, type: 'int' },
+  ]
+}

@@ -1,0 +1,135 @@
+/** Metric history: pages in time order, and even samples of many runs. */
+import type { Principal } from '../contract/access.ts'
+import { pageToken, queryHash, readToken, afterPosition, orderBy } from './paging.ts'
+import type { SortColumn } from './paging.ts'
+import { wireValue } from './points.ts'
+import { requireRun } from './runs.ts'
+import { visible } from './room.ts'
+import type { Tracking } from './room.ts'
+import type { WireMetric } from './run-read.ts'
+import { inList, raw, sql } from './sql.ts'
+import type { Sql } from './sql.ts'
+import { invalid } from './wire.ts'
+
+interface PointRow {
+  readonly run_id: string
+  readonly key: string
+  readonly timestamp: number
+  readonly step: number
+  readonly value: number
+  readonly is_nan: number
+}
+
+/** The order of history, which is the primary key of the table. */
+const COLUMNS: readonly SortColumn[] = [
+  { expression: raw('timestamp'), descending: false, type: 'int' },
+  { expression: raw('step'), descending: false, type: 'int' },
+  { expression: raw('value'), descending: false, type: 'double' },
+  { expression: raw('is_nan'), descending: false, type: 'int' },
+]
+
+export type RunMetric = WireMetric & { readonly run_id: string }
+
+/** One page of a metric's points by timestamp, step, value; all of them when `max_results` is absent. */
+export async function metricHistory(
+  room: Tracking,
+  who: Principal,
+  asked: { run_id: string; key: string; max_results?: number | undefined; page_token?: string | undefined },
+): Promise<{ metrics: RunMetric[]; next_page_token?: string }> {
+  const limit = asked.max_results
+  if (limit !== undefined && limit <= 0) {
+    throw invalid(`Invalid value ${limit} for parameter 'max_results' supplied. It must be a positive integer.`)
+  }
+  await requireRun(room.db, who, asked.run_id)
+  const hash = queryHash(['history', asked.run_id, asked.key])
+  const position = readToken(asked.page_token, hash)
+  const after =
+    position !== undefined && 'after' in position ? sql`AND ${afterPosition(COLUMNS, position.after)}` : raw('')
+  const skip = position !== undefined && 'offset' in position ? position.offset : 0
+  const page = limit === undefined ? raw('') : sql`LIMIT ${limit + 1} OFFSET ${skip}`
+  const rows = await points(
+    room,
+    sql`SELECT * FROM metric_points WHERE run_id = ${asked.run_id} AND key = ${asked.key} ${after}
+      ORDER BY ${orderBy(COLUMNS)} ${page}`,
+  )
+  const shown = limit === undefined ? rows : rows.slice(0, limit)
+  const last = shown.at(-1)
+  const metrics = shown.map(wirePoint)
+  if (limit === undefined || rows.length <= limit || last === undefined) return { metrics }
+  return { metrics, next_page_token: pageToken(hash, [last.timestamp, last.step, last.value, last.is_nan]) }
+}
+
+/** The points of one metric of many runs, run after run, at most `max_results` in all. Runs that are not seen give none. */
+export async function bulkHistory(
+  room: Tracking,
+  who: Principal,
+  asked: { run_ids: readonly string[]; key: string; max_results: number },
+): Promise<RunMetric[]> {
+  const seen = await seenRuns(room, who, asked.run_ids)
+  const rows = await points(
+    room,
+    sql`SELECT * FROM metric_points WHERE run_id IN ${inList(seen)} AND key = ${asked.key}
+      ORDER BY run_id, ${orderBy(COLUMNS)} LIMIT ${asked.max_results}`,
+  )
+  return rows.map(wirePoint)
+}
+
+/**
+ * Points at evenly spread steps of the union of the runs' steps, about `max_results` steps, and always each run's first and
+ * last step in the interval.
+ */
+export async function sampledHistory(
+  room: Tracking,
+  who: Principal,
+  asked: {
+    run_ids: readonly string[]
+    key: string
+    start_step?: number | undefined
+    end_step?: number | undefined
+    max_results: number
+  },
+): Promise<RunMetric[]> {
+  if ((asked.start_step === undefined) !== (asked.end_step === undefined)) {
+    throw invalid('Both start_step and end_step must be specified together, or neither may be specified.')
+  }
+  for (const id of asked.run_ids) await requireRun(room.db, who, id)
+  const within =
+    asked.start_step === undefined ? raw('') : sql`AND step BETWEEN ${asked.start_step} AND ${asked.end_step ?? 0}`
+  const rows = await points(
+    room,
+    sql`SELECT * FROM metric_points WHERE run_id IN ${inList([...asked.run_ids])} AND key = ${asked.key} ${within}
+      ORDER BY run_id, step, timestamp, value`,
+  )
+  const kept = sampledSteps(rows, asked.max_results)
+  return rows.filter((row) => kept.has(row.step)).map(wirePoint)
+}
+
+/** Every n-th step of all, the last, and the first and last of each run. */
+export function sampledSteps(rows: readonly { run_id: string; step: number }[], wanted: number): Set<number> {
+  const steps = [...new Set(rows.map((row) => row.step))].sort((left, right) => left - right)
+  if (steps.length <= wanted) return new Set(steps)
+  const every = steps.length / wanted
+  const kept = new Set(Array.from({ length: wanted }, (_, index) => steps[Math.floor(index * every)] ?? 0))
+  kept.add(steps.at(-1) ?? 0)
+  for (const own of Map.groupBy(rows, (row) => row.run_id).values()) {
+    const first = own[0]
+    const last = own.at(-1)
+    if (first !== undefined) kept.add(first.step)
+    if (last !== undefined) kept.add(last.step)
+  }
+  return kept
+}
+
+async function seenRuns(room: Tracking, who: Principal, ids: readonly string[]): Promise<string[]> {
+  const query = sql`SELECT run_id FROM runs WHERE run_id IN ${inList([...ids])} AND ${visible(who, 'project')}`
+  const rows = await room.db.all<{ run_id: string }>(query.text, query.params)
+  return rows.map((row) => row.run_id)
+}
+
+function points(room: Tracking, query: Sql): Promise<PointRow[]> {
+  return room.db.search<PointRow>({ sql: query.text, parameters: query.params })
+}
+
+function wirePoint(row: PointRow): RunMetric {
+  return { key: row.key, value: wireValue(row), timestamp: row.timestamp, step: row.step, run_id: row.run_id }
+}

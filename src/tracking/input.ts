@@ -1,0 +1,157 @@
+/** Reads the arguments of MLflow calls: lenient as its server is, and refusing with its texts. */
+import { invalid } from './wire.ts'
+
+/** One argument. `read` gets what was sent (undefined or null = nothing) and its path for messages. */
+export interface Field<T> {
+  readonly read: (value: unknown, path: string) => T
+  /** True when a query may repeat the key. */
+  readonly many: boolean
+}
+
+/** The arguments of a call, by name. */
+export type Fields = Readonly<Record<string, Field<unknown>>>
+
+/** What `readFields` gives for a description. */
+export type InputOf<F extends Fields> = { [K in keyof F]: F[K] extends Field<infer T> ? T : never }
+
+const DOCS = ' See the API docs for more information about request parameters.'
+
+/** Longest caller's value that a message repeats. */
+const SHOWN = 500
+
+/** "Invalid value V for parameter 'P' supplied: hint", in MLflow's words. */
+export function invalidValue(path: string, value: unknown, hint?: string): string {
+  const shown = asJson(value)
+  return `Invalid value ${shown} for parameter '${path}' supplied${hint === undefined ? '.' : `: ${hint}`}`
+}
+
+/** "Missing value for required parameter 'P'.", in MLflow's words. */
+export function missingValue(path: string): string {
+  return `Missing value for required parameter '${path}'.`
+}
+
+/** Text, or nothing. A whole number is taken for an id where `number` is true. */
+export function text(options: { number?: boolean } = {}): Field<string | undefined> {
+  return field((value, path) => {
+    if (typeof value === 'string') return value
+    if (options.number === true && typeof value === 'number' && Number.isSafeInteger(value)) return String(value)
+    throw badType(value, path)
+  })
+}
+
+/** A whole number within ±(2^53 - 1), also as text; larger ones would not survive JSON's doubles and are refused. */
+export function int(): Field<number | undefined> {
+  return field((value, path) => {
+    const number = typeof value === 'string' && /^[+-]?\d+$/.test(value.trim()) ? Number(value) : value
+    if (typeof number !== 'number') throw badType(value, path)
+    const whole = Math.trunc(number)
+    if (!Number.isSafeInteger(whole))
+      throw invalid(invalidValue(path, value, ' expected an integer within ±(2^53 - 1).') + DOCS)
+    return whole
+  })
+}
+
+/** A double; "NaN", "Infinity" and "-Infinity" as text, for JSON has no numbers for them. */
+export function double(): Field<number | undefined> {
+  return field((value, path) => {
+    if (typeof value === 'number') return value
+    if (typeof value === 'string' && value.trim() !== '') {
+      const number = fromText(value.trim())
+      if (number !== undefined) return number
+    }
+    throw badType(value, path)
+  })
+}
+
+/** True or false; in a query the words `true` and `false`. */
+export function bool(): Field<boolean | undefined> {
+  return field((value, path) => {
+    if (typeof value === 'boolean') return value
+    if (typeof value !== 'string') throw badType(value, path)
+    const word = value.toLowerCase()
+    if (word !== 'true' && word !== 'false') {
+      throw invalid(`Invalid boolean value: ${value}, must be 'true' or 'false'.`)
+    }
+    return word === 'true'
+  })
+}
+
+/** One of a protobuf enum's names; its number is taken too. */
+export function oneOf<const N extends string>(names: Readonly<Record<N, number>>): Field<N | undefined> {
+  const byNumber = new Map(Object.entries<number>(names).map(([name, number]) => [number, name]))
+  return field((value, path) => {
+    const name = typeof value === 'number' || /^\d+$/.test(String(value)) ? byNumber.get(Number(value)) : String(value)
+    if (name === undefined || !Object.hasOwn(names, name)) throw badType(value, path)
+    return name as N
+  })
+}
+
+/** A list, [] when nothing was sent. */
+export function list<T>(item: Field<T>): Field<T[]> {
+  return {
+    many: true,
+    read(value, path) {
+      if (value === undefined || value === null) return []
+      if (!Array.isArray(value)) throw badType(value, path)
+      return value.map((one, index) => item.read(one, `${path}[${index}]`))
+    },
+  }
+}
+
+/** An object with fields of its own. */
+export function object<F extends Fields>(fields: F): Field<InputOf<F> | undefined> {
+  return field((value, path) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badType(value, path)
+    return readFields(fields, value as Record<string, unknown>, `${path}.`)
+  })
+}
+
+/** Makes a field compulsory: null, '' and (for lists) [] count as missing. */
+export function need<T>(of: Field<T | undefined>): Field<T> {
+  return {
+    many: of.many,
+    read(value, path) {
+      if (value === undefined || value === null || value === '') throw invalid(missingValue(path) + DOCS)
+      return of.read(value, path) as T
+    },
+  }
+}
+
+/** Reads each described field of what was sent; fields that are not described are ignored. */
+export function readFields<F extends Fields>(fields: F, sent: Record<string, unknown>, prefix = ''): InputOf<F> {
+  const read: Record<string, unknown> = {}
+  for (const name in fields) {
+    const given = sent[name] ?? (name === 'run_id' ? sent['run_uuid'] : undefined)
+    read[name] = fields[name]?.read(given, prefix + name)
+  }
+  return read as InputOf<F>
+}
+
+function field<T>(read: (value: unknown, path: string) => T): Field<T | undefined> {
+  return { many: false, read: (value, path) => (value === undefined || value === null ? undefined : read(value, path)) }
+}
+
+function badType(value: unknown, path: string): Error {
+  return invalid(invalidValue(path, value, ` Hint: Value was of type '${typeName(value)}'.`) + DOCS)
+}
+
+/** Names of types as MLflow's users know them, Python's. */
+function typeName(value: unknown): string {
+  if (value === null || value === undefined) return 'NoneType'
+  if (Array.isArray(value)) return 'list'
+  if (typeof value === 'number') return Number.isInteger(value) ? 'int' : 'float'
+  return { string: 'str', boolean: 'bool' }[typeof value as string] ?? 'dict'
+}
+
+function asJson(value: unknown): string {
+  const shown = JSON.stringify(value ?? null) ?? 'null'
+  return shown.length > SHOWN ? `${shown.slice(0, SHOWN)}…` : shown
+}
+
+function fromText(value: string): number | undefined {
+  if (/^nan$/i.test(value)) return Number.NaN
+  const infinite = /^([+-]?)inf(inity)?$/i.exec(value)
+  if (infinite) return infinite[1] === '-' ? -Infinity : Infinity
+  const number = Number(value)
+  return Number.isNaN(number) ? undefined : number
+}

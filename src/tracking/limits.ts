@@ -1,0 +1,85 @@
+/** MLflow's rules for keys, values and batch sizes, with its texts. */
+import { posix } from 'node:path'
+import { invalidValue, missingValue } from './input.ts'
+import { invalid } from './wire.ts'
+
+export const LIMITS = {
+  key: 250,
+  param: 6000,
+  tag: 8000,
+  experimentName: 500,
+  experimentTag: 20_000,
+  artifactLocation: 2048,
+  batchMetrics: 1000,
+  batchOthers: 100,
+  batchAll: 1000,
+  datasetName: 500,
+  datasetDigest: 36,
+  datasetSchema: 1_048_575,
+  datasetSource: 65_535,
+  datasetProfile: 16_777_215,
+  inputTagKey: 255,
+  inputTagValue: 500,
+} as const
+
+const KEY = /^[/\p{L}\p{N}_.\- :]*$/u
+
+/** Checks the name of a metric, param or tag: allowed characters, a normal path, at most 250 characters. */
+export function checkKey(key: string, path: string, what: string): void {
+  if (!KEY.test(key)) {
+    const rule =
+      'Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), colon(:) and slashes (/).'
+    throw invalid(invalidValue(path, key, rule))
+  }
+  const normal = normalPath(key)
+  if (normal !== key || normal === '.' || normal.startsWith('..') || normal.startsWith('/')) {
+    const rule = `Names may be treated as files in certain cases, and must not resolve to other names when treated as such. This name would resolve to '${normal}'`
+    throw invalid(invalidValue(path, key, rule))
+  }
+  checkLength(key, what, LIMITS.key)
+}
+
+/** Refuses text of more than `limit` characters. */
+export function checkLength(value: string | undefined, what: string, limit: number): void {
+  if (value !== undefined && value.length > limit) {
+    throw invalid(`'${what}' exceeds the maximum length of ${limit} characters`)
+  }
+}
+
+/** Refuses a batch that is too large, and one that logs a param twice. */
+export function checkBatch(metrics: number, params: readonly { key: string }[], tags: number): void {
+  atMost(metrics, LIMITS.batchMetrics, 'metrics')
+  atMost(params.length, LIMITS.batchOthers, 'params')
+  atMost(tags, LIMITS.batchOthers, 'tags')
+  atMost(metrics + params.length + tags, LIMITS.batchAll, 'metrics, params, and tags')
+}
+
+/** Refuses times before 1970. */
+export function checkTimestamp(timestamp: number, key: string, path: string): void {
+  if (timestamp < 0) {
+    throw invalid(
+      invalidValue(path, timestamp, `metric '${key}'. Timestamp must be a nonnegative long (64-bit integer) `),
+    )
+  }
+}
+
+/** Refuses an empty experiment name and one that is too long. */
+export function checkExperimentName(name: string | undefined): asserts name is string {
+  if (name === undefined || name.trim() === '') throw invalid(missingValue('name'))
+  checkLength(name, 'name', LIMITS.experimentName)
+}
+
+/** Python's normpath: no trailing slash, '.' for nothing. */
+function normalPath(key: string): string {
+  const normal = posix.normalize(key)
+  return normal.length > 1 && normal.endsWith('/') ? normal.slice(0, -1) : normal
+}
+
+function atMost(count: number, limit: number, what: string): void {
+  if (count > limit) {
+    throw invalid(
+      `A batch logging request can contain at most ${limit} ${what}. Got ${count} ${what}. ` +
+        `Please split up ${what} across multiple requests and try again.`,
+    )
+  }
+}

@@ -1,0 +1,192 @@
+/** Search of logged models: filter, datasets, any order with missing values last, keyset pages. */
+import type { Principal } from '../contract/access.ts'
+import { compare } from './compare.ts'
+import { requireExperiment } from './experiments.ts'
+import { LISTED, NULLABLE, NUMERIC, parseFilter, parseOrder } from './filter.ts'
+import type { Comparison, Filter, FilterSchema } from './filter.ts'
+import { readLoggedModels } from './logged-models.ts'
+import type { LoggedModelRow, WireLoggedModel } from './logged-models.ts'
+import { keyset } from './paging.ts'
+import type { SortColumn } from './paging.ts'
+import { visible } from './room.ts'
+import type { Tracking } from './room.ts'
+import { all, inList, joined, raw, searchAll, sql } from './sql.ts'
+import type { Sql } from './sql.ts'
+import { invalid } from './wire.ts'
+
+export interface DatasetChoice {
+  readonly dataset_name: string
+  readonly dataset_digest?: string | undefined
+}
+
+export interface ModelOrder {
+  readonly field_name: string
+  readonly ascending?: boolean | undefined
+  readonly dataset_name?: string | undefined
+  readonly dataset_digest?: string | undefined
+}
+
+export interface ModelSearch {
+  readonly experiment_ids: readonly string[]
+  readonly filter?: string | undefined
+  /** Metrics of the filter, or any metric, must be of one of these. */
+  readonly datasets: readonly DatasetChoice[]
+  readonly order_by: readonly ModelOrder[]
+  readonly max_results: number
+  readonly page_token?: string | undefined
+}
+
+const TEXT = { type: 'text', operators: LISTED } as const
+const CREATED = { type: 'number', operators: NUMERIC, as: 'creation_timestamp' } as const
+const UPDATED = { type: 'number', operators: NUMERIC, as: 'last_updated_timestamp' } as const
+
+const SCHEMA: FilterSchema = {
+  entities: {
+    metric: 'metric',
+    metrics: 'metric',
+    parameter: 'parameter',
+    param: 'parameter',
+    params: 'parameter',
+    tag: 'tag',
+    tags: 'tag',
+    attribute: 'attribute',
+    attributes: 'attribute',
+    attr: 'attribute',
+  },
+  keys: {
+    metric: { type: 'number', operators: NUMERIC },
+    parameter: { type: 'text', operators: NULLABLE },
+    tag: { type: 'text', operators: NULLABLE },
+    attribute: {
+      name: TEXT,
+      model_id: TEXT,
+      model_name: { ...TEXT, as: 'name' },
+      model_type: TEXT,
+      status: TEXT,
+      source_run_id: TEXT,
+      creation_timestamp: CREATED,
+      creation_timestamp_ms: CREATED,
+      creation_time: CREATED,
+      last_updated_timestamp: UPDATED,
+      last_updated_timestamp_ms: UPDATED,
+      last_updated_time: UPDATED,
+    },
+  },
+}
+
+/** One page of models that are not deleted; the token of the next, absent on the last. */
+export async function searchLoggedModels(
+  room: Tracking,
+  who: Principal,
+  asked: ModelSearch,
+): Promise<{ models: WireLoggedModel[]; next_page_token?: string }> {
+  const filter = parseFilter(asked.filter, SCHEMA)
+  const columns = sortColumns(asked.order_by)
+  const { max_results, page_token, ...query } = asked
+  const page = keyset(columns, page_token, ['models', query, who.project])
+  const experiments: string[] = []
+  for (const id of asked.experiment_ids) {
+    const row = await requireExperiment(room.db, who, id).catch(() => undefined)
+    if (row !== undefined) experiments.push(row.experiment_id)
+  }
+  const where = [
+    visible(who, 'm.project'),
+    sql`m.experiment_id IN ${inList(experiments)}`,
+    raw("m.lifecycle_stage = 'active'"),
+  ]
+  if (filter !== undefined) where.push(sql`(${condition(room, filter, asked.datasets)})`)
+  if (asked.datasets.length > 0) {
+    where.push(
+      sql`EXISTS (SELECT 1 FROM logged_model_metrics x WHERE x.model_id = m.model_id AND ${ofDatasets(asked.datasets)})`,
+    )
+  }
+  const statement = sql`SELECT m.*${page.keys} FROM logged_models m WHERE ${all(where)} ${page.after}
+    ORDER BY ${page.order} LIMIT ${max_results + 1} OFFSET ${page.offset}`
+  const rows = await searchAll<LoggedModelRow & Record<string, string | number>>(room.db, statement)
+  const shown = rows.slice(0, max_results)
+  const last = shown.at(-1)
+  const models = await readLoggedModels(room.db, shown)
+  return rows.length <= max_results || last === undefined ? { models } : { models, next_page_token: page.next(last) }
+}
+
+function condition(room: Tracking, filter: Filter, datasets: readonly DatasetChoice[]): Sql {
+  if (filter.kind === 'not') return sql`NOT (${condition(room, filter.part, datasets)})`
+  if (filter.kind === 'compare') return comparison(room, filter, datasets)
+  const parts = filter.parts.map((part) => sql`(${condition(room, part, datasets)})`)
+  return joined(parts, filter.kind === 'and' ? ' AND ' : ' OR ')
+}
+
+function comparison(room: Tracking, one: Comparison, datasets: readonly DatasetChoice[]): Sql {
+  if (one.entity === 'attribute') return attribute(room, one)
+  const value = compare(room.db.kind, raw('x.value'), one)
+  if (one.entity === 'metric') {
+    const of = datasets.length === 0 ? raw('1 = 1') : ofDatasets(datasets)
+    return sql`EXISTS (SELECT 1 FROM logged_model_metrics x
+      WHERE x.model_id = m.model_id AND x.key = ${one.key} AND x.is_nan = 0 AND ${of} AND ${value})`
+  }
+  const table = raw(one.entity === 'tag' ? 'logged_model_tags' : 'logged_model_params')
+  const rows = sql`SELECT 1 FROM ${table} x WHERE x.model_id = m.model_id AND x.key = ${one.key}`
+  if (one.operator === 'IS NULL') return sql`NOT EXISTS (${rows})`
+  if (one.operator === 'IS NOT NULL') return sql`EXISTS (${rows})`
+  return sql`EXISTS (${rows} AND ${value})`
+}
+
+/** The state may be written with or without its prefix. */
+function attribute(room: Tracking, one: Comparison): Sql {
+  const list = Array.isArray(one.value) ? (one.value as (string | number)[]).map(bareState) : undefined
+  const single = typeof one.value === 'string' ? bareState(one.value) : one.value
+  const asked = one.key === 'status' ? { ...one, value: list ?? single } : one
+  const column = raw(`m.${one.key}`)
+  return sql`(${column} IS NOT NULL AND ${compare(room.db.kind, column, asked)})`
+}
+
+function bareState(value: string | number): string | number {
+  return typeof value === 'string' ? value.replace(/^LOGGED_MODEL_/, '') : value
+}
+
+function ofDatasets(datasets: readonly DatasetChoice[]): Sql {
+  const each = datasets.map((one) => ofDataset(one.dataset_name, one.dataset_digest))
+  return sql`(${joined(each, ' OR ')})`
+}
+
+function ofDataset(name: string, digest: string | undefined): Sql {
+  const named = sql`x.dataset_name = ${name}`
+  return digest === undefined || digest === '' ? named : sql`(${named} AND x.dataset_digest = ${digest})`
+}
+
+function sortColumns(orders: readonly ModelOrder[]): SortColumn[] {
+  const columns = orders.flatMap((order) => {
+    const descending = order.ascending === false
+    const found = parseOrder(quotedKey(order.field_name), SCHEMA)
+    if (found.entity === 'metric') return metricColumns(found.key, order, descending)
+    if (order.dataset_name !== undefined) throw invalid(`order_by ${order.field_name} cannot be of a dataset`)
+    if (found.entity !== 'attribute') throw invalid(`Invalid order by field name: ${order.field_name}`)
+    const type = found.type === 'text' ? ('text' as const) : ('int' as const)
+    const nothing = raw(type === 'text' ? "''" : '0')
+    const column = raw(`m.${found.key}`)
+    return [
+      { expression: sql`CASE WHEN ${column} IS NULL THEN 2 ELSE 0 END`, descending: false, type: 'int' as const },
+      { expression: sql`COALESCE(${column}, ${nothing})`, descending, type },
+    ]
+  })
+  columns.push({ expression: raw('m.creation_timestamp'), descending: true, type: 'int' })
+  columns.push({ expression: raw('m.model_id'), descending: false, type: 'text' })
+  return columns
+}
+
+function metricColumns(key: string, order: ModelOrder, descending: boolean): SortColumn[] {
+  const of = order.dataset_name ? ofDataset(order.dataset_name, order.dataset_digest) : raw('1 = 1')
+  const found = (column: string) => sql`(SELECT ${raw(column)} FROM logged_model_metrics x
+    WHERE x.model_id = m.model_id AND x.key = ${key} AND ${of} ORDER BY x.timestamp DESC, x.step DESC LIMIT 1)`
+  return [
+    { expression: sql`COALESCE(${found('x.is_nan')}, 2)`, descending: false, type: 'int' },
+    { expression: sql`COALESCE(${found('x.value')}, 0)`, descending, type: 'double' },
+  ]
+}
+
+/** Field names come unquoted, whatever the metric is called. */
+function quotedKey(field: string): string {
+  const dot = field.indexOf('.')
+  if (dot < 0 || /[`"]/.test(field)) return field
+  return `${field.slice(0, dot)}.\`${field.slice(dot + 1)}\``
+}

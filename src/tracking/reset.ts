@@ -1,0 +1,34 @@
+/** Empties the tracking room, for other projects' test suites (only mounted when SLIPWAY_TEST_HOOKS is 1). */
+import type { Tracking } from './room.ts'
+
+const TABLES = [
+  'experiments',
+  'experiment_tags',
+  'runs',
+  'run_params',
+  'run_tags',
+  'metric_points',
+  'latest_metrics',
+  'datasets',
+  'dataset_inputs',
+  'dataset_input_tags',
+  'run_models',
+  'logged_models',
+  'logged_model_params',
+  'logged_model_tags',
+  'logged_model_metrics',
+  'artifacts',
+  'artifact_uploads',
+  'artifact_upload_parts',
+] as const
+
+/** Deletes every row of the room and makes the default experiment again. */
+export async function resetTracking(room: Tracking): Promise<void> {
+  await room.db.tx(async (t) => {
+    for (const table of TABLES) await t.run(`DELETE FROM ${table}`)
+    await t.run(
+      "INSERT INTO experiments VALUES ('0', 0, 'default', 'Default', 'mlflow-artifacts:/0', 'active', ?, ?)",
+      [room.clock(), room.clock()],
+    )
+  })
+}

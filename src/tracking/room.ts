@@ -1,0 +1,45 @@
+/** What every part of the tracking room works with. */
+import type { AuditRecord } from '../auth/audit.ts'
+import type { Principal } from '../contract/access.ts'
+import type { Clock } from '../contract/ids.ts'
+import type { Blobs } from '../store/blobs.ts'
+import type { Db } from '../store/db.ts'
+import type { Sql } from './sql.ts'
+import { raw, sql } from './sql.ts'
+
+export interface TrackingDeps {
+  readonly db: Db
+  readonly blobs: Blobs
+  readonly clock: Clock
+  /** Random bytes, from which ids and run names are made. */
+  readonly random: (bytes: number) => Uint8Array
+  readonly record: AuditRecord
+}
+
+/** The tracking room: its database, clock, chance and audit. Its functions take it as their first argument. */
+export type Tracking = TrackingDeps
+
+/** Makes the room. The tables are made by the store's migrations. */
+export function trackingRoom(deps: TrackingDeps): Tracking {
+  return deps
+}
+
+/** 32 hex digits of chance, the form of MLflow's ids. */
+export function hexId(room: Tracking): string {
+  return Buffer.from(room.random(16)).toString('hex')
+}
+
+/** The project into which a principal's new things go. */
+export function homeProject(who: Principal): string {
+  return who.project ?? 'default'
+}
+
+/** True when a principal may see the things of a project. */
+export function sees(who: Principal, project: string): boolean {
+  return who.project === null || who.project === project
+}
+
+/** The condition that a row's project is one the principal sees. */
+export function visible(who: Principal, column: string): Sql {
+  return who.project === null ? raw('1 = 1') : sql`${raw(column)} = ${who.project}`
+}

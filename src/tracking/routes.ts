@@ -1,0 +1,56 @@
+/** All routes of the tracking room: MLflow's protocol and the native API. */
+import { route } from '../contract/route.ts'
+import { mount, Raw } from '../http/mount.ts'
+import type { Mounted } from '../http/mount.ts'
+import { artifactRoutes } from './artifact-routes.ts'
+import { experimentCalls } from './experiment-calls.ts'
+import { historyCalls } from './history-calls.ts'
+import { modelCalls } from './model-calls.ts'
+import { nativeRoutes } from './native.ts'
+import type { Tracking } from './room.ts'
+import { rpcRoutes } from './rpc.ts'
+import { runCalls } from './run-calls.ts'
+import { mlflowFailure } from './wire.ts'
+
+/** The MLflow release whose protocol is spoken; clients choose what they send by it. */
+export const MLFLOW_VERSION = '3.17.2'
+
+export function trackingRoutes(room: Tracking): Mounted[] {
+  const calls = [...experimentCalls(room), ...runCalls(room), ...historyCalls(room), ...modelCalls(room)]
+  return [...handshake(), ...rpcRoutes(calls), ...artifactRoutes(room), ...nativeRoutes(room)]
+}
+
+function handshake(): Mounted[] {
+  const info = {
+    store_type: 'SqlStore',
+    workspaces_enabled: false,
+    multipart_uploads_enabled: true,
+    multipart_downloads_enabled: false,
+  }
+  return [
+    plain('/version', 'The MLflow release whose protocol is spoken', MLFLOW_VERSION),
+    plain('/health', 'Says that the server answers', 'OK'),
+    ...(['/api', '/ajax-api'] as const).map((prefix) =>
+      mount(
+        route({
+          method: 'GET',
+          path: `${prefix}/3.0/mlflow/server-info`,
+          summary: 'What this MLflow server can do',
+          access: { verb: 'read', resource: 'server' },
+          reply: 'json',
+          dialect: 'mlflow',
+        }),
+        () => info,
+        mlflowFailure,
+      ),
+    ),
+  ]
+}
+
+function plain(path: string, summary: string, body: string): Mounted {
+  return mount(
+    route({ method: 'GET', path, summary, access: 'public', reply: 'text', dialect: 'mlflow' }),
+    () => new Raw(200, { 'content-type': 'text/plain; charset=utf-8' }, body),
+    mlflowFailure,
+  )
+}

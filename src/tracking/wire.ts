@@ -1,0 +1,79 @@
+/** MLflow's error dialect: its codes, statuses and the body `{"error_code", "message"}`. */
+import { problem } from '../contract/errors.ts'
+import type { ErrorCode, Problem } from '../contract/errors.ts'
+import { Raw } from '../http/mount.ts'
+
+/** MLflow's code → the row of Slipway's own table, and the HTTP status that MLflow's client expects. */
+const CODES = {
+  INVALID_PARAMETER_VALUE: { own: 'bad_request', status: 400 },
+  BAD_REQUEST: { own: 'bad_request', status: 400 },
+  RESOURCE_ALREADY_EXISTS: { own: 'conflict', status: 400 },
+  RESOURCE_DOES_NOT_EXIST: { own: 'not_found', status: 404 },
+  NOT_FOUND: { own: 'not_found', status: 404 },
+  ENDPOINT_NOT_FOUND: { own: 'not_found', status: 404 },
+  UNAUTHENTICATED: { own: 'unauthenticated', status: 401 },
+  PERMISSION_DENIED: { own: 'forbidden', status: 403 },
+  RESOURCE_CONFLICT: { own: 'conflict', status: 409 },
+  // MLflow itself answers 500 here, which its client takes for a fault of the server and repeats for minutes.
+  INVALID_STATE: { own: 'conflict', status: 400 },
+  RESOURCE_EXHAUSTED: { own: 'too_many_requests', status: 429 },
+  INTERNAL_ERROR: { own: 'internal', status: 500 },
+  NOT_IMPLEMENTED: { own: 'unprocessable', status: 501 },
+  TEMPORARILY_UNAVAILABLE: { own: 'unavailable', status: 503 },
+  DEADLINE_EXCEEDED: { own: 'deadline_exceeded', status: 504 },
+} as const satisfies Record<string, { own: ErrorCode; status: number }>
+
+export type MlflowCode = keyof typeof CODES
+
+/** How Slipway's own problems are said to an MLflow client; what is not named is INTERNAL_ERROR. */
+const OWN: Partial<Record<ErrorCode, MlflowCode>> = {
+  bad_request: 'INVALID_PARAMETER_VALUE',
+  invalid_field: 'INVALID_PARAMETER_VALUE',
+  malformed_body: 'INVALID_PARAMETER_VALUE',
+  unprocessable: 'INVALID_PARAMETER_VALUE',
+  unsupported_media_type: 'INVALID_PARAMETER_VALUE',
+  payload_too_large: 'INVALID_PARAMETER_VALUE',
+  unauthenticated: 'UNAUTHENTICATED',
+  forbidden: 'PERMISSION_DENIED',
+  untrusted_origin: 'PERMISSION_DENIED',
+  not_found: 'RESOURCE_DOES_NOT_EXIST',
+  no_route: 'ENDPOINT_NOT_FOUND',
+  conflict: 'RESOURCE_CONFLICT',
+  gate_refused: 'RESOURCE_CONFLICT',
+  already_exists: 'RESOURCE_ALREADY_EXISTS',
+  too_many_requests: 'RESOURCE_EXHAUSTED',
+  unavailable: 'TEMPORARILY_UNAVAILABLE',
+  deadline_exceeded: 'DEADLINE_EXCEEDED',
+}
+
+/**
+ * A refusal in MLflow's words, to throw. Rendered by `mlflowFailure` as it is; where a native route lets it through, it keeps
+ * a fitting code of Slipway's own table, with the text as its detail.
+ */
+export function mlflowProblem(code: MlflowCode, message: string, what = 'resource', id = message): Problem {
+  return problem(CODES[code].own, { detail: message, what, id, value: message, mlflow_code: code })
+}
+
+/** INVALID_PARAMETER_VALUE, by far the most common refusal. */
+export function invalid(message: string): Problem {
+  return mlflowProblem('INVALID_PARAMETER_VALUE', message)
+}
+
+/** RESOURCE_DOES_NOT_EXIST; `what` and `id` are for the native API's message. */
+export function missing(message: string, what: string, id: string): Problem {
+  return mlflowProblem('RESOURCE_DOES_NOT_EXIST', message, what, id)
+}
+
+/** Renders any problem as MLflow does; give it as `fail` to `mount`. */
+export function mlflowFailure(error: Problem, requestId: string): Raw {
+  const given = error.data['mlflow_code'] as MlflowCode | undefined
+  const code = given ?? OWN[error.code] ?? 'INTERNAL_ERROR'
+  const status = given !== undefined || error.code === 'already_exists' ? CODES[code].status : error.status
+  const message = given === undefined ? `${error.message}. ${error.help}` : String(error.data['detail'])
+  const headers: Record<string, string> = { 'content-type': 'application/json; charset=utf-8' }
+  if (status === 401) headers['www-authenticate'] = 'Basic realm="slipway"'
+  const retry = error.data['retry_after']
+  if (typeof retry === 'number') headers['retry-after'] = String(Math.max(1, Math.ceil(retry)))
+  const body = status >= 500 ? { error_code: code, message, request_id: requestId } : { error_code: code, message }
+  return new Raw(status, headers, JSON.stringify(body))
+}
