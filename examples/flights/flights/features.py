@@ -36,10 +36,10 @@ def outcomes(flights: pd.DataFrame) -> pd.DataFrame:
     landed = flights["arr_delay"].notna().to_numpy()
     minutes = flights["dep_delay"] + flights["air_time"] + 30 + 60
     known_after = np.where(landed, minutes.fillna(0).to_numpy() * MINUTE_MS, DAY_MS).astype("int64")
-    day = pd.to_datetime(flights[["year", "month", "day"]]).dt.strftime("%Y-%m-%d")
+    day = [f"{year}-{month:02}-{day:02}" for year, month, day in zip(flights["year"], flights["month"], flights["day"])]
     return pd.DataFrame(
         {
-            "id": day + "-" + flights["carrier"] + "-" + flights["flight"].astype(str) + "-" + flights["origin"],
+            "id": [*map("-".join, zip(day, flights["carrier"], flights["flight"].astype(str), flights["origin"]))],
             "event_time": scheduled - LEAD_MS,
             "label_time": scheduled + known_after,
             "y": (~landed | (flights["arr_delay"] >= LATE_MINUTES).to_numpy()).astype("int64"),
@@ -101,14 +101,15 @@ def last_delay(keys: pd.DataFrame, tailnum: pd.Series, arr_delay: pd.Series) -> 
     Of two arrivals that become known in the same millisecond, the one scheduled later counts.
     """
     past = pd.DataFrame({"at": keys["label_time"], "tailnum": tailnum, "delay": arr_delay, "event": keys["event_time"]})
-    past = past.dropna(subset=["tailnum", "delay"]).sort_values(["at", "event"], kind="stable")
+    past = past.dropna(subset=["tailnum", "delay"])
+    past = past.iloc[np.lexsort((past["event"], past["at"]))]
     asked = pd.DataFrame({"at": keys["event_time"], "tailnum": tailnum}).dropna().sort_values("at", kind="stable")
     found = pd.merge_asof(asked, past[["at", "tailnum", "delay"]], on="at", by="tailnum", tolerance=TAIL_TTL_MS)
     return found.set_index(asked.index)["delay"].reindex(keys.index).astype("Int64")
 
 
 def build(flights: pd.DataFrame, weather: pd.DataFrame, planes: pd.DataFrame) -> pd.DataFrame:
-    """The whole table, one row per flight, in order of event time (then id)."""
+    """The whole table, one row per flight, in order of event time, then of the raw table."""
     keys = outcomes(flights)
     rates = {
         "carrier_rate_7d": late_rate(keys, flights["carrier"], 7 * DAY_MS),
@@ -126,7 +127,7 @@ def build(flights: pd.DataFrame, weather: pd.DataFrame, planes: pd.DataFrame) ->
         flights[["carrier", "origin", "dest"]],
     ]
     table = pd.concat(parts, axis=1)[TABLE].astype({"dep_delay": "Int64"})
-    return table.sort_values(["event_time", "id"], kind="stable").reset_index(drop=True)
+    return table.sort_values("event_time", kind="stable", ignore_index=True)
 
 
 def main(flights: Path, weather: Path, planes: Path, table: Path) -> dict[str, float]:
