@@ -20,13 +20,9 @@ export function compare(kind: Db['kind'], column: Sql, comparison: Comparison): 
   return sql`${column} ${raw(operator)} ${value as string | number | null}`
 }
 
+/** Both engines' LIKE minds case here (the SQLite driver sets it so); only PostgreSQL has ILIKE, and an escape to switch off. */
 function like(kind: Db['kind'], column: Sql, operator: 'LIKE' | 'ILIKE', pattern: string): Sql {
   if (kind === 'postgres') return sql`${column} ${raw(operator)} ${pattern} ESCAPE ''`
-  if (operator === 'ILIKE') return sql`${column} LIKE ${pattern}`
-  return sql`${column} GLOB ${globOf(pattern)}`
-}
-
-/** SQLite's LIKE ignores case; GLOB does not, but has other wildcards. */
-function globOf(pattern: string): string {
-  return pattern.replace(/[*?[]/g, '[$&]').replaceAll('%', '*').replaceAll('_', '?')
+  if (operator === 'ILIKE') return sql`LOWER(${column}) LIKE LOWER(${pattern})`
+  return sql`${column} LIKE ${pattern}`
 }
