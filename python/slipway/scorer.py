@@ -1,0 +1,318 @@
+"""Serves one model version to the gateway: reads frames from a socket, scores rows, answers frames.
+
+A frame is: length of the payload (u32 little-endian), id (u32), op (u8), codec (u8), payload.
+Ops: 1 HELLO, 2 LOAD, 3 PREDICT, 4 RESULT, 5 ERROR, 6 DRAIN, 7 STATS. Codecs: 0 rows (below), 2 JSON.
+Rows: number of rows (u32), length of a JSON text (u32), the JSON text, then columns of float64 one after another.
+The process ends when the socket does, so it never outlives its gateway.
+"""
+
+import argparse
+import json
+import os
+import resource
+import socket
+import struct
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+
+from slipway.lower_mlmodel import load_object, read_yaml
+
+HELLO, LOAD, PREDICT, RESULT, ERROR, DRAIN, STATS = 1, 2, 3, 4, 5, 6, 7
+ROWS, JSON = 0, 2
+HEAD = struct.Struct("<IIBB")
+COUNTS = struct.Struct("<II")
+JSON_WIDTH = 0xFFFFFFFF
+MAX_FRAME = 256 * 1024 * 1024
+
+
+class Gone(Exception):
+    """The gateway closed the socket."""
+
+
+class Channel:
+    """Frames over a connected stream socket."""
+
+    def __init__(self, stream: socket.socket):
+        self._stream = stream
+
+    def receive(self) -> "tuple[int, int, int, bytes]":
+        """The next frame as (id, op, codec, payload). Raises Gone at the end of the stream."""
+        length, number, op, codec = HEAD.unpack(self._read(HEAD.size))
+        if length > MAX_FRAME:
+            raise Gone(f"a frame of {length} bytes")
+        return number, op, codec, self._read(length)
+
+    def send(self, number: int, op: int, codec: int, payload: bytes) -> None:
+        """Sends one frame."""
+        self._stream.sendall(HEAD.pack(len(payload), number, op, codec) + payload)
+
+    def send_json(self, number: int, op: int, value) -> None:
+        """Sends one frame with a JSON payload."""
+        self.send(number, op, JSON, json.dumps(value).encode("utf-8"))
+
+    def _read(self, count: int) -> bytes:
+        data = bytearray(count)
+        view = memoryview(data)
+        while view:
+            got = self._stream.recv_into(view)
+            if got == 0:
+                raise Gone("end of stream")
+            view = view[got:]
+        return bytes(data)
+
+
+class Model:
+    """A loaded MLflow model folder: `call(frame, params)` gives what its predict function gives."""
+
+    def __init__(self, folder: Path):
+        meta = read_yaml(folder / "MLmodel")
+        flavors = meta.get("flavors") or {}
+        sklearn = flavors.get("sklearn") or {}
+        if sklearn.get("pickled_model"):
+            self.flavor = "sklearn"
+            self.call = self._open_sklearn(folder, flavors)
+        else:
+            self.flavor = "pyfunc"
+            self.call = self._open_pyfunc(folder)
+
+    def _open_sklearn(self, folder: Path, flavors: dict):
+        pyfunc = flavors.get("python_function") or {}
+        sklearn = flavors["sklearn"]
+        for code in (pyfunc.get("code"), sklearn.get("code")):
+            if code:
+                sys.path.insert(0, str(folder / code))
+        estimator = load_object(folder / sklearn["pickled_model"], sklearn)
+        predict = getattr(estimator, pyfunc.get("predict_fn") or "predict")
+        return lambda frame, params: predict(frame, **params) if params else predict(frame)
+
+    def _open_pyfunc(self, folder: Path):
+        import mlflow.pyfunc
+
+        model = mlflow.pyfunc.load_model(str(folder))
+        return lambda frame, params: model.predict(frame, params=params) if params else model.predict(frame)
+
+
+class Frames:
+    """Builds what the model is fed: a DataFrame by the signature's types, or an array for a tensor signature."""
+
+    def __init__(self, inputs: list, tensor: "str | None"):
+        self._inputs = inputs
+        self._tensor = tensor
+        self._texts = {i for i, column in enumerate(inputs) if column["kind"] == "string"}
+
+    def build(self, payload: bytes):
+        """(data, params) of one PREDICT payload."""
+        import numpy as np
+
+        count, size = COUNTS.unpack_from(payload)
+        start = COUNTS.size
+        extra = json.loads(payload[start : start + size]) if size else {}
+        numbers = np.frombuffer(payload, dtype="<f8", offset=start + size)
+        texts = iter(extra.get("texts", ()))
+        columns, at = [], 0
+        for i in range(len(self._inputs)):
+            if i in self._texts:
+                columns.append(next(texts))
+            else:
+                columns.append(numbers[at : at + count])
+                at += count
+        params = extra.get("params")
+        if self._tensor is not None:
+            return np.column_stack(columns).astype(self._tensor), params
+        return self._frame(columns), params
+
+    def _frame(self, columns):
+        import pandas as pd
+
+        data = {}
+        for column, values in zip(self._inputs, columns):
+            data[column["name"]] = self._series(column["dtype"], values)
+        return pd.DataFrame(data, copy=False)
+
+    def _series(self, dtype: str, values):
+        """Missing values: NaN in numbers, texts and whole numbers (which then are floats), None in booleans, NaT in times."""
+        import numpy as np
+        import pandas as pd
+
+        if dtype in ("string", "binary"):
+            series = np.array(values, dtype=object)
+            series[[value is None for value in values]] = np.nan
+            return series
+        if dtype == "datetime":
+            return pd.to_datetime(pd.Series(values, dtype=object), utc=True).dt.tz_localize(None)
+        if dtype == "double":
+            return values
+        if dtype == "float":
+            return values.astype("float32")
+        if dtype == "boolean":
+            if not np.isnan(values).any():
+                return values.astype(bool)
+            return np.array([None if value != value else bool(value) for value in values], dtype=object)
+        if np.isnan(values).any():
+            return values
+        return values.astype("int32" if dtype == "integer" else "int64")
+
+
+def encode_result(output, count: int) -> bytes:
+    """The output of a model as a payload: float64 scalars or rows where it is numeric, else JSON. Checks the number of rows."""
+    import numpy as np
+
+    values = output
+    if hasattr(values, "to_numpy"):
+        if getattr(values, "ndim", 1) == 2 and values.shape[1] == 1:
+            values = values.iloc[:, 0]
+        elif getattr(values, "ndim", 1) == 2 and not all(kind.kind in "fiu" for kind in values.dtypes):
+            return encode_json(values.to_dict(orient="records"), count)
+        values = values.to_numpy()
+    array = values if isinstance(values, np.ndarray) else np.asarray(values)
+    if array.ndim in (1, 2) and array.dtype.kind in "fiu":
+        if array.shape[0] != count:
+            raise ValueError(f"the model answered {array.shape[0]} rows for {count}")
+        width = array.shape[1] if array.ndim == 2 else 0
+        return COUNTS.pack(count, width) + np.ascontiguousarray(array, dtype="<f8").tobytes()
+    return encode_json(array.tolist() if isinstance(values, np.ndarray) else list(values), count)
+
+
+def encode_json(values: list, count: int) -> bytes:
+    """A list of any JSON values as a payload; NaN becomes null."""
+    if len(values) != count:
+        raise ValueError(f"the model answered {len(values)} rows for {count}")
+    return COUNTS.pack(count, JSON_WIDTH) + json.dumps(plain(values), allow_nan=False).encode("utf-8")
+
+
+def plain(value):
+    """A value as JSON can carry it."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, float):
+        return value if value == value and abs(value) != float("inf") else None
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value if value is None or isinstance(value, (str, int, bool)) else str(value)
+
+
+class Scorer:
+    """Answers the frames of one gateway until it is told to end or the gateway goes."""
+
+    def __init__(self, channel: Channel, folder: Path):
+        self._channel = channel
+        self._folder = folder
+        self._model: "Model | None" = None
+        self._frames: "Frames | None" = None
+        self._calls = 0
+        self._rows = 0
+        self._told = 0.0
+
+    def serve(self) -> None:
+        """Reads and answers frames; returns after DRAIN."""
+        self._channel.send_json(0, HELLO, {"pid": os.getpid(), "python": sys.version.split()[0]})
+        while True:
+            number, op, _, payload = self._channel.receive()
+            if op == DRAIN:
+                self._channel.send_json(number, RESULT, {"ok": True})
+                return
+            try:
+                self._answer(number, op, payload)
+            except Gone:
+                raise
+            except Exception as error:  # whatever the model raises is the caller's to know, and never ends the process
+                self._tell()
+                self._channel.send_json(number, ERROR, {"message": f"{type(error).__name__}: {error}"[:2000]})
+
+    def _tell(self) -> None:
+        """Prints a traceback, at most one a second: a model that fails all the time must not fill the disk."""
+        now = time.monotonic()
+        if now - self._told >= 1:
+            self._told = now
+            traceback.print_exc()
+
+    def _answer(self, number: int, op: int, payload: bytes) -> None:
+        if op == LOAD:
+            self._channel.send_json(number, RESULT, self._load(json.loads(payload)))
+        elif op == PREDICT:
+            self._channel.send(number, RESULT, ROWS, self._predict(payload))
+        elif op == STATS:
+            self._channel.send_json(number, RESULT, {"calls": self._calls, "rows": self._rows, **usage()})
+        else:
+            raise ValueError(f"op {op} is not known")
+
+    def _load(self, wanted: dict) -> dict:
+        started = time.monotonic()
+        self._frames = Frames(wanted["inputs"], wanted.get("tensor"))
+        self._model = Model(self._folder)
+        warm = self._warm_up()
+        return {"flavor": self._model.flavor, "seconds": time.monotonic() - started, "warm": warm, **usage()}
+
+    def _warm_up(self) -> "str | None":
+        """Scores one row without values, so that lazy imports and thread pools are paid for now. What it raised, or None."""
+        inputs = self._frames._inputs
+        texts = [[""] for column in inputs if column["kind"] == "string"]
+        extra = json.dumps({"texts": texts}).encode("utf-8")
+        numbers = struct.pack("<d", 0.0) * (len(inputs) - len(texts))
+        try:
+            self._predict(COUNTS.pack(1, len(extra)) + extra + numbers)
+        except Exception as error:  # a model may refuse such a row; that is no fault
+            return f"{type(error).__name__}: {error}"[:500]
+        return None
+
+    def _predict(self, payload: bytes) -> bytes:
+        data, params = self._frames.build(payload)
+        result = encode_result(self._model.call(data, params), len(data))
+        self._calls += 1
+        self._rows += len(data)
+        return result
+
+
+def usage() -> dict:
+    """CPU seconds and peak resident megabytes of this process."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    peak = used.ru_maxrss / (1024 * 1024 if sys.platform == "darwin" else 1024)
+    return {"cpu_seconds": used.ru_utime + used.ru_stime, "peak_mb": peak}
+
+
+def die_with_parent() -> None:
+    """Ends this process when the gateway dies, even in the middle of a long call."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(3)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def connect(arguments: argparse.Namespace) -> socket.socket:
+    """The socket to the gateway: inherited by number, or connected by path."""
+    if arguments.fd is not None:
+        stream = socket.socket(fileno=arguments.fd)
+    else:
+        stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        stream.connect(arguments.socket)
+    stream.setblocking(True)
+    return stream
+
+
+def main(argv: "list[str] | None" = None) -> int:
+    """`python -m slipway.scorer (--fd N | --socket PATH) --model DIR`"""
+    parser = argparse.ArgumentParser(prog="slipway.scorer", description="Serve one model version to a gateway.")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--fd", type=int, help="number of an inherited, connected socket")
+    where.add_argument("--socket", help="path of a unix socket to connect to")
+    parser.add_argument("--model", type=Path, required=True, help="MLflow model folder")
+    arguments = parser.parse_args(argv)
+    die_with_parent()
+    try:
+        Scorer(Channel(connect(arguments)), arguments.model).serve()
+    except (Gone, ConnectionError):
+        return 0
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+/** What a backend is to the gateway: rows in, predictions out, in this process or another. */
+import type { Value } from './rows.ts'
+
+/** One row's result. `score` is the number that is profiled and judged: see `scoreOf`. */
+export interface Scored {
+  readonly prediction: unknown
+  readonly score: number | null
+}
+
+/** Limits of one call. */
+export interface CallLimits {
+  /** Time after which the caller no longer waits, ms since 1970. */
+  readonly deadline: number
+  /** Values for the model's `params`, when the caller sent some. */
+  readonly params: Readonly<Record<string, unknown>> | null
+}
+
+export interface Backend {
+  /** True when it can answer now. */
+  ready(): boolean
+  /**
+   * Scores rows whose values are in the order of the model's inputs. Native backends return at once, others a promise.
+   * Throws or rejects with a Problem: `upstream_failed` when the model raised, `unavailable`, `too_many_requests`, `deadline_exceeded`.
+   */
+  score(rows: readonly Value[][], limits: CallLimits): Scored[] | Promise<Scored[]>
+  /** Lets running calls end, then frees everything. */
+  close(): Promise<void>
+  /** Figures of the processes behind it, for the admin socket. */
+  describe(): Record<string, unknown>
+}
+
+/**
+ * The score of a prediction: a number is its own score; of two class probabilities the second (the positive class); of more,
+ * the largest; true and false are 1 and 0; a text or anything else has none.
+ */
+export function scoreOf(prediction: unknown): number | null {
+  if (typeof prediction === 'number') return Number.isFinite(prediction) ? prediction : null
+  if (typeof prediction === 'boolean') return prediction ? 1 : 0
+  if (!Array.isArray(prediction) || prediction.length === 0) return null
+  if (!prediction.every((item) => typeof item === 'number' && Number.isFinite(item))) return null
+  const numbers = prediction as number[]
+  if (numbers.length <= 2) return numbers[numbers.length - 1] as number
+  return Math.max(...numbers)
+}

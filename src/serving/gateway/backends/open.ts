@@ -1,0 +1,31 @@
+/** Opens the backend that a variant names. */
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import type { VariantRoute } from '../../table.ts'
+import { backendKey } from '../../table.ts'
+import type { Backend } from '../backend.ts'
+import { NativeBackend } from './native.ts'
+import { PythonBackend } from './python.ts'
+
+/** Folder of the Python package that scorers run. */
+const PACKAGE_DIR = join(import.meta.dirname, '../../../../python')
+
+/** Starts the backend of a variant. `logDir` receives what Python scorers print. Throws with the reason when it cannot answer. */
+export async function openBackend(variant: VariantRoute, wait: boolean, logDir: string): Promise<Backend> {
+  const { backend } = variant
+  if (backend.kind === 'native') return new NativeBackend(backend.dir, variant.inputs)
+  const key = createHash('sha256').update(backendKey(backend)).digest('hex').slice(0, 12)
+  const pool = new PythonBackend({
+    python: backend.python,
+    dir: backend.dir,
+    inputs: variant.inputs,
+    tensor: backend.tensor,
+    workers: backend.workers,
+    memoryMb: backend.memory_mb,
+    packageDir: PACKAGE_DIR,
+    logFile: join(logDir, `scorer-${key}.log`),
+  })
+  if (wait) await pool.start()
+  else pool.startLater()
+  return pool
+}

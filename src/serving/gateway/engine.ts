@@ -1,0 +1,230 @@
+/** Answers a request: picks the variant, scores the rows, lets stable answer for a failing canary, logs, profiles, feeds the shadows. */
+import { Problem, problem } from '../../contract/errors.ts'
+import type { Clock } from '../../contract/ids.ts'
+import { bucket } from '../../stats/hash.ts'
+import type { LogRecord } from '../records.ts'
+import type { Scored } from './backend.ts'
+import type { LiveEndpoint, LiveVariant } from './live.ts'
+import { takesCanary } from './live.ts'
+import type { Named, Value } from './rows.ts'
+import { readRows } from './rows.ts'
+
+/** A request, whatever protocol it came by. */
+export interface Ask {
+  readonly rows: readonly Named[]
+  /** One id a row; made by the gateway where the caller gave none. */
+  readonly ids: readonly string[]
+  /** One time a row, ms since 1970. */
+  readonly times: readonly number[]
+  /** What the split hashes; null = the first id. */
+  readonly key: string | null
+  readonly params: Readonly<Record<string, unknown>> | null
+  readonly deadline: number
+  /** A version that the caller insists on; undefined = the split decides. */
+  readonly version: string | undefined
+}
+
+export interface Answer {
+  readonly endpoint: LiveEndpoint
+  readonly variant: LiveVariant
+  readonly scored: readonly Scored[]
+  readonly ids: readonly string[]
+}
+
+/** Where the engine writes; real ones are the segment log, the hour profiles and the shadow queue. */
+export interface Sinks {
+  log(record: LogRecord): void
+  profile(endpoint: LiveEndpoint, variant: LiveVariant, rows: ProfiledRows): void
+  shadow(job: ShadowJob): void
+}
+
+export interface ProfiledRows {
+  readonly values: readonly Value[][]
+  readonly scored: readonly Scored[]
+  readonly times: readonly number[]
+}
+
+export interface ShadowJob {
+  readonly endpoint: LiveEndpoint
+  readonly ask: Ask
+}
+
+export interface EngineDeps {
+  readonly clock: Clock
+  readonly sinks: Sinks
+}
+
+export type Engine = (endpoint: LiveEndpoint, ask: Ask) => Answer | Promise<Answer>
+
+interface Attempt {
+  readonly endpoint: LiveEndpoint
+  readonly variant: LiveVariant
+  readonly ask: Ask
+  readonly started: number
+  /** True when stable answers for a canary that failed. */
+  readonly fallback: boolean
+}
+
+/** Makes the function that answers. A native answer comes at once, without a promise. */
+export function engine(deps: EngineDeps): Engine {
+  return (endpoint, ask) => {
+    const started = performance.now()
+    const variant = pick(endpoint, ask)
+    if (variant.route.role === 'canary') return canaryFirst(deps, { endpoint, variant, ask, started, fallback: false })
+    return answer(deps, { endpoint, variant, ask, started, fallback: false })
+  }
+}
+
+function pick(endpoint: LiveEndpoint, ask: Ask): LiveVariant {
+  const { stable, canary } = endpoint
+  if (ask.version !== undefined) return insisted(endpoint, ask.version)
+  if (canary !== undefined && canary.route.weight > 0) {
+    const key = ask.key ?? ask.ids[0] ?? ''
+    if (takesCanary(canary, bucket(endpoint.route.salt, key))) return canary
+  }
+  if (stable === undefined)
+    throw problem('unavailable', { what: `endpoint ${endpoint.route.name}`, detail: 'no stable version is loaded' })
+  return stable
+}
+
+function insisted(endpoint: LiveEndpoint, version: string): LiveVariant {
+  const found = [endpoint.stable, endpoint.canary].find((variant) => variant?.route.version === version)
+  if (found === undefined) throw problem('not_found', { what: 'version', id: version })
+  return found
+}
+
+/** Runs one variant; logs what it answered. */
+function answer(deps: EngineDeps, attempt: Attempt): Answer | Promise<Answer> {
+  const { variant, ask } = attempt
+  const values = read(deps, attempt)
+  const from = performance.now()
+  let result
+  try {
+    result = variant.backend.score(values, ask)
+  } catch (error) {
+    throw failed(deps, attempt, values, error)
+  }
+  if (!(result instanceof Promise)) return done(deps, attempt, values, { scored: result, from })
+  return result.then(
+    (scored) => done(deps, attempt, values, { scored, from }),
+    (error: unknown) => {
+      throw failed(deps, attempt, values, error)
+    },
+  )
+}
+
+/** The rows by the variant's own inputs. What a canary cannot read counts against it here, for its model never sees it. */
+function read(deps: EngineDeps, attempt: Attempt): Value[][] {
+  const { variant, ask } = attempt
+  try {
+    return readRows(ask.rows, variant.route.inputs)
+  } catch (error) {
+    if (variant.route.role === 'canary') variant.stats.add(deps.clock(), ask.rows.length, 0, true)
+    throw error
+  }
+}
+
+function done(deps: EngineDeps, attempt: Attempt, values: Value[][], ran: { scored: Scored[]; from: number }): Answer {
+  const { endpoint, variant, ask } = attempt
+  const end = performance.now()
+  const now = deps.clock()
+  variant.stats.add(now, values.length, (end - ran.from) * 1000, false)
+  if (attempt.fallback) variant.stats.fallbacks++
+  const us = Math.round((end - attempt.started) * 1000)
+  const { scored } = ran
+  for (let i = 0; i < values.length; i++)
+    logRow(deps, attempt, { x: values[i] as Value[], scored: scored[i], i, at: now, us })
+  if (endpoint.route.profile !== null) deps.sinks.profile(endpoint, variant, { values, scored, times: ask.times })
+  if (endpoint.shadows.length > 0) deps.sinks.shadow({ endpoint, ask })
+  return { endpoint, variant, scored, ids: ask.ids }
+}
+
+interface LoggedRow {
+  readonly x: readonly Value[]
+  readonly scored: Scored | undefined
+  readonly i: number
+  readonly at: number
+  readonly us: number
+  readonly error?: Problem
+}
+
+function logRow(deps: EngineDeps, attempt: Attempt, row: LoggedRow): void {
+  const { endpoint, variant, ask } = attempt
+  deps.sinks.log({
+    t: 'p',
+    id: ask.ids[row.i] as string,
+    ep: endpoint.route.name,
+    role: variant.route.role,
+    ver: variant.route.version,
+    ep_epoch: endpoint.epoch,
+    et: ask.times[row.i] as number,
+    at: row.at,
+    us: row.us,
+    st: row.error?.status ?? 200,
+    key: ask.key,
+    x: row.x,
+    s: row.scored?.score ?? null,
+    p: row.scored?.prediction ?? null,
+    ...(attempt.fallback && { fb: true }),
+    ...(row.error !== undefined && { err: row.error.message }),
+  })
+}
+
+/** Counts and logs a failed attempt; returns the problem to throw. Refusals under load are counted, not logged row by row. */
+function failed(deps: EngineDeps, attempt: Attempt, values: Value[][], error: unknown): Problem {
+  const fault = error instanceof Problem ? error : problem('internal', {}, error)
+  const now = deps.clock()
+  const us = (performance.now() - attempt.started) * 1000
+  attempt.variant.stats.add(now, values.length, us, true)
+  // A canary's failure is logged by `stepIn`, which knows whether stable could answer.
+  if (fault.status >= 500 && attempt.variant.route.role !== 'canary')
+    values.forEach((x, i) =>
+      logRow(deps, attempt, { x, scored: undefined, i, at: now, us: Math.round(us), error: fault }),
+    )
+  return fault
+}
+
+/** Runs the canary; if it fails in any way, stable answers the same rows and the caller sees no error. */
+function canaryFirst(deps: EngineDeps, attempt: Attempt): Answer | Promise<Answer> {
+  let first
+  try {
+    first = answer(deps, attempt)
+  } catch (error) {
+    return stepIn(deps, attempt, error)
+  }
+  if (!(first instanceof Promise)) return passed(attempt, first)
+  return first.then(
+    (result) => passed(attempt, result),
+    (error: unknown) => stepIn(deps, attempt, error),
+  )
+}
+
+function passed(attempt: Attempt, result: Answer): Answer {
+  attempt.variant.breaker.record(true)
+  return result
+}
+
+/**
+ * Stable answers. The failure counts against the canary only if stable could take the very same rows:
+ * what neither can answer is the caller's mistake or a poisoned row.
+ */
+function stepIn(deps: EngineDeps, attempt: Attempt, error: unknown): Answer | Promise<Answer> {
+  const { stable } = attempt.endpoint
+  if (stable === undefined) throw error
+  const result = answer(deps, { ...attempt, variant: stable, fallback: true })
+  if (!(result instanceof Promise)) return blame(deps, attempt, error, result)
+  return result.then((reply) => blame(deps, attempt, error, reply))
+}
+
+function blame(deps: EngineDeps, attempt: Attempt, error: unknown, reply: Answer): Answer {
+  const { endpoint, variant, ask, started } = attempt
+  const message = error instanceof Error ? error.message : String(error)
+  const at = deps.clock()
+  const common = { ep: endpoint.route.name, ver: variant.route.version, at }
+  const us = Math.round((performance.now() - started) * 1000)
+  for (let i = 0; i < ask.ids.length; i++)
+    deps.sinks.log({ t: 'c', ...common, id: ask.ids[i] as string, et: ask.times[i] as number, us, err: message })
+  if (variant.breaker.record(false))
+    deps.sinks.log({ t: 'b', ...common, since: variant.route.since, reason: `${variant.breaker.reason}: ${message}` })
+  return reply
+}

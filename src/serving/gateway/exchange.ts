@@ -1,0 +1,186 @@
+/** One HTTP exchange inside the gateway: what a handler gets, what it gives back, and the facts that headers may carry. */
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Problem } from '../../contract/errors.ts'
+import { problem } from '../../contract/errors.ts'
+import type { Answer, Ask } from './engine.ts'
+import type { LiveEndpoint } from './live.ts'
+import type { Named } from './rows.ts'
+
+/** A reply before it is written. */
+export interface Reply {
+  readonly status: number
+  readonly type: string
+  readonly body: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** A request to predict, as its protocol handler gets it. */
+export interface PredictCall {
+  readonly endpoint: LiveEndpoint
+  readonly headers: IncomingHttpHeaders
+  readonly body: Buffer
+  /** The version that the path named. */
+  readonly version: string | undefined
+  readonly now: number
+  readonly nextId: () => string
+}
+
+/** A protocol: reads a request, writes an answer, words an error. */
+export interface Protocol {
+  /** Throws a Problem that names what is wrong. The second value is kept for `write`. */
+  read(call: PredictCall): { ask: Ask; note: unknown }
+  write(answer: Answer, note: unknown): Reply
+  fail(error: Problem): Reply
+}
+
+export const JSON_TYPE = 'application/json'
+
+/** Largest number of rows of one request. */
+export const MAX_ROWS = 10_000
+/** Longest id and routing key. */
+export const MAX_KEY = 256
+const DEFAULT_DEADLINE_MS = 30_000
+const MAX_DEADLINE_MS = 300_000
+
+/** What a caller may say beside the rows, from the body or from headers `x-slipway-*`. */
+export interface Facts {
+  readonly id?: unknown
+  readonly event_time?: unknown
+  readonly routing_key?: unknown
+  readonly timeout_ms?: unknown
+  readonly params?: unknown
+}
+
+/** Joins rows and facts to an Ask. Facts of the body win over headers. Throws `invalid_field`. */
+export function makeAsk(call: PredictCall, rows: readonly Named[], facts: Facts): Ask {
+  const { headers, now } = call
+  if (rows.length === 0) throw invalid('inputs', rows, 'at least one row')
+  if (rows.length > MAX_ROWS) throw invalid('inputs', `${rows.length} rows`, `at most ${MAX_ROWS} rows`)
+  const timeout = facts.timeout_ms ?? headers['x-slipway-timeout-ms']
+  return {
+    rows,
+    ids: readIds(facts.id ?? headers['x-slipway-prediction-id'], rows.length, call.nextId),
+    times: readTimes(facts.event_time ?? headers['x-slipway-event-time'], rows.length, now),
+    key: readKey(facts.routing_key ?? headers['x-slipway-routing-key']),
+    params: readParams(facts.params),
+    deadline: now + (timeout === undefined ? DEFAULT_DEADLINE_MS : readTimeout(timeout)),
+    version: call.version,
+  }
+}
+
+function readIds(given: unknown, count: number, next: () => string): readonly string[] {
+  if (given === undefined || given === null) return Array.from({ length: count }, next)
+  const ids: unknown = count === 1 && !Array.isArray(given) ? [given] : given
+  if (!Array.isArray(ids) || ids.length !== count)
+    throw invalid('id', given, count === 1 ? 'a text' : `a list of ${count} texts, one a row`)
+  const seen = new Set<unknown>(ids)
+  if (seen.size !== count) throw invalid('id', given, 'a different id for each row')
+  return ids.map((id, i) => readText(count === 1 ? 'id' : `id.${i}`, id))
+}
+
+/** A text of 1 to 256 characters without control characters. */
+function readText(field: string, value: unknown): string {
+  const fine = typeof value === 'string' && value.length > 0 && value.length <= MAX_KEY && !hasControl(value)
+  if (!fine) throw invalid(field, value, `a text of 1 to ${MAX_KEY} characters without control characters`)
+  return value
+}
+
+function hasControl(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) < 32) return true
+  return false
+}
+
+function readKey(given: unknown): string | null {
+  if (given === undefined || given === null) return null
+  return readText('routing_key', typeof given === 'number' ? String(given) : given)
+}
+
+function readTimes(given: unknown, count: number, now: number): readonly number[] {
+  if (given === undefined || given === null) return count === 1 ? [now] : Array.from({ length: count }, () => now)
+  if (!Array.isArray(given)) {
+    const time = readTime('event_time', given)
+    return count === 1 ? [time] : Array.from({ length: count }, () => time)
+  }
+  if (given.length !== count) throw invalid('event_time', given, `one time, or a list of ${count}, one a row`)
+  return given.map((time, i) => readTime(`event_time.${i}`, time))
+}
+
+/** Latest time that can be told: the year 9999. */
+const MAX_TIME = 253_402_300_799_999
+const RFC3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/
+
+/** A time as RFC 3339 or as whole milliseconds since 1970. */
+function readTime(field: string, value: unknown): number {
+  const digits = typeof value === 'string' && /^\d{1,15}$/.test(value)
+  const ms =
+    typeof value === 'number'
+      ? value
+      : digits
+        ? Number(value)
+        : RFC3339.test(String(value))
+          ? Date.parse(String(value))
+          : Number.NaN
+  if (!Number.isSafeInteger(ms) || ms < 0 || ms > MAX_TIME)
+    throw invalid(field, value, 'a time as RFC 3339 (2026-05-03T10:00:00Z) or milliseconds since 1970')
+  return ms
+}
+
+function readParams(given: unknown): Readonly<Record<string, unknown>> | null {
+  if (given === undefined || given === null) return null
+  if (typeof given !== 'object' || Array.isArray(given)) throw invalid('params', given, 'an object')
+  return Object.keys(given).length === 0 ? null : (given as Record<string, unknown>)
+}
+
+function readTimeout(given: unknown): number {
+  const ms = typeof given === 'string' ? Number(given) : given
+  if (typeof ms !== 'number' || !(ms >= 1 && ms <= MAX_DEADLINE_MS))
+    throw invalid('timeout_ms', given, `a number of milliseconds from 1 to ${MAX_DEADLINE_MS}`)
+  return ms
+}
+
+/** The refusal of one field. */
+export function invalid(field: string, value: unknown, expected: string): Problem {
+  return problem('invalid_field', { field, value: value === undefined ? 'nothing' : value, expected })
+}
+
+/** The body as JSON. Bare NaN and Infinity are accepted where JSON lacks them: `null` and refused texts stay distinguishable. */
+export function parseJson(body: Buffer): unknown {
+  if (body.length === 0) throw problem('malformed_body', { expected: 'JSON', detail: 'it is empty' })
+  const text = body.toString('utf8')
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    return parseLoose(text, error as Error)
+  }
+}
+
+/** Python clients write NaN and Infinity as bare words; they become texts that `readRows` understands. */
+function parseLoose(text: string, error: Error): unknown {
+  if (/NaN|Infinity/.test(text)) {
+    const quoted = text.replace(/"(?:[^"\\]|\\.)*"|-?Infinity|NaN/g, (found) =>
+      found.startsWith('"') ? found : `"${found}"`,
+    )
+    try {
+      return JSON.parse(quoted)
+    } catch {
+      // the first error names the place in the caller's own text
+    }
+  }
+  throw problem('malformed_body', { expected: 'JSON', detail: error.message })
+}
+
+/** The body as a JSON object. */
+export function parseObject(body: Buffer): Record<string, unknown> {
+  const value = parseJson(body)
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw problem('malformed_body', {
+      expected: 'JSON object',
+      detail: `it is ${Array.isArray(value) ? 'a list' : String(value === null ? 'null' : `a ${typeof value}`)}`,
+    })
+  return value as Record<string, unknown>
+}
+
+/** True for an object that is no list. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

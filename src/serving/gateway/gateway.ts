@@ -1,0 +1,238 @@
+/** A gateway: the routing table it holds, the parts that answer with it, and its life from start to drain. */
+import { mkdirSync, rmSync } from 'node:fs'
+import { hostCheck } from '../../http/hosts.ts'
+import type { GatewayFile, RunFiles } from '../run-files.ts'
+import { gatewayFile, processStart, readJsonFile, runFiles, socketPath, writeWhole } from '../run-files.ts'
+import { asTable, EMPTY_TABLE } from '../table.ts'
+import type { RoutingTable } from '../table.ts'
+import type { PushReply } from './admin.ts'
+import { listenAdmin } from './admin.ts'
+import { engine } from './engine.ts'
+import { HourProfiles } from './hours.ts'
+import { predictionIds } from './ids.ts'
+import type { LiveTable, VariantMemory } from './live.ts'
+import { forget, goLive } from './live.ts'
+import { Loader } from './loader.ts'
+import type { LoadFailure, OpenBackend } from './loader.ts'
+import { PredictionLog } from './log.ts'
+import { metricsText } from './metrics.ts'
+import { listen } from './server.ts'
+import type { GatewayServer } from './server.ts'
+import { ShadowQueue } from './shadow.ts'
+
+export interface GatewayOptions {
+  readonly dataDir: string
+  /** Number of this gateway among those of the data folder. */
+  readonly index: number
+  readonly host: string
+  readonly port: number
+  /** True when several gateways share the port. */
+  readonly reusePort: boolean
+  readonly allowHosts: readonly string[]
+  readonly version: string
+  readonly openBackend: OpenBackend
+  /** Called when the admin socket asks the gateway to end. */
+  readonly onDrain: () => void
+  /** Longest wait for open requests when draining, ms. */
+  readonly graceMs?: number
+}
+
+export interface Gateway {
+  readonly port: number
+  /** Answers what is open, writes the log, frees the models. */
+  stop(): Promise<void>
+}
+
+const FLUSH_MS = 1000
+const MAX_BODY = 16 * 1024 * 1024
+
+/** Starts a gateway with the routing table that lies in the data folder; resolves when it listens. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const files = runFiles(options.dataDir)
+  mkdirSync(files.run, { recursive: true, mode: 0o700 })
+  const state = new GatewayState(options, files)
+  await state.restore()
+  const server = await listen(
+    {
+      view: state,
+      engine: state.engine,
+      clock: Date.now,
+      nextId: predictionIds(Date.now()),
+      afterWrite: (release) => state.log.afterWrite(release),
+      fault: (error) => note('fault', error),
+      checkHost: hostCheck(options.host, options.allowHosts),
+      maxBody: MAX_BODY,
+    },
+    options,
+  )
+  const socket = socketPath(options.dataDir, options.index)
+  let stopping: Promise<void> | undefined
+  const stop = (): Promise<void> => (stopping ??= end(state, server, options.graceMs ?? 10_000))
+  const admin = await listenAdmin(socket, {
+    push: (table) => state.push(table),
+    stats: () => state.stats(),
+    flush: () => state.flush(),
+    drain: options.onDrain,
+  })
+  const told: GatewayFile = {
+    pid: process.pid,
+    start: processStart(process.pid),
+    port: server.port,
+    socket,
+    started_at: Date.now(),
+  }
+  writeWhole(gatewayFile(options.dataDir, options.index), JSON.stringify(told))
+  return {
+    port: server.port,
+    async stop() {
+      await stop()
+      admin.closeAllConnections()
+      admin.close()
+      removeOwn(gatewayFile(options.dataDir, options.index))
+    },
+  }
+}
+
+/** Removes the process file unless a successor has written its own. */
+function removeOwn(path: string): void {
+  if ((readJsonFile(path) as GatewayFile | undefined)?.pid === process.pid) rmSync(path, { force: true })
+}
+
+async function end(state: GatewayState, server: GatewayServer, graceMs: number): Promise<void> {
+  state.draining = true
+  await server.drain(graceMs)
+  await state.close()
+}
+
+/** What changes while a gateway runs. */
+class GatewayState {
+  readonly version: string
+  readonly log: PredictionLog
+  readonly engine
+  readonly #files: RunFiles
+  readonly #loader: Loader
+  readonly #shadow: ShadowQueue
+  readonly #profiles: HourProfiles
+  readonly #memory: VariantMemory = { stats: new Map(), breakers: new Map() }
+  readonly #flusher: NodeJS.Timeout
+  #table: LiveTable
+  #pushing: Promise<unknown> = Promise.resolve()
+  #failed: readonly LoadFailure[] = []
+  draining = false
+
+  constructor(options: GatewayOptions, files: RunFiles) {
+    this.version = options.version
+    this.#files = files
+    this.#loader = new Loader(options.openBackend)
+    const writerId = `gw${options.index}.${Date.now().toString(36)}.${process.pid}`
+    this.log = new PredictionLog({ folder: files.segments, writerId })
+    this.#profiles = new HourProfiles((record) => this.log.append(record))
+    this.#shadow = new ShadowQueue({ clock: Date.now, log: (record) => this.log.append(record) })
+    this.#table = goLive(EMPTY_TABLE, this.#loader.backends, this.#memory, Date.now())
+    this.engine = engine({
+      clock: Date.now,
+      sinks: {
+        log: (record) => this.log.append(record),
+        profile: (endpoint, variant, rows) => this.#profiles.add(endpoint, variant, rows),
+        shadow: (job) => this.#shadow.push(job),
+      },
+    })
+    this.#flusher = setInterval(() => this.#profiles.flush(), FLUSH_MS)
+  }
+
+  get table(): LiveTable {
+    return this.#table
+  }
+
+  /** Loads the table of the data folder. What cannot be loaded any more is left out; the rest answers. */
+  async restore(): Promise<void> {
+    const found = readJsonFile(this.#files.routing)
+    if (found === undefined) return
+    const table = asTable(found)
+    this.#failed = await this.#loader.load(table, false)
+    for (const failure of this.#failed)
+      note('load', new Error(`${failure.endpoint} ${failure.version}: ${failure.reason}`))
+    this.#swap(table)
+  }
+
+  /** One push after another; an older epoch than the present one is answered with the present one. */
+  push(table: RoutingTable): Promise<PushReply> {
+    const result = this.#pushing.then(() => this.#push(table))
+    this.#pushing = result.catch(() => undefined)
+    return result
+  }
+
+  async #push(table: RoutingTable): Promise<PushReply> {
+    if (table.epoch < this.#table.epoch) return { epoch: this.#table.epoch, failed: [] }
+    const failed = await this.#loader.load(table, true)
+    const known = new Set(this.#failed.map((one) => `${one.endpoint}\n${one.version}`))
+    const fresh = failed.filter((one) => !known.has(`${one.endpoint}\n${one.version}`))
+    if (fresh.length > 0) return { epoch: this.#table.epoch, failed: fresh }
+    this.#failed = failed
+    writeWhole(this.#files.routing, JSON.stringify(table))
+    this.#swap(table)
+    void this.#loader.retire(table)
+    return { epoch: table.epoch, failed }
+  }
+
+  #swap(table: RoutingTable): void {
+    this.#profiles.flush()
+    this.#table = goLive(table, this.#loader.backends, this.#memory, Date.now())
+    forget(this.#memory, this.#table)
+  }
+
+  metrics(): string {
+    return metricsText({ table: this.#table, log: this.log, shadow: this.#shadow, now: Date.now() })
+  }
+
+  stats(): unknown {
+    const now = Date.now()
+    const variants = [...this.#table.endpoints.values()].flatMap((endpoint) =>
+      [endpoint.stable, endpoint.canary, ...endpoint.shadows].flatMap((variant) =>
+        variant === undefined
+          ? []
+          : [
+              {
+                endpoint: endpoint.route.name,
+                role: variant.route.role,
+                version: variant.route.version,
+                since: variant.route.since,
+                tripped: variant.route.role === 'canary' ? variant.breaker.reason : null,
+                backend: variant.backend.describe(),
+                stats: variant.stats.toJson(now),
+              },
+            ],
+      ),
+    )
+    return {
+      pid: process.pid,
+      epoch: this.#table.epoch,
+      draining: this.draining,
+      failed: this.#failed,
+      cpu_us: process.cpuUsage(),
+      rss: process.memoryUsage.rss(),
+      log: { records: this.log.records, lost: this.log.lost, error: this.log.lastError },
+      shadow: { waiting: this.#shadow.rows, scored: this.#shadow.scored, dropped: this.#shadow.dropped },
+      variants,
+    }
+  }
+
+  async flush(): Promise<void> {
+    this.#profiles.flush()
+    await new Promise<void>((resolve) => this.log.afterWrite(resolve))
+  }
+
+  /** Ends the models and the log. */
+  async close(): Promise<void> {
+    clearInterval(this.#flusher)
+    this.#profiles.flush()
+    await this.#loader.closeAll()
+    await this.log.close()
+  }
+}
+
+/** One line on standard error, as JSON. */
+function note(what: string, error: unknown): void {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  process.stderr.write(`${JSON.stringify({ at: new Date().toISOString(), what, error: text })}\n`)
+}

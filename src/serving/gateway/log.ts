@@ -1,0 +1,65 @@
+/** The gateway's prediction log: records into a segment, replies released once their records are with the operating system. */
+import { SegmentWriter } from '../../store/segments.ts'
+import type { LogRecord } from '../records.ts'
+
+export interface LogOptions {
+  readonly folder: string
+  readonly writerId: string
+  readonly maxBytes?: number
+}
+
+/**
+ * Appends records. `release` is called after the write that carries all records appended before it, so whatever was acknowledged
+ * survives a kill of the process. When the disk refuses, predictions go on: the loss is counted and the replies are released.
+ */
+export class PredictionLog {
+  readonly #writer: SegmentWriter
+  #waiting: (() => void)[] = []
+  #scheduled = false
+  /** Records that could not be written, and why the last one could not. */
+  lost = 0
+  lastError: string | null = null
+  records = 0
+
+  constructor(options: LogOptions) {
+    this.#writer = new SegmentWriter(options.folder, {
+      writerId: options.writerId,
+      maxBytes: options.maxBytes ?? 64 * 1024 * 1024,
+      onError: (error, lost) => {
+        this.lost += lost
+        this.lastError = error.message
+      },
+    })
+  }
+
+  append(record: LogRecord): void {
+    try {
+      this.#writer.append(JSON.stringify(record))
+      this.records++
+    } catch (error) {
+      this.lost++
+      this.lastError = (error as Error).message
+    }
+  }
+
+  /** Calls `release` once everything appended so far is written. Calls of one turn of the loop share a write. */
+  afterWrite(release: () => void): void {
+    this.#waiting.push(release)
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(() => void this.#write())
+  }
+
+  /** Resolves when everything appended is on the disk and the file is closed. */
+  async close(): Promise<void> {
+    await this.#writer.close()
+  }
+
+  async #write(): Promise<void> {
+    this.#scheduled = false
+    const released = this.#waiting
+    this.#waiting = []
+    await this.#writer.flush()
+    for (const release of released) release()
+  }
+}

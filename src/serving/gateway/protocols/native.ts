@@ -1,0 +1,64 @@
+/** Slipway's own protocol: POST /v1/endpoints/NAME:predict. */
+import type { Problem } from '../../../contract/errors.ts'
+import type { Answer, Ask } from '../engine.ts'
+import type { PredictCall, Protocol, Reply } from '../exchange.ts'
+import { invalid, isRecord, JSON_TYPE, makeAsk, parseObject } from '../exchange.ts'
+import type { Named } from '../rows.ts'
+
+const KEYS = new Set(['inputs', 'id', 'event_time', 'routing_key', 'params', 'timeout_ms'])
+
+/**
+ * `{inputs: {field: value} | [{…}, …], id?, event_time?, routing_key?, params?, timeout_ms?}` →
+ * `{predictions, scores, prediction_ids, version, variant, epoch}`; the lists have one item a row, in order.
+ */
+export const nativeProtocol: Protocol = {
+  read: readNative,
+  write: (answer) => writeNative(answer),
+  fail: nativeFailure,
+}
+
+function readNative(call: PredictCall): { ask: Ask; note: unknown } {
+  const body = parseObject(call.body)
+  for (const key of Object.keys(body)) {
+    if (!KEYS.has(key)) throw invalid(key, body[key], `one of ${[...KEYS].join(', ')}`)
+  }
+  return { ask: makeAsk(call, readInputs(body['inputs']), body), note: undefined }
+}
+
+function readInputs(inputs: unknown): readonly Named[] {
+  if (isRecord(inputs)) return [inputs]
+  if (!Array.isArray(inputs)) throw invalid('inputs', inputs, 'an object of fields, or a list of such objects')
+  for (let i = 0; i < inputs.length; i++)
+    if (!isRecord(inputs[i])) throw invalid(`inputs.${i}`, inputs[i], 'an object of fields')
+  return inputs as Named[]
+}
+
+function writeNative(answer: Answer): Reply {
+  const { variant, endpoint, scored } = answer
+  const body = JSON.stringify({
+    predictions: scored.map((one) => one.prediction),
+    scores: scored.map((one) => one.score),
+    prediction_ids: answer.ids,
+    version: variant.route.version,
+    variant: variant.route.role,
+    epoch: endpoint.epoch,
+  })
+  return { status: 200, type: JSON_TYPE, body }
+}
+
+/** Slipway's error shape, as the control process writes it. */
+export function nativeFailure(error: Problem): Reply {
+  const body = JSON.stringify({
+    error: { code: error.code, message: error.message, details: error.data, help: error.help },
+  })
+  return { status: error.status, type: JSON_TYPE, body, headers: failureHeaders(error) }
+}
+
+/** Headers that every protocol sends with a refusal. */
+export function failureHeaders(error: Problem): Record<string, string> {
+  const headers: Record<string, string> = {}
+  const retry = error.data['retry_after']
+  if (typeof retry === 'number') headers['retry-after'] = String(Math.max(1, Math.ceil(retry)))
+  if (error.code === 'unauthenticated') headers['www-authenticate'] = 'Bearer, Basic realm="slipway"'
+  return headers
+}
