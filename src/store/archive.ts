@@ -193,12 +193,22 @@ function header(name: string | Buffer, size: number, type: string, mode: number)
   block.write(`${mode.toString(8).padStart(7, '0')}\0`, 100)
   block.write('0000000\0', 108)
   block.write('0000000\0', 116)
-  block.write(`${size.toString(8).padStart(11, '0')}\0`, 124)
+  writeSize(block, size)
   block.write('00000000000\0', 136)
   block.write(type, 156)
   block.write('ustar\x0000', 257, 'latin1')
   block.write(`${checksum(block).toString(8).padStart(6, '0')}\0 `, 148)
   return block
+}
+
+/** Sizes from 8 GiB on do not fit in octal digits and are written in base 256, as GNU tar does. */
+function writeSize(block: Buffer, size: number): void {
+  if (size < 8 ** 11) {
+    block.write(`${size.toString(8).padStart(11, '0')}\0`, 124)
+    return
+  }
+  block[124] = 0x80
+  block.writeBigUInt64BE(BigInt(size), 128)
 }
 
 function checksum(block: Buffer): number {
@@ -208,8 +218,11 @@ function checksum(block: Buffer): number {
 }
 
 function octal(block: Buffer, start: number, length: number): number {
-  if (((block[start] ?? 0) & 0x80) !== 0)
-    throw damaged('a number in base 256; write the archive in ustar or pax format')
+  if (block[start] === 0x80) {
+    const value = block.readBigUInt64BE(start + length - 8)
+    if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw damaged('a header holds a number that is too large')
+    return Number(value)
+  }
   const value = readDigits(block, start, length)
   if (Number.isNaN(value)) throw damaged('a header holds a number that is not octal')
   return value

@@ -9,7 +9,10 @@ interface Asked {
 }
 
 /** A question without its number. */
-type Body = { readonly sql: string; readonly parameters: readonly unknown[] } | { readonly checkpoint: true }
+type Body =
+  | { readonly sql: string; readonly parameters: readonly unknown[] }
+  | { readonly checkpoint: true }
+  | { readonly snapshot: string }
 
 export class ReaderThread {
   readonly #path: string
@@ -32,6 +35,11 @@ export class ReaderThread {
   async checkpoint(): Promise<number> {
     const [pages] = await this.#ask({ checkpoint: true })
     return typeof pages === 'number' ? pages : 0
+  }
+
+  /** Copies the database as it is now into a new file, checked. Writers go on meanwhile. */
+  async snapshot(file: string): Promise<void> {
+    await this.#ask({ snapshot: file })
   }
 
   /** Stops the thread; open questions are refused. */

@@ -1,0 +1,114 @@
+/** Migrations: applied once, together or not at all, and never against a database of another history. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { startPostgres } from '../../test/postgres.ts'
+import type { Db } from './db.ts'
+import { migrate, readMigrations, statementsFor } from './migrate.ts'
+import { openPostgres } from './postgres.ts'
+import { openSqlite } from './sqlite.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'slipway-migrate-'))
+const closers: (() => Promise<void>)[] = []
+after(async () => {
+  for (const close of closers) await close()
+  rmSync(root, { recursive: true, force: true })
+})
+
+let made = 0
+
+function folder(files: Record<string, string>): string {
+  const path = mkdtempSync(join(root, 'migrations-'))
+  for (const [name, sql] of Object.entries(files)) writeFileSync(join(path, name), sql)
+  return path
+}
+
+const engines: Record<string, () => Promise<Db>> = {
+  SQLite: async () => {
+    const db = openSqlite(join(root, `${++made}.db`))
+    closers.push(() => db.close())
+    return db
+  },
+  PostgreSQL: async () => {
+    const server = await startPostgres()
+    const db = openPostgres(server.url)
+    closers.push(async () => {
+      await db.close()
+      await server.stop()
+    })
+    return db
+  },
+}
+
+for (const [engine, open] of Object.entries(engines)) {
+  describe(`${engine}: migrations`, () => {
+    const first = { '0001_a.sql': '-- why\nCREATE TABLE a (id TEXT PRIMARY KEY);\nCREATE INDEX a_id ON a (id);\n' }
+    const second = { ...first, '0002_b.sql': 'ALTER TABLE a ADD COLUMN n BIGINT;\n' }
+
+    it('applies what is missing, in order, once, with its time', async () => {
+      const db = await open()
+      assert.deepEqual(await migrate(db, folder(first), () => 5), ['0001_a.sql'])
+      assert.deepEqual(await migrate(db, folder(second), () => 6), ['0002_b.sql'])
+      assert.deepEqual(await migrate(db, folder(second)), [])
+      await db.tx((t) => t.run('INSERT INTO a (id, n) VALUES (?, ?)', ['x', 1]))
+      const rows = await db.all('SELECT number, name, applied_at FROM schema_migrations ORDER BY number')
+      assert.deepEqual(rows, [
+        { number: 1, name: '0001_a.sql', applied_at: 5 },
+        { number: 2, name: '0002_b.sql', applied_at: 6 },
+      ])
+    })
+
+    it('of several that start together, one applies', async () => {
+      const db = await open()
+      const applied = await Promise.all([1, 2, 3, 4].map(() => migrate(db, folder(second))))
+      assert.deepEqual(applied.flat(), ['0001_a.sql', '0002_b.sql'])
+    })
+
+    it('one that fails leaves nothing, and names its statement', async () => {
+      const db = await open()
+      const broken = folder({ ...first, '0002_b.sql': 'CREATE TABLE b (id TEXT);\nCREATE NONSENSE;\n' })
+      await assert.rejects(migrate(db, broken), /0002_b\.sql failed:[\s\S]*CREATE NONSENSE/)
+      await assert.rejects(db.all('SELECT * FROM a'))
+      assert.equal((await migrate(db, folder(second))).length, 2)
+    })
+
+    it('refuses a newer schema and a changed migration', async () => {
+      const db = await open()
+      await migrate(db, folder(second))
+      await assert.rejects(migrate(db, folder(first)), /newer Slipway \(migration 0002_b\.sql\)/)
+      const changed = folder({ ...second, '0001_a.sql': 'CREATE TABLE a (id BIGINT);\n' })
+      await assert.rejects(migrate(db, changed), /0001_a\.sql is not the text/)
+    })
+
+    it('the migrations of this program apply', async () => {
+      const db = await open()
+      const applied = await migrate(db)
+      assert.equal(applied[0], '0001_store.sql')
+      assert.deepEqual(await migrate(db), [])
+    })
+  })
+}
+
+describe('migration files', () => {
+  it('have parts for one kind of database', () => {
+    const sql =
+      'CREATE TABLE x (a TEXT);\n-- only: postgres\nCREATE INDEX p ON x (a);\n-- only: sqlite\nCREATE INDEX s ON x (a);\n-- all\nCREATE INDEX b ON x (a); -- both\n'
+    assert.deepEqual(statementsFor(sql, 'sqlite'), [
+      'CREATE TABLE x (a TEXT)',
+      'CREATE INDEX s ON x (a)',
+      'CREATE INDEX b ON x (a)',
+    ])
+    assert.deepEqual(statementsFor(sql, 'postgres'), [
+      'CREATE TABLE x (a TEXT)',
+      'CREATE INDEX p ON x (a)',
+      'CREATE INDEX b ON x (a)',
+    ])
+  })
+
+  it('have a number each, and a name that says so', () => {
+    assert.throws(() => readMigrations(folder({ 'first.sql': '' })), /expected a name such as/)
+    assert.throws(() => readMigrations(folder({ '0001_a.sql': '', '0001_b.sql': '' })), /the same number/)
+  })
+})
