@@ -1,0 +1,46 @@
+/** Runs a program to its end: argv, never a shell. */
+import { spawn } from 'node:child_process'
+
+export interface Outcome {
+  /** Exit code; 127 when the program is not there, 124 when it was ended after its time. */
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface CommandOptions {
+  readonly input?: string
+  readonly cwd?: string
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** Ms; default 20 minutes. */
+  readonly limit?: number
+  /** Called with each line that the program writes to its error stream. */
+  readonly onLine?: (line: string) => void
+}
+
+/** Never rejects: what went wrong is in the outcome. */
+export function runCommand(program: string, args: readonly string[], options: CommandOptions = {}): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, {
+      stdio: 'pipe',
+      timeout: options.limit ?? 1_200_000,
+      killSignal: 'SIGKILL',
+      ...(options.cwd !== undefined && { cwd: options.cwd }),
+      env: { ...process.env, ...options.env },
+    })
+    let stdout = ''
+    let stderr = ''
+    let begun = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text
+      const lines = (begun + text).split('\n')
+      begun = lines.pop() ?? ''
+      for (const line of lines) options.onLine?.(line)
+    })
+    child.once('error', (error) => resolve({ code: 127, stdout, stderr: stderr + error.message }))
+    child.once('close', (code, signal) => resolve({ code: code ?? (signal === 'SIGKILL' ? 124 : 1), stdout, stderr }))
+    child.stdin.on('error', () => undefined)
+    child.stdin.end(options.input ?? '')
+  })
+}

@@ -1,0 +1,91 @@
+/** Resolves a request to exact packages with hashes, once: the result is kept by the request's hash. */
+import { createHash } from 'node:crypto'
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { runCommand } from './command.ts'
+import type { Interpreter } from './python.ts'
+import { isBare, requestKey, type EnvRequest } from './request.ts'
+import { explainUv, findUv, uvEnvironment } from './uv.ts'
+
+/** An environment as it is resolved, before it is built. */
+export interface Lock {
+  /** Hash of the packages with their hashes, the interpreter's full version and the platform. */
+  readonly digest: string
+  readonly python_version: string
+  readonly platform: string
+  /** A requirements file with exact versions and hashes, without comments. */
+  readonly text: string
+  readonly packages: readonly { readonly name: string; readonly version: string }[]
+}
+
+export interface LockOptions {
+  readonly cacheFolder: string
+  readonly offline: boolean
+  readonly say: (line: string) => void
+}
+
+/** Resolves, or takes the kept result without any network. Throws what `explainUv` says. */
+export async function lockRequest(request: EnvRequest, python: Interpreter, options: LockOptions): Promise<Lock> {
+  const kept = join(options.cacheFolder, 'locks', requestKey(request, python.version, python.platform))
+  const known = await readFile(kept, 'utf8').catch(() => undefined)
+  if (known !== undefined) return makeLock(known, python)
+  const text = isBare(request) ? '' : await resolve(request, python, options)
+  await mkdir(dirname(kept), { recursive: true })
+  const temporary = `${kept}.${process.pid}.tmp`
+  await writeFile(temporary, text)
+  await rename(temporary, kept)
+  return makeLock(text, python)
+}
+
+/** The lock of a resolved text for an interpreter. */
+export function makeLock(text: string, python: Interpreter): Lock {
+  const hash = createHash('sha256').update(JSON.stringify(['env1', text, python.version, python.platform]))
+  return {
+    digest: `sha256:${hash.digest('hex')}`,
+    python_version: python.version,
+    platform: python.platform,
+    text,
+    packages: [...text.matchAll(/^([A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?==([^\s;\\]+)/gm)].map(
+      ([, name = '', version = '']) => ({
+        name,
+        version,
+      }),
+    ),
+  }
+}
+
+async function resolve(request: EnvRequest, python: Interpreter, options: LockOptions): Promise<string> {
+  const uv = await findUv(options.cacheFolder, options.say)
+  const folder = await mkdtemp(join(tmpdir(), 'slipway-lock-'))
+  try {
+    for (const [path, text] of Object.entries(request.files)) {
+      await mkdir(dirname(join(folder, path)), { recursive: true })
+      await writeFile(join(folder, path), text)
+    }
+    options.say('resolving packages')
+    const [first = ''] = Object.keys(request.files)
+    const args =
+      request.kind === 'lock'
+        ? ['export', '--frozen', '--no-emit-project', '--no-dev', '--no-header', '--no-annotate', '--quiet']
+        : ['pip', 'compile', '--generate-hashes', '--no-header', '--no-annotate', '--quiet', first]
+    const { code, stdout, stderr } = await runCommand(
+      uv,
+      [...args, '--python', python.path, ...(options.offline ? ['--offline'] : [])],
+      { cwd: folder, env: uvEnvironment(options.cacheFolder) },
+    )
+    if (code !== 0) throw explainUv(stderr)
+    return normal(stdout)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Without comments and empty lines, so that equal locks are equal texts. */
+function normal(text: string): string {
+  return text
+    .split('\n')
+    .filter((line) => !/^\s*(#|$)/.test(line))
+    .map((line) => `${line.trimEnd()}\n`)
+    .join('')
+}

@@ -1,0 +1,104 @@
+/** What a project asks of its environment, in one form whatever file it wrote it in. */
+import { createHash } from 'node:crypto'
+import { problem } from '../contract/errors.ts'
+
+/** Files and lines from which an environment is resolved. */
+export interface EnvRequest {
+  /** Range of Python versions. */
+  readonly requires: string
+  readonly kind: 'packages' | 'requirements' | 'pyproject' | 'lock'
+  /** File name → text; for packages one file of lines. The first is the one that the resolver is given. */
+  readonly files: Readonly<Record<string, string>>
+}
+
+/** The section `python` of a project file. */
+export interface PythonSection {
+  readonly requires: string
+  readonly packages?: readonly string[] | undefined
+  readonly requirements?: string | undefined
+  readonly pyproject?: string | undefined
+  readonly lock?: string | undefined
+}
+
+/** Reads a file of the project; undefined when it is not there. */
+export type ReadFile = (path: string) => Promise<string | undefined>
+
+/**
+ * The request of a project: its section if it names packages or a file, else uv.lock, pyproject.toml or requirements.txt
+ * of its root, else no packages. Throws `unprocessable` for a file that is named and not there, and for two sources.
+ */
+export async function requestOf(section: PythonSection | undefined, read: ReadFile): Promise<EnvRequest> {
+  const requires = section?.requires ?? '>=3.10'
+  const named = (['packages', 'lock', 'pyproject', 'requirements'] as const).filter(
+    (key) => section?.[key] !== undefined,
+  )
+  if (named.length > 1) {
+    throw refuse(`python: got both ${named.join(' and ')}, expected one source of packages`)
+  }
+  const [kind] = named
+  if (kind === 'packages') return { requires, kind, files: { 'requirements.in': lines(section?.packages ?? []) } }
+  if (kind !== undefined) return fromFile(requires, kind, section?.[kind] ?? '', read)
+  if ((await read('uv.lock')) !== undefined) return fromFile(requires, 'lock', 'uv.lock', read)
+  if (/^\[project\]/m.test((await read('pyproject.toml')) ?? ''))
+    return fromFile(requires, 'pyproject', 'pyproject.toml', read)
+  if ((await read('requirements.txt')) !== undefined)
+    return fromFile(requires, 'requirements', 'requirements.txt', read)
+  return { requires, kind: 'packages', files: { 'requirements.in': '' } }
+}
+
+/** True when nothing is to be installed. */
+export function isBare(request: EnvRequest): boolean {
+  return request.kind === 'packages' && Object.values(request.files).every((text) => text.trim() === '')
+}
+
+/** Hash of a request for one interpreter: equal requests have equal locks until someone asks anew. */
+export function requestKey(request: EnvRequest, pythonVersion: string, platform: string): string {
+  const parts = [request.kind, pythonVersion, platform, ...Object.entries(request.files).flat()]
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
+}
+
+async function fromFile(
+  requires: string,
+  kind: 'lock' | 'pyproject' | 'requirements',
+  path: string,
+  read: ReadFile,
+): Promise<EnvRequest> {
+  const text = await read(path)
+  if (text === undefined) throw refuse(`python.${kind}: the file "${path}" is not in the project`)
+  if (kind === 'requirements') return { requires, kind, files: await withIncluded(path, text, read) }
+  if (kind === 'pyproject') return { requires, kind, files: { 'pyproject.toml': text } }
+  const beside = path.includes('/') ? `${path.slice(0, path.lastIndexOf('/'))}/pyproject.toml` : 'pyproject.toml'
+  const project = await read(beside)
+  if (project === undefined) throw refuse(`python.lock: "${beside}" is not beside "${path}"`)
+  return { requires, kind, files: { 'uv.lock': text, 'pyproject.toml': project } }
+}
+
+/** A requirements file with the files that it names by -r and -c. */
+async function withIncluded(path: string, text: string, read: ReadFile): Promise<Record<string, string>> {
+  const files: Record<string, string> = { [path]: text }
+  for (const waiting = [text]; waiting.length > 0;) {
+    for (const [, , name = ''] of (waiting.pop() ?? '').matchAll(
+      /^\s*(-r|-c|--requirement|--constraint)[ =]+(\S+)/gm,
+    )) {
+      const included = files[name] ?? (await read(name))
+      if (included === undefined) throw refuse(`python.requirements: "${name}" is not in the project`)
+      if (name in files) continue
+      files[name] = included
+      waiting.push(included)
+    }
+  }
+  return files
+}
+
+function lines(packages: readonly string[]): string {
+  for (const line of packages) {
+    if (/^\s*-|[\n\r\0]/.test(line)) {
+      throw refuse(`python.packages: got ${JSON.stringify(line)}, expected a package such as pandas>=2`)
+    }
+  }
+  return packages.toSorted().join('\n')
+}
+
+function refuse(detail: string): Error {
+  return problem('unprocessable', { detail, reason: 'packages' })
+}
