@@ -1,0 +1,116 @@
+"""Finds the order in which this machine's matrix product adds, so that another program can repeat it bit for bit.
+
+A dot product has one exact value and many rounded ones: BLAS kernels keep several partial sums and fuse multiply and
+add. The orders below are the ones that NumPy's OpenBLAS was measured to use for one row; the lowering multiplies random
+rows, compares, and keeps the order that gave every bit.
+"""
+
+from fractions import Fraction
+
+try:
+    from math import fma
+except ImportError:
+
+    def fma(a, b, c):
+        """a * b + c with one rounding (finite arguments)."""
+        return float(Fraction(a) * Fraction(b) + Fraction(c))
+
+
+def sequential(x, c):
+    """One running sum, each product rounded before it is added."""
+    total = 0.0
+    for a, b in zip(x, c):
+        total += a * b
+    return total
+
+
+def lanes16_fused(x, c):
+    """Four vectors of four fused sums over blocks of sixteen; the rest added one by one (OpenBLAS ddot with AVX2)."""
+    whole = len(x) // 16 * 16
+    total = 0.0
+    if whole:
+        acc = [0.0] * 16
+        for i in range(0, whole, 16):
+            for j in range(16):
+                acc[j] = fma(x[i + j], c[i + j], acc[j])
+        pair = [[acc[4 * v + j] + acc[4 * v + j + 2] for j in (0, 1)] for v in range(4)]
+        half = [(pair[0][j] + pair[1][j]) + (pair[2][j] + pair[3][j]) for j in (0, 1)]
+        total = half[0] + half[1]
+    for i in range(whole, len(x)):
+        total += x[i] * c[i]
+    return total
+
+
+def fused_tail(total, x, c, start):
+    """Adds the last one to three products as a compiler that fuses multiply and add does."""
+    rest = len(x) - start
+    if rest == 1:
+        return fma(x[start], c[start], total)
+    if rest == 2:
+        return total + fma(x[start], c[start], x[start + 1] * c[start + 1])
+    if rest == 3:
+        first = fma(x[start], c[start], x[start + 1] * c[start + 1])
+        return total + fma(x[start + 2], c[start + 2], first)
+    return total
+
+
+def lanes(x, c, count, fused):
+    """`count` running sums (two or four) over whole blocks of four, then the fused tail (OpenBLAS dgemv, transposed)."""
+    whole = len(x) // 4 * 4
+    acc = [0.0] * count
+    for i in range(0, whole, count):
+        for j in range(count):
+            acc[j] = fma(x[i + j], c[i + j], acc[j]) if fused else acc[j] + x[i + j] * c[i + j]
+    total = acc[0] + acc[1] if count == 2 else (acc[0] + acc[2]) + (acc[1] + acc[3])
+    return fused_tail(total, x, c, whole)
+
+
+def columns4_fused(x, c):
+    """Whole blocks of four added at once, each as two fused pairs; then a pair, then a single (OpenBLAS dgemv, four rows)."""
+    whole = len(x) // 4 * 4
+    total = 0.0
+    for i in range(0, whole, 4):
+        total += fma(x[i + 2], c[i + 2], x[i] * c[i]) + fma(x[i + 3], c[i + 3], x[i + 1] * c[i + 1])
+    rest = whole
+    if len(x) - rest >= 2:
+        total += x[rest] * c[rest] + x[rest + 1] * c[rest + 1]
+        rest += 2
+    return total + x[rest] * c[rest] if rest < len(x) else total
+
+
+def columns2(x, c):
+    """Whole blocks of four as two pairs, each pair added at once; the rest one by one (OpenBLAS dgemv, rows left over)."""
+    whole = len(x) // 4 * 4
+    total = 0.0
+    for i in range(0, whole, 2):
+        total += x[i] * c[i] + x[i + 1] * c[i + 1]
+    for i in range(whole, len(x)):
+        total += x[i] * c[i]
+    return total
+
+
+ORDERS = {
+    "sequential": sequential,
+    "lanes16_fused": lanes16_fused,
+    "lanes4_fused": lambda x, c: lanes(x, c, 4, True),
+    "lanes4": lambda x, c: lanes(x, c, 4, False),
+    "lanes2": lambda x, c: lanes(x, c, 2, False),
+    "columns4_fused": columns4_fused,
+    "columns2": columns2,
+}
+
+
+def find_orders(rows, coefficients, products):
+    """For each output the name of the order that repeats `products` (rows × outputs) exactly, or None.
+
+    `rows` and `coefficients` (outputs × features) are lists of lists of floats.
+    """
+    return [
+        next((name for name, dot in ORDERS.items() if repeats(dot, rows, c, [p[k] for p in products])), None)
+        for k, c in enumerate(coefficients)
+    ]
+
+
+def repeats(dot, rows, coefficients, expected):
+    """Whether an order gives every expected value."""
+    return all(dot(row, coefficients) == want for row, want in zip(rows, expected))

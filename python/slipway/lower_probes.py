@@ -1,0 +1,253 @@
+"""Makes the rows a lowered model is verified on, planted where mistakes would show, and asks scikit-learn for the answers."""
+
+import math
+import random
+import warnings
+
+import numpy as np
+import pandas as pd
+
+from slipway.lower_columns import UNSEEN_TEXT, Matrix
+from slipway.lower_estimators import CATEGORICAL
+
+POINTS_PER_INPUT = 4000
+
+
+class Reference:
+    """scikit-learn's own answers for rows of input values.
+
+    A dense linear model is asked one row at a time: BLAS rounds a row differently in blocks of different height, and one
+    row is what an endpoint is asked for.
+    """
+
+    def __init__(self, estimator, steps, model, inputs, spec, frame):
+        self.steps = steps
+        self.model = model
+        self.inputs = inputs
+        self.frame = frame
+        self.row_by_row = spec["type"] == "linear" and not spec["sparse"]
+        self.classes = list(model.classes_.tolist()) if hasattr(model, "classes_") else None
+        self.estimator = estimator
+
+    def table(self, rows):
+        """The DataFrame (or array) that the model would be fed with for these rows."""
+        if not self.frame:
+            values = [[math.nan if v is None else v for v in row] for row in rows]
+            return np.array(values, dtype="float32" if self.inputs[0].float32 else "float64")
+        data = {}
+        for i, column in enumerate(self.inputs):
+            values = [row[i] for row in rows]
+            data[column.name] = series(column, values)
+        return pd.DataFrame(data)
+
+    def answers(self, rows):
+        """(raw, predictions, probabilities or None) for rows; raises what scikit-learn raises."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            matrix = self.table(rows)
+            for step in self.steps:
+                matrix = step.transform(matrix)
+            if not self.row_by_row:
+                return self.ask(matrix)
+            parts = [self.ask(one_row(matrix, i)) for i in range(len(rows))]
+            raw, predictions, shares = zip(*parts)
+            return np.concatenate(raw), np.concatenate(predictions), None if shares[0] is None else np.concatenate(shares)
+
+    def ask(self, matrix):
+        """The final estimator's answers for a matrix."""
+        model = self.model
+        predictions = model.predict(matrix)
+        shares = model.predict_proba(matrix) if self.classes is not None else None
+        if hasattr(model, "decision_function"):
+            raw = model.decision_function(matrix)
+        elif self.classes is not None:
+            raw = shares
+        else:
+            raw = model._raw_predict(matrix) if type(model).__name__.startswith("Hist") else predictions
+        rows = matrix.shape[0]
+        raw = np.asarray(raw, dtype="float64").reshape(rows, -1)
+        return raw, np.asarray(predictions).reshape(rows), shares
+
+
+def one_row(matrix, i):
+    """Row i alone and contiguous, as a request brings it: BLAS rounds a strided row differently."""
+    if hasattr(matrix, "iloc"):
+        return matrix.iloc[i : i + 1].copy()
+    return matrix[i : i + 1] if hasattr(matrix, "toarray") else np.ascontiguousarray(matrix[i : i + 1])
+
+
+def series(column, values):
+    """One input column as pandas would hold it."""
+    if column.kind == "string":
+        absent = None if column.missing == "none" else math.nan
+        return pd.Series([absent if v is None else v for v in values], dtype=object)
+    if column.kind == "boolean":
+        return pd.Series(values, dtype=bool)
+    numbers = [math.nan if v is None else v for v in values]
+    if column.kind == "integer" and not any(math.isnan(v) for v in numbers):
+        return pd.Series(numbers, dtype="int64")
+    return pd.Series(numbers, dtype="float32" if column.float32 else "float64")
+
+
+def invert(steps, value):
+    """The input that the steps turn into about this value; None when a step has no inverse."""
+    for step in reversed(steps):
+        amount, op = step.get("value"), step["op"]
+        if op in ("encode", "is_missing", "fill_text"):
+            return None
+        if op == "subtract":
+            value += amount
+        elif op == "add":
+            value -= amount
+        elif op == "divide":
+            value *= amount
+        elif op == "multiply":
+            value = value / amount if amount else None
+        if value is None or not math.isfinite(value):
+            return None
+    return value
+
+
+class Probes:
+    """Draws input rows: thresholds and both neighbours, missing values, known and unseen categories, wide ranges."""
+
+    def __init__(self, inputs, tables, matrix: Matrix, arrays, seed):
+        self.random = random.Random(seed)
+        self.inputs = inputs
+        self.points = [set() for _ in inputs]
+        self.keys = [[] for _ in inputs]
+        self.allow_missing = [True] * len(inputs)
+        self.allow_unseen = [True] * len(inputs)
+        self.find_keys(tables, matrix)
+        self.find_points(matrix, arrays)
+        self.sorted = [sorted(p) for p in self.points]
+
+    def find_keys(self, tables, matrix):
+        """The categories that any column of an input knows."""
+        for column in matrix.columns:
+            for step in column.steps:
+                if step["op"] == "encode" and not self.keys[column.source]:
+                    self.keys[column.source] = list(tables[step["table"]]["keys"])
+
+    def find_points(self, matrix, arrays):
+        """The values of each input at which a tree changes its mind, or about which a linear model is centred."""
+        targets = [[] for _ in matrix.columns]
+        if "threshold" in arrays:
+            split = (arrays["feature"] >= 0) & (arrays["flags"] & CATEGORICAL == 0)
+            for feature, threshold in zip(arrays["feature"][split].tolist(), arrays["threshold"][split].tolist()):
+                targets[feature].append(threshold)
+        for column, values in zip(matrix.columns, targets):
+            wanted = values or [self.random.gauss(0, 1.5) for _ in range(50)]
+            if len(wanted) > POINTS_PER_INPUT:
+                wanted = self.random.sample(wanted, POINTS_PER_INPUT)
+            for value in wanted if column.hot is None else []:
+                found = invert(column.steps, value)
+                if found is not None:
+                    self.points[column.source].add(found)
+
+    def row(self):
+        """One random row that scikit-learn is expected to take."""
+        return [self.value(i) for i in range(len(self.inputs))]
+
+    def value(self, i):
+        """One random value of an input."""
+        column, roll = self.inputs[i], self.random.random()
+        if roll < 0.1 and self.allow_missing[i] and column.kind != "boolean":
+            return None
+        if column.kind == "boolean":
+            return roll < 0.55
+        if column.kind == "string":
+            return self.unseen(i) if roll > 0.95 and self.allow_unseen[i] else self.random.choice(self.keys[i] or ["a", "b"])
+        if self.keys[i]:
+            value = self.unseen(i) if roll > 0.95 and self.allow_unseen[i] else self.random.choice(self.keys[i])
+        else:
+            value = self.number(i)
+        if column.kind == "integer":
+            return int(max(-(2**53), min(2**53, math.floor(value))))
+        return float(np.float32(value)) if column.float32 else float(value)
+
+    def unseen(self, i):
+        """A category that no column of the input knows."""
+        return UNSEEN_TEXT if self.inputs[i].kind == "string" else max(map(float, self.keys[i]), default=0.0) + 1.5
+
+    def number(self, i):
+        """A number on a point, beside it in float64 or float32, inside the range of the points, or far away."""
+        points, roll = self.sorted[i], self.random.random()
+        if not points or roll < 0.02:
+            return self.random.choice([0.0, -0.0, 1.0, 5e-324, 1e30, -1e30, self.random.gauss(0, 1)])
+        point = self.random.choice(points)
+        if roll < 0.7:
+            up, down = math.nextafter(point, math.inf), math.nextafter(point, -math.inf)
+            near = np.float32(point)
+            near_up, near_down = np.nextafter(near, np.float32(np.inf)), np.nextafter(near, np.float32(-np.inf))
+            return float(self.random.choice([point, up, down, near, near_up, near_down]))
+        low, high = points[0], points[-1]
+        return self.random.uniform(low - 0.1 * (high - low), high + 0.1 * (high - low))
+
+
+def find_limits(probes, reference, inputs):
+    """Asks scikit-learn what it refuses; marks inputs as required and returns the refused rows."""
+    probes.allow_missing = [False] * len(inputs)
+    probes.allow_unseen = [False] * len(inputs)
+    base = probes.row()
+    refused = []
+    for i, column in enumerate(inputs):
+        missing, unseen = (base[:i] + [v] + base[i + 1 :] for v in (None, probes.unseen(i)))
+        column.required = column.kind == "boolean" or fails(reference, [missing])
+        probes.allow_missing[i] = not column.required
+        if column.required:
+            refused.append(missing)
+        if column.kind != "boolean" and (column.kind == "string" or probes.keys[i]):
+            unseen = unseen if column.kind != "integer" else base[:i] + [math.floor(unseen[i])] + base[i + 1 :]
+            probes.allow_unseen[i] = not fails(reference, [unseen])
+            if not probes.allow_unseen[i]:
+                refused.append(unseen)
+        if column.kind == "number":
+            infinite = base[:i] + [math.inf] + base[i + 1 :]
+            if fails(reference, [infinite]):
+                refused.append(infinite)
+    return refused
+
+
+def sift(reference, rows):
+    """(rows that scikit-learn answers, rows that it refuses), by halving what it refuses as a whole."""
+    if not rows or not fails(reference, rows):
+        return rows, []
+    if len(rows) == 1:
+        return [], rows
+    middle = len(rows) // 2
+    parts = [sift(reference, half) for half in (rows[:middle], rows[middle:])]
+    return parts[0][0] + parts[1][0], parts[0][1] + parts[1][1]
+
+
+def fails(reference, rows):
+    """Whether scikit-learn refuses these rows together."""
+    try:
+        reference.answers(rows)
+    except (ValueError, TypeError, KeyError):
+        return True
+    return False
+
+
+def verification(inputs, rows, refused, reference):
+    """(document, arrays) of the verification file: rows, then rows that scikit-learn refuses, with exact answers."""
+    raw, predictions, shares = reference.answers(rows)
+    texts: dict = {}
+    arrays = {}
+    everything = rows + refused
+    for i, column in enumerate(inputs):
+        values = [row[i] for row in everything]
+        if column.kind == "string":
+            places = [-1 if v is None else texts.setdefault(v, len(texts)) for v in values]
+            arrays[f"input{i}"] = np.array(places, dtype="<i4")
+        else:
+            arrays[f"input{i}"] = np.array([math.nan if v is None else float(v) for v in values], dtype="<f8")
+    arrays["raw"] = raw.astype("<f8").ravel()
+    if reference.classes is None:
+        arrays["predictions"] = predictions.astype("<f8")
+    else:
+        places = {c: k for k, c in enumerate(reference.classes)}
+        arrays["predictions"] = np.array([places[p] for p in predictions.tolist()], dtype="<i4")
+        arrays["probabilities"] = np.asarray(shares, dtype="<f8").ravel()
+    document = {"format": "slipway.native.verify/1", "rows": len(rows), "refused": len(refused), "texts": list(texts)}
+    return document, arrays

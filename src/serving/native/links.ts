@@ -1,0 +1,80 @@
+/** Turns raw scores into predictions and probabilities, as scikit-learn's links do. */
+
+import type { Decide, Link } from './ir.ts'
+
+/** Logistic function. */
+export function sigmoid(x: number): number {
+  return 1 / (1 + Math.exp(-x))
+}
+
+/** The prediction of a regressor from its raw score. */
+export function regress(link: Link, raw: number): number {
+  return link === 'exp' ? Math.exp(raw) : raw
+}
+
+/** The index of the predicted class for the scores of one row, which start at `at`. */
+export function decide(rule: Decide, raw: Float64Array, at: number, outputs: number): number {
+  if (rule === 'positive') return raw[at]! > 0 ? 1 : 0
+  if (rule === 'not_negative') return raw[at]! >= 0 ? 1 : 0
+  let best = 0
+  for (let k = 1; k < outputs; k++) if (raw[at + k]! > raw[at + best]!) best = k
+  return best
+}
+
+/** The raw scores of a row and where its probabilities go. */
+export interface Shares {
+  readonly raw: Float64Array
+  readonly rawAt: number
+  readonly outputs: number
+  readonly out: Float64Array
+  readonly outAt: number
+}
+
+/** Writes the class probabilities of one row: two for one raw score, else one a score. */
+export function probabilities(link: Link, shares: Shares): void {
+  const { raw, rawAt, outputs, out, outAt } = shares
+  if (outputs === 1) {
+    const p = sigmoid(link === 'sigmoid2' ? 2 * raw[rawAt]! : raw[rawAt]!)
+    out[outAt] = 1 - p
+    out[outAt + 1] = p
+  } else if (link === 'softmax') softmax(shares)
+  else if (link === 'softmax_log') softmaxByLog(shares)
+  else if (link === 'one_vs_rest') oneVersusRest(shares)
+  else for (let k = 0; k < outputs; k++) out[outAt + k] = raw[rawAt + k]!
+}
+
+function softmax({ raw, rawAt, outputs, out, outAt }: Shares): void {
+  let largest = raw[rawAt]!
+  for (let k = 1; k < outputs; k++) largest = Math.max(largest, raw[rawAt + k]!)
+  let sum = 0
+  for (let k = 0; k < outputs; k++) {
+    const e = Math.exp(raw[rawAt + k]! - largest)
+    out[outAt + k] = e
+    sum += e
+  }
+  for (let k = 0; k < outputs; k++) out[outAt + k] = out[outAt + k]! / sum
+}
+
+/** Softmax as exp(score - log of the sum), the form of older scikit-learn, whose rounding differs. */
+function softmaxByLog({ raw, rawAt, outputs, out, outAt }: Shares): void {
+  let largest = raw[rawAt]!
+  for (let k = 1; k < outputs; k++) largest = Math.max(largest, raw[rawAt + k]!)
+  let ties = 0
+  let rest = 0
+  for (let k = 0; k < outputs; k++) {
+    if (raw[rawAt + k] === largest) ties++
+    else rest += Math.exp(raw[rawAt + k]! - largest)
+  }
+  const total = Math.log1p(rest / ties) + Math.log(ties) + largest
+  for (let k = 0; k < outputs; k++) out[outAt + k] = Math.exp(raw[rawAt + k]! - total)
+}
+
+function oneVersusRest({ raw, rawAt, outputs, out, outAt }: Shares): void {
+  let sum = 0
+  for (let k = 0; k < outputs; k++) {
+    const p = sigmoid(raw[rawAt + k]!)
+    out[outAt + k] = p
+    sum += p
+  }
+  for (let k = 0; k < outputs; k++) out[outAt + k] = sum === 0 ? 1 / outputs : out[outAt + k]! / sum
+}
