@@ -76,7 +76,7 @@ async function main(folder: string): Promise<number> {
     const { tally, notes } = judge(expected, scriptResults(await runClients(suite, url)))
     for (const name of notes.failed) {
       const log = join(suite, 'out', `${name}.log`)
-      console.log(`\n${name}\n${existsSync(log) ? readFileSync(log, 'utf8').slice(-4000) : 'did not run'}`)
+      console.log(`\n${name}\n${existsSync(log) ? readFileSync(log, 'utf8').slice(-2000) : 'did not run'}`)
     }
     for (const line of [...notes.surprises, ...tally.skips]) console.log(line)
     console.log(`\n${totalLine(tally)}`)

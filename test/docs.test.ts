@@ -14,6 +14,7 @@ const read = (path: string): string => readFileSync(join(root, path), 'utf8')
 const pages = await referencePages(root)
 
 for (const [path, text] of pages) {
+  if (path === 'ARCHITECTURE.md') continue // its table has a test of its own, which names the edge that differs
   test(`${path} is in step with the code (mend: npm run docs)`, () => {
     const have = existsSync(join(root, path)) ? read(path) : ''
     assert.equal(have === text, true, difference(path, have, text))

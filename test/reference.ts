@@ -10,6 +10,7 @@ import { CONFIG } from '../src/cli/config.ts'
 import { ERRORS } from '../src/contract/errors.ts'
 import { openApi } from '../src/contract/openapi.ts'
 import type { Route } from '../src/contract/route.ts'
+import { projectJsonSchema } from '../src/pipelines/project.ts'
 import { roomTable } from './rooms.ts'
 
 const NOTE = '<!-- Made from the code by `npm run docs`; edits are overwritten. -->'
@@ -44,6 +45,7 @@ export async function referencePages(root: string): Promise<Map<string, string>>
     ['docs/reference/configuration.md', configurationPage()],
     ['docs/reference/cli.md', cliPage()],
     ['docs/reference/openapi.json', `${JSON.stringify(openApi({ tables, schemas, version }), null, 1)}\n`],
+    ['docs/reference/slipway.schema.json', `${JSON.stringify(projectJsonSchema(), null, 2)}\n`],
     ['ARCHITECTURE.md', architecturePage(root)],
   ])
 }
