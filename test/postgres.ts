@@ -42,7 +42,10 @@ interface User {
 
 let server: Promise<Server> | undefined
 
-/** Makes a fresh database, on a server that is started at the first call. Throws with the reason when there is no PostgreSQL. */
+/**
+ * Makes a fresh database, on a server that is started at the first call. Throws with the reason when there is none.
+ * The system's PostgreSQL is taken, else the npm package's; `SLIPWAY_TEST_POSTGRES=package` takes the latter in any case.
+ */
 export async function startPostgres(): Promise<TestPostgres> {
   server ??= startServer()
   const { port } = await server
@@ -72,7 +75,7 @@ async function startServer(): Promise<Server> {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-postgres-'))
   chmodSync(folder, 0o755)
   const user = process.getuid?.() === 0 ? unprivileged() : undefined
-  const bin = await findBinaries(folder, user)
+  const bin = findBinaries(folder, user)
   const data = join(folder, 'data')
   await mkdir(data, { mode: 0o700 })
   if (user !== undefined) chownSync(data, user.uid, user.gid)
@@ -114,7 +117,8 @@ function unprivileged(): User {
   return users.get('postgres') ?? users.get('nobody') ?? { uid: 65534, gid: 65534 }
 }
 
-async function findBinaries(folder: string, user: User | undefined): Promise<string> {
+function findBinaries(folder: string, user: User | undefined): string {
+  if (process.env['SLIPWAY_TEST_POSTGRES'] === 'package') return packaged(folder, user)
   const debian = '/usr/lib/postgresql'
   const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : []
   const system = [

@@ -11,9 +11,6 @@ import type { Statements } from './statements.ts'
 const GROUP_SIZE = 512
 const GROUP_MS = 20
 
-/** How long a group waits for another process's lock, ms. */
-const BUSY_MS = 5000
-
 /** How long writes are refused after the disk was full, ms; the next group after that is the probe. */
 const FULL_MS = 1000
 
@@ -35,20 +32,26 @@ interface Failed {
 /** The savepoint was lost with the whole group: SQLite rolls everything back when the disk is full or fails. */
 class GroupLost extends Error {}
 
+export interface GroupOptions {
+  /** Makes what was committed durable. */
+  readonly sync: () => Promise<void>
+  /** How long a group waits for another process's lock, ms. */
+  readonly busyMs: number
+}
+
 export class GroupCommit {
   readonly #connection: Database
   readonly #statements: Statements
-  readonly #sync: () => Promise<void>
+  readonly #options: GroupOptions
   #queue: Waiting[] = []
   #draining: Promise<void> | undefined
   #refusal: { readonly error: Error; readonly until: number } | undefined
   #overdue: ((error: Error) => void) | undefined
 
-  /** `sync` makes what was committed durable. */
-  constructor(connection: Database, statements: Statements, sync: () => Promise<void>) {
+  constructor(connection: Database, statements: Statements, options: GroupOptions) {
     this.#connection = connection
     this.#statements = statements
-    this.#sync = sync
+    this.#options = options
   }
 
   /** Queues a transaction; see `Db.tx`. */
@@ -93,7 +96,7 @@ export class GroupCommit {
       return
     }
     try {
-      await this.#sync()
+      await this.#options.sync()
     } catch (error) {
       this.#refusal = {
         error: unavailable('a disk sync failed; it is read-only until a restart', error),
@@ -107,7 +110,7 @@ export class GroupCommit {
 
   /** Takes the write lock. The wait for another process is a timer's, not SQLite's: that would stop the event loop. */
   async #begin(): Promise<void> {
-    const deadline = performance.now() + BUSY_MS
+    const deadline = performance.now() + this.#options.busyMs
     for (;;) {
       try {
         this.#statements.run('BEGIN IMMEDIATE')

@@ -1,9 +1,12 @@
-/** The PostgreSQL driver, on a real server. */
+/** The PostgreSQL driver, on a real server: the contract, and what is its own: collisions, lost connections. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
 import { startPostgres } from '../../test/postgres.ts'
-import { databaseCases } from './db.cases.ts'
+import { databaseCases, type Opened } from './db.cases.ts'
+import { numbered } from './placeholders.ts'
 import { openPostgres } from './postgres.ts'
 
-databaseCases('PostgreSQL', async () => {
+async function open(): Promise<Opened> {
   const server = await startPostgres()
   const db = openPostgres(server.url)
   return {
@@ -13,4 +16,82 @@ databaseCases('PostgreSQL', async () => {
       await server.stop()
     },
   }
+}
+
+databaseCases('PostgreSQL', open)
+
+describe('PostgreSQL', () => {
+  it('transactions that would both be right alone and wrong together are run one after the other', async () => {
+    const opened = await open()
+    const { db } = opened
+    await db.tx((t) => t.run('CREATE TABLE duty (name TEXT PRIMARY KEY, here BIGINT NOT NULL)'))
+    await db.tx(async (t) => {
+      for (const name of ['ann', 'bob', 'eve']) await t.run('INSERT INTO duty (name, here) VALUES (?, 1)', [name])
+    })
+    let runs = 0
+    const left = await Promise.all(
+      ['ann', 'bob', 'eve'].map((name) =>
+        db.tx(async (t) => {
+          runs++
+          const row = await t.get<{ c: number }>('SELECT count(*) AS c FROM duty WHERE here = 1')
+          await t.get('SELECT pg_sleep(0.05)')
+          if ((row?.c ?? 0) < 2) return false
+          await t.run('UPDATE duty SET here = 0 WHERE name = ?', [name])
+          return true
+        }),
+      ),
+    )
+    assert.deepEqual(left.filter((went) => went).length, 2)
+    assert.deepEqual(await db.get('SELECT count(*) AS c FROM duty WHERE here = 1'), { c: 1 })
+    assert.ok(runs > 3)
+    await opened.close()
+  })
+
+  it('a lost connection is told as unavailable, and the next transaction has a new one', async () => {
+    const opened = await open()
+    const { db } = opened
+    await db.tx((t) => t.run('CREATE TABLE kept (id BIGINT)'))
+    const lost = db.tx(async (t) => {
+      await t.run('INSERT INTO kept (id) VALUES (1)')
+      const row = await t.get<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+      await db.all('SELECT pg_terminate_backend(?)', [row?.pid ?? 0])
+      await t.run('INSERT INTO kept (id) VALUES (2)')
+    })
+    await assert.rejects(lost, { code: 'unavailable' })
+    assert.equal(await db.tx((t) => t.run('INSERT INTO kept (id) VALUES (3)')), 1)
+    assert.deepEqual(await db.all('SELECT id FROM kept'), [{ id: 3 }])
+    await opened.close()
+  })
+
+  it('no server, and a database that is closed, are unavailable', async () => {
+    const nowhere = openPostgres('postgres://slipway@127.0.0.1:1/nothing')
+    await assert.rejects(nowhere.all('SELECT 1'), { code: 'unavailable' })
+    await assert.rejects(
+      nowhere.tx(async (t) => t.get('SELECT 1')),
+      { code: 'unavailable' },
+    )
+    await nowhere.close()
+    await assert.rejects(nowhere.all('SELECT 1'), { code: 'unavailable' })
+    await assert.rejects(
+      nowhere.tx(async () => 1),
+      { code: 'unavailable' },
+    )
+  })
+
+  it("text that PostgreSQL cannot hold is the caller's mistake", async () => {
+    const opened = await open()
+    const { db } = opened
+    await db.tx((t) => t.run('CREATE TABLE texts (a TEXT)'))
+    await assert.rejects(
+      db.tx((t) => t.run('INSERT INTO texts (a) VALUES (?)', ['a\0b'])),
+      { code: 'bad_request' },
+    )
+    await opened.close()
+  })
+
+  it('numbers the placeholders outside of quotes and comments', () => {
+    assert.equal(numbered('a = ? AND b = ?'), 'a = $1 AND b = $2')
+    assert.equal(numbered(`'?' || "?""?" || ? -- ?\n/* ? */ || ?`), `'?' || "?""?" || $1 -- ?\n/* ? */ || $2`)
+    assert.equal(numbered("'it''s ?' || ?"), "'it''s ?' || $1")
+  })
 })

@@ -263,8 +263,9 @@ function makePool(url: string, max: number, options: string): pg.Pool {
     application_name: 'slipway',
     types: { getTypeParser: typeParser },
   })
-  // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
+  // A connection that breaks is replaced by the pool, and its statement is refused; without listeners it would end the process.
   pool.on('error', () => undefined)
+  pool.on('connect', (client) => client.on('error', () => undefined))
   return pool
 }
 

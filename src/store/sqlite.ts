@@ -13,6 +13,8 @@ import { WalSync } from './wal.ts'
 export interface SqliteOptions {
   /** Replaces the disk sync, for tests of its failure. */
   readonly sync?: () => Promise<void>
+  /** How long a transaction waits for another process that writes, ms. Default 5000. */
+  readonly busyMs?: number
 }
 
 /** Opens or makes the database in the file `path` (its folder must exist). The caller migrates it. */
@@ -41,7 +43,10 @@ class SqliteDb implements Db {
     this.#reads = new Statements(this.#reader)
     this.#wal = new WalSync(path)
     const sync = options.sync ?? (() => this.#wal.sync())
-    this.#group = new GroupCommit(this.#writer, new Statements(this.#writer), () => this.#durable(sync))
+    this.#group = new GroupCommit(this.#writer, new Statements(this.#writer), {
+      sync: () => this.#durable(sync),
+      busyMs: options.busyMs ?? 5000,
+    })
     this.#thread = new ReaderThread(path)
   }
 
