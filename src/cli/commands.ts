@@ -28,6 +28,18 @@ export const COMMANDS: readonly Command[] = [
     load: () => import('./serve.ts'),
   },
   {
+    name: 'demo',
+    summary: 'See it all on real flights: ship, canary, drift, retraining, crash, proof',
+    usage: '',
+    example: 'slipway demo',
+    flags: [
+      { name: 'data', value: 'DIR', meaning: 'Data folder (default a fresh one under .slipway/demo).' },
+      { name: 'acts', value: 'N', meaning: 'Play the first N acts only (default 8).' },
+      { name: 'no-keep', meaning: 'Stop the server at the end.' },
+    ],
+    load: () => import('./demo.ts'),
+  },
+  {
     name: 'init',
     summary: 'Write a project file for a folder of Python code',
     usage: '[FOLDER]',

@@ -62,3 +62,10 @@ export function formatTable(head: readonly string[], rows: readonly (readonly st
       .trimEnd()
   return [paint('bold', format(head)), ...rows.map(format)].join('\n')
 }
+
+function nothing(): void {
+  // says nothing
+}
+
+/** An output that says nothing, for work in the background. */
+export const SILENT: Output = { json: false, line: nothing, data: nothing, progress: nothing, table: nothing }

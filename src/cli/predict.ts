@@ -25,7 +25,11 @@ export async function run(invocation: Invocation): Promise<number> {
 
 async function inputs(given: string): Promise<unknown> {
   const text =
-    given === '-' ? await readAll(process.stdin) : given.startsWith('@') ? await readFile(given.slice(1), 'utf8') : given
+    given === '-'
+      ? await readAll(process.stdin)
+      : given.startsWith('@')
+        ? await readFile(given.slice(1), 'utf8')
+        : given
   try {
     return JSON.parse(text)
   } catch (error) {

@@ -1,0 +1,114 @@
+/** Act 5: feeds change their unit without a word; the monitor pages, names the cause and marks the rows; both heal. */
+import { monitoringApi } from '../../../contract/monitoring.ts'
+import { celsius, kilometres, readFlights } from '../table.ts'
+import type { Fault } from '../table.ts'
+import { caughtUp, ENDPOINT, HOUR, incidents, send } from '../world.ts'
+import type { Incident, Notebook, World } from '../world.ts'
+import { day } from './fly.ts'
+
+export async function upstream(world: World, notes: Notebook): Promise<void> {
+  await cleanMonths(world, notes)
+  const first = await change(world, notes, {
+    name: 'temperature and dew point in °C',
+    from: day(9, 12) + 9 * HOUR,
+    fault: celsius,
+    end: day(9, 18),
+  })
+  judge(notes, first, { cause: [/°F → °C/, /temp/, /dewp/], severity: 'high' })
+  await marked(world, notes, first)
+  const second = await change(world, notes, {
+    name: 'distance in km',
+    from: day(9, 23) + 9 * HOUR,
+    fault: kilometres,
+    end: day(10, 1),
+  })
+  judge(notes, second, { cause: [/mi → km/], severity: 'low' })
+  if (first !== undefined) notes.link(`${world.client.url}/incidents/${first.id}`)
+}
+
+function judge(notes: Notebook, incident: Incident | undefined, want: { cause: RegExp[]; severity: string }): void {
+  const title = incident?.causes[0]?.title ?? 'none'
+  notes.check(
+    'first cause',
+    title,
+    want.cause.every((one) => one.test(title)),
+  )
+  notes.check('severity', incident?.severity ?? 'none', incident?.severity === want.severity)
+}
+
+/** July to the change, without any fault: pages are few, and the real events are told as what they are. */
+async function cleanMonths(world: World, notes: Notebook): Promise<void> {
+  await send(world, await readFlights(world.table, world.clock + 1, day(9, 12) + 9 * HOUR))
+  await caughtUp(world, world.clock)
+  const clean = (await incidents(world)).filter(
+    (one) => one.kind === 'drift' && Date.parse(one.opened_event_time) < day(9, 12),
+  )
+  const pages = clean.filter((one) => one.pages)
+  const months = (day(9, 12) - day(7, 1)) / (30 * 24 * HOUR)
+  notes.check(
+    'pages on clean traffic',
+    `${pages.length} in ${months.toFixed(1)} months: ${pages.map((one) => one.title).join('; ') || 'none'}`,
+    pages.length <= months,
+  )
+  const nulls = clean.find((one) => Math.abs(Date.parse(one.began_event_time) - day(8, 22)) < 36 * HOUR)
+  notes.check(
+    '22 August',
+    nulls?.causes[0]?.title ?? nulls?.title ?? 'not told',
+    nulls !== undefined && /null|missing|weather/i.test(nulls.causes[0]?.title ?? nulls.title),
+  )
+}
+
+interface Change {
+  readonly name: string
+  readonly from: number
+  readonly fault: Fault
+  readonly end: number
+}
+
+/** Sends changed rows until the incident is there, then mended rows until it is resolved. */
+async function change(world: World, notes: Notebook, wish: Change): Promise<Incident | undefined> {
+  await send(world, await readFlights(world.table, world.clock + 1, wish.from))
+  const known = new Set((await incidents(world)).map((one) => one.id))
+  let found: Incident | undefined
+  let rows = 0
+  const changed = await readFlights(world.table, wish.from, wish.end)
+  await send(world, changed, {
+    fault: wish.fault,
+    hour: async (eventTime, sent) => {
+      await caughtUp(world, eventTime)
+      found = (await incidents(world)).find((one) => !known.has(one.id) && one.kind === 'drift')
+      rows = sent
+      return found !== undefined || eventTime > wish.from + 24 * HOUR
+    },
+  })
+  const delay = found === undefined ? Number.NaN : (Date.parse(found.opened_event_time) - wish.from) / HOUR
+  notes.check(
+    wish.name,
+    found === undefined ? 'not noticed' : `noticed after ${delay.toFixed(1)} h of event time, ${rows} rows`,
+    delay <= 6.5,
+  )
+  if (found === undefined) return undefined
+  return mend(world, notes, found, wish.end)
+}
+
+async function mend(world: World, notes: Notebook, incident: Incident, end: number): Promise<Incident> {
+  const open = incident
+  let state = incident
+  await send(world, await readFlights(world.table, world.clock + 1, end), {
+    hour: async (eventTime) => {
+      await caughtUp(world, eventTime)
+      state = await world.client.call(monitoringApi.getIncident, { params: { id: open.id } })
+      return state.state === 'resolved'
+    },
+  })
+  const healed =
+    state.resolved_event_time === null ? 'still open' : `resolved at ${state.resolved_event_time.slice(0, 16)}`
+  notes.check('feed mended', healed, state.state === 'resolved')
+  return state
+}
+
+async function marked(world: World, notes: Notebook, incident: Incident | undefined): Promise<void> {
+  const bad = await world.client.call(monitoringApi.badRows, { params: { name: ENDPOINT } })
+  const mine = bad.ranges.some((range) => range.incident_id === incident?.id)
+  notes.check('rows marked bad', `${bad.prediction_ids.length} predictions`, mine && bad.prediction_ids.length > 0)
+}

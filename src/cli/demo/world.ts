@@ -1,0 +1,196 @@
+/** What every act of the demo works with: the server, a client, the caller's traffic, and a notebook of facts. */
+import { setTimeout as wait } from 'node:timers/promises'
+import { createClient } from '../../client/client.ts'
+import type { Client } from '../../client/client.ts'
+import { monitoringApi } from '../../contract/monitoring.ts'
+import { pipelinesApi } from '../../contract/pipelines.ts'
+import { rolloutApi } from '../../contract/rollout.ts'
+import type { Reply } from '../../contract/route.ts'
+import { follow } from '../follow.ts'
+import type { PipelineRun } from '../follow.ts'
+import { SILENT } from '../output.ts'
+import type { Output } from '../output.ts'
+import { submitProject } from '../project-files.ts'
+import type { Traffic } from './replay.ts'
+import type { ServerProcess } from './server-process.ts'
+import type { Flight } from './table.ts'
+
+export type Rollout = Reply<typeof rolloutApi.get>
+export type Incident = Reply<typeof monitoringApi.getIncident>
+
+/** One thing that was read back through the API, and whether it is as it must be. */
+export interface Fact {
+  readonly what: string
+  readonly found: string
+  readonly ok: boolean
+}
+
+export interface ActResult {
+  readonly number: number
+  readonly title: string
+  readonly seconds: number
+  readonly facts: readonly Fact[]
+  readonly links: readonly string[]
+}
+
+/** Endpoint and model of the example. */
+export const ENDPOINT = 'flight-delay'
+export const HOUR = 3_600_000
+export const DAY = 24 * HOUR
+
+export interface World {
+  readonly out: Output
+  readonly server: ServerProcess
+  client: Client
+  gatewayUrl: string
+  readonly token: string
+  /** Folder of the example project. */
+  readonly project: string
+  /** Made by the first act, from the pipeline's own output. */
+  traffic: Traffic | undefined
+  /** Where the feature table lies, once the first act has made it. */
+  table: string
+  /** Runs that were started ahead of the act that needs them. */
+  readonly candidates: Map<string, Promise<PipelineRun>>
+  /** Event time up to which flights were sent, ms. */
+  clock: number
+  /** Requests that failed, over all acts. */
+  failed: number
+  sent: number
+}
+
+/** Collects the facts of one act. */
+export class Notebook {
+  readonly facts: Fact[] = []
+  readonly links: string[] = []
+  readonly #out: Output
+
+  constructor(out: Output) {
+    this.#out = out
+  }
+
+  /** A fact that must hold. */
+  check(what: string, found: string | number, ok: boolean): void {
+    this.facts.push({ what, found: String(found), ok })
+    this.#out.line(`  ${ok ? '✓' : '✗'} ${what}: ${found}`)
+  }
+
+  /** A fact that is told as it is. */
+  tell(what: string, found: string | number): void {
+    this.check(what, found, true)
+  }
+
+  link(url: string): void {
+    this.links.push(url)
+  }
+}
+
+export interface RunWish {
+  readonly params?: Record<string, Record<string, unknown>>
+  readonly deploy?: boolean
+  readonly register?: boolean
+  readonly quiet?: boolean
+}
+
+/** Starts a run of the example. */
+export async function startRun(world: World, wish: RunWish = {}): Promise<PipelineRun> {
+  const version = await submitProject(world.client, world.project)
+  return world.client.call(pipelinesApi.createPipelineRun, {
+    body: {
+      pipeline_version: version.id,
+      params: wish.params ?? {},
+      deploy: wish.deploy ?? false,
+      register: wish.register ?? true,
+    },
+  })
+}
+
+/** Starts a run and follows it to its end. */
+export async function runToEnd(world: World, wish: RunWish = {}): Promise<PipelineRun> {
+  const run = await startRun(world, wish)
+  return follow(world.client, run.id, wish.quiet === true ? SILENT : world.out)
+}
+
+/** Waits until `look` finds something; throws with what was waited for. */
+export async function until<T>(what: string, look: () => Promise<T | undefined>, limitMs = 60_000): Promise<T> {
+  const end = Date.now() + limitMs
+  for (;;) {
+    const found = await look()
+    if (found !== undefined) return found
+    if (Date.now() > end) throw new Error(`waited ${limitMs / 1000} s in vain for ${what}`)
+    await wait(25)
+  }
+}
+
+/** Waits until control has taken in and evaluated what was sent up to an event hour. */
+export async function caughtUp(world: World, eventTime: number): Promise<void> {
+  await until(`the monitor to reach ${new Date(eventTime).toISOString()}`, async () => {
+    const monitor = await world.client.call(monitoringApi.getMonitor, { params: { name: ENDPOINT } })
+    const reached = monitor.evaluated_until === null ? 0 : Date.parse(monitor.evaluated_until)
+    return reached >= eventTime - HOUR ? true : undefined
+  })
+}
+
+/** Sends flights and keeps the sums of the story. */
+export async function send(world: World, flights: readonly Flight[], options: Parameters<Traffic['replay']>[1] = {}) {
+  if (world.traffic === undefined) throw new Error('there is no traffic before the endpoint exists')
+  const result = await world.traffic.replay(flights, options)
+  world.sent += result.sent
+  world.failed += Object.values(result.failed).reduce((sum, n) => sum + n, 0)
+  world.clock = Math.max(world.clock, result.until)
+  return result
+}
+
+/** Starts a rollout of a version by a plan and returns it. */
+export function startRollout(world: World, version: string, plan?: Rollout['plan']): Promise<Rollout> {
+  return world.client.call(rolloutApi.start, {
+    params: { name: ENDPOINT },
+    body: { version, ...(plan !== undefined && { plan }) },
+  })
+}
+
+export function getRollout(world: World, id: string): Promise<Rollout> {
+  return world.client.call(rolloutApi.get, { params: { id } })
+}
+
+const OVER = new Set(['promoted', 'rolled_back', 'aborted', 'paused'])
+
+/** Sends flights hour by hour until a rollout is over or the flights are used up; returns the rollout and what was sent. */
+export async function driveRollout(world: World, rollout: Rollout, flights: readonly Flight[]) {
+  let now = rollout
+  let hours = 0
+  const result = await send(world, flights, {
+    hour: async (eventTime) => {
+      // evidence is taken in a moment after it is sent: a look every few hours keeps the story's clock honest
+      if (++hours % 6 === 0) await caughtUp(world, eventTime)
+      now = await getRollout(world, rollout.id)
+      return OVER.has(now.state)
+    },
+  })
+  return { rollout: now, result }
+}
+
+/** Judges every verdict of a rollout again; the number that came out the same. */
+export async function replayVerdicts(world: World, rollout: Rollout): Promise<{ same: number; of: number }> {
+  const decisions = rollout.verdicts.filter((verdict) => verdict.decision !== 'wait')
+  const replays = await Promise.all(
+    decisions.map((verdict) =>
+      world.client.call(rolloutApi.replay, { params: { id: rollout.id, verdict: verdict.id } }),
+    ),
+  )
+  return { same: replays.filter((one) => one.same).length, of: replays.length }
+}
+
+export async function incidents(world: World): Promise<Incident[]> {
+  const { items } = await world.client.call(monitoringApi.listIncidents, { query: { endpoint: ENDPOINT, limit: 200 } })
+  return items
+}
+
+/** A client of the server as it is now. */
+export function newClient(url: string, token: string): Client {
+  return createClient({ url, token })
+}
+
+export function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`
+}
