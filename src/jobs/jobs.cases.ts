@@ -276,9 +276,41 @@ export function jobCases(name: string, open: () => Promise<Opened>): void {
         await db.tx((t) => enqueue(t, { kind: 'k', payload: 1 }))
         await worker.stop(20)
         assert.equal(ended, true)
+        assert.equal((await listJobs(db, 'done')).length, 1)
         assert.deepEqual(
           (await listJobs(db, 'waiting')).map((job) => job.payload),
           [1],
+        )
+      })
+
+      it('a job that is interrupted by a stop waits again, and the attempt does not count', async () => {
+        const id = await db.tx((t) => enqueue(t, { kind: 'k', payload: 0, max_attempts: 1 }))
+        const worker = new Worker(db, { pollMs: 10 }).register('k', async (_, context) => {
+          await new Promise((_resolve, reject) =>
+            context.signal.addEventListener('abort', () => reject(new Error('aborted'))),
+          )
+        })
+        worker.start()
+        await until(async () => (await listJobs(db, 'running')).length === 1)
+        await worker.stop()
+        const job = await getJob(db, id)
+        assert.deepEqual([job.state, job.attempts], ['waiting', 0])
+        await work(
+          async () => undefined,
+          async () => (await getJob(db, id)).state === 'done',
+        )
+      })
+
+      it('forgets in time what ended', async () => {
+        const id = await db.tx((t) => enqueue(t, { kind: 'k', payload: 0 }))
+        await work(
+          async () => undefined,
+          async () => (await getJob(db, id)).state === 'done',
+        )
+        await work(
+          async () => undefined,
+          async () => (await listJobs(db, 'done')).length === 0,
+          { keepMs: -1000 },
         )
       })
     })

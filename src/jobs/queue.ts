@@ -125,20 +125,23 @@ export async function complete(t: Tx, job: Job, now: number): Promise<boolean> {
   return (await t.run(sql, [now, job.id, job.fence])) === 1
 }
 
+/** How a claimed job goes back: when it is due, how many attempts count, and why. */
+export interface Return {
+  readonly runAt: number
+  readonly attempts: number
+  readonly error: string | null
+  readonly now: number
+}
+
 /**
- * Gives a claimed job back to wait until `runAt`, with its attempts unchanged, or counted from 0 when it did not fail.
- * A keyed job that was asked for again meanwhile is done instead: the one that waits does its work.
+ * Gives a claimed job back, to wait. A keyed job that was asked for again meanwhile is done instead: the one that waits does its work.
+ * False when another holds it by now.
  */
-export async function putBack(
-  t: Tx,
-  job: Job,
-  back: { runAt: number; error: string | null; now: number },
-): Promise<boolean> {
+export async function putBack(t: Tx, job: Job, back: Return): Promise<boolean> {
   const next = await waitingTwin(t, job)
   if (next !== undefined) return complete(t, job, back.now)
-  const attempts = back.error === null ? 0 : job.attempts
   const sql = `UPDATE jobs SET state = 'waiting', run_at = ?, attempts = ?, last_error = ?, lease_until = NULL, worker = NULL WHERE ${HELD}`
-  return (await t.run(sql, [back.runAt, attempts, short(back.error), job.id, job.fence])) === 1
+  return (await t.run(sql, [back.runAt, back.attempts, short(back.error), job.id, job.fence])) === 1
 }
 
 /** Marks a claimed job dead, with its last error. */

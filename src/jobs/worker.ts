@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Db, Tx } from '../store/db.ts'
 import { faultPoint } from '../store/fault.ts'
-import { bury, claim, complete, holds, nextClaimable, onEnqueued, putBack, renew, type Job } from './queue.ts'
+import { bury, claim, complete, holds, nextClaimable, onEnqueued, prune, putBack, renew, type Job } from './queue.ts'
 
 /** What a handler may do besides its work. Every transaction here fails with `LeaseLost` once another holds the job. */
 export interface JobContext {
@@ -34,6 +34,8 @@ export interface WorkerOptions {
   readonly leaseMs?: number
   /** Longest time between two looks, ms. Default 1000. */
   readonly pollMs?: number
+  /** How long jobs that ended are kept, ms. Default 14 days. */
+  readonly keepMs?: number
   /** First pause after a failure, ms; doubles with each, to 5 minutes at most. Default 1000. */
   readonly backoffMs?: number
   readonly now?: () => number
@@ -51,6 +53,7 @@ interface Running {
 }
 
 const MAX_BACKOFF_MS = 5 * 60_000
+const HOUR_MS = 3_600_000
 
 export class Worker {
   readonly id: string
@@ -62,6 +65,7 @@ export class Worker {
   #heartbeat: NodeJS.Timeout | undefined
   #looking: Promise<void> | undefined
   #again = false
+  #pruneAt = 0
   #unlisten: (() => void) | undefined
 
   constructor(db: Db, options: WorkerOptions = {}) {
@@ -71,6 +75,7 @@ export class Worker {
       concurrency: options.concurrency ?? 8,
       leaseMs: options.leaseMs ?? 30_000,
       pollMs: options.pollMs ?? 1000,
+      keepMs: options.keepMs ?? 14 * 24 * HOUR_MS,
       backoffMs: options.backoffMs ?? 1000,
       now: options.now ?? Date.now,
       random: options.random ?? Math.random,
@@ -136,6 +141,7 @@ export class Worker {
     if (kinds.length === 0 || limit <= 0) return
     const next = await nextClaimable(this.#db, kinds)
     if (next === undefined || next > now()) {
+      await this.#pruneHourly()
       this.#sleep(Math.min(pollMs, (next ?? Infinity) - now()))
       return
     }
@@ -144,6 +150,13 @@ export class Worker {
     for (const job of claimed) this.#run(job)
     if (claimed.length === 0) this.#sleep(Math.min(pollMs, 50))
     else this.#again = true
+  }
+
+  async #pruneHourly(): Promise<void> {
+    const now = this.#options.now()
+    if (now < this.#pruneAt) return
+    this.#pruneAt = now + HOUR_MS
+    await prune(this.#db, now - this.#options.keepMs)
   }
 
   #sleep(ms: number): void {
@@ -177,8 +190,15 @@ export class Worker {
     } catch (error) {
       this.#options.onError(error, job)
       if (error instanceof LeaseLost || context.ended) return
-      await this.#failed(job, error).catch((fault: unknown) => this.#options.onError(fault, job))
+      const told = abort.signal.aborted ? this.#interrupted(job) : this.#failed(job, error)
+      await told.catch((fault: unknown) => this.#options.onError(fault, job))
     }
+  }
+
+  /** The worker stops: the attempt does not count, and another may begin at once. */
+  async #interrupted(job: Job): Promise<void> {
+    const now = this.#options.now()
+    await this.#db.tx((t) => putBack(t, job, { runAt: now, attempts: job.attempts - 1, error: job.last_error, now }))
   }
 
   async #failed(job: Job, error: unknown): Promise<void> {
@@ -187,7 +207,7 @@ export class Worker {
     const last = error instanceof GiveUp || job.attempts >= job.max_attempts
     await this.#db.tx(async (t) => {
       if (last) await bury(t, job, text, now)
-      else await putBack(t, job, { runAt: now + this.#pause(job.attempts), error: text, now })
+      else await putBack(t, job, { runAt: now + this.#pause(job.attempts), attempts: job.attempts, error: text, now })
     })
     this.wake()
   }
@@ -258,7 +278,7 @@ class Attempt implements JobContext {
   async again(runAt: number, work?: (t: Tx) => Promise<void>): Promise<void> {
     await this.#db.tx(async (t) => {
       await work?.(t)
-      this.#must(await putBack(t, this.#job, { runAt, error: null, now: this.#now() }))
+      this.#must(await putBack(t, this.#job, { runAt, attempts: 0, error: null, now: this.#now() }))
     })
     this.ended = true
   }

@@ -169,11 +169,23 @@ export class GroupCommit {
   }
 
   #lose(members: readonly Waiting[], error: unknown): void {
-    if (this.#connection.inTransaction) this.#statements.run('ROLLBACK')
+    this.#rollBack()
     const cause = error instanceof GroupLost ? error.cause : error
     if (isStorageFull(cause)) this.#refuse(cause)
     const lost = members.length > 0 ? members : this.#queue.splice(0)
     for (const member of lost) member.reject(explained(cause))
+  }
+
+  /** Must not throw: the callers of the group are still to be told. What cannot be rolled back cannot be committed either. */
+  #rollBack(): void {
+    try {
+      if (this.#connection.inTransaction) this.#statements.run('ROLLBACK')
+    } catch (error) {
+      this.#refusal = {
+        error: unavailable('a rollback failed; it is read-only until a restart', error),
+        until: Infinity,
+      }
+    }
   }
 
   #refuse(cause: unknown): void {
