@@ -45,6 +45,8 @@ export class ReaderThread {
   /** Stops the thread; open questions are refused. */
   async close(): Promise<void> {
     this.#closed = true
+    // Without a reference the process could end while this is awaited.
+    this.#worker?.ref()
     await this.#worker?.terminate()
   }
 

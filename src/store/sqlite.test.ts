@@ -221,6 +221,20 @@ describe('SQLite: other processes and threads', () => {
     await thread.close()
   })
 
+  it('a process that only closes its database ends well', () => {
+    const url = new URL('./sqlite.ts', import.meta.url).href
+    const program = `
+      const { openSqlite } = await import('${url}')
+      const db = openSqlite(process.argv[1])
+      await db.search({ sql: 'SELECT 1', parameters: [] })
+      await db.close()
+      console.log('closed')`
+    for (let i = 0; i < 3; i++) {
+      const args = ['--input-type=module', '-e', program, join(root, 'closing.db')]
+      assert.equal(execFileSync(process.execPath, args, { encoding: 'utf8' }), 'closed\n')
+    }
+  })
+
   it('a killed process loses no row that it was told is there, and leaves no half', { timeout: 60_000 }, async () => {
     const { db, path } = await open()
     await db.tx((t) => t.run('CREATE TABLE acknowledged (id BIGINT PRIMARY KEY, half BIGINT NOT NULL)'))
