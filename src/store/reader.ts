@@ -63,7 +63,11 @@ export class ReaderThread {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('./reader-thread.ts', import.meta.url), { workerData: { path: this.#path } })
+    const worker = new Worker(new URL('./reader-thread.ts', import.meta.url), {
+      workerData: { path: this.#path },
+      // Flags of the process, such as --input-type, are not meant for this file.
+      execArgv: [],
+    })
     worker.on('message', (reply: Reply) => this.#answer(worker, reply))
     worker.on('error', (error) => this.#died(worker, error))
     worker.on('exit', (code) => this.#died(worker, new Error(`exit code ${code}`)))
