@@ -1,0 +1,267 @@
+/** Cases: logged models with their metrics and search; artifacts, uploads in parts; reset. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { text } from 'node:stream/consumers'
+import { artifactFiles, deleteArtifacts, listFolder, openArtifact, putArtifact, reachableDigests } from './artifacts.ts'
+import { createExperiment, getExperiment } from './experiments.ts'
+import { searchExperiments } from './experiment-search.ts'
+import { logOutputs } from './inputs.ts'
+import {
+  createLoggedModel,
+  deleteLoggedModel,
+  deleteModelTag,
+  finalizeLoggedModel,
+  getLoggedModel,
+  logModelParams,
+  setModelTags,
+} from './logged-models.ts'
+import { logMetric } from './metrics.ts'
+import { searchLoggedModels } from './model-search.ts'
+import { resetTracking } from './reset.ts'
+import { getRun } from './run-read.ts'
+import { createRun } from './runs.ts'
+import { refused } from './bench.cases.ts'
+import type { Bench } from './bench.cases.ts'
+import { abortUpload, completeUpload, createUpload, putPart } from './uploads.ts'
+
+export function modelCases(bench: Bench): void {
+  describe('logged models', () => {
+    it('are made, finalised, tagged, linked to runs, and deleted', async () => {
+      const { room, root } = bench
+      const { run_id } = await createRun(room, root, { experiment_id: '0' })
+      const made = await createLoggedModel(room, root, {
+        experiment_id: '0',
+        name: 'clf',
+        source_run_id: run_id,
+        params: [{ key: 'depth', value: '3' }],
+      })
+      const id = String(made.info['model_id'])
+      assert.match(id, /^m-[0-9a-f]{32}$/)
+      assert.equal(made.info['artifact_uri'], `mlflow-artifacts:/0/models/${id}/artifacts`)
+      assert.equal(made.info['status'], 'LOGGED_MODEL_PENDING')
+      await finalizeLoggedModel(room, root, id, 'LOGGED_MODEL_READY')
+      await setModelTags(room, root, id, [
+        { key: 'a', value: '1' },
+        { key: 'b', value: '2' },
+      ])
+      await deleteModelTag(room, root, id, 'b')
+      await refused(deleteModelTag(room, root, id, 'b'), 'RESOURCE_DOES_NOT_EXIST', /^No tag with key 'b' found/)
+      await logModelParams(room, root, id, [
+        { key: 'width', value: '4' },
+        { key: 'depth', value: '3' },
+      ])
+      await refused(
+        logModelParams(room, root, id, [{ key: 'depth', value: '9' }]),
+        'INVALID_PARAMETER_VALUE',
+        /key='depth'/,
+      )
+      await logOutputs(room, root, run_id, [{ model_id: id, step: 2 }])
+      await logMetric(room, root, run_id, {
+        key: 'auc',
+        value: 0.9,
+        timestamp: 1,
+        step: 0,
+        model_id: id,
+        dataset_name: 'ev',
+      })
+      const model = await getLoggedModel(room, root, id)
+      assert.equal(model.info['status'], 'LOGGED_MODEL_READY')
+      assert.deepEqual(model.info['tags'], [{ key: 'a', value: '1' }])
+      assert.equal(model.data.params.length, 2)
+      assert.deepEqual(model.data.metrics, [
+        { key: 'auc', value: 0.9, timestamp: 1, step: 0, model_id: id, run_id, dataset_name: 'ev' },
+      ])
+      const run = await getRun(room, root, run_id)
+      assert.deepEqual(run.outputs?.model_outputs, [{ model_id: id, step: 2 }])
+      assert.equal(run.data.metrics[0]?.value, 0.9)
+      await deleteLoggedModel(room, root, id)
+      await refused(getLoggedModel(room, root, id), 'RESOURCE_DOES_NOT_EXIST', /^Logged model with ID 'm-/)
+      assert.equal((await getLoggedModel(room, root, id, true)).info['model_id'], id)
+      await refused(
+        createLoggedModel(room, root, { experiment_id: '0', name: 'a/b' }),
+        'INVALID_PARAMETER_VALUE',
+        /^Invalid model name/,
+      )
+      await refused(
+        logMetric(room, root, run_id, { key: 'auc', value: 1, timestamp: 9, step: 9, model_id: 'm-none' }),
+        'RESOURCE_DOES_NOT_EXIST',
+        /m-none/,
+      )
+      assert.equal((await getRun(room, root, run_id)).data.metrics[0]?.value, 0.9)
+    })
+
+    it('are searched by filter, dataset and metric order, in pages', async () => {
+      const { room, root } = bench
+      const experiment = await createExperiment(room, root, { name: 'models' })
+      const { run_id } = await createRun(room, root, { experiment_id: experiment })
+      const ids: string[] = []
+      for (let i = 0; i < 5; i++) {
+        bench.wait(1)
+        const model = await createLoggedModel(room, root, {
+          experiment_id: experiment,
+          name: `m${i}`,
+          tags: [{ key: 'odd', value: String(i % 2) }],
+        })
+        const model_id = String(model.info['model_id'])
+        ids.push(model_id)
+        if (i === 4) continue
+        const dataset_name = i < 2 ? 'train' : 'test'
+        await logMetric(room, root, run_id, {
+          key: 'my acc',
+          value: i / 10,
+          timestamp: i,
+          step: 0,
+          model_id,
+          dataset_name,
+        })
+      }
+      const find = async (asked: object) => {
+        const standard = { experiment_ids: [experiment], datasets: [], order_by: [], max_results: 50 }
+        const { models } = await searchLoggedModels(room, root, { ...standard, ...asked })
+        return models.map((model) => model.info['name'])
+      }
+      assert.deepEqual(await find({}), ['m4', 'm3', 'm2', 'm1', 'm0'])
+      assert.deepEqual(await find({ filter: "tags.odd = '1'" }), ['m3', 'm1'])
+      assert.deepEqual(await find({ filter: 'metrics.`my acc` >= 0.1' }), ['m3', 'm2', 'm1'])
+      assert.deepEqual(await find({ filter: 'metrics.`my acc` >= 0.1', datasets: [{ dataset_name: 'train' }] }), ['m1'])
+      assert.deepEqual(await find({ filter: "status = 'PENDING' AND name != 'm0'" }), ['m4', 'm3', 'm2', 'm1'])
+      assert.deepEqual(await find({ order_by: [{ field_name: 'metrics.my acc', ascending: false }] }), [
+        'm3',
+        'm2',
+        'm1',
+        'm0',
+        'm4',
+      ])
+      assert.deepEqual(await find({ order_by: [{ field_name: 'name', ascending: true }] }), [
+        'm0',
+        'm1',
+        'm2',
+        'm3',
+        'm4',
+      ])
+      const seen: unknown[] = []
+      let page_token: string | undefined
+      do {
+        const page = await searchLoggedModels(room, root, {
+          experiment_ids: [experiment],
+          datasets: [],
+          order_by: [{ field_name: 'metrics.my acc', ascending: true }],
+          max_results: 2,
+          page_token,
+        })
+        seen.push(...page.models.map((model) => model.info['name']))
+        page_token = page.next_page_token
+      } while (page_token !== undefined)
+      assert.deepEqual(seen, ['m0', 'm1', 'm2', 'm3', 'm4'])
+    })
+  })
+
+  describe('artifacts', () => {
+    const newTree = async () => {
+      const row = await createRun(bench.room, bench.root, { experiment_id: '0' })
+      return { row, path: `0/${row.run_id}/artifacts` }
+    }
+    const put = (path: string, content: string) => putArtifact(bench.room, bench.root, path, Buffer.from(content))
+    const content = async (path: string) => text((await openArtifact(bench.room, bench.root, path)).stream)
+
+    it('are stored by content, listed by folder, replaced and deleted', async () => {
+      const { room, root } = bench
+      const { row, path } = await newTree()
+      await put(`${path}/a.txt`, 'one')
+      await put(`${path}/dir/b.txt`, 'two')
+      await put(`${path}/dir/sub/c.txt`, 'one')
+      await put(`${path}/dir2`, 'x')
+      assert.deepEqual(await listFolder(room, root, path), [
+        { path: 'a.txt', is_dir: false, file_size: 3 },
+        { path: 'dir', is_dir: true },
+        { path: 'dir2', is_dir: false, file_size: 1 },
+      ])
+      assert.deepEqual(
+        (await listFolder(room, root, `${path}/dir`)).map((f) => f.path),
+        ['dir/b.txt', 'dir/sub'],
+      )
+      assert.equal(await content(`${path}/dir/sub/c.txt`), 'one')
+      await put(`${path}/a.txt`, 'changed')
+      assert.equal(await content(`${path}/a.txt`), 'changed')
+      const files = await artifactFiles(room.db, row.artifact_uri)
+      assert.deepEqual(
+        files.map((f) => [f.path, f.size]),
+        [
+          ['a.txt', 7],
+          ['dir/b.txt', 3],
+          ['dir/sub/c.txt', 3],
+          ['dir2', 1],
+        ],
+      )
+      const reachable: string[] = []
+      for await (const digest of reachableDigests(room)) reachable.push(digest)
+      assert.ok(files.every((file) => reachable.includes(file.digest)))
+      assert.equal(await deleteArtifacts(room, root, `${path}/dir`), 2)
+      assert.deepEqual(
+        (await artifactFiles(room.db, row.artifact_uri)).map((f) => f.path),
+        ['a.txt', 'dir2'],
+      )
+      await refused(openArtifact(room, root, `${path}/dir/b.txt`), 'RESOURCE_DOES_NOT_EXIST', /^No such artifact/)
+      await refused(put(`${path}/../x`, ''), 'INVALID_PARAMETER_VALUE', /^Invalid path$/)
+      assert.deepEqual(await artifactFiles(room.db, 's3://bucket/x'), [])
+    })
+
+    it('belong to the project of their run', async () => {
+      const { room } = bench
+      const row = await createRun(room, bench.member('red'), { experiment_id: '0' })
+      const path = `${row.experiment_id}/${row.run_id}/artifacts/x`
+      await putArtifact(room, bench.member('red'), path, Buffer.from('x'))
+      await refused(openArtifact(room, bench.member('blue'), path), 'RESOURCE_DOES_NOT_EXIST', /No such/)
+      await refused(
+        putArtifact(room, bench.member('blue'), path, Buffer.from('y')),
+        'RESOURCE_DOES_NOT_EXIST',
+        /No such/,
+      )
+      await refused(listFolder(room, bench.member('blue'), ''), 'RESOURCE_DOES_NOT_EXIST', /No such/)
+      assert.equal(await content(path), 'x')
+    })
+
+    it('arrive in parts, in any order, whole or not at all', async () => {
+      const { room, root } = bench
+      const { path } = await newTree()
+      const given = { folder: path, file: '/home/me/big.bin' }
+      const id = await createUpload(room, root, { ...given, parts: 2 })
+      const two = await putPart(room, { id, part: 2 }, parts('world'))
+      const one = await putPart(room, { id, part: 1 }, parts('hello ', 'big '))
+      const chosen = [
+        { part_number: 2, etag: two },
+        { part_number: 1, etag: `"${one}"` },
+      ]
+      await refused(
+        completeUpload(room, root, { ...given, id, parts: [{ part_number: 1, etag: two }] }),
+        'INVALID_PARAMETER_VALUE',
+        /was not stored with ETag/,
+      )
+      await refused(
+        completeUpload(room, root, { folder: path, file: 'other', id, parts: chosen }),
+        'INVALID_PARAMETER_VALUE',
+        /of another path/,
+      )
+      await completeUpload(room, root, { ...given, id, parts: chosen })
+      assert.equal(await content(`${path}/big.bin`), 'hello big world')
+      await refused(putPart(room, { id, part: 1 }, parts('x')), 'RESOURCE_DOES_NOT_EXIST', /^No upload with id=/)
+      const other = await createUpload(room, root, { ...given, parts: 1 })
+      await abortUpload(room, root, path, other)
+      await refused(abortUpload(room, root, path, other), 'RESOURCE_DOES_NOT_EXIST', /^No upload/)
+    })
+  })
+
+  it('reset leaves the default experiment and nothing else', async () => {
+    await resetTracking(bench.room)
+    const { experiments } = await searchExperiments(bench.room, bench.root, { max_results: 100, view_type: 'ALL' })
+    assert.deepEqual(
+      experiments.map((experiment) => experiment.name),
+      ['Default'],
+    )
+    assert.equal((await getExperiment(bench.room, bench.root, '0')).lifecycle_stage, 'active')
+  })
+}
+
+async function* parts(...chunks: string[]): AsyncIterable<Uint8Array> {
+  for (const chunk of chunks) yield Buffer.from(chunk)
+}

@@ -1,0 +1,60 @@
+/** What the tracking room must do on every database; each driver's test file runs these cases on a fresh one. */
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { auditLog } from '../auth/audit.ts'
+import type { Principal } from '../contract/access.ts'
+import type { Db } from '../store/db.ts'
+import { openDiskBlobs } from '../store/disk-blobs.ts'
+import { migrate } from '../store/migrate.ts'
+import { batchCases } from './batch.cases.ts'
+import { lifeCases } from './life.cases.ts'
+import { modelCases } from './model.cases.ts'
+import { searchCases } from './search.cases.ts'
+import { trackingRoom } from './room.ts'
+import type { Tracking } from './room.ts'
+
+export function trackingCases(name: string, open: () => Promise<{ db: Db; close(): Promise<void> }>): void {
+  describe(`${name}: tracking`, () => {
+    let opened: Awaited<ReturnType<typeof open>>
+    const folder = mkdtempSync(join(tmpdir(), 'slipway-tracking-'))
+    const bench = { room: undefined as unknown as Tracking, root, member, wait }
+    let now = 1_700_000_000_000
+    before(async () => {
+      opened = await open()
+      await migrate(opened.db)
+      const clock = () => now
+      bench.room = trackingRoom({
+        db: opened.db,
+        blobs: openDiskBlobs(join(folder, 'blobs')),
+        clock,
+        random: randomBytes,
+        record: auditLog(clock).record,
+      })
+    })
+    after(async () => {
+      await opened.close()
+      rmSync(folder, { recursive: true, force: true })
+    })
+    function wait(ms: number): void {
+      now += ms
+    }
+    lifeCases(bench)
+    batchCases(bench)
+    searchCases(bench)
+    modelCases(bench)
+    it('the audit chain has the deletions', async () => {
+      const rows = await opened.db.all('SELECT seq FROM audit')
+      assert.ok(rows.length > 3)
+    })
+  })
+}
+
+const root: Principal = { id: 'root', name: 'root', role: 'admin', project: null, token_id: null }
+
+function member(project: 'red' | 'blue'): Principal {
+  return { id: project, name: project, role: 'contributor', project, token_id: null }
+}
