@@ -7,8 +7,10 @@ import type { RoutingTable } from '../table.ts'
 import type { LoadFailure } from './loader.ts'
 
 export interface AdminDeps {
-  /** Loads and swaps; tells what could not be loaded. With failures of new variants nothing is swapped. */
+  /** Loads and swaps; tells what could not be loaded and is left out. */
   readonly push: (table: RoutingTable) => Promise<PushReply>
+  /** Loads without swapping, so that a later push of the same models is instant. */
+  readonly warm: (table: RoutingTable) => Promise<PushReply>
   readonly stats: () => unknown
   readonly drain: () => void
   /** Writes open profiles and resolves when the log is written. */
@@ -21,7 +23,7 @@ export interface PushReply {
   readonly failed: readonly LoadFailure[]
 }
 
-/** Listens on a unix socket: PUT /table, GET /stats, POST /flush, POST /drain. */
+/** Listens on a unix socket: PUT /table, PUT /warm, GET /stats, POST /flush, POST /drain. */
 export async function listenAdmin(path: string, deps: AdminDeps): Promise<Server> {
   rmSync(path, { force: true })
   const server = createServer((request, response) => void serve(deps, request, response))
@@ -46,6 +48,8 @@ async function act(deps: AdminDeps, what: string, request: IncomingMessage): Pro
   switch (what) {
     case 'PUT /table':
       return deps.push(asTable(JSON.parse(await text(request))))
+    case 'PUT /warm':
+      return deps.warm(asTable(JSON.parse(await text(request))))
     case 'GET /stats':
       return deps.stats()
     case 'POST /flush':

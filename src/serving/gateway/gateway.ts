@@ -70,6 +70,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const stop = (): Promise<void> => (stopping ??= end(state, server, options.graceMs ?? 10_000))
   const admin = await listenAdmin(socket, {
     push: (table) => state.push(table),
+    warm: (table) => state.warm(table),
     stats: () => state.stats(),
     flush: () => state.flush(),
     drain: options.onDrain,
@@ -155,19 +156,23 @@ class GatewayState {
     this.#swap(table)
   }
 
-  /** One push after another; an older epoch than the present one is answered with the present one. */
+  /**
+   * One push after another; an older epoch than the present one is answered with the present one. A model that does not load is
+   * left out and told; the others answer.
+   */
   push(table: RoutingTable): Promise<PushReply> {
     const result = this.#pushing.then(() => this.#push(table))
     this.#pushing = result.catch(() => undefined)
     return result
   }
 
+  async warm(table: RoutingTable): Promise<PushReply> {
+    return { epoch: this.#table.epoch, failed: await this.#loader.load(table, true) }
+  }
+
   async #push(table: RoutingTable): Promise<PushReply> {
     if (table.epoch < this.#table.epoch) return { epoch: this.#table.epoch, failed: [] }
     const failed = await this.#loader.load(table, true)
-    const known = new Set(this.#failed.map((one) => `${one.endpoint}\n${one.version}`))
-    const fresh = failed.filter((one) => !known.has(`${one.endpoint}\n${one.version}`))
-    if (fresh.length > 0) return { epoch: this.#table.epoch, failed: fresh }
     this.#failed = failed
     writeWhole(this.#files.routing, JSON.stringify(table))
     this.#swap(table)

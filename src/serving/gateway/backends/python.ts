@@ -143,8 +143,9 @@ export class PythonBackend implements Backend {
       scorers: [...this.#workers].map(({ scorer, state }) => ({
         pid: scorer.pid,
         state,
-        resident_mb: scorer.residentMb(),
         ...scorer.facts,
+        resident_mb: scorer.residentMb(),
+        cpu_seconds_now: scorer.cpuSeconds(),
       })),
     }
   }

@@ -101,6 +101,17 @@ export class Scorer {
     }
   }
 
+  /** CPU seconds used so far; null where the system does not tell. */
+  cpuSeconds(): number | null {
+    try {
+      const stat = readFileSync(`/proc/${this.pid}/stat`, 'utf8')
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+      return (Number(fields[11]) + Number(fields[12])) / 100
+    } catch {
+      return null
+    }
+  }
+
   #ask(frame: Frame): Promise<Frame> {
     return new Promise((resolve, reject) => {
       if (this.#dead) return reject(new ScorerDied(this.#obituary()))

@@ -1,0 +1,161 @@
+/** The gateways of this data folder: started in sessions of their own, adopted when they already run, restarted when they die. */
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { gatewayStats } from './admin-client.ts'
+import type { GatewayArguments } from './gateway/main.ts'
+import type { GatewayFile } from './run-files.ts'
+import { gatewayFile, isAlive, readJsonFile, runFiles } from './run-files.ts'
+
+export interface FleetOptions {
+  readonly dataDir: string
+  readonly count: number
+  readonly host: string
+  /** 0 = a free port, kept over restarts. */
+  readonly port: number
+  readonly allowHosts: readonly string[]
+  readonly version: string
+  /** Told when a gateway has come up, so that it gets the newest table. */
+  readonly onUp: (gateway: GatewayFile) => void
+  readonly log: (message: string) => void
+}
+
+const START_MS = 30_000
+const LOOK_MS = 250
+const DRAIN_MS = 15_000
+/** A gateway that lived shorter than this is restarted with growing pauses. */
+const SHORT_LIFE_MS = 2000
+const MAX_PAUSE_MS = 5000
+
+interface Slot {
+  readonly index: number
+  process: GatewayFile
+  quickDeaths: number
+}
+
+/** Keeps `count` gateways alive. They outlive this process: after a crash of control the next fleet finds and adopts them. */
+export class Fleet {
+  readonly #options: FleetOptions
+  readonly #slots: Slot[] = []
+  #port: number
+  #stopping = false
+  #watches: Promise<void>[] = []
+
+  constructor(options: FleetOptions) {
+    this.#options = options
+    this.#port = options.port
+  }
+
+  /** Adopts or starts every gateway; resolves when all answer. Throws with the reason when one cannot start. */
+  async start(): Promise<void> {
+    mkdirSync(runFiles(this.#options.dataDir).run, { recursive: true, mode: 0o700 })
+    for (let index = 0; index < this.#options.count; index++) {
+      const running = await this.#adopt(index)
+      const process = running ?? (await this.#launch(index))
+      this.#port = process.port
+      const slot = { index, process, quickDeaths: 0 }
+      this.#slots.push(slot)
+      this.#watches.push(this.#watch(slot))
+    }
+  }
+
+  /** Port that callers use. */
+  get port(): number {
+    return this.#port
+  }
+
+  gateways(): readonly GatewayFile[] {
+    return this.#slots.map((slot) => slot.process)
+  }
+
+  /** Stops watching. With `end`, gateways finish what is open and leave; without, they go on alone. */
+  async stop(end: boolean): Promise<void> {
+    this.#stopping = true
+    if (end) await Promise.all(this.#slots.map(({ process }) => endGateway(process)))
+    await Promise.all(this.#watches)
+  }
+
+  /** A gateway of this folder that runs already: same process, same port, and it answers. */
+  async #adopt(index: number): Promise<GatewayFile | undefined> {
+    const found = readJsonFile(gatewayFile(this.#options.dataDir, index)) as GatewayFile | undefined
+    if (found === undefined || !isAlive(found.pid, found.start)) return undefined
+    const stats = await gatewayStats(found.socket).catch(() => undefined)
+    const right = stats?.pid === found.pid && !stats.draining && (this.#port === 0 || this.#port === found.port)
+    if (!right) {
+      await endGateway(found)
+      return undefined
+    }
+    this.#options.log(`gateway ${index} adopted: pid ${found.pid}, port ${found.port}`)
+    this.#options.onUp(found)
+    return found
+  }
+
+  async #launch(index: number): Promise<GatewayFile> {
+    const { dataDir, host, count, allowHosts, version } = this.#options
+    const given: GatewayArguments = {
+      dataDir,
+      index,
+      host,
+      port: this.#port,
+      reusePort: count > 1,
+      allowHosts,
+      version,
+    }
+    const log = openSync(join(runFiles(dataDir).run, `gateway-${index}.log`), 'a', 0o600)
+    const main = join(import.meta.dirname, 'gateway/main.ts')
+    const child = spawn(process.execPath, [main, JSON.stringify(given)], {
+      detached: true,
+      stdio: ['ignore', log, log],
+    })
+    closeSync(log)
+    child.unref()
+    const up = await this.#awaitUp(index, child)
+    this.#options.log(`gateway ${index} started: pid ${up.pid}, port ${up.port}`)
+    this.#options.onUp(up)
+    return up
+  }
+
+  async #awaitUp(index: number, child: ChildProcess): Promise<GatewayFile> {
+    let fault: string | undefined
+    child.once('error', (error) => (fault = error.message))
+    child.once('exit', (code, signal) => (fault = `it ended with ${signal ?? `exit code ${code}`}`))
+    for (const end = Date.now() + START_MS; Date.now() < end; await sleep(20)) {
+      const found = readJsonFile(gatewayFile(this.#options.dataDir, index)) as GatewayFile | undefined
+      if (found?.pid === child.pid && found !== undefined) return found
+      if (fault !== undefined) break
+    }
+    if (fault === undefined) child.kill('SIGKILL')
+    const file = join(runFiles(this.#options.dataDir).run, `gateway-${index}.log`)
+    throw new Error(`gateway ${index} did not start: ${fault ?? `not ready in ${START_MS} ms`}; see ${file}`)
+  }
+
+  /** Restarts a gateway whenever it dies, on the port that it had. */
+  async #watch(slot: Slot): Promise<void> {
+    while (!this.#stopping) {
+      await sleep(LOOK_MS)
+      const { pid, start, started_at } = slot.process
+      if (this.#stopping || isAlive(pid, start)) continue
+      slot.quickDeaths = Date.now() - started_at < SHORT_LIFE_MS ? slot.quickDeaths + 1 : 0
+      this.#options.log(`gateway ${slot.index} (pid ${pid}) died and is restarted`)
+      if (slot.quickDeaths > 1) await sleep(Math.min(MAX_PAUSE_MS, 200 * 2 ** slot.quickDeaths))
+      if (this.#stopping) return
+      try {
+        slot.process = await this.#launch(slot.index)
+      } catch (error) {
+        slot.quickDeaths++
+        this.#options.log((error as Error).message)
+      }
+    }
+  }
+}
+
+/** Asks a gateway to finish and waits until it has gone; kills it when it does not. */
+async function endGateway(gateway: GatewayFile): Promise<void> {
+  const { pid, start } = gateway
+  if (!isAlive(pid, start)) return
+  process.kill(pid, 'SIGTERM')
+  for (const end = Date.now() + DRAIN_MS; Date.now() < end; await sleep(20)) if (!isAlive(pid, start)) return
+  if (isAlive(pid, start)) process.kill(pid, 'SIGKILL')
+}

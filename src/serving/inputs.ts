@@ -1,0 +1,103 @@
+/** The inputs of a model version, from the signature in its MLmodel file. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parse } from 'yaml'
+import { problem } from '../contract/errors.ts'
+import { loadNative } from './native/load.ts'
+import type { InputField, InputKind } from './table.ts'
+
+/** What a scorer and the gateway must know to feed a model. */
+export interface ModelInputs {
+  readonly inputs: readonly InputField[]
+  /** numpy type when the model takes an array instead of a DataFrame. */
+  readonly tensor: string | null
+}
+
+/** MLflow's column types and the kinds that callers send for them. */
+const KINDS: Readonly<Record<string, InputKind>> = {
+  double: 'number',
+  float: 'number',
+  long: 'integer',
+  integer: 'integer',
+  boolean: 'boolean',
+  string: 'string',
+  datetime: 'string',
+}
+
+const TENSOR_KINDS: Readonly<Record<string, InputKind>> = {
+  float64: 'number',
+  float32: 'number',
+  int64: 'integer',
+  int32: 'integer',
+}
+
+/**
+ * Reads the inputs of a model folder: named columns, or the columns x0, x1, … of one tensor [-1, n]. A folder without a signature
+ * takes the inputs of its lowered form, where there is one. Throws `unprocessable` saying how to log the model instead.
+ */
+export async function readInputs(dir: string, nativeDir: string | null): Promise<ModelInputs> {
+  const signature = await signatureOf(dir)
+  if (signature !== undefined) return ofSignature(signature)
+  if (nativeDir === null) throw refused('it was logged without a signature')
+  const inputs = loadNative(nativeDir).inputs.map(({ name, kind, required }) => ({
+    name,
+    kind,
+    required,
+    dtype: DTYPES[kind],
+  }))
+  return { inputs, tensor: null }
+}
+
+const DTYPES: Readonly<Record<InputKind, string>> = {
+  number: 'double',
+  integer: 'long',
+  boolean: 'boolean',
+  string: 'string',
+}
+
+async function signatureOf(dir: string): Promise<unknown> {
+  const text = await readFile(join(dir, 'MLmodel'), 'utf8').catch(() => {
+    throw refused('it has no MLmodel file')
+  })
+  const document = parse(text) as { signature?: { inputs?: unknown } | null } | null
+  const inputs = document?.signature?.inputs
+  return typeof inputs === 'string' ? JSON.parse(inputs) : (inputs ?? undefined)
+}
+
+function ofSignature(columns: unknown): ModelInputs {
+  if (!Array.isArray(columns) || columns.length === 0) throw refused('its signature has no inputs')
+  const [first] = columns as { type?: unknown }[]
+  if (first?.type === 'tensor') return ofTensor(columns)
+  return { inputs: columns.map(ofColumn), tensor: null }
+}
+
+function ofColumn(column: { name?: unknown; type?: unknown; required?: unknown }): InputField {
+  const { name, type, required } = column
+  if (typeof name !== 'string') throw refused('its signature has columns without names')
+  const kind = typeof type === 'string' ? KINDS[type] : undefined
+  if (kind === undefined)
+    throw refused(`its input "${name}" has type ${JSON.stringify(type)}; served are ${Object.keys(KINDS).join(', ')}`)
+  return { name, kind, required: required !== false, dtype: String(type) }
+}
+
+function ofTensor(columns: unknown[]): ModelInputs {
+  const spec = (columns[0] as { 'tensor-spec'?: { dtype?: string; shape?: number[] } })['tensor-spec']
+  const width = spec?.shape?.[1] ?? 0
+  const kind = TENSOR_KINDS[spec?.dtype ?? '']
+  if (columns.length !== 1 || spec?.shape?.length !== 2 || width < 1 || kind === undefined)
+    throw refused(
+      `its signature is ${JSON.stringify(columns).slice(0, 200)}; of tensors one of shape [-1, n] is served`,
+    )
+  const inputs = Array.from({ length: width }, (_, i) => ({
+    name: `x${i}`,
+    kind,
+    required: true,
+    dtype: spec.dtype ?? '',
+  }))
+  return { inputs, tensor: spec.dtype ?? null }
+}
+
+function refused(why: string): Error {
+  const how = 'Log it with a signature of named columns: mlflow.models.infer_signature(X, model.predict(X)).'
+  return problem('unprocessable', { detail: `the model cannot be served: ${why}. ${how}` })
+}

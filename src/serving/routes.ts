@@ -1,0 +1,136 @@
+/** Routes of serving on the control process. */
+import type { Principal } from '../contract/access.ts'
+import { problem } from '../contract/errors.ts'
+import { servingApi } from '../contract/serving.ts'
+import { events } from '../http/events.ts'
+import type { ServerEvent } from '../http/events.ts'
+import { mount } from '../http/mount.ts'
+import type { Mounted } from '../http/mount.ts'
+import type { PredictionQuery } from './predictions.ts'
+import type { EndpointView, ServingRoom } from './room.ts'
+
+export function servingRoutes(room: ServingRoom): Mounted[] {
+  /** The endpoint, if the caller's project may see it. */
+  const seen = async (who: Principal, name: string): Promise<EndpointView> => {
+    const endpoint = await room.endpoint(name)
+    inProject(who, endpoint.project, name)
+    return endpoint
+  }
+  return [
+    mount(servingApi.listEndpoints, async ({ who, query }) => ({
+      items: await room.list(who.project ?? query.project),
+    })),
+    mount(servingApi.getEndpoint, ({ who, params }) => seen(who, params.name)),
+    mount(servingApi.putEndpoint, ({ who, params, body }) => {
+      inProject(who, body.project, params.name)
+      return room.put(who, params.name, body)
+    }),
+    mount(servingApi.deleteEndpoint, async ({ who, params }) => {
+      await seen(who, params.name)
+      await room.remove(who, params.name)
+      return {}
+    }),
+    mount(servingApi.deploy, async ({ who, params, body }) => {
+      await seen(who, params.name)
+      return room.deploy(who, params.name, body.version)
+    }),
+    mount(servingApi.rollbackEndpoint, async ({ who, params, body }) => {
+      await seen(who, params.name)
+      return room.rollback(who, params.name, body.reason ?? '')
+    }),
+    mount(servingApi.listPredictions, async ({ who, params, query }) => {
+      await seen(who, params.name)
+      return room.predictions(queryOf(params.name, query))
+    }),
+    mount(servingApi.getPrediction, async ({ who, params }) => {
+      await seen(who, params.name)
+      return room.prediction(params.name, params.id)
+    }),
+    mount(servingApi.endpointEvents, async ({ who, params, signal }) => {
+      await seen(who, params.name)
+      return events(follow(room, params.name, signal), signal)
+    }),
+  ]
+}
+
+/** A token of one project neither sees nor changes another's endpoints. */
+function inProject(who: Principal, project: string, name: string): void {
+  if (who.project !== null && who.project !== project) throw problem('not_found', { what: 'endpoint', id: name })
+}
+
+interface ListQuery {
+  readonly limit: number
+  readonly page_token?: string | undefined
+  readonly from?: string | undefined
+  readonly until?: string | undefined
+  readonly version?: string | undefined
+  readonly role?: PredictionQuery['role'] | undefined
+  readonly failed?: 'true' | 'false' | undefined
+}
+
+function queryOf(endpoint: string, query: ListQuery): PredictionQuery {
+  const { limit, page_token, from, until, version, role, failed } = query
+  return {
+    endpoint,
+    limit,
+    ...(page_token !== undefined && { page_token }),
+    ...(from !== undefined && { from: Date.parse(from) }),
+    ...(until !== undefined && { until: Date.parse(until) }),
+    ...(version !== undefined && { version }),
+    ...(role !== undefined && { role }),
+    ...(failed !== undefined && { failed: failed === 'true' }),
+  }
+}
+
+/** Least time between two events of one stream, ms. */
+const PACE_MS = 1000
+
+/** The endpoint as it is now, and again whenever it changed or answered, at most once a second. */
+async function* follow(room: ServingRoom, name: string, signal: AbortSignal): AsyncGenerator<ServerEvent> {
+  let dirty = true
+  let wake = (): void => undefined
+  const stop = room.listen((changed) => {
+    if (changed !== name) return
+    dirty = true
+    wake()
+  })
+  signal.addEventListener('abort', () => wake(), { once: true })
+  try {
+    let before: EndpointView | undefined
+    while (!signal.aborted) {
+      if (dirty) {
+        dirty = false
+        const endpoint = await room.endpoint(name)
+        for (const event of breakerEvents(before, endpoint)) yield event
+        yield { event: 'endpoint', data: endpoint }
+        before = endpoint
+        await pause(PACE_MS, signal)
+      } else await new Promise<void>((resolve) => (wake = resolve))
+    }
+  } finally {
+    stop()
+  }
+}
+
+function breakerEvents(before: EndpointView | undefined, now: EndpointView): ServerEvent[] {
+  return now.variants.flatMap((variant) => {
+    const known = before?.variants.find((one) => one.version === variant.version && one.role === variant.role)
+    if (variant.tripped === null || before === undefined || known?.tripped === variant.tripped) return []
+    const data = { endpoint: now.name, version: variant.version, reason: variant.tripped, at: now.updated_at }
+    return [{ event: 'breaker', data }]
+  })
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms)
+    signal.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer)
+        resolve()
+      },
+      { once: true },
+    )
+  })
+}

@@ -1,0 +1,104 @@
+/** Builds the routing table from the rows, and brings it to every gateway. */
+import type { Reader } from '../store/db.ts'
+import { pushTable, warmTable } from './admin-client.ts'
+import type { LoadFailure } from './gateway/loader.ts'
+import type { EndpointRow, EndpointVersion, VariantRow } from './rows.ts'
+import { currentEpoch, variantsOf, versionsOf } from './rows.ts'
+import type { GatewayFile } from './run-files.ts'
+import type { EndpointRoute, RoutingTable, TokenRoute, VariantRoute } from './table.ts'
+import { BREAKER } from './table.ts'
+
+export interface RoutingDeps {
+  readonly db: Reader
+  readonly open: boolean
+  readonly tokens: () => Promise<readonly TokenRoute[]>
+  /** The ProfileSpec that live rows of an endpoint are counted into, as JSON; null = none yet. */
+  readonly profileSpec: (endpoint: string, model: string, version: string) => Promise<unknown>
+}
+
+/** A variant as a caller wants it. */
+export interface WantedVariant {
+  readonly role: VariantRow['role']
+  readonly version: string
+  readonly weight: number
+}
+
+/** The table as the rows say it now. `instead` replaces the variants of one endpoint, to try a change before it is written. */
+export async function buildTable(
+  deps: RoutingDeps,
+  instead?: { readonly endpoint: string; readonly variants: readonly WantedVariant[] },
+): Promise<RoutingTable> {
+  const rows = await deps.db.all<EndpointRow>('SELECT * FROM endpoints ORDER BY name')
+  const endpoints: EndpointRoute[] = []
+  for (const row of rows) {
+    const known = await variantsOf(deps.db, row.name)
+    const wanted =
+      instead?.endpoint === row.name
+        ? instead.variants.map((variant) => ({ ...variant, endpoint: row.name, since: 0, tripped: null }))
+        : known
+    endpoints.push(await endpointRoute(deps, row, wanted))
+  }
+  const [epoch, tokens] = [await currentEpoch(deps.db), await deps.tokens()]
+  return { format: 'slipway.routing/1', epoch, open: deps.open, endpoints, tokens }
+}
+
+async function endpointRoute(
+  deps: RoutingDeps,
+  row: EndpointRow,
+  variants: readonly VariantRow[],
+): Promise<EndpointRoute> {
+  const versions = await versionsOf(deps.db, row.name)
+  const stable = variants.find((variant) => variant.role === 'stable')
+  const previous = row.previous_version === null ? undefined : versions.get(row.previous_version)
+  const profile = stable === undefined ? null : await deps.profileSpec(row.name, row.model, stable.version)
+  return {
+    name: row.name,
+    project: row.project,
+    model: row.model,
+    salt: row.salt,
+    threshold: row.threshold,
+    breaker: BREAKER,
+    profile: profile ?? null,
+    variants: variants.flatMap((variant) => variantRoute(variant, versions.get(variant.version))),
+    standby: previous === undefined ? [] : standbyRoute(previous),
+  }
+}
+
+function variantRoute(variant: VariantRow, version: EndpointVersion | undefined): VariantRoute[] {
+  if (version === undefined) return []
+  const { role, weight, since } = variant
+  return [{ role, version: version.version, weight, since, inputs: version.inputs, backend: version.backend }]
+}
+
+function standbyRoute(version: EndpointVersion): VariantRoute[] {
+  const { inputs, backend } = version
+  return [{ role: 'stable', version: version.version, weight: 0, since: 0, inputs, backend }]
+}
+
+/** Loads a table's models on every gateway without swapping. What does not load anywhere it was tried is returned. */
+export async function warmAll(gateways: readonly GatewayFile[], table: RoutingTable): Promise<LoadFailure[]> {
+  const results = await Promise.allSettled(gateways.map(({ socket }) => warmTable(socket, table)))
+  const replies = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+  if (replies.length === 0 && results[0]?.status === 'rejected') throw results[0].reason
+  return replies.flatMap((reply) => reply.failed)
+}
+
+/** What became of a push. */
+export interface Pushed {
+  /** Gateways that answer with the table now. */
+  readonly reached: readonly GatewayFile[]
+  readonly failed: readonly LoadFailure[]
+}
+
+/** Pushes a table to every gateway. One that is down gets it when it is up again. */
+export async function pushAll(gateways: readonly GatewayFile[], table: RoutingTable): Promise<Pushed> {
+  const results = await Promise.allSettled(gateways.map(({ socket }) => pushTable(socket, table)))
+  const reached: GatewayFile[] = []
+  const failed: LoadFailure[] = []
+  results.forEach((result, i) => {
+    if (result.status !== 'fulfilled') return
+    failed.push(...result.value.failed)
+    if (result.value.epoch >= table.epoch) reached.push(gateways[i] as GatewayFile)
+  })
+  return { reached, failed }
+}

@@ -1,0 +1,74 @@
+/** The rows that the serving room keeps, and how they are read. */
+import { problem } from '../contract/errors.ts'
+import type { Reader } from '../store/db.ts'
+import type { BackendRoute, InputField, Role3 } from './table.ts'
+
+/** An endpoint. Times are ms. */
+export interface EndpointRow {
+  readonly name: string
+  readonly project: string
+  readonly model: string
+  readonly salt: string
+  readonly threshold: number | null
+  /** JSON of the monitor settings. */
+  readonly monitor: string
+  readonly previous_version: string | null
+  readonly created_at: number
+  readonly updated_at: number
+}
+
+export interface VariantRow {
+  readonly endpoint: string
+  readonly role: Role3
+  readonly version: string
+  readonly weight: number
+  readonly since: number
+  readonly tripped: string | null
+}
+
+/** A version as an endpoint serves it. */
+export interface EndpointVersion {
+  readonly version: string
+  readonly inputs: readonly InputField[]
+  readonly backend: BackendRoute
+  /** Why Python serves it; null for native. */
+  readonly reason: string | null
+}
+
+export async function requireEndpoint(reader: Reader, name: string): Promise<EndpointRow> {
+  const row = await reader.get<EndpointRow>('SELECT * FROM endpoints WHERE name = ?', [name])
+  if (row === undefined) throw problem('not_found', { what: 'endpoint', id: name })
+  return row
+}
+
+/** Variants of an endpoint: stable first, then canary, then shadows. */
+export async function variantsOf(reader: Reader, endpoint: string): Promise<VariantRow[]> {
+  const rows = await reader.all<VariantRow>('SELECT * FROM endpoint_variants WHERE endpoint = ?', [endpoint])
+  const order: Record<Role3, number> = { stable: 0, canary: 1, shadow: 2 }
+  return rows.sort((a, b) => order[a.role] - order[b.role] || a.since - b.since)
+}
+
+/** Versions that an endpoint has served or is ready to serve, by version. */
+export async function versionsOf(reader: Reader, endpoint: string): Promise<Map<string, EndpointVersion>> {
+  const rows = await reader.all<{ version: string; inputs: string; backend: string; reason: string | null }>(
+    'SELECT version, inputs, backend, reason FROM endpoint_versions WHERE endpoint = ?',
+    [endpoint],
+  )
+  return new Map(
+    rows.map((row) => [
+      row.version,
+      {
+        version: row.version,
+        inputs: JSON.parse(row.inputs) as InputField[],
+        backend: JSON.parse(row.backend) as BackendRoute,
+        reason: row.reason,
+      },
+    ]),
+  )
+}
+
+/** The number of the newest routing table. */
+export async function currentEpoch(reader: Reader): Promise<number> {
+  const row = await reader.get<{ epoch: number }>("SELECT epoch FROM serving_state WHERE id = 'routing'")
+  return row?.epoch ?? 0
+}

@@ -1,0 +1,109 @@
+/** Decides which versions an endpoint answers with: prepares their files, checks and writes the rows. */
+import { problem } from '../contract/errors.ts'
+import type { Clock } from '../contract/ids.ts'
+import type { Db, Tx } from '../store/db.ts'
+import { readInputs } from './inputs.ts'
+import type { WantedVariant } from './routing.ts'
+import type { EndpointRow } from './rows.ts'
+import { requireEndpoint, variantsOf } from './rows.ts'
+import type { BackendRoute } from './table.ts'
+
+/** Where the files of a version lie. `native` is null when Python serves it, with the `reason`. */
+export interface VersionFiles {
+  readonly dir: string
+  readonly python: string | null
+  readonly native: { readonly dir: string } | null
+  readonly reason: string | null
+}
+
+export interface VariantDeps {
+  readonly db: Db
+  readonly clock: Clock
+  /** The files of a version, lowered; throws with the reason when it cannot be served. */
+  readonly versionFiles: (model: string, version: string) => Promise<VersionFiles>
+  /** Scorer processes of a Python version. */
+  readonly workers: number
+  readonly memoryMb: number
+}
+
+/** Makes a version ready to be named by a variant: finds its files and inputs, keeps them. Does nothing when that was done before. */
+export async function prepareVersion(deps: VariantDeps, endpoint: EndpointRow, version: string): Promise<void> {
+  const known = await deps.db.get('SELECT version FROM endpoint_versions WHERE endpoint = ? AND version = ?', [
+    endpoint.name,
+    version,
+  ])
+  if (known !== undefined) return
+  const files = await deps.versionFiles(endpoint.model, version)
+  const { inputs, tensor } = await readInputs(files.dir, files.native?.dir ?? null)
+  const backend = backendOf(deps, files, tensor)
+  const reason = backend.kind === 'native' ? null : (files.reason ?? 'it was not lowered')
+  await deps.db.tx((t) =>
+    t.run(
+      'INSERT INTO endpoint_versions (endpoint, version, inputs, backend, reason, created_at) VALUES (?,?,?,?,?,?) ON CONFLICT (endpoint, version) DO NOTHING',
+      [endpoint.name, version, JSON.stringify(inputs), JSON.stringify(backend), reason, deps.clock()],
+    ),
+  )
+}
+
+function backendOf(deps: VariantDeps, files: VersionFiles, tensor: string | null): BackendRoute {
+  if (files.native !== null) return { kind: 'native', dir: files.native.dir }
+  if (files.python === null)
+    throw problem('unprocessable', { detail: 'the version has no native form and no Python environment' })
+  const { workers, memoryMb } = deps
+  return { kind: 'python', dir: files.dir, python: files.python, tensor, workers, memory_mb: memoryMb }
+}
+
+/** Checks a wish: one stable at most, one canary at most, weights in range, a canary only beside a stable. Throws `invalid_field`. */
+export function checkVariants(variants: readonly WantedVariant[]): void {
+  const count = (role: WantedVariant['role']): number => variants.filter((one) => one.role === role).length
+  const refuse = (value: unknown, expected: string): never => {
+    throw problem('invalid_field', { field: 'variants', value, expected })
+  }
+  if (count('stable') > 1) refuse(variants, 'one stable variant')
+  if (count('canary') > 1) refuse(variants, 'at most one canary')
+  if (count('canary') === 1 && count('stable') === 0) refuse(variants, 'a stable variant beside the canary')
+  const shadows = new Set(variants.filter((one) => one.role === 'shadow').map((one) => one.version))
+  if (shadows.size !== count('shadow')) refuse(variants, 'each shadow version once')
+  for (const { weight, role } of variants) {
+    if (!Number.isInteger(weight) || weight < 0 || weight > 10_000) refuse(weight, 'a weight of 0 to 10000')
+    if (role !== 'canary' && weight !== 0) refuse(weight, `weight 0 for ${role}; only a canary has one`)
+  }
+}
+
+/**
+ * Writes the variants of an endpoint in the caller's transaction and raises the epoch. A variant that stays in its role keeps its
+ * `since`; a canary that had tripped stays tripped. A stable version that is replaced becomes the previous one.
+ */
+export async function writeVariants(
+  t: Tx,
+  endpoint: string,
+  variants: readonly WantedVariant[],
+  now: number,
+): Promise<number> {
+  checkVariants(variants)
+  await t.lock('serving')
+  await requireEndpoint(t, endpoint)
+  const before = await variantsOf(t, endpoint)
+  const oldStable = before.find((one) => one.role === 'stable')?.version
+  const newStable = variants.find((one) => one.role === 'stable')?.version
+  if (oldStable !== undefined && newStable !== undefined && oldStable !== newStable)
+    await t.run('UPDATE endpoints SET previous_version = ? WHERE name = ?', [oldStable, endpoint])
+  await t.run('DELETE FROM endpoint_variants WHERE endpoint = ?', [endpoint])
+  for (const { role, version, weight } of variants) {
+    const same = before.find((one) => one.role === role && one.version === version)
+    await t.run(
+      'INSERT INTO endpoint_variants (endpoint, role, version, weight, since, tripped) VALUES (?,?,?,?,?,?)',
+      [endpoint, role, version, same?.tripped == null ? weight : 0, same?.since ?? now, same?.tripped ?? null],
+    )
+  }
+  await t.run('UPDATE endpoints SET updated_at = ? WHERE name = ?', [now, endpoint])
+  return raiseEpoch(t)
+}
+
+/** The next epoch, in the transaction of the change that it stands for. */
+export async function raiseEpoch(t: Tx): Promise<number> {
+  const row = await t.get<{ epoch: number }>(
+    "INSERT INTO serving_state (id, epoch) VALUES ('routing', 1) ON CONFLICT (id) DO UPDATE SET epoch = serving_state.epoch + 1 RETURNING epoch",
+  )
+  return row?.epoch ?? 0
+}
