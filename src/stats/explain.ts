@@ -1,5 +1,6 @@
 /** What happened to a feature, in words and numbers: looks at the newest hours of traffic and the same hours of past days. */
 
+import { hellinger } from './drift.ts'
 import { matchedWindows, MATCHED_DAYS, windowOf } from './history.ts'
 import type { Days, History, Hour } from './history.ts'
 import { deviation } from './moments.ts'
@@ -28,7 +29,11 @@ interface Case {
   readonly now: Profile
   readonly past: readonly Profile[]
   readonly all: Profile
+  readonly recent: (feature: string) => ArrayLike<number> | undefined
 }
+
+/** Raw numeric values of a feature in the newest `hours` hours, where the caller has them: they decide between units of like ratio. */
+export type RecentValues = (feature: string, hours: number) => ArrayLike<number> | undefined
 
 /**
  * Explanations for the given features, most certain first, at most one a feature and kind. Looks at the newest one, two and three hours,
@@ -38,15 +43,17 @@ export function explain(
   history: History,
   hour: Hour,
   features: readonly string[],
-  days: Days = MATCHED_DAYS,
+  sources: { days?: Days; values?: RecentValues } = {},
 ): Explanation[] {
+  const { days = MATCHED_DAYS, values } = sources
   const best = new Map<string, Explanation>()
   for (const length of [1, 2, 3]) {
     const now = windowOf(history, hour, length)
     if (rows(now) < MIN_ROWS) continue
     const past = matchedWindows(history, hour, length, { days, minRows: MIN_ROWS / 2 })
     if (past.length < 5) continue
-    for (const one of explainCase({ now, past, all: mergeAll(history.spec, past) }, features)) {
+    const recent = (feature: string): ArrayLike<number> | undefined => values?.(feature, length)
+    for (const one of explainCase({ now, past, all: mergeAll(history.spec, past), recent }, features)) {
       const key = `${one.feature} ${one.kind}`
       if (one.confidence >= (best.get(key)?.confidence ?? 0)) best.set(key, one)
     }
@@ -66,16 +73,18 @@ function explainCase(c: Case, features: readonly string[]): Explanation[] {
 
 function explainNumeric(c: Case, i: number, spec: NumericSpec): (Explanation | undefined)[] {
   const [now, all] = [numeric(c.now, i), numeric(c.all, i)]
-  const still = frozen(c, spec, now, all)
+  const still = frozen(c, i, spec)
   if (still) return [still]
-  return [clock(c, spec, now, all) ?? unit(c, i, spec), filled(c, spec, now, all), gone(c, spec, now, all)]
+  return [filled(c, i, spec) ?? clock(c, spec, now, all) ?? unit(c, i, spec), gone(c, spec, now, all)]
 }
 
 const about = (x: number): string => String(Number(x.toPrecision(4)))
 const percent = (x: number): string => `${Math.round(100 * x)} %`
 
-function frozen(c: Case, spec: NumericSpec, now: NumericView, all: NumericView): Explanation | undefined {
-  if (now.n < MIN_ROWS || now.max > now.min || !(all.max > all.min)) return undefined
+function frozen(c: Case, i: number, spec: NumericSpec): Explanation | undefined {
+  const now = numeric(c.now, i)
+  const moving = c.past.filter((one) => numeric(one, i).max > numeric(one, i).min)
+  if (now.n < MIN_ROWS || now.max > now.min || moving.length < 0.9 * c.past.length) return undefined
   const text = `${spec.name} stands still at ${about(now.min)} in all ${now.n} rows`
   return { feature: spec.name, kind: 'frozen', name: 'frozen', text, confidence: 0.95, rows: rows(c.now) }
 }
@@ -100,7 +109,9 @@ function unit(c: Case, i: number, spec: NumericSpec): Explanation | undefined {
     spreadDrift: spreads.sd,
     scale: spec.scale,
   }
-  const finding = detectUnit(spec.name, usual, look(c.now))
+  const values = inflated ? undefined : c.recent(spec.name)
+  const lattice = values && spec.familiar ? { values, familiar: spec.familiar } : undefined
+  const finding = detectUnit(spec.name, usual, look(c.now), lattice)
   if (!finding) return undefined
   const { name } = finding.change
   const text = `unit changed ${name}: ${spec.name} is ${about(look(c.now).mean)} where ${about(means.mean)} is usual`
@@ -143,30 +154,58 @@ function compareCodes(a: string, b: string): number {
   return a < b ? -1 : 1
 }
 
-/** A value that took the place of missing values, or of others. */
-function filled(c: Case, spec: NumericSpec, now: NumericView, all: NumericView): Explanation | undefined {
+/** A value that took the place of missing values, or of some of the others while the rest stayed as it was. */
+function filled(c: Case, i: number, spec: NumericSpec): Explanation | undefined {
+  const [now, all] = [numeric(c.now, i), numeric(c.all, i)]
   const usualNulls = all.nulls / (all.nulls + all.n)
-  const nulls = now.nulls / (now.nulls + now.n)
-  let [bin, rise] = [0, 0]
-  for (let k = 0; k < now.counts.length; k++) {
-    const more = now.counts[k]! / (now.nulls + now.n) - all.counts[k]! / (all.nulls + all.n)
-    if (more > rise) [bin, rise] = [k, more]
-  }
-  const fall = usualNulls - nulls
-  const fell = usualNulls >= 0.02 && nulls < 0.25 * usualNulls && rise > 0.5 * fall
-  if (!fell && !(rise >= 0.1 && spec.scale > 0 && isSpike(spec, bin))) return undefined
-  const value = about(now.binMean(bin))
+  const fall = usualNulls - now.nulls / (now.nulls + now.n)
+  const { bin, rise } = risen(now, all)
+  const fell = usualNulls >= 0.02 && fall > 0.75 * usualNulls && rise > 0.5 * fall
+  if (!(fell || isLoneRise(c, i, rise)) || !isNewSpike(c, i, bin) || !restFits(now, all, bin)) return undefined
+  const value = about(addedValue(now, all, bin))
   const text = fell
     ? `missing values of ${spec.name} (usually ${percent(usualNulls)}) became about ${value}`
     : `${percent(rise)} more rows than usual have ${spec.name} about ${value}: a default value?`
-  const confidence = Math.min(0.9, fell ? 0.5 + rise / (2 * Math.max(fall, rise)) : 0.3 + rise)
+  const confidence = Math.min(0.9, fell ? 0.5 + rise / (2 * Math.max(fall, rise)) : 0.5 + rise)
   return { feature: spec.name, kind: 'default', name: `default ${value}`, text, confidence, rows: rows(c.now) }
 }
 
-/** A bin outside the reference, or one so narrow that it holds about one value. */
-function isSpike(spec: NumericSpec, bin: number): boolean {
-  const [low, high] = [spec.edges[bin - 1], spec.edges[bin]]
-  return low === undefined || high === undefined || high - low < 0.1 * spec.scale
+const shareOf = (view: NumericView, bin: number): number => view.counts[bin]! / (view.nulls + view.n)
+
+function risen(now: NumericView, all: NumericView): { bin: number; rise: number } {
+  let [bin, rise] = [0, 0]
+  for (let k = 0; k < now.counts.length; k++) {
+    const more = shareOf(now, k) - shareOf(all, k)
+    if (more > rise) [bin, rise] = [k, more]
+  }
+  return { bin, rise }
+}
+
+/** The mean of the values by which a bin holds more than usual. */
+function addedValue(now: NumericView, all: NumericView, bin: number): number {
+  const before = (all.counts[bin]! / (all.nulls + all.n)) * (now.nulls + now.n)
+  if (before === 0) return now.binMean(bin)
+  return (now.counts[bin]! * now.binMean(bin) - before * all.binMean(bin)) / (now.counts[bin]! - before)
+}
+
+/** A share that the bin had on no past day, but not nearly all rows: then the whole distribution moved. */
+function isNewSpike(c: Case, i: number, bin: number): boolean {
+  const share = shareOf(numeric(c.now, i), bin)
+  return share < 0.9 && c.past.every((one) => shareOf(numeric(one, i), bin) < share - 0.01)
+}
+
+/** A rise well above what any bin shows on past days; where few independent values fill a window, as in weather, such rises are daily. */
+function isLoneRise(c: Case, i: number, rise: number): boolean {
+  const all = numeric(c.all, i)
+  return rise >= 0.1 && c.past.every((one) => risen(numeric(one, i), all).rise < 0.7 * rise)
+}
+
+/** Whether the other bins keep their shares among themselves, as far as so few rows can tell. */
+function restFits(now: NumericView, all: NumericView, bin: number): boolean {
+  const rest = (view: NumericView): Float64Array => view.counts.map((count, k) => (k === bin ? 0 : count))
+  const [a, b] = [rest(all), rest(now)]
+  const n = b.reduce((total, x) => total + x, 0)
+  return n > 0 && hellinger(a, b) < Math.max(0.2, 1.2 * Math.sqrt(a.length / (8 * n)))
 }
 
 function gone(c: Case, spec: NumericSpec, now: NumericView, all: NumericView): Explanation | undefined {

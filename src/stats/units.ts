@@ -38,7 +38,7 @@ export const UNIT_CHANGES: readonly UnitChange[] = [
   ...ratio('mi', 'km', 1.609344, LENGTH),
   ...ratio('ft', 'm', 0.3048, LENGTH),
   ...ratio('m', 'km', 0.001, LENGTH),
-  ...ratio('nmi', 'km', 1.852, LENGTH),
+  ...ratio('nmi', 'km', 1.852, ['nautical', 'nmi']),
   ...ratio('in', 'cm', 2.54, RAIN),
   ...ratio('in', 'mm', 25.4, RAIN),
   ...ratio('mph', 'm/s', 0.44704, SPEED),
@@ -84,6 +84,12 @@ export interface Seen {
   readonly sd: number
 }
 
+/** Raw values seen, and the few values that the feature has in the reference: converted back, seen ones must be among them. */
+export interface Lattice {
+  readonly values: ArrayLike<number>
+  readonly familiar: readonly number[]
+}
+
 /** A named change of unit. */
 export interface UnitFinding {
   readonly change: UnitChange
@@ -96,20 +102,25 @@ export interface UnitFinding {
 }
 
 /** ln likelihood ratio from which a change is named. */
-const NAMED = 3
+const NAMED = 4
 /** Gain and loss, in ln likelihood, when the feature's name speaks for this or for another kind of quantity. */
-const HINT = 2.5
-/** A converted mean or spread further off than this many deviations is no match. */
-const FAR = 3.5
+const HINT = 3
+const ALIEN = -6
+/** Gain, in ln likelihood, when nearly all values converted back are familiar ones; the loss when most are not. */
+const LATTICE = 6
+
+/** Mean and spread that, converted back, are together further off than this many deviations are no match. */
+const FAR = 2.8
 
 /**
  * The change of unit that best explains what is seen. Compared are: the value converted back lies where the feature usually lies and
  * spreads as it usually spreads (normal errors of both), against drift that moves the mean by up to about one deviation of the reference and leaves the spread.
  * A season moves the mean and keeps the spread, so it is not named.
  * @param feature the name, of which words such as "temp" or "wind_speed" decide between changes of like ratio
+ * @param lattice if given, decides between changes by the values themselves
  * @returns undefined if nothing moved, or no change explains it clearly
  */
-export function detectUnit(feature: string, usual: Usual, seen: Seen): UnitFinding | undefined {
+export function detectUnit(feature: string, usual: Usual, seen: Seen, lattice?: Lattice): UnitFinding | undefined {
   const errors = errorsOf(usual, seen)
   if (!errors) return undefined
   const still = likelihood({ slope: 1, intercept: 0 }, usual, seen, errors)
@@ -118,22 +129,54 @@ export function detectUnit(feature: string, usual: Usual, seen: Seen): UnitFindi
     mean: Math.hypot(errors.mean, usual.scale),
   })
   const ordinary = Math.max(still.log, drift.log)
+  const unchanged = lattice ? latticeGain({ slope: 1, intercept: 0 }, lattice) : 0
   const lower = feature.toLowerCase()
   const known = UNIT_CHANGES.some((change) => matches(change, lower))
   const tried = UNIT_CHANGES.map((change) => {
     const { log, offsets } = likelihood(change, usual, seen, errors)
-    const hint = known ? (matches(change, lower) ? HINT : -HINT) : 0
-    return { change, evidence: log - ordinary + hint, offsets }
+    const hint = known ? (matches(change, lower) ? HINT : ALIEN) : 0
+    const fit = lattice ? latticeGain(change, lattice) - unchanged : 0
+    return { change, evidence: log - ordinary + hint + fit, offsets, fit }
   })
   const best = tried.reduce((a, b) => (b.evidence > a.evidence ? b : a))
-  const spreads = Math.abs(Math.log(best.change.slope)) < 0.1 || best.offsets[1] + 0.5 < still.offsets[1]
-  if (best.evidence < NAMED || best.offsets[0] > FAR || best.offsets[1] > FAR || !spreads) return undefined
+  if (best.evidence < NAMED || Math.hypot(...best.offsets) > FAR) return undefined
+  const spread = Math.abs(Math.log(best.change.slope)) < 0.1 || best.offsets[1] + 0.5 < still.offsets[1]
+  const far = still.offsets[0] > FAR && best.evidence >= 1.5 * NAMED
+  if (!spread && !far && best.fit < LATTICE) return undefined
   const all = tried.reduce(
     (sum, one) =>
       sum + (one.change.slope === best.change.slope && one !== best ? 0 : Math.exp(one.evidence - best.evidence)),
     0,
   )
-  return { ...best, confidence: 1 / (all + Math.exp(-best.evidence)) }
+  const { change, evidence, offsets } = best
+  return { change, evidence, offsets, confidence: 1 / (all + Math.exp(-best.evidence)) }
+}
+
+/** −6 … 6 by the share of values that are familiar when converted back, to a thousandth of the distance between neighbours or one part in 10⁵. */
+function latticeGain(change: { slope: number; intercept: number }, { values, familiar }: Lattice): number {
+  if (values.length === 0 || familiar.length < 2) return 0
+  const first = familiar[0]!
+  const last = familiar[familiar.length - 1]!
+  const step = (last - first) / (familiar.length - 1)
+  let [hits, inside] = [0, 0]
+  for (let i = 0; i < values.length; i++) {
+    const x = (values[i]! - change.intercept) / change.slope
+    if (x < first - step || x > last + step) continue
+    inside += 1
+    if (Math.abs(nearest(familiar, x) - x) <= Math.max(0.02 * step, 1e-5 * Math.abs(x))) hits += 1
+  }
+  if (inside < values.length / 2) return 0
+  return LATTICE * (2 * (hits / inside) - 1)
+}
+
+function nearest(sorted: readonly number[], x: number): number {
+  let [low, high] = [0, sorted.length - 1]
+  while (high - low > 1) {
+    const middle = (low + high) >>> 1
+    if (sorted[middle]! <= x) low = middle
+    else high = middle
+  }
+  return Math.abs(sorted[low]! - x) < Math.abs(sorted[high]! - x) ? sorted[low]! : sorted[high]!
 }
 
 function matches(change: UnitChange, name: string): boolean {

@@ -134,7 +134,7 @@ function numericStatistics(c: Comparison, i: number): FeatureStatistics {
   if (now.n < c.minValues || past.length < 5) return statistics
   measures.outside = (now.counts[0]! + now.counts.at(-1)!) / now.n
   measures.frozen = (frozen(c, i, 'newer') ? 0.5 : 0) + (frozen(c, i, 'whole') ? 0.5 : 0)
-  measures.unfamiliar = Math.max(0, now.unfamiliar / now.n - all.unfamiliar / all.n)
+  measures.unfamiliar = strange(now, all)
   if (mostlyMissing(all)) return statistics
   measures.psi = psi(all.counts, now.counts)
   if (all.zeros > all.n / 2) {
@@ -162,6 +162,18 @@ function missing(c: Comparison, now: { nulls: number }, past: readonly { nulls: 
   const share = Math.min(1, Math.max(0, usual.mean))
   const offset = (now.nulls / n - usual.mean) / Math.max(usual.sd, Math.sqrt((share * (1 - share)) / n), 0.005)
   return { nulls: Math.max(0, offset), null_fall: Math.max(0, -offset) }
+}
+
+const strangeShare = (view: NumericView): number =>
+  (view.unfamiliar + view.counts[0]! + view.counts.at(-1)!) / Math.max(1, view.n - view.zeros)
+
+/**
+ * Rise of the share of values that are none of the reference's. In a feature that is mostly 0 only the other values count, and those
+ * outside the reference's range are strange too.
+ */
+function strange(now: NumericView, all: NumericView): number {
+  if (all.zeros <= all.n / 2) return Math.max(0, now.unfamiliar / now.n - all.unfamiliar / all.n)
+  return now.n - now.zeros < MIN_NON_ZERO ? 0 : Math.max(0, strangeShare(now) - strangeShare(all))
 }
 
 /** Whether a part of the window stands still although on more than nine of ten past days it did not. */
