@@ -45,8 +45,6 @@ export class ReaderThread {
   /** Stops the thread; open questions are refused. */
   async close(): Promise<void> {
     this.#closed = true
-    // Without a reference the process could end while this is awaited.
-    this.#worker?.ref()
     await this.#worker?.terminate()
   }
 
@@ -77,7 +75,8 @@ export class ReaderThread {
   #answer(worker: Worker, reply: Reply): void {
     const asked = this.#asked.get(reply.id)
     this.#asked.delete(reply.id)
-    if (this.#asked.size === 0) worker.unref()
+    // While it is being closed, the process must not end before the thread has.
+    if (this.#asked.size === 0 && !this.#closed) worker.unref()
     if ('rows' in reply) asked?.resolve(reply.rows)
     else asked?.reject(Object.assign(new Error(reply.error.message), { code: reply.error.code }))
   }

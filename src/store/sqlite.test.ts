@@ -221,16 +221,18 @@ describe('SQLite: other processes and threads', () => {
     await thread.close()
   })
 
-  it('a process that only closes its database ends well', () => {
+  it('a process that closes its database while the thread answers ends well', () => {
     const url = new URL('./sqlite.ts', import.meta.url).href
     const program = `
       const { openSqlite } = await import('${url}')
       const db = openSqlite(process.argv[1])
-      await db.search({ sql: 'SELECT 1', parameters: [] })
+      const asked = Array.from({ length: 40 }, () => db.search({ sql: 'SELECT 1', parameters: [] }))
+      for (const each of asked) each.catch(() => undefined)
+      await asked[Number(process.argv[2])]
       await db.close()
       console.log('closed')`
-    for (let i = 0; i < 3; i++) {
-      const args = ['--input-type=module', '-e', program, join(root, 'closing.db')]
+    for (const answered of [0, 20, 38]) {
+      const args = ['--input-type=module', '-e', program, join(root, 'closing.db'), String(answered)]
       assert.equal(execFileSync(process.execPath, args, { encoding: 'utf8' }), 'closed\n')
     }
   })
