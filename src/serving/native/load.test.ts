@@ -1,0 +1,265 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { Problem } from '../../contract/errors.ts'
+import type { TypedArray } from './document.ts'
+import { loadNative } from './load.ts'
+import { verifyNative } from './verify.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'native-'))
+after(() => rmSync(root, { recursive: true }))
+
+interface Json {
+  [key: string]: unknown
+}
+
+/** Writes a document as the lowering does; gives its folder. */
+function write(
+  json: Json,
+  arrays: Record<string, TypedArray>,
+  name = 'model',
+  dir = mkdtempSync(join(root, 'm-')),
+): string {
+  const directory: Json = {}
+  const parts: Buffer[] = []
+  let offset = 0
+  for (const [key, values] of Object.entries(arrays)) {
+    const type = values.constructor.name.replace('Array', '').toLowerCase()
+    directory[key] = { type, offset, length: values.length }
+    const data = Buffer.from(values.buffer, values.byteOffset, values.byteLength)
+    const padding = Buffer.alloc((8 - (data.length % 8)) % 8)
+    parts.push(data, padding)
+    offset += data.length + padding.length
+  }
+  writeFileSync(join(dir, `${name}.json`), JSON.stringify({ ...json, arrays: directory, binary_bytes: offset }))
+  writeFileSync(join(dir, `${name}.bin`), Buffer.concat(parts))
+  return dir
+}
+
+const input = (name: string, kind: string, required = false): Json => ({
+  name,
+  kind,
+  float32: false,
+  required,
+  missing: 'nan',
+})
+
+/** One tree: carrier UA goes left to 1, others by age ≤ 30 to 2 or 4; missing ages go left; base 10. */
+function model(): Json {
+  return {
+    format: 'slipway.native/1',
+    estimator: 'sklearn.Tree',
+    output: 'predict',
+    classes: null,
+    versions: {},
+    inputs: [input('carrier', 'string'), input('age', 'number'), input('seats', 'integer', true)],
+    tables: [{ kind: 'text', keys: ['AA', 'UA'], codes: [0, 1], missing: 'NaN', unseen: 'error' }],
+    blocks: [
+      { input: 0, steps: [{ op: 'encode', table: 0 }] },
+      { input: 1, steps: [] },
+      {
+        input: 2,
+        steps: [
+          { op: 'subtract', value: 1 },
+          { op: 'divide', value: 2 },
+        ],
+      },
+    ],
+    width: 3,
+    model: {
+      type: 'trees',
+      rounding: 'float64',
+      trees: 1,
+      outputs: 1,
+      leaf_width: 1,
+      base: [10],
+      divide: 1,
+      missing: 'allow',
+      infinite: 'allow',
+      link: 'identity',
+      decide: null,
+    },
+  }
+}
+
+const nodes = (): Record<string, TypedArray> => ({
+  roots: Int32Array.of(0),
+  feature: Int32Array.of(0, -1, 1, -1, -1),
+  threshold: Float64Array.of(0, 0, 30, 0, 0),
+  left: Int32Array.of(1, 0, 3, 1, 2),
+  right: Int32Array.of(2, 0, 4, 1, 2),
+  flags: Uint8Array.of(2, 0, 1, 0, 0),
+  leaves: Float64Array.of(1, 2, 4),
+  bitsets: Uint32Array.of(2, 0, 0, 0, 0, 0, 0, 0),
+})
+
+/** The message of the refusal of an action. */
+function refusal(act: () => unknown, code = 'unprocessable'): string {
+  try {
+    act()
+  } catch (fault) {
+    assert.ok(fault instanceof Problem, String(fault))
+    assert.equal(fault.code, code)
+    return fault.message
+  }
+  assert.fail('nothing was thrown')
+}
+
+test('a row, its fields and a batch give the same answers', () => {
+  const native = loadNative(write(model(), nodes()))
+  const rows: [string | null, number | null, number, number][] = [
+    ['UA', 50, 1, 11],
+    ['AA', 30, 1, 12],
+    ['AA', 30.000000000000004, 1, 14],
+    [null, NaN, 3, 12],
+    ['AA', null, 3, 12],
+  ]
+  for (const [carrier, age, seats, want] of rows) {
+    assert.deepEqual(native.predictRow([carrier, age, seats]), { raw: [want], prediction: want })
+    assert.equal(native.scoreFields({ carrier, age, seats, extra: 1 }), want)
+  }
+  const many = Array.from({ length: 40 }, (_, i) => rows[i % rows.length]!)
+  const columns = [0, 1, 2].map((c) => many.map((row) => row[c]!))
+  assert.deepEqual(
+    [...native.predictBatch(columns, 40).predictions],
+    many.map((row) => row[3]),
+  )
+  assert.equal(native.kind, 'regressor')
+  assert.ok(native.bytes > 0)
+})
+
+test('values that the Python model would refuse are refused by name', () => {
+  const native = loadNative(write(model(), nodes()))
+  const refused = (row: (string | number | boolean | null)[]): string =>
+    refusal(() => native.predictRow(row), 'invalid_field')
+  assert.match(refused(['UA', 1, null]), /^seats: got null, expected a whole number/)
+  assert.match(refused(['UA', 1, 1.5]), /^seats: got 1.5, expected a whole number/)
+  assert.match(refused(['UA', '1', 1]), /^age: got 1, expected a number/)
+  assert.match(refused([7, 1, 1]), /^carrier: got 7, expected text/)
+  assert.match(refused(['ZZ', 1, 1]), /^carrier: got ZZ, expected a category/)
+  assert.match(refused(['UA', 1]), /2 values, expected 3 values/)
+  const columns = [['UA', 'ZZ'], [1, 1], [1, 1]] // prettier-ignore
+  assert.match(
+    refusal(() => native.predictBatch(columns, 2), 'invalid_field'),
+    /^row 1, carrier: got ZZ/,
+  )
+  assert.match(
+    refusal(() => native.predictBatch([['UA'], [1], []], 1), 'invalid_field'),
+    /^seats: got 0 values/,
+  )
+})
+
+test('a classifier turns its score into labels and probabilities', () => {
+  const json = model()
+  json['classes'] = ['fine', 'late']
+  json['output'] = 'predict_proba'
+  json['model'] = { ...(json['model'] as Json), link: 'sigmoid', decide: 'positive', base: [-3] }
+  const native = loadNative(write(json, nodes()))
+  const p = 1 / (1 + Math.exp(-1))
+  assert.deepEqual(native.predictRow(['AA', 99, 1]), { raw: [1], prediction: 'late', probabilities: [1 - p, p] })
+  assert.equal(native.predictRow(['UA', 99, 1]).prediction, 'fine')
+  assert.equal(native.scoreFields({ carrier: 'AA', age: 99, seats: 1 }), p)
+})
+
+test('a linear model checks, scales and one-hot encodes', () => {
+  const json = model()
+  const tables = [{ kind: 'text', keys: ['AA', 'UA'], codes: [0, 1], missing: -1, unseen: -1 }]
+  const blocks = [
+    { input: 0, steps: [{ op: 'encode', table: 0 }], first: 0, on: [1, 1], off: [0, 0] },
+    { input: 1, steps: [{ op: 'finite' }, { op: 'impute', missing: 'NaN', value: 5 }] },
+  ]
+  const linear = {
+    type: 'linear',
+    outputs: 1,
+    orders: ['sequential'],
+    intercept: [0.5],
+    missing: 'error',
+    infinite: 'error',
+  }
+  const whole = { ...json, tables, blocks, model: { ...linear, link: 'identity', decide: null } }
+  const native = loadNative(write(whole, { coefficients: Float64Array.of(10, 20, 3) }))
+  assert.equal(native.predictRow(['UA', 2, 1]).prediction, 26.5)
+  assert.equal(native.predictRow(['ZZ', null, 1]).prediction, 15.5)
+  assert.match(
+    refusal(() => native.predictRow(['UA', Infinity, 1]), 'invalid_field'),
+    /^age: got Infinity/,
+  )
+})
+
+const damages: [string, (json: Json, arrays: Record<string, TypedArray>) => void, RegExp][] = [
+  ['another format', (json) => (json['format'] = 'slipway.native/9'), /format/],
+  ['a block of an input that does not exist', (json) => ((json['blocks'] as Json[])[1]!['input'] = 9), /input 9 of 3/],
+  ['a table that does not exist', (json) => (json['tables'] = []), /table that does not exist/],
+  ['a wrong width', (json) => (json['width'] = 4), /fill 3 columns, expected 4/],
+  ['an unknown step', (json) => ((json['blocks'] as Json[])[1]!['steps'] = [{ op: 'log' }]), /Expected 'finite'/],
+  ['text without an encoder', (json) => ((json['blocks'] as Json[])[0]!['steps'] = []), /text of input carrier/],
+  ['classes without a rule', (json) => (json['classes'] = ['a', 'b']), /classes and the rule/],
+  ['probabilities of a regressor', (json) => (json['output'] = 'predict_proba'), /predict_proba of a regressor/],
+  ['a missing array', (_, arrays) => delete arrays['leaves'], /leaves/],
+  ['an array of another type', (_, arrays) => (arrays['feature'] = Float64Array.of(0)), /Int32Array/],
+  ['arrays of different lengths', (_, arrays) => (arrays['flags'] = Uint8Array.of(0)), /1 values, expected 5/],
+  ['a root outside', (_, arrays) => (arrays['roots'] = Int32Array.of(7)), /node 7 of 5/],
+  ['a feature outside', (_, arrays) => ((arrays['feature'] as Int32Array)[0] = 3), /feature 3 of 3/],
+  ['a child before its parent', (_, arrays) => ((arrays['left'] as Int32Array)[2] = 0), /children 0 and 4/],
+  ['a child outside', (_, arrays) => ((arrays['right'] as Int32Array)[2] = 5), /children 3 and 5/],
+  ['a leaf outside', (_, arrays) => ((arrays['left'] as Int32Array)[4] = 3), /leaf 3 of 3/],
+  ['a bitset outside', (_, arrays) => ((arrays['threshold'] as Float64Array)[0] = 1), /bitset 1 of 1/],
+]
+
+for (const [what, damage, message] of damages) {
+  test(`a file with ${what} is refused`, () => {
+    const json = model()
+    const arrays = nodes()
+    damage(json, arrays)
+    const dir = write(json, arrays)
+    assert.match(
+      refusal(() => loadNative(dir)),
+      message,
+    )
+  })
+}
+
+test('missing, cut and foreign files are refused', () => {
+  assert.match(
+    refusal(() => loadNative(join(root, 'nowhere'))),
+    /model.json: cannot be read/,
+  )
+  const cut = write(model(), nodes())
+  writeFileSync(join(cut, 'model.bin'), Buffer.alloc(8))
+  assert.match(
+    refusal(() => loadNative(cut)),
+    /model.bin: 8 bytes, expected/,
+  )
+  writeFileSync(join(cut, 'model.json'), '{"format":')
+  assert.match(
+    refusal(() => loadNative(cut)),
+    /not JSON/,
+  )
+})
+
+test('a replay says which row differs, by how much, and checks refusals', () => {
+  const dir = write(model(), nodes())
+  const header = { format: 'slipway.native.verify/1', rows: 2, refused: 1, texts: ['UA', 'AA', 'ZZ'] }
+  const arrays = {
+    input0: Int32Array.of(0, 1, 2),
+    input1: Float64Array.of(50, NaN, 1),
+    input2: Float64Array.of(1, 1, 1),
+    raw: Float64Array.of(11, 12),
+    predictions: Float64Array.of(11, 12),
+  }
+  write(header, arrays, 'verify', dir)
+  assert.deepEqual(verifyNative(dir), { ok: true, n: 3, worst_ulp: 0 })
+  const next = 12.000000000000002
+  write(header, { ...arrays, raw: Float64Array.of(11, next) }, 'verify', dir)
+  assert.deepEqual(verifyNative(dir).mismatch, {
+    row: 1,
+    values: ['AA', NaN, 1],
+    what: 'raw',
+    expected: [next],
+    got: [12],
+  })
+  write(header, { ...arrays, input0: Int32Array.of(0, 1, 1) }, 'verify', dir)
+  assert.equal(verifyNative(dir).mismatch?.what, 'refusal')
+})

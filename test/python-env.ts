@@ -1,0 +1,122 @@
+/** Python environments for tests: built once with uv, cached by the list of packages, shared by all tests and runs. */
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { findProgram, findPython } from './tools.ts'
+
+/** An environment that is not finished after this long has failed. */
+const BUILD_MS = 600_000
+
+/** A lock without a live owner is taken over after this long. */
+const ORPHAN_MS = 10_000
+
+/** Where the environments lie: SLIPWAY_TEST_ENV where set, else a folder of the user's cache. */
+export function testEnvFolder(env: NodeJS.ProcessEnv = process.env): string {
+  return env['SLIPWAY_TEST_ENV'] ?? join(homedir(), '.cache', 'slipway-test-envs')
+}
+
+/**
+ * The interpreter of an environment that holds these packages (pip requirements, order irrelevant). Built on first use, needs no network
+ * afterwards; processes that want the same one wait for each other. Throws with the installer's last lines when it cannot be built.
+ */
+export async function testEnv(packages: readonly string[]): Promise<string> {
+  const base = findPython()
+  if (base === undefined) throw new Error('no Python of the supported versions on PATH')
+  const wanted = [...new Set(packages)].sort()
+  const hash = createHash('sha256')
+    .update(JSON.stringify([base, wanted]))
+    .digest('hex')
+    .slice(0, 16)
+  const folder = join(testEnvFolder(), hash)
+  await once(folder, async () => {
+    const uv = await findUv(base)
+    await run(uv, ['venv', '--quiet', '--clear', '--python', base, folder])
+    const install = ['pip', 'install', '--quiet', '--python', pythonOf(folder), ...wanted]
+    if (wanted.length > 0) await run(uv, install)
+  })
+  return pythonOf(folder)
+}
+
+function pythonOf(folder: string): string {
+  return join(folder, 'bin', 'python')
+}
+
+/** uv from PATH, else one installed into the cache. */
+async function findUv(base: string): Promise<string> {
+  const found = findProgram('uv')
+  if (found !== undefined) return found
+  const folder = join(testEnvFolder(), 'uv')
+  await once(folder, async () => {
+    await run(base, ['-m', 'venv', '--clear', folder])
+    await run(pythonOf(folder), ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', 'uv'])
+  })
+  return join(folder, 'bin', 'uv')
+}
+
+/** Runs `build` unless the folder is marked as finished; one process at a time. */
+async function once(folder: string, build: () => Promise<void>): Promise<void> {
+  const ready = `${folder}.ready`
+  if (existsSync(ready) && existsSync(folder)) return
+  await mkdir(testEnvFolder(), { recursive: true })
+  const lock = `${folder}.lock`
+  const deadline = Date.now() + BUILD_MS
+  while (!(await takeLock(lock))) {
+    if (Date.now() > deadline) throw new Error(`${lock} is held for longer than ${BUILD_MS} ms`)
+    await sleep(200)
+  }
+  try {
+    if (existsSync(ready) && existsSync(folder)) return
+    await build()
+    await writeFile(ready, '')
+  } finally {
+    await rm(lock, { recursive: true, force: true })
+  }
+}
+
+/** Takes a lock that names its owner's process; frees one whose owner is gone. */
+async function takeLock(lock: string): Promise<boolean> {
+  try {
+    await mkdir(lock)
+  } catch (fault) {
+    if ((fault as NodeJS.ErrnoException).code !== 'EEXIST') throw fault
+    if (await isOrphan(lock)) await rm(lock, { recursive: true, force: true })
+    return false
+  }
+  await writeFile(join(lock, 'pid'), String(process.pid))
+  return true
+}
+
+async function isOrphan(lock: string): Promise<boolean> {
+  try {
+    const pid = Number(await readFile(join(lock, 'pid'), 'utf8'))
+    process.kill(pid, 0)
+    return false
+  } catch (fault) {
+    if ((fault as NodeJS.ErrnoException).code === 'EPERM') return false
+    const age = await stat(lock).then(
+      ({ mtimeMs }) => Date.now() - mtimeMs,
+      () => 0,
+    )
+    return age > ORPHAN_MS
+  }
+}
+
+/** Runs a program to its end. Throws with its last output when it fails or takes too long. */
+async function run(program: string, args: readonly string[]): Promise<void> {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: BUILD_MS, killSignal: 'SIGKILL' })
+  let said = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk) => {
+      said = (said + String(chunk)).slice(-4000)
+    })
+  }
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', resolve)
+  })
+  if (code !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${code}:\n${said}`)
+}
