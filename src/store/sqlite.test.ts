@@ -44,27 +44,32 @@ databaseCases('SQLite', async () => {
 describe('SQLite: group commit', () => {
   it('many transactions share a sync, and none is told before it', async () => {
     let syncs = 0
+    let begun: () => void = () => undefined
+    const syncing = new Promise<void>((resolve) => {
+      begun = resolve
+    })
     let release: () => void = () => undefined
     let held: Promise<void> = Promise.resolve()
     const { db } = await open({
       sync: () => {
         syncs++
+        if (syncs > 1) begun()
         return held
       },
     })
-    syncs = 0
+    assert.equal(syncs, 1)
     held = new Promise((resolve) => {
       release = resolve
     })
     let told = 0
     const first = Promise.all(Array.from({ length: 400 }, (_, i) => insert(db, i).then(() => told++)))
-    while (syncs === 0) await pause(5)
+    await syncing
     await pause(20)
     assert.equal(told, 0)
-    assert.equal(syncs, 1)
+    assert.equal(syncs, 2)
     const second = Promise.all(Array.from({ length: 400 }, (_, i) => insert(db, 1000 + i)))
     await pause(20)
-    assert.equal(syncs, 1)
+    assert.equal(syncs, 2)
     release()
     await Promise.all([first, second])
     assert.equal(told, 400)
