@@ -1,0 +1,82 @@
+/** The unmodified mlflow client, with a token, against a running server: everything that a data scientist's notebook does. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { startApp } from '../../src/app.ts'
+import type { App } from '../../src/app.ts'
+import { startPostgres } from '../postgres.ts'
+import { testEnv } from '../python-env.ts'
+
+const PACKAGES = ['scikit-learn==1.7.2', 'pandas==2.3.3', 'numpy==2.2.6', 'mlflow-skinny==3.17.2']
+const PARTS = ['autolog', 'logging', 'search', 'artifacts', 'datasets']
+
+for (const database of ['SQLite', 'PostgreSQL'] as const) {
+  describe(`the mlflow client on ${database}`, () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'slipway-mlflow-'))
+    let app: App
+    let python = ''
+    let stopDatabase = async (): Promise<void> => undefined
+
+    before(async () => {
+      python = await testEnv(PACKAGES)
+      const server = database === 'PostgreSQL' ? await startPostgres() : undefined
+      if (server !== undefined) stopDatabase = () => server.stop()
+      app = await startApp({
+        dataDir,
+        host: '127.0.0.1',
+        port: 0,
+        gatewayPort: 0,
+        gateways: 0,
+        noAuth: false,
+        allowHosts: [],
+        logLevel: 'error',
+        ...(server !== undefined && { databaseUrl: server.url }),
+      })
+    })
+    after(async () => {
+      await app.stop()
+      await stopDatabase()
+      rmSync(dataDir, { recursive: true, force: true })
+    })
+
+    it('logs, searches, uploads and reads back', { timeout: 240_000 }, async () => {
+      const { code, out } = await run(python, { url: app.url, token: readFileSync(app.tokenFile, 'utf8').trim() })
+      const passed = [...out.matchAll(/^passed (\w+)$/gm)].map((match) => match[1])
+      assert.deepEqual(passed, PARTS, out.slice(-3000))
+      assert.equal(code, 0)
+    })
+
+    if (database === 'SQLite') {
+      it('is refused without a token', { timeout: 60_000 }, async () => {
+        const { code, out } = await run(python, { url: app.url, token: 'slw_wrong.wrong' })
+        assert.equal(code, 1)
+        assert.match(out, /UNAUTHENTICATED|no valid credential/)
+      })
+    }
+  })
+}
+
+function run(python: string, server: { url: string; token: string }): Promise<{ code: number | null; out: string }> {
+  const child = spawn(python, ['-B', join(import.meta.dirname, '../fixtures/mlflow_client.py')], {
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      HOME: process.env['HOME'] ?? '',
+      MLFLOW_TRACKING_URI: server.url,
+      MLFLOW_TRACKING_TOKEN: server.token,
+      MLFLOW_HTTP_REQUEST_MAX_RETRIES: '1',
+      OMP_NUM_THREADS: '1',
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 230_000,
+    killSignal: 'SIGKILL',
+  })
+  let out = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (out += String(chunk)))
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code) => resolve({ code, out }))
+  })
+}
