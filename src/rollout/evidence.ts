@@ -1,0 +1,120 @@
+/** The evidence of a rollout: sequential tests fed by observations in order. Plain data; the same observations give the same bits. */
+import type { Plan } from '../contract/rollout.ts'
+import { slowThreshold } from '../stats/latency.ts'
+import { differenceTest, freshDifference, rateTest } from '../stats/sequential.ts'
+import type { DifferenceState, RateState } from '../stats/sequential.ts'
+import { record, sketch, sketchFromJson, sketchToJson } from '../stats/sketch.ts'
+import type { SketchJson } from '../stats/sketch.ts'
+
+/**
+ * What was seen, as it is kept:
+ * `s` an answer of stable (latency, µs); `c` an answer of the candidate to a caller or in shadow (failed 0/1, latency, µs, in shadow 0/1);
+ * `p` one row scored by both (stable's score, candidate's score); `l` such a row with its label (losses of stable and candidate, slices).
+ */
+export type Observation =
+  | readonly ['s', number]
+  | readonly ['c', 0 | 1, number, 0 | 1]
+  | readonly ['p', number, number]
+  | readonly ['l', number, number, readonly string[]]
+
+/** How much was seen. */
+export interface Counts {
+  /** Requests that the candidate was to answer for callers. */
+  readonly canary: number
+  /** Rows scored by both. */
+  readonly pairs: number
+  /** Such rows with labels. */
+  readonly labelled: number
+}
+
+export interface Evidence {
+  counts: { canary: number; pairs: number; labelled: number; failed: number }
+  errors: RateState
+  /** Latencies of stable, µs, until the threshold is fixed. */
+  stable: SketchJson | null
+  /** Latency above which an answer counts as slow, µs; fixed once, before anything is counted against it. */
+  slow_above: number | null
+  slow: RateState
+  shift: { n: number; sum: number }
+  flips: RateState
+  quality: DifferenceState
+  /** The same test within each slice `column=value`. */
+  slices: Record<string, DifferenceState>
+}
+
+/** Answers of stable after which its p99 is taken as known (299 is the least for 95 % confidence). */
+const STABLE_ANSWERS = 1000
+
+/** Nothing under this counts as slow, µs: on an idle machine three times a tenth of a millisecond is nothing. */
+const SLOW_FLOOR_US = 20_000
+
+/** Defaults of the gates that are always judged. */
+export const DEFAULTS = { error_rate: 0.02, p99_ratio: 3, tolerance: 0.01, slow_share: 0.03 } as const
+
+export function freshEvidence(): Evidence {
+  return {
+    counts: { canary: 0, pairs: 0, labelled: 0, failed: 0 },
+    errors: { n: 0, events: 0 },
+    stable: sketchToJson(sketch(0.01, 1, 1e8)),
+    slow_above: null,
+    slow: { n: 0, events: 0 },
+    shift: { n: 0, sum: 0 },
+    flips: { n: 0, events: 0 },
+    quality: freshDifference(),
+    slices: {},
+  }
+}
+
+/** Takes observations in, in order. Changes `evidence`. */
+export function observe(evidence: Evidence, plan: Plan, observations: readonly Observation[]): void {
+  const stable = evidence.stable === null ? null : sketchFromJson(evidence.stable)
+  for (const one of observations) {
+    if (one[0] === 's' && stable !== null && evidence.slow_above === null) {
+      record(stable, one[1])
+      if (stable.n >= STABLE_ANSWERS) evidence.slow_above = threshold(stable, plan)
+    } else if (one[0] === 'c') answer(evidence, one)
+    else if (one[0] === 'p') pair(evidence, plan, one)
+    else if (one[0] === 'l') label(evidence, plan, one)
+  }
+  evidence.stable = stable === null || evidence.slow_above !== null ? null : sketchToJson(stable)
+}
+
+function label(
+  evidence: Evidence,
+  plan: Plan,
+  [, stable, canary, slices]: Extract<Observation, readonly ['l', ...unknown[]]>,
+): void {
+  const tolerance = plan.gates.quality?.tolerance ?? DEFAULTS.tolerance
+  evidence.counts.labelled += 1
+  for (const state of [evidence.quality, ...slices.map((slice) => (evidence.slices[slice] ??= freshDifference()))]) {
+    differenceTest({ tolerance }, state).update({ stable, canary })
+  }
+}
+
+function threshold(stable: ReturnType<typeof sketch>, plan: Plan): number {
+  const ratio = plan.gates.latency?.p99_ratio_at_most ?? DEFAULTS.p99_ratio
+  return Math.max(SLOW_FLOOR_US, ratio * (slowThreshold(stable) ?? 0))
+}
+
+function answer(evidence: Evidence, [, failed, us, shadow]: Extract<Observation, readonly ['c', ...unknown[]]>): void {
+  if (shadow === 0) evidence.counts.canary += 1
+  if (failed === 1 && shadow === 0) evidence.counts.failed += 1
+  count(evidence.errors, failed === 1)
+  if (failed === 0 && evidence.slow_above !== null) count(evidence.slow, us > evidence.slow_above)
+}
+
+function pair(
+  evidence: Evidence,
+  plan: Plan,
+  [, stable, candidate]: Extract<Observation, readonly ['p', ...unknown[]]>,
+): void {
+  evidence.counts.pairs += 1
+  evidence.shift.n += 1
+  evidence.shift.sum += Math.abs(candidate - stable)
+  const at = plan.gates.decision_flips?.threshold
+  if (at !== undefined) count(evidence.flips, stable >= at !== candidate >= at)
+}
+
+function count(state: RateState, event: boolean): void {
+  rateTest({ limit: 0.5 }, state).update(event)
+}

@@ -1,0 +1,175 @@
+/** Reads the evidence: the state of each gate against its boundary. Pure, so that a verdict replays. */
+import type { GateState, Plan } from '../contract/rollout.ts'
+import { eBenjaminiHochberg } from '../stats/drift.ts'
+import { differenceTest, rateTest } from '../stats/sequential.ts'
+import type { DifferenceState } from '../stats/sequential.ts'
+import { DEFAULTS } from './evidence.ts'
+import type { Evidence } from './evidence.ts'
+
+/** A slice is judged from this many labelled rows on. */
+export const SLICE_ROWS = 30
+
+const BLANK = { slice: null, candidate: null, stable: null, interval: null }
+
+/**
+ * The gates of a plan as they stand. The chance of a false rejection over the whole rollout is `plan.alpha`: each of the gates
+ * that can reject spends an equal part, the slices of one gate share its part by e-Benjamini–Hochberg.
+ */
+export function gateStates(evidence: Evidence, plan: Plan): GateState[] {
+  const rejecting = 4 + (plan.gates.decision_flips === undefined ? 0 : 1)
+  const alpha = plan.alpha / rejecting
+  return [
+    errorGate(evidence, plan, alpha),
+    latencyGate(evidence, plan, alpha),
+    qualityGate(evidence, plan, alpha),
+    ...sliceGates(evidence, plan, alpha),
+    ...shiftGate(evidence, plan),
+    ...flipGate(evidence, plan, alpha),
+  ]
+}
+
+function status(rejected: boolean, enough: boolean): GateState['status'] {
+  if (rejected) return 'failing'
+  return enough ? 'passing' : 'waiting'
+}
+
+function errorGate(evidence: Evidence, plan: Plan, alpha: number): GateState {
+  const limit = plan.gates.error_rate?.at_most ?? DEFAULTS.error_rate
+  const found = rateTest({ limit, alpha }, evidence.errors).evidence()
+  const n_min = Math.min(plan.each.min_requests, 100)
+  return {
+    ...BLANK,
+    gate: 'error_rate',
+    status: status(found.rejected, found.n >= n_min),
+    evidence: found.e,
+    boundary: 1 / alpha,
+    n: found.n,
+    n_min,
+    candidate: number(found.estimate),
+    reason: `${evidence.errors.events} of ${found.n} failed; at most ${percent(limit)} is allowed`,
+  }
+}
+
+function latencyGate(evidence: Evidence, plan: Plan, alpha: number): GateState {
+  const found = rateTest({ limit: DEFAULTS.slow_share, alpha }, evidence.slow).evidence()
+  const above = evidence.slow_above
+  // a gate that the plan does not name may reject, and does not hold the rollout up when stable is too quiet to compare with
+  const n_min = plan.gates.latency === undefined ? 0 : Math.min(plan.each.min_requests, 100)
+  return {
+    ...BLANK,
+    gate: 'latency',
+    status: status(found.rejected, found.n > 0 && found.n >= n_min),
+    evidence: found.e,
+    boundary: 1 / alpha,
+    n: found.n,
+    n_min,
+    candidate: number(found.estimate),
+    reason:
+      above === null
+        ? 'stable has not answered often enough to know its p99'
+        : `${evidence.slow.events} of ${found.n} slower than ${(above / 1000).toFixed(2)} ms; at most ${percent(DEFAULTS.slow_share)} is allowed`,
+  }
+}
+
+function tolerance(plan: Plan): number {
+  return plan.gates.quality?.tolerance ?? DEFAULTS.tolerance
+}
+
+function qualityGate(evidence: Evidence, plan: Plan, alpha: number): GateState {
+  const found = differenceTest({ tolerance: tolerance(plan), alpha }, evidence.quality).evidence()
+  const n_min = plan.gates.quality === undefined ? plan.shadow.labels : Math.max(plan.shadow.labels, 200)
+  return {
+    ...BLANK,
+    gate: 'quality',
+    status: status(found.rejected, found.n > 0 && found.n >= n_min),
+    evidence: found.e,
+    boundary: 1 / alpha,
+    n: found.n,
+    n_min,
+    candidate: number(found.estimate),
+    interval: found.n === 0 ? null : [found.interval[0], found.interval[1]],
+    reason: found.n === 0 ? 'no labels yet' : differenceText(found.estimate, found.n, tolerance(plan)),
+  }
+}
+
+function differenceText(estimate: number, n: number, allowed: number): string {
+  return `mean loss differs from stable by ${estimate >= 0 ? '+' : ''}${estimate.toFixed(4)} on ${n} labelled rows; at most +${allowed} is allowed`
+}
+
+function sliceGates(evidence: Evidence, plan: Plan, alpha: number): GateState[] {
+  const known = Object.entries(evidence.slices)
+    .filter(([, state]) => state.blocks >= SLICE_ROWS)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+  const found = known.map(([slice, state]) => ({ slice, evidence: sliceEvidence(state, plan, alpha) }))
+  const rejected = eBenjaminiHochberg(
+    found.map((one) => one.evidence.e),
+    alpha,
+  )
+  return found.map(({ slice, evidence: one }, i) => ({
+    ...BLANK,
+    gate: 'quality',
+    slice,
+    status: rejected[i] === true ? 'failing' : 'passing',
+    evidence: one.e,
+    // the boundary of the strongest slice; weaker ones that fail beside it have lower ones
+    boundary: found.length / alpha,
+    n: one.n,
+    n_min: SLICE_ROWS,
+    candidate: number(one.estimate),
+    interval: [one.interval[0], one.interval[1]],
+    reason: `${slice}: ${differenceText(one.estimate, one.n, tolerance(plan))}`,
+  }))
+}
+
+function sliceEvidence(state: DifferenceState, plan: Plan, alpha: number) {
+  return differenceTest({ tolerance: tolerance(plan), alpha }, state).evidence()
+}
+
+/** A shift tells that the models differ, not which is worse: it holds the rollout, it never rejects. */
+function shiftGate(evidence: Evidence, plan: Plan): GateState[] {
+  const limit = plan.gates.score_shift?.mean_abs_at_most
+  if (limit === undefined) return []
+  const { n, sum } = evidence.shift
+  const mean = n === 0 ? 0 : sum / n
+  const n_min = 100
+  return [
+    {
+      ...BLANK,
+      gate: 'score_shift',
+      status: n >= n_min && mean <= limit ? 'passing' : 'waiting',
+      evidence: mean,
+      boundary: limit,
+      n,
+      n_min,
+      candidate: mean,
+      reason: `scores differ by ${mean.toFixed(4)} on average over ${n} pairs; at most ${limit} lets the rollout go on`,
+    },
+  ]
+}
+
+function flipGate(evidence: Evidence, plan: Plan, alpha: number): GateState[] {
+  const wanted = plan.gates.decision_flips
+  if (wanted === undefined) return []
+  const found = rateTest({ limit: wanted.at_most, alpha }, evidence.flips).evidence()
+  return [
+    {
+      ...BLANK,
+      gate: 'decision_flips',
+      status: status(found.rejected, found.n >= 100),
+      evidence: found.e,
+      boundary: 1 / alpha,
+      n: found.n,
+      n_min: 100,
+      candidate: number(found.estimate),
+      reason: `${evidence.flips.events} of ${found.n} decisions at ${wanted.threshold} differ; at most ${percent(wanted.at_most)} is allowed`,
+    },
+  ]
+}
+
+function number(value: number): number | null {
+  return Number.isNaN(value) ? null : value
+}
+
+function percent(share: number): string {
+  return `${Number((share * 100).toPrecision(3))} %`
+}

@@ -1,0 +1,65 @@
+/** Reads rollouts as the API shows them. */
+import type { z } from 'zod'
+import { toTime } from '../contract/fields.ts'
+import type { Rollout } from '../contract/rollout.ts'
+import type { Reader } from '../store/db.ts'
+import type { Series } from './curve.ts'
+import { stepName } from './decide.ts'
+import { gateStates } from './gates.ts'
+import { evidenceOf, planOf, requireRollout } from './room.ts'
+import type { RolloutRow } from './room.ts'
+import { verdictsOf } from './verdicts.ts'
+
+type Shown = z.output<typeof Rollout>
+
+export async function getRollout(reader: Reader, id: string): Promise<Shown> {
+  return shown(reader, await requireRollout(reader, id))
+}
+
+/** Rollouts, newest first. */
+export async function listRollouts(
+  reader: Reader,
+  query: { limit: number; page_token?: string | undefined; endpoint?: string | undefined },
+): Promise<{ items: Shown[]; next_page_token?: string }> {
+  const rows = await reader.all<RolloutRow>(
+    'SELECT * FROM rollouts WHERE (? IS NULL OR endpoint = ?) AND id < ? ORDER BY id DESC LIMIT ?',
+    [query.endpoint ?? null, query.endpoint ?? null, query.page_token ?? '~', query.limit + 1],
+  )
+  const page = rows.slice(0, query.limit)
+  const items = await Promise.all(page.map((row) => shown(reader, row)))
+  const last = page.at(-1)
+  return { items, ...(rows.length > query.limit && last && { next_page_token: last.id }) }
+}
+
+async function shown(reader: Reader, row: RolloutRow): Promise<Shown> {
+  const plan = planOf(row)
+  const evidence = evidenceOf(row)
+  return {
+    id: row.id,
+    endpoint: row.endpoint,
+    model: row.model,
+    version: row.version,
+    stable_version: row.stable_version,
+    state: row.state,
+    step: row.state === 'promoted' ? 'promoted' : stepName(plan, row.step),
+    weight:
+      row.state === 'promoted'
+        ? 10_000
+        : row.state === 'canary' && row.breaker === null
+          ? (plan.canary[row.step - 1] ?? 0)
+          : 0,
+    plan,
+    created_at: toTime(row.created_at),
+    created_by: row.created_by,
+    finished_at: row.finished_at === null ? null : toTime(row.finished_at),
+    reason: row.reason,
+    gates: gateStates(evidence, plan),
+    failed_requests: evidence.counts.failed,
+    verdicts: await verdictsOf(reader, row.id),
+  }
+}
+
+/** The evidence of each gate as it grew. */
+export async function curveOf(reader: Reader, id: string): Promise<{ series: Series[] }> {
+  return { series: JSON.parse((await requireRollout(reader, id)).curve) as Series[] }
+}

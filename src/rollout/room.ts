@@ -1,0 +1,113 @@
+/** What every part of the rollout room works with, and the rows it keeps. */
+import type { Audit } from '../auth/audit.ts'
+import type { Principal } from '../contract/access.ts'
+import { problem } from '../contract/errors.ts'
+import type { Clock, Ids } from '../contract/ids.ts'
+import type { Plan } from '../contract/rollout.ts'
+import type { Db, Reader, Tx } from '../store/db.ts'
+import type { Counts, Evidence } from './evidence.ts'
+
+/** A variant as the endpoint is asked to have it. */
+export interface Wanted {
+  readonly role: 'stable' | 'canary' | 'shadow'
+  readonly version: string
+  /** Ten-thousandths; only a canary's counts. */
+  readonly weight: number
+}
+
+/** An endpoint as the controller sees it. */
+export interface Target {
+  readonly name: string
+  readonly model: string
+  readonly stable: string | null
+}
+
+/** A version that asks for an endpoint (registry). */
+export interface Asked {
+  readonly model: string
+  readonly version: string
+  readonly endpoint: string
+  readonly project: string
+  readonly plan: Plan | null
+  readonly monitor: Readonly<Record<string, unknown>>
+}
+
+/** What the controller needs from the rooms above; the composition root passes it in. */
+export interface RolloutDeps {
+  readonly db: Db
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly audit: Audit
+  readonly target: (endpoint: string) => Promise<Target | undefined>
+  /** Makes the endpoint if it is not there, and sets its monitor. */
+  readonly ensureEndpoint: (wish: Asked) => Promise<void>
+  /** Lays out and loads a version for an endpoint; throws with the reason when it cannot be served. */
+  readonly prepare: (endpoint: string, version: string) => Promise<void>
+  /** Writes the variants in the caller's transaction. */
+  readonly setVariants: (t: Tx, endpoint: string, variants: readonly Wanted[]) => Promise<void>
+  /** Pushes what was written to the gateways; resolves once they answer by it. */
+  readonly publish: () => Promise<void>
+  /** Moves the alias production; throws `gate_refused` when the registry's gates do not hold. */
+  readonly promote: (who: Principal, version: { model: string; version: string }, reason: string) => Promise<void>
+  readonly asked: () => Promise<readonly Asked[]>
+  /** Marks an asked version as taken up, in the transaction that makes its rollout. */
+  readonly mark: (t: Tx, asked: Asked, rolloutId: string) => Promise<void>
+  /** Names of a version's inputs in the order of the logged rows. */
+  readonly inputNames: (reader: Reader, endpoint: string, version: string) => Promise<readonly string[]>
+  /** Labels that are known already, by prediction id (0 or 1, or a number). */
+  readonly labelsOf: (reader: Reader, endpoint: string, ids: readonly string[]) => Promise<ReadonlyMap<string, number>>
+  /** Told that a rollout changed. */
+  readonly changed: (id: string) => void
+  readonly onError: (error: unknown) => void
+}
+
+export type RolloutState = 'starting' | 'shadow' | 'canary' | 'promoted' | 'rolled_back' | 'paused' | 'aborted'
+
+export interface RolloutRow {
+  readonly id: string
+  readonly endpoint: string
+  readonly model: string
+  readonly version: string
+  readonly stable_version: string | null
+  readonly state: RolloutState
+  readonly step: number
+  readonly plan: string
+  readonly slices: string
+  readonly reason: string
+  readonly created_at: number
+  readonly created_by: string
+  readonly finished_at: number | null
+  readonly first_event: number | null
+  readonly last_event: number | null
+  readonly seq: number
+  readonly evidence: string
+  readonly curve: string
+  readonly step_from: string
+  readonly breaker: string | null
+}
+
+export function planOf(row: RolloutRow): Plan {
+  return JSON.parse(row.plan) as Plan
+}
+
+export function evidenceOf(row: RolloutRow): Evidence {
+  return JSON.parse(row.evidence) as Evidence
+}
+
+export function stepFrom(row: RolloutRow): Counts {
+  return JSON.parse(row.step_from) as Counts
+}
+
+export async function requireRollout(reader: Reader, id: string): Promise<RolloutRow> {
+  const row = await reader.get<RolloutRow>('SELECT * FROM rollouts WHERE id = ?', [id])
+  if (row === undefined) throw problem('not_found', { what: 'rollout', id })
+  return row
+}
+
+/** Rollouts that gather evidence now. */
+export function active(reader: Reader, endpoint?: string): Promise<RolloutRow[]> {
+  const states = "state IN ('shadow', 'canary')"
+  return endpoint === undefined
+    ? reader.all<RolloutRow>(`SELECT * FROM rollouts WHERE ${states} ORDER BY created_at`)
+    : reader.all<RolloutRow>(`SELECT * FROM rollouts WHERE ${states} AND endpoint = ? ORDER BY created_at`, [endpoint])
+}

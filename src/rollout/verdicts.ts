@@ -1,0 +1,135 @@
+/** Verdicts: decisions kept with their inputs, and judged again from the observations themselves. */
+import { problem } from '../contract/errors.ts'
+import { toTime } from '../contract/fields.ts'
+import type { GateState, Plan, RolloutVerdict } from '../contract/rollout.ts'
+import type { Reader, Tx } from '../store/db.ts'
+import { decide, stepName } from './decide.ts'
+import type { Decided, Decision, Situation } from './decide.ts'
+import { freshEvidence, observe } from './evidence.ts'
+import type { Counts, Observation } from './evidence.ts'
+import { gateStates } from './gates.ts'
+import { evidenceOf, planOf, stepFrom } from './room.ts'
+import type { RolloutDeps, RolloutRow } from './room.ts'
+
+interface VerdictRow {
+  readonly id: string
+  readonly rollout_id: string
+  readonly at: number
+  readonly event_time: number | null
+  readonly step: number
+  readonly decision: Decision
+  readonly reason: string
+  readonly gates: string
+  /** The newest row of observations that it rests on. */
+  readonly seq: number
+  readonly inputs: string
+}
+
+/** What a decision rests on besides the observations. */
+interface StoredInputs {
+  readonly plan: Plan
+  readonly from: Counts
+  readonly breaker: string | null
+  readonly hours: number
+}
+
+/** A rollout judged as it stands. */
+export interface Judged extends Decided {
+  readonly gates: readonly GateState[]
+  readonly inputs: StoredInputs
+}
+
+const HOUR = 3_600_000
+
+export function judge(row: RolloutRow): Judged {
+  const plan = planOf(row)
+  const hours = row.first_event === null || row.last_event === null ? 0 : (row.last_event - row.first_event) / HOUR
+  const inputs = { plan, from: stepFrom(row), breaker: row.breaker, hours }
+  const evidence = evidenceOf(row)
+  const gates = gateStates(evidence, plan)
+  return { ...decide(situation(inputs, row.step, { counts: evidence.counts, gates })), gates, inputs }
+}
+
+function situation(
+  inputs: StoredInputs,
+  step: number,
+  seen: { counts: Counts; gates: readonly GateState[] },
+): Situation {
+  return { ...inputs, step, counts: seen.counts, gates: seen.gates }
+}
+
+/** Keeps a decision with its inputs, in the transaction that carries it out. */
+export async function storeVerdict(t: Tx, deps: RolloutDeps, row: RolloutRow, judged: Judged): Promise<string> {
+  const id = deps.ids('vdt')
+  await t.run(
+    'INSERT INTO rollout_verdicts (id, rollout_id, at, event_time, step, decision, reason, gates, seq, inputs) VALUES (?,?,?,?,?,?,?,?,?,?)',
+    [
+      id,
+      row.id,
+      deps.clock(),
+      row.last_event,
+      row.step,
+      judged.decision,
+      judged.reason,
+      JSON.stringify(judged.gates),
+      row.seq,
+      JSON.stringify(judged.inputs),
+    ],
+  )
+  return id
+}
+
+function shown(row: VerdictRow): RolloutVerdict {
+  const { plan } = JSON.parse(row.inputs) as StoredInputs
+  return {
+    id: row.id,
+    rollout_id: row.rollout_id,
+    at: toTime(row.at),
+    event_time: row.event_time === null ? null : toTime(row.event_time),
+    step: stepName(plan, row.step),
+    decision: row.decision,
+    reason: row.reason,
+    gates: JSON.parse(row.gates) as GateState[],
+  }
+}
+
+/** The verdicts of a rollout in order. */
+export async function verdictsOf(reader: Reader, rollout: string): Promise<RolloutVerdict[]> {
+  return (
+    await reader.all<VerdictRow>('SELECT * FROM rollout_verdicts WHERE rollout_id = ? ORDER BY at, id', [rollout])
+  ).map(shown)
+}
+
+/** Counts the observations of a verdict again from the first, judges, and compares to the last bit. Throws `not_found`. */
+export async function replayVerdict(
+  reader: Reader,
+  rollout: string,
+  id: string,
+): Promise<{ same: boolean; stored: RolloutVerdict; replayed: RolloutVerdict }> {
+  const row = await reader.get<VerdictRow>('SELECT * FROM rollout_verdicts WHERE rollout_id = ? AND id = ?', [
+    rollout,
+    id,
+  ])
+  if (row === undefined) throw problem('not_found', { what: 'verdict', id })
+  const inputs = JSON.parse(row.inputs) as StoredInputs
+  const evidence = await recount(reader, row, inputs.plan)
+  const gates = gateStates(evidence, inputs.plan)
+  const decided = decide(situation(inputs, row.step, { counts: evidence.counts, gates }))
+  const stored = shown(row)
+  const replayed = { ...stored, ...decided, gates: JSON.parse(JSON.stringify(gates)) as GateState[] }
+  return { same: JSON.stringify(replayed) === JSON.stringify(stored), stored, replayed }
+}
+
+async function recount(reader: Reader, row: VerdictRow, plan: Plan) {
+  const rows = await reader.all<{ observations: string }>(
+    'SELECT observations FROM rollout_observations WHERE rollout_id = ? AND seq <= ? ORDER BY seq',
+    [row.rollout_id, row.seq],
+  )
+  let evidence = freshEvidence()
+  for (const { observations } of rows) {
+    observe(evidence, plan, JSON.parse(observations) as Observation[])
+    // through JSON after each row, as it was counted
+    evidence = JSON.parse(JSON.stringify(evidence)) as typeof evidence
+  }
+  return evidence
+}
