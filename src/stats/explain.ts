@@ -26,6 +26,7 @@ export interface Explanation {
 const MIN_ROWS = 20
 
 interface Case {
+  readonly hours: number
   readonly now: Profile
   readonly past: readonly Profile[]
   readonly all: Profile
@@ -53,7 +54,7 @@ export function explain(
     const past = matchedWindows(history, hour, length, { days, minRows: MIN_ROWS / 2 })
     if (past.length < 5) continue
     const recent = (feature: string): ArrayLike<number> | undefined => values?.(feature, length)
-    for (const one of explainCase({ now, past, all: mergeAll(history.spec, past), recent }, features)) {
+    for (const one of explainCase({ hours: length, now, past, all: mergeAll(history.spec, past), recent }, features)) {
       const key = `${one.feature} ${one.kind}`
       if (one.confidence >= (best.get(key)?.confidence ?? 0)) best.set(key, one)
     }
@@ -81,10 +82,11 @@ function explainNumeric(c: Case, i: number, spec: NumericSpec): (Explanation | u
 const about = (x: number): string => String(Number(x.toPrecision(4)))
 const percent = (x: number): string => `${Math.round(100 * x)} %`
 
+/** Three hours without any change; a single hour of weather may well be constant. */
 function frozen(c: Case, i: number, spec: NumericSpec): Explanation | undefined {
   const now = numeric(c.now, i)
   const moving = c.past.filter((one) => numeric(one, i).max > numeric(one, i).min)
-  if (now.n < MIN_ROWS || now.max > now.min || moving.length < 0.9 * c.past.length) return undefined
+  if (c.hours < 3 || now.n < MIN_ROWS || now.max > now.min || moving.length < 0.9 * c.past.length) return undefined
   const text = `${spec.name} stands still at ${about(now.min)} in all ${now.n} rows`
   return { feature: spec.name, kind: 'frozen', name: 'frozen', text, confidence: 0.95, rows: rows(c.now) }
 }
@@ -162,7 +164,7 @@ function filled(c: Case, i: number, spec: NumericSpec): Explanation | undefined 
   const { bin, rise } = risen(now, all)
   const fell = usualNulls >= 0.02 && fall > 0.75 * usualNulls && rise > 0.5 * fall
   if (!(fell || isLoneRise(c, i, rise)) || !isNewSpike(c, i, bin) || !restFits(now, all, bin)) return undefined
-  const value = about(addedValue(now, all, bin))
+  const value = about(snap(spec, addedValue(now, all, bin)))
   const text = fell
     ? `missing values of ${spec.name} (usually ${percent(usualNulls)}) became about ${value}`
     : `${percent(rise)} more rows than usual have ${spec.name} about ${value}: a default value?`
@@ -186,6 +188,12 @@ function addedValue(now: NumericView, all: NumericView, bin: number): number {
   const before = (all.counts[bin]! / (all.nulls + all.n)) * (now.nulls + now.n)
   if (before === 0) return now.binMean(bin)
   return (now.counts[bin]! * now.binMean(bin) - before * all.binMean(bin)) / (now.counts[bin]! - before)
+}
+
+/** The nearest of the reference's few distinct values, for a number that lies among them. */
+function snap({ familiar }: NumericSpec, x: number): number {
+  if (!familiar || x < familiar[0]! || x > familiar[familiar.length - 1]!) return x
+  return familiar.reduce((a, b) => (Math.abs(b - x) < Math.abs(a - x) ? b : a))
 }
 
 /** A share that the bin had on no past day, but not nearly all rows: then the whole distribution moved. */
