@@ -48,7 +48,7 @@ async function makeBare(home: string, python: Interpreter): Promise<void> {
 }
 
 async function install(home: string, lock: Lock, python: Interpreter, options: LockOptions): Promise<void> {
-  const uv = await findUv(options.cacheFolder, options.say)
+  const uv = await findUv(options)
   const env = uvEnvironment(options.cacheFolder)
   const offline = options.offline ? ['--offline'] : []
   const made = await runCommand(uv, ['venv', '--quiet', '--python', python.path, home], { env })

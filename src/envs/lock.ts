@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { runCommand } from './command.ts'
 import type { Interpreter } from './python.ts'
 import { isBare, requestKey, type EnvRequest } from './request.ts'
-import { explainUv, findUv, uvEnvironment } from './uv.ts'
+import { explainUv, findUv, uvEnvironment, type UvOptions } from './uv.ts'
 
 /** An environment as it is resolved, before it is built. */
 export interface Lock {
@@ -19,11 +19,7 @@ export interface Lock {
   readonly packages: readonly { readonly name: string; readonly version: string }[]
 }
 
-export interface LockOptions {
-  readonly cacheFolder: string
-  readonly offline: boolean
-  readonly say: (line: string) => void
-}
+export type LockOptions = UvOptions
 
 /** Resolves, or takes the kept result without any network. Throws what `explainUv` says. */
 export async function lockRequest(request: EnvRequest, python: Interpreter, options: LockOptions): Promise<Lock> {
@@ -56,7 +52,7 @@ export function makeLock(text: string, python: Interpreter): Lock {
 }
 
 async function resolve(request: EnvRequest, python: Interpreter, options: LockOptions): Promise<string> {
-  const uv = await findUv(options.cacheFolder, options.say)
+  const uv = await findUv(options)
   const folder = await mkdtemp(join(tmpdir(), 'slipway-lock-'))
   try {
     for (const [path, text] of Object.entries(request.files)) {

@@ -71,7 +71,9 @@ test('a project without packages gets an environment without any tool or network
 })
 
 test('packages are locked by hash, installed once, and warm without network from a fresh database', async (t) => {
-  const uv = await findUv(defaultCacheFolder(), () => undefined).catch((error: Error) => error)
+  const uv = await findUv({ cacheFolder: defaultCacheFolder(), offline: false, say: () => undefined }).catch(
+    (error: Error) => error,
+  )
   if (uv instanceof Error) return t.skip(uv.message)
   const wheels = join(root, 'wheels')
   makeWheel(wheels, 'slipwaytestpkg', '1.2.3')

@@ -13,12 +13,19 @@ export const UV_VERSION = '0.13.9'
 /** Older ones lack options that are used here. */
 const OLDEST = [0, 5, 0]
 
-/** Programs are looked for in the cache folder first, then on PATH. Throws `unavailable` when PyPI cannot be reached. */
-export async function findUv(cacheFolder: string, say: (line: string) => void): Promise<string> {
+export interface UvOptions {
+  readonly cacheFolder: string
+  readonly offline: boolean
+  readonly say: (line: string) => void
+}
+
+/** Looks in the cache folder, then on PATH, then fetches. Throws `unavailable` when it is neither there nor to be had. */
+export async function findUv({ cacheFolder, offline, say }: UvOptions): Promise<string> {
   const home = join(cacheFolder, 'uv', UV_VERSION)
   const own = join(home, 'bin', 'uv')
   if (existsSync(join(home, '.complete'))) return own
   if (await isRecent('uv')) return 'uv'
+  if (offline) throw noNetwork('the tool uv is not installed, and the network may not be used; install uv')
   await mkdir(join(cacheFolder, 'uv'), { recursive: true })
   return withLock(`${home}.lock`, async () => {
     if (existsSync(join(home, '.complete'))) return own

@@ -1,0 +1,146 @@
+/** A pipelines room on a real store, real environments and real processes, for tests. */
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { Principal } from '../contract/access.ts'
+import { makeIds, type Ids } from '../contract/ids.ts'
+import { envsRoom } from '../envs/room.ts'
+import { openStore, type Store } from '../store/open.ts'
+import { putTree } from '../store/trees.ts'
+import type { PipelinesDeps, RegisterRequest, StepTracking } from './deps.ts'
+import { localDriver } from './local/driver.ts'
+import { pipelinesRoom, type Pipelines } from './room.ts'
+import { createRun, requireRun } from './runs.ts'
+import { createVersion } from './versions.ts'
+import { viewRun, type RunView } from './view.ts'
+
+export const ANA: Principal = { id: 'u1', name: 'ana', role: 'contributor', project: null, token_id: null }
+
+/** A tracking run as the fixture's tracking remembers it. */
+export interface Tracked {
+  status: string
+  name: string
+  tags: Readonly<Record<string, string>>
+  metrics: Record<string, number>
+}
+
+export interface Bench {
+  readonly store: Store
+  readonly room: Pipelines
+  readonly tracked: Map<string, Tracked>
+  readonly registered: RegisterRequest[]
+  readonly errors: unknown[]
+  /** Uploads files, makes a version and starts a run. */
+  begin(files: Readonly<Record<string, string>>, options?: BeginOptions): Promise<string>
+  /** Waits for the end of a run. */
+  end(id: string): Promise<RunView>
+  view(id: string): Promise<RunView>
+  close(): Promise<void>
+}
+
+export interface BeginOptions {
+  readonly params?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+  readonly force?: boolean
+  readonly from?: string
+  readonly deploy?: boolean
+}
+
+/** Opens a room in a data folder; `changes` replaces deps. */
+export async function openBench(dataDir: string, changes: Partial<PipelinesDeps> = {}): Promise<Bench> {
+  const store = await openStore({ dataDir })
+  const { db, blobs } = store
+  const tracked = new Map<string, Tracked>()
+  const registered: RegisterRequest[] = []
+  const errors: unknown[] = []
+  const clock = Date.now
+  const ids = makeIds(clock, randomBytes)
+  const deps: PipelinesDeps = {
+    db,
+    blobs,
+    clock,
+    ids,
+    chance: () => 0,
+    envs: envsRoom({ db, clock, cacheFolder: join(dataDir, '../cache'), offline: true }),
+    driver: localDriver({ blobs, folder: join(dataDir, 'run', 'attempts'), clock }),
+    tracking: rememberingTracking(tracked, ids),
+    stepAccess: () => Promise.resolve({ uri: 'http://127.0.0.1:9', token: 'slw_step.token-of-the-step' }),
+    secret: (_project, name) => Promise.resolve(name === 'API_KEY' ? 'key-0123456789' : undefined),
+    registerModel(request) {
+      registered.push(request)
+      const passed = (request.metrics['auc'] ?? 0) >= 0.5
+      return Promise.resolve({
+        version: String(registered.length),
+        passed,
+        detail: passed ? 'all gates hold' : 'auc is low',
+      })
+    },
+    record: () => Promise.resolve(),
+    onError: (error) => errors.push(error),
+    concurrency: 2,
+    ...changes,
+  }
+  const room = pipelinesRoom(deps)
+  await room.start()
+  const view = async (id: string): Promise<RunView> => viewRun(room.context, await requireRun(room.context, ANA, id))
+  return {
+    store,
+    room,
+    tracked,
+    registered,
+    errors,
+    view,
+    async begin(files, options = {}) {
+      const folder = join(dataDir, `upload-${randomBytes(4).toString('hex')}`)
+      for (const [name, text] of Object.entries(files)) {
+        mkdirSync(dirname(join(folder, name)), { recursive: true })
+        writeFileSync(join(folder, name), text)
+      }
+      const tree = await putTree(blobs, folder)
+      rmSync(folder, { recursive: true })
+      const text = files['slipway.yaml'] ?? ''
+      const version = await createVersion(deps, ANA, { text, tree: tree.digest, file: 'slipway.yaml' })
+      const { params = {}, force = false, from = null, deploy = false } = options
+      const id = await createRun(room.context, ANA, {
+        version,
+        params,
+        options: { force, from, deploy },
+        trigger: 'manual',
+      })
+      room.wake(id)
+      return id
+    },
+    async end(id) {
+      for (let i = 0; i < 1200; i++) {
+        const run = await view(id)
+        if (run.finished_at !== null) return run
+        await new Promise((resolve) => setTimeout(resolve, 25))
+      }
+      return assert.fail(`run ${id} did not end: ${JSON.stringify(await view(id))}`)
+    },
+    async close() {
+      await room.stop()
+      await db.close()
+    },
+  }
+}
+
+function rememberingTracking(tracked: Map<string, Tracked>, ids: Ids): StepTracking {
+  return {
+    ensureExperiment: (_project, name) => Promise.resolve(`exp-${name}`),
+    createRun({ name, tags }) {
+      const id = ids('run')
+      tracked.set(id, { name, tags, status: 'RUNNING', metrics: {} })
+      return Promise.resolve(id)
+    },
+    logMetrics(runId, metrics) {
+      Object.assign(tracked.get(runId)?.metrics ?? {}, metrics)
+      return Promise.resolve()
+    },
+    finishRun(runId, status) {
+      const run = tracked.get(runId)
+      if (run !== undefined) run.status = status
+      return Promise.resolve()
+    },
+  }
+}

@@ -1,0 +1,87 @@
+/** What the pipelines room is given: the store, environments, drivers, and functions of rooms below it. */
+import type { Principal } from '../contract/access.ts'
+import type { Clock, Ids } from '../contract/ids.ts'
+import type { Plan } from '../contract/rollout.ts'
+import type { Envs } from '../envs/room.ts'
+import type { Blobs } from '../store/blobs.ts'
+import type { Db, Tx } from '../store/db.ts'
+import type { Driver } from './driver.ts'
+
+/** How steps appear in tracking. Each attempt logs to a run of its own. */
+export interface StepTracking {
+  /** The id of the project's experiment of that name, made if it is new. */
+  ensureExperiment(project: string, name: string): Promise<string>
+  createRun(request: {
+    readonly project: string
+    readonly experiment_id: string
+    readonly name: string
+    readonly tags: Readonly<Record<string, string>>
+  }): Promise<string>
+  /** `at` is ms since 1970; the same call twice must leave one point. */
+  logMetrics(runId: string, metrics: Readonly<Record<string, number>>, at: number): Promise<void>
+  finishRun(runId: string, status: 'FINISHED' | 'FAILED' | 'KILLED'): Promise<void>
+}
+
+/** A model that a pipeline made. Registering the same tree of the same pipeline run again changes nothing. */
+export interface RegisterRequest {
+  readonly project: string
+  readonly model: string
+  /** Digest of the model's files. */
+  readonly tree: string
+  /** The tracking run of the step that made it. */
+  readonly run_id: string | null
+  readonly pipeline_run_id: string
+  /** Metrics of the model's step and of all steps after it; a later step's win. */
+  readonly metrics: Readonly<Record<string, number>>
+  /** Digests of what the model's step and the steps that judge it read, apart from the model. */
+  readonly data: readonly string[]
+  readonly environment: string | null
+  /** Tree of the output `predictions` of a step that reads the model. */
+  readonly evaluation: string | null
+  /** Tree of the first input of the model's step. */
+  readonly reference: string | null
+  readonly gates: readonly unknown[]
+  readonly deployment: {
+    readonly endpoint: string
+    readonly project: string
+    readonly plan: Plan
+    readonly monitor: Readonly<Record<string, unknown>>
+  } | null
+  readonly created_by: string
+}
+
+export interface Registration {
+  readonly version: string
+  readonly passed: boolean
+  /** In one sentence which gate decided. */
+  readonly detail: string
+}
+
+export interface PipelinesDeps {
+  readonly db: Db
+  readonly blobs: Blobs
+  readonly clock: Clock
+  readonly ids: Ids
+  /** In [0, 1); spreads retries. */
+  readonly chance: () => number
+  readonly envs: Envs
+  readonly driver: Driver
+  readonly tracking: StepTracking
+  /** Address and credential that a step's mlflow client uses. */
+  readonly stepAccess: (project: string) => Promise<{ readonly uri: string; readonly token: string | null }>
+  /** The value of a project's secret; undefined when there is none. */
+  readonly secret: (project: string, name: string) => Promise<string | undefined>
+  readonly registerModel: (request: RegisterRequest) => Promise<Registration>
+  /** Writes the audit trail inside the transaction of the change. */
+  readonly record: (
+    t: Tx,
+    who: Principal,
+    entry: { verb: 'write'; resource: 'pipelines'; id: string; detail: Record<string, unknown> },
+  ) => Promise<void>
+  /** Told of every change of a run, for live views. */
+  readonly changed?: (runId: string) => void
+  /** Told of faults that no caller waits for. */
+  readonly onError: (error: unknown) => void
+  /** Attempts that run at the same time. */
+  readonly concurrency: number
+}

@@ -1,0 +1,91 @@
+/** The pipelines room: its loop, and what other rooms and the routes may ask of it. */
+import type { Principal } from '../contract/access.ts'
+import { treeDigests } from '../store/trees.ts'
+import { Context } from './context.ts'
+import type { PipelinesDeps } from './deps.ts'
+import { Reconciler } from './reconciler.ts'
+import { readState } from './rows.ts'
+import { createRun, type NewRun } from './runs.ts'
+import { newestVersion } from './versions.ts'
+import { viewRun, type RunView } from './view.ts'
+
+export interface Pipelines {
+  readonly context: Context
+  /** Adopts what an earlier process left running, and begins to look. */
+  start(): Promise<void>
+  /** Stops looking; steps go on. */
+  stop(): Promise<void>
+  /** Looks at a run now. */
+  wake(runId: string): void
+  /** Starts a run of a project's newest version, for schedules and reactions. `id` makes a repeated call one run. */
+  startRun(who: Principal, project: string, given?: Omit<NewRun, 'version'>): Promise<string>
+  /** A run as the contract shows it; undefined when there is none. */
+  run(runId: string): Promise<RunView | undefined>
+  /** What attempts used, for the cost room: rows that ended after `since` (ms), oldest first. */
+  usage(since: number, limit: number): Promise<AttemptUsage[]>
+  /** Every digest that is needed, for the garbage collection of blobs. */
+  blobDigests(): AsyncIterable<string>
+}
+
+/** What an attempt used, by the operating system's count. */
+export interface AttemptUsage {
+  readonly id: string
+  readonly project: string
+  readonly run_id: string
+  readonly step: string
+  readonly tracking_run_id: string | null
+  readonly state: string
+  readonly finished_at: number
+  readonly cpu_seconds: number | null
+  readonly max_rss_bytes: number | null
+  readonly wall_ms: number | null
+}
+
+export function pipelinesRoom(deps: PipelinesDeps): Pipelines {
+  const context = new Context(deps)
+  const reconciler = new Reconciler(context)
+  return {
+    context,
+    start: () => reconciler.start(),
+    stop: () => reconciler.stop(),
+    wake: (runId) => reconciler.wake(runId),
+    async startRun(who, project, given) {
+      const version = await newestVersion(deps.db, project)
+      const id = await createRun(context, who, { params: {}, options: {}, trigger: 'reaction', ...given, version })
+      reconciler.wake(id)
+      return id
+    },
+    async run(runId) {
+      const tree = await readState(deps.db, runId)
+      return tree === undefined ? undefined : viewRun(context, tree)
+    },
+    usage: (since, limit) =>
+      deps.db.all<AttemptUsage>(
+        `SELECT a.id, r.project, a.run_id, a.step, a.tracking_run_id, a.state, a.finished_at, a.cpu_seconds,
+           a.max_rss_bytes, a.wall_ms
+         FROM pipeline_attempts a JOIN pipeline_runs r ON r.id = a.run_id
+         WHERE a.finished_at > ? ORDER BY a.finished_at, a.id LIMIT ?`,
+        [since, limit],
+      ),
+    blobDigests: () => blobDigests(deps),
+  }
+}
+
+async function* blobDigests({ db, blobs }: PipelinesDeps): AsyncGenerator<string> {
+  const trees = new Set<string>()
+  for (const { tree } of await db.all<{ tree: string }>('SELECT tree FROM pipeline_versions')) trees.add(tree)
+  const outputs = await db.all<{ outputs: string }>(
+    'SELECT outputs FROM pipeline_steps UNION ALL SELECT outputs FROM pipeline_cache',
+  )
+  for (const row of outputs) {
+    for (const { digest } of Object.values(JSON.parse(row.outputs) as Record<string, { digest: string }>))
+      trees.add(digest)
+  }
+  for (const tree of trees) {
+    if (await blobs.has(tree)) yield* treeDigests(blobs, tree)
+  }
+  const logs = await db.all<{ log_digest: string }>(
+    'SELECT log_digest FROM pipeline_attempts WHERE log_digest IS NOT NULL',
+  )
+  for (const { log_digest } of logs) yield log_digest
+}
