@@ -73,8 +73,23 @@ def variants() -> dict[str, dict[str, dict[str, object]]]:
     return {"first": {}, **fits}
 
 
+def upstream_changes(model: object, rows: pd.DataFrame, y: np.ndarray) -> list[str]:
+    """What a silent change of unit upstream does to a model: one line a change, for the rows given."""
+    changed = {
+        "temp and dewp in degrees Celsius": rows.assign(temp=(rows["temp"] - 32) / 1.8, dewp=(rows["dewp"] - 32) / 1.8),
+        "distance in kilometres": rows.assign(distance=rows["distance"] * 1.609344),
+    }
+    before = model.predict_proba(rows)[:, 1]
+    lines = []
+    for name, other in changed.items():
+        after = model.predict_proba(other)[:, 1]
+        area = roc_auc_score(y, after) - roc_auc_score(y, before)
+        lines.append(f"{name}: AUC {area:+.4f}, log-loss {log_loss(y, after) - log_loss(y, before):+.4f}")
+    return lines
+
+
 def main(folder: Path) -> None:
-    """Print each variant on its own hold-out and by month, and the importance of the first model's features."""
+    """Print each variant on its own hold-out and by month, the importance of features, and the cost of wrong units."""
     table = tables(folder)
     later = table[table["month"] >= 6].reset_index(drop=True)
     rows = inputs(later)
@@ -91,6 +106,9 @@ def main(folder: Path) -> None:
         months.append(by_month(name, later, scores[name], range(start, 13)))
         if name == "first":
             worth = evaluate.importance(model, judged, y, chosen["evaluate"]["seed"])
+        if name == "better-fed":
+            september = (later["month"] == 9).to_numpy()
+            wrong_units = upstream_changes(model, rows[september], later["y"].to_numpy()[september])
     print("| model | hold-out rows | AUC | log-loss | Brier | base rate | mean score |\n|---|---|---|---|---|---|---|")
     print("\n".join(own))
     print("\n| model | Jun | Jul | Aug | Sep | Oct | Nov | Dec | Jul-Dec | log-loss | mean score |")
@@ -99,6 +117,7 @@ def main(folder: Path) -> None:
     for name in ("other-seed", "flipped"):
         moved = np.abs(scores[name] - scores["better-fed"])[july_on].mean()
         print(f"\n{name} against better-fed, July to December: scores differ by {moved:.3f} on average")
+    print("\nbetter-fed in September, with " + "\nbetter-fed in September, with ".join(wrong_units))
     print("\n| feature | mean score change | AUC fall |\n|---|---|---|")
     for name in sorted(FEATURES, key=lambda name: -worth[f"importance.{name}"]):
         print(f"| {name} | {worth[f'importance.{name}']:.4f} | {worth[f'importance_auc.{name}']:+.4f} |")

@@ -44,6 +44,11 @@ class Model(unittest.TestCase):
         inner = mlflow.sklearn.load_model(str(self.folder / "model"))
         np.testing.assert_array_equal(answer, inner.predict_proba(self.rows.head(100)))
 
+    def test_the_same_rows_give_the_same_bytes(self) -> None:
+        train.main(self.folder / "train", self.folder / "again", max_iter=15, seed=1)
+        first, second = ((self.folder / name / "model.pkl").read_bytes() for name in ("model", "again"))
+        self.assertEqual(first, second)
+
     def test_the_example_is_answered(self) -> None:
         for name in ("model", "faulty"):
             served = mlflow.pyfunc.load_model(str(self.folder / name))
