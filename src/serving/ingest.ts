@@ -43,6 +43,7 @@ export class Ingest {
   #watcher: FSWatcher | undefined
   #wake: (() => void) | undefined
   #loop: Promise<void> | undefined
+  #draining: Promise<unknown> = Promise.resolve()
   #stopping = false
   #swept = 0
 
@@ -65,8 +66,14 @@ export class Ingest {
     await this.#loop
   }
 
-  /** Ingests what is in the log now; returns the number of records. */
-  async drain(): Promise<number> {
+  /** Ingests what is in the log now; returns the number of records. One call runs at a time. */
+  drain(): Promise<number> {
+    const result = this.#draining.then(() => this.#drain())
+    this.#draining = result.catch(() => undefined)
+    return result
+  }
+
+  async #drain(): Promise<number> {
     let count = 0
     for (const segment of listSegments(this.#options.folder)) {
       for (let got = -1; got !== 0;) {
@@ -103,13 +110,14 @@ export class Ingest {
 
   /** One chunk of one segment: returns the records ingested, 0 at its present end. */
   async #step(segment: SegmentFile): Promise<number> {
-    const { folder: _folder, chunkBytes, db, clock, hooks } = this.#options
+    const { chunkBytes, db, clock, hooks } = this.#options
     const size = sizeOf(segment.path)
     const known = this.#known.get(segment.name) ?? (await this.#offset(segment.name))
     const seen = `${size} ${segment.finished}`
     if (size === undefined || known.seen === seen) return 0
-    const chunk = readSegment(segment.path, known.next, chunkBytes, segment.finished)
-    if (chunk.next === known.next) {
+    const from = known.next
+    const chunk = readSegment(segment.path, from, chunkBytes, segment.finished)
+    if (chunk.next === from) {
       known.seen = seen
       return 0
     }
@@ -119,7 +127,7 @@ export class Ingest {
     let tripped: string[] = []
     const won = await db.tx(async (t) => {
       tripped = []
-      if (!(await advance(t, segment.name, known.next, { next: chunk.next, damaged, now: clock() }))) return false
+      if (!(await advance(t, segment.name, from, { next: chunk.next, damaged, now: clock() }))) return false
       tripped = await writeRecords(t, good, hooks)
       faultPoint('serving.ingest')
       return true

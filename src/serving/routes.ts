@@ -85,10 +85,14 @@ function queryOf(endpoint: string, query: ListQuery): PredictionQuery {
 /** Least time between two events of one stream, ms. */
 const PACE_MS = 1000
 
+function nothing(): void {
+  // nobody waits yet
+}
+
 /** The endpoint as it is now, and again whenever it changed or answered, at most once a second. */
 async function* follow(room: ServingRoom, name: string, signal: AbortSignal): AsyncGenerator<ServerEvent> {
   let dirty = true
-  let wake = (): void => undefined
+  let wake = nothing
   const stop = room.listen((changed) => {
     if (changed !== name) return
     dirty = true

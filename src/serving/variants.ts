@@ -53,12 +53,13 @@ function backendOf(deps: VariantDeps, files: VersionFiles, tensor: string | null
   return { kind: 'python', dir: files.dir, python: files.python, tensor, workers, memory_mb: memoryMb }
 }
 
+function refuse(value: unknown, expected: string): never {
+  throw problem('invalid_field', { field: 'variants', value, expected })
+}
+
 /** Checks a wish: one stable at most, one canary at most, weights in range, a canary only beside a stable. Throws `invalid_field`. */
 export function checkVariants(variants: readonly WantedVariant[]): void {
   const count = (role: WantedVariant['role']): number => variants.filter((one) => one.role === role).length
-  const refuse = (value: unknown, expected: string): never => {
-    throw problem('invalid_field', { field: 'variants', value, expected })
-  }
   if (count('stable') > 1) refuse(variants, 'one stable variant')
   if (count('canary') > 1) refuse(variants, 'at most one canary')
   if (count('canary') === 1 && count('stable') === 0) refuse(variants, 'a stable variant beside the canary')

@@ -104,9 +104,9 @@ function answer(deps: EngineDeps, attempt: Attempt): Answer | Promise<Answer> {
   } catch (error) {
     throw failed(deps, attempt, values, error)
   }
-  if (!(result instanceof Promise)) return done(deps, attempt, values, { scored: result, from })
+  if (!(result instanceof Promise)) return finish(deps, attempt, values, { scored: result, from })
   return result.then(
-    (scored) => done(deps, attempt, values, { scored, from }),
+    (scored) => finish(deps, attempt, values, { scored, from }),
     (error: unknown) => {
       throw failed(deps, attempt, values, error)
     },
@@ -124,7 +124,12 @@ function read(deps: EngineDeps, attempt: Attempt): Value[][] {
   }
 }
 
-function done(deps: EngineDeps, attempt: Attempt, values: Value[][], ran: { scored: Scored[]; from: number }): Answer {
+function finish(
+  deps: EngineDeps,
+  attempt: Attempt,
+  values: Value[][],
+  ran: { scored: Scored[]; from: number },
+): Answer {
   const { endpoint, variant, ask } = attempt
   const end = performance.now()
   const now = deps.clock()

@@ -28,9 +28,9 @@ export interface PredictCall {
 /** A protocol: reads a request, writes an answer, words an error. */
 export interface Protocol {
   /** Throws a Problem that names what is wrong. The second value is kept for `write`. */
-  read(call: PredictCall): { ask: Ask; note: unknown }
-  write(answer: Answer, note: unknown): Reply
-  fail(error: Problem): Reply
+  readonly read: (call: PredictCall) => { ask: Ask; note: unknown }
+  readonly write: (answer: Answer, note: unknown) => Reply
+  readonly fail: (error: Problem) => Reply
 }
 
 export const JSON_TYPE = 'application/json'
@@ -175,9 +175,14 @@ export function parseObject(body: Buffer): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw problem('malformed_body', {
       expected: 'JSON object',
-      detail: `it is ${Array.isArray(value) ? 'a list' : String(value === null ? 'null' : `a ${typeof value}`)}`,
+      detail: `it is ${describe(value)}`,
     })
   return value as Record<string, unknown>
+}
+
+function describe(value: unknown): string {
+  if (Array.isArray(value)) return 'a list'
+  return value === null ? 'null' : `a ${typeof value}`
 }
 
 /** True for an object that is no list. */

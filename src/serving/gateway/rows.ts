@@ -100,6 +100,6 @@ function refused(faults: readonly Fault[]): Error {
 }
 
 function short(value: unknown): string {
-  const text = value === undefined ? 'nothing' : (JSON.stringify(value) ?? String(value))
+  const text = value === undefined ? 'nothing' : (JSON.stringify(value) ?? typeof value)
   return text.length > 80 ? `${text.slice(0, 80)}…` : text
 }

@@ -120,7 +120,7 @@ function predict(deps: HttpDeps, target: PredictTarget, received: Received): voi
     const answer = deps.engine(endpoint, ask)
     if (answer instanceof Promise) {
       answer.then(
-        (done) => reply(deps, response, () => protocol.write(done, note)),
+        (result) => reply(deps, response, writer(protocol.write, result, note)),
         (error: unknown) => refuse(deps, response, error, protocol.fail),
       )
     } else reply(deps, response, writer(protocol.write, answer, note))

@@ -68,7 +68,7 @@ const READ: Record<(typeof FORMS)[number], (value: unknown, inputs: readonly Inp
   dataframe_split: readSplit,
   dataframe_records(value) {
     if (!Array.isArray(value) || !value.every(isRecord)) throw invalid('dataframe_records', value, 'a list of objects')
-    return value as Named[]
+    return value
   },
   instances(value, inputs) {
     if (!Array.isArray(value)) throw invalid('instances', value, 'a list of rows')

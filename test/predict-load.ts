@@ -1,0 +1,96 @@
+/** A closed-loop load of predictions over keep-alive connections, which retries a request whose connection broke. */
+import { Agent, request } from 'node:http'
+
+export interface LoadOptions {
+  readonly url: () => string
+  readonly body: (i: number) => string
+  readonly clients: number
+  readonly headers?: Readonly<Record<string, string>>
+  /** Times a request is sent again after its connection broke. */
+  readonly retries: number
+}
+
+export interface LoadResult {
+  readonly answers: readonly LoadAnswer[]
+  /** Requests that got no answer of status 200, with what they got. */
+  readonly failed: readonly string[]
+  /** Connections that broke under a request. */
+  readonly broken: number
+}
+
+export interface LoadAnswer {
+  readonly id: string
+  readonly version: string
+  readonly epoch: number
+  readonly variant: string
+}
+
+/** Starts the load; `stop` lets open requests end and gives the result. */
+export function startLoad(options: LoadOptions): { stop(): Promise<LoadResult>; readonly count: () => number } {
+  const agent = new Agent({ keepAlive: true, maxSockets: options.clients })
+  const answers: LoadAnswer[] = []
+  const failed: string[] = []
+  let broken = 0
+  const state = { stopping: false }
+  let next = 0
+  const client = async (): Promise<void> => {
+    while (!state.stopping) {
+      const body = options.body(next++)
+      for (let left = options.retries; ; left--) {
+        try {
+          const { status, text } = await post(agent, options, body)
+          if (status === 200) answers.push(readAnswer(text))
+          else failed.push(`${status} ${text}`)
+          break
+        } catch (error) {
+          broken++
+          if (left === 0) {
+            failed.push((error as Error).message)
+            break
+          }
+        }
+      }
+    }
+  }
+  const clients = Array.from({ length: options.clients }, client)
+  return {
+    count: () => answers.length,
+    async stop() {
+      state.stopping = true
+      await Promise.all(clients)
+      agent.destroy()
+      return { answers, failed, broken }
+    },
+  }
+}
+
+function readAnswer(text: string): LoadAnswer {
+  const { prediction_ids, version, epoch, variant } = JSON.parse(text) as {
+    prediction_ids: string[]
+    version: string
+    epoch: number
+    variant: string
+  }
+  return { id: prediction_ids[0] ?? '', version, epoch, variant }
+}
+
+function post(agent: Agent, options: LoadOptions, body: string): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const headers = {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+      ...options.headers,
+    }
+    const sent = request(options.url(), { method: 'POST', agent, headers }, (response) => {
+      const chunks: Buffer[] = []
+      response.on('data', (chunk: Buffer) => chunks.push(chunk))
+      response.on('error', reject)
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }),
+      )
+    })
+    sent.setTimeout(20_000, () => sent.destroy(new Error('no answer in 20 s')))
+    sent.on('error', reject)
+    sent.end(body)
+  })
+}
