@@ -1,20 +1,44 @@
 /** The composition root: opens the store, builds each room, mounts their routes, starts their loops. */
 import { randomBytes } from 'node:crypto'
-import { chmod, readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pino } from 'pino'
+import type { Logger } from 'pino'
 import { auditLog } from './auth/audit.ts'
 import { authenticator } from './auth/authenticate.ts'
+import { firstToken } from './auth/first-token.ts'
 import { authRoutes } from './auth/routes.ts'
-import { SYSTEM, tokens } from './auth/tokens.ts'
+import { tokens } from './auth/tokens.ts'
 import type { Tokens } from './auth/tokens.ts'
 import { makeIds } from './contract/ids.ts'
+import { envsRoom } from './envs/room.ts'
 import { feed } from './http/feed.ts'
+import type { Feed } from './http/feed.ts'
 import type { Mounted } from './http/mount.ts'
 import { startServer } from './http/server.ts'
 import { staticFiles } from './http/static.ts'
 import { systemMounts } from './http/system.ts'
+import { Leases } from './jobs/leases.ts'
+import { Scheduler } from './jobs/schedule.ts'
+import { Worker } from './jobs/worker.ts'
+import { localDriver } from './pipelines/local/driver.ts'
+import { registering } from './pipelines/registering.ts'
+import { pipelinesRoom } from './pipelines/room.ts'
+import { pipelinesRoutes } from './pipelines/routes.ts'
+import { stepTracking } from './pipelines/step-tracking.ts'
+import { versionPython } from './registry/environment.ts'
+import { handleLowering, versionFiles } from './registry/lowering.ts'
+import { replaying } from './registry/replay.ts'
+import { registryRoom } from './registry/room.ts'
+import { registryRoutes } from './registry/routes.ts'
+import { connectRollout } from './rollout/connect.ts'
+import { rolloutRoom } from './rollout/rollouts.ts'
+import { rolloutRoutes } from './rollout/routes.ts'
+import { verifyNative } from './serving/native/verify.ts'
+import { ServingRoom } from './serving/room.ts'
+import { servingRoutes } from './serving/routes.ts'
 import { openStore } from './store/open.ts'
+import type { Store } from './store/open.ts'
 import { isWritable } from './store/writable.ts'
 import { trackingRoom } from './tracking/room.ts'
 import { trackingRoutes } from './tracking/routes.ts'
@@ -44,34 +68,35 @@ export interface App {
   stop(): Promise<void>
 }
 
+/** Steps that run at the same time, scorer processes of a Python version, and the size at which a scorer is recycled. */
+const STEPS_AT_ONCE = 2
+const SCORERS = 1
+const SCORER_MB = 2048
+
 /** Starts the control process; resolves once it answers. */
 export async function startApp(options: AppOptions): Promise<App> {
   const log = pino({ level: options.logLevel, base: null }, pino.destination(2))
   const clock = Date.now
   const ids = makeIds(clock, randomBytes)
   const store = await openStore(options)
-  const { db } = store
   const audit = auditLog(clock)
-  const changes = feed()
-  const access = tokens({ db, clock, ids, audit })
+  const access = tokens({ db: store.db, clock, ids, audit })
   const tokenFile = await firstToken(access, options.dataDir)
-
-  const tracking = trackingRoom({ db, blobs: store.blobs, clock, random: randomBytes, record: audit.record })
-
-  const routes: Mounted[] = [
-    ...authRoutes(access, db, clock),
-    ...trackingRoutes(tracking),
-    ...systemMounts({
-      version: VERSION,
-      changes,
-      clock,
-      database: db.kind,
-      writable: () => isWritable(db),
-      addresses: () => addresses,
-    }),
-  ]
+  const changes = feed()
+  const addresses = { url: '', gateway_url: '' }
+  const house = buildRooms({ options, store, log, changes, access, tokenFile, addresses })
   const server = await startServer({
-    routes,
+    routes: [
+      ...house.routes,
+      ...systemMounts({
+        version: VERSION,
+        changes,
+        clock,
+        database: store.db.kind,
+        writable: () => isWritable(store.db),
+        addresses: () => addresses,
+      }),
+    ],
     authenticate: authenticator(access, options.noAuth),
     host: options.host,
     port: options.port,
@@ -80,35 +105,138 @@ export async function startApp(options: AppOptions): Promise<App> {
     fallback: staticFiles(join(import.meta.dirname, '../dist/web')),
     changed: (change) => changes.publish(change),
   })
-  const addresses = { url: server.url, gateway_url: '' }
+  addresses.url = server.url
+  addresses.gateway_url = await house.start()
+  const link = await access.createLink(await access.find((await readFile(tokenFile, 'utf8')).trim()))
   return {
     url: server.url,
     gatewayUrl: addresses.gateway_url,
     tokenFile,
-    loginUrl: `${server.url}/login/${await loginCode(access, tokenFile)}`,
+    loginUrl: `${server.url}/login/${link}`,
     async stop() {
       await server.stop()
-      await db.close()
+      await house.stop()
+      await store.db.close()
     },
   }
 }
 
-/** The admin token of the first start, in a file that only its owner reads. */
-async function firstToken(access: Tokens, dataDir: string): Promise<string> {
-  const file = join(dataDir, 'token')
-  const known = await readFile(file, 'utf8').catch(() => '')
-  const valid = await access.find(known.trim()).then(
-    () => true,
-    () => false,
-  )
-  if (!valid) {
-    const { token } = await access.create(SYSTEM, { name: 'admin', role: 'admin' })
-    await writeFile(file, `${token}\n`, { mode: 0o600 })
-    await chmod(file, 0o600)
-  }
-  return file
+interface Ground {
+  readonly options: AppOptions
+  readonly store: Store
+  readonly log: Logger
+  readonly changes: Feed
+  readonly access: Tokens
+  readonly tokenFile: string
+  /** Filled in once the servers listen. */
+  readonly addresses: { readonly url: string; readonly gateway_url: string }
 }
 
-async function loginCode(access: Tokens, tokenFile: string): Promise<string> {
-  return access.createLink(await access.find((await readFile(tokenFile, 'utf8')).trim()))
+interface House {
+  readonly routes: readonly Mounted[]
+  /** Starts the loops; resolves to the address of predictions. */
+  start(): Promise<string>
+  stop(): Promise<void>
+}
+
+/** Builds the rooms in their order; each gets what it needs from those above it. */
+function buildRooms({ options, store, log, changes, access, tokenFile, addresses }: Ground): House {
+  const { db, blobs } = store
+  const clock = Date.now
+  const ids = makeIds(clock, randomBytes)
+  const audit = auditLog(clock)
+  const onError = (what: string) => (error: unknown) => log.error({ err: error }, what)
+  const publish = (kind: string) => (id: string) => changes.publish({ kind, id })
+  const worker = new Worker(db, { onError: onError('job') })
+  const scheduler = new Scheduler(db)
+  const leases = new Leases(db)
+
+  const envs = envsRoom({ db, clock })
+  const tracking = trackingRoom({ db, blobs, clock, random: randomBytes, record: audit.record })
+  const registry = registryRoom({ db, blobs, clock, ids, audit, modelsDir: join(options.dataDir, 'models') })
+  const python = versionPython(envs)
+  handleLowering(registry, worker, { python, verify: replaying(verifyNative) })
+  const pipelines = pipelinesRoom({
+    db,
+    blobs,
+    clock,
+    ids,
+    envs,
+    chance: Math.random,
+    driver: localDriver({ blobs, folder: join(options.dataDir, 'attempts'), clock }),
+    tracking: stepTracking(tracking),
+    stepAccess: async () => ({ uri: addresses.url, token: (await readFile(tokenFile, 'utf8')).trim() }),
+    secret: async () => undefined,
+    registerModel: registering(registry),
+    record: audit.record,
+    changed: publish('pipelines'),
+    onError: onError('pipelines'),
+    concurrency: STEPS_AT_ONCE,
+  })
+  const serving: ServingRoom = new ServingRoom({
+    db,
+    ids,
+    audit,
+    clock,
+    dataDir: options.dataDir,
+    version: VERSION,
+    open: options.noAuth,
+    tokens: () => access.valid(),
+    profileSpec: async () => null,
+    versionFiles: (model, version) => versionFiles(registry, { python }, model, version),
+    workers: SCORERS,
+    memoryMb: SCORER_MB,
+    gateways: {
+      count: options.gateways,
+      host: options.host,
+      port: options.gatewayPort,
+      allowHosts: options.allowHosts,
+    },
+    hooks: {
+      onPredictions: (t, rows) => rollouts.hooks.onPredictions(t, rows),
+      onShadows: (t, rows) => rollouts.hooks.onShadows(t, rows),
+      onFailures: (t, rows) => rollouts.hooks.onFailures(t, rows),
+      onBreakers: (t, rows) => rollouts.hooks.onBreakers(t, rows),
+    },
+    changed: publish('endpoints'),
+    log: (message, error) => log.error({ err: error }, message),
+  })
+  const rollouts = rolloutRoom(
+    {
+      db,
+      clock,
+      ids,
+      audit,
+      ...connectRollout(serving, registry),
+      labelsOf: async () => new Map(),
+      changed: publish('rollouts'),
+      onError: onError('rollouts'),
+    },
+    leases,
+  )
+  return {
+    routes: [
+      ...authRoutes(access, db, clock),
+      ...trackingRoutes(tracking),
+      ...registryRoutes(registry, []),
+      ...pipelinesRoutes(pipelines),
+      ...servingRoutes(serving),
+      ...rolloutRoutes(rollouts),
+    ],
+    async start() {
+      worker.start()
+      scheduler.start()
+      await serving.start()
+      await pipelines.start()
+      rollouts.loop.start()
+      return options.gateways === 0 ? '' : serving.gatewayUrl
+    },
+    async stop() {
+      await rollouts.loop.stop()
+      await pipelines.stop()
+      await scheduler.stop()
+      await worker.stop(5000)
+      await serving.stop()
+    },
+  }
 }

@@ -4,14 +4,11 @@ import { mount } from '../http/mount.ts'
 import type { Mounted } from '../http/mount.ts'
 import { act, startRollout } from './controller.ts'
 import { curveOf, getRollout, listRollouts } from './read.ts'
-import type { RolloutDeps } from './room.ts'
+import type { Rollouts } from './rollouts.ts'
 import { replayVerdict } from './verdicts.ts'
 
-/** `defaults` are the slices that an endpoint's monitor names, for a plan without its own. */
-export function rolloutRoutes(
-  deps: RolloutDeps,
-  room: { wake(): void; slicesOf(endpoint: string): Promise<readonly string[]> },
-): Mounted[] {
+export function rolloutRoutes(room: Rollouts): Mounted[] {
+  const { deps } = room
   const { db } = deps
   return [
     mount(rolloutApi.start, async ({ who, params, body }) => {

@@ -1,0 +1,30 @@
+/** Steps in tracking: each attempt is a run, made and finished on the project's behalf. */
+import { SYSTEM } from '../auth/tokens.ts'
+import type { Principal } from '../contract/access.ts'
+import { logBatch } from '../tracking/batch.ts'
+import { ensureExperiment } from '../tracking/experiments.ts'
+import type { Tracking } from '../tracking/room.ts'
+import { createRun, finishRun } from '../tracking/runs.ts'
+import type { StepTracking } from './deps.ts'
+
+/** Largest number of metrics of one write. */
+const BATCH = 1000
+
+export function stepTracking(tracking: Tracking): StepTracking {
+  return {
+    ensureExperiment: (project, name) => tracking.db.tx((t) => ensureExperiment(t, tracking, project, name)),
+    async createRun({ project, experiment_id, name, tags }) {
+      const who: Principal = { ...SYSTEM, project }
+      const list = Object.entries(tags).map(([key, value]) => ({ key, value }))
+      return (await createRun(tracking, who, { experiment_id, run_name: name, user_id: 'slipway', tags: list })).run_id
+    },
+    async logMetrics(runId, metrics, at) {
+      const points = Object.entries(metrics).map(([key, value]) => ({ key, value, timestamp: at, step: 0 }))
+      for (let i = 0; i < points.length; i += BATCH)
+        await logBatch(tracking, SYSTEM, runId, { metrics: points.slice(i, i + BATCH) })
+    },
+    async finishRun(runId, status) {
+      await finishRun(tracking, SYSTEM, runId, status)
+    },
+  }
+}

@@ -1,0 +1,50 @@
+/** The rollout room as one thing: its hooks for the rooms that ingest, its loop, and what monitors may ask of it. */
+import type { Leases } from '../jobs/leases.ts'
+import type { Tx } from '../store/db.ts'
+import { monitorSlices } from './connect.ts'
+import { halt } from './controller.ts'
+import { rolloutHooks } from './hooks.ts'
+import type { RolloutHooks } from './hooks.ts'
+import { rolloutLoop } from './loop.ts'
+import type { RolloutLoop } from './loop.ts'
+import type { RolloutDeps } from './room.ts'
+
+export interface Rollouts {
+  readonly deps: RolloutDeps
+  readonly hooks: RolloutHooks
+  readonly loop: RolloutLoop
+  wake(): void
+  /** Slices that an endpoint's monitor names. */
+  slicesOf(endpoint: string): Promise<readonly string[]>
+  /** Ends the rollout under way on an endpoint; false when there is none. */
+  halt(endpoint: string, reason: string): Promise<boolean>
+}
+
+export function rolloutRoom(deps: RolloutDeps, leases: Leases): Rollouts {
+  const loop = rolloutLoop(deps, leases)
+  return {
+    deps,
+    hooks: waking(rolloutHooks(deps), () => loop.wake()),
+    loop,
+    wake: () => loop.wake(),
+    slicesOf: (endpoint) => monitorSlices(deps.db, endpoint),
+    halt: (endpoint, reason) => halt(deps, endpoint, reason),
+  }
+}
+
+/** The same hooks, after whose commit the controller looks at what came. */
+function waking(hooks: RolloutHooks, wake: () => void): RolloutHooks {
+  const after =
+    <R>(hook: (t: Tx, rows: readonly R[]) => Promise<void>) =>
+    async (t: Tx, rows: readonly R[]): Promise<void> => {
+      await hook(t, rows)
+      t.afterCommit(wake)
+    }
+  return {
+    onPredictions: after((t, rows) => hooks.onPredictions(t, rows)),
+    onShadows: after((t, rows) => hooks.onShadows(t, rows)),
+    onFailures: after((t, rows) => hooks.onFailures(t, rows)),
+    onBreakers: after((t, rows) => hooks.onBreakers(t, rows)),
+    onLabels: after((t, rows) => hooks.onLabels(t, rows)),
+  }
+}
