@@ -28,14 +28,14 @@ export async function testEnv(packages: readonly string[]): Promise<string> {
   if (base === undefined) throw new Error('no Python of the supported versions on PATH')
   const wanted = [...new Set(packages)].sort()
   const hash = createHash('sha256')
-    .update(JSON.stringify([base, wanted]))
+    .update(JSON.stringify(['compiled', base, wanted]))
     .digest('hex')
     .slice(0, 16)
   const folder = join(testEnvFolder(), hash)
   await once(folder, async () => {
     const uv = await findUv(base)
     await run(uv, ['venv', '--quiet', '--clear', '--python', base, folder])
-    const install = ['pip', 'install', '--quiet', '--python', pythonOf(folder), ...wanted]
+    const install = ['pip', 'install', '--quiet', '--compile-bytecode', '--python', pythonOf(folder), ...wanted]
     if (wanted.length > 0) await run(uv, install)
   })
   return pythonOf(folder)

@@ -78,11 +78,15 @@ def lower(folder: Path, out: Path, probes: int, seed: int) -> dict:
     draws = lower_probes.Probes(inputs, state.tables, matrix, arrays, seed)
     refused = lower_probes.find_limits(draws, reference, inputs)
     examples, _ = lower_probes.sift(reference, loaded.examples)
-    drawn, unwanted = lower_probes.sift(reference, [draws.row() for _ in range(probes)])
-    rows, refused = examples + drawn, refused + unwanted
-    if not rows:
-        raise Refused("scikit-learn refuses every row that was tried")
-    verify, answers = lower_probes.verification(inputs, rows, refused, reference)
+    drawn = [draws.row() for _ in range(probes)]
+    try:
+        verify, answers = lower_probes.verification(inputs, examples + drawn, refused, reference)
+    except (ValueError, TypeError, KeyError):
+        drawn, unwanted = lower_probes.sift(reference, drawn)
+        refused += unwanted
+        if not examples + drawn:
+            raise Refused("scikit-learn refuses every row that was tried") from None
+        verify, answers = lower_probes.verification(inputs, examples + drawn, refused, reference)
 
     document = {
         "format": FORMAT,
