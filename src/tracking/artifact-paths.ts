@@ -11,8 +11,8 @@ export interface ArtifactPlace {
 /** Rounds of percent-decoding after which a path is refused as hostile. */
 const MOST_ROUNDS = 10
 
-/** Longest path in characters. */
-const LONGEST = 4096
+/** Longest path in bytes; it is part of an index entry, which PostgreSQL bounds to about 2700. */
+const LONGEST = 2000
 
 /**
  * Checks a relative path, in the given form and in every percent-decoded one: no `..`, no absolute path, backslash, `#`,
@@ -53,7 +53,7 @@ function parts(path: string): string[] {
 }
 
 function isSafe(path: string): boolean {
-  if (path.length > LONGEST || path.startsWith('/') || /[#\\]/.test(path) || hasControl(path)) return false
+  if (Buffer.byteLength(path) > LONGEST || path.startsWith('/') || /[#\\]/.test(path) || hasControl(path)) return false
   if (/^[A-Za-z]:/.test(path) || /^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(path) || /^file:/i.test(path)) return false
   return !path.split('/').includes('..')
 }

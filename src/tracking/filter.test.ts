@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseFilter, parseOrder } from './filter.ts'
 import type { Comparison } from './filter.ts'
-import { RUN_SCHEMA } from './run-search.ts'
+import { RUN_SCHEMA } from './run-conditions.ts'
 
 const one = (source: string) => {
   const { kind: _kind, ...rest } = parseFilter(source, RUN_SCHEMA) as Comparison

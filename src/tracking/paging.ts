@@ -38,11 +38,14 @@ export interface SortColumn {
   readonly descending: boolean
   /** What a position in this column must be; a forged token then never reaches the database with another type. */
   readonly type: 'int' | 'double' | 'text'
+  /** The same in every row, so that nothing is sorted by it. */
+  readonly constant?: boolean
 }
 
 /** `ORDER BY` text of the columns. */
 export function orderBy(columns: readonly SortColumn[]): Sql {
   return columns
+    .filter((column) => column.constant !== true)
     .map((column) => sql`${column.expression} ${raw(column.descending ? 'DESC' : 'ASC')}`)
     .reduce((left, right) => sql`${left}, ${right}`)
 }
@@ -65,6 +68,8 @@ export interface Keyset {
   readonly after: Sql
   readonly order: Sql
   readonly offset: number
+  /** The sort values after which the page begins, where its token has them. */
+  readonly position: readonly SqlValue[] | undefined
   /** The token of the page after a row of the statement. */
   next(row: Readonly<Record<string, SqlValue>>): string
 }
@@ -73,10 +78,12 @@ export interface Keyset {
 export function keyset(columns: readonly SortColumn[], token: string | undefined, query: unknown): Keyset {
   const hash = queryHash(query)
   const position = readToken(token, hash)
+  const after = position !== undefined && 'after' in position ? position.after : undefined
   const keys = columns.map((column, index) => sql`, ${column.expression} AS ${raw(`k${index}`)}`)
   return {
     keys: joined(keys, ''),
-    after: position !== undefined && 'after' in position ? sql`AND ${afterPosition(columns, position.after)}` : raw(''),
+    after: after === undefined ? raw('') : sql`AND ${afterPosition(columns, after)}`,
+    position: after,
     order: orderBy(columns),
     offset: position !== undefined && 'offset' in position ? position.offset : 0,
     next: (row) =>

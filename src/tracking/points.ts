@@ -1,5 +1,5 @@
 /** A metric's point: what it holds, how it is checked, compared, stored and told. */
-import { checkKey, checkTimestamp } from './limits.ts'
+import { LIMITS, checkKey, checkLength, checkTimestamp } from './limits.ts'
 
 /** One point. `timestamp` in ms since 1970, ≥ 0; `step` may be negative; `value` may be NaN or ±Infinity. */
 export interface MetricPoint {
@@ -16,6 +16,8 @@ export interface MetricPoint {
 export function checkPoint(point: MetricPoint, path: string): void {
   checkKey(point.key, `${path}name`, 'Metric name')
   checkTimestamp(point.timestamp, point.key, `${path}timestamp`)
+  checkLength(point.dataset_name, `${path}dataset_name`, LIMITS.datasetName)
+  checkLength(point.dataset_digest, `${path}dataset_digest`, LIMITS.datasetDigest)
 }
 
 /** How a value is stored: NaN as 0 with a mark, infinities as the greatest double. */

@@ -1,17 +1,18 @@
-/** Search of runs: MLflow's filters as semi-joins, any order with missing values last, keyset pages. */
+/** Search of runs: MLflow's filters, any order with missing values last, keyset pages; quick among 100,000 runs. */
 import type { Principal } from '../contract/access.ts'
-import { compare } from './compare.ts'
 import type { View } from './experiment-search.ts'
 import { stageCondition } from './experiment-search.ts'
 import { requireExperiment } from './experiments.ts'
-import { LISTED, NULLABLE, NUMERIC, parseFilter, parseOrder } from './filter.ts'
-import type { Comparison, Filter, FilterSchema, Order } from './filter.ts'
+import { parseFilter, parseOrder } from './filter.ts'
+import type { Filter, Order } from './filter.ts'
 import { keyset } from './paging.ts'
-import type { SortColumn } from './paging.ts'
+import type { Keyset } from './paging.ts'
 import { visible } from './room.ts'
 import type { Tracking } from './room.ts'
+import { condition, indexedRows, RUN_SCHEMA } from './run-conditions.ts'
+import { ordering } from './run-orders.ts'
 import type { RunRow } from './runs.ts'
-import { all, inList, joined, raw, searchAll, sql } from './sql.ts'
+import { all, inList, raw, searchAll, sql } from './sql.ts'
 import type { Sql } from './sql.ts'
 import { invalid } from './wire.ts'
 
@@ -27,61 +28,26 @@ export interface RunSearch {
   readonly extended?: boolean
 }
 
-const START = { type: 'number', operators: NUMERIC, as: 'start_time' } as const
-const NAME = { type: 'text', operators: LISTED, as: 'run_name' } as const
-const TEXT = { type: 'text', operators: LISTED } as const
-
-/** The left sides that MLflow's clients use, with their aliases. */
-export const RUN_SCHEMA: FilterSchema = {
-  entities: {
-    metric: 'metric',
-    metrics: 'metric',
-    parameter: 'parameter',
-    parameters: 'parameter',
-    param: 'parameter',
-    params: 'parameter',
-    tag: 'tag',
-    tags: 'tag',
-    attribute: 'attribute',
-    attributes: 'attribute',
-    attr: 'attribute',
-    run: 'attribute',
-    dataset: 'dataset',
-    datasets: 'dataset',
-  },
-  keys: {
-    metric: { type: 'number', operators: NUMERIC },
-    parameter: { type: 'text', operators: NULLABLE },
-    tag: { type: 'text', operators: NULLABLE },
-    attribute: {
-      run_id: TEXT,
-      run_name: TEXT,
-      'run name': NAME,
-      'Run name': NAME,
-      'Run Name': NAME,
-      user_id: TEXT,
-      status: TEXT,
-      artifact_uri: TEXT,
-      lifecycle_stage: TEXT,
-      experiment_id: TEXT,
-      start_time: { type: 'number', operators: NUMERIC },
-      end_time: { type: 'number', operators: NUMERIC },
-      created: START,
-      Created: START,
-    },
-    dataset: { name: TEXT, digest: TEXT, context: TEXT },
-  },
-}
-
-const CONTEXT_TAG = 'mlflow.data.context'
-
-/** Columns that an order may name, at most. */
-const MOST_ORDERS = 8
-
 export interface RunPage {
   readonly rows: RunRow[]
   readonly next_page_token?: string
 }
+
+type PageRow = RunRow & Record<string, string | number>
+
+/** Everything that decides a page, parsed. */
+interface Plan {
+  readonly filter: Filter | undefined
+  readonly orders: readonly Order[]
+  /** Undefined = all. */
+  readonly experiments: readonly string[] | undefined
+  readonly where: readonly Sql[]
+  readonly limit: number
+  readonly keyset: (columns: ReturnType<typeof ordering>['columns']) => Keyset
+}
+
+/** Columns that an order may name, at most. */
+const MOST_ORDERS = 8
 
 /** The rows of one page. A token follows whenever the page is full, as MLflow does; the last page may then be empty. */
 export async function searchRuns(room: Tracking, who: Principal, asked: RunSearch): Promise<RunPage> {
@@ -89,19 +55,105 @@ export async function searchRuns(room: Tracking, who: Principal, asked: RunSearc
   const orders = (asked.order_by ?? []).map((clause) => parseOrder(clause, RUN_SCHEMA))
   if (orders.length > MOST_ORDERS)
     throw invalid(`order_by has ${orders.length} clauses; at most ${MOST_ORDERS} are read.`)
-  const { joins, columns } = sortColumns(orders)
   const query = [asked.experiment_ids, asked.filter ?? '', asked.order_by ?? [], asked.view ?? '', who.project]
-  const page = keyset(columns, asked.page_token, query)
+  const pages: Plan['keyset'] = (columns) => keyset(columns, asked.page_token, query)
+  const first = pages(ordering(orders).columns)
   const experiments = await seenExperiments(room, who, asked)
   if (experiments !== undefined && experiments.length === 0) return { rows: [] }
   const where = [visible(who, 'r.project'), stageCondition(asked.view ?? 'ACTIVE_ONLY', 'r.lifecycle_stage')]
   if (experiments !== undefined) where.push(sql`r.experiment_id IN ${inList(experiments)}`)
-  if (filter !== undefined) where.push(sql`(${condition(room, filter, experiments)})`)
-  const statement = sql`SELECT r.*${page.keys} FROM runs r ${joins} WHERE ${all(where)} ${page.after}
-    ORDER BY ${page.order} LIMIT ${asked.max_results} OFFSET ${page.offset}`
-  const rows = await searchAll<RunRow & Record<string, string | number>>(room.db, statement)
+  if (filter !== undefined) where.push(sql`(${condition(room.db.kind, filter)})`)
+  const rows = await run(room, { filter, orders, experiments, where, limit: asked.max_results, keyset: pages })
   const last = rows.at(-1)
-  return last === undefined || rows.length < asked.max_results ? { rows } : { rows, next_page_token: page.next(last) }
+  return last === undefined || rows.length < asked.max_results ? { rows } : { rows, next_page_token: first.next(last) }
+}
+
+/** Begins where the fewest rows must be looked at: at a rare filter value, at the metric in its order, or at the runs. */
+async function run(room: Tracking, plan: Plan): Promise<PageRow[]> {
+  const driver = await rareRows(room, plan)
+  if (driver === undefined && plan.orders[0]?.entity === 'metric' && plan.experiments?.length === 1) {
+    return inMetricOrder(room, plan, plan.orders[0])
+  }
+  const from = driver === undefined ? raw('runs r') : sql`(${driver}) d CROSS JOIN runs r`
+  const where = driver === undefined ? plan.where : [raw('r.run_id = d.run_id'), ...plan.where]
+  const { joins, columns } = ordering(plan.orders)
+  const page = plan.keyset(columns)
+  return searchAll<PageRow>(
+    room.db,
+    sql`SELECT r.*${page.keys} FROM ${from} ${joins} WHERE ${all(where)} ${page.after}
+      ORDER BY ${page.order} LIMIT ${plan.limit} OFFSET ${page.offset}`,
+  )
+}
+
+/** A filter value that fewer runs have is looked up by its index; the others are found sooner by walking the runs. */
+const RARE = 2000
+
+/**
+ * The rows of the rarest comparison that must hold, if it is rare. PostgreSQL keeps statistics and chooses by itself; SQLite
+ * does not, and joins in the order that a CROSS JOIN is written in.
+ */
+async function rareRows(room: Tracking, plan: Plan): Promise<Sql | undefined> {
+  const { filter, experiments } = plan
+  if (room.db.kind !== 'sqlite' || filter === undefined || experiments === undefined) return undefined
+  const must = filter.kind === 'and' ? filter.parts : [filter]
+  const found = must.flatMap((part) =>
+    part.kind === 'compare' ? (indexedRows(room.db.kind, part, experiments) ?? []) : [],
+  )
+  const sizes = await Promise.all(
+    found.map(async (rows) => {
+      const count = sql`SELECT COUNT(*) AS n FROM (${rows} LIMIT ${RARE})`
+      const [counted] = await searchAll<{ n: number }>(room.db, count)
+      return { rows, size: counted?.n ?? 0 }
+    }),
+  )
+  const [rarest] = sizes.sort((left, right) => left.size - right.size)
+  return rarest !== undefined && rarest.size < RARE ? rarest.rows : undefined
+}
+
+/** Runs of one experiment by one metric: those with a number in the order of its index, then NaN, then those without. */
+async function inMetricOrder(room: Tracking, plan: Plan, order: Order): Promise<PageRow[]> {
+  const experiment = plan.experiments?.[0] ?? ''
+  const rows: PageRow[] = []
+  let passed = 0
+  for (const rank of [0, 1, 2]) {
+    const { joins, columns } = ordering(plan.orders, rank)
+    const page = plan.keyset(columns)
+    const start = page.position?.[0]
+    if (typeof start === 'number' && start > rank) continue
+    const skip = Math.max(0, page.offset - passed)
+    if (page.offset > passed) passed += await sizeOf(room, plan, order, rank)
+    const { from, where } = ranked(order, experiment, rank)
+    const bound = typeof start === 'number' && start === rank ? valueBound(order, rank, page.position?.[1]) : []
+    const statement = sql`SELECT r.*${page.keys} FROM ${from} ${joins}
+      WHERE ${all([...where, ...bound, ...plan.where])} ${page.after}
+      ORDER BY ${page.order} LIMIT ${plan.limit - rows.length} OFFSET ${skip}`
+    rows.push(...(await searchAll<PageRow>(room.db, statement)))
+    if (rows.length >= plan.limit) break
+  }
+  return rows
+}
+
+/** How many runs of the result have this rank; for offset tokens, which are MLflow's own. */
+async function sizeOf(room: Tracking, plan: Plan, order: Order, rank: number): Promise<number> {
+  const { from, where } = ranked(order, plan.experiments?.[0] ?? '', rank)
+  const count = sql`SELECT COUNT(*) AS n FROM ${from} WHERE ${all([...where, ...plan.where])}`
+  const [counted] = await searchAll<{ n: number }>(room.db, count)
+  return counted?.n ?? 0
+}
+
+function ranked(order: Order, experiment: string, rank: number): { from: Sql; where: Sql[] } {
+  if (rank === 2) {
+    const none = sql`NOT EXISTS (SELECT 1 FROM latest_metrics x WHERE x.run_id = r.run_id AND x.key = ${order.key})`
+    return { from: raw('runs r'), where: [none] }
+  }
+  const here = sql`o0.experiment_id = ${experiment} AND o0.key = ${order.key} AND o0.is_nan = ${rank}`
+  return { from: raw('latest_metrics o0 CROSS JOIN runs r'), where: [raw('r.run_id = o0.run_id'), here] }
+}
+
+/** What the position implies for the value alone, said so that the index can begin there. */
+function valueBound(order: Order, rank: number, value: unknown): Sql[] {
+  if (rank !== 0 || typeof value !== 'number') return []
+  return [sql`o0.value ${raw(order.descending ? '<=' : '>=')} CAST(${value} AS DOUBLE PRECISION)`]
 }
 
 async function seenExperiments(room: Tracking, who: Principal, asked: RunSearch): Promise<string[] | undefined> {
@@ -112,104 +164,4 @@ async function seenExperiments(room: Tracking, who: Principal, asked: RunSearch)
     if (row !== undefined) ids.push(row.experiment_id)
   }
   return ids
-}
-
-function condition(room: Tracking, filter: Filter, experiments: readonly string[] | undefined): Sql {
-  if (filter.kind === 'not') return sql`NOT (${condition(room, filter.part, experiments)})`
-  if (filter.kind === 'compare') return comparison(room, filter, experiments)
-  const parts = filter.parts.map((part) => sql`(${condition(room, part, experiments)})`)
-  return joined(parts, filter.kind === 'and' ? ' AND ' : ' OR ')
-}
-
-function comparison(room: Tracking, one: Comparison, experiments: readonly string[] | undefined): Sql {
-  switch (one.entity) {
-    case 'attribute':
-      return attribute(room, one)
-    case 'metric':
-      return metric(room, one, experiments)
-    case 'parameter':
-      return keyed(room, one, 'run_params')
-    case 'tag':
-      return keyed(room, one, 'run_tags')
-    default:
-      return dataset(room, one)
-  }
-}
-
-/** A run without an end matches no comparison with it. */
-function attribute(room: Tracking, one: Comparison): Sql {
-  const column = raw(`r.${one.key}`)
-  const compared = compare(room.db.kind, column, one)
-  return one.key === 'end_time' ? sql`(${column} IS NOT NULL AND ${compared})` : compared
-}
-
-/** NaN is a value that no number equals: only `!=` holds for it. */
-function metric(room: Tracking, one: Comparison, experiments: readonly string[] | undefined): Sql {
-  const compared = compare(room.db.kind, raw('x.value'), one)
-  const holds = one.operator === '!=' ? sql`(x.is_nan = 1 OR ${compared})` : sql`x.is_nan = 0 AND ${compared}`
-  const within = experiments === undefined ? raw('') : sql`x.experiment_id IN ${inList(experiments)} AND `
-  return sql`r.run_id IN (SELECT x.run_id FROM latest_metrics x WHERE ${within}x.key = ${one.key} AND ${holds})`
-}
-
-function keyed(room: Tracking, one: Comparison, table: 'run_params' | 'run_tags'): Sql {
-  const rows = sql`SELECT 1 FROM ${raw(table)} x WHERE x.run_id = r.run_id AND x.key = ${one.key}`
-  if (one.operator === 'IS NULL') return sql`NOT EXISTS (${rows})`
-  if (one.operator === 'IS NOT NULL') return sql`EXISTS (${rows})`
-  return sql`EXISTS (${rows} AND ${compare(room.db.kind, raw('x.value'), one)})`
-}
-
-function dataset(room: Tracking, one: Comparison): Sql {
-  if (one.key === 'context') {
-    return sql`EXISTS (SELECT 1 FROM dataset_input_tags x WHERE x.run_id = r.run_id AND x.key = ${CONTEXT_TAG}
-      AND ${compare(room.db.kind, raw('x.value'), one)})`
-  }
-  return sql`EXISTS (SELECT 1 FROM dataset_inputs x WHERE x.run_id = r.run_id
-    AND ${compare(room.db.kind, raw(`x.${one.key}`), one)})`
-}
-
-/**
- * Each order becomes two columns that are never NULL: a rank (0 a value, 1 NaN, 2 nothing), which always rises, and the value.
- * Newest first, then the run id, decide the rest.
- */
-function sortColumns(orders: readonly Order[]): { joins: Sql; columns: SortColumn[] } {
-  const joins: Sql[] = []
-  const columns: SortColumn[] = []
-  orders.forEach((order, index) => {
-    const alias = `o${index}`
-    if (order.entity === 'attribute') {
-      columns.push(...attributeColumns(order))
-    } else if (order.entity === 'metric') {
-      joins.push(
-        sql`LEFT JOIN latest_metrics ${raw(alias)} ON ${raw(`${alias}.run_id`)} = r.run_id AND ${raw(`${alias}.key`)} = ${order.key}`,
-      )
-      const rank = raw(`CASE WHEN ${alias}.value IS NULL THEN 2 WHEN ${alias}.is_nan = 1 THEN 1 ELSE 0 END`)
-      columns.push({ expression: rank, descending: false, type: 'int' })
-      columns.push({ expression: raw(`COALESCE(${alias}.value, 0)`), descending: order.descending, type: 'double' })
-    } else if (order.entity === 'parameter' || order.entity === 'tag') {
-      const table = raw(order.entity === 'tag' ? 'run_tags' : 'run_params')
-      joins.push(
-        sql`LEFT JOIN ${table} ${raw(alias)} ON ${raw(`${alias}.run_id`)} = r.run_id AND ${raw(`${alias}.key`)} = ${order.key}`,
-      )
-      columns.push(...nullable(`${alias}.value`, 'text', order.descending))
-    } else {
-      throw invalid(`Invalid order_by entity type '${order.entity}'`)
-    }
-  })
-  columns.push({ expression: raw('r.start_time'), descending: true, type: 'int' })
-  columns.push({ expression: raw('r.run_id'), descending: false, type: 'text' })
-  return { joins: joined(joins, ' '), columns }
-}
-
-function attributeColumns(order: Order): SortColumn[] {
-  const column = `r.${order.key}`
-  if (order.key === 'end_time') return nullable(column, 'int', order.descending)
-  return [{ expression: raw(column), descending: order.descending, type: order.type === 'text' ? 'text' : 'int' }]
-}
-
-function nullable(column: string, type: 'int' | 'text', descending: boolean): SortColumn[] {
-  const nothing = type === 'text' ? "''" : '0'
-  return [
-    { expression: raw(`CASE WHEN ${column} IS NULL THEN 2 ELSE 0 END`), descending: false, type: 'int' },
-    { expression: raw(`COALESCE(${column}, ${nothing})`), descending, type },
-  ]
 }

@@ -22,8 +22,6 @@ CREATE TABLE experiment_tags (
   PRIMARY KEY (experiment_id, key)
 );
 
-CREATE INDEX experiment_tags_by_value ON experiment_tags (key, value);
-
 CREATE TABLE runs (
   run_id TEXT PRIMARY KEY,
   experiment_id TEXT NOT NULL,
@@ -50,7 +48,8 @@ CREATE TABLE run_params (
   PRIMARY KEY (run_id, key)
 );
 
-CREATE INDEX run_params_by_value ON run_params (key, value);
+-- Values may be longer than an index entry may be; searches compare the head first.
+CREATE INDEX run_params_by_value ON run_params (key, substr(value, 1, 64));
 
 CREATE TABLE run_tags (
   run_id TEXT NOT NULL,
@@ -59,7 +58,7 @@ CREATE TABLE run_tags (
   PRIMARY KEY (run_id, key)
 );
 
-CREATE INDEX run_tags_by_key ON run_tags (key, run_id);
+CREATE INDEX run_tags_by_value ON run_tags (key, substr(value, 1, 64));
 
 -- A point that is NaN has value 0 and is_nan 1. The primary key is the order in which history is read.
 -- only: sqlite
@@ -106,7 +105,7 @@ CREATE TABLE latest_metrics (
 );
 -- all
 
-CREATE INDEX latest_metrics_by_value ON latest_metrics (experiment_id, key, value);
+CREATE INDEX latest_metrics_by_value ON latest_metrics (experiment_id, key, is_nan, value);
 
 CREATE TABLE datasets (
   experiment_id TEXT NOT NULL,
@@ -196,7 +195,7 @@ CREATE TABLE logged_model_metrics (
   PRIMARY KEY (model_id, key, run_id, dataset_name, dataset_digest)
 );
 
--- owner: <experiment>/<run> or <experiment>/models/<model>; '' = a path that belongs to neither.
+-- owner: what stands before /artifacts/ in a path, for example <experiment>/<run>; '' = a path without that.
 CREATE TABLE artifacts (
   owner TEXT NOT NULL,
   path TEXT NOT NULL,
