@@ -49,9 +49,22 @@ function writeNative(answer: Answer): Reply {
 /** Slipway's error shape, as the control process writes it. */
 export function nativeFailure(error: Problem): Reply {
   const body = JSON.stringify({
-    error: { code: error.code, message: error.message, details: error.data, help: error.help },
+    error: { code: error.code, message: error.message, details: clip(error.data), help: error.help },
   })
   return { status: error.status, type: JSON_TYPE, body, headers: failureHeaders(error) }
+}
+
+/** Longest text of a caller's value that the details repeat. */
+const SHOWN = 200
+
+/** The data of a problem without long values of the caller's. */
+function clip(data: Problem['data']): Record<string, unknown> {
+  const entries = Object.entries(data).map(([key, value]): [string, unknown] => {
+    if (key === 'issues') return [key, value]
+    const text = typeof value === 'string' ? value : JSON.stringify(value)
+    return [key, text !== undefined && text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : value]
+  })
+  return Object.fromEntries(entries)
 }
 
 /** Headers that every protocol sends with a refusal. */
