@@ -204,6 +204,10 @@ export function modelCases(bench: Bench): void {
       await refused(openArtifact(room, root, `${path}/dir/b.txt`), 'RESOURCE_DOES_NOT_EXIST', /^No such artifact/)
       await refused(put(`${path}/../x`, ''), 'INVALID_PARAMETER_VALUE', /^Invalid path$/)
       assert.deepEqual(await artifactFiles(room.db, 's3://bucket/x'), [])
+      const long = `${path}/${'ü'.repeat(900)}`
+      await put(long, 'long')
+      assert.equal(await content(long), 'long')
+      await refused(put(`${path}/${'ü'.repeat(1100)}`, ''), 'INVALID_PARAMETER_VALUE', /^Invalid path$/)
     })
 
     it('belong to the project of their run', async () => {

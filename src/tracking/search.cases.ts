@@ -1,5 +1,6 @@
 /** Cases: search of runs against a plain oracle in memory, paging, order, datasets. */
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { before, describe, it } from 'node:test'
 import { logBatch } from './batch.ts'
 import { createExperiment } from './experiments.ts'
@@ -9,6 +10,7 @@ import { getRun } from './run-read.ts'
 import { searchRuns } from './run-search.ts'
 import { createRun, finishRun, setRunStage } from './runs.ts'
 import { refused, stream } from './bench.cases.ts'
+import { insertRows } from './sql.ts'
 import type { Bench } from './bench.cases.ts'
 
 interface Known {
@@ -149,6 +151,69 @@ export function searchCases(bench: Bench): void {
           kinds.toSorted((a, b) => a - b),
         )
       }
+    })
+
+    it('MLflow’s own offset tokens page through the order of a metric', async () => {
+      const order_by = ['metrics.loss DESC']
+      const whole = await find('', { order_by })
+      for (const offset of [0, 5, 31, 44, 59, 200]) {
+        const page_token = Buffer.from(JSON.stringify({ offset })).toString('base64')
+        assert.deepEqual(await find('', { order_by, page_token, max_results: 20 }), whole.slice(offset, offset + 20))
+      }
+    })
+
+    it('values longer than an index entry are stored and found, whatever their characters', async () => {
+      const { room, root } = bench
+      const own = await createExperiment(room, root, { name: 'long values' })
+      const within = (filter: string) => find(filter, { experiment_ids: [own] })
+      const values = ['🚀'.repeat(40), 'ü'.repeat(100), randomBytes(3000).toString('hex')]
+      for (const value of values) {
+        const { run_id } = await createRun(room, root, { experiment_id: own })
+        await logBatch(room, root, run_id, { params: [{ key: 'long', value }], tags: [{ key: 'long', value }] })
+        assert.deepEqual(await within(`params.long = '${value}'`), [run_id])
+        assert.deepEqual(await within(`tags.long = '${value}' AND params.long = '${value}'`), [run_id])
+        assert.deepEqual(await within(`params.long = '${value}x'`), [])
+      }
+    })
+
+    it('a value that most runs have is found by walking the runs, with the same result', async () => {
+      const { room, root } = bench
+      const many = await createExperiment(room, root, { name: 'many runs' })
+      const stamp = [many, 'default', 'n', 'u', 'FINISHED', 1, 'active', 0, 'x']
+      await room.db.tx(async (t) => {
+        const runs = Array.from({ length: 3000 }, (_, i) => [`many-${String(i).padStart(4, '0')}`, ...stamp])
+        await insertRows(
+          t,
+          'INSERT INTO runs (run_id, experiment_id, project, run_name, user_id, status, start_time, lifecycle_stage, heartbeat_at, artifact_uri)',
+          runs,
+        )
+        const points = runs.map((row, i) => [row[0] ?? '', 'm', many, i % 1000, 0, 1, 1])
+        await insertRows(
+          t,
+          'INSERT INTO latest_metrics (run_id, key, experiment_id, value, is_nan, timestamp, step)',
+          points,
+        )
+      })
+      const search = async (filter: string, order_by: string[]) =>
+        (await searchRuns(room, root, { experiment_ids: [many], filter, order_by, max_results: 5 })).rows.map(
+          (r) => r.run_id,
+        )
+      assert.deepEqual(await search('metrics.m >= 0', []), [
+        'many-0000',
+        'many-0001',
+        'many-0002',
+        'many-0003',
+        'many-0004',
+      ])
+      assert.deepEqual(await search('metrics.m = 7', []), ['many-0007', 'many-1007', 'many-2007'])
+      assert.deepEqual(await search('metrics.m >= 0', ['metrics.m DESC']), [
+        'many-0999',
+        'many-1999',
+        'many-2999',
+        'many-0998',
+        'many-1998',
+      ])
+      assert.deepEqual(await search('metrics.m < 1', ['metrics.m DESC']), ['many-0000', 'many-1000', 'many-2000'])
     })
 
     it('views show deleted runs, and tokens are bound to the query', async () => {
