@@ -292,8 +292,9 @@ function checksum(record: Buffer): number {
   return crc32(record.subarray(HEADER), crc32(record.subarray(0, 4)))
 }
 
+const write = promisify(writev)
+
 async function writeAll(fd: number, records: readonly Buffer[]): Promise<void> {
-  const write = promisify(writev)
   // The system takes at most 1024 buffers in a call, and may take less than all bytes of them.
   for (let from = 0; from < records.length; from += 1024) {
     let left: Buffer[] = records.slice(from, from + 1024)
