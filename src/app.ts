@@ -31,6 +31,7 @@ import { handleLowering, versionFiles } from './registry/lowering.ts'
 import { replaying } from './registry/replay.ts'
 import { registryRoom } from './registry/room.ts'
 import { registryRoutes } from './registry/routes.ts'
+import { registryWireRoutes } from './registry/wire-routes.ts'
 import { connectRollout } from './rollout/connect.ts'
 import { rolloutRoom } from './rollout/rollouts.ts'
 import { rolloutRoutes } from './rollout/routes.ts'
@@ -219,6 +220,7 @@ function buildRooms({ options, store, log, changes, access, tokenFile, addresses
       ...authRoutes(access, db, clock),
       ...trackingRoutes(tracking),
       ...registryRoutes(registry, []),
+      ...registryWireRoutes(registry, tracking),
       ...pipelinesRoutes(pipelines),
       ...servingRoutes(serving),
       ...rolloutRoutes(rollouts),

@@ -1,6 +1,6 @@
 /** Routes of the registry: models, versions, aliases, gates, verdicts, lineage, and what was true at a time. */
 import { z } from 'zod'
-import { id, listOf, name, page, time } from './fields.ts'
+import { id, listOf, page, time } from './fields.ts'
 import { route } from './route.ts'
 
 /** One gate as the project file writes it. Exactly one kind of condition a row. */
@@ -117,9 +117,14 @@ export const Lineage = z.object({
   edges: z.array(z.object({ from: z.string(), to: z.string(), label: z.string() })),
 })
 
-const modelParams = z.object({ name })
-const versionParams = z.object({ name, version: z.string().regex(/^\d{1,9}$/, 'a version number') })
-const aliasParams = z.object({ name, alias: z.string().min(1).max(255) })
+/** Models that MLflow's clients made have names that others may not have: spaces, for example. */
+const modelName = z
+  .string()
+  .max(256)
+  .regex(/^[^/:\p{Cc}]+$/u, 'a name without "/" and ":"')
+const modelParams = z.object({ name: modelName })
+const versionParams = z.object({ name: modelName, version: z.string().regex(/^\d{1,9}$/, 'a version number') })
+const aliasParams = z.object({ name: modelName, alias: z.string().min(1).max(255) })
 const READ = { verb: 'read', resource: 'models' } as const
 
 export const registryApi = {

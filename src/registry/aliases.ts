@@ -1,21 +1,11 @@
 /** Aliases: moved only when the gates hold, with a history that answers what was true at any time. */
 import type { Principal } from '../contract/access.ts'
-import { problem } from '../contract/errors.ts'
 import { toTime } from '../contract/fields.ts'
-import type { GateResult } from '../contract/registry.ts'
 import type { Reader, Tx } from '../store/db.ts'
-import { gatesOf, requireModel, requireVersion } from './room.ts'
+import { promote } from './promotion.ts'
+import type { Promotion } from './promotion.ts'
+import { requireModel } from './room.ts'
 import type { Registry } from './room.ts'
-import { judgeVersion } from './verdicts.ts'
-
-export interface AliasWish {
-  readonly model: string
-  readonly alias: string
-  readonly version: string | number
-  readonly reason?: string
-  /** Move although a gate does not hold; an admin's right, and it needs a reason. */
-  readonly override?: boolean
-}
 
 export interface Move {
   readonly model: string
@@ -39,24 +29,13 @@ interface MoveRow {
   readonly verdict_id: string | null
 }
 
-/** Aliases of a model with gates that may name any version: nobody is answered by them. */
-const FREE = new Set(['candidate', 'challenger', 'archived', 'shadow'])
-
 /**
  * Moves an alias. On a model with gates the version is judged now, against what production is now, and a failed gate refuses
  * the move (`gate_refused`) unless an admin overrides it with a reason. Verdict, move and audit row are one transaction.
  */
-export async function moveAlias(room: Registry, who: Principal, wish: AliasWish): Promise<Move> {
-  const model = await requireModel(room.db, wish.model)
-  const version = await requireVersion(room.db, wish.model, wish.version)
-  const guarded = gatesOf(model).length > 0 && !FREE.has(wish.alias)
-  const judged = guarded ? await judgeVersion(room, version) : undefined
-  const overridden = judged !== undefined && !judged.passed
-  if (overridden) refuseUnlessOverridden(who, wish, judged.results)
-  return room.db.tx(async (t) => {
-    await t.lock(`model ${wish.model}`)
-    const verdict = judged === undefined ? null : await judged.store(t)
-    const move = await write(t, room, who, { ...wish, to: version.version, verdict })
+export function moveAlias(room: Registry, who: Principal, wish: Promotion): Promise<Move> {
+  return promote(room, who, wish, async (t, { version, verdict, overridden }) => {
+    const move = await writeMove(t, room, who, { ...wish, to: version, verdict })
     await room.audit.record(t, who, {
       verb: 'promote',
       resource: 'models',
@@ -67,29 +46,6 @@ export async function moveAlias(room: Registry, who: Principal, wish: AliasWish)
   })
 }
 
-function refuseUnlessOverridden(who: Principal, wish: AliasWish, results: readonly GateResult[]): void {
-  const failed = results.filter((one) => one.outcome !== 'passed')
-  const detail = failed.map((one) => `${one.name}: ${one.reason}`).join('; ')
-  if (wish.override !== true) {
-    throw problem('gate_refused', {
-      model: wish.model,
-      version: String(wish.version),
-      alias: wish.alias,
-      detail,
-      gates: failed,
-    })
-  }
-  if (who.role !== 'admin')
-    throw problem('forbidden', { role: who.role, verb: 'override the gates of', resource: 'models' })
-  if ((wish.reason ?? '').trim() === '') {
-    throw problem('invalid_field', {
-      field: 'reason',
-      value: wish.reason ?? '',
-      expected: 'why the gates are overridden',
-    })
-  }
-}
-
 interface Written {
   readonly model: string
   readonly alias: string
@@ -98,8 +54,8 @@ interface Written {
   readonly verdict: string | null
 }
 
-/** Writes a move or, with `to` null, a removal, and its row of history. */
-async function write(t: Tx, room: Registry, who: Principal, wanted: Written): Promise<Move> {
+/** Writes a move or, with `to` null, a removal, and its row of history; the caller holds the model's lock and audits. */
+export async function writeMove(t: Tx, room: Registry, who: Principal, wanted: Written): Promise<Move> {
   const before = await t.get<{ version: number }>('SELECT version FROM model_aliases WHERE model = ? AND alias = ?', [
     wanted.model,
     wanted.alias,
@@ -155,7 +111,7 @@ export async function removeAlias(
       wish.alias,
     ])
     if (known === undefined) return
-    const move = await write(t, room, who, { ...wish, to: null, verdict: null })
+    const move = await writeMove(t, room, who, { ...wish, to: null, verdict: null })
     await room.audit.record(t, who, {
       verb: 'promote',
       resource: 'models',
@@ -180,16 +136,18 @@ export async function aliasHistory(room: Registry, model: string): Promise<Move[
   return (await room.db.all<MoveRow>('SELECT * FROM alias_moves WHERE model = ? ORDER BY seq DESC', [model])).map(shown)
 }
 
-/** Which version each alias named at a time (ms since 1970). */
+/** Which version each alias named at a time (ms since 1970), of the models that a principal may see. */
 export async function modelsAt(
   reader: Reader,
+  who: Principal,
   at: number,
 ): Promise<{ model: string; alias: string; version: string; since: string }[]> {
   const rows = await reader.all<MoveRow>(
     `SELECT m.* FROM alias_moves m WHERE m.at <= ? AND m.to_version IS NOT NULL AND m.seq = (
        SELECT MAX(n.seq) FROM alias_moves n WHERE n.model = m.model AND n.alias = m.alias AND n.at <= ?)
+       AND (CAST(? AS TEXT) IS NULL OR m.model IN (SELECT name FROM registered_models WHERE project = ?))
      ORDER BY m.model, m.alias`,
-    [at, at],
+    [at, at, who.project, who.project],
   )
   return rows.map((row) => ({
     model: row.model,

@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import type { Worker } from '../jobs/worker.ts'
 import { materialise } from '../store/trees.ts'
 import { LOWER } from './register.ts'
-import { requireVersion } from './room.ts'
+import { findVersion, requireVersion } from './room.ts'
 import type { LoweringState, Registry, VersionRow } from './room.ts'
 
 /** What the replay of the probes in TypeScript found. */
@@ -41,8 +41,8 @@ const call = promisify(execFile)
 export function handleLowering(room: Registry, worker: Worker, deps: LoweringDeps): void {
   worker.register(LOWER, async (job, context) => {
     const { model, version } = job.payload as { model: string; version: number }
-    const row = await requireVersion(room.db, model, version)
-    if (row.lowering_state !== 'pending') return
+    const row = await findVersion(room.db, model, version)
+    if (row?.lowering_state !== 'pending') return
     const found = await lower(room, row, deps).catch((error: unknown) => ({
       state: 'failed' as const,
       ...blank,
@@ -70,9 +70,23 @@ async function lower(room: Registry, row: VersionRow, deps: LoweringDeps): Promi
   if (row.tree === null) return { state: 'failed', ...blank, reason: 'the version has no files here' }
   const dir = await layOut(room, row.tree)
   const python = await deps.python(row, dir)
-  const out = `${dir}.native.new`
-  await rm(out, { recursive: true, force: true })
+  const out = `${dir}.${room.ids('new')}`
   await mkdir(out, { recursive: true })
+  try {
+    return await lowerInto(out, { dir, python, verify: deps.verify })
+  } finally {
+    await rm(out, { recursive: true, force: true })
+  }
+}
+
+interface Lowerable {
+  readonly dir: string
+  readonly python: string
+  readonly verify: LoweringDeps['verify']
+}
+
+/** Versions of the same files share their native form: the first that is proved stays. */
+async function lowerInto(out: string, { dir, python, verify }: Lowerable): Promise<Lowered> {
   const { stdout } = await call(python, ['-m', 'slipway.lower', dir, out], {
     env: { ...process.env, PYTHONPATH: PYTHON_ROOT, OMP_NUM_THREADS: '1', PYTHONDONTWRITEBYTECODE: '1' },
     timeout: LIMIT_MS,
@@ -80,10 +94,11 @@ async function lower(room: Registry, row: VersionRow, deps: LoweringDeps): Promi
   })
   const result = await readResult(out, stdout)
   if (!result.ok) return { state: 'python', ...blank, reason: result.reason ?? 'it was not lowered' }
-  const replayed = await deps.verify(out)
+  const replayed = await verify(out)
   if (!replayed.ok) return { state: 'python', reason: replayed.reason, probes: replayed.n, ulp: replayed.worst_ulp }
-  await rm(nativeDir(dir), { recursive: true, force: true })
-  await rename(out, nativeDir(dir))
+  await rename(out, nativeDir(dir)).catch(async (error: unknown) => {
+    if (!(await exists(nativeDir(dir)))) throw error
+  })
   return { state: 'native', reason: null, probes: replayed.n, ulp: replayed.worst_ulp }
 }
 
@@ -96,8 +111,7 @@ async function readResult(out: string, stdout: string): Promise<{ ok: boolean; r
 export async function layOut(room: Registry, tree: string): Promise<string> {
   const dir = join(room.modelsDir, tree.replace(':', '-'))
   if (await exists(dir)) return dir
-  const fresh = `${dir}.${process.pid}.new`
-  await rm(fresh, { recursive: true, force: true })
+  const fresh = `${dir}.${room.ids('new')}`
   await mkdir(room.modelsDir, { recursive: true })
   await materialise(room.blobs, tree, fresh)
   await rename(fresh, dir).catch(async (error: unknown) => {

@@ -23,8 +23,8 @@ export async function listModels(
   page: { limit: number; page_token?: string | undefined },
 ): Promise<Page<Shown<typeof Model>>> {
   const rows = await room.db.all<ModelRow>(
-    `SELECT * FROM registered_models WHERE name > ? AND (? IS NULL OR project = ?)
-     AND name NOT IN (SELECT model FROM registered_model_tags WHERE key = 'mlflow.prompt.is_prompt')
+    `SELECT * FROM registered_models WHERE name > ? AND (CAST(? AS TEXT) IS NULL OR project = ?)
+     AND name NOT IN (SELECT model FROM registered_model_tags WHERE key = 'mlflow.prompt.is_prompt' AND value = 'true')
      ORDER BY name LIMIT ?`,
     [page.page_token ?? '', who.project, who.project, page.limit + 1],
   )

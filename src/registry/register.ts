@@ -2,7 +2,7 @@
 import { parse } from 'yaml'
 import type { Principal } from '../contract/access.ts'
 import { problem } from '../contract/errors.ts'
-import type { Gate, GateResult } from '../contract/registry.ts'
+import type { Gate, GateResult, Verdict } from '../contract/registry.ts'
 import type { Plan } from '../contract/rollout.ts'
 import { enqueue } from '../jobs/queue.ts'
 import type { Tx } from '../store/db.ts'
@@ -10,7 +10,7 @@ import { treeFiles } from '../store/trees.ts'
 import type { Registry, VersionRow } from './room.ts'
 import { readSignature } from './signature.ts'
 import type { Signature } from './signature.ts'
-import { judgeVersion } from './verdicts.ts'
+import { judgeVersion, readVerdict } from './verdicts.ts'
 
 /** Where a version asks to go once its gates hold. */
 export interface Deployment {
@@ -69,6 +69,7 @@ export async function registerVersion(room: Registry, who: Principal, wanted: Ne
     )
     return known ?? insertVersion(t, room, who, { ...wanted, size, signature })
   })
+  if (row.verdict_id !== null) return earlier(row, await readVerdict(room.db, row.verdict_id))
   const judged = await judgeVersion(room, row)
   const verdict_id = await room.db.tx(async (t) => {
     const id = await judged.store(t)
@@ -81,6 +82,10 @@ export async function registerVersion(room: Registry, who: Principal, wanted: Ne
     return id
   })
   return { version: String(row.version), passed: judged.passed, verdict_id, results: judged.results }
+}
+
+function earlier(row: VersionRow, verdict: Verdict): Registration {
+  return { version: String(row.version), passed: verdict.passed, verdict_id: verdict.id, results: verdict.gates }
 }
 
 async function ensureModel(t: Tx, room: Registry, who: Principal, wanted: NewVersion): Promise<void> {
@@ -102,9 +107,9 @@ async function insertVersion(t: Tx, room: Registry, who: Principal, wanted: Comp
   const version = await nextVersion(t, wanted.model)
   const now = room.clock()
   const row = await t.get<VersionRow>(
-    `INSERT INTO model_versions (model, version, created_at, updated_at, created_by, description, source, run_id, run_link, stage,
+    `INSERT INTO model_versions (model, version, created_at, updated_at, created_by, description, source, storage, run_id, run_link, stage,
        pipeline_run_id, tree, size, signature, metrics, data, environment, evaluation, reference, lowering_state, deployment)
-     VALUES (?,?,?,?,?,?,?,?,'','None',?,?,?,?,?,?,?,?,?,'pending',?) RETURNING *`,
+     VALUES (?,?,?,?,?,?,?,?,?,'','None',?,?,?,?,?,?,?,?,?,'pending',?) RETURNING *`,
     [
       wanted.model,
       version,
@@ -112,6 +117,7 @@ async function insertVersion(t: Tx, room: Registry, who: Principal, wanted: Comp
       now,
       who.name,
       wanted.description ?? '',
+      `slipway:${wanted.tree}`,
       `slipway:${wanted.tree}`,
       wanted.run_id,
       wanted.pipeline_run_id,

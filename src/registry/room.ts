@@ -15,6 +15,8 @@ export interface RegistryDeps {
   readonly audit: Audit
   /** Folder under which versions are laid out for scorers and the gateway. */
   readonly modelsDir: string
+  /** What answers with a version now (of any version when it is null), for example `endpoint "flights"`; such are not deleted or renamed. */
+  readonly usedBy?: (model: string, version: number | null) => Promise<string | null>
 }
 
 export type Registry = RegistryDeps
@@ -42,6 +44,8 @@ export interface VersionRow {
   readonly created_by: string
   readonly description: string
   readonly source: string
+  /** Where the files lie, when the source names a run or another version. */
+  readonly storage: string
   readonly run_id: string | null
   readonly run_link: string
   readonly model_id: string | null
@@ -83,14 +87,22 @@ export async function requireModel(reader: Reader, name: string): Promise<ModelR
   return row
 }
 
-export async function requireVersion(reader: Reader, model: string, version: string | number): Promise<VersionRow> {
+/** A version that is not deleted; undefined when there is none. */
+export async function findVersion(
+  reader: Reader,
+  model: string,
+  version: string | number,
+): Promise<VersionRow | undefined> {
   const number = Number(version)
-  const row = Number.isSafeInteger(number)
-    ? await reader.get<VersionRow>(
-        'SELECT * FROM model_versions WHERE model = ? AND version = ? AND deleted_at IS NULL',
-        [model, number],
-      )
-    : undefined
+  if (!Number.isSafeInteger(number)) return undefined
+  return reader.get<VersionRow>('SELECT * FROM model_versions WHERE model = ? AND version = ? AND deleted_at IS NULL', [
+    model,
+    number,
+  ])
+}
+
+export async function requireVersion(reader: Reader, model: string, version: string | number): Promise<VersionRow> {
+  const row = await findVersion(reader, model, version)
   if (row === undefined) throw problem('not_found', { what: 'model version', id: `${model}/${version}` })
   return row
 }

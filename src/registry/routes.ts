@@ -7,7 +7,7 @@ import { lineage } from './lineage.ts'
 import type { LineageSource } from './lineage.ts'
 import { getModel, getVersion, listModels, listVersions, visibleModel } from './read.ts'
 import type { Registry } from './room.ts'
-import { replayVerdict } from './verdicts.ts'
+import { replayVerdict, requireVerdict } from './verdicts.ts'
 
 export function registryRoutes(room: Registry, sources: readonly LineageSource[]): Mounted[] {
   return [
@@ -27,7 +27,13 @@ export function registryRoutes(room: Registry, sources: readonly LineageSource[]
       await visibleModel(room.db, who, params.name)
       return { items: await aliasHistory(room, params.name) }
     }),
-    mount(registryApi.modelsAt, async ({ query }) => ({ items: await modelsAt(room.db, Date.parse(query.time)) })),
-    mount(registryApi.replayVerdict, ({ params }) => replayVerdict(room, params.id)),
+    mount(registryApi.modelsAt, async ({ who, query }) => ({
+      items: await modelsAt(room.db, who, Date.parse(query.time)),
+    })),
+    mount(registryApi.replayVerdict, async ({ who, params }) => {
+      const { model } = await requireVerdict(room.db, params.id)
+      if (who.project !== null) await visibleModel(room.db, who, model)
+      return replayVerdict(room, params.id)
+    }),
   ]
 }

@@ -8,7 +8,7 @@ import { readEvaluation } from './evaluation.ts'
 import type { Evaluation } from './evaluation.ts'
 import { judge } from './gates.ts'
 import type { Incumbent } from './gates.ts'
-import { gatesOf, metricsOf, requireModel, signatureOf } from './room.ts'
+import { gatesOf, metricsOf, requireModel, requireVersion, signatureOf } from './room.ts'
 import type { Registry, VersionRow } from './room.ts'
 import type { Signature } from './signature.ts'
 
@@ -22,7 +22,7 @@ interface StoredInputs {
   readonly incumbents: Readonly<Record<string, Incumbent>>
 }
 
-interface VerdictRow {
+export interface VerdictRow {
   readonly id: string
   readonly model: string
   readonly version: number
@@ -33,26 +33,42 @@ interface VerdictRow {
   readonly inputs: string
 }
 
-/**
- * Judges a version against what its aliases name now. The reading and judging happen before the caller's transaction;
- * `store` writes the verdict and makes it the version's own.
- */
-export async function judgeVersion(
-  room: Registry,
-  version: VersionRow,
-): Promise<{ passed: boolean; results: GateResult[]; store: (t: Tx) => Promise<string> }> {
-  const gates = gatesOf(await requireModel(room.db, version.model))
-  const inputs: StoredInputs = {
+/** A judgement that is not stored yet. */
+export interface Judgement {
+  readonly passed: boolean
+  readonly results: GateResult[]
+  /** True while what decided it is as it was: the gates, the version, and what the aliases name. */
+  readonly isCurrent: (t: Tx) => Promise<boolean>
+  /** Writes the verdict, makes it the version's own and returns its id. */
+  readonly store: (t: Tx) => Promise<string>
+}
+
+/** Judges a version against what its aliases name now. Files are read here, outside the caller's transaction. */
+export async function judgeVersion(room: Registry, version: VersionRow): Promise<Judgement> {
+  const inputs = await inputsOf(room.db, version)
+  const results = await judgeInputs(room, inputs)
+  const passed = results.every((one) => one.outcome === 'passed')
+  return {
+    passed,
+    results,
+    isCurrent: async (t) => {
+      const now = await inputsOf(t, await requireVersion(t, version.model, version.version))
+      return JSON.stringify(now) === JSON.stringify(inputs)
+    },
+    store: (t) => store(t, room, { version, inputs, results, passed }),
+  }
+}
+
+async function inputsOf(reader: Reader, version: VersionRow): Promise<StoredInputs> {
+  const gates = gatesOf(await requireModel(reader, version.model))
+  return {
     gates,
     metrics: metricsOf(version),
     evaluation: version.evaluation,
     signature: signatureOf(version),
     data: JSON.parse(version.data) as string[],
-    incumbents: await incumbentsOf(room.db, version, gates),
+    incumbents: await incumbentsOf(reader, version, gates),
   }
-  const results = await judgeInputs(room, inputs)
-  const passed = results.every((one) => one.outcome === 'passed')
-  return { passed, results, store: (t) => store(t, room, { version, inputs, results, passed }) }
 }
 
 async function judgeInputs(room: Registry, inputs: StoredInputs): Promise<GateResult[]> {
@@ -122,7 +138,8 @@ export async function readVerdict(reader: Reader, id: string): Promise<Verdict> 
   return shown(await requireVerdict(reader, id))
 }
 
-async function requireVerdict(reader: Reader, id: string): Promise<VerdictRow> {
+/** The row of a verdict. Throws `not_found`. */
+export async function requireVerdict(reader: Reader, id: string): Promise<VerdictRow> {
   const row = await reader.get<VerdictRow>('SELECT * FROM verdicts WHERE id = ?', [id])
   if (row === undefined) throw problem('not_found', { what: 'verdict', id })
   return row

@@ -1,4 +1,5 @@
 -- room: registry
+-- A deleted model leaves its alias moves and verdicts: they say what was true then.
 CREATE TABLE registered_models (
   name TEXT PRIMARY KEY,
   project TEXT NOT NULL,
@@ -25,6 +26,7 @@ CREATE TABLE model_versions (
   created_by TEXT NOT NULL,
   description TEXT NOT NULL,
   source TEXT NOT NULL,
+  storage TEXT NOT NULL,
   run_id TEXT,
   run_link TEXT NOT NULL,
   model_id TEXT,
@@ -51,6 +53,8 @@ CREATE TABLE model_versions (
 );
 
 CREATE INDEX model_versions_by_run ON model_versions (run_id);
+
+CREATE INDEX model_versions_by_update ON model_versions (updated_at DESC, model, version DESC);
 
 CREATE INDEX model_versions_wanted ON model_versions (rollout_id, deployment);
 

@@ -1,0 +1,116 @@
+/** Reads and checks the `source` of a version before anything is looked up: schemes, names and relative parts. */
+import { posix } from 'node:path'
+import { invalid } from '../tracking/wire.ts'
+
+export type SourceUri =
+  | { readonly kind: 'logged_model'; readonly model_id: string }
+  | { readonly kind: 'version'; readonly name: string; readonly suffix: string; readonly alias: boolean }
+  | { readonly kind: 'run'; readonly run_id: string; readonly path: string }
+  | { readonly kind: 'proxied'; readonly uri: string }
+  | { readonly kind: 'local'; readonly path: string }
+  | { readonly kind: 'foreign' }
+
+/** Rounds of percent-decoding after which a source is refused as hostile. */
+const MOST_ROUNDS = 10
+const LONGEST = 4096
+const PROXY = /\/mlflow-artifacts\/artifacts(\/|$)/
+
+/** What a source names. Throws INVALID_PARAMETER_VALUE for relative parts, also encoded ones, and for malformed URIs. */
+export function readSource(source: string): SourceUri {
+  if (source.length > LONGEST) throw invalid(`Invalid model version source: it has ${source.length} characters.`)
+  const [, scheme, host = '', path = ''] = partsOf(source)
+  if (scheme === undefined || scheme === 'file') return { kind: 'local', path: localPath(source) }
+  checkPath(source)
+  const inner = path.replace(/^\/+/, '')
+  if (scheme === 'models' || scheme === 'runs') {
+    if (host !== '' || !path.startsWith('/') || inner === '')
+      throw unfit(source, scheme === 'runs' ? 'run_id' : 'model_id')
+    return scheme === 'runs' ? runSource(inner) : modelSource(source, inner)
+  }
+  if (scheme === 'mlflow-artifacts') return { kind: 'proxied', uri: source }
+  // by this server's HTTP address a source could name what its caller may not see
+  if (PROXY.test(path)) throw unfit(source, 'run_id')
+  return { kind: 'foreign' }
+}
+
+/** The whole, scheme, host and path; empty for what is no URI. */
+function partsOf(source: string): (string | undefined)[] {
+  const [whole, scheme, host, path] = /^([A-Za-z][A-Za-z0-9+.-]+):(?:\/\/([^/?#]*))?(.*)$/s.exec(source) ?? []
+  return [whole, scheme?.toLowerCase(), host, path]
+}
+
+/** The refusal of a source that does not lie in the named run or logged model. */
+export function unfit(source: string, parameter: 'run_id' | 'model_id'): Error {
+  return invalid(
+    `Invalid model version source: '${source}'. The ${parameter} request parameter must identify the resource that contains the source.`,
+  )
+}
+
+/** The refusal of a local path outside the artifacts of its run or logged model. */
+export function notContained(source: string, parameter: 'run_id' | 'model_id'): Error {
+  return invalid(
+    `Invalid model version source: '${source}'. To use a local path as a model version source, the ${parameter} request ` +
+      'parameter has to be specified and the local path has to be contained within the artifact directory of the run ' +
+      `specified by the ${parameter}.`,
+  )
+}
+
+/** The normal form of a local path or `file:` URI; '' when it has relative parts or another host. */
+export function localPath(source: string): string {
+  const path = decoded(source.replace(/^file:(\/\/(localhost)?(?=\/))?/i, ''))
+  if (path === undefined || path.startsWith('//') || !path.startsWith('/') || path.split('/').includes('..')) return ''
+  return posix.normalize(path).replace(/\/+$/, '')
+}
+
+function runSource(inner: string): SourceUri {
+  const slash = inner.indexOf('/')
+  return slash < 0
+    ? { kind: 'run', run_id: inner, path: '' }
+    : { kind: 'run', run_id: inner.slice(0, slash), path: inner.slice(slash + 1).replace(/\/+$/, '') }
+}
+
+function modelSource(source: string, inner: string): SourceUri {
+  const [first = '', second, ...rest] = inner.split('/')
+  if (first.trim() === '' || rest.length > 0 || second?.trim() === '') throw unfit(source, 'model_id')
+  if (second !== undefined) return { kind: 'version', name: first, suffix: second, alias: false }
+  const at = first.lastIndexOf('@')
+  if (at < 0) return { kind: 'logged_model', model_id: first }
+  if (at === 0 || at === first.length - 1) throw unfit(source, 'model_id')
+  return { kind: 'version', name: first.slice(0, at), suffix: first.slice(at + 1), alias: true }
+}
+
+/** Refuses `..`, `.` and NUL in any decoded form, and a path that is not absolute. */
+function checkPath(source: string): void {
+  const plain = decoded(source)
+  const path = plain?.replace(/^[^:]+:(\/\/[^/?#]*)?/, '') ?? ''
+  const parts = path.split('/')
+  const hostile = plain === undefined || /[\0\\]/.test(plain) || plain.split('/').includes('..') || parts.includes('.')
+  if (!hostile && path.startsWith('/')) return
+  throw invalid(
+    `Invalid model version source: '${source}'. If supplying a source as an http, https, local file path, ftp, ` +
+      'objectstore, or mlflow-artifacts uri, an absolute path must be provided without relative path references ' +
+      'present. Please provide an absolute path.',
+  )
+}
+
+/** Decoded until nothing changes; undefined when that does not end. */
+function decoded(text: string): string | undefined {
+  let form = text.replaceAll('+', ' ')
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const next = once(form)
+    if (next === form) return form
+    form = next
+  }
+  return undefined
+}
+
+/** Malformed escapes stay as they are. */
+function once(text: string): string {
+  return text.replace(/(%[0-9a-f]{2})+/gi, (escapes) => {
+    try {
+      return decodeURIComponent(escapes)
+    } catch {
+      return escapes
+    }
+  })
+}
