@@ -1,6 +1,7 @@
 /** Takes a step's result from an earlier run, or says why it must run. */
 import type { Lock } from '../envs/lock.ts'
 import type { TreeInfo } from '../store/trees.ts'
+import { faultPoint } from '../store/fault.ts'
 import { paramsOf, type Context } from './context.ts'
 import { compareKeys, comparePackages, sentence } from './explain.ts'
 import { downstream } from './graph.ts'
@@ -68,6 +69,7 @@ export async function keyStep(context: Context, tree: RunTree, step: StepSpec): 
       ],
     ),
   )
+  faultPoint('pipelines.keyed')
 }
 
 /** Argument → digest of the tree that the maker's row names. */

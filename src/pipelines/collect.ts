@@ -1,6 +1,7 @@
 /** Ends an attempt: stores what it made, and writes the end once, with the fence, together with what follows for its step. */
 import { Problem } from '../contract/errors.ts'
 import type { Tx } from '../store/db.ts'
+import { faultPoint } from '../store/fault.ts'
 import type { TreeInfo } from '../store/trees.ts'
 import { stepOf, type Context } from './context.ts'
 import type { Exit } from './driver.ts'
@@ -29,6 +30,7 @@ export async function collectAttempt(context: Context, tree: RunTree, attempt: A
     log: await driver.storeLog(attempt.id),
   }
   const result = exit.class === 'ok' ? await collectOutputs(context, tree, attempt) : (exit as End)
+  faultPoint('pipelines.outputs_stored')
   if ('class' in result) await endAttempt(context, attempt, result, facts)
   else {
     if (attempt.tracking_run_id !== null) {
@@ -39,6 +41,7 @@ export async function collectAttempt(context: Context, tree: RunTree, attempt: A
     }
     await succeed(context, tree, attempt, { outputs: result.outputs, metrics: finite(exit.metrics), facts })
   }
+  faultPoint('pipelines.attempt_closed')
   await driver.delete(attempt.id)
 }
 

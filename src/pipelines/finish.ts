@@ -1,5 +1,6 @@
 /** The end of a run: the model goes to the registry, a proof is graded, and the outcome is written once. */
 import { Problem } from '../contract/errors.ts'
+import { faultPoint } from '../store/fault.ts'
 import type { Context } from './context.ts'
 import type { RegisterRequest } from './deps.ts'
 import { downstream } from './graph.ts'
@@ -19,6 +20,7 @@ interface Ending {
 export async function finishRun(context: Context, tree: RunTree): Promise<void> {
   const ending = await decide(context, tree)
   const { run } = tree
+  faultPoint('pipelines.run_closing')
   await context.deps.db.tx((t) =>
     t.run(
       `UPDATE pipeline_runs SET state = ?, outcome = ?, message = ?, registered = ?, reproduction = ?, finished_at = ?

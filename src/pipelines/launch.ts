@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { Problem, problem } from '../contract/errors.ts'
 import type { Failure } from '../contract/pipelines.ts'
+import { faultPoint } from '../store/fault.ts'
 import { inputDigests } from './cache.ts'
 import { paramsOf, stepOf, type Context } from './context.ts'
 import type { AttemptSpec } from './driver.ts'
@@ -47,7 +48,9 @@ export async function launchAttempt(context: Context, tree: RunTree, attempt: At
     const spec = await attemptSpec(context, tree, attempt, python)
     const run = await readRun(context.deps.db, attempt.run_id)
     if (run?.desired_state === 'cancel') return await failAttempt(context, attempt, cancelled())
+    faultPoint('pipelines.attempt_opened')
     await context.deps.driver.submit(spec)
+    faultPoint('pipelines.submitted')
     await context.deps.db.tx((t) =>
       t.run("UPDATE pipeline_attempts SET state = 'running', started_at = ? WHERE id = ? AND state = 'submitting'", [
         context.deps.clock(),

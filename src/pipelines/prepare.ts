@@ -1,5 +1,6 @@
 /** The beginning of a run: its environment is locked and its experiment exists. */
 import { Problem } from '../contract/errors.ts'
+import { faultPoint } from '../store/fault.ts'
 import type { Context } from './context.ts'
 import type { RunRow, StepFailure } from './rows.ts'
 
@@ -18,6 +19,7 @@ export async function prepareRun(context: Context, run: RunRow): Promise<void> {
     const environment = await environmentOf(context, run)
     const experiment = await tracking.ensureExperiment(run.project, spec.project)
     await start(context, run, environment, experiment)
+    faultPoint('pipelines.prepared')
   } catch (error) {
     if (!(error instanceof Problem)) throw error
     const kind = error.code === 'unprocessable' || error.data['reason'] === 'network' ? 'environment' : 'infrastructure'

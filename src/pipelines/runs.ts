@@ -3,6 +3,7 @@ import type { Principal } from '../contract/access.ts'
 import { problem } from '../contract/errors.ts'
 import type { Trigger } from '../contract/pipelines.ts'
 import type { Reader } from '../store/db.ts'
+import { faultPoint } from '../store/fault.ts'
 import type { Context } from './context.ts'
 import { FINAL_RUNS, parseRun, readRun, readState, type RunOptions, type RunRow, type RunTree } from './rows.ts'
 import { findMissing, openProof, type Proof } from './reproduce.ts'
@@ -69,6 +70,7 @@ export async function createRun(context: Context, who: Principal, given: NewRun)
     const detail = { made: 'run', version: given.version.id, trigger: given.trigger }
     await record(t, who, { verb: 'write', resource: 'pipelines', id, detail })
   })
+  faultPoint('pipelines.run_made')
   return id
 }
 
