@@ -42,7 +42,7 @@ export const Plan = z.strictObject({
     .number()
     .gt(0)
     .default(168)
-    .describe('event hours without a decision after which the rollout pauses for a person'),
+    .describe('event hours of a step without a decision after which the rollout pauses for a person'),
   on_failure: z.enum(['rollback', 'pause']).default('rollback'),
 })
 export type Plan = z.output<typeof Plan>

@@ -28,7 +28,7 @@ export async function startRollout(deps: RolloutDeps, who: Principal, wish: Star
   if (target === undefined) throw problem('not_found', { what: 'endpoint', id: wish.endpoint })
   if (target.stable === wish.version)
     throw problem('conflict', { detail: `version ${wish.version} is stable on ${wish.endpoint} already` })
-  const plan = wish.plan ?? Plan.parse({})
+  const plan = wish.plan ?? (await usualPlan(deps, wish.endpoint))
   const id = deps.ids('rol')
   await deps.db.tx(async (t) => {
     await t.lock(`rollout ${wish.endpoint}`)
@@ -50,6 +50,15 @@ export async function startRollout(deps: RolloutDeps, who: Principal, wish: Star
     })
   })
   return id
+}
+
+/** The plan of the endpoint's newest rollout, so that a rollout started by hand goes the way that the project file set. */
+async function usualPlan(deps: RolloutDeps, endpoint: string): Promise<Plan> {
+  const row = await deps.db.get<{ plan: string }>(
+    'SELECT plan FROM rollouts WHERE endpoint = ? ORDER BY id DESC LIMIT 1',
+    [endpoint],
+  )
+  return Plan.parse(row === undefined ? {} : JSON.parse(row.plan))
 }
 
 interface NewRollout {
@@ -152,7 +161,8 @@ function variantsAt(row: RolloutRow, plan: Plan, step: number): Wanted[] {
 async function moveTo(t: Tx, deps: RolloutDeps, row: RolloutRow, to: { step: number; reason: string }): Promise<void> {
   const fresh = await t.get<RolloutRow>('SELECT * FROM rollouts WHERE id = ?', [row.id])
   const counts = fresh === undefined ? NOTHING : evidenceOf(fresh).counts
-  await t.run('UPDATE rollouts SET state = ?, step = ?, reason = ?, step_from = ? WHERE id = ?', [
+  // each step has its own longest wait, from its own first observation
+  await t.run('UPDATE rollouts SET state = ?, step = ?, reason = ?, step_from = ?, first_event = NULL WHERE id = ?', [
     to.step === 0 ? 'shadow' : 'canary',
     to.step,
     to.reason,
@@ -275,8 +285,6 @@ export async function act(
   else {
     if (row.state !== 'paused') throw problem('conflict', { detail: `rollout ${id} is not paused` })
     await change(deps, row, async (t) => {
-      // the wait begins anew
-      await t.run('UPDATE rollouts SET first_event = last_event WHERE id = ?', [row.id])
       await moveTo(t, deps, row, { step: row.step, reason })
     })
   }

@@ -15,7 +15,7 @@ export interface Situation {
   readonly gates: readonly GateState[]
   /** What the gateway's breaker said, if it took the candidate to weight 0. */
   readonly breaker: string | null
-  /** Event hours since the first observation. */
+  /** Event hours since the first observation of the step. */
   readonly hours: number
 }
 

@@ -14,7 +14,7 @@ CREATE TABLE rollouts (
   created_at BIGINT NOT NULL,
   created_by TEXT NOT NULL,
   finished_at BIGINT,
-  -- event time of the first and of the newest observation, ms
+  -- event time of the first observation of the present step and of the newest one, ms
   first_event BIGINT,
   last_event BIGINT,
   -- number of the newest row of observations that the evidence contains
