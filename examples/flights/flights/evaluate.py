@@ -92,17 +92,18 @@ def gain(y: np.ndarray, score: np.ndarray, incumbent: np.ndarray) -> dict[str, f
 def main(model: Path, holdout: Path, predictions: Path, seed: int, incumbent: str = "") -> dict[str, float]:
     """Score the hold-out, write `predictions` (id, y, score, carrier, origin) and return the metrics.
 
-    incumbent: where MLflow finds a model to compare with on the same rows, for example `models:/flight-delay/3`;
-    empty = none. Months differ in how hard they are, so figures of different hold-outs do not compare.
+    incumbent: where MLflow finds a model to compare with on the same rows, for example `models:/flight-delay/3`; its
+    scores become the column `incumbent` of the predictions. Empty = none. Months differ in how hard they are, so figures of different hold-outs do not compare.
     """
     fitted = mlflow.sklearn.load_model(str(model))
     table = read_table(holdout)
     rows, y = inputs(table), table["y"].to_numpy()
     score = fitted.predict_proba(rows)[:, 1]
-    judged = table[["id", "y", *SLICES]].assign(score=score)
-    write_table(judged[["id", "y", "score", *SLICES]], predictions)
+    judged = table[["id", "y"]].assign(score=score, **{name: table[name] for name in SLICES})
     metrics = {**quality(y, score), **by_slice(judged), **importance(fitted, rows, y, seed)}
     if incumbent:
         other = mlflow.sklearn.load_model(incumbent).predict_proba(rows)[:, 1]
+        judged["incumbent"] = other
         metrics |= gain(y, score, other)
+    write_table(judged, predictions)
     return metrics

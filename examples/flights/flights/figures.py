@@ -88,6 +88,16 @@ def upstream_changes(model: object, rows: pd.DataFrame, y: np.ndarray) -> list[s
     return lines
 
 
+def without_tail_number(folder: Path, model: object, table: pd.DataFrame) -> str:
+    """How much the raw table gives away: it has no tail number for some flights, all of them cancelled."""
+    flights = pd.read_csv(folder / "flights")
+    nameless = features.outcomes(flights)[flights["tailnum"].isna()]
+    kept = table[~table["id"].isin(nameless["id"])]
+    areas = [roc_auc_score(rows["y"], model.predict_proba(inputs(rows))[:, 1]) for rows in (table, kept)]
+    share = f"{len(nameless):,} flights have no tail number, {nameless['y'].mean():.0%} of them late or cancelled"
+    return f"{share}: AUC {areas[0]:.4f} with those of the hold-out, {areas[1]:.4f} without"
+
+
 def main(folder: Path) -> None:
     """Print each variant on its own hold-out and by month, the importance of features, and the cost of wrong units."""
     table = tables(folder)
@@ -105,6 +115,7 @@ def main(folder: Path) -> None:
         start = int(chosen["prepare"]["train_until"][5:7])
         months.append(by_month(name, later, scores[name], range(start, 13)))
         if name == "first":
+            nameless = without_tail_number(folder, model, holdout)
             worth = evaluate.importance(model, judged, y, chosen["evaluate"]["seed"])
         if name == "better-fed":
             september = (later["month"] == 9).to_numpy()
@@ -117,6 +128,7 @@ def main(folder: Path) -> None:
     for name in ("other-seed", "flipped"):
         moved = np.abs(scores[name] - scores["better-fed"])[july_on].mean()
         print(f"\n{name} against better-fed, July to December: scores differ by {moved:.3f} on average")
+    print(f"\nfirst: {nameless}")
     print("\nbetter-fed in September, with " + "\nbetter-fed in September, with ".join(wrong_units))
     print("\n| feature | mean score change | AUC fall |\n|---|---|---|")
     for name in sorted(FEATURES, key=lambda name: -worth[f"importance.{name}"]):

@@ -78,7 +78,8 @@ class Model(unittest.TestCase):
         paths = {name: self.folder / name for name in ("model", "holdout", "predictions")}
         metrics = evaluate.main(**paths, seed=1, incumbent=str(self.folder / "model"))
         written = read_table(self.folder / "predictions")
-        self.assertEqual(list(written.columns), ["id", "y", "score", "carrier", "origin"])
+        self.assertEqual(list(written.columns), ["id", "y", "score", "carrier", "origin", "incumbent"])
+        np.testing.assert_array_equal(written["incumbent"], written["score"])
         self.assertEqual(metrics["roc_auc"], roc_auc_score(written["y"], written["score"]))
         united = written[written["carrier"] == "UA"]
         self.assertEqual(metrics["roc_auc.carrier.UA"], roc_auc_score(united["y"], united["score"]))
@@ -86,6 +87,12 @@ class Model(unittest.TestCase):
         self.assertGreater(metrics["importance.sched_hour"], metrics["importance.wind_gust"])
         self.assertEqual(metrics["roc_auc_gain"], 0)
         self.assertEqual(metrics["roc_auc_gain_low"], 0)
+
+    def test_without_an_incumbent_nothing_is_compared(self) -> None:
+        paths = {name: self.folder / name for name in ("model", "holdout", "predictions")}
+        metrics = evaluate.main(**paths, seed=1)
+        self.assertEqual(list(read_table(paths["predictions"]).columns), ["id", "y", "score", "carrier", "origin"])
+        self.assertNotIn("roc_auc_gain", metrics)
 
     def test_the_bound_of_the_gain_agrees_with_the_bootstrap(self) -> None:
         random = np.random.default_rng(3)
