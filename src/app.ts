@@ -5,13 +5,16 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import type { Logger } from 'pino'
 import { auditLog } from './auth/audit.ts'
+import type { Audit } from './auth/audit.ts'
 import { authenticator } from './auth/authenticate.ts'
 import { firstToken } from './auth/first-token.ts'
 import { authRoutes } from './auth/routes.ts'
 import { tokens } from './auth/tokens.ts'
 import type { Tokens } from './auth/tokens.ts'
 import { makeIds } from './contract/ids.ts'
+import type { Clock, Ids } from './contract/ids.ts'
 import { envsRoom } from './envs/room.ts'
+import type { Envs } from './envs/room.ts'
 import { feed } from './http/feed.ts'
 import type { Feed } from './http/feed.ts'
 import type { Mounted } from './http/mount.ts'
@@ -24,24 +27,33 @@ import { Worker } from './jobs/worker.ts'
 import { localDriver } from './pipelines/local/driver.ts'
 import { registering } from './pipelines/registering.ts'
 import { pipelinesRoom } from './pipelines/room.ts'
+import type { Pipelines } from './pipelines/room.ts'
 import { pipelinesRoutes } from './pipelines/routes.ts'
 import { stepTracking } from './pipelines/step-tracking.ts'
+import { aliasVersion } from './registry/aliases.ts'
 import { versionPython } from './registry/environment.ts'
 import { handleLowering, versionFiles } from './registry/lowering.ts'
 import { replaying } from './registry/replay.ts'
 import { registryRoom } from './registry/room.ts'
+import type { Registry } from './registry/room.ts'
 import { registryRoutes } from './registry/routes.ts'
 import { registryWireRoutes } from './registry/wire-routes.ts'
 import { connectRollout } from './rollout/connect.ts'
 import { rolloutRoom } from './rollout/rollouts.ts'
+import type { Rollouts } from './rollout/rollouts.ts'
 import { rolloutRoutes } from './rollout/routes.ts'
 import { verifyNative } from './serving/native/verify.ts'
+import { ingestHooks } from './serving/ingest-hooks.ts'
 import { ServingRoom } from './serving/room.ts'
+import type { ServingDeps } from './serving/room.ts'
 import { servingRoutes } from './serving/routes.ts'
+import type { Blobs } from './store/blobs.ts'
+import type { Db } from './store/db.ts'
 import { openStore } from './store/open.ts'
 import type { Store } from './store/open.ts'
 import { isWritable } from './store/writable.ts'
 import { trackingRoom } from './tracking/room.ts'
+import type { Tracking } from './tracking/room.ts'
 import { trackingRoutes } from './tracking/routes.ts'
 
 /** Version of this program. */
@@ -140,84 +152,101 @@ interface House {
   stop(): Promise<void>
 }
 
-/** Builds the rooms in their order; each gets what it needs from those above it. */
-function buildRooms({ options, store, log, changes, access, tokenFile, addresses }: Ground): House {
+/** What most rooms need. */
+interface Base {
+  readonly db: Db
+  readonly blobs: Blobs
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly audit: Audit
+  readonly envs: Envs
+  readonly onError: (what: string) => (error: unknown) => void
+  readonly publish: (kind: string) => (id: string) => void
+}
+
+function makeBase({ store, log, changes }: Ground): Base {
   const { db, blobs } = store
   const clock = Date.now
-  const ids = makeIds(clock, randomBytes)
-  const audit = auditLog(clock)
-  const onError = (what: string) => (error: unknown) => log.error({ err: error }, what)
-  const publish = (kind: string) => (id: string) => changes.publish({ kind, id })
-  const worker = new Worker(db, { onError: onError('job') })
-  const scheduler = new Scheduler(db)
-  const leases = new Leases(db)
-
-  const envs = envsRoom({ db, clock })
-  const tracking = trackingRoom({ db, blobs, clock, random: randomBytes, record: audit.record })
-  const registry = registryRoom({ db, blobs, clock, ids, audit, modelsDir: join(options.dataDir, 'models') })
-  const python = versionPython(envs)
-  handleLowering(registry, worker, { python, verify: replaying(verifyNative) })
-  const pipelines = pipelinesRoom({
+  return {
     db,
     blobs,
     clock,
-    ids,
-    envs,
+    ids: makeIds(clock, randomBytes),
+    audit: auditLog(clock),
+    envs: envsRoom({ db, clock }),
+    onError: (what) => (error) => log.error({ err: error }, what),
+    publish: (kind) => (id) => changes.publish({ kind, id }),
+  }
+}
+
+function makePipelines(ground: Ground, base: Base, rooms: { tracking: Tracking; registry: Registry }): Pipelines {
+  const { options, addresses, tokenFile } = ground
+  return pipelinesRoom({
+    ...base,
     chance: Math.random,
-    driver: localDriver({ blobs, folder: join(options.dataDir, 'attempts'), clock }),
-    tracking: stepTracking(tracking),
+    driver: localDriver({ blobs: base.blobs, folder: join(options.dataDir, 'attempts'), clock: base.clock }),
+    tracking: stepTracking(rooms.tracking),
     stepAccess: async () => ({ uri: addresses.url, token: (await readFile(tokenFile, 'utf8')).trim() }),
     secret: async () => undefined,
-    registerModel: registering(registry),
-    record: audit.record,
-    changed: publish('pipelines'),
-    onError: onError('pipelines'),
+    registerModel: registering(rooms.registry),
+    aliasVersion: (model, alias) => aliasVersion(base.db, model, alias),
+    record: base.audit.record,
+    changed: base.publish('pipelines'),
+    onError: base.onError('pipelines'),
     concurrency: STEPS_AT_ONCE,
   })
-  const serving: ServingRoom = new ServingRoom({
-    db,
-    ids,
-    audit,
-    clock,
+}
+
+type ServingParts = Pick<ServingDeps, 'profileSpec' | 'versionFiles' | 'hooks'>
+
+function makeServing({ options, log, access }: Ground, base: Base, parts: ServingParts): ServingRoom {
+  const { host, gatewayPort: port, gateways: count, allowHosts } = options
+  return new ServingRoom({
+    ...base,
+    ...parts,
     dataDir: options.dataDir,
     version: VERSION,
     open: options.noAuth,
     tokens: () => access.valid(),
-    profileSpec: async () => null,
-    versionFiles: (model, version) => versionFiles(registry, { python }, model, version),
     workers: SCORERS,
     memoryMb: SCORER_MB,
-    gateways: {
-      count: options.gateways,
-      host: options.host,
-      port: options.gatewayPort,
-      allowHosts: options.allowHosts,
-    },
-    hooks: {
-      onPredictions: (t, rows) => rollouts.hooks.onPredictions(t, rows),
-      onShadows: (t, rows) => rollouts.hooks.onShadows(t, rows),
-      onFailures: (t, rows) => rollouts.hooks.onFailures(t, rows),
-      onBreakers: (t, rows) => rollouts.hooks.onBreakers(t, rows),
-    },
-    changed: publish('endpoints'),
+    gateways: { count, host, port, allowHosts },
+    changed: base.publish('endpoints'),
     log: (message, error) => log.error({ err: error }, message),
   })
-  const rollouts = rolloutRoom(
+}
+
+/** Builds the rooms in their order; each gets what it needs from those above it. */
+function buildRooms(ground: Ground): House {
+  const { options, access } = ground
+  const base = makeBase(ground)
+  const { db, audit } = base
+  const worker = new Worker(db, { onError: base.onError('job') })
+  const scheduler = new Scheduler(db)
+  const tracking = trackingRoom({ ...base, random: randomBytes, record: audit.record })
+  const registry = registryRoom({ ...base, modelsDir: join(options.dataDir, 'models') })
+  const python = versionPython(base.envs)
+  handleLowering(registry, worker, { python, verify: replaying(verifyNative) })
+  const pipelines = makePipelines(ground, base, { tracking, registry })
+  const serving = makeServing(ground, base, {
+    profileSpec: async () => null,
+    versionFiles: (model, version) => versionFiles(registry, { python }, model, version),
+    // the rooms below are not there yet; nothing is ingested before they are
+    hooks: ingestHooks(() => [rollouts.hooks]),
+  })
+  const rollouts: Rollouts = rolloutRoom(
     {
-      db,
-      clock,
-      ids,
-      audit,
+      ...base,
       ...connectRollout(serving, registry),
       labelsOf: async () => new Map(),
-      changed: publish('rollouts'),
-      onError: onError('rollouts'),
+      changed: base.publish('rollouts'),
+      onError: base.onError('rollouts'),
     },
-    leases,
+    new Leases(db),
   )
   return {
     routes: [
-      ...authRoutes(access, db, clock),
+      ...authRoutes(access, db, base.clock),
       ...trackingRoutes(tracking),
       ...registryRoutes(registry, []),
       ...registryWireRoutes(registry, tracking),

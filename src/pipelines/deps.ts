@@ -6,6 +6,7 @@ import type { Envs } from '../envs/room.ts'
 import type { Blobs } from '../store/blobs.ts'
 import type { Db, Tx } from '../store/db.ts'
 import type { Driver } from './driver.ts'
+import type { AliasVersion } from './pin.ts'
 
 /** How steps appear in tracking. Each attempt logs to a run of its own. */
 export interface StepTracking {
@@ -72,6 +73,10 @@ export interface PipelinesDeps {
   /** The value of a project's secret; undefined when there is none. */
   readonly secret: (project: string, name: string) => Promise<string | undefined>
   readonly registerModel: (request: RegisterRequest) => Promise<Registration>
+  /** Told the grade of a proof, for the model versions of the run that it proves. */
+  readonly proved?: (runId: string, grade: string) => Promise<void>
+  /** What params that name a model by alias are pinned by; without it they stay as they are. */
+  readonly aliasVersion?: AliasVersion
   /** Writes the audit trail inside the transaction of the change. */
   readonly record: (
     t: Tx,

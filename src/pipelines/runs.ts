@@ -7,6 +7,7 @@ import { faultPoint } from '../store/fault.ts'
 import type { Context } from './context.ts'
 import { FINAL_RUNS, parseRun, readRun, readState, type RunOptions, type RunRow, type RunTree } from './rows.ts'
 import { findMissing, openProof, type Proof } from './reproduce.ts'
+import { pinAliases } from './pin.ts'
 import { overrideParams } from './spec.ts'
 import { requireVersion, type VersionRow } from './versions.ts'
 
@@ -34,6 +35,8 @@ export async function createRun(context: Context, who: Principal, given: NewRun)
   const { db, clock, ids, record } = context.deps
   const { spec } = given.version
   overrideParams(spec, given.params)
+  const { aliasVersion } = context.deps
+  const params = aliasVersion === undefined ? given.params : await pinAliases(spec, given.params, aliasVersion)
   const options = { ...NO_OPTIONS, ...given.options }
   if (options.from !== null && !spec.steps.some((step) => step.name === options.from)) {
     const expected = `one of the steps ${spec.steps.map((step) => step.name).join(', ')}`
@@ -51,7 +54,7 @@ export async function createRun(context: Context, who: Principal, given: NewRun)
         spec.project,
         given.version.id,
         given.trigger,
-        JSON.stringify(given.params),
+        JSON.stringify(params),
         JSON.stringify(options),
         proof === null ? null : await environmentOf(t, proof.of_run),
         clock(),
