@@ -43,6 +43,7 @@ async function decide(context: Context, tree: RunTree): Promise<Ending> {
   const none = { registered: null, reproduction: null }
   if (run.options.reproduces !== null && run.desired_state !== 'cancel') {
     const reproduction = await gradeRun(context, tree)
+    await context.deps.proved?.(reproduction.of_run, reproduction.grade ?? 'D')
     const ok = reproduction.grade === 'A' || reproduction.grade === 'B'
     const state = ok ? 'succeeded' : 'failed'
     return { ...none, state, outcome: state, message: reproduction.detail, reproduction: { ...reproduction } }

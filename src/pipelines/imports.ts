@@ -13,7 +13,7 @@ export interface Imports {
   readonly dynamic: readonly string[]
 }
 
-const DYNAMIC = /\b(importlib|__import__|pkgutil|runpy|exec|eval|execfile|imp)\b\s*[.(]/g
+const DYNAMIC = /(?<![.\w])(importlib|__import__|pkgutil|runpy|exec|eval|execfile|imp)\b\s*[.(]/g
 
 /** Finds every import, also inside functions and conditions. */
 export function readImports(source: string): Imports {

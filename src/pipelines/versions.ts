@@ -3,6 +3,7 @@ import type { Principal } from '../contract/access.ts'
 import { problem } from '../contract/errors.ts'
 import type { Reader } from '../store/db.ts'
 import type { PipelinesDeps } from './deps.ts'
+import { syncSchedule } from './schedules.ts'
 import { compileSpec, specDigest, type PipelineSpec } from './spec.ts'
 
 export interface VersionRow {
@@ -17,7 +18,7 @@ export interface VersionRow {
   readonly created_by: string
 }
 
-/** Compiles and stores a version, or finds the one with the same content. */
+/** Compiles and stores a version, or finds the one with the same content; either is then the project's newest. */
 export async function createVersion(
   deps: PipelinesDeps,
   who: Principal,
@@ -26,16 +27,23 @@ export async function createVersion(
   const spec = await compileSpec(deps.blobs, given.text, given.tree, given.file)
   refuseForeign(who, spec.project)
   const digest = specDigest(spec)
-  const known = await findByDigest(deps.db, spec.project, digest)
-  if (known !== undefined) return known
   const id = deps.ids('pv')
+  const now = deps.clock()
   await deps.db.tx(async (t) => {
     const made = await t.run(
-      `INSERT INTO pipeline_versions (id, project, digest, tree, spec, body, created_at, created_by)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project, digest) DO NOTHING`,
-      [id, spec.project, digest, given.tree, JSON.stringify(spec), given.text, deps.clock(), who.name],
+      `INSERT INTO pipeline_versions (id, project, digest, tree, spec, body, created_at, created_by, submitted_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project, digest) DO NOTHING`,
+      [id, spec.project, digest, given.tree, JSON.stringify(spec), given.text, now, who.name, now],
     )
-    if (made === 0) return
+    await syncSchedule(t, spec, now)
+    if (made === 0) {
+      await t.run('UPDATE pipeline_versions SET submitted_at = ? WHERE project = ? AND digest = ?', [
+        now,
+        spec.project,
+        digest,
+      ])
+      return
+    }
     await deps.record(t, who, { verb: 'write', resource: 'pipelines', id, detail: { made: 'version', digest } })
   })
   return (await findByDigest(deps.db, spec.project, digest)) ?? missing(id)
@@ -50,7 +58,7 @@ export async function requireVersion(reader: Reader, id: string): Promise<Versio
 /** The newest version of a project. Throws `not_found`. */
 export async function newestVersion(reader: Reader, project: string): Promise<VersionRow> {
   const row = await reader.get<Stored>(
-    'SELECT * FROM pipeline_versions WHERE project = ? ORDER BY created_at DESC, id DESC LIMIT 1',
+    'SELECT * FROM pipeline_versions WHERE project = ? ORDER BY submitted_at DESC, id DESC LIMIT 1',
     [project],
   )
   if (row === undefined) throw problem('not_found', { what: 'pipeline of project', id: project })

@@ -8,10 +8,12 @@ CREATE TABLE pipeline_versions (
   body TEXT NOT NULL,
   created_at BIGINT NOT NULL,
   created_by TEXT NOT NULL,
+  -- An old version that is sent in again is the newest again.
+  submitted_at BIGINT NOT NULL,
   UNIQUE (project, digest)
 );
 
-CREATE INDEX pipeline_versions_by_time ON pipeline_versions (project, created_at);
+CREATE INDEX pipeline_versions_by_time ON pipeline_versions (project, submitted_at);
 
 -- state is written by compare-and-set and never leaves a final value; desired_state says what people want.
 CREATE TABLE pipeline_runs (

@@ -1,0 +1,71 @@
+/** A schedule of the project file starts runs, each due time once, and goes when the file no longer has it. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { JOB_DEPS } from '../jobs/queue.ts'
+import { fireDue, listSchedules } from '../jobs/schedule.ts'
+import { Worker } from '../jobs/worker.ts'
+import { openBench, type Bench } from './bench.fixture.ts'
+import { handleSchedules } from './schedules.ts'
+import { secretFromEnvironment } from './secrets.ts'
+import { newestVersion } from './versions.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'slipway-schedules-'))
+let bench: Bench
+let worker: Worker
+const HOUR = 3_600_000
+
+before(async () => {
+  bench = await openBench(join(root, 'data'))
+  worker = new Worker(bench.store.db, { pollMs: 50, now: () => Date.now() + 24 * HOUR })
+  handleSchedules(bench.room, worker)
+  worker.start()
+})
+after(async () => {
+  await worker.stop()
+  await bench.close()
+  rmSync(root, { recursive: true, force: true })
+})
+
+const files = (schedule: string): Record<string, string> => ({
+  'slipway.yaml': `project: nightly\npipeline: {steps: {one: {run: one:main}}${schedule}}\n`,
+  'one.py': 'def main(): return {"m": 1}\n',
+})
+
+test('a due time is one run, and the next version decides', async () => {
+  const first = await bench.end(await bench.begin(files(', schedule: {cron: "0 4 * * *", timezone: Europe/Berlin}')))
+  const [schedule] = await listSchedules(bench.store.db)
+  assert.equal(schedule?.name, 'pipeline:nightly')
+  assert.equal(schedule.timezone, 'Europe/Berlin')
+  assert.equal(await fireDue(bench.store.db, { ...JOB_DEPS, now: () => Date.now() + 24 * HOUR }), 1)
+  assert.equal(await fireDue(bench.store.db, { ...JOB_DEPS, now: () => Date.now() + 24 * HOUR }), 0)
+  let rows: { id: string }[] = []
+  for (let i = 0; i < 200 && rows.length === 0; i++) {
+    rows = await bench.store.db.all<{ id: string }>("SELECT id FROM pipeline_runs WHERE trigger_kind = 'schedule'")
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  assert.equal(rows.length, 1)
+  const run = await bench.end(rows[0]?.id ?? '')
+  assert.equal(run.outcome, 'succeeded')
+  assert.equal(run.created_by, 'slipway')
+
+  await bench.end(await bench.begin(files('')))
+  assert.deepEqual(await listSchedules(bench.store.db), [])
+  await bench.end(await bench.begin(files(', schedule: {cron: "0 4 * * *", timezone: Europe/Berlin}')))
+  assert.equal(
+    (await newestVersion(bench.store.db, 'nightly')).id,
+    first.pipeline_version,
+    'an old version is newest again',
+  )
+  assert.equal((await listSchedules(bench.store.db)).length, 1)
+})
+
+test('secrets come from the environment, a project its own first', async () => {
+  process.env['SLIPWAY_SECRET_API_KEY'] = 'all'
+  process.env['SLIPWAY_SECRET_MY_PROJECT_API_KEY'] = 'mine'
+  assert.equal(await secretFromEnvironment('my-project', 'API_KEY'), 'mine')
+  assert.equal(await secretFromEnvironment('other', 'API_KEY'), 'all')
+  assert.equal(await secretFromEnvironment('other', 'NOTHING'), undefined)
+})
