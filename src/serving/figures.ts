@@ -1,4 +1,5 @@
 /** Live figures of endpoints: what all gateways count, added up. */
+import type { ServingSample } from '../cost/meters.ts'
 import { mergeSketch, quantile, sketch, sketchFromJson } from '../stats/sketch.ts'
 import { gatewayStats } from './admin-client.ts'
 import type { GatewayStats, GatewayVariant } from './admin-client.ts'
@@ -61,32 +62,24 @@ function round(value: number): number {
   return Math.round(value * 1000) / 1000
 }
 
-/** What serving an endpoint's version has cost so far in one gateway process, for the meters. */
-export interface ServingUsage {
-  readonly endpoint: string
-  readonly version: string
-  readonly pid: number
-  readonly requests: number
-  /** Time in the model, seconds. */
-  readonly model_seconds: number
-  /** CPU seconds of the whole gateway and of this version's scorers. */
-  readonly gateway_cpu_seconds: number
-  readonly scorer_cpu_seconds: number
-  readonly resident_mb: number
-}
-
-/** Cumulative figures since each gateway's start, by variant. */
-export function usageOf(gateways: readonly GatewayStats[]): ServingUsage[] {
+/** Cumulative figures since each gateway's start, by variant, for the meters; `projects` by endpoint. */
+export function usageOf(
+  gateways: readonly GatewayStats[],
+  projects: ReadonlyMap<string, string>,
+): ServingSample[] {
   return gateways.flatMap((gateway) =>
     gateway.variants.map((variant) => ({
+      project: projects.get(variant.endpoint) ?? 'default',
       endpoint: variant.endpoint,
       version: variant.version,
       pid: gateway.pid,
+      // a shadow is worked for and answers nobody
+      predictions: variant.role === 'shadow' ? 0 : variant.stats.rows,
       requests: variant.stats.requests,
-      model_seconds: variant.stats.busy_us / 1e6,
       gateway_cpu_seconds: (gateway.cpu_us.user + gateway.cpu_us.system) / 1e6,
       scorer_cpu_seconds: scorers(variant).reduce((sum, one) => sum + (one.cpu_seconds_now ?? 0), 0),
-      resident_mb: scorers(variant).reduce((sum, one) => sum + (one.resident_mb ?? 0), gateway.rss / 1048576),
+      gateway_bytes: gateway.rss,
+      scorer_bytes: scorers(variant).reduce((sum, one) => sum + (one.resident_mb ?? 0) * 1_048_576, 0),
     })),
   )
 }

@@ -10,7 +10,6 @@ import type { Db, Tx } from '../store/db.ts'
 import { flushGateway } from './admin-client.ts'
 import type { GatewayStats } from './admin-client.ts'
 import { figuresOf, readGateways, usageOf } from './figures.ts'
-import type { ServingUsage } from './figures.ts'
 import { Fleet } from './fleet.ts'
 import type { IngestHooks } from './ingest-rows.ts'
 import { Ingest } from './ingest.ts'
@@ -253,8 +252,9 @@ export class ServingRoom {
   }
 
   /** Cumulative use of each gateway process by variant, for the meters. */
-  async usage(): Promise<ServingUsage[]> {
-    return usageOf(await this.#readFigures())
+  async usage(): Promise<ServingSample[]> {
+    const rows = await this.#deps.db.all<{ name: string; project: string }>('SELECT name, project FROM endpoints')
+    return usageOf(await this.#readFigures(), new Map(rows.map((row) => [row.name, row.project])))
   }
 
   /** Calls `hear` with an endpoint's name whenever it changed or answered; returns how to stop. */

@@ -167,7 +167,7 @@ class GatewayState {
   }
 
   async warm(table: RoutingTable): Promise<PushReply> {
-    return { epoch: this.#table.epoch, failed: await this.#loader.load(table, true) }
+    return { epoch: this.#table.epoch, failed: await this.#loader.loadAhead(table) }
   }
 
   async #push(table: RoutingTable): Promise<PushReply> {

@@ -16,10 +16,15 @@ export interface LoadFailure {
   readonly reason: string
 }
 
+/** How long a model that was loaded ahead waits for the table that names it, ms. */
+const AHEAD_MS = 5 * 60_000
+
 export class Loader {
   readonly #open: OpenBackend
   readonly backends = new Map<string, Backend>()
-  #opening = new Map<string, Promise<Backend>>()
+  /** Until when a model that no table has named yet is kept, by key. */
+  readonly #ahead = new Map<string, number>()
+  readonly #opening = new Map<string, Promise<Backend>>()
 
   constructor(open: OpenBackend) {
     this.#open = open
@@ -43,12 +48,19 @@ export class Loader {
     return results.flat()
   }
 
+  /** Loads a table's models ahead of the push that will name them; they are kept for five minutes meanwhile. */
+  async loadAhead(table: RoutingTable): Promise<LoadFailure[]> {
+    const until = Date.now() + AHEAD_MS
+    for (const key of keysOf(table)) this.#ahead.set(key, until)
+    return this.load(table, true)
+  }
+
   /** Closes what this table does not name; requests that still run there end first. */
   async retire(table: RoutingTable): Promise<void> {
-    const used = new Set(
-      table.endpoints.flatMap((e) => [...e.variants, ...e.standby]).map((v) => backendKey(v.backend)),
-    )
-    const unused = [...this.backends].filter(([key]) => !used.has(key))
+    const used = keysOf(table)
+    const now = Date.now()
+    for (const [key, until] of this.#ahead) if (used.has(key) || until < now) this.#ahead.delete(key)
+    const unused = [...this.backends].filter(([key]) => !used.has(key) && !this.#ahead.has(key))
     for (const [key] of unused) this.backends.delete(key)
     await Promise.all(unused.map(([, backend]) => backend.close()))
   }
@@ -69,4 +81,9 @@ export class Loader {
       this.#opening.delete(key)
     }
   }
+}
+
+/** Keys of every model that a table names. */
+function keysOf(table: RoutingTable): Set<string> {
+  return new Set(table.endpoints.flatMap((e) => [...e.variants, ...e.standby]).map((v) => backendKey(v.backend)))
 }
