@@ -1,0 +1,166 @@
+"""The scorer's frames, its input columns and its results; needs numpy and pandas, no scikit-learn."""
+
+import importlib.util
+import json
+import math
+import socket
+import struct
+import sys
+import tempfile
+import textwrap
+import threading
+import unittest
+from pathlib import Path
+
+from slipway import scorer
+
+HAS_PANDAS = importlib.util.find_spec("pandas") is not None
+
+INPUTS = [
+    {"name": "x", "kind": "number", "dtype": "double"},
+    {"name": "f", "kind": "number", "dtype": "float"},
+    {"name": "n", "kind": "integer", "dtype": "long"},
+    {"name": "on", "kind": "boolean", "dtype": "boolean"},
+    {"name": "c", "kind": "string", "dtype": "string"},
+]
+
+
+def payload(count, texts, numbers, params=None):
+    """One PREDICT payload."""
+    extra = {"texts": texts} if params is None else {"texts": texts, "params": params}
+    text = json.dumps(extra).encode("utf-8")
+    return scorer.COUNTS.pack(count, len(text)) + text + struct.pack(f"<{len(numbers)}d", *numbers)
+
+
+@unittest.skipUnless(HAS_PANDAS, "pandas is not installed")
+class FramesTest(unittest.TestCase):
+    def build(self, numbers, texts, count=1, params=None):
+        return scorer.Frames(INPUTS, None).build(payload(count, [texts], numbers, params))
+
+    def test_columns_have_the_types_of_the_signature(self):
+        data, params = self.build([1.5, 2.5, 3, 1], ["a"], params={"t": 1})
+        self.assertEqual(list(data.columns), ["x", "f", "n", "on", "c"])
+        kinds = [str(kind) for kind in data.dtypes[:4]]
+        self.assertEqual(kinds, ["float64", "float32", "int64", "bool"])
+        self.assertEqual(data.iloc[0].tolist(), [1.5, 2.5, 3, True, "a"])
+        self.assertEqual(params, {"t": 1})
+
+    def test_missing_values(self):
+        nan = math.nan
+        data, _ = self.build([nan, nan, nan, nan], [None])
+        self.assertTrue(all(math.isnan(value) for value in data.iloc[0][["x", "f", "n"]]))
+        self.assertIsNone(data["on"][0])
+        self.assertTrue(math.isnan(data["c"][0]))
+        self.assertEqual(str(data["n"].dtype), "float64")
+
+    def test_columns_lie_one_after_another(self):
+        data, _ = self.build([1, 2, 10, 20, 5, 6, 0, 1], ["a", "b"], count=2)
+        self.assertEqual(data["x"].tolist(), [1, 2])
+        self.assertEqual(data["n"].tolist(), [5, 6])
+        self.assertEqual(data["on"].tolist(), [False, True])
+        self.assertEqual(data["c"].tolist(), ["a", "b"])
+
+    def test_a_tensor_signature_gives_an_array(self):
+        inputs = [{"name": f"x{i}", "kind": "number", "dtype": "float32"} for i in range(3)]
+        data, _ = scorer.Frames(inputs, "float32").build(payload(2, [], [1, 2, 3, 4, 5, 6]))
+        self.assertEqual(data.dtype.name, "float32")
+        self.assertEqual(data.tolist(), [[1, 3, 5], [2, 4, 6]])
+
+
+@unittest.skipUnless(HAS_PANDAS, "pandas is not installed")
+class ResultsTest(unittest.TestCase):
+    def read(self, output, count):
+        data = scorer.encode_result(output, count)
+        rows, width = scorer.COUNTS.unpack_from(data)
+        self.assertEqual(rows, count)
+        if width == scorer.JSON_WIDTH:
+            return json.loads(data[8:])
+        return width, list(struct.unpack(f"<{(len(data) - 8) // 8}d", data[8:]))
+
+    def test_numbers_texts_and_frames(self):
+        import numpy as np
+        import pandas as pd
+
+        self.assertEqual(self.read(np.array([0.1, 0.2]), 2), (0, [0.1, 0.2]))
+        self.assertEqual(self.read(np.array([[0.1, 0.9]]), 1), (2, [0.1, 0.9]))
+        self.assertEqual(self.read([1, 2], 2), (0, [1.0, 2.0]))
+        self.assertEqual(self.read(pd.Series([3, 4]), 2), (0, [3.0, 4.0]))
+        self.assertEqual(self.read(pd.DataFrame({"p": [3, 4]}), 2), (0, [3.0, 4.0]))
+        self.assertEqual(self.read(np.array(["a", "b"]), 2), ["a", "b"])
+        self.assertEqual(self.read(np.array([True, False]), 2), [True, False])
+        mixed = pd.DataFrame({"label": ["a"], "p": [math.nan]})
+        self.assertEqual(self.read(mixed, 1), [{"label": "a", "p": None}])
+
+    def test_a_wrong_number_of_rows_is_refused(self):
+        with self.assertRaisesRegex(ValueError, "1 rows for 2"):
+            scorer.encode_result([0.5], 2)
+
+
+@unittest.skipUnless(HAS_PANDAS, "pandas is not installed")
+class ServeTest(unittest.TestCase):
+    """A whole conversation over a socket pair, with a model of plain Python."""
+
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        folder = Path(self.folder.name)
+        (folder / "code").mkdir()
+        (folder / "code" / "slipway_test_model.py").write_text(
+            textwrap.dedent(
+                """
+                class Doubler:
+                    def predict(self, frame):
+                        if (frame["x"] < 0).any():
+                            raise ValueError("negative")
+                        return frame["x"] * 2
+                """
+            )
+        )
+        sys.path.insert(0, str(folder / "code"))
+        import pickle
+
+        import slipway_test_model
+
+        (folder / "model.pkl").write_bytes(pickle.dumps(slipway_test_model.Doubler()))
+        (folder / "MLmodel").write_text(
+            "flavors:\n  python_function:\n    code: code\n    predict_fn: predict\n"
+            "  sklearn:\n    code: code\n    pickled_model: model.pkl\n    serialization_format: pickle\n"
+        )
+        ours, theirs = socket.socketpair()
+        self.channel = scorer.Channel(ours)
+        self.socket = ours
+        self.thread = threading.Thread(target=scorer.Scorer(scorer.Channel(theirs), folder).serve, daemon=True)
+        self.thread.start()
+
+    def tearDown(self):
+        self.socket.close()
+        self.folder.cleanup()
+
+    def ask(self, op, data, codec=scorer.JSON):
+        self.channel.send(7, op, codec, data)
+        number, answered, _, got = self.channel.receive()
+        self.assertEqual(number, 7)
+        return answered, got
+
+    def test_hello_load_predict_error_stats_drain(self):
+        number, op, _, hello = self.channel.receive()
+        self.assertEqual((number, op), (0, scorer.HELLO))
+        self.assertGreater(json.loads(hello)["pid"], 0)
+        inputs = [{"name": "x", "kind": "number", "dtype": "double"}]
+        op, loaded = self.ask(scorer.LOAD, json.dumps({"inputs": inputs}).encode())
+        self.assertEqual((op, json.loads(loaded)["flavor"]), (scorer.RESULT, "sklearn"))
+        op, result = self.ask(scorer.PREDICT, payload(2, [], [1.5, 4.0]), scorer.ROWS)
+        self.assertEqual(op, scorer.RESULT)
+        self.assertEqual(struct.unpack("<2d", result[8:]), (3.0, 8.0))
+        op, error = self.ask(scorer.PREDICT, payload(1, [], [-1.0]), scorer.ROWS)
+        self.assertEqual((op, json.loads(error)["message"]), (scorer.ERROR, "ValueError: negative"))
+        op, stats = self.ask(scorer.STATS, b"{}")
+        self.assertEqual(json.loads(stats)["rows"], 3)
+        op, unknown = self.ask(99, b"{}")
+        self.assertEqual(op, scorer.ERROR)
+        self.ask(scorer.DRAIN, b"{}")
+        self.thread.join(5)
+        self.assertFalse(self.thread.is_alive())
+
+
+if __name__ == "__main__":
+    unittest.main()
