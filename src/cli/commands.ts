@@ -175,4 +175,17 @@ export const COMMANDS: readonly Command[] = [
     flags: SERVER_FLAGS,
     load: () => import('./audit.ts'),
   },
+  {
+    name: 'cost',
+    summary: 'Tell what runs, endpoints, projects or days cost; read the rate card, or set a price',
+    usage: '[endpoint | run | project | day | rates | set RESOURCE DOLLARS]',
+    example: 'slipway cost run --from 2026-05-01T00:00Z',
+    flags: [
+      ...SERVER_FLAGS,
+      { name: 'from', value: 'TIME', meaning: 'From this time on; with `set`, when the price begins (default now).' },
+      { name: 'to', value: 'TIME', meaning: 'Until before this time.' },
+      { name: 'note', value: 'TEXT', meaning: 'With `set`: where the price comes from.' },
+    ],
+    load: () => import('./cost.ts'),
+  },
 ]

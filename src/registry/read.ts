@@ -4,6 +4,7 @@ import { problem } from '../contract/errors.ts'
 import { toTime } from '../contract/fields.ts'
 import type { Model, Version } from '../contract/registry.ts'
 import type { Reader } from '../store/db.ts'
+import { treeDigests } from '../store/trees.ts'
 import { metricsOf, requireVersion, signatureOf } from './room.ts'
 import type { ModelRow, Registry, VersionRow } from './room.ts'
 import { readVerdict } from './verdicts.ts'
@@ -145,4 +146,35 @@ export async function gradeVersions(room: Registry, pipelineRunId: string, grade
   await room.db.tx((t) =>
     t.run('UPDATE model_versions SET reproducibility = ? WHERE pipeline_run_id = ?', [grade, pipelineRunId]),
   )
+}
+
+/** The files of one version, for the meters. */
+export interface StoredVersion {
+  readonly project: string
+  readonly model: string
+  readonly version: string
+  readonly bytes: number
+}
+
+/** Every version with files, and their size. */
+export async function storedVersions(room: Registry): Promise<StoredVersion[]> {
+  const rows = await room.db.all<{ project: string; model: string; version: number; size: number }>(
+    `SELECT m.project, v.model, v.version, v.size FROM model_versions v JOIN registered_models m ON m.name = v.model
+     WHERE v.deleted_at IS NULL AND v.tree IS NOT NULL ORDER BY v.model, v.version`,
+  )
+  return rows.map(({ project, model, version, size }) => ({ project, model, version: String(version), bytes: size }))
+}
+
+/** Every digest that a version or a verdict needs; for the collection of blobs. */
+export async function* registryDigests(room: Registry): AsyncGenerator<string> {
+  const rows = await room.db.all<Pick<VersionRow, 'tree' | 'evaluation' | 'reference'>>(
+    'SELECT tree, evaluation, reference FROM model_versions',
+  )
+  const trees = new Set(rows.flatMap((row) => [row.tree, row.evaluation, row.reference]))
+  for (const { inputs } of await room.db.all<{ inputs: string }>('SELECT inputs FROM verdicts')) {
+    trees.add((JSON.parse(inputs) as { evaluation: string | null }).evaluation)
+  }
+  for (const tree of trees) {
+    if (tree !== null && (await room.blobs.has(tree))) yield* treeDigests(room.blobs, tree)
+  }
 }

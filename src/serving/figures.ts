@@ -63,10 +63,7 @@ function round(value: number): number {
 }
 
 /** Cumulative figures since each gateway's start, by variant, for the meters; `projects` by endpoint. */
-export function usageOf(
-  gateways: readonly GatewayStats[],
-  projects: ReadonlyMap<string, string>,
-): ServingSample[] {
+export function usageOf(gateways: readonly GatewayStats[], projects: ReadonlyMap<string, string>): ServingSample[] {
   return gateways.flatMap((gateway) =>
     gateway.variants.map((variant) => ({
       project: projects.get(variant.endpoint) ?? 'default',

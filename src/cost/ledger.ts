@@ -1,0 +1,104 @@
+/** The ledger: entries that carry what was used and the prices it was priced with. */
+import type { Tx } from '../store/db.ts'
+import { amountOf } from './price.ts'
+import { pricesAt } from './rates.ts'
+import type { Cost, EntryRow, Quantities, Subject } from './room.ts'
+
+/** What is added to an entry. */
+export interface Use extends Quantities {
+  readonly from_at: number
+  readonly to_at: number
+  readonly predictions: number
+}
+
+const COLUMNS = `id, kind, project, run, endpoint, model, version, outcome, from_at, to_at, cpu_ms, memory_kib_s, storage_kib_s,
+  predictions, cpu_price, memory_price, storage_price, micro_dollars`
+
+/** Writes an entry that is there once, however often this is called. False when it was there. */
+export async function enterOnce(t: Tx, subject: Subject, use: Use): Promise<boolean> {
+  const prices = await pricesAt(t, use.from_at)
+  const row: EntryRow = { ...subject, ...use, ...prices, micro_dollars: amountOf(use, prices) }
+  return (await insert(t, row)) === 1
+}
+
+/** Adds to an entry, or begins it; the whole is priced with the prices that held when it began. */
+export async function addToEntry(t: Tx, subject: Subject, use: Use): Promise<void> {
+  if (await enterOnce(t, subject, use)) return
+  const row = await t.get<EntryRow>('SELECT * FROM cost_entries WHERE id = ?', [subject.id])
+  if (row === undefined) throw new Error(`entry ${subject.id} is neither there nor could it be written`)
+  const sum = {
+    cpu_ms: row.cpu_ms + use.cpu_ms,
+    memory_kib_s: row.memory_kib_s + use.memory_kib_s,
+    storage_kib_s: row.storage_kib_s + use.storage_kib_s,
+  }
+  await t.run(
+    `UPDATE cost_entries SET cpu_ms = ?, memory_kib_s = ?, storage_kib_s = ?, predictions = ?, to_at = ?, micro_dollars = ?
+     WHERE id = ?`,
+    [
+      sum.cpu_ms,
+      sum.memory_kib_s,
+      sum.storage_kib_s,
+      row.predictions + use.predictions,
+      Math.max(row.to_at, use.to_at),
+      amountOf(sum, row),
+      row.id,
+    ],
+  )
+}
+
+function insert(t: Tx, row: EntryRow): Promise<number> {
+  return t.run(
+    `INSERT INTO cost_entries (${COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`,
+    [
+      row.id,
+      row.kind,
+      row.project,
+      row.run,
+      row.endpoint,
+      row.model,
+      row.version,
+      row.outcome,
+      row.from_at,
+      row.to_at,
+      row.cpu_ms,
+      row.memory_kib_s,
+      row.storage_kib_s,
+      row.predictions,
+      row.cpu_price,
+      row.memory_price,
+      row.storage_price,
+      row.micro_dollars,
+    ],
+  )
+}
+
+/** Result of computing every amount again: the ids of those that came out otherwise. */
+export interface Recomputed {
+  readonly entries: number
+  readonly micro_dollars: number
+  readonly differs: readonly string[]
+}
+
+const STEP = 1000
+
+/** Computes the amount of every entry again from its quantities and prices. Nothing is changed. */
+export async function recompute(room: Cost): Promise<Recomputed> {
+  const differs: string[] = []
+  let entries = 0
+  let micro_dollars = 0
+  for (let after = ''; ;) {
+    const rows = await room.db.all<EntryRow>('SELECT * FROM cost_entries WHERE id > ? ORDER BY id LIMIT ?', [
+      after,
+      STEP,
+    ])
+    for (const row of rows) {
+      const amount = amountOf(row, row)
+      micro_dollars += amount
+      if (amount !== row.micro_dollars) differs.push(row.id)
+    }
+    entries += rows.length
+    const last = rows.at(-1)
+    if (last === undefined || rows.length < STEP) return { entries, micro_dollars, differs }
+    after = last.id
+  }
+}

@@ -1,0 +1,84 @@
+/** Reads the meters again and again; what a stop or crash left unread is read the next time. */
+import { recordAttempt, recordServing, recordStorage } from './meters.ts'
+import type { AttemptUsage, ServingSample, StorageSample } from './meters.ts'
+import type { Cost } from './room.ts'
+
+/** Where rooms below tell what was used. */
+export interface UsageSources {
+  /** Attempts that ended after a time (ms), oldest first. */
+  readonly attempts: (since: number, limit: number) => Promise<readonly AttemptUsage[]>
+  readonly serving: () => Promise<readonly ServingSample[]>
+  readonly storage: () => Promise<readonly StorageSample[]>
+}
+
+export interface MeterLoop {
+  start(): void
+  /** Reads all meters now; concurrent calls are one. */
+  read(): Promise<void>
+  /** Stops; resolves when a reading under way has ended. */
+  stop(): Promise<void>
+}
+
+/** Attempts are told late when their end was found after a crash: so far back the first reading looks, and each later one. */
+const FIRST_LATE_MS = 24 * 3_600_000
+const LATE_MS = 3_600_000
+const PAGE = 500
+
+/** Makes the loop. A meter that fails is told to `onError` and does not keep the others from being read. */
+export function meterLoop(
+  room: Cost,
+  sources: UsageSources,
+  options: { readonly onError: (error: unknown) => void; readonly everyMs?: number },
+): MeterLoop {
+  let timer: NodeJS.Timeout | undefined
+  let reading: Promise<void> | undefined
+  const attempts = attemptReader(room, sources)
+  async function readAll(): Promise<void> {
+    const meters = [
+      attempts,
+      async () => recordServing(room, await sources.serving(), room.clock()),
+      async () => recordStorage(room, await sources.storage(), room.clock()),
+    ]
+    for (const meter of meters) await meter().catch(options.onError)
+  }
+  function read(): Promise<void> {
+    reading ??= readAll().finally(() => {
+      reading = undefined
+    })
+    return reading
+  }
+  return {
+    read,
+    start() {
+      timer ??= setInterval(() => void read(), options.everyMs ?? 10_000)
+    },
+    async stop() {
+      clearInterval(timer)
+      timer = undefined
+      await read()
+    },
+  }
+}
+
+/** Makes the reader of attempts; it remembers those that it entered, which are few. */
+function attemptReader(room: Cost, sources: UsageSources): () => Promise<void> {
+  const known = new Set<string>()
+  let late = FIRST_LATE_MS
+  return async () => {
+    const newest = await room.db.get<{ at: number | null }>(
+      "SELECT MAX(to_at) AS at FROM cost_entries WHERE kind = 'attempt'",
+    )
+    for (let since = Math.max(0, (newest?.at ?? 0) - late); ;) {
+      const found = (await sources.attempts(since, PAGE)).filter((attempt) => !known.has(attempt.id))
+      for (const attempt of found) {
+        await recordAttempt(room, attempt)
+        known.add(attempt.id)
+      }
+      const last = found.at(-1)
+      if (last === undefined) break
+      // several may have ended in the same millisecond
+      since = last.finished_at - 1
+    }
+    late = LATE_MS
+  }
+}

@@ -1,0 +1,90 @@
+/** Reports: what runs, endpoints, projects and days cost. */
+import type { Principal } from '../contract/access.ts'
+import type { CostBy, CostItem, CostReport } from '../contract/cost.ts'
+import { toTime } from '../contract/fields.ts'
+import { problem } from '../contract/errors.ts'
+import type { Cost } from './room.ts'
+
+export interface ReportWish {
+  readonly by: CostBy
+  /** RFC 3339: entries that begin at or after it. */
+  readonly from?: string | undefined
+  /** RFC 3339: entries that begin before it. */
+  readonly to?: string | undefined
+}
+
+interface SumRow {
+  readonly key: string | number | null
+  readonly project: string
+  readonly micro_dollars: number
+  readonly serving: number
+  readonly cpu_ms: number
+  readonly memory_kib_s: number
+  readonly storage_kib_s: number
+  readonly predictions: number
+  readonly entries: number
+}
+
+/** SQL of what each report groups by. */
+const KEYS: Readonly<Record<CostBy, string>> = {
+  run: 'run',
+  endpoint: 'endpoint',
+  project: 'project',
+  day: 'from_at / 86400000',
+}
+
+/** What an item is called that belongs to none. */
+const REST: Readonly<Record<CostBy, string>> = {
+  run: 'not of a run: serving and storage',
+  endpoint: 'not of an endpoint: runs and storage',
+  project: 'no project',
+  day: 'no day',
+}
+
+const DAY_MS = 86_400_000
+const KIB_PER_GIB = 1024 * 1024
+const MONTH_S = 30 * 86_400
+
+/** The report, of the principal's projects. Dearest first; days in order. Throws `invalid_field` when `to` is before `from`. */
+export async function report(room: Cost, who: Principal, wish: ReportWish): Promise<CostReport> {
+  const from = wish.from === undefined ? 0 : Date.parse(wish.from)
+  const to = wish.to === undefined ? Number.MAX_SAFE_INTEGER : Date.parse(wish.to)
+  if (to < from) throw problem('invalid_field', { field: 'to', value: wish.to, expected: `a time after ${wish.from}` })
+  const rows = await room.db.search<SumRow>({
+    sql: `SELECT ${KEYS[wish.by]} AS key, MIN(project) AS project, ${sum('micro_dollars')}, ${sum('cpu_ms')},
+        ${sum('memory_kib_s')}, ${sum('storage_kib_s')}, ${sum('predictions')}, COUNT(*) AS entries,
+        CAST(COALESCE(SUM(CASE WHEN kind = 'serving' THEN micro_dollars ELSE 0 END), 0) AS BIGINT) AS serving
+      FROM cost_entries WHERE from_at >= ? AND from_at < ? AND (CAST(? AS TEXT) IS NULL OR project = ?)
+      GROUP BY ${KEYS[wish.by]}`,
+    parameters: [from, to, who.project, who.project],
+  })
+  const items = rows.map((row) => item(wish.by, row)).sort(wish.by === 'day' ? byKey : byCost)
+  return { items, total_micro_dollars: items.reduce((total, one) => total + one.micro_dollars, 0) }
+}
+
+function sum(column: string): string {
+  return `CAST(COALESCE(SUM(${column}), 0) AS BIGINT) AS ${column}`
+}
+
+function item(by: CostBy, row: SumRow): CostItem {
+  const key = row.key === null ? '' : by === 'day' ? toTime(Number(row.key) * DAY_MS).slice(0, 10) : String(row.key)
+  return {
+    key,
+    label: key === '' ? REST[by] : by === 'run' ? `${row.project} ${key}` : key,
+    micro_dollars: row.micro_dollars,
+    cpu_seconds: row.cpu_ms / 1000,
+    memory_gib_seconds: row.memory_kib_s / KIB_PER_GIB,
+    storage_gib_months: row.storage_kib_s / KIB_PER_GIB / MONTH_S,
+    predictions: row.predictions,
+    micro_dollars_per_1k: row.predictions === 0 ? null : (row.serving * 1000) / row.predictions,
+    entries: row.entries,
+  }
+}
+
+function byCost(a: CostItem, b: CostItem): number {
+  return b.micro_dollars - a.micro_dollars || byKey(a, b)
+}
+
+function byKey(a: CostItem, b: CostItem): number {
+  return a.key < b.key ? -1 : 1
+}
