@@ -17,6 +17,8 @@ import type { ProfileJson } from '../stats/profile.ts'
 import { makeSpec } from '../stats/profile-spec.ts'
 import { randomBytes } from 'node:crypto'
 import type { IngestHooks } from './ingest-rows.ts'
+import { gatewayStats } from './admin-client.ts'
+import { isAlive } from './run-files.ts'
 import type { GatewayFile } from './run-files.ts'
 import { servingRoom } from './room.ts'
 import type { ServingRoom } from './room.ts'
@@ -134,9 +136,13 @@ interface Answer {
 }
 
 function gatewayPids(it: World): number[] {
+  return gatewayFiles(it).map((file) => file.pid)
+}
+
+function gatewayFiles(it: World): GatewayFile[] {
   return readdirSync(join(it.dataDir, 'run'))
     .filter((name) => /^gateway-\d+\.json$/.test(name))
-    .map((name) => (JSON.parse(readFileSync(join(it.dataDir, 'run', name), 'utf8')) as GatewayFile).pid)
+    .map((name) => JSON.parse(readFileSync(join(it.dataDir, 'run', name), 'utf8')) as GatewayFile)
 }
 
 async function until(what: string, check: () => boolean | Promise<boolean>, ms = 10_000): Promise<void> {
@@ -338,6 +344,46 @@ test('gateways answer while control is gone, are adopted when it is back, and th
   const { body } = await predict(second, { inputs: inputsOf(models.rows[2] as ScoredRow) })
   assert.equal(body.version, '1')
 })
+
+test('a gateway that is told to end answers what is sent to it; the other takes the rest', async () => {
+  const it = await world({ gateways: 2 })
+  const load = startLoad({
+    url: () => `${it.room.gatewayUrl}/v1/endpoints/flights:predict`,
+    body: (i) => JSON.stringify({ inputs: inputsOf(models.rows[i % 200] as ScoredRow) }),
+    clients: 8,
+    retries: 0,
+  })
+  await until('the load runs', () => load.count() > 100)
+  const [leaving = 0] = gatewayPids(it)
+  process.kill(leaving, 'SIGTERM')
+  await until('a new gateway runs', () => gatewayPids(it).length === 2 && !gatewayPids(it).includes(leaving), 20_000)
+  const { failed } = await load.stop()
+  assert.deepEqual(failed, [])
+})
+
+test(
+  'a Python scorer does not outlive its killed gateway, and the next one answers again',
+  { timeout: 120_000 },
+  async () => {
+    const it = await world()
+    await it.room.deploy(WHO, 'flights', '3')
+    const scorer = async (): Promise<number> => {
+      const [file] = gatewayFiles(it)
+      const stats = await gatewayStats(file?.socket ?? '')
+      const backend = stats.variants[0]?.backend as { scorers: { pid: number }[] } | undefined
+      return backend?.scorers[0]?.pid ?? 0
+    }
+    const before = await predict(it, { inputs: inputsOf(models.rows[0] as ScoredRow) })
+    assert.equal(before.status, 200)
+    const [gateway = 0, old] = [gatewayPids(it)[0], await scorer()]
+    process.kill(gateway, 'SIGKILL')
+    await until('the scorer is gone', () => !isAlive(old, null), 5000)
+    await until('a new gateway runs', () => gatewayPids(it).length === 1 && gatewayPids(it)[0] !== gateway)
+    const again = await predict(it, { inputs: inputsOf(models.rows[0] as ScoredRow), timeout_ms: 60_000 })
+    assert.deepEqual(again.body.scores, before.body.scores)
+    assert.notEqual(await scorer(), old)
+  },
+)
 
 test('rollback returns to the previous version; without one it is refused', async () => {
   const it = await world()

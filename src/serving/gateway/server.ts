@@ -1,6 +1,7 @@
 /** The gateway's HTTP side: reads requests, checks credentials, hands rows to the engine, writes replies after their log records. */
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { Server as NetServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { Problem, problem } from '../../contract/errors.ts'
 import { admit } from './credentials.ts'
@@ -170,9 +171,18 @@ function answerMalformed(error: Error & { code?: string }, socket: Socket): void
   )
 }
 
+/** Time in which callers that keep sending are told by their next reply that the connection closes, ms. */
+const LAST_REPLY_MS = 500
+
 async function drain(server: Server, graceMs: number): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  const sweep = setInterval(() => server.closeIdleConnections(), 20)
+  // The HTTP server's own close would cut idle connections at once, and with them the request that a caller is just sending.
+  const closed = new Promise<void>((resolve) => {
+    NetServer.prototype.close.call(server, () => resolve())
+  })
+  const busyUntil = Date.now() + Math.min(LAST_REPLY_MS, graceMs / 2)
+  const sweep = setInterval(() => {
+    if (Date.now() >= busyUntil) server.closeIdleConnections()
+  }, 20)
   const cut = setTimeout(() => server.closeAllConnections(), graceMs)
   await closed
   clearInterval(sweep)
