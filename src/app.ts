@@ -29,7 +29,11 @@ import { registering } from './pipelines/registering.ts'
 import { pipelinesRoom } from './pipelines/room.ts'
 import type { Pipelines } from './pipelines/room.ts'
 import { pipelinesRoutes } from './pipelines/routes.ts'
+import { handleSchedules } from './pipelines/schedules.ts'
+import { secretFromEnvironment } from './pipelines/secrets.ts'
+import { stepTokens } from './pipelines/step-tokens.ts'
 import { stepTracking } from './pipelines/step-tracking.ts'
+import { gradeVersions } from './registry/read.ts'
 import { aliasVersion } from './registry/aliases.ts'
 import { versionPython } from './registry/environment.ts'
 import { handleLowering, versionFiles } from './registry/lowering.ts'
@@ -42,6 +46,7 @@ import { connectRollout } from './rollout/connect.ts'
 import { rolloutRoom } from './rollout/rollouts.ts'
 import type { Rollouts } from './rollout/rollouts.ts'
 import { rolloutRoutes } from './rollout/routes.ts'
+import { scoreNative } from './serving/native/score.ts'
 import { verifyNative } from './serving/native/verify.ts'
 import { ingestHooks } from './serving/ingest-hooks.ts'
 import { ServingRoom } from './serving/room.ts'
@@ -180,14 +185,16 @@ function makeBase({ store, log, changes }: Ground): Base {
 }
 
 function makePipelines(ground: Ground, base: Base, rooms: { tracking: Tracking; registry: Registry }): Pipelines {
-  const { options, addresses, tokenFile } = ground
+  const { options, addresses, access } = ground
+  const tokenOf = stepTokens(access, base.clock)
   return pipelinesRoom({
     ...base,
     chance: Math.random,
     driver: localDriver({ blobs: base.blobs, folder: join(options.dataDir, 'attempts'), clock: base.clock }),
     tracking: stepTracking(rooms.tracking),
-    stepAccess: async () => ({ uri: addresses.url, token: (await readFile(tokenFile, 'utf8')).trim() }),
-    secret: async () => undefined,
+    stepAccess: async (project) => ({ uri: addresses.url, token: await tokenOf(project) }),
+    secret: secretFromEnvironment,
+    proved: (run, grade) => gradeVersions(rooms.registry, run, grade),
     registerModel: registering(rooms.registry),
     aliasVersion: (model, alias) => aliasVersion(base.db, model, alias),
     record: base.audit.record,
@@ -224,10 +231,11 @@ function buildRooms(ground: Ground): House {
   const worker = new Worker(db, { onError: base.onError('job') })
   const scheduler = new Scheduler(db)
   const tracking = trackingRoom({ ...base, random: randomBytes, record: audit.record })
-  const registry = registryRoom({ ...base, modelsDir: join(options.dataDir, 'models') })
+  const registry = registryRoom({ ...base, modelsDir: join(options.dataDir, 'models'), scoreNative })
   const python = versionPython(base.envs)
   handleLowering(registry, worker, { python, verify: replaying(verifyNative) })
   const pipelines = makePipelines(ground, base, { tracking, registry })
+  handleSchedules(pipelines, worker)
   const serving = makeServing(ground, base, {
     profileSpec: async () => null,
     versionFiles: (model, version) => versionFiles(registry, { python }, model, version),

@@ -39,7 +39,9 @@ export interface RegisterRequest {
   readonly environment: string | null
   /** Tree of the output `predictions` of a step that reads the model. */
   readonly evaluation: string | null
-  /** Tree of the first input of the model's step. */
+  /** Tree of the first input, besides the model, of the step that left `evaluation`: the rows that were judged. */
+  readonly holdout: string | null
+  /** Tree that `monitor.reference` names, else of the first input of the model's step. */
   readonly reference: string | null
   readonly gates: readonly unknown[]
   readonly deployment: {

@@ -5,7 +5,7 @@ import type { Context } from './context.ts'
 import type { RegisterRequest } from './deps.ts'
 import { downstream } from './graph.ts'
 import { gradeRun } from './reproduce.ts'
-import { isDone, parseRun, type RegisteredModel, type RunRow, type RunTree } from './rows.ts'
+import { isDone, parseRun, type RegisteredModel, type RunRow, type RunTree, type StepRow } from './rows.ts'
 import type { PipelineSpec } from './spec.ts'
 
 interface Ending {
@@ -97,6 +97,13 @@ async function register(context: Context, tree: RunTree, spec: PipelineSpec): Pr
   }
 }
 
+/** The tree that `monitor.reference` names as STEP.OUTPUT. */
+function referenceOf(spec: PipelineSpec, row: (name: string) => StepRow | undefined): string | undefined {
+  const named = spec.monitor?.['reference']
+  const [step = '', output = ''] = typeof named === 'string' ? named.split('.', 2) : []
+  return row(step)?.outputs[output]?.digest
+}
+
 export function registerRequest({ run, steps }: RunTree, spec: PipelineSpec): RegisterRequest {
   const { model } = spec
   if (model === null) throw new Error('the project names no model')
@@ -110,6 +117,7 @@ export function registerRequest({ run, steps }: RunTree, spec: PipelineSpec): Re
   const tree = row(model.step)?.outputs[model.output]?.digest ?? ''
   const after = downstream(spec.steps, model.step)
   const judges = spec.steps.filter((step) => after.has(step.name)).map((step) => step.name)
+  const evaluation = judges.find((name) => row(name)?.outputs['predictions'] !== undefined)
   const read = judges.flatMap((name) => Object.values(trees(name))).filter((digest) => digest !== tree)
   return {
     project: run.project,
@@ -120,8 +128,10 @@ export function registerRequest({ run, steps }: RunTree, spec: PipelineSpec): Re
     metrics: Object.assign({}, ...judges.map((name) => row(name)?.metrics ?? {})) as Record<string, number>,
     data: [...new Set(read)],
     environment: run.environment,
-    evaluation: judges.map((name) => row(name)?.outputs['predictions']?.digest).find(Boolean) ?? null,
-    reference: Object.values(trees(model.step))[0] ?? null,
+    evaluation: evaluation === undefined ? null : (row(evaluation)?.outputs['predictions']?.digest ?? null),
+    holdout:
+      evaluation === undefined ? null : (Object.values(trees(evaluation)).find((digest) => digest !== tree) ?? null),
+    reference: referenceOf(spec, row) ?? Object.values(trees(model.step))[0] ?? null,
     gates: model.gates,
     deployment:
       run.options.deploy && spec.endpoint !== null
