@@ -1,10 +1,10 @@
 /** Lays a version out on disk and lowers it to native form in its own environment; what does not prove equal is served by Python. */
 import { execFile } from 'node:child_process'
-import { access, mkdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import type { Worker } from '../jobs/worker.ts'
-import { materialise } from '../store/trees.ts'
+import { exists, layOut, nativeDir } from './layout.ts'
 import { LOWER } from './register.ts'
 import { findVersion, requireVersion } from './room.ts'
 import type { LoweringState, Registry, VersionRow } from './room.ts'
@@ -105,31 +105,6 @@ async function lowerInto(out: string, { dir, python, verify }: Lowerable): Promi
 async function readResult(out: string, stdout: string): Promise<{ ok: boolean; reason?: string }> {
   const text = await readFile(join(out, 'result.json'), 'utf8').catch(() => stdout)
   return JSON.parse(text) as { ok: boolean; reason?: string }
-}
-
-/** The folder with a tree's files, made once: a half-made one is never seen under its name. */
-export async function layOut(room: Registry, tree: string): Promise<string> {
-  const dir = join(room.modelsDir, tree.replace(':', '-'))
-  if (await exists(dir)) return dir
-  const fresh = `${dir}.${room.ids('new')}`
-  await mkdir(room.modelsDir, { recursive: true })
-  await materialise(room.blobs, tree, fresh)
-  await rename(fresh, dir).catch(async (error: unknown) => {
-    if (!(await exists(dir))) throw error
-    await rm(fresh, { recursive: true, force: true })
-  })
-  return dir
-}
-
-function nativeDir(dir: string): string {
-  return `${dir}.native`
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  )
 }
 
 const POLL_MS = 50

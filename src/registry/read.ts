@@ -167,12 +167,14 @@ export async function storedVersions(room: Registry): Promise<StoredVersion[]> {
 
 /** Every digest that a version or a verdict needs; for the collection of blobs. */
 export async function* registryDigests(room: Registry): AsyncGenerator<string> {
-  const rows = await room.db.all<Pick<VersionRow, 'tree' | 'evaluation' | 'reference'>>(
-    'SELECT tree, evaluation, reference FROM model_versions',
+  const rows = await room.db.all<Pick<VersionRow, 'tree' | 'evaluation' | 'holdout' | 'reference'>>(
+    'SELECT tree, evaluation, holdout, reference FROM model_versions',
   )
-  const trees = new Set(rows.flatMap((row) => [row.tree, row.evaluation, row.reference]))
+  const trees = new Set(rows.flatMap((row) => [row.tree, row.evaluation, row.holdout, row.reference]))
   for (const { inputs } of await room.db.all<{ inputs: string }>('SELECT inputs FROM verdicts')) {
-    trees.add((JSON.parse(inputs) as { evaluation: string | null }).evaluation)
+    const { evaluation, incumbent_scores } = JSON.parse(inputs) as Record<string, string | null | undefined>
+    trees.add(evaluation ?? null)
+    if (typeof incumbent_scores === 'string') yield incumbent_scores
   }
   for (const tree of trees) {
     if (tree !== null && (await room.blobs.has(tree))) yield* treeDigests(room.blobs, tree)

@@ -35,6 +35,8 @@ export interface NewVersion {
   readonly environment: string | null
   /** Tree of the hold-out's predictions, if a step left them. */
   readonly evaluation: string | null
+  /** Tree of the rows that the hold-out's predictions are of. */
+  readonly holdout: string | null
   /** Tree of the table that monitors compare traffic with. */
   readonly reference: string | null
   readonly gates: readonly Gate[]
@@ -108,8 +110,8 @@ async function insertVersion(t: Tx, room: Registry, who: Principal, wanted: Comp
   const now = room.clock()
   const row = await t.get<VersionRow>(
     `INSERT INTO model_versions (model, version, created_at, updated_at, created_by, description, source, storage, run_id, run_link, stage,
-       pipeline_run_id, tree, size, signature, metrics, data, environment, evaluation, reference, lowering_state, deployment)
-     VALUES (?,?,?,?,?,?,?,?,?,'','None',?,?,?,?,?,?,?,?,?,'pending',?) RETURNING *`,
+       pipeline_run_id, tree, size, signature, metrics, data, environment, evaluation, holdout, reference, lowering_state, deployment)
+     VALUES (?,?,?,?,?,?,?,?,?,'','None',?,?,?,?,?,?,?,?,?,?,'pending',?) RETURNING *`,
     [
       wanted.model,
       version,
@@ -128,6 +130,7 @@ async function insertVersion(t: Tx, room: Registry, who: Principal, wanted: Comp
       JSON.stringify(wanted.data),
       wanted.environment,
       wanted.evaluation,
+      wanted.holdout,
       wanted.reference,
       wanted.deployment === null ? null : JSON.stringify(wanted.deployment),
     ],

@@ -5,6 +5,7 @@ import type { Gate } from '../contract/registry.ts'
 import type { Blobs } from '../store/blobs.ts'
 import type { Db, Reader } from '../store/db.ts'
 import { problem } from '../contract/errors.ts'
+import type { ScoreNative } from './incumbent.ts'
 import type { Signature } from './signature.ts'
 
 export interface RegistryDeps {
@@ -15,6 +16,8 @@ export interface RegistryDeps {
   readonly audit: Audit
   /** Folder under which versions are laid out for scorers and the gateway. */
   readonly modelsDir: string
+  /** Scores rows with a lowered model; without it no incumbent is scored on a candidate's hold-out. */
+  readonly scoreNative?: ScoreNative
   /** What answers with a version now (of any version when it is null), for example `endpoint "flights"`; such are not deleted or renamed. */
   readonly usedBy?: (model: string, version: number | null) => Promise<string | null>
 }
@@ -62,6 +65,8 @@ export interface VersionRow {
   readonly environment: string | null
   /** Digest of the tree with the hold-out's predictions. */
   readonly evaluation: string | null
+  /** Digest of the tree with the rows that `evaluation` judges. */
+  readonly holdout: string | null
   /** Digest of the tree with the table that the monitors take as their reference. */
   readonly reference: string | null
   readonly lowering_state: LoweringState

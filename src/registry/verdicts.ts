@@ -8,6 +8,7 @@ import { readEvaluation } from './evaluation.ts'
 import type { Evaluation } from './evaluation.ts'
 import { judge } from './gates.ts'
 import type { Incumbent } from './gates.ts'
+import { readScores, scoreIncumbent } from './incumbent.ts'
 import { gatesOf, metricsOf, requireModel, requireVersion, signatureOf } from './room.ts'
 import type { Registry, VersionRow } from './room.ts'
 import type { Signature } from './signature.ts'
@@ -20,6 +21,8 @@ interface StoredInputs {
   readonly signature: Signature | null
   readonly data: readonly string[]
   readonly incumbents: Readonly<Record<string, Incumbent>>
+  /** Blob with production's scores of the candidate's hold-out, in the order of its predictions; null where it was not scored. */
+  readonly incumbent_scores: string | null
 }
 
 export interface VerdictRow {
@@ -45,7 +48,8 @@ export interface Judgement {
 
 /** Judges a version against what its aliases name now. Files are read here, outside the caller's transaction. */
 export async function judgeVersion(room: Registry, version: VersionRow): Promise<Judgement> {
-  const inputs = await inputsOf(room.db, version)
+  const given = await inputsOf(room.db, version)
+  const inputs = { ...given, incumbent_scores: await scoresOf(room, version, given) }
   const results = await judgeInputs(room, inputs)
   const passed = results.every((one) => one.outcome === 'passed')
   return {
@@ -53,7 +57,7 @@ export async function judgeVersion(room: Registry, version: VersionRow): Promise
     results,
     isCurrent: async (t) => {
       const now = await inputsOf(t, await requireVersion(t, version.model, version.version))
-      return JSON.stringify(now) === JSON.stringify(inputs)
+      return JSON.stringify(now) === JSON.stringify(given)
     },
     store: (t) => store(t, room, { version, inputs, results, passed }),
   }
@@ -68,11 +72,23 @@ async function inputsOf(reader: Reader, version: VersionRow): Promise<StoredInpu
     signature: signatureOf(version),
     data: JSON.parse(version.data) as string[],
     incumbents: await incumbentsOf(reader, version, gates),
+    incumbent_scores: null,
   }
 }
 
+/** Production's scores of the candidate's hold-out, where both are known here. */
+async function scoresOf(room: Registry, version: VersionRow, { incumbents }: StoredInputs): Promise<string | null> {
+  const incumbent = incumbents['production']
+  return incumbent === undefined
+    ? null
+    : scoreIncumbent(room, version, await requireVersion(room.db, version.model, incumbent.version))
+}
+
 async function judgeInputs(room: Registry, inputs: StoredInputs): Promise<GateResult[]> {
-  const evaluation = inputs.evaluation === null ? null : await loadEvaluation(room, inputs.evaluation)
+  const written = inputs.evaluation === null ? null : await loadEvaluation(room, inputs.evaluation)
+  const scores = inputs.incumbent_scores
+  const evaluation =
+    written === null || scores === null ? written : { ...written, incumbent: await readScores(room, scores) }
   return judge(inputs.gates, { ...inputs, evaluation })
 }
 

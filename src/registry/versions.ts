@@ -45,6 +45,7 @@ interface Content {
   readonly data: readonly string[]
   readonly environment: string | null
   readonly evaluation: string | null
+  readonly holdout: string | null
   readonly reference: string | null
   /** Why no version of this kind is ever served; null = it is to be lowered. */
   readonly unserved: string | null
@@ -58,6 +59,7 @@ const EMPTY: Content = {
   data: [],
   environment: null,
   evaluation: null,
+  holdout: null,
   reference: null,
   unserved: null,
 }
@@ -140,6 +142,7 @@ function copied(from: VersionRow): Content {
     data: JSON.parse(from.data) as string[],
     environment: from.environment,
     evaluation: from.evaluation,
+    holdout: from.holdout,
     reference: from.reference,
     unserved: from.tree === null ? 'the server does not have its files' : null,
   }
@@ -170,8 +173,8 @@ async function insert(t: Tx, room: Registry, who: Principal, { asked, source, co
   const now = room.clock()
   const row = await t.get<VersionRow>(
     `INSERT INTO model_versions (model, version, created_at, updated_at, created_by, description, source, storage, run_id,
-       run_link, model_id, stage, tree, size, signature, metrics, data, environment, evaluation, reference, lowering_state, lowering_reason)
-     VALUES (?,?,?,?,?,?,?,?,?,?,?,'None',?,?,?,?,?,?,?,?,?,?) RETURNING *`,
+       run_link, model_id, stage, tree, size, signature, metrics, data, environment, evaluation, holdout, reference, lowering_state, lowering_reason)
+     VALUES (?,?,?,?,?,?,?,?,?,?,?,'None',?,?,?,?,?,?,?,?,?,?,?) RETURNING *`,
     [
       asked.name,
       version,
@@ -191,6 +194,7 @@ async function insert(t: Tx, room: Registry, who: Principal, { asked, source, co
       JSON.stringify(content.data),
       content.environment,
       content.evaluation,
+      content.holdout,
       content.reference,
       content.unserved === null ? 'pending' : 'failed',
       content.unserved,
@@ -297,7 +301,7 @@ export async function deleteVersion(room: Registry, who: Principal, name: string
     await t.run(
       `UPDATE model_versions SET deleted_at = ?, updated_at = ?, description = '', source = 'REDACTED-SOURCE-PATH',
          storage = 'REDACTED-SOURCE-PATH', run_id = NULL, run_link = 'REDACTED-RUN-LINK', model_id = NULL, tree = NULL,
-         evaluation = NULL, reference = NULL, deployment = NULL WHERE model = ? AND version = ?`,
+         evaluation = NULL, holdout = NULL, reference = NULL, deployment = NULL WHERE model = ? AND version = ?`,
       [now, now, name, version],
     )
     await t.run('UPDATE registered_models SET updated_at = ? WHERE name = ?', [now, name])

@@ -39,6 +39,7 @@ CREATE TABLE model_versions (
   data TEXT NOT NULL,
   environment TEXT,
   evaluation TEXT,
+  holdout TEXT,
   reference TEXT,
   lowering_state TEXT NOT NULL,
   lowering_reason TEXT,

@@ -1,0 +1,46 @@
+/** What the registry must do on every database; each driver's test file runs these cases on a fresh one. */
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe } from 'node:test'
+import { auditLog } from '../auth/audit.ts'
+import { makeIds } from '../contract/ids.ts'
+import type { Db } from '../store/db.ts'
+import { openDiskBlobs } from '../store/disk-blobs.ts'
+import { migrate } from '../store/migrate.ts'
+import { trackingRoom } from '../tracking/room.ts'
+import type { Tracking } from '../tracking/room.ts'
+import { promotionCases } from './promotion.cases.ts'
+import { registryRoom } from './room.ts'
+import type { Registry } from './room.ts'
+import { wireCases } from './wire.cases.ts'
+
+export function registryCases(name: string, open: () => Promise<{ db: Db; close(): Promise<void> }>): void {
+  describe(`${name}: registry`, () => {
+    let opened: Awaited<ReturnType<typeof open>>
+    let now = 1_700_000_000_000
+    const folder = mkdtempSync(join(tmpdir(), 'slipway-registry-'))
+    const bench = { room: undefined as unknown as Registry, tracking: undefined as unknown as Tracking, wait }
+    before(async () => {
+      opened = await open()
+      const { db } = opened
+      await migrate(db)
+      const clock = () => now
+      const blobs = openDiskBlobs(join(folder, 'blobs'))
+      const audit = auditLog(clock)
+      const ids = makeIds(clock, randomBytes)
+      bench.tracking = trackingRoom({ db, blobs, clock, random: randomBytes, record: audit.record })
+      bench.room = registryRoom({ db, blobs, clock, ids, audit, modelsDir: join(folder, 'models') })
+    })
+    after(async () => {
+      await opened.close()
+      rmSync(folder, { recursive: true, force: true })
+    })
+    function wait(ms: number): void {
+      now += ms
+    }
+    promotionCases(bench)
+    wireCases(bench)
+  })
+}
