@@ -159,6 +159,37 @@ describe('server', () => {
     assert.deepEqual(await response.json(), { size: 8_000_000 })
   })
 
+  test('a path that is known for another method is 405 with what it allows', async () => {
+    const response = await fetch(`${server.url}/v1/bytes`, { headers: { authorization: 'admin' } })
+    assert.equal(response.status, 405)
+    assert.equal(response.headers.get('allow'), 'PUT')
+    assert.equal((await errorOf(response)).code, 'method_not_allowed')
+  })
+
+  test('an address that cannot be decoded is 400 in our shape, one too long for a name 4xx', async () => {
+    const broken = await fetch(`${server.url}/v1/echo/%zz`, { method: 'POST' })
+    assert.equal(broken.status, 400)
+    assert.match((await errorOf(broken)).message, /%zz/)
+    const long = await fetch(`${server.url}/v1/echo/${'a'.repeat(5000)}`, { method: 'POST' })
+    assert.equal((await errorOf(long)).code, 'bad_request')
+  })
+
+  test('bytes that are not UTF-8 and a key twice are refused by name', async () => {
+    for (const [body, said] of [
+      [Uint8Array.of(0x7b, 0xff, 0x7d), /UTF-8/],
+      ['{"text":"a","text":"b"}', /"text" stands twice/],
+    ] as const) {
+      const response = await fetch(`${server.url}/v1/echo/a`, {
+        method: 'POST',
+        body,
+        headers: { 'content-type': 'application/json', authorization: 'admin' },
+      })
+      const error = await errorOf(response)
+      assert.equal(error.code, 'malformed_body')
+      assert.match(error.message, said)
+    }
+  })
+
   const raw = (text: string): Promise<string> =>
     new Promise((resolve, reject) => {
       const socket = net.connect(server.port, '127.0.0.1', () => socket.write(text))

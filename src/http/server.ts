@@ -12,8 +12,10 @@ import type { Problem } from '../contract/errors.ts'
 import { asProblem, fromZod, slipwayFailure } from './failure.ts'
 import type { Change } from './feed.ts'
 import { hostCheck } from './hosts.ts'
+import { readJson } from './json.ts'
 import type { Call, Mounted } from './mount.ts'
 import { Raw } from './mount.ts'
+import { unrouted } from './unknown.ts'
 
 /** Finds who calls; undefined = no credential was sent. Throws `unauthenticated` for a bad one. */
 export type Authenticate = (request: {
@@ -60,6 +62,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     requestTimeout: 0,
     keepAliveTimeout: 65_000,
     clientErrorHandler: answerMalformed,
+    frameworkErrors: (error, request, reply) => {
+      void send(reply, fail(error, request, slipwayFailure))
+    },
   })
   acceptBodies(app)
   const check = hostCheck(options.host, options.allowHosts ?? [])
@@ -70,7 +75,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   })
   app.setErrorHandler((error, request, reply) => send(reply, fail(error, request, slipwayFailure)))
   for (const mounted of options.routes) addRoute(app, mounted, options)
-  app.setNotFoundHandler((request, reply) => answerUnknown(request, reply, options.fallback))
+  const judge = unrouted(options.routes)
+  app.setNotFoundHandler((request, reply) => answerUnknown(request, reply, options.fallback, judge))
   await app.listen({ host: options.host, port: options.port })
   const port = (app.server.address() as AddressInfo).port
   return { url: `http://${urlHost(options.host)}:${port}`, port, stop: () => stop(app, options.graceMs ?? 10_000) }
@@ -166,17 +172,18 @@ function stream(request: FastifyRequest): AsyncIterable<Uint8Array> {
 
 async function readBody(request: FastifyRequest, route: Mounted['route']): Promise<unknown> {
   if (route.body === undefined) return undefined
-  const text = await readText(stream(request), route.limit ?? BODY_LIMIT)
-  const value = text === '' ? emptyBody(route.body) : parseJson(text, request.headers['content-type'])
+  const bytes = await readBytes(stream(request), route.limit ?? BODY_LIMIT)
+  const foreign = typeof route.body === 'string'
+  const value = bytes.length === 0 ? emptyBody() : parseJson(bytes, request.headers['content-type'], foreign)
   return typeof route.body === 'string' ? value : check(route.body, value, 'body')
 }
 
 /** A foreign protocol may send nothing; our own body then reads as an empty object, and the schema names what is missing. */
-function emptyBody(_body: unknown): unknown {
+function emptyBody(): unknown {
   return {}
 }
 
-async function readText(source: AsyncIterable<Uint8Array>, limit: number): Promise<string> {
+async function readBytes(source: AsyncIterable<Uint8Array>, limit: number): Promise<Buffer> {
   const parts: Uint8Array[] = []
   let size = 0
   for await (const part of source) {
@@ -184,18 +191,16 @@ async function readText(source: AsyncIterable<Uint8Array>, limit: number): Promi
     if (size > limit) throw problem('payload_too_large', { limit })
     parts.push(part)
   }
-  return parts.length === 1 && parts[0] ? Buffer.from(parts[0]).toString('utf8') : Buffer.concat(parts).toString('utf8')
+  const only = parts.length === 1 ? parts[0] : undefined
+  return only === undefined ? Buffer.concat(parts) : Buffer.from(only.buffer, only.byteOffset, only.byteLength)
 }
 
-function parseJson(text: string, type: string | undefined): unknown {
+/** Other programs' own servers take a key twice, so their protocols may. */
+function parseJson(bytes: Buffer, type: string | undefined, foreign: boolean): unknown {
   if (type !== undefined && !/^application\/([\w.+-]+\+)?json\b/i.test(type)) {
     throw problem('unsupported_media_type', { value: type, expected: 'application/json' })
   }
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw problem('malformed_body', { expected: 'JSON', detail: (error as Error).message })
-  }
+  return readJson(bytes, { uniqueKeys: !foreign })
 }
 
 function encode(status: number, value: unknown): Raw {
@@ -218,11 +223,14 @@ async function answerUnknown(
   request: FastifyRequest,
   reply: FastifyReply,
   fallback: ServerOptions['fallback'],
+  judge: ReturnType<typeof unrouted>,
 ): Promise<FastifyReply> {
   const path = request.url.split('?')[0] ?? '/'
-  const found = request.method === 'GET' || request.method === 'HEAD' ? await fallback?.(path) : undefined
+  const { error, render, headers, page } = judge(request.method, path)
+  const reads = request.method === 'GET' || request.method === 'HEAD'
+  const found = page && reads ? await fallback?.(path) : undefined
   if (found !== undefined) return send(reply, found)
-  return send(reply, fail(problem('no_route', { method: request.method, path }), request, slipwayFailure))
+  return send(reply.headers(headers), fail(error, request, render))
 }
 
 /** What is not HTTP at all gets one plain line and a closed connection. */

@@ -38,6 +38,7 @@ const OWN: Partial<Record<ErrorCode, MlflowCode>> = {
   untrusted_origin: 'PERMISSION_DENIED',
   not_found: 'RESOURCE_DOES_NOT_EXIST',
   no_route: 'ENDPOINT_NOT_FOUND',
+  method_not_allowed: 'BAD_REQUEST',
   conflict: 'RESOURCE_CONFLICT',
   gate_refused: 'RESOURCE_CONFLICT',
   already_exists: 'RESOURCE_ALREADY_EXISTS',
