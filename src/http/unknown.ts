@@ -8,7 +8,7 @@ export interface Unrouted {
   readonly error: Problem
   readonly render: (error: Problem, requestId: string) => Raw
   readonly headers: Readonly<Record<string, string>>
-  /** True where a page of the web UI may lie: no route shares the first part of the path. */
+  /** True where a page of the web UI may lie: no guarded route shares the first part of the path. */
   readonly page: boolean
 }
 
@@ -18,12 +18,15 @@ type Render = Unrouted['render']
 export function unrouted(routes: readonly Mounted[]): (method: string, path: string) => Unrouted {
   const patterns = routes.map((mounted) => ({ pattern: patternOf(mounted.route.path), mounted }))
   const dialects = dialectsOf(routes)
+  const guarded = new Set(
+    routes.filter(({ route }) => route.access !== 'public').map(({ route }) => firstPart(route.path)),
+  )
   return (method, path) => {
     const here = patterns.filter(({ pattern }) => pattern.test(path)).map(({ mounted }) => mounted)
     if (here.length === 0) {
-      const neighbours = dialects.get(firstPart(path))
+      const part = firstPart(path)
       const error = problem('no_route', { method, path })
-      return { error, render: neighbours ?? slipwayFailure, headers: {}, page: neighbours === undefined }
+      return { error, render: dialects.get(part) ?? slipwayFailure, headers: {}, page: !guarded.has(part) }
     }
     const allowed = [...new Set(here.map(({ route }) => route.method))].sort().join(', ')
     return {
