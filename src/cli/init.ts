@@ -1,5 +1,5 @@
 /** `slipway init`: writes a project file that fits the Python files of a folder. */
-import { access, readdir, writeFile } from 'node:fs/promises'
+import { access, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { UsageError } from './command.ts'
 import type { Invocation } from './command.ts'
@@ -13,6 +13,7 @@ export async function run(invocation: Invocation): Promise<number> {
     () => false,
   )
   if (exists) throw new UsageError(`${path} exists already; it is left as it is`)
+  await mkdir(folder, { recursive: true })
   const names = await readdir(folder)
   const module = ['train.py', 'main.py'].find((name) => names.includes(name)) ?? 'train.py'
   const project = basename(folder).replace(/[^A-Za-z0-9_.-]+/g, '-')
@@ -58,6 +59,8 @@ def main(model: pathlib.Path) -> dict[str, float]:
     x_train, x_test, y_train, y_test = train_test_split(x, y, random_state=0)
     fitted = RandomForestClassifier(n_estimators=50, random_state=0).fit(x_train, y_train)
     signature = infer_signature(x_train, fitted.predict(x_train))
-    mlflow.sklearn.save_model(fitted, model, signature=signature, input_example=x_train.head(5))
+    mlflow.sklearn.save_model(
+        fitted, model, signature=signature, input_example=x_train.head(5), serialization_format="cloudpickle"
+    )
     return {"accuracy": float(fitted.score(x_test, y_test))}
 `

@@ -7,7 +7,7 @@ export interface Output {
   line(text: string): void
   /** The result as data; printed with --json only. */
   data(value: unknown): void
-  /** Progress: replaces its line on a terminal, is a plain line elsewhere, on standard error. */
+  /** Progress: replaces its line on a terminal, is a plain line elsewhere when it changes, on standard error. */
   progress(text: string): void
   /** A table with a head; nothing with --json. */
   table(head: readonly string[], rows: readonly (readonly string[])[]): void
@@ -23,6 +23,7 @@ export function paint(style: Style, text: string): string {
 export function output(json: boolean): Output {
   const tty = process.stderr.isTTY
   let open = false
+  let before = ''
   const closeLine = (): void => {
     if (open) process.stderr.write('\r\u001b[K')
     open = false
@@ -39,7 +40,8 @@ export function output(json: boolean): Output {
     },
     progress(text) {
       if (!tty) {
-        process.stderr.write(`${text}\n`)
+        if (text !== before) process.stderr.write(`${text}\n`)
+        before = text
         return
       }
       process.stderr.write(`\r\u001b[K${text.slice(0, (process.stderr.columns ?? 100) - 1)}`)

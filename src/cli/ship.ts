@@ -21,11 +21,26 @@ export async function run(invocation: Invocation): Promise<number> {
     invocation.out.line('The project names no endpoint, so the version waits in the registry.')
     return 0
   }
+  const busy = await rolloutBefore(client, version.endpoint, finished.registered.version)
+  if (busy !== undefined) {
+    invocation.out.line(
+      `Version ${finished.registered.version} waits until rollout ${busy.id} of version ${busy.version} ends. Now: ${busy.state}, ${busy.reason}`,
+    )
+    invocation.out.line(`Follow it: ${client.url}/endpoints/${version.endpoint}`)
+    return 0
+  }
   const rollout = await awaitRollout(client, version.endpoint, finished.registered.version)
   invocation.out.line(`Rollout ${rollout.id} of version ${rollout.version}: ${rollout.state}. ${rollout.reason}`)
   invocation.out.line(`Follow it: ${client.url}/endpoints/${version.endpoint}`)
   invocation.out.line(`Predict: POST ${server.gateway_url}/v1/endpoints/${version.endpoint}:predict`)
   return rollout.state === 'rolled_back' ? 1 : 0
+}
+
+/** The rollout of another version that is under way on the endpoint: a new version waits for its end. */
+async function rolloutBefore(client: Client, endpoint: string, version: string): Promise<Rollout | undefined> {
+  const { items } = await client.call(rolloutApi.list, { query: { endpoint, limit: 20 } })
+  if (items.some((one) => one.version === version)) return undefined
+  return items.find((one) => one.finished_at === null)
 }
 
 const WAIT_MS = 60_000
