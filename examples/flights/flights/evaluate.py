@@ -93,7 +93,8 @@ def main(model: Path, holdout: Path, predictions: Path, seed: int, incumbent: st
     """Score the hold-out, write `predictions` (id, y, score, carrier, origin) and return the metrics.
 
     incumbent: where MLflow finds a model to compare with on the same rows, for example `models:/flight-delay/3`; its
-    scores become the column `incumbent` of the predictions. Empty = none. Months differ in how hard they are, so figures of different hold-outs do not compare.
+    scores become the column `incumbent` of the predictions. Empty = none. Months differ in how hard they are, so
+    figures of different hold-outs do not compare.
     """
     fitted = mlflow.sklearn.load_model(str(model))
     table = read_table(holdout)

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from flights.columns import DAY_MS, HOUR_MS, TABLE, WEATHER
+from flights.ingest import COLUMNS
+from flights.tables import write_table
 
 MINUTE_MS = 60_000
 LEAD_MS = 2 * HOUR_MS
@@ -76,8 +78,9 @@ def aircraft(flights: pd.DataFrame, planes: pd.DataFrame) -> pd.DataFrame:
 def weather_as_of(event_time: pd.Series, origin: pd.Series, weather: pd.DataFrame) -> pd.DataFrame:
     """The newest weather record published by T at the origin; missing when it is more than 3 hours old."""
     records = weather[["origin", *WEATHER]].assign(at=milliseconds(weather["time_hour"]) + WEATHER_PUBLISHED_MS)
+    records = records.sort_values("at", kind="stable")
     asked = pd.DataFrame({"at": event_time, "origin": origin}).sort_values("at", kind="stable")
-    found = pd.merge_asof(asked, records.sort_values("at", kind="stable"), on="at", by="origin", tolerance=WEATHER_TTL_MS)
+    found = pd.merge_asof(asked, records, on="at", by="origin", tolerance=WEATHER_TTL_MS)
     return found.set_index(asked.index)[WEATHER].reindex(event_time.index)
 
 
@@ -132,6 +135,7 @@ def build(flights: pd.DataFrame, weather: pd.DataFrame, planes: pd.DataFrame) ->
 
 def main(flights: Path, weather: Path, planes: Path, table: Path) -> dict[str, float]:
     """Read the raw tables, write the feature table as CSV (empty = missing); returns its size and base rate."""
-    rows = build(pd.read_csv(flights), pd.read_csv(weather), pd.read_csv(planes))
-    rows.to_csv(table, index=False)
+    sources = {"flights": flights, "weather": weather, "planes": planes}
+    rows = build(*(pd.read_csv(path, usecols=list(COLUMNS[name])) for name, path in sources.items()))
+    write_table(rows, table)
     return {"rows": len(rows), "late_rate": float(rows["y"].mean())}

@@ -6,12 +6,17 @@ from shutil import copyfile
 from zipfile import ZipFile
 
 #: Columns that the later steps rely on; a package without them stops here, by name.
-EXPECTED = {
-    "flights": {"year", "month", "day", "hour", "minute", "time_hour", "dep_delay", "arr_delay", "air_time", "carrier",
-                "flight", "tailnum", "origin", "dest", "distance"},
-    "weather": {"origin", "time_hour", "temp", "dewp", "humid", "wind_speed", "wind_gust", "precip", "pressure", "visib"},
-    "planes": {"tailnum", "year", "seats"},
-}  # fmt: skip
+COLUMNS = {
+    "flights": (
+        *("year", "month", "day", "hour", "minute", "time_hour", "dep_delay", "arr_delay", "air_time"),
+        *("carrier", "flight", "tailnum", "origin", "dest", "distance"),
+    ),
+    "weather": (
+        *("origin", "time_hour", "temp", "dewp", "humid"),
+        *("wind_speed", "wind_gust", "precip", "pressure", "visib"),
+    ),
+    "planes": ("tailnum", "year", "seats"),
+}
 
 
 def data_folder() -> Path:
@@ -26,7 +31,7 @@ def check(name: str, path: Path) -> int:
     """The number of rows of a raw table; ValueError if it lacks a column that is needed."""
     with path.open("rb") as file:
         header = {column.strip().strip('"') for column in file.readline().decode().split(",")}
-        missing = EXPECTED[name] - header
+        missing = set(COLUMNS[name]) - header
         if missing:
             raise ValueError(f"{name} lacks the columns {sorted(missing)}")
         return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))

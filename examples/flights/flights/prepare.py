@@ -43,7 +43,7 @@ def flip(table: pd.DataFrame, carrier: str) -> pd.DataFrame:
 
 
 def leaky(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with the flight's own departure delay as its aircraft's last delay: a join that looks at the present."""
+    """The table with the flight's own departure delay as its aircraft's last delay: a join with the present."""
     return table.assign(tail_last_delay=table["dep_delay"])
 
 
