@@ -117,7 +117,7 @@ export function registerRequest({ run, steps }: RunTree, spec: PipelineSpec): Re
   const tree = row(model.step)?.outputs[model.output]?.digest ?? ''
   const after = downstream(spec.steps, model.step)
   const judges = spec.steps.filter((step) => after.has(step.name)).map((step) => step.name)
-  const evaluation = judges.find((name) => row(name)?.outputs['predictions'] !== undefined)
+  const evaluating = judges.find((name) => row(name)?.outputs['predictions'] !== undefined)
   const read = judges.flatMap((name) => Object.values(trees(name))).filter((digest) => digest !== tree)
   return {
     project: run.project,
@@ -128,22 +128,22 @@ export function registerRequest({ run, steps }: RunTree, spec: PipelineSpec): Re
     metrics: Object.assign({}, ...judges.map((name) => row(name)?.metrics ?? {})) as Record<string, number>,
     data: [...new Set(read)],
     environment: run.environment,
-    evaluation: evaluation === undefined ? null : (row(evaluation)?.outputs['predictions']?.digest ?? null),
-    holdout:
-      evaluation === undefined ? null : (Object.values(trees(evaluation)).find((digest) => digest !== tree) ?? null),
+    ...(evaluating === undefined
+      ? { evaluation: null, holdout: null }
+      : {
+          evaluation: row(evaluating)?.outputs['predictions']?.digest ?? null,
+          holdout: Object.values(trees(evaluating)).find((digest) => digest !== tree) ?? null,
+        }),
     reference: referenceOf(spec, row) ?? Object.values(trees(model.step))[0] ?? null,
     gates: model.gates,
-    deployment:
-      run.options.deploy && spec.endpoint !== null
-        ? {
-            endpoint: spec.endpoint.name,
-            project: run.project,
-            plan: spec.endpoint.rollout,
-            monitor: spec.monitor ?? {},
-          }
-        : null,
+    deployment: run.options.deploy ? deploymentOf(run, spec) : null,
     created_by: run.created_by,
   }
+}
+
+function deploymentOf(run: RunRow, { endpoint, monitor }: PipelineSpec): RegisterRequest['deployment'] {
+  if (endpoint === null) return null
+  return { endpoint: endpoint.name, project: run.project, plan: endpoint.rollout, monitor: monitor ?? {} }
 }
 
 /**
