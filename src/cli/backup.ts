@@ -2,12 +2,13 @@
 import { backup } from '../store/backup.ts'
 import { UsageError } from './command.ts'
 import type { Invocation } from './command.ts'
+import { config } from './config.ts'
 import { dataDir } from './connect.ts'
 
 export async function run(invocation: Invocation): Promise<number> {
   const [file] = invocation.args
   if (file === undefined) throw new UsageError('backup needs a file: slipway backup FILE')
-  const result = await backup(dataDir(invocation), file)
+  const result = await backup(dataDir(invocation), file, config('SLIPWAY_DATABASE_URL'))
   invocation.out.data(result)
   invocation.out.line(`Wrote ${file}: ${result.blobs} blobs, ${result.bytes} bytes, verified by hash`)
   return 0
