@@ -21,6 +21,7 @@ import type { Mounted } from './http/mount.ts'
 import { startServer } from './http/server.ts'
 import { staticFiles } from './http/static.ts'
 import { systemMounts } from './http/system.ts'
+import { testHooks } from './http/test-hooks.ts'
 import { Leases } from './jobs/leases.ts'
 import { Scheduler } from './jobs/schedule.ts'
 import { Worker } from './jobs/worker.ts'
@@ -38,6 +39,7 @@ import { aliasVersion } from './registry/aliases.ts'
 import { versionPython } from './registry/environment.ts'
 import { handleLowering, versionFiles } from './registry/lowering.ts'
 import { replaying } from './registry/replay.ts'
+import { resetRegistry } from './registry/reset.ts'
 import { registryRoom } from './registry/room.ts'
 import type { Registry } from './registry/room.ts'
 import { registryRoutes } from './registry/routes.ts'
@@ -57,6 +59,7 @@ import type { Db } from './store/db.ts'
 import { openStore } from './store/open.ts'
 import type { Store } from './store/open.ts'
 import { isWritable } from './store/writable.ts'
+import { resetTracking } from './tracking/reset.ts'
 import { trackingRoom } from './tracking/room.ts'
 import type { Tracking } from './tracking/room.ts'
 import { trackingRoutes } from './tracking/routes.ts'
@@ -76,6 +79,8 @@ export interface AppOptions {
   readonly noAuth: boolean
   readonly allowHosts: readonly string[]
   readonly logLevel: string
+  /** Adds POST /__reset, for other projects' test suites. */
+  readonly testHooks?: boolean
 }
 
 export interface App {
@@ -252,8 +257,13 @@ function buildRooms(ground: Ground): House {
     },
     new Leases(db),
   )
+  const empty = async (): Promise<void> => {
+    await resetTracking(tracking)
+    await resetRegistry(registry)
+  }
   return {
     routes: [
+      ...(options.testHooks === true ? testHooks(empty) : []),
       ...authRoutes(access, db, base.clock),
       ...trackingRoutes(tracking),
       ...registryRoutes(registry, []),

@@ -6,8 +6,9 @@ import type { App } from '../app.ts'
 import { number, text, UsageError } from './command.ts'
 import type { Invocation } from './command.ts'
 import { config } from './config.ts'
-import { dataDir } from './connect.ts'
+import { dataDir, readServerFile } from './connect.ts'
 import type { ServerFile } from './connect.ts'
+import { lockFolder } from '../store/folder-lock.ts'
 import { paint } from './output.ts'
 
 const LOOPBACK = new Set(['127.0.0.1', 'localhost', '::1'])
@@ -20,6 +21,7 @@ export async function run(invocation: Invocation): Promise<number> {
     throw new UsageError(`--no-auth makes everyone admin and is refused on ${host}; it is for loopback addresses only`)
   }
   const databaseUrl = config('SLIPWAY_DATABASE_URL')
+  const release = databaseUrl === undefined ? await takeFolder(data) : nothing
   const app = await startApp({
     dataDir: data,
     host,
@@ -29,6 +31,7 @@ export async function run(invocation: Invocation): Promise<number> {
     noAuth,
     allowHosts: (invocation.flags['allow-host'] as readonly string[] | undefined) ?? [],
     logLevel: config('SLIPWAY_LOG_LEVEL') ?? 'warn',
+    testHooks: config('SLIPWAY_TEST_HOOKS') === '1',
     ...(databaseUrl !== undefined && { databaseUrl }),
   })
   const file = await announce(app, data)
@@ -36,7 +39,24 @@ export async function run(invocation: Invocation): Promise<number> {
   await untilSignal()
   await rm(join(data, 'server.json'), { force: true })
   await app.stop()
+  release()
   return 0
+}
+
+/** One server a data folder, where the database lies in it. What a killed one has left is cleared. */
+async function takeFolder(data: string): Promise<() => void> {
+  const release = lockFolder(data)
+  if (release === undefined) {
+    const other = await readServerFile(data)
+    const who = other === undefined ? 'is starting' : `runs at ${other.url} (process ${other.pid})`
+    throw new Error(`another server ${who} on ${data}\nUse that one, stop it first, or name another folder: --data DIR`)
+  }
+  await rm(join(data, 'server.json'), { force: true })
+  return release
+}
+
+function nothing(): void {
+  // several servers may share a database elsewhere
 }
 
 /** Writes `server.json` whole or not at all: readers never see half of it. */

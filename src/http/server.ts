@@ -74,12 +74,20 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     done()
   })
   app.setErrorHandler((error, request, reply) => send(reply, fail(error, request, slipwayFailure)))
-  for (const mounted of options.routes) addRoute(app, mounted, options)
+  const closing = new AbortController()
+  for (const mounted of options.routes) addRoute(app, mounted, { ...options, closing: closing.signal })
   const judge = unrouted(options.routes)
   app.setNotFoundHandler((request, reply) => answerUnknown(request, reply, options.fallback, judge))
   await app.listen({ host: options.host, port: options.port })
   const port = (app.server.address() as AddressInfo).port
-  return { url: `http://${urlHost(options.host)}:${port}`, port, stop: () => stop(app, options.graceMs ?? 10_000) }
+  return {
+    url: `http://${urlHost(options.host)}:${port}`,
+    port,
+    stop() {
+      closing.abort()
+      return stop(app, options.graceMs ?? 10_000)
+    },
+  }
 }
 
 function urlHost(host: string): string {
@@ -92,13 +100,18 @@ function requestId(raw: IncomingMessage): string {
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomBytes(8).toString('hex')
 }
 
+interface RouteOptions extends ServerOptions {
+  /** Aborted when the server begins to stop: streams of events would never end by themselves. */
+  readonly closing: AbortSignal
+}
+
 /** JSON is parsed here, not by fastify's parser, so that its errors are ours; every other type arrives as a stream. */
 function acceptBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
 }
 
-function addRoute(app: FastifyInstance, mounted: Mounted, options: ServerOptions): void {
+function addRoute(app: FastifyInstance, mounted: Mounted, options: RouteOptions): void {
   const { route } = mounted
   const render = mounted.fail ?? slipwayFailure
   const writes = route.method !== 'GET' && route.access !== 'public' ? route.access.resource : undefined
@@ -110,7 +123,8 @@ function addRoute(app: FastifyInstance, mounted: Mounted, options: ServerOptions
     handler: async (request, reply) => {
       try {
         const who = await admit(request, route.access, options.authenticate)
-        const result = await mounted.handle(await parse(request, mounted, who, reply))
+        const gone = mounted.route.reply === 'events' ? options.closing : undefined
+        const result = await mounted.handle(await parse(request, mounted, who, () => goneSignal(reply, gone)))
         if (writes) options.changed?.({ kind: writes })
         return send(reply, result instanceof Raw ? result : encode(route.status ?? 200, result))
       } catch (error) {
@@ -130,7 +144,12 @@ async function admit(request: FastifyRequest, access: Access, authenticate: Auth
   return who
 }
 
-async function parse(request: FastifyRequest, mounted: Mounted, who: Principal, reply: FastifyReply): Promise<Call> {
+async function parse(
+  request: FastifyRequest,
+  mounted: Mounted,
+  who: Principal,
+  signal: () => AbortSignal,
+): Promise<Call> {
   const { route } = mounted
   const url = request.raw.url ?? '/'
   const mark = url.indexOf('?')
@@ -144,7 +163,7 @@ async function parse(request: FastifyRequest, mounted: Mounted, who: Principal, 
     ip: request.ip,
     origin: `${request.protocol}://${request.raw.headers.host ?? 'localhost'}`,
     get signal() {
-      return goneSignal(reply)
+      return signal()
     },
     get search() {
       return new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1))
@@ -152,11 +171,11 @@ async function parse(request: FastifyRequest, mounted: Mounted, who: Principal, 
   }
 }
 
-/** Aborts when the connection closes before the reply has ended. */
-function goneSignal(reply: FastifyReply): AbortSignal {
+/** Aborts when the connection closes before the reply has ended, or with `also`. */
+function goneSignal(reply: FastifyReply, also: AbortSignal | undefined): AbortSignal {
   const gone = new AbortController()
   reply.raw.once('close', () => gone.abort())
-  return gone.signal
+  return also === undefined ? gone.signal : AbortSignal.any([gone.signal, also])
 }
 
 function check(schema: ZodType | undefined, value: unknown, where: string): unknown {

@@ -1,0 +1,42 @@
+/** The lock of a data folder: one holder, given back by release and by death. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { lockFolder } from './folder-lock.ts'
+
+test('a second holder is refused until the first lets go', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-lock-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const release = lockFolder(join(folder, 'made'))
+  assert.ok(release)
+  assert.equal(lockFolder(join(folder, 'made')), undefined)
+  release()
+  const again = lockFolder(join(folder, 'made'))
+  assert.ok(again)
+  again()
+})
+
+test('a holder in another process keeps it, and loses it when it is killed with -9', { timeout: 30_000 }, async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-lock-'))
+  const module = join(import.meta.dirname, 'folder-lock.ts')
+  const script = `const {lockFolder} = await import(${JSON.stringify(module)}); console.log(lockFolder(${JSON.stringify(folder)}) !== undefined); setInterval(() => 0, 1000)`
+  const holder = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  t.after(() => {
+    holder.kill('SIGKILL')
+    rmSync(folder, { recursive: true, force: true })
+  })
+  const [said] = (await once(holder.stdout, 'data')) as [Buffer]
+  assert.equal(String(said).trim(), 'true')
+  assert.equal(lockFolder(folder), undefined)
+  holder.kill('SIGKILL')
+  await once(holder, 'exit')
+  const release = lockFolder(folder)
+  assert.ok(release)
+  release()
+})
