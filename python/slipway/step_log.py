@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 #: What stands in the log for a secret.
 MASK = b"[secret]"
@@ -17,6 +18,8 @@ class RedactedLog:
     def __init__(self, path: str, secrets: list[str], limit: int | None) -> None:
         self.fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self.secrets = sorted({s.encode() for s in secrets if len(s) >= SHORTEST}, key=len, reverse=True)
+        #: The longest secret first, so that one that begins another does not show the rest.
+        self.pattern = re.compile(b"|".join(map(re.escape, self.secrets))) if self.secrets else None
         self.limit = limit
         self.size = 0
         self.truncated = False
@@ -26,24 +29,31 @@ class RedactedLog:
         """Adds output. A tail that could be the beginning of a secret waits for the next call."""
         if self.truncated:
             return
-        data = self.redact(self.held + data)
-        keep = self.open_tail(data)
-        self.held = data[len(data) - keep :] if keep else b""
-        self.append(data[: len(data) - keep])
+        data = self.held + data
+        cut = len(data) - self.open_tail(data)
+        done = 0
+        parts = []
+        for match in self.pattern.finditer(data) if self.pattern else ():
+            if match.start() >= cut:
+                break
+            parts += [data[done : match.start()], MASK]
+            done = match.end()
+        cut = max(cut, done)
+        parts.append(data[done:cut])
+        self.held = data[cut:]
+        self.append(b"".join(parts))
 
     def note(self, text: str) -> None:
         """Adds a line of our own."""
         self.write(f"[slipway] {text}\n".encode())
 
     def close(self) -> None:
-        self.append(self.held)
+        self.append(self.redact(self.held))
         self.held = b""
         os.close(self.fd)
 
     def redact(self, data: bytes) -> bytes:
-        for secret in self.secrets:
-            data = data.replace(secret, MASK)
-        return data
+        return self.pattern.sub(MASK, data) if self.pattern else data
 
     def redact_text(self, value: str | None) -> str | None:
         return value if value is None else self.redact(value.encode()).decode(errors="replace")

@@ -1,6 +1,7 @@
 /** The end of a run: the model goes to the registry, a proof is graded, and the outcome is written once. */
 import { Problem } from '../contract/errors.ts'
 import { faultPoint } from '../store/fault.ts'
+import { canonical } from './canonical.ts'
 import type { Context } from './context.ts'
 import type { RegisterRequest } from './deps.ts'
 import { downstream } from './graph.ts'
@@ -147,8 +148,8 @@ function deploymentOf(run: RunRow, { endpoint, monitor }: PipelineSpec): Registe
 }
 
 /**
- * The accepted registration of the same files by an earlier run that had the same pipeline version and took nothing anew:
- * gates, hold-out and model are then the same, so the verdict is too.
+ * The accepted registration of the same files by an earlier run of the same pipeline version and params, when this run took
+ * everything from the cache: gates, hold-out and model are then the same, so the verdict is too.
  */
 async function alreadyRegistered(
   context: Context,
@@ -165,6 +166,7 @@ async function alreadyRegistered(
   for (const earlier of rows.map(parseRun)) {
     const { registered } = earlier
     if (registered?.tree !== request.tree || registered.model !== request.model) continue
+    if (canonical(earlier.params) !== canonical(run.params)) continue
     if (request.deployment === null || registered.deployed) return { ...registered, run: earlier.id }
   }
   return undefined

@@ -108,6 +108,10 @@ function checkModel(project: Project): Meaning[] {
   if (project.monitor !== undefined && project.endpoint === undefined) {
     faults.push({ path: ['monitor'], message: 'a monitor watches an endpoint; expected the key "endpoint" too' })
   }
+  const reference = project.monitor?.reference
+  if (typeof reference === 'string' && /^[\w-]+\.\w+$/.test(reference)) {
+    faults.push(...checkReference(['monitor', 'reference'], reference, project.pipeline.steps))
+  }
   return faults
 }
 

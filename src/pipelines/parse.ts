@@ -61,9 +61,17 @@ export function readProject(text: string): { project: Project } | { faults: Faul
   const value = toPlain(document)
   if ('fault' in value) return { faults: [value.fault] }
   const parsed = Project.safeParse(value.data)
-  if (!parsed.success) return { faults: parsed.error.issues.flatMap((issue) => describe(issue, value.data, at)) }
+  if (!parsed.success) {
+    const issues = parsed.error.issues.toSorted((a, b) => Number(isUnknown(b)) - Number(isUnknown(a)))
+    return { faults: issues.flatMap((issue) => describe(issue, value.data, at)) }
+  }
   const faults = checkMeaning(parsed.data).map(({ path, message }) => ({ line: at(path), key: dotted(path), message }))
   return faults.length > 0 ? { faults: faults.toSorted((a, b) => a.line - b.line) } : { project: parsed.data }
+}
+
+/** A misspelled key is told before the key that is missing because of it. */
+function isUnknown(issue: z.core.$ZodIssue): boolean {
+  return issue.code === 'unrecognized_keys'
 }
 
 /** The line of a key for faults that are found later, for example a module that is not in the tree. */
