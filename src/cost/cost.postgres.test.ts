@@ -1,0 +1,16 @@
+/** The cost room on a real PostgreSQL. */
+import { startPostgres } from '../../test/postgres.ts'
+import { openPostgres } from '../store/postgres.ts'
+import { costCases } from './cost.cases.ts'
+
+costCases('PostgreSQL', async () => {
+  const server = await startPostgres()
+  const db = openPostgres(server.url)
+  return {
+    db,
+    close: async () => {
+      await db.close()
+      await server.stop()
+    },
+  }
+})

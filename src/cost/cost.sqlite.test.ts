@@ -1,0 +1,18 @@
+/** The cost room on SQLite. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openSqlite } from '../store/sqlite.ts'
+import { costCases } from './cost.cases.ts'
+
+costCases('SQLite', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-cost-'))
+  const db = openSqlite(join(folder, 'slipway.db'))
+  return {
+    db,
+    close: async () => {
+      await db.close()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+})
