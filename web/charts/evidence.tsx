@@ -1,0 +1,90 @@
+/** A sequential test as it grew: evidence over observations on a logarithmic axis, its boundary a line that means failure. */
+import { count, figure } from '../format.ts'
+import { useWidth } from '../parts/width.ts'
+import { decades, extent, linear, linePath, logarithmic } from './scale.ts'
+
+export interface EvidenceProps {
+  readonly title: string
+  readonly boundary: number
+  readonly points: readonly { readonly n: number; readonly evidence: number }[]
+  readonly failing: boolean
+}
+
+const HEIGHT = 150
+const EDGE = { left: 44, right: 12, top: 12, bottom: 22 }
+const FLOOR = 1e-4
+const LABELS = 5
+
+export function Evidence({ title, boundary, points, failing }: EvidenceProps) {
+  const [holder, width] = useWidth()
+  const last = points.at(-1)
+  const said =
+    last === undefined
+      ? 'no observation yet'
+      : `${figure(last.evidence, 3)} after ${count(last.n)}; fails at ${figure(boundary, 3)}`
+  return (
+    <figure>
+      <figcaption className="row small">
+        <h3>{title}</h3>
+        <span className="muted">{said}</span>
+      </figcaption>
+      <div ref={holder} role="img" aria-label={`${title}: ${said}`} style={{ height: HEIGHT }}>
+        {width > 0 && points.length > 0 && (
+          <Drawing width={width} boundary={boundary} points={points} failing={failing} />
+        )}
+      </div>
+    </figure>
+  )
+}
+
+type DrawingProps = Omit<EvidenceProps, 'title'> & { readonly width: number }
+
+function Drawing({ width, boundary, points, failing }: DrawingProps) {
+  const [low, high] = extent([...points.map((point) => Math.max(point.evidence, FLOOR)), boundary, 1]) ?? [FLOOR, 1]
+  const domain = [low / 1.5, high * 2] as const
+  const y = logarithmic(domain, [HEIGHT - EDGE.bottom, EDGE.top])
+  const most = points.at(-1)?.n ?? 1
+  const x = linear([0, Math.max(1, most)], [EDGE.left, width - EDGE.right])
+  const all = decades(domain)
+  const every = Math.ceil(all.length / LABELS)
+  return (
+    <svg width={width} height={HEIGHT}>
+      <g className="axis">
+        {all
+          .filter((_, i) => i % every === 0)
+          .map((tick) => (
+            <g key={tick}>
+              <line x1={EDGE.left} x2={width - EDGE.right} y1={y(tick)} y2={y(tick)} />
+              <text x={EDGE.left - 6} y={y(tick) + 4} textAnchor="end">
+                {tick >= 1e4 || tick < 1e-2 ? tick.toExponential(0) : String(Number(tick.toPrecision(1)))}
+              </text>
+            </g>
+          ))}
+      </g>
+      <line
+        x1={EDGE.left}
+        x2={width - EDGE.right}
+        y1={y(boundary)}
+        y2={y(boundary)}
+        stroke="var(--bad)"
+        strokeWidth="1.5"
+        strokeDasharray="5 4"
+      />
+      <text x={width - EDGE.right} y={y(boundary) - 4} textAnchor="end" style={{ fill: 'var(--bad)' }}>
+        fails here
+      </text>
+      <path
+        d={linePath(points.map((point) => [x(point.n), y(point.evidence)]))}
+        fill="none"
+        stroke={failing ? 'var(--bad)' : 'var(--c1)'}
+        strokeWidth="2"
+      />
+      <text x={EDGE.left} y={HEIGHT - 6}>
+        0
+      </text>
+      <text x={width - EDGE.right} y={HEIGHT - 6} textAnchor="end">
+        {count(most)} observations
+      </text>
+    </svg>
+  )
+}

@@ -1,0 +1,89 @@
+/** Rows × columns of effects: the stronger the colour the larger the effect; hatched where there is not enough data; alerts carry a mark. */
+import { figure } from '../format.ts'
+import { Scroll } from '../parts/page.tsx'
+import { shade, strongest } from './shade.ts'
+
+export interface HeatRow {
+  readonly name: string
+  /** One a column; null = not enough data. */
+  readonly values: readonly (number | null)[]
+  readonly alerts: readonly boolean[]
+}
+
+export interface HeatMapProps {
+  readonly columns: readonly string[]
+  readonly columnText: (column: string) => string
+  readonly rows: readonly HeatRow[]
+  readonly chosen: string | undefined
+  readonly onChoose: (row: string) => void
+}
+
+export function HeatMap({ columns, columnText, rows, chosen, onChoose }: HeatMapProps) {
+  const top = strongest(rows.flatMap((row) => row.values))
+  return (
+    <div style={{ padding: '12px 16px', display: 'grid', gap: 10 }}>
+      <Scroll label="Features over time" className="heat">
+        <table>
+          <thead>
+            <tr>
+              <th>Feature</th>
+              <th colSpan={Math.max(1, columns.length)}>
+                {columns.length > 0 && `${columnText(columns[0] ?? '')} to ${columnText(columns.at(-1) ?? '')}`}
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map((row) => (
+              <tr key={row.name}>
+                <th scope="row">
+                  <button type="button" aria-pressed={row.name === chosen} onClick={() => onChoose(row.name)}>
+                    {row.name === chosen ? `▸ ${row.name}` : row.name}
+                  </button>
+                </th>
+                {row.values.map((value, i) => (
+                  <Cell
+                    key={columns[i]}
+                    value={value}
+                    alert={row.alerts[i] ?? false}
+                    top={top}
+                    when={columnText(columns[i] ?? '')}
+                  />
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Scroll>
+      <div className="legend">
+        <Swatch colour={shade(0, top)} word="no effect" />
+        <Swatch colour={shade(top / 2, top)} word={figure(top / 2, 2)} />
+        <Swatch colour={shade(top, top)} word={`${figure(top, 2)} or more`} />
+        <span>! alert</span>
+        <span>hatched: not enough data</span>
+      </div>
+    </div>
+  )
+}
+
+function Cell({ value, alert, top, when }: { value: number | null; alert: boolean; top: number; when: string }) {
+  const said = value === null ? 'not enough data' : `${figure(value, 3)}${alert ? ', alert' : ''}`
+  const strong = value !== null && Math.abs(value) > top * 0.55
+  return (
+    <td
+      className={value === null ? 'none' : ''}
+      title={`${when}: ${said}`}
+      style={value === null ? {} : { background: shade(value, top), color: strong ? '#fff' : 'var(--text)' }}
+    >
+      {alert && <span aria-label="alert">!</span>}
+    </td>
+  )
+}
+
+function Swatch({ colour, word }: { colour: string; word: string }) {
+  return (
+    <span className="chip">
+      <i style={{ background: colour }} />
+      {word}
+    </span>
+  )
+}

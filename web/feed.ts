@@ -1,0 +1,211 @@
+/** What Home says: what needs someone now, and what changed lately, joined from incidents, rollouts, pipelines and runs. */
+import { plural, words } from './format.ts'
+
+/** Something that waits for a person, with the one page to act on it. */
+export interface Need {
+  readonly key: string
+  /** Status word. */
+  readonly status: string
+  readonly title: string
+  readonly detail: string
+  readonly at: string
+  readonly path: string
+  readonly act: string
+}
+
+/** Something that happened. */
+export interface Happening {
+  readonly key: string
+  readonly status: string
+  readonly text: string
+  readonly at: string
+  readonly path: string
+}
+
+export interface FeedIncident {
+  readonly id: string
+  readonly endpoint: string
+  readonly title: string
+  readonly severity: string
+  readonly state: string
+  readonly opened_at: string
+  readonly resolved_at: string | null
+  readonly affected: { readonly rows: number }
+}
+
+export interface FeedRollout {
+  readonly id: string
+  readonly endpoint: string
+  readonly version: string
+  readonly state: string
+  readonly reason: string
+  readonly created_at: string
+  readonly finished_at: string | null
+}
+
+export interface FeedPipelineRun {
+  readonly id: string
+  readonly project: string
+  readonly state: string
+  readonly outcome: string | null
+  readonly message: string
+  readonly created_at: string
+  readonly finished_at: string | null
+}
+
+export interface FeedRun {
+  readonly id: string
+  readonly name: string
+  readonly status: string
+  readonly ended_at: string | null
+}
+
+const DAY_MS = 86_400_000
+
+/** Open incidents, rollouts that wait for a person, and each project's newest run when it failed or was refused within a day. */
+export function needs(
+  now: number,
+  from: {
+    incidents: readonly FeedIncident[]
+    rollouts: readonly FeedRollout[]
+    pipelineRuns: readonly FeedPipelineRun[]
+  },
+): Need[] {
+  const seen = new Set<string>()
+  const newest = from.pipelineRuns.filter(({ project }) => !seen.has(project) && seen.add(project))
+  return [
+    ...from.incidents.filter((one) => one.state !== 'resolved').map(incidentNeed),
+    ...from.rollouts.filter((one) => one.state === 'paused').map(rolloutNeed),
+    ...newest
+      .filter((one) => (one.outcome === 'failed' || one.outcome === 'refused') && isRecent(one.finished_at, now))
+      .map(runNeed),
+  ]
+}
+
+function incidentNeed(one: FeedIncident): Need {
+  return {
+    key: `incident ${one.id}`,
+    status: one.severity,
+    title: one.title,
+    detail: `${one.endpoint}, ${plural(one.affected.rows, 'row')} affected${one.state === 'acknowledged' ? ', acknowledged' : ''}`,
+    at: one.opened_at,
+    path: `/incidents/${one.id}`,
+    act: 'See cause and act',
+  }
+}
+
+function rolloutNeed(one: FeedRollout): Need {
+  return {
+    key: `rollout ${one.id}`,
+    status: 'paused',
+    title: `The rollout of version ${one.version} on ${one.endpoint} waits for a decision`,
+    detail: one.reason,
+    at: one.created_at,
+    path: `/endpoints/${one.endpoint}`,
+    act: 'Decide',
+  }
+}
+
+function runNeed(one: FeedPipelineRun): Need {
+  const refused = one.outcome === 'refused'
+  return {
+    key: `pipeline ${one.id}`,
+    status: refused ? 'refused' : 'failed',
+    title: refused ? `A gate refused the model of ${one.project}` : `The newest run of ${one.project} failed`,
+    detail: one.message,
+    at: one.finished_at ?? one.created_at,
+    path: `/pipelines/${one.id}`,
+    act: refused ? 'See the gates' : 'See why',
+  }
+}
+
+function isRecent(at: string | null, now: number): boolean {
+  return at !== null && now - Date.parse(at) < DAY_MS
+}
+
+/** What happened within the last day, newest first, at most `most`. */
+export function happenings(
+  now: number,
+  from: {
+    incidents: readonly FeedIncident[]
+    rollouts: readonly FeedRollout[]
+    pipelineRuns: readonly FeedPipelineRun[]
+    runs: readonly FeedRun[]
+  },
+  most = 12,
+): Happening[] {
+  const all = [
+    ...from.incidents.flatMap(incidentHappenings),
+    ...from.rollouts.flatMap(rolloutHappenings),
+    ...from.pipelineRuns.flatMap(pipelineHappenings),
+    ...from.runs.flatMap(runHappenings),
+  ]
+  return all
+    .filter((one) => isRecent(one.at, now))
+    .sort((a, b) => Date.parse(b.at) - Date.parse(a.at))
+    .slice(0, most)
+}
+
+function incidentHappenings(one: FeedIncident): Happening[] {
+  const path = `/incidents/${one.id}`
+  const opened = {
+    key: `${one.id} opened`,
+    status: one.severity,
+    text: `Incident opened: ${one.title}`,
+    at: one.opened_at,
+    path,
+  }
+  if (one.resolved_at === null) return [opened]
+  return [
+    opened,
+    {
+      key: `${one.id} resolved`,
+      status: 'resolved',
+      text: `Incident resolved: ${one.title}`,
+      at: one.resolved_at,
+      path,
+    },
+  ]
+}
+
+function rolloutHappenings(one: FeedRollout): Happening[] {
+  const ended = one.finished_at !== null
+  return [
+    {
+      key: `rollout ${one.id}`,
+      status: one.state,
+      text: ended
+        ? `${one.endpoint}: version ${one.version} ${words(one.state)}`
+        : `${one.endpoint}: rollout of version ${one.version}, ${words(one.state)}`,
+      at: one.finished_at ?? one.created_at,
+      path: `/endpoints/${one.endpoint}`,
+    },
+  ]
+}
+
+function pipelineHappenings(one: FeedPipelineRun): Happening[] {
+  if (one.finished_at === null) return []
+  const status = one.outcome ?? one.state
+  return [
+    {
+      key: `pipeline ${one.id}`,
+      status,
+      text: `${one.project}: run ${words(status)}${one.message === '' ? '' : `. ${one.message}`}`,
+      at: one.finished_at,
+      path: `/pipelines/${one.id}`,
+    },
+  ]
+}
+
+function runHappenings(one: FeedRun): Happening[] {
+  if (one.status !== 'FAILED' || one.ended_at === null) return []
+  return [
+    {
+      key: `run ${one.id}`,
+      status: 'FAILED',
+      text: `Run ${one.name} failed`,
+      at: one.ended_at,
+      path: `/runs/${one.id}`,
+    },
+  ]
+}

@@ -1,0 +1,127 @@
+/** How numbers, sizes, money and times are written on every page; a missing one is an en dash. */
+
+/** Stands where there is no value. */
+export const NONE = '–'
+
+const GROUPED = new Intl.NumberFormat('en-US')
+
+/** A whole number with thousands separated. */
+export function count(value: number | null | undefined): string {
+  return value === null || value === undefined ? NONE : GROUPED.format(value)
+}
+
+/** A number with so many significant digits; `'NaN'` (JSON's way to say it) stays NaN. */
+export function figure(value: number | 'NaN' | null | undefined, digits = 4): string {
+  if (value === null || value === undefined) return NONE
+  if (value === 'NaN' || Number.isNaN(value)) return 'NaN'
+  if (value === 0) return '0'
+  const size = Math.abs(value)
+  if (size >= 1e6 || size < 1e-4) return value.toExponential(2)
+  return Number.isInteger(value) ? GROUPED.format(value) : String(Number(value.toPrecision(digits)))
+}
+
+/** A share (0..1) in per cent. */
+export function percent(share: number | null | undefined, digits = 1): string {
+  return share === null || share === undefined ? NONE : `${Number((share * 100).toFixed(digits))} %`
+}
+
+/** A weight in ten-thousandths, in per cent. */
+export function weight(tenThousandths: number): string {
+  return percent(tenThousandths / 10_000, 2)
+}
+
+/** Milliseconds as the two largest units that matter: `4.2 s`, `3 min 5 s`, `2 d 4 h`. */
+export function duration(ms: number | null | undefined): string {
+  if (ms === null || ms === undefined) return NONE
+  if (ms < 1000) return `${Number(ms.toFixed(ms < 10 ? 2 : 0))} ms`
+  const seconds = ms / 1000
+  if (seconds < 60) return `${Number(seconds.toFixed(1))} s`
+  const whole = Math.round(seconds)
+  if (whole < 3600) return pair(whole, 60, 'min', 's')
+  if (whole < 86_400) return pair(Math.round(whole / 60), 60, 'h', 'min')
+  return pair(Math.round(whole / 3600), 24, 'd', 'h')
+}
+
+function pair(amount: number, base: number, large: string, small: string): string {
+  const rest = amount % base
+  return rest === 0 ? `${Math.floor(amount / base)} ${large}` : `${Math.floor(amount / base)} ${large} ${rest} ${small}`
+}
+
+/** Bytes in binary units. */
+export function bytes(size: number | null | undefined): string {
+  if (size === null || size === undefined) return NONE
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+  let value = size
+  let unit = 0
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024
+    unit += 1
+  }
+  return `${unit === 0 ? value : Number(value.toPrecision(3))} ${units[unit]}`
+}
+
+/** Micro-dollars as dollars; small sums keep two significant digits. */
+export function money(micro: number | null | undefined): string {
+  if (micro === null || micro === undefined) return NONE
+  const dollars = micro / 1e6
+  if (dollars === 0 || Math.abs(dollars) >= 1) return `$${dollars.toFixed(2)}`
+  return `$${Number(dollars.toPrecision(2))}`
+}
+
+/** `[0.71, 0.79]` with the same digits on both sides. */
+export function interval(bounds: readonly [number, number] | null | undefined, digits = 3): string {
+  return bounds === null || bounds === undefined ? NONE : `[${figure(bounds[0], digits)}, ${figure(bounds[1], digits)}]`
+}
+
+/** How long ago a time is, or how far ahead: `just now`, `5 min ago`, `in 3 h`. */
+export function ago(at: string, now: number): string {
+  const ms = now - Date.parse(at)
+  if (Number.isNaN(ms)) return NONE
+  if (Math.abs(ms) < 10_000) return 'just now'
+  const text = roughly(Math.abs(ms))
+  return ms > 0 ? `${text} ago` : `in ${text}`
+}
+
+function roughly(ms: number): string {
+  const steps: readonly (readonly [number, string])[] = [
+    [60_000, 's'],
+    [3_600_000, 'min'],
+    [86_400_000, 'h'],
+    [Infinity, 'd'],
+  ]
+  const sizes: Record<string, number> = { s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 }
+  const unit = steps.find(([limit]) => ms < limit)?.[1] ?? 'd'
+  return `${Math.max(1, Math.floor(ms / (sizes[unit] ?? 1)))} ${unit}`
+}
+
+/** A time to the second in the reader's zone, for example `2026-05-03 12:00:00 GMT+2`. */
+export function exact(at: string): string {
+  const date = new Date(at)
+  if (Number.isNaN(date.getTime())) return at
+  const zone = new Intl.DateTimeFormat('en-GB', { timeZoneName: 'short' })
+    .formatToParts(date)
+    .find((part) => part.type === 'timeZoneName')?.value
+  return `${local(date, 19)} ${zone ?? ''}`.trim()
+}
+
+/** A data's own time (event time), always in UTC: `2013-09-03 06:00 UTC`. */
+export function eventTime(at: string | null | undefined): string {
+  if (at === null || at === undefined) return NONE
+  const date = new Date(at)
+  return Number.isNaN(date.getTime()) ? at : `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`
+}
+
+function local(date: Date, length: number): string {
+  const shifted = new Date(date.getTime() - date.getTimezoneOffset() * 60_000)
+  return shifted.toISOString().slice(0, length).replace('T', ' ')
+}
+
+/** A word the API writes with underscores, as a person reads it. */
+export function words(term: string): string {
+  return term.replaceAll('_', ' ')
+}
+
+/** A count and its noun: `1 row`, `3 rows`. */
+export function plural(n: number, noun: string): string {
+  return `${count(n)} ${noun}${n === 1 ? '' : 's'}`
+}

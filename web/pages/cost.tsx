@@ -1,0 +1,149 @@
+/** Cost: where does the money go? */
+import { useQuery } from '@tanstack/react-query'
+import { Link, useNavigate, useSearch } from '@tanstack/react-router'
+import { count, duration, figure, money } from '../format.ts'
+import { Empty, Loaded } from '../parts/failure.tsx'
+import { Figures, Page, Panel } from '../parts/page.tsx'
+import { When } from '../parts/when.tsx'
+import * as read from '../queries.ts'
+import type { CostBy } from '../queries.ts'
+
+const VIEWS: readonly (readonly [CostBy, string])[] = [
+  ['day', 'Days'],
+  ['endpoint', 'Endpoints'],
+  ['project', 'Projects'],
+  ['run', 'Runs'],
+]
+
+export function CostPage() {
+  const { by = 'day' } = useSearch({ from: '/cost' })
+  const navigate = useNavigate({ from: '/cost' })
+  const report = useQuery(read.cost(by))
+  const rates = useQuery(read.rates)
+  return (
+    <Page
+      title="Cost"
+      lead="Processor, memory and storage as the operating system metered them, priced by the rate card."
+    >
+      <Panel
+        title={VIEWS.find(([view]) => view === by)?.[1] ?? 'Days'}
+        note={by === 'day' ? 'UTC' : 'the dearest first'}
+        flush
+        tools={
+          <label className="row">
+            By
+            <select
+              data-filter
+              value={by}
+              onChange={(event) => void navigate({ search: { by: event.target.value as CostBy } })}
+            >
+              {VIEWS.map(([view, word]) => (
+                <option key={view} value={view}>
+                  {word.toLowerCase()}
+                </option>
+              ))}
+            </select>
+          </label>
+        }
+      >
+        <Loaded query={report} what="The cost" height={300}>
+          {({ items, total_micro_dollars: total }) =>
+            items.length === 0 ? (
+              <Empty title="Nothing has been metered yet" commands={['slipway run']}>
+                Each attempt of a step and each hour of serving is written to the ledger.
+              </Empty>
+            ) : (
+              <>
+                <div style={{ padding: '12px 16px' }}>
+                  <Figures items={[['In all', money(total)]]} />
+                </div>
+                <table>
+                  <thead>
+                    <tr>
+                      <th>{by}</th>
+                      <th className="num">Cost</th>
+                      <th>Share</th>
+                      <th className="num">Processor</th>
+                      <th className="num">Memory, GiB h</th>
+                      <th className="num">Predictions</th>
+                      <th className="num">For 1,000 predictions</th>
+                    </tr>
+                  </thead>
+                  <tbody>
+                    {items.map((item) => (
+                      <tr key={item.key} data-row tabIndex={-1}>
+                        <td className="break">
+                          <Name by={by} id={item.key} label={item.label} />
+                        </td>
+                        <td className="num">{money(item.micro_dollars)}</td>
+                        <td style={{ minWidth: 80, verticalAlign: 'middle' }}>
+                          <div className="bar" aria-hidden="true">
+                            <i style={{ width: `${total === 0 ? 0 : (item.micro_dollars / total) * 100}%` }} />
+                          </div>
+                        </td>
+                        <td className="num">{duration(item.cpu_seconds * 1000)}</td>
+                        <td className="num">{figure(item.memory_gib_seconds / 3600, 3)}</td>
+                        <td className="num">{count(item.predictions)}</td>
+                        <td className="num">{money(item.micro_dollars_per_1k)}</td>
+                      </tr>
+                    ))}
+                  </tbody>
+                </table>
+              </>
+            )
+          }
+        </Loaded>
+      </Panel>
+      <Panel title="Rate card" note="the newest price first" flush>
+        <Loaded query={rates} what="The rate card" height={140}>
+          {({ items }) => (
+            <table>
+              <thead>
+                <tr>
+                  <th>Resource</th>
+                  <th className="num">Price</th>
+                  <th>For one</th>
+                  <th className="num">From</th>
+                  <th>Note</th>
+                </tr>
+              </thead>
+              <tbody>
+                {items.map((rate) => (
+                  <tr key={`${rate.resource} ${rate.from}`}>
+                    <td>{rate.resource}</td>
+                    <td className="num">{money(rate.micro_dollars)}</td>
+                    <td>{rate.unit}</td>
+                    <td className="num">
+                      <When at={rate.from} />
+                    </td>
+                    <td className="break">{rate.note}</td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          )}
+        </Loaded>
+      </Panel>
+    </Page>
+  )
+}
+
+function Name({ by, id, label }: { by: CostBy; id: string; label: string }) {
+  const text = label || id || 'belongs to none'
+  if (id === '') return text
+  if (by === 'endpoint') {
+    return (
+      <Link to="/endpoints/$name" params={{ name: id }}>
+        {text}
+      </Link>
+    )
+  }
+  if (by === 'run') {
+    return (
+      <Link to="/pipelines/$id" params={{ id }}>
+        {text}
+      </Link>
+    )
+  }
+  return text
+}

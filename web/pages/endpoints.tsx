@@ -1,0 +1,20 @@
+/** Endpoints: each one's health on a line. */
+import { useQuery } from '@tanstack/react-query'
+import { Loaded } from '../parts/failure.tsx'
+import { HealthTable } from '../parts/health.tsx'
+import { Page, Panel } from '../parts/page.tsx'
+import * as read from '../queries.ts'
+
+export function EndpointsPage() {
+  const endpoints = useQuery(read.endpoints)
+  const incidents = useQuery(read.incidents())
+  return (
+    <Page title="Endpoints" lead="What answers predictions now, and how well.">
+      <Panel title="Endpoints" note="the last minute" flush>
+        <Loaded query={endpoints} what="The endpoints" height={200}>
+          {({ items }) => <HealthTable endpoints={items} incidents={incidents.data?.items ?? []} />}
+        </Loaded>
+      </Panel>
+    </Page>
+  )
+}

@@ -1,0 +1,135 @@
+/** Home: what needs me now, how each endpoint is, what changed today; on an empty server, the commands that begin. */
+import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { isAbsent } from '../api.ts'
+import { plural } from '../format.ts'
+import { happenings, needs } from '../feed.ts'
+import type { Happening, Need } from '../feed.ts'
+import { Empty, Failure, Loaded, Waiting } from '../parts/failure.tsx'
+import { HealthTable } from '../parts/health.tsx'
+import { Page, Panel } from '../parts/page.tsx'
+import { Status } from '../parts/status.tsx'
+import { useNow, When } from '../parts/when.tsx'
+import * as read from '../queries.ts'
+
+const BEGIN = ['./slipway demo', './slipway init my-project', 'cd my-project && slipway ship']
+
+export function HomePage() {
+  const endpoints = useQuery(read.endpoints)
+  const incidents = useQuery(read.incidents())
+  const rollouts = useQuery(read.rollouts())
+  const pipelineRuns = useQuery(read.pipelineRuns())
+  const runs = useQuery(read.recentRuns)
+  const now = useNow()
+  const from = {
+    incidents: incidents.data?.items ?? [],
+    rollouts: rollouts.data?.items ?? [],
+    pipelineRuns: pipelineRuns.data?.items ?? [],
+    runs: runs.data?.items ?? [],
+  }
+  const waiting = [incidents, rollouts, pipelineRuns, runs].some((query) => query.isPending)
+  const empty =
+    !waiting && endpoints.data?.items.length === 0 && from.pipelineRuns.length === 0 && from.runs.length === 0
+  const open = needs(now, from)
+  const failed = [
+    { ...incidents, what: 'The incidents' },
+    { ...rollouts, what: 'The rollouts' },
+    { ...pipelineRuns, what: 'The pipeline runs' },
+  ].filter((query) => query.isError && !isAbsent(query.error))
+  return (
+    <Page title="Home" {...(!waiting && { lead: leadOf(open) })}>
+      {empty ? (
+        <Begin />
+      ) : (
+        <>
+          <Panel title="Needs you" flush>
+            {failed.map((query) => (
+              <Failure key={query.what} what={query.what} error={query.error} retry={() => void query.refetch()} />
+            ))}
+            {waiting ? <Waiting height={96} /> : <Needs items={open} />}
+          </Panel>
+          <Panel title="Endpoints" note="the last minute" flush>
+            <Loaded query={endpoints} what="The endpoints" height={120}>
+              {({ items }) => <HealthTable endpoints={items} incidents={from.incidents} />}
+            </Loaded>
+          </Panel>
+          <Panel title="Last 24 hours" flush>
+            <Changes items={happenings(now, from)} waiting={waiting} />
+          </Panel>
+        </>
+      )}
+    </Page>
+  )
+}
+
+function leadOf(open: readonly Need[]): string {
+  return open.length === 0
+    ? 'Nothing needs you now.'
+    : `${plural(open.length, 'thing')} ${open.length === 1 ? 'needs' : 'need'} you now.`
+}
+
+function Begin() {
+  return (
+    <Panel title="Begin" flush>
+      <Empty title="Nothing runs here yet" commands={BEGIN}>
+        This page will show what needs you: open incidents, rollouts that wait, failed runs, and the health of each
+        endpoint. See it filled by the demo, or take your own training code to production:
+      </Empty>
+    </Panel>
+  )
+}
+
+function Needs({ items }: { items: readonly Need[] }) {
+  if (items.length === 0)
+    return (
+      <Empty title="Nothing needs you">No open incident, no rollout that waits, no failed run in the last day.</Empty>
+    )
+  return (
+    <ul className="needs">
+      {items.map((need) => (
+        <li key={need.key} data-row tabIndex={-1}>
+          <Status word={need.status} />
+          <div className="what">
+            <strong className="break">{need.title}</strong>
+            <div className="muted small break">
+              {need.detail} · <When at={need.at} />
+            </div>
+          </div>
+          <Link to={need.path} className="button">
+            {need.act}
+          </Link>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function Changes({ items, waiting }: { items: readonly Happening[]; waiting: boolean }) {
+  if (items.length === 0) return waiting ? null : <Empty title="Nothing changed in the last 24 hours" />
+  return (
+    <table>
+      <thead className="sr">
+        <tr>
+          <th>State</th>
+          <th>What</th>
+          <th>When</th>
+        </tr>
+      </thead>
+      <tbody>
+        {items.map((one) => (
+          <tr key={one.key} data-row tabIndex={-1}>
+            <td>
+              <Status word={one.status} />
+            </td>
+            <td className="break">
+              <Link to={one.path}>{one.text}</Link>
+            </td>
+            <td className="num muted">
+              <When at={one.at} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}

@@ -1,0 +1,95 @@
+/** Incidents: open ones first, each in one sentence. */
+import { useQuery } from '@tanstack/react-query'
+import { Link, useNavigate, useSearch } from '@tanstack/react-router'
+import { eventTime, plural } from '../format.ts'
+import { Empty, Loaded } from '../parts/failure.tsx'
+import { Page, Panel } from '../parts/page.tsx'
+import { Status } from '../parts/status.tsx'
+import { When } from '../parts/when.tsx'
+import * as read from '../queries.ts'
+import type { Incident } from '../queries.ts'
+
+const STATES = ['open', 'acknowledged', 'resolved']
+
+export function IncidentsPage() {
+  const incidents = useQuery(read.incidents())
+  const { state = '' } = useSearch({ from: '/incidents' })
+  const navigate = useNavigate({ from: '/incidents' })
+  const pick = (value: string): void => void navigate({ search: value === '' ? {} : { state: value } })
+  return (
+    <Page title="Incidents" lead="What broke in the data, in quality or in serving, with its likely cause.">
+      <Panel
+        title="Incidents"
+        flush
+        tools={
+          <label className="row">
+            State
+            <select data-filter value={state} onChange={(event) => pick(event.target.value)}>
+              <option value="">all</option>
+              {STATES.map((one) => (
+                <option key={one}>{one}</option>
+              ))}
+            </select>
+          </label>
+        }
+      >
+        <Loaded query={incidents} what="The incidents" height={260}>
+          {({ items }) => <List items={items.filter((one) => state === '' || one.state === state)} />}
+        </Loaded>
+      </Panel>
+    </Page>
+  )
+}
+
+function List({ items }: { items: readonly Incident[] }) {
+  if (items.length === 0) {
+    return (
+      <Empty title="No incident">
+        Each endpoint is compared with its own history; when data or quality leaves it, an incident with ranked causes
+        opens here.
+      </Empty>
+    )
+  }
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th>State</th>
+          <th>Severity</th>
+          <th>What</th>
+          <th>Endpoint</th>
+          <th className="num">Affected</th>
+          <th>Data began to differ</th>
+          <th className="num">Opened</th>
+        </tr>
+      </thead>
+      <tbody>
+        {items.map((one) => (
+          <tr key={one.id} data-row tabIndex={-1}>
+            <td>
+              <Status word={one.state} />
+            </td>
+            <td>
+              <Status word={one.severity} />
+              {!one.pages && <div className="muted small">wakes nobody</div>}
+            </td>
+            <td className="break" style={{ minWidth: 240 }}>
+              <Link to="/incidents/$id" params={{ id: one.id }}>
+                <strong>{one.title}</strong>
+              </Link>
+              {one.causes[0] !== undefined && one.causes[0].title !== one.title && (
+                <div className="muted small">{one.causes[0].title}</div>
+              )}
+            </td>
+            <td>{one.endpoint}</td>
+            <td className="num">{plural(one.affected.rows, 'row')}</td>
+            <td className="nowrap">{eventTime(one.began_event_time)}</td>
+            <td className="num">
+              <When at={one.opened_at} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}

@@ -1,0 +1,95 @@
+/** A model: its versions, and every move of its aliases. */
+import { useQuery } from '@tanstack/react-query'
+import { Link, useParams } from '@tanstack/react-router'
+import { bytes } from '../format.ts'
+import { Empty, Loaded } from '../parts/failure.tsx'
+import { Moves } from '../parts/moves.tsx'
+import { Page, Panel } from '../parts/page.tsx'
+import { Status, Tag, VersionChip } from '../parts/status.tsx'
+import { When } from '../parts/when.tsx'
+import * as read from '../queries.ts'
+import type { Version } from '../queries.ts'
+
+export function ModelPage() {
+  const { name } = useParams({ from: '/models/$name' })
+  const model = useQuery(read.model(name))
+  const versions = useQuery(read.versions(name))
+  const moves = useQuery(read.moves(name))
+  return (
+    <Page
+      title={name}
+      crumbs={<Link to="/models">Models</Link>}
+      {...(model.data && model.data.description !== '' && { lead: model.data.description })}
+    >
+      <Panel title="Versions" note="the newest first" flush>
+        <Loaded query={versions} what={`The versions of ${name}`} height={260}>
+          {({ items }) => <Versions items={items} />}
+        </Loaded>
+      </Panel>
+      <Panel title="History" note="every move of every alias" flush>
+        <Loaded query={moves} what="The history" height={120}>
+          {({ items }) => <Moves moves={items} />}
+        </Loaded>
+      </Panel>
+    </Page>
+  )
+}
+
+function Versions({ items }: { items: readonly Version[] }) {
+  if (items.length === 0) return <Empty title="No version yet" commands={['slipway run']} />
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th>Version</th>
+          <th>Aliases</th>
+          <th>Gates</th>
+          <th>Answers</th>
+          <th className="num">Size</th>
+          <th>By</th>
+          <th className="num">Made</th>
+        </tr>
+      </thead>
+      <tbody>
+        {items.map((one) => (
+          <tr key={one.version} data-row tabIndex={-1}>
+            <td>
+              <VersionChip model={one.model} version={one.version} />
+            </td>
+            <td>
+              <div className="row">
+                {one.aliases.map((alias) => (
+                  <Tag key={alias}>{alias}</Tag>
+                ))}
+              </div>
+            </td>
+            <td>
+              <GateSummary verdict={one.verdict} />
+            </td>
+            <td>
+              <Status word={one.lowering.state} label={HOW[one.lowering.state]} />
+            </td>
+            <td className="num">{bytes(one.size)}</td>
+            <td className="break">{one.created_by}</td>
+            <td className="num">
+              <When at={one.created_at} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}
+
+const HOW: Record<Version['lowering']['state'], string> = {
+  pending: 'not known yet',
+  native: 'natively',
+  python: 'in Python',
+  failed: 'cannot be served',
+}
+
+function GateSummary({ verdict }: { verdict: Version['verdict'] }) {
+  if (verdict === null) return <span className="muted">not judged</span>
+  const passed = verdict.gates.filter((gate) => gate.outcome === 'passed').length
+  return <Status word={verdict.passed ? 'passed' : 'failed'} label={`${passed} of ${verdict.gates.length} passed`} />
+}

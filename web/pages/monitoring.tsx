@@ -1,0 +1,151 @@
+/** Monitoring of an endpoint: what changed in the data, and how good are the predictions? */
+import { useQuery } from '@tanstack/react-query'
+import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
+import { HeatMap } from '../charts/heat-map.tsx'
+import { QualityChart } from '../charts/quality.tsx'
+import { eventTime, words } from '../format.ts'
+import { Empty, Loaded } from '../parts/failure.tsx'
+import { FeaturePanel } from '../parts/feature.tsx'
+import { Page, Panel } from '../parts/page.tsx'
+import { SliceTable } from '../parts/slices.tsx'
+import * as read from '../queries.ts'
+import type { Performance } from '../queries.ts'
+import type { MonitoringSearch } from '../search.ts'
+
+const HOURS = [1, 6, 24, 168]
+const SHOWN_METRICS = ['roc_auc', 'log_loss', 'brier', 'accuracy', 'base_rate', 'mean_score']
+
+export function MonitoringPage() {
+  const { name } = useParams({ from: '/monitoring/$name' })
+  const search = useSearch({ from: '/monitoring/$name' })
+  const monitor = useQuery(read.monitor(name))
+  const range = {
+    ...(search.from !== undefined && { from: search.from }),
+    ...(search.to !== undefined && { to: search.to }),
+  }
+  const hours = search.hours ?? 24
+  const map = useQuery(read.heatmap(name, range, hours))
+  const performance = useQuery(read.performance(name, range, 'week'))
+  return (
+    <Page
+      title={`Monitoring of ${name}`}
+      crumbs={<Link to="/monitoring">Monitoring</Link>}
+      lead={
+        <>
+          {monitor.data === undefined
+            ? 'Against its own history.'
+            : `Evaluated until ${eventTime(monitor.data.evaluated_until)}; at most ${monitor.data.settings.false_alerts} false alerts.`}{' '}
+          <Link to="/endpoints/$name" params={{ name }}>
+            Endpoint
+          </Link>
+        </>
+      }
+      actions={<RangeFields search={search} name={name} />}
+    >
+      <Panel title="Features over time" note="effect of the strongest check; columns are event time" flush>
+        <Loaded query={map} what="The features" height={420}>
+          {(data) =>
+            data.features.length === 0 ? (
+              <Empty title="Nothing to compare yet">
+                The map fills when the endpoint has answered for an hour and knows the data it is compared with.
+              </Empty>
+            ) : (
+              <Map name={name} chosen={search.feature} buckets={data.buckets} features={data.features} hours={hours} />
+            )
+          }
+        </Loaded>
+      </Panel>
+      {search.feature !== undefined && <FeaturePanel endpoint={name} feature={search.feature} range={range} />}
+      <Loaded query={performance} what="The quality" height={260}>
+        {({ items }) => <Quality items={items} />}
+      </Loaded>
+      <SliceTable endpoint={name} slices={monitor.data?.settings.slices ?? []} range={range} />
+    </Page>
+  )
+}
+
+interface MapProps {
+  readonly name: string
+  readonly chosen: string | undefined
+  readonly buckets: readonly string[]
+  readonly features: readonly { feature: string; importance: number; effect: (number | null)[]; alert: boolean[] }[]
+  readonly hours: number
+}
+
+function Map({ name, chosen, buckets, features, hours }: MapProps) {
+  const navigate = useNavigate({ from: '/monitoring/$name' })
+  return (
+    <HeatMap
+      columns={buckets}
+      columnText={(bucket) => (hours < 24 ? eventTime(bucket) : bucket.slice(0, 10))}
+      rows={features
+        .toSorted((a, b) => b.importance - a.importance)
+        .map(({ feature, effect, alert }) => ({ name: feature, values: effect, alerts: alert }))}
+      chosen={chosen}
+      onChoose={(feature) =>
+        void navigate({ params: { name }, search: (before) => ({ ...before, feature }), resetScroll: false })
+      }
+    />
+  )
+}
+
+function RangeFields({ search, name }: { search: MonitoringSearch; name: string }) {
+  const navigate = useNavigate({ from: '/monitoring/$name' })
+  const set = (change: MonitoringSearch): void =>
+    void navigate({ params: { name }, search: (before) => withoutEmpty({ ...before, ...change }) })
+  const day = (value: string | undefined): string => value?.slice(0, 10) ?? ''
+  const time = (text: string): string => (text === '' ? '' : `${text}T00:00:00.000Z`)
+  return (
+    <>
+      <label className="row">
+        From
+        <input
+          data-filter
+          type="date"
+          value={day(search.from)}
+          onChange={(event) => set({ from: time(event.target.value) })}
+        />
+      </label>
+      <label className="row">
+        to
+        <input type="date" value={day(search.to)} onChange={(event) => set({ to: time(event.target.value) })} />
+      </label>
+      <label className="row">
+        a column is
+        <select value={search.hours ?? 24} onChange={(event) => set({ hours: Number(event.target.value) })}>
+          {HOURS.map((hours) => (
+            <option key={hours} value={hours}>
+              {hours === 168 ? '1 week' : hours === 24 ? '1 day' : `${hours} h`}
+            </option>
+          ))}
+        </select>
+      </label>
+    </>
+  )
+}
+
+function withoutEmpty(search: MonitoringSearch): MonitoringSearch {
+  return Object.fromEntries(Object.entries(search).filter(([, value]) => value !== '' && value !== undefined))
+}
+
+function Quality({ items }: { items: readonly Performance[] }) {
+  const overall = items.filter((one) => one.slice === null)
+  const metrics = SHOWN_METRICS.filter((metric) => overall.some((one) => one.metric === metric))
+  return (
+    <Panel title="Quality" note="by week, 95 % interval; the bars below say how many predictions have a label">
+      {metrics.length === 0 ? (
+        <p className="muted">No label has come yet. Deliver them with POST /v1/endpoints/NAME/labels.</p>
+      ) : (
+        <div className="charts">
+          {metrics.map((metric) => (
+            <QualityChart
+              key={metric}
+              title={words(metric).replace('roc auc', 'ROC AUC')}
+              points={overall.filter((one) => one.metric === metric)}
+            />
+          ))}
+        </div>
+      )}
+    </Panel>
+  )
+}

@@ -1,0 +1,184 @@
+/** A run: what happened here? */
+import { useQuery } from '@tanstack/react-query'
+import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
+import { bytes, duration, figure, money } from '../format.ts'
+import { Empty, Loaded } from '../parts/failure.tsx'
+import { Facts, Figures, Page, Panel } from '../parts/page.tsx'
+import { RunCharts } from '../parts/run-charts.tsx'
+import { Status } from '../parts/status.tsx'
+import { When } from '../parts/when.tsx'
+import * as read from '../queries.ts'
+import type { Run } from '../queries.ts'
+
+export function RunPage() {
+  const { id } = useParams({ from: '/runs/$id' })
+  const run = useQuery(read.run(id))
+  const { data } = run
+  return (
+    <Page
+      title={data === undefined ? 'Run' : data.name || data.id}
+      crumbs={<Link to="/runs">Runs</Link>}
+      {...(data && { lead: <Story run={data} />, beside: <Status word={data.status} /> })}
+    >
+      <Loaded query={run} what="The run" height={520}>
+        {(one) => <Body run={one} />}
+      </Loaded>
+    </Page>
+  )
+}
+
+function Story({ run }: { run: Run }) {
+  const experiments = useQuery(read.experiments)
+  const experiment = experiments.data?.items.find((one) => one.id === run.experiment_id)
+  const took = run.ended_at === null ? null : Date.parse(run.ended_at) - Date.parse(run.started_at)
+  return (
+    <>
+      Started <When at={run.started_at} /> by {run.user || 'unknown'}
+      {took === null ? (
+        <>
+          , last sign of life <When at={run.alive_at} />
+        </>
+      ) : (
+        `, took ${duration(took)}`
+      )}
+      , in{' '}
+      <Link to="/runs" search={{ experiment: run.experiment_id }}>
+        {experiment?.name ?? `experiment ${run.experiment_id}`}
+      </Link>
+      . <code>{run.id}</code>
+    </>
+  )
+}
+
+function Body({ run }: { run: Run }) {
+  const search = useSearch({ from: '/runs/$id' })
+  const navigate = useNavigate({ from: '/runs/$id' })
+  return (
+    <>
+      <RunCharts
+        runs={[{ id: run.id, label: run.name }]}
+        metrics={run.metrics.map((metric) => metric.key)}
+        smooth={search.smooth ?? 0}
+        log={search.log ?? false}
+        onChange={(smooth, log) =>
+          void navigate({
+            params: { id: run.id },
+            search: { ...(smooth > 0 && { smooth }), ...(log && { log }) },
+            replace: true,
+            resetScroll: false,
+          })
+        }
+      />
+      <div className="two">
+        <Panel title="Metrics" note="last values" flush>
+          <Metrics run={run} />
+        </Panel>
+        <Panel title="Params">
+          {Object.keys(run.params).length === 0 ? (
+            <p className="muted">None was logged.</p>
+          ) : (
+            <Facts items={Object.entries(run.params)} />
+          )}
+        </Panel>
+        <Panel title="Inputs and models">
+          <Inputs run={run} />
+        </Panel>
+        <Panel title="Artifacts" flush>
+          <Artifacts run={run} />
+        </Panel>
+      </div>
+      <Panel title="Tags">
+        <Facts items={Object.entries(run.tags).filter(([key]) => !key.startsWith('mlflow.log-model'))} />
+      </Panel>
+      <Cost id={run.id} />
+    </>
+  )
+}
+
+function Metrics({ run }: { run: Run }) {
+  if (run.metrics.length === 0) return <Empty title="No metric was logged" />
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th>Metric</th>
+          <th className="num">Value</th>
+          <th className="num">Step</th>
+        </tr>
+      </thead>
+      <tbody>
+        {run.metrics.map((metric) => (
+          <tr key={metric.key}>
+            <td className="break">{metric.key}</td>
+            <td className="num">{figure(metric.value, 6)}</td>
+            <td className="num">{metric.step}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}
+
+function Inputs({ run }: { run: Run }) {
+  const items = [
+    ...run.datasets.map((one) => [`Dataset ${one.name}`, `${one.context ?? 'data'}, digest ${one.digest}`] as const),
+    ...run.models_read.map((id) => ['Read model', id] as const),
+    ...run.models_made.map((one) => ['Made model', `${one.model_id} at step ${one.step}`] as const),
+    ...Object.entries(run.tags)
+      .filter(([key]) => key === 'mlflow.source.git.commit' || key === 'mlflow.source.name')
+      .map(
+        ([key, value]) => [key === 'mlflow.source.name' ? 'Code' : 'Commit', <code key={key}>{value}</code>] as const,
+      ),
+  ]
+  return items.length === 0 ? <p className="muted">No dataset, model or code was named.</p> : <Facts items={items} />
+}
+
+function Artifacts({ run }: { run: Run }) {
+  if (run.artifacts.length === 0) return <Empty title="No artifact was logged" />
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th>Path</th>
+          <th className="num">Size</th>
+          <th>Digest</th>
+        </tr>
+      </thead>
+      <tbody>
+        {run.artifacts.map((one) => (
+          <tr key={one.path}>
+            <td className="break">
+              <a
+                href={`/get-artifact?run_id=${encodeURIComponent(run.id)}&path=${encodeURIComponent(one.path)}`}
+                download
+              >
+                {one.path}
+              </a>
+            </td>
+            <td className="num">{bytes(one.size)}</td>
+            <td>
+              <code title={one.digest}>{one.digest.slice(0, 15)}</code>
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}
+
+/** What the run cost, when the ledger has an entry of it. */
+function Cost({ id }: { id: string }) {
+  const cost = useQuery(read.cost('run'))
+  const entry = cost.data?.items.find((item) => item.key === id)
+  if (entry === undefined) return null
+  return (
+    <Panel title="Cost">
+      <Figures
+        items={[
+          ['Cost', money(entry.micro_dollars)],
+          ['Processor time', duration(entry.cpu_seconds * 1000)],
+        ]}
+      />
+    </Panel>
+  )
+}

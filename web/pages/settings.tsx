@@ -1,0 +1,188 @@
+/** Settings: the server, tokens, the audit trail and its proof. */
+import { useMutation, useQuery } from '@tanstack/react-query'
+import type { authApi } from '../../src/contract/auth.ts'
+import { call, describe, isAbsent } from '../api.ts'
+import { count } from '../format.ts'
+import { Command } from '../parts/command.tsx'
+import { Confirm } from '../parts/confirm.tsx'
+import { Empty, Loaded } from '../parts/failure.tsx'
+import { NewToken } from '../parts/new-token.tsx'
+import { Facts, Page, Panel } from '../parts/page.tsx'
+import { Status } from '../parts/status.tsx'
+import { When } from '../parts/when.tsx'
+import * as read from '../queries.ts'
+
+export function SettingsPage() {
+  const server = useQuery(read.server)
+  const me = useQuery(read.me)
+  return (
+    <Page
+      title="Settings"
+      actions={
+        <Confirm
+          label="Log out"
+          preview={<p>This browser’s session ends. A new link comes from slipway env --link.</p>}
+          act={() => call<typeof authApi.logout>('POST', '/v1/logout', { body: {} })}
+        />
+      }
+    >
+      <Panel title="Server">
+        <Loaded query={server} what="The server" height={120}>
+          {(data) => (
+            <Facts
+              items={[
+                ['Version', data.version],
+                ['Address', <code key="a">{data.url}</code>],
+                ['Predictions', <code key="p">{data.gateway_url || 'no gateway'}</code>],
+                ['Database', data.database],
+                ['Running since', <When key="s" at={data.started_at} />],
+                [
+                  'You are',
+                  me.data === undefined
+                    ? '–'
+                    : `${me.data.name}, ${me.data.role}${me.data.project === null ? '' : ` of ${me.data.project}`}`,
+                ],
+              ]}
+            />
+          )}
+        </Loaded>
+        <Command text="slipway env --link" />
+      </Panel>
+      <Panel title="Tokens" note="their text is shown once, when they are made" flush tools={<NewToken />}>
+        <Tokens />
+      </Panel>
+      <Panel title="Audit trail" note="each row holds the hash of the one before" flush tools={<Verify />}>
+        <Audit />
+      </Panel>
+    </Page>
+  )
+}
+
+function Tokens() {
+  const tokens = useQuery(read.tokens)
+  if (tokens.error !== null && !isAbsent(tokens.error) && tokens.data === undefined) {
+    return <Empty title="Only an admin sees the tokens">{describe(tokens.error).message}</Empty>
+  }
+  return (
+    <Loaded query={tokens} what="The tokens" height={120}>
+      {({ items }) => (
+        <table>
+          <thead>
+            <tr>
+              <th>Name</th>
+              <th>Role</th>
+              <th>Project</th>
+              <th>Made by</th>
+              <th className="num">Made</th>
+              <th>State</th>
+              <th>
+                <span className="sr">Act</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {items.map((token) => (
+              <tr key={token.id} data-row tabIndex={-1}>
+                <td className="break">{token.name}</td>
+                <td>{token.role}</td>
+                <td>{token.project ?? 'every'}</td>
+                <td>{token.created_by}</td>
+                <td className="num">
+                  <When at={token.created_at} />
+                </td>
+                <td>
+                  {token.revoked_at !== null ? (
+                    <Status word="revoked" tone="idle" />
+                  ) : (
+                    <span className="row">
+                      <Status word="valid" tone="good" />
+                      {token.expires_at !== null && <When at={token.expires_at} />}
+                    </span>
+                  )}
+                </td>
+                <td className="num">
+                  {token.revoked_at === null && (
+                    <Confirm
+                      label="Revoke"
+                      tone="danger"
+                      preview={
+                        <p>
+                          Programs that use {token.name} are refused at once, and its browser sessions end. This cannot
+                          be undone.
+                        </p>
+                      }
+                      act={() =>
+                        call<typeof authApi.revokeToken>('DELETE', '/v1/tokens/:id', { params: { id: token.id } })
+                      }
+                    />
+                  )}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </Loaded>
+  )
+}
+
+function Verify() {
+  const verify = useMutation({
+    mutationFn: () => call<typeof authApi.verifyAudit>('POST', '/v1/audit/verify', { body: {} }),
+  })
+  const { data } = verify
+  return (
+    <>
+      {data !== undefined &&
+        (data.ok ? (
+          <Status word="whole" tone="good" label={`the chain of ${count(data.rows)} rows is whole`} />
+        ) : (
+          <Status word="broken" tone="bad" label={`broken at row ${data.seq}: ${data.reason}`} />
+        ))}
+      {verify.error !== null && <span className="bad-text">{describe(verify.error).message}</span>}
+      <button type="button" className="button" disabled={verify.isPending} onClick={() => verify.mutate()}>
+        Verify the chain
+      </button>
+    </>
+  )
+}
+
+function Audit() {
+  const audit = useQuery(read.audit)
+  return (
+    <Loaded query={audit} what="The audit trail" height={240}>
+      {({ items }) => (
+        <table>
+          <thead>
+            <tr>
+              <th className="num">Row</th>
+              <th>Who</th>
+              <th>Did</th>
+              <th>To</th>
+              <th>Hash</th>
+              <th className="num">When</th>
+            </tr>
+          </thead>
+          <tbody>
+            {items.map((row) => (
+              <tr key={row.seq} data-row tabIndex={-1}>
+                <td className="num">{row.seq}</td>
+                <td className="break">{row.actor}</td>
+                <td>{row.verb}</td>
+                <td className="break">
+                  {row.resource} {row.resource_id}
+                </td>
+                <td>
+                  <code title={row.hash}>{row.hash.slice(0, 12)}</code>
+                </td>
+                <td className="num">
+                  <When at={row.at} />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </Loaded>
+  )
+}

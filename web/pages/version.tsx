@@ -1,0 +1,203 @@
+/** A version: may it go to production, and where does it come from? */
+import { useQuery } from '@tanstack/react-query'
+import { Link, useNavigate, useParams } from '@tanstack/react-router'
+import type { registryApi } from '../../src/contract/registry.ts'
+import { call } from '../api.ts'
+import { Graph } from '../charts/graph.tsx'
+import { bytes, count, figure, words } from '../format.ts'
+import { pageOf } from '../pages-of.ts'
+import { Confirm } from '../parts/confirm.tsx'
+import { Loaded } from '../parts/failure.tsx'
+import { Gates } from '../parts/gates.tsx'
+import { Moves } from '../parts/moves.tsx'
+import { Facts, Page, Panel } from '../parts/page.tsx'
+import { Signature } from '../parts/signature.tsx'
+import { Status, Tag } from '../parts/status.tsx'
+import { When } from '../parts/when.tsx'
+import * as read from '../queries.ts'
+import type { Version } from '../queries.ts'
+
+export function VersionPage() {
+  const { name, version: number } = useParams({ from: '/models/$name/versions/$version' })
+  const version = useQuery(read.version(name, number))
+  const moves = useQuery(read.moves(name))
+  const { data } = version
+  return (
+    <Page
+      title={`${name} version ${number}`}
+      crumbs={
+        <>
+          <Link to="/models">Models</Link> /{' '}
+          <Link to="/models/$name" params={{ name }}>
+            {name}
+          </Link>
+        </>
+      }
+      {...(data && {
+        beside: data.aliases.map((alias) => <Tag key={alias}>{alias}</Tag>),
+        lead: <Lead version={data} />,
+        actions: <Promote version={data} />,
+      })}
+    >
+      <Loaded query={version} what={`Version ${number} of ${name}`} height={480}>
+        {(one) => (
+          <>
+            <Panel title="Gates" {...(one.verdict && { note: <Judged verdict={one.verdict} /> })} flush>
+              <Gates verdict={one.verdict} />
+            </Panel>
+            <div className="two">
+              <Panel title="How it answers">
+                <Answers version={one} />
+              </Panel>
+              <Panel title="Metrics">
+                <Facts items={Object.entries(one.metrics).map(([key, value]) => [key, figure(value)])} />
+                {Object.keys(one.metrics).length === 0 && <p className="muted">No metric was logged with it.</p>}
+              </Panel>
+            </div>
+            <Panel title="Lineage" note="from data to what it serves">
+              <LineagePart name={name} number={number} />
+            </Panel>
+            <Panel title="Signature" flush>
+              <Signature signature={one.signature} />
+            </Panel>
+            <Panel title="Its moves" flush>
+              <Loaded query={moves} what="The history" height={80}>
+                {({ items }) => <Moves moves={items.filter((move) => move.from === number || move.to === number)} />}
+              </Loaded>
+            </Panel>
+          </>
+        )}
+      </Loaded>
+    </Page>
+  )
+}
+
+function Lead({ version }: { version: Version }) {
+  return (
+    <>
+      {version.description !== '' && `${version.description} `}
+      Made <When at={version.created_at} /> by {version.created_by}
+      {version.pipeline_run_id !== null && (
+        <>
+          {' '}
+          in{' '}
+          <Link to="/pipelines/$id" params={{ id: version.pipeline_run_id }}>
+            a pipeline run
+          </Link>
+        </>
+      )}
+      {version.run_id !== null && (
+        <>
+          , logged as{' '}
+          <Link to="/runs/$id" params={{ id: version.run_id }}>
+            run {version.run_id.slice(0, 8)}
+          </Link>
+        </>
+      )}
+      .
+    </>
+  )
+}
+
+function Judged({ verdict }: { verdict: NonNullable<Version['verdict']> }) {
+  return (
+    <span className="row">
+      <Status
+        word={verdict.passed ? 'passed' : 'failed'}
+        label={verdict.passed ? 'may go to production' : 'may not go to production'}
+      />
+      <span>
+        judged <When at={verdict.at} />
+        {verdict.against !== null && ` against ${verdict.against}`}
+      </span>
+    </span>
+  )
+}
+
+function Answers({ version }: { version: Version }) {
+  const { lowering } = version
+  const native = lowering.state === 'native'
+  return (
+    <Facts
+      items={[
+        [
+          'Served',
+          <Status
+            key="s"
+            word={lowering.state}
+            label={
+              native
+                ? 'natively in the gateway'
+                : lowering.state === 'python'
+                  ? 'by Python scorers'
+                  : words(lowering.state)
+            }
+          />,
+        ],
+        ['Why', lowering.reason ?? (native ? 'its replay gave the same answers as Python' : '–')],
+        [
+          'Proof',
+          lowering.probes === null
+            ? '–'
+            : `${count(lowering.probes)} rows replayed, largest difference ${figure(lowering.worst_ulp)} ulp`,
+        ],
+        ['Size', bytes(version.size)],
+        ['Files', <code key="t">{version.tree ?? '–'}</code>],
+        ['Reproducibility', version.reproducibility ?? 'not proved yet'],
+        ...(version.reproducibility === null
+          ? [['Prove it', <code key="c">slipway reproduce {version.model}</code>] as const]
+          : []),
+      ]}
+    />
+  )
+}
+
+function LineagePart({ name, number }: { name: string; number: string }) {
+  const lineage = useQuery(read.lineage(name, number))
+  const navigate = useNavigate()
+  return (
+    <Loaded query={lineage} what="The lineage" height={160}>
+      {({ nodes, edges }) => (
+        <Graph
+          label="Lineage"
+          nodes={nodes.map((node) => ({
+            id: node.id,
+            name: node.label,
+            detail: words(node.kind),
+            href: pageOf(node.href),
+          }))}
+          edges={edges}
+          chosen={
+            nodes.find((node) => node.kind === 'version' && node.href?.endsWith(`/${name}/versions/${number}`))?.id
+          }
+          onFollow={(href) => void navigate({ to: href })}
+        />
+      )}
+    </Loaded>
+  )
+}
+
+const ALIAS = 'production'
+
+function Promote({ version }: { version: Version }) {
+  if (version.aliases.includes(ALIAS)) return null
+  return (
+    <Confirm
+      label="Make production"
+      tone="primary"
+      reason="required"
+      preview={
+        <p>
+          The alias {ALIAS} of {version.model} moves to version {version.version}, if its gates hold. Endpoints that
+          follow the alias begin a rollout.
+        </p>
+      }
+      act={(reason) =>
+        call<typeof registryApi.moveAlias>('PUT', '/v1/models/:name/aliases/:alias', {
+          params: { name: version.model, alias: ALIAS },
+          body: { version: version.version, reason },
+        })
+      }
+    />
+  )
+}

@@ -1,0 +1,91 @@
+/** An act that changes something: shows what will happen, asks once, tells how it went. */
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useId, useRef, useState } from 'react'
+import type { ReactNode } from 'react'
+import { describe } from '../api.ts'
+
+export interface ConfirmProps {
+  /** On the button, and again on the one that confirms: a verb and its object. */
+  readonly label: string
+  /** What will happen, in words. */
+  readonly preview: ReactNode
+  /** Performs the act; gets the reason that was typed. */
+  readonly act: (reason: string) => Promise<unknown>
+  readonly tone?: 'danger' | 'primary' | 'plain'
+  /** Whether a reason must be given; `optional` shows the field. */
+  readonly reason?: 'required' | 'optional' | 'none'
+  readonly disabled?: boolean
+}
+
+export function Confirm({ label, preview, act, tone = 'plain', reason = 'none', disabled = false }: ConfirmProps) {
+  const dialog = useRef<HTMLDialogElement>(null)
+  const [why, setWhy] = useState('')
+  const queries = useQueryClient()
+  const heading = useId()
+  const doing = useMutation({
+    mutationFn: act,
+    onSuccess: async () => {
+      dialog.current?.close()
+      setWhy('')
+      await queries.invalidateQueries()
+    },
+  })
+  const missing = reason === 'required' && why.trim() === ''
+  return (
+    <>
+      <button
+        type="button"
+        className={`button ${tone}`}
+        disabled={disabled}
+        onClick={() => {
+          doing.reset()
+          dialog.current?.showModal()
+        }}
+      >
+        {label}
+      </button>
+      <dialog ref={dialog} aria-labelledby={heading}>
+        <form
+          className="body"
+          onSubmit={(event) => {
+            event.preventDefault()
+            doing.mutate(why.trim())
+          }}
+        >
+          <h2 id={heading}>{label}</h2>
+          <div className="break">{preview}</div>
+          {reason !== 'none' && <Reason value={why} required={reason === 'required'} onChange={setWhy} />}
+          {doing.error !== null && (
+            <p className="bad-text break" role="alert">
+              {describe(doing.error).message}
+            </p>
+          )}
+          <div className="row" style={{ justifyContent: 'flex-end' }}>
+            <button type="button" className="button" onClick={() => dialog.current?.close()}>
+              Cancel
+            </button>
+            <button type="submit" className={`button ${tone}`} disabled={missing || doing.isPending}>
+              {doing.isPending ? 'Working' : label}
+            </button>
+          </div>
+        </form>
+      </dialog>
+    </>
+  )
+}
+
+function Reason(props: { value: string; required: boolean; onChange: (value: string) => void }) {
+  const field = useId()
+  return (
+    <div style={{ display: 'grid', gap: 4 }}>
+      <label htmlFor={field}>{props.required ? 'Reason, kept in the history' : 'Reason (optional)'}</label>
+      <input
+        id={field}
+        value={props.value}
+        maxLength={1000}
+        required={props.required}
+        onChange={(event) => props.onChange(event.target.value)}
+      />
+    </div>
+  )
+}

@@ -1,0 +1,48 @@
+/** The moves of a model's aliases: from, to, who, why, when. */
+import { Empty } from './failure.tsx'
+import { Tag, VersionChip } from './status.tsx'
+import { When } from './when.tsx'
+
+export interface Move {
+  readonly model: string
+  readonly alias: string
+  readonly from: string | null
+  readonly to: string | null
+  readonly at: string
+  readonly actor: string
+  readonly reason: string
+}
+
+export function Moves({ moves }: { moves: readonly Move[] }) {
+  if (moves.length === 0) return <Empty title="No alias has moved yet" />
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th>Alias</th>
+          <th>From</th>
+          <th>To</th>
+          <th>Why</th>
+          <th>Who</th>
+          <th className="num">When</th>
+        </tr>
+      </thead>
+      <tbody>
+        {moves.map((move) => (
+          <tr key={`${move.alias} ${move.at} ${move.from} ${move.to}`} data-row tabIndex={-1}>
+            <td>
+              <Tag>{move.alias}</Tag>
+            </td>
+            <td>{move.from === null ? '–' : <VersionChip model={move.model} version={move.from} />}</td>
+            <td>{move.to === null ? 'removed' : <VersionChip model={move.model} version={move.to} />}</td>
+            <td className="break">{move.reason || '–'}</td>
+            <td className="break">{move.actor}</td>
+            <td className="num">
+              <When at={move.at} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}

@@ -1,0 +1,118 @@
+/** Search over everything: runs, models, endpoints, incidents, pipeline runs, pages. Opened by Ctrl-K or Cmd-K. */
+import { useQuery } from '@tanstack/react-query'
+import { useNavigate } from '@tanstack/react-router'
+import { useId, useState } from 'react'
+import type { KeyboardEvent, RefObject } from 'react'
+import { matching, type Found } from '../find.ts'
+import { PLACES } from '../keys.ts'
+import * as read from '../queries.ts'
+
+/** Everything that may be found, from what the pages read anyway. */
+function useFindable(open: boolean): Found[] {
+  const enabled = open
+  const models = useQuery({ ...read.models, enabled })
+  const endpoints = useQuery({ ...read.endpoints, enabled })
+  const incidents = useQuery({ ...read.incidents(), enabled })
+  const pipelines = useQuery({ ...read.pipelineRuns(), enabled })
+  const runs = useQuery({ ...read.recentRuns, enabled })
+  return [
+    ...PLACES.map(({ word, path }) => ({ kind: 'page', label: word, path })),
+    ...(endpoints.data?.items ?? []).map((one) => ({
+      kind: 'endpoint',
+      label: one.name,
+      path: `/endpoints/${one.name}`,
+    })),
+    ...(endpoints.data?.items ?? []).map((one) => ({
+      kind: 'monitor',
+      label: `Monitoring of ${one.name}`,
+      path: `/monitoring/${one.name}`,
+    })),
+    ...(models.data?.items ?? []).map((one) => ({ kind: 'model', label: one.name, path: `/models/${one.name}` })),
+    ...(incidents.data?.items ?? []).map((one) => ({
+      kind: 'incident',
+      label: one.title,
+      path: `/incidents/${one.id}`,
+    })),
+    ...(pipelines.data?.items ?? []).map((one) => ({
+      kind: 'pipeline',
+      label: `${one.project} · ${one.id} · ${one.message}`,
+      path: `/pipelines/${one.id}`,
+    })),
+    ...(runs.data?.items ?? []).map((one) => ({
+      kind: 'run',
+      label: `${one.name} · ${one.id}`,
+      path: `/runs/${one.id}`,
+    })),
+  ]
+}
+
+export interface PaletteProps {
+  readonly dialog: RefObject<HTMLDialogElement | null>
+  readonly open: boolean
+  readonly onClose: () => void
+}
+
+export function Palette({ dialog, open, onClose }: PaletteProps) {
+  const [text, setText] = useState('')
+  const [place, setPlace] = useState(0)
+  const navigate = useNavigate()
+  const list = useId()
+  const found = matching(useFindable(open), text)
+  const chosen = Math.min(place, found.length - 1)
+  const go = (path: string | undefined): void => {
+    if (path === undefined) return
+    dialog.current?.close()
+    void navigate({ to: path })
+  }
+  const onKey = (event: KeyboardEvent): void => {
+    const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0
+    if (step !== 0) setPlace(Math.max(0, Math.min(found.length - 1, chosen + step)))
+    else if (event.key === 'Enter') go(found[chosen]?.path)
+    else return
+    event.preventDefault()
+  }
+  return (
+    <dialog
+      ref={dialog}
+      className="search"
+      aria-label="Search"
+      onClose={() => {
+        setText('')
+        setPlace(0)
+        onClose()
+      }}
+    >
+      <input
+        role="combobox"
+        aria-expanded="true"
+        aria-controls={list}
+        aria-activedescendant={chosen >= 0 ? `${list}-${chosen}` : undefined}
+        aria-label="Search runs, models, endpoints, incidents, pipelines and pages"
+        placeholder="Search runs, models, endpoints, incidents"
+        value={text}
+        onChange={(event) => {
+          setText(event.target.value)
+          setPlace(0)
+        }}
+        onKeyDown={onKey}
+      />
+      <div role="listbox" id={list} aria-label="Found">
+        {found.map((one, i) => (
+          // oxlint-disable-next-line jsx-a11y/click-events-have-key-events -- the field above has the keys of the list
+          <div
+            key={`${one.kind} ${one.path}`}
+            id={`${list}-${i}`}
+            role="option"
+            tabIndex={-1}
+            aria-selected={i === chosen}
+            onClick={() => go(one.path)}
+          >
+            <span>{one.kind}</span>
+            <span className="break">{one.label}</span>
+          </div>
+        ))}
+      </div>
+      {found.length === 0 && <p className="empty">Nothing is called like that.</p>}
+    </dialog>
+  )
+}

@@ -1,0 +1,62 @@
+/** The decisions of a rollout in words, each of which can be judged again from its stored inputs. */
+import { useMutation } from '@tanstack/react-query'
+import type { rolloutApi } from '../../src/contract/rollout.ts'
+import { call, describe } from '../api.ts'
+import { eventTime } from '../format.ts'
+import type { Rollout } from '../queries.ts'
+import { Status } from './status.tsx'
+import { When } from './when.tsx'
+
+const SHOWN = 8
+
+export function Verdicts({ rollout, verdicts }: { rollout: string; verdicts: Rollout['verdicts'] }) {
+  if (verdicts.length === 0) return null
+  const newest = verdicts.toSorted((a, b) => Date.parse(b.at) - Date.parse(a.at))
+  return (
+    <div>
+      <h3>Decisions</h3>
+      <ol className="timeline">
+        {newest.slice(0, SHOWN).map((verdict) => (
+          <li key={verdict.id}>
+            <span className="muted small">
+              <When at={verdict.at} />
+              {verdict.event_time !== null && <div>{eventTime(verdict.event_time)}</div>}
+            </span>
+            <span className="row">
+              <Status word={verdict.decision} />
+              <span className="break">
+                {verdict.step}: {verdict.reason}
+              </span>
+              <Replay rollout={rollout} verdict={verdict.id} />
+            </span>
+          </li>
+        ))}
+      </ol>
+      {newest.length > SHOWN && <p className="muted small">and {newest.length - SHOWN} before</p>}
+    </div>
+  )
+}
+
+function Replay({ rollout, verdict }: { rollout: string; verdict: string }) {
+  const replay = useMutation({
+    mutationFn: () =>
+      call<typeof rolloutApi.replay>('POST', '/v1/rollouts/:id/verdicts/:verdict/replay', {
+        params: { id: rollout, verdict },
+      }),
+  })
+  if (replay.data !== undefined) {
+    return replay.data.same ? (
+      <Status word="same" tone="good" label="judged again: the same" />
+    ) : (
+      <Status word="differs" tone="bad" label={`judged again: ${replay.data.replayed.decision}`} />
+    )
+  }
+  return (
+    <>
+      <button type="button" className="button quiet" disabled={replay.isPending} onClick={() => replay.mutate()}>
+        Judge again
+      </button>
+      {replay.error !== null && <span className="bad-text">{describe(replay.error).message}</span>}
+    </>
+  )
+}

@@ -1,0 +1,137 @@
+/** Every page's address; pages are loaded when they are first opened. */
+import type { QueryClient } from '@tanstack/react-query'
+import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router'
+import { HomePage } from './pages/home.tsx'
+import { Missing, PageFailure } from './parts/failure.tsx'
+import { Frame } from './parts/frame.tsx'
+import {
+  compareSearch,
+  costSearch,
+  loginSearch,
+  monitoringSearch,
+  runSearch,
+  runsSearch,
+  stateSearch,
+  stepSearch,
+} from './search.ts'
+
+const root = createRootRouteWithContext<{ queries: QueryClient }>()({
+  component: Frame,
+  notFoundComponent: Missing,
+})
+
+const under = () => root
+
+const pages = [
+  createRoute({ getParentRoute: under, path: '/', component: HomePage }),
+  createRoute({
+    getParentRoute: under,
+    path: '/login',
+    validateSearch: loginSearch,
+    component: lazyRouteComponent(() => import('./pages/login.tsx'), 'LoginPage'),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: '/runs',
+    validateSearch: runsSearch,
+    component: lazyRouteComponent(() => import('./pages/runs.tsx'), 'RunsPage'),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: '/runs/compare',
+    validateSearch: compareSearch,
+    component: lazyRouteComponent(() => import('./pages/compare.tsx'), 'ComparePage'),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: '/runs/$id',
+    validateSearch: runSearch,
+    component: lazyRouteComponent(() => import('./pages/run.tsx'), 'RunPage'),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: '/models',
+    component: lazyRouteComponent(() => import('./pages/models.tsx'), 'ModelsPage'),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: '/models/$name',
+    component: lazyRouteComponent(() => import('./pages/model.tsx'), 'ModelPage'),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: '/models/$name/versions/$version',
+    component: lazyRouteComponent(() => import('./pages/version.tsx'), 'VersionPage'),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: '/endpoints',
+    component: lazyRouteComponent(() => import('./pages/endpoints.tsx'), 'EndpointsPage'),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: '/endpoints/$name',
+    component: lazyRouteComponent(() => import('./pages/endpoint.tsx'), 'EndpointPage'),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: '/monitoring',
+    component: lazyRouteComponent(() => import('./pages/monitors.tsx'), 'MonitorsPage'),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: '/monitoring/$name',
+    validateSearch: monitoringSearch,
+    component: lazyRouteComponent(() => import('./pages/monitoring.tsx'), 'MonitoringPage'),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: '/incidents',
+    validateSearch: stateSearch,
+    component: lazyRouteComponent(() => import('./pages/incidents.tsx'), 'IncidentsPage'),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: '/incidents/$id',
+    component: lazyRouteComponent(() => import('./pages/incident.tsx'), 'IncidentPage'),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: '/pipelines',
+    component: lazyRouteComponent(() => import('./pages/pipelines.tsx'), 'PipelinesPage'),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: '/pipelines/$id',
+    validateSearch: stepSearch,
+    component: lazyRouteComponent(() => import('./pages/pipeline-run.tsx'), 'PipelineRunPage'),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: '/cost',
+    validateSearch: costSearch,
+    component: lazyRouteComponent(() => import('./pages/cost.tsx'), 'CostPage'),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: '/settings',
+    component: lazyRouteComponent(() => import('./pages/settings.tsx'), 'SettingsPage'),
+  }),
+] as const
+
+/** Makes the router of the pages. */
+export function makeRouter(queries: QueryClient) {
+  return createRouter({
+    routeTree: root.addChildren(pages),
+    context: { queries },
+    defaultPreload: 'intent',
+    defaultErrorComponent: PageFailure,
+    scrollRestoration: true,
+  })
+}
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: ReturnType<typeof makeRouter>
+  }
+}

@@ -1,0 +1,115 @@
+/** The state of pages that lives in the URL: what is read from a link, with anything unreadable left out. */
+
+type Raw = Record<string, unknown>
+
+function text(raw: Raw, key: string): string | undefined {
+  const value = raw[key]
+  if (typeof value === 'number') return String(value)
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+function list(raw: Raw, key: string): string[] | undefined {
+  const value = raw[key]
+  const items = Array.isArray(value) ? value : typeof value === 'string' ? value.split(',') : []
+  const kept = items.map(String).filter((item) => item !== '')
+  return kept.length === 0 ? undefined : kept
+}
+
+/** Drops absent values, so that a plain page has a plain URL. */
+function present<T extends Raw>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>
+  }
+}
+
+/** State of the Runs page. */
+export interface RunsSearch {
+  filter?: string
+  order?: string
+  experiment?: string
+  columns?: string[]
+  chosen?: string[]
+}
+
+export function runsSearch(raw: Raw): RunsSearch {
+  return present({
+    filter: text(raw, 'filter'),
+    order: text(raw, 'order'),
+    experiment: text(raw, 'experiment'),
+    columns: list(raw, 'columns'),
+    chosen: list(raw, 'chosen'),
+  })
+}
+
+/** State of the comparison of runs. */
+export interface CompareSearch {
+  ids?: string[]
+  x?: string
+  y?: string
+}
+
+export function compareSearch(raw: Raw): CompareSearch {
+  return present({ ids: list(raw, 'ids'), x: text(raw, 'x'), y: text(raw, 'y') })
+}
+
+/** State of a run's charts: smoothing 0..0.99, logarithmic axis. */
+export interface RunSearch {
+  smooth?: number
+  log?: boolean
+}
+
+export function runSearch(raw: Raw): RunSearch {
+  const smooth = Number(raw['smooth'])
+  return present({
+    smooth: smooth > 0 && smooth < 1 ? smooth : undefined,
+    log: raw['log'] === true || raw['log'] === 'true' ? true : undefined,
+  })
+}
+
+/** State of the Monitoring page: part of event time, size of a column, chosen feature and slice. */
+export interface MonitoringSearch {
+  from?: string
+  to?: string
+  hours?: number
+  feature?: string
+  slice?: string
+}
+
+export function monitoringSearch(raw: Raw): MonitoringSearch {
+  const hours = Number(raw['hours'])
+  return present({
+    from: time(raw, 'from'),
+    to: time(raw, 'to'),
+    hours: Number.isInteger(hours) && hours >= 1 && hours <= 168 ? hours : undefined,
+    feature: text(raw, 'feature'),
+    slice: text(raw, 'slice'),
+  })
+}
+
+function time(raw: Raw, key: string): string | undefined {
+  const value = text(raw, key)
+  if (value === undefined || Number.isNaN(Date.parse(value))) return undefined
+  return new Date(value).toISOString()
+}
+
+/** State of a pipeline run: the step that is looked at. */
+export function stepSearch(raw: Raw): { step?: string } {
+  return present({ step: text(raw, 'step') })
+}
+
+/** State of the Cost page. */
+export function costSearch(raw: Raw): { by?: 'run' | 'endpoint' | 'project' | 'day' } {
+  const by = raw['by']
+  return by === 'run' || by === 'endpoint' || by === 'project' || by === 'day' ? { by } : {}
+}
+
+/** State of lists with a state filter. */
+export function stateSearch(raw: Raw): { state?: string } {
+  return present({ state: text(raw, 'state') })
+}
+
+/** Where to go after the login. Only a path of this server. */
+export function loginSearch(raw: Raw): { back?: string } {
+  const back = text(raw, 'back')
+  return back !== undefined && /^\/(?![/\\])/.test(back) ? { back } : {}
+}
