@@ -13,6 +13,11 @@ import { tokens } from './auth/tokens.ts'
 import type { Tokens } from './auth/tokens.ts'
 import { makeIds } from './contract/ids.ts'
 import type { Clock, Ids } from './contract/ids.ts'
+import { meterLoop } from './cost/loop.ts'
+import type { MeterLoop } from './cost/loop.ts'
+import { costRoom } from './cost/room.ts'
+import type { Cost } from './cost/room.ts'
+import { costRoutes } from './cost/routes.ts'
 import { envsRoom } from './envs/room.ts'
 import type { Envs } from './envs/room.ts'
 import { feed } from './http/feed.ts'
@@ -38,6 +43,7 @@ import { gradeVersions } from './registry/read.ts'
 import { aliasVersion } from './registry/aliases.ts'
 import { versionPython } from './registry/environment.ts'
 import { handleLowering, versionFiles } from './registry/lowering.ts'
+import { storedVersions } from './registry/read.ts'
 import { replaying } from './registry/replay.ts'
 import { resetRegistry } from './registry/reset.ts'
 import { registryRoom } from './registry/room.ts'
@@ -51,8 +57,10 @@ import { rolloutRoutes } from './rollout/routes.ts'
 import { scoreNative } from './serving/native/score.ts'
 import { verifyNative } from './serving/native/verify.ts'
 import { ingestHooks } from './serving/ingest-hooks.ts'
+import { endpointLineage } from './serving/lineage.ts'
 import { ServingRoom } from './serving/room.ts'
 import type { ServingDeps } from './serving/room.ts'
+import { endpointUsing } from './serving/rows.ts'
 import { servingRoutes } from './serving/routes.ts'
 import type { Blobs } from './store/blobs.ts'
 import type { Db } from './store/db.ts'
@@ -228,6 +236,24 @@ function makeServing({ options, log, access }: Ground, base: Base, parts: Servin
   })
 }
 
+interface Metered {
+  readonly pipelines: Pipelines
+  readonly serving: ServingRoom
+  readonly registry: Registry
+}
+
+function makeMeters(base: Base, cost: Cost, { pipelines, serving, registry }: Metered): MeterLoop {
+  return meterLoop(
+    cost,
+    {
+      attempts: (since, limit) => pipelines.usage(since, limit),
+      serving: () => serving.usage(),
+      storage: () => storedVersions(registry),
+    },
+    { onError: base.onError('cost') },
+  )
+}
+
 /** Builds the rooms in their order; each gets what it needs from those above it. */
 function buildRooms(ground: Ground): House {
   const { options, access } = ground
@@ -236,7 +262,12 @@ function buildRooms(ground: Ground): House {
   const worker = new Worker(db, { onError: base.onError('job') })
   const scheduler = new Scheduler(db)
   const tracking = trackingRoom({ ...base, random: randomBytes, record: audit.record })
-  const registry = registryRoom({ ...base, modelsDir: join(options.dataDir, 'models'), scoreNative })
+  const registry = registryRoom({
+    ...base,
+    modelsDir: join(options.dataDir, 'models'),
+    scoreNative,
+    usedBy: (model, version) => endpointUsing(db, model, version),
+  })
   const python = versionPython(base.envs)
   handleLowering(registry, worker, { python, verify: replaying(verifyNative) })
   const pipelines = makePipelines(ground, base, { tracking, registry })
@@ -257,6 +288,8 @@ function buildRooms(ground: Ground): House {
     },
     new Leases(db),
   )
+  const cost = costRoom(base)
+  const meters = makeMeters(base, cost, { pipelines, serving, registry })
   const empty = async (): Promise<void> => {
     await resetTracking(tracking)
     await resetRegistry(registry)
@@ -266,11 +299,12 @@ function buildRooms(ground: Ground): House {
       ...(options.testHooks === true ? testHooks(empty) : []),
       ...authRoutes(access, db, base.clock),
       ...trackingRoutes(tracking),
-      ...registryRoutes(registry, []),
+      ...registryRoutes(registry, [endpointLineage(db)]),
       ...registryWireRoutes(registry, tracking),
       ...pipelinesRoutes(pipelines),
       ...servingRoutes(serving),
       ...rolloutRoutes(rollouts),
+      ...costRoutes(cost),
     ],
     async start() {
       worker.start()
@@ -278,9 +312,11 @@ function buildRooms(ground: Ground): House {
       await serving.start()
       await pipelines.start()
       rollouts.loop.start()
+      meters.start()
       return options.gateways === 0 ? '' : serving.gatewayUrl
     },
     async stop() {
+      await meters.stop()
       await rollouts.loop.stop()
       await pipelines.stop()
       await scheduler.stop()

@@ -73,12 +73,12 @@ export async function currentEpoch(reader: Reader): Promise<number> {
   return row?.epoch ?? 0
 }
 
-/** The endpoint that has a version of a model among its variants, or any version of it when `version` is null; null when none has. */
+/** In words the endpoint that has a version of a model among its variants, or any version of it when `version` is null; null when none has. */
 export async function endpointUsing(reader: Reader, model: string, version: number | null): Promise<string | null> {
   const row = await reader.get<{ name: string }>(
     `SELECT e.name FROM endpoints e JOIN endpoint_variants v ON v.endpoint = e.name
      WHERE e.model = ? AND (CAST(? AS TEXT) IS NULL OR v.version = ?) ORDER BY e.name LIMIT 1`,
     [model, version === null ? null : String(version), version === null ? null : String(version)],
   )
-  return row?.name ?? null
+  return row === undefined ? null : `endpoint "${row.name}"`
 }
