@@ -1,5 +1,7 @@
 /** Routes of the auth room. */
+import type { Principal } from '../contract/access.ts'
 import { authApi } from '../contract/auth.ts'
+import { problem } from '../contract/errors.ts'
 import { toTime } from '../contract/fields.ts'
 import type { Clock } from '../contract/ids.ts'
 import { mount, Raw } from '../http/mount.ts'
@@ -16,17 +18,12 @@ export function authRoutes(tokens: Tokens, db: Db, clock: Clock): Mounted[] {
   return [
     mount(authApi.whoami, ({ who }) => ({ id: who.id, name: who.name, role: who.role, project: who.project })),
     mount(authApi.createToken, async ({ who, body }) => {
-      const { expires_in_days: days, ...wanted } = body
+      const { name, role, expires_in_days: days } = body
       const expires_at = days === undefined ? null : clock() + days * DAY
-      const made = await tokens.create(who, {
-        name: wanted.name,
-        role: wanted.role,
-        project: wanted.project ?? null,
-        expires_at,
-      })
+      const made = await tokens.create(who, { name, role, project: projectOf(who, body.project), expires_at })
       return { token: made.token, row: shown(made.row) }
     }),
-    mount(authApi.listTokens, async () => ({ items: (await tokens.list()).map(shown) })),
+    mount(authApi.listTokens, async ({ who }) => ({ items: (await tokens.list(who.project)).map(shown) })),
     mount(authApi.revokeToken, async ({ who, params }) => {
       await tokens.revoke(who, params.id)
       return {}
@@ -46,6 +43,14 @@ export function authRoutes(tokens: Tokens, db: Db, clock: Clock): Mounted[] {
     mount(authApi.listAudit, ({ query }) => listAudit(db, query)),
     mount(authApi.verifyAudit, () => verifyAudit(db)),
   ]
+}
+
+/** The project of a new token: an admin of one project makes tokens of that one alone. Throws `forbidden`. */
+function projectOf(who: Principal, wanted: string | null | undefined): string | null {
+  if (who.project === null) return wanted ?? null
+  if (wanted === undefined || wanted === who.project) return who.project
+  const resource = wanted === null ? 'tokens of all projects' : `tokens of project ${wanted}`
+  throw problem('forbidden', { role: `${who.role} of project ${who.project}`, verb: 'manage', resource })
 }
 
 function cookie(secret: string, maxAgeS: number): string {

@@ -53,6 +53,20 @@ describe('tokens', () => {
     await assert.rejects(access.revoke(SYSTEM, bad.row.id), { code: 'not_found' })
   })
 
+  test('a caller of one project sees and revokes the tokens of that project alone', async () => {
+    const mine = await access.create(SYSTEM, { name: 'mine', role: 'viewer', project: 'own' })
+    const other = await access.create(SYSTEM, { name: 'other', role: 'viewer', project: 'other' })
+    const who = { ...SYSTEM, project: 'own' }
+    assert.deepEqual(
+      (await access.list('own')).map(({ name }) => name),
+      ['mine'],
+    )
+    await assert.rejects(access.revoke(who, other.row.id), { code: 'not_found' })
+    await access.find(other.token)
+    await access.revoke(who, mine.row.id)
+    await assert.rejects(access.find(mine.token), refused)
+  })
+
   test('a login link opens one session; revoking the token ends it', async () => {
     const { token, row } = await access.create(SYSTEM, { name: 'me', role: 'maintainer' })
     const code = await access.createLink(await access.find(token))

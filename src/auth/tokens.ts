@@ -41,7 +41,9 @@ const SESSION_MS = 12 * 3600_000
 export interface Tokens {
   /** Makes a token; the text `slw_<id>.<secret>` is returned this once and only its hash is kept. */
   create(who: Principal, wanted: NewToken): Promise<{ token: string; row: TokenRow }>
-  list(): Promise<TokenRow[]>
+  /** Oldest first; of one project, or all of them. */
+  list(project?: string | null): Promise<TokenRow[]>
+  /** Throws `not_found` for one that is revoked already or, where the caller is of one project, belongs to another. */
   revoke(who: Principal, id: string): Promise<void>
   /** Finds who a token text belongs to. Throws `unauthenticated`. */
   find(text: string): Promise<Principal>
@@ -67,13 +69,15 @@ export function tokens(deps: TokensDeps): Tokens {
   }
   return {
     create: (who, wanted) => create(deps, who, wanted),
-    list: () => db.all<TokenRow>('SELECT * FROM tokens ORDER BY created_at, id'),
+    list: (project = null) =>
+      project === null
+        ? db.all<TokenRow>('SELECT * FROM tokens ORDER BY created_at, id')
+        : db.all<TokenRow>('SELECT * FROM tokens WHERE project = ? ORDER BY created_at, id', [project]),
     async revoke(who, id) {
       await db.tx(async (t) => {
-        const changed = await t.run('UPDATE tokens SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL', [
-          clock(),
-          id,
-        ])
+        const sql = 'UPDATE tokens SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL'
+        const own = who.project === null ? [] : [who.project]
+        const changed = await t.run(own.length === 0 ? sql : `${sql} AND project = ?`, [clock(), id, ...own])
         if (changed === 0) throw problem('not_found', { what: 'token', id })
         await t.run('DELETE FROM sessions WHERE token_id = ?', [id])
         await deps.audit.record(t, who, { verb: 'manage', resource: 'tokens', id, detail: { action: 'revoke' } })

@@ -80,3 +80,17 @@ export function allows(role: Role, access: Access): boolean {
   if (access === 'public' || role === 'admin') return true
   return GRANTS[role][access.verb]?.(access.resource) ?? false
 }
+
+/** What concerns all projects at once: the trail of everyone's acts, the rate card, the server itself. */
+function wholeServer(access: Exclude<Access, 'public'>): boolean {
+  return access.resource === 'audit' || (access.verb === 'manage' && access.resource !== 'tokens')
+}
+
+/**
+ * True when a caller may do this: its role allows it and, where its token is for one project, the act does not concern all
+ * projects at once. Which project a thing belongs to is checked where the thing is read.
+ */
+export function permits(who: Principal, access: Access): boolean {
+  if (access === 'public') return true
+  return allows(who.role, access) && (who.project === null || !wholeServer(access))
+}

@@ -1,5 +1,7 @@
 /** Reads rollouts as the API shows them. */
 import type { z } from 'zod'
+import type { Principal } from '../contract/access.ts'
+import { problem } from '../contract/errors.ts'
 import { toTime } from '../contract/fields.ts'
 import type { Rollout } from '../contract/rollout.ts'
 import type { Reader } from '../store/db.ts'
@@ -16,14 +18,39 @@ export async function getRollout(reader: Reader, id: string): Promise<Shown> {
   return shown(reader, await requireRollout(reader, id))
 }
 
-/** Rollouts, newest first. */
+/** Throws `not_found` where the caller is of one project and the endpoint is not that project's. */
+export async function refuseForeignEndpoint(reader: Reader, who: Principal, endpoint: string): Promise<void> {
+  if (!(await isVisible(reader, who, endpoint))) throw problem('not_found', { what: 'endpoint', id: endpoint })
+}
+
+/** Throws `not_found` where there is no such rollout, or it belongs to an endpoint that the caller does not see. */
+export async function refuseForeignRollout(reader: Reader, who: Principal, id: string): Promise<void> {
+  const { endpoint } = await requireRollout(reader, id)
+  if (!(await isVisible(reader, who, endpoint))) throw problem('not_found', { what: 'rollout', id })
+}
+
+async function isVisible(reader: Reader, who: Principal, endpoint: string): Promise<boolean> {
+  if (who.project === null) return true
+  const row = await reader.get<{ project: string }>('SELECT project FROM endpoints WHERE name = ?', [endpoint])
+  return row?.project === who.project
+}
+
+/** Rollouts that the caller sees, newest first. */
 export async function listRollouts(
   reader: Reader,
+  who: Principal,
   query: { limit: number; page_token?: string | undefined; endpoint?: string | undefined },
 ): Promise<{ items: Shown[]; next_page_token?: string }> {
+  const own = who.project === null ? '' : ' AND endpoint IN (SELECT name FROM endpoints WHERE project = ?)'
   const rows = await reader.all<RolloutRow>(
-    'SELECT * FROM rollouts WHERE (? IS NULL OR endpoint = ?) AND id < ? ORDER BY id DESC LIMIT ?',
-    [query.endpoint ?? null, query.endpoint ?? null, query.page_token ?? '~', query.limit + 1],
+    `SELECT * FROM rollouts WHERE (? IS NULL OR endpoint = ?) AND id < ?${own} ORDER BY id DESC LIMIT ?`,
+    [
+      query.endpoint ?? null,
+      query.endpoint ?? null,
+      query.page_token ?? '~',
+      ...(who.project === null ? [] : [who.project]),
+      query.limit + 1,
+    ],
   )
   const page = rows.slice(0, query.limit)
   const items = await Promise.all(page.map((row) => shown(reader, row)))

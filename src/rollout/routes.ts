@@ -3,7 +3,7 @@ import { rolloutApi } from '../contract/rollout.ts'
 import { mount } from '../http/mount.ts'
 import type { Mounted } from '../http/mount.ts'
 import { act, startRollout } from './controller.ts'
-import { curveOf, getRollout, listRollouts } from './read.ts'
+import { curveOf, getRollout, listRollouts, refuseForeignEndpoint, refuseForeignRollout } from './read.ts'
 import type { Rollouts } from './rollouts.ts'
 import { replayVerdict } from './verdicts.ts'
 
@@ -12,6 +12,7 @@ export function rolloutRoutes(room: Rollouts): Mounted[] {
   const { db } = deps
   return [
     mount(rolloutApi.start, async ({ who, params, body }) => {
+      await refuseForeignEndpoint(db, who, params.name)
       const slices = (body.plan?.slices.length ?? 0) > 0 ? body.plan?.slices : await room.slicesOf(params.name)
       const id = await startRollout(deps, who, {
         endpoint: params.name,
@@ -22,14 +23,24 @@ export function rolloutRoutes(room: Rollouts): Mounted[] {
       room.wake()
       return getRollout(db, id)
     }),
-    mount(rolloutApi.list, ({ query }) => listRollouts(db, query)),
-    mount(rolloutApi.get, ({ params }) => getRollout(db, params.id)),
-    mount(rolloutApi.curve, ({ params }) => curveOf(db, params.id)),
+    mount(rolloutApi.list, ({ who, query }) => listRollouts(db, who, query)),
+    mount(rolloutApi.get, async ({ who, params }) => {
+      await refuseForeignRollout(db, who, params.id)
+      return getRollout(db, params.id)
+    }),
+    mount(rolloutApi.curve, async ({ who, params }) => {
+      await refuseForeignRollout(db, who, params.id)
+      return curveOf(db, params.id)
+    }),
     mount(rolloutApi.act, async ({ who, params, body }) => {
+      await refuseForeignRollout(db, who, params.id)
       await act(deps, who, params.id, body)
       room.wake()
       return getRollout(db, params.id)
     }),
-    mount(rolloutApi.replay, ({ params }) => replayVerdict(db, params.id, params.verdict)),
+    mount(rolloutApi.replay, async ({ who, params }) => {
+      await refuseForeignRollout(db, who, params.id)
+      return replayVerdict(db, params.id, params.verdict)
+    }),
   ]
 }
