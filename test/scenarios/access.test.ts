@@ -264,6 +264,6 @@ describe('a token of one project', () => {
     }
     assert.equal((await as(null, 'GET', `/v1/runs/${id}`)).status, 200)
     assert.equal((await as(null, 'GET', '/v1/models/secret')).status, 200)
-    assert.notEqual((await as(null, 'GET', `/v1/rollouts/${rollout}`)).json['state'], 'aborted')
+    assert.notEqual((await as(null, 'GET', `/v1/rollouts/${rollout}`)).json['reason'], 'none')
   })
 })
