@@ -16,6 +16,7 @@ const POLL_MS = 150
 export async function follow(client: Client, id: string, out: Output): Promise<PipelineRun> {
   const told = new Set<string>()
   let lost = 0
+  let said = ''
   for (;;) {
     const run = await client.call(pipelinesApi.getPipelineRun, { params: { id } }).catch((error: unknown) => {
       if (++lost > MAX_LOST) throw error
@@ -25,7 +26,9 @@ export async function follow(client: Client, id: string, out: Output): Promise<P
       lost = 0
       for (const step of run.steps) tell(step, told, out)
       if (run.finished_at !== null) return run
-      out.progress(progress(run))
+      const now = progress(run)
+      if (now !== said) out.progress(now)
+      said = now
     }
     await wait(POLL_MS)
   }
