@@ -43,11 +43,11 @@ export function handleLowering(room: Registry, worker: Worker, deps: LoweringDep
     const { model, version } = job.payload as { model: string; version: number }
     const row = await findVersion(room.db, model, version)
     if (row?.lowering_state !== 'pending') return
-    const found = await lower(room, row, deps).catch((error: unknown) => ({
-      state: 'failed' as const,
-      ...blank,
-      reason: message(error),
-    }))
+    const found = await lower(room, row, { ...deps, signal: context.signal }).catch((error: unknown) => {
+      // ended from outside, it says nothing about the model
+      if (context.signal.aborted || (wasKilled(error) && job.attempts < job.max_attempts)) throw error
+      return { state: 'failed' as const, ...blank, reason: message(error) }
+    })
     await context.finish((t) =>
       t.run(
         'UPDATE model_versions SET lowering_state = ?, lowering_reason = ?, lowering_probes = ?, lowering_ulp = ? WHERE model = ? AND version = ?',
@@ -66,14 +66,16 @@ interface Lowered {
   readonly ulp: number | null
 }
 
-async function lower(room: Registry, row: VersionRow, deps: LoweringDeps): Promise<Lowered> {
+type Lowering = LoweringDeps & { readonly signal: AbortSignal }
+
+async function lower(room: Registry, row: VersionRow, deps: Lowering): Promise<Lowered> {
   if (row.tree === null) return { state: 'failed', ...blank, reason: 'the version has no files here' }
   const dir = await layOut(room, row.tree)
   const python = await deps.python(row, dir)
   const out = `${dir}.${room.ids('new')}`
   await mkdir(out, { recursive: true })
   try {
-    return await lowerInto(out, { dir, python, verify: deps.verify })
+    return await lowerInto(out, { dir, python, verify: deps.verify, signal: deps.signal })
   } finally {
     await rm(out, { recursive: true, force: true })
   }
@@ -83,13 +85,15 @@ interface Lowerable {
   readonly dir: string
   readonly python: string
   readonly verify: LoweringDeps['verify']
+  readonly signal: AbortSignal
 }
 
 /** Versions of the same files share their native form: the first that is proved stays. */
-async function lowerInto(out: string, { dir, python, verify }: Lowerable): Promise<Lowered> {
+async function lowerInto(out: string, { dir, python, verify, signal }: Lowerable): Promise<Lowered> {
   const { stdout } = await call(python, ['-m', 'slipway.lower', dir, out], {
     env: { ...process.env, PYTHONPATH: PYTHON_ROOT, OMP_NUM_THREADS: '1', PYTHONDONTWRITEBYTECODE: '1' },
     timeout: LIMIT_MS,
+    signal,
     maxBuffer: 1024 * 1024,
   })
   const result = await readResult(out, stdout)
@@ -130,6 +134,12 @@ export async function versionFiles(
     if (room.clock() > until) throw new Error(`${model}/${version} was not lowered within ${WAIT_MS / 60_000} minutes`)
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
   }
+}
+
+/** True when a signal ended the program that was not our own limit of time. */
+function wasKilled(error: unknown): boolean {
+  const { killed, signal } = error as { killed?: boolean; signal?: string | null }
+  return killed !== true && typeof signal === 'string'
 }
 
 function message(error: unknown): string {
