@@ -232,7 +232,7 @@ function makeServing({ options, log, access }: Ground, base: Base, parts: Servin
     memoryMb: SCORER_MB,
     gateways: { count, host, port, allowHosts },
     changed: base.publish('endpoints'),
-    log: (message, error) => log.error({ err: error }, message),
+    log: (message, error) => (error === undefined ? log.info(message) : log.error({ err: error }, message)),
   })
 }
 

@@ -46,7 +46,12 @@ export interface Client {
 export function createClient(options: ClientOptions): Client {
   const open: Client['open'] = async (route, request = {}, signal) => {
     const streamed = route.body === 'stream'
-    const body = request.body === undefined ? undefined : streamed ? (request.body as NonNullable<RequestInit['body']>) : JSON.stringify(request.body)
+    const body =
+      request.body === undefined
+        ? undefined
+        : streamed
+          ? (request.body as NonNullable<RequestInit['body']>)
+          : JSON.stringify(request.body)
     const response = await fetch(options.url + address(route, request), {
       method: route.method,
       headers: {
@@ -89,7 +94,11 @@ export function address(route: Route, request: { params?: unknown; query?: unkno
 function unreachable(url: string, error: unknown): Error {
   if (error instanceof Error && error.name === 'AbortError') return error
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
-  return new CallError(0, { code: 'unreachable', message: `no answer from ${url}: ${cause}`, help: 'Is the server running? slipway serve' })
+  return new CallError(0, {
+    code: 'unreachable',
+    message: `no answer from ${url}: ${cause}`,
+    help: 'Is the server running? slipway serve',
+  })
 }
 
 async function refused(response: Response): Promise<CallError> {

@@ -30,6 +30,12 @@ export const MonitorSettings = z.strictObject({
     .describe(
       'STEP.OUTPUT with the rows that live traffic is compared with, for example prepare.train; a CSV with the inputs and event_time',
     ),
+  retrain: z
+    .record(z.string(), z.record(z.string(), z.json()))
+    .default({})
+    .describe(
+      'step → param → value for a retraining that a reaction starts; "{until}" is the day of the incident, "{until-30d}" a day before it, "{bad_rows}" the ids of the rows marked bad',
+    ),
   webhook: z.string().url().optional(),
 })
 export type MonitorSettings = z.output<typeof MonitorSettings>

@@ -44,7 +44,8 @@ export function connectRollout(serving: ServingRoom, registry: Registry): Connec
   }
 }
 
-async function inputNames(reader: Reader, endpoint: string, version: string): Promise<readonly string[]> {
+/** Names of a version's inputs in the order of the logged rows; none for a version that the endpoint never had. */
+export async function inputNames(reader: Reader, endpoint: string, version: string): Promise<readonly string[]> {
   const row = await reader.get<{ inputs: string }>(
     'SELECT inputs FROM endpoint_versions WHERE endpoint = ? AND version = ?',
     [endpoint, version],

@@ -1,0 +1,126 @@
+/** Joins the monitoring room with serving, the registry, rollouts and pipelines. */
+import { SYSTEM } from '../auth/tokens.ts'
+import { toTime } from '../contract/fields.ts'
+import type { Pipelines } from '../pipelines/room.ts'
+import { requireVersion } from '../registry/room.ts'
+import type { Registry } from '../registry/room.ts'
+import { inputNames } from '../rollout/connect.ts'
+import type { Rollouts } from '../rollout/rollouts.ts'
+import type { ServingRoom } from '../serving/room.ts'
+import { versionsOf } from '../serving/rows.ts'
+import { treeFiles } from '../store/trees.ts'
+import { retrainParams } from './retrain-params.ts'
+import { requireEndpoint, settingsOf } from './room.ts'
+import type { HouseEvent, MonitoringDeps, Reference } from './room.ts'
+
+export interface Neighbours {
+  readonly registry: Registry
+  readonly pipelines: Pipelines
+  readonly serving: ServingRoom
+  readonly rollouts: () => Rollouts
+}
+
+export type Connected = Pick<
+  MonitoringDeps,
+  | 'referenceOf'
+  | 'readTable'
+  | 'inputNames'
+  | 'eventLog'
+  | 'onLabels'
+  | 'saveSettings'
+  | 'retrain'
+  | 'rollback'
+  | 'halt'
+>
+
+export function connectMonitoring(rooms: Neighbours): Connected {
+  const { registry, serving } = rooms
+  return {
+    referenceOf: (endpoint) => referenceOf(rooms, endpoint),
+    readTable: (tree) => readTable(registry, tree),
+    inputNames,
+    eventLog: (endpoint, from, to) => eventLog(registry, { endpoint, from, to }),
+    onLabels: (t, rows) => rooms.rollouts().hooks.onLabels(t, rows),
+    async saveSettings(who, endpoint, settings) {
+      const { project, model } = await requireEndpoint(registry.db, endpoint)
+      await serving.put(who, endpoint, { project, model, monitor: settings })
+    },
+    retrain: (request) => retrain(rooms, request),
+    async rollback({ endpoint, reason }) {
+      const view = await serving.rollback(SYSTEM, endpoint, reason)
+      const stable = view.variants.find((one) => one.role === 'stable')
+      return `version ${stable?.version ?? 'none'} answers again`
+    },
+    async halt({ endpoint, reason }) {
+      return (await rooms.rollouts().halt(endpoint, reason)) ? 'the rollout was ended' : 'no rollout was under way'
+    },
+  }
+}
+
+async function referenceOf({ registry, serving }: Neighbours, endpoint: string): Promise<Reference | undefined> {
+  const { model } = await requireEndpoint(registry.db, endpoint)
+  const stable = (await serving.variants(endpoint)).find((one) => one.role === 'stable')
+  if (stable === undefined) return undefined
+  const row = await requireVersion(registry.db, model, stable.version)
+  const inputs = (await versionsOf(registry.db, endpoint)).get(stable.version)?.inputs ?? []
+  return {
+    version: stable.version,
+    table: row.reference,
+    evaluation: row.evaluation,
+    inputs: inputs.map(({ name, kind }) => ({ name, numeric: kind !== 'string' })),
+    metrics: JSON.parse(row.metrics) as Record<string, number>,
+  }
+}
+
+async function readTable({ blobs }: Registry, tree: string): Promise<Uint8Array> {
+  const files = await treeFiles(blobs, tree)
+  const file = files.find((one) => one.path === '' || one.path.endsWith('.csv'))
+  if (file === undefined) throw new Error(`the tree ${tree} holds no table`)
+  return blobs.bytes(file.digest)
+}
+
+/** Rollouts of the endpoint and runs of its project that began or ended then. */
+async function eventLog(
+  { db }: Registry,
+  asked: { endpoint: string; from: number; to: number },
+): Promise<HouseEvent[]> {
+  const { project } = await requireEndpoint(db, asked.endpoint)
+  const rollouts = await db.all<{ id: string; version: string; state: string; at: number }>(
+    'SELECT id, version, state, COALESCE(finished_at, created_at) AS at FROM rollouts WHERE endpoint = ? AND COALESCE(finished_at, created_at) BETWEEN ? AND ?',
+    [asked.endpoint, asked.from, asked.to],
+  )
+  const runs = await db.all<{ id: string; outcome: string | null; at: number }>(
+    'SELECT id, outcome, finished_at AS at FROM pipeline_runs WHERE project = ? AND finished_at BETWEEN ? AND ?',
+    [project, asked.from, asked.to],
+  )
+  return [
+    ...rollouts.map(({ id, version, state, at }): HouseEvent => ({
+      at,
+      kind: 'rollout',
+      text: `rollout of version ${version}: ${state}`,
+      href: `/endpoints/${asked.endpoint}?rollout=${id}`,
+    })),
+    ...runs.map(({ id, outcome, at }): HouseEvent => ({
+      at,
+      kind: 'pipeline_run',
+      text: `pipeline run ${outcome ?? 'ended'}`,
+      href: `/pipelines/${id}`,
+    })),
+  ].toSorted((a, b) => a.at - b.at)
+}
+
+/** One retraining an incident: the run's id is made from the incident's, so that asking again changes nothing. */
+async function retrain(
+  { registry, pipelines }: Neighbours,
+  request: Parameters<MonitoringDeps['retrain']>[0],
+): Promise<string> {
+  const endpoint = await requireEndpoint(registry.db, request.endpoint)
+  const params = retrainParams(settingsOf(endpoint).retrain, { until: request.until, bad_rows: request.exclude })
+  const who = { ...SYSTEM, name: `incident ${request.incident} of ${toTime(request.until).slice(0, 10)}` }
+  return pipelines.startRun(who, endpoint.project, {
+    id: `pr_${request.incident}`,
+    params,
+    options: { deploy: true },
+    trigger: 'reaction',
+  })
+}
