@@ -1,0 +1,202 @@
+/** Quality of labelled predictions by window, version and slice, with intervals and how many labels are there. */
+import type { z } from 'zod'
+import { toTime } from '../contract/fields.ts'
+import type { Performance } from '../contract/monitoring.ts'
+import { accuracy, aucInterval, brier, logLoss, wilson } from '../stats/metrics.ts'
+import { normalQuantile } from '../stats/distributions.ts'
+import type { Db, SqlValue } from '../store/db.ts'
+import { monitorOf } from './room.ts'
+
+export type PerformanceItem = z.output<typeof Performance>
+
+/** Times are ms, event time; `from` inclusive, `to` exclusive. */
+export interface PerformanceQuery {
+  readonly endpoint: string
+  readonly from?: number
+  readonly to?: number
+  readonly bucket: 'day' | 'week' | 'month' | 'all'
+  /** An input whose values divide the rows. */
+  readonly slice?: string
+  readonly version?: string
+  /** Share of labels below which a figure is provisional. */
+  readonly covered?: number
+}
+
+/** A prediction that was answered, with its label where it is known. */
+export interface ScoredRow {
+  readonly event_time: number
+  readonly version: string
+  readonly score: number
+  readonly label: number | null
+  readonly inputs?: string
+}
+
+/** Coverage from which a figure is no longer provisional. */
+const COVERED = 0.95
+/** Values of a slice that are told; those with most rows. */
+const VALUES = 50
+
+/** Answered predictions with a score, in no order. */
+export function scoredRows(db: Db, query: Omit<PerformanceQuery, 'bucket'>): Promise<ScoredRow[]> {
+  const terms = ['p.endpoint = ?', 'p.score IS NOT NULL', 'p.status < 400']
+  const params: SqlValue[] = [query.endpoint]
+  const add = (term: string, value: SqlValue | undefined): void => {
+    if (value === undefined) return
+    terms.push(term)
+    params.push(value)
+  }
+  add('p.event_time >= ?', query.from)
+  add('p.event_time < ?', query.to)
+  add('p.version = ?', query.version)
+  const inputs = query.slice === undefined ? '' : ', p.inputs'
+  return db.search<ScoredRow>({
+    sql: `SELECT p.event_time, p.version, p.score, l.label${inputs} FROM predictions p
+      LEFT JOIN labels l ON l.endpoint = p.endpoint AND l.prediction_id = p.id WHERE ${terms.join(' AND ')}`,
+    parameters: params,
+  })
+}
+
+interface Kept {
+  readonly seq: number
+  readonly items: PerformanceItem[]
+}
+
+/** Answers of before, while no row and no label has come: callers ask again and again while they wait. */
+const kept = new WeakMap<Db, Map<string, Kept>>()
+const MOST_KEPT = 50
+
+/** The figures, bucket by bucket, in order of time. `names` gives the inputs of a version, for slices. */
+export async function performance(
+  db: Db,
+  query: PerformanceQuery,
+  names: (version: string) => Promise<readonly string[]>,
+): Promise<PerformanceItem[]> {
+  const cache = kept.get(db) ?? new Map<string, Kept>()
+  kept.set(db, cache)
+  const key = JSON.stringify(query)
+  const { seq } = await monitorOf(db, query.endpoint)
+  const known = cache.get(key)
+  if (known?.seq === seq) return known.items
+  const items = await compute(db, query, names)
+  if (cache.size >= MOST_KEPT) cache.clear()
+  cache.set(key, { seq, items })
+  return items
+}
+
+async function compute(
+  db: Db,
+  query: PerformanceQuery,
+  names: (version: string) => Promise<readonly string[]>,
+): Promise<PerformanceItem[]> {
+  const rows = await scoredRows(db, query)
+  const buckets = Map.groupBy(rows, (row) => bucketOf(row.event_time, query.bucket))
+  const items: PerformanceItem[] = []
+  for (const [start, mine] of [...buckets].sort((a, b) => a[0] - b[0])) {
+    const range = rangeOf(start, mine, query)
+    const version = query.version ?? null
+    if (query.slice === undefined) {
+      items.push(...figures(mine, { ...range, version, slice: null, value: null }, query.covered))
+      continue
+    }
+    for (const [value, part] of await bySlice(mine, query.slice, names))
+      items.push(...figures(part, { ...range, version, slice: query.slice, value }, query.covered))
+  }
+  return items
+}
+
+async function bySlice(
+  rows: readonly ScoredRow[],
+  slice: string,
+  names: (version: string) => Promise<readonly string[]>,
+): Promise<[string, ScoredRow[]][]> {
+  const places = new Map<string, number>()
+  for (const version of new Set(rows.map((row) => row.version)))
+    places.set(version, (await names(version)).indexOf(slice))
+  const groups = Map.groupBy(rows, (row) => {
+    const value = (JSON.parse(row.inputs ?? '[]') as unknown[])[places.get(row.version) ?? -1]
+    return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : ''
+  })
+  groups.delete('')
+  return [...groups].sort((a, b) => b[1].length - a[1].length).slice(0, VALUES)
+}
+
+const DAY = 86_400_000
+/** Monday, 5 January 1970. */
+const FIRST_MONDAY = 4 * DAY
+
+/** Start of the bucket, ms: days, weeks (from Monday) and months in UTC. */
+function bucketOf(time: number, bucket: PerformanceQuery['bucket']): number {
+  if (bucket === 'all') return 0
+  if (bucket === 'day') return Math.floor(time / DAY) * DAY
+  if (bucket === 'week') return Math.floor((time - FIRST_MONDAY) / (7 * DAY)) * 7 * DAY + FIRST_MONDAY
+  const date = new Date(time)
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1)
+}
+
+function rangeOf(start: number, rows: readonly ScoredRow[], query: PerformanceQuery): { from: string; to: string } {
+  if (query.bucket === 'day') return { from: toTime(start), to: toTime(start + DAY) }
+  if (query.bucket === 'week') return { from: toTime(start), to: toTime(start + 7 * DAY) }
+  if (query.bucket === 'month') {
+    const date = new Date(start)
+    return { from: toTime(start), to: toTime(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1)) }
+  }
+  let [first, last] = [Infinity, -Infinity]
+  for (const { event_time } of rows) {
+    first = Math.min(first, event_time)
+    last = Math.max(last, event_time)
+  }
+  return { from: toTime(query.from ?? first), to: toTime(query.to ?? last + 1) }
+}
+
+type Where = Pick<PerformanceItem, 'from' | 'to' | 'version' | 'slice' | 'value'>
+
+/** Metrics of one window and slice. */
+function figures(rows: readonly ScoredRow[], where: Where, covered = COVERED): PerformanceItem[] {
+  const labelled = rows.filter((row) => row.label !== null)
+  const scores = Float64Array.from(labelled, (row) => row.score)
+  const labels = Float64Array.from(labelled, (row) => row.label as number)
+  const data = { scores, labels }
+  const coverage = rows.length === 0 ? 0 : labelled.length / rows.length
+  const common = { ...where, n: rows.length, labelled: labelled.length, coverage, provisional: coverage < covered }
+  const make = (metric: PerformanceItem['metric'], estimate: number, interval: Pair): PerformanceItem => ({
+    ...common,
+    metric,
+    estimate: Number.isFinite(estimate) ? estimate : null,
+    interval: interval.every(Number.isFinite) ? [...interval] : null,
+  })
+  const mean = meanInterval(Float64Array.from(rows, (row) => row.score))
+  const told = [make('mean_score', mean.estimate, mean.interval)]
+  if (labels.some((label) => label !== 0 && label !== 1)) return told
+  const area = aucInterval(data)
+  const losses = meanInterval(scores.map((score, i) => lossOf(score, labels[i] as number)))
+  const squares = meanInterval(scores.map((score, i) => (score - (labels[i] as number)) ** 2))
+  const base = wilson(
+    labels.reduce((sum, label) => sum + label, 0),
+    labels.length,
+  )
+  const right = wilson(labels.length === 0 ? 0 : Math.round(accuracy(data) * labels.length), labels.length)
+  return [
+    make('roc_auc', area.estimate, [area.low, area.high]),
+    make('log_loss', logLoss(data), losses.interval),
+    make('brier', brier(data), squares.interval),
+    make('accuracy', right.estimate, [right.low, right.high]),
+    make('base_rate', base.estimate, [base.low, base.high]),
+    ...told,
+  ]
+}
+
+type Pair = readonly [number, number]
+
+function lossOf(score: number, label: number): number {
+  const p = Math.min(1 - 1e-15, Math.max(1e-15, score))
+  return -Math.log(label === 1 ? p : 1 - p)
+}
+
+/** The mean with its 95 % interval from the normal approximation. */
+function meanInterval(values: Float64Array): { estimate: number; interval: Pair } {
+  const n = values.length
+  const estimate = values.reduce((sum, x) => sum + x, 0) / n
+  const variance = values.reduce((sum, x) => sum + (x - estimate) ** 2, 0) / (n - 1)
+  const reach = normalQuantile(0.975) * Math.sqrt(variance / n)
+  return { estimate, interval: [estimate - reach, estimate + reach] }
+}

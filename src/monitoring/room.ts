@@ -1,0 +1,137 @@
+/** What every part of the monitoring room works with, and the rows it keeps. */
+import type { Audit } from '../auth/audit.ts'
+import type { Principal } from '../contract/access.ts'
+import { problem } from '../contract/errors.ts'
+import type { Clock, Ids } from '../contract/ids.ts'
+import { MonitorSettings } from '../contract/monitoring.ts'
+import type { Egress } from '../http/egress.ts'
+import type { Db, Reader, Tx } from '../store/db.ts'
+
+export const HOUR_MS = 3_600_000
+export const DAY_MS = 24 * HOUR_MS
+
+/** What live rows of an endpoint's stable version are compared with. */
+export interface Reference {
+  readonly version: string
+  /** Digest of the reference table's tree; null when the version has none. */
+  readonly table: string | null
+  /** Digest of the tree with the hold-out's predictions; null when there is none. */
+  readonly evaluation: string | null
+  /** The model's inputs in the order of the logged rows, and whether each is a number. */
+  readonly inputs: readonly { readonly name: string; readonly numeric: boolean }[]
+  /** Metrics of the version, `importance.<feature>` and `roc_auc` among them. */
+  readonly metrics: Readonly<Record<string, number>>
+}
+
+/** Something that happened here and might explain a change of traffic. `at` is wall time, ms. */
+export interface HouseEvent {
+  readonly at: number
+  readonly kind: 'deploy' | 'pipeline_run' | 'rollout'
+  readonly text: string
+  readonly href: string | null
+}
+
+/** What a reaction asks the rest of the house for. */
+export interface ReactionRequest {
+  readonly endpoint: string
+  readonly incident: string
+  readonly reason: string
+  /** Event time up to which data may be used, ms. */
+  readonly until: number
+  /** Prediction ids of rows that were marked bad. */
+  readonly exclude: readonly string[]
+}
+
+/** What monitoring needs from the rooms above; the composition root passes it in. */
+export interface MonitoringDeps {
+  readonly db: Db
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly audit: Audit
+  /** Of the stable version of an endpoint; undefined when it has no stable version yet. */
+  readonly referenceOf: (endpoint: string) => Promise<Reference | undefined>
+  /** The only file of a tree. */
+  readonly readTable: (tree: string) => Promise<Uint8Array>
+  /** Names of a version's inputs in the order of the logged rows. */
+  readonly inputNames: (reader: Reader, endpoint: string, version: string) => Promise<readonly string[]>
+  /** Events of wall times `from` to `to`, ms, that concern an endpoint. */
+  readonly eventLog: (endpoint: string, from: number, to: number) => Promise<readonly HouseEvent[]>
+  /** Told of labels that are new, in the transaction that takes them in. */
+  readonly onLabels: (t: Tx, rows: readonly KnownLabel[]) => Promise<void>
+  /** Writes the monitor settings of an endpoint. */
+  readonly saveSettings: (who: Principal, endpoint: string, settings: MonitorSettings) => Promise<void>
+  /** Starts a retraining; resolves to the id of its pipeline run. */
+  readonly retrain: (request: ReactionRequest) => Promise<string>
+  /** Returns an endpoint to its version before; resolves to what is stable now. */
+  readonly rollback: (request: ReactionRequest) => Promise<string>
+  /** Ends a rollout under way; resolves to what was done. */
+  readonly halt: (request: ReactionRequest) => Promise<string>
+  /** Outgoing HTTP, for webhooks. */
+  readonly send: Egress
+  /** Told that an incident was opened or changed. */
+  readonly changed: (incident: string) => void
+  readonly onError: (error: unknown) => void
+}
+
+/** A label as it counts: a number (true and false are 1 and 0). */
+export interface KnownLabel {
+  readonly endpoint: string
+  readonly prediction_id: string
+  readonly label: number
+}
+
+/** How far an endpoint's traffic was taken in and judged. Hours are whole hours since 1970, event time; `_at` is wall time, ms. */
+export interface MonitorRow {
+  readonly endpoint: string
+  readonly seq: number
+  /** The reference that the stored profiles are shaped by. */
+  readonly reference: string | null
+  readonly newest_hour: number | null
+  readonly newest_event: number | null
+  readonly newest_at: number | null
+  /** First hour that is not judged yet. */
+  readonly evaluated_hour: number | null
+  readonly orphans: number
+  readonly last_run_at: number | null
+  /** JSON of RunState. */
+  readonly state: string
+}
+
+export interface EndpointFacts {
+  readonly name: string
+  readonly project: string
+  readonly model: string
+  readonly monitor: string
+}
+
+/** The endpoint, if the caller's project may see it. Throws `not_found`. */
+export async function requireEndpoint(reader: Reader, name: string, who?: Principal): Promise<EndpointFacts> {
+  const row = await reader.get<EndpointFacts>('SELECT name, project, model, monitor FROM endpoints WHERE name = ?', [
+    name,
+  ])
+  if (row === undefined || (who !== undefined && who.project !== null && who.project !== row.project))
+    throw problem('not_found', { what: 'endpoint', id: name })
+  return row
+}
+
+/** Settings with their defaults; what is not a setting of monitors counts as absent. */
+export function settingsOf(endpoint: EndpointFacts): MonitorSettings {
+  const parsed = MonitorSettings.safeParse(JSON.parse(endpoint.monitor))
+  return parsed.success ? parsed.data : MonitorSettings.parse({})
+}
+
+const NEW = { reference: null, newest_hour: null, newest_event: null, newest_at: null, evaluated_hour: null }
+
+export async function monitorOf(reader: Reader, endpoint: string): Promise<MonitorRow> {
+  const row = await reader.get<MonitorRow>('SELECT * FROM monitors WHERE endpoint = ?', [endpoint])
+  return row ?? { endpoint, seq: 0, ...NEW, orphans: 0, last_run_at: null, state: '{}' }
+}
+
+/** Locks an endpoint's monitor and makes its row where there is none. */
+export async function lockMonitor(t: Tx, endpoint: string): Promise<MonitorRow> {
+  await t.lock(`monitor ${endpoint}`)
+  await t.run("INSERT INTO monitors (endpoint, seq, orphans, state) VALUES (?, 0, 0, '{}') ON CONFLICT DO NOTHING", [
+    endpoint,
+  ])
+  return monitorOf(t, endpoint)
+}
