@@ -38,6 +38,11 @@ export const CONFIG: readonly ConfigKey[] = [
     default: 'nothing',
     meaning: 'Private hosts that webhooks may reach, separated by commas.',
   },
+  {
+    key: 'SLIPWAY_OFFLINE',
+    default: 'off',
+    meaning: '1 makes environments from the cache alone, without the network.',
+  },
   { key: 'SLIPWAY_PYTHON', default: 'python3', meaning: 'Python that environments are made from.' },
   {
     key: 'SLIPWAY_TEST_HOOKS',
