@@ -104,6 +104,10 @@ export async function refusedStart(options: TestServerOptions & { readonly data:
   return { code, errors: errors() }
 }
 
+/** A test that fails half-way must not leave a server behind. */
+const running = new Set<ChildProcess>()
+process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')))
+
 interface Launched {
   readonly child: ChildProcess
   readonly errors: () => string
@@ -123,8 +127,8 @@ function launch(data: string, options: TestServerOptions): Launched {
     child.once('error', reject)
     child.once('close', done)
   })
-  // a test that fails half-way must not leave a server behind
-  process.once('exit', () => child.kill('SIGKILL'))
+  running.add(child)
+  child.once('exit', () => running.delete(child))
   return { child, errors: () => text, end }
 }
 

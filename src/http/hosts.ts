@@ -11,7 +11,13 @@ export function hostCheck(
   allowed: readonly string[],
 ): (method: string, headers: IncomingHttpHeaders) => void {
   const names = new Set([...LOOPBACK, host.toLowerCase(), ...allowed.map((name) => name.toLowerCase())])
-  const known = (authority: string): boolean => names.has(authority.toLowerCase().replace(/:\d+$/, ''))
+  let usual = ''
+  const known = (authority: string): boolean => {
+    if (authority === usual) return true
+    const found = names.has(authority.toLowerCase().replace(/:\d+$/, ''))
+    if (found) usual = authority
+    return found
+  }
   return (method, headers) => {
     if (headers.host === undefined || !known(headers.host)) {
       throw problem('untrusted_origin', { header: 'Host', value: headers.host ?? '' })

@@ -1,5 +1,6 @@
 /** The server: parsing by contract, errors in their shape, Host and Origin checks, malformed input, shutdown. */
 import assert from 'node:assert/strict'
+import http from 'node:http'
 import net from 'node:net'
 import { Readable } from 'node:stream'
 import { after, before, describe, test } from 'node:test'
@@ -63,6 +64,14 @@ describe('server', () => {
           let size = 0
           for await (const part of body) size += part.length
           return { size }
+        }),
+        mount({ ...bytes, path: '/v1/half' }, async ({ body }) => {
+          for await (const part of body) if (part.length > 0) throw problem('storage_full')
+          return { size: 0 }
+        }),
+        mount({ ...bytes, path: '/v1/left' }, async ({ body }) => {
+          await body[Symbol.asyncIterator]().next()
+          throw problem('storage_full')
         }),
         mount(fault, () => {
           throw new Error('a secret detail')
@@ -158,6 +167,31 @@ describe('server', () => {
     })
     assert.deepEqual(await response.json(), { size: 8_000_000 })
   })
+
+  test(
+    'a body that nobody reads to its end does not stop the requests that follow on its connection',
+    { timeout: 30_000 },
+    async () => {
+      const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
+      const say = (method: string, path: string, body: Uint8Array, authorization: string) =>
+        new Promise<number>((resolve, reject) => {
+          const headers = { authorization, 'content-type': 'application/json', 'content-length': body.length }
+          const request = http.request(server.url + path, { method, headers, agent }, (reply) => {
+            reply.resume()
+            reply.on('end', () => resolve(reply.statusCode ?? 0))
+          })
+          request.on('error', reject)
+          request.end(body)
+        })
+      const big = new Uint8Array(8_000_000)
+      assert.equal(await say('POST', '/v1/echo/a', big, 'admin'), 413)
+      assert.equal(await say('PUT', '/v1/bytes', big, 'viewer'), 403)
+      assert.equal(await say('PUT', '/v1/half', big, 'admin'), 507)
+      assert.equal(await say('PUT', '/v1/left', big, 'admin'), 507)
+      assert.equal(await say('PUT', '/v1/bytes', new Uint8Array(3), 'admin'), 200)
+      agent.destroy()
+    },
+  )
 
   test('a path that is known for another method is 405 with what it allows', async () => {
     const response = await fetch(`${server.url}/v1/bytes`, { headers: { authorization: 'admin' } })
