@@ -5,7 +5,10 @@ import type { Socket } from 'node:net'
 export interface Load {
   readonly port: number
   readonly path: string
-  readonly bodies: readonly string[]
+  /** Headers besides Host, Content-Type and Content-Length. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** Bodies that are sent in turn, or the body of the i-th request. */
+  readonly bodies: readonly string[] | ((i: number) => string)
   readonly clients: number
   readonly seconds: number
   /** Seconds before counting begins. */
@@ -19,28 +22,27 @@ export interface Measured {
   readonly requests: number
   readonly p50: number
   readonly p99: number
+  /** Answers of another status than 200. */
   readonly refused: number
 }
 
 /** Runs a load; latencies are ms. Throws when a connection breaks. */
 export async function runLoad(load: Load): Promise<Measured> {
-  const requests = load.bodies.map((body) =>
-    Buffer.from(
-      `POST ${load.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-    ),
-  )
   const state = { next: 0, counting: false, stopping: false, refused: 0, times: [] as number[] }
-  const clients = Array.from({ length: load.clients }, () => client(load.port, requests, state))
-  await sleep(load.warmUp * 1000)
+  const request = requests(load)
+  const clients = Array.from({ length: load.clients }, () => client(load.port, request, state))
+  // a connection that breaks ends the load at once, and is not an unhandled rejection until then
+  const broken = Promise.all(clients)
+  await Promise.race([sleep(load.warmUp * 1000), broken])
   load.mark('begin')
   state.counting = true
   const began = performance.now()
-  await sleep(load.seconds * 1000)
+  await Promise.race([sleep(load.seconds * 1000), broken])
   state.counting = false
   const seconds = (performance.now() - began) / 1000
   load.mark('end')
   state.stopping = true
-  await Promise.all(clients)
+  await broken
   const times = state.times.sort((a, b) => a - b)
   const at = (q: number): number => times[Math.floor(q * (times.length - 1))] ?? Number.NaN
   return {
@@ -52,6 +54,18 @@ export async function runLoad(load: Load): Promise<Measured> {
   }
 }
 
+/** The i-th request as bytes: made once where the bodies repeat. */
+function requests({ path, headers, bodies }: Load): (i: number) => Buffer {
+  const more = Object.entries(headers ?? {})
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('')
+  const head = `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${more}Content-Type: application/json\r\nContent-Length: `
+  const whole = (body: string): Buffer => Buffer.from(`${head}${Buffer.byteLength(body)}\r\n\r\n${body}`)
+  if (typeof bodies === 'function') return (i) => whole(bodies(i))
+  const made = bodies.map(whole)
+  return (i) => made[i % made.length] as Buffer
+}
+
 interface State {
   next: number
   counting: boolean
@@ -60,16 +74,18 @@ interface State {
   readonly times: number[]
 }
 
-function client(port: number, requests: readonly Buffer[], state: State): Promise<void> {
+function client(port: number, request: (i: number) => Buffer, state: State): Promise<void> {
   return new Promise((resolve, reject) => {
     let sent = 0
     let pending: Buffer | undefined
     const socket: Socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => send())
     const send = (): void => {
+      const bytes = request(state.next++)
       sent = performance.now()
-      socket.write(requests[state.next++ % requests.length] as Buffer)
+      socket.write(bytes)
     }
     socket.on('error', reject)
+    socket.on('close', () => (state.stopping ? resolve() : reject(new Error('the server closed a connection'))))
     socket.on('data', (chunk) => {
       const bytes = pending === undefined ? chunk : Buffer.concat([pending, chunk])
       const head = bytes.indexOf('\r\n\r\n')

@@ -1,5 +1,5 @@
 /** Tokens and browser sessions: made once, stored hashed, looked up on every call. */
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Principal, Role } from '../contract/access.ts'
 import { problem } from '../contract/errors.ts'
 import type { Clock, Ids } from '../contract/ids.ts'
@@ -113,7 +113,7 @@ const CACHE_MS = 5_000
 
 /** The hash under which a secret is stored. Secrets carry 192 bits of chance, so one round of sha256 is enough. */
 export function sha256(secret: string): string {
-  return createHash('sha256').update(secret).digest('hex')
+  return hash('sha256', secret)
 }
 
 async function create(deps: TokensDeps, who: Principal, wanted: NewToken): Promise<{ token: string; row: TokenRow }> {

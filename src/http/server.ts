@@ -2,7 +2,6 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import type { Readable } from 'node:stream'
 import { fastify, LogController } from 'fastify'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ZodType } from 'zod'
@@ -16,7 +15,7 @@ import { hostCheck } from './hosts.ts'
 import { readJson } from './json.ts'
 import type { Call, Mounted } from './mount.ts'
 import { Raw } from './mount.ts'
-import { chunksOf, discard } from './request-body.ts'
+import { chunksOf, discard, readBytes } from './request-body.ts'
 import { unrouted } from './unknown.ts'
 
 /** Finds who calls; undefined = no credential was sent. Throws `unauthenticated` for a bad one. */
@@ -195,7 +194,7 @@ function check(schema: ZodType | undefined, value: unknown, where: string): unkn
 
 async function readBody(request: FastifyRequest, route: Mounted['route']): Promise<unknown> {
   if (route.body === undefined) return undefined
-  const bytes = await readBytes(chunksOf(request.raw), route.limit ?? BODY_LIMIT)
+  const bytes = await readBytes(request.raw, route.limit ?? BODY_LIMIT)
   const foreign = typeof route.body === 'string'
   const value = bytes.length === 0 ? emptyBody() : parseJson(bytes, request.headers['content-type'], foreign)
   return typeof route.body === 'string' ? value : check(route.body, value, 'body')
@@ -204,27 +203,6 @@ async function readBody(request: FastifyRequest, route: Mounted['route']): Promi
 /** A foreign protocol may send nothing; our own body then reads as an empty object, and the schema names what is missing. */
 function emptyBody(): unknown {
   return {}
-}
-
-/** By events: an async iterator costs several times as much, and nearly every body is one chunk. */
-function readBytes(source: Readable, limit: number): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const parts: Buffer[] = []
-    let size = 0
-    const gone = (): void => reject(source.errored ?? new Error('the request ended before its body'))
-    if (source.destroyed) return gone()
-    source.on('data', (part: Buffer) => {
-      size += part.length
-      if (size <= limit) parts.push(part)
-      else {
-        parts.length = 0
-        reject(problem('payload_too_large', { limit }))
-      }
-    })
-    source.once('end', () => resolve(parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts)))
-    source.once('error', reject)
-    source.once('close', gone)
-  })
 }
 
 /** Other programs' own servers take a key twice, so their protocols may. */
