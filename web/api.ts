@@ -16,7 +16,7 @@ export async function call<R extends Route>(
   request: Request<R> & { readonly signal?: AbortSignal } = {},
 ): Promise<Reply<R>> {
   const { signal, ...rest } = request
-  return await client.call<R>(at<R>(method, path), rest as Request<R>, signal)
+  return await client.call<R>(at<R>(method, path), rest, signal)
 }
 
 /** True when the answer says that there is no session, so that the login page must be shown. */

@@ -100,6 +100,8 @@ function perform(act: Act, actions: KeyActions): void {
 function moveRow(from: HTMLElement | null, by: 1 | -1): void {
   const rows = [...document.querySelectorAll<HTMLElement>('[data-row]')]
   const next = rows[from === null ? 0 : rows.indexOf(from) + by]
-  next?.focus()
-  next?.scrollIntoView({ block: 'nearest' })
+  if (next === undefined) return
+  next.tabIndex = -1
+  next.focus()
+  next.scrollIntoView({ block: 'nearest' })
 }

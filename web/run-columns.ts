@@ -14,12 +14,15 @@ export interface OfferingRun {
 /** `metrics.KEY` and `params.KEY` for everything that a run has; system metrics last. */
 export function columnsOffered(run: OfferingRun): string[] {
   const keys = run.metrics.map((metric) => metric.key)
-  const isSystem = (key: string): boolean => key.startsWith('system/')
   return [
     ...keys.filter((key) => !isSystem(key)).map((key) => `metrics.${key}`),
     ...Object.keys(run.params).map((key) => `params.${key}`),
     ...keys.filter(isSystem).map((key) => `metrics.${key}`),
   ]
+}
+
+function isSystem(key: string): boolean {
+  return key.startsWith('system/')
 }
 
 /** The first metrics and params of what is offered. */

@@ -41,5 +41,6 @@ function parsed(given: unknown): unknown {
 function typeOf(field: Record<string, unknown>): string {
   const tensor = field['tensor-spec'] as { dtype?: unknown; shape?: unknown } | undefined
   if (tensor !== undefined) return `${String(tensor.dtype)} ${JSON.stringify(tensor.shape)}`
-  return String(field['type'] ?? field['kind'] ?? field['datatype'] ?? 'any')
+  const named = field['type'] ?? field['kind'] ?? field['datatype']
+  return typeof named === 'string' ? named : 'any'
 }

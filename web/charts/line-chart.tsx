@@ -29,6 +29,9 @@ export interface LineChartProps {
 }
 
 const PALE = 0.35
+/** uPlot's word for a logarithmic scale. */
+// oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- its enum has types alone, no values to import
+const LOGARITHMIC = 3 as uPlot.Scale.Distr
 
 export function LineChart(props: LineChartProps) {
   const holder = useRef<HTMLDivElement>(null)
@@ -78,7 +81,7 @@ function options(from: OptionsFrom): uPlot.Options {
   return {
     width: Math.max(160, from.width),
     height: from.height,
-    scales: { x: { time: from.time }, y: from.log ? { distr: 3 } : {} },
+    scales: { x: { time: from.time }, y: from.log ? { distr: LOGARITHMIC } : {} },
     axes: [axis, { ...axis, size: 58 }],
     legend: { live: true },
     cursor: { drag: { x: true, y: false } },

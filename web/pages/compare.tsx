@@ -112,7 +112,7 @@ function SideBySide(props: { runs: readonly RunRow[]; differing: Differing; metr
 
 function Line({ name, differs, values }: { name: string; differs: boolean; values: readonly string[] }) {
   return (
-    <tr data-row tabIndex={-1}>
+    <tr data-row>
       <td className={differs ? 'break' : 'break muted'}>
         {differs ? <strong>{name}</strong> : name}
         {differs && <span className="sr"> differs</span>}

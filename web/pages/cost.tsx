@@ -1,13 +1,14 @@
 /** Cost: where does the money go? */
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
-import { count, duration, figure, money } from '../format.ts'
+import { count, duration, figure, money, percent } from '../format.ts'
 import { Empty, Loaded } from '../parts/failure.tsx'
 import { Figures, Page, Panel } from '../parts/page.tsx'
 import { When } from '../parts/when.tsx'
 import * as read from '../queries.ts'
 import type { CostBy } from '../queries.ts'
 
+const SECONDS_AN_HOUR = 3600
 const VIEWS: readonly (readonly [CostBy, string])[] = [
   ['day', 'Days'],
   ['endpoint', 'Endpoints'],
@@ -47,84 +48,118 @@ export function CostPage() {
         }
       >
         <Loaded query={report} what="The cost" height={300}>
-          {({ items, total_micro_dollars: total }) =>
-            items.length === 0 ? (
-              <Empty title="Nothing has been metered yet" commands={['slipway run']}>
-                Each attempt of a step and each hour of serving is written to the ledger.
-              </Empty>
-            ) : (
-              <>
-                <div style={{ padding: '12px 16px' }}>
-                  <Figures items={[['In all', money(total)]]} />
-                </div>
-                <table>
-                  <thead>
-                    <tr>
-                      <th>{by}</th>
-                      <th className="num">Cost</th>
-                      <th>Share</th>
-                      <th className="num">Processor</th>
-                      <th className="num">Memory, GiB h</th>
-                      <th className="num">Predictions</th>
-                      <th className="num">For 1,000 predictions</th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {items.map((item) => (
-                      <tr key={item.key} data-row tabIndex={-1}>
-                        <td className="break">
-                          <Name by={by} id={item.key} label={item.label} />
-                        </td>
-                        <td className="num">{money(item.micro_dollars)}</td>
-                        <td style={{ minWidth: 80, verticalAlign: 'middle' }}>
-                          <div className="bar" aria-hidden="true">
-                            <i style={{ width: `${total === 0 ? 0 : (item.micro_dollars / total) * 100}%` }} />
-                          </div>
-                        </td>
-                        <td className="num">{duration(item.cpu_seconds * 1000)}</td>
-                        <td className="num">{figure(item.memory_gib_seconds / 3600, 3)}</td>
-                        <td className="num">{count(item.predictions)}</td>
-                        <td className="num">{money(item.micro_dollars_per_1k)}</td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
-              </>
-            )
-          }
+          {(data) => <Report by={by} items={data.items} total={data.total_micro_dollars} />}
         </Loaded>
       </Panel>
       <Panel title="Rate card" note="the newest price first" flush>
         <Loaded query={rates} what="The rate card" height={140}>
-          {({ items }) => (
-            <table>
-              <thead>
-                <tr>
-                  <th>Resource</th>
-                  <th className="num">Price</th>
-                  <th>For one</th>
-                  <th className="num">From</th>
-                  <th>Note</th>
-                </tr>
-              </thead>
-              <tbody>
-                {items.map((rate) => (
-                  <tr key={`${rate.resource} ${rate.from}`}>
-                    <td>{rate.resource}</td>
-                    <td className="num">{money(rate.micro_dollars)}</td>
-                    <td>{rate.unit}</td>
-                    <td className="num">
-                      <When at={rate.from} />
-                    </td>
-                    <td className="break">{rate.note}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          )}
+          {({ items }) => <RateTable rates={items} />}
         </Loaded>
       </Panel>
     </Page>
+  )
+}
+
+interface Entry {
+  readonly key: string
+  readonly label: string
+  readonly micro_dollars: number
+  readonly cpu_seconds: number
+  readonly memory_gib_seconds: number
+  readonly predictions: number
+  readonly micro_dollars_per_1k: number | null
+}
+
+function Report({ by, items, total }: { by: CostBy; items: readonly Entry[]; total: number }) {
+  if (items.length === 0) {
+    return (
+      <Empty title="Nothing has been metered yet" commands={['slipway run']}>
+        Each attempt of a step and each hour of serving is written to the ledger.
+      </Empty>
+    )
+  }
+  return (
+    <>
+      <div style={{ padding: '12px 16px' }}>
+        <Figures items={[['In all', money(total)]]} />
+      </div>
+      <table>
+        <thead>
+          <tr>
+            <th>{by}</th>
+            <th className="num">Cost</th>
+            <th>Share</th>
+            <th className="num">Processor</th>
+            <th className="num">Memory, GiB h</th>
+            <th className="num">Predictions</th>
+            <th className="num">For 1,000 predictions</th>
+          </tr>
+        </thead>
+        <tbody>
+          {items.map((item) => (
+            <EntryRow key={item.key} by={by} item={item} share={total === 0 ? 0 : item.micro_dollars / total} />
+          ))}
+        </tbody>
+      </table>
+    </>
+  )
+}
+
+function EntryRow({ by, item, share }: { by: CostBy; item: Entry; share: number }) {
+  return (
+    <tr data-row>
+      <td className="break">
+        <Name by={by} id={item.key} label={item.label} />
+      </td>
+      <td className="num">{money(item.micro_dollars)}</td>
+      <td style={{ minWidth: 80, verticalAlign: 'middle' }}>
+        <span className="sr">{percent(share)}</span>
+        <div className="bar" aria-hidden="true">
+          <i style={{ width: `${share * 100}%` }} />
+        </div>
+      </td>
+      <td className="num">{duration(item.cpu_seconds * 1000)}</td>
+      <td className="num">{figure(item.memory_gib_seconds / SECONDS_AN_HOUR, 3)}</td>
+      <td className="num">{count(item.predictions)}</td>
+      <td className="num">{money(item.micro_dollars_per_1k)}</td>
+    </tr>
+  )
+}
+
+interface RateRow {
+  readonly resource: string
+  readonly unit: string
+  readonly micro_dollars: number
+  readonly from: string
+  readonly note: string
+}
+
+function RateTable({ rates }: { rates: readonly RateRow[] }) {
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th>Resource</th>
+          <th className="num">Price</th>
+          <th>For one</th>
+          <th className="num">From</th>
+          <th>Note</th>
+        </tr>
+      </thead>
+      <tbody>
+        {rates.map((rate) => (
+          <tr key={`${rate.resource} ${rate.from}`}>
+            <td>{rate.resource}</td>
+            <td className="num">{money(rate.micro_dollars)}</td>
+            <td>{rate.unit}</td>
+            <td className="num">
+              <When at={rate.from} />
+            </td>
+            <td className="break">{rate.note}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   )
 }
 

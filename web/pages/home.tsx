@@ -16,50 +16,53 @@ const BEGIN = ['./slipway demo', './slipway init my-project', 'cd my-project && 
 
 export function HomePage() {
   const endpoints = useQuery(read.endpoints)
+  const { waiting, from, failed } = useFeed()
+  const now = useNow()
+  const nothing = from.pipelineRuns.length === 0 && from.runs.length === 0
+  const open = needs(now, from)
+  if (!waiting && nothing && endpoints.data?.items.length === 0) return <Begin />
+  return (
+    <Page title="Home" {...(!waiting && { lead: leadOf(open) })}>
+      <Panel title="Needs you" flush>
+        {failed.map((query) => (
+          <Failure key={query.what} what={query.what} error={query.error} retry={() => void query.refetch()} />
+        ))}
+        {waiting ? <Waiting height={96} /> : <Needs items={open} />}
+      </Panel>
+      <Panel title="Endpoints" note="the last minute" flush>
+        <Loaded query={endpoints} what="The endpoints" height={120}>
+          {({ items }) => <HealthTable endpoints={items} incidents={from.incidents} />}
+        </Loaded>
+      </Panel>
+      <Panel title="Last 24 hours" flush>
+        <Changes items={happenings(now, from)} waiting={waiting} />
+      </Panel>
+    </Page>
+  )
+}
+
+/** Everything that Home joins; a part that failed is empty and named. */
+function useFeed() {
   const incidents = useQuery(read.incidents())
   const rollouts = useQuery(read.rollouts())
   const pipelineRuns = useQuery(read.pipelineRuns())
   const runs = useQuery(read.recentRuns)
-  const now = useNow()
-  const from = {
-    incidents: incidents.data?.items ?? [],
-    rollouts: rollouts.data?.items ?? [],
-    pipelineRuns: pipelineRuns.data?.items ?? [],
-    runs: runs.data?.items ?? [],
-  }
-  const waiting = [incidents, rollouts, pipelineRuns, runs].some((query) => query.isPending)
-  const empty =
-    !waiting && endpoints.data?.items.length === 0 && from.pipelineRuns.length === 0 && from.runs.length === 0
-  const open = needs(now, from)
-  const failed = [
+  const parts = [
     { ...incidents, what: 'The incidents' },
     { ...rollouts, what: 'The rollouts' },
     { ...pipelineRuns, what: 'The pipeline runs' },
-  ].filter((query) => query.isError && !isAbsent(query.error))
-  return (
-    <Page title="Home" {...(!waiting && { lead: leadOf(open) })}>
-      {empty ? (
-        <Begin />
-      ) : (
-        <>
-          <Panel title="Needs you" flush>
-            {failed.map((query) => (
-              <Failure key={query.what} what={query.what} error={query.error} retry={() => void query.refetch()} />
-            ))}
-            {waiting ? <Waiting height={96} /> : <Needs items={open} />}
-          </Panel>
-          <Panel title="Endpoints" note="the last minute" flush>
-            <Loaded query={endpoints} what="The endpoints" height={120}>
-              {({ items }) => <HealthTable endpoints={items} incidents={from.incidents} />}
-            </Loaded>
-          </Panel>
-          <Panel title="Last 24 hours" flush>
-            <Changes items={happenings(now, from)} waiting={waiting} />
-          </Panel>
-        </>
-      )}
-    </Page>
-  )
+    { ...runs, what: 'The runs' },
+  ]
+  return {
+    waiting: parts.some((query) => query.isPending),
+    failed: parts.filter((query) => query.isError && !isAbsent(query.error)),
+    from: {
+      incidents: incidents.data?.items ?? [],
+      rollouts: rollouts.data?.items ?? [],
+      pipelineRuns: pipelineRuns.data?.items ?? [],
+      runs: runs.data?.items ?? [],
+    },
+  }
 }
 
 function leadOf(open: readonly Need[]): string {
@@ -70,12 +73,14 @@ function leadOf(open: readonly Need[]): string {
 
 function Begin() {
   return (
-    <Panel title="Begin" flush>
-      <Empty title="Nothing runs here yet" commands={BEGIN}>
-        This page will show what needs you: open incidents, rollouts that wait, failed runs, and the health of each
-        endpoint. See it filled by the demo, or take your own training code to production:
-      </Empty>
-    </Panel>
+    <Page title="Home" lead="Nothing runs here yet.">
+      <Panel title="Begin" flush>
+        <Empty title="Take a model to production" commands={BEGIN}>
+          This page will show what needs you: open incidents, rollouts that wait, failed runs, and the health of each
+          endpoint. See it filled by the demo, or begin with your own training code:
+        </Empty>
+      </Panel>
+    </Page>
   )
 }
 
@@ -87,7 +92,7 @@ function Needs({ items }: { items: readonly Need[] }) {
   return (
     <ul className="needs">
       {items.map((need) => (
-        <li key={need.key} data-row tabIndex={-1}>
+        <li key={need.key} data-row>
           <Status word={need.status} />
           <div className="what">
             <strong className="break">{need.title}</strong>
@@ -117,7 +122,7 @@ function Changes({ items, waiting }: { items: readonly Happening[]; waiting: boo
       </thead>
       <tbody>
         {items.map((one) => (
-          <tr key={one.key} data-row tabIndex={-1}>
+          <tr key={one.key} data-row>
             <td>
               <Status word={one.status} />
             </td>

@@ -65,7 +65,7 @@ function List({ items }: { items: readonly Incident[] }) {
       </thead>
       <tbody>
         {items.map((one) => (
-          <tr key={one.id} data-row tabIndex={-1}>
+          <tr key={one.id} data-row>
             <td>
               <Status word={one.state} />
             </td>

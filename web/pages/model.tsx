@@ -52,7 +52,7 @@ function Versions({ items }: { items: readonly Version[] }) {
       </thead>
       <tbody>
         {items.map((one) => (
-          <tr key={one.version} data-row tabIndex={-1}>
+          <tr key={one.version} data-row>
             <td>
               <VersionChip model={one.model} version={one.version} />
             </td>

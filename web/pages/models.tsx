@@ -32,7 +32,7 @@ export function ModelsPage() {
                 </thead>
                 <tbody>
                   {items.map((model) => (
-                    <tr key={model.name} data-row tabIndex={-1}>
+                    <tr key={model.name} data-row>
                       <td>
                         <Link to="/models/$name" params={{ name: model.name }}>
                           <strong>{model.name}</strong>

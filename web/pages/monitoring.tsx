@@ -93,8 +93,6 @@ function RangeFields({ search, name }: { search: MonitoringSearch; name: string 
   const navigate = useNavigate({ from: '/monitoring/$name' })
   const set = (change: MonitoringSearch): void =>
     void navigate({ params: { name }, search: (before) => withoutEmpty({ ...before, ...change }) })
-  const day = (value: string | undefined): string => value?.slice(0, 10) ?? ''
-  const time = (text: string): string => (text === '' ? '' : `${text}T00:00:00.000Z`)
   return (
     <>
       <label className="row">
@@ -122,6 +120,16 @@ function RangeFields({ search, name }: { search: MonitoringSearch; name: string 
       </label>
     </>
   )
+}
+
+/** The day of a time, as a date field wants it. */
+function day(value: string | undefined): string {
+  return value?.slice(0, 10) ?? ''
+}
+
+/** The first moment of a day in UTC. */
+function time(text: string): string {
+  return text === '' ? '' : `${text}T00:00:00.000Z`
 }
 
 function withoutEmpty(search: MonitoringSearch): MonitoringSearch {

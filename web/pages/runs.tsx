@@ -1,7 +1,7 @@
 /** Runs: which run is best, and why? A table of any length, filtered in MLflow's grammar; chosen runs are compared. */
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
-import { useState } from 'react'
+import { useCallback } from 'react'
 import { count } from '../format.ts'
 import { ColumnPicker } from '../parts/column-picker.tsx'
 import { Empty, Failure, Waiting } from '../parts/failure.tsx'
@@ -16,97 +16,116 @@ export function RunsPage() {
   const search = useSearch({ from: '/runs' })
   const navigate = useNavigate({ from: '/runs' })
   const set = (change: RunsSearch): void =>
-    void navigate({
-      search: (before) =>
-        Object.fromEntries(
-          Object.entries({ ...before, ...change }).filter(
-            ([, value]) => value !== undefined && value !== '' && value.length > 0,
-          ),
-        ),
-      replace: true,
-    })
-  const experiments = useQuery(read.experiments)
+    void navigate({ search: (before) => withoutEmpty({ ...before, ...change }), replace: true })
   const offered = useOffered()
   const columns = search.columns ?? defaultColumns(offered)
-  const ask = {
-    filter: search.filter ?? '',
-    order: search.order ?? NEWEST,
-    experiment: search.experiment ?? '',
-    columns,
-  }
-  const list = useInfiniteQuery(read.runs(ask))
-  const rows = list.data?.pages.flatMap((page) => page.items) ?? []
+  const filter = search.filter ?? ''
   const chosen = search.chosen ?? []
   return (
     <Page
       title="Runs"
       lead="Every training run that was logged. Choose some to compare them."
-      actions={
-        <Link
-          to="/runs/compare"
-          search={{ ids: chosen }}
-          className="button primary"
-          disabled={chosen.length < 2}
-          aria-disabled={chosen.length < 2}
-        >
-          {chosen.length < 2 ? 'Choose runs to compare' : `Compare ${chosen.length} runs`}
-        </Link>
-      }
+      actions={<CompareLink chosen={chosen} />}
     >
       <div className="row">
-        <FilterBox key={ask.filter} value={ask.filter} offered={offered} onApply={(filter) => set({ filter })} />
-        <label className="row">
-          Experiment
-          <select value={ask.experiment} onChange={(event) => set({ experiment: event.target.value })}>
-            <option value="">all</option>
-            {experiments.data?.items.map((one) => (
-              <option key={one.id} value={one.id}>
-                {one.name}
-              </option>
-            ))}
-          </select>
-        </label>
+        <FilterBox key={filter} value={filter} offered={offered} onApply={(next) => set({ filter: next })} />
+        <ExperimentSelect value={search.experiment ?? ''} onChange={(experiment) => set({ experiment })} />
         <ColumnPicker offered={offered} chosen={columns} onChange={(next) => set({ columns: next })} />
       </div>
-      <Panel
-        title="Runs"
-        note={list.data === undefined ? '' : `${count(rows.length)}${list.hasNextPage ? ' read so far' : ''}`}
-        flush
-      >
-        {list.error !== null && list.data === undefined ? (
-          <Failure what="The runs" error={list.error} retry={() => void list.refetch()} />
-        ) : list.data === undefined ? (
+      <RunList search={search} columns={columns} chosen={chosen} set={set} />
+    </Page>
+  )
+}
+
+function withoutEmpty(search: RunsSearch): RunsSearch {
+  return Object.fromEntries(Object.entries(search).filter(([, value]) => value !== undefined && value.length > 0))
+}
+
+function CompareLink({ chosen }: { chosen: string[] }) {
+  if (chosen.length < 2) {
+    return (
+      <button type="button" className="button" disabled>
+        Choose runs to compare
+      </button>
+    )
+  }
+  return (
+    <Link to="/runs/compare" search={{ ids: chosen }} className="button primary">
+      Compare {chosen.length} runs
+    </Link>
+  )
+}
+
+function ExperimentSelect({ value, onChange }: { value: string; onChange: (id: string) => void }) {
+  const experiments = useQuery(read.experiments)
+  return (
+    <label className="row">
+      Experiment
+      <select value={value} onChange={(event) => onChange(event.target.value)}>
+        <option value="">all</option>
+        {experiments.data?.items.map((one) => (
+          <option key={one.id} value={one.id}>
+            {one.name}
+          </option>
+        ))}
+      </select>
+    </label>
+  )
+}
+
+interface RunListProps {
+  readonly search: RunsSearch
+  readonly columns: readonly string[]
+  readonly chosen: readonly string[]
+  readonly set: (change: RunsSearch) => void
+}
+
+function RunList({ search, columns, chosen, set }: RunListProps) {
+  const { filter = '', order = NEWEST, experiment = '' } = search
+  const list = useInfiniteQuery(read.runs({ filter, order, experiment, columns }))
+  const rows = list.data?.pages.flatMap((page) => page.items) ?? []
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = list
+  const readOn = useCallback(() => {
+    if (hasNextPage && !isFetchingNextPage) void fetchNextPage()
+  }, [hasNextPage, isFetchingNextPage, fetchNextPage])
+  if (list.data === undefined) {
+    return (
+      <Panel title="Runs" flush>
+        {list.error === null ? (
           <Waiting height={400} />
-        ) : rows.length === 0 ? (
-          <NoRuns filtered={ask.filter !== '' || ask.experiment !== ''} />
         ) : (
-          <RunTable
-            rows={rows}
-            columns={columns}
-            order={ask.order}
-            chosen={chosen}
-            onOrder={(order) => set({ order })}
-            onChoose={(ids) => set({ chosen: ids })}
-            onEnd={() => {
-              if (list.hasNextPage && !list.isFetchingNextPage) void list.fetchNextPage()
-            }}
-          />
+          <Failure what="The runs" error={list.error} retry={() => void list.refetch()} />
         )}
       </Panel>
-    </Page>
+    )
+  }
+  return (
+    <Panel title="Runs" note={`${count(rows.length)}${hasNextPage ? ' read so far' : ''}`} flush>
+      {rows.length === 0 ? (
+        <NoRuns filtered={filter !== '' || experiment !== ''} />
+      ) : (
+        <RunTable
+          rows={rows}
+          columns={columns}
+          order={order}
+          chosen={chosen}
+          onOrder={(next) => set({ order: next })}
+          onChoose={(ids) => set({ chosen: ids })}
+          onEnd={readOn}
+        />
+      )}
+    </Panel>
   )
 }
 
 /** Columns that the newest run has. */
 function useOffered(): string[] {
   const recent = useQuery(read.recentRuns)
-  const [first, ...others] = recent.data?.items ?? []
-  const [kept] = useState(() => new Set<string>())
-  const one = useQuery({ ...read.run(first?.id ?? ''), enabled: first !== undefined })
-  const before = useQuery({ ...read.run(others[0]?.id ?? ''), enabled: others[0] !== undefined })
-  for (const run of [one.data, before.data])
-    if (run !== undefined) for (const column of columnsOffered(run)) kept.add(column)
-  return [...kept]
+  const [newest, before] = recent.data?.items ?? []
+  const one = useQuery({ ...read.run(newest?.id ?? ''), enabled: newest !== undefined })
+  const two = useQuery({ ...read.run(before?.id ?? ''), enabled: before !== undefined })
+  const found = [one.data, two.data].flatMap((run) => (run === undefined ? [] : columnsOffered(run)))
+  return [...new Set(found)]
 }
 
 function NoRuns({ filtered }: { filtered: boolean }) {

@@ -82,7 +82,7 @@ function Tokens() {
           </thead>
           <tbody>
             {items.map((token) => (
-              <tr key={token.id} data-row tabIndex={-1}>
+              <tr key={token.id} data-row>
                 <td className="break">{token.name}</td>
                 <td>{token.role}</td>
                 <td>{token.project ?? 'every'}</td>
@@ -165,7 +165,7 @@ function Audit() {
           </thead>
           <tbody>
             {items.map((row) => (
-              <tr key={row.seq} data-row tabIndex={-1}>
+              <tr key={row.seq} data-row>
                 <td className="num">{row.seq}</td>
                 <td className="break">{row.actor}</td>
                 <td>{row.verb}</td>

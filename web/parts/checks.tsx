@@ -34,7 +34,7 @@ export function CheckTable({ checks }: { checks: readonly CheckRow[] }) {
       </thead>
       <tbody>
         {checks.map((check) => (
-          <tr key={`${check.feature} ${check.check} ${check.window_end}`} data-row tabIndex={-1}>
+          <tr key={`${check.feature} ${check.check} ${check.window_end}`} data-row>
             <td>{check.feature}</td>
             <td>{words(check.check)}</td>
             <td>

@@ -33,7 +33,9 @@ export function FilterBox({ value, offered, onApply }: FilterBoxProps) {
       />
       <datalist id={list}>
         {completions(text, offered).map((one) => (
-          <option key={one} value={one} />
+          <option key={one} value={one}>
+            {one}
+          </option>
         ))}
       </datalist>
       <button type="submit" className="button">

@@ -102,12 +102,12 @@ function Top({ onSearch, onHelp }: { onSearch: () => void; onHelp: () => void })
             setTheme(next)
             pick(next)
           }}
-          aria-label={`Colours: ${theme}. Change`}
         >
           {theme === 'system' ? 'Auto' : theme === 'dark' ? 'Dark' : 'Light'}
+          <span className="sr"> colours, change</span>
         </button>
-        <button type="button" className="button quiet" onClick={onHelp} aria-label="Keyboard help">
-          ?
+        <button type="button" className="button quiet" onClick={onHelp}>
+          ?<span className="sr"> Keyboard help</span>
         </button>
         {me.data !== undefined && (
           <span className="name">

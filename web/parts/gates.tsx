@@ -32,7 +32,7 @@ export function Gates({ verdict }: { verdict: Version['verdict'] }) {
         </thead>
         <tbody>
           {verdict.gates.map((gate) => (
-            <tr key={`${gate.name} ${gate.slice}`} data-row tabIndex={-1}>
+            <tr key={`${gate.name} ${gate.slice}`} data-row>
               <td className="break">
                 {gate.name}
                 {gate.slice !== null && <div className="muted small">{gate.slice}</div>}

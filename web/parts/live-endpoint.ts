@@ -10,22 +10,29 @@ export interface Moment {
 }
 
 const KEPT = 900
+const NO_MOMENTS: readonly Moment[] = []
 
 /** Subscribes while the component is shown; the cache of the endpoint's query is kept up to date. */
 export function useLiveEndpoint(name: string): readonly Moment[] {
   const queries = useQueryClient()
-  const [moments, setMoments] = useState<readonly Moment[]>([])
+  const [seen, setSeen] = useState<{ readonly name: string; readonly moments: readonly Moment[] }>({
+    name,
+    moments: [],
+  })
   useEffect(() => {
-    setMoments([])
     const source = new EventSource(`/v1/endpoints/${encodeURIComponent(name)}/events`)
     source.addEventListener('endpoint', (event: MessageEvent<string>) => {
       const endpoint = JSON.parse(event.data) as Endpoint
       queries.setQueryData(['endpoints', 'one', name], endpoint)
-      setMoments((before) => [...before.slice(1 - KEPT), momentOf(endpoint, Date.now())])
+      const moment = momentOf(endpoint, Date.now())
+      setSeen((before) => ({
+        name,
+        moments: [...(before.name === name ? before.moments.slice(1 - KEPT) : []), moment],
+      }))
     })
     return () => source.close()
   }, [name, queries])
-  return moments
+  return seen.name === name ? seen.moments : NO_MOMENTS
 }
 
 function momentOf(endpoint: Endpoint, now: number): Moment {

@@ -1,5 +1,5 @@
-/** A step's log as it is written: follows the end until the reader scrolls up. */
-import { useEffect, useRef, useState } from 'react'
+/** A step's log as it is written: follows the end until the reader scrolls up. Give it a key of run and step. */
+import { useEffect, useLayoutEffect, useRef, useState } from 'react'
 import { appendLog } from '../log-text.ts'
 
 interface LogEvent {
@@ -8,13 +8,15 @@ interface LogEvent {
   readonly text: string
 }
 
+/** A reader this near to the end follows it. */
+const NEAR_PX = 400
+
 export function LiveLog({ run, step }: { run: string; step: string }) {
   const box = useRef<HTMLPreElement>(null)
+  const begun = useRef(false)
   const [text, setText] = useState('')
   const [ended, setEnded] = useState(false)
   useEffect(() => {
-    setText('')
-    setEnded(false)
     const source = new EventSource(
       `/v1/pipeline-runs/${encodeURIComponent(run)}/steps/${encodeURIComponent(step)}/logs`,
     )
@@ -29,11 +31,12 @@ export function LiveLog({ run, step }: { run: string; step: string }) {
     })
     return () => source.close()
   }, [run, step])
-  useEffect(() => {
+  useLayoutEffect(() => {
     const element = box.current
-    if (element === null) return
-    const near = element.scrollHeight - element.scrollTop - element.clientHeight < 160
-    if (near) element.scrollTop = element.scrollHeight
+    if (element === null || text === '') return
+    const near = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_PX
+    if (near || !begun.current) element.scrollTop = element.scrollHeight
+    begun.current = true
   }, [text])
   return (
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- an area that scrolls must be reachable by keyboard

@@ -29,7 +29,7 @@ export function Moves({ moves }: { moves: readonly Move[] }) {
       </thead>
       <tbody>
         {moves.map((move) => (
-          <tr key={`${move.alias} ${move.at} ${move.from} ${move.to}`} data-row tabIndex={-1}>
+          <tr key={`${move.alias} ${move.at} ${move.from} ${move.to}`} data-row>
             <td>
               <Tag>{move.alias}</Tag>
             </td>

@@ -1,5 +1,6 @@
 /** The newest logged predictions of an endpoint, each with its row on demand. */
 import { useQuery } from '@tanstack/react-query'
+import { valueText } from '../evidence.ts'
 import { duration, eventTime, figure } from '../format.ts'
 import * as read from '../queries.ts'
 import type { Prediction } from '../queries.ts'
@@ -42,7 +43,7 @@ export function Predictions({ endpoint }: { endpoint: string }) {
 function Row({ one }: { one: Prediction }) {
   const ok = one.error === null && one.status < 400
   return (
-    <tr data-row tabIndex={-1}>
+    <tr data-row>
       <td className="nowrap">{eventTime(one.event_time)}</td>
       <td className="nowrap">
         {one.role} {one.version}
@@ -64,7 +65,7 @@ function Row({ one }: { one: Prediction }) {
           <Facts
             items={Object.entries(one.inputs).map(([name, value]) => [
               name,
-              value === null ? 'missing' : String(value),
+              value === null ? 'missing' : valueText(value),
             ])}
           />
           <p className="small muted">

@@ -25,6 +25,7 @@ const FIXED = 5
 
 export function RunTable({ rows, columns, order, chosen, onOrder, onChoose, onEnd }: RunTableProps) {
   const box = useRef<HTMLDivElement>(null)
+  // oxlint-disable-next-line react/incompatible-library -- its functions are called at each drawing, never kept
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => box.current,
@@ -110,7 +111,8 @@ interface RowProps {
 
 function Row({ row, index, columns, chosen, onTurn }: RowProps) {
   return (
-    <tr data-row tabIndex={-1} aria-rowindex={index + 2}>
+    // oxlint-disable-next-line jsx-a11y/control-has-associated-label -- a row is named by its cells
+    <tr data-row aria-rowindex={index + 2}>
       <td>
         <input type="checkbox" aria-label={`Choose ${row.name}`} checked={chosen} onChange={() => onTurn(row.id)} />
       </td>
@@ -126,7 +128,7 @@ function Row({ row, index, columns, chosen, onTurn }: RowProps) {
         const value = cellOf(row, column)
         return (
           <td key={column} className="num" title={value === undefined ? '' : String(value)}>
-            {typeof value === 'string' && value !== 'NaN' ? value : figure(value as number | undefined)}
+            {typeof value === 'string' && value !== 'NaN' ? value : figure(value)}
           </td>
         )
       })}

@@ -38,7 +38,7 @@ export function SliceTable({
         </thead>
         <tbody>
           {rows.slice(0, MOST).map((row) => (
-            <tr key={`${row.slice} ${row.value} ${row.metric} ${row.version}`} data-row tabIndex={-1}>
+            <tr key={`${row.slice} ${row.value} ${row.metric} ${row.version}`} data-row>
               <td className="break">
                 {row.slice} = {row.value}
               </td>
@@ -70,7 +70,10 @@ export function SliceTable({
 /** Groups by metric; a low AUC and a high Brier score come first; unknown ones last. */
 function worstFirst(a: Performance, b: Performance): number {
   if (a.metric !== b.metric) return a.metric === 'roc_auc' ? -1 : 1
-  const badness = (row: Performance): number =>
-    row.estimate === null ? -Infinity : row.metric === 'roc_auc' ? -row.estimate : row.estimate
   return badness(b) - badness(a)
+}
+
+function badness(row: Performance): number {
+  if (row.estimate === null) return -Infinity
+  return row.metric === 'roc_auc' ? -row.estimate : row.estimate
 }

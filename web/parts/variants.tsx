@@ -58,7 +58,7 @@ export function VariantTable({ model, variants }: { model: string; variants: rea
 function Row({ model, variant }: { model: string; variant: VariantRow }) {
   const { stats } = variant
   return (
-    <tr data-row tabIndex={-1}>
+    <tr data-row>
       <td>
         {variant.role}
         {variant.tripped !== null && (

@@ -9,6 +9,7 @@ let timer: ReturnType<typeof setInterval> | undefined
 
 function subscribe(listener: () => void): () => void {
   listeners.add(listener)
+  now = Date.now()
   timer ??= setInterval(() => {
     now = Date.now()
     for (const hear of listeners) hear()
@@ -28,7 +29,7 @@ export function useNow(): number {
 
 /** A time relative to now. */
 export function When({ at }: { at: string }) {
-  const present = Math.max(useNow(), Date.now() - TICK_MS)
+  const present = useNow()
   return (
     <time dateTime={at} title={exact(at)} className="nowrap">
       {ago(at, present)}

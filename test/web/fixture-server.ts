@@ -1,0 +1,264 @@
+/** A server of the browser tests: the built pages, and recorded replies, each of which must satisfy its contract. */
+import { createServer } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Readable } from 'node:stream'
+import { z } from 'zod'
+import { authApi } from '../../src/contract/auth.ts'
+import { costApi } from '../../src/contract/cost.ts'
+import { monitoringApi } from '../../src/contract/monitoring.ts'
+import { pipelinesApi } from '../../src/contract/pipelines.ts'
+import { registryApi } from '../../src/contract/registry.ts'
+import { rolloutApi } from '../../src/contract/rollout.ts'
+import type { Reply, Route } from '../../src/contract/route.ts'
+import { servingApi } from '../../src/contract/serving.ts'
+import { systemApi } from '../../src/contract/system.ts'
+import { trackingApi } from '../../src/contract/tracking.ts'
+import { staticFiles } from '../../src/http/static.ts'
+import * as watched from './fixture-monitoring.ts'
+import * as served from './fixture-serving.ts'
+import * as tracked from './fixture-tracking.ts'
+
+interface Asked {
+  readonly params: Readonly<Record<string, string>>
+  readonly query: URLSearchParams
+}
+
+interface Recorded {
+  readonly route: Route
+  /** Undefined = not found. */
+  answer(asked: Asked): unknown
+}
+
+function on<const R extends Route>(route: R, answer: (asked: Asked) => Reply<R> | undefined): Recorded {
+  return { route, answer }
+}
+
+function list<T extends { readonly id: string }>(items: readonly T[]) {
+  return ({ params }: Asked): T | undefined => items.find((item) => item.id === params['id'])
+}
+
+/** Every recorded reply; `empty` is a server on which nothing has happened. */
+function recorded(now: number, empty: boolean): Recorded[] {
+  const some = <T>(items: T[]): T[] => (empty ? [] : items)
+  const runs = some(tracked.allRuns(now))
+  const pipelineRuns = some(tracked.pipelineRuns(now))
+  const endpoints = some(served.endpoints(now))
+  const rollouts = some(served.rollouts(now))
+  const incidents = some(watched.incidents(now))
+  const versions = some(served.versions(now))
+  const token = {
+    id: 'tok_1',
+    name: 'first',
+    role: 'admin' as const,
+    project: null,
+    created_at: tracked.before(now, 1e8),
+    created_by: 'setup',
+    expires_at: null,
+    revoked_at: null,
+  }
+  return [
+    on(authApi.whoami, () => ({ id: 'u', name: 'first', role: 'admin' as const, project: null })),
+    on(authApi.listTokens, () => ({
+      items: [
+        token,
+        { ...token, id: 'tok_2', name: 'deploy robot', role: 'service' as const, revoked_at: tracked.before(now, 1e6) },
+      ],
+    })),
+    on(authApi.listAudit, () => ({
+      items: [3, 2, 1].map((seq) => ({
+        seq,
+        at: tracked.before(now, seq * 1e6),
+        actor: 'first',
+        token_id: 'tok_1',
+        verb: 'promote',
+        resource: 'models',
+        resource_id: 'flight-delay',
+        detail: {},
+        prev: 'ab'.repeat(32),
+        hash: 'cd'.repeat(32),
+      })),
+    })),
+    on(authApi.verifyAudit, () => ({ ok: true, rows: 3, head: 'cd'.repeat(32) })),
+    on(systemApi.info, () => ({
+      version: '0.1.0',
+      url: 'http://127.0.0.1:7000',
+      gateway_url: 'http://127.0.0.1:7001',
+      database: 'sqlite' as const,
+      started_at: tracked.before(now, 1e7),
+      now: new Date(now).toISOString(),
+    })),
+    on(trackingApi.listExperiments, () => (empty ? { items: [] } : tracked.experiments(now))),
+    on(trackingApi.compareRuns, ({ query }) => {
+      const asked = query.getAll('ids').flatMap((one) => one.split(','))
+      const metrics = ['auc', 'log_loss', 'brier', 'train_loss']
+      const params = ['learning_rate', 'max_iter', 'max_leaf_nodes', 'seed']
+      return {
+        runs: runs.filter((run) => asked.includes(run.id)).map((run) => tracked.rowOf(run, metrics, params)),
+        differing: { params: ['learning_rate', 'max_iter', 'seed'], metrics: ['auc', 'log_loss', 'brier'], tags: [] },
+      }
+    }),
+    on(trackingApi.getRun, list(runs)),
+    on(trackingApi.getRunMetrics, ({ params, query }) =>
+      tracked.metricHistory(now, params['id'] ?? '', query.get('key') ?? ''),
+    ),
+    on(trackingApi.listRuns, ({ query }) => {
+      const start = Number(query.get('page_token') ?? 0)
+      const end = start + Number(query.get('limit') ?? 100)
+      return {
+        items: runs.slice(start, end).map((run) => tracked.rowOf(run, query.getAll('metrics'), query.getAll('params'))),
+        ...(end < runs.length && { next_page_token: String(end) }),
+      }
+    }),
+    on(registryApi.listModels, () => (empty ? { items: [] } : served.models(now))),
+    on(registryApi.getModel, () => served.models(now).items[0]),
+    on(registryApi.listVersions, () => ({ items: versions })),
+    on(registryApi.getVersion, ({ params }) => versions.find((one) => one.version === params['version'])),
+    on(registryApi.aliasHistory, () => served.moves(now)),
+    on(registryApi.lineage, () => served.lineage()),
+    on(servingApi.listEndpoints, () => ({ items: endpoints })),
+    on(servingApi.getEndpoint, ({ params }) => endpoints.find((one) => one.name === params['name'])),
+    on(servingApi.listPredictions, () => served.predictions(now)),
+    on(rolloutApi.list, () => ({ items: rollouts })),
+    on(rolloutApi.get, list(rollouts)),
+    on(rolloutApi.curve, () => served.curve()),
+    on(monitoringApi.listIncidents, () => ({ items: incidents })),
+    on(monitoringApi.getIncident, list(incidents)),
+    on(monitoringApi.getMonitor, () => watched.monitor(now)),
+    on(monitoringApi.heatmap, () => watched.heatmap()),
+    on(monitoringApi.feature, ({ params }) => watched.feature(params['feature'] ?? '')),
+    on(monitoringApi.performance, ({ query }) => watched.performance(query.get('slice'))),
+    on(pipelinesApi.listPipelineRuns, () => ({
+      items: pipelineRuns.map((run) => ({
+        ...run,
+        steps: Object.fromEntries(run.steps.map((step) => [step.name, step.state])),
+      })),
+    })),
+    on(pipelinesApi.getPipelineRun, list(pipelineRuns)),
+    on(pipelinesApi.explainStep, ({ params }) => ({
+      ...(pipelineRuns[0]?.steps.find((step) => step.name === params['step'])?.cache ?? {
+        key: 'k',
+        hit: false,
+        reason: '',
+        changes: [],
+        from_run: null,
+      }),
+      step: params['step'] ?? '',
+      components: { code: `sha256:${'77ab12cd'.repeat(8)}`, 'params.leaky': 'true' },
+      files: ['flights/features.py'],
+      compared_with: 'run_01k2a7c',
+      warnings: [],
+    })),
+    on(costApi.report, () => (empty ? { items: [], total_micro_dollars: 0 } : watched.cost(now))),
+    on(costApi.rates, () => watched.rates(now)),
+  ]
+}
+
+export interface FixtureServer {
+  readonly url: string
+  /** Every write that a page made: `POST /path` and its body. */
+  readonly writes: string[]
+  /** Problems of the fixture itself: replies that do not satisfy their contract. */
+  readonly faults: string[]
+  stop(): Promise<void>
+}
+
+/** Starts the server on a free port. `folder` holds the built pages. */
+export async function startFixture(folder: string, given: { empty?: boolean } = {}): Promise<FixtureServer> {
+  const pages = staticFiles(folder)
+  const table = recorded(Date.now(), given.empty ?? false)
+  const writes: string[] = []
+  const faults: string[] = []
+  const server = createServer((request, response) => {
+    void handle({ request, response, table, pages, writes, faults }).catch((error: unknown) => {
+      faults.push(String(error))
+      response.destroy()
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    writes,
+    faults,
+    async stop() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+interface Job {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly table: readonly Recorded[]
+  readonly pages: ReturnType<typeof staticFiles>
+  readonly writes: string[]
+  readonly faults: string[]
+}
+
+async function handle(job: Job): Promise<void> {
+  const { request, response } = job
+  const url = new URL(request.url ?? '/', 'http://fixture')
+  if (/\/(changes|events|logs)$/.test(url.pathname)) return streamed(response, url.pathname)
+  if (url.pathname.startsWith('/v1/')) return answered(job, url)
+  const page = await job.pages(url.pathname)
+  response.writeHead(page?.status ?? 404, { ...page?.headers })
+  if (page === undefined) response.end()
+  else if (typeof page.body === 'object' && page.body !== null && 'pipe' in page.body)
+    (page.body as Readable).pipe(response)
+  else response.end(page.body)
+}
+
+function streamed(response: ServerResponse, path: string): void {
+  response.writeHead(200, { 'content-type': 'text/event-stream' })
+  response.write(': open\n\n')
+  if (!path.endsWith('/logs')) return
+  const text = Array.from(
+    { length: 60 },
+    (_, i) => `iteration ${i + 1}: log loss ${(0.69 * 0.99 ** i).toFixed(4)}\n`,
+  ).join('')
+  response.write(`event: log\ndata: ${JSON.stringify({ attempt: 1, offset: 0, text })}\n\n`)
+}
+
+async function answered({ request, response, table, writes, faults }: Job, url: URL): Promise<void> {
+  if (request.method !== 'GET') {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk as Buffer)
+    writes.push(`${request.method} ${url.pathname} ${Buffer.concat(chunks).toString('utf8')}`)
+  }
+  for (const { route, answer } of table) {
+    const params = route.method === request.method ? match(route.path, url.pathname) : undefined
+    if (params === undefined) continue
+    const reply = answer({ params, query: url.searchParams })
+    if (reply === undefined) break
+    const checked = (route.reply as z.ZodType).safeParse(reply)
+    if (!checked.success) faults.push(`${route.path}: ${z.prettifyError(checked.error)}`)
+    response.writeHead(200, { 'content-type': 'application/json' })
+    response.end(JSON.stringify(reply))
+    return
+  }
+  response.writeHead(404, { 'content-type': 'application/json' })
+  response.end(
+    JSON.stringify({
+      error: {
+        code: 'not_found',
+        message: `"${url.pathname}" does not exist`,
+        help: 'List what exists.',
+        request_id: 'req_1',
+      },
+    }),
+  )
+}
+
+function match(pattern: string, path: string): Record<string, string> | undefined {
+  const wanted = pattern.split('/')
+  const given = path.split('/')
+  if (wanted.length !== given.length) return undefined
+  const params: Record<string, string> = {}
+  for (const [i, part] of wanted.entries()) {
+    const value = given[i] ?? ''
+    if (part.startsWith(':')) params[part.slice(1)] = decodeURIComponent(value)
+    else if (part !== value) return undefined
+  }
+  return params
+}

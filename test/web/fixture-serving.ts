@@ -1,0 +1,370 @@
+/** Recorded replies of registry, serving and rollouts for the browser tests, shaped by the contract. */
+import type { registryApi } from '../../src/contract/registry.ts'
+import type { rolloutApi } from '../../src/contract/rollout.ts'
+import type { Reply } from '../../src/contract/route.ts'
+import type { servingApi } from '../../src/contract/serving.ts'
+import { before, noise } from './fixture-tracking.ts'
+
+type Version = Reply<typeof registryApi.getVersion>
+type Endpoint = Reply<typeof servingApi.getEndpoint>
+type Rollout = Reply<typeof rolloutApi.get>
+type GateState = Rollout['gates'][number]
+
+const DAY = 86_400_000
+export const NAME = 'flight-delay'
+const FEATURES = ['dep_hour', 'distance', 'temp', 'dewp', 'wind_speed', 'precip', 'carrier', 'origin']
+
+export function models(now: number): Reply<typeof registryApi.listModels> {
+  return {
+    items: [
+      {
+        name: NAME,
+        description: 'Will a flight be late, two hours before departure?',
+        created_at: before(now, 30 * DAY),
+        tags: {},
+        aliases: { production: '2', candidate: '3' },
+        latest_version: '4',
+        versions: 4,
+      },
+    ],
+  }
+}
+
+function gate(given: Partial<NonNullable<Version['verdict']>['gates'][number]> & { name: string }) {
+  return {
+    gate: {},
+    outcome: 'passed' as const,
+    reason: '',
+    value: null,
+    threshold: null,
+    interval: null,
+    n: null,
+    slice: null,
+    evidence: {},
+    ...given,
+  }
+}
+
+function version(now: number, number: number): Version {
+  const leaky = number === 4
+  const auc = leaky ? 0.9213 : 0.765 + number * 0.003
+  return {
+    model: NAME,
+    version: String(number),
+    created_at: before(now, (5 - number) * DAY),
+    created_by: 'ada',
+    description: '',
+    aliases: number === 2 ? ['production'] : number === 3 ? ['candidate'] : [],
+    tags: {},
+    run_id: '00019c1f4be27a60b3d85c14',
+    pipeline_run_id: 'run_01k2b9d',
+    tree: `sha256:${'1b2c3d4e'.repeat(8)}`,
+    size: 1_904_210,
+    signature: {
+      inputs: JSON.stringify(
+        FEATURES.map((name) => ({
+          name,
+          type: name === 'carrier' || name === 'origin' ? 'string' : 'double',
+          required: name !== 'precip',
+        })),
+      ),
+      outputs: '[{"type": "double"}]',
+    },
+    metrics: { auc, log_loss: 0.471, brier: 0.151 },
+    lowering: { state: 'native', reason: null, probes: 2000, worst_ulp: 0 },
+    reproducibility: number === 2 ? 'A: the same bytes' : null,
+    verdict: {
+      id: `ver_${number}`,
+      subject: `${NAME}/${number}`,
+      passed: !leaky,
+      at: before(now, (5 - number) * DAY),
+      against: number > 1 ? `${NAME}/${number - 1}` : null,
+      gates: [
+        gate({
+          name: 'auc at least 0.75',
+          value: auc,
+          threshold: 0.75,
+          interval: [auc - 0.006, auc + 0.006],
+          n: 28_312,
+          reason: 'holds',
+        }),
+        gate({
+          name: 'auc not worse than production',
+          value: 0.0031,
+          threshold: -0.002,
+          interval: [-0.0004, 0.0066],
+          n: 28_312,
+          reason: 'the lower end of the difference is above the margin',
+        }),
+        gate({
+          name: 'auc jump at most 0.05',
+          outcome: leaky ? 'failed' : 'passed',
+          value: leaky ? 0.148 : 0.003,
+          threshold: 0.05,
+          n: 28_312,
+          reason: leaky ? 'a gain this large is not believable; a feature may hold the answer' : 'holds',
+        }),
+        gate({
+          name: 'auc at least 0.7, origin = LGA',
+          outcome: 'no_data',
+          threshold: 0.7,
+          slice: 'origin = LGA',
+          n: 120,
+          reason: 'not enough data: 120 of 500',
+        }),
+        gate({ name: 'signature compatible', reason: 'every input of production is there' }),
+      ],
+    },
+  }
+}
+
+export function versions(now: number): Version[] {
+  return [4, 3, 2, 1].map((number) => version(now, number))
+}
+
+export function moves(now: number): Reply<typeof registryApi.aliasHistory> {
+  const move = { model: NAME, alias: 'production', actor: 'rollout', verdict_id: null }
+  return {
+    items: [
+      { ...move, from: '1', to: '2', at: before(now, 2 * DAY), reason: 'the rollout passed every gate' },
+      { ...move, from: null, to: '1', at: before(now, 4 * DAY), reason: 'first version of the endpoint' },
+    ],
+  }
+}
+
+export function lineage(): Reply<typeof registryApi.lineage> {
+  const node = (
+    id: string,
+    kind: 'dataset' | 'step' | 'run' | 'pipeline_run' | 'version' | 'endpoint',
+    label: string,
+    href: string | null = null,
+  ) => ({ id, kind, label, href })
+  return {
+    nodes: [
+      node('d1', 'dataset', 'flights 9ad2c31e'),
+      node('d2', 'dataset', 'weather 71b3aa02'),
+      node('p', 'pipeline_run', 'run 2b9d', '/pipelines/run_01k2b9d'),
+      node('r', 'run', '00019c1f', '/runs/00019c1f4be27a60b3d85c14'),
+      node('v', 'version', 'flight-delay 3', `/models/${NAME}/versions/3`),
+      node('e', 'endpoint', NAME, `/endpoints/${NAME}`),
+    ],
+    edges: [
+      { from: 'd1', to: 'p', label: 'read' },
+      { from: 'd2', to: 'p', label: 'read' },
+      { from: 'p', to: 'r', label: 'logged' },
+      { from: 'r', to: 'v', label: 'made' },
+      { from: 'v', to: 'e', label: 'serves' },
+    ],
+  }
+}
+
+function stats(seed: number, requests: number) {
+  return {
+    window_s: 60,
+    requests,
+    rows: requests,
+    errors: seed === 3 ? 4 : 0,
+    requests_per_s: requests / 60,
+    p50_ms: 0.21 + noise(seed) / 50,
+    p95_ms: 0.58 + noise(seed + 1) / 10,
+    p99_ms: 1.4 + noise(seed + 2) / 2,
+  }
+}
+
+export function endpoints(now: number): Endpoint[] {
+  const base = {
+    project: 'flights',
+    model: NAME,
+    inputs: FEATURES.map((name) => ({
+      name,
+      kind: name === 'carrier' || name === 'origin' ? ('string' as const) : ('number' as const),
+      required: name !== 'precip',
+    })),
+    threshold: 0.35,
+    monitor: {},
+    url: `http://127.0.0.1:7001/v1/endpoints/${NAME}:predict`,
+    created_at: before(now, 4 * DAY),
+    updated_at: before(now, 60_000),
+  }
+  const variant = { backend: 'native' as const, backend_reason: null, tripped: null }
+  return [
+    {
+      ...base,
+      name: NAME,
+      epoch: 41,
+      previous_version: '1',
+      variants: [
+        { ...variant, role: 'stable', version: '2', weight: 7500, since: before(now, 2 * DAY), stats: stats(2, 5412) },
+        {
+          ...variant,
+          role: 'canary',
+          version: '3',
+          weight: 2500,
+          since: before(now, 40 * 60_000),
+          stats: stats(3, 1803),
+        },
+      ],
+    },
+    {
+      ...base,
+      name: 'iris',
+      model: 'iris',
+      project: 'iris',
+      epoch: 3,
+      previous_version: null,
+      variants: [
+        {
+          role: 'stable',
+          version: '1',
+          weight: 10_000,
+          backend: 'python',
+          backend_reason: 'SVC has no native form',
+          since: before(now, 9 * DAY),
+          tripped: null,
+          stats: {
+            window_s: 60,
+            requests: 0,
+            rows: 0,
+            errors: 0,
+            requests_per_s: 0,
+            p50_ms: null,
+            p95_ms: null,
+            p99_ms: null,
+          },
+        },
+      ],
+    },
+  ]
+}
+
+function state(given: Partial<GateState> & { gate: string }): GateState {
+  return {
+    slice: null,
+    status: 'passing',
+    evidence: 0.02,
+    boundary: 800,
+    n: 1820,
+    n_min: 500,
+    candidate: 0.001,
+    stable: 0.001,
+    interval: [-0.001, 0.001],
+    reason: 'no sign that the candidate is worse',
+    ...given,
+  }
+}
+
+export function rollouts(now: number): Rollout[] {
+  const gates = [
+    state({ gate: 'error_rate', candidate: 0.0022, stable: 0, evidence: 12.4 }),
+    state({ gate: 'latency', candidate: 1.61, stable: 1.42, interval: [0.9, 1.31] }),
+    state({
+      gate: 'quality',
+      slice: 'carrier = UA',
+      status: 'failing',
+      evidence: 913,
+      candidate: 0.212,
+      stable: 0.148,
+      interval: [0.041, 0.087],
+      n: 640,
+      reason: 'the Brier score of the candidate is worse on carrier = UA',
+    }),
+    state({
+      gate: 'quality',
+      status: 'waiting',
+      evidence: 1.1,
+      n: 120,
+      candidate: 0.151,
+      stable: 0.149,
+      reason: 'not enough data: 120 of 500',
+    }),
+  ]
+  const plan = {
+    shadow: { requests: 1000, labels: 0 },
+    canary: [1000, 2500, 5000],
+    each: { min_requests: 500 },
+    gates: { error_rate: { at_most: 0.01 }, quality: { loss: 'brier' as const, tolerance: 0.01 } },
+    slices: ['carrier'],
+    alpha: 0.01,
+    max_wait_hours: 168,
+    on_failure: 'pause' as const,
+  }
+  const verdict = (i: number, decision: Rollout['verdicts'][number]['decision'], step: string, reason: string) => ({
+    id: `rv_${i}`,
+    rollout_id: 'ro_2',
+    at: before(now, (60 - i * 12) * 60_000),
+    event_time: `2013-08-0${i + 1}T12:00:00.000Z`,
+    step,
+    decision,
+    reason,
+    gates: [],
+  })
+  const done = { endpoint: NAME, model: NAME, created_by: 'ada', plan, failed_requests: 0, gates: [], verdicts: [] }
+  return [
+    {
+      ...done,
+      id: 'ro_2',
+      version: '3',
+      stable_version: '2',
+      state: 'paused',
+      step: 'canary 2500',
+      weight: 2500,
+      created_at: before(now, 60 * 60_000),
+      finished_at: null,
+      reason: 'the quality gate fails on carrier = UA',
+      gates,
+      failed_requests: 4,
+      verdicts: [
+        verdict(0, 'advance', 'shadow', '1,000 rows scored by both; scores differ by 0.012 on average'),
+        verdict(1, 'advance', 'canary 1000', 'every gate holds after 512 requests'),
+        verdict(2, 'pause', 'canary 2500', 'the quality gate fails on carrier = UA: 0.212 against 0.148'),
+      ],
+    },
+    {
+      ...done,
+      id: 'ro_1',
+      version: '2',
+      stable_version: '1',
+      state: 'promoted',
+      step: 'done',
+      weight: 10_000,
+      created_at: before(now, 2 * DAY + 3_600_000),
+      finished_at: before(now, 2 * DAY),
+      reason: 'every gate held',
+    },
+  ]
+}
+
+export function curve(): Reply<typeof rolloutApi.curve> {
+  const grow = (rate: number) =>
+    Array.from({ length: 60 }, (_, i) => ({ n: (i + 1) * 11, evidence: Math.exp(rate * i + (noise(i) - 0.5) * 0.8) }))
+  return {
+    series: [
+      { gate: 'error_rate', slice: null, boundary: 800, points: grow(0.03) },
+      { gate: 'latency', slice: null, boundary: 800, points: grow(-0.05) },
+      { gate: 'quality', slice: 'carrier = UA', boundary: 800, points: grow(0.116) },
+      { gate: 'quality', slice: null, boundary: 800, points: grow(0.002).slice(0, 11) },
+    ],
+  }
+}
+
+export function predictions(now: number): Reply<typeof servingApi.listPredictions> {
+  return {
+    items: Array.from({ length: 12 }, (_, i) => ({
+      id: `pred_${i}`,
+      endpoint: NAME,
+      role: i % 4 === 1 ? ('canary' as const) : ('stable' as const),
+      version: i % 4 === 1 ? '3' : '2',
+      epoch: 41,
+      event_time: new Date(Date.parse('2013-08-04T14:00:00Z') - i * 240_000).toISOString(),
+      at: before(now, i * 800),
+      latency_us: Math.round(190 + noise(i) * 220),
+      status: 200,
+      key: `N${i}AA`,
+      inputs: { dep_hour: 14, distance: 1089, temp: 84.2, dewp: null, carrier: 'UA', origin: 'EWR' },
+      score: 0.12 + noise(i) * 0.6,
+      prediction: 0.12 + noise(i) * 0.6,
+      fallback: i === 5,
+      error: null,
+    })),
+  }
+}

@@ -1,0 +1,316 @@
+/** Recorded replies of tracking and pipelines for the browser tests, shaped by the contract. */
+import type { pipelinesApi } from '../../src/contract/pipelines.ts'
+import type { Reply } from '../../src/contract/route.ts'
+import type { trackingApi } from '../../src/contract/tracking.ts'
+
+export type Run = Reply<typeof trackingApi.getRun>
+export type PipelineRun = Reply<typeof pipelinesApi.getPipelineRun>
+type Step = PipelineRun['steps'][number]
+
+const RUNS = 400
+const MINUTE = 60_000
+const DIGEST = `sha256:${'4f9a1c07'.repeat(8)}`
+
+/** A repeatable number from 0 to 1 for a place. */
+export function noise(place: number): number {
+  const x = Math.sin(place * 12.9898) * 43_758.5453
+  return x - Math.floor(x)
+}
+
+/** So long before now, as the API writes times. */
+export function before(now: number, ms: number): string {
+  return new Date(now - ms).toISOString()
+}
+
+export function experiments(now: number): Reply<typeof trackingApi.listExperiments> {
+  const time = before(now, 40 * 86_400_000)
+  const base = { project: 'flights', stage: 'active' as const, created_at: time, updated_at: time, tags: {} }
+  return {
+    items: [
+      { ...base, id: '1', name: 'flight-delay', artifact_location: 'mlflow-artifacts:/1' },
+      { ...base, id: '2', name: 'iris', project: 'iris', artifact_location: 'mlflow-artifacts:/2' },
+    ],
+  }
+}
+
+function runAt(now: number, i: number): Run {
+  const started = 7 * MINUTE + i * 47 * MINUTE
+  const failed = i % 17 === 5
+  const running = i === 0
+  const auc = 0.72 + noise(i) * 0.06
+  const metric = (key: string, value: number, step = 100) => ({ key, value, step, at: before(now, started) })
+  return {
+    id: `${i.toString(16).padStart(4, '0')}9c1f4be27a60b3d85c14`,
+    name: `${['brave', 'calm', 'dusky', 'eager'][i % 4]}-${['heron', 'kite', 'swift', 'tern', 'wren'][i % 5]}-${i}`,
+    experiment_id: i % 9 === 8 ? '2' : '1',
+    user: 'ada',
+    status: running ? 'RUNNING' : failed ? 'FAILED' : 'FINISHED',
+    stage: 'active',
+    started_at: before(now, started),
+    ended_at: running ? null : before(now, started - Math.min(started, 90_000 + noise(i + 7) * 200_000)),
+    alive_at: before(now, running ? 3000 : started),
+    artifact_uri: 'mlflow-artifacts:/1',
+    metrics: failed
+      ? []
+      : [
+          metric('auc', auc),
+          metric('log_loss', 0.49 - (auc - 0.72)),
+          metric('train_loss', 0.44 - noise(i) * 0.02, 1200),
+          metric('brier', 0.155 - (auc - 0.72) / 4),
+          metric('system/cpu_utilization_percentage', 87.5, 40),
+        ],
+    params: {
+      learning_rate: String([0.03, 0.05, 0.1, 0.2][i % 4]),
+      max_iter: String(100 + (i % 6) * 50),
+      max_leaf_nodes: '31',
+      seed: String(i % 3),
+      early_stopping: 'False',
+    },
+    tags: {
+      'mlflow.source.name': 'flights/train.py',
+      'mlflow.source.git.commit': '8f2c1ab9d07e',
+      'mlflow.user': 'ada',
+      team: 'punctuality',
+    },
+    datasets: [
+      {
+        name: 'flights 2013-01 to 2013-06',
+        digest: '9ad2c31e',
+        source_type: 'local',
+        source: 'train.csv',
+        context: 'training',
+        tags: {},
+      },
+    ],
+    models_read: [],
+    models_made: failed ? [] : [{ model_id: `m-${i}`, step: 0 }],
+    artifacts: failed
+      ? []
+      : [
+          { path: 'model/MLmodel', digest: DIGEST, size: 1240 },
+          { path: 'model/model.skops', digest: DIGEST, size: 1_843_200 },
+          { path: 'calibration.png', digest: DIGEST, size: 48_211 },
+        ],
+  }
+}
+
+export function allRuns(now: number): Run[] {
+  return Array.from({ length: RUNS }, (_, i) => runAt(now, i))
+}
+
+type Row = Reply<typeof trackingApi.listRuns>['items'][number]
+
+/** A row of a run with the asked columns alone. */
+export function rowOf(run: Run, metrics: readonly string[], params: readonly string[]): Row {
+  const {
+    metrics: measured,
+    params: given,
+    datasets: _d,
+    models_read: _r,
+    models_made: _m,
+    artifacts: _a,
+    ...info
+  } = run
+  return {
+    ...info,
+    metrics: Object.fromEntries(measured.filter((one) => metrics.includes(one.key)).map((one) => [one.key, one.value])),
+    params: Object.fromEntries(Object.entries(given).filter(([key]) => params.includes(key))),
+    tags: {},
+  }
+}
+
+export function metricHistory(now: number, id: string, key: string): Reply<typeof trackingApi.getRunMetrics> {
+  const seed = Number.parseInt(id.slice(0, 4), 16)
+  const points = Array.from({ length: key === 'train_loss' ? 200 : 30 }, (_, step) => ({
+    step: step * 6,
+    at: before(now, (200 - step) * 1000),
+    value: key.includes('loss')
+      ? 0.44 + 0.25 * Math.exp(-step / (18 + seed * 4)) + noise(step + seed) * 0.02
+      : 0.76 - 0.2 * Math.exp(-step / 8) + noise(step + seed) * 0.01,
+  }))
+  return { key, total: points.length, points }
+}
+
+function step(now: number, given: Partial<Step> & { name: string }): Step {
+  return {
+    state: 'succeeded',
+    entry: `flights.${given.name}:main`,
+    needs: [],
+    cache: null,
+    outputs: {},
+    metrics: {},
+    params: {},
+    failure: null,
+    tracking_run_id: null,
+    started_at: before(now, 9 * MINUTE),
+    finished_at: before(now, 8 * MINUTE),
+    duration_ms: 61_400,
+    retry_at: null,
+    attempts: [],
+    ...given,
+  }
+}
+
+function attempt(
+  now: number,
+  state: Step['attempts'][number]['state'],
+  failure: Step['failure'] = null,
+): Step['attempts'][number] {
+  return {
+    id: 'att_01',
+    number: 1,
+    state,
+    failure,
+    tracking_run_id: null,
+    queued_at: before(now, 9 * MINUTE),
+    started_at: before(now, 9 * MINUTE),
+    finished_at: state === 'running' ? null : before(now, 8 * MINUTE),
+    silent: false,
+    cpu_seconds: 98.2,
+    max_rss_bytes: 734_003_200,
+    wall_ms: state === 'running' ? null : 61_400,
+    log_bytes: 9300,
+  }
+}
+
+const LEAK =
+  'the leak gate refused flight-delay version 4: AUC 0.921 is 0.148 above the incumbent, more than the believable 0.05'
+
+function stepsOf(now: number): Step[] {
+  const cached = { key: DIGEST, hit: true, changes: [], from_run: 'run_01k2a7c' }
+  return [
+    step(now, {
+      name: 'ingest',
+      state: 'cached',
+      duration_ms: 12,
+      cache: { ...cached, reason: 'nothing that it reads changed since run 2a7c' },
+    }),
+    step(now, {
+      name: 'weather',
+      state: 'cached',
+      duration_ms: 11,
+      cache: { ...cached, reason: 'nothing that it reads changed since run 2a7c' },
+    }),
+    step(now, {
+      name: 'features',
+      needs: ['ingest', 'weather'],
+      cache: {
+        key: DIGEST,
+        hit: false,
+        reason: 'the code of flights/features.py changed, and so did params.leaky',
+        changes: [
+          {
+            component: 'code',
+            what: 'code flights/features.py',
+            before: DIGEST,
+            after: `sha256:${'77ab12cd'.repeat(8)}`,
+          },
+          { component: 'params', what: 'params.leaky', before: 'false', after: 'true' },
+        ],
+        from_run: null,
+      },
+      attempts: [attempt(now, 'succeeded')],
+    }),
+    step(now, {
+      name: 'train',
+      needs: ['features'],
+      duration_ms: 184_000,
+      metrics: { auc: 0.9213, log_loss: 0.201 },
+      attempts: [attempt(now, 'succeeded')],
+      cache: { key: DIGEST, hit: false, reason: 'its input features changed', changes: [], from_run: null },
+    }),
+    step(now, {
+      name: 'evaluate',
+      needs: ['train', 'features'],
+      duration_ms: 9100,
+      metrics: { 'auc.EWR': 0.918, 'auc.JFK': 0.926 },
+      attempts: [attempt(now, 'succeeded')],
+      cache: { key: DIGEST, hit: false, reason: 'its input model changed', changes: [], from_run: null },
+    }),
+  ]
+}
+
+function pipelineRunBase(now: number): PipelineRun {
+  return {
+    id: 'run_01k2b9d',
+    project: 'flight-delay',
+    pipeline_version: 'pv_01',
+    state: 'succeeded',
+    outcome: 'refused',
+    message: LEAK,
+    trigger: 'manual',
+    created_at: before(now, 10 * MINUTE),
+    created_by: 'ada',
+    started_at: before(now, 10 * MINUTE),
+    finished_at: before(now, 4 * MINUTE),
+    duration_ms: 254_500,
+    experiment_id: '1',
+    environment: 'env_1',
+    params: {},
+    steps: stepsOf(now),
+    critical_path: ['features', 'train', 'evaluate'],
+    critical_path_ms: 254_500,
+    cpu_seconds: 301,
+    registered: { model: 'flight-delay', version: '4', verdict: 'refused', detail: 'leak gate' },
+    reproduction: null,
+  }
+}
+
+export function pipelineRuns(now: number): PipelineRun[] {
+  const base = pipelineRunBase(now)
+  const failure = {
+    class: 'user' as const,
+    message: "KeyError: 'dep_delay'",
+    traceback:
+      'Traceback (most recent call last):\n  File "flights/train.py", line 41, in main\n    y = frame["dep_delay"]\nKeyError: \'dep_delay\'',
+  }
+  const failed = base.steps.map((one) =>
+    one.name === 'train'
+      ? { ...one, state: 'failed' as const, failure, metrics: {}, attempts: [attempt(now, 'failed', failure)] }
+      : one.name === 'evaluate'
+        ? { ...one, state: 'skipped' as const, metrics: {}, duration_ms: null, attempts: [], cache: null }
+        : one,
+  )
+  const at = (ms: number) => ({
+    created_at: before(now, ms),
+    started_at: before(now, ms),
+    finished_at: before(now, ms - MINUTE),
+  })
+  return [
+    base,
+    {
+      ...base,
+      ...at(70 * MINUTE),
+      id: 'run_01k2a8f',
+      state: 'failed',
+      outcome: 'failed',
+      message: 'train failed: KeyError: dep_delay',
+      steps: failed,
+      registered: null,
+      critical_path: ['features', 'train'],
+    },
+    {
+      ...base,
+      ...at(180 * MINUTE),
+      id: 'run_01k2a7c',
+      outcome: 'succeeded',
+      message: 'registered flight-delay version 3 and promoted it',
+      registered: { model: 'flight-delay', version: '3', verdict: 'accepted', detail: 'all 5 gates hold' },
+      reproduction: {
+        of_run: 'run_01k2a11',
+        grade: 'A',
+        detail: 'Every output has the same bytes.',
+        first_divergent_step: null,
+        missing: [],
+        tolerance: 1e-9,
+        steps: [
+          {
+            step: 'train',
+            outputs: 'identical',
+            metrics: [{ metric: 'auc', before: 0.7711, after: 0.7711, equal: true }],
+          },
+        ],
+      },
+    },
+  ]
+}

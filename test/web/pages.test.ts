@@ -1,0 +1,160 @@
+/** Every page in a real browser, at two sizes, dark and light: what it says, axe, nothing cut off; pictures are kept. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { Browser, Page } from 'playwright-core'
+import { CHROMIUM_MISSING, findChromium } from '../tools.ts'
+import { axeBreaches, buildPages, keepPicture, openBrowser, overflow, SCHEMES, SIZES } from './browser.ts'
+import { startFixture } from './fixture-server.ts'
+import type { FixtureServer } from './fixture-server.ts'
+
+/** Each page with texts that must be on it. */
+const PAGES: readonly (readonly [name: string, path: string, texts: readonly string[]])[] = [
+  [
+    'home',
+    '/',
+    ['3 things need you now', 'Temperature and dew point arrive in °C', 'flight-delay', '2 75 %', 'Last 24 hours'],
+  ],
+  ['runs', '/runs', ['brave-heron-0', 'log_loss', '200 read so far', 'Choose runs to compare']],
+  [
+    'run',
+    '/runs/00019c1f4be27a60b3d85c14?smooth=0.6',
+    ['calm-kite-1', 'Smoothing 0.60', 'learning_rate', 'model/model.skops', '1.76 MiB'],
+  ],
+  [
+    'compare',
+    '/runs/compare?ids=%5B%2200009c1f4be27a60b3d85c14%22%2C%2200019c1f4be27a60b3d85c14%22%2C%2200029c1f4be27a60b3d85c14%22%5D',
+    ['Comparison of 3 runs', '3 params and 3 metrics differ', 'Parallel axes', 'Scatter'],
+  ],
+  ['models', '/models', ['flight-delay', 'production 2']],
+  ['model', '/models/flight-delay', ['3 of 5 passed', 'the rollout passed every gate']],
+  [
+    'version',
+    '/models/flight-delay/versions/4',
+    ['may not go to production', 'not believable', 'not enough data: 120 of 500', '2,000 rows replayed', 'dep_hour'],
+  ],
+  ['endpoints', '/endpoints', ['flight-delay', 'iris', 'idle']],
+  [
+    'endpoint',
+    '/endpoints/flight-delay',
+    [
+      'Version 2 answers 75 %',
+      'Roll back to version 1',
+      'fails at 800',
+      'carrier = UA',
+      '120 of 500',
+      'Judge again',
+      'slipway predict',
+    ],
+  ],
+  ['monitors', '/monitoring', ['flight-delay', '2013-09-15 23:00 UTC']],
+  [
+    'monitoring',
+    '/monitoring/flight-delay?feature=temp',
+    ['Features over time', 'hatched: not enough data', 'Feature temp', 'ROC AUC', 'carrier = HA', 'not enough data'],
+  ],
+  ['incidents', '/incidents', ['Temperature and dew point arrive in °C', 'wakes nobody']],
+  [
+    'incident',
+    '/incidents/inc_1',
+    ['unit changed °F → °C, temp and dewp', '4,182 rows (8.3 %)', 'Mark the rows bad', 'temp and dewp began to differ'],
+  ],
+  ['pipelines', '/pipelines', ['refused', 'train failed']],
+  [
+    'pipeline-run',
+    '/pipelines/run_01k2b9d?step=features',
+    ['the leak gate refused', 'params.leaky', 'iteration 60', 'Critical path'],
+  ],
+  ['pipeline-failed', '/pipelines/run_01k2a8f', ['Why train failed', 'KeyError']],
+  ['cost', '/cost', ['In all', 'vCPU hour']],
+  ['settings', '/settings', ['deploy robot', 'Verify the chain', 'sqlite']],
+]
+
+/** Pages of a server on which nothing has happened. */
+const EMPTY: readonly (readonly [path: string, text: string])[] = [
+  ['/', './slipway demo'],
+  ['/runs', 'eval "$(slipway env)"'],
+  ['/models', 'No model is registered yet'],
+  ['/endpoints', 'No endpoint answers yet'],
+  ['/monitoring', 'No endpoint is watched yet'],
+  ['/incidents', 'No incident'],
+  ['/pipelines', 'No pipeline has run yet'],
+  ['/cost', 'Nothing has been metered yet'],
+]
+
+const executable = findChromium()
+const skip = executable === undefined ? CHROMIUM_MISSING : false
+let browser: Browser
+let full: FixtureServer
+let empty: FixtureServer
+
+before(async () => {
+  if (executable === undefined) return
+  const { folder } = buildPages()
+  full = await startFixture(folder)
+  empty = await startFixture(folder, { empty: true })
+  browser = await openBrowser(executable)
+})
+
+after(async () => {
+  if (executable === undefined) return
+  await browser.close()
+  await full.stop()
+  await empty.stop()
+})
+
+/** Opens a page, gives it to the test, and demands that nothing failed in it. */
+async function look(
+  url: string,
+  as: { width: number; height: number; scheme: 'light' | 'dark' },
+  then: (page: Page) => Promise<void>,
+): Promise<void> {
+  const context = await browser.newContext({ viewport: as, colorScheme: as.scheme, timezoneId: 'UTC', locale: 'en-US' })
+  try {
+    const page = await context.newPage()
+    page.setDefaultTimeout(10_000)
+    const failures: string[] = []
+    page.on('pageerror', (error) => failures.push(error.message))
+    page.on('console', (message) => {
+      if (message.type() === 'error') failures.push(message.text())
+    })
+    await page.goto(url)
+    await then(page)
+    assert.deepEqual(failures, [])
+  } finally {
+    await context.close()
+  }
+}
+
+for (const [name, path, texts] of PAGES) {
+  test(`${name} says what it must, at both sizes, dark and light, axe-clean`, { skip, timeout: 120_000 }, async () => {
+    const wrong: string[] = []
+    for (const size of SIZES) {
+      for (const scheme of SCHEMES) {
+        await look(full.url + path, { ...size, scheme }, async (page) => {
+          for (const text of texts) await page.getByText(text).first().waitFor({ state: 'attached' })
+          await page.locator('.bone').first().waitFor({ state: 'detached' })
+          await keepPicture(page, `${name}-${size.name}-${scheme}`)
+          const seen = await axeBreaches(page)
+          if ((await overflow(page)) > 0) seen.push('wider than its window')
+          wrong.push(...seen.map((line) => `${size.name} ${scheme}: ${line}`))
+        })
+      }
+    }
+    assert.deepEqual(wrong, [])
+  })
+}
+
+test('an empty server explains each page', { skip, timeout: 120_000 }, async () => {
+  for (const [path, text] of EMPTY) {
+    await look(empty.url + path, { width: 390, height: 844, scheme: 'light' }, async (page) => {
+      await page.getByText(text).first().waitFor()
+      await keepPicture(page, `empty${path.replaceAll('/', '-')}`)
+      assert.deepEqual(await axeBreaches(page), [], path)
+    })
+  }
+})
+
+test('recorded replies satisfy the contract', { skip }, () => {
+  assert.deepEqual(full.faults, [])
+  assert.deepEqual(empty.faults, [])
+})
