@@ -3,7 +3,7 @@ import type { Principal } from '../contract/access.ts'
 import { toTime } from '../contract/fields.ts'
 import type { Reader, Tx } from '../store/db.ts'
 import { promote } from './promotion.ts'
-import type { Promotion } from './promotion.ts'
+import type { Allowed, Promotion } from './promotion.ts'
 import { requireModel } from './room.ts'
 import type { Registry } from './room.ts'
 
@@ -34,16 +34,20 @@ interface MoveRow {
  * the move (`gate_refused`) unless an admin overrides it with a reason. Verdict, move and audit row are one transaction.
  */
 export function moveAlias(room: Registry, who: Principal, wish: Promotion): Promise<Move> {
-  return promote(room, who, wish, async (t, { version, verdict, overridden }) => {
-    const move = await writeMove(t, room, who, { ...wish, to: version, verdict })
-    await room.audit.record(t, who, {
-      verb: 'promote',
-      resource: 'models',
-      id: `${wish.model}@${wish.alias}`,
-      detail: { from: move.from, to: move.to, reason: move.reason, verdict, ...(overridden && { overridden: true }) },
-    })
-    return move
+  return promote(room, who, wish, (t, allowed) => moveIn(t, room, who, { ...wish, ...allowed }))
+}
+
+/** The move itself and its audit row, as the work of a promotion. */
+export async function moveIn(t: Tx, room: Registry, who: Principal, wish: Promotion & Allowed): Promise<Move> {
+  const { version, verdict, overridden } = wish
+  const move = await writeMove(t, room, who, { ...wish, to: version })
+  await room.audit.record(t, who, {
+    verb: 'promote',
+    resource: 'models',
+    id: `${wish.model}@${wish.alias}`,
+    detail: { from: move.from, to: move.to, reason: move.reason, verdict, ...(overridden && { overridden: true }) },
   })
+  return move
 }
 
 interface Written {

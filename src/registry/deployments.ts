@@ -22,6 +22,15 @@ export async function wantedDeployments(reader: Reader): Promise<WantedDeploymen
   }))
 }
 
+/** True while no rollout has taken a version up. */
+export async function isWanted(reader: Reader, version: { model: string; version: string }): Promise<boolean> {
+  const row = await reader.get(
+    'SELECT version FROM model_versions WHERE model = ? AND version = ? AND deployment IS NOT NULL AND rollout_id IS NULL AND deleted_at IS NULL',
+    [version.model, Number(version.version)],
+  )
+  return row !== undefined
+}
+
 /** Says that a rollout has taken a version up, in the transaction that makes the rollout: it is taken up once. */
 export async function markDeployment(
   t: Tx,

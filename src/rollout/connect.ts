@@ -1,50 +1,86 @@
 /** Joins the rollout room with serving and the registry. */
 import { SYSTEM } from '../auth/tokens.ts'
+import { faultPoint } from '../store/fault.ts'
 import type { Reader } from '../store/db.ts'
-import { aliasVersion, moveAlias } from '../registry/aliases.ts'
-import { markDeployment, wantedDeployments } from '../registry/deployments.ts'
+import { aliasVersion, moveIn } from '../registry/aliases.ts'
+import { isWanted, markDeployment, wantedDeployments } from '../registry/deployments.ts'
+import { promote } from '../registry/promotion.ts'
 import type { Registry } from '../registry/room.ts'
 import type { ServingRoom } from '../serving/room.ts'
+import { variantsOf } from '../serving/rows.ts'
 import type { EndpointRow } from '../serving/rows.ts'
-import type { RolloutDeps } from './room.ts'
+import { slicesIn } from './room.ts'
+import type { RolloutDeps, Target } from './room.ts'
 
 export type Connected = Pick<
   RolloutDeps,
-  'target' | 'ensureEndpoint' | 'prepare' | 'setVariants' | 'publish' | 'promote' | 'asked' | 'mark' | 'inputNames'
+  | 'target'
+  | 'ensureEndpoint'
+  | 'prepare'
+  | 'setVariants'
+  | 'publish'
+  | 'promote'
+  | 'asked'
+  | 'isAsked'
+  | 'mark'
+  | 'inputNames'
+  | 'isCanary'
 >
 
 /** The alias that a promotion moves. */
 const PRODUCTION = 'production'
 
-export function connectRollout(serving: ServingRoom, registry: Registry): Connected {
+export function connectRollout(
+  serving: Pick<ServingRoom, 'put' | 'prepare' | 'writeVariants' | 'refresh'>,
+  registry: Registry,
+): Connected {
   const { db } = registry
   return {
-    async target(name) {
-      const row = await db.get<EndpointRow>('SELECT * FROM endpoints WHERE name = ?', [name])
-      if (row === undefined) return undefined
-      const stable = (await serving.variants(name)).find((one) => one.role === 'stable')
-      return { name, model: row.model, stable: stable?.version ?? null }
-    },
+    target,
     async ensureEndpoint({ endpoint, project, model, monitor }) {
       const known = await db.get<EndpointRow>('SELECT * FROM endpoints WHERE name = ?', [endpoint])
-      if (known?.monitor === JSON.stringify(monitor)) return
-      await serving.put(SYSTEM, endpoint, { project, model, monitor })
+      const same = known?.project === project && known.model === model && known.monitor === JSON.stringify(monitor)
+      if (!same) await serving.put(SYSTEM, endpoint, { project, model, monitor })
     },
     prepare: (endpoint, version) => serving.prepare(endpoint, [{ role: 'stable', version, weight: 0 }]),
     setVariants: (t, endpoint, variants) => serving.writeVariants(t, endpoint, variants),
     publish: () => serving.refresh(),
-    async promote(who, { model, version }, reason) {
-      // done by an earlier try that was killed before it could say so
-      if ((await aliasVersion(db, model, PRODUCTION)) === version) return
-      await moveAlias(registry, who, { model, alias: PRODUCTION, version, reason })
+    async promote(who, { model, version }, { reason, also }) {
+      const wish = { model, alias: PRODUCTION, version, reason }
+      if ((await aliasVersion(db, model, PRODUCTION)) === version) return db.tx(also)
+      return promote(registry, who, wish, async (t, allowed) => {
+        if (!(await also(t))) return false
+        await moveIn(t, registry, who, { ...wish, ...allowed })
+        faultPoint('rollout.promoted')
+        return true
+      })
     },
     asked: () => wantedDeployments(db),
+    isAsked: (reader, asked) => isWanted(reader, asked),
     mark: (t, asked, rollout) => markDeployment(t, asked, rollout),
-    inputNames: (reader, endpoint, version) => inputNames(reader, endpoint, version),
+    inputNames,
+    isCanary,
   }
 }
 
-/** Names of a version's inputs in the order of the logged rows; none for a version that the endpoint never had. */
+async function target(reader: Reader, name: string): Promise<Target | undefined> {
+  const row = await reader.get<EndpointRow>('SELECT * FROM endpoints WHERE name = ?', [name])
+  if (row === undefined) return undefined
+  const variants = await variantsOf(reader, name)
+  return {
+    name,
+    model: row.model,
+    stable: variants.find((one) => one.role === 'stable')?.version ?? null,
+    versions: variants.map((one) => one.version),
+  }
+}
+
+async function isCanary(reader: Reader, endpoint: string, version: string, since: number): Promise<boolean> {
+  const variants = await variantsOf(reader, endpoint)
+  return variants.some((one) => one.role === 'canary' && one.version === version && one.since === since)
+}
+
+/** Names of a version's inputs in the order of the logged rows; empty for a version that the endpoint has never had. */
 export async function inputNames(reader: Reader, endpoint: string, version: string): Promise<readonly string[]> {
   const row = await reader.get<{ inputs: string }>(
     'SELECT inputs FROM endpoint_versions WHERE endpoint = ? AND version = ?',
@@ -56,6 +92,5 @@ export async function inputNames(reader: Reader, endpoint: string, version: stri
 /** The slices that an endpoint's monitor names. */
 export async function monitorSlices(reader: Reader, endpoint: string): Promise<readonly string[]> {
   const row = await reader.get<{ monitor: string }>('SELECT monitor FROM endpoints WHERE name = ?', [endpoint])
-  const { slices } = JSON.parse(row?.monitor ?? '{}') as { slices?: unknown }
-  return Array.isArray(slices) ? slices.filter((one): one is string => typeof one === 'string') : []
+  return slicesIn(JSON.parse(row?.monitor ?? '{}') as { slices?: unknown })
 }

@@ -36,5 +36,5 @@ function begin(series: Series[], gate: GateState): Series | undefined {
 
 /** Four digits are enough to draw; evidence spans hundreds of orders. */
 function rounded(value: number): number {
-  return Number(value.toPrecision(4))
+  return Math.min(Number.MAX_VALUE, Number(value.toPrecision(4)))
 }

@@ -4,7 +4,7 @@ import { observe } from './evidence.ts'
 import type { Observation } from './evidence.ts'
 import { gateStates } from './gates.ts'
 import { growCurve } from './curve.ts'
-import { active, evidenceOf, planOf } from './room.ts'
+import { evidenceOf, observing, planOf } from './room.ts'
 import type { RolloutDeps, RolloutRow } from './room.ts'
 
 /** The parts of an ingested prediction that matter here; `x` is the row in the order of the version's inputs. */
@@ -40,6 +40,8 @@ export interface SeenFailure {
 export interface SeenBreaker {
   readonly ep: string
   readonly ver: string
+  /** When the variant got its role, ms: tells it from an earlier canary of the same version. */
+  readonly since: number
   readonly reason: string
 }
 
@@ -80,8 +82,9 @@ export function rolloutHooks(deps: RolloutDeps): RolloutHooks {
     onLabels: (t, rows) => forEachRollout(t, rows, 'endpoint', (rollout, mine) => takeLabels(t, rollout, mine)),
     async onBreakers(t, rows) {
       for (const row of rows) {
+        if (!(await deps.isCanary(t, row.ep, row.ver, row.since))) continue
         await t.run(
-          "UPDATE rollouts SET breaker = ? WHERE endpoint = ? AND version = ? AND state IN ('shadow', 'canary') AND breaker IS NULL",
+          "UPDATE rollouts SET breaker = ? WHERE endpoint = ? AND version = ? AND state IN ('canary', 'paused') AND breaker IS NULL",
           [row.reason, row.ep, row.ver],
         )
       }
@@ -95,7 +98,7 @@ async function forEachRollout<K extends string, R extends Readonly<Record<K, str
   key: K,
   work: (rollout: RolloutRow, mine: readonly R[]) => Promise<void>,
 ): Promise<void> {
-  for (const rollout of await active(t)) {
+  for (const rollout of await observing(t)) {
     const mine = rows.filter((row) => row[key] === rollout.endpoint)
     if (mine.length > 0) await work(rollout, mine)
   }

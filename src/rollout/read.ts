@@ -41,17 +41,16 @@ export async function listRollouts(
   who: Principal,
   query: { limit: number; page_token?: string | undefined; endpoint?: string | undefined },
 ): Promise<{ items: Shown[]; next_page_token?: string }> {
-  const own = who.project === null ? '' : ' AND endpoint IN (SELECT name FROM endpoints WHERE project = ?)'
-  const rows = await reader.all<RolloutRow>(
-    `SELECT * FROM rollouts WHERE (? IS NULL OR endpoint = ?) AND id < ?${own} ORDER BY id DESC LIMIT ?`,
-    [
-      query.endpoint ?? null,
-      query.endpoint ?? null,
-      query.page_token ?? '~',
-      ...(who.project === null ? [] : [who.project]),
-      query.limit + 1,
-    ],
-  )
+  const conditions = [
+    ['endpoint = ?', query.endpoint ?? null],
+    ['id < ?', query.page_token ?? null],
+    ['endpoint IN (SELECT name FROM endpoints WHERE project = ?)', who.project],
+  ].filter((one): one is [string, string] => one[1] !== null)
+  const where = ['1 = 1', ...conditions.map(([sql]) => sql)].join(' AND ')
+  const rows = await reader.all<RolloutRow>(`SELECT * FROM rollouts WHERE ${where} ORDER BY id DESC LIMIT ?`, [
+    ...conditions.map(([, value]) => value),
+    query.limit + 1,
+  ])
   const page = rows.slice(0, query.limit)
   const items = await Promise.all(page.map((row) => shown(reader, row)))
   const last = page.at(-1)
@@ -69,12 +68,7 @@ async function shown(reader: Reader, row: RolloutRow): Promise<Shown> {
     stable_version: row.stable_version,
     state: row.state,
     step: row.state === 'promoted' ? 'promoted' : stepName(plan, row.step),
-    weight:
-      row.state === 'promoted'
-        ? 10_000
-        : row.state === 'canary' && row.breaker === null
-          ? (plan.canary[row.step - 1] ?? 0)
-          : 0,
+    weight: weightOf(row),
     plan,
     created_at: toTime(row.created_at),
     created_by: row.created_by,
@@ -84,6 +78,13 @@ async function shown(reader: Reader, row: RolloutRow): Promise<Shown> {
     failed_requests: evidence.counts.failed,
     verdicts: await verdictsOf(reader, row.id),
   }
+}
+
+/** Ten-thousandths of the requests that the candidate answers. */
+function weightOf(row: RolloutRow): number {
+  if (row.state === 'promoted') return 10_000
+  if (row.finished_at !== null || row.breaker !== null) return 0
+  return planOf(row).canary[row.step - 1] ?? 0
 }
 
 /** The evidence of each gate as it grew. */

@@ -2,7 +2,7 @@
 import type { Leases } from '../jobs/leases.ts'
 import type { Tx } from '../store/db.ts'
 import { monitorSlices } from './connect.ts'
-import { halt } from './controller.ts'
+import { halt } from './acts.ts'
 import { rolloutHooks } from './hooks.ts'
 import type { RolloutHooks } from './hooks.ts'
 import { rolloutLoop } from './loop.ts'

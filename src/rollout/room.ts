@@ -20,6 +20,8 @@ export interface Target {
   readonly name: string
   readonly model: string
   readonly stable: string | null
+  /** Of all its variants. */
+  readonly versions: readonly string[]
 }
 
 /** A version that asks for an endpoint (registry). */
@@ -32,13 +34,19 @@ export interface Asked {
   readonly monitor: Readonly<Record<string, unknown>>
 }
 
+/** How a promotion is done: why, and what is done in its transaction. */
+export interface Promotion {
+  readonly reason: string
+  readonly also: (t: Tx) => Promise<boolean>
+}
+
 /** What the controller needs from the rooms above; the composition root passes it in. */
 export interface RolloutDeps {
   readonly db: Db
   readonly clock: Clock
   readonly ids: Ids
   readonly audit: Audit
-  readonly target: (endpoint: string) => Promise<Target | undefined>
+  readonly target: (reader: Reader, endpoint: string) => Promise<Target | undefined>
   /** Makes the endpoint if it is not there, and sets its monitor. */
   readonly ensureEndpoint: (wish: Asked) => Promise<void>
   /** Lays out and loads a version for an endpoint; throws with the reason when it cannot be served. */
@@ -47,13 +55,17 @@ export interface RolloutDeps {
   readonly setVariants: (t: Tx, endpoint: string, variants: readonly Wanted[]) => Promise<void>
   /** Pushes what was written to the gateways; resolves once they answer by it. */
   readonly publish: () => Promise<void>
-  /** Moves the alias production; throws `gate_refused` when the registry's gates do not hold. */
-  readonly promote: (who: Principal, version: { model: string; version: string }, reason: string) => Promise<void>
+  /** Moves the alias production in one transaction with `how.also`, unless that answers false; resolves to its answer. Throws `gate_refused` when the registry's gates do not hold. */
+  readonly promote: (who: Principal, version: { model: string; version: string }, how: Promotion) => Promise<boolean>
   readonly asked: () => Promise<readonly Asked[]>
+  /** True while an asked version has not been taken up. */
+  readonly isAsked: (reader: Reader, asked: Asked) => Promise<boolean>
   /** Marks an asked version as taken up, in the transaction that makes its rollout. */
   readonly mark: (t: Tx, asked: Asked, rolloutId: string) => Promise<void>
   /** Names of a version's inputs in the order of the logged rows. */
   readonly inputNames: (reader: Reader, endpoint: string, version: string) => Promise<readonly string[]>
+  /** True when the version is the endpoint's canary since that time (ms). */
+  readonly isCanary: (reader: Reader, endpoint: string, version: string, since: number) => Promise<boolean>
   /** Labels that are known already, by prediction id (0 or 1, or a number). */
   readonly labelsOf: (reader: Reader, endpoint: string, ids: readonly string[]) => Promise<ReadonlyMap<string, number>>
   /** Told that a rollout changed. */
@@ -104,10 +116,14 @@ export async function requireRollout(reader: Reader, id: string): Promise<Rollou
   return row
 }
 
-/** Rollouts that gather evidence now. */
-export function active(reader: Reader, endpoint?: string): Promise<RolloutRow[]> {
-  const states = "state IN ('shadow', 'canary')"
-  return endpoint === undefined
-    ? reader.all<RolloutRow>(`SELECT * FROM rollouts WHERE ${states} ORDER BY created_at`)
-    : reader.all<RolloutRow>(`SELECT * FROM rollouts WHERE ${states} AND endpoint = ? ORDER BY created_at`, [endpoint])
+/** Rollouts that gather evidence now; a paused one does so too, so that what comes meanwhile counts when it goes on. */
+export function observing(reader: Reader): Promise<RolloutRow[]> {
+  return reader.all<RolloutRow>(
+    "SELECT * FROM rollouts WHERE state IN ('shadow', 'canary', 'paused') ORDER BY created_at, id",
+  )
+}
+
+/** The slices that monitor settings name. */
+export function slicesIn({ slices }: { readonly slices?: unknown }): string[] {
+  return Array.isArray(slices) ? slices.filter((one): one is string => typeof one === 'string') : []
 }

@@ -2,9 +2,10 @@
 import { rolloutApi } from '../contract/rollout.ts'
 import { mount } from '../http/mount.ts'
 import type { Mounted } from '../http/mount.ts'
-import { act, startRollout } from './controller.ts'
+import { act } from './acts.ts'
 import { curveOf, getRollout, listRollouts, refuseForeignEndpoint, refuseForeignRollout } from './read.ts'
 import type { Rollouts } from './rollouts.ts'
+import { startRollout } from './starting.ts'
 import { replayVerdict } from './verdicts.ts'
 
 export function rolloutRoutes(room: Rollouts): Mounted[] {
@@ -13,12 +14,11 @@ export function rolloutRoutes(room: Rollouts): Mounted[] {
   return [
     mount(rolloutApi.start, async ({ who, params, body }) => {
       await refuseForeignEndpoint(db, who, params.name)
-      const slices = (body.plan?.slices.length ?? 0) > 0 ? body.plan?.slices : await room.slicesOf(params.name)
       const id = await startRollout(deps, who, {
         endpoint: params.name,
         version: body.version,
         plan: body.plan,
-        slices: slices ?? [],
+        slices: await room.slicesOf(params.name),
       })
       room.wake()
       return getRollout(db, id)

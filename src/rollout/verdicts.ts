@@ -31,6 +31,8 @@ interface StoredInputs {
   readonly from: Counts
   readonly breaker: string | null
   readonly hours: number
+  /** What was decided by others than the gates: a person, the registry, or the want of anything to compare with. */
+  readonly ruled?: Decided
 }
 
 /** A rollout judged as it stands. */
@@ -48,6 +50,12 @@ export function judge(row: RolloutRow): Judged {
   const evidence = evidenceOf(row)
   const gates = gateStates(evidence, plan)
   return { ...decide(situation(inputs, row.step, { counts: evidence.counts, gates })), gates, inputs }
+}
+
+/** A rollout as it stands, with a decision that is not the gates'. */
+export function ruled(row: RolloutRow, decided: Decided): Judged {
+  const judged = judge(row)
+  return { ...judged, ...decided, inputs: { ...judged.inputs, ruled: decided } }
 }
 
 function situation(
@@ -114,7 +122,7 @@ export async function replayVerdict(
   const inputs = JSON.parse(row.inputs) as StoredInputs
   const evidence = await recount(reader, row, inputs.plan)
   const gates = gateStates(evidence, inputs.plan)
-  const decided = decide(situation(inputs, row.step, { counts: evidence.counts, gates }))
+  const decided = inputs.ruled ?? decide(situation(inputs, row.step, { counts: evidence.counts, gates }))
   const stored = shown(row)
   const replayed = { ...stored, ...decided, gates: JSON.parse(JSON.stringify(gates)) as GateState[] }
   return { same: JSON.stringify(replayed) === JSON.stringify(stored), stored, replayed }

@@ -1,0 +1,133 @@
+/** Makes rollouts: for a person, and for versions that ask for an endpoint. The row alone; the controller prepares and begins. */
+import { SYSTEM } from '../auth/tokens.ts'
+import type { Principal } from '../contract/access.ts'
+import { problem, Problem } from '../contract/errors.ts'
+import { Plan } from '../contract/rollout.ts'
+import type { Reader, Tx } from '../store/db.ts'
+import { freshEvidence } from './evidence.ts'
+import { slicesIn } from './room.ts'
+import type { Asked, RolloutDeps, Target } from './room.ts'
+
+export interface Start {
+  readonly endpoint: string
+  readonly version: string
+  /** Without one, the plan of the endpoint's newest rollout. */
+  readonly plan?: Plan | undefined
+  /** Columns by whose values the candidate is judged, where the plan names none. */
+  readonly slices: readonly string[]
+}
+
+/** Makes a rollout. Throws `not_found`, and `conflict` while another is under way or when the version is stable already. */
+export async function startRollout(deps: RolloutDeps, who: Principal, wish: Start): Promise<string> {
+  const id = deps.ids('rol')
+  await deps.db.tx(async (t) => {
+    await t.lock(`rollout ${wish.endpoint}`)
+    const target = await deps.target(t, wish.endpoint)
+    if (target === undefined) throw problem('not_found', { what: 'endpoint', id: wish.endpoint })
+    if (target.stable === wish.version)
+      throw problem('conflict', { detail: `version ${wish.version} is stable on ${wish.endpoint} already` })
+    const busy = await underWay(t, wish.endpoint)
+    if (busy !== undefined)
+      throw problem('conflict', {
+        detail: `rollout ${busy} is under way on ${wish.endpoint}; abort it or wait for its end`,
+      })
+    const plan = wish.plan ?? (await usualPlan(t, target))
+    await insert(t, deps, who, { id, target, version: wish.version, plan, slices: wish.slices })
+  })
+  deps.changed(id)
+  return id
+}
+
+/** Takes a version that asks for an endpoint up, once: with a rollout, or with one that says why it cannot be. It waits while another is under way. */
+export async function takeUp(deps: RolloutDeps, asked: Asked): Promise<void> {
+  if ((await underWay(deps.db, asked.endpoint)) !== undefined) return
+  const refused = await ensured(deps, asked)
+  const id = deps.ids('rol')
+  const done = await deps.db.tx(async (t) => {
+    await t.lock(`rollout ${asked.endpoint}`)
+    const free = (await deps.isAsked(t, asked)) && (await underWay(t, asked.endpoint)) === undefined
+    const target = await deps.target(t, asked.endpoint)
+    if (!free || (refused === undefined && target === undefined)) return false
+    await insert(t, deps, SYSTEM, {
+      id,
+      target: { name: asked.endpoint, model: asked.model, stable: target?.stable ?? null },
+      version: asked.version,
+      plan: asked.plan ?? Plan.parse({}),
+      slices: slicesIn(asked.monitor),
+      refused,
+    })
+    await deps.mark(t, asked, id)
+    return true
+  })
+  if (done) deps.changed(id)
+}
+
+/** Makes the endpoint; why it cannot be, or undefined. */
+async function ensured(deps: RolloutDeps, asked: Asked): Promise<string | undefined> {
+  try {
+    await deps.ensureEndpoint(asked)
+    return undefined
+  } catch (error) {
+    // what the database or the disk refuses for a moment is tried again
+    if (error instanceof Problem && error.status < 500) return error.message
+    throw error
+  }
+}
+
+async function underWay(reader: Reader, endpoint: string): Promise<string | undefined> {
+  const row = await reader.get<{ id: string }>('SELECT id FROM rollouts WHERE endpoint = ? AND finished_at IS NULL', [
+    endpoint,
+  ])
+  return row?.id
+}
+
+/** So that a rollout started by hand goes the way that the project file set. */
+async function usualPlan(reader: Reader, { name, model }: Target): Promise<Plan> {
+  const row = await reader.get<{ plan: string }>(
+    'SELECT plan FROM rollouts WHERE endpoint = ? AND model = ? ORDER BY created_at DESC, id DESC LIMIT 1',
+    [name, model],
+  )
+  return Plan.parse(row === undefined ? {} : JSON.parse(row.plan))
+}
+
+interface NewRollout {
+  readonly id: string
+  readonly target: Pick<Target, 'name' | 'model' | 'stable'>
+  readonly version: string
+  readonly plan: Plan
+  readonly slices: readonly string[]
+  /** Why it cannot be: it is over at once. */
+  readonly refused?: string | undefined
+}
+
+async function insert(t: Tx, deps: RolloutDeps, who: Principal, wish: NewRollout): Promise<void> {
+  const { id, target, version, plan, refused } = wish
+  const now = deps.clock()
+  const state = refused === undefined ? 'starting' : 'aborted'
+  await t.run(
+    `INSERT INTO rollouts (id, endpoint, model, version, stable_version, state, step, plan, slices, reason, created_at, created_by,
+       finished_at, seq, evidence, curve, step_from) VALUES (?,?,?,?,?,?,0,?,?,?,?,?,?,0,?,'[]',?)`,
+    [
+      id,
+      target.name,
+      target.model,
+      version,
+      target.stable,
+      state,
+      JSON.stringify(plan),
+      JSON.stringify(plan.slices.length > 0 ? plan.slices : wish.slices),
+      refused ?? 'the version is being prepared',
+      now,
+      who.name,
+      refused === undefined ? null : now,
+      JSON.stringify(freshEvidence()),
+      JSON.stringify(freshEvidence().counts),
+    ],
+  )
+  await deps.audit.record(t, who, {
+    verb: 'deploy',
+    resource: 'rollouts',
+    id,
+    detail: { state, endpoint: target.name, version, ...(refused !== undefined && { reason: refused }) },
+  })
+}
