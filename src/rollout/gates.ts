@@ -7,7 +7,10 @@ import { DEFAULTS } from './evidence.ts'
 import type { Evidence } from './evidence.ts'
 
 /** A slice is judged from this many labelled rows on. */
-export const SLICE_ROWS = 30
+export const SLICE_ROWS = 10
+
+/** Evidence from which a slice is named as what the whole was rejected for. */
+const NAMED = 20
 
 const BLANK = { slice: null, candidate: null, stable: null, interval: null }
 
@@ -21,8 +24,7 @@ export function gateStates(evidence: Evidence, plan: Plan): GateState[] {
   return [
     errorGate(evidence, plan, alpha),
     latencyGate(evidence, plan, alpha),
-    qualityGate(evidence, plan, alpha),
-    ...sliceGates(evidence, plan, alpha),
+    ...qualityGates(evidence, plan, alpha),
     ...shiftGate(evidence, plan),
     ...flipGate(evidence, plan, alpha),
   ]
@@ -69,6 +71,28 @@ function latencyGate(evidence: Evidence, plan: Plan, alpha: number): GateState {
         ? 'stable has not answered often enough to know its p99'
         : `${evidence.slow.events} of ${found.n} slower than ${(above / 1000).toFixed(2)} ms; at most ${percent(DEFAULTS.slow_share)} is allowed`,
   }
+}
+
+/**
+ * The whole and its slices. When the whole is rejected before any slice is by itself, the slice with the strongest evidence is named:
+ * the decision rests on the whole, the name tells where to look.
+ */
+function qualityGates(evidence: Evidence, plan: Plan, alpha: number): GateState[] {
+  const whole = qualityGate(evidence, plan, alpha)
+  const slices = sliceGates(evidence, plan, alpha)
+  if (whole.status !== 'failing' || slices.some((gate) => gate.status === 'failing')) return [whole, ...slices]
+  const worst = slices.reduce<GateState | undefined>(
+    (a, b) => (a === undefined || b.evidence > a.evidence ? b : a),
+    undefined,
+  )
+  if (worst === undefined || worst.evidence < NAMED) return [whole, ...slices]
+  const named: GateState = {
+    ...worst,
+    status: 'failing',
+    boundary: NAMED,
+    reason: `${worst.reason}; the fall of the whole shows most here`,
+  }
+  return [whole, ...slices.map((gate) => (gate === worst ? named : gate))]
 }
 
 function tolerance(plan: Plan): number {

@@ -157,7 +157,11 @@ const OVER = new Set(['promoted', 'rolled_back', 'aborted', 'paused'])
 
 /** Sends flights hour by hour until a rollout is over or the flights are used up; returns the rollout and what was sent. */
 export async function driveRollout(world: World, rollout: Rollout, flights: readonly Flight[]) {
-  let now = rollout
+  // a version takes a moment to load, and the story's clock stands still meanwhile
+  let now = await until(`version ${rollout.version} to be loaded`, async () => {
+    const seen = await getRollout(world, rollout.id)
+    return seen.state === 'starting' ? undefined : seen
+  })
   let hours = 0
   const result = await send(world, flights, {
     hour: async (eventTime) => {
