@@ -13,6 +13,12 @@ export function asProblem(error: unknown): Problem {
   if (known.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     return problem('unsupported_media_type', { value: String(known.message), expected: 'application/json' })
   }
+  if (known.code === 'FST_ERR_MAX_PARAM_LENGTH')
+    return problem('bad_request', { detail: 'a part of the path is too long' })
+  // a caller that goes away, or breaks the rules of HTTP, in the middle of its body
+  if (known.code === 'ECONNRESET' && known.message === 'aborted') {
+    return problem('bad_request', { detail: 'the body ends too early' }, error)
+  }
   if (known.code === 'ENOSPC') return problem('storage_full', {}, error)
   if (typeof known.statusCode === 'number' && known.statusCode >= 400 && known.statusCode < 500) {
     return problem('bad_request', { detail: String(known.message) })

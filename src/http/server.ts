@@ -58,6 +58,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT,
     genReqId: requestIds(),
+    // the few lines that are logged name their request themselves
+    childLoggerFactory: (logger) => logger,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 4096 },
     requestTimeout: 0,
@@ -72,6 +74,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   app.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id)
     check(request.method, request.raw.headers)
+    // the form for proxies names a host of its own, beside the one that was checked
+    if (request.raw.url?.startsWith('/') !== true)
+      throw problem('bad_request', { detail: 'the address must begin with "/"' })
     done()
   })
   app.setErrorHandler((error, request, reply) => send(reply, fail(error, request, slipwayFailure)))
