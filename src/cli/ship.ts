@@ -33,7 +33,7 @@ export async function run(invocation: Invocation): Promise<number> {
   invocation.out.line(`Rollout ${rollout.id} of version ${rollout.version}: ${rollout.state}. ${rollout.reason}`)
   invocation.out.line(`Follow it: ${client.url}/endpoints/${version.endpoint}`)
   invocation.out.line(`Predict: POST ${server.gateway_url}/v1/endpoints/${version.endpoint}:predict`)
-  return rollout.state === 'rolled_back' ? 1 : 0
+  return rollout.state === 'rolled_back' || rollout.state === 'aborted' ? 1 : 0
 }
 
 /** The rollout of another version that is under way on the endpoint: a new version waits for its end. */
