@@ -303,4 +303,11 @@ export const monitoringApi = {
     }),
     errors: ['not_found'],
   }),
+  metrics: route({
+    method: 'GET',
+    path: '/metrics',
+    summary: 'Figures of the monitors as Prometheus reads them',
+    access: { verb: 'read', resource: 'server' },
+    reply: 'text',
+  }),
 }

@@ -37,7 +37,9 @@ export interface Evidence {
 export function suspects(evidence: Evidence): Suspect[] {
   const found = explain(evidence.history, evidence.hour, evidence.features, { values: evidence.values })
   const groups = Map.groupBy(found, (one) =>
-    one.kind === 'missing' || one.kind === 'unit' ? `${one.kind} ${one.name}` : `${one.kind} ${one.name} ${one.feature}`,
+    one.kind === 'missing' || one.kind === 'unit'
+      ? `${one.kind} ${one.name}`
+      : `${one.kind} ${one.name} ${one.feature}`,
   )
   const explained = [...groups.values()].map((group) => joined(evidence, group))
   return [...explained, ...newValues(evidence), ...shift(evidence, explained), ...evidence.events.map(ofEvent)]
@@ -55,7 +57,10 @@ function joined({ history }: Evidence, group: readonly Explanation[]): Suspect {
     title: titleOf(first, features, sorted),
     score: Math.min(0.999, score),
     features,
-    evidence: { explanations: sorted.map(({ text, confidence, rows }) => ({ text, confidence, rows })), name: first.name },
+    evidence: {
+      explanations: sorted.map(({ text, confidence, rows }) => ({ text, confidence, rows })),
+      name: first.name,
+    },
   }
 }
 
@@ -67,7 +72,9 @@ function isLost(group: readonly Explanation[]): boolean {
 function titleOf(first: Explanation, features: readonly string[], group: readonly Explanation[]): string {
   if (first.kind === 'unit') return `unit changed ${first.name}, ${listed(features)}`
   if (first.kind !== 'missing') return first.text
-  return isLost(group) ? `feed lost: ${listed(features)} missing (null)` : `${listed(features)} missing (null) more often than usual`
+  return isLost(group)
+    ? `feed lost: ${listed(features)} missing (null)`
+    : `${listed(features)} missing (null) more often than usual`
 }
 
 /** "a", "a and b", "a, b and c". */
@@ -83,7 +90,9 @@ function newValues({ history, hour, findings }: Evidence): Suspect[] {
     if (measure !== 'unknown' || history.spec.features[i]?.kind !== 'categorical') return []
     const unseen = categorical(window, i).unseen.slice(0, 5)
     const title = `new values in ${feature}: ${unseen.map(([name, count]) => `${name} (${count})`).join(', ')}`
-    return [{ kind: 'new_category', title, score: Math.min(0.9, 0.5 + value), features: [feature], evidence: { unseen } }]
+    return [
+      { kind: 'new_category', title, score: Math.min(0.9, 0.5 + value), features: [feature], evidence: { unseen } },
+    ]
   })
 }
 
@@ -108,7 +117,11 @@ function ofEvent({ at, kind, text, href }: HouseEvent): Suspect {
 }
 
 /** Adds new suspects to those known: the same cause keeps its best score and gains features. Ranked, best first, ten at most. */
-export function rankCauses(known: readonly CauseView[], found: readonly Suspect[], order: readonly string[]): CauseView[] {
+export function rankCauses(
+  known: readonly CauseView[],
+  found: readonly Suspect[],
+  order: readonly string[],
+): CauseView[] {
   const all = new Map<string, Suspect>()
   for (const one of [...known, ...found]) {
     const key = keyOf(one)
@@ -125,14 +138,23 @@ export function rankCauses(known: readonly CauseView[], found: readonly Suspect[
     .filter((one) => one.kind !== 'shift' || one.features.some((feature) => !covered.has(feature)))
     .sort((a, b) => b.score - a.score)
     .slice(0, 10)
-    .map((one, i) => ({ rank: i + 1, kind: one.kind, title: one.title, score: one.score, features: one.features, evidence: one.evidence }))
+    .map((one, i) => ({
+      rank: i + 1,
+      kind: one.kind,
+      title: one.title,
+      score: one.score,
+      features: one.features,
+      evidence: one.evidence,
+    }))
 }
 
 const isUnit = (one: Suspect): boolean => one.kind === 'unit_change' && one.title.startsWith('unit changed')
 
 function keyOf(one: Suspect): string {
   if (isUnit(one)) return `unit ${String(one.evidence['name'])}`
-  return one.kind === 'shift' || one.kind === 'null_flood' || one.kind === 'feed_lost' ? one.kind : `${one.kind} ${one.title}`
+  return one.kind === 'shift' || one.kind === 'null_flood' || one.kind === 'feed_lost'
+    ? one.kind
+    : `${one.kind} ${one.title}`
 }
 
 function retitled(one: Suspect, features: readonly string[]): string {

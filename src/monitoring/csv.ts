@@ -15,7 +15,9 @@ export function readCsv(bytes: Uint8Array, wanted: readonly string[]): CsvColumn
   const places = wanted.map((name) => header.indexOf(name))
   const missing = places.indexOf(-1)
   if (missing !== -1)
-    throw problem('unprocessable', { detail: `the table has no column "${wanted[missing]}"; it has ${header.join(', ')}` })
+    throw problem('unprocessable', {
+      detail: `the table has no column "${wanted[missing]}"; it has ${header.join(', ')}`,
+    })
   const targets = [...columns.values()]
   for (const cells of lines) {
     if (cells.length < 2 && (cells[0] ?? '') === '') continue

@@ -6,7 +6,7 @@ import type { WindowStatistics } from '../stats/window.ts'
 import type { Tx } from '../store/db.ts'
 import { rankCauses, suspects } from './causes.ts'
 import type { CauseView } from './causes.ts'
-import { changeBegan, hourDiffers } from './change-point.ts'
+import { hourDiffers } from './change-point.ts'
 import { movesOf, viewCheck } from './checks.ts'
 import type { StoredCheck } from './checks.ts'
 import { currentIncident, note, writeIncident } from './incident-rows.ts'
@@ -33,7 +33,9 @@ export interface JudgedHour {
   readonly confirmed: readonly Finding[]
   readonly importance: Readonly<Record<string, number>>
   readonly values: RecentValues
-  readonly events: (from: number) => Promise<readonly HouseEvent[]>
+  /** First hour of the change, and what happened in the house around it. */
+  readonly began: number
+  readonly events: readonly HouseEvent[]
 }
 
 /** Causes that are faults of a feed: their rows are marked bad at once. */
@@ -48,26 +50,20 @@ export async function applyHour(deps: MonitoringDeps, t: Tx, judged: JudgedHour)
   return calm(deps, t, judged, known)
 }
 
-async function grow(
-  deps: MonitoringDeps,
-  t: Tx,
-  judged: JudgedHour,
-  known: IncidentRow | undefined,
-): Promise<string> {
+async function grow(deps: MonitoringDeps, t: Tx, judged: JudgedHour, known: IncidentRow | undefined): Promise<string> {
   const now = deps.clock()
   const end = (judged.hour + 1) * HOUR_MS
-  const before = known ?? (await opened(deps, judged, now))
+  const before = known ?? opened(deps, judged, now)
   const detail: IncidentDetail = { ...before.detail, clear: 0 }
   const order = judged.live.history.spec.features.map((feature) => feature.name)
   detail.features = [...new Set([...detail.features, ...judged.confirmed.map((one) => one.feature)])]
-  const events = known === undefined ? await judged.events(before.began_event) : []
   const found = suspects({
     history: judged.live.history,
     hour: judged.hour,
     findings: judged.confirmed,
     features: partners(detail.features, judged.settings),
     values: judged.values,
-    events,
+    events: known === undefined ? judged.events : [],
   })
   detail.causes = rankCauses(detail.causes, found, order)
   detail.checks = judged.checks.filter((check) => check[5] === 1).map((check) => viewCheck(judged.hour, check))
@@ -91,7 +87,12 @@ async function grow(
     detail,
   }
   if (row.marked === 1 && before.marked === 0)
-    note(detail, { at: now, event: end, kind: 'marked_bad', text: 'affected rows are left out of baselines and of training' })
+    note(detail, {
+      at: now,
+      event: end,
+      kind: 'marked_bad',
+      text: 'affected rows are left out of baselines and of training',
+    })
   await writeIncident(t, row)
   if (known === undefined) await wantReactions(t, row, judged.settings.reactions.drift, now)
   return row.id
@@ -103,9 +104,16 @@ function partners(features: readonly string[], { same_unit }: MonitorSettings): 
   return [...new Set([...features, ...groups.flat()])]
 }
 
-async function opened(deps: MonitoringDeps, judged: JudgedHour, now: number): Promise<IncidentRow> {
-  const began = changeBegan(judged.live.history, judged.hour, judged.confirmed)
-  const detail: IncidentDetail = { causes: [], checks: [], timeline: [], features: [], clear: 0, until: judged.hour + 1 }
+function opened(deps: MonitoringDeps, judged: JudgedHour, now: number): IncidentRow {
+  const { began } = judged
+  const detail: IncidentDetail = {
+    causes: [],
+    checks: [],
+    timeline: [],
+    features: [],
+    clear: 0,
+    until: judged.hour + 1,
+  }
   note(detail, { at: now, event: began * HOUR_MS, kind: 'began', text: 'the data began to differ' })
   return {
     id: deps.ids('inc'),

@@ -5,6 +5,7 @@ import type { Finding } from '../stats/calibrate.ts'
 import type { RecentValues } from '../stats/explain.ts'
 import { measure } from '../stats/window.ts'
 import type { SqlValue } from '../store/db.ts'
+import { changeBegan } from './change-point.ts'
 import { findingsOf, mayPage, raisedLimits, storedChecks } from './checks.ts'
 import { applyHour } from './drift-incident.ts'
 import { adoptReference } from './hours.ts'
@@ -114,6 +115,8 @@ async function judgeHour(deps: MonitoringDeps, turn: Turn): Promise<void> {
   const checks = storedChecks(window, limits, { findings, settings })
   const values = sure.length === 0 ? () => undefined : await recentValues(deps, endpoint, hour)
   const metrics = turn.reference?.metrics ?? {}
+  const began = sure.length === 0 ? hour : changeBegan(live.history, hour, sure)
+  const events = sure.length === 0 ? [] : await houseEvents(deps, endpoint, began)
   const changed = await deps.db.tx(async (t) => {
     await t.run(
       `INSERT INTO monitor_windows (endpoint, hour, rows, results) VALUES (?,?,?,?)
@@ -124,7 +127,8 @@ async function judgeHour(deps: MonitoringDeps, turn: Turn): Promise<void> {
     const incident = await applyHour(deps, t, {
       ...judged,
       importance: importanceOf(metrics),
-      events: (from) => houseEvents(deps, endpoint, from),
+      began,
+      events,
     })
     await finish(deps, t, turn, { findings: paging, quality })
     return incident
@@ -188,8 +192,7 @@ async function recentValues(deps: MonitoringDeps, endpoint: string, hour: number
 const NEAR_HOURS = 6
 
 /** Events of the house near an event time: wall times are mapped to the event hours that were coming in then. */
-async function houseEvents(deps: MonitoringDeps, endpoint: string, began: number): Promise<HouseEvent[]> {
-  const hour = Math.floor(began / HOUR_MS)
+async function houseEvents(deps: MonitoringDeps, endpoint: string, hour: number): Promise<HouseEvent[]> {
   const rows = await deps.db.all<{ first_at: number }>(
     'SELECT first_at FROM monitor_hours WHERE endpoint = ? AND hour >= ? AND hour <= ? ORDER BY hour',
     [endpoint, hour - NEAR_HOURS, hour],

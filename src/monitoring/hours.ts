@@ -85,7 +85,9 @@ async function profileOf(deps: MonitoringDeps, reader: Reader, of: RowsOf): Prom
     for (const { x, s } of mine) {
       add(
         profile,
-        of.spec.features.map((_, i) => (places[i] === -1 && of.spec.features[i]?.name === SCORE ? s : x[places[i] as number])),
+        of.spec.features.map((_, i) =>
+          places[i] === -1 && of.spec.features[i]?.name === SCORE ? s : x[places[i] as number],
+        ),
       )
     }
   }

@@ -185,10 +185,10 @@ export function note(
 
 async function rowsBetween(reader: Reader, endpoint: string, from: number, to: number): Promise<number> {
   const row = await reader.get<{ n: number | null }>(
-    'SELECT sum(rows) AS n FROM monitor_hours WHERE endpoint = ? AND hour >= ? AND hour < ?',
+    'SELECT CAST(sum(rows) AS BIGINT) AS n FROM monitor_hours WHERE endpoint = ? AND hour >= ? AND hour < ?',
     [endpoint, from, to],
   )
-  return Number(row?.n ?? 0)
+  return row?.n ?? 0
 }
 
 /** The incident as the API shows it. */

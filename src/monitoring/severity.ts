@@ -36,6 +36,8 @@ export function worse(a: Severity, b: Severity): Severity {
 export function importanceOf(metrics: Readonly<Record<string, number>>): Record<string, number> {
   const prefix = 'importance.'
   return Object.fromEntries(
-    Object.entries(metrics).flatMap(([key, value]) => (key.startsWith(prefix) ? [[key.slice(prefix.length), value]] : [])),
+    Object.entries(metrics).flatMap(([key, value]) =>
+      key.startsWith(prefix) ? [[key.slice(prefix.length), value]] : [],
+    ),
   )
 }

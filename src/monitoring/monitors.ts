@@ -1,0 +1,131 @@
+/** The monitoring room as one thing: its hooks for the rooms that ingest, its loop, and what others may ask of it. */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Leases } from '../jobs/leases.ts'
+import type { Worker } from '../jobs/worker.ts'
+import type { Reader, Tx } from '../store/db.ts'
+import { advance } from './evaluate.ts'
+import type { Memory } from './evaluate.ts'
+import { checkFreshness } from './freshness.ts'
+import { onPredictions } from './hours.ts'
+import type { SeenPrediction } from './hours.ts'
+import { labelsOf } from './labels.ts'
+import { doReactions } from './reactions.ts'
+import { monitorOf } from './room.ts'
+import type { MonitoringDeps } from './room.ts'
+import { handleWebhooks, tellIncident } from './webhook.ts'
+
+export interface Monitoring {
+  readonly deps: MonitoringDeps
+  /** For serving: runs in the transaction that ingests. */
+  readonly hooks: { onPredictions(t: Tx, rows: readonly SeenPrediction[]): Promise<void> }
+  /** For rollouts: labels that are known already. */
+  labelsOf(reader: Reader, endpoint: string, ids: readonly string[]): Promise<ReadonlyMap<string, number>>
+  start(): void
+  stop(): Promise<void>
+  /** Looks at once. */
+  wake(): void
+}
+
+const POLL_MS = 500
+const FRESHNESS_MS = 60_000
+const LEASE_MS = 15_000
+
+export function monitoringRoom(given: MonitoringDeps, leases: Leases, worker: Worker): Monitoring {
+  const deps: MonitoringDeps = {
+    ...given,
+    changed(incident) {
+      given.changed(incident)
+      void tellIncident(given, incident).catch(given.onError)
+    },
+  }
+  handleWebhooks(deps, worker)
+  const loop = monitorLoop(deps, leases)
+  const count = onPredictions(deps)
+  return {
+    deps,
+    hooks: {
+      async onPredictions(t, rows) {
+        await count(t, rows)
+        t.afterCommit(() => loop.wake())
+      },
+    },
+    labelsOf,
+    start: () => loop.start(),
+    stop: () => loop.stop(),
+    wake: () => loop.wake(),
+  }
+}
+
+interface MonitorLoop {
+  start(): void
+  stop(): Promise<void>
+  wake(): void
+}
+
+/** Judges what is closed on one replica at a time: when rows came, and every second besides. */
+function monitorLoop(deps: MonitoringDeps, leases: Leases): MonitorLoop {
+  const stopping = new AbortController()
+  const memories = new Map<string, Memory>()
+  let rest = new AbortController()
+  let running: Promise<void> | undefined
+  let looked = 0
+  let woken = false
+  const rounds = async (signal: AbortSignal): Promise<void> => {
+    while (!signal.aborted && !stopping.signal.aborted) {
+      rest = new AbortController()
+      woken = false
+      const more = await round(deps, memories, signal).catch((error: unknown) => {
+        deps.onError(error)
+        return false
+      })
+      if (Date.now() - looked > FRESHNESS_MS) {
+        looked = Date.now()
+        await lookAtFreshness(deps).catch(deps.onError)
+      }
+      if (!more && !woken)
+        await delay(POLL_MS, undefined, { signal: AbortSignal.any([rest.signal, stopping.signal, signal]) }).catch(
+          () => undefined,
+        )
+    }
+  }
+  return {
+    start() {
+      running = leases.lead('monitoring', LEASE_MS, {
+        signal: stopping.signal,
+        fn: (lease) => rounds(lease.signal),
+        onError: deps.onError,
+      })
+    },
+    async stop() {
+      stopping.abort()
+      await running
+    },
+    wake() {
+      woken = true
+      rest.abort()
+    },
+  }
+}
+
+/** One look at every endpoint; true when hours are left. */
+async function round(deps: MonitoringDeps, memories: Map<string, Memory>, signal: AbortSignal): Promise<boolean> {
+  const endpoints = await deps.db.all<{ name: string }>('SELECT name FROM endpoints ORDER BY name')
+  let more = false
+  for (const { name } of endpoints) {
+    if (signal.aborted) return false
+    const memory = memories.get(name) ?? { live: undefined, learning: undefined }
+    memories.set(name, memory)
+    try {
+      if (await advance(deps, name, memory, signal)) more = true
+    } catch (error) {
+      deps.onError(error)
+    }
+  }
+  await doReactions(deps)
+  return more
+}
+
+async function lookAtFreshness(deps: MonitoringDeps): Promise<void> {
+  const endpoints = await deps.db.all<{ name: string }>('SELECT name FROM endpoints ORDER BY name')
+  for (const { name } of endpoints) await checkFreshness(deps, await monitorOf(deps.db, name))
+}

@@ -1,0 +1,190 @@
+/** What pages show of a monitor: its state and limits, features over time, one feature now and usually. */
+import type { z } from 'zod'
+import { toTime } from '../contract/fields.ts'
+import { monitoringApi } from '../contract/monitoring.ts'
+import { problem } from '../contract/errors.ts'
+import type { Reply } from '../contract/route.ts'
+import { MARGIN, MEASURES } from '../stats/calibrate.ts'
+import { MATCHED_DAYS, windowOf } from '../stats/history.ts'
+import type { History } from '../stats/history.ts'
+import { categorical, emptyProfile, merge, numeric, rows } from '../stats/profile.ts'
+import type { Profile } from '../stats/profile.ts'
+import type { NumericSpec } from '../stats/profile-spec.ts'
+import { checkName, raisedLimits, viewCheck, WINDOW_HOURS } from './checks.ts'
+import type { StoredCheck } from './checks.ts'
+import { evaluatedUntil } from './evaluate.ts'
+import { syncLive } from './live.ts'
+import { readReference } from './reference.ts'
+import { HOUR_MS, monitorOf, requireEndpoint, settingsOf } from './room.ts'
+import type { MonitoringDeps } from './room.ts'
+import { importanceOf } from './severity.ts'
+
+type MonitorView = Reply<typeof monitoringApi.getMonitor>
+type Heatmap = Reply<typeof monitoringApi.heatmap>
+type FeatureView = z.output<(typeof monitoringApi.feature)['reply']>
+
+async function importance(deps: MonitoringDeps, endpoint: string): Promise<Record<string, number>> {
+  return importanceOf((await deps.referenceOf(endpoint))?.metrics ?? {})
+}
+
+export async function viewMonitor(deps: MonitoringDeps, endpoint: string): Promise<MonitorView> {
+  const settings = settingsOf(await requireEndpoint(deps.db, endpoint))
+  const monitor = await monitorOf(deps.db, endpoint)
+  const learned = monitor.reference === null ? undefined : await readReference(deps.db, monitor.reference)
+  const limits = learned === undefined ? {} : await raisedLimits(deps.db, endpoint, learned.limits)
+  return {
+    settings,
+    last_run_at: monitor.last_run_at === null ? null : toTime(monitor.last_run_at),
+    evaluated_until: evaluatedUntil(monitor),
+    limits: Object.entries(limits).flatMap(([feature, of]) =>
+      MEASURES.filter((measure) => of[measure] < 1e300).map((measure) => ({
+        feature,
+        check: checkName(measure),
+        limit: of[measure],
+        largest_clean: of[measure] / MARGIN,
+      })),
+    ),
+    importance: await importance(deps, endpoint),
+  }
+}
+
+/** Times are ms, event time. */
+export interface Span {
+  readonly from?: number
+  readonly to?: number
+}
+
+/** Days shown when no span is asked for, and most buckets. */
+const SHOWN_HOURS = 14 * 24
+const MOST_BUCKETS = 2000
+
+interface WindowRow {
+  readonly hour: number
+  readonly results: string
+}
+
+export async function heatmap(
+  deps: MonitoringDeps,
+  endpoint: string,
+  span: Span & { readonly bucket_hours: number },
+): Promise<Heatmap> {
+  const monitor = await monitorOf(deps.db, endpoint)
+  const size = span.bucket_hours
+  const to = span.to === undefined ? (monitor.evaluated_hour ?? 0) : Math.ceil(span.to / HOUR_MS)
+  const from = Math.max(
+    span.from === undefined ? to - SHOWN_HOURS : Math.floor(span.from / HOUR_MS),
+    to - MOST_BUCKETS * size,
+  )
+  const windows = await deps.db.search<WindowRow>({
+    sql: 'SELECT hour, results FROM monitor_windows WHERE endpoint = ? AND hour >= ? AND hour < ? ORDER BY hour',
+    parameters: [endpoint, from, to],
+  })
+  const count = Math.max(0, Math.ceil((to - from) / size))
+  const cells = new Map<string, { effect: (number | null)[]; alert: boolean[] }>()
+  for (const { hour, results } of windows) {
+    const bucket = Math.floor((hour - from) / size)
+    for (const [feature, , value, limit, , alert] of JSON.parse(results) as StoredCheck[]) {
+      const cell = cells.get(feature) ?? {
+        effect: Array.from({ length: count }, () => null),
+        alert: Array.from({ length: count }, () => false),
+      }
+      cells.set(feature, cell)
+      cell.effect[bucket] = Math.max(cell.effect[bucket] ?? 0, Math.min(99, value / limit))
+      if (alert === 1) cell.alert[bucket] = true
+    }
+  }
+  const worth = await importance(deps, endpoint)
+  return {
+    buckets: Array.from({ length: count }, (_, i) => toTime((from + i * size) * HOUR_MS)),
+    features: [...cells]
+      .map(([feature, cell]) => ({ feature, importance: worth[feature] ?? 0, ...cell }))
+      .sort((a, b) => b.importance - a.importance),
+  }
+}
+
+export async function viewFeature(
+  deps: MonitoringDeps,
+  endpoint: string,
+  asked: Span & { readonly feature: string },
+): Promise<FeatureView> {
+  const monitor = await monitorOf(deps.db, endpoint)
+  const live = await syncLive(deps.db, monitor, undefined)
+  const i = live?.history.spec.features.findIndex((one) => one.name === asked.feature) ?? -1
+  if (live === undefined || i < 0) throw problem('not_found', { what: 'monitored feature', id: asked.feature })
+  const last = (asked.to === undefined ? (monitor.evaluated_hour ?? 0) : Math.ceil(asked.to / HOUR_MS)) - 1
+  const length =
+    asked.from === undefined
+      ? WINDOW_HOURS
+      : Math.min(31 * 24, Math.max(1, last + 1 - Math.floor(asked.from / HOUR_MS)))
+  const window = windowOf(live.history, last, length)
+  const baseline = matchedSum(live.history, last, length)
+  const row = await deps.db.get<WindowRow>(
+    'SELECT hour, results FROM monitor_windows WHERE endpoint = ? AND hour <= ? ORDER BY hour DESC LIMIT 1',
+    [endpoint, last],
+  )
+  const checks = row === undefined ? [] : (JSON.parse(row.results) as StoredCheck[])
+  const spec = live.history.spec.features[i]
+  return {
+    feature: asked.feature,
+    kind: spec?.kind ?? 'numeric',
+    bins: bins(baseline, window, i),
+    baseline: summary(baseline, i),
+    window: summary(window, i),
+    new_values:
+      spec?.kind === 'categorical' ? categorical(window, i).unseen.map(([value, count]) => ({ value, count })) : [],
+    checks: checks.filter(([feature]) => feature === asked.feature).map((check) => viewCheck(row?.hour ?? last, check)),
+  }
+}
+
+/** The same hours of earlier days, added. */
+function matchedSum(history: History, last: number, length: number): Profile {
+  const sum = emptyProfile(history.spec)
+  for (let day = MATCHED_DAYS.from; day <= MATCHED_DAYS.to; day++)
+    merge(sum, windowOf(history, last - 24 * day, Math.min(length, 24), true))
+  return sum
+}
+
+/** Shares of values by bin. */
+function bins(baseline: Profile, window: Profile, i: number): FeatureView['bins'] {
+  const spec = window.spec.features[i]
+  const counts = (profile: Profile) =>
+    spec?.kind === 'numeric' ? numeric(profile, i).counts : categorical(profile, i).counts
+  const share = (values: Float64Array, k: number): number =>
+    values[k]! /
+    Math.max(
+      1,
+      values.reduce((sum, count) => sum + count, 0),
+    )
+  const [before, now] = [counts(baseline), counts(window)]
+  return Array.from(now, (_, k) => ({
+    label: spec?.kind === 'numeric' ? binLabel(spec, k) : (spec?.values[k] ?? 'other'),
+    baseline: share(before, k),
+    window: share(now, k),
+  })).slice(0, 60)
+}
+
+function binLabel({ edges }: NumericSpec, k: number): string {
+  const show = (x: number | undefined): string => String(Number((x ?? 0).toPrecision(4)))
+  if (k === 0) return `< ${show(edges[0])}`
+  return k === edges.length ? `> ${show(edges.at(-1))}` : `${show(edges[k - 1])} … ${show(edges[k])}`
+}
+
+function summary(profile: Profile, i: number): Record<string, number | null> {
+  const finite = (x: number): number | null => (Number.isFinite(x) ? x : null)
+  const all = rows(profile)
+  if (profile.spec.features[i]?.kind === 'categorical') {
+    const { n, nulls } = categorical(profile, i)
+    return { rows: all, n, null_share: all === 0 ? null : nulls / all }
+  }
+  const view = numeric(profile, i)
+  return {
+    rows: all,
+    n: view.n,
+    null_share: all === 0 ? null : view.nulls / all,
+    mean: finite(view.meanOfAll),
+    sd: finite(view.sdOfAll),
+    min: finite(view.min),
+    max: finite(view.max),
+    zero_share: view.n === 0 ? null : view.zeros / view.n,
+  }
+}

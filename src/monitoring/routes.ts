@@ -1,0 +1,117 @@
+/** Routes of monitoring. */
+import type { Principal } from '../contract/access.ts'
+import { toTime } from '../contract/fields.ts'
+import { monitoringApi } from '../contract/monitoring.ts'
+import { mount, Raw } from '../http/mount.ts'
+import type { Mounted } from '../http/mount.ts'
+import { actOnIncident } from './act.ts'
+import { badIds, badRanges, incidentRows, requireIncident, viewIncident } from './incident-rows.ts'
+import type { IncidentRow } from './incident-rows.ts'
+import { putLabels } from './labels.ts'
+import type { Monitoring } from './monitors.ts'
+import { performance } from './performance.ts'
+import { prometheusText } from './prometheus.ts'
+import { heatmap, viewFeature, viewMonitor } from './read.ts'
+import { requireEndpoint, settingsOf } from './room.ts'
+import type { MonitoringDeps } from './room.ts'
+
+export function monitoringRoutes({ deps }: Monitoring): Mounted[] {
+  return [...endpointRoutes(deps), ...incidentRoutes(deps), metricsRoute(deps)]
+}
+
+function endpointRoutes(deps: MonitoringDeps): Mounted[] {
+  const { db } = deps
+  return [
+    mount(monitoringApi.putLabels, async ({ who, params, body }) => {
+      await requireEndpoint(db, params.name, who)
+      return putLabels(deps, params.name, body.labels)
+    }),
+    mount(monitoringApi.putMonitor, async ({ who, params, body }) => {
+      await requireEndpoint(db, params.name, who)
+      await deps.saveSettings(who, params.name, body)
+      return settingsOf(await requireEndpoint(db, params.name))
+    }),
+    mount(monitoringApi.getMonitor, async ({ who, params }) => {
+      await requireEndpoint(db, params.name, who)
+      return viewMonitor(deps, params.name)
+    }),
+    mount(monitoringApi.heatmap, async ({ who, params, query }) => {
+      await requireEndpoint(db, params.name, who)
+      return heatmap(deps, params.name, { ...span(query), bucket_hours: query.bucket_hours })
+    }),
+    mount(monitoringApi.feature, async ({ who, params, query }) => {
+      await requireEndpoint(db, params.name, who)
+      return viewFeature(deps, params.name, { ...span(query), feature: params.feature })
+    }),
+    mount(monitoringApi.performance, async ({ who, params, query }) => {
+      await requireEndpoint(db, params.name, who)
+      const { bucket, slice, version } = query
+      const asked = {
+        endpoint: params.name,
+        bucket,
+        ...span(query),
+        ...(slice !== undefined && { slice }),
+        ...(version !== undefined && { version }),
+      }
+      return { items: await performance(db, asked, (of) => deps.inputNames(db, params.name, of)) }
+    }),
+    mount(monitoringApi.badRows, async ({ who, params }) => {
+      await requireEndpoint(db, params.name, who)
+      const ranges = await badRanges(db, params.name)
+      return {
+        ranges: ranges.map(({ incident_id, from, to, features }) => ({
+          incident_id,
+          from: toTime(from),
+          to: toTime(to),
+          features: [...features],
+        })),
+        prediction_ids: await badIds(db, params.name),
+      }
+    }),
+  ]
+}
+
+function incidentRoutes(deps: MonitoringDeps): Mounted[] {
+  const { db } = deps
+  return [
+    mount(monitoringApi.listIncidents, async ({ who, query }) => {
+      const rows: IncidentRow[] = []
+      for (const row of await incidentRows(db, query)) if (await mayRead(deps, who, row)) rows.push(row)
+      const start = query.page_token === undefined ? 0 : Math.max(0, Number(query.page_token) || 0)
+      const page = rows.slice(start, start + query.limit)
+      const items = []
+      for (const row of page) items.push(await viewIncident(db, row))
+      const next = start + page.length
+      return next < rows.length ? { items, next_page_token: String(next) } : { items }
+    }),
+    mount(monitoringApi.getIncident, async ({ who, params }) => {
+      const row = await requireIncident(db, params.id)
+      await requireEndpoint(db, row.endpoint, who)
+      return viewIncident(db, row)
+    }),
+    mount(monitoringApi.actOnIncident, ({ who, params, body }) =>
+      actOnIncident(deps, who, { id: params.id, action: body.action, reason: body.reason }),
+    ),
+  ]
+}
+
+function metricsRoute(deps: MonitoringDeps): Mounted {
+  return mount(monitoringApi.metrics, async () => {
+    const type = { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }
+    return new Raw(200, type, await prometheusText(deps))
+  })
+}
+
+async function mayRead(deps: MonitoringDeps, who: Principal, row: IncidentRow): Promise<boolean> {
+  return requireEndpoint(deps.db, row.endpoint, who).then(
+    () => true,
+    () => false,
+  )
+}
+
+function span(query: { from?: string | undefined; to?: string | undefined }): { from?: number; to?: number } {
+  return {
+    ...(query.from !== undefined && { from: Date.parse(query.from) }),
+    ...(query.to !== undefined && { to: Date.parse(query.to) }),
+  }
+}
