@@ -1,4 +1,6 @@
 /** The command line: finds the command, reads its arguments, turns what is thrown into one clear message and an exit code. */
+import { enableCompileCache } from 'node:module'
+import { join } from 'node:path'
 import { CallError } from '../client/client.ts'
 import { Problem } from '../contract/errors.ts'
 import { help, parse, UsageError } from './command.ts'
@@ -9,6 +11,15 @@ const OVERVIEW = `Slipway: from a research notebook to a monitored, self-healing
 
 Usage: slipway COMMAND [ARGUMENTS]
 `
+
+/**
+ * Node compiles every file anew at each start unless it may keep the result: a third of the CPU time of a start. Kept in the
+ * checkout, where nobody else can write, and for the processes that this one starts as well.
+ */
+function keepCompiled(): void {
+  const folder = (process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, '../../node_modules/.cache/compiled'))
+  enableCompileCache(folder)
+}
 
 async function main(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv
@@ -57,6 +68,7 @@ function exitCode(error: CallError | Problem): number {
 }
 
 try {
+  keepCompiled()
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
   const { text, code } = explain(error)
