@@ -1,5 +1,5 @@
 /** What Home says: what needs someone now, and what changed lately, joined from incidents, rollouts, pipelines and runs. */
-import { plural, words } from './format.ts'
+import { plural, sentence, words } from './format.ts'
 
 /** Something that waits for a person, with the one page to act on it. */
 export interface Need {
@@ -190,7 +190,7 @@ function pipelineHappenings(one: FeedPipelineRun): Happening[] {
     {
       key: `pipeline ${one.id}`,
       status,
-      text: `${one.project}: run ${words(status)}${one.message === '' ? '' : `. ${one.message}`}`,
+      text: `${one.project}: run ${words(status)}${one.message === '' ? '' : `. ${sentence(one.message)}`}`,
       at: one.finished_at,
       path: `/pipelines/${one.id}`,
     },

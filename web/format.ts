@@ -121,6 +121,11 @@ export function words(term: string): string {
   return term.replaceAll('_', ' ')
 }
 
+/** A text that begins a sentence. */
+export function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}
+
 /** A count and its noun: `1 row`, `3 rows`. */
 export function plural(n: number, noun: string): string {
   return `${count(n)} ${noun}${n === 1 ? '' : 's'}`

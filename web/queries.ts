@@ -1,5 +1,5 @@
 /** What the pages read, each with its key; the first word of a key is the room, by which live changes refresh it. */
-import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query'
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query'
 import type { authApi } from '../src/contract/auth.ts'
 import type { costApi } from '../src/contract/cost.ts'
 import type { monitoringApi } from '../src/contract/monitoring.ts'
@@ -79,6 +79,7 @@ export const runs = (ask: RunsAsk) =>
         },
       }),
     getNextPageParam: (last) => last.next_page_token,
+    placeholderData: keepPreviousData,
   })
 
 function keysOf(columns: readonly string[], prefix: string): string[] {

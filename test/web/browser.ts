@@ -18,9 +18,11 @@ export const SIZES = [
 ] as const
 export const SCHEMES = ['light', 'dark'] as const
 
-/** Builds the UI into a fresh folder and gives it, with the sizes that the bundler printed. */
-export function buildPages(): { folder: string; report: string } {
-  const folder = join(mkdtempSync(join(tmpdir(), 'slipway-web-')), 'web')
+/** Builds the UI into a folder (default a fresh one) and gives it, with the sizes that the bundler printed. */
+export function buildPages(folder = join(mkdtempSync(join(tmpdir(), 'slipway-web-')), 'web')): {
+  folder: string
+  report: string
+} {
   const vite = join(root, 'node_modules/vite/bin/vite.js')
   const built = spawnSync(process.execPath, [vite, 'build', 'web', '--outDir', folder, '--emptyOutDir'], {
     cwd: root,
@@ -51,10 +53,10 @@ export async function openBrowser(executablePath: string): Promise<Browser> {
 export async function axeBreaches(page: Page): Promise<string[]> {
   // the page's own policy forbids injected script elements; evaluation is not bound by it
   await page.evaluate(axe)
-  const found = (await page.evaluate(
+  const found = await page.evaluate<string[]>(
     `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] })
        .then((result) => result.violations.map((one) => one.id + ': ' + one.nodes.slice(0, 3).map((node) => node.html.slice(0, 140) + ' ' + (node.any[0]?.message ?? '')).join(' | ')))`,
-  )) as string[]
+  )
   return found
 }
 
@@ -66,5 +68,5 @@ export async function keepPicture(page: Page, name: string): Promise<void> {
 
 /** How many pixels the page is wider than its window: 0 when nothing is cut off. */
 export async function overflow(page: Page): Promise<number> {
-  return (await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth')) as number
+  return page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth')
 }

@@ -237,6 +237,7 @@ export function monitor(now: number): Reply<typeof monitoringApi.getMonitor> {
       slices: ['carrier'],
       false_alerts: '1 per month',
       reactions: { drift: ['incident'], quality: ['incident', 'retrain'] },
+      retrain: {},
       derived: [],
       same_unit: [['temp', 'dewp']],
     },

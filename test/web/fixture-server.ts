@@ -2,7 +2,6 @@
 import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Readable } from 'node:stream'
 import { z } from 'zod'
 import { authApi } from '../../src/contract/auth.ts'
 import { costApi } from '../../src/contract/cost.ts'
@@ -27,7 +26,7 @@ interface Asked {
 interface Recorded {
   readonly route: Route
   /** Undefined = not found. */
-  answer(asked: Asked): unknown
+  readonly answer: (asked: Asked) => unknown
 }
 
 function on<const R extends Route>(route: R, answer: (asked: Asked) => Reply<R> | undefined): Recorded {
@@ -118,6 +117,7 @@ function recorded(now: number, empty: boolean): Recorded[] {
     on(registryApi.lineage, () => served.lineage()),
     on(servingApi.listEndpoints, () => ({ items: endpoints })),
     on(servingApi.getEndpoint, ({ params }) => endpoints.find((one) => one.name === params['name'])),
+    on(servingApi.rollbackEndpoint, ({ params }) => endpoints.find((one) => one.name === params['name'])),
     on(servingApi.listPredictions, () => served.predictions(now)),
     on(rolloutApi.list, () => ({ items: rollouts })),
     on(rolloutApi.get, list(rollouts)),
@@ -204,8 +204,7 @@ async function handle(job: Job): Promise<void> {
   const page = await job.pages(url.pathname)
   response.writeHead(page?.status ?? 404, { ...page?.headers })
   if (page === undefined) response.end()
-  else if (typeof page.body === 'object' && page.body !== null && 'pipe' in page.body)
-    (page.body as Readable).pipe(response)
+  else if (typeof page.body === 'object' && page.body !== null && 'pipe' in page.body) page.body.pipe(response)
   else response.end(page.body)
 }
 

@@ -24,7 +24,7 @@ export function Evidence({ title, boundary, points, failing }: EvidenceProps) {
       : `${figure(last.evidence, 3)} after ${count(last.n)}; fails at ${figure(boundary, 3)}`
   return (
     <figure>
-      <figcaption className="row small">
+      <figcaption className="stacked small">
         <h3>{title}</h3>
         <span className="muted">{said}</span>
       </figcaption>

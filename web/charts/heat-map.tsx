@@ -18,12 +18,16 @@ export interface HeatMapProps {
   readonly onChoose: (row: string) => void
 }
 
+const LABEL_PX = 150
+/** The least width of a cell; wider where there is room. */
+const CELL_PX = 12
+
 export function HeatMap({ columns, columnText, rows, chosen, onChoose }: HeatMapProps) {
   const top = strongest(rows.flatMap((row) => row.values))
   return (
     <div style={{ padding: '12px 16px', display: 'grid', gap: 10 }}>
       <Scroll label="Features over time" className="heat">
-        <table>
+        <table style={{ minWidth: LABEL_PX + columns.length * CELL_PX }}>
           <thead>
             <tr>
               <th>Feature</th>

@@ -27,7 +27,7 @@ export function QualityChart({ title, points }: { title: string; points: readonl
       : `${figure(last.estimate)} ${interval(last.interval)} from ${count(last.labelled)} labels${last.provisional ? ', provisional' : ''}`
   return (
     <figure>
-      <figcaption className="row small">
+      <figcaption className="stacked small">
         <h3>{title}</h3>
         <span className="muted">{said}</span>
       </figcaption>

@@ -89,25 +89,30 @@ function SideBySide(props: { runs: readonly RunRow[]; differing: Differing; metr
         </tr>
       </thead>
       <tbody>
-        {metrics.map((key) => (
+        {rowsOf(runs, differing, metrics).map(({ kind, key, differs }) => (
           <Line
-            key={`m ${key}`}
+            key={`${kind} ${key}`}
             name={key}
-            differs={differing.metrics.includes(key)}
-            values={runs.map((run) => figure(run.metrics[key], 6))}
-          />
-        ))}
-        {keysOf(runs, 'params', differing.params).map((key) => (
-          <Line
-            key={`p ${key}`}
-            name={key}
-            differs={differing.params.includes(key)}
-            values={runs.map((run) => run.params[key] ?? '–')}
+            differs={differs}
+            values={runs.map((run) => (kind === 'metrics' ? figure(run.metrics[key], 6) : (run.params[key] ?? '–')))}
           />
         ))}
       </tbody>
     </table>
   )
+}
+
+/** Params that differ, metrics that differ, then what is the same. */
+function rowsOf(runs: readonly RunRow[], differing: Differing, metrics: readonly string[]) {
+  const rows = [
+    ...keysOf(runs, 'params', differing.params).map((key) => ({
+      kind: 'params',
+      key,
+      differs: differing.params.includes(key),
+    })),
+    ...metrics.map((key) => ({ kind: 'metrics', key, differs: differing.metrics.includes(key) })),
+  ]
+  return [...rows.filter((row) => row.differs), ...rows.filter((row) => !row.differs)]
 }
 
 function Line({ name, differs, values }: { name: string; differs: boolean; values: readonly string[] }) {

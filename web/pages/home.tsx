@@ -2,7 +2,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { isAbsent } from '../api.ts'
-import { plural } from '../format.ts'
+import { plural, sentence } from '../format.ts'
 import { happenings, needs } from '../feed.ts'
 import type { Happening, Need } from '../feed.ts'
 import { Empty, Failure, Loaded, Waiting } from '../parts/failure.tsx'
@@ -97,7 +97,7 @@ function Needs({ items }: { items: readonly Need[] }) {
           <div className="what">
             <strong className="break">{need.title}</strong>
             <div className="muted small break">
-              {need.detail} · <When at={need.at} />
+              {sentence(need.detail)} · <When at={need.at} />
             </div>
           </div>
           <Link to={need.path} className="button">
@@ -112,29 +112,18 @@ function Needs({ items }: { items: readonly Need[] }) {
 function Changes({ items, waiting }: { items: readonly Happening[]; waiting: boolean }) {
   if (items.length === 0) return waiting ? null : <Empty title="Nothing changed in the last 24 hours" />
   return (
-    <table>
-      <thead className="sr">
-        <tr>
-          <th>State</th>
-          <th>What</th>
-          <th>When</th>
-        </tr>
-      </thead>
-      <tbody>
-        {items.map((one) => (
-          <tr key={one.key} data-row>
-            <td>
-              <Status word={one.status} />
-            </td>
-            <td className="break">
-              <Link to={one.path}>{one.text}</Link>
-            </td>
-            <td className="num muted">
-              <When at={one.at} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+    <ul className="changes">
+      {items.map((one) => (
+        <li key={one.key} data-row>
+          <Status word={one.status} />
+          <Link to={one.path} className="break">
+            {one.text}
+          </Link>
+          <span className="muted">
+            <When at={one.at} />
+          </span>
+        </li>
+      ))}
+    </ul>
   )
 }

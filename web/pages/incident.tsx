@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { Link, useParams } from '@tanstack/react-router'
 import type { monitoringApi } from '../../src/contract/monitoring.ts'
 import { call } from '../api.ts'
-import { count, eventTime, percent, plural, words } from '../format.ts'
+import { count, eventTime, percent, plural, sentence } from '../format.ts'
 import { CheckTable } from '../parts/checks.tsx'
 import { Confirm } from '../parts/confirm.tsx'
 import { Loaded } from '../parts/failure.tsx'
@@ -48,7 +48,7 @@ function Sentence({ incident }: { incident: Incident }) {
   const { endpoint, affected } = incident
   return (
     <>
-      {words(incident.kind)} of{' '}
+      {sentence(incident.kind)} of{' '}
       <Link to="/endpoints/$name" params={{ name: endpoint }}>
         {endpoint}
       </Link>

@@ -74,8 +74,8 @@ function List({ items }: { items: readonly Incident[] }) {
               {!one.pages && <div className="muted small">wakes nobody</div>}
             </td>
             <td className="break" style={{ minWidth: 240 }}>
-              <Link to="/incidents/$id" params={{ id: one.id }}>
-                <strong>{one.title}</strong>
+              <Link to="/incidents/$id" params={{ id: one.id }} className="strong">
+                {one.title}
               </Link>
               {one.causes[0] !== undefined && one.causes[0].title !== one.title && (
                 <div className="muted small">{one.causes[0].title}</div>

@@ -12,7 +12,7 @@ export function LoginPage() {
     <Page title="Log in to Slipway">
       <div className="panel">
         <div className="body">
-          {me.data === undefined ? (
+          {me.data === undefined || me.error !== null ? (
             <>
               <p>
                 This browser has no session. On the machine where Slipway runs, or wherever its token is set, make a

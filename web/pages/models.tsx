@@ -34,8 +34,8 @@ export function ModelsPage() {
                   {items.map((model) => (
                     <tr key={model.name} data-row>
                       <td>
-                        <Link to="/models/$name" params={{ name: model.name }}>
-                          <strong>{model.name}</strong>
+                        <Link to="/models/$name" params={{ name: model.name }} className="strong">
+                          {model.name}
                         </Link>
                         <div className="muted small break">{model.description}</div>
                       </td>

@@ -3,7 +3,8 @@ import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { HeatMap } from '../charts/heat-map.tsx'
 import { QualityChart } from '../charts/quality.tsx'
-import { eventTime, words } from '../format.ts'
+import { eventTime } from '../format.ts'
+import { METRIC_NAMES, METRICS } from '../metric-names.ts'
 import { Empty, Loaded } from '../parts/failure.tsx'
 import { FeaturePanel } from '../parts/feature.tsx'
 import { Page, Panel } from '../parts/page.tsx'
@@ -13,7 +14,6 @@ import type { Performance } from '../queries.ts'
 import type { MonitoringSearch } from '../search.ts'
 
 const HOURS = [1, 6, 24, 168]
-const SHOWN_METRICS = ['roc_auc', 'log_loss', 'brier', 'accuracy', 'base_rate', 'mean_score']
 
 export function MonitoringPage() {
   const { name } = useParams({ from: '/monitoring/$name' })
@@ -34,7 +34,7 @@ export function MonitoringPage() {
         <>
           {monitor.data === undefined
             ? 'Against its own history.'
-            : `Evaluated until ${eventTime(monitor.data.evaluated_until)}; at most ${monitor.data.settings.false_alerts} false alerts.`}{' '}
+            : `Evaluated until ${eventTime(monitor.data.evaluated_until)}; false alerts: ${monitor.data.settings.false_alerts} at most.`}{' '}
           <Link to="/endpoints/$name" params={{ name }}>
             Endpoint
           </Link>
@@ -138,7 +138,7 @@ function withoutEmpty(search: MonitoringSearch): MonitoringSearch {
 
 function Quality({ items }: { items: readonly Performance[] }) {
   const overall = items.filter((one) => one.slice === null)
-  const metrics = SHOWN_METRICS.filter((metric) => overall.some((one) => one.metric === metric))
+  const metrics = METRICS.filter((metric) => overall.some((one) => one.metric === metric))
   return (
     <Panel title="Quality" note="by week, 95 % interval; the bars below say how many predictions have a label">
       {metrics.length === 0 ? (
@@ -148,7 +148,7 @@ function Quality({ items }: { items: readonly Performance[] }) {
           {metrics.map((metric) => (
             <QualityChart
               key={metric}
-              title={words(metric).replace('roc auc', 'ROC AUC')}
+              title={METRIC_NAMES[metric]}
               points={overall.filter((one) => one.metric === metric)}
             />
           ))}

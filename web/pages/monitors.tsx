@@ -44,11 +44,10 @@ function MonitorRow({ name }: { name: string }) {
   const monitor = useQuery(read.monitor(name))
   const incidents = useQuery(read.incidents(name))
   return (
-    // oxlint-disable-next-line jsx-a11y/control-has-associated-label -- a row is named by its cells
     <tr data-row>
       <td>
-        <Link to="/monitoring/$name" params={{ name }}>
-          <strong>{name}</strong>
+        <Link to="/monitoring/$name" params={{ name }} className="strong">
+          {name}
         </Link>
       </td>
       <td>{monitor.data === undefined ? '–' : eventTime(monitor.data.evaluated_until)}</td>

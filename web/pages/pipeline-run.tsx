@@ -4,7 +4,7 @@ import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import type { pipelinesApi } from '../../src/contract/pipelines.ts'
 import { call } from '../api.ts'
 import { Graph } from '../charts/graph.tsx'
-import { duration, figure } from '../format.ts'
+import { duration, figure, sentence } from '../format.ts'
 import { Confirm } from '../parts/confirm.tsx'
 import { Loaded } from '../parts/failure.tsx'
 import { Figures, Page, Panel } from '../parts/page.tsx'
@@ -40,7 +40,8 @@ export function PipelineRunPage() {
 function Lead({ run }: { run: PipelineRun }) {
   return (
     <>
-      {run.message} Started <When at={run.started_at ?? run.created_at} /> by {run.created_by} ({run.trigger}).
+      {sentence(run.message)} Started <When at={run.started_at ?? run.created_at} /> by {run.created_by} ({run.trigger}
+      ).
       {run.registered !== null && (
         <>
           {' '}

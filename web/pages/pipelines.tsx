@@ -47,15 +47,15 @@ function List({ items }: { items: readonly PipelineRow[] }) {
       </thead>
       <tbody>
         {items.map((run) => (
-          // oxlint-disable-next-line jsx-a11y/control-has-associated-label -- a row is named by its cells
           <tr key={run.id} data-row>
             <td>
               <Status word={run.outcome ?? run.state} />
             </td>
             <td>
-              <Link to="/pipelines/$id" params={{ id: run.id }}>
-                <strong>{run.project}</strong> <code>{run.id.slice(-6)}</code>
-              </Link>
+              <Link to="/pipelines/$id" params={{ id: run.id }} className="strong">
+                {run.project}
+              </Link>{' '}
+              <code>{run.id.slice(-6)}</code>
             </td>
             <td>
               <Steps steps={run.steps} />

@@ -22,7 +22,10 @@ export function SettingsPage() {
         <Confirm
           label="Log out"
           preview={<p>This browser’s session ends. A new link comes from slipway env --link.</p>}
-          act={() => call<typeof authApi.logout>('POST', '/v1/logout', { body: {} })}
+          act={async () => {
+            await call<typeof authApi.logout>('POST', '/v1/logout', { body: {} })
+            location.assign('/login')
+          }}
         />
       }
     >

@@ -142,7 +142,12 @@ function Answers({ version }: { version: Version }) {
             : `${count(lowering.probes)} rows replayed, largest difference ${figure(lowering.worst_ulp)} ulp`,
         ],
         ['Size', bytes(version.size)],
-        ['Files', <code key="t">{version.tree ?? '–'}</code>],
+        [
+          'Files',
+          <code key="t" title={version.tree ?? ''}>
+            {version.tree?.slice(0, 23) ?? '–'}
+          </code>,
+        ],
         ['Reproducibility', version.reproducibility ?? 'not proved yet'],
         ...(version.reproducibility === null
           ? [['Prove it', <code key="c">slipway reproduce {version.model}</code>] as const]

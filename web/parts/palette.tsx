@@ -57,7 +57,8 @@ export function Palette({ dialog, open, onClose }: PaletteProps) {
   const [place, setPlace] = useState(0)
   const navigate = useNavigate()
   const list = useId()
-  const found = matching(useFindable(open), text)
+  const all = useFindable(open)
+  const found = open ? matching(all, text) : []
   const chosen = Math.min(place, found.length - 1)
   const go = (path: string | undefined): void => {
     if (path === undefined) return
@@ -112,7 +113,7 @@ export function Palette({ dialog, open, onClose }: PaletteProps) {
           </div>
         ))}
       </div>
-      {found.length === 0 && <p className="empty">Nothing is called like that.</p>}
+      {open && found.length === 0 && <p className="empty">Nothing is called like that.</p>}
     </dialog>
   )
 }

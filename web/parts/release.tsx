@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import type { rolloutApi } from '../../src/contract/rollout.ts'
 import { call } from '../api.ts'
 import { Evidence } from '../charts/evidence.tsx'
-import { count, plural, weight, words } from '../format.ts'
+import { count, plural, sentence, weight, words } from '../format.ts'
 import * as read from '../queries.ts'
 import type { Rollout } from '../queries.ts'
 import { Confirm } from './confirm.tsx'
@@ -46,7 +46,8 @@ function Newest({ rollout, model, earlier }: { rollout: Rollout; model: string; 
           ? 'is the first version of this endpoint'
           : `against version ${rollout.stable_version}`}
         {`, ${sentenceOf(rollout)} `}
-        Started <When at={rollout.created_at} /> by {rollout.created_by}.{rollout.reason !== '' && ` ${rollout.reason}`}
+        Started <When at={rollout.created_at} /> by {rollout.created_by}.
+        {rollout.reason !== '' && ` ${sentence(rollout.reason)}`}
       </p>
       <p className="muted small">
         Plan: shadow for {plural(rollout.plan.shadow.requests, 'row')}, then{' '}

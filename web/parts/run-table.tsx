@@ -96,6 +96,7 @@ function Heading({ column, order, onOrder }: { column: string; order: string; on
 function Spacer({ height, width }: { height: number; width: number }) {
   return height > 0 ? (
     <tr className="spacer" aria-hidden="true">
+      {/* oxlint-disable-next-line jsx-a11y/control-has-associated-label -- it only takes up room */}
       <td colSpan={width} style={{ height }} />
     </tr>
   ) : null
@@ -111,7 +112,6 @@ interface RowProps {
 
 function Row({ row, index, columns, chosen, onTurn }: RowProps) {
   return (
-    // oxlint-disable-next-line jsx-a11y/control-has-associated-label -- a row is named by its cells
     <tr data-row aria-rowindex={index + 2}>
       <td>
         <input type="checkbox" aria-label={`Choose ${row.name}`} checked={chosen} onChange={() => onTurn(row.id)} />

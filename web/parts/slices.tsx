@@ -1,6 +1,7 @@
 /** Quality by slice over the whole range, the worst first. */
 import { useQueries } from '@tanstack/react-query'
-import { count, figure, interval, percent, words } from '../format.ts'
+import { count, figure, interval, percent } from '../format.ts'
+import { METRIC_NAMES } from '../metric-names.ts'
 import * as read from '../queries.ts'
 import type { Performance } from '../queries.ts'
 import { Panel } from './page.tsx'
@@ -42,7 +43,7 @@ export function SliceTable({
               <td className="break">
                 {row.slice} = {row.value}
               </td>
-              <td>{words(row.metric)}</td>
+              <td>{METRIC_NAMES[row.metric]}</td>
               <td className="num">{figure(row.estimate)}</td>
               <td className="num">{interval(row.interval)}</td>
               <td className="num">

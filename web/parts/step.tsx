@@ -1,7 +1,7 @@
 /** One step: its log as it is written, its attempts, and why it ran or was taken from the cache. */
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { bytes, count, duration, NONE } from '../format.ts'
+import { bytes, count, duration, NONE, sentence } from '../format.ts'
 import * as read from '../queries.ts'
 import type { Step } from '../queries.ts'
 import { Loaded } from './failure.tsx'
@@ -52,7 +52,7 @@ function Why({ run, step }: { run: string; step: Step }) {
   return (
     <>
       <p className="break">
-        {cache.reason}
+        {sentence(cache.reason)}
         {cache.from_run !== null && (
           <>
             {' '}

@@ -1,0 +1,209 @@
+/** What people do on the pages, in a real browser: keys, choosing and comparing, acting after a preview, failures. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import type { Browser, Page } from 'playwright-core'
+import { CHROMIUM_MISSING, findChromium } from '../tools.ts'
+import { axeBreaches, buildPages, openBrowser } from './browser.ts'
+import { startFixture } from './fixture-server.ts'
+import type { FixtureServer } from './fixture-server.ts'
+
+const FIRST_VIEW_BYTES = 200_000
+
+const executable = findChromium()
+const skip = executable === undefined ? CHROMIUM_MISSING : false
+const options = { skip, timeout: 60_000 }
+let folder: string
+let browser: Browser
+let server: FixtureServer
+
+before(async () => {
+  ;({ folder } = buildPages())
+  if (executable === undefined) return
+  server = await startFixture(folder)
+  browser = await openBrowser(executable)
+})
+
+after(async () => {
+  if (executable === undefined) return
+  await browser.close()
+  await server.stop()
+})
+
+async function open(path: string, use: (page: Page) => Promise<void>): Promise<void> {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, timezoneId: 'UTC' })
+  try {
+    const page = await context.newPage()
+    page.setDefaultTimeout(8000)
+    await page.goto(server.url + path)
+    await use(page)
+  } finally {
+    await context.close()
+  }
+}
+
+/** The text of the row that has the focus. */
+function focusedRow(page: Page): Promise<string> {
+  return page.evaluate<string>("document.activeElement?.closest('[data-row]')?.textContent ?? ''")
+}
+
+test('the first view stays below 200 kB of JavaScript, gzipped', () => {
+  const html = readFileSync(join(folder, 'index.html'), 'utf8')
+  const scripts = [...html.matchAll(/(?:src|href)="(\/assets\/[^"]+\.js)"/g)].map((match) => match[1] ?? '')
+  assert.ok(scripts.length > 0)
+  const bytes = scripts.reduce((sum, script) => sum + gzipSync(readFileSync(join(folder, script))).length, 0)
+  assert.ok(bytes < FIRST_VIEW_BYTES, `${bytes} bytes`)
+})
+
+test('keys go to pages, move between rows, choose them, and ask for help', options, async () => {
+  await open('/', async (page) => {
+    await page.getByText('3 things need you now').waitFor()
+    await page.keyboard.press('g')
+    await page.keyboard.press('r')
+    await page.waitForURL('**/runs')
+    await page.getByText('brave-heron-0').waitFor()
+    await page.keyboard.press('j')
+    assert.match(await focusedRow(page), /brave-heron-0/)
+    await page.keyboard.press('x')
+    await page.keyboard.press('j')
+    await page.keyboard.press('j')
+    await page.keyboard.press('k')
+    assert.match(await focusedRow(page), /calm-kite-1/)
+    await page.keyboard.press('x')
+    await page.getByText('Compare 2 runs').waitFor()
+    await page.keyboard.press('/')
+    assert.equal(await page.evaluate<string>('document.activeElement.ariaLabel'), 'Filter runs')
+    await page.keyboard.press('Escape')
+    await page.locator('h1').click()
+    await page.keyboard.press('?')
+    await page.getByText('next and previous row').waitFor()
+  })
+})
+
+test('Enter opens the row that has the focus', options, async () => {
+  await open('/incidents', async (page) => {
+    await page.getByText('wakes nobody').waitFor()
+    await page.keyboard.press('j')
+    await page.keyboard.press('Enter')
+    await page.waitForURL('**/incidents/inc_1')
+  })
+})
+
+test('search finds anything by a few letters and opens it', options, async () => {
+  await open('/', async (page) => {
+    await page.getByText('3 things need you now').waitFor()
+    await page.keyboard.press('Control+k')
+    await page.getByRole('combobox', { name: /^Search runs/ }).fill('incident temp')
+    await page.getByRole('option', { name: /Temperature and dew point/ }).waitFor()
+    assert.deepEqual(await axeBreaches(page), [])
+    await page.keyboard.press('Enter')
+    await page.waitForURL('**/incidents/inc_1')
+  })
+})
+
+test('the table of runs reads on near its end and draws only what is in sight', options, async () => {
+  await open('/runs', async (page) => {
+    await page.getByText('0.7753').waitFor()
+    const table = page.getByRole('group', { name: 'Table of runs' })
+    await table.evaluate((box: { scrollTop: number; scrollHeight: number }) => {
+      box.scrollTop = box.scrollHeight
+    })
+    await page.getByText('400', { exact: true }).first().waitFor()
+    await table.evaluate((box: { scrollTop: number; scrollHeight: number }) => {
+      box.scrollTop = box.scrollHeight
+    })
+    await page.getByText(/-399$/).waitFor()
+    assert.ok((await page.locator('tbody tr[data-row]').count()) < 80)
+  })
+})
+
+test('filter, order and columns live in the address and come back with it', options, async () => {
+  await open('/runs', async (page) => {
+    await page.getByLabel('Filter runs').fill('metrics.auc > 0.75')
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: 'auc', exact: true }).click()
+    await page.waitForURL(/order=metrics\.auc\+DESC|order=metrics\.auc%20DESC/)
+    assert.match(decodeURIComponent(page.url()), /filter=metrics\.auc[ +]>[ +]0\.75/)
+    await page.reload()
+    assert.equal(await page.getByLabel('Filter runs').inputValue(), 'metrics.auc > 0.75')
+    assert.equal(await page.locator('th[aria-sort=descending]').textContent(), 'auc ↓')
+  })
+})
+
+test('a rollback shows what it will do and happens only after it was confirmed', options, async () => {
+  await open('/endpoints/flight-delay', async (page) => {
+    server.writes.length = 0
+    await page.getByRole('button', { name: 'Roll back to version 1' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Roll back to version 1' })
+    await dialog.getByText('Version 1 gets 100 % of the traffic within 1 s').waitFor()
+    assert.deepEqual(server.writes, [])
+    assert.deepEqual(await axeBreaches(page), [])
+    await dialog.getByRole('textbox').fill('complaints from the desk')
+    await dialog.getByRole('button', { name: 'Roll back to version 1' }).click()
+    await page.getByRole('dialog').waitFor({ state: 'hidden' })
+    assert.deepEqual(server.writes, ['POST /v1/endpoints/flight-delay/rollback {"reason":"complaints from the desk"}'])
+  })
+})
+
+test('a false alarm needs a reason, and cancelling does nothing', options, async () => {
+  await open('/incidents/inc_1', async (page) => {
+    server.writes.length = 0
+    await page.getByRole('button', { name: 'False alarm' }).click()
+    const dialog = page.getByRole('dialog', { name: 'False alarm' })
+    await dialog.getByText('the limits of its checks rise').waitFor()
+    assert.equal(await dialog.getByRole('button', { name: 'False alarm' }).isDisabled(), true)
+    await dialog.getByRole('button', { name: 'Cancel' }).click()
+    await dialog.waitFor({ state: 'hidden' })
+    assert.deepEqual(server.writes, [])
+  })
+})
+
+test('a choice of step or feature is in the address', options, async () => {
+  await open('/pipelines/run_01k2b9d', async (page) => {
+    await page.locator('.graph a', { hasText: 'train' }).click()
+    await page.getByText('Its input features changed').waitFor()
+    assert.match(page.url(), /step=train/)
+  })
+  await open('/monitoring/flight-delay', async (page) => {
+    await page.getByRole('button', { name: 'dewp' }).click()
+    await page.getByText('Feature dewp').waitFor()
+    assert.match(page.url(), /feature=dewp/)
+  })
+})
+
+test('the row that was typed becomes the command, and a wrong value is named', options, async () => {
+  await open('/endpoints/flight-delay', async (page) => {
+    await page.getByLabel('dep_hour', { exact: true }).fill('14')
+    await page.getByLabel('carrier', { exact: true }).fill('UA')
+    await page.getByLabel('temp', { exact: true }).fill('warm')
+    await page.getByText('not a number').waitFor()
+    await page.getByText(/slipway predict flight-delay .*"dep_hour":14,.*"carrier":"UA"/).waitFor()
+  })
+})
+
+test('what does not exist is said with its request and a way to try again', options, async () => {
+  await open('/incidents/none', async (page) => {
+    await page.getByText('"/v1/incidents/none" does not exist').waitFor()
+    await page.getByText('req_1').waitFor()
+    await page.getByRole('button', { name: 'Try again' }).click()
+    assert.deepEqual(await axeBreaches(page), [])
+  })
+  await open('/nowhere/at/all', async (page) => {
+    await page.getByText('No such page').waitFor()
+  })
+})
+
+test('dark and light are chosen here and kept', options, async () => {
+  await open('/', async (page) => {
+    const scheme = (): Promise<string> => page.evaluate<string>('document.documentElement.style.colorScheme')
+    await page.getByRole('button', { name: /colours, change/ }).click()
+    assert.equal(await scheme(), 'light')
+    await page.getByRole('button', { name: /colours, change/ }).click()
+    assert.equal(await scheme(), 'dark')
+    await page.reload()
+    await page.getByRole('button', { name: /Dark/ }).waitFor()
+    assert.equal(await scheme(), 'dark')
+  })
+})

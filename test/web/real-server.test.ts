@@ -1,0 +1,88 @@
+/** The pages on the real server: no session, the login link, a run that appears by itself, the audit chain. */
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { test } from 'node:test'
+import { startApp } from '../../src/app.ts'
+import type { App } from '../../src/app.ts'
+import { CHROMIUM_MISSING, findChromium } from '../tools.ts'
+import { axeBreaches, buildPages, openBrowser } from './browser.ts'
+
+const executable = findChromium()
+const skip = executable === undefined ? CHROMIUM_MISSING : false
+
+/** The server serves what lies in dist/web. */
+function putPages(): void {
+  const dist = resolve(import.meta.dirname, '../../dist')
+  mkdirSync(dist, { recursive: true })
+  const fresh = join(dist, `web.${process.pid}`)
+  buildPages(fresh)
+  rmSync(join(dist, 'web'), { recursive: true, force: true })
+  renameSync(fresh, join(dist, 'web'))
+}
+
+async function logRun(app: App, name: string): Promise<void> {
+  const token = readFileSync(app.tokenFile, 'utf8').trim()
+  const send = async (path: string, body: unknown): Promise<Record<string, never>> => {
+    const response = await fetch(`${app.url}/api/2.0/mlflow/${path}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+    assert.equal(response.status, 200, path)
+    return (await response.json()) as Record<string, never>
+  }
+  const made = await send('runs/create', { experiment_id: '0', run_name: name, start_time: Date.now() })
+  const { run_id } = (made['run'] as unknown as { info: { run_id: string } }).info
+  await send('runs/log-metric', { run_id, key: 'auc', value: 0.7712, timestamp: Date.now(), step: 1 })
+  await send('runs/log-parameter', { run_id, key: 'seed', value: '7' })
+  await send('runs/update', { run_id, status: 'FINISHED', end_time: Date.now() })
+}
+
+test('the pages work on the real server', { skip, timeout: 120_000 }, async () => {
+  putPages()
+  const dataDir = mkdtempSync(join(tmpdir(), 'slipway-ui-'))
+  const app = await startApp({
+    dataDir,
+    host: '127.0.0.1',
+    port: 0,
+    gatewayPort: 0,
+    gateways: 0,
+    noAuth: false,
+    allowHosts: [],
+    logLevel: 'silent',
+  })
+  const browser = await openBrowser(executable ?? '')
+  try {
+    const page = await browser.newPage()
+    page.setDefaultTimeout(15_000)
+    await page.goto(`${app.url}/runs`)
+    await page.getByText('slipway env --link').waitFor()
+    assert.match(page.url(), /\/login\?back=/)
+    assert.deepEqual(await axeBreaches(page), [])
+
+    await page.goto(app.loginUrl)
+    await page.getByText('./slipway demo').waitFor()
+    assert.equal(new URL(page.url()).pathname, '/')
+
+    await page.goto(`${app.url}/runs`)
+    await page.getByText('No run is logged yet').waitFor()
+    await logRun(app, 'first-light')
+    await page.getByRole('link', { name: 'first-light' }).waitFor()
+    await page.getByRole('link', { name: 'first-light' }).click()
+    await page.getByText('0.7712').first().waitFor()
+
+    await page.goto(`${app.url}/settings`)
+    await page.getByRole('button', { name: 'Verify the chain' }).click()
+    await page.getByText(/the chain of \d+ rows is whole/).waitFor()
+
+    await page.getByRole('button', { name: 'Log out' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Log out' }).click()
+    await page.getByText('This browser has no session').waitFor()
+  } finally {
+    await browser.close()
+    await app.stop()
+    rmSync(dataDir, { recursive: true, force: true })
+  }
+})
