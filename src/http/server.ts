@@ -222,8 +222,9 @@ function encode(status: number, value: unknown): Raw {
   return new Raw(status, { 'content-type': 'application/json; charset=utf-8' }, JSON.stringify(value ?? {}))
 }
 
+/** No browser may take a reply for anything but what its type says. */
 function send(reply: FastifyReply, raw: Raw): FastifyReply {
-  return reply.code(raw.status).headers(raw.headers).send(raw.body)
+  return reply.code(raw.status).header('x-content-type-options', 'nosniff').headers(raw.headers).send(raw.body)
 }
 
 function fail(error: unknown, request: FastifyRequest, render: NonNullable<Mounted['fail']>): Raw {

@@ -162,7 +162,7 @@ export async function signatureOfTree(room: Registry, tree: string): Promise<Sig
   if (file === undefined || file.size > 1024 * 1024) return null
   const text = (await room.blobs.bytes(file.digest)).toString('utf8')
   try {
-    const read = parse(text, { schema: 'core', maxAliasCount: 0 }) as { signature?: unknown } | null
+    const read = parse(text, { schema: 'core', maxAliasCount: 0, logLevel: 'error' }) as { signature?: unknown } | null
     return readSignature(read?.signature)
   } catch {
     return null
