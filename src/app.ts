@@ -20,6 +20,7 @@ import type { Cost } from './cost/room.ts'
 import { costRoutes } from './cost/routes.ts'
 import { envsRoom } from './envs/room.ts'
 import type { Envs } from './envs/room.ts'
+import { egress } from './http/egress.ts'
 import { feed } from './http/feed.ts'
 import type { Feed } from './http/feed.ts'
 import type { Mounted } from './http/mount.ts'
@@ -30,6 +31,11 @@ import { testHooks } from './http/test-hooks.ts'
 import { Leases } from './jobs/leases.ts'
 import { Scheduler } from './jobs/schedule.ts'
 import { Worker } from './jobs/worker.ts'
+import { connectMonitoring } from './monitoring/connect.ts'
+import { labelsOf } from './monitoring/labels.ts'
+import { monitoringRoom } from './monitoring/monitors.ts'
+import type { Monitoring } from './monitoring/monitors.ts'
+import { monitoringRoutes } from './monitoring/routes.ts'
 import { localDriver } from './pipelines/local/driver.ts'
 import { registering } from './pipelines/registering.ts'
 import { pipelinesRoom } from './pipelines/room.ts'
@@ -87,6 +93,8 @@ export interface AppOptions {
   readonly noAuth: boolean
   readonly allowHosts: readonly string[]
   readonly logLevel: string
+  /** Private hosts that webhooks may reach. */
+  readonly egressAllow?: readonly string[]
   /** Adds POST /__reset, for other projects' test suites. */
   readonly testHooks?: boolean
 }
@@ -254,6 +262,19 @@ function makeMeters(base: Base, cost: Cost, { pipelines, serving, registry }: Me
   )
 }
 
+function makeRollouts(base: Base, leases: Leases, rooms: { serving: ServingRoom; registry: Registry }): Rollouts {
+  return rolloutRoom(
+    {
+      ...base,
+      ...connectRollout(rooms.serving, rooms.registry),
+      labelsOf,
+      changed: base.publish('rollouts'),
+      onError: base.onError('rollouts'),
+    },
+    leases,
+  )
+}
+
 /** Builds the rooms in their order; each gets what it needs from those above it. */
 function buildRooms(ground: Ground): House {
   const { options, access } = ground
@@ -276,17 +297,20 @@ function buildRooms(ground: Ground): House {
     profileSpec: async () => null,
     versionFiles: (model, version) => versionFiles(registry, { python }, model, version),
     // the rooms below are not there yet; nothing is ingested before they are
-    hooks: ingestHooks(() => [rollouts.hooks]),
+    hooks: ingestHooks(() => [monitoring.hooks, rollouts.hooks]),
   })
-  const rollouts: Rollouts = rolloutRoom(
+  const leases = new Leases(db)
+  const rollouts = makeRollouts(base, leases, { serving, registry })
+  const monitoring: Monitoring = monitoringRoom(
     {
       ...base,
-      ...connectRollout(serving, registry),
-      labelsOf: async () => new Map(),
-      changed: base.publish('rollouts'),
-      onError: base.onError('rollouts'),
+      ...connectMonitoring({ registry, pipelines, serving, rollouts: () => rollouts }),
+      send: egress({ allow: options.egressAllow ?? [] }),
+      changed: base.publish('incidents'),
+      onError: base.onError('monitoring'),
     },
-    new Leases(db),
+    leases,
+    worker,
   )
   const cost = costRoom(base)
   const meters = makeMeters(base, cost, { pipelines, serving, registry })
@@ -304,6 +328,7 @@ function buildRooms(ground: Ground): House {
       ...pipelinesRoutes(pipelines),
       ...servingRoutes(serving),
       ...rolloutRoutes(rollouts),
+      ...monitoringRoutes(monitoring),
       ...costRoutes(cost),
     ],
     async start() {
@@ -312,11 +337,13 @@ function buildRooms(ground: Ground): House {
       await serving.start()
       await pipelines.start()
       rollouts.loop.start()
+      monitoring.start()
       meters.start()
       return options.gateways === 0 ? '' : serving.gatewayUrl
     },
     async stop() {
       await meters.stop()
+      await monitoring.stop()
       await rollouts.loop.stop()
       await pipelines.stop()
       await scheduler.stop()

@@ -31,6 +31,7 @@ export async function run(invocation: Invocation): Promise<number> {
     noAuth,
     allowHosts: (invocation.flags['allow-host'] as readonly string[] | undefined) ?? [],
     logLevel: config('SLIPWAY_LOG_LEVEL') ?? 'warn',
+    egressAllow: (config('SLIPWAY_EGRESS_ALLOW') ?? '').split(',').filter((host) => host !== ''),
     testHooks: config('SLIPWAY_TEST_HOOKS') === '1',
     ...(databaseUrl !== undefined && { databaseUrl }),
   })
