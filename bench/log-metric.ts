@@ -1,10 +1,11 @@
 /** What one durable `log-metric` costs over HTTP, beside the unmodified `mlflow server` where that is asked for. */
+import { join } from 'node:path'
 import { startTestServer } from '../test/server.ts'
-import { runLoad } from './load.ts'
-import type { Measured } from './load.ts'
+import { measured, said, started } from './loaded.ts'
+import type { Loaded } from './loaded.ts'
 import { startMlflow } from './mlflow.ts'
-import { cpuMsOf, familyOf } from './process.ts'
-import { ms, thousands } from './table.ts'
+import { familyOf } from './process.ts'
+import { COMPILED } from './serve.ts'
 import type { Options, Row } from './table.ts'
 
 const CLIENTS = [1, 16, 64] as const
@@ -16,32 +17,44 @@ interface Tracker {
   readonly headers: Readonly<Record<string, string>>
 }
 
-type Result = Measured & { readonly cpuUs: number }
-
 /** Rows for 1, 16 and 64 clients. */
 export async function logMetric(options: Options): Promise<Row[]> {
+  const floor = await bareHttp(options)
   const own = await ours(options)
   const peer = options.peers ? await theirs(options) : undefined
-  return CLIENTS.map((clients, i) => {
-    const [mine, other] = [own[i] as Result, peer?.[i]]
-    const ratio = other === undefined ? undefined : mine.perSecond / other.perSecond
-    return {
-      name: `log-metric, durable, ${clients} clients`,
-      measured: `${said(mine)}${mine.refused > 0 ? `, ${mine.refused} REFUSED` : ''}`,
-      target: clients === 64 ? '≤ 100 µs CPU; ≥ 30 × MLflow' : '',
-      beside: other === undefined ? '' : `MLflow ${said(other)}: ${ratio?.toFixed(0)} ×`,
-      ok: clients === 64 ? mine.cpuUs <= 100 && (ratio === undefined || ratio >= 30) && mine.refused === 0 : null,
-      figures: { clients, ...mine, ...(other !== undefined && { peer: other }) },
-    }
-  })
+  return CLIENTS.map((clients, i) => rowOf(clients, own[i] as Loaded, floor, peer?.[i]))
 }
 
-function said(result: Result): string {
-  return `${Math.round(result.cpuUs)} µs CPU, ${thousands(result.perSecond)} req/s, p50 ${ms(result.p50)}, p99 ${ms(result.p99)}`
+function rowOf(clients: number, own: Loaded, floor: Loaded, peer: Loaded | undefined): Row {
+  const ratio = peer === undefined ? undefined : own.perSecond / peer.perSecond
+  const judged = clients === 64
+  const enough = ratio === undefined || ratio >= 30
+  const floorSaid = `node:http alone ${Math.round(floor.cpuUs)} µs CPU`
+  return {
+    name: `log-metric, durable, ${clients} ${clients === 1 ? 'client' : 'clients'}`,
+    measured: said(own),
+    target: judged ? '≤ 100 µs CPU; ≥ 30 × MLflow req/s' : '',
+    beside: [
+      ...(judged ? [floorSaid] : []),
+      ...(peer === undefined ? [] : [`MLflow ${said(peer)}: ${ratio?.toFixed(0)} ×`]),
+    ].join('; '),
+    ok: judged ? own.cpuUs <= 100 && enough && own.refused === 0 : null,
+    figures: { clients, ...own, ...(judged && { floor }), ...(peer !== undefined && { peer }) },
+  }
 }
 
-async function ours(options: Options): Promise<Result[]> {
-  const server = await startTestServer()
+/** What the same bodies cost a server that only parses them. */
+async function bareHttp(options: Options): Promise<Loaded> {
+  const server = await started(join(import.meta.dirname, 'floor.ts'))
+  try {
+    return await measured(server, { path: '/', bodies: pointsOf('0'.repeat(32)), clients: 64 }, options)
+  } finally {
+    await server.stop()
+  }
+}
+
+async function ours(options: Options): Promise<Loaded[]> {
+  const server = await startTestServer({ env: { NODE_COMPILE_CACHE: COMPILED } })
   try {
     const headers = { Authorization: `Bearer ${server.token}` }
     return await loads({ url: server.url, pid: server.pid, headers }, options)
@@ -50,7 +63,7 @@ async function ours(options: Options): Promise<Result[]> {
   }
 }
 
-async function theirs(options: Options): Promise<Result[]> {
+async function theirs(options: Options): Promise<Loaded[]> {
   const server = await startMlflow()
   try {
     return await loads({ url: server.url, pid: server.pid, headers: {} }, options)
@@ -59,29 +72,23 @@ async function theirs(options: Options): Promise<Result[]> {
   }
 }
 
-async function loads(tracker: Tracker, options: Options): Promise<Result[]> {
-  const results: Result[] = []
+async function loads(tracker: Tracker, options: Options): Promise<Loaded[]> {
+  const results: Loaded[] = []
   for (const clients of CLIENTS) results.push(await load(tracker, clients, options))
   return results
 }
 
-/** A run per load; every point is new, four metrics in turn. */
-async function load(tracker: Tracker, clients: number, options: Options): Promise<Result> {
-  const run_id = await createRun(tracker)
-  const cpu = { begin: 0, end: 0 }
-  const family = familyOf(tracker.pid)
-  const measured = await runLoad({
-    port: Number(new URL(tracker.url).port),
-    path: '/api/2.0/mlflow/runs/log-metric',
-    headers: tracker.headers,
-    bodies: (i) =>
-      JSON.stringify({ run_id, key: `m${i % 4}`, value: i / 7, timestamp: 1_700_000_000_000 + i, step: i }),
-    clients,
-    seconds: options.seconds,
-    warmUp: options.seconds / 3,
-    mark: (when) => (cpu[when] = cpuMsOf(family)),
-  })
-  return { ...measured, cpuUs: ((cpu.end - cpu.begin) * 1000) / measured.requests }
+/** A run per load. */
+async function load(tracker: Tracker, clients: number, options: Options): Promise<Loaded> {
+  const { url, pid, headers } = tracker
+  const bodies = pointsOf(await createRun(tracker))
+  const target = { port: Number(new URL(url).port), pids: familyOf(pid) }
+  return measured(target, { path: '/api/2.0/mlflow/runs/log-metric', headers, bodies, clients }, options)
+}
+
+/** Every point is new, four metrics in turn. */
+function pointsOf(run_id: string): (i: number) => string {
+  return (i) => JSON.stringify({ run_id, key: `m${i % 4}`, value: i / 7, timestamp: 1_700_000_000_000 + i, step: i })
 }
 
 async function createRun({ url, headers }: Tracker): Promise<string> {

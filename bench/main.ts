@@ -1,36 +1,98 @@
 /** `npm run bench`: the numbers that Slipway is to reach, each beside its target and, where there is one, a floor or a peer. */
-import { loadavg, cpus } from 'node:os'
+import { availableParallelism, cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { logMetric } from './log-metric.ts'
+import { monitors } from './monitors.ts'
+import { predict } from './predict.ts'
+import { serve } from './serve.ts'
+import { size } from './size.ts'
+import { steps } from './steps.ts'
 import { asText } from './table.ts'
 import type { Options, Row } from './table.ts'
 
 const PARTS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> = {
+  serve,
   'log-metric': logMetric,
+  predict,
+  steps,
+  monitors,
+  size,
 }
 
-const { values } = parseArgs({
-  options: {
-    only: { type: 'string' },
-    json: { type: 'boolean', default: false },
-    quick: { type: 'boolean', default: false },
-    peers: { type: 'boolean', default: false },
-    data: { type: 'string' },
-  },
-})
-const options: Options = { seconds: values.quick ? 1 : 4, peers: values.peers, data: values.data }
-const wanted = values.only?.split(',') ?? Object.keys(PARTS)
-const unknown = wanted.filter((name) => !Object.hasOwn(PARTS, name))
-if (unknown.length > 0) {
-  process.stderr.write(`no such part: ${unknown.join(', ')}\nThere are: ${Object.keys(PARTS).join(', ')}\n`)
-  process.exit(2)
+const USAGE = `Usage: npm run bench -- [--only NAME,…] [--quick] [--peers] [--data DIR] [--json]
+
+  --only NAME,…  Only these parts: ${Object.keys(PARTS).join(', ')}.
+  --quick        One second a load instead of four.
+  --peers        Also measure \`mlflow server\`, beside which ours is to stand (a minute, 2 GiB of memory).
+  --data DIR     A data folder to which examples/flights was shipped: predict with its model.
+  --json         The figures as JSON.
+`
+
+interface Failure {
+  readonly part: string
+  readonly error: string
 }
 
-const before = loadavg()
-const rows: Row[] = []
-for (const name of wanted) {
-  process.stderr.write(`${name} …\n`)
-  rows.push(...(await (PARTS[name] as (options: Options) => Promise<Row[]>)(options)))
+process.exitCode = await main()
+
+async function main(): Promise<number> {
+  const given = read()
+  if (given === undefined) return 2
+  const { wanted, options, json } = given
+  const before = loadavg()
+  const rows: Row[] = []
+  const failures: Failure[] = []
+  for (const part of wanted) {
+    process.stderr.write(`${part} …\n`)
+    try {
+      rows.push(...((await PARTS[part]?.(options)) ?? []))
+    } catch (error) {
+      failures.push({ part, error: error instanceof Error ? error.message : String(error) })
+    }
+  }
+  const machine = {
+    cores: availableParallelism(),
+    model: cpus()[0]?.model ?? '',
+    load_before: before[0],
+    load_after: loadavg()[0],
+  }
+  if (json) process.stdout.write(`${JSON.stringify({ node: process.version, machine, rows, failures })}\n`)
+  else process.stdout.write(`${asText(rows)}\n\n${note(machine)}\n`)
+  for (const { part, error } of failures) process.stderr.write(`${part} could not be measured: ${error}\n`)
+  return failures.length === 0 ? 0 : 1
 }
-const after = loadavg()
-process.stdout.write(`${asText(rows)}\n${JSON.stringify([before, after, cpus().length])}\n`)
+
+function read(): { wanted: string[]; options: Options; json: boolean } | undefined {
+  try {
+    const { values } = parseArgs({
+      options: {
+        only: { type: 'string' },
+        json: { type: 'boolean', default: false },
+        quick: { type: 'boolean', default: false },
+        peers: { type: 'boolean', default: false },
+        data: { type: 'string' },
+      },
+    })
+    const wanted = values.only?.split(',') ?? Object.keys(PARTS)
+    const unknown = wanted.filter((name) => !Object.hasOwn(PARTS, name))
+    if (unknown.length > 0) throw new Error(`no such part: ${unknown.join(', ')}`)
+    return {
+      wanted,
+      options: { seconds: values.quick ? 1 : 4, peers: values.peers, data: values.data },
+      json: values.json,
+    }
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${USAGE}`)
+    return undefined
+  }
+}
+
+/** Others' work on the machine lengthens waits most, and CPU too: caches and cores are shared. */
+function note(machine: { cores: number; load_before?: number | undefined; load_after?: number | undefined }): string {
+  const { cores, load_before = 0, load_after = 0 } = machine
+  const busy = load_before > cores / 2
+  const text = `Machine: ${cores} cores; load over the minute before ${load_before.toFixed(1)}, at the end ${load_after.toFixed(1)} (this bench included).`
+  return busy
+    ? `${text}\nThe machine was busy before this began: times are longer than on a quiet one. Compare with the floors of this run.`
+    : text
+}

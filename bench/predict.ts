@@ -1,93 +1,159 @@
 /** What one prediction costs: the gateway with routing, profile and prediction log beside the floor of node:http, in the same run. */
-import { spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readInputs } from '../src/serving/inputs.ts'
-import type { BackendRoute, EndpointRoute, RoutingTable } from '../src/serving/table.ts'
-import { BREAKER } from '../src/serving/table.ts'
+import { asTable, BREAKER } from '../src/serving/table.ts'
+import type { BackendRoute, EndpointRoute, InputField, RoutingTable } from '../src/serving/table.ts'
+import { prng } from '../src/stats/prng.ts'
+import type { Prng } from '../src/stats/prng.ts'
 import { makeSpec } from '../src/stats/profile-spec.ts'
+import type { ProfileSpec } from '../src/stats/profile-spec.ts'
 import { servingModels } from '../test/serving-models.ts'
 import type { ServingModels } from '../test/serving-models.ts'
-import { runLoad } from './load.ts'
+import { measured, ROOT, said, started } from './loaded.ts'
+import type { Loaded } from './loaded.ts'
+import type { Options, Row } from './table.ts'
 
-/** One line of the result. CPU is user and system time of the measured process (without scorers) per request, µs. */
-interface Line {
-  readonly what: string
+const CORES_TARGET = 12_000
+
+/** One endpoint under load. */
+interface Case {
+  readonly name: string
+  readonly endpoint: string
   readonly clients: number
-  readonly requests_per_s: number
-  readonly cpu_us: number
-  readonly p50_ms: number
-  readonly p99_ms: number
-  readonly refused: number
+  readonly bodies: readonly string[]
+  readonly target: string
+  readonly reached: (result: Loaded) => boolean | null
 }
 
-const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 5)
-const TICK_US = 10_000
-
-const models = await servingModels()
-const bodies = models.rows.map((row) => {
-  const { score: _, ...inputs } = row
-  return JSON.stringify({ inputs })
-})
-const lines: Line[] = []
-lines.push(await measure('floor: node:http, JSON.parse', [join(import.meta.dirname, 'floor.ts')], '/', 16))
-const dataDir = await routing(models)
-try {
-  const given = { dataDir, index: 0, host: '127.0.0.1', port: 0, reusePort: false, allowHosts: [], version: 'bench' }
-  const gateway = [join(import.meta.dirname, '../src/serving/gateway/main.ts'), JSON.stringify(given)]
-  for (const clients of [1, 16]) {
-    lines.push(await measure('native, with log', gateway, '/v1/endpoints/plain:predict', clients))
-    lines.push(await measure('native, with log and profile', gateway, '/v1/endpoints/native:predict', clients))
-  }
-  lines.push(await measure('Python scorer, batched', gateway, '/v1/endpoints/python:predict', 64))
-} finally {
-  rmSync(dataDir, { recursive: true, force: true })
-}
-process.stdout.write(`${process.argv.includes('--json') ? JSON.stringify(lines) : table(lines)}\n`)
-
-async function measure(what: string, argv: readonly string[], path: string, clients: number): Promise<Line> {
-  const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'] })
+/** Rows of the floor, native with and without profile, the flights model where it was shipped, and the Python scorer. */
+export async function predict(options: Options): Promise<Row[]> {
+  const models = await servingModels()
+  const bodies = models.rows.map((row) => {
+    const { score: _, ...inputs } = row
+    return JSON.stringify({ inputs })
+  })
+  const shipped = options.data === undefined ? undefined : shippedEndpoint(options.data)
+  const dataDir = await routing(models, shipped)
   try {
-    const port = await portOf(child)
-    const ticks = { begin: 0, end: 0 }
-    const warmUp = path.includes('python') ? 20 : 2
-    const mark = (when: 'begin' | 'end'): void => {
-      ticks[when] = cpuTicks(child.pid ?? 0)
+    const floor = await floorOf(bodies, options)
+    const rows: Row[] = [row('floor: node:http and JSON.parse', floor, {}, '')]
+    const given = { dataDir, index: 0, host: '127.0.0.1', port: 0, reusePort: false, allowHosts: [], version: 'bench' }
+    for (const one of cases(bodies, shipped)) {
+      const gateway = await started(join(ROOT, 'src/serving/gateway/main.ts'), JSON.stringify(given))
+      try {
+        const path = `/v1/endpoints/${one.endpoint}:predict`
+        const result = await measured(gateway, { path, bodies: one.bodies, clients: one.clients }, options)
+        rows.push(row(one.name, result, one, `${(result.cpuUs / floor.cpuUs).toFixed(1)} × the floor's CPU`))
+      } finally {
+        await gateway.stop()
+      }
     }
-    const result = await runLoad({ port, path, bodies, clients, seconds: SECONDS, warmUp, mark })
-    return {
-      what,
-      clients,
-      requests_per_s: Math.round(result.perSecond),
-      cpu_us: Math.round(((ticks.end - ticks.begin) * TICK_US) / result.requests),
-      p50_ms: round(result.p50),
-      p99_ms: round(result.p99),
-      refused: result.refused,
-    }
+    return rows
   } finally {
-    child.kill('SIGTERM')
-    await new Promise((resolve) => child.once('exit', resolve))
+    rmSync(dataDir, { recursive: true, force: true })
   }
 }
 
-async function portOf(child: ChildProcess): Promise<number> {
-  for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
-    return (JSON.parse(chunk.toString('utf8')) as { port: number }).port
+async function floorOf(bodies: readonly string[], options: Options): Promise<Loaded> {
+  const server = await started(join(import.meta.dirname, 'floor.ts'))
+  try {
+    return await measured(server, { path: '/', bodies, clients: 16 }, options)
+  } finally {
+    await server.stop()
   }
-  throw new Error('the server ended before it was ready')
 }
 
-/** User and system time of a process in clock ticks (Linux). */
-function cpuTicks(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return Number(fields[11]) + Number(fields[12])
+function cases(bodies: readonly string[], shipped: EndpointRoute | undefined): Case[] {
+  const native = {
+    clients: 16,
+    target: '≤ 70 µs CPU, ≥ 12,000 req/s, p99 ≤ 5 ms',
+    reached: (result: Loaded) => result.cpuUs <= 70 && result.perSecond >= CORES_TARGET && result.p99 <= 5,
+  }
+  const informs = { target: '', reached: () => null }
+  const small = { endpoint: 'native', bodies }
+  const main: Case[] =
+    shipped === undefined
+      ? [{ ...small, ...native, name: 'native, small model, profile and log, 16 clients' }]
+      : [
+          {
+            ...native,
+            endpoint: 'shipped',
+            bodies: likelyRows(shipped),
+            name: `native, ${shipped.model} as shipped, 16 clients`,
+          },
+          { ...small, ...informs, clients: 16, name: 'native, small model, profile and log, 16 clients' },
+        ]
+  return [
+    ...main,
+    { ...small, ...informs, clients: 1, name: 'native, small model, profile and log, 1 client' },
+    {
+      ...informs,
+      endpoint: 'plain',
+      bodies,
+      clients: 16,
+      name: 'native, small model, log without profile, 16 clients',
+    },
+    {
+      name: 'Python scorer, small model, 64 clients',
+      endpoint: 'python',
+      bodies,
+      clients: 64,
+      target: '≥ 3,000 req/s',
+      reached: (result) => result.perSecond >= 3000,
+    },
+  ]
+}
+
+function row(name: string, result: Loaded, of: Partial<Pick<Case, 'target' | 'reached'>>, beside: string): Row {
+  const reached = of.reached?.(result) ?? null
+  return {
+    name,
+    measured: said(result),
+    target: of.target ?? '',
+    beside,
+    ok: reached === null ? null : reached && result.refused === 0,
+    figures: { ...result },
+  }
+}
+
+/** The first endpoint of a data folder whose stable version is native. Throws when there is none. */
+function shippedEndpoint(data: string): EndpointRoute {
+  const file = join(data, 'run/routing.json')
+  const { endpoints } = asTable(JSON.parse(readFileSync(file, 'utf8')))
+  for (const endpoint of endpoints) {
+    const stable = endpoint.variants.find((variant) => variant.role === 'stable' && variant.backend.kind === 'native')
+    if (stable !== undefined) return { ...endpoint, name: 'shipped', variants: [stable], standby: [] }
+  }
+  throw new Error(`${file} has no endpoint with a native stable version; ship examples/flights with --data first`)
+}
+
+/** Bodies with values as the endpoint's profile knows them; without a profile, zeros and one word. */
+function likelyRows(endpoint: EndpointRoute): string[] {
+  const spec = endpoint.profile as ProfileSpec | null
+  const random = prng(1)
+  const inputs = endpoint.variants[0]?.inputs ?? []
+  return Array.from({ length: 500 }, () =>
+    JSON.stringify({
+      inputs: Object.fromEntries(inputs.map((input) => [input.name, likely(input, spec, random)])),
+    }),
+  )
+}
+
+function likely(input: InputField, spec: ProfileSpec | null, random: Prng): unknown {
+  const feature = spec?.features.find((one) => one.name === input.name)
+  if (feature?.kind === 'categorical' && input.kind === 'string')
+    return feature.values[random.below(feature.values.length)] ?? ''
+  if (feature?.kind === 'numeric' && (input.kind === 'number' || input.kind === 'integer')) {
+    const value = feature.edges[random.below(feature.edges.length)] ?? 0
+    return input.kind === 'integer' ? Math.round(value) : value
+  }
+  return { number: 0, integer: 0, boolean: false, string: 'AA' }[input.kind]
 }
 
 /** A data folder whose routing table has the same model three times: native, native with a profile, and in Python. */
-async function routing(from: ServingModels): Promise<string> {
+async function routing(from: ServingModels, shipped: EndpointRoute | undefined): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'bench-predict-'))
   const { inputs, tensor } = await readInputs(from.dir('hgb'), null)
   const names = [...inputs.map((input) => input.name), 'score'] as (keyof (typeof from.rows)[number])[]
@@ -116,21 +182,10 @@ async function routing(from: ServingModels): Promise<string> {
     endpoint('plain', native, null),
     endpoint('native', native, spec),
     endpoint('python', python, null),
+    ...(shipped === undefined ? [] : [shipped]),
   ]
   const whole: RoutingTable = { format: 'slipway.routing/1', epoch: 1, open: true, endpoints, tokens: [] }
   mkdirSync(join(folder, 'run'))
   writeFileSync(join(folder, 'run/routing.json'), JSON.stringify(whole))
   return folder
-}
-
-function round(ms: number): number {
-  return Math.round(ms * 100) / 100
-}
-
-function table(rows: readonly Line[]): string {
-  const head = ['what', 'clients', 'req/s', 'CPU µs', 'p50 ms', 'p99 ms', 'refused']
-  const cells = rows.map((row) => Object.values(row).map(String))
-  const widths = head.map((title, i) => Math.max(title.length, ...cells.map((row) => row[i]?.length ?? 0)))
-  const line = (row: readonly string[]): string => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ')
-  return [line(head), ...cells.map(line)].join('\n')
 }
