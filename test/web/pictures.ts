@@ -80,12 +80,13 @@ async function main(given: string | undefined): Promise<void> {
   const server = await ensureServer(data)
   const browser = await openBrowser(executable)
   try {
+    const incident = await pickIncident(data)
     mkdirSync(FOLDER, { recursive: true })
     const page = await browser.newPage({ viewport: SIZE, colorScheme: 'light' })
     await page.goto(loginLink(data))
     const { origin } = new URL(page.url())
     await take(page, `${origin}/`, 'home')
-    await take(page, `${origin}/incidents/${await pickIncident(data)}`, 'incident')
+    await take(page, `${origin}/incidents/${incident}`, 'incident')
   } finally {
     await browser.close()
     server?.kill('SIGTERM')
