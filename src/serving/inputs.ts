@@ -31,6 +31,9 @@ const TENSOR_KINDS: Readonly<Record<string, InputKind>> = {
   int32: 'integer',
 }
 
+/** Columns of a tensor at most; each becomes an input with a name of its own. */
+const WIDEST = 10_000
+
 /**
  * Reads the inputs of a model folder: named columns, or the columns x0, x1, … of one tensor [-1, n]. A folder without a signature
  * takes the inputs of its lowered form, where there is one. Throws `unprocessable` saying how to log the model instead.
@@ -59,13 +62,24 @@ async function signatureOf(dir: string): Promise<unknown> {
   const text = await readFile(join(dir, 'MLmodel'), 'utf8').catch(() => {
     throw refused('it has no MLmodel file')
   })
-  const document = parse(text) as { signature?: { inputs?: unknown } | null } | null
-  const inputs = document?.signature?.inputs
-  return typeof inputs === 'string' ? JSON.parse(inputs) : (inputs ?? undefined)
+  const document = readable('MLmodel file', () => parse(text, { schema: 'core', logLevel: 'error' }) as unknown)
+  const inputs = (document as { signature?: { inputs?: unknown } | null } | null)?.signature?.inputs
+  return typeof inputs === 'string' ? readable('signature', () => JSON.parse(inputs) as unknown) : (inputs ?? undefined)
+}
+
+function readable(what: string, read: () => unknown): unknown {
+  try {
+    return read()
+  } catch (error) {
+    throw refused(`its ${what} cannot be read: ${(error as Error).message.split('\n', 1)[0] ?? ''}`)
+  }
 }
 
 function ofSignature(columns: unknown): ModelInputs {
   if (!Array.isArray(columns) || columns.length === 0) throw refused('its signature has no inputs')
+  if (columns.some((column) => typeof column !== 'object' || column === null)) {
+    throw refused('its signature has inputs that are no columns')
+  }
   const [first] = columns as { type?: unknown }[]
   if (first?.type === 'tensor') return ofTensor(columns)
   return { inputs: columns.map(ofColumn), tensor: null }
@@ -82,11 +96,12 @@ function ofColumn(column: { name?: unknown; type?: unknown; required?: unknown }
 
 function ofTensor(columns: unknown[]): ModelInputs {
   const spec = (columns[0] as { 'tensor-spec'?: { dtype?: string; shape?: number[] } })['tensor-spec']
-  const width = spec?.shape?.[1] ?? 0
+  const width = Number(spec?.shape?.[1] ?? 0)
   const kind = TENSOR_KINDS[spec?.dtype ?? '']
-  if (columns.length !== 1 || spec?.shape?.length !== 2 || width < 1 || kind === undefined)
+  const fits = Number.isInteger(width) && width >= 1 && width <= WIDEST
+  if (columns.length !== 1 || spec?.shape?.length !== 2 || !fits || kind === undefined)
     throw refused(
-      `its signature is ${JSON.stringify(columns).slice(0, 200)}; of tensors one of shape [-1, n] is served`,
+      `its signature is ${JSON.stringify(columns).slice(0, 200)}; of tensors one of shape [-1, n] is served, n at most ${WIDEST}`,
     )
   const inputs = Array.from({ length: width }, (_, i) => ({
     name: `x${i}`,

@@ -360,6 +360,56 @@ const PROJECTS: Case[] = [
   ],
 ]
 
+let versions = 0
+/** Uploads an MLmodel file, registers it, and asks an endpoint to answer with it. */
+const model = (text: string) => async () => {
+  const path = `${artifacts}/artifacts/0/${run}/artifacts/model${++versions}/MLmodel`
+  assert.equal((await send('PUT', path, Buffer.from(text, 'latin1'))).status, 200)
+  const made = await mlflow('model-versions/create', {
+    name: 'm',
+    source: `runs:/${run}/model${versions}`,
+    run_id: run,
+  })()
+  if (made.status !== 200) return made
+  await send('PUT', '/v1/endpoints/m', '{"project":"p","model":"m"}')
+  const { version } = (JSON.parse(made.text) as { model_version: { version: string } }).model_version
+  return send('POST', '/v1/endpoints/m/deploy', JSON.stringify({ version }))
+}
+const inputs = (json: string) => model(`flavors: {}\nsignature: {inputs: '${json}'}\n`)
+
+const MODELS: Case[] = [
+  ['an MLmodel file that is no YAML', model('flavors: [\n'), /MLmodel file cannot be read/],
+  ['one of bytes', model('\0\x01\xff'), /MLmodel file cannot be read|without a signature/],
+  ['one that is a list', model('- 1\n'), /without a signature/],
+  [
+    'one with a bomb of aliases',
+    model(`a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\n`),
+    /alias/i,
+  ],
+  ['a signature that is no JSON', inputs('{'), /signature cannot be read/],
+  ['a signature without inputs', inputs('[]'), /no inputs/],
+  ['a signature of nulls', inputs('[null]'), /no columns/],
+  ['a column without name', inputs('[{"type":"double"}]'), /without names/],
+  ['a column of an unknown type', inputs('[{"name":"a","type":"quaternion"}]'), /quaternion/],
+  [
+    'a tensor of seven dimensions',
+    inputs('[{"type":"tensor","tensor-spec":{"dtype":"float64","shape":[-1,1,1,1,1,1,1]}}]'),
+    /tensors/,
+  ],
+  [
+    'a tensor of -5 columns',
+    inputs('[{"type":"tensor","tensor-spec":{"dtype":"float64","shape":[-1,-5]}}]'),
+    /tensors/,
+  ],
+  [
+    'a tensor of 10^12 columns',
+    inputs('[{"type":"tensor","tensor-spec":{"dtype":"float64","shape":[-1,1000000000000]}}]'),
+    /tensors|columns/,
+  ],
+  ['a version that does not exist', post('/v1/endpoints/m/deploy', '{"version":"999"}'), /999/],
+  ['a version that is no number', post('/v1/endpoints/m/deploy', '{"version":"../1"}'), /\.\.\/1/],
+]
+
 for (const [group, cases] of Object.entries({
   HTTP,
   JSON: JSONS,
@@ -367,6 +417,7 @@ for (const [group, cases] of Object.entries({
   tracking: TRACKING,
   uploads: UPLOADS,
   archives: ARCHIVES,
+  models: MODELS,
   'project files': PROJECTS,
 })) {
   describe(group, () => {
