@@ -101,10 +101,12 @@ function shown(row: VerdictRow): RolloutVerdict {
   }
 }
 
-/** The verdicts of a rollout in order. */
+/** The verdicts of a rollout in the order of the evidence that they rest on: clocks of two replicas may differ. */
 export async function verdictsOf(reader: Reader, rollout: string): Promise<RolloutVerdict[]> {
   return (
-    await reader.all<VerdictRow>('SELECT * FROM rollout_verdicts WHERE rollout_id = ? ORDER BY at, id', [rollout])
+    await reader.all<VerdictRow>('SELECT * FROM rollout_verdicts WHERE rollout_id = ? ORDER BY seq, step, at, id', [
+      rollout,
+    ])
   ).map(shown)
 }
 

@@ -1,0 +1,270 @@
+/** A rollout room over a real database and a real registry, without gateways: variants are rows, traffic is made from them. */
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { auditLog } from '../auth/audit.ts'
+import { SYSTEM } from '../auth/tokens.ts'
+import { problem } from '../contract/errors.ts'
+import { makeIds } from '../contract/ids.ts'
+import type { Gate } from '../contract/registry.ts'
+import type { Plan } from '../contract/rollout.ts'
+import { registerVersion } from '../registry/register.ts'
+import { registryRoom } from '../registry/room.ts'
+import type { Registry } from '../registry/room.ts'
+import { writeRecords } from '../serving/ingest-rows.ts'
+import type { LogRecord } from '../serving/records.ts'
+import { variantsOf } from '../serving/rows.ts'
+import type { VariantRow } from '../serving/rows.ts'
+import { writeVariants } from '../serving/variants.ts'
+import { prng } from '../stats/prng.ts'
+import type { Db } from '../store/db.ts'
+import { openDiskBlobs } from '../store/disk-blobs.ts'
+import { putManifest } from '../store/trees.ts'
+import { connectRollout } from './connect.ts'
+import { beginRound, judgeRound } from './controller.ts'
+import { rolloutHooks } from './hooks.ts'
+import type { RolloutHooks } from './hooks.ts'
+import type { RolloutDeps, RolloutRow } from './room.ts'
+
+/** A plan that is done after 300 rows. */
+export const QUICK = {
+  shadow: { requests: 100, labels: 0 },
+  canary: [1000, 5000],
+  each: { min_requests: 100 },
+  gates: {},
+  slices: [],
+  alpha: 0.01,
+  max_wait_hours: 168,
+  on_failure: 'rollback',
+} as const satisfies Plan
+
+export interface RolloutBench {
+  readonly db: Db
+  readonly registry: Registry
+  readonly deps: RolloutDeps
+  readonly hooks: RolloutHooks
+  /** Versions that cannot be served, with the reason. */
+  readonly broken: Map<string, string>
+  /** Labels that are known before the shadow's row comes, by prediction id. */
+  readonly known: Map<string, number>
+  /** Faults that the controller met. */
+  readonly errors: unknown[]
+  /** Lets time pass. */
+  wait(ms: number): void
+}
+
+/** Opens the room; `folder` holds the files of versions, `start` is where its clock begins, ms. The database is migrated. */
+export function openRolloutBench(db: Db, folder: string, start = 1_700_000_000_000): RolloutBench {
+  let now = start
+  // every reading is later than the one before, as on a real clock between two transactions
+  const clock = (): number => ++now
+  const audit = auditLog(clock)
+  const ids = makeIds(clock, randomBytes)
+  const blobs = openDiskBlobs(join(folder, 'blobs'))
+  const registry = registryRoom({ db, blobs, clock, ids, audit, modelsDir: join(folder, 'models') })
+  const bench = { broken: new Map<string, string>(), known: new Map<string, number>(), errors: [] as unknown[] }
+  const deps: RolloutDeps = {
+    db,
+    clock,
+    ids,
+    audit,
+    ...connectRollout(fakeServing(db, clock, bench.broken), registry),
+    labelsOf: async (_reader, _endpoint, wanted) => new Map([...bench.known].filter(([id]) => wanted.includes(id))),
+    changed: () => undefined,
+    onError: (error) => void bench.errors.push(error),
+  }
+  return { ...bench, db, registry, deps, hooks: rolloutHooks(deps), wait: (ms) => void (now += ms) }
+}
+
+/** Serving whose endpoints are rows that no gateway reads. */
+function fakeServing(
+  db: Db,
+  clock: () => number,
+  broken: ReadonlyMap<string, string>,
+): Parameters<typeof connectRollout>[0] {
+  return {
+    async put(_who, name, { project, model, monitor }) {
+      await db.tx(async (t) => {
+        const known = await t.get<{ model: string }>('SELECT model FROM endpoints WHERE name = ?', [name])
+        if (known !== undefined && known.model !== model) throw foreign(name, known.model)
+        await t.run(
+          `INSERT INTO endpoints (name, project, model, salt, threshold, monitor, previous_version, created_at, updated_at)
+           VALUES (?,?,?,'salt',NULL,?,NULL,?,?) ON CONFLICT (name) DO UPDATE SET monitor = excluded.monitor`,
+          [name, project, model, JSON.stringify(monitor ?? {}), clock(), clock()],
+        )
+      })
+      return undefined as never
+    },
+    async prepare(name, variants) {
+      for (const { version } of variants) {
+        const reason = broken.get(version)
+        if (reason !== undefined) throw new Error(reason)
+        const inputs = JSON.stringify([{ name: 'distance' }, { name: 'carrier' }])
+        await db.tx((t) =>
+          t.run(
+            `INSERT INTO endpoint_versions (endpoint, version, inputs, backend, reason, created_at) VALUES (?,?,?,'{}',NULL,?)
+             ON CONFLICT (endpoint, version) DO NOTHING`,
+            [name, version, inputs, clock()],
+          ),
+        )
+      }
+    },
+    writeVariants: async (t, name, variants) => void (await writeVariants(t, name, variants, clock())),
+    refresh: async () => undefined,
+  }
+}
+
+export interface Shipped {
+  readonly model: string
+  readonly auc?: number
+  readonly gates?: readonly Gate[]
+  readonly endpoint?: string
+  readonly plan?: Plan
+  readonly monitor?: Readonly<Record<string, unknown>>
+}
+
+/** Registers the next version of a model that asks for an endpoint (of the model's name); resolves to its number. */
+export async function ship({ registry }: RolloutBench, wish: Shipped): Promise<string> {
+  const text = `flavors: {}\nname: ${wish.model} ${randomBytes(4).toString('hex')}\n`
+  const { digest, size } = await registry.blobs.put(Buffer.from(text))
+  const tree = (await putManifest(registry.blobs, [{ path: 'MLmodel', digest, size, executable: false }])).digest
+  const { version } = await registerVersion(registry, SYSTEM, {
+    project: 'default',
+    model: wish.model,
+    tree,
+    run_id: null,
+    pipeline_run_id: null,
+    metrics: { auc: wish.auc ?? 0.8 },
+    data: [],
+    environment: null,
+    evaluation: null,
+    holdout: null,
+    reference: null,
+    gates: wish.gates ?? [],
+    deployment: {
+      endpoint: wish.endpoint ?? wish.model,
+      project: 'default',
+      plan: wish.plan ?? QUICK,
+      monitor: wish.monitor ?? {},
+    },
+  })
+  return version
+}
+
+/** One round of the controller. */
+export async function round({ deps }: Pick<RolloutBench, 'deps'>): Promise<void> {
+  await beginRound(deps)
+  await judgeRound(deps)
+}
+
+const CARRIERS = ['UA', 'AA', 'DL', 'B6'] as const
+const EVENTS = 1_380_000_000_000
+
+export interface Traffic {
+  readonly rows: number
+  readonly seed: number
+  /** Share of requests that the candidate fails. */
+  readonly failing?: number
+  /** A carrier whose scores the candidate turns round. */
+  readonly flipped?: string
+}
+
+export interface Made {
+  readonly records: LogRecord[]
+  readonly labels: { readonly prediction_id: string; readonly label: number }[]
+}
+
+/** What gateways would log for rows that come now, given the endpoint's variants: the canary's share is sent to it, shadows score the rest. */
+export async function traffic(db: Db, endpoint: string, wish: Traffic): Promise<Made> {
+  const random = prng(wish.seed)
+  const variants = await variantsOf(db, endpoint)
+  const made: Made = { records: [], labels: [] }
+  for (let i = 0; i < wish.rows; i++) {
+    const odds = -1 + 1.2 * random.normal()
+    const score = (): number => 1 / (1 + Math.exp(-(odds + 0.1 * random.normal())))
+    const carrier = CARRIERS[random.below(CARRIERS.length)] ?? 'UA'
+    const [stable, candidate] = [score(), score()]
+    const row: Row = {
+      common: { id: `${endpoint}-${wish.seed}-${i}`, ep: endpoint, et: EVENTS + i * 1000, at: EVENTS, us: 300 },
+      x: [1000, carrier],
+      stable,
+      candidate: carrier === wish.flipped ? 1 - candidate : candidate,
+      fails: random.uniform() < (wish.failing ?? 0),
+      draw: random.below(10_000),
+    }
+    made.labels.push({ prediction_id: row.common.id, label: random.uniform() < 1 / (1 + Math.exp(-odds)) ? 1 : 0 })
+    made.records.push(...logged(variants, row))
+  }
+  return made
+}
+
+interface Row {
+  readonly common: {
+    readonly id: string
+    readonly ep: string
+    readonly et: number
+    readonly at: number
+    readonly us: number
+  }
+  readonly x: readonly unknown[]
+  /** Scores of the two versions. */
+  readonly stable: number
+  readonly candidate: number
+  /** True when the candidate fails on it. */
+  readonly fails: boolean
+  /** 0 to 9999; below the canary's weight the row is the canary's. */
+  readonly draw: number
+}
+
+function logged(variants: readonly VariantRow[], { common, x, stable, candidate, fails, draw }: Row): LogRecord[] {
+  const at = (role: VariantRow['role']): VariantRow | undefined => variants.find((one) => one.role === role)
+  const answer = { ...common, t: 'p', ep_epoch: 1, st: 200, key: null, x, p: null } as const
+  const ver = at('stable')?.version ?? ''
+  const canary = at('canary')
+  if (canary !== undefined && draw < canary.weight) {
+    if (!fails) return [{ ...answer, role: 'canary', ver: canary.version, s: candidate }]
+    return [
+      { ...common, t: 'c', ver: canary.version, err: 'it raised' },
+      { ...answer, role: 'stable', ver, s: stable, fb: true },
+    ]
+  }
+  const answered: LogRecord = { ...answer, role: 'stable', ver, s: stable }
+  const shadow = at('shadow')
+  if (shadow === undefined) return [answered]
+  const seen = { ...common, t: 's', ver: shadow.version, p: null } as const
+  return [answered, fails ? { ...seen, s: null, err: 'it raised' } : { ...seen, s: candidate }]
+}
+
+/** Traffic that is ingested at once, with its labels if told. */
+export async function send(bench: RolloutBench, endpoint: string, wish: Traffic & { labels?: boolean }): Promise<Made> {
+  const made = await traffic(bench.db, endpoint, wish)
+  await ingest(bench, made.records)
+  if (wish.labels === true) await label(bench, endpoint, made)
+  return made
+}
+
+export async function ingest({ db, hooks }: RolloutBench, records: readonly LogRecord[]): Promise<void> {
+  await db.tx((t) => writeRecords(t, records, hooks))
+}
+
+export async function label({ db, hooks }: RolloutBench, endpoint: string, { labels }: Made): Promise<void> {
+  await db.tx((t) =>
+    hooks.onLabels(
+      t,
+      labels.map((one) => ({ ...one, endpoint })),
+    ),
+  )
+}
+
+/** The newest rollout of an endpoint. */
+export async function newest(db: Db, endpoint: string): Promise<RolloutRow> {
+  const row = await db.get<RolloutRow>(
+    'SELECT * FROM rollouts WHERE endpoint = ? ORDER BY created_at DESC, id DESC LIMIT 1',
+    [endpoint],
+  )
+  if (row === undefined) throw new Error(`${endpoint} has no rollout`)
+  return row
+}
+
+function foreign(name: string, model: string): Error {
+  return problem('conflict', { detail: `endpoint "${name}" serves model "${model}"` })
+}
