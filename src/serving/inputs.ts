@@ -96,7 +96,7 @@ function ofColumn(column: { name?: unknown; type?: unknown; required?: unknown }
 
 function ofTensor(columns: unknown[]): ModelInputs {
   const spec = (columns[0] as { 'tensor-spec'?: { dtype?: string; shape?: number[] } })['tensor-spec']
-  const width = Number(spec?.shape?.[1] ?? 0)
+  const width = spec?.shape?.[1] ?? 0
   const kind = TENSOR_KINDS[spec?.dtype ?? '']
   const fits = Number.isInteger(width) && width >= 1 && width <= WIDEST
   if (columns.length !== 1 || spec?.shape?.length !== 2 || !fits || kind === undefined)
