@@ -38,10 +38,11 @@ export async function actOnIncident(
   return viewIncident(deps.db, await requireIncident(deps.db, wish.id))
 }
 
+function refuse(detail: string): never {
+  throw problem('conflict', { detail })
+}
+
 async function apply(deps: MonitoringDeps, t: Tx, row: IncidentRow, action: Action): Promise<IncidentRow> {
-  const refuse = (detail: string): never => {
-    throw problem('conflict', { detail })
-  }
   const over = { state: 'resolved' as const, resolved_at: deps.clock(), resolved_event: row.last_event }
   switch (action) {
     case 'acknowledge':

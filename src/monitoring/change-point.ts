@@ -56,12 +56,16 @@ interface Numbers {
   readonly scale: number
 }
 
+/** Share of values that the reference does not have. */
+function strange(one: NumericView): number {
+  return (one.unfamiliar + one.counts[0]! + one.counts.at(-1)!) / one.n
+}
+
 function numberDiffers({ now, past, i, scale }: Numbers): boolean {
   const view = numeric(now, i)
   if (view.n < MIN_ROWS) return false
   const before = past.map((one) => numeric(one, i)).filter((one) => one.n >= MIN_ROWS)
   if (before.length < 5) return false
-  const strange = (one: NumericView): number => (one.unfamiliar + one.counts[0]! + one.counts.at(-1)!) / one.n
   if (strange(view) > 0.5 + deviation(before.map(strange)).mean) return true
   return distance(view.meanOfAll, deviation(before.map((one) => one.meanOfAll)), 0.05 * scale) > FAR
 }

@@ -7,7 +7,7 @@ import type { Tx } from '../store/db.ts'
 import { rankCauses, suspects } from './causes.ts'
 import type { CauseView } from './causes.ts'
 import { hourDiffers } from './change-point.ts'
-import { movesOf, viewCheck } from './checks.ts'
+import { checkName, movesOf, viewCheck } from './checks.ts'
 import type { StoredCheck } from './checks.ts'
 import { currentIncident, note, writeIncident } from './incident-rows.ts'
 import type { IncidentDetail, IncidentRow } from './incident-rows.ts'
@@ -54,48 +54,59 @@ async function grow(deps: MonitoringDeps, t: Tx, judged: JudgedHour, known: Inci
   const now = deps.clock()
   const end = (judged.hour + 1) * HOUR_MS
   const before = known ?? opened(deps, judged, now)
-  const detail: IncidentDetail = { ...before.detail, clear: 0 }
-  const order = judged.live.history.spec.features.map((feature) => feature.name)
-  detail.features = [...new Set([...detail.features, ...judged.confirmed.map((one) => one.feature)])]
-  const found = suspects({
-    history: judged.live.history,
-    hour: judged.hour,
-    findings: judged.confirmed,
-    features: partners(detail.features, judged.settings),
-    values: judged.values,
-    events: known === undefined ? judged.events : [],
-  })
-  detail.causes = rankCauses(detail.causes, found, order)
-  detail.checks = judged.checks.filter((check) => check[5] === 1).map((check) => viewCheck(judged.hour, check))
-  if (hourDiffers(judged.live.history, judged.hour, judged.confirmed) === true) detail.until = judged.hour + 1
+  const fresh = known === undefined || known.state === 'resolved'
+  const detail = detailOf(judged, before, known === undefined)
   const [first] = detail.causes
   const features = new Set([...detail.features, ...(first?.features ?? [])])
   const { severity, effect } = severityOf(movesOf(features, judged.window, judged.live.history.spec), judged.importance)
-  if (known === undefined || known.state === 'resolved') {
-    const words = `${judged.confirmed.map((one) => `${one.feature} (${one.measure})`).join(', ')}; expected change of the score ${effect === null ? 'not known' : effect.toFixed(3)}`
-    note(detail, { at: now, event: end, kind: known === undefined ? 'opened' : 'opened again', text: words })
-  }
+  const marked = before.marked === 1 || isFault(first) ? 1 : 0
+  const tell = (kind: string, text: string): void => note(detail, { at: now, event: end, kind, text })
+  if (fresh) tell(known === undefined ? 'opened' : 'opened again', inWords(judged, effect))
+  if (marked > before.marked) tell('marked_bad', 'affected rows are left out of baselines and of training')
   const row: IncidentRow = {
     ...before,
-    state: before.state === 'resolved' ? 'open' : before.state,
-    resolved_at: null,
-    resolved_event: null,
+    ...(fresh && { state: 'open' as const, resolved_at: null, resolved_event: null }),
     severity: known === undefined ? severity : worse(known.severity, severity),
-    title: first === undefined ? 'input features changed' : first.title,
+    title: first?.title ?? 'input features changed',
     last_event: end,
-    marked: before.marked === 1 || (first !== undefined && FAULTS.has(first.kind)) ? 1 : 0,
+    marked,
     detail,
   }
-  if (row.marked === 1 && before.marked === 0)
-    note(detail, {
-      at: now,
-      event: end,
-      kind: 'marked_bad',
-      text: 'affected rows are left out of baselines and of training',
-    })
   await writeIncident(t, row)
   if (known === undefined) await wantReactions(t, row, judged.settings.reactions.drift, now)
   return row.id
+}
+
+function isFault(cause: CauseView | undefined): boolean {
+  return cause !== undefined && FAULTS.has(cause.kind)
+}
+
+function inWords({ confirmed }: JudgedHour, effect: number | null): string {
+  const checks = confirmed.map((one) => `${one.feature} (${checkName(one.measure)})`).join(', ')
+  return `${checks}; expected change of the score ${effect === null ? 'not known' : effect.toFixed(3)}`
+}
+
+/** What is known of the incident with this hour. */
+function detailOf(judged: JudgedHour, before: IncidentRow, first: boolean): IncidentDetail {
+  const { hour, confirmed, live } = judged
+  const features = [...new Set([...before.detail.features, ...confirmed.map((one) => one.feature)])]
+  const found = suspects({
+    history: live.history,
+    hour,
+    findings: confirmed,
+    features: partners(features, judged.settings),
+    values: judged.values,
+    events: first ? judged.events : [],
+  })
+  const order = live.history.spec.features.map((feature) => feature.name)
+  return {
+    ...before.detail,
+    clear: 0,
+    features,
+    causes: rankCauses(before.detail.causes, found, order),
+    checks: judged.checks.filter((check) => check[5] === 1).map((check) => viewCheck(hour, check)),
+    until: hourDiffers(live.history, hour, confirmed) === true ? hour + 1 : before.detail.until,
+  }
 }
 
 /** Features with what one feed delivers together with them. */

@@ -1,13 +1,14 @@
 /** Learns a reference from its table: a CSV with the model's inputs and `event_time` (ms since 1970). */
 import { problem } from '../contract/errors.ts'
-import { calibrate, learnLimits } from '../stats/calibrate.ts'
+import { calibrate, learnLimits, MEASURES } from '../stats/calibrate.ts'
 import type { Limits } from '../stats/calibrate.ts'
 import { makeHistory } from '../stats/history.ts'
 import type { History } from '../stats/history.ts'
-import { add, emptyProfile, profileToJson } from '../stats/profile.ts'
+import { add, categorical, emptyProfile, mergeAll, numeric, profileToJson } from '../stats/profile.ts'
 import type { ProfileJson } from '../stats/profile.ts'
 import { makeSpec } from '../stats/profile-spec.ts'
 import type { Column, ProfileSpec } from '../stats/profile-spec.ts'
+import type { Measure } from '../stats/window.ts'
 import { readCsv } from './csv.ts'
 
 export interface LearnTask {
@@ -47,7 +48,7 @@ export function learn({ table, scores, inputs }: LearnTask): Learned {
   const [first = 0, last = 0] = [hours[0], hours.at(-1)]
   return {
     spec,
-    limits: limitsOf(history, first + WARM_UP, last),
+    limits: withoutMissing(history, limitsOf(history, first + WARM_UP, last)),
     hours: hours.filter((hour) => hour > last - KEPT).map((hour) => [hour, jsonOf(history, hour)]),
   }
 }
@@ -87,6 +88,23 @@ function historyOf(spec: ProfileSpec, times: Float64Array, columns: readonly Col
     add(profile, row)
   }
   return history
+}
+
+/** A feature of which most values are missing tells nothing by its few: it is shown and never alerts. */
+function withoutMissing(history: History, limits: Limits): Limits {
+  const sum = mergeAll(history.spec, history.hours.values())
+  return Object.fromEntries(
+    Object.entries(limits).map(([feature, of]) => {
+      const i = history.spec.features.findIndex((one) => one.name === feature)
+      const { n, nulls } = history.spec.features[i]?.kind === 'numeric' ? numeric(sum, i) : categorical(sum, i)
+      // the score has no values in the table, and never pages
+      if (nulls <= n || n === 0) return [feature, of]
+      return [
+        feature,
+        Object.fromEntries(MEASURES.map((measure) => [measure, Number.MAX_VALUE])) as Record<Measure, number>,
+      ]
+    }),
+  )
 }
 
 function limitsOf(history: History, from: number, to: number): Limits {

@@ -21,6 +21,10 @@ export async function prometheusText(deps: MonitoringDeps): Promise<string> {
   return (await families(deps, monitors)).map(text).join('')
 }
 
+function of(row: { endpoint: string }, more: Record<string, string> = {}): Record<string, string> {
+  return { endpoint: row.endpoint, ...more }
+}
+
 async function families(deps: MonitoringDeps, monitors: readonly MonitorRow[]): Promise<Family[]> {
   const { db } = deps
   const predictions = await db.all<{ endpoint: string; n: number }>(
@@ -32,7 +36,6 @@ async function families(deps: MonitoringDeps, monitors: readonly MonitorRow[]): 
   const opened = await db.all<{ endpoint: string; kind: string; n: number }>(
     'SELECT endpoint, kind, count(*) AS n FROM incidents GROUP BY endpoint, kind ORDER BY endpoint, kind',
   )
-  const of = (row: { endpoint: string }, more: Record<string, string> = {}) => ({ endpoint: row.endpoint, ...more })
   const times = (pick: (row: MonitorRow) => number | null): Sample[] =>
     monitors.flatMap((row) => {
       const value = pick(row)

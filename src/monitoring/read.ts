@@ -1,7 +1,7 @@
 /** What pages show of a monitor: its state and limits, features over time, one feature now and usually. */
 import type { z } from 'zod'
 import { toTime } from '../contract/fields.ts'
-import { monitoringApi } from '../contract/monitoring.ts'
+import type { monitoringApi } from '../contract/monitoring.ts'
 import { problem } from '../contract/errors.ts'
 import type { Reply } from '../contract/route.ts'
 import { MARGIN, MEASURES } from '../stats/calibrate.ts'
@@ -149,28 +149,33 @@ function bins(baseline: Profile, window: Profile, i: number): FeatureView['bins'
   const spec = window.spec.features[i]
   const counts = (profile: Profile) =>
     spec?.kind === 'numeric' ? numeric(profile, i).counts : categorical(profile, i).counts
-  const share = (values: Float64Array, k: number): number =>
-    values[k]! /
-    Math.max(
-      1,
-      values.reduce((sum, count) => sum + count, 0),
-    )
   const [before, now] = [counts(baseline), counts(window)]
   return Array.from(now, (_, k) => ({
     label: spec?.kind === 'numeric' ? binLabel(spec, k) : (spec?.values[k] ?? 'other'),
-    baseline: share(before, k),
-    window: share(now, k),
+    baseline: shareAt(before, k),
+    window: shareAt(now, k),
   })).slice(0, 60)
 }
 
+function shareAt(values: Float64Array, k: number): number {
+  const all = values.reduce((sum, count) => sum + count, 0)
+  return all === 0 ? 0 : (values[k] ?? 0) / all
+}
+
+function show(x: number | undefined): string {
+  return String(Number((x ?? 0).toPrecision(4)))
+}
+
 function binLabel({ edges }: NumericSpec, k: number): string {
-  const show = (x: number | undefined): string => String(Number((x ?? 0).toPrecision(4)))
   if (k === 0) return `< ${show(edges[0])}`
   return k === edges.length ? `> ${show(edges.at(-1))}` : `${show(edges[k - 1])} … ${show(edges[k])}`
 }
 
+function finite(x: number): number | null {
+  return Number.isFinite(x) ? x : null
+}
+
 function summary(profile: Profile, i: number): Record<string, number | null> {
-  const finite = (x: number): number | null => (Number.isFinite(x) ? x : null)
   const all = rows(profile)
   if (profile.spec.features[i]?.kind === 'categorical') {
     const { n, nulls } = categorical(profile, i)

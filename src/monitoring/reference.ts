@@ -10,7 +10,7 @@ import type { MonitoringDeps, Reference } from './room.ts'
 /** How the learned facts of a reference are found again; undefined when the version has no table to learn from. */
 export function referenceId({ table, evaluation, inputs }: Reference): string | undefined {
   if (table === null) return undefined
-  const text = JSON.stringify([table, evaluation, inputs, 1])
+  const text = JSON.stringify([table, evaluation, inputs, 2])
   return createHash('sha256').update(text).digest('hex').slice(0, 32)
 }
 

@@ -45,7 +45,7 @@ export function learnLimits(features: readonly string[], clean: Iterable<WindowS
       const limit = limits[feature]
       for (const name of MEASURES) {
         const value = measures[name]
-        if (limit && value !== undefined && !FIXED.has(name))
+        if (limit && value !== undefined && Number.isFinite(value) && !FIXED.has(name))
           limit[name] = Math.max(limit[name], name === 'psi' && value > SATURATED ? Number.MAX_VALUE : MARGIN * value)
       }
     }
