@@ -245,6 +245,13 @@ describe('a token of one project', () => {
       ['GET', '/v1/endpoints/secret/predictions'],
       ['POST', '/v1/endpoints/secret/rollouts', { version: '1' }],
       ['GET', `/v1/rollouts/${rollout}`],
+      ['GET', '/v1/endpoints/secret/monitor'],
+      ['PUT', '/v1/endpoints/secret/monitor', {}],
+      ['GET', '/v1/endpoints/secret/monitor/heatmap'],
+      ['GET', '/v1/endpoints/secret/monitor/features/a'],
+      ['GET', '/v1/endpoints/secret/performance'],
+      ['GET', '/v1/endpoints/secret/bad-rows'],
+      ['POST', '/v1/endpoints/secret/labels', { labels: [{ prediction_id: 'a', label: 1 }] }],
       ['GET', `/v1/rollouts/${rollout}/curve`],
       ['POST', `/v1/rollouts/${rollout}/actions`, { action: 'abort', reason: 'none' }],
     ]
@@ -254,7 +261,7 @@ describe('a token of one project', () => {
     }
     const taken = await as('elsewhere', 'PUT', '/v1/endpoints/secret', { project: 'elsewhere', model: 'm' })
     assert.ok(taken.status === 404 || taken.status === 409, String(taken.status))
-    const lists = ['/v1/runs', '/v1/models', '/v1/endpoints', '/v1/rollouts']
+    const lists = ['/v1/runs', '/v1/models', '/v1/endpoints', '/v1/rollouts', '/v1/incidents', '/v1/cost?by=endpoint']
     for (const path of lists) {
       const seen = JSON.stringify((await as('elsewhere', 'GET', path)).json)
       assert.ok(
