@@ -60,11 +60,11 @@ export function bytes(size: number | null | undefined): string {
   return `${unit === 0 ? value : Number(value.toPrecision(3))} ${units[unit]}`
 }
 
-/** Micro-dollars as dollars; small sums keep two significant digits. */
+/** Micro-dollars as dollars; sums below ten cents keep two significant digits. */
 export function money(micro: number | null | undefined): string {
   if (micro === null || micro === undefined) return NONE
   const dollars = micro / 1e6
-  if (dollars === 0 || Math.abs(dollars) >= 1) return `$${dollars.toFixed(2)}`
+  if (dollars === 0 || Math.abs(dollars) >= 0.1) return `$${dollars.toFixed(2)}`
   return `$${Number(dollars.toPrecision(2))}`
 }
 

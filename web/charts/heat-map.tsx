@@ -1,6 +1,6 @@
 /** Rows × columns of effects: the stronger the colour the larger the effect; hatched where there is not enough data; alerts carry a mark. */
+import { useLayoutEffect, useRef } from 'react'
 import { figure } from '../format.ts'
-import { Scroll } from '../parts/page.tsx'
 import { shade, strongest } from './shade.ts'
 
 export interface HeatRow {
@@ -23,10 +23,16 @@ const LABEL_PX = 150
 const CELL_PX = 12
 
 export function HeatMap({ columns, columnText, rows, chosen, onChoose }: HeatMapProps) {
+  const box = useRef<HTMLDivElement>(null)
+  useLayoutEffect(() => {
+    // the newest columns are what one looks for where not all have room
+    if (box.current !== null && columns.length > 0) box.current.scrollLeft = box.current.scrollWidth
+  }, [columns.length])
   const top = strongest(rows.flatMap((row) => row.values))
   return (
     <div style={{ padding: '12px 16px', display: 'grid', gap: 10 }}>
-      <Scroll label="Features over time" className="heat">
+      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- an area that scrolls must be reachable by keyboard */}
+      <div ref={box} className="heat" tabIndex={0} role="group" aria-label="Features over time">
         <table style={{ minWidth: LABEL_PX + columns.length * CELL_PX }}>
           <thead>
             <tr>
@@ -57,7 +63,7 @@ export function HeatMap({ columns, columnText, rows, chosen, onChoose }: HeatMap
             ))}
           </tbody>
         </table>
-      </Scroll>
+      </div>
       <div className="legend">
         <Swatch colour={shade(0, top)} word="no effect" />
         <Swatch colour={shade(top / 2, top)} word={figure(top / 2, 2)} />

@@ -1,7 +1,7 @@
 /** Cost: where does the money go? */
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
-import { count, duration, figure, money, percent } from '../format.ts'
+import { count, duration, figure, money, percent, sentence } from '../format.ts'
 import { Empty, Loaded } from '../parts/failure.tsx'
 import { Figures, Page, Panel } from '../parts/page.tsx'
 import { When } from '../parts/when.tsx'
@@ -86,7 +86,7 @@ function Report({ by, items, total }: { by: CostBy; items: readonly Entry[]; tot
       <table>
         <thead>
           <tr>
-            <th>{by}</th>
+            <th>{sentence(by)}</th>
             <th className="num">Cost</th>
             <th>Share</th>
             <th className="num">Processor</th>

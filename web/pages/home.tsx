@@ -2,7 +2,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { isAbsent } from '../api.ts'
-import { plural, sentence } from '../format.ts'
+import { plural } from '../format.ts'
 import { happenings, needs } from '../feed.ts'
 import type { Happening, Need } from '../feed.ts'
 import { Empty, Failure, Loaded, Waiting } from '../parts/failure.tsx'
@@ -97,7 +97,7 @@ function Needs({ items }: { items: readonly Need[] }) {
           <div className="what">
             <strong className="break">{need.title}</strong>
             <div className="muted small break">
-              {sentence(need.detail)} · <When at={need.at} />
+              {need.detail} · <When at={need.at} />
             </div>
           </div>
           <Link to={need.path} className="button">

@@ -1,0 +1,110 @@
+/** Scales, ticks, smoothing, joined curves, places of a graph, shades. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { versionColour } from '../colours.ts'
+import { joinHistories } from './curves.ts'
+import { layers } from './layers.ts'
+import { decades, extent, linear, linePath, logarithmic, ticks } from './scale.ts'
+import { shade, strongest } from './shade.ts'
+import { smooth } from './smoothing.ts'
+
+test('scales map domains to ranges', () => {
+  assert.deepEqual([0, 5, 10].map(linear([0, 10], [100, 0])), [100, 50, 0])
+  assert.equal(linear([3, 3], [0, 10])(3), 5)
+  assert.deepEqual([1, 10, 100, -4].map(logarithmic([1, 100], [0, 2])), [0, 1, 2, 0])
+  assert.deepEqual(extent([3, null, Number.NaN, -1, undefined]), [-1, 3])
+  assert.equal(extent([null]), undefined)
+})
+
+test('ticks are round and inside the domain', () => {
+  assert.deepEqual(ticks([0.72, 0.78], 4), [0.72, 0.74, 0.76, 0.78])
+  assert.deepEqual(ticks([0, 100], 5), [0, 20, 40, 60, 80, 100])
+  assert.deepEqual(ticks([5, 5]), [5])
+  assert.deepEqual(decades([0.5, 1200]), [1, 10, 100, 1000])
+})
+
+test('a missing point breaks the line', () => {
+  assert.equal(linePath([[0, 1], [1, 2], null, [3, 4], [4, 5]]), 'M0.0 1.0L1.0 2.0M3.0 4.0L4.0 5.0')
+})
+
+test('smoothing of a constant is that constant, its first value is kept, and gaps stay', () => {
+  assert.deepEqual(
+    smooth([2, 2, 2], 0.9).map((value) => Number(value?.toFixed(9))),
+    [2, 2, 2],
+  )
+  const smoothed = smooth([1, null, 3], 0.5)
+  assert.equal(smoothed[0], 1)
+  assert.equal(smoothed[1], null)
+  assert.ok(Math.abs((smoothed[2] ?? 0) - (0.25 * 1 + 0.5 * 3) / 0.75) < 1e-12)
+  assert.deepEqual(smooth([1, 5], 0), [1, 5])
+})
+
+test('histories of several runs share one axis of steps', () => {
+  const joined = joinHistories(
+    [
+      {
+        points: [
+          { step: 2, value: 5 },
+          { step: 0, value: 1 },
+        ],
+      },
+      {
+        points: [
+          { step: 1, value: 'NaN' },
+          { step: 2, value: 7 },
+        ],
+      },
+    ],
+    0,
+  )
+  assert.deepEqual(joined.steps, [0, 1, 2])
+  assert.deepEqual(joined.raw, [
+    [1, null, 5],
+    [null, null, 7],
+  ])
+})
+
+test('a graph is laid out by its longest paths, with few crossings, and survives a cycle', () => {
+  const places = layers(
+    ['a', 'b', 'c', 'd'],
+    [
+      { from: 'a', to: 'c' },
+      { from: 'b', to: 'd' },
+      { from: 'c', to: 'd' },
+      { from: 'gone', to: 'd' },
+    ],
+  )
+  assert.deepEqual(
+    ['a', 'b', 'c', 'd'].map((id) => places.get(id)?.column),
+    [0, 0, 1, 2],
+  )
+  assert.deepEqual(
+    ['a', 'b'].map((id) => places.get(id)?.row),
+    [0, 1],
+  )
+  assert.equal(
+    layers(
+      ['x', 'y'],
+      [
+        { from: 'x', to: 'y' },
+        { from: 'y', to: 'x' },
+      ],
+    ).size,
+    2,
+  )
+})
+
+test('the strongest effect is not set by one wild cell', () => {
+  const values = [...Array.from({ length: 199 }, () => 2), 1000, null]
+  assert.equal(strongest(values), 2)
+  assert.equal(strongest([null]), 1)
+  assert.match(shade(1, 2), / 50%,/)
+  assert.match(shade(-9, 2), / 100%,/)
+})
+
+test('neighbouring versions have different colours, and a version keeps its own', () => {
+  const colours = ['1', '2', '3', '4', '5', '6'].map(versionColour)
+  assert.equal(new Set(colours).size, 6)
+  assert.equal(versionColour('7'), versionColour('1'))
+  assert.equal(versionColour('blue'), versionColour('blue'))
+})
