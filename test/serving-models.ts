@@ -7,7 +7,14 @@ import { promisify } from 'node:util'
 import type { VersionFiles } from '../src/serving/variants.ts'
 import { testEnv, testEnvFolder } from './python-env.ts'
 
-const PACKAGES = ['scikit-learn==1.9.1', 'numpy==2.4.6', 'scipy==1.17.1', 'pandas==3.1.1', 'mlflow-skinny==3.17.2']
+/** What the models need; an environment locked from these can run them. */
+export const PACKAGES = [
+  'scikit-learn==1.9.1',
+  'numpy==2.4.6',
+  'scipy==1.17.1',
+  'pandas==3.1.1',
+  'mlflow-skinny==3.17.2',
+]
 const FIXTURES = join(import.meta.dirname, 'fixtures')
 const PYTHON_ROOT = join(import.meta.dirname, '../python')
 const run = promisify(execFile)

@@ -1,0 +1,239 @@
+/** Rollouts over HTTP with real gateways and models: a good version is led into use by evidence and labels, a failing one is stopped unseen. */
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { auditLog, verifyAudit } from '../../src/auth/audit.ts'
+import { SYSTEM } from '../../src/auth/tokens.ts'
+import { makeIds } from '../../src/contract/ids.ts'
+import { monitoringApi } from '../../src/contract/monitoring.ts'
+import { registryApi } from '../../src/contract/registry.ts'
+import { Plan, rolloutApi } from '../../src/contract/rollout.ts'
+import type { Rollout } from '../../src/contract/rollout.ts'
+import { servingApi } from '../../src/contract/serving.ts'
+import { envsRoom } from '../../src/envs/room.ts'
+import { requestOf } from '../../src/envs/request.ts'
+import { registerVersion } from '../../src/registry/register.ts'
+import { registryRoom } from '../../src/registry/room.ts'
+import { openStore } from '../../src/store/open.ts'
+import { putTree } from '../../src/store/trees.ts'
+import { startLoad } from '../predict-load.ts'
+import type { LoadResult } from '../predict-load.ts'
+import { startTestServer } from '../server.ts'
+import type { TestServer } from '../server.ts'
+import { PACKAGES, servingModels } from '../serving-models.ts'
+import type { ServingModels } from '../serving-models.ts'
+
+const MODEL = 'flight-delay'
+const LIMIT_MS = 90_000
+const data = mkdtempSync(join(tmpdir(), 'slipway-rollout-scenario-'))
+let models: ServingModels
+let server: TestServer
+
+before(async () => {
+  models = await servingModels()
+  await register(['hgb', 'hgb2', 'faulty'])
+  server = await startTestServer({ data, gateways: 1 })
+})
+after(async () => {
+  await server.stop()
+  rmSync(data, { recursive: true, force: true })
+})
+
+/** Versions 1, 2, … as a pipeline leaves them; the first asks for an endpoint. */
+async function register(names: readonly string[]): Promise<void> {
+  const store = await openStore({ dataDir: data })
+  const clock = Date.now
+  const envs = envsRoom({ db: store.db, clock })
+  const lock = await envs.resolve(
+    await requestOf({ requires: '>=3.10', packages: PACKAGES }, () => Promise.resolve(undefined)),
+  )
+  const room = registryRoom({
+    ...store,
+    clock,
+    ids: makeIds(clock, randomBytes),
+    audit: auditLog(clock),
+    modelsDir: join(data, 'models'),
+  })
+  for (const [i, name] of names.entries()) {
+    await registerVersion(room, SYSTEM, {
+      project: 'flights',
+      model: MODEL,
+      tree: (await putTree(store.blobs, models.dir(name))).digest,
+      run_id: null,
+      pipeline_run_id: null,
+      metrics: { auc: 0.8 },
+      data: [],
+      environment: lock.digest,
+      evaluation: null,
+      holdout: null,
+      reference: null,
+      gates: [{ metric: 'auc', at_least: 0.7 }],
+      deployment:
+        i === 0 ? { endpoint: MODEL, project: 'flights', plan: null, monitor: { slices: ['carrier'] } } : null,
+    })
+  }
+  await store.db.close()
+}
+
+function plan(shadow: { requests: number; labels: number }): Plan {
+  return Plan.parse({ shadow, canary: [2000, 5000], each: { min_requests: 100 } })
+}
+
+async function rollouts(): Promise<Rollout[]> {
+  return (await server.client.call(rolloutApi.list, { query: { endpoint: MODEL } })).items
+}
+
+async function production(): Promise<string | undefined> {
+  const { items } = await server.client.call(registryApi.aliasHistory, { params: { name: MODEL } })
+  return items.find((move) => move.alias === 'production')?.to ?? undefined
+}
+
+/** Waits until a rollout is over; looks at each state of it that is seen on the way. */
+async function over(id: string, look: (seen: Rollout) => Promise<void>): Promise<Rollout> {
+  for (const end = Date.now() + LIMIT_MS; Date.now() < end; await sleep(100)) {
+    const seen = await server.client.call(rolloutApi.get, { params: { id } })
+    if (seen.finished_at !== null) return seen
+    await look(seen)
+  }
+  return assert.fail(`rollout ${id} did not end: ${JSON.stringify(await rollouts())}`)
+}
+
+/** A load of predictions, whose answers are labelled while it runs if told; `stop` gives what became of it. */
+function load(labelled: boolean): { stop(): Promise<LoadResult> } {
+  const started = Date.now()
+  const run = startLoad({
+    url: () => `${server.gatewayUrl}/v1/endpoints/${MODEL}:predict`,
+    body: (i) => {
+      const { score: _, ...inputs } = models.rows[i % models.rows.length] ?? { score: 0 }
+      return JSON.stringify({ inputs, id: `${started}-${i}` })
+    },
+    headers: { authorization: `Bearer ${server.token}` },
+    clients: 2,
+    retries: 0,
+  })
+  const state = { done: 0, stopping: false }
+  const labelling = labelled ? deliver() : Promise.resolve()
+  return {
+    async stop() {
+      state.stopping = true
+      await labelling
+      return run.stop()
+    },
+  }
+  async function deliver(): Promise<void> {
+    while (!state.stopping) {
+      await sleep(200)
+      const until = Math.min(run.count(), state.done + 2000)
+      const labels = Array.from({ length: until - state.done }, (_, k) => {
+        const i = state.done + k
+        const { score } = models.rows[i % models.rows.length] ?? { score: 0 }
+        // a fixed draw for each row of the table, so that the models are as good as each other
+        return { prediction_id: `${started}-${i}`, label: score > ((i * 7919) % 1000) / 1000 ? 1 : 0 }
+      })
+      if (labels.length > 0)
+        await server.client.call(monitoringApi.putLabels, { params: { name: MODEL }, body: { labels } })
+      state.done = until
+    }
+  }
+}
+
+describe('rollouts of a real endpoint', { timeout: 300_000 }, () => {
+  test('the first version is lowered, promoted at once and answers', async () => {
+    let first: Rollout | undefined
+    for (const end = Date.now() + LIMIT_MS; first?.finished_at == null && Date.now() < end; await sleep(200))
+      first = (await rollouts())[0]
+    assert.deepEqual([first?.state, first?.version], ['promoted', '1'], first?.reason)
+    assert.equal(await production(), '1')
+    const endpoint = await server.client.call(servingApi.getEndpoint, { params: { name: MODEL } })
+    assert.deepEqual(
+      endpoint.variants.map((one) => [one.role, one.version, one.backend]),
+      [['stable', '1', 'native']],
+    )
+  })
+
+  test('an equal version goes through shadow, labels and canary into use; the alias moves at the end alone', async () => {
+    const running = load(true)
+    const { id } = await server.client.call(rolloutApi.start, {
+      params: { name: MODEL },
+      body: { version: '2', plan: plan({ requests: 200, labels: 50 }) },
+    })
+    const steps = new Set<string>()
+    const ended = await over(id, async (seen) => {
+      steps.add(seen.state)
+      const moved = await production()
+      // the rollout may have ended between the two questions
+      if (moved !== '1') assert.equal((await server.client.call(rolloutApi.get, { params: { id } })).state, 'promoted')
+    })
+    const { failed, broken, answers } = await running.stop()
+    assert.deepEqual([ended.state, failed, broken], ['promoted', [], 0], ended.reason)
+    assert.deepEqual(
+      ended.verdicts.map((one) => [one.step, one.decision]),
+      [
+        ['shadow', 'advance'],
+        ['canary 20 %', 'advance'],
+        ['canary 50 %', 'promote'],
+      ],
+    )
+    const quality = ended.gates.find((gate) => gate.gate === 'quality' && gate.slice === null)
+    assert.ok((quality?.n ?? 0) >= 50, JSON.stringify(quality))
+    assert.ok(ended.gates.some((gate) => gate.slice?.startsWith('carrier=')))
+    assert.ok(answers.some((one) => one.variant === 'canary' && one.version === '2'))
+    assert.equal(await production(), '2')
+    for (const { id: verdict } of ended.verdicts)
+      assert.equal((await server.client.call(rolloutApi.replay, { params: { id, verdict } })).same, true)
+  })
+
+  test('a version that fails one request in five is taken to weight 0 by the breaker; no caller sees a failure', async () => {
+    const running = load(false)
+    const { id } = await server.client.call(rolloutApi.start, {
+      params: { name: MODEL },
+      body: { version: '3', plan: plan({ requests: 0, labels: 0 }) },
+    })
+    const ended = await over(id, () => Promise.resolve())
+    const { failed, broken, answers } = await running.stop()
+    assert.equal(ended.state, 'rolled_back', ended.reason)
+    assert.match(ended.reason, /breaker/)
+    assert.deepEqual([failed, broken], [[], 0])
+    assert.ok(ended.failed_requests >= 3, `${ended.failed_requests}`)
+    assert.ok(answers.length > 0)
+    const endpoint = await server.client.call(servingApi.getEndpoint, { params: { name: MODEL } })
+    assert.deepEqual(
+      endpoint.variants.map((one) => [one.role, one.version]),
+      [['stable', '2']],
+    )
+    assert.equal(await production(), '2')
+  })
+
+  test('what happened is told by the audit chain, and the verdicts of the registry replay', async () => {
+    const moves = (await server.client.call(registryApi.aliasHistory, { params: { name: MODEL } })).items
+    assert.deepEqual(
+      moves.map((move) => [move.from, move.to]),
+      [
+        ['1', '2'],
+        [null, '1'],
+      ],
+    )
+    for (const { verdict_id } of moves)
+      assert.equal(
+        (await server.client.call(registryApi.replayVerdict, { params: { id: verdict_id ?? '' } })).same,
+        true,
+      )
+    const states = new Map((await rollouts()).map((one) => [one.id, one.state]))
+    await server.stop()
+    const store = await openStore({ dataDir: data })
+    assert.equal((await verifyAudit(store.db)).ok, true)
+    const rows = await store.db.all<{ resource_id: string; detail: string }>(
+      "SELECT resource_id, detail FROM audit WHERE resource = 'rollouts' ORDER BY seq",
+    )
+    for (const [id, state] of states) {
+      const own = rows.filter((row) => row.resource_id === id)
+      const told = own.map((row) => (JSON.parse(row.detail) as { state: string }).state)
+      assert.deepEqual([told[0], told.at(-1)], ['starting', state])
+    }
+    await store.db.close()
+  })
+})
