@@ -4,6 +4,9 @@ import { toTime } from '../contract/fields.ts'
 import type { CheckResult, MonitorSettings } from '../contract/monitoring.ts'
 import { FLOORS, judge, MEASURES } from '../stats/calibrate.ts'
 import type { Finding, Limits } from '../stats/calibrate.ts'
+import { windowOf } from '../stats/history.ts'
+import type { History } from '../stats/history.ts'
+import { numeric } from '../stats/profile.ts'
 import type { ProfileSpec } from '../stats/profile-spec.ts'
 import type { FeatureStatistics, Measure, WindowStatistics } from '../stats/window.ts'
 import type { Reader } from '../store/db.ts'
@@ -103,13 +106,22 @@ export function viewCheck(hour: number, [feature, measure, value, limit, n, aler
   }
 }
 
+/** Hours whose rows say how far a feature moved: a change that has just begun fills only a part of the window. */
+const NEWEST_HOURS = 2
+
 /** How far each feature of findings moved, for severity. */
-export function movesOf(features: Iterable<string>, window: WindowStatistics, spec: ProfileSpec): Move[] {
+export function movesOf(features: Iterable<string>, window: WindowStatistics, history: History): Move[] {
+  const { spec } = history
+  const newest = windowOf(history, window.hour, NEWEST_HOURS)
   return [...features].map((feature) => {
     const now = window.features.find((one) => one.feature === feature)
-    const of = spec.features.find((one) => one.name === feature)
+    const i = spec.features.findIndex((one) => one.name === feature)
+    const of = spec.features[i]
+    if (now === undefined) return { feature, drift: 1 }
     const scale = of?.kind === 'numeric' ? of.scale : 0
-    return { feature, drift: now === undefined ? 1 : driftOf(now, scale, window.rows) }
+    const mean = of?.kind === 'numeric' ? numeric(newest, i).meanOfAll : Number.NaN
+    const drift = Math.max(driftOf(now, scale, window.rows), driftOf({ ...now, mean }, scale, window.rows))
+    return { feature, drift }
   })
 }
 

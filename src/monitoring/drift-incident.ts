@@ -58,7 +58,7 @@ async function grow(deps: MonitoringDeps, t: Tx, judged: JudgedHour, known: Inci
   const detail = detailOf(judged, before, known === undefined)
   const [first] = detail.causes
   const features = new Set([...detail.features, ...(first?.features ?? [])])
-  const { severity, effect } = severityOf(movesOf(features, judged.window, judged.live.history.spec), judged.importance)
+  const { severity, effect } = severityOf(movesOf(features, judged.window, judged.live.history), judged.importance)
   const marked = before.marked === 1 || isFault(first) ? 1 : 0
   const tell = (kind: string, text: string): void => note(detail, { at: now, event: end, kind, text })
   if (fresh) tell(known === undefined ? 'opened' : 'opened again', inWords(judged, effect))
