@@ -57,7 +57,7 @@ async function grow(deps: MonitoringDeps, t: Tx, judged: JudgedHour, known: Inci
   const fresh = known === undefined || known.state === 'resolved'
   const detail = detailOf(judged, before, known === undefined)
   const [first] = detail.causes
-  const features = new Set([...detail.features, ...(first?.features ?? [])])
+  const features = blamed(detail)
   const { severity, effect } = severityOf(movesOf(features, judged.window, judged.live.history), judged.importance)
   const marked = before.marked === 1 || isFault(first) ? 1 : 0
   const tell = (kind: string, text: string): void => note(detail, { at: now, event: end, kind, text })
@@ -79,6 +79,11 @@ async function grow(deps: MonitoringDeps, t: Tx, judged: JudgedHour, known: Inci
 
 function isFault(cause: CauseView | undefined): boolean {
   return cause !== undefined && FAULTS.has(cause.kind)
+}
+
+/** A fault that is named explains the others: distance in another unit moves every mean by destination. */
+function blamed({ causes: [first], features }: IncidentDetail): readonly string[] {
+  return first !== undefined && isFault(first) ? first.features : features
 }
 
 function inWords({ confirmed }: JudgedHour, effect: number | null): string {
