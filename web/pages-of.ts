@@ -5,6 +5,9 @@ const PAGES = ['runs', 'models', 'endpoints', 'monitoring', 'incidents', 'pipeli
 /** The page of an address; API paths are turned into their pages; undefined when no page shows it. */
 export function pageOf(href: string | null | undefined): string | undefined {
   if (href === null || href === undefined || !href.startsWith('/')) return undefined
-  const path = href.replace(/^\/v1\//, '/').replace(/^\/pipeline-runs\//, '/pipelines/')
+  const path = href
+    .replace(/[?#].*$/, '')
+    .replace(/^\/v1\//, '/')
+    .replace(/^\/pipeline-runs\//, '/pipelines/')
   return PAGES.includes(path.split('/')[1] ?? '') ? path : undefined
 }

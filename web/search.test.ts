@@ -86,6 +86,7 @@ test('things are found by words of their kind and name, beginnings first', () =>
 
 test('addresses of the API lead to their pages', () => {
   assert.equal(pageOf('/v1/pipeline-runs/run_1'), '/pipelines/run_1')
+  assert.equal(pageOf('/endpoints/a?rollout=r1'), '/endpoints/a')
   assert.equal(pageOf('/models/a/versions/3'), '/models/a/versions/3')
   assert.deepEqual(
     [pageOf('/v1/blobs/x'), pageOf('https://elsewhere.example'), pageOf(null)],

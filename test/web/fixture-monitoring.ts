@@ -166,7 +166,7 @@ export function heatmap(): Reply<typeof monitoringApi.heatmap> {
           ? null
           : changed && i >= CHANGED
             ? 4 + noise(i) * 2
-            : noise(i * 7 + place) * 1.1,
+            : noise(i * 7 + place) * 0.7,
       )
       return { feature, importance, effect, alert: effect.map((value) => value !== null && value > 3) }
     }),

@@ -12,6 +12,16 @@ import { axeBreaches, buildPages, openBrowser } from './browser.ts'
 const executable = findChromium()
 const skip = executable === undefined ? CHROMIUM_MISSING : false
 
+/** What each page says on a server on which nothing has happened. */
+const EMPTY: readonly (readonly [path: string, text: string])[] = [
+  ['/models', 'No model is registered yet'],
+  ['/endpoints', 'No endpoint answers yet'],
+  ['/monitoring', 'No endpoint is watched yet'],
+  ['/incidents', 'is compared with its own history'],
+  ['/pipelines', 'No pipeline has run yet'],
+  ['/cost', 'Rate card'],
+]
+
 /** The server serves what lies in dist/web. */
 function putPages(): void {
   const dist = resolve(import.meta.dirname, '../../dist')
@@ -66,6 +76,10 @@ test('the pages work on the real server', { skip, timeout: 120_000 }, async () =
     await page.getByText('./slipway demo').waitFor()
     assert.equal(new URL(page.url()).pathname, '/')
 
+    for (const [path, text] of EMPTY) {
+      await page.goto(app.url + path)
+      await page.getByText(text).first().waitFor()
+    }
     await page.goto(`${app.url}/runs`)
     await page.getByText('No run is logged yet').waitFor()
     await logRun(app, 'first-light')

@@ -1,11 +1,11 @@
-/** Rows × columns of effects: the stronger the colour the larger the effect; hatched where there is not enough data; alerts carry a mark. */
+/** Rows × columns of effects in units of their limit: the stronger the colour the larger the effect; hatched where there is not enough data; alerts carry a mark. */
 import { useLayoutEffect, useRef } from 'react'
 import { figure } from '../format.ts'
-import { shade, strongest } from './shade.ts'
+import { shade } from './shade.ts'
 
 export interface HeatRow {
   readonly name: string
-  /** One a column; null = not enough data. */
+  /** One a column, 1 = the limit; null = not enough data. */
   readonly values: readonly (number | null)[]
   readonly alerts: readonly boolean[]
 }
@@ -21,6 +21,8 @@ export interface HeatMapProps {
 const LABEL_PX = 150
 /** The least width of a cell; wider where there is room. */
 const CELL_PX = 12
+/** Effects of twice the limit and more have the full colour. */
+const TOP = 2
 
 export function HeatMap({ columns, columnText, rows, chosen, onChoose }: HeatMapProps) {
   const box = useRef<HTMLDivElement>(null)
@@ -28,7 +30,6 @@ export function HeatMap({ columns, columnText, rows, chosen, onChoose }: HeatMap
     // the newest columns are what one looks for where not all have room
     if (box.current !== null && columns.length > 0) box.current.scrollLeft = box.current.scrollWidth
   }, [columns.length])
-  const top = strongest(rows.flatMap((row) => row.values))
   return (
     <div style={{ padding: '12px 16px', display: 'grid', gap: 10 }}>
       {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- an area that scrolls must be reachable by keyboard */}
@@ -55,7 +56,6 @@ export function HeatMap({ columns, columnText, rows, chosen, onChoose }: HeatMap
                     key={columns[i]}
                     value={value}
                     alert={row.alerts[i] ?? false}
-                    top={top}
                     when={columnText(columns[i] ?? '')}
                   />
                 ))}
@@ -65,9 +65,9 @@ export function HeatMap({ columns, columnText, rows, chosen, onChoose }: HeatMap
         </table>
       </div>
       <div className="legend">
-        <Swatch colour={shade(0, top)} word="no effect" />
-        <Swatch colour={shade(top / 2, top)} word={figure(top / 2, 2)} />
-        <Swatch colour={shade(top, top)} word={`${figure(top, 2)} or more`} />
+        <Swatch colour={shade(0, TOP)} word="no effect" />
+        <Swatch colour={shade(1, TOP)} word="1: the limit" />
+        <Swatch colour={shade(TOP, TOP)} word={`${TOP} or more`} />
         <span>! alert</span>
         <span>hatched: not enough data</span>
       </div>
@@ -75,14 +75,14 @@ export function HeatMap({ columns, columnText, rows, chosen, onChoose }: HeatMap
   )
 }
 
-function Cell({ value, alert, top, when }: { value: number | null; alert: boolean; top: number; when: string }) {
+function Cell({ value, alert, when }: { value: number | null; alert: boolean; when: string }) {
   const said = value === null ? 'not enough data' : `${figure(value, 3)}${alert ? ', alert' : ''}`
-  const strong = value !== null && Math.abs(value) > top * 0.55
+  const strong = value !== null && Math.abs(value) > TOP * 0.55
   return (
     <td
       className={value === null ? 'none' : ''}
       title={`${when}: ${said}`}
-      style={value === null ? {} : { background: shade(value, top), color: strong ? '#fff' : 'var(--text)' }}
+      style={value === null ? {} : { background: shade(value, TOP), color: strong ? '#fff' : 'var(--text)' }}
     >
       {alert && <span aria-label="alert">!</span>}
     </td>

@@ -42,7 +42,11 @@ export function MonitoringPage() {
       }
       actions={<RangeFields search={search} name={name} />}
     >
-      <Panel title="Features over time" note="effect of the strongest check; columns are event time" flush>
+      <Panel
+        title="Features over time"
+        note="how near the strongest check is to its limit; columns are event time"
+        flush
+      >
         <Loaded query={map} what="The features" height={420}>
           {(data) =>
             data.features.length === 0 ? (

@@ -4,7 +4,7 @@ import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import type { pipelinesApi } from '../../src/contract/pipelines.ts'
 import { call } from '../api.ts'
 import { Graph } from '../charts/graph.tsx'
-import { duration, figure, sentence } from '../format.ts'
+import { duration, figure, money, sentence } from '../format.ts'
 import { Confirm } from '../parts/confirm.tsx'
 import { Loaded } from '../parts/failure.tsx'
 import { Figures, Page, Panel } from '../parts/page.tsx'
@@ -94,6 +94,7 @@ function Body({ run }: { run: PipelineRun }) {
   const chosen = chosenStep(run.steps, search.step)
   const step = run.steps.find((one) => one.name === chosen)
   const now = useNow()
+  const spent = useQuery(read.cost('run')).data?.items.find((item) => item.key === run.id)?.micro_dollars
   return (
     <>
       <Panel title="Steps" note="choose one for its log and why it ran; the bold path decided the duration">
@@ -106,6 +107,7 @@ function Body({ run }: { run: PipelineRun }) {
             ],
             ['Critical path', duration(run.critical_path_ms), run.critical_path.join(' → ')],
             ['Processor time', duration(run.cpu_seconds * 1000)],
+            ...(spent === undefined ? [] : [['Cost', money(spent)] as const]),
           ]}
         />
         <Graph

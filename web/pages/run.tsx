@@ -1,9 +1,9 @@
 /** A run: what happened here? */
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
-import { bytes, duration, figure, money } from '../format.ts'
+import { bytes, duration, figure } from '../format.ts'
 import { Empty, Loaded } from '../parts/failure.tsx'
-import { Facts, Figures, Page, Panel } from '../parts/page.tsx'
+import { Facts, Page, Panel } from '../parts/page.tsx'
 import { RunCharts } from '../parts/run-charts.tsx'
 import { Status } from '../parts/status.tsx'
 import { When } from '../parts/when.tsx'
@@ -90,7 +90,6 @@ function Body({ run }: { run: Run }) {
       <Panel title="Tags">
         <Facts items={Object.entries(run.tags).filter(([key]) => !key.startsWith('mlflow.log-model'))} />
       </Panel>
-      <Cost id={run.id} />
     </>
   )
 }
@@ -163,22 +162,5 @@ function Artifacts({ run }: { run: Run }) {
         ))}
       </tbody>
     </table>
-  )
-}
-
-/** What the run cost, when the ledger has an entry of it. */
-function Cost({ id }: { id: string }) {
-  const cost = useQuery(read.cost('run'))
-  const entry = cost.data?.items.find((item) => item.key === id)
-  if (entry === undefined) return null
-  return (
-    <Panel title="Cost">
-      <Figures
-        items={[
-          ['Cost', money(entry.micro_dollars)],
-          ['Processor time', duration(entry.cpu_seconds * 1000)],
-        ]}
-      />
-    </Panel>
   )
 }

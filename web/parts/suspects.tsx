@@ -1,6 +1,8 @@
 /** Suspected causes, best first, each with what speaks for it. */
+import { Link } from '@tanstack/react-router'
 import { evidenceLines } from '../evidence.ts'
 import { percent, words } from '../format.ts'
+import { pageOf } from '../pages-of.ts'
 import { Empty } from './failure.tsx'
 import { Facts } from './page.tsx'
 
@@ -31,9 +33,20 @@ export function Suspects({ causes }: { causes: readonly Suspect[] }) {
           <div className="bar" aria-hidden="true">
             <i style={{ width: `${cause.score * 100}%` }} />
           </div>
-          <Facts items={evidenceLines(cause.evidence)} />
+          <Evidence evidence={cause.evidence} />
         </li>
       ))}
     </ol>
+  )
+}
+
+/** What speaks for a cause; the address of a thing becomes a link to its page. */
+function Evidence({ evidence: { href, ...rest } }: { evidence: Suspect['evidence'] }) {
+  const page = typeof href === 'string' ? pageOf(href) : undefined
+  return (
+    <>
+      <Facts items={evidenceLines(rest)} />
+      {page !== undefined && <Link to={page}>See it</Link>}
+    </>
   )
 }
