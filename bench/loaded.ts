@@ -29,16 +29,21 @@ export interface Target {
 export async function started(script: string, ...args: readonly string[]): Promise<Target & { stop(): Promise<void> }> {
   const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  process.once('exit', () => child.kill('SIGTERM'))
   const stop = async (): Promise<void> => {
     child.kill('SIGTERM')
     await ended
   }
-  return { port: await portOf(child), pids: [child.pid ?? 0], stop }
+  const { port } = JSON.parse(await firstLine(child)) as { port: number }
+  return { port, pids: [child.pid ?? 0], stop }
 }
 
-async function portOf(child: ChildProcess): Promise<number> {
+/** The first line of a process's standard output. Throws when it ends before. */
+export async function firstLine(child: ChildProcess): Promise<string> {
+  let said = ''
   for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
-    return (JSON.parse(chunk.toString('utf8')) as { port: number }).port
+    said += chunk.toString('utf8')
+    if (said.includes('\n')) return said.slice(0, said.indexOf('\n'))
   }
   throw new Error('the server ended before it was ready')
 }

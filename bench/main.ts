@@ -1,5 +1,5 @@
 /** `npm run bench`: the numbers that Slipway is to reach, each beside its target and, where there is one, a floor or a peer. */
-import { availableParallelism, cpus, loadavg } from 'node:os'
+import { availableParallelism, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { logMetric } from './log-metric.ts'
 import { monitors } from './monitors.ts'
@@ -7,6 +7,7 @@ import { predict } from './predict.ts'
 import { serve } from './serve.ts'
 import { size } from './size.ts'
 import { steps } from './steps.ts'
+import { swap } from './swap.ts'
 import { asText } from './table.ts'
 import type { Options, Row } from './table.ts'
 
@@ -14,6 +15,7 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> = {
   serve,
   'log-metric': logMetric,
   predict,
+  swap,
   steps,
   monitors,
   size,
@@ -35,13 +37,30 @@ interface Failure {
 
 process.exitCode = await main()
 
+/** A signal ends the bench with what was measured so far; processes that it started end with it. */
+function untilSignal(report: () => void): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      report()
+      process.exit(130)
+    })
+  }
+}
+
 async function main(): Promise<number> {
   const given = read()
   if (given === undefined) return 2
   const { wanted, options, json } = given
-  const before = loadavg()
+  const before = loadavg()[0] ?? 0
   const rows: Row[] = []
   const failures: Failure[] = []
+  const report = (): void => {
+    const machine = { cores: availableParallelism(), load_before: before, load_after: loadavg()[0] ?? 0 }
+    if (json) process.stdout.write(`${JSON.stringify({ node: process.version, machine, rows, failures })}\n`)
+    else process.stdout.write(`${asText(rows)}\n\n${note(machine)}\n`)
+    for (const { part, error } of failures) process.stderr.write(`${part} could not be measured: ${error}\n`)
+  }
+  untilSignal(report)
   for (const part of wanted) {
     process.stderr.write(`${part} …\n`)
     try {
@@ -50,15 +69,7 @@ async function main(): Promise<number> {
       failures.push({ part, error: error instanceof Error ? error.message : String(error) })
     }
   }
-  const machine = {
-    cores: availableParallelism(),
-    model: cpus()[0]?.model ?? '',
-    load_before: before[0],
-    load_after: loadavg()[0],
-  }
-  if (json) process.stdout.write(`${JSON.stringify({ node: process.version, machine, rows, failures })}\n`)
-  else process.stdout.write(`${asText(rows)}\n\n${note(machine)}\n`)
-  for (const { part, error } of failures) process.stderr.write(`${part} could not be measured: ${error}\n`)
+  report()
   return failures.length === 0 ? 0 : 1
 }
 
@@ -87,12 +98,18 @@ function read(): { wanted: string[]; options: Options; json: boolean } | undefin
   }
 }
 
+interface Machine {
+  readonly cores: number
+  /** Load averages over a minute, when the bench began and when it ended. */
+  readonly load_before: number
+  readonly load_after: number
+}
+
 /** Others' work on the machine lengthens waits most, and CPU too: caches and cores are shared. */
-function note(machine: { cores: number; load_before?: number | undefined; load_after?: number | undefined }): string {
-  const { cores, load_before = 0, load_after = 0 } = machine
-  const busy = load_before > cores / 2
-  const text = `Machine: ${cores} cores; load over the minute before ${load_before.toFixed(1)}, at the end ${load_after.toFixed(1)} (this bench included).`
-  return busy
-    ? `${text}\nThe machine was busy before this began: times are longer than on a quiet one. Compare with the floors of this run.`
+function note({ cores, load_before, load_after }: Machine): string {
+  const [before, after] = [load_before.toFixed(1), load_after.toFixed(1)]
+  const text = `Machine: ${cores} cores; load over the minute before ${before}, at the end ${after} (this bench included).`
+  return load_before > cores / 2
+    ? `${text}\nOther programs were at work: the figures are worse than on a quiet machine. Compare them with the floors of this run.`
     : text
 }

@@ -34,6 +34,7 @@ export async function startMlflow(): Promise<MlflowServer> {
     stdio: 'ignore',
     env: { ...process.env, MLFLOW_DISABLE_TELEMETRY: 'true' },
   })
+  process.once('exit', () => killGroup(child))
   const stop = async (): Promise<void> => {
     await endGroup(child)
     rmSync(folder, { recursive: true, force: true })
@@ -62,12 +63,17 @@ async function answering(url: string, child: ChildProcess): Promise<void> {
 }
 
 async function endGroup(child: ChildProcess): Promise<void> {
-  if (child.pid === undefined || child.exitCode !== null) return
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
   const ended = new Promise((resolve) => child.once('exit', resolve))
   process.kill(-child.pid, 'SIGTERM')
-  const late = setTimeout(() => process.kill(-(child.pid ?? 0), 'SIGKILL'), 10_000)
+  const late = setTimeout(() => killGroup(child), 10_000)
   await ended
   clearTimeout(late)
+}
+
+function killGroup(child: ChildProcess): void {
+  if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
+    process.kill(-child.pid, 'SIGKILL')
 }
 
 function freePort(): Promise<number> {
