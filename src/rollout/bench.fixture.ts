@@ -1,10 +1,11 @@
 /** A rollout room over a real database and a real registry, without gateways: variants are rows, traffic is made from them. */
 import { randomBytes } from 'node:crypto'
-import { join } from 'node:path'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { auditLog } from '../auth/audit.ts'
 import { SYSTEM } from '../auth/tokens.ts'
-import { problem } from '../contract/errors.ts'
 import { makeIds } from '../contract/ids.ts'
+import type { Clock } from '../contract/ids.ts'
 import type { Gate } from '../contract/registry.ts'
 import type { Plan } from '../contract/rollout.ts'
 import { registerVersion } from '../registry/register.ts'
@@ -12,9 +13,11 @@ import { registryRoom } from '../registry/room.ts'
 import type { Registry } from '../registry/room.ts'
 import { writeRecords } from '../serving/ingest-rows.ts'
 import type { LogRecord } from '../serving/records.ts'
+import { servingRoom } from '../serving/room.ts'
+import type { ServingDeps, ServingRoom } from '../serving/room.ts'
 import { variantsOf } from '../serving/rows.ts'
+import { runFiles } from '../serving/run-files.ts'
 import type { VariantRow } from '../serving/rows.ts'
-import { writeVariants } from '../serving/variants.ts'
 import { prng } from '../stats/prng.ts'
 import type { Db } from '../store/db.ts'
 import { openDiskBlobs } from '../store/disk-blobs.ts'
@@ -48,15 +51,16 @@ export interface RolloutBench {
   readonly known: Map<string, number>
   /** Faults that the controller met. */
   readonly errors: unknown[]
-  /** Lets time pass. */
-  wait(ms: number): void
 }
 
-/** Opens the room; `folder` holds the files of versions, `start` is where its clock begins, ms. The database is migrated. */
-export function openRolloutBench(db: Db, folder: string, start = 1_700_000_000_000): RolloutBench {
+/** A clock whose every reading is later than the one before, as a real one's is between two transactions. */
+export function ticking(start: number): Clock {
   let now = start
-  // every reading is later than the one before, as on a real clock between two transactions
-  const clock = (): number => ++now
+  return () => ++now
+}
+
+/** Opens the room; `folder` holds the files of versions. The database is migrated. */
+export function openRolloutBench(db: Db, folder: string, clock = ticking(1_700_000_000_000)): RolloutBench {
   const audit = auditLog(clock)
   const ids = makeIds(clock, randomBytes)
   const blobs = openDiskBlobs(join(folder, 'blobs'))
@@ -67,51 +71,53 @@ export function openRolloutBench(db: Db, folder: string, start = 1_700_000_000_0
     clock,
     ids,
     audit,
-    ...connectRollout(fakeServing(db, clock, bench.broken), registry),
+    ...connectRollout(
+      openServing({ db, clock, ids, audit }, join(folder, randomBytes(4).toString('hex')), bench),
+      registry,
+    ),
     labelsOf: async (_reader, _endpoint, wanted) => new Map([...bench.known].filter(([id]) => wanted.includes(id))),
     changed: () => undefined,
     onError: (error) => void bench.errors.push(error),
   }
-  return { ...bench, db, registry, deps, hooks: rolloutHooks(deps), wait: (ms) => void (now += ms) }
+  return { ...bench, db, registry, deps, hooks: rolloutHooks(deps) }
 }
 
-/** Serving whose endpoints are rows that no gateway reads. */
-function fakeServing(
-  db: Db,
-  clock: () => number,
-  broken: ReadonlyMap<string, string>,
-): Parameters<typeof connectRollout>[0] {
-  return {
-    async put(_who, name, { project, model, monitor }) {
-      await db.tx(async (t) => {
-        const known = await t.get<{ model: string }>('SELECT model FROM endpoints WHERE name = ?', [name])
-        if (known !== undefined && known.model !== model) throw foreign(name, known.model)
-        await t.run(
-          `INSERT INTO endpoints (name, project, model, salt, threshold, monitor, previous_version, created_at, updated_at)
-           VALUES (?,?,?,'salt',NULL,?,NULL,?,?) ON CONFLICT (name) DO UPDATE SET monitor = excluded.monitor`,
-          [name, project, model, JSON.stringify(monitor ?? {}), clock(), clock()],
-        )
-      })
-      return undefined as never
+const MLMODEL = `flavors: {}
+signature:
+  inputs: '[{"name": "distance", "type": "double", "required": true}, {"name": "carrier", "type": "string", "required": true}]'
+  outputs: '[{"type": "double"}]'
+`
+
+/** A serving room without gateways: it is not started, so nothing loads what it lays out. */
+function openServing(
+  ground: Pick<ServingDeps, 'db' | 'clock' | 'ids' | 'audit'>,
+  dataDir: string,
+  bench: Faults,
+): ServingRoom {
+  mkdirSync(dirname(runFiles(dataDir).routing), { recursive: true })
+  writeFileSync(join(dataDir, 'MLmodel'), MLMODEL)
+  return servingRoom({
+    ...ground,
+    dataDir,
+    version: '0.0.0',
+    gateways: { count: 0, host: '127.0.0.1', port: 0, allowHosts: [] },
+    open: false,
+    tokens: () => Promise.resolve([]),
+    profileSpec: () => Promise.resolve(null),
+    async versionFiles(_model, version) {
+      const reason = bench.broken.get(version)
+      if (reason !== undefined) throw new Error(reason)
+      return { dir: dataDir, python: 'python', native: null, reason: 'nothing loads it' }
     },
-    async prepare(name, variants) {
-      for (const { version } of variants) {
-        const reason = broken.get(version)
-        if (reason !== undefined) throw new Error(reason)
-        const inputs = JSON.stringify([{ name: 'distance' }, { name: 'carrier' }])
-        await db.tx((t) =>
-          t.run(
-            `INSERT INTO endpoint_versions (endpoint, version, inputs, backend, reason, created_at) VALUES (?,?,?,'{}',NULL,?)
-             ON CONFLICT (endpoint, version) DO NOTHING`,
-            [name, version, inputs, clock()],
-          ),
-        )
-      }
-    },
-    writeVariants: async (t, name, variants) => void (await writeVariants(t, name, variants, clock())),
-    refresh: async () => undefined,
-  }
+    workers: 1,
+    memoryMb: 1,
+    hooks: {},
+    changed: () => undefined,
+    log: (_what, error) => void bench.errors.push(error),
+  })
 }
+
+type Faults = Pick<RolloutBench, 'broken' | 'errors'>
 
 export interface Shipped {
   readonly model: string
@@ -263,8 +269,4 @@ export async function newest(db: Db, endpoint: string): Promise<RolloutRow> {
   )
   if (row === undefined) throw new Error(`${endpoint} has no rollout`)
   return row
-}
-
-function foreign(name: string, model: string): Error {
-  return problem('conflict', { detail: `endpoint "${name}" serves model "${model}"` })
 }

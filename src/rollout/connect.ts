@@ -30,10 +30,7 @@ export type Connected = Pick<
 /** The alias that a promotion moves. */
 const PRODUCTION = 'production'
 
-export function connectRollout(
-  serving: Pick<ServingRoom, 'put' | 'prepare' | 'writeVariants' | 'refresh'>,
-  registry: Registry,
-): Connected {
+export function connectRollout(serving: ServingRoom, registry: Registry): Connected {
   const { db } = registry
   return {
     target,

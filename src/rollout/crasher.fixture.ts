@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import { Ingest } from '../serving/ingest.ts'
 import { openSqlite } from '../store/sqlite.ts'
 import { SegmentWriter } from '../store/segments.ts'
-import { newest, openRolloutBench, round, traffic } from './bench.fixture.ts'
+import { newest, openRolloutBench, round, ticking, traffic } from './bench.fixture.ts'
 
 const [dataDir = ''] = process.argv.slice(2)
 const db = openSqlite(join(dataDir, 'slipway.db'))
-const bench = openRolloutBench(db, dataDir, Date.now())
+const bench = openRolloutBench(db, dataDir, ticking(Date.now()))
 const log = join(dataDir, 'log')
 const ingest = new Ingest({
   db,

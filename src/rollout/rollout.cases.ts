@@ -346,7 +346,7 @@ export function rolloutCases(name: string, open: () => Promise<{ db: Db; close()
     })
 
     it('two controllers at once change nothing twice', async () => {
-      const other = openRolloutBench(db, folder)
+      const other = openRolloutBench(db, folder, bench.deps.clock)
       const both = () => Promise.all([round(bench), round(other)])
       await ship(bench, { model: 'twice' })
       await both()
