@@ -122,13 +122,20 @@ export async function until<T>(what: string, look: () => Promise<T | undefined>,
   }
 }
 
+/** The first look of a monitor waits for its limits to be learned from the training months, ms. */
+const LEARN_MS = 240_000
+
 /** Waits until control has taken in and evaluated what was sent up to an event hour. */
 export async function caughtUp(world: World, eventTime: number): Promise<void> {
-  await until(`the monitor to reach ${new Date(eventTime).toISOString()}`, async () => {
-    const monitor = await world.client.call(monitoringApi.getMonitor, { params: { name: ENDPOINT } })
-    const reached = monitor.evaluated_until === null ? 0 : Date.parse(monitor.evaluated_until)
-    return reached >= eventTime - HOUR ? true : undefined
-  })
+  await until(
+    `the monitor to reach ${new Date(eventTime).toISOString()}`,
+    async () => {
+      const monitor = await world.client.call(monitoringApi.getMonitor, { params: { name: ENDPOINT } })
+      const reached = monitor.evaluated_until === null ? 0 : Date.parse(monitor.evaluated_until)
+      return reached >= eventTime - HOUR ? true : undefined
+    },
+    LEARN_MS,
+  )
 }
 
 /** Sends flights and keeps the sums of the story. */
