@@ -1,6 +1,6 @@
 /** Builds the pages and opens them in a real Chromium, for the browser tests. */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -18,8 +18,15 @@ export const SIZES = [
 ] as const
 export const SCHEMES = ['light', 'dark'] as const
 
+/** A fresh folder that goes with this process. */
+function freshFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-web-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  return join(folder, 'web')
+}
+
 /** Builds the UI into a folder (default a fresh one) and gives it, with the sizes that the bundler printed. */
-export function buildPages(folder = join(mkdtempSync(join(tmpdir(), 'slipway-web-')), 'web')): {
+export function buildPages(folder = freshFolder()): {
   folder: string
   report: string
 } {

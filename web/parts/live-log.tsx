@@ -11,7 +11,8 @@ interface LogEvent {
 /** A reader this near to the end follows it. */
 const NEAR_PX = 400
 
-export function LiveLog({ run, step }: { run: string; step: string }) {
+export function LiveLog({ run, step, running }: { run: string; step: string; running: boolean }) {
+  const goesOn = useRef(running)
   const box = useRef<HTMLPreElement>(null)
   const begun = useRef(false)
   const [text, setText] = useState('')
@@ -24,13 +25,17 @@ export function LiveLog({ run, step }: { run: string; step: string }) {
       const { text: more } = JSON.parse(event.data) as LogEvent
       setText((before) => appendLog(before, more))
     })
-    // the stream ends with the step; a browser would begin it again
+    // a lost stream of a running step comes back where it was; that of an ended step would only begin anew
     source.addEventListener('error', () => {
+      if (goesOn.current) return
       source.close()
       setEnded(true)
     })
     return () => source.close()
   }, [run, step])
+  useEffect(() => {
+    goesOn.current = running
+  }, [running])
   useLayoutEffect(() => {
     const element = box.current
     if (element === null || text === '') return

@@ -30,7 +30,7 @@ export function StepPanels({ run, step }: { run: string; step: Step }) {
               {step.state === 'cached' ? 'Nothing ran: an earlier result was taken.' : 'It has not begun.'}
             </p>
           ) : (
-            <LiveLog key={`${run} ${step.name}`} run={run} step={step.name} />
+            <LiveLog key={`${run} ${step.name}`} run={run} step={step.name} running={step.finished_at === null} />
           )}
         </Panel>
         <div className="stack">

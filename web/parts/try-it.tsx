@@ -7,7 +7,7 @@ import { Command } from './command.tsx'
 export function TryIt({ name, url, inputs }: { name: string; url: string; inputs: readonly InputField[] }) {
   const [texts, setTexts] = useState<Readonly<Record<string, string>>>({})
   const { row, faults } = rowOf(inputs, texts)
-  const body = JSON.stringify([row])
+  const typed = Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null))
   return (
     <>
       <div style={{ display: 'grid', gap: 12, gridTemplateColumns: 'repeat(auto-fill, minmax(150px, 1fr))' }}>
@@ -22,9 +22,9 @@ export function TryIt({ name, url, inputs }: { name: string; url: string; inputs
         ))}
       </div>
       {inputs.length === 0 && <p className="muted">The model has no signature, so its inputs are not known.</p>}
-      <Command text={`slipway predict ${name} '${quoted(body)}'`} />
+      <Command text={`slipway predict ${name} '${quoted(JSON.stringify(typed))}'`} />
       <Command
-        text={`curl -H "authorization: Bearer $SLIPWAY_TOKEN" -H 'content-type: application/json' -d '${quoted(JSON.stringify({ inputs: [row] }))}' ${url}`}
+        text={`curl -H "authorization: Bearer $SLIPWAY_TOKEN" -H 'content-type: application/json' -d '${quoted(JSON.stringify({ inputs: typed }))}' ${url}`}
       />
     </>
   )
