@@ -59,6 +59,7 @@ export async function measured(target: Target, load: Wanted, options: Options): 
     cpu[when] = cpuMsOf(pids)
   }
   const result = await runLoad({ ...load, port, seconds: options.seconds, warmUp: options.seconds / 2, mark })
+  if (result.requests === 0) throw new Error(`${load.path} gave no answer while it was counted`)
   return { ...result, cpuUs: ((cpu.end - cpu.begin) * 1000) / result.requests }
 }
 
