@@ -49,11 +49,12 @@ function connectTo(data: string): ReturnType<typeof connect> {
   return connect({ args: [], flags: { data }, out: output(false) })
 }
 
-/** The incident that tells most: one that paged, of high severity, else the newest. */
+/** The incident that tells most: a changed unit of high severity, else one that paged, else the newest. */
 async function pickIncident(data: string): Promise<string> {
   const { client } = await connectTo(data)
   const { items } = await client.call(monitoringApi.listIncidents, { query: { limit: 100 } })
-  const chosen = items.find((one) => one.pages && one.severity === 'high') ?? items.find((one) => one.pages) ?? items[0]
+  const named = items.find((one) => one.causes[0]?.kind === 'unit_change' && one.severity === 'high')
+  const chosen = named ?? items.find((one) => one.pages) ?? items[0]
   if (chosen === undefined) throw new Error(`${data} has no incident; take the data folder of a whole demo`)
   return chosen.id
 }
