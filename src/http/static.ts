@@ -24,8 +24,9 @@ export function staticFiles(folder: string): (path: string) => Promise<Raw | und
   return async (path) => {
     const wanted = safeJoin(folder, path)
     if (wanted === undefined) return undefined
-    const asset = extname(wanted) !== ''
-    if (asset && (await isFile(wanted))) return file(wanted, path.startsWith('/assets/'))
+    const asset = path.startsWith('/assets/')
+    if (extname(wanted) !== '' && (await isFile(wanted))) return file(wanted, asset)
+    // a page's path may end in a name with a dot, such as a model's
     if (asset) return undefined
     return shell(folder)
   }

@@ -146,7 +146,7 @@ export function driverCases(maker: Maker): void {
   })
 
   test('a command gets paths, and a command that is not there is told', async () => {
-    const made = await spec(['python', '-c', 'print("by argv")'])
+    const made = await spec(['python3', '-c', 'print("by argv")'])
     const { exit, log } = await finish(made)
     assert.equal(exit.class, 'ok', exit.message)
     assert.match(log, /by argv/)
@@ -241,7 +241,7 @@ export function driverCases(maker: Maker): void {
   })
 
   test('another driver on the same folder finds the attempt running and collects it; submitting again runs it once', async () => {
-    const made = await spec(['python', '-c', 'import time; print("once"); time.sleep(0.5)'])
+    const made = await spec(['python3', '-c', 'import time; print("once"); time.sleep(0.5)'])
     await driver.submit(made)
     const again = maker.open(bench)
     await again.submit(made)
