@@ -161,7 +161,7 @@ test('a request comes from the section, or from the files of the project', async
 
 test('a lack of network names the package', () => {
   const text = explainUv(
-    'error: Request failed after 3 retries\n  cause: Failed to fetch: https://pypi.org/simple/six/\n  cause: tcp connect error\n',
+    'error: Request failed after 3 retries\n  cause: Failed to fetch: https://packages.example/simple/six/\n  cause: tcp connect error\n',
   ).message
   assert.match(text, /the package "six" .* could not be fetched/)
 })

@@ -98,7 +98,7 @@ async function isRecent(program: string): Promise<boolean> {
   return at < 0 || (found[at] ?? 0) > (OLDEST[at] ?? 0)
 }
 
-/** `https://pypi.org/simple/six/` names the package six. */
+/** `https://packages.example/simple/six/` names the package six. */
 function packageOf(url: string): string {
   const name = /\/simple\/([^/]+)/.exec(url)?.[1]
   return name === undefined ? url : `the package "${name}" (${url})`
