@@ -7,7 +7,7 @@ import { problem } from '../../contract/errors.ts'
 import type { Blobs } from '../../store/blobs.ts'
 import { materialise, putTree } from '../../store/trees.ts'
 import type { AttemptSpec, AttemptStatus, Driver, Exit } from '../driver.ts'
-import { isAlive, killMarked, marked, signal, startOf, type ProcessRef } from './processes.ts'
+import { end, isAlive, killMarked, marked, signal, startOf, type ProcessRef } from './processes.ts'
 
 /** The environment variable that marks every process of an attempt. */
 const MARK = 'SLIPWAY_ATTEMPT'
@@ -81,8 +81,8 @@ class LocalDriver implements Driver {
 
   async kill(attempt: string): Promise<void> {
     const process = await this.#process(attempt)
-    if (process !== undefined) await signal(process, 'SIGKILL')
     await killMarked(MARK, attempt)
+    if (process !== undefined) await end(process)
   }
 
   async logs(attempt: string, from: number, most: number): Promise<Buffer> {

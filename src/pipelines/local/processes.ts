@@ -50,9 +50,19 @@ export async function killMarked(name: string, value: string, rounds = 50): Prom
     const pids = await marked(name, value)
     if (pids.length === 0) return true
     for (const pid of pids) send(pid, 'SIGKILL')
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await pause(20)
   }
   return false
+}
+
+/** Kills a process and waits, at most `ms`, until it has left. A dying process loses its environment before its pid. */
+export async function end(ref: ProcessRef, ms = 5000): Promise<void> {
+  await signal(ref, 'SIGKILL')
+  for (const last = Date.now() + ms; (await isAlive(ref)) && Date.now() < last;) await pause(10)
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
 }
 
 function send(pid: number, name: NodeJS.Signals): void {
