@@ -1,0 +1,142 @@
+/** Makes a data folder with an experiment of 100,000 runs, through the room's own functions: `node bench/hundred-thousand.ts DIR`. */
+import { randomBytes } from 'node:crypto'
+import { parseArgs } from 'node:util'
+import { auditLog } from '../src/auth/audit.ts'
+import { SYSTEM } from '../src/auth/tokens.ts'
+import { prng } from '../src/stats/prng.ts'
+import { lockFolder } from '../src/store/folder-lock.ts'
+import { openStore } from '../src/store/open.ts'
+import { logBatch } from '../src/tracking/batch.ts'
+import { createExperiment } from '../src/tracking/experiments.ts'
+import type { MetricPoint } from '../src/tracking/points.ts'
+import { trackingRoom } from '../src/tracking/room.ts'
+import type { Tracking } from '../src/tracking/room.ts'
+import { createRun, updateRun } from '../src/tracking/runs.ts'
+
+export interface Wanted {
+  /** A data folder that no server uses now. */
+  readonly dataDir: string
+  readonly databaseUrl?: string
+  readonly runs: number
+  /** Points of the metric `curve` of one more run. */
+  readonly points: number
+}
+
+export interface Made {
+  readonly experiment_id: string
+  /** The run with the long curve, the newest of all. */
+  readonly curve_run_id: string
+}
+
+/** Runs that are written at the same time; their transactions share commits. */
+const AT_ONCE = 256
+
+/** 2026-01-01T00:00:00Z, and a run each minute from then on. */
+const FIRST_START = 1_767_225_600_000
+const MINUTE = 60_000
+
+/**
+ * Writes the runs. Each has the metrics acc, loss and auc, whose last values are a permutation of 0 … 1 in the runs' order,
+ * a curve of loss with 8 points, 4 params (lr of 10 values, model of 7, seed of 5, width) and a tag team of 5 values.
+ */
+export async function makeRuns(wanted: Wanted): Promise<Made> {
+  const { databaseUrl } = wanted
+  const store = await openStore({ dataDir: wanted.dataDir, ...(databaseUrl !== undefined && { databaseUrl }) })
+  try {
+    const record = auditLog(Date.now).record
+    const room = trackingRoom({ ...store, clock: Date.now, random: randomBytes, record })
+    const name = `${wanted.runs} runs`
+    const experiment_id = await createExperiment(room, SYSTEM, { name })
+    let next = 0
+    const writer = async (): Promise<void> => {
+      while (next < wanted.runs) await writeRun(room, experiment_id, next++, wanted.runs)
+    }
+    await Promise.all(Array.from({ length: AT_ONCE }, writer))
+    return { experiment_id, curve_run_id: await writeCurve(room, experiment_id, wanted) }
+  } finally {
+    await store.db.close()
+  }
+}
+
+async function writeRun(room: Tracking, experiment_id: string, i: number, of: number): Promise<void> {
+  const start_time = FIRST_START + i * MINUTE
+  const run = await createRun(room, SYSTEM, {
+    experiment_id,
+    run_name: `run-${i}`,
+    start_time,
+    user_id: `user-${i % 9}`,
+  })
+  await logBatch(room, SYSTEM, run.run_id, {
+    metrics: metricsOf(i, of, start_time),
+    params: [
+      { key: 'lr', value: String(10 ** -(1 + (i % 10) / 2)) },
+      { key: 'model', value: `net${i % 7}` },
+      { key: 'seed', value: String(i % 5) },
+      { key: 'width', value: String(32 * (1 + (i % 16))) },
+    ],
+    tags: [{ key: 'team', value: `t${Math.floor(i / 3) % 5}` }],
+  })
+  const status = i % 50 === 0 ? 'FAILED' : 'FINISHED'
+  await updateRun(room, SYSTEM, { run_id: run.run_id, status, end_time: start_time + 30_000 + (i % 1000) * 37 })
+}
+
+function metricsOf(i: number, of: number, start: number): MetricPoint[] {
+  const last = (prime: number): number => ((i * prime) % of) / of
+  const point = (key: string, value: number, step: number): MetricPoint => ({
+    key,
+    value,
+    timestamp: start + step * 1000,
+    step,
+  })
+  const loss = last(104_729)
+  const curve = Array.from({ length: 8 }, (_, step) => point('loss', loss + (7 - step) ** 2 / 50, step))
+  return [point('acc', last(7919), 7), point('auc', last(1_299_709), 7), ...curve]
+}
+
+/** A noisy falling curve, 1,000 points a batch. */
+async function writeCurve(room: Tracking, experiment_id: string, wanted: Wanted): Promise<string> {
+  const start_time = FIRST_START + wanted.runs * MINUTE
+  const { run_id } = await createRun(room, SYSTEM, { experiment_id, run_name: 'long-curve', start_time })
+  const random = prng(7)
+  for (let from = 0; from < wanted.points; from += 1000) {
+    const length = Math.min(1000, wanted.points - from)
+    const metrics = Array.from({ length }, (_, at) => {
+      const step = from + at
+      const value = 3 * Math.exp(-step / (wanted.points / 5)) + random.normal() / 20
+      return { key: 'curve', value, timestamp: start_time + step * 10, step }
+    })
+    await logBatch(room, SYSTEM, run_id, { metrics })
+  }
+  await updateRun(room, SYSTEM, { run_id, status: 'FINISHED', end_time: start_time + wanted.points * 10 })
+  return run_id
+}
+
+if (import.meta.main) await main()
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      runs: { type: 'string', default: '100000' },
+      points: { type: 'string', default: '100000' },
+      'database-url': { type: 'string' },
+    },
+  })
+  const [dataDir] = positionals
+  const [runs, points] = [Number(values.runs), Number(values.points)]
+  if (dataDir === undefined || !Number.isSafeInteger(runs) || runs < 1 || !Number.isSafeInteger(points) || points < 0) {
+    process.stderr.write(
+      'Usage: node bench/hundred-thousand.ts DIR [--runs N] [--points N] [--database-url postgres://…]\n',
+    )
+    process.exitCode = 2
+    return
+  }
+  const release = lockFolder(dataDir)
+  if (release === undefined) throw new Error(`a server uses ${dataDir}; stop it first`)
+  const began = performance.now()
+  const databaseUrl = values['database-url']
+  const made = await makeRuns({ dataDir, runs, points, ...(databaseUrl !== undefined && { databaseUrl }) })
+  release()
+  const seconds = Math.round((performance.now() - began) / 1000)
+  process.stdout.write(`${JSON.stringify({ ...made, runs, seconds })}\n`)
+}
