@@ -10,6 +10,7 @@ import { nativeRoutes } from './native.ts'
 import type { Tracking } from './room.ts'
 import { rpcRoutes } from './rpc.ts'
 import { runCalls } from './run-calls.ts'
+import { tableRoutes } from './table.ts'
 import { mlflowFailure } from './wire.ts'
 
 /** The MLflow release whose protocol is spoken; clients choose what they send by it. */
@@ -17,7 +18,7 @@ export const MLFLOW_VERSION = '3.17.2'
 
 export function trackingRoutes(room: Tracking): Mounted[] {
   const calls = [...experimentCalls(room), ...runCalls(room), ...historyCalls(room), ...modelCalls(room)]
-  return [...handshake(), ...rpcRoutes(calls), ...artifactRoutes(room), ...nativeRoutes(room)]
+  return [...handshake(), ...rpcRoutes(calls), ...artifactRoutes(room), ...nativeRoutes(room), ...tableRoutes(room)]
 }
 
 function handshake(): Mounted[] {

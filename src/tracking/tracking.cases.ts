@@ -14,6 +14,7 @@ import { batchCases } from './batch.cases.ts'
 import { lifeCases } from './life.cases.ts'
 import { modelCases } from './model.cases.ts'
 import { searchCases } from './search.cases.ts'
+import { tableCases } from './table.cases.ts'
 import { trackingRoom } from './room.ts'
 import type { Tracking } from './room.ts'
 
@@ -45,6 +46,7 @@ export function trackingCases(name: string, open: () => Promise<{ db: Db; close(
     lifeCases(bench)
     batchCases(bench)
     searchCases(bench)
+    tableCases(bench)
     modelCases(bench)
     it('the audit chain has the deletions', async () => {
       const rows = await opened.db.all('SELECT seq FROM audit')
