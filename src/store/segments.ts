@@ -1,6 +1,17 @@
 /** Append-only segment files: records that many processes may write, each into files of its own, and one reads at its leisure. */
 import { randomBytes } from 'node:crypto'
-import { close, closeSync, fdatasync, mkdirSync, openSync, readdirSync, readSync, fstatSync, writev } from 'node:fs'
+import {
+  close,
+  closeSync,
+  fdatasync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  write,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { crc32 } from 'node:zlib'
@@ -16,8 +27,17 @@ export interface SegmentOptions {
   readonly maxBytes?: number
   /** First part of the file names; letters, digits, `_` and `.`. Default: random, so that no two writers meet. */
   readonly writerId?: string
+  /** True = nothing is written until `flush` or `flushNow`; default: what one event-loop turn appends is written after it. */
+  readonly manual?: boolean
   /** Told when a write failed (for example a full disk) and how many records are lost by it. */
   readonly onError?: (error: Error, lostRecords: number) => void
+}
+
+/** Whole records, one behind the other. */
+interface Batch {
+  bytes: Buffer
+  used: number
+  records: number
 }
 
 /** One file being written. */
@@ -25,8 +45,16 @@ interface OpenSegment {
   readonly name: string
   readonly fd: number
   size: number
-  pending: Buffer[]
+  pending: Batch
 }
+
+/** First size of a batch's memory; a batch that grew beyond the second is not kept for the next. */
+const BATCH_BYTES = 64 * 1024
+const KEPT_BYTES = 1024 * 1024
+
+/** A write in the caller's own thread that took longer says that the disk is busy, and for how long it is then left alone, ms. */
+const SLOW_MS = 5
+const REST_MS = 1000
 
 /**
  * Writes segments `<writer-id>-<seq>.seg`. Appending never waits: what one event-loop turn appends goes out in one write.
@@ -40,12 +68,17 @@ export class SegmentWriter {
   #seq: number
   #current: OpenSegment | undefined
   #writing: Promise<void> = Promise.resolve()
+  /** Writes that are queued or under way in another thread. */
+  #active = 0
+  #slowUntil = 0
+  readonly #manual: boolean
   #scheduled = false
 
   constructor(folder: string, options: SegmentOptions = {}) {
     mkdirSync(folder, { recursive: true })
     this.#folder = folder
     this.#maxBytes = options.maxBytes ?? 64 * 1024 * 1024
+    this.#manual = options.manual ?? false
     this.#onError = options.onError ?? (() => undefined)
     this.writerId = options.writerId ?? randomBytes(6).toString('hex')
     if (!/^[\w.]+$/.test(this.writerId)) throw new Error(`writer id ${this.writerId}: letters, digits, _ and . only`)
@@ -60,13 +93,13 @@ export class SegmentWriter {
 
   /** Adds a record and returns its offset in its file. Throws for a payload longer than `MAX_RECORD_BYTES`. */
   append(payload: Uint8Array | string): number {
-    const record = encode(payload)
-    if (this.#current !== undefined && this.#current.size + record.length > this.#maxBytes) this.#finish(this.#current)
+    const length = lengthOf(payload)
+    if (this.#current !== undefined && this.#current.size + length > this.#maxBytes) this.#finish(this.#current)
     const segment = (this.#current ??= this.#next())
     const offset = segment.size
-    segment.size += record.length
-    segment.pending.push(record)
-    this.#schedule()
+    put(segment.pending, payload, length)
+    segment.size += length
+    if (!this.#manual) this.#schedule()
     return offset
   }
 
@@ -74,6 +107,29 @@ export class SegmentWriter {
   async flush(): Promise<void> {
     if (this.#current !== undefined) this.#write(this.#current)
     await this.#writing
+  }
+
+  /**
+   * Gives all that was appended to the operating system in this very call, which costs a fifth of a write in another thread while the
+   * disk keeps up. Returns false, having done nothing, when a write is under way or the disk was slow of late: then await `flush`.
+   */
+  flushNow(): boolean {
+    const began = performance.now()
+    if (this.#active > 0 || began < this.#slowUntil) return false
+    const segment = this.#current
+    if (segment === undefined || segment.pending.records === 0) return true
+    const { bytes, used, records } = segment.pending
+    segment.pending.used = 0
+    segment.pending.records = 0
+    try {
+      for (let from = 0; from < used;) from += writeSync(segment.fd, bytes, from, used - from)
+    } catch (error) {
+      this.#lose(segment, records, error)
+    }
+    if (bytes.length > KEPT_BYTES) segment.pending = emptyBatch()
+    const end = performance.now()
+    if (end - began > SLOW_MS) this.#slowUntil = end + REST_MS
+    return true
   }
 
   /** Resolves when all that was appended is on the disk. */
@@ -92,7 +148,7 @@ export class SegmentWriter {
 
   #next(): OpenSegment {
     const name = nameOf(this.writerId, ++this.#seq)
-    return { name, fd: openSync(join(this.#folder, name), 'ax'), size: 0, pending: [] }
+    return { name, fd: openSync(join(this.#folder, name), 'ax'), size: 0, pending: emptyBatch() }
   }
 
   #schedule(): void {
@@ -105,30 +161,37 @@ export class SegmentWriter {
   }
 
   #write(segment: OpenSegment): void {
-    this.#writing = this.#writing.then(() => this.#writeNow(segment))
+    this.#active++
+    this.#writing = this.#writing.then(() => this.#writeNow(segment)).finally(() => this.#active--)
   }
 
   async #writeNow(segment: OpenSegment): Promise<void> {
-    const records = segment.pending
-    if (records.length === 0) return
-    segment.pending = []
+    const batch = segment.pending
+    if (batch.records === 0) return
+    segment.pending = emptyBatch()
     try {
-      await writeAll(segment.fd, records)
+      for (let from = 0; from < batch.used;)
+        from += (await writeSome(segment.fd, batch.bytes, from, batch.used - from)).bytesWritten
     } catch (error) {
-      // The file may end within a record: the reader skips that, and what follows goes to a new file.
-      const lost = records.length + segment.pending.length
-      segment.pending = []
-      if (this.#current === segment) {
-        this.#current = undefined
-        close(segment.fd)
-      }
-      this.#onError(error instanceof Error ? error : new Error(String(error)), lost)
+      this.#lose(segment, batch.records, error)
     }
+  }
+
+  /** The file may end within a record: the reader skips that, and what follows goes to a new file. */
+  #lose(segment: OpenSegment, records: number, error: unknown): void {
+    const lost = records + segment.pending.records
+    segment.pending = emptyBatch()
+    if (this.#current === segment) {
+      this.#current = undefined
+      close(segment.fd)
+    }
+    this.#onError(error instanceof Error ? error : new Error(String(error)), lost)
   }
 
   #finish(segment: OpenSegment): void {
     this.#current = undefined
-    this.#writing = this.#finishAfter(this.#writing, segment)
+    this.#active++
+    this.#writing = this.#finishAfter(this.#writing, segment).finally(() => this.#active--)
   }
 
   async #finishAfter(earlier: Promise<void>, segment: OpenSegment): Promise<void> {
@@ -276,15 +339,35 @@ class Window {
   }
 }
 
-function encode(payload: Uint8Array | string): Buffer {
+/** Bytes of the record that carries a payload. */
+function lengthOf(payload: Uint8Array | string): number {
   const length = typeof payload === 'string' ? Buffer.byteLength(payload) : payload.length
   if (length > MAX_RECORD_BYTES) throw new Error(`a record of ${length} bytes; at most ${MAX_RECORD_BYTES} are allowed`)
-  const record = Buffer.allocUnsafe(HEADER + length)
-  record.writeUInt32LE(length, 0)
-  if (typeof payload === 'string') record.write(payload, HEADER)
-  else record.set(payload, HEADER)
-  record.writeUInt32LE(checksum(record), 4)
-  return record
+  return HEADER + length
+}
+
+function emptyBatch(): Batch {
+  return { bytes: Buffer.allocUnsafe(BATCH_BYTES), used: 0, records: 0 }
+}
+
+/** Adds a record of `length` bytes to a batch. */
+function put(batch: Batch, payload: Uint8Array | string, length: number): void {
+  const from = batch.used
+  const end = from + length
+  if (end > batch.bytes.length) grow(batch, end)
+  const { bytes } = batch
+  bytes.writeUInt32LE(length - HEADER, from)
+  if (typeof payload === 'string') bytes.write(payload, from + HEADER, length - HEADER, 'utf8')
+  else bytes.set(payload, from + HEADER)
+  bytes.writeUInt32LE(checksum(bytes.subarray(from, end)), from + 4)
+  batch.used = end
+  batch.records++
+}
+
+function grow(batch: Batch, least: number): void {
+  const bytes = Buffer.allocUnsafe(Math.max(least, 2 * batch.bytes.length))
+  batch.bytes.copy(bytes, 0, 0, batch.used)
+  batch.bytes = bytes
 }
 
 /** Of a whole record: its length and its payload, not the checksum between them. */
@@ -292,28 +375,8 @@ function checksum(record: Buffer): number {
   return crc32(record.subarray(HEADER), crc32(record.subarray(0, 4)))
 }
 
-const write = promisify(writev)
-
-async function writeAll(fd: number, records: readonly Buffer[]): Promise<void> {
-  // The system takes at most 1024 buffers in a call, and may take less than all bytes of them.
-  for (let from = 0; from < records.length; from += 1024) {
-    let left: Buffer[] = records.slice(from, from + 1024)
-    while (left.length > 0) left = behind(left, (await write(fd, left)).bytesWritten)
-  }
-}
-
-function behind(buffers: readonly Buffer[], written: number): Buffer[] {
-  let skip = written
-  const left: Buffer[] = []
-  for (const buffer of buffers) {
-    if (skip >= buffer.length) skip -= buffer.length
-    else {
-      left.push(buffer.subarray(skip))
-      skip = 0
-    }
-  }
-  return left
-}
+/** The system may take less than all bytes. */
+const writeSome = promisify(write)
 
 function readNames(folder: string): string[] {
   try {

@@ -25,6 +25,7 @@ export class PredictionLog {
     this.#writer = new SegmentWriter(options.folder, {
       writerId: options.writerId,
       maxBytes: options.maxBytes ?? 64 * 1024 * 1024,
+      manual: true,
       onError: (error, lost) => {
         this.lost += lost
         this.lastError = error.message
@@ -33,9 +34,15 @@ export class PredictionLog {
   }
 
   append(record: LogRecord): void {
+    this.appendText(JSON.stringify(record))
+  }
+
+  /** Appends a record that is already JSON. */
+  appendText(record: string): void {
     try {
-      this.#writer.append(JSON.stringify(record))
+      this.#writer.append(record)
       this.records++
+      this.#schedule()
     } catch (error) {
       this.lost++
       this.lastError = (error as Error).message
@@ -45,9 +52,7 @@ export class PredictionLog {
   /** Calls `release` once everything appended so far is written. Calls of one turn of the loop share a write. */
   afterWrite(release: () => void): void {
     this.#waiting.push(release)
-    if (this.#scheduled) return
-    this.#scheduled = true
-    setImmediate(() => void this.#write())
+    this.#schedule()
   }
 
   /** Resolves when everything appended is on the disk and the file is closed. */
@@ -55,11 +60,21 @@ export class PredictionLog {
     await this.#writer.close()
   }
 
-  async #write(): Promise<void> {
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(() => this.#write())
+  }
+
+  #write(): void {
     this.#scheduled = false
     const released = this.#waiting
     this.#waiting = []
-    await this.#writer.flush()
-    for (const release of released) release()
+    if (this.#writer.flushNow()) this.#release(released)
+    else void this.#writer.flush().then(() => this.#release(released))
+  }
+
+  #release(waiting: readonly (() => void)[]): void {
+    for (const release of waiting) release()
   }
 }
