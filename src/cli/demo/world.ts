@@ -13,7 +13,7 @@ import type { Output } from '../output.ts'
 import { submitProject } from '../project-files.ts'
 import type { Traffic } from './replay.ts'
 import type { ServerProcess } from './server-process.ts'
-import type { Flight } from './table.ts'
+import type { Flight, FlightTable } from './table.ts'
 
 export type Rollout = Reply<typeof rolloutApi.get>
 export type Incident = Reply<typeof monitoringApi.getIncident>
@@ -48,15 +48,23 @@ export interface World {
   readonly project: string
   /** Made by the first act, from the pipeline's own output. */
   traffic: Traffic | undefined
-  /** Where the feature table lies, once the first act has made it. */
-  table: string
+  /** The feature table, once the first act has made it. */
+  table: FlightTable | undefined
   /** Runs that were started ahead of the act that needs them. */
   readonly candidates: Map<string, Promise<PipelineRun>>
+  /** A proof of a version that was in production, started ahead of the last act. */
+  proof: Promise<Proof> | undefined
   /** Event time up to which flights were sent, ms. */
   clock: number
   /** Requests that failed, over all acts. */
   failed: number
   sent: number
+}
+
+/** The pipeline run that was made again, and how equal the result is. */
+export interface Proof {
+  readonly of: string
+  readonly result: NonNullable<PipelineRun['reproduction']>
 }
 
 /** Collects the facts of one act. */
@@ -122,6 +130,24 @@ export async function until<T>(what: string, look: () => Promise<T | undefined>,
   }
 }
 
+/** Environments may have to be built first, ms. */
+const COLD_MS = 20 * 60_000
+
+/** Waits until a step of a run is over. Throws when the run ends without it. */
+export async function awaitStep(world: World, id: string, name: string): Promise<PipelineRun['steps'][number]> {
+  return until(
+    `step ${name} of run ${id}`,
+    async () => {
+      const run = await world.client.call(pipelinesApi.getPipelineRun, { params: { id } })
+      const step = run.steps.find((one) => one.name === name)
+      if (step?.state === 'succeeded' || step?.state === 'cached') return step
+      if (run.finished_at !== null) throw new Error(`step ${name} did not succeed: ${run.message}`)
+      return undefined
+    },
+    COLD_MS,
+  )
+}
+
 /** The first look of a monitor waits for its limits to be learned from the training months, ms. */
 const LEARN_MS = 240_000
 
@@ -136,6 +162,12 @@ export async function caughtUp(world: World, eventTime: number): Promise<void> {
     },
     LEARN_MS,
   )
+}
+
+/** The flights with event time in `[from, until)`, ms, in time order. */
+export function flightsOf(world: World, from: number, until: number): Flight[] {
+  if (world.table === undefined) throw new Error('there are no flights before the pipeline has made its table')
+  return world.table.between(from, until)
 }
 
 /** Sends flights and keeps the sums of the story. */

@@ -2,8 +2,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { follow } from '../../follow.ts'
 import { SILENT } from '../../output.ts'
-import { readFlights } from '../table.ts'
-import { caughtUp, DAY, newClient, send, startRun, until } from '../world.ts'
+import { caughtUp, DAY, flightsOf, newClient, send, startRun, until } from '../world.ts'
 import type { Notebook, World } from '../world.ts'
 import { pipelinesApi } from '../../../contract/pipelines.ts'
 import { performance } from './fly.ts'
@@ -19,7 +18,7 @@ export async function crash(world: World, notes: Notebook): Promise<void> {
     return train?.attempts.some((attempt) => attempt.state === 'running') === true ? true : undefined
   })
   const begun = world.clock
-  const flights = await readFlights(world.table, begun + 1, begun + 21 * DAY)
+  const flights = flightsOf(world, begun + 1, begun + 21 * DAY)
   const failedBefore = world.failed
   const sending = send(world, flights)
   await wait(300)

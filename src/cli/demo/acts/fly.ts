@@ -2,8 +2,7 @@
 import { monitoringApi } from '../../../contract/monitoring.ts'
 import { registryApi } from '../../../contract/registry.ts'
 import { servingApi } from '../../../contract/serving.ts'
-import { readFlights } from '../table.ts'
-import { caughtUp, ENDPOINT, percent, send, until } from '../world.ts'
+import { caughtUp, ENDPOINT, flightsOf, percent, send, until } from '../world.ts'
 import type { Notebook, World } from '../world.ts'
 
 /** Midnight in New York at the start of a day of 2013, ms; summer time is 4 hours behind UTC until 3 November. */
@@ -12,7 +11,7 @@ export function day(month: number, date: number): number {
 }
 
 export async function fly(world: World, notes: Notebook): Promise<void> {
-  const flights = await readFlights(world.table, day(7, 1), day(8, 1))
+  const flights = flightsOf(world, day(7, 1), day(8, 1))
   const sent = await send(world, flights)
   const failed = Object.values(sent.failed).reduce((sum, n) => sum + n, 0)
   const speed = `${Math.round((1000 * sent.sent) / sent.wallMs)}/s, p50 ${sent.p50Ms.toFixed(2)} ms, p99 ${sent.p99Ms.toFixed(2)} ms`

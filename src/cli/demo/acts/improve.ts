@@ -1,45 +1,12 @@
 /** Act 3: a better-fed candidate goes through shadow and canary to production; an equal one is not rejected. */
 import { registryApi } from '../../../contract/registry.ts'
-import type { PipelineRun } from '../../follow.ts'
-import { readFlights } from '../table.ts'
-import { driveRollout, ENDPOINT, replayVerdicts, runToEnd, startRollout } from '../world.ts'
+import { candidate } from '../candidates.ts'
+import { driveRollout, ENDPOINT, flightsOf, replayVerdicts, startRollout } from '../world.ts'
 import type { Notebook, Rollout, World } from '../world.ts'
 import { day } from './fly.ts'
 
-/** Data preparation of every candidate of August: trained on what was known on 1 July, judged on July. */
-const AUGUST = { train_until: '2013-07-01', holdout_until: '2013-08-01' }
-
-/** Starts the training of all candidates of acts 3 and 4; each act awaits its own. */
-export function trainCandidates(world: World): void {
-  const wishes: readonly (readonly [string, Record<string, Record<string, unknown>>])[] = [
-    ['better-fed', { prepare: AUGUST }],
-    ['other seed', { prepare: AUGUST, train: { seed: 2 } }],
-    ['flipped', { prepare: { ...AUGUST, flip_carrier: 'UA' } }],
-    ['faulty', { prepare: AUGUST, train: { faulty: true } }],
-  ]
-  let before: Promise<unknown> = Promise.resolve()
-  for (const [name, params] of wishes) {
-    // one after the other: each has the machine's two cores and the steps before it in the cache
-    const run = before.then(() => runToEnd(world, { params, quiet: true }))
-    run.catch(() => undefined)
-    world.candidates.set(name, run)
-    before = run.catch(() => undefined)
-  }
-}
-
-/** The version that a candidate's run registered. Throws when its gates did not hold. */
-export async function candidate(world: World, name: string): Promise<string> {
-  const run: PipelineRun | undefined = await world.candidates.get(name)
-  if (run?.registered == null)
-    throw new Error(`the candidate "${name}" was not registered: ${run?.message ?? 'it was never trained'}`)
-  if (run.registered.verdict !== 'accepted')
-    throw new Error(`the candidate "${name}" was refused: ${run.registered.detail}`)
-  return run.registered.version
-}
-
 export async function improve(world: World, notes: Notebook): Promise<void> {
-  trainCandidates(world)
-  const flights = await readFlights(world.table, day(8, 1), day(9, 1))
+  const flights = flightsOf(world, day(8, 1), day(9, 1))
   const first = await rollOut(world, notes, {
     name: 'better-fed',
     flights: (from) => flights.filter((one) => one.event_time > from),

@@ -1,17 +1,22 @@
 /** Act 1: from raw data to an endpoint; nothing is done twice; a model that has seen the answer is refused. */
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { pipelinesApi } from '../../../contract/pipelines.ts'
 import { registryApi } from '../../../contract/registry.ts'
 import { servingApi } from '../../../contract/serving.ts'
+import { follow } from '../../follow.ts'
 import type { PipelineRun } from '../../follow.ts'
 import { awaitRollout } from '../../ship.ts'
+import { trainCandidates } from '../candidates.ts'
 import { Traffic } from '../replay.ts'
-import { ENDPOINT, runToEnd } from '../world.ts'
+import { flightTable } from '../table.ts'
+import { awaitStep, ENDPOINT, runToEnd, startRun } from '../world.ts'
 import type { Notebook, World } from '../world.ts'
 
 export async function ship(world: World, notes: Notebook): Promise<void> {
-  const run = await runToEnd(world, { deploy: true })
+  const started = await startRun(world, { deploy: true })
+  const leaky = trainLeaky(world, started.id)
+  leaky.catch(() => undefined)
+  const run = await follow(world.client, started.id, world.out)
+  trainCandidates(world)
   notes.check(
     'pipeline',
     `${run.outcome} in ${((run.duration_ms ?? 0) / 1000).toFixed(1)} s`,
@@ -24,7 +29,7 @@ export async function ship(world: World, notes: Notebook): Promise<void> {
   notes.check('first version', `${rollout.state} on endpoint ${ENDPOINT}`, rollout.state === 'promoted')
   await makeTraffic(world, run)
   await runAgain(world, notes)
-  await refuseLeak(world, notes)
+  await refuseLeak(world, notes, await leaky)
   notes.link(`${world.client.url}/models/${ENDPOINT}/versions/${version}`)
 }
 
@@ -45,8 +50,7 @@ async function makeTraffic(world: World, run: PipelineRun): Promise<void> {
     params: { id: run.id, step: 'features', output: 'table' },
     query: {},
   })
-  world.table = join(world.server.data, 'flights.csv')
-  await writeFile(world.table, Buffer.from(await response.arrayBuffer()))
+  world.table = flightTable(await response.text())
   const target = { gatewayUrl: world.gatewayUrl, token: world.token, endpoint: ENDPOINT, client: world.client }
   world.traffic = new Traffic(target)
   await world.client.call(servingApi.getEndpoint, { params: { name: ENDPOINT } })
@@ -63,8 +67,13 @@ async function runAgain(world: World, notes: Notebook): Promise<void> {
   )
 }
 
-async function refuseLeak(world: World, notes: Notebook): Promise<void> {
-  const leaky = await runToEnd(world, { params: { prepare: { leak: true } }, deploy: true, quiet: true })
+/** A model that has seen the answer, made beside the first one from the same features. */
+async function trainLeaky(world: World, beside: string): Promise<PipelineRun> {
+  await awaitStep(world, beside, 'features')
+  return runToEnd(world, { params: { prepare: { leak: true } }, deploy: true, quiet: true })
+}
+
+async function refuseLeak(world: World, notes: Notebook, leaky: PipelineRun): Promise<void> {
   if (leaky.registered === null) throw new Error(`the leaky variant was not judged: ${leaky.message}`)
   const found = await world.client.call(registryApi.getVersion, {
     params: { name: ENDPOINT, version: leaky.registered.version },

@@ -1,8 +1,8 @@
 /** Act 5: feeds change their unit without a word; the monitor pages, names the cause and marks the rows; both heal. */
 import { monitoringApi } from '../../../contract/monitoring.ts'
-import { celsius, kilometres, readFlights } from '../table.ts'
+import { celsius, kilometres } from '../table.ts'
 import type { Fault } from '../table.ts'
-import { caughtUp, DAY, ENDPOINT, HOUR, incidents, send } from '../world.ts'
+import { caughtUp, DAY, ENDPOINT, flightsOf, HOUR, incidents, send } from '../world.ts'
 import type { Incident, Notebook, World } from '../world.ts'
 import { day } from './fly.ts'
 
@@ -38,7 +38,7 @@ function judge(notes: Notebook, incident: Incident | undefined, want: { cause: R
 
 /** July to the change, without any fault: pages are few, and the real events are told as what they are. */
 async function cleanMonths(world: World, notes: Notebook): Promise<void> {
-  await send(world, await readFlights(world.table, world.clock + 1, day(9, 12) + 9 * HOUR))
+  await send(world, flightsOf(world, world.clock + 1, day(9, 12) + 9 * HOUR))
   await caughtUp(world, world.clock)
   const clean = (await incidents(world)).filter(
     (one) => one.kind === 'drift' && Date.parse(one.opened_event_time) < day(9, 12),
@@ -70,11 +70,11 @@ interface Change {
 
 /** Sends changed rows until the incident is there, then mended rows until it is resolved. */
 async function change(world: World, notes: Notebook, wish: Change): Promise<Incident | undefined> {
-  await send(world, await readFlights(world.table, world.clock + 1, wish.from))
+  await send(world, flightsOf(world, world.clock + 1, wish.from))
   const known = new Set((await incidents(world)).map((one) => one.id))
   let found: Incident | undefined
   let rows = 0
-  const changed = await readFlights(world.table, wish.from, wish.end)
+  const changed = flightsOf(world, wish.from, wish.end)
   await send(world, changed, {
     fault: wish.fault,
     hour: async (eventTime, sent) => {
@@ -99,7 +99,7 @@ async function change(world: World, notes: Notebook, wish: Change): Promise<Inci
 async function mend(world: World, notes: Notebook, incident: Incident, end: number): Promise<Incident> {
   const open = incident
   let state = incident
-  await send(world, await readFlights(world.table, world.clock + 1, end), {
+  await send(world, flightsOf(world, world.clock + 1, end), {
     hour: async (eventTime) => {
       await caughtUp(world, eventTime)
       state = await world.client.call(monitoringApi.getIncident, { params: { id: open.id } })

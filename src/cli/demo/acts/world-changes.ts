@@ -5,8 +5,7 @@ import { rolloutApi } from '../../../contract/rollout.ts'
 import { follow } from '../../follow.ts'
 import type { PipelineRun } from '../../follow.ts'
 import { SILENT } from '../../output.ts'
-import { readFlights } from '../table.ts'
-import { caughtUp, driveRollout, ENDPOINT, incidents, send, until } from '../world.ts'
+import { caughtUp, driveRollout, ENDPOINT, flightsOf, incidents, send, until } from '../world.ts'
 import type { Incident, Notebook, World } from '../world.ts'
 import { day, performance } from './fly.ts'
 
@@ -29,7 +28,7 @@ export async function worldChanges(world: World, notes: Notebook): Promise<void>
 async function fallOfQuality(world: World, notes: Notebook): Promise<Incident | undefined> {
   let found: Incident | undefined
   let hours = 0
-  await send(world, await readFlights(world.table, world.clock + 1, day(11, 1)), {
+  await send(world, flightsOf(world, world.clock + 1, day(11, 1)), {
     hour: async (eventTime) => {
       if (++hours % 6 !== 0) return
       await caughtUp(world, eventTime)
@@ -75,9 +74,7 @@ async function winner(world: World, notes: Notebook, run: PipelineRun): Promise<
     const { items } = await world.client.call(rolloutApi.list, { query: { endpoint: ENDPOINT, limit: 50 } })
     return items.find((one) => one.version === version)
   })
-  const rest = (await readFlights(world.table, world.clock + 1, day(11, 20))).filter(
-    (one) => one.event_time > world.clock,
-  )
+  const rest = flightsOf(world, world.clock + 1, day(11, 20))
   const { rollout: over } = await driveRollout(world, rollout, rest)
   const model = await world.client.call(registryApi.getModel, { params: { name: ENDPOINT } })
   const agrees = (model.aliases['production'] === version) === (over.state === 'promoted')
