@@ -28,6 +28,7 @@ import { startServer } from './http/server.ts'
 import { staticFiles } from './http/static.ts'
 import { systemMounts } from './http/system.ts'
 import { testHooks } from './http/test-hooks.ts'
+import type { Reset } from './http/test-hooks.ts'
 import { Leases } from './jobs/leases.ts'
 import { Scheduler } from './jobs/schedule.ts'
 import { Worker } from './jobs/worker.ts'
@@ -56,6 +57,8 @@ import { registryRoom } from './registry/room.ts'
 import type { Registry } from './registry/room.ts'
 import { registryRoutes } from './registry/routes.ts'
 import { registryWireRoutes } from './registry/wire-routes.ts'
+import { connectWebhooks } from './registry/webhooks/connect.ts'
+import { webhookRoutes } from './registry/webhooks/routes.ts'
 import { connectRollout } from './rollout/connect.ts'
 import { rolloutRoom } from './rollout/rollouts.ts'
 import type { Rollouts } from './rollout/rollouts.ts'
@@ -68,12 +71,15 @@ import { ServingRoom } from './serving/room.ts'
 import type { ServingDeps } from './serving/room.ts'
 import { endpointUsing } from './serving/rows.ts'
 import { servingRoutes } from './serving/routes.ts'
+import { tryTokens } from './serving/try-tokens.ts'
+import { viewRoutes } from './serving/view.ts'
 import type { Blobs } from './store/blobs.ts'
 import type { Db } from './store/db.ts'
 import { openStore } from './store/open.ts'
 import type { Store } from './store/open.ts'
 import { isWritable } from './store/writable.ts'
 import { resetTracking } from './tracking/reset.ts'
+import { suitePlace } from './tracking/suite-place.ts'
 import { trackingRoom } from './tracking/room.ts'
 import type { Tracking } from './tracking/room.ts'
 import { trackingRoutes } from './tracking/routes.ts'
@@ -275,6 +281,20 @@ function makeRollouts(base: Base, leases: Leases, rooms: { serving: ServingRoom;
   )
 }
 
+interface SetUp {
+  readonly tracking: Tracking
+  readonly registry: Registry
+  readonly testEnv: Record<string, string>
+}
+
+/** Empties the rooms that other projects' test suites look at, and sets them up as a suite asks. */
+async function setUp(asked: Reset, { tracking, registry, testEnv }: SetUp): Promise<void> {
+  for (const key in testEnv) delete testEnv[key]
+  Object.assign(testEnv, asked.env)
+  await resetTracking(tracking, suitePlace(asked))
+  await resetRegistry(registry)
+}
+
 /** Builds the rooms in their order; each gets what it needs from those above it. */
 function buildRooms(ground: Ground): House {
   const { options, access } = ground
@@ -282,13 +302,16 @@ function buildRooms(ground: Ground): House {
   const { db, audit } = base
   const worker = new Worker(db, { onError: base.onError('job') })
   const scheduler = new Scheduler(db)
-  const tracking = trackingRoom({ ...base, random: randomBytes, record: audit.record })
+  const tracking = trackingRoom({ ...base, random: randomBytes, record: audit.record, suite: { place: undefined } })
   const registry = registryRoom({
     ...base,
     modelsDir: join(options.dataDir, 'models'),
     scoreNative,
     usedBy: (model, version) => endpointUsing(db, model, version),
   })
+  const testEnv: Record<string, string> = {}
+  const allow = options.egressAllow ?? []
+  const webhooks = connectWebhooks({ ...base, dataDir: options.dataDir, allow, testEnv }, worker)
   const python = versionPython(base.envs)
   handleLowering(registry, worker, { python, verify: replaying(verifyNative) })
   const pipelines = makePipelines(ground, base, { tracking, registry })
@@ -305,7 +328,7 @@ function buildRooms(ground: Ground): House {
     {
       ...base,
       ...connectMonitoring({ registry, pipelines, serving, rollouts: () => rollouts }),
-      send: egress({ allow: options.egressAllow ?? [] }),
+      send: egress({ allow }),
       changed: base.publish('incidents'),
       onError: base.onError('monitoring'),
     },
@@ -314,19 +337,17 @@ function buildRooms(ground: Ground): House {
   )
   const cost = costRoom(base)
   const meters = makeMeters(base, cost, { pipelines, serving, registry })
-  const empty = async (): Promise<void> => {
-    await resetTracking(tracking)
-    await resetRegistry(registry)
-  }
   return {
     routes: [
-      ...(options.testHooks === true ? testHooks(empty) : []),
+      ...(options.testHooks === true ? testHooks((asked) => setUp(asked, { tracking, registry, testEnv })) : []),
       ...authRoutes(access, db, base.clock),
       ...trackingRoutes(tracking),
       ...registryRoutes(registry, [endpointLineage(db)]),
       ...registryWireRoutes(registry, tracking),
+      ...webhookRoutes(webhooks),
       ...pipelinesRoutes(pipelines),
       ...servingRoutes(serving),
+      ...viewRoutes(serving, { ...base, tokenOf: tryTokens(access, base.clock) }),
       ...rolloutRoutes(rollouts),
       ...monitoringRoutes(monitoring),
       ...costRoutes(cost),

@@ -1,6 +1,5 @@
 /** Routes of serving on the control process. */
 import type { Principal } from '../contract/access.ts'
-import { problem } from '../contract/errors.ts'
 import { servingApi } from '../contract/serving.ts'
 import { events } from '../http/events.ts'
 import type { ServerEvent } from '../http/events.ts'
@@ -8,14 +7,10 @@ import { mount } from '../http/mount.ts'
 import type { Mounted } from '../http/mount.ts'
 import type { PredictionQuery } from './predictions.ts'
 import type { EndpointView, ServingRoom } from './room.ts'
+import { inProject, seenEndpoint } from './seen.ts'
 
 export function servingRoutes(room: ServingRoom): Mounted[] {
-  /** The endpoint, if the caller's project may see it. */
-  const seen = async (who: Principal, name: string): Promise<EndpointView> => {
-    const endpoint = await room.endpoint(name)
-    inProject(who, endpoint.project, name)
-    return endpoint
-  }
+  const seen = (who: Principal, name: string): Promise<EndpointView> => seenEndpoint(room, who, name)
   return [
     mount(servingApi.listEndpoints, async ({ who, query }) => ({
       items: await room.list(who.project ?? query.project),
@@ -51,11 +46,6 @@ export function servingRoutes(room: ServingRoom): Mounted[] {
       return events(follow(room, params.name, signal), signal)
     }),
   ]
-}
-
-/** A token of one project neither sees nor changes another's endpoints. */
-function inProject(who: Principal, project: string, name: string): void {
-  if (who.project !== null && who.project !== project) throw problem('not_found', { what: 'endpoint', id: name })
 }
 
 interface ListQuery {

@@ -103,9 +103,9 @@ interface Bucket {
 async function thinCurves(room: Tracking, extents: readonly Extent[], asked: CurvesAsked): Promise<Point[]> {
   const curves = await Promise.all(
     extents.map((extent) => {
-      const [column, start, end] =
+      const [column, start, end]: [string, number, number] =
         extent.low < extent.high ? ['step', extent.low, extent.high] : ['timestamp', extent.first, extent.last]
-      const width = Math.max(1, Math.ceil((Number(end) - Number(start) + 1) / Math.floor(asked.max_points / 2)))
+      const width = Math.max(1, Math.ceil((end - start + 1) / Math.floor(asked.max_points / 2)))
       const place = raw(`(${column} - (${start})) / ${width}`)
       return searchAll<Bucket>(
         room.db,

@@ -1,0 +1,59 @@
+/** Routes that the page of an endpoint needs beside the endpoint itself: its latency over time, and a prediction to try it. */
+import { z } from 'zod'
+import { name, time } from './fields.ts'
+import { route } from './route.ts'
+import { VARIANT_ROLES } from './serving.ts'
+
+const named = z.object({ name })
+const column = z.array(z.number().nullable()).describe('ms inside the gateway, one a window; null without requests')
+
+/** One version in one role; all lists have one entry a window. */
+export const LatencySeries = z.object({
+  role: z.enum(VARIANT_ROLES),
+  version: z.string(),
+  requests: z.array(z.number().int()),
+  errors: z.array(z.number().int()).describe('replies with a status of 500 and above'),
+  p50_ms: column,
+  p95_ms: column,
+  p99_ms: column,
+})
+
+export const Latency = z.object({
+  from: time,
+  until: time,
+  window_s: z.number().describe('length of a window, seconds'),
+  windows: z.array(time).describe('the beginning of each window'),
+  series: z.array(LatencySeries),
+})
+
+export const endpointViewApi = {
+  latency: route({
+    method: 'GET',
+    path: '/v1/endpoints/:name/latency',
+    summary: 'Latency and errors of each variant over time, from the prediction log; quantiles to within 2 %',
+    access: { verb: 'read', resource: 'endpoints' },
+    params: named,
+    query: z.object({
+      from: time.optional().describe('default: an hour before `until`'),
+      until: time.optional().describe('default: just after the newest prediction'),
+      windows: z.coerce.number().int().min(1).max(500).default(120).describe('how many, at most'),
+    }),
+    reply: Latency,
+    errors: ['not_found', 'invalid_field'],
+  }),
+  tryIt: route({
+    method: 'POST',
+    path: '/v1/endpoints/:name/try',
+    summary:
+      'Ask the endpoint for the prediction of one row as any caller would; it is logged and watched like every other',
+    access: { verb: 'predict', resource: 'endpoints' },
+    params: named,
+    body: z.strictObject({ inputs: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])) }),
+    reply: z.object({
+      status: z.number().int().describe('what the gateway answered with'),
+      took_ms: z.number(),
+      reply: z.unknown().describe('the body of the answer'),
+    }),
+    errors: ['not_found', 'unavailable'],
+  }),
+}

@@ -1,0 +1,97 @@
+/** What the page of an endpoint asks: latency over time, and one prediction made on behalf of who looks at it. */
+import { request } from 'node:http'
+import { endpointViewApi } from '../contract/endpoint-view.ts'
+import { problem } from '../contract/errors.ts'
+import type { Clock } from '../contract/ids.ts'
+import { mount } from '../http/mount.ts'
+import type { Mounted } from '../http/mount.ts'
+import type { Db } from '../store/db.ts'
+import { latencyOf } from './latency.ts'
+import type { ServingRoom } from './room.ts'
+import { seenEndpoint } from './seen.ts'
+
+export interface ViewDeps {
+  readonly db: Db
+  readonly clock: Clock
+  /** A token that may ask for predictions in a project, for a call of the server itself to its own gateway. */
+  readonly tokenOf: (project: string) => Promise<string>
+}
+
+/** Longest wait for the gateway's answer, and the most of it that is read. */
+const ANSWER_MS = 30_000
+const MOST_BYTES = 1_000_000
+
+export function viewRoutes(room: ServingRoom, deps: ViewDeps): Mounted[] {
+  return [
+    mount(endpointViewApi.latency, async ({ who, params, query }) => {
+      await seenEndpoint(room, who, params.name)
+      return latencyOf(deps.db, deps.clock(), {
+        endpoint: params.name,
+        windows: query.windows,
+        ...(query.from !== undefined && { from: Date.parse(query.from) }),
+        ...(query.until !== undefined && { until: Date.parse(query.until) }),
+      })
+    }),
+    mount(endpointViewApi.tryIt, async ({ who, params, body }) => {
+      const { project, url } = await seenEndpoint(room, who, params.name)
+      const token = await deps.tokenOf(project)
+      const first = await ask(url, token, body)
+      if (first.status !== 401) return first
+      // a token that was made just now is not in the gateways' table yet
+      await room.refresh()
+      return ask(url, token, body)
+    }),
+  ]
+}
+
+interface Answer {
+  readonly status: number
+  readonly took_ms: number
+  readonly reply: unknown
+}
+
+/** Throws `unavailable` when no gateway answers. */
+function ask(url: string, token: string, body: object): Promise<Answer> {
+  const began = performance.now()
+  return new Promise((resolve, reject) => {
+    const refuse = (error: Error): void =>
+      reject(problem('unavailable', { what: 'the gateway', detail: error.message }, error))
+    const sent = request(
+      url,
+      {
+        method: 'POST',
+        agent: false,
+        timeout: ANSWER_MS,
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      },
+      (response) => {
+        const chunks: Buffer[] = []
+        let size = 0
+        response.on('data', (chunk: Buffer) => {
+          size += chunk.length
+          if (size > MOST_BYTES) sent.destroy(new Error(`its answer is longer than ${MOST_BYTES} bytes`))
+          else chunks.push(chunk)
+        })
+        response.on('error', refuse)
+        response.on('end', () =>
+          resolve({
+            status: response.statusCode ?? 0,
+            took_ms: performance.now() - began,
+            reply: parsed(Buffer.concat(chunks).toString('utf8')),
+          }),
+        )
+      },
+    )
+    sent.on('timeout', () => sent.destroy(new Error(`it did not answer within ${ANSWER_MS / 1000} s`)))
+    sent.on('error', refuse)
+    sent.end(JSON.stringify(body))
+  })
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
