@@ -6,6 +6,7 @@ import { promote } from './promotion.ts'
 import type { Allowed, Promotion } from './promotion.ts'
 import { requireModel } from './room.ts'
 import type { Registry } from './room.ts'
+import { announce } from './webhooks/announce.ts'
 
 export interface Move {
   readonly model: string
@@ -99,6 +100,12 @@ export async function writeMove(t: Tx, room: Registry, who: Principal, wanted: W
       row.verdict_id,
     ],
   )
+  await announce(t, room, {
+    model: row.model,
+    of: 'alias',
+    action: wanted.to === null ? 'DELETED' : 'CREATED',
+    data: { alias: row.alias, ...(wanted.to !== null && { version: String(wanted.to) }) },
+  })
   return shown(row)
 }
 

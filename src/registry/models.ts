@@ -10,6 +10,7 @@ import { checkDescription, checkModelName, checkPromptName, checkTag, PROMPT_TAG
 import { isGuarded, requirePromote } from './promotion.ts'
 import { LOWER } from './register.ts'
 import type { ModelRow, Registry } from './room.ts'
+import { announce, tagMap } from './webhooks/announce.ts'
 import { isPrompt, wireModel } from './wire-read.ts'
 
 export interface Tag {
@@ -40,6 +41,8 @@ export async function createModel(room: Registry, who: Principal, wanted: NewMod
     )
     if (row === undefined) throw taken(wanted.name, await isPrompt(t, wanted.name), prompt)
     await putTags(t, wanted.name, wanted.tags)
+    const data = { tags: tagMap(wanted.tags), description: wanted.description || null }
+    await announce(t, room, { model: row.name, of: 'model', action: 'CREATED', data })
     await room.audit.record(t, who, { verb: 'write', resource: 'models', id: row.name, detail: { created: true } })
     return row
   })
@@ -130,6 +133,7 @@ export async function setModelTag(room: Registry, who: Principal, name: string, 
     await wireModel(t, who, name)
     if (tag.key === PROMPT_TAG && marksPrompt([tag]) !== (await isPrompt(t, name))) throw fixedTag()
     await putTags(t, name, [tag])
+    await announce(t, room, { model: name, of: 'tag', action: 'SET', data: { key: tag.key, value: tag.value } })
   })
 }
 
@@ -139,6 +143,7 @@ export async function deleteModelTag(room: Registry, who: Principal, name: strin
     await wireModel(t, who, name)
     if (key === PROMPT_TAG && (await isPrompt(t, name))) throw fixedTag()
     await t.run('DELETE FROM registered_model_tags WHERE model = ? AND key = ?', [name, key])
+    await announce(t, room, { model: name, of: 'tag', action: 'DELETED', data: { key } })
   })
 }
 

@@ -8,6 +8,7 @@ import { enqueue } from '../jobs/queue.ts'
 import type { Tx } from '../store/db.ts'
 import { treeFiles } from '../store/trees.ts'
 import type { Registry, VersionRow } from './room.ts'
+import { announce, announceVersion } from './webhooks/announce.ts'
 import { readSignature } from './signature.ts'
 import type { Signature } from './signature.ts'
 import { judgeVersion, readVerdict } from './verdicts.ts'
@@ -92,6 +93,7 @@ function earlier(row: VersionRow, verdict: Verdict): Registration {
 
 async function ensureModel(t: Tx, room: Registry, who: Principal, wanted: NewVersion): Promise<void> {
   const now = room.clock()
+  const known = await t.get('SELECT name FROM registered_models WHERE name = ?', [wanted.model])
   const changed = await t.run(
     `INSERT INTO registered_models (name, project, description, created_at, updated_at, created_by, last_version, gates)
      VALUES (?,?,'',?,?,?,0,?) ON CONFLICT (name) DO UPDATE SET gates = excluded.gates, updated_at = excluded.updated_at
@@ -100,6 +102,10 @@ async function ensureModel(t: Tx, room: Registry, who: Principal, wanted: NewVer
   )
   if (changed === 0) {
     throw problem('conflict', { detail: `the model "${wanted.model}" belongs to another project; choose another name` })
+  }
+  if (known === undefined) {
+    const data = { tags: {}, description: null }
+    await announce(t, room, { model: wanted.model, of: 'model', action: 'CREATED', data })
   }
 }
 
@@ -136,6 +142,7 @@ async function insertVersion(t: Tx, room: Registry, who: Principal, wanted: Comp
     ],
   )
   if (row === undefined) throw new Error(`version ${version} of ${wanted.model} was not written`)
+  await announceVersion(t, room, row, [])
   await enqueue(t, { kind: LOWER, key: `${wanted.model}/${version}`, payload: { model: wanted.model, version } })
   await room.audit.record(t, who, {
     verb: 'write',

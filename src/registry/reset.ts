@@ -9,6 +9,10 @@ const TABLES = [
   'model_aliases',
   'alias_moves',
   'verdicts',
+  'webhooks',
+  'webhook_events',
+  'webhook_deliveries',
+  'webhook_attempts',
 ] as const
 
 /** Deletes every row of the room, also the moves and verdicts that outlive a model otherwise. */

@@ -24,6 +24,7 @@ import { LOWER, nextVersion, signatureOfTree } from './register.ts'
 import type { Registry, VersionRow } from './room.ts'
 import { resolveSource } from './source.ts'
 import type { Source } from './source.ts'
+import { announce, announceVersion } from './webhooks/announce.ts'
 import { isPrompt, wireModel, wireVersion } from './wire-read.ts'
 
 export interface VersionRequest {
@@ -203,6 +204,7 @@ async function insert(t: Tx, room: Registry, who: Principal, { asked, source, co
   if (row === undefined) throw new Error(`version ${version} of ${asked.name} was not written`)
   await t.run('UPDATE registered_models SET updated_at = ? WHERE name = ?', [now, asked.name])
   await putTags(t, row, asked.tags)
+  await announceVersion(t, room, row, asked.tags)
   if (content.unserved === null) {
     await enqueue(t, { kind: LOWER, key: `${row.model}/${version}`, payload: { model: row.model, version } })
   }
@@ -329,6 +331,8 @@ export async function setVersionTag(room: Registry, who: Principal, tag: TagOfVe
       throw mismatch(row.model, marksPrompt([tag]))
     }
     await putTags(t, row, [tag])
+    const data = { version: String(row.version), key: tag.key, value: tag.value }
+    await announce(t, room, { model: row.model, of: 'version_tag', action: 'SET', data })
   })
 }
 
@@ -342,6 +346,8 @@ export async function deleteVersionTag(
     const { model, version } = await wireVersion(t, who, tag.name, tag.version)
     if (tag.key === PROMPT_TAG && (await isPrompt(t, model))) throw mismatch(model, false)
     await t.run('DELETE FROM model_version_tags WHERE model = ? AND version = ? AND key = ?', [model, version, tag.key])
+    const data = { version: String(version), key: tag.key }
+    await announce(t, room, { model, of: 'version_tag', action: 'DELETED', data })
   })
 }
 

@@ -7,6 +7,7 @@ import { placeOf, placeOfUri, safePath } from './artifact-paths.ts'
 import type { ArtifactPlace } from './artifact-paths.ts'
 import { sees } from './room.ts'
 import type { Tracking } from './room.ts'
+import { mirror, suiteFolder, unmirror } from './suite-place.ts'
 import { missing, mlflowProblem } from './wire.ts'
 
 /** A file of a tree; `path` is relative to its owner. */
@@ -38,6 +39,7 @@ export async function putArtifact(
   if (place.path === '') throw mlflowProblem('INVALID_PARAMETER_VALUE', 'Invalid path')
   const { digest, size } = await room.blobs.put(bytes)
   await room.db.tx((t) => writeArtifact(t, room, place, { path: place.path, digest, size }))
+  await mirror(room, safePath(fullPath), digest)
   return { path: place.path, digest, size }
 }
 
@@ -67,6 +69,7 @@ export async function openArtifact(
 /** Deletes a file, or a folder with all in it; the run's other files stay. Returns how many files went. */
 export async function deleteArtifacts(room: Tracking, who: Principal, fullPath: string): Promise<number> {
   const place = await allowedPlace(room.db, who, fullPath)
+  await unmirror(room, safePath(fullPath))
   return room.db.tx(async (t) => {
     const gone = (await filesOf(t, place.owner)).filter((file) => isWithin(file.path, place.path))
     for (const file of gone) await t.run('DELETE FROM artifacts WHERE owner = ? AND path = ?', [place.owner, file.path])
@@ -86,6 +89,11 @@ export async function listFolder(room: Tracking, who: Principal, fullPath: strin
 export async function artifactFiles(reader: Reader, artifactUri: string): Promise<ArtifactFile[]> {
   const place = placeOfUri(artifactUri)
   return place === undefined ? [] : filesOf(reader, place.owner)
+}
+
+/** The entries of a folder of a run or logged model, given its `artifact_uri` and a checked path. */
+export async function folderOf(room: Tracking, artifactUri: string, path: string): Promise<FileInfo[]> {
+  return (await suiteFolder(room, artifactUri, path)) ?? folder(await artifactFiles(room.db, artifactUri), path)
 }
 
 /** The files and subfolders directly in a folder of a tree. */

@@ -5,6 +5,7 @@ import { LIMITS, checkExperimentName, checkKey, checkLength } from './limits.ts'
 import { homeProject, sees, visible } from './room.ts'
 import type { Tracking } from './room.ts'
 import { fetchAll, inList, sql } from './sql.ts'
+import { locationOf } from './suite-place.ts'
 import { invalid, missing, mlflowProblem } from './wire.ts'
 
 export type Stage = 'active' | 'deleted'
@@ -212,7 +213,7 @@ async function insertExperiment(t: Tx, room: Tracking, project: string, given: N
   const now = room.clock()
   await t.run(
     'INSERT INTO experiments (experiment_id, seq, project, name, artifact_location, lifecycle_stage, creation_time, last_update_time) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-    [id, seq, project, given.name, given.artifact_location || `mlflow-artifacts:/${id}`, 'active', now, now],
+    [id, seq, project, given.name, locationOf(room, id, given.artifact_location), 'active', now, now],
   )
   await putTags(t, id, given.tags ?? [])
   return id

@@ -1,5 +1,5 @@
 /** MLflow's calls about logged models. */
-import { artifactFiles, folder } from './artifacts.ts'
+import { folderOf } from './artifacts.ts'
 import { safePath } from './artifact-paths.ts'
 import { done, pageSize, tagFields, tagsOf } from './experiment-calls.ts'
 import { bool, int, list, need, object, oneOf, text } from './input.ts'
@@ -64,7 +64,7 @@ function reads(room: Tracking): Rpc[] {
       fields: { model_id: need(text()), artifact_directory_path: text() },
       handle: async (given, who) => {
         const { artifact_uri } = await requireLoggedModel(room.db, who, given.model_id)
-        const files = folder(await artifactFiles(room.db, artifact_uri), safePath(given.artifact_directory_path ?? ''))
+        const files = await folderOf(room, artifact_uri, safePath(given.artifact_directory_path ?? ''))
         return { root_uri: artifact_uri, ...(files.length > 0 && { files }) }
       },
     }),

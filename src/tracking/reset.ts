@@ -1,5 +1,7 @@
 /** Empties the tracking room, for other projects' test suites (only mounted when SLIPWAY_TEST_HOOKS is 1). */
 import type { Tracking } from './room.ts'
+import { locationOf } from './suite-place.ts'
+import type { SuitePlace } from './suite-place.ts'
 
 const TABLES = [
   'experiments',
@@ -22,13 +24,15 @@ const TABLES = [
   'artifact_upload_parts',
 ] as const
 
-/** Deletes every row of the room and makes the default experiment again. */
-export async function resetTracking(room: Tracking): Promise<void> {
+/** Deletes every row of the room and makes the default experiment again, its artifacts where a suite wants them. */
+export async function resetTracking(room: Tracking, place?: SuitePlace): Promise<void> {
+  if (room.suite !== undefined) room.suite.place = place
   await room.db.tx(async (t) => {
     for (const table of TABLES) await t.run(`DELETE FROM ${table}`)
-    await t.run(
-      "INSERT INTO experiments VALUES ('0', 0, 'default', 'Default', 'mlflow-artifacts:/0', 'active', ?, ?)",
-      [room.clock(), room.clock()],
-    )
+    await t.run("INSERT INTO experiments VALUES ('0', 0, 'default', 'Default', ?, 'active', ?, ?)", [
+      locationOf(room, '0', undefined),
+      room.clock(),
+      room.clock(),
+    ])
   })
 }

@@ -6,6 +6,7 @@ import type { Blobs } from '../store/blobs.ts'
 import type { Db } from '../store/db.ts'
 import type { Sql } from './sql.ts'
 import { raw, sql } from './sql.ts'
+import type { SuitePlace } from './suite-place.ts'
 
 export interface TrackingDeps {
   readonly db: Db
@@ -14,6 +15,8 @@ export interface TrackingDeps {
   /** Random bytes, from which ids and run names are made. */
   readonly random: (bytes: number) => Uint8Array
   readonly record: AuditRecord
+  /** Where another project's test suite wants artifacts; set by test hooks alone. */
+  readonly suite?: { place: SuitePlace | undefined }
 }
 
 /** The tracking room: its database, clock, chance and audit. Its functions take it as their first argument. */

@@ -1,5 +1,5 @@
 /** MLflow's calls about runs: life cycle, logging, search, artifacts. */
-import { artifactFiles, folder } from './artifacts.ts'
+import { folderOf } from './artifacts.ts'
 import { safePath } from './artifact-paths.ts'
 import { logBatch, logParam } from './batch.ts'
 import { done, pageSize, tagFields, tagsOf } from './experiment-calls.ts'
@@ -237,7 +237,7 @@ function reads(room: Tracking): Rpc[] {
       fields: { run_id: need(text()), path: text(), page_token: text() },
       handle: async (given, who) => {
         const run = await requireRun(room.db, who, given.run_id)
-        const files = folder(await artifactFiles(room.db, run.artifact_uri), safePath(given.path ?? ''))
+        const files = await folderOf(room, run.artifact_uri, safePath(given.path ?? ''))
         return { root_uri: run.artifact_uri, ...(files.length > 0 && { files }) }
       },
     }),
