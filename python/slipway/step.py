@@ -28,6 +28,8 @@ from slipway.step_processes import kill_marked, tree_cpu, tree_memory
 SAMPLE_S = 0.1
 #: Seconds between heartbeats.
 BEAT_S = 2.0
+#: How far an attempt stands back behind the server: predictions of the same machine come first.
+NICE = 10
 #: Seconds that leftover processes get to let go of the log after they were killed.
 DRAIN_S = 1.0
 
@@ -37,6 +39,7 @@ def main(argv: list[str]) -> int:
     with open(argv[1], encoding="utf-8") as file:
         spec = json.load(file)
     os.chdir(spec["dir"])
+    os.nice(NICE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     reader, writer = os.pipe()
     widen(writer)

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { openSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { readServerFile } from '../connect.ts'
@@ -74,20 +75,58 @@ export class ServerProcess {
     await gone
   }
 
-  /** Asks the server to end, with its gateway and steps; kills it when it does not within 15 s. */
+  /** Asks the server to end, with its gateway; kills it when it does not within 15 s. Steps that it leaves running are ended too. */
   async stop(): Promise<void> {
+    await this.#stopServer()
+    await endSteps(join(this.data, 'attempts'))
+  }
+
+  async #stopServer(): Promise<void> {
     const child = this.#child
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
     const gone = new Promise((resolve) => child.once('exit', resolve))
     child.kill('SIGTERM')
     await Promise.race([gone, wait(15_000)])
-    if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
+    if (child.exitCode === null && child.signalCode === null) await this.kill()
   }
 
   /** Lets the server go on after this process has ended. */
   release(): void {
     this.#child?.stdout?.destroy()
     this.#child?.unref()
+  }
+}
+
+/** Steps outlive their server on purpose; a story that is over asks their wrappers to end them, and waits a moment. */
+async function endSteps(attempts: string): Promise<void> {
+  const folders = await readdir(attempts).catch(() => [])
+  const found = await Promise.all(folders.map((name) => wrapperOf(join(attempts, name))))
+  const pids = found.filter((pid) => pid !== undefined)
+  for (const pid of pids) signal(pid, 'SIGTERM')
+  for (const until = Date.now() + STEPS_MS; Date.now() < until && pids.some(isAlive);) await wait(20)
+}
+
+const STEPS_MS = 12_000
+
+/** The pid of an attempt's wrapper if it is alive and still that wrapper, as far as the system tells. */
+async function wrapperOf(folder: string): Promise<number | undefined> {
+  const text = await readFile(join(folder, 'process.json'), 'utf8').catch(() => '{}')
+  const { pid } = JSON.parse(text) as { pid?: number }
+  if (pid === undefined || !isAlive(pid)) return undefined
+  const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => folder)
+  return command.includes(folder) ? pid : undefined
+}
+
+function isAlive(pid: number): boolean {
+  return signal(pid, 0)
+}
+
+/** False when there is no such process of ours any more. */
+function signal(pid: number, name: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(pid, name)
+  } catch {
+    return false
   }
 }
 
