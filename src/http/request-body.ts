@@ -19,23 +19,25 @@ export function readBytes(request: IncomingMessage, limit: number): Promise<Buff
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
   const parts: Buffer[] = []
   let size = 0
-  const leave = (): void => {
-    request.off('data', take).off('end', end).off('error', gone).off('close', gone)
-  }
+  let over = false
   const take = (part: Buffer): void => {
+    if (over) return
     size += part.length
     parts.push(part)
     if (size <= limit) return
-    leave()
+    over = true
+    request.off('data', take)
     request.pause()
     reject(problem('payload_too_large', { limit }))
   }
+  // nothing is taken off after the end: the listeners go with the request
   const end = (): void => {
-    leave()
+    over = true
     resolve(parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts))
   }
   const gone = (): void => {
-    leave()
+    if (over) return
+    over = true
     reject(request.errored ?? new Error('the caller went away before the end of its body'))
   }
   if (request.destroyed) gone()

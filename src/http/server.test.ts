@@ -79,6 +79,16 @@ describe('server', () => {
         mount(missing, () => {
           throw problem('not_found', { what: 'run', id: 'r1' })
         }),
+        mount({ ...slow, path: '/v1/no-source' }, () => {
+          const source = new Readable({ read: () => source.destroy(new Error('a secret detail')) })
+          return new Raw(200, { 'content-type': 'text/plain', 'content-length': '5' }, source)
+        }),
+        mount({ ...slow, path: '/v1/half-source' }, () => {
+          const source = new Readable({ read: () => undefined })
+          source.push('half')
+          setTimeout(() => source.destroy(new Error('the rest is gone')), 50)
+          return new Raw(200, { 'content-type': 'text/plain' }, source)
+        }),
         mount(slow, async () => {
           await new Promise((resolve) => setTimeout(resolve, 200))
           return new Raw(200, { 'content-type': 'text/plain' }, Readable.from(['done']))
@@ -157,6 +167,15 @@ describe('server', () => {
     assert.equal(response.status, 500)
     assert.equal((await response.text()).includes('secret'), false)
     assert.equal((await fetch(`${server.url}/v1/missing`)).status, 404)
+  })
+
+  test('a reply whose source fails is 500 before its first byte, and cut after it', async () => {
+    const response = await fetch(`${server.url}/v1/no-source`)
+    assert.equal(response.status, 500)
+    assert.equal((await errorOf(response)).code, 'internal')
+    const half = await fetch(`${server.url}/v1/half-source`)
+    assert.equal(half.status, 200)
+    await assert.rejects(half.text())
   })
 
   test('a stream of 8 MB is counted, never limited', async () => {

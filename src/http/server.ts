@@ -1,21 +1,23 @@
 /** The HTTP server of the control process: listens, checks, parses by contract, maps errors. It knows no domain. */
 import { randomBytes } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { fastify, LogController } from 'fastify'
-import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { ZodType } from 'zod'
+import findMyWay from 'find-my-way'
+import type { BaseLogger } from 'pino'
 import { permits } from '../contract/access.ts'
 import type { Access, Principal } from '../contract/access.ts'
 import { problem } from '../contract/errors.ts'
 import type { Problem } from '../contract/errors.ts'
-import { asProblem, fromZod, slipwayFailure } from './failure.ts'
+import { parseCall } from './call.ts'
+import { asProblem, slipwayFailure } from './failure.ts'
 import type { Change } from './feed.ts'
 import { hostCheck } from './hosts.ts'
-import { readJson } from './json.ts'
-import type { Call, Mounted } from './mount.ts'
+import type { Mounted } from './mount.ts'
 import { Raw } from './mount.ts'
-import { chunksOf, discard, readBytes } from './request-body.ts'
+import { encode, send } from './reply.ts'
+import { discard } from './request-body.ts'
 import { unrouted } from './unknown.ts'
 
 /** Finds who calls; undefined = no credential was sent. Throws `unauthenticated` for a bad one. */
@@ -31,7 +33,7 @@ export interface ServerOptions {
   readonly port: number
   /** Host names besides loopback and `host` that a request may name. */
   readonly allowHosts?: readonly string[]
-  readonly logger: FastifyBaseLogger
+  readonly logger: Pick<BaseLogger, 'error' | 'debug'>
   /** Answers GETs that no route takes (the web UI). */
   readonly fallback?: (path: string) => Promise<Raw | undefined>
   /** Told of each accepted write, for the UI's stream of changes. */
@@ -47,51 +49,26 @@ export interface RunningServer {
   stop(): Promise<void>
 }
 
-const BODY_LIMIT = 1024 * 1024
 const NOBODY: Principal = { id: 'nobody', name: 'nobody', role: 'viewer', project: null, token_id: null }
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/
 
+/** Longest part of a path that a route names, characters. */
+const PARAM_LENGTH = 4096
+
 /** Starts the server; resolves once it listens. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const app = fastify({
-    loggerInstance: options.logger,
-    logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit: BODY_LIMIT,
-    genReqId: requestIds(),
-    // the few lines that are logged name their request themselves
-    childLoggerFactory: (logger) => logger,
-    forceCloseConnections: 'idle',
-    routerOptions: { maxParamLength: 4096 },
-    requestTimeout: 0,
-    keepAliveTimeout: 65_000,
-    clientErrorHandler: answerMalformed,
-    frameworkErrors: (error, request, reply) => {
-      void send(reply, fail(error, request, slipwayFailure))
-    },
-  })
-  acceptBodies(app)
-  const check = hostCheck(options.host, options.allowHosts ?? [])
-  app.addHook('onRequest', (request, reply, done) => {
-    void reply.header('x-request-id', request.id)
-    check(request.method, request.raw.headers)
-    // the form for proxies names a host of its own, beside the one that was checked
-    if (request.raw.url?.startsWith('/') !== true)
-      throw problem('bad_request', { detail: 'the address must begin with "/"' })
-    done()
-  })
-  app.setErrorHandler((error, request, reply) => send(reply, fail(error, request, slipwayFailure)))
   const closing = new AbortController()
-  for (const mounted of options.routes) addRoute(app, mounted, { ...options, closing: closing.signal })
-  const judge = unrouted(options.routes)
-  app.setNotFoundHandler((request, reply) => answerUnknown(request, reply, options.fallback, judge))
-  await app.listen({ host: options.host, port: options.port })
-  const port = (app.server.address() as AddressInfo).port
+  const server = createServer({ keepAliveTimeout: 65_000, requestTimeout: 0 }, listener(options, closing.signal))
+  server.on('clientError', answerMalformed)
+  server.listen({ host: options.host, port: options.port })
+  await once(server, 'listening')
+  const port = (server.address() as AddressInfo).port
   return {
     url: `http://${urlHost(options.host)}:${port}`,
     port,
     stop() {
       closing.abort()
-      return stop(app, options.graceMs ?? 10_000)
+      return stop(server, options.graceMs ?? 10_000)
     },
   }
 }
@@ -99,6 +76,39 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 function urlHost(host: string): string {
   if (host === '0.0.0.0' || host === '::') return '127.0.0.1'
   return host.includes(':') ? `[${host}]` : host
+}
+
+/** One request under way. */
+interface Exchange {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly id: string
+}
+
+type Params = Readonly<Record<string, string | undefined>>
+
+/** What happens to each request: Host and Origin are checked, its route is found, the route's reply is sent. */
+function listener(
+  options: ServerOptions,
+  closing: AbortSignal,
+): (request: IncomingMessage, response: ServerResponse) => void {
+  const exchanges = new Exchanges(options, closing)
+  const requestId = requestIds()
+  const check = hostCheck(options.host, options.allowHosts ?? [])
+  const route = router(options.routes, exchanges)
+  return (request, response) => {
+    const exchange = { request, response, id: requestId(request) }
+    try {
+      check(request.method ?? '', request.headers)
+      // the form for proxies names a host of its own, beside the one that was checked
+      if (request.url?.startsWith('/') !== true)
+        throw problem('bad_request', { detail: 'the address must begin with "/"' })
+    } catch (error) {
+      void exchanges.refuse(exchange, error, slipwayFailure)
+      return
+    }
+    route(exchange)
+  }
 }
 
 /** Gives each request the caller's id or one of its own: chance once a start, then a number, for chance is dear. */
@@ -111,142 +121,111 @@ function requestIds(): (raw: IncomingMessage) => string {
   }
 }
 
-interface RouteOptions extends ServerOptions {
-  /** Aborted when the server begins to stop: streams of events would never end by themselves. */
-  readonly closing: AbortSignal
-}
-
-/** JSON is parsed here, not by fastify's parser, so that its errors are ours; every other type arrives as a stream. */
-function acceptBodies(app: FastifyInstance): void {
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
-}
-
-function addRoute(app: FastifyInstance, mounted: Mounted, options: RouteOptions): void {
-  const { route } = mounted
-  const render = mounted.fail ?? slipwayFailure
-  const writes = route.method !== 'GET' && route.access !== 'public' ? route.access.resource : undefined
-  app.route({
-    method: route.method,
-    url: route.path,
-    bodyLimit: Number.MAX_SAFE_INTEGER,
-    exposeHeadRoute: false,
-    handler: async (request, reply) => {
-      try {
-        const who = await admit(request, route.access, options.authenticate)
-        const gone = mounted.route.reply === 'events' ? options.closing : undefined
-        const result = await mounted.handle(await parse(request, mounted, who, () => goneSignal(reply, gone)))
-        if (writes) options.changed?.({ kind: writes })
-        return send(reply, result instanceof Raw ? result : encode(route.status ?? 200, result))
-      } catch (error) {
-        if (!(await discard(request.raw))) void reply.header('connection', 'close')
-        return send(reply, fail(error, request, render))
-      }
-    },
+/** Finds the route of a request: by its whole path where the route has no names, for nearly all calls are such, else by the tree. */
+function router(routes: readonly Mounted[], exchanges: Exchanges): (exchange: Exchange) => void {
+  const whole = new Map<string, Map<string, Mounted>>()
+  const waiting = new WeakMap<IncomingMessage, Exchange>()
+  const exchangeOf = (request: IncomingMessage): Exchange => waiting.get(request) as Exchange
+  const refuse = (request: IncomingMessage, detail: string): void =>
+    void exchanges.refuse(exchangeOf(request), problem('bad_request', { detail }), slipwayFailure)
+  const judge = unrouted(routes)
+  const tree = findMyWay({
+    maxParamLength: PARAM_LENGTH,
+    querystringParser: () => NONE,
+    defaultRoute: (request: IncomingMessage) => void exchanges.unknown(exchangeOf(request), judge),
+    onBadUrl: (path: string, request: IncomingMessage) => refuse(request, `"${path}" is not a valid path`),
+    onMaxParamLength: (_path: string, request: IncomingMessage) => refuse(request, 'a part of the path is too long'),
   })
+  for (const mounted of routes) {
+    const { method, path } = mounted.route
+    if (!/[:*]/.test(path)) whole.set(method, (whole.get(method) ?? new Map<string, Mounted>()).set(path, mounted))
+    tree.on(method, path, (request, _response, params) => void exchanges.take(exchangeOf(request), mounted, params))
+  }
+  return (exchange) => {
+    const { request, response } = exchange
+    const { url = '/', method = 'GET' } = request
+    const mark = url.indexOf('?')
+    const mounted = whole.get(method)?.get(mark < 0 ? url : url.slice(0, mark))
+    if (mounted !== undefined) {
+      void exchanges.take(exchange, mounted, NONE)
+      return
+    }
+    waiting.set(request, exchange)
+    tree.lookup(request, response)
+  }
+}
+
+const NONE: Params = {}
+
+/** Answers requests whose route is known. Its promises never reject. */
+class Exchanges {
+  readonly #options: ServerOptions
+  readonly #closing: AbortSignal
+
+  constructor(options: ServerOptions, closing: AbortSignal) {
+    this.#options = options
+    this.#closing = closing
+  }
+
+  async take(exchange: Exchange, mounted: Mounted, params: Params): Promise<void> {
+    const { request, response, id } = exchange
+    const { route } = mounted
+    try {
+      const who = await admit(request, route.access, this.#options.authenticate)
+      const received = { request, response, params, requestId: id, who, closing: this.#closing }
+      const result = await mounted.handle(await parseCall(received, mounted))
+      if (route.method !== 'GET' && route.access !== 'public') this.#options.changed?.({ kind: route.access.resource })
+      this.#send(exchange, result instanceof Raw ? result : encode(route.status ?? 200, result))
+    } catch (error) {
+      await this.refuse(exchange, error, mounted.fail ?? slipwayFailure)
+    }
+  }
+
+  /** Says an error in the words of the route's protocol, after what is left of the body has been read away. */
+  async refuse(exchange: Exchange, error: unknown, render: NonNullable<Mounted['fail']>): Promise<void> {
+    const raw = this.#fail(exchange, error, render)
+    const clean = await discard(exchange.request)
+    this.#send(exchange, raw, !clean)
+  }
+
+  async unknown(exchange: Exchange, judge: ReturnType<typeof unrouted>): Promise<void> {
+    const { url = '/', method = 'GET' } = exchange.request
+    const path = url.split('?')[0] ?? '/'
+    const { error, render, headers, page } = judge(method, path)
+    try {
+      const reads = method === 'GET' || method === 'HEAD'
+      const found = page && reads ? await this.#options.fallback?.(path) : undefined
+      if (found !== undefined) return this.#send(exchange, found)
+      const said = this.#fail(exchange, error, render)
+      return this.#send(exchange, new Raw(said.status, { ...said.headers, ...headers }, said.body))
+    } catch (cause) {
+      return this.refuse(exchange, cause, render)
+    }
+  }
+
+  #send({ response, request, id }: Exchange, raw: Raw, close = false): void {
+    const failed = (error: unknown): Raw => this.#fail({ response, request, id }, error, slipwayFailure)
+    send(response, raw, { requestId: id, close: close || this.#closing.aborted, failed })
+  }
+
+  #fail({ request, id }: Exchange, error: unknown, render: NonNullable<Mounted['fail']>): Raw {
+    const known: Problem = asProblem(error)
+    const { logger } = this.#options
+    if (known.status >= 500)
+      logger.error({ request_id: id, code: known.code, err: known.cause ?? known }, known.message)
+    else logger.debug({ request_id: id, code: known.code, path: request.url }, known.message)
+    return render(known, id)
+  }
 }
 
 /** Public routes do not look at credentials: a health check with an old token is answered all the same. */
-async function admit(request: FastifyRequest, access: Access, authenticate: Authenticate): Promise<Principal> {
+async function admit(request: IncomingMessage, access: Access, authenticate: Authenticate): Promise<Principal> {
   if (access === 'public') return NOBODY
-  const who = await authenticate({ headers: request.raw.headers, method: request.method })
+  const who = await authenticate({ headers: request.headers, method: request.method ?? '' })
   if (who === undefined) throw problem('unauthenticated', { detail: 'the request carries none' })
   if (permits(who, access)) return who
   const role = who.project === null ? who.role : `${who.role} of project ${who.project}`
   throw problem('forbidden', { role, verb: access.verb, resource: access.resource })
-}
-
-async function parse(
-  request: FastifyRequest,
-  mounted: Mounted,
-  who: Principal,
-  signal: () => AbortSignal,
-): Promise<Call> {
-  const { route } = mounted
-  const url = request.raw.url ?? '/'
-  const mark = url.indexOf('?')
-  return {
-    params: check(route.params, request.params, 'path'),
-    query: check(route.query, request.query, 'query'),
-    body: route.body === 'stream' ? chunksOf(request.raw) : await readBody(request, route),
-    who,
-    headers: request.raw.headers,
-    request_id: request.id,
-    ip: request.ip,
-    origin: `${request.protocol}://${request.raw.headers.host ?? 'localhost'}`,
-    get signal() {
-      return signal()
-    },
-    get search() {
-      return new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1))
-    },
-  }
-}
-
-/** Aborts when the connection closes before the reply has ended, or with `also`. */
-function goneSignal(reply: FastifyReply, also: AbortSignal | undefined): AbortSignal {
-  const gone = new AbortController()
-  reply.raw.once('close', () => gone.abort())
-  return also === undefined ? gone.signal : AbortSignal.any([gone.signal, also])
-}
-
-function check(schema: ZodType | undefined, value: unknown, where: string): unknown {
-  if (schema === undefined) return value
-  const parsed = schema.safeParse(value)
-  if (!parsed.success) throw fromZod(parsed.error, where, value)
-  return parsed.data
-}
-
-async function readBody(request: FastifyRequest, route: Mounted['route']): Promise<unknown> {
-  if (route.body === undefined) return undefined
-  const bytes = await readBytes(request.raw, route.limit ?? BODY_LIMIT)
-  const foreign = typeof route.body === 'string'
-  const value = bytes.length === 0 ? emptyBody() : parseJson(bytes, request.headers['content-type'], foreign)
-  return typeof route.body === 'string' ? value : check(route.body, value, 'body')
-}
-
-/** A foreign protocol may send nothing; our own body then reads as an empty object, and the schema names what is missing. */
-function emptyBody(): unknown {
-  return {}
-}
-
-/** Other programs' own servers take a key twice, so their protocols may. */
-function parseJson(bytes: Buffer, type: string | undefined, foreign: boolean): unknown {
-  if (type !== undefined && !/^application\/([\w.+-]+\+)?json\b/i.test(type)) {
-    throw problem('unsupported_media_type', { value: type, expected: 'application/json' })
-  }
-  return readJson(bytes, { uniqueKeys: !foreign })
-}
-
-function encode(status: number, value: unknown): Raw {
-  return new Raw(status, { 'content-type': 'application/json; charset=utf-8' }, JSON.stringify(value ?? {}))
-}
-
-/** No browser may take a reply for anything but what its type says. */
-function send(reply: FastifyReply, raw: Raw): FastifyReply {
-  return reply.code(raw.status).header('x-content-type-options', 'nosniff').headers(raw.headers).send(raw.body)
-}
-
-function fail(error: unknown, request: FastifyRequest, render: NonNullable<Mounted['fail']>): Raw {
-  const known: Problem = asProblem(error)
-  if (known.status >= 500)
-    request.log.error({ request_id: request.id, code: known.code, err: known.cause ?? known }, known.message)
-  else request.log.debug({ request_id: request.id, code: known.code, path: request.url }, known.message)
-  return render(known, request.id)
-}
-
-async function answerUnknown(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  fallback: ServerOptions['fallback'],
-  judge: ReturnType<typeof unrouted>,
-): Promise<FastifyReply> {
-  const path = request.url.split('?')[0] ?? '/'
-  const { error, render, headers, page } = judge(request.method, path)
-  const reads = request.method === 'GET' || request.method === 'HEAD'
-  const found = page && reads ? await fallback?.(path) : undefined
-  if (found !== undefined) return send(reply, found)
-  return send(reply.headers(headers), fail(error, request, render))
 }
 
 /** What is not HTTP at all gets one plain line and a closed connection. */
@@ -259,11 +238,13 @@ function answerMalformed(error: Error & { code?: string }, socket: Socket): void
   )
 }
 
-async function stop(app: FastifyInstance, graceMs: number): Promise<void> {
-  const cut = setTimeout(() => app.server.closeAllConnections(), graceMs)
+async function stop(server: Server, graceMs: number): Promise<void> {
+  const cut = setTimeout(() => server.closeAllConnections(), graceMs)
   // a connection whose last request has just been answered stays open for the next one; nobody will take it
-  const sweep = setInterval(() => app.server.closeIdleConnections(), 20)
-  await app.close()
+  const sweep = setInterval(() => server.closeIdleConnections(), 20)
+  const closed = once(server, 'close')
+  server.close()
+  await closed
   clearTimeout(cut)
   clearInterval(sweep)
 }

@@ -1,0 +1,119 @@
+/** One call as a handler sees it: parsed by its route's contract, the rest made only when it is asked for. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { parse as parseQuery } from 'node:querystring'
+import type { ZodType } from 'zod'
+import type { Principal } from '../contract/access.ts'
+import { problem } from '../contract/errors.ts'
+import { fromZod } from './failure.ts'
+import { readJson } from './json.ts'
+import type { Call, Mounted } from './mount.ts'
+import { chunksOf, readBytes } from './request-body.ts'
+
+/** Largest JSON body of a route that names no limit, bytes. */
+const BODY_LIMIT = 1024 * 1024
+
+export interface Received {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  /** The parts of the path that the route names, decoded. */
+  readonly params: Readonly<Record<string, string | undefined>>
+  readonly requestId: string
+  readonly who: Principal
+  /** Aborted when the server begins to stop. */
+  readonly closing: AbortSignal
+}
+
+/** Reads and checks a call. Throws `invalid_field`, `malformed_body`, `payload_too_large` or `unsupported_media_type`. */
+export async function parseCall(received: Received, mounted: Mounted): Promise<Call> {
+  const { route } = mounted
+  const { request } = received
+  const params = check(route.params, received.params, 'path')
+  const query =
+    route.query === undefined ? undefined : check(route.query, parseQuery(queryOf(request.url ?? '')), 'query')
+  const body = route.body === 'stream' ? chunksOf(request) : await readBody(request, route)
+  return new ReceivedCall(received, { params, query, body }, route.reply === 'events')
+}
+
+interface Parsed {
+  readonly params: unknown
+  readonly query: unknown
+  readonly body: unknown
+}
+
+class ReceivedCall implements Call {
+  readonly params: never
+  readonly query: never
+  readonly body: never
+  readonly who: Principal
+  readonly request_id: string
+  readonly #received: Received
+  readonly #endless: boolean
+
+  constructor(received: Received, parsed: Parsed, endless: boolean) {
+    this.params = parsed.params as never
+    this.query = parsed.query as never
+    this.body = parsed.body as never
+    this.who = received.who
+    this.request_id = received.requestId
+    this.#received = received
+    this.#endless = endless
+  }
+
+  get headers(): Call['headers'] {
+    return this.#received.request.headers
+  }
+
+  get ip(): string {
+    return this.#received.request.socket.remoteAddress ?? ''
+  }
+
+  get origin(): string {
+    return `http://${this.#received.request.headers.host ?? 'localhost'}`
+  }
+
+  /** A stream of events would never end by itself, so it also ends with the server. */
+  get signal(): AbortSignal {
+    const gone = new AbortController()
+    this.#received.response.once('close', () => gone.abort())
+    return this.#endless ? AbortSignal.any([gone.signal, this.#received.closing]) : gone.signal
+  }
+
+  get search(): URLSearchParams {
+    return new URLSearchParams(queryOf(this.#received.request.url ?? ''))
+  }
+}
+
+function queryOf(url: string): string {
+  const mark = url.indexOf('?')
+  return mark < 0 ? '' : url.slice(mark + 1)
+}
+
+function check(schema: ZodType | undefined, value: unknown, where: string): unknown {
+  if (schema === undefined) return value
+  const parsed = schema.safeParse(value)
+  if (!parsed.success) throw fromZod(parsed.error, where, value)
+  return parsed.data
+}
+
+async function readBody(request: IncomingMessage, route: Mounted['route']): Promise<unknown> {
+  if (route.body === undefined) return undefined
+  const bytes = await readBytes(request, route.limit ?? BODY_LIMIT)
+  const foreign = typeof route.body === 'string'
+  const value = bytes.length === 0 ? emptyBody() : parseJson(bytes, request.headers['content-type'], foreign)
+  return typeof route.body === 'string' ? value : check(route.body, value, 'body')
+}
+
+/** A foreign protocol may send nothing; our own body then reads as an empty object, and the schema names what is missing. */
+function emptyBody(): unknown {
+  return {}
+}
+
+/** Other programs' own servers take a key twice, so their protocols may. */
+function parseJson(bytes: Buffer, type: string | undefined, foreign: boolean): unknown {
+  if (type !== undefined && type !== 'application/json' && !JSON_TYPE.test(type)) {
+    throw problem('unsupported_media_type', { value: type, expected: 'application/json' })
+  }
+  return readJson(bytes, { uniqueKeys: !foreign })
+}
+
+const JSON_TYPE = /^application\/([\w.+-]+\+)?json\b/i
