@@ -3,11 +3,12 @@ import { posix } from 'node:path'
 import type { Principal } from '../contract/access.ts'
 import { route } from '../contract/route.ts'
 import type { Route } from '../contract/route.ts'
-import { mount, Raw } from '../http/mount.ts'
-import type { Call, Mounted } from '../http/mount.ts'
+import { mount } from '../http/mount.ts'
+import type { Call, Mounted, Raw } from '../http/mount.ts'
 import { treeFiles } from '../store/trees.ts'
 import { safePath } from '../tracking/artifact-paths.ts'
 import { folder } from '../tracking/artifacts.ts'
+import { fileReply } from '../tracking/file-reply.ts'
 import { missing, mlflowFailure } from '../tracking/wire.ts'
 import type { Registry, VersionRow } from './room.ts'
 import { wireVersion } from './wire-read.ts'
@@ -45,7 +46,8 @@ export function downloadRoutes(room: Registry): Mounted[] {
         })
       },
     }),
-    ...['', ...PREFIXES.map((prefix) => `${prefix}/mlflow`)].map((prefix) =>
+    // MLflow's own clients join an address that ends in a slash
+    ...['', '/', ...PREFIXES.map((prefix) => `${prefix}/mlflow`)].map((prefix) =>
       on({
         path: `${prefix}/model-versions/get-artifact`,
         summary: 'Download a file of a version',
@@ -97,17 +99,5 @@ async function file(
   const found = files.find((one) => one.path === path)
   if (found === undefined) throw missing(`No such artifact: '${wanted.path}'`, 'artifact', wanted.path)
   const { stream } = await room.blobs.read(found.digest)
-  const name = encodeURIComponent(posix.basename(path)).replaceAll("'", '%27')
-  return new Raw(
-    200,
-    {
-      'content-type': 'application/octet-stream',
-      'content-length': String(found.size),
-      'content-disposition': `attachment; filename*=UTF-8''${name}`,
-      'content-security-policy': "sandbox; default-src 'none'",
-      'x-content-type-options': 'nosniff',
-      etag: `"${found.digest}"`,
-    },
-    stream,
-  )
+  return fileReply({ path, length: found.size, stream }, 200, { etag: `"${found.digest}"` })
 }

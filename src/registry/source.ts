@@ -116,7 +116,12 @@ async function fromRun(
   uri: SourceUri & { kind: 'run' },
 ): Promise<Source> {
   if (asked.model_id !== undefined || (asked.run_id ?? uri.run_id) !== uri.run_id) throw unfit(asked.source, 'run_id')
-  const run = await orUnfit(asked.source, 'run_id', requireRun(tracking.db, who, uri.run_id))
+  const known = await requireRun(tracking.db, who, uri.run_id).catch(absent)
+  // a version may name a run of another server, which then must be named twice; a hidden run reads the same
+  if (known === undefined && asked.run_id === uri.run_id) {
+    return { source: asked.source, storage: asked.source, run_id: uri.run_id, model_id: null, files: [], from: null }
+  }
+  const run = known ?? raiseUnfit(asked.source, 'run_id')
   const files = within(await artifactFiles(tracking.db, run.artifact_uri), uri.path)
   const found = { source: asked.source, storage: asked.source, run_id: run.run_id, from: null }
   if (files.length > 0) return { ...found, model_id: null, files }
@@ -191,6 +196,10 @@ async function ownerOf(tracking: Tracking, who: Principal, asked: SourceRequest)
   // a foreign place may come from a run of another server
   const run = run_id === undefined ? undefined : await requireRun(tracking.db, who, run_id).catch(absent)
   return { parameter: 'run_id', root: run?.artifact_uri ?? '', run_id: run_id ?? null, model_id: null }
+}
+
+function raiseUnfit(source: string, parameter: 'run_id' | 'model_id'): never {
+  throw unfit(source, parameter)
 }
 
 function absent(error: unknown): undefined {

@@ -223,7 +223,9 @@ async function noteOnLoggedModel(tracking: Tracking, who: Principal, modelId: st
   const tags = (model.info['tags'] ?? []) as readonly Tag[]
   const before = tags.find((tag) => tag.key === LOGGED_MODEL_TAG)?.value ?? '[]'
   const versions = [...listOf(before), { name: row.model, version: row.version }]
-  await setModelTags(tracking, who, modelId, [{ key: LOGGED_MODEL_TAG, value: JSON.stringify(versions) }])
+  // Python's spacing: clients compare the text
+  const value = `[${versions.map((one) => JSON.stringify(one).replace(/("|\d)([:,])(?=")/g, '$1$2 ')).join(', ')}]`
+  await setModelTags(tracking, who, modelId, [{ key: LOGGED_MODEL_TAG, value }])
 }
 
 function listOf(json: string): unknown[] {

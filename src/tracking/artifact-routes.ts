@@ -1,17 +1,16 @@
-/** The artifact proxy over HTTP: files by path, uploads in parts, and a run's files for browsers. */
-import type { Principal } from '../contract/access.ts'
+/** The artifact proxy over HTTP: files by path, and uploads in parts. */
 import { route } from '../contract/route.ts'
 import type { Method, Route } from '../contract/route.ts'
 import { mount, Raw } from '../http/mount.ts'
 import type { Call, Mounted } from '../http/mount.ts'
 import type { ByteRange } from '../store/blobs.ts'
-import { baseName, placeOfUri, safePath } from './artifact-paths.ts'
+import { baseName } from './artifact-paths.ts'
 import { deleteArtifacts, listFolder, openArtifact, putArtifact } from './artifacts.ts'
+import { fileReply } from './file-reply.ts'
 import { int, list, need, object, readFields, text } from './input.ts'
-import { requireRun } from './runs.ts'
 import type { Tracking } from './room.ts'
 import { abortUpload, completeUpload, createUpload, putPart } from './uploads.ts'
-import { invalid, missing, mlflowFailure } from './wire.ts'
+import { invalid, mlflowFailure } from './wire.ts'
 
 const PREFIXES = ['/api/2.0', '/ajax-api/2.0'] as const
 const READ = { verb: 'read', resource: 'artifacts' } as const
@@ -19,7 +18,7 @@ const WRITE = { verb: 'write', resource: 'artifacts' } as const
 
 /** All routes of the artifact proxy. */
 export function artifactRoutes(room: Tracking): Mounted[] {
-  const proxy = PREFIXES.flatMap((prefix) => [
+  return PREFIXES.flatMap((prefix) => [
     on('GET', `${prefix}/mlflow-artifacts/artifacts`, 'List the artifacts of a folder', (call) => listing(room, call)),
     on('GET', `${prefix}/mlflow-artifacts/artifacts/*`, 'Download an artifact', (call) =>
       download(room, call, rest(call)),
@@ -38,7 +37,6 @@ export function artifactRoutes(room: Tracking): Mounted[] {
     on('POST', `${prefix}/mlflow-artifacts/mpu/abort/*`, 'End an upload without result', (call) => abort(room, call)),
     on('PUT', `${prefix}/mlflow-artifacts/mpu/parts/:id/:part`, 'Upload one part', (call) => part(room, call)),
   ])
-  return [...proxy, on('GET', '/get-artifact', "Download a run's artifact", (call) => ofRun(room, call))]
 }
 
 /** A download of a checked full path: attachment, no sniffing, sandboxed; one byte range is honoured. */
@@ -49,17 +47,12 @@ export async function download(room: Tracking, call: Pick<Call, 'who' | 'headers
   )
   const { size, digest } = opened.file
   const length = opened.range === undefined ? size : opened.range.end - opened.range.start + 1
-  const headers = {
-    'content-type': contentType(path),
-    'content-length': String(length),
-    'content-disposition': `attachment; filename*=UTF-8''${encodeURIComponent(baseName(path)).replaceAll("'", '%27')}`,
-    'content-security-policy': "sandbox; default-src 'none'",
-    'x-content-type-options': 'nosniff',
+  const more = {
     'accept-ranges': 'bytes',
     etag: `"${digest}"`,
     ...(opened.range && { 'content-range': `bytes ${opened.range.start}-${opened.range.end}/${size}` }),
   }
-  return new Raw(opened.range === undefined ? 200 : 206, headers, opened.stream)
+  return fileReply({ path, length, stream: opened.stream }, opened.range === undefined ? 200 : 206, more)
 }
 
 /** A single range of a Range header; undefined for one that is to be ignored. Throws for one beyond the file. */
@@ -73,14 +66,18 @@ export function byteRange(header: string, size: number): ByteRange | undefined {
   return { start, end }
 }
 
-function on(method: Method, path: string, summary: string, handle: (call: Call) => Promise<unknown>): Mounted {
-  const streamed = method === 'PUT'
+/** A route of files, in MLflow's dialect; GETs of paths that name a file answer with a stream. */
+export function on(method: Method, path: string, summary: string, handle: (call: Call) => Promise<unknown>): Mounted {
+  const streamed = method === 'PUT' || path.endsWith('/upload-artifact')
   const description: Route = {
     method,
     path,
     summary,
     access: method === 'GET' ? READ : WRITE,
-    reply: method === 'GET' && (path.endsWith('*') || path === '/get-artifact') ? 'stream' : 'json',
+    reply:
+      method === 'GET' && (path.endsWith('*') || path === '/get-artifact' || path.endsWith('/files'))
+        ? 'stream'
+        : 'json',
     dialect: 'mlflow',
     ...(method !== 'GET' && { body: streamed ? ('stream' as const) : ('json' as const) }),
   }
@@ -143,43 +140,4 @@ async function abort(room: Tracking, call: Call): Promise<object> {
   const given = readFields({ upload_id: need(text()) }, call.body as Record<string, unknown>)
   await abortUpload(room, call.who, rest(call), given.upload_id)
   return {}
-}
-
-async function ofRun(room: Tracking, call: Call): Promise<Raw> {
-  const runId = call.search.get('run_id') ?? call.search.get('run_uuid') ?? ''
-  const path = safePath(call.search.get('path') ?? '')
-  return download(room, call, await fullPathOfRun(room, call.who, runId, path))
-}
-
-/** The proxy's path of a file of a run. RESOURCE_DOES_NOT_EXIST where the client keeps the run's files elsewhere. */
-export async function fullPathOfRun(room: Tracking, who: Principal, runId: string, path: string): Promise<string> {
-  const run = await requireRun(room.db, who, runId)
-  const place = placeOfUri(run.artifact_uri)
-  if (place === undefined)
-    throw missing(`The artifacts of run ${runId} are kept at ${run.artifact_uri}`, 'artifact', path)
-  return `${place.owner}/artifacts/${path}`
-}
-
-const TYPES: Readonly<Record<string, string>> = {
-  txt: 'text/plain; charset=utf-8',
-  log: 'text/plain; charset=utf-8',
-  md: 'text/plain; charset=utf-8',
-  yaml: 'text/plain; charset=utf-8',
-  yml: 'text/plain; charset=utf-8',
-  py: 'text/plain; charset=utf-8',
-  csv: 'text/csv; charset=utf-8',
-  html: 'text/html; charset=utf-8',
-  json: 'application/json',
-  png: 'image/png',
-  jpg: 'image/jpeg',
-  jpeg: 'image/jpeg',
-  gif: 'image/gif',
-  svg: 'image/svg+xml',
-  pdf: 'application/pdf',
-}
-
-function contentType(path: string): string {
-  const name = baseName(path)
-  if (name === 'MLmodel') return 'text/plain; charset=utf-8'
-  return TYPES[name.split('.').at(-1)?.toLowerCase() ?? ''] ?? 'application/octet-stream'
 }

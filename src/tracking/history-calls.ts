@@ -1,7 +1,7 @@
 /** MLflow's calls about the history of metrics. */
 import { bulkHistory, metricHistory, sampledHistory } from './history.ts'
 import type { RunMetric } from './history.ts'
-import { int, list, need, text } from './input.ts'
+import { int, list, missingValue, need, text } from './input.ts'
 import { pageSize } from './experiment-calls.ts'
 import type { Tracking } from './room.ts'
 import type { WireMetric } from './run-read.ts'
@@ -47,14 +47,16 @@ export function historyCalls(room: Tracking): Rpc[] {
       summary: 'Get evenly sampled points of a metric of up to 100 runs',
       access: READ,
       fields: {
-        run_ids: need(list(need(text()))),
+        run_ids: list(need(text())),
         metric_key: need(text()),
         start_step: int(),
         end_step: int(),
         max_results: int(),
       },
       handle: async ({ metric_key: key, ...given }, who) => {
+        if (given.run_ids.length === 0) throw invalid(missingValue('run_ids'))
         checkRuns('GetMetricHistoryBulkInterval', given.run_ids)
+        checkInterval(given.start_step, given.end_step)
         const max_results = given.max_results ?? MOST_SAMPLES
         if (max_results < 1 || max_results > MOST_SAMPLES) {
           throw invalid(`max_results must be between 1 and ${MOST_SAMPLES}.`)
@@ -67,6 +69,15 @@ export function historyCalls(room: Tracking): Rpc[] {
 
 function withoutRun({ key, value, timestamp, step }: RunMetric): WireMetric {
   return { key, value, timestamp, step }
+}
+
+function checkInterval(start: number | undefined, end: number | undefined): void {
+  if ((start === undefined) !== (end === undefined)) {
+    throw invalid('If either start step or end step are specified, both must be specified.')
+  }
+  if (start !== undefined && end !== undefined && start > end) {
+    throw invalid(`end_step must be greater than start_step. Found start_step=${start} and end_step=${end}.`)
+  }
 }
 
 function checkRuns(call: string, ids: readonly string[]): void {

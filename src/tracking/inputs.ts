@@ -140,9 +140,11 @@ export async function searchDatasets(
   who: Principal,
   experimentIds: readonly string[],
 ): Promise<DatasetSummary[]> {
-  if (experimentIds.length === 0 || experimentIds.length > MOST_EXPERIMENTS) {
+  if (experimentIds.length === 0) throw invalid('SearchDatasets request must specify at least one experiment_id.')
+  if (experimentIds.length > MOST_EXPERIMENTS) {
     throw invalid(
-      `SearchDatasets request must specify 1 to ${MOST_EXPERIMENTS} experiment_ids. Got ${experimentIds.length}.`,
+      `SearchDatasets request cannot specify more than ${MOST_EXPERIMENTS} experiment_ids. ` +
+        `Received ${experimentIds.length} experiment_ids.`,
     )
   }
   const seen: string[] = []

@@ -9,7 +9,9 @@ import { modelCalls } from './model-calls.ts'
 import { nativeRoutes } from './native.ts'
 import type { Tracking } from './room.ts'
 import { rpcRoutes } from './rpc.ts'
+import { promptlabCalls } from './promptlab.ts'
 import { runCalls } from './run-calls.ts'
+import { runFileRoutes } from './run-files.ts'
 import { tableRoutes } from './table.ts'
 import { mlflowFailure } from './wire.ts'
 
@@ -17,8 +19,21 @@ import { mlflowFailure } from './wire.ts'
 export const MLFLOW_VERSION = '3.17.2'
 
 export function trackingRoutes(room: Tracking): Mounted[] {
-  const calls = [...experimentCalls(room), ...runCalls(room), ...historyCalls(room), ...modelCalls(room)]
-  return [...handshake(), ...rpcRoutes(calls), ...artifactRoutes(room), ...nativeRoutes(room), ...tableRoutes(room)]
+  const calls = [
+    ...experimentCalls(room),
+    ...runCalls(room),
+    ...historyCalls(room),
+    ...modelCalls(room),
+    ...promptlabCalls(room),
+  ]
+  return [
+    ...handshake(),
+    ...rpcRoutes(calls),
+    ...artifactRoutes(room),
+    ...runFileRoutes(room),
+    ...nativeRoutes(room),
+    ...tableRoutes(room),
+  ]
 }
 
 function handshake(): Mounted[] {
