@@ -29,7 +29,7 @@ export const RunGroup = z.object({
   metrics: z
     .record(
       z.string(),
-      z.object({ runs: z.number().int(), mean: z.number().nullable(), least: MetricValue, greatest: MetricValue }),
+      z.object({ runs: z.number().int(), mean: z.number().nullable(), least: z.number(), greatest: z.number() }),
     )
     .describe('of the last values, NaN left out; a metric that no run of the group has is absent'),
 })

@@ -10,11 +10,10 @@ import { readCurves } from './curves.ts'
 import type { View } from './experiment-search.ts'
 import { stageCondition } from './experiment-search.ts'
 import { parseFilter } from './filter.ts'
-import { wireValue } from './points.ts'
 import { visible } from './room.ts'
 import type { Tracking } from './room.ts'
 import { condition, RUN_SCHEMA } from './run-conditions.ts'
-import { all, raw, searchAll, sql } from './sql.ts'
+import { all, joined, raw, searchAll, sql } from './sql.ts'
 import type { Sql } from './sql.ts'
 
 const VIEW = { active: 'ACTIVE_ONLY', deleted: 'DELETED_ONLY', all: 'ALL' } as const satisfies Record<string, View>
@@ -102,33 +101,51 @@ export async function groupsOf(
   who: Principal,
   asked: GroupsAsked,
 ): Promise<{ items: Group[]; more: boolean }> {
-  const hits = matching(room, who, asked)
-  const [groups, ...figures] = await Promise.all([
-    searchAll<GroupRow>(
-      room.db,
-      sql`SELECT h.value, COUNT(*) AS runs, MAX(h.start_time) AS newest FROM (${hits}) h
-        GROUP BY h.value ORDER BY runs DESC, h.value LIMIT ${asked.limit + 1}`,
-    ),
-    ...asked.metrics.map((metric) => figuresOf(room, hits, metric)),
-  ])
-  const items = groups.slice(0, asked.limit).map((group) => ({
-    value: group.value,
-    runs: group.runs,
-    newest_at: toTime(Math.max(0, Math.min(group.newest, 8.64e15))),
+  const places = asked.metrics.map((_, i) => i)
+  const columns = places.map(
+    (i) =>
+      `, COUNT(m${i}.value) AS n${i}, AVG(m${i}.value) AS mean${i}, MIN(m${i}.value) AS least${i}, MAX(m${i}.value) AS most${i}`,
+  )
+  const joins = asked.metrics.map(
+    (
+      metric,
+      i,
+    ) => sql`LEFT JOIN latest_metrics ${raw(`m${i}`)} ON ${raw(`m${i}.run_id = h.run_id AND m${i}.is_nan = 0`)}
+      AND ${raw(`m${i}.key`)} = ${metric}`,
+  )
+  const rows = await searchAll<GroupRow>(
+    room.db,
+    sql`SELECT h.value, COUNT(*) AS runs, MAX(h.start_time) AS newest ${raw(columns.join(''))}
+      FROM (${matching(room, who, asked)}) h ${joined(joins, ' ')}
+      GROUP BY h.value ORDER BY runs DESC, h.value LIMIT ${asked.limit + 1}`,
+  )
+  const items = rows.slice(0, asked.limit).map((row) => ({
+    value: row.value,
+    runs: row.runs,
+    newest_at: toTime(Math.max(0, Math.min(row.newest, LAST_MS))),
     metrics: Object.fromEntries(
-      asked.metrics.flatMap((metric, i) => {
-        const found = figures[i]?.get(group.value)
-        return found === undefined ? [] : [[metric, found] as const]
-      }),
+      places.flatMap((i) => (Number(row[`n${i}`]) === 0 ? [] : [[asked.metrics[i] ?? '', figuresOf(row, i)] as const])),
     ),
   }))
-  return { items, more: groups.length > asked.limit }
+  return { items, more: rows.length > asked.limit }
 }
 
-interface GroupRow {
-  readonly value: string | null
-  readonly runs: number
-  readonly newest: number
+/** The last moment that a JavaScript date can hold. */
+const LAST_MS = 8.64e15
+
+type GroupRow = { readonly value: string | null; readonly runs: number; readonly newest: number } & Readonly<
+  Record<string, number | string | null>
+>
+
+function figuresOf(row: GroupRow, i: number): Group['metrics'][string] {
+  const mean = Number(row[`mean${i}`])
+  return {
+    runs: Number(row[`n${i}`]),
+    // the mean of numbers near the largest double may be none
+    mean: Number.isFinite(mean) ? mean : null,
+    least: Number(row[`least${i}`]),
+    greatest: Number(row[`most${i}`]),
+  }
 }
 
 /** Every run of the search with what it is grouped by. */
@@ -146,37 +163,4 @@ function matching(room: Tracking, who: Principal, asked: GroupsAsked): Sql {
   const table = raw(kind === 'params' ? 'run_params' : 'run_tags')
   return sql`SELECT r.run_id, r.start_time, g.value FROM runs r
     LEFT JOIN ${table} g ON g.run_id = r.run_id AND g.key = ${key} WHERE ${all(where)}`
-}
-
-interface FigureRow {
-  readonly value: string | null
-  readonly runs: number
-  readonly mean: number
-  readonly least: number
-  readonly greatest: number
-}
-
-async function figuresOf(
-  room: Tracking,
-  hits: Sql,
-  metric: string,
-): Promise<Map<string | null, Group['metrics'][string]>> {
-  const rows = await searchAll<FigureRow>(
-    room.db,
-    sql`SELECT h.value, COUNT(*) AS runs, AVG(m.value) AS mean, MIN(m.value) AS least, MAX(m.value) AS greatest
-      FROM (${hits}) h JOIN latest_metrics m ON m.run_id = h.run_id AND m.key = ${metric} AND m.is_nan = 0
-      GROUP BY h.value`,
-  )
-  return new Map(
-    rows.map(({ value, runs, mean, least, greatest }) => [
-      value,
-      {
-        runs,
-        // the mean of numbers near the largest double may be none
-        mean: Number.isFinite(mean) ? mean : null,
-        least: wireValue({ value: least, is_nan: 0 }),
-        greatest: wireValue({ value: greatest, is_nan: 0 }),
-      },
-    ]),
-  )
 }
