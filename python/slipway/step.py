@@ -29,7 +29,7 @@ SAMPLE_S = 0.1
 #: Seconds between heartbeats.
 BEAT_S = 2.0
 #: How far an attempt stands back behind the server: predictions of the same machine come first.
-NICE = 10
+NICE = 5
 #: Seconds that leftover processes get to let go of the log after they were killed.
 DRAIN_S = 1.0
 

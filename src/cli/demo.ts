@@ -26,9 +26,11 @@ export async function run(invocation: Invocation): Promise<number> {
   }
   process.once('SIGINT', endBySignal)
   process.once('SIGTERM', endBySignal)
-  const keep = invocation.flags['no-keep'] !== true
+  // a server whose story did not even begin is not kept
+  let keep = false
   try {
     const { world, loginUrl } = await openWorld(invocation, server)
+    keep = invocation.flags['no-keep'] !== true
     const results = await playStory(world, last)
     world.traffic?.close()
     const ok = held(results, last)

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import type { Db } from '../store/db.ts'
 import { migrate } from '../store/migrate.ts'
+import { endedHolder } from './holder.fixture.ts'
+import { holderName } from './holder.ts'
 import { Leases } from './leases.ts'
 import { bury, claim, complete, enqueue, getJob, listJobs, prune, revive, type Job } from './queue.ts'
 import { disableSchedule, fireDue, listSchedules, removeSchedule, Scheduler, setSchedule } from './schedule.ts'
@@ -264,6 +266,23 @@ export function jobCases(name: string, open: () => Promise<Opened>): void {
         assert.deepEqual(await db.all('SELECT id FROM effects'), [])
       })
 
+      it('a job whose process has ended is taken when a worker starts, long before its lease runs out', async (t) => {
+        if (process.platform !== 'linux') return t.skip('only Linux tells whether a process lives')
+        const [left, kept] = await db.tx(async (tx) => [
+          await enqueue(tx, { kind: 'k', payload: 'left', run_at: 1 }),
+          await enqueue(tx, { kind: 'k', payload: 'kept', run_at: 2 }),
+        ])
+        const claims = [endedHolder(), holderName()].map((worker) => ({ worker, kinds: ['k'], limit: 1 }))
+        for (const each of claims) await db.tx((tx) => claim(tx, { ...each, now: Date.now(), leaseMs: 3_600_000 }))
+        const done: unknown[] = []
+        await work(
+          async (job) => void done.push(job.payload),
+          async () => (await getJob(db, left ?? '')).state === 'done',
+        )
+        assert.deepEqual(done, ['left'])
+        assert.equal((await getJob(db, kept ?? '')).state, 'running')
+      })
+
       it('stop waits for what runs and takes nothing new', async () => {
         let ended = false
         await db.tx((t) => enqueue(t, { kind: 'k', payload: 0 }))
@@ -423,6 +442,21 @@ export function jobCases(name: string, open: () => Promise<Opened>): void {
         })
         assert.deepEqual(fences, [1, 2])
         assert.equal(await b.hold('loop', 60_000, async (lease) => lease.fence), 3)
+      })
+
+      it('passes at once from a holder whose process has ended, and not from one that lives', async (t) => {
+        if (process.platform !== 'linux') return t.skip('only Linux tells whether a process lives')
+        const ended = endedHolder()
+        const alive = holderName()
+        const take = (holder: string) =>
+          db.tx((tx) => tx.run('UPDATE leases SET holder = ? WHERE name = ?', [holder, 'loop']))
+        const mine = new Leases(db)
+        await mine.hold('loop', 60_000, async () => {
+          await take(alive)
+          assert.equal(await new Leases(db).hold('loop', 60_000, async () => 'taken'), undefined)
+          await take(ended)
+          assert.equal(await new Leases(db).hold('loop', 60_000, async () => 'taken'), 'taken')
+        })
       })
 
       it('is renewed while it is held, and aborts when it is lost', async () => {

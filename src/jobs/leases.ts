@@ -1,7 +1,7 @@
 /** Named leases: of several control processes, one at a time runs a loop, and a late one cannot write. */
-import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Db, Tx } from '../store/db.ts'
+import { hasEnded, holderName } from './holder.ts'
 import { LeaseLost } from './worker.ts'
 
 /** A lease that is held. */
@@ -24,7 +24,7 @@ interface Held {
 }
 
 export interface LeaseOptions {
-  /** Name of this holder. Default: process id and a random part. */
+  /** Name of this holder. Default: that of this process with a random part. */
   readonly holder?: string
   readonly now?: () => number
 }
@@ -36,13 +36,13 @@ export class Leases {
 
   constructor(db: Db, options: LeaseOptions = {}) {
     this.#db = db
-    this.holder = options.holder ?? `${process.pid}-${randomBytes(4).toString('hex')}`
+    this.holder = options.holder ?? holderName()
     this.#now = options.now ?? Date.now
   }
 
   /**
    * Runs `fn` while holding the lease `name`, renewed until it ends, then gives it back. Resolves to undefined at once when another
-   * holds it. A holder that dies loses it after `ttl` ms.
+   * holds it. A holder that dies loses it after `ttl` ms, or at once to a process that sees that it has ended.
    */
   async hold<T>(name: string, ttl: number, fn: (lease: Lease) => Promise<T>): Promise<T | undefined> {
     const fence = await this.#acquire(name, ttl)
@@ -75,12 +75,14 @@ export class Leases {
     return this.#db.tx(async (t) => {
       await t.lock(`lease:${name}`)
       const now = this.#now()
+      const held = await t.get<{ holder: string | null }>('SELECT holder FROM leases WHERE name = ?', [name])
+      const ended = held?.holder != null && hasEnded(held.holder) ? held.holder : null
       const row = await t.get<{ fence: number }>(
         `INSERT INTO leases (name, holder, fence, expires_at) VALUES (?, ?, 1, ?)
          ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, fence = leases.fence + 1, expires_at = excluded.expires_at
-         WHERE leases.holder IS NULL OR leases.expires_at <= ?
+         WHERE leases.holder IS NULL OR leases.expires_at <= ? OR leases.holder = ?
          RETURNING fence`,
-        [name, this.holder, now + ttl, now],
+        [name, this.holder, now + ttl, now, ended],
       )
       return row?.fence
     })

@@ -119,6 +119,15 @@ export async function claim(t: Tx, claim: Claim): Promise<Job[]> {
   return claimed
 }
 
+/** Ends the leases of workers whose processes are known to have ended, so that nobody waits for them to run out. */
+export async function freeEnded(t: Tx, hasEnded: (worker: string) => boolean, now: number): Promise<void> {
+  const rows = await t.all<{ worker: string | null }>("SELECT DISTINCT worker FROM jobs WHERE state = 'running'")
+  for (const { worker } of rows) {
+    if (worker === null || !hasEnded(worker)) continue
+    await t.run("UPDATE jobs SET lease_until = ? WHERE state = 'running' AND worker = ?", [now - 1, worker])
+  }
+}
+
 /** Marks a claimed job done. False when another holds it by now: the caller must roll back. */
 export async function complete(t: Tx, job: Job, now: number): Promise<boolean> {
   const sql = `UPDATE jobs SET state = 'done', finished_at = ?, lease_until = NULL, last_error = NULL WHERE ${HELD}`

@@ -1,8 +1,20 @@
 /** Runs jobs: claims what is due, renews leases while handlers run, retries with growing pauses, buries what keeps failing. */
-import { randomBytes } from 'node:crypto'
 import type { Db, Tx } from '../store/db.ts'
 import { faultPoint } from '../store/fault.ts'
-import { bury, claim, complete, holds, nextClaimable, onEnqueued, prune, putBack, renew, type Job } from './queue.ts'
+import { hasEnded, holderName } from './holder.ts'
+import {
+  bury,
+  claim,
+  complete,
+  freeEnded,
+  holds,
+  nextClaimable,
+  onEnqueued,
+  prune,
+  putBack,
+  renew,
+  type Job,
+} from './queue.ts'
 
 /** What a handler may do besides its work. Every transaction here fails with `LeaseLost` once another holds the job. */
 export interface JobContext {
@@ -26,7 +38,7 @@ export class GiveUp extends Error {}
 export class LeaseLost extends Error {}
 
 export interface WorkerOptions {
-  /** Name in the rows. Default: process id and a random part. */
+  /** Name in the rows. Default: that of this process with a random part. */
   readonly id?: string
   /** Jobs at the same time. Default 8. */
   readonly concurrency?: number
@@ -64,12 +76,13 @@ export class Worker {
   #timer: NodeJS.Timeout | undefined
   #heartbeat: NodeJS.Timeout | undefined
   #looking: Promise<void> | undefined
+  #freed: Promise<void> | undefined
   #again = false
   #pruneAt = 0
   #unlisten: (() => void) | undefined
 
   constructor(db: Db, options: WorkerOptions = {}) {
-    this.id = options.id ?? `${process.pid}-${randomBytes(4).toString('hex')}`
+    this.id = options.id ?? holderName()
     this.#db = db
     this.#options = {
       concurrency: options.concurrency ?? 8,
@@ -90,12 +103,15 @@ export class Worker {
     return this
   }
 
-  /** Begins to look for jobs. */
+  /** Begins to look for jobs, first for those that a process left which has ended since. */
   start(): void {
     if (this.#unlisten !== undefined) return
     this.#unlisten = onEnqueued(() => this.wake())
     this.#heartbeat = setInterval(() => void this.#renewAll(), this.#options.leaseMs / 3)
-    this.wake()
+    this.#freed = this.#db
+      .tx((t) => freeEnded(t, hasEnded, this.#options.now()))
+      .catch((error: unknown) => this.#options.onError(error, undefined))
+      .then(() => this.wake())
   }
 
   /** Looks for jobs now. */
@@ -110,6 +126,7 @@ export class Worker {
     this.#unlisten?.()
     this.#unlisten = undefined
     clearTimeout(this.#timer)
+    await this.#freed
     await this.#looking
     clearTimeout(this.#timer)
     const abort = setTimeout(() => {

@@ -1,0 +1,48 @@
+/** Names for holders of leases and jobs. On Linux a name tells whether its process still lives, so that nobody waits for a dead one. */
+import { randomBytes } from 'node:crypto'
+import { readFileSync, readlinkSync } from 'node:fs'
+
+/** A new name for a holder in this process; where the system tells, it names the process so that it cannot be mistaken for a later one. */
+export function holderName(): string {
+  const start = startOf(process.pid)
+  const random = randomBytes(4).toString('hex')
+  return start === undefined ? `${process.pid}-${random}` : `${place()}/${process.pid}/${start}/${random}`
+}
+
+/** True only when the holder's process is known to have ended: it ran where this one runs, and is no longer there. */
+export function hasEnded(holder: string): boolean {
+  const [boot, space, pid, start] = holder.split('/')
+  if (start === undefined || `${boot}/${space}` !== place()) return false
+  return startOf(Number(pid)) !== start
+}
+
+let known: string | undefined
+
+/** The running system and the space of process ids in it: two containers of one machine have different ones. */
+function place(): string {
+  known ??= `${text('/proc/sys/kernel/random/boot_id').trim()}/${link('/proc/self/ns/pid')}`
+  return known
+}
+
+/** When a process started, in ticks since the system did; undefined when there is none, or it only waits to be collected. */
+function startOf(pid: number): string | undefined {
+  const stat = text(`/proc/${pid}/stat`)
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
+}
+
+function text(path: string): string {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    return ''
+  }
+}
+
+function link(path: string): string {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return ''
+  }
+}
