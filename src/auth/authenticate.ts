@@ -26,6 +26,7 @@ export function authenticator(tokens: Tokens, open: boolean): Authenticate {
 const OPEN: Principal = { id: 'anyone', name: 'anyone', role: 'admin', project: null, token_id: null }
 
 function tokenOf(authorization: string): string {
+  if (authorization.startsWith('Bearer ')) return authorization.slice(7)
   const [scheme = '', value = ''] = authorization.split(' ', 2)
   if (/^bearer$/i.test(scheme)) return value
   if (/^basic$/i.test(scheme)) {

@@ -8,10 +8,17 @@ export interface Change {
 }
 
 export interface Feed {
+  /**
+   * Tells the listeners. The first change of a thing is told at once; those that follow within `GAP_MS` are told together, once,
+   * when that time is over: a training run that logs a thousand points a second gives four events a second.
+   */
   publish(change: Change): void
   /** Changes from now on, until the signal aborts. A slow reader loses the oldest beyond 1000 and is told to reload. */
   listen(signal: AbortSignal): AsyncIterable<ServerEvent>
 }
+
+/** Two events of one kind and id are at least so far apart, ms. */
+export const GAP_MS = 250
 
 const KEPT = 1000
 
@@ -25,9 +32,23 @@ function sleep(arm: (resolve: () => void) => void): Promise<void> {
 
 export function feed(): Feed {
   const listeners = new Set<(change: Change) => void>()
+  /** Things told of within the last `GAP_MS`, and whether they changed again since. */
+  const recent = new Map<string, boolean>()
+  const tell = (change: Change, key: string): void => {
+    recent.set(key, false)
+    for (const hear of listeners) hear(change)
+    setTimeout(() => {
+      const again = recent.get(key) === true
+      recent.delete(key)
+      if (again && listeners.size > 0) tell(change, key)
+    }, GAP_MS).unref()
+  }
   return {
     publish(change) {
-      for (const hear of listeners) hear(change)
+      if (listeners.size === 0) return
+      const key = change.id === undefined ? change.kind : `${change.kind} ${change.id}`
+      if (recent.has(key)) recent.set(key, true)
+      else tell(change, key)
     },
     async *listen(signal) {
       const queue: Change[] = []

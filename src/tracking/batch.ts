@@ -3,7 +3,8 @@ import type { Principal } from '../contract/access.ts'
 import type { Tx } from '../store/db.ts'
 import type { Tag } from './experiments.ts'
 import { LIMITS, checkBatch, checkKey } from './limits.ts'
-import { writePoints } from './metrics.ts'
+import { writePoints } from './metric-rows.ts'
+import { putModelMetrics } from './model-metrics.ts'
 import { checkPoint } from './points.ts'
 import type { MetricPoint } from './points.ts'
 import { requireActiveRun, writeTags } from './runs.ts'
@@ -35,7 +36,8 @@ export async function logBatch(room: Tracking, who: Principal, runId: string, ba
   await room.db.tx(async (t) => {
     const run = await requireActiveRun(t, room, who, runId)
     await writeParams(t, runId, params)
-    await writePoints(t, who, run, metrics)
+    if (metrics.length > 0) await writePoints(t, [{ run, points: metrics }])
+    await putModelMetrics(t, who, runId, metrics)
     await writeTags(t, runId, tags)
   })
 }

@@ -37,3 +37,10 @@ export function isLater(left: MetricPoint, right: MetricPoint): boolean {
   if (left.timestamp !== right.timestamp) return left.timestamp > right.timestamp
   return stored(left.value)[0] > stored(right.value)[0]
 }
+
+/** True when `left` is the earlier of two points that are numbers. */
+export function isEarlier(left: MetricPoint, right: MetricPoint): boolean {
+  if (left.step !== right.step) return left.step < right.step
+  if (left.timestamp !== right.timestamp) return left.timestamp < right.timestamp
+  return stored(left.value)[0] < stored(right.value)[0]
+}

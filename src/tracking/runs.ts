@@ -1,5 +1,6 @@
 /** Runs: made, updated, deleted, restored; and the check that a run may be written to. */
 import type { Principal } from '../contract/access.ts'
+import type { Problem } from '../contract/errors.ts'
 import type { Reader, Tx } from '../store/db.ts'
 import { requireActiveExperiment } from './experiments.ts'
 import type { Stage, Tag } from './experiments.ts'
@@ -33,9 +34,11 @@ const NAME_TAG = 'mlflow.runName'
 const USER_TAG = 'mlflow.user'
 
 /** A sign of life is written at most this often, ms. */
-const HEARTBEAT_MS = 5000
+export const HEARTBEAT_MS = 5000
 
 export interface NewRun {
+  /** 32 hex digits, given by a caller that must not make the same run twice: one that is there already stays as it is. Default a new one. */
+  readonly run_id?: string
   readonly experiment_id: string
   readonly user_id?: string | undefined
   readonly run_name?: string | undefined
@@ -43,6 +46,8 @@ export interface NewRun {
   readonly start_time?: number | undefined
   readonly tags?: readonly Tag[]
 }
+
+const BY_ID = 'SELECT * FROM runs WHERE run_id = ?'
 
 /** Makes a run in status RUNNING. The experiment must be active; a run without a name gets one. */
 export async function createRun(room: Tracking, who: Principal, given: NewRun): Promise<RunRow> {
@@ -57,9 +62,11 @@ export async function createRun(room: Tracking, who: Principal, given: NewRun): 
   }
   const run_name = given.run_name || tagged || randomName(room.random)
   const now = room.clock()
-  const run_id = hexId(room)
+  const run_id = given.run_id ?? hexId(room)
   return room.db.tx(async (t) => {
     const experiment = await requireActiveExperiment(t, room, who, given.experiment_id)
+    const known = given.run_id === undefined ? undefined : await t.get<RunRow>(BY_ID, [run_id])
+    if (known !== undefined) return known
     const row: RunRow = {
       run_id,
       experiment_id: experiment.experiment_id,
@@ -147,19 +154,30 @@ export async function deleteTag(room: Tracking, who: Principal, runId: string, k
   })
 }
 
+/** True when there is a run of that id, deleted or not. */
+export async function hasRun(reader: Reader, runId: string): Promise<boolean> {
+  return (await reader.get(BY_ID, [runId])) !== undefined
+}
+
 /** The row of a run that the principal sees. RESOURCE_DOES_NOT_EXIST. */
 export async function requireRun(reader: Reader, who: Principal, runId: string): Promise<RunRow> {
-  const row = await reader.get<RunRow>('SELECT * FROM runs WHERE run_id = ?', [runId])
+  const row = await reader.get<RunRow>(BY_ID, [runId])
   if (row === undefined || !sees(who, row.project)) throw missing(`Run with id=${runId} not found`, 'run', runId)
   return row
+}
+
+/** Why a run may not be written to; undefined where it may. */
+export function refusalOf(row: RunRow | undefined, who: Principal, runId: string): Problem | undefined {
+  if (row === undefined || !sees(who, row.project)) return missing(`Run with id=${runId} not found`, 'run', runId)
+  if (row.lifecycle_stage === 'active') return undefined
+  return invalid(`The run ${runId} must be in the 'active' state. Current state is ${row.lifecycle_stage}.`)
 }
 
 /** The row of a run that may be written to; notes a sign of life now and then. INVALID_PARAMETER_VALUE for a deleted one. */
 export async function requireActiveRun(t: Tx, room: Tracking, who: Principal, runId: string): Promise<RunRow> {
   const row = await requireRun(t, who, runId)
-  if (row.lifecycle_stage !== 'active') {
-    throw invalid(`The run ${runId} must be in the 'active' state. Current state is ${row.lifecycle_stage}.`)
-  }
+  const refusal = refusalOf(row, who, runId)
+  if (refusal !== undefined) throw refusal
   const now = room.clock()
   if (now - row.heartbeat_at > HEARTBEAT_MS) {
     await t.run('UPDATE runs SET heartbeat_at = ? WHERE run_id = ?', [now, runId])

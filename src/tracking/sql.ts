@@ -70,16 +70,28 @@ export async function insertRows(
   tail = '',
 ): Promise<number> {
   let changed = 0
+  const width = rows[0]?.length ?? 0
   for (let at = 0; at < rows.length;) {
     const size = chunkSize(rows.length - at)
-    const chunk = rows.slice(at, at + size)
-    const width = chunk[0]?.length ?? 0
-    const one = `(${Array.from({ length: width }, () => '?').join(', ')})`
-    const text = `${head} VALUES ${Array.from({ length: size }, () => one).join(', ')} ${tail}`
-    changed += await t.run(text, chunk.flat())
+    const values: SqlValue[] = []
+    for (const row of rows.slice(at, at + size)) values.push(...row)
+    changed += await t.run(`${head} VALUES ${rowMarks(size, width)} ${tail}`, values)
     at += size
   }
   return changed
+}
+
+const marks = new Map<number, string>()
+
+/** `(?, …), (?, …), …` for so many rows of so many values, made once. */
+function rowMarks(rows: number, width: number): string {
+  const place = rows * 1000 + width
+  let text = marks.get(place)
+  if (text === undefined) {
+    const one = `(${Array.from({ length: width }, () => '?').join(', ')})`
+    marks.set(place, (text = Array.from({ length: rows }, () => one).join(', ')))
+  }
+  return text
 }
 
 function chunkSize(left: number): number {

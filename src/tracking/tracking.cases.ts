@@ -10,6 +10,7 @@ import type { Principal } from '../contract/access.ts'
 import type { Db } from '../store/db.ts'
 import { openDiskBlobs } from '../store/disk-blobs.ts'
 import { migrate } from '../store/migrate.ts'
+import { aggregateCases } from './aggregates.cases.ts'
 import { batchCases } from './batch.cases.ts'
 import { lifeCases } from './life.cases.ts'
 import { modelCases } from './model.cases.ts'
@@ -45,6 +46,7 @@ export function trackingCases(name: string, open: () => Promise<{ db: Db; close(
     }
     lifeCases(bench)
     batchCases(bench)
+    aggregateCases(bench)
     searchCases(bench)
     tableCases(bench)
     modelCases(bench)

@@ -1,0 +1,115 @@
+/** Points that wait together are written together: the points of `log-metric` calls that arrive while a commit is under way share one transaction. */
+import type { Principal } from '../contract/access.ts'
+import type { Clock } from '../contract/ids.ts'
+import type { Problem } from '../contract/errors.ts'
+import type { Db, SqlValue, Tx } from '../store/db.ts'
+import { writePoints } from './metric-rows.ts'
+import type { MetricPoint } from './points.ts'
+import { HEARTBEAT_MS, refusalOf } from './runs.ts'
+import type { RunRow } from './runs.ts'
+import type { Tracking } from './room.ts'
+import { fetchAll, inList, sql } from './sql.ts'
+
+/** Points of one transaction at most. */
+const MOST = 512
+
+const queues = new WeakMap<Db, MetricQueue>()
+
+/** The queue of the room's database. */
+export function queueOf(room: Tracking): MetricQueue {
+  let queue = queues.get(room.db)
+  if (queue === undefined) queues.set(room.db, (queue = metricQueue(room.db, room.clock)))
+  return queue
+}
+
+interface Waiting {
+  readonly who: Principal
+  readonly run_id: string
+  readonly point: MetricPoint
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
+export interface MetricQueue {
+  /** Writes a checked point; resolves when it is durable. Refused alone where its run may not be written to. */
+  add(who: Principal, runId: string, point: MetricPoint): Promise<void>
+}
+
+/**
+ * One transaction is under way at a time. A lone caller waits for nobody; sixty-four callers cost one transaction, one look at
+ * the run and one row of the latest table a metric, instead of sixty-four.
+ */
+function metricQueue(db: Db, clock: Clock): MetricQueue {
+  let waiting: Waiting[] = []
+  let busy = false
+  const drain = async (): Promise<void> => {
+    while (waiting.length > 0) {
+      const group = waiting.splice(0, MOST)
+      await writeGroup(db, clock, group)
+    }
+    busy = false
+  }
+  return {
+    add(who, run_id, point) {
+      return new Promise((resolve, reject) => {
+        waiting.push({ who, run_id, point, resolve, reject })
+        if (busy) return
+        busy = true
+        // what arrives in the same turn of the event loop is taken along
+        setImmediate(() => void drain())
+      })
+    },
+  }
+}
+
+/** Never rejects. A transaction that failed as a whole is tried again point by point, so that one cannot fail another. */
+async function writeGroup(db: Db, clock: Clock, group: readonly Waiting[]): Promise<void> {
+  let refusals: ReadonlyMap<Waiting, Problem> = new Map()
+  try {
+    refusals = await db.tx((t) => write(t, clock, group))
+  } catch (error) {
+    if (group.length === 1) group[0]?.reject(error)
+    else for (const one of group) await writeGroup(db, clock, [one])
+    return
+  }
+  for (const one of group) {
+    const refusal = refusals.get(one)
+    if (refusal === undefined) one.resolve()
+    else one.reject(refusal)
+  }
+}
+
+async function write(t: Tx, clock: Clock, group: readonly Waiting[]): Promise<Map<Waiting, Problem>> {
+  const ids = [...new Set(group.map((one) => one.run_id))].sort()
+  const rows = await fetchAll<RunRow>(t, sql`SELECT * FROM runs WHERE run_id IN ${inList(ids)}`)
+  const runs = new Map(rows.map((row) => [row.run_id, row]))
+  const refusals = new Map<Waiting, Problem>()
+  const written = new Map<string, { run: RunRow; points: MetricPoint[] }>()
+  for (const one of group) {
+    const run = runs.get(one.run_id)
+    const refusal = refusalOf(run, one.who, one.run_id)
+    if (refusal !== undefined || run === undefined) {
+      if (refusal !== undefined) refusals.set(one, refusal)
+      continue
+    }
+    const known = written.get(run.run_id)
+    if (known === undefined) written.set(run.run_id, { run, points: [one.point] })
+    else known.points.push(one.point)
+  }
+  const batches = [...written.values()]
+  await writePoints(t, batches)
+  await beat(
+    t,
+    clock(),
+    batches.map(({ run }) => run),
+  )
+  return refusals
+}
+
+/** Notes a sign of life of runs whose last one is some seconds old. */
+async function beat(t: Tx, now: number, runs: readonly RunRow[]): Promise<void> {
+  const silent: SqlValue[] = runs.filter((run) => now - run.heartbeat_at > HEARTBEAT_MS).map((run) => run.run_id)
+  if (silent.length === 0) return
+  const update = sql`UPDATE runs SET heartbeat_at = ${now} WHERE run_id IN ${inList(silent)}`
+  await t.run(update.text, update.params)
+}
