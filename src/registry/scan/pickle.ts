@@ -1,0 +1,389 @@
+/** Walks the opcodes of a pickle without ever loading it, and names every global that loading it would reach. */
+import type { Level, Sink } from './findings.ts'
+import { judgeGlobal } from './globals.ts'
+import { OPCODES } from './pickle-ops.ts'
+import type { Argument } from './pickle-ops.ts'
+import { decodeEscapes } from './escapes.ts'
+import { dtypeOf, dtypeWithState, followingOf, isThing, isTuple, MARK, putEntries } from './values.ts'
+import type { Thing, Value } from './values.ts'
+
+export interface PickleOptions {
+  readonly file: string
+  /** Persistent ids name the storages of a torch archive; elsewhere nobody knows what they do. */
+  readonly torch?: boolean
+  /** Pickles within this one so far. */
+  readonly depth?: number
+}
+
+/** `end` is the byte after STOP, or the byte at which it cannot be read any further. */
+export interface Walked {
+  readonly end: number
+  readonly complete: boolean
+  /** Why it is not complete. */
+  readonly fault: string | null
+}
+
+/** Pickles within pickles beyond this many are not opened. */
+const DEEPEST = 8
+const MOST_MEMO = 20_000_000
+const NUMBER = /^\s*[+-]?\d+L?\s*$/
+
+interface Machine {
+  readonly bytes: Buffer
+  readonly options: PickleOptions
+  readonly findings: Sink
+  readonly memo: Map<number, Value>
+  stack: Value[]
+  /** Where the next opcode is. */
+  at: number
+  /** Where the present opcode begins. */
+  op: number
+  done: boolean
+}
+
+class Malformed extends Error {}
+
+/** Walks one pickle from `start`. Never throws for what the bytes are. */
+export function walkPickle(bytes: Buffer, start: number, options: PickleOptions, findings: Sink): Walked {
+  const machine: Machine = { bytes, options, findings, memo: new Map(), stack: [], at: start, op: start, done: false }
+  try {
+    while (!machine.done) step(machine)
+    return { end: machine.at, complete: true, fault: null }
+  } catch (error) {
+    if (!(error instanceof Malformed)) throw error
+    return { end: machine.op, complete: false, fault: error.message }
+  }
+}
+
+function step(machine: Machine): void {
+  machine.op = machine.at
+  const code = machine.bytes[machine.at]
+  if (code === undefined) throw new Malformed('it ends without STOP')
+  const opcode = OPCODES[code]
+  if (opcode === undefined) throw new Malformed(`0x${code.toString(16).padStart(2, '0')} is no opcode`)
+  machine.at++
+  const { start, end } = argument(machine, opcode.argument)
+  const act = ACTS[opcode.name]
+  if (act === undefined) throw new Malformed(`${opcode.name} is not understood`)
+  act(machine, start, end)
+}
+
+/** Takes the argument off the bytes and returns where it lies; a counted one without its count. */
+function argument(machine: Machine, kind: Argument): { start: number; end: number } {
+  const start = machine.at
+  if (kind.kind === 'fixed') return { start, end: skip(machine, kind.bytes) }
+  if (kind.kind === 'lines') {
+    for (let line = 0; line < kind.lines; line++) {
+      const end = machine.bytes.indexOf(10, machine.at)
+      if (end < 0) throw new Malformed('a line does not end')
+      machine.at = end + 1
+    }
+    return { start, end: machine.at - 1 }
+  }
+  skip(machine, kind.bytes)
+  const length =
+    kind.bytes === 8 ? Number(machine.bytes.readBigUInt64LE(start)) : machine.bytes.readUIntLE(start, kind.bytes)
+  return { start: machine.at, end: skip(machine, length) }
+}
+
+function skip(machine: Machine, length: number): number {
+  if (!(machine.at + length <= machine.bytes.length)) throw new Malformed('an argument goes beyond its end')
+  machine.at += length
+  return machine.at
+}
+
+type Act = (machine: Machine, start: number, end: number) => void
+
+const push = (machine: Machine, value: Value): void => void machine.stack.push(value)
+
+/** The value on top; a mark is none. */
+function top(machine: Machine): Value {
+  const value = machine.stack.at(-1)
+  if (machine.stack.length === 0 || value === MARK) throw new Malformed('a value is missing on the stack')
+  return value
+}
+
+function pop(machine: Machine): Value {
+  const value = top(machine)
+  machine.stack.pop()
+  return value
+}
+
+/** Everything above the last mark, which is taken away too. */
+function popMark(machine: Machine): Value[] {
+  const at = machine.stack.lastIndexOf(MARK)
+  if (at < 0) throw new Malformed('there is no mark')
+  const items = machine.stack.slice(at + 1)
+  machine.stack.length = at
+  return items
+}
+
+function setMemo(machine: Machine, key: number, value: Value): void {
+  if (machine.memo.size >= MOST_MEMO) throw new Malformed('it remembers too many values')
+  machine.memo.set(key, value)
+}
+
+function getMemo(machine: Machine, key: number): void {
+  if (!machine.memo.has(key)) throw new Malformed(`it asks for value ${key}, which it has not kept`)
+  push(machine, machine.memo.get(key))
+}
+
+function text(machine: Machine, start: number, end: number): string {
+  return machine.bytes.toString('utf8', start, end)
+}
+
+function integer(machine: Machine, start: number, end: number): number {
+  const line = text(machine, start, end)
+  if (!NUMBER.test(line)) throw new Malformed('a number is expected')
+  return Number(line.trim().replace(/L$/, ''))
+}
+
+function note(machine: Machine, level: Level, what: string, reason: string): void {
+  machine.findings.add({ level, file: machine.options.file, offset: machine.op, what, reason })
+}
+
+/** Judges a name and makes the value that stands for it. */
+function globalOf(machine: Machine, module: string, name: string): Value {
+  const judged = judgeGlobal(module, name)
+  if (judged === 'harmful')
+    note(machine, 'malicious', `${module}.${name}`, 'loading the file would reach it, and no model needs it')
+  if (judged === 'unknown')
+    note(machine, 'suspicious', `${module}.${name}`, 'it is not on the list of what is known to be safe')
+  return { kind: 'global', module, name }
+}
+
+function stackGlobal(machine: Machine): void {
+  const name = pop(machine)
+  const module = pop(machine)
+  if (typeof module === 'string' && typeof name === 'string') return push(machine, globalOf(machine, module, name))
+  note(machine, 'suspicious', 'a computed name', 'which global it reaches is made up while it is loaded')
+  push(machine, undefined)
+}
+
+/** What a call makes; the call itself is as safe as what is called, which was judged when it was named. */
+function called(machine: Machine, callee: Value, args: Value): Value {
+  if (!isThing(callee, 'global')) {
+    note(machine, 'suspicious', 'a call', 'it calls something that it has made')
+    return undefined
+  }
+  const full = `${callee.module}.${callee.name}`
+  if (full === 'numpy.dtype') return dtypeOf(args)
+  if (/^numpy\._?core\._ufunc_reconstruct$/.test(full) && isTuple(args)) return named(machine, args)
+  if (full === 'torch.storage._load_from_bytes') nested(machine, args)
+  if (/^copy_?reg\._reconstructor$/.test(full) && isTuple(args)) return instanceOf(args[0])
+  return instanceOf(callee)
+}
+
+/** NumPy makes some functions again from a module and a name: the same as a global. */
+function named(machine: Machine, [module, name]: readonly Value[]): Value {
+  if (typeof module === 'string' && typeof name === 'string') return globalOf(machine, module, name)
+  note(machine, 'suspicious', 'a computed name', 'which global it reaches is made up while it is loaded')
+  return undefined
+}
+
+/** Torch keeps some storages as a pickle in bytes. */
+function nested(machine: Machine, args: Value): void {
+  const bytes = isTuple(args) ? args[0] : undefined
+  if (isThing(bytes, 'bytes')) inner(machine, machine.bytes.subarray(0, bytes.end), bytes.start)
+  else note(machine, 'suspicious', 'a nested pickle', 'its bytes are made up while it is loaded')
+}
+
+/** Walks a pickle within this one and returns where it ends. */
+function inner(machine: Machine, bytes: Buffer, start: number): number {
+  const depth = (machine.options.depth ?? 0) + 1
+  if (depth > DEEPEST) throw new Malformed(`pickles lie in one another more than ${DEEPEST} deep`)
+  const walked = walkPickle(bytes, start, { ...machine.options, depth }, machine.findings)
+  if (!walked.complete) throw new Malformed(`a pickle within it cannot be read: ${walked.fault ?? ''}`)
+  return walked.end
+}
+
+function instanceOf(value: Value): Thing | undefined {
+  return isThing(value, 'global') ? { kind: 'instance', of: `${value.module}.${value.name}` } : undefined
+}
+
+const WRAPPER = 'joblib.numpy_pickle.NumpyArrayWrapper'
+
+function build(machine: Machine): void {
+  const state = pop(machine)
+  const target = top(machine)
+  if (isThing(target, 'dtype')) machine.stack[machine.stack.length - 1] = dtypeWithState(target, state)
+  if (isThing(target, 'instance') && target.of === WRAPPER) skipArray(machine, state)
+}
+
+/** joblib writes an array's bytes into the stream right after its wrapper. */
+function skipArray(machine: Machine, state: Value): void {
+  const following = followingOf(state)
+  if (following === undefined) throw new Malformed('an array says in no known way how long it is')
+  if (following.kind === 'pickle') {
+    machine.at = inner(machine, machine.bytes, machine.at)
+    return
+  }
+  if (following.padded) {
+    const padding = machine.bytes[machine.at]
+    if (padding === undefined) throw new Malformed('an array goes beyond its end')
+    skip(machine, 1 + padding)
+  }
+  skip(machine, following.length)
+}
+
+function make(machine: Machine, cls: Value, args: Value): void {
+  push(machine, isThing(cls, 'global') ? instanceOf(cls) : called(machine, cls, args))
+}
+
+function persistent(machine: Machine): void {
+  if (machine.options.torch !== true)
+    note(machine, 'suspicious', 'a persistent id', 'whoever loads it decides what it is')
+}
+
+function extension(machine: Machine, start: number, end: number): void {
+  const code = machine.bytes.readUIntLE(start, end - start)
+  note(machine, 'suspicious', `extension ${code}`, 'what it names is registered elsewhere')
+  push(machine, undefined)
+}
+
+function stringLine(machine: Machine, start: number, end: number): void {
+  const line = text(machine, start, end).trim()
+  push(machine, decodeEscapes(line.replace(/^(['"])(.*)\1$/s, '$2'), 'bytes'))
+}
+
+function linesOf(machine: Machine, start: number, end: number): [string, string] {
+  const [module = '', name = ''] = text(machine, start, end).split('\n')
+  return [module.trim(), name.trim()]
+}
+
+const pushText: Act = (m, start, end) => push(m, end - start > 4096 ? undefined : text(m, start, end))
+const pushBytes: Act = (m, start, end) => push(m, { kind: 'bytes', start, end })
+const pushNothing: Act = (m) => push(m, undefined)
+const pushUnsigned: Act = (m, start, end) => push(m, m.bytes.readUIntLE(start, end - start))
+
+/** A signed number of up to six bytes; of longer ones the value does not matter. */
+const pushLong: Act = (m, start, end) => {
+  if (end === start) push(m, 0)
+  else push(m, end - start > 6 ? undefined : m.bytes.readIntLE(start, end - start))
+}
+
+const ACTS: Readonly<Record<string, Act>> = {
+  MARK: (m) => push(m, MARK),
+  STOP: (m) => {
+    pop(m)
+    m.done = true
+  },
+  POP: (m) => {
+    if (m.stack.length === 0) throw new Malformed('the stack is empty')
+    m.stack.pop()
+  },
+  POP_MARK: (m) => void popMark(m),
+  DUP: (m) => push(m, top(m)),
+  FLOAT: pushNothing,
+  INT: (m, start, end) => push(m, integer(m, start, end)),
+  LONG: (m, start, end) => push(m, integer(m, start, end)),
+  BININT: pushLong,
+  BININT1: pushUnsigned,
+  BININT2: pushUnsigned,
+  LONG1: pushLong,
+  LONG4: pushLong,
+  BINFLOAT: pushNothing,
+  NONE: pushNothing,
+  NEWTRUE: (m) => push(m, 1),
+  NEWFALSE: (m) => push(m, 0),
+  STRING: stringLine,
+  UNICODE: (m, start, end) => push(m, decodeEscapes(text(m, start, end), 'text')),
+  BINSTRING: pushText,
+  SHORT_BINSTRING: pushText,
+  BINUNICODE: pushText,
+  SHORT_BINUNICODE: pushText,
+  BINUNICODE8: pushText,
+  BINBYTES: pushBytes,
+  SHORT_BINBYTES: pushBytes,
+  BINBYTES8: pushBytes,
+  BYTEARRAY8: pushBytes,
+  NEXT_BUFFER: pushNothing,
+  READONLY_BUFFER: () => undefined,
+  PERSID: (m) => {
+    persistent(m)
+    push(m, undefined)
+  },
+  BINPERSID: (m) => {
+    persistent(m)
+    pop(m)
+    push(m, undefined)
+  },
+  GLOBAL: (m, start, end) => push(m, globalOf(m, ...linesOf(m, start, end))),
+  STACK_GLOBAL: stackGlobal,
+  REDUCE: (m) => {
+    const args = pop(m)
+    push(m, called(m, pop(m), args))
+  },
+  NEWOBJ: (m) => {
+    const args = pop(m)
+    make(m, pop(m), args)
+  },
+  NEWOBJ_EX: (m) => {
+    pop(m)
+    const args = pop(m)
+    make(m, pop(m), args)
+  },
+  INST: (m, start, end) => {
+    const args = popMark(m)
+    push(m, called(m, globalOf(m, ...linesOf(m, start, end)), args))
+  },
+  OBJ: (m) => {
+    const [callee, ...args] = popMark(m)
+    push(m, called(m, callee, args))
+  },
+  EXT1: extension,
+  EXT2: extension,
+  EXT4: extension,
+  BUILD: build,
+  APPEND: (m) => void pop(m),
+  APPENDS: (m) => void popMark(m),
+  ADDITEMS: (m) => void popMark(m),
+  SETITEM: (m) => {
+    const value = pop(m)
+    const key = pop(m)
+    putEntries(top(m), [key, value])
+  },
+  SETITEMS: (m) => {
+    const items = popMark(m)
+    putEntries(top(m), items)
+  },
+  EMPTY_LIST: pushNothing,
+  EMPTY_SET: pushNothing,
+  EMPTY_DICT: (m) => push(m, { kind: 'dict', entries: new Map() }),
+  EMPTY_TUPLE: (m) => push(m, []),
+  LIST: (m) => {
+    popMark(m)
+    push(m, undefined)
+  },
+  FROZENSET: (m) => {
+    popMark(m)
+    push(m, undefined)
+  },
+  DICT: (m) => {
+    const dict: Value = { kind: 'dict', entries: new Map() }
+    putEntries(dict, popMark(m))
+    push(m, dict)
+  },
+  TUPLE: (m) => push(m, popMark(m)),
+  TUPLE1: (m) => push(m, [pop(m)]),
+  TUPLE2: (m) => {
+    const second = pop(m)
+    push(m, [pop(m), second])
+  },
+  TUPLE3: (m) => {
+    const third = pop(m)
+    const second = pop(m)
+    push(m, [pop(m), second, third])
+  },
+  PUT: (m, start, end) => setMemo(m, integer(m, start, end), top(m)),
+  BINPUT: (m, start, end) => setMemo(m, m.bytes.readUIntLE(start, end - start), top(m)),
+  LONG_BINPUT: (m, start, end) => setMemo(m, m.bytes.readUIntLE(start, end - start), top(m)),
+  MEMOIZE: (m) => setMemo(m, m.memo.size, top(m)),
+  GET: (m, start, end) => getMemo(m, integer(m, start, end)),
+  BINGET: (m, start, end) => getMemo(m, m.bytes.readUIntLE(start, end - start)),
+  LONG_BINGET: (m, start, end) => getMemo(m, m.bytes.readUIntLE(start, end - start)),
+  PROTO: (m, start) => {
+    if ((m.bytes[start] ?? 0) > 5) throw new Malformed(`protocol ${m.bytes[start]} is not known`)
+  },
+  FRAME: () => undefined,
+}

@@ -1,0 +1,292 @@
+/** The scanner on files that were made to deceive it, on sound ones of each format, and on noise. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { deflateRawSync, crc32, gzipSync } from 'node:zlib'
+import { prng } from '../../stats/prng.ts'
+import { Findings, verdictOf } from './findings.ts'
+import type { Finding } from './findings.ts'
+import { judgeGlobal } from './globals.ts'
+import { LIMITS, scanFile } from './scan.ts'
+import type { ScanLimits } from './scan.ts'
+
+function scan(name: string, bytes: Uint8Array | string, limits?: ScanLimits): { verdict: string; findings: Finding[] } {
+  const found = new Findings()
+  scanFile(name, typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : Buffer.from(bytes), found, limits)
+  return { verdict: verdictOf(found.list()), findings: found.list() }
+}
+
+const base64 = (text: string): Buffer => Buffer.from(text, 'base64')
+
+interface Member {
+  readonly name: string
+  readonly content: Uint8Array
+  readonly localName?: string
+  readonly crc?: number
+  readonly flags?: number
+}
+
+/** A zip archive, with lies where they are asked for. */
+function zip(members: readonly Member[]): Buffer {
+  const parts: Buffer[] = []
+  const directory: Buffer[] = []
+  let at = 0
+  for (const { name, content, localName = name, crc = crc32(content), flags = 0 } of members) {
+    const packed = deflateRawSync(content)
+    const fields = Buffer.alloc(22)
+    fields.writeUInt16LE(20, 0)
+    fields.writeUInt16LE(flags, 2)
+    fields.writeUInt16LE(8, 4)
+    fields.writeUInt32LE(crc, 10)
+    fields.writeUInt32LE(packed.length, 14)
+    fields.writeUInt32LE(content.length, 18)
+    const lengths = (text: string): Buffer => {
+      const two = Buffer.alloc(4)
+      two.writeUInt16LE(Buffer.byteLength(text), 0)
+      return two
+    }
+    const local = Buffer.concat([Buffer.from('PK\x03\x04'), fields, lengths(localName), Buffer.from(localName), packed])
+    const offset = Buffer.alloc(4)
+    offset.writeUInt32LE(at)
+    const head = [Buffer.from('PK\x01\x02\x14\x00'), fields, lengths(name), Buffer.alloc(10), offset, Buffer.from(name)]
+    directory.push(Buffer.concat(head))
+    parts.push(local)
+    at += local.length
+  }
+  const central = Buffer.concat(directory)
+  const end = Buffer.alloc(22)
+  end.write('PK\x05\x06', 'latin1')
+  end.writeUInt16LE(members.length, 8)
+  end.writeUInt16LE(members.length, 10)
+  end.writeUInt32LE(central.length, 12)
+  end.writeUInt32LE(at, 16)
+  return Buffer.concat([...parts, central, end])
+}
+
+const EVIL = Buffer.from("cos\nsystem\n(S'id'\ntR.", 'latin1')
+
+describe('pickles that harm', () => {
+  for (const [title, bytes, what] of [
+    ['protocol 0, a global by lines', EVIL, 'os.system'],
+    [
+      'protocol 4, names on the stack',
+      base64('gASVHQAAAAAAAACMBXBvc2l4lIwGc3lzdGVtlJOUjAJpZJSFlFKULg=='),
+      'posix.system',
+    ],
+    ['the call is thrown away afterwards', '\x80\x02cos\nsystem\nU\x02id\x85R0N.', 'os.system'],
+    ['names from the memo', '\x80\x04\x8c\x02os\x94\x8c\x06system\x940\x30h\x00h\x01\x93\x8c\x02id\x85R.', 'os.system'],
+    ['names with escapes', "S'\\x6fs'\nS'syste\\155'\n\x93S'id'\n\x85R.", 'os.system'],
+    ['an instance by lines', "(S'id'\nios\nsystem\n.", 'os.system'],
+    ['an object by mark', "(cos\nsystem\nS'id'\no.", 'os.system'],
+    [
+      'a dotted name that walks out of a module',
+      '\x80\x04\x8c\x0asklearn.pi\x8c\x09os.system\x93.',
+      'sklearn.pi.os.system',
+    ],
+    ['NumPy makes a function by name', "cnumpy.core\n_ufunc_reconstruct\n(S'os'\nS'system'\ntR.", 'os.system'],
+    ['the rest of the file is broken', "cos\nsystem\n(S'id'\ntR\xff\xff", 'os.system'],
+    ['eval of Python 2', "c__builtin__\neval\n(S'1'\ntR.", '__builtin__.eval'],
+    ['a second pickle after the first', 'N.\x80\x02cos\nsystem\n.', 'os.system'],
+    [
+      'a pickle in the bytes of a torch storage',
+      'ctorch.storage\n_load_from_bytes\n(C\x0ccos\nsystem\n.tR.',
+      'os.system',
+    ],
+  ] as const) {
+    test(title, () => {
+      const bytesOf = typeof bytes === 'string' ? bytes.replace('N.\x80', '\x80\x02N.\x80') : bytes
+      const { verdict, findings } = scan('model.pkl', bytesOf)
+      assert.equal(verdict, 'malicious', JSON.stringify(findings))
+      assert.equal(findings[0]?.what, what)
+    })
+  }
+  test('file and byte are named', () => {
+    assert.deepEqual(scan('model/model.pkl', '\x80\x02Ncos\nsystem\n.').findings[0], {
+      level: 'malicious',
+      file: 'model/model.pkl',
+      offset: 3,
+      what: 'os.system',
+      reason: 'loading the file would reach it, and no model needs it',
+    })
+  })
+  test('in a text file of any name', () => assert.equal(scan('README', EVIL).verdict, 'malicious'))
+})
+
+describe('pickles that are not known to be safe', () => {
+  for (const [title, bytes, what] of [
+    ['an unknown global', 'cmine\nThing\n.', 'mine.Thing'],
+    ['getattr', "c__builtin__\ngetattr\n(cnumpy\nndarray\nS'x'\ntR.", '__builtin__.getattr'],
+    ['a computed name', "(S'x'\nS'y'\ntS'z'\n\x93.", 'a computed name'],
+    ['an extension', '\x82\x05.', 'extension 5'],
+    ['a persistent id', 'Psomething\n.', 'a persistent id'],
+    ['a call of what was made', 'cfunctools\npartial\n(cnumpy\nmean\ntR(tR.', 'a call'],
+    ['a helper of the tests', 'csklearn.utils._random\nThing\n.', 'sklearn.utils._random.Thing'],
+    ['a class that a module has imported', 'csklearn.pipeline\nMemory\n.', 'sklearn.pipeline.Memory'],
+    ['no opcode', '\x80\x04N\xfe.', 'an unreadable pickle'],
+    ['an argument that ends early', '\x80\x04X\xff\xff\xff\x7fab', 'an unreadable pickle'],
+    ['a length of 2^63', '\x80\x04\x8d\xff\xff\xff\xff\xff\xff\xff\x7fab.', 'an unreadable pickle'],
+    ['an empty stack', 'R.', 'an unreadable pickle'],
+    ['a value that was not kept', 'g77\n.', 'an unreadable pickle'],
+    ['bytes after the end', '\x80\x02N.rest', '4 bytes after the end'],
+  ] as const) {
+    test(title, () => {
+      const { verdict, findings } = scan('model.pkl', bytes)
+      assert.equal(verdict, 'suspicious', JSON.stringify(findings))
+      assert.ok(
+        findings.some((one) => one.what === what),
+        JSON.stringify(findings),
+      )
+    })
+  }
+  test('the list: by framework, and nothing by a dotted name', () => {
+    assert.equal(judgeGlobal('sklearn.ensemble._forest', 'RandomForestClassifier'), 'safe')
+    assert.equal(judgeGlobal('sklearn.ensemble._forest', 'RandomForestClassifier.fit'), 'unknown')
+    assert.equal(judgeGlobal('torch._utils', '_rebuild_tensor_v2'), 'safe')
+    assert.equal(judgeGlobal('torch.hub', 'load'), 'harmful')
+    assert.equal(judgeGlobal('os.path', 'join'), 'harmful')
+    assert.equal(judgeGlobal('osx', 'join'), 'unknown')
+  })
+})
+
+describe('archives', () => {
+  test('members are scanned and named, also in archives in archives', () => {
+    const inner = zip([{ name: 'data.pkl', content: EVIL }])
+    const { verdict, findings } = scan('model.zip', gzipSync(zip([{ name: 'a/inner.zip', content: inner }])))
+    assert.equal(verdict, 'malicious')
+    assert.equal(findings[0]?.file, 'model.zip!a/inner.zip!data.pkl')
+  })
+  for (const [title, member, reason] of [
+    ['a header that names another file', { localName: 'evil.pkl' }, /names another file/],
+    ['a wrong checksum', { crc: 1 }, /checksum/],
+    ['encryption', { flags: 1 }, /encrypted/],
+  ] as const) {
+    test(`refused: ${title}`, () => {
+      const { verdict, findings } = scan('m.zip', zip([{ name: 'good.txt', content: Buffer.from('hello'), ...member }]))
+      assert.equal(verdict, 'suspicious')
+      assert.match(findings[0]?.reason ?? '', reason)
+    })
+  }
+  test('a name that leads outside', () => {
+    const { findings } = scan('m.zip', zip([{ name: '../../etc/cron', content: Buffer.from('x') }]))
+    assert.equal(findings[0]?.what, 'a name that leads outside')
+  })
+  test('a bomb is not unpacked', () => {
+    const small = { ...LIMITS, ratio: 2, member: 4 * 1024 * 1024 }
+    const { verdict, findings } = scan('m.zip', zip([{ name: 'zeros.txt', content: Buffer.alloc(8 << 20, 97) }]), small)
+    assert.equal(verdict, 'suspicious')
+    assert.match(findings[0]?.reason ?? '', /more than/)
+  })
+  test('depth and number of members are limited', () => {
+    let nested = zip([{ name: 'x.txt', content: Buffer.from('x') }])
+    for (let i = 0; i < 8; i++) nested = zip([{ name: 'n.zip', content: nested }])
+    assert.ok(scan('m.zip', nested).findings.some((one) => one.what === 'archives in archives'))
+    const many = zip(Array.from({ length: 20 }, (_, i) => ({ name: `${i}.txt`, content: Buffer.from('x') })))
+    assert.equal(scan('m.zip', many, { ...LIMITS, members: 10 }).verdict, 'suspicious')
+    assert.equal(scan('m.zip', many).verdict, 'clean')
+  })
+  test('a zip hidden behind a picture', () => {
+    const picture = Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), zip([{ name: 'data.pkl', content: EVIL }])])
+    assert.notEqual(scan('logo.png', picture).verdict, 'clean')
+  })
+})
+
+/** A safetensors file with this header and so many bytes of data. */
+function safetensors(header: unknown, data: number): Buffer {
+  const text = Buffer.from(JSON.stringify(header))
+  const size = Buffer.alloc(8)
+  size.writeBigUInt64LE(BigInt(text.length))
+  return Buffer.concat([size, text, Buffer.alloc(data)])
+}
+
+const varint = (value: number): number[] => (value < 128 ? [value] : [(value & 127) | 128, ...varint(value >>> 7)])
+/** A protobuf field of bytes. */
+const field = (number: number, content: Uint8Array | string): Buffer => {
+  const bytes = Buffer.from(content)
+  return Buffer.concat([Buffer.from([...varint(number * 8 + 2), ...varint(bytes.length)]), bytes])
+}
+
+describe('formats without code', () => {
+  test('safetensors: sound, and with bytes that belong to no tensor', () => {
+    const good = { w: { dtype: 'F32', shape: [2, 3], data_offsets: [0, 24] }, __metadata__: { format: 'pt' } }
+    assert.equal(scan('model.safetensors', safetensors(good, 24)).verdict, 'clean')
+    assert.match(scan('m.safetensors', safetensors(good, 30)).findings[0]?.reason ?? '', /6 bytes belong to no tensor/)
+    const wrong = { w: { dtype: 'F32', shape: [2], data_offsets: [0, 24] } }
+    assert.equal(scan('m.safetensors', safetensors(wrong, 24)).verdict, 'suspicious')
+  })
+  test('ONNX: operator sets and external data', () => {
+    const model = (domain: string, location: string): Buffer => {
+      const entry = Buffer.concat([field(1, 'location'), field(2, location)])
+      const graph = field(7, field(5, Buffer.concat([field(8, 'w'), field(13, entry)])))
+      return Buffer.concat([
+        Buffer.from([8, 9]),
+        graph,
+        field(8, Buffer.concat([field(1, domain), Buffer.from([16, 17])])),
+      ])
+    }
+    assert.equal(scan('model.onnx', model('ai.onnx.ml', 'weights.bin')).verdict, 'clean')
+    assert.equal(scan('model.onnx', model('', '../../etc/passwd')).verdict, 'malicious')
+    assert.match(scan('model.onnx', model('evil.ops', 'w')).findings[0]?.what ?? '', /evil\.ops/)
+  })
+  test('XGBoost as UBJSON, LightGBM as text, a picture', () => {
+    const ubj = Buffer.concat([Buffer.from('{L'), Buffer.from([0, 0, 0, 0, 0, 0, 0, 7]), Buffer.from('learner{}}')])
+    assert.equal(scan('model.ubj', ubj).verdict, 'clean')
+    assert.equal(scan('model.ubj', Buffer.concat([ubj, Buffer.from([0])])).verdict, 'suspicious')
+    assert.equal(scan('model.lgb', 'tree\nversion=v4\nnum_class=1\n').verdict, 'clean')
+    assert.equal(scan('model.json', '{"learner": {}, "version": [3, 0, 0]}').verdict, 'clean')
+    assert.equal(scan('loss.png', Buffer.from('89504e470d0a1a0a0000', 'hex')).verdict, 'clean')
+  })
+  test('what the scanner does not look into is not called clean', () => {
+    assert.equal(scan('model.h5', Buffer.from('894844460d0a1a0a0000', 'hex')).verdict, 'suspicious')
+    assert.equal(scan('libx.so', Buffer.from('7f454c4602010100', 'hex')).verdict, 'suspicious')
+    assert.equal(scan('model.weird', Buffer.from([1, 0, 2, 0, 200, 201])).verdict, 'suspicious')
+  })
+})
+
+describe('text', () => {
+  for (const [name, text, what] of [
+    ['code/model.py', 'import os\n', 'Python source'],
+    ['MLmodel', 'flavors:\n  python_function:\n    loader_module: my_loader\n', 'loader my_loader'],
+    ['conda.yaml', 'x: !!python/object/apply:os.system [id]\n', '!!python/object/apply:os.system'],
+    ['requirements.txt', 'numpy==2.2.6\n--index-url http://example.org\n', '--index-url'],
+    ['requirements.txt', 'tool @ http://example.org/tool.whl\n', 'tool @ http://example.org/tool.whl'],
+    ['config.json', '{"auto_map": {"AutoModel": "x.Y"}}', 'auto_map'],
+    ['config.json', '{"layers": [{"class_name": "Lambda"}]}', 'a Lambda layer'],
+  ] as const) {
+    test(`${name}: ${what}`, () => {
+      const { verdict, findings } = scan(name, text)
+      assert.equal(verdict, 'suspicious')
+      assert.equal(findings[0]?.what, what)
+    })
+  }
+  test('usual ones are clean', () => {
+    assert.equal(scan('MLmodel', 'flavors:\n  python_function:\n    loader_module: mlflow.sklearn\n').verdict, 'clean')
+    assert.equal(
+      scan('requirements.txt', 'mlflow==3.17.2\nscikit-learn==1.7.2; python_version > "3.9"\n').verdict,
+      'clean',
+    )
+    assert.equal(
+      scan('conda.yaml', 'channels:\n- conda-forge\ndependencies:\n- python=3.11\n- pip:\n  - mlflow\n').verdict,
+      'clean',
+    )
+  })
+})
+
+test('noise of any kind gives a verdict and never a fault', () => {
+  const random = prng(11)
+  const seeds = [
+    EVIL,
+    base64('gASVHQAAAAAAAACMBXBvc2l4lIwGc3lzdGVtlJOUjAJpZJSFlFKULg=='),
+    zip([{ name: 'a.pkl', content: EVIL }]),
+  ]
+  const names = ['m.pkl', 'm.zip', 'm', 'm.npy', 'm.onnx', 'm.json']
+  for (let i = 0; i < 3000; i++) {
+    const seed = seeds[random.below(seeds.length)] ?? EVIL
+    const bytes = i % 3 === 0 ? Buffer.alloc(1 + random.below(200)) : Buffer.from(seed)
+    const changes = i % 3 === 0 ? bytes.length : 1 + random.below(6)
+    for (let k = 0; k < changes; k++) bytes[random.below(bytes.length)] = random.below(256)
+    const { verdict } = scan(
+      names[random.below(names.length)] ?? 'm',
+      bytes.subarray(0, 1 + random.below(bytes.length)),
+    )
+    assert.ok(['clean', 'suspicious', 'malicious'].includes(verdict))
+  }
+})

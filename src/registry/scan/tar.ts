@@ -1,0 +1,65 @@
+/** Lists the members of a tar archive that lies in memory. */
+
+export interface TarEntry {
+  readonly name: string
+  /** `0` a file, `5` a folder; links and devices have other letters. */
+  readonly type: string
+  readonly content: Buffer
+}
+
+/** Why an archive cannot be read. */
+export class TarFault extends Error {}
+
+const BLOCK = 512
+
+/** True when the first block is a tar header. */
+export function isTar(bytes: Buffer): boolean {
+  return bytes.length >= BLOCK && bytes.toString('latin1', 257, 262) === 'ustar'
+}
+
+/** The members; long names of GNU and PAX are read. Throws TarFault when it is broken or has more than `most`. */
+export function tarEntries(bytes: Buffer, most: number): TarEntry[] {
+  const entries: TarEntry[] = []
+  let long: string | undefined
+  for (let at = 0; at + BLOCK <= bytes.length;) {
+    if (bytes[at] === 0) break
+    const size = sizeAt(bytes, at)
+    const start = at + BLOCK
+    if (start + size > bytes.length) throw new TarFault('a member is cut off')
+    const content = bytes.subarray(start, start + size)
+    const type = String.fromCharCode(bytes[at + 156] ?? 0).replace('\0', '0')
+    if (type === 'L') long = textOf(content)
+    else if (type === 'x') long = paxName(content) ?? long
+    else if (type !== 'g') {
+      entries.push({ name: long ?? nameAt(bytes, at), type, content })
+      long = undefined
+      if (entries.length > most) throw new TarFault(`it has more than ${most} members`)
+    }
+    at = start + Math.ceil(size / BLOCK) * BLOCK
+  }
+  return entries
+}
+
+function textOf(bytes: Buffer): string {
+  const end = bytes.indexOf(0)
+  return bytes.toString('utf8', 0, end < 0 ? bytes.length : end)
+}
+
+function nameAt(bytes: Buffer, at: number): string {
+  const prefix = textOf(bytes.subarray(at + 345, at + 500))
+  const name = textOf(bytes.subarray(at, at + 100))
+  return prefix === '' ? name : `${prefix}/${name}`
+}
+
+function sizeAt(bytes: Buffer, at: number): number {
+  const field = bytes
+    .toString('latin1', at + 124, at + 136)
+    .replaceAll('\0', ' ')
+    .trim()
+  if (!/^[0-7]+$/.test(field)) throw new TarFault('a size in it is not readable')
+  return Number.parseInt(field, 8)
+}
+
+function paxName(content: Buffer): string | undefined {
+  return /^\d+ path=(.*)$/m.exec(content.toString('utf8'))?.[1]
+}

@@ -1,0 +1,67 @@
+/** What is looked for in the text files of a model: code, and words that make a loader run or fetch code. */
+import type { Sink } from './findings.ts'
+
+interface Rule {
+  /** Of the file's name. */
+  readonly name: RegExp
+  readonly pattern: RegExp
+  readonly what: (match: RegExpExecArray) => string
+  readonly reason: string
+}
+
+const LOADERS = String.raw`mlflow\.(sklearn|xgboost|lightgbm|catboost|pytorch|onnx|statsmodels|tensorflow|spark|prophet|pyfunc\.model)`
+
+const RULES: readonly Rule[] = [
+  {
+    name: /\.py$/,
+    pattern: /\S/,
+    what: () => 'Python source',
+    reason: 'it may run when the model is loaded',
+  },
+  {
+    name: /\.ya?ml$|MLmodel$/,
+    pattern: /!!?python\/[\w/:.]+/,
+    what: (match) => match[0],
+    reason: 'a careless YAML reader makes Python objects of it',
+  },
+  {
+    name: /MLmodel$/,
+    pattern: new RegExp(String.raw`loader_module:\s*(?!["']?${LOADERS}["']?\s*$)(\S+)`, 'm'),
+    what: (match) => `loader ${match[2] ?? ''}`,
+    reason: 'a module of its own loads the model',
+  },
+  {
+    name: /(requirements\.txt|conda\.ya?ml|python_env\.ya?ml)$/,
+    pattern:
+      /^\s*(?:- )?(?:["']?)((?:-{1,2}(?:index-url|extra-index-url|find-links|trusted-host|i|f|e|editable)\b|git\+|https?:|file:|[\w.[\]-]+\s*@\s)\S*)/m,
+    what: (match) => (match[1] ?? '').slice(0, 100),
+    reason: 'a package comes from another place than the index that the server is set to',
+  },
+  {
+    name: /\.json$/,
+    pattern: /"class_name"\s*:\s*"Lambda"/,
+    what: () => 'a Lambda layer',
+    reason: 'Keras runs the Python code in it',
+  },
+  {
+    name: /config\.json$/,
+    pattern: /"auto_map"\s*:/,
+    what: () => 'auto_map',
+    reason: 'it names code that is fetched and run when the model is loaded',
+  },
+]
+
+/** Text beyond this many characters is not searched. */
+const SEARCHED = 8 * 1024 * 1024
+
+/** Applies the rules that the file's name calls for. */
+export function scanText(file: string, text: string, findings: Sink): void {
+  const name = file.slice(Math.max(file.lastIndexOf('/'), file.lastIndexOf('!')) + 1)
+  for (const rule of RULES) {
+    if (!rule.name.test(name)) continue
+    const match = rule.pattern.exec(text.slice(0, SEARCHED))
+    if (match === null) continue
+    const offset = Buffer.byteLength(text.slice(0, match.index))
+    findings.add({ level: 'suspicious', file, offset, what: rule.what(match), reason: rule.reason })
+  }
+}

@@ -1,0 +1,132 @@
+/** Reads zip archives by their directory, within limits, and says where directory and contents disagree. */
+import { crc32, inflateRawSync } from 'node:zlib'
+
+export interface ZipEntry {
+  readonly name: string
+  /** 0 stored, 8 deflated; others are not opened. */
+  readonly method: number
+  readonly encrypted: boolean
+  readonly crc: number
+  readonly packed: number
+  readonly size: number
+  /** Byte of the entry's own header. */
+  readonly header: number
+}
+
+const END = 0x06054b50
+const END_64 = 0x06064b50
+const LOCATOR_64 = 0x07064b50
+const CENTRAL = 0x02014b50
+const LOCAL = 0x04034b50
+const FULL_32 = 0xffffffff
+/** End record and the longest comment. */
+const TAIL = 22 + 65_535
+
+/** Why an archive cannot be read. */
+export class ZipFault extends Error {}
+
+/** Byte of the end record, or -1: the last one counts, as it does for Python. */
+export function zipEnd(bytes: Buffer): number {
+  for (let at = bytes.length - 22; at >= 0 && at >= bytes.length - TAIL; at--) {
+    if (bytes[at] === 0x50 && bytes.readUInt32LE(at) === END) return at
+  }
+  return -1
+}
+
+/** The directory's entries. Throws ZipFault when it is broken or has more than `most`. */
+export function zipEntries(bytes: Buffer, most: number): ZipEntry[] {
+  const { start, count } = directory(bytes)
+  if (count > most) throw new ZipFault(`it has ${count} members, more than ${most}`)
+  const entries: ZipEntry[] = []
+  let at = start
+  for (let i = 0; i < count; i++) {
+    if (at + 46 > bytes.length || bytes.readUInt32LE(at) !== CENTRAL) throw new ZipFault('its directory is broken')
+    const [nameSize, extraSize, commentSize] = [28, 30, 32].map((offset) => bytes.readUInt16LE(at + offset))
+    const nameEnd = at + 46 + (nameSize ?? 0)
+    const extraEnd = nameEnd + (extraSize ?? 0)
+    if (extraEnd > bytes.length) throw new ZipFault('its directory is broken')
+    entries.push(entryAt(bytes, at, { nameEnd, extraEnd }))
+    at = extraEnd + (commentSize ?? 0)
+  }
+  return entries
+}
+
+function directory(bytes: Buffer): { start: number; count: number } {
+  const end = zipEnd(bytes)
+  if (end < 0) throw new ZipFault('it has no directory')
+  const count = bytes.readUInt16LE(end + 10)
+  const start = bytes.readUInt32LE(end + 16)
+  const locator = end - 20
+  if ((count !== 0xffff && start !== FULL_32) || locator < 0 || bytes.readUInt32LE(locator) !== LOCATOR_64)
+    return { start, count }
+  const at = safe(bytes.readBigUInt64LE(locator + 8))
+  if (at + 56 > bytes.length || bytes.readUInt32LE(at) !== END_64) throw new ZipFault('its directory is broken')
+  return { count: safe(bytes.readBigUInt64LE(at + 32)), start: safe(bytes.readBigUInt64LE(at + 48)) }
+}
+
+function safe(value: bigint): number {
+  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new ZipFault('a size in it is impossible')
+  return Number(value)
+}
+
+function entryAt(bytes: Buffer, at: number, ends: { nameEnd: number; extraEnd: number }): ZipEntry {
+  const plain = {
+    size: bytes.readUInt32LE(at + 24),
+    packed: bytes.readUInt32LE(at + 20),
+    header: bytes.readUInt32LE(at + 42),
+  }
+  return {
+    name: bytes.toString('utf8', at + 46, ends.nameEnd),
+    method: bytes.readUInt16LE(at + 10),
+    encrypted: (bytes.readUInt16LE(at + 8) & 1) === 1,
+    crc: bytes.readUInt32LE(at + 16),
+    ...wide(bytes.subarray(ends.nameEnd, ends.extraEnd), plain),
+  }
+}
+
+type Places = Record<'size' | 'packed' | 'header', number>
+
+/** Sizes beyond 32 bits stand in an extra field, in this order, only those that do not fit. */
+function wide(extra: Buffer, plain: Places): Places {
+  const found: Places = { ...plain }
+  for (let at = 0; at + 4 <= extra.length; at += 4 + extra.readUInt16LE(at + 2)) {
+    if (extra.readUInt16LE(at) !== 1) continue
+    let from = at + 4
+    for (const key of ['size', 'packed', 'header'] as const) {
+      if (plain[key] !== FULL_32 || from + 8 > extra.length) continue
+      found[key] = safe(extra.readBigUInt64LE(from))
+      from += 8
+    }
+  }
+  return found
+}
+
+/**
+ * The bytes of an entry. Throws ZipFault when it is encrypted, packed in another way than deflate, larger than `limit`, larger than its
+ * directory says, of another checksum, or its own header names another file: readers differ in which of the two they believe.
+ */
+export function zipContent(bytes: Buffer, entry: ZipEntry, limit: number): Buffer {
+  const { header } = entry
+  if (entry.encrypted) throw new ZipFault('it is encrypted')
+  if (entry.size > limit) throw new ZipFault(`it unpacks to ${entry.size} bytes, more than ${limit}`)
+  if (header + 30 > bytes.length || bytes.readUInt32LE(header) !== LOCAL) throw new ZipFault('its header is broken')
+  const nameEnd = header + 30 + bytes.readUInt16LE(header + 26)
+  const start = nameEnd + bytes.readUInt16LE(header + 28)
+  if (start + entry.packed > bytes.length) throw new ZipFault('it is cut off')
+  if (bytes.toString('utf8', header + 30, nameEnd) !== entry.name) throw new ZipFault('its header names another file')
+  if (bytes.readUInt16LE(header + 8) !== entry.method) throw new ZipFault('its header names another way of packing')
+  const content = unpacked(bytes.subarray(start, start + entry.packed), entry, limit)
+  if (content.length !== entry.size) throw new ZipFault('it is not as long as the directory says')
+  if (crc32(content) !== entry.crc) throw new ZipFault('its checksum is wrong')
+  return content
+}
+
+function unpacked(packed: Buffer, entry: ZipEntry, limit: number): Buffer {
+  if (entry.method === 0) return packed
+  if (entry.method !== 8) throw new ZipFault(`it is packed by method ${entry.method}`)
+  try {
+    return inflateRawSync(packed, { maxOutputLength: Math.max(1, Math.min(limit, entry.size + 1)) })
+  } catch {
+    throw new ZipFault('it does not unpack to what the directory says')
+  }
+}
