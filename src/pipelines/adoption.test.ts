@@ -61,6 +61,12 @@ function prepare(): Case {
   }
 }
 
+/** What the control process leaves at its end. */
+interface Ended {
+  readonly run: RunView
+  readonly tracked: readonly { readonly run_id: string; readonly status: string }[]
+}
+
 function gone(child: ChildProcess): Promise<void> {
   return new Promise((resolve) => child.once('exit', () => resolve()))
 }
@@ -75,7 +81,7 @@ async function until(what: string, holds: () => boolean | Promise<boolean>): Pro
 
 async function finish({ dataDir, control }: Case): Promise<RunView> {
   await gone(control())
-  const run = JSON.parse(readFileSync(join(dataDir, 'ended.json'), 'utf8')) as RunView
+  const { run, tracked } = JSON.parse(readFileSync(join(dataDir, 'ended.json'), 'utf8')) as Ended
   assert.equal(run.outcome, 'succeeded', run.message)
   assert.deepEqual(
     run.steps.map((step) => [step.state, step.metrics['m']]),
@@ -85,6 +91,19 @@ async function finish({ dataDir, control }: Case): Promise<RunView> {
     ],
   )
   assert.deepEqual(readdirSync(join(dataDir, 'run', 'attempts')), [], 'nothing is left of the attempts')
+  const attempts = run.steps.flatMap((step) => step.attempts).filter((attempt) => attempt.tracking_run_id !== null)
+  const succeeded = attempts.filter((attempt) => attempt.state === 'succeeded').map((one) => one.tracking_run_id)
+  const finished = tracked.filter((one) => one.status === 'FINISHED').map((one) => one.run_id)
+  assert.deepEqual(
+    finished.toSorted(),
+    succeeded.toSorted(),
+    'each attempt that succeeded has its finished tracking run',
+  )
+  assert.deepEqual(
+    tracked.filter((one) => one.status === 'RUNNING'),
+    [],
+    'no tracking run is left open',
+  )
   return run
 }
 
@@ -161,6 +180,8 @@ const POINTS = [
   'pipelines.run_made',
   'pipelines.prepared',
   'pipelines.keyed',
+  'pipelines.tracked',
+  'pipelines.tracked@2',
   'pipelines.attempt_opened',
   'pipelines.attempt_opened@2',
   'pipelines.submitted',

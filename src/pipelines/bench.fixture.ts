@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Principal } from '../contract/access.ts'
-import { makeIds, type Ids } from '../contract/ids.ts'
+import { makeIds } from '../contract/ids.ts'
 import { envsRoom } from '../envs/room.ts'
 import { openStore, type Store } from '../store/open.ts'
 import { putTree } from '../store/trees.ts'
@@ -46,8 +46,11 @@ export interface BeginOptions {
   readonly deploy?: boolean
 }
 
-/** Opens a room in a data folder; `changes` replaces deps. */
-export async function openBench(dataDir: string, changes: Partial<PipelinesDeps> = {}): Promise<Bench> {
+/** Opens a room in a data folder; what `changes` returns replaces deps. */
+export async function openBench(
+  dataDir: string,
+  changes: (store: Store) => Partial<PipelinesDeps> = () => ({}),
+): Promise<Bench> {
   const store = await openStore({ dataDir })
   const { db, blobs } = store
   const tracked = new Map<string, Tracked>()
@@ -63,7 +66,7 @@ export async function openBench(dataDir: string, changes: Partial<PipelinesDeps>
     chance: () => 0,
     envs: envsRoom({ db, clock, cacheFolder: join(dataDir, '../cache'), offline: true }),
     driver: localDriver({ blobs, folder: join(dataDir, 'run', 'attempts'), clock }),
-    tracking: rememberingTracking(tracked, ids),
+    tracking: rememberingTracking(tracked),
     stepAccess: () => Promise.resolve({ uri: 'http://127.0.0.1:9', token: 'slw_step.token-of-the-step' }),
     secret: (_project, name) => Promise.resolve(name === 'API_KEY' ? 'key-0123456789' : undefined),
     registerModel(request) {
@@ -78,7 +81,7 @@ export async function openBench(dataDir: string, changes: Partial<PipelinesDeps>
     record: () => Promise.resolve(),
     onError: (error) => errors.push(error),
     concurrency: 2,
-    ...changes,
+    ...changes(store),
   }
   const room = pipelinesRoom(deps)
   await room.start()
@@ -125,13 +128,12 @@ export async function openBench(dataDir: string, changes: Partial<PipelinesDeps>
   }
 }
 
-function rememberingTracking(tracked: Map<string, Tracked>, ids: Ids): StepTracking {
+function rememberingTracking(tracked: Map<string, Tracked>): StepTracking {
   return {
     ensureExperiment: (_project, name) => Promise.resolve(`exp-${name}`),
-    createRun({ name, tags }) {
-      const id = ids('run')
-      tracked.set(id, { name, tags, status: 'RUNNING', metrics: {} })
-      return Promise.resolve(id)
+    createRun({ run_id, name, tags }) {
+      if (!tracked.has(run_id)) tracked.set(run_id, { name, tags, status: 'RUNNING', metrics: {} })
+      return Promise.resolve()
     },
     logMetrics(runId, metrics) {
       Object.assign(tracked.get(runId)?.metrics ?? {}, metrics)

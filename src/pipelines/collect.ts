@@ -6,6 +6,7 @@ import type { TreeInfo } from '../store/trees.ts'
 import { stepOf, type Context } from './context.ts'
 import type { Exit } from './driver.ts'
 import { nextPause } from './retry.ts'
+import { trackingRunOf } from './tracking-run.ts'
 import { readState, type AttemptRow, type RunRow, type RunTree, type StepFailure, type StepRow } from './rows.ts'
 
 /** A failure, or the end of an attempt that was cancelled. */
@@ -132,10 +133,10 @@ async function endAttempt(context: Context, attempt: AttemptRow, end: End, facts
   const state = await readState(db, attempt.run_id)
   const step = state?.steps.find((row) => row.name === attempt.step)
   if (state === undefined || step === undefined) return
-  const current = state.attempts.find((row) => row.id === attempt.id)
-  const trackingRun = current?.tracking_run_id ?? null
   const wasCancelled = end.class === 'cancelled' || state.run.desired_state === 'cancel'
-  if (trackingRun !== null) await tracking.finishRun(trackingRun, wasCancelled ? 'KILLED' : 'FAILED')
+  const current = state.attempts.find((row) => row.id === attempt.id)
+  const trackingRun = current?.tracking_run_id ?? trackingRunOf(attempt.id)
+  await tracking.finishRun(trackingRun, wasCancelled ? 'KILLED' : 'FAILED')
   const failure = failureOf(end, state.run)
   const lost = end.class === 'infrastructure' && end.message.includes('left no exit file')
   const own = stepOf(await context.spec(state.run.version_id), step.name).retries

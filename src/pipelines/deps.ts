@@ -12,14 +12,18 @@ import type { AliasVersion } from './pin.ts'
 export interface StepTracking {
   /** The id of the project's experiment of that name, made if it is new. */
   ensureExperiment(project: string, name: string): Promise<string>
+  /** Makes the run, or finds it when it was made already. */
   createRun(request: {
+    /** 32 hex digits. */
+    readonly run_id: string
     readonly project: string
     readonly experiment_id: string
     readonly name: string
     readonly tags: Readonly<Record<string, string>>
-  }): Promise<string>
+  }): Promise<void>
   /** `at` is ms since 1970; the same call twice must leave one point. */
   logMetrics(runId: string, metrics: Readonly<Record<string, number>>, at: number): Promise<void>
+  /** Nothing happens when there is no such run: a crash may have come before it was made. */
   finishRun(runId: string, status: 'FINISHED' | 'FAILED' | 'KILLED'): Promise<void>
 }
 

@@ -11,6 +11,7 @@ import { failAttempt } from './collect.ts'
 import { memoryFor } from './retry.ts'
 import { readRun, type AttemptRow, type RunTree, type StepRow } from './rows.ts'
 import type { StepSpec } from './spec.ts'
+import { trackingRunOf } from './tracking-run.ts'
 
 /** Between the request to stop and the kill, ms. */
 export const GRACE_MS = 10_000
@@ -131,7 +132,9 @@ async function openTracking(context: Context, { run }: RunTree, attempt: Attempt
     `slipway.param.${name}`,
     (typeof value === 'string' ? value : JSON.stringify(value)).slice(0, 4000),
   ])
-  const tracking_run_id = await context.deps.tracking.createRun({
+  const run_id = trackingRunOf(attempt.id)
+  await context.deps.tracking.createRun({
+    run_id,
     project: run.project,
     experiment_id: run.experiment_id ?? '',
     name: step.name,
@@ -143,15 +146,16 @@ async function openTracking(context: Context, { run }: RunTree, attempt: Attempt
       ...(Object.fromEntries(params) as Record<string, string>),
     },
   })
+  faultPoint('pipelines.tracked')
   await context.deps.db.tx(async (t) => {
-    await t.run('UPDATE pipeline_attempts SET tracking_run_id = ? WHERE id = ?', [tracking_run_id, attempt.id])
+    await t.run('UPDATE pipeline_attempts SET tracking_run_id = ? WHERE id = ?', [run_id, attempt.id])
     await t.run('UPDATE pipeline_steps SET tracking_run_id = ? WHERE run_id = ? AND name = ?', [
-      tracking_run_id,
+      run_id,
       run.id,
       step.name,
     ])
   })
-  return tracking_run_id
+  return run_id
 }
 
 async function secretsOf(context: Context, project: string, step: StepSpec): Promise<Record<string, string>> {

@@ -180,5 +180,5 @@ test('the published schema is the one of the code', () => {
   const published = JSON.parse(
     readFileSync(new URL('../../docs/reference/slipway.schema.json', import.meta.url), 'utf8'),
   )
-  assert.deepEqual(published, projectJsonSchema(), 'run: node src/pipelines/write-schema.ts')
+  assert.deepEqual(published, projectJsonSchema(), 'run: npm run docs')
 })

@@ -4,7 +4,7 @@ import type { Principal } from '../contract/access.ts'
 import { logBatch } from '../tracking/batch.ts'
 import { ensureExperiment } from '../tracking/experiments.ts'
 import type { Tracking } from '../tracking/room.ts'
-import { createRun, finishRun } from '../tracking/runs.ts'
+import { createRun, finishRun, hasRun } from '../tracking/runs.ts'
 import type { StepTracking } from './deps.ts'
 
 /** Largest number of metrics of one write. */
@@ -13,10 +13,10 @@ const BATCH = 1000
 export function stepTracking(tracking: Tracking): StepTracking {
   return {
     ensureExperiment: (project, name) => tracking.db.tx((t) => ensureExperiment(t, tracking, project, name)),
-    async createRun({ project, experiment_id, name, tags }) {
+    async createRun({ run_id, project, experiment_id, name, tags }) {
       const who: Principal = { ...SYSTEM, project }
       const list = Object.entries(tags).map(([key, value]) => ({ key, value }))
-      return (await createRun(tracking, who, { experiment_id, run_name: name, user_id: 'slipway', tags: list })).run_id
+      await createRun(tracking, who, { run_id, experiment_id, run_name: name, user_id: 'slipway', tags: list })
     },
     async logMetrics(runId, metrics, at) {
       const points = Object.entries(metrics).map(([key, value]) => ({ key, value, timestamp: at, step: 0 }))
@@ -24,7 +24,7 @@ export function stepTracking(tracking: Tracking): StepTracking {
         await logBatch(tracking, SYSTEM, runId, { metrics: points.slice(i, i + BATCH) })
     },
     async finishRun(runId, status) {
-      await finishRun(tracking, SYSTEM, runId, status)
+      if (await hasRun(tracking.db, runId)) await finishRun(tracking, SYSTEM, runId, status)
     },
   }
 }
