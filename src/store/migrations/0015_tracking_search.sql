@@ -25,8 +25,13 @@ CREATE INDEX latest_metrics_by_min ON latest_metrics (experiment_id, key, min_va
 
 CREATE INDEX latest_metrics_by_max ON latest_metrics (experiment_id, key, max_value);
 
--- Runs by the content that they read.
+-- Runs by the content that they read, and by the logged models that they read or made.
 CREATE INDEX dataset_inputs_by_digest ON dataset_inputs (digest);
+
+CREATE INDEX run_models_by_model ON run_models (model_id, role);
+
+-- The newest runs of all experiments.
+CREATE INDEX runs_by_time ON runs (lifecycle_stage, start_time DESC, run_id);
 
 -- A search that is kept under a name. columns and order_by are JSON lists; entity: run | experiment.
 CREATE TABLE saved_searches (
