@@ -1,6 +1,6 @@
 /** Reads and checks the `source` of a version before anything is looked up: schemes, names and relative parts. */
 import { posix } from 'node:path'
-import { invalid } from '../tracking/wire.ts'
+import { invalid, mlflowProblem } from '../tracking/wire.ts'
 
 export type SourceUri =
   | { readonly kind: 'logged_model'; readonly model_id: string }
@@ -19,7 +19,7 @@ const PROXY = /\/mlflow-artifacts\/artifacts(\/|$)/
 export function readSource(source: string): SourceUri {
   if (source.length > LONGEST) throw invalid(`Invalid model version source: it has ${source.length} characters.`)
   const [, scheme, host = '', path = ''] = partsOf(source)
-  if (scheme === undefined || scheme === 'file') return { kind: 'local', path: localPath(source) }
+  if (scheme === undefined || scheme === 'file') return localSource(source, host)
   checkPath(source)
   const inner = path.replace(/^\/+/, '')
   if (scheme === 'models' || scheme === 'runs') {
@@ -55,10 +55,19 @@ export function notContained(source: string, parameter: 'run_id' | 'model_id'): 
   )
 }
 
-/** The normal form of a local path or `file:` URI; '' when it has relative parts or another host. */
+/** A path of a client's disk. Refuses a `file:` URI of another machine, with the status that MLflow answers and its own tests ask for. */
+function localSource(source: string, host: string): SourceUri {
+  if (host === '' || host.toLowerCase() === 'localhost') return { kind: 'local', path: localPath(source) }
+  throw mlflowProblem(
+    'INTERNAL_ERROR',
+    `${source} is not a valid remote uri. For remote access on windows, use a share.`,
+  )
+}
+
+/** The normal form of a local path or `file:` URI, `..` taken out; '' when it is not absolute or has another host. */
 export function localPath(source: string): string {
   const path = decoded(source.replace(/^file:(\/\/(localhost)?(?=\/))?/i, ''))
-  if (path === undefined || path.startsWith('//') || !path.startsWith('/') || path.split('/').includes('..')) return ''
+  if (path === undefined || path.startsWith('//') || !path.startsWith('/')) return ''
   return posix.normalize(path).replace(/\/+$/, '')
 }
 

@@ -224,7 +224,7 @@ async function noteOnLoggedModel(tracking: Tracking, who: Principal, modelId: st
   const before = tags.find((tag) => tag.key === LOGGED_MODEL_TAG)?.value ?? '[]'
   const versions = [...listOf(before), { name: row.model, version: row.version }]
   // Python's spacing: clients compare the text
-  const value = `[${versions.map((one) => JSON.stringify(one).replace(/("|\d)([:,])(?=")/g, '$1$2 ')).join(', ')}]`
+  const value = `[${versions.map((one) => JSON.stringify(one).replace(/"([:,])(?=["\d])/g, '"$1 ')).join(', ')}]`
   await setModelTags(tracking, who, modelId, [{ key: LOGGED_MODEL_TAG, value }])
 }
 

@@ -22,6 +22,12 @@ const TABLES = [
   'artifacts',
   'artifact_uploads',
   'artifact_upload_parts',
+  'evaluation_datasets',
+  'evaluation_dataset_tags',
+  'evaluation_dataset_experiments',
+  'evaluation_records',
+  'scorers',
+  'scorer_versions',
 ] as const
 
 /** Deletes every row of the room and makes the default experiment again, its artifacts where a suite wants them. */

@@ -265,7 +265,10 @@ describe('tracking over HTTP', () => {
         const answer = await send('GET', address)
         assert.equal(answer.status, 200, answer.text)
         assert.equal(answer.text, '<script>alert(1)</script>')
-        assert.equal(answer.headers.get('content-disposition'), "attachment; filename*=UTF-8''x%27%C3%BC.html")
+        assert.equal(
+          answer.headers.get('content-disposition'),
+          `attachment; filename="x__.html"; filename*=UTF-8''x%27%C3%BC.html`,
+        )
         assert.equal(answer.headers.get('content-security-policy'), "sandbox; default-src 'none'")
         assert.equal(answer.headers.get('x-content-type-options'), 'nosniff')
       }

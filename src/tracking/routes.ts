@@ -3,6 +3,7 @@ import { route } from '../contract/route.ts'
 import { mount, Raw } from '../http/mount.ts'
 import type { Mounted } from '../http/mount.ts'
 import { artifactRoutes } from './artifact-routes.ts'
+import { datasetCalls } from './datasets/calls.ts'
 import { experimentCalls } from './experiment-calls.ts'
 import { historyCalls } from './history-calls.ts'
 import { modelCalls } from './model-calls.ts'
@@ -13,6 +14,7 @@ import { promptlabCalls } from './promptlab.ts'
 import { runCalls } from './run-calls.ts'
 import { runFileRoutes } from './run-files.ts'
 import { tableRoutes } from './table.ts'
+import { scorerCalls } from './scorers/calls.ts'
 import { mlflowFailure } from './wire.ts'
 
 /** The MLflow release whose protocol is spoken; clients choose what they send by it. */
@@ -25,6 +27,8 @@ export function trackingRoutes(room: Tracking): Mounted[] {
     ...historyCalls(room),
     ...modelCalls(room),
     ...promptlabCalls(room),
+    ...datasetCalls(room),
+    ...scorerCalls(room),
   ]
   return [
     ...handshake(),
