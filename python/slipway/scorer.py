@@ -112,12 +112,13 @@ class Frames:
         extra = json.loads(payload[start : start + size]) if size else {}
         numbers = np.frombuffer(payload, dtype="<f8", offset=start + size)
         texts = iter(extra.get("texts", ()))
+        whole = extra.get("whole", {})
         columns, at = [], 0
         for i in range(len(self._inputs)):
             if i in self._texts:
                 columns.append(next(texts))
             else:
-                columns.append(numbers[at : at + count])
+                columns.append(exact(whole.get(str(i)), numbers[at : at + count]))
                 at += count
         params = extra.get("params")
         if self._tensor is not None:
@@ -156,6 +157,15 @@ class Frames:
         return values.astype("int32" if dtype == "integer" else "int64")
 
 
+def exact(whole: "list | None", numbers):
+    """A column of whole numbers that float64 cannot hold, unless one is missing: then the column is float64 anyway."""
+    import numpy as np
+
+    if whole is None or None in whole:
+        return numbers
+    return np.array(whole, dtype="int64")
+
+
 def encode_result(output, count: int) -> bytes:
     """The output of a model as a payload: float64 scalars or rows where it is numeric, else JSON. Checks the number of rows."""
     import numpy as np
@@ -169,11 +179,18 @@ def encode_result(output, count: int) -> bytes:
         values = values.to_numpy()
     array = values if isinstance(values, np.ndarray) else np.asarray(values)
     if array.ndim in (1, 2) and array.dtype.kind in "fiu":
+        if array.dtype.kind in "iu" and array.size and outgrows_float(array):
+            return encode_json(array.tolist(), count)
         if array.shape[0] != count:
             raise ValueError(f"the model answered {array.shape[0]} rows for {count}")
         width = array.shape[1] if array.ndim == 2 else 0
         return COUNTS.pack(count, width) + np.ascontiguousarray(array, dtype="<f8").tobytes()
     return encode_json(array.tolist() if isinstance(values, np.ndarray) else list(values), count)
+
+
+def outgrows_float(array) -> bool:
+    """True when a whole number of the array lies beyond 2^53, where float64 has gaps."""
+    return int(array.max()) > 2**53 or int(array.min()) < -(2**53)
 
 
 def encode_json(values: list, count: int) -> bytes:

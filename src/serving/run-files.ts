@@ -28,6 +28,8 @@ export interface GatewayFile {
   /** Start of the process in the kernel's own ticks, so that another process with the same pid is not taken for it; null where unknown. */
   readonly start: string | null
   readonly port: number
+  /** Port of gRPC; null or absent without. */
+  readonly grpc_port?: number | null
   readonly socket: string
   readonly started_at: number
 }

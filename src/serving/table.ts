@@ -51,6 +51,19 @@ export interface BreakerRoute {
   readonly rate: number
 }
 
+/** Bounds that an endpoint may have of its own; null or absent = the default. */
+export interface LimitsRoute {
+  /** Calls that one token may make: so many a second, and so many at once after a pause. Default: no limit. */
+  readonly per_token?: { readonly per_second: number; readonly burst: number } | null
+  /** What may wait for the scorers of a Python version. */
+  readonly queue_rows?: number | null
+  readonly queue_bytes?: number | null
+  /** Deadline of a call that names none, ms. */
+  readonly timeout_ms?: number | null
+  /** Answers of the same row are kept for so long. Default: none are kept. */
+  readonly cache?: { readonly seconds: number; readonly rows: number } | null
+}
+
 export interface EndpointRoute {
   readonly name: string
   readonly project: string
@@ -60,6 +73,8 @@ export interface EndpointRoute {
   readonly breaker: BreakerRoute
   /** The reference-pinned profile (a ProfileSpec as JSON) that live rows are counted into; null = none. */
   readonly profile: unknown
+  /** Bounds of this endpoint; absent = the defaults. */
+  readonly limits?: LimitsRoute
   readonly variants: readonly VariantRoute[]
   /** Versions kept loaded without traffic, so that a rollback is a pointer swap. */
   readonly standby: readonly VariantRoute[]

@@ -13,6 +13,9 @@ export interface CallLimits {
   readonly deadline: number
   /** Values for the model's `params`, when the caller sent some. */
   readonly params: Readonly<Record<string, unknown>> | null
+  /** Size of the request, bytes, counted against the bound of a queue. */
+  readonly bytes: number
+  readonly priority: 'low' | 'normal' | 'high'
 }
 
 export interface Backend {
@@ -36,6 +39,7 @@ export interface Backend {
 export function scoreOf(prediction: unknown): number | null {
   if (typeof prediction === 'number') return Number.isFinite(prediction) ? prediction : null
   if (typeof prediction === 'boolean') return prediction ? 1 : 0
+  if (typeof prediction === 'bigint') return Number(prediction)
   if (!Array.isArray(prediction) || prediction.length === 0) return null
   if (!prediction.every((item) => typeof item === 'number' && Number.isFinite(item))) return null
   const numbers = prediction as number[]

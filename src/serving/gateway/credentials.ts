@@ -12,16 +12,16 @@ const MAX_KNOWN = 10_000
 
 /**
  * Lets a request through whose token may do `verb` on endpoints (and on this endpoint's project, when one is given).
- * Throws `unauthenticated` or `forbidden`.
+ * Returns the token; undefined while the table is open to requests without one. Throws `unauthenticated` or `forbidden`.
  */
 export function admit(
   table: LiveTable,
   authorization: string | undefined,
   verb: Verb,
   scope: { project: string | null; now: number },
-): void {
+): TokenRoute | undefined {
   if (authorization === undefined) {
-    if (table.source.open) return
+    if (table.source.open) return undefined
     throw problem('unauthenticated', { detail: 'the request carries none' })
   }
   const token = find(table, authorization)
@@ -31,6 +31,7 @@ export function admit(
     throw problem('forbidden', { role: token.role, verb, resource: 'endpoints' })
   if (token.project !== null && scope.project !== null && token.project !== scope.project)
     throw problem('forbidden', { role: token.role, verb, resource: `endpoints of project ${scope.project}` })
+  return token
 }
 
 function find(table: LiveTable, authorization: string): TokenRoute {

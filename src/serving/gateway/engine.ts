@@ -6,12 +6,14 @@ import type { LogRecord } from '../records.ts'
 import type { Scored } from './backend.ts'
 import type { LiveEndpoint, LiveVariant } from './live.ts'
 import { takesCanary } from './live.ts'
-import type { Named, Value } from './rows.ts'
-import { readRows } from './rows.ts'
+import type { Rows, Value } from './rows.ts'
 
 /** A request, whatever protocol it came by. */
 export interface Ask {
-  readonly rows: readonly Named[]
+  readonly rows: Rows
+  /** Size of the body, bytes. */
+  readonly bytes: number
+  readonly priority: 'low' | 'normal' | 'high'
   /** One id a row; made by the gateway where the caller gave none. */
   readonly ids: readonly string[]
   /** One time a row, ms since 1970. */
@@ -117,9 +119,9 @@ function answer(deps: EngineDeps, attempt: Attempt): Answer | Promise<Answer> {
 function read(deps: EngineDeps, attempt: Attempt): Value[][] {
   const { variant, ask } = attempt
   try {
-    return readRows(ask.rows, variant.route.inputs)
+    return ask.rows.values(variant.route.inputs)
   } catch (error) {
-    if (variant.route.role === 'canary') variant.stats.add(deps.clock(), ask.rows.length, 0, true)
+    if (variant.route.role === 'canary') variant.stats.add(deps.clock(), ask.rows.count, 0, true)
     throw error
   }
 }

@@ -1,16 +1,18 @@
 /** One HTTP exchange inside the gateway: what a handler gets, what it gives back, and the facts that headers may carry. */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Problem } from '../../contract/errors.ts'
-import { problem } from '../../contract/errors.ts'
 import type { Answer, Ask } from './engine.ts'
 import type { LiveEndpoint } from './live.ts'
-import type { Named } from './rows.ts'
+import { isRecord } from './json.ts'
+import type { Rows } from './rows.ts'
+import { invalid } from './rows.ts'
 
 /** A reply before it is written. */
 export interface Reply {
   readonly status: number
   readonly type: string
-  readonly body: string
+  /** Bytes for binary tensors, else text. */
+  readonly body: string | Buffer
   readonly headers?: Readonly<Record<string, string>>
 }
 
@@ -49,27 +51,33 @@ export interface Facts {
   readonly routing_key?: unknown
   readonly timeout_ms?: unknown
   readonly params?: unknown
+  readonly priority?: unknown
 }
 
 /** Joins rows and facts to an Ask. Facts of the body win over headers. Throws `invalid_field`. */
-export function makeAsk(call: PredictCall, rows: readonly Named[], facts: Facts): Ask {
+export function makeAsk(call: PredictCall, rows: Rows, facts: Facts): Ask {
   const { headers, now } = call
-  if (rows.length === 0) throw invalid('inputs', rows, 'at least one row')
-  if (rows.length > MAX_ROWS) throw invalid('inputs', `${rows.length} rows`, `at most ${MAX_ROWS} rows`)
+  const { count } = rows
+  if (count === 0) throw invalid('inputs', [], 'at least one row')
+  if (count > MAX_ROWS) throw invalid('inputs', `${count} rows`, `at most ${MAX_ROWS} rows`)
   const timeout = facts.timeout_ms ?? headers['x-slipway-timeout-ms']
   return {
     rows,
-    ids: readIds(facts.id ?? headers['x-slipway-prediction-id'], rows.length, call.nextId),
-    times: readTimes(facts.event_time ?? headers['x-slipway-event-time'], rows.length, now),
+    bytes: call.body.length,
+    priority: readPriority(facts.priority ?? headers['x-slipway-priority']),
+    ids: readIds(facts.id ?? headers['x-slipway-prediction-id'], count, call.nextId),
+    times: readTimes(facts.event_time ?? headers['x-slipway-event-time'], count, now),
     key: readKey(facts.routing_key ?? headers['x-slipway-routing-key']),
     params: readParams(facts.params),
-    deadline: now + (timeout === undefined ? DEFAULT_DEADLINE_MS : readTimeout(timeout)),
+    deadline:
+      now +
+      (timeout === undefined ? (call.endpoint.route.limits?.timeout_ms ?? DEFAULT_DEADLINE_MS) : readTimeout(timeout)),
     version: call.version,
   }
 }
 
 function readIds(given: unknown, count: number, next: () => string): readonly string[] {
-  if (given === undefined || given === null) return Array.from({ length: count }, next)
+  if (given === undefined || given === null) return count === 1 ? [next()] : Array.from({ length: count }, next)
   const ids: unknown = count === 1 && !Array.isArray(given) ? [given] : given
   if (!Array.isArray(ids) || ids.length !== count)
     throw invalid('id', given, count === 1 ? 'a text' : `a list of ${count} texts, one a row`)
@@ -127,8 +135,8 @@ function readTime(field: string, value: unknown): number {
 
 function readParams(given: unknown): Readonly<Record<string, unknown>> | null {
   if (given === undefined || given === null) return null
-  if (typeof given !== 'object' || Array.isArray(given)) throw invalid('params', given, 'an object')
-  return Object.keys(given).length === 0 ? null : (given as Record<string, unknown>)
+  if (!isRecord(given)) throw invalid('params', given, 'an object')
+  return Object.keys(given).length === 0 ? null : given
 }
 
 function readTimeout(given: unknown): number {
@@ -138,54 +146,14 @@ function readTimeout(given: unknown): number {
   return ms
 }
 
-/** The refusal of one field. */
-export function invalid(field: string, value: unknown, expected: string): Problem {
-  return problem('invalid_field', { field, value: value === undefined ? 'nothing' : value, expected })
-}
+const PRIORITIES = ['low', 'normal', 'high'] as const
 
-/** The body as JSON. Bare NaN and Infinity are accepted where JSON lacks them: `null` and refused texts stay distinguishable. */
-export function parseJson(body: Buffer): unknown {
-  if (body.length === 0) throw problem('malformed_body', { expected: 'JSON', detail: 'it is empty' })
-  const text = body.toString('utf8')
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    return parseLoose(text, error as Error)
-  }
-}
+/** How urgent a request is beside others that wait for the same scorers. */
+export type Priority = (typeof PRIORITIES)[number]
 
-/** Python clients write NaN and Infinity as bare words; they become texts that `readRows` understands. */
-function parseLoose(text: string, error: Error): unknown {
-  if (/NaN|Infinity/.test(text)) {
-    const quoted = text.replace(/"(?:[^"\\]|\\.)*"|-?Infinity|NaN/g, (found) =>
-      found.startsWith('"') ? found : `"${found}"`,
-    )
-    try {
-      return JSON.parse(quoted)
-    } catch {
-      // the first error names the place in the caller's own text
-    }
-  }
-  throw problem('malformed_body', { expected: 'JSON', detail: error.message })
-}
-
-/** The body as a JSON object. */
-export function parseObject(body: Buffer): Record<string, unknown> {
-  const value = parseJson(body)
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw problem('malformed_body', {
-      expected: 'JSON object',
-      detail: `it is ${describe(value)}`,
-    })
-  return value as Record<string, unknown>
-}
-
-function describe(value: unknown): string {
-  if (Array.isArray(value)) return 'a list'
-  return value === null ? 'null' : `a ${typeof value}`
-}
-
-/** True for an object that is no list. */
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+function readPriority(given: unknown): Priority {
+  if (given === undefined || given === null) return 'normal'
+  const known = PRIORITIES.find((one) => one === given)
+  if (known === undefined) throw invalid('priority', given, `one of ${PRIORITIES.join(', ')}`)
+  return known
 }

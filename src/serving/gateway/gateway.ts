@@ -8,6 +8,7 @@ import type { RoutingTable } from '../table.ts'
 import type { PushReply } from './admin.ts'
 import { listenAdmin } from './admin.ts'
 import { engine } from './engine.ts'
+import { listenGrpc } from './grpc/server.ts'
 import { HourProfiles } from './hours.ts'
 import { predictionIds } from './ids.ts'
 import type { LiveTable, VariantMemory } from './live.ts'
@@ -16,8 +17,9 @@ import { Loader } from './loader.ts'
 import type { LoadFailure, OpenBackend } from './loader.ts'
 import { PredictionLog } from './log.ts'
 import { metricsText } from './metrics.ts'
+import { Rates } from './rates.ts'
 import { listen } from './server.ts'
-import type { GatewayServer } from './server.ts'
+import type { GatewayServer, HttpDeps } from './server.ts'
 import { ShadowQueue } from './shadow.ts'
 
 export interface GatewayOptions {
@@ -28,6 +30,10 @@ export interface GatewayOptions {
   readonly port: number
   /** True when several gateways share the port. */
   readonly reusePort: boolean
+  /** Port of gRPC; 0 = a free one, absent = none. */
+  readonly grpcPort?: number
+  /** Number of gateways that share the load; 1 where it is not given. */
+  readonly gateways?: number
   readonly allowHosts: readonly string[]
   readonly version: string
   readonly openBackend: OpenBackend
@@ -39,12 +45,16 @@ export interface GatewayOptions {
 
 export interface Gateway {
   readonly port: number
+  /** Port of gRPC; null without. */
+  readonly grpcPort: number | null
   /** Answers what is open, writes the log, frees the models. */
   stop(): Promise<void>
 }
 
 const FLUSH_MS = 1000
 const MAX_BODY = 16 * 1024 * 1024
+/** All bodies that are being read at once, bytes. */
+const MAX_HELD = 256 * 1024 * 1024
 
 /** Starts a gateway with the routing table that lies in the data folder; resolves when it listens. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
@@ -52,22 +62,23 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   mkdirSync(files.run, { recursive: true, mode: 0o700 })
   const state = new GatewayState(options, files)
   await state.restore()
-  const server = await listen(
-    {
-      view: state,
-      engine: state.engine,
-      clock: Date.now,
-      nextId: predictionIds(Date.now()),
-      afterWrite: (release) => state.log.afterWrite(release),
-      fault: (error) => note('fault', error),
-      checkHost: hostCheck(options.host, options.allowHosts),
-      maxBody: MAX_BODY,
-    },
-    options,
-  )
+  const deps: HttpDeps = {
+    view: state,
+    engine: state.engine,
+    clock: Date.now,
+    nextId: predictionIds(Date.now()),
+    afterWrite: (release) => state.log.afterWrite(release),
+    fault: (error) => note('fault', error),
+    checkHost: hostCheck(options.host, options.allowHosts),
+    bodies: { maxBody: MAX_BODY, maxHeld: MAX_HELD, held: 0 },
+    rates: new Rates(options.gateways ?? 1),
+  }
+  const servers = [await listen(deps, options)]
+  if (options.grpcPort !== undefined) servers.push(await listenGrpc(deps, { ...options, port: options.grpcPort }))
+  const [port = 0, grpcPort = null] = servers.map((server) => server.port)
   const socket = socketPath(options.dataDir, options.index)
   let stopping: Promise<void> | undefined
-  const stop = (): Promise<void> => (stopping ??= end(state, server, options.graceMs ?? 10_000))
+  const stop = (): Promise<void> => (stopping ??= end(state, servers, options.graceMs ?? 10_000))
   const admin = await listenAdmin(socket, {
     push: (table) => state.push(table),
     warm: (table) => state.warm(table),
@@ -78,13 +89,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const told: GatewayFile = {
     pid: process.pid,
     start: processStart(process.pid),
-    port: server.port,
+    port,
+    grpc_port: grpcPort,
     socket,
     started_at: Date.now(),
   }
   writeWhole(gatewayFile(options.dataDir, options.index), JSON.stringify(told))
   return {
-    port: server.port,
+    port,
+    grpcPort,
     async stop() {
       await stop()
       admin.closeAllConnections()
@@ -99,9 +112,9 @@ function removeOwn(path: string): void {
   if ((readJsonFile(path) as GatewayFile | undefined)?.pid === process.pid) rmSync(path, { force: true })
 }
 
-async function end(state: GatewayState, server: GatewayServer, graceMs: number): Promise<void> {
+async function end(state: GatewayState, servers: readonly GatewayServer[], graceMs: number): Promise<void> {
   state.draining = true
-  await server.drain(graceMs)
+  await Promise.all(servers.map((server) => server.drain(graceMs)))
   await state.close()
 }
 

@@ -1,6 +1,7 @@
 /** The gateway's prediction log: records into a segment, replies released once their records are with the operating system. */
 import { SegmentWriter } from '../../store/segments.ts'
 import type { LogRecord } from '../records.ts'
+import { toJson } from './json.ts'
 
 export interface LogOptions {
   readonly folder: string
@@ -34,7 +35,7 @@ export class PredictionLog {
   }
 
   append(record: LogRecord): void {
-    this.appendText(JSON.stringify(record))
+    this.appendText(toJson(record))
   }
 
   /** Appends a record that is already JSON. */

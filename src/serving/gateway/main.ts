@@ -11,6 +11,8 @@ export interface GatewayArguments {
   readonly host: string
   readonly port: number
   readonly reusePort: boolean
+  readonly grpcPort?: number
+  readonly gateways?: number
   readonly allowHosts: readonly string[]
   readonly version: string
 }
@@ -36,7 +38,9 @@ async function main(): Promise<void> {
     openBackend: (variant, wait) => openBackend(variant, wait, logDir),
     onDrain: end,
   })
-  process.stdout.write(`${JSON.stringify({ ready: true, port: gateway.port, pid: process.pid })}\n`)
+  process.stdout.write(
+    `${JSON.stringify({ ready: true, port: gateway.port, grpc_port: gateway.grpcPort, pid: process.pid })}\n`,
+  )
 }
 
 main().catch((error: unknown) => {

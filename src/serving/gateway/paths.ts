@@ -1,170 +1,105 @@
 /** The gateway's paths, read by hand: what a method and a path mean. */
-import type { Verb } from '../../contract/access.ts'
 import { problem } from '../../contract/errors.ts'
-import type { Problem } from '../../contract/errors.ts'
-import type { Protocol, Reply } from './exchange.ts'
-import type { LiveEndpoint, LiveTable } from './live.ts'
-import { mlflowFailure, mlflowProtocol } from './protocols/mlflow.ts'
-import { nativeFailure, nativeProtocol } from './protocols/native.ts'
-import { modelMetadata, modelReady, oipFailure, oipProtocol, serverMetadata } from './protocols/oip.ts'
-
-/** What the gateway knows of itself, for pages that tell it. */
-export interface GatewayView {
-  readonly table: LiveTable
-  readonly version: string
-  readonly draining: boolean
-  metrics(): string
-}
-
-/** A request to predict, before its body is read. */
-export interface PredictTarget {
-  readonly kind: 'predict'
-  readonly endpoint: LiveEndpoint
-  readonly version: string | undefined
-  readonly protocol: Protocol
-}
-
-/** A page that needs no body. `verb` null = public. */
-export interface PageTarget {
-  readonly kind: 'page'
-  readonly verb: Verb | null
-  readonly project: string | null
-  readonly reply: () => Reply
-  readonly fail: (error: Problem) => Reply
-}
-
-export type Target = PredictTarget | PageTarget
-
-/** How errors of a path are worded before its target is known. */
-export function failureOf(path: string): (error: Problem) => Reply {
-  if (path.startsWith('/v2')) return oipFailure
-  return path.endsWith('/invocations') ? mlflowFailure : nativeFailure
-}
+import { JSON_TYPE } from './exchange.ts'
+import type { LiveEndpoint } from './live.ts'
+import { openApi } from './open-api.ts'
+import { kserveProtocol, kserveReady, vertexProtocol } from './protocols/instances.ts'
+import { mlflowProtocol } from './protocols/mlflow.ts'
+import { nativeProtocol } from './protocols/native.ts'
+import type { Asked, GatewayView, PageTarget, PredictTarget, Target } from './targets.ts'
+import { decode, endpointOf, get, isReady, json, predictTarget } from './targets.ts'
+import { findV2 } from './v2-paths.ts'
 
 const NATIVE = '/v1/endpoints/'
 const PREDICT = ':predict'
 
 /** Finds the target of a request. Throws `not_found`, `no_route` or `method_not_allowed`. */
 export function findTarget(view: GatewayView, method: string, path: string): Target {
-  if (path.startsWith(NATIVE) && path.endsWith(PREDICT)) {
-    const name = path.slice(NATIVE.length, -PREDICT.length)
-    return predict(view, need(method, 'POST', path, { name, protocol: nativeProtocol }))
-  }
+  const asked = { view, method, path }
+  if (path.endsWith(PREDICT)) return findPredict(asked)
   const parts = path.split('/').map(decode)
-  if (parts[1] === 'v2') return v2(view, method, path, parts.slice(2))
-  return invocations(view, method, path, parts.slice(1)) ?? page(view, method, path)
-}
-
-interface Wanted {
-  readonly name: string | undefined
-  readonly protocol: Protocol
-  readonly version?: string
-}
-
-function need(method: string, allowed: string, path: string, wanted: Wanted): Wanted {
-  if (method !== allowed) throw problem('method_not_allowed', { method, path, allowed })
-  return wanted
-}
-
-function predict(view: GatewayView, wanted: Wanted): PredictTarget {
-  const endpoint = endpointOf(view.table, wanted.name)
-  return { kind: 'predict', endpoint, version: wanted.version, protocol: wanted.protocol }
-}
-
-/** The endpoint of a name; without a name, the only one. */
-function endpointOf(table: LiveTable, name: string | undefined): LiveEndpoint {
-  const endpoint = name === undefined ? table.only : table.endpoints.get(decode(name))
-  if (endpoint !== undefined) return endpoint
-  if (name !== undefined) throw problem('not_found', { what: 'endpoint', id: name })
-  const detail = `the path names no endpoint, and there are ${table.endpoints.size}; use /endpoints/NAME/invocations`
-  throw problem(table.endpoints.size === 0 ? 'unavailable' : 'bad_request', { what: 'the gateway', detail })
-}
-
-function decode(part: string): string {
-  if (!part.includes('%')) return part
-  try {
-    return decodeURIComponent(part)
-  } catch {
-    throw problem('bad_request', { detail: `the path part "${part}" is not valid percent-encoding` })
+  switch (parts[1]) {
+    case 'v2':
+      return findV2(asked, parts.slice(2))
+    case 'v1':
+      return findV1(asked, parts.slice(2))
+    case 'models':
+      return findMultiModel(asked, parts.slice(2))
+    default:
+      return invocations(asked, parts.slice(1)) ?? page(asked)
   }
 }
 
-/** /v2: Open Inference Protocol. */
-function v2(view: GatewayView, method: string, path: string, parts: readonly string[]): Target {
-  const [area, name, ...rest] = parts
-  if (area === undefined || area === '') return get(method, path, null, () => serverMetadata(view.version))
-  if (area === 'health') return v2Health(view, method, path, name)
-  if (area !== 'models') throw problem('no_route', { method, path })
-  if (name === undefined || name === '') {
-    return get(method, path, 'read', () => json({ models: [...view.table.endpoints.keys()] }))
+const VERTEX = /^\/v1\/projects\/[^/]+\/locations\/[^/]+\/endpoints\/([^/]+)$/
+
+/** Paths that end with `:predict`: Slipway's own, KServe's and Vertex AI's. */
+function findPredict(asked: Asked): PredictTarget {
+  const path = asked.path.slice(0, -PREDICT.length)
+  if (path.startsWith(NATIVE))
+    return predictTarget(asked, { name: path.slice(NATIVE.length), protocol: nativeProtocol })
+  if (path.startsWith(KSERVE))
+    return predictTarget(asked, { name: path.slice(KSERVE.length), protocol: kserveProtocol })
+  const vertex = VERTEX.exec(path)
+  if (vertex !== null) return predictTarget(asked, { name: vertex[1], protocol: vertexProtocol })
+  throw problem('no_route', { method: asked.method, path: asked.path })
+}
+
+const KSERVE = '/v1/models/'
+
+/** /v1/endpoints/NAME/openapi.json, /v1/models and /v1/models/NAME. */
+function findV1(asked: Asked, parts: readonly string[]): Target {
+  const { table } = asked.view
+  const [area, name, more] = parts
+  if (area === 'endpoints' && name !== undefined && more === 'openapi.json' && parts.length === 3) {
+    const endpoint = endpointOf(table, name)
+    return { ...get(asked, 'read', () => json(openApi(endpoint))), project: endpoint.route.project }
   }
-  const named = rest[0] === 'versions' && rest[1] !== undefined
-  const version = named ? rest[1] : undefined
-  const action = named ? rest[2] : rest[0]
-  if (action === 'infer') {
-    const wanted = { name, protocol: oipProtocol, ...(version !== undefined && { version }) }
-    return predict(view, need(method, 'POST', path, wanted))
-  }
+  if (area === 'models' && (name === undefined || name === ''))
+    return get(asked, 'read', () => json({ models: [...table.endpoints.keys()] }))
+  if (area === 'models' && parts.length === 2) return get(asked, null, () => kserveReady(endpointOf(table, name)))
+  throw problem('no_route', { method: asked.method, path: asked.path })
+}
+
+/** SageMaker's multi-model contract: /models, /models/NAME, /models/NAME/invoke. Models come and go by deploys alone. */
+function findMultiModel(asked: Asked, parts: readonly string[]): Target {
+  const { view, method, path } = asked
+  const [name, action] = parts
+  if (method === 'DELETE' || (method === 'POST' && parts.length === 0))
+    throw problem('forbidden', { role: 'of any caller', verb: 'load or unload', resource: 'models: deploys do that' })
+  if (name === undefined)
+    return get(asked, 'read', () => json({ models: [...view.table.endpoints.values()].map(describeModel) }))
+  if (action === 'invoke' && parts.length === 2) return predictTarget(asked, { name, protocol: mlflowProtocol })
   const endpoint = endpointOf(view.table, name)
-  checkVersion(endpoint, version)
-  const { project } = endpoint.route
-  if (action === undefined || action === '')
-    return { ...get(method, path, 'read', () => modelMetadata(endpoint)), project }
-  if (action === 'ready') return { ...get(method, path, null, () => modelReady(endpoint)), project }
+  if (parts.length === 1)
+    return { ...get(asked, 'read', () => json(describeModel(endpoint))), project: endpoint.route.project }
   throw problem('no_route', { method, path })
 }
 
-function checkVersion(endpoint: LiveEndpoint, version: string | undefined): void {
-  const known = [endpoint.stable, endpoint.canary].some((variant) => variant?.route.version === version)
-  if (version !== undefined && !known) throw problem('not_found', { what: 'version', id: version })
+function describeModel({ route }: LiveEndpoint): object {
+  return { modelName: route.name, modelUrl: `models:/${route.model}` }
 }
 
-function v2Health(view: GatewayView, method: string, path: string, what: string | undefined): PageTarget {
-  if (what === 'live') return get(method, path, null, () => json({ live: true }))
-  if (what !== 'ready') throw problem('no_route', { method, path })
-  return get(method, path, null, () => {
-    const ready = isReady(view)
-    return json({ live: true, ready }, ready ? 200 : 503)
-  })
-}
-
-/** /invocations and /endpoints/NAME/invocations, with MLflow's health paths beside them. */
-function invocations(view: GatewayView, method: string, path: string, parts: readonly string[]): Target | undefined {
+/** /invocations and /endpoints/NAME/invocations, with MLflow's and SageMaker's health paths beside them. */
+function invocations(asked: Asked, parts: readonly string[]): Target | undefined {
+  const { view } = asked
   const named = parts[0] === 'endpoints' && parts.length === 3
   const action = named ? parts[2] : parts.length === 1 ? parts[0] : undefined
   const name = named ? (parts[1] as string) : undefined
-  if (action === 'invocations') return predict(view, need(method, 'POST', path, { name, protocol: mlflowProtocol }))
+  if (action === 'invocations') return predictTarget(asked, { name, protocol: mlflowProtocol })
   if (action !== 'ping' && action !== 'health') return undefined
-  return get(method, path, null, () => {
+  return get(asked, null, () => {
     const endpoint = name === undefined ? view.table.only : view.table.endpoints.get(name)
     const ready = endpoint === undefined ? name === undefined && isReady(view) : endpoint.stable?.backend.ready()
-    return { status: ready ? 200 : 404, type: JSON_TEXT, body: '\n' }
+    return { status: ready ? 200 : 404, type: JSON_TYPE, body: '\n' }
   })
 }
 
-const JSON_TEXT = 'application/json'
-
-function page(view: GatewayView, method: string, path: string): PageTarget {
-  if (path === '/version')
-    return get(method, path, null, () => ({ status: 200, type: 'text/plain', body: view.version }))
+function page(asked: Asked): PageTarget {
+  const { view, method, path } = asked
+  if (path === '/version') return get(asked, null, () => ({ status: 200, type: 'text/plain', body: view.version }))
   if (path === '/metrics') {
     const type = 'text/plain; version=0.0.4; charset=utf-8'
-    return get(method, path, 'read', () => ({ status: 200, type, body: view.metrics() }))
+    return get(asked, 'read', () => ({ status: 200, type, body: view.metrics() }))
   }
   throw problem('no_route', { method, path })
-}
-
-/** Ready: a table is loaded, every stable version answers, and the gateway is not on its way out. */
-function isReady(view: GatewayView): boolean {
-  if (view.draining || view.table.epoch === 0) return false
-  return [...view.table.endpoints.values()].every((endpoint) => endpoint.stable?.backend.ready() ?? true)
-}
-
-function get(method: string, path: string, verb: Verb | null, reply: () => Reply): PageTarget {
-  if (method !== 'GET' && method !== 'HEAD') throw problem('method_not_allowed', { method, path, allowed: 'GET' })
-  return { kind: 'page', verb, project: null, reply, fail: failureOf(path) }
-}
-
-function json(value: unknown, status = 200): Reply {
-  return { status, type: JSON_TEXT, body: JSON.stringify(value) }
 }

@@ -1,12 +1,34 @@
 /** A caller's rows as a model takes them: values in the order of its inputs, checked field by field. */
 import { problem } from '../../contract/errors.ts'
 import type { InputField } from '../table.ts'
+import { toJson } from './json.ts'
 
-/** One value: missing is null. Numbers may be ±Infinity, never NaN (NaN is missing). */
-export type Value = number | string | boolean | null
+/**
+ * One value: missing is null. Numbers may be ±Infinity, never NaN (NaN is missing). A whole number beyond ±2^53 is a bigint
+ * within the range of int64.
+ */
+export type Value = number | string | boolean | bigint | null
 
 /** A row as a protocol handed it over: values by input name. */
 export type Named = Readonly<Record<string, unknown>>
+
+/** The rows of one request, whatever form they came in. */
+export interface Rows {
+  readonly count: number
+  /**
+   * The rows by the inputs of a model. A field that is absent is refused when it is required; `null`, and "NaN" for a number, is a
+   * missing value. Nothing is coerced between kinds. Fields that the model does not know are ignored.
+   * Throws `invalid_field` that names the first fault, with all of them (up to 20) in `issues`.
+   */
+  values(inputs: readonly InputField[]): Value[][]
+}
+
+/** One input's values: item i of the rows is `data[start + i * step]`. */
+export interface Column {
+  readonly data: ArrayLike<unknown>
+  readonly start: number
+  readonly step: number
+}
 
 /** One fault of one field. */
 interface Fault {
@@ -25,29 +47,59 @@ const WORDS: Readonly<Record<string, number>> = {
   '-Infinity': Number.NEGATIVE_INFINITY,
 }
 
-/**
- * Reads rows by the inputs of a model. A field that is absent is refused when it is required; `null`, and "NaN" for a number,
- * is a missing value. Nothing is coerced between kinds. Fields that the model does not know are ignored.
- * Throws `invalid_field` that names the first fault, with all of them (up to 20) in `issues`.
- */
-export function readRows(rows: readonly Named[], inputs: readonly InputField[]): Value[][] {
-  const read: Value[][] = []
+/** Rows that came one object a row. */
+export function namedRows(rows: readonly Named[]): Rows {
+  return {
+    count: rows.length,
+    values: (inputs) => read(rows.length, inputs, (i, j) => (rows[i] as Named)[(inputs[j] as InputField).name]),
+  }
+}
+
+/** Rows that came as columns of `count` values each. */
+export function columnRows(columns: ReadonlyMap<string, Column>, count: number): Rows {
+  return {
+    count,
+    values(inputs) {
+      const found = inputs.map((input) => columns.get(input.name))
+      return read(count, inputs, (i, j) => {
+        const column = found[j]
+        return column?.data[column.start + i * column.step]
+      })
+    },
+  }
+}
+
+/** Rows that came as lists whose places mean `names`. */
+export function listRows(names: readonly string[], lists: readonly (readonly unknown[])[]): Rows {
+  return {
+    count: lists.length,
+    values(inputs) {
+      const places = inputs.map((input) => names.indexOf(input.name))
+      return read(lists.length, inputs, (i, j) => {
+        const place = places[j] as number
+        return place < 0 ? undefined : (lists[i] as readonly unknown[])[place]
+      })
+    },
+  }
+}
+
+function read(count: number, inputs: readonly InputField[], given: (i: number, j: number) => unknown): Value[][] {
+  const rows: Value[][] = []
   let faults: Fault[] | undefined
-  for (let i = 0; i < rows.length; i++) {
-    const row = rows[i] as Named
-    const values: Value[] = Array.from({ length: inputs.length })
+  for (let i = 0; i < count; i++) {
+    const values: Value[] = []
     for (let j = 0; j < inputs.length; j++) {
       const input = inputs[j] as InputField
-      const given = row[input.name]
-      const value = readValue(given, input)
-      if (value === undefined) (faults ??= []).push(fault(given, input, rows.length > 1 ? i : -1))
-      else values[j] = value
+      const item = given(i, j)
+      const value = readValue(item, input)
+      if (value === undefined) (faults ??= []).push(fault(item, input, count > 1 ? i : -1))
+      else values.push(value)
     }
     if (faults !== undefined && faults.length >= MAX_ISSUES) break
-    read.push(values)
+    rows.push(values)
   }
   if (faults !== undefined) throw refused(faults)
-  return read
+  return rows
 }
 
 /** The value as the model takes it, or undefined when it is refused. */
@@ -58,7 +110,7 @@ function readValue(given: unknown, input: InputField): Value | undefined {
     case 'number':
       return readNumber(given)
     case 'integer':
-      return Number.isSafeInteger(given) ? (given as number) : undefined
+      return readInteger(given)
     case 'string':
       return typeof given === 'string' ? given : undefined
     case 'boolean':
@@ -68,38 +120,67 @@ function readValue(given: unknown, input: InputField): Value | undefined {
 
 function readNumber(given: unknown): Value | undefined {
   if (typeof given === 'number') return given === given ? given : null
+  if (typeof given === 'bigint') return Number(given)
   if (typeof given !== 'string') return undefined
   const word = WORDS[given]
   if (word === undefined) return undefined
   return word === word ? word : null
 }
 
+const INT64_LEAST = -(2n ** 63n)
+const INT64_MOST = 2n ** 63n - 1n
+
+function readInteger(given: unknown): Value | undefined {
+  if (typeof given === 'number') return Number.isSafeInteger(given) ? given : undefined
+  if (typeof given !== 'bigint' || given < INT64_LEAST || given > INT64_MOST) return undefined
+  const near = Number(given)
+  return Number.isSafeInteger(near) ? near : given
+}
+
 const EXPECTED: Readonly<Record<InputField['kind'], string>> = {
   number: 'a number or null',
-  integer: 'a whole number within ±2^53 or null',
+  integer: 'a whole number of int64 or null',
   string: 'a text or null',
   boolean: 'true, false or null',
 }
 
 function fault(given: unknown, input: InputField, row: number): Fault {
   const field = row < 0 ? `inputs.${input.name}` : `inputs.${row}.${input.name}`
-  return { field, value: given, expected: EXPECTED[input.kind] }
+  return { field, value: typeof given === 'bigint' ? String(given) : given, expected: EXPECTED[input.kind] }
 }
 
 function refused(faults: readonly Fault[]): Error {
   const first = faults[0] as Fault
+  return invalid(first.field, first.value, first.expected, faults.slice(0, MAX_ISSUES).map(issueOf))
+}
+
+function issueOf({ field, value, expected }: Fault): Issue {
+  const text = value === undefined ? 'nothing' : (toJson(value) ?? typeof value)
+  return { field, message: `got ${text.length > 80 ? `${text.slice(0, 80)}…` : text}, expected ${expected}` }
+}
+
+/** One of several faults in a refusal. */
+export interface Issue {
+  readonly field: string
+  readonly message: string
+}
+
+/** The refusal of one field. */
+export function invalid(field: string, value: unknown, expected: string, issues?: readonly Issue[]): Error {
+  const simple = value !== null && (typeof value === 'object' || typeof value === 'bigint') ? clipped(value) : value
   return problem('invalid_field', {
-    field: first.field,
-    value: first.value === undefined ? 'nothing' : first.value,
-    expected: first.expected,
-    issues: faults.slice(0, MAX_ISSUES).map(({ field, value, expected }) => ({
-      field,
-      message: `got ${short(value)}, expected ${expected}`,
-    })),
+    field,
+    value: simple === undefined ? 'nothing' : simple,
+    expected,
+    ...(issues !== undefined && { issues }),
   })
 }
 
-function short(value: unknown): string {
-  const text = value === undefined ? 'nothing' : (JSON.stringify(value) ?? typeof value)
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text
+/** Longest text of a caller's value that a refusal keeps. */
+const KEPT = 1000
+
+/** A list or an object that may hold bigints, as text. */
+function clipped(value: object | bigint): string {
+  const text = toJson(value)
+  return text.length > KEPT ? `${text.slice(0, KEPT)}…` : text
 }

@@ -4,12 +4,17 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { Server as NetServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { Problem, problem } from '../../contract/errors.ts'
+import type { BodyBudget } from './body.ts'
+import { readBody } from './body.ts'
 import { admit } from './credentials.ts'
 import type { Answer, Engine } from './engine.ts'
 import type { Reply } from './exchange.ts'
-import { failureOf, findTarget } from './paths.ts'
-import type { GatewayView, PageTarget, PredictTarget } from './paths.ts'
+import { findTarget } from './paths.ts'
 import { nativeFailure } from './protocols/native.ts'
+import type { Rates } from './rates.ts'
+import { writeEarly, writeReply } from './reply.ts'
+import type { GatewayView, PageTarget, PredictTarget } from './targets.ts'
+import { failureOf } from './targets.ts'
 
 export interface HttpDeps {
   readonly view: GatewayView
@@ -22,8 +27,10 @@ export interface HttpDeps {
   readonly fault: (error: unknown) => void
   /** Host and Origin check, used while the table is open to requests without credential. */
   readonly checkHost: (method: string, headers: IncomingMessage['headers']) => void
-  /** Largest body, bytes. */
-  readonly maxBody: number
+  readonly bodies: BodyBudget
+  readonly rates: Rates
+  /** Longest wait for a request's headers, and for the whole of it, ms. */
+  readonly patience?: { readonly headersMs: number; readonly requestMs: number }
 }
 
 export interface GatewayServer {
@@ -37,7 +44,15 @@ export async function listen(
   deps: HttpDeps,
   at: { host: string; port: number; reusePort: boolean },
 ): Promise<GatewayServer> {
-  const server = createServer({ keepAliveTimeout: 65_000, requestTimeout: 60_000, headersTimeout: 20_000 })
+  const { headersMs, requestMs } = deps.patience ?? PATIENCE
+  const server = createServer({
+    keepAliveTimeout: 65_000,
+    requestTimeout: requestMs,
+    headersTimeout: headersMs,
+    connectionsCheckingInterval: Math.min(5000, headersMs / 2),
+  })
+  // A caller that closes its side after the request still waits for the answer.
+  Object.assign(server, { httpAllowHalfOpen: true })
   server.on('request', (request, response) => handle(deps, request, response))
   server.on('clientError', answerMalformed)
   await new Promise<void>((resolve, reject) => {
@@ -46,6 +61,8 @@ export async function listen(
   })
   return { port: (server.address() as AddressInfo).port, drain: (graceMs) => drain(server, graceMs) }
 }
+
+const PATIENCE = { headersMs: 20_000, requestMs: 60_000 }
 
 function handle(deps: HttpDeps, request: IncomingMessage, response: ServerResponse): void {
   const url = request.url ?? '/'
@@ -56,17 +73,23 @@ function handle(deps: HttpDeps, request: IncomingMessage, response: ServerRespon
   try {
     if (deps.view.table.source.open) deps.checkHost(method, request.headers)
     const target = findTarget(deps.view, method, path)
-    if (target.kind === 'page') {
-      sendPage(deps, target, request, response)
-      return
-    }
-    fail = target.protocol.fail
-    const scope = { project: target.endpoint.route.project, now: deps.clock() }
-    admit(deps.view.table, request.headers.authorization, 'predict', scope)
-    readBody(deps, target, request, response)
+    fail = target.kind === 'page' ? target.fail : target.protocol.fail
+    if (target.kind === 'page') sendPage(deps, target, request, response)
+    else readPredict(deps, target, request, response)
   } catch (error) {
-    refuse(deps, response, error, fail)
+    refuse(deps, request, response, { error, fail })
   }
+}
+
+function readPredict(deps: HttpDeps, target: PredictTarget, request: IncomingMessage, response: ServerResponse): void {
+  const now = deps.clock()
+  const { route } = target.endpoint
+  const token = admit(deps.view.table, request.headers.authorization, 'predict', { project: route.project, now })
+  deps.rates.take(route, token, now)
+  readBody(request, deps.bodies, {
+    done: (body) => predict(deps, target, { request, response, body }),
+    fail: (error) => refuse(deps, request, response, { error, fail: target.protocol.fail }),
+  })
 }
 
 function sendPage(deps: HttpDeps, target: PageTarget, request: IncomingMessage, response: ServerResponse): void {
@@ -74,29 +97,23 @@ function sendPage(deps: HttpDeps, target: PageTarget, request: IncomingMessage, 
     const scope = { project: target.project, now: deps.clock() }
     admit(deps.view.table, request.headers.authorization, target.verb, scope)
   }
-  write(deps, response, target.reply())
+  if (!target.takesBody) {
+    writeEarly(request, response, target.reply(NOTHING), deps.view.draining)
+    return
+  }
+  readBody(request, deps.bodies, {
+    fail: (error) => refuse(deps, request, response, { error, fail: target.fail }),
+    done(body) {
+      try {
+        write(deps, response, target.reply(body))
+      } catch (error) {
+        refuse(deps, request, response, { error, fail: target.fail })
+      }
+    },
+  })
 }
 
-function readBody(deps: HttpDeps, target: PredictTarget, request: IncomingMessage, response: ServerResponse): void {
-  const encoding = request.headers['content-encoding']
-  if (encoding !== undefined && encoding !== 'identity')
-    throw problem('unsupported_media_type', { value: `content-encoding ${encoding}`, expected: 'an uncompressed body' })
-  const chunks: Buffer[] = []
-  let size = 0
-  request.on('data', (chunk: Buffer) => {
-    size += chunk.length
-    if (size <= deps.maxBody) chunks.push(chunk)
-    else if (!response.headersSent) {
-      response.shouldKeepAlive = false
-      refuse(deps, response, problem('payload_too_large', { limit: deps.maxBody }), target.protocol.fail)
-    }
-  })
-  request.on('end', () => {
-    if (size > deps.maxBody) return
-    const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size)
-    predict(deps, target, { request, response, body })
-  })
-}
+const NOTHING = Buffer.alloc(0)
 
 interface Received {
   readonly request: IncomingMessage
@@ -105,53 +122,50 @@ interface Received {
 }
 
 function predict(deps: HttpDeps, target: PredictTarget, received: Received): void {
-  const { response } = received
+  const { request, response } = received
   const { protocol } = target
+  const failed = (error: unknown): void => refuse(deps, request, response, { error, fail: protocol.fail })
   try {
     // The table may have changed while the body arrived: the newest one answers.
     const endpoint = deps.view.table.endpoints.get(target.endpoint.route.name) ?? target.endpoint
     const { ask, note } = protocol.read({
       endpoint,
-      headers: received.request.headers,
+      headers: request.headers,
       body: received.body,
       version: target.version,
       now: deps.clock(),
       nextId: deps.nextId,
     })
     const answer = deps.engine(endpoint, ask)
-    if (answer instanceof Promise) {
-      answer.then(
-        (result) => reply(deps, response, writer(protocol.write, result, note)),
-        (error: unknown) => refuse(deps, response, error, protocol.fail),
-      )
-    } else reply(deps, response, writer(protocol.write, answer, note))
+    const reply = (result: Answer): void =>
+      deps.afterWrite(() => {
+        try {
+          write(deps, response, protocol.write(result, note))
+        } catch (error) {
+          failed(error)
+        }
+      })
+    if (answer instanceof Promise) answer.then(reply, failed)
+    else reply(answer)
   } catch (error) {
-    refuse(deps, response, error, protocol.fail)
+    failed(error)
   }
 }
 
-function writer(write: PredictTarget['protocol']['write'], answer: Answer, note: unknown): () => Reply {
-  return () => write(answer, note)
+interface Refused {
+  readonly error: unknown
+  readonly fail: (error: Problem) => Reply
 }
 
-/** Sends an answer once its records are written. */
-function reply(deps: HttpDeps, response: ServerResponse, make: () => Reply): void {
-  deps.afterWrite(() => write(deps, response, make()))
-}
-
-function refuse(deps: HttpDeps, response: ServerResponse, error: unknown, fail: (error: Problem) => Reply): void {
+function refuse(deps: HttpDeps, request: IncomingMessage, response: ServerResponse, refused: Refused): void {
+  const { error, fail } = refused
   const known = error instanceof Problem ? error : problem('internal', {}, error)
   if (known.code === 'internal') deps.fault(known.cause ?? known)
-  write(deps, response, fail(known))
+  writeEarly(request, response, fail(known), deps.view.draining)
 }
 
 function write(deps: HttpDeps, response: ServerResponse, out: Reply): void {
-  if (response.headersSent || response.destroyed) return
-  const headers = ['Content-Type', out.type, 'Content-Length', String(Buffer.byteLength(out.body))]
-  if (out.headers !== undefined) for (const [name, value] of Object.entries(out.headers)) headers.push(name, value)
-  if (deps.view.draining) response.shouldKeepAlive = false
-  response.writeHead(out.status, headers)
-  response.end(out.body)
+  writeReply(response, out, deps.view.draining)
 }
 
 /** What is not HTTP at all gets one line and a closed connection. */
@@ -167,7 +181,7 @@ function answerMalformed(error: Error & { code?: string }, socket: Socket): void
       : 'the request is not valid HTTP'
   const { body } = nativeFailure(new Problem('bad_request', { detail }))
   socket.end(
-    `HTTP/1.1 ${line}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    `HTTP/1.1 ${line}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${String(body)}`,
   )
 }
 

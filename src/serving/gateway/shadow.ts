@@ -4,7 +4,6 @@ import type { LogRecord } from '../records.ts'
 import type { Scored } from './backend.ts'
 import type { ShadowJob } from './engine.ts'
 import type { LiveVariant } from './live.ts'
-import { readRows } from './rows.ts'
 
 export interface ShadowDeps {
   readonly clock: Clock
@@ -31,7 +30,7 @@ export class ShadowQueue {
 
   /** Takes a job, or drops it when the queue is full. */
   push(job: ShadowJob): void {
-    const rows = job.ask.rows.length
+    const rows = job.ask.rows.count
     if (this.#rows + rows > this.#deps.maxRows) {
       this.dropped += rows
       return
@@ -58,7 +57,7 @@ export class ShadowQueue {
     while (this.#head < this.#waiting.length && performance.now() < end) {
       const job = this.#waiting[this.#head++] as ShadowJob
       void this.#run(job).finally(() => {
-        this.#rows -= job.ask.rows.length
+        this.#rows -= job.ask.rows.count
       })
     }
     if (this.#head === this.#waiting.length) {
@@ -77,8 +76,10 @@ export class ShadowQueue {
       let scored: readonly Scored[] | undefined
       let error: string | undefined
       try {
-        const values = readRows(job.ask.rows, variant.route.inputs)
-        const result = variant.backend.score(values, { params: job.ask.params, deadline: this.#deps.clock() + 30_000 })
+        const values = job.ask.rows.values(variant.route.inputs)
+        const { params, bytes } = job.ask
+        const limits = { params, bytes, priority: 'low', deadline: this.#deps.clock() + 30_000 } as const
+        const result = variant.backend.score(values, limits)
         scored = result instanceof Promise ? await result : result
         this.scored += values.length
       } catch (fault) {
@@ -94,7 +95,7 @@ export class ShadowQueue {
     ran: { scored: readonly Scored[] | undefined; error: string | undefined; us: number },
   ): void {
     const at = this.#deps.clock()
-    variant.stats.add(at, job.ask.rows.length, ran.us, ran.error !== undefined)
+    variant.stats.add(at, job.ask.rows.count, ran.us, ran.error !== undefined)
     for (let i = 0; i < job.ask.ids.length; i++) {
       this.#deps.log({
         t: 's',

@@ -28,6 +28,8 @@ export class VariantStats {
   rows = 0
   errors = 0
   fallbacks = 0
+  /** Time of the newest request, ms since 1970; 0 = none yet. */
+  lastAt = 0
   /** Time spent in the model for these requests, µs. */
   busyUs = 0
   readonly #start: number
@@ -44,6 +46,7 @@ export class VariantStats {
   add(now: number, rows: number, us: number, failed: boolean): void {
     if (now - this.#turn >= HALF_MS) this.#rotate(now)
     const half = this.#current
+    this.lastAt = now
     this.requests++
     this.rows += rows
     this.busyUs += us

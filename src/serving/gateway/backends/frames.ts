@@ -2,6 +2,7 @@
 import type { InputField } from '../../table.ts'
 import type { Scored } from '../backend.ts'
 import { scoreOf } from '../backend.ts'
+import { parseJson, toJson } from '../json.ts'
 import type { Value } from '../rows.ts'
 
 export const OP = { HELLO: 1, LOAD: 2, PREDICT: 3, RESULT: 4, ERROR: 5, DRAIN: 6, STATS: 7 } as const
@@ -77,20 +78,24 @@ export class FrameReader {
   }
 }
 
-/** The payload of PREDICT: u32 rows, u32 length of a JSON text {texts, params}, that text, then the number columns as float64. */
+/**
+ * The payload of PREDICT: u32 rows, u32 length of a JSON text {texts, whole, params}, that text, then the number columns as float64.
+ * `whole` has, by place, the columns with whole numbers that float64 cannot hold.
+ */
 export function encodeRows(
   inputs: readonly InputField[],
   rows: readonly (readonly Value[])[],
   params: Readonly<Record<string, unknown>> | null,
 ): Buffer {
   const texts: (Value | undefined)[][] = []
+  const whole: Record<string, (Value | undefined)[]> = {}
   let numbers = 0
   inputs.forEach((input, i) => {
     if (input.kind === 'string') texts.push(rows.map((row) => row[i]))
     else numbers++
+    if (input.kind === 'integer' && rows.some((row) => typeof row[i] === 'bigint')) whole[i] = rows.map((row) => row[i])
   })
-  const extra =
-    texts.length === 0 && params === null ? '' : JSON.stringify({ texts, ...(params !== null && { params }) })
+  const extra = extraText(texts, whole, params)
   const extraBytes = Buffer.byteLength(extra)
   const payload = Buffer.allocUnsafe(8 + extraBytes + numbers * rows.length * 8)
   payload.writeUInt32LE(rows.length, 0)
@@ -104,9 +109,15 @@ export function encodeRows(
   return payload
 }
 
+function extraText(texts: unknown[], whole: object, params: unknown): string {
+  const large = Object.keys(whole).length > 0
+  if (texts.length === 0 && params === null && !large) return ''
+  return toJson({ texts, ...(large && { whole }), ...(params !== null && { params }) })
+}
+
 function toNumber(value: Value | undefined): number {
   if (typeof value === 'number') return value
-  return typeof value === 'boolean' ? Number(value) : Number.NaN
+  return typeof value === 'boolean' || typeof value === 'bigint' ? Number(value) : Number.NaN
 }
 
 /** The rows of a RESULT. NaN becomes null. Throws a plain Error when their number is not `expected`. */
@@ -115,7 +126,7 @@ export function decodeRows(payload: Buffer, expected: number): Scored[] {
   const width = payload.readUInt32LE(4)
   if (count !== expected) throw new Error(`the scorer answered ${count} rows for ${expected}`)
   if (width === JSON_WIDTH) {
-    const values = JSON.parse(payload.toString('utf8', 8)) as unknown[]
+    const values = parseJson(payload.subarray(8)) as unknown[]
     return values.map((prediction) => ({ prediction, score: scoreOf(prediction) }))
   }
   const scored: Scored[] = []

@@ -9,6 +9,7 @@ import type { ServingModels } from '../../../../test/serving-models.ts'
 import { readInputs } from '../../inputs.ts'
 import { isAlive } from '../../run-files.ts'
 import type { InputField } from '../../table.ts'
+import type { CallLimits } from '../backend.ts'
 import type { Value } from '../rows.ts'
 import { PythonBackend } from './python.ts'
 import type { PoolOptions } from './python.ts'
@@ -42,7 +43,12 @@ function pool(name: string, options: Partial<PoolOptions> = {}): PythonBackend {
   return made
 }
 
-const limits = (ms = 30_000): { deadline: number; params: null } => ({ deadline: Date.now() + ms, params: null })
+const limits = (ms = 30_000): CallLimits => ({
+  deadline: Date.now() + ms,
+  params: null,
+  bytes: 100,
+  priority: 'normal',
+})
 const row = (distance: number): Value[][] => [[distance, 60, 45, 12, 'UA']]
 
 interface Described {

@@ -2,6 +2,7 @@
 import type { Problem } from '../../../contract/errors.ts'
 import { problem } from '../../../contract/errors.ts'
 import type { Backend, CallLimits, Scored } from '../backend.ts'
+import { toJson } from '../json.ts'
 import type { Value } from '../rows.ts'
 import { decodeRows, encodeRows } from './frames.ts'
 import { ModelError, Scorer, ScorerDied } from './scorer.ts'
@@ -104,7 +105,7 @@ export class PythonBackend implements Backend {
       const call: Call = {
         rows,
         params: limits.params,
-        paramsKey: limits.params === null ? '' : JSON.stringify(limits.params),
+        paramsKey: limits.params === null ? '' : toJson(limits.params),
         deadline: limits.deadline,
         resolve,
         reject,

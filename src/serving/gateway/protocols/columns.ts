@@ -1,38 +1,36 @@
 /** Turns columns and positional rows into rows by name, for the protocols that send them so. */
 import { problem } from '../../../contract/errors.ts'
 import type { InputField } from '../../table.ts'
-import { invalid, isRecord, MAX_ROWS } from '../exchange.ts'
-import type { Named } from '../rows.ts'
+import { MAX_ROWS } from '../exchange.ts'
+import { isRecord } from '../json.ts'
+import type { Rows } from '../rows.ts'
+import { columnRows, invalid, listRows, namedRows } from '../rows.ts'
 
 /** Rows of columns of equal length. Throws `invalid_field` when lengths differ. */
-export function rowsOfColumns(field: string, columns: ReadonlyMap<string, readonly unknown[]>): Named[] {
+export function rowsOfColumns(field: string, columns: ReadonlyMap<string, ArrayLike<unknown>>): Rows {
   let count = -1
   for (const [name, values] of columns) {
     if (count >= 0 && values.length !== count)
       throw invalid(`${field}.${name}`, `${values.length} values`, `${count} values, as the columns before it have`)
     count = values.length
   }
-  if (count > MAX_ROWS) throw invalid(field, `${count} rows`, `at most ${MAX_ROWS} rows`)
-  const rows: Record<string, unknown>[] = Array.from({ length: Math.max(0, count) }, () => ({}))
-  for (const [name, values] of columns) rows.forEach((row, i) => setField(row, name, values[i]))
-  return rows
+  const strided = new Map([...columns].map(([name, data]) => [name, { data, start: 0, step: 1 }]))
+  return columnRows(strided, Math.max(0, count))
 }
 
-/** Rows of lists whose places mean `names`. */
-export function rowsOfLists(field: string, names: readonly string[], lists: readonly unknown[]): Named[] {
-  return lists.map((list, i) => {
+/** Rows of lists whose places mean `names`. Throws `invalid_field` for a list of another length. */
+export function rowsOfLists(field: string, names: readonly string[], lists: readonly unknown[]): Rows {
+  lists.forEach((list, i) => {
     if (!Array.isArray(list)) throw invalid(`${field}.${i}`, list, `a list of ${names.length} values`)
     if (list.length !== names.length)
       throw invalid(`${field}.${i}`, `${list.length} values`, `${names.length} values, one a column`)
-    const row: Record<string, unknown> = {}
-    names.forEach((name, j) => setField(row, name, list[j]))
-    return row
   })
+  return listRows(names, lists as unknown[][])
 }
 
 /** Rows that a protocol sends as objects or, by place, as lists; one bare value a row serves a model of one input. */
-export function rowsOfItems(field: string, items: readonly unknown[], inputs: readonly InputField[]): Named[] {
-  if (items.every(isRecord)) return items as Named[]
+export function rowsOfItems(field: string, items: readonly unknown[], inputs: readonly InputField[]): Rows {
+  if (items.every(isRecord)) return namedRows(items)
   const names = inputs.map((input) => input.name)
   const bare = items.every((item) => !Array.isArray(item) && !isRecord(item))
   if (!bare) return rowsOfLists(field, names, items)
@@ -42,11 +40,6 @@ export function rowsOfItems(field: string, items: readonly unknown[], inputs: re
     names,
     items.map((item) => [item]),
   )
-}
-
-function setField(row: Record<string, unknown>, name: string, value: unknown): void {
-  if (name === '__proto__') Object.defineProperty(row, name, { value, enumerable: true })
-  else row[name] = value
 }
 
 /** Texts that pandas reads as missing in a CSV file. */
@@ -68,22 +61,22 @@ const MISSING = new Set(
   ].concat(['NULL', 'NaN', 'None', 'n/a', 'nan', 'null']),
 )
 
-/** Rows of a CSV text with a header line; values take the kinds of the model's inputs, other columns stay texts. */
-export function rowsOfCsv(text: string, inputs: readonly InputField[]): Named[] {
-  const [header, ...lines] = parseCsv(text)
+/** Rows of a CSV text; values take the kinds of the model's inputs, other columns stay texts. Without a header line, places count. */
+export function rowsOfCsv(text: string, inputs: readonly InputField[], headless = false): Rows {
+  const cells = parseCsv(text)
+  const header = headless ? inputs.map((input) => input.name) : cells.shift()
   if (header === undefined) throw problem('malformed_body', { expected: 'CSV', detail: 'it has no header line' })
-  if (lines.length > MAX_ROWS) throw invalid('inputs', `${lines.length} rows`, `at most ${MAX_ROWS} rows`)
+  if (cells.length > MAX_ROWS) throw invalid('inputs', `${cells.length} rows`, `at most ${MAX_ROWS} rows`)
   const kinds = header.map((name) => inputs.find((input) => input.name === name)?.kind ?? 'string')
-  return lines.map((cells, i) => {
-    if (cells.length !== header.length)
+  const lists = cells.map((line, i) => {
+    if (line.length !== header.length)
       throw problem('malformed_body', {
         expected: 'CSV',
-        detail: `line ${i + 2} has ${cells.length} cells, the header ${header.length}`,
+        detail: `line ${i + (headless ? 1 : 2)} has ${line.length} cells, the header ${header.length}`,
       })
-    const row: Record<string, unknown> = {}
-    header.forEach((name, j) => setField(row, name, csvValue(cells[j] as string, kinds[j] as InputField['kind'])))
-    return row
+    return line.map((cell, j) => csvValue(cell, kinds[j] as InputField['kind']))
   })
+  return listRows(header, lists)
 }
 
 function csvValue(cell: string, kind: InputField['kind']): unknown {
@@ -91,6 +84,7 @@ function csvValue(cell: string, kind: InputField['kind']): unknown {
   if (kind === 'string') return cell
   if (kind === 'boolean')
     return cell === 'True' || cell === 'true' ? true : cell === 'False' || cell === 'false' ? false : cell
+  if (/^-?\d{16,}$/.test(cell)) return BigInt(cell)
   const value = Number(cell)
   return Number.isNaN(value) ? cell : value
 }

@@ -3,22 +3,32 @@ import { problem } from '../../../contract/errors.ts'
 import type { Problem } from '../../../contract/errors.ts'
 import type { Answer, Ask } from '../engine.ts'
 import type { PredictCall, Protocol, Reply } from '../exchange.ts'
-import { invalid, isRecord, JSON_TYPE, makeAsk, parseObject } from '../exchange.ts'
-import type { LiveEndpoint } from '../live.ts'
-import type { Named } from '../rows.ts'
+import { JSON_TYPE, makeAsk } from '../exchange.ts'
+import { isRecord, parseObject, toJson } from '../json.ts'
+import type { Rows } from '../rows.ts'
+import { invalid, namedRows } from '../rows.ts'
 import type { InputField } from '../../table.ts'
 import { rowsOfColumns, rowsOfCsv, rowsOfItems, rowsOfLists } from './columns.ts'
 import { failureHeaders } from './native.ts'
+import { inputsOf } from './oip.ts'
+
+const CSV = 'text/csv'
+
+/** Whether the caller wants CSV back (SageMaker's batch transform does). */
+interface Note {
+  readonly csv: boolean
+}
 
 const FORMS = ['dataframe_split', 'dataframe_records', 'instances', 'inputs'] as const
 
 /**
- * JSON with exactly one of `dataframe_split`, `dataframe_records`, `instances`, `inputs` (and `params`), or text/csv with a header.
+ * JSON with exactly one of `dataframe_split`, `dataframe_records`, `instances`, `inputs` (and `params`), or text/csv with a header (or
+ * `text/csv; header=absent`, by place). `Accept: text/csv` gives the predictions as CSV.
  * Event time, prediction ids and routing key come by headers `x-slipway-*`. The ids of the answer are in `x-slipway-prediction-id`.
  */
 export const mlflowProtocol: Protocol = {
   read: readInvocation,
-  write: (answer) => writeInvocation(answer),
+  write: writeInvocation,
   fail: mlflowFailure,
 }
 
@@ -26,8 +36,10 @@ function readInvocation(call: PredictCall): { ask: Ask; note: unknown } {
   const type = contentType(call.headers['content-type'])
   const inputs = inputsOf(call.endpoint)
   const facts = { id: splitIds(call.headers['x-slipway-prediction-id']) }
-  if (type === 'text/csv') {
-    return { ask: makeAsk(call, rowsOfCsv(call.body.toString('utf8'), inputs), facts), note: undefined }
+  const note: Note = { csv: String(call.headers['accept']).trim() === CSV }
+  if (type === CSV) {
+    const headless = /;\s*header=absent/i.test(call.headers['content-type'] ?? '')
+    return { ask: makeAsk(call, rowsOfCsv(call.body.toString('utf8'), inputs, headless), facts), note }
   }
   const body = parseObject(call.body)
   const given = FORMS.filter((form) => body[form] !== undefined)
@@ -40,7 +52,7 @@ function readInvocation(call: PredictCall): { ask: Ask; note: unknown } {
   }
   const form = given[0] as (typeof FORMS)[number]
   const rows = READ[form](body[form], inputs)
-  return { ask: makeAsk(call, rows, { ...facts, params: body['params'] }), note: undefined }
+  return { ask: makeAsk(call, rows, { ...facts, params: body['params'] }), note }
 }
 
 /** Ids of several rows come as one header, separated by commas. */
@@ -48,27 +60,25 @@ function splitIds(header: string | string[] | undefined): unknown {
   return typeof header === 'string' && header.includes(',') ? header.split(',').map((id) => id.trim()) : header
 }
 
-/** The inputs of the version that answers most requests: positional rows are read by it. */
-function inputsOf(endpoint: LiveEndpoint): readonly InputField[] {
-  return (endpoint.stable ?? endpoint.canary)?.route.inputs ?? []
-}
+/** Parameters that a content type may have. `header=absent` is SageMaker's word for a CSV without names. */
+const PARAMETERS = new Set(['', 'charset=utf-8', 'header=absent', 'header=present'])
 
 function contentType(header: string | undefined): string {
   const [type = '', ...parameters] = (header ?? JSON_TYPE)
     .toLowerCase()
     .split(';')
     .map((part) => part.trim())
-  const odd = parameters.find((parameter) => parameter !== '' && parameter !== 'charset=utf-8')
+  const odd = parameters.find((parameter) => !PARAMETERS.has(parameter))
   if ((type !== JSON_TYPE && type !== 'text/csv') || odd !== undefined)
     throw problem('unsupported_media_type', { value: header, expected: 'application/json or text/csv, charset=utf-8' })
   return type
 }
 
-const READ: Record<(typeof FORMS)[number], (value: unknown, inputs: readonly InputField[]) => readonly Named[]> = {
+const READ: Record<(typeof FORMS)[number], (value: unknown, inputs: readonly InputField[]) => Rows> = {
   dataframe_split: readSplit,
   dataframe_records(value) {
     if (!Array.isArray(value) || !value.every(isRecord)) throw invalid('dataframe_records', value, 'a list of objects')
-    return value
+    return namedRows(value)
   },
   instances(value, inputs) {
     if (!Array.isArray(value)) throw invalid('instances', value, 'a list of rows')
@@ -81,7 +91,7 @@ const READ: Record<(typeof FORMS)[number], (value: unknown, inputs: readonly Inp
   },
 }
 
-function readSplit(value: unknown): readonly Named[] {
+function readSplit(value: unknown): Rows {
   if (!isRecord(value)) throw invalid('dataframe_split', value, 'an object with columns and data')
   const { columns, data } = value
   if (!Array.isArray(columns) || !columns.every((name) => typeof name === 'string'))
@@ -91,9 +101,9 @@ function readSplit(value: unknown): readonly Named[] {
 }
 
 /** Columns by name: lists of equal length, or bare values that make one row. */
-function rowsOfNamedColumns(value: Record<string, unknown>): readonly Named[] {
+function rowsOfNamedColumns(value: Record<string, unknown>): Rows {
   const entries = Object.entries(value)
-  if (entries.length > 0 && entries.every(([, column]) => !Array.isArray(column))) return [value]
+  if (entries.length > 0 && entries.every(([, column]) => !Array.isArray(column))) return namedRows([value])
   const columns = new Map<string, readonly unknown[]>()
   for (const [name, column] of entries) {
     if (!Array.isArray(column)) throw invalid(`inputs.${name}`, column, 'a list, as the other columns are')
@@ -105,13 +115,28 @@ function rowsOfNamedColumns(value: Record<string, unknown>): readonly Named[] {
   return rowsOfColumns('inputs', columns)
 }
 
-function writeInvocation(answer: Answer): Reply {
+function writeInvocation(answer: Answer, note: unknown): Reply {
   const { route } = answer.variant
   const headers: Record<string, string> = { 'x-slipway-version': route.version, 'x-slipway-variant': route.role }
   if (answer.ids.length <= 100 && answer.ids.every((id) => /^[\x21-\x2b\x2d-\x7e]+$/.test(id)))
     headers['x-slipway-prediction-id'] = answer.ids.join(',')
-  const body = JSON.stringify({ predictions: answer.scored.map((one) => one.prediction) })
+  if ((note as Note).csv) return { status: 200, type: CSV, body: csvOf(answer), headers }
+  const body = toJson({ predictions: answer.scored.map((one) => one.prediction) })
   return { status: 200, type: JSON_TYPE, body, headers }
+}
+
+/** One line a row, without a header. */
+function csvOf(answer: Answer): string {
+  return answer.scored.map(({ prediction }) => `${csvLine(prediction)}\n`).join('')
+}
+
+function csvLine(value: unknown): string {
+  return Array.isArray(value) ? value.map(csvCell).join(',') : csvCell(value)
+}
+
+function csvCell(value: unknown): string {
+  const text = typeof value === 'string' ? value : value === null ? '' : toJson(value)
+  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 
 /** Names of MLflow's error codes by status. */

@@ -2,13 +2,15 @@
 import type { Problem } from '../../../contract/errors.ts'
 import type { Answer, Ask } from '../engine.ts'
 import type { PredictCall, Protocol, Reply } from '../exchange.ts'
-import { invalid, isRecord, JSON_TYPE, makeAsk, parseObject } from '../exchange.ts'
-import type { Named } from '../rows.ts'
+import { JSON_TYPE, makeAsk } from '../exchange.ts'
+import { isRecord, parseObject, toJson } from '../json.ts'
+import type { Named, Rows } from '../rows.ts'
+import { invalid, namedRows } from '../rows.ts'
 
-const KEYS = new Set(['inputs', 'id', 'event_time', 'routing_key', 'params', 'timeout_ms'])
+const KEYS = new Set(['inputs', 'id', 'event_time', 'routing_key', 'params', 'priority', 'timeout_ms'])
 
 /**
- * `{inputs: {field: value} | [{…}, …], id?, event_time?, routing_key?, params?, timeout_ms?}` →
+ * `{inputs: {field: value} | [{…}, …], id?, event_time?, routing_key?, params?, priority?, timeout_ms?}` →
  * `{predictions, scores, prediction_ids, version, variant, epoch}`; the lists have one item a row, in order.
  */
 export const nativeProtocol: Protocol = {
@@ -25,17 +27,17 @@ function readNative(call: PredictCall): { ask: Ask; note: unknown } {
   return { ask: makeAsk(call, readInputs(body['inputs']), body), note: undefined }
 }
 
-function readInputs(inputs: unknown): readonly Named[] {
-  if (isRecord(inputs)) return [inputs]
+function readInputs(inputs: unknown): Rows {
+  if (isRecord(inputs)) return namedRows([inputs])
   if (!Array.isArray(inputs)) throw invalid('inputs', inputs, 'an object of fields, or a list of such objects')
   for (let i = 0; i < inputs.length; i++)
     if (!isRecord(inputs[i])) throw invalid(`inputs.${i}`, inputs[i], 'an object of fields')
-  return inputs as Named[]
+  return namedRows(inputs as Named[])
 }
 
 function writeNative(answer: Answer): Reply {
   const { variant, endpoint, scored } = answer
-  const body = JSON.stringify({
+  const body = toJson({
     predictions: scored.map((one) => one.prediction),
     scores: scored.map((one) => one.score),
     prediction_ids: answer.ids,

@@ -1,204 +1,206 @@
-/** Open Inference Protocol v2 over REST with JSON tensors: metadata, readiness, infer. */
+/** Open Inference Protocol v2 over REST: infer with JSON tensors and with the binary tensor extension. */
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Problem } from '../../../contract/errors.ts'
 import { problem } from '../../../contract/errors.ts'
 import type { InputField } from '../../table.ts'
-import type { Scored } from '../backend.ts'
 import type { Answer, Ask } from '../engine.ts'
 import type { PredictCall, Protocol, Reply } from '../exchange.ts'
-import { invalid, isRecord, JSON_TYPE, makeAsk, parseObject } from '../exchange.ts'
-import type { LiveEndpoint, LiveVariant } from '../live.ts'
-import type { Named } from '../rows.ts'
-import { rowsOfColumns, rowsOfLists } from './columns.ts'
+import { JSON_TYPE, makeAsk } from '../exchange.ts'
+import { isRecord, parseObject, toJson } from '../json.ts'
+import type { LiveEndpoint } from '../live.ts'
+import { invalid } from '../rows.ts'
 import { failureHeaders } from './native.ts'
+import type { Tensor } from './tensors.ts'
+import {
+  DATATYPE,
+  decodeRaw,
+  elements,
+  encodeRaw,
+  missingIn,
+  outputTensor,
+  readDatatype,
+  readShape,
+  rowsOfTensors,
+} from './tensors.ts'
 
-/** Name of the one output tensor. */
-const OUTPUT = 'predictions'
+/** Name of the one output tensor; MLServer's name for it is understood too. */
+export const OUTPUT = 'predictions'
+const OUTPUTS: readonly unknown[] = [OUTPUT, 'output-1']
 
-const FLOATS = new Set(['FP32', 'FP64'])
-const INTEGERS = new Set(['INT8', 'INT16', 'INT32', 'INT64', 'UINT8', 'UINT16', 'UINT32', 'UINT64'])
-
-/** The datatype by which an input is described; a caller may send any type that fits. */
-const DATATYPE: Readonly<Record<InputField['kind'], string>> = {
-  number: 'FP64',
-  integer: 'INT64',
-  boolean: 'BOOL',
-  string: 'BYTES',
-}
+/** Header that tells how much of a body is JSON; tensors as bytes follow. */
+const JSON_LENGTH = 'inference-header-content-length'
 
 /**
- * One tensor per input, by name, of shape [n] or [n, 1]; or one numeric tensor of shape [n, inputs], by place.
- * `null` in a tensor is a missing value. `parameters` may hold prediction_id, event_time, routing_key and timeout (µs).
- * The answer has one tensor `predictions`; `parameters` name prediction ids, variant and epoch.
+ * One tensor per input, by name, of shape [n] or [n, 1]; or one tensor of shape [n, inputs], by place. Data is JSON, or bytes behind
+ * the JSON (`parameters.binary_data_size`). `null` in a tensor is a missing value. `parameters` may hold prediction_id, event_time,
+ * routing_key, priority and timeout (µs). The answer has one tensor; `parameters` name prediction ids, variant and epoch.
  */
 export const oipProtocol: Protocol = { read: readInfer, write: writeInfer, fail: oipFailure }
 
-interface Note {
+/** What of a request decides how its answer is written. */
+export interface InferNote {
   readonly id: string | undefined
+  readonly output: string
+  readonly binary: boolean
 }
 
 function readInfer(call: PredictCall): { ask: Ask; note: unknown } {
-  if (call.headers['inference-header-content-length'] !== undefined)
-    throw problem('unsupported_media_type', { value: 'binary tensor data', expected: 'tensors as JSON in "data"' })
-  const body = parseObject(call.body)
+  const fields = inputsOf(call.endpoint)
+  const length = jsonLength(call.headers, call.body.length)
+  if (length === 0) return readRawInput(call, fields)
+  const body = parseObject(length === undefined ? call.body : call.body.subarray(0, length))
+  const rest = length === undefined ? NOTHING : call.body.subarray(length)
   const id = body['id']
   if (id !== undefined && typeof id !== 'string') throw invalid('id', id, 'a text')
   const parameters = body['parameters'] ?? {}
   if (!isRecord(parameters)) throw invalid('parameters', parameters, 'an object')
-  checkOutputs(body['outputs'])
-  const rows = readTensors(body['inputs'], inputsOf(call.endpoint))
-  const timeout = parameters['timeout']
-  const ask = makeAsk(call, rows, {
+  const wanted = readOutputs(body['outputs'], parameters['binary_data_output'] === true)
+  const rows = rowsOfTensors(readTensors(body['inputs'], rest), fields)
+  const note: InferNote = { id, ...wanted }
+  return { ask: makeAsk(call, rows, factsOf(parameters)), note }
+}
+
+const NOTHING = Buffer.alloc(0)
+
+/** The header's value; undefined without it. Throws `invalid_field` when it does not lie in the body. */
+function jsonLength(headers: IncomingHttpHeaders, size: number): number | undefined {
+  const given = headers[JSON_LENGTH]
+  if (given === undefined) return undefined
+  const length = /^\d{1,15}$/.test(String(given)) ? Number(given) : -1
+  if (length < 0 || length > size)
+    throw invalid(JSON_LENGTH, given, `a number of bytes from 0 to ${size}, the body's size`)
+  return length
+}
+
+/** A body that is nothing but the bytes of the model's only input. */
+function readRawInput(call: PredictCall, fields: readonly InputField[]): { ask: Ask; note: unknown } {
+  const [field] = fields
+  if (fields.length !== 1 || field === undefined) {
+    const detail = `a body without JSON header serves a model of one input; this one has ${fields.length}`
+    throw problem('bad_request', { detail })
+  }
+  const datatype = DATATYPE[field.kind]
+  const count = datatype === 'BYTES' ? 1 : Math.floor(call.body.length / (datatype === 'BOOL' ? 1 : 8))
+  const tensor = { name: field.name, datatype, shape: [count] }
+  const rows = rowsOfTensors([{ ...tensor, data: decodeRaw('inputs.0', tensor, call.body) }], fields)
+  return { ask: makeAsk(call, rows, {}), note: { id: undefined, output: OUTPUT, binary: true } satisfies InferNote }
+}
+
+/** The facts that the protocol's parameters carry. Triton's priority: 0 is the default, 1 the highest. */
+export function factsOf(parameters: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const { timeout, priority } = parameters as { timeout?: unknown; priority?: unknown }
+  const urgent = typeof priority === 'number' ? (['normal', 'high'][priority] ?? 'low') : priority
+  return {
     id: parameters['prediction_id'],
     event_time: parameters['event_time'],
     routing_key: parameters['routing_key'],
+    priority: urgent,
     timeout_ms: typeof timeout === 'number' ? timeout / 1000 : timeout,
-  })
-  return { ask, note: { id } satisfies Note }
+  }
 }
 
-function inputsOf(endpoint: LiveEndpoint): readonly InputField[] {
+/** The inputs of the version that answers most requests: positional tensors are read by it. */
+export function inputsOf(endpoint: LiveEndpoint): readonly InputField[] {
   return (endpoint.stable ?? endpoint.canary)?.route.inputs ?? []
 }
 
-function checkOutputs(outputs: unknown): void {
-  if (outputs === undefined) return
+/** Which name the answer's tensor gets, and whether it comes as bytes: what the output says wins over the request. */
+function readOutputs(outputs: unknown, binary: boolean): { output: string; binary: boolean } {
+  if (outputs === undefined) return { output: OUTPUT, binary }
   if (!Array.isArray(outputs)) throw invalid('outputs', outputs, 'a list')
+  let wanted = { output: OUTPUT, binary }
   for (const [i, output] of outputs.entries()) {
     if (!isRecord(output)) throw invalid(`outputs.${i}`, output, 'an object with a name')
-    if (output['name'] !== OUTPUT) throw invalid(`outputs.${i}.name`, output['name'], `"${OUTPUT}"`)
+    wanted = { output: readOutputName(`outputs.${i}.name`, output['name']), binary }
+    const own = isRecord(output['parameters']) ? output['parameters']['binary_data'] : undefined
+    if (typeof own === 'boolean') wanted.binary = own
   }
+  return wanted
 }
 
-interface Tensor {
-  readonly name: string
-  readonly datatype: string
-  readonly shape: readonly number[]
-  readonly data: readonly unknown[]
+/** Checks the name of a wanted output. Throws `invalid_field`. */
+export function readOutputName(field: string, name: unknown): string {
+  if (!OUTPUTS.includes(name)) throw invalid(field, name, `"${OUTPUT}"`)
+  return name as string
 }
 
-function readTensors(inputs: unknown, fields: readonly InputField[]): readonly Named[] {
+function readTensors(inputs: unknown, rest: Buffer): readonly Tensor[] {
   if (!Array.isArray(inputs) || inputs.length === 0) throw invalid('inputs', inputs, 'a list of tensors')
-  const tensors = inputs.map(readTensor)
-  const [only] = tensors
-  if (tensors.length === 1 && only !== undefined && only.shape.length === 2 && only.shape[1] !== 1)
-    return rowsOfMatrix(only, fields)
-  const columns = new Map<string, readonly unknown[]>()
-  for (const [i, tensor] of tensors.entries()) {
-    if (columns.has(tensor.name)) throw invalid(`inputs.${i}.name`, tensor.name, 'each name once')
-    if (tensor.shape.length > 2 || (tensor.shape.length === 2 && tensor.shape[1] !== 1))
-      throw invalid(`inputs.${i}.shape`, tensor.shape, '[n] or [n, 1] for a tensor that is one input')
-    const field = fields.find((one) => one.name === tensor.name)
-    if (field !== undefined) checkType(i, tensor, field)
-    columns.set(tensor.name, tensor.data)
-  }
-  return rowsOfColumns('inputs', columns)
+  let at = 0
+  const tensors = inputs.map((value, i) => {
+    const field = `inputs.${i}`
+    if (!isRecord(value)) throw invalid(field, value, 'an object with name, shape, datatype and data')
+    const size = isRecord(value['parameters']) ? value['parameters']['binary_data_size'] : undefined
+    if (size === undefined) return { ...readHead(field, value, true), data: readData(field, value) }
+    const from = at
+    at += readSize(`${field}.parameters.binary_data_size`, size, rest.length - at)
+    if (value['data'] !== undefined) throw invalid(`${field}.data`, value['data'], 'nothing beside binary_data_size')
+    const head = readHead(field, value, false)
+    return { ...head, data: decodeRaw(field, head, rest.subarray(from, at)) }
+  })
+  if (at !== rest.length)
+    throw invalid('inputs', `${rest.length} bytes behind the JSON`, `${at}, the sum of every binary_data_size`)
+  return tensors
 }
 
-function rowsOfMatrix(tensor: Tensor, fields: readonly InputField[]): readonly Named[] {
-  const [rows = 0, width = 0] = tensor.shape
-  if (width !== fields.length)
-    throw invalid('inputs.0.shape', tensor.shape, `[n, ${fields.length}], or one tensor per input`)
-  for (const field of fields) checkType(0, tensor, field)
-  const names = fields.map((field) => field.name)
-  const lists = Array.from({ length: rows }, (_, i) => tensor.data.slice(i * width, (i + 1) * width))
-  return rowsOfLists('inputs.0.data', names, lists)
+function readSize(field: string, size: unknown, left: number): number {
+  if (!Number.isSafeInteger(size) || (size as number) < 0 || (size as number) > left)
+    throw invalid(field, size, `a number of bytes up to ${left}, which is what the body still has`)
+  return size as number
 }
 
-function checkType(i: number, tensor: Tensor, field: InputField): void {
-  const { datatype } = tensor
-  const fits =
-    datatype === DATATYPE[field.kind] ||
-    (field.kind === 'number' && (FLOATS.has(datatype) || INTEGERS.has(datatype))) ||
-    (field.kind === 'integer' && INTEGERS.has(datatype))
-  if (!fits) throw invalid(`inputs.${i}.datatype`, datatype, `${DATATYPE[field.kind]} for input ${field.name}`)
+function readHead(field: string, value: Record<string, unknown>, asJson: boolean): Omit<Tensor, 'data'> {
+  const { name } = value
+  if (typeof name !== 'string' || name === '') throw invalid(`${field}.name`, name, 'a text')
+  const datatype = readDatatype(`${field}.datatype`, value['datatype'], asJson)
+  return { name, datatype, shape: readShape(`${field}.shape`, value['shape']) }
 }
 
-function readTensor(value: unknown, i: number): Tensor {
-  const at = `inputs.${i}`
-  if (!isRecord(value)) throw invalid(at, value, 'an object with name, shape, datatype and data')
-  const { name, datatype, shape, data } = value
-  if (typeof name !== 'string' || name === '') throw invalid(`${at}.name`, name, 'a text')
-  const known =
-    typeof datatype === 'string' &&
-    (FLOATS.has(datatype) || INTEGERS.has(datatype) || datatype === 'BOOL' || datatype === 'BYTES')
-  if (!known) throw invalid(`${at}.datatype`, datatype, 'BOOL, BYTES, FP32, FP64, INT8 … INT64 or UINT8 … UINT64')
-  if (!Array.isArray(shape) || shape.length === 0 || !shape.every((n) => Number.isSafeInteger(n) && (n as number) >= 0))
-    throw invalid(`${at}.shape`, shape, 'a list of whole numbers')
-  if (!Array.isArray(data)) throw invalid(`${at}.data`, data, 'a list; binary tensors are not supported')
-  const flat: unknown[] = data.some(Array.isArray) ? data.flat(shape.length - 1) : data
-  const size = (shape as number[]).reduce((product, n) => product * n, 1)
+function readData(field: string, { data, shape }: Record<string, unknown>): readonly unknown[] {
+  if (!Array.isArray(data))
+    throw invalid(`${field}.data`, data, 'a list, or parameters.binary_data_size and bytes behind the JSON')
+  const dims = shape as number[]
+  const flat: unknown[] = data.some(Array.isArray) ? data.flat(dims.length - 1) : data
+  const size = elements(dims)
   if (flat.length !== size)
-    throw invalid(`${at}.data`, `${flat.length} values`, `${size} values for shape [${shape.join(', ')}]`)
-  return { name, datatype, shape: shape as number[], data: flat }
+    throw invalid(`${field}.data`, `${flat.length} values`, `${size} values for shape [${dims.join(', ')}]`)
+  return flat
 }
 
 function writeInfer(answer: Answer, note: unknown): Reply {
-  const { id } = note as Note
-  const { route } = answer.variant
-  const body = JSON.stringify({
+  const { id, output, binary } = note as InferNote
+  const tensor = outputTensor(output, answer.scored)
+  const head = {
     model_name: answer.endpoint.route.name,
-    model_version: route.version,
+    model_version: answer.variant.route.version,
     ...(id !== undefined && { id }),
-    parameters: {
-      ...(answer.ids.length === 1 ? { prediction_id: answer.ids[0] } : { prediction_ids: JSON.stringify(answer.ids) }),
-      variant: route.role,
-      epoch: answer.endpoint.epoch,
-    },
-    outputs: [outputTensor(answer.scored)],
-  })
-  return { status: 200, type: JSON_TYPE, body }
+    parameters: answerParameters(answer),
+  }
+  if (!binary) {
+    const nonfinite = missingIn(tensor)
+    const parameters = nonfinite > 0 ? { ...tensor, parameters: { nonfinite } } : tensor
+    return { status: 200, type: JSON_TYPE, body: toJson({ ...head, outputs: [parameters] }) }
+  }
+  const raw = encodeRaw(tensor)
+  const { name, datatype, shape } = tensor
+  const outputs = [{ name, datatype, shape, parameters: { binary_data_size: raw.length } }]
+  const json = Buffer.from(toJson({ ...head, outputs }))
+  const headers = { 'Inference-Header-Content-Length': String(json.length) }
+  return { status: 200, type: 'application/octet-stream', body: Buffer.concat([json, raw]), headers }
 }
 
-/** Numbers as FP64 [n] or [n, k], booleans as BOOL, everything else as BYTES (texts; other values as JSON). */
-function outputTensor(scored: readonly Scored[]): Record<string, unknown> {
-  const values = scored.map((one) => one.prediction)
-  const n = values.length
-  if (values.every((value) => typeof value === 'number' || value === null))
-    return { name: OUTPUT, shape: [n], datatype: 'FP64', data: values }
-  if (values.every((value) => typeof value === 'boolean'))
-    return { name: OUTPUT, shape: [n], datatype: 'BOOL', data: values }
-  const width = Array.isArray(values[0]) ? values[0].length : -1
-  const matrix = values.every(
-    (value) => Array.isArray(value) && value.length === width && value.every((x) => typeof x === 'number'),
-  )
-  if (matrix) return { name: OUTPUT, shape: [n, width], datatype: 'FP64', data: (values as number[][]).flat() }
-  const texts = values.map((value) => (typeof value === 'string' ? value : JSON.stringify(value)))
-  return { name: OUTPUT, shape: [n], datatype: 'BYTES', data: texts }
+/** What the answer says of itself: the ids of its predictions, who answered, and with which table. */
+export function answerParameters(answer: Answer): { [key: string]: string | number } {
+  const { ids, variant, endpoint } = answer
+  return {
+    ...(ids.length === 1 ? { prediction_id: ids[0] as string } : { prediction_ids: JSON.stringify(ids) }),
+    variant: variant.route.role,
+    epoch: endpoint.epoch,
+  }
 }
 
 /** The protocol's error shape: one text. */
 export function oipFailure(error: Problem): Reply {
-  return {
-    status: error.status,
-    type: JSON_TYPE,
-    body: JSON.stringify({ error: error.message }),
-    headers: failureHeaders(error),
-  }
-}
-
-/** GET /v2. */
-export function serverMetadata(version: string): Reply {
-  return json({ name: 'slipway', version, extensions: ['parameters'] })
-}
-
-/** GET /v2/models/NAME. */
-export function modelMetadata(endpoint: LiveEndpoint): Reply {
-  const loaded = [endpoint.stable, endpoint.canary].filter((variant): variant is LiveVariant => variant !== undefined)
-  return json({
-    name: endpoint.route.name,
-    versions: [...new Set(loaded.map((variant) => variant.route.version))],
-    platform: `slipway_${loaded[0]?.route.backend.kind ?? 'none'}`,
-    inputs: inputsOf(endpoint).map(({ name, kind }) => ({ name, datatype: DATATYPE[kind], shape: [-1] })),
-    outputs: [{ name: OUTPUT, datatype: 'FP64', shape: [-1] }],
-  })
-}
-
-/** GET /v2/models/NAME/ready: 503 until the stable version can answer. */
-export function modelReady(endpoint: LiveEndpoint): Reply {
-  const ready = endpoint.stable?.backend.ready() ?? false
-  return json({ name: endpoint.route.name, ready }, ready ? 200 : 503)
-}
-
-function json(value: unknown, status = 200): Reply {
-  return { status, type: JSON_TYPE, body: JSON.stringify(value) }
+  const body = JSON.stringify({ error: error.message })
+  return { status: error.status, type: JSON_TYPE, body, headers: failureHeaders(error) }
 }

@@ -1,0 +1,91 @@
+/** Reads the body of a request: bounded in size and in memory of all requests together, decompressed where it came compressed. */
+import type { IncomingMessage } from 'node:http'
+import { brotliDecompress, gunzip, inflate, zstdDecompress } from 'node:zlib'
+import type { Problem } from '../../contract/errors.ts'
+import { problem } from '../../contract/errors.ts'
+
+/** What bodies may take. `held` counts the bytes of all bodies that are being read. */
+export interface BodyBudget {
+  /** Largest body, bytes, after decompression too. */
+  readonly maxBody: number
+  /** All bodies that are being read at once, bytes. */
+  readonly maxHeld: number
+  held: number
+}
+
+export interface BodyEnds {
+  readonly done: (body: Buffer) => void
+  /** Called once, at most, and never after `done`. The rest of the body is then thrown away as it comes. */
+  readonly fail: (error: unknown) => void
+}
+
+type Unpack = (
+  bytes: Buffer,
+  options: { maxOutputLength: number },
+  done: (error: Error | null, out: Buffer) => void,
+) => void
+
+const UNPACK: Readonly<Record<string, Unpack>> = {
+  gzip: gunzip,
+  'x-gzip': gunzip,
+  deflate: inflate,
+  br: brotliDecompress,
+  zstd: zstdDecompress,
+}
+
+/** Reads and, where Content-Encoding says so, decompresses the body. A request that breaks off ends without a call. */
+export function readBody(request: IncomingMessage, budget: BodyBudget, ends: BodyEnds): void {
+  const encoding = encodingOf(request)
+  const { maxBody } = budget
+  if (Number(request.headers['content-length'] ?? 0) > maxBody) throw problem('payload_too_large', { limit: maxBody })
+  let chunks: Buffer[] = []
+  let size = 0
+  const release = (): void => {
+    budget.held -= size
+    size = 0
+    chunks = []
+  }
+  const give = (error: Problem): void => {
+    request.off('data', take)
+    request.off('end', end)
+    release()
+    ends.fail(error)
+    request.resume()
+  }
+  const take = (chunk: Buffer): void => {
+    size += chunk.length
+    budget.held += chunk.length
+    if (size > maxBody) give(problem('payload_too_large', { limit: maxBody }))
+    else if (budget.held > budget.maxHeld) give(problem('too_many_requests', { what: 'the memory for bodies' }))
+    else chunks.push(chunk)
+  }
+  const end = (): void => {
+    const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size)
+    release()
+    if (encoding === undefined) ends.done(body)
+    else unpack(encoding, body, maxBody, ends)
+  }
+  request.on('data', take)
+  request.on('end', end)
+  request.on('close', release)
+}
+
+function encodingOf(request: IncomingMessage): string | undefined {
+  const encoding = request.headers['content-encoding']?.trim().toLowerCase()
+  if (encoding === undefined || encoding === 'identity' || encoding === '') return undefined
+  if (Object.hasOwn(UNPACK, encoding)) return encoding
+  const expected = 'an uncompressed body, or gzip, deflate, zstd or br'
+  throw problem('unsupported_media_type', { value: `content-encoding ${encoding.slice(0, 50)}`, expected })
+}
+
+function unpack(encoding: string, body: Buffer, maxBody: number, ends: BodyEnds): void {
+  ;(UNPACK[encoding] as Unpack)(body, { maxOutputLength: maxBody }, (error, out) => {
+    if (error === null) {
+      ends.done(out)
+      return
+    }
+    const bomb = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
+    if (bomb) ends.fail(problem('payload_too_large', { limit: maxBody }))
+    else ends.fail(problem('malformed_body', { expected: encoding, detail: error.message }))
+  })
+}
