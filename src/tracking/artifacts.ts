@@ -141,7 +141,8 @@ export async function allowedPlace(reader: Reader, who: Principal, fullPath: str
   const id = place.owner.split('/').at(-1) ?? ''
   const owner =
     (await reader.get<{ project: string }>('SELECT project FROM runs WHERE run_id = ?', [id])) ??
-    (await reader.get<{ project: string }>('SELECT project FROM logged_models WHERE model_id = ?', [id]))
+    (await reader.get<{ project: string }>('SELECT project FROM logged_models WHERE model_id = ?', [id])) ??
+    (await reader.get<{ project: string }>('SELECT project FROM traces WHERE trace_id = ?', [id]))
   if (owner === undefined || !sees(who, owner.project)) {
     throw missing(`No such artifact: '${fullPath}'`, 'artifact', fullPath)
   }

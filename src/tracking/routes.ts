@@ -14,6 +14,7 @@ import { promptlabCalls } from './promptlab.ts'
 import { runCalls } from './run-calls.ts'
 import { runFileRoutes } from './run-files.ts'
 import { tableRoutes } from './table.ts'
+import { traceRoutes } from './traces/mounts.ts'
 import { scorerCalls } from './scorers/calls.ts'
 import { mlflowFailure } from './wire.ts'
 
@@ -37,6 +38,7 @@ export function trackingRoutes(room: Tracking): Mounted[] {
     ...runFileRoutes(room),
     ...nativeRoutes(room),
     ...tableRoutes(room),
+    ...traceRoutes(room),
   ]
 }
 
