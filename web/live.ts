@@ -21,13 +21,16 @@ export function touched(kind: string): readonly string[] | undefined {
   return kind === 'reload' ? undefined : (TOUCHED[kind] ?? [])
 }
 
+/** Changes are gathered for so long, and the page is read again no sooner than so long after the last time. */
 const GATHER_MS = 700
+const PACE_MS = 2500
 
 /** Follows the changes until the returned function is called. `onState` hears whether the stream is up. */
 export function followChanges(queries: QueryClient, onState: (up: boolean) => void): () => void {
   let source: EventSource | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
   let all = false
+  let refreshed = -Infinity
   const stale = new Set<string>()
 
   const refresh = (): void => {
@@ -36,13 +39,18 @@ export function followChanges(queries: QueryClient, onState: (up: boolean) => vo
     const rooms = new Set(stale)
     all = false
     stale.clear()
-    void queries.invalidateQueries({ predicate: (query) => everything || rooms.has(String(query.queryKey[0])) })
+    refreshed = performance.now()
+    void queries.invalidateQueries(
+      { predicate: (query) => everything || rooms.has(String(query.queryKey[0])) },
+      // what is being read is nearly new; begun anew each time it might never end
+      { cancelRefetch: false },
+    )
   }
   const note = (kind: string): void => {
     const rooms = touched(kind)
     if (rooms === undefined) all = true
     else for (const room of rooms) stale.add(room)
-    timer ??= setTimeout(refresh, GATHER_MS)
+    timer ??= setTimeout(refresh, Math.max(GATHER_MS, refreshed + PACE_MS - performance.now()))
   }
   const open = (): void => {
     if (source !== undefined) return

@@ -2,6 +2,7 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query'
 import type { authApi } from '../src/contract/auth.ts'
 import type { costApi } from '../src/contract/cost.ts'
+import type { endpointViewApi } from '../src/contract/endpoint-view.ts'
 import type { monitoringApi } from '../src/contract/monitoring.ts'
 import type { pipelinesApi } from '../src/contract/pipelines.ts'
 import type { registryApi } from '../src/contract/registry.ts'
@@ -13,6 +14,7 @@ import type { trackingApi } from '../src/contract/tracking.ts'
 import { call } from './api.ts'
 
 export type Endpoint = Reply<typeof servingApi.getEndpoint>
+export type Latency = Reply<typeof endpointViewApi.latency>
 export type Variant = Endpoint['variants'][number]
 export type Prediction = Reply<typeof servingApi.getPrediction>
 export type Rollout = Reply<typeof rolloutApi.get>
@@ -64,23 +66,35 @@ export const runs = (ask: RunsAsk) =>
   infiniteQueryOptions({
     queryKey: ['runs', 'list', ask],
     initialPageParam: '',
-    queryFn: ({ signal, pageParam }) =>
-      call<typeof trackingApi.listRuns>('GET', '/v1/runs', {
-        signal,
-        query: {
-          limit: 200,
-          ...(pageParam !== '' && { page_token: pageParam }),
-          ...(ask.filter !== '' && { filter: ask.filter }),
-          ...(ask.order !== '' && { order_by: [ask.order] }),
-          ...(ask.experiment !== '' && { experiment_id: [ask.experiment] }),
-          metrics: keysOf(ask.columns, 'metrics.'),
-          params: keysOf(ask.columns, 'params.'),
-          tags: keysOf(ask.columns, 'tags.'),
-        },
-      }),
+    queryFn: ({ signal, pageParam }) => pageOfRuns(ask, PAGE, pageParam, signal),
     getNextPageParam: (last) => last.next_page_token,
     placeholderData: keepPreviousData,
   })
+
+/** The first runs of a search alone. */
+export const firstRuns = (ask: RunsAsk, limit: number) =>
+  queryOptions({
+    queryKey: ['runs', 'first', ask, limit],
+    queryFn: ({ signal }) => pageOfRuns(ask, limit, '', signal),
+  })
+
+const PAGE = 200
+
+function pageOfRuns(ask: RunsAsk, limit: number, token: string, signal: AbortSignal) {
+  return call<typeof trackingApi.listRuns>('GET', '/v1/runs', {
+    signal,
+    query: {
+      limit,
+      ...(token !== '' && { page_token: token }),
+      ...(ask.filter !== '' && { filter: ask.filter }),
+      ...(ask.order !== '' && { order_by: [ask.order] }),
+      ...(ask.experiment !== '' && { experiment_id: [ask.experiment] }),
+      metrics: keysOf(ask.columns, 'metrics.'),
+      params: keysOf(ask.columns, 'params.'),
+      tags: keysOf(ask.columns, 'tags.'),
+    },
+  })
+}
 
 function keysOf(columns: readonly string[], prefix: string): string[] {
   return columns.filter((column) => column.startsWith(prefix)).map((column) => column.slice(prefix.length))
@@ -91,23 +105,6 @@ export const run = (id: string) =>
     queryKey: ['runs', 'one', id],
     queryFn: ({ signal }) => call<typeof trackingApi.getRun>('GET', '/v1/runs/:id', { signal, params: { id } }),
   })
-export const history = (id: string, key: string, points = 500) =>
-  queryOptions({
-    queryKey: ['runs', 'history', id, key, points],
-    queryFn: ({ signal }) =>
-      call<typeof trackingApi.getRunMetrics>('GET', '/v1/runs/:id/metrics', {
-        signal,
-        params: { id },
-        query: { key, max_points: points },
-      }),
-  })
-export const comparison = (ids: readonly string[]) =>
-  queryOptions({
-    queryKey: ['runs', 'compare', ids],
-    queryFn: ({ signal }) =>
-      call<typeof trackingApi.compareRuns>('GET', '/v1/runs/compare', { signal, query: { ids: [...ids] } }),
-  })
-
 export const models = queryOptions({
   queryKey: ['models', 'list'],
   queryFn: ({ signal }) => call<typeof registryApi.listModels>('GET', '/v1/models', { signal, query: { limit: 1000 } }),
@@ -172,6 +169,19 @@ export const predictions = (name: string) =>
         params: { name },
         query: { limit: 20 },
       }),
+  })
+
+/** Up to the newest prediction. */
+export const latency = (name: string, seconds: number) =>
+  queryOptions({
+    queryKey: ['predictions', name, 'latency', seconds],
+    queryFn: ({ signal }) =>
+      call<typeof endpointViewApi.latency>('GET', '/v1/endpoints/:name/latency', {
+        signal,
+        params: { name },
+        query: { span_s: seconds, windows: 120 },
+      }),
+    placeholderData: keepPreviousData,
   })
 
 export const rollouts = (endpoint?: string) =>

@@ -7,6 +7,7 @@ import { Frame } from './parts/frame.tsx'
 import {
   compareSearch,
   costSearch,
+  endpointSearch,
   loginSearch,
   monitoringSearch,
   runSearch,
@@ -71,6 +72,7 @@ const pages = [
   createRoute({
     getParentRoute: under,
     path: '/endpoints/$name',
+    validateSearch: endpointSearch,
     component: lazyRouteComponent(() => import('./pages/endpoint.tsx'), 'EndpointPage'),
   }),
   createRoute({

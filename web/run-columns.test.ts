@@ -1,19 +1,24 @@
 /** Columns, completion, comparison, rows that were typed, signatures, logs and steps. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { axesOf, numberOf } from './comparison.ts'
-import { completions } from './completion.ts'
+import { axesOf, differing, numberOf } from './comparison.ts'
+import { completed, completionAt, narrowed } from './completion.ts'
 import { appendLog } from './log-text.ts'
 import { cellOf, columnsOffered, defaultColumns, NEWEST, nextOrder, orderState } from './run-columns.ts'
 import { chosenStep, criticalEdges } from './run-graph.ts'
 import { columnsOf } from './signature-columns.ts'
-import { rowOf } from './try-row.ts'
+import { seedGroups, seedParam } from './seeds.ts'
+import { rowOf, textsOf } from './try-row.ts'
 
 const run = { metrics: { auc: 0.77, bad: 'NaN' as const }, params: { seed: '1', kind: 'hist' }, tags: { team: 'x' } }
 
 test('a run offers its metrics and params, system metrics last', () => {
-  const offered = columnsOffered({ metrics: [{ key: 'system/cpu' }, { key: 'auc' }], params: { seed: '1' } })
-  assert.deepEqual(offered, ['metrics.auc', 'params.seed', 'metrics.system/cpu'])
+  const offered = columnsOffered({
+    metrics: ['system/cpu', 'auc'],
+    params: ['seed'],
+    tags: ['mlflow.user', 'team'],
+  })
+  assert.deepEqual(offered, ['metrics.auc', 'params.seed', 'tags.team', 'metrics.system/cpu', 'tags.mlflow.user'])
   assert.deepEqual(defaultColumns([...offered, 'metrics.a', 'metrics.b']), [
     'metrics.auc',
     'metrics.system/cpu',
@@ -37,15 +42,60 @@ test('the order turns from falling to rising to the newest first; odd names are 
   )
 })
 
-test('completion offers names, then operators, then joining words', () => {
-  assert.deepEqual(completions('metr', ['metrics.auc', 'params.seed']), ['metrics.auc '])
-  assert.deepEqual(completions('metrics.auc >', ['metrics.auc']), ['metrics.auc >= '])
-  assert.deepEqual(completions('metrics.auc > ', ['metrics.auc']), [])
-  assert.deepEqual(completions('metrics.auc > 0.7 ', ['metrics.auc']), [
-    'metrics.auc > 0.7 AND ',
-    'metrics.auc > 0.7 OR ',
-  ])
-  assert.deepEqual(completions('metrics.auc > 0.7 AND pa', ['params.seed']), ['metrics.auc > 0.7 AND params.seed '])
+test('completion offers names, then operators, then values or joining words, wherever the caret stands', () => {
+  const offered = ['metrics.auc', 'metrics.auc.EWR', 'params.seed']
+  const at = (text: string, caret = text.length) => completionAt(text, caret, offered).options
+  assert.deepEqual(at('metr'), ['metrics.auc', 'metrics.`auc.EWR`'])
+  assert.deepEqual(at('seed'), ['params.seed'])
+  assert.deepEqual(at('metrics.auc >'), ['>='])
+  assert.deepEqual(at('params.seed '), ['=', '!=', 'LIKE', 'ILIKE', 'IN', 'NOT IN', 'IS NULL', 'IS NOT NULL'])
+  assert.deepEqual(at('metrics.auc > '), [])
+  assert.deepEqual(at('attributes.status = '), ["'RUNNING'", "'FINISHED'", "'FAILED'", "'KILLED'", "'SCHEDULED'"])
+  assert.deepEqual(at('metrics.auc > 0.7 '), ['AND', 'OR'])
+  assert.deepEqual(at("params.seed = 'a b' AND (para"), ['params.seed'])
+  assert.deepEqual(at('seed AND metrics.auc > 1', 4), ['params.seed'])
+})
+
+test('a choice replaces the word at the caret and keeps the rest', () => {
+  const text = 'se AND metrics.auc > 1'
+  const completion = completionAt(text, 2, ['params.seed'])
+  assert.deepEqual(completed(text, 2, completion, 'params.seed'), {
+    text: 'params.seed AND metrics.auc > 1',
+    caret: 12,
+  })
+})
+
+test('a filter is narrowed to one group, its value quoted as the grammar can', () => {
+  assert.equal(narrowed('', 'params.lr', '0.1'), "params.lr = '0.1'")
+  assert.equal(narrowed('metrics.a > 1', 'tags.a.b', "it's"), 'metrics.a > 1 AND tags.`a.b` = "it\'s"')
+  assert.equal(narrowed('a = 1 or b = 2', 'params.x', null), '(a = 1 or b = 2) AND params.x IS NULL')
+  assert.equal(narrowed('', 'params.x', `'"`), undefined)
+})
+
+test('what differs is found from the runs themselves', () => {
+  const one = { metrics: { auc: 1 }, params: { a: '1', b: 'x' }, tags: { team: 'x', 'mlflow.user': 'u' } }
+  const two = { metrics: { auc: 1, loss: 2 }, params: { a: '2', b: 'x' }, tags: { team: 'x', 'mlflow.user': 'v' } }
+  assert.deepEqual(differing([one, two]), { params: ['a'], metrics: ['loss'], tags: [] })
+})
+
+test('runs that differ by their seed alone are one group', () => {
+  const run = (id: string, params: Record<string, string>) => ({ id, params })
+  const runs = [
+    run('1', { lr: '0.1', seed: '1' }),
+    run('2', { lr: '0.2', seed: '1' }),
+    run('3', { lr: '0.1', seed: '2' }),
+  ]
+  assert.equal(seedParam(['lr', 'random_seed']), 'random_seed')
+  assert.equal(seedParam(['lr', 'fold']), 'fold')
+  assert.equal(seedParam(['lr', 'seedling']), undefined)
+  assert.deepEqual(
+    seedGroups(runs, ['lr', 'seed'], 'seed').map(({ label, runs: members }) => [label, members.map(({ id }) => id)]),
+    [
+      ['lr 0.1', ['1', '3']],
+      ['lr 0.2', ['2']],
+    ],
+  )
+  assert.equal(seedGroups(runs.slice(0, 1), ['seed'], 'seed')[0]?.label, 'all')
 })
 
 test('only numbers that differ are axes', () => {
@@ -72,6 +122,13 @@ test('typed texts become a row, and wrong ones are named', () => {
   assert.deepEqual(rowOf(fields, { a: '1.5', b: '2.5', c: 'true', d: ' x ' }), {
     row: { a: 1.5, b: null, c: true, d: 'x', e: null },
     faults: { b: 'not a whole number' },
+  })
+  assert.deepEqual(textsOf(fields, { a: 1.5, b: null, c: true, d: 'x', z: 9 }), {
+    a: '1.5',
+    b: '',
+    c: 'true',
+    d: 'x',
+    e: '',
   })
 })
 

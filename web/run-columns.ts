@@ -1,28 +1,33 @@
 /** Columns of the table of runs: what a run offers, which are shown at first, their values and their order. */
 
+import { filterName } from './completion.ts'
+
 /** The newest run first. */
 export const NEWEST = 'attributes.start_time DESC'
 
 const SHOWN_METRICS = 3
 const SHOWN_PARAMS = 3
 
-export interface OfferingRun {
-  readonly metrics: readonly { readonly key: string }[]
-  readonly params: Readonly<Record<string, string>>
+export interface Keys {
+  readonly metrics: readonly string[]
+  readonly params: readonly string[]
+  readonly tags: readonly string[]
 }
 
-/** `metrics.KEY` and `params.KEY` for everything that a run has; system metrics last. */
-export function columnsOffered(run: OfferingRun): string[] {
-  const keys = run.metrics.map((metric) => metric.key)
+/** `metrics.KEY`, `params.KEY` and `tags.KEY` for every key; what MLflow and the system log by themselves comes last. */
+export function columnsOffered({ metrics, params, tags }: Keys): string[] {
+  const own = (key: string): boolean => !isSystem(key)
   return [
-    ...keys.filter((key) => !isSystem(key)).map((key) => `metrics.${key}`),
-    ...Object.keys(run.params).map((key) => `params.${key}`),
-    ...keys.filter(isSystem).map((key) => `metrics.${key}`),
+    ...metrics.filter(own).map((key) => `metrics.${key}`),
+    ...params.map((key) => `params.${key}`),
+    ...tags.filter(own).map((key) => `tags.${key}`),
+    ...metrics.filter(isSystem).map((key) => `metrics.${key}`),
+    ...tags.filter(isSystem).map((key) => `tags.${key}`),
   ]
 }
 
 function isSystem(key: string): boolean {
-  return key.startsWith('system/')
+  return key.startsWith('system/') || key.startsWith('mlflow.') || key.startsWith('slipway.')
 }
 
 /** The first metrics and params of what is offered. */
@@ -54,19 +59,13 @@ export function titleOf(column: string): string {
 
 /** Order by a column: first descending for metrics, then ascending, then back to the newest first. */
 export function nextOrder(order: string, column: string): string {
-  const name = orderName(column)
+  const name = filterName(column)
   if (order === `${name} DESC`) return `${name} ASC`
   return order === `${name} ASC` ? NEWEST : `${name} DESC`
 }
 
 /** Whether an order is by this column: `ascending`, `descending`, or `none`. */
 export function orderState(order: string, column: string): 'ascending' | 'descending' | 'none' {
-  const name = orderName(column)
+  const name = filterName(column)
   return order === `${name} ASC` ? 'ascending' : order === `${name} DESC` ? 'descending' : 'none'
-}
-
-function orderName(column: string): string {
-  const dot = column.indexOf('.')
-  const key = column.slice(dot + 1)
-  return /^\w+$/.test(key) ? column : `${column.slice(0, dot)}.\`${key}\``
 }

@@ -28,6 +28,10 @@ export interface RunsSearch {
   order?: string
   experiment?: string
   columns?: string[]
+  /** Metric whose curve each row shows; `none` = no curve. */
+  spark?: string
+  /** What runs are grouped by: `params.KEY`, `tags.KEY`, `attributes.status` … */
+  group?: string
   chosen?: string[]
 }
 
@@ -37,6 +41,8 @@ export function runsSearch(raw: Raw): RunsSearch {
     order: text(raw, 'order'),
     experiment: text(raw, 'experiment'),
     columns: list(raw, 'columns'),
+    spark: text(raw, 'spark'),
+    group: text(raw, 'group'),
     chosen: list(raw, 'chosen'),
   })
 }
@@ -46,16 +52,28 @@ export interface CompareSearch {
   ids?: string[]
   x?: string
   y?: string
+  /** The number that colours the contour. */
+  z?: string
+  /** Param whose values are repetitions of the same; `none` = every run by itself. */
+  seed?: string
 }
 
 export function compareSearch(raw: Raw): CompareSearch {
-  return present({ ids: list(raw, 'ids'), x: text(raw, 'x'), y: text(raw, 'y') })
+  return present({
+    ids: list(raw, 'ids'),
+    x: text(raw, 'x'),
+    y: text(raw, 'y'),
+    z: text(raw, 'z'),
+    seed: text(raw, 'seed'),
+  })
 }
 
-/** State of a run's charts: smoothing 0..0.99, logarithmic axis. */
+/** State of a run's page: smoothing 0..0.99, logarithmic axis, by step or time, and the file that is shown. */
 export interface RunSearch {
   smooth?: number
   log?: boolean
+  axis?: 'time'
+  file?: string
 }
 
 export function runSearch(raw: Raw): RunSearch {
@@ -63,13 +81,18 @@ export function runSearch(raw: Raw): RunSearch {
   return present({
     smooth: smooth > 0 && smooth < 1 ? smooth : undefined,
     log: raw['log'] === true || raw['log'] === 'true' ? true : undefined,
+    axis: raw['axis'] === 'time' ? ('time' as const) : undefined,
+    file: text(raw, 'file'),
   })
 }
 
-/** State of the Monitoring page: part of event time, size of a column, chosen feature and slice. */
+/** State of the Monitoring page: part of event time, size of a column, the window that is looked at, chosen feature and slice. */
 export interface MonitoringSearch {
   from?: string
   to?: string
+  /** The window that features, quality and slices are shown for; absent = the whole part. */
+  since?: string
+  until?: string
   hours?: number
   feature?: string
   slice?: string
@@ -80,6 +103,8 @@ export function monitoringSearch(raw: Raw): MonitoringSearch {
   return present({
     from: time(raw, 'from'),
     to: time(raw, 'to'),
+    since: time(raw, 'since'),
+    until: time(raw, 'until'),
     hours: Number.isInteger(hours) && hours >= 1 && hours <= 168 ? hours : undefined,
     feature: text(raw, 'feature'),
     slice: text(raw, 'slice'),
@@ -90,6 +115,15 @@ function time(raw: Raw, key: string): string | undefined {
   const value = text(raw, key)
   if (value === undefined || Number.isNaN(Date.parse(value))) return undefined
   return new Date(value).toISOString()
+}
+
+const SPANS = ['15m', '1h', '6h', '24h', '7d'] as const
+/** How far back an endpoint's latency is shown. */
+export type Span = (typeof SPANS)[number]
+
+/** State of an endpoint's page. */
+export function endpointSearch(raw: Raw): { span?: Span } {
+  return present({ span: SPANS.find((span) => span === raw['span']) })
 }
 
 /** State of a pipeline run: the step that is looked at. */

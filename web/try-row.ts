@@ -32,3 +32,17 @@ function valueOf(kind: InputField['kind'], text: string): number | string | bool
   const number = Number(text)
   return Number.isFinite(number) && (kind === 'number' || Number.isInteger(number)) ? number : undefined
 }
+
+/** The texts of a row, as they are typed into its fields; missing values are empty. */
+export function textsOf(
+  fields: readonly InputField[],
+  row: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    fields.map(({ name }) => {
+      const value = row[name]
+      const plain = typeof value === 'number' || typeof value === 'string' || typeof value === 'boolean'
+      return [name, plain ? String(value) : '']
+    }),
+  )
+}

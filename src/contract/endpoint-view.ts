@@ -34,8 +34,9 @@ export const endpointViewApi = {
     access: { verb: 'read', resource: 'endpoints' },
     params: named,
     query: z.object({
-      from: time.optional().describe('default: an hour before `until`'),
+      from: time.optional().describe('default: `span_s` before `until`'),
       until: time.optional().describe('default: just after the newest prediction'),
+      span_s: z.coerce.number().int().min(1).max(31_622_400).default(3600).describe('used where `from` is absent'),
       windows: z.coerce.number().int().min(1).max(500).default(120).describe('how many, at most'),
     }),
     reply: Latency,

@@ -50,7 +50,14 @@ export const runTableApi = {
     summary: 'Names of metrics, params and tags that runs have, for completion and columns',
     access: RUNS,
     query: z.object({ experiment_id: id.optional() }),
-    reply: z.object({ metrics: z.array(z.string()), params: z.array(z.string()), tags: z.array(z.string()) }),
+    reply: z.object({
+      metrics: z.array(z.string()),
+      params: z.array(z.string()),
+      tags: z.array(z.string()),
+      newest: z
+        .object({ metrics: z.array(z.string()), params: z.array(z.string()) })
+        .describe('those of the newest run: the columns that a table begins with'),
+    }),
   }),
   groups: route({
     method: 'GET',

@@ -42,7 +42,13 @@ for (const kind of ['sqlite', 'postgres'] as const) {
       rmSync(dataDir, { recursive: true, force: true })
     })
     await fill(store.db)
-    const seen = await latencyOf(store.db, 0, { endpoint: 'e', from: START, until: START + 300_000, windows: 3 })
+    const seen = await latencyOf(store.db, 0, {
+      endpoint: 'e',
+      from: START,
+      until: START + 300_000,
+      windows: 3,
+      span_s: 3600,
+    })
     assert.equal(seen.window_s, 120)
     assert.deepEqual(seen.windows, ['2026-05-03T10:00:00.000Z', '2026-05-03T10:02:00.000Z', '2026-05-03T10:04:00.000Z'])
     assert.deepEqual(
@@ -59,12 +65,12 @@ for (const kind of ['sqlite', 'postgres'] as const) {
     near(stable?.p99_ms[0], 40)
     near(stable?.p99_ms[1], 0.2)
 
-    const last = await latencyOf(store.db, 0, { endpoint: 'e', windows: 60 })
+    const last = await latencyOf(store.db, 0, { endpoint: 'e', windows: 60, span_s: 3600 })
     assert.equal(last.until, '2026-05-03T10:04:59.001Z')
     assert.equal(last.from, '2026-05-03T09:04:59.001Z')
     assert.equal(last.series[0]?.p50_ms[0], null)
-    await assert.rejects(latencyOf(store.db, 0, { endpoint: 'none', windows: 3 }), { code: 'not_found' })
-    const empty = { endpoint: 'e', from: START, until: START, windows: 3 }
+    await assert.rejects(latencyOf(store.db, 0, { endpoint: 'none', windows: 3, span_s: 3600 }), { code: 'not_found' })
+    const empty = { endpoint: 'e', from: START, until: START, windows: 3, span_s: 3600 }
     await assert.rejects(latencyOf(store.db, 0, empty), { code: 'invalid_field' })
     if (kind === 'postgres') return
     const plan = await store.db.all<{ detail: string }>(

@@ -12,13 +12,14 @@ export interface LatencyAsked {
   /** Arrival, ms since 1970: `from` included, `until` not. */
   readonly from?: number
   readonly until?: number
+  /** How long before `until` it begins where `from` is absent, seconds. */
+  readonly span_s: number
   /** Windows, at most. */
   readonly windows: number
 }
 
 export type LatencyView = z.output<typeof Latency>
 
-const HOUR_MS = 3_600_000
 /** Steps of the logarithm of a latency: a bucket is 4 % wide, so that its middle is at most 2 % from what fell into it. */
 const PER_E = 25
 /** Round lengths of a window, seconds. */
@@ -38,7 +39,7 @@ interface Cell {
 export async function latencyOf(db: Db, now: number, asked: LatencyAsked): Promise<LatencyView> {
   await requireEndpoint(db, asked.endpoint)
   const until = asked.until ?? (await newest(db, asked.endpoint)) ?? now
-  const from = asked.from ?? until - HOUR_MS
+  const from = asked.from ?? until - asked.span_s * 1000
   if (from >= until) {
     throw problem('invalid_field', { field: 'query.from', value: toTime(from), expected: `before ${toTime(until)}` })
   }

@@ -28,6 +28,7 @@ export function viewRoutes(room: ServingRoom, deps: ViewDeps): Mounted[] {
       return latencyOf(deps.db, deps.clock(), {
         endpoint: params.name,
         windows: query.windows,
+        span_s: query.span_s,
         ...(query.from !== undefined && { from: Date.parse(query.from) }),
         ...(query.until !== undefined && { until: Date.parse(query.until) }),
       })

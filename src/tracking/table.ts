@@ -9,10 +9,11 @@ import type { Mounted } from '../http/mount.ts'
 import { readCurves } from './curves.ts'
 import type { View } from './experiment-search.ts'
 import { stageCondition } from './experiment-search.ts'
-import { parseFilter } from './filter.ts'
 import { visible } from './room.ts'
 import type { Tracking } from './room.ts'
-import { condition, RUN_SCHEMA } from './run-conditions.ts'
+import type { Filter } from './filter.ts'
+import { condition } from './run-conditions.ts'
+import { readRunFilter } from './run-lineage.ts'
 import { all, joined, raw, searchAll, sql } from './sql.ts'
 import type { Sql } from './sql.ts'
 
@@ -31,22 +32,34 @@ export function tableRoutes(room: Tracking): Mounted[] {
   ]
 }
 
+export interface Keys {
+  readonly metrics: string[]
+  readonly params: string[]
+  readonly tags: string[]
+  readonly newest: { readonly metrics: string[]; readonly params: string[] }
+}
+
 /**
  * Keys of the runs that the caller sees, sorted, at most 1,000 of each kind. Metrics are complete; params and tags are those of
  * the newest 1,000 runs where an experiment is named or the caller sees one project alone.
  */
-export async function keysOf(
-  room: Tracking,
-  who: Principal,
-  experiment?: string,
-): Promise<{ metrics: string[]; params: string[]; tags: string[] }> {
+export async function keysOf(room: Tracking, who: Principal, experiment?: string): Promise<Keys> {
   const scoped = experiment !== undefined || who.project !== null
-  const [metrics, params, tags] = await Promise.all([
+  const newest = newestRun(who, experiment)
+  const [metrics, params, tags, ownMetrics, ownParams] = await Promise.all([
     names(room, metricKeys(who, experiment)),
     names(room, scoped ? recentKeys('run_params', who, experiment) : everyKey('run_params')),
     names(room, scoped ? recentKeys('run_tags', who, experiment) : everyKey('run_tags')),
+    names(room, sql`SELECT x.key FROM latest_metrics x WHERE x.run_id = (${newest}) ORDER BY x.key`),
+    names(room, sql`SELECT x.key FROM run_params x WHERE x.run_id = (${newest}) ORDER BY x.key`),
   ])
-  return { metrics, params, tags }
+  return { metrics, params, tags, newest: { metrics: ownMetrics, params: ownParams } }
+}
+
+function newestRun(who: Principal, experiment: string | undefined): Sql {
+  const where = [visible(who, 'r.project'), ...(experiment === undefined ? [] : [sql`r.experiment_id = ${experiment}`])]
+  return sql`SELECT r.run_id FROM runs r WHERE ${all(where)} AND r.lifecycle_stage = 'active'
+    ORDER BY r.start_time DESC, r.run_id LIMIT 1`
 }
 
 async function names(room: Tracking, query: Sql): Promise<string[]> {
@@ -101,6 +114,7 @@ export async function groupsOf(
   who: Principal,
   asked: GroupsAsked,
 ): Promise<{ items: Group[]; more: boolean }> {
+  const filter = await readRunFilter(room, who, asked.filter)
   const places = asked.metrics.map((_, i) => i)
   const columns = places.map(
     (i) =>
@@ -116,7 +130,7 @@ export async function groupsOf(
   const rows = await searchAll<GroupRow>(
     room.db,
     sql`SELECT h.value, COUNT(*) AS runs, MAX(h.start_time) AS newest ${raw(columns.join(''))}
-      FROM (${matching(room, who, asked)}) h ${joined(joins, ' ')}
+      FROM (${matching(room, who, asked, filter)}) h ${joined(joins, ' ')}
       GROUP BY h.value ORDER BY runs DESC, h.value LIMIT ${asked.limit + 1}`,
   )
   const items = rows.slice(0, asked.limit).map((row) => ({
@@ -149,8 +163,7 @@ function figuresOf(row: GroupRow, i: number): Group['metrics'][string] {
 }
 
 /** Every run of the search with what it is grouped by. */
-function matching(room: Tracking, who: Principal, asked: GroupsAsked): Sql {
-  const filter = parseFilter(asked.filter, RUN_SCHEMA, { extended: true })
+function matching(room: Tracking, who: Principal, asked: GroupsAsked, filter: Filter | undefined): Sql {
   const where = [visible(who, 'r.project'), stageCondition(asked.view, 'r.lifecycle_stage')]
   if (asked.experiment_id !== undefined) where.push(sql`r.experiment_id = ${asked.experiment_id}`)
   if (filter !== undefined) where.push(sql`(${condition(room.db.kind, filter)})`)

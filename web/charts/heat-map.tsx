@@ -15,7 +15,10 @@ export interface HeatMapProps {
   readonly columnText: (column: string) => string
   readonly rows: readonly HeatRow[]
   readonly chosen: string | undefined
-  readonly onChoose: (row: string) => void
+  /** The column that is looked at. */
+  readonly column?: string | undefined
+  /** Called for a row's name, and for a cell with its column. */
+  readonly onChoose: (row: string, column?: string) => void
 }
 
 const LABEL_PX = 150
@@ -24,7 +27,7 @@ const CELL_PX = 12
 /** Effects of twice the limit and more have the full colour. */
 const TOP = 2
 
-export function HeatMap({ columns, columnText, rows, chosen, onChoose }: HeatMapProps) {
+export function HeatMap({ columns, columnText, rows, chosen, column, onChoose }: HeatMapProps) {
   const box = useRef<HTMLDivElement>(null)
   useLayoutEffect(() => {
     // the newest columns are what one looks for where not all have room
@@ -57,6 +60,8 @@ export function HeatMap({ columns, columnText, rows, chosen, onChoose }: HeatMap
                     value={value}
                     alert={row.alerts[i] ?? false}
                     when={columnText(columns[i] ?? '')}
+                    chosen={column !== undefined && columns[i] === column}
+                    onChoose={() => onChoose(row.name, columns[i])}
                   />
                 ))}
               </tr>
@@ -75,13 +80,25 @@ export function HeatMap({ columns, columnText, rows, chosen, onChoose }: HeatMap
   )
 }
 
-function Cell({ value, alert, when }: { value: number | null; alert: boolean; when: string }) {
+interface CellProps {
+  readonly value: number | null
+  readonly alert: boolean
+  readonly when: string
+  readonly chosen: boolean
+  readonly onChoose: () => void
+}
+
+function Cell({ value, alert, when, chosen, onChoose }: CellProps) {
   const said = value === null ? 'not enough data' : `${figure(value, 3)}${alert ? ', alert' : ''}`
   const strong = value !== null && Math.abs(value) > TOP * 0.55
+  const classes = [value === null && 'none', chosen && 'chosen'].filter(Boolean).join(' ')
   return (
+    // the same is reached by keyboard through the row's button and the buttons for the window
+    // oxlint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/no-noninteractive-element-interactions
     <td
-      className={value === null ? 'none' : ''}
+      className={classes}
       title={`${when}: ${said}`}
+      onClick={onChoose}
       style={value === null ? {} : { background: shade(value, TOP), color: strong ? '#fff' : 'var(--text)' }}
     >
       {alert && <span aria-label="alert">!</span>}

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { versionColour } from '../colours.ts'
-import { joinHistories } from './curves.ts'
+import { halfWidth, meanBand, student95 } from './bands.ts'
+import { levelLine, surface } from './contour.ts'
+import { filled, joinCurves } from './curves.ts'
 import { layers } from './layers.ts'
 import { decades, extent, linear, linePath, logarithmic, ticks } from './scale.ts'
 import { shade } from './shade.ts'
@@ -40,28 +42,20 @@ test('smoothing of a constant is that constant, its first value is kept, and gap
 })
 
 test('histories of several runs share one axis of steps', () => {
-  const joined = joinHistories(
+  const joined = joinCurves(
     [
-      {
-        points: [
-          { step: 2, value: 5 },
-          { step: 0, value: 1 },
-        ],
-      },
-      {
-        points: [
-          { step: 1, value: 'NaN' },
-          { step: 2, value: 7 },
-        ],
-      },
+      { steps: [2, 0], times: [900, 500], values: [5, 1] },
+      { steps: [1, 2], times: [0, 2000], values: ['NaN', 7] },
     ],
     0,
   )
-  assert.deepEqual(joined.steps, [0, 1, 2])
+  assert.deepEqual(joined.x, [0, 1, 2])
   assert.deepEqual(joined.raw, [
-    [1, null, 5],
-    [null, null, 7],
+    [1, undefined, 5],
+    [undefined, null, 7],
   ])
+  const timed = joinCurves([{ steps: [0, 1], times: [5000, 6500], values: [1, 2] }], 0, 'time')
+  assert.deepEqual(timed.x, [0, 1.5])
 })
 
 test('a graph is laid out by its longest paths, with few crossings, and survives a cycle', () => {
@@ -104,4 +98,42 @@ test('neighbouring versions have different colours, and a version keeps its own'
   assert.equal(new Set(colours).size, 6)
   assert.equal(versionColour('7'), versionColour('1'))
   assert.equal(versionColour('blue'), versionColour('blue'))
+})
+
+test('a curve is filled between its points, not beyond them nor across NaN', () => {
+  const gaps = [undefined, 1, undefined, 3, null, undefined, 9]
+  assert.deepEqual(filled([0, 1, 2, 5, 6, 7, 8], gaps), [undefined, 1, 1.5, 3, undefined, undefined, 9])
+})
+
+test('repetitions become a mean with its interval', () => {
+  const band = meanBand([
+    [1, 4, 5],
+    [3, undefined, 5],
+    [2, null, 5],
+  ])
+  assert.deepEqual(band.mean, [2, 4, 5])
+  assert.deepEqual(band.low[1], null)
+  // t of 2 degrees of freedom times s / √n
+  assert.ok(Math.abs((band.high[0] ?? 0) - (2 + 4.303 / Math.sqrt(3))) < 1e-9)
+  assert.equal(band.high[2], 5)
+  assert.equal(halfWidth([1, 1], 1), 0)
+  assert.ok(Math.abs(student95(60) - 2.0003) < 0.002)
+  assert.ok(Number.isNaN(student95(0)))
+})
+
+test('a surface passes through its spots, and a level line lies between lower and higher ones', () => {
+  const spots = [
+    { x: 0, y: 0, z: 0 },
+    { x: 0, y: 1, z: 0 },
+    { x: 1, y: 0, z: 10 },
+    { x: 1, y: 1, z: 10 },
+  ]
+  const made = surface(spots, 11, 5)
+  assert.equal(made.values.length, 55)
+  assert.ok(Math.abs(made.values[0] ?? 9) < 1e-6 && Math.abs((made.values[54] ?? 0) - 10) < 1e-6)
+  assert.ok(made.values.every((value) => value >= 0 && value <= 10))
+  const line = levelLine(made, 5)
+  assert.equal(line.length, 4)
+  for (const [x1, , x2] of line) assert.ok(Math.abs(x1 - 5) < 0.51 && Math.abs(x2 - 5) < 0.51, `${x1} ${x2}`)
+  assert.deepEqual(levelLine(made, 11), [])
 })

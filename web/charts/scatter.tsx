@@ -1,6 +1,7 @@
 /** Dots of things by two of their numbers. */
 import { figure } from '../format.ts'
 import { useWidth } from '../parts/width.ts'
+import { padded } from './domain.ts'
 import { extent, linear, ticks } from './scale.ts'
 
 export interface ScatterProps {
@@ -16,7 +17,6 @@ export interface ScatterProps {
 
 const HEIGHT = 260
 const EDGE = { left: 64, right: 16, top: 12, bottom: 40 }
-const ROOM = 0.06
 
 export function Scatter({ x, y, dots }: ScatterProps) {
   const [holder, width] = useWidth()
@@ -64,10 +64,4 @@ function Drawing({ x, y, dots, width }: ScatterProps & { width: number }) {
       )}
     </svg>
   )
-}
-
-function padded(domain: readonly [number, number] | undefined): readonly [number, number] {
-  const [low, high] = domain ?? [0, 1]
-  const room = (high - low || Math.abs(high) || 1) * ROOM
-  return [low - room, high + room]
 }

@@ -1,15 +1,14 @@
 /** An endpoint: is it healthy, and how does the release go? */
 import { useQuery } from '@tanstack/react-query'
 import { Link, useParams } from '@tanstack/react-router'
-import { lazy, Suspense, useMemo } from 'react'
 import type { servingApi } from '../../src/contract/serving.ts'
 import { call } from '../api.ts'
 import { versionColour } from '../colours.ts'
-import { duration, weight } from '../format.ts'
+import { weight } from '../format.ts'
 import { Confirm } from '../parts/confirm.tsx'
-import { Bone, Loaded } from '../parts/failure.tsx'
+import { Loaded } from '../parts/failure.tsx'
+import { LatencyPanel } from '../parts/latency.tsx'
 import { useLiveEndpoint } from '../parts/live-endpoint.ts'
-import type { Moment } from '../parts/live-endpoint.ts'
 import { Page, Panel } from '../parts/page.tsx'
 import { Predictions } from '../parts/predictions.tsx'
 import { ReleasePanel } from '../parts/release.tsx'
@@ -18,12 +17,10 @@ import { VariantTable } from '../parts/variants.tsx'
 import * as read from '../queries.ts'
 import type { Endpoint } from '../queries.ts'
 
-const LineChart = lazy(async () => ({ default: (await import('../charts/line-chart.tsx')).LineChart }))
-
 export function EndpointPage() {
   const { name } = useParams({ from: '/endpoints/$name' })
   const endpoint = useQuery(read.endpoint(name))
-  const moments = useLiveEndpoint(name)
+  useLiveEndpoint(name)
   return (
     <Page
       title={name}
@@ -42,12 +39,12 @@ export function EndpointPage() {
               </div>
               <VariantTable model={data.model} variants={data.variants} />
             </Panel>
-            <Latency moments={moments} />
+            <LatencyPanel name={name} />
             <ReleasePanel endpoint={name} model={data.model} />
             <Panel title="Latest predictions" flush>
               <Predictions endpoint={name} />
             </Panel>
-            <Panel title="Try it" note="fill in a row and run the command where the token is">
+            <Panel title="Try it" note="one row, asked as any caller would">
               <TryIt name={name} url={data.url} inputs={data.inputs} />
             </Panel>
           </>
@@ -112,42 +109,5 @@ function Split({ variants }: { variants: Endpoint['variants'] }) {
         />
       ))}
     </div>
-  )
-}
-
-/** Latency since the page was opened; needs a few seconds of traffic. */
-function Latency({ moments }: { moments: readonly Moment[] }) {
-  const versions = [...new Set(moments.flatMap((moment) => moment.variants.map((variant) => variant.version)))].sort()
-  const key = versions.join(' ')
-  const x = useMemo(() => moments.map((moment) => moment.at), [moments])
-  const lines = useMemo(
-    () =>
-      key
-        .split(' ')
-        .filter(Boolean)
-        .flatMap((version) => {
-          const of = (pick: 'p50' | 'p99') =>
-            moments.map((moment) => moment.variants.find((variant) => variant.version === version)?.[pick] ?? null)
-          return [
-            { label: `version ${version} p99`, colour: versionColour(version), values: of('p99') },
-            { label: `version ${version} p50`, colour: versionColour(version), values: of('p50'), dashed: true },
-          ]
-        }),
-    [moments, key],
-  )
-  const newest = moments.at(-1)?.variants[0]
-  return (
-    <Panel title="Latency inside the gateway" note="since this page was opened, ms">
-      {x.length < 2 ? (
-        <p className="muted">
-          The curves begin with the first figures and grow while this page is open.
-          {newest?.p99 !== null && newest?.p99 !== undefined && ` p99 is ${duration(newest.p99)} now.`}
-        </p>
-      ) : (
-        <Suspense fallback={<Bone height={250} />}>
-          <LineChart label="p50 and p99 by version over time" x={x} lines={lines} time unit=" ms" />
-        </Suspense>
-      )}
-    </Panel>
   )
 }

@@ -24,8 +24,9 @@ export function MonitoringPage() {
     ...(search.to !== undefined && { to: search.to }),
   }
   const hours = search.hours ?? 24
+  const seen = windowOf(search) ?? range
   const map = useQuery(read.heatmap(name, range, hours))
-  const performance = useQuery(read.performance(name, range, 'week'))
+  const performance = useQuery(read.performance(name, seen, windowOf(search) === undefined ? 'week' : 'day'))
   return (
     <Page
       title={`Monitoring of ${name}`}
@@ -54,29 +55,35 @@ export function MonitoringPage() {
                 The map fills when the endpoint has answered for an hour and knows the data it is compared with.
               </Empty>
             ) : (
-              <Map name={name} chosen={search.feature} buckets={data.buckets} features={data.features} hours={hours} />
+              <Map name={name} search={search} buckets={data.buckets} features={data.features} hours={hours} />
             )
           }
         </Loaded>
       </Panel>
-      {search.feature !== undefined && <FeaturePanel endpoint={name} feature={search.feature} range={range} />}
+      {map.data !== undefined && <WindowBar name={name} search={search} buckets={map.data.buckets} hours={hours} />}
+      {search.feature !== undefined && <FeaturePanel endpoint={name} feature={search.feature} range={seen} />}
       <Loaded query={performance} what="The quality" height={260}>
-        {({ items }) => <Quality items={items} />}
+        {({ items }) => <Quality items={items} by={windowOf(search) === undefined ? 'week' : 'day'} />}
       </Loaded>
-      <SliceTable endpoint={name} slices={monitor.data?.settings.slices ?? []} range={range} />
+      <SliceTable endpoint={name} slices={monitor.data?.settings.slices ?? []} range={seen} />
     </Page>
   )
 }
 
 interface MapProps {
   readonly name: string
-  readonly chosen: string | undefined
+  readonly search: MonitoringSearch
   readonly buckets: readonly string[]
   readonly features: readonly { feature: string; importance: number; effect: (number | null)[]; alert: boolean[] }[]
   readonly hours: number
 }
 
-function Map({ name, chosen, buckets, features, hours }: MapProps) {
+/** The window that was chosen, if one was. */
+function windowOf({ since, until }: MonitoringSearch): read.Range | undefined {
+  return since === undefined || until === undefined ? undefined : { from: since, to: until }
+}
+
+function Map({ name, search, buckets, features, hours }: MapProps) {
   const navigate = useNavigate({ from: '/monitoring/$name' })
   return (
     <HeatMap
@@ -85,11 +92,80 @@ function Map({ name, chosen, buckets, features, hours }: MapProps) {
       rows={features
         .toSorted((a, b) => b.importance - a.importance)
         .map(({ feature, effect, alert }) => ({ name: feature, values: effect, alerts: alert }))}
-      chosen={chosen}
-      onChoose={(feature) =>
-        void navigate({ params: { name }, search: (before) => ({ ...before, feature }), resetScroll: false })
+      chosen={search.feature}
+      column={buckets.find((bucket) => bucket === search.since)}
+      onChoose={(feature, bucket) =>
+        void navigate({
+          params: { name },
+          search: (before) => ({ ...before, feature, ...(bucket !== undefined && bucketWindow(bucket, hours)) }),
+          resetScroll: false,
+        })
       }
     />
+  )
+}
+
+const HOUR_MS = 3_600_000
+
+/** The window of one column of the map. */
+function bucketWindow(bucket: string, hours: number): { since: string; until: string } {
+  return { since: bucket, until: new Date(Date.parse(bucket) + hours * HOUR_MS).toISOString() }
+}
+
+interface WindowBarProps {
+  readonly name: string
+  readonly search: MonitoringSearch
+  readonly buckets: readonly string[]
+  readonly hours: number
+}
+
+/** Says which window the panels below show, and moves it by whole columns. */
+function WindowBar({ name, search, buckets, hours }: WindowBarProps) {
+  const navigate = useNavigate({ from: '/monitoring/$name' })
+  const place = buckets.indexOf(search.since ?? '')
+  const go = (to: number | undefined): void => {
+    const bucket = to === undefined ? undefined : buckets[to]
+    void navigate({
+      params: { name },
+      search: ({ since: _since, until: _until, ...rest }) => ({
+        ...rest,
+        ...(bucket !== undefined && bucketWindow(bucket, hours)),
+      }),
+      resetScroll: false,
+    })
+  }
+  const whole = search.since === undefined
+  return (
+    <div className="row" role="group" aria-label="Window">
+      <span>
+        {whole
+          ? 'Below: the whole range. A cell of the map sets the window.'
+          : `Below: ${eventTime(search.since)} to ${eventTime(search.until)}.`}
+      </span>
+      <button
+        type="button"
+        className="button"
+        disabled={buckets.length === 0 || place === 0}
+        onClick={() => go(whole ? buckets.length - 1 : Math.max(0, place - 1))}
+      >
+        {whole ? 'Newest window' : 'Earlier'}
+      </button>
+      {!whole && (
+        <>
+          <button
+            type="button"
+            className="button"
+            disabled={place < 0 || place >= buckets.length - 1}
+            onClick={() => go(place + 1)}
+          >
+            Later
+          </button>
+          <button type="button" className="button" onClick={() => go(undefined)}>
+            Whole range
+          </button>
+        </>
+      )}
+    </div>
   )
 }
 
@@ -140,11 +216,11 @@ function withoutEmpty(search: MonitoringSearch): MonitoringSearch {
   return Object.fromEntries(Object.entries(search).filter(([, value]) => value !== '' && value !== undefined))
 }
 
-function Quality({ items }: { items: readonly Performance[] }) {
+function Quality({ items, by }: { items: readonly Performance[]; by: 'week' | 'day' }) {
   const overall = items.filter((one) => one.slice === null)
   const metrics = METRICS.filter((metric) => overall.some((one) => one.metric === metric))
   return (
-    <Panel title="Quality" note="by week, 95 % interval; the bars below say how many predictions have a label">
+    <Panel title="Quality" note={`by ${by}, 95 % interval; the bars below say how many predictions have a label`}>
       {metrics.length === 0 ? (
         <p className="muted">No label has come yet. Deliver them with POST /v1/endpoints/NAME/labels.</p>
       ) : (

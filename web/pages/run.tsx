@@ -1,14 +1,20 @@
 /** A run: what happened here? */
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
-import { bytes, duration, figure } from '../format.ts'
+import { useMemo } from 'react'
+import { imageSeries } from '../artifacts.ts'
+import { duration, figure } from '../format.ts'
+import { ArtifactBrowser } from '../parts/artifact-browser.tsx'
 import { Empty, Loaded } from '../parts/failure.tsx'
+import { Media } from '../parts/media.tsx'
 import { Facts, Page, Panel } from '../parts/page.tsx'
 import { RunCharts } from '../parts/run-charts.tsx'
 import { Status } from '../parts/status.tsx'
+import { StepOfRun } from '../parts/step-of-run.tsx'
 import { When } from '../parts/when.tsx'
 import * as read from '../queries.ts'
 import type { Run } from '../queries.ts'
+import type { RunSearch } from '../search.ts'
 
 export function RunPage() {
   const { id } = useParams({ from: '/runs/$id' })
@@ -53,40 +59,54 @@ function Story({ run }: { run: Run }) {
 function Body({ run }: { run: Run }) {
   const search = useSearch({ from: '/runs/$id' })
   const navigate = useNavigate({ from: '/runs/$id' })
+  const set = (change: (before: RunSearch) => RunSearch): void =>
+    void navigate({ params: { id: run.id }, search: change, replace: true, resetScroll: false })
+  const runs = useMemo(() => [{ id: run.id, label: run.name }], [run.id, run.name])
+  const series = useMemo(() => imageSeries(run.artifacts), [run.artifacts])
+  const address = (path: string): string =>
+    `/get-artifact?run_id=${encodeURIComponent(run.id)}&path=${encodeURIComponent(path)}`
   return (
     <>
       <RunCharts
-        runs={[{ id: run.id, label: run.name }]}
+        runs={runs}
         metrics={run.metrics.map((metric) => metric.key)}
         smooth={search.smooth ?? 0}
         log={search.log ?? false}
-        onChange={(smooth, log) =>
-          void navigate({
-            params: { id: run.id },
-            search: { ...(smooth > 0 && { smooth }), ...(log && { log }) },
-            replace: true,
-            resetScroll: false,
-          })
+        axis={search.axis ?? 'step'}
+        onChange={({ smooth, log, axis }) =>
+          set(({ file }) => ({
+            ...(file !== undefined && { file }),
+            ...(smooth > 0 && { smooth }),
+            ...(log && { log }),
+            ...(axis === 'time' && { axis }),
+          }))
         }
       />
       <div className="two">
         <Panel title="Metrics" note="last values" flush>
           <Metrics run={run} />
         </Panel>
-        <Panel title="Params">
-          {Object.keys(run.params).length === 0 ? (
-            <p className="muted">None was logged.</p>
-          ) : (
-            <Facts items={Object.entries(run.params)} />
-          )}
-        </Panel>
-        <Panel title="Inputs and models">
-          <Inputs run={run} />
-        </Panel>
-        <Panel title="Artifacts" flush>
-          <Artifacts run={run} />
-        </Panel>
+        <div className="stack">
+          <Panel title="Params">
+            {Object.keys(run.params).length === 0 ? (
+              <p className="muted">None was logged.</p>
+            ) : (
+              <Facts items={Object.entries(run.params)} />
+            )}
+          </Panel>
+          <Panel title="Inputs and models">
+            <Inputs run={run} />
+          </Panel>
+        </div>
       </div>
+      <StepOfRun run={run} />
+      <Media series={series} address={address} />
+      <ArtifactBrowser
+        files={run.artifacts}
+        address={address}
+        chosen={search.file}
+        onChoose={(file) => set((before) => ({ ...before, file }))}
+      />
       <Panel title="Tags">
         <Facts items={Object.entries(run.tags).filter(([key]) => !key.startsWith('mlflow.log-model'))} />
       </Panel>
@@ -130,37 +150,4 @@ function Inputs({ run }: { run: Run }) {
       ),
   ]
   return items.length === 0 ? <p className="muted">No dataset, model or code was named.</p> : <Facts items={items} />
-}
-
-function Artifacts({ run }: { run: Run }) {
-  if (run.artifacts.length === 0) return <Empty title="No artifact was logged" />
-  return (
-    <table>
-      <thead>
-        <tr>
-          <th>Path</th>
-          <th className="num">Size</th>
-          <th>Digest</th>
-        </tr>
-      </thead>
-      <tbody>
-        {run.artifacts.map((one) => (
-          <tr key={one.path}>
-            <td className="break">
-              <a
-                href={`/get-artifact?run_id=${encodeURIComponent(run.id)}&path=${encodeURIComponent(one.path)}`}
-                download
-              >
-                {one.path}
-              </a>
-            </td>
-            <td className="num">{bytes(one.size)}</td>
-            <td>
-              <code title={one.digest}>{one.digest.slice(0, 15)}</code>
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  )
 }

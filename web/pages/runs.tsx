@@ -1,15 +1,19 @@
 /** Runs: which run is best, and why? A table of any length, filtered in MLflow's grammar; chosen runs are compared. */
-import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
+import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
-import { useCallback } from 'react'
+import { useCallback, useMemo } from 'react'
 import { count } from '../format.ts'
 import { ColumnPicker } from '../parts/column-picker.tsx'
 import { Empty, Failure, Waiting } from '../parts/failure.tsx'
 import { FilterBox } from '../parts/filter-box.tsx'
 import { Page, Panel } from '../parts/page.tsx'
+import { RunGroups } from '../parts/run-groups.tsx'
 import { RunTable } from '../parts/run-table.tsx'
+import { GroupSelect, SparkSelect } from '../parts/run-view.tsx'
 import * as read from '../queries.ts'
-import { columnsOffered, defaultColumns, NEWEST } from '../run-columns.ts'
+import { columnsOffered, defaultColumns, NEWEST, titleOf } from '../run-columns.ts'
+import type { Keys } from '../run-columns.ts'
+import { runKeys } from '../run-reads.ts'
 import type { RunsSearch } from '../search.ts'
 
 export function RunsPage() {
@@ -17,23 +21,48 @@ export function RunsPage() {
   const navigate = useNavigate({ from: '/runs' })
   const set = (change: RunsSearch): void =>
     void navigate({ search: (before) => withoutEmpty({ ...before, ...change }), replace: true })
-  const offered = useOffered()
-  const columns = search.columns ?? defaultColumns(offered)
-  const filter = search.filter ?? ''
-  const chosen = search.chosen ?? []
+  const { filter = '', experiment = '', order = NEWEST, chosen = [] } = search
+  const keys = useQuery({ ...runKeys(experiment), placeholderData: keepPreviousData })
+  const columns = search.columns ?? usualColumns(keys.data?.newest)
+  const ready = search.columns !== undefined || !keys.isPending
+  const spark = search.spark ?? titleOf(columns.find((column) => column.startsWith('metrics.')) ?? '')
   return (
     <Page
       title="Runs"
       lead="Every training run that was logged. Choose some to compare them."
       actions={<CompareLink chosen={chosen} />}
     >
-      <div className="row">
-        <FilterBox key={filter} value={filter} offered={offered} onApply={(next) => set({ filter: next })} />
-        <ExperimentSelect value={search.experiment ?? ''} onChange={(experiment) => set({ experiment })} />
-        <ColumnPicker offered={offered} chosen={columns} onChange={(next) => set({ columns: next })} />
-      </div>
-      <RunList search={search} columns={columns} chosen={chosen} set={set} />
+      <Toolbar search={search} keys={keys.data} columns={columns} spark={spark} set={set} />
+      {search.group === undefined ? (
+        <RunList ready={ready} search={search} columns={columns} spark={spark} chosen={chosen} set={set} />
+      ) : (
+        <RunGroups by={search.group} filter={filter} order={order} experiment={experiment} columns={columns} />
+      )}
     </Page>
+  )
+}
+
+interface ToolbarProps {
+  readonly search: RunsSearch
+  readonly keys: Keys | undefined
+  readonly columns: readonly string[]
+  readonly spark: string
+  readonly set: (change: RunsSearch) => void
+}
+
+function Toolbar({ search, keys, columns, spark, set }: ToolbarProps) {
+  const { filter = '', experiment = '', group = '' } = search
+  const offered = useMemo(() => (keys === undefined ? [] : columnsOffered(keys)), [keys])
+  return (
+    <div className="row">
+      <FilterBox key={filter} value={filter} offered={offered} onApply={(next) => set({ filter: next })} />
+      <ExperimentSelect value={experiment} onChange={(next) => set({ experiment: next })} />
+      <GroupSelect value={group} offered={offered} onChange={(next) => set({ group: next })} />
+      {group === '' && (
+        <SparkSelect value={spark} metrics={keys?.metrics ?? []} onChange={(next) => set({ spark: next })} />
+      )}
+      <ColumnPicker offered={offered} chosen={columns} onChange={(next) => set({ columns: next })} />
+    </div>
   )
 }
 
@@ -74,15 +103,18 @@ function ExperimentSelect({ value, onChange }: { value: string; onChange: (id: s
 }
 
 interface RunListProps {
+  /** False while it is not known which columns are to be read. */
+  readonly ready: boolean
   readonly search: RunsSearch
   readonly columns: readonly string[]
+  readonly spark: string
   readonly chosen: readonly string[]
   readonly set: (change: RunsSearch) => void
 }
 
-function RunList({ search, columns, chosen, set }: RunListProps) {
+function RunList({ ready, search, columns, spark, chosen, set }: RunListProps) {
   const { filter = '', order = NEWEST, experiment = '' } = search
-  const list = useInfiniteQuery(read.runs({ filter, order, experiment, columns }))
+  const list = useInfiniteQuery({ ...read.runs({ filter, order, experiment, columns }), enabled: ready })
   const rows = list.data?.pages.flatMap((page) => page.items) ?? []
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = list
   const readOn = useCallback(() => {
@@ -107,6 +139,7 @@ function RunList({ search, columns, chosen, set }: RunListProps) {
         <RunTable
           rows={rows}
           columns={columns}
+          spark={spark === '' || spark === 'none' ? undefined : spark}
           order={order}
           chosen={chosen}
           onOrder={(next) => set({ order: next })}
@@ -118,14 +151,9 @@ function RunList({ search, columns, chosen, set }: RunListProps) {
   )
 }
 
-/** Columns that the newest run has. */
-function useOffered(): string[] {
-  const recent = useQuery(read.recentRuns)
-  const [newest, before] = recent.data?.items ?? []
-  const one = useQuery({ ...read.run(newest?.id ?? ''), enabled: newest !== undefined })
-  const two = useQuery({ ...read.run(before?.id ?? ''), enabled: before !== undefined })
-  const found = [one.data, two.data].flatMap((run) => (run === undefined ? [] : columnsOffered(run)))
-  return [...new Set(found)]
+/** The first columns of the newest run. */
+function usualColumns(newest: { metrics: string[]; params: string[] } | undefined): string[] {
+  return newest === undefined ? [] : defaultColumns(columnsOffered({ ...newest, tags: [] }))
 }
 
 function NoRuns({ filtered }: { filtered: boolean }) {

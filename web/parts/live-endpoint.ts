@@ -1,45 +1,23 @@
-/** Follows one endpoint: its newest state, and its figures since the page was opened. */
+/** Follows one endpoint: its newest state, and a sign that its figures over time have grown. */
 import { useQueryClient } from '@tanstack/react-query'
-import { useEffect, useState } from 'react'
+import { useEffect } from 'react'
 import type { Endpoint } from '../queries.ts'
 
-/** Figures of the variants at one moment; `at` in seconds since 1970. */
-export interface Moment {
-  readonly at: number
-  readonly variants: readonly { readonly version: string; readonly p50: number | null; readonly p99: number | null }[]
-}
-
-const KEPT = 900
-const NO_MOMENTS: readonly Moment[] = []
+/** Least time between two readings of what the endpoint has answered, ms. */
+const PACE_MS = 5000
 
 /** Subscribes while the component is shown; the cache of the endpoint's query is kept up to date. */
-export function useLiveEndpoint(name: string): readonly Moment[] {
+export function useLiveEndpoint(name: string): void {
   const queries = useQueryClient()
-  const [seen, setSeen] = useState<{ readonly name: string; readonly moments: readonly Moment[] }>({
-    name,
-    moments: [],
-  })
   useEffect(() => {
     const source = new EventSource(`/v1/endpoints/${encodeURIComponent(name)}/events`)
+    let read = performance.now()
     source.addEventListener('endpoint', (event: MessageEvent<string>) => {
-      const endpoint = JSON.parse(event.data) as Endpoint
-      queries.setQueryData(['endpoints', 'one', name], endpoint)
-      const moment = momentOf(endpoint, Date.now())
-      setSeen((before) => ({
-        name,
-        moments: [...(before.name === name ? before.moments.slice(1 - KEPT) : []), moment],
-      }))
+      queries.setQueryData(['endpoints', 'one', name], JSON.parse(event.data) as Endpoint)
+      if (performance.now() - read < PACE_MS) return
+      read = performance.now()
+      void queries.invalidateQueries({ queryKey: ['predictions', name] }, { cancelRefetch: false })
     })
     return () => source.close()
   }, [name, queries])
-  return seen.name === name ? seen.moments : NO_MOMENTS
-}
-
-function momentOf(endpoint: Endpoint, now: number): Moment {
-  return {
-    at: Math.round(now / 1000),
-    variants: endpoint.variants
-      .filter((variant) => variant.role !== 'shadow')
-      .map(({ version, stats }) => ({ version, p50: stats?.p50_ms ?? null, p99: stats?.p99_ms ?? null })),
-  }
 }

@@ -1,61 +1,56 @@
-/** The curves of runs, one chart a metric: smoothing, logarithmic axis, more points for the part that is looked at. */
-import { useQueries } from '@tanstack/react-query'
+/** The curves of runs, one chart a metric: smoothing, logarithmic axis, steps or time, more detail for the part that is looked at. */
+import { useQuery } from '@tanstack/react-query'
 import { lazy, Suspense, useId, useMemo, useState } from 'react'
-import { joinHistories } from '../charts/curves.ts'
-import type { History } from '../charts/curves.ts'
+import { filled, joinCurves } from '../charts/curves.ts'
+import type { Axis } from '../charts/curves.ts'
+import { meanBand } from '../charts/bands.ts'
+import type { Line } from '../charts/line-chart.tsx'
 import { seriesColour } from '../colours.ts'
-import { plural } from '../format.ts'
-import * as read from '../queries.ts'
-import { Bone } from './failure.tsx'
+import { count, plural } from '../format.ts'
+import { runCurves } from '../run-reads.ts'
+import type { RunCurve, Steps } from '../run-reads.ts'
+import { Bone, Failure } from './failure.tsx'
 import { Panel } from './page.tsx'
 
 const LineChart = lazy(async () => ({ default: (await import('../charts/line-chart.tsx')).LineChart }))
 
 const POINTS = 500
-const POINTS_ZOOMED = 10_000
 const SHOWN = 8
 const STEP = 0.05
 const MOST = 0.95
+/** More lines than this are neither listed below the chart nor drawn raw behind their smoothed form. */
+const LISTED = 10
 
-export interface RunChartsProps {
-  readonly runs: readonly { readonly id: string; readonly label: string }[]
-  readonly metrics: readonly string[]
-  readonly smooth: number
-  readonly log: boolean
-  readonly onChange: (smooth: number, log: boolean) => void
+export interface ChartedRun {
+  readonly id: string
+  readonly label: string
 }
 
-export function RunCharts({ runs, metrics, smooth, log, onChange }: RunChartsProps) {
+export interface ChartSettings {
+  /** 0..0.95 */
+  readonly smooth: number
+  readonly log: boolean
+  readonly axis: Axis
+}
+
+export interface RunChartsProps extends ChartSettings {
+  readonly runs: readonly ChartedRun[]
+  readonly metrics: readonly string[]
+  /** Runs that repeat the same: each group is drawn as its mean with the interval of the mean. */
+  readonly groups?: readonly { readonly label: string; readonly ids: readonly string[] }[] | undefined
+  readonly onChange: (settings: ChartSettings) => void
+}
+
+export function RunCharts(props: RunChartsProps) {
+  const { metrics } = props
   const [all, setAll] = useState(false)
-  const slider = useId()
   if (metrics.length === 0) return null
   const shown = all ? metrics : metrics.slice(0, SHOWN)
   return (
-    <Panel
-      title="Curves"
-      note="drag to zoom, double-click to go back"
-      tools={
-        <>
-          <label htmlFor={slider}>Smoothing {smooth.toFixed(2)}</label>
-          <input
-            id={slider}
-            type="range"
-            min={0}
-            max={MOST}
-            step={STEP}
-            value={smooth}
-            onChange={(event) => onChange(Number(event.target.value), log)}
-          />
-          <label className="row">
-            <input type="checkbox" checked={log} onChange={(event) => onChange(smooth, event.target.checked)} />
-            logarithmic
-          </label>
-        </>
-      }
-    >
+    <Panel title="Curves" note="drag to zoom in, double-click to go back" tools={<Settings {...props} />}>
       <div className="charts">
         {shown.map((metric) => (
-          <MetricChart key={metric} runs={runs} metric={metric} smooth={smooth} log={log} />
+          <MetricChart key={metric} {...props} metric={metric} />
         ))}
       </div>
       {metrics.length > shown.length && (
@@ -67,68 +62,152 @@ export function RunCharts({ runs, metrics, smooth, log, onChange }: RunChartsPro
   )
 }
 
-interface MetricChartProps {
-  readonly runs: RunChartsProps['runs']
-  readonly metric: string
-  readonly smooth: number
-  readonly log: boolean
+function Settings({ smooth, log, axis, onChange }: RunChartsProps) {
+  const slider = useId()
+  return (
+    <>
+      <label htmlFor={slider}>Smoothing {smooth.toFixed(2)}</label>
+      <input
+        id={slider}
+        type="range"
+        min={0}
+        max={MOST}
+        step={STEP}
+        value={smooth}
+        onChange={(event) => onChange({ smooth: Number(event.target.value), log, axis })}
+      />
+      <label className="row">
+        <input
+          type="checkbox"
+          checked={log}
+          onChange={(event) => onChange({ smooth, log: event.target.checked, axis })}
+        />
+        logarithmic
+      </label>
+      <label className="row">
+        by
+        <select
+          value={axis}
+          onChange={(event) => onChange({ smooth, log, axis: event.target.value === 'time' ? 'time' : 'step' })}
+        >
+          <option value="step">step</option>
+          <option value="time">time</option>
+        </select>
+      </label>
+    </>
+  )
 }
 
-function MetricChart({ runs, metric, smooth, log }: MetricChartProps) {
-  const [points, setPoints] = useState(POINTS)
-  const histories = useQueries({
-    queries: runs.map((run) => read.history(run.id, metric, points)),
-    combine: (queries) => ({
-      pending: queries.some((query) => query.isPending),
-      data: queries.map((query) => query.data),
-    }),
-  })
-  if (histories.pending) return <Bone height={270} />
-  const total = Math.max(0, ...histories.data.map((one) => one?.total ?? 0))
+function MetricChart(props: RunChartsProps & { metric: string }) {
+  const { runs, metric, axis } = props
+  const [steps, setSteps] = useState<Steps>()
+  const ids = useMemo(() => runs.map((run) => run.id), [runs])
+  const curves = useQuery(runCurves(ids, metric, POINTS, steps))
+  if (curves.data === undefined) {
+    if (curves.error === null) return <Bone height={270} />
+    return <Failure what={metric} error={curves.error} retry={() => void curves.refetch()} />
+  }
+  const { items } = curves.data
+  const total = Math.max(0, ...items.map((curve) => curve.total))
+  const zoom = (from: number, to: number): void => setSteps(axis === 'step' ? { from, to } : stepsAt(items, from, to))
   return (
     <figure>
       <figcaption className="row">
         <h3 className="break">{metric}</h3>
         <span className="muted small">
           {plural(total, 'point')}
-          {total > points && `, ${points} drawn with their extremes`}
+          {steps !== undefined && ` from step ${count(Math.floor(steps.from))} to ${count(Math.ceil(steps.to))}`}
+          {total > POINTS && `, ${POINTS} drawn with their extremes`}
         </span>
+        {steps !== undefined && (
+          <button type="button" className="button quiet" onClick={() => setSteps(undefined)}>
+            Whole
+          </button>
+        )}
       </figcaption>
-      <Curves
-        runs={runs}
-        metric={metric}
-        smooth={smooth}
-        log={log}
-        histories={histories.data.map((one) => one ?? { points: [] })}
-        onZoom={total > points ? () => setPoints(POINTS_ZOOMED) : undefined}
-      />
+      <Curves {...props} curves={items} onZoom={zoom} onReset={() => setSteps(undefined)} />
     </figure>
   )
 }
 
-interface CurvesProps extends MetricChartProps {
-  readonly histories: readonly History[]
-  readonly onZoom: (() => void) | undefined
+/** The steps whose time since the start lies in a range of seconds, over all runs. */
+function stepsAt(curves: readonly RunCurve[], from: number, to: number): Steps | undefined {
+  const inside = curves.flatMap(({ steps, times }) =>
+    steps.filter((_, i) => {
+      const seconds = ((times[i] ?? 0) - (times[0] ?? 0)) / 1000
+      return seconds >= from && seconds <= to
+    }),
+  )
+  if (inside.length === 0) return undefined
+  return {
+    from: inside.reduce((least, step) => Math.min(least, step)),
+    to: inside.reduce((most, step) => Math.max(most, step)),
+  }
 }
 
-function Curves({ runs, metric, smooth, log, histories, onZoom }: CurvesProps) {
-  const { steps, lines } = useMemo(() => {
-    const joined = joinHistories(histories, smooth)
-    return {
-      steps: joined.steps,
-      lines: runs.flatMap((run, i) => [
-        ...(smooth > 0
-          ? [{ label: `${run.label} raw`, colour: seriesColour(i), values: joined.raw[i] ?? [], pale: true }]
-          : []),
-        { label: run.label, colour: seriesColour(i), values: joined.smoothed[i] ?? [] },
-      ]),
-    }
-    // the histories are new objects at each drawing; their points are not
-    // oxlint-disable-next-line react/exhaustive-deps
-  }, [runs.map((run) => run.id).join(' '), smooth, ...histories.map((history) => history.points)])
+interface CurvesProps extends RunChartsProps {
+  readonly metric: string
+  readonly curves: readonly RunCurve[]
+  readonly onZoom: (from: number, to: number) => void
+  readonly onReset: () => void
+}
+
+function Curves({ runs, groups, metric, smooth, log, axis, curves, onZoom, onReset }: CurvesProps) {
+  const { x, lines } = useMemo(
+    () => (groups === undefined ? single(runs, curves, { smooth, axis }) : grouped(groups, curves, { smooth, axis })),
+    [runs, groups, curves, smooth, axis],
+  )
   return (
     <Suspense fallback={<Bone height={250} />}>
-      <LineChart label={`${metric} by step`} x={steps} lines={lines} log={log} {...(onZoom && { onZoom })} />
+      <LineChart
+        label={`${metric} by ${axis}`}
+        x={x}
+        lines={lines}
+        log={log}
+        xLabel={axis === 'step' ? 'step' : 's since its start'}
+        legend={lines.length <= 2 * LISTED}
+        onZoom={onZoom}
+        onReset={onReset}
+      />
     </Suspense>
   )
+}
+
+interface Drawn {
+  readonly x: readonly number[]
+  readonly lines: readonly Line[]
+}
+
+type Shape = Pick<ChartSettings, 'smooth' | 'axis'>
+
+function single(runs: readonly ChartedRun[], curves: readonly RunCurve[], { smooth, axis }: Shape): Drawn {
+  const joined = joinCurves(curves, smooth, axis)
+  const lines = runs.flatMap((run, i) => [
+    ...(smooth > 0 && runs.length <= LISTED
+      ? [{ label: `${run.label} raw`, colour: seriesColour(i), values: joined.raw[i] ?? [], pale: true }]
+      : []),
+    { label: run.label, colour: seriesColour(i), values: joined.smoothed[i] ?? [] },
+  ])
+  return { x: joined.x, lines }
+}
+
+function grouped(
+  groups: NonNullable<RunChartsProps['groups']>,
+  curves: readonly RunCurve[],
+  { smooth, axis }: Shape,
+): Drawn {
+  const joined = joinCurves(curves, smooth, axis)
+  const byId = new Map(curves.map((curve, i) => [curve.id, filled(joined.x, joined.smoothed[i] ?? [])]))
+  const lines = groups.map((group, i) => {
+    const { mean, low, high } = meanBand(members(group.ids, byId))
+    return { label: `${group.label} (${group.ids.length})`, colour: seriesColour(i), values: mean, band: { low, high } }
+  })
+  return { x: joined.x, lines }
+}
+
+function members<T>(ids: readonly string[], byId: ReadonlyMap<string, T>): T[] {
+  return ids.flatMap((id) => {
+    const found = byId.get(id)
+    return found === undefined ? [] : [found]
+  })
 }

@@ -1,16 +1,21 @@
 /** A table of runs of any length: only the rows in sight are drawn, the next page is read near the end. */
 import { Link } from '@tanstack/react-router'
 import { useVirtualizer } from '@tanstack/react-virtual'
-import { useEffect, useRef } from 'react'
+import { useEffect, useMemo, useRef } from 'react'
+import { Sparkline } from '../charts/sparkline.tsx'
 import { duration, figure } from '../format.ts'
 import type { RunRow } from '../queries.ts'
 import { cellOf, nextOrder, orderState, titleOf } from '../run-columns.ts'
+import type { RunCurve } from '../run-reads.ts'
+import { useSparks } from './run-sparks.ts'
 import { Status } from './status.tsx'
 import { When } from './when.tsx'
 
 export interface RunTableProps {
   readonly rows: readonly RunRow[]
   readonly columns: readonly string[]
+  /** Metric whose curve each row shows; undefined = none. */
+  readonly spark: string | undefined
   readonly order: string
   readonly chosen: readonly string[]
   readonly onOrder: (order: string) => void
@@ -22,8 +27,11 @@ export interface RunTableProps {
 const ROW_PX = 35
 const NEAR_END = 30
 const FIXED = 5
+/** Runs that are compared at once, at most. */
+const MOST_CHOSEN = 100
 
-export function RunTable({ rows, columns, order, chosen, onOrder, onChoose, onEnd }: RunTableProps) {
+export function RunTable(props: RunTableProps) {
+  const { rows, columns, spark, order, chosen, onOrder, onChoose, onEnd } = props
   const box = useRef<HTMLDivElement>(null)
   // oxlint-disable-next-line react/incompatible-library -- its functions are called at each drawing, never kept
   const virtual = useVirtualizer({
@@ -37,6 +45,9 @@ export function RunTable({ rows, columns, order, chosen, onOrder, onChoose, onEn
   useEffect(() => {
     if (last > rows.length - NEAR_END) onEnd()
   }, [last, rows.length, onEnd])
+  const ids = useMemo(() => rows.map((row) => row.id), [rows])
+  const sparks = useSparks(ids, spark, { first: shown[0]?.index ?? 0, last })
+  const width = columns.length + FIXED + (spark === undefined ? 0 : 1)
   const above = shown[0]?.start ?? 0
   const below = virtual.getTotalSize() - (shown.at(-1)?.end ?? 0)
   const turn = (id: string): void =>
@@ -48,19 +59,20 @@ export function RunTable({ rows, columns, order, chosen, onOrder, onChoose, onEn
         <thead>
           <tr>
             <th>
-              <span className="sr">Choose</span>
+              <ChooseFirst ids={ids} chosen={chosen} onChoose={onChoose} />
             </th>
-            <th>Run</th>
-            <th>State</th>
+            <Heading column="attributes.run_name" title="Run" order={order} onOrder={onOrder} />
+            <Heading column="attributes.status" title="State" order={order} onOrder={onOrder} />
+            {spark !== undefined && <th>{spark} by step</th>}
             {columns.map((column) => (
-              <Heading key={column} column={column} order={order} onOrder={onOrder} />
+              <Heading key={column} column={column} numeric order={order} onOrder={onOrder} />
             ))}
             <th className="num">Duration</th>
-            <th className="num">Started</th>
+            <Heading column="attributes.start_time" title="Started" numeric order={order} onOrder={onOrder} />
           </tr>
         </thead>
         <tbody>
-          <Spacer height={above} width={columns.length + FIXED} />
+          <Spacer height={above} width={width} />
           {shown.map(({ index }) => {
             const row = rows[index]
             return row === undefined ? null : (
@@ -69,26 +81,50 @@ export function RunTable({ rows, columns, order, chosen, onOrder, onChoose, onEn
                 index={index}
                 row={row}
                 columns={columns}
+                spark={spark}
+                curve={sparks.get(row.id)}
                 chosen={chosen.includes(row.id)}
                 onTurn={turn}
               />
             )
           })}
-          <Spacer height={below} width={columns.length + FIXED} />
+          <Spacer height={below} width={width} />
         </tbody>
       </table>
     </div>
   )
 }
 
-function Heading({ column, order, onOrder }: { column: string; order: string; onOrder: (order: string) => void }) {
+interface HeadingProps {
+  readonly column: string
+  readonly title?: string
+  readonly numeric?: boolean
+  readonly order: string
+  readonly onOrder: (order: string) => void
+}
+
+function Heading({ column, title = titleOf(column), numeric = false, order, onOrder }: HeadingProps) {
   const state = orderState(order, column)
   return (
-    <th className="num" aria-sort={state}>
+    <th className={numeric ? 'num' : ''} aria-sort={state}>
       <button type="button" title={`Sort by ${column}`} onClick={() => onOrder(nextOrder(order, column))}>
-        {titleOf(column)} {state === 'ascending' ? '↑' : state === 'descending' ? '↓' : ''}
+        {title} {state === 'ascending' ? '↑' : state === 'descending' ? '↓' : ''}
       </button>
     </th>
+  )
+}
+
+/** Chooses the first runs of the table, as many as can be compared, or none. */
+function ChooseFirst(props: { ids: readonly string[]; chosen: readonly string[]; onChoose: (ids: string[]) => void }) {
+  const first = props.ids.slice(0, MOST_CHOSEN)
+  return (
+    <input
+      type="checkbox"
+      aria-label={`Choose the first ${first.length} runs`}
+      title={`Choose the first ${first.length} runs, or none`}
+      checked={props.chosen.length > 0}
+      onChange={() => props.onChoose(props.chosen.length > 0 ? [] : first)}
+    />
   )
 }
 
@@ -106,11 +142,13 @@ interface RowProps {
   readonly row: RunRow
   readonly index: number
   readonly columns: readonly string[]
+  readonly spark: string | undefined
+  readonly curve: RunCurve | undefined
   readonly chosen: boolean
   readonly onTurn: (id: string) => void
 }
 
-function Row({ row, index, columns, chosen, onTurn }: RowProps) {
+function Row({ row, index, columns, spark, curve, chosen, onTurn }: RowProps) {
   return (
     <tr data-row aria-rowindex={index + 2}>
       <td>
@@ -124,6 +162,13 @@ function Row({ row, index, columns, chosen, onTurn }: RowProps) {
       <td>
         <Status word={row.status} />
       </td>
+      {spark !== undefined && (
+        <td className="spark">
+          {curve !== undefined && curve.steps.length > 1 && (
+            <Sparkline label={`${spark} of ${row.name}`} x={curve.steps} values={curve.values} />
+          )}
+        </td>
+      )}
       {columns.map((column) => {
         const value = cellOf(row, column)
         return (

@@ -1,0 +1,177 @@
+/** Runs in groups: how many each has and how its metrics spread; an opened group shows its best or newest runs. */
+import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { useState } from 'react'
+import { narrowed } from '../completion.ts'
+import { count, figure } from '../format.ts'
+import * as read from '../queries.ts'
+import { titleOf } from '../run-columns.ts'
+import { runGroups } from '../run-reads.ts'
+import type { RunGroup } from '../run-reads.ts'
+import { Empty, Loaded } from './failure.tsx'
+import { Panel } from './page.tsx'
+import { Status } from './status.tsx'
+import { When } from './when.tsx'
+
+export interface RunGroupsProps {
+  readonly by: string
+  readonly filter: string
+  readonly order: string
+  readonly experiment: string
+  readonly columns: readonly string[]
+}
+
+const MOST_METRICS = 4
+const INSIDE = 20
+
+export function RunGroups(props: RunGroupsProps) {
+  const metrics = props.columns
+    .filter((column) => column.startsWith('metrics.'))
+    .slice(0, MOST_METRICS)
+    .map(titleOf)
+  const groups = useQuery(runGroups({ ...props, metrics }))
+  const items = groups.data?.items ?? []
+  return (
+    <Panel
+      title={`Runs by ${titleOf(props.by)}`}
+      note={
+        groups.data &&
+        `${count(items.length)} groups${groups.data.more ? ', the largest' : ''}; mean, least and greatest of the last values`
+      }
+      flush
+    >
+      <Loaded query={groups} what="The groups" height={320}>
+        {(data) =>
+          data.items.length === 0 ? (
+            <Empty title="No run matches">Clear the filter, or choose another experiment.</Empty>
+          ) : (
+            <table>
+              <thead>
+                <tr>
+                  <th>{titleOf(props.by)}</th>
+                  <th className="num">Runs</th>
+                  {metrics.map((metric) => (
+                    <th key={metric} className="num">
+                      {metric}
+                    </th>
+                  ))}
+                  <th className="num">Newest</th>
+                </tr>
+              </thead>
+              <tbody>
+                {data.items.map((group) => (
+                  <Group key={group.value ?? ''} group={group} metrics={metrics} asked={props} />
+                ))}
+              </tbody>
+            </table>
+          )
+        }
+      </Loaded>
+    </Panel>
+  )
+}
+
+function Group({ group, metrics, asked }: { group: RunGroup; metrics: readonly string[]; asked: RunGroupsProps }) {
+  const [open, setOpen] = useState(false)
+  const inside = narrowed(asked.filter, asked.by, group.value)
+  return (
+    <>
+      <tr data-row>
+        <td className="break">
+          <button
+            type="button"
+            className="button quiet"
+            aria-expanded={open}
+            disabled={inside === undefined}
+            onClick={() => setOpen(!open)}
+          >
+            {open ? '▾' : '▸'} {group.value ?? 'without'}
+          </button>
+        </td>
+        <td className="num">{count(group.runs)}</td>
+        {metrics.map((metric) => (
+          <Spread key={metric} of={group.metrics[metric]} />
+        ))}
+        <td className="num">
+          <When at={group.newest_at} />
+        </td>
+      </tr>
+      {open && inside !== undefined && (
+        <tr>
+          <td colSpan={metrics.length + 3} className="inside">
+            <Inside filter={inside} metrics={metrics} asked={asked} runs={group.runs} />
+          </td>
+        </tr>
+      )}
+    </>
+  )
+}
+
+function Spread({ of }: { of: RunGroup['metrics'][string] | undefined }) {
+  if (of === undefined) return <td className="num">–</td>
+  return (
+    <td className="num" title={`of ${count(of.runs)} runs`}>
+      {figure(of.mean)}
+      <div className="muted small">
+        {figure(of.least, 3)} to {figure(of.greatest, 3)}
+      </div>
+    </td>
+  )
+}
+
+interface InsideProps {
+  readonly filter: string
+  readonly metrics: readonly string[]
+  readonly asked: RunGroupsProps
+  readonly runs: number
+}
+
+function Inside({ filter, metrics, asked, runs }: InsideProps) {
+  const columns = metrics.map((metric) => `metrics.${metric}`)
+  const first = useQuery(read.firstRuns({ filter, order: asked.order, experiment: asked.experiment, columns }, INSIDE))
+  return (
+    <Loaded query={first} what="The runs of the group" height={120}>
+      {({ items }) => (
+        <>
+          <table>
+            <tbody>
+              {items.map((run) => (
+                <tr key={run.id} data-row>
+                  <td>
+                    <Link to="/runs/$id" params={{ id: run.id }}>
+                      {run.name || run.id.slice(0, 8)}
+                    </Link>
+                  </td>
+                  <td>
+                    <Status word={run.status} />
+                  </td>
+                  {metrics.map((metric) => (
+                    <td key={metric} className="num">
+                      <span className="sr">{metric} </span>
+                      {figure(run.metrics[metric])}
+                    </td>
+                  ))}
+                  <td className="num">
+                    <When at={run.started_at} />
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+          <p className="row">
+            <Link
+              to="/runs"
+              search={(before) => ({ ...before, filter, group: undefined as never })}
+              className="button quiet"
+            >
+              {runs > items.length ? `All ${count(runs)} runs of the group` : 'Only this group'}
+            </Link>
+            <Link to="/runs/compare" search={{ ids: items.map((run) => run.id) }} className="button quiet">
+              Compare these {items.length}
+            </Link>
+          </p>
+        </>
+      )}
+    </Loaded>
+  )
+}
