@@ -1,5 +1,6 @@
 /** How every SQLite connection of Slipway is set up. */
 import Database from 'better-sqlite3'
+import { sqliteRegexp } from './regexp.ts'
 
 export type Connection = Database.Database
 
@@ -26,6 +27,7 @@ export function openWriter(path: string): Connection {
 export function openReader(path: string): Connection {
   const connection = new Database(path, { readonly: true, fileMustExist: true, timeout: 5000 })
   common(connection)
+  connection.function('regexp', { deterministic: true }, sqliteRegexp())
   return connection
 }
 

@@ -1,17 +1,22 @@
 /** Turns one comparison of a filter into SQL that means the same on SQLite and PostgreSQL. */
 import type { Db } from '../store/db.ts'
+import { postgresPattern } from '../store/regexp.ts'
 import type { Comparison } from './filter.ts'
 import { inList, raw, sql } from './sql.ts'
 import type { Sql } from './sql.ts'
 
 /**
  * `column operator value`. LIKE minds case and ILIKE does not, `%` and `_` are the only wildcards, and there is no escape.
- * IS NULL and IS NOT NULL are the caller's, who knows what absence is.
+ * IS NULL, IS NOT NULL and WITHIN are the caller's, who knows what absence is and what is near.
  */
 export function compare(kind: Db['kind'], column: Sql, comparison: Comparison): Sql {
   const { operator, value } = comparison
   if (Array.isArray(value)) {
     return sql`${column} ${raw(operator)} ${inList(value as (string | number)[])}`
+  }
+  if (operator === 'REGEXP') {
+    const pattern = String(value)
+    return kind === 'sqlite' ? sql`${column} REGEXP ${pattern}` : sql`${column} ~ ${postgresPattern(pattern)}`
   }
   if (operator === 'LIKE' || operator === 'ILIKE') return like(kind, column, operator, String(value))
   if (typeof value === 'number' && !Number.isSafeInteger(value)) {

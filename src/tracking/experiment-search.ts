@@ -3,7 +3,7 @@ import type { Principal } from '../contract/access.ts'
 import { compare } from './compare.ts'
 import { withAllTags } from './experiments.ts'
 import type { Experiment, ExperimentRow } from './experiments.ts'
-import { LISTED, NULLABLE, NUMERIC, parseFilter, parseOrder } from './filter.ts'
+import { LISTED, MORE_NULLABLE, MORE_TEXTUAL, NULLABLE, NUMERIC, parseFilter, parseOrder } from './filter.ts'
 import type { Comparison, Filter, FilterSchema } from './filter.ts'
 import { keyset } from './paging.ts'
 import type { SortColumn } from './paging.ts'
@@ -22,20 +22,18 @@ export interface ExperimentSearch {
   readonly view_type?: View | undefined
   readonly max_results: number
   readonly page_token?: string | undefined
-  /** Also OR, NOT and parentheses. */
-  readonly extended?: boolean
 }
 
 const SCHEMA: FilterSchema = {
   entities: { attribute: 'attribute', attributes: 'attribute', attr: 'attribute', tag: 'tag', tags: 'tag' },
   keys: {
     attribute: {
-      name: { type: 'text', operators: LISTED },
-      experiment_id: { type: 'text', operators: LISTED },
+      name: { type: 'text', operators: LISTED, more: MORE_TEXTUAL },
+      experiment_id: { type: 'text', operators: LISTED, more: MORE_TEXTUAL },
       creation_time: { type: 'number', operators: NUMERIC },
       last_update_time: { type: 'number', operators: NUMERIC },
     },
-    tag: { type: 'text', operators: NULLABLE },
+    tag: { type: 'text', operators: NULLABLE, more: MORE_NULLABLE },
   },
 }
 
@@ -45,7 +43,7 @@ export async function searchExperiments(
   who: Principal,
   asked: ExperimentSearch,
 ): Promise<{ experiments: Experiment[]; next_page_token?: string }> {
-  const filter = parseFilter(asked.filter, SCHEMA, { extended: asked.extended === true })
+  const filter = parseFilter(asked.filter, SCHEMA, { extended: true })
   const columns = sortColumns(asked.order_by ?? [])
   const query = [asked.filter ?? '', asked.order_by ?? [], asked.view_type ?? '', who.project]
   const page = keyset(columns, asked.page_token, query)

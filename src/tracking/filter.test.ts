@@ -56,6 +56,62 @@ test('the extended form has OR, NOT and parentheses, AND binding closer', () => 
   )
 })
 
+test('the extended form has EXISTS, REGEXP, lists, numbers of the history, and nearness to the best', () => {
+  const extended = (source: string) => {
+    const { kind: _kind, ...rest } = parseFilter(source, RUN_SCHEMA, { extended: true }) as Comparison
+    return rest
+  }
+  const loss = { entity: 'metric', key: 'loss' }
+  const cases: [string, object][] = [
+    ['EXISTS metrics.loss', { ...loss, operator: 'IS NOT NULL', value: null }],
+    ["params.opt regexp '^a(d|b)'", { entity: 'parameter', key: 'opt', operator: 'REGEXP', value: '^a(d|b)' }],
+    ["run_name RLIKE 'x'", { entity: 'attribute', key: 'run_name', operator: 'REGEXP', value: 'x' }],
+    ["tags.team IN ('a', 'b')", { entity: 'tag', key: 'team', operator: 'IN', value: ['a', 'b'] }],
+    ['metrics.loss NOT IN (1, 2.5)', { ...loss, operator: 'NOT IN', value: [1, 2.5] }],
+    ['min(metrics.loss) < 0.1', { ...loss, operator: '<', value: 0.1, aggregate: 'min' }],
+    ['LAST(metrics.`loss`) = 3', { ...loss, operator: '=', value: 3 }],
+    ['metrics.loss WITHIN 1% OF BEST', { ...loss, operator: 'WITHIN', value: 0.01, best: 'min' }],
+    [
+      'metrics.acc within 0.5 % of best',
+      { entity: 'metric', key: 'acc', operator: 'WITHIN', value: 0.005, best: 'max' },
+    ],
+    [
+      'max(metrics.acc) WITHIN 2% OF MIN',
+      { entity: 'metric', key: 'acc', operator: 'WITHIN', value: 0.02, aggregate: 'max', best: 'min' },
+    ],
+    ["parent = 'r1'", { entity: 'attribute', key: 'parent', operator: '=', value: 'r1' }],
+    ["model IN ('a/1', 'b@prod')", { entity: 'attribute', key: 'model', operator: 'IN', value: ['a/1', 'b@prod'] }],
+  ]
+  for (const [source, expected] of cases) assert.deepEqual(extended(source), expected, source)
+  const not = parseFilter("NOT EXISTS params.a AND NOT NOT status = 'x'", RUN_SCHEMA, { extended: true })
+  assert.deepEqual(not?.kind === 'and' ? not.parts.map((part) => part.kind) : [], ['not', 'not'])
+})
+
+test('faults name their place', () => {
+  const cases: [string, RegExp][] = [
+    ['metrics.a > 1 AND', /at character 18: expected a name/],
+    ['metrics.a > 1 AND metrics.b ~ 2', /Invalid comparator '~'.*at character 29/],
+    ['(metrics.a > 1', /at character 15: expected a closing parenthesis/],
+    ["params.a IN ('x'", /expected a comma or a closing parenthesis/],
+    ['metrics.a > 1 metrics.b < 2', /'metrics\.b < 2' \(at character 15: expected AND or OR\)/],
+    ['metrics.a WITHIN 5 OF BEST', /expected a share such as 1% OF BEST/],
+    ['metrics.a WITHIN 5% OF ALL', /expected BEST, MIN or MAX/],
+    ['min(params.a) > 1', /min, max, first and last are of metrics \(at character 5\)/],
+    ["params.a REGEXP '(?=x)'", /Invalid regular expression '\(\?=x\)'.*\(at character 17\)/],
+    ["run_name = 'a' OR nosuch = 1", /Invalid attribute key 'nosuch'.*\(at character 19\)/],
+    ["metrics.a > 'x'", /Expected numeric value type for metric\. Found 'x' \(at character 13\)/],
+  ]
+  for (const [source, expected] of cases) {
+    assert.throws(
+      () => parseFilter(source, RUN_SCHEMA, { extended: true }),
+      (error: { data?: Record<string, unknown> }) => {
+        assert.match(String(error.data?.['detail']), expected, source)
+        return true
+      },
+    )
+  }
+})
+
 const REFUSED: [string, RegExp][] = [
   ["metrics.loss > 'a'", /^Expected numeric value type for metric\. Found 'a'/],
   ['start_time > "x"', /^Expected numeric value type for numeric attribute: start_time/],
@@ -111,6 +167,14 @@ test('order clauses', () => {
     type: 'number',
     descending: false,
   })
+  assert.deepEqual(parseOrder('MIN(metrics.loss) DESC', RUN_SCHEMA), {
+    entity: 'metric',
+    key: 'loss',
+    type: 'number',
+    descending: true,
+    aggregate: 'min',
+  })
+  assert.throws(() => parseOrder('min(params.x)', RUN_SCHEMA), /are of metrics/)
   assert.throws(() => parseOrder('metrics.x SIDEWAYS', RUN_SCHEMA), /Invalid ordering key/)
   assert.throws(() => parseOrder('metrics.x ASC DESC', RUN_SCHEMA), /could not be parsed/i)
   assert.throws(() => parseOrder("'x'", RUN_SCHEMA), /could not be parsed/i)

@@ -2,11 +2,13 @@
 import { invalid } from './wire.ts'
 
 export interface Token {
-  readonly kind: 'identifier' | 'string' | 'number' | 'operator' | '(' | ')' | ','
+  readonly kind: 'identifier' | 'string' | 'number' | 'operator' | '(' | ')' | ',' | '%'
   /** The token as written. */
   readonly text: string
   /** Of a string: without its quotes. */
   readonly value: string
+  /** Where it begins: characters before it. */
+  readonly at: number
 }
 
 /** A dotted name whose parts may be in backticks or double quotes. */
@@ -55,7 +57,7 @@ function skip(source: string, at: number): number {
 
 function tokenAt(source: string, at: number): Token | undefined {
   const char = source.charAt(at)
-  if (char === '(' || char === ')' || char === ',') return { kind: char, text: char, value: char }
+  if (char === '(' || char === ')' || char === ',' || char === '%') return { kind: char, text: char, value: char, at }
   const kinds = [
     ['string', STRING],
     ['number', NUMBER],
@@ -65,7 +67,7 @@ function tokenAt(source: string, at: number): Token | undefined {
   for (const [kind, pattern] of kinds) {
     pattern.lastIndex = at
     const text = pattern.exec(source)?.[0]
-    if (text !== undefined && text !== '') return { kind, text, value: kind === 'string' ? inner(text) : text }
+    if (text !== undefined && text !== '') return { kind, text, value: kind === 'string' ? inner(text) : text, at }
   }
   return undefined
 }

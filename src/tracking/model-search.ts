@@ -2,7 +2,7 @@
 import type { Principal } from '../contract/access.ts'
 import { compare } from './compare.ts'
 import { requireExperiment } from './experiments.ts'
-import { LISTED, NULLABLE, NUMERIC, parseFilter, parseOrder } from './filter.ts'
+import { LISTED, MORE_NULLABLE, MORE_TEXTUAL, NULLABLE, NUMERIC, parseFilter, parseOrder } from './filter.ts'
 import type { Comparison, Filter, FilterSchema } from './filter.ts'
 import { readLoggedModels } from './logged-models.ts'
 import type { LoggedModelRow, WireLoggedModel } from './logged-models.ts'
@@ -36,7 +36,7 @@ export interface ModelSearch {
   readonly page_token?: string | undefined
 }
 
-const TEXT = { type: 'text', operators: LISTED } as const
+const TEXT = { type: 'text', operators: LISTED, more: MORE_TEXTUAL } as const
 const CREATED = { type: 'number', operators: NUMERIC, as: 'creation_timestamp' } as const
 const UPDATED = { type: 'number', operators: NUMERIC, as: 'last_updated_timestamp' } as const
 
@@ -55,8 +55,8 @@ const SCHEMA: FilterSchema = {
   },
   keys: {
     metric: { type: 'number', operators: NUMERIC },
-    parameter: { type: 'text', operators: NULLABLE },
-    tag: { type: 'text', operators: NULLABLE },
+    parameter: { type: 'text', operators: NULLABLE, more: MORE_NULLABLE },
+    tag: { type: 'text', operators: NULLABLE, more: MORE_NULLABLE },
     attribute: {
       name: TEXT,
       model_id: TEXT,
@@ -80,7 +80,7 @@ export async function searchLoggedModels(
   who: Principal,
   asked: ModelSearch,
 ): Promise<{ models: WireLoggedModel[]; next_page_token?: string }> {
-  const filter = parseFilter(asked.filter, SCHEMA)
+  const filter = parseFilter(asked.filter, SCHEMA, { extended: true })
   const columns = sortColumns(asked.order_by)
   const { max_results, page_token, ...query } = asked
   const page = keyset(columns, page_token, ['models', query, who.project])
@@ -117,6 +117,7 @@ function condition(room: Tracking, filter: Filter, datasets: readonly DatasetCho
 }
 
 function comparison(room: Tracking, one: Comparison, datasets: readonly DatasetChoice[]): Sql {
+  if (one.aggregate !== undefined) throw invalid('Only the last number of a metric is kept for a logged model.')
   if (one.entity === 'attribute') return attribute(room, one)
   const value = compare(room.db.kind, raw('x.value'), one)
   if (one.entity === 'metric') {
@@ -158,6 +159,7 @@ function sortColumns(orders: readonly ModelOrder[]): SortColumn[] {
   const columns = orders.flatMap((order) => {
     const descending = order.ascending === false
     const found = parseOrder(quotedKey(order.field_name), SCHEMA)
+    if (found.aggregate !== undefined) throw invalid(`Invalid order by field name: ${order.field_name}`)
     if (found.entity === 'metric') return metricColumns(found.key, order, descending)
     if (order.dataset_name !== undefined) throw invalid(`order_by ${order.field_name} cannot be of a dataset`)
     if (found.entity !== 'attribute') throw invalid(`Invalid order by field name: ${order.field_name}`)

@@ -28,7 +28,7 @@ export function nativeRoutes(room: Tracking): Mounted[] {
   return [
     mount(trackingApi.listExperiments, async ({ query, who }) => {
       const { limit, view, ...rest } = query
-      const asked = { ...rest, view_type: VIEW[view], max_results: limit, extended: true }
+      const asked = { ...rest, view_type: VIEW[view], max_results: limit }
       const { experiments, ...more } = await searchExperiments(room, who, asked)
       return { items: experiments.map(experimentOf), ...more }
     }),
@@ -40,7 +40,7 @@ export function nativeRoutes(room: Tracking): Mounted[] {
         view: VIEW[query.view],
         max_results: query.limit,
         page_token: query.page_token,
-        extended: true,
+        everywhere: true,
       })
       const columns = { metrics: query.metrics ?? [], params: query.params ?? [], tags: query.tags ?? [] }
       return { items: await tableRows(room, rows, columns), ...more }

@@ -82,7 +82,7 @@ export function keyset(columns: readonly SortColumn[], token: string | undefined
   const keys = columns.map((column, index) => sql`, ${column.expression} AS ${raw(`k${index}`)}`)
   return {
     keys: joined(keys, ''),
-    after: after === undefined ? raw('') : sql`AND ${afterPosition(columns, after)}`,
+    after: after === undefined ? raw('') : sql`AND ${begin(columns, after)} ${afterPosition(columns, after)}`,
     position: after,
     order: orderBy(columns),
     offset: position !== undefined && 'offset' in position ? position.offset : 0,
@@ -92,6 +92,14 @@ export function keyset(columns: readonly SortColumn[], token: string | undefined
         columns.map((_, index) => row[`k${index}`] ?? ''),
       ),
   }
+}
+
+/** What the position implies for the first column, said by itself: an index can then begin there. */
+function begin(columns: readonly SortColumn[], values: readonly SqlValue[]): Sql {
+  const [column, value] = [columns[0], values[0]]
+  if (column === undefined || column.constant === true || !fits(column, value)) return raw('')
+  const bound = column.type === 'double' ? sql`CAST(${value} AS DOUBLE PRECISION)` : sql`${value}`
+  return sql`${column.expression} ${raw(column.descending ? '<=' : '>=')} ${bound} AND`
 }
 
 function fits(column: SortColumn, value: SqlValue | undefined): value is string | number {

@@ -17,7 +17,19 @@ export interface TrackingDeps {
   readonly record: AuditRecord
   /** Where another project's test suite wants artifacts; set by test hooks alone. */
   readonly suite?: { place: SuitePlace | undefined }
+  /** The runs from which versions of a registered model were made; without it `model = …` finds none. */
+  readonly versionRuns?: VersionRuns
 }
+
+/** A registered model, one of its versions, or the version that an alias names. */
+export interface VersionName {
+  readonly model: string
+  readonly version?: number
+  readonly alias?: string
+}
+
+/** Ids of the runs of versions that the principal sees; none for a model that is not there. */
+export type VersionRuns = (who: Principal, name: VersionName) => Promise<string[]>
 
 /** The tracking room: its database, clock, chance and audit. Its functions take it as their first argument. */
 export type Tracking = TrackingDeps

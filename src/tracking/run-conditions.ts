@@ -1,16 +1,23 @@
 /** What a filter of a run search means in SQL. */
 import type { Db } from '../store/db.ts'
 import { compare } from './compare.ts'
-import { LISTED, NULLABLE, NUMERIC } from './filter.ts'
-import type { Comparison, Filter, FilterSchema } from './filter.ts'
+import { LISTED, MORE_METRIC, MORE_NULLABLE, MORE_TEXTUAL, NULLABLE, NUMERIC } from './filter.ts'
+import type { Aggregate, Comparison, Filter, FilterSchema } from './filter.ts'
 import { inList, joined, raw, sql } from './sql.ts'
 import type { Sql } from './sql.ts'
+import { invalid } from './wire.ts'
 
 const START = { type: 'number', operators: NUMERIC, as: 'start_time' } as const
-const NAME = { type: 'text', operators: LISTED, as: 'run_name' } as const
-const TEXT = { type: 'text', operators: LISTED } as const
+const TEXT = { type: 'text', operators: LISTED, more: MORE_TEXTUAL } as const
+const NAME = { ...TEXT, as: 'run_name' } as const
+/** A thing that a run may have several of, or none: the run is found by one of them. */
+const LINK = { type: 'text', operators: [], more: ['=', 'IN', 'IS NULL', 'IS NOT NULL'] } as const
 
-/** The left sides that MLflow's clients use, with their aliases. */
+/**
+ * The left sides that MLflow's clients use, with their aliases; and in the extended form `parent` (the id of the run above),
+ * `made_model` and `read_model` (ids of logged models), and `model` (a registered model, `name/3` or `name@alias`, of which
+ * the run made a version).
+ */
 export const RUN_SCHEMA: FilterSchema = {
   entities: {
     metric: 'metric',
@@ -29,9 +36,9 @@ export const RUN_SCHEMA: FilterSchema = {
     datasets: 'dataset',
   },
   keys: {
-    metric: { type: 'number', operators: NUMERIC },
-    parameter: { type: 'text', operators: NULLABLE },
-    tag: { type: 'text', operators: NULLABLE },
+    metric: { type: 'number', operators: NUMERIC, more: MORE_METRIC },
+    parameter: { type: 'text', operators: NULLABLE, more: MORE_NULLABLE },
+    tag: { type: 'text', operators: NULLABLE, more: MORE_NULLABLE },
     attribute: {
       run_id: TEXT,
       run_name: TEXT,
@@ -44,15 +51,20 @@ export const RUN_SCHEMA: FilterSchema = {
       lifecycle_stage: TEXT,
       experiment_id: TEXT,
       start_time: { type: 'number', operators: NUMERIC },
-      end_time: { type: 'number', operators: NUMERIC },
+      end_time: { type: 'number', operators: NUMERIC, more: ['IS NULL', 'IS NOT NULL'] },
       created: START,
       Created: START,
+      parent: { type: 'text', operators: [], more: ['=', '!=', ...MORE_NULLABLE] },
+      made_model: LINK,
+      read_model: LINK,
+      model: { ...LINK, more: ['=', 'IN'] },
     },
     dataset: { name: TEXT, digest: TEXT, context: TEXT },
   },
 }
 
 const CONTEXT_TAG = 'mlflow.data.context'
+const PARENT_TAG = 'mlflow.parentRunId'
 
 /** The condition on `runs r` that a filter is. */
 export function condition(kind: Db['kind'], filter: Filter): Sql {
@@ -67,19 +79,41 @@ export function condition(kind: Db['kind'], filter: Filter): Sql {
  * once. Undefined for comparisons that no index serves.
  */
 export function indexedRows(kind: Db['kind'], one: Comparison, experiments: readonly string[]): Sql | undefined {
-  const value = raw('x.value')
-  if (one.entity === 'metric' && one.operator !== '!=') {
-    return sql`SELECT x.run_id FROM latest_metrics x WHERE x.experiment_id IN ${inList(experiments)}
-      AND x.key = ${one.key} AND x.is_nan = 0 AND ${compare(kind, value, one)}`
+  if (one.entity === 'metric') return indexedMetric(kind, one, experiments)
+  if (one.operator !== '=') return undefined
+  const value = String(one.value)
+  if (one.entity === 'parameter') return headed(kind, one, 'run_params')
+  if (one.entity === 'tag') return headed(kind, one, 'run_tags')
+  if (one.entity === 'dataset' && one.key === 'digest') {
+    return sql`SELECT DISTINCT x.run_id FROM dataset_inputs x WHERE x.digest = ${value}`
   }
-  if ((one.entity === 'parameter' || one.entity === 'tag') && one.operator === '=') {
-    const table = raw(one.entity === 'tag' ? 'run_tags' : 'run_params')
-    const head = String(one.value).slice(0, HEAD)
-    // Characters beyond the BMP count double here and once in SQL, so such a head cannot be compared.
-    const headed = /[\ud800-\udfff]/.test(head) ? raw('1 = 1') : sql`substr(x.value, 1, 64) = ${head}`
-    return sql`SELECT x.run_id FROM ${table} x WHERE x.key = ${one.key} AND ${headed} AND ${compare(kind, value, one)}`
+  if (one.key === 'parent') return headed(kind, { ...one, key: PARENT_TAG }, 'run_tags')
+  if (one.key === 'made_model' || one.key === 'read_model') {
+    return sql`SELECT x.run_id FROM run_models x WHERE x.model_id = ${value} AND x.role = ${roleOf(one)}`
   }
   return undefined
+}
+
+/** The first number has no index, and what is unlike something is not found by one. */
+function indexedMetric(kind: Db['kind'], one: Comparison, experiments: readonly string[]): Sql | undefined {
+  const ranged = ['=', '>', '>=', '<', '<=', 'IN'].includes(one.operator)
+  if (!ranged || one.aggregate === 'first') return undefined
+  const holds = one.aggregate === undefined ? raw('x.is_nan = 0 AND') : raw('')
+  return sql`SELECT x.run_id FROM latest_metrics x WHERE x.experiment_id IN ${inList(experiments)}
+    AND x.key = ${one.key} AND ${holds} ${compare(kind, metricValue('x', one.aggregate), one)}`
+}
+
+function headed(kind: Db['kind'], one: Comparison, table: 'run_params' | 'run_tags'): Sql {
+  const head = String(one.value).slice(0, HEAD)
+  // Characters beyond the BMP count double here and once in SQL, so such a head cannot be compared.
+  const begins = /[\ud800-\udfff]/.test(head) ? raw('1 = 1') : sql`substr(x.value, 1, 64) = ${head}`
+  const equal = compare(kind, raw('x.value'), one)
+  return sql`SELECT x.run_id FROM ${raw(table)} x WHERE x.key = ${one.key} AND ${begins} AND ${equal}`
+}
+
+/** The column of a metric's row that a comparison or an order means; NULL where a metric was never a number. */
+export function metricValue(alias: string, aggregate: Aggregate | undefined): Sql {
+  return raw(aggregate === undefined ? `${alias}.value` : `${alias}.${aggregate}_value`)
 }
 
 /** Characters of a value that its index holds. */
@@ -102,23 +136,61 @@ function comparison(kind: Db['kind'], one: Comparison): Sql {
 
 /** A run without an end matches no comparison with it. */
 function attribute(kind: Db['kind'], one: Comparison): Sql {
+  if (one.key === 'parent') return keyed(kind, { ...one, key: PARENT_TAG }, 'run_tags')
+  if (one.key === 'made_model' || one.key === 'read_model') return linked(kind, one)
+  if (one.key === 'model') throw invalid('model cannot be searched for here')
   const column = raw(`r.${one.key}`)
+  if (one.operator === 'IS NULL' || one.operator === 'IS NOT NULL') return sql`${column} ${raw(one.operator)}`
   const compared = compare(kind, column, one)
   return one.key === 'end_time' ? sql`(${column} IS NOT NULL AND ${compared})` : compared
 }
 
+function linked(kind: Db['kind'], one: Comparison): Sql {
+  const rows = sql`SELECT 1 FROM run_models x WHERE x.run_id = r.run_id AND x.role = ${roleOf(one)}`
+  return absent(one, rows) ?? sql`EXISTS (${rows} AND ${compare(kind, raw('x.model_id'), one)})`
+}
+
+function roleOf(one: Comparison): string {
+  return one.key === 'made_model' ? 'output' : 'input'
+}
+
+/** IS NULL and IS NOT NULL of something that a run may have rows of. */
+function absent(one: Comparison, rows: Sql): Sql | undefined {
+  if (one.operator === 'IS NULL') return sql`NOT EXISTS (${rows})`
+  return one.operator === 'IS NOT NULL' ? sql`EXISTS (${rows})` : undefined
+}
+
 /** NaN is a value that no number equals: only `!=` holds for it. */
 function metric(kind: Db['kind'], one: Comparison): Sql {
-  const compared = compare(kind, raw('x.value'), one)
-  const holds = one.operator === '!=' ? sql`(x.is_nan = 1 OR ${compared})` : sql`x.is_nan = 0 AND ${compared}`
-  return sql`EXISTS (SELECT 1 FROM latest_metrics x WHERE x.run_id = r.run_id AND x.key = ${one.key} AND ${holds})`
+  const value = metricValue('x', one.aggregate)
+  const found = sql`SELECT 1 FROM latest_metrics x WHERE x.run_id = r.run_id AND x.key = ${one.key}`
+  const rows = one.aggregate === undefined ? found : sql`${found} AND ${value} IS NOT NULL`
+  const missing = absent(one, rows)
+  if (missing !== undefined) return missing
+  const compared = one.operator === 'WITHIN' ? near(one) : compare(kind, value, one)
+  const unlike = one.operator === '!=' || one.operator === 'NOT IN'
+  if (one.aggregate !== undefined) return sql`EXISTS (${rows} AND ${compared})`
+  return sql`EXISTS (${rows} AND ${unlike ? sql`(x.is_nan = 1 OR ${compared})` : sql`x.is_nan = 0 AND ${compared}`})`
+}
+
+/** Not worse than the best active run of the same experiment by more than a share of the best number's size. */
+function near(one: Comparison): Sql {
+  const value = metricValue('x', one.aggregate)
+  const numbers =
+    one.aggregate === undefined ? raw('b.is_nan = 0') : sql`${metricValue('b', one.aggregate)} IS NOT NULL`
+  const best = sql`(SELECT ${metricValue('b', one.aggregate)} FROM latest_metrics b WHERE b.experiment_id = r.experiment_id
+    AND b.key = ${one.key} AND ${numbers}
+    AND EXISTS (SELECT 1 FROM runs a WHERE a.run_id = b.run_id AND a.lifecycle_stage = 'active')
+    ORDER BY ${metricValue('b', one.aggregate)} ${raw(one.best === 'max' ? 'DESC' : 'ASC')} LIMIT 1)`
+  const share = sql`CAST(${one.value as number} AS DOUBLE PRECISION)`
+  return one.best === 'max'
+    ? sql`${value} >= ${best} - ABS(${best}) * ${share}`
+    : sql`${value} <= ${best} + ABS(${best}) * ${share}`
 }
 
 function keyed(kind: Db['kind'], one: Comparison, table: 'run_params' | 'run_tags'): Sql {
   const rows = sql`SELECT 1 FROM ${raw(table)} x WHERE x.run_id = r.run_id AND x.key = ${one.key}`
-  if (one.operator === 'IS NULL') return sql`NOT EXISTS (${rows})`
-  if (one.operator === 'IS NOT NULL') return sql`EXISTS (${rows})`
-  return sql`EXISTS (${rows} AND ${compare(kind, raw('x.value'), one)})`
+  return absent(one, rows) ?? sql`EXISTS (${rows} AND ${compare(kind, raw('x.value'), one)})`
 }
 
 function dataset(kind: Db['kind'], one: Comparison): Sql {

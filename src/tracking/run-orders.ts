@@ -1,5 +1,6 @@
 /** The order of a run search: columns that are never NULL, and the joins that they need. */
 import type { Order } from './filter.ts'
+import { metricValue } from './run-conditions.ts'
 import type { SortColumn } from './paging.ts'
 import { joined, raw, sql } from './sql.ts'
 import type { Sql } from './sql.ts'
@@ -44,14 +45,16 @@ function leftJoin(table: string, alias: string, key: string): Sql {
 }
 
 function metricColumns(alias: string, order: Order, fixed: number | undefined): SortColumn[] {
-  const { descending } = order
-  const value = (text: string) => ({ expression: raw(text), descending, type: 'double' as const })
+  const { descending, aggregate } = order
+  const column = metricValue(alias, aggregate)
+  const valued = (expression: Sql): SortColumn => ({ expression, descending, type: 'double' })
   if (fixed === undefined) {
-    const rank = raw(`CASE WHEN ${alias}.value IS NULL THEN 2 WHEN ${alias}.is_nan = 1 THEN 1 ELSE 0 END`)
-    return [{ expression: rank, descending: false, type: 'int' }, value(`COALESCE(${alias}.value, 0)`)]
+    const nan = aggregate === undefined ? raw(`WHEN ${alias}.is_nan = 1 THEN 1`) : raw('')
+    const rank = sql`CASE WHEN ${column} IS NULL THEN 2 ${nan} ELSE 0 END`
+    return [{ expression: rank, descending: false, type: 'int' }, valued(sql`COALESCE(${column}, 0)`)]
   }
   const rank = { expression: raw(`CAST(${fixed} AS BIGINT)`), descending: false, type: 'int', constant: true } as const
-  return [rank, fixed === 0 ? value(`${alias}.value`) : { ...value('CAST(0 AS DOUBLE PRECISION)'), constant: true }]
+  return [rank, fixed === 0 ? valued(column) : { ...valued(raw('CAST(0 AS DOUBLE PRECISION)')), constant: true }]
 }
 
 function attributeColumns(order: Order): SortColumn[] {

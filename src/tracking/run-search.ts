@@ -1,15 +1,16 @@
-/** Search of runs: MLflow's filters, any order with missing values last, keyset pages; quick among 100,000 runs. */
+/** Search of runs: MLflow's filters and more, any order with missing values last, keyset pages; quick among 100,000 runs. */
 import type { Principal } from '../contract/access.ts'
 import type { View } from './experiment-search.ts'
 import { stageCondition } from './experiment-search.ts'
 import { requireExperiment } from './experiments.ts'
-import { parseFilter, parseOrder } from './filter.ts'
+import { parseOrder } from './filter.ts'
 import type { Filter, Order } from './filter.ts'
 import { keyset } from './paging.ts'
 import type { Keyset } from './paging.ts'
 import { visible } from './room.ts'
 import type { Tracking } from './room.ts'
-import { condition, indexedRows, RUN_SCHEMA } from './run-conditions.ts'
+import { condition, indexedRows, metricValue, RUN_SCHEMA } from './run-conditions.ts'
+import { readRunFilter } from './run-lineage.ts'
 import { ordering } from './run-orders.ts'
 import type { RunRow } from './runs.ts'
 import { all, inList, raw, searchAll, sql } from './sql.ts'
@@ -24,8 +25,8 @@ export interface RunSearch {
   readonly view?: View | undefined
   readonly max_results: number
   readonly page_token?: string | undefined
-  /** Also OR, NOT and parentheses, and all experiments when none is named. */
-  readonly extended?: boolean
+  /** All experiments when none is named. */
+  readonly everywhere?: boolean
 }
 
 export interface RunPage {
@@ -51,7 +52,7 @@ const MOST_ORDERS = 8
 
 /** The rows of one page. A token follows whenever the page is full, as MLflow does; the last page may then be empty. */
 export async function searchRuns(room: Tracking, who: Principal, asked: RunSearch): Promise<RunPage> {
-  const filter = parseFilter(asked.filter, RUN_SCHEMA, { extended: asked.extended === true })
+  const filter = await readRunFilter(room, who, asked.filter)
   const orders = (asked.order_by ?? []).map((clause) => parseOrder(clause, RUN_SCHEMA))
   if (orders.length > MOST_ORDERS)
     throw invalid(`order_by has ${orders.length} clauses; at most ${MOST_ORDERS} are read.`)
@@ -71,8 +72,8 @@ export async function searchRuns(room: Tracking, who: Principal, asked: RunSearc
 /** Begins where the fewest rows must be looked at: at a rare filter value, at the metric in its order, or at the runs. */
 async function run(room: Tracking, plan: Plan): Promise<PageRow[]> {
   const driver = await rareRows(room, plan)
-  if (driver === undefined && plan.orders[0]?.entity === 'metric' && plan.experiments?.length === 1) {
-    return inMetricOrder(room, plan, plan.orders[0])
+  if (driver === undefined && hasIndex(plan.orders[0]) && plan.experiments?.length === 1) {
+    return inMetricOrder(room, plan, plan.orders[0] as Order)
   }
   const from = driver === undefined ? raw('runs r') : sql`(${driver}) d CROSS JOIN runs r`
   const where = driver === undefined ? plan.where : [raw('r.run_id = d.run_id'), ...plan.where]
@@ -85,12 +86,21 @@ async function run(room: Tracking, plan: Plan): Promise<PageRow[]> {
   )
 }
 
-/** A filter value that fewer runs have is looked up by its index; the others are found sooner by walking the runs. */
-const RARE = 2000
+/** The last, least and greatest numbers of a metric lie in order; the first ones do not. */
+function hasIndex(order: Order | undefined): boolean {
+  return order?.entity === 'metric' && order.aggregate !== 'first'
+}
+
+/** How many rows of an index are counted to judge how rare a value is. */
+const COUNTED = 20_000
+
+/** Looking up a run found by an index, and sorting it, costs about so many times what looking at the next run in order does. */
+const DETOUR = 2
 
 /**
- * The rows of the rarest comparison that must hold, if it is rare. PostgreSQL keeps statistics and chooses by itself; SQLite
- * does not, and joins in the order that a CROSS JOIN is written in.
+ * The rows of the rarest comparison that must hold, where fewer runs are looked at that way than by walking the runs in their
+ * order until the page is full. PostgreSQL keeps statistics and chooses by itself; SQLite does not, and joins in the order that
+ * a CROSS JOIN is written in.
  */
 async function rareRows(room: Tracking, plan: Plan): Promise<Sql | undefined> {
   const { filter, experiments } = plan
@@ -99,15 +109,20 @@ async function rareRows(room: Tracking, plan: Plan): Promise<Sql | undefined> {
   const found = must.flatMap((part) =>
     part.kind === 'compare' ? (indexedRows(room.db.kind, part, experiments) ?? []) : [],
   )
-  const sizes = await Promise.all(
-    found.map(async (rows) => {
-      const count = sql`SELECT COUNT(*) AS n FROM (${rows} LIMIT ${RARE})`
-      const [counted] = await searchAll<{ n: number }>(room.db, count)
-      return { rows, size: counted?.n ?? 0 }
-    }),
-  )
+  if (found.length === 0) return undefined
+  const runs = await countOf(room, sql`SELECT 1 FROM runs r WHERE r.experiment_id IN ${inList(experiments)}`)
+  const sizes = await Promise.all(found.map(async (rows) => ({ rows, size: await countOf(room, rows) })))
   const [rarest] = sizes.sort((left, right) => left.size - right.size)
-  return rarest !== undefined && rarest.size < RARE ? rarest.rows : undefined
+  if (rarest === undefined || rarest.size >= COUNTED) return undefined
+  const share = sizes.reduce((product, { size }) => product * Math.min(1, size / Math.max(1, runs)), 1)
+  const walked = Math.min(runs, plan.limit / share)
+  return rarest.size * DETOUR < walked ? rarest.rows : undefined
+}
+
+async function countOf(room: Tracking, rows: Sql): Promise<number> {
+  const count = sql`SELECT COUNT(*) AS n FROM (${rows} LIMIT ${COUNTED})`
+  const [counted] = await searchAll<{ n: number }>(room.db, count)
+  return counted?.n ?? 0
 }
 
 /** Runs of one experiment by one metric: those with a number in the order of its index, then NaN, then those without. */
@@ -115,7 +130,7 @@ async function inMetricOrder(room: Tracking, plan: Plan, order: Order): Promise<
   const experiment = plan.experiments?.[0] ?? ''
   const rows: PageRow[] = []
   let passed = 0
-  for (const rank of [0, 1, 2]) {
+  for (const rank of order.aggregate === undefined ? [0, 1, 2] : [0, 2]) {
     const { joins, columns } = ordering(plan.orders, rank)
     const page = plan.keyset(columns)
     const start = page.position?.[0]
@@ -123,7 +138,7 @@ async function inMetricOrder(room: Tracking, plan: Plan, order: Order): Promise<
     const skip = Math.max(0, page.offset - passed)
     if (page.offset > passed) passed += await sizeOf(room, plan, order, rank)
     const { from, where } = ranked(order, experiment, rank)
-    const bound = typeof start === 'number' && start === rank ? valueBound(order, rank, page.position?.[1]) : []
+    const bound = start === rank ? positionBound(plan, order, page.position ?? []) : []
     const statement = sql`SELECT r.*${page.keys} FROM ${from} ${joins}
       WHERE ${all([...where, ...bound, ...plan.where])} ${page.after}
       ORDER BY ${page.order} LIMIT ${plan.limit - rows.length} OFFSET ${skip}`
@@ -142,22 +157,29 @@ async function sizeOf(room: Tracking, plan: Plan, order: Order, rank: number): P
 }
 
 function ranked(order: Order, experiment: string, rank: number): { from: Sql; where: Sql[] } {
+  const { aggregate, key } = order
   if (rank === 2) {
-    const none = sql`NOT EXISTS (SELECT 1 FROM latest_metrics x WHERE x.run_id = r.run_id AND x.key = ${order.key})`
+    const number = aggregate === undefined ? raw('') : sql`AND ${metricValue('x', aggregate)} IS NOT NULL`
+    const none = sql`NOT EXISTS (SELECT 1 FROM latest_metrics x WHERE x.run_id = r.run_id AND x.key = ${key} ${number})`
     return { from: raw('runs r'), where: [none] }
   }
-  const here = sql`o0.experiment_id = ${experiment} AND o0.key = ${order.key} AND o0.is_nan = ${rank}`
+  const kind = aggregate === undefined ? sql`o0.is_nan = ${rank}` : sql`${metricValue('o0', aggregate)} IS NOT NULL`
+  const here = sql`o0.experiment_id = ${experiment} AND o0.key = ${key} AND ${kind}`
   return { from: raw('latest_metrics o0 CROSS JOIN runs r'), where: [raw('r.run_id = o0.run_id'), here] }
 }
 
-/** What the position implies for the value alone, said so that the index can begin there. */
-function valueBound(order: Order, rank: number, value: unknown): Sql[] {
-  if (rank !== 0 || typeof value !== 'number') return []
-  return [sql`o0.value ${raw(order.descending ? '<=' : '>=')} CAST(${value} AS DOUBLE PRECISION)`]
+/** What a position within a rank implies for the value alone, or for the start alone, said so that the index can begin there. */
+function positionBound(plan: Plan, order: Order, position: readonly unknown[]): Sql[] {
+  const [rank, value, next] = position
+  if (rank === 0 && typeof value === 'number') {
+    const column = metricValue('o0', order.aggregate)
+    return [sql`${column} ${raw(order.descending ? '<=' : '>=')} CAST(${value} AS DOUBLE PRECISION)`]
+  }
+  return rank === 2 && plan.orders.length === 1 && typeof next === 'number' ? [sql`r.start_time <= ${next}`] : []
 }
 
 async function seenExperiments(room: Tracking, who: Principal, asked: RunSearch): Promise<string[] | undefined> {
-  if (asked.experiment_ids.length === 0 && asked.extended === true) return undefined
+  if (asked.experiment_ids.length === 0 && asked.everywhere === true) return undefined
   const ids: string[] = []
   for (const id of new Set(asked.experiment_ids)) {
     const row = await requireExperiment(room.db, who, id).catch(() => undefined)

@@ -99,8 +99,8 @@ export function searchCases(bench: Bench): void {
     it('the extended grammar means what it says', async () => {
       const filter = "(metrics.loss < 0 OR params.opt = 'adam') AND NOT tags.`team x` = 'b'"
       const test = (r: Known) => ((r.loss !== undefined && r.loss < 0) || r.opt === 'adam') && r.team !== 'b'
-      assert.deepEqual(await find(filter, { extended: true }), among(test))
-      assert.deepEqual((await find('', { extended: true, experiment_ids: [] })).length > known.length, true)
+      assert.deepEqual(await find(filter), among(test))
+      assert.deepEqual((await find('', { everywhere: true, experiment_ids: [] })).length > known.length, true)
     })
 
     const orders = [

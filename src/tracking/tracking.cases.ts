@@ -12,6 +12,7 @@ import { openDiskBlobs } from '../store/disk-blobs.ts'
 import { migrate } from '../store/migrate.ts'
 import { aggregateCases } from './aggregates.cases.ts'
 import { batchCases } from './batch.cases.ts'
+import { grammarCases } from './grammar.cases.ts'
 import { lifeCases } from './life.cases.ts'
 import { modelCases } from './model.cases.ts'
 import { searchCases } from './search.cases.ts'
@@ -48,6 +49,7 @@ export function trackingCases(name: string, open: () => Promise<{ db: Db; close(
     batchCases(bench)
     aggregateCases(bench)
     searchCases(bench)
+    grammarCases(bench)
     tableCases(bench)
     modelCases(bench)
     it('the audit chain has the deletions', async () => {
