@@ -3,23 +3,43 @@ import { z } from 'zod'
 import { id, listOf, page, time } from './fields.ts'
 import { route } from './route.ts'
 
+const metric = z.string().min(1).max(250)
+const confidence = z.number().gt(0.5).lt(1)
+
+/** How looking at many slices is corrected for: `bh` Benjamini–Hochberg (absent = this), `holm` Holm's. */
+const multiplicity = z
+  .enum(['bh', 'holm'])
+  .optional()
+  .describe(
+    'bh: at most 5 % of the slices called worse are not (the default); holm: at most 5 % chance of any false call',
+  )
+
 /** One gate as the project file writes it. Exactly one kind of condition a row. */
 export const Gate = z.union([
   z.strictObject({
-    metric: z.string().min(1).max(250),
+    metric,
     at_least: z.number().optional(),
     at_most: z.number().optional(),
     slice: z.string().optional(),
+    confidence: confidence
+      .optional()
+      .describe('judge the end of the one-sided confidence interval, not the value itself'),
+    multiplicity,
   }),
   z.strictObject({
-    metric: z.string().min(1).max(250),
+    metric,
     slice: z.string().optional(),
     not_worse_than: z.string().min(1).max(255).describe('an alias of the same model, for example production'),
     margin: z.number().min(0).default(0),
-    confidence: z.number().gt(0.5).lt(1).default(0.95),
+    confidence: confidence.default(0.95),
+    method: z
+      .enum(['auto', 'delong', 'bootstrap'])
+      .optional()
+      .describe('on the same rows: DeLong for roc_auc, paired bootstrap for the rest (auto), or as named'),
+    multiplicity,
   }),
   z.strictObject({
-    metric: z.string().min(1).max(250),
+    metric,
     jump_at_most: z
       .number()
       .gt(0)
@@ -28,6 +48,19 @@ export const Gate = z.union([
   }),
   z.strictObject({ signature: z.literal('compatible') }),
   z.strictObject({ data: z.literal('digest known') }),
+  z.strictObject({
+    reproducibility: z
+      .enum(['A', 'B'])
+      .describe('lowest grade of `slipway reproduce`: A the same bytes, B the same metrics'),
+  }),
+  z.strictObject({ scan: z.literal('clean') }),
+  z.strictObject({
+    approvals: z.number().int().min(1).max(20).describe('people other than the author who approve the version'),
+    role: z
+      .enum(['maintainer', 'admin'])
+      .default('maintainer')
+      .describe('role that they need; an admin has every role'),
+  }),
 ])
 export type Gate = z.output<typeof Gate>
 
@@ -35,7 +68,9 @@ export type Gate = z.output<typeof Gate>
 export const GateResult = z.object({
   gate: z.record(z.string(), z.unknown()),
   name: z.string(),
-  outcome: z.enum(['passed', 'failed', 'no_data']),
+  outcome: z
+    .enum(['passed', 'failed', 'no_data', 'waiting'])
+    .describe('waiting: somebody or something has still to act'),
   reason: z.string(),
   value: z.number().nullable(),
   threshold: z.number().nullable(),
@@ -64,6 +99,41 @@ export const Lowering = z.object({
   worst_ulp: z.number().nullable(),
 })
 
+/** One thing in a file that is not known to be safe; `malicious` harms whoever loads it. */
+export const ScanFinding = z.object({
+  level: z.enum(['suspicious', 'malicious']),
+  file: z.string(),
+  offset: z.number().int(),
+  what: z.string(),
+  reason: z.string(),
+})
+
+/** What a walk over the files found, without loading any. */
+export const Scan = z.object({
+  verdict: z.enum(['clean', 'suspicious', 'malicious']),
+  at: time,
+  files: z.number().int(),
+  bytes: z.number().int(),
+  findings: z.array(ScanFinding),
+})
+
+export const Approval = z.object({ by: z.string(), role: z.string(), at: time, comment: z.string() })
+
+/** Who signed the files of a version; `trusted` when the key is one of the model's policy. */
+export const Signed = z.object({ key: z.string(), by: z.string(), at: time, trusted: z.boolean() })
+
+/** What a model is held to besides the gates of its project file; set by those who may promote. */
+export const Policy = z.object({
+  model: z.string(),
+  gates: z.array(Gate),
+  project_gates: z.array(Gate).describe('the gates of the project file; all gates of both lists must hold'),
+  require_signature: z.boolean().describe('no version is loaded that is not signed by one of the keys'),
+  keys: z.array(z.string()).describe('public keys as PEM'),
+  updated_at: time.nullable(),
+  updated_by: z.string().nullable(),
+})
+export type Policy = z.output<typeof Policy>
+
 export const Version = z.object({
   model: z.string(),
   version: z.string(),
@@ -81,6 +151,9 @@ export const Version = z.object({
   lowering: Lowering,
   verdict: Verdict.nullable(),
   reproducibility: z.string().nullable(),
+  scan: Scan.nullable().describe('null until the files are scanned, and without files'),
+  approvals: z.array(Approval),
+  signed: Signed.nullable(),
 })
 export type Version = z.output<typeof Version>
 
@@ -203,8 +276,92 @@ export const registryApi = {
     access: READ,
     query: z.object({ time }),
     reply: z.object({
-      items: z.array(z.object({ model: z.string(), alias: z.string(), version: z.string(), since: time })),
+      items: z.array(
+        z.object({
+          model: z.string(),
+          alias: z.string(),
+          version: z.string(),
+          since: time,
+          moved_by: z.string(),
+          reason: z.string(),
+          verdict_id: z.string().nullable(),
+        }),
+      ),
     }),
+  }),
+  approve: route({
+    method: 'POST',
+    path: '/v1/models/:name/versions/:version/approvals',
+    summary: 'Approve a version that is not your own; its gates are judged again',
+    access: { verb: 'approve', resource: 'models' },
+    params: versionParams,
+    body: z.strictObject({ comment: z.string().max(1000).default('') }),
+    reply: Version,
+    errors: ['not_found', 'conflict'],
+  }),
+  withdrawApproval: route({
+    method: 'DELETE',
+    path: '/v1/models/:name/versions/:version/approvals',
+    summary: 'Take your approval of a version back',
+    access: { verb: 'approve', resource: 'models' },
+    params: versionParams,
+    reply: Version,
+    errors: ['not_found'],
+  }),
+  getPolicy: route({
+    method: 'GET',
+    path: '/v1/models/:name/policy',
+    summary: 'The gates of a model and whether its versions must be signed',
+    access: READ,
+    params: modelParams,
+    reply: Policy,
+    errors: ['not_found'],
+  }),
+  putPolicy: route({
+    method: 'PUT',
+    path: '/v1/models/:name/policy',
+    summary: 'Set what a model is held to besides the gates of its project file',
+    access: { verb: 'promote', resource: 'models' },
+    params: modelParams,
+    body: z.strictObject({
+      gates: z.array(Gate).max(100).default([]),
+      require_signature: z.boolean().default(false),
+      keys: z.array(z.string().max(4096)).max(20).default([]),
+    }),
+    reply: Policy,
+    errors: ['not_found', 'invalid_field'],
+  }),
+  versionFiles: route({
+    method: 'GET',
+    path: '/v1/models/:name/versions/:version/files',
+    summary: 'The files of a version with their digests',
+    access: READ,
+    params: versionParams,
+    reply: z.object({ items: z.array(z.object({ path: z.string(), size: z.number().int(), digest: z.string() })) }),
+    errors: ['not_found'],
+  }),
+  getSignature: route({
+    method: 'GET',
+    path: '/v1/models/:name/versions/:version/signature',
+    summary: 'The signature of a version: a Sigstore bundle as model-signing writes it',
+    access: READ,
+    params: versionParams,
+    reply: z.object({ bundle: z.string(), key: z.string(), by: z.string(), at: time }),
+    errors: ['not_found'],
+  }),
+  putSignature: route({
+    method: 'PUT',
+    path: '/v1/models/:name/versions/:version/signature',
+    summary: 'Keep the signature of a version; it must be of these very files',
+    access: { verb: 'write', resource: 'models' },
+    params: versionParams,
+    body: z.strictObject({
+      bundle: z.string().max(4 * 1024 * 1024),
+      key: z.string().max(4096).describe('the public key as PEM'),
+    }),
+    reply: Signed,
+    errors: ['not_found', 'unprocessable'],
+    limit: 5 * 1024 * 1024,
   }),
   replayVerdict: route({
     method: 'POST',

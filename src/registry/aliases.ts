@@ -147,12 +147,19 @@ export async function aliasHistory(room: Registry, model: string): Promise<Move[
   return (await room.db.all<MoveRow>('SELECT * FROM alias_moves WHERE model = ? ORDER BY seq DESC', [model])).map(shown)
 }
 
+/** What an alias named at a time, who had moved it there and why. */
+export interface NamedAt {
+  readonly model: string
+  readonly alias: string
+  readonly version: string
+  readonly since: string
+  readonly moved_by: string
+  readonly reason: string
+  readonly verdict_id: string | null
+}
+
 /** Which version each alias named at a time (ms since 1970), of the models that a principal may see. */
-export async function modelsAt(
-  reader: Reader,
-  who: Principal,
-  at: number,
-): Promise<{ model: string; alias: string; version: string; since: string }[]> {
+export async function modelsAt(reader: Reader, who: Principal, at: number): Promise<NamedAt[]> {
   const rows = await reader.all<MoveRow>(
     `SELECT m.* FROM alias_moves m WHERE m.at <= ? AND m.to_version IS NOT NULL AND m.seq = (
        SELECT MAX(n.seq) FROM alias_moves n WHERE n.model = m.model AND n.alias = m.alias AND n.at <= ?)
@@ -165,6 +172,9 @@ export async function modelsAt(
     alias: row.alias,
     version: String(row.to_version),
     since: toTime(row.at),
+    moved_by: row.actor,
+    reason: row.reason,
+    verdict_id: row.verdict_id,
   }))
 }
 

@@ -6,7 +6,7 @@ import { prng } from '../stats/prng.ts'
 import { readEvaluation } from './evaluation.ts'
 import type { Evaluation } from './evaluation.ts'
 import { judge } from './gates.ts'
-import type { Judged } from './gates.ts'
+import type { Judged } from './judged.ts'
 
 /** 4,000 rows of which `noise` spoils the candidate's score; the incumbent's noise is 1. */
 function evaluation(noise: number, options: { spoiled?: string; incumbent?: boolean } = {}): Evaluation {

@@ -1,38 +1,14 @@
-/** Judges a candidate by its gates: pure functions of stored inputs, so that a verdict can be replayed to the same result. */
+/** Gates: pure functions of stored inputs, so that a verdict can be replayed to the same result. */
 import type { Gate, GateResult } from '../contract/registry.ts'
-import { compareAuc, aucInterval, hanleyMcNeil } from '../stats/metrics.ts'
 import { normalQuantile } from '../stats/distributions.ts'
-import type { Evaluation } from './evaluation.ts'
-import { rowMetric } from './row-metrics.ts'
-import { compatible } from './signature.ts'
-import type { Signature } from './signature.ts'
+import { aucInterval } from '../stats/metrics.ts'
+import { meanError } from '../stats/resample.ts'
+import { pairedDifference, unpairedDifference } from './compare.ts'
+import { approvalsGate, dataGate, reproducibilityGate, scanGate, signatureGate } from './fact-gates.ts'
+import { digits, direction, result } from './judged.ts'
+import type { Judged } from './judged.ts'
+import { AUC, influence, termsOf } from './row-metrics.ts'
 import { worseSlices } from './slice-gates.ts'
-
-/** The version in place that a candidate is compared with. */
-export interface Incumbent {
-  readonly version: string
-  readonly metrics: Readonly<Record<string, number>>
-  readonly signature: Signature | null
-}
-
-/** All that decides a verdict. */
-export interface Judged {
-  readonly metrics: Readonly<Record<string, number>>
-  readonly evaluation: Evaluation | null
-  readonly signature: Signature | null
-  /** Digests of the data that the version was made from. */
-  readonly data: readonly string[]
-  /** Incumbents by the alias that a gate names; an alias that names nothing is absent. */
-  readonly incumbents: Readonly<Record<string, Incumbent>>
-}
-
-/** Metrics of which less is better; of every other metric more is. */
-const LESS_IS_BETTER = /loss|brier|error|rmse|mse|mae|mape|_time|latency/
-
-/** +1 when more of the metric is better, −1 when less is. */
-export function direction(metric: string): 1 | -1 {
-  return LESS_IS_BETTER.test(metric) ? -1 : 1
-}
 
 /** Judges every gate, in order. A gate without data does not hold. */
 export function judge(gates: readonly Gate[], judged: Judged): GateResult[] {
@@ -42,40 +18,62 @@ export function judge(gates: readonly Gate[], judged: Judged): GateResult[] {
 function judgeOne(gate: Gate, judged: Judged): GateResult {
   if ('signature' in gate) return signatureGate(gate, judged)
   if ('data' in gate) return dataGate(gate, judged)
+  if ('reproducibility' in gate) return reproducibilityGate(gate, judged)
+  if ('scan' in gate) return scanGate(gate, judged)
+  if ('approvals' in gate) return approvalsGate(gate, judged)
   if ('jump_at_most' in gate) return jumpGate(gate, judged)
   if ('not_worse_than' in gate) return incumbentGate(gate, judged)
   return limitGate(gate, judged)
 }
 
-const BLANK = { value: null, threshold: null, interval: null, n: null, slice: null, evidence: {} }
+type LimitGate = Extract<Gate, { at_least?: number | undefined }>
 
-/** A gate's result with the parts that matter; the rest is empty. */
-export function result(
-  gate: Gate,
-  name: string,
-  parts: Partial<GateResult> & Pick<GateResult, 'outcome' | 'reason'>,
-): GateResult {
-  return { ...BLANK, gate: { ...gate }, name, ...parts }
-}
-
-function limitGate(gate: Extract<Gate, { at_least?: number | undefined }>, judged: Judged): GateResult {
+function limitGate(gate: LimitGate, judged: Judged): GateResult {
   const name = `${gate.metric} ${gate.at_least === undefined ? `at most ${gate.at_most}` : `at least ${gate.at_least}`}`
   if (gate.slice !== undefined) return worseSlices(gate, name, judged)
   const value = judged.metrics[gate.metric]
   if (value === undefined) return noMetric(gate, name, gate.metric)
-  const low = gate.at_least === undefined || value >= gate.at_least
-  const high = gate.at_most === undefined || value <= gate.at_most
-  const threshold = gate.at_least ?? gate.at_most ?? null
-  const reason = `${gate.metric} is ${text(value)}${low && high ? '' : low ? `, above ${gate.at_most}` : `, below ${gate.at_least}`}`
-  const interval = aucOf(judged, gate.metric)
-  return result(gate, name, { outcome: low && high ? 'passed' : 'failed', reason, value, threshold, ...interval })
+  const found = intervalOf(gate, judged)
+  if (gate.confidence !== undefined && found.interval === null) {
+    return result(gate, name, {
+      outcome: 'no_data',
+      reason: `the evaluation left no rows that give an interval of ${gate.metric}`,
+      value,
+    })
+  }
+  // with a confidence the end of the interval is judged, else the value
+  const [least, most] = gate.confidence === undefined ? [value, value] : (found.interval ?? [value, value])
+  const beyond = beyondLimit(gate, least, most)
+  const shown = gate.confidence === undefined ? digits(value) : `${digits(value)} [${digits(least)}, ${digits(most)}]`
+  return result(gate, name, {
+    outcome: beyond === '' ? 'passed' : 'failed',
+    reason: `${gate.metric} is ${shown}${beyond}`,
+    value,
+    threshold: gate.at_least ?? gate.at_most ?? null,
+    ...found,
+  })
 }
 
-function aucOf(judged: Judged, metric: string): Pick<GateResult, 'interval' | 'n'> {
-  if (judged.evaluation === null || metric !== 'roc_auc')
-    return { interval: null, n: judged.evaluation?.y.length ?? null }
-  const { low, high } = aucInterval({ scores: judged.evaluation.score, labels: judged.evaluation.y })
-  return { interval: Number.isNaN(low) ? null : [low, high], n: judged.evaluation.y.length }
+/** Which limit is crossed, in words; empty when none is. */
+function beyondLimit(gate: LimitGate, least: number, most: number): string {
+  if (gate.at_least !== undefined && !(least >= gate.at_least)) return `, below ${gate.at_least}`
+  return gate.at_most !== undefined && !(most <= gate.at_most) ? `, above ${gate.at_most}` : ''
+}
+
+/** The interval that the rows of the evaluation give: of 95 %, or with one-sided ends at the gate's confidence. */
+function intervalOf(gate: LimitGate, { evaluation }: Judged): Pick<GateResult, 'interval' | 'n'> {
+  const n = evaluation?.y.length ?? null
+  if (evaluation === null) return { interval: null, n }
+  const two = gate.confidence === undefined ? 0.95 : 2 * gate.confidence - 1
+  if (gate.metric === AUC) {
+    const { low, high } = aucInterval({ scores: evaluation.score, labels: evaluation.y }, two)
+    return { interval: Number.isNaN(low) ? null : [low, high], n }
+  }
+  const terms = gate.confidence === undefined ? undefined : termsOf(gate.metric, evaluation.y, evaluation.score)
+  if (terms === undefined) return { interval: null, n }
+  const { mean, error } = meanError(influence(gate.metric, terms))
+  const reach = normalQuantile(0.5 + two / 2) * error
+  return { interval: Number.isNaN(reach) ? null : [mean - reach, mean + reach], n }
 }
 
 function noMetric(gate: Gate, name: string, metric: string): GateResult {
@@ -94,8 +92,8 @@ function jumpGate(gate: Extract<Gate, { jump_at_most: number }>, judged: Judged)
   const gain = direction(gate.metric) * (value - before)
   const failed = gain > gate.jump_at_most
   const reason = failed
-    ? `${gate.metric} jumps from ${text(before)} to ${text(value)}: has the model seen the answer?`
-    : `${gate.metric} changes by ${text(gain)} from ${text(before)}`
+    ? `${gate.metric} jumps from ${digits(before)} to ${digits(value)}: has the model seen the answer?`
+    : `${gate.metric} changes by ${digits(gain)} from ${digits(before)}`
   return result(gate, name, {
     outcome: failed ? 'failed' : 'passed',
     reason,
@@ -130,91 +128,11 @@ function incumbentGate(gate: Extract<Gate, { not_worse_than: string }>, judged: 
   const holds = difference.low > -gate.margin
   return result(gate, name, {
     outcome: holds ? 'passed' : 'failed',
-    reason: `${gate.metric} differs from version ${incumbent.version} by ${text(difference.estimate)} [${text(difference.low)}, ${text(difference.high)}], ${holds ? 'above' : 'not above'} ${text(-gate.margin)}`,
+    reason: `${gate.metric} differs from version ${incumbent.version} by ${digits(difference.estimate)} [${digits(difference.low)}, ${digits(difference.high)}], ${holds ? 'above' : 'not above'} ${digits(-gate.margin)}`,
     value: difference.estimate,
     threshold: -gate.margin,
     interval: [difference.low, difference.high],
     n: judged.evaluation?.y.length ?? null,
     evidence: { incumbent: incumbent.version, method: difference.method, candidate: value },
   })
-}
-
-interface Difference {
-  readonly estimate: number
-  readonly low: number
-  readonly high: number
-  readonly method: string
-}
-
-/** Candidate minus incumbent on the same rows, better = positive; the low end is a one-sided bound at the gate's confidence. */
-function pairedDifference(
-  gate: Extract<Gate, { not_worse_than: string }>,
-  { evaluation }: Judged,
-): Difference | undefined {
-  if (evaluation?.incumbent == null) return undefined
-  const two = 2 * gate.confidence - 1
-  if (gate.metric === 'roc_auc') {
-    const { estimate, low, high } = compareAuc(
-      { a: evaluation.score, b: evaluation.incumbent, labels: evaluation.y },
-      two,
-    )
-    return Number.isNaN(estimate) ? undefined : { estimate, low, high, method: 'DeLong, same rows' }
-  }
-  const a = rowMetric(gate.metric, evaluation.y, evaluation.score)
-  const b = rowMetric(gate.metric, evaluation.y, evaluation.incumbent)
-  if (a === undefined || b === undefined) return undefined
-  const estimate = direction(gate.metric) * (a - b)
-  return { estimate, low: estimate, high: estimate, method: 'point values, same rows' }
-}
-
-/** Candidate minus incumbent on different hold-outs: the difference of two estimates, each with its own error. */
-function unpairedDifference(
-  gate: Extract<Gate, { not_worse_than: string }>,
-  judged: Judged,
-  incumbent: Incumbent,
-): Difference | undefined {
-  const a = judged.metrics[gate.metric]
-  const b = incumbent.metrics[gate.metric]
-  if (a === undefined || b === undefined) return undefined
-  const estimate = direction(gate.metric) * (a - b)
-  const reach =
-    gate.metric === 'roc_auc'
-      ? normalQuantile(gate.confidence) * Math.hypot(aucError(judged.metrics), aucError(incumbent.metrics))
-      : 0
-  return { estimate, low: estimate - reach, high: estimate + reach, method: 'different hold-outs' }
-}
-
-/** Standard error of an AUC from its counts (Hanley and McNeil 1982); 0 where the counts are not known. */
-function aucError(metrics: Readonly<Record<string, number>>): number {
-  const { rows, base_rate: rate, roc_auc: area } = metrics
-  if (rows === undefined || rate === undefined || area === undefined) return 0
-  const positives = Math.round(rows * rate)
-  const { low, high } = hanleyMcNeil(area, { positives, negatives: rows - positives })
-  return (high - low) / (2 * normalQuantile(0.975))
-}
-
-function signatureGate(gate: Extract<Gate, { signature: string }>, judged: Judged): GateResult {
-  const name = 'signature compatible'
-  if (judged.signature === null)
-    return result(gate, name, { outcome: 'no_data', reason: 'the model was saved without a signature' })
-  const before = judged.incumbents['production']?.signature ?? null
-  const faults = before === null ? [] : compatible(before, judged.signature)
-  return result(gate, name, {
-    outcome: faults.length === 0 ? 'passed' : 'failed',
-    reason: faults.length === 0 ? 'callers of production can call it unchanged' : faults.join('; '),
-    evidence: { faults },
-  })
-}
-
-function dataGate(gate: Extract<Gate, { data: string }>, judged: Judged): GateResult {
-  const known = judged.data.length > 0
-  return result(gate, 'data digest known', {
-    outcome: known ? 'passed' : 'failed',
-    reason: known ? `made from ${judged.data.length} data digests` : 'nothing tells which data it was made from',
-    evidence: { digests: judged.data },
-  })
-}
-
-function text(value: number): string {
-  return Number(value.toPrecision(4)).toString()
 }

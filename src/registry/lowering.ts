@@ -5,8 +5,10 @@ import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import type { Worker } from '../jobs/worker.ts'
 import { exists, layOut, nativeDir } from './layout.ts'
-import { LOWER } from './register.ts'
+import { LOWER, startLowering } from './lower-job.ts'
 import { findVersion, requireVersion } from './room.ts'
+import { ensureScan, handleScanning, scanReason } from './scanning.ts'
+import { requireSigned } from './signatures.ts'
 import type { LoweringState, Registry, VersionRow } from './room.ts'
 
 /** What the replay of the probes in TypeScript found. */
@@ -37,8 +39,9 @@ const PYTHON_ROOT = resolve(import.meta.dirname, '../../python')
 const LIMIT_MS = 10 * 60_000
 const call = promisify(execFile)
 
-/** Registers the job that lowers new versions. */
+/** Registers the jobs that scan and lower new versions. */
 export function handleLowering(room: Registry, worker: Worker, deps: LoweringDeps): void {
+  handleScanning(room, worker)
   worker.register(LOWER, async (job, context) => {
     const { model, version } = job.payload as { model: string; version: number }
     const row = await findVersion(room.db, model, version)
@@ -70,6 +73,9 @@ type Lowering = LoweringDeps & { readonly signal: AbortSignal }
 
 async function lower(room: Registry, row: VersionRow, deps: Lowering): Promise<Lowered> {
   if (row.tree === null) return { state: 'failed', ...blank, reason: 'the version has no files here' }
+  // lowering loads the model: what would harm is never loaded
+  const scan = await ensureScan(room, row)
+  if (scan?.verdict === 'malicious') return { state: 'failed', ...blank, reason: scanReason(scan) }
   const dir = await layOut(room, row.tree)
   const python = await deps.python(row, dir)
   const out = `${dir}.${room.ids('new')}`
@@ -91,7 +97,7 @@ interface Lowerable {
 /** Versions of the same files share their native form: the first that is proved stays. */
 async function lowerInto(out: string, { dir, python, verify, signal }: Lowerable): Promise<Lowered> {
   const { stdout } = await call(python, ['-m', 'slipway.lower', dir, out], {
-    env: { ...process.env, PYTHONPATH: PYTHON_ROOT, OMP_NUM_THREADS: '1', PYTHONDONTWRITEBYTECODE: '1' },
+    env: { ...plainEnvironment(), PYTHONPATH: PYTHON_ROOT, OMP_NUM_THREADS: '1', PYTHONDONTWRITEBYTECODE: '1' },
     timeout: LIMIT_MS,
     signal,
     maxBuffer: 1024 * 1024,
@@ -104,6 +110,14 @@ async function lowerInto(out: string, { dir, python, verify, signal }: Lowerable
     if (!(await exists(nativeDir(dir)))) throw error
   })
   return { state: 'native', reason: null, probes: replayed.n, ulp: replayed.worst_ulp }
+}
+
+/** What a program needs of the server's environment; nothing of its tokens and addresses. */
+function plainEnvironment(): NodeJS.ProcessEnv {
+  const names = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TMPDIR', 'TZ', 'LD_LIBRARY_PATH']
+  return Object.fromEntries(
+    names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  )
 }
 
 async function readResult(out: string, stdout: string): Promise<{ ok: boolean; reason?: string }> {
@@ -122,12 +136,18 @@ export async function versionFiles(
   version: string,
 ): Promise<VersionFiles> {
   const until = room.clock() + WAIT_MS
+  await room.db.tx(async (t) => {
+    const row = await requireVersion(t, model, version)
+    // a version that was refused is lowered when it is wanted all the same
+    if (row.lowering_reason !== null) await startLowering(t, row)
+  })
   for (;;) {
     const row = await requireVersion(room.db, model, version)
     if (row.lowering_state === 'failed')
       throw new Error(`${model}/${version} cannot be served: ${row.lowering_reason ?? 'lowering failed'}`)
     if (row.lowering_state !== 'pending' && row.tree !== null) {
       const dir = await layOut(room, row.tree)
+      await requireSigned(room, row, dir)
       const native = row.lowering_state === 'native' ? { dir: nativeDir(dir) } : null
       return { dir, native, reason: row.lowering_reason, python: native === null ? await deps.python(row, dir) : null }
     }

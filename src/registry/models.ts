@@ -6,9 +6,10 @@ import { homeProject } from '../tracking/room.ts'
 import { insertRows } from '../tracking/sql.ts'
 import { invalid, mlflowProblem } from '../tracking/wire.ts'
 import { writeMove } from './aliases.ts'
+import { carryPolicy } from './policy.ts'
 import { checkDescription, checkModelName, checkPromptName, checkTag, PROMPT_TAG } from './names.ts'
 import { isGuarded, requirePromote } from './promotion.ts'
-import { LOWER } from './register.ts'
+import { LOWER } from './lower-job.ts'
 import type { ModelRow, Registry } from './room.ts'
 import { announce, tagMap } from './webhooks/announce.ts'
 import { isPrompt, wireModel } from './wire-read.ts'
@@ -91,24 +92,41 @@ export async function renameModel(room: Registry, who: Principal, name: string, 
   })
 }
 
-const TABLES = ['registered_model_tags', 'model_versions', 'model_version_tags', 'model_aliases', 'verdicts'] as const
+const TABLES = [
+  'registered_model_tags',
+  'model_versions',
+  'model_version_tags',
+  'model_aliases',
+  'model_approvals',
+  'model_signatures',
+  'verdicts',
+] as const
 
 async function moveRows(t: Tx, room: Registry, from: string, to: string): Promise<void> {
   const now = room.clock()
   await t.run('UPDATE registered_models SET name = ?, updated_at = ? WHERE name = ?', [to, now, from])
   await t.run('UPDATE model_versions SET updated_at = ? WHERE model = ?', [now, from])
   for (const table of TABLES) await t.run(`UPDATE ${table} SET model = ? WHERE model = ?`, [to, from])
+  await carryPolicy(t, from, to)
   // the name may have a history of an earlier, deleted model: this one's follows it
   const before = await t.get<{ seq: number | null }>('SELECT MAX(seq) AS seq FROM alias_moves WHERE model = ?', [to])
   await t.run('UPDATE alias_moves SET model = ?, seq = seq + ? WHERE model = ?', [to, before?.seq ?? 0, from])
   const waiting = await t.all<{ version: number }>(
-    "SELECT version FROM model_versions WHERE model = ? AND lowering_state = 'pending' AND deleted_at IS NULL",
+    "SELECT version FROM model_versions WHERE model = ? AND lowering_state = 'pending' AND lowering_reason IS NULL AND deleted_at IS NULL",
     [to],
   )
   for (const { version } of waiting) {
     await enqueue(t, { kind: LOWER, key: `${to}/${version}`, payload: { model: to, version } })
   }
 }
+
+const DELETED = [
+  'model_version_tags',
+  'model_approvals',
+  'model_signatures',
+  'model_versions',
+  'registered_model_tags',
+] as const
 
 /** Deletes a model with its versions for good; the history of its aliases and its verdicts stay. */
 export async function deleteModel(room: Registry, who: Principal, name: string): Promise<void> {
@@ -118,7 +136,7 @@ export async function deleteModel(room: Registry, who: Principal, name: string):
     await wireModel(t, who, name)
     await requireFreeToChange(t, who, name)
     await dropAliases(t, room, who, { model: name, reason: 'the model was deleted' })
-    for (const table of ['model_version_tags', 'model_versions', 'registered_model_tags']) {
+    for (const table of DELETED) {
       await t.run(`DELETE FROM ${table} WHERE model = ?`, [name])
     }
     await t.run('DELETE FROM registered_models WHERE name = ?', [name])

@@ -4,8 +4,11 @@ import type { Principal } from '../contract/access.ts'
 import { problem } from '../contract/errors.ts'
 import type { GateResult } from '../contract/registry.ts'
 import type { Tx } from '../store/db.ts'
-import { gatesOf, requireModel, requireVersion } from './room.ts'
+import { startLowering } from './lower-job.ts'
+import { heldTo } from './policy.ts'
+import { requireModel, requireVersion } from './room.ts'
 import type { Registry } from './room.ts'
+import { ensureScan } from './scanning.ts'
 import { judgeVersion } from './verdicts.ts'
 
 export interface Promotion {
@@ -68,15 +71,21 @@ async function tryPromote<T>(
 ): Promise<{ value: T } | undefined> {
   const model = await requireModel(room.db, wish.model)
   const row = await requireVersion(room.db, wish.model, wish.version)
-  const judged = isGuarded(wish.alias) && gatesOf(model).length > 0 ? await judgeVersion(room, row) : undefined
+  const guarded = isGuarded(wish.alias)
+  const malicious = guarded && (await ensureScan(room, row))?.verdict === 'malicious'
+  const gates = guarded ? await heldTo(room.db, model, malicious) : []
+  const judged = gates.length > 0 ? await judgeVersion(room, row) : undefined
   const overridden = judged !== undefined && !judged.passed
   if (overridden) refuseUnlessOverridden(who, wish, judged.results)
   return room.db.tx(async (t) => {
     await t.lock(`model ${wish.model}`)
     const now = await requireModel(t, wish.model)
     const still = await requireVersion(t, wish.model, wish.version)
-    if (judged === undefined ? now.gates !== model.gates : !(await judged.isCurrent(t))) return undefined
+    const current =
+      judged === undefined ? !guarded || (await heldTo(t, now, malicious)).length === 0 : await judged.isCurrent(t)
+    if (!current) return undefined
     const verdict = judged === undefined ? null : await judged.store(t)
+    if (guarded && still.lowering_reason !== null) await startLowering(t, still)
     return { value: await work(t, { version: still.version, verdict, overridden }) }
   })
 }

@@ -4,10 +4,13 @@ import { problem } from '../contract/errors.ts'
 import { toTime } from '../contract/fields.ts'
 import type { Model, Version } from '../contract/registry.ts'
 import type { Reader } from '../store/db.ts'
+import { approvalsOf } from './approvals.ts'
+import { storedScan } from './scanning.ts'
+import { signedOf } from './signatures.ts'
 import { treeDigests } from '../store/trees.ts'
 import { metricsOf, requireVersion, signatureOf } from './room.ts'
 import type { ModelRow, Registry, VersionRow } from './room.ts'
-import { readVerdict } from './verdicts.ts'
+import { readVerdict, rejudge } from './verdicts.ts'
 import type { z } from 'zod'
 
 export interface Page<T> {
@@ -116,6 +119,11 @@ async function showVersion(reader: Reader, row: VersionRow): Promise<Shown<typeo
     ),
     row.verdict_id === null ? null : readVerdict(reader, row.verdict_id),
   ])
+  const [scan, approvals, signed] = await Promise.all([
+    storedScan(reader, row.tree),
+    approvalsOf(reader, row),
+    signedOf(reader, row),
+  ])
   return {
     model: row.model,
     version: String(row.version),
@@ -138,14 +146,25 @@ async function showVersion(reader: Reader, row: VersionRow): Promise<Shown<typeo
     },
     verdict,
     reproducibility: row.reproducibility,
+    scan: scan === null ? null : { ...scan, findings: [...scan.findings], at: toTime(scan.at) },
+    approvals,
+    signed,
   }
 }
 
-/** Keeps the grade of a reproduction with every version that the run made. */
+/** Keeps the grade of a reproduction with every version that the run made; one whose gates waited for it is judged again. */
 export async function gradeVersions(room: Registry, pipelineRunId: string, grade: string): Promise<void> {
-  await room.db.tx((t) =>
-    t.run('UPDATE model_versions SET reproducibility = ? WHERE pipeline_run_id = ?', [grade, pipelineRunId]),
+  const changed = await room.db.tx((t) =>
+    t.all<Pick<VersionRow, 'model' | 'version' | 'verdict_id' | 'deleted_at'>>(
+      'UPDATE model_versions SET reproducibility = ? WHERE pipeline_run_id = ? RETURNING model, version, verdict_id, deleted_at',
+      [grade, pipelineRunId],
+    ),
   )
+  for (const version of changed) {
+    if (version.verdict_id === null || version.deleted_at !== null) continue
+    const { gates } = await readVerdict(room.db, version.verdict_id)
+    if (gates.some((gate) => gate.outcome === 'waiting')) await rejudge(room, version)
+  }
 }
 
 /** The files of one version, for the meters. */

@@ -9,6 +9,8 @@ import type { Tx } from '../store/db.ts'
 import { treeFiles } from '../store/trees.ts'
 import type { Registry, VersionRow } from './room.ts'
 import { announce, announceVersion } from './webhooks/announce.ts'
+import { refuseLowering, startLowering } from './lower-job.ts'
+import { SCAN } from './scanning.ts'
 import { readSignature } from './signature.ts'
 import type { Signature } from './signature.ts'
 import { judgeVersion, readVerdict } from './verdicts.ts'
@@ -52,9 +54,6 @@ export interface Registration {
   readonly results: readonly GateResult[]
 }
 
-/** Kind of the job that lowers a version. */
-export const LOWER = 'lower'
-
 /**
  * Makes the next version of a model, and the model if it is new, and judges it. The same tree from the same pipeline run is the
  * same version: a registration that is repeated after a crash changes nothing.
@@ -76,8 +75,10 @@ export async function registerVersion(room: Registry, who: Principal, wanted: Ne
   const judged = await judgeVersion(room, row)
   const verdict_id = await room.db.tx(async (t) => {
     const id = await judged.store(t)
-    // what failed its gates asks for nothing any more
-    if (!judged.passed)
+    if (judged.passed) await startLowering(t, row)
+    else await refuseLowering(t, row)
+    // what failed its gates asks for nothing any more; what waits for somebody goes on asking
+    if (!judged.passed && !judged.waiting)
       await t.run('UPDATE model_versions SET deployment = NULL WHERE model = ? AND version = ?', [
         row.model,
         row.version,
@@ -143,7 +144,7 @@ async function insertVersion(t: Tx, room: Registry, who: Principal, wanted: Comp
   )
   if (row === undefined) throw new Error(`version ${version} of ${wanted.model} was not written`)
   await announceVersion(t, room, row, [])
-  await enqueue(t, { kind: LOWER, key: `${wanted.model}/${version}`, payload: { model: wanted.model, version } })
+  await enqueue(t, { kind: SCAN, key: `${wanted.model}/${version}`, payload: { model: wanted.model, version } })
   await room.audit.record(t, who, {
     verb: 'write',
     resource: 'models',
@@ -163,13 +164,18 @@ export async function nextVersion(t: Tx, model: string): Promise<number> {
   return row.last_version
 }
 
+/** PyYAML writes an alias where a value comes twice; more of them than this are a bomb. */
+const MOST_ALIASES = 100
+
 /** The signature in a tree's MLmodel file; null when there is no such file or no signature in it. */
 export async function signatureOfTree(room: Registry, tree: string): Promise<Signature | null> {
   const file = (await treeFiles(room.blobs, tree)).find((one) => one.path === 'MLmodel')
   if (file === undefined || file.size > 1024 * 1024) return null
   const text = (await room.blobs.bytes(file.digest)).toString('utf8')
   try {
-    const read = parse(text, { schema: 'core', maxAliasCount: 0, logLevel: 'error' }) as { signature?: unknown } | null
+    const read = parse(text, { schema: 'core', maxAliasCount: MOST_ALIASES, logLevel: 'error' }) as {
+      signature?: unknown
+    } | null
     return readSignature(read?.signature)
   } catch {
     return null

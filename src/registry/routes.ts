@@ -3,10 +3,14 @@ import { registryApi } from '../contract/registry.ts'
 import { mount } from '../http/mount.ts'
 import type { Mounted } from '../http/mount.ts'
 import { aliasHistory, modelsAt, moveAlias } from './aliases.ts'
+import { approve, withdraw } from './approvals.ts'
 import { lineage } from './lineage.ts'
 import type { LineageSource } from './lineage.ts'
 import { getModel, getVersion, listModels, listVersions, visibleModel } from './read.ts'
+import { readPolicy, writePolicy } from './policy.ts'
+import { requireVersion } from './room.ts'
 import type { Registry } from './room.ts'
+import { filesOf, keepSignature, readBundleOf } from './signatures.ts'
 import { replayVerdict, requireVerdict } from './verdicts.ts'
 
 export function registryRoutes(room: Registry, sources: readonly LineageSource[]): Mounted[] {
@@ -30,6 +34,36 @@ export function registryRoutes(room: Registry, sources: readonly LineageSource[]
     mount(registryApi.modelsAt, async ({ who, query }) => ({
       items: await modelsAt(room.db, who, Date.parse(query.time)),
     })),
+    mount(registryApi.approve, async ({ who, params, body }) => {
+      await visibleModel(room.db, who, params.name)
+      await approve(room, who, { model: params.name, version: params.version }, body.comment)
+      return getVersion(room, who, params.name, params.version)
+    }),
+    mount(registryApi.withdrawApproval, async ({ who, params }) => {
+      await visibleModel(room.db, who, params.name)
+      await withdraw(room, who, { model: params.name, version: params.version })
+      return getVersion(room, who, params.name, params.version)
+    }),
+    mount(registryApi.getPolicy, async ({ who, params }) => {
+      await visibleModel(room.db, who, params.name)
+      return readPolicy(room.db, params.name)
+    }),
+    mount(registryApi.putPolicy, async ({ who, params, body }) => {
+      await visibleModel(room.db, who, params.name)
+      return writePolicy(room, who, params.name, body)
+    }),
+    mount(registryApi.versionFiles, async ({ who, params }) => {
+      await visibleModel(room.db, who, params.name)
+      return { items: await filesOf(room, await requireVersion(room.db, params.name, params.version)) }
+    }),
+    mount(registryApi.getSignature, async ({ who, params }) => {
+      await visibleModel(room.db, who, params.name)
+      return readBundleOf(room.db, params.name, params.version)
+    }),
+    mount(registryApi.putSignature, async ({ who, params, body }) => {
+      await visibleModel(room.db, who, params.name)
+      return keepSignature(room, who, { model: params.name, version: params.version }, body)
+    }),
     mount(registryApi.replayVerdict, async ({ who, params }) => {
       const { model } = await requireVerdict(room.db, params.id)
       if (who.project !== null) await visibleModel(room.db, who, model)

@@ -21,16 +21,55 @@ const WIDER: Readonly<Record<string, readonly string[]>> = {
   boolean: ['boolean'],
 }
 
-/** What would break for a caller of `before` who calls `after`; empty when nothing would. */
-export function compatible(before: Signature, after: Signature): string[] {
+/** Columns that differ, by name, and what of it would break for a caller of the earlier one. */
+export interface SignatureChange {
+  /** Inputs that only the later one has. */
+  readonly added: readonly string[]
+  /** Inputs that only the earlier one has. */
+  readonly removed: readonly string[]
+  /** Inputs whose type or need differs, as `name: before → after`. */
+  readonly changed: readonly string[]
+  /** In words; empty when a caller notices nothing. */
+  readonly faults: readonly string[]
+}
+
+/** Compares what callers of `before` send and get with what `after` takes and gives. */
+export function compareSignatures(before: Signature, after: Signature): SignatureChange {
   const known = new Map(before.inputs.map((field) => [field.name, field]))
-  return after.inputs.flatMap((field) => {
-    const old = known.get(field.name)
-    if (old === undefined)
-      return field.required ? [`the new input "${field.name}" is required and callers do not send it`] : []
-    if (field.required && !old.required) return [`the input "${field.name}" may no longer be missing`]
-    const fits = (WIDER[old.type] ?? [old.type]).includes(field.type)
-    return fits ? [] : [`the input "${field.name}" changes from ${old.type} to ${field.type}`]
+  const kept = new Set(after.inputs.map((field) => field.name))
+  return {
+    added: after.inputs.flatMap(({ name }) => (known.has(name) ? [] : [name])),
+    removed: before.inputs.flatMap(({ name }) => (kept.has(name) ? [] : [name])),
+    changed: after.inputs.flatMap((field) => changeOf(known.get(field.name), field)),
+    faults: [
+      ...after.inputs.flatMap((field) => inputFault(known.get(field.name), field)),
+      ...outputFaults(before, after),
+    ],
+  }
+}
+
+function changeOf(old: Field | undefined, field: Field): string[] {
+  if (old === undefined || (old.type === field.type && old.required === field.required)) return []
+  const told = (one: Field): string => `${one.type}${one.required ? '' : ' (optional)'}`
+  return [`${field.name}: ${told(old)} → ${told(field)}`]
+}
+
+function inputFault(old: Field | undefined, field: Field): string[] {
+  if (old === undefined)
+    return field.required ? [`the new input "${field.name}" is required and callers do not send it`] : []
+  if (field.required && !old.required) return [`the input "${field.name}" may no longer be missing`]
+  const fits = (WIDER[old.type] ?? [old.type]).includes(field.type)
+  return fits ? [] : [`the input "${field.name}" changes from ${old.type} to ${field.type}`]
+}
+
+/** Callers read outputs by name, or by place where they have none; a signature without outputs says nothing of them. */
+function outputFaults(before: Signature, after: Signature): string[] {
+  if (before.outputs.length === 0 || after.outputs.length === 0) return []
+  const given = new Map(after.outputs.map((field) => [field.name, field.type]))
+  return before.outputs.flatMap(({ name, type }) => {
+    const now = given.get(name)
+    if (now === undefined) return [`the output "${name}" is gone`]
+    return now === type ? [] : [`the output "${name}" changes from ${type} to ${now}`]
   })
 }
 

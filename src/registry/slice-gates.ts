@@ -3,18 +3,22 @@ import type { Gate, GateResult } from '../contract/registry.ts'
 import { benjaminiHochberg } from '../stats/drift.ts'
 import { normalCdf, normalQuantile } from '../stats/distributions.ts'
 import { aucInterval, compareAuc } from '../stats/metrics.ts'
+import { holm, meanError } from '../stats/resample.ts'
 import type { Evaluation } from './evaluation.ts'
-import type { Judged } from './gates.ts'
+import { direction, result } from './judged.ts'
+import type { Judged } from './judged.ts'
+import { AUC, influence, isRowMetric, termsOf } from './row-metrics.ts'
 
-/** A slice is judged from this many rows on, with both outcomes. */
+/** A slice is judged from this many rows on; by an area, with both outcomes. */
 export const SLICE_ROWS = 200
 
-/** Share of false discoveries among the slices that are called worse. */
-const FALSE_DISCOVERY = 0.05
+/** Share of false discoveries, or chance of any, among the slices that are called worse. */
+const FALSE_CALLS = 0.05
 
 interface SliceFinding {
   readonly value: string
   readonly n: number
+  /** More is better: a metric of which less is better has its sign turned. */
   readonly estimate: number
   readonly low: number
   readonly high: number
@@ -22,46 +26,40 @@ interface SliceFinding {
   readonly p: number
 }
 
-/**
- * The gate holds when no slice is significantly beyond its limit: for `not_worse_than` the paired difference of the AUCs is
- * below −margin, for `at_least` the AUC is below the limit; one-sided, Benjamini–Hochberg over the slices.
- */
-export function worseSlices(
-  gate: Gate & { metric?: string; slice?: string | undefined },
-  name: string,
-  judged: Judged,
-): GateResult {
-  const slice = gate.slice ?? ''
-  const full = `${name} by ${slice}`
-  const blank = {
-    gate: { ...gate },
-    name: full,
-    value: null,
-    threshold: null,
-    interval: null,
-    n: null,
-    slice,
-    evidence: {},
-  }
-  const { evaluation } = judged
-  const column = evaluation?.slices[slice]
-  if (evaluation === null || column === undefined) {
-    return { ...blank, outcome: 'no_data', reason: `the evaluation left no predictions with a column "${slice}"` }
-  }
-  if (gate.metric !== 'roc_auc')
-    return { ...blank, outcome: 'no_data', reason: `slices are judged by roc_auc, not by "${gate.metric}"` }
-  const limit = limitOf(gate)
-  const findings = [...groups(column)].flatMap(([value, rows]) =>
-    finding(evaluation, { value, rows }, { limit, paired: 'not_worse_than' in gate }),
-  )
-  if (findings.length === 0)
-    return { ...blank, outcome: 'no_data', reason: `no value of ${slice} has ${SLICE_ROWS} rows with both outcomes` }
-  return conclude(blank, findings, limit)
+export type SlicedGate = Extract<Gate, { slice?: string | undefined }>
+
+interface Plan {
+  readonly metric: string
+  readonly paired: boolean
+  /** In the units of the findings: more is better. */
+  readonly limit: number
 }
 
-function limitOf(gate: Gate): number {
-  if ('not_worse_than' in gate) return -gate.margin
-  return 'at_least' in gate ? (gate.at_least ?? 0) : 0
+/**
+ * The gate holds when no slice is significantly beyond its limit: for `not_worse_than` the paired difference is below −margin, for
+ * `at_least` and `at_most` the metric is beyond the limit. One-sided tests, DeLong's for areas and of means for the rest;
+ * corrected over the slices by Benjamini–Hochberg (the slices share no row, so their tests are independent) or by Holm.
+ */
+export function worseSlices(gate: SlicedGate, name: string, judged: Judged): GateResult {
+  const slice = gate.slice ?? ''
+  const full = `${name} by ${slice}`
+  const none = (reason: string): GateResult => result(gate, full, { outcome: 'no_data', reason, slice })
+  const { evaluation } = judged
+  const column = evaluation?.slices[slice]
+  if (evaluation === null || column === undefined)
+    return none(`the evaluation left no predictions with a column "${slice}"`)
+  if (!isRowMetric(gate.metric)) return none(`slices are judged by metrics of rows, not by "${gate.metric}"`)
+  const plan = planOf(gate)
+  if (plan.paired && evaluation.incumbent === null) return none('the incumbent was not scored on the same rows')
+  const findings = [...groups(column)].flatMap(([value, rows]) => finding(evaluation, { value, rows }, plan))
+  if (findings.length === 0) return none(`no value of ${slice} has ${SLICE_ROWS} rows that give ${gate.metric}`)
+  return conclude({ gate, full, slice }, findings, plan)
+}
+
+function planOf(gate: SlicedGate): Plan {
+  const { metric } = gate
+  if ('not_worse_than' in gate) return { metric, paired: true, limit: -gate.margin }
+  return { metric, paired: false, limit: direction(metric) * (gate.at_least ?? gate.at_most ?? 0) }
 }
 
 function groups(column: readonly string[]): Map<string, number[]> {
@@ -76,35 +74,61 @@ function groups(column: readonly string[]): Map<string, number[]> {
 
 function finding(
   evaluation: Evaluation,
-  slice: { value: string; rows: readonly number[] },
-  plan: { limit: number; paired: boolean },
+  { value, rows }: { value: string; rows: readonly number[] },
+  plan: Plan,
 ): SliceFinding[] {
-  const { rows, value } = slice
   if (rows.length < SLICE_ROWS) return []
   const pick = (from: Float64Array): Float64Array => Float64Array.from(rows, (i) => from[i] ?? Number.NaN)
-  const labels = pick(evaluation.y)
-  const scores = pick(evaluation.score)
-  if (plan.paired && evaluation.incumbent === null) return []
-  const got =
-    plan.paired && evaluation.incumbent !== null
-      ? compareAuc({ a: scores, b: pick(evaluation.incumbent), labels })
-      : aucInterval({ scores, labels })
+  const part = {
+    labels: pick(evaluation.y),
+    scores: pick(evaluation.score),
+    incumbent: evaluation.incumbent === null ? null : pick(evaluation.incumbent),
+  }
+  const got = plan.metric === AUC ? area(part, plan) : mean(part, plan)
   if (Number.isNaN(got.estimate)) return []
-  const error = (got.high - got.low) / (2 * normalQuantile(0.975))
-  const p = error > 0 ? normalCdf((got.estimate - plan.limit) / error) : got.estimate < plan.limit ? 0 : 1
-  return [{ value, n: rows.length, estimate: got.estimate, low: got.low, high: got.high, p }]
+  const { estimate, error } = got
+  const reach = normalQuantile(0.975) * error
+  const p = error > 0 ? normalCdf((estimate - plan.limit) / error) : estimate < plan.limit ? 0 : 1
+  return [{ value, n: rows.length, estimate, low: estimate - reach, high: estimate + reach, p }]
+}
+
+interface Part {
+  readonly labels: Float64Array
+  readonly scores: Float64Array
+  readonly incumbent: Float64Array | null
+}
+
+interface Estimate {
+  readonly estimate: number
+  readonly error: number
+}
+
+function area({ labels, scores, incumbent }: Part, plan: Plan): Estimate {
+  const got =
+    plan.paired && incumbent !== null
+      ? compareAuc({ a: scores, b: incumbent, labels })
+      : aucInterval({ scores, labels })
+  return { estimate: got.estimate, error: (got.high - got.low) / (2 * normalQuantile(0.975)) }
+}
+
+function mean({ labels, scores, incumbent }: Part, { metric, paired }: Plan): Estimate {
+  const rows = (of: Float64Array): Float64Array => influence(metric, termsOf(metric, labels, of) ?? new Float64Array(0))
+  const [own, other] = [rows(scores), paired && incumbent !== null ? rows(incumbent) : undefined]
+  const sign = direction(metric)
+  const found = meanError(own.map((one, i) => sign * (one - (other?.[i] ?? 0))))
+  return { estimate: found.mean, error: found.error }
 }
 
 function conclude(
-  blank: Omit<GateResult, 'outcome' | 'reason'>,
+  of: { gate: SlicedGate; full: string; slice: string },
   findings: readonly SliceFinding[],
-  limit: number,
+  { limit }: Plan,
 ): GateResult {
-  const q = benjaminiHochberg(findings.map((one) => one.p))
-  const bad = findings.filter((one, i) => one.estimate < limit && (q[i] ?? 1) < FALSE_DISCOVERY)
+  const p = findings.map((one) => one.p)
+  const adjusted = of.gate.multiplicity === 'holm' ? holm(p) : benjaminiHochberg(p)
+  const bad = findings.filter((one, i) => one.estimate < limit && (adjusted[i] ?? 1) < FALSE_CALLS)
   const worst = findings.reduce((a, b) => (b.estimate < a.estimate ? b : a))
-  return {
-    ...blank,
+  return result(of.gate, of.full, {
     outcome: bad.length === 0 ? 'passed' : 'failed',
     reason:
       bad.length === 0
@@ -114,6 +138,7 @@ function conclude(
     threshold: limit,
     interval: [worst.low, worst.high],
     n: worst.n,
-    evidence: { slices: findings },
-  }
+    slice: of.slice,
+    evidence: { slices: findings, correction: of.gate.multiplicity ?? 'bh' },
+  })
 }

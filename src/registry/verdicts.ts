@@ -7,10 +7,14 @@ import { treeFiles } from '../store/trees.ts'
 import { readEvaluation } from './evaluation.ts'
 import type { Evaluation } from './evaluation.ts'
 import { judge } from './gates.ts'
-import type { Incumbent } from './gates.ts'
+import type { ApprovalFact, Incumbent, ScanFacts } from './judged.ts'
+import { approvalFacts } from './approval-facts.ts'
 import { readScores, scoreIncumbent } from './incumbent.ts'
-import { gatesOf, metricsOf, requireModel, requireVersion, signatureOf } from './room.ts'
+import { heldTo } from './policy.ts'
+import { metricsOf, requireModel, requireVersion, signatureOf } from './room.ts'
 import type { Registry, VersionRow } from './room.ts'
+import { startLowering } from './lower-job.ts'
+import { ensureScan, scanReason, storedScan } from './scanning.ts'
 import type { Signature } from './signature.ts'
 
 /** All that decided a verdict, as it is stored: content is named by digest, so it cannot have changed since. */
@@ -23,6 +27,10 @@ interface StoredInputs {
   readonly incumbents: Readonly<Record<string, Incumbent>>
   /** Blob with production's scores of the candidate's hold-out, in the order of its predictions; null where it was not scored. */
   readonly incumbent_scores: string | null
+  /** Absent in verdicts of before such facts were judged. */
+  readonly reproducibility?: string | null
+  readonly scan?: ScanFacts | null
+  readonly approvals?: readonly ApprovalFact[]
 }
 
 export interface VerdictRow {
@@ -39,6 +47,8 @@ export interface VerdictRow {
 /** A judgement that is not stored yet. */
 export interface Judgement {
   readonly passed: boolean
+  /** Not passed, but what is missing may still come: approvals, a reproduction. */
+  readonly waiting: boolean
   readonly results: GateResult[]
   /** True while what decided it is as it was: the gates, the version, and what the aliases name. */
   readonly isCurrent: (t: Tx) => Promise<boolean>
@@ -48,12 +58,14 @@ export interface Judgement {
 
 /** Judges a version against what its aliases name now. Files are read here, outside the caller's transaction. */
 export async function judgeVersion(room: Registry, version: VersionRow): Promise<Judgement> {
+  await ensureScan(room, version)
   const given = await inputsOf(room.db, version)
   const inputs = { ...given, incumbent_scores: await scoresOf(room, version, given) }
   const results = await judgeInputs(room, inputs)
   const passed = results.every((one) => one.outcome === 'passed')
   return {
     passed,
+    waiting: !passed && results.every((one) => one.outcome === 'passed' || one.outcome === 'waiting'),
     results,
     isCurrent: async (t) => {
       const now = await inputsOf(t, await requireVersion(t, version.model, version.version))
@@ -64,7 +76,8 @@ export async function judgeVersion(room: Registry, version: VersionRow): Promise
 }
 
 async function inputsOf(reader: Reader, version: VersionRow): Promise<StoredInputs> {
-  const gates = gatesOf(await requireModel(reader, version.model))
+  const scan = await storedScan(reader, version.tree)
+  const gates = await heldTo(reader, await requireModel(reader, version.model), scan?.verdict === 'malicious')
   return {
     gates,
     metrics: metricsOf(version),
@@ -73,6 +86,24 @@ async function inputsOf(reader: Reader, version: VersionRow): Promise<StoredInpu
     data: JSON.parse(version.data) as string[],
     incumbents: await incumbentsOf(reader, version, gates),
     incumbent_scores: null,
+    reproducibility: version.reproducibility,
+    scan: scan === null ? null : { verdict: scan.verdict, reason: scanReason(scan) },
+    approvals: await approvalFacts(reader, version),
+  }
+}
+
+/** Judges a version again after a fact has changed, and keeps the verdict as its own; also tells whether all gates hold now. */
+export async function rejudge(room: Registry, version: Pick<VersionRow, 'model' | 'version'>): Promise<boolean> {
+  for (;;) {
+    const judged = await judgeVersion(room, await requireVersion(room.db, version.model, version.version))
+    const stored = await room.db.tx(async (t) => {
+      await t.lock(`model ${version.model}`)
+      if (!(await judged.isCurrent(t))) return false
+      await judged.store(t)
+      if (judged.passed) await startLowering(t, version)
+      return true
+    })
+    if (stored) return judged.passed
   }
 }
 

@@ -20,8 +20,10 @@ import {
   versionNumber,
 } from './names.ts'
 import { promote, requirePromote } from './promotion.ts'
-import { LOWER, nextVersion, signatureOfTree } from './register.ts'
+import { LOWER } from './lower-job.ts'
+import { nextVersion, signatureOfTree } from './register.ts'
 import type { Registry, VersionRow } from './room.ts'
+import { SCAN } from './scanning.ts'
 import { resolveSource } from './source.ts'
 import type { Source } from './source.ts'
 import { announce, announceVersion } from './webhooks/announce.ts'
@@ -205,9 +207,9 @@ async function insert(t: Tx, room: Registry, who: Principal, { asked, source, co
   await t.run('UPDATE registered_models SET updated_at = ? WHERE name = ?', [now, asked.name])
   await putTags(t, row, asked.tags)
   await announceVersion(t, room, row, asked.tags)
-  if (content.unserved === null) {
-    await enqueue(t, { kind: LOWER, key: `${row.model}/${version}`, payload: { model: row.model, version } })
-  }
+  const job = { key: `${row.model}/${version}`, payload: { model: row.model, version } }
+  if (content.tree !== null) await enqueue(t, { kind: SCAN, ...job })
+  if (content.unserved === null) await enqueue(t, { kind: LOWER, ...job })
   await room.audit.record(t, who, {
     verb: 'write',
     resource: 'models',

@@ -73,6 +73,9 @@ function version(now: number, number: number): Version {
     metrics: { auc, log_loss: 0.471, brier: 0.151 },
     lowering: { state: 'native', reason: null, probes: 2000, worst_ulp: 0 },
     reproducibility: number === 2 ? 'A: the same bytes' : null,
+    scan: null,
+    approvals: [],
+    signed: null,
     verdict: {
       id: `ver_${number}`,
       subject: `${NAME}/${number}`,
