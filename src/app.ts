@@ -93,6 +93,8 @@ export interface AppOptions {
   /** 0 = a free port. */
   readonly port: number
   readonly gatewayPort: number
+  /** Port of gRPC, 0 = a free one; absent = no gRPC. */
+  readonly grpcPort?: number
   readonly gateways: number
   readonly databaseUrl?: string
   /** Everyone is admin; allowed on loopback only. */
@@ -108,6 +110,8 @@ export interface AppOptions {
 export interface App {
   readonly url: string
   readonly gatewayUrl: string
+  /** host:port of gRPC; null without. */
+  readonly grpcAddress: string | null
   readonly tokenFile: string
   readonly loginUrl: string
   stop(): Promise<void>
@@ -128,7 +132,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   const access = tokens({ db: store.db, clock, ids, audit })
   const tokenFile = await firstToken(access, options.dataDir)
   const changes = feed()
-  const addresses = { url: '', gateway_url: '' }
+  const addresses: Addresses = { url: '', gateway_url: '', grpc_address: null }
   const house = buildRooms({ options, store, log, changes, access, tokenFile, addresses })
   const server = await startServer({
     routes: [
@@ -151,11 +155,12 @@ export async function startApp(options: AppOptions): Promise<App> {
     changed: (change) => changes.publish(change),
   })
   addresses.url = server.url
-  addresses.gateway_url = await house.start()
+  Object.assign(addresses, await house.start())
   const link = await access.createLink(await access.find((await readFile(tokenFile, 'utf8')).trim()))
   return {
     url: server.url,
     gatewayUrl: addresses.gateway_url,
+    grpcAddress: addresses.grpc_address,
     tokenFile,
     loginUrl: `${server.url}/login/${link}`,
     async stop() {
@@ -166,6 +171,13 @@ export async function startApp(options: AppOptions): Promise<App> {
   }
 }
 
+/** Where the server and its gateways are reached. */
+interface Addresses {
+  url: string
+  gateway_url: string
+  grpc_address: string | null
+}
+
 interface Ground {
   readonly options: AppOptions
   readonly store: Store
@@ -174,13 +186,13 @@ interface Ground {
   readonly access: Tokens
   readonly tokenFile: string
   /** Filled in once the servers listen. */
-  readonly addresses: { readonly url: string; readonly gateway_url: string }
+  readonly addresses: Readonly<Addresses>
 }
 
 interface House {
   readonly routes: readonly Mounted[]
   /** Starts the loops; resolves to the address of predictions. */
-  start(): Promise<string>
+  start(): Promise<Omit<Addresses, 'url'>>
   stop(): Promise<void>
 }
 
@@ -234,7 +246,7 @@ function makePipelines(ground: Ground, base: Base, rooms: { tracking: Tracking; 
 type ServingParts = Pick<ServingDeps, 'profileSpec' | 'versionFiles' | 'hooks'>
 
 function makeServing({ options, log, access }: Ground, base: Base, parts: ServingParts): ServingRoom {
-  const { host, gatewayPort: port, gateways: count, allowHosts } = options
+  const { host, gatewayPort: port, grpcPort, gateways: count, allowHosts } = options
   return new ServingRoom({
     ...base,
     ...parts,
@@ -244,7 +256,7 @@ function makeServing({ options, log, access }: Ground, base: Base, parts: Servin
     tokens: () => access.valid(),
     workers: SCORERS,
     memoryMb: SCORER_MB,
-    gateways: { count, host, port, allowHosts },
+    gateways: { count, host, port, allowHosts, ...(grpcPort !== undefined && { grpcPort }) },
     changed: base.publish('endpoints'),
     log: (message, error) => (error === undefined ? log.info(message) : log.error({ err: error }, message)),
   })
@@ -360,7 +372,7 @@ function buildRooms(ground: Ground): House {
       rollouts.loop.start()
       monitoring.start()
       meters.start()
-      return options.gateways === 0 ? '' : serving.gatewayUrl
+      return serving.addresses
     },
     async stop() {
       await meters.stop()

@@ -20,6 +20,11 @@ export const COMMANDS: readonly Command[] = [
       { name: 'data', value: 'DIR', meaning: 'Data folder (default .slipway).' },
       { name: 'port', value: 'N', meaning: 'Port of API and web UI, 0 = a free one (default 4600).' },
       { name: 'gateway-port', value: 'N', meaning: 'Port of predictions, 0 = a free one (default 4601).' },
+      {
+        name: 'grpc-port',
+        value: 'N',
+        meaning: 'Port of predictions over gRPC, 0 = a free one (default 4602; 0 with --gateway-port 0).',
+      },
       { name: 'gateways', value: 'N', meaning: 'Gateway processes that share the port (default 1).' },
       { name: 'host', value: 'NAME', meaning: 'Address to listen on (default 127.0.0.1).' },
       { name: 'allow-host', value: 'NAME', many: true, meaning: 'A further host name that requests may use.' },

@@ -22,11 +22,14 @@ export async function run(invocation: Invocation): Promise<number> {
   }
   const databaseUrl = config('SLIPWAY_DATABASE_URL')
   const release = databaseUrl === undefined ? await takeFolder(data) : nothing
+  const gatewayPort = number(invocation, 'gateway-port', { min: 0, max: 65_535, default: 4601 })
   const app = await startApp({
     dataDir: data,
     host,
     port: number(invocation, 'port', { min: 0, max: 65_535, default: 4600 }),
-    gatewayPort: number(invocation, 'gateway-port', { min: 0, max: 65_535, default: 4601 }),
+    gatewayPort,
+    // beside a free port of predictions any free port will do, so that several servers never meet
+    grpcPort: number(invocation, 'grpc-port', { min: 0, max: 65_535, default: gatewayPort === 0 ? 0 : 4602 }),
     gateways: number(invocation, 'gateways', { min: 0, max: 64, default: 1 }),
     noAuth,
     allowHosts: (invocation.flags['allow-host'] as readonly string[] | undefined) ?? [],
@@ -65,7 +68,7 @@ async function announce(app: App, data: string): Promise<ServerFile> {
   const file: ServerFile = {
     url: app.url,
     gateway_url: app.gatewayUrl,
-    grpc_address: null,
+    grpc_address: app.grpcAddress,
     pid: process.pid,
     version: VERSION,
     token_file: app.tokenFile,

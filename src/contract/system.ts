@@ -19,6 +19,8 @@ export const systemApi = {
       version: z.string(),
       url: z.string(),
       gateway_url: z.string(),
+      /** host:port of predictions over gRPC; null without. */
+      grpc_address: z.string().nullable(),
       database: z.enum(['sqlite', 'postgres']),
       started_at: z.string(),
       now: z.string(),

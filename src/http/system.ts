@@ -13,7 +13,7 @@ export interface SystemDeps {
   readonly database: 'sqlite' | 'postgres'
   /** True when the store takes writes. */
   readonly writable: () => Promise<boolean>
-  readonly addresses: () => { url: string; gateway_url: string }
+  readonly addresses: () => { url: string; gateway_url: string; grpc_address: string | null }
 }
 
 export function systemMounts(deps: SystemDeps): Mounted[] {

@@ -15,6 +15,8 @@ export interface FleetOptions {
   readonly host: string
   /** 0 = a free port, kept over restarts. */
   readonly port: number
+  /** Port of gRPC, 0 = a free one, kept over restarts; absent = none. */
+  readonly grpcPort?: number
   readonly allowHosts: readonly string[]
   readonly version: string
   /** Told when a gateway has come up, so that it gets the newest table. */
@@ -40,12 +42,14 @@ export class Fleet {
   readonly #options: FleetOptions
   readonly #slots: Slot[] = []
   #port: number
+  #grpcPort: number | null
   #stopping = false
   #watches: Promise<void>[] = []
 
   constructor(options: FleetOptions) {
     this.#options = options
     this.#port = options.port
+    this.#grpcPort = options.grpcPort ?? null
   }
 
   /** Adopts or starts every gateway; resolves when all answer. Throws with the reason when one cannot start. */
@@ -55,6 +59,7 @@ export class Fleet {
       const running = await this.#adopt(index)
       const process = running ?? (await this.#launch(index))
       this.#port = process.port
+      if (this.#grpcPort !== null) this.#grpcPort = process.grpc_port ?? null
       const slot = { index, process, quickDeaths: 0 }
       this.#slots.push(slot)
       this.#watches.push(this.#watch(slot))
@@ -64,6 +69,11 @@ export class Fleet {
   /** Port that callers use. */
   get port(): number {
     return this.#port
+  }
+
+  /** Port of gRPC; null without. */
+  get grpcPort(): number | null {
+    return this.#grpcPort
   }
 
   gateways(): readonly GatewayFile[] {
@@ -82,7 +92,8 @@ export class Fleet {
     const found = readJsonFile(gatewayFile(this.#options.dataDir, index)) as GatewayFile | undefined
     if (found === undefined || !isAlive(found.pid, found.start)) return undefined
     const stats = await gatewayStats(found.socket).catch(() => undefined)
-    const right = stats?.pid === found.pid && !stats.draining && (this.#port === 0 || this.#port === found.port)
+    const ports = fits(this.#port, found.port) && fits(this.#grpcPort, found.grpc_port ?? null)
+    const right = stats?.pid === found.pid && !stats.draining && ports
     if (!right) {
       await endGateway(found)
       return undefined
@@ -100,6 +111,8 @@ export class Fleet {
       host,
       port: this.#port,
       reusePort: count > 1,
+      gateways: count,
+      ...(this.#grpcPort !== null && { grpcPort: this.#grpcPort }),
       allowHosts,
       version,
     }
@@ -158,4 +171,9 @@ async function endGateway(gateway: GatewayFile): Promise<void> {
   process.kill(pid, 'SIGTERM')
   for (const end = Date.now() + DRAIN_MS; Date.now() < end; await sleep(20)) if (!isAlive(pid, start)) return
   if (isAlive(pid, start)) process.kill(pid, 'SIGKILL')
+}
+
+/** True when a gateway that runs listens where it is wanted: 0 = anywhere, null = nowhere. */
+function fits(wanted: number | null, found: number | null): boolean {
+  return wanted === 0 ? found !== null : wanted === found
 }

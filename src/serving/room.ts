@@ -38,6 +38,8 @@ export interface ServingDeps extends Pick<RoutingDeps, 'tokens' | 'profileSpec' 
     readonly count: number
     readonly host: string
     readonly port: number
+    /** Port of gRPC, 0 = a free one; absent = none. */
+    readonly grpcPort?: number
     readonly allowHosts: readonly string[]
   }
   readonly hooks: IngestHooks
@@ -112,8 +114,15 @@ export class ServingRoom {
   /** Base URL of predictions. */
   get gatewayUrl(): string {
     const { host } = this.#deps.gateways
-    const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host
-    return `http://${name}:${this.#fleet.port}`
+    return `http://${reachable(host)}:${this.#fleet.port}`
+  }
+
+  /** Where predictions are answered: empty and null without gateways. */
+  get addresses(): { gateway_url: string; grpc_address: string | null } {
+    const { count, host } = this.#deps.gateways
+    const { grpcPort } = this.#fleet
+    if (count === 0) return { gateway_url: '', grpc_address: null }
+    return { gateway_url: this.gatewayUrl, grpc_address: grpcPort === null ? null : `${reachable(host)}:${grpcPort}` }
   }
 
   /** Makes an endpoint or changes its settings. Throws `conflict` when it serves another model or project. */
@@ -352,6 +361,12 @@ export class ServingRoom {
       updated_at: toTime(row.updated_at),
     }
   }
+}
+
+/** An address by which this machine reaches what listens on `host`. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1'
+  return host.includes(':') ? `[${host}]` : host
 }
 
 function checkSame(known: EndpointRow, settings: EndpointSettings): void {

@@ -39,6 +39,11 @@ const invocation = (value: unknown): ReturnType<Form> => ({
 const records = (columns: readonly string[], rows: readonly (readonly Cell[])[]): object[] =>
   rows.map((row) => Object.fromEntries(columns.map((name, j) => [name, row[j]])))
 
+const csvCell = (cell: Cell): string => {
+  const text = String(cell ?? '')
+  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+}
+
 const FORMS: Readonly<Record<string, Form>> = {
   dataframe_split: (columns, data) => invocation({ dataframe_split: { columns, data } }),
   dataframe_records: (columns, rows) => invocation({ dataframe_records: records(columns, rows) }),
@@ -47,7 +52,7 @@ const FORMS: Readonly<Record<string, Form>> = {
     invocation({ inputs: Object.fromEntries(columns.map((name, j) => [name, rows.map((row) => row[j])])) }),
   csv: (columns, rows) => ({
     path: 'invocations',
-    body: [columns, ...rows].map((row) => row.map((cell) => cell ?? '').join(',')).join('\n'),
+    body: [columns, ...rows].map((row) => row.map(csvCell).join(',')).join('\n'),
     type: 'text/csv',
   }),
   v2: (columns, rows) => ({

@@ -83,6 +83,7 @@ function recorded(now: number, empty: boolean): Recorded[] {
       version: '0.1.0',
       url: 'http://127.0.0.1:7000',
       gateway_url: 'http://127.0.0.1:7001',
+      grpc_address: null,
       database: 'sqlite' as const,
       started_at: tracked.before(now, 1e7),
       now: new Date(now).toISOString(),
