@@ -368,7 +368,7 @@ function buildRooms(ground: Ground): House {
       worker.start()
       scheduler.start()
       await serving.start()
-      await pipelines.start()
+      pipelines.start()
       rollouts.loop.start()
       monitoring.start()
       meters.start()

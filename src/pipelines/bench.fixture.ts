@@ -84,7 +84,7 @@ export async function openBench(
     ...changes(store),
   }
   const room = pipelinesRoom(deps)
-  await room.start()
+  room.start()
   const view = async (id: string): Promise<RunView> => viewRun(room.context, await requireRun(room.context, ANA, id))
   return {
     store,

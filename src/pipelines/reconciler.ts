@@ -1,4 +1,5 @@
-/** Moves runs on: looks at what is, does the next thing, and may be stopped and repeated at any point. */
+/** Moves runs on: looks at what is, does the next thing, and may be stopped and repeated at any point. One process at a time does it. */
+import type { Leases } from '../jobs/leases.ts'
 import { keyStep } from './cache.ts'
 import { collectAttempt, failAttempt, loseAttempt } from './collect.ts'
 import { stepOf, type Context } from './context.ts'
@@ -9,6 +10,10 @@ import { FINAL_RUNS, FINAL_STEPS, isActive, isDone, readState, type AttemptRow, 
 
 /** Between looks at attempts whose end nobody tells us, ms. */
 const LOOK_MS = 250
+/** Every so many looks are also for runs that another process has made. */
+const ADOPT_LOOKS = 4
+/** A process that dies where nobody sees it is replaced after this long, ms. */
+const LEASE_MS = 10_000
 /** After this long without a heartbeat an attempt counts as silent, ms. */
 const SILENT_MS = 30_000
 /** Given to a wrapper beyond its own time limits before it is ended from outside, ms. */
@@ -23,38 +28,68 @@ export class Reconciler {
   /** Attempts and preparations that this process is starting right now. */
   readonly #starting = new Map<string, Promise<void>>()
   readonly #holding = new Set<string>()
+  readonly #leases: Leases
+  readonly #stopping = new AbortController()
+  #leading: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
+  #looks = 0
   #stopped = true
 
-  constructor(context: Context) {
+  constructor(context: Context, leases: Leases) {
     this.#context = context
+    this.#leases = leases
     context.deps.driver.onEnd((attempt) => void this.#ended(attempt))
   }
 
-  /** Adopts every run that has not ended, and clears away what ended attempts left. */
-  async start(): Promise<void> {
-    const { db } = this.#context.deps
-    this.#stopped = false
-    const rows = await db.all<{ id: string }>(
-      "SELECT id FROM pipeline_runs WHERE state IN ('waiting', 'preparing', 'running') ORDER BY created_at",
-    )
-    const held = await db.all<{ id: string }>(
-      "SELECT id FROM pipeline_attempts WHERE state IN ('submitting', 'running')",
-    )
-    for (const { id } of held) this.#holding.add(id)
-    await this.#sweep()
-    for (const { id } of rows) this.wake(id)
-    this.#timer = setInterval(() => this.#look(), LOOK_MS)
+  /** Begins to move runs on, as soon as no other process does. */
+  start(): void {
+    this.#leading = this.#leases.lead('pipelines', LEASE_MS, {
+      signal: this.#stopping.signal,
+      fn: (lease) => this.#lead(AbortSignal.any([lease.signal, this.#stopping.signal])),
+      onError: this.#context.deps.onError,
+    })
   }
 
   /** Stops looking. Steps go on; the next start finds them. */
   async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#leading
+  }
+
+  /** Adopts every run that has not ended, clears away what ended attempts left, and looks until the signal aborts. */
+  async #lead(signal: AbortSignal): Promise<void> {
+    const held = await this.#context.deps.db.all<{ id: string }>(
+      "SELECT id FROM pipeline_attempts WHERE state IN ('submitting', 'running')",
+    )
+    for (const { id } of held) this.#holding.add(id)
+    await this.#sweep()
+    if (signal.aborted) return
+    const over = new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+    this.#stopped = false
+    this.#timer = setInterval(() => this.#look(), LOOK_MS)
+    await this.#adopt()
+    await over
     this.#stopped = true
     clearInterval(this.#timer)
     await Promise.allSettled([...this.#busy.values(), ...this.#starting.values()])
+    this.#open.clear()
+    this.#holding.clear()
   }
 
-  /** Looks at a run now. */
+  /** Takes up runs that are open and not known here. */
+  async #adopt(): Promise<void> {
+    const rows = await this.#context.deps.db
+      .all<{ id: string }>(
+        "SELECT id FROM pipeline_runs WHERE state IN ('waiting', 'preparing', 'running') ORDER BY created_at",
+      )
+      .catch((error: unknown) => {
+        this.#context.deps.onError(error)
+        return []
+      })
+    for (const { id } of rows) if (!this.#open.has(id)) this.wake(id)
+  }
+
+  /** Looks at a run now, if this process is the one that moves runs on; else that one sees it soon. */
   wake(runId: string): void {
     if (this.#stopped) return
     this.#open.add(runId)
@@ -67,6 +102,7 @@ export class Reconciler {
 
   #look(): void {
     for (const runId of this.#open) this.wake(runId)
+    if (++this.#looks % ADOPT_LOOKS === 0) void this.#adopt()
   }
 
   async #ended(attempt: string): Promise<void> {

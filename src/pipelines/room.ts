@@ -1,5 +1,6 @@
 /** The pipelines room: its loop, and what other rooms and the routes may ask of it. */
 import type { Principal } from '../contract/access.ts'
+import { Leases } from '../jobs/leases.ts'
 import { treeDigests } from '../store/trees.ts'
 import { Context } from './context.ts'
 import type { PipelinesDeps } from './deps.ts'
@@ -11,8 +12,8 @@ import { viewRun, type RunView } from './view.ts'
 
 export interface Pipelines {
   readonly context: Context
-  /** Adopts what an earlier process left running, and begins to look. */
-  start(): Promise<void>
+  /** Begins to move runs on once no other process does, and adopts what an earlier one left running. */
+  start(): void
   /** Stops looking; steps go on. */
   stop(): Promise<void>
   /** Looks at a run now. */
@@ -43,7 +44,7 @@ export interface AttemptUsage {
 
 export function pipelinesRoom(deps: PipelinesDeps): Pipelines {
   const context = new Context(deps)
-  const reconciler = new Reconciler(context)
+  const reconciler = new Reconciler(context, new Leases(deps.db))
   return {
     context,
     start: () => reconciler.start(),
