@@ -194,6 +194,17 @@ export const monitoringApi = {
       limits: z.array(
         z.object({ feature: z.string(), check: z.string(), limit: z.number(), largest_clean: z.number().nullable() }),
       ),
+      calibration: z
+        .object({
+          allowed_per_month: z.number(),
+          expected_per_month: z
+            .number()
+            .nullable()
+            .describe('cross-validated on the clean past; null when that is too short'),
+          return_days: z.number().describe('each limit alone is passed about once in so many days'),
+        })
+        .optional()
+        .describe('how the limits follow from false_alerts; absent until the reference is learned'),
       importance: z.record(z.string(), z.number()),
     }),
     errors: ['not_found'],

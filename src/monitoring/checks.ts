@@ -32,13 +32,14 @@ const NAMES: Readonly<Record<Measure, CheckView['check']>> = {
   frozen: 'frozen',
   scale: 'non_zero_scale',
   conditional: 'swap',
+  joint: 'swap',
 }
 
 /** What a stored check says: feature, measure, value, limit, n, alert (0 or 1), pages (0 or 1). */
 export type StoredCheck = readonly [string, Measure, number, number, number, 0 | 1, 0 | 1]
 
 /** How far beyond the reference's range, in its deviations, a window's mean must lie: a warm summer is no fault. */
-const BEYOND = 0.25
+const BEYOND = 1
 
 /** Limits as learned, with those that a person raised after a false alarm. */
 export async function raisedLimits(reader: Reader, endpoint: string, learned: Limits): Promise<Limits> {

@@ -13,6 +13,7 @@ import { markSpoilt, syncLive } from './live.ts'
 import type { Live } from './live.ts'
 import { applyQuality, lookAtQuality, LOOK_HOURS } from './quality.ts'
 import type { QualityLook } from './quality.ts'
+import { calibrationOf } from './limits.ts'
 import { learnReference, referenceId } from './reference.ts'
 import { HOUR_MS, lockMonitor, monitorOf, requireEndpoint, settingsOf } from './room.ts'
 import type { HouseEvent, MonitoringDeps, MonitorRow, Reference } from './room.ts'
@@ -108,7 +109,7 @@ async function judgeHour(deps: MonitoringDeps, turn: Turn): Promise<void> {
     await deps.db.tx((t) => finish(deps, t, turn, { ...state, quality }))
     return
   }
-  const limits = await raisedLimits(deps.db, endpoint, live.learned.limits)
+  const limits = await raisedLimits(deps.db, endpoint, calibrationOf(live.learned, settings).limits)
   const findings = findingsOf(window, limits, live.history.spec)
   const paging = findings.filter((one) => mayPage(one.feature, settings))
   const sure = confirmed(state.findings, paging)

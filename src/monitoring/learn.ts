@@ -1,15 +1,13 @@
 /** Learns a reference from its table: a CSV with the model's inputs and `event_time` (ms since 1970). */
 import { problem } from '../contract/errors.ts'
-import { learnLimits, MEASURES } from '../stats/calibrate.ts'
-import type { Limits } from '../stats/calibrate.ts'
+import { cleanPast, cleanWindows } from '../stats/calibrate.ts'
+import type { CleanPast } from '../stats/calibrate.ts'
 import { makeHistory } from '../stats/history.ts'
 import type { History } from '../stats/history.ts'
 import { add, categorical, emptyProfile, mergeAll, numeric, profileToJson } from '../stats/profile.ts'
 import type { ProfileJson } from '../stats/profile.ts'
 import { makeSpec } from '../stats/profile-spec.ts'
 import type { Column, ProfileSpec } from '../stats/profile-spec.ts'
-import { measure } from '../stats/window.ts'
-import type { Measure, WindowStatistics } from '../stats/window.ts'
 import { readCsv } from './csv.ts'
 
 export interface LearnTask {
@@ -22,7 +20,10 @@ export interface LearnTask {
 /** What was learned. `hours` are the newest hourly profiles of the reference. */
 export interface Learned {
   readonly spec: ProfileSpec
-  readonly limits: Limits
+  /** Daily peaks of every check: the limits for any wanted rate of false alerts follow from them. */
+  readonly past: CleanPast
+  /** Features of which most values are missing: they tell nothing by their few, so they are shown and never alert. */
+  readonly muted: readonly string[]
   readonly hours: readonly (readonly [hour: number, profile: ProfileJson])[]
 }
 
@@ -32,7 +33,7 @@ const WARM_UP = 31 * 24
 /** Newest hours that are kept, so that a new endpoint has a past. */
 const KEPT = 31 * 24
 
-/** Learns spec, limits and the newest hours. Throws `unprocessable` when the table lacks a column. */
+/** Learns spec, clean past and the newest hours. Throws `unprocessable` when the table lacks a column. */
 export function learn({ table, scores, inputs }: LearnTask): Learned {
   const read = readCsv(table, ['event_time', ...inputs.map((input) => input.name)])
   const times = Float64Array.from(read.column('event_time'), Number)
@@ -49,7 +50,11 @@ export function learn({ table, scores, inputs }: LearnTask): Learned {
   const [first = 0, last = 0] = [hours[0], hours.at(-1)]
   return {
     spec,
-    limits: withoutMissing(history, limitsOf(history, first + WARM_UP, last)),
+    past: cleanPast(
+      spec.features.map((feature) => feature.name),
+      cleanWindows(history, { from: first + WARM_UP, to: last }),
+    ),
+    muted: mostlyMissing(history),
     hours: hours.filter((hour) => hour > last - KEPT).map((hour) => [hour, jsonOf(history, hour)]),
   }
 }
@@ -91,33 +96,11 @@ function historyOf(spec: ProfileSpec, times: Float64Array, columns: readonly Col
   return history
 }
 
-/** A feature of which most values are missing tells nothing by its few: it is shown and never alerts. */
-function withoutMissing(history: History, limits: Limits): Limits {
+function mostlyMissing(history: History): string[] {
   const sum = mergeAll(history.spec, history.hours.values())
-  return Object.fromEntries(
-    Object.entries(limits).map(([feature, of]) => {
-      const i = history.spec.features.findIndex((one) => one.name === feature)
-      const { n, nulls } = history.spec.features[i]?.kind === 'numeric' ? numeric(sum, i) : categorical(sum, i)
-      // the score has no values in the table, and never pages
-      if (nulls <= n || n === 0) return [feature, of]
-      return [
-        feature,
-        Object.fromEntries(MEASURES.map((measure) => [measure, Number.MAX_VALUE])) as Record<Measure, number>,
-      ]
-    }),
-  )
-}
-
-function limitsOf(history: History, from: number, to: number): Limits {
-  const names = history.spec.features.map((feature) => feature.name)
-  return learnLimits(names, everyOther(history, from, to))
-}
-
-/** Every second window, on odd days the others: neighbours share five of six hours, so little is missed in half the time. */
-function* everyOther(history: History, from: number, to: number): Generator<WindowStatistics> {
-  for (let hour = from; hour <= to; hour++) {
-    if ((hour + Math.floor(hour / 24)) % 2 === 1) continue
-    const window = measure(history, hour)
-    if (window !== undefined) yield window
-  }
+  return history.spec.features.flatMap((feature, i) => {
+    const { n, nulls } = feature.kind === 'numeric' ? numeric(sum, i) : categorical(sum, i)
+    // the score has no values in the table, and never pages
+    return nulls > n && n > 0 ? [feature.name] : []
+  })
 }

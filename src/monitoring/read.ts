@@ -4,7 +4,7 @@ import { toTime } from '../contract/fields.ts'
 import type { monitoringApi } from '../contract/monitoring.ts'
 import { problem } from '../contract/errors.ts'
 import type { Reply } from '../contract/route.ts'
-import { MARGIN, MEASURES } from '../stats/calibrate.ts'
+import { MEASURES } from '../stats/calibrate.ts'
 import { MATCHED_DAYS, windowOf } from '../stats/history.ts'
 import type { History } from '../stats/history.ts'
 import { categorical, emptyProfile, merge, numeric, rows } from '../stats/profile.ts'
@@ -14,6 +14,7 @@ import { checkName, raisedLimits, viewCheck, WINDOW_HOURS } from './checks.ts'
 import type { StoredCheck } from './checks.ts'
 import { evaluatedUntil } from './evaluate.ts'
 import { syncLive } from './live.ts'
+import { alertsPerMonth, calibrationOf, largestClean } from './limits.ts'
 import { readReference } from './reference.ts'
 import { HOUR_MS, monitorOf, requireEndpoint, settingsOf } from './room.ts'
 import type { MonitoringDeps } from './room.ts'
@@ -31,7 +32,8 @@ export async function viewMonitor(deps: MonitoringDeps, endpoint: string): Promi
   const settings = settingsOf(await requireEndpoint(deps.db, endpoint))
   const monitor = await monitorOf(deps.db, endpoint)
   const learned = monitor.reference === null ? undefined : await readReference(deps.db, monitor.reference)
-  const limits = learned === undefined ? {} : await raisedLimits(deps.db, endpoint, learned.limits)
+  const calibration = learned === undefined ? undefined : calibrationOf(learned, settings)
+  const limits = calibration === undefined ? {} : await raisedLimits(deps.db, endpoint, calibration.limits)
   return {
     settings,
     last_run_at: monitor.last_run_at === null ? null : toTime(monitor.last_run_at),
@@ -41,9 +43,16 @@ export async function viewMonitor(deps: MonitoringDeps, endpoint: string): Promi
         feature,
         check: checkName(measure),
         limit: of[measure],
-        largest_clean: of[measure] / MARGIN,
+        largest_clean: learned === undefined ? null : largestClean(learned, feature, measure),
       })),
     ),
+    ...(calibration !== undefined && {
+      calibration: {
+        allowed_per_month: alertsPerMonth(settings.false_alerts),
+        expected_per_month: calibration.expectedPerMonth,
+        return_days: calibration.returnDays,
+      },
+    }),
     importance: await importance(deps, endpoint),
   }
 }

@@ -1,7 +1,7 @@
-/** What a model's training rows say of normal traffic: the shape of profiles, limits from its own clean past, its last month. */
+/** What a model's training rows say of normal traffic: the shape of profiles, its own clean past, its last month. */
 import { createHash } from 'node:crypto'
 import { Worker } from 'node:worker_threads'
-import type { Limits } from '../stats/calibrate.ts'
+import type { CleanPast } from '../stats/calibrate.ts'
 import type { ProfileSpec } from '../stats/profile-spec.ts'
 import type { Reader } from '../store/db.ts'
 import type { Learned, LearnTask } from './learn.ts'
@@ -10,7 +10,7 @@ import type { MonitoringDeps, Reference } from './room.ts'
 /** How the learned facts of a reference are found again; undefined when the version has no table to learn from. */
 export function referenceId({ table, evaluation, inputs }: Reference): string | undefined {
   if (table === null) return undefined
-  const text = JSON.stringify([table, evaluation, inputs, 2])
+  const text = JSON.stringify([table, evaluation, inputs, 3])
   return createHash('sha256').update(text).digest('hex').slice(0, 32)
 }
 
@@ -28,7 +28,7 @@ export async function readReference(reader: Reader, id: string): Promise<Learned
   if (row === undefined) return undefined
   const learned: Learned = {
     spec: JSON.parse(row.spec) as ProfileSpec,
-    limits: JSON.parse(row.limits) as Limits,
+    ...(JSON.parse(row.limits) as { past: CleanPast; muted: readonly string[] }),
     hours: JSON.parse(row.hours) as Learned['hours'],
   }
   if (known.size >= MOST_KNOWN) known.delete(known.keys().next().value ?? '')
@@ -45,7 +45,13 @@ export async function learnReference(deps: MonitoringDeps, id: string, reference
   await deps.db.tx((t) =>
     t.run(
       'INSERT INTO monitor_references (id, spec, limits, hours, created_at) VALUES (?,?,?,?,?) ON CONFLICT (id) DO NOTHING',
-      [id, JSON.stringify(learned.spec), JSON.stringify(learned.limits), JSON.stringify(learned.hours), deps.clock()],
+      [
+        id,
+        JSON.stringify(learned.spec),
+        JSON.stringify({ past: learned.past, muted: learned.muted }),
+        JSON.stringify(learned.hours),
+        deps.clock(),
+      ],
     ),
   )
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { calibrate, confirmed, FLOORS, judge, learnLimits } from './calibrate.ts'
+import { calibrateFor, cleanPast, cleanWindows, confirmed, FLOORS, judge, returnLevel } from './calibrate.ts'
 import { explain } from './explain.ts'
 import { addHour, makeHistory, matchedWindows, MATCHED_DAYS, windowOf } from './history.ts'
 import type { History } from './history.ts'
@@ -74,7 +74,8 @@ function historyWith(from: number, change: (row: Row) => Row): History {
 }
 
 const clean = historyWith(Infinity, (row) => row)
-const limits = calibrate(clean, { from: 31 * 24, to: 60 * 24 })
+const past = cleanPast(NAMES, cleanWindows(clean, { from: 31 * 24, to: 60 * 24 }))
+const { limits } = calibrateFor(past, { perMonth: 1, counts: () => true })
 const START = 66 * 24 + 9
 
 const set =
@@ -191,7 +192,37 @@ test('two in a row means the same feature; findings are ordered; unknown feature
   )
   assert.equal(confirmed([{ ...found[0]!, feature: 'b' }], found).length, 0)
   assert.equal(confirmed(found, found).length, 2)
-  const learned = learnLimits(['a'], [window])
-  assert.deepEqual([learned['a']!.z, learned['a']!.psi, learned['a']!.outside], [6.25, 1.25, 0.5])
-  assert.ok(judge(window, learned).length === 0)
+})
+
+test('a return level lies where an exponential tail passes it once in the time', () => {
+  const random = prng(5)
+  const peaks = Array.from({ length: 2000 }, () => -Math.log(1 - random.uniform()))
+  const level = returnLevel(peaks, peaks.length, 200)
+  const passed = peaks.filter((peak) => peak > level).length
+  assert.ok(passed >= 3 && passed <= 20, `${passed} of 2000 days`)
+  assert.ok(Math.abs(returnLevel(peaks, 2000, 100_000) - Math.log(100_000)) < 1.5, 'further than was ever seen')
+  assert.equal(returnLevel([2, 4], 2, 1000), 5, 'few days: the largest with a margin')
+})
+
+test('fewer false alerts allowed make higher limits, and the cross-validated rate is within what is allowed', () => {
+  const random = prng(11)
+  const windows = Array.from({ length: 150 * 18 }, (_, i) => ({
+    hour: 24 * Math.floor(i / 18) + (i % 18),
+    rows: 200,
+    days: 28,
+    features: ['a', 'b', 'c'].map((feature) => ({ feature, n: 200, measures: { z: Math.abs(2.2 * random.normal()) } })),
+  }))
+  const calm = cleanPast(['a', 'b', 'c'], windows)
+  const at = (perMonth: number) => calibrateFor(calm, { perMonth, counts: () => true })
+  const [often, monthly, rarely] = [at(8), at(1), at(0.2)]
+  assert.ok(often.limits['a']!.z < monthly.limits['a']!.z && monthly.limits['a']!.z < rarely.limits['a']!.z)
+  for (const [one, allowed] of [
+    [often, 8],
+    [monthly, 1],
+    [rarely, 0.2],
+  ] as const)
+    assert.ok((one.expectedPerMonth ?? Infinity) <= allowed, `${one.expectedPerMonth} of ${allowed}`)
+  const onlyA = calibrateFor(calm, { perMonth: 1, counts: (feature) => feature === 'a' })
+  assert.ok(onlyA.returnDays <= monthly.returnDays, 'fewer features share the allowance')
+  assert.deepEqual([monthly.limits['a']!.outside, monthly.limits['a']!.unknown], [0.5, 0.05])
 })

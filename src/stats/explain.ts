@@ -6,7 +6,7 @@ import type { Days, History, Hour } from './history.ts'
 import { deviation } from './moments.ts'
 import type { Moments } from './moments.ts'
 import type { CategoricalSpec, NumericSpec } from './profile-spec.ts'
-import { categorical, conditional, mergeAll, numeric, rows } from './profile.ts'
+import { categorical, conditional, crossed, mergeAll, numeric, rows } from './profile.ts'
 import type { CategoricalView, NumericView, Profile } from './profile.ts'
 import { detectShift, detectUnit } from './units.ts'
 
@@ -67,7 +67,7 @@ function explainCase(c: Case, features: readonly string[]): Explanation[] {
   for (const [i, spec] of c.now.spec.features.entries()) {
     if (!features.includes(spec.name)) continue
     if (spec.kind === 'numeric') found.push(...explainNumeric(c, i, spec))
-    else found.push(codes(c, i, spec), swap(c, spec))
+    else found.push(codes(c, i, spec), swap(c, spec) ?? pairSwap(c, spec))
   }
   return found.filter((one) => one !== undefined)
 }
@@ -250,6 +250,54 @@ function swap(c: Case, spec: CategoricalSpec): Explanation | undefined {
     }
   }
   return undefined
+}
+
+/** Rows of a category below which its partners are not compared. */
+const MIN_PAIR_ROWS = 10
+
+/** Two categories whose partners changed places: each now goes with the values of another feature that the other went with. */
+function pairSwap(c: Case, spec: CategoricalSpec): Explanation | undefined {
+  for (const [k, { a, b }] of (c.now.spec.crosses ?? []).entries()) {
+    if (a !== spec.name && b !== spec.name) continue
+    const side = (profile: Profile): number[][] => turned(crossed(profile, k), a === spec.name)
+    const found = changedPlaces(side(c.now), side(c.all))
+    if (found === undefined) continue
+    const [x, y] = [spec.values[found.x]!, spec.values[found.y]!]
+    const text = `${spec.name}: ${x} and ${y} changed places (by ${a === spec.name ? b : a})`
+    const { confidence } = found
+    return { feature: spec.name, kind: 'swap', name: `${x} ↔ ${y}`, text, confidence, rows: rows(c.now) }
+  }
+  return undefined
+}
+
+/** The rows of a table of counts, or its columns. */
+function turned(table: readonly Float64Array[], asIs: boolean): number[][] {
+  if (asIs) return table.map((row) => [...row])
+  return Array.from(table[0] ?? [], (_, j) => table.map((row) => row[j]!))
+}
+
+const total = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0)
+
+/** The two categories that fit each other's past far better than their own. */
+function changedPlaces(
+  now: readonly (readonly number[])[],
+  past: readonly (readonly number[])[],
+): { x: number; y: number; confidence: number } | undefined {
+  // the last entry is for values outside the dictionary
+  const seen = now.flatMap((counts, i) =>
+    i < now.length - 1 && total(counts) >= MIN_PAIR_ROWS && total(past[i]!) > 0 ? [i] : [],
+  )
+  const apart = (i: number, j: number): number => hellinger(past[j]!, now[i]!)
+  let best: { x: number; y: number; confidence: number } | undefined
+  for (const x of seen) {
+    for (const y of seen) {
+      if (y <= x || apart(x, y) > 0.6 * apart(x, x) || apart(y, x) > 0.6 * apart(y, y)) continue
+      const gain = apart(x, x) + apart(y, y) - apart(x, y) - apart(y, x)
+      const confidence = Math.min(0.9, 0.6 + gain / 2)
+      if (gain > 0.3 && confidence > (best?.confidence ?? 0)) best = { x, y, confidence }
+    }
+  }
+  return best
 }
 
 const off = (x: number, usual: Moments): number => Math.abs(x - usual.mean) / Math.max(usual.sd, 1e-9)

@@ -36,6 +36,33 @@ export function windowOf(history: History, hour: Hour, length: number, clean = f
   return sum
 }
 
+interface Kept {
+  readonly parts: readonly (Profile | undefined)[]
+  readonly rows: number
+  readonly sum: Profile
+}
+
+/** Sums of clean windows by length and end: a window is a reference on each of the following four weeks. */
+const sums = new WeakMap<History, Map<string, Kept>>()
+/** Windows kept of a history: the hours of a month in three lengths. */
+const MOST_KEPT = 3 * 31 * 24
+
+/** `windowOf` without hours marked bad, remembered until one of its hours changes. The result must not be changed. */
+export function cleanWindow(history: History, hour: Hour, length: number): Profile {
+  const known = sums.get(history) ?? new Map<string, Kept>()
+  sums.set(history, known)
+  const parts = Array.from({ length }, (_, i) => (history.bad.has(hour - i) ? undefined : history.hours.get(hour - i)))
+  const total = parts.reduce((sum, part) => sum + (part === undefined ? 0 : rows(part)), 0)
+  const key = `${hour} ${length}`
+  const kept = known.get(key)
+  if (kept !== undefined && kept.rows === total && kept.parts.every((part, i) => part === parts[i])) return kept.sum
+  const sum = windowOf(history, hour, length, true)
+  known.delete(key)
+  known.set(key, { parts, rows: total, sum })
+  if (known.size > MOST_KEPT) known.delete(known.keys().next().value ?? '')
+  return sum
+}
+
 /** Days before the judged one from which the reference is taken: the two newest are left out, so that a change does not become its own reference. */
 export interface Days {
   readonly from: number

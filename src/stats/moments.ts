@@ -24,3 +24,26 @@ export function distance(x: number, usual: Moments, floor: number): number {
   const gap = Math.abs(x - usual.mean)
   return gap === 0 ? 0 : gap / Math.max(spread, Number.MIN_VALUE)
 }
+
+/** Past values with which a distance counts as it is; fewer make it less sure. */
+const ENOUGH = 28
+
+/**
+ * `distance`, corrected for a spread that is known from few values: the distance that is as unlikely when 28 values are known, by
+ * Student's t of a prediction. Seven quiet days do not prove that the eighth must be quiet. Uses the normal equivalent of t by Wallace
+ * (1959), (8ν+1)/(8ν+3)·√(ν·ln(1+t²/ν)), and its inverse.
+ */
+export function surprise(x: number, usual: Moments, floor: number): number {
+  const gap = distance(x, usual, floor)
+  if (usual.n >= ENOUGH || usual.n < 2 || !(usual.sd > floor)) return gap
+  const t = gap * Math.sqrt((1 + 1 / ENOUGH) / (1 + 1 / usual.n))
+  return tOf(normalOf(t, usual.n - 1), ENOUGH - 1)
+}
+
+function normalOf(t: number, dof: number): number {
+  return ((8 * dof + 1) / (8 * dof + 3)) * Math.sqrt(dof * Math.log1p((t * t) / dof))
+}
+
+function tOf(z: number, dof: number): number {
+  return Math.sqrt(dof * Math.expm1((z * (8 * dof + 3)) ** 2 / (8 * dof + 1) ** 2 / dof))
+}

@@ -34,10 +34,18 @@ export interface ConditionalSpec {
   readonly by: string
 }
 
+/** Asks for the counts of each pair of values of two categorical features that belong together; catches swaps that change no mean. */
+export interface CrossSpec {
+  readonly a: string
+  readonly b: string
+}
+
 /** The pinned shape of a profile. Two profiles can be added or compared only if they have the same. Plain data. */
 export interface ProfileSpec {
   readonly features: readonly (NumericSpec | CategoricalSpec)[]
   readonly conditionals: readonly ConditionalSpec[]
+  /** None if absent. */
+  readonly crosses?: readonly CrossSpec[]
 }
 
 /** Reference values of one feature. null, undefined and NaN are missing. Without `kind`, numbers only means numeric. */
@@ -70,7 +78,8 @@ export function makeSpec(columns: readonly Column[], options: SpecOptions = {}):
       ? numericSpec(column, bins, options.plausible?.[column.name])
       : categoricalSpec(column, options.dictionary ?? 256),
   )
-  const spec = { features, conditionals: options.conditionals ?? suggestConditionals(columns, features) }
+  const conditionals = options.conditionals ?? suggestConditionals(columns, features)
+  const spec = { features, conditionals, crosses: suggestCrosses(columns, features) }
   checkSpec(spec)
   return spec
 }
@@ -230,4 +239,45 @@ function explained(values: ArrayLike<unknown>, groups: ArrayLike<unknown>): numb
   let between = -(sum * sum) / n
   for (const group of sums.values()) between += (group.sum * group.sum) / group.n
   return whole > 0 ? (between - (whole * (sums.size - 1)) / Math.max(1, n)) / whole : 0
+}
+
+/** Pairs of values of a cross, at most: more than a window has rows would say nothing. */
+const MAX_PAIRS = 128
+/** Mutual information from which two categorical features belong together, nats. */
+const MIN_INFORMATION = 0.05
+
+/** Pairs of categorical features with few values that tell much of each other, such as an airport and its carriers. */
+function suggestCrosses(columns: readonly Column[], features: ProfileSpec['features']): CrossSpec[] {
+  const crosses: CrossSpec[] = []
+  for (const [i, a] of features.entries()) {
+    for (const [j, b] of features.entries()) {
+      if (j <= i || a.kind !== 'categorical' || b.kind !== 'categorical') continue
+      if (Math.min(a.values.length, b.values.length) < 2) continue
+      if ((a.values.length + 1) * (b.values.length + 1) > MAX_PAIRS) continue
+      if (information(columns[i]!.values, columns[j]!.values) >= MIN_INFORMATION) crosses.push({ a: a.name, b: b.name })
+    }
+  }
+  return crosses
+}
+
+/** Mutual information of two columns in nats, from a sample of their rows. */
+function information(a: ArrayLike<unknown>, b: ArrayLike<unknown>): number {
+  const [both, left, right] = [new Map<string, number>(), new Map<string, number>(), new Map<string, number>()]
+  const count = (counts: Map<string, number>, key: string): unknown => counts.set(key, (counts.get(key) ?? 0) + 1)
+  const step = Math.max(1, Math.floor(a.length / SAMPLE))
+  let n = 0
+  for (let i = 0; i < a.length; i += step) {
+    if (isMissing(a[i]) || isMissing(b[i])) continue
+    const [x, y] = [categoryText(a[i]), categoryText(b[i])]
+    count(both, JSON.stringify([x, y]))
+    count(left, x)
+    count(right, y)
+    n += 1
+  }
+  let sum = 0
+  for (const [key, k] of both) {
+    const [x, y] = JSON.parse(key) as [string, string]
+    sum += (k / n) * Math.log((k * n) / (left.get(x)! * right.get(y)!))
+  }
+  return sum
 }

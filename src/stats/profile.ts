@@ -37,7 +37,8 @@ const SUM = 6
 const SQUARES = 7
 const FAR_SQUARES = 8
 const UNFAMILIAR = 9
-const BINS = 10
+const VAGUE = 10
+const BINS = 11
 
 /** Unseen values kept by name for each categorical feature. */
 const TOP = 20
@@ -48,6 +49,7 @@ interface NumericSlot {
   readonly bins: number
   readonly edges: Float64Array
   readonly familiar: Float64Array
+  readonly gap: number
   readonly spec: NumericSpec
 }
 
@@ -67,11 +69,20 @@ interface ConditionalSlot {
   readonly centre: number
 }
 
+interface CrossSlot {
+  readonly offset: number
+  readonly a: number
+  readonly b: number
+  readonly width: number
+  readonly size: number
+}
+
 interface Plan {
   readonly size: number
   readonly numeric: readonly NumericSlot[]
   readonly categorical: readonly CategoricalSlot[]
   readonly conditional: readonly ConditionalSlot[]
+  readonly cross: readonly CrossSlot[]
   /** The slot of each feature by its number. */
   readonly slots: readonly (NumericSlot | CategoricalSlot)[]
   /** Category number of each feature in the row being added. */
@@ -96,7 +107,15 @@ function makePlan(spec: ProfileSpec): Plan {
     if (of.kind === 'numeric') {
       const bins = of.edges.length + 1
       const familiar = Float64Array.from(of.familiar ?? [])
-      numeric.push({ feature, offset, bins, edges: Float64Array.from(of.edges), familiar, spec: of })
+      numeric.push({
+        feature,
+        offset,
+        bins,
+        edges: Float64Array.from(of.edges),
+        familiar,
+        gap: sparseGap(familiar),
+        spec: of,
+      })
       offset += BINS + 2 * bins
     } else {
       const texts = new Map(of.values.map((value, i) => [value, i]))
@@ -118,8 +137,15 @@ function makePlan(spec: ProfileSpec): Plan {
     offset += 2 * size
     return slot
   })
+  const cross = (spec.crosses ?? []).map(({ a, b }): CrossSlot => {
+    const sizes = [a, b].map((name) => (spec.features[place(name)] as CategoricalSpec).values.length + 1)
+    const [height, width] = sizes as [number, number]
+    const slot = { offset, a: place(a), b: place(b), width, size: height * width }
+    offset += slot.size
+    return slot
+  })
   const slots = [...numeric, ...categorical].sort((a, b) => a.feature - b.feature)
-  return { size: offset, numeric, categorical, conditional, slots, category: new Int32Array(slots.length) }
+  return { size: offset, numeric, categorical, conditional, cross, slots, category: new Int32Array(slots.length) }
 }
 
 /** A profile of no rows. */
@@ -145,6 +171,10 @@ export function add(profile: Profile, row: ArrayLike<unknown>): void {
     profile.cells[slot.offset + 2 * category]! += 1
     profile.cells[slot.offset + 2 * category + 1]! += x - slot.centre
   }
+  for (const { offset, a, b, width } of plan.cross) {
+    const [x, y] = [plan.category[a]!, plan.category[b]!]
+    if (x >= 0 && y >= 0) profile.cells[offset + x * width + y]! += 1
+  }
 }
 
 function addNumber(profile: Profile, slot: NumericSlot, value: unknown): void {
@@ -165,7 +195,8 @@ function addNumber(profile: Profile, slot: NumericSlot, value: unknown): void {
   cells[bin]! += 1
   cells[bin + slot.bins]! += d
   if (x === 0) cells[offset + ZEROS]! += 1
-  if (isStrange(slot, x)) cells[offset + UNFAMILIAR]! += 1
+  const strange = placeOf(slot, x)
+  if (strange !== undefined) cells[offset + strange]! += 1
   if (x < profile.mins[slot.feature]!) profile.mins[slot.feature] = x
   if (x > profile.maxs[slot.feature]!) profile.maxs[slot.feature] = x
   if (x >= spec.low && x <= spec.high) {
@@ -181,20 +212,32 @@ function asNumber(value: unknown): number | undefined {
   return typeof value === 'bigint' || typeof value === 'boolean' ? Number(value) : undefined
 }
 
-/** Inside the reference's range, but not a value that the reference has. */
-function isStrange({ familiar }: NumericSlot, x: number): boolean {
+/** The cell that counts a value between two of the reference's that is none of them; undefined for one of them or outside. */
+function placeOf({ familiar, gap }: NumericSlot, x: number): number | undefined {
   const y = Math.fround(x)
-  return familiar.length > 0 && y >= familiar[0]! && y <= familiar[familiar.length - 1]! && !contains(familiar, y)
+  if (familiar.length === 0 || y <= familiar[0]! || y >= familiar[familiar.length - 1]!) return undefined
+  const above = firstFrom(familiar, y)
+  if (familiar[above] === y) return undefined
+  return familiar[above]! - familiar[above - 1]! < gap ? UNFAMILIAR : VAGUE
 }
 
-function contains(sorted: Float64Array, x: number): boolean {
+/** Gaps from which the reference is too sparse to say what belongs there, in median gaps: even a long one lacks values in its tails. */
+const SPARSE = 1.9
+
+function sparseGap(familiar: Float64Array): number {
+  const gaps = familiar.slice(1).map((x, i) => x - familiar[i]!)
+  return SPARSE * (gaps.sort()[Math.floor(gaps.length / 2)] ?? 0)
+}
+
+/** Place of the first value that is not below x. */
+function firstFrom(sorted: Float64Array, x: number): number {
   let [low, high] = [0, sorted.length - 1]
   while (low < high) {
     const middle = (low + high) >>> 1
     if (sorted[middle]! < x) low = middle + 1
     else high = middle
   }
-  return sorted[low] === x
+  return low
 }
 
 /** The number of edges ≤ x; the last edge belongs to the bin before it. */
@@ -335,8 +378,10 @@ export interface NumericView {
   readonly invalid: number
   readonly zeros: number
   readonly implausible: number
-  /** Values inside the reference's range that are none of its few distinct ones; 0 for continuous features. */
+  /** Values between neighbours among the reference's few distinct ones, and none of them; 0 for continuous features. */
   readonly unfamiliar: number
+  /** The same where the reference is too sparse to tell. */
+  readonly vague: number
   /** Of the plausible values. */
   readonly mean: number
   readonly sd: number
@@ -374,6 +419,7 @@ export function numeric(profile: Profile, feature: number): NumericView {
     zeros: c[ZEROS]!,
     implausible: c[IMPLAUSIBLE]!,
     unfamiliar: c[UNFAMILIAR]!,
+    vague: c[VAGUE]!,
     mean: centre + plausible.mean,
     sd: plausible.sd,
     meanOfAll: centre + all.mean,
@@ -432,4 +478,13 @@ export function conditional(profile: Profile, index: number): ConditionalView {
   const count = (i: number): number => profile.cells[slot.offset + 2 * i]!
   const counts = Array.from({ length: slot.size }, (_, i) => count(i))
   return { counts, means: counts.map((n, i) => slot.centre + profile.cells[slot.offset + 2 * i + 1]! / n) }
+}
+
+/** Reads cross number `index` of the spec: counts by value of `a`, each a row by value of `b`; the last of both are for other values. */
+export function crossed(profile: Profile, index: number): readonly Float64Array[] {
+  const slot = planOf(profile.spec).cross[index]
+  if (!slot) throw problem('invalid_field', { field: 'index', value: index, expected: 'a cross of the spec' })
+  return Array.from({ length: slot.size / slot.width }, (_, i) =>
+    profile.cells.subarray(slot.offset + i * slot.width, slot.offset + (i + 1) * slot.width),
+  )
 }

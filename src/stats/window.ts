@@ -1,11 +1,11 @@
 /** Statistics of a window of traffic against the same clock hours of past weeks: how far each feature is from its usual self. */
 
-import { psi } from './drift.ts'
-import { matchedWindows, MATCHED_DAYS, windowOf } from './history.ts'
+import { hellinger, psi } from './drift.ts'
+import { cleanWindow, MATCHED_DAYS, windowOf } from './history.ts'
 import type { Days, History, Hour } from './history.ts'
-import { categorical, conditional, mergeAll, numeric, rows } from './profile.ts'
+import { categorical, conditional, crossed, mergeAll, numeric, rows } from './profile.ts'
 import type { NumericView, Profile } from './profile.ts'
-import { deviation, distance } from './moments.ts'
+import { deviation, surprise } from './moments.ts'
 import type { Moments } from './moments.ts'
 
 /**
@@ -21,6 +21,8 @@ import type { Moments } from './moments.ts'
  * unfamiliar: rise of the share of values that are none of the reference's few distinct ones.
  * scale: |ln of the mean of non-zero values over the usual one| in deviations, for features that are mostly 0.
  * conditional: the largest z of a mean per category, on the categorical feature; sees swaps of equal share.
+ * joint: Hellinger distance of the pairs of values with another categorical feature from those of all past days, in deviations of past
+ * days; sees swaps that change no mean.
  */
 export type Measure =
   | 'z'
@@ -34,6 +36,7 @@ export type Measure =
   | 'unfamiliar'
   | 'scale'
   | 'conditional'
+  | 'joint'
 
 /** The measures of one feature; one is absent where the data are too few or the measure has no meaning. */
 export interface FeatureStatistics {
@@ -111,10 +114,10 @@ function pastStretches(history: History, hour: Hour, plan: { length: number; day
   const half = plan.length / 2
   const stretches: Stretch[] = []
   for (let day = plan.days.from; day <= plan.days.to; day++) {
-    const one = { days: { from: day, to: day }, minRows: 0 }
-    const [older] = matchedWindows(history, hour - half, half, one)
-    const [newer] = matchedWindows(history, hour, half, one)
-    if (older && newer && rows(older) + rows(newer) >= plan.minRows / 2) stretches.push(stretch(older, newer))
+    const end = hour - 24 * day
+    const whole = cleanWindow(history, end, plan.length)
+    if (rows(whole) < plan.minRows / 2) continue
+    stretches.push({ older: cleanWindow(history, end - half, half), newer: cleanWindow(history, end, half), whole })
   }
   return stretches
 }
@@ -143,7 +146,7 @@ function numericStatistics(c: Comparison, i: number): FeatureStatistics {
     return statistics
   }
   if (concentrated(all)) return statistics
-  measures.z = distance(now.mean, usual, 0.02 * scale)
+  measures.z = surprise(now.mean, usual, 0.02 * scale)
   const step = stepOf(c, i, scale)
   if (step !== undefined) measures.step = step
   return statistics
@@ -164,15 +167,21 @@ function missing(c: Comparison, now: { nulls: number }, past: readonly { nulls: 
   return { nulls: Math.max(0, offset), null_fall: Math.max(0, -offset) }
 }
 
+/** Values of which the reference can tell whether it has them, below which their share is not judged. */
+const MIN_TOLD = 25
+
 const strangeShare = (view: NumericView): number =>
-  (view.unfamiliar + view.counts[0]! + view.counts.at(-1)!) / Math.max(1, view.n - view.zeros)
+  (view.unfamiliar + view.counts[0]! + view.counts.at(-1)!) / Math.max(1, view.n - view.zeros - view.vague)
 
 /**
  * Rise of the share of values that are none of the reference's. In a feature that is mostly 0 only the other values count, and those
  * outside the reference's range are strange too.
  */
 function strange(now: NumericView, all: NumericView): number {
-  if (all.zeros <= all.n / 2) return Math.max(0, now.unfamiliar / now.n - all.unfamiliar / all.n)
+  if (all.zeros <= all.n / 2) {
+    const [told, before] = [now.n - now.vague, all.n - all.vague]
+    return told < MIN_TOLD ? 0 : Math.max(0, now.unfamiliar / told - all.unfamiliar / Math.max(1, before))
+  }
   return now.n - now.zeros < MIN_NON_ZERO ? 0 : Math.max(0, strangeShare(now) - strangeShare(all))
 }
 
@@ -194,7 +203,7 @@ function scaleShift(now: NumericView, past: readonly NumericView[]): number | un
   if (now.n - now.zeros < MIN_NON_ZERO || usable.length < 5) return undefined
   const usual = deviation(usable.map((view) => Math.log(view.nonZeroMean)))
   const { mean } = allNonZero(now)
-  return mean > 0 ? distance(Math.log(mean), usual, 0.5) : undefined
+  return mean > 0 ? surprise(Math.log(mean), usual, 0.5) : undefined
 }
 
 /** Mean of all finite non-zero values, implausible ones included: a changed unit may push most of them out of range. */
@@ -209,7 +218,7 @@ function stepOf(c: Comparison, i: number, scale: number): number | undefined {
   }
   const usual = deviation(c.past.map(change).filter((x) => !Number.isNaN(x)))
   const now = change(c.now)
-  return Number.isNaN(now) || usual.n < 5 ? undefined : distance(now, usual, 0.02 * scale)
+  return Number.isNaN(now) || usual.n < 5 ? undefined : surprise(now, usual, 0.02 * scale)
 }
 
 function categoricalStatistics(c: Comparison, i: number): FeatureStatistics {
@@ -226,10 +235,29 @@ function categoricalStatistics(c: Comparison, i: number): FeatureStatistics {
   if (now.n < c.minValues || all.n === 0) return statistics
   measures.psi = psi(all.counts, now.counts)
   measures.unknown = now.counts.at(-1)! / now.n - all.counts.at(-1)! / all.n
+  if (c.now.whole.spec.crosses !== undefined) measures.joint = Math.max(0, ...jointSurprises(c, statistics.feature))
   const furthest = furthestCategory(c, i)
   if (furthest === undefined) return statistics
   measures.conditional = furthest.z
   return { ...statistics, category: furthest.category }
+}
+
+/** Distances of whole windows lie close together; a spread below this is luck. */
+const JOINT_FLOOR = 0.02
+
+function jointSurprises({ now, past, pastSum }: Comparison, feature: string): number[] {
+  const { crosses = [] } = now.whole.spec
+  return crosses.flatMap(({ a, b }, k) => {
+    if (a !== feature && b !== feature) return []
+    const all = pairs(pastSum, k)
+    const usual = deviation(past.map((one) => hellinger(all, pairs(one.whole, k))).filter((x) => !Number.isNaN(x)))
+    const distance = hellinger(all, pairs(now.whole, k))
+    return usual.n < 5 || !(distance > usual.mean) ? [] : [surprise(distance, usual, JOINT_FLOOR)]
+  })
+}
+
+function pairs(profile: Profile, k: number): number[] {
+  return crossed(profile, k).flatMap((row) => [...row])
 }
 
 /** Rows of a category below which its conditional mean is not judged. */
@@ -249,7 +277,7 @@ function furthestCategory(c: Comparison, i: number): { category: string; z: numb
         past.filter((day) => day.counts[category]! >= MIN_CATEGORY_ROWS / 2).map((day) => day.means[category]!),
       )
       if (usual.n < 7) continue
-      const z = distance(now.means[category]!, usual, 0.05 * (of?.kind === 'numeric' ? of.scale : 1))
+      const z = surprise(now.means[category]!, usual, 0.05 * (of?.kind === 'numeric' ? of.scale : 1))
       if (best === undefined || z > best.z) best = { category: name, z }
     }
   }
