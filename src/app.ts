@@ -53,6 +53,7 @@ import { handleLowering, versionFiles } from './registry/lowering.ts'
 import { storedVersions } from './registry/read.ts'
 import { replaying } from './registry/replay.ts'
 import { resetRegistry } from './registry/reset.ts'
+import { servingLinks } from './registry/returning.ts'
 import { registryRoom } from './registry/room.ts'
 import type { Registry } from './registry/room.ts'
 import { registryRoutes } from './registry/routes.ts'
@@ -243,7 +244,7 @@ function makePipelines(ground: Ground, base: Base, rooms: { tracking: Tracking; 
   })
 }
 
-type ServingParts = Pick<ServingDeps, 'profileSpec' | 'versionFiles' | 'hooks'>
+type ServingParts = Pick<ServingDeps, 'profileSpec' | 'versionFiles' | 'hooks' | 'modelProject' | 'returned'>
 
 function makeServing({ options, log, access }: Ground, base: Base, parts: ServingParts): ServingRoom {
   const { host, gatewayPort: port, grpcPort, gateways: count, allowHosts } = options
@@ -329,6 +330,7 @@ function buildRooms(ground: Ground): House {
   const pipelines = makePipelines(ground, base, { tracking, registry })
   handleSchedules(pipelines, worker)
   const serving = makeServing(ground, base, {
+    ...servingLinks(registry),
     profileSpec: async () => null,
     versionFiles: (model, version) => versionFiles(registry, { python }, model, version),
     // the rooms below are not there yet; nothing is ingested before they are

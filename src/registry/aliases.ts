@@ -4,7 +4,7 @@ import { toTime } from '../contract/fields.ts'
 import type { Reader, Tx } from '../store/db.ts'
 import { promote } from './promotion.ts'
 import type { Allowed, Promotion } from './promotion.ts'
-import { requireModel } from './room.ts'
+import { findVersion, requireModel } from './room.ts'
 import type { Registry } from './room.ts'
 import { announce } from './webhooks/announce.ts'
 
@@ -47,6 +47,39 @@ export async function moveIn(t: Tx, room: Registry, who: Principal, wish: Promot
     resource: 'models',
     id: `${wish.model}@${wish.alias}`,
     detail: { from: move.from, to: move.to, reason: move.reason, verdict, ...(overridden && { overridden: true }) },
+  })
+  return move
+}
+
+/** A return of an endpoint from one version to an earlier one. */
+export interface Return {
+  readonly model: string
+  readonly alias: string
+  readonly from: string | null
+  readonly to: string
+  readonly reason: string
+}
+
+/**
+ * Moves an alias back to a version that it has named before, in the transaction that returns an endpoint to it. Nothing is judged:
+ * what has answered before may answer again. Undefined, and nothing moved, when the alias names another version than the
+ * one that was left, or never named the earlier one.
+ */
+export async function returnAlias(t: Tx, room: Registry, who: Principal, back: Return): Promise<Move | undefined> {
+  await t.lock(`model ${back.model}`)
+  if (back.from === null || (await aliasVersion(t, back.model, back.alias)) !== back.from) return undefined
+  const [model, alias, version] = [back.model, back.alias, Number(back.to)]
+  const before = await t.get<{ seq: number }>(
+    'SELECT seq FROM alias_moves WHERE model = ? AND alias = ? AND to_version = ? LIMIT 1',
+    [model, alias, version],
+  )
+  if (before === undefined || (await findVersion(t, model, version)) === undefined) return undefined
+  const move = await writeMove(t, room, who, { model, alias, to: version, reason: back.reason, verdict: null })
+  await room.audit.record(t, who, {
+    verb: 'promote',
+    resource: 'models',
+    id: `${model}@${alias}`,
+    detail: { from: move.from, to: move.to, reason: move.reason, returned: true },
   })
   return move
 }

@@ -7,7 +7,7 @@ import { toTime } from '../contract/fields.ts'
 import type { Ids } from '../contract/ids.ts'
 import type { Endpoint } from '../contract/serving.ts'
 import type { ServingSample } from '../cost/meters.ts'
-import type { Db, Tx } from '../store/db.ts'
+import type { Db, Reader, Tx } from '../store/db.ts'
 import { flushGateway } from './admin-client.ts'
 import type { GatewayStats } from './admin-client.ts'
 import { figuresOf, readGateways, usageOf } from './figures.ts'
@@ -43,9 +43,22 @@ export interface ServingDeps extends Pick<RoutingDeps, 'tokens' | 'profileSpec' 
     readonly allowHosts: readonly string[]
   }
   readonly hooks: IngestHooks
+  /** The project of a model; undefined while there is no such model. */
+  readonly modelProject?: (reader: Reader, model: string) => Promise<string | undefined>
+  /** Told of a rollback in its transaction, so that the alias of the version that was left goes back too. */
+  readonly returned?: (t: Tx, who: Principal, back: Returned) => Promise<void>
   /** Told after a change of an endpoint. */
   readonly changed: (endpoint: string) => void
   readonly log: (message: string, error?: unknown) => void
+}
+
+/** An endpoint's return from one version to the one before. */
+export interface Returned {
+  readonly endpoint: string
+  readonly model: string
+  readonly from: string | null
+  readonly to: string
+  readonly reason: string
 }
 
 /** Settings of an endpoint. */
@@ -137,6 +150,8 @@ export class ServingRoom {
     const { audit, clock, ids } = this.#deps
     const known = await t.get<EndpointRow>('SELECT * FROM endpoints WHERE name = ?', [name])
     if (known !== undefined) checkSame(known, settings)
+    const owner = await this.#deps.modelProject?.(t, settings.model)
+    if (owner !== undefined && owner !== settings.project) throw foreignModel(settings)
     const threshold = settings.threshold === undefined ? (known?.threshold ?? null) : settings.threshold
     const monitor = settings.monitor === undefined ? (known?.monitor ?? '{}') : JSON.stringify(settings.monitor)
     const now = clock()
@@ -177,18 +192,20 @@ export class ServingRoom {
   /** Returns to the stable version before the present one, which is still loaded. Throws `conflict` when there is none. */
   async rollback(who: Principal, name: string, reason: string): Promise<EndpointView> {
     const { db, audit } = this.#deps
-    const { previous_version } = await requireEndpoint(db, name)
+    const { previous_version, model } = await requireEndpoint(db, name)
     if (previous_version === null)
       throw problem('conflict', { detail: `endpoint "${name}" has had no other version to return to` })
     const wanted = [{ role: 'stable', version: previous_version, weight: 0 }] as const
-    await this.#change(name, wanted, (t) =>
-      audit.record(t, who, {
+    const from = (await variantsOf(db, name)).find((variant) => variant.role === 'stable')?.version ?? null
+    await this.#change(name, wanted, async (t) => {
+      await this.#deps.returned?.(t, who, { endpoint: name, model, from, to: previous_version, reason })
+      await audit.record(t, who, {
         verb: 'deploy',
         resource: 'endpoints',
         id: name,
         detail: { action: 'rollback', version: previous_version, reason },
-      }),
-    )
+      })
+    })
     return this.endpoint(name)
   }
 
@@ -367,6 +384,10 @@ export class ServingRoom {
 function reachable(host: string): string {
   if (host === '0.0.0.0' || host === '::') return '127.0.0.1'
   return host.includes(':') ? `[${host}]` : host
+}
+
+function foreignModel({ model, project }: EndpointSettings): Error {
+  return problem('conflict', { detail: `the model "${model}" belongs to another project than "${project}"` })
 }
 
 function checkSame(known: EndpointRow, settings: EndpointSettings): void {
