@@ -27,6 +27,20 @@ export const Plan = z.strictObject({
         .strictObject({
           loss: z.enum(['brier', 'squared', 'zero_one']).default('brier'),
           tolerance: z.number().min(0).default(0.01),
+          range: z
+            .tuple([z.number(), z.number()])
+            .optional()
+            .describe(
+              'least and greatest loss of a row; losses beyond count as these (absent = 0 to 1; needed by squared)',
+            ),
+        })
+        .refine(({ loss, range }) => loss !== 'squared' || range !== undefined, {
+          path: ['range'],
+          message: 'needed by loss: squared, for example [0, 400] where predictions are off by 20 at most',
+        })
+        .refine(({ range, tolerance }) => range === undefined || range[1] - range[0] > tolerance, {
+          path: ['range'],
+          message: 'the greatest loss must be above the least by more than the tolerance',
         })
         .optional(),
     })

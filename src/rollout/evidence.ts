@@ -84,11 +84,16 @@ function label(
   plan: Plan,
   [, stable, canary, slices]: Extract<Observation, readonly ['l', ...unknown[]]>,
 ): void {
-  const tolerance = plan.gates.quality?.tolerance ?? DEFAULTS.tolerance
   evidence.counts.labelled += 1
   for (const state of [evidence.quality, ...slices.map((slice) => (evidence.slices[slice] ??= freshDifference()))]) {
-    differenceTest({ tolerance }, state).update({ stable, canary })
+    differenceTest(lossOptions(plan), state).update({ stable, canary })
   }
+}
+
+/** How losses are compared: the range that they lie in, and the difference that is tolerated. */
+export function lossOptions(plan: Plan): { readonly low: number; readonly high: number; readonly tolerance: number } {
+  const [low, high] = plan.gates.quality?.range ?? [0, 1]
+  return { low, high, tolerance: plan.gates.quality?.tolerance ?? DEFAULTS.tolerance }
 }
 
 function threshold(stable: ReturnType<typeof sketch>, plan: Plan): number {

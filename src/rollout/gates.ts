@@ -3,7 +3,7 @@ import type { GateState, Plan } from '../contract/rollout.ts'
 import { eBenjaminiHochberg } from '../stats/drift.ts'
 import { differenceTest, rateTest } from '../stats/sequential.ts'
 import type { DifferenceState } from '../stats/sequential.ts'
-import { DEFAULTS } from './evidence.ts'
+import { DEFAULTS, lossOptions } from './evidence.ts'
 import type { Evidence } from './evidence.ts'
 
 /** A slice is judged from this many labelled rows on. */
@@ -95,12 +95,8 @@ function qualityGates(evidence: Evidence, plan: Plan, alpha: number): GateState[
   return [whole, ...slices.map((gate) => (gate === worst ? named : gate))]
 }
 
-function tolerance(plan: Plan): number {
-  return plan.gates.quality?.tolerance ?? DEFAULTS.tolerance
-}
-
 function qualityGate(evidence: Evidence, plan: Plan, alpha: number): GateState {
-  const found = differenceTest({ tolerance: tolerance(plan), alpha }, evidence.quality).evidence()
+  const found = differenceTest({ ...lossOptions(plan), alpha }, evidence.quality).evidence()
   const n_min = plan.gates.quality === undefined ? plan.shadow.labels : Math.max(plan.shadow.labels, 200)
   return {
     ...BLANK,
@@ -112,7 +108,7 @@ function qualityGate(evidence: Evidence, plan: Plan, alpha: number): GateState {
     n_min,
     candidate: number(found.estimate),
     interval: found.n === 0 ? null : [found.interval[0], found.interval[1]],
-    reason: found.n === 0 ? 'no labels yet' : differenceText(found.estimate, found.n, tolerance(plan)),
+    reason: found.n === 0 ? 'no labels yet' : differenceText(found.estimate, found.n, lossOptions(plan).tolerance),
   }
 }
 
@@ -141,12 +137,12 @@ function sliceGates(evidence: Evidence, plan: Plan, alpha: number): GateState[] 
     n_min: SLICE_ROWS,
     candidate: number(one.estimate),
     interval: [one.interval[0], one.interval[1]],
-    reason: `${slice}: ${differenceText(one.estimate, one.n, tolerance(plan))}`,
+    reason: `${slice}: ${differenceText(one.estimate, one.n, lossOptions(plan).tolerance)}`,
   }))
 }
 
 function sliceEvidence(state: DifferenceState, plan: Plan, alpha: number) {
-  return differenceTest({ tolerance: tolerance(plan), alpha }, state).evidence()
+  return differenceTest({ ...lossOptions(plan), alpha }, state).evidence()
 }
 
 /** A shift tells that the models differ, not which is worse: it holds the rollout, it never rejects. */

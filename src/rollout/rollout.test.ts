@@ -67,6 +67,23 @@ describe('sequential gates', () => {
     assert.ok(named.length >= 18, JSON.stringify(found))
     assert.ok(found.every((one) => !one?.gates.some((gate) => /carrier=(?!UA)/.test(gate))))
   })
+  test('a regression is judged in the range of its loss: squared errors of some hundreds, not clipped to 1', () => {
+    const squared = Plan.parse({ gates: { quality: { loss: 'squared', tolerance: 5, range: [0, 400] } } })
+    const random = prng(4)
+    const evidence = freshEvidence()
+    const good = freshEvidence()
+    for (let i = 0; i < 1500; i++) {
+      const miss = 7 * random.normal()
+      observe(evidence, squared, [['l', miss ** 2, (miss + 8) ** 2, []]])
+      observe(good, squared, [['l', miss ** 2, (miss + 0.1 * random.normal()) ** 2, []]])
+    }
+    const quality = (of: Evidence) => gateStates(of, squared).find((gate) => gate.gate === 'quality')
+    assert.equal(quality(evidence)?.status, 'failing')
+    assert.ok(Math.abs((quality(evidence)?.candidate ?? 0) - 60) < 12, `${quality(evidence)?.candidate}`)
+    assert.equal(quality(good)?.status, 'passing')
+    assert.throws(() => Plan.parse({ gates: { quality: { loss: 'squared' } } }), /needed by loss: squared/)
+    assert.throws(() => Plan.parse({ gates: { quality: { loss: 'squared', range: [1, 1] } } }), /above the least/)
+  })
   test('one failure in five is found by the error rate within 60 rows', () => {
     const found = firstRejection(rows(9, 500, { noise: 0.15, errors: 0.2 }), 5)
     assert.ok(found !== undefined && found.at < 60, JSON.stringify(found))
