@@ -30,6 +30,8 @@ SAMPLE_S = 0.1
 BEAT_S = 2.0
 #: How far an attempt stands back behind the server: predictions of the same machine come first.
 NICE = 5
+#: How much rather than the server the system ends a step when memory runs out, of 1000.
+OOM_SCORE = 500
 #: Seconds that leftover processes get to let go of the log after they were killed.
 DRAIN_S = 1.0
 
@@ -72,6 +74,7 @@ class Supervisor:
         self.killed = False
         self.peak = 0
         self.beaten = 0.0
+        self.looked = 0.0
         self.woken, self.wake = os.pipe()
         for end in (self.woken, self.wake, pipe):
             os.set_blocking(end, False)
@@ -86,7 +89,9 @@ class Supervisor:
             self.wait()
             self.reap()
             now = time.monotonic()
-            if self.status is None:
+            # a flood of small writes wakes us far more often than memory can be looked at
+            if self.status is None and now - self.looked >= SAMPLE_S / 2:
+                self.looked = now
                 self.limit(now)
             if now - self.beaten >= BEAT_S:
                 self.beat(now)
@@ -256,6 +261,7 @@ def become_child(spec: dict, writer: int) -> None:
     code = 1
     try:
         os.setpgid(0, 0)
+        offer_to_oom_killer()
         os.dup2(writer, 1)
         os.dup2(writer, 2)
         nothing = os.open(os.devnull, os.O_RDONLY)
@@ -267,6 +273,16 @@ def become_child(spec: dict, writer: int) -> None:
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
     sys.exit(code)
+
+
+def offer_to_oom_killer() -> None:
+    """Memory is looked at now and then, so a step can outrun its limit; then it is the step that has to go, on Linux."""
+    try:
+        with open("/proc/self/oom_score_adj", "r+", encoding="ascii") as file:
+            if int(file.read()) < OOM_SCORE:
+                file.write(str(OOM_SCORE))
+    except (OSError, ValueError):
+        pass
 
 
 def signal_group(leader: int, number: int) -> None:

@@ -36,6 +36,8 @@ def main(table, out, folder, rows=1):
     return {"rows": rows, "loss": 0.25, "nan": float("nan"), "inf": float("inf")}
 def nothing():
     pass
+def standing():
+    print("nice", os.nice(0), "oom", open("/proc/self/oom_score_adj").read())
 def named_in_cwd(**kwargs):
     open("out", "w").write("made here")
 `,
@@ -64,7 +66,7 @@ def crash(): os.kill(os.getpid(), signal.SIGSEGV)
 def killed(): os.kill(os.getpid(), signal.SIGKILL)
 def flood():
     line = "x" * 65535 + "\\n"
-    for _ in range(1600): sys.stdout.write(line)
+    for _ in range(16384): sys.stdout.write(line)
     print("the end")
 def leak():
     key = os.environ["API_KEY"]
@@ -202,13 +204,28 @@ export function driverCases(maker: Maker): void {
     assert.equal(log.match(/\[secret\]/g)?.length, 4)
   })
 
-  test('a flood of output is cut with a visible mark and the step goes on', async () => {
-    const { exit, log } = await finish(await spec('steps.bad:flood', { log_bytes: 100_000 }))
+  test('a gigabyte of output is cut with a visible mark, fills neither disk nor memory, and the step goes on', async () => {
+    const made = await spec('steps.bad:flood', { log_bytes: 100_000 })
+    const before = process.memoryUsage().rss
+    const { exit, log } = await finish(made)
+    const grown = process.memoryUsage().rss - before
+    assert.ok(grown < 200 * 2 ** 20, `the memory of this process grew by ${grown} bytes`)
+    assert.ok(exit.max_rss_bytes < 200 * 2 ** 20, `the step's processes held ${exit.max_rss_bytes} bytes`)
+    const stored = await driver.storeLog(made.attempt)
+    assert.equal(stored?.size, log.length)
     assert.equal(exit.class, 'ok', exit.message)
     assert.ok(exit.log_truncated)
     assert.ok(log.length < 100_200)
     assert.match(log, /the log is cut here after 100000 bytes/)
     assert.equal(exit.log_bytes, log.length)
+  })
+
+  test('a step stands back behind the server, for the processor and when memory runs out', async (t) => {
+    if (process.platform !== 'linux') return t.skip('only Linux tells')
+    const { log } = await finish(await spec('steps.good:standing'))
+    const [, nice = '', oom = ''] = /nice (\d+) oom (\d+)/.exec(log) ?? []
+    assert.ok(Number(nice) >= 5, log)
+    assert.ok(Number(oom) >= 500, log)
   })
 
   test('what a step leaves running is ended, even in a session of its own', async () => {

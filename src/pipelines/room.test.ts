@@ -174,6 +174,31 @@ test('params of a run replace those of the file; unknown ones are refused by nam
   await assert.rejects(bench.begin(FILES, { params: { trian: {} } }), /params\.trian.*one of the steps/)
 })
 
+test('a param that names a model by alias is pinned, so the step runs anew once the alias has moved', async (t) => {
+  let production: string | undefined
+  const own = await openBench(join(root, 'pinned'), () => ({
+    aliasVersion: (model, alias) => Promise.resolve(model === 'toy' && alias === 'production' ? production : undefined),
+  }))
+  t.after(() => own.close())
+  const files = {
+    'slipway.yaml':
+      'project: pin\npipeline: {steps: {judge: {run: judge:main, outputs: [a], params: {incumbent: "models:/toy@production"}}}}\n',
+    'judge.py': 'def main(a, incumbent):\n    a.write_text(incumbent or "none")\n',
+  }
+  const judged = async () => {
+    const run = await own.end(await own.begin(files))
+    assert.equal(run.outcome, 'succeeded', run.message)
+    const [step] = run.steps
+    return [step?.state, step?.params['incumbent'], step?.cache?.reason.replace(/pr_\w+/, 'RUN')]
+  }
+  assert.deepEqual(await judged(), ['succeeded', '', 'the step has not run before'])
+  production = '3'
+  assert.deepEqual(await judged(), ['succeeded', 'models:/toy/3', 'params.incumbent  → models:/toy/3'])
+  assert.deepEqual(await judged(), ['cached', 'models:/toy/3', 'nothing changed: the result of run RUN was taken'])
+  production = '4'
+  assert.deepEqual(await judged(), ['succeeded', 'models:/toy/4', 'params.incumbent models:/toy/3 → models:/toy/4'])
+})
+
 test('a refused model makes the run refused', async () => {
   const run = await bench.end(await bench.begin(changed('steps/train.py', '0.75', '0.25')))
   assert.equal(run.outcome, 'refused')
