@@ -106,8 +106,9 @@ function wireValue(row: AssessmentRow): object {
 /** The number that stands for a value in sums; null for one that has none. */
 export function numberOf(value: unknown): number | null {
   if (typeof value === 'number' && Number.isFinite(value)) return value
-  if (value === true || value === 'yes') return 1
-  return value === false || value === 'no' ? 0 : null
+  const word = typeof value === 'string' ? value.trim().toLowerCase() : value
+  if (word === true || word === 'yes') return 1
+  return word === false || word === 'no' ? 0 : null
 }
 
 /** An object of texts. INVALID_PARAMETER_VALUE for others. */

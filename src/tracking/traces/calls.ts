@@ -1,16 +1,19 @@
 /** MLflow's calls about traces. */
 import { Raw } from '../../http/mount.ts'
 import { pageSize, tagFields } from '../experiment-calls.ts'
-import { bool, int, list, need, object, text } from '../input.ts'
+import { bool, double, int, list, need, object, oneOf, text } from '../input.ts'
 import type { Tracking } from '../room.ts'
 import { rpc } from '../rpc.ts'
 import type { Rpc } from '../rpc.ts'
+import { invalid } from '../wire.ts'
 import { readAssessment, wireAssessment } from './assessment-wire.ts'
 import { createAssessment, deleteAssessment, getAssessment, updateAssessment } from './assessments.ts'
+import { correlate } from './correlation.ts'
 import { deleteTraces } from './delete.ts'
 import { json, pairsOf, readLocations, readMask, readState, readTrace } from './given.ts'
 import { readInfos, seenTraces, wireInfo, wireInfoV2 } from './info.ts'
 import { linkPrompts, linkTraces } from './links.ts'
+import { traceMetrics } from './metrics.ts'
 import { searchTraces } from './search.ts'
 import { beginTrace, endTrace, readInfo, startTrace } from './start.ts'
 import { deleteTraceTag, setTraceTag } from './tags.ts'
@@ -176,8 +179,60 @@ function searches(room: Tracking): Rpc[] {
         return { traces: (await readInfos(room.db, rows)).map(wireInfo), ...more }
       },
     }),
+    rpc({
+      method: 'POST',
+      path: 'traces/calculate-filter-correlation',
+      version: '3.0',
+      summary: 'Say how much two filters of traces go together',
+      access: READ,
+      fields: {
+        experiment_ids: need(list(need(text({ number: true })))),
+        filter_string1: need(text()),
+        filter_string2: need(text()),
+        base_filter: text(),
+      },
+      handle: (given, who) => correlate(room, who, given),
+    }),
+    rpc({
+      method: 'POST',
+      path: 'traces/metrics',
+      version: '3.0',
+      summary: 'Count and average traces, spans and assessments',
+      access: READ,
+      fields: {
+        experiment_ids: need(list(need(text({ number: true })))),
+        view_type: need(oneOf(VIEWS)),
+        metric_name: need(text()),
+        aggregations: need(list(need(object({ aggregation_type: need(oneOf(KINDS)), percentile_value: double() })))),
+        dimensions: list(need(text())),
+        filters: list(need(text())),
+        time_interval_seconds: int(),
+        start_time_ms: int(),
+        end_time_ms: int(),
+        max_results: int(),
+        page_token: text(),
+      },
+      handle: async (given, who) => {
+        for (const { aggregation_type: type, percentile_value: at } of given.aggregations) checkPercentile(type, at)
+        const max_results = pageSize(given.max_results, MOST_POINTS, MOST_POINTS)
+        return { data_points: await traceMetrics(room, who, { ...given, max_results }) }
+      },
+    }),
   ]
 }
+
+function checkPercentile(type: keyof typeof KINDS, at: number | undefined): void {
+  if (type !== 'PERCENTILE' ? at === undefined : at !== undefined && at >= 0 && at <= 100) return
+  throw invalid(
+    `Invalid percentile_value ${at ?? 'none'} for ${type}: PERCENTILE needs one of 0 to 100, others have none`,
+  )
+}
+
+const VIEWS = { TRACES: 1, SPANS: 2, ASSESSMENTS: 3 } as const
+const KINDS = { COUNT: 1, SUM: 2, AVG: 3, PERCENTILE: 4, MIN: 5, MAX: 6 } as const
+
+/** Figures in one reply. */
+const MOST_POINTS = 1000
 
 function changes(room: Tracking): Rpc[] {
   return BOTH.flatMap((version) => [

@@ -19,7 +19,10 @@ export interface PromptRef {
 const HEAD = 'INSERT INTO trace_links (trace_id, kind, target)'
 const KEEP = 'ON CONFLICT DO NOTHING'
 
-/** Links traces to a run; ids of traces that are not seen are passed over. At most 100. */
+/**
+ * Links traces to a run; those of a project that is not seen are passed over. A trace may still be on its way, for clients send
+ * in the background. At most 100.
+ */
 export async function linkTraces(
   room: Tracking,
   who: Principal,
@@ -33,11 +36,12 @@ export async function linkTraces(
   }
   await room.db.tx(async (t) => {
     await requireRun(t, who, runId)
-    const seen = await fetchAll<{ trace_id: string; project: string }>(
+    const found = await fetchAll<{ trace_id: string; project: string }>(
       t,
       sql`SELECT trace_id, project FROM traces WHERE trace_id IN ${inList(traceIds)}`,
     )
-    const rows = seen.filter((row) => sees(who, row.project)).map((row) => [row.trace_id, 'run', runId])
+    const hidden = new Set(found.filter((row) => !sees(who, row.project)).map((row) => row.trace_id))
+    const rows = [...new Set(traceIds)].filter((id) => !hidden.has(id)).map((id) => [id, 'run', runId])
     await insertRows(t, HEAD, rows, KEEP)
   })
 }

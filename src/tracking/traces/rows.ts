@@ -51,6 +51,7 @@ export interface SpanSummary {
 
 const TAG_PREFIX = 'mlflow.traceTag.'
 const NAME_TAG = 'mlflow.traceName'
+const SERVICE = 'service.name'
 const SESSION = 'mlflow.trace.session'
 const USER = 'mlflow.trace.user'
 
@@ -91,6 +92,11 @@ function emptySummary(trace_id: string, span: SpanData): SpanSummary {
 
 function addSpan(trace: SpanSummary, span: SpanData): void {
   const attributes = understood(span.attributes, trace.trace_id)
+  const service = span.resource.get(SERVICE)
+  // MLflow's own spans stay exactly what they were; of others the root says which service sent it
+  if (span.parent_id === null && service !== undefined && !span.attributes.has(KEYS.traceId)) {
+    if (!attributes.has(SERVICE)) attributes.set(SERVICE, service)
+  }
   trace.rows.set(span.span_id, spanRow(trace, span, attributes))
   trace.start_ms = Math.min(trace.start_ms, millis(span.start))
   if (span.end > 0n) trace.end_ms = Math.max(trace.end_ms ?? 0, millis(span.end))
