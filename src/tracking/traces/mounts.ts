@@ -4,9 +4,10 @@ import type { Tracking } from '../room.ts'
 import { rpcRoutes } from '../rpc.ts'
 import { traceCalls } from './calls.ts'
 import { traceFileRoutes } from './files.ts'
+import { nativeTraceRoutes } from './native.ts'
 import { otlpRoutes } from './otlp.ts'
 
 /** The routes, for `trackingRoutes` to mount. */
 export function traceRoutes(room: Tracking): Mounted[] {
-  return [...rpcRoutes(traceCalls(room)), ...traceFileRoutes(room), ...otlpRoutes(room)]
+  return [...rpcRoutes(traceCalls(room)), ...traceFileRoutes(room), ...otlpRoutes(room), ...nativeTraceRoutes(room)]
 }
