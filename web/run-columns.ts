@@ -1,6 +1,7 @@
 /** Columns of the table of runs: what a run offers, which are shown at first, their values and their order. */
 
 import { filterName } from './completion.ts'
+import { figure } from './format.ts'
 
 /** The newest run first. */
 export const NEWEST = 'attributes.start_time DESC'
@@ -50,6 +51,14 @@ export function cellOf(run: ValuedRun, column: string): number | string | undefi
   const key = column.slice(dot + 1)
   const kind = column.slice(0, dot)
   return kind === 'metrics' ? run.metrics[key] : kind === 'params' ? run.params[key] : run.tags[key]
+}
+
+const LONG = 10
+
+/** A value as a cell shows it: long numbers shortened, also those that are text. */
+export function cellText(value: number | string | undefined): string {
+  if (typeof value !== 'string' || value === 'NaN') return figure(value === 'NaN' ? 'NaN' : value)
+  return value.length > LONG && /^-?\d*\.?\d+(?:e[+-]?\d+)?$/i.test(value) ? figure(Number(value)) : value
 }
 
 /** The column's name without its kind. */

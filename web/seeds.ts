@@ -1,4 +1,5 @@
 /** Runs that repeat the same with another seed, put together. */
+import { cellText } from './run-columns.ts'
 
 export interface SeededRun {
   readonly id: string
@@ -27,7 +28,7 @@ export function seedGroups<R extends SeededRun>(
   const others = differing.filter((key) => key !== seed)
   const groups = Map.groupBy(runs, (run) => JSON.stringify(others.map((key) => run.params[key] ?? null)))
   return [...groups.values()].map((members) => ({
-    label: others.map((key) => `${key} ${members[0]?.params[key] ?? '–'}`).join(', ') || 'all',
+    label: others.map((key) => `${key} ${cellText(members[0]?.params[key])}`).join(', ') || 'all',
     runs: members,
   }))
 }

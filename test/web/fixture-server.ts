@@ -5,17 +5,20 @@ import type { AddressInfo } from 'node:net'
 import { z } from 'zod'
 import { authApi } from '../../src/contract/auth.ts'
 import { costApi } from '../../src/contract/cost.ts'
+import { endpointViewApi } from '../../src/contract/endpoint-view.ts'
 import { monitoringApi } from '../../src/contract/monitoring.ts'
 import { pipelinesApi } from '../../src/contract/pipelines.ts'
 import { registryApi } from '../../src/contract/registry.ts'
 import { rolloutApi } from '../../src/contract/rollout.ts'
 import type { Reply, Route } from '../../src/contract/route.ts'
+import { runTableApi } from '../../src/contract/run-table.ts'
 import { servingApi } from '../../src/contract/serving.ts'
 import { systemApi } from '../../src/contract/system.ts'
 import { trackingApi } from '../../src/contract/tracking.ts'
 import { staticFiles } from '../../src/http/static.ts'
 import * as watched from './fixture-monitoring.ts'
 import * as served from './fixture-serving.ts'
+import * as tables from './fixture-tables.ts'
 import * as tracked from './fixture-tracking.ts'
 
 interface Asked {
@@ -98,6 +101,9 @@ function recorded(now: number, empty: boolean): Recorded[] {
         differing: { params: ['learning_rate', 'max_iter', 'seed'], metrics: ['auc', 'log_loss', 'brier'], tags: [] },
       }
     }),
+    on(runTableApi.keys, () => tables.keys(runs)),
+    on(runTableApi.groups, ({ query }) => tables.groups(runs, query.get('by') ?? '', query.getAll('metrics'))),
+    on(runTableApi.curves, ({ query }) => tables.curves(now, query)),
     on(trackingApi.getRun, list(runs)),
     on(trackingApi.getRunMetrics, ({ params, query }) =>
       tracked.metricHistory(now, params['id'] ?? '', query.get('key') ?? ''),
@@ -119,6 +125,8 @@ function recorded(now: number, empty: boolean): Recorded[] {
     on(servingApi.listEndpoints, () => ({ items: endpoints })),
     on(servingApi.getEndpoint, ({ params }) => endpoints.find((one) => one.name === params['name'])),
     on(servingApi.rollbackEndpoint, ({ params }) => endpoints.find((one) => one.name === params['name'])),
+    on(endpointViewApi.latency, () => tables.latency(now)),
+    on(endpointViewApi.tryIt, () => ({ status: 200, took_ms: 3.4, reply: { predictions: [0.2731] } })),
     on(servingApi.listPredictions, () => served.predictions(now)),
     on(rolloutApi.list, () => ({ items: rollouts })),
     on(rolloutApi.get, list(rollouts)),
@@ -202,11 +210,18 @@ async function handle(job: Job): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://fixture')
   if (/\/(changes|events|logs)$/.test(url.pathname)) return streamed(response, url.pathname)
   if (url.pathname.startsWith('/v1/')) return answered(job, url)
+  if (url.pathname === '/get-artifact') return artifact(response, url.searchParams.get('path') ?? '')
   const page = await job.pages(url.pathname)
   response.writeHead(page?.status ?? 404, { ...page?.headers })
   if (page === undefined) response.end()
   else if (typeof page.body === 'object' && page.body !== null && 'pipe' in page.body) page.body.pipe(response)
   else response.end(page.body)
+}
+
+function artifact(response: ServerResponse, path: string): void {
+  const file = tables.artifact(path)
+  response.writeHead(file === undefined ? 404 : 200, { 'content-type': file?.type ?? 'text/plain' })
+  response.end(file?.body)
 }
 
 function streamed(response: ServerResponse, path: string): void {

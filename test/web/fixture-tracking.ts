@@ -71,6 +71,7 @@ function runAt(now: number, i: number): Run {
       'mlflow.source.git.commit': '8f2c1ab9d07e',
       'mlflow.user': 'ada',
       team: 'punctuality',
+      ...(i === 1 && { 'slipway.pipeline_run': 'run_01k2b9d', 'slipway.step': 'train' }),
     },
     datasets: [
       {
@@ -89,7 +90,12 @@ function runAt(now: number, i: number): Run {
       : [
           { path: 'model/MLmodel', digest: DIGEST, size: 1240 },
           { path: 'model/model.skops', digest: DIGEST, size: 1_843_200 },
+          { path: 'calibration.csv', digest: DIGEST, size: 74 },
           { path: 'calibration.png', digest: DIGEST, size: 48_211 },
+          { path: 'images/sample%step%0%timestamp%1%ab.png', digest: DIGEST, size: 72 },
+          { path: 'images/sample%step%50%timestamp%2%cd.png', digest: DIGEST, size: 72 },
+          { path: 'report.html', digest: DIGEST, size: 78 },
+          { path: 'table.json', digest: DIGEST, size: 74 },
         ],
   }
 }

@@ -4,8 +4,9 @@ import { figure } from '../format.ts'
 import { useWidth } from '../parts/width.ts'
 import { levelLine, surface } from './contour.ts'
 import type { Piece } from './contour.ts'
-import { padded } from './domain.ts'
-import { extent, linear, ticks } from './scale.ts'
+import { axisFor } from './domain.ts'
+import type { AxisScale } from './domain.ts'
+import { extent, linear } from './scale.ts'
 
 export interface ContourProps {
   readonly x: string
@@ -30,31 +31,31 @@ export function ContourMap(props: ContourProps) {
 }
 
 function Drawing({ x, y, z, dots, width }: ContourProps & { width: number }) {
-  const across = padded(extent(dots.map((dot) => dot.x)))
-  const up = padded(extent(dots.map((dot) => dot.y)))
+  const across = axisFor(dots.map((dot) => dot.x))
+  const up = axisFor(dots.map((dot) => dot.y))
   const [low, high] = extent(dots.map((dot) => dot.z)) ?? [0, 1]
-  const placeX = linear(across, [EDGE.left, width - EDGE.right])
-  const placeY = linear(up, [HEIGHT - EDGE.bottom, EDGE.top])
+  const placeX = across.place([EDGE.left, width - EDGE.right])
+  const placeY = up.place([HEIGHT - EDGE.bottom, EDGE.top])
   const part = (value: number): number => (high > low ? (value - low) / (high - low) : 0.5)
   return (
     <svg width={width} height={HEIGHT}>
       <Shades dots={dots} across={across} up={up} part={part} width={width} />
       <g className="axis">
-        {ticks(up, 5).map((tick) => (
+        {up.marks(5).map((tick) => (
           <text key={tick} x={EDGE.left - 6} y={placeY(tick) + 4} textAnchor="end">
             {figure(tick)}
           </text>
         ))}
-        {ticks(across, 5).map((tick) => (
+        {across.marks(5).map((tick) => (
           <text key={tick} x={placeX(tick)} y={HEIGHT - EDGE.bottom + 16} textAnchor="middle">
             {figure(tick)}
           </text>
         ))}
         <text x={width - EDGE.right} y={HEIGHT - 6} textAnchor="end">
-          {x}
+          {across.log ? `${x}, logarithmic` : x}
         </text>
         <text x={4} y={11}>
-          {y}
+          {up.log ? `${y}, logarithmic` : y}
         </text>
         <text x={width - EDGE.right} y={11} textAnchor="end">
           {`${z}: pale ${figure(low, 3)}, full ${figure(high, 3)}`}
@@ -71,8 +72,8 @@ function Drawing({ x, y, z, dots, width }: ContourProps & { width: number }) {
 
 interface ShadesProps {
   readonly dots: ContourProps['dots']
-  readonly across: readonly [number, number]
-  readonly up: readonly [number, number]
+  readonly across: AxisScale
+  readonly up: AxisScale
   readonly part: (value: number) => number
   readonly width: number
 }
@@ -83,20 +84,20 @@ function Shades({ dots, across, up, part, width }: ShadesProps) {
     () =>
       surface(
         dots.map((dot) => ({
-          x: linear(across, [0, 1])(dot.x),
-          y: linear(up, [0, 1])(dot.y),
+          x: across.place([0, 1])(dot.x),
+          y: up.place([0, 1])(dot.y),
           z: dot.z,
         })),
         columns,
         rows,
       ),
-    // the ranges follow from the dots
+    // the axes follow from the dots
     // oxlint-disable-next-line react/exhaustive-deps
     [dots, columns, rows],
   )
   const placeX = linear([0, columns - 1], [EDGE.left, width - EDGE.right])
   const placeY = linear([0, rows - 1], [HEIGHT - EDGE.bottom, EDGE.top])
-  const cell = { width: placeX(1) - placeX(0) + 0.5, height: placeY(0) - placeY(1) + 0.5 }
+  const cell = { width: placeX(1) - placeX(0), height: placeY(0) - placeY(1), shapeRendering: 'crispEdges' } as const
   const [low, high] = extent(made.values) ?? [0, 1]
   const levels = Array.from({ length: LEVELS }, (_, i) => low + ((i + 1) / (LEVELS + 1)) * (high - low))
   return (

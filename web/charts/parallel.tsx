@@ -1,7 +1,8 @@
 /** Parallel coordinates: an axis for each number, a line for each thing. */
 import { figure } from '../format.ts'
 import { useWidth } from '../parts/width.ts'
-import { extent, linear, linePath } from './scale.ts'
+import { axisFor } from './domain.ts'
+import { linear, linePath } from './scale.ts'
 
 export interface ParallelProps {
   readonly axes: readonly string[]
@@ -21,8 +22,11 @@ export function Parallel({ axes, lines }: ParallelProps) {
   const [holder, width] = useWidth()
   const x = linear([0, Math.max(1, axes.length - 1)], [EDGE.side, Math.max(EDGE.side, width - EDGE.side)])
   const scales = axes.map((_, i) => {
-    const domain = extent(lines.map((line) => line.values[i])) ?? [0, 1]
-    return { domain, y: linear(domain, [HEIGHT - EDGE.bottom, EDGE.top]) }
+    const axis = axisFor(
+      lines.map((line) => line.values[i]),
+      0,
+    )
+    return { ...axis, y: axis.place([HEIGHT - EDGE.bottom, EDGE.top]) }
   })
   return (
     <div ref={holder} role="img" aria-label={`Parallel axes of ${axes.join(', ')}`} style={{ height: HEIGHT }}>
@@ -30,7 +34,7 @@ export function Parallel({ axes, lines }: ParallelProps) {
         <svg width={width} height={HEIGHT}>
           {axes.map((axis, i) => (
             <g key={axis} className="axis">
-              <title>{axis}</title>
+              <title>{scales[i]?.log ? `${axis}, logarithmic` : axis}</title>
               <line
                 x1={x(i)}
                 x2={x(i)}

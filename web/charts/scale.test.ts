@@ -5,6 +5,7 @@ import { versionColour } from '../colours.ts'
 import { halfWidth, meanBand, student95 } from './bands.ts'
 import { levelLine, surface } from './contour.ts'
 import { filled, joinCurves } from './curves.ts'
+import { axisFor } from './domain.ts'
 import { layers } from './layers.ts'
 import { decades, extent, linear, linePath, logarithmic, ticks } from './scale.ts'
 import { shade } from './shade.ts'
@@ -136,4 +137,14 @@ test('a surface passes through its spots, and a level line lies between lower an
   assert.equal(line.length, 4)
   for (const [x1, , x2] of line) assert.ok(Math.abs(x1 - 5) < 0.51 && Math.abs(x2 - 5) < 0.51, `${x1} ${x2}`)
   assert.deepEqual(levelLine(made, 11), [])
+})
+
+test('an axis has room, and is logarithmic where its numbers span two orders of magnitude', () => {
+  const plain = axisFor([0, 10, null])
+  assert.deepEqual([plain.log, plain.domain], [false, [-0.6, 10.6]])
+  const wide = axisFor([0.001, 0.1, 10], 0)
+  assert.deepEqual([wide.log, wide.marks(3)], [true, [0.001, 0.1, 10]])
+  assert.ok(Math.abs(wide.place([0, 100])(0.1) - 50) < 1e-9)
+  assert.equal(axisFor([-1, 1000]).log, false)
+  assert.deepEqual(axisFor([]).domain, [-0.06, 1.06])
 })

@@ -1,8 +1,7 @@
 /** Dots of things by two of their numbers. */
 import { figure } from '../format.ts'
 import { useWidth } from '../parts/width.ts'
-import { padded } from './domain.ts'
-import { extent, linear, ticks } from './scale.ts'
+import { axisFor } from './domain.ts'
 
 export interface ScatterProps {
   readonly x: string
@@ -28,14 +27,14 @@ export function Scatter({ x, y, dots }: ScatterProps) {
 }
 
 function Drawing({ x, y, dots, width }: ScatterProps & { width: number }) {
-  const across = padded(extent(dots.map((dot) => dot.x)))
-  const up = padded(extent(dots.map((dot) => dot.y)))
-  const placeX = linear(across, [EDGE.left, width - EDGE.right])
-  const placeY = linear(up, [HEIGHT - EDGE.bottom, EDGE.top])
+  const across = axisFor(dots.map((dot) => dot.x))
+  const up = axisFor(dots.map((dot) => dot.y))
+  const placeX = across.place([EDGE.left, width - EDGE.right])
+  const placeY = up.place([HEIGHT - EDGE.bottom, EDGE.top])
   return (
     <svg width={width} height={HEIGHT}>
       <g className="axis">
-        {ticks(up, 4).map((tick) => (
+        {up.marks(4).map((tick) => (
           <g key={tick}>
             <line x1={EDGE.left} x2={width - EDGE.right} y1={placeY(tick)} y2={placeY(tick)} />
             <text x={EDGE.left - 6} y={placeY(tick) + 4} textAnchor="end">
@@ -43,16 +42,16 @@ function Drawing({ x, y, dots, width }: ScatterProps & { width: number }) {
             </text>
           </g>
         ))}
-        {ticks(across, 5).map((tick) => (
+        {across.marks(5).map((tick) => (
           <text key={tick} x={placeX(tick)} y={HEIGHT - EDGE.bottom + 16} textAnchor="middle">
             {figure(tick)}
           </text>
         ))}
         <text x={width - EDGE.right} y={HEIGHT - 6} textAnchor="end">
-          {x}
+          {across.log ? `${x}, logarithmic` : x}
         </text>
         <text x={4} y={10}>
-          {y}
+          {up.log ? `${y}, logarithmic` : y}
         </text>
       </g>
       {dots.map((dot) =>

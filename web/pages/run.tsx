@@ -91,7 +91,7 @@ function Body({ run }: { run: Run }) {
             {Object.keys(run.params).length === 0 ? (
               <p className="muted">None was logged.</p>
             ) : (
-              <Facts items={Object.entries(run.params)} />
+              <Facts items={Object.entries(run.params).map(([key, value]) => [key, <Long key={key} text={value} />])} />
             )}
           </Panel>
           <Panel title="Inputs and models">
@@ -108,9 +108,26 @@ function Body({ run }: { run: Run }) {
         onChoose={(file) => set((before) => ({ ...before, file }))}
       />
       <Panel title="Tags">
-        <Facts items={Object.entries(run.tags).filter(([key]) => !key.startsWith('mlflow.log-model'))} />
+        <Facts
+          items={Object.entries(run.tags)
+            .filter(([key]) => !key.startsWith('mlflow.log-model'))
+            .map(([key, value]) => [key, <Long key={key} text={value} />])}
+        />
       </Panel>
     </>
+  )
+}
+
+const SHORT = 120
+
+/** A value whose rest is folded away where it is long. */
+function Long({ text }: { text: string }) {
+  if (text.length <= SHORT) return text
+  return (
+    <details>
+      <summary>{text.slice(0, SHORT)}…</summary>
+      {text}
+    </details>
   )
 }
 

@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { lazy, Suspense, useMemo } from 'react'
 import type { Line } from '../charts/line-chart.tsx'
+import { extent } from '../charts/scale.ts'
 import { versionColour } from '../colours.ts'
 import { duration, eventTime } from '../format.ts'
 import * as read from '../queries.ts'
@@ -81,7 +82,7 @@ function noteOf({ until, window_s, series }: Latency): string {
 function Charts({ latency }: { latency: Latency }) {
   const x = useMemo(() => latency.windows.map((at) => Date.parse(at) / 1000), [latency.windows])
   return (
-    <div className="charts">
+    <div className="charts wide">
       {CHARTS.map(([title, key, unit]) => (
         <figure key={key}>
           <figcaption>
@@ -92,6 +93,14 @@ function Charts({ latency }: { latency: Latency }) {
       ))}
     </div>
   )
+}
+
+/** From the least to the greatest value that a plain axis still shows both of. */
+const PLAIN = 30
+
+function spreads(lines: readonly Line[]): boolean {
+  const [low, high] = extent(lines.flatMap((line) => line.values)) ?? [1, 1]
+  return low > 0 && high / low > PLAIN
 }
 
 interface ChartProps {
@@ -115,7 +124,15 @@ function Chart({ latency, x, title, pick, unit }: ChartProps) {
   )
   return (
     <Suspense fallback={<Bone height={210} />}>
-      <LineChart label={`${title} by variant over time`} x={x} lines={lines} time height={170} unit={unit} />
+      <LineChart
+        label={`${title} by variant over time`}
+        x={x}
+        lines={lines}
+        time
+        log={unit !== '' && spreads(lines)}
+        height={170}
+        unit={unit}
+      />
     </Suspense>
   )
 }

@@ -8,6 +8,7 @@ import { axesOf, drawableAxes, numberOf } from '../comparison.ts'
 import type { Differing } from '../comparison.ts'
 import type { RunRow } from '../queries.ts'
 import type { CompareSearch } from '../search.ts'
+import { seedParam } from '../seeds.ts'
 import { Panel } from './page.tsx'
 
 const LEAST_FOR_CONTOUR = 4
@@ -18,7 +19,8 @@ export function Relations({ runs, differing }: { runs: readonly RunRow[]; differ
   const all = drawableAxes(runs, differing)
   const axes = axesOf(runs, differing)
   if (runs.length < 2 || all.length < 2) return null
-  const params = all.filter((axis) => axis.startsWith('params.'))
+  // a seed decides nothing that one would look for
+  const params = all.filter((axis) => axis.startsWith('params.') && axis !== `params.${seedParam(differing.params)}`)
   const metrics = all.filter((axis) => axis.startsWith('metrics.'))
   const x = search.x ?? params[0] ?? all[0] ?? ''
   const y = search.y ?? (params.length > 1 && metrics.length > 0 ? params[1] : all.find((axis) => axis !== x)) ?? ''

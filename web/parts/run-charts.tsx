@@ -1,5 +1,5 @@
 /** The curves of runs, one chart a metric: smoothing, logarithmic axis, steps or time, more detail for the part that is looked at. */
-import { useQuery } from '@tanstack/react-query'
+import { useQueries, useQuery } from '@tanstack/react-query'
 import { lazy, Suspense, useId, useMemo, useState } from 'react'
 import { filled, joinCurves } from '../charts/curves.ts'
 import type { Axis } from '../charts/curves.ts'
@@ -20,6 +20,8 @@ const STEP = 0.05
 const MOST = 0.95
 /** More lines than this are neither listed below the chart nor drawn raw behind their smoothed form. */
 const LISTED = 10
+/** Bands of more groups than this would cover each other; their colours are those of the table of groups. */
+const BANDS = 6
 
 export interface ChartedRun {
   readonly id: string
@@ -42,10 +44,17 @@ export interface RunChartsProps extends ChartSettings {
 }
 
 export function RunCharts(props: RunChartsProps) {
-  const { metrics } = props
+  const { metrics, runs } = props
   const [all, setAll] = useState(false)
-  if (metrics.length === 0) return null
-  const shown = all ? metrics : metrics.slice(0, SHOWN)
+  const ids = useMemo(() => runs.map((run) => run.id), [runs])
+  const asked = all ? metrics : metrics.slice(0, SHOWN)
+  const totals = useQueries({
+    queries: asked.map((metric) => runCurves(ids, metric, POINTS)),
+    combine: (queries) => queries.map(({ data }) => data?.items.reduce((most, one) => Math.max(most, one.total), 0)),
+  })
+  // a single point is a number of the table, not a curve
+  const shown = asked.filter((_, i) => (totals[i] ?? 2) > 1)
+  if (shown.length === 0) return null
   return (
     <Panel title="Curves" note="drag to zoom in, double-click to go back" tools={<Settings {...props} />}>
       <div className="charts">
@@ -53,10 +62,12 @@ export function RunCharts(props: RunChartsProps) {
           <MetricChart key={metric} {...props} metric={metric} />
         ))}
       </div>
-      {metrics.length > shown.length && (
-        <button type="button" className="button" onClick={() => setAll(true)}>
-          Show all {metrics.length} metrics
-        </button>
+      {metrics.length > asked.length && (
+        <div>
+          <button type="button" className="button" onClick={() => setAll(true)}>
+            Read all {metrics.length} metrics
+          </button>
+        </div>
       )}
     </Panel>
   )
@@ -165,7 +176,7 @@ function Curves({ runs, groups, metric, smooth, log, axis, curves, onZoom, onRes
         lines={lines}
         log={log}
         xLabel={axis === 'step' ? 'step' : 's since its start'}
-        legend={lines.length <= 2 * LISTED}
+        legend={groups === undefined ? lines.length <= 2 * LISTED : lines.length <= BANDS}
         onZoom={onZoom}
         onReset={onReset}
       />
@@ -200,7 +211,8 @@ function grouped(
   const byId = new Map(curves.map((curve, i) => [curve.id, filled(joined.x, joined.smoothed[i] ?? [])]))
   const lines = groups.map((group, i) => {
     const { mean, low, high } = meanBand(members(group.ids, byId))
-    return { label: `${group.label} (${group.ids.length})`, colour: seriesColour(i), values: mean, band: { low, high } }
+    const line = { label: `${group.label} (${group.ids.length})`, colour: seriesColour(i), values: mean }
+    return groups.length <= BANDS ? { ...line, band: { low, high } } : line
   })
   return { x: joined.x, lines }
 }

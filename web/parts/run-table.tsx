@@ -3,9 +3,9 @@ import { Link } from '@tanstack/react-router'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { useEffect, useMemo, useRef } from 'react'
 import { Sparkline } from '../charts/sparkline.tsx'
-import { duration, figure } from '../format.ts'
+import { duration } from '../format.ts'
 import type { RunRow } from '../queries.ts'
-import { cellOf, nextOrder, orderState, titleOf } from '../run-columns.ts'
+import { cellOf, cellText, nextOrder, orderState, titleOf } from '../run-columns.ts'
 import type { RunCurve } from '../run-reads.ts'
 import { useSparks } from './run-sparks.ts'
 import { Status } from './status.tsx'
@@ -173,7 +173,7 @@ function Row({ row, index, columns, spark, curve, chosen, onTurn }: RowProps) {
         const value = cellOf(row, column)
         return (
           <td key={column} className="num" title={value === undefined ? '' : String(value)}>
-            {typeof value === 'string' && value !== 'NaN' ? value : figure(value)}
+            {cellText(value)}
           </td>
         )
       })}

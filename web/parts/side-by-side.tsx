@@ -5,6 +5,7 @@ import { seriesColour } from '../colours.ts'
 import { keysOf } from '../comparison.ts'
 import type { Differing } from '../comparison.ts'
 import { figure } from '../format.ts'
+import { cellText } from '../run-columns.ts'
 import type { RunRow } from '../queries.ts'
 import { Panel } from './page.tsx'
 
@@ -49,7 +50,7 @@ export function SideBySide({ runs, differing }: { runs: readonly RunRow[]; diffe
                 name={key}
                 differs={differs}
                 values={runs.map((run) =>
-                  kind === 'metrics' ? figure(run.metrics[key], 6) : (run.params[key] ?? '–'),
+                  kind === 'metrics' ? figure(run.metrics[key], 6) : cellText(run.params[key]),
                 )}
               />
             ))}
