@@ -9,9 +9,12 @@ import { openStore } from '../src/store/open.ts'
 import { logBatch } from '../src/tracking/batch.ts'
 import { createExperiment } from '../src/tracking/experiments.ts'
 import type { MetricPoint } from '../src/tracking/points.ts'
-import { trackingRoom } from '../src/tracking/room.ts'
+import { writePoints } from '../src/tracking/metric-rows.ts'
+import { hexId, trackingRoom } from '../src/tracking/room.ts'
 import type { Tracking } from '../src/tracking/room.ts'
-import { createRun, updateRun } from '../src/tracking/runs.ts'
+import { createRun, insertRuns, updateRun } from '../src/tracking/runs.ts'
+import type { RunRow } from '../src/tracking/runs.ts'
+import { insertRows } from '../src/tracking/sql.ts'
 
 export interface Wanted {
   /** A data folder that no server uses now. */
@@ -28,8 +31,8 @@ export interface Made {
   readonly curve_run_id: string
 }
 
-/** Runs that are written at the same time; their transactions share commits. */
-const AT_ONCE = 256
+/** Runs of one transaction. */
+const CHUNK = 500
 
 /** 2026-01-01T00:00:00Z, and a run each minute from then on. */
 const FIRST_START = 1_767_225_600_000
@@ -47,37 +50,68 @@ export async function makeRuns(wanted: Wanted): Promise<Made> {
     const room = trackingRoom({ ...store, clock: Date.now, random: randomBytes, record })
     const name = `${wanted.runs} runs`
     const experiment_id = await createExperiment(room, SYSTEM, { name })
-    let next = 0
-    const writer = async (): Promise<void> => {
-      while (next < wanted.runs) await writeRun(room, experiment_id, next++, wanted.runs)
-    }
-    await Promise.all(Array.from({ length: AT_ONCE }, writer))
+    const runs = Array.from({ length: wanted.runs }, (_, i) => ({ i, row: rowOf(room, experiment_id, i) }))
+    // in the order of the tables: the result is the same, and pages are filled one after the other
+    runs.sort((left, right) => (left.row.run_id < right.row.run_id ? -1 : 1))
+    for (let at = 0; at < runs.length; at += CHUNK) await writeRuns(room, runs.slice(at, at + CHUNK), wanted.runs)
     return { experiment_id, curve_run_id: await writeCurve(room, experiment_id, wanted) }
   } finally {
     await store.db.close()
   }
 }
 
-async function writeRun(room: Tracking, experiment_id: string, i: number, of: number): Promise<void> {
+async function writeRuns(room: Tracking, runs: readonly { i: number; row: RunRow }[], of: number): Promise<void> {
+  await room.db.tx(async (t) => {
+    await insertRuns(
+      t,
+      runs.map(({ row }) => row),
+    )
+    const params = runs.flatMap(({ i, row }) => paramsOf(i).map(([key, value]) => [row.run_id, key, value]))
+    const tags = runs.flatMap(({ i, row }) => tagsOf(i, row).map(([key, value]) => [row.run_id, key, value]))
+    await insertRows(t, 'INSERT INTO run_params (run_id, key, value)', params)
+    await insertRows(t, 'INSERT INTO run_tags (run_id, key, value)', tags)
+    await writePoints(
+      t,
+      runs.map(({ i, row }) => ({ run: row, points: metricsOf(i, of, row.start_time) })),
+    )
+  })
+}
+
+function rowOf(room: Tracking, experiment_id: string, i: number): RunRow {
+  const run_id = hexId(room)
   const start_time = FIRST_START + i * MINUTE
-  const run = await createRun(room, SYSTEM, {
+  const end_time = start_time + 30_000 + (i % 1000) * 37
+  return {
+    run_id,
     experiment_id,
+    project: 'default',
     run_name: `run-${i}`,
-    start_time,
     user_id: `user-${i % 9}`,
-  })
-  await logBatch(room, SYSTEM, run.run_id, {
-    metrics: metricsOf(i, of, start_time),
-    params: [
-      { key: 'lr', value: String(10 ** -(1 + (i % 10) / 2)) },
-      { key: 'model', value: `net${i % 7}` },
-      { key: 'seed', value: String(i % 5) },
-      { key: 'width', value: String(32 * (1 + (i % 16))) },
-    ],
-    tags: [{ key: 'team', value: `t${Math.floor(i / 3) % 5}` }],
-  })
-  const status = i % 50 === 0 ? 'FAILED' : 'FINISHED'
-  await updateRun(room, SYSTEM, { run_id: run.run_id, status, end_time: start_time + 30_000 + (i % 1000) * 37 })
+    status: i % 50 === 0 ? 'FAILED' : 'FINISHED',
+    start_time,
+    end_time,
+    artifact_uri: `mlflow-artifacts:/${experiment_id}/${run_id}/artifacts`,
+    lifecycle_stage: 'active',
+    deleted_time: null,
+    heartbeat_at: end_time,
+  }
+}
+
+function paramsOf(i: number): [key: string, value: string][] {
+  return [
+    ['lr', String(10 ** -(1 + (i % 10) / 2))],
+    ['model', `net${i % 7}`],
+    ['seed', String(i % 5)],
+    ['width', String(32 * (1 + (i % 16)))],
+  ]
+}
+
+function tagsOf(i: number, row: RunRow): [key: string, value: string][] {
+  return [
+    ['mlflow.runName', row.run_name],
+    ['mlflow.user', row.user_id],
+    ['team', `t${Math.floor(i / 3) % 5}`],
+  ]
 }
 
 function metricsOf(i: number, of: number, start: number): MetricPoint[] {

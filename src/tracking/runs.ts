@@ -81,7 +81,7 @@ export async function createRun(room: Tracking, who: Principal, given: NewRun): 
       deleted_time: null,
       heartbeat_at: now,
     }
-    await insertRun(t, row)
+    await insertRuns(t, [row])
     await putTags(t, run_id, [...tags.filter((tag) => tag.key !== NAME_TAG), { key: NAME_TAG, value: run_name }])
     return row
   })
@@ -207,22 +207,23 @@ function byKey(left: readonly [string, unknown], right: readonly [string, unknow
   return left[0] < right[0] ? -1 : 1
 }
 
-async function insertRun(t: Tx, row: RunRow): Promise<void> {
-  await t.run(
-    'INSERT INTO runs (run_id, experiment_id, project, run_name, user_id, status, start_time, end_time, artifact_uri, lifecycle_stage, deleted_time, heartbeat_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-    [
-      row.run_id,
-      row.experiment_id,
-      row.project,
-      row.run_name,
-      row.user_id,
-      row.status,
-      row.start_time,
-      row.end_time,
-      row.artifact_uri,
-      row.lifecycle_stage,
-      row.deleted_time,
-      row.heartbeat_at,
-    ],
-  )
+const COLUMNS = [
+  'run_id',
+  'experiment_id',
+  'project',
+  'run_name',
+  'user_id',
+  'status',
+  'start_time',
+  'end_time',
+  'artifact_uri',
+  'lifecycle_stage',
+  'deleted_time',
+  'heartbeat_at',
+] as const satisfies readonly (keyof RunRow)[]
+
+/** Writes new runs as they are, without tags; for imports and generated data. */
+export async function insertRuns(t: Tx, rows: readonly RunRow[]): Promise<void> {
+  const values = rows.map((row) => COLUMNS.map((column) => row[column]))
+  await insertRows(t, `INSERT INTO runs (${COLUMNS.join(', ')})`, values)
 }
