@@ -10,6 +10,7 @@ import { safePath } from '../tracking/artifact-paths.ts'
 import { folder } from '../tracking/artifacts.ts'
 import { fileReply } from '../tracking/file-reply.ts'
 import { missing, mlflowFailure } from '../tracking/wire.ts'
+import { callInWorkspace } from '../tracking/workspaces/header.ts'
 import type { Registry, VersionRow } from './room.ts'
 import { wireVersion } from './wire-read.ts'
 
@@ -73,7 +74,8 @@ interface Wanted {
 
 function on({ path, summary, reply = 'json', handle }: Wanted): Mounted {
   const description: Route = { method: 'GET', path, summary, access: READ, reply, dialect: 'mlflow' }
-  return mount(route(description), handle as Parameters<typeof mount>[1], mlflowFailure)
+  const within = (call: Call) => handle(callInWorkspace(call))
+  return mount(route(description), within as Parameters<typeof mount>[1], mlflowFailure)
 }
 
 function asked(call: Call): { name: string; version: string } {
@@ -95,9 +97,16 @@ async function file(
 ): Promise<Raw> {
   const path = safePath(wanted.path)
   const row = await wireVersion(room.db, who, wanted.name, wanted.version)
+  const sent = await sendFile(room, row, path)
+  if (sent === undefined) throw missing(`No such artifact: '${wanted.path}'`, 'artifact', wanted.path)
+  return sent
+}
+
+/** One file of a version as an attachment that no browser shows; undefined when there is none by that path. */
+export async function sendFile(room: Registry, row: Pick<VersionRow, 'tree'>, path: string): Promise<Raw | undefined> {
   const files = row.tree === null ? [] : await treeFiles(room.blobs, row.tree)
   const found = files.find((one) => one.path === path)
-  if (found === undefined) throw missing(`No such artifact: '${wanted.path}'`, 'artifact', wanted.path)
+  if (found === undefined) return undefined
   const { stream } = await room.blobs.read(found.digest)
   return fileReply({ path, length: found.size, stream }, 200, { etag: `"${found.digest}"` })
 }

@@ -11,6 +11,7 @@ import { int, list, need, object, readFields, text } from './input.ts'
 import type { Tracking } from './room.ts'
 import { abortUpload, completeUpload, createUpload, putPart } from './uploads.ts'
 import { invalid, mlflowFailure } from './wire.ts'
+import { callInWorkspace } from './workspaces/header.ts'
 
 const PREFIXES = ['/api/2.0', '/ajax-api/2.0'] as const
 const READ = { verb: 'read', resource: 'artifacts' } as const
@@ -81,7 +82,8 @@ export function on(method: Method, path: string, summary: string, handle: (call:
     dialect: 'mlflow',
     ...(method !== 'GET' && { body: streamed ? ('stream' as const) : ('json' as const) }),
   }
-  return mount(route(description), handle as Parameters<typeof mount>[1], mlflowFailure)
+  const within = (call: Call) => handle(callInWorkspace(call))
+  return mount(route(description), within as Parameters<typeof mount>[1], mlflowFailure)
 }
 
 function rest(call: Call): string {

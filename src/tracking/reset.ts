@@ -34,6 +34,7 @@ const TABLES = [
   'evaluation_records',
   'scorers',
   'scorer_versions',
+  'workspaces',
 ] as const
 
 /** Deletes every row of the room and makes the default experiment again, its artifacts where a suite wants them. */

@@ -17,6 +17,7 @@ import { tableRoutes } from './table.ts'
 import { traceRoutes } from './traces/mounts.ts'
 import { scorerCalls } from './scorers/calls.ts'
 import { mlflowFailure } from './wire.ts'
+import { workspaceCalls } from './workspaces/calls.ts'
 
 /** The MLflow release whose protocol is spoken; clients choose what they send by it. */
 export const MLFLOW_VERSION = '3.17.2'
@@ -30,6 +31,7 @@ export function trackingRoutes(room: Tracking): Mounted[] {
     ...promptlabCalls(room),
     ...datasetCalls(room),
     ...scorerCalls(room),
+    ...workspaceCalls(room),
   ]
   return [
     ...handshake(),
@@ -45,7 +47,7 @@ export function trackingRoutes(room: Tracking): Mounted[] {
 function handshake(): Mounted[] {
   const info = {
     store_type: 'SqlStore',
-    workspaces_enabled: false,
+    workspaces_enabled: true,
     multipart_uploads_enabled: true,
     multipart_downloads_enabled: false,
   }

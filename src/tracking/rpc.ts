@@ -7,6 +7,7 @@ import type { Call, Mounted, Raw } from '../http/mount.ts'
 import type { Fields, InputOf } from './input.ts'
 import { readFields } from './input.ts'
 import { invalid, mlflowFailure } from './wire.ts'
+import { inWorkspace } from './workspaces/header.ts'
 
 /** One call of MLflow's protocol. Paths are below `/api/<version>/mlflow/`; `:name` parts are fields too. */
 export interface Rpc<F extends Fields = Fields> {
@@ -47,12 +48,13 @@ function mounted(call: Rpc, method: Method, prefix: string): Mounted {
     ...(call.limit !== undefined && { limit: call.limit }),
   })
   const handle = (request: Call) =>
-    call.handle(readFields(call.fields, argumentsOf(call, method, request)), request.who)
+    call.handle(readFields(call.fields, argumentsOf(call, method, request)), inWorkspace(request.who, request.headers))
   return mount(description, handle as Parameters<typeof mount>[1], mlflowFailure)
 }
 
 function argumentsOf(call: Rpc, method: Method, request: Call): Record<string, unknown> {
-  const sent = method === 'GET' ? fromQuery(call.fields, request.search) : fromBody(request.body)
+  const query = method === 'GET' || method === 'DELETE' ? fromQuery(call.fields, request.search) : {}
+  const sent = method === 'GET' ? query : { ...query, ...fromBody(request.body) }
   return call.path.includes(':') ? { ...sent, ...(request.params as object) } : sent
 }
 

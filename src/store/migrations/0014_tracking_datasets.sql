@@ -71,3 +71,10 @@ CREATE TABLE scorer_versions (
   creation_time BIGINT NOT NULL,
   PRIMARY KEY (experiment_id, name, version)
 );
+
+-- Projects that were made as MLflow's workspaces; others come into being by the first thing that is put into them.
+CREATE TABLE workspaces (
+  name TEXT PRIMARY KEY,
+  description TEXT,
+  created_at BIGINT NOT NULL
+);
