@@ -94,10 +94,17 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'models',
-    summary: 'List models, their versions and gates, or what each alias named at a time',
-    usage: '[MODEL [VERSION] | at TIME]',
+    summary: 'List models, versions and gates; what aliases named at a time; approve, scan, sign, verify; set a policy',
+    usage: '[MODEL [VERSION] | at TIME | approve|scan|sign|verify MODEL/VERSION | policy MODEL]',
     example: 'slipway models at 2026-05-03T10:00Z',
-    flags: SERVER_FLAGS,
+    flags: [
+      ...SERVER_FLAGS,
+      { name: 'key', value: 'FILE', meaning: 'With `sign`: the private key; with `verify`: the public key (PEM).' },
+      { name: 'passphrase-file', value: 'FILE', meaning: 'With `sign`: file with the passphrase of the private key.' },
+      { name: 'out', value: 'FILE', meaning: 'With `sign`: also write the signature to this file.' },
+      { name: 'set', value: 'FILE', meaning: 'With `policy`: set it from this YAML or JSON file.' },
+      { name: 'reason', value: 'TEXT', meaning: 'With `approve`: a comment that is kept.' },
+    ],
     load: () => import('./models.ts'),
   },
   {

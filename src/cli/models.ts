@@ -1,15 +1,25 @@
-/** `slipway models`: models and versions; `models at TIME`: what each alias named then. */
+/** `slipway models`: models and versions; `models at TIME`: what each alias named then; approvals, scans, signatures, policies. */
 import type { Client } from '../client/client.ts'
 import { registryApi } from '../contract/registry.ts'
 import { UsageError } from './command.ts'
 import type { Invocation } from './command.ts'
 import { connect } from './connect.ts'
+import { approve, policy, scan, versionOf } from './models-govern.ts'
+import { sign, verify } from './models-sign.ts'
+
+type Act = (client: Client, invocation: Invocation, of: { name: string; version: string }) => Promise<number>
+
+/** What is done with one version. */
+const ACTS: Readonly<Record<string, Act>> = { approve, scan, sign, verify }
 
 export async function run(invocation: Invocation): Promise<number> {
   const { client } = await connect(invocation)
   const [first, second] = invocation.args
   if (first === undefined) return list(client, invocation)
   if (first === 'at') return at(client, invocation, second)
+  if (first === 'policy') return policy(client, invocation, second)
+  const act = ACTS[first]
+  if (act !== undefined) return act(client, invocation, versionOf(first, second))
   return second === undefined
     ? versions(client, invocation, first)
     : version(client, invocation, { name: first, version: second })
@@ -38,8 +48,8 @@ async function at(client: Client, invocation: Invocation, time: string | undefin
   const { items } = await client.call(registryApi.modelsAt, { query: { time: new Date(ms).toISOString() } })
   invocation.out.data(items)
   invocation.out.table(
-    ['model', 'alias', 'version', 'since'],
-    items.map((one) => [one.model, one.alias, one.version, one.since]),
+    ['model', 'alias', 'version', 'since', 'moved by', 'reason'],
+    items.map((one) => [one.model, one.alias, one.version, one.since, one.moved_by, one.reason]),
   )
   return 0
 }
@@ -69,6 +79,11 @@ async function version(
   const found = await client.call(registryApi.getVersion, { params })
   invocation.out.data(found)
   invocation.out.line(`${found.model} version ${found.version}, aliases: ${found.aliases.join(', ') || 'none'}`)
+  const files = found.scan === null ? 'not scanned' : found.scan.verdict
+  const signed = found.signed === null ? 'not signed' : `signed by ${found.signed.key.slice(0, 16)}…`
+  invocation.out.line(`files: ${files}, ${signed}${found.signed?.trusted === true ? ', a key of the policy' : ''}`)
+  for (const one of found.approvals)
+    invocation.out.line(`approved by ${one.by} (${one.role}) at ${one.at} ${one.comment}`)
   const { reason } = found.lowering
   invocation.out.line(`answers: ${found.lowering.state}${reason === null ? '' : ` (${reason})`}`)
   invocation.out.table(

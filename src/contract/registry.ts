@@ -340,6 +340,16 @@ export const registryApi = {
     reply: z.object({ items: z.array(z.object({ path: z.string(), size: z.number().int(), digest: z.string() })) }),
     errors: ['not_found'],
   }),
+  versionFile: route({
+    method: 'GET',
+    path: '/v1/models/:name/versions/:version/file',
+    summary: 'The bytes of one file of a version',
+    access: READ,
+    params: versionParams,
+    query: z.object({ path: z.string().max(4096) }),
+    reply: 'stream',
+    errors: ['not_found'],
+  }),
   getSignature: route({
     method: 'GET',
     path: '/v1/models/:name/versions/:version/signature',

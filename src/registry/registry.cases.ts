@@ -11,6 +11,7 @@ import { openDiskBlobs } from '../store/disk-blobs.ts'
 import { migrate } from '../store/migrate.ts'
 import { trackingRoom } from '../tracking/room.ts'
 import type { Tracking } from '../tracking/room.ts'
+import { depthCases } from './depth.cases.ts'
 import { promotionCases } from './promotion.cases.ts'
 import { registryRoom } from './room.ts'
 import type { Registry } from './room.ts'
@@ -42,5 +43,6 @@ export function registryCases(name: string, open: () => Promise<{ db: Db; close(
     }
     promotionCases(bench)
     wireCases(bench)
+    depthCases(bench)
   })
 }

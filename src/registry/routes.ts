@@ -1,9 +1,11 @@
 /** Routes of the registry's own API; MLflow's wire stands beside it. */
+import { problem } from '../contract/errors.ts'
 import { registryApi } from '../contract/registry.ts'
 import { mount } from '../http/mount.ts'
 import type { Mounted } from '../http/mount.ts'
 import { aliasHistory, modelsAt, moveAlias } from './aliases.ts'
 import { approve, withdraw } from './approvals.ts'
+import { sendFile } from './download.ts'
 import { lineage } from './lineage.ts'
 import type { LineageSource } from './lineage.ts'
 import { getModel, getVersion, listModels, listVersions, visibleModel } from './read.ts'
@@ -55,6 +57,12 @@ export function registryRoutes(room: Registry, sources: readonly LineageSource[]
     mount(registryApi.versionFiles, async ({ who, params }) => {
       await visibleModel(room.db, who, params.name)
       return { items: await filesOf(room, await requireVersion(room.db, params.name, params.version)) }
+    }),
+    mount(registryApi.versionFile, async ({ who, params, query }) => {
+      await visibleModel(room.db, who, params.name)
+      const sent = await sendFile(room, await requireVersion(room.db, params.name, params.version), query.path)
+      if (sent === undefined) throw problem('not_found', { what: 'file', id: query.path })
+      return sent
     }),
     mount(registryApi.getSignature, async ({ who, params }) => {
       await visibleModel(room.db, who, params.name)
