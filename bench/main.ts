@@ -1,6 +1,7 @@
 /** `npm run bench`: the numbers that Slipway is to reach, each beside its target and, where there is one, a floor or a peer. */
 import { availableParallelism, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
+import { driftStudy } from './drift-study.ts'
 import { logMetric } from './log-metric.ts'
 import { monitors } from './monitors.ts'
 import { predict } from './predict.ts'
@@ -19,11 +20,16 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> = {
   steps,
   monitors,
   size,
+  'drift-study': driftStudy,
 }
+
+/** Measures what is seen, not what it costs; only when asked for. */
+const STUDY = 'drift-study'
 
 const USAGE = `Usage: npm run bench -- [--only NAME,…] [--quick] [--peers] [--data DIR] [--json]
 
   --only NAME,…  Only these parts: ${Object.keys(PARTS).join(', ')}.
+                 Without it all but ${STUDY}.
   --quick        One second a load instead of four.
   --peers        Also measure \`mlflow server\`, beside which ours is to stand (a minute, 2 GiB of memory).
   --data DIR     A data folder to which examples/flights was shipped: predict with its model.
@@ -84,7 +90,7 @@ function read(): { wanted: string[]; options: Options; json: boolean } | undefin
         data: { type: 'string' },
       },
     })
-    const wanted = values.only?.split(',') ?? Object.keys(PARTS)
+    const wanted = values.only?.split(',') ?? Object.keys(PARTS).filter((name) => name !== STUDY)
     const unknown = wanted.filter((name) => !Object.hasOwn(PARTS, name))
     if (unknown.length > 0) throw new Error(`no such part: ${unknown.join(', ')}`)
     return {

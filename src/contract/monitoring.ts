@@ -3,10 +3,16 @@ import { z } from 'zod'
 import { id, listOf, name, page, time } from './fields.ts'
 import { route } from './route.ts'
 
+/** A length of time: a whole number of minutes, hours, days or weeks. */
+export const DELAY = /^(\d{1,4})([mhdw])$/
+
 /** What a monitor is asked to do, as the project file writes it. */
 export const MonitorSettings = z.strictObject({
   labels: z
-    .strictObject({ join: z.literal('prediction_id').default('prediction_id'), delay: z.string().default('2d') })
+    .strictObject({
+      join: z.literal('prediction_id').default('prediction_id'),
+      delay: z.string().regex(DELAY, 'for example "2d", "12h", "90m" or "1w"').default('2d'),
+    })
     .prefault({}),
   slices: z.array(z.string()).max(10).default([]),
   false_alerts: z
@@ -120,7 +126,7 @@ export const Incident = z.object({
 })
 export type Incident = z.output<typeof Incident>
 
-/** A quality metric over labelled predictions of a window or slice; provisional until labels cover it. */
+/** A quality metric over labelled predictions of a window or slice; provisional until its labels are due and cover it. */
 export const Performance = z.object({
   from: time,
   to: time,

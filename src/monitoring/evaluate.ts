@@ -160,9 +160,9 @@ async function judgeQuality(
   before: QualityLook | null,
 ): Promise<QualityLook | null> {
   if (hour % LOOK_HOURS !== 0) return before
-  const now = await lookAtQuality(deps, endpoint, hour, reference?.metrics['roc_auc'])
-  if (now === undefined) return null
   const settings = settingsOf(await requireEndpoint(deps.db, endpoint))
+  const now = await lookAtQuality(deps, endpoint, { hour, reference: reference?.metrics['roc_auc'], settings })
+  if (now === undefined) return null
   const changed = await applyQuality(deps, { endpoint, settings, before, now })
   if (changed !== undefined) deps.changed(changed)
   return now

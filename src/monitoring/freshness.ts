@@ -1,11 +1,9 @@
 /** The dead man's switch: an endpoint that answers live traffic and falls silent while its past says that rows should come. */
 import { currentIncident, note, writeIncident } from './incident-rows.ts'
 import type { IncidentRow } from './incident-rows.ts'
-import { DAY_MS, HOUR_MS } from './room.ts'
+import { DAY_MS, HOUR_MS, LIVE_MS } from './room.ts'
 import type { MonitoringDeps, MonitorRow } from './room.ts'
 
-/** Event time and wall time may differ by this much in live traffic; what is replayed from the past has no freshness. */
-const LIVE_MS = 6 * HOUR_MS
 /** Silence that is told, and rows that the same hours usually bring at least. */
 const SILENT_HOURS = 3
 const USUAL_ROWS = 30

@@ -7,6 +7,7 @@ import { joinOrphans } from './labels.ts'
 import { readReference } from './reference.ts'
 import { HOUR_MS, lockMonitor } from './room.ts'
 import type { MonitoringDeps, MonitorRow } from './room.ts'
+import { touchDays } from './scored.ts'
 
 /** The name under which the score is a feature of its own. */
 export const SCORE = 'score'
@@ -59,6 +60,12 @@ async function countRows(
     const first = part.reduce((least, row) => Math.min(least, row.at), Infinity)
     await addHourRow(t, { endpoint, hour, n: part.length, first, seq, delta })
   }
+  await touchDays(
+    t,
+    endpoint,
+    seq,
+    mine.map((row) => row.et),
+  )
   const newest = mine.reduce((most, row) => Math.max(most, row.et), monitor.newest_event ?? 0)
   const at = mine.reduce((most, row) => Math.max(most, row.at), monitor.newest_at ?? 0)
   await t.run('UPDATE monitors SET seq = ?, newest_hour = ?, newest_event = ?, newest_at = ? WHERE endpoint = ?', [

@@ -2,6 +2,7 @@
 import type { Reader, SqlValue, Tx } from '../store/db.ts'
 import { lockMonitor } from './room.ts'
 import type { KnownLabel, MonitoringDeps } from './room.ts'
+import { touchDays } from './scored.ts'
 
 /** A label as it was delivered. `at` is when it became known, RFC 3339; now where it is absent. */
 export interface GivenLabel {
@@ -78,7 +79,7 @@ async function storePart(deps: MonitoringDeps, t: Tx, delivery: Delivery): Promi
   const known = await predictionsAmong(
     t,
     delivery.endpoint,
-    fresh.map((one) => one.id),
+    [...fresh, ...changed].map((one) => one.id),
   )
   await insertLabels(t, delivery, fresh, known)
   for (const one of changed) {
@@ -87,7 +88,8 @@ async function storePart(deps: MonitoringDeps, t: Tx, delivery: Delivery): Promi
       [one.label, one.text, one.at, delivery.now, delivery.endpoint, one.id],
     )
   }
-  const orphans = fresh.length - known.size
+  const orphans = fresh.filter((one) => !known.has(one.id)).length
+  await touchDays(t, delivery.endpoint, monitor.seq + 1, known.values())
   await t.run('UPDATE monitors SET orphans = ?, seq = seq + 1 WHERE endpoint = ?', [
     monitor.orphans + orphans,
     delivery.endpoint,
@@ -135,14 +137,15 @@ async function sort(t: Tx, { endpoint, part }: Delivery): Promise<Sorted> {
   return { fresh: [...fresh.values()], changed: [...changed.values()], duplicates, conflicts }
 }
 
-async function predictionsAmong(t: Tx, endpoint: string, ids: readonly string[]): Promise<Set<string>> {
-  const known = new Set<string>()
+/** Event times, ms, of the predictions that are known. */
+async function predictionsAmong(t: Tx, endpoint: string, ids: readonly string[]): Promise<Map<string, number>> {
+  const known = new Map<string, number>()
   for (const part of parts(ids)) {
-    const rows = await t.all<{ id: string }>(
-      `SELECT id FROM predictions WHERE endpoint = ? AND id IN (${marks(part.length)})`,
+    const rows = await t.all<{ id: string; event_time: number }>(
+      `SELECT id, event_time FROM predictions WHERE endpoint = ? AND id IN (${marks(part.length)})`,
       [endpoint, ...part],
     )
-    for (const row of rows) known.add(row.id)
+    for (const row of rows) known.set(row.id, row.event_time)
   }
   return known
 }
@@ -151,7 +154,7 @@ async function insertLabels(
   t: Tx,
   { endpoint, now }: Delivery,
   fresh: readonly Wanted[],
-  known: ReadonlySet<string>,
+  known: ReadonlyMap<string, number>,
 ): Promise<void> {
   for (const part of parts(fresh)) {
     const values = part.flatMap((one): SqlValue[] => [

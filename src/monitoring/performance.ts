@@ -4,8 +4,10 @@ import { toTime } from '../contract/fields.ts'
 import type { Performance } from '../contract/monitoring.ts'
 import { accuracy, aucInterval, brier, logLoss, wilson } from '../stats/metrics.ts'
 import { normalQuantile } from '../stats/distributions.ts'
-import type { Db, SqlValue } from '../store/db.ts'
+import type { Db } from '../store/db.ts'
 import { monitorOf } from './room.ts'
+import { scoredRows } from './scored.ts'
+import type { ScoredRow } from './scored.ts'
 
 export type PerformanceItem = z.output<typeof Performance>
 
@@ -18,43 +20,14 @@ export interface PerformanceQuery {
   /** An input whose values divide the rows. */
   readonly slice?: string
   readonly version?: string
-  /** Share of labels below which a figure is provisional. */
-  readonly covered?: number
+  /** Event time up to which labels are due, ms; all are if absent. */
+  readonly due?: number
 }
 
-/** A prediction that was answered, with its label where it is known. */
-export interface ScoredRow {
-  readonly event_time: number
-  readonly version: string
-  readonly score: number
-  readonly label: number | null
-  readonly inputs?: string
-}
-
-/** Coverage from which a figure is no longer provisional. */
+/** Share of the due rows that must have labels. A window that is not due is provisional: labels that come early are not like the others. */
 const COVERED = 0.95
 /** Values of a slice that are told; those with most rows. */
 const VALUES = 50
-
-/** Answered predictions with a score, in no order. */
-export function scoredRows(db: Db, query: Omit<PerformanceQuery, 'bucket'>): Promise<ScoredRow[]> {
-  const terms = ['p.endpoint = ?', 'p.score IS NOT NULL', 'p.status < 400']
-  const params: SqlValue[] = [query.endpoint]
-  const add = (term: string, value: SqlValue | undefined): void => {
-    if (value === undefined) return
-    terms.push(term)
-    params.push(value)
-  }
-  add('p.event_time >= ?', query.from)
-  add('p.event_time < ?', query.to)
-  add('p.version = ?', query.version)
-  const inputs = query.slice === undefined ? '' : ', p.inputs'
-  return db.search<ScoredRow>({
-    sql: `SELECT p.event_time, p.version, p.score, l.label${inputs} FROM predictions p
-      LEFT JOIN labels l ON l.endpoint = p.endpoint AND l.prediction_id = p.id WHERE ${terms.join(' AND ')}`,
-    parameters: params,
-  })
-}
 
 interface Kept {
   readonly seq: number
@@ -88,36 +61,25 @@ async function compute(
   query: PerformanceQuery,
   names: (version: string) => Promise<readonly string[]>,
 ): Promise<PerformanceItem[]> {
-  const rows = await scoredRows(db, query)
+  const { slice } = query
+  const rows = await scoredRows(db, { ...query, slice: slice === undefined ? undefined : { name: slice, names } })
   const buckets = Map.groupBy(rows, (row) => bucketOf(row.event_time, query.bucket))
   const items: PerformanceItem[] = []
   for (const [start, mine] of [...buckets].sort((a, b) => a[0] - b[0])) {
-    const range = rangeOf(start, mine, query)
-    const version = query.version ?? null
-    if (query.slice === undefined) {
-      items.push(...figures(mine, { ...range, version, slice: null, value: null }, query.covered))
+    const where = { ...rangeOf(start, mine, query), version: query.version ?? null, due: query.due ?? Infinity }
+    if (slice === undefined) {
+      items.push(...figures(mine, { ...where, slice: null, value: null }))
       continue
     }
-    for (const [value, part] of await bySlice(mine, query.slice, names))
-      items.push(...figures(part, { ...range, version, slice: query.slice, value }, query.covered))
+    for (const [value, part] of bySlice(mine)) items.push(...figures(part, { ...where, slice, value }))
   }
   return items
 }
 
-async function bySlice(
-  rows: readonly ScoredRow[],
-  slice: string,
-  names: (version: string) => Promise<readonly string[]>,
-): Promise<[string, ScoredRow[]][]> {
-  const places = new Map<string, number>()
-  for (const version of new Set(rows.map((row) => row.version)))
-    places.set(version, (await names(version)).indexOf(slice))
-  const groups = Map.groupBy(rows, (row) => {
-    const value = (JSON.parse(row.inputs ?? '[]') as unknown[])[places.get(row.version) ?? -1]
-    return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : ''
-  })
+function bySlice(rows: readonly ScoredRow[]): [string, ScoredRow[]][] {
+  const groups = Map.groupBy(rows, (row) => row.value)
   groups.delete('')
-  return [...groups].sort((a, b) => b[1].length - a[1].length).slice(0, VALUES)
+  return [...groups].sort((a, b) => b[1].length - a[1].length || (a[0] < b[0] ? -1 : 1)).slice(0, VALUES)
 }
 
 const DAY = 86_400_000
@@ -148,16 +110,22 @@ function rangeOf(start: number, rows: readonly ScoredRow[], query: PerformanceQu
   return { from: toTime(query.from ?? first), to: toTime(query.to ?? last + 1) }
 }
 
-type Where = Pick<PerformanceItem, 'from' | 'to' | 'version' | 'slice' | 'value'>
+type Where = Pick<PerformanceItem, 'from' | 'to' | 'version' | 'slice' | 'value'> & { readonly due: number }
 
 /** Metrics of one window and slice. */
-function figures(rows: readonly ScoredRow[], where: Where, covered = COVERED): PerformanceItem[] {
+function figures(rows: readonly ScoredRow[], { due, ...where }: Where): PerformanceItem[] {
   const labelled = rows.filter((row) => row.label !== null)
   const scores = Float64Array.from(labelled, (row) => row.score)
   const labels = Float64Array.from(labelled, (row) => row.label as number)
   const data = { scores, labels }
   const coverage = rows.length === 0 ? 0 : labelled.length / rows.length
-  const common = { ...where, n: rows.length, labelled: labelled.length, coverage, provisional: coverage < covered }
+  const common = {
+    ...where,
+    n: rows.length,
+    labelled: labelled.length,
+    coverage,
+    provisional: isProvisional(rows, due),
+  }
   const make = (metric: PerformanceItem['metric'], estimate: number, interval: Pair): PerformanceItem => ({
     ...common,
     metric,
@@ -168,20 +136,42 @@ function figures(rows: readonly ScoredRow[], where: Where, covered = COVERED): P
   const told = [make('mean_score', mean.estimate, mean.interval)]
   if (labels.some((label) => label !== 0 && label !== 1)) return told
   const area = aucInterval(data)
-  const losses = meanInterval(scores.map((score, i) => lossOf(score, labels[i] as number)))
-  const squares = meanInterval(scores.map((score, i) => (score - (labels[i] as number)) ** 2))
   const base = wilson(
     labels.reduce((sum, label) => sum + label, 0),
     labels.length,
   )
-  const right = wilson(labels.length === 0 ? 0 : Math.round(accuracy(data) * labels.length), labels.length)
   return [
     make('roc_auc', area.estimate, [area.low, area.high]),
-    make('log_loss', logLoss(data), losses.interval),
-    make('brier', brier(data), squares.interval),
-    make('accuracy', right.estimate, [right.low, right.high]),
+    ...(scores.every((score) => score >= 0 && score <= 1) ? losses(data, make) : []),
     make('base_rate', base.estimate, [base.low, base.high]),
     ...told,
+  ]
+}
+
+/** Rows that are due without enough labels, or rows that are not due. */
+function isProvisional(rows: readonly ScoredRow[], due: number): boolean {
+  const ready = rows.filter((row) => row.event_time <= due)
+  const labelled = ready.filter((row) => row.label !== null).length
+  return ready.length < rows.length || labelled < COVERED * ready.length
+}
+
+interface Labelled {
+  readonly scores: Float64Array
+  readonly labels: Float64Array
+}
+
+type Make = (metric: PerformanceItem['metric'], estimate: number, interval: Pair) => PerformanceItem
+
+/** What has a meaning for probabilities only: a score beyond 0 … 1 is none. */
+function losses(data: Labelled, make: Make): PerformanceItem[] {
+  const { scores, labels } = data
+  const logs = meanInterval(scores.map((score, i) => lossOf(score, labels[i] as number)))
+  const squares = meanInterval(scores.map((score, i) => (score - (labels[i] as number)) ** 2))
+  const right = wilson(labels.length === 0 ? 0 : Math.round(accuracy(data) * labels.length), labels.length)
+  return [
+    make('log_loss', logLoss(data), logs.interval),
+    make('brier', brier(data), squares.interval),
+    make('accuracy', right.estimate, [right.low, right.high]),
   ]
 }
 

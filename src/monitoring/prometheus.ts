@@ -15,17 +15,27 @@ interface Family {
   readonly samples: readonly Sample[]
 }
 
-/** All families as text. */
-export async function prometheusText(deps: MonitoringDeps): Promise<string> {
-  const monitors = await deps.db.all<MonitorRow>('SELECT * FROM monitors ORDER BY endpoint')
-  return (await families(deps, monitors)).map(text).join('')
+/** All families as text, of the endpoints of a project; null = of all. */
+export async function prometheusText(deps: MonitoringDeps, project: string | null): Promise<string> {
+  const mine = await deps.db.all<{ name: string }>(
+    `SELECT name FROM endpoints${project === null ? '' : ' WHERE project = ?'}`,
+    project === null ? [] : [project],
+  )
+  const names = new Set(mine.map((one) => one.name))
+  const all = await deps.db.all<MonitorRow>('SELECT * FROM monitors ORDER BY endpoint')
+  const seen = (row: { endpoint: string }): boolean => names.has(row.endpoint)
+  return (await families(deps, all.filter(seen), seen)).map(text).join('')
 }
 
 function of(row: { endpoint: string }, more: Record<string, string> = {}): Record<string, string> {
   return { endpoint: row.endpoint, ...more }
 }
 
-async function families(deps: MonitoringDeps, monitors: readonly MonitorRow[]): Promise<Family[]> {
+async function families(
+  deps: MonitoringDeps,
+  monitors: readonly MonitorRow[],
+  seen: (row: { endpoint: string }) => boolean,
+): Promise<Family[]> {
   const { db } = deps
   const predictions = await db.all<{ endpoint: string; n: number }>(
     'SELECT endpoint, CAST(sum(rows) AS BIGINT) AS n FROM monitor_hours GROUP BY endpoint ORDER BY endpoint',
@@ -46,7 +56,7 @@ async function families(deps: MonitoringDeps, monitors: readonly MonitorRow[]): 
       name: 'slipway_predictions_total',
       type: 'counter',
       help: 'Answered predictions that the monitor counted.',
-      samples: predictions.map((row) => ({ labels: of(row), value: row.n })),
+      samples: predictions.filter(seen).map((row) => ({ labels: of(row), value: row.n })),
     },
     {
       name: 'slipway_feature_drift_ratio',
@@ -76,13 +86,13 @@ async function families(deps: MonitoringDeps, monitors: readonly MonitorRow[]): 
       name: 'slipway_incidents_open',
       type: 'gauge',
       help: 'Incidents that are not resolved.',
-      samples: open.map((row) => ({ labels: of(row, { severity: row.severity }), value: row.n })),
+      samples: open.filter(seen).map((row) => ({ labels: of(row, { severity: row.severity }), value: row.n })),
     },
     {
       name: 'slipway_incidents_opened_total',
       type: 'counter',
       help: 'Incidents that were ever opened.',
-      samples: opened.map((row) => ({ labels: of(row, { kind: row.kind }), value: row.n })),
+      samples: opened.filter(seen).map((row) => ({ labels: of(row, { kind: row.kind }), value: row.n })),
     },
   ]
 }

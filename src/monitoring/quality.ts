@@ -3,10 +3,10 @@ import type { MonitorSettings } from '../contract/monitoring.ts'
 import { aucInterval } from '../stats/metrics.ts'
 import { currentIncident, note, writeIncident } from './incident-rows.ts'
 import type { IncidentDetail, IncidentRow } from './incident-rows.ts'
-import { scoredRows } from './performance.ts'
 import { wantReactions } from './reactions.ts'
-import { DAY_MS, HOUR_MS } from './room.ts'
+import { DAY_MS, HOUR_MS, labelDelay } from './room.ts'
 import type { MonitoringDeps } from './room.ts'
+import { scoredRows } from './scored.ts'
 
 /** Days of a window. Months differ in how hard they are: shorter windows of the flights data cross any useful limit in calm months. */
 const WINDOW_DAYS = 21
@@ -31,15 +31,15 @@ export interface QualityLook {
   readonly below: boolean
 }
 
-/** Looks at the three weeks that end with an hour; undefined where too few labels are there, or the hold-out gives no area. */
+/** Looks at the three weeks whose labels are due at the end of an hour: those that come early are not like the others. Undefined where too few labels are there, or the hold-out gives no area. */
 export async function lookAtQuality(
   deps: MonitoringDeps,
   endpoint: string,
-  hour: number,
-  reference: number | undefined,
+  asked: { readonly hour: number; readonly reference: number | undefined; readonly settings: MonitorSettings },
 ): Promise<QualityLook | undefined> {
+  const { hour, reference, settings } = asked
   if (reference === undefined) return undefined
-  const to = (hour + 1) * HOUR_MS
+  const to = (hour + 1) * HOUR_MS - labelDelay(settings)
   const rows = await scoredRows(deps.db, { endpoint, from: to - WINDOW_DAYS * DAY_MS, to })
   const labelled = rows.filter((row) => row.label === 0 || row.label === 1)
   const positives = labelled.filter((row) => row.label === 1).length

@@ -3,7 +3,7 @@ import type { Audit } from '../auth/audit.ts'
 import type { Principal } from '../contract/access.ts'
 import { problem } from '../contract/errors.ts'
 import type { Clock, Ids } from '../contract/ids.ts'
-import { MonitorSettings } from '../contract/monitoring.ts'
+import { DELAY, MonitorSettings } from '../contract/monitoring.ts'
 import type { Egress } from '../http/egress.ts'
 import type { Db, Reader, Tx } from '../store/db.ts'
 
@@ -134,4 +134,21 @@ export async function lockMonitor(t: Tx, endpoint: string): Promise<MonitorRow> 
     endpoint,
   ])
   return monitorOf(t, endpoint)
+}
+
+/** Event time and wall time may differ by this much in live traffic; what is replayed from the past has a clock of its own. */
+export const LIVE_MS = 6 * HOUR_MS
+
+/** Now, in the event time of an endpoint: the wall clock where its traffic is live, else its newest row. ms. */
+export function eventNow({ newest_event, newest_at }: MonitorRow, now: number): number {
+  if (newest_event === null || newest_at === null) return now
+  return Math.abs(newest_at - newest_event) > LIVE_MS ? newest_event : now
+}
+
+const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: HOUR_MS, d: DAY_MS, w: 7 * DAY_MS }
+
+/** How long after its event a label is due, ms. */
+export function labelDelay({ labels }: MonitorSettings): number {
+  const [, count = '2', unit = 'd'] = DELAY.exec(labels.delay) ?? []
+  return Number(count) * (UNITS[unit] ?? DAY_MS)
 }

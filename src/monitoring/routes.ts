@@ -12,7 +12,7 @@ import type { Monitoring } from './monitors.ts'
 import { performance } from './performance.ts'
 import { prometheusText } from './prometheus.ts'
 import { heatmap, viewFeature, viewMonitor } from './read.ts'
-import { requireEndpoint, settingsOf } from './room.ts'
+import { eventNow, HOUR_MS, labelDelay, monitorOf, requireEndpoint, settingsOf } from './room.ts'
 import type { MonitoringDeps } from './room.ts'
 
 export function monitoringRoutes({ deps }: Monitoring): Mounted[] {
@@ -44,11 +44,14 @@ function endpointRoutes(deps: MonitoringDeps): Mounted[] {
       return viewFeature(deps, params.name, { ...span(query), feature: params.feature })
     }),
     mount(monitoringApi.performance, async ({ who, params, query }) => {
-      await requireEndpoint(db, params.name, who)
+      const settings = settingsOf(await requireEndpoint(db, params.name, who))
       const { bucket, slice, version } = query
+      const now = eventNow(await monitorOf(db, params.name), deps.clock())
       const asked = {
         endpoint: params.name,
         bucket,
+        // by the hour, so that an answer of before still serves
+        due: Math.floor((now - labelDelay(settings)) / HOUR_MS) * HOUR_MS,
         ...span(query),
         ...(slice !== undefined && { slice }),
         ...(version !== undefined && { version }),
@@ -96,9 +99,9 @@ function incidentRoutes(deps: MonitoringDeps): Mounted[] {
 }
 
 function metricsRoute(deps: MonitoringDeps): Mounted {
-  return mount(monitoringApi.metrics, async () => {
+  return mount(monitoringApi.metrics, async ({ who }) => {
     const type = { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }
-    return new Raw(200, type, await prometheusText(deps))
+    return new Raw(200, type, await prometheusText(deps, who.project))
   })
 }
 

@@ -50,9 +50,8 @@ export interface CleanPast {
 /** Takes the daily peaks from windows known to be clean, in order of time. At least 20 weeks of hourly windows are advised. */
 export function cleanPast(features: readonly string[], clean: Iterable<WindowStatistics>): CleanPast {
   const days: number[] = []
-  const found = Object.fromEntries(
-    features.map((name) => [name, {} as Partial<Record<Measure, { peaks: number[]; held: number[] }>>]),
-  )
+  const found: Record<string, Partial<Record<Measure, { peaks: number[]; held: number[] }>>> = {}
+  for (const name of features) found[name] = {}
   let before: WindowStatistics | undefined
   for (const window of clean) {
     const day = Math.floor(window.hour / 24)

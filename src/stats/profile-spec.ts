@@ -263,15 +263,14 @@ function suggestCrosses(columns: readonly Column[], features: ProfileSpec['featu
 /** Mutual information of two columns in nats, from a sample of their rows. */
 function information(a: ArrayLike<unknown>, b: ArrayLike<unknown>): number {
   const [both, left, right] = [new Map<string, number>(), new Map<string, number>(), new Map<string, number>()]
-  const count = (counts: Map<string, number>, key: string): unknown => counts.set(key, (counts.get(key) ?? 0) + 1)
   const step = Math.max(1, Math.floor(a.length / SAMPLE))
   let n = 0
   for (let i = 0; i < a.length; i += step) {
     if (isMissing(a[i]) || isMissing(b[i])) continue
     const [x, y] = [categoryText(a[i]), categoryText(b[i])]
-    count(both, JSON.stringify([x, y]))
-    count(left, x)
-    count(right, y)
+    increment(both, JSON.stringify([x, y]))
+    increment(left, x)
+    increment(right, y)
     n += 1
   }
   let sum = 0
@@ -280,4 +279,8 @@ function information(a: ArrayLike<unknown>, b: ArrayLike<unknown>): number {
     sum += (k / n) * Math.log((k * n) / (left.get(x)! * right.get(y)!))
   }
   return sum
+}
+
+function increment(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1)
 }

@@ -1,0 +1,76 @@
+/** A monitoring room's dependencies over a real database, for tests: what a test does not expect to be asked for fails it. */
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { auditLog } from '../auth/audit.ts'
+import { makeIds } from '../contract/ids.ts'
+import type { Clock } from '../contract/ids.ts'
+import { writeRecords } from '../serving/ingest-rows.ts'
+import type { PredictionRecord } from '../serving/records.ts'
+import type { Db } from '../store/db.ts'
+import { onPredictions } from './hours.ts'
+import type { MonitoringDeps } from './room.ts'
+
+const unexpected = async (): Promise<never> => assert.fail('not asked for')
+
+/** Dependencies with a clock and whatever a test replaces. */
+export function testDeps(db: Db, clock: Clock, more: Partial<MonitoringDeps> = {}): MonitoringDeps {
+  return {
+    db,
+    clock,
+    ids: makeIds(clock, randomBytes),
+    audit: auditLog(clock),
+    referenceOf: async () => undefined,
+    readTable: unexpected,
+    inputNames: async () => ['carrier'],
+    eventLog: async () => [],
+    onLabels: async () => undefined,
+    saveSettings: unexpected,
+    retrain: unexpected,
+    rollback: unexpected,
+    halt: unexpected,
+    send: unexpected,
+    changed: () => undefined,
+    onError: (error) => assert.fail(String(error)),
+    ...more,
+  }
+}
+
+/** An endpoint with monitor settings as the project file writes them. */
+export async function addEndpoint(db: Db, name: string, monitor: object = {}, project = 'default'): Promise<void> {
+  await db.tx((t) =>
+    t.run(
+      'INSERT INTO endpoints (name, project, model, salt, threshold, monitor, previous_version, created_at, updated_at) VALUES (?,?,?,?,NULL,?,NULL,0,0)',
+      [name, project, 'm', 's', JSON.stringify(monitor)],
+    ),
+  )
+}
+
+export interface GivenRow {
+  readonly id: string
+  /** Event time and time of arrival, ms. */
+  readonly et: number
+  readonly at?: number
+  readonly score: number
+  readonly x?: readonly unknown[]
+}
+
+/** Ingests predictions of version 1 as serving does, with the monitor's hook in the same transaction. */
+export async function ingest(deps: MonitoringDeps, endpoint: string, rows: readonly GivenRow[]): Promise<void> {
+  const records = rows.map(({ id, et, at = et, score, x = ['UA'] }): PredictionRecord => ({
+    t: 'p',
+    id,
+    ep: endpoint,
+    role: 'stable',
+    ver: '1',
+    ep_epoch: 1,
+    et,
+    at,
+    us: 50,
+    st: 200,
+    key: null,
+    x: [...x],
+    s: score,
+    p: 0,
+  }))
+  await deps.db.tx(async (t) => void (await writeRecords(t, records, { onPredictions: onPredictions(deps) })))
+}
