@@ -19,6 +19,8 @@ const judge = unrouted([
   at('GET', '/v1/things/:id/files/*', foreign),
   at('POST', '/api/2.0/other.thing/make', foreign),
   at('GET', '/login/:code', undefined, 'public'),
+  // a client that joins a base with a slash and a path with another
+  at('GET', '//files/get', foreign),
 ])
 
 test('a known path with another method is 405 with the methods, in the shape of its own routes', () => {

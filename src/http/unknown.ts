@@ -26,7 +26,12 @@ export function unrouted(routes: readonly Mounted[]): (method: string, path: str
     if (here.length === 0) {
       const part = firstPart(path)
       const error = problem('no_route', { method, path })
-      return { error, render: dialects.get(part) ?? slipwayFailure, headers: {}, page: !guarded.has(part) }
+      return {
+        error,
+        render: dialects.get(part) ?? slipwayFailure,
+        headers: {},
+        page: part === '' || !guarded.has(part),
+      }
     }
     const allowed = [...new Set(here.map(({ route }) => route.method))].sort().join(', ')
     return {
