@@ -101,7 +101,7 @@ export interface AssessmentChange {
 }
 
 /** Changes what the mask names. INVALID_PARAMETER_VALUE where an expectation would become feedback or the other way. */
-export function updateAssessment(
+export async function updateAssessment(
   room: Tracking,
   who: Principal,
   { traceId, id }: { readonly traceId: string; readonly id: string },
