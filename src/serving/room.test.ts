@@ -21,7 +21,7 @@ import { gatewayStats } from './admin-client.ts'
 import { isAlive } from './run-files.ts'
 import type { GatewayFile } from './run-files.ts'
 import { servingRoom } from './room.ts'
-import type { ServingRoom } from './room.ts'
+import type { Returned, ServingRoom } from './room.ts'
 
 const WHO: Principal = { id: 'u', name: 'tester', role: 'admin', project: null, token_id: null }
 
@@ -39,6 +39,7 @@ interface World {
   readonly store: Store
   readonly dataDir: string
   readonly seen: Record<'p' | 's' | 'c' | 'f' | 'b', Record<string, unknown>[]>
+  readonly returns: readonly Returned[]
 }
 
 /** Versions of the tests: which model each is, and whether Python serves it. */
@@ -64,6 +65,7 @@ async function open(dataDir: string, options: { gateways?: number; port?: number
     onProfiles: keep('f'),
     onBreakers: keep('b'),
   }
+  const returns: Returned[] = []
   const room = servingRoom({
     db: store.db,
     clock: Date.now,
@@ -83,10 +85,12 @@ async function open(dataDir: string, options: { gateways?: number; port?: number
     workers: 1,
     memoryMb: 2048,
     hooks,
+    modelProject: async (_, model) => (model === 'foreign' ? 'elsewhere' : undefined),
+    returned: async (_, __, back) => void returns.push(back),
     changed: () => undefined,
     log: () => undefined,
   })
-  return { room, store, dataDir, seen }
+  return { room, store, dataDir, seen, returns }
 }
 
 /** A world with one endpoint that answers with version 1. */
@@ -392,6 +396,9 @@ test('rollback returns to the previous version; without one it is refused', asyn
   const back = await it.room.rollback(WHO, 'flights', 'looks wrong')
   assert.equal(back.variants[0]?.version, '1')
   assert.equal(back.previous_version, '2')
+  const told = { endpoint: 'flights', model: 'm', from: '2', to: '1', reason: 'looks wrong' }
+  assert.deepEqual(it.returns, [told], 'the registry is told in the same transaction')
+  await assert.rejects(it.room.put(WHO, 'other', { project: 'p', model: 'foreign' }), { code: 'conflict' })
   const audit = await it.store.db.all<{ detail: string }>(
     "SELECT detail FROM audit WHERE resource_id = 'flights' ORDER BY seq",
   )
