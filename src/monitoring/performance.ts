@@ -5,9 +5,8 @@ import type { Performance } from '../contract/monitoring.ts'
 import { accuracy, aucInterval, brier, logLoss, wilson } from '../stats/metrics.ts'
 import { normalQuantile } from '../stats/distributions.ts'
 import type { Db } from '../store/db.ts'
-import { monitorOf } from './room.ts'
-import { scoredRows } from './scored.ts'
-import type { ScoredRow } from './scored.ts'
+import { scoredDays } from './scored.ts'
+import type { ScoredDay, ScoredRow } from './scored.ts'
 
 export type PerformanceItem = z.output<typeof Performance>
 
@@ -30,13 +29,14 @@ const COVERED = 0.95
 const VALUES = 50
 
 interface Kept {
-  readonly seq: number
+  /** Tells whether rows or labels of the window changed. */
+  readonly state: string
   readonly items: PerformanceItem[]
 }
 
-/** Answers of before, while no row and no label has come: callers ask again and again while they wait. */
+/** Figures of windows that did not change since: closed windows are asked for again and again. */
 const kept = new WeakMap<Db, Map<string, Kept>>()
-const MOST_KEPT = 50
+const MOST_KEPT = 2000
 
 /** The figures, bucket by bucket, in order of time. `names` gives the inputs of a version, for slices. */
 export async function performance(
@@ -44,36 +44,31 @@ export async function performance(
   query: PerformanceQuery,
   names: (version: string) => Promise<readonly string[]>,
 ): Promise<PerformanceItem[]> {
+  const { slice, due = Infinity } = query
+  const days = await scoredDays(db, { ...query, slice: slice === undefined ? undefined : { name: slice, names } })
+  const buckets = Map.groupBy(days, ({ day }) => bucketOf(day * DAY, query.bucket))
   const cache = kept.get(db) ?? new Map<string, Kept>()
   kept.set(db, cache)
-  const key = JSON.stringify(query)
-  const { seq } = await monitorOf(db, query.endpoint)
-  const known = cache.get(key)
-  if (known?.seq === seq) return known.items
-  const items = await compute(db, query, names)
-  if (cache.size >= MOST_KEPT) cache.clear()
-  cache.set(key, { seq, items })
+  const items: PerformanceItem[] = []
+  for (const [start, mine] of [...buckets].sort((a, b) => a[0] - b[0])) {
+    const key = JSON.stringify([start, { ...query, due: 0 }])
+    const state = JSON.stringify([mine.map(({ day, seq }) => [day, seq]), Math.min(due, (mine.at(-1)!.day + 1) * DAY)])
+    const before = cache.get(key)
+    const known = before?.state === state ? before : { state, items: windowFigures(start, mine, query) }
+    if (cache.size >= MOST_KEPT) cache.clear()
+    cache.set(key, known)
+    items.push(...known.items)
+  }
   return items
 }
 
-async function compute(
-  db: Db,
-  query: PerformanceQuery,
-  names: (version: string) => Promise<readonly string[]>,
-): Promise<PerformanceItem[]> {
+function windowFigures(start: number, days: readonly ScoredDay[], query: PerformanceQuery): PerformanceItem[] {
+  const rows = days.flatMap((day) => day.rows)
+  if (rows.length === 0) return []
   const { slice } = query
-  const rows = await scoredRows(db, { ...query, slice: slice === undefined ? undefined : { name: slice, names } })
-  const buckets = Map.groupBy(rows, (row) => bucketOf(row.event_time, query.bucket))
-  const items: PerformanceItem[] = []
-  for (const [start, mine] of [...buckets].sort((a, b) => a[0] - b[0])) {
-    const where = { ...rangeOf(start, mine, query), version: query.version ?? null, due: query.due ?? Infinity }
-    if (slice === undefined) {
-      items.push(...figures(mine, { ...where, slice: null, value: null }))
-      continue
-    }
-    for (const [value, part] of bySlice(mine)) items.push(...figures(part, { ...where, slice, value }))
-  }
-  return items
+  const where = { ...rangeOf(start, rows, query), version: query.version ?? null, due: query.due ?? Infinity }
+  if (slice === undefined) return figures(rows, { ...where, slice: null, value: null })
+  return bySlice(rows).flatMap(([value, part]) => figures(part, { ...where, slice, value }))
 }
 
 function bySlice(rows: readonly ScoredRow[]): [string, ScoredRow[]][] {

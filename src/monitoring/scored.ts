@@ -45,20 +45,30 @@ export async function touchDays(t: Tx, endpoint: string, seq: number, times: Ite
     )
 }
 
-/** The rows of a query, in no order. */
-export async function scoredRows(db: Db, query: ScoredQuery): Promise<ScoredRow[]> {
+/** Rows of one day (whole days since 1970); `seq` is another once rows or labels of the day changed. */
+export interface ScoredDay {
+  readonly day: number
+  readonly seq: number
+  readonly rows: readonly ScoredRow[]
+}
+
+/** The rows of a query by day, in order of the days. */
+export async function scoredDays(db: Db, query: ScoredQuery): Promise<ScoredDay[]> {
   const wanted = await changedDays(db, query)
   const days = daysOf(db, query)
   for (const span of spans(wanted.filter(({ day, seq }) => days.get(day)?.seq !== seq)))
     for (const [day, found] of await readDays(db, query, span)) days.set(day, found)
   const { from = -Infinity, to = Infinity, version } = query
-  const rows: ScoredRow[] = []
-  for (const { day } of wanted)
-    for (const row of days.get(day)?.rows ?? [])
-      if (row.event_time >= from && row.event_time < to && (version === undefined || row.version === version))
-        rows.push(row)
+  const has = (row: ScoredRow): boolean =>
+    row.event_time >= from && row.event_time < to && (version === undefined || row.version === version)
+  const found = wanted.map(({ day, seq }) => ({ day, seq, rows: days.get(day)?.rows.filter(has) ?? [] }))
   forget(db)
-  return rows
+  return found
+}
+
+/** The rows of a query, in no order. */
+export async function scoredRows(db: Db, query: ScoredQuery): Promise<ScoredRow[]> {
+  return (await scoredDays(db, query)).flatMap((day) => day.rows)
 }
 
 interface DayRow {

@@ -39,7 +39,7 @@ export function auc(data: Scored): number {
  * @param confidence 0.95 if not given
  */
 export function aucInterval(data: Scored, confidence = 0.95): Interval {
-  const { positive, negative } = placements(data)
+  const { positive, negative } = sortedPlacements(data)
   const estimate = positive.length === 0 || negative.length === 0 ? Number.NaN : mean(positive)
   const variance = covariance(positive, positive) / positive.length + covariance(negative, negative) / negative.length
   const reach = normalQuantile(0.5 + confidence / 2) * Math.sqrt(variance)
@@ -95,6 +95,29 @@ function placements(data: Scored): { positive: number[]; negative: number[] } {
   }
   const pick = (label: boolean): number[] => [...place].filter((_, i) => (labels[i] === 1) === label)
   return { positive: pick(true), negative: pick(false) }
+}
+
+/** `placements` in order of the scores: numbers alone are sorted many times as fast as places of rows. */
+function sortedPlacements(data: Scored): { positive: number[]; negative: number[] } {
+  checkSizes(data)
+  const of = (positive: boolean): Float64Array =>
+    Float64Array.from(data.scores)
+      .filter((_, i) => (data.labels[i] === 1) === positive)
+      .sort()
+  const [positives, negatives] = [of(true), of(false)]
+  const above = sharesBelow(negatives, positives).map((share) => 1 - share)
+  return { positive: sharesBelow(positives, negatives), negative: above }
+}
+
+/** For each of `values` the share of `others` below it, equal ones half; both sorted. */
+function sharesBelow(values: Float64Array, others: Float64Array): number[] {
+  let [below, upTo] = [0, 0]
+  return Array.from(values, (x) => {
+    while (below < others.length && others[below]! < x) below += 1
+    upTo = Math.max(upTo, below)
+    while (upTo < others.length && others[upTo]! <= x) upTo += 1
+    return (below + upTo) / (2 * others.length)
+  })
 }
 
 function mean(values: readonly number[]): number {
