@@ -13,7 +13,7 @@ import { condition, indexedRows, metricValue, RUN_SCHEMA } from './run-condition
 import { readRunFilter } from './run-lineage.ts'
 import { ordering } from './run-orders.ts'
 import type { RunRow } from './runs.ts'
-import { all, inList, raw, searchAll, sql } from './sql.ts'
+import { all, inList, joined, raw, searchAll, sql } from './sql.ts'
 import type { Sql } from './sql.ts'
 import { invalid } from './wire.ts'
 
@@ -94,6 +94,9 @@ function hasIndex(order: Order | undefined): boolean {
 /** How many rows of an index are counted to judge how rare a value is. */
 const COUNTED = 20_000
 
+/** How many runs are counted to know what share of them that is. */
+const MOST_COUNTED = 500_000
+
 /** Looking up a run found by an index, and sorting it, costs about so many times what looking at the next run in order does. */
 const DETOUR = 2
 
@@ -106,21 +109,30 @@ async function rareRows(room: Tracking, plan: Plan): Promise<Sql | undefined> {
   const { filter, experiments } = plan
   if (room.db.kind !== 'sqlite' || filter === undefined || experiments === undefined) return undefined
   const must = filter.kind === 'and' ? filter.parts : [filter]
-  const found = must.flatMap((part) =>
-    part.kind === 'compare' ? (indexedRows(room.db.kind, part, experiments) ?? []) : [],
-  )
+  const found = must.flatMap((part) => {
+    const rows = part.kind === 'compare' ? indexedRows(room.db.kind, part, experiments) : undefined
+    return rows === undefined ? [] : [{ rows, covered: part.kind === 'compare' && part.entity === 'metric' }]
+  })
   if (found.length === 0) return undefined
-  const runs = await countOf(room, sql`SELECT 1 FROM runs r WHERE r.experiment_id IN ${inList(experiments)}`)
-  const sizes = await Promise.all(found.map(async (rows) => ({ rows, size: await countOf(room, rows) })))
+  const sizes = await Promise.all(found.map(async (one) => ({ ...one, size: await countOf(room, one.rows) })))
   const [rarest] = sizes.sort((left, right) => left.size - right.size)
   if (rarest === undefined || rarest.size >= COUNTED) return undefined
+  const every = sql`SELECT 1 FROM runs r WHERE r.experiment_id IN ${inList(experiments)}`
+  const runs = await countOf(room, every, MOST_COUNTED)
   const share = sizes.reduce((product, { size }) => product * Math.min(1, size / Math.max(1, runs)), 1)
   const walked = Math.min(runs, plan.limit / share)
-  return rarest.size * DETOUR < walked ? rarest.rows : undefined
+  if (rarest.size * DETOUR >= walked) return undefined
+  // ranges of the metrics' index hold the runs' ids themselves: what several of them share is found before any run is looked at
+  const ranges = sizes.filter(({ size, covered }) => covered && size < COUNTED)
+  const joint = rarest.covered ? ranges : [rarest, ...ranges]
+  return joined(
+    joint.map(({ rows }) => rows),
+    ' INTERSECT ',
+  )
 }
 
-async function countOf(room: Tracking, rows: Sql): Promise<number> {
-  const count = sql`SELECT COUNT(*) AS n FROM (${rows} LIMIT ${COUNTED})`
+async function countOf(room: Tracking, rows: Sql, most = COUNTED): Promise<number> {
+  const count = sql`SELECT COUNT(*) AS n FROM (${rows} LIMIT ${most})`
   const [counted] = await searchAll<{ n: number }>(room.db, count)
   return counted?.n ?? 0
 }
