@@ -26,6 +26,8 @@ HEAD = struct.Struct("<IIBB")
 COUNTS = struct.Struct("<II")
 JSON_WIDTH = 0xFFFFFFFF
 MAX_FRAME = 256 * 1024 * 1024
+WARM_CALLS = 3
+MAX_EXAMPLE = 100
 
 
 class Gone(Exception):
@@ -99,7 +101,7 @@ class Frames:
     """Builds what the model is fed: a DataFrame by the signature's types, or an array for a tensor signature."""
 
     def __init__(self, inputs: list, tensor: "str | None"):
-        self._inputs = inputs
+        self.inputs = inputs
         self._tensor = tensor
         self._texts = {i for i, column in enumerate(inputs) if column["kind"] == "string"}
 
@@ -114,7 +116,7 @@ class Frames:
         texts = iter(extra.get("texts", ()))
         whole = extra.get("whole", {})
         columns, at = [], 0
-        for i in range(len(self._inputs)):
+        for i in range(len(self.inputs)):
             if i in self._texts:
                 columns.append(next(texts))
             else:
@@ -129,7 +131,7 @@ class Frames:
         import pandas as pd
 
         data = {}
-        for column, values in zip(self._inputs, columns):
+        for column, values in zip(self.inputs, columns):
             data[column["name"]] = self._series(column["dtype"], values)
         return pd.DataFrame(data, copy=False)
 
@@ -155,6 +157,19 @@ class Frames:
         if np.isnan(values).any():
             return values
         return values.astype("int32" if dtype == "integer" else "int64")
+
+
+def encode_example(inputs: list, rows: list) -> bytes:
+    """Rows by column name as a PREDICT payload; what is absent is an empty text or zero."""
+    texts = [[row.get(c["name"], "") for row in rows] for c in inputs if c["kind"] == "string"]
+    extra = json.dumps({"texts": texts}).encode("utf-8")
+    numbers = b""
+    for column in inputs:
+        if column["kind"] != "string":
+            values = [row.get(column["name"], 0) for row in rows]
+            values = [float("nan") if value is None else float(value) for value in values]
+            numbers += struct.pack(f"<{len(values)}d", *values)
+    return COUNTS.pack(len(rows), len(extra)) + extra + numbers
 
 
 def exact(whole: "list | None", numbers):
@@ -266,16 +281,35 @@ class Scorer:
         return {"flavor": self._model.flavor, "seconds": time.monotonic() - started, "warm": warm, **usage()}
 
     def _warm_up(self) -> "str | None":
-        """Scores one row without values, so that lazy imports and thread pools are paid for now. What it raised, or None."""
-        inputs = self._frames._inputs
-        texts = [[""] for column in inputs if column["kind"] == "string"]
-        extra = json.dumps({"texts": texts}).encode("utf-8")
-        numbers = struct.pack("<d", 0.0) * (len(inputs) - len(texts))
+        """Scores the model's input example, else one row without values, until lazy imports and thread pools are paid for.
+
+        What it raised, or None: a model may refuse such a row, and that is no fault.
+        """
         try:
-            self._predict(COUNTS.pack(1, len(extra)) + extra + numbers)
-        except Exception as error:  # a model may refuse such a row; that is no fault
+            payload = self._example()
+        except Exception:  # an example that cannot be read is no reason not to serve
+            payload = None
+        try:
+            for _ in range(WARM_CALLS):
+                self._predict(payload or self._zeros())
+        except Exception as error:
             return f"{type(error).__name__}: {error}"[:500]
+        finally:
+            self._calls = self._rows = 0
         return None
+
+    def _zeros(self) -> bytes:
+        """A row of zeros and empty texts."""
+        return encode_example(self._frames.inputs, [{}])
+
+    def _example(self) -> "bytes | None":
+        """The rows of the folder's input example, where it is a table with the model's columns."""
+        info = read_yaml(self._folder / "MLmodel").get("saved_input_example_info") or {}
+        if info.get("type") != "dataframe":
+            return None
+        table = json.loads((self._folder / info["artifact_path"]).read_text("utf-8"))
+        rows = [dict(zip(table["columns"], row)) for row in table["data"][:MAX_EXAMPLE]]
+        return encode_example(self._frames.inputs, rows) if rows else None
 
     def _predict(self, payload: bytes) -> bytes:
         data, params = self._frames.build(payload)
@@ -290,6 +324,13 @@ def usage() -> dict:
     used = resource.getrusage(resource.RUSAGE_SELF)
     peak = used.ru_maxrss / (1024 * 1024 if sys.platform == "darwin" else 1024)
     return {"cpu_seconds": used.ru_utime + used.ru_stime, "peak_mb": peak}
+
+
+def limit_memory(megabytes: "int | None") -> None:
+    """Lets allocations beyond so many megabytes fail in the model, where one caller sees it, instead of in the machine."""
+    if megabytes is not None and sys.platform == "linux":
+        size = megabytes * 1024 * 1024
+        resource.setrlimit(resource.RLIMIT_DATA, (size, size))
 
 
 def die_with_parent() -> None:
@@ -316,13 +357,15 @@ def connect(arguments: argparse.Namespace) -> socket.socket:
 
 
 def main(argv: "list[str] | None" = None) -> int:
-    """`python -m slipway.scorer (--fd N | --socket PATH) --model DIR`"""
+    """`python -m slipway.scorer (--fd N | --socket PATH) --model DIR [--cap-mb N]`"""
     parser = argparse.ArgumentParser(prog="slipway.scorer", description="Serve one model version to a gateway.")
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--fd", type=int, help="number of an inherited, connected socket")
     where.add_argument("--socket", help="path of a unix socket to connect to")
     parser.add_argument("--model", type=Path, required=True, help="MLflow model folder")
+    parser.add_argument("--cap-mb", type=int, help="megabytes beyond which allocations fail")
     arguments = parser.parse_args(argv)
+    limit_memory(arguments.cap_mb)
     die_with_parent()
     try:
         Scorer(Channel(connect(arguments)), arguments.model).serve()

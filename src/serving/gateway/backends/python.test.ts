@@ -110,6 +110,18 @@ test('a row that kills its scorer is refused after two deaths; its neighbours ar
   const neighbours = Array.from({ length: 5 }, (_, i) => backend.score(row(100 + i * 5), limits(60_000)))
   await assert.rejects(killer, { code: 'upstream_failed' })
   assert.equal((await Promise.all(neighbours)).length, 5)
+  const survivor = pidOf(backend)
+  for (let i = 0; i < 3; i++) await assert.rejects(backend.score(row(-999), limits()), { code: 'upstream_failed' })
+  assert.equal(pidOf(backend), survivor, 'the input is known, and no scorer is given it')
+})
+
+test('a request that takes more memory than a scorer may have fails alone; the scorer lives', async () => {
+  const backend = pool('faulty', { capMb: 1500 })
+  await backend.start()
+  const before = pidOf(backend)
+  await assert.rejects(backend.score(row(-997), limits(60_000)), /MemoryError/)
+  assert.equal((await backend.score(row(100), limits())).length, 1)
+  assert.equal(pidOf(backend), before)
 })
 
 test('a call beyond its deadline fails in time, and a scorer that hangs is replaced', async () => {

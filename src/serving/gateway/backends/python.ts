@@ -4,39 +4,33 @@ import { problem } from '../../../contract/errors.ts'
 import type { Backend, CallLimits, Scored } from '../backend.ts'
 import { toJson } from '../json.ts'
 import type { Value } from '../rows.ts'
+import { BatchCost } from './cost.ts'
 import { decodeRows, encodeRows } from './frames.ts'
+import type { Call } from './queue.ts'
+import { ADVANCE, CallQueue } from './queue.ts'
 import { ModelError, Scorer, ScorerDied } from './scorer.ts'
 import type { ScorerOptions } from './scorer.ts'
+import { QUARANTINE_DEATHS, Suspects } from './suspects.ts'
 
 export interface PoolOptions extends ScorerOptions {
   readonly workers: number
   readonly memoryMb: number
   /** Rows of one batch. */
   readonly maxBatch?: number
-  /** Rows that may wait; more are refused with 429. */
+  /** Rows and bytes of requests that may wait; more are refused with 429. */
   readonly maxQueue?: number
+  readonly maxQueueBytes?: number
   /** Time a batch may run on after the last deadline in it before its scorer is killed, ms. */
   readonly killGraceMs?: number
-}
-
-/** One caller's rows. */
-interface Call {
-  readonly rows: readonly Value[][]
-  readonly params: Readonly<Record<string, unknown>> | null
-  /** Calls are merged only when these are equal. */
-  readonly paramsKey: string
-  readonly deadline: number
-  readonly resolve: (scored: Scored[]) => void
-  readonly reject: (error: Problem) => void
-  /** Scorers that died with this call in their batch. */
-  deaths: number
-  settled: boolean
-  timer: NodeJS.Timeout | undefined
 }
 
 interface Worker {
   readonly scorer: Scorer
   state: 'loading' | 'idle' | 'busy' | 'retiring' | 'dead'
+  /** When it got free, ms of the monotonic clock. */
+  freeAt: number
+  /** What it works at. */
+  batch: readonly Call[] | undefined
 }
 
 /** Deaths within this time make a crash loop. */
@@ -44,18 +38,22 @@ const LOOP_MS = 60_000
 const LOOP_DEATHS = 5
 const MAX_BACKOFF_MS = 30_000
 const MEMORY_CHECK_MS = 1000
+/** A free scorer waits for callers that are due to come back at most so long, and at most half of what a batch costs, ms. */
+const HOLD_MS = 5
 
 /**
- * Starts `workers` scorers and keeps them. Whatever waits when a scorer gets free goes to it in one batch, without any delay.
- * A batch in which a row makes the model raise is split until only that row's caller fails. A scorer that dies is replaced and
+ * Starts `workers` scorers and keeps them. What waits when a scorer gets free goes to it in one batch, as large as the measured cost
+ * makes worthwhile. While many callers are about, a free scorer waits a moment until its share of them is back: the fixed cost of a call
+ * of the model is then paid once for them all. A batch in which a row makes the model raise is split until only that row's caller fails. A scorer that dies is replaced and
  * its calls are tried once more, alone. One that outgrows its memory is replaced before it is ended.
  */
 export class PythonBackend implements Backend {
   readonly #options: Required<PoolOptions>
   readonly #workers = new Set<Worker>()
-  readonly #queue: Call[] = []
+  readonly #queue = new CallQueue()
+  readonly #cost = new BatchCost()
+  readonly #suspects = new Suspects()
   readonly #memoryCheck: NodeJS.Timeout
-  #queuedRows = 0
   #runningRows = 0
   #deaths: number[] = []
   #retryAt: NodeJS.Timeout | undefined
@@ -64,10 +62,21 @@ export class PythonBackend implements Backend {
   #closed = false
   #batches = 0
   #batchedRows = 0
-  #perRowMs = 1
+  #runningCalls = 0
+  /** Callers that were about lately: waiting and running calls, the most of the last batches. */
+  #peak = 0
+  #held: NodeJS.Timeout | undefined
 
   constructor(options: PoolOptions) {
-    this.#options = { maxBatch: 256, maxQueue: 4096, killGraceMs: 1000, ...options }
+    this.#options = {
+      maxBatch: 256,
+      maxQueue: 4096,
+      maxQueueBytes: 64 * 1024 * 1024,
+      killGraceMs: 1000,
+      // a scorer is replaced at its limit; what one call may take beyond that is bounded too
+      capMb: Math.max(2 * options.memoryMb, options.memoryMb + 1024),
+      ...options,
+    }
     this.#memoryCheck = setInterval(() => this.#checkMemory(), MEMORY_CHECK_MS).unref()
   }
 
@@ -90,6 +99,7 @@ export class PythonBackend implements Backend {
     this.#closed = true
     clearInterval(this.#memoryCheck)
     clearTimeout(this.#retryAt)
+    clearTimeout(this.#held)
     for (const worker of this.#workers) worker.scorer.kill()
   }
 
@@ -99,25 +109,45 @@ export class PythonBackend implements Backend {
 
   score(rows: readonly Value[][], limits: CallLimits): Promise<Scored[]> {
     if (this.#closed || this.#retryAt !== undefined) return Promise.reject(this.#unavailable())
-    const { maxQueue } = this.#options
-    if (this.#queuedRows + rows.length > maxQueue && this.#queuedRows > 0) return Promise.reject(this.#full())
+    const paramsKey = limits.params === null ? '' : toJson(limits.params)
+    const refusal = this.#refusal(rows, paramsKey, limits)
+    if (refusal !== undefined) return Promise.reject(refusal)
     return new Promise((resolve, reject) => {
       const call: Call = {
         rows,
+        bytes: limits.bytes,
         params: limits.params,
-        paramsKey: limits.params === null ? '' : toJson(limits.params),
+        paramsKey,
         deadline: limits.deadline,
+        due: Date.now() + ADVANCE[limits.priority],
         resolve,
         reject,
-        deaths: 0,
+        deaths: this.#suspects.deathsOf({ rows, paramsKey }, Date.now()),
         settled: false,
         timer: undefined,
       }
       this.#arm(call)
       this.#queue.push(call)
-      this.#queuedRows += rows.length
       this.#dispatch()
     })
+  }
+
+  /** Why a call cannot be taken, if so: its input kills scorers, the queue is full, or it would wait beyond its deadline. */
+  #refusal(rows: readonly Value[][], paramsKey: string, limits: CallLimits): Problem | undefined {
+    const now = Date.now()
+    if (this.#suspects.deathsOf({ rows, paramsKey }, now) >= QUARANTINE_DEATHS) return this.#poisoned()
+    const { maxQueue, maxQueueBytes } = this.#options
+    const { size, rows: waiting, bytes } = this.#queue
+    const full = waiting + rows.length > maxQueue || bytes + limits.bytes > maxQueueBytes
+    if (size > 0 && full) return this.#full()
+    return size > 0 && now + this.#waitMs() > limits.deadline ? this.#full() : undefined
+  }
+
+  /** Time that a call which comes now waits before it runs, as the batches so far foretell, ms. */
+  #waitMs(): number {
+    const { maxBatch, workers } = this.#options
+    const ahead = this.#queue.rows + this.#runningRows / 2
+    return this.#cost.waitMs(ahead, this.#cost.worthwhile(maxBatch)) / workers
   }
 
   /** Waits until nothing runs or waits, then ends the scorers. Calls that come meanwhile are still answered. */
@@ -130,13 +160,18 @@ export class PythonBackend implements Backend {
     this.#closed = true
     clearInterval(this.#memoryCheck)
     clearTimeout(this.#retryAt)
+    clearTimeout(this.#held)
     for (const worker of this.#workers) worker.scorer.end()
   }
 
   describe(): Record<string, unknown> {
     return {
       kind: 'python',
-      queued_rows: this.#queuedRows,
+      queued_rows: this.#queue.rows,
+      queued_bytes: this.#queue.bytes,
+      fixed_ms: this.#cost.fixedMs,
+      per_row_ms: this.#cost.perRowMs,
+      quarantined: this.#suspects.quarantined,
       batches: this.#batches,
       rows: this.#batchedRows,
       deaths: this.#deaths.length,
@@ -152,7 +187,12 @@ export class PythonBackend implements Backend {
   }
 
   async #spawn(): Promise<void> {
-    const worker: Worker = { scorer: new Scorer(this.#options, () => this.#died(worker)), state: 'loading' }
+    const worker: Worker = {
+      scorer: new Scorer(this.#options, () => this.#died(worker)),
+      state: 'loading',
+      freeAt: 0,
+      batch: undefined,
+    }
     this.#workers.add(worker)
     try {
       await worker.scorer.load(this.#options)
@@ -187,77 +227,85 @@ export class PythonBackend implements Backend {
       this.#retryAt = undefined
       this.startLater()
     }, delay).unref()
-    if (!this.ready()) for (const call of this.#queue.splice(0)) this.#fail(call, this.#unavailable())
-    this.#queuedRows = this.#queue.reduce((sum, call) => sum + call.rows.length, 0)
+    if (!this.ready()) for (const call of this.#queue.drain()) this.#fail(call, this.#unavailable())
   }
 
   #dispatch(): void {
     for (const worker of this.#workers) {
-      if (this.#queue.length === 0) break
-      if (worker.state === 'idle') void this.#run(worker, this.#take())
+      if (this.#queue.size === 0) break
+      if (worker.state === 'idle' && !this.#holds(worker)) void this.#run(worker, this.#take())
     }
     this.#checkClosing()
   }
 
-  /** All that waits, up to the batch size, as far as it may be merged with the oldest call. Calls that died once go alone. */
+  /** True while it pays to wait for more callers; a timer then looks again. Of W scorers and the gateway each has a share of them at work. */
+  #holds(worker: Worker): boolean {
+    const { workers } = this.#options
+    const about = this.#queue.size + this.#runningCalls
+    this.#peak = Math.max(about, this.#peak)
+    if (this.#closing !== undefined || this.#queue.size >= this.#peak / (workers + 1)) return false
+    const left = worker.freeAt + Math.min(HOLD_MS, this.#cost.fixedMs / 2) - performance.now()
+    if (left <= 0) return false
+    this.#held ??= setTimeout(() => {
+      this.#held = undefined
+      this.#dispatch()
+    }, left)
+    return true
+  }
+
   #take(): Call[] {
-    const batch: Call[] = []
-    let rows = 0
-    while (this.#queue.length > 0) {
-      const call = this.#queue[0] as Call
-      const [first] = batch
-      const fits =
-        first === undefined ||
-        (call.paramsKey === first.paramsKey &&
-          first.deaths + call.deaths === 0 &&
-          rows + call.rows.length <= this.#options.maxBatch)
-      if (!fits) break
-      this.#queue.shift()
-      this.#queuedRows -= call.rows.length
-      if (call.settled) continue
-      batch.push(call)
-      rows += call.rows.length
-    }
-    return batch
+    this.#peak *= 0.8
+    return this.#queue.take(this.#cost.worthwhile(this.#options.maxBatch))
   }
 
   async #run(worker: Worker, batch: readonly Call[]): Promise<void> {
     if (batch.length === 0) return
     worker.state = 'busy'
+    worker.batch = batch
     const rows = batch.reduce((sum, call) => sum + call.rows.length, 0)
     this.#runningRows += rows
+    this.#runningCalls += batch.length
     try {
-      await this.#runSplit(worker, batch)
+      await this.#runSplit(worker, batch, batch)
     } finally {
       this.#runningRows -= rows
-      if (worker.state === 'busy') worker.state = 'idle'
-      this.#dispatch()
+      this.#runningCalls -= batch.length
+      this.#free(worker, batch)
     }
   }
 
-  /** Runs a batch; where the model raises, its halves, until a call fails alone. */
-  async #runSplit(worker: Worker, batch: readonly Call[]): Promise<void> {
+  /** The scorer has answered a batch and takes the next, unless it has that already. */
+  #free(worker: Worker, batch: readonly Call[]): void {
+    if (worker.state === 'busy' && worker.batch === batch) {
+      worker.state = 'idle'
+      worker.freeAt = performance.now()
+      worker.batch = undefined
+    }
+    this.#dispatch()
+  }
+
+  /** Runs a batch; where the model raises, its halves, until a call fails alone. `last`: the batch after which the scorer is free. */
+  async #runSplit(worker: Worker, batch: readonly Call[], last?: readonly Call[]): Promise<void> {
     const alive = batch.filter((call) => !call.settled)
     if (alive.length === 0) return
     try {
-      await this.#runOnce(worker, alive)
+      await this.#runOnce(worker, alive, last)
     } catch (error) {
       if (error instanceof ScorerDied) {
         this.#retry(alive)
         return
       }
-      const [only] = alive
-      if (alive.length === 1 && only !== undefined) {
-        this.#fail(only, this.#raised(error as Error))
+      if (alive.length === 1 || !(error instanceof ModelError)) {
+        for (const call of alive) this.#fail(call, this.#raised(error as Error))
         return
       }
       const half = Math.ceil(alive.length / 2)
       await this.#runSplit(worker, alive.slice(0, half))
-      await this.#runSplit(worker, alive.slice(half))
+      await this.#runSplit(worker, alive.slice(half), last)
     }
   }
 
-  async #runOnce(worker: Worker, batch: readonly Call[]): Promise<void> {
+  async #runOnce(worker: Worker, batch: readonly Call[], last?: readonly Call[]): Promise<void> {
     const [first] = batch
     const rows = batch.length === 1 && first !== undefined ? first.rows : batch.flatMap((call) => call.rows)
     const payload = encodeRows(this.#options.inputs, rows, first?.params ?? null)
@@ -265,13 +313,17 @@ export class PythonBackend implements Backend {
     const overdue = setTimeout(() => worker.scorer.kill(), Math.max(0, latest - Date.now()) + this.#options.killGraceMs)
     const started = performance.now()
     try {
-      const scored = decodeRows(await worker.scorer.predict(payload), rows.length)
-      this.#perRowMs = 0.9 * this.#perRowMs + (0.1 * (performance.now() - started)) / rows.length
+      const answer = await worker.scorer.predict(payload)
+      this.#cost.add(rows.length, performance.now() - started)
+      // The scorer goes on while this answer is read and sent.
+      if (last !== undefined) this.#free(worker, last)
+      const scored = decodeRows(answer, rows.length)
       this.#batches++
       this.#batchedRows += rows.length
       let at = 0
       for (const call of batch) {
         this.#settle(call)
+        if (call.deaths > 0) this.#suspects.acquit(call)
         call.resolve(scored.slice(at, at + call.rows.length))
         at += call.rows.length
       }
@@ -284,16 +336,17 @@ export class PythonBackend implements Backend {
   #retry(batch: readonly Call[]): void {
     for (const call of [...batch].reverse()) {
       call.deaths++
+      this.#suspects.blame(call, batch.length === 1, Date.now())
       if (call.settled) continue
-      if (call.deaths >= 2) {
-        const detail = 'the scorer process died twice while it scored this request'
-        this.#fail(call, problem('upstream_failed', { what: 'the model', detail }))
-      } else if (this.#retryAt !== undefined) this.#fail(call, this.#unavailable())
-      else {
-        this.#queue.unshift(call)
-        this.#queuedRows += call.rows.length
-      }
+      if (call.deaths >= QUARANTINE_DEATHS) this.#fail(call, this.#poisoned())
+      else if (this.#retryAt !== undefined) this.#fail(call, this.#unavailable())
+      else this.#queue.unshift(call)
     }
+  }
+
+  #poisoned(): Problem {
+    const detail = 'the scorer process died twice while it scored this request'
+    return problem('upstream_failed', { what: 'the model', detail })
   }
 
   #arm(call: Call): void {
@@ -321,8 +374,9 @@ export class PythonBackend implements Backend {
   }
 
   #full(): Problem {
-    const retry_after = Math.max(1, (this.#queuedRows * this.#perRowMs) / 1000)
-    return problem('too_many_requests', { what: 'the queue of the model', rows: this.#queuedRows, retry_after })
+    const { rows } = this.#queue
+    const retry_after = Math.max(1, this.#waitMs() / 1000)
+    return problem('too_many_requests', { what: 'the queue of the model', rows, retry_after })
   }
 
   #unavailable(): Problem {
@@ -349,7 +403,7 @@ export class PythonBackend implements Backend {
   }
 
   #checkClosing(): void {
-    if (this.#closing === undefined || this.#queue.length > 0 || this.#runningRows > 0) return
+    if (this.#closing === undefined || this.#queue.size > 0 || this.#runningRows > 0) return
     const done = this.#closing
     this.#closing = undefined
     done()

@@ -13,6 +13,8 @@ export interface ScorerOptions {
   readonly inputs: readonly InputField[]
   /** numpy type of a tensor signature; null = a DataFrame. */
   readonly tensor: string | null
+  /** Megabytes beyond which allocations of the process fail; absent = no cap. */
+  readonly capMb?: number
   /** Folder that holds the Python package `slipway`. */
   readonly packageDir: string
   /** What the process prints is appended here. */
@@ -39,6 +41,7 @@ export class Scorer {
   constructor(options: ScorerOptions, died: (scorer: Scorer) => void) {
     const log = openSync(options.logFile, 'a', 0o600)
     const argv = ['-m', 'slipway.scorer', '--fd', '3', '--model', options.dir]
+    if (options.capMb !== undefined) argv.push('--cap-mb', String(options.capMb))
     try {
       this.#child = spawn(options.python, argv, {
         stdio: ['ignore', log, log, 'pipe'],

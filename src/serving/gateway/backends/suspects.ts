@@ -1,0 +1,50 @@
+/** Remembers inputs with which a scorer died, so that the same input neither takes others down with it nor kills again and again. */
+import { createHash } from 'node:crypto'
+import { toJson } from '../json.ts'
+import type { Call } from './queue.ts'
+
+interface Suspect {
+  deaths: number
+  until: number
+}
+
+/** Deaths after which an input is refused without being tried. */
+export const QUARANTINE_DEATHS = 2
+/** How long an input is remembered, ms. */
+const REMEMBER_MS = 10 * 60_000
+const MOST = 1000
+
+export class Suspects {
+  readonly #known = new Map<string, Suspect>()
+
+  /** Deaths with this input so far. */
+  deathsOf(call: Pick<Call, 'rows' | 'paramsKey'>, now: number): number {
+    if (this.#known.size === 0) return 0
+    const known = this.#known.get(digest(call))
+    return known === undefined || known.until < now ? 0 : known.deaths
+  }
+
+  /** A scorer died with this input. `alone` false: it may have been another one of its batch, and once is all that is counted. */
+  blame(call: Pick<Call, 'rows' | 'paramsKey'>, alone: boolean, now: number): void {
+    const key = digest(call)
+    const before = this.#known.get(key)?.deaths ?? 0
+    this.#known.delete(key)
+    const [oldest] = this.#known.keys()
+    if (this.#known.size >= MOST && oldest !== undefined) this.#known.delete(oldest)
+    this.#known.set(key, { deaths: alone ? before + 1 : Math.max(before, 1), until: now + REMEMBER_MS })
+  }
+
+  /** The input was answered after all. */
+  acquit(call: Pick<Call, 'rows' | 'paramsKey'>): void {
+    if (this.#known.size > 0) this.#known.delete(digest(call))
+  }
+
+  /** Inputs that are refused at once. */
+  get quarantined(): number {
+    return [...this.#known.values()].filter(({ deaths }) => deaths >= QUARANTINE_DEATHS).length
+  }
+}
+
+function digest({ rows, paramsKey }: Pick<Call, 'rows' | 'paramsKey'>): string {
+  return createHash('sha256').update(toJson(rows)).update(paramsKey).digest('base64')
+}
