@@ -34,6 +34,7 @@ import { Scheduler } from './jobs/schedule.ts'
 import { Worker } from './jobs/worker.ts'
 import { connectMonitoring } from './monitoring/connect.ts'
 import { labelsOf } from './monitoring/labels.ts'
+import { incidentLineage } from './monitoring/lineage.ts'
 import { monitoringRoom } from './monitoring/monitors.ts'
 import type { Monitoring } from './monitoring/monitors.ts'
 import { monitoringRoutes } from './monitoring/routes.ts'
@@ -244,7 +245,7 @@ function makePipelines(ground: Ground, base: Base, rooms: { tracking: Tracking; 
   })
 }
 
-type ServingParts = Pick<ServingDeps, 'profileSpec' | 'versionFiles' | 'hooks' | 'modelProject' | 'returned'>
+type ServingParts = Pick<ServingDeps, 'profileSpec' | 'versionFiles' | 'hooks'> & ReturnType<typeof servingLinks>
 
 function makeServing({ options, log, access }: Ground, base: Base, parts: ServingParts): ServingRoom {
   const { host, gatewayPort: port, grpcPort, gateways: count, allowHosts } = options
@@ -356,7 +357,7 @@ function buildRooms(ground: Ground): House {
       ...(options.testHooks === true ? testHooks((asked) => setUp(asked, { tracking, registry, testEnv })) : []),
       ...authRoutes(access, db, base.clock),
       ...trackingRoutes(tracking),
-      ...registryRoutes(registry, [endpointLineage(db)]),
+      ...registryRoutes(registry, [endpointLineage(db), incidentLineage(db)]),
       ...registryWireRoutes(registry, tracking),
       ...webhookRoutes(webhooks),
       ...pipelinesRoutes(pipelines),
