@@ -2,6 +2,8 @@
 import { availableParallelism, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { driftStudy } from './drift-study.ts'
+import { firstView } from './first-view.ts'
+import { install } from './install.ts'
 import { logMetric } from './log-metric.ts'
 import { monitors } from './monitors.ts'
 import { predict } from './predict.ts'
@@ -11,25 +13,29 @@ import { steps } from './steps.ts'
 import { swap } from './swap.ts'
 import { asText } from './table.ts'
 import type { Options, Row } from './table.ts'
+import { traces } from './traces.ts'
 
 const PARTS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> = {
   serve,
   'log-metric': logMetric,
+  traces,
   predict,
   swap,
   steps,
   monitors,
   size,
+  'first-view': firstView,
+  install,
   'drift-study': driftStudy,
 }
 
-/** Measures what is seen, not what it costs; only when asked for. */
-const STUDY = 'drift-study'
+/** Only when asked for: one measures what is seen, not what it costs; one brings half a gigabyte from the network. */
+const ASKED = ['drift-study', 'install']
 
 const USAGE = `Usage: npm run bench -- [--only NAME,…] [--quick] [--peers] [--data DIR] [--json]
 
   --only NAME,…  Only these parts: ${Object.keys(PARTS).join(', ')}.
-                 Without it all but ${STUDY}.
+                 Without it all but ${ASKED.join(' and ')}.
   --quick        One second a load instead of four.
   --peers        Also measure \`mlflow server\`, beside which ours is to stand (a minute, 2 GiB of memory).
   --data DIR     A data folder to which examples/flights was shipped: predict with its model.
@@ -90,7 +96,7 @@ function read(): { wanted: string[]; options: Options; json: boolean } | undefin
         data: { type: 'string' },
       },
     })
-    const wanted = values.only?.split(',') ?? Object.keys(PARTS).filter((name) => name !== STUDY)
+    const wanted = values.only?.split(',') ?? Object.keys(PARTS).filter((name) => !ASKED.includes(name))
     const unknown = wanted.filter((name) => !Object.hasOwn(PARTS, name))
     if (unknown.length > 0) throw new Error(`no such part: ${unknown.join(', ')}`)
     return {
