@@ -4,6 +4,7 @@
 export const PLACES: readonly { readonly key: string; readonly word: string; readonly path: string }[] = [
   { key: 'h', word: 'Home', path: '/' },
   { key: 'r', word: 'Runs', path: '/runs' },
+  { key: 't', word: 'Traces', path: '/traces' },
   { key: 'm', word: 'Models', path: '/models' },
   { key: 'e', word: 'Endpoints', path: '/endpoints' },
   { key: 'o', word: 'Monitoring', path: '/monitoring' },

@@ -1,6 +1,6 @@
 /** From an address that the API gives to the page that shows the thing. */
 
-const PAGES = ['runs', 'models', 'endpoints', 'monitoring', 'incidents', 'pipelines', 'cost']
+const PAGES = ['runs', 'traces', 'models', 'endpoints', 'monitoring', 'incidents', 'pipelines', 'cost']
 
 /** The page of an address; API paths are turned into their pages; undefined when no page shows it. */
 export function pageOf(href: string | null | undefined): string | undefined {

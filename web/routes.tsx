@@ -14,6 +14,8 @@ import {
   runsSearch,
   stateSearch,
   stepSearch,
+  traceSearch,
+  tracesSearch,
 } from './search.ts'
 
 const root = createRootRouteWithContext<{ queries: QueryClient }>()({
@@ -48,6 +50,18 @@ const pages = [
     path: '/runs/$id',
     validateSearch: runSearch,
     component: lazyRouteComponent(() => import('./pages/run.tsx'), 'RunPage'),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: '/traces',
+    validateSearch: tracesSearch,
+    component: lazyRouteComponent(() => import('./pages/traces.tsx'), 'TracesPage'),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: '/traces/$id',
+    validateSearch: traceSearch,
+    component: lazyRouteComponent(() => import('./pages/trace.tsx'), 'TracePage'),
   }),
   createRoute({
     getParentRoute: under,

@@ -126,6 +126,16 @@ export function endpointSearch(raw: Raw): { span?: Span } {
   return present({ span: SPANS.find((span) => span === raw['span']) })
 }
 
+/** State of the list of traces. */
+export function tracesSearch(raw: Raw): { filter?: string } {
+  return present({ filter: text(raw, 'filter') })
+}
+
+/** State of a trace: the span that is looked at. */
+export function traceSearch(raw: Raw): { span?: string } {
+  return present({ span: text(raw, 'span') })
+}
+
 /** State of a pipeline run: the step that is looked at. */
 export function stepSearch(raw: Raw): { step?: string } {
   return present({ step: text(raw, 'step') })

@@ -14,11 +14,13 @@ import type { Reply, Route } from '../../src/contract/route.ts'
 import { runTableApi } from '../../src/contract/run-table.ts'
 import { servingApi } from '../../src/contract/serving.ts'
 import { systemApi } from '../../src/contract/system.ts'
+import { tracesApi } from '../../src/contract/traces.ts'
 import { trackingApi } from '../../src/contract/tracking.ts'
 import { staticFiles } from '../../src/http/static.ts'
 import * as watched from './fixture-monitoring.ts'
 import * as served from './fixture-serving.ts'
 import * as tables from './fixture-tables.ts'
+import * as traced from './fixture-traces.ts'
 import * as tracked from './fixture-tracking.ts'
 
 interface Asked {
@@ -104,6 +106,8 @@ function recorded(now: number, empty: boolean): Recorded[] {
     on(runTableApi.keys, () => tables.keys(runs)),
     on(runTableApi.groups, ({ query }) => tables.groups(runs, query.get('by') ?? '', query.getAll('metrics'))),
     on(runTableApi.curves, ({ query }) => tables.curves(now, query)),
+    on(tracesApi.listTraces, () => ({ items: some(traced.traces(now)).map(traced.infoOf) })),
+    on(tracesApi.getTrace, list(some(traced.traces(now)))),
     on(trackingApi.getRun, list(runs)),
     on(trackingApi.getRunMetrics, ({ params, query }) =>
       tracked.metricHistory(now, params['id'] ?? '', query.get('key') ?? ''),

@@ -73,9 +73,25 @@ function version(now: number, number: number): Version {
     metrics: { auc, log_loss: 0.471, brier: 0.151 },
     lowering: { state: 'native', reason: null, probes: 2000, worst_ulp: 0 },
     reproducibility: number === 2 ? 'A: the same bytes' : null,
-    scan: null,
-    approvals: [],
-    signed: null,
+    scan: {
+      verdict: leaky ? ('malicious' as const) : ('clean' as const),
+      at: before(now, (5 - number) * DAY),
+      files: 4,
+      bytes: 1_904_210,
+      findings: leaky
+        ? [
+            {
+              level: 'malicious' as const,
+              file: 'model.pkl',
+              offset: 1204,
+              what: 'os.system',
+              reason: 'it runs commands of the system',
+            },
+          ]
+        : [],
+    },
+    approvals: [{ by: 'grace', role: 'maintainer', at: before(now, DAY), comment: 'looked at the slices' }],
+    signed: { key: 'c0ffee'.repeat(8), by: 'ada', at: before(now, DAY), trusted: true },
     verdict: {
       id: `ver_${number}`,
       subject: `${NAME}/${number}`,

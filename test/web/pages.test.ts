@@ -37,10 +37,23 @@ const PAGES: readonly (readonly [name: string, path: string, texts: readonly str
     [
       'Comparison of 3 runs',
       '3 params and 4 metrics differ',
-      'Repeated over seed',
       'Parallel axes',
       'Scatter',
       '3 of the 4 runs that a surface needs',
+    ],
+  ],
+  ['traces', '/traces', ['answer a passenger', 'error', 'will UA 221 be late?', 'correct true']],
+  [
+    'trace',
+    '/traces/tr-1',
+    [
+      'answer a passenger',
+      'look up the flight',
+      '412 ms',
+      'KeyError',
+      'correct',
+      'the gate had changed',
+      '1,204 tokens',
     ],
   ],
   ['models', '/models', ['flight-delay', 'production 2']],
@@ -48,7 +61,16 @@ const PAGES: readonly (readonly [name: string, path: string, texts: readonly str
   [
     'version',
     '/models/flight-delay/versions/4',
-    ['may not go to production', 'not believable', 'not enough data: 120 of 500', '2,000 rows replayed', 'dep_hour'],
+    [
+      'may not go to production',
+      'not believable',
+      'not enough data: 120 of 500',
+      '2,000 rows replayed',
+      'dep_hour',
+      'os.system',
+      'approved by grace',
+      'signed with a trusted key',
+    ],
   ],
   ['endpoints', '/endpoints', ['flight-delay', 'iris', 'idle']],
   [
@@ -93,6 +115,7 @@ const PAGES: readonly (readonly [name: string, path: string, texts: readonly str
 const EMPTY: readonly (readonly [path: string, text: string])[] = [
   ['/', './slipway demo'],
   ['/runs', 'eval "$(slipway env)"'],
+  ['/traces', 'No trace has come yet'],
   ['/models', 'No model is registered yet'],
   ['/endpoints', 'No endpoint answers yet'],
   ['/monitoring', 'No endpoint is watched yet'],

@@ -39,7 +39,7 @@ export function ComparePage() {
 function Compared({ runs, differing }: { runs: readonly RunRow[]; differing: Differing }) {
   const [settings, setSettings] = useState<ChartSettings>({ smooth: 0, log: false, axis: 'step' })
   const search = useSearch({ from: '/runs/compare' })
-  const guess = seedParam(differing.params)
+  const guess = repeatedSeed(runs, differing)
   const seed = search.seed === 'none' ? undefined : (search.seed ?? guess)
   const metrics = keysOf(runs, 'metrics', differing.metrics)
   const groups = useMemo(
@@ -68,6 +68,13 @@ function Compared({ runs, differing }: { runs: readonly RunRow[]; differing: Dif
       <Relations runs={runs} differing={differing} />
     </>
   )
+}
+
+/** The param that looks like a seed, where some runs differ by it alone. */
+function repeatedSeed(runs: readonly RunRow[], differing: Differing): string | undefined {
+  const seed = seedParam(differing.params)
+  if (seed === undefined || seedGroups(runs, differing.params, seed).length === runs.length) return undefined
+  return seed
 }
 
 function SeedSelect({ value, params }: { value: string; params: readonly string[] }) {

@@ -12,7 +12,9 @@ import { Gates } from '../parts/gates.tsx'
 import { Moves } from '../parts/moves.tsx'
 import { Facts, Page, Panel } from '../parts/page.tsx'
 import { Signature } from '../parts/signature.tsx'
+import { Scanned, ScanResult } from '../parts/scan.tsx'
 import { Status, Tag } from '../parts/status.tsx'
+import { Trust } from '../parts/trust.tsx'
 import { When } from '../parts/when.tsx'
 import * as read from '../queries.ts'
 import type { Version } from '../queries.ts'
@@ -52,6 +54,14 @@ export function VersionPage() {
               <Panel title="Metrics">
                 <Facts items={Object.entries(one.metrics).map(([key, value]) => [key, figure(value)])} />
                 {Object.keys(one.metrics).length === 0 && <p className="muted">No metric was logged with it.</p>}
+              </Panel>
+            </div>
+            <div className="two">
+              <Panel title="Scan of its files" {...(one.scan && { note: <Scanned scan={one.scan} /> })} flush>
+                <ScanResult scan={one.scan} />
+              </Panel>
+              <Panel title="Approvals and signature">
+                <Trust version={one} />
               </Panel>
             </div>
             <Panel title="Lineage" note="from data to what it serves">
