@@ -46,7 +46,13 @@ export async function moveIn(t: Tx, room: Registry, who: Principal, wish: Promot
     verb: 'promote',
     resource: 'models',
     id: `${wish.model}@${wish.alias}`,
-    detail: { from: move.from, to: move.to, reason: move.reason, verdict, ...(overridden && { overridden: true }) },
+    detail: {
+      from: move.from,
+      to: move.to,
+      reason: move.reason,
+      verdict,
+      ...(overridden && { overridden: true, role: who.role }),
+    },
   })
   return move
 }

@@ -9,9 +9,9 @@ import { judge } from './gates.ts'
 import type { Judged } from './judged.ts'
 
 /** 4,000 rows of which `noise` spoils the candidate's score; the incumbent's noise is 1. */
-function evaluation(noise: number, options: { spoiled?: string; incumbent?: boolean } = {}): Evaluation {
+function evaluation(noise: number, options: { spoiled?: string; incumbent?: boolean; n?: number } = {}): Evaluation {
   const random = prng(7)
-  const n = 4000
+  const n = options.n ?? 4000
   const y = new Float64Array(n)
   const score = new Float64Array(n)
   const incumbent = new Float64Array(n)
@@ -79,6 +79,53 @@ describe('against the incumbent', () => {
   })
 })
 
+describe('intervals of the rows', () => {
+  const incumbents = { production }
+  const noisy = (noise: number): Partial<Judged> => {
+    // scores as probabilities, for losses of them
+    const rows = evaluation(noise, { n: 1200 })
+    const squash = (x: number): number => 1 / (1 + Math.exp(-3 * (x - 1)))
+    return {
+      evaluation: { ...rows, score: rows.score.map(squash), incumbent: rows.incumbent?.map(squash) ?? null },
+      incumbents,
+      metrics: { roc_auc: 0.77, log_loss: 0.5, brier: 0.2, rmse: 0.4, accuracy: 0.7 },
+    }
+  }
+  for (const metric of ['log_loss', 'brier', 'rmse', 'accuracy']) {
+    test(`${metric} is compared by a paired bootstrap, the same each time`, () => {
+      const gate: Gate = { metric, not_worse_than: 'production', margin: 0.02, confidence: 0.95 }
+      const equal = one(gate, noisy(1))
+      assert.equal(equal.outcome, 'passed', equal.reason)
+      assert.match(String(equal.evidence['method']), /^paired bootstrap, \d+ draws, same rows$/)
+      assert.deepEqual(one(gate, noisy(1)), equal)
+      const worse = one({ ...gate, margin: 0.005 }, noisy(4))
+      assert.equal(worse.outcome, 'failed', worse.reason)
+      assert.ok((worse.interval?.[0] ?? 0) < (worse.value ?? 0) && (worse.value ?? 0) < (worse.interval?.[1] ?? 0))
+    })
+  }
+  test('an area may be bootstrapped too, and comes out near DeLong', () => {
+    const gate: Gate = { metric: 'roc_auc', not_worse_than: 'production', margin: 0.02, confidence: 0.95 }
+    const [delong, bootstrap] = [one(gate, noisy(2)), one({ ...gate, method: 'bootstrap' }, noisy(2))]
+    assert.match(String(bootstrap.evidence['method']), /bootstrap/)
+    assert.ok(Math.abs((delong.interval?.[0] ?? 0) - (bootstrap.interval?.[0] ?? 1)) < 0.004)
+  })
+  test('with a confidence the end of the interval is judged, not the value', () => {
+    const rows = noisy(1)
+    const auc = one({ metric: 'roc_auc', at_least: 0.7 }, rows).interval
+    const [low = 0] = auc ?? []
+    const limit = low + 0.001
+    const metrics = { ...rows.metrics, roc_auc: limit + 0.01 }
+    assert.equal(one({ metric: 'roc_auc', at_least: limit }, { ...rows, metrics }).outcome, 'passed')
+    const sure = one({ metric: 'roc_auc', at_least: limit, confidence: 0.99 }, { ...rows, metrics })
+    assert.equal(sure.outcome, 'failed', sure.reason)
+    assert.equal(one({ metric: 'log_loss', at_most: 5, confidence: 0.95 }, rows).outcome, 'passed')
+    assert.equal(
+      one({ metric: 'log_loss', at_most: 5, confidence: 0.95 }, { ...rows, evaluation: null }).outcome,
+      'no_data',
+    )
+  })
+})
+
 describe('slices', () => {
   const gate: Gate = {
     metric: 'roc_auc',
@@ -96,6 +143,34 @@ describe('slices', () => {
   test('equal models pass in every slice', () => {
     const result = one(gate, { evaluation: evaluation(1), incumbents: { production } })
     assert.equal(result.outcome, 'passed', result.reason)
+  })
+  test('Holm and other metrics of rows', () => {
+    const spoiled = { evaluation: evaluation(1, { spoiled: 'UA' }), incumbents: { production } }
+    for (const metric of ['roc_auc', 'mae', 'rmse', 'accuracy']) {
+      const result = one({ ...gate, metric, multiplicity: 'holm' }, spoiled)
+      assert.equal(result.evidence['correction'], 'holm')
+      assert.match(result.reason, /UA/, `${metric}: ${result.reason}`)
+      assert.doesNotMatch(result.reason, /AA|B6|DL/)
+    }
+    const most = one({ metric: 'mae', slice: 'carrier', at_most: 0.1 }, spoiled)
+    assert.equal(most.outcome, 'failed', 'a limit from above is one of slices too')
+    assert.equal(one({ metric: 'mae', slice: 'carrier', at_most: 3 }, spoiled).outcome, 'passed')
+  })
+  test('twenty equal slices are called worse about as seldom as is promised', () => {
+    const random = prng(9)
+    let calls = 0
+    for (let round = 0; round < 30; round++) {
+      const rows = evaluation(1)
+      const noise = () => Float64Array.from(rows.y, (y) => y + random.normal())
+      const region = Array.from(rows.y, (_, i) => `r${i % 20}`)
+      const judged = {
+        evaluation: { ...rows, score: noise(), incumbent: noise(), slices: { region } },
+        incumbents: { production },
+      }
+      const result = one({ ...gate, metric: 'mae', slice: 'region', margin: 0, multiplicity: 'holm' }, judged)
+      if (result.outcome === 'failed') calls++
+    }
+    assert.ok(calls <= 6, `${calls} of 30 rounds called a slice worse; 1.5 are expected`)
   })
   test('no such column is no data', () => {
     assert.equal(
@@ -137,6 +212,19 @@ describe('signature and data', () => {
       assert.match(result.reason, reason)
     })
   }
+  test('added, removed and changed columns are named, and outputs that callers read', () => {
+    const result = judged([field('a', 'double'), field('c', 'double', false)])
+    assert.deepEqual(
+      [result.evidence['added'], result.evidence['removed'], result.evidence['changed']],
+      [['c'], ['b'], ['a: integer → double']],
+    )
+    const outputs = (type: string) => ({ inputs: [field('a', 'integer')], outputs: [field('0', type)] })
+    const other = one(
+      { signature: 'compatible' },
+      { signature: outputs('string'), incumbents: { production: { ...production, signature: outputs('double') } } },
+    )
+    assert.match(other.reason, /output "0" changes from double to string/)
+  })
   test('no signature is no data; unknown data fails', () => {
     assert.equal(one({ signature: 'compatible' }).outcome, 'no_data')
     assert.equal(one({ data: 'digest known' }).outcome, 'failed')

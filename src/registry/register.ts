@@ -94,15 +94,20 @@ function earlier(row: VersionRow, verdict: Verdict): Registration {
 
 async function ensureModel(t: Tx, room: Registry, who: Principal, wanted: NewVersion): Promise<void> {
   const now = room.clock()
-  const known = await t.get('SELECT name FROM registered_models WHERE name = ?', [wanted.model])
+  const known = await t.get<{ gates: string }>('SELECT gates FROM registered_models WHERE name = ?', [wanted.model])
+  const gates = JSON.stringify(wanted.gates)
   const changed = await t.run(
     `INSERT INTO registered_models (name, project, description, created_at, updated_at, created_by, last_version, gates)
      VALUES (?,?,'',?,?,?,0,?) ON CONFLICT (name) DO UPDATE SET gates = excluded.gates, updated_at = excluded.updated_at
      WHERE registered_models.project = excluded.project`,
-    [wanted.model, wanted.project, now, now, who.name, JSON.stringify(wanted.gates)],
+    [wanted.model, wanted.project, now, now, who.name, gates],
   )
   if (changed === 0) {
     throw problem('conflict', { detail: `the model "${wanted.model}" belongs to another project; choose another name` })
+  }
+  if (known !== undefined && known.gates !== gates) {
+    const detail = { gates: { from: JSON.parse(known.gates) as unknown, to: wanted.gates } }
+    await room.audit.record(t, who, { verb: 'write', resource: 'models', id: wanted.model, detail })
   }
   if (known === undefined) {
     const data = { tags: {}, description: null }

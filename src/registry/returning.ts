@@ -1,8 +1,11 @@
-/** What serving tells the registry: an endpoint went back to an earlier version, and whose a model is. */
+/** What serving asks and tells the registry: whose a model is, whether a version may be loaded, that an endpoint went back. */
 import type { Principal } from '../contract/access.ts'
 import type { Reader, Tx } from '../store/db.ts'
 import { returnAlias } from './aliases.ts'
+import { layOut } from './layout.ts'
+import { requireVersion } from './room.ts'
 import type { Registry } from './room.ts'
+import { requireSigned } from './signatures.ts'
 
 /** The alias that follows what an endpoint answers with. */
 const PRODUCTION = 'production'
@@ -18,12 +21,17 @@ interface Back {
 /** Functions for the serving room. */
 export function servingLinks(room: Registry): {
   readonly modelProject: (reader: Reader, model: string) => Promise<string | undefined>
+  readonly checkVersion: (model: string, version: string) => Promise<void>
   readonly returned: (t: Tx, who: Principal, back: Back) => Promise<void>
 } {
   return {
     async modelProject(reader, model) {
       const row = await reader.get<{ project: string }>('SELECT project FROM registered_models WHERE name = ?', [model])
       return row?.project
+    },
+    async checkVersion(model, version) {
+      const row = await requireVersion(room.db, model, version)
+      if (row.tree !== null) await requireSigned(room, row, await layOut(room, row.tree))
     },
     async returned(t, who, { endpoint, reason, ...back }) {
       const told = `endpoint "${endpoint}" was rolled back${reason === '' ? '' : `: ${reason}`}`

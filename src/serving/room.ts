@@ -2,7 +2,7 @@
 import type { z } from 'zod'
 import type { Audit } from '../auth/audit.ts'
 import type { Principal } from '../contract/access.ts'
-import { problem } from '../contract/errors.ts'
+import { Problem, problem } from '../contract/errors.ts'
 import { toTime } from '../contract/fields.ts'
 import type { Ids } from '../contract/ids.ts'
 import type { Endpoint } from '../contract/serving.ts'
@@ -14,6 +14,8 @@ import { figuresOf, readGateways, usageOf } from './figures.ts'
 import { Fleet } from './fleet.ts'
 import type { IngestHooks } from './ingest-rows.ts'
 import { Ingest } from './ingest.ts'
+import type { EndpointLimits } from './limits.ts'
+import { readLimits, writeLimits } from './limits.ts'
 import type { PredictionQuery, PredictionView } from './predictions.ts'
 import { getPrediction, listPredictions } from './predictions.ts'
 import { Publisher } from './publisher.ts'
@@ -166,6 +168,17 @@ export class ServingRoom {
     await audit.record(t, who, { verb: 'write', resource: 'endpoints', id: name, detail })
   }
 
+  limits(name: string): Promise<EndpointLimits> {
+    return readLimits(this.#deps.db, name)
+  }
+
+  /** Replaces the bounds of an endpoint; resolves when the gateways hold them. Throws `not_found`. */
+  async setLimits(who: Principal, name: string, limits: EndpointLimits): Promise<EndpointLimits> {
+    await writeLimits(this.#deps, who, name, limits)
+    await this.#changed(name)
+    return limits
+  }
+
   /** Takes an endpoint out of service; its log stays. Throws `not_found`. */
   async remove(who: Principal, name: string): Promise<void> {
     const { db, audit } = this.#deps
@@ -222,7 +235,13 @@ export class ServingRoom {
   async prepare(name: string, variants: readonly WantedVariant[]): Promise<void> {
     const { db } = this.#deps
     const row = await requireEndpoint(db, name)
-    for (const { version } of variants) await prepareVersion({ ...this.#deps, db }, row, version)
+    for (const { version } of variants) {
+      await prepareVersion({ ...this.#deps, db }, row, version).catch((error: unknown) => {
+        if (error instanceof Problem) throw error
+        const reason = error instanceof Error ? error.message : String(error)
+        throw problem('unprocessable', { detail: `version ${version} does not load: ${reason}` }, error)
+      })
+    }
     const table = await buildTable(this.#deps, { endpoint: name, variants })
     const failed = (await warmAll(this.#fleet.gateways(), table)).filter((one) => one.endpoint === name)
     const [first] = failed

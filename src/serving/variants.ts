@@ -21,18 +21,20 @@ export interface VariantDeps {
   readonly clock: Clock
   /** The files of a version, lowered; throws with the reason when it cannot be served. */
   readonly versionFiles: (model: string, version: string) => Promise<VersionFiles>
+  /** Refuses a version whose files are there already and may not be loaded (any more), with a plain Error. */
+  readonly checkVersion?: (model: string, version: string) => Promise<void>
   /** Scorer processes of a Python version. */
   readonly workers: number
   readonly memoryMb: number
 }
 
-/** Makes a version ready to be named by a variant: finds its files and inputs, keeps them. Does nothing when that was done before. */
+/** Makes a version ready to be named by a variant: finds its files and inputs, keeps them. Where that was done before it is only checked that the version may still be loaded. */
 export async function prepareVersion(deps: VariantDeps, endpoint: EndpointRow, version: string): Promise<void> {
   const known = await deps.db.get('SELECT version FROM endpoint_versions WHERE endpoint = ? AND version = ?', [
     endpoint.name,
     version,
   ])
-  if (known !== undefined) return
+  if (known !== undefined) return deps.checkVersion?.(endpoint.model, version)
   const files = await deps.versionFiles(endpoint.model, version)
   const { inputs, tensor } = await readInputs(files.dir, files.native?.dir ?? null)
   const backend = backendOf(deps, files, tensor)
