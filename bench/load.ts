@@ -8,7 +8,9 @@ export interface Load {
   /** Headers besides Host, Content-Type and Content-Length. */
   readonly headers?: Readonly<Record<string, string>>
   /** Bodies that are sent in turn, or the body of the i-th request. */
-  readonly bodies: readonly string[] | ((i: number) => string)
+  readonly bodies: readonly string[] | ((i: number) => string | Buffer)
+  /** Content-Type of the bodies; JSON where it is not given. */
+  readonly type?: string
   readonly clients: number
   readonly seconds: number
   /** Seconds before counting begins. */
@@ -55,12 +57,13 @@ export async function runLoad(load: Load): Promise<Measured> {
 }
 
 /** The i-th request as bytes: made once where the bodies repeat. */
-function requests({ path, headers, bodies }: Load): (i: number) => Buffer {
+function requests({ path, headers, bodies, type = 'application/json' }: Load): (i: number) => Buffer {
   const more = Object.entries(headers ?? {})
     .map(([name, value]) => `${name}: ${value}\r\n`)
     .join('')
-  const head = `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${more}Content-Type: application/json\r\nContent-Length: `
-  const whole = (body: string): Buffer => Buffer.from(`${head}${Buffer.byteLength(body)}\r\n\r\n${body}`)
+  const head = `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${more}Content-Type: ${type}\r\nContent-Length: `
+  const whole = (body: string | Buffer): Buffer =>
+    Buffer.concat([Buffer.from(`${head}${Buffer.byteLength(body)}\r\n\r\n`), Buffer.from(body)])
   if (typeof bodies === 'function') return (i) => whole(bodies(i))
   const made = bodies.map(whole)
   return (i) => made[i % made.length] as Buffer

@@ -48,7 +48,7 @@ export async function firstLine(child: ChildProcess): Promise<string> {
   throw new Error('the server ended before it was ready')
 }
 
-type Wanted = Pick<Load, 'path' | 'bodies' | 'clients' | 'headers'>
+type Wanted = Pick<Load, 'path' | 'bodies' | 'clients' | 'headers' | 'type'>
 
 /** Loads a server once it has answered; the seconds are the options'. */
 export async function measured(target: Target, load: Wanted, options: Options): Promise<Loaded> {
@@ -64,15 +64,18 @@ export async function measured(target: Target, load: Wanted, options: Options): 
 }
 
 /** A Python scorer takes seconds to import its libraries. */
-async function answering({ port }: Target, { path, bodies, headers }: Wanted): Promise<void> {
+async function answering(
+  { port }: Target,
+  { path, bodies, headers, type = 'application/json' }: Wanted,
+): Promise<void> {
   const body = typeof bodies === 'function' ? bodies(0) : (bodies[0] ?? '')
   const deadline = performance.now() + FIRST_ANSWER_MS
   let last = ''
   while (performance.now() < deadline) {
     const response = await fetch(`http://127.0.0.1:${port}${path}`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', ...headers },
-      body,
+      headers: { 'content-type': type, ...headers },
+      body: typeof body === 'string' ? body : new Uint8Array(body),
     })
     last = `${response.status} ${await response.text()}`
     if (response.ok) return

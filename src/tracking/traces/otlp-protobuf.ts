@@ -45,38 +45,75 @@ function readScopeName(message: Uint8Array): string {
   return name
 }
 
-function readSpan(message: Uint8Array): Omit<SpanData, 'scope' | 'resource'> {
-  const attributes = new Map<string, Value>()
-  const events: SpanEvent[] = []
-  const links: SpanLink[] = []
-  const span = {
+/** A span while its fields are read. */
+interface Draft {
+  trace_id: string
+  span_id: string
+  parent_id: string | null
+  name: string
+  kind: number
+  start: bigint
+  end: bigint
+  status: SpanData['status']
+  readonly attributes: Map<string, Value>
+  readonly events: SpanEvent[]
+  readonly links: SpanLink[]
+}
+
+function readSpan(message: Uint8Array): Draft {
+  const span: Draft = {
     trace_id: '',
     span_id: '',
-    parent_id: null as string | null,
+    parent_id: null,
     name: '',
     kind: 0,
     start: 0n,
     end: 0n,
     status: { code: 0, message: '' },
-    attributes,
-    events,
-    links,
+    attributes: new Map(),
+    events: [],
+    links: [],
   }
-  const readers: Record<number, (field: WireField) => void> = {
-    1: (field) => (span.trace_id = idText(bytesOf(field), 16)),
-    2: (field) => (span.span_id = idText(bytesOf(field), 8)),
-    4: (field) => (span.parent_id = idText(bytesOf(field), 8) || null),
-    5: (field) => (span.name = textOf(bytesOf(field))),
-    6: (field) => (span.kind = Number(BigInt.asUintN(31, field.integer))),
-    7: (field) => (span.start = field.integer),
-    8: (field) => (span.end = field.integer),
-    9: (field) => readPair(bytesOf(field), attributes, 0),
-    11: (field) => events.push(readEvent(bytesOf(field))),
-    13: (field) => links.push(readLink(bytesOf(field))),
-    15: (field) => (span.status = readStatus(bytesOf(field))),
-  }
-  eachField(message, (field) => readers[field.number]?.(field))
+  eachField(message, (field) => readSpanField(span, field))
   return span
+}
+
+function readSpanField(span: Draft, field: WireField): void {
+  switch (field.number) {
+    case 1:
+      span.trace_id = idText(bytesOf(field), 16)
+      break
+    case 2:
+      span.span_id = idText(bytesOf(field), 8)
+      break
+    case 4:
+      span.parent_id = idText(bytesOf(field), 8) || null
+      break
+    case 5:
+      span.name = textOf(bytesOf(field))
+      break
+    case 6:
+      span.kind = Number(BigInt.asUintN(31, field.integer))
+      break
+    case 7:
+      span.start = field.integer
+      break
+    case 8:
+      span.end = field.integer
+      break
+    case 9:
+      readPair(bytesOf(field), span.attributes, 0)
+      break
+    case 11:
+      span.events.push(readEvent(bytesOf(field)))
+      break
+    case 13:
+      span.links.push(readLink(bytesOf(field)))
+      break
+    case 15:
+      span.status = readStatus(bytesOf(field))
+      break
+  }
 }
 
 function readEvent(message: Uint8Array): SpanEvent {

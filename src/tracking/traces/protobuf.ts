@@ -43,8 +43,20 @@ const UTF8 = new TextDecoder('utf-8')
 
 /** Text of a field; bytes that are not UTF-8 and the character 0, which no database keeps as text, become U+FFFD. */
 export function textOf(bytes: Uint8Array): string {
-  const text = UTF8.decode(bytes)
+  const text = bytes.length <= SHORT ? shortText(bytes) : UTF8.decode(bytes)
   return text.includes('\0') ? text.replaceAll('\0', '\ufffd') : text
+}
+
+/** Up to this many bytes, ASCII is read faster here than by calling the decoder. */
+const SHORT = 32
+
+function shortText(bytes: Uint8Array): string {
+  let text = ''
+  for (const byte of bytes) {
+    if (byte >= 0x80) return UTF8.decode(bytes)
+    text += String.fromCharCode(byte)
+  }
+  return text
 }
 
 interface Cursor {

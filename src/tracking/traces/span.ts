@@ -75,28 +75,19 @@ export function traceIdOf(hex: string): string {
 
 /** JSON of a span, in which searches look for words too: no key but those below and the attributes' own. */
 export function writeSpan(span: StoredSpan): string {
-  return writeValue(
-    new Map<string, Value>([
-      ['trace_id', span.trace_id],
-      ['span_id', span.span_id],
-      ['parent_id', span.parent_id],
-      ['name', span.name],
-      ['kind', BigInt(span.kind)],
-      ['start', span.start],
-      ['end', span.end],
-      [
-        'status',
-        new Map<string, Value>([
-          ['code', BigInt(span.status.code)],
-          ['message', span.status.message],
-        ]),
-      ],
-      ['attributes', span.attributes],
-      ['events', span.events.map((one) => new Map<string, Value>(Object.entries(one)))],
-      ['links', span.links.map((one) => new Map<string, Value>(Object.entries(one)))],
-      ['scope', span.scope],
-    ]),
+  const parent = span.parent_id === null ? 'null' : `"${span.parent_id}"`
+  const status = `{"code":${span.status.code},"message":${JSON.stringify(span.status.message)}}`
+  const events = span.events.map(
+    (one) => `{"name":${JSON.stringify(one.name)},"time":${one.time},"attributes":${writeValue(one.attributes)}}`,
   )
+  const links = span.links.map(
+    (one) => `{"trace_id":"${one.trace_id}","span_id":"${one.span_id}","attributes":${writeValue(one.attributes)}}`,
+  )
+  return `{"trace_id":"${span.trace_id}","span_id":"${span.span_id}","parent_id":${parent},"name":${JSON.stringify(
+    span.name,
+  )},"kind":${span.kind},"start":${span.start},"end":${span.end},"status":${status},"attributes":${writeValue(
+    span.attributes,
+  )},"events":[${events.join(',')}],"links":[${links.join(',')}],"scope":${JSON.stringify(span.scope)}}`
 }
 
 /** A span from its JSON. */
