@@ -37,6 +37,12 @@ const SCHEMA: FilterSchema = {
   },
 }
 
+/** Checks a filter and order clauses. Throws INVALID_PARAMETER_VALUE. */
+export function readExperimentQuery(filter: string, order_by: readonly string[]): void {
+  parseFilter(filter, SCHEMA, { extended: true })
+  sortColumns(order_by)
+}
+
 /** The experiments of one page; the token of the next, absent on the last. */
 export async function searchExperiments(
   room: Tracking,

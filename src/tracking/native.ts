@@ -75,7 +75,7 @@ interface Columns {
 }
 
 /** The asked columns alone: a table of 100 runs does not load a thousand metrics of each. */
-async function tableRows(
+export async function tableRows(
   room: Tracking,
   rows: readonly RunRow[],
   columns: Columns,

@@ -25,6 +25,7 @@ const TABLES = [
   'trace_metadata',
   'trace_links',
   'trace_assessments',
+  'saved_searches',
   'artifacts',
   'artifact_uploads',
   'artifact_upload_parts',

@@ -13,6 +13,7 @@ import { rpcRoutes } from './rpc.ts'
 import { promptlabCalls } from './promptlab.ts'
 import { runCalls } from './run-calls.ts'
 import { runFileRoutes } from './run-files.ts'
+import { savedSearchRoutes } from './saved-searches-routes.ts'
 import { tableRoutes } from './table.ts'
 import { traceRoutes } from './traces/mounts.ts'
 import { scorerCalls } from './scorers/calls.ts'
@@ -40,6 +41,7 @@ export function trackingRoutes(room: Tracking): Mounted[] {
     ...runFileRoutes(room),
     ...nativeRoutes(room),
     ...tableRoutes(room),
+    ...savedSearchRoutes(room),
     ...traceRoutes(room),
   ]
 }

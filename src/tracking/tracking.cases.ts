@@ -15,6 +15,7 @@ import { batchCases } from './batch.cases.ts'
 import { grammarCases } from './grammar.cases.ts'
 import { lifeCases } from './life.cases.ts'
 import { modelCases } from './model.cases.ts'
+import { savedSearchCases } from './saved-searches.cases.ts'
 import { searchCases } from './search.cases.ts'
 import { tableCases } from './table.cases.ts'
 import { trackingRoom } from './room.ts'
@@ -50,6 +51,7 @@ export function trackingCases(name: string, open: () => Promise<{ db: Db; close(
     aggregateCases(bench)
     searchCases(bench)
     grammarCases(bench)
+    savedSearchCases(bench)
     tableCases(bench)
     modelCases(bench)
     it('the audit chain has the deletions', async () => {
