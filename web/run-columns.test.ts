@@ -7,6 +7,7 @@ import { appendLog } from './log-text.ts'
 import { cellOf, columnsOffered, defaultColumns, NEWEST, nextOrder, orderState } from './run-columns.ts'
 import { chosenStep, criticalEdges } from './run-graph.ts'
 import { columnsOf } from './signature-columns.ts'
+import { fieldsOf, searchOf } from './saved.ts'
 import { seedGroups, seedParam } from './seeds.ts'
 import { rowOf, textsOf } from './try-row.ts'
 
@@ -169,4 +170,16 @@ test('the step that tells most is chosen, and the critical path is strong', () =
     { from: 'a', to: 'c', strong: false },
     { from: 'b', to: 'c', strong: false },
   ])
+})
+
+test('a view is saved and opened as it was shown, without the runs that were chosen', () => {
+  const search = {
+    filter: 'metrics.auc > 0.7',
+    order: 'metrics.auc DESC',
+    experiment: '1',
+    columns: ['metrics.auc'],
+    group: 'params.seed',
+  }
+  assert.deepEqual(searchOf(fieldsOf({ ...search, chosen: ['r'] })), search)
+  assert.deepEqual(searchOf(fieldsOf({})), {})
 })

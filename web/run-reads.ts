@@ -2,12 +2,14 @@
 import { keepPreviousData, queryOptions } from '@tanstack/react-query'
 import type { Reply } from '../src/contract/route.ts'
 import type { runTableApi } from '../src/contract/run-table.ts'
+import type { searchesApi } from '../src/contract/searches.ts'
 import type { trackingApi } from '../src/contract/tracking.ts'
 import { call } from './api.ts'
 import { differing } from './comparison.ts'
 
 export type RunGroup = Reply<typeof runTableApi.groups>['items'][number]
 export type RunCurve = Reply<typeof runTableApi.curves>['items'][number]
+export type SavedView = Reply<typeof searchesApi.list>['items'][number]
 type Comparison = Reply<typeof trackingApi.compareRuns>
 
 /** Runs that one comparison of the API takes. */
@@ -23,6 +25,13 @@ export const runKeys = (experiment: string) =>
       }),
     staleTime: 60_000,
   })
+
+export const savedViews = queryOptions({
+  queryKey: ['runs', 'views'],
+  queryFn: ({ signal }) =>
+    call<typeof searchesApi.list>('GET', '/v1/searches', { signal, query: { entity: 'runs', limit: 500 } }),
+  staleTime: 60_000,
+})
 
 export interface GroupsAsk {
   readonly by: string

@@ -12,6 +12,7 @@ import { registryApi } from '../../src/contract/registry.ts'
 import { rolloutApi } from '../../src/contract/rollout.ts'
 import type { Reply, Route } from '../../src/contract/route.ts'
 import { runTableApi } from '../../src/contract/run-table.ts'
+import { searchesApi } from '../../src/contract/searches.ts'
 import { servingApi } from '../../src/contract/serving.ts'
 import { systemApi } from '../../src/contract/system.ts'
 import { tracesApi } from '../../src/contract/traces.ts'
@@ -106,6 +107,10 @@ function recorded(now: number, empty: boolean): Recorded[] {
     on(runTableApi.keys, () => tables.keys(runs)),
     on(runTableApi.groups, ({ query }) => tables.groups(runs, query.get('by') ?? '', query.getAll('metrics'))),
     on(runTableApi.curves, ({ query }) => tables.curves(now, query)),
+    on(searchesApi.list, () => ({ items: empty ? [] : tables.views(now) })),
+    on(searchesApi.create, () => tables.views(now)[0]),
+    on(searchesApi.update, () => tables.views(now)[0]),
+    on(searchesApi.remove, () => ({})),
     on(tracesApi.listTraces, () => ({ items: some(traced.traces(now)).map(traced.infoOf) })),
     on(tracesApi.getTrace, list(some(traced.traces(now)))),
     on(trackingApi.getRun, list(runs)),

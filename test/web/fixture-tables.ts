@@ -2,6 +2,7 @@
 import type { endpointViewApi } from '../../src/contract/endpoint-view.ts'
 import type { Reply } from '../../src/contract/route.ts'
 import type { runTableApi } from '../../src/contract/run-table.ts'
+import type { searchesApi } from '../../src/contract/searches.ts'
 import { before, metricHistory, noise } from './fixture-tracking.ts'
 import type { Run } from './fixture-tracking.ts'
 
@@ -59,6 +60,26 @@ export function curves(now: number, query: URLSearchParams): Reply<typeof runTab
       }
     }),
   }
+}
+
+export function views(now: number): Reply<typeof searchesApi.list>['items'] {
+  const at = before(now, 86_400_000)
+  return [
+    {
+      id: 'srch_1',
+      name: 'best-of-week',
+      project: 'flights',
+      owner: 'ada',
+      entity: 'runs',
+      experiment_ids: ['1'],
+      filter: 'metrics.auc > 0.75',
+      order_by: ['metrics.auc DESC'],
+      columns: ['metrics.auc', 'params.seed'],
+      grouping: null,
+      created_at: at,
+      updated_at: at,
+    },
+  ]
 }
 
 const WINDOWS = 120

@@ -10,6 +10,7 @@ import { Page, Panel } from '../parts/page.tsx'
 import { RunGroups } from '../parts/run-groups.tsx'
 import { RunTable } from '../parts/run-table.tsx'
 import { GroupSelect, SparkSelect } from '../parts/run-view.tsx'
+import { SavedViews } from '../parts/saved-views.tsx'
 import * as read from '../queries.ts'
 import { columnsOffered, defaultColumns, NEWEST, titleOf } from '../run-columns.ts'
 import type { Keys } from '../run-columns.ts'
@@ -30,7 +31,15 @@ export function RunsPage() {
     <Page
       title="Runs"
       lead="Every training run that was logged. Choose some to compare them."
-      actions={<CompareLink chosen={chosen} />}
+      actions={
+        <>
+          <SavedViews
+            search={{ ...search, columns: [...columns] }}
+            onOpen={(view) => void navigate({ search: view })}
+          />
+          <CompareLink chosen={chosen} />
+        </>
+      }
     >
       <Toolbar search={search} keys={keys.data} columns={columns} spark={spark} set={set} />
       {search.group === undefined ? (

@@ -1,0 +1,112 @@
+/** Views of the runs that are kept under a name: opened, saved, replaced, forgotten. The command line knows them too. */
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useId, useRef, useState } from 'react'
+import type { searchesApi } from '../../src/contract/searches.ts'
+import { call, describe } from '../api.ts'
+import { savedViews } from '../run-reads.ts'
+import type { SavedView } from '../run-reads.ts'
+import { fieldsOf, searchOf } from '../saved.ts'
+import type { RunsSearch } from '../search.ts'
+
+export interface SavedViewsProps {
+  /** What the page shows now, columns included. */
+  readonly search: RunsSearch
+  readonly onOpen: (search: RunsSearch) => void
+}
+
+export function SavedViews({ search, onOpen }: SavedViewsProps) {
+  const views = useQuery(savedViews)
+  const menu = useRef<HTMLDetailsElement>(null)
+  const items = views.data?.items ?? []
+  const open = (view: SavedView): void => {
+    if (menu.current !== null) menu.current.open = false
+    onOpen(searchOf(view))
+  }
+  return (
+    <details ref={menu} className="menu">
+      <summary className="button">Views ({items.length})</summary>
+      <div className="panel">
+        {items.length === 0 && <p className="muted">A view keeps filter, order, columns and grouping under a name.</p>}
+        <ul>
+          {items.map((view) => (
+            <li key={view.id} className="row">
+              <button type="button" className="button quiet break" onClick={() => open(view)}>
+                {view.name}
+              </button>
+              <span className="muted small">{view.owner}</span>
+              <Forget view={view} />
+            </li>
+          ))}
+        </ul>
+        <Save search={search} items={items} />
+      </div>
+    </details>
+  )
+}
+
+function Forget({ view }: { view: SavedView }) {
+  const queries = useQueryClient()
+  const forget = useMutation({
+    mutationFn: () => call<typeof searchesApi.remove>('DELETE', '/v1/searches/:id', { params: { id: view.id } }),
+    onSuccess: () => queries.invalidateQueries({ queryKey: savedViews.queryKey }),
+  })
+  return (
+    <button
+      type="button"
+      className="button quiet"
+      style={{ marginLeft: 'auto' }}
+      disabled={forget.isPending}
+      onClick={() => forget.mutate()}
+    >
+      {forget.error === null ? 'Forget' : 'Not yours to forget'}
+      <span className="sr"> the view {view.name}</span>
+    </button>
+  )
+}
+
+function Save({ search, items }: { search: RunsSearch; items: readonly SavedView[] }) {
+  const [name, setName] = useState('')
+  const field = useId()
+  const queries = useQueryClient()
+  const known = items.find((view) => view.name === name.trim())
+  const save = useMutation({
+    mutationFn: () => {
+      const fields = fieldsOf(search)
+      if (known !== undefined) {
+        return call<typeof searchesApi.update>('PATCH', '/v1/searches/:id', { params: { id: known.id }, body: fields })
+      }
+      return call<typeof searchesApi.create>('POST', '/v1/searches', { body: { name: name.trim(), ...fields } })
+    },
+    onSuccess: async () => {
+      setName('')
+      await queries.invalidateQueries({ queryKey: savedViews.queryKey })
+    },
+  })
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault()
+        save.mutate()
+      }}
+    >
+      <label htmlFor={field}>Keep what is shown as</label>
+      <div className="row">
+        <input
+          id={field}
+          value={name}
+          placeholder="best-of-week"
+          onChange={(event) => setName(event.target.value)}
+          style={{ flex: 1 }}
+        />
+        <button type="submit" className="button" disabled={name.trim() === '' || save.isPending}>
+          {known === undefined ? 'Save' : 'Replace'}
+        </button>
+      </div>
+      {save.error !== null && (
+        <p className="bad-text small break" role="alert">
+          {describe(save.error).message}
+        </p>
+      )}
+    </form>
+  )
+}
