@@ -58,6 +58,7 @@ import { servingLinks } from './registry/returning.ts'
 import { registryRoom } from './registry/room.ts'
 import type { Registry } from './registry/room.ts'
 import { registryRoutes } from './registry/routes.ts'
+import { versionRuns } from './registry/version-runs.ts'
 import { registryWireRoutes } from './registry/wire-routes.ts'
 import { connectWebhooks } from './registry/webhooks/connect.ts'
 import { webhookRoutes } from './registry/webhooks/routes.ts'
@@ -316,7 +317,13 @@ function buildRooms(ground: Ground): House {
   const { db, audit } = base
   const worker = new Worker(db, { onError: base.onError('job') })
   const scheduler = new Scheduler(db)
-  const tracking = trackingRoom({ ...base, random: randomBytes, record: audit.record, suite: { place: undefined } })
+  const tracking = trackingRoom({
+    ...base,
+    random: randomBytes,
+    record: audit.record,
+    suite: { place: undefined },
+    versionRuns: versionRuns(db),
+  })
   const registry = registryRoom({
     ...base,
     modelsDir: join(options.dataDir, 'models'),
