@@ -7,7 +7,6 @@ import type { Db } from '../../store/db.ts'
 import { invalid } from '../wire.ts'
 import type { Compared, TraceFilter } from './filter.ts'
 import { SPANS_HERE } from './info.ts'
-import { matches } from './pattern.ts'
 
 type Kind = Db['kind']
 
@@ -87,12 +86,10 @@ export function columnOf(key: string): Sql {
 /** A missing value fits nothing, not even `!=`. */
 function test(kind: Kind, column: Sql, one: Compared): Sql {
   if (one.operator === 'IS NULL' || one.operator === 'IS NOT NULL') return sql`${column} ${raw(one.operator)}`
-  if (one.operator === 'RLIKE') return matches(kind, column, String(one.value))
   return sql`(${column} IS NOT NULL AND ${compare(kind, column, plain(one))})`
 }
 
 function plain(one: Compared): Comparison {
-  if (one.operator === 'RLIKE') throw invalid('RLIKE is compared by a pattern')
   return { kind: 'compare', entity: one.field.place, key: one.field.key, operator: one.operator, value: one.value }
 }
 

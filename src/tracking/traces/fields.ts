@@ -1,8 +1,6 @@
 /** What a name in a search of traces means, and what it may be compared with. */
-import type { Operator as FilterOperator } from '../filter.ts'
+import type { Operator } from '../filter.ts'
 import { invalid } from '../wire.ts'
-
-export type Operator = FilterOperator | 'RLIKE'
 
 /** Where a field lies: a column of the trace, or a row of one of its tables. */
 export interface Field {
@@ -26,9 +24,9 @@ export interface Field {
 }
 
 const NUMERIC: readonly Operator[] = ['=', '!=', '>', '>=', '<', '<=']
-const LISTED: readonly Operator[] = ['=', '!=', 'IN', 'NOT IN', 'LIKE', 'ILIKE', 'RLIKE']
+const LISTED: readonly Operator[] = ['=', '!=', 'IN', 'NOT IN', 'LIKE', 'ILIKE', 'REGEXP']
 const KEYED: readonly Operator[] = [...LISTED, 'IS NULL', 'IS NOT NULL']
-const JUDGED: readonly Operator[] = [...NUMERIC, 'LIKE', 'ILIKE', 'RLIKE', 'IS NULL', 'IS NOT NULL']
+const JUDGED: readonly Operator[] = [...NUMERIC, 'LIKE', 'ILIKE', 'REGEXP', 'IS NULL', 'IS NOT NULL']
 const WORDS: readonly Operator[] = ['LIKE', 'ILIKE']
 
 const ENTITIES: Readonly<Record<string, string>> = {

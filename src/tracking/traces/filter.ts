@@ -2,11 +2,13 @@
  * The search grammar of traces: `status = 'OK' AND span.name LIKE '%call%' AND feedback.score > 0.5`. Beyond MLflow's it takes
  * OR, NOT and parentheses.
  */
+import { patternFault } from '../../store/regexp.ts'
+import type { Operator } from '../filter.ts'
 import { splitName, tokens } from '../lexer.ts'
 import type { Token } from '../lexer.ts'
 import { invalid } from '../wire.ts'
 import { fieldOf } from './fields.ts'
-import type { Field, Operator } from './fields.ts'
+import type { Field } from './fields.ts'
 
 export interface Compared {
   readonly kind: 'compare'
@@ -105,7 +107,8 @@ function readOperator(state: State, start: number): Operator {
   const token = state.tokens[state.at++]
   const text = token?.text.toUpperCase() ?? ''
   if (token?.kind === 'operator') return text as Operator
-  if (text === 'LIKE' || text === 'ILIKE' || text === 'RLIKE' || text === 'IN') return text
+  if (text === 'LIKE' || text === 'ILIKE' || text === 'IN') return text
+  if (text === 'RLIKE' || text === 'REGEXP') return 'REGEXP'
   if (text === 'NOT' && word(state, 'IN')) return 'NOT IN'
   if (text === 'IS') {
     const not = word(state, 'NOT')
@@ -117,6 +120,7 @@ function readOperator(state: State, start: number): Operator {
 function readValues(state: State, start: number, left: Pick<Compared, 'field' | 'operator'>): Compared['value'] {
   const { field, operator } = left
   if (operator === 'IS NULL' || operator === 'IS NOT NULL') return null
+  if (operator === 'REGEXP') return readPattern(state, left.field, start)
   if (operator !== 'IN' && operator !== 'NOT IN')
     return literal(state.tokens[state.at++], field, badClause(state, start))
   if (!take(state, '(')) throw badClause(state, start)
@@ -125,6 +129,13 @@ function readValues(state: State, start: number, left: Pick<Compared, 'field' | 
   while (take(state, ','))
   if (!take(state, ')')) throw badClause(state, start)
   return values
+}
+
+function readPattern(state: State, field: Field, start: number): string {
+  const pattern = String(literal(state.tokens[state.at++], field, badClause(state, start)))
+  const fault = patternFault(pattern)
+  if (fault !== undefined) throw invalid(`Invalid regular expression '${pattern.slice(0, 100)}': ${fault}`)
+  return pattern
 }
 
 function literal(token: Token | undefined, field: Field, bad: Error): string | number {

@@ -78,6 +78,9 @@ export function traceSearchCases(bench: TraceBench): void {
       ["expectation.word = 'yes'", 'a'],
       ["expectation.word != 'yes'", ''],
       ["status = 'OK' AND NOT (name = 'a' OR name = 'b')", 'c'],
+      ["name RLIKE '^[ab]$'", 'ab'],
+      ["tags.env.name RLIKE 'ro'", 'ac'],
+      ["span.attributes.said RLIKE '^(apple|cherry)'", 'ac'],
       ["metadata.none = 'x'", ''],
       ["client_request_id = 'x'", ''],
     ]
@@ -123,6 +126,7 @@ export function traceSearchCases(bench: TraceBench): void {
         ["prompt = 'a'", /name\/version/],
         ["issue.name = 'a'", /Invalid issue key/],
         ["a['b'", /Invalid clause/],
+        ["name RLIKE '(?=x)'", /Invalid regular expression/],
       ]
       for (const [filter, text] of bad) await refused(find(filter), 'INVALID_PARAMETER_VALUE', text)
       await refused(find('', ['feedback.score']), 'INVALID_PARAMETER_VALUE', /order_by/)
