@@ -75,6 +75,7 @@ const SAFE: Readonly<Record<string, ReadonlySet<string>>> = {
   'sklearn.preprocessing._function_transformer': words('_identity'),
   'sklearn.utils': words('Bunch'),
   'sklearn.utils._bunch': words('Bunch'),
+  'sklearn.utils.validation': words('check_array'),
   'sklearn.utils._metadata_requests': words('MetadataRequest MethodMetadataRequest MetadataRouter MethodMapping'),
   'xgboost.core': words('Booster'),
   'xgboost.sklearn': words('XGBModel XGBClassifier XGBRegressor XGBRanker XGBRFClassifier XGBRFRegressor'),
