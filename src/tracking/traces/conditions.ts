@@ -46,9 +46,9 @@ function ofOneSpan(kind: Kind, spans: readonly Compared[]): Sql {
 /** An attribute as text: a word without quotes, anything else as its JSON. */
 function attributeOf(kind: Kind, key: string): Sql {
   if (kind === 'postgres') return sql`(x.content::json -> 'attributes' ->> ${key})`
-  const value = sql`(x.content -> 'attributes' -> ${key})`
-  return sql`CASE WHEN ${value} IN ('true', 'false') THEN ${value}
-    ELSE CAST(x.content -> 'attributes' ->> ${key} AS TEXT) END`
+  const path = `$.attributes."${key}"`
+  return sql`CASE WHEN json_type(x.content, ${path}) IN ('true', 'false') THEN json_type(x.content, ${path})
+    ELSE CAST(json_extract(x.content, ${path}) AS TEXT) END`
 }
 
 function comparison(kind: Kind, one: Compared): Sql {

@@ -30,6 +30,7 @@ const MOST = 200
 /** Parses a filter; '' and undefined = no condition. INVALID_PARAMETER_VALUE says what was not understood. */
 export function parseTraceFilter(source: string | undefined): TraceFilter | undefined {
   if (source === undefined || source.trim() === '') return undefined
+  if (source.includes('\0')) throw invalid('The filter has the character 0, which no text that is kept has.')
   const state: State = { source, tokens: tokens(source), at: 0, comparisons: 0 }
   const filter = either(state, 0)
   if (state.at < state.tokens.length) throw badClause(state)

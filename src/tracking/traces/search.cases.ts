@@ -30,7 +30,14 @@ export function traceSearchCases(bench: TraceBench): void {
       ]
       for (const [at, { letter, kind, model, status, score, text }] of plans.entries()) {
         const trace = newTrace()
-        const attributes = { 'mlflow.spanType': kind, 'llm.model': model, n: BigInt(at), deep: at === 0, said: text }
+        const attributes = {
+          'mlflow.spanType': kind,
+          'llm.model': model,
+          n: BigInt(at),
+          deep: at === 0,
+          said: text,
+          '[0]': BigInt(at),
+        }
         const spans = [
           span(trace, '01'.repeat(8), { name: letter, status, at: at * 1000 }),
           span(trace, '02'.repeat(8), { name: `${letter}-call`, parent: '01'.repeat(8), at: at * 1000, attributes }),
@@ -82,6 +89,7 @@ export function traceSearchCases(bench: TraceBench): void {
       ["tags.env.name RLIKE 'ro'", 'ac'],
       ["span.attributes.said RLIKE '^(apple|cherry)'", 'ac'],
       ["metadata.none = 'x'", ''],
+      ["span.attributes.`$odd[0].key` = 'x' OR span.attributes.`[0]` = '1'", 'b'],
       ["client_request_id = 'x'", ''],
     ]
     for (const [filter, expected] of cases) {
@@ -126,6 +134,7 @@ export function traceSearchCases(bench: TraceBench): void {
         ["prompt = 'a'", /name\/version/],
         ["issue.name = 'a'", /Invalid issue key/],
         ["a['b'", /Invalid clause/],
+        ["name = '\u0000'", /character 0/],
         ["name RLIKE '(?=x)'", /Invalid regular expression/],
       ]
       for (const [filter, text] of bad) await refused(find(filter), 'INVALID_PARAMETER_VALUE', text)
