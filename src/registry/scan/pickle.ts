@@ -4,7 +4,7 @@ import { judgeGlobal } from './globals.ts'
 import { OPCODES } from './pickle-ops.ts'
 import type { Argument } from './pickle-ops.ts'
 import { decodeEscapes } from './escapes.ts'
-import { dtypeOf, dtypeWithState, followingOf, isThing, isTuple, MARK, putEntries } from './values.ts'
+import { dtypeOf, setDtype, followingOf, isThing, isTuple, MARK, putEntries } from './values.ts'
 import type { Thing, Value } from './values.ts'
 
 export interface PickleOptions {
@@ -206,8 +206,12 @@ const WRAPPER = 'joblib.numpy_pickle.NumpyArrayWrapper'
 function build(machine: Machine): void {
   const state = pop(machine)
   const target = top(machine)
-  if (isThing(target, 'dtype')) machine.stack[machine.stack.length - 1] = dtypeWithState(target, state)
-  if (isThing(target, 'instance') && target.of === WRAPPER) skipArray(machine, state)
+  if (isThing(target, 'dtype')) setDtype(target, state)
+  if (isThing(target, 'instance') && target.of === WRAPPER) {
+    skipArray(machine, state)
+    // the array takes the wrapper's place
+    machine.stack[machine.stack.length - 1] = undefined
+  }
 }
 
 /** joblib writes an array's bytes into the stream right after its wrapper. */
@@ -283,7 +287,7 @@ const ACTS: Readonly<Record<string, Act>> = {
   LONG1: pushLong,
   LONG4: pushLong,
   BINFLOAT: pushNothing,
-  NONE: pushNothing,
+  NONE: (m) => push(m, null),
   NEWTRUE: (m) => push(m, 1),
   NEWFALSE: (m) => push(m, 0),
   STRING: stringLine,

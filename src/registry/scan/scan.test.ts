@@ -147,6 +147,51 @@ describe('pickles that are not known to be safe', () => {
   })
 })
 
+describe('arrays in the stream of joblib', () => {
+  /** A wrapper of an array whose dict holds these items (opcodes), and the bytes that follow it. */
+  const wrapped = (items: string, after: string): string =>
+    `\x80\x04cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}(${items}ub${after}`
+  const dtype = (text: string, state: string): string =>
+    `cnumpy\ndtype\n(U${String.fromCharCode(text.length)}${text}K\x00K\x01tR${state}`
+  /** State of a type: width and flags as opcodes. */
+  const stateOf = (size: string, flags: string): string => `(K\x03U\x01|NNN${size}K\x01${flags}tb`
+  const plain = stateOf('J\xff\xff\xff\xff', 'K\x00')
+  const shape = (rows: number): string => `U\x05shapeK${String.fromCharCode(rows)}\x85`
+  const evil = 'cos\nsystem\n.'
+  const long = String.fromCharCode(evil.length)
+
+  test('bytes of an array are skipped, whatever they look like', () => {
+    const { verdict, findings } = scan(
+      'm.joblib',
+      wrapped(`U\x05dtype${dtype('u1', plain)}${shape(evil.length)}`, `${evil}.`),
+    )
+    assert.equal(verdict, 'clean', JSON.stringify(findings))
+  })
+  for (const [title, items] of [
+    ['a structure with objects', `U\x05dtype${dtype('V1', stateOf('K\x01', 'K\x3f'))}${shape(12)}`],
+    [
+      'objects in a type that was remembered before',
+      `U\x05dtype${dtype('V1', `q\x07${stateOf('K\x01', 'K\x3f')}0h\x07`)}${shape(12)}`,
+    ],
+    ['flags that are computed', `U\x05dtype${dtype('V1', stateOf('K\x01', 'cbuiltins\nint\nK\x3f\x85R'))}${shape(12)}`],
+    ['a width of its own', `U\x05dtype${dtype(`V${evil.length}`, stateOf('K\x00', 'K\x00'))}${shape(1)}`],
+    ['a compound type', `U\x05dtype${dtype('u1,u1', plain)}${shape(6)}`],
+    ['a computed shape', `U\x05dtype${dtype('u1', plain)}U\x05shapecbuiltins\nint\nK${long}\x85R\x85`],
+    [
+      'an alignment that is computed',
+      `U\x05dtype${dtype('u1', plain)}${shape(12)}U\x1bnumpy_array_alignment_bytescbuiltins\nint\nK\x01\x85R`,
+    ],
+    [
+      'a shape that is given again after many others',
+      `U\x05dtype${dtype('u1', plain)}${shape(12)}${Array.from({ length: 40 }, (_, i) => `U\x03k${10 + i}N`).join('')}${shape(0)}`,
+    ],
+  ] as const) {
+    test(`${title} does not hide what follows`, () => {
+      assert.notEqual(scan('m.joblib', wrapped(items, `${evil}.`)).verdict, 'clean')
+    })
+  }
+})
+
 describe('archives', () => {
   test('members are scanned and named, also in archives in archives', () => {
     const inner = zip([{ name: 'data.pkl', content: EVIL }])
