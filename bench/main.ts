@@ -14,6 +14,7 @@ import { swap } from './swap.ts'
 import { asText } from './table.ts'
 import type { Options, Row } from './table.ts'
 import { traces } from './traces.ts'
+import { ui } from './ui.ts'
 
 const PARTS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> = {
   serve,
@@ -25,12 +26,13 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> = {
   monitors,
   size,
   'first-view': firstView,
+  ui,
   install,
   'drift-study': driftStudy,
 }
 
-/** Only when asked for: one measures what is seen, not what it costs; one brings half a gigabyte from the network. */
-const ASKED = ['drift-study', 'install']
+/** Only when asked for: the first measures what is seen, not what it costs; the others take minutes to prepare. */
+const ASKED = ['drift-study', 'install', 'ui']
 
 const USAGE = `Usage: npm run bench -- [--only NAME,…] [--quick] [--peers] [--data DIR] [--json]
 

@@ -78,7 +78,7 @@ export const firstRuns = (ask: RunsAsk, limit: number) =>
     queryFn: ({ signal }) => pageOfRuns(ask, limit, '', signal),
   })
 
-const PAGE = 200
+const PAGE = 100
 
 function pageOfRuns(ask: RunsAsk, limit: number, token: string, signal: AbortSignal) {
   return call<typeof trackingApi.listRuns>('GET', '/v1/runs', {

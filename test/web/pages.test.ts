@@ -14,7 +14,7 @@ const PAGES: readonly (readonly [name: string, path: string, texts: readonly str
     '/',
     ['3 things need you now', 'Temperature and dew point arrive in °C', 'flight-delay', '2 75 %', 'Last 24 hours'],
   ],
-  ['runs', '/runs', ['brave-heron-0', 'log_loss', '200 read so far', 'Choose runs to compare', 'auc by step']],
+  ['runs', '/runs', ['brave-heron-0', 'log_loss', '100 read so far', 'Choose runs to compare', 'auc by step']],
   ['run-groups', '/runs?group=params.seed', ['Runs by seed', '3 groups', 'mean, least and greatest']],
   [
     'run',
