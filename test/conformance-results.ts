@@ -27,6 +27,37 @@ export function scriptResults(printed: string): Map<string, boolean> {
   return new Map([...lines].map((match) => [match[2] ?? '', match[1] === 'OK']))
 }
 
+/** What a run of MLflow's own tests printed: its total, and the tests that failed, without file folder and parameters. */
+export interface TestResults {
+  readonly passed: number
+  readonly failed: readonly string[]
+}
+
+/** Reads `FAILED FOLDER/FILE::TEST[CASE] …` lines and the total; a run without a total has failed as such. */
+export function testResults(printed: string): TestResults {
+  const lines = printed.matchAll(/^(?:FAILED|ERROR) \S*?([^/\s]+\.py::[^\s[]+)/gm)
+  const failed = [...lines].map((match) => match[1] ?? '')
+  const total = /^pytest: .*?(\d+) passed/m.exec(printed)
+  return { passed: Number(total?.[1] ?? 0), failed: total === null ? [...failed, 'no total was printed'] : failed }
+}
+
+/** Compares: each failed test must be one that the list calls `later`; a later one that did not fail is told. */
+export function judgeTests(expected: readonly Expectation[], results: TestResults): Judgement {
+  const later = expected.filter((one) => !one.must && one.name.includes('::'))
+  const allowed = new Map(later.map((one) => [one.name, one.reason]))
+  const tally = emptyTally()
+  const notes = { failed: results.failed.filter((name) => !allowed.has(name)), surprises: [] as string[] }
+  const missed = new Set(results.failed)
+  tally.passed = results.passed
+  tally.failed = notes.failed.length
+  tally.skips = [...missed].flatMap((name) => (allowed.has(name) ? [`not yet: ${name}: ${allowed.get(name)}`] : []))
+  tally.skipped = results.failed.length - notes.failed.length
+  notes.surprises = later
+    .filter((one) => !missed.has(one.name))
+    .map((one) => `${one.name} does not fail: take it out of test/conformance.txt`)
+  return { tally, notes }
+}
+
 /** The verdict: `failed` names scripts that had to pass, `surprises` what the list does not say. */
 export interface Judgement {
   readonly tally: Tally

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { expectations, judge, scriptResults } from './conformance-results.ts'
+import { expectations, judge, judgeTests, scriptResults, testResults } from './conformance-results.ts'
 
 const PRINTED =
   'OK   a.py 1.2s\nFAIL b.py: AssertionError: x: y\nFAIL c.py: late\nOK   d.py 0s\nOK   e.py 1s\n2 passed, 2 failed\n'
@@ -28,6 +28,19 @@ test('a script that is not listed and fails is a failure', () => {
 test('a line of another form is refused with its text', () => {
   assert.throws(() => expectations('should a.py'), /"should a\.py": expected "must NAME"/)
   assert.throws(() => expectations('later a.py'), /"later a\.py": expected/)
+})
+
+test('of failed tests only those that are listed are excused, and a run without a total fails', () => {
+  const expected = expectations('must a.py\nlater t.py::one  no room yet\nlater t.py::gone  soon\n')
+  const printed =
+    'FAILED tests/tracking/t.py::one[sqlalchemy]\nFAILED tests/tracking/t.py::one[b]\nERROR tests/t.py::two - x\n' +
+    'pytest: 3 failed, 7 passed, 2 deselected in 1.2s\n'
+  const { tally, notes } = judgeTests(expected, testResults(printed))
+  assert.deepEqual([tally.passed, tally.failed, tally.skipped], [7, 1, 2])
+  assert.deepEqual(tally.skips, ['not yet: t.py::one: no room yet'])
+  assert.deepEqual(notes.failed, ['t.py::two'])
+  assert.deepEqual(notes.surprises, ['t.py::gone does not fail: take it out of test/conformance.txt'])
+  assert.equal(judgeTests(expected, testResults('killed')).tally.failed, 1)
 })
 
 test("the project's own list is well formed", () => {

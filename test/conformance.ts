@@ -1,7 +1,8 @@
 /**
  * Runs other projects' client scripts against a real server and compares what passes with `test/conformance.txt`.
  *
- * `node test/conformance.ts SUITE_FOLDER`; the folder holds `run.sh` and `clients/`. Ends with `N passed, N failed, N skipped`; exits
+ * `node test/conformance.ts SUITE_FOLDER [TESTS]`; the folder holds `run.sh` and `clients/`. With TESTS, a folder that holds MLflow's
+ * own `tests/`, those of its server are run instead, and all but the ones that the suite or `test/conformance.txt` names must pass. Ends with `N passed, N failed, N skipped`; exits
  * with 1 when a script that must pass does not.
  */
 import { spawn } from 'node:child_process'
@@ -10,12 +11,15 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from
 import { homedir, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expectations, judge, scriptResults } from './conformance-results.ts'
+import { expectations, judge, judgeTests, scriptResults, testResults } from './conformance-results.ts'
 import { totalLine } from './tally.ts'
 
 const root = resolve(import.meta.dirname, '..')
 const READY_LIMIT_MS = 120_000
 const SUITE_LIMIT_MS = 900_000
+const TESTS_LIMIT_MS = 5_400_000
+/** What of MLflow's own tests asks a running server. */
+const TESTS = ['tracking', 'registry', 'webhooks', 'artifacts', 'otel']
 const STOP_LIMIT_MS = 10_000
 
 /** Starts a server with an empty store and resolves with its address once it answers; throws when it ends before. */
@@ -45,14 +49,22 @@ async function stop(child: ChildProcess): Promise<void> {
   clearTimeout(killer)
 }
 
-/** Runs the suite from a copy, because it writes beside itself; resolves with what it printed. */
-function runClients(suite: string, url: string): Promise<string> {
+interface Running {
+  readonly url: string
+  readonly parts: readonly string[]
+  readonly limitMs: number
+  /** Folder with MLflow's own `tests/`. */
+  readonly tests?: string
+}
+
+/** Runs parts of the suite from a copy, because it writes beside itself; resolves with what it printed. */
+function runSuite(suite: string, { url, parts, limitMs, tests }: Running): Promise<string> {
   const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'slipway-conformance')
   mkdirSync(cache, { recursive: true })
-  const child = spawn('bash', [join(suite, 'run.sh'), url, 'clients'], {
-    env: { ...process.env, VENV: join(cache, 'mlflow') },
+  const child = spawn('bash', [join(suite, 'run.sh'), url, ...parts], {
+    env: { ...process.env, VENV: join(cache, 'mlflow'), ...(tests !== undefined && { SUITE_DIR: tests }) },
     stdio: ['ignore', 'pipe', 'inherit'],
-    timeout: SUITE_LIMIT_MS,
+    timeout: limitMs,
   })
   let printed = ''
   child.stdout.on('data', (chunk) => {
@@ -65,7 +77,7 @@ function runClients(suite: string, url: string): Promise<string> {
   })
 }
 
-async function main(folder: string): Promise<number> {
+async function main(folder: string, tests: string | undefined): Promise<number> {
   const work = mkdtempSync(join(tmpdir(), 'slipway-conformance-'))
   const suite = join(work, 'suite')
   cpSync(folder, suite, { recursive: true })
@@ -73,7 +85,16 @@ async function main(folder: string): Promise<number> {
   const { server, url } = await startServer(data)
   try {
     const expected = expectations(readFileSync(join(root, 'test/conformance.txt'), 'utf8'))
-    const { tally, notes } = judge(expected, scriptResults(await runClients(suite, url)))
+    if (tests !== undefined) {
+      const printed = await runSuite(suite, { url, parts: TESTS, limitMs: TESTS_LIMIT_MS, tests })
+      const { tally, notes } = judgeTests(expected, testResults(printed))
+      for (const line of [...notes.failed, ...notes.surprises, ...tally.skips]) console.log(line)
+      console.log(`\n${totalLine(tally)}`)
+      return tally.failed === 0 ? 0 : 1
+    }
+    const scripts = expected.filter((one) => one.name.endsWith('.py'))
+    const printed = await runSuite(suite, { url, parts: ['clients'], limitMs: SUITE_LIMIT_MS })
+    const { tally, notes } = judge(scripts, scriptResults(printed))
     for (const name of notes.failed) {
       const log = join(suite, 'out', `${name}.log`)
       console.log(`\n${name}\n${existsSync(log) ? readFileSync(log, 'utf8').slice(-2000) : 'did not run'}`)
@@ -87,6 +108,6 @@ async function main(folder: string): Promise<number> {
   }
 }
 
-const [folder] = process.argv.slice(2)
-if (folder === undefined) throw new Error('usage: node test/conformance.ts SUITE_FOLDER')
-process.exitCode = await main(resolve(folder))
+const [folder, tests] = process.argv.slice(2)
+if (folder === undefined) throw new Error('usage: node test/conformance.ts SUITE_FOLDER [TESTS]')
+process.exitCode = await main(resolve(folder), tests === undefined ? undefined : resolve(tests))

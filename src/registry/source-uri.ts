@@ -57,7 +57,7 @@ export function notContained(source: string, parameter: 'run_id' | 'model_id'): 
 
 /** A path of a client's disk. Refuses a `file:` URI of another machine, with the status that MLflow answers and its own tests ask for. */
 function localSource(source: string, host: string): SourceUri {
-  if (host === '' || host.toLowerCase() === 'localhost') return { kind: 'local', path: localPath(source) }
+  if (!/^[a-z0-9-]+(\.[a-z0-9-]+)+$/i.test(host)) return { kind: 'local', path: localPath(source) }
   throw mlflowProblem(
     'INTERNAL_ERROR',
     `${source} is not a valid remote uri. For remote access on windows, use a share.`,
