@@ -1,9 +1,11 @@
-/** `slipway runs`: pipeline runs, or one with its steps. */
+/** `slipway runs`: pipeline runs, or one with its steps; with a filter or a saved search, tracked runs. */
 import { pipelinesApi } from '../contract/pipelines.ts'
 import type { Invocation } from './command.ts'
 import { connect } from './connect.ts'
+import { runTracked, TRACKED } from './runs-tracked.ts'
 
 export async function run(invocation: Invocation): Promise<number> {
+  if (TRACKED.some((flag) => invocation.flags[flag] !== undefined)) return runTracked(invocation)
   const { client } = await connect(invocation)
   const [id] = invocation.args
   if (id === undefined) {

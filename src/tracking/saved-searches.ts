@@ -1,4 +1,5 @@
 /** Saved searches: kept under a name in a project, checked when they are saved, and run for whoever asks. */
+import type { AuditEntry } from '../auth/audit.ts'
 import type { Principal } from '../contract/access.ts'
 import { problem } from '../contract/errors.ts'
 import type { Reader, Tx } from '../store/db.ts'
@@ -52,7 +53,7 @@ export async function saveSearch(room: Tracking, who: Principal, name: string, t
         id, project, owner, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       [...valuesOf(saved), id, saved.project, saved.owner, now],
     )
-    await record(t, room, who, saved, 'save')
+    await room.record(t, who, entryOf(saved, 'save'))
   })
   return saved
 }
@@ -75,7 +76,7 @@ export async function changeSearch(
         name = ?, updated_at = ? WHERE id = ?`,
       [...valuesOf(next), current.id],
     )
-    await record(t, room, who, next, 'change')
+    await room.record(t, who, entryOf(next, 'change'))
     return next
   })
 }
@@ -85,7 +86,7 @@ export async function forgetSearch(room: Tracking, who: Principal, id: string): 
   await room.db.tx(async (t) => {
     const found = await requireSearch(t, who, id)
     await t.run('DELETE FROM saved_searches WHERE id = ?', [found.id])
-    await record(t, room, who, found, 'forget')
+    await room.record(t, who, entryOf(found, 'forget'))
   })
 }
 
@@ -151,10 +152,10 @@ async function requireFree(t: Tx, project: string, name: string): Promise<void> 
   if (other !== undefined) throw problem('already_exists', { what: 'saved search', id: name })
 }
 
-function record(t: Tx, room: Tracking, who: Principal, saved: SavedSearch, action: string): Promise<void> {
+function entryOf(saved: SavedSearch, action: 'save' | 'change' | 'forget'): AuditEntry {
   const { id, name, project, filter } = saved
   const detail = { search: name, project, action, ...(action !== 'forget' && { filter: filter.slice(0, 500) }) }
-  return room.record(t, who, { verb: 'write', resource: 'runs', id, detail })
+  return { verb: 'write', resource: 'runs', id, detail }
 }
 
 /** Values of the columns that may change, in the order of the statements. */
