@@ -4,6 +4,7 @@ import { MonitorSettings } from '../src/contract/monitoring.ts'
 import { changeBegan } from '../src/monitoring/change-point.ts'
 import { findingsOf, mayPage } from '../src/monitoring/checks.ts'
 import { learn } from '../src/monitoring/learn.ts'
+import type { Learned } from '../src/monitoring/learn.ts'
 import { calibrationOf } from '../src/monitoring/limits.ts'
 import { confirmed } from '../src/stats/calibrate.ts'
 import type { Calibration, Finding } from '../src/stats/calibrate.ts'
@@ -39,6 +40,7 @@ export interface Study {
   readonly names: readonly string[]
   readonly rows: ReadonlyMap<number, readonly Row[]>
   readonly history: History
+  readonly learned: Learned
   readonly settings: MonitorSettings
   readonly calibration: Calibration
 }
@@ -64,7 +66,7 @@ export function openStudy(path: string, falseAlerts = '1 per month'): Study {
   )
   const history = makeHistory(learned.spec)
   for (const [hour, mine] of rows) if (hour >= JAN_8) history.hours.set(hour, profileOf(history, mine))
-  return { names, rows, history, settings, calibration: calibrationOf(learned, settings) }
+  return { names, rows, history, learned, settings, calibration: calibrationOf(learned, settings) }
 }
 
 function readRow(header: readonly string[], line: string): Row {

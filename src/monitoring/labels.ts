@@ -1,5 +1,6 @@
 /** Takes labels in: each counts once, late ones and those that come before their prediction too. */
 import type { Reader, SqlValue, Tx } from '../store/db.ts'
+import { faultPoint } from '../store/fault.ts'
 import { lockMonitor } from './room.ts'
 import type { KnownLabel, MonitoringDeps } from './room.ts'
 import { touchDays } from './scored.ts'
@@ -51,6 +52,7 @@ export async function putLabels(
   for (let i = 0; i < wanted.length; i += PART) {
     const part = wanted.slice(i, i + PART)
     const counts = await deps.db.tx((t) => storePart(deps, t, { endpoint, now, part }))
+    faultPoint('labels.stored')
     for (const key of ['accepted', 'duplicates', 'conflicts', 'orphans'] as const) sum[key] += counts[key]
   }
   return sum
@@ -82,6 +84,7 @@ async function storePart(deps: MonitoringDeps, t: Tx, delivery: Delivery): Promi
     [...fresh, ...changed].map((one) => one.id),
   )
   await insertLabels(t, delivery, fresh, known)
+  faultPoint('labels.inserted')
   for (const one of changed) {
     await t.run(
       'UPDATE labels SET label = ?, text = ?, at = ?, received_at = ?, conflicts = conflicts + 1 WHERE endpoint = ? AND prediction_id = ?',
@@ -96,6 +99,7 @@ async function storePart(deps: MonitoringDeps, t: Tx, delivery: Delivery): Promi
   ])
   const told = fresh.flatMap((one) => (one.label === null ? [] : [knownLabel(delivery.endpoint, one)]))
   if (told.length > 0) await deps.onLabels(t, told)
+  faultPoint('labels.told')
   return { accepted: fresh.length + changed.length, duplicates, conflicts, orphans }
 }
 
@@ -185,6 +189,7 @@ export async function joinOrphans(t: Tx, endpoint: string, ids: readonly string[
       [endpoint, ...part],
     )
   }
+  faultPoint('labels.joined')
   if (joined > 0)
     await t.run('UPDATE monitors SET orphans = orphans - ?, seq = seq + 1 WHERE endpoint = ?', [joined, endpoint])
 }

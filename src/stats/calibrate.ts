@@ -146,6 +146,8 @@ const FOLDS = 5
 const VALIDATION_DAYS = 60
 /** The longest time between two passings that is tried, days. */
 const LONGEST = 2 ** 16
+/** From one time that is tried to the next. */
+const GROWTH = 1.4
 
 /**
  * Limits for a wanted rate. Levels of one return time for every pair are tried, from the most sensitive one that could do (all pairs
@@ -159,7 +161,7 @@ export function calibrateFor(past: CleanPast, wish: Wish): Calibration {
     const returnDays = Math.min(LONGEST, shortest * Math.max(1, pairs.length))
     return { limits: limitsAt(past, returnDays), returnDays, expectedPerMonth: null }
   }
-  for (let returnDays = shortest; ; returnDays = Math.min(LONGEST, 2 * returnDays)) {
+  for (let returnDays = shortest; ; returnDays = Math.min(LONGEST, GROWTH * returnDays)) {
     const expectedPerMonth = validatedRate(past, returnDays, wish.counts)
     if (expectedPerMonth <= wish.perMonth || returnDays >= LONGEST)
       return { limits: limitsAt(past, returnDays), returnDays, expectedPerMonth }
