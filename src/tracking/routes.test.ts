@@ -77,7 +77,7 @@ describe('tracking over HTTP', () => {
     assert.match((await send('GET', '/version')).text, /^3\.\d+\.\d+$/)
     assert.equal((await send('GET', '/health')).text, 'OK')
     const info = (await send('GET', '/api/3.0/mlflow/server-info')).json()
-    assert.equal(info['workspaces_enabled'], false)
+    assert.equal(info['workspaces_enabled'], true)
   })
 
   it('says who is missing and who may not, in MLflow’s words', async () => {
