@@ -14,11 +14,13 @@ import { swap } from './swap.ts'
 import { asText } from './table.ts'
 import type { Options, Row } from './table.ts'
 import { traces } from './traces.ts'
+import { tracking } from './tracking.ts'
 import { ui } from './ui.ts'
 
 const PARTS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> = {
   serve,
   'log-metric': logMetric,
+  tracking,
   traces,
   predict,
   swap,
@@ -32,7 +34,7 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> = {
 }
 
 /** Only when asked for: the first measures what is seen, not what it costs; the others take minutes to prepare. */
-const ASKED = ['drift-study', 'install', 'ui']
+const ASKED = ['drift-study', 'install', 'tracking', 'ui']
 
 const USAGE = `Usage: npm run bench -- [--only NAME,…] [--quick] [--peers] [--data DIR] [--json]
 

@@ -20,9 +20,14 @@ export interface MlflowServer {
   stop(): Promise<void>
 }
 
+/** The interpreter of an environment with the client and the server. */
+export function mlflowPython(): Promise<string> {
+  return testEnv([PACKAGE])
+}
+
 /** Starts it on a free port in a temporary folder; resolves once it answers. The environment is built on first use. */
 export async function startMlflow(): Promise<MlflowServer> {
-  const python = await testEnv([PACKAGE])
+  const python = await mlflowPython()
   const folder = mkdtempSync(join(tmpdir(), 'bench-mlflow-'))
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
