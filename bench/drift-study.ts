@@ -27,9 +27,11 @@ export async function driftStudy(options: Options): Promise<Row[]> {
     cleanRow('July to mid-September', early(clean.pages), 2.4),
   ]
   for (const [name, fault] of Object.entries(FAULTS)) {
-    const starts = name.startsWith('precip') ? wetStarts(study, count) : startTimes(count)
-    const caught = starts.map((start) => replayFault(study, clean, { fault, start, horizon: HORIZON }))
-    rows.push(faultRow(name, caught))
+    const replay = (starts: readonly number[]): Caught[] =>
+      starts.map((start) => replayFault(study, clean, { fault, start, horizon: HORIZON }))
+    rows.push(faultRow(name, replay(startTimes(count))))
+    // rain in another unit cannot be seen while it is dry
+    if (name.startsWith('precip')) rows.push(faultRow(`${name}, begun in rain`, replay(wetStarts(study, count))))
   }
   return rows
 }
