@@ -61,6 +61,21 @@ export const Endpoint = z.object({
   updated_at: time,
 })
 
+/** Bounds of one endpoint. What is absent has its default. */
+export const Limits = z.strictObject({
+  /** Calls that one token may make: so many a second, and so many at once after a pause. Default: no limit. */
+  per_token: z.strictObject({ per_second: z.number().positive(), burst: z.number().int().min(1) }).nullish(),
+  /** Rows, and bytes of requests, that may wait for the scorers of a Python version. Default 4096 and 64 MiB. */
+  queue_rows: z.number().int().min(1).max(1_000_000).nullish(),
+  queue_bytes: z.number().int().min(1024).max(4_294_967_296).nullish(),
+  /** Deadline of a call that names none, ms. Default 30,000. */
+  timeout_ms: z.number().min(1).max(300_000).nullish(),
+  /** Answers of a row are given again for so long to the same row with the same params. Default: never. */
+  cache: z
+    .strictObject({ seconds: z.number().positive().max(86_400), rows: z.number().int().min(1).max(1_000_000) })
+    .nullish(),
+})
+
 /** One logged prediction. */
 export const Prediction = z.object({
   id,
@@ -149,6 +164,25 @@ export const servingApi = {
     body: z.strictObject({ reason: z.string().max(1000).optional() }),
     reply: Endpoint,
     errors: ['not_found', 'conflict'],
+  }),
+  getLimits: route({
+    method: 'GET',
+    path: '/v1/endpoints/:name/limits',
+    summary: 'Bounds of an endpoint: calls of a token, waiting rows, deadline, cache of answers',
+    access: { verb: 'read', resource: 'endpoints' },
+    params: named,
+    reply: Limits,
+    errors: ['not_found'],
+  }),
+  putLimits: route({
+    method: 'PUT',
+    path: '/v1/endpoints/:name/limits',
+    summary: 'Replace the bounds of an endpoint; what is left out gets its default',
+    access: { verb: 'write', resource: 'endpoints' },
+    params: named,
+    body: Limits,
+    reply: Limits,
+    errors: ['not_found'],
   }),
   listPredictions: route({
     method: 'GET',

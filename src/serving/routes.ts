@@ -33,6 +33,14 @@ export function servingRoutes(room: ServingRoom): Mounted[] {
       await seen(who, params.name)
       return room.rollback(who, params.name, body.reason ?? '')
     }),
+    mount(servingApi.getLimits, async ({ who, params }) => {
+      await seen(who, params.name)
+      return room.limits(params.name)
+    }),
+    mount(servingApi.putLimits, async ({ who, params, body }) => {
+      await seen(who, params.name)
+      return room.setLimits(who, params.name, body)
+    }),
     mount(servingApi.listPredictions, async ({ who, params, query }) => {
       await seen(who, params.name)
       return room.predictions(queryOf(params.name, query))

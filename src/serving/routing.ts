@@ -2,10 +2,12 @@
 import type { Reader } from '../store/db.ts'
 import { pushTable, warmTable } from './admin-client.ts'
 import type { LoadFailure } from './gateway/loader.ts'
+import type { EndpointLimits } from './limits.ts'
+import { readLimits } from './limits.ts'
 import type { EndpointRow, EndpointVersion, VariantRow } from './rows.ts'
 import { currentEpoch, variantsOf, versionsOf } from './rows.ts'
 import type { GatewayFile } from './run-files.ts'
-import type { EndpointRoute, RoutingTable, TokenRoute, VariantRoute } from './table.ts'
+import type { EndpointRoute, LimitsRoute, RoutingTable, TokenRoute, VariantRoute } from './table.ts'
 import { BREAKER } from './table.ts'
 
 export interface RoutingDeps {
@@ -59,9 +61,15 @@ async function endpointRoute(
     threshold: row.threshold,
     breaker: BREAKER,
     profile: profile ?? null,
+    limits: routeLimits(await readLimits(deps.db, row.name)),
     variants: variants.flatMap((variant) => variantRoute(variant, versions.get(variant.version))),
     standby: previous === undefined ? [] : standbyRoute(previous),
   }
+}
+
+/** Bounds as the table has them: absent ones stay absent. */
+function routeLimits(limits: EndpointLimits): LimitsRoute {
+  return JSON.parse(JSON.stringify(limits)) as LimitsRoute
 }
 
 function variantRoute(variant: VariantRow, version: EndpointVersion | undefined): VariantRoute[] {

@@ -1,4 +1,5 @@
 /** What a backend is to the gateway: rows in, predictions out, in this process or another. */
+import type { LimitsRoute } from '../table.ts'
 import type { Value } from './rows.ts'
 
 /** One row's result. `score` is the number that is profiled and judged: see `scoreOf`. */
@@ -16,6 +17,8 @@ export interface CallLimits {
   /** Size of the request, bytes, counted against the bound of a queue. */
   readonly bytes: number
   readonly priority: 'low' | 'normal' | 'high'
+  /** Bounds of what may wait; absent = the backend's own. */
+  readonly queue?: LimitsRoute | undefined
 }
 
 export interface Backend {

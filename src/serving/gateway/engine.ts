@@ -3,6 +3,7 @@ import { Problem, problem } from '../../contract/errors.ts'
 import type { Clock } from '../../contract/ids.ts'
 import { bucket } from '../../stats/hash.ts'
 import type { LogRecord } from '../records.ts'
+import type { LimitsRoute } from '../table.ts'
 import type { Scored } from './backend.ts'
 import type { LiveEndpoint, LiveVariant } from './live.ts'
 import { takesCanary } from './live.ts'
@@ -13,6 +14,8 @@ export interface Ask {
   readonly rows: Rows
   /** Size of the body, bytes. */
   readonly bytes: number
+  /** Bounds of what may wait before it; undefined = the defaults. */
+  readonly queue: LimitsRoute | undefined
   readonly priority: 'low' | 'normal' | 'high'
   /** One id a row; made by the gateway where the caller gave none. */
   readonly ids: readonly string[]

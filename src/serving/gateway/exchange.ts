@@ -64,6 +64,7 @@ export function makeAsk(call: PredictCall, rows: Rows, facts: Facts): Ask {
   return {
     rows,
     bytes: call.body.length,
+    queue: call.endpoint.route.limits,
     priority: readPriority(facts.priority ?? headers['x-slipway-priority']),
     ids: readIds(facts.id ?? headers['x-slipway-prediction-id'], count, call.nextId),
     times: readTimes(facts.event_time ?? headers['x-slipway-event-time'], count, now),

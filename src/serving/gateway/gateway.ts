@@ -127,7 +127,7 @@ class GatewayState {
   readonly #loader: Loader
   readonly #shadow: ShadowQueue
   readonly #profiles: HourProfiles
-  readonly #memory: VariantMemory = { stats: new Map(), breakers: new Map() }
+  readonly #memory: VariantMemory = { stats: new Map(), breakers: new Map(), caches: new Map() }
   readonly #flusher: NodeJS.Timeout
   #table: LiveTable
   #pushing: Promise<unknown> = Promise.resolve()

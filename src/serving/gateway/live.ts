@@ -3,6 +3,7 @@ import type { EndpointRoute, RoutingTable, TokenRoute, VariantRoute } from '../t
 import { backendKey } from '../table.ts'
 import type { Backend } from './backend.ts'
 import { Breaker } from './breaker.ts'
+import { CachedBackend } from './cache.ts'
 import { VariantStats } from './stats.ts'
 
 export interface LiveVariant {
@@ -33,6 +34,7 @@ export interface LiveTable {
 export interface VariantMemory {
   readonly stats: Map<string, VariantStats>
   readonly breakers: Map<string, Breaker>
+  readonly caches: Map<string, CachedBackend>
 }
 
 /** Builds the live table. `backends` holds a loaded backend for each key that is in use; a variant without one is left out. */
@@ -73,7 +75,17 @@ function liveVariant(endpoint: EndpointRoute, route: VariantRoute, parts: Parts)
   const breaker = memory.breakers.get(breakerKey) ?? new Breaker(endpoint.breaker)
   memory.stats.set(statsKey, stats)
   memory.breakers.set(breakerKey, breaker)
-  return [{ route, backend, stats, breaker }]
+  return [{ route, backend: cached(endpoint, route, backend, memory), stats, breaker }]
+}
+
+/** The backend behind the endpoint's cache of answers, where it has one; shadows are always scored. */
+function cached(endpoint: EndpointRoute, route: VariantRoute, backend: Backend, memory: VariantMemory): Backend {
+  const settings = endpoint.limits?.cache
+  if (settings === undefined || settings === null || route.role === 'shadow') return backend
+  const key = `${endpoint.name}\n${route.version}\n${backendKey(route.backend)}\n${settings.seconds} ${settings.rows}`
+  const known = memory.caches.get(key) ?? new CachedBackend(backend, settings)
+  memory.caches.set(key, known)
+  return known
 }
 
 /** Drops the counters and breakers of variants that the table no longer has. */
@@ -82,6 +94,8 @@ export function forget(memory: VariantMemory, table: LiveTable): void {
   const stats = new Set(variants.map((v) => v?.stats))
   const breakers = new Set(variants.map((v) => v?.breaker))
   for (const [key, value] of memory.stats) if (!stats.has(value)) memory.stats.delete(key)
+  const backends = new Set<Backend | undefined>(variants.map((v) => v?.backend))
+  for (const [key, value] of memory.caches) if (!backends.has(value)) memory.caches.delete(key)
   for (const [key, value] of memory.breakers) if (!breakers.has(value)) memory.breakers.delete(key)
 }
 

@@ -136,7 +136,8 @@ export class PythonBackend implements Backend {
   #refusal(rows: readonly Value[][], paramsKey: string, limits: CallLimits): Problem | undefined {
     const now = Date.now()
     if (this.#suspects.deathsOf({ rows, paramsKey }, now) >= QUARANTINE_DEATHS) return this.#poisoned()
-    const { maxQueue, maxQueueBytes } = this.#options
+    const maxQueue = limits.queue?.queue_rows ?? this.#options.maxQueue
+    const maxQueueBytes = limits.queue?.queue_bytes ?? this.#options.maxQueueBytes
     const { size, rows: waiting, bytes } = this.#queue
     const full = waiting + rows.length > maxQueue || bytes + limits.bytes > maxQueueBytes
     if (size > 0 && full) return this.#full()
