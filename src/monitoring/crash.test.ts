@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { migrate } from '../store/migrate.ts'
 import { openSqlite } from '../store/sqlite.ts'
+import { addEndpoint } from './endpoint.cases.ts'
 import { performance } from './performance.ts'
-import { addEndpoint } from './room.fixture.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-labels-crash-'))
 after(() => rmSync(root, { recursive: true, force: true }))

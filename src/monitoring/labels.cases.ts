@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { Db } from '../store/db.ts'
+import { addEndpoint } from './endpoint.cases.ts'
 import { labelsOf, putLabels } from './labels.ts'
 import { performance } from './performance.ts'
 import type { PerformanceItem } from './performance.ts'
 import { prometheusText } from './prometheus.ts'
-import { addEndpoint, ingest, testDeps } from './room.fixture.ts'
+import { ingest, testDeps } from './room.fixture.ts'
 import type { GivenRow } from './room.fixture.ts'
 import type { KnownLabel, MonitoringDeps } from './room.ts'
 

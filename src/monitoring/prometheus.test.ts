@@ -4,9 +4,10 @@ import { spawnSync } from 'node:child_process'
 import { it } from 'node:test'
 import { findProgram } from '../../test/tools.ts'
 import { openTemporaryStore } from '../store/open.ts'
+import { addEndpoint } from './endpoint.cases.ts'
 import { putLabels } from './labels.ts'
 import { prometheusText } from './prometheus.ts'
-import { addEndpoint, ingest, testDeps } from './room.fixture.ts'
+import { ingest, testDeps } from './room.fixture.ts'
 
 const promtool = findProgram('promtool')
 const skip = promtool === undefined ? 'no promtool; install it (apt-get install prometheus)' : false
