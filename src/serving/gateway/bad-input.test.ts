@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict'
+import { connect as connectHttp2 } from 'node:http2'
+import { connect } from 'node:net'
+import { after, before, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import { echoModel, serveModels } from '../../../test/clients/gateway.ts'
+import type { ServedGateway } from '../../../test/clients/gateway.ts'
+
+let gateway: ServedGateway
+before(async () => {
+  gateway = await serveModels([
+    echoModel('floats', 'number'),
+    echoModel('wholes', 'integer'),
+    { ...echoModel('limited', 'number'), limits: { per_token: { per_second: 0.001, burst: 1 } } },
+  ])
+})
+after(() => gateway.stop())
+
+const FLOATS = '/v2/models/floats/infer'
+
+/** A request whose JSON header is followed by bytes. */
+async function binary(head: unknown, bytes: Buffer, length?: string): Promise<{ status: number; error: string }> {
+  const json = Buffer.from(JSON.stringify(head))
+  const response = await fetch(`http://${gateway.http}${FLOATS}`, {
+    method: 'POST',
+    headers: { 'inference-header-content-length': length ?? String(json.length) },
+    body: Buffer.concat([json, bytes]),
+  })
+  const { error = '' } = JSON.parse(await response.text()) as { error?: string }
+  return { status: response.status, error }
+}
+
+const tensor = (shape: unknown, size: unknown, datatype = 'FP64'): object => ({
+  inputs: [{ name: 'x', datatype, shape, parameters: { binary_data_size: size } }],
+})
+
+test('malformed binary tensors are refused by what is wrong', async () => {
+  const eight = Buffer.alloc(8)
+  const cases: [object, Buffer, RegExp, string?][] = [
+    [tensor([1], 16), eight, /binary_data_size: got 16, expected a number of bytes up to 8/],
+    [tensor([1], -1), eight, /binary_data_size: got -1/],
+    [tensor([1], 8), Buffer.alloc(9), /9 bytes behind the JSON, expected 8/],
+    [tensor([2], 8), eight, /8 bytes, expected 16 bytes for 2 values of FP64/],
+    [tensor([2 ** 32, 2 ** 32], 8), eight, /product is below 2\^53/],
+    [tensor([1.5], 8), eight, /inputs\.0\.shape/],
+    [tensor([1], 8, 'FP128'), eight, /inputs\.0\.datatype: got FP128/],
+    [tensor([2 ** 40], 8, 'BYTES'), eight, /texts, each with its length/],
+    [tensor([1], 8, 'BYTES'), Buffer.from([255, 255, 255, 255, 1, 2, 3, 4]), /text 0 of 1 is cut off/],
+    [tensor([1], 5, 'BYTES'), Buffer.from([1, 0, 0, 0, 255]), /text in UTF-8/],
+    [tensor([1], 8), eight, /inference-header-content-length: got 99999/, '99999'],
+    [tensor([1], 8), eight, /inference-header-content-length: got -1/, '-1'],
+    [tensor([1], 8), eight, /serves|not valid JSON|cut|FP64|bytes/, '0'],
+  ]
+  for (const [head, bytes, said, length] of cases) {
+    const { status, error } = await binary(head, bytes, length)
+    assert.equal(status, 400, error)
+    assert.match(error, said)
+  }
+})
+
+test('whole numbers around 2^53 and at the ends of int64 keep every digit in JSON', async () => {
+  const edges = ['9007199254740991', '9007199254740993', '-9223372036854775808', '9223372036854775807']
+  const inputs = edges.map((edge) => `{"x":${edge}}`).join(',')
+  const url = `http://${gateway.http}/v1/endpoints/wholes:predict`
+  const response = await fetch(url, { method: 'POST', body: `{"inputs":[${inputs}]}` })
+  assert.match(await response.text(), new RegExp(`"predictions":\\[${edges.join(',')}\\]`))
+})
+
+test('compressed bodies: whole ones are read, cut ones and bombs refused', async () => {
+  const send = async (body: Buffer): Promise<[number, string]> => {
+    const headers = { 'content-encoding': 'gzip' }
+    const response = await fetch(`http://${gateway.http}/v1/endpoints/floats:predict`, {
+      method: 'POST',
+      headers,
+      body,
+    })
+    return [response.status, await response.text()]
+  }
+  const packed = gzipSync('{"inputs":{"x":1.5}}')
+  assert.match((await send(packed)).join(' '), /^200 .*"predictions":\[1\.5\]/)
+  assert.match((await send(packed.subarray(0, packed.length - 6))).join(' '), /^400 .*not valid gzip/)
+  assert.match((await send(gzipSync(Buffer.alloc(64 * 1024 * 1024)))).join(' '), /^413 .*larger than 16777216 bytes/)
+})
+
+/** Sends raw bytes, closes this side of the connection if asked, and returns all that came back. */
+function raw(text: string, half: boolean): Promise<string> {
+  return new Promise((resolve) => {
+    const [host, port] = gateway.http.split(':')
+    const socket = connect({ host: host ?? '', port: Number(port), allowHalfOpen: true }, () => {
+      if (half) socket.end(text)
+      else socket.write(text)
+    })
+    let said = ''
+    socket.on('data', (chunk: Buffer) => (said += chunk.toString('latin1')))
+    socket.on('end', () => socket.end())
+    socket.on('error', () => undefined)
+    socket.on('close', () => resolve(said))
+  })
+}
+
+test('a caller that closes its side after the request still gets the answer', async () => {
+  const body = '{"inputs":{"x":2.5}}'
+  const head = `POST /v1/endpoints/floats:predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: ${body.length}\r\n\r\n`
+  assert.match(await raw(head + body, true), /^HTTP\/1\.1 200 [^]*"predictions":\[2\.5\]/)
+})
+
+test('a body that says it has a gigabyte is refused before it is sent', async () => {
+  const head = 'POST /v1/endpoints/floats:predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1073741824\r\n\r\n'
+  assert.match(await raw(`${head}xxxx`, true), /^HTTP\/1\.1 413 [^]*larger than 16777216 bytes/)
+})
+
+test('a token beyond its rate is told when to come back', async () => {
+  const send = (): Promise<Response> =>
+    fetch(`http://${gateway.http}/v1/endpoints/limited:predict`, { method: 'POST', body: '{"inputs":{"x":1}}' })
+  assert.equal((await send()).status, 200)
+  const refused = await send()
+  assert.equal(refused.status, 429)
+  assert.ok(Number(refused.headers.get('retry-after')) > 0)
+  await refused.text()
+})
+
+test('gRPC: what is no message, and calls that are not there, end with a status', async () => {
+  const session = connectHttp2(`http://${gateway.grpc}`)
+  const call = (path: string, bytes: Buffer): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const stream = session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/grpc' })
+      let status = ''
+      stream.on(
+        'response',
+        (headers) => (status = `${String(headers['grpc-status'])} ${String(headers['grpc-message'])}`),
+      )
+      stream.on('error', reject)
+      stream.on('close', () => resolve(status))
+      stream.resume()
+      stream.end(bytes)
+    })
+  const infer = '/inference.GRPCInferenceService/ModelInfer'
+  try {
+    assert.match(await call('/inference.GRPCInferenceService/Nothing', Buffer.alloc(5)), /^12 /)
+    assert.match(await call(infer, Buffer.alloc(0)), /^3 .*0 whole messages/)
+    assert.match(await call(infer, Buffer.from([0, 0, 0, 0, 2, 0x0a, 0x7f])), /^3 .*cut off/)
+    assert.match(await call(infer, Buffer.from([0, 255, 255, 255, 255])), /^8 .*larger than/)
+    assert.match(await call(infer, Buffer.from([1, 0, 0, 0, 1, 7])), /^3 .*grpc-encoding/)
+  } finally {
+    session.close()
+  }
+})
