@@ -36,6 +36,13 @@ export interface Blobs {
   has(digest: Digest): Promise<boolean>
   /** Deletes a blob; false when there was none. */
   delete(digest: Digest): Promise<boolean>
+  /**
+   * Deletes a blob unless it was stored, or stored again, at or after `before` (ms since 1970); false when it stays or was
+   * not there. A blob that is stored again meanwhile stays.
+   */
+  deleteIdle(digest: Digest, before: number): Promise<boolean>
+  /** Clears what uploads that were cut off a day ago left behind. */
+  sweep(): Promise<void>
   /** Every blob, in no order, with its time of last use in ms (stored, or stored again). */
   list(): AsyncIterable<BlobInfo & { readonly touched_at: number }>
   /** Deletes what is not in `reachable` and was not stored within `graceMs`. Returns what was freed. */

@@ -1,25 +1,28 @@
 /** Blobs in a folder: `<first two hex digits>/<the rest>`, written under a temporary name, synced, then renamed. */
 import { createHash, randomUUID } from 'node:crypto'
-import { createReadStream, mkdirSync } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm, stat, unlink, utimes } from 'node:fs/promises'
+import { createReadStream, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { link, mkdir, open, readdir, readFile, rename, rm, stat, unlink, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Transform, type Readable, type TransformCallback } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { problem } from '../contract/errors.ts'
 import type { BlobInfo, Blobs, ByteRange, Digest, Expected } from './blobs.ts'
 import { explained } from './failures.ts'
+import { digestOf, hexOf, isWithin, outside, refuseDifferent, Verify } from './verify.ts'
+import { faultPoint } from './fault.ts'
 import { syncFolder } from './wal.ts'
 
 /** Half-written files older than this are swept away by `collect`, ms. */
 const STALE_MS = 24 * 3600 * 1000
 
+/** Chunks of a stream are gathered into writes of at least so many bytes. */
+const WRITE_BYTES = 1024 * 1024
+
+/** Name, in the folder of temporary files, of a blob that is on its way out: this and its 64 hex digits. */
+const LEAVING = 'leaving-'
+
 /** Opens (and makes) a blob folder. `now` is wall time in ms. */
 export function openDiskBlobs(folder: string, now: () => number = Date.now): Blobs {
   return new DiskBlobs(folder, now)
-}
-
-/** The digest of bytes in memory. */
-export function digestOf(bytes: Uint8Array | string): Digest {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`
 }
 
 class DiskBlobs implements Blobs {
@@ -33,6 +36,7 @@ class DiskBlobs implements Blobs {
     this.#temporary = join(folder, 'tmp')
     this.#now = now
     mkdirSync(this.#temporary, { recursive: true })
+    this.#bringBack()
   }
 
   async put(source: Uint8Array | AsyncIterable<Uint8Array>, expected: Expected = {}): Promise<BlobInfo> {
@@ -51,10 +55,7 @@ class DiskBlobs implements Blobs {
   async read(digest: Digest, range?: ByteRange): Promise<{ size: number; stream: Readable }> {
     const size = await this.#size(digest)
     if (range === undefined) return { size, stream: createReadStream(this.#path(digest)).compose(new Verify(digest)) }
-    if (!(Number.isSafeInteger(range.start) && range.start >= 0 && range.end >= range.start && range.end < size)) {
-      const value = `${range.start}-${range.end}`
-      throw problem('invalid_field', { field: 'range', value, expected: `bytes within 0-${size - 1}` })
-    }
+    if (!isWithin(range, size)) throw outside(range, size)
     return { size, stream: createReadStream(this.#path(digest), { start: range.start, end: range.end }) }
   }
 
@@ -79,6 +80,25 @@ class DiskBlobs implements Blobs {
     }
   }
 
+  async deleteIdle(digest: Digest, before: number): Promise<boolean> {
+    const path = this.#path(digest)
+    const leaving = join(this.#temporary, LEAVING + digest.slice(7))
+    try {
+      if ((await stat(path)).mtimeMs >= before) return false
+      await rename(path, leaving)
+      faultPoint('blobs.leaving')
+      // Out of reach now: nobody can make it young any more, so this look at its age is the last word.
+      const young = (await stat(leaving)).mtimeMs >= before
+      if (young) await link(leaving, path).catch(unlessThere)
+      await unlink(leaving)
+      faultPoint('blobs.left')
+      return !young
+    } catch (error) {
+      if (isMissing(error)) return false
+      throw error
+    }
+  }
+
   async *list(): AsyncIterable<BlobInfo & { readonly touched_at: number }> {
     for (const shard of await readdir(this.#folder)) {
       if (!/^[0-9a-f]{2}$/.test(shard)) continue
@@ -97,13 +117,11 @@ class DiskBlobs implements Blobs {
     for await (const digest of reachable) candidates.delete(digest)
     const freed = { deleted: 0, bytes: 0 }
     for (const [digest, size] of candidates) {
-      // It may have been stored again since it was listed.
-      const found = await this.#stat(digest)
-      if (found === undefined || found.mtimeMs >= before || !(await this.delete(digest))) continue
+      if (!(await this.deleteIdle(digest, before))) continue
       freed.deleted += 1
       freed.bytes += size
     }
-    await this.#sweep()
+    await this.sweep()
     return freed
   }
 
@@ -112,10 +130,8 @@ class DiskBlobs implements Blobs {
   }
 
   #path(digest: Digest): string {
-    if (!/^sha256:[0-9a-f]{64}$/.test(digest)) {
-      throw problem('invalid_field', { field: 'digest', value: digest, expected: 'sha256: and 64 hex digits' })
-    }
-    return join(this.#folder, digest.slice(7, 9), digest.slice(9))
+    const hex = hexOf(digest)
+    return join(this.#folder, hex.slice(0, 2), hex.slice(2))
   }
 
   async #stat(digest: Digest): Promise<{ size: number; mtimeMs: number } | undefined> {
@@ -139,7 +155,7 @@ class DiskBlobs implements Blobs {
     const found = await this.#stat(info.digest)
     if (found?.size === info.size) {
       // Storing again makes it young, so that a collection that is running spares it.
-      await utimes(path, at, at)
+      await utimes(path, at, at).catch(unlessMissing)
       if (await this.has(info.digest)) {
         await rm(temporary, { force: true })
         return
@@ -156,49 +172,48 @@ class DiskBlobs implements Blobs {
     await syncFolderLater(shard)
   }
 
-  async #sweep(): Promise<void> {
+  async sweep(): Promise<void> {
     for (const name of await readdir(this.#temporary)) {
       const path = join(this.#temporary, name)
       const found = await stat(path).catch(() => undefined)
-      if (found !== undefined && found.mtimeMs < this.#now() - STALE_MS) await rm(path, { force: true })
+      if (name.startsWith(LEAVING) || found === undefined) continue
+      if (found.mtimeMs < this.#now() - STALE_MS) await rm(path, { force: true })
     }
   }
-}
 
-/** Passes bytes on, one chunk late, so that the last chunk of bytes that do not match their digest is never passed on. */
-class Verify extends Transform {
-  readonly #digest: Digest
-  readonly #hash = createHash('sha256')
-  #held: Buffer | undefined
-
-  constructor(digest: Digest) {
-    super()
-    this.#digest = digest
-  }
-
-  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
-    this.#hash.update(chunk)
-    if (this.#held !== undefined) this.push(this.#held)
-    this.#held = chunk
-    done()
-  }
-
-  override _flush(done: TransformCallback): void {
-    if (`sha256:${this.#hash.digest('hex')}` !== this.#digest) done(problem('corrupt_blob', { digest: this.#digest }))
-    else done(null, this.#held)
+  /** Puts back blobs that a process which died was about to delete: whether they may go is decided afresh. */
+  #bringBack(): void {
+    for (const name of readdirSync(this.#temporary)) {
+      if (!name.startsWith(LEAVING)) continue
+      const path = this.#path(`sha256:${name.slice(LEAVING.length)}`)
+      const leaving = join(this.#temporary, name)
+      if (existsSync(path)) rmSync(leaving, { force: true })
+      else renameSync(leaving, path)
+    }
   }
 }
 
 async function write(path: string, source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<BlobInfo> {
   const hash = createHash('sha256')
   let size = 0
+  let waiting: Uint8Array[] = []
+  let held = 0
   const file = await open(path, 'wx', 0o444)
+  const flush = async (): Promise<void> => {
+    const chunks = waiting
+    waiting = []
+    held = 0
+    await writeAll(file, chunks)
+  }
   try {
     for await (const chunk of source) {
       hash.update(chunk)
       size += chunk.length
-      await file.writeFile(chunk)
+      held += chunk.length
+      if (chunk.length > 0) waiting.push(chunk)
+      if (held >= WRITE_BYTES) await flush()
     }
+    await flush()
     await file.sync()
   } finally {
     await file.close()
@@ -206,12 +221,12 @@ async function write(path: string, source: AsyncIterable<Uint8Array> | Iterable<
   return { digest: `sha256:${hash.digest('hex')}`, size }
 }
 
-function refuseDifferent(info: BlobInfo, expected: Expected): void {
-  if (expected.size !== undefined && expected.size !== info.size) {
-    throw problem('unprocessable', { detail: `size: got ${info.size} bytes, expected ${expected.size}` })
-  }
-  if (expected.digest !== undefined && expected.digest !== info.digest) {
-    throw problem('unprocessable', { detail: `digest: got ${info.digest}, expected ${expected.digest}` })
+/** Writes every byte; the system may take a part of them at a time. */
+async function writeAll(file: FileHandle, chunks: Uint8Array[]): Promise<void> {
+  while (chunks.length > 0) {
+    let { bytesWritten } = await file.writev(chunks)
+    while (chunks[0] !== undefined && bytesWritten >= chunks[0].length) bytesWritten -= chunks.shift()?.length ?? 0
+    if (chunks[0] !== undefined) chunks[0] = chunks[0].subarray(bytesWritten)
   }
 }
 
@@ -222,6 +237,14 @@ async function syncFolderLater(folder: string): Promise<void> {
   } finally {
     await handle.close()
   }
+}
+
+function unlessMissing(error: unknown): void {
+  if (!isMissing(error)) throw error
+}
+
+function unlessThere(error: unknown): void {
+  if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
 }
 
 function isMissing(error: unknown): boolean {
