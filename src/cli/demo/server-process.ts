@@ -14,7 +14,7 @@ const START_MS = 60_000
 export class ServerProcess {
   readonly data: string
   #child: ChildProcess | undefined
-  #ports = { api: 0, gateway: 0 }
+  #ports = { api: 0, gateway: 0, grpc: 0 }
 
   constructor(data: string) {
     this.data = data
@@ -35,6 +35,8 @@ export class ServerProcess {
         String(this.#ports.api),
         '--gateway-port',
         String(this.#ports.gateway),
+        '--grpc-port',
+        String(this.#ports.grpc),
       ],
       { stdio: ['ignore', 'pipe', log], detached: true },
     )
@@ -43,7 +45,11 @@ export class ServerProcess {
     const file = await readServerFile(this.data)
     if (file === undefined)
       throw new Error(`the server said that it is ready and wrote no server.json into ${this.data}`)
-    this.#ports = { api: portOf(file.url), gateway: portOf(file.gateway_url) }
+    this.#ports = {
+      api: portOf(file.url),
+      gateway: portOf(file.gateway_url),
+      grpc: portOf(`http://${file.grpc_address}`),
+    }
     return { ...file, loginUrl: ready.login_url }
   }
 
