@@ -3,10 +3,13 @@ import type { Principal } from '../contract/access.ts'
 import { Problem } from '../contract/errors.ts'
 import type { GateResult } from '../contract/registry.ts'
 import type { Mounted } from '../http/mount.ts'
-import { done, pageSize, tagFields, tagsOf } from '../tracking/experiment-calls.ts'
+import { done, experimentCalls, pageSize, tagFields, tagsOf } from '../tracking/experiment-calls.ts'
+import { graphqlRoutes } from '../tracking/graphql/mounts.ts'
+import { historyCalls } from '../tracking/history-calls.ts'
 import { bool, int, list, need, text } from '../tracking/input.ts'
 import type { Tracking } from '../tracking/room.ts'
 import { rpc, rpcRoutes } from '../tracking/rpc.ts'
+import { runCalls } from '../tracking/run-calls.ts'
 import type { Rpc } from '../tracking/rpc.ts'
 import { mlflowProblem } from '../tracking/wire.ts'
 import { moveAlias, removeAlias } from './aliases.ts'
@@ -32,7 +35,13 @@ const WRITE = { verb: 'write', resource: 'models' } as const
 /** All of MLflow's registry. Versions are made of what the tracking room has. */
 export function registryWireRoutes(room: Registry, tracking: Tracking): Mounted[] {
   const calls = [...modelCalls(room), ...modelTagCalls(room), ...aliasCalls(room)]
-  return [...rpcRoutes([...calls, ...versionCalls(room, tracking), ...versionTagCalls(room)]), ...downloadRoutes(room)]
+  const versions = versionCalls(room, tracking)
+  const asked = [...experimentCalls(tracking), ...runCalls(tracking), ...historyCalls(tracking), ...versions]
+  return [
+    ...rpcRoutes([...calls, ...versions, ...versionTagCalls(room)]),
+    ...downloadRoutes(room),
+    ...graphqlRoutes(asked),
+  ]
 }
 
 const name = () => need(text())

@@ -1,0 +1,35 @@
+/** GraphQL: how much a query may ask is counted with its fragments, whatever form they have. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { parse } from 'graphql'
+import { tooLarge } from './limits.ts'
+
+const refusal = (query: string): string | undefined => tooLarge(parse(query))
+const inExperiment = (inner: string): string => `{ mlflowGetExperiment(input: {}) { experiment { ${inner} } } }`
+
+test('depth, selections, root fields and aliases have bounds', () => {
+  assert.equal(refusal(inExperiment('name')), undefined)
+  const deep = Array.from({ length: 12 }).reduce<string>((inner) => `name { ${inner} }`, 'name')
+  assert.match(refusal(inExperiment(deep)) ?? '', /exceeds maximum depth of 10/)
+  const wide = Array.from({ length: 1002 }, (_, at) => `f${at}`).join(' ')
+  assert.match(refusal(inExperiment(wide)) ?? '', /exceeds maximum total selections of 1000/)
+  const roots = Array.from({ length: 11 }, (_, at) => `a${at}`).join(' ')
+  assert.match(refusal(`{ ${roots} }`) ?? '', /should have at most 10 root fields, got 11/)
+  const aliases = Array.from({ length: 11 }, (_, at) => `a${at}: name`).join(' ')
+  assert.match(refusal(inExperiment(aliases)) ?? '', /should have at most 10 aliases, got 11/)
+})
+
+test('fragments hide nothing: aliases across them add up, circles end, a tree of them is cut', () => {
+  const six = (from: number): string => Array.from({ length: 6 }, (_, at) => `a${from + at}: name`).join(' ')
+  const spread = `${inExperiment('...A ...B')} fragment A on MlflowExperiment { ${six(0)} } fragment B on MlflowExperiment { ${six(6)} }`
+  assert.match(refusal(spread) ?? '', /at most 10 aliases, got 12/)
+  assert.match(refusal(inExperiment(`... { ${six(0)} } ... { ${six(6)} }`)) ?? '', /at most 10 aliases, got 12/)
+  assert.equal(refusal('{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }'), undefined)
+  assert.match(refusal('{ ...A } fragment A on Query { x { ...A } }') ?? '', /maximum depth/)
+  const doubling = Array.from(
+    { length: 9 },
+    (_, at) =>
+      `fragment F${at} on T { a { ...F${at + 1} } b { ...F${at + 1} } c { ...F${at + 1} } d { ...F${at + 1} } }`,
+  )
+  assert.match(refusal(`{ ...F0 } ${doubling.join(' ')} fragment F9 on T { x }`) ?? '', /maximum/)
+})

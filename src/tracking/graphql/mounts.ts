@@ -1,0 +1,55 @@
+/** The addresses of MLflow's GraphQL. */
+import type { Principal } from '../../contract/access.ts'
+import { route } from '../../contract/route.ts'
+import { mount } from '../../http/mount.ts'
+import type { Call, Mounted } from '../../http/mount.ts'
+import { need, readFields, text } from '../input.ts'
+import type { Field } from '../input.ts'
+import { rpc, rpcRoutes } from '../rpc.ts'
+import type { Rpc } from '../rpc.ts'
+import { invalid, mlflowFailure } from '../wire.ts'
+import { inWorkspace } from '../workspaces/header.ts'
+import { answer } from './answer.ts'
+import { mlflowSchema } from './schema.ts'
+
+const READ = { verb: 'read', resource: 'runs' } as const
+
+const variables: Field<Readonly<Record<string, unknown>> | undefined> = {
+  many: false,
+  read(value) {
+    if (value === undefined || value === null) return undefined
+    if (typeof value === 'object' && !Array.isArray(value)) return value as Readonly<Record<string, unknown>>
+    throw invalid("Invalid value for parameter 'variables' supplied: expected an object.")
+  },
+}
+
+const fields = { query: need(text()), variables, operationName: text() }
+
+/** POST /graphql and its two others, answered from these calls. */
+export function graphqlRoutes(calls: readonly Rpc[]): Mounted[] {
+  const schema = mlflowSchema()
+  const byPath = new Map(calls.map((one) => [one.path, one]))
+  const summary = "Answer a GraphQL query of MLflow's pages"
+  const call = rpc({
+    method: 'POST',
+    path: 'graphql',
+    summary,
+    access: READ,
+    fields,
+    handle: (given, who: Principal) => answer(schema, byPath, who, given),
+  })
+  const own = route({
+    method: 'POST',
+    path: '/graphql',
+    summary,
+    access: READ,
+    reply: 'json',
+    dialect: 'mlflow',
+    body: 'json',
+  })
+  const handle = (request: Call) => {
+    const who = inWorkspace(request.who, request.headers)
+    return answer(schema, byPath, who, readFields(fields, (request.body ?? {}) as Record<string, unknown>))
+  }
+  return [...rpcRoutes([call]), mount(own, handle as Parameters<typeof mount>[1], mlflowFailure)]
+}
