@@ -113,7 +113,13 @@ function show({ out }: Invocation, items: readonly z.output<typeof RunRow>[], co
   out.data(items)
   out.table(
     ['run', 'name', 'status', 'started', ...columns],
-    items.map((run) => [run.id, run.name, run.status, run.started_at, ...columns.map((column) => cell(run, column))]),
+    items.map((run) => [
+      run.id,
+      run.name,
+      run.lost === true ? 'LOST' : run.status,
+      run.started_at,
+      ...columns.map((column) => cell(run, column)),
+    ]),
   )
 }
 

@@ -36,7 +36,7 @@ export const Experiment = z.object({
   tags: z.record(z.string(), z.string()),
 })
 
-/** `status` is MLflow's. `alive_at` is the last sign of life, to within 5 s. */
+/** `status` is MLflow's. `alive_at` is the last sign of life, to within 5 s. `lost` is true for a run that fell silent and was taken for failed. */
 export const RunInfo = z.object({
   id,
   name: z.string(),
@@ -47,6 +47,7 @@ export const RunInfo = z.object({
   started_at: time,
   ended_at: time.nullable(),
   alive_at: time,
+  lost: z.boolean().optional(),
   artifact_uri: z.string(),
 })
 

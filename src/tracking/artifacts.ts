@@ -5,6 +5,7 @@ import type { ByteRange, Digest } from '../store/blobs.ts'
 import type { Reader, Tx } from '../store/db.ts'
 import { placeOf, placeOfUri, safePath } from './artifact-paths.ts'
 import type { ArtifactPlace } from './artifact-paths.ts'
+import { beatOwner } from './heartbeat.ts'
 import { sees } from './room.ts'
 import type { Tracking } from './room.ts'
 import { mirror, suiteFolder, unmirror } from './suite-place.ts'
@@ -45,7 +46,9 @@ export async function putArtifact(
 
 /** Enters a stored blob into a tree, in the caller's transaction. For rooms that make artifacts by themselves. */
 export async function writeArtifact(t: Tx, room: Tracking, place: ArtifactPlace, file: ArtifactFile): Promise<void> {
-  await t.run(UPSERT, [place.owner, file.path, file.digest, file.size, room.clock()])
+  const now = room.clock()
+  await t.run(UPSERT, [place.owner, file.path, file.digest, file.size, now])
+  await beatOwner(t, now, place.owner)
 }
 
 /** Opens a file. RESOURCE_DOES_NOT_EXIST when there is none. */

@@ -2,10 +2,11 @@
 import type { Principal } from '../contract/access.ts'
 import type { Clock } from '../contract/ids.ts'
 import type { Problem } from '../contract/errors.ts'
-import type { Db, SqlValue, Tx } from '../store/db.ts'
+import type { Db, Tx } from '../store/db.ts'
 import { writePoints } from './metric-rows.ts'
 import type { MetricPoint } from './points.ts'
-import { HEARTBEAT_MS, refusalOf } from './runs.ts'
+import { beat } from './heartbeat.ts'
+import { refusalOf } from './runs.ts'
 import type { RunRow } from './runs.ts'
 import type { Tracking } from './room.ts'
 import { fetchAll, inList, sql } from './sql.ts'
@@ -104,12 +105,4 @@ async function write(t: Tx, clock: Clock, group: readonly Waiting[]): Promise<Ma
     batches.map(({ run }) => run),
   )
   return refusals
-}
-
-/** Notes a sign of life of runs whose last one is some seconds old. */
-async function beat(t: Tx, now: number, runs: readonly RunRow[]): Promise<void> {
-  const silent: SqlValue[] = runs.filter((run) => now - run.heartbeat_at > HEARTBEAT_MS).map((run) => run.run_id)
-  if (silent.length === 0) return
-  const update = sql`UPDATE runs SET heartbeat_at = ${now} WHERE run_id IN ${inList(silent)}`
-  await t.run(update.text, update.params)
 }

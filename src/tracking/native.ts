@@ -170,6 +170,7 @@ function infoOf(row: RunRow): z.output<typeof RunInfo> {
     started_at: timeOf(row.start_time),
     ended_at: row.end_time === null ? null : timeOf(row.end_time),
     alive_at: timeOf(row.heartbeat_at),
+    ...(typeof row.lost_at === 'number' && { lost: true }),
     artifact_uri: row.artifact_uri,
   }
 }

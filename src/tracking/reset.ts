@@ -36,6 +36,8 @@ const TABLES = [
   'scorers',
   'scorer_versions',
   'workspaces',
+  'run_losses',
+  'retention_rules',
 ] as const
 
 /** Deletes every row of the room and makes the default experiment again, its artifacts where a suite wants them. */

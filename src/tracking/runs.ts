@@ -4,6 +4,7 @@ import type { Problem } from '../contract/errors.ts'
 import type { Reader, Tx } from '../store/db.ts'
 import { requireActiveExperiment } from './experiments.ts'
 import type { Stage, Tag } from './experiments.ts'
+import { beat } from './heartbeat.ts'
 import { LIMITS, checkKey } from './limits.ts'
 import { randomName } from './names.ts'
 import { hexId, sees } from './room.ts'
@@ -28,13 +29,12 @@ export interface RunRow {
   readonly lifecycle_stage: Stage
   readonly deleted_time: number | null
   readonly heartbeat_at: number
+  /** When it was found silent and taken for ended; null or absent for a run that lives or ended by itself. */
+  readonly lost_at?: number | null
 }
 
 const NAME_TAG = 'mlflow.runName'
 const USER_TAG = 'mlflow.user'
-
-/** A sign of life is written at most this often, ms. */
-export const HEARTBEAT_MS = 5000
 
 export interface NewRun {
   /** 32 hex digits, given by a caller that must not make the same run twice: one that is there already stays as it is. Default a new one. */
@@ -173,16 +173,12 @@ export function refusalOf(row: RunRow | undefined, who: Principal, runId: string
   return invalid(`The run ${runId} must be in the 'active' state. Current state is ${row.lifecycle_stage}.`)
 }
 
-/** The row of a run that may be written to; notes a sign of life now and then. INVALID_PARAMETER_VALUE for a deleted one. */
+/** The row of a run that may be written to; notes a sign of life now and then, which opens a lost run again. INVALID_PARAMETER_VALUE for a deleted one. */
 export async function requireActiveRun(t: Tx, room: Tracking, who: Principal, runId: string): Promise<RunRow> {
   const row = await requireRun(t, who, runId)
   const refusal = refusalOf(row, who, runId)
   if (refusal !== undefined) throw refusal
-  const now = room.clock()
-  if (now - row.heartbeat_at > HEARTBEAT_MS) {
-    await t.run('UPDATE runs SET heartbeat_at = ? WHERE run_id = ?', [now, runId])
-  }
-  return row
+  return (await beat(t, room.clock(), [row])) ? requireRun(t, who, runId) : row
 }
 
 /** Writes tags of a run, cut to `limit` characters, and its name where one is mlflow.runName. Keys must have been checked. */

@@ -1,4 +1,7 @@
 -- room: tracking
+-- When a run was found silent and taken for ended, ms; NULL for one that lives or ended by itself.
+ALTER TABLE runs ADD COLUMN lost_at BIGINT;
+
 -- Each time that a run fell silent; resumed_at says when it wrote again, NULL = it has not. Times in ms.
 CREATE TABLE run_losses (
   run_id TEXT NOT NULL,
