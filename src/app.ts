@@ -58,6 +58,7 @@ import { servingLinks } from './registry/returning.ts'
 import { registryRoom } from './registry/room.ts'
 import type { Registry } from './registry/room.ts'
 import { registryRoutes } from './registry/routes.ts'
+import { madeFrom, registryTables } from './registry/transfer.ts'
 import { versionRuns } from './registry/version-runs.ts'
 import { registryWireRoutes } from './registry/wire-routes.ts'
 import { connectWebhooks } from './registry/webhooks/connect.ts'
@@ -86,6 +87,8 @@ import { suitePlace } from './tracking/suite-place.ts'
 import { trackingRoom } from './tracking/room.ts'
 import type { Tracking } from './tracking/room.ts'
 import { trackingRoutes } from './tracking/routes.ts'
+import { transferRoutes } from './tracking/transfer/routes.ts'
+import { trackingTables } from './tracking/transfer/tracking-tables.ts'
 
 /** Version of this program. */
 export const VERSION = '0.1.0'
@@ -364,6 +367,9 @@ function buildRooms(ground: Ground): House {
       ...(options.testHooks === true ? testHooks((asked) => setUp(asked, { tracking, registry, testEnv })) : []),
       ...authRoutes(access, db, base.clock),
       ...trackingRoutes(tracking),
+      ...transferRoutes(tracking, [...trackingTables(tracking), ...registryTables(registry)], (model) =>
+        madeFrom(registry, model),
+      ),
       ...registryRoutes(registry, [endpointLineage(db), incidentLineage(db)]),
       ...registryWireRoutes(registry, tracking),
       ...webhookRoutes(webhooks),

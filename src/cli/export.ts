@@ -1,0 +1,28 @@
+/** `slipway export`: writes runs, models, traces and files of a server into one verified bundle. */
+import { exportBundle } from '../tracking/transfer/export.ts'
+import { text, UsageError } from './command.ts'
+import type { Invocation } from './command.ts'
+import { connect } from './connect.ts'
+
+const SCOPES = ['project', 'experiment', 'run', 'model'] as const
+
+export async function run(invocation: Invocation): Promise<number> {
+  const [file] = invocation.args
+  if (file === undefined) throw new UsageError('export needs a file: slipway export FILE')
+  const scope = Object.fromEntries(
+    SCOPES.flatMap((name) => {
+      const id = text(invocation, name)
+      return id === undefined ? [] : [[name, id] as const]
+    }),
+  )
+  if (Object.keys(scope).length > 1) throw new UsageError(`name one of ${SCOPES.map((name) => `--${name}`).join(', ')}`)
+  const { client } = await connect(invocation)
+  const { rows, entries, head } = await exportBundle(client, file, scope)
+  const blobs = entries.filter((entry) => entry.path.startsWith('blobs/'))
+  const bytes = entries.reduce((sum, entry) => sum + entry.size, 0)
+  invocation.out.data({ file, rows, blobs: blobs.length, bytes, head })
+  const total = Object.values(rows).reduce((sum, count) => sum + count, 0)
+  invocation.out.line(`Wrote ${file}: ${total} rows, ${blobs.length} blobs, ${bytes} bytes, verified by hash`)
+  invocation.out.line(`Chain ${head}`)
+  return 0
+}

@@ -1,0 +1,118 @@
+/** The tables of the registry that move between servers, and what a version from elsewhere gets when it arrives. */
+import type { Principal } from '../contract/access.ts'
+import { problem } from '../contract/errors.ts'
+import { enqueue } from '../jobs/queue.ts'
+import type { Row, Tx } from '../store/db.ts'
+import { putManifest } from '../store/trees.ts'
+import { placeOfUri } from '../tracking/artifact-paths.ts'
+import { artifactFiles } from '../tracking/artifacts.ts'
+import { raw, sql } from '../tracking/sql.ts'
+import { columnsOf } from '../tracking/transfer/table.ts'
+import type { MovedTable, Named, Scope } from '../tracking/transfer/table.ts'
+import type { Registry } from './room.ts'
+import { startLowering } from './lower-job.ts'
+import { signatureOfTree } from './register.ts'
+import { SCAN } from './scanning.ts'
+
+/** All of them, those that others refer to first. Only whole servers, projects and models have them. */
+export function registryTables(room: Registry): MovedTable[] {
+  const own = (name: string, words: string, more: Partial<MovedTable> = {}): MovedTable => {
+    const within = (scope: Scope): ReturnType<MovedTable['within']> =>
+      ofModel(scope, name === MODELS ? 'name' : 'model')
+    return { name, ...columnsOf(words), within, ...more }
+  }
+  return [
+    own(MODELS, 'name | project description created_at:int updated_at:int created_by last_version:int gates'),
+    own('registered_model_tags', 'model key | value'),
+    own(
+      'model_versions',
+      `model version:int | created_at:int updated_at:int created_by description source storage run_id? run_link model_id? stage
+       tree? size:int signature? metrics data evaluation? holdout? reference? reproducibility? verdict_id? deleted_at:int?`,
+      {
+        blobs: treesOf,
+        arriving: (_who, rows) => Promise.all(rows.map((row) => completed(room, row))),
+        fills: ['tree', 'size', 'signature'],
+        given: async (_t, row) =>
+          isServed(row)
+            ? { lowering_state: 'pending', lowering_reason: null }
+            : { lowering_state: 'failed', lowering_reason: 'the server does not have its files' },
+        written: (t, who, rows) => noteVersions(t, room, who, rows),
+      },
+    ),
+    own('model_version_tags', 'model version:int key | value'),
+    own('verdicts', 'id | model version:int at:int passed:int against? results inputs'),
+    own('model_aliases', 'model alias | version:int moved_at:int', {
+      written: async (t, who, rows) => {
+        for (const row of rows) {
+          const detail = { alias: row['alias'] ?? null, to: row['version'] ?? null, reason: BROUGHT_IN }
+          await room.audit.record(t, who, { verb: 'promote', resource: 'models', id: String(row['model']), detail })
+        }
+      },
+    }),
+    own('alias_moves', 'id | seq:int model alias from_version:int? to_version:int? at:int actor reason verdict_id?'),
+    own('model_approvals', 'model version:int principal | name role comment at:int'),
+    own('model_policies', 'model | gates require_signature:int keys updated_at:int updated_by'),
+    own('model_signatures', 'model version:int | bundle key signed_by at:int'),
+  ]
+}
+
+/** The runs and logged models that the versions of a model were made from. */
+export async function madeFrom(room: Registry, model: string): Promise<{ runs: string[]; models: string[] }> {
+  const rows = await room.db.all<{ run_id: string | null; model_id: string | null }>(
+    'SELECT run_id, model_id FROM model_versions WHERE model = ?',
+    [model],
+  )
+  const ids = (of: 'run_id' | 'model_id'): string[] => [...new Set(rows.flatMap((row) => row[of] ?? []))]
+  return { runs: ids('run_id'), models: ids('model_id') }
+}
+
+const MODELS = 'registered_models'
+const BROUGHT_IN = 'brought in from another server'
+
+function ofModel(scope: Scope, column: string): ReturnType<MovedTable['within']> {
+  if (scope.kind === 'all') return raw('1 = 1')
+  if (scope.kind === 'model') return sql`${raw(column)} = ${scope.id}`
+  if (scope.kind !== 'project') return undefined
+  return sql`${raw(column)} IN (SELECT name FROM registered_models WHERE project = ${scope.id})`
+}
+
+function treesOf(row: Row): Named[] {
+  return ['tree', 'evaluation', 'holdout', 'reference'].flatMap((name) => {
+    const digest = row[name]
+    return typeof digest === 'string' ? [{ digest, tree: true }] : []
+  })
+}
+
+/** A version that names files by a place of this server gets their tree, as one that is registered here does. */
+async function completed(room: Registry, row: Row): Promise<Row> {
+  for (const { digest } of treesOf(row)) {
+    if (!(await room.blobs.has(digest))) throw problem('unprocessable', { detail: `the tree ${digest} is not here` })
+  }
+  const storage = String(row['storage'])
+  const place = placeOfUri(storage)
+  if (row['tree'] !== null || place === undefined) return row
+  const prefix = place.path === '' ? '' : `${place.path}/`
+  const files = (await artifactFiles(room.db, storage))
+    .filter((file) => file.path.startsWith(prefix))
+    .map((file) => ({ ...file, path: file.path.slice(prefix.length), executable: false }))
+  if (files.length === 0) return row
+  const { digest, size } = await putManifest(room.blobs, files)
+  const signature = await signatureOfTree(room, digest)
+  return { ...row, tree: digest, size, signature: signature === null ? null : JSON.stringify(signature) }
+}
+
+function isServed(row: Row): boolean {
+  return row['tree'] !== null && row['deleted_at'] === null
+}
+
+async function noteVersions(t: Tx, room: Registry, who: Principal, rows: readonly Row[]): Promise<void> {
+  for (const row of rows) {
+    const [model, version] = [String(row['model']), Number(row['version'])]
+    if (isServed(row)) {
+      await enqueue(t, { kind: SCAN, key: `${model}/${version}`, payload: { model, version } })
+      await startLowering(t, { model, version })
+    }
+    const detail = { tree: row['tree'] ?? null, reason: BROUGHT_IN }
+    await room.audit.record(t, who, { verb: 'write', resource: 'models', id: `${model}/${version}`, detail })
+  }
+}

@@ -1,0 +1,183 @@
+/** Rows of tables that move: read in pages by their key, written as they are and compared with what is there. */
+import type { Principal } from '../../contract/access.ts'
+import { problem } from '../../contract/errors.ts'
+import type { Db, Row, SqlValue, Tx } from '../../store/db.ts'
+import { all, insertRows, joined, raw, searchAll, sql } from '../sql.ts'
+import type { Sql } from '../sql.ts'
+import type { Column, MovedTable, Scope } from './table.ts'
+
+/** Rows compared by one statement. */
+const COMPARED = 50
+
+export interface Written {
+  readonly added: number
+  readonly same: number
+}
+
+/** A page of the rows of a scope behind `after`, the key of the last one as a JSON list. */
+export async function readRows(
+  db: Db,
+  table: MovedTable,
+  scope: Scope,
+  page: { readonly after: string | undefined; readonly limit: number },
+): Promise<{ rows: Row[]; after?: string }> {
+  const within = table.within(scope)
+  if (within === undefined) return { rows: [] }
+  const keys = raw(table.key.join(', '))
+  const behind = page.after === undefined ? [] : [sql`(${keys}) > (${values(readKey(table, page.after))})`]
+  const rows = await searchAll<Row>(
+    db,
+    sql`SELECT ${raw(namesOf(table))} FROM ${raw(table.name)} WHERE ${all([within, ...behind])}
+      ORDER BY ${keys} LIMIT ${page.limit}`,
+  )
+  const last = rows.at(-1)
+  const leaving = table.leaving === undefined ? rows : rows.map(table.leaving)
+  if (rows.length < page.limit || last === undefined) return { rows: leaving }
+  return { rows: leaving, after: JSON.stringify(table.key.map((name) => last[name])) }
+}
+
+/**
+ * Writes rows; those that are there with the same content change nothing. Throws `invalid_field` for a row that does not fit the
+ * table, `conflict` naming the first row that is there with other content: then none of the rows is written.
+ */
+export async function writeRows(
+  db: Db,
+  who: Principal,
+  table: MovedTable,
+  given: readonly Row[],
+  dryRun: boolean,
+): Promise<Written> {
+  for (const [index, row] of given.entries()) checkRow(table, row, index)
+  const rows = table.arriving === undefined || dryRun ? given : await table.arriving(who, given)
+  return db.tx(async (t) => {
+    const known = await existing(t, table, rows)
+    const fresh = new Map<string, Row>()
+    let same = 0
+    for (const row of rows) {
+      const key = keyText(table, row)
+      const here = known.get(key) ?? fresh.get(key)
+      if (here === undefined || (await isReplaced(t, table, here, row))) fresh.set(key, row)
+      else {
+        refuseOther(dryRun ? withoutFilled(table) : table, here, row)
+        same++
+      }
+    }
+    if (!dryRun) await insert(t, who, table, [...fresh.values()])
+    return { added: fresh.size, same }
+  })
+}
+
+async function isReplaced(t: Tx, table: MovedTable, here: Row, row: Row): Promise<boolean> {
+  return differing(table, here, row) !== undefined && (await table.replaceable?.(t, row)) === true
+}
+
+async function insert(t: Tx, who: Principal, table: MovedTable, rows: readonly Row[]): Promise<void> {
+  if (rows.length === 0) return
+  const full: Row[] = []
+  for (const row of rows) full.push({ ...row, ...(await table.given?.(t, row)) })
+  const names = Object.keys(full[0] as Row)
+  const keys = table.key.join(', ')
+  const rest = names.filter((name) => !table.key.includes(name))
+  const update = rest.map((name) => `${name} = excluded.${name}`).join(', ')
+  const tail = table.replaceable === undefined ? '' : `ON CONFLICT (${keys}) DO UPDATE SET ${update}`
+  await insertRows(
+    t,
+    `INSERT INTO ${table.name} (${names.join(', ')})`,
+    full.map((row) => names.map((name) => row[name] ?? null)),
+    tail,
+  ).catch((error: unknown) => {
+    if (!/unique/i.test(String(error))) throw error
+    const detail = `${table.name}: a name among the rows from ${keyText(table, rows[0] as Row)} on belongs to something else here`
+    throw problem('conflict', { detail }, error)
+  })
+  await table.written?.(t, who, full)
+}
+
+async function existing(t: Tx, table: MovedTable, rows: readonly Row[]): Promise<Map<string, Row>> {
+  const known = new Map<string, Row>()
+  for (let at = 0; at < rows.length; at += COMPARED) {
+    const alternatives = rows
+      .slice(at, at + COMPARED)
+      .map((row) => sql`(${all(table.key.map((name) => sql`${raw(name)} = ${row[name] ?? null}`))})`)
+    const query = sql`SELECT ${raw(namesOf(table))} FROM ${raw(table.name)} WHERE ${joined(alternatives, ' OR ')}`
+    for (const row of await t.all<Row>(query.text, query.params)) known.set(keyText(table, row), row)
+  }
+  return known
+}
+
+function withoutFilled(table: MovedTable): MovedTable {
+  const fills = table.fills ?? []
+  return fills.length === 0 ? table : { ...table, columns: table.columns.filter(({ name }) => !fills.includes(name)) }
+}
+
+function refuseOther(table: MovedTable, here: Row, row: Row): void {
+  const name = differing(table, here, row)
+  if (name === undefined) return
+  const detail = `${table.name} ${keyText(table, row)}: ${name} is ${shown(here[name])} here and ${shown(row[name])} in the import`
+  throw problem('conflict', { detail })
+}
+
+function differing(table: MovedTable, here: Row, row: Row): string | undefined {
+  const left = table.leaving?.(here) ?? here
+  return table.columns.find(({ name }) => (left[name] ?? null) !== (row[name] ?? null))?.name
+}
+
+function checkRow(table: MovedTable, row: Row, index: number): void {
+  const known = new Set(table.columns.map((column) => column.name))
+  const odd = Object.keys(row).find((name) => !known.has(name))
+  if (odd !== undefined) throw misfit(`rows[${index}].${odd}`, row[odd], `a column of ${table.name}`)
+  for (const column of table.columns) {
+    const value = row[column.name] ?? null
+    if (!fits(column, value)) {
+      const wanted = `${column.type}${column.nullable ? ' or null' : ''}`
+      throw misfit(`rows[${index}].${column.name}`, value, wanted)
+    }
+  }
+}
+
+function fits(column: Column, value: SqlValue): boolean {
+  if (value === null) return column.nullable
+  if (column.type === 'text') return typeof value === 'string' && !value.includes('\0')
+  if (column.type === 'int') return Number.isSafeInteger(value)
+  return typeof value === 'number' && Number.isFinite(value)
+}
+
+function misfit(field: string, value: unknown, expected: string): Error {
+  return problem('invalid_field', { field, value: shown(value), expected })
+}
+
+function readKey(table: MovedTable, after: string): SqlValue[] {
+  let read: unknown
+  try {
+    read = JSON.parse(after)
+  } catch {
+    read = undefined
+  }
+  const types = new Map(table.columns.map((column) => [column.name, { ...column, nullable: false }]))
+  const ok =
+    Array.isArray(read) &&
+    read.length === table.key.length &&
+    table.key.every((name, at) => fits(types.get(name) as Column, (read as SqlValue[])[at] as SqlValue))
+  if (!ok) throw misfit('after', after, 'what the page before answered')
+  return read as SqlValue[]
+}
+
+function values(list: readonly SqlValue[]): Sql {
+  return joined(
+    list.map((value) => sql`${value}`),
+    ', ',
+  )
+}
+
+function namesOf(table: MovedTable): string {
+  return table.columns.map((column) => column.name).join(', ')
+}
+
+function keyText(table: MovedTable, row: Row): string {
+  return table.key.map((name) => String(row[name])).join('/')
+}
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'nothing'
+  return text.length > 120 ? `${text.slice(0, 117)}...` : text
+}

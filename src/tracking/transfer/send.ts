@@ -1,0 +1,147 @@
+/** Sends what a source holds to a server: files by content, rows in batches, part by part, so that a broken import goes on. */
+import { createHash } from 'node:crypto'
+import type { Client } from '../../client/client.ts'
+import { problem } from '../../contract/errors.ts'
+import { transferApi } from '../../contract/transfer.ts'
+import type { Row } from '../../store/db.ts'
+
+/** Most rows and most bytes of JSON that are sent at once. */
+const ROWS = 1000
+const BYTES = 4 * 1024 * 1024
+
+/** A file of a run, logged model or trace, whose bytes are read when they are needed. */
+export interface SourceFile {
+  /** Whose it is, as `1/<run id>`. */
+  readonly owner: string
+  /** Relative to the owner. */
+  readonly path: string
+  readonly updated_at: number
+  readonly open: () => AsyncIterable<Uint8Array>
+}
+
+/** A piece of a source that is wholly there or not: a run with all that hangs on it, for example. Tables in the order of writing. */
+export interface Part {
+  readonly name: string
+  readonly files: () => AsyncIterable<SourceFile> | Iterable<SourceFile>
+  readonly rows: () => AsyncIterable<readonly [table: string, rows: readonly Row[]]>
+}
+
+export interface Source {
+  readonly kind: 'mlflow' | 'wandb' | 'bundle'
+  /** What the source is known by when an import goes on: a path or an address. */
+  readonly place: string
+  readonly parts: () => AsyncIterable<Part>
+}
+
+/** What an import came to. */
+export interface Report {
+  readonly import_id: string
+  readonly dry_run: boolean
+  parts: number
+  /** Parts that an earlier, broken import had brought. */
+  parts_before: number
+  files: number
+  bytes: number
+  /** By table: rows written (or to be written) and rows that were here. */
+  readonly tables: Record<string, { added: number; same: number }>
+}
+
+export interface SendOptions {
+  readonly dryRun: boolean
+  readonly progress: (line: string) => void
+}
+
+/** Brings a source into a server. Throws CallError `conflict` for what is there with other content; what was written stays. */
+export async function sendSource(client: Client, source: Source, options: SendOptions): Promise<Report> {
+  const { kind, place } = source
+  const begun = await client.call(transferApi.begin, { body: { kind, place } })
+  const done = new Set(begun.parts)
+  const report: Report = {
+    import_id: begun.import.id,
+    dry_run: options.dryRun,
+    parts: 0,
+    parts_before: done.size,
+    files: 0,
+    bytes: 0,
+    tables: {},
+  }
+  for await (const part of source.parts()) {
+    report.parts++
+    if (done.has(part.name)) continue
+    await sendPart(client, part, report)
+    if (!options.dryRun) await notePart(client, report.import_id, part.name)
+    if (report.parts % 100 === 0) options.progress(`${report.parts} parts, ${report.files} files`)
+  }
+  if (!options.dryRun) {
+    await client.call(transferApi.parts, { params: { id: report.import_id }, body: { parts: [], done: true } })
+  }
+  return report
+}
+
+async function notePart(client: Client, id: string, name: string): Promise<void> {
+  await client.call(transferApi.parts, { params: { id }, body: { parts: [name] } })
+}
+
+async function sendPart(client: Client, part: Part, report: Report): Promise<void> {
+  const artifacts: Row[] = []
+  for await (const file of part.files()) {
+    report.files++
+    if (report.dry_run) continue
+    const { digest, size } = await sendBytes(client, file.open())
+    report.bytes += size
+    artifacts.push({ owner: file.owner, path: file.path, digest, size, updated_at: file.updated_at })
+  }
+  await sendRows(client, report, 'artifacts', artifacts)
+  for await (const [table, rows] of part.rows()) await sendRows(client, report, table, rows)
+}
+
+/** Stores bytes at the server and compares the digest of what was read with what was kept. */
+export async function sendBytes(
+  client: Client,
+  bytes: AsyncIterable<Uint8Array>,
+  wanted?: string,
+): Promise<{ digest: string; size: number }> {
+  const hash = createHash('sha256')
+  const counted = async function* (): AsyncGenerator<Uint8Array> {
+    for await (const chunk of bytes) {
+      hash.update(chunk)
+      yield chunk
+    }
+  }
+  const kept = await client.call(transferApi.putBlob, {
+    query: wanted === undefined ? {} : { digest: wanted },
+    body: ReadableStream.from(counted()),
+  })
+  const digest = `sha256:${hash.digest('hex')}`
+  if (kept.digest !== digest) {
+    throw problem('unprocessable', { detail: `the server kept ${kept.digest} of bytes that are ${digest}` })
+  }
+  return kept
+}
+
+/** Sends rows of one table in batches. */
+export async function sendRows(client: Client, report: Report, table: string, rows: readonly Row[]): Promise<void> {
+  let batch: Row[] = []
+  let bytes = 0
+  const flush = async (): Promise<void> => {
+    if (batch.length === 0) return
+    const body = {
+      import_id: report.import_id,
+      rows: batch as Record<string, string | number | null>[],
+      dry_run: report.dry_run,
+    }
+    const { added, same } = await client.call(transferApi.write, { params: { table }, body })
+    const count = (report.tables[table] ??= { added: 0, same: 0 })
+    count.added += added
+    count.same += same
+    batch = []
+    bytes = 0
+  }
+  for (const row of rows) {
+    const size = JSON.stringify(row).length
+    if (batch.length >= ROWS || bytes + size > BYTES) await flush()
+    batch.push(row)
+    bytes += size
+  }
+  await flush()
+}
