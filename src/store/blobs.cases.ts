@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import type { Readable } from 'node:stream'
 import type { BlobInfo, Blobs, Digest } from './blobs.ts'
-import { digestOf } from './disk-blobs.ts'
+import { digestOf } from './verify.ts'
 
 /** A fresh, empty driver. */
 export interface OpenedBlobs {
