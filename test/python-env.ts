@@ -11,6 +11,9 @@ import { findProgram, findPython } from './tools.ts'
 /** An environment that is not finished after this long has failed. */
 const BUILD_MS = 600_000
 
+/** Runs a program to its end. */
+export type Run = (program: string, args: readonly string[], options?: { cwd?: string }) => Promise<void>
+
 /** A lock without a live owner is taken over after this long. */
 const ORPHAN_MS = 10_000
 
@@ -39,6 +42,29 @@ export async function testEnv(packages: readonly string[]): Promise<string> {
     if (wanted.length > 0) await run(uv, install)
   })
   return pythonOf(folder)
+}
+
+/**
+ * A cached folder that holds what `build` makes there, built on first use. Undefined when it is not there and cannot be built:
+ * without `build`, or where building fails, as it does without a network.
+ */
+export async function cachedFolder(
+  name: string,
+  build: ((folder: string, run: Run) => Promise<void>) | undefined,
+): Promise<string | undefined> {
+  const folder = join(testEnvFolder(), name)
+  if (existsSync(`${folder}.ready`) && existsSync(folder)) return folder
+  if (build === undefined) return undefined
+  try {
+    await once(folder, async () => {
+      await rm(folder, { recursive: true, force: true })
+      await build(folder, run)
+    })
+    return folder
+  } catch (error) {
+    process.stderr.write(`${name} cannot be built: ${error instanceof Error ? error.message : String(error)}\n`)
+    return undefined
+  }
 }
 
 function pythonOf(folder: string): string {
@@ -106,8 +132,13 @@ async function isOrphan(lock: string): Promise<boolean> {
 }
 
 /** Runs a program to its end. Throws with its last output when it fails or takes too long. */
-async function run(program: string, args: readonly string[]): Promise<void> {
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: BUILD_MS, killSignal: 'SIGKILL' })
+async function run(program: string, args: readonly string[], options: { cwd?: string } = {}): Promise<void> {
+  const child = spawn(program, args, {
+    ...options,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: BUILD_MS,
+    killSignal: 'SIGKILL',
+  })
   let said = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk) => {

@@ -14,7 +14,6 @@ import {
   utimes,
   type FileHandle,
 } from 'node:fs/promises'
-import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { problem } from '../contract/errors.ts'

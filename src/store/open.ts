@@ -7,6 +7,8 @@ import type { Db } from './db.ts'
 import { openDiskBlobs } from './disk-blobs.ts'
 import { migrate } from './migrate.ts'
 import { openPostgres } from './postgres.ts'
+import { openS3Blobs } from './s3/blobs.ts'
+import { s3Settings } from './s3/settings.ts'
 import { openSqlite } from './sqlite.ts'
 
 export interface StoreOptions {
@@ -14,6 +16,8 @@ export interface StoreOptions {
   readonly dataDir: string
   /** `postgres://…` instead of SQLite in the data folder. */
   readonly databaseUrl?: string
+  /** `s3://bucket/prefix` instead of a folder for the blobs; the keys come from the variables `AWS_…` of the environment. */
+  readonly blobsUrl?: string
 }
 
 export interface Store {
@@ -27,13 +31,18 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   mkdirSync(options.dataDir, { recursive: true, mode: 0o700 })
   const { databaseUrl } = options
   const db = databaseUrl === undefined ? openSqlite(join(options.dataDir, 'slipway.db')) : openPostgres(databaseUrl)
+  const { dataDir, blobsUrl } = options
   try {
     await migrate(db)
+    const blobs =
+      blobsUrl === undefined
+        ? openDiskBlobs(join(dataDir, 'blobs'))
+        : await openS3Blobs(s3Settings(blobsUrl, process.env))
+    return { db, blobs, dataDir }
   } catch (error) {
     await db.close()
     throw error
   }
-  return { db, blobs: openDiskBlobs(join(options.dataDir, 'blobs')), dataDir: options.dataDir }
 }
 
 /** A migrated store in a fresh temporary folder, for tests; `close` deletes it. */

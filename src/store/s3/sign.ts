@@ -1,0 +1,89 @@
+/** Signs S3 requests as AWS Signature Version 4 wants it, with the signature in the Authorization header. */
+import { createHash, createHmac } from 'node:crypto'
+
+export interface Credentials {
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  /** Of temporary credentials. */
+  readonly sessionToken?: string
+}
+
+export interface Unsigned {
+  readonly method: string
+  /** Path as it goes over the wire, each segment encoded with `encodeSegment`. */
+  readonly path: string
+  /** Query parameters, not encoded. */
+  readonly query: Readonly<Record<string, string>>
+  /** Headers to send, with lower-case names; `host` is among them. All of them are signed. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Hex sha256 of the body, or `UNSIGNED-PAYLOAD`. */
+  readonly contentHash: string
+}
+
+export interface Scope {
+  readonly region: string
+  readonly credentials: Credentials
+  /** Time of signing, ms. */
+  readonly at: number
+}
+
+/** Hash of an empty body, hex. */
+export const EMPTY_HASH = sha256('')
+
+/**
+ * The headers to send: those given, with the date, the hash of the content, the session token and the signature.
+ * Source of the algorithm: Amazon S3 API reference, "Signature Calculations for the Authorization Header".
+ */
+export function signed(request: Unsigned, scope: Scope): Record<string, string> {
+  const date = new Date(scope.at).toISOString().replace(/[-:]|\.\d{3}/g, '')
+  const { accessKeyId, sessionToken } = scope.credentials
+  const headers: Record<string, string> = {
+    ...request.headers,
+    'x-amz-content-sha256': request.contentHash,
+    'x-amz-date': date,
+    ...(sessionToken !== undefined && { 'x-amz-security-token': sessionToken }),
+  }
+  const names = Object.keys(headers).sort()
+  const canonical = [
+    request.method,
+    request.path,
+    encodeQuery(request.query),
+    ...names.map((name) => `${name}:${(headers[name] ?? '').trim().replace(/ +/g, ' ')}`),
+    '',
+    names.join(';'),
+    request.contentHash,
+  ].join('\n')
+  const place = `${date.slice(0, 8)}/${scope.region}/s3/aws4_request`
+  const text = ['AWS4-HMAC-SHA256', date, place, sha256(canonical)].join('\n')
+  const signature = createHmac('sha256', signingKey(scope, date.slice(0, 8)))
+    .update(text)
+    .digest('hex')
+  headers['authorization'] =
+    `AWS4-HMAC-SHA256 Credential=${accessKeyId}/${place},SignedHeaders=${names.join(';')},Signature=${signature}`
+  return headers
+}
+
+/** Query parameters as they are signed and sent: sorted by name, everything but unreserved characters encoded. */
+export function encodeQuery(query: Readonly<Record<string, string>>): string {
+  return Object.entries(query)
+    .map(([name, value]) => `${encodeSegment(name)}=${encodeSegment(value)}`)
+    .sort()
+    .join('&')
+}
+
+/** Encodes all but A–Z a–z 0–9 - . _ ~ */
+export function encodeSegment(text: string): string {
+  return encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
+}
+
+function signingKey(scope: Scope, day: string): Buffer {
+  const parts = [day, scope.region, 's3', 'aws4_request']
+  return parts.reduce<Buffer>(
+    (key, part) => createHmac('sha256', key).update(part).digest(),
+    Buffer.from(`AWS4${scope.credentials.secretAccessKey}`),
+  )
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}
