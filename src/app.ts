@@ -39,6 +39,7 @@ import { monitoringRoom } from './monitoring/monitors.ts'
 import type { Monitoring } from './monitoring/monitors.ts'
 import { monitoringRoutes } from './monitoring/routes.ts'
 import { localDriver } from './pipelines/local/driver.ts'
+import { attemptLog, runsBehindVersions, watchedRuns } from './pipelines/watched.ts'
 import { registering } from './pipelines/registering.ts'
 import { pipelinesRoom } from './pipelines/room.ts'
 import type { Pipelines } from './pipelines/room.ts'
@@ -47,7 +48,8 @@ import { handleSchedules } from './pipelines/schedules.ts'
 import { secretFromEnvironment } from './pipelines/secrets.ts'
 import { stepTokens } from './pipelines/step-tokens.ts'
 import { stepTracking } from './pipelines/step-tracking.ts'
-import { gradeVersions } from './registry/read.ts'
+import { gradeVersions, registryDigests } from './registry/read.ts'
+import { citedByVersions } from './registry/cited.ts'
 import { aliasVersion } from './registry/aliases.ts'
 import { versionPython } from './registry/environment.ts'
 import { handleLowering, versionFiles } from './registry/lowering.ts'
@@ -82,6 +84,8 @@ import type { Db } from './store/db.ts'
 import { openStore } from './store/open.ts'
 import type { Store } from './store/open.ts'
 import { isWritable } from './store/writable.ts'
+import { keepingOf } from './tracking/retention-room.ts'
+import type { Keeping } from './tracking/retention-room.ts'
 import { resetTracking } from './tracking/reset.ts'
 import { suitePlace } from './tracking/suite-place.ts'
 import { trackingRoom } from './tracking/room.ts'
@@ -103,12 +107,17 @@ export interface AppOptions {
   readonly grpcPort?: number
   readonly gateways: number
   readonly databaseUrl?: string
+  /** s3://… */
+  readonly blobsUrl?: string
   /** Everyone is admin; allowed on loopback only. */
   readonly noAuth: boolean
   readonly allowHosts: readonly string[]
   readonly logLevel: string
   /** Private hosts that webhooks may reach. */
   readonly egressAllow?: readonly string[]
+  /** Silence after which a run is lost, and time that a blob is unreachable before it goes, ms; default 30 minutes, 24 hours. */
+  readonly lostAfterMs?: number
+  readonly blobGraceMs?: number
   /** Adds POST /__reset, for other projects' test suites. */
   readonly testHooks?: boolean
 }
@@ -299,6 +308,29 @@ function makeRollouts(base: Base, leases: Leases, rooms: { serving: ServingRoom;
   )
 }
 
+interface Kept {
+  readonly tracking: Tracking
+  readonly registry: Registry
+  readonly pipelines: Pipelines
+}
+
+/** Every room that keeps digests is named here: what no source yields is deleted. */
+function makeKeeping(options: AppOptions, worker: Worker, { tracking, registry, pipelines }: Kept): Keeping {
+  const { db } = tracking
+  const versions = citedByVersions(db)
+  return keepingOf(tracking, worker, {
+    cited: async () => {
+      const cited = await versions()
+      return { ...cited, runs: new Set([...cited.runs, ...(await runsBehindVersions(db))]) }
+    },
+    sources: [() => registryDigests(registry), () => pipelines.blobDigests()],
+    watched: () => watchedRuns(db),
+    logOf: (run) => attemptLog(db, run),
+    silentMs: options.lostAfterMs ?? 30 * 60_000,
+    graceMs: options.blobGraceMs ?? 24 * 3_600_000,
+  })
+}
+
 interface SetUp {
   readonly tracking: Tracking
   readonly registry: Registry
@@ -340,6 +372,7 @@ function buildRooms(ground: Ground): House {
   handleLowering(registry, worker, { python, verify: replaying(verifyNative) })
   const pipelines = makePipelines(ground, base, { tracking, registry })
   handleSchedules(pipelines, worker)
+  const keeping = makeKeeping(options, worker, { tracking, registry, pipelines })
   const serving = makeServing(ground, base, {
     ...servingLinks(registry),
     profileSpec: async () => null,
@@ -367,6 +400,7 @@ function buildRooms(ground: Ground): House {
       ...(options.testHooks === true ? testHooks((asked) => setUp(asked, { tracking, registry, testEnv })) : []),
       ...authRoutes(access, db, base.clock),
       ...trackingRoutes(tracking),
+      ...keeping.routes,
       ...transferRoutes(tracking, [...trackingTables(tracking), ...registryTables(registry)], (model) =>
         madeFrom(registry, model),
       ),
@@ -381,6 +415,7 @@ function buildRooms(ground: Ground): House {
       ...costRoutes(cost),
     ],
     async start() {
+      await keeping.start()
       worker.start()
       scheduler.start()
       await serving.start()

@@ -24,6 +24,12 @@ export const CONFIG: readonly ConfigKey[] = [
     meaning: 'postgres://… to keep the tables in PostgreSQL (14 or newer).',
   },
   {
+    key: 'SLIPWAY_BLOBS',
+    default: 'the folder "blobs" of the data folder',
+    meaning:
+      's3://bucket/prefix to keep files in an S3 server; AWS_ENDPOINT_URL_S3, AWS_REGION and AWS_… keys name it.',
+  },
+  {
     key: 'SLIPWAY_CACHE',
     default: '~/.cache/slipway',
     meaning: 'Folder of Python environments and tools, shared by all data folders of a user.',
@@ -37,6 +43,16 @@ export const CONFIG: readonly ConfigKey[] = [
     key: 'SLIPWAY_EGRESS_ALLOW',
     default: 'nothing',
     meaning: 'Private hosts that webhooks may reach, separated by commas.',
+  },
+  {
+    key: 'SLIPWAY_LOST_AFTER_MINUTES',
+    default: '30',
+    meaning: 'A run that says RUNNING and writes nothing for so long is lost.',
+  },
+  {
+    key: 'SLIPWAY_BLOB_GRACE_HOURS',
+    default: '24',
+    meaning: 'Blobs go when nothing has reached them for so long.',
   },
   {
     key: 'SLIPWAY_OFFLINE',

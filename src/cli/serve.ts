@@ -21,6 +21,7 @@ export async function run(invocation: Invocation): Promise<number> {
     throw new UsageError(`--no-auth makes everyone admin and is refused on ${host}; it is for loopback addresses only`)
   }
   const databaseUrl = config('SLIPWAY_DATABASE_URL')
+  const blobsUrl = config('SLIPWAY_BLOBS')
   const release = databaseUrl === undefined ? await takeFolder(data) : nothing
   const gatewayPort = number(invocation, 'gateway-port', { min: 0, max: 65_535, default: 4601 })
   const app = await startApp({
@@ -36,7 +37,9 @@ export async function run(invocation: Invocation): Promise<number> {
     logLevel: config('SLIPWAY_LOG_LEVEL') ?? 'warn',
     egressAllow: (config('SLIPWAY_EGRESS_ALLOW') ?? '').split(',').filter((host) => host !== ''),
     testHooks: config('SLIPWAY_TEST_HOOKS') === '1',
+    ...keepingTimes(),
     ...(databaseUrl !== undefined && { databaseUrl }),
+    ...(blobsUrl !== undefined && { blobsUrl }),
   })
   const file = await announce(app, data)
   report(invocation, app, file, noAuth)
@@ -94,4 +97,17 @@ function untilSignal(): Promise<void> {
     process.once('SIGTERM', done)
     process.once('SIGINT', done)
   })
+}
+
+/** Times of lost runs and of the collection of blobs. Throws UsageError for what is no positive number. */
+function keepingTimes(): { lostAfterMs: number; blobGraceMs: number } {
+  const read = (key: 'SLIPWAY_LOST_AFTER_MINUTES' | 'SLIPWAY_BLOB_GRACE_HOURS', otherwise: number): number => {
+    const value = Number(config(key) ?? otherwise)
+    if (!(value > 0)) throw new UsageError(`${key} is "${config(key)}"; expected a number greater than 0`)
+    return value
+  }
+  return {
+    lostAfterMs: read('SLIPWAY_LOST_AFTER_MINUTES', 30) * 60_000,
+    blobGraceMs: read('SLIPWAY_BLOB_GRACE_HOURS', 24) * 3_600_000,
+  }
 }

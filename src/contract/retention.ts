@@ -1,0 +1,94 @@
+/** Routes of retention: rules about runs that may go, what a rule would remove, and the collection of blobs. */
+import { z } from 'zod'
+import { id, listOf, name, page, time } from './fields.ts'
+import { route } from './route.ts'
+
+const READ = { verb: 'read', resource: 'runs' } as const
+const MANAGE = { verb: 'manage', resource: 'runs' } as const
+const SERVER = { verb: 'manage', resource: 'server' } as const
+
+/** What a rule says; see docs/guides/retention.md. */
+export const RuleText = z.strictObject({
+  name,
+  project: name.default('default'),
+  experiment_id: id.nullable().default(null),
+  stage: z.enum(['active', 'deleted']),
+  older_than_days: z.number().min(0).max(36_500),
+  filter: z.string().max(20_000).default(''),
+  keep_best: z.number().int().min(0).max(100_000).default(0),
+  keep_order: z.string().min(1).max(512).nullable().default(null),
+  enabled: z.boolean().default(true),
+})
+
+export const RetentionRule = RuleText.extend({ id, owner: z.string(), created_at: time })
+
+const Amount = z.object({ blobs: z.number().int(), bytes: z.number().int() })
+
+export const Removal = z.object({
+  rule: z.string(),
+  stage: z.enum(['active', 'deleted']),
+  total: z.number().int(),
+  runs: z.array(z.object({ id, name: z.string(), experiment_id: id })),
+  kept: z.array(z.object({ reason: z.string(), runs: z.number().int() })),
+  freed: Amount,
+})
+
+export const Collection = z.object({ dry_run: z.boolean(), stored: Amount, deleted: Amount, waiting: Amount })
+
+const byId = z.object({ id })
+
+export const retentionApi = {
+  list: route({
+    method: 'GET',
+    path: '/v1/retention',
+    summary: 'List the rules of retention by name',
+    access: READ,
+    query: page,
+    reply: listOf(RetentionRule),
+  }),
+  create: route({
+    method: 'POST',
+    path: '/v1/retention',
+    summary: 'Make a rule of retention',
+    access: MANAGE,
+    body: RuleText,
+    reply: RetentionRule,
+    status: 201,
+    errors: ['bad_request', 'already_exists'],
+  }),
+  remove: route({
+    method: 'DELETE',
+    path: '/v1/retention/:id',
+    summary: 'Forget a rule of retention, by id or by name',
+    access: MANAGE,
+    params: byId,
+    reply: z.object({}),
+    errors: ['not_found', 'conflict'],
+  }),
+  preview: route({
+    method: 'GET',
+    path: '/v1/retention/:id/preview',
+    summary: 'What a rule would remove now, what it spares and why, and the bytes that become free',
+    access: READ,
+    params: byId,
+    reply: Removal,
+    errors: ['not_found', 'conflict', 'bad_request'],
+  }),
+  apply: route({
+    method: 'POST',
+    path: '/v1/retention/:id/apply',
+    summary: 'Apply a rule now',
+    access: MANAGE,
+    params: byId,
+    reply: Removal,
+    errors: ['not_found', 'conflict', 'bad_request'],
+  }),
+  collect: route({
+    method: 'POST',
+    path: '/v1/collection',
+    summary: 'Delete blobs that nothing reaches, or only say which would go',
+    access: SERVER,
+    body: z.strictObject({ dry_run: z.boolean().default(false) }),
+    reply: Collection,
+  }),
+}
