@@ -7,6 +7,7 @@ import { install } from './install.ts'
 import { logMetric } from './log-metric.ts'
 import { monitors } from './monitors.ts'
 import { predict } from './predict.ts'
+import { rolloutSim } from './rollout-sim.ts'
 import { serve } from './serve.ts'
 import { size } from './size.ts'
 import { steps } from './steps.ts'
@@ -31,10 +32,11 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> = {
   ui,
   install,
   'drift-study': driftStudy,
+  'rollout-sim': rolloutSim,
 }
 
 /** Only when asked for: the first measures what is seen, not what it costs; the others take minutes to prepare. */
-const ASKED = ['drift-study', 'install', 'tracking', 'ui']
+const ASKED = ['drift-study', 'rollout-sim', 'install', 'tracking', 'ui']
 
 const USAGE = `Usage: npm run bench -- [--only NAME,…] [--quick] [--peers] [--data DIR] [--json]
 

@@ -9,11 +9,13 @@ import type { SketchJson } from '../stats/sketch.ts'
 /**
  * What was seen, as it is kept:
  * `s` an answer of stable (latency, µs); `c` an answer of the candidate to a caller or in shadow (failed 0/1, latency, µs, in shadow 0/1);
+ * `e` whether the candidate failed on a row of these slices;
  * `p` one row scored by both (stable's score, candidate's score); `l` such a row with its label (losses of stable and candidate, slices).
  */
 export type Observation =
   | readonly ['s', number]
   | readonly ['c', 0 | 1, number, 0 | 1]
+  | readonly ['e', 0 | 1, readonly string[]]
   | readonly ['p', number, number]
   | readonly ['l', number, number, readonly string[]]
 
@@ -40,6 +42,8 @@ export interface Evidence {
   quality: DifferenceState
   /** The same test within each slice `column=value`. */
   slices: Record<string, DifferenceState>
+  /** Failures within each slice. */
+  slice_errors: Record<string, RateState>
 }
 
 /** Answers of stable after which its p99 is taken as known (299 is the least for 95 % confidence). */
@@ -62,6 +66,7 @@ export function freshEvidence(): Evidence {
     flips: { n: 0, events: 0 },
     quality: freshDifference(),
     slices: {},
+    slice_errors: {},
   }
 }
 
@@ -73,10 +78,23 @@ export function observe(evidence: Evidence, plan: Plan, observations: readonly O
       record(stable, one[1])
       if (stable.n >= STABLE_ANSWERS) evidence.slow_above = threshold(stable, plan)
     } else if (one[0] === 'c') answer(evidence, one)
+    else if (one[0] === 'e') sliceAnswer(evidence, one)
     else if (one[0] === 'p') pair(evidence, plan, one)
     else if (one[0] === 'l') label(evidence, plan, one)
   }
   evidence.stable = stable === null || evidence.slow_above !== null ? null : sketchToJson(stable)
+}
+
+/** Slices that are told apart; the rows of others count in the whole alone. */
+const MOST_SLICES = 500
+
+function isRoom(known: Readonly<Record<string, unknown>>, slice: string): boolean {
+  return Object.hasOwn(known, slice) || Object.keys(known).length < MOST_SLICES
+}
+
+function sliceAnswer(evidence: Evidence, [, failed, slices]: Extract<Observation, readonly ['e', ...unknown[]]>): void {
+  const known = evidence.slice_errors
+  for (const slice of slices) if (isRoom(known, slice)) count((known[slice] ??= { n: 0, events: 0 }), failed === 1)
 }
 
 function label(
@@ -85,7 +103,8 @@ function label(
   [, stable, canary, slices]: Extract<Observation, readonly ['l', ...unknown[]]>,
 ): void {
   evidence.counts.labelled += 1
-  for (const state of [evidence.quality, ...slices.map((slice) => (evidence.slices[slice] ??= freshDifference()))]) {
+  const told = slices.filter((slice) => isRoom(evidence.slices, slice))
+  for (const state of [evidence.quality, ...told.map((slice) => (evidence.slices[slice] ??= freshDifference()))]) {
     differenceTest(lossOptions(plan), state).update({ stable, canary })
   }
 }
@@ -94,6 +113,12 @@ function label(
 export function lossOptions(plan: Plan): { readonly low: number; readonly high: number; readonly tolerance: number } {
   const [low, high] = plan.gates.quality?.range ?? [0, 1]
   return { low, high, tolerance: plan.gates.quality?.tolerance ?? DEFAULTS.tolerance }
+}
+
+/** The loss of a score by the plan's measure: brier and squared are squared errors, zero_one is a wrong decision at 0.5. */
+export function lossOf(plan: Plan, score: number, label: number): number {
+  if (plan.gates.quality?.loss === 'zero_one') return score >= 0.5 === label >= 0.5 ? 0 : 1
+  return (score - label) ** 2
 }
 
 function threshold(stable: ReturnType<typeof sketch>, plan: Plan): number {

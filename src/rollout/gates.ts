@@ -5,6 +5,7 @@ import { differenceTest, rateTest } from '../stats/sequential.ts'
 import type { DifferenceState } from '../stats/sequential.ts'
 import { DEFAULTS, lossOptions } from './evidence.ts'
 import type { Evidence } from './evidence.ts'
+import { alphaOf } from './spending.ts'
 
 /** A slice is judged from this many labelled rows on. */
 export const SLICE_ROWS = 10
@@ -15,18 +16,17 @@ const NAMED = 20
 const BLANK = { slice: null, candidate: null, stable: null, interval: null }
 
 /**
- * The gates of a plan as they stand. The chance of a false rejection over the whole rollout is `plan.alpha`: each of the gates
- * that can reject spends an equal part, the slices of one gate share its part by e-Benjamini–Hochberg.
+ * The gates of a plan as they stand. The chance of a false rejection over the whole rollout is `plan.alpha`, spent as `alphaOf` says;
+ * the slices of one gate share theirs by e-Benjamini–Hochberg.
  */
 export function gateStates(evidence: Evidence, plan: Plan): GateState[] {
-  const rejecting = 4 + (plan.gates.decision_flips === undefined ? 0 : 1)
-  const alpha = plan.alpha / rejecting
   return [
-    errorGate(evidence, plan, alpha),
-    latencyGate(evidence, plan, alpha),
-    ...qualityGates(evidence, plan, alpha),
+    errorGate(evidence, plan, alphaOf(plan, 'error_rate')),
+    ...errorSlices(evidence, plan, alphaOf(plan, 'error_rate_slices')),
+    latencyGate(evidence, plan, alphaOf(plan, 'latency')),
+    ...qualityGates(evidence, plan),
     ...shiftGate(evidence, plan),
-    ...flipGate(evidence, plan, alpha),
+    ...flipGate(evidence, plan, alphaOf(plan, 'decision_flips')),
   ]
 }
 
@@ -50,6 +50,43 @@ function errorGate(evidence: Evidence, plan: Plan, alpha: number): GateState {
     candidate: number(found.estimate),
     reason: `${evidence.errors.events} of ${found.n} failed; at most ${percent(limit)} is allowed`,
   }
+}
+
+/** Failures within each slice, against the limit of the whole. Only slices that fail are told: the others say nothing that the whole does not. */
+function errorSlices(evidence: Evidence, plan: Plan, alpha: number): GateState[] {
+  const limit = plan.gates.error_rate?.at_most ?? DEFAULTS.error_rate
+  const found = known(evidence.slice_errors).map(([slice, state]) => ({
+    slice,
+    events: state.events,
+    one: rateTest({ limit, alpha }, state).evidence(),
+  }))
+  const rejected = eBenjaminiHochberg(
+    found.map(({ one }) => one.e),
+    alpha,
+  )
+  return found.flatMap(({ slice, events, one }, i): GateState[] =>
+    rejected[i] !== true
+      ? []
+      : [
+          {
+            ...BLANK,
+            gate: 'error_rate',
+            slice,
+            status: 'failing',
+            evidence: one.e,
+            boundary: found.length / alpha,
+            n: one.n,
+            n_min: 0,
+            candidate: number(one.estimate),
+            reason: `${slice}: ${events} of ${one.n} failed; at most ${percent(limit)} is allowed`,
+          },
+        ],
+  )
+}
+
+/** The slices in an order that does not depend on how the evidence was kept. */
+function known<State>(slices: Readonly<Record<string, State>>): [string, State][] {
+  return Object.entries(slices).toSorted(([a], [b]) => (a < b ? -1 : 1))
 }
 
 function latencyGate(evidence: Evidence, plan: Plan, alpha: number): GateState {
@@ -77,9 +114,9 @@ function latencyGate(evidence: Evidence, plan: Plan, alpha: number): GateState {
  * The whole and its slices. When the whole is rejected before any slice is by itself, the slice with the strongest evidence is named:
  * the decision rests on the whole, the name tells where to look.
  */
-function qualityGates(evidence: Evidence, plan: Plan, alpha: number): GateState[] {
-  const whole = qualityGate(evidence, plan, alpha)
-  const slices = sliceGates(evidence, plan, alpha)
+function qualityGates(evidence: Evidence, plan: Plan): GateState[] {
+  const whole = qualityGate(evidence, plan, alphaOf(plan, 'quality'))
+  const slices = sliceGates(evidence, plan, alphaOf(plan, 'quality_slices'))
   if (whole.status !== 'failing' || slices.some((gate) => gate.status === 'failing')) return [whole, ...slices]
   const worst = slices.reduce<GateState | undefined>(
     (a, b) => (a === undefined || b.evidence > a.evidence ? b : a),
@@ -117,10 +154,8 @@ function differenceText(estimate: number, n: number, allowed: number): string {
 }
 
 function sliceGates(evidence: Evidence, plan: Plan, alpha: number): GateState[] {
-  const known = Object.entries(evidence.slices)
-    .filter(([, state]) => state.blocks >= SLICE_ROWS)
-    .toSorted(([a], [b]) => (a < b ? -1 : 1))
-  const found = known.map(([slice, state]) => ({ slice, evidence: sliceEvidence(state, plan, alpha) }))
+  const judged = known(evidence.slices).filter(([, state]) => state.blocks >= SLICE_ROWS)
+  const found = judged.map(([slice, state]) => ({ slice, evidence: sliceEvidence(state, plan, alpha) }))
   const rejected = eBenjaminiHochberg(
     found.map((one) => one.evidence.e),
     alpha,

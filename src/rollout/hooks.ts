@@ -1,6 +1,6 @@
 /** Takes ingested rows and labels in as evidence, inside the transaction that ingests them: each is counted exactly once. */
 import type { Tx } from '../store/db.ts'
-import { observe } from './evidence.ts'
+import { lossOf, observe } from './evidence.ts'
 import type { Observation } from './evidence.ts'
 import { gateStates } from './gates.ts'
 import { growCurve } from './curve.ts'
@@ -16,6 +16,7 @@ export interface SeenPrediction {
   readonly et: number
   readonly us: number
   readonly st: number
+  readonly x: readonly unknown[]
   readonly fb?: boolean
 }
 
@@ -64,12 +65,13 @@ export interface RolloutHooks {
 export function rolloutHooks(deps: RolloutDeps): RolloutHooks {
   return {
     onPredictions: (t, rows) =>
-      forEachRollout(t, rows, 'ep', (rollout, mine) =>
-        take(t, rollout, {
-          observations: mine.flatMap((row) => ofPrediction(rollout, row)),
+      forEachRollout(t, rows, 'ep', async (rollout, mine) => {
+        const slices = await slicer(deps, t, rollout)
+        await take(t, rollout, {
+          observations: mine.flatMap((row) => [...ofPrediction(rollout, row), ...sliced(rollout, row, slices)]),
           events: mine.map((row) => row.et),
-        }),
-      ),
+        })
+      }),
     onFailures: (t, rows) =>
       forEachRollout(t, rows, 'ep', (rollout, mine) => {
         const own = mine.filter((row) => row.ver === rollout.version)
@@ -112,6 +114,27 @@ function ofPrediction(rollout: RolloutRow, row: SeenPrediction): Observation[] {
   return []
 }
 
+type Slicer = (version: string, x: readonly unknown[]) => string[]
+
+/** Slices of a row by the inputs of the version that answered it. */
+async function slicer(deps: RolloutDeps, t: Tx, rollout: RolloutRow): Promise<Slicer> {
+  const columns = JSON.parse(rollout.slices) as string[]
+  if (columns.length === 0) return () => []
+  const names = new Map<string, readonly string[]>()
+  for (const version of [rollout.version, rollout.stable_version ?? ''])
+    names.set(version, await deps.inputNames(t, rollout.endpoint, version))
+  return (version, x) => slicesOf(columns, names.get(version) ?? [], x)
+}
+
+/** A row that the candidate answered, or that stable answered because the candidate failed, by slice. */
+function sliced(rollout: RolloutRow, row: SeenPrediction, slices: Slicer): Observation[] {
+  const own = row.ver === rollout.version && row.role === 'canary'
+  const fell = row.ver === rollout.stable_version && row.role === 'stable' && row.fb === true
+  if (!own && !fell) return []
+  const of = slices(row.ver, row.x)
+  return of.length === 0 ? [] : [['e', fell || row.st >= 500 ? 1 : 0, of]]
+}
+
 /** Rows of stable for these ids, with the names of its inputs. */
 async function stableRows(deps: RolloutDeps, t: Tx, rollout: RolloutRow, ids: readonly string[]) {
   const rows = await t.all<{ id: string; score: number | null; inputs: string }>(
@@ -133,9 +156,12 @@ async function takeShadows(deps: RolloutDeps, t: Tx, rollout: RolloutRow, mine: 
   for (const shadow of shadows) {
     observations.push(['c', shadow.err === undefined ? 0 : 1, shadow.us, 1])
     const row = stable.rows.get(shadow.id)
-    if (row?.score == null || shadow.s === null) continue
+    if (row === undefined) continue
+    const slices = columns.length === 0 ? [] : slicesOf(columns, stable.names, JSON.parse(row.inputs) as unknown[])
+    if (slices.length > 0) observations.push(['e', shadow.err === undefined ? 0 : 1, slices])
+    if (row.score === null || shadow.s === null) continue
     observations.push(['p', row.score, shadow.s])
-    const pair = { stable: row.score, candidate: shadow.s, slices: slicesOf(columns, stable.names, row.inputs) }
+    const pair = { stable: row.score, candidate: shadow.s, slices }
     const label = labels.get(shadow.id)
     if (label === undefined) await keepPair(t, rollout.id, shadow.id, pair)
     else observations.push(labelled(rollout, pair, label))
@@ -156,9 +182,7 @@ async function keepPair(t: Tx, rollout: string, id: string, pair: Pair): Promise
   )
 }
 
-function slicesOf(columns: readonly string[], names: readonly string[], inputs: string): string[] {
-  if (columns.length === 0) return []
-  const values = JSON.parse(inputs) as unknown[]
+function slicesOf(columns: readonly string[], names: readonly string[], values: readonly unknown[]): string[] {
   return columns.flatMap((column) => {
     const value = values[names.indexOf(column)]
     return typeof value === 'string' || typeof value === 'number' ? [`${column}=${value}`] : []
@@ -185,13 +209,8 @@ async function takeLabels(t: Tx, rollout: RolloutRow, rows: readonly SeenLabel[]
 }
 
 function labelled(rollout: RolloutRow, pair: Pair, label: number): Observation {
-  const kind = planOf(rollout).gates.quality?.loss ?? 'brier'
-  return ['l', loss(kind, pair.stable, label), loss(kind, pair.candidate, label), pair.slices]
-}
-
-function loss(kind: 'brier' | 'squared' | 'zero_one', score: number, label: number): number {
-  if (kind === 'zero_one') return score >= 0.5 === label >= 0.5 ? 0 : 1
-  return (score - label) ** 2
+  const plan = planOf(rollout)
+  return ['l', lossOf(plan, pair.stable, label), lossOf(plan, pair.candidate, label), pair.slices]
 }
 
 interface Taken {

@@ -5,6 +5,7 @@ import { problem } from '../contract/errors.ts'
 import type { Clock, Ids } from '../contract/ids.ts'
 import type { Plan } from '../contract/rollout.ts'
 import type { Db, Reader, Tx } from '../store/db.ts'
+import { freshEvidence } from './evidence.ts'
 import type { Counts, Evidence } from './evidence.ts'
 
 /** A variant as the endpoint is asked to have it. */
@@ -103,7 +104,8 @@ export function planOf(row: RolloutRow): Plan {
 }
 
 export function evidenceOf(row: RolloutRow): Evidence {
-  return JSON.parse(row.evidence) as Evidence
+  // a rollout may be under way since a version of this program that knew less
+  return { ...freshEvidence(), ...(JSON.parse(row.evidence) as Partial<Evidence>) }
 }
 
 export function stepFrom(row: RolloutRow): Counts {

@@ -43,8 +43,14 @@ export interface RateOptions {
 const ALTERNATIVES = 24
 
 /**
+ * Weights of the mixture: most of it lies about a rate whose odds are five times the limit's, the least that hurts and the hardest to
+ * see; the rest is even, so that a candidate that always fails is met within a few trials.
+ */
+const [CENTRE, SPREAD, NEAR] = [1.6, 0.7, 0.7]
+
+/**
  * Tests "the rate of events is at most `limit`", for errors, timeouts, bad schemas, flipped decisions, or answers slower than a threshold
- * fixed beforehand. The e-value is a mixture of likelihood ratios against greater rates; each is an e-process for any rate ≤ limit, even
+ * fixed beforehand. The e-value is a weighted mixture of likelihood ratios against greater rates; each is an e-process for any rate ≤ limit, even
  * a changing one (Robbins 1970; Ramdas et al. 2023, "Game-theoretic statistics and safe anytime-valid inference").
  */
 export function rateTest(
@@ -55,10 +61,7 @@ export function rateTest(
   const alpha = checkAlpha(options.alpha ?? 0.05)
   if (!(limit > 0 && limit < 1))
     throw problem('invalid_field', { field: 'limit', value: limit, expected: 'between 0 and 1' })
-  const ratios = alternatives(limit).map((rate): [number, number] => [
-    Math.log(rate / limit),
-    Math.log((1 - rate) / (1 - limit)),
-  ])
+  const ratios = alternatives(limit)
   return {
     state,
     update(event) {
@@ -67,24 +70,45 @@ export function rateTest(
     },
     evidence() {
       const { n, events } = state
-      const e = meanOfExp(ratios.map(([hit, miss]) => events * hit + (n - events) * miss))
+      const e = sumOfExp(ratios.map(({ hit, miss, weight }) => weight + events * hit + (n - events) * miss))
       return { n, estimate: events / n, e, rejected: e >= 1 / alpha }
     },
   }
 }
 
-function alternatives(limit: number): number[] {
-  const from = Math.log(limit / (1 - limit))
-  const to = Math.log(0.95 / 0.05)
-  const width = Math.max(to - from, 0.5)
-  return Array.from({ length: ALTERNATIVES }, (_, i) => 1 / (1 + Math.exp(-(from + (width * (i + 1)) / ALTERNATIVES))))
+/** An alternative of a rate: what a hit and a miss add to the log of its likelihood ratio, and the log of its weight. */
+export interface Alternative {
+  readonly hit: number
+  readonly miss: number
+  readonly weight: number
 }
 
-/** The mean of exp(x), without overflow until the result overflows; at most Number.MAX_VALUE so that it survives JSON. */
-function meanOfExp(logs: readonly number[]): number {
+/** The alternatives to "the rate is at most `limit`" (between 0 and 1); their weights sum to 1. */
+export function alternatives(limit: number): Alternative[] {
+  const from = Math.log(limit / (1 - limit))
+  const width = Math.max(Math.log(0.95 / 0.05) - from, 0.5)
+  const steps = Array.from({ length: ALTERNATIVES }, (_, i) => (width * (i + 1)) / ALTERNATIVES)
+  const bell = steps.map((step) => Math.exp(-0.5 * ((step - Math.min(CENTRE, width)) / SPREAD) ** 2))
+  const all = bell.reduce((sum, one) => sum + one, 0)
+  return steps.map((step, i) => {
+    const rate = 1 / (1 + Math.exp(-(from + step)))
+    return {
+      hit: Math.log(rate / limit),
+      miss: Math.log((1 - rate) / (1 - limit)),
+      weight: Math.log((NEAR * (bell[i] ?? 0)) / all + (1 - NEAR) / ALTERNATIVES),
+    }
+  })
+}
+
+/** The sum of exp(x), without overflow until the result overflows; at most Number.MAX_VALUE so that it survives JSON. */
+export function sumOfExp(logs: readonly number[]): number {
   const top = Math.max(...logs)
-  const sum = logs.reduce((total, x) => total + Math.exp(x - top), 0)
-  return Math.min(Number.MAX_VALUE, Math.exp(top + Math.log(sum / logs.length)))
+  return Math.min(Number.MAX_VALUE, Math.exp(top + Math.log(logs.reduce((sum, x) => sum + Math.exp(x - top), 0))))
+}
+
+function meanOfExp(logs: readonly number[]): number {
+  const share = Math.log(logs.length)
+  return sumOfExp(logs.map((log) => log - share))
 }
 
 function checkAlpha(alpha: number): number {

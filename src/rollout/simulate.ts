@@ -1,0 +1,158 @@
+/** Plays a plan through on rows before it is used: the same evidence, gates, breaker and decisions as a rollout that is under way. */
+import type { Plan } from '../contract/rollout.ts'
+import { Breaker } from '../serving/gateway/breaker.ts'
+import { BREAKER } from '../serving/table.ts'
+import type { Prng } from '../stats/prng.ts'
+import { decide } from './decide.ts'
+import { freshEvidence, lossOf, observe } from './evidence.ts'
+import type { Counts, Evidence, Observation } from './evidence.ts'
+import { gateStates } from './gates.ts'
+
+/** One request as both versions would answer it. */
+export interface SimRow {
+  /** When it came, ms; only differences count. */
+  readonly at: number
+  /** Scores; null where there is none. */
+  readonly stable: number | null
+  readonly candidate: number | null
+  /** True when the candidate fails on it. */
+  readonly failed: boolean
+  /** Latencies, µs. */
+  readonly stable_us: number
+  readonly candidate_us: number
+  /** null where no label ever comes. */
+  readonly label: number | null
+  /** `column=value`. */
+  readonly slices: readonly string[]
+}
+
+export interface SimOptions {
+  /** Decides which rows the canary gets. */
+  readonly random: Prng
+  /** Rows between two looks at the evidence. */
+  readonly every: number
+  /** Rows after which the label of a row is known. */
+  readonly labelDelay: number
+}
+
+export interface SimResult {
+  /** `undecided` when the rows end before the plan does. */
+  readonly outcome: 'promoted' | 'rolled_back' | 'paused' | 'undecided'
+  readonly reason: string
+  /** Rows until then, and those of them that the candidate was to answer for a caller. */
+  readonly rows: number
+  readonly canary: number
+  /** Gates that failed, `gate` or `gate column=value`; `breaker`. */
+  readonly failed: readonly string[]
+}
+
+interface Run {
+  readonly plan: Plan
+  readonly options: SimOptions
+  readonly evidence: Evidence
+  readonly breaker: Breaker
+  /** Labels to come: the row from which each is known. */
+  readonly later: { readonly due: number; readonly one: Observation }[]
+  step: number
+  from: Counts
+  rows: number
+  first: number | undefined
+}
+
+/** Plays one rollout. Where a plan pauses on failure, the result is `paused`. */
+export function simulate(plan: Plan, rows: Iterable<SimRow>, options: SimOptions): SimResult {
+  const evidence = freshEvidence()
+  const step = plan.shadow.requests === 0 ? 1 : 0
+  const breaker = new Breaker(BREAKER)
+  const run: Run = {
+    plan,
+    options,
+    evidence,
+    breaker,
+    later: [],
+    step,
+    from: evidence.counts,
+    rows: 0,
+    first: undefined,
+  }
+  run.from = { ...evidence.counts }
+  let [batch, last]: [Observation[], number] = [[], 0]
+  for (const row of rows) {
+    run.rows += 1
+    run.first ??= row.at
+    last = row.at
+    batch.push(...observed(run, row))
+    if (run.rows % options.every !== 0 && breaker.reason === null) continue
+    const done = look(run, batch, last)
+    if (done !== undefined) return done
+    batch = []
+  }
+  return look(run, batch, last) ?? result(run, 'undecided', 'the rows ended before the plan did')
+}
+
+/** What a row shows at the present step. */
+function observed(run: Run, row: SimRow): Observation[] {
+  const { plan, options, breaker } = run
+  const seen: Observation[] = []
+  const failed = row.failed ? 1 : 0
+  const weight = plan.canary[run.step - 1] ?? 0
+  const answers = run.step > 0 && options.random.below(10_000) < weight
+  if (answers) breaker.record(!row.failed)
+  else seen.push(['s', row.stable_us])
+  if (answers || plan.shadow.requests > 0) {
+    seen.push(['c', failed, row.candidate_us, answers ? 0 : 1])
+    if (row.slices.length > 0) seen.push(['e', failed, row.slices])
+  }
+  if (!answers && plan.shadow.requests > 0 && !row.failed) seen.push(...compared(run, row))
+  while ((run.later[0]?.due ?? Infinity) <= run.rows) seen.push(run.later.shift()!.one)
+  return seen
+}
+
+/** A row that both scored; its label is kept for later. */
+function compared(run: Run, { stable, candidate, label, slices }: SimRow): Observation[] {
+  if (stable === null || candidate === null) return []
+  const { plan, options, later, rows } = run
+  if (label !== null) {
+    const one = ['l', lossOf(plan, stable, label), lossOf(plan, candidate, label), slices] as const
+    later.push({ due: rows + options.labelDelay, one })
+  }
+  return [['p', stable, candidate]]
+}
+
+/** Judges as the controller does; the end, or undefined while it goes on. */
+function look(run: Run, batch: readonly Observation[], now: number): SimResult | undefined {
+  const { plan, evidence, breaker } = run
+  observe(evidence, plan, batch)
+  const gates = gateStates(evidence, plan)
+  const hours = (now - (run.first ?? now)) / 3_600_000
+  const { counts } = evidence
+  const decided = decide({ plan, step: run.step, counts, from: run.from, gates, breaker: breaker.reason, hours })
+  switch (decided.decision) {
+    case 'wait':
+      return undefined
+    case 'advance':
+      run.step += 1
+      run.from = { ...counts }
+      run.first = undefined
+      return undefined
+    case 'promote':
+      return result(run, 'promoted', decided.reason)
+    case 'rollback':
+      return result(run, 'rolled_back', decided.reason)
+    case 'pause':
+      return result(run, 'paused', decided.reason)
+  }
+}
+
+function result(run: Run, outcome: SimResult['outcome'], reason: string): SimResult {
+  const { plan, evidence, breaker, rows } = run
+  const failing = gateStates(evidence, plan).filter((gate) => gate.status === 'failing')
+  const failed = failing.map((gate) => (gate.slice === null ? gate.gate : `${gate.gate} ${gate.slice}`))
+  return {
+    outcome,
+    reason,
+    rows,
+    canary: evidence.counts.canary,
+    failed: breaker.reason === null ? failed : ['breaker', ...failed],
+  }
+}
