@@ -36,6 +36,13 @@ const TABLES = [
   'scorers',
   'scorer_versions',
   'workspaces',
+  'trace_issues',
+  'gateway_secrets',
+  'gateway_model_definitions',
+  'gateway_endpoints',
+  'gateway_mappings',
+  'gateway_bindings',
+  'gateway_endpoint_tags',
   'run_losses',
   'retention_rules',
 ] as const

@@ -6,6 +6,7 @@ import { artifactRoutes } from './artifact-routes.ts'
 import { datasetCalls } from './datasets/calls.ts'
 import { experimentCalls } from './experiment-calls.ts'
 import { historyCalls } from './history-calls.ts'
+import { issueCalls } from './issues/calls.ts'
 import { modelCalls } from './model-calls.ts'
 import { nativeRoutes } from './native.ts'
 import type { Tracking } from './room.ts'
@@ -32,6 +33,7 @@ export function trackingRoutes(room: Tracking): Mounted[] {
     ...promptlabCalls(room),
     ...datasetCalls(room),
     ...scorerCalls(room),
+    ...issueCalls(room),
     ...workspaceCalls(room),
   ]
   return [
