@@ -74,10 +74,27 @@ for (const [engine, open] of Object.entries(engines)) {
       assert.equal((await migrate(db, folder(second))).length, 2)
     })
 
-    it('refuses a newer schema and a changed migration', async () => {
+    it('works beside a newer program that only added, until that one takes away what this one needs', async () => {
       const db = await open()
       await migrate(db, folder(second))
-      await assert.rejects(migrate(db, folder(first)), /newer Slipway \(migration 0002_b\.sql\)/)
+      assert.deepEqual(await migrate(db, folder(first)), [])
+      await db.tx((t) => t.run("INSERT INTO a (id) VALUES ('by the old one')"))
+      const third = { ...second, '0003_c.sql': '-- needs: 0002\nALTER TABLE a DROP COLUMN n;\n' }
+      await migrate(db, folder(third))
+      await assert.rejects(
+        migrate(db, folder(first)),
+        /newer Slipway \(migration 0002_b\.sql\)[\s\S]*up to 1[\s\S]*2 is needed/,
+      )
+      assert.deepEqual(await migrate(db, folder(second)), [])
+      const wrong = folder({ ...third, '0004_d.sql': '-- needs: 9\nDROP TABLE a;\n' })
+      await assert.rejects(migrate(db, wrong), /0004_d\.sql: expected "-- needs: "/)
+    })
+
+    it('refuses the schema of another history and a changed migration', async () => {
+      const db = await open()
+      await migrate(db, folder(second))
+      const other = folder({ '0001_a.sql': first['0001_a.sql'], '0003_c.sql': 'CREATE TABLE c (id TEXT);\n' })
+      await assert.rejects(migrate(db, other), /newer Slipway \(migration 0002_b\.sql\)/)
       const changed = folder({ ...second, '0001_a.sql': 'CREATE TABLE a (id BIGINT);\n' })
       await assert.rejects(migrate(db, changed), /0001_a\.sql is not the text/)
     })

@@ -24,17 +24,22 @@ interface Applied {
 
 /**
  * Applies what is missing, all in one transaction, and returns the names of what it applied.
- * Refuses, with a plain `Error`, a database that a newer program has changed and a file whose text changed after it was applied.
+ * A newer program may have added to the database; it is refused, with a plain `Error`, when that program also took away what this
+ * one needs (a migration with a line `-- needs: NNNN` beyond those known here), and when a file changed after it was applied.
  */
 export function migrate(db: Db, folder: string = MIGRATIONS, now: () => number = Date.now): Promise<string[]> {
   const known = readMigrations(folder)
   return db.tx(async (t) => {
     await t.lock('schema_migrations')
     await t.run(
+      'CREATE TABLE IF NOT EXISTS schema_floor (one BIGINT PRIMARY KEY CHECK (one = 1), number BIGINT NOT NULL)',
+    )
+    await t.run(
       'CREATE TABLE IF NOT EXISTS schema_migrations (number BIGINT PRIMARY KEY, name TEXT NOT NULL, sha256 TEXT NOT NULL, applied_at BIGINT NOT NULL)',
     )
     const applied = await t.all<Applied>('SELECT number, name, sha256 FROM schema_migrations ORDER BY number')
-    refuseUnknown(known, applied)
+    const floor = await t.get<{ number: number }>('SELECT number FROM schema_floor')
+    refuseUnknown(known, applied, floor?.number ?? 0)
     const done = new Set(applied.map((row) => row.number))
     const missing = known.filter((migration) => !done.has(migration.number))
     for (const migration of missing) await apply(t, migration, db.kind, now())
@@ -89,6 +94,14 @@ async function apply(t: Tx, migration: Migration, kind: Db['kind'], at: number):
       throw new Error(`migration ${migration.name} failed: ${why}\n${statement}`, { cause: error })
     }
   }
+  const floor = floorOf(migration)
+  if (floor !== undefined) {
+    await t.run(
+      `INSERT INTO schema_floor (one, number) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET number = excluded.number
+       WHERE schema_floor.number < excluded.number`,
+      [floor],
+    )
+  }
   await t.run('INSERT INTO schema_migrations (number, name, sha256, applied_at) VALUES (?, ?, ?, ?)', [
     migration.number,
     migration.name,
@@ -97,17 +110,29 @@ async function apply(t: Tx, migration: Migration, kind: Db['kind'], at: number):
   ])
 }
 
-function refuseUnknown(known: readonly Migration[], applied: readonly Applied[]): void {
+/** The number in a line `-- needs: NNNN`: programs that do not know that migration cannot work with what this one leaves. */
+function floorOf(migration: Migration): number | undefined {
+  const match = /^--\s*needs:\s*(\S*)\s*$/m.exec(migration.sql)
+  if (match === null) return undefined
+  const floor = Number(match[1])
+  if (/^\d{4}$/.test(match[1] ?? '') && floor <= migration.number) return floor
+  throw new Error(`migration ${migration.name}: expected "-- needs: " and the number of itself or an earlier migration`)
+}
+
+/** What a newer program added does not disturb this one, unless it also took away what this one needs. */
+function refuseUnknown(known: readonly Migration[], applied: readonly Applied[], floor: number): void {
   const byNumber = new Map(known.map((migration) => [migration.number, migration]))
+  const newest = known.at(-1)?.number ?? 0
   for (const row of applied) {
     const migration = byNumber.get(row.number)
-    if (migration === undefined) {
+    if (migration === undefined && (floor > newest || row.number < newest)) {
       throw new Error(
-        `the database was changed by a newer Slipway (migration ${row.name}), which this one does not know. ` +
+        `the database was changed by a newer Slipway (migration ${row.name}), and this one, which knows migrations up to ` +
+          `${newest}, cannot work with it${floor > newest ? `: ${floor} is needed` : ''}. ` +
           'Start the newer version, or restore a backup made before the upgrade.',
       )
     }
-    if (migration.sha256 !== row.sha256) {
+    if (migration !== undefined && migration.sha256 !== row.sha256) {
       throw new Error(
         `migration ${migration.name} is not the text that this database was made with (applied as ${row.name}). ` +
           'Applied migrations must not be changed; restore the file, or start with a new data folder.',
