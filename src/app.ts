@@ -63,8 +63,9 @@ import { registryRoutes } from './registry/routes.ts'
 import { madeFrom, registryTables } from './registry/transfer.ts'
 import { versionRuns } from './registry/version-runs.ts'
 import { registryWireRoutes } from './registry/wire-routes.ts'
-import { connectWebhooks } from './registry/webhooks/connect.ts'
+import { connectWebhooks, KEY_FILE } from './registry/webhooks/connect.ts'
 import { webhookRoutes } from './registry/webhooks/routes.ts'
+import { fileSeal } from './registry/webhooks/sealing.ts'
 import { connectRollout } from './rollout/connect.ts'
 import { rolloutRoom } from './rollout/rollouts.ts'
 import type { Rollouts } from './rollout/rollouts.ts'
@@ -308,6 +309,30 @@ function makeRollouts(base: Base, leases: Leases, rooms: { serving: ServingRoom;
   )
 }
 
+interface Watched {
+  readonly registry: Registry
+  readonly pipelines: Pipelines
+  readonly serving: ServingRoom
+  readonly rollouts: Rollouts
+  readonly leases: Leases
+  readonly worker: Worker
+  readonly allow: readonly string[]
+}
+
+function makeMonitoring(base: Base, { leases, worker, allow, rollouts, ...rooms }: Watched): Monitoring {
+  return monitoringRoom(
+    {
+      ...base,
+      ...connectMonitoring({ ...rooms, rollouts: () => rollouts }),
+      send: egress({ allow }),
+      changed: base.publish('incidents'),
+      onError: base.onError('monitoring'),
+    },
+    leases,
+    worker,
+  )
+}
+
 interface Kept {
   readonly tracking: Tracking
   readonly registry: Registry
@@ -356,6 +381,7 @@ function buildRooms(ground: Ground): House {
     ...base,
     random: randomBytes,
     record: audit.record,
+    seal: fileSeal(join(options.dataDir, KEY_FILE)).seal,
     suite: { place: undefined },
     versionRuns: versionRuns(db),
   })
@@ -382,17 +408,7 @@ function buildRooms(ground: Ground): House {
   })
   const leases = new Leases(db)
   const rollouts = makeRollouts(base, leases, { serving, registry })
-  const monitoring: Monitoring = monitoringRoom(
-    {
-      ...base,
-      ...connectMonitoring({ registry, pipelines, serving, rollouts: () => rollouts }),
-      send: egress({ allow }),
-      changed: base.publish('incidents'),
-      onError: base.onError('monitoring'),
-    },
-    leases,
-    worker,
-  )
+  const monitoring: Monitoring = makeMonitoring(base, { registry, pipelines, serving, rollouts, leases, worker, allow })
   const cost = costRoom(base)
   const meters = makeMeters(base, cost, { pipelines, serving, registry })
   return {

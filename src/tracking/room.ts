@@ -15,6 +15,8 @@ export interface TrackingDeps {
   /** Random bytes, from which ids and run names are made. */
   readonly random: (bytes: number) => Uint8Array
   readonly record: AuditRecord
+  /** Makes a text unreadable in the database, bound to what it is for; without it no secret of the gateway is kept. */
+  readonly seal?: (text: string, of: string) => string
   /** Where another project's test suite wants artifacts; set by test hooks alone. */
   readonly suite?: { place: SuitePlace | undefined }
   /** The runs from which versions of a registered model were made; without it `model = …` finds none. */

@@ -5,6 +5,7 @@ import type { Mounted } from '../http/mount.ts'
 import { artifactRoutes } from './artifact-routes.ts'
 import { datasetCalls } from './datasets/calls.ts'
 import { experimentCalls } from './experiment-calls.ts'
+import { gatewayCalls } from './gateway-config/calls.ts'
 import { historyCalls } from './history-calls.ts'
 import { issueCalls } from './issues/calls.ts'
 import { modelCalls } from './model-calls.ts'
@@ -34,6 +35,7 @@ export function trackingRoutes(room: Tracking): Mounted[] {
     ...datasetCalls(room),
     ...scorerCalls(room),
     ...issueCalls(room),
+    ...gatewayCalls(room),
     ...workspaceCalls(room),
   ]
   return [

@@ -22,7 +22,8 @@ export interface WebhookDeps {
   readonly testEnv: Readonly<Record<string, string>>
 }
 
-const KEY_FILE = 'webhook.key'
+/** File of the data folder with the key that seals secrets. */
+export const KEY_FILE = 'webhook.key'
 
 /** Makes the webhooks; the worker sends from now on. */
 export function connectWebhooks(deps: WebhookDeps, worker: Worker): Webhooks {
