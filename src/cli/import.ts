@@ -1,0 +1,52 @@
+/** `slipway import`: brings in a bundle, or the runs, models and traces of an MLflow server. */
+import { importBundle } from '../tracking/transfer/import-bundle.ts'
+import { mlflowDatabase } from '../tracking/transfer/mlflow-db.ts'
+import { sendSource } from '../tracking/transfer/send.ts'
+import type { Report, SendOptions } from '../tracking/transfer/send.ts'
+import { text, UsageError } from './command.ts'
+import type { Invocation } from './command.ts'
+import { connect } from './connect.ts'
+import type { Connection } from './connect.ts'
+
+const USAGE = 'import FILE, or: import mlflow sqlite:///mlflow.db --artifacts FOLDER'
+
+export async function run(invocation: Invocation): Promise<number> {
+  const [first, source] = invocation.args
+  if (first === undefined) throw new UsageError(`import needs a source: slipway ${USAGE}`)
+  const { client } = await connect(invocation)
+  const options: SendOptions = {
+    dryRun: invocation.flags['dry-run'] === true,
+    progress: (line) => invocation.out.line(line),
+  }
+  if (first !== 'mlflow') return told(invocation, await importBundle(client, first, options))
+  if (source === undefined || !/^(sqlite|postgres(ql)?(\+\w+)?):/.test(source)) {
+    throw new UsageError(`import mlflow needs the address of a database: slipway ${USAGE}`)
+  }
+  return told(invocation, await fromDatabase(client, source, text(invocation, 'artifacts'), options))
+}
+
+async function fromDatabase(
+  client: Connection['client'],
+  address: string,
+  artifacts: string | undefined,
+  options: SendOptions,
+): Promise<Report> {
+  const database = await mlflowDatabase(address, artifacts)
+  try {
+    return await sendSource(client, database, options)
+  } finally {
+    await database.close()
+  }
+}
+
+function told({ out }: Invocation, report: Report): number {
+  out.data(report)
+  for (const [table, { added, same }] of Object.entries(report.tables)) {
+    out.line(`${table.padEnd(32)}${String(added).padStart(10)} new${String(same).padStart(10)} already here`)
+  }
+  const what = report.dry_run ? 'Checked' : 'Brought in'
+  out.line(
+    `${what}: ${report.parts} parts (${report.parts_before} from before), ${report.files} files, ${report.bytes} bytes`,
+  )
+  return 0
+}
