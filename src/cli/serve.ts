@@ -101,13 +101,14 @@ function untilSignal(): Promise<void> {
 
 /** Times of lost runs and of the collection of blobs. Throws UsageError for what is no positive number. */
 function keepingTimes(): { lostAfterMs: number; blobGraceMs: number } {
-  const read = (key: 'SLIPWAY_LOST_AFTER_MINUTES' | 'SLIPWAY_BLOB_GRACE_HOURS', otherwise: number): number => {
-    const value = Number(config(key) ?? otherwise)
-    if (!(value > 0)) throw new UsageError(`${key} is "${config(key)}"; expected a number greater than 0`)
-    return value
-  }
   return {
-    lostAfterMs: read('SLIPWAY_LOST_AFTER_MINUTES', 30) * 60_000,
-    blobGraceMs: read('SLIPWAY_BLOB_GRACE_HOURS', 24) * 3_600_000,
+    lostAfterMs: positive('SLIPWAY_LOST_AFTER_MINUTES', 30) * 60_000,
+    blobGraceMs: positive('SLIPWAY_BLOB_GRACE_HOURS', 24) * 3_600_000,
   }
+}
+
+function positive(key: 'SLIPWAY_LOST_AFTER_MINUTES' | 'SLIPWAY_BLOB_GRACE_HOURS', otherwise: number): number {
+  const value = Number(config(key) ?? otherwise)
+  if (!(value > 0)) throw new UsageError(`${key} is "${config(key)}"; expected a number greater than 0`)
+  return value
 }

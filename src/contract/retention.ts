@@ -35,6 +35,26 @@ export const Removal = z.object({
 
 export const Collection = z.object({ dry_run: z.boolean(), stored: Amount, deleted: Amount, waiting: Amount })
 
+/** Parts of what a run comes from, and whether they differ; see docs/guides/runs.md. */
+export const RunDiff = z.object({
+  parts: z.array(
+    z.object({
+      part: z.string(),
+      state: z.enum(['same', 'changed', 'unknown']),
+      changes: z.array(z.object({ key: z.string(), left: z.string().nullable(), right: z.string().nullable() })),
+    }),
+  ),
+})
+
+/** A time that a run fell silent. */
+export const RunLoss = z.object({
+  lost_at: time,
+  silent_since: time,
+  reason: z.string(),
+  log: z.string(),
+  resumed_at: time.nullable(),
+})
+
 const byId = z.object({ id })
 
 export const retentionApi = {
@@ -82,6 +102,24 @@ export const retentionApi = {
     params: byId,
     reply: Removal,
     errors: ['not_found', 'conflict', 'bad_request'],
+  }),
+  diff: route({
+    method: 'GET',
+    path: '/v1/runs/:id/diff/:other',
+    summary: 'What changed between two runs: code, patch, environment, data, params, seed, machine, metrics',
+    access: READ,
+    params: z.object({ id, other: id }),
+    reply: RunDiff,
+    errors: ['not_found'],
+  }),
+  losses: route({
+    method: 'GET',
+    path: '/v1/runs/:id/losses',
+    summary: 'Each time that a run fell silent, and when it wrote again',
+    access: READ,
+    params: byId,
+    reply: listOf(RunLoss),
+    errors: ['not_found'],
   }),
   collect: route({
     method: 'POST',

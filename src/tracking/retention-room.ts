@@ -11,13 +11,15 @@ import { collectGarbage } from '../store/collect.ts'
 import type { Collected, Reachable } from '../store/collect.ts'
 import { reachableDigests } from './artifacts.ts'
 import { applyRule } from './bin.ts'
-import { markLost } from './lost.ts'
+import { lossesOf, markLost } from './lost.ts'
 import type { LostRules } from './lost.ts'
 import { createRule, forgetRule, listRules, requireRule } from './retention.ts'
 import type { RetentionRule } from './retention.ts'
 import { planRemoval } from './retention-plan.ts'
 import type { Cited, RemovalPlan, RetentionDeps } from './retention-plan.ts'
 import type { Tracking } from './room.ts'
+import { diffRuns } from './run-diff.ts'
+import { requireRun } from './runs.ts'
 
 export interface KeepingDeps {
   readonly cited: () => Promise<Cited>
@@ -69,7 +71,7 @@ export function keepingOf(room: Tracking, worker: Worker, deps: KeepingDeps): Ke
     if (done.deleted.blobs > 0) await recordCollection(room, SYSTEM, done)
   })
   return {
-    routes: [...ruleRoutes(room, retention), collectRoute(room, collect)],
+    routes: [...ruleRoutes(room, retention), ...truthRoutes(room), collectRoute(room, collect)],
     start: () =>
       room.db.tx(async (t) => {
         for (const { kind, cron } of SCHEDULES)
@@ -99,6 +101,26 @@ function ruleRoutes(room: Tracking, deps: RetentionDeps): Mounted[] {
     mount(retentionApi.apply, async ({ params, who }) => {
       const rule = await requireRule(room.db, who, params.id)
       return removal(rule, await applyRule(room, who, deps, rule))
+    }),
+  ]
+}
+
+function truthRoutes(room: Tracking): Mounted[] {
+  return [
+    mount(retentionApi.diff, async ({ params, who }) => ({
+      parts: (await diffRuns(room, who, params.id, params.other)).map((one) => ({ ...one, changes: [...one.changes] })),
+    })),
+    mount(retentionApi.losses, async ({ params, who }) => {
+      await requireRun(room.db, who, params.id)
+      const losses = await lossesOf(room.db, params.id)
+      const items = losses.map((loss) => ({
+        reason: loss.reason,
+        log: loss.log,
+        lost_at: toTime(loss.lost_at),
+        silent_since: toTime(loss.silent_since),
+        resumed_at: loss.resumed_at === null ? null : toTime(loss.resumed_at),
+      }))
+      return { items }
     }),
   ]
 }
