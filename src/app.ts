@@ -25,6 +25,7 @@ import { feed } from './http/feed.ts'
 import type { Feed } from './http/feed.ts'
 import type { Mounted } from './http/mount.ts'
 import { startServer } from './http/server.ts'
+import { sharedFeed } from './http/shared-feed.ts'
 import { staticFiles } from './http/static.ts'
 import { systemMounts } from './http/system.ts'
 import { testHooks } from './http/test-hooks.ts'
@@ -82,6 +83,7 @@ import { tryTokens } from './serving/try-tokens.ts'
 import { viewRoutes } from './serving/view.ts'
 import type { Blobs } from './store/blobs.ts'
 import type { Db } from './store/db.ts'
+import { openNotices } from './store/notices.ts'
 import { openStore } from './store/open.ts'
 import type { Store } from './store/open.ts'
 import { isWritable } from './store/writable.ts'
@@ -147,7 +149,8 @@ export async function startApp(options: AppOptions): Promise<App> {
   const audit = auditLog(clock)
   const access = tokens({ db: store.db, clock, ids, audit })
   const tokenFile = await firstToken(access, options.dataDir)
-  const changes = feed()
+  const notices = options.databaseUrl === undefined ? undefined : openNotices(options.databaseUrl)
+  const changes = notices === undefined ? feed() : sharedFeed(feed(), notices)
   const addresses: Addresses = { url: '', gateway_url: '', grpc_address: null }
   const house = buildRooms({ options, store, log, changes, access, tokenFile, addresses })
   const server = await startServer({
@@ -182,6 +185,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     async stop() {
       await server.stop()
       await house.stop()
+      await notices?.close()
       await store.db.close()
     },
   }

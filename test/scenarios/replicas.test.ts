@@ -34,7 +34,7 @@ async function newRun(server: TestServer, experiment: string): Promise<string> {
 /** The steps of a metric as a server tells them. */
 async function steps(server: TestServer, run: string): Promise<number[]> {
   const query = new URLSearchParams({ run_id: run, metric_key: 'm', max_results: '25000' })
-  const reply = await fetch(`${server.url}/api/2.0/mlflow/metrics/get-history?${query}`, {
+  const reply = await fetch(`${server.url}/api/2.0/mlflow/metrics/get-history?${query.toString()}`, {
     headers: { authorization: `Bearer ${server.token}` },
   })
   const { metrics = [] } = (await reply.json()) as { metrics?: { step: number | string }[] }

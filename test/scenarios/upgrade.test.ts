@@ -86,25 +86,26 @@ for (const [engine, start] of Object.entries(engines)) {
       const { open, stop } = await start()
       const [writer, newer] = [open(), open()]
       await migrate(writer, old)
-      let written = 0
-      let stopped = false
+      const load = { written: 0, stopped: false }
       const writing = (async () => {
-        while (!stopped) {
-          await writer.tx((t) => t.run('INSERT INTO store_facts (name, value) VALUES (?, ?)', [`f${written}`, 'x']))
-          written += 1
+        while (!load.stopped) {
+          await writer.tx((t) =>
+            t.run('INSERT INTO store_facts (name, value) VALUES (?, ?)', [`f${load.written}`, 'x']),
+          )
+          load.written += 1
         }
       })()
-      while (written === 0) await new Promise(setImmediate)
+      while (load.written === 0) await new Promise(setImmediate)
       const applied = await migrate(newer)
       assert.equal(applied.length, all.length - FIRST_VERSION)
-      const during = written
-      while (written === during) await new Promise(setImmediate)
-      stopped = true
+      const during = load.written
+      while (load.written === during) await new Promise(setImmediate)
+      load.stopped = true
       await writing
       const kept = await newer.get<{ n: number }>(
         "SELECT COUNT(*) AS n FROM store_facts WHERE name LIKE 'f%' AND value = 'x'",
       )
-      assert.equal(kept?.n, written)
+      assert.equal(kept?.n, load.written)
       assert.deepEqual(await migrate(writer, old), [], 'the old program starts on the new schema')
       await Promise.all([writer.close(), newer.close()])
       await stop()
