@@ -20,17 +20,17 @@ export function runFileRoutes(room: Tracking): Mounted[] {
   const modelFile = (call: Call): Promise<Raw> => ofModel(room, call)
   return [
     on('GET', '/get-artifact', "Download a run's artifact", (call) => ofRun(room, call)),
-    on('POST', '/ajax-api/2.0/mlflow/upload-artifact', "Upload a run's artifact of at most 10 MB", (call) =>
-      uploadToRun(room, call),
-    ),
-    ...['/api', '/ajax-api'].map((prefix) =>
+    ...['/api', '/ajax-api'].flatMap((prefix) => [
+      on('POST', `${prefix}/2.0/mlflow/upload-artifact`, "Upload a run's artifact of at most 10 MB", (call) =>
+        uploadToRun(room, call),
+      ),
       on(
         'GET',
         `${prefix}/2.0/mlflow/logged-models/:model_id/artifacts/files`,
         'Download an artifact of a logged model',
         modelFile,
       ),
-    ),
+    ]),
   ]
 }
 

@@ -77,7 +77,8 @@ const resolve: GraphQLFieldResolver<Values | undefined, Asking> = (source, args,
   if (info.parentType.name === 'MlflowRun' && name === 'modelVersions')
     return versionsOf(asking, runOf(source, 'run_id'))
   const value = source?.[snake(name)] ?? empty(info.returnType)
-  return typeof value === 'number' && !Number.isFinite(value) ? null : value
+  // NaN and the infinities, which are texts on the wire, have no form in GraphQL
+  return String(info.returnType) === 'Float' && !Number.isFinite(value) ? null : value
 }
 
 /** Runs a call as REST would, for a caller who may; its refusal becomes the error of the field. */
