@@ -109,6 +109,18 @@ export const Rollout = z.object({
 })
 export type Rollout = z.output<typeof Rollout>
 
+/** A row of recorded traffic as a simulation reads it. */
+export const RecordedRow = z.object({
+  at: z.number().describe('event time, ms'),
+  stable: z.number().nullable(),
+  candidate: z.number().nullable().describe('score of the shadow that was asked for'),
+  failed: z.boolean().describe('the shadow failed on it'),
+  stable_us: z.number(),
+  candidate_us: z.number(),
+  label: z.number().nullable(),
+  slices: z.array(z.string()),
+})
+
 const READ = { verb: 'read', resource: 'rollouts' } as const
 const DEPLOY = { verb: 'deploy', resource: 'rollouts' } as const
 
@@ -175,6 +187,20 @@ export const rolloutApi = {
     access: READ,
     params: z.object({ id, verdict: id }),
     reply: z.object({ same: z.boolean(), stored: RolloutVerdict, replayed: RolloutVerdict }),
+    errors: ['not_found'],
+  }),
+  recorded: route({
+    method: 'GET',
+    path: '/v1/endpoints/:name/recorded',
+    summary: 'Recorded traffic without its inputs, for the simulation of a plan: scores, latencies, labels, slices',
+    access: { verb: 'read_predictions', resource: 'endpoints' },
+    params: z.object({ name }),
+    query: z.object({
+      limit: z.coerce.number().int().min(1).max(20_000).default(5000),
+      version: z.string().max(64).optional().describe('a shadow whose answers are the candidate'),
+      slices: z.string().max(1000).optional().describe('input columns, with commas; absent = those of the monitor'),
+    }),
+    reply: z.object({ rows: z.array(RecordedRow) }),
     errors: ['not_found'],
   }),
 }

@@ -182,7 +182,8 @@ async function keepPair(t: Tx, rollout: string, id: string, pair: Pair): Promise
   )
 }
 
-function slicesOf(columns: readonly string[], names: readonly string[], values: readonly unknown[]): string[] {
+/** The slices `column=value` of a row; values that are neither text nor number are in none. */
+export function slicesOf(columns: readonly string[], names: readonly string[], values: readonly unknown[]): string[] {
   return columns.flatMap((column) => {
     const value = values[names.indexOf(column)]
     return typeof value === 'string' || typeof value === 'number' ? [`${column}=${value}`] : []

@@ -17,6 +17,7 @@ import { act, halt } from './acts.ts'
 import { ingest, label, newest, openRolloutBench, QUICK, round, send, ship, traffic } from './bench.fixture.ts'
 import type { RolloutBench } from './bench.fixture.ts'
 import { curveOf, getRollout, listRollouts } from './read.ts'
+import { recordedRows } from './recorded.ts'
 import { evidenceOf } from './room.ts'
 import { startRollout } from './starting.ts'
 import { replayVerdict } from './verdicts.ts'
@@ -342,6 +343,25 @@ export function rolloutCases(name: string, open: () => Promise<{ db: Db; close()
         /the ingest fails/,
       )
       assert.equal((await newest(db, 'once')).seq, seq)
+      await act(bench.deps, ann, id, { action: 'abort', reason: 'done' })
+    })
+
+    it('reads recorded traffic for a simulation: scores of both, labels, slices', async () => {
+      const id = await begun('taped', { monitor: { slices: ['carrier'] } })
+      const made = await send(bench, 'taped', { rows: 30, seed: 1, flipped: 'UA' })
+      const first = made.labels[0]
+      assert.ok(first !== undefined)
+      bench.known.set(first.prediction_id, first.label)
+      const wish = { endpoint: 'taped', slices: ['carrier'], limit: 20 }
+      const rows = await recordedRows(bench.deps, { ...wish, version: '2', limit: 100 })
+      assert.deepEqual([rows.length, rows[0]?.label], [30, first.label])
+      assert.ok(rows.every((row, i) => i === 0 || row.at >= (rows[i - 1]?.at ?? 0)))
+      assert.ok(
+        rows.every((row) => row.stable !== null && row.candidate !== null && /^carrier=/.test(row.slices[0] ?? '')),
+      )
+      assert.equal((await recordedRows(bench.deps, wish)).length, 20)
+      assert.deepEqual(await recordedRows(bench.deps, { ...wish, version: '9' }), [])
+      await assert.rejects(recordedRows(bench.deps, { ...wish, endpoint: 'none' }), { code: 'not_found' })
       await act(bench.deps, ann, id, { action: 'abort', reason: 'done' })
     })
 

@@ -4,6 +4,7 @@ import { mount } from '../http/mount.ts'
 import type { Mounted } from '../http/mount.ts'
 import { act } from './acts.ts'
 import { curveOf, getRollout, listRollouts, refuseForeignEndpoint, refuseForeignRollout } from './read.ts'
+import { recordedRows } from './recorded.ts'
 import type { Rollouts } from './rollouts.ts'
 import { startRollout } from './starting.ts'
 import { replayVerdict } from './verdicts.ts'
@@ -37,6 +38,11 @@ export function rolloutRoutes(room: Rollouts): Mounted[] {
       await act(deps, who, params.id, body)
       room.wake()
       return getRollout(db, params.id)
+    }),
+    mount(rolloutApi.recorded, async ({ who, params, query }) => {
+      await refuseForeignEndpoint(db, who, params.name)
+      const slices = query.slices?.split(',') ?? (await room.slicesOf(params.name))
+      return { rows: await recordedRows(deps, { ...query, endpoint: params.name, slices }) }
     }),
     mount(rolloutApi.replay, async ({ who, params }) => {
       await refuseForeignRollout(db, who, params.id)
