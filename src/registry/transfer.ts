@@ -79,7 +79,7 @@ function ofModel(scope: Scope, column: string): ReturnType<MovedTable['within']>
 function treesOf(row: Row): Named[] {
   return ['tree', 'evaluation', 'holdout', 'reference'].flatMap((name) => {
     const digest = row[name]
-    return typeof digest === 'string' ? [{ digest, tree: true }] : []
+    return typeof digest === 'string' ? [{ digest, size: 'tree' }] : []
   })
 }
 

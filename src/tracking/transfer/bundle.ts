@@ -75,7 +75,8 @@ export async function readBundle(
     const hash = createHash('sha256')
     const bytes = hashed(found.body, hash)
     await take(entry, bytes)
-    for await (const _rest of bytes);
+    const rest = bytes[Symbol.asyncIterator]()
+    while ((await rest.next()).done !== true);
     if (hash.digest('hex') !== entry.sha256) throw damaged(`"${entry.path}" does not match its hash`)
   }
   const missing = manifest.entries[at]

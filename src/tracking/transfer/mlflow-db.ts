@@ -58,16 +58,12 @@ async function* groups(
     const some = all.slice(at, at + TOGETHER)
     yield {
       name: `${what} ${some[0] ?? ''} to ${some.at(-1) ?? ''}`,
-      files: () => filesOf(sql, root, () => places(sql, some)),
+      files: () => filesOf(root, places(sql, some)),
       rows: () => rows(sql, some),
     }
   }
 }
 
-async function* filesOf(
-  _sql: MlflowSql,
-  root: string | undefined,
-  places: () => Promise<string[]>,
-): AsyncGenerator<SourceFile> {
-  for (const place of await places()) yield* filesAt(place, root)
+async function* filesOf(root: string | undefined, places: Promise<string[]>): AsyncGenerator<SourceFile> {
+  for (const place of await places) yield* filesAt(place, root)
 }

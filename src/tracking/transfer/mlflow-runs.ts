@@ -120,13 +120,13 @@ function pointOf(row: MlflowRow): Point {
 
 async function* inputRows(sql: MlflowSql, ids: readonly string[]): AsyncGenerator<Rows> {
   const inputs = await sql.all(
-    `SELECT i.destination_id AS run_id, d.name, d.digest, CAST(d.experiment_id AS TEXT) AS experiment_id, i.input_uuid
+    `SELECT i.destination_id AS run_id, d.name, d.digest, CAST(d.experiment_id AS TEXT) AS experiment_id
      FROM inputs i JOIN datasets d ON d.dataset_uuid = i.source_id
      WHERE i.source_type = 'DATASET' AND i.destination_type = 'RUN' AND i.destination_id IN ${marksOf(ids)}
      ORDER BY i.destination_id, d.name, d.digest`,
     ids,
   )
-  yield ['dataset_inputs', inputs.map(({ input_uuid: _, ...row }, position) => ({ ...row, position }))]
+  yield ['dataset_inputs', inputs.map((row, position) => ({ ...row, position }))]
   const tags = await sql.all(
     `SELECT i.destination_id AS run_id, d.name, d.digest, t.name AS key, t.value
      FROM inputs i JOIN datasets d ON d.dataset_uuid = i.source_id JOIN input_tags t ON t.input_uuid = i.input_uuid

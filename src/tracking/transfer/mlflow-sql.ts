@@ -53,13 +53,12 @@ const JSON_TYPES = [114, 3802]
 
 async function openPostgres(address: string): Promise<MlflowSql> {
   const plain = address.replace(/^postgres(?:ql)?(?:\+\w+)?:/, 'postgresql:')
-  const types = {
-    getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
-      if (oid === INT8) return Number
-      if (JSON_TYPES.includes(oid)) return (text: string) => text
-      return pg.types.getTypeParser(oid, format as 'text')
-    }) as typeof pg.types.getTypeParser,
+  const known = pg.types.getTypeParser.bind(pg.types) as (oid: number) => unknown
+  const parserOf = (oid: number): unknown => {
+    if (oid === INT8) return Number
+    return JSON_TYPES.includes(oid) ? (text: string) => text : known(oid)
   }
+  const types = { getTypeParser: parserOf as typeof pg.types.getTypeParser }
   const client = new pg.Client({ connectionString: plain, types })
   await client.connect().catch((error: unknown) => {
     throw problem('not_found', { what: 'database', id: shownAddress(address) }, error)

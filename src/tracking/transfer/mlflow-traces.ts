@@ -103,25 +103,29 @@ function spanOf(row: MlflowRow): SpanData {
     trace_id: String(row['trace_id']).replace(/^tr-/, ''),
     span_id: String(row['span_id']),
     parent_id: row['parent_span_id'] === null ? null : String(row['parent_span_id']),
-    name: String(map.get('name') ?? row['name'] ?? ''),
+    name: text(map.get('name')),
     kind: 1,
     start: whole(map.get('start_time_unix_nano')),
     end: whole(map.get('end_time_unix_nano')),
-    status: { code: CODES[String(status.get('code'))] ?? 0, message: String(status.get('message') ?? '') },
+    status: { code: CODES[text(status.get('code'))] ?? 0, message: text(status.get('message')) },
     attributes: mapOf(map.get('attributes')) ?? EMPTY,
     events: mapsOf(map.get('events')).map((event): SpanEvent => ({
-      name: String(event.get('name') ?? ''),
+      name: text(event.get('name')),
       time: whole(event.get('time_unix_nano')),
       attributes: mapOf(event.get('attributes')) ?? EMPTY,
     })),
     links: mapsOf(map.get('links')).map((link): SpanLink => ({
-      trace_id: String(link.get('trace_id') ?? '').replace(/^tr-/, ''),
-      span_id: String(link.get('span_id') ?? ''),
+      trace_id: text(link.get('trace_id')).replace(/^tr-/, ''),
+      span_id: text(link.get('span_id')),
       attributes: mapOf(link.get('attributes')) ?? EMPTY,
     })),
     scope: '',
     resource: EMPTY,
   }
+}
+
+function text(value: Value | undefined): string {
+  return typeof value === 'string' ? value : ''
 }
 
 function whole(value: Value | undefined): bigint {

@@ -43,7 +43,7 @@ export function transferRoutes(room: Tracking, tables: readonly MovedTable[], ma
     mount(transferApi.write, async ({ params, body, who }) => {
       requireAll(who)
       await requireImport(room.db, body.import_id)
-      const written = await writeRows(room.db, who, tableOf(params.table), body.rows, body.dry_run)
+      const written = await writeRows(room.db, who, tableOf(params.table), { rows: body.rows, dryRun: body.dry_run })
       if (!body.dry_run) await countRows(room, body.import_id, written.added, written.same)
       return written
     }),
@@ -115,12 +115,10 @@ async function blobsOf(
   rows: readonly Row[],
 ): Promise<{ digest: string; size: number }[]> {
   const found = new Map<string, number>()
-  for (const { digest, tree } of rows.flatMap((row) => table.blobs?.(row) ?? [])) {
+  for (const { digest, size } of rows.flatMap((row) => table.blobs?.(row) ?? [])) {
     if (found.has(digest)) continue
-    const { size, stream } = await room.blobs.read(digest)
-    stream.destroy()
-    found.set(digest, size)
-    if (tree) for (const file of await treeFiles(room.blobs, digest)) found.set(file.digest, file.size)
+    found.set(digest, size === 'tree' ? (await room.blobs.bytes(digest)).length : size)
+    if (size === 'tree') for (const file of await treeFiles(room.blobs, digest)) found.set(file.digest, file.size)
   }
   return [...found].map(([digest, size]) => ({ digest, size }))
 }

@@ -44,8 +44,7 @@ export async function writeRows(
   db: Db,
   who: Principal,
   table: MovedTable,
-  given: readonly Row[],
-  dryRun: boolean,
+  { rows: given, dryRun }: { readonly rows: readonly Row[]; readonly dryRun: boolean },
 ): Promise<Written> {
   for (const [index, row] of given.entries()) checkRow(table, row, index)
   const rows = table.arriving === undefined || dryRun ? given : await table.arriving(who, given)
@@ -100,7 +99,7 @@ async function existing(t: Tx, table: MovedTable, rows: readonly Row[]): Promise
       .slice(at, at + COMPARED)
       .map((row) => sql`(${all(table.key.map((name) => sql`${raw(name)} = ${row[name] ?? null}`))})`)
     const query = sql`SELECT ${raw(namesOf(table))} FROM ${raw(table.name)} WHERE ${joined(alternatives, ' OR ')}`
-    for (const row of await t.all<Row>(query.text, query.params)) known.set(keyText(table, row), row)
+    for (const row of await t.all(query.text, query.params)) known.set(keyText(table, row), row)
   }
   return known
 }

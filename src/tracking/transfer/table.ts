@@ -22,10 +22,10 @@ export interface Column {
   readonly nullable: boolean
 }
 
-/** A blob that a row names; a tree's files come with it. */
+/** A blob that a row names, with its bytes; of a tree, which brings its files, the size is found out. */
 export interface Named {
   readonly digest: string
-  readonly tree: boolean
+  readonly size: number | 'tree'
 }
 
 export interface MovedTable {
@@ -54,14 +54,14 @@ export interface MovedTable {
  */
 export function columnsOf(words: string): Pick<MovedTable, 'columns' | 'key'> {
   const [key = '', rest = ''] = words.split('|')
-  const read = (text: string): Column[] =>
-    text
-      .split(/\s+/)
-      .filter((word) => word !== '')
-      .map((word) => {
-        const [, name = '', type = 'text', mark = ''] = /^(\w+)(?::(\w+))?(\?)?$/.exec(word) ?? []
-        return { name, type: type as ColumnType, nullable: mark === '?' }
-      })
-  const keys = read(key)
-  return { columns: [...keys, ...read(rest)], key: keys.map((column) => column.name) }
+  const keys = readColumns(key)
+  return { columns: [...keys, ...readColumns(rest)], key: keys.map((column) => column.name) }
+}
+
+function readColumns(text: string): Column[] {
+  const words = text.split(/\s+/).filter((word) => word !== '')
+  return words.map((word) => {
+    const [, name = '', type = 'text', mark = ''] = /^(\w+)(?::(\w+))?(\?)?$/.exec(word) ?? []
+    return { name, type: type as ColumnType, nullable: mark === '?' }
+  })
 }

@@ -212,7 +212,7 @@ function datasetTables(): MovedTable[] {
 /** Files of runs, logged models and traces; each names a blob that must be here before its row. */
 function artifacts(room: Tracking): MovedTable {
   return table('artifacts', 'owner path | digest size:int updated_at:int', ofOwner, {
-    blobs: (row) => [{ digest: String(row['digest']), tree: false }],
+    blobs: (row) => [{ digest: String(row['digest']), size: Number(row['size']) }],
     arriving: async (_who, rows) => {
       for (const row of rows) {
         safePath(`${String(row['owner'])}/artifacts/${String(row['path'])}`)
