@@ -116,6 +116,8 @@ def work_out(step: dict, value: float) -> float:
     op = step["op"]
     if op in ("finite", "present", "impute"):
         return float(x)
+    if op == "apply":
+        raise Refused("a function on a one-hot column")
     if op == "clip":
         return float(np.clip(x, step["low"], step["high"]))
     amount = np.float64(step["value"])
@@ -147,6 +149,13 @@ def lower_function(state, transformer, matrix):
     """Identity only: no function, or the array check that histogram boosting puts before its numeric columns."""
     func = transformer.func
     check = isinstance(func, functools.partial) and getattr(func.func, "__name__", "") == "check_array"
+    name = getattr(func, "__name__", None)
+    if isinstance(func, np.ufunc) and name in EXACT_FUNCTIONS and not transformer.kw_args and not transformer.validate:
+        for column in matrix.columns:
+            state.expect(column, "number", transformer)
+            if column.hot is not None:
+                raise Refused(f"{class_path(transformer)} on a one-hot column")
+        return Matrix([then(c, {"op": "apply", "name": name}) for c in matrix.columns], matrix.sparse)
     if (func is not None and not check) or transformer.validate:
         raise Refused(f"{class_path(transformer)} with a function of its own")
     return matrix
@@ -381,7 +390,61 @@ def hot_index(row):
     return int(places[0]) if places.size else -1
 
 
+def plain(state, transformer, matrix):
+    """The columns of numeric(); one-hot columns, whose two values would be worked out here, are refused."""
+    if any(column.hot is not None for column in matrix.columns):
+        raise Refused(f"{class_path(transformer)} on one-hot columns")
+    return numeric(state, transformer, matrix)
+
+
+def lower_robust_scaler(state, scaler, matrix):
+    """(x - median) / range between quantiles."""
+    out = []
+    for j, column in enumerate(numeric(state, scaler, matrix)):
+        if scaler.with_centering:
+            column = then(column, {"op": "subtract", "value": float(scaler.center_[j])})
+        if scaler.with_scaling:
+            column = then(column, scaling(matrix, j, scaler.scale_[j]))
+        out.append(column)
+    return Matrix(out, matrix.sparse)
+
+
+def lower_binarizer(state, binarizer, matrix):
+    """1 above the threshold, else 0."""
+    step = {"op": "above", "value": float(binarizer.threshold)}
+    return Matrix([then(c, {"op": "present"}, step) for c in plain(state, binarizer, matrix)], matrix.sparse)
+
+
+def lower_bins(state, bins, matrix):
+    """The number of inner edges that are not above the value."""
+    if bins.encode != "ordinal":
+        raise Refused(f"{class_path(bins)} with encode={bins.encode!r}; native is ordinal")
+    out = []
+    for column, edges in zip(plain(state, bins, matrix), bins.bin_edges_):
+        out.append(then(column, {"op": "present"}, {"op": "bin", "edges": [number(e) for e in edges[1:-1]]}))
+    return Matrix(out, False)
+
+
+def lower_quantiles(state, transformer, matrix):
+    """The share of training values below, interpolated; the normal distribution needs a function that is not exact."""
+    if transformer.output_distribution != "uniform":
+        raise Refused(f"{class_path(transformer)} to the normal distribution, whose last bits are the library's own")
+    out = []
+    for j, column in enumerate(plain(state, transformer, matrix)):
+        points = {"x": transformer.quantiles_[:, j].tolist(), "y": transformer.references_.tolist()}
+        out.append(then(column, {"op": "quantile"} | points))
+    return Matrix(out, matrix.sparse)
+
+
+EXACT_FUNCTIONS = (
+    "absolute", "negative", "sqrt", "square", "floor", "ceil", "trunc", "rint", "sign", "reciprocal",
+)  # fmt: skip
+
 TRANSFORMERS = {
+    "RobustScaler": lower_robust_scaler,
+    "Binarizer": lower_binarizer,
+    "KBinsDiscretizer": lower_bins,
+    "QuantileTransformer": lower_quantiles,
     "Pipeline": lower_pipeline,
     "ColumnTransformer": lower_column_transformer,
     "FunctionTransformer": lower_function,

@@ -223,12 +223,85 @@ def lower_linear(state, model, matrix):
     if None in orders:
         raise Refused(f"the matrix product of this machine adds {width} terms in an order that is not known")
     link, decide = "identity", None
-    if classifier:
+    if classifier and not hasattr(model, "predict_proba"):
+        link, decide = "none", "positive" if outputs == 1 else "largest"
+    elif classifier and not type(model).__name__.startswith("Logistic"):
+        raise Refused(f"{class_path(model)} with probabilities of its own form")
+    elif classifier:
         link, decide = linear_link(model, outputs), "positive" if outputs == 1 else "largest"
     intercept = np.broadcast_to(np.asarray(model.intercept_, dtype="float64").ravel(), (outputs,))
     spec = {"type": "linear", "sparse": matrix.sparse, "outputs": outputs, "orders": orders, "intercept": intercept.tolist()}
     checks = {"missing": "error", "infinite": "error", "link": link, "decide": decide}
     return matrix, spec | checks, {"coefficients": table.astype("<f8").ravel()}
+
+
+def lower_adaptive_boosting(state, model, matrix):
+    """AdaBoost over trees: each leaf holds what its tree's vote adds to every class, sums in order of trees."""
+    if getattr(model, "algorithm", "SAMME") == "SAMME.R":
+        raise Refused(f"{class_path(model)} with algorithm SAMME.R")
+    classes = len(model.classes_)
+    nodes = Nodes()
+    for tree, weight in zip(model.estimators_, model.estimator_weights_):
+        if not hasattr(tree, "tree_"):
+            raise Refused(f"{class_path(model)} over {class_path(tree)}")
+        chosen = tree.classes_.take(np.argmax(tree.tree_.value[:, 0, :], axis=1))
+        votes = np.where(chosen[:, None] == model.classes_[None, :], weight, -1 / (classes - 1) * weight)
+        nodes.add(dense_tree(tree.tree_, votes[:, 1:] if classes == 2 else votes))
+    if classes == 2:
+        raise Refused(f"{class_path(model)} with two classes")
+    width = len(matrix.columns)
+    spec = {"rounding": "float32", "outputs": classes, "leaf_width": classes, "base": [0.0] * classes}
+    spec |= {"divide": float(model.estimator_weights_.sum()), "missing": accepts(model, width, math.nan), "infinite": "error"}
+    return tree_model(matrix, nodes, spec | {"link": "sigmoid_softmax", "decide": "largest"})
+
+
+def lower_bagging(state, model, matrix):
+    """Bagging over trees: sum in order of trees, divided by their number; each tree reads its own features."""
+    classifier = hasattr(model, "classes_")
+    outputs = len(model.classes_) if classifier else 1
+    nodes = Nodes()
+    for tree, features in zip(model.estimators_, model.estimators_features_):
+        if not hasattr(tree, "tree_") or (classifier and len(tree.classes_) != outputs):
+            raise Refused(f"{class_path(model)} over {class_path(tree)} or over members that lack a class")
+        flat = dense_tree(tree.tree_, leaf_values(tree, classifier))
+        flat["feature"] = np.where(flat["leaf"], LEAF, np.asarray(features)[flat["feature"]])
+        nodes.add(flat)
+    width = len(matrix.columns)
+    spec = {"rounding": "float32", "outputs": outputs, "leaf_width": outputs, "base": [0.0] * outputs}
+    spec |= {"divide": len(model.estimators_), "missing": accepts(model, width, math.nan), "infinite": "error"}
+    return tree_model(matrix, nodes, spec | {"link": "identity", "decide": "largest" if classifier else None})
+
+
+def lower_gaussian(state, model, matrix):
+    """Gaussian naive Bayes: the joint log-likelihood, sums in NumPy's pairwise order."""
+    prior = [float(np.log(p)) for p in model.class_prior_]
+    constant = [float(-0.5 * np.sum(np.log(2.0 * np.pi * v))) for v in model.var_]
+    width, outputs = len(matrix.columns), len(prior)
+    node = {"op": "gauss", "arrays": "", "from": list(range(width)), "to": width, "prior": prior}
+    spec = {"type": "graph", "nodes": [node], "slots": width + outputs, "result": [width + k for k in range(outputs)]}
+    spec |= {"outputs": outputs, "missing": "error", "infinite": "error", "link": "softmax_log", "decide": "largest"}
+    arrays = {"theta": model.theta_, "var": model.var_, "constant": np.array(constant)}
+    return matrix, spec, {k: np.ascontiguousarray(v, dtype="<f8").ravel() for k, v in arrays.items()}
+
+
+def lower_isolation_forest(state, model, matrix):
+    """Isolation forest: mean depth of a row's leaves, then two to its negative power."""
+    from sklearn.ensemble._iforest import _average_path_length
+
+    nodes = Nodes()
+    parts = zip(model.estimators_, model.estimators_features_, model._decision_path_lengths, model._average_path_length_per_tree)
+    for tree, features, path, average in parts:
+        flat = dense_tree(tree.tree_, (path + average - 1.0).reshape(-1, 1))
+        flat["feature"] = np.where(flat["leaf"], LEAF, np.asarray(features)[flat["feature"]])
+        nodes.add(flat)
+    width = len(matrix.columns)
+    divide = float(len(model.estimators_) * _average_path_length([model._max_samples])[0])
+    gate = {"missing": accepts(model, width, math.nan), "infinite": "error"}
+    forest = {"op": "trees", "arrays": "", "from": list(range(width)), "to": width, "rounding": "float32", "leaf_width": 1}
+    forest |= {"trees": len(model.estimators_), "base": [0.0], "divide": divide} | gate
+    power = {"op": "power", "from": [width], "to": width + 1, "offset": float(model.offset_)}
+    spec = {"type": "graph", "nodes": [forest, power], "slots": width + 2, "result": [width + 1], "outputs": 1, "scores": "ulp"}
+    return matrix, spec | gate | {"link": "outlier", "decide": None}, nodes.arrays()
 
 
 def dot_orders(coef, table):
@@ -252,6 +325,11 @@ def linear_link(model, outputs):
 
 
 ESTIMATORS = {
+    "AdaBoostClassifier": lower_adaptive_boosting,
+    "BaggingClassifier": lower_bagging,
+    "BaggingRegressor": lower_bagging,
+    "GaussianNB": lower_gaussian,
+    "IsolationForest": lower_isolation_forest,
     "HistGradientBoostingClassifier": lower_histogram_boosting,
     "HistGradientBoostingRegressor": lower_histogram_boosting,
     "GradientBoostingClassifier": lower_gradient_boosting,
@@ -263,7 +341,8 @@ ESTIMATORS = {
     ),
     **dict.fromkeys(
         ("LogisticRegression", "LogisticRegressionCV", "LinearRegression", "Ridge", "RidgeCV")
-        + ("Lasso", "LassoCV", "ElasticNet", "ElasticNetCV"),
+        + ("Lasso", "LassoCV", "ElasticNet", "ElasticNetCV", "SGDClassifier", "SGDRegressor", "LinearSVC", "LinearSVR")
+        + ("RidgeClassifier", "RidgeClassifierCV", "Perceptron", "HuberRegressor", "BayesianRidge", "ARDRegression", "Lars", "LassoLars"),
         lower_linear,
     ),
 }

@@ -57,8 +57,10 @@ class Reference:
         """The final estimator's answers for a matrix."""
         model = self.model
         predictions = model.predict(matrix)
-        shares = model.predict_proba(matrix) if self.classes is not None else None
-        if hasattr(model, "decision_function"):
+        shares = model.predict_proba(matrix) if self.classes is not None and hasattr(model, "predict_proba") else None
+        if hasattr(model, "_joint_log_likelihood"):
+            raw = model._joint_log_likelihood(matrix)
+        elif hasattr(model, "decision_function"):
             raw = model.decision_function(matrix)
         elif self.classes is not None:
             raw = shares
@@ -93,7 +95,7 @@ def invert(steps, value):
     """The input that the steps turn into about this value; None when a step has no inverse."""
     for step in reversed(steps):
         amount, op = step.get("value"), step["op"]
-        if op in ("encode", "is_missing", "fill_text"):
+        if op in ("encode", "is_missing", "fill_text", "above", "bin", "quantile", "apply"):
             return None
         if op == "subtract":
             value += amount
@@ -120,6 +122,7 @@ class Probes:
         self.allow_unseen = [True] * len(inputs)
         self.find_keys(tables, matrix)
         self.find_points(matrix, arrays)
+        self.find_edges(matrix)
         self.sorted = [sorted(p) for p in self.points]
 
     def find_keys(self, tables, matrix):
@@ -144,6 +147,14 @@ class Probes:
                 found = invert(column.steps, value)
                 if found is not None:
                     self.points[column.source].add(found)
+
+    def find_edges(self, matrix):
+        """The values of each input at which a step changes its course."""
+        for column in matrix.columns:
+            for k, step in enumerate(column.steps):
+                edges = [step["value"]] if step["op"] == "above" else step.get("edges", step.get("x", []))
+                found = [invert(column.steps[:k], float(edge)) for edge in edges]
+                self.points[column.source].update(f for f in found if f is not None)
 
     def row(self):
         """One random row that scikit-learn is expected to take."""
@@ -248,6 +259,7 @@ def verification(inputs, rows, refused, reference):
     else:
         places = {c: k for k, c in enumerate(reference.classes)}
         arrays["predictions"] = np.array([places[p] for p in predictions.tolist()], dtype="<i4")
+    if shares is not None:
         arrays["probabilities"] = np.asarray(shares, dtype="<f8").ravel()
     document = {"format": "slipway.native.verify/1", "rows": len(rows), "refused": len(refused), "texts": list(texts)}
     return document, arrays

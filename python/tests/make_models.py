@@ -25,9 +25,10 @@ from sklearn import ensemble, linear_model, tree  # noqa: E402
 from sklearn.compose import ColumnTransformer  # noqa: E402
 from sklearn.impute import SimpleImputer  # noqa: E402
 from sklearn.model_selection import GridSearchCV  # noqa: E402
+from sklearn.svm import LinearSVC  # noqa: E402
 from sklearn.neighbors import KNeighborsRegressor  # noqa: E402
 from sklearn.pipeline import Pipeline  # noqa: E402
-from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler  # noqa: E402
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler  # noqa: E402
 
 from slipway.lower import main as lower  # noqa: E402
 
@@ -144,6 +145,17 @@ def models():
     add("search", GridSearchCV(linear_model.Ridge(), {"alpha": [0.1, 1]}), numbers, y)
     add("array", hgb_r(), gaps[NUMBERS].to_numpy(), y)
     add("array32", ensemble.ExtraTreesRegressor(**small), numbers.to_numpy().astype("float32"), y)
+    bagged = functools.partial(ensemble.BaggingRegressor, tree.DecisionTreeRegressor(max_depth=6), n_estimators=12, random_state=0)
+    add("bagging_regressor", bagged(max_features=0.7), numbers, y)
+    add("bagging_classifier", ensemble.BaggingClassifier(tree.DecisionTreeClassifier(max_depth=6), random_state=0), numbers, label, "predict_proba")
+    if VERSION >= (1, 5):
+        samme = {} if VERSION >= (1, 6) else {"algorithm": "SAMME"}
+        boosted = ensemble.AdaBoostClassifier(tree.DecisionTreeClassifier(max_depth=3), n_estimators=15, random_state=0, **samme)
+        add("adaboost_multiclass", boosted, numbers, kind, "predict_proba")
+        add("isolation_forest", ensemble.IsolationForest(n_estimators=30, max_features=4, random_state=0), numbers, y)
+    add("sgd_hinge", Pipeline([("s", RobustScaler()), ("m", linear_model.SGDClassifier(random_state=0))]), numbers, kind)
+    add("sgd_regressor", Pipeline([("s", StandardScaler()), ("m", linear_model.SGDRegressor(random_state=0))]), numbers, y)
+    add("linear_svc", Pipeline([("s", StandardScaler()), ("m", LinearSVC(random_state=0))]), numbers, label)
     add("refused_neighbours", KNeighborsRegressor(), numbers, y)
     add("refused_function", Pipeline([("f", FunctionTransformer(np.log1p)), ("m", linear_model.Ridge())]), numbers.abs(), y)
     add("refused_targets", ensemble.RandomForestRegressor(**small), numbers, np.c_[y, y])

@@ -4,6 +4,8 @@ import { problem } from '../../contract/errors.ts'
 import type { Block, CategoryTable, Ir, NativeInput, Step } from './ir.ts'
 import { blockWidth } from './ir.ts'
 import { malformed } from './document.ts'
+import type { NumberStep } from './steps.ts'
+import { numberStep } from './steps.ts'
 
 /** A value of one input. Missing is null, undefined or NaN; a bigint is read as the nearest double. */
 export type NativeValue = number | string | boolean | bigint | null | undefined
@@ -16,7 +18,6 @@ interface Cells {
 
 /** Fills features from cells. The row of features starts at `to`. */
 type Fill = (cells: Cells, x: Float64Array, to: number) => void
-type NumberStep = (value: number) => number
 
 /** The compiled front of a model. Not reentrant: it holds one row of scratch cells. */
 export interface Encoder {
@@ -156,14 +157,6 @@ function lookUp(table: CategoryTable, input: NativeInput): (key: string | number
 
 function compileStep(ir: Ir, step: Step, input: NativeInput): NumberStep {
   switch (step.op) {
-    case 'finite':
-      return (x) => (x === Infinity || x === -Infinity ? refuseNumber(input, x, 'a finite number') : x)
-    case 'present':
-      return (x) => (x === x ? x : refuseNumber(input, null, 'a number'))
-    case 'impute':
-      return impute(step.missing, step.value)
-    case 'is_missing':
-      return isMissing(step.value ?? NaN)
     case 'encode': {
       const table = ir.tables[step.table]!
       if (table.kind !== 'number') throw malformed('model.json', `a text table encodes numbers of input ${input.name}`)
@@ -173,33 +166,8 @@ function compileStep(ir: Ir, step: Step, input: NativeInput): NumberStep {
     case 'fill_text':
       throw malformed('model.json', `text is filled in after input ${input.name} became a number`)
     default:
-      return arithmetic(step)
+      return numberStep(step, (value, expected) => refuseNumber(input, value, expected))
   }
-}
-
-type Arithmetic = Extract<Step, { op: 'subtract' | 'add' | 'multiply' | 'divide' | 'clip' }>
-
-function arithmetic(step: Arithmetic): NumberStep {
-  if (step.op === 'clip') return (x) => (x < step.low ? step.low : x > step.high ? step.high : x)
-  const { value } = step
-  switch (step.op) {
-    case 'subtract':
-      return (x) => x - value
-    case 'add':
-      return (x) => x + value
-    case 'multiply':
-      return (x) => x * value
-    case 'divide':
-      return (x) => x / value
-  }
-}
-
-function impute(absent: number, value: number): NumberStep {
-  return absent === absent ? (x) => (x === absent ? value : x) : (x) => (x === x ? x : value)
-}
-
-function isMissing(absent: number): NumberStep {
-  return absent === absent ? (x) => (x === absent ? 1 : 0) : (x) => (x === x ? 0 : 1)
 }
 
 function refuseNumber(input: NativeInput, value: number | null, expected: string): never {

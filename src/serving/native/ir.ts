@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import { malformed } from './document.ts'
+import { DOT_ORDERS, GRAPH_NODE, LINKS, NUMBER_STEPS, TREES_FIELDS } from './graph-ir.ts'
 
 export const FORMAT = 'slipway.native/1'
 
@@ -30,16 +31,8 @@ const TABLE = z.object({
 })
 
 const STEP = z.discriminatedUnion('op', [
-  z.object({ op: z.literal('finite') }),
-  z.object({ op: z.literal('present') }),
-  z.object({ op: z.literal('subtract'), value: FLOAT }),
-  z.object({ op: z.literal('add'), value: FLOAT }),
-  z.object({ op: z.literal('multiply'), value: FLOAT }),
-  z.object({ op: z.literal('divide'), value: FLOAT }),
-  z.object({ op: z.literal('clip'), low: FLOAT, high: FLOAT }),
-  z.object({ op: z.literal('impute'), missing: FLOAT, value: FLOAT }),
+  ...NUMBER_STEPS,
   z.object({ op: z.literal('fill_text'), value: z.string() }),
-  z.object({ op: z.literal('is_missing'), value: FLOAT.optional() }),
   z.object({ op: z.literal('encode'), table: z.int().min(0) }),
 ])
 
@@ -55,26 +48,30 @@ const CHECKS = {
   outputs: z.int().min(1),
   missing: z.enum(['allow', 'error']),
   infinite: z.enum(['allow', 'error']),
-  link: z.enum(['identity', 'exp', 'sigmoid', 'sigmoid2', 'softmax', 'softmax_log', 'one_vs_rest']),
+  link: z.enum(LINKS),
+  /** exact: raw scores are compared bit for bit; ulp: they come out of a power, one unit in the last place is granted. */
+  scores: z.enum(['exact', 'ulp']).optional(),
   decide: z.enum(['positive', 'not_negative', 'largest']).nullable(),
 }
 
 const TREES = z.object({
   type: z.literal('trees'),
-  rounding: z.enum(['float64', 'float32']),
-  trees: z.int().min(0),
-  leaf_width: z.int().min(1),
-  base: z.array(z.number()),
-  divide: z.number().positive(),
+  ...TREES_FIELDS,
   ...CHECKS,
 })
 
 const LINEAR = z.object({
   type: z.literal('linear'),
-  orders: z.array(
-    z.enum(['sequential', 'lanes16_fused', 'lanes4_fused', 'lanes4', 'lanes2', 'columns4_fused', 'columns2']),
-  ),
+  orders: z.array(z.enum(DOT_ORDERS)),
   intercept: z.array(z.number()),
+  ...CHECKS,
+})
+
+const GRAPH = z.object({
+  type: z.literal('graph'),
+  nodes: z.array(GRAPH_NODE),
+  slots: z.int().min(1),
+  result: z.array(z.int().min(0)).min(1),
   ...CHECKS,
 })
 
@@ -88,7 +85,7 @@ const IR = z.object({
   tables: z.array(TABLE),
   blocks: z.array(BLOCK),
   width: z.int().min(1),
-  model: z.discriminatedUnion('type', [TREES, LINEAR]),
+  model: z.discriminatedUnion('type', [TREES, LINEAR, GRAPH]),
 })
 
 export type Ir = z.infer<typeof IR>
@@ -99,6 +96,7 @@ export type Step = z.infer<typeof STEP>
 export type Block = z.infer<typeof BLOCK>
 export type TreesIr = z.infer<typeof TREES>
 export type LinearIr = z.infer<typeof LINEAR>
+export type GraphIr = z.infer<typeof GRAPH>
 export type Link = TreesIr['link']
 export type Decide = TreesIr['decide']
 export type DotOrder = LinearIr['orders'][number]
@@ -140,10 +138,15 @@ function modelFault(ir: Ir): string | undefined {
   if (classes !== null && labels !== (model.outputs === 1 ? 2 : model.outputs))
     return `${labels} classes for ${model.outputs} outputs`
   if (ir.output !== 'predict' && classes === null) return `${ir.output} of a regressor`
+  return shapeFault(model)
+}
+
+function shapeFault(model: Ir['model']): string | undefined {
   if (model.type === 'linear') {
     const fits = model.orders.length === model.outputs && model.intercept.length === model.outputs
     return fits ? undefined : 'orders and intercepts do not match the outputs'
   }
+  if (model.type === 'graph') return undefined
   if (model.base.length !== model.outputs) return 'the base values do not match the outputs'
   const leaf = model.leaf_width === 1 || model.leaf_width === model.outputs
   return leaf ? undefined : 'the leaf width is neither 1 nor the number of outputs'

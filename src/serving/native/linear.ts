@@ -7,16 +7,21 @@ import type { DotOrder, LinearIr } from './ir.ts'
 import type { Scorer } from './trees.ts'
 
 /** A dot product of `n` terms: x from `at`, coefficients from `from`. */
-type Dot = (x: Float64Array, at: number, c: Float64Array, terms: Terms) => number
+export type Dot = (x: Float64Array, at: number, c: Float64Array, terms: Terms) => number
 
-interface Terms {
+export interface Terms {
   readonly from: number
   readonly n: number
 }
 
 /** Builds the scorer of a linear model. Throws `unprocessable` when the coefficients do not fit. */
-export function linearScorer(ir: LinearIr, document: NativeDocument, width: number): Scorer {
-  const coefficients = floats(document, 'coefficients', ir.outputs * width)
+export function linearScorer(
+  ir: Pick<LinearIr, 'orders' | 'intercept'>,
+  document: NativeDocument,
+  width: number,
+  prefix = '',
+): Scorer {
+  const coefficients = floats(document, `${prefix}coefficients`, ir.orders.length * width)
   const dots = ir.orders.map((order) => DOTS[order])
   const terms = dots.map((_, k) => ({ from: k * width, n: width }))
   const score = (x: Float64Array, at: number, out: Float64Array, to: number): void => {
@@ -26,7 +31,7 @@ export function linearScorer(ir: LinearIr, document: NativeDocument, width: numb
     bytes: coefficients.byteLength,
     one: (x, out) => score(x, 0, out, 0),
     many: (x, rows, out) => {
-      for (let row = 0; row < rows; row++) score(x, row * width, out, row * ir.outputs)
+      for (let row = 0; row < rows; row++) score(x, row * width, out, row * dots.length)
     },
   }
 }
@@ -100,7 +105,8 @@ const columns2: Dot = (x, at, c, { from, n }) => {
   return total
 }
 
-const DOTS: Record<DotOrder, Dot> = {
+/** The dot products by the order in which they add. */
+export const DOTS: Record<DotOrder, Dot> = {
   sequential,
   lanes16_fused: lanes16Fused,
   lanes4_fused: lanes(4, true),

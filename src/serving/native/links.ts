@@ -9,7 +9,11 @@ export function sigmoid(x: number): number {
 
 /** The prediction of a regressor from its raw score. */
 export function regress(link: Link, raw: number): number {
-  return link === 'exp' ? Math.exp(raw) : raw
+  if (link === 'exp') return Math.exp(raw)
+  if (link === 'exp32') return Math.fround(Math.exp(raw))
+  if (link === 'sigmoid32') return Math.fround(sigmoid(raw))
+  if (link === 'outlier') return raw < 0 ? -1 : 1
+  return raw
 }
 
 /** The index of the predicted class for the scores of one row, which start at `at`. */
@@ -33,7 +37,13 @@ export interface Shares {
 /** Writes the class probabilities of one row: two for one raw score, else one a score. */
 export function probabilities(link: Link, shares: Shares): void {
   const { raw, rawAt, outputs, out, outAt } = shares
-  if (outputs === 1) {
+  if (link === 'sigmoid_softmax') boosted(shares)
+  else if (link === 'softmax32') softmax32(shares)
+  else if (outputs === 1 && link === 'sigmoid32') {
+    const p = Math.fround(sigmoid(raw[rawAt]!))
+    out[outAt] = Math.fround(1 - p)
+    out[outAt + 1] = p
+  } else if (outputs === 1) {
     const p = sigmoid(link === 'sigmoid2' ? 2 * raw[rawAt]! : raw[rawAt]!)
     out[outAt] = 1 - p
     out[outAt + 1] = p
@@ -77,4 +87,27 @@ function oneVersusRest({ raw, rawAt, outputs, out, outAt }: Shares): void {
     sum += p
   }
   for (let k = 0; k < outputs; k++) out[outAt + k] = sum === 0 ? 1 / outputs : out[outAt + k]! / sum
+}
+
+/** Adaptive boosting: softmax of the scores divided by the number of classes less one; one score d stands for -d and d, halved. */
+function boosted({ raw, rawAt, outputs, out, outAt }: Shares): void {
+  const scores =
+    outputs === 1
+      ? Float64Array.of(-raw[rawAt]! / 2, raw[rawAt]! / 2)
+      : raw.slice(rawAt, rawAt + outputs).map((score) => score / (outputs - 1))
+  softmax({ raw: scores, rawAt: 0, outputs: scores.length, out, outAt })
+}
+
+/** Softmax with every result rounded to float32. */
+function softmax32({ raw, rawAt, outputs, out, outAt }: Shares): void {
+  let largest = raw[rawAt]!
+  for (let k = 1; k < outputs; k++) largest = Math.max(largest, raw[rawAt + k]!)
+  let sum = 0
+  for (let k = 0; k < outputs; k++) {
+    const e = Math.fround(Math.exp(Math.fround(raw[rawAt + k]! - largest)))
+    out[outAt + k] = e
+    sum += e
+  }
+  const total = Math.fround(sum)
+  for (let k = 0; k < outputs; k++) out[outAt + k] = Math.fround(out[outAt + k]! / total)
 }

@@ -5,7 +5,8 @@ import type { Encoder, NativeValue } from './blocks.ts'
 import { compileEncoder } from './blocks.ts'
 import type { NativeDocument } from './document.ts'
 import type { Ir, NativeInput } from './ir.ts'
-import { parseIr } from './ir.ts'
+import { blockWidth, parseIr } from './ir.ts'
+import { graphScorer } from './graph.ts'
 import { linearScorer } from './linear.ts'
 import { decide, probabilities, regress } from './links.ts'
 import type { Scorer } from './trees.ts'
@@ -57,6 +58,11 @@ export class NativeModel {
   /** Bytes of memory the arrays take, about. */
   readonly bytes: number
 
+  /** Whether raw scores are exact or come out of a power whose last bit is open. */
+  readonly scores: 'exact' | 'ulp'
+  /** False for a classifier without probabilities. */
+  readonly shares: boolean
+
   readonly #ir: Ir
   readonly #encoder: Encoder
   readonly #scorer: Scorer
@@ -70,13 +76,15 @@ export class NativeModel {
     this.#ir = ir
     this.#encoder = compileEncoder(ir)
     const { model, width } = ir
-    this.#scorer = model.type === 'trees' ? treeScorer(model, document, width) : linearScorer(model, document, width)
+    this.#scorer = scorerOf(ir, document)
     this.inputs = ir.inputs
     this.kind = ir.classes === null ? 'regressor' : 'classifier'
     this.estimator = ir.estimator
     this.output = ir.output
     this.classes = ir.classes
     this.outputs = model.outputs
+    this.scores = model.scores ?? 'exact'
+    this.shares = model.link !== 'none'
     this.versions = ir.versions
     this.#x = new Float64Array(width)
     this.#raw = new Float64Array(model.outputs)
@@ -112,7 +120,7 @@ export class NativeModel {
     this.#read(fields)
     const { model } = this.#ir
     if (this.classes === null) return regress(model.link, this.#raw[0]!)
-    if (this.classes.length > 2) return decide(model.decide, this.#raw, 0, model.outputs)
+    if (this.classes.length > 2 || model.link === 'none') return decide(model.decide, this.#raw, 0, model.outputs)
     this.#share()
     return this.#shares[1]!
   }
@@ -153,8 +161,9 @@ export class NativeModel {
     const { model } = this.#ir
     const raw = Array.from(this.#raw)
     if (this.classes === null) return { raw, prediction: regress(model.link, raw[0]!) }
-    this.#share()
     const prediction = this.classes[decide(model.decide, this.#raw, 0, model.outputs)]!
+    if (model.link === 'none') return { raw, prediction }
+    this.#share()
     return { raw, prediction, probabilities: Array.from(this.#shares) }
   }
 
@@ -202,6 +211,10 @@ export class NativeModel {
       for (let r = 0; r < rows; r++) predictions[r] = regress(model.link, raw[r]!)
       return { rows, raw, predictions }
     }
+    if (model.link === 'none') {
+      for (let r = 0; r < rows; r++) predictions[r] = decide(model.decide, raw, r * outputs, outputs)
+      return { rows, raw, predictions }
+    }
     const out = new Float64Array(rows * classes.length)
     for (let r = 0; r < rows; r++) {
       predictions[r] = decide(model.decide, raw, r * outputs, outputs)
@@ -209,6 +222,16 @@ export class NativeModel {
     }
     return { rows, raw, predictions, probabilities: out }
   }
+}
+
+function scorerOf(ir: Ir, document: NativeDocument): Scorer {
+  const { model, width } = ir
+  if (model.type === 'trees') return treeScorer(model, document, width)
+  if (model.type === 'linear') return linearScorer(model, document, width)
+  const names = ir.blocks.flatMap((block) =>
+    Array.from({ length: blockWidth(block) }, () => ir.inputs[block.input]!.name),
+  )
+  return graphScorer(model, document, names)
 }
 
 /** The same refusal with the row's number in the field. */

@@ -4,8 +4,15 @@ import { bytesOf, floats, ints, malformed, words } from './document.ts'
 import type { NativeDocument } from './document.ts'
 import type { TreesIr } from './ir.ts'
 
+/** What the walk needs of a description of trees. */
+type Summed = Pick<TreesIr, 'trees' | 'leaf_width' | 'base' | 'divide' | 'sum' | 'compare'>
+
 const MISSING_LEFT = 1
 const CATEGORICAL = 2
+const ZERO_MISSING = 4
+const OUTSIDE_OTHER = 8
+/** Numbers this near zero count as zero where zero means missing: 1e-35 in float32. */
+const NEAR_ZERO = Math.fround(1e-35)
 const BITSET_WORDS = 8
 
 /** Turns rows of features into raw scores. `rows` is row-major with `width` columns; `out` is row-major with `outputs` columns. */
@@ -15,7 +22,7 @@ export interface Scorer {
   readonly bytes: number
 }
 
-/** Nodes laid out so that siblings are neighbours. `nodes` holds per node a word (feature × 4 + flags; -1 for a leaf) and the left child or the leaf's place. */
+/** Nodes laid out so that siblings are neighbours. `nodes` holds per node a word (feature × 16 + flags; -1 for a leaf) and the left child or the leaf's place. */
 interface Forest {
   readonly roots: Int32Array
   readonly nodes: Int32Array
@@ -25,12 +32,13 @@ interface Forest {
 }
 
 /** Builds the scorer of a tree model. Throws `unprocessable` when an index leaves its array or a child precedes its parent. */
-export function treeScorer(ir: TreesIr, document: NativeDocument, width: number): Scorer {
-  const forest = layOut(readNodes(ir, document, width))
+export function treeScorer(ir: Summed, document: NativeDocument, width: number, prefix = ''): Scorer {
+  const forest = layOut(readNodes(ir, { document, width, prefix }))
   const base = Float64Array.from(ir.base)
   const outputs = base.length
   const trees = forest.roots.length
-  const add = ir.leaf_width === 1 ? scalarLeaves(forest, outputs) : vectorLeaves(forest, outputs)
+  const add = adder(ir, forest, outputs)
+  const walk = ir.compare === 'below' ? walkBelow : walkNotAbove
   const divide = (out: Float64Array, length: number): void => {
     if (ir.divide !== 1) for (let k = 0; k < length; k++) out[k] = out[k]! / ir.divide
   }
@@ -54,6 +62,19 @@ export function treeScorer(ir: TreesIr, document: NativeDocument, width: number)
 /** Adds a leaf to the scores of the row that start at `at`. */
 type AddLeaf = (tree: number, leaf: number, out: Float64Array, at: number) => void
 
+function adder(ir: Summed, forest: Forest, outputs: number): AddLeaf {
+  if (ir.sum === 'float32') return narrowLeaves(forest, outputs)
+  return ir.leaf_width === 1 ? scalarLeaves(forest, outputs) : vectorLeaves(forest, outputs)
+}
+
+/** Boosting in float32: every sum is rounded. */
+function narrowLeaves({ leaves }: Forest, outputs: number): AddLeaf {
+  return (tree, leaf, out, at) => {
+    const k = at + (tree % outputs)
+    out[k] = Math.fround(out[k]! + leaves[leaf]!)
+  }
+}
+
 /** Boosting: tree t adds one value to output t modulo the number of outputs. */
 function scalarLeaves({ leaves }: Forest, outputs: number): AddLeaf {
   if (outputs === 1) {
@@ -75,23 +96,47 @@ function vectorLeaves({ leaves }: Forest, outputs: number): AddLeaf {
   }
 }
 
-/** The place of the leaf that the row at `from` reaches. Unseen categories are already in the bitset of their side. */
-function walk(forest: Forest, tree: number, x: Float64Array, from: number): number {
-  const { nodes, threshold, bitsets } = forest
+/** The place of the leaf that the row at `from` reaches; a value goes left when it is not above the threshold. */
+function walkNotAbove(forest: Forest, tree: number, x: Float64Array, from: number): number {
+  const { nodes, threshold } = forest
   let node = forest.roots[tree]!
   let word = nodes[2 * node]!
   while (word >= 0) {
-    const value = x[from + (word >> 2)]!
+    const value = x[from + (word >> 4)]!
     const limit = threshold[node]!
     let right: number
     if (value !== value) right = (word & MISSING_LEFT) ^ 1
-    else if ((word & CATEGORICAL) === 0) right = value <= limit ? 0 : 1
-    else if (value < 0) right = (word & MISSING_LEFT) ^ 1
-    else right = ((bitsets[limit * BITSET_WORDS + ((value & 255) >> 5)]! >>> (value & 31)) & 1) ^ 1
+    else if ((word & (CATEGORICAL | ZERO_MISSING)) === 0) right = value <= limit ? 0 : 1
+    else if ((word & CATEGORICAL) !== 0) right = categoryRight(forest, word, value, limit)
+    else right = Math.abs(value) <= NEAR_ZERO ? (word & MISSING_LEFT) ^ 1 : value <= limit ? 0 : 1
     node = nodes[2 * node + 1]! + right
     word = nodes[2 * node]!
   }
   return nodes[2 * node + 1]!
+}
+
+/** As walkNotAbove, but a value goes left only below the threshold. */
+function walkBelow(forest: Forest, tree: number, x: Float64Array, from: number): number {
+  const { nodes, threshold } = forest
+  let node = forest.roots[tree]!
+  let word = nodes[2 * node]!
+  while (word >= 0) {
+    const value = x[from + (word >> 4)]!
+    const limit = threshold[node]!
+    let right: number
+    if (value !== value) right = (word & MISSING_LEFT) ^ 1
+    else if ((word & CATEGORICAL) === 0) right = value < limit ? 0 : 1
+    else right = categoryRight(forest, word, value, limit)
+    node = nodes[2 * node + 1]! + right
+    word = nodes[2 * node]!
+  }
+  return nodes[2 * node + 1]!
+}
+
+/** 1 where a category goes right. One that no bitset can hold goes as a missing value does, or the other way where the node says so. */
+function categoryRight({ bitsets }: Forest, word: number, value: number, limit: number): number {
+  if (value < 0 || value >= 256) return (word & MISSING_LEFT) ^ ((word & OUTSIDE_OTHER) === 0 ? 1 : 0)
+  return ((bitsets[limit * BITSET_WORDS + ((value & 255) >> 5)]! >>> (value & 31)) & 1) ^ 1
 }
 
 interface RawNodes {
@@ -105,18 +150,24 @@ interface RawNodes {
   readonly bitsets: Uint32Array
 }
 
-function readNodes(ir: TreesIr, document: NativeDocument, width: number): RawNodes {
-  const feature = ints(document, 'feature')
+interface Place {
+  readonly document: NativeDocument
+  readonly width: number
+  readonly prefix: string
+}
+
+function readNodes(ir: Summed, { document, width, prefix }: Place): RawNodes {
+  const feature = ints(document, `${prefix}feature`)
   const count = feature.length
   const nodes = {
     feature,
-    roots: ints(document, 'roots', ir.trees),
-    threshold: floats(document, 'threshold', count),
-    left: ints(document, 'left', count),
-    right: ints(document, 'right', count),
-    flags: bytesOf(document, 'flags', count),
-    leaves: floats(document, 'leaves'),
-    bitsets: words(document, 'bitsets'),
+    roots: ints(document, `${prefix}roots`, ir.trees),
+    threshold: floats(document, `${prefix}threshold`, count),
+    left: ints(document, `${prefix}left`, count),
+    right: ints(document, `${prefix}right`, count),
+    flags: bytesOf(document, `${prefix}flags`, count),
+    leaves: floats(document, `${prefix}leaves`),
+    bitsets: words(document, `${prefix}bitsets`),
   }
   for (const root of nodes.roots) if (root < 0 || root >= count) throw malformed('roots', `node ${root} of ${count}`)
   for (let i = 0; i < count; i++) {
@@ -155,7 +206,7 @@ function layOut(raw: RawNodes): Forest {
       const old = order[at]!
       if (raw.feature[old]! < 0) nodes.push(-1, raw.left[old]!)
       else {
-        nodes.push(raw.feature[old]! * 4 + raw.flags[old]!, order.length)
+        nodes.push(raw.feature[old]! * 16 + raw.flags[old]!, order.length)
         order.push(raw.left[old]!, raw.right[old]!)
       }
       if (order.length > count) throw malformed('nodes', 'a node has more than one parent')

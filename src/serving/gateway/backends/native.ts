@@ -73,7 +73,8 @@ export class NativeBackend implements Backend {
     const { classes, outputs } = this.#model
     const raw = Array.from(batch.raw.subarray(i * outputs, (i + 1) * outputs))
     const value = batch.predictions[i] as number
-    if (classes === null || batch.probabilities === undefined) return { raw, prediction: value }
+    if (classes === null) return { raw, prediction: value }
+    if (batch.probabilities === undefined) return { raw, prediction: classes[value] as string }
     const probabilities = Array.from(batch.probabilities.subarray(i * classes.length, (i + 1) * classes.length))
     return { raw, prediction: classes[value] as string, probabilities }
   }

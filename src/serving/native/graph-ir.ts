@@ -1,0 +1,131 @@
+/** What a graph of a lowered model may say: nodes that each read slots and fill the slots that follow. */
+
+import { z } from 'zod'
+
+const SLOT = z.int().min(0)
+
+/** A node reads the slots `from` and fills the slots from `to` on. `arrays` is the prefix of its arrays in the binary file. */
+const NODE = { from: z.array(SLOT).min(1), to: SLOT }
+
+const ACCEPT = { missing: z.enum(['allow', 'error']), infinite: z.enum(['allow', 'error']) }
+
+const FLOAT = z
+  .union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity'])])
+  .transform((value): number => Number(value))
+
+/** The orders in which a dot product may add; src/serving/native/linear.ts has them. */
+export const DOT_ORDERS = [
+  'sequential',
+  'lanes16_fused',
+  'lanes4_fused',
+  'lanes4',
+  'lanes2',
+  'columns4_fused',
+  'columns2',
+] as const
+
+/** The links from raw scores to predictions and probabilities; src/serving/native/links.ts has them. */
+export const LINKS = [
+  'identity',
+  'exp',
+  'sigmoid',
+  'sigmoid2',
+  'softmax',
+  'softmax_log',
+  'one_vs_rest',
+  'sigmoid_softmax',
+  'outlier',
+  'none',
+  'sigmoid32',
+  'softmax32',
+  'exp32',
+] as const
+
+/** The steps on one number that need no table. */
+export const NUMBER_STEPS = [
+  z.object({ op: z.literal('finite') }),
+  z.object({ op: z.literal('present') }),
+  z.object({ op: z.literal('subtract'), value: FLOAT }),
+  z.object({ op: z.literal('add'), value: FLOAT }),
+  z.object({ op: z.literal('multiply'), value: FLOAT }),
+  z.object({ op: z.literal('divide'), value: FLOAT }),
+  z.object({ op: z.literal('clip'), low: FLOAT, high: FLOAT }),
+  z.object({ op: z.literal('impute'), missing: FLOAT, value: FLOAT }),
+  z.object({ op: z.literal('is_missing'), value: FLOAT.optional() }),
+  z.object({ op: z.literal('above'), value: FLOAT }),
+  z.object({ op: z.literal('bin'), edges: z.array(FLOAT) }),
+  z.object({ op: z.literal('interpolate'), x: z.array(FLOAT), y: z.array(FLOAT) }),
+  z.object({ op: z.literal('quantile'), x: z.array(FLOAT), y: z.array(FLOAT) }),
+  z.object({
+    op: z.literal('apply'),
+    name: z.enum(['absolute', 'negative', 'sqrt', 'square', 'floor', 'ceil', 'trunc', 'rint', 'sign', 'reciprocal']),
+  }),
+] as const
+
+/** The fields of a sum of trees. `compare`: how a number meets its threshold; `zero_missing`: values this near zero count as missing where a node says so. */
+export const TREES_FIELDS = {
+  rounding: z.enum(['float64', 'float32']),
+  sum: z.enum(['float64', 'float32']).optional(),
+  compare: z.enum(['not_above', 'below']).optional(),
+  trees: z.int().min(0),
+  leaf_width: z.int().min(1),
+  base: z.array(z.number()),
+  divide: z.number().positive(),
+}
+
+export const GRAPH_NODE = z.discriminatedUnion('op', [
+  z.object({ op: z.literal('trees'), arrays: z.string(), ...NODE, ...ACCEPT, ...TREES_FIELDS }),
+  z.object({
+    op: z.literal('linear'),
+    arrays: z.string(),
+    orders: z.array(z.enum(DOT_ORDERS)),
+    intercept: z.array(z.number()),
+    ...NODE,
+    ...ACCEPT,
+  }),
+  z.object({ op: z.literal('steps'), steps: z.array(z.discriminatedUnion('op', NUMBER_STEPS)), ...NODE }),
+  z.object({ op: z.literal('link'), link: z.enum(LINKS), ...NODE }),
+  z.object({ op: z.literal('decide'), rule: z.enum(['positive', 'not_negative', 'largest']), ...NODE }),
+  z.object({
+    op: z.literal('mean'),
+    outputs: z.int().min(1),
+    weights: z.array(z.number()),
+    divide: z.number(),
+    ...NODE,
+  }),
+  z.object({ op: z.literal('votes'), outputs: z.int().min(1), weights: z.array(z.number()), ...NODE }),
+  z.object({ op: z.literal('product'), terms: z.array(z.array(SLOT)), ...NODE }),
+  z.object({ op: z.literal('normal'), norm: z.enum(['l1', 'l2', 'max']), order: z.enum(DOT_ORDERS), ...NODE }),
+  z.object({ op: z.literal('gauss'), arrays: z.string(), prior: z.array(z.number()), ...NODE }),
+  z.object({ op: z.literal('shares'), ...NODE }),
+  z.object({ op: z.literal('median'), weights: z.array(z.number()), ...NODE }),
+  z.object({ op: z.literal('power'), offset: z.number(), ...NODE }),
+])
+
+export type GraphNode = z.infer<typeof GRAPH_NODE>
+export type NumberStepIr = Extract<GraphNode, { op: 'steps' }>['steps'][number]
+
+/** How many slots a node fills. */
+export function nodeWidth(node: GraphNode): number {
+  switch (node.op) {
+    case 'trees':
+      return node.base.length
+    case 'linear':
+      return node.orders.length
+    case 'link':
+      return node.from.length === 1 && node.link.startsWith('sigmoid') ? 2 : node.from.length
+    case 'mean':
+    case 'votes':
+      return node.outputs
+    case 'product':
+      return node.terms.length
+    case 'normal':
+      return node.from.length
+    case 'gauss':
+      return node.prior.length
+    case 'shares':
+      return node.from.length === 1 ? 2 : node.from.length
+    default:
+      return 1
+  }
+}
