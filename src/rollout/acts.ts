@@ -55,11 +55,10 @@ async function resume(deps: RolloutDeps, row: RolloutRow, { who, reason }: Decre
     throw problem('conflict', { detail: `${rejected.reason}; promote it or abort it` })
   return change(deps, row, async (t) => {
     const state = stateAt(row.step)
-    await t.run('UPDATE rollouts SET state = ?, reason = ?, first_event = NULL, breaker = NULL WHERE id = ?', [
-      state,
-      reason,
-      row.id,
-    ])
+    await t.run(
+      'UPDATE rollouts SET state = ?, reason = ?, first_event = NULL, step_at = ?, breaker = NULL WHERE id = ?',
+      [state, reason, deps.clock(), row.id],
+    )
     // taken out and put in again, a canary has a breaker that has not tripped
     await deps.setVariants(t, row.endpoint, stableOnly(row))
     await deps.setVariants(t, row.endpoint, variantsAt(row, planOf(row), row.step))

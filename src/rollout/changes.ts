@@ -80,13 +80,10 @@ export async function moveTo(
 ): Promise<void> {
   const fresh = await t.get<RolloutRow>('SELECT * FROM rollouts WHERE id = ?', [row.id])
   const state = stateAt(to.step)
-  await t.run('UPDATE rollouts SET state = ?, step = ?, reason = ?, step_from = ?, first_event = NULL WHERE id = ?', [
-    state,
-    to.step,
-    to.reason,
-    JSON.stringify(evidenceOf(fresh ?? row).counts),
-    row.id,
-  ])
+  await t.run(
+    'UPDATE rollouts SET state = ?, step = ?, reason = ?, step_from = ?, step_at = ?, first_event = NULL WHERE id = ?',
+    [state, to.step, to.reason, JSON.stringify(evidenceOf(fresh ?? row).counts), deps.clock(), row.id],
+  )
   await deps.setVariants(t, row.endpoint, variantsAt(row, to.plan, to.step))
   await record(t, deps, row, { state, reason: to.reason, step: to.step })
 }

@@ -61,7 +61,7 @@ function needsNoSteps(row: RolloutRow): string | undefined {
 
 async function step(deps: RolloutDeps, row: RolloutRow): Promise<void> {
   if ((await abandon(deps, row)) || row.state === 'paused') return
-  const judged = judge(row)
+  const judged = judge(row, deps.clock())
   switch (judged.decision) {
     case 'wait':
       await wait(deps, row, judged)

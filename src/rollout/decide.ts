@@ -15,7 +15,7 @@ export interface Situation {
   readonly gates: readonly GateState[]
   /** What the gateway's breaker said, if it took the candidate to weight 0. */
   readonly breaker: string | null
-  /** Event hours since the first observation of the step. */
+  /** Event hours since the first observation of the step, or hours by the clock since it began, whichever is more. */
   readonly hours: number
 }
 
@@ -30,7 +30,7 @@ export function decide(situation: Situation): Decided {
   const missing = whatIsMissing(situation)
   if (missing !== undefined) {
     return situation.hours > situation.plan.max_wait_hours
-      ? { decision: 'pause', reason: `no decision within ${situation.plan.max_wait_hours} event hours: ${missing}` }
+      ? { decision: 'pause', reason: `no decision within ${situation.plan.max_wait_hours} hours: ${missing}` }
       : { decision: 'wait', reason: missing }
   }
   const last = situation.step >= situation.plan.canary.length

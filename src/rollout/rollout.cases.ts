@@ -16,6 +16,7 @@ import { migrate } from '../store/migrate.ts'
 import { act, halt } from './acts.ts'
 import { ingest, label, newest, openRolloutBench, QUICK, round, send, ship, traffic } from './bench.fixture.ts'
 import type { RolloutBench } from './bench.fixture.ts'
+import { judgeRound } from './controller.ts'
 import { curveOf, getRollout, listRollouts } from './read.ts'
 import { recordedRows } from './recorded.ts'
 import { evidenceOf } from './room.ts'
@@ -259,6 +260,16 @@ export function rolloutCases(name: string, open: () => Promise<{ db: Db; close()
       await act(bench.deps, ann, id, { action: 'abort', reason: 'done' })
     })
 
+    it('pauses for want of traffic by the clock, without a single row', async () => {
+      const id = await begun('quiet', { plan: { ...QUICK, max_wait_hours: 1 } })
+      await judgeRound({ ...bench.deps, clock: () => bench.deps.clock() + 2 * 3_600_000 })
+      const row = await newest(db, 'quiet')
+      assert.equal(row.state, 'paused')
+      assert.match(row.reason, /no decision within 1 hours: 0 of 100 shadow rows/)
+      await allReplay(id)
+      await act(bench.deps, ann, id, { action: 'abort', reason: 'done' })
+    })
+
     it('on_failure pause waits for a person: after a breaker it resumes with a fresh one, a failed gate is final', async () => {
       const id = await begun('held', { plan: { ...QUICK, on_failure: 'pause' } })
       await toCanary('held')
@@ -357,7 +368,7 @@ export function rolloutCases(name: string, open: () => Promise<{ db: Db; close()
       assert.deepEqual([rows.length, rows[0]?.label], [30, first.label])
       assert.ok(rows.every((row, i) => i === 0 || row.at >= (rows[i - 1]?.at ?? 0)))
       assert.ok(
-        rows.every((row) => row.stable !== null && row.candidate !== null && /^carrier=/.test(row.slices[0] ?? '')),
+        rows.every((row) => row.stable !== null && row.candidate !== null && row.slices[0]?.startsWith('carrier=')),
       )
       assert.equal((await recordedRows(bench.deps, wish)).length, 20)
       assert.deepEqual(await recordedRows(bench.deps, { ...wish, version: '9' }), [])

@@ -97,6 +97,8 @@ export interface RolloutRow {
   readonly curve: string
   readonly step_from: string
   readonly breaker: string | null
+  /** When the present step began, by the clock, ms. */
+  readonly step_at: number | null
 }
 
 export function planOf(row: RolloutRow): Plan {

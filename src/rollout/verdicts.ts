@@ -43,9 +43,11 @@ export interface Judged extends Decided {
 
 const HOUR = 3_600_000
 
-export function judge(row: RolloutRow): Judged {
+/** `now` is given where a want of traffic counts as waiting too: event time stands still without it. */
+export function judge(row: RolloutRow, now?: number): Judged {
   const plan = planOf(row)
-  const hours = row.first_event === null || row.last_event === null ? 0 : (row.last_event - row.first_event) / HOUR
+  const seen = row.first_event === null || row.last_event === null ? 0 : (row.last_event - row.first_event) / HOUR
+  const hours = Math.max(seen, now === undefined || row.step_at === null ? 0 : (now - row.step_at) / HOUR)
   const inputs = { plan, from: stepFrom(row), breaker: row.breaker, hours }
   const evidence = evidenceOf(row)
   const gates = gateStates(evidence, plan)
