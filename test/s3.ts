@@ -1,4 +1,7 @@
-/** A real S3 server for tests: versitygw over a folder, built once with Go and cached; and a proxy that misbehaves as told. */
+/**
+ * A real S3 server for tests: versitygw over a folder, built once with Go and cached; and a proxy that misbehaves as told.
+ * `node test/s3.ts` builds it; the tests do not, for that takes minutes, and are skipped without it.
+ */
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
@@ -25,7 +28,10 @@ export interface TestS3 {
   stop(): void
 }
 
-/** Starts the server; undefined when there is neither a cached program nor Go to build it. */
+/** Why tests are skipped when `startS3` gives nothing. */
+export const NO_S3 = 'there is no versitygw; `node test/s3.ts` builds it with Go'
+
+/** Starts the server; undefined when it was not built and lies nowhere on the PATH. */
 export async function startS3(): Promise<TestS3 | undefined> {
   const program = await findServer()
   if (program === undefined) return undefined
@@ -59,12 +65,16 @@ export async function startS3(): Promise<TestS3 | undefined> {
 async function findServer(): Promise<string | undefined> {
   const found = process.env['SLIPWAY_TEST_S3_SERVER'] ?? findProgram('versitygw')
   if (found !== undefined) return found
-  const go = findProgram('go') ?? ['/usr/local/go/bin/go'].find((path) => existsSync(path))
-  const folder = await cachedFolder(
-    `versitygw-${VERSION}`,
-    go === undefined ? undefined : (into, run) => build(go, into, run),
-  )
+  const folder = await cachedFolder(`versitygw-${VERSION}`, undefined)
   return folder === undefined ? undefined : join(folder, 'versitygw')
+}
+
+/** Builds the server into the cache, unless it lies there; says what came of it. */
+async function buildServer(): Promise<string> {
+  const go = findProgram('go') ?? ['/usr/local/go/bin/go'].find((path) => existsSync(path))
+  if (go === undefined) return 'there is no Go to build an S3 server; its tests are skipped'
+  const folder = await cachedFolder(`versitygw-${VERSION}`, (into, run) => build(go, into, run))
+  return folder === undefined ? 'the S3 server could not be built; its tests are skipped' : `S3 server: ${folder}`
 }
 
 async function build(go: string, folder: string, run: Run): Promise<void> {
@@ -171,3 +181,5 @@ function passOn(target: URL, { request, reply }: Passing, fault: Fault | undefin
   onwards.on('error', () => request.socket.destroy())
   request.pipe(onwards)
 }
+
+if (import.meta.main) console.log(await buildServer())

@@ -5,11 +5,11 @@ import { after, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { startPostgres } from '../postgres.ts'
-import { startS3 } from '../s3.ts'
+import { NO_S3, startS3 } from '../s3.ts'
 import { startTestServer, type TestServer } from '../server.ts'
 
 const s3 = await startS3()
-const skip = s3 === undefined ? 'no versitygw, and no Go to build it' : false
+const skip = s3 === undefined ? NO_S3 : false
 after(() => s3?.stop())
 
 /** A call of MLflow's REST API. Throws when it is not acknowledged. */

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { buffer } from 'node:stream/consumers'
 import { after, describe, it } from 'node:test'
-import { faultyProxy, startS3, type Fault } from '../../../test/s3.ts'
+import { faultyProxy, NO_S3, startS3, type Fault } from '../../../test/s3.ts'
 import { blobCases } from '../blobs.cases.ts'
 import type { Digest } from '../blobs.ts'
 import { digestOf } from '../verify.ts'
@@ -18,7 +18,7 @@ const s3 = await startS3()
 const QUICK = { attempts: 4, baseMs: 5, idleMs: 500 }
 const LARGE = 21 * 1024 * 1024 + 17
 
-if (s3 === undefined) describe('S3: blobs', { skip: 'no versitygw, and no Go to build it' })
+if (s3 === undefined) describe('S3: blobs', { skip: NO_S3 })
 else tests(s3)
 
 function keyOf(digest: Digest): string {
