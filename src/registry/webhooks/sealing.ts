@@ -10,9 +10,9 @@ const TAG_BYTES = 16
 
 /** Seals and opens texts. `of` is bound to the text: what was sealed for one webhook does not open for another. */
 export interface Seal {
-  seal(text: string, of: string): string
+  readonly seal: (text: string, of: string) => string
   /** Throws `unprocessable` when the key is not the one that sealed it. */
-  open(sealed: string, of: string): string
+  readonly open: (sealed: string, of: string) => string
 }
 
 /** Makes a seal with the key in a file, which is made with mode 0600 when first needed. */
