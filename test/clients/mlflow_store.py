@@ -59,7 +59,7 @@ def models(client: MlflowClient, made: list) -> None:
         client.finalize_logged_model(model.model_id, "READY")
         client.log_metric(run_id, "auc", 0.5 + number / 100, 1_700_000_000_500, 1, model_id=model.model_id)
         if number < 4:
-            client.create_model_version("ranker", model.artifact_location, run_id, {"n": str(number)}, description=f"no. {number}", model_id=model.model_id)
+            client.create_model_version("ranker", f"models:/{model.model_id}", run_id, {"n": str(number)}, description=f"no. {number}", model_id=model.model_id)
     client.delete_model_version("ranker", "2")
     client.set_registered_model_alias("ranker", "champion", "3")
     client.transition_model_version_stage("ranker", "1", "Staging")

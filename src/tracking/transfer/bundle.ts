@@ -60,9 +60,8 @@ export async function readBundle(
   const handle = await open(file).catch((error: unknown) => {
     throw problem('not_found', { what: 'bundle', id: file }, error)
   })
-  const { size } = await handle.stat()
   await handle.close()
-  const archive = readArchive(createReadStream(file), { bytes: size, files: MOST_FILES })
+  const archive = readArchive(createReadStream(file), { bytes: Number.MAX_SAFE_INTEGER, files: MOST_FILES })
   const first = await archive.next()
   if (first.done === true || first.value.path !== MANIFEST) throw damaged(`the first entry is not ${MANIFEST}`)
   const manifest = await readManifest(first.value)

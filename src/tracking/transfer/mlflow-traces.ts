@@ -59,8 +59,9 @@ async function tracesOf(sql: MlflowSql, ids: readonly string[], tags: readonly M
   const tagOf = new Map(tags.map((row) => [`${String(row['trace_id'])} ${String(row['key'])}`, String(row['value'])]))
   const project = (await sql.has('experiments', 'workspace')) ? 'e.workspace' : "'default'"
   const v3 = await sql.has('trace_info', 'request_preview')
+  const name = (await sql.has('trace_info', 'trace_name')) ? 't.trace_name' : 'NULL'
   const rows = await sql.all(
-    `SELECT t.request_id AS trace_id, CAST(t.experiment_id AS TEXT) AS experiment_id, ${project} AS project, t.status AS state,
+    `SELECT t.request_id AS trace_id, CAST(t.experiment_id AS TEXT) AS experiment_id, ${project} AS project, t.status AS state, ${name} AS name,
        t.timestamp_ms AS start_ms, t.execution_time_ms AS duration_ms,
        ${v3 ? 't.client_request_id, t.request_preview, t.response_preview' : 'NULL AS client_request_id, NULL AS request_preview, NULL AS response_preview'}
      FROM trace_info t JOIN experiments e ON e.experiment_id = t.experiment_id WHERE t.request_id IN ${marksOf(ids)}`,
@@ -71,7 +72,7 @@ async function tracesOf(sql: MlflowSql, ids: readonly string[], tags: readonly M
     const location = tagOf.get(`${id} ${LOCATION_TAG}`)
     return {
       ...row,
-      name: tagOf.get(`${id} ${NAME_TAG}`) ?? null,
+      name: tagOf.get(`${id} ${NAME_TAG}`) ?? row['name'] ?? null,
       artifact_uri:
         location === undefined
           ? `mlflow-artifacts:/${String(row['experiment_id'])}/traces/${id}/artifacts`
