@@ -69,7 +69,8 @@ export const transferApi = {
     access: MANAGE,
     params: z.object({ table: z.string() }),
     body: z.strictObject({
-      import_id: id,
+      /** Needed but for a dry run. */
+      import_id: id.optional(),
       rows: z.array(TransferRow).min(1).max(2000),
       /** Checks and counts, and writes nothing. */
       dry_run: z.boolean().default(false),

@@ -85,6 +85,7 @@ describe('moving in and out', () => {
       rows: unknown[]
     }
     assert.deepEqual(rows, [])
+    assert.deepEqual(await first.client.call(transferApi.list), { items: [] })
   })
 
   test('an import that breaks in the middle goes on, and nothing is there twice', async () => {

@@ -7,7 +7,7 @@ import { transferApi } from '../../contract/transfer.ts'
 import type { Row } from '../../store/db.ts'
 import { readBundle } from './bundle.ts'
 import type { BundleEntry } from './bundle.ts'
-import { sendBytes, sendRows } from './send.ts'
+import { beginReport, noteParts, sendBytes, sendRows } from './send.ts'
 import type { Report, SendOptions } from './send.ts'
 
 /** Rows held at a time. */
@@ -26,30 +26,18 @@ export async function importBundle(client: Client, file: string, options: SendOp
     }
   })
   options.progress(`verified ${manifest.entries.length} entries, ${manifest.head}`)
-  const begun = await client.call(transferApi.begin, { body: { kind: 'bundle', place: manifest.head } })
-  const done = new Set(begun.parts)
-  const report: Report = {
-    import_id: begun.import.id,
-    dry_run: options.dryRun,
-    parts: manifest.entries.length,
-    parts_before: done.size,
-    files: 0,
-    bytes: 0,
-    tables: {},
-  }
+  const { report, done } = await beginReport(client, { kind: 'bundle', place: manifest.head }, options)
+  report.parts = manifest.entries.length
   const wanted = await missingBlobs(client, manifest.entries)
   await readBundle(file, async (entry, bytes) => {
     const [, table] = TABLE.exec(entry.path) ?? []
     if (table === undefined) return takeBlob(client, entry, bytes, { wanted, report })
     if (done.has(entry.path)) return
     await takeRows(client, report, table, bytes)
-    if (options.dryRun) return
-    await client.call(transferApi.parts, { params: { id: report.import_id }, body: { parts: [entry.path] } })
+    await noteParts(client, report, { parts: [entry.path] })
     options.progress(entry.path)
   })
-  if (!options.dryRun) {
-    await client.call(transferApi.parts, { params: { id: report.import_id }, body: { parts: [], done: true } })
-  }
+  await noteParts(client, report, { parts: [], done: true })
   return report
 }
 

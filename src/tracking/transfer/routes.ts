@@ -42,9 +42,10 @@ export function transferRoutes(room: Tracking, tables: readonly MovedTable[], ma
     }),
     mount(transferApi.write, async ({ params, body, who }) => {
       requireAll(who)
-      await requireImport(room.db, body.import_id)
+      const id = body.dry_run ? undefined : (body.import_id ?? '')
+      if (id !== undefined) await requireImport(room.db, id)
       const written = await writeRows(room.db, who, tableOf(params.table), { rows: body.rows, dryRun: body.dry_run })
-      if (!body.dry_run) await countRows(room, body.import_id, written.added, written.same)
+      if (id !== undefined) await countRows(room, id, written.added, written.same)
       return written
     }),
     ...blobRoutes(room),

@@ -35,7 +35,8 @@ export interface Source {
 
 /** What an import came to. */
 export interface Report {
-  readonly import_id: string
+  /** Null for a dry run. */
+  readonly import_id: string | null
   readonly dry_run: boolean
   parts: number
   /** Parts that an earlier, broken import had brought. */
@@ -51,35 +52,39 @@ export interface SendOptions {
   readonly progress: (line: string) => void
 }
 
+/** Begins an import, or goes on with it; a dry run leaves no trace at the server. */
+export async function beginReport(
+  client: Client,
+  { kind, place }: Pick<Source, 'kind' | 'place'>,
+  { dryRun }: SendOptions,
+): Promise<{ report: Report; done: ReadonlySet<string> }> {
+  const begun = dryRun ? undefined : await client.call(transferApi.begin, { body: { kind, place } })
+  const done = new Set(begun?.parts)
+  const counts = { parts: 0, parts_before: done.size, files: 0, bytes: 0, tables: {} }
+  return { report: { import_id: begun?.import.id ?? null, dry_run: dryRun, ...counts }, done }
+}
+
 /** Brings a source into a server. Throws CallError `conflict` for what is there with other content; what was written stays. */
 export async function sendSource(client: Client, source: Source, options: SendOptions): Promise<Report> {
-  const { kind, place } = source
-  const begun = await client.call(transferApi.begin, { body: { kind, place } })
-  const done = new Set(begun.parts)
-  const report: Report = {
-    import_id: begun.import.id,
-    dry_run: options.dryRun,
-    parts: 0,
-    parts_before: done.size,
-    files: 0,
-    bytes: 0,
-    tables: {},
-  }
+  const { report, done } = await beginReport(client, source, options)
   for await (const part of source.parts()) {
     report.parts++
     if (done.has(part.name)) continue
     await sendPart(client, part, report)
-    if (!options.dryRun) await notePart(client, report.import_id, part.name)
+    await noteParts(client, report, { parts: [part.name] })
     if (report.parts % 100 === 0) options.progress(`${report.parts} parts, ${report.files} files`)
   }
-  if (!options.dryRun) {
-    await client.call(transferApi.parts, { params: { id: report.import_id }, body: { parts: [], done: true } })
-  }
+  await noteParts(client, report, { parts: [], done: true })
   return report
 }
 
-async function notePart(client: Client, id: string, name: string): Promise<void> {
-  await client.call(transferApi.parts, { params: { id }, body: { parts: [name] } })
+/** Notes at the server what is wholly there; nothing of a dry run. */
+export async function noteParts(
+  client: Client,
+  report: Report,
+  body: { parts: string[]; done?: boolean },
+): Promise<void> {
+  if (report.import_id !== null) await client.call(transferApi.parts, { params: { id: report.import_id }, body })
 }
 
 async function sendPart(client: Client, part: Part, report: Report): Promise<void> {
@@ -126,7 +131,7 @@ export async function sendRows(client: Client, report: Report, table: string, ro
   const flush = async (): Promise<void> => {
     if (batch.length === 0) return
     const body = {
-      import_id: report.import_id,
+      ...(report.import_id !== null && { import_id: report.import_id }),
       rows: batch as Record<string, string | number | null>[],
       dry_run: report.dry_run,
     }
