@@ -3,7 +3,7 @@ import type { Plan } from '../contract/rollout.ts'
 
 /** Parts of alpha. Failures get most: a caller meets them. A share that a plan does not use is not given to others, so that a slice or a limit added later changes nothing. */
 const PARTS = {
-  error_rate: 7,
+  error_rate: 6,
   error_rate_slices: 1,
   latency: 1,
   quality: 2,

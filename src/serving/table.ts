@@ -43,14 +43,12 @@ export interface VariantRoute {
   readonly backend: BackendRoute
 }
 
-/** When a canary is taken to weight 0: `consecutive` failures in a row, or evidence of level `alpha` that its failure rate is above `limit`. */
+/** When a canary is taken to weight 0: `consecutive` failures, or ≥ `failures` and a rate above `rate` in the last `window` requests. */
 export interface BreakerRoute {
-  /** Failures in a row. */
   readonly consecutive: number
-  /** Rate of failures that is tolerated. */
-  readonly limit: number
-  /** Chance that the rate trips it for a canary that fails no more than that, over all its requests. */
-  readonly alpha: number
+  readonly window: number
+  readonly failures: number
+  readonly rate: number
 }
 
 /** Bounds that an endpoint may have of its own; null or absent = the default. */
@@ -100,8 +98,7 @@ export interface RoutingTable {
   readonly tokens: readonly TokenRoute[]
 }
 
-/** The rate's alpha is a part of a rollout's default alpha (the rollout room's `alphaOf`). */
-export const BREAKER: BreakerRoute = { consecutive: 3, limit: 0.05, alpha: 0.000_66 }
+export const BREAKER: BreakerRoute = { consecutive: 3, window: 50, failures: 5, rate: 0.05 }
 
 /** The key under which a loaded backend is kept over table swaps. */
 export function backendKey(backend: BackendRoute): string {

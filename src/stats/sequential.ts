@@ -111,8 +111,7 @@ function meanOfExp(logs: readonly number[]): number {
   return sumOfExp(logs.map((log) => log - share))
 }
 
-/** The same alpha. Throws `invalid_field` unless it lies between 0 and 1. */
-export function checkAlpha(alpha: number): number {
+function checkAlpha(alpha: number): number {
   if (!(alpha > 0 && alpha < 1))
     throw problem('invalid_field', { field: 'alpha', value: alpha, expected: 'between 0 and 1' })
   return alpha

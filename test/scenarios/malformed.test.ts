@@ -371,7 +371,7 @@ const model = (text: string) => async () => {
     run_id: run,
   })()
   if (made.status !== 200) return made
-  await send('PUT', '/v1/endpoints/m', '{"project":"p","model":"m"}')
+  await send('PUT', '/v1/endpoints/m', '{"project":"default","model":"m"}')
   const { version } = (JSON.parse(made.text) as { model_version: { version: string } }).model_version
   return send('POST', '/v1/endpoints/m/deploy', JSON.stringify({ version }))
 }

@@ -17,29 +17,23 @@ test('three failures in a row trip at once', () => {
   assert.match(breaker.reason ?? '', /3 requests in a row failed/)
 })
 
-test('one failure in five trips by rate, within 80 requests', () => {
+test('one failure in five trips by rate, within 25 requests', () => {
   const { at, breaker } = feed(Array.from({ length: 200 }, (_, i) => i % 5 !== 4))
-  assert.ok(at !== null && at <= 80, String(at))
-  assert.match(breaker.reason ?? '', /\d+ of \d+ requests failed \(limit 5 %, e-value \d+\)/)
-})
-
-test('equal chance trips no more than alpha: none of 300 canaries at the limit, over 2,000 requests', () => {
-  const chance = prng(11)
-  // without streaks, which are a rule of their own
-  const canary = () => {
-    let last = true
-    return feed(Array.from({ length: 2000 }, () => (last = !last || chance.uniform() >= 0.05))).at
-  }
-  assert.equal(Array.from({ length: 300 }, canary).filter((at) => at !== null).length, 0)
+  assert.equal(at, 25)
+  assert.match(breaker.reason ?? '', /5 of the last 25 requests failed/)
 })
 
 test('a rare failure never trips, however long it goes on', () => {
   assert.equal(feed(Array.from({ length: 100_000 }, (_, i) => i % 40 !== 0)).at, null)
 })
 
-test('a canary that was well for 5,000 requests and then fails every third trips within 80', () => {
-  const { at } = feed(Array.from({ length: 5200 }, (_, i) => i < 5000 || i % 3 !== 0))
-  assert.ok(at !== null && at > 5000 && at <= 5080, String(at))
+test('old failures leave the window', () => {
+  const outcomes = [
+    ...Array.from({ length: 4 }, (_, i) => i % 2 === 0),
+    ...Array.from({ length: 60 }, () => true),
+    ...Array.from({ length: 8 }, (_, i) => i % 2 === 0),
+  ]
+  assert.equal(feed(outcomes).at, null)
 })
 
 test('a tripped breaker stays so and tells it once', () => {
@@ -50,15 +44,15 @@ test('a tripped breaker stays so and tells it once', () => {
   assert.notEqual(breaker.reason, null)
 })
 
-test('a canary of one request in five failing at random is caught in a median below 60 requests, nearly all below 200', () => {
+test('a canary of one request in five failing at random is caught in a median below 25 requests', () => {
   const chance = prng(7)
   const caught = Array.from(
     { length: 400 },
     () => feed(Array.from({ length: 300 }, () => chance.uniform() >= 0.2)).at ?? Infinity,
   )
   caught.sort((a, b) => a - b)
-  assert.ok((caught[200] ?? Infinity) <= 60, `median ${caught[200]}`)
-  assert.ok((caught[380] ?? Infinity) < 200, `95 in 100: ${caught[380]}`)
+  assert.ok((caught[200] ?? Infinity) <= 25, `median ${caught[200]}`)
+  assert.ok((caught[399] ?? Infinity) < 150, `worst ${caught[399]}`)
 })
 
 test('buckets split keys evenly and independently by salt', () => {
