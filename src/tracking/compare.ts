@@ -1,8 +1,8 @@
 /** Turns one comparison of a filter into SQL that means the same on SQLite and PostgreSQL. */
 import type { Db } from '../store/db.ts'
 import { postgresPattern } from '../store/regexp.ts'
-import type { Comparison } from './filter.ts'
-import { inList, raw, sql } from './sql.ts'
+import type { Comparison, Filter } from './filter.ts'
+import { inList, joined, raw, sql } from './sql.ts'
 import type { Sql } from './sql.ts'
 
 /**
@@ -30,4 +30,12 @@ function like(kind: Db['kind'], column: Sql, operator: 'LIKE' | 'ILIKE', pattern
   if (kind === 'postgres') return sql`${column} ${raw(operator)} ${pattern} ESCAPE ''`
   if (operator === 'ILIKE') return sql`LOWER(${column}) LIKE LOWER(${pattern})`
   return sql`${column} LIKE ${pattern}`
+}
+
+/** The condition of a whole filter: `one` gives that of each comparison, here they are joined by AND, OR and NOT. */
+export function matching(filter: Filter, one: (comparison: Comparison) => Sql): Sql {
+  if (filter.kind === 'not') return sql`NOT (${matching(filter.part, one)})`
+  if (filter.kind === 'compare') return one(filter)
+  const parts = filter.parts.map((part) => sql`(${matching(part, one)})`)
+  return joined(parts, filter.kind === 'and' ? ' AND ' : ' OR ')
 }

@@ -1,6 +1,6 @@
 /** Search of experiments: filter, order and keyset pages. */
 import type { Principal } from '../contract/access.ts'
-import { compare } from './compare.ts'
+import { compare, matching } from './compare.ts'
 import { withAllTags } from './experiments.ts'
 import type { Experiment, ExperimentRow } from './experiments.ts'
 import { LISTED, MORE_NULLABLE, MORE_TEXTUAL, NULLABLE, NUMERIC, parseFilter, parseOrder } from './filter.ts'
@@ -9,7 +9,7 @@ import { keyset } from './paging.ts'
 import type { SortColumn } from './paging.ts'
 import type { Tracking } from './room.ts'
 import { visible } from './room.ts'
-import { all, joined, raw, searchAll, sql } from './sql.ts'
+import { all, raw, searchAll, sql } from './sql.ts'
 import type { Sql } from './sql.ts'
 import { invalid } from './wire.ts'
 
@@ -72,10 +72,7 @@ export function stageCondition(view: View, column: string): Sql {
 }
 
 function condition(room: Tracking, filter: Filter): Sql {
-  if (filter.kind === 'not') return sql`NOT (${condition(room, filter.part)})`
-  if (filter.kind === 'compare') return comparison(room, filter)
-  const parts = filter.parts.map((part) => sql`(${condition(room, part)})`)
-  return joined(parts, filter.kind === 'and' ? ' AND ' : ' OR ')
+  return matching(filter, (one) => comparison(room, one))
 }
 
 function comparison(room: Tracking, one: Comparison): Sql {

@@ -1,6 +1,6 @@
 /** Search of logged models: filter, datasets, any order with missing values last, keyset pages. */
 import type { Principal } from '../contract/access.ts'
-import { compare } from './compare.ts'
+import { compare, matching } from './compare.ts'
 import { requireExperiment } from './experiments.ts'
 import { LISTED, MORE_NULLABLE, MORE_TEXTUAL, NULLABLE, NUMERIC, parseFilter, parseOrder } from './filter.ts'
 import type { Comparison, Filter, FilterSchema } from './filter.ts'
@@ -110,10 +110,7 @@ export async function searchLoggedModels(
 }
 
 function condition(room: Tracking, filter: Filter, datasets: readonly DatasetChoice[]): Sql {
-  if (filter.kind === 'not') return sql`NOT (${condition(room, filter.part, datasets)})`
-  if (filter.kind === 'compare') return comparison(room, filter, datasets)
-  const parts = filter.parts.map((part) => sql`(${condition(room, part, datasets)})`)
-  return joined(parts, filter.kind === 'and' ? ' AND ' : ' OR ')
+  return matching(filter, (one) => comparison(room, one, datasets))
 }
 
 function comparison(room: Tracking, one: Comparison, datasets: readonly DatasetChoice[]): Sql {

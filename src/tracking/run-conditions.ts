@@ -1,9 +1,9 @@
 /** What a filter of a run search means in SQL. */
 import type { Db } from '../store/db.ts'
-import { compare } from './compare.ts'
+import { compare, matching } from './compare.ts'
 import { LISTED, MORE_METRIC, MORE_NULLABLE, MORE_TEXTUAL, NULLABLE, NUMERIC } from './filter.ts'
 import type { Aggregate, Comparison, Filter, FilterSchema } from './filter.ts'
-import { inList, joined, raw, sql } from './sql.ts'
+import { inList, raw, sql } from './sql.ts'
 import type { Sql } from './sql.ts'
 import { invalid } from './wire.ts'
 
@@ -68,10 +68,7 @@ const PARENT_TAG = 'mlflow.parentRunId'
 
 /** The condition on `runs r` that a filter is. */
 export function condition(kind: Db['kind'], filter: Filter): Sql {
-  if (filter.kind === 'not') return sql`NOT (${condition(kind, filter.part)})`
-  if (filter.kind === 'compare') return comparison(kind, filter)
-  const parts = filter.parts.map((part) => sql`(${condition(kind, part)})`)
-  return joined(parts, filter.kind === 'and' ? ' AND ' : ' OR ')
+  return matching(filter, (one) => comparison(kind, one))
 }
 
 /**

@@ -1,13 +1,13 @@
 /** Search of evaluation datasets: filter, order and keyset pages. */
 import type { Principal } from '../../contract/access.ts'
-import { compare } from '../compare.ts'
+import { compare, matching } from '../compare.ts'
 import { LISTED, NULLABLE, NUMERIC, parseFilter, parseOrder } from '../filter.ts'
 import type { Comparison, Filter, FilterSchema } from '../filter.ts'
 import { keyset } from '../paging.ts'
 import type { SortColumn } from '../paging.ts'
 import { visible } from '../room.ts'
 import type { Tracking } from '../room.ts'
-import { all, inList, joined, raw, searchAll, sql } from '../sql.ts'
+import { all, inList, raw, searchAll, sql } from '../sql.ts'
 import type { Sql } from '../sql.ts'
 import { invalid } from '../wire.ts'
 import { readSets } from './sets.ts'
@@ -66,10 +66,7 @@ export async function searchSets(
 }
 
 function condition(room: Tracking, filter: Filter): Sql {
-  if (filter.kind === 'not') return sql`NOT (${condition(room, filter.part)})`
-  if (filter.kind === 'compare') return comparison(room, filter)
-  const parts = filter.parts.map((part) => sql`(${condition(room, part)})`)
-  return joined(parts, filter.kind === 'and' ? ' AND ' : ' OR ')
+  return matching(filter, (one) => comparison(room, one))
 }
 
 function comparison(room: Tracking, one: Comparison): Sql {

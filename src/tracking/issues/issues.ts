@@ -1,7 +1,7 @@
 /** Issues of traces: made, changed, read and searched, within the project of their experiment. */
 import type { Principal } from '../../contract/access.ts'
 import type { Reader } from '../../store/db.ts'
-import { compare } from '../compare.ts'
+import { compare, matching } from '../compare.ts'
 import { requireActiveExperiment, requireExperiment } from '../experiments.ts'
 import { parseFilter } from '../filter.ts'
 import type { Filter, FilterSchema } from '../filter.ts'
@@ -10,7 +10,7 @@ import { keyset } from '../paging.ts'
 import type { SortColumn } from '../paging.ts'
 import { hexId, visible } from '../room.ts'
 import type { Tracking } from '../room.ts'
-import { all, fetchAll, inList, joined, raw, searchAll, sql } from '../sql.ts'
+import { all, fetchAll, inList, raw, searchAll, sql } from '../sql.ts'
 import type { Sql } from '../sql.ts'
 import { invalid, missing } from '../wire.ts'
 
@@ -195,10 +195,7 @@ async function traceCounts(reader: Reader, rows: readonly IssueRow[]): Promise<M
 }
 
 function condition(room: Tracking, filter: Filter): Sql {
-  if (filter.kind === 'not') return sql`NOT (${condition(room, filter.part)})`
-  if (filter.kind === 'compare') return compare(room.db.kind, raw(`i.${filter.key}`), filter)
-  const parts = filter.parts.map((part) => sql`(${condition(room, part)})`)
-  return sql`(${joined(parts, filter.kind === 'and' ? ' AND ' : ' OR ')})`
+  return sql`(${matching(filter, (one) => compare(room.db.kind, raw(`i.${one.key}`), one))})`
 }
 
 async function requireIssue(reader: Reader, who: Principal, id: string): Promise<IssueRow> {
