@@ -11,7 +11,7 @@ import { digestOf } from '../verify.ts'
 import { openS3Blobs } from './blobs.ts'
 import { s3Client } from './client.ts'
 import { copyObject } from './copy.ts'
-import { deleteMarked } from './leaving.ts'
+import { deleteMarked, settled } from './leaving.ts'
 import { listObjects } from './listing.ts'
 
 const s3 = await startS3()
@@ -169,6 +169,26 @@ function tests(server: NonNullable<typeof s3>): void {
       )
       client.close()
       blobs.close()
+    })
+
+    it('a blob that is stored again is there afterwards although the mark of its deletion was never seen', async () => {
+      const blobs = await openS3Blobs(server.settings)
+      const client = s3Client(server.settings)
+      const collector = s3Client(server.settings)
+      const bytes = randomBytes(100)
+      const { digest } = await blobs.put(bytes)
+      const key = keyOf(digest)
+      let stored = 0
+      // The object is written while the mark is up, and gone with its mark before anybody looks.
+      await settled(client, key, async () => {
+        stored += 1
+        const write = () => client.call({ method: 'PUT', key, body: bytes })
+        if (stored > 1) await write()
+        else await deleteMarked(collector, key, () => write().then(() => true))
+      })
+      assert.equal(stored, 2)
+      assert.ok(bytes.equals(await blobs.bytes(digest)))
+      for (const it of [client, collector, blobs]) it.close()
     })
 
     it('what lost answers and dead processes have left is swept away after a day', async () => {

@@ -26,10 +26,13 @@ export async function deleteMarked(client: S3Client, key: string, mayGo: () => P
   }
 }
 
-/** Stores `key` by `store`, again if it was being deleted at that moment. */
+/**
+ * Stores `key` by `store`, again if it was deleted meanwhile. A collector that had looked before may delete the object and take
+ * its mark down before the mark is looked for here, so the object itself is looked for last: a mark that is not there then
+ * will not be followed by a deletion, for whoever marks later sees a young object.
+ */
 export async function settled(client: S3Client, key: string, store: () => Promise<void>): Promise<void> {
   await store()
-  if (!(await isMarked(client, key))) return
   for (let looks = 0; await isMarked(client, key); looks++) {
     if (looks > MOST_LOOKS) throw blobsUnavailable('a collection of blobs does not end')
     await delay(LOOK_MS)
