@@ -172,6 +172,10 @@ function passOn(target: URL, { request, reply }: Passing, fault: Fault | undefin
     reply.writeHead(answer.statusCode ?? 502, answer.rawHeaders)
     if (fault === undefined || !('cutAt' in fault)) return void answer.pipe(reply)
     let left = fault.cutAt
+    if (left === 0) {
+      reply.flushHeaders()
+      return void request.socket.destroySoon()
+    }
     answer.on('data', (chunk: Buffer) => {
       if (left <= 0) return
       reply.write(chunk.subarray(0, left), () => left <= 0 && request.socket.destroy())

@@ -4,11 +4,13 @@ import { UsageError } from './command.ts'
 import type { Invocation } from './command.ts'
 import { config } from './config.ts'
 import { dataDir } from './connect.ts'
+import { withBlobs } from './elsewhere.ts'
 
 export async function run(invocation: Invocation): Promise<number> {
   const [file] = invocation.args
   if (file === undefined) throw new UsageError('backup needs a file: slipway backup FILE')
-  const result = await backup(dataDir(invocation), file, config('SLIPWAY_DATABASE_URL'))
+  const databaseUrl = config('SLIPWAY_DATABASE_URL')
+  const result = await withBlobs((blobs) => backup(dataDir(invocation), file, { databaseUrl, blobs }))
   invocation.out.data(result)
   invocation.out.line(`Wrote ${file}: ${result.blobs} blobs, ${result.bytes} bytes, verified by hash`)
   return 0

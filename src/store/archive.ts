@@ -25,8 +25,8 @@ export interface PackedFile {
   readonly path: string
   readonly size: number
   readonly executable: boolean
-  /** Where its bytes lie on this machine. */
-  readonly source: string
+  /** Where its bytes lie on this machine, or what gives them. */
+  readonly source: string | (() => AsyncIterable<Uint8Array>)
 }
 
 /**
@@ -79,7 +79,7 @@ export async function* writeArchive(files: Iterable<PackedFile>): AsyncGenerator
     }
     yield header(name.subarray(0, 100), file.size, '0', file.executable ? 0o755 : 0o644)
     let written = 0
-    for await (const chunk of createReadStream(file.source) as AsyncIterable<Buffer>) {
+    for await (const chunk of bytesOf(file.source)) {
       written += chunk.length
       yield chunk
     }
@@ -87,6 +87,10 @@ export async function* writeArchive(files: Iterable<PackedFile>): AsyncGenerator
     if (written % BLOCK !== 0) yield Buffer.alloc(BLOCK - (written % BLOCK))
   }
   yield Buffer.alloc(2 * BLOCK)
+}
+
+function bytesOf(source: PackedFile['source']): AsyncIterable<Uint8Array> {
+  return typeof source === 'string' ? (createReadStream(source) as AsyncIterable<Buffer>) : source()
 }
 
 /**

@@ -36,13 +36,14 @@ describe('backup', () => {
     for (let i = 0; i < 20; i++) writer.append(`record ${i}`)
     await writer.close()
     writeFileSync(join(data, 'token'), 'secret')
+    writeFileSync(join(data, 'webhook.key'), Buffer.alloc(32, 7), { mode: 0o600 })
   })
   after(async () => {
     await store.db.close()
     rmSync(root, { recursive: true, force: true })
   })
 
-  it('made while transactions go on, it holds whole transactions, all blobs and segments, and no secret', async () => {
+  it('made while transactions go on, it holds whole transactions, all blobs and segments and the keys, and no token', async () => {
     const stop = new AbortController()
     let written = 0
     const writes = (async () => {
@@ -66,11 +67,13 @@ describe('backup', () => {
 
     const names = execFileSync('tar', ['tf', file], { encoding: 'utf8' }).trim().split('\n')
     assert.deepEqual(names.slice(0, 2), ['manifest.json', 'slipway.db'])
-    assert.equal(names.length, 2 + 5 + listSegments(join(data, 'segments')).length)
+    assert.equal(names.length, 2 + 1 + 5 + listSegments(join(data, 'segments')).length)
 
     const target = join(root, 'restored')
     assert.deepEqual(await restore(file, target), made)
     assert.equal(existsSync(join(target, 'token')), false)
+    assert.ok(readFileSync(join(target, 'webhook.key')).equals(Buffer.alloc(32, 7)))
+    for (const path of [file, join(target, 'webhook.key')]) assert.equal(statSync(path).mode & 0o077, 0, path)
     const restored = await openStore({ dataDir: target })
     const row = await restored.db.get<{ whole: number; all: number }>(
       'SELECT count(*) AS "all", sum(CASE WHEN a = b THEN 1 ELSE 0 END) AS whole FROM pairs',
@@ -91,7 +94,7 @@ describe('backup', () => {
   it('is refused where it would overwrite, and where there is nothing to save', async () => {
     await assert.rejects(backup(data, file), { code: 'already_exists' })
     await assert.rejects(backup(join(root, 'nowhere'), join(root, 'b')), { code: 'not_found' })
-    await assert.rejects(backup(data, join(root, 'b'), 'postgres://x'), /pg_dump/)
+    await assert.rejects(backup(data, join(root, 'b'), { databaseUrl: 'postgres://x' }), /pg_dump/)
     await assert.rejects(restore(file, data), { code: 'conflict' })
     await assert.rejects(restore(join(root, 'nothing'), join(root, 'new')), { code: 'not_found' })
     assert.equal(existsSync(join(root, 'b')), false)

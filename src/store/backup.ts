@@ -5,6 +5,7 @@ import { copyFile, link, mkdir, open, rename, rm, stat, writeFile } from 'node:f
 import { dirname, join, resolve } from 'node:path'
 import { problem, type Problem } from '../contract/errors.ts'
 import { readArchive, writeArchive, type ArchiveEntry, type PackedFile } from './archive.ts'
+import type { Blobs, Digest } from './blobs.ts'
 import { openDiskBlobs } from './disk-blobs.ts'
 import { explained } from './failures.ts'
 import { ReaderThread } from './reader.ts'
@@ -35,16 +36,26 @@ interface Manifest {
 const MANIFEST = 'manifest.json'
 const DATABASE = 'slipway.db'
 
+/** Keys that seal what lies in the database: every file of this name in the data folder. */
+const KEY = /^[\w-]+\.key$/
+
 /** What a backup may hold. */
-const KNOWN = /^(slipway\.db|blobs\/[0-9a-f]{2}\/[0-9a-f]{62}|segments\/[\w.]+-\d{8,}\.seg)$/
+const KNOWN = /^(slipway\.db|[\w-]+\.key|blobs\/[0-9a-f]{2}\/[0-9a-f]{62}|segments\/[\w.]+-\d{8,}\.seg)$/
+
+/** Where a store keeps what does not lie in its data folder. */
+export interface Elsewhere {
+  readonly databaseUrl?: string | undefined
+  readonly blobs?: Blobs | undefined
+}
 
 /**
- * Copies the database, the blobs and the segments of a data folder into the new file `file`, then reads it back and verifies every
- * hash. A server may be running on the folder. The access token is not in it: a restored server makes a new one. Throws `not_found`,
- * `already_exists`, `corrupt_blob`, and `unprocessable` when the database is PostgreSQL (`databaseUrl`).
+ * Copies the database, the blobs, the segments and the keys that seal secrets (`*.key`) of a data folder into the new file `file`
+ * (mode 0600), then reads it back and verifies every hash. A server may be running on the folder. The access token is not in it: a
+ * restored server makes a new one. Blobs that lie elsewhere are streamed in. Throws `not_found`, `already_exists`, `corrupt_blob`,
+ * `conflict` when a blob elsewhere goes meanwhile, and `unprocessable` when the database is PostgreSQL.
  */
-export async function backup(dataDir: string, file: string, databaseUrl?: string): Promise<BackupResult> {
-  if (databaseUrl !== undefined) throw problem('unprocessable', { detail: ON_POSTGRES })
+export async function backup(dataDir: string, file: string, elsewhere: Elsewhere = {}): Promise<BackupResult> {
+  if (elsewhere.databaseUrl !== undefined) throw problem('unprocessable', { detail: ON_POSTGRES })
   if (!existsSync(join(dataDir, DATABASE)))
     throw problem('not_found', { what: 'database', id: join(dataDir, DATABASE) })
   if (existsSync(file)) throw problem('already_exists', { what: 'file', id: file })
@@ -52,7 +63,7 @@ export async function backup(dataDir: string, file: string, databaseUrl?: string
   const partial = `${file}.${randomUUID()}.partial`
   try {
     await mkdir(staging, { mode: 0o700 })
-    const files = await stage(dataDir, staging)
+    const files = await stage(dataDir, staging, elsewhere.blobs)
     await writeDurably(partial, writeArchive(files))
     const result = await verify(partial, async () => undefined)
     await rename(partial, file)
@@ -67,10 +78,11 @@ export async function backup(dataDir: string, file: string, databaseUrl?: string
 }
 
 /**
- * Makes the data folder `dataDir` (missing or empty) from a backup. Every hash is verified before anything is moved into place.
- * Throws `bad_request` for a file that is no sound backup and `conflict` for a folder that is not empty.
+ * Makes the data folder `dataDir` (missing or empty) from a backup, with the blobs in `blobs` where that is given. Every hash is
+ * verified before anything is moved into place; blobs elsewhere are stored one by one, each verified, and stay when a later one is
+ * damaged. Throws `bad_request` for a file that is no sound backup and `conflict` for a folder that is not empty.
  */
-export async function restore(file: string, dataDir: string): Promise<BackupResult> {
+export async function restore(file: string, dataDir: string, blobs?: Blobs): Promise<BackupResult> {
   const target = resolve(dataDir)
   if (!existsSync(file)) throw problem('not_found', { what: 'file', id: file })
   if (existsSync(target) && readdirSync(target).length > 0) {
@@ -80,7 +92,7 @@ export async function restore(file: string, dataDir: string): Promise<BackupResu
   const staging = `${target}.restoring-${randomUUID()}`
   try {
     await mkdir(join(staging, 'segments'), { recursive: true, mode: 0o700 })
-    const result = await verify(file, (entry) => unpack(staging, entry))
+    const result = await verify(file, (entry) => unpack(staging, entry, blobs))
     await rm(target, { recursive: true, force: true })
     await rename(staging, target)
     syncFolder(dirname(target))
@@ -93,23 +105,27 @@ export async function restore(file: string, dataDir: string): Promise<BackupResu
 }
 
 const ON_POSTGRES =
-  'this store keeps its database in PostgreSQL; save that with pg_dump and the folder "blobs" with a copy of its files'
+  'this store keeps its database in PostgreSQL; save that with pg_dump, then copy "*.key" and "blobs" of the data folder'
 
 /** Puts everything where nobody changes it: a snapshot first, so that each blob that it names is there; blobs as hard links. */
-async function stage(dataDir: string, staging: string): Promise<PackedFile[]> {
+async function stage(dataDir: string, staging: string, blobs: Blobs | undefined): Promise<PackedFile[]> {
   const thread = new ReaderThread(join(dataDir, DATABASE))
   try {
     await thread.snapshot(join(staging, DATABASE))
   } finally {
     await thread.close()
   }
-  const entries = [await described(staging, DATABASE)]
   await mkdir(join(staging, 'segments'))
-  for (const { name, path } of listSegments(join(dataDir, 'segments'))) {
-    if (!(await gone(copyFile(path, join(staging, 'segments', name)))))
-      entries.push(await described(staging, `segments/${name}`))
+  const taken = [
+    ...readdirSync(dataDir).filter((name) => KEY.test(name)),
+    ...listSegments(join(dataDir, 'segments')).map(({ name }) => `segments/${name}`),
+  ]
+  const entries = [await described(staging, DATABASE)]
+  for (const path of taken) {
+    if (!(await gone(copyFile(join(dataDir, path), join(staging, path))))) entries.push(await described(staging, path))
   }
-  for await (const entry of stagedBlobs(join(dataDir, 'blobs'), staging)) entries.push(entry)
+  const stored = blobs === undefined ? stagedBlobs(join(dataDir, 'blobs'), staging) : blobEntries(blobs)
+  for await (const entry of stored) entries.push(entry)
   const manifest: Manifest = { format: 1, created_at: new Date().toISOString(), files: entries }
   await writeFile(join(staging, MANIFEST), JSON.stringify(manifest))
   const { size } = await stat(join(staging, MANIFEST))
@@ -117,19 +133,44 @@ async function stage(dataDir: string, staging: string): Promise<PackedFile[]> {
     path: entry.path,
     size: entry.size,
     executable: false,
-    source: join(staging, entry.path),
+    source:
+      blobs !== undefined && entry.path.startsWith('blobs/')
+        ? () => readBlob(blobs, entry.path)
+        : join(staging, entry.path),
   }))
 }
 
-async function* stagedBlobs(folder: string, staging: string): AsyncGenerator<Entry> {
-  const blobs = openDiskBlobs(folder)
+async function* blobEntries(blobs: Blobs): AsyncGenerator<Entry> {
   for await (const { digest, size } of blobs.list()) {
     const sha256 = digest.slice('sha256:'.length)
-    const path = `blobs/${sha256.slice(0, 2)}/${sha256.slice(2)}`
-    await mkdir(join(staging, dirname(path)), { recursive: true })
-    if (!(await gone(link(join(folder, path.slice('blobs/'.length)), join(staging, path)))))
-      yield { path, size, sha256 }
+    yield { path: `blobs/${sha256.slice(0, 2)}/${sha256.slice(2)}`, size, sha256 }
   }
+}
+
+async function* stagedBlobs(folder: string, staging: string): AsyncGenerator<Entry> {
+  for await (const entry of blobEntries(openDiskBlobs(folder))) {
+    const { path } = entry
+    await mkdir(join(staging, dirname(path)), { recursive: true })
+    if (!(await gone(link(join(folder, path.slice('blobs/'.length)), join(staging, path))))) yield entry
+  }
+}
+
+/** The digest of the blob that lies at a path of the backup. */
+function digestAt(path: string): Digest {
+  return `sha256:${path.slice('blobs/'.length).replace('/', '')}`
+}
+
+/** Streams a blob that lies elsewhere. The manifest names it already, so it must still be there. */
+async function* readBlob(blobs: Blobs, path: string): AsyncGenerator<Uint8Array> {
+  const { stream } = await blobs.read(digestAt(path)).catch((error: unknown) => {
+    if ((error as { code?: unknown }).code !== 'not_found') throw error
+    throw problem(
+      'conflict',
+      { detail: `${digestAt(path)} was deleted while the backup was made; make it again` },
+      error,
+    )
+  })
+  yield* stream as AsyncIterable<Uint8Array>
 }
 
 /** True when the file was deleted before it could be taken. */
@@ -206,7 +247,7 @@ async function readManifest(entry: ArchiveEntry): Promise<Map<string, Entry>> {
   const byPath = new Map<string, Entry>()
   for (const file of files) {
     const wrong =
-      !KNOWN.test(file.path) || (file.path.startsWith('blobs/') && file.path.slice(6).replace('/', '') !== file.sha256)
+      !KNOWN.test(file.path) || (file.path.startsWith('blobs/') && digestAt(file.path) !== `sha256:${file.sha256}`)
     if (wrong) throw unsound(`its manifest names ${JSON.stringify(file.path)}`)
     byPath.set(file.path, file)
   }
@@ -231,10 +272,22 @@ function parseManifest(text: string): readonly Entry[] {
   return files
 }
 
-async function unpack(folder: string, entry: ArchiveEntry): Promise<void> {
+async function unpack(folder: string, entry: ArchiveEntry, blobs: Blobs | undefined): Promise<void> {
+  if (blobs !== undefined && entry.path.startsWith('blobs/')) {
+    await blobs.put(entry.body, { digest: digestAt(entry.path), size: entry.size }).catch(damagedBlob(entry.path))
+    return
+  }
   const path = join(folder, entry.path)
   await mkdir(dirname(path), { recursive: true })
   await writeDurably(path, entry.body, entry.path.startsWith('blobs/') ? 0o444 : 0o600)
+}
+
+/** A blob whose bytes differ from its name is told as it is on disk. */
+function damagedBlob(path: string): (error: unknown) => never {
+  return (error) => {
+    if ((error as { code?: unknown }).code !== 'unprocessable') throw error
+    throw problem('corrupt_blob', { digest: digestAt(path) }, error)
+  }
 }
 
 async function writeDurably(path: string, body: AsyncIterable<Uint8Array>, mode = 0o600): Promise<void> {

@@ -1,6 +1,7 @@
 /** What every blob driver must do. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { after, before, describe, it } from 'node:test'
 import type { Readable } from 'node:stream'
 import type { BlobInfo, Blobs, Digest } from './blobs.ts'
@@ -18,10 +19,6 @@ export interface OpenedBlobs {
 
 async function* pieces(bytes: Buffer, step: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += step) yield bytes.subarray(at, at + step)
-}
-
-async function* list(digests: readonly Digest[]): AsyncGenerator<Digest> {
-  yield* digests
 }
 
 async function listed(blobs: Blobs): Promise<BlobInfo[]> {
@@ -157,22 +154,50 @@ export function blobCases(name: string, open: () => Promise<OpenedBlobs>): void 
       assert.equal(await blobs.has(digest), false)
     })
 
-    it('collects what cannot be reached and is old enough', async () => {
+    it('deletes what is idle, and what was stored again is not', async () => {
       const put = async (): Promise<Digest> => (await blobs.put(randomBytes(50))).digest
-      const [kept, young, old, again] = [await put(), await put(), await put(), await put()]
+      const [young, old, again] = [await put(), await put(), await put()]
       const bytes = await blobs.bytes(again)
-      for (const digest of [kept, old, again]) await opened.age(digest, 100_000)
+      for (const digest of [old, again]) await opened.age(digest, 100_000)
       await blobs.put(bytes)
-      const others = (await listed(blobs))
-        .map((blob) => blob.digest)
-        .filter((digest) => digest !== old && digest !== young && digest !== again)
-      assert.deepEqual(await blobs.collect(list(others), 50_000), { deleted: 1, bytes: 50 })
-      assert.deepEqual(await Promise.all([kept, young, old, again].map((digest) => blobs.has(digest))), [
-        true,
-        true,
-        false,
-        true,
-      ])
+      const before = Date.now() - 50_000
+      for (const [digest, gone] of [
+        [young, false],
+        [old, true],
+        [again, false],
+        [digestOf('absent'), false],
+      ] as const) {
+        assert.equal(await blobs.deleteIdle(digest, before), gone)
+        assert.equal(await blobs.has(digest), !gone && digest !== digestOf('absent'))
+      }
+    })
+
+    it('a stream may be left alone or destroyed at any moment, read or not, sound or damaged', async () => {
+      const { digest } = await blobs.put(randomBytes(400_000))
+      const bad = (await blobs.put(randomBytes(400_000))).digest
+      await opened.damage(bad)
+      for (const range of [undefined, { start: 5, end: 300_000 }]) {
+        for (const each of [digest, bad]) {
+          const opening = async (): Promise<Readable> => (await blobs.read(each, range)).stream
+          ;(await opening()).destroy()
+          const begun = await opening()
+          await once(begun, 'readable')
+          begun.destroy()
+          await closed(begun)
+          const left = await opening()
+          for await (const _ of left) break
+          await closed(left)
+          // nobody listens: what is wrong with it must not end the process
+          const unheard = await opening()
+          unheard.resume()
+          await closed(unheard)
+        }
+      }
     })
   })
+}
+
+/** Resolves when a stream is closed, however it ended. */
+function closed(stream: Readable): Promise<void> {
+  return new Promise((resolve) => (stream.closed ? resolve() : void stream.once('close', resolve)))
 }

@@ -28,7 +28,8 @@ export interface Blobs {
   put(source: Uint8Array | AsyncIterable<Uint8Array>, expected?: Expected): Promise<BlobInfo>
   /**
    * The bytes as a stream; `size` is the whole blob's. Without a range the stream is hashed on the way and destroyed with
-   * `corrupt_blob` before its last chunk if it does not match. Throws `not_found`; `invalid_field` for a range outside.
+   * `corrupt_blob` before its last chunk if it does not match. It may be destroyed or left alone at any moment. Throws
+   * `not_found`; `invalid_field` for a range outside.
    */
   read(digest: Digest, range?: ByteRange): Promise<{ size: number; stream: Readable }>
   /** The verified bytes; for blobs that fit in memory. Throws `not_found`, `corrupt_blob`. */
@@ -45,8 +46,6 @@ export interface Blobs {
   sweep(): Promise<void>
   /** Every blob, in no order, with its time of last use in ms (stored, or stored again). */
   list(): AsyncIterable<BlobInfo & { readonly touched_at: number }>
-  /** Deletes what is not in `reachable` and was not stored within `graceMs`. Returns what was freed. */
-  collect(reachable: AsyncIterable<Digest>, graceMs: number): Promise<{ deleted: number; bytes: number }>
   /** A local file with the bytes, to read or hard-link and never to change; undefined where the driver has no local files. */
   path(digest: Digest): string | undefined
 }

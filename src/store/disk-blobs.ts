@@ -19,11 +19,11 @@ import type { Readable } from 'node:stream'
 import { problem } from '../contract/errors.ts'
 import type { BlobInfo, Blobs, ByteRange, Digest, Expected } from './blobs.ts'
 import { explained } from './failures.ts'
-import { digestOf, hexOf, isWithin, outside, refuseDifferent, Verify } from './verify.ts'
+import { abandonable, digestOf, hexOf, isWithin, outside, refuseDifferent, verified } from './verify.ts'
 import { faultPoint } from './fault.ts'
 import { syncFolder } from './wal.ts'
 
-/** Half-written files older than this are swept away by `collect`, ms. */
+/** Half-written files older than this are swept away, ms. */
 const STALE_MS = 24 * 3600 * 1000
 
 /** Chunks of a stream are gathered into writes of at least so many bytes. */
@@ -66,9 +66,10 @@ class DiskBlobs implements Blobs {
 
   async read(digest: Digest, range?: ByteRange): Promise<{ size: number; stream: Readable }> {
     const size = await this.#size(digest)
-    if (range === undefined) return { size, stream: createReadStream(this.#path(digest)).compose(new Verify(digest)) }
+    if (range === undefined) return { size, stream: verified(createReadStream(this.#path(digest)), digest) }
     if (!isWithin(range, size)) throw outside(range, size)
-    return { size, stream: createReadStream(this.#path(digest), { start: range.start, end: range.end }) }
+    const { start, end } = range
+    return { size, stream: abandonable(createReadStream(this.#path(digest), { start, end })) }
   }
 
   async bytes(digest: Digest): Promise<Buffer> {
@@ -120,21 +121,6 @@ class DiskBlobs implements Blobs {
         if (found !== undefined) yield { digest, size: found.size, touched_at: found.mtimeMs }
       }
     }
-  }
-
-  async collect(reachable: AsyncIterable<Digest>, graceMs: number): Promise<{ deleted: number; bytes: number }> {
-    const before = this.#now() - graceMs
-    const candidates = new Map<Digest, number>()
-    for await (const blob of this.list()) if (blob.touched_at < before) candidates.set(blob.digest, blob.size)
-    for await (const digest of reachable) candidates.delete(digest)
-    const freed = { deleted: 0, bytes: 0 }
-    for (const [digest, size] of candidates) {
-      if (!(await this.deleteIdle(digest, before))) continue
-      freed.deleted += 1
-      freed.bytes += size
-    }
-    await this.sweep()
-    return freed
   }
 
   path(digest: Digest): string {

@@ -1,6 +1,6 @@
 /** Holds bytes against what is known of them. */
 import { createHash } from 'node:crypto'
-import { Transform, type TransformCallback } from 'node:stream'
+import { Transform, type Readable, type TransformCallback } from 'node:stream'
 import { problem } from '../contract/errors.ts'
 import type { BlobInfo, ByteRange, Digest, Expected } from './blobs.ts'
 
@@ -38,8 +38,28 @@ export function outside(range: ByteRange, size: number): Error {
   return problem('invalid_field', { field: 'range', value, expected: `bytes within 0-${size - 1}` })
 }
 
+/**
+ * The bytes of `source`, held against their digest on the way. Destroying either ends both, without an error of its own; an
+ * error that nobody listens for ends the stream and not the process.
+ */
+export function verified(source: Readable, digest: Digest): Readable {
+  const verify = new Verify(digest)
+  source.once('error', (error) => verify.destroy(error))
+  source.once('close', () => {
+    if (!source.readableEnded && !verify.destroyed) verify.destroy(new Error('the bytes broke off'))
+  })
+  verify.once('close', () => source.destroy())
+  source.pipe(verify)
+  return abandonable(verify)
+}
+
+/** A stream that may be left alone at any moment: whoever reads it sees its error, and unread the error is nobody's. */
+export function abandonable(stream: Readable): Readable {
+  return stream.on('error', () => undefined)
+}
+
 /** Passes bytes on, one chunk late, so that the last chunk of bytes that do not match their digest is never passed on. */
-export class Verify extends Transform {
+class Verify extends Transform {
   readonly #digest: Digest
   readonly #hash = createHash('sha256')
   #held: Buffer | undefined

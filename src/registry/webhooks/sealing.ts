@@ -1,6 +1,6 @@
 /** Keeps the secrets of webhooks unreadable in the database: AES-256-GCM with a key that lies in the data folder. */
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto'
+import { closeSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { problem } from '../../contract/errors.ts'
 
 const ALGORITHM = 'aes-256-gcm'
@@ -46,18 +46,24 @@ function readOrMake(file: string): Buffer {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
+  // Whole or not at all: a crash or a full disk must not leave a key that is none.
+  const partial = `${file}.${randomUUID()}`
   try {
-    const made = randomBytes(KEY_BYTES)
-    const handle = openSync(file, 'wx', 0o600)
-    writeSync(handle, made)
-    fsyncSync(handle)
-    closeSync(handle)
-    return made
+    const handle = openSync(partial, 'wx', 0o600)
+    try {
+      writeSync(handle, randomBytes(KEY_BYTES))
+      fsyncSync(handle)
+    } finally {
+      closeSync(handle)
+    }
+    linkSync(partial, file)
   } catch (error) {
     // another process was first
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    return checked(readFileSync(file), file)
+  } finally {
+    rmSync(partial, { force: true })
   }
+  return checked(readFileSync(file), file)
 }
 
 function checked(key: Buffer, file: string): Buffer {

@@ -15,7 +15,9 @@ import { deleteMarked, settled } from './leaving.ts'
 import { listObjects } from './listing.ts'
 
 const s3 = await startS3()
-const QUICK = { attempts: 4, baseMs: 5, idleMs: 500 }
+const QUICK = { attempts: 4, baseMs: 5 }
+/** A server that is only slow, on a busy machine, must not be taken for one that is silent. */
+const SILENT_MS = 3000
 const LARGE = 21 * 1024 * 1024 + 17
 
 if (s3 === undefined) describe('S3: blobs', { skip: NO_S3 })
@@ -89,7 +91,6 @@ function tests(server: NonNullable<typeof s3>): void {
     it('each request may fail once by 500, SlowDown, reset, silence or a lost answer: the blob is stored and read', async (t) => {
       const proxy = await faultyProxy(server)
       t.after(() => proxy.stop())
-      const blobs = await openS3Blobs(proxy.settings, QUICK)
       const faults: Fault[] = [
         { status: 500, code: 'InternalError' },
         { status: 503, code: 'SlowDown' },
@@ -98,6 +99,8 @@ function tests(server: NonNullable<typeof s3>): void {
         { silent: true },
       ]
       for (const fault of faults) {
+        const silent = 'silent' in fault
+        const blobs = await openS3Blobs(proxy.settings, { ...QUICK, ...(silent && { idleMs: SILENT_MS }) })
         const seen = new Set<string>()
         proxy.decide = ({ method, path }) => {
           const id = `${method} ${path}`
@@ -105,15 +108,15 @@ function tests(server: NonNullable<typeof s3>): void {
           seen.add(id)
           return fault
         }
-        for (const size of [1000, LARGE]) {
+        for (const size of silent ? [1000] : [1000, LARGE]) {
           const bytes = randomBytes(size)
           const { digest } = await blobs.put(chunks(bytes))
           assert.equal(digest, digestOf(bytes))
           assert.ok(bytes.equals(await blobs.bytes(digest)), JSON.stringify(fault))
         }
+        blobs.close()
       }
-      assert.ok(proxy.met > 40)
-      blobs.close()
+      assert.ok(proxy.met > 30, `${proxy.met} faults`)
     })
 
     it('a reply that is cut off goes on where it broke; one that always breaks at once is told as unavailable', async (t) => {

@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import { problem } from '../../contract/errors.ts'
 import type { BlobInfo, Blobs, ByteRange, Digest, Expected } from '../blobs.ts'
-import { digestOf, hexOf, isWithin, outside, refuseDifferent, Verify } from '../verify.ts'
+import { abandonable, digestOf, hexOf, isWithin, outside, refuseDifferent, verified } from '../verify.ts'
 import { backOff, blobsUnavailable, s3Client, type Patience, type S3Client } from './client.ts'
 import { copyObject } from './copy.ts'
 import { deleteMarked, settled } from './leaving.ts'
@@ -12,7 +12,7 @@ import { listObjects, sweep } from './listing.ts'
 import { fresh, partSize, pieces, uploadParts, type Cut, type Sending } from './parts.ts'
 import type { S3Settings } from './settings.ts'
 
-/** Half-written uploads older than this are swept away by `collect`, ms. */
+/** Half-written uploads older than this are swept away, ms. */
 const STALE_MS = 24 * 3600 * 1000
 /** S3 tells the time of an object in whole seconds. */
 const TIME_STEP_MS = 1000
@@ -58,7 +58,7 @@ export class S3Blobs implements Blobs {
     const bytes = Readable.from(this.#stream(key, first, reach), { objectMode: false })
     // A stream that nobody began to read runs no code of its own when it is destroyed.
     bytes.once('close', () => first.destroy())
-    return { size, stream: range === undefined ? bytes.compose(new Verify(digest)) : bytes }
+    return { size, stream: range === undefined ? verified(bytes, digest) : abandonable(bytes) }
   }
 
   async bytes(digest: Digest): Promise<Buffer> {
@@ -102,21 +102,6 @@ export class S3Blobs implements Blobs {
 
   sweep(): Promise<void> {
     return sweep(this.#client, this.#now() - STALE_MS)
-  }
-
-  async collect(reachable: AsyncIterable<Digest>, graceMs: number): Promise<{ deleted: number; bytes: number }> {
-    const before = this.#now() - graceMs
-    const candidates = new Map<Digest, number>()
-    for await (const blob of this.list()) if (blob.touched_at < before) candidates.set(blob.digest, blob.size)
-    for await (const digest of reachable) candidates.delete(digest)
-    const freed = { deleted: 0, bytes: 0 }
-    for (const [digest, size] of candidates) {
-      if (!(await this.deleteIdle(digest, before))) continue
-      freed.deleted += 1
-      freed.bytes += size
-    }
-    await this.sweep()
-    return freed
   }
 
   path(): undefined {

@@ -87,7 +87,7 @@ export async function uploadParts(upload: PartsUpload, all: AsyncIterable<Buffer
   }
 }
 
-/** Tells S3 to forget the parts; those of an upload that stays are swept away by `collect`. */
+/** Tells S3 to forget the parts; those of an upload that stays are swept away. */
 export async function abortParts(client: S3Client, key: string, id: string): Promise<void> {
   await client.call({ method: 'DELETE', key, query: { uploadId: id }, accept: [404] }).catch(() => undefined)
 }
