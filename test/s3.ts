@@ -174,7 +174,8 @@ function passOn(target: URL, { request, reply }: Passing, fault: Fault | undefin
     let left = fault.cutAt
     if (left === 0) {
       reply.flushHeaders()
-      return void request.socket.destroySoon()
+      request.socket.destroySoon()
+      return
     }
     answer.on('data', (chunk: Buffer) => {
       if (left <= 0) return
