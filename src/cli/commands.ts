@@ -228,12 +228,13 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'import',
-    summary: 'Bring in a bundle, or the experiments, runs, models and traces of an MLflow database',
-    usage: 'FILE | mlflow DATABASE',
+    summary: 'Bring in a bundle, what an MLflow server or its database has, or run folders of wandb',
+    usage: 'FILE | mlflow DATABASE | mlflow URL | wandb FOLDER',
     example: 'slipway import mlflow sqlite:///mlflow.db --artifacts ./mlartifacts',
     flags: [
       ...SERVER_FLAGS,
       { name: 'artifacts', value: 'DIR', meaning: "Folder behind MLflow's artifact proxy." },
+      { name: 'follow', meaning: "Also take files outside wandb's run folders: links, logged artifacts." },
       { name: 'dry-run', meaning: 'Check and count, write nothing.' },
     ],
     load: () => import('./import.ts'),

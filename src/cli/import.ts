@@ -3,12 +3,13 @@ import { importBundle } from '../tracking/transfer/import-bundle.ts'
 import { mlflowDatabase } from '../tracking/transfer/mlflow-db.ts'
 import { sendSource } from '../tracking/transfer/send.ts'
 import type { Report, SendOptions } from '../tracking/transfer/send.ts'
+import { wandbFolder } from '../tracking/transfer/wandb/folder.ts'
 import { text, UsageError } from './command.ts'
 import type { Invocation } from './command.ts'
 import { connect } from './connect.ts'
 import type { Connection } from './connect.ts'
 
-const USAGE = 'import FILE, or: import mlflow sqlite:///mlflow.db --artifacts FOLDER'
+const USAGE = 'import FILE | mlflow DATABASE or URL | wandb FOLDER'
 
 export async function run(invocation: Invocation): Promise<number> {
   const [first, source] = invocation.args
@@ -18,11 +19,19 @@ export async function run(invocation: Invocation): Promise<number> {
     dryRun: invocation.flags['dry-run'] === true,
     progress: (line) => invocation.out.line(line),
   }
+  if (first === 'wandb') return told(invocation, await fromWandb(invocation, client, options))
   if (first !== 'mlflow') return told(invocation, await importBundle(client, first, options))
   if (source === undefined || !/^(sqlite|postgres(ql)?(\+\w+)?):/.test(source)) {
     throw new UsageError(`import mlflow needs the address of a database: slipway ${USAGE}`)
   }
   return told(invocation, await fromDatabase(client, source, text(invocation, 'artifacts'), options))
+}
+
+async function fromWandb(invocation: Invocation, client: Connection['client'], options: SendOptions): Promise<Report> {
+  const [, folder] = invocation.args
+  if (folder === undefined) throw new UsageError(`import wandb needs a folder: slipway ${USAGE}`)
+  const source = await wandbFolder(client, folder, { follow: invocation.flags['follow'] === true })
+  return sendSource(client, source, options)
 }
 
 async function fromDatabase(
@@ -44,6 +53,7 @@ function told({ out }: Invocation, report: Report): number {
   for (const [table, { added, same }] of Object.entries(report.tables)) {
     out.line(`${table.padEnd(32)}${String(added).padStart(10)} new${String(same).padStart(10)} already here`)
   }
+  for (const note of report.notes) out.line(`! ${note}`)
   const what = report.dry_run ? 'Checked' : 'Brought in'
   out.line(
     `${what}: ${report.parts} parts (${report.parts_before} from before), ${report.files} files, ${report.bytes} bytes`,

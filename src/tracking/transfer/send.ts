@@ -31,6 +31,8 @@ export interface Source {
   /** What the source is known by when an import goes on: a path or an address. */
   readonly place: string
   readonly parts: () => AsyncIterable<Part>
+  /** What people should know of what was read, such as damage; grows while parts are read. */
+  readonly notes?: readonly string[]
 }
 
 /** What an import came to. */
@@ -45,6 +47,8 @@ export interface Report {
   bytes: number
   /** By table: rows written (or to be written) and rows that were here. */
   readonly tables: Record<string, { added: number; same: number }>
+  /** What was left out or changed on the way, and why. */
+  readonly notes: string[]
 }
 
 export interface SendOptions {
@@ -60,7 +64,7 @@ export async function beginReport(
 ): Promise<{ report: Report; done: ReadonlySet<string> }> {
   const begun = dryRun ? undefined : await client.call(transferApi.begin, { body: { kind, place } })
   const done = new Set(begun?.parts)
-  const counts = { parts: 0, parts_before: done.size, files: 0, bytes: 0, tables: {} }
+  const counts = { parts: 0, parts_before: done.size, files: 0, bytes: 0, tables: {}, notes: [] }
   return { report: { import_id: begun?.import.id ?? null, dry_run: dryRun, ...counts }, done }
 }
 
@@ -75,6 +79,7 @@ export async function sendSource(client: Client, source: Source, options: SendOp
     if (report.parts % 100 === 0) options.progress(`${report.parts} parts, ${report.files} files`)
   }
   await noteParts(client, report, { parts: [], done: true })
+  report.notes.push(...(source.notes ?? []))
   return report
 }
 
