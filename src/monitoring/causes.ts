@@ -6,7 +6,7 @@ import { explain } from '../stats/explain.ts'
 import type { Explanation, RecentValues } from '../stats/explain.ts'
 import { windowOf } from '../stats/history.ts'
 import type { History } from '../stats/history.ts'
-import { categorical } from '../stats/profile.ts'
+import { categorical } from '../stats/profile-view.ts'
 import type { HouseEvent } from './room.ts'
 
 export type CauseView = z.output<typeof Cause>

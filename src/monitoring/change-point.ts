@@ -3,8 +3,10 @@ import type { Finding } from '../stats/calibrate.ts'
 import { MATCHED_DAYS, matchedWindows } from '../stats/history.ts'
 import type { History } from '../stats/history.ts'
 import { deviation, distance } from '../stats/moments.ts'
-import { categorical, numeric, rows } from '../stats/profile.ts'
-import type { NumericView, Profile } from '../stats/profile.ts'
+import { rows } from '../stats/profile.ts'
+import { categorical, numeric } from '../stats/profile-view.ts'
+import type { Profile } from '../stats/profile.ts'
+import type { NumericView } from '../stats/profile-view.ts'
 
 /** Hours looked back from the first alert. */
 const LOOK_BACK = 24

@@ -226,3 +226,23 @@ test('fewer false alerts allowed make higher limits, and the cross-validated rat
   assert.ok(onlyA.returnDays <= monthly.returnDays, 'fewer features share the allowance')
   assert.deepEqual([monthly.limits['a']!.outside, monthly.limits['a']!.unknown], [0.5, 0.05])
 })
+
+test('a window in which a measure has no value holds nothing, and spoils no other window of its day', () => {
+  const windows = [2, Number.NaN, 3, 4].map((nulls, hour) => ({
+    hour,
+    rows: 100,
+    days: 28,
+    features: [{ feature: 'a', n: 100, measures: { nulls } }],
+  }))
+  assert.deepEqual(cleanPast(['a'], windows).features['a']?.nulls, { peaks: [4], held: [3] })
+})
+
+test('peaks are kept to four digits, the largest of a day', () => {
+  const windows = [1.23456, 1.2345, 0.5, 1.23449].map((z, hour) => ({
+    hour,
+    rows: 100,
+    days: 28,
+    features: [{ feature: 'a', n: 100, measures: { z } }],
+  }))
+  assert.deepEqual(cleanPast(['a'], windows).features['a']?.z, { peaks: [1.235], held: [1.235] })
+})

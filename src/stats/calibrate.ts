@@ -65,7 +65,8 @@ export function cleanPast(features: readonly string[], clean: Iterable<WindowSta
         const series = (of[name] ??= { peaks: [], held: [] })
         const earlier = follows?.features[i]?.measures[name] ?? 0
         raise(series.peaks, days.length, value)
-        raise(series.held, days.length, Math.min(value, earlier))
+        // a window without values holds nothing
+        raise(series.held, days.length, Number.isNaN(earlier) ? 0 : Math.min(value, earlier))
       }
     }
     before = window
@@ -76,7 +77,8 @@ export function cleanPast(features: readonly string[], clean: Iterable<WindowSta
 /** Raises the last of `size` values to at least `value`. */
 function raise(values: number[], size: number, value: number): void {
   while (values.length < size) values.push(0)
-  values[size - 1] = Math.max(values[size - 1]!, Number(value.toPrecision(4)))
+  // rounding keeps order, so what is not above the rounded peak does not round above it
+  if (value > values[size - 1]!) values[size - 1] = Math.max(values[size - 1]!, Number(value.toPrecision(4)))
 }
 
 /** Days from which a tail can be fitted, share of days that make it, and the fewest of them. */

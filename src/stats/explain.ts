@@ -6,8 +6,10 @@ import type { Days, History, Hour } from './history.ts'
 import { deviation } from './moments.ts'
 import type { Moments } from './moments.ts'
 import type { CategoricalSpec, NumericSpec } from './profile-spec.ts'
-import { categorical, conditional, crossed, mergeAll, numeric, rows } from './profile.ts'
-import type { CategoricalView, NumericView, Profile } from './profile.ts'
+import { mergeAll, rows } from './profile.ts'
+import { categorical, conditional, crossed, numeric } from './profile-view.ts'
+import type { Profile } from './profile.ts'
+import type { CategoricalView, CrossView, NumericView } from './profile-view.ts'
 import { detectShift, detectUnit } from './units.ts'
 
 /** One explanation. `text` is ready to be shown; `kind` and `name` group features that changed alike ("°F → °C" for two). */
@@ -237,12 +239,12 @@ function swap(c: Case, spec: CategoricalSpec): Explanation | undefined {
     const now = conditional(c.now, k)
     const past = c.past.map((one) => conditional(one, k))
     const usual = spec.values.map((_, a) =>
-      deviation(past.filter((day) => day.counts[a]! >= 4).map((day) => day.means[a]!)),
+      deviation(past.filter((day) => day.count(a) >= 4).map((day) => day.mean(a))),
     )
-    const moved = usual.flatMap((u, a) => (now.counts[a]! >= 4 && u.n >= 5 && off(now.means[a]!, u) > 4 ? [a] : []))
+    const moved = usual.flatMap((u, a) => (now.count(a) >= 4 && u.n >= 5 && off(now.mean(a), u) > 4 ? [a] : []))
     for (const a of moved) {
       for (const b of moved) {
-        if (a >= b || off(now.means[a]!, usual[b]!) > 3 || off(now.means[b]!, usual[a]!) > 3) continue
+        if (a >= b || off(now.mean(a), usual[b]!) > 3 || off(now.mean(b), usual[a]!) > 3) continue
         const [x, y] = [spec.values[a]!, spec.values[b]!]
         const text = `${spec.name}: ${x} and ${y} changed places (by the mean of ${value})`
         return { feature: spec.name, kind: 'swap', name: `${x} ↔ ${y}`, text, confidence: 0.8, rows: rows(c.now) }
@@ -271,9 +273,11 @@ function pairSwap(c: Case, spec: CategoricalSpec): Explanation | undefined {
 }
 
 /** The rows of a table of counts, or its columns. */
-function turned(table: readonly Float64Array[], asIs: boolean): number[][] {
-  if (asIs) return table.map((row) => [...row])
-  return Array.from(table[0] ?? [], (_, j) => table.map((row) => row[j]!))
+function turned({ counts, width }: CrossView, asIs: boolean): number[][] {
+  const height = counts.length / width
+  return asIs
+    ? Array.from({ length: height }, (_, i) => [...counts.subarray(i * width, (i + 1) * width)])
+    : Array.from({ length: width }, (_, j) => Array.from({ length: height }, (__, i) => counts[i * width + j]!))
 }
 
 const total = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0)

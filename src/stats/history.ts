@@ -37,30 +37,51 @@ export function windowOf(history: History, hour: Hour, length: number, clean = f
 }
 
 interface Kept {
+  /** Profiles of the hours, undefined where there is none or it is bad. */
   readonly parts: readonly (Profile | undefined)[]
+  /** Rows of all parts when they were summed: a late row changes an hour in place. */
   readonly rows: number
   readonly sum: Profile
 }
 
 /** Sums of clean windows by length and end: a window is a reference on each of the following four weeks. */
-const sums = new WeakMap<History, Map<string, Kept>>()
-/** Windows kept of a history: the hours of a month in three lengths. */
-const MOST_KEPT = 3 * 31 * 24
+const sums = new WeakMap<History, Map<number, Map<Hour, Kept>>>()
+/** Windows kept of a history for each length: the hours of a month. */
+const MOST_KEPT = 31 * 24
 
 /** `windowOf` without hours marked bad, remembered until one of its hours changes. The result must not be changed. */
 export function cleanWindow(history: History, hour: Hour, length: number): Profile {
-  const known = sums.get(history) ?? new Map<string, Kept>()
-  sums.set(history, known)
-  const parts = Array.from({ length }, (_, i) => (history.bad.has(hour - i) ? undefined : history.hours.get(hour - i)))
-  const total = parts.reduce((sum, part) => sum + (part === undefined ? 0 : rows(part)), 0)
-  const key = `${hour} ${length}`
-  const kept = known.get(key)
-  if (kept !== undefined && kept.rows === total && kept.parts.every((part, i) => part === parts[i])) return kept.sum
+  const known = sumsOf(history, length)
+  const kept = known.get(hour)
+  if (kept !== undefined && isCurrent(history, hour, kept)) return kept.sum
+  const parts = Array.from({ length }, (_, i) => cleanHour(history, hour - i))
   const sum = windowOf(history, hour, length, true)
-  known.delete(key)
-  known.set(key, { parts, rows: total, sum })
-  if (known.size > MOST_KEPT) known.delete(known.keys().next().value ?? '')
+  known.delete(hour)
+  known.set(hour, { parts, rows: rows(sum), sum })
+  if (known.size > MOST_KEPT) known.delete(known.keys().next().value ?? 0)
   return sum
+}
+
+function sumsOf(history: History, length: number): Map<Hour, Kept> {
+  const all = sums.get(history) ?? new Map<number, Map<Hour, Kept>>()
+  sums.set(history, all)
+  const known = all.get(length) ?? new Map<Hour, Kept>()
+  all.set(length, known)
+  return known
+}
+
+function isCurrent(history: History, hour: Hour, kept: Kept): boolean {
+  let total = 0
+  for (let i = 0; i < kept.parts.length; i++) {
+    const part = cleanHour(history, hour - i)
+    if (part !== kept.parts[i]) return false
+    if (part !== undefined) total += rows(part)
+  }
+  return total === kept.rows
+}
+
+function cleanHour({ hours, bad }: History, hour: Hour): Profile | undefined {
+  return bad.size > 0 && bad.has(hour) ? undefined : hours.get(hour)
 }
 
 /** Days before the judged one from which the reference is taken: the two newest are left out, so that a change does not become its own reference. */

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { makeSpec } from './profile-spec.ts'
 import type { Column } from './profile-spec.ts'
 import * as profiles from './profile.ts'
+import * as views from './profile-view.ts'
 import { prng } from './prng.ts'
 
 /** Rows of a temperature, a zero-inflated rain, an hour, and a carrier whose flights have typical distances. */
@@ -46,9 +47,9 @@ test('the spec gives spikes and few values bins of their own and finds the condi
   assert.ok(carrier?.kind === 'categorical')
   assert.equal(carrier.values[0], 'UA')
   assert.deepEqual(spec.conditionals, [{ value: 'distance', by: 'carrier' }])
-  const view = profiles.numeric(profileOf(reference), 1)
+  const view = views.numeric(profileOf(reference), 1)
   assert.equal(view.counts[1], view.zeros)
-  assert.equal(profiles.numeric(profileOf(reference), 2).counts[1], reference.filter((row) => row[2] === 5).length)
+  assert.equal(views.numeric(profileOf(reference), 2).counts[1], reference.filter((row) => row[2] === 5).length)
 })
 
 test('moments, nulls, zeros and conditional means are those of the rows', () => {
@@ -56,7 +57,7 @@ test('moments, nulls, zeros and conditional means are those of the rows', () => 
   assert.equal(profiles.rows(profile), 5000)
   const temps = reference.map((row) => row[0]).filter((x): x is number => x !== null)
   const mean = temps.reduce((s, x) => s + x, 0) / temps.length
-  const temp = profiles.numeric(profile, 0)
+  const temp = views.numeric(profile, 0)
   assert.equal(temp.nulls, 5000 - temps.length)
   close(temp.mean, mean)
   close(temp.sd, Math.sqrt(temps.reduce((s, x) => s + (x - mean) ** 2, 0) / temps.length))
@@ -67,13 +68,13 @@ test('moments, nulls, zeros and conditional means are those of the rows', () => 
     temp.n,
   )
   const wet = reference.map((row) => row[1] as number).filter((x) => x !== 0)
-  const rain = profiles.numeric(profile, 1)
+  const rain = views.numeric(profile, 1)
   close(rain.nonZeroMean, wet.reduce((s, x) => s + x, 0) / wet.length)
   close(rain.nonZeroSd ** 2 + rain.nonZeroMean ** 2, wet.reduce((s, x) => s + x * x, 0) / wet.length)
   const ua = reference.filter((row) => row[3] === 'UA').map((row) => row[4] as number)
-  const by = profiles.conditional(profile, 0)
-  assert.equal(by.counts[0], ua.length)
-  close(by.means[0]!, ua.reduce((s, x) => s + x, 0) / ua.length)
+  const by = views.conditional(profile, 0)
+  assert.equal(by.count(0), ua.length)
+  close(by.mean(0), ua.reduce((s, x) => s + x, 0) / ua.length)
 })
 
 test('the profiles of parts add to the profile of the whole', () => {
@@ -110,14 +111,14 @@ test('odd values are counted for what they are', () => {
     [1e9, -0, 7n, 12, '3'],
     [undefined, 1, true, null, 4],
   ])
-  const [temp, rain, hour] = [0, 1, 2].map((i) => profiles.numeric(profile, i))
+  const [temp, rain, hour] = [0, 1, 2].map((i) => views.numeric(profile, i))
   assert.deepEqual([temp!.n, temp!.nulls, temp!.implausible], [1, 2, 1])
   assert.ok(Number.isNaN(temp!.mean))
   assert.equal(temp!.meanOfAll, 1e9)
   assert.equal(temp!.counts.at(-1), 1)
   assert.deepEqual([rain!.n, rain!.nonfinite, rain!.zeros], [2, 1, 1])
   assert.deepEqual([hour!.n, hour!.invalid], [2, 1])
-  const carrier = profiles.categorical(profile, 3)
+  const carrier = views.categorical(profile, 3)
   assert.deepEqual([carrier.n, carrier.nulls, carrier.counts.at(-1)], [2, 1, 2])
   assert.deepEqual(
     carrier.unseen.toSorted((a, b) => a[1] - b[1]),
@@ -132,28 +133,28 @@ test('numbers as category codes match the dictionary', () => {
   const coded = makeSpec([{ name: 'code', kind: 'categorical', values: [3, 3, 1, '2'] }])
   const profile = profiles.emptyProfile(coded)
   for (const code of [3, '3', 1, 2, 9]) profiles.add(profile, [code])
-  assert.deepEqual([...profiles.categorical(profile, 0).counts], [2, 1, 1, 1])
+  assert.deepEqual([...views.categorical(profile, 0).counts], [2, 1, 1, 1])
 })
 
 test('frequent unseen values keep their names and counts among many rare ones', () => {
   const profile = profiles.emptyProfile(spec)
   for (let i = 0; i < 1000; i++) profiles.add(profile, [1, 1, 1, i % 4 === 0 ? `rare-${i}` : 'NK', 1])
-  const [first] = profiles.categorical(profile, 3).unseen
+  const [first] = views.categorical(profile, 3).unseen
   assert.equal(first?.[0], 'NK')
   assert.equal(first?.[1], 750)
-  assert.equal(profiles.categorical(profile, 3).unseen.length, 20)
+  assert.equal(views.categorical(profile, 3).unseen.length, 20)
 })
 
 test('variance survives a large offset', () => {
   const big = Array.from({ length: 1000 }, (_, i) => 1.7e12 + (i % 2))
   const column = { name: 'ms', values: big }
-  close(profiles.numeric(profiles.profileColumns(makeSpec([column]), [column]), 0).sd, 0.5)
+  close(views.numeric(profiles.profileColumns(makeSpec([column]), [column]), 0).sd, 0.5)
 })
 
 test('an implausible record stays out of mean and deviation', () => {
   const winds = Array.from({ length: 5000 }, (_, i) => (i % 37) + 0.5)
   const column = { name: 'wind', values: [...winds, 1048] }
-  const view = profiles.numeric(profiles.profileColumns(makeSpec([column]), [column]), 0)
+  const view = views.numeric(profiles.profileColumns(makeSpec([column]), [column]), 0)
   assert.equal(view.implausible, 1)
   assert.equal(view.max, 1048)
   close(view.mean, winds.reduce((s, x) => s + x, 0) / 5000)
@@ -180,8 +181,8 @@ test('a constant and an empty feature have usable bins', () => {
   const profile = profiles.emptyProfile(cells)
   profiles.add(profile, [5, 0.5])
   profiles.add(profile, [6, null])
-  assert.deepEqual([...profiles.numeric(profile, 0).counts], [0, 1, 1])
-  assert.equal(profiles.numeric(profile, 1).n, 1)
+  assert.deepEqual([...views.numeric(profile, 0).counts], [0, 1, 1])
+  assert.equal(views.numeric(profile, 1).n, 1)
 })
 
 test('a row of 23 features costs microseconds', () => {

@@ -3,8 +3,10 @@
 import { hellinger, psi } from './drift.ts'
 import { cleanWindow, MATCHED_DAYS, windowOf } from './history.ts'
 import type { Days, History, Hour } from './history.ts'
-import { categorical, conditional, crossed, mergeAll, numeric, rows } from './profile.ts'
-import type { NumericView, Profile } from './profile.ts'
+import { mergeAll, rows } from './profile.ts'
+import { categorical, conditional, crossed, numeric } from './profile-view.ts'
+import type { Profile } from './profile.ts'
+import type { NumericView } from './profile-view.ts'
 import { deviation, surprise } from './moments.ts'
 import type { Moments } from './moments.ts'
 
@@ -188,11 +190,19 @@ function strange(now: NumericView, all: NumericView): number {
 /** Whether a part of the window stands still although on more than nine of ten past days it did not. */
 function frozen(c: Comparison, i: number, part: 'newer' | 'whole'): boolean {
   const now = numeric(c.now[part], i)
+  if (now.n < c.minValues / 2) return false
   const past = c.past.map((one) => numeric(one[part], i)).filter((view) => view.n > 0)
-  if (now.n < c.minValues / 2 || past.length < 5) return false
-  const typical = past.map((view) => view.sd).sort((a, b) => a - b)[Math.floor(past.length / 10)] ?? 0
+  if (past.length < 5) return false
   const varied = past.filter((view) => view.max > view.min).length
-  return varied > 0.9 * past.length && (now.max === now.min || now.sdOfAll < 0.01 * typical)
+  return varied > 0.9 * past.length && (now.max === now.min || isNarrow(now.sdOfAll, past))
+}
+
+/** Whether a spread is below a hundredth of what nine of ten past days had. */
+function isNarrow(spread: number, past: readonly NumericView[]): boolean {
+  const spreads = Float64Array.from(past, (view) => view.sd)
+  // almost always it is not, and no order is needed to see it
+  if (spreads.every((one) => spread >= 0.01 * one)) return false
+  return spread < 0.01 * (spreads.sort()[Math.floor(past.length / 10)] ?? 0)
 }
 
 /** Values that are not 0 below which their mean is not judged. */
@@ -249,15 +259,11 @@ function jointSurprises({ now, past, pastSum }: Comparison, feature: string): nu
   const { crosses = [] } = now.whole.spec
   return crosses.flatMap(({ a, b }, k) => {
     if (a !== feature && b !== feature) return []
-    const all = pairs(pastSum, k)
-    const usual = deviation(past.map((one) => hellinger(all, pairs(one.whole, k))).filter((x) => !Number.isNaN(x)))
-    const distance = hellinger(all, pairs(now.whole, k))
+    const all = crossed(pastSum, k).counts
+    const usual = deviation(past.map((one) => hellinger(all, crossed(one.whole, k).counts)).filter((x) => !Number.isNaN(x)))
+    const distance = hellinger(all, crossed(now.whole, k).counts)
     return usual.n < 5 || !(distance > usual.mean) ? [] : [surprise(distance, usual, JOINT_FLOOR)]
   })
-}
-
-function pairs(profile: Profile, k: number): number[] {
-  return crossed(profile, k).flatMap((row) => [...row])
 }
 
 /** Rows of a category below which its conditional mean is not judged. */
@@ -272,12 +278,12 @@ function furthestCategory(c: Comparison, i: number): { category: string; z: numb
     const of = spec.features.find((one) => one.name === value)
     const [now, past] = [conditional(c.now.whole, k), c.past.map((one) => conditional(one.whole, k))]
     for (const [category, name] of feature.values.entries()) {
-      if (now.counts[category]! < MIN_CATEGORY_ROWS) continue
+      if (now.count(category) < MIN_CATEGORY_ROWS) continue
       const usual = deviation(
-        past.filter((day) => day.counts[category]! >= MIN_CATEGORY_ROWS / 2).map((day) => day.means[category]!),
+        past.filter((day) => day.count(category) >= MIN_CATEGORY_ROWS / 2).map((day) => day.mean(category)),
       )
       if (usual.n < 7) continue
-      const z = surprise(now.means[category]!, usual, 0.05 * (of?.kind === 'numeric' ? of.scale : 1))
+      const z = surprise(now.mean(category), usual, 0.05 * (of?.kind === 'numeric' ? of.scale : 1))
       if (best === undefined || z > best.z) best = { category: name, z }
     }
   }
