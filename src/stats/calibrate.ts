@@ -63,15 +63,18 @@ export function cleanPast(features: readonly string[], clean: Iterable<WindowSta
         const value = measures[name]
         if (of === undefined || value === undefined || !Number.isFinite(value)) continue
         const series = (of[name] ??= { peaks: [], held: [] })
-        const earlier = follows?.features[i]?.measures[name] ?? 0
         raise(series.peaks, days.length, value)
-        // a window without values holds nothing
-        raise(series.held, days.length, Number.isNaN(earlier) ? 0 : Math.min(value, earlier))
+        raise(series.held, days.length, held(value, follows?.features[i]?.measures[name]))
       }
     }
     before = window
   }
   return { days, features: found }
+}
+
+/** What two windows in a row have reached; one without the measure has reached nothing. */
+function held(value: number, earlier: number | undefined): number {
+  return earlier === undefined || Number.isNaN(earlier) ? 0 : Math.min(value, earlier)
 }
 
 /** Raises the last of `size` values to at least `value`. */

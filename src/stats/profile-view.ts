@@ -2,7 +2,21 @@
 
 import { problem } from '../contract/errors.ts'
 import type { Profile } from './profile.ts'
-import { BINS, FAR_SQUARES, IMPLAUSIBLE, INVALID, N, NONFINITE, NULLS, planOf, SQUARES, SUM, UNFAMILIAR, VAGUE, ZEROS } from './profile-layout.ts'
+import {
+  BINS,
+  FAR_SQUARES,
+  IMPLAUSIBLE,
+  INVALID,
+  N,
+  NONFINITE,
+  NULLS,
+  planOf,
+  SQUARES,
+  SUM,
+  UNFAMILIAR,
+  VAGUE,
+  ZEROS,
+} from './profile-layout.ts'
 import type { NumericSlot } from './profile-layout.ts'
 
 /** What a profile knows of a numeric feature. Means and deviations (population) are NaN without values. */

@@ -3,7 +3,20 @@
 import { problem } from '../contract/errors.ts'
 import { categoryText } from './profile-spec.ts'
 import type { Column, ProfileSpec } from './profile-spec.ts'
-import { BINS, FAR_SQUARES, IMPLAUSIBLE, INVALID, NONFINITE, NULLS, planOf, SQUARES, SUM, UNFAMILIAR, VAGUE, ZEROS } from './profile-layout.ts'
+import {
+  BINS,
+  FAR_SQUARES,
+  IMPLAUSIBLE,
+  INVALID,
+  NONFINITE,
+  NULLS,
+  planOf,
+  SQUARES,
+  SUM,
+  UNFAMILIAR,
+  VAGUE,
+  ZEROS,
+} from './profile-layout.ts'
 import type { CategoricalSlot, NumericSlot } from './profile-layout.ts'
 
 /**

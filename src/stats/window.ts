@@ -260,7 +260,9 @@ function jointSurprises({ now, past, pastSum }: Comparison, feature: string): nu
   return crosses.flatMap(({ a, b }, k) => {
     if (a !== feature && b !== feature) return []
     const all = crossed(pastSum, k).counts
-    const usual = deviation(past.map((one) => hellinger(all, crossed(one.whole, k).counts)).filter((x) => !Number.isNaN(x)))
+    const usual = deviation(
+      past.map((one) => hellinger(all, crossed(one.whole, k).counts)).filter((x) => !Number.isNaN(x)),
+    )
     const distance = hellinger(all, crossed(now.whole, k).counts)
     return usual.n < 5 || !(distance > usual.mean) ? [] : [surprise(distance, usual, JOINT_FLOOR)]
   })

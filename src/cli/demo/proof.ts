@@ -6,11 +6,16 @@ import { runOf } from '../reproduce.ts'
 import { ENDPOINT } from './world.ts'
 import type { Proof, World } from './world.ts'
 
-/** Starts a proof of the run that made the version now in production, and follows it to its end. */
+/** Starts a proof of the run that made the version now in production. Throws when what it needs is missing. */
 export async function beginProof(world: World): Promise<Proof> {
   const of = await runOf(world.client, ENDPOINT)
-  const started = await world.client.call(pipelinesApi.reproducePipelineRun, { params: { id: of }, body: {} })
-  if (started.run === null) return { of, result: started.reproduction }
-  const finished = await follow(world.client, started.run.id, SILENT)
-  return { of, result: finished.reproduction ?? started.reproduction }
+  const { run, reproduction } = await world.client.call(pipelinesApi.reproducePipelineRun, {
+    params: { id: of },
+    body: {},
+  })
+  if (run === null) throw new Error(`${of} cannot be made again: ${reproduction.missing.join(', ')}`)
+  const result = follow(world.client, run.id, SILENT).then((over) => over.reproduction ?? reproduction)
+  // whoever needs the result hears of a failure
+  result.catch(() => undefined)
+  return { of, run: run.id, result }
 }

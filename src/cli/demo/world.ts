@@ -52,8 +52,8 @@ export interface World {
   table: FlightTable | undefined
   /** Runs that were started ahead of the act that needs them. */
   readonly candidates: Map<string, Promise<PipelineRun>>
-  /** A proof of a version that was in production, started ahead of the last act. */
-  proof: Promise<Proof> | undefined
+  /** A proof of the version in production, started by the act before the last. */
+  proof: Proof | undefined
   /** Event time up to which flights were sent, ms. */
   clock: number
   /** Requests that failed, over all acts. */
@@ -61,10 +61,11 @@ export interface World {
   sent: number
 }
 
-/** The pipeline run that was made again, and how equal the result is. */
+/** A pipeline run that is made again by another, and how equal the result will be. */
 export interface Proof {
   readonly of: string
-  readonly result: NonNullable<PipelineRun['reproduction']>
+  readonly run: string
+  readonly result: Promise<NonNullable<PipelineRun['reproduction']>>
 }
 
 /** Collects the facts of one act. */
@@ -122,14 +123,18 @@ export async function runToEnd(world: World, wish: RunWish = {}): Promise<Pipeli
 /** Far more than an idle machine needs: a busy one is slow, and that is no fault of the story, ms. */
 const PATIENCE_MS = 300_000
 
+/** Pauses between looks, ms: what takes long is looked at less often, for each look costs the server too. */
+const FIRST_PAUSE_MS = 20
+const LONGEST_PAUSE_MS = 200
+
 /** Waits until `look` finds something; throws with what was waited for. */
 export async function until<T>(what: string, look: () => Promise<T | undefined>, limitMs = PATIENCE_MS): Promise<T> {
   const end = Date.now() + limitMs
-  for (;;) {
+  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(LONGEST_PAUSE_MS, 1.1 * pause)) {
     const found = await look()
     if (found !== undefined) return found
     if (Date.now() > end) throw new Error(`waited ${limitMs / 1000} s in vain for ${what}`)
-    await wait(25)
+    await wait(pause)
   }
 }
 

@@ -1,7 +1,6 @@
 /** Act 4: a model that is wrong for one carrier, and one that fails every fifth request: both are stopped, no caller notices. */
 import { Plan } from '../../../contract/rollout.ts'
 import { candidate } from '../candidates.ts'
-import { beginProof } from '../proof.ts'
 import { driveRollout, flightsOf, replayVerdicts, startRollout } from '../world.ts'
 import type { Notebook, World } from '../world.ts'
 import { day } from './fly.ts'
@@ -12,9 +11,6 @@ export async function badModels(world: World, notes: Notebook): Promise<void> {
   await flipped(world, notes, (from) => flights.filter((one) => one.event_time > from))
   await faulty(world, notes, (from) => flights.filter((one) => one.event_time > from))
   notes.check('errors that callers saw', world.failed - failedBefore, world.failed === failedBefore)
-  // the last act proves production: most likely what it is now, so the proof begins while the next acts send traffic
-  world.proof = beginProof(world)
-  world.proof.catch(() => undefined)
 }
 
 type Rest = (from: number) => Parameters<typeof driveRollout>[2]

@@ -1,49 +1,67 @@
 /** Act 7: the control process is killed with -9 during traffic and during a training step; nothing is lost or doubled. */
 import { setTimeout as wait } from 'node:timers/promises'
-import { follow } from '../../follow.ts'
-import { SILENT } from '../../output.ts'
-import { caughtUp, DAY, flightsOf, newClient, send, startRun, until } from '../world.ts'
-import type { Notebook, World } from '../world.ts'
 import { pipelinesApi } from '../../../contract/pipelines.ts'
+import { beginProof } from '../proof.ts'
+import { awaitStep, caughtUp, DAY, flightsOf, newClient, send, until } from '../world.ts'
+import type { Notebook, World } from '../world.ts'
 import { performance } from './fly.ts'
 
 /** How long control stays dead, ms. */
 const DEAD_MS = 1500
 
+/** Traffic before and after the kill, days of event time. */
+const BEFORE_DAYS = 7
+const AFTER_DAYS = 14
+
 export async function crash(world: World, notes: Notebook): Promise<void> {
-  const run = await startRun(world, { params: { train: { seed: 7 } }, register: false })
-  await until('the training step to run', async () => {
-    const now = await world.client.call(pipelinesApi.getPipelineRun, { params: { id: run.id } })
-    const train = now.steps.find((step) => step.name === 'train')
-    return train?.attempts.some((attempt) => attempt.state === 'running') === true ? true : undefined
-  })
+  // production does not change any more, so the step that must survive is one of the proof that the last act reads
+  world.proof = await beginProof(world)
+  const { run } = world.proof
   const begun = world.clock
-  const flights = flightsOf(world, begun + 1, begun + 21 * DAY)
   const failedBefore = world.failed
-  const sending = send(world, flights)
+  const training = trainingBegins(world, run)
+  const before = await send(world, flightsOf(world, begun + 1, begun + BEFORE_DAYS * DAY), {
+    hour: async () => training.begun,
+  })
+  await training.done
+  const sending = send(world, flightsOf(world, world.clock + 1, world.clock + AFTER_DAYS * DAY))
   await wait(300)
   await world.server.kill()
   notes.tell('kill -9', `control process ended in the middle of training and traffic; dead for ${DEAD_MS} ms`)
   await wait(DEAD_MS)
   const file = await world.server.start()
   world.client = newClient(file.url, world.token)
-  const sent = await sending
-  notes.check('failed predictions', `${world.failed - failedBefore} of ${sent.sent}`, world.failed === failedBefore)
-  await training(world, notes, run.id)
+  const sent = before.sent + (await sending).sent
+  notes.check('failed predictions', `${world.failed - failedBefore} of ${sent}`, world.failed === failedBefore)
+  await trainedOnce(world, notes, run)
   await world.traffic?.settle(world.clock)
   await caughtUp(world, world.clock)
   // a failed prediction was told above and is in no log
-  await nothingLost(world, notes, { from: begun + 1, sent: sent.sent - (world.failed - failedBefore) })
+  await nothingLost(world, notes, { from: begun + 1, sent: sent - (world.failed - failedBefore) })
+}
+
+/** Looks for the training step of a run while traffic flows; `begun` says whether it runs by now. */
+function trainingBegins(world: World, id: string): { begun: boolean; readonly done: Promise<true> } {
+  const done = until('the training step to run', async () => {
+    const now = await world.client.call(pipelinesApi.getPipelineRun, { params: { id } })
+    const train = now.steps.find((step) => step.name === 'train')
+    return train?.attempts.some((attempt) => attempt.state === 'running') === true ? true : undefined
+  })
+  const found = { begun: false, done }
+  done.then(
+    () => (found.begun = true),
+    // told by who awaits it
+    () => (found.begun = true),
+  )
+  return found
 }
 
 /** The step went on without its master, or was tried again from the budget for lost ones. */
-async function training(world: World, notes: Notebook, id: string): Promise<void> {
-  const over = await follow(world.client, id, SILENT)
-  const train = over.steps.find((step) => step.name === 'train')
-  const attempts = train?.attempts ?? []
-  const succeeded = attempts.filter((attempt) => attempt.state === 'succeeded').length
-  const story = attempts.map((attempt) => attempt.state).join(', ')
-  notes.check('training step', `${over.outcome}; attempts: ${story}`, over.outcome === 'succeeded' && succeeded === 1)
+async function trainedOnce(world: World, notes: Notebook, id: string): Promise<void> {
+  const train = await awaitStep(world, id, 'train')
+  const succeeded = train.attempts.filter((attempt) => attempt.state === 'succeeded').length
+  const story = train.attempts.map((attempt) => attempt.state).join(', ')
+  notes.check('training step', `${train.state}; attempts: ${story}`, train.state === 'succeeded' && succeeded === 1)
 }
 
 async function nothingLost(world: World, notes: Notebook, window: { from: number; sent: number }): Promise<void> {

@@ -16,8 +16,8 @@ export async function prove(world: World, notes: Notebook): Promise<void> {
 /** A proof that was begun is one of production only if production is still what it was. */
 async function reproduce(world: World, notes: Notebook): Promise<void> {
   const production = await runOf(world.client, ENDPOINT)
-  const early = await world.proof
-  const { result } = early?.of === production ? early : await beginProof(world)
+  const proof = world.proof?.of === production ? world.proof : await beginProof(world)
+  const result = await proof.result
   const equal = result.steps.filter((step) => step.outputs !== 'different' && step.outputs !== 'missing').length
   notes.check(
     'reproduced from raw data',
