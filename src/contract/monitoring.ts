@@ -89,6 +89,7 @@ export const Cause = z.object({
     'feed_lost',
     'shift',
     'quality_fall',
+    'records_lost',
   ]),
   title: z.string().describe('one sentence, for example "unit changed °F → °C, temp and dewp"'),
   score: z.number().min(0).max(1),

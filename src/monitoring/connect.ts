@@ -31,6 +31,7 @@ export type Connected = Pick<
   | 'retrain'
   | 'rollback'
   | 'halt'
+  | 'logLosses'
 >
 
 export function connectMonitoring(rooms: Neighbours): Connected {
@@ -40,6 +41,7 @@ export function connectMonitoring(rooms: Neighbours): Connected {
     readTable: (tree) => readTable(registry, tree),
     inputNames,
     eventLog: (endpoint, from, to) => eventLog(registry, { endpoint, from, to }),
+    logLosses: () => serving.logLosses(),
     onLabels: (t, rows) => rooms.rollouts().hooks.onLabels(t, rows),
     async saveSettings(who, endpoint, settings) {
       const { project, model } = await requireEndpoint(registry.db, endpoint)

@@ -13,12 +13,13 @@ import { addEndpoint } from './endpoint.cases.ts'
 import { checkFreshness } from './freshness.ts'
 import { currentIncident, incidentRows, requireIncident } from './incident-rows.ts'
 import { putLabels } from './labels.ts'
+import { checkLogLoss, lossMemory } from './log-loss.ts'
 import { applyQuality, lookAtQuality } from './quality.ts'
 import type { QualityLook } from './quality.ts'
 import { doReactions, wantReactions } from './reactions.ts'
 import { ingest, testDeps } from './room.fixture.ts'
 import { DAY_MS, HOUR_MS, monitorOf, requireEndpoint, settingsOf } from './room.ts'
-import type { MonitoringDeps, ReactionRequest } from './room.ts'
+import type { LogLoss, MonitoringDeps, ReactionRequest } from './room.ts'
 import { handleWebhooks, tellIncident } from './webhook.ts'
 
 const START = Date.UTC(2026, 2, 2)
@@ -165,6 +166,54 @@ it('live traffic that falls silent is an incident until rows come again; a repla
   now = START + 98 * DAY_MS + 10 * HOUR_MS
   await checkFreshness(deps, await monitorOf(db, 'replayed'))
   assert.deepEqual(await incidentRows(db, { endpoint: 'replayed' }), [])
+})
+
+it('records that a log could not write are one incident for who answered meanwhile, until the log is whole again', async () => {
+  for (const name of ['busy', 'idle']) await addEndpoint(db, name)
+  const requests = new Map([
+    ['busy', 5],
+    ['idle', 3],
+  ])
+  let losses: LogLoss[] = [{ writer: 'gw0', lost: 0, error: null, requests: new Map(requests) }]
+  const told: string[] = []
+  const watched: MonitoringDeps = {
+    ...deps,
+    logLosses: async () => losses,
+    changed: (id) => void told.push(id),
+  }
+  let memory = lossMemory()
+  const lose = async (lost: number): Promise<void> => {
+    requests.set('busy', (requests.get('busy') ?? 0) + 1)
+    losses = [{ writer: 'gw0', lost, error: 'ENOSPC: no space left on device', requests: new Map(requests) }]
+    await checkLogLoss(watched, memory)
+  }
+  await checkLogLoss(watched, memory)
+  assert.deepEqual(told, [])
+  await lose(10)
+  const [incident] = await incidentRows(db, { endpoint: 'busy' })
+  assert.match(incident?.title ?? '', /^10 records of the prediction log could not be written: ENOSPC/)
+  assert.deepEqual([incident?.kind, incident?.severity, incident?.pages], ['serving', 'high', 1])
+  assert.deepEqual(await incidentRows(db, { endpoint: 'idle' }), [])
+  // more of the same is the same incident, and a new control process does not tell it again
+  for (const lost of [11, 12, 30]) await lose(lost)
+  memory = lossMemory()
+  await checkLogLoss(watched, memory)
+  const again = await requireIncident(db, incident?.id ?? '')
+  assert.match(again.title, /^30 records/)
+  assert.deepEqual(
+    again.detail.timeline.map(({ kind }) => kind),
+    ['opened', 'lost'],
+  )
+  assert.equal((await incidentRows(db, { endpoint: 'busy' })).length, 1)
+  now += 11 * 60_000
+  await checkLogLoss(watched, memory)
+  assert.equal((await requireIncident(db, again.id)).state, 'resolved')
+  await lose(31)
+  const [next] = (await incidentRows(db, { endpoint: 'busy' })).filter(({ state }) => state === 'open')
+  assert.match(next?.title ?? '', /^1 records/)
+  now += 11 * 60_000
+  await checkLogLoss(watched, memory)
+  assert.equal(told.length, 5)
 })
 
 it('a webhook that fails is tried again until it is there, and tells the incident as it is then', async () => {

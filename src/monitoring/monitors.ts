@@ -9,6 +9,7 @@ import { checkFreshness } from './freshness.ts'
 import { onPredictions } from './hours.ts'
 import type { SeenPrediction } from './hours.ts'
 import { labelsOf } from './labels.ts'
+import { checkLogLoss, lossMemory } from './log-loss.ts'
 import { doReactions } from './reactions.ts'
 import { monitorOf } from './room.ts'
 import type { MonitoringDeps } from './room.ts'
@@ -28,6 +29,8 @@ export interface Monitoring {
 
 const POLL_MS = 500
 const FRESHNESS_MS = 60_000
+/** How often the logs of this process's own gateways are looked at, ms. */
+const LOSS_MS = 5000
 const LEASE_MS = 15_000
 
 export function monitoringRoom(given: MonitoringDeps, leases: Leases, worker: Worker): Monitoring {
@@ -40,6 +43,7 @@ export function monitoringRoom(given: MonitoringDeps, leases: Leases, worker: Wo
   }
   handleWebhooks(deps, worker)
   const loop = monitorLoop(deps, leases)
+  const losses = lossLoop(deps)
   const count = onPredictions(deps)
   return {
     deps,
@@ -50,8 +54,13 @@ export function monitoringRoom(given: MonitoringDeps, leases: Leases, worker: Wo
       },
     },
     labelsOf,
-    start: () => loop.start(),
-    stop: () => loop.stop(),
+    start() {
+      loop.start()
+      losses.start()
+    },
+    async stop() {
+      await Promise.all([loop.stop(), losses.stop()])
+    },
     wake: () => loop.wake(),
   }
 }
@@ -68,7 +77,7 @@ function monitorLoop(deps: MonitoringDeps, leases: Leases): MonitorLoop {
   const memories = new Map<string, Memory>()
   let rest = new AbortController()
   let running: Promise<void> | undefined
-  let looked = 0
+  let looked = -Infinity
   let woken = false
   const rounds = async (signal: AbortSignal): Promise<void> => {
     while (!signal.aborted && !stopping.signal.aborted) {
@@ -78,8 +87,8 @@ function monitorLoop(deps: MonitoringDeps, leases: Leases): MonitorLoop {
         deps.onError(error)
         return false
       })
-      if (Date.now() - looked > FRESHNESS_MS) {
-        looked = Date.now()
+      if (performance.now() - looked > FRESHNESS_MS) {
+        looked = performance.now()
         await lookAtFreshness(deps).catch(deps.onError)
       }
       if (!more && !woken)
@@ -103,6 +112,28 @@ function monitorLoop(deps: MonitoringDeps, leases: Leases): MonitorLoop {
     wake() {
       woken = true
       rest.abort()
+    },
+  }
+}
+
+/** Every replica looks after the gateways of its own folder, so this needs no lease. */
+function lossLoop(deps: MonitoringDeps): { start(): void; stop(): Promise<void> } {
+  const stopping = new AbortController()
+  const memory = lossMemory()
+  let running: Promise<void> | undefined
+  const rounds = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      await checkLogLoss(deps, memory).catch(deps.onError)
+      await delay(LOSS_MS, undefined, { signal: stopping.signal }).catch(() => undefined)
+    }
+  }
+  return {
+    start() {
+      running ??= rounds()
+    },
+    async stop() {
+      stopping.abort()
+      await running
     },
   }
 }

@@ -28,6 +28,7 @@ export function testDeps(db: Db, clock: Clock, more: Partial<MonitoringDeps> = {
     retrain: unexpected,
     rollback: unexpected,
     halt: unexpected,
+    logLosses: unexpected,
     send: unexpected,
     changed: () => undefined,
     onError: (error) => assert.fail(String(error)),

@@ -66,11 +66,24 @@ export interface MonitoringDeps {
   readonly rollback: (request: ReactionRequest) => Promise<string>
   /** Ends a rollout under way; resolves to what was done. */
   readonly halt: (request: ReactionRequest) => Promise<string>
+  /** What the prediction logs of this process's gateways could not write. */
+  readonly logLosses: () => Promise<readonly LogLoss[]>
   /** Outgoing HTTP, for webhooks. */
   readonly send: Egress
   /** Told that an incident was opened or changed. */
   readonly changed: (incident: string) => void
   readonly onError: (error: unknown) => void
+}
+
+/** What one prediction log could not write so far. */
+export interface LogLoss {
+  /** Names the log for good. */
+  readonly writer: string
+  readonly lost: number
+  /** Why the last record was lost. */
+  readonly error: string | null
+  /** Requests so far by endpoint. */
+  readonly requests: ReadonlyMap<string, number>
 }
 
 /** A label as it counts: a number (true and false are 1 and 0). */

@@ -22,7 +22,13 @@ export interface GatewayStats {
   readonly draining: boolean
   readonly cpu_us: { readonly user: number; readonly system: number }
   readonly rss: number
-  readonly log: { readonly records: number; readonly lost: number; readonly error: string | null }
+  readonly log: {
+    /** Names the log for good; its counts begin at 0. */
+    readonly writer: string
+    readonly records: number
+    readonly lost: number
+    readonly error: string | null
+  }
   readonly shadow: { readonly waiting: number; readonly scored: number; readonly dropped: number }
   readonly variants: readonly GatewayVariant[]
 }

@@ -303,6 +303,15 @@ export class ServingRoom {
     return usageOf(await this.#readFigures(), new Map(rows.map((row) => [row.name, row.project])))
   }
 
+  /** What each gateway's log could not write, and the requests that the gateway answered by endpoint; both since its start. */
+  async logLosses(): Promise<{ writer: string; lost: number; error: string | null; requests: Map<string, number> }[]> {
+    return (await this.#readFigures()).map(({ log, variants }) => {
+      const requests = new Map<string, number>()
+      for (const { endpoint, stats } of variants) requests.set(endpoint, (requests.get(endpoint) ?? 0) + stats.requests)
+      return { writer: log.writer, lost: log.lost, error: log.error, requests }
+    })
+  }
+
   /** Calls `hear` with an endpoint's name whenever it changed or answered; returns how to stop. */
   listen(hear: (endpoint: string) => void): () => void {
     this.#listeners.add(hear)
@@ -354,7 +363,7 @@ export class ServingRoom {
 
   /** Figures are read at most twice a second, however many ask. */
   #readFigures(): Promise<GatewayStats[]> {
-    const now = Date.now()
+    const now = performance.now()
     if (this.#figures === undefined || now - this.#figures.at > 500)
       this.#figures = { at: now, read: readGateways(this.#fleet.gateways()) }
     return this.#figures.read

@@ -15,6 +15,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { listSegments, MAX_RECORD_BYTES, readSegment, SegmentWriter } from './segments.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-segments-'))
@@ -181,7 +182,7 @@ describe('segments', () => {
   it('a failed write costs its records, says so, and the next file is sound', { skip: noProc }, async () => {
     const folder = fresh()
     const lost: number[] = []
-    const writer = new SegmentWriter(folder, { onError: (_, records) => lost.push(records) })
+    const writer = new SegmentWriter(folder, { retryMs: 200, onError: (_, records) => lost.push(records) })
     writer.append('before')
     await writer.flush()
     const held = readdirSync('/proc/self/fd').find((fd) => {
@@ -199,6 +200,9 @@ describe('segments', () => {
     writer.append('lost 1')
     writer.append('lost 2')
     await writer.flush()
+    assert.throws(() => writer.append('refused at once'), { code: 'EBADF' })
+    assert.equal(listSegments(folder).length, 1)
+    await sleep(250)
     writer.append('after')
     await writer.close()
     assert.deepEqual(lost, [2])

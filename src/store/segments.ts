@@ -29,6 +29,8 @@ export interface SegmentOptions {
   readonly writerId?: string
   /** True = nothing is written until `flush` or `flushNow`; default: what one event-loop turn appends is written after it. */
   readonly manual?: boolean
+  /** After a failed write records are refused for so long, ms, lest a full disk gets a new file for each. Default 1000. */
+  readonly retryMs?: number
   /** Told when a write failed (for example a full disk) and how many records are lost by it. */
   readonly onError?: (error: Error, lostRecords: number) => void
 }
@@ -71,6 +73,8 @@ export class SegmentWriter {
   /** Writes that are queued or under way in another thread. */
   #active = 0
   #slowUntil = 0
+  readonly #retryMs: number
+  #refusal: { readonly error: Error; readonly until: number } | undefined
   readonly #manual: boolean
   #scheduled = false
 
@@ -79,6 +83,7 @@ export class SegmentWriter {
     this.#folder = folder
     this.#maxBytes = options.maxBytes ?? 64 * 1024 * 1024
     this.#manual = options.manual ?? false
+    this.#retryMs = options.retryMs ?? 1000
     this.#onError = options.onError ?? (() => undefined)
     this.writerId = options.writerId ?? randomBytes(6).toString('hex')
     if (!/^[\w.]+$/.test(this.writerId)) throw new Error(`writer id ${this.writerId}: letters, digits, _ and . only`)
@@ -91,9 +96,13 @@ export class SegmentWriter {
     return this.#current?.name ?? nameOf(this.writerId, this.#seq + 1)
   }
 
-  /** Adds a record and returns its offset in its file. Throws for a payload longer than `MAX_RECORD_BYTES`. */
+  /**
+   * Adds a record and returns its offset in its file. Throws for a payload longer than `MAX_RECORD_BYTES`, and what a write or the
+   * making of a file failed with while that is not long ago.
+   */
   append(payload: Uint8Array | string): number {
     const length = lengthOf(payload)
+    if (this.#refusal !== undefined && performance.now() < this.#refusal.until) throw this.#refusal.error
     if (this.#current !== undefined && this.#current.size + length > this.#maxBytes) this.#finish(this.#current)
     const segment = (this.#current ??= this.#next())
     const offset = segment.size
@@ -147,8 +156,14 @@ export class SegmentWriter {
   }
 
   #next(): OpenSegment {
-    const name = nameOf(this.writerId, ++this.#seq)
-    return { name, fd: openSync(join(this.#folder, name), 'ax'), size: 0, pending: emptyBatch() }
+    const name = nameOf(this.writerId, this.#seq + 1)
+    try {
+      const fd = openSync(join(this.#folder, name), 'ax')
+      this.#seq++
+      return { name, fd, size: 0, pending: emptyBatch() }
+    } catch (error) {
+      throw this.#refuse(error)
+    }
   }
 
   #schedule(): void {
@@ -185,7 +200,13 @@ export class SegmentWriter {
       this.#current = undefined
       close(segment.fd)
     }
-    this.#onError(error instanceof Error ? error : new Error(String(error)), lost)
+    this.#onError(this.#refuse(error), lost)
+  }
+
+  #refuse(cause: unknown): Error {
+    const error = cause instanceof Error ? cause : new Error(String(cause))
+    this.#refusal = { error, until: performance.now() + this.#retryMs }
+    return error
   }
 
   #finish(segment: OpenSegment): void {

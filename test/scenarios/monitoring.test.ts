@@ -79,6 +79,7 @@ before(async () => {
     retrain: unused,
     rollback: unused,
     halt: unused,
+    logLosses: unused,
     send: unused,
     changed: () => undefined,
     onError: (error) => assert.fail(String(error)),

@@ -1,7 +1,6 @@
 /** The life of the control process: what it leaves and takes away, who may share its folder, how it stops, and a full disk. */
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -205,80 +204,3 @@ describe('the hook for test suites', () => {
     }
   })
 })
-
-describe('a full disk', () => {
-  const folder = temporary()
-  const reason = mount(folder.path)
-  after(() => {
-    if (reason === undefined) execFileSync('umount', [folder.path])
-    folder.remove()
-  })
-
-  test(
-    'writes are answered 507, reads go on, and writes too once there is room',
-    { skip: reason ?? false },
-    async () => {
-      const server = await startTestServer({ data: folder.path, env: { SLIPWAY_LOG_LEVEL: 'error' } })
-      const filler = join(folder.path, 'filler')
-      try {
-        const run = JSON.parse(
-          (await send(server, 'POST', '/api/2.0/mlflow/runs/create', { experiment_id: '0' })).text,
-        ) as {
-          run: { info: { run_id: string } }
-        }
-        const id = run.run.info.run_id
-        const artifact = `/api/2.0/mlflow-artifacts/artifacts/0/${id}/artifacts/a.txt`
-        assert.equal((await send(server, 'PUT', artifact, 'kept')).status, 200)
-        assert.throws(() => writeFileSync(filler, new Uint8Array(64_000_000)), { code: 'ENOSPC' })
-
-        const metric = (value: number) =>
-          send(server, 'POST', '/api/2.0/mlflow/runs/log-metric', { run_id: id, key: 'a', value, timestamp: 1 })
-        const refused = await until(
-          () => metric(1),
-          ({ status }) => status !== 200,
-        )
-        assert.equal(refused.status, 507)
-        assert.match(refused.text, /disk is full/)
-        const upload = await send(server, 'PUT', artifact.replace('a.txt', 'b.bin'), 'x'.repeat(500_000))
-        assert.equal(upload.status, 507, upload.text)
-        const token = await send(server, 'POST', '/v1/tokens', { name: 'x', role: 'viewer' })
-        assert.equal(token.status, 507)
-        assert.match(token.text, /"code":"storage_full"/)
-
-        assert.equal((await send(server, 'GET', `/v1/runs/${id}`)).status, 200)
-        assert.equal((await send(server, 'GET', artifact)).text, 'kept')
-        assert.match((await send(server, 'GET', '/v1/health')).text, /"writable":false/)
-
-        rmSync(filler)
-        const again = await until(
-          () => metric(2),
-          ({ status }) => status === 200,
-        )
-        assert.equal(again.status, 200)
-        assert.match((await send(server, 'GET', '/v1/health')).text, /"writable":true/)
-      } finally {
-        await server.stop()
-      }
-    },
-  )
-})
-
-/** Repeats a call until its answer is as wanted, for 15 seconds; returns the last answer. */
-async function until(call: () => Promise<Answer>, wanted: (answer: Answer) => boolean): Promise<Answer> {
-  const deadline = performance.now() + 15_000
-  for (;;) {
-    const answer = await call()
-    if (wanted(answer) || performance.now() > deadline) return answer
-    await sleep(50)
-  }
-}
-
-/** Puts a file system of 32 MB on a folder; returns why that is not possible here. */
-function mount(path: string): string | undefined {
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=32m', 'slipway-test', path], { stdio: 'pipe' })
-    return undefined
-  } catch {
-    return 'no right to mount a small file system; run the tests as root'
-  }
-}

@@ -187,8 +187,13 @@ class GatewayState {
     if (table.epoch < this.#table.epoch) return { epoch: this.#table.epoch, failed: [] }
     const failed = await this.#loader.load(table, true)
     this.#failed = failed
-    writeWhole(this.#files.routing, JSON.stringify(table))
     this.#swap(table)
+    try {
+      writeWhole(this.#files.routing, JSON.stringify(table))
+    } catch (error) {
+      // A full disk must not keep a rollback from taking effect; whoever starts later gets the table from control.
+      note('the routing table could not be kept', error)
+    }
     void this.#loader.retire(table)
     return { epoch: table.epoch, failed }
   }
@@ -229,7 +234,7 @@ class GatewayState {
       failed: this.#failed,
       cpu_us: process.cpuUsage(),
       rss: process.memoryUsage.rss(),
-      log: { records: this.log.records, lost: this.log.lost, error: this.log.lastError },
+      log: { writer: this.log.writer, records: this.log.records, lost: this.log.lost, error: this.log.lastError },
       shadow: { waiting: this.#shadow.rows, scored: this.#shadow.scored, dropped: this.#shadow.dropped },
       variants,
     }

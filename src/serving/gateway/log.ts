@@ -22,6 +22,11 @@ export class PredictionLog {
   lastError: string | null = null
   records = 0
 
+  /** Names this log among those of all gateways, those before this one included. */
+  get writer(): string {
+    return this.#writer.writerId
+  }
+
   constructor(options: LogOptions) {
     this.#writer = new SegmentWriter(options.folder, {
       writerId: options.writerId,

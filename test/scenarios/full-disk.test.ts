@@ -1,0 +1,264 @@
+/** A disk that is full: writes are refused in words, reads and predictions go on, nothing acknowledged is lost, and it comes back. */
+import assert from 'node:assert/strict'
+import Database from 'better-sqlite3'
+import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { auditLog } from '../../src/auth/audit.ts'
+import { SYSTEM } from '../../src/auth/tokens.ts'
+import { makeIds } from '../../src/contract/ids.ts'
+import { currentIncident } from '../../src/monitoring/incident-rows.ts'
+import { checkLogLoss, lossMemory } from '../../src/monitoring/log-loss.ts'
+import { testDeps } from '../../src/monitoring/room.fixture.ts'
+import { servingRoom } from '../../src/serving/room.ts'
+import { openStore } from '../../src/store/open.ts'
+import { listSegments } from '../../src/store/segments.ts'
+import { startTestServer } from '../server.ts'
+import type { TestServer } from '../server.ts'
+import { servingModels } from '../serving-models.ts'
+
+/** Longest wait for what must come, ms. */
+const WAIT_MS = 60_000
+
+interface Answer {
+  readonly status: number
+  readonly text: string
+}
+
+/** A folder that is a file system of `mb` MB of its own; undefined, with the test skipped, where that may not be made. */
+function smallDisk(t: TestContext, mb: number): string | undefined {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-full-'))
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${mb}m`, 'slipway-test', folder], { stdio: 'pipe' })
+  } catch {
+    rmSync(folder, { recursive: true })
+    t.skip('no right to mount a small file system; run the tests as root')
+    return undefined
+  }
+  t.after(() => {
+    execFileSync('umount', ['-l', folder])
+    rmSync(folder, { recursive: true, force: true })
+  })
+  return folder
+}
+
+/** Fills a file system to its last byte; returns how to make room again. */
+function fill(folder: string): () => void {
+  const filler = join(folder, 'filler')
+  assert.throws(() => writeFileSync(filler, new Uint8Array(256_000_000)), { code: 'ENOSPC' })
+  return () => rmSync(filler)
+}
+
+async function send(
+  server: TestServer,
+  method: string,
+  path: string,
+  body?: object | string | Uint8Array,
+): Promise<Answer> {
+  const json = body !== undefined && typeof body === 'object' && !(body instanceof Uint8Array)
+  const reply = await fetch(server.url + path, {
+    method,
+    headers: { authorization: `Bearer ${server.token}`, ...(json && { 'content-type': 'application/json' }) },
+    ...(body !== undefined && { body: json ? JSON.stringify(body) : (body as string) }),
+  })
+  return { status: reply.status, text: await reply.text() }
+}
+
+/** Repeats a call until its answer is as wanted, for as long as is patient; returns the last answer. */
+async function until<T>(call: () => Promise<T>, wanted: (answer: T) => boolean): Promise<T> {
+  for (const end = performance.now() + WAIT_MS; ; await sleep(50)) {
+    const answer = await call()
+    if (wanted(answer) || performance.now() > end) return answer
+  }
+}
+
+test('the control process: 507 for writes, reads go on, every acknowledged point is there afterwards, no half blob', async (t) => {
+  const folder = smallDisk(t, 32)
+  if (folder === undefined) return
+  const server = await startTestServer({ data: folder, env: { SLIPWAY_LOG_LEVEL: 'error' } })
+  t.after(() => server.stop())
+  const made = await send(server, 'POST', '/api/2.0/mlflow/runs/create', { experiment_id: '0' })
+  const id = (JSON.parse(made.text) as { run: { info: { run_id: string } } }).run.info.run_id
+  const artifacts = `/api/2.0/mlflow-artifacts/artifacts/0/${id}/artifacts`
+  assert.equal((await send(server, 'PUT', `${artifacts}/a.txt`, 'kept')).status, 200)
+
+  let step = 0
+  const kept = new Set<number>()
+  const refusals = new Map<number, string>()
+  const stop = new AbortController()
+  const client = async (): Promise<void> => {
+    while (!stop.signal.aborted) {
+      const point = { key: 'a', value: 1, timestamp: 1, step: step++ }
+      // some bytes beside each point, so that the log of the database grows too
+      const tag = { key: `t${point.step % 50}`, value: randomBytes(2000).toString('hex') }
+      const { status, text } = await send(server, 'POST', '/api/2.0/mlflow/runs/log-batch', {
+        run_id: id,
+        metrics: [point],
+        tags: [tag],
+      })
+      if (status === 200) kept.add(point.step)
+      else {
+        refusals.set(status, text)
+        await sleep(20)
+      }
+    }
+  }
+  const clients = [client(), client(), client(), client()]
+  await until(
+    async () => kept.size,
+    (count) => count > 100,
+  )
+  const room = fill(folder)
+  await until(
+    async () => refusals.size,
+    (count) => count > 0,
+  )
+  assert.deepEqual([...refusals.keys()], [507])
+  assert.match(refusals.get(507) ?? '', /disk is full/)
+
+  const blobs = (): string[] => readdirSync(join(folder, 'blobs'), { recursive: true, encoding: 'utf8' }).sort()
+  const before = blobs()
+  const upload = await send(server, 'PUT', `${artifacts}/b.bin`, 'x'.repeat(500_000))
+  assert.equal(upload.status, 507, upload.text)
+  assert.deepEqual(blobs(), before)
+  const token = await send(server, 'POST', '/v1/tokens', { name: 'x', role: 'viewer' })
+  assert.equal(token.status, 507)
+  assert.match(token.text, /"code":"storage_full"/)
+  assert.equal((await send(server, 'GET', `/v1/runs/${id}`)).status, 200)
+  assert.equal((await send(server, 'GET', `${artifacts}/a.txt`)).text, 'kept')
+  assert.match((await send(server, 'GET', '/v1/health')).text, /"writable":false/)
+
+  const atRoom = kept.size
+  room()
+  await until(
+    async () => kept.size,
+    (count) => count > atRoom + 50,
+  )
+  stop.abort()
+  await Promise.all(clients)
+  assert.ok(kept.size > atRoom + 50, 'writes are taken again')
+  assert.deepEqual([...refusals.keys()], [507])
+  assert.match((await send(server, 'GET', '/v1/health')).text, /"writable":true/)
+  assert.equal((await send(server, 'PUT', `${artifacts}/b.bin`, 'x'.repeat(500_000))).status, 200)
+
+  await server.stop()
+  const db = new Database(join(folder, 'slipway.db'))
+  t.after(() => db.close())
+  assert.equal(db.pragma('integrity_check', { simple: true }), 'ok')
+  const there = new Set(db.prepare('SELECT step FROM metric_points').pluck().all() as number[])
+  assert.deepEqual(
+    [...kept].filter((one) => !there.has(one)),
+    [],
+  )
+})
+
+test('an upload that meets the end of the disk in its middle leaves nothing, and is taken once there is room', async (t) => {
+  const folder = smallDisk(t, 32)
+  if (folder === undefined) return
+  const server = await startTestServer({ data: folder, env: { SLIPWAY_LOG_LEVEL: 'error' } })
+  t.after(() => server.stop())
+  const path = '/api/2.0/mlflow-artifacts/artifacts/0/r/artifacts/large.bin'
+  const blobs = (): string[] => readdirSync(join(folder, 'blobs'), { recursive: true, encoding: 'utf8' }).sort()
+  const before = blobs()
+  const upload = await send(server, 'PUT', path, randomBytes(48_000_000))
+  assert.equal(upload.status, 507, upload.text)
+  assert.deepEqual(blobs(), before)
+  assert.equal((await send(server, 'GET', path)).status, 404)
+  const small = randomBytes(8_000_000)
+  const again = await until(
+    () => send(server, 'PUT', path, small),
+    ({ status }) => status === 200,
+  )
+  assert.equal(again.status, 200)
+})
+
+test('a gateway: every prediction is answered, the loss is counted and becomes an incident, later records are kept', async (t) => {
+  const folder = smallDisk(t, 48)
+  if (folder === undefined) return
+  const models = await servingModels()
+  const { db } = await openStore({ dataDir: folder })
+  t.after(() => db.close())
+  const ids = makeIds(Date.now, randomBytes)
+  const room = servingRoom({
+    db,
+    clock: Date.now,
+    ids,
+    audit: auditLog(Date.now),
+    dataDir: folder,
+    version: '0.0.0',
+    gateways: { count: 1, host: '127.0.0.1', port: 0, allowHosts: [] },
+    open: true,
+    tokens: async () => [],
+    profileSpec: async () => null,
+    versionFiles: async () => models.files('hgb'),
+    workers: 1,
+    memoryMb: 2048,
+    hooks: {},
+    changed: () => undefined,
+    log: () => undefined,
+  })
+  await room.start()
+  t.after(() => room.stop())
+  await room.put(SYSTEM, 'e', { project: 'p', model: 'm' })
+  await room.deploy(SYSTEM, 'e', '1')
+
+  let sent = 0
+  const predict = async (): Promise<string> => {
+    const { score: _, ...inputs } = models.rows[sent % models.rows.length] ?? { score: 0 }
+    const name = `row-${sent++}`
+    const reply = await fetch(`${room.gatewayUrl}/v1/endpoints/e:predict`, {
+      method: 'POST',
+      body: JSON.stringify({ inputs, id: name, routing_key: 'k'.repeat(200) }),
+    })
+    assert.equal(reply.status, 200, await reply.text())
+    return name
+  }
+  const lost = async (): Promise<number> => {
+    const text = await (await fetch(`${room.gatewayUrl}/metrics`)).text()
+    return Number(/^slipway_log_lost_total (\d+)$/m.exec(text)?.[1])
+  }
+  const memory = lossMemory()
+  const deps = testDeps(db, Date.now, { logLosses: () => room.logLosses() })
+  const incident = async () => (await currentIncident(db, 'e', 'serving', 0))?.title
+  for (let i = 0; i < 20; i++) await predict()
+  assert.equal(await lost(), 0)
+  await checkLogLoss(deps, memory)
+  assert.equal(await incident(), undefined)
+
+  const makeRoom = fill(folder)
+  while ((await lost()) < 200) await predict()
+  const segments = listSegments(join(folder, 'segments')).length
+  assert.ok(segments < 100, `${segments} segment files for records that were not written`)
+  // the incident itself cannot be written yet, and must not be forgotten
+  await checkLogLoss(deps, memory).catch((error: unknown) => {
+    assert.equal((error as { code?: string }).code, 'storage_full')
+  })
+  makeRoom()
+  await until(
+    async () => {
+      await predict()
+      await checkLogLoss(deps, memory).catch(() => undefined)
+      return incident()
+    },
+    (title) => title !== undefined,
+  )
+  assert.match((await incident()) ?? '', /records of the prediction log could not be written: .*ENOSPC/)
+
+  const before = await lost()
+  const name = await until(predict, () => true)
+  await until(async () => {
+    await predict()
+    return (await lost()) === before
+  }, Boolean)
+  const late = await predict()
+  const found = await until(
+    () => db.get<{ id: string }>('SELECT id FROM predictions WHERE id = ?', [late]),
+    (row) => row !== undefined,
+  )
+  assert.equal(found?.id, late, `${name} and later ones are logged again`)
+})
