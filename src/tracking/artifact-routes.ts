@@ -5,12 +5,14 @@ import { mount, Raw } from '../http/mount.ts'
 import type { Call, Mounted } from '../http/mount.ts'
 import type { ByteRange } from '../store/blobs.ts'
 import { baseName } from './artifact-paths.ts'
-import { deleteArtifacts, listFolder, openArtifact, putArtifact } from './artifacts.ts'
+import { findLink, makeLink } from './artifact-links.ts'
+import { deleteArtifacts, findArtifact, listFolder, putArtifact } from './artifacts.ts'
+import type { ArtifactFile } from './artifacts.ts'
 import { fileReply } from './file-reply.ts'
 import { int, list, need, object, readFields, text } from './input.ts'
 import type { Tracking } from './room.ts'
 import { abortUpload, completeUpload, createUpload, putPart } from './uploads.ts'
-import { invalid, mlflowFailure } from './wire.ts'
+import { mlflowFailure } from './wire.ts'
 import { callInWorkspace } from './workspaces/header.ts'
 
 const PREFIXES = ['/api/2.0', '/ajax-api/2.0'] as const
@@ -37,34 +39,46 @@ export function artifactRoutes(room: Tracking): Mounted[] {
     ),
     on('POST', `${prefix}/mlflow-artifacts/mpu/abort/*`, 'End an upload without result', (call) => abort(room, call)),
     on('PUT', `${prefix}/mlflow-artifacts/mpu/parts/:id/:part`, 'Upload one part', (call) => part(room, call)),
+    on('GET', `${prefix}/mlflow-artifacts/presigned/*`, 'A link by which an artifact is read without a credential', (call) =>
+      presigned(room, call, prefix),
+    ),
+    linked(room, prefix),
   ])
 }
 
 /** A download of a checked full path: attachment, no sniffing, sandboxed; one byte range is honoured. */
 export async function download(room: Tracking, call: Pick<Call, 'who' | 'headers'>, path: string): Promise<Raw> {
+  return ranged(room, call, await findArtifact(room, call.who, path))
+}
+
+/** The reply with a file, or with the one range of it that is asked for; 416 for a range beyond its end. */
+async function ranged(room: Tracking, call: Pick<Call, 'headers'>, file: ArtifactFile): Promise<Raw> {
+  const { path, size, digest } = file
   const asked = call.headers['range']
-  const opened = await openArtifact(room, call.who, path, (size) =>
-    typeof asked === 'string' ? byteRange(asked, size) : undefined,
-  )
-  const { size, digest } = opened.file
-  const length = opened.range === undefined ? size : opened.range.end - opened.range.start + 1
+  const range = typeof asked === 'string' ? byteRange(asked, size) : undefined
+  if (range === 'outside') {
+    const message = `Range '${asked}' is outside the file of ${size} bytes`
+    const headers = { 'content-type': 'application/json; charset=utf-8', 'content-range': `bytes */${size}` }
+    return new Raw(416, headers, JSON.stringify({ error_code: 'INVALID_PARAMETER_VALUE', message }))
+  }
+  const { stream } = await room.blobs.read(digest, range)
+  const length = range === undefined ? size : range.end - range.start + 1
   const more = {
     'accept-ranges': 'bytes',
     etag: `"${digest}"`,
-    ...(opened.range && { 'content-range': `bytes ${opened.range.start}-${opened.range.end}/${size}` }),
+    ...(range && { 'content-range': `bytes ${range.start}-${range.end}/${size}` }),
   }
-  return fileReply({ path, length, stream: opened.stream }, opened.range === undefined ? 200 : 206, more)
+  return fileReply({ path, length, stream }, range === undefined ? 200 : 206, more)
 }
 
-/** A single range of a Range header; undefined for one that is to be ignored. Throws for one beyond the file. */
-export function byteRange(header: string, size: number): ByteRange | undefined {
+/** A single range of a Range header; undefined for one that is to be ignored. */
+export function byteRange(header: string, size: number): ByteRange | 'outside' | undefined {
   const match = /^bytes=(\d*)-(\d*)$/.exec(header.trim())
   if (match === null || (match[1] === '' && match[2] === '')) return undefined
   const suffix = match[1] === ''
   const start = suffix ? Math.max(0, size - Number(match[2])) : Number(match[1])
   const end = suffix || match[2] === '' ? size - 1 : Math.min(Number(match[2]), size - 1)
-  if (start > end) throw invalid(`Range '${header}' is outside the file of ${size} bytes`)
-  return { start, end }
+  return start > end ? 'outside' : { start, end }
 }
 
 /** A route of files, in MLflow's dialect; GETs of paths that name a file answer with a stream. */
@@ -76,7 +90,7 @@ export function on(method: Method, path: string, summary: string, handle: (call:
     summary,
     access: method === 'GET' ? READ : WRITE,
     reply:
-      method === 'GET' && (path.endsWith('*') || path === '/get-artifact' || path.endsWith('/files'))
+      method === 'GET' && (path.endsWith('artifacts/*') || path === '/get-artifact' || path.endsWith('/files'))
         ? 'stream'
         : 'json',
     dialect: 'mlflow',
@@ -84,6 +98,28 @@ export function on(method: Method, path: string, summary: string, handle: (call:
   }
   const within = (call: Call) => handle(callInWorkspace(call))
   return mount(route(description), within as Parameters<typeof mount>[1], mlflowFailure)
+}
+
+/** MLflow's client reads the link in ranges, several at once, where MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD says so. */
+async function presigned(room: Tracking, call: Call, prefix: string): Promise<object> {
+  const { secret, file } = await makeLink(room, call.who, rest(call))
+  const name = encodeURIComponent(baseName(file.path))
+  const url = `${call.origin}${prefix}/mlflow-artifacts/links/${secret}/${name}`
+  return { url, headers: {}, file_size: file.size }
+}
+
+/** The secret in the path is the credential; a missing one is told like one that has expired. */
+function linked(room: Tracking, prefix: string): Mounted {
+  const description = route({
+    method: 'GET',
+    path: `${prefix}/mlflow-artifacts/links/:secret/:name`,
+    summary: 'Download what a link was made for',
+    access: 'public',
+    reply: 'stream',
+    dialect: 'mlflow',
+  })
+  const handle = async (call: Call) => ranged(room, call, await findLink(room, (call.params as { secret: string }).secret))
+  return mount(description, handle as Parameters<typeof mount>[1], mlflowFailure)
 }
 
 function rest(call: Call): string {

@@ -1,7 +1,7 @@
 /** Artifacts: trees of files by content, owned by a run or a logged model. */
 import type { Readable } from 'node:stream'
 import type { Principal } from '../contract/access.ts'
-import type { ByteRange, Digest } from '../store/blobs.ts'
+import type { Digest } from '../store/blobs.ts'
 import type { Reader, Tx } from '../store/db.ts'
 import { placeOf, placeOfUri, safePath } from './artifact-paths.ts'
 import type { ArtifactPlace } from './artifact-paths.ts'
@@ -51,22 +51,26 @@ export async function writeArtifact(t: Tx, room: Tracking, place: ArtifactPlace,
   await beatOwner(t, now, place.owner)
 }
 
-/** Opens a file. RESOURCE_DOES_NOT_EXIST when there is none. */
-export async function openArtifact(
-  room: Tracking,
-  who: Principal,
-  fullPath: string,
-  range?: (size: number) => ByteRange | undefined,
-): Promise<{ file: ArtifactFile; range: ByteRange | undefined; stream: Readable }> {
+/** What is known of a file. RESOURCE_DOES_NOT_EXIST when there is none. */
+export async function findArtifact(room: Tracking, who: Principal, fullPath: string): Promise<ArtifactFile> {
   const place = await allowedPlace(room.db, who, fullPath)
   const file = await room.db.get<ArtifactFile>(
     'SELECT path, digest, size FROM artifacts WHERE owner = ? AND path = ?',
     [place.owner, place.path],
   )
   if (file === undefined) throw missing(`No such artifact: '${fullPath}'`, 'artifact', fullPath)
-  const wanted = range?.(file.size)
-  const { stream } = await room.blobs.read(file.digest, wanted)
-  return { file, range: wanted, stream }
+  return file
+}
+
+/** Opens a file. RESOURCE_DOES_NOT_EXIST when there is none. */
+export async function openArtifact(
+  room: Tracking,
+  who: Principal,
+  fullPath: string,
+): Promise<{ file: ArtifactFile; stream: Readable }> {
+  const file = await findArtifact(room, who, fullPath)
+  const { stream } = await room.blobs.read(file.digest)
+  return { file, stream }
 }
 
 /** Deletes a file, or a folder with all in it; the run's other files stay. Returns how many files went. */
@@ -114,7 +118,7 @@ export function folder(files: readonly ArtifactFile[], path: string): FileInfo[]
   return [...entries.values()].sort((left, right) => (left.path < right.path ? -1 : 1))
 }
 
-/** Every digest that an artifact or an upload of the last day needs; for the collection of blobs. */
+/** Every digest that an artifact, an upload of the last day or a link needs; for the collection of blobs. */
 export async function* reachableDigests(room: Tracking): AsyncIterable<Digest> {
   let after = ''
   for (;;) {
@@ -132,6 +136,10 @@ export async function* reachableDigests(room: Tracking): AsyncIterable<Digest> {
     [room.clock() - 86_400_000],
   )
   for (const part of parts) yield part.digest
+  const linked = await room.db.all<{ digest: string }>('SELECT digest FROM artifact_links WHERE expires_at > ?', [
+    room.clock(),
+  ])
+  for (const { digest } of linked) yield digest
 }
 
 /**

@@ -35,6 +35,7 @@ const TABLES = [
   'evaluation_records',
   'scorers',
   'scorer_versions',
+  'scorer_sampling',
   'workspaces',
   'trace_issues',
   'gateway_secrets',

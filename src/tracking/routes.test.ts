@@ -285,8 +285,32 @@ describe('tracking over HTTP', () => {
       assert.deepEqual(await part('bytes=-3'), [206, '789', 'bytes 7-9/10'])
       assert.deepEqual(await part('bytes=5-999'), [206, '56789', 'bytes 5-9/10'])
       assert.deepEqual(await part('bytes=1-2,4-5'), [200, '0123456789', null])
-      assert.equal((await part('bytes=10-12'))[0], 400)
+      assert.deepEqual(
+        [(await part('bytes=10-12'))[0], (await part('bytes=10-12'))[2], (await part('bytes=-0'))[0]],
+        [416, 'bytes */10', 416],
+      )
       assert.equal(byteRange('rows=1-2', 10), undefined)
+    })
+
+    it('are read by a link without a credential, in ranges of the bytes that it was made for', async () => {
+      const { path } = await file('ü linked.txt', 'first bytes')
+      const made = (await send('GET', `${proxy}/presigned/${path}`)).json<{ url: string; file_size: number }>()
+      assert.equal(made.file_size, 11)
+      await send('PUT', `${proxy}/artifacts/${path}`, 'other')
+      await send('DELETE', `${proxy}/artifacts/${path}`, {})
+      const part = await fetch(made.url, { headers: { range: 'bytes=6-10' } })
+      assert.deepEqual([part.status, await part.text()], [206, 'bytes'])
+      assert.match(part.headers.get('content-disposition') ?? '', /^attachment; .*UTF-8''%C3%BC%20linked\.txt$/)
+      const forged = await fetch(made.url.replace(/links\/./, 'links/-'))
+      assert.deepEqual([forged.status, (await forged.json()) as unknown], [
+        404,
+        { error_code: 'RESOURCE_DOES_NOT_EXIST', message: 'No such link, or it has expired' },
+      ])
+      assert.equal((await send('GET', `${proxy}/presigned/${path}`)).status, 404)
+      await store.db.tx((t) => t.run('UPDATE artifact_links SET expires_at = ?', [Date.now()]))
+      assert.equal((await fetch(made.url)).status, 404)
+      const anonymous = await fetch(`${server.url}${proxy}/presigned/${path}`)
+      assert.equal(anonymous.status, 401)
     })
 
     it('a large file is streamed and comes back whole', async () => {

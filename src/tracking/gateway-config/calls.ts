@@ -17,6 +17,7 @@ import {
   updateEndpoint,
 } from './endpoints.ts'
 import { bindEndpoint, deleteEndpointTag, listBindings, setEndpointTag, unbindEndpoint } from './links.ts'
+import { knownProviders, providerConfig } from './providers.ts'
 import { createSecret, deleteSecret, getSecret, listSecrets, updateSecret } from './secrets.ts'
 import type { Texts } from './secrets.ts'
 
@@ -59,7 +60,26 @@ const endpoint = {
 }
 
 export function gatewayCalls(room: Tracking): Rpc[] {
-  return [...secretCalls(room), ...definitionCalls(room), ...endpointCalls(room), ...linkCalls(room)]
+  return [...providerCalls(), ...secretCalls(room), ...definitionCalls(room), ...endpointCalls(room), ...linkCalls(room)]
+}
+
+function providerCalls(): Rpc[] {
+  return [
+    rpc({
+      ...GET,
+      path: 'gateway/supported-providers',
+      summary: 'Providers of language models whose credentials are known',
+      fields: {},
+      handle: () => Promise.resolve({ providers: knownProviders() }),
+    }),
+    rpc({
+      ...GET,
+      path: 'gateway/provider-config',
+      summary: 'What credentials and settings a provider asks for',
+      fields: { provider: id() },
+      handle: (given) => Promise.resolve(providerConfig(given.provider)),
+    }),
+  ]
 }
 
 function secretCalls(room: Tracking): Rpc[] {

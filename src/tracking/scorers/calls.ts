@@ -1,11 +1,12 @@
 /** MLflow's calls about scorers. */
 import { done } from '../experiment-calls.ts'
-import { int, list, need, text } from '../input.ts'
+import { double, int, list, missingValue, need, text } from '../input.ts'
 import { requireExperiment } from '../experiments.ts'
 import type { Tracking } from '../room.ts'
 import { rpc } from '../rpc.ts'
 import type { Rpc } from '../rpc.ts'
 import { invalid } from '../wire.ts'
+import { samplingOf, setSampling } from './sampling.ts'
 import { deleteScorer, getScorer, listScorers, registerScorer, scorerVersions } from './scorers.ts'
 
 const READ = { verb: 'read', resource: 'runs' } as const
@@ -15,7 +16,7 @@ const V3 = { version: '3.0' } as const
 const experiment = () => need(text({ number: true }))
 
 export function scorerCalls(room: Tracking): Rpc[] {
-  return [...writes(room), ...reads(room)]
+  return [...writes(room), ...reads(room), ...sampling(room)]
 }
 
 function writes(room: Tracking): Rpc[] {
@@ -89,6 +90,32 @@ function reads(room: Tracking): Rpc[] {
       access: READ,
       fields: { experiment_id: experiment(), name: need(text()), version: int() },
       handle: async (given, who) => ({ scorer: await getScorer(room, who, given) }),
+    }),
+  ]
+}
+
+function sampling(room: Tracking): Rpc[] {
+  return [
+    rpc({
+      ...V3,
+      method: 'PUT',
+      path: 'scorers/online-config',
+      summary: 'Say which share of the traces a scorer is to judge; Slipway keeps it and runs no scorer',
+      access: WRITE,
+      fields: { experiment_id: experiment(), name: need(text()), sample_rate: need(double()), filter_string: text() },
+      handle: async (given, who) => ({ config: await setSampling(room, who, given) }),
+    }),
+    rpc({
+      ...V3,
+      method: 'GET',
+      path: 'scorers/online-configs',
+      summary: 'Which share of the traces scorers are to judge',
+      access: READ,
+      fields: { scorer_ids: list(need(text())) },
+      handle: async (given, who) => {
+        if (given.scorer_ids.length === 0) throw invalid(missingValue('scorer_ids'))
+        return { configs: await samplingOf(room, who, given.scorer_ids) }
+      },
     }),
   ]
 }

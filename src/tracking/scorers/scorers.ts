@@ -124,6 +124,11 @@ export async function deleteScorer(
         (SELECT 1 FROM scorer_versions v WHERE v.experiment_id = scorers.experiment_id AND v.name = scorers.name)`,
       [experiment_id, of.name],
     )
+    await t.run(
+      `DELETE FROM scorer_sampling WHERE experiment_id = ? AND name = ? AND NOT EXISTS
+        (SELECT 1 FROM scorers s WHERE s.experiment_id = scorer_sampling.experiment_id AND s.name = scorer_sampling.name)`,
+      [experiment_id, of.name],
+    )
     const detail = { deleted: 'scorer', name: of.name, version: of.version ?? 'all' }
     await room.record(t, who, { verb: 'write', resource: 'runs', id: experiment_id, detail })
   })

@@ -206,6 +206,7 @@ function datasetTables(): MovedTable[] {
     ),
     table('scorers', 'experiment_id name | scorer_id last_version:int', ofExperiment),
     table('scorer_versions', 'experiment_id name version:int | serialized creation_time:int', ofExperiment),
+    table('scorer_sampling', 'experiment_id name | config_id sample_rate:real filter?', ofExperiment),
   ]
 }
 
