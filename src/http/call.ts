@@ -68,7 +68,9 @@ class ReceivedCall implements Call {
   }
 
   get origin(): string {
-    return `http://${this.#received.request.headers.host ?? 'localhost'}`
+    const { headers } = this.#received.request
+    const scheme = headers['x-forwarded-proto'] === 'https' ? 'https' : 'http'
+    return `${scheme}://${headers.host ?? 'localhost'}`
   }
 
   /** A stream of events would never end by itself, so it also ends with the server. */

@@ -39,8 +39,11 @@ export function artifactRoutes(room: Tracking): Mounted[] {
     ),
     on('POST', `${prefix}/mlflow-artifacts/mpu/abort/*`, 'End an upload without result', (call) => abort(room, call)),
     on('PUT', `${prefix}/mlflow-artifacts/mpu/parts/:id/:part`, 'Upload one part', (call) => part(room, call)),
-    on('GET', `${prefix}/mlflow-artifacts/presigned/*`, 'A link by which an artifact is read without a credential', (call) =>
-      presigned(room, call, prefix),
+    on(
+      'GET',
+      `${prefix}/mlflow-artifacts/presigned/*`,
+      'A link by which an artifact is read without a credential',
+      (call) => presigned(room, call, prefix),
     ),
     linked(room, prefix),
   ])
@@ -118,7 +121,8 @@ function linked(room: Tracking, prefix: string): Mounted {
     reply: 'stream',
     dialect: 'mlflow',
   })
-  const handle = async (call: Call) => ranged(room, call, await findLink(room, (call.params as { secret: string }).secret))
+  const handle = async (call: Call) =>
+    ranged(room, call, await findLink(room, (call.params as { secret: string }).secret))
   return mount(description, handle as Parameters<typeof mount>[1], mlflowFailure)
 }
 

@@ -7,10 +7,11 @@ import type { Sql } from './sql.ts'
 
 /**
  * `column operator value`. LIKE minds case and ILIKE does not, `%` and `_` are the only wildcards, and there is no escape.
- * IS NULL, IS NOT NULL and WITHIN are the caller's, who knows what absence is and what is near.
+ * IS NULL and IS NOT NULL are of the column's own NULL; where absence is something else, and for WITHIN, the caller decides.
  */
 export function compare(kind: Db['kind'], column: Sql, comparison: Comparison): Sql {
   const { operator, value } = comparison
+  if (value === null) return sql`${column} ${raw(operator)}`
   if (Array.isArray(value)) {
     return sql`${column} ${raw(operator)} ${inList(value as (string | number)[])}`
   }
@@ -22,7 +23,7 @@ export function compare(kind: Db['kind'], column: Sql, comparison: Comparison): 
   if (typeof value === 'number' && !Number.isSafeInteger(value)) {
     return sql`${column} ${raw(operator)} CAST(${value} AS DOUBLE PRECISION)`
   }
-  return sql`${column} ${raw(operator)} ${value as string | number | null}`
+  return sql`${column} ${raw(operator)} ${value as string | number}`
 }
 
 /** Both engines' LIKE minds case here (the SQLite driver sets it so); only PostgreSQL has ILIKE, and an escape to switch off. */

@@ -302,10 +302,10 @@ describe('tracking over HTTP', () => {
       assert.deepEqual([part.status, await part.text()], [206, 'bytes'])
       assert.match(part.headers.get('content-disposition') ?? '', /^attachment; .*UTF-8''%C3%BC%20linked\.txt$/)
       const forged = await fetch(made.url.replace(/links\/./, 'links/-'))
-      assert.deepEqual([forged.status, (await forged.json()) as unknown], [
-        404,
-        { error_code: 'RESOURCE_DOES_NOT_EXIST', message: 'No such link, or it has expired' },
-      ])
+      assert.deepEqual(
+        [forged.status, (await forged.json()) as unknown],
+        [404, { error_code: 'RESOURCE_DOES_NOT_EXIST', message: 'No such link, or it has expired' }],
+      )
       assert.equal((await send('GET', `${proxy}/presigned/${path}`)).status, 404)
       await store.db.tx((t) => t.run('UPDATE artifact_links SET expires_at = ?', [Date.now()]))
       assert.equal((await fetch(made.url)).status, 404)
@@ -386,6 +386,10 @@ describe('tracking over HTTP', () => {
         parts,
       })
       assert.equal(done.text, '{}')
+      const secure = await send('GET', `${proxy}/presigned/${folder}/w.bin`, undefined, {
+        'x-forwarded-proto': 'https',
+      })
+      assert.equal(new URL(secure.json()['url'] ?? '').protocol, 'https:')
       assert.equal((await send('GET', `${proxy}/artifacts/${folder}/w.bin`)).text, 'part 1;part 2;')
     })
   })

@@ -1,7 +1,6 @@
 /** Files of a run or a logged model by their ids, as MLflow's web UI and its users ask for them. */
 import { buffer } from 'node:stream/consumers'
 import type { Principal } from '../contract/access.ts'
-import { problem } from '../contract/errors.ts'
 import type { Call, Mounted, Raw } from '../http/mount.ts'
 import { placeOfUri, safePath } from './artifact-paths.ts'
 import { on, download } from './artifact-routes.ts'
@@ -97,7 +96,7 @@ async function* bounded(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8A
   let left = LARGEST_UPLOAD
   for await (const chunk of chunks) {
     left -= chunk.length
-    if (left < 0) throw problem('payload_too_large', { limit: LARGEST_UPLOAD })
+    if (left < 0) throw invalid('Artifact size is too large. Max size is 10MB.')
     yield chunk
   }
 }

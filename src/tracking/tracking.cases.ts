@@ -12,10 +12,13 @@ import { openDiskBlobs } from '../store/disk-blobs.ts'
 import { migrate } from '../store/migrate.ts'
 import { aggregateCases } from './aggregates.cases.ts'
 import { batchCases } from './batch.cases.ts'
+import { gatewayCases } from './gateway-config/gateway.cases.ts'
 import { grammarCases } from './grammar.cases.ts'
+import { issueCases } from './issues/issues.cases.ts'
 import { lifeCases } from './life.cases.ts'
 import { modelCases } from './model.cases.ts'
 import { savedSearchCases } from './saved-searches.cases.ts'
+import { samplingCases } from './scorers/sampling.cases.ts'
 import { searchCases } from './search.cases.ts'
 import { tableCases } from './table.cases.ts'
 import { trackingRoom } from './room.ts'
@@ -37,6 +40,7 @@ export function trackingCases(name: string, open: () => Promise<{ db: Db; close(
         clock,
         random: randomBytes,
         record: auditLog(clock).record,
+        seal: (text, of) => Buffer.from(`${of}: ${text}`).toString('base64'),
       })
     })
     after(async () => {
@@ -54,6 +58,9 @@ export function trackingCases(name: string, open: () => Promise<{ db: Db; close(
     savedSearchCases(bench)
     tableCases(bench)
     modelCases(bench)
+    gatewayCases(bench)
+    issueCases(bench)
+    samplingCases(bench)
     it('the audit chain has the deletions', async () => {
       const rows = await opened.db.all('SELECT seq FROM audit')
       assert.ok(rows.length > 3)

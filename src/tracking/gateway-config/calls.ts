@@ -60,7 +60,13 @@ const endpoint = {
 }
 
 export function gatewayCalls(room: Tracking): Rpc[] {
-  return [...providerCalls(), ...secretCalls(room), ...definitionCalls(room), ...endpointCalls(room), ...linkCalls(room)]
+  return [
+    ...providerCalls(),
+    ...secretCalls(room),
+    ...definitionCalls(room),
+    ...endpointCalls(room),
+    ...linkCalls(room),
+  ]
 }
 
 function providerCalls(): Rpc[] {

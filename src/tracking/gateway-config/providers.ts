@@ -73,47 +73,68 @@ const PROVIDERS = [
 /** `name`, `name?` for one that may be left out, `name=default`; `*` before a secret. */
 type Words = string
 
-const MODES: Readonly<Record<string, Readonly<Record<string, readonly [title: string, text: string, fields: Words]>>>> = {
-  azure: { api_key: ['API key', 'A key of Azure OpenAI', '*api_key api_base api_version'] },
-  bedrock: {
-    api_key: ['API key', 'A key of Amazon Bedrock, sent as a bearer token', '*api_key aws_region_name'],
-    access_keys: ['Access keys', 'Key id and secret key of AWS', '*aws_access_key_id *aws_secret_access_key aws_region_name?'],
-    iam_role: ['IAM role', 'A role that is assumed with the credentials of the machine', 'aws_role_name aws_region_name?'],
-    default_chain: ['Credentials of the machine', 'What AWS gives the machine', 'aws_role_name? aws_session_name? aws_region_name?'],
-  },
-  databricks: {
-    pat_token: ['Personal access token', 'A token of a user of Databricks', '*api_key api_base'],
-    oauth_m2m: ['OAuth', 'A service principal of Databricks', '*client_secret api_base client_id'],
-  },
-  portkey: {
-    api_key: [
-      'API key',
-      'A key of Portkey, and where it routes',
-      '*api_key portkey_provider? *portkey_config? *provider_api_key? api_base?',
-    ],
-  },
-  sagemaker: {
-    access_keys: ['Access keys', 'Key id and secret key of AWS', '*aws_access_key_id *aws_secret_access_key aws_region_name'],
-    iam_role: [
-      'IAM role',
-      'A role that is assumed with keys of AWS',
-      '*aws_access_key_id *aws_secret_access_key aws_role_name aws_session_name? aws_region_name',
-    ],
-    default_chain: ['Credentials of the machine', 'What AWS gives the machine', 'aws_role_name? aws_session_name? aws_region_name?'],
-  },
-  vertex_ai: {
-    service_account_json: [
-      'Service account',
-      'The JSON of the key file of a service account of Google Cloud',
-      '*vertex_credentials vertex_project vertex_location=us-central1',
-    ],
-    default_chain: [
-      'Credentials of the machine',
-      'What Google Cloud gives the machine',
-      'vertex_project vertex_location=us-central1',
-    ],
-  },
-}
+const MODES: Readonly<Record<string, Readonly<Record<string, readonly [title: string, text: string, fields: Words]>>>> =
+  {
+    azure: { api_key: ['API key', 'A key of Azure OpenAI', '*api_key api_base api_version'] },
+    bedrock: {
+      api_key: ['API key', 'A key of Amazon Bedrock, sent as a bearer token', '*api_key aws_region_name'],
+      access_keys: [
+        'Access keys',
+        'Key id and secret key of AWS',
+        '*aws_access_key_id *aws_secret_access_key aws_region_name?',
+      ],
+      iam_role: [
+        'IAM role',
+        'A role that is assumed with the credentials of the machine',
+        'aws_role_name aws_region_name?',
+      ],
+      default_chain: [
+        'Credentials of the machine',
+        'What AWS gives the machine',
+        'aws_role_name? aws_session_name? aws_region_name?',
+      ],
+    },
+    databricks: {
+      pat_token: ['Personal access token', 'A token of a user of Databricks', '*api_key api_base'],
+      oauth_m2m: ['OAuth', 'A service principal of Databricks', '*client_secret api_base client_id'],
+    },
+    portkey: {
+      api_key: [
+        'API key',
+        'A key of Portkey, and where it routes',
+        '*api_key portkey_provider? *portkey_config? *provider_api_key? api_base?',
+      ],
+    },
+    sagemaker: {
+      access_keys: [
+        'Access keys',
+        'Key id and secret key of AWS',
+        '*aws_access_key_id *aws_secret_access_key aws_region_name',
+      ],
+      iam_role: [
+        'IAM role',
+        'A role that is assumed with keys of AWS',
+        '*aws_access_key_id *aws_secret_access_key aws_role_name aws_session_name? aws_region_name',
+      ],
+      default_chain: [
+        'Credentials of the machine',
+        'What AWS gives the machine',
+        'aws_role_name? aws_session_name? aws_region_name?',
+      ],
+    },
+    vertex_ai: {
+      service_account_json: [
+        'Service account',
+        'The JSON of the key file of a service account of Google Cloud',
+        '*vertex_credentials vertex_project vertex_location=us-central1',
+      ],
+      default_chain: [
+        'Credentials of the machine',
+        'What Google Cloud gives the machine',
+        'vertex_project vertex_location=us-central1',
+      ],
+    },
+  }
 
 const DESCRIBED: Readonly<Record<string, string>> = {
   api_base: 'Address of the API',

@@ -15,15 +15,18 @@ type MlflowMetric {
   key: String value: Float timestamp: LongString step: LongString
   datasetName: String datasetDigest: String modelId: String runId: String
 }
+type MlflowModelVersionDeploymentJobState {
+  jobId: String runId: String jobState: String runState: String currentTaskName: String
+}
 type MlflowModelVersion {
   name: String version: String creationTimestamp: LongString lastUpdatedTimestamp: LongString userId: String
   currentStage: String description: String source: String runId: String status: MlflowModelVersionStatus
   statusMessage: String tags: [MlflowTag!] runLink: String aliases: [String] modelId: String
-  modelParams: [MlflowModelParam!] modelMetrics: [MlflowMetric!]
+  modelParams: [MlflowModelParam!] modelMetrics: [MlflowMetric!] deploymentJobState: MlflowModelVersionDeploymentJobState
 }
 type MlflowExperiment {
   experimentId: String name: String artifactLocation: String lifecycleStage: String lastUpdateTime: LongString
-  creationTime: LongString tags: [MlflowTag!] workspace: String
+  creationTime: LongString tags: [MlflowTag!] workspace: String effectiveTraceArchivalRetention: String
 }
 type MlflowRunInfo {
   runId: String runUuid: String runName: String experimentId: String userId: String status: MlflowRunStatus

@@ -78,8 +78,13 @@ export async function setSampling(room: Tracking, who: Principal, given: Samplin
 }
 
 /** How those of the scorers sample that the caller sees and that were ever told to. */
-export async function samplingOf(room: Tracking, who: Principal, scorerIds: readonly string[]): Promise<WireSampling[]> {
-  if (scorerIds.length > MOST_IDS) throw invalid(`At most ${MOST_IDS} scorer_ids may be given, got ${scorerIds.length}.`)
+export async function samplingOf(
+  room: Tracking,
+  who: Principal,
+  scorerIds: readonly string[],
+): Promise<WireSampling[]> {
+  if (scorerIds.length > MOST_IDS)
+    throw invalid(`At most ${MOST_IDS} scorer_ids may be given, got ${scorerIds.length}.`)
   const rows = await fetchAll<SamplingRow>(
     room.db,
     sql`SELECT c.*, s.scorer_id FROM scorer_sampling c

@@ -174,6 +174,16 @@ export async function* evaluationRows(sql: MlflowSql): AsyncGenerator<Rows> {
          v.serialized_scorer AS serialized, v.creation_time FROM scorer_versions v JOIN scorers s ON s.scorer_id = v.scorer_id`,
     ),
   ]
+  if (!(await sql.has('online_scoring_configs', 'filter_string'))) return
+  yield [
+    'scorer_sampling',
+    await sql.all(
+      `SELECT CAST(s.experiment_id AS TEXT) AS experiment_id, s.scorer_name AS name, c.online_scoring_config_id AS config_id,
+         c.sample_rate, c.filter_string AS filter FROM online_scoring_configs c JOIN scorers s ON s.scorer_id = c.scorer_id
+       WHERE c.online_scoring_config_id = (SELECT MIN(o.online_scoring_config_id) FROM online_scoring_configs o
+         WHERE o.scorer_id = c.scorer_id)`,
+    ),
+  ]
 }
 
 async function* datasetRows(sql: MlflowSql): AsyncGenerator<Rows> {
