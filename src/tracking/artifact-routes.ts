@@ -57,8 +57,8 @@ export async function download(room: Tracking, call: Pick<Call, 'who' | 'headers
 /** The reply with a file, or with the one range of it that is asked for; 416 for a range beyond its end. */
 async function ranged(room: Tracking, call: Pick<Call, 'headers'>, file: ArtifactFile): Promise<Raw> {
   const { path, size, digest } = file
-  const asked = call.headers['range']
-  const range = typeof asked === 'string' ? byteRange(asked, size) : undefined
+  const asked = String(call.headers['range'] ?? '')
+  const range = byteRange(asked, size)
   if (range === 'outside') {
     const message = `Range '${asked}' is outside the file of ${size} bytes`
     const headers = { 'content-type': 'application/json; charset=utf-8', 'content-range': `bytes */${size}` }

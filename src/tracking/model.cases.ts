@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { text } from 'node:stream/consumers'
+import { findLink, makeLink } from './artifact-links.ts'
 import { artifactFiles, deleteArtifacts, listFolder, openArtifact, putArtifact, reachableDigests } from './artifacts.ts'
 import { createExperiment, getExperiment } from './experiments.ts'
 import { searchExperiments } from './experiment-search.ts'
@@ -210,6 +211,26 @@ export function modelCases(bench: Bench): void {
       await refused(put(`${path}/${'ü'.repeat(1100)}`, ''), 'INVALID_PARAMETER_VALUE', /^Invalid path$/)
     })
 
+    it('are reached by a link for its time, which keeps the bytes', async () => {
+      const { room, root } = bench
+      const row = await createRun(room, root, { experiment_id: '0' })
+      const path = `${row.experiment_id}/${row.run_id}/artifacts/linked`
+      const { digest } = await putArtifact(room, root, path, Buffer.from('linked alone'))
+      const { secret } = await makeLink(room, root, path, 10)
+      await deleteArtifacts(room, root, path)
+      let kept = false
+      for await (const one of reachableDigests(room)) kept ||= one === digest
+      assert.ok(kept)
+      bench.wait(9_999)
+      assert.equal((await findLink(room, secret)).digest, digest)
+      bench.wait(1)
+      await refused(findLink(room, secret), 'RESOURCE_DOES_NOT_EXIST', /expired/)
+      await refused(makeLink(room, root, path), 'RESOURCE_DOES_NOT_EXIST', /No such artifact/)
+      for (const seconds of [0, 604_801, Number.NaN]) {
+        await refused(makeLink(room, root, path, seconds), 'INVALID_PARAMETER_VALUE', /between 1 and 604800/)
+      }
+    })
+
     it('belong to the project of their run', async () => {
       const { room } = bench
       const row = await createRun(room, bench.member('red'), { experiment_id: '0' })
@@ -223,6 +244,7 @@ export function modelCases(bench: Bench): void {
       )
       await refused(listFolder(room, bench.member('blue'), ''), 'RESOURCE_DOES_NOT_EXIST', /No such/)
       assert.equal(await content(path), 'x')
+      await refused(makeLink(room, bench.member('blue'), path), 'RESOURCE_DOES_NOT_EXIST', /No such/)
     })
 
     it('arrive in parts, in any order, whole or not at all', async () => {

@@ -292,27 +292,6 @@ describe('tracking over HTTP', () => {
       assert.equal(byteRange('rows=1-2', 10), undefined)
     })
 
-    it('are read by a link without a credential, in ranges of the bytes that it was made for', async () => {
-      const { path } = await file('ü linked.txt', 'first bytes')
-      const made = (await send('GET', `${proxy}/presigned/${path}`)).json<{ url: string; file_size: number }>()
-      assert.equal(made.file_size, 11)
-      await send('PUT', `${proxy}/artifacts/${path}`, 'other')
-      await send('DELETE', `${proxy}/artifacts/${path}`, {})
-      const part = await fetch(made.url, { headers: { range: 'bytes=6-10' } })
-      assert.deepEqual([part.status, await part.text()], [206, 'bytes'])
-      assert.match(part.headers.get('content-disposition') ?? '', /^attachment; .*UTF-8''%C3%BC%20linked\.txt$/)
-      const forged = await fetch(made.url.replace(/links\/./, 'links/-'))
-      assert.deepEqual(
-        [forged.status, (await forged.json()) as unknown],
-        [404, { error_code: 'RESOURCE_DOES_NOT_EXIST', message: 'No such link, or it has expired' }],
-      )
-      assert.equal((await send('GET', `${proxy}/presigned/${path}`)).status, 404)
-      await store.db.tx((t) => t.run('UPDATE artifact_links SET expires_at = ?', [Date.now()]))
-      assert.equal((await fetch(made.url)).status, 404)
-      const anonymous = await fetch(`${server.url}${proxy}/presigned/${path}`)
-      assert.equal(anonymous.status, 401)
-    })
-
     it('a large file is streamed and comes back whole', async () => {
       const content = randomBytes(3 * 1024 * 1024)
       const run_id = await newRun()
@@ -366,32 +345,6 @@ describe('tracking over HTTP', () => {
         assert.match((await send('GET', `/get-artifact?run_id=${run_id}&path=${path}`)).text, /Invalid path/)
       })
     }
-
-    it('are uploaded in parts with the credential that the reply carries', async () => {
-      const run_id = await newRun()
-      const folder = `0/${run_id}/artifacts/m`
-      const made = (await send('POST', `${proxy}/mpu/create/${folder}`, { path: '/tmp/w.bin', num_parts: 2 })).json<{
-        upload_id: string
-        credentials: { url: string; part_number: number; headers: Record<string, string> }[]
-      }>()
-      const parts = []
-      for (const { url, part_number, headers } of made.credentials) {
-        const reply = await fetch(url, { method: 'PUT', headers, body: `part ${part_number};` })
-        assert.equal(reply.status, 200)
-        parts.push({ part_number, etag: reply.headers.get('etag') })
-      }
-      const done = await send('POST', `${proxy}/mpu/complete/${folder}`, {
-        path: '/tmp/w.bin',
-        upload_id: made.upload_id,
-        parts,
-      })
-      assert.equal(done.text, '{}')
-      const secure = await send('GET', `${proxy}/presigned/${folder}/w.bin`, undefined, {
-        'x-forwarded-proto': 'https',
-      })
-      assert.equal(new URL(secure.json()['url'] ?? '').protocol, 'https:')
-      assert.equal((await send('GET', `${proxy}/artifacts/${folder}/w.bin`)).text, 'part 1;part 2;')
-    })
   })
 
   describe('native API', () => {

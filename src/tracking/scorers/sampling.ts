@@ -102,7 +102,8 @@ function usesGateway(serialized: string): boolean {
   const whole = JSON.parse(serialized) as Record<string, Record<string, unknown> | undefined>
   const inner = whole['memory_augmented_judge_data']?.['base_judge']
   const scorer = typeof inner === 'object' && inner !== null ? (inner as typeof whole) : whole
-  return JUDGES.some((key) => String(scorer[key]?.['model'] ?? '').startsWith('gateway:/'))
+  const models = JUDGES.map((key) => scorer[key]?.['model'])
+  return models.some((model) => typeof model === 'string' && model.startsWith('gateway:/'))
 }
 
 function wire(row: SamplingRow): WireSampling {
