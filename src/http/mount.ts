@@ -23,11 +23,14 @@ export class Raw {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: Readable | Buffer | string
+  /** Called with each chunk of a stream that nobody else uses, once it has gone out. */
+  readonly sent: ((chunk: Uint8Array) => void) | undefined
 
-  constructor(status: number, headers: Readonly<Record<string, string>>, body: Readable | Buffer | string) {
+  constructor(status: number, headers: Readonly<Record<string, string>>, body: Raw['body'], sent?: Raw['sent']) {
     this.status = status
     this.headers = headers
     this.body = body
+    this.sent = sent
   }
 }
 

@@ -1,5 +1,6 @@
 /** Writes a reply to its connection: one write for what is whole, a pipe for what streams. */
 import type { ServerResponse } from 'node:http'
+import type { Readable } from 'node:stream'
 import { Raw } from './mount.ts'
 
 /** A value as JSON. */
@@ -57,5 +58,18 @@ function pipe(response: ServerResponse, raw: Raw, sending: Sending): void {
     send(response, sending.failed(error), sending)
   })
   response.once('close', () => body.destroy())
-  body.pipe(response)
+  if (raw.sent === undefined) body.pipe(response)
+  else pump(body, response, raw.sent)
+}
+
+/** As `pipe`, and tells of each chunk that the connection has taken it. */
+function pump(body: Readable, response: ServerResponse, sent: (chunk: Uint8Array) => void): void {
+  body.on('data', (chunk: Buffer) => {
+    const goesOn = response.write(chunk, (error) => {
+      if (error === null || error === undefined) sent(chunk)
+    })
+    if (!goesOn) body.pause()
+  })
+  response.on('drain', () => body.resume())
+  body.once('end', () => response.end())
 }

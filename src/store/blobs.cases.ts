@@ -17,8 +17,9 @@ export interface OpenedBlobs {
   close(): Promise<void>
 }
 
+/** Copies, for the store may give back the memory of what it got. */
 async function* pieces(bytes: Buffer, step: number): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += step) yield bytes.subarray(at, at + step)
+  for (let at = 0; at < bytes.length; at += step) yield new Uint8Array(bytes.subarray(at, at + step))
 }
 
 async function listed(blobs: Blobs): Promise<BlobInfo[]> {
@@ -51,7 +52,7 @@ export function blobCases(name: string, open: () => Promise<OpenedBlobs>): void 
     it('gives back what was put, from memory and from a stream, of any size', async () => {
       for (const size of [0, 1, 65_535, 65_536, 65_537, 1_000_003]) {
         const bytes = randomBytes(size)
-        const info = await blobs.put(pieces(bytes, 7001))
+        const info = await blobs.put(pieces(bytes, size > 65_536 ? 40_000 : 7001))
         assert.deepEqual(info, { digest: digestOf(bytes), size })
         assert.deepEqual(await blobs.put(bytes), info)
         assert.ok(bytes.equals(await blobs.bytes(info.digest)))

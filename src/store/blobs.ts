@@ -24,7 +24,10 @@ export interface ByteRange {
 }
 
 export interface Blobs {
-  /** Stores bytes, streamed; durable when it resolves. The same bytes twice are one blob. */
+  /**
+   * Stores bytes, streamed; durable when it resolves. The same bytes twice are one blob. The chunks of a stream become the
+   * store's: whoever gave them may not use them afterwards.
+   */
   put(source: Uint8Array | AsyncIterable<Uint8Array>, expected?: Expected): Promise<BlobInfo>
   /**
    * The bytes as a stream; `size` is the whole blob's. Without a range the stream is hashed on the way and destroyed with

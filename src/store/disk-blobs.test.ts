@@ -43,3 +43,17 @@ it('disk blobs are read-only files, and what was left half-written is swept away
   assert.deepEqual(readdirSync(join(folder, 'tmp')), [])
   assert.equal((await blobs.bytes(digest)).toString(), 'kept')
 })
+
+it('the memory of a large chunk is given back once it is written, that of a part of something larger is not', async () => {
+  const blobs = openDiskBlobs(join(root, 'memory'))
+  const whole = Buffer.alloc(100_000, 1)
+  const larger = Buffer.alloc(100_000, 2)
+  async function* source(): AsyncGenerator<Uint8Array> {
+    yield whole
+    yield larger.subarray(0, 50_000)
+  }
+  const { digest, size } = await blobs.put(source())
+  assert.deepEqual([size, whole.length, larger.length], [150_000, 0, 100_000])
+  const read = await blobs.bytes(digest)
+  assert.ok(read.equals(Buffer.concat([Buffer.alloc(100_000, 1), Buffer.alloc(50_000, 2)])))
+})

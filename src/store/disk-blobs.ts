@@ -19,6 +19,7 @@ import type { Readable } from 'node:stream'
 import { problem } from '../contract/errors.ts'
 import type { BlobInfo, Blobs, ByteRange, Digest, Expected } from './blobs.ts'
 import { explained } from './failures.ts'
+import { giveBack } from './give-back.ts'
 import { abandonable, digestOf, hexOf, isWithin, outside, refuseDifferent, verified } from './verify.ts'
 import { faultPoint } from './fault.ts'
 import { syncFolder } from './wal.ts'
@@ -28,6 +29,12 @@ const STALE_MS = 24 * 3600 * 1000
 
 /** Chunks of a stream are gathered into writes of at least so many bytes. */
 const WRITE_BYTES = 1024 * 1024
+
+/** A disk sync begins after so many bytes, so that the last one is short and commits of the database do not wait for gigabytes. */
+const SYNC_BYTES = 64 * 1024 * 1024
+
+/** Bytes that are read at once: enough to be worth a trip to a thread, few enough to stay in a core's cache until they are sent. */
+const READ_BYTES = 256 * 1024
 
 /** Name, in the folder of temporary files, of a blob that is on its way out: this and its 64 hex digits. */
 const LEAVING = 'leaving-'
@@ -54,7 +61,7 @@ class DiskBlobs implements Blobs {
   async put(source: Uint8Array | AsyncIterable<Uint8Array>, expected: Expected = {}): Promise<BlobInfo> {
     const temporary = join(this.#temporary, randomUUID())
     try {
-      const info = await write(temporary, source instanceof Uint8Array ? [source] : source)
+      const info = await write(temporary, source)
       refuseDifferent(info, expected)
       await this.#place(temporary, info)
       return info
@@ -66,10 +73,13 @@ class DiskBlobs implements Blobs {
 
   async read(digest: Digest, range?: ByteRange): Promise<{ size: number; stream: Readable }> {
     const size = await this.#size(digest)
-    if (range === undefined) return { size, stream: verified(createReadStream(this.#path(digest)), digest) }
+    const path = this.#path(digest)
+    if (range === undefined) {
+      return { size, stream: verified(createReadStream(path, { highWaterMark: READ_BYTES }), digest) }
+    }
     if (!isWithin(range, size)) throw outside(range, size)
     const { start, end } = range
-    return { size, stream: abandonable(createReadStream(this.#path(digest), { start, end })) }
+    return { size, stream: abandonable(createReadStream(path, { start, end, highWaterMark: READ_BYTES })) }
   }
 
   async bytes(digest: Digest): Promise<Buffer> {
@@ -191,41 +201,88 @@ class DiskBlobs implements Blobs {
   }
 }
 
-async function write(path: string, source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<BlobInfo> {
+/** Writes a new file and makes it durable. The next chunks are taken in and hashed while the last ones are written. */
+async function write(path: string, source: Uint8Array | AsyncIterable<Uint8Array>): Promise<BlobInfo> {
   const hash = createHash('sha256')
+  const whole = source instanceof Uint8Array
   let size = 0
   let waiting: Uint8Array[] = []
   let held = 0
-  const file = await open(path, 'wx', 0o444)
-  const flush = async (): Promise<void> => {
-    const chunks = waiting
-    waiting = []
-    held = 0
-    await writeAll(file, chunks)
-  }
+  const file = new Writing(await open(path, 'wx', 0o444), !whole)
   try {
-    for await (const chunk of source) {
+    for await (const chunk of whole ? [source] : source) {
       hash.update(chunk)
       size += chunk.length
       held += chunk.length
       if (chunk.length > 0) waiting.push(chunk)
-      if (held >= WRITE_BYTES) await flush()
+      if (held < WRITE_BYTES) continue
+      await file.write(waiting, held)
+      waiting = []
+      held = 0
     }
-    await flush()
-    await file.sync()
+    await file.write(waiting, held)
+    await file.end()
   } finally {
     await file.close()
   }
   return { digest: `sha256:${hash.digest('hex')}`, size }
 }
 
-/** Writes every byte; the system may take a part of them at a time. */
-async function writeAll(file: FileHandle, chunks: Uint8Array[]): Promise<void> {
-  while (chunks.length > 0) {
-    let { bytesWritten } = await file.writev(chunks)
-    while (chunks[0] !== undefined && bytesWritten >= chunks[0].length) bytesWritten -= chunks.shift()?.length ?? 0
-    if (chunks[0] !== undefined) chunks[0] = chunks[0].subarray(bytesWritten)
+/** A file that is being written: one write under way, and one disk sync of what was written before. */
+class Writing {
+  readonly #file: FileHandle
+  readonly #owns: boolean
+  #write: Promise<void> = Promise.resolve()
+  #sync: Promise<void> = Promise.resolve()
+  #unsynced = 0
+
+  /** `owns`: the chunks are nobody else's, and their memory is given back once they are written. */
+  constructor(file: FileHandle, owns: boolean) {
+    this.#file = file
+    this.#owns = owns
   }
+
+  /** Begins to write, once the write before has ended. Throws what that one, or an earlier sync, threw. */
+  async write(chunks: Uint8Array[], bytes: number): Promise<void> {
+    await this.#write
+    if (this.#unsynced >= SYNC_BYTES) {
+      await this.#sync
+      this.#unsynced = 0
+      this.#sync = handled(this.#file.datasync())
+    }
+    this.#unsynced += bytes
+    this.#write = handled(this.#writeAll(chunks))
+  }
+
+  /** Writes every byte; the system may take a part of them at a time. */
+  async #writeAll(chunks: readonly Uint8Array[]): Promise<void> {
+    const left = [...chunks]
+    while (left.length > 0) {
+      let { bytesWritten } = await this.#file.writev(left)
+      while (left[0] !== undefined && bytesWritten >= left[0].length) bytesWritten -= left.shift()?.length ?? 0
+      if (left[0] !== undefined) left[0] = left[0].subarray(bytesWritten)
+    }
+    if (this.#owns) chunks.forEach(giveBack)
+  }
+
+  /** Resolves when all of it is on the disk. */
+  async end(): Promise<void> {
+    await this.#write
+    await this.#sync
+    await this.#file.sync()
+  }
+
+  /** Waits for what is under way, for a file may not be closed under a write. */
+  async close(): Promise<void> {
+    await Promise.allSettled([this.#write, this.#sync])
+    await this.#file.close()
+  }
+}
+
+/** Its failure is seen by whoever awaits it later, and is nobody's unhandled rejection until then. */
+function handled(work: Promise<void>): Promise<void> {
+  work.catch(() => undefined)
+  return work
 }
 
 async function syncFolderLater(folder: string): Promise<void> {

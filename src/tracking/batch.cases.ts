@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { logBatch, logParam } from './batch.ts'
-import { bulkHistory, metricHistory, sampledHistory } from './history.ts'
+import { bulkHistory, metricHistory, sampledHistory, sampledSteps } from './history.ts'
 import { logMetric } from './metrics.ts'
 import { isLater } from './points.ts'
 import type { MetricPoint } from './points.ts'
@@ -172,6 +172,56 @@ export function batchCases(bench: Bench): void {
       const bulk = await bulkHistory(room, root, { run_ids: [short, long, 'absent'], key: 'm', max_results: 1000 })
       assert.equal(bulk.length, 1000)
     })
+  })
+
+  describe('samples of one run', () => {
+    const far = Number.MAX_SAFE_INTEGER
+    const range = (from: number, length: number): number[] => Array.from({ length }, (_, i) => from + i)
+    const curves: [name: string, steps: number[], nan?: number][] = [
+      ['steps from 0', range(0, 701)],
+      ['steps from below 0', range(-350, 700)],
+      ['the greatest steps', range(far - 699, 700)],
+      ['the least steps', range(-far, 700)],
+      ['every third step', range(0, 400).map((step) => step * 3)],
+      ['one step missing', [...range(0, 300), ...range(301, 300)]],
+      ['NaN at the first step', range(0, 700), 0],
+      ['NaN at the last step', range(0, 700), 699],
+      ['NaN far before, a gap after', [-far, ...range(100, 300), ...range(401, 299)], -far],
+      ['NaN just before, a gap after', [99, ...range(100, 300), ...range(401, 299)], 99],
+      ['as many as are wanted', range(5, 50)],
+    ]
+    for (const [name, steps, nan] of curves) {
+      it(`are those at even places among all steps: ${name}`, async () => {
+        const { room, root } = bench
+        const runId = await newRun()
+        const metrics = steps.map((step, i) => ({
+          key: 'm',
+          value: step === nan ? Number.NaN : i,
+          timestamp: 1000 + i,
+          step,
+        }))
+        await logBatch(room, root, runId, { metrics })
+        const rows = metrics.map(({ step }) => ({ run_id: runId, step }))
+        const asked = { run_ids: [runId], key: 'm' }
+        for (const max_results of [1, 7, 50, 320, 699]) {
+          const kept = sampledSteps(rows, max_results)
+          const found = await sampledHistory(room, root, { ...asked, max_results })
+          assert.deepEqual(
+            found.map(({ step }) => step),
+            steps.filter((step) => kept.has(step)),
+            `${max_results} wanted`,
+          )
+        }
+        const [start, end] = [steps[20] ?? 0, steps.at(-20) ?? 0]
+        const inside = rows.filter(({ step }) => step >= start && step <= end)
+        const kept = sampledSteps(inside, 30)
+        const found = await sampledHistory(room, root, { ...asked, start_step: start, end_step: end, max_results: 30 })
+        assert.deepEqual(
+          found.map(({ step }) => step),
+          inside.flatMap(({ step }) => (kept.has(step) ? [step] : [])),
+        )
+      })
+    }
   })
 
   describe('batches', () => {

@@ -1,9 +1,10 @@
 /** A file as an HTTP reply that no browser runs: attachment, its own type, sandboxed. */
 import type { Readable } from 'node:stream'
 import { Raw } from '../http/mount.ts'
+import { giveBack } from '../store/give-back.ts'
 import { baseName } from './artifact-paths.ts'
 
-/** The reply with a file's bytes; `more` adds headers, for example of a range. */
+/** The reply with a file's bytes, which are the reply's from now on; `more` adds headers, for example of a range. */
 export function fileReply(
   file: { readonly path: string; readonly length: number; readonly stream: Readable },
   status = 200,
@@ -17,7 +18,7 @@ export function fileReply(
     'x-content-type-options': 'nosniff',
     ...more,
   }
-  return new Raw(status, headers, file.stream)
+  return new Raw(status, headers, file.stream, giveBack)
 }
 
 /** A name that is one word of HTTP stands as it is; others in RFC 8187's form, beside one for readers that do not know it. */

@@ -74,21 +74,20 @@ export async function bulkHistory(
   return rows.map(wirePoint)
 }
 
+export interface Sampled {
+  readonly run_ids: readonly string[]
+  readonly key: string
+  /** Bounds of the steps, both included; both or none. */
+  readonly start_step?: number | undefined
+  readonly end_step?: number | undefined
+  readonly max_results: number
+}
+
 /**
  * Points at evenly spread steps of the union of the runs' steps, about `max_results` steps, and always each run's first and
  * last step in the interval.
  */
-export async function sampledHistory(
-  room: Tracking,
-  who: Principal,
-  asked: {
-    run_ids: readonly string[]
-    key: string
-    start_step?: number | undefined
-    end_step?: number | undefined
-    max_results: number
-  },
-): Promise<RunMetric[]> {
+export async function sampledHistory(room: Tracking, who: Principal, asked: Sampled): Promise<RunMetric[]> {
   if ((asked.start_step === undefined) !== (asked.end_step === undefined)) {
     throw invalid('Both start_step and end_step must be specified together, or neither may be specified.')
   }
@@ -98,7 +97,7 @@ export async function sampledHistory(
   const chosen = sql`run_id IN ${inList([...asked.run_ids])} AND key = ${asked.key} ${within}`
   const [only, other] = asked.run_ids
   if (only !== undefined && other === undefined) {
-    const thinned = await unbroken(room, chosen, asked.max_results)
+    const thinned = await unbroken(room, chosen, asked)
     if (thinned !== undefined) return thinned.map(wirePoint)
   }
   const rows = await points(
@@ -113,20 +112,39 @@ export async function sampledHistory(
  * The same sample of one run whose steps are n, n + 1, n + 2, …, as nearly all are: the database picks the points, so that
  * a hundred thousand of them are looked at and not carried. Undefined for other runs, and where nothing is to be left out.
  */
-async function unbroken(room: Tracking, chosen: Sql, wanted: number): Promise<PointRow[] | undefined> {
-  const [span] = await searchAll<{ count: number; least: number | null; greatest: number | null }>(
-    room.db,
-    sql`SELECT COUNT(*) AS count, MIN(step) AS least, MAX(step) AS greatest FROM metric_points WHERE ${chosen}`,
-  )
-  const { count = 0, least = null, greatest = null } = span ?? {}
+async function unbroken(room: Tracking, chosen: Sql, asked: Sampled): Promise<PointRow[] | undefined> {
+  const { count, least, greatest } = await extent(room, chosen, asked)
+  const wanted = asked.max_results
   if (least === null || greatest === null || count <= wanted || greatest - least + 1 !== count) return undefined
-  // whole-number division: step number j is kept when it is floor(i · count ÷ wanted) for i = ceil(j · wanted ÷ count)
-  const place = sql`(step - ${least})`
-  const kept = sql`((${place} * ${wanted} + ${count - 1}) / ${count}) * ${count} / ${wanted} = ${place}`
-  return points(
+  // Point number j is kept when j = floor(i · count ÷ wanted) for a whole i, which is when j · wanted + wanted - 1 leaves a
+  // remainder below `wanted`. Of a point before `least` it is negative or 0, so that none of those is missed. The first
+  // remainder only keeps the product small, however far away such a point is.
+  const kept = sql`((step - ${least}) % ${count} * ${wanted} + ${wanted - 1}) % ${count} < ${wanted}`
+  const rows = await points(
     room,
     sql`SELECT * FROM metric_points WHERE ${chosen} AND (${kept} OR step = ${greatest}) ORDER BY step, timestamp, value`,
   )
+  return (rows[0]?.step ?? least) < least ? undefined : rows
+}
+
+interface Extent {
+  readonly count: number
+  readonly least: number | null
+  readonly greatest: number | null
+}
+
+/**
+ * How many points there are, and their steps' bounds. Of a whole curve the row of the latest metrics knows the bounds, which
+ * halves the work; a point that is NaN may lie before its `least`.
+ */
+async function extent(room: Tracking, chosen: Sql, asked: Sampled): Promise<Extent> {
+  const whole = asked.start_step === undefined
+  const bounds = whole
+    ? sql`SELECT (SELECT COUNT(*) FROM metric_points WHERE ${chosen}) AS count, first_step AS least, step AS greatest
+        FROM latest_metrics WHERE run_id = ${asked.run_ids[0] ?? ''} AND key = ${asked.key}`
+    : sql`SELECT COUNT(*) AS count, MIN(step) AS least, MAX(step) AS greatest FROM metric_points WHERE ${chosen}`
+  const [found] = await searchAll<Extent>(room.db, bounds)
+  return found ?? { count: 0, least: null, greatest: null }
 }
 
 /** Every n-th step of all, the last, and the first and last of each run. */
