@@ -35,6 +35,17 @@ describe('audit chain', () => {
     assert.equal(verdict.ok && verdict.rows, 50)
   })
 
+  test('a clock that is set back does not break the chain: its order is its own', async () => {
+    let now = 1_700_000_000_000
+    const moved = auditLog(() => now)
+    for (const step of [0, 3_600_000, -7_200_000, 1, -86_400_000]) {
+      now += step
+      await store.db.tx((t) => moved.record(t, SYSTEM, { verb: 'write', resource: 'models', id: `at ${step}` }))
+    }
+    const verdict = await verifyAudit(store.db)
+    assert.equal(verdict.ok && verdict.rows, 55)
+  })
+
   for (const [what, sql, seq] of [
     ['changed content', `UPDATE audit SET detail = '{}' WHERE seq = 7`, 7],
     ['a row taken out', 'DELETE FROM audit WHERE seq = 5', 5],

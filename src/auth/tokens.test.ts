@@ -53,6 +53,15 @@ describe('tokens', () => {
     await assert.rejects(access.revoke(SYSTEM, bad.row.id), { code: 'not_found' })
   })
 
+  test('a clock that is set back does not keep a token alive that another replica revoked', async () => {
+    const { token, row } = await access.create(SYSTEM, { name: 'gone', role: 'viewer' })
+    await access.find(token)
+    await store.db.tx((t) => t.run('UPDATE tokens SET revoked_at = ? WHERE id = ?', [now, row.id]))
+    now -= 86_400_000
+    await assert.rejects(access.find(token), refused)
+    now += 86_400_000
+  })
+
   test('a caller of one project sees and revokes the tokens of that project alone', async () => {
     const mine = await access.create(SYSTEM, { name: 'mine', role: 'viewer', project: 'own' })
     const other = await access.create(SYSTEM, { name: 'other', role: 'viewer', project: 'other' })

@@ -64,7 +64,7 @@ export function tokens(deps: TokensDeps): Tokens {
   const proved = new Map<string, { row: TokenRow; until: number }>()
   const byId = async (id: string): Promise<TokenRow | undefined> => {
     const known = cache.get(id)
-    if (known !== undefined && known.until > clock()) return known.row
+    if (known !== undefined && isFresh(known, clock())) return known.row
     const row = await db.get<TokenRow>('SELECT * FROM tokens WHERE id = ?', [id])
     if (row !== undefined) cache.set(id, { row, until: clock() + CACHE_MS })
     return row
@@ -90,7 +90,7 @@ export function tokens(deps: TokensDeps): Tokens {
     async find(text) {
       const now = clock()
       const known = proved.get(text)
-      if (known !== undefined && known.until > now) return principal(alive(known.row, now))
+      if (known !== undefined && isFresh(known, now)) return principal(alive(known.row, now))
       const row = await check(splitToken(text), byId, now)
       if (proved.size >= PROVED) proved.clear()
       proved.set(text, { row, until: now + CACHE_MS })
@@ -121,6 +121,11 @@ export function tokens(deps: TokensDeps): Tokens {
 
 /** A revoked token stops working on another replica within this time; on this one at once. */
 const CACHE_MS = 5_000
+
+/** A clock that was set back does not make what is kept last longer. */
+function isFresh({ until }: { readonly until: number }, now: number): boolean {
+  return until > now && until <= now + CACHE_MS
+}
 
 /** Token texts whose proof is kept. */
 const PROVED = 1000

@@ -20,35 +20,49 @@ interface Held {
   readonly fence: number
   readonly ttl: number
   readonly abort: AbortController
+  /** When it runs out unless it is renewed, ms of the clock that nobody sets. */
   until: number
+}
+
+/** A lease of another as it was seen first, and when: one that its holder renews changes. */
+interface Seen {
+  readonly fence: number
+  readonly expiresAt: number
+  readonly at: number
 }
 
 export interface LeaseOptions {
   /** Name of this holder. Default: that of this process with a random part. */
   readonly holder?: string
   readonly now?: () => number
+  /** A clock that nobody sets, ms. Default: that of the processor. */
+  readonly steady?: () => number
 }
 
 export class Leases {
   readonly holder: string
   readonly #db: Db
   readonly #now: () => number
+  readonly #steady: () => number
+  readonly #seen = new Map<string, Seen>()
 
   constructor(db: Db, options: LeaseOptions = {}) {
     this.#db = db
     this.holder = options.holder ?? holderName()
     this.#now = options.now ?? Date.now
+    this.#steady = options.steady ?? (() => performance.now())
   }
 
   /**
    * Runs `fn` while holding the lease `name`, renewed until it ends, then gives it back. Resolves to undefined at once when another
-   * holds it. A holder that dies loses it after `ttl` ms, or at once to a process that sees that it has ended.
+   * holds it. A holder that dies loses it after `ttl` ms, or at once to a process that sees that it has ended; a clock that was
+   * set back does not keep it, for a lease that was seen not to be renewed for `ttl` ms has run out whatever its row says.
    */
   async hold<T>(name: string, ttl: number, fn: (lease: Lease) => Promise<T>): Promise<T | undefined> {
     const fence = await this.#acquire(name, ttl)
     if (fence === undefined) return undefined
     const abort = new AbortController()
-    const held = { name, fence, ttl, abort, until: this.#now() + ttl }
+    const held = { name, fence, ttl, abort, until: this.#steady() + ttl }
     const renewal = setInterval(() => void this.#renew(held), ttl / 3)
     try {
       return await fn({ name, fence, signal: abort.signal, tx: (work) => this.#fenced(name, fence, work) })
@@ -71,7 +85,8 @@ export class Leases {
     }
   }
 
-  #acquire(name: string, ttl: number): Promise<number | undefined> {
+  async #acquire(name: string, ttl: number): Promise<number | undefined> {
+    const still = await this.#notRenewed(name, ttl)
     return this.#db.tx(async (t) => {
       await t.lock(`lease:${name}`)
       const now = this.#now()
@@ -81,24 +96,39 @@ export class Leases {
         `INSERT INTO leases (name, holder, fence, expires_at) VALUES (?, ?, 1, ?)
          ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, fence = leases.fence + 1, expires_at = excluded.expires_at
          WHERE leases.holder IS NULL OR leases.expires_at <= ? OR leases.holder = ?
+           OR (leases.fence = ? AND leases.expires_at = ?)
          RETURNING fence`,
-        [name, this.holder, now + ttl, now, ended],
+        [name, this.holder, now + ttl, now, ended, still?.fence ?? -1, still?.expiresAt ?? -1],
       )
       return row?.fence
     })
   }
 
+  /** The lease as it is, if it was seen like that `ttl` ms ago already. */
+  async #notRenewed(name: string, ttl: number): Promise<Seen | undefined> {
+    const row = await this.#db.get<{ fence: number; at: number }>(
+      'SELECT fence, expires_at AS at FROM leases WHERE name = ? AND holder IS NOT NULL',
+      [name],
+    )
+    const seen = this.#seen.get(name)
+    if (row === undefined) this.#seen.delete(name)
+    else if (seen?.fence !== row.fence || seen.expiresAt !== row.at)
+      this.#seen.set(name, { fence: row.fence, expiresAt: row.at, at: this.#steady() })
+    else if (this.#steady() - seen.at > ttl) return seen
+    return undefined
+  }
+
   /** A database that cannot be reached for a moment does not lose the lease; its end does. */
   async #renew(held: Held): Promise<void> {
     const { name, fence } = held
-    const until = this.#now() + held.ttl
+    const until = this.#steady() + held.ttl
     const sql = 'UPDATE leases SET expires_at = ? WHERE name = ? AND fence = ? AND holder = ?'
     try {
-      const changed = await this.#db.tx((t) => t.run(sql, [until, name, fence, this.holder]))
+      const changed = await this.#db.tx((t) => t.run(sql, [this.#now() + held.ttl, name, fence, this.holder]))
       if (changed === 1) held.until = until
       else held.abort.abort(new LeaseLost(`another has lease ${name}`))
     } catch (error) {
-      if (this.#now() > held.until) held.abort.abort(new LeaseLost(`lease ${name} ran out`, { cause: error }))
+      if (this.#steady() > held.until) held.abort.abort(new LeaseLost(`lease ${name} ran out`, { cause: error }))
     }
   }
 

@@ -128,6 +128,28 @@ export async function freeEnded(t: Tx, hasEnded: (worker: string) => boolean, no
   }
 }
 
+/**
+ * After the clock was set back: jobs that were asked for in what is now the future are due as soon after now as they were then, a
+ * failed one waits no longer than the longest pause, and no lease runs longer than from now on.
+ */
+export async function clockWentBack(
+  t: Tx,
+  { now, leaseMs, pauseMs }: { readonly now: number; readonly leaseMs: number; readonly pauseMs: number },
+): Promise<void> {
+  await t.run(
+    "UPDATE jobs SET run_at = run_at - created_at + ?, created_at = ? WHERE state = 'waiting' AND created_at > ?",
+    [now, now, now],
+  )
+  await t.run("UPDATE jobs SET run_at = ? WHERE state = 'waiting' AND attempts > 0 AND run_at > ?", [
+    now,
+    now + pauseMs,
+  ])
+  await t.run("UPDATE jobs SET lease_until = ? WHERE state = 'running' AND lease_until > ?", [
+    now + leaseMs,
+    now + leaseMs,
+  ])
+}
+
 /** Marks a claimed job done. False when another holds it by now: the caller must roll back. */
 export async function complete(t: Tx, job: Job, now: number): Promise<boolean> {
   const sql = `UPDATE jobs SET state = 'done', finished_at = ?, lease_until = NULL, last_error = NULL WHERE ${HELD}`

@@ -2,6 +2,7 @@
 import { problem } from '../contract/errors.ts'
 import type { Db, Reader, Tx } from '../store/db.ts'
 import { faultPoint } from '../store/fault.ts'
+import { watchClock, type WatchedClock } from './clock-jumps.ts'
 import { assertCron, nextFire } from './cron.ts'
 import { enqueue, JOB_DEPS, type JobDeps } from './queue.ts'
 
@@ -96,6 +97,26 @@ export function fireDue(db: Db, deps: JobDeps = JOB_DEPS): Promise<number> {
   })
 }
 
+/** A clock that was set back by more than this was wrong before, ms; by less, and times that have passed do not come again. */
+const CORRECTED_MS = 3 * 3_600_000
+
+/** After the clock was set back: schedules whose next time lies further ahead than it can are set anew. Returns how many. */
+export function rewind(db: Db, now: number): Promise<number> {
+  return db.tx(async (t) => {
+    await t.lock('schedules')
+    let changed = 0
+    for (const row of await t.all<StoredSchedule>('SELECT * FROM schedules WHERE enabled = 1 AND next_fire > ?', [
+      now,
+    ])) {
+      const { name, cron, timezone, next_fire } = parsed(row)
+      const next = nextFire(cron, timezone, now) ?? null
+      if (next === null || next_fire === null || next_fire - next <= CORRECTED_MS) continue
+      changed += await t.run('UPDATE schedules SET next_fire = ? WHERE name = ?', [next, name])
+    }
+    return changed
+  })
+}
+
 /** When the next schedule is due, ms; undefined when none is. */
 export async function nextScheduled(db: Reader): Promise<number | undefined> {
   const row = await db.get<{ at: number | null }>('SELECT min(next_fire) AS at FROM schedules WHERE enabled = 1')
@@ -118,12 +139,16 @@ export class Scheduler {
   #timer: NodeJS.Timeout | undefined
   #looking: Promise<void> = Promise.resolve()
   #started = false
+  readonly #clock: WatchedClock
+  /** False before the first look, which is made as if the clock had gone back, for it may have while nobody looked. */
+  #rewound = false
 
   constructor(db: Db, options: SchedulerOptions = {}) {
     this.#db = db
     this.#deps = options.deps ?? JOB_DEPS
     this.#pollMs = options.pollMs ?? 5000
     this.#onError = options.onError ?? (() => undefined)
+    this.#clock = watchClock(this.#deps.now)
   }
 
   start(): void {
@@ -141,6 +166,8 @@ export class Scheduler {
   async #look(): Promise<void> {
     let pause = this.#pollMs
     try {
+      if (this.#clock.jumped() < 0 || !this.#rewound) await rewind(this.#db, this.#deps.now())
+      this.#rewound = true
       const next = await nextScheduled(this.#db)
       if (next !== undefined && next <= this.#deps.now()) await fireDue(this.#db, this.#deps)
       const then = await nextScheduled(this.#db)

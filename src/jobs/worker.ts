@@ -1,10 +1,12 @@
 /** Runs jobs: claims what is due, renews leases while handlers run, retries with growing pauses, buries what keeps failing. */
 import type { Db, Tx } from '../store/db.ts'
 import { faultPoint } from '../store/fault.ts'
+import { watchClock, type WatchedClock } from './clock-jumps.ts'
 import { hasEnded, holderName } from './holder.ts'
 import {
   bury,
   claim,
+  clockWentBack,
   complete,
   freeEnded,
   holds,
@@ -51,6 +53,8 @@ export interface WorkerOptions {
   /** First pause after a failure, ms; doubles with each, to 5 minutes at most. Default 1000. */
   readonly backoffMs?: number
   readonly now?: () => number
+  /** A clock that nobody sets, ms. Default: that of the processor. */
+  readonly steady?: () => number
   /** A number in [0, 1), for the spread of pauses. */
   readonly random?: () => number
   /** Told of failed attempts (with the job) and of faults of the worker itself (without). */
@@ -60,6 +64,7 @@ export interface WorkerOptions {
 interface Running {
   readonly job: Job
   readonly abort: AbortController
+  /** When the lease runs out unless it is renewed, ms of the clock that nobody sets. */
   leaseUntil: number
   ended: Promise<void>
 }
@@ -79,6 +84,7 @@ export class Worker {
   #freed: Promise<void> | undefined
   #again = false
   #pruneAt = 0
+  readonly #clock: WatchedClock
   #unlisten: (() => void) | undefined
 
   constructor(db: Db, options: WorkerOptions = {}) {
@@ -91,9 +97,11 @@ export class Worker {
       keepMs: options.keepMs ?? 14 * 24 * HOUR_MS,
       backoffMs: options.backoffMs ?? 1000,
       now: options.now ?? Date.now,
+      steady: options.steady ?? (() => performance.now()),
       random: options.random ?? Math.random,
       onError: options.onError ?? (() => undefined),
     }
+    this.#clock = watchClock(this.#options.now, this.#options.steady)
   }
 
   /** Says who does jobs of a kind. Throws when somebody does already. */
@@ -109,7 +117,10 @@ export class Worker {
     this.#unlisten = onEnqueued(() => this.wake())
     this.#heartbeat = setInterval(() => void this.#renewAll(), this.#options.leaseMs / 3)
     this.#freed = this.#db
-      .tx((t) => freeEnded(t, hasEnded, this.#options.now()))
+      .tx(async (t) => {
+        await freeEnded(t, hasEnded, this.#options.now())
+        await this.#clockWentBack(t)
+      })
       .catch((error: unknown) => this.#options.onError(error, undefined))
       .then(() => this.wake())
   }
@@ -152,10 +163,13 @@ export class Worker {
   }
 
   async #look(): Promise<void> {
-    const { now, leaseMs, concurrency, pollMs } = this.#options
+    const { leaseMs, concurrency, pollMs } = this.#options
     const kinds = [...this.#handlers.keys()]
     const limit = concurrency - this.#running.size
     if (kinds.length === 0 || limit <= 0) return
+    await this.#minded()
+    // a clock that jumps during this look is minded at the next one
+    const now = (): number => Math.ceil(this.#clock.now())
     const next = await nextClaimable(this.#db, kinds)
     if (next === undefined || next > now()) {
       await this.#pruneHourly()
@@ -169,11 +183,23 @@ export class Worker {
     else this.#again = true
   }
 
+  /** After a jump forward our own leases seem to have run out, after one back jobs seem to lie in the future: that is mended first. */
+  async #minded(): Promise<void> {
+    const moved = this.#clock.jumped()
+    if (moved > 0) await this.#renewAll()
+    else if (moved < 0) await this.#db.tx((t) => this.#clockWentBack(t))
+  }
+
+  async #clockWentBack(t: Tx): Promise<void> {
+    const { now, leaseMs } = this.#options
+    await clockWentBack(t, { now: now(), leaseMs, pauseMs: MAX_BACKOFF_MS })
+  }
+
   async #pruneHourly(): Promise<void> {
-    const now = this.#options.now()
-    if (now < this.#pruneAt) return
-    this.#pruneAt = now + HOUR_MS
-    await prune(this.#db, now - this.#options.keepMs)
+    const { now, steady, keepMs } = this.#options
+    if (steady() < this.#pruneAt) return
+    this.#pruneAt = steady() + HOUR_MS
+    await prune(this.#db, now() - keepMs)
   }
 
   #sleep(ms: number): void {
@@ -185,7 +211,7 @@ export class Worker {
     const running: Running = {
       job,
       abort: new AbortController(),
-      leaseUntil: job.lease_until ?? 0,
+      leaseUntil: this.#options.steady() + this.#options.leaseMs,
       ended: Promise.resolve(),
     }
     this.#running.set(job.id, running)
@@ -236,11 +262,12 @@ export class Worker {
   }
 
   async #renewAll(): Promise<void> {
-    const { now, leaseMs, onError } = this.#options
+    const { now, steady, leaseMs, onError } = this.#options
     const running = [...this.#running.values()]
     if (running.length === 0) return
     try {
       const until = now() + leaseMs
+      const leaseUntil = steady() + leaseMs
       const held = await this.#db.tx(async (t) => {
         const still: boolean[] = []
         for (const each of running) still.push(await renew(t, each.job, until))
@@ -248,13 +275,13 @@ export class Worker {
       })
       running.forEach((each, index) => {
         // A job that has just ended is not held either; aborting it then changes nothing.
-        if (held[index] === true) each.leaseUntil = until
+        if (held[index] === true) each.leaseUntil = leaseUntil
         else each.abort.abort(new LeaseLost(`another worker has job ${each.job.id}`))
       })
     } catch (error) {
       onError(error, undefined)
       for (const each of running) {
-        if (each.leaseUntil < now()) each.abort.abort(new LeaseLost(`the lease of job ${each.job.id} ran out`))
+        if (each.leaseUntil < steady()) each.abort.abort(new LeaseLost(`the lease of job ${each.job.id} ran out`))
       }
     }
   }

@@ -5,6 +5,7 @@ import { collectAttempt, failAttempt, loseAttempt } from './collect.ts'
 import { stepOf, type Context } from './context.ts'
 import { finishRun } from './finish.ts'
 import { GRACE_MS, launchAttempt, openAttempt } from './launch.ts'
+import { isDue } from './retry.ts'
 import { prepareRun } from './prepare.ts'
 import { FINAL_RUNS, FINAL_STEPS, isActive, isDone, readState, type AttemptRow, type RunTree } from './rows.ts'
 
@@ -178,7 +179,8 @@ export class Reconciler {
     const { db, clock } = this.#context.deps
     const step = stepOf(await this.#context.spec(tree.run.version_id), attempt.step)
     const age = clock() - (attempt.started_at ?? attempt.queued_at)
-    const overdue = step.timeout_ms !== null && age > step.timeout_ms + GRACE_MS + SLACK_MS
+    // an attempt that gives signs of life keeps its time by itself, by a clock that nobody sets
+    const overdue = step.timeout_ms !== null && age > step.timeout_ms + GRACE_MS + SLACK_MS && silentMs > SLACK_MS
     if (overdue || (step.silent_timeout_ms !== null && silentMs > step.silent_timeout_ms)) {
       const message = overdue
         ? 'ran longer than its timeout'
@@ -257,7 +259,7 @@ export class Reconciler {
     const { clock, concurrency } = this.#context.deps
     let moved = false
     for (const step of tree.steps) {
-      const due = step.state === 'ready' && (step.retry_at === null || step.retry_at <= clock())
+      const due = step.state === 'ready' && isDue(step.retry_at, clock())
       if (!due || this.#holding.size >= concurrency) continue
       const attempt = await openAttempt(this.#context, tree, step)
       if (attempt === undefined) continue

@@ -34,6 +34,11 @@ export function nextPause(
   return pause * (0.5 + chance / 2)
 }
 
+/** True when a pause is over, or reaches further than any pause does: then the clock was set back. Times in ms. */
+export function isDue(retryAt: number | null, now: number): boolean {
+  return retryAt === null || retryAt <= now || retryAt > now + LONGEST_PAUSE_MS
+}
+
 /** The memory limit of the next attempt, bytes. */
 export function memoryFor(limit: number | null, attempts: readonly AttemptRow[]): number | null {
   const short = attempts.filter((attempt) => attempt.failure?.class === 'out_of_memory').length

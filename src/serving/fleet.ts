@@ -134,7 +134,7 @@ export class Fleet {
     let fault: string | undefined
     child.once('error', (error) => (fault = error.message))
     child.once('exit', (code, signal) => (fault = `it ended with ${signal ?? `exit code ${code}`}`))
-    for (const end = Date.now() + START_MS; Date.now() < end; await sleep(20)) {
+    for (const end = performance.now() + START_MS; performance.now() < end; await sleep(20)) {
       const found = readJsonFile(gatewayFile(this.#options.dataDir, index)) as GatewayFile | undefined
       if (found?.pid === child.pid && found !== undefined) return found
       if (fault !== undefined) break
@@ -169,7 +169,8 @@ async function endGateway(gateway: GatewayFile): Promise<void> {
   const { pid, start } = gateway
   if (!isAlive(pid, start)) return
   process.kill(pid, 'SIGTERM')
-  for (const end = Date.now() + DRAIN_MS; Date.now() < end; await sleep(20)) if (!isAlive(pid, start)) return
+  for (const end = performance.now() + DRAIN_MS; performance.now() < end; await sleep(20))
+    if (!isAlive(pid, start)) return
   if (isAlive(pid, start)) process.kill(pid, 'SIGKILL')
 }
 

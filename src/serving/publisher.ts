@@ -72,11 +72,16 @@ export class Publisher {
     const table = await buildTable(this.#deps)
     this.#last = table
     this.#tokens = JSON.stringify(table.tokens)
-    writeWhole(this.#deps.file, JSON.stringify(table))
+    try {
+      writeWhole(this.#deps.file, JSON.stringify(table))
+    } catch (error) {
+      // A full disk: those that run still get the table.
+      this.#deps.onError(error)
+    }
     const gateways = this.#deps.gateways()
     const pushed = await pushAll(gateways, table)
     this.#behind = pushed.reached.length < gateways.length
-    this.#failedAt = pushed.failed.length > 0 ? Date.now() : undefined
+    this.#failedAt = pushed.failed.length > 0 ? performance.now() : undefined
     for (const one of pushed.failed)
       this.#deps.onError(new Error(`${one.endpoint} version ${one.version} did not load: ${one.reason}`))
     return pushed
@@ -85,7 +90,7 @@ export class Publisher {
   /** Publishes again when something changed that nobody announced: tokens, another replica's epoch, a gateway that missed it. */
   async #look(): Promise<void> {
     if (this.#running !== undefined) return
-    const again = this.#failedAt !== undefined && Date.now() - this.#failedAt > AGAIN_MS
+    const again = this.#failedAt !== undefined && performance.now() - this.#failedAt > AGAIN_MS
     const epoch = await currentEpoch(this.#deps.db)
     const tokens = JSON.stringify(await this.#deps.tokens())
     if (this.#behind || again || epoch !== this.#last?.epoch || tokens !== this.#tokens) await this.publish()

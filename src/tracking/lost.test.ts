@@ -8,6 +8,7 @@ import { openTemporaryStore } from '../store/open.ts'
 import { putArtifact } from './artifacts.ts'
 import { lossesOf, markLost } from './lost.ts'
 import { logMetric } from './metrics.ts'
+import { listeningSince } from './retention-room.ts'
 import { trackingRoom } from './room.ts'
 import { getRun } from './run-read.ts'
 import { createRun, requireRun, updateRun } from './runs.ts'
@@ -21,7 +22,13 @@ describe('lost runs', async () => {
   const clock = (): number => now
   const room = trackingRoom({ ...store, clock, random: randomBytes, record: auditLog(clock).record })
   const watched = new Set<string>()
-  const rules = { silentMs: 30 * MINUTE, startedAt: now, watched: async () => watched, logOf: async () => undefined }
+  const began = now
+  const rules = {
+    silentMs: 30 * MINUTE,
+    startedAt: () => began,
+    watched: async () => watched,
+    logOf: async () => undefined,
+  }
   const make = () => createRun(room, SYSTEM, { experiment_id: '0' })
   const tagsOf = async (id: string): Promise<Record<string, string>> =>
     Object.fromEntries((await getRun(room, SYSTEM, id)).data.tags.map((tag) => [tag.key, tag.value]))
@@ -62,10 +69,32 @@ describe('lost runs', async () => {
     assert.equal((await lossesOf(room.db, run.run_id)).length, 2)
   })
 
+  it('a clock that is set makes no run lost: its silence counts from then on', async () => {
+    let steady = 0
+    const since = listeningSince(clock, () => steady)
+    const pass = (minutes: number, jump = 0): void => {
+      steady += minutes * MINUTE
+      now += (minutes + jump) * MINUTE
+    }
+    const jumping = { ...rules, startedAt: since }
+    const run = await make()
+    pass(1, 600)
+    assert.deepEqual(await markLost(room, jumping), [])
+    pass(20)
+    await logMetric(room, SYSTEM, run.run_id, { key: 'loss', value: 1, timestamp: now, step: 1 })
+    pass(20, -300)
+    assert.deepEqual(await markLost(room, jumping), [])
+    assert.equal((await requireRun(room.db, SYSTEM, run.run_id)).status, 'RUNNING')
+    pass(40, 300)
+    assert.deepEqual(await markLost(room, jumping), [])
+    pass(31)
+    assert.ok((await markLost(room, jumping)).includes(run.run_id))
+  })
+
   it('a server that has just started waits: silence while it was away proves nothing', async () => {
     const run = await make()
     now += 60 * MINUTE
-    assert.deepEqual(await markLost(room, { ...rules, startedAt: now - MINUTE }), [])
+    assert.deepEqual(await markLost(room, { ...rules, startedAt: () => now - MINUTE }), [])
     assert.equal((await requireRun(room.db, SYSTEM, run.run_id)).status, 'RUNNING')
   })
 })

@@ -11,8 +11,8 @@ import type { RunRow } from './runs.ts'
 export interface LostRules {
   /** Silence after which a run is lost, ms. */
   readonly silentMs: number
-  /** When this server began to listen, ms: silence before that proves nothing. */
-  readonly startedAt: number
+  /** When this server began to listen, or its clock was set last, ms: silence before that proves nothing. */
+  readonly startedAt: () => number
   /** Runs that something else watches, such as those of steps under way. */
   readonly watched: () => Promise<ReadonlySet<string>>
   /** Digest of the log that is kept of a run elsewhere; undefined where there is none. */
@@ -46,7 +46,7 @@ const CONSOLES = "('console.log', 'output.log', 'logs/console.log', 'logs/output
 export async function markLost(room: Tracking, rules: LostRules): Promise<string[]> {
   const now = room.clock()
   const before = now - rules.silentMs
-  if (before < rules.startedAt) return []
+  if (before < rules.startedAt()) return []
   const silent = await room.db.all<RunRow>(
     "SELECT * FROM runs WHERE status = 'RUNNING' AND heartbeat_at < ? ORDER BY heartbeat_at LIMIT ?",
     [before, MOST],

@@ -1,10 +1,12 @@
 /** What keeps the store in order: lost runs each minute, rules and the collection of blobs each day, and their routes. */
 import { SYSTEM } from '../auth/tokens.ts'
 import type { Principal } from '../contract/access.ts'
+import type { Clock } from '../contract/ids.ts'
 import { toTime } from '../contract/fields.ts'
 import { retentionApi } from '../contract/retention.ts'
 import { mount } from '../http/mount.ts'
 import type { Mounted } from '../http/mount.ts'
+import { watchClock } from '../jobs/clock-jumps.ts'
 import { setSchedule } from '../jobs/schedule.ts'
 import type { Worker } from '../jobs/worker.ts'
 import { collectGarbage } from '../store/collect.ts'
@@ -61,7 +63,7 @@ export function keepingOf(room: Tracking, worker: Worker, deps: KeepingDeps): Ke
       for (const source of deps.sources) yield* source()
     },
   }
-  const lost: LostRules = { ...deps, startedAt: room.clock() }
+  const lost: LostRules = { ...deps, startedAt: listeningSince(room.clock) }
   const collect = (dryRun: boolean): Promise<Collected> =>
     collectGarbage(room, [() => reachableDigests(room), ...deps.sources], { graceMs: deps.graceMs, dryRun })
   worker.register(LOST, async () => void (await markLost(room, lost)))
@@ -77,6 +79,16 @@ export function keepingOf(room: Tracking, worker: Worker, deps: KeepingDeps): Ke
         for (const { kind, cron } of SCHEDULES)
           await setSchedule(t, { name: kind, kind, payload: {}, cron, timezone: 'UTC' }, room.clock())
       }),
+  }
+}
+
+/** After a jump of the clock every run seems silent since long, or to write in the future: the wait begins anew. */
+export function listeningSince(clock: Clock, steady?: () => number): () => number {
+  const watched = watchClock(clock, steady)
+  let since = clock()
+  return () => {
+    if (watched.jumped() !== 0) since = clock()
+    return since
   }
 }
 

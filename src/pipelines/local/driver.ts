@@ -37,6 +37,8 @@ class LocalDriver implements Driver {
   readonly #folder: string
   readonly #clock: () => number
   readonly #listeners: ((attempt: string) => void)[] = []
+  /** The newest heartbeat of each attempt, and since when there is no newer one, ms of the clock that nobody sets. */
+  readonly #beats = new Map<string, { readonly at: number; readonly since: number }>()
 
   constructor(options: LocalDriverOptions) {
     this.#blobs = options.blobs
@@ -67,7 +69,17 @@ class LocalDriver implements Driver {
     if (process === undefined) return { state: 'absent' }
     const beat = await readJson<{ at: number }>(join(dir, 'heartbeat.json'))
     const last = beat === undefined ? await modified(join(dir, 'spec.json')) : beat.at * 1000
-    return { state: 'running', silent_ms: Math.max(0, this.#clock() - last) }
+    return { state: 'running', silent_ms: this.#silence(attempt, last) }
+  }
+
+  /** Time since the heartbeat `at`: by the wall clock where it is seen first, from then on by one that nobody sets. ms. */
+  #silence(attempt: string, at: number): number {
+    const now = performance.now()
+    const known = this.#beats.get(attempt)
+    if (known?.at === at) return now - known.since
+    const silent = known === undefined ? Math.max(0, this.#clock() - at) : 0
+    this.#beats.set(attempt, { at, since: now - silent })
+    return silent
   }
 
   async list(): Promise<string[]> {
@@ -110,6 +122,7 @@ class LocalDriver implements Driver {
   }
 
   async delete(attempt: string): Promise<void> {
+    this.#beats.delete(attempt)
     await rm(this.#dir(attempt), { recursive: true, force: true, maxRetries: 3 })
   }
 

@@ -58,7 +58,7 @@ export async function killMarked(name: string, value: string, rounds = 50): Prom
 /** Kills a process and waits, at most `ms`, until it has left. A dying process loses its environment before its pid. */
 export async function end(ref: ProcessRef, ms = 5000): Promise<void> {
   await signal(ref, 'SIGKILL')
-  for (const last = Date.now() + ms; (await isAlive(ref)) && Date.now() < last;) await pause(10)
+  for (const last = performance.now() + ms; (await isAlive(ref)) && performance.now() < last;) await pause(10)
 }
 
 function pause(ms: number): Promise<void> {

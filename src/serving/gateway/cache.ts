@@ -24,7 +24,7 @@ export class CachedBackend implements Backend {
   #hits = 0
   #misses = 0
 
-  constructor(backend: Backend, settings: CacheSettings, clock: () => number = Date.now) {
+  constructor(backend: Backend, settings: CacheSettings, clock: () => number = () => performance.now()) {
     this.#backend = backend
     this.#settings = settings
     this.#clock = clock

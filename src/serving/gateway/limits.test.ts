@@ -6,6 +6,7 @@ import type { Backend, CallLimits, Scored } from './backend.ts'
 import { CachedBackend } from './cache.ts'
 import { Rates } from './rates.ts'
 import type { Value } from './rows.ts'
+import { VariantStats } from './stats.ts'
 
 const route = (per_second: number, burst: number): EndpointRoute => ({
   name: 'e',
@@ -43,6 +44,26 @@ test('each token has its own rate: a burst at once, then a steady stream', () =>
   assert.equal(passed(rates, { at: 300, calls: 20, as: 'a' }), 3)
   assert.equal(passed(rates, { at: 60_000, calls: 20, as: 'a' }), 5)
   rates.take({ ...route(1, 1), limits: {} }, token('a'), 60_000)
+})
+
+test('a clock that is set back locks nobody out, and one that is set forward gives no more than a burst', () => {
+  const rates = new Rates()
+  assert.equal(passed(rates, { at: 7_200_000, calls: 4, as: 'a' }), 4)
+  assert.equal(passed(rates, { at: 0, calls: 20, as: 'a' }), 1)
+  assert.equal(passed(rates, { at: 300, calls: 20, as: 'a' }), 3)
+  assert.equal(passed(rates, { at: 86_400_000, calls: 20, as: 'a' }), 5)
+})
+
+test('figures of a variant stay sound when the clock is set back or forward', () => {
+  const stats = new VariantStats(7_200_000)
+  for (let i = 0; i < 30; i++) stats.add(7_200_000 + i * 1000, 1, 500, false)
+  for (let i = 0; i < 30; i++) stats.add(i * 1000, 1, 500, false)
+  const { requests, recent } = stats.toJson(30_000)
+  assert.equal(requests, 60)
+  assert.ok(recent.window_ms >= 30_000 && recent.window_ms <= 60_000, `${recent.window_ms} ms`)
+  assert.ok(recent.requests >= 30 && recent.requests <= 60)
+  assert.equal(stats.quantiles(90_000_000, [0.5])[0]?.ms, null)
+  assert.deepEqual(stats.toJson(90_000_000).recent.requests, 0)
 })
 
 test('with several gateways each grants its share', () => {

@@ -50,7 +50,7 @@ export class Loader {
 
   /** Loads a table's models ahead of the push that will name them; they are kept for five minutes meanwhile. */
   async loadAhead(table: RoutingTable): Promise<LoadFailure[]> {
-    const until = Date.now() + AHEAD_MS
+    const until = performance.now() + AHEAD_MS
     for (const key of keysOf(table)) this.#ahead.set(key, until)
     return this.load(table, true)
   }
@@ -58,7 +58,7 @@ export class Loader {
   /** Closes what this table does not name; requests that still run there end first. */
   async retire(table: RoutingTable): Promise<void> {
     const used = keysOf(table)
-    const now = Date.now()
+    const now = performance.now()
     for (const [key, until] of this.#ahead) if (used.has(key) || until < now) this.#ahead.delete(key)
     const unused = [...this.backends].filter(([key]) => !used.has(key) && !this.#ahead.has(key))
     for (const [key] of unused) this.backends.delete(key)

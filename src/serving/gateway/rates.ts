@@ -27,7 +27,8 @@ export class Rates {
     const most = Math.max(1, limit.burst / this.#gateways)
     const key = `${route.name}\n${token?.id ?? ''}`
     const bucket = this.#buckets.get(key) ?? this.#fresh(key, most, now)
-    bucket.level = Math.min(most, bucket.level + ((now - bucket.at) / 1000) * rate)
+    // a clock that was set back must not empty the bucket
+    bucket.level = Math.min(most, bucket.level + (Math.max(0, now - bucket.at) / 1000) * rate)
     bucket.at = now
     if (bucket.level < 1) {
       const retry_after = (1 - bucket.level) / rate

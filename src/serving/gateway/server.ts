@@ -193,9 +193,9 @@ async function drain(server: Server, graceMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     NetServer.prototype.close.call(server, () => resolve())
   })
-  const busyUntil = Date.now() + Math.min(LAST_REPLY_MS, graceMs / 2)
+  const busyUntil = performance.now() + Math.min(LAST_REPLY_MS, graceMs / 2)
   const sweep = setInterval(() => {
-    if (Date.now() >= busyUntil) server.closeIdleConnections()
+    if (performance.now() >= busyUntil) server.closeIdleConnections()
   }, 20)
   const cut = setTimeout(() => server.closeAllConnections(), graceMs)
   await closed

@@ -32,7 +32,7 @@ export class VariantStats {
   lastAt = 0
   /** Time spent in the model for these requests, µs. */
   busyUs = 0
-  readonly #start: number
+  #start: number
   #current = emptyHalf()
   #before = emptyHalf()
   #turn: number
@@ -44,7 +44,7 @@ export class VariantStats {
 
   /** One request of `rows` rows that took `us` microseconds; `failed` when this variant could not answer it. */
   add(now: number, rows: number, us: number, failed: boolean): void {
-    if (now - this.#turn >= HALF_MS) this.#rotate(now)
+    if (this.#isTurn(now)) this.#rotate(now)
     const half = this.#current
     this.lastAt = now
     this.requests++
@@ -84,15 +84,23 @@ export class VariantStats {
   }
 
   #recent(now: number): Sketch {
-    if (now - this.#turn >= HALF_MS) this.#rotate(now)
+    if (this.#isTurn(now)) this.#rotate(now)
     const latency = sketch()
     mergeSketch(latency, this.#before.latency)
     mergeSketch(latency, this.#current.latency)
     return latency
   }
 
+  /** A half is full, or the clock was set back before its begin. */
+  #isTurn(now: number): boolean {
+    return now - this.#turn >= HALF_MS || now < this.#turn
+  }
+
   #rotate(now: number): void {
-    const skipped = now - this.#turn >= 2 * HALF_MS
+    const back = now < this.#turn
+    // what was counted until then counts as the half before, which then begins a half before now
+    if (back) this.#start = Math.min(this.#start, now - HALF_MS)
+    const skipped = !back && now - this.#turn >= 2 * HALF_MS
     this.#before = skipped ? emptyHalf() : this.#current
     this.#current = emptyHalf()
     this.#turn = now

@@ -46,12 +46,12 @@ function inOrder(left: StoredSpan, right: StoredSpan): number {
  * unless a part is wanted too. RESOURCE_DOES_NOT_EXIST.
  */
 export async function wholeTrace(room: Tracking, who: Principal, traceId: string, partial: boolean): Promise<string> {
-  const deadline = Date.now() + WAIT_MS
+  const deadline = performance.now() + WAIT_MS
   for (;;) {
     const [info] = await readInfos(room.db, [await requireTrace(room.db, who, traceId)])
     const spans = (await readSpans(room.db, [traceId])).get(traceId) ?? []
     if (info !== undefined && (partial || isWhole(info, spans))) return traceJson(info, spans)
-    if (Date.now() > deadline) {
+    if (performance.now() > deadline) {
       const message = `Trace with ID ${traceId} is not fully exported yet, please try again later.`
       throw mlflowProblem('RESOURCE_DOES_NOT_EXIST', message, 'trace', traceId)
     }

@@ -119,10 +119,10 @@ export class PythonBackend implements Backend {
         params: limits.params,
         paramsKey,
         deadline: limits.deadline,
-        due: Date.now() + ADVANCE[limits.priority],
+        due: performance.now() + ADVANCE[limits.priority],
         resolve,
         reject,
-        deaths: this.#suspects.deathsOf({ rows, paramsKey }, Date.now()),
+        deaths: this.#suspects.deathsOf({ rows, paramsKey }, performance.now()),
         settled: false,
         timer: undefined,
       }
@@ -134,14 +134,13 @@ export class PythonBackend implements Backend {
 
   /** Why a call cannot be taken, if so: its input kills scorers, the queue is full, or it would wait beyond its deadline. */
   #refusal(rows: readonly Value[][], paramsKey: string, limits: CallLimits): Problem | undefined {
-    const now = Date.now()
-    if (this.#suspects.deathsOf({ rows, paramsKey }, now) >= QUARANTINE_DEATHS) return this.#poisoned()
+    if (this.#suspects.deathsOf({ rows, paramsKey }, performance.now()) >= QUARANTINE_DEATHS) return this.#poisoned()
     const maxQueue = limits.queue?.queue_rows ?? this.#options.maxQueue
     const maxQueueBytes = limits.queue?.queue_bytes ?? this.#options.maxQueueBytes
     const { size, rows: waiting, bytes } = this.#queue
     const full = waiting + rows.length > maxQueue || bytes + limits.bytes > maxQueueBytes
     if (size > 0 && full) return this.#full()
-    return size > 0 && now + this.#waitMs() > limits.deadline ? this.#full() : undefined
+    return size > 0 && Date.now() + this.#waitMs() > limits.deadline ? this.#full() : undefined
   }
 
   /** Time that a call which comes now waits before it runs, as the batches so far foretell, ms. */
@@ -211,7 +210,7 @@ export class PythonBackend implements Backend {
     worker.state = 'dead'
     this.#workers.delete(worker)
     if (expected) return
-    const now = Date.now()
+    const now = performance.now()
     this.#deaths = [...this.#deaths.filter((at) => now - at < LOOP_MS), now]
     if (this.#deaths.length < LOOP_DEATHS) {
       void this.#spawn().catch(() => undefined)
@@ -337,7 +336,7 @@ export class PythonBackend implements Backend {
   #retry(batch: readonly Call[]): void {
     for (const call of [...batch].reverse()) {
       call.deaths++
-      this.#suspects.blame(call, batch.length === 1, Date.now())
+      this.#suspects.blame(call, batch.length === 1, performance.now())
       if (call.settled) continue
       if (call.deaths >= QUARANTINE_DEATHS) this.#fail(call, this.#poisoned())
       else if (this.#retryAt !== undefined) this.#fail(call, this.#unavailable())

@@ -1,0 +1,32 @@
+/** Jobs, schedules and leases under a clock that is set, on SQLite and on a real PostgreSQL. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startPostgres } from '../../test/postgres.ts'
+import { openPostgres } from '../store/postgres.ts'
+import { openSqlite } from '../store/sqlite.ts'
+import { clockCases } from './clock.cases.ts'
+
+clockCases('SQLite', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-clock-'))
+  const db = openSqlite(join(folder, 'test.db'))
+  return {
+    db,
+    close: async () => {
+      await db.close()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+})
+
+clockCases('PostgreSQL', async () => {
+  const server = await startPostgres()
+  const db = openPostgres(server.url)
+  return {
+    db,
+    close: async () => {
+      await db.close()
+      await server.stop()
+    },
+  }
+})
