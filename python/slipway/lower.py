@@ -1,9 +1,9 @@
-"""Lowers a scikit-learn model that MLflow saved to a flat form that Slipway evaluates without Python.
+"""Lowers a model of scikit-learn, XGBoost or LightGBM that MLflow saved to a flat form that Slipway evaluates without Python.
 
 usage: python -m slipway.lower MODEL_DIR OUT_DIR [--probes 2000] [--seed 0]
 
 Run it in the model's own environment. OUT_DIR gets model.json + model.bin (the flat form), verify.json + verify.bin (rows
-with scikit-learn's exact answers) and result.json ({ok, reason, kind, …}). A model without a native form is not a failure:
+with the library's exact answers) and result.json ({ok, reason, kind, …}). A model without a native form is not a failure:
 result.json says why and the exit status is 0.
 """
 
@@ -19,7 +19,8 @@ from slipway.lower_files import write_document
 from slipway.lower_mlmodel import InputColumn, load_model
 
 FORMAT = "slipway.native/1"
-LIBRARIES = ("scikit-learn", "numpy", "scipy", "pandas", "mlflow", "mlflow-skinny", "skops")
+LIBRARIES = ("scikit-learn", "xgboost", "xgboost-cpu", "lightgbm", "numpy", "scipy", "pandas", "mlflow", "mlflow-skinny", "skops")
+ROWS_TRIED = 8
 
 
 def main(argv=None) -> int:
@@ -59,12 +60,14 @@ def lower(folder: Path, out: Path, probes: int, seed: int) -> dict:
 
     estimator = unwrap(loaded.estimator)
     steps, model = split(estimator)
+    model = boosted(model)
     if hasattr(model, "n_jobs"):
         model.n_jobs = 1
     if loaded.output != "predict" and not hasattr(model, loaded.output):
         raise Refused(f"{class_path(model)} has no {loaded.output}")
     inputs = loaded.inputs if loaded.inputs is not None else fitted_inputs(estimator, steps, model)
     frame = loaded.frame and (loaded.inputs is not None or hasattr(first(steps, model), "feature_names_in_"))
+    output = getattr(model, "default_output", loaded.output)
     state = lower_columns.Lowering(inputs)
     matrix = start(state, first(steps, model))
     for step in steps:
@@ -77,6 +80,8 @@ def lower(folder: Path, out: Path, probes: int, seed: int) -> dict:
     reference = lower_probes.Reference(estimator, steps, model, inputs, spec, frame)
     draws = lower_probes.Probes(inputs, state.tables, matrix, arrays, seed)
     refused = lower_probes.find_limits(draws, reference, inputs)
+    if all(lower_probes.fails(reference, [draws.row()]) for _ in range(ROWS_TRIED)):
+        raise Refused(f"{class_path(model)} refuses every row that was tried")
     examples, _ = lower_probes.sift(reference, loaded.examples)
     drawn = [draws.row() for _ in range(probes)]
     try:
@@ -85,13 +90,13 @@ def lower(folder: Path, out: Path, probes: int, seed: int) -> dict:
         drawn, unwanted = lower_probes.sift(reference, drawn)
         refused += unwanted
         if not examples + drawn:
-            raise Refused("scikit-learn refuses every row that was tried") from None
+            raise Refused(f"{class_path(model)} refuses every row that was tried") from None
         verify, answers = lower_probes.verification(inputs, examples + drawn, refused, reference)
 
     document = {
         "format": FORMAT,
         "estimator": class_path(model),
-        "output": loaded.output,
+        "output": output,
         "classes": reference.classes,
         "versions": versions(),
         "inputs": [vars(column) for column in inputs],
@@ -103,7 +108,7 @@ def lower(folder: Path, out: Path, probes: int, seed: int) -> dict:
     check_classes(model, reference.classes)
     size = write_document(out, "model", document, arrays)
     write_document(out, "verify", verify, answers)
-    facts = {"kind": class_path(model), "output": loaded.output, "trees": spec.get("trees", 0), "features": len(matrix.columns)}
+    facts = {"kind": class_path(model), "output": output, "trees": spec.get("trees", 0), "features": len(matrix.columns)}
     return facts | {"probes": len(drawn), "examples": len(examples), "refused_probes": len(refused), "bytes": size}
 
 
@@ -131,6 +136,16 @@ def split(estimator):
     if isinstance(estimator, str) or estimator is None:
         raise Refused("a pipeline without a final estimator")
     return steps, estimator
+
+
+def boosted(model):
+    """A model of XGBoost or LightGBM as an estimator that lowers itself; any other as it is."""
+    library = type(model).__module__.split(".")[0]
+    if library == "xgboost":
+        from slipway.lower_xgboost import XgboostModel
+
+        return XgboostModel(model)
+    return model
 
 
 def first(steps, model):

@@ -7,5 +7,5 @@ class Refused(Exception):
 
 def class_path(thing):
     """The dotted path of an object's class, as refusals name it."""
-    kind = type(thing)
+    kind = getattr(thing, "wrapped_class", None) or type(thing)
     return f"{kind.__module__}.{kind.__qualname__}"

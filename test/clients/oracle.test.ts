@@ -13,13 +13,20 @@ import { runChecks } from './program.ts'
 const CLIENT = join(ORACLES, '../bench/serving/oip_client.py')
 const skip = existsSync(EXPECTED) ? false : 'no serving oracle; set SLIPWAY_ORACLES to the folder with serving/payloads'
 /** The logistic model is fitted anew, and its solver is not bit-reproducible between machines. */
-const TOLERANCE: Readonly<Record<string, number>> = { hgb: 0, rf: 0, lr: 1e-9 }
+const TOLERANCE: Readonly<Record<string, number>> = { hgb: 0, rf: 0, xgb: 0, lr: 1e-9 }
+const MODELS = ['hgb', 'rf', 'lr', 'xgb']
 
 type Cell = number | string | null
 
+interface Table {
+  readonly columns: string[]
+  readonly rows: Cell[][]
+}
+
 interface Expected {
-  readonly mixed: { readonly columns: string[]; readonly rows: Cell[][] }
-  readonly models: Record<string, { readonly pred: (number | number[])[] }>
+  readonly mixed: Table
+  readonly numeric: Table
+  readonly models: Record<string, { readonly rows_from: 'mixed' | 'numeric'; readonly pred: (number | number[])[] }>
 }
 
 const WHOLE = new Set(['month', 'day', 'hour', 'minute', 'distance'])
@@ -29,6 +36,7 @@ const TEXTS = new Set(['carrier', 'origin', 'dest'])
 type Form = (
   columns: readonly string[],
   rows: readonly (readonly Cell[])[],
+  numeric: boolean,
 ) => { path: string; body: string; type: string }
 
 const invocation = (value: unknown): ReturnType<Form> => ({
@@ -55,13 +63,13 @@ const FORMS: Readonly<Record<string, Form>> = {
     body: [columns, ...rows].map((row) => row.map(csvCell).join(',')).join('\n'),
     type: 'text/csv',
   }),
-  v2: (columns, rows) => ({
+  v2: (columns, rows, numeric) => ({
     path: 'infer',
     body: JSON.stringify({
       inputs: columns.map((name, j) => ({
         name,
         shape: [rows.length, 1],
-        datatype: TEXTS.has(name) ? 'BYTES' : WHOLE.has(name) ? 'INT64' : 'FP64',
+        datatype: TEXTS.has(name) ? 'BYTES' : WHOLE.has(name) && !numeric ? 'INT64' : 'FP64',
         data: rows.map((row) => row[j]),
       })),
     }),
@@ -77,17 +85,18 @@ after(() => gateway?.stop())
 
 test('the serving oracle', { skip, timeout: 1_200_000 }, async (t) => {
   const folder = await oracleModels()
-  gateway = await serveModels(['hgb', 'rf', 'lr'].map((name) => nativeModel(name, join(folder, name, 'native'))))
+  gateway = await serveModels(MODELS.map((name) => nativeModel(name, join(folder, name, 'native'))))
   const { http, grpc } = gateway
   const expected = JSON.parse(readFileSync(EXPECTED, 'utf8')) as Expected
-  const { columns, rows } = expected.mixed
-  for (const model of ['hgb', 'rf', 'lr']) {
+  for (const model of MODELS) {
+    const from = expected.models[model]?.rows_from ?? 'mixed'
+    const { columns, rows } = expected[from]
     for (const [form, make] of Object.entries(FORMS)) {
       await t.test(`${model} in the form ${form}`, async () => {
         const wanted = expected.models[model]?.pred ?? []
         assert.equal(wanted.length, 1000)
-        for (let from = 0; from < rows.length; from += CHUNK) {
-          const { path, body, type } = make(columns, rows.slice(from, from + CHUNK))
+        for (let at = 0; at < rows.length; at += CHUNK) {
+          const { path, body, type } = make(columns, rows.slice(at, at + CHUNK), from === 'numeric')
           const url =
             path === 'infer' ? `http://${http}/v2/models/${model}/infer` : `http://${http}/endpoints/${model}/${path}`
           const response = await fetch(url, { method: 'POST', headers: { 'content-type': type }, body })
@@ -95,10 +104,10 @@ test('the serving oracle', { skip, timeout: 1_200_000 }, async (t) => {
           assert.equal(response.status, 200, text)
           const answer = JSON.parse(text) as { predictions?: unknown[]; outputs?: { data: number[] }[] }
           const got = (answer.predictions ?? answer.outputs?.[0]?.data ?? []).flat() as number[]
-          const want = wanted.slice(from, from + CHUNK).flat()
+          const want = wanted.slice(at, at + CHUNK).flat()
           assert.equal(got.length, want.length)
           const worst = Math.max(...want.map((value, i) => Math.abs(value - (got[i] ?? Number.NaN))))
-          assert.ok(worst <= (TOLERANCE[model] ?? 0), `rows from ${from}: off by ${worst}`)
+          assert.ok(worst <= (TOLERANCE[model] ?? 0), `rows from ${at}: off by ${worst}`)
         }
       })
     }

@@ -44,6 +44,7 @@ export const LINKS = [
 /** The steps on one number that need no table. */
 export const NUMBER_STEPS = [
   z.object({ op: z.literal('finite') }),
+  z.object({ op: z.literal('float32') }),
   z.object({ op: z.literal('present') }),
   z.object({ op: z.literal('subtract'), value: FLOAT }),
   z.object({ op: z.literal('add'), value: FLOAT }),
@@ -62,11 +63,13 @@ export const NUMBER_STEPS = [
   }),
 ] as const
 
-/** The fields of a sum of trees. `compare`: how a number meets its threshold; `zero_missing`: values this near zero count as missing where a node says so. */
+/** The fields of a sum of trees. `compare`: how a number meets its threshold; `zero_missing`: values this near zero count as missing where a node says so.
+ * `bitset_words`: words of 32 bits of each set of categories, 8 where it is not said. */
 export const TREES_FIELDS = {
   rounding: z.enum(['float64', 'float32']),
   sum: z.enum(['float64', 'float32']).optional(),
   compare: z.enum(['not_above', 'below']).optional(),
+  bitset_words: z.int().min(1).max(2048).optional(),
   trees: z.int().min(0),
   leaf_width: z.int().min(1),
   base: z.array(z.number()),

@@ -51,7 +51,8 @@ const CHECKS = {
   link: z.enum(LINKS),
   /** exact: raw scores are compared bit for bit; ulp: they come out of a power, one unit in the last place is granted. */
   scores: z.enum(['exact', 'ulp']).optional(),
-  decide: z.enum(['positive', 'not_negative', 'largest']).nullable(),
+  /** largest_share: the largest probability, the first of equals; the other rules look at the raw scores. */
+  decide: z.enum(['positive', 'not_negative', 'largest', 'largest_share']).nullable(),
 }
 
 const TREES = z.object({

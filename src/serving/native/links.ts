@@ -1,5 +1,6 @@
-/** Turns raw scores into predictions and probabilities, as scikit-learn's links do. */
+/** Turns raw scores into predictions and probabilities, as the links of each library do. */
 
+import { exp32, sigmoid32 } from './float32.ts'
 import type { Decide, Link } from './ir.ts'
 
 /** Logistic function. */
@@ -10,19 +11,24 @@ export function sigmoid(x: number): number {
 /** The prediction of a regressor from its raw score. */
 export function regress(link: Link, raw: number): number {
   if (link === 'exp') return Math.exp(raw)
-  if (link === 'exp32') return Math.fround(Math.exp(raw))
-  if (link === 'sigmoid32') return Math.fround(sigmoid(raw))
+  if (link === 'exp32') return exp32(raw)
+  if (link === 'sigmoid32') return sigmoid32(raw)
   if (link === 'outlier') return raw < 0 ? -1 : 1
   return raw
 }
 
-/** The index of the predicted class for the scores of one row, which start at `at`. */
+/** The index of the predicted class for the scores of one row, which start at `at`; for the rule largest_share give the probabilities. */
 export function decide(rule: Decide, raw: Float64Array, at: number, outputs: number): number {
   if (rule === 'positive') return raw[at]! > 0 ? 1 : 0
   if (rule === 'not_negative') return raw[at]! >= 0 ? 1 : 0
   let best = 0
   for (let k = 1; k < outputs; k++) if (raw[at + k]! > raw[at + best]!) best = k
   return best
+}
+
+/** Whether the class is decided by the probabilities and not by the raw scores: scores that differ can give equal shares. */
+export function byShares(rule: Decide): boolean {
+  return rule === 'largest_share'
 }
 
 /** The raw scores of a row and where its probabilities go. */
@@ -40,7 +46,7 @@ export function probabilities(link: Link, shares: Shares): void {
   if (link === 'sigmoid_softmax') boosted(shares)
   else if (link === 'softmax32') softmax32(shares)
   else if (outputs === 1 && link === 'sigmoid32') {
-    const p = Math.fround(sigmoid(raw[rawAt]!))
+    const p = sigmoid32(raw[rawAt]!)
     out[outAt] = Math.fround(1 - p)
     out[outAt + 1] = p
   } else if (outputs === 1) {
@@ -104,7 +110,7 @@ function softmax32({ raw, rawAt, outputs, out, outAt }: Shares): void {
   for (let k = 1; k < outputs; k++) largest = Math.max(largest, raw[rawAt + k]!)
   let sum = 0
   for (let k = 0; k < outputs; k++) {
-    const e = Math.fround(Math.exp(Math.fround(raw[rawAt + k]! - largest)))
+    const e = exp32(Math.fround(raw[rawAt + k]! - largest))
     out[outAt + k] = e
     sum += e
   }

@@ -8,7 +8,7 @@ import type { Ir, NativeInput } from './ir.ts'
 import { blockWidth, parseIr } from './ir.ts'
 import { graphScorer } from './graph.ts'
 import { linearScorer } from './linear.ts'
-import { decide, probabilities, regress } from './links.ts'
+import { byShares, decide, probabilities, regress } from './links.ts'
 import type { Scorer } from './trees.ts'
 import { treeScorer } from './trees.ts'
 
@@ -120,8 +120,9 @@ export class NativeModel {
     this.#read(fields)
     const { model } = this.#ir
     if (this.classes === null) return regress(model.link, this.#raw[0]!)
-    if (this.classes.length > 2 || model.link === 'none') return decide(model.decide, this.#raw, 0, model.outputs)
+    if (model.link === 'none') return decide(model.decide, this.#raw, 0, model.outputs)
     this.#share()
+    if (this.classes.length > 2) return this.#decide()
     return this.#shares[1]!
   }
 
@@ -157,14 +158,20 @@ export class NativeModel {
     probabilities(model.link, { raw: this.#raw, rawAt: 0, outputs: model.outputs, out: this.#shares, outAt: 0 })
   }
 
+  /** The index of the predicted class of the row in hand, whose probabilities are there where the rule needs them. */
+  #decide(): number {
+    const { model } = this.#ir
+    if (!byShares(model.decide)) return decide(model.decide, this.#raw, 0, model.outputs)
+    return decide(model.decide, this.#shares, 0, this.#shares.length)
+  }
+
   #answer(): NativePrediction {
     const { model } = this.#ir
     const raw = Array.from(this.#raw)
     if (this.classes === null) return { raw, prediction: regress(model.link, raw[0]!) }
-    const prediction = this.classes[decide(model.decide, this.#raw, 0, model.outputs)]!
-    if (model.link === 'none') return { raw, prediction }
+    if (model.link === 'none') return { raw, prediction: this.classes[this.#decide()]! }
     this.#share()
-    return { raw, prediction, probabilities: Array.from(this.#shares) }
+    return { raw, prediction: this.classes[this.#decide()]!, probabilities: Array.from(this.#shares) }
   }
 
   #checkColumns(columns: readonly NativeColumn[], rows: number): void {
@@ -217,8 +224,11 @@ export class NativeModel {
     }
     const out = new Float64Array(rows * classes.length)
     for (let r = 0; r < rows; r++) {
-      predictions[r] = decide(model.decide, raw, r * outputs, outputs)
-      probabilities(model.link, { raw, rawAt: r * outputs, outputs, out, outAt: r * classes.length })
+      const outAt = r * classes.length
+      probabilities(model.link, { raw, rawAt: r * outputs, outputs, out, outAt })
+      predictions[r] = byShares(model.decide)
+        ? decide(model.decide, out, outAt, classes.length)
+        : decide(model.decide, raw, r * outputs, outputs)
     }
     return { rows, raw, predictions, probabilities: out }
   }

@@ -12,6 +12,8 @@ export function numberStep(step: NumberStepIr, refuse: Refuse): NumberStep {
   switch (step.op) {
     case 'finite':
       return (x) => (x === Infinity || x === -Infinity ? refuse(x, 'a finite number') : x)
+    case 'float32':
+      return Math.fround
     case 'present':
       return (x) => (x === x ? x : refuse(null, 'a number'))
     case 'impute':

@@ -5,7 +5,7 @@ import type { NativeDocument } from './document.ts'
 import type { TreesIr } from './ir.ts'
 
 /** What the walk needs of a description of trees. */
-type Summed = Pick<TreesIr, 'trees' | 'leaf_width' | 'base' | 'divide' | 'sum' | 'compare'>
+type Summed = Pick<TreesIr, 'trees' | 'leaf_width' | 'base' | 'divide' | 'sum' | 'compare' | 'bitset_words'>
 
 const MISSING_LEFT = 1
 const CATEGORICAL = 2
@@ -14,6 +14,8 @@ const OUTSIDE_OTHER = 8
 /** Numbers this near zero count as zero where zero means missing: 1e-35 in float32. */
 const NEAR_ZERO = Math.fround(1e-35)
 const BITSET_WORDS = 8
+/** On a categorical node the bit of ZERO_MISSING: values between -1 and 0 are category 0. */
+const TRUNCATES = ZERO_MISSING
 
 /** Turns rows of features into raw scores. `rows` is row-major with `width` columns; `out` is row-major with `outputs` columns. */
 export interface Scorer {
@@ -29,11 +31,14 @@ interface Forest {
   readonly threshold: Float64Array
   readonly leaves: Float64Array
   readonly bitsets: Uint32Array
+  /** Words of a set of categories. */
+  readonly words: number
 }
 
 /** Builds the scorer of a tree model. Throws `unprocessable` when an index leaves its array or a child precedes its parent. */
 export function treeScorer(ir: Summed, document: NativeDocument, width: number, prefix = ''): Scorer {
-  const forest = layOut(readNodes(ir, { document, width, prefix }))
+  const words = ir.bitset_words ?? BITSET_WORDS
+  const forest = layOut(readNodes(ir, { document, width, prefix, words }), words)
   const base = Float64Array.from(ir.base)
   const outputs = base.length
   const trees = forest.roots.length
@@ -134,9 +139,10 @@ function walkBelow(forest: Forest, tree: number, x: Float64Array, from: number):
 }
 
 /** 1 where a category goes right. One that no bitset can hold goes as a missing value does, or the other way where the node says so. */
-function categoryRight({ bitsets }: Forest, word: number, value: number, limit: number): number {
-  if (value < 0 || value >= 256) return (word & MISSING_LEFT) ^ ((word & OUTSIDE_OTHER) === 0 ? 1 : 0)
-  return ((bitsets[limit * BITSET_WORDS + ((value & 255) >> 5)]! >>> (value & 31)) & 1) ^ 1
+function categoryRight({ bitsets, words }: Forest, word: number, value: number, limit: number): number {
+  const low = (word & TRUNCATES) === 0 ? value < 0 : value <= -1
+  if (low || value >= 32 * words) return (word & MISSING_LEFT) ^ ((word & OUTSIDE_OTHER) === 0 ? 1 : 0)
+  return ((bitsets[limit * words + (value >> 5)]! >>> (value & 31)) & 1) ^ 1
 }
 
 interface RawNodes {
@@ -154,9 +160,10 @@ interface Place {
   readonly document: NativeDocument
   readonly width: number
   readonly prefix: string
+  readonly words: number
 }
 
-function readNodes(ir: Summed, { document, width, prefix }: Place): RawNodes {
+function readNodes(ir: Summed, { document, width, prefix, words: setWords }: Place): RawNodes {
   const feature = ints(document, `${prefix}feature`)
   const count = feature.length
   const nodes = {
@@ -171,13 +178,20 @@ function readNodes(ir: Summed, { document, width, prefix }: Place): RawNodes {
   }
   for (const root of nodes.roots) if (root < 0 || root >= count) throw malformed('roots', `node ${root} of ${count}`)
   for (let i = 0; i < count; i++) {
-    const fault = nodeFault(nodes, i, { width, leaves: nodes.leaves.length / ir.leaf_width })
+    const sets = nodes.bitsets.length / setWords
+    const fault = nodeFault(nodes, i, { width, leaves: nodes.leaves.length / ir.leaf_width, sets })
     if (fault !== undefined) throw malformed(`node ${i}`, fault)
   }
   return nodes
 }
 
-function nodeFault(nodes: RawNodes, i: number, limits: { width: number; leaves: number }): string | undefined {
+interface Limits {
+  readonly width: number
+  readonly leaves: number
+  readonly sets: number
+}
+
+function nodeFault(nodes: RawNodes, i: number, limits: Limits): string | undefined {
   const feature = nodes.feature[i]!
   const left = nodes.left[i]!
   const right = nodes.right[i]!
@@ -188,12 +202,12 @@ function nodeFault(nodes: RawNodes, i: number, limits: { width: number; leaves: 
     return `children ${left} and ${right} of ${count} nodes`
   if ((nodes.flags[i]! & CATEGORICAL) === 0) return undefined
   const bitset = nodes.threshold[i]!
-  const sets = nodes.bitsets.length / BITSET_WORDS
-  return Number.isInteger(bitset) && bitset >= 0 && bitset < sets ? undefined : `bitset ${bitset} of ${sets}`
+  const { sets } = limits
+  return Number.isInteger(bitset) && bitset >= 0 && bitset + 1 <= sets ? undefined : `bitset ${bitset} of ${sets}`
 }
 
 /** Renumbers the nodes of each tree level by level, siblings side by side. A node shared by two parents is copied, at most once for each place in the input. */
-function layOut(raw: RawNodes): Forest {
+function layOut(raw: RawNodes, words: number): Forest {
   const count = raw.feature.length
   const order: number[] = []
   const roots = new Int32Array(raw.roots.length)
@@ -218,5 +232,6 @@ function layOut(raw: RawNodes): Forest {
     threshold: Float64Array.from(order, (old) => raw.threshold[old]!),
     leaves: raw.leaves,
     bitsets: raw.bitsets,
+    words,
   }
 }
