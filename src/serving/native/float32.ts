@@ -2,7 +2,7 @@
 
 /** Parts of a power of two that are looked up. */
 const PARTS = 32
-const PARTS_PER_UNIT = 1.4426950408889634 * PARTS
+const PARTS_PER_UNIT = Math.LOG2E * PARTS
 const CUBIC = 0.05550361559341535 / PARTS ** 3
 const SQUARE = 0.2402284522445722 / PARTS ** 2
 const LINE = 0.6931471806916203 / PARTS
@@ -11,7 +11,7 @@ const ROUND = 1.5 * 2 ** 52
 const POWERS = Float64Array.from({ length: PARTS }, (_, i) => 2 ** (i / PARTS))
 /** Where the result leaves the range of float32. */
 const LARGEST = 88.72283172607422
-const SMALLEST = -103.97207641601562
+const SMALLEST = -103.972076416015625
 
 const { fround } = Math
 
