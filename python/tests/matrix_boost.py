@@ -117,7 +117,7 @@ def xgboost_rows():
 
 
 REFUSALS = {
-    "refused_xgb_linear": "XGBoost with booster gblinear",
+    "refused_xgb_linear": "XGBoost with booster gblinear; native are gbtree and dart",
     "refused_xgb_hinge": "XGBoost with objective binary:hinge",
     "refused_xgb_targets": "XGBoost with several targets",
 }
