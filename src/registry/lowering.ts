@@ -5,11 +5,14 @@ import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import type { Worker } from '../jobs/worker.ts'
 import { exists, layOut, nativeDir } from './layout.ts'
-import { LOWER, startLowering } from './lower-job.ts'
-import { findVersion, requireVersion } from './room.ts'
+import { LOWER, refuseLowering, wantLowering } from './lower-job.ts'
+import type { LowerJob } from './lower-job.ts'
+import { heldTo } from './policy.ts'
+import { findVersion, requireModel, requireVersion } from './room.ts'
 import { ensureScan, handleScanning, scanReason } from './scanning.ts'
 import { requireSigned } from './signatures.ts'
 import type { LoweringState, Registry, VersionRow } from './room.ts'
+import { judgeVersion } from './verdicts.ts'
 
 /** What the replay of the probes in TypeScript found. */
 export interface Replayed {
@@ -43,9 +46,13 @@ const call = promisify(execFile)
 export function handleLowering(room: Registry, worker: Worker, deps: LoweringDeps): void {
   handleScanning(room, worker)
   worker.register(LOWER, async (job, context) => {
-    const { model, version } = job.payload as { model: string; version: number }
+    const { model, version, wanted = false } = job.payload as LowerJob
     const row = await findVersion(room.db, model, version)
     if (row?.lowering_state !== 'pending') return
+    if (!wanted && (await isRefused(room, row))) {
+      await context.finish((t) => refuseLowering(t, row))
+      return
+    }
     const found = await lower(room, row, { ...deps, signal: context.signal }).catch((error: unknown) => {
       // ended from outside, it says nothing about the model
       if (context.signal.aborted || (wasKilled(error) && job.attempts < job.max_attempts)) throw error
@@ -58,6 +65,16 @@ export function handleLowering(room: Registry, worker: Worker, deps: LoweringDep
       ),
     )
   })
+}
+
+/** Whether a version's gates refuse it: by its newest verdict, or, before there is one, by how they judge it now. */
+async function isRefused(room: Registry, row: VersionRow): Promise<boolean> {
+  const verdict = await room.db.get<{ passed: number }>('SELECT passed FROM verdicts WHERE id = ?', [
+    row.verdict_id ?? '',
+  ])
+  if (verdict !== undefined) return verdict.passed === 0
+  const gates = await heldTo(room.db, await requireModel(room.db, row.model), false)
+  return gates.length > 0 && !(await judgeVersion(room, row)).passed
 }
 
 const blank = { reason: null, probes: null, ulp: null }
@@ -136,13 +153,10 @@ export async function versionFiles(
   version: string,
 ): Promise<VersionFiles> {
   const until = room.clock() + WAIT_MS
-  await room.db.tx(async (t) => {
-    const row = await requireVersion(t, model, version)
-    // a version that was refused is lowered when it is wanted all the same
-    if (row.lowering_reason !== null) await startLowering(t, row)
-  })
   for (;;) {
     const row = await requireVersion(room.db, model, version)
+    // a version that was refused is lowered when it is wanted all the same
+    if (row.lowering_state === 'pending' && row.lowering_reason !== null) await room.db.tx((t) => wantLowering(t, row))
     if (row.lowering_state === 'failed')
       throw new Error(`${model}/${version} cannot be served: ${row.lowering_reason ?? 'lowering failed'}`)
     if (row.lowering_state !== 'pending' && row.tree !== null) {

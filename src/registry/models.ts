@@ -1,6 +1,5 @@
 /** Makes, describes, renames, tags and deletes registered models, as MLflow's clients ask. */
 import type { Principal } from '../contract/access.ts'
-import { enqueue } from '../jobs/queue.ts'
 import type { Tx } from '../store/db.ts'
 import { homeProject } from '../tracking/room.ts'
 import { insertRows } from '../tracking/sql.ts'
@@ -9,7 +8,7 @@ import { writeMove } from './aliases.ts'
 import { carryPolicy } from './policy.ts'
 import { checkDescription, checkModelName, checkPromptName, checkTag, PROMPT_TAG } from './names.ts'
 import { isGuarded, requirePromote } from './promotion.ts'
-import { LOWER } from './lower-job.ts'
+import { startLowering } from './lower-job.ts'
 import type { ModelRow, Registry } from './room.ts'
 import { announce, tagMap } from './webhooks/announce.ts'
 import { isPrompt, wireModel } from './wire-read.ts'
@@ -115,9 +114,7 @@ async function moveRows(t: Tx, room: Registry, from: string, to: string): Promis
     "SELECT version FROM model_versions WHERE model = ? AND lowering_state = 'pending' AND lowering_reason IS NULL AND deleted_at IS NULL",
     [to],
   )
-  for (const { version } of waiting) {
-    await enqueue(t, { kind: LOWER, key: `${to}/${version}`, payload: { model: to, version } })
-  }
+  for (const { version } of waiting) await startLowering(t, { model: to, version })
 }
 
 const DELETED = [

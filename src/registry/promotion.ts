@@ -4,7 +4,7 @@ import type { Principal } from '../contract/access.ts'
 import { problem } from '../contract/errors.ts'
 import type { GateResult } from '../contract/registry.ts'
 import type { Tx } from '../store/db.ts'
-import { startLowering } from './lower-job.ts'
+import { wantLowering } from './lower-job.ts'
 import { heldTo } from './policy.ts'
 import { requireModel, requireVersion } from './room.ts'
 import type { Registry } from './room.ts'
@@ -85,7 +85,7 @@ async function tryPromote<T>(
       judged === undefined ? !guarded || (await heldTo(t, now, malicious)).length === 0 : await judged.isCurrent(t)
     if (!current) return undefined
     const verdict = judged === undefined ? null : await judged.store(t)
-    if (guarded && still.lowering_reason !== null) await startLowering(t, still)
+    if (guarded && (overridden || still.lowering_reason !== null)) await wantLowering(t, still)
     return { value: await work(t, { version: still.version, verdict, overridden }) }
   })
 }

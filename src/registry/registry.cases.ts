@@ -12,6 +12,7 @@ import { migrate } from '../store/migrate.ts'
 import { trackingRoom } from '../tracking/room.ts'
 import type { Tracking } from '../tracking/room.ts'
 import { depthCases } from './depth.cases.ts'
+import { loweringCases } from './lowering.cases.ts'
 import { promotionCases } from './promotion.cases.ts'
 import { registryRoom } from './room.ts'
 import type { Registry } from './room.ts'
@@ -44,5 +45,6 @@ export function registryCases(name: string, open: () => Promise<{ db: Db; close(
     promotionCases(bench)
     wireCases(bench)
     depthCases(bench)
+    loweringCases(bench)
   })
 }

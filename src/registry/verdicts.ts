@@ -13,7 +13,7 @@ import { readScores, scoreIncumbent } from './incumbent.ts'
 import { heldTo } from './policy.ts'
 import { metricsOf, requireModel, requireVersion, signatureOf } from './room.ts'
 import type { Registry, VersionRow } from './room.ts'
-import { startLowering } from './lower-job.ts'
+import { refuseLowering, startLowering } from './lower-job.ts'
 import { ensureScan, scanReason, storedScan } from './scanning.ts'
 import type { Signature } from './signature.ts'
 
@@ -101,6 +101,7 @@ export async function rejudge(room: Registry, version: Pick<VersionRow, 'model' 
       if (!(await judged.isCurrent(t))) return false
       await judged.store(t)
       if (judged.passed) await startLowering(t, version)
+      else await refuseLowering(t, version)
       return true
     })
     if (stored) return judged.passed

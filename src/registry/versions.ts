@@ -20,7 +20,7 @@ import {
   versionNumber,
 } from './names.ts'
 import { promote, requirePromote } from './promotion.ts'
-import { LOWER } from './lower-job.ts'
+import { startLowering } from './lower-job.ts'
 import { nextVersion, signatureOfTree } from './register.ts'
 import type { Registry, VersionRow } from './room.ts'
 import { SCAN } from './scanning.ts'
@@ -209,7 +209,7 @@ async function insert(t: Tx, room: Registry, who: Principal, { asked, source, co
   await announceVersion(t, room, row, asked.tags)
   const job = { key: `${row.model}/${version}`, payload: { model: row.model, version } }
   if (content.tree !== null) await enqueue(t, { kind: SCAN, ...job })
-  if (content.unserved === null) await enqueue(t, { kind: LOWER, ...job })
+  if (content.unserved === null) await startLowering(t, row)
   await room.audit.record(t, who, {
     verb: 'write',
     resource: 'models',
