@@ -51,12 +51,13 @@ export async function rolloutSim(options: Options): Promise<Row[]> {
     found: RATES.map((rate) => play({ plan: Plan.parse({ ...BARE, alpha }), fault: { errors: rate }, runs: some })),
   }))
   const slices = slicesOf(some)
-  if (!quick) await writeCurves(curves.map(({ alpha, found }) => curveTable(alpha, found)).join('\n\n'))
-  return [
+  const rows = [
     ...equal.map(({ alpha, whole }) => equalRow(alpha, whole)),
     ...curves.map(({ alpha, found }) => errorRow(alpha, found[RATES.indexOf(0.05)]!)),
     ...slices,
   ]
+  if (!quick) await writeCurves([...curves.map(({ alpha, found }) => curveTable(alpha, found)), summary(rows)])
+  return rows
 }
 
 function equalRow(alpha: number, result: StudyResult): Row {
@@ -118,7 +119,16 @@ function curveTable(alpha: number, found: readonly StudyResult[]): string {
   return `alpha ${alpha}:\n\n${lines.join('\n')}`
 }
 
-async function writeCurves(text: string): Promise<void> {
+/** The figures of the whole plan, as the bench prints them. */
+function summary(rows: readonly Row[]): string {
+  const lines = rows.map(({ name, measured, target }) => [name, measured, target])
+  return ['| what | found | wanted |', '| --- | --- | --- |', ...lines.map((cells) => `| ${cells.join(' | ')} |`)].join(
+    '\n',
+  )
+}
+
+async function writeCurves(tables: readonly string[]): Promise<void> {
+  const text = tables.join('\n\n')
   const guide = await readFile(GUIDE, 'utf8')
   const [from, to] = [guide.indexOf(BEGIN), guide.indexOf(END)]
   if (from === -1 || to < from) throw new Error(`${GUIDE} has no place for the curves: ${BEGIN} … ${END}`)

@@ -6,6 +6,7 @@ import { faultPoint } from '../store/fault.ts'
 import type { Tx } from '../store/db.ts'
 import { evidenceOf } from './room.ts'
 import type { RolloutDeps, RolloutRow, RolloutState, Target, Wanted } from './room.ts'
+import { breakerOf } from './spending.ts'
 import { storeVerdict } from './verdicts.ts'
 import type { Judged } from './verdicts.ts'
 
@@ -13,7 +14,7 @@ import type { Judged } from './verdicts.ts'
 export function variantsAt(row: RolloutRow, plan: Plan, step: number): Wanted[] {
   const weight = plan.canary[step - 1]
   const variants = stableOnly(row)
-  if (weight !== undefined) variants.push({ role: 'canary', version: row.version, weight })
+  if (weight !== undefined) variants.push({ role: 'canary', version: row.version, weight, breaker: breakerOf(plan) })
   if (plan.shadow.requests > 0) variants.push({ role: 'shadow', version: row.version, weight: 0 })
   return variants
 }

@@ -1,7 +1,7 @@
 /** The evidence of a rollout: sequential tests fed by observations in order. Plain data; the same observations give the same bits. */
 import type { Plan } from '../contract/rollout.ts'
 import { slowThreshold } from '../stats/latency.ts'
-import { differenceTest, freshDifference, rateTest } from '../stats/sequential.ts'
+import { count, differenceTest, freshDifference } from '../stats/sequential.ts'
 import type { DifferenceState, RateState } from '../stats/sequential.ts'
 import { record, sketch, sketchFromJson, sketchToJson } from '../stats/sketch.ts'
 import type { SketchJson } from '../stats/sketch.ts'
@@ -143,8 +143,4 @@ function pair(
   evidence.shift.sum += Math.abs(candidate - stable)
   const at = plan.gates.decision_flips?.threshold
   if (at !== undefined) count(evidence.flips, stable >= at !== candidate >= at)
-}
-
-function count(state: RateState, event: boolean): void {
-  rateTest({ limit: 0.5 }, state).update(event)
 }

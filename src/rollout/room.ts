@@ -14,6 +14,14 @@ export interface Wanted {
   readonly version: string
   /** Ten-thousandths; only a canary's counts. */
   readonly weight: number
+  /** When the gateway takes a canary back by itself; its default when absent. */
+  readonly breaker?: BreakerRule
+}
+
+/** The rate of failures that is tolerated, and the chance of a false alarm. */
+export interface BreakerRule {
+  readonly limit: number
+  readonly alpha: number
 }
 
 /** An endpoint as the controller sees it. */

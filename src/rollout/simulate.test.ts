@@ -27,6 +27,7 @@ test('parts of alpha sum to the plan’s alpha', () => {
     'quality_slices',
     'decision_flips',
     'breaker',
+    'metrics',
   ] as const
   const sum = all.reduce((total, one) => total + alphaOf(plan, one), 0)
   assert.ok(Math.abs(sum - 0.05) < 1e-12)
@@ -43,6 +44,24 @@ test('5 % failures against 1 % are stopped within 250 canary requests in most ru
   const result = played(bare, { errors: 0.05 }, 60)
   assert.ok(stoppedWithin(result, 250) >= 0.8, JSON.stringify(result))
   assert.equal(quantileOf(result.canary, 1, 61), null)
+})
+
+test('of sixty rollouts of equal versions that fail as often as is allowed at most three are stopped, breaker included', () => {
+  const whole = Plan.parse({ ...plan, canary: [1000, 5000] })
+  const result = study(whole, {
+    runs: 60,
+    seed: 11,
+    every: 50,
+    labelDelay: 50,
+    rows: (random) => madeUp(random, { errors: 0.01 }, 5000),
+  })
+  assert.ok(result.stopped <= 3, JSON.stringify(result))
+  assert.ok(result.promoted >= 57, JSON.stringify(result))
+})
+
+test('a version whose scores are turned round in one slice is stopped by its labels and the slice is named', () => {
+  const result = played(plan, { errors: 0, brokenSlice: 'group=0' }, 10)
+  assert.ok(result.stopped >= 9 && (result.by['quality group=0'] ?? 0) >= 9, JSON.stringify(result))
 })
 
 test('a version that fails in one slice is stopped in shadow and the slice is named', () => {

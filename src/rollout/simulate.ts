@@ -1,12 +1,12 @@
 /** Plays a plan through on rows before it is used: the same evidence, gates, breaker and decisions as a rollout that is under way. */
 import type { Plan } from '../contract/rollout.ts'
 import { Breaker } from '../serving/gateway/breaker.ts'
-import { BREAKER } from '../serving/table.ts'
 import type { Prng } from '../stats/prng.ts'
 import { decide } from './decide.ts'
 import { freshEvidence, lossOf, observe } from './evidence.ts'
 import type { Counts, Evidence, Observation } from './evidence.ts'
 import { gateStates } from './gates.ts'
+import { breakerOf } from './spending.ts'
 
 /** One request as both versions would answer it. */
 export interface SimRow {
@@ -63,7 +63,7 @@ interface Run {
 export function simulate(plan: Plan, rows: Iterable<SimRow>, options: SimOptions): SimResult {
   const evidence = freshEvidence()
   const step = plan.shadow.requests === 0 ? 1 : 0
-  const breaker = new Breaker(BREAKER)
+  const breaker = new Breaker(breakerOf(plan))
   const run: Run = {
     plan,
     options,

@@ -1,15 +1,18 @@
 /** How the chance of a false rejection is spent over the tests of a rollout: fixed shares whose sum is the plan's alpha. */
 import type { Plan } from '../contract/rollout.ts'
+import { DEFAULTS } from './evidence.ts'
+import type { BreakerRule } from './room.ts'
 
 /** Parts of alpha. Failures get most: a caller meets them. A share that a plan does not use is not given to others, so that a slice or a limit added later changes nothing. */
 const PARTS = {
-  error_rate: 6,
+  error_rate: 7,
   error_rate_slices: 1,
   latency: 1,
   quality: 2,
   quality_slices: 2,
   decision_flips: 1,
   breaker: 1,
+  metrics: 1,
 } as const
 
 const ALL = Object.values(PARTS).reduce((sum, part) => sum + part, 0)
@@ -22,4 +25,9 @@ export type Spender = keyof typeof PARTS
  */
 export function alphaOf(plan: Pick<Plan, 'alpha'>, spender: Spender): number {
   return (plan.alpha * PARTS[spender]) / ALL
+}
+
+/** The rule of the gateway's breaker: it tolerates what the plan does, and spends its own part of alpha. */
+export function breakerOf(plan: Pick<Plan, 'alpha' | 'gates'>): BreakerRule {
+  return { limit: plan.gates.error_rate?.at_most ?? DEFAULTS.error_rate, alpha: alphaOf(plan, 'breaker') }
 }

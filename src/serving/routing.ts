@@ -7,7 +7,7 @@ import { readLimits } from './limits.ts'
 import type { EndpointRow, EndpointVersion, VariantRow } from './rows.ts'
 import { currentEpoch, variantsOf, versionsOf } from './rows.ts'
 import type { GatewayFile } from './run-files.ts'
-import type { EndpointRoute, LimitsRoute, RoutingTable, TokenRoute, VariantRoute } from './table.ts'
+import type { BreakerRoute, EndpointRoute, LimitsRoute, RoutingTable, TokenRoute, VariantRoute } from './table.ts'
 import { BREAKER } from './table.ts'
 
 export interface RoutingDeps {
@@ -23,6 +23,8 @@ export interface WantedVariant {
   readonly role: VariantRow['role']
   readonly version: string
   readonly weight: number
+  /** The rule of its breaker; absent = the default. */
+  readonly breaker?: BreakerRoute
 }
 
 /** The table as the rows say it now. `instead` replaces the variants of one endpoint, to try a change before it is written. */
@@ -36,7 +38,13 @@ export async function buildTable(
     const known = await variantsOf(deps.db, row.name)
     const wanted =
       instead?.endpoint === row.name
-        ? instead.variants.map((variant) => ({ ...variant, endpoint: row.name, since: 0, tripped: null }))
+        ? instead.variants.map((variant) => ({
+            ...variant,
+            endpoint: row.name,
+            since: 0,
+            tripped: null,
+            breaker: null,
+          }))
         : known
     endpoints.push(await endpointRoute(deps, row, wanted))
   }
@@ -75,7 +83,8 @@ function routeLimits(limits: EndpointLimits): LimitsRoute {
 function variantRoute(variant: VariantRow, version: EndpointVersion | undefined): VariantRoute[] {
   if (version === undefined) return []
   const { role, weight, since } = variant
-  return [{ role, version: version.version, weight, since, inputs: version.inputs, backend: version.backend }]
+  const rule = variant.breaker === null ? {} : { breaker: JSON.parse(variant.breaker) as BreakerRoute }
+  return [{ role, version: version.version, weight, since, ...rule, inputs: version.inputs, backend: version.backend }]
 }
 
 function standbyRoute(version: EndpointVersion): VariantRoute[] {

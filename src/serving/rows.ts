@@ -24,6 +24,8 @@ export interface VariantRow {
   readonly weight: number
   readonly since: number
   readonly tripped: string | null
+  /** JSON of the breaker's rule; null = the default. */
+  readonly breaker: string | null
 }
 
 /** A version as an endpoint serves it. */

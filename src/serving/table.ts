@@ -39,16 +39,16 @@ export interface VariantRoute {
   readonly weight: number
   /** When the variant took this role, ms: a breaker that has tripped stays so for the same (version, since). */
   readonly since: number
+  /** The rule of its breaker; absent = the endpoint's. */
+  readonly breaker?: BreakerRoute
   readonly inputs: readonly InputField[]
   readonly backend: BackendRoute
 }
 
-/** When a canary is taken to weight 0: `consecutive` failures, or ≥ `failures` and a rate above `rate` in the last `window` requests. */
+/** When a canary is taken to weight 0: evidence of level `alpha` that its failure rate is, or has become, above `limit` (each 0 … 1, excluded). */
 export interface BreakerRoute {
-  readonly consecutive: number
-  readonly window: number
-  readonly failures: number
-  readonly rate: number
+  readonly limit: number
+  readonly alpha: number
 }
 
 /** Bounds that an endpoint may have of its own; null or absent = the default. */
@@ -98,7 +98,8 @@ export interface RoutingTable {
   readonly tokens: readonly TokenRoute[]
 }
 
-export const BREAKER: BreakerRoute = { consecutive: 3, window: 50, failures: 5, rate: 0.05 }
+/** The rule of a canary that no plan of a rollout gives one. */
+export const BREAKER: BreakerRoute = { limit: 0.02, alpha: 0.001 }
 
 /** The key under which a loaded backend is kept over table swaps. */
 export function backendKey(backend: BackendRoute): string {

@@ -92,11 +92,19 @@ export async function writeVariants(
   if (oldStable !== undefined && newStable !== undefined && oldStable !== newStable)
     await t.run('UPDATE endpoints SET previous_version = ? WHERE name = ?', [oldStable, endpoint])
   await t.run('DELETE FROM endpoint_variants WHERE endpoint = ?', [endpoint])
-  for (const { role, version, weight } of variants) {
+  for (const { role, version, weight, breaker } of variants) {
     const same = before.find((one) => one.role === role && one.version === version)
     await t.run(
-      'INSERT INTO endpoint_variants (endpoint, role, version, weight, since, tripped) VALUES (?,?,?,?,?,?)',
-      [endpoint, role, version, same?.tripped == null ? weight : 0, same?.since ?? now, same?.tripped ?? null],
+      'INSERT INTO endpoint_variants (endpoint, role, version, weight, since, tripped, breaker) VALUES (?,?,?,?,?,?,?)',
+      [
+        endpoint,
+        role,
+        version,
+        same?.tripped == null ? weight : 0,
+        same?.since ?? now,
+        same?.tripped ?? null,
+        breaker === undefined ? null : JSON.stringify(breaker),
+      ],
     )
   }
   await t.run('UPDATE endpoints SET updated_at = ? WHERE name = ?', [now, endpoint])

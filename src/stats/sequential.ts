@@ -64,10 +64,7 @@ export function rateTest(
   const ratios = alternatives(limit)
   return {
     state,
-    update(event) {
-      state.n += 1
-      if (event) state.events += 1
-    },
+    update: (event) => count(state, event),
     evidence() {
       const { n, events } = state
       const e = sumOfExp(ratios.map(({ hit, miss, weight }) => weight + events * hit + (n - events) * miss))
@@ -76,15 +73,30 @@ export function rateTest(
   }
 }
 
+/** Counts one trial of a rate; what it proves is worked out when a test asks. */
+export function count(state: RateState, event: boolean): void {
+  state.n += 1
+  if (event) state.events += 1
+}
+
 /** An alternative of a rate: what a hit and a miss add to the log of its likelihood ratio, and the log of its weight. */
-export interface Alternative {
+interface Alternative {
   readonly hit: number
   readonly miss: number
   readonly weight: number
 }
 
-/** The alternatives to "the rate is at most `limit`" (between 0 and 1); their weights sum to 1. */
-export function alternatives(limit: number): Alternative[] {
+const known = new Map<number, readonly Alternative[]>()
+
+/** The alternatives to "the rate is at most `limit`" (between 0 and 1); their weights sum to 1. Kept, for a test is read at each look. */
+function alternatives(limit: number): readonly Alternative[] {
+  const found = known.get(limit) ?? makeAlternatives(limit)
+  if (known.size > 100) known.clear()
+  known.set(limit, found)
+  return found
+}
+
+function makeAlternatives(limit: number): Alternative[] {
   const from = Math.log(limit / (1 - limit))
   const width = Math.max(Math.log(0.95 / 0.05) - from, 0.5)
   const steps = Array.from({ length: ALTERNATIVES }, (_, i) => (width * (i + 1)) / ALTERNATIVES)
@@ -101,7 +113,7 @@ export function alternatives(limit: number): Alternative[] {
 }
 
 /** The sum of exp(x), without overflow until the result overflows; at most Number.MAX_VALUE so that it survives JSON. */
-export function sumOfExp(logs: readonly number[]): number {
+function sumOfExp(logs: readonly number[]): number {
   const top = Math.max(...logs)
   return Math.min(Number.MAX_VALUE, Math.exp(top + Math.log(logs.reduce((sum, x) => sum + Math.exp(x - top), 0))))
 }

@@ -1,22 +1,24 @@
 /** The breaker of a canary: takes it to weight 0 in the gateway itself, on the request that decides, before any window closes. */
+import { changeTest } from '../../stats/change.ts'
+import type { ChangeTest } from '../../stats/change.ts'
 import type { BreakerRoute } from '../table.ts'
 
 /**
- * Counts the outcomes of one canary's requests. It trips once, on the first of: `consecutive` failures in a row; at least
- * `failures` failures and a rate above `rate` among the last `window` requests. A tripped breaker never closes by itself:
- * a canary comes back only as a new variant.
+ * Counts the outcomes of one canary's requests. It trips once, when there is enough evidence that the rate of failures is, or has
+ * become, greater than `limit`: a canary that fails no more than that has a chance of `alpha` to trip it, however many requests it
+ * has. A tripped breaker never closes by itself: a canary comes back only as a new variant.
  */
 export class Breaker {
-  readonly #rule: BreakerRoute
-  readonly #recent: Uint8Array
+  readonly #limit: number
+  readonly #test: ChangeTest
   #seen = 0
   #failed = 0
   #streak = 0
   #reason: string | null = null
 
   constructor(rule: BreakerRoute) {
-    this.#rule = rule
-    this.#recent = new Uint8Array(Math.max(1, rule.window))
+    this.#limit = rule.limit
+    this.#test = changeTest(rule)
   }
 
   /** Why it has tripped; null while it has not. */
@@ -27,20 +29,16 @@ export class Breaker {
   /** Counts one request; returns true when this very request trips the breaker. */
   record(ok: boolean): boolean {
     if (this.#reason !== null) return false
-    const at = this.#seen % this.#recent.length
-    this.#failed += (ok ? 0 : 1) - (this.#recent[at] as number)
-    this.#recent[at] = ok ? 0 : 1
     this.#seen++
+    this.#failed += ok ? 0 : 1
     this.#streak = ok ? 0 : this.#streak + 1
-    this.#reason = ok ? null : this.#judge()
+    if (this.#test.record(!ok)) this.#reason = this.#said()
     return this.#reason !== null
   }
 
-  #judge(): string | null {
-    const { consecutive, failures, rate } = this.#rule
-    if (this.#streak >= consecutive) return `${this.#streak} requests in a row failed`
-    const window = Math.min(this.#seen, this.#recent.length)
-    if (this.#failed < failures || this.#failed / window <= rate) return null
-    return `${this.#failed} of the last ${window} requests failed (limit ${(rate * 100).toFixed(0)} %)`
+  #said(): string {
+    const [seen, failed, streak] = [this.#seen, this.#failed, this.#streak]
+    const what = streak === failed ? `${streak} requests in a row failed` : `${failed} of ${seen} requests failed`
+    return `${what} (at most ${Number((this.#limit * 100).toPrecision(3))} % is allowed, e-value ${this.#test.e.toPrecision(2)})`
   }
 }

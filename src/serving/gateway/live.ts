@@ -1,6 +1,6 @@
 /** The routing table as the gateway holds it: loaded models, counters and breakers behind it; replaced as a whole by one assignment. */
-import type { EndpointRoute, RoutingTable, TokenRoute, VariantRoute } from '../table.ts'
-import { backendKey } from '../table.ts'
+import type { BreakerRoute, EndpointRoute, RoutingTable, TokenRoute, VariantRoute } from '../table.ts'
+import { backendKey, BREAKER } from '../table.ts'
 import type { Backend } from './backend.ts'
 import { Breaker } from './breaker.ts'
 import { CachedBackend } from './cache.ts'
@@ -72,10 +72,16 @@ function liveVariant(endpoint: EndpointRoute, route: VariantRoute, parts: Parts)
   const statsKey = `${endpoint.name}\n${route.role}\n${route.version}`
   const breakerKey = `${endpoint.name}\n${route.version}\n${route.since}`
   const stats = memory.stats.get(statsKey) ?? new VariantStats(parts.now)
-  const breaker = memory.breakers.get(breakerKey) ?? new Breaker(endpoint.breaker)
+  const breaker = memory.breakers.get(breakerKey) ?? new Breaker(ruleOf(endpoint, route))
   memory.stats.set(statsKey, stats)
   memory.breakers.set(breakerKey, breaker)
   return [{ route, backend: cached(endpoint, route, backend, memory), stats, breaker }]
+}
+
+/** A table that an earlier version of this program has written has other rules. */
+function ruleOf(endpoint: EndpointRoute, route: VariantRoute): BreakerRoute {
+  const rule = route.breaker ?? endpoint.breaker
+  return rule.limit > 0 && rule.alpha > 0 ? rule : BREAKER
 }
 
 /** The backend behind the endpoint's cache of answers, where it has one; shadows are always scored. */
