@@ -1,7 +1,7 @@
 /** `slipway rollout simulate PLAN`: plays a plan through before it is used, on made-up or on recorded traffic. */
 import { readFile } from 'node:fs/promises'
 import { rolloutApi } from '../contract/rollout.ts'
-import type { Plan } from '../contract/rollout.ts'
+import type { Plan } from '../contract/rollout-plan.ts'
 import { parseProject } from '../pipelines/parse.ts'
 import { rolloutPlan } from '../pipelines/project.ts'
 import { quantileOf, study } from '../rollout/sim-study.ts'

@@ -1,65 +1,8 @@
 /** Routes of rollouts: shadow, canary steps, gates, verdicts, promotion and rollback. */
 import { z } from 'zod'
 import { id, listOf, name, page, time } from './fields.ts'
+import { Plan } from './rollout-plan.ts'
 import { route } from './route.ts'
-
-/** The plan of a rollout, as the project file writes it. Zero measurements are never success; no data means wait. */
-export const Plan = z.strictObject({
-  shadow: z
-    .strictObject({ requests: z.number().int().min(0).max(1_000_000), labels: z.number().int().min(0).default(0) })
-    .default({ requests: 1000, labels: 0 })
-    .describe(
-      'rows that are answered by both variants, and how many of them must have labels, before the canary starts',
-    ),
-  canary: z
-    .array(z.number().int().min(1).max(10_000))
-    .max(20)
-    .default([500, 2500, 5000])
-    .describe('weights in hundredths of a per cent, rising'),
-  each: z.strictObject({ min_requests: z.number().int().min(1).max(1_000_000) }).default({ min_requests: 500 }),
-  gates: z
-    .strictObject({
-      error_rate: z.strictObject({ at_most: z.number().gt(0).lt(1) }).optional(),
-      latency: z.strictObject({ p99_ratio_at_most: z.number().gt(1) }).optional(),
-      score_shift: z.strictObject({ mean_abs_at_most: z.number().gt(0) }).optional(),
-      decision_flips: z.strictObject({ at_most: z.number().gt(0).lt(1), threshold: z.number() }).optional(),
-      quality: z
-        .strictObject({
-          loss: z.enum(['brier', 'squared', 'zero_one']).default('brier'),
-          tolerance: z.number().min(0).default(0.01),
-          range: z
-            .tuple([z.number(), z.number()])
-            .optional()
-            .describe(
-              'least and greatest loss of a row; losses beyond count as these (absent = 0 to 1; needed by squared)',
-            ),
-        })
-        .refine(({ loss, range }) => loss !== 'squared' || range !== undefined, {
-          path: ['range'],
-          message: 'needed by loss: squared, for example [0, 400] where predictions are off by 20 at most',
-        })
-        .refine(({ range, tolerance }) => range === undefined || range[1] - range[0] > tolerance, {
-          path: ['range'],
-          message: 'the greatest loss must be above the least by more than the tolerance',
-        })
-        .optional(),
-    })
-    .default({}),
-  slices: z.array(z.string()).max(10).default([]),
-  alpha: z
-    .number()
-    .gt(0)
-    .lt(0.5)
-    .default(0.01)
-    .describe('chance of rejecting a candidate that is not worse, over the whole plan'),
-  max_wait_hours: z
-    .number()
-    .gt(0)
-    .default(168)
-    .describe('event hours of a step without a decision after which the rollout pauses for a person'),
-  on_failure: z.enum(['rollback', 'pause']).default('rollback'),
-})
-export type Plan = z.output<typeof Plan>
 
 /** One sequential test at one look: its evidence against its boundary. */
 export const GateState = z.object({
@@ -83,7 +26,7 @@ export const RolloutVerdict = z.object({
   at: time,
   event_time: time.nullable(),
   step: z.string(),
-  decision: z.enum(['advance', 'promote', 'rollback', 'pause', 'wait']),
+  decision: z.enum(['advance', 'promote', 'keep', 'rollback', 'pause', 'wait', 'demote', 'confirm']),
   reason: z.string(),
   gates: z.array(GateState),
 })
@@ -95,7 +38,9 @@ export const Rollout = z.object({
   model: z.string(),
   version: z.string(),
   stable_version: z.string().nullable(),
-  state: z.enum(['starting', 'shadow', 'canary', 'promoted', 'rolled_back', 'paused', 'aborted']),
+  state: z
+    .enum(['starting', 'shadow', 'canary', 'paused', 'promoted', 'watching', 'rolled_back', 'kept', 'aborted'])
+    .describe('watching: promoted, and compared on late labels; kept: a comparison ended and stable stays'),
   step: z.string(),
   weight: z.number().int(),
   plan: Plan,
@@ -106,8 +51,46 @@ export const Rollout = z.object({
   gates: z.array(GateState),
   failed_requests: z.number().int().describe('requests that the candidate failed; callers were answered by stable'),
   verdicts: z.array(RolloutVerdict),
+  awaits: z
+    .object({ before: z.union([z.literal('promote'), z.number().int()]), role: z.enum(['maintainer', 'admin']) })
+    .nullable()
+    .describe('the approval that is missing and nothing else'),
+  approvals: z.array(
+    z.object({
+      before: z.union([z.literal('promote'), z.number().int()]),
+      by: z.string(),
+      at: time,
+      reason: z.string(),
+    }),
+  ),
+  frozen: z.string().nullable().describe('why nothing may go forward now'),
+  challengers: z.array(z.string()).describe('versions that are or were compared at once with this one'),
 })
 export type Rollout = z.output<typeof Rollout>
+
+/** A freeze by hand. */
+export const Freeze = z.object({ reason: z.string(), until: time.nullable(), at: time, by: z.string() })
+export type Freeze = z.output<typeof Freeze>
+
+/** A value of a metric, for a prediction or for a version. */
+export const PostedValue = z.strictObject({
+  metric: z.string().min(1).max(63),
+  value: z.number(),
+  prediction_id: z.string().min(1).max(200).optional(),
+  version: z.string().max(64).optional(),
+  id: z.string().min(1).max(200).optional().describe('of a value for a version: posted twice, it counts once'),
+})
+export type PostedValue = z.output<typeof PostedValue>
+
+/** Who met which version. */
+export const Exposure = z.object({
+  prediction_id: z.string(),
+  key: z.string().nullable(),
+  arm: z.enum(['stable', 'candidate']),
+  version: z.string().describe('that answered; stable answers for a candidate that failed'),
+  at: time,
+})
+export type Exposure = z.output<typeof Exposure>
 
 /** A row of recorded traffic as a simulation reads it. */
 export const RecordedRow = z.object({
@@ -173,12 +156,16 @@ export const rolloutApi = {
   act: route({
     method: 'POST',
     path: '/v1/rollouts/:id/actions',
-    summary: 'Abort, resume or promote a rollout by hand; promotion still needs the registry gates',
+    summary: 'Abort, resume, approve or promote a rollout by hand; promotion still needs the registry gates',
     access: DEPLOY,
     params: z.object({ id }),
-    body: z.strictObject({ action: z.enum(['abort', 'resume', 'promote']), reason: z.string().min(1).max(1000) }),
+    body: z.strictObject({
+      action: z.enum(['abort', 'resume', 'promote', 'approve']),
+      reason: z.string().min(1).max(1000),
+      override_freeze: z.boolean().optional().describe('goes forward in a freeze; audited'),
+    }),
     reply: Rollout,
-    errors: ['not_found', 'conflict', 'gate_refused'],
+    errors: ['not_found', 'conflict', 'forbidden', 'gate_refused'],
   }),
   replay: route({
     method: 'POST',
@@ -187,6 +174,59 @@ export const rolloutApi = {
     access: READ,
     params: z.object({ id, verdict: id }),
     reply: z.object({ same: z.boolean(), stored: RolloutVerdict, replayed: RolloutVerdict }),
+    errors: ['not_found'],
+  }),
+  exposures: route({
+    method: 'GET',
+    path: '/v1/rollouts/:id/exposures',
+    summary: 'Who met which version since callers met the candidate, oldest first: joins a prediction to its side',
+    access: { verb: 'read_predictions', resource: 'endpoints' },
+    params: z.object({ id }),
+    query: page,
+    reply: listOf(Exposure),
+    errors: ['not_found'],
+  }),
+  metrics: route({
+    method: 'POST',
+    path: '/v1/endpoints/:name/metrics',
+    summary: 'Values of metrics of the business for predictions or versions, for the rollout that is under way',
+    access: { verb: 'label', resource: 'endpoints' },
+    params: z.object({ name }),
+    body: z.strictObject({ values: z.array(PostedValue).min(1).max(1000) }),
+    reply: z.object({
+      counted: z.number().int(),
+      waiting: z.number().int().describe('for their prediction to be ingested; they count then'),
+      repeated: z.number().int().describe('posted before, or not the first of its routing key'),
+      ignored: z.number().int().describe('no rollout under way has such a metric, or its side is not compared'),
+    }),
+    errors: ['not_found', 'invalid_field'],
+  }),
+  getFreeze: route({
+    method: 'GET',
+    path: '/v1/endpoints/:name/freeze',
+    summary: 'The freeze by hand of an endpoint',
+    access: READ,
+    params: z.object({ name }),
+    reply: z.object({ freeze: Freeze.nullable() }),
+    errors: ['not_found'],
+  }),
+  freeze: route({
+    method: 'PUT',
+    path: '/v1/endpoints/:name/freeze',
+    summary: 'Freeze an endpoint: no step begins and nothing is promoted; a rollback always may',
+    access: DEPLOY,
+    params: z.object({ name }),
+    body: z.strictObject({ reason: z.string().min(1).max(200), until: time.optional() }),
+    reply: z.object({ freeze: Freeze.nullable() }),
+    errors: ['not_found', 'invalid_field'],
+  }),
+  thaw: route({
+    method: 'DELETE',
+    path: '/v1/endpoints/:name/freeze',
+    summary: 'Lift the freeze by hand of an endpoint',
+    access: DEPLOY,
+    params: z.object({ name }),
+    reply: z.object({ freeze: Freeze.nullable() }),
     errors: ['not_found'],
   }),
   recorded: route({

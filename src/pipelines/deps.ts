@@ -1,7 +1,7 @@
 /** What the pipelines room is given: the store, environments, drivers, and functions of rooms below it. */
 import type { Principal } from '../contract/access.ts'
 import type { Clock, Ids } from '../contract/ids.ts'
-import type { Plan } from '../contract/rollout.ts'
+import type { Plan } from '../contract/rollout-plan.ts'
 import type { Envs } from '../envs/room.ts'
 import type { Blobs } from '../store/blobs.ts'
 import type { Db, Tx } from '../store/db.ts'

@@ -19,7 +19,9 @@ export function checkMeaning(project: Project): Meaning[] {
   const faults = Object.entries(steps).flatMap(([name, step]) => checkStep(name, step, steps))
   if (faults.length === 0) faults.push(...checkCycle(steps))
   faults.push(...checkModel(project))
-  if (schedule !== undefined) faults.push(...checkSchedule(schedule))
+  if (schedule !== undefined) faults.push(...checkSchedule(schedule, ['pipeline', 'schedule']))
+  for (const [i, window] of (project.endpoint?.rollout.freeze ?? []).entries())
+    faults.push(...checkSchedule(window, ['endpoint', 'rollout', 'freeze', i]))
   return faults
 }
 
@@ -115,8 +117,7 @@ function checkModel(project: Project): Meaning[] {
   return faults
 }
 
-function checkSchedule(schedule: NonNullable<Project['pipeline']['schedule']>): Meaning[] {
-  const here = ['pipeline', 'schedule']
+function checkSchedule(schedule: { readonly cron: string; readonly timezone: string }, here: PropertyKey[]): Meaning[] {
   try {
     Intl.DateTimeFormat('en', { timeZone: schedule.timezone })
   } catch {

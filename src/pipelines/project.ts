@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { MonitorSettings } from '../contract/monitoring.ts'
 import { Gate } from '../contract/registry.ts'
-import { Plan } from '../contract/rollout.ts'
+import { Plan, PlanFields } from '../contract/rollout-plan.ts'
 import { parseBytes, parseDuration } from './units.ts'
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/
@@ -101,9 +101,26 @@ const Shadow = z.union([
   z.strictObject({ requests: z.number().int().min(0), labels: z.number().int().min(0).optional() }),
 ])
 
-const Rollout = Plan.omit({ shadow: true, canary: true }).extend({
+const RolloutFields = PlanFields.omit({ shadow: true, canary: true, ab: true, approvals: true }).extend({
   shadow: Shadow.optional().describe('rows that both variants answer before the canary starts'),
   canary: z.array(percent).max(20).optional().describe('rising shares of the traffic, for example [5%, 25%, 50%]'),
+  ab: PlanFields.shape.ab
+    .unwrap()
+    .extend({ share: percent.default('50%').describe('of the users that get the new version') })
+    .optional(),
+  approvals: z
+    .array(
+      PlanFields.shape.approvals
+        .unwrap()
+        .element.extend({ before: z.union([z.literal('promote'), percent]).describe('a share of canary, or promote') }),
+    )
+    .max(21)
+    .optional(),
+})
+
+const Rollout = RolloutFields.superRefine((given, ctx) => {
+  const read = Plan.safeParse(asPlan(given))
+  for (const { path, message } of read.error?.issues ?? []) ctx.addIssue({ code: 'custom', path: [...path], message })
 })
 
 export const Project = z.strictObject({
@@ -144,14 +161,24 @@ export function projectJsonSchema(): Record<string, unknown> {
 export function rolloutPlan(project: Project): Plan | undefined {
   const given = project.endpoint?.rollout
   if (given === undefined) return undefined
-  const { shadow, canary, ...rest } = given
-  return Plan.parse({
+  return Plan.parse(asPlan(given))
+}
+
+function asPlan({ shadow, canary, ab, approvals, ...rest }: z.output<typeof RolloutFields>): unknown {
+  return {
     ...rest,
     ...(shadow !== undefined && {
       shadow: typeof shadow === 'string' ? { requests: Number.parseInt(shadow, 10) } : shadow,
     }),
     ...(canary !== undefined && { canary: canary.map(toHundredths) }),
-  })
+    ...(ab !== undefined && { ab: { ...ab, share: toHundredths(ab.share) } }),
+    ...(approvals !== undefined && {
+      approvals: approvals.map(({ before, role }) => ({
+        role,
+        before: before === 'promote' ? before : toHundredths(before),
+      })),
+    }),
+  }
 }
 
 function toHundredths(share: string | number): number {

@@ -1,6 +1,6 @@
 /** A pipeline as it is kept and run: the project file's meaning with the code that each step depends on. */
 import { problem } from '../contract/errors.ts'
-import type { Plan } from '../contract/rollout.ts'
+import type { Plan } from '../contract/rollout-plan.ts'
 import { requestOf, type EnvRequest } from '../envs/request.ts'
 import type { Blobs } from '../store/blobs.ts'
 import { treeFiles, type TreeFile } from '../store/trees.ts'

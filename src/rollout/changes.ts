@@ -1,27 +1,46 @@
 /** Changes of a rollout: each is one transaction with the endpoint's variants, done only if the rollout still is where it was judged. */
 import { SYSTEM } from '../auth/tokens.ts'
 import type { Principal } from '../contract/access.ts'
-import type { Plan } from '../contract/rollout.ts'
+import { stepsOf } from '../contract/rollout-plan.ts'
+import type { Plan } from '../contract/rollout-plan.ts'
 import { faultPoint } from '../store/fault.ts'
 import type { Tx } from '../store/db.ts'
-import { evidenceOf } from './room.ts'
+import { evidenceOf, planOf } from './room.ts'
 import type { RolloutDeps, RolloutRow, RolloutState, Target, Wanted } from './room.ts'
 import { breakerOf } from './spending.ts'
 import { storeVerdict } from './verdicts.ts'
 import type { Judged } from './verdicts.ts'
 
-/** The variants of a step. The candidate goes on scoring in shadow what it does not answer, so that pairs keep coming. */
-export function variantsAt(row: RolloutRow, plan: Plan, step: number): Wanted[] {
-  const weight = plan.canary[step - 1]
-  const variants = stableOnly(row)
-  if (weight !== undefined) variants.push({ role: 'canary', version: row.version, weight, breaker: breakerOf(plan) })
-  if (plan.shadow.requests > 0) variants.push({ role: 'shadow', version: row.version, weight: 0 })
-  return variants
+/** How an endpoint stands after a change. */
+export type Standing =
+  /** The candidate has this step of the plan. */
+  | { readonly step: number; readonly plan: Plan }
+  /** `out`: the candidate is gone; `in`: it is stable; `watched`: it is stable and the former version its shadow. */
+  | 'out'
+  | 'in'
+  | 'watched'
+
+/** Brings the endpoint there, in the caller's transaction. Other challengers keep what they have. */
+export async function settle(t: Tx, deps: RolloutDeps, row: RolloutRow, standing: Standing): Promise<void> {
+  const now = (await deps.target(t, row.endpoint))?.variants ?? []
+  const own = [row.version, row.stable_version]
+  const others = now.filter((one) => one.role !== 'stable' && !own.includes(one.version))
+  await deps.setVariants(t, row.endpoint, [...ownVariants(row, standing), ...others])
 }
 
-/** The endpoint as it was before the rollout. */
-export function stableOnly(row: RolloutRow): Wanted[] {
-  return row.stable_version === null ? [] : [{ role: 'stable', version: row.stable_version, weight: 0 }]
+function ownVariants(row: RolloutRow, standing: Standing): Wanted[] {
+  const stays = standing === 'in' || standing === 'watched' ? row.version : row.stable_version
+  const stable = stays === null ? [] : [{ role: 'stable', version: stays, weight: 0 } as const]
+  if (standing === 'watched' && row.stable_version !== null)
+    return [...stable, { role: 'shadow', version: row.stable_version, weight: 0 }]
+  return typeof standing === 'string' ? stable : [...stable, ...candidateAt(row, standing)]
+}
+
+/** The candidate goes on scoring in shadow what it does not answer, so that pairs keep coming. */
+function candidateAt({ version }: RolloutRow, { step, plan }: { step: number; plan: Plan }): Wanted[] {
+  const weight = stepsOf(plan)[step - 1]
+  const canary: Wanted[] = weight === undefined ? [] : [{ role: 'canary', version, weight, breaker: breakerOf(plan) }]
+  return plan.shadow.requests > 0 ? [...canary, { role: 'shadow', version, weight: 0 }] : canary
 }
 
 /**
@@ -55,8 +74,9 @@ async function tell(deps: RolloutDeps, id: string): Promise<void> {
 
 /** True when the endpoint is not as the rollout left it: deleted, or given other versions by a person. */
 function wasTaken(row: RolloutRow, target: Target | undefined): boolean {
-  if (target === undefined || target.stable !== row.stable_version) return true
-  return row.state !== 'starting' && !target.versions.includes(row.version)
+  const stable = row.state === 'watching' ? row.version : row.stable_version
+  if (target === undefined || target.stable !== stable) return true
+  return row.state !== 'starting' && !target.variants.some((one) => one.version === row.version)
 }
 
 /** Ends a rollout whose endpoint was changed by others, and leaves the endpoint as they made it. True when it did. */
@@ -81,11 +101,13 @@ export async function moveTo(
 ): Promise<void> {
   const fresh = await t.get<RolloutRow>('SELECT * FROM rollouts WHERE id = ?', [row.id])
   const state = stateAt(to.step)
+  const now = deps.clock()
   await t.run(
-    'UPDATE rollouts SET state = ?, step = ?, reason = ?, step_from = ?, step_at = ?, first_event = NULL WHERE id = ?',
-    [state, to.step, to.reason, JSON.stringify(evidenceOf(fresh ?? row).counts), deps.clock(), row.id],
+    `UPDATE rollouts SET state = ?, step = ?, reason = ?, step_from = ?, step_at = ?, first_event = NULL,
+       canary_at = COALESCE(canary_at, ?) WHERE id = ?`,
+    [state, to.step, to.reason, JSON.stringify(evidenceOf(fresh ?? row).counts), now, to.step > 0 ? now : null, row.id],
   )
-  await deps.setVariants(t, row.endpoint, variantsAt(row, to.plan, to.step))
+  await settle(t, deps, row, to)
   await record(t, deps, row, { state, reason: to.reason, step: to.step })
 }
 
@@ -96,8 +118,8 @@ export function stateAt(step: number): 'shadow' | 'canary' {
 export interface Ending {
   readonly state: RolloutState
   readonly reason: string
-  /** The endpoint's variants from now on; as they are when not given. */
-  readonly variants?: readonly Wanted[]
+  /** How the endpoint stands from now on; as it is when not given. */
+  readonly leaves?: Standing
   readonly judged?: Judged
   /** Who decided it; the controller when not given. */
   readonly who?: Principal
@@ -108,13 +130,14 @@ export function end(deps: RolloutDeps, row: RolloutRow, ending: Ending): Promise
   return change(deps, row, (t) => close(t, deps, row, ending))
 }
 
-async function close(t: Tx, deps: RolloutDeps, row: RolloutRow, ending: Ending): Promise<void> {
-  const { state, reason, judged, variants, who } = ending
+/** The same in the caller's transaction. */
+export async function close(t: Tx, deps: RolloutDeps, row: RolloutRow, ending: Ending): Promise<void> {
+  const { state, reason, judged, leaves, who } = ending
   if (judged !== undefined) await storeVerdict(t, deps, row, judged)
-  const over = state === 'paused' ? null : deps.clock()
+  const over = state === 'paused' || state === 'watching' ? null : deps.clock()
   await t.run('UPDATE rollouts SET state = ?, reason = ?, finished_at = ? WHERE id = ?', [state, reason, over, row.id])
   if (over !== null) await t.run('DELETE FROM rollout_pairs WHERE rollout_id = ?', [row.id])
-  if (variants !== undefined) await deps.setVariants(t, row.endpoint, variants)
+  if (leaves !== undefined) await settle(t, deps, row, leaves)
   await record(t, deps, row, { state, reason, ...(who !== undefined && { who }) })
 }
 
@@ -135,6 +158,21 @@ export async function record(
   await deps.audit.record(t, who, { verb: 'deploy', resource: 'rollouts', id: row.id, detail })
 }
 
+function isWatched(row: RolloutRow): boolean {
+  return planOf(row).watch !== undefined && row.stable_version !== null && row.stable_version !== row.version
+}
+
+/** The watch has its own labels and its own hours. */
+async function beginWatch(t: Tx, deps: RolloutDeps, row: RolloutRow): Promise<void> {
+  const fresh = await t.get<RolloutRow>('SELECT * FROM rollouts WHERE id = ?', [row.id])
+  const counts = JSON.stringify(evidenceOf(fresh ?? row).counts)
+  await t.run('UPDATE rollouts SET step_from = ?, step_at = ?, first_event = NULL WHERE id = ?', [
+    counts,
+    deps.clock(),
+    row.id,
+  ])
+}
+
 /**
  * Promotion: the alias, the variants and the rollout change in one transaction, in which the registry's gates hold. Throws
  * `gate_refused` when they do not; false when the rollout is no longer where `row` says.
@@ -151,15 +189,18 @@ export async function promote(
     {
       reason: `rollout ${row.id}: ${judged.reason}`,
       also: (t) =>
-        changeIn(t, deps, row, (inner) =>
-          close(inner, deps, row, {
-            state: 'promoted',
+        changeIn(t, deps, row, async (inner) => {
+          const watched = isWatched(row)
+          const state = watched ? 'watching' : 'promoted'
+          await close(inner, deps, row, {
+            state,
             reason: judged.reason,
-            variants: [{ role: 'stable', version: row.version, weight: 0 }],
+            leaves: watched ? 'watched' : 'in',
             judged,
             who,
-          }),
-        ),
+          })
+          if (watched) await beginWatch(inner, deps, row)
+        }),
     },
   )
   if (done) await tell(deps, row.id)

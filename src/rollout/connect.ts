@@ -2,7 +2,7 @@
 import { SYSTEM } from '../auth/tokens.ts'
 import { faultPoint } from '../store/fault.ts'
 import type { Reader } from '../store/db.ts'
-import { aliasVersion, moveIn } from '../registry/aliases.ts'
+import { aliasVersion, moveIn, returnAlias } from '../registry/aliases.ts'
 import { isWanted, markDeployment, wantedDeployments } from '../registry/deployments.ts'
 import { promote } from '../registry/promotion.ts'
 import type { Registry } from '../registry/room.ts'
@@ -11,6 +11,7 @@ import { variantsOf } from '../serving/rows.ts'
 import type { EndpointRow } from '../serving/rows.ts'
 import { slicesIn } from './room.ts'
 import type { RolloutDeps, Target } from './room.ts'
+import type { BreakerRule } from './spending.ts'
 
 export type Connected = Pick<
   RolloutDeps,
@@ -20,6 +21,7 @@ export type Connected = Pick<
   | 'setVariants'
   | 'publish'
   | 'promote'
+  | 'demote'
   | 'asked'
   | 'isAsked'
   | 'mark'
@@ -52,6 +54,9 @@ export function connectRollout(serving: ServingRoom, registry: Registry): Connec
         return true
       })
     },
+    async demote(t, back) {
+      await returnAlias(t, registry, SYSTEM, { ...back, alias: PRODUCTION })
+    },
     asked: () => wantedDeployments(db),
     isAsked: (reader, asked) => isWanted(reader, asked),
     mark: (t, asked, rollout) => markDeployment(t, asked, rollout),
@@ -68,7 +73,12 @@ async function target(reader: Reader, name: string): Promise<Target | undefined>
     name,
     model: row.model,
     stable: variants.find((one) => one.role === 'stable')?.version ?? null,
-    versions: variants.map((one) => one.version),
+    variants: variants.map(({ role, version, weight, breaker }) => ({
+      role,
+      version,
+      weight,
+      ...(breaker !== null && { breaker: JSON.parse(breaker) as BreakerRule }),
+    })),
   }
 }
 

@@ -1,6 +1,9 @@
 /** The controller: begins rollouts that are asked for, judges those under way, carries decisions out. Safe to run twice and to be killed anywhere. */
 import { Problem } from '../contract/errors.ts'
-import { abandon, change, end, moveTo, promote, stableOnly } from './changes.ts'
+import { abandon, change, close, end, moveTo, promote } from './changes.ts'
+import { stepsOf } from '../contract/rollout-plan.ts'
+import { frozen } from './freeze.ts'
+import { rivalsOf } from './challengers.ts'
 import { planOf } from './room.ts'
 import type { RolloutDeps, RolloutRow, RolloutState } from './room.ts'
 import { takeUp } from './starting.ts'
@@ -15,7 +18,7 @@ export async function beginRound(deps: RolloutDeps): Promise<void> {
 
 /** Judges every rollout under way once. */
 export async function judgeRound(deps: RolloutDeps): Promise<void> {
-  for (const state of ['shadow', 'canary', 'paused'] as const)
+  for (const state of ['shadow', 'canary', 'paused', 'watching'] as const)
     for (const row of await inState(deps, state)) await guarded(deps, () => step(deps, row))
 }
 
@@ -49,6 +52,11 @@ async function begin(deps: RolloutDeps, row: RolloutRow): Promise<void> {
     return
   }
   const first = plan.shadow.requests === 0 ? 1 : 0
+  const why = first === 0 ? null : await frozen(deps.db, row, deps.clock())
+  if (why !== null) {
+    await say(deps, row, why)
+    return
+  }
   await change(deps, row, (t) => moveTo(t, deps, row, { step: first, plan, reason: 'it began' }))
 }
 
@@ -56,15 +64,17 @@ function needsNoSteps(row: RolloutRow): string | undefined {
   const plan = planOf(row)
   if (row.stable_version === null) return 'the endpoint has no version yet'
   if (row.stable_version === row.version) return 'the endpoint answers with it already'
-  return plan.shadow.requests === 0 && plan.canary.length === 0 ? 'its plan has no steps' : undefined
+  return plan.shadow.requests === 0 && stepsOf(plan).length === 0 ? 'its plan has no steps' : undefined
 }
 
 async function step(deps: RolloutDeps, row: RolloutRow): Promise<void> {
   if ((await abandon(deps, row)) || row.state === 'paused') return
-  const judged = judge(row, deps.clock())
+  const now = deps.clock()
+  const [why, rivals] = [await frozen(deps.db, row, now), await rivalsOf(deps.db, row)]
+  const judged = judge(row, { now, frozen: why, rivals })
   switch (judged.decision) {
     case 'wait':
-      await wait(deps, row, judged)
+      await say(deps, row, judged.reason)
       return
     case 'advance':
       await change(deps, row, async (t) => {
@@ -76,14 +86,33 @@ async function step(deps: RolloutDeps, row: RolloutRow): Promise<void> {
       await promoteOrReturn(deps, row, judged)
       return
     case 'rollback':
-      await end(deps, row, { state: 'rolled_back', reason: judged.reason, variants: stableOnly(row), judged })
+      await end(deps, row, { state: 'rolled_back', reason: judged.reason, leaves: 'out', judged })
+      return
+    case 'keep':
+      await end(deps, row, { state: 'kept', reason: judged.reason, leaves: 'out', judged })
+      return
+    case 'confirm':
+      await end(deps, row, { state: 'promoted', reason: judged.reason, leaves: 'in', judged })
+      return
+    case 'demote':
+      await demote(deps, row, judged)
       return
     case 'pause':
       await end(deps, row, { state: 'paused', reason: judged.reason, judged })
   }
 }
 
-async function wait(deps: RolloutDeps, row: RolloutRow, { reason }: Judged): Promise<void> {
+/** What came late says that the promoted version is worse: the former one is stable again, and the alias names it. */
+async function demote(deps: RolloutDeps, row: RolloutRow, judged: Judged): Promise<void> {
+  const { model, version: from, stable_version: to } = row
+  const reason = `rollout ${row.id}: ${judged.reason}`
+  await change(deps, row, async (t) => {
+    await close(t, deps, row, { state: 'rolled_back', reason: judged.reason, leaves: 'out', judged })
+    if (to !== null) await deps.demote(t, { model, from, to, reason })
+  })
+}
+
+async function say(deps: RolloutDeps, row: RolloutRow, reason: string): Promise<void> {
   if (reason === row.reason) return
   const said = await deps.db.tx((t) =>
     t.run('UPDATE rollouts SET reason = ? WHERE id = ? AND state = ? AND step = ?', [
@@ -106,7 +135,7 @@ async function promoteOrReturn(deps: RolloutDeps, row: RolloutRow, judged: Judge
     await end(deps, row, {
       state: 'rolled_back',
       reason,
-      variants: stableOnly(row),
+      leaves: 'out',
       judged: ruled(row, { decision: 'rollback', reason }),
     })
   }

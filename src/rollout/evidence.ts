@@ -1,6 +1,9 @@
 /** The evidence of a rollout: sequential tests fed by observations in order. Plain data; the same observations give the same bits. */
-import type { Plan } from '../contract/rollout.ts'
+import type { Plan } from '../contract/rollout-plan.ts'
+import { DEFAULTS } from './defaults.ts'
 import { slowThreshold } from '../stats/latency.ts'
+import { countValue } from './metrics.ts'
+import type { MetricState } from './metrics.ts'
 import { count, differenceTest, freshDifference } from '../stats/sequential.ts'
 import type { DifferenceState, RateState } from '../stats/sequential.ts'
 import { record, sketch, sketchFromJson, sketchToJson } from '../stats/sketch.ts'
@@ -10,6 +13,7 @@ import type { SketchJson } from '../stats/sketch.ts'
  * What was seen, as it is kept:
  * `s` an answer of stable (latency, µs); `c` an answer of the candidate to a caller or in shadow (failed 0/1, latency, µs, in shadow 0/1);
  * `e` whether the candidate failed on a row of these slices;
+ * `m` a value of a metric (name, of the candidate 0/1, value);
  * `p` one row scored by both (stable's score, candidate's score); `l` such a row with its label (losses of stable and candidate, slices).
  */
 export type Observation =
@@ -17,6 +21,7 @@ export type Observation =
   | readonly ['c', 0 | 1, number, 0 | 1]
   | readonly ['e', 0 | 1, readonly string[]]
   | readonly ['p', number, number]
+  | readonly ['m', string, 0 | 1, number]
   | readonly ['l', number, number, readonly string[]]
 
 /** How much was seen. */
@@ -44,6 +49,7 @@ export interface Evidence {
   slices: Record<string, DifferenceState>
   /** Failures within each slice. */
   slice_errors: Record<string, RateState>
+  metrics: Record<string, MetricState>
 }
 
 /** Answers of stable after which its p99 is taken as known (299 is the least for 95 % confidence). */
@@ -51,9 +57,6 @@ const STABLE_ANSWERS = 1000
 
 /** Nothing under this counts as slow, µs: on an idle machine three times a tenth of a millisecond is nothing. */
 const SLOW_FLOOR_US = 20_000
-
-/** Defaults of the gates that are always judged. */
-export const DEFAULTS = { error_rate: 0.02, p99_ratio: 3, tolerance: 0.01, slow_share: 0.03 } as const
 
 export function freshEvidence(): Evidence {
   return {
@@ -67,6 +70,7 @@ export function freshEvidence(): Evidence {
     quality: freshDifference(),
     slices: {},
     slice_errors: {},
+    metrics: {},
   }
 }
 
@@ -81,6 +85,7 @@ export function observe(evidence: Evidence, plan: Plan, observations: readonly O
     else if (one[0] === 'e') sliceAnswer(evidence, one)
     else if (one[0] === 'p') pair(evidence, plan, one)
     else if (one[0] === 'l') label(evidence, plan, one)
+    else if (one[0] === 'm') countValue(evidence.metrics, plan, { name: one[1], arm: one[2], value: one[3] })
   }
   evidence.stable = stable === null || evidence.slow_above !== null ? null : sketchToJson(stable)
 }

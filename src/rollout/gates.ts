@@ -1,10 +1,13 @@
 /** Reads the evidence: the state of each gate against its boundary. Pure, so that a verdict replays. */
-import type { GateState, Plan } from '../contract/rollout.ts'
+import type { GateState } from '../contract/rollout.ts'
+import type { Plan } from '../contract/rollout-plan.ts'
 import { eBenjaminiHochberg } from '../stats/drift.ts'
 import { differenceTest, rateTest } from '../stats/sequential.ts'
 import type { DifferenceState } from '../stats/sequential.ts'
-import { DEFAULTS, lossOptions } from './evidence.ts'
+import { DEFAULTS } from './defaults.ts'
+import { lossOptions } from './evidence.ts'
 import type { Evidence } from './evidence.ts'
+import { metricGates } from './metrics.ts'
 import { alphaOf } from './spending.ts'
 
 /** A slice is judged from this many labelled rows on. */
@@ -27,6 +30,7 @@ export function gateStates(evidence: Evidence, plan: Plan): GateState[] {
     ...qualityGates(evidence, plan),
     ...shiftGate(evidence, plan),
     ...flipGate(evidence, plan, alphaOf(plan, 'decision_flips')),
+    ...metricGates(evidence.metrics, plan),
   ]
 }
 

@@ -1,11 +1,11 @@
 /** Takes ingested rows and labels in as evidence, inside the transaction that ingests them: each is counted exactly once. */
 import type { Tx } from '../store/db.ts'
-import { lossOf, observe } from './evidence.ts'
+import { lossOf } from './evidence.ts'
 import type { Observation } from './evidence.ts'
-import { gateStates } from './gates.ts'
-import { growCurve } from './curve.ts'
-import { evidenceOf, observing, planOf } from './room.ts'
+import { observing, planOf } from './room.ts'
 import type { RolloutDeps, RolloutRow } from './room.ts'
+import { take } from './taking.ts'
+import { waitingValues } from './values.ts'
 
 /** The parts of an ingested prediction that matter here; `x` is the row in the order of the version's inputs. */
 export interface SeenPrediction {
@@ -14,6 +14,10 @@ export interface SeenPrediction {
   readonly ver: string
   readonly role: 'stable' | 'canary' | 'shadow'
   readonly et: number
+  /** When it was answered, by the gateway's clock, ms. */
+  readonly at: number
+  /** What the split hashed, where the caller gave one. */
+  readonly key: string | null
   readonly us: number
   readonly st: number
   readonly x: readonly unknown[]
@@ -66,9 +70,13 @@ export function rolloutHooks(deps: RolloutDeps): RolloutHooks {
   return {
     onPredictions: (t, rows) =>
       forEachRollout(t, rows, 'ep', async (rollout, mine) => {
+        if (rollout.state === 'watching') return
         const slices = await slicer(deps, t, rollout)
         await take(t, rollout, {
-          observations: mine.flatMap((row) => [...ofPrediction(rollout, row), ...sliced(rollout, row, slices)]),
+          observations: [
+            ...mine.flatMap((row) => [...ofPrediction(rollout, row), ...sliced(rollout, row, slices)]),
+            ...(await waitingValues(t, rollout, mine)),
+          ],
           events: mine.map((row) => row.et),
         })
       }),
@@ -135,38 +143,68 @@ function sliced(rollout: RolloutRow, row: SeenPrediction, slices: Slicer): Obser
   return of.length === 0 ? [] : [['e', fell || row.st >= 500 ? 1 : 0, of]]
 }
 
-/** Rows of stable for these ids, with the names of its inputs. */
-async function stableRows(deps: RolloutDeps, t: Tx, rollout: RolloutRow, ids: readonly string[]) {
+/** Which version answers and which scores in shadow: after a promotion the former version is the shadow of the new one. */
+function rolesOf({ state, version, stable_version }: RolloutRow): {
+  readonly answers: string
+  readonly shadows: string
+} {
+  const stable = stable_version ?? ''
+  return state === 'watching' ? { answers: version, shadows: stable } : { answers: stable, shadows: version }
+}
+
+/** Rows of the version that answers for these ids, with the names of its inputs. */
+async function answeredRows(deps: RolloutDeps, t: Tx, rollout: RolloutRow, ids: readonly string[]) {
+  const { answers } = rolesOf(rollout)
   const rows = await t.all<{ id: string; score: number | null; inputs: string }>(
     `SELECT id, score, inputs FROM predictions WHERE endpoint = ? AND version = ? AND id IN (${ids.map(() => '?').join(',')})`,
-    [rollout.endpoint, rollout.stable_version ?? '', ...ids],
+    [rollout.endpoint, answers, ...ids],
   )
-  const names = await deps.inputNames(t, rollout.endpoint, rollout.stable_version ?? '')
+  const names = await deps.inputNames(t, rollout.endpoint, answers)
   return { rows: new Map(rows.map((row) => [row.id, row])), names }
 }
 
 async function takeShadows(deps: RolloutDeps, t: Tx, rollout: RolloutRow, mine: readonly SeenShadow[]): Promise<void> {
-  const shadows = mine.filter((row) => row.ver === rollout.version)
+  const shadows = mine.filter((row) => row.ver === rolesOf(rollout).shadows)
   if (shadows.length === 0) return
   const ids = shadows.map((row) => row.id)
-  const stable = await stableRows(deps, t, rollout, ids)
+  const answered = await answeredRows(deps, t, rollout, ids)
   const labels = await deps.labelsOf(t, rollout.endpoint, ids)
   const columns = JSON.parse(rollout.slices) as string[]
   const observations: Observation[] = []
   for (const shadow of shadows) {
-    observations.push(['c', shadow.err === undefined ? 0 : 1, shadow.us, 1])
-    const row = stable.rows.get(shadow.id)
-    if (row === undefined) continue
-    const slices = columns.length === 0 ? [] : slicesOf(columns, stable.names, JSON.parse(row.inputs) as unknown[])
-    if (slices.length > 0) observations.push(['e', shadow.err === undefined ? 0 : 1, slices])
-    if (row.score === null || shadow.s === null) continue
-    observations.push(['p', row.score, shadow.s])
-    const pair = { stable: row.score, candidate: shadow.s, slices }
+    const row = answered.rows.get(shadow.id)
+    const of = row === undefined || columns.length === 0 ? [] : (JSON.parse(row.inputs) as unknown[])
+    const slices = slicesOf(columns, answered.names, of)
+    observations.push(...ofShadow(rollout, shadow, slices))
+    const pair = pairOf(rollout, { shadow: shadow.s, answer: row?.score ?? null, slices })
+    if (pair === undefined) continue
+    if (rollout.state !== 'watching') observations.push(['p', pair.stable, pair.candidate])
     const label = labels.get(shadow.id)
     if (label === undefined) await keepPair(t, rollout.id, shadow.id, pair)
     else observations.push(labelled(rollout, pair, label))
   }
   await take(t, rollout, { observations, events: shadows.map((row) => row.et) })
+}
+
+/** What the candidate's own answer in shadow shows; after its promotion it is the former version that answers there. */
+function ofShadow(rollout: RolloutRow, shadow: SeenShadow, slices: readonly string[]): Observation[] {
+  if (rollout.state === 'watching') return []
+  const failed = shadow.err === undefined ? 0 : 1
+  const answer = ['c', failed, shadow.us, 1] as const
+  return slices.length === 0 ? [answer] : [answer, ['e', failed, slices]]
+}
+
+interface BothScores {
+  readonly shadow: number | null
+  readonly answer: number | null
+  readonly slices: readonly string[]
+}
+
+function pairOf({ state }: RolloutRow, { shadow, answer, slices }: BothScores): Pair | undefined {
+  if (shadow === null || answer === null) return undefined
+  return state === 'watching'
+    ? { stable: shadow, candidate: answer, slices }
+    : { stable: answer, candidate: shadow, slices }
 }
 
 interface Pair {
@@ -212,38 +250,4 @@ async function takeLabels(t: Tx, rollout: RolloutRow, rows: readonly SeenLabel[]
 function labelled(rollout: RolloutRow, pair: Pair, label: number): Observation {
   const plan = planOf(rollout)
   return ['l', lossOf(plan, pair.stable, label), lossOf(plan, pair.candidate, label), pair.slices]
-}
-
-interface Taken {
-  readonly observations: readonly Observation[]
-  /** Event times of the rows, ms. */
-  readonly events: readonly number[]
-}
-
-/** Adds observations to a rollout: to its list, to its evidence, to its curve. */
-async function take(t: Tx, seen: RolloutRow, taken: Taken): Promise<void> {
-  if (taken.observations.length === 0) return
-  // read again: another hook of the same transaction may have added to it
-  const row = await t.get<RolloutRow>('SELECT * FROM rollouts WHERE id = ?', [seen.id])
-  if (row === undefined) return
-  const evidence = evidenceOf(row)
-  const plan = planOf(row)
-  observe(evidence, plan, taken.observations)
-  const seq = row.seq + 1
-  await t.run('INSERT INTO rollout_observations (rollout_id, seq, observations) VALUES (?,?,?)', [
-    row.id,
-    seq,
-    JSON.stringify(taken.observations),
-  ])
-  const curve = growCurve(row.curve, gateStates(evidence, plan))
-  const first = Math.min(row.first_event ?? Infinity, ...taken.events)
-  const last = Math.max(row.last_event ?? 0, ...taken.events)
-  await t.run('UPDATE rollouts SET seq = ?, evidence = ?, curve = ?, first_event = ?, last_event = ? WHERE id = ?', [
-    seq,
-    JSON.stringify(evidence),
-    curve,
-    Number.isFinite(first) ? first : row.first_event,
-    last === 0 ? row.last_event : last,
-    row.id,
-  ])
 }

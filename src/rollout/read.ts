@@ -4,18 +4,23 @@ import type { Principal } from '../contract/access.ts'
 import { problem } from '../contract/errors.ts'
 import { toTime } from '../contract/fields.ts'
 import type { Rollout } from '../contract/rollout.ts'
+import { stepsOf } from '../contract/rollout-plan.ts'
 import type { Reader } from '../store/db.ts'
 import type { Series } from './curve.ts'
+import { rivalsOf } from './challengers.ts'
 import { stepName } from './decide.ts'
+import type { Approval } from './decide.ts'
+import { frozen } from './freeze.ts'
 import { gateStates } from './gates.ts'
 import { evidenceOf, planOf, requireRollout } from './room.ts'
 import type { RolloutRow } from './room.ts'
-import { verdictsOf } from './verdicts.ts'
+import { judge, verdictsOf } from './verdicts.ts'
 
 type Shown = z.output<typeof Rollout>
 
-export async function getRollout(reader: Reader, id: string): Promise<Shown> {
-  return shown(reader, await requireRollout(reader, id))
+/** `now`, ms, is what freezes are judged by; without it none is shown. */
+export async function getRollout(reader: Reader, id: string, now?: number): Promise<Shown> {
+  return shown(reader, await requireRollout(reader, id), now)
 }
 
 /** Throws `not_found` where the caller is of one project and the endpoint is not that project's. */
@@ -39,7 +44,7 @@ async function isVisible(reader: Reader, who: Principal, endpoint: string): Prom
 export async function listRollouts(
   reader: Reader,
   who: Principal,
-  query: { limit: number; page_token?: string | undefined; endpoint?: string | undefined },
+  query: { limit: number; page_token?: string | undefined; endpoint?: string | undefined; now?: number },
 ): Promise<{ items: Shown[]; next_page_token?: string }> {
   const conditions = [
     ['endpoint = ?', query.endpoint ?? null],
@@ -52,12 +57,12 @@ export async function listRollouts(
     query.limit + 1,
   ])
   const page = rows.slice(0, query.limit)
-  const items = await Promise.all(page.map((row) => shown(reader, row)))
+  const items = await Promise.all(page.map((row) => shown(reader, row, query.now)))
   const last = page.at(-1)
   return { items, ...(rows.length > query.limit && last && { next_page_token: last.id }) }
 }
 
-async function shown(reader: Reader, row: RolloutRow): Promise<Shown> {
+async function shown(reader: Reader, row: RolloutRow, now?: number): Promise<Shown> {
   const plan = planOf(row)
   const evidence = evidenceOf(row)
   return {
@@ -77,14 +82,37 @@ async function shown(reader: Reader, row: RolloutRow): Promise<Shown> {
     gates: gateStates(evidence, plan),
     failed_requests: evidence.counts.failed,
     verdicts: await verdictsOf(reader, row.id),
+    approvals: (JSON.parse(row.approvals) as Approval[]).map((one) => ({ ...one, at: toTime(one.at) })),
+    challengers: await challengersOf(reader, row),
+    ...(await standingStill(reader, row, now)),
   }
+}
+
+/** What keeps a rollout under way from going forward, besides its evidence. */
+async function standingStill(
+  reader: Reader,
+  row: RolloutRow,
+  now: number | undefined,
+): Promise<Pick<Shown, 'awaits' | 'frozen'>> {
+  if (row.state !== 'shadow' && row.state !== 'canary') return { awaits: null, frozen: null }
+  const { awaits } = judge(row, { rivals: await rivalsOf(reader, row) })
+  return { awaits: awaits ?? null, frozen: now === undefined ? null : await frozen(reader, row, now) }
+}
+
+async function challengersOf(reader: Reader, row: RolloutRow): Promise<string[]> {
+  if (row.group_id === null) return []
+  const rows = await reader.all<{ version: string }>(
+    'SELECT version FROM rollouts WHERE group_id = ? AND id <> ? ORDER BY created_at, id',
+    [row.group_id, row.id],
+  )
+  return rows.map((one) => one.version)
 }
 
 /** Ten-thousandths of the requests that the candidate answers. */
 function weightOf(row: RolloutRow): number {
-  if (row.state === 'promoted') return 10_000
+  if (row.state === 'promoted' || row.state === 'watching') return 10_000
   if (row.finished_at !== null || row.breaker !== null) return 0
-  return planOf(row).canary[row.step - 1] ?? 0
+  return stepsOf(planOf(row))[row.step - 1] ?? 0
 }
 
 /** The evidence of each gate as it grew. */

@@ -1,7 +1,7 @@
 /** Rollouts: equal candidates are promoted, bad ones stopped and named, verdicts replay, a kill anywhere ends the same. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { Plan } from '../contract/rollout.ts'
+import { Plan } from '../contract/rollout-plan.ts'
 import { prng } from '../stats/prng.ts'
 import { decide } from './decide.ts'
 import { freshEvidence, observe } from './evidence.ts'

@@ -3,10 +3,11 @@ import type { Audit } from '../auth/audit.ts'
 import type { Principal } from '../contract/access.ts'
 import { problem } from '../contract/errors.ts'
 import type { Clock, Ids } from '../contract/ids.ts'
-import type { Plan } from '../contract/rollout.ts'
+import type { Plan } from '../contract/rollout-plan.ts'
 import type { Db, Reader, Tx } from '../store/db.ts'
 import { freshEvidence } from './evidence.ts'
 import type { Counts, Evidence } from './evidence.ts'
+import type { BreakerRule } from './spending.ts'
 
 /** A variant as the endpoint is asked to have it. */
 export interface Wanted {
@@ -18,19 +19,12 @@ export interface Wanted {
   readonly breaker?: BreakerRule
 }
 
-/** The rate of failures that is tolerated, and the chance of a false alarm. */
-export interface BreakerRule {
-  readonly limit: number
-  readonly alpha: number
-}
-
 /** An endpoint as the controller sees it. */
 export interface Target {
   readonly name: string
   readonly model: string
   readonly stable: string | null
-  /** Of all its variants. */
-  readonly versions: readonly string[]
+  readonly variants: readonly Wanted[]
 }
 
 /** A version that asks for an endpoint (registry). */
@@ -66,6 +60,8 @@ export interface RolloutDeps {
   readonly publish: () => Promise<void>
   /** Moves the alias production in one transaction with `how.also`, unless that answers false; resolves to its answer. Throws `gate_refused` when the registry's gates do not hold. */
   readonly promote: (who: Principal, version: { model: string; version: string }, how: Promotion) => Promise<boolean>
+  /** Moves the alias production back to a version that it has named before, if it still names `from`. */
+  readonly demote: (t: Tx, back: Demotion) => Promise<void>
   readonly asked: () => Promise<readonly Asked[]>
   /** True while an asked version has not been taken up. */
   readonly isAsked: (reader: Reader, asked: Asked) => Promise<boolean>
@@ -82,7 +78,24 @@ export interface RolloutDeps {
   readonly onError: (error: unknown) => void
 }
 
-export type RolloutState = 'starting' | 'shadow' | 'canary' | 'promoted' | 'rolled_back' | 'paused' | 'aborted'
+export interface Demotion {
+  readonly model: string
+  readonly from: string
+  readonly to: string
+  readonly reason: string
+}
+
+/** `watching`: promoted, and still compared on labels that come late. `kept`: a comparison ended and stable stays. */
+export type RolloutState =
+  | 'starting'
+  | 'shadow'
+  | 'canary'
+  | 'paused'
+  | 'promoted'
+  | 'watching'
+  | 'rolled_back'
+  | 'kept'
+  | 'aborted'
 
 export interface RolloutRow {
   readonly id: string
@@ -105,11 +118,17 @@ export interface RolloutRow {
   readonly curve: string
   readonly step_from: string
   readonly breaker: string | null
+  /** JSON of Approval[]. */
+  readonly approvals: string
+  /** Challengers that are compared at once have the same one. */
+  readonly group_id: string | null
+  /** When the candidate answered callers first, by the clock, ms. */
+  readonly canary_at: number | null
   /** When the present step began, by the clock, ms. */
   readonly step_at: number | null
 }
 
-export function planOf(row: RolloutRow): Plan {
+export function planOf(row: Pick<RolloutRow, 'plan'>): Plan {
   return JSON.parse(row.plan) as Plan
 }
 
@@ -131,7 +150,7 @@ export async function requireRollout(reader: Reader, id: string): Promise<Rollou
 /** Rollouts that gather evidence now; a paused one does so too, so that what comes meanwhile counts when it goes on. */
 export function observing(reader: Reader): Promise<RolloutRow[]> {
   return reader.all<RolloutRow>(
-    "SELECT * FROM rollouts WHERE state IN ('shadow', 'canary', 'paused') ORDER BY created_at, id",
+    "SELECT * FROM rollouts WHERE state IN ('shadow', 'canary', 'paused', 'watching') ORDER BY created_at, id",
   )
 }
 

@@ -1,5 +1,6 @@
 /** Plays a plan through on rows before it is used: the same evidence, gates, breaker and decisions as a rollout that is under way. */
-import type { Plan } from '../contract/rollout.ts'
+import { stepsOf } from '../contract/rollout-plan.ts'
+import type { Plan } from '../contract/rollout-plan.ts'
 import { Breaker } from '../serving/gateway/breaker.ts'
 import type { Prng } from '../stats/prng.ts'
 import { decide } from './decide.ts'
@@ -95,7 +96,7 @@ function observed(run: Run, row: SimRow): Observation[] {
   const { plan, options, breaker } = run
   const seen: Observation[] = []
   const failed = row.failed ? 1 : 0
-  const weight = plan.canary[run.step - 1] ?? 0
+  const weight = stepsOf(plan)[run.step - 1] ?? 0
   const answers = run.step > 0 && options.random.below(10_000) < weight
   if (answers) breaker.record(!row.failed)
   else seen.push(['s', row.stable_us])
@@ -126,7 +127,10 @@ function look(run: Run, batch: readonly Observation[], now: number): SimResult |
   const gates = gateStates(evidence, plan)
   const hours = (now - (run.first ?? now)) / 3_600_000
   const { counts } = evidence
-  const decided = decide({ plan, step: run.step, counts, from: run.from, gates, breaker: breaker.reason, hours })
+  // persons agree at once, and nothing is frozen
+  const approvals = (plan.approvals ?? []).map(({ before }) => ({ before, by: 'simulation', at: 0, reason: '' }))
+  const [step, from] = [run.step, run.from]
+  const decided = decide({ plan, step, counts, from, gates, breaker: breaker.reason, hours, approvals })
   switch (decided.decision) {
     case 'wait':
       return undefined
@@ -136,8 +140,11 @@ function look(run: Run, batch: readonly Observation[], now: number): SimResult |
       run.first = undefined
       return undefined
     case 'promote':
+    case 'confirm':
       return result(run, 'promoted', decided.reason)
     case 'rollback':
+    case 'demote':
+    case 'keep':
       return result(run, 'rolled_back', decided.reason)
     case 'pause':
       return result(run, 'paused', decided.reason)

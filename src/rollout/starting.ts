@@ -2,11 +2,14 @@
 import { SYSTEM } from '../auth/tokens.ts'
 import type { Principal } from '../contract/access.ts'
 import { problem, Problem } from '../contract/errors.ts'
-import { Plan } from '../contract/rollout.ts'
+import { Plan } from '../contract/rollout-plan.ts'
 import type { Reader, Tx } from '../store/db.ts'
+import { assertCron } from '../jobs/cron.ts'
+import { placeFor } from './challengers.ts'
+import { close } from './changes.ts'
 import { freshEvidence } from './evidence.ts'
 import { slicesIn } from './room.ts'
-import type { Asked, RolloutDeps, Target } from './room.ts'
+import type { Asked, RolloutDeps, RolloutRow, Target } from './room.ts'
 
 export interface Start {
   readonly endpoint: string
@@ -26,13 +29,14 @@ export async function startRollout(deps: RolloutDeps, who: Principal, wish: Star
     if (target === undefined) throw problem('not_found', { what: 'endpoint', id: wish.endpoint })
     if (target.stable === wish.version)
       throw problem('conflict', { detail: `version ${wish.version} is stable on ${wish.endpoint} already` })
-    const busy = await underWay(t, wish.endpoint)
-    if (busy !== undefined)
-      throw problem('conflict', {
-        detail: `rollout ${busy} is under way on ${wish.endpoint}; abort it or wait for its end`,
-      })
     const plan = wish.plan ?? (await usualPlan(t, target))
-    await insert(t, deps, who, { id, target, version: wish.version, plan, slices: wish.slices })
+    for (const { cron, timezone } of plan.freeze ?? []) assertCron(cron, timezone)
+    const place = await placeFor(t, { ...wish, id, challengers: plan.challengers ?? 1 })
+    if ('busy' in place)
+      throw problem('conflict', {
+        detail: `rollout ${place.busy} is under way on ${wish.endpoint}; abort it or wait for its end`,
+      })
+    await insert(t, deps, who, { id, target, version: wish.version, plan, slices: wish.slices, group: place.group })
   })
   deps.changed(id)
   return id
@@ -40,19 +44,23 @@ export async function startRollout(deps: RolloutDeps, who: Principal, wish: Star
 
 /** Takes a version that asks for an endpoint up, once: with a rollout, or with one that says why it cannot be. It waits while another is under way. */
 export async function takeUp(deps: RolloutDeps, asked: Asked): Promise<void> {
-  if ((await underWay(deps.db, asked.endpoint)) !== undefined) return
-  const refused = await ensured(deps, asked)
   const id = deps.ids('rol')
+  const plan = asked.plan ?? Plan.parse({})
+  const wish = { ...asked, id, challengers: plan.challengers ?? 1 }
+  if ('busy' in (await placeFor(deps.db, wish))) return
+  const refused = await ensured(deps, asked)
   const done = await deps.db.tx(async (t) => {
     await t.lock(`rollout ${asked.endpoint}`)
-    const free = (await deps.isAsked(t, asked)) && (await underWay(t, asked.endpoint)) === undefined
+    const place = await placeFor(t, wish)
     const target = await deps.target(t, asked.endpoint)
-    if (!free || (refused === undefined && target === undefined)) return false
+    if (!(await deps.isAsked(t, asked)) || 'busy' in place) return false
+    if (refused === undefined && target === undefined) return false
     await insert(t, deps, SYSTEM, {
       id,
       target: { name: asked.endpoint, model: asked.model, stable: target?.stable ?? null },
       version: asked.version,
-      plan: asked.plan ?? Plan.parse({}),
+      plan,
+      group: place.group,
       slices: slicesIn(asked.monitor),
       refused,
     })
@@ -74,13 +82,6 @@ async function ensured(deps: RolloutDeps, asked: Asked): Promise<string | undefi
   }
 }
 
-async function underWay(reader: Reader, endpoint: string): Promise<string | undefined> {
-  const row = await reader.get<{ id: string }>('SELECT id FROM rollouts WHERE endpoint = ? AND finished_at IS NULL', [
-    endpoint,
-  ])
-  return row?.id
-}
-
 /** So that a rollout started by hand goes the way that the project file set. */
 async function usualPlan(reader: Reader, { name, model }: Target): Promise<Plan> {
   const row = await reader.get<{ plan: string }>(
@@ -96,17 +97,32 @@ interface NewRollout {
   readonly version: string
   readonly plan: Plan
   readonly slices: readonly string[]
+  /** Of the challengers that it is compared with. */
+  readonly group: string | null
   /** Why it cannot be: it is over at once. */
   readonly refused?: string | undefined
 }
 
+/** A version that comes ends the watch over the one before: that one is what it is compared with. */
+async function endWatch(t: Tx, deps: RolloutDeps, endpoint: string): Promise<void> {
+  const rows = await t.all<RolloutRow>("SELECT * FROM rollouts WHERE endpoint = ? AND state = 'watching'", [endpoint])
+  for (const row of rows)
+    await close(t, deps, row, {
+      state: 'promoted',
+      reason: 'the watch ended: another version came',
+      // where a person has changed the endpoint meanwhile, it stays as it was made
+      ...((await deps.target(t, endpoint))?.stable === row.version && { leaves: 'in' as const }),
+    })
+}
+
 async function insert(t: Tx, deps: RolloutDeps, who: Principal, wish: NewRollout): Promise<void> {
-  const { id, target, version, plan, refused } = wish
+  const { id, target, version, plan, refused, group } = wish
+  await endWatch(t, deps, target.name)
   const now = deps.clock()
   const state = refused === undefined ? 'starting' : 'aborted'
   await t.run(
     `INSERT INTO rollouts (id, endpoint, model, version, stable_version, state, step, plan, slices, reason, created_at, created_by,
-       finished_at, seq, evidence, curve, step_from) VALUES (?,?,?,?,?,?,0,?,?,?,?,?,?,0,?,'[]',?)`,
+       finished_at, seq, evidence, curve, step_from, group_id) VALUES (?,?,?,?,?,?,0,?,?,?,?,?,?,0,?,'[]',?,?)`,
     [
       id,
       target.name,
@@ -122,6 +138,7 @@ async function insert(t: Tx, deps: RolloutDeps, who: Principal, wish: NewRollout
       refused === undefined ? null : now,
       JSON.stringify(freshEvidence()),
       JSON.stringify(freshEvidence().counts),
+      group,
     ],
   )
   await deps.audit.record(t, who, {

@@ -1,13 +1,15 @@
 /** Verdicts: decisions kept with their inputs, and judged again from the observations themselves. */
 import { problem } from '../contract/errors.ts'
 import { toTime } from '../contract/fields.ts'
-import type { GateState, Plan, RolloutVerdict } from '../contract/rollout.ts'
+import type { GateState, RolloutVerdict } from '../contract/rollout.ts'
+import type { Plan } from '../contract/rollout-plan.ts'
 import type { Reader, Tx } from '../store/db.ts'
-import { decide, stepName } from './decide.ts'
-import type { Decided, Decision, Situation } from './decide.ts'
+import { decide, isReady, stepName } from './decide.ts'
+import type { Approval, Decided, Decision, Rival, Situation } from './decide.ts'
 import { freshEvidence, observe } from './evidence.ts'
-import type { Counts, Observation } from './evidence.ts'
+import type { Counts, Evidence, Observation } from './evidence.ts'
 import { gateStates } from './gates.ts'
+import { outcomeOf } from './metrics.ts'
 import { evidenceOf, planOf, stepFrom } from './room.ts'
 import type { RolloutDeps, RolloutRow } from './room.ts'
 
@@ -31,6 +33,10 @@ interface StoredInputs {
   readonly from: Counts
   readonly breaker: string | null
   readonly hours: number
+  readonly approvals?: readonly Approval[]
+  readonly frozen?: string | null
+  readonly rivals?: readonly Rival[]
+  readonly watching?: boolean
   /** What was decided by others than the gates: a person, the registry, or the want of anything to compare with. */
   readonly ruled?: Decided
 }
@@ -43,15 +49,32 @@ export interface Judged extends Decided {
 
 const HOUR = 3_600_000
 
-/** `now` is given where a want of traffic counts as waiting too: event time stands still without it. */
-export function judge(row: RolloutRow, now?: number): Judged {
+/** What a decision depends on besides the rollout itself. */
+export interface Circumstances {
+  /** Given where a want of traffic counts as waiting too: event time stands still without it. */
+  readonly now?: number
+  readonly frozen?: string | null
+  readonly rivals?: readonly Rival[]
+}
+
+export function judge(row: RolloutRow, { now, frozen = null, rivals = [] }: Circumstances = {}): Judged {
   const plan = planOf(row)
   const seen = row.first_event === null || row.last_event === null ? 0 : (row.last_event - row.first_event) / HOUR
   const hours = Math.max(seen, now === undefined || row.step_at === null ? 0 : (now - row.step_at) / HOUR)
-  const inputs = { plan, from: stepFrom(row), breaker: row.breaker, hours }
+  const approvals = JSON.parse(row.approvals) as Approval[]
+  const inputs = {
+    plan,
+    from: stepFrom(row),
+    breaker: row.breaker,
+    hours,
+    approvals,
+    frozen,
+    rivals,
+    watching: row.state === 'watching',
+  }
   const evidence = evidenceOf(row)
   const gates = gateStates(evidence, plan)
-  return { ...decide(situation(inputs, row.step, { counts: evidence.counts, gates })), gates, inputs }
+  return { ...decide(situation(inputs, row.step, { evidence, gates })), gates, inputs }
 }
 
 /** A rollout as it stands, with a decision that is not the gates'. */
@@ -63,9 +86,20 @@ export function ruled(row: RolloutRow, decided: Decided): Judged {
 function situation(
   inputs: StoredInputs,
   step: number,
-  seen: { counts: Counts; gates: readonly GateState[] },
+  seen: { evidence: Evidence; gates: readonly GateState[] },
 ): Situation {
-  return { ...inputs, step, counts: seen.counts, gates: seen.gates }
+  const { evidence, gates } = seen
+  return { ...inputs, step, counts: evidence.counts, gates, outcome: outcomeOf(evidence.metrics, inputs.plan) }
+}
+
+/** True when a challenger could leave shadow, whatever the others do; and its mean loss against stable, null without labels. */
+export function standing(row: RolloutRow): { readonly ready: boolean; readonly loss: number | null } {
+  const { inputs, gates } = judge(row)
+  const quality = gates.find((gate) => gate.gate === 'quality' && gate.slice === null)
+  return {
+    ready: isReady(situation(inputs, row.step, { evidence: evidenceOf(row), gates })),
+    loss: quality?.candidate ?? null,
+  }
 }
 
 /** Keeps a decision with its inputs, in the transaction that carries it out. */
@@ -126,9 +160,10 @@ export async function replayVerdict(
   const inputs = JSON.parse(row.inputs) as StoredInputs
   const evidence = await recount(reader, row, inputs.plan)
   const gates = gateStates(evidence, inputs.plan)
-  const decided = inputs.ruled ?? decide(situation(inputs, row.step, { counts: evidence.counts, gates }))
+  const decided = inputs.ruled ?? decide(situation(inputs, row.step, { evidence, gates }))
   const stored = shown(row)
-  const replayed = { ...stored, ...decided, gates: JSON.parse(JSON.stringify(gates)) as GateState[] }
+  const { decision, reason } = decided
+  const replayed = { ...stored, decision, reason, gates: JSON.parse(JSON.stringify(gates)) as GateState[] }
   return { same: JSON.stringify(replayed) === JSON.stringify(stored), stored, replayed }
 }
 

@@ -49,11 +49,14 @@ export function changeTest({ limit, alpha }: ChangeOptions): ChangeTest {
   }
 }
 
+function logOdds(rate: number): number {
+  return Math.log(rate / (1 - rate))
+}
+
 function alternativesOf(limit: number): number[] {
-  const odds = (rate: number): number => Math.log(rate / (1 - rate))
-  const width = Math.max(odds(WORST) - odds(limit), 0.5)
+  const width = Math.max(logOdds(WORST) - logOdds(limit), 0.5)
   return Array.from({ length: ALTERNATIVES }, (_, i) => {
-    const at = odds(limit) + (width * (i + 1)) / ALTERNATIVES
+    const at = logOdds(limit) + (width * (i + 1)) / ALTERNATIVES
     return 1 / (1 + Math.exp(-at))
   })
 }

@@ -272,6 +272,9 @@ function state(given: Partial<GateState> & { gate: string }): GateState {
   }
 }
 
+/** Nothing but evidence is waited for. */
+const CALM = { awaits: null, approvals: [], frozen: null, challengers: [] }
+
 export function rollouts(now: number): Rollout[] {
   const gates = [
     state({ gate: 'error_rate', candidate: 0.0022, stable: 0, evidence: 12.4 }),
@@ -317,7 +320,16 @@ export function rollouts(now: number): Rollout[] {
     reason,
     gates: [],
   })
-  const done = { endpoint: NAME, model: NAME, created_by: 'ada', plan, failed_requests: 0, gates: [], verdicts: [] }
+  const done = {
+    endpoint: NAME,
+    model: NAME,
+    created_by: 'ada',
+    plan,
+    failed_requests: 0,
+    gates: [],
+    verdicts: [],
+    ...CALM,
+  }
   return [
     {
       ...done,

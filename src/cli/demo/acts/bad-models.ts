@@ -1,5 +1,5 @@
 /** Act 4: a model that is wrong for one carrier, and one that fails every fifth request: both are stopped, no caller notices. */
-import { Plan } from '../../../contract/rollout.ts'
+import { Plan } from '../../../contract/rollout-plan.ts'
 import { candidate } from '../candidates.ts'
 import { driveRollout, flightsOf, replayVerdicts, startRollout } from '../world.ts'
 import type { Notebook, World } from '../world.ts'

@@ -1,0 +1,86 @@
+/** Freezes: times in which no step begins and nothing is promoted, by the plan's calendar or by hand. A rollback always may. */
+import type { Principal } from '../contract/access.ts'
+import { problem } from '../contract/errors.ts'
+import { toTime } from '../contract/fields.ts'
+import type { Freeze } from '../contract/rollout.ts'
+import type { Plan } from '../contract/rollout-plan.ts'
+import { nextFire } from '../jobs/cron.ts'
+import type { Reader } from '../store/db.ts'
+import type { RolloutDeps, RolloutRow } from './room.ts'
+import { planOf } from './room.ts'
+
+const HOUR = 3_600_000
+
+interface FreezeRow {
+  readonly endpoint: string
+  readonly reason: string
+  readonly until: number | null
+  readonly created_at: number
+  readonly created_by: string
+}
+
+/** Why nothing may go forward at `now` (ms), in words; null when it may. */
+export function frozenBy(windows: Plan['freeze'], now: number): string | null {
+  for (const { cron, timezone, hours, reason } of windows ?? []) {
+    const begun = nextFire(cron, timezone, now - hours * HOUR)
+    if (begun !== undefined && begun <= now) return said(reason, begun + hours * HOUR)
+  }
+  return null
+}
+
+function said(reason: string, until: number | null): string {
+  const end = until === null ? 'until it is lifted' : `until ${toTime(until)}`
+  return `frozen ${end}${reason === '' ? '' : `: ${reason}`}`
+}
+
+/** The same for a rollout: its plan's calendar, and a freeze by hand of its endpoint. */
+export async function frozen(reader: Reader, row: RolloutRow, now: number): Promise<string | null> {
+  const byHand = await freezeOf(reader, row.endpoint, now)
+  if (byHand !== null) return said(`${byHand.reason} (${byHand.created_by})`, byHand.until)
+  return frozenBy(planOf(row).freeze, now)
+}
+
+async function freezeOf(reader: Reader, endpoint: string, now: number): Promise<FreezeRow | null> {
+  const row = await reader.get<FreezeRow>('SELECT * FROM rollout_freezes WHERE endpoint = ?', [endpoint])
+  return row === undefined || (row.until !== null && row.until <= now) ? null : row
+}
+
+/** The freeze by hand of an endpoint as the API shows it; null when there is none. */
+export async function shownFreeze(reader: Reader, endpoint: string, now: number): Promise<Freeze | null> {
+  const row = await freezeOf(reader, endpoint, now)
+  if (row === null) return null
+  const { reason, until, created_at, created_by } = row
+  return { reason, until: until === null ? null : toTime(until), at: toTime(created_at), by: created_by }
+}
+
+/** Freezes an endpoint by hand, or changes its freeze. Throws `not_found`, and `invalid_field` for an end that is past. */
+export async function freeze(
+  deps: RolloutDeps,
+  who: Principal,
+  wish: { readonly endpoint: string; readonly reason: string; readonly until: number | null },
+): Promise<void> {
+  const now = deps.clock()
+  const { endpoint, reason, until } = wish
+  if (until !== null && until <= now)
+    throw problem('invalid_field', { field: 'until', value: toTime(until), expected: 'a time to come' })
+  await deps.db.tx(async (t) => {
+    if ((await deps.target(t, endpoint)) === undefined) throw problem('not_found', { what: 'endpoint', id: endpoint })
+    await t.run(
+      `INSERT INTO rollout_freezes (endpoint, reason, until, created_at, created_by) VALUES (?,?,?,?,?)
+       ON CONFLICT (endpoint) DO UPDATE SET reason = excluded.reason, until = excluded.until,
+         created_at = excluded.created_at, created_by = excluded.created_by`,
+      [endpoint, reason, until, now, who.name],
+    )
+    const detail = { action: 'freeze', reason, until: until === null ? null : toTime(until) }
+    await deps.audit.record(t, who, { verb: 'deploy', resource: 'endpoints', id: endpoint, detail })
+  })
+}
+
+/** Lifts a freeze by hand; nothing happens when there is none. */
+export async function thaw(deps: RolloutDeps, who: Principal, endpoint: string): Promise<void> {
+  await deps.db.tx(async (t) => {
+    const gone = await t.run('DELETE FROM rollout_freezes WHERE endpoint = ?', [endpoint])
+    if (gone === 0) return
+    await deps.audit.record(t, who, { verb: 'deploy', resource: 'endpoints', id: endpoint, detail: { action: 'thaw' } })
+  })
+}
