@@ -172,6 +172,10 @@ export interface Traffic {
   readonly failing?: number
   /** A carrier whose scores the candidate turns round. */
   readonly flipped?: string
+  /** A version that turns all its scores round, whatever its role. */
+  readonly bad?: string
+  /** When the gateway answered, ms; long ago when not given. */
+  readonly at?: number
 }
 
 export interface Made {
@@ -190,12 +194,19 @@ export async function traffic(db: Db, endpoint: string, wish: Traffic): Promise<
     const carrier = CARRIERS[random.below(CARRIERS.length)] ?? 'UA'
     const [stable, candidate] = [score(), score()]
     const row: Row = {
-      common: { id: `${endpoint}-${wish.seed}-${i}`, ep: endpoint, et: EVENTS + i * 1000, at: EVENTS, us: 300 },
+      common: {
+        id: `${endpoint}-${wish.seed}-${i}`,
+        ep: endpoint,
+        et: EVENTS + i * 1000,
+        at: wish.at ?? EVENTS,
+        us: 300,
+      },
       x: [1000, carrier],
       stable,
       candidate: carrier === wish.flipped ? 1 - candidate : candidate,
       fails: random.uniform() < (wish.failing ?? 0),
       draw: random.below(10_000),
+      bad: wish.bad,
     }
     made.labels.push({ prediction_id: row.common.id, label: random.uniform() < 1 / (1 + Math.exp(-odds)) ? 1 : 0 })
     made.records.push(...logged(variants, row))
@@ -219,25 +230,31 @@ interface Row {
   readonly fails: boolean
   /** 0 to 9999; below the canary's weight the row is the canary's. */
   readonly draw: number
+  readonly bad: string | undefined
 }
 
-function logged(variants: readonly VariantRow[], { common, x, stable, candidate, fails, draw }: Row): LogRecord[] {
+function logged(variants: readonly VariantRow[], { common, x, stable, candidate, fails, draw, bad }: Row): LogRecord[] {
+  const by = (version: string, score: number): number => (version === bad ? 1 - score : score)
   const at = (role: VariantRow['role']): VariantRow | undefined => variants.find((one) => one.role === role)
   const answer = { ...common, t: 'p', ep_epoch: 1, st: 200, key: null, x, p: null } as const
   const ver = at('stable')?.version ?? ''
   const canary = at('canary')
   if (canary !== undefined && draw < canary.weight) {
-    if (!fails) return [{ ...answer, role: 'canary', ver: canary.version, s: candidate }]
+    if (!fails) return [{ ...answer, role: 'canary', ver: canary.version, s: by(canary.version, candidate) }]
     return [
       { ...common, t: 'c', ver: canary.version, err: 'it raised' },
-      { ...answer, role: 'stable', ver, s: stable, fb: true },
+      { ...answer, role: 'stable', ver, s: by(ver, stable), fb: true },
     ]
   }
-  const answered: LogRecord = { ...answer, role: 'stable', ver, s: stable }
-  const shadow = at('shadow')
-  if (shadow === undefined) return [answered]
-  const seen = { ...common, t: 's', ver: shadow.version, p: null } as const
-  return [answered, fails ? { ...seen, s: null, err: 'it raised' } : { ...seen, s: candidate }]
+  const answered: LogRecord = { ...answer, role: 'stable', ver, s: by(ver, stable) }
+  const shadows = variants.filter((one) => one.role === 'shadow')
+  return [
+    answered,
+    ...shadows.map(({ version }): LogRecord => {
+      const seen = { ...common, t: 's', ver: version, p: null } as const
+      return fails ? { ...seen, s: null, err: 'it raised' } : { ...seen, s: by(version, candidate) }
+    }),
+  ]
 }
 
 /** Traffic that is ingested at once, with its labels if told. */

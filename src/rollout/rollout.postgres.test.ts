@@ -1,9 +1,10 @@
 /** Rollouts on a real PostgreSQL. */
 import { startPostgres } from '../../test/postgres.ts'
 import { openPostgres } from '../store/postgres.ts'
+import { modeCases } from './modes.cases.ts'
 import { rolloutCases } from './rollout.cases.ts'
 
-rolloutCases('PostgreSQL', async () => {
+async function open() {
   const server = await startPostgres()
   const db = openPostgres(server.url)
   return {
@@ -13,4 +14,7 @@ rolloutCases('PostgreSQL', async () => {
       await server.stop()
     },
   }
-})
+}
+
+rolloutCases('PostgreSQL', open)
+modeCases('PostgreSQL', open)

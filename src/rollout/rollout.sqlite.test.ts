@@ -3,9 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openSqlite } from '../store/sqlite.ts'
+import { modeCases } from './modes.cases.ts'
 import { rolloutCases } from './rollout.cases.ts'
 
-rolloutCases('SQLite', async () => {
+async function open() {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-rollout-'))
   const db = openSqlite(join(folder, 'slipway.db'))
   return {
@@ -15,4 +16,7 @@ rolloutCases('SQLite', async () => {
       rmSync(folder, { recursive: true, force: true })
     },
   }
-})
+}
+
+rolloutCases('SQLite', open)
+modeCases('SQLite', open)
