@@ -19,6 +19,21 @@ export const CONFIG: readonly ConfigKey[] = [
     meaning: 'Token that the command line sends.',
   },
   {
+    key: 'SLIPWAY_IMPORT_TOKEN',
+    default: 'none',
+    meaning: 'Token that `slipway import mlflow URL` sends to the server it reads from.',
+  },
+  {
+    key: 'SLIPWAY_IMPORT_USER',
+    default: 'none',
+    meaning: 'User that `slipway import mlflow URL` names to the server it reads from, when there is no token.',
+  },
+  {
+    key: 'SLIPWAY_IMPORT_PASSWORD',
+    default: 'none',
+    meaning: 'The password of SLIPWAY_IMPORT_USER.',
+  },
+  {
     key: 'SLIPWAY_DATABASE_URL',
     default: 'SQLite in the data folder',
     meaning: 'postgres://… to keep the tables in PostgreSQL (14 or newer).',

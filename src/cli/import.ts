@@ -1,11 +1,13 @@
 /** `slipway import`: brings in a bundle, or the runs, models and traces of an MLflow server. */
 import { importBundle } from '../tracking/transfer/import-bundle.ts'
 import { mlflowDatabase } from '../tracking/transfer/mlflow-db.ts'
+import { mlflowServer } from '../tracking/transfer/server/source.ts'
 import { sendSource } from '../tracking/transfer/send.ts'
 import type { Report, SendOptions } from '../tracking/transfer/send.ts'
 import { wandbFolder } from '../tracking/transfer/wandb/folder.ts'
 import { text, UsageError } from './command.ts'
 import type { Invocation } from './command.ts'
+import { config } from './config.ts'
 import { connect } from './connect.ts'
 import type { Connection } from './connect.ts'
 
@@ -21,8 +23,16 @@ export async function run(invocation: Invocation): Promise<number> {
   }
   if (first === 'wandb') return told(invocation, await fromWandb(invocation, client, options))
   if (first !== 'mlflow') return told(invocation, await importBundle(client, first, options))
+  if (source !== undefined && /^https?:/.test(source)) {
+    const server = await mlflowServer(source, {
+      token: config('SLIPWAY_IMPORT_TOKEN'),
+      user: config('SLIPWAY_IMPORT_USER'),
+      password: config('SLIPWAY_IMPORT_PASSWORD'),
+    })
+    return told(invocation, await sendSource(client, server, options))
+  }
   if (source === undefined || !/^(sqlite|postgres(ql)?(\+\w+)?):/.test(source)) {
-    throw new UsageError(`import mlflow needs the address of a database: slipway ${USAGE}`)
+    throw new UsageError(`import mlflow needs the address of a server or a database: slipway ${USAGE}`)
   }
   return told(invocation, await fromDatabase(client, source, text(invocation, 'artifacts'), options))
 }

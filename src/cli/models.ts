@@ -48,10 +48,16 @@ async function at(client: Client, invocation: Invocation, time: string | undefin
   const { items } = await client.call(registryApi.modelsAt, { query: { time: new Date(ms).toISOString() } })
   invocation.out.data(items)
   invocation.out.table(
-    ['model', 'alias', 'version', 'since', 'moved by', 'reason'],
-    items.map((one) => [one.model, one.alias, one.version, one.since, one.moved_by, one.reason]),
+    ['model', 'alias', 'version', 'since', 'moved by', 'judged', 'reason'],
+    items.map((one) => [one.model, one.alias, one.version, one.since, one.moved_by, judged(one), one.reason]),
   )
   return 0
+}
+
+/** Where the gates were asked: here, elsewhere before it was brought in, or nowhere. */
+function judged({ verdict_id, imported_at }: { verdict_id: string | null; imported_at: string | null }): string {
+  if (imported_at === null) return verdict_id === null ? 'no gates' : 'here'
+  return verdict_id === null ? 'no, brought in' : 'elsewhere, brought in'
 }
 
 async function versions(client: Client, invocation: Invocation, name: string): Promise<number> {

@@ -176,6 +176,8 @@ export const AliasMove = z.object({
   actor: z.string(),
   reason: z.string(),
   verdict_id: z.string().nullable(),
+  /** When it was brought in from another server, where no gate of this one was asked; null for a move that was made here. */
+  imported_at: time.nullable(),
 })
 
 /** A node of the lineage graph; `href` is the page or API path of the thing. */
@@ -285,6 +287,7 @@ export const registryApi = {
           moved_by: z.string(),
           reason: z.string(),
           verdict_id: z.string().nullable(),
+          imported_at: time.nullable(),
         }),
       ),
     }),

@@ -17,6 +17,8 @@ export interface Move {
   readonly actor: string
   readonly reason: string
   readonly verdict_id: string | null
+  /** When it was brought in from another server, where no gate of this one was asked; null for a move that was made here. */
+  readonly imported_at: string | null
 }
 
 interface MoveRow {
@@ -28,6 +30,7 @@ interface MoveRow {
   readonly actor: string
   readonly reason: string
   readonly verdict_id: string | null
+  readonly imported_at: number | null
 }
 
 /**
@@ -123,6 +126,7 @@ export async function writeMove(t: Tx, room: Registry, who: Principal, wanted: W
     actor: who.name,
     reason: wanted.reason ?? '',
     verdict_id: wanted.verdict,
+    imported_at: null,
   }
   await t.run(
     'INSERT INTO alias_moves (id, seq, model, alias, from_version, to_version, at, actor, reason, verdict_id) VALUES (?,?,?,?,?,?,?,?,?,?)',
@@ -195,6 +199,8 @@ export interface NamedAt {
   readonly moved_by: string
   readonly reason: string
   readonly verdict_id: string | null
+  /** As of a move. */
+  readonly imported_at: string | null
 }
 
 /** Which version each alias named at a time (ms since 1970), of the models that a principal may see. */
@@ -214,6 +220,7 @@ export async function modelsAt(reader: Reader, who: Principal, at: number): Prom
     moved_by: row.actor,
     reason: row.reason,
     verdict_id: row.verdict_id,
+    imported_at: row.imported_at === null ? null : toTime(row.imported_at),
   }))
 }
 
@@ -231,5 +238,6 @@ function shown(row: MoveRow): Move {
     actor: row.actor,
     reason: row.reason,
     verdict_id: row.verdict_id,
+    imported_at: row.imported_at === null ? null : toTime(row.imported_at),
   }
 }

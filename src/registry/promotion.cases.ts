@@ -3,13 +3,15 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { verifyAudit } from '../auth/audit.ts'
 import type { Problem } from '../contract/errors.ts'
-import type { Db } from '../store/db.ts'
+import type { Db, Row } from '../store/db.ts'
+import { writeRows } from '../tracking/transfer/rows.ts'
 import { aliasHistory, aliasVersion, modelsAt, moveAlias, removeAlias } from './aliases.ts'
 import { person, root, wanted } from './bench.cases.ts'
 import type { Bench } from './bench.cases.ts'
 import { wantedDeployments } from './deployments.ts'
 import { promote } from './promotion.ts'
 import { registerVersion } from './register.ts'
+import { registryTables } from './transfer.ts'
 import { readVerdict, replayVerdict } from './verdicts.ts'
 
 const GATES = [{ metric: 'auc', at_least: 0.7 }]
@@ -92,6 +94,39 @@ export function promotionCases(bench: Bench): void {
     assert.match(audit?.detail ?? '', /"overridden":true/)
     assert.match(audit?.detail ?? '', /the old one is broken/)
     assert.equal((await verifyAudit(bench.room.db)).ok, true)
+  })
+
+  it('an alias that is brought in is not judged, and history, audit trail and point in time say so', async () => {
+    await registerVersion(bench.room, root, await wanted(bench, { model: 'arrives', auc: 0.6, gates: GATES }))
+    const at = bench.room.clock() - 1000
+    const write = async (name: string, row: Row): Promise<void> => {
+      const table = registryTables(bench.room).find((one) => one.name === name)
+      assert.ok(table !== undefined)
+      await writeRows(bench.room.db, root, table, { rows: [row], dryRun: false })
+    }
+    const named = { model: 'arrives', alias: 'production' }
+    await write('model_aliases', { ...named, version: 1, moved_at: at })
+    const move = { id: 'move_there', seq: 1, ...named, from_version: null, to_version: 1, at, actor: 'ada', reason: '' }
+    await write('alias_moves', { ...move, verdict_id: null })
+    const [told] = await aliasHistory(bench.room, 'arrives')
+    assert.equal(told?.at, new Date(at).toISOString())
+    assert.equal(told.imported_at, new Date(bench.room.clock()).toISOString())
+    const [then] = (await modelsAt(bench.room.db, root, bench.room.clock())).filter(({ model }) => model === 'arrives')
+    assert.equal(then?.imported_at, told.imported_at)
+    const audit = await bench.room.db.get<{ detail: string }>(
+      "SELECT detail FROM audit WHERE resource_id = 'arrives@production'",
+    )
+    const detail = JSON.parse(audit?.detail ?? '{}') as Record<string, unknown>
+    assert.equal(detail['imported'], true)
+    assert.deepEqual(
+      detail['unjudged'],
+      GATES.map((gate) => JSON.stringify(gate)),
+    )
+    // the next move is judged as ever
+    await assert.rejects(moveAlias(bench.room, root, { ...named, version: '1' }), withCode('gate_refused'))
+    bench.wait(1000)
+    await removeAlias(bench.room, root, named)
+    assert.equal((await aliasHistory(bench.room, 'arrives'))[0]?.imported_at, null)
   })
 
   it('an alias that answers nobody needs no gate', async () => {

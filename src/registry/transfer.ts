@@ -9,6 +9,9 @@ import { artifactFiles } from '../tracking/artifacts.ts'
 import { raw, sql } from '../tracking/sql.ts'
 import { columnsOf } from '../tracking/transfer/table.ts'
 import type { MovedTable, Named, Scope } from '../tracking/transfer/table.ts'
+import { heldTo } from './policy.ts'
+import { isGuarded } from './promotion.ts'
+import { requireModel } from './room.ts'
 import type { Registry } from './room.ts'
 import { startLowering } from './lower-job.ts'
 import { signatureOfTree } from './register.ts'
@@ -41,17 +44,15 @@ export function registryTables(room: Registry): MovedTable[] {
     ),
     own('model_version_tags', 'model version:int key | value'),
     own('verdicts', 'id | model version:int at:int passed:int against? results inputs'),
-    own('model_aliases', 'model alias | version:int moved_at:int', {
-      written: async (t, who, rows) => {
-        for (const row of rows) {
-          const detail = { alias: row['alias'] ?? null, to: row['version'] ?? null, reason: BROUGHT_IN }
-          await room.audit.record(t, who, { verb: 'promote', resource: 'models', id: String(row['model']), detail })
-        }
-      },
-    }),
-    own('alias_moves', 'id | seq:int model alias from_version:int? to_version:int? at:int actor reason verdict_id?'),
-    own('model_approvals', 'model version:int principal | name role comment at:int'),
+    // before the aliases, which are held against them
     own('model_policies', 'model | gates require_signature:int keys updated_at:int updated_by'),
+    own('model_aliases', 'model alias | version:int moved_at:int', {
+      written: (t, who, rows) => noteAliases(t, room, who, rows),
+    }),
+    own('alias_moves', 'id | seq:int model alias from_version:int? to_version:int? at:int actor reason verdict_id?', {
+      given: async () => ({ imported_at: room.clock() }),
+    }),
+    own('model_approvals', 'model version:int principal | name role comment at:int'),
     own('model_signatures', 'model version:int | bundle key signed_by at:int'),
   ]
 }
@@ -99,6 +100,21 @@ async function completed(room: Registry, row: Row): Promise<Row> {
   const { digest, size } = await putManifest(room.blobs, files)
   const signature = await signatureOfTree(room, digest)
   return { ...row, tree: digest, size, signature: signature === null ? null : JSON.stringify(signature) }
+}
+
+/** An alias arrives as it stood elsewhere: no gate of this server is asked, and the audit trail says so, with the gates that were not. */
+async function noteAliases(t: Tx, room: Registry, who: Principal, rows: readonly Row[]): Promise<void> {
+  for (const row of rows) {
+    const [model, alias] = [String(row['model']), String(row['alias'])]
+    const gates = isGuarded(alias) ? await heldTo(t, await requireModel(t, model), false) : []
+    const detail = {
+      to: String(row['version']),
+      reason: BROUGHT_IN,
+      imported: true,
+      ...(gates.length > 0 && { unjudged: gates.map((gate) => JSON.stringify(gate)) }),
+    }
+    await room.audit.record(t, who, { verb: 'promote', resource: 'models', id: `${model}@${alias}`, detail })
+  }
 }
 
 function isServed(row: Row): boolean {

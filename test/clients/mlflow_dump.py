@@ -6,6 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
@@ -68,12 +69,12 @@ def trace_dump(trace) -> dict:
     """A trace with its spans and assessments."""
     info = trace.info
     spans = [
-        [span.span_id, span.parent_id, span.name, span.span_type, str(span.status.status_code), span.start_time_ns, span.end_time_ns, span.attributes]
+        [span.span_id, span.parent_id, span.name, span.span_type, str(span.status.status_code), span.start_time_ns, span.end_time_ns, span.attributes, [[event.name, event.timestamp, event.attributes] for event in span.events]]
         for span in trace.data.spans
     ]
     tags = {key: value for key, value in info.tags.items() if key != "mlflow.artifactLocation"}
     given = [
-        [one.assessment_id, one.name, one.feedback.value, one.rationale, one.source.source_type, one.create_time_ms, one.valid]
+        [one.assessment_id, one.name, (one.feedback or one.expectation).value, one.rationale, one.source.source_type, one.create_time_ms, one.valid]
         for one in info.assessments
     ]
     return {
@@ -83,6 +84,12 @@ def trace_dump(trace) -> dict:
         "assessments": sorted(given, key=str),
         "spans": sorted(spans, key=str),
     }
+
+
+def set_dump(one) -> dict:
+    """An evaluation dataset with its records."""
+    records = [[record.dataset_record_id, record.inputs, record.outputs, record.expectations, record.tags, record.created_time] for record in one.records]
+    return {"info": [one.name, one.digest, one.schema, one.tags, sorted(one.experiment_ids), one.created_time, one.last_update_time], "records": sorted(records, key=str)}
 
 
 def registry_dump(client: MlflowClient, model) -> dict:
@@ -103,18 +110,21 @@ def registry_dump(client: MlflowClient, model) -> dict:
 
 def dump(uri: str) -> dict:
     """Everything, by ids and names."""
+    mlflow.set_tracking_uri(uri)
     client = MlflowClient(uri, uri)
     experiments = pages(lambda token: client.search_experiments(ViewType.ALL, 100, page_token=token))
     ids = [one.experiment_id for one in experiments]
     runs = pages(lambda token: client.search_runs(ids, "", ViewType.ALL, 500, page_token=token))
     models = pages(lambda token: client.search_logged_models(ids, max_results=50, page_token=token))
     traces = pages(lambda token: client.search_traces(locations=ids, max_results=100, page_token=token))
+    sets = pages(lambda token: client.search_datasets(max_results=50, page_token=token))
     named = [*client.search_registered_models(), *client.search_registered_models("tags.`mlflow.prompt.is_prompt` = 'true'")]
     return {
         "experiments": {one.experiment_id: [one.name, one.lifecycle_stage, one.creation_time, one.last_update_time, one.tags] for one in experiments},
         "runs": {one.info.run_id: run_dump(client, one) for one in runs},
         "models": {one.model_id: model_dump(one) for one in models},
         "traces": {one.info.trace_id: trace_dump(one) for one in traces},
+        "sets": {one.dataset_id: set_dump(one) for one in sets},
         "registry": {one.name: registry_dump(client, one) for one in sorted(named, key=lambda one: one.name)},
     }
 

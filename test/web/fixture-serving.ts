@@ -142,7 +142,7 @@ export function versions(now: number): Version[] {
 }
 
 export function moves(now: number): Reply<typeof registryApi.aliasHistory> {
-  const move = { model: NAME, alias: 'production', actor: 'rollout', verdict_id: null }
+  const move = { model: NAME, alias: 'production', actor: 'rollout', verdict_id: null, imported_at: null }
   return {
     items: [
       { ...move, from: '1', to: '2', at: before(now, 2 * DAY), reason: 'the rollout passed every gate' },

@@ -11,6 +11,8 @@ export interface Move {
   readonly at: string
   readonly actor: string
   readonly reason: string
+  /** When it was brought in from another server; null for a move that was made, and judged, here. */
+  readonly imported_at: string | null
 }
 
 export function Moves({ moves }: { moves: readonly Move[] }) {
@@ -35,7 +37,9 @@ export function Moves({ moves }: { moves: readonly Move[] }) {
             </td>
             <td>{move.from === null ? '–' : <VersionChip model={move.model} version={move.from} />}</td>
             <td>{move.to === null ? 'removed' : <VersionChip model={move.model} version={move.to} />}</td>
-            <td className="break">{move.reason || '–'}</td>
+            <td className="break">
+              {move.imported_at !== null && <Tag>brought in, not judged here</Tag>} {move.reason || '–'}
+            </td>
             <td className="break">{move.actor}</td>
             <td className="num">
               <When at={move.at} />

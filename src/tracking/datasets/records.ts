@@ -169,7 +169,7 @@ function objectAt(value: unknown, path: string): Json {
 
 /** True when the record is new. */
 async function putRecord(t: Tx, room: Tracking, id: string, record: NewRecord): Promise<boolean> {
-  const hash = createHash('sha256').update(canonical(record.inputs)).digest('hex')
+  const hash = inputHash(record.inputs)
   const known = await t.get<RecordRow>('SELECT * FROM evaluation_records WHERE dataset_id = ? AND input_hash = ?', [
     id,
     hash,
@@ -236,6 +236,11 @@ function userOf(record: NewRecord): string | null {
 function sourceId(record: NewRecord): string | null {
   const trace = record.source?.source_data['trace_id']
   return typeof trace === 'string' ? trace : null
+}
+
+/** By what a record is known in its dataset: the SHA-256 of its inputs, hex. */
+export function inputHash(inputs: Json): string {
+  return createHash('sha256').update(canonical(inputs)).digest('hex')
 }
 
 /** JSON with sorted keys: the same inputs have the same text. */

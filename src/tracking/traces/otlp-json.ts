@@ -22,7 +22,8 @@ export function readExportJson(text: string): Batch {
   return { spans, resources: resources.length }
 }
 
-function readSpan(span: ValueMap): Omit<SpanData, 'scope' | 'resource'> {
+/** One span, where ids are hex. */
+export function readSpan(span: ValueMap): Omit<SpanData, 'scope' | 'resource'> {
   const status = mapOf(field(span, 'status')) ?? NONE
   return {
     trace_id: hex(span, 'traceId', 16),

@@ -44,7 +44,7 @@ export async function* registeredModelRows(sql: MlflowSql, name: string): AsyncG
 }
 
 /** MLflow keeps no history of aliases: where they stand now is told as one move. */
-function moveOf(alias: Row, index: number): Row {
+export function moveOf(alias: Row, index: number): Row {
   const { model = null, version = null, moved_at = null } = alias
   const id = createHash('sha256')
     .update(`${String(model)}\n${String(alias['alias'])}`)
@@ -75,31 +75,34 @@ async function versionsOf(sql: MlflowSql, name: string): Promise<Row[]> {
     [name],
   )
   const full: Row[] = []
-  for (const row of rows) {
-    const source = String(row['source'])
-    const [, model_id = null] = /^models:\/(m-[0-9a-f]{32})$/.exec(source) ?? []
-    const deleted = row['stage'] === DELETED
-    full.push({
-      ...row,
-      source: movedSource(source),
-      storage: movedSource(typeof row['storage'] === 'string' ? row['storage'] : source),
-      run_id: row['run_id'] === '' ? null : (row['run_id'] ?? null),
-      model_id,
-      stage: deleted ? 'None' : (row['stage'] ?? 'None'),
-      tree: null,
-      size: 0,
-      signature: null,
-      metrics: JSON.stringify(await metricsOf(sql, row['run_id'] ?? null)),
-      data: '[]',
-      evaluation: null,
-      holdout: null,
-      reference: null,
-      reproducibility: null,
-      verdict_id: null,
-      deleted_at: deleted ? (row['updated_at'] ?? 0) : null,
-    })
-  }
+  for (const row of rows) full.push(fullVersion(row, await metricsOf(sql, row['run_id'] ?? null)))
   return full
+}
+
+/** A version's row as Slipway keeps it, from what MLflow says of it and the numbers of its run. */
+export function fullVersion(row: Row, metrics: Readonly<Record<string, number>>): Row {
+  const source = String(row['source'])
+  const [, model_id = null] = /^models:\/(m-[0-9a-f]{32})$/.exec(source) ?? []
+  const deleted = row['stage'] === DELETED
+  return {
+    ...row,
+    source: movedSource(source),
+    storage: movedSource(typeof row['storage'] === 'string' ? row['storage'] : source),
+    run_id: row['run_id'] === '' ? null : (row['run_id'] ?? null),
+    model_id,
+    stage: deleted ? 'None' : (row['stage'] ?? 'None'),
+    tree: null,
+    size: 0,
+    signature: null,
+    metrics: JSON.stringify(metrics),
+    data: '[]',
+    evaluation: null,
+    holdout: null,
+    reference: null,
+    reproducibility: null,
+    verdict_id: null,
+    deleted_at: deleted ? (row['updated_at'] ?? 0) : null,
+  }
 }
 
 /** Names of runs and models stay; folders become the place that their files moved to. */

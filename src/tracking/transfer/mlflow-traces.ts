@@ -1,5 +1,6 @@
 /** Traces, spans, assessments, evaluation datasets and scorers of an MLflow database as rows of Slipway's tables. */
 import type { Row } from '../../store/db.ts'
+import { inputHash } from '../datasets/records.ts'
 import { LOCATION_TAG, NAME_TAG, SPANS_HERE, SPANS_TAG } from '../traces/info.ts'
 import { numberOf } from '../traces/assessment-wire.ts'
 import { SPAN_COLUMNS, summarise } from '../traces/rows.ts'
@@ -11,6 +12,7 @@ import { movedUri } from './mlflow-places.ts'
 import { marksOf } from './mlflow-runs.ts'
 import type { Rows } from './mlflow-runs.ts'
 
+const WRAPPED = 'mlflow_wrapped'
 const EMPTY: ValueMap = new Map()
 const KEPT_IN_COLUMNS = [NAME_TAG, LOCATION_TAG, SPANS_TAG]
 const CODES: Record<string, number> = { STATUS_CODE_OK: 1, STATUS_CODE_ERROR: 2, OK: 1, ERROR: 2 }
@@ -207,11 +209,22 @@ async function* datasetRows(sql: MlflowSql): AsyncGenerator<Rows> {
        WHERE source_type = 'evaluation_dataset' AND destination_type = 'experiment'`,
     ),
   ]
-  yield [
-    'evaluation_records',
-    await sql.all(
-      `SELECT dataset_id, dataset_record_id AS record_id, input_hash, inputs, outputs, expectations, tags, source, source_type,
-         source_id, created_time, last_update_time, created_by, last_updated_by FROM evaluation_dataset_records`,
-    ),
-  ]
+  const records = await sql.all(
+    `SELECT dataset_id, dataset_record_id AS record_id, inputs, outputs, expectations, tags, source, source_type,
+       source_id, created_time, last_update_time, created_by, last_updated_by FROM evaluation_dataset_records`,
+  )
+  yield ['evaluation_records', records.map(recordRow)]
+}
+
+/** MLflow wraps the outputs of a record, and knows it by a hash of its own text of the inputs. */
+function recordRow(row: MlflowRow): Row {
+  const inputs = JSON.parse(String(row['inputs'])) as Record<string, unknown>
+  const outputs: unknown = row['outputs'] === null ? null : JSON.parse(String(row['outputs']))
+  const isWrapped = typeof outputs === 'object' && outputs !== null && WRAPPED in outputs
+  const plain = isWrapped ? (outputs as Record<string, unknown>)[WRAPPED] : outputs
+  return {
+    ...row,
+    input_hash: inputHash(inputs),
+    outputs: plain === null || plain === undefined ? null : JSON.stringify(plain),
+  }
 }

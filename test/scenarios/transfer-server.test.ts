@@ -1,0 +1,136 @@
+/** Moving in from a running MLflow server over HTTP: a real one, a kill in the middle, and both compared through their public API. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { transferApi } from '../../src/contract/transfer.ts'
+import { sendSource } from '../../src/tracking/transfer/send.ts'
+import type { Report } from '../../src/tracking/transfer/send.ts'
+import { mlflowServer } from '../../src/tracking/transfer/server/source.ts'
+import { startMlflow, startProxy } from '../mlflow-server.ts'
+import type { Proxy, RealServer } from '../mlflow-server.ts'
+import { testEnv } from '../python-env.ts'
+import { startTestServer } from '../server.ts'
+import type { TestServer } from '../server.ts'
+
+const PACKAGES = ['mlflow==3.17.2']
+const CLIENTS = resolve(import.meta.dirname, '../clients')
+const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts')
+const RUNS = 32
+
+let folder: string
+let python: string
+let mlflow: RealServer
+let proxy: Proxy
+let server: TestServer
+
+async function script(program: string, ...args: string[]): Promise<string> {
+  const token = args[0]?.startsWith(server.url) === true ? { MLFLOW_TRACKING_TOKEN: server.token } : {}
+  const child = spawn(python, [join(CLIENTS, program), ...args], { env: { ...process.env, ...token } })
+  let [out, errors] = ['', '']
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
+  child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()))
+  const code = await new Promise((done) => child.on('close', done))
+  assert.equal(code, 0, errors.slice(-3000))
+  return out.trim().split('\n').at(-1) ?? ''
+}
+
+async function dump(url: string): Promise<unknown> {
+  return JSON.parse(await script('mlflow_dump.py', url))
+}
+
+async function bringIn(url: string, dryRun = false): Promise<Report> {
+  const source = await mlflowServer(url, {})
+  return sendSource(server.client, source, { dryRun, progress: () => undefined })
+}
+
+const sum = (report: Report, what: 'added' | 'same'): number =>
+  Object.values(report.tables).reduce((total, count) => total + count[what], 0)
+
+describe('moving in from a running MLflow server', () => {
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'slipway-transfer-server-'))
+    python = process.env['SLIPWAY_MLFLOW_PYTHON'] ?? (await testEnv(PACKAGES))
+    server = await startTestServer()
+    await script('mlflow_store.py', folder, String(RUNS))
+    mlflow = await startMlflow(python, `sqlite:///${join(folder, 'mlflow.db')}`, join(folder, 'proxied'))
+    await script('mlflow_more.py', mlflow.url)
+    proxy = await startProxy(mlflow.url)
+  })
+
+  after(async () => {
+    await proxy?.stop()
+    await mlflow?.stop()
+    await server?.stop()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  test('a dry run counts and writes nothing', async () => {
+    const report = await bringIn(proxy.url, true)
+    assert.equal(report.tables['runs']?.added, RUNS + 3)
+    const { rows } = await server.client.call(transferApi.read, { params: { table: 'runs' }, query: {} })
+    assert.deepEqual(rows, [])
+    assert.deepEqual(await server.client.call(transferApi.list), { items: [] })
+  })
+
+  test('an import that is killed in the middle goes on where it was', async () => {
+    proxy.pass = 180
+    const args = [MAIN, 'import', 'mlflow', proxy.url, '--url', server.url]
+    const child = spawn(process.execPath, args, {
+      env: { ...process.env, SLIPWAY_TOKEN: server.token },
+      stdio: 'ignore',
+    })
+    const ended = new Promise((done) => child.on('close', done))
+    while (proxy.hanging() === 0 && child.exitCode === null) await sleep(50)
+    assert.equal(child.exitCode, null)
+    child.kill('SIGKILL')
+    await ended
+    const before = (await server.client.call(transferApi.list)).items[0]
+    assert.equal(before?.state, 'running')
+    assert.ok(before.added > 0)
+    proxy.pass = Number.POSITIVE_INFINITY
+    const report = await bringIn(proxy.url)
+    assert.ok(report.parts_before > 0 && report.parts_before < report.parts)
+    assert.deepEqual(report.notes, [])
+    const again = await bringIn(proxy.url)
+    assert.equal(sum(again, 'added'), 0)
+    assert.equal(again.tables['runs']?.same, RUNS + 3)
+    assert.equal(again.tables['metric_points']?.same, RUNS * 7 + 4 + 26_000 + 3)
+  })
+
+  test('both servers say the same to the mlflow client', async () => {
+    assert.deepEqual(await dump(server.url), await dump(mlflow.url))
+  })
+
+  test('a server that wants credentials is told from one that is no MLflow server and from nobody at all', async () => {
+    proxy.wanted = `Basic ${Buffer.from('ada:secret').toString('base64')}`
+    await assert.rejects(bringIn(proxy.url), /wants credentials: set SLIPWAY_IMPORT_TOKEN, or SLIPWAY_IMPORT_USER/)
+    assert.equal((await mlflowServer(proxy.url, { user: 'ada', password: 'secret' })).place, proxy.url)
+    proxy.wanted = undefined
+    await assert.rejects(
+      bringIn(`${mlflow.url}/nowhere`),
+      /does not answer as an MLflow server: .* is not there \(404\)/,
+    )
+    await assert.rejects(bringIn('http://ada:secret@127.0.0.1:1'), /expected an address without a password/)
+    await assert.rejects(bringIn('ftp://127.0.0.1'), /expected http:\/\/host:port/)
+    const other = createServer((asked, reply) => {
+      if (asked.url?.startsWith('/login/') === true) reply.writeHead(302, { location: '/signin' }).end()
+      else reply.writeHead(200, { 'content-type': 'text/html' }).end('<html>')
+    })
+    await new Promise<void>((done) => other.listen(0, '127.0.0.1', done))
+    const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}`
+    try {
+      await assert.rejects(bringIn(url), /does not answer as an MLflow server: .* is no JSON/)
+      await assert.rejects(bringIn(`${url}/login`), /it sends \S+ to \/signin/)
+    } finally {
+      other.closeAllConnections()
+      await new Promise((done) => other.close(done))
+    }
+    await assert.rejects(bringIn(url), /failed: connect ECONNREFUSED/)
+  })
+})
