@@ -13,6 +13,9 @@ import { paint } from './output.ts'
 const PROJECT = resolve(import.meta.dirname, '../../examples/flights')
 const ACTS = 8
 
+/** What ends the story early. The terminal of a story that is over may be closed. */
+const ENDS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
 export async function run(invocation: Invocation): Promise<number> {
   const begun = performance.now()
   const last = number(invocation, 'acts', { min: 1, max: ACTS, default: ACTS })
@@ -21,17 +24,20 @@ export async function run(invocation: Invocation): Promise<number> {
   )
   await mkdir(data, { recursive: true })
   const server = new ServerProcess(data)
+  let ended: Promise<void> | undefined
   const endBySignal = (): void => {
-    void server.stop().finally(() => process.exit(130))
+    // asked twice, it ends no sooner: first what runs is ended
+    ended ??= server.stop().finally(() => process.exit(130))
   }
-  process.once('SIGINT', endBySignal)
-  process.once('SIGTERM', endBySignal)
+  for (const name of ENDS) process.on(name, endBySignal)
   // a server whose story did not even begin is not kept
   let keep = false
   try {
     const { world, loginUrl } = await openWorld(invocation, server)
     keep = invocation.flags['no-keep'] !== true
     const results = await playStory(world, last)
+    // an act that a signal has broken off tells nothing
+    await ended
     world.traffic?.close()
     const ok = held(results, last)
     const seconds = (performance.now() - begun) / 1000
@@ -57,9 +63,9 @@ export async function run(invocation: Invocation): Promise<number> {
     })
     return ok ? 0 : 1
   } finally {
+    await ended
     if (!keep) await server.stop()
-    process.off('SIGINT', endBySignal)
-    process.off('SIGTERM', endBySignal)
+    for (const name of ENDS) process.off(name, endBySignal)
   }
 }
 

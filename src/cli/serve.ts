@@ -23,6 +23,8 @@ export async function run(invocation: Invocation): Promise<number> {
   const databaseUrl = config('SLIPWAY_DATABASE_URL')
   const blobsUrl = config('SLIPWAY_BLOBS')
   const release = databaseUrl === undefined ? await takeFolder(data) : nothing
+  // asked to end while it starts, it starts to the end first: only then it knows what to end
+  const ended = untilSignal()
   const gatewayPort = number(invocation, 'gateway-port', { min: 0, max: 65_535, default: 4601 })
   const app = await startApp({
     dataDir: data,
@@ -43,7 +45,7 @@ export async function run(invocation: Invocation): Promise<number> {
   })
   const file = await announce(app, data)
   report(invocation, app, file, noAuth)
-  await untilSignal()
+  await ended
   await rm(join(data, 'server.json'), { force: true })
   await app.stop()
   release()

@@ -1,13 +1,17 @@
-/** The end of a demo: steps that its server left running end too, and nothing else does. */
+/** The end of a demo, whenever it comes: its server, its gateway and its steps end, and nothing else does. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { setTimeout as wait } from 'node:timers/promises'
 import { ServerProcess } from './server-process.ts'
+
+const LINUX = { skip: process.platform !== 'linux' && 'processes are found in /proc' }
 
 /** A process that stands for a wrapper: it has its attempt's folder among its arguments. */
 async function wrapper(folder: string, argument: string): Promise<ChildProcess> {
@@ -20,7 +24,7 @@ async function wrapper(folder: string, argument: string): Promise<ChildProcess> 
   return child
 }
 
-test('stop ends the steps of its own data folder only', { skip: process.platform !== 'linux' }, async (t) => {
+test('stop ends the steps of its own data folder only', LINUX, async (t) => {
   const data = await mkdtemp(join(tmpdir(), 'slipway-demo-'))
   const folder = (name: string): string => join(data, 'attempts', name)
   const mine = await wrapper(folder('att_1'), join(folder('att_1'), 'spec.json'))
@@ -37,4 +41,64 @@ test('stop ends the steps of its own data folder only', { skip: process.platform
   assert.deepEqual(await ended, [null, 'SIGTERM'])
   assert.equal(other.exitCode, null)
   assert.equal(other.signalCode, null)
+})
+
+async function folder(t: TestContext): Promise<string> {
+  const data = await mkdtemp(join(tmpdir(), 'slipway-demo-'))
+  t.after(() => rm(data, { recursive: true, force: true }))
+  return data
+}
+
+/** Commands of all processes that name a data folder. */
+async function commandsOf(data: string): Promise<string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+  const commands = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')))
+  return commands.filter((command) => command.includes(data))
+}
+
+test('stop ends the gateway of a server that was killed, and no server starts after it', LINUX, async (t) => {
+  const data = await folder(t)
+  const server = new ServerProcess(data)
+  t.after(() => server.stop())
+  await server.start()
+  await server.kill()
+  const left = await commandsOf(data)
+  assert.ok(left.length === 1 && left[0]?.includes('gateway'), `only the gateway lives on: ${left.join('; ')}`)
+  await server.stop()
+  assert.deepEqual(await commandsOf(data), [])
+  await assert.rejects(server.start(), /the story is over/)
+  assert.deepEqual(await commandsOf(data), [])
+})
+
+test('a server that is stopped while it starts leaves nothing, however far it came', LINUX, async (t) => {
+  for (const ms of [0, 200, 500, 900]) {
+    const data = await folder(t)
+    const server = new ServerProcess(data)
+    const started = server.start().catch((error: Error) => error)
+    await wait(ms)
+    await server.stop()
+    await started
+    assert.deepEqual(await commandsOf(data), [], `after ${ms} ms`)
+  }
+})
+
+test('stop ends a step that the server had no time to write of', LINUX, async (t) => {
+  const data = await folder(t)
+  const step = spawn(
+    process.execPath,
+    [
+      '-e',
+      'console.log("up"); setInterval(() => {}, 1000)',
+      '--',
+      '-m',
+      'slipway.step',
+      join(data, 'attempts/att_9/spec.json'),
+    ],
+    { stdio: ['ignore', 'pipe', 'ignore'] },
+  )
+  t.after(() => step.kill('SIGKILL'))
+  await once(step.stdout ?? step, 'data')
+  const ended = once(step, 'exit')
+  await new ServerProcess(data).stop()
+  assert.deepEqual(await ended, [null, 'SIGTERM'])
 })
