@@ -23,6 +23,7 @@ export interface Measured {
   readonly perSecond: number
   readonly requests: number
   readonly p50: number
+  readonly p95: number
   readonly p99: number
   /** Answers of another status than 200. */
   readonly refused: number
@@ -51,6 +52,7 @@ export async function runLoad(load: Load): Promise<Measured> {
     perSecond: times.length / seconds,
     requests: times.length,
     p50: at(0.5),
+    p95: at(0.95),
     p99: at(0.99),
     refused: state.refused,
   }

@@ -1,11 +1,13 @@
 /** What one durable `log-metric` costs over HTTP, beside the unmodified `mlflow server` where that is asked for. */
 import { join } from 'node:path'
 import { startTestServer } from '../test/server.ts'
+import { syncTime } from './disk-sync.ts'
 import { measured, said, started } from './loaded.ts'
 import type { Loaded } from './loaded.ts'
 import { startMlflow } from './mlflow.ts'
 import { familyOf } from './process.ts'
 import { COMPILED } from './serve.ts'
+import { ms } from './table.ts'
 import type { Options, Row } from './table.ts'
 
 const CLIENTS = [1, 16, 64] as const
@@ -23,14 +25,23 @@ interface Tracker {
 /** Rows for 1, 16 and 64 clients. */
 export async function logMetric(options: Options): Promise<Row[]> {
   const floor = await bareHttp(options)
+  const sync = await syncTime()
   const own = await ours(options)
   const peer = options.peers
     ? await theirs({ ...options, seconds: Math.max(options.seconds, PEER_SECONDS) })
     : undefined
-  return CLIENTS.map((clients, i) => rowOf(clients, own[i] as Loaded, floor, peer?.[i]))
+  return CLIENTS.map((clients, i) => rowOf(own[i] as Loaded, { clients, floor, sync, peer: peer?.[i] }))
 }
 
-function rowOf(clients: number, own: Loaded, floor: Loaded, peer: Loaded | undefined): Row {
+interface Beside {
+  readonly clients: number
+  readonly floor: Loaded
+  /** A disk sync, ms. */
+  readonly sync: number
+  readonly peer: Loaded | undefined
+}
+
+function rowOf(own: Loaded, { clients, floor, sync, peer }: Beside): Row {
   const ratio = peer === undefined ? undefined : own.perSecond / peer.perSecond
   const judged = clients === 64
   const floorSaid = `node:http alone ${Math.round(floor.cpuUs)} µs CPU`
@@ -39,11 +50,12 @@ function rowOf(clients: number, own: Loaded, floor: Loaded, peer: Loaded | undef
     measured: said(own),
     target: TARGETS[clients] ?? '',
     beside: [
+      ...(clients === 1 ? [`a disk sync alone ${ms(sync)}`] : []),
       ...(judged ? [floorSaid] : []),
       ...(peer === undefined ? [] : [`MLflow ${said(peer)}: ${ratio?.toFixed(0)} ×`]),
     ].join('; '),
     ok: reached(clients, own, ratio),
-    figures: { clients, ...own, ...(judged && { floor }), ...(peer !== undefined && { peer }) },
+    figures: { clients, ...own, sync, ...(judged && { floor }), ...(peer !== undefined && { peer }) },
   }
 }
 

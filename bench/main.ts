@@ -1,28 +1,32 @@
 /** `npm run bench`: the numbers that Slipway is to reach, each beside its target and, where there is one, a floor or a peer. */
 import { availableParallelism, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
+import { artifacts } from './artifacts.ts'
 import { driftStudy } from './drift-study.ts'
 import { firstView } from './first-view.ts'
 import { install } from './install.ts'
 import { logMetric } from './log-metric.ts'
 import { monitors } from './monitors.ts'
+import { postgres } from './postgres.ts'
 import { predict } from './predict.ts'
 import { rolloutSim } from './rollout-sim.ts'
+import { runs } from './runs.ts'
 import { serve } from './serve.ts'
 import { size } from './size.ts'
 import { steps } from './steps.ts'
 import { swap } from './swap.ts'
-import { asText } from './table.ts'
+import { asMarkdown, asText } from './table.ts'
 import type { Options, Row } from './table.ts'
 import { traces } from './traces.ts'
-import { tracking } from './tracking.ts'
 import { ui } from './ui.ts'
 
 const PARTS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> = {
   serve,
   'log-metric': logMetric,
-  tracking,
+  runs,
+  artifacts,
   traces,
+  postgres,
   predict,
   swap,
   steps,
@@ -36,15 +40,23 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> = {
 }
 
 /** Only when asked for: the first measures what is seen, not what it costs; the others take minutes to prepare. */
-const ASKED = ['drift-study', 'rollout-sim', 'install', 'tracking', 'ui']
+const ASKED = ['drift-study', 'rollout-sim', 'install', 'runs', 'artifacts', 'postgres', 'ui']
 
-const USAGE = `Usage: npm run bench -- [--only NAME,…] [--quick] [--peers] [--data DIR] [--json]
+/** Parts that answer one question together. */
+const GROUPS: Readonly<Record<string, readonly string[]>> = {
+  tracking: ['serve', 'log-metric', 'runs', 'artifacts', 'traces', 'postgres', 'ui'],
+  serving: ['serve', 'predict', 'swap'],
+}
 
-  --only NAME,…  Only these parts: ${Object.keys(PARTS).join(', ')}.
-                 Without it all but ${ASKED.join(' and ')}.
+const USAGE = `Usage: npm run bench -- [NAME …] [--quick] [--peers] [--data DIR] [--markdown | --json]
+
+  NAME …         Only these parts: ${Object.keys(PARTS).join(', ')};
+                 or all parts of ${Object.keys(GROUPS).join(' or ')}. Without a name all but ${ASKED.join(', ')}.
+  --only NAME,…  The same.
   --quick        One second a load instead of four.
   --peers        Also measure \`mlflow server\`, beside which ours is to stand (a minute, 2 GiB of memory).
   --data DIR     A data folder to which examples/flights was shipped: predict with its model.
+  --markdown     The table as docs/benchmarks.md has it.
   --json         The figures as JSON.
 `
 
@@ -68,14 +80,14 @@ function untilSignal(report: () => void): void {
 async function main(): Promise<number> {
   const given = read()
   if (given === undefined) return 2
-  const { wanted, options, json } = given
+  const { wanted, options, form } = given
   const before = loadavg()[0] ?? 0
   const rows: Row[] = []
   const failures: Failure[] = []
   const report = (): void => {
     const machine = { cores: availableParallelism(), load_before: before, load_after: loadavg()[0] ?? 0 }
-    if (json) process.stdout.write(`${JSON.stringify({ node: process.version, machine, rows, failures })}\n`)
-    else process.stdout.write(`${asText(rows)}\n\n${note(machine)}\n`)
+    if (form === 'json') process.stdout.write(`${JSON.stringify({ node: process.version, machine, rows, failures })}\n`)
+    else process.stdout.write(`${form === 'markdown' ? asMarkdown(rows) : asText(rows)}\n\n${note(machine)}\n`)
     for (const { part, error } of failures) process.stderr.write(`${part} could not be measured: ${error}\n`)
   }
   untilSignal(report)
@@ -91,29 +103,37 @@ async function main(): Promise<number> {
   return failures.length === 0 ? 0 : 1
 }
 
-function read(): { wanted: string[]; options: Options; json: boolean } | undefined {
+function read(): { wanted: string[]; options: Options; form: 'text' | 'markdown' | 'json' } | undefined {
   try {
-    const { values } = parseArgs({
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
       options: {
         only: { type: 'string' },
         json: { type: 'boolean', default: false },
+        markdown: { type: 'boolean', default: false },
         quick: { type: 'boolean', default: false },
         peers: { type: 'boolean', default: false },
         data: { type: 'string' },
       },
     })
-    const wanted = values.only?.split(',') ?? Object.keys(PARTS).filter((name) => !ASKED.includes(name))
-    const unknown = wanted.filter((name) => !Object.hasOwn(PARTS, name))
-    if (unknown.length > 0) throw new Error(`no such part: ${unknown.join(', ')}`)
     return {
-      wanted,
+      wanted: partsOf([...positionals, ...(values.only?.split(',') ?? [])]),
       options: { seconds: values.quick ? 1 : 4, peers: values.peers, data: values.data },
-      json: values.json,
+      form: values.json ? 'json' : values.markdown ? 'markdown' : 'text',
     }
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n\n${USAGE}`)
     return undefined
   }
+}
+
+/** The parts of names, each once; those that take no asking where there is no name. */
+function partsOf(names: readonly string[]): string[] {
+  if (names.length === 0) return Object.keys(PARTS).filter((name) => !ASKED.includes(name))
+  const parts = new Set(names.flatMap((name) => (Object.hasOwn(GROUPS, name) ? (GROUPS[name] ?? []) : [name])))
+  const unknown = [...parts].filter((name) => !Object.hasOwn(PARTS, name))
+  if (unknown.length > 0) throw new Error(`no such part: ${unknown.join(', ')}`)
+  return [...parts]
 }
 
 interface Machine {

@@ -36,6 +36,17 @@ export function asText(rows: readonly Row[]): string {
   return [line(HEAD), line(widths.map((width) => '-'.repeat(width))), ...cells.map(line)].join('\n')
 }
 
+/** The rows as a table of Markdown, as docs/benchmarks.md has it. */
+export function asMarkdown(rows: readonly Row[]): string {
+  const head = ['what', 'measured', 'to reach', 'floor or peer in the same run', 'reached']
+  const cells = rows.map((row) => [row.name, row.measured, row.target, row.beside, word(row.ok).toLowerCase()])
+  return [head, head.map(() => '---'), ...cells].map(markdownLine).join('\n')
+}
+
+function markdownLine(cells: readonly string[]): string {
+  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+}
+
 function word(ok: boolean | null): string {
   return ok === null ? '' : ok ? 'yes' : 'NO'
 }

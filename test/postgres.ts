@@ -40,14 +40,16 @@ interface User {
   readonly gid: number
 }
 
-let server: Promise<Server> | undefined
+const servers = new Map<boolean, Promise<Server>>()
 
 /**
  * Makes a fresh database, on a server that is started at the first call. Throws with the reason when there is none.
  * The system's PostgreSQL is taken, else the npm package's; `SLIPWAY_TEST_POSTGRES=package` takes the latter in any case.
+ * Nothing is synced to the disk unless `durable` is true, for figures that are to be compared.
  */
-export async function startPostgres(): Promise<TestPostgres> {
-  server ??= startServer()
+export async function startPostgres(durable = false): Promise<TestPostgres> {
+  const server = servers.get(durable) ?? startServer(durable)
+  servers.set(durable, server)
   const { port } = await server
   const name = `t_${randomBytes(6).toString('hex')}`
   await administer(port, `CREATE DATABASE ${name} TEMPLATE template0`)
@@ -71,7 +73,7 @@ async function administer(port: number, sql: string): Promise<void> {
   }
 }
 
-async function startServer(): Promise<Server> {
+async function startServer(durable: boolean): Promise<Server> {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-postgres-'))
   chmodSync(folder, 0o755)
   const user = process.getuid?.() === 0 ? unprivileged() : undefined
@@ -85,7 +87,7 @@ async function startServer(): Promise<Server> {
     user,
   )
   const port = await freePort()
-  const settings = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c max_connections=120`
+  const settings = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=${durable ? 'on' : 'off'} -c max_connections=120`
   process.once('exit', () => stopNow(data, folder))
   await runQuietly(join(bin, 'pg_ctl'), ['-D', data, '-w', '-l', join(data, 'log'), '-o', settings, 'start'], user)
   return { port, folder }
