@@ -193,6 +193,12 @@ export const rollouts = (endpoint?: string) =>
         query: { limit: 20, ...(endpoint !== undefined && { endpoint }) },
       }),
   })
+export const freeze = (endpoint: string) =>
+  queryOptions({
+    queryKey: ['rollouts', 'freeze', endpoint],
+    queryFn: ({ signal }) =>
+      call<typeof rolloutApi.getFreeze>('GET', '/v1/endpoints/:name/freeze', { signal, params: { name: endpoint } }),
+  })
 export const rollout = (id: string) =>
   queryOptions({
     queryKey: ['rollouts', 'one', id],

@@ -31,6 +31,8 @@ const TONES: Readonly<Record<string, Tone>> = {
   promoted: 'good',
   rolled_back: 'bad',
   paused: 'warn',
+  watching: 'info',
+  kept: 'idle',
   aborted: 'warn',
   high: 'bad',
   medium: 'warn',
@@ -50,6 +52,10 @@ const TONES: Readonly<Record<string, Tone>> = {
   rollback: 'bad',
   pause: 'warn',
   wait: 'idle',
+  keep: 'idle',
+  demote: 'bad',
+  confirm: 'good',
+  frozen: 'warn',
 }
 
 /** The tone of a word; an unknown word is idle. */

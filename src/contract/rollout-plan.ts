@@ -1,5 +1,6 @@
 /** The plan of a rollout: which steps, which gates, who must agree, when nothing may change. Data, as the project file and the API write it. */
 import { z } from 'zod'
+import { stepsOf } from './rollout-steps.ts'
 
 /** Hundredths of a per cent of the routing keys. */
 const Weight = z.number().int().min(1).max(10_000)
@@ -168,10 +169,4 @@ function contradictions(plan: z.output<typeof PlanFields>): Contradiction[] {
     if (before !== 'promote' && !steps.includes(before))
       found.push({ path: ['approvals', i, 'before'], message: 'a share of the plan, or promote' })
   return found
-}
-
-/** The shares of a plan's steps after shadow, in hundredths of a per cent. */
-export function stepsOf(plan: Pick<Plan, 'mode' | 'canary' | 'ab'>): readonly number[] {
-  if (plan.mode === 'blue_green') return [10_000]
-  return plan.mode === 'ab' ? [plan.ab?.share ?? 5000] : plan.canary
 }

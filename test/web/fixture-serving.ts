@@ -365,6 +365,52 @@ export function rollouts(now: number): Rollout[] {
   ]
 }
 
+/** An A/B whose metric is decided, that waits for a person, on an endpoint that is frozen. */
+export function comparison(now: number): Rollout[] {
+  const [, done] = rollouts(now)
+  if (done === undefined) return []
+  const bought = { candidate: 0.342, stable: 0.297, interval: [0.011, 0.079] as [number, number], n: 4120, n_min: 500 }
+  return [
+    {
+      ...done,
+      id: 'ro_3',
+      endpoint: 'iris',
+      model: 'iris',
+      version: '5',
+      stable_version: '4',
+      state: 'canary',
+      step: 'A/B 50 %',
+      weight: 5000,
+      created_at: before(now, DAY),
+      finished_at: null,
+      plan: {
+        ...done.plan,
+        mode: 'ab',
+        metrics: [
+          { name: 'bought', better: 'higher', range: [0, 1], tolerance: 0, min_values: 500 },
+          { name: 'returned', better: 'lower', range: [0, 1], tolerance: 0.02, min_values: 500 },
+        ],
+        ab: { share: 5000, metric: 'bought', alpha: 0.05, max_values: 20_000 },
+        approvals: [{ before: 'promote', role: 'admin' }],
+      },
+      reason: 'waits for the approval of an admin before promotion',
+      awaits: { before: 'promote', role: 'admin' },
+      approvals: [{ before: 5000, by: 'grace', at: before(now, DAY), reason: 'approve by grace: go' }],
+      frozen: 'frozen until it is lifted: end of quarter (ada)',
+      challengers: ['6'],
+      gates: [
+        state({ gate: 'metric bought', ...bought }),
+        state({ gate: 'metric returned', candidate: 0.051, stable: 0.048, interval: [-0.012, 0.018], n: 4100 }),
+      ],
+    },
+  ]
+}
+
+export function freeze(now: number, endpoint: string): Reply<typeof rolloutApi.getFreeze> {
+  const held = { reason: 'end of quarter', until: null, at: before(now, DAY), by: 'ada' }
+  return { freeze: endpoint === 'iris' ? held : null }
+}
+
 export function curve(): Reply<typeof rolloutApi.curve> {
   const grow = (rate: number) =>
     Array.from({ length: 60 }, (_, i) => ({ n: (i + 1) * 11, evidence: Math.exp(rate * i + (noise(i) - 0.5) * 0.8) }))

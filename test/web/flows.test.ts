@@ -147,6 +147,34 @@ test('a rollback shows what it will do and happens only after it was confirmed',
   })
 })
 
+test('an approval and a promotion in a freeze say what they do, and the freeze is lifted', options, async () => {
+  await open('/endpoints/iris', async (page) => {
+    server.writes.length = 0
+    await page.getByRole('button', { name: 'Approve promotion' }).click()
+    const approve = page.getByRole('dialog', { name: 'Approve promotion' })
+    await approve.getByText('the plan wants an admin to agree before promotion').waitFor()
+    assert.equal(await approve.getByRole('button', { name: 'Approve promotion' }).isDisabled(), true)
+    await approve.getByRole('textbox').fill('seen the figures')
+    assert.deepEqual(await axeBreaches(page), [])
+    await approve.getByRole('button', { name: 'Approve promotion' }).click()
+    await approve.waitFor({ state: 'hidden' })
+    await page.getByRole('button', { name: 'Promote', exact: true }).click()
+    const promote = page.getByRole('dialog', { name: 'Promote' })
+    await promote.getByText('This goes on, on record').waitFor()
+    await promote.getByRole('textbox').fill('a fix')
+    await promote.getByRole('button', { name: 'Promote' }).click()
+    await promote.waitFor({ state: 'hidden' })
+    await page.getByRole('button', { name: 'Lift the freeze' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Lift the freeze' }).click()
+    await page.getByRole('dialog').waitFor({ state: 'hidden' })
+    assert.deepEqual(server.writes, [
+      'POST /v1/rollouts/ro_3/actions {"action":"approve","reason":"seen the figures"}',
+      'POST /v1/rollouts/ro_3/actions {"action":"promote","reason":"a fix","override_freeze":true}',
+      'DELETE /v1/endpoints/iris/freeze ',
+    ])
+  })
+})
+
 test('a false alarm needs a reason, and cancelling does nothing', options, async () => {
   await open('/incidents/inc_1', async (page) => {
     server.writes.length = 0

@@ -5,6 +5,7 @@ import type { servingApi } from '../../src/contract/serving.ts'
 import { call } from '../api.ts'
 import { versionColour } from '../colours.ts'
 import { weight } from '../format.ts'
+import { BudgetPanel } from '../parts/budget.tsx'
 import { Confirm } from '../parts/confirm.tsx'
 import { Loaded } from '../parts/failure.tsx'
 import { LatencyPanel } from '../parts/latency.tsx'
@@ -40,6 +41,7 @@ export function EndpointPage() {
               <VariantTable model={data.model} variants={data.variants} />
             </Panel>
             <LatencyPanel name={name} />
+            <BudgetPanel name={name} />
             <ReleasePanel endpoint={name} model={data.model} />
             <Panel title="Latest predictions" flush>
               <Predictions endpoint={name} />

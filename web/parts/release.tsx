@@ -1,26 +1,35 @@
 /** The newest rollout of an endpoint: where it stands, each gate's evidence, its verdicts in words, what a person may do. */
 import { useQuery } from '@tanstack/react-query'
-import type { rolloutApi } from '../../src/contract/rollout.ts'
-import { call } from '../api.ts'
+import { stepsOf } from '../../src/contract/rollout-steps.ts'
 import { Evidence } from '../charts/evidence.tsx'
 import { count, plural, sentence, weight, words } from '../format.ts'
 import * as read from '../queries.ts'
 import type { Rollout } from '../queries.ts'
-import { Confirm } from './confirm.tsx'
 import { Empty, Loaded } from './failure.tsx'
 import { GateStates } from './gate-states.tsx'
 import { Panel } from './page.tsx'
+import { Acts, stepWord } from './release-acts.tsx'
+import { FreezeControl, FreezeState } from './freeze.tsx'
+import { Sides } from './sides.tsx'
 import { Status, VersionChip } from './status.tsx'
 import { Verdicts } from './verdicts.tsx'
 import { When } from './when.tsx'
-
-const RUNNING = ['starting', 'shadow', 'canary', 'paused']
 
 export function ReleasePanel({ endpoint, model }: { endpoint: string; model: string }) {
   const rollouts = useQuery(read.rollouts(endpoint))
   const newest = rollouts.data?.items[0]
   return (
-    <Panel title="Release" {...(newest && { tools: <Acts rollout={newest} />, note: <Status word={newest.state} /> })}>
+    <Panel
+      title="Release"
+      tools={
+        <>
+          {newest && <Acts rollout={newest} />}
+          <FreezeControl endpoint={endpoint} />
+        </>
+      }
+      {...(newest && { note: <Status word={newest.state} /> })}
+    >
+      <FreezeState endpoint={endpoint} rollout={newest} />
       <Loaded query={rollouts} what="The rollouts" height={200}>
         {({ items }) =>
           items[0] === undefined ? (
@@ -50,11 +59,14 @@ function Newest({ rollout, model, earlier }: { rollout: Rollout; model: string; 
         {rollout.reason !== '' && ` ${sentence(rollout.reason)}`}
       </p>
       <p className="muted small">
-        Plan: shadow for {plural(rollout.plan.shadow.requests, 'row')}, then{' '}
-        {rollout.plan.canary.map(weight).join(', ')}, at least {plural(rollout.plan.each.min_requests, 'request')} each;
-        on failure: {rollout.plan.on_failure}. Chance of rejecting an equal version: {rollout.plan.alpha * 100} %. The
-        candidate failed {plural(rollout.failed_requests, 'request')}; stable answered those.
+        Plan{modeOf(rollout)}: shadow for {plural(rollout.plan.shadow.requests, 'row')}, then{' '}
+        {stepsOf(rollout.plan).map(weight).join(', ')}, at least {plural(rollout.plan.each.min_requests, 'request')}{' '}
+        each; on failure: {rollout.plan.on_failure}. Chance of rejecting an equal version: {rollout.plan.alpha * 100} %.
+        The candidate failed {plural(rollout.failed_requests, 'request')}; stable answered those.
+        {rollout.challengers.length > 0 && ` Compared at once with version ${rollout.challengers.join(', ')}.`}
+        {rollout.approvals.map((one) => ` ${sentence(`${stepWord(one.before)} approved by ${one.by}`)}.`)}
       </p>
+      <Sides rollout={rollout} />
       <GateStates gates={rollout.gates} />
       <Curves rollout={rollout} />
       <Verdicts rollout={rollout.id} verdicts={rollout.verdicts} />
@@ -63,7 +75,14 @@ function Newest({ rollout, model, earlier }: { rollout: Rollout; model: string; 
   )
 }
 
+function modeOf({ plan }: Rollout): string {
+  if (plan.mode === 'blue_green') return ' (blue/green)'
+  return plan.mode === 'ab' ? ' (A/B)' : ''
+}
+
 function sentenceOf(rollout: Rollout): string {
+  if (rollout.state === 'watching') return 'is promoted; labels that come late are still compared.'
+  if (rollout.state === 'kept') return 'was compared; stable stays.'
   if (rollout.state === 'canary') return `answers ${weight(rollout.weight)} of the keys.`
   if (rollout.state === 'shadow') return 'scores copies of the requests and answers nobody.'
   return `${words(rollout.state)}.`
@@ -86,53 +105,6 @@ function Curves({ rollout }: { rollout: Rollout }) {
         />
       ))}
     </div>
-  )
-}
-
-const ACTS = [
-  {
-    action: 'abort',
-    label: 'Abort',
-    tone: 'danger',
-    preview: 'The candidate gets no more traffic within 1 s; the stable version answers everything.',
-  },
-  {
-    action: 'resume',
-    label: 'Resume',
-    tone: 'plain',
-    preview: 'The rollout goes on at the step where it paused; its gates keep their evidence.',
-  },
-  {
-    action: 'promote',
-    label: 'Promote',
-    tone: 'primary',
-    preview:
-      'The candidate gets 100 % within 1 s, if the gates of the registry hold; the present version stays loaded for a rollback.',
-  },
-] as const
-
-function Acts({ rollout }: { rollout: Rollout }) {
-  if (!RUNNING.includes(rollout.state)) return null
-  const act = (action: 'abort' | 'resume' | 'promote') => (reason: string) =>
-    call<typeof rolloutApi.act>('POST', '/v1/rollouts/:id/actions', {
-      params: { id: rollout.id },
-      body: { action, reason },
-    })
-  return (
-    <>
-      {ACTS.filter(({ action }) => action !== 'resume' || rollout.state === 'paused').map(
-        ({ action, label, tone, preview }) => (
-          <Confirm
-            key={action}
-            label={label}
-            tone={tone}
-            reason="required"
-            preview={<p>{preview}</p>}
-            act={act(action)}
-          />
-        ),
-      )}
-    </>
   )
 }
 

@@ -1,0 +1,94 @@
+/** What a person may do to a rollout: approve, resume, promote, abort; in a freeze an act says that it overrides it. */
+import type { rolloutApi } from '../../src/contract/rollout.ts'
+import { call } from '../api.ts'
+import { weight } from '../format.ts'
+import type { Rollout } from '../queries.ts'
+import { Confirm } from './confirm.tsx'
+
+const RUNNING = ['starting', 'shadow', 'canary', 'paused']
+
+const ACTS = [
+  {
+    action: 'abort',
+    label: 'Abort',
+    tone: 'danger',
+    preview: 'The candidate gets no more traffic within 1 s; the stable version answers everything.',
+  },
+  {
+    action: 'resume',
+    label: 'Resume',
+    tone: 'plain',
+    preview: 'The rollout goes on at the step where it paused; its gates keep their evidence.',
+  },
+  {
+    action: 'promote',
+    label: 'Promote',
+    tone: 'primary',
+    preview:
+      'The candidate gets 100 % within 1 s, if the gates of the registry hold; the present version stays loaded for a rollback.',
+  },
+] as const
+
+type Action = (typeof ACTS)[number]['action'] | 'approve'
+
+/** In words the step that an approval is for. */
+export function stepWord(before: number | 'promote'): string {
+  return before === 'promote' ? 'promotion' : weight(before)
+}
+
+export function Acts({ rollout }: { rollout: Rollout }) {
+  if (!RUNNING.includes(rollout.state)) return null
+  const overrides = rollout.frozen !== null
+  const act = (action: Action) => (reason: string) =>
+    call<typeof rolloutApi.act>('POST', '/v1/rollouts/:id/actions', {
+      params: { id: rollout.id },
+      body: { action, reason, ...(overrides && (action === 'promote' || action === 'resume') && OVERRIDE) },
+    })
+  return (
+    <>
+      {rollout.awaits !== null && <Approve awaits={rollout.awaits} act={act('approve')} />}
+      {ACTS.filter(({ action }) => action !== 'resume' || rollout.state === 'paused').map(
+        ({ action, label, tone, preview }) => (
+          <Confirm
+            key={action}
+            label={label}
+            tone={tone}
+            reason="required"
+            preview={
+              <>
+                <p>{preview}</p>
+                {overrides && action !== 'abort' && <p>The endpoint is {rollout.frozen}. This goes on, on record.</p>}
+              </>
+            }
+            act={act(action)}
+          />
+        ),
+      )}
+    </>
+  )
+}
+
+const OVERRIDE = { override_freeze: true }
+
+interface ApproveProps {
+  readonly awaits: NonNullable<Rollout['awaits']>
+  readonly act: (reason: string) => Promise<unknown>
+}
+
+function Approve({ awaits, act }: ApproveProps) {
+  const step = stepWord(awaits.before)
+  return (
+    <Confirm
+      label={`Approve ${step}`}
+      tone="primary"
+      reason="required"
+      preview={
+        <p>
+          Every gate holds; the plan wants {awaits.role === 'admin' ? 'an admin' : 'a maintainer'} to agree before{' '}
+          {step}. Your name and the reason are kept.
+        </p>
+      }
+      act={act}
+    />
+  )
+}
