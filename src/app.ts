@@ -40,6 +40,7 @@ import { monitoringRoom } from './monitoring/monitors.ts'
 import type { Monitoring } from './monitoring/monitors.ts'
 import { monitoringRoutes } from './monitoring/routes.ts'
 import { localDriver } from './pipelines/local/driver.ts'
+import { holdsPipelines } from './pipelines/versions.ts'
 import { attemptLog, runsBehindVersions, watchedRuns } from './pipelines/watched.ts'
 import { registering } from './pipelines/registering.ts'
 import { pipelinesRoom } from './pipelines/room.ts'
@@ -50,6 +51,7 @@ import { secretFromEnvironment } from './pipelines/secrets.ts'
 import { stepTokens } from './pipelines/step-tokens.ts'
 import { stepTracking } from './pipelines/step-tracking.ts'
 import { gradeVersions, registryDigests } from './registry/read.ts'
+import { registryPart } from './registry/project-part.ts'
 import { citedByVersions } from './registry/cited.ts'
 import { aliasVersion } from './registry/aliases.ts'
 import { versionPython } from './registry/environment.ts'
@@ -77,7 +79,7 @@ import { ingestHooks } from './serving/ingest-hooks.ts'
 import { endpointLineage } from './serving/lineage.ts'
 import { ServingRoom } from './serving/room.ts'
 import type { ServingDeps } from './serving/room.ts'
-import { endpointUsing } from './serving/rows.ts'
+import { endpointUsing, holdsEndpoints } from './serving/rows.ts'
 import { servingRoutes } from './serving/routes.ts'
 import { tryTokens } from './serving/try-tokens.ts'
 import { viewRoutes } from './serving/view.ts'
@@ -92,7 +94,7 @@ import type { Keeping } from './tracking/retention-room.ts'
 import { resetTracking } from './tracking/reset.ts'
 import { suitePlace } from './tracking/suite-place.ts'
 import { trackingRoom } from './tracking/room.ts'
-import type { Tracking } from './tracking/room.ts'
+import type { ProjectPart, Tracking } from './tracking/room.ts'
 import { trackingRoutes } from './tracking/routes.ts'
 import { transferRoutes } from './tracking/transfer/routes.ts'
 import { trackingTables } from './tracking/transfer/tracking-tables.ts'
@@ -381,8 +383,10 @@ function buildRooms(ground: Ground): House {
   const { db, audit } = base
   const worker = new Worker(db, { onError: base.onError('job') })
   const scheduler = new Scheduler(db)
+  const projectParts: ProjectPart[] = []
   const tracking = trackingRoom({
     ...base,
+    projectParts,
     random: randomBytes,
     record: audit.record,
     seal: fileSeal(join(options.dataDir, KEY_FILE)).seal,
@@ -398,6 +402,7 @@ function buildRooms(ground: Ground): House {
   const testEnv: Record<string, string> = {}
   const allow = options.egressAllow ?? []
   const webhooks = connectWebhooks({ ...base, dataDir: options.dataDir, allow, testEnv }, worker)
+  projectParts.push({ holds: holdsEndpoints }, { holds: holdsPipelines }, registryPart(registry, webhooks))
   const python = versionPython(base.envs)
   handleLowering(registry, worker, { python, verify: replaying(verifyNative) })
   const pipelines = makePipelines(ground, base, { tracking, registry })

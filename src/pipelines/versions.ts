@@ -65,6 +65,12 @@ export async function newestVersion(reader: Reader, project: string): Promise<Ve
   return parsed(row)
 }
 
+/** Says `pipelines` when a project has some. */
+export async function holdsPipelines(reader: Reader, project: string): Promise<string | undefined> {
+  const row = await reader.get('SELECT id FROM pipeline_versions WHERE project = ? LIMIT 1', [project])
+  return row === undefined ? undefined : 'pipelines'
+}
+
 /** Versions, newest first, before a position of `created_at` and id. */
 export async function listVersions(
   reader: Reader,

@@ -84,3 +84,9 @@ export async function endpointUsing(reader: Reader, model: string, version: numb
   )
   return row === undefined ? null : `endpoint "${row.name}"`
 }
+
+/** Says `endpoints` when a project has some. */
+export async function holdsEndpoints(reader: Reader, project: string): Promise<string | undefined> {
+  const row = await reader.get('SELECT name FROM endpoints WHERE project = ? LIMIT 1', [project])
+  return row === undefined ? undefined : 'endpoints'
+}

@@ -9,7 +9,8 @@ import type { Tracking } from './room.ts'
 import { setRunStage } from './runs.ts'
 import type { RunRow } from './runs.ts'
 
-const OF_RUN = [
+/** Tables with rows of a run. */
+export const OF_RUN = [
   'run_params',
   'run_tags',
   'metric_points',
@@ -20,7 +21,8 @@ const OF_RUN = [
   'run_losses',
 ] as const
 
-const OF_MODEL = ['logged_model_params', 'logged_model_tags', 'logged_model_metrics', 'run_models'] as const
+/** Tables with rows of a logged model. */
+export const OF_MODEL = ['logged_model_params', 'logged_model_tags', 'logged_model_metrics', 'run_models'] as const
 
 /**
  * Does what the rule says: active runs go to the bin, deleted ones are purged; one transaction and one audit row a run. What

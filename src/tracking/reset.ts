@@ -3,7 +3,8 @@ import type { Tracking } from './room.ts'
 import { locationOf } from './suite-place.ts'
 import type { SuitePlace } from './suite-place.ts'
 
-const TABLES = [
+/** Every table of the room that a suite's store is emptied of. */
+export const TABLES = [
   'experiments',
   'experiment_tags',
   'runs',
@@ -29,6 +30,7 @@ const TABLES = [
   'artifacts',
   'artifact_uploads',
   'artifact_upload_parts',
+  'artifact_links',
   'evaluation_datasets',
   'evaluation_dataset_tags',
   'evaluation_dataset_experiments',

@@ -3,7 +3,7 @@ import type { AuditRecord } from '../auth/audit.ts'
 import type { Principal } from '../contract/access.ts'
 import type { Clock } from '../contract/ids.ts'
 import type { Blobs } from '../store/blobs.ts'
-import type { Db } from '../store/db.ts'
+import type { Db, Reader, Tx } from '../store/db.ts'
 import type { Sql } from './sql.ts'
 import { raw, sql } from './sql.ts'
 import type { SuitePlace } from './suite-place.ts'
@@ -19,8 +19,20 @@ export interface TrackingDeps {
   readonly seal?: (text: string, of: string) => string
   /** Where another project's test suite wants artifacts; set by test hooks alone. */
   readonly suite?: { place: SuitePlace | undefined }
+  /** What other rooms keep of a project; without it a workspace holds what this room keeps alone. */
+  readonly projectParts?: readonly ProjectPart[]
   /** The runs from which versions of a registered model were made; without it `model = …` finds none. */
   readonly versionRuns?: VersionRuns
+}
+
+/** What another room keeps of a project, for when the project is deleted as a workspace. */
+export interface ProjectPart {
+  /** Names what there is, for example `registered models`; undefined = nothing. */
+  holds(reader: Reader, project: string): Promise<string | undefined>
+  /** Removes all of it, in transactions of its own. A project whose part cannot be removed is not deleted with what it holds. */
+  remove?(who: Principal, project: string): Promise<void>
+  /** Gives all of it to another project. */
+  give?(t: Tx, project: string, to: string): Promise<void>
 }
 
 /** A registered model, one of its versions, or the version that an alias names. */

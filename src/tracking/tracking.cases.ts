@@ -22,6 +22,7 @@ import { samplingCases } from './scorers/sampling.cases.ts'
 import { searchCases } from './search.cases.ts'
 import { tableCases } from './table.cases.ts'
 import { trackingRoom } from './room.ts'
+import { deletionCases } from './workspaces/deletion.cases.ts'
 import type { Tracking } from './room.ts'
 
 export function trackingCases(name: string, open: () => Promise<{ db: Db; close(): Promise<void> }>): void {
@@ -61,6 +62,7 @@ export function trackingCases(name: string, open: () => Promise<{ db: Db; close(
     gatewayCases(bench)
     issueCases(bench)
     samplingCases(bench)
+    deletionCases(bench)
     it('the audit chain has the deletions', async () => {
       const rows = await opened.db.all('SELECT seq FROM audit')
       assert.ok(rows.length > 3)

@@ -11,7 +11,7 @@ import { startPostgres } from '../postgres.ts'
 import { testEnv } from '../python-env.ts'
 
 const PACKAGES = ['scikit-learn==1.7.2', 'pandas==2.3.3', 'numpy==2.2.6', 'mlflow-skinny==3.17.2']
-const PARTS = ['autolog', 'logging', 'search', 'artifacts', 'datasets']
+const PARTS = ['autolog', 'logging', 'search', 'artifacts', 'datasets', 'workspaces']
 
 for (const database of ['SQLite', 'PostgreSQL'] as const) {
   describe(`the mlflow client on ${database}`, () => {

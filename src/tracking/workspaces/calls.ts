@@ -4,8 +4,8 @@ import { need, oneOf, text } from '../input.ts'
 import type { Tracking } from '../room.ts'
 import { rpc } from '../rpc.ts'
 import type { Rpc } from '../rpc.ts'
-import { mlflowProblem } from '../wire.ts'
-import { createWorkspace, deleteWorkspace, describeWorkspace, getWorkspace, listWorkspaces } from './workspaces.ts'
+import { deleteWorkspace } from './deletion.ts'
+import { createWorkspace, describeWorkspace, getWorkspace, listWorkspaces } from './workspaces.ts'
 
 const READ = { verb: 'read', resource: 'runs' } as const
 const MANAGE = { verb: 'manage', resource: 'server' } as const
@@ -59,14 +59,11 @@ export function workspaceCalls(room: Tracking): Rpc[] {
       ...V3,
       method: 'DELETE',
       path: 'workspaces/:workspace_name',
-      summary: 'Delete a workspace that holds nothing',
+      summary: 'Delete a workspace: an empty one, with all that it holds, or giving that to the default one',
       access: MANAGE,
       fields: { workspace_name: need(text()), mode: oneOf(MODES) },
       handle: async (given, who) => {
-        if ((given.mode ?? 'RESTRICT') !== 'RESTRICT') {
-          throw mlflowProblem('NOT_IMPLEMENTED', `Workspaces are deleted in mode RESTRICT alone, not ${given.mode}.`)
-        }
-        await deleteWorkspace(room, who, given.workspace_name)
+        await deleteWorkspace(room, who, given.workspace_name, given.mode)
         return new Raw(204, {}, '')
       },
     }),

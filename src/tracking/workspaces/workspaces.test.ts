@@ -72,7 +72,7 @@ describe('workspaces', () => {
     assert.deepEqual(await names('default'), ['Default'])
     assert.equal((await names()).filter((one) => one === 'same').length, 2)
     assert.equal((await call('DELETE', `${WORKSPACES}/team-b`)).status, 400)
-    assert.equal((await call('DELETE', `${WORKSPACES}/team-b?mode=CASCADE`)).status, 501)
+    assert.equal((await call('DELETE', `${WORKSPACES}/team-b?mode=SOMEHOW`)).status, 400)
   })
 
   test('files of another workspace do not exist', async () => {
@@ -85,6 +85,41 @@ describe('workspaces', () => {
     assert.equal((await call('PUT', path, { workspace: 'team-b', body: 'text' })).status, 200)
     assert.equal((await call('GET', path, { workspace: 'team-b' })).status, 200)
     assert.equal((await call('GET', path, { workspace: 'team-c' })).status, 404)
+  })
+
+  test('go with their runs, files, models and aliases', async () => {
+    const workspace = 'team-d'
+    const post = async (path: string, body: object) => {
+      const done = await call('POST', `/api/2.0/mlflow/${path}`, { workspace, body })
+      assert.equal(done.status, 200, JSON.stringify(done.json))
+      return done.json
+    }
+    const { info } = (await post('runs/create', { experiment_id: '0' }))['run'] as {
+      info: { run_id: string; artifact_uri: string }
+    }
+    const path = `/api/2.0/mlflow-artifacts/artifacts/${info.artifact_uri.replace('mlflow-artifacts:/', '')}/m/MLmodel`
+    assert.equal((await call('PUT', path, { workspace, body: { a: 1 } })).status, 200)
+    await post('registered-models/create', { name: 'of d' })
+    await post('model-versions/create', { name: 'of d', source: `runs:/${info.run_id}/m`, run_id: info.run_id })
+    await post('registered-models/alias', { name: 'of d', alias: 'production', version: '1' })
+    const gone = await call('DELETE', `${WORKSPACES}/${workspace}?mode=CASCADE`)
+    assert.equal(gone.status, 204, JSON.stringify(gone.json))
+    assert.equal((await call('GET', '/api/2.0/mlflow/registered-models/get?name=of%20d')).status, 404)
+    assert.equal((await call('GET', `/api/2.0/mlflow/runs/get?run_id=${info.run_id}`)).status, 404)
+    assert.equal((await call('GET', path)).status, 404)
+    const listed = (await call('GET', WORKSPACES)).json['workspaces'] as { name: string }[]
+    assert.ok(listed.every((one) => one.name !== workspace))
+  })
+
+  test('are given to the default one with their models, seen there afterwards', async () => {
+    const workspace = 'team-e'
+    await call('POST', `${EXPERIMENTS}/create`, { workspace, body: { name: 'of e' } })
+    const model = { workspace, body: { name: 'of e' } }
+    assert.equal((await call('POST', '/api/2.0/mlflow/registered-models/create', model)).status, 200)
+    assert.equal((await call('DELETE', `${WORKSPACES}/${workspace}?mode=SET_DEFAULT`)).status, 204)
+    assert.ok((await names('default')).includes('of e'))
+    const got = await call('GET', '/api/2.0/mlflow/registered-models/get?name=of%20e', { workspace: 'default' })
+    assert.equal(got.status, 200, JSON.stringify(got.json))
   })
 
   test('a token of a project is refused in another, and a name that is none everywhere', async () => {

@@ -1,4 +1,4 @@
-/** MLflow's workspaces, which are Slipway's projects: listed, described, made, and deleted while they are empty. */
+/** MLflow's workspaces, which are Slipway's projects: listed, described and made. `deletion.ts` deletes them. */
 import { name } from '../../contract/fields.ts'
 import type { Principal } from '../../contract/access.ts'
 import type { Reader } from '../../store/db.ts'
@@ -19,14 +19,21 @@ interface WorkspaceRow {
 
 const LONGEST_DESCRIPTION = 1000
 
-/** What a project may hold that MLflow knows of. */
-const HOLDERS = ['experiments', 'registered_models'] as const
+/** Tables of the room that a project may have rows in without which it would not be. */
+export const HOLDERS = [
+  'experiments',
+  'evaluation_datasets',
+  'gateway_secrets',
+  'gateway_model_definitions',
+  'gateway_endpoints',
+] as const
 
 /** Every workspace that a principal sees, by name; the default one is always there. */
 export async function listWorkspaces(room: Tracking, who: Principal): Promise<WireWorkspace[]> {
   const rows = await room.db.all<{ name: string; description: string | null }>(
     `SELECT p.name, w.description FROM (
-        SELECT name FROM workspaces UNION SELECT project FROM experiments UNION SELECT project FROM registered_models
+        SELECT name FROM workspaces UNION SELECT project FROM registered_models
+          ${HOLDERS.map((table) => `UNION SELECT project FROM ${table}`).join(' ')}
       ) p LEFT JOIN workspaces w ON w.name = p.name ORDER BY p.name`,
   )
   return rows.filter((row) => sees(who, row.name)).map(wire)
@@ -81,30 +88,14 @@ export async function describeWorkspace(
   })
 }
 
-/** Deletes a workspace that holds nothing. INVALID_STATE while it does. */
-export async function deleteWorkspace(room: Tracking, who: Principal, given: string): Promise<void> {
-  if (given === 'default') throw invalid("Cannot delete the reserved 'default' workspace")
-  refuseInside(who)
-  await room.db.tx(async (t) => {
-    await t.lock('workspaces')
-    await requireWorkspace(t, who, given)
-    for (const table of HOLDERS) {
-      const held = await t.get(`SELECT name FROM ${table} WHERE project = ? LIMIT 1`, [given])
-      if (held === undefined) continue
-      throw mlflowProblem('INVALID_STATE', `Cannot delete workspace '${given}': it still holds ${table}.`)
-    }
-    await t.run('DELETE FROM workspaces WHERE name = ?', [given])
-    const detail = { deleted: 'workspace' }
-    await room.record(t, who, { verb: 'manage', resource: 'server', id: given, detail })
-  })
-}
-
-function refuseInside(who: Principal): void {
+/** Refuses principals of one project: they change no workspaces. */
+export function refuseInside(who: Principal): void {
   if (who.project === null) return
   throw mlflowProblem('PERMISSION_DENIED', 'A token of one project does not change workspaces.')
 }
 
-async function requireWorkspace(reader: Reader, who: Principal, given: string): Promise<WorkspaceRow> {
+/** The workspace, if the principal sees it. RESOURCE_DOES_NOT_EXIST. */
+export async function requireWorkspace(reader: Reader, who: Principal, given: string): Promise<WorkspaceRow> {
   const row = sees(who, given) ? await findWorkspace(reader, given) : undefined
   if (row === undefined) throw missing(`Workspace '${given}' not found.`, 'workspace', given)
   return row
@@ -113,8 +104,8 @@ async function requireWorkspace(reader: Reader, who: Principal, given: string): 
 async function findWorkspace(reader: Reader, given: string): Promise<WorkspaceRow | undefined> {
   const row = await reader.get<WorkspaceRow>('SELECT name, description FROM workspaces WHERE name = ?', [given])
   if (row !== undefined) return row
-  for (const table of HOLDERS) {
-    const used = await reader.get(`SELECT name FROM ${table} WHERE project = ? LIMIT 1`, [given])
+  for (const table of [...HOLDERS, 'registered_models']) {
+    const used = await reader.get(`SELECT project FROM ${table} WHERE project = ? LIMIT 1`, [given])
     if (used !== undefined) return { name: given, description: null }
   }
   return given === 'default' ? { name: given, description: null } : undefined
