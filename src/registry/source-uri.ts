@@ -1,5 +1,6 @@
 /** Reads and checks the `source` of a version before anything is looked up: schemes, names and relative parts. */
 import { posix } from 'node:path'
+import { fullyDecoded } from '../tracking/artifact-paths.ts'
 import { invalid, mlflowProblem } from '../tracking/wire.ts'
 
 export type SourceUri =
@@ -10,8 +11,6 @@ export type SourceUri =
   | { readonly kind: 'local'; readonly path: string }
   | { readonly kind: 'foreign' }
 
-/** Rounds of percent-decoding after which a source is refused as hostile. */
-const MOST_ROUNDS = 10
 const LONGEST = 4096
 const PROXY = /\/mlflow-artifacts\/artifacts(\/|$)/
 
@@ -102,24 +101,7 @@ function checkPath(source: string): void {
   )
 }
 
-/** Decoded until nothing changes; undefined when that does not end. */
+/** A `+` may stand for a space, as in a form. */
 function decoded(text: string): string | undefined {
-  let form = text.replaceAll('+', ' ')
-  for (let round = 0; round < MOST_ROUNDS; round++) {
-    const next = once(form)
-    if (next === form) return form
-    form = next
-  }
-  return undefined
-}
-
-/** Malformed escapes stay as they are. */
-function once(text: string): string {
-  return text.replace(/(%[0-9a-f]{2})+/gi, (escapes) => {
-    try {
-      return decodeURIComponent(escapes)
-    } catch {
-      return escapes
-    }
-  })
+  return fullyDecoded(text.replaceAll('+', ' '))
 }

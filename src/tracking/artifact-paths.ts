@@ -48,6 +48,17 @@ export function baseName(path: string): string {
   return path.split(/[/\\]/).at(-1) ?? ''
 }
 
+/** Percent-decoded until nothing changes, malformed escapes as they are; undefined when that does not end. */
+export function fullyDecoded(text: string): string | undefined {
+  let form = text
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const next = form.replace(/(%[0-9a-f]{2})+/gi, decoded)
+    if (next === form) return form
+    form = next
+  }
+  return undefined
+}
+
 function parts(path: string): string[] {
   return path.split('/').filter((part) => part !== '' && part !== '.')
 }

@@ -1,5 +1,7 @@
 /** MLflow's calls about experiments. */
+import type { Principal } from '../contract/access.ts'
 import { searchExperiments, VIEWS } from './experiment-search.ts'
+import type { ExperimentSearch } from './experiment-search.ts'
 import {
   createExperiment,
   deleteExperimentTag,
@@ -49,24 +51,31 @@ export function experimentCalls(room: Tracking): Rpc[] {
 }
 
 function reads(room: Tracking): Rpc[] {
+  const page = { max_results: int(), page_token: text(), view_type: oneOf(VIEWS) }
+  const search = async (
+    given: Omit<ExperimentSearch, 'max_results'> & { max_results?: number | undefined },
+    who: Principal,
+  ) => {
+    const max_results = pageSize(given.max_results, 1000)
+    const { experiments, ...more } = await searchExperiments(room, who, { ...given, max_results })
+    return { experiments: experiments.map(wire), ...more }
+  }
   return [
     rpc({
       method: ['POST', 'GET'],
       path: 'experiments/search',
       summary: 'Search experiments',
       access: READ,
-      fields: {
-        max_results: int(),
-        page_token: text(),
-        filter: text(),
-        order_by: list(need(text())),
-        view_type: oneOf(VIEWS),
-      },
-      handle: async (given, who) => {
-        const max_results = pageSize(given.max_results, 1000)
-        const { experiments, ...more } = await searchExperiments(room, who, { ...given, max_results })
-        return { experiments: experiments.map(wire), ...more }
-      },
+      fields: { ...page, filter: text(), order_by: list(need(text())) },
+      handle: search,
+    }),
+    rpc({
+      method: 'GET',
+      path: 'experiments/list',
+      summary: 'List experiments, as clients of MLflow 1 do',
+      access: READ,
+      fields: page,
+      handle: search,
     }),
     rpc({
       method: 'GET',

@@ -1,6 +1,7 @@
 /** Experiments: made, found, renamed, tagged, deleted and restored with their runs. */
 import type { Principal } from '../contract/access.ts'
 import type { Reader, Tx } from '../store/db.ts'
+import { fullyDecoded } from './artifact-paths.ts'
 import { LIMITS, checkExperimentName, checkKey, checkLength } from './limits.ts'
 import { homeProject, sees, visible } from './room.ts'
 import type { Tracking } from './room.ts'
@@ -249,11 +250,8 @@ function checkLocation(location: string | undefined): void {
   if (location === undefined || location === '') return
   checkLength(location, 'artifact_location', LIMITS.artifactLocation)
   if (location.startsWith('runs:')) throw invalid(`Artifact location cannot be a runs:/ URI. Given: '${location}'`)
-  if (/[#?]/.test(location) || decodeURI(safe(location)).split(/[/\\]/).includes('..')) {
+  const plain = fullyDecoded(location)
+  if (/[#?]/.test(location) || plain === undefined || plain.split(/[/\\]/).includes('..')) {
     throw invalid(`'artifact_location' URIs can't include fragments, queries or '..': '${location}'`)
   }
-}
-
-function safe(location: string): string {
-  return location.replace(/%(?![0-9a-fA-F]{2})/g, '%25')
 }

@@ -103,9 +103,17 @@ export function lifeCases(bench: Bench): void {
         'INVALID_PARAMETER_VALUE',
         /^'name' exceeds the maximum length of 500/,
       )
-      for (const artifact_location of ['s3://b/../x', 's3://b/%2e%2e/x', 's3://b/x?y', 's3://b/x#y']) {
+      for (const artifact_location of [
+        's3://b/../x',
+        's3://b/%2e%2e/x',
+        's3://b/%ff/%252e%252e/x',
+        's3://b/x?y',
+        's3://b/x#y',
+      ]) {
         await refused(made({ artifact_location }), 'INVALID_PARAMETER_VALUE', /artifact_location/)
       }
+      const odd = await made({ name: 'odd location', artifact_location: 's3://b/%ff%' })
+      assert.equal((await getExperiment(room, root, odd)).artifact_location, 's3://b/%ff%')
       await refused(made({ artifact_location: 'runs:/a/b' }), 'INVALID_PARAMETER_VALUE', /cannot be a runs:/)
     })
   })
