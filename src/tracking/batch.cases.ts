@@ -7,7 +7,7 @@ import { logMetric } from './metrics.ts'
 import { isLater } from './points.ts'
 import type { MetricPoint } from './points.ts'
 import { getRun } from './run-read.ts'
-import { createRun } from './runs.ts'
+import { createRun, updateRun } from './runs.ts'
 import { refused, stream } from './bench.cases.ts'
 import type { Bench } from './bench.cases.ts'
 
@@ -306,6 +306,55 @@ export function batchCases(bench: Bench): void {
         await refused(log({ tags: [{ key, value: '' }] }), 'INVALID_PARAMETER_VALUE', /tags\[0\]\.key/)
       }
       await log({ tags: [{ key: 'größe/im Wald: 1.2-x', value: '' }] })
+    })
+
+    it('a batch that comes again by its key writes nothing, also when others wrote meanwhile or both come at once', async () => {
+      const { room, root } = bench
+      const runId = await newRun()
+      const batch = {
+        key: 'try 1',
+        metrics: [{ key: 'm', value: 1, timestamp: 1, step: 0 }],
+        params: [{ key: 'p', value: 'v' }],
+        tags: [{ key: 'state', value: 'begun' }],
+      }
+      await Promise.all([logBatch(room, root, runId, batch), logBatch(room, root, runId, batch)])
+      await logBatch(room, root, runId, { tags: [{ key: 'state', value: 'done' }] })
+      await logBatch(room, root, runId, batch)
+      const { data } = await getRun(room, root, runId)
+      assert.equal(data.tags.find((tag) => tag.key === 'state')?.value, 'done')
+      const count = await room.db.get<{ n: number }>('SELECT COUNT(*) AS n FROM metric_points WHERE run_id = ?', [
+        runId,
+      ])
+      assert.equal(Number(count?.n), 1)
+      const other = logBatch(room, root, runId, { ...batch, params: [] })
+      await refused(other, 'INVALID_PARAMETER_VALUE', /'try 1' was used for another batch/)
+      const refusedOnce = { key: 'try 2', params: [{ key: 'p', value: 'other' }] }
+      await refused(logBatch(room, root, runId, refusedOnce), 'INVALID_PARAMETER_VALUE', /Changing param/)
+      await logBatch(room, root, runId, { ...refusedOnce, params: [{ key: 'p', value: 'v' }] })
+      bench.wait(25 * 3600 * 1000)
+      await logBatch(room, root, runId, batch)
+      const later = await getRun(room, root, runId)
+      assert.equal(later.data.tags.find((tag) => tag.key === 'state')?.value, 'begun', 'a key is known for a day')
+    })
+
+    it('clocks of writers that differ decide nothing but the order within a step', async () => {
+      const { room, root } = bench
+      const runId = await newRun()
+      const [behind, ahead] = [5, 4_000_000_000_000]
+      const point = (value: number, timestamp: number, step: number) => ({ key: 'skewed', value, timestamp, step })
+      await logBatch(room, root, runId, { metrics: [point(1, ahead, 0), point(2, behind, 1)] })
+      assert.deepEqual(await latest(runId), { skewed: 2 }, 'the later step, though its clock is behind')
+      await logBatch(room, root, runId, { metrics: [point(3, ahead, 1), point(4, behind, 1)] })
+      assert.deepEqual(await latest(runId), { skewed: 3 })
+      const { metrics } = await metricHistory(room, root, { run_id: runId, key: 'skewed' })
+      assert.deepEqual(
+        metrics.map((one) => one.value),
+        [2, 4, 1, 3],
+      )
+      const started = await createRun(room, root, { experiment_id: '0', start_time: ahead })
+      await updateRun(room, root, { run_id: started.run_id, status: 'FINISHED', end_time: behind })
+      const { info } = await getRun(room, root, started.run_id)
+      assert.deepEqual([info['start_time'], info['end_time']], [ahead, behind], 'kept as the client said them')
     })
 
     it('concurrent batches with the same keys in other orders all arrive', async () => {

@@ -1,6 +1,7 @@
 /** Params, and batches of metrics, params and tags: all of a batch or nothing of it. */
 import type { Principal } from '../contract/access.ts'
 import type { Tx } from '../store/db.ts'
+import { takeKey } from './batch-keys.ts'
 import type { Tag } from './experiments.ts'
 import { LIMITS, checkBatch, checkKey } from './limits.ts'
 import { writePoints } from './metric-rows.ts'
@@ -18,6 +19,8 @@ export interface Param {
 }
 
 export interface Batch {
+  /** Of the request: a batch with a key that the run has had is not written again. */
+  readonly key?: string | undefined
   readonly metrics?: readonly MetricPoint[]
   readonly params?: readonly Param[]
   readonly tags?: readonly Tag[]
@@ -35,6 +38,7 @@ export async function logBatch(room: Tracking, who: Principal, runId: string, ba
   for (const [index, tag] of tags.entries()) checkKey(tag.key, `tags[${index}].key`, `tags[${index}].key`)
   await room.db.tx(async (t) => {
     const run = await requireActiveRun(t, room, who, runId)
+    if (batch.key !== undefined && !(await takeKey(t, room, { runId, key: batch.key, batch }))) return
     await writeParams(t, runId, params)
     if (metrics.length > 0) await writePoints(t, [{ run, points: metrics }])
     await putModelMetrics(t, who, runId, metrics)

@@ -19,6 +19,7 @@ export const OF_RUN = [
   'dataset_input_tags',
   'run_models',
   'run_losses',
+  'batch_keys',
 ] as const
 
 /** Tables with rows of a logged model. */

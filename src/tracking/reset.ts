@@ -47,6 +47,7 @@ export const TABLES = [
   'gateway_bindings',
   'gateway_endpoint_tags',
   'run_losses',
+  'batch_keys',
   'retention_rules',
 ] as const
 

@@ -19,7 +19,7 @@ export interface Rpc<F extends Fields = Fields> {
   readonly fields: F
   /** Largest body in bytes (default 1 MiB). */
   readonly limit?: number
-  readonly handle: (input: InputOf<F>, who: Principal) => Promise<object | Raw>
+  readonly handle: (input: InputOf<F>, who: Principal, headers: Call['headers']) => Promise<object | Raw>
 }
 
 /** Describes one call; the handler's argument gets its type from the fields. */
@@ -47,8 +47,10 @@ function mounted(call: Rpc, method: Method, prefix: string): Mounted {
     ...(method !== 'GET' && { body: 'json' as const }),
     ...(call.limit !== undefined && { limit: call.limit }),
   })
-  const handle = (request: Call) =>
-    call.handle(readFields(call.fields, argumentsOf(call, method, request)), inWorkspace(request.who, request.headers))
+  const handle = (request: Call) => {
+    const { who, headers } = request
+    return call.handle(readFields(call.fields, argumentsOf(call, method, request)), inWorkspace(who, headers), headers)
+  }
   return mount(description, handle as Parameters<typeof mount>[1], mlflowFailure)
 }
 

@@ -1,6 +1,7 @@
 /** MLflow's calls about runs: life cycle, logging, search, artifacts. */
 import { folderOf } from './artifacts.ts'
 import { safePath } from './artifact-paths.ts'
+import { batchKey } from './batch-keys.ts'
 import { logBatch, logParam } from './batch.ts'
 import { done, pageSize, tagFields, tagsOf } from './experiment-calls.ts'
 import { VIEWS } from './experiment-search.ts'
@@ -134,9 +135,10 @@ function logging(room: Tracking): Rpc[] {
         params: list(tagFields),
         tags: list(tagFields),
       },
-      handle: (given, who) =>
+      handle: (given, who, headers) =>
         done(
           logBatch(room, who, given.run_id, {
+            key: batchKey(headers['idempotency-key']),
             metrics: given.metrics.map(pointOf),
             params: tagsOf(given.params),
             tags: tagsOf(given.tags),

@@ -87,7 +87,7 @@ async function call({ calls, who }: Asking, path: string, given: Values): Promis
   if (rpc === undefined) throw new GraphQLError(`${path} cannot be asked here`)
   if (!permits(who, rpc.access)) throw new GraphQLError(`Permission denied for ${path}`)
   try {
-    return await rpc.handle(readFields(rpc.fields, given), who)
+    return await rpc.handle(readFields(rpc.fields, given), who, {})
   } catch (error) {
     if (!(error instanceof Problem) || error.status >= 500) throw error
     throw new GraphQLError(typeof error.data['detail'] === 'string' ? error.data['detail'] : error.message)
