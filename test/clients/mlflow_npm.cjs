@@ -6,7 +6,7 @@ const MLflow = require(join(folder, 'node_modules/mlflow'))
 // the package prints what it sends
 const print = console.log.bind(console)
 console.log = () => undefined
-const check = (name, ok, detail = '') => print(JSON.stringify({ check: name, ok, detail: String(detail) }))
+const check = (name, ok, detail = '') => print(JSON.stringify({ check: name, ok, detail }))
 const refused = async (work, text) =>
   work.then(
     () => 'was not refused',
