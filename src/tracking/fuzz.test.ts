@@ -15,7 +15,9 @@ import type { Blobs } from '../store/blobs.ts'
 import type { Db } from '../store/db.ts'
 import { datasetCalls } from './datasets/calls.ts'
 import { experimentCalls } from './experiment-calls.ts'
+import { gatewayCalls } from './gateway-config/calls.ts'
 import { historyCalls } from './history-calls.ts'
+import { issueCalls } from './issues/calls.ts'
 import { modelCalls } from './model-calls.ts'
 import { promptlabCalls } from './promptlab.ts'
 import { trackingRoom } from './room.ts'
@@ -55,6 +57,10 @@ const HOSTILE: readonly unknown[] = [
   "metrics.`a` > 'b'",
   'name LIKE "%"',
   '((((((',
+  'source_run_id IS NULL',
+  "status != 'resolved'",
+  's3://b/%ff',
+  'CASCADE',
   '{"a": [1, {"b": null}]}',
   '[{"inputs": {}}, 7]',
   '[]',
@@ -129,6 +135,7 @@ for (const { kind, open } of OPENERS)
         clock: Date.now,
         random: randomBytes,
         record: auditLog(Date.now).record,
+        seal: (text) => Buffer.from(text).toString('base64'),
       })
       calls = [
         ...experimentCalls(room),
@@ -139,6 +146,8 @@ for (const { kind, open } of OPENERS)
         ...datasetCalls(room),
         ...scorerCalls(room),
         ...traceCalls(room),
+        ...issueCalls(room),
+        ...gatewayCalls(room),
         ...workspaceCalls(room),
       ]
       server = await startServer({
@@ -160,8 +169,28 @@ for (const { kind, open } of OPENERS)
       const run = await made('2.0/mlflow/runs/create', { experiment_id: '0', run_name: 'r' })
       const model = await made('2.0/mlflow/logged-models', { experiment_id: '0', name: 'm' })
       const dataset = await made('3.0/mlflow/datasets/create', { name: 'd', experiment_ids: ['0'] })
-      const ids = [run['run']?.['info']?.['run_id'], model['model']?.['info']?.['model_id']]
-      known = [...ids, dataset['dataset']?.['dataset_id'], '0', 'm', ...ids.map((id) => [id]), [{ model_id: ids[1] }]]
+      const ids: unknown[] = [run['run']?.['info']?.['run_id'], model['model']?.['info']?.['model_id']]
+      const issue = (await made('3.0/mlflow/issues', { experiment_id: '0', name: 'i', description: 'd' }))['issue']
+      const gateway = async (what: string, body: object, shown: string) =>
+        (await made(`3.0/mlflow/gateway/${what}/create`, body))[shown]
+      const secret = await gateway('secrets', { secret_name: 'm', secret_value: { api_key: 'k' } }, 'secret')
+      const defined = { name: 'm', secret_id: secret?.['secret_id'], provider: 'openai', model_name: 'm' }
+      const model_definition_id = (await gateway('model-definitions', defined, 'model_definition'))?.[
+        'model_definition_id'
+      ]
+      const served = { name: 'm', model_configs: [{ model_definition_id }] }
+      const endpoint = await gateway('endpoints', served, 'endpoint')
+      await made('3.0/mlflow/scorers/register', { experiment_id: '0', name: 'm', serialized_scorer: '{}' })
+      ids.push(issue?.['issue_id'], secret?.['secret_id'], model_definition_id, endpoint?.['endpoint_id'])
+      known = [
+        ...ids,
+        dataset['dataset']?.['dataset_id'],
+        '0',
+        'm',
+        ...ids.map((id) => [id]),
+        [{ model_id: ids[1] }],
+        [{ model_definition_id }],
+      ]
     })
     after(async () => {
       await server.stop()
