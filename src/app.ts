@@ -376,23 +376,27 @@ async function setUp(asked: Reset, { tracking, registry, testEnv }: SetUp): Prom
   await resetRegistry(registry)
 }
 
+function makeTracking({ options }: Ground, base: Base, projectParts: readonly ProjectPart[]): Tracking {
+  return trackingRoom({
+    ...base,
+    projectParts,
+    random: randomBytes,
+    record: base.audit.record,
+    seal: fileSeal(join(options.dataDir, KEY_FILE)).seal,
+    suite: { place: undefined },
+    versionRuns: versionRuns(base.db),
+  })
+}
+
 /** Builds the rooms in their order; each gets what it needs from those above it. */
 function buildRooms(ground: Ground): House {
   const { options, access } = ground
   const base = makeBase(ground)
-  const { db, audit } = base
+  const { db } = base
   const worker = new Worker(db, { onError: base.onError('job') })
   const scheduler = new Scheduler(db)
   const projectParts: ProjectPart[] = []
-  const tracking = trackingRoom({
-    ...base,
-    projectParts,
-    random: randomBytes,
-    record: audit.record,
-    seal: fileSeal(join(options.dataDir, KEY_FILE)).seal,
-    suite: { place: undefined },
-    versionRuns: versionRuns(db),
-  })
+  const tracking = makeTracking(ground, base, projectParts)
   const registry = registryRoom({
     ...base,
     modelsDir: join(options.dataDir, 'models'),
