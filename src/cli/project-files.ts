@@ -7,6 +7,7 @@ import { pipelinesApi } from '../contract/pipelines.ts'
 import type { Reply } from '../contract/route.ts'
 import { writeArchive } from '../store/archive.ts'
 import type { PackedFile } from '../store/archive.ts'
+import { gitSource } from './git.ts'
 
 /** Folders and files that are never part of a project's code. */
 const LEFT_OUT = new Set([
@@ -39,8 +40,11 @@ export async function submitProject(
     throw new Error(`no ${file} in ${root}\nMake one: slipway init`)
   })
   const files = await projectFiles(root)
+  const source = await gitSource(root)
   const tree = await client.call(pipelinesApi.uploadTree, { body: Readable.toWeb(Readable.from(writeArchive(files))) })
-  return client.call(pipelinesApi.createPipelineVersion, { body: { text, tree: tree.digest, file } })
+  return client.call(pipelinesApi.createPipelineVersion, {
+    body: { text, tree: tree.digest, file, ...(source !== undefined && { source }) },
+  })
 }
 
 /** The files of a project, sorted by path. Links are refused: what they point to would not be part of the upload. */

@@ -4,6 +4,9 @@ import { id, listOf, name, page, time } from './fields.ts'
 import { route } from './route.ts'
 
 /** `sha256:` and 64 hexadecimal digits. */
+/** Bytes of a patch that are kept; a longer one is cut, and its digest is of the whole. */
+export const PATCH_BYTES = 1024 * 1024
+
 export const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'sha256: and 64 hexadecimal digits')
 
 export const RUN_STATES = ['waiting', 'preparing', 'running', 'succeeded', 'failed', 'cancelled'] as const
@@ -199,6 +202,22 @@ const write = { verb: 'write', resource: 'pipelines' } as const
 const runParams = z.object({ id })
 const stepParams = z.object({ id, step: name })
 
+/** What git says of the folder that a version is made from. */
+export const CodeSource = z.strictObject({
+  commit: z.string().regex(/^[0-9a-f]{40,64}$/, 'a commit of git'),
+  branch: z.string().max(512).optional(),
+  /** What differs from the commit, as `git diff --binary` says it, in base64; absent where nothing does. */
+  patch: z
+    .base64()
+    .max(Math.ceil(PATCH_BYTES / 3) * 4)
+    .optional(),
+  patch_digest: digest.optional(),
+  /** Files that git does not know. */
+  untracked: z.array(z.string().max(1024)).max(1000).default([]),
+})
+export type CodeSource = z.output<typeof CodeSource>
+export type GivenSource = z.input<typeof CodeSource>
+
 export const pipelinesApi = {
   uploadTree: route({
     method: 'POST',
@@ -221,6 +240,7 @@ export const pipelinesApi = {
       tree: digest,
       /** The name of the project file, for messages. */
       file: z.string().max(1024).default('slipway.yaml'),
+      source: CodeSource.optional(),
     }),
     reply: PipelineVersion,
     errors: ['invalid_field', 'unprocessable', 'not_found'],

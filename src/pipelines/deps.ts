@@ -20,6 +20,8 @@ export interface StepTracking {
     readonly experiment_id: string
     readonly name: string
     readonly tags: Readonly<Record<string, string>>
+    /** Artifacts, by path. */
+    readonly files: Readonly<Record<string, Uint8Array>>
   }): Promise<void>
   /** `at` is ms since 1970; the same call twice must leave one point. */
   logMetrics(runId: string, metrics: Readonly<Record<string, number>>, at: number): Promise<void>

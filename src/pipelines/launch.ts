@@ -8,6 +8,7 @@ import { paramsOf, stepOf, type Context } from './context.ts'
 import type { AttemptSpec } from './driver.ts'
 import { PLACEHOLDER } from './meaning.ts'
 import { failAttempt } from './collect.ts'
+import { recordOf } from './record.ts'
 import { memoryFor } from './retry.ts'
 import { readRun, type AttemptRow, type RunTree, type StepRow } from './rows.ts'
 import type { StepSpec } from './spec.ts'
@@ -126,8 +127,10 @@ async function attemptSpec(context: Context, tree: RunTree, attempt: AttemptRow,
   }
 }
 
-/** The attempt's run in tracking. Params are tags there, so that they never collide with what the code logs itself. */
-async function openTracking(context: Context, { run }: RunTree, attempt: AttemptRow, step: StepSpec): Promise<string> {
+/** The attempt's run in tracking, with the record of where it comes from. Params are tags there, so that they never collide with what the code logs itself. */
+async function openTracking(context: Context, tree: RunTree, attempt: AttemptRow, step: StepSpec): Promise<string> {
+  const { run } = tree
+  const record = await recordOf(context, tree, step)
   const params = Object.entries(paramsOf(run, step)).map(([name, value]) => [
     `slipway.param.${name}`,
     (typeof value === 'string' ? value : JSON.stringify(value)).slice(0, 4000),
@@ -144,7 +147,9 @@ async function openTracking(context: Context, { run }: RunTree, attempt: Attempt
       'slipway.step': step.name,
       'slipway.attempt': attempt.id,
       ...(Object.fromEntries(params) as Record<string, string>),
+      ...record.tags,
     },
+    files: record.files,
   })
   faultPoint('pipelines.tracked')
   await context.deps.db.tx(async (t) => {

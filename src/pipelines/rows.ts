@@ -38,6 +38,8 @@ export interface RunRow {
   readonly options: RunOptions
   readonly experiment_id: string | null
   readonly environment: string | null
+  /** What git said of the folder that its code came from. */
+  readonly source_id: string | null
   readonly created_at: number
   readonly created_by: string
   readonly started_at: number | null

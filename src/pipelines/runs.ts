@@ -45,10 +45,11 @@ export async function createRun(context: Context, who: Principal, given: NewRun)
   const id = given.id ?? ids('pr')
   const proof = options.reproduces === null ? null : openProof(options.reproduces, options.tolerance)
   await db.tx(async (t) => {
+    const proven = proof === null ? undefined : await readRun(t, proof.of_run)
     const made = await t.run(
       `INSERT INTO pipeline_runs (id, project, version_id, state, desired_state, message, trigger_kind, params, options,
-         environment, created_at, created_by, reproduction)
-       VALUES (?, ?, ?, 'waiting', 'run', '', ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+         environment, created_at, created_by, reproduction, source_id)
+       VALUES (?, ?, ?, 'waiting', 'run', '', ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
       [
         id,
         spec.project,
@@ -56,10 +57,11 @@ export async function createRun(context: Context, who: Principal, given: NewRun)
         given.trigger,
         JSON.stringify(params),
         JSON.stringify(options),
-        proof === null ? null : await environmentOf(t, proof.of_run),
+        proven?.environment ?? null,
         clock(),
         who.name,
         proof === null ? null : JSON.stringify(proof),
+        proven === undefined ? given.version.source_id : proven.source_id,
       ],
     )
     if (made === 0) return
@@ -166,10 +168,6 @@ export async function listRuns(
   )
   const byRun = Map.groupBy(steps, (step) => step.run_id)
   return rows.map((row) => ({ run: parseRun(row), steps: byRun.get(String(row['id'])) ?? [] }))
-}
-
-async function environmentOf(reader: Reader, runId: string): Promise<string | null> {
-  return (await readRun(reader, runId))?.environment ?? null
 }
 
 function refuseOpen(run: RunRow, what: string): void {

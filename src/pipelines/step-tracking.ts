@@ -1,10 +1,12 @@
 /** Steps in tracking: each attempt is a run, made and finished on the project's behalf. */
 import { SYSTEM } from '../auth/tokens.ts'
 import type { Principal } from '../contract/access.ts'
+import { placeOfUri } from '../tracking/artifact-paths.ts'
+import { putArtifact } from '../tracking/artifacts.ts'
 import { logBatch } from '../tracking/batch.ts'
 import { ensureExperiment } from '../tracking/experiments.ts'
 import type { Tracking } from '../tracking/room.ts'
-import { createRun, finishRun, hasRun } from '../tracking/runs.ts'
+import { createRun, finishRun, hasRun, requireRun } from '../tracking/runs.ts'
 import type { StepTracking } from './deps.ts'
 
 /** Largest number of metrics of one write. */
@@ -13,10 +15,16 @@ const BATCH = 1000
 export function stepTracking(tracking: Tracking): StepTracking {
   return {
     ensureExperiment: (project, name) => tracking.db.tx((t) => ensureExperiment(t, tracking, project, name)),
-    async createRun({ run_id, project, experiment_id, name, tags }) {
+    async createRun({ run_id, project, experiment_id, name, tags, files }) {
       const who: Principal = { ...SYSTEM, project }
       const list = Object.entries(tags).map(([key, value]) => ({ key, value }))
       await createRun(tracking, who, { run_id, experiment_id, run_name: name, user_id: 'slipway', tags: list })
+      const place = placeOfUri((await requireRun(tracking.db, who, run_id)).artifact_uri)
+      // files of an experiment that lie elsewhere are for its clients to write
+      if (place === undefined) return
+      for (const [path, bytes] of Object.entries(files)) {
+        await putArtifact(tracking, who, `${place.owner}/artifacts/${path}`, bytes)
+      }
     },
     async logMetrics(runId, metrics, at) {
       const points = Object.entries(metrics).map(([key, value]) => ({ key, value, timestamp: at, step: 0 }))

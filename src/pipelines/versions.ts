@@ -1,9 +1,11 @@
 /** Pipeline versions: made from a project file and a tree, the same content once. */
 import type { Principal } from '../contract/access.ts'
 import { problem } from '../contract/errors.ts'
+import type { CodeSource } from '../contract/pipelines.ts'
 import type { Reader } from '../store/db.ts'
 import type { PipelinesDeps } from './deps.ts'
 import { syncSchedule } from './schedules.ts'
+import { keepSource } from './sources.ts'
 import { compileSpec, specDigest, type PipelineSpec } from './spec.ts'
 
 export interface VersionRow {
@@ -16,13 +18,20 @@ export interface VersionRow {
   readonly body: string
   readonly created_at: number
   readonly created_by: string
+  /** What git said of its folder when it was last sent in. */
+  readonly source_id: string | null
 }
 
 /** Compiles and stores a version, or finds the one with the same content; either is then the project's newest. */
 export async function createVersion(
   deps: PipelinesDeps,
   who: Principal,
-  given: { readonly text: string; readonly tree: string; readonly file: string },
+  given: {
+    readonly text: string
+    readonly tree: string
+    readonly file: string
+    readonly source?: CodeSource | undefined
+  },
 ): Promise<VersionRow> {
   const spec = await compileSpec(deps.blobs, given.text, given.tree, given.file)
   refuseForeign(who, spec.project)
@@ -36,14 +45,13 @@ export async function createVersion(
       [id, spec.project, digest, given.tree, JSON.stringify(spec), given.text, now, who.name, now],
     )
     await syncSchedule(t, spec, now)
-    if (made === 0) {
-      await t.run('UPDATE pipeline_versions SET submitted_at = ? WHERE project = ? AND digest = ?', [
-        now,
-        spec.project,
-        digest,
-      ])
-      return
-    }
+    await t.run('UPDATE pipeline_versions SET submitted_at = ?, source_id = ? WHERE project = ? AND digest = ?', [
+      now,
+      await keepSource(t, given.source),
+      spec.project,
+      digest,
+    ])
+    if (made === 0) return
     await deps.record(t, who, { verb: 'write', resource: 'pipelines', id, detail: { made: 'version', digest } })
   })
   return (await findByDigest(deps.db, spec.project, digest)) ?? missing(id)

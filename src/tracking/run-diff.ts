@@ -34,6 +34,8 @@ export interface PartDiff {
 
 type Facts = Readonly<Record<Part, Readonly<Record<string, string>>>>
 
+const STEP_PARAM = 'slipway.param.'
+
 /** Largest record that is read, bytes. */
 const RECORD_LIMIT = 4 * 1024 * 1024
 
@@ -60,11 +62,17 @@ async function factsOf(room: Tracking, who: Principal, id: string): Promise<Fact
   const record = await recordOf(room, row.artifact_uri)
   const datasets = (run.inputs.dataset_inputs ?? []).map(({ dataset }) => [dataset.name, dataset.digest] as const)
   return {
-    code: present({ commit: tags['slipway.record.commit'] ?? tags['mlflow.source.git.commit'] }),
+    code: {
+      ...texts(record['code']),
+      ...present({ commit: tags['slipway.record.commit'] ?? tags['mlflow.source.git.commit'] }),
+    },
     patch: present({ patch: tags['slipway.record.patch'] ?? (tags['slipway.record.commit'] && 'none') }),
-    environment: { ...texts(record['packages']), ...present({ python: tags['slipway.record.python'] }) },
+    environment: {
+      ...texts(record['packages']),
+      ...present({ python: tags['slipway.record.python'], lock: textIn(record, 'lock') }),
+    },
     data: { ...Object.fromEntries(datasets), ...texts(record['data']) },
-    params,
+    params: { ...ofStep(tags), ...params },
     seed: present({ seed: tags['slipway.record.seed'] ?? params['seed'] ?? params['random_state'] }),
     arguments: present({ argv: tags['slipway.record.argv'] }),
     hardware: texts(record['hardware']),
@@ -72,7 +80,18 @@ async function factsOf(room: Tracking, who: Principal, id: string): Promise<Fact
   }
 }
 
-/** The record that the Python helper left with the run; nothing where there is none or it cannot be read. */
+/** The params of a pipeline's step, which are tags of its run. */
+function ofStep(tags: Readonly<Record<string, string>>): Record<string, string> {
+  const given = Object.entries(tags).filter(([key]) => key.startsWith(STEP_PARAM))
+  return Object.fromEntries(given.map(([key, value]) => [key.slice(STEP_PARAM.length), value]))
+}
+
+function textIn(record: Readonly<Record<string, unknown>>, name: string): string | undefined {
+  const value = record[name]
+  return typeof value === 'string' ? value : undefined
+}
+
+/** The record that the Python helper, or a pipeline's step, left with the run; nothing where there is none or it cannot be read. */
 async function recordOf(room: Tracking, artifactUri: string): Promise<Record<string, unknown>> {
   const file = (await artifactFiles(room.db, artifactUri)).find((one) => one.path === 'slipway/record.json')
   if (file === undefined || file.size > RECORD_LIMIT) return {}

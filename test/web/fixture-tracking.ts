@@ -71,7 +71,14 @@ function runAt(now: number, i: number): Run {
       'mlflow.source.git.commit': '8f2c1ab9d07e',
       'mlflow.user': 'ada',
       team: 'punctuality',
-      ...(i === 1 && { 'slipway.pipeline_run': 'run_01k2b9d', 'slipway.step': 'train' }),
+      ...(i === 1 && {
+        'slipway.pipeline_run': 'run_01k2b9d',
+        'slipway.step': 'train',
+        'slipway.record.commit': '8f2c1ab9d07e2b41c6f0a7d5e3918b2c4d6f7a80',
+        'slipway.record.data': '{"table":"sha256:9ad2c31e"}',
+        'slipway.record.seed': '11',
+        'slipway.record.argv': '["flights.train:main"]',
+      }),
     },
     datasets: [
       {

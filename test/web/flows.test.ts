@@ -318,6 +318,17 @@ test('files of a run are shown by their kind; a page may run nothing', options, 
   })
 })
 
+test('a run says where it comes from', options, async () => {
+  await open('/runs/00019c1f4be27a60b3d85c14', async (page) => {
+    await page.getByRole('heading', { name: 'Where it comes from' }).waitFor()
+    await page.getByText('8f2c1ab9d07e2b41c6f0a7d5e3918b2c4d6f7a80').waitFor()
+    await page.getByText('{"table":"sha256:9ad2c31e"}').waitFor()
+    // recorded, and clean
+    await page.getByText('Not committed').waitFor()
+    await page.getByText('nothing', { exact: true }).waitFor()
+  })
+})
+
 test('a cell of the map sets the feature and the window below, by keyboard too', options, async () => {
   await open('/monitoring/flight-delay', async (page) => {
     await page.locator('.heat tbody tr', { hasText: 'dewp' }).locator('td').nth(10).click()

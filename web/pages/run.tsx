@@ -10,6 +10,7 @@ import { Media } from '../parts/media.tsx'
 import { Facts, Page, Panel } from '../parts/page.tsx'
 import { RunCharts } from '../parts/run-charts.tsx'
 import { Status } from '../parts/status.tsx'
+import { RunRecord } from '../parts/run-record.tsx'
 import { StepOfRun } from '../parts/step-of-run.tsx'
 import { When } from '../parts/when.tsx'
 import * as read from '../queries.ts'
@@ -99,6 +100,7 @@ function Body({ run }: { run: Run }) {
           </Panel>
         </div>
       </div>
+      <RunRecord tags={run.tags} />
       <StepOfRun run={run} />
       <Media series={series} address={address} />
       <ArtifactBrowser
@@ -110,7 +112,7 @@ function Body({ run }: { run: Run }) {
       <Panel title="Tags">
         <Facts
           items={Object.entries(run.tags)
-            .filter(([key]) => !key.startsWith('mlflow.log-model'))
+            .filter(([key]) => !key.startsWith('mlflow.log-model') && !key.startsWith('slipway.record.'))
             .map(([key, value]) => [key, <Long key={key} text={value} />])}
         />
       </Panel>
