@@ -1,4 +1,29 @@
-/** Python packages of the clients that call a gateway in tests. */
+/** Python packages that tests install: clients that call a gateway, libraries whose models are lowered. */
 
 /** NVIDIA's client of the Open Inference Protocol. */
 export const TRITON_CLIENT = ['tritonclient[http,grpc]', 'geventhttpclient', 'grpcio', 'aiohttp', 'numpy'] as const
+
+/** Libraries of boosted trees, the newest and older minor versions, with what they run on. */
+export const BOOSTED = {
+  newest: [
+    'scikit-learn==1.9.1',
+    'numpy==2.4.6',
+    'scipy==1.17.1',
+    'pandas==3.1.1',
+    'mlflow-skinny==3.17.2',
+    'xgboost-cpu==3.2.0',
+    'lightgbm==4.7.0',
+  ],
+  older: [
+    'scikit-learn==1.5.2',
+    'numpy==1.26.4',
+    'scipy==1.14.1',
+    'pandas==2.2.3',
+    'mlflow-skinny==2.22.5',
+    'xgboost-cpu==2.1.4',
+    'lightgbm==4.3.0',
+  ],
+} as const
+
+/** The library whose contributions ours equal. */
+export const SHAP = 'shap==0.51.0'

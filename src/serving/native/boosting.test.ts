@@ -5,29 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { promisify } from 'node:util'
+import { BOOSTED } from '../../../test/clients/packages.ts'
 import { testEnv } from '../../../test/python-env.ts'
 import { verifyNative } from './verify.ts'
 
-const PACKAGES = {
-  newest: [
-    'scikit-learn==1.9.1',
-    'numpy==2.4.6',
-    'scipy==1.17.1',
-    'pandas==3.1.1',
-    'mlflow-skinny==3.17.2',
-    'xgboost-cpu==3.2.0',
-    'lightgbm==4.7.0',
-  ],
-  older: [
-    'scikit-learn==1.5.2',
-    'numpy==1.26.4',
-    'scipy==1.14.1',
-    'pandas==2.2.3',
-    'mlflow-skinny==2.22.5',
-    'xgboost-cpu==2.1.4',
-    'lightgbm==4.3.0',
-  ],
-}
 const PROBES = 10_000
 const script = join(import.meta.dirname, '../../../python/tests/matrix_boost.py')
 const root = mkdtempSync(join(tmpdir(), 'boosting-'))
@@ -43,7 +24,7 @@ interface Result {
   readonly reason: string | null
 }
 
-for (const [age, packages] of Object.entries(PACKAGES)) {
+for (const [age, packages] of Object.entries(BOOSTED)) {
   test(`boosted models of ${age} libraries replay bit for bit`, { timeout: 900_000 }, async (t) => {
     const folder = join(root, age)
     const python = await testEnv(packages)

@@ -3,6 +3,8 @@
 import { Problem, problem } from '../../contract/errors.ts'
 import type { Encoder, NativeValue } from './blocks.ts'
 import { compileEncoder } from './blocks.ts'
+import { RowExplainer, whyNot } from './contributions.ts'
+import type { Explanation } from './contributions.ts'
 import type { NativeDocument } from './document.ts'
 import type { Ir, NativeInput } from './ir.ts'
 import { blockWidth, parseIr } from './ir.ts'
@@ -64,6 +66,8 @@ export class NativeModel {
   readonly shares: boolean
 
   readonly #ir: Ir
+  readonly #document: NativeDocument
+  #explainer: RowExplainer | undefined
   readonly #encoder: Encoder
   readonly #scorer: Scorer
   readonly #x: Float64Array
@@ -74,6 +78,7 @@ export class NativeModel {
   constructor(document: NativeDocument) {
     const ir = parseIr(document.json)
     this.#ir = ir
+    this.#document = document
     this.#encoder = compileEncoder(ir)
     const { model, width } = ir
     this.#scorer = scorerOf(ir, document)
@@ -104,6 +109,22 @@ export class NativeModel {
     for (let i = 0; i < values.length; i++) this.#encoder.set(i, values[i])
     this.#score()
     return this.#answer()
+  }
+
+  /**
+   * What each input adds to the raw scores of a row, beginning at the mean over the training data; values in input order. Prepared on first
+   * use. Throws `unprocessable` with the reason where the model cannot be explained, and as predictRow does.
+   */
+  explainRow(values: readonly NativeValue[]): Explanation {
+    this.#explainer ??= new RowExplainer(this.#ir, this.#document)
+    for (let i = 0; i < values.length; i++) this.#encoder.set(i, values[i])
+    this.#encoder.write(this.#x, 0)
+    return this.#explainer.explain(this.#x)
+  }
+
+  /** Why rows of this model cannot be explained; undefined where they can. */
+  get unexplained(): string | undefined {
+    return whyNot(this.#ir, this.#document)
   }
 
   /** Answers one row given by input name; other fields are ignored. Throws as predictRow does. */
