@@ -74,7 +74,11 @@ export const Limits = z.strictObject({
   cache: z
     .strictObject({ seconds: z.number().positive().max(86_400), rows: z.number().int().min(1).max(1_000_000) })
     .nullish(),
+  /** Share of the answered rows, 0 to 1, whose contributions are written to the prediction log, by the hash of their ids. Default 0. */
+  explain_share: z.number().min(0).max(1).nullish(),
 })
+
+const numbers = z.union([z.number(), z.array(z.number())])
 
 /** One logged prediction. */
 export const Prediction = z.object({
@@ -92,6 +96,8 @@ export const Prediction = z.object({
   inputs: z.record(z.string(), z.unknown()),
   score: z.number().nullable(),
   prediction: z.unknown(),
+  /** What each input added to the raw score, of rows in the endpoint's sample; lists where there is a raw score for each class. */
+  explanation: z.object({ base: numbers, contributions: z.record(z.string(), numbers) }).optional(),
   /** True when stable answered because the canary failed. */
   fallback: z.boolean(),
   error: z.string().nullable(),
@@ -99,6 +105,24 @@ export const Prediction = z.object({
   shadow: z
     .array(z.object({ version: z.string(), score: z.number().nullable(), error: z.string().nullable() }))
     .optional(),
+})
+
+/** Mean contributions of a time. Shares are of the sum of mean absolute contributions; with a score a class the mean over classes counts. */
+export const Attributions = z.object({
+  /** Explained rows, at most the newest 10,000. */
+  rows: z.number().int(),
+  baseline_rows: z.number().int().nullable(),
+  inputs: z.array(
+    z.object({
+      name: z.string(),
+      mean: z.number(),
+      mean_abs: z.number(),
+      share: z.number(),
+      baseline_share: z.number().nullable(),
+    }),
+  ),
+  /** Half the sum of the absolute differences of shares, 0 to 1; null without a baseline. */
+  drift: z.number().nullable(),
 })
 
 const named = z.object({ name })
@@ -196,6 +220,7 @@ export const servingApi = {
       version: z.string().max(64).optional(),
       role: z.enum(VARIANT_ROLES).optional(),
       failed: z.enum(['true', 'false']).optional(),
+      explained: z.enum(['true']).optional(),
     }),
     reply: listOf(Prediction),
     errors: ['not_found'],
@@ -207,6 +232,24 @@ export const servingApi = {
     access: { verb: 'read_predictions', resource: 'endpoints' },
     params: z.object({ name, id }),
     reply: Prediction,
+    errors: ['not_found'],
+  }),
+  getAttributions: route({
+    method: 'GET',
+    path: '/v1/endpoints/:name/attributions',
+    summary:
+      'What the inputs added to the scores of a time, from the explained rows of the prediction log, and how far that moved',
+    access: { verb: 'read', resource: 'endpoints' },
+    params: named,
+    query: z.object({
+      from: time,
+      until: time,
+      version: z.string().max(64).optional(),
+      /** An earlier time to compare with. */
+      baseline_from: time.optional(),
+      baseline_until: time.optional(),
+    }),
+    reply: Attributions,
     errors: ['not_found'],
   }),
   /** Events: `endpoint` (an Endpoint, when it changed and every second while it has traffic), `breaker` ({endpoint, version, reason, at}). */

@@ -1,5 +1,6 @@
 /** Writes records of the prediction log into tables, each once, and tells the rooms below in the same transaction. */
 import type { SqlValue, Tx } from '../store/db.ts'
+import { packExplained } from './explained.ts'
 import type {
   BreakerRecord,
   CanaryFailureRecord,
@@ -98,7 +99,7 @@ const PREDICTIONS: TableOf<PredictionRecord> = {
     r.key,
     JSON.stringify(r.x),
     r.s,
-    JSON.stringify(r.p),
+    r.ex === undefined ? JSON.stringify(r.p) : packExplained(r.p, r.ex),
     r.fb === true ? 1 : 0,
     r.err ?? null,
   ],

@@ -4,6 +4,7 @@ import { problem } from '../contract/errors.ts'
 import { toTime } from '../contract/fields.ts'
 import type { Prediction } from '../contract/serving.ts'
 import type { Db, SqlValue } from '../store/db.ts'
+import { EXPLAINED_PREFIX, nameExplanation, unpackExplained } from './explained.ts'
 import { requireEndpoint, versionsOf } from './rows.ts'
 import type { EndpointVersion } from './rows.ts'
 import type { Role3 } from './table.ts'
@@ -16,6 +17,8 @@ export interface PredictionQuery {
   readonly version?: string
   readonly role?: Role3
   readonly failed?: boolean
+  /** Only rows whose contributions were logged. */
+  readonly explained?: boolean
   readonly limit: number
   readonly page_token?: string
 }
@@ -72,6 +75,7 @@ function where(query: PredictionQuery): { sql: string; params: SqlValue[] } {
   if (query.version !== undefined) add('version = ?', query.version)
   if (query.role !== undefined) add('role = ?', query.role)
   if (query.failed !== undefined) add(query.failed ? 'status >= 500' : 'status < 500')
+  if (query.explained === true) add('substr(prediction, 1, ?) = ?', EXPLAINED_PREFIX.length, EXPLAINED_PREFIX)
   if (query.page_token !== undefined) {
     const [time, id] = readToken(query.page_token)
     add('(event_time < ? OR (event_time = ? AND id < ?))', time, time, id)
@@ -105,6 +109,7 @@ export async function getPrediction(db: Db, endpoint: string, id: string): Promi
 function viewOf(row: PredictionRow, versions: ReadonlyMap<string, EndpointVersion>): PredictionView {
   const values = JSON.parse(row.inputs) as unknown[]
   const names = versions.get(row.version)?.inputs.map((input) => input.name) ?? values.map((_, i) => String(i))
+  const { prediction, explanation } = unpackExplained(row.prediction)
   const { id, endpoint, role, version, epoch, latency_us, status, score, error } = row
   return {
     id,
@@ -119,7 +124,8 @@ function viewOf(row: PredictionRow, versions: ReadonlyMap<string, EndpointVersio
     key: row.route_key,
     inputs: Object.fromEntries(names.map((name, i) => [name, values[i] ?? null])),
     score,
-    prediction: JSON.parse(row.prediction) as unknown,
+    prediction,
+    ...(explanation !== undefined && { explanation: nameExplanation(names, explanation) }),
     fallback: row.fallback === 1,
     error,
   }

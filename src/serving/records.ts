@@ -21,6 +21,11 @@ export interface PredictionRecord {
   readonly x: readonly unknown[]
   readonly s: number | null
   readonly p: unknown
+  /** What each input added to the raw score, in the order of `x`, of rows in the endpoint's sample; lists where there is a score a class. */
+  readonly ex?: {
+    readonly base: number | readonly number[]
+    readonly contributions: readonly (number | readonly number[])[]
+  }
   /** True when stable answered because the canary failed. */
   readonly fb?: boolean
   readonly err?: string

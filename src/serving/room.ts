@@ -14,6 +14,8 @@ import { figuresOf, readGateways, usageOf } from './figures.ts'
 import { Fleet } from './fleet.ts'
 import type { IngestHooks } from './ingest-rows.ts'
 import { Ingest } from './ingest.ts'
+import type { AttributionQuery, AttributionView } from './attributions.ts'
+import { readAttributions } from './attributions.ts'
 import type { EndpointLimits } from './limits.ts'
 import { readLimits, writeLimits } from './limits.ts'
 import type { PredictionQuery, PredictionView } from './predictions.ts'
@@ -291,6 +293,11 @@ export class ServingRoom {
 
   predictions(query: PredictionQuery): Promise<{ items: PredictionView[]; next_page_token?: string }> {
     return listPredictions(this.#deps.db, query)
+  }
+
+  /** What the inputs added to the scores of a time. */
+  attributions(query: AttributionQuery): Promise<AttributionView> {
+    return readAttributions(this.#deps.db, query)
   }
 
   prediction(endpoint: string, id: string): Promise<PredictionView> {

@@ -5,6 +5,7 @@ import { events } from '../http/events.ts'
 import type { ServerEvent } from '../http/events.ts'
 import { mount } from '../http/mount.ts'
 import type { Mounted } from '../http/mount.ts'
+import type { Window } from './attributions.ts'
 import type { PredictionQuery } from './predictions.ts'
 import type { EndpointView, ServingRoom } from './room.ts'
 import { inProject, seenEndpoint } from './seen.ts'
@@ -49,11 +50,21 @@ export function servingRoutes(room: ServingRoom): Mounted[] {
       await seen(who, params.name)
       return room.prediction(params.name, params.id)
     }),
+    mount(servingApi.getAttributions, async ({ who, params, query }) => {
+      await seen(who, params.name)
+      const { from, until, version, baseline_from: before, baseline_until: end } = query
+      const baseline = before === undefined || end === undefined ? undefined : windowOf(before, end)
+      return room.attributions({ endpoint: params.name, version, window: windowOf(from, until), baseline })
+    }),
     mount(servingApi.endpointEvents, async ({ who, params, signal }) => {
       await seen(who, params.name)
       return events(follow(room, params.name, signal), signal)
     }),
   ]
+}
+
+function windowOf(from: string, until: string): Window {
+  return { from: Date.parse(from), until: Date.parse(until) }
 }
 
 interface ListQuery {
@@ -64,10 +75,11 @@ interface ListQuery {
   readonly version?: string | undefined
   readonly role?: PredictionQuery['role'] | undefined
   readonly failed?: 'true' | 'false' | undefined
+  readonly explained?: 'true' | undefined
 }
 
 function queryOf(endpoint: string, query: ListQuery): PredictionQuery {
-  const { limit, page_token, from, until, version, role, failed } = query
+  const { limit, page_token, from, until, version, role, failed, explained } = query
   return {
     endpoint,
     limit,
@@ -77,6 +89,7 @@ function queryOf(endpoint: string, query: ListQuery): PredictionQuery {
     ...(version !== undefined && { version }),
     ...(role !== undefined && { role }),
     ...(failed !== undefined && { failed: failed === 'true' }),
+    ...(explained !== undefined && { explained: true }),
   }
 }
 

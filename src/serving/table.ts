@@ -62,6 +62,8 @@ export interface LimitsRoute {
   readonly timeout_ms?: number | null
   /** Answers of the same row are kept for so long. Default: none are kept. */
   readonly cache?: { readonly seconds: number; readonly rows: number } | null
+  /** Share of the answered rows, 0 to 1, whose contributions are written to the prediction log. Default: none. */
+  readonly explain_share?: number | null
 }
 
 export interface EndpointRoute {

@@ -8,6 +8,15 @@ export interface Scored {
   readonly score: number | null
 }
 
+/**
+ * What each input adds to the raw score of a row (the margin of a classifier), beginning at `base`, the mean over the training data.
+ * Contributions are in the order of the version's inputs; lists where the model has one raw score a class.
+ */
+export interface Explained {
+  readonly base: number | readonly number[]
+  readonly contributions: readonly (number | readonly number[])[]
+}
+
 /** Limits of one call. */
 export interface CallLimits {
   /** Time after which the caller no longer waits, ms since 1970. */
@@ -29,6 +38,10 @@ export interface Backend {
    * Throws or rejects with a Problem: `upstream_failed` when the model raised, `unavailable`, `too_many_requests`, `deadline_exceeded`.
    */
   score(rows: readonly Value[][], limits: CallLimits): Scored[] | Promise<Scored[]>
+  /** Contributions of the inputs of rows, for a backend whose `unexplained` gives undefined. */
+  explain?(rows: readonly Value[][]): Explained[]
+  /** Why its rows cannot be explained; undefined where they can. Absent = never. */
+  unexplained?(): string | undefined
   /** Lets running calls end, then frees everything. */
   close(): Promise<void>
   /** Figures of the processes behind it, for the admin socket. */
@@ -48,4 +61,11 @@ export function scoreOf(prediction: unknown): number | null {
   const numbers = prediction as number[]
   if (numbers.length <= 2) return numbers[numbers.length - 1] as number
   return Math.max(...numbers)
+}
+
+/** Why a backend gives no contributions; undefined where it does. */
+export function whyNotExplained(backend: Backend): string | undefined {
+  if (backend.unexplained === undefined)
+    return 'Python serves it; contributions are worked out for models that run natively'
+  return backend.unexplained()
 }

@@ -1,5 +1,6 @@
 /** Keeps answers of a version for a while: the same row with the same params is then not scored again. For endpoints that ask for it. */
-import type { Backend, CallLimits, Scored } from './backend.ts'
+import type { Backend, CallLimits, Explained, Scored } from './backend.ts'
+import { whyNotExplained } from './backend.ts'
 import { toJson } from './json.ts'
 import type { Value } from './rows.ts'
 
@@ -48,6 +49,14 @@ export class CachedBackend implements Backend {
     const scored = this.#backend.score([...missing.values()] as Value[][], limits)
     const join = (fresh: Scored[]): Scored[] => this.#join(keys, found, [...missing.keys()], fresh)
     return scored instanceof Promise ? scored.then(join) : join(scored)
+  }
+
+  explain(rows: readonly Value[][]): Explained[] {
+    return this.#backend.explain?.(rows) ?? []
+  }
+
+  unexplained(): string | undefined {
+    return whyNotExplained(this.#backend)
   }
 
   close(): Promise<void> {

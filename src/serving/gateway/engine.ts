@@ -4,7 +4,8 @@ import type { Clock } from '../../contract/ids.ts'
 import { bucket } from '../../stats/hash.ts'
 import type { LogRecord } from '../records.ts'
 import type { LimitsRoute } from '../table.ts'
-import type { Scored } from './backend.ts'
+import type { Explained, Scored } from './backend.ts'
+import { explainAsked, LogSample, requireExplained } from './explanations.ts'
 import type { LiveEndpoint, LiveVariant } from './live.ts'
 import { takesCanary } from './live.ts'
 import type { Rows, Value } from './rows.ts'
@@ -25,6 +26,8 @@ export interface Ask {
   readonly key: string | null
   readonly params: Readonly<Record<string, unknown>> | null
   readonly deadline: number
+  /** Whether the caller wants to know what each input adds. */
+  readonly explain: boolean
   /** A version that the caller insists on; undefined = the split decides. */
   readonly version: string | undefined
 }
@@ -34,6 +37,8 @@ export interface Answer {
   readonly variant: LiveVariant
   readonly scored: readonly Scored[]
   readonly ids: readonly string[]
+  /** One a row, where the caller asked for it. */
+  readonly explained: readonly Explained[] | undefined
 }
 
 /** Where the engine writes; real ones are the segment log, the hour profiles and the shadow queue. */
@@ -75,6 +80,7 @@ export function engine(deps: EngineDeps): Engine {
   return (endpoint, ask) => {
     const started = performance.now()
     const variant = pick(endpoint, ask)
+    if (ask.explain) requireExplained(variant, ask)
     if (variant.route.role === 'canary') return canaryFirst(deps, { endpoint, variant, ask, started, fallback: false })
     return answer(deps, { endpoint, variant, ask, started, fallback: false })
   }
@@ -142,16 +148,22 @@ function finish(
   if (attempt.fallback) variant.stats.fallbacks++
   const us = Math.round((end - attempt.started) * 1000)
   const { scored } = ran
-  for (let i = 0; i < values.length; i++)
-    logRow(deps, attempt, { x: values[i] as Value[], scored: scored[i], i, at: now, us })
+  const explained = explainAsked(variant, ask, values)
+  const sample = new LogSample(variant.backend, endpoint.route.salt, endpoint.route.limits?.explain_share)
+  for (let i = 0; i < values.length; i++) {
+    const x = values[i] as Value[]
+    const told = sample.of(ask.ids[i] as string, x, explained?.[i])
+    logRow(deps, attempt, { x, scored: scored[i], told, i, at: now, us })
+  }
   if (endpoint.route.profile !== null) deps.sinks.profile(endpoint, variant, { values, scored, times: ask.times })
   if (endpoint.shadows.length > 0) deps.sinks.shadow({ endpoint, ask })
-  return { endpoint, variant, scored, ids: ask.ids }
+  return { endpoint, variant, scored, ids: ask.ids, explained }
 }
 
 interface LoggedRow {
   readonly x: readonly Value[]
   readonly scored: Scored | undefined
+  readonly told?: Explained | undefined
   readonly i: number
   readonly at: number
   readonly us: number
@@ -175,6 +187,7 @@ function logRow(deps: EngineDeps, attempt: Attempt, row: LoggedRow): void {
     x: row.x,
     s: row.scored?.score ?? null,
     p: row.scored?.prediction ?? null,
+    ...(row.told !== undefined && { ex: row.told }),
     ...(attempt.fallback && { fb: true }),
     ...(row.error !== undefined && { err: row.error.message }),
   })

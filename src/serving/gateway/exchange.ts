@@ -52,6 +52,7 @@ export interface Facts {
   readonly timeout_ms?: unknown
   readonly params?: unknown
   readonly priority?: unknown
+  readonly explain?: unknown
 }
 
 /** Joins rows and facts to an Ask. Facts of the body win over headers. Throws `invalid_field`. */
@@ -60,6 +61,8 @@ export function makeAsk(call: PredictCall, rows: Rows, facts: Facts): Ask {
   const { count } = rows
   if (count === 0) throw invalid('inputs', [], 'at least one row')
   if (count > MAX_ROWS) throw invalid('inputs', `${count} rows`, `at most ${MAX_ROWS} rows`)
+  const params = readParams(facts.params)
+  const { explain, rest } = readExplain(call, facts.explain, params)
   const timeout = facts.timeout_ms ?? headers['x-slipway-timeout-ms']
   return {
     rows,
@@ -69,7 +72,8 @@ export function makeAsk(call: PredictCall, rows: Rows, facts: Facts): Ask {
     ids: readIds(facts.id ?? headers['x-slipway-prediction-id'], count, call.nextId),
     times: readTimes(facts.event_time ?? headers['x-slipway-event-time'], count, now),
     key: readKey(facts.routing_key ?? headers['x-slipway-routing-key']),
-    params: readParams(facts.params),
+    params: rest,
+    explain,
     deadline:
       now +
       (timeout === undefined ? (call.endpoint.route.limits?.timeout_ms ?? DEFAULT_DEADLINE_MS) : readTimeout(timeout)),
@@ -138,6 +142,28 @@ function readParams(given: unknown): Readonly<Record<string, unknown>> | null {
   if (given === undefined || given === null) return null
   if (!isRecord(given)) throw invalid('params', given, 'an object')
   return Object.keys(given).length === 0 ? null : given
+}
+
+type Params = Readonly<Record<string, unknown>> | null
+
+/**
+ * Whether contributions are wanted: said beside the rows, by header, or among the params of a model that runs natively, which takes none
+ * of its own.
+ */
+function readExplain(call: PredictCall, given: unknown, params: Params): { explain: boolean; rest: Params } {
+  const said = given ?? call.headers['x-slipway-explain']
+  if (said !== undefined && said !== null) return { explain: readFlag(said), rest: params }
+  const { stable, canary } = call.endpoint
+  if (params === null || params['explain'] === undefined) return { explain: false, rest: params }
+  if ((stable ?? canary)?.route.backend.kind !== 'native') return { explain: false, rest: params }
+  const { explain, ...others } = params
+  return { explain: readFlag(explain), rest: Object.keys(others).length === 0 ? null : others }
+}
+
+function readFlag(given: unknown): boolean {
+  if (given === true || given === 'true') return true
+  if (given === false || given === 'false') return false
+  throw invalid('explain', given, 'true or false')
 }
 
 function readTimeout(given: unknown): number {

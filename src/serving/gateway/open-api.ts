@@ -80,6 +80,7 @@ function schemasOf(inputs: readonly InputField[]): object {
         event_time: { description: 'RFC 3339, or milliseconds since 1970; one, or one a row' },
         routing_key: { type: ['string', 'number'] },
         params: { type: 'object' },
+        explain: { type: 'boolean', description: 'answer with `explanations`: what each input adds to the raw score' },
         priority: { enum: ['low', 'normal', 'high'] },
         timeout_ms: { type: 'number', minimum: 1, maximum: 300_000 },
       },
@@ -87,13 +88,14 @@ function schemasOf(inputs: readonly InputField[]): object {
     Invocation: {
       type: 'object',
       description: 'exactly one of dataframe_split, dataframe_records, instances and inputs',
-      properties: { dataframe_records: rows, params: { type: 'object' } },
+      properties: { dataframe_records: rows, params: { type: 'object', properties: { explain: { type: 'boolean' } } } },
     },
     Infer: {
       type: 'object',
       required: ['inputs'],
       properties: {
         id: { type: 'string' },
+        parameters: { type: 'object', properties: { explain: { type: 'boolean' } } },
         inputs: {
           type: 'array',
           items: {

@@ -1,10 +1,8 @@
 /** Contributions of a lowered model's inputs to its raw scores: columns of the matrix summed to the inputs that they are made of. */
 
 import { problem } from '../../contract/errors.ts'
-import { floats } from './document.ts'
-import type { NativeDocument } from './document.ts'
 import { TreeExplainer } from './explain.ts'
-import { openForest } from './forest.ts'
+import type { Forest } from './forest.ts'
 import type { Ir } from './ir.ts'
 import { blockWidth } from './ir.ts'
 
@@ -18,11 +16,11 @@ export interface Explanation {
 }
 
 /** Why rows of a model cannot be explained; undefined where they can. */
-export function whyNot({ model }: Ir, document: NativeDocument): string | undefined {
+export function whyNot({ model }: Ir, forest: Forest | undefined): string | undefined {
   if (model.type === 'linear') return 'the model is linear; contributions are worked out for sums of trees'
   if (model.type === 'graph')
     return 'the model is made of several parts; contributions are worked out for one sum of trees'
-  if (!document.arrays.has('cover'))
+  if (forest?.cover === undefined)
     return 'the version was lowered without training weights; register it again to have contributions'
   return undefined
 }
@@ -37,12 +35,11 @@ export class RowExplainer {
   readonly #columns: Float64Array
 
   /** Prepares a model. Throws `unprocessable` with the reason where it cannot be explained. */
-  constructor(ir: Ir, document: NativeDocument) {
+  constructor(ir: Ir, forest: Forest | undefined) {
     const { model, width } = ir
-    const reason = whyNot(ir, document)
-    if (reason !== undefined || model.type !== 'trees') throw problem('unprocessable', { detail: reason ?? 'no trees' })
-    const forest = openForest(model, document, width)
-    this.#trees = new TreeExplainer(model, forest, forest.cover ?? floats(document, 'cover'))
+    const reason = whyNot(ir, forest)
+    if (model.type !== 'trees' || forest?.cover === undefined) throw problem('unprocessable', { detail: reason })
+    this.#trees = new TreeExplainer(model, forest, forest.cover)
     this.#owner = Int32Array.from(
       ir.blocks.flatMap((block) => Array.from({ length: blockWidth(block) }, () => block.input)),
     )

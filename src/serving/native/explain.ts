@@ -60,6 +60,12 @@ interface Scratch {
   readonly follows: Uint8Array
 }
 
+/** What the ways up and down share. */
+interface Work {
+  readonly paths: Paths
+  readonly row: Scratch
+}
+
 /** Explains rows of features. One row at a time: it reuses its scratch arrays. */
 export class TreeExplainer {
   /** The mean score over the training weight, one an output: what the contributions are added to. */
@@ -69,8 +75,7 @@ export class TreeExplainer {
   readonly #forest: Forest
   readonly #ir: Summed
   readonly #trees: readonly Tree[]
-  readonly #paths: Paths
-  readonly #row: Scratch
+  readonly #work: Work
 
   /** Prepares a forest with the training weights of its nodes. */
   constructor(ir: Summed, forest: Forest, cover: Float64Array) {
@@ -78,12 +83,13 @@ export class TreeExplainer {
     this.#forest = forest
     const paths = findPaths(forest, cover)
     this.#trees = prepareTrees(forest, paths.depth)
-    this.#paths = { ...paths, gain: gains(this.#trees, paths.share) }
+    const gain = gains(this.#trees, paths.share)
     this.base = means(ir, forest, cover, paths.parent)
     const most = Math.max(1, ...this.#trees.map((tree) => tree.size * tree.points))
     const room = (): Float64Array => new Float64Array(most)
-    this.#row = { down: room(), up: room(), below: room(), follows: new Uint8Array(most) }
-    this.bytes = cover.length * 23 + this.#paths.gain.byteLength + most * 25
+    const row = { down: room(), up: room(), below: room(), follows: new Uint8Array(most) }
+    this.#work = { paths: { ...paths, gain }, row }
+    this.bytes = cover.length * 23 + gain.byteLength + most * 25
   }
 
   /** Adds to `out`, row-major outputs × columns, what each column of the row x contributes. `out` must be zero. */
@@ -93,13 +99,13 @@ export class TreeExplainer {
     for (let t = 0; t < this.#trees.length; t++) {
       const tree = this.#trees[t]!
       this.#follow(tree, x)
-      if (tree.points === FEW) downFew(tree, this.#paths, this.#row)
-      else downMany(tree, this.#paths, this.#row)
+      if (tree.points === FEW) downFew(tree, this.#work)
+      else downMany(tree, this.#work)
       for (let k = 0; k < width; k++) {
         this.#leaves(tree, k)
         const to = (width === 1 ? t % base.length : k) * columns
-        if (tree.points === FEW) upFew(tree, this.#paths, this.#row, out, to)
-        else upMany(tree, this.#paths, this.#row, out, to)
+        if (tree.points === FEW) upFew(tree, this.#work, out, to)
+        else upMany(tree, this.#work, out, to)
       }
     }
     if (divide !== 1) for (let j = 0; j < out.length; j++) out[j] = out[j]! / divide
@@ -109,8 +115,8 @@ export class TreeExplainer {
   #follow({ from, size }: Tree, x: Float64Array): void {
     const forest = this.#forest
     const { nodes } = forest
-    const { before } = this.#paths
-    const { follows } = this.#row
+    const { before } = this.#work.paths
+    const { follows } = this.#work.row
     const below = this.#ir.compare === 'below'
     for (let i = 0; i < size; i++) {
       const word = nodes[2 * (from + i)]!
@@ -127,8 +133,8 @@ export class TreeExplainer {
   /** Begins the way up: each leaf's product times its value, zero elsewhere. */
   #leaves({ from, size, points, scale }: Tree, k: number): void {
     const { nodes, leaves } = this.#forest
-    const { depth } = this.#paths
-    const { down, up, below } = this.#row
+    const { depth } = this.#work.paths
+    const { down, up, below } = this.#work.row
     const width = this.#ir.leaf_width
     below.fill(0, 0, size * points)
     for (let i = 0; i < size; i++) {
@@ -145,7 +151,8 @@ export class TreeExplainer {
 }
 
 /** Carries the products of the path factors z + o t / (1 - t) from the root to the leaves, three points. */
-function downFew({ from, size, odds }: Tree, { parent, before, share }: Paths, row: Scratch): void {
+function downFew({ from, size, odds }: Tree, { paths, row }: Work): void {
+  const { parent, before, share } = paths
   const { down, follows } = row
   const a = odds[0]!
   const b = odds[1]!
@@ -173,7 +180,9 @@ function downFew({ from, size, odds }: Tree, { parent, before, share }: Paths, r
 }
 
 /** As downFew, for any number of points. */
-function downMany(tree: Tree, { parent, before, share }: Paths, { down, follows }: Scratch): void {
+function downMany(tree: Tree, { paths, row }: Work): void {
+  const { parent, before, share } = paths
+  const { down, follows } = row
   const { from, size, points, odds } = tree
   for (let q = 0; q < points; q++) down[q] = 1
   for (let i = 1; i < size; i++) {
@@ -196,7 +205,7 @@ function downMany(tree: Tree, { parent, before, share }: Paths, { down, follows 
  * Carries the sums of leaves up and gives every split's feature its part, three points. Leaves under a later split on the same feature
  * count there, not here: `below` takes them off.
  */
-function upFew({ from, size, at: start }: Tree, paths: Paths, row: Scratch, out: Float64Array, to: number): void {
+function upFew({ from, size, at: start }: Tree, { paths, row }: Work, out: Float64Array, to: number): void {
   const { parent, feature, before, again, gain } = paths
   const { up, below, follows } = row
   for (let i = size - 1; i > 0; i--) {
@@ -220,19 +229,21 @@ function upFew({ from, size, at: start }: Tree, paths: Paths, row: Scratch, out:
       out[j] = out[j]! + (x * gain[g]! + y * gain[g + 1]! + z * gain[g + 2]!)
     }
     const above = before[node]!
-    if (above >= 0) add3(below, 3 * (above - from), a, b, c)
-    add3(up, 3 * (parent[node]! - from), a, b, c)
+    if (above >= 0) {
+      const earlier = 3 * (above - from)
+      below[earlier] = below[earlier]! + a
+      below[earlier + 1] = below[earlier + 1]! + b
+      below[earlier + 2] = below[earlier + 2]! + c
+    }
+    const higher = 3 * (parent[node]! - from)
+    up[higher] = up[higher]! + a
+    up[higher + 1] = up[higher + 1]! + b
+    up[higher + 2] = up[higher + 2]! + c
   }
 }
 
-function add3(into: Float64Array, at: number, a: number, b: number, c: number): void {
-  into[at] = into[at]! + a
-  into[at + 1] = into[at + 1]! + b
-  into[at + 2] = into[at + 2]! + c
-}
-
 /** As upFew, for any number of points. */
-function upMany(tree: Tree, paths: Paths, row: Scratch, out: Float64Array, to: number): void {
+function upMany(tree: Tree, { paths, row }: Work, out: Float64Array, to: number): void {
   const { from, size, points, at: start } = tree
   const { parent, feature, before, gain } = paths
   const { up, below, follows } = row

@@ -11,6 +11,7 @@ import { gaussRun, simpleRun } from './graph-nodes.ts'
 import { linearScorer } from './linear.ts'
 import { numberStep } from './steps.ts'
 import type { Scorer } from './trees.ts'
+import { openForest } from './forest.ts'
 import { treeScorer } from './trees.ts'
 
 type Gather = (slots: Float64Array) => Float64Array
@@ -66,7 +67,11 @@ function compileNode(node: GraphNode, document: NativeDocument, names: readonly 
   const { to } = node
   switch (node.op) {
     case 'trees':
-      return wrap(treeScorer(node, document, from.length, node.arrays), gate(node, names), to)
+      return wrap(
+        treeScorer(node, openForest(node, document, from.length, node.arrays), from.length),
+        gate(node, names),
+        to,
+      )
     case 'linear':
       return wrap(linearScorer(node, document, from.length, node.arrays), gate(node, names), to)
     case 'steps':

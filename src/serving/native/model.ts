@@ -8,6 +8,8 @@ import type { Explanation } from './contributions.ts'
 import type { NativeDocument } from './document.ts'
 import type { Ir, NativeInput } from './ir.ts'
 import { blockWidth, parseIr } from './ir.ts'
+import type { Forest } from './forest.ts'
+import { openForest } from './forest.ts'
 import { graphScorer } from './graph.ts'
 import { linearScorer } from './linear.ts'
 import { byShares, decide, probabilities, regress } from './links.ts'
@@ -66,7 +68,7 @@ export class NativeModel {
   readonly shares: boolean
 
   readonly #ir: Ir
-  readonly #document: NativeDocument
+  readonly #forest: Forest | undefined
   #explainer: RowExplainer | undefined
   readonly #encoder: Encoder
   readonly #scorer: Scorer
@@ -78,10 +80,10 @@ export class NativeModel {
   constructor(document: NativeDocument) {
     const ir = parseIr(document.json)
     this.#ir = ir
-    this.#document = document
     this.#encoder = compileEncoder(ir)
     const { model, width } = ir
-    this.#scorer = scorerOf(ir, document)
+    this.#forest = model.type === 'trees' ? openForest(model, document, width) : undefined
+    this.#scorer = scorerOf(ir, document, this.#forest)
     this.inputs = ir.inputs
     this.kind = ir.classes === null ? 'regressor' : 'classifier'
     this.estimator = ir.estimator
@@ -116,7 +118,7 @@ export class NativeModel {
    * use. Throws `unprocessable` with the reason where the model cannot be explained, and as predictRow does.
    */
   explainRow(values: readonly NativeValue[]): Explanation {
-    this.#explainer ??= new RowExplainer(this.#ir, this.#document)
+    this.#explainer ??= new RowExplainer(this.#ir, this.#forest)
     for (let i = 0; i < values.length; i++) this.#encoder.set(i, values[i])
     this.#encoder.write(this.#x, 0)
     return this.#explainer.explain(this.#x)
@@ -124,7 +126,7 @@ export class NativeModel {
 
   /** Why rows of this model cannot be explained; undefined where they can. */
   get unexplained(): string | undefined {
-    return whyNot(this.#ir, this.#document)
+    return whyNot(this.#ir, this.#forest)
   }
 
   /** Answers one row given by input name; other fields are ignored. Throws as predictRow does. */
@@ -255,9 +257,9 @@ export class NativeModel {
   }
 }
 
-function scorerOf(ir: Ir, document: NativeDocument): Scorer {
+function scorerOf(ir: Ir, document: NativeDocument, forest: Forest | undefined): Scorer {
   const { model, width } = ir
-  if (model.type === 'trees') return treeScorer(model, document, width)
+  if (model.type === 'trees') return treeScorer(model, forest ?? openForest(model, document, width), width)
   if (model.type === 'linear') return linearScorer(model, document, width)
   const names = ir.blocks.flatMap((block) =>
     Array.from({ length: blockWidth(block) }, () => ir.inputs[block.input]!.name),

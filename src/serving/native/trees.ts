@@ -1,8 +1,7 @@
 /** Walks sums of decision trees held in typed arrays. */
 
-import type { NativeDocument } from './document.ts'
 import type { Forest, Summed } from './forest.ts'
-import { CATEGORICAL, categoryRight, MISSING_LEFT, NEAR_ZERO, openForest, ZERO_MISSING } from './forest.ts'
+import { CATEGORICAL, categoryRight, MISSING_LEFT, NEAR_ZERO, ZERO_MISSING } from './forest.ts'
 
 /** Turns rows of features into raw scores. `rows` is row-major with `width` columns; `out` is row-major with `outputs` columns. */
 export interface Scorer {
@@ -11,9 +10,8 @@ export interface Scorer {
   readonly bytes: number
 }
 
-/** Builds the scorer of a tree model. Throws `unprocessable` when an index leaves its array or a child precedes its parent. */
-export function treeScorer(ir: Summed, document: NativeDocument, width: number, prefix = ''): Scorer {
-  const forest = openForest(ir, document, width, prefix)
+/** Builds the scorer of a tree model of so many features. */
+export function treeScorer(ir: Summed, forest: Forest, width: number): Scorer {
   const base = Float64Array.from(ir.base)
   const outputs = base.length
   const trees = forest.roots.length

@@ -2,7 +2,7 @@
 import { loadNative } from '../../native/load.ts'
 import type { NativeBatch, NativeModel, NativePrediction } from '../../native/model.ts'
 import type { InputField } from '../../table.ts'
-import type { Backend, Scored } from '../backend.ts'
+import type { Backend, Explained, Scored } from '../backend.ts'
 import { scoreOf } from '../backend.ts'
 import type { Value } from '../rows.ts'
 
@@ -14,6 +14,7 @@ export class NativeBackend implements Backend {
   /** Place of each of the model's inputs in the rows, which are in the order of the signature. */
   readonly #places: readonly number[]
   readonly #inOrder: boolean
+  readonly #width: number
 
   /** Loads the model of a folder. Throws when it is malformed or takes other inputs than the signature names. */
   constructor(dir: string, inputs: readonly InputField[]) {
@@ -23,6 +24,7 @@ export class NativeBackend implements Backend {
       if (place < 0) throw new Error(`the lowered model reads input "${name}", which the signature does not have`)
       return place
     })
+    this.#width = inputs.length
     this.#inOrder = this.#places.every((place, i) => place === i) && inputs.length === this.#places.length
   }
 
@@ -33,6 +35,19 @@ export class NativeBackend implements Backend {
   score(rows: readonly Value[][]): Scored[] {
     if (rows.length >= BATCH_ROWS) return this.#many(rows)
     return rows.map((row) => this.#one(this.#inOrder ? row : this.#places.map((place) => row[place] ?? null)))
+  }
+
+  explain(rows: readonly Value[][]): Explained[] {
+    return rows.map((row) => {
+      const { base, contributions } = this.#model.explainRow(this.#places.map((place) => row[place] ?? null))
+      const byInput = Array.from({ length: this.#width }, () => plain(base.map(() => 0)))
+      this.#places.forEach((place, i) => (byInput[place] = plain(contributions.map((one) => one[i] ?? 0))))
+      return { base: plain(base), contributions: byInput }
+    })
+  }
+
+  unexplained(): string | undefined {
+    return this.#model.unexplained
   }
 
   async close(): Promise<void> {
@@ -78,4 +93,9 @@ export class NativeBackend implements Backend {
     const probabilities = Array.from(batch.probabilities.subarray(i * classes.length, (i + 1) * classes.length))
     return { raw, prediction: classes[value] as string, probabilities }
   }
+}
+
+/** One number as it is, several as a list. */
+function plain(values: ArrayLike<number>): number | number[] {
+  return values.length === 1 ? (values[0] ?? 0) : Array.from(values)
 }

@@ -3,6 +3,7 @@ import type { Problem } from '../../../contract/errors.ts'
 import type { Answer, Ask } from '../engine.ts'
 import type { PredictCall, Protocol, Reply } from '../exchange.ts'
 import { makeAsk } from '../exchange.ts'
+import { explanationTensors } from '../explanations.ts'
 import { invalid } from '../rows.ts'
 import { answerParameters, factsOf, inputsOf, OUTPUT, readOutputName } from '../protocols/oip.ts'
 import type { Tensor } from '../protocols/tensors.ts'
@@ -214,17 +215,22 @@ function typedData(field: string, head: Omit<Tensor, 'data'>, contents: Buffer |
 
 function writeInfer(answer: Answer, note: unknown): Reply {
   const { id, output } = note as Note
-  const tensor = outputTensor(output, answer.scored)
-  const described = new ProtoWriter().string(1, tensor.name).string(2, tensor.datatype).packed(3, tensor.shape)
-  const nonfinite = missingIn(tensor)
-  if (nonfinite > 0) described.message(4, parameter('nonfinite', nonfinite))
+  const tensors = [outputTensor(output, answer.scored), ...explanationTensors(answer)]
   const message = new ProtoWriter()
     .string(1, answer.endpoint.route.name)
     .string(2, answer.variant.route.version)
     .string(3, id)
   for (const [key, value] of Object.entries(answerParameters(answer))) message.message(4, parameter(key, value))
-  message.message(5, described).bytes(6, encodeRaw(tensor))
+  for (const tensor of tensors) message.message(5, describe(tensor))
+  for (const tensor of tensors) message.bytes(6, encodeRaw(tensor))
   return { status: 200, type: GRPC_TYPE, body: message.finish() }
+}
+
+function describe(tensor: Tensor): ProtoWriter {
+  const described = new ProtoWriter().string(1, tensor.name).string(2, tensor.datatype).packed(3, tensor.shape)
+  const nonfinite = missingIn(tensor)
+  if (nonfinite > 0) described.message(4, parameter('nonfinite', nonfinite))
+  return described
 }
 
 function parameter(key: string, value: string | number): ProtoWriter {

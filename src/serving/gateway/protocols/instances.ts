@@ -3,6 +3,7 @@ import type { Problem } from '../../../contract/errors.ts'
 import type { Answer, Ask } from '../engine.ts'
 import type { PredictCall, Protocol, Reply } from '../exchange.ts'
 import { JSON_TYPE, makeAsk } from '../exchange.ts'
+import { explanationsOf } from '../explanations.ts'
 import { parseObject, toJson } from '../json.ts'
 import type { LiveEndpoint } from '../live.ts'
 import { invalid } from '../rows.ts'
@@ -31,13 +32,19 @@ function predictionsOf(answer: Answer): unknown[] {
 
 function writeKserve(answer: Answer): Reply {
   const headers = { 'x-slipway-version': answer.variant.route.version }
-  return { status: 200, type: JSON_TYPE, body: toJson({ predictions: predictionsOf(answer) }), headers }
+  return {
+    status: 200,
+    type: JSON_TYPE,
+    body: toJson({ predictions: predictionsOf(answer), ...explanationsOf(answer) }),
+    headers,
+  }
 }
 
 function writeVertex(answer: Answer): Reply {
   const { endpoint, variant } = answer
   const body = toJson({
     predictions: predictionsOf(answer),
+    ...explanationsOf(answer),
     deployedModelId: `${endpoint.route.name}-${variant.route.role}`,
     model: endpoint.route.model,
     modelDisplayName: endpoint.route.model,

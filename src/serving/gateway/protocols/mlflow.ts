@@ -4,6 +4,7 @@ import type { Problem } from '../../../contract/errors.ts'
 import type { Answer, Ask } from '../engine.ts'
 import type { PredictCall, Protocol, Reply } from '../exchange.ts'
 import { JSON_TYPE, makeAsk } from '../exchange.ts'
+import { explanationsOf } from '../explanations.ts'
 import { isRecord, parseObject, toJson } from '../json.ts'
 import type { Rows } from '../rows.ts'
 import { invalid, namedRows } from '../rows.ts'
@@ -33,6 +34,13 @@ export const mlflowProtocol: Protocol = {
 }
 
 function readInvocation(call: PredictCall): { ask: Ask; note: unknown } {
+  const read = readBody(call)
+  if (read.ask.explain && read.note.csv)
+    throw problem('bad_request', { detail: 'contributions come as JSON; the request accepts text/csv' })
+  return read
+}
+
+function readBody(call: PredictCall): { ask: Ask; note: Note } {
   const type = contentType(call.headers['content-type'])
   const inputs = inputsOf(call.endpoint)
   const facts = { id: splitIds(call.headers['x-slipway-prediction-id']) }
@@ -121,7 +129,7 @@ function writeInvocation(answer: Answer, note: unknown): Reply {
   if (answer.ids.length <= 100 && answer.ids.every((id) => /^[\x21-\x2b\x2d-\x7e]+$/.test(id)))
     headers['x-slipway-prediction-id'] = answer.ids.join(',')
   if ((note as Note).csv) return { status: 200, type: CSV, body: csvOf(answer), headers }
-  const body = toJson({ predictions: answer.scored.map((one) => one.prediction) })
+  const body = toJson({ predictions: answer.scored.map((one) => one.prediction), ...explanationsOf(answer) })
   return { status: 200, type: JSON_TYPE, body, headers }
 }
 

@@ -3,15 +3,17 @@ import type { Problem } from '../../../contract/errors.ts'
 import type { Answer, Ask } from '../engine.ts'
 import type { PredictCall, Protocol, Reply } from '../exchange.ts'
 import { JSON_TYPE, makeAsk } from '../exchange.ts'
+import { explanationsOf } from '../explanations.ts'
 import { isRecord, parseObject, toJson } from '../json.ts'
 import type { Named, Rows } from '../rows.ts'
 import { invalid, namedRows } from '../rows.ts'
 
-const KEYS = new Set(['inputs', 'id', 'event_time', 'routing_key', 'params', 'priority', 'timeout_ms'])
+const KEYS = new Set(['inputs', 'id', 'event_time', 'routing_key', 'params', 'priority', 'timeout_ms', 'explain'])
 
 /**
- * `{inputs: {field: value} | [{…}, …], id?, event_time?, routing_key?, params?, priority?, timeout_ms?}` →
- * `{predictions, scores, prediction_ids, version, variant, epoch}`; the lists have one item a row, in order.
+ * `{inputs: {field: value} | [{…}, …], id?, event_time?, routing_key?, params?, priority?, timeout_ms?, explain?}` →
+ * `{predictions, scores, prediction_ids, version, variant, epoch}`, and `explanations` where they
+ * were asked for; the lists have one item a row, in order.
  */
 export const nativeProtocol: Protocol = {
   read: readNative,
@@ -40,6 +42,7 @@ function writeNative(answer: Answer): Reply {
   const body = toJson({
     predictions: scored.map((one) => one.prediction),
     scores: scored.map((one) => one.score),
+    ...explanationsOf(answer),
     prediction_ids: answer.ids,
     version: variant.route.version,
     variant: variant.route.role,

@@ -6,6 +6,7 @@ import type { InputField } from '../../table.ts'
 import type { Answer, Ask } from '../engine.ts'
 import type { PredictCall, Protocol, Reply } from '../exchange.ts'
 import { JSON_TYPE, makeAsk } from '../exchange.ts'
+import { explanationTensors } from '../explanations.ts'
 import { isRecord, parseObject, toJson } from '../json.ts'
 import type { LiveEndpoint } from '../live.ts'
 import { invalid } from '../rows.ts'
@@ -33,7 +34,7 @@ const JSON_LENGTH = 'inference-header-content-length'
 /**
  * One tensor per input, by name, of shape [n] or [n, 1]; or one tensor of shape [n, inputs], by place. Data is JSON, or bytes behind
  * the JSON (`parameters.binary_data_size`). `null` in a tensor is a missing value. `parameters` may hold prediction_id, event_time,
- * routing_key, priority and timeout (µs). The answer has one tensor; `parameters` name prediction ids, variant and epoch.
+ * routing_key, priority, timeout (µs) and explain. The answer has one tensor, and with explain two more; `parameters` name prediction ids, variant and epoch.
  */
 export const oipProtocol: Protocol = { read: readInfer, write: writeInfer, fail: oipFailure }
 
@@ -96,6 +97,7 @@ export function factsOf(parameters: Readonly<Record<string, unknown>>): Record<s
     routing_key: parameters['routing_key'],
     priority: urgent,
     timeout_ms: typeof timeout === 'number' ? timeout / 1000 : timeout,
+    explain: parameters['explain'],
   }
 }
 
@@ -169,7 +171,7 @@ function readData(field: string, { data, shape }: Record<string, unknown>): read
 
 function writeInfer(answer: Answer, note: unknown): Reply {
   const { id, output, binary } = note as InferNote
-  const tensor = outputTensor(output, answer.scored)
+  const tensors = [outputTensor(output, answer.scored), ...explanationTensors(answer)]
   const head = {
     model_name: answer.endpoint.route.name,
     model_version: answer.variant.route.version,
@@ -177,16 +179,19 @@ function writeInfer(answer: Answer, note: unknown): Reply {
     parameters: answerParameters(answer),
   }
   if (!binary) {
-    const nonfinite = missingIn(tensor)
-    const parameters = nonfinite > 0 ? { ...tensor, parameters: { nonfinite } } : tensor
-    return { status: 200, type: JSON_TYPE, body: toJson({ ...head, outputs: [parameters] }) }
+    const outputs = tensors.map((tensor) => {
+      const nonfinite = missingIn(tensor)
+      return nonfinite > 0 ? { ...tensor, parameters: { nonfinite } } : tensor
+    })
+    return { status: 200, type: JSON_TYPE, body: toJson({ ...head, outputs }) }
   }
-  const raw = encodeRaw(tensor)
-  const { name, datatype, shape } = tensor
-  const outputs = [{ name, datatype, shape, parameters: { binary_data_size: raw.length } }]
+  const raw = tensors.map(encodeRaw)
+  const outputs = tensors.map(({ name, datatype, shape }, i) => {
+    return { name, datatype, shape, parameters: { binary_data_size: raw[i]?.length } }
+  })
   const json = Buffer.from(toJson({ ...head, outputs }))
   const headers = { 'Inference-Header-Content-Length': String(json.length) }
-  return { status: 200, type: 'application/octet-stream', body: Buffer.concat([json, raw]), headers }
+  return { status: 200, type: 'application/octet-stream', body: Buffer.concat([json, ...raw]), headers }
 }
 
 /** What the answer says of itself: the ids of its predictions, who answered, and with which table. */
