@@ -3,6 +3,7 @@ import { availableParallelism, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { artifacts } from './artifacts.ts'
 import { driftStudy } from './drift-study.ts'
+import { explain } from './explain.ts'
 import { firstView } from './first-view.ts'
 import { install } from './install.ts'
 import { logMetric } from './log-metric.ts'
@@ -28,6 +29,7 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> = {
   traces,
   postgres,
   predict,
+  explain,
   swap,
   steps,
   monitors,
@@ -40,12 +42,12 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> = {
 }
 
 /** Only when asked for: the first measures what is seen, not what it costs; the others take minutes to prepare. */
-const ASKED = ['drift-study', 'rollout-sim', 'install', 'runs', 'artifacts', 'postgres', 'ui']
+const ASKED = ['drift-study', 'explain', 'rollout-sim', 'install', 'runs', 'artifacts', 'postgres', 'ui']
 
 /** Parts that answer one question together. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   tracking: ['serve', 'log-metric', 'runs', 'artifacts', 'traces', 'postgres', 'ui'],
-  serving: ['serve', 'predict', 'swap'],
+  serving: ['serve', 'predict', 'explain', 'swap'],
 }
 
 const USAGE = `Usage: npm run bench -- [NAME …] [--quick] [--peers] [--data DIR] [--markdown | --json]

@@ -1,12 +1,14 @@
 """Makes oracle cases for contributions: models of each library, rows, and what the library `shap` says of them.
 
 usage: python make_shap.py OUT_DIR [--probes N]     gives OUT_DIR/NAME/{model,native,shap.json} and OUT_DIR/names.json
+       python make_shap.py OUT_DIR --bench          two models of 100 trees of depth 6 instead; shap.json: {rows, cpu_ms of shap for one row}
 shap.json: {rows: [[input, …]], values: [[[contribution of input j to output k]]], base: [k], tolerance}
 """
 
 import json
 import os
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -16,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 sys.path.insert(0, str(Path(__file__).parent))
 
 import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
 import shap  # noqa: E402
 from make_models import NUMBERS, TEXTS, make_data, with_gaps  # noqa: E402
 from matrix_boost import data, save  # noqa: E402
@@ -105,9 +108,36 @@ def by_input(model, inputs, values):
     return out
 
 
+def bench(out):
+    """Two regressors on twelve numbers: trees with 31 leaves at most, and full ones of depth 6; what shap takes for one row."""
+    random = np.random.default_rng(0)
+    x = pd.DataFrame(random.normal(size=(20_000, 12)), columns=[f"f{i}" for i in range(12)])
+    y = np.sin(2 * x.f0) + x.f1 * x.f2 + x.f3.abs() + x.f4**2 * x.f5 + random.normal(0, 0.3, len(x))
+    full = {"n_estimators": 100, "max_depth": 6, "random_state": 0, "subsample": 0.3}
+    models = {
+        "hist": ensemble.HistGradientBoostingRegressor(max_iter=100, max_depth=6, random_state=0),
+        "full": ensemble.GradientBoostingRegressor(**full),
+    }
+    for name, model in models.items():
+        folder = out / name
+        folder.mkdir(parents=True, exist_ok=True)
+        save(model.fit(x, y), x, "predict", folder / "model")
+        lower([str(folder / "model"), str(folder / "native"), "--probes", "50"])
+        explainer = shap.TreeExplainer(model, feature_perturbation="tree_path_dependent")
+        rounds, began = 0, time.process_time()
+        while time.process_time() - began < 1:
+            explainer.shap_values(x.iloc[rounds : rounds + 1], check_additivity=False)
+            rounds += 1
+        cpu = (time.process_time() - began) / rounds * 1e3
+        (folder / "shap.json").write_text(json.dumps({"rows": x.iloc[:500].values.tolist(), "cpu_ms": cpu}), encoding="utf-8")
+
+
 def main():
     """Writes every case."""
     out = Path(sys.argv[1])
+    if "--bench" in sys.argv:
+        bench(out)
+        return
     probes = sys.argv[sys.argv.index("--probes") + 1] if "--probes" in sys.argv else "300"
     names = []
     for name, model, inputs, predict in cases():
