@@ -69,6 +69,8 @@ def lower(folder: Path, out: Path, probes: int, seed: int) -> dict:
     frame = loaded.frame and (loaded.inputs is not None or hasattr(first(steps, model), "feature_names_in_"))
     output = getattr(model, "default_output", loaded.output)
     state = lower_columns.Lowering(inputs)
+    if not steps and hasattr(model, "check_inputs"):
+        model.check_inputs(inputs, frame)
     matrix = start(state, first(steps, model))
     for step in steps:
         matrix = lower_columns.lower_transformer(state, step, matrix)
@@ -145,6 +147,10 @@ def boosted(model):
         from slipway.lower_xgboost import XgboostModel
 
         return XgboostModel(model)
+    if library == "lightgbm":
+        from slipway.lower_lightgbm import LightgbmModel
+
+        return LightgbmModel(model)
     return model
 
 

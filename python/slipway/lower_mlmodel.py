@@ -11,7 +11,8 @@ from typing import Any
 from slipway.lower_errors import Refused
 
 # Flavors that may have a native form, and the key under which each names its file.
-FLAVORS = {"sklearn": "pickled_model", "xgboost": "data"}
+FLAVORS = {"sklearn": "pickled_model", "xgboost": "data", "lightgbm": "data"}
+BOOSTERS = {"xgboost": "xgboost.core.Booster", "lightgbm": "lightgbm.basic.Booster"}
 PREDICT_FNS = ("predict", "predict_proba", "decision_function")
 
 # Signature types that have an exact native form, and the kind that the native form reads them as.
@@ -54,7 +55,7 @@ def load_model(folder: Path) -> LoadedModel:
     pyfunc = flavors.get("python_function") or {}
     name = next((name for name in FLAVORS if (flavors.get(name) or {}).get(FLAVORS[name])), None)
     if name is None:
-        raise Refused(f"no flavor of scikit-learn or XGBoost; flavors: {', '.join(sorted(flavors)) or 'none'}")
+        raise Refused(f"no flavor of scikit-learn, XGBoost or LightGBM; flavors: {', '.join(sorted(flavors)) or 'none'}")
     flavor = flavors[name]
     output = pyfunc.get("predict_fn") or "predict"
     if output not in PREDICT_FNS:
@@ -63,7 +64,7 @@ def load_model(folder: Path) -> LoadedModel:
         if code:
             sys.path.insert(0, str(folder / code))
     path = folder / flavor[FLAVORS[name]]
-    estimator = load_object(path, flavor) if name == "sklearn" else load_boosted(path, flavor)
+    estimator = load_object(path, flavor) if name == "sklearn" else load_boosted(path, name, flavor)
     inputs, frame = read_signature(meta)
     return LoadedModel(estimator, output, inputs, frame, read_examples(folder, meta, inputs))
 
@@ -78,12 +79,15 @@ def load_object(path: Path, flavor: dict) -> Any:
         return pickle.load(stream)
 
 
-def load_boosted(path: Path, flavor: dict) -> Any:
-    """Opens a saved XGBoost model in the class that the folder names: a Booster, or a wrapper for scikit-learn."""
-    module, _, name = (flavor.get("model_class") or "xgboost.core.Booster").rpartition(".")
-    if module.split(".")[0] != "xgboost":
-        raise Refused(f"model class {module}.{name}")
-    model = getattr(importlib.import_module(module), name)()
+def load_boosted(path: Path, library: str, flavor: dict) -> Any:
+    """Opens a saved model of XGBoost or LightGBM in the class that the folder names: a Booster, or a wrapper for scikit-learn."""
+    module, _, name = (flavor.get("model_class") or BOOSTERS[library]).rpartition(".")
+    if module.split(".")[0] != library:
+        raise Refused(f"model class {module}.{name} in the flavor {library}")
+    kind = getattr(importlib.import_module(module), name)
+    if library == "lightgbm":
+        return kind(model_file=str(path)) if name == "Booster" else load_object(path, flavor)
+    model = kind()
     model.load_model(str(path))
     return model
 

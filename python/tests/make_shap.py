@@ -34,6 +34,7 @@ ROWS = 60
 
 def cases():
     """(name, model, inputs, predict function) of each case; the first step of a pipeline is its encoder."""
+    import lightgbm
     import xgboost
 
     gaps, y, label, kind, codes, _ = data()
@@ -58,6 +59,13 @@ def cases():
     yield "xgb_multiclass", xgboost.XGBClassifier(**xgb).fit(numbers, kind), numbers, "predict_proba"
     yield "xgb_dart", xgboost.XGBRegressor(booster="dart", rate_drop=0.3, **xgb).fit(numbers, y), numbers, "predict"
     yield "xgb_categories", coded.fit(codes, y), codes, "predict"
+    lgb = {"n_estimators": 30, "num_leaves": 31, "random_state": 0, "n_jobs": 1, "verbose": -1}
+    coded = lightgbm.LGBMRegressor(**lgb).fit(codes, y, categorical_feature=[len(NUMBERS), len(NUMBERS) + 1])
+    yield "lgb_regressor", lightgbm.LGBMRegressor(**lgb).fit(numbers, y), numbers, "predict"
+    yield "lgb_binary", lightgbm.LGBMClassifier(**lgb).fit(numbers, label), numbers, "predict_proba"
+    yield "lgb_multiclass", lightgbm.LGBMClassifier(**lgb).fit(numbers, kind), numbers, "predict_proba"
+    yield "lgb_zero_as_missing", lightgbm.LGBMRegressor(zero_as_missing=True, **lgb).fit(numbers.fillna(0), y), numbers, "predict"
+    yield "lgb_categories", coded, codes, "predict"
 
 
 def explain(model, inputs):

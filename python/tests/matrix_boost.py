@@ -5,6 +5,7 @@ usage: python matrix_boost.py OUT_DIR [--library xgboost|lightgbm] [--probes N] 
 
 import argparse
 import functools
+import inspect
 import json
 import os
 import sys
@@ -120,9 +121,92 @@ REFUSALS = {
     "refused_xgb_linear": "XGBoost with booster gblinear; native are gbtree and dart",
     "refused_xgb_hinge": "XGBoost with objective binary:hinge",
     "refused_xgb_targets": "XGBoost with several targets",
+    "refused_lgb_whole_array": "LightGBM with an array of whole numbers; native are arrays of floats and DataFrames",
+    "refused_lgb_sqrt": "LightGBM with objective regression sqrt",
+    "refused_lgb_lambda": "LightGBM with objective cross_entropy_lambda",
+    "refused_lgb_sigmoid": "LightGBM with objective binary and sigmoid 0.5",
 }
 
-LIBRARIES = {"xgboost": xgboost_rows}
+def lightgbm_rows():
+    """(name, make) pairs; make() gives (model, inputs, predict function)."""
+    import lightgbm
+
+    gaps, y, label, kind, codes, (_, text_label) = data()
+    numbers, mixed = gaps[NUMBERS], gaps[NUMBERS + ["n"] + TEXTS]
+    holed = numbers.copy()
+    holed.iloc[::3, 0] = 0.0
+    small = {"n_estimators": ROUNDS, "num_leaves": 20, "random_state": 0, "n_jobs": 1, "verbose": -1}
+    positive = np.exp(y / 8)
+    share = np.clip(positive / positive.max(), 0, 1)
+    groups = np.full(len(y) // 30, 30)
+    coded = [len(NUMBERS), len(NUMBERS) + 1]
+
+    def fit(model, inputs=numbers, target=y, predict="predict", **more):
+        return lambda: (model.fit(inputs, target, **more), inputs, predict)
+
+    def train(params, inputs=numbers, target=y, **more):
+        params = {"num_leaves": 20, "num_threads": 1, "seed": 0, "verbose": -1} | params
+        return lambda: (lightgbm.train(params, lightgbm.Dataset(inputs, target, **more), ROUNDS), inputs, "predict")
+
+    def stopped():
+        model = lightgbm.LGBMRegressor(**small | {"n_estimators": 300, "learning_rate": 0.9})
+        stop = [lightgbm.early_stopping(3, verbose=False)]
+        return model.fit(numbers[:1000], y[:1000], eval_set=[(numbers[1000:], y[1000:])], callbacks=stop), numbers, "predict"
+
+    def pipeline(transformer, model, target=label, predict="predict", **options):
+        pre = ColumnTransformer([("cat", transformer, TEXTS)], remainder="passthrough", **options)
+        return lambda: (Pipeline([("pre", pre), ("m", model)]).fit(mixed, target), mixed, predict)
+
+    ordinal = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    hot = OneHotEncoder(handle_unknown="ignore")
+    regress = functools.partial(lightgbm.LGBMRegressor, **small)
+    classify = functools.partial(lightgbm.LGBMClassifier, **small)
+    forest = {"boosting_type": "rf", "subsample": 0.6, "subsample_freq": 1}
+    return [
+        ("lgb_regressor", fit(regress())),
+        ("lgb_binary", fit(classify(), target=label, predict="predict_proba")),
+        ("lgb_binary_labels", fit(classify(), target=text_label)),
+        ("lgb_multiclass", fit(classify(), target=kind, predict="predict_proba")),
+        ("lgb_multiclass_labels", fit(classify(), target=kind + 10)),
+        ("lgb_one_versus_all", fit(classify(objective="multiclassova"), target=kind, predict="predict_proba")),
+        ("lgb_l1", fit(regress(objective="regression_l1"))),
+        ("lgb_poisson", fit(regress(objective="poisson"), target=positive)),
+        ("lgb_gamma", fit(regress(objective="gamma"), target=positive)),
+        ("lgb_tweedie", fit(regress(objective="tweedie"), target=positive)),
+        ("lgb_without_missing", fit(regress(), inputs=numbers.fillna(3.5))),
+        ("lgb_use_missing_off", fit(regress(use_missing=False))),
+        ("lgb_zero_as_missing", fit(regress(zero_as_missing=True), inputs=holed)),
+        ("lgb_zeros", fit(regress(), inputs=holed.fillna(0.0))),
+        ("lgb_dart", fit(regress(boosting_type="dart"))),
+        ("lgb_forest", fit(regress(**forest))),
+        ("lgb_forest_binary", fit(classify(**forest), target=label, predict="predict_proba")),
+        ("lgb_linear", fit(regress(linear_tree=True), inputs=numbers)),
+        ("lgb_ranker", fit(lightgbm.LGBMRanker(**small), target=kind, group=groups)),
+        ("lgb_early_stopping", stopped),
+        ("lgb_categories", fit(regress(min_data_per_group=5, cat_smooth=1), inputs=codes, categorical_feature=coded)),
+        ("lgb_categories_binary", fit(
+            classify(max_cat_to_onehot=20), inputs=codes, target=label, predict="predict_proba", categorical_feature=coded)),
+        ("lgb_ordinal_pipeline", pipeline(ordinal, classify(), predict="predict_proba")),
+        ("lgb_sparse_pipeline", pipeline(hot, classify(), sparse_threshold=1)),
+        ("lgb_dense_pipeline", pipeline(hot, regress(), y, sparse_threshold=0)),
+        ("lgb_booster", train({"objective": "regression"})),
+        ("lgb_booster_binary", train({"objective": "binary"}, target=label)),
+        ("lgb_booster_cross_entropy", train({"objective": "cross_entropy"}, target=share)),
+        ("lgb_booster_multiclass", train({"objective": "multiclass", "num_class": 3}, target=kind)),
+        ("lgb_booster_ranker", train({"objective": "lambdarank"}, target=kind, group=groups)),
+        ("lgb_booster_forest", train({"objective": "binary", "boosting": "rf", "bagging_fraction": 0.6, "bagging_freq": 1}, target=label)),
+        ("lgb_booster_linear", train({"objective": "regression", "linear_tree": True})),
+        ("lgb_stump", fit(regress(min_child_samples=10_000))),
+        ("lgb_array", fit(regress(), inputs=numbers.to_numpy())),
+        ("lgb_array32", fit(regress(), inputs=numbers.to_numpy().astype("float32"))),
+        ("refused_lgb_whole_array", fit(regress(), inputs=numbers.fillna(0).to_numpy().astype("int64"))),
+        ("refused_lgb_sqrt", fit(regress(reg_sqrt=True), target=positive)),
+        ("refused_lgb_lambda", train({"objective": "cross_entropy_lambda"}, target=share)),
+        ("refused_lgb_sigmoid", train({"objective": "binary", "sigmoid": 0.5}, target=label)),
+    ]  # fmt: skip
+
+
+LIBRARIES = {"xgboost": xgboost_rows, "lightgbm": lightgbm_rows}
 
 
 def save(model, inputs, predict, folder):
@@ -133,6 +217,8 @@ def save(model, inputs, predict, folder):
         kept["input_example"] = inputs.dropna().head(3)
     if library in LIBRARIES and predict == "predict":
         flavor = __import__(f"mlflow.{library}", fromlist=[library])
+        if "serialization_format" in inspect.signature(flavor.save_model).parameters:
+            kept["serialization_format"] = "cloudpickle"
         flavor.save_model(model, folder, **kept)
     else:
         kept |= {"serialization_format": "cloudpickle", "pyfunc_predict_fn": predict}

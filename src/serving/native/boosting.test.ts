@@ -30,7 +30,7 @@ for (const [age, packages] of Object.entries(BOOSTED)) {
     const python = await testEnv(packages)
     await promisify(execFile)(python, ['-B', script, folder, '--probes', `${PROBES}`], { maxBuffer: 1e8 })
     const { names, refusals } = JSON.parse(readFileSync(join(folder, 'names.json'), 'utf8')) as Made
-    assert.ok(names.length >= 35, `only ${names.length} models`)
+    assert.ok(names.length >= 70, `only ${names.length} models`)
     for (const name of names) {
       await t.test(name, () => {
         const native = join(folder, name, 'native')

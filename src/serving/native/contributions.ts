@@ -20,6 +20,8 @@ export function whyNot({ model }: Ir, forest: Forest | undefined): string | unde
   if (model.type === 'linear') return 'the model is linear; contributions are worked out for sums of trees'
   if (model.type === 'graph')
     return 'the model is made of several parts; contributions are worked out for one sum of trees'
+  if (forest?.lines !== undefined)
+    return 'its leaves are lines; contributions are worked out for leaves that are values'
   if (forest?.cover === undefined)
     return 'the version was lowered without training weights; register it again to have contributions'
   return undefined

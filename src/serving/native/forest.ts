@@ -26,14 +26,26 @@ export interface Forest {
   readonly bitsets: Uint32Array
   /** Training weight of every node; undefined in files that do not have it. */
   readonly cover: Float64Array | undefined
+  /** Linear leaves; undefined where leaves are plain values. */
+  readonly lines: Lines | undefined
   /** Words of a set of categories. */
   readonly words: number
+}
+
+/** A line for every leaf: constant + Σ coefficient × feature in this order. A row that lacks one of the features gets the leaf's value. */
+export interface Lines {
+  /** Where the terms of a leaf begin; one more than there are leaves. */
+  readonly start: Int32Array
+  readonly feature: Int32Array
+  readonly coefficient: Float64Array
+  readonly constant: Float64Array
 }
 
 /** Reads and checks the trees of a document. Throws `unprocessable` when an index leaves its array or a child precedes its parent. */
 export function openForest(ir: Summed, document: NativeDocument, width: number, prefix = ''): Forest {
   const setWords = ir.bitset_words ?? BITSET_WORDS
-  return layOut(readNodes(ir, { document, width, prefix, words: setWords }), setWords)
+  const nodes = readNodes(ir, { document, width, prefix, words: setWords })
+  return { ...layOut(nodes, setWords), lines: readLines(document, prefix, nodes.leaves.length, width) }
 }
 
 /** 1 where a value goes right at a node, by how this model compares: the same decision that the walks of trees.ts make. */
@@ -118,7 +130,7 @@ function nodeFault(nodes: RawNodes, i: number, limits: Limits): string | undefin
 }
 
 /** Renumbers the nodes of each tree level by level, siblings side by side. A node shared by two parents is copied, at most once for each place in the input. */
-function layOut(raw: RawNodes, words: number): Forest {
+function layOut(raw: RawNodes, words: number): Omit<Forest, 'lines'> {
   const count = raw.feature.length
   const order: number[] = []
   const roots = new Int32Array(raw.roots.length)
@@ -146,4 +158,18 @@ function layOut(raw: RawNodes, words: number): Forest {
     cover: raw.cover === undefined ? undefined : Float64Array.from(order, (old) => raw.cover![old]!),
     words,
   }
+}
+
+function readLines(document: NativeDocument, prefix: string, leaves: number, width: number): Lines | undefined {
+  if (!document.arrays.has(`${prefix}line_start`)) return undefined
+  const start = ints(document, `${prefix}line_start`, leaves + 1)
+  const feature = ints(document, `${prefix}line_feature`)
+  const coefficient = floats(document, `${prefix}line_coefficient`, feature.length)
+  const constant = floats(document, `${prefix}line_constant`, leaves)
+  const rising = start.every((place, k) => place >= (k === 0 ? 0 : start[k - 1]!))
+  if (!rising || start[0] !== 0 || start[leaves] !== feature.length)
+    throw malformed('line_start', `its places do not cover ${feature.length} terms`)
+  const lost = feature.find((j) => j < 0 || j >= width)
+  if (lost !== undefined) throw malformed('line_feature', `feature ${lost} of ${width}`)
+  return { start, feature, coefficient, constant }
 }

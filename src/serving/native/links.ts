@@ -12,6 +12,7 @@ export function sigmoid(x: number): number {
 export function regress(link: Link, raw: number): number {
   if (link === 'exp') return Math.exp(raw)
   if (link === 'exp32') return exp32(raw)
+  if (link === 'sigmoid') return sigmoid(raw)
   if (link === 'sigmoid32') return sigmoid32(raw)
   if (link === 'outlier') return raw < 0 ? -1 : 1
   return raw
@@ -53,7 +54,8 @@ export function probabilities(link: Link, shares: Shares): void {
     const p = sigmoid(link === 'sigmoid2' ? 2 * raw[rawAt]! : raw[rawAt]!)
     out[outAt] = 1 - p
     out[outAt + 1] = p
-  } else if (link === 'softmax') softmax(shares)
+  } else if (link === 'sigmoid') for (let k = 0; k < outputs; k++) out[outAt + k] = sigmoid(raw[rawAt + k]!)
+  else if (link === 'softmax') softmax(shares)
   else if (link === 'softmax_log') softmaxByLog(shares)
   else if (link === 'one_vs_rest') oneVersusRest(shares)
   else for (let k = 0; k < outputs; k++) out[outAt + k] = raw[rawAt + k]!

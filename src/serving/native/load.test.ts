@@ -263,3 +263,75 @@ test('a replay says which row differs, by how much, and checks refusals', () => 
   write(header, { ...arrays, input0: Int32Array.of(0, 1, 1) }, 'verify', dir)
   assert.equal(verifyNative(dir).mismatch?.what, 'refusal')
 })
+
+test('leaves that are lines: a row without one of their features gets the value of the leaf', () => {
+  const lines = {
+    line_start: Int32Array.of(0, 1, 3, 3),
+    line_feature: Int32Array.of(1, 1, 2),
+    line_coefficient: Float64Array.of(2, 0.5, 100),
+    line_constant: Float64Array.of(-1, 7, 9),
+  }
+  const native = loadNative(write(model(), { ...nodes(), ...lines }))
+  assert.equal(native.predictRow(['UA', 50, 3]).prediction, 10 + (-1 + 2 * 50))
+  assert.equal(native.predictRow(['UA', null, 3]).prediction, 11)
+  assert.equal(native.predictRow(['AA', 30, 3]).prediction, 10 + (7 + 0.5 * 30 + 100))
+  assert.equal(native.predictRow(['AA', 31, 3]).prediction, 19)
+  const columns = [Array.from({ length: 20 }, () => 'AA'), Array.from({ length: 20 }, () => 30), Array.from({ length: 20 }, () => 3)] // prettier-ignore
+  assert.deepEqual(
+    [...native.predictBatch(columns, 20).predictions],
+    Array.from({ length: 20 }, () => 132),
+  )
+  assert.match(native.unexplained ?? '', /its leaves are lines/)
+  const broken: [Record<string, TypedArray>, RegExp][] = [
+    [{ line_start: Int32Array.of(0, 3, 1, 3) }, /places do not cover 3 terms/],
+    [{ line_start: Int32Array.of(0, 1, 3) }, /3 values, expected 4/],
+    [{ line_feature: Int32Array.of(1, 1, 3) }, /feature 3 of 3/],
+    [{ line_constant: Float64Array.of(1) }, /1 values, expected 3/],
+  ]
+  for (const [change, message] of broken) {
+    const dir = write(model(), { ...nodes(), ...lines, ...change })
+    assert.match(
+      refusal(() => loadNative(dir)),
+      message,
+    )
+  }
+})
+
+test('sets of categories may be wide, and numbers beyond them go as the node says', () => {
+  const json = model()
+  json['model'] = { ...(json['model'] as Json), bitset_words: 16 }
+  json['blocks'] = [1, 1, 1].map((from) => ({ input: from, steps: [] }))
+  const bitsets = new Uint32Array(16)
+  bitsets[15] = 0x80000000
+  bitsets[0] = 1
+  const side = (flags: number, age: number | null): string => {
+    const arrays = {
+      roots: Int32Array.of(0),
+      feature: Int32Array.of(0, -1, -1),
+      threshold: new Float64Array(3),
+      left: Int32Array.of(1, 0, 1),
+      right: Int32Array.of(2, 0, 1),
+      flags: Uint8Array.of(flags, 0, 0),
+      leaves: Float64Array.of(1, 2),
+      bitsets,
+    }
+    return loadNative(write(json, arrays)).predictRow([null, age, 1]).prediction === 11 ? 'left' : 'right'
+  }
+  const [missingLeft, category, truncates, other] = [1, 2, 4, 8] // prettier-ignore
+  const cases: [number, number | null, string][] = [
+    [category, 511, 'left'],
+    [category, 511.9, 'left'],
+    [category, 510, 'right'],
+    [category, 0, 'left'],
+    [category, null, 'right'],
+    [category, 512, 'right'],
+    [category | missingLeft, 512, 'left'],
+    [category | other, 512, 'left'],
+    [category | missingLeft | other, 512, 'right'],
+    [category, -0.5, 'right'],
+    [category | truncates, -0.5, 'left'],
+    [category | truncates, -1, 'right'],
+    [category, 1e300, 'right'],
+  ]
+  for (const [flags, age, want] of cases) assert.equal(side(flags, age), want, `flags ${flags}, ${age}`)
+})

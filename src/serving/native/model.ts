@@ -6,7 +6,7 @@ import { compileEncoder } from './blocks.ts'
 import { RowExplainer, whyNot } from './contributions.ts'
 import type { Explanation } from './contributions.ts'
 import type { NativeDocument } from './document.ts'
-import type { Ir, NativeInput } from './ir.ts'
+import type { Ir, Link, NativeInput } from './ir.ts'
 import { blockWidth, parseIr } from './ir.ts'
 import type { Forest } from './forest.ts'
 import { openForest } from './forest.ts'
@@ -64,6 +64,8 @@ export class NativeModel {
 
   /** Whether raw scores are exact or come out of a power whose last bit is open. */
   readonly scores: 'exact' | 'ulp'
+  /** What turns raw scores into predictions and probabilities. */
+  readonly link: Link
   /** False for a classifier without probabilities. */
   readonly shares: boolean
 
@@ -91,6 +93,7 @@ export class NativeModel {
     this.classes = ir.classes
     this.outputs = model.outputs
     this.scores = model.scores ?? 'exact'
+    this.link = model.link
     this.shares = model.link !== 'none'
     this.versions = ir.versions
     this.#x = new Float64Array(width)

@@ -1,6 +1,6 @@
 /** Walks sums of decision trees held in typed arrays. */
 
-import type { Forest, Summed } from './forest.ts'
+import type { Forest, Lines, Summed } from './forest.ts'
 import { CATEGORICAL, categoryRight, MISSING_LEFT, NEAR_ZERO, ZERO_MISSING } from './forest.ts'
 
 /** Turns rows of features into raw scores. `rows` is row-major with `width` columns; `out` is row-major with `outputs` columns. */
@@ -12,6 +12,7 @@ export interface Scorer {
 
 /** Builds the scorer of a tree model of so many features. */
 export function treeScorer(ir: Summed, forest: Forest, width: number): Scorer {
+  if (forest.lines !== undefined) return linearScorer(ir, forest, forest.lines, width)
   const base = Float64Array.from(ir.base)
   const outputs = base.length
   const trees = forest.roots.length
@@ -35,6 +36,38 @@ export function treeScorer(ir: Summed, forest: Forest, width: number): Scorer {
       divide(out, rows * outputs)
     },
   }
+}
+
+/** A sum of trees whose leaves are lines. */
+function linearScorer(ir: Summed, forest: Forest, lines: Lines, width: number): Scorer {
+  const base = Float64Array.from(ir.base)
+  const outputs = base.length
+  const score = (x: Float64Array, from: number, out: Float64Array, at: number): void => {
+    for (let k = 0; k < outputs; k++) out[at + k] = base[k]!
+    for (let t = 0; t < forest.roots.length; t++) {
+      const k = at + (t % outputs)
+      out[k] = out[k]! + lineAt(forest, lines, walkNotAbove(forest, t, x, from), { x, from })
+    }
+    if (ir.divide !== 1) for (let k = 0; k < outputs; k++) out[at + k] = out[at + k]! / ir.divide
+  }
+  return {
+    bytes:
+      forest.nodes.byteLength + forest.threshold.byteLength + lines.feature.byteLength + lines.coefficient.byteLength,
+    one: (x, out) => score(x, 0, out, 0),
+    many(x, rows, out) {
+      for (let row = 0; row < rows; row++) score(x, row * width, out, row * outputs)
+    },
+  }
+}
+
+function lineAt(forest: Forest, lines: Lines, leaf: number, row: { x: Float64Array; from: number }): number {
+  let sum = lines.constant[leaf]!
+  for (let i = lines.start[leaf]!; i < lines.start[leaf + 1]!; i++) {
+    const value = row.x[row.from + lines.feature[i]!]!
+    if (value !== value) return forest.leaves[leaf]!
+    sum += lines.coefficient[i]! * value
+  }
+  return sum
 }
 
 /** Adds a leaf to the scores of the row that start at `at`. */

@@ -29,7 +29,7 @@ export interface Mismatch {
 
 /**
  * The outcome of a replay of `n` rows. `ok`: raw scores bit-equal, predicted classes equal, probabilities at most one ulp of 1.0 off,
- * predictions through exp() at most one ulp of themselves, and the rows that Python refuses refused. `worst_ulp` is the largest
+ * predictions through exp() at most one ulp of themselves (through the logistic function, of 1.0), and the rows that Python refuses refused. `worst_ulp` is the largest
  * difference of a probability or of such a prediction, in those units.
  */
 export interface Verification {
@@ -157,7 +157,7 @@ function compare(model: NativeModel, replay: Replay, row: number, answer: Native
     return { what: 'raw', expected: raw, got: answer.raw }
   }
   const wanted = replay.predictions[row]!
-  if (model.classes === null) return compareNumber(replay, wanted, answer.prediction as number)
+  if (model.classes === null) return compareNumber(model, replay, wanted, answer.prediction as number)
   if (model.classes[wanted] !== answer.prediction) {
     return { what: 'prediction', expected: model.classes[wanted], got: answer.prediction }
   }
@@ -175,9 +175,10 @@ function sameScore(model: NativeModel, replay: Replay, expected: number, got: nu
 }
 
 /** Regressors without a link give their raw score, whose bits are already compared, so only exp() can differ here. */
-function compareNumber(replay: Replay, expected: number, got: number): Difference | undefined {
+function compareNumber(model: NativeModel, replay: Replay, expected: number, got: number): Difference | undefined {
   if (Object.is(expected, got) || expected === got) return undefined
-  const off = Math.abs(expected - got) / (ULP * 2 ** Math.floor(Math.log2(Math.abs(expected))))
+  const unit = model.link === 'sigmoid' ? ULP : ULP * 2 ** Math.floor(Math.log2(Math.abs(expected)))
+  const off = Math.abs(expected - got) / unit
   replay.worst = Math.max(replay.worst, off)
   return off <= 1 ? undefined : { what: 'prediction', expected, got }
 }
