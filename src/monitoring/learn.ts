@@ -16,6 +16,8 @@ export interface LearnTask {
   /** A CSV with a column `score`, or null. */
   readonly scores: Uint8Array | null
   readonly inputs: readonly { readonly name: string; readonly numeric: boolean }[]
+  /** The clean past of the same table and inputs, where it is known; the scores do not change it, only whether there are some. */
+  readonly past?: CleanPast | undefined
 }
 
 /** What was learned. `hours` are the newest hourly profiles of the reference. */
@@ -35,7 +37,7 @@ const WARM_UP = 31 * 24
 const KEPT = 31 * 24
 
 /** Learns spec, clean past and the newest hours. Throws `unprocessable` when the table lacks a column. */
-export function learn({ table, scores, inputs }: LearnTask): Learned {
+export function learn({ table, scores, inputs, past }: LearnTask): Learned {
   const read = readCsv(table, ['event_time', ...inputs.map((input) => input.name)])
   const times = Float64Array.from(read.column('event_time'), Number)
   const columns = inputs.map(({ name, numeric }): Column => ({
@@ -51,10 +53,12 @@ export function learn({ table, scores, inputs }: LearnTask): Learned {
   const [first = 0, last = 0] = [hours[0], hours.at(-1)]
   return {
     spec,
-    past: cleanPast(
-      spec.features.map((feature) => feature.name),
-      cleanWindows(history, { from: first + WARM_UP, to: last }),
-    ),
+    past:
+      past ??
+      cleanPast(
+        spec.features.map((feature) => feature.name),
+        cleanWindows(history, { from: first + WARM_UP, to: last }),
+      ),
     muted: mostlyMissing(history),
     hours: hours.filter((hour) => hour > last - KEPT).map((hour) => [hour, jsonOf(history, hour)]),
   }

@@ -36,12 +36,18 @@ export async function readReference(reader: Reader, id: string): Promise<Learned
   return learned
 }
 
+/** Clean pasts, which are most of the work, by table, inputs and whether there are scores: versions trained on one table share theirs. */
+const pasts = new Map<string, CleanPast>()
+
 /** Learns a reference on a thread of its own, once; takes some seconds of CPU for half a year of hours. Throws when the table is unfit. */
 export async function learnReference(deps: MonitoringDeps, id: string, reference: Reference): Promise<void> {
   if ((await readReference(deps.db, id)) !== undefined || reference.table === null) return
   const table = await deps.readTable(reference.table)
   const scores = reference.evaluation === null ? null : await deps.readTable(reference.evaluation).catch(() => null)
-  const learned = await onThread({ table, scores, inputs: reference.inputs })
+  const key = JSON.stringify([reference.table, scores !== null, reference.inputs])
+  const learned = await onThread({ table, scores, inputs: reference.inputs, past: pasts.get(key) })
+  if (pasts.size >= MOST_KNOWN) pasts.delete(pasts.keys().next().value ?? '')
+  pasts.set(key, learned.past)
   await deps.db.tx((t) =>
     t.run(
       'INSERT INTO monitor_references (id, spec, limits, hours, created_at) VALUES (?,?,?,?,?) ON CONFLICT (id) DO NOTHING',

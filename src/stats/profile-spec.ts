@@ -120,10 +120,7 @@ function isNumeric(column: Column): boolean {
 }
 
 function numericSpec(column: Column, bins: number, plausible: readonly [number, number] | undefined): NumericSpec {
-  const finite = Array.from(column.values, (value) => (isMissing(value) ? Number.NaN : Number(value))).filter(
-    Number.isFinite,
-  )
-  const all = Float64Array.from(finite).sort()
+  const all = finiteOf(column.values).sort()
   const [low, high] = plausible ?? plausibleRange(all)
   const sorted = all.filter((x) => x >= low && x <= high)
   const centre = sorted.length > 0 ? at(sorted, 0.5) : 0
@@ -131,6 +128,17 @@ function numericSpec(column: Column, bins: number, plausible: readonly [number, 
   const scale = deviation(sorted, centre)
   const familiar = distinctUpTo(sorted.map(Math.fround), Math.min(MAX_FAMILIAR, Math.floor(sorted.length / REPEATS)))
   return { kind: 'numeric', name: column.name, edges, low, high, centre, scale, ...(familiar ? { familiar } : {}) }
+}
+
+function finiteOf(values: ArrayLike<unknown>): Float64Array {
+  const finite = new Float64Array(values.length)
+  let n = 0
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]
+    const x = isMissing(value) ? Number.NaN : Number(value)
+    if (Number.isFinite(x)) finite[n++] = x
+  }
+  return finite.subarray(0, n)
 }
 
 const at = (sorted: Float64Array, q: number): number => sorted[Math.round(q * (sorted.length - 1))]!

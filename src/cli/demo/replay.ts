@@ -47,7 +47,7 @@ export class Traffic {
   }
 
   /** Sends the flights hour by hour; labels whose time has come follow each hour. */
-  async replay(flights: readonly Flight[], options: ReplayOptions = {}): Promise<ReplayResult> {
+  async replay(flights: Iterable<Flight>, options: ReplayOptions = {}): Promise<ReplayResult> {
     const begun = performance.now()
     const times: number[] = []
     const failed: Record<string, number> = {}
@@ -162,16 +162,17 @@ function versionOf(text: string): string {
 }
 
 /** The flights grouped by event hour, in order. */
-function* hours(flights: readonly Flight[]): Generator<readonly Flight[]> {
-  let begin = 0
-  for (let i = 1; i <= flights.length; i++) {
-    const here = flights[i]
-    const first = flights[begin]
-    if (first === undefined) return
-    if (here !== undefined && Math.floor(here.event_time / HOUR) === Math.floor(first.event_time / HOUR)) continue
-    yield flights.slice(begin, i)
-    begin = i
+function* hours(flights: Iterable<Flight>): Generator<readonly Flight[]> {
+  let group: Flight[] = []
+  for (const flight of flights) {
+    const first = group[0]
+    if (first !== undefined && Math.floor(flight.event_time / HOUR) !== Math.floor(first.event_time / HOUR)) {
+      yield group
+      group = []
+    }
+    group.push(flight)
   }
+  if (group.length > 0) yield group
 }
 
 async function inParallel<T>(items: readonly T[], clients: number, work: (item: T) => Promise<void>): Promise<void> {

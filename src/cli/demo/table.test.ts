@@ -11,7 +11,7 @@ b,2000,5000,0,1400,50,32,AA,LGA,ORD,1,-3
 
 test('rows come in time order, from the first moment to before the last', () => {
   const table = flightTable(CSV)
-  const ids = (from: number, until: number) => table.between(from, until).map((one) => one.id)
+  const ids = (from: number, until: number) => Array.from(table.between(from, until), (one) => one.id)
   assert.deepEqual(ids(0, Infinity), ['a', 'b', 'c'])
   assert.deepEqual(ids(1000, 3000), ['a', 'b'])
   assert.deepEqual(ids(1001, 2001), ['b'])
@@ -19,7 +19,7 @@ test('rows come in time order, from the first moment to before the last', () => 
 })
 
 test('numbers, codes and missing values are what the columns say; what is known later is no input', () => {
-  const [first, , last] = flightTable(CSV).between(0, 4000)
+  const [first, , last] = [...flightTable(CSV).between(0, 4000)]
   assert.deepEqual(first, {
     id: 'a',
     event_time: 1000,
@@ -31,7 +31,7 @@ test('numbers, codes and missing values are what the columns say; what is known 
 })
 
 test('a change of unit changes its columns only, and leaves what is missing missing', () => {
-  const [, warm, missing] = flightTable(CSV).between(0, 4000)
+  const [, warm, missing] = [...flightTable(CSV).between(0, 4000)]
   assert.deepEqual(celsius(warm?.inputs ?? {}), { ...warm?.inputs, temp: 10, dewp: 0 })
   assert.equal(celsius(missing?.inputs ?? {})['temp'], null)
   assert.deepEqual(kilometres(missing?.inputs ?? {}), { ...missing?.inputs, distance: 500 * 1.609344 })

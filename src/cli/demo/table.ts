@@ -10,8 +10,8 @@ export interface Flight {
 }
 
 export interface FlightTable {
-  /** The rows of `[from, until)` (event time, ms), in time order. */
-  between(from: number, until: number): Flight[]
+  /** The rows of `[from, until)` (event time, ms), in time order; each is parsed when it is taken. */
+  between(from: number, until: number): Iterable<Flight>
 }
 
 const KEYS = new Set(['id', 'event_time', 'label_time', 'y', 'month', 'dep_delay'])
@@ -27,7 +27,9 @@ export function flightTable(csv: string): FlightTable {
   const times = Float64Array.from(rows, (row) => row.time)
   const read = reader(header)
   return {
-    between: (from, until) => rows.slice(firstAt(times, from), firstAt(times, until)).map(({ line }) => read(line)),
+    *between(from, until) {
+      for (const { line } of rows.slice(firstAt(times, from), firstAt(times, until))) yield read(line)
+    },
   }
 }
 

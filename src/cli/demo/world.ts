@@ -166,13 +166,13 @@ export async function caughtUp(world: World, eventTime: number): Promise<void> {
 }
 
 /** The flights with event time in `[from, until)`, ms, in time order. */
-export function flightsOf(world: World, from: number, until: number): Flight[] {
+export function flightsOf(world: World, from: number, until: number): Iterable<Flight> {
   if (world.table === undefined) throw new Error('there are no flights before the pipeline has made its table')
   return world.table.between(from, until)
 }
 
 /** Sends flights and keeps the sums of the story. */
-export async function send(world: World, flights: readonly Flight[], options: Parameters<Traffic['replay']>[1] = {}) {
+export async function send(world: World, flights: Iterable<Flight>, options: Parameters<Traffic['replay']>[1] = {}) {
   if (world.traffic === undefined) throw new Error('there is no traffic before the endpoint exists')
   const result = await world.traffic.replay(flights, options)
   world.sent += result.sent
@@ -196,7 +196,7 @@ export function getRollout(world: World, id: string): Promise<Rollout> {
 const OVER = new Set(['promoted', 'rolled_back', 'aborted', 'paused'])
 
 /** Sends flights hour by hour until a rollout is over or the flights are used up; returns the rollout and what was sent. */
-export async function driveRollout(world: World, rollout: Rollout, flights: readonly Flight[]) {
+export async function driveRollout(world: World, rollout: Rollout, flights: Iterable<Flight>) {
   // a version takes a moment to load, and the story's clock stands still meanwhile
   let now = await until(`version ${rollout.version} to be loaded`, async () => {
     const seen = await getRollout(world, rollout.id)

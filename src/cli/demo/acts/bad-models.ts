@@ -6,19 +6,21 @@ import type { Notebook, World } from '../world.ts'
 import { day } from './fly.ts'
 
 export async function badModels(world: World, notes: Notebook): Promise<void> {
-  const flights = flightsOf(world, day(8, 1), day(9, 10))
   const failedBefore = world.failed
-  await flipped(world, notes, (from) => flights.filter((one) => one.event_time > from))
-  await faulty(world, notes, (from) => flights.filter((one) => one.event_time > from))
+  await flipped(world, notes)
+  await faulty(world, notes)
   notes.check('errors that callers saw', world.failed - failedBefore, world.failed === failedBefore)
 }
 
-type Rest = (from: number) => Parameters<typeof driveRollout>[2]
+/** The flights after those that were sent. */
+function rest(world: World): Parameters<typeof driveRollout>[2] {
+  return flightsOf(world, Math.max(day(8, 1), world.clock + 1), day(9, 10))
+}
 
-async function flipped(world: World, notes: Notebook, rest: Rest): Promise<void> {
+async function flipped(world: World, notes: Notebook): Promise<void> {
   const version = await candidate(world, 'flipped')
   notes.tell('candidate with the labels of UA exchanged', `version ${version} passed its own hold-out`)
-  const { rollout, result } = await driveRollout(world, await startRollout(world, version), rest(world.clock))
+  const { rollout, result } = await driveRollout(world, await startRollout(world, version), rest(world))
   const failing = rollout.gates.filter((gate) => gate.status === 'failing')
   const slice = failing.find((gate) => gate.slice !== null && gate.slice.includes('UA'))
   notes.check(
@@ -41,11 +43,11 @@ async function flipped(world: World, notes: Notebook, rest: Rest): Promise<void>
   )
 }
 
-async function faulty(world: World, notes: Notebook, rest: Rest): Promise<void> {
+async function faulty(world: World, notes: Notebook): Promise<void> {
   const version = await candidate(world, 'faulty')
   // straight to a canary: the breaker must stop it, not the shadow that would have seen it first
   const plan = Plan.parse({ shadow: { requests: 0 }, canary: [1000, 5000], each: { min_requests: 500 } })
-  const { rollout, result } = await driveRollout(world, await startRollout(world, version, plan), rest(world.clock))
+  const { rollout, result } = await driveRollout(world, await startRollout(world, version, plan), rest(world))
   const answered = result.byVersion[version] ?? 0
   notes.check(
     'candidate that fails one request in five',

@@ -6,33 +6,23 @@ import type { Notebook, Rollout, World } from '../world.ts'
 import { day } from './fly.ts'
 
 export async function improve(world: World, notes: Notebook): Promise<void> {
-  const flights = flightsOf(world, day(8, 1), day(9, 1))
-  const first = await rollOut(world, notes, {
-    name: 'better-fed',
-    flights: (from) => flights.filter((one) => one.event_time > from),
-  })
+  const first = await rollOut(world, notes, 'better-fed')
   await promoted(world, notes, first)
-  const second = await rollOut(world, notes, {
-    name: 'other seed',
-    flights: (from) => flights.filter((one) => one.event_time > from),
-  })
+  const second = await rollOut(world, notes, 'other seed')
   notes.check('an equal model is not rejected', `${second.state}: ${second.reason}`, second.state !== 'rolled_back')
   notes.check('failed requests', world.failed, world.failed === 0)
   notes.link(`${world.client.url}/endpoints/${ENDPOINT}`)
 }
 
-async function rollOut(
-  world: World,
-  notes: Notebook,
-  wish: { name: string; flights: (from: number) => Parameters<typeof driveRollout>[2] },
-): Promise<Rollout> {
-  const version = await candidate(world, wish.name)
+async function rollOut(world: World, notes: Notebook, name: string): Promise<Rollout> {
+  const version = await candidate(world, name)
   const started = await startRollout(world, version)
-  const { rollout, result } = await driveRollout(world, started, wish.flights(world.clock))
+  const flights = flightsOf(world, Math.max(day(8, 1), world.clock + 1), day(9, 1))
+  const { rollout, result } = await driveRollout(world, started, flights)
   const replayed = await replayVerdicts(world, rollout)
   const steps = rollout.verdicts.map((verdict) => verdict.step).filter((step, i, all) => all.indexOf(step) === i)
   notes.check(
-    `candidate ${wish.name} (version ${version})`,
+    `candidate ${name} (version ${version})`,
     `${rollout.state} after ${result.sent} requests by ${steps.join(' → ')}`,
     rollout.state === 'promoted',
   )
