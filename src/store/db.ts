@@ -12,6 +12,7 @@ export type Tables = Record<string, Record<string, SqlValue>>
 
 /** Reads. SQL is written with `?` placeholders and the subset that both engines accept. */
 export interface Reader {
+  readonly kind: 'sqlite' | 'postgres'
   all<T = Row>(sql: string, params?: readonly SqlValue[]): Promise<T[]>
   get<T = Row>(sql: string, params?: readonly SqlValue[]): Promise<T | undefined>
   /** Runs a query made with `Db.builder`, for SQL whose shape depends on the caller's input. */
@@ -29,7 +30,6 @@ export interface Tx extends Reader {
 }
 
 export interface Db extends Reader {
-  readonly kind: 'sqlite' | 'postgres'
   /** Makes queries without running them: `db.query(db.builder.selectFrom('runs')...)`. */
   readonly builder: Kysely<Tables>
   /**

@@ -146,6 +146,7 @@ async function runOnce<T>(client: pg.PoolClient, tx: PostgresTx, work: (t: Tx) =
 }
 
 class PostgresTx implements Tx {
+  readonly kind = 'postgres'
   readonly #client: pg.PoolClient
   readonly #named: Set<string>
   readonly #held = new Set<string>()

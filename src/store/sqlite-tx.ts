@@ -4,6 +4,7 @@ import type { Row, SqlValue, Tx } from './db.ts'
 import type { Statements } from './statements.ts'
 
 export class SqliteTx implements Tx {
+  readonly kind = 'sqlite'
   readonly #statements: Statements
   readonly #then: (() => void)[] = []
   #open = true

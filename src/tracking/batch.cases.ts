@@ -7,7 +7,7 @@ import { logMetric } from './metrics.ts'
 import { isLater } from './points.ts'
 import type { MetricPoint } from './points.ts'
 import { getRun } from './run-read.ts'
-import { createRun, updateRun } from './runs.ts'
+import { createRun, setRunStage, updateRun } from './runs.ts'
 import { refused, stream } from './bench.cases.ts'
 import type { Bench } from './bench.cases.ts'
 
@@ -225,6 +225,43 @@ export function batchCases(bench: Bench): void {
   })
 
   describe('batches', () => {
+    it('those that arrive together are each written whole, or refused alone', async () => {
+      const { room, root } = bench
+      const runIds = await Promise.all(Array.from({ length: 12 }, newRun))
+      const [deleted = ''] = runIds
+      await setRunStage(room, root, deleted, 'deleted')
+      const values = [0.1, -0, 5e-324, -1.7976931348623157e308, Infinity, Number.NaN, 2 ** 53]
+      const keys = ['NULL', 'a b', 'loss/train', '-1', 'x.y', 'é', '.1']
+      const metrics = keys.map((key, i) => ({ key, value: values[i] ?? 0, timestamp: i, step: -i }))
+      // more points than one transaction takes, in batches and one by one
+      const many = Array.from({ length: 1000 }, (_, step) => ({ key: 'many', value: step, timestamp: 1, step }))
+      const outcomes = await Promise.allSettled(
+        runIds.flatMap((id) => [
+          logBatch(room, root, id, { metrics }),
+          logBatch(room, root, id, { metrics: many }),
+          logMetric(room, root, id, { key: 'one', value: 1, timestamp: 1, step: 1 }),
+          logBatch(room, root, 'absent', { metrics }),
+        ]),
+      )
+      assert.equal(outcomes.filter(({ status }) => status === 'rejected').length, 12 + 3)
+      for (const runId of runIds) {
+        if (runId === deleted) continue
+        const run = await getRun(room, root, runId)
+        const last = new Map(run.data.metrics?.map((metric) => [metric.key, metric.value]))
+        const told = [0.1, 0, 5e-324, -Number.MAX_VALUE, Number.MAX_VALUE, 'NaN', 2 ** 53]
+        assert.deepEqual(
+          keys.map((key) => last.get(key)).map((value) => (value === 0 ? 0 : value)),
+          told,
+        )
+        assert.deepEqual([last.get('many'), last.get('one')], [999, 1])
+        assert.equal((await metricHistory(room, root, { run_id: runId, key: 'many' })).metrics.length, 1000)
+      }
+      assert.deepEqual(
+        (await metricHistory(room, root, { run_id: deleted, key: 'many' }).catch(() => undefined))?.metrics,
+        [],
+      )
+    })
+
     it('a full batch is written at once', async () => {
       const { room, root } = bench
       const runId = await newRun()

@@ -1,4 +1,4 @@
-/** Points that wait together are written together: the points of `log-metric` calls that arrive while a commit is under way share one transaction. */
+/** Points that wait together are written together: those of calls that arrive while a commit is under way share one transaction. */
 import type { Principal } from '../contract/access.ts'
 import type { Clock } from '../contract/ids.ts'
 import type { Problem } from '../contract/errors.ts'
@@ -11,8 +11,8 @@ import type { RunRow } from './runs.ts'
 import type { Tracking } from './room.ts'
 import { fetchAll, inList, sql } from './sql.ts'
 
-/** Points of one transaction at most. */
-const MOST = 512
+/** Points of one transaction, unless a single call has more: on SQLite they keep the event loop for some 20 ms. */
+const MOST = 4096
 
 const queues = new WeakMap<Db, MetricQueue>()
 
@@ -26,14 +26,14 @@ export function queueOf(room: Tracking): MetricQueue {
 interface Waiting {
   readonly who: Principal
   readonly run_id: string
-  readonly point: MetricPoint
+  readonly points: readonly MetricPoint[]
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
 }
 
 export interface MetricQueue {
-  /** Writes a checked point; resolves when it is durable. Refused alone where its run may not be written to. */
-  add(who: Principal, runId: string, point: MetricPoint): Promise<void>
+  /** Writes checked points of a run, all or none; resolves when they are durable. Refused alone where the run may not be written to. */
+  add(who: Principal, runId: string, points: readonly MetricPoint[]): Promise<void>
 }
 
 /**
@@ -45,15 +45,16 @@ function metricQueue(db: Db, clock: Clock): MetricQueue {
   let busy = false
   const drain = async (): Promise<void> => {
     while (waiting.length > 0) {
-      const group = waiting.splice(0, MOST)
+      const group = waiting
+      waiting = group.splice(fitting(group))
       await writeGroup(db, clock, group)
     }
     busy = false
   }
   return {
-    add(who, run_id, point) {
+    add(who, run_id, points) {
       return new Promise((resolve, reject) => {
-        waiting.push({ who, run_id, point, resolve, reject })
+        waiting.push({ who, run_id, points, resolve, reject })
         if (busy) return
         busy = true
         // what arrives in the same turn of the event loop is taken along
@@ -63,7 +64,14 @@ function metricQueue(db: Db, clock: Clock): MetricQueue {
   }
 }
 
-/** Never rejects. A transaction that failed as a whole is tried again point by point, so that one cannot fail another. */
+/** How many of the calls, one at least, go into one transaction. */
+function fitting(calls: readonly Waiting[]): number {
+  let points = 0
+  const over = calls.findIndex((call) => (points += call.points.length) > MOST)
+  return over < 0 ? calls.length : Math.max(1, over)
+}
+
+/** Never rejects. A transaction that failed as a whole is tried again call by call, so that one cannot fail another. */
 async function writeGroup(db: Db, clock: Clock, group: readonly Waiting[]): Promise<void> {
   let refusals: ReadonlyMap<Waiting, Problem> = new Map()
   try {
@@ -94,8 +102,8 @@ async function write(t: Tx, clock: Clock, group: readonly Waiting[]): Promise<Ma
       continue
     }
     const known = written.get(run.run_id)
-    if (known === undefined) written.set(run.run_id, { run, points: [one.point] })
-    else known.points.push(one.point)
+    if (known === undefined) written.set(run.run_id, { run, points: [...one.points] })
+    else known.points.push(...one.points)
   }
   const batches = [...written.values()]
   await writePoints(t, batches)

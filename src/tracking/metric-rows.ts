@@ -3,7 +3,8 @@ import type { SqlValue, Tx } from '../store/db.ts'
 import { isEarlier, isLater, stored } from './points.ts'
 import type { MetricPoint } from './points.ts'
 import type { RunRow } from './runs.ts'
-import { insertRows } from './sql.ts'
+import { insertMany } from './sql.ts'
+import type { Into } from './sql.ts'
 
 /** Checked points of one run. */
 export interface RunPoints {
@@ -11,9 +12,35 @@ export interface RunPoints {
   readonly points: readonly MetricPoint[]
 }
 
-const POINT = 'INSERT INTO metric_points (run_id, key, timestamp, step, value, is_nan)'
-const LATEST = `INSERT INTO latest_metrics (run_id, key, experiment_id, value, is_nan, timestamp, step,
-  min_value, max_value, first_value, first_step, first_timestamp)`
+const POINTS: Into = {
+  table: 'metric_points',
+  columns: {
+    run_id: 'TEXT',
+    key: 'TEXT',
+    timestamp: 'BIGINT',
+    step: 'BIGINT',
+    value: 'DOUBLE PRECISION',
+    is_nan: 'BIGINT',
+  },
+}
+
+const LATEST: Into = {
+  table: 'latest_metrics',
+  columns: {
+    run_id: 'TEXT',
+    key: 'TEXT',
+    experiment_id: 'TEXT',
+    value: 'DOUBLE PRECISION',
+    is_nan: 'BIGINT',
+    timestamp: 'BIGINT',
+    step: 'BIGINT',
+    min_value: 'DOUBLE PRECISION',
+    max_value: 'DOUBLE PRECISION',
+    first_value: 'DOUBLE PRECISION',
+    first_step: 'BIGINT',
+    first_timestamp: 'BIGINT',
+  },
+}
 
 /** The latest point is the greatest (step, timestamp, value), NaN counting as 0; an equal one does not replace it. */
 const LATER =
@@ -45,8 +72,8 @@ export async function writePoints(t: Tx, runs: readonly RunPoints[]): Promise<vo
     }
     for (const summary of summaries(sorted)) latest.push(rowOf(run, summary))
   }
-  await insertRows(t, POINT, points, 'ON CONFLICT DO NOTHING')
-  await insertRows(t, LATEST, latest, MERGE)
+  await insertMany(t, POINTS, points, 'ON CONFLICT DO NOTHING')
+  await insertMany(t, LATEST, latest, MERGE)
 }
 
 /** What the points of one key come to. */
