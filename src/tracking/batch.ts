@@ -4,7 +4,7 @@ import type { Tx } from '../store/db.ts'
 import { takeKey } from './batch-keys.ts'
 import type { Tag } from './experiments.ts'
 import { LIMITS, checkBatch, checkKey } from './limits.ts'
-import { queueOf } from './metric-queue.ts'
+import { queuePoints } from './metric-queue.ts'
 import { writePoints } from './metric-rows.ts'
 import { putModelMetrics } from './model-metrics.ts'
 import { checkPoint } from './points.ts'
@@ -38,7 +38,7 @@ export async function logBatch(room: Tracking, who: Principal, runId: string, ba
   for (const [index, param] of params.entries()) checkKey(param.key, `params[${index}].key`, 'Param key')
   for (const [index, tag] of tags.entries()) checkKey(tag.key, `tags[${index}].key`, `tags[${index}].key`)
   const plain = params.length === 0 && tags.length === 0 && metrics.every((point) => point.model_id === undefined)
-  if (plain && metrics.length > 0) return queueOf(room).add(who, runId, metrics)
+  if (plain && metrics.length > 0) return queuePoints(room, { who, run_id: runId, points: metrics })
   await room.db.tx(async (t) => {
     const run = await requireActiveRun(t, room, who, runId)
     if (batch.key !== undefined && !(await takeKey(t, room, { runId, key: batch.key, batch }))) return

@@ -1,6 +1,6 @@
 /** Logs single points: the path of `log-metric`. */
 import type { Principal } from '../contract/access.ts'
-import { queueOf } from './metric-queue.ts'
+import { queuePoints } from './metric-queue.ts'
 import { writePoints } from './metric-rows.ts'
 import { putModelMetrics } from './model-metrics.ts'
 import { checkPoint } from './points.ts'
@@ -11,7 +11,7 @@ import type { Tracking } from './room.ts'
 /** Logs one point; resolves when it is durable. A point that is there already changes nothing. */
 export async function logMetric(room: Tracking, who: Principal, runId: string, point: MetricPoint): Promise<void> {
   checkPoint(point, '')
-  if (point.model_id === undefined) return queueOf(room).add(who, runId, [point])
+  if (point.model_id === undefined) return queuePoints(room, { who, run_id: runId, points: [point] })
   await room.db.tx(async (t) => {
     const run = await requireActiveRun(t, room, who, runId)
     await writePoints(t, [{ run, points: [point] }])

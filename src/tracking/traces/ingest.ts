@@ -1,11 +1,12 @@
 /** Takes spans in: rows upserted, their traces made or widened, whichever of span and trace comes first. */
 import type { Principal } from '../../contract/access.ts'
-import type { SqlValue, Tx } from '../../store/db.ts'
+import type { Db, SqlValue, Tx } from '../../store/db.ts'
 import { requireActiveExperiment } from '../experiments.ts'
 import type { ExperimentRow } from '../experiments.ts'
 import { sees } from '../room.ts'
 import type { Tracking } from '../room.ts'
 import { fetchAll, inList, insertRows, sql } from '../sql.ts'
+import { together } from '../together.ts'
 import { missing } from '../wire.ts'
 import { linkRun } from './links.ts'
 import { SPAN_COLUMNS, summarise } from './rows.ts'
@@ -43,8 +44,20 @@ const SPAN_UPDATE = `ON CONFLICT (trace_id, span_id) DO UPDATE SET ${SPAN_COLUMN
   .map((column) => `${column} = excluded.${column}`)
   .join(', ')}`
 
+/** Spans of one transaction, unless a single call has more. */
+const MOST = 512
+
+interface Sent {
+  readonly who: Principal
+  readonly place: SpanPlace
+  readonly spans: number
+  readonly traces: readonly SpanSummary[]
+}
+
+const queues = new WeakMap<Db, (call: Sent) => Promise<void>>()
+
 /**
- * Stores spans in one transaction, all or nothing. A trace that exists stays in its experiment; a span that exists is replaced.
+ * Stores spans, all or nothing; durable when it resolves. A trace that exists stays in its experiment; a span that exists is replaced.
  * Throws `unprocessable` for a span without an id, RESOURCE_DOES_NOT_EXIST for an experiment or trace that is not seen.
  */
 export async function logSpans(
@@ -54,29 +67,65 @@ export async function logSpans(
   spans: readonly SpanData[],
 ): Promise<void> {
   if (spans.length === 0) return
-  const traces = summarise(spans)
-  await room.db.tx(async (t) => {
-    const experiment = await requireActiveExperiment(t, room, who, place.experiment_id)
-    await insertRows(
-      t,
-      `INSERT INTO traces (${TRACE_COLUMNS})`,
-      traces.map((trace) => traceRow(trace, experiment)),
-      WIDEN,
-    )
-    await refuseForeign(t, who, traces)
-    await insertRows(
-      t,
-      SPAN_HEAD,
-      traces.flatMap((trace) => [...trace.rows.values()]),
-      SPAN_UPDATE,
-    )
-    await writePairs(t, traces)
-    const counted = traces.filter((trace) => trace.counts).map((trace) => trace.trace_id)
-    for (const id of counted) await countUsage(t, id)
-    const whole = traces.filter((trace) => trace.rooted).map((trace) => trace.trace_id)
-    if (place.run_id !== undefined) await linkRun(t, who, whole, place.run_id)
-  })
+  let queue = queues.get(room.db)
+  if (queue === undefined) {
+    queue = together<Sent>({ choose: alike, write: (group) => room.db.tx((t) => write(t, room, group)) })
+    queues.set(room.db, queue)
+  }
+  await queue({ who, place, spans: spans.length, traces: summarise(spans) })
 }
+
+/** Calls for the same place by the same caller, no two with spans of one trace: those are written in the order in which they came. */
+function alike(calls: readonly Sent[]): number[] {
+  const places: number[] = []
+  const traces = new Set<string>()
+  const [first] = calls
+  let spans = 0
+  for (const [place, call] of calls.entries()) {
+    const same =
+      call.who.id === first?.who.id &&
+      call.who.project === first.who.project &&
+      call.place.experiment_id === first.place.experiment_id &&
+      call.place.run_id === first.place.run_id
+    const fits = place === 0 || (same && spans + call.spans <= MOST)
+    if (fits && call.traces.every(({ trace_id }) => !traces.has(trace_id))) {
+      places.push(place)
+      spans += call.spans
+    }
+    for (const { trace_id } of call.traces) traces.add(trace_id)
+  }
+  return places
+}
+
+/** Writes alike calls; what refuses one of them refuses all, and the queue then tries each alone. */
+async function write(t: Tx, room: Tracking, calls: readonly Sent[]): Promise<Map<Sent, unknown>> {
+  const [first] = calls
+  if (first === undefined) return NONE
+  const { who, place } = first
+  const traces = calls.flatMap((call) => call.traces).sort((left, right) => (left.trace_id < right.trace_id ? -1 : 1))
+  const experiment = await requireActiveExperiment(t, room, who, place.experiment_id)
+  await insertRows(
+    t,
+    `INSERT INTO traces (${TRACE_COLUMNS})`,
+    traces.map((trace) => traceRow(trace, experiment)),
+    WIDEN,
+  )
+  await refuseForeign(t, who, traces)
+  await insertRows(
+    t,
+    SPAN_HEAD,
+    traces.flatMap((trace) => [...trace.rows.values()]),
+    SPAN_UPDATE,
+  )
+  await writePairs(t, traces)
+  const counted = traces.filter((trace) => trace.counts).map((trace) => trace.trace_id)
+  for (const id of counted) await countUsage(t, id)
+  const whole = traces.filter((trace) => trace.rooted).map((trace) => trace.trace_id)
+  if (place.run_id !== undefined) await linkRun(t, who, whole, place.run_id)
+  return NONE
+}
+
+const NONE = new Map<Sent, unknown>()
 
 /** Where a trace's files lie: MLflow's clients ask for it by the tag mlflow.artifactLocation. */
 export function artifactUri(experiment: ExperimentRow, traceId: string): string {
