@@ -37,8 +37,7 @@ export async function logBatch(room: Tracking, who: Principal, runId: string, ba
   for (const [index, point] of metrics.entries()) checkPoint(point, `metrics[${index}].`)
   for (const [index, param] of params.entries()) checkKey(param.key, `params[${index}].key`, 'Param key')
   for (const [index, tag] of tags.entries()) checkKey(tag.key, `tags[${index}].key`, `tags[${index}].key`)
-  const plain = params.length === 0 && tags.length === 0 && metrics.every((point) => point.model_id === undefined)
-  if (plain && metrics.length > 0) return queuePoints(room, { who, run_id: runId, points: metrics })
+  if (isPlain(batch)) return queuePoints(room, { who, run_id: runId, points: metrics })
   await room.db.tx(async (t) => {
     const run = await requireActiveRun(t, room, who, runId)
     if (batch.key !== undefined && !(await takeKey(t, room, { runId, key: batch.key, batch }))) return
@@ -47,6 +46,12 @@ export async function logBatch(room: Tracking, who: Principal, runId: string, ba
     await putModelMetrics(t, who, runId, metrics)
     await writeTags(t, runId, tags)
   })
+}
+
+/** Points of the run and nothing else, which may share a transaction with those of other calls. */
+function isPlain({ key, metrics = [], params = [], tags = [] }: Batch): boolean {
+  if (key !== undefined || params.length > 0 || tags.length > 0 || metrics.length === 0) return false
+  return metrics.every((point) => point.model_id === undefined)
 }
 
 /** Logs one param. The same value again is fine. */
