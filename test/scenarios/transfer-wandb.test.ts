@@ -210,6 +210,7 @@ describe('moving in from wandb', () => {
     mkdirSync(copy, { recursive: true })
     const name = readdirSync(join(folder, 'wandb')).find((one) => one.endsWith(made.full.id)) ?? ''
     cpSync(join(folder, 'wandb', name), join(copy, name), { recursive: true })
+    writeFileSync(join(copy, name, 'files', 'odd#name.txt'), 'no artifact may be called so')
     const file = recordFile(copy, made.full.id)
     const bytes = readFileSync(file)
     // the text of the seventh step stands in its history record
@@ -227,6 +228,7 @@ describe('moving in from wandb', () => {
         report.notes.some((note) => /bytes \d+ to \d+ cannot be read/.test(note)),
         report.notes.join('\n'),
       )
+      assert.ok(report.notes.some((note) => note.includes('the file "odd#name.txt" is left out')))
       const points = report.tables['metric_points']?.added ?? 0
       assert.ok(points > STEPS * 3)
       const [run] = (await fresh.client.call(trackingApi.listRuns, { query: { params: ['lr'] } })).items

@@ -1,9 +1,10 @@
 /** Sends what a source holds to a server: files by content, rows in batches, part by part, so that a broken import goes on. */
 import { createHash } from 'node:crypto'
 import type { Client } from '../../client/client.ts'
-import { problem } from '../../contract/errors.ts'
+import { Problem, problem } from '../../contract/errors.ts'
 import { transferApi } from '../../contract/transfer.ts'
 import type { Row } from '../../store/db.ts'
+import { safePath } from '../artifact-paths.ts'
 
 /** Most rows and most bytes of JSON that are sent at once. */
 const ROWS = 1000
@@ -95,6 +96,12 @@ export async function noteParts(
 async function sendPart(client: Client, part: Part, report: Report): Promise<void> {
   const artifacts: Row[] = []
   for await (const file of part.files()) {
+    if (!isAllowed(file)) {
+      report.notes.push(
+        `${file.owner}: the file ${JSON.stringify(file.path)} is left out, since no artifact may be called so`,
+      )
+      continue
+    }
     report.files++
     if (report.dry_run) continue
     const { digest, size } = await sendBytes(client, file.open())
@@ -103,6 +110,16 @@ async function sendPart(client: Client, part: Part, report: Report): Promise<voi
   }
   await sendRows(client, report, 'artifacts', artifacts)
   for await (const [table, rows] of part.rows()) await sendRows(client, report, table, rows)
+}
+
+/** Whether the server takes a file of this name. */
+function isAllowed({ owner, path }: SourceFile): boolean {
+  try {
+    return safePath(`${owner}/artifacts/${path}`) !== ''
+  } catch (error) {
+    if (error instanceof Problem) return false
+    throw error
+  }
 }
 
 /** Stores bytes at the server and compares the digest of what was read with what was kept. */

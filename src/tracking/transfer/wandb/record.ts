@@ -200,5 +200,6 @@ function fields(bytes: Uint8Array): WireField[] {
 
 /** True for what `readRecord` throws of bytes that are no record. */
 export function isNoRecord(error: unknown): boolean {
-  return error instanceof ProtobufError || error instanceof SyntaxError
+  // RangeError: JSON that nests deeper than can be followed
+  return [ProtobufError, SyntaxError, RangeError].some((kind) => error instanceof kind)
 }

@@ -135,7 +135,7 @@ const OWN = new Set(['_step', '_timestamp', '_runtime', '_wandb'])
 /** A history record's step. */
 export function historyOf(record: WandbRecord & { readonly kind: 'history' }): HistoryStep {
   const tree = treeOf(record.items)
-  const step = metricOf(tree.get('_step') ?? null) ?? record.step
+  const step = whole(metricOf(tree.get('_step') ?? null)) ?? whole(record.step) ?? 0
   const seconds = metricOf(tree.get('_timestamp') ?? null) ?? 0
   const metrics: [string, number][] = []
   const other: [string, Value][] = []
@@ -145,5 +145,10 @@ export function historyOf(record: WandbRecord & { readonly kind: 'history' }): H
     if (number === undefined) other.push([name, value])
     else metrics.push([name, number])
   }
-  return { step, time: Math.round(seconds * 1000), metrics, other }
+  return { step, time: whole(Math.round(seconds * 1000)) ?? 0, metrics, other }
+}
+
+/** Undefined for what no table holds as a whole number. */
+function whole(number: number | undefined): number | undefined {
+  return Number.isSafeInteger(number) ? number : undefined
 }
