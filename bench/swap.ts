@@ -33,9 +33,12 @@ export async function swap(options: Options): Promise<Row[]> {
   const ended = new Promise((resolve) => running.child.once('exit', resolve))
   try {
     const swapped = await under(running, (deploy) => swaps(deploy, options))
+    const asked: Asked[] = []
+    const returned = await under(running, (deploy) => rollbacks(running, deploy, asked))
     const killed = await under(running, () => killOne(running, options))
     return [
       row(`${SWAPS} swaps of versions under load, ${CLIENTS} clients`, swapped, ''),
+      rollbackRow(asked, returned),
       row('kill -9 of one of two gateways under load', killed, `, ${killed.broken} connections broke`),
     ]
   } finally {
@@ -86,6 +89,46 @@ async function swaps(deploy: Deploy, options: Options): Promise<void> {
   for (let i = 0; i < SWAPS; i++) {
     await deploy(i % 2 === 0 ? '2' : '1')
     await sleep((options.seconds * 1000) / SWAPS)
+  }
+}
+
+/** When a rollback was asked for, and the version that it left. */
+interface Asked {
+  readonly at: number
+  readonly left: string
+}
+
+const ROLLBACKS = 20
+
+async function rollbacks({ ready }: Running, deploy: Deploy, asked: Asked[]): Promise<void> {
+  const admin = createClient({ url: ready.url, token: ready.tokens.admin })
+  await deploy('1')
+  await deploy('2')
+  for (let i = 0; i < ROLLBACKS; i++) {
+    await sleep(150)
+    asked.push({ at: performance.now(), left: i % 2 === 0 ? '2' : '1' })
+    await admin.call(servingApi.rollbackEndpoint, { params: { name: NAME }, body: {} })
+  }
+  await sleep(150)
+}
+
+/** From the moment at which a rollback is asked for until a caller gets the last answer of the version that is left, over HTTP on both sides. */
+function rollbackRow(asked: readonly Asked[], { answers, failed }: LoadResult): Row {
+  const took = asked
+    .map(({ at, left }, i) => {
+      const end = asked[i + 1]?.at ?? Infinity
+      const late = answers.filter((one) => one.version === left && one.at >= at && one.at < end)
+      return Math.max(0, ...late.map((one) => one.at - at))
+    })
+    .toSorted((a, b) => a - b)
+  const [median, worst] = [took[took.length >> 1] ?? 0, took.at(-1) ?? 0]
+  return {
+    name: `rollback under load: asked for to last answer of the bad version, ${CLIENTS} clients`,
+    measured: `median ${median.toFixed(1)} ms, worst of ${took.length} ${worst.toFixed(1)} ms; ${failed.length} failed`,
+    target: '≤ 50 ms',
+    beside: '',
+    ok: median <= 50 && failed.length === 0,
+    figures: { median_ms: median, worst_ms: worst, all_ms: took, failed: failed.length },
   }
 }
 

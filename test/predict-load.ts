@@ -23,6 +23,8 @@ export interface LoadAnswer {
   readonly version: string
   readonly epoch: number
   readonly variant: string
+  /** When it came, ms of the performance clock. */
+  readonly at: number
 }
 
 /** Starts the load; `stop` lets open requests end and gives the result. */
@@ -71,7 +73,7 @@ function readAnswer(text: string): LoadAnswer {
     epoch: number
     variant: string
   }
-  return { id: prediction_ids[0] ?? '', version, epoch, variant }
+  return { id: prediction_ids[0] ?? '', version, epoch, variant, at: performance.now() }
 }
 
 function post(agent: Agent, options: LoadOptions, body: string): Promise<{ status: number; text: string }> {

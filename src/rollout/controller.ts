@@ -52,10 +52,14 @@ async function begin(deps: RolloutDeps, row: RolloutRow): Promise<void> {
     return
   }
   const first = plan.shadow.requests === 0 ? 1 : 0
-  const why = first === 0 ? null : await frozen(deps.db, row, deps.clock())
-  if (why !== null) {
-    await say(deps, row, why)
-    return
+  if (first > 0) {
+    // callers would meet it at once: what holds a step up holds up this one
+    const now = deps.clock()
+    const judged = judge(row, { now, frozen: await frozen(deps.db, row, now) })
+    if (judged.decision !== 'advance') {
+      await say(deps, row, judged.reason)
+      return
+    }
   }
   await change(deps, row, (t) => moveTo(t, deps, row, { step: first, plan, reason: 'it began' }))
 }

@@ -128,6 +128,15 @@ export function modeCases(name: string, open: () => Promise<{ db: Db; close(): P
       assert.equal(trail.length, 2)
     })
 
+    it('without a shadow step the first share waits for its approval before any caller meets it', async () => {
+      const id = await begun('bare', { shadow: { requests: 0 }, approvals: [{ before: 1000 }] })
+      const shown = await getRollout(db, id)
+      assert.deepEqual([shown.state, shown.awaits?.before, await variants('bare')], ['starting', 1000, ['stable 1 0']])
+      await act(bench.deps, ann, id, { action: 'approve', reason: 'go' })
+      await round(bench)
+      assert.deepEqual(await variants('bare'), ['stable 1 0', 'canary 2 1000'])
+    })
+
     it('a freeze by hand lets nothing forward, lets everything back, and is overridden on record', async () => {
       const id = await begun('frozen', {})
       const cold = { endpoint: 'frozen', reason: 'end of quarter', until: null }

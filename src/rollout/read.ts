@@ -94,7 +94,8 @@ async function standingStill(
   row: RolloutRow,
   now: number | undefined,
 ): Promise<Pick<Shown, 'awaits' | 'frozen'>> {
-  if (row.state !== 'shadow' && row.state !== 'canary') return { awaits: null, frozen: null }
+  const first = row.state === 'starting' && planOf(row).shadow.requests === 0 && row.stable_version !== null
+  if (!first && row.state !== 'shadow' && row.state !== 'canary') return { awaits: null, frozen: null }
   const { awaits } = judge(row, { rivals: await rivalsOf(reader, row) })
   return { awaits: awaits ?? null, frozen: now === undefined ? null : await frozen(reader, row, now) }
 }

@@ -103,6 +103,15 @@ async function over(id: string, look: (seen: Rollout) => Promise<void>): Promise
   return assert.fail(`rollout ${id} did not end: ${JSON.stringify(await rollouts())}`)
 }
 
+/** Waits until a rollout under way is as wanted. */
+async function until(id: string, wanted: (seen: Rollout) => boolean): Promise<Rollout> {
+  for (const end = Date.now() + LIMIT_MS; Date.now() < end; await sleep(100)) {
+    const seen = await server.client.call(rolloutApi.get, { params: { id } })
+    if (wanted(seen)) return seen
+  }
+  return assert.fail(`rollout ${id} did not come so far: ${JSON.stringify(await rollouts())}`)
+}
+
 /** A load of predictions, whose answers are labelled while it runs if told; `stop` gives what became of it. */
 function load(labelled: boolean): { stop(): Promise<LoadResult> } {
   const started = Date.now()
@@ -188,7 +197,7 @@ describe('rollouts of a real endpoint', { timeout: 300_000 }, () => {
       assert.equal((await server.client.call(rolloutApi.replay, { params: { id, verdict } })).same, true)
   })
 
-  test('a version that fails one request in five is taken to weight 0 by the breaker; no caller sees a failure', async () => {
+  test('a version that fails one request in five is stopped by the breaker or its gate; no caller sees a failure', async () => {
     const running = load(false)
     const { id } = await server.client.call(rolloutApi.start, {
       params: { name: MODEL },
@@ -197,7 +206,8 @@ describe('rollouts of a real endpoint', { timeout: 300_000 }, () => {
     const ended = await over(id, () => Promise.resolve())
     const { failed, broken, answers } = await running.stop()
     assert.equal(ended.state, 'rolled_back', ended.reason)
-    assert.match(ended.reason, /breaker/)
+    // whichever sees it first: the gateway by itself, or the gate by what it has logged
+    assert.match(ended.reason, /breaker|error_rate/)
     assert.deepEqual([failed, broken], [[], 0])
     assert.ok(ended.failed_requests >= 3, `${ended.failed_requests}`)
     assert.ok(answers.length > 0)
@@ -206,6 +216,59 @@ describe('rollouts of a real endpoint', { timeout: 300_000 }, () => {
       endpoint.variants.map((one) => [one.role, one.version]),
       [['stable', '2']],
     )
+    assert.equal(await production(), '2')
+  })
+
+  test('an A/B waits for a freeze and a person, is decided by values posted over HTTP, and keeps stable', async () => {
+    const { client } = server
+    const params = { name: MODEL }
+    await client.call(rolloutApi.freeze, { params, body: { reason: 'end of quarter' } })
+    const { id } = await client.call(rolloutApi.start, {
+      params,
+      body: {
+        version: '1',
+        plan: {
+          mode: 'ab',
+          shadow: { requests: 0 },
+          each: { min_requests: 50 },
+          metrics: [{ name: 'bought', min_values: 50 }],
+          ab: { metric: 'bought' },
+          approvals: [{ before: 5000 }],
+        },
+      },
+    })
+    const said = (pattern: RegExp) => until(id, (seen) => pattern.test(seen.reason))
+    assert.equal((await said(/frozen until it is lifted: end of quarter/)).state, 'starting')
+    await client.call(rolloutApi.thaw, { params })
+    assert.deepEqual((await said(/approval of a maintainer before 50 %/)).awaits, { before: 5000, role: 'maintainer' })
+    const running = load(false)
+    await client.call(rolloutApi.act, { params: { id }, body: { action: 'approve', reason: 'go' } })
+    const met = { stable: 0, candidate: 0 }
+    const posted = new Set<string>()
+    let token: string | undefined
+    const ended = await over(id, async () => {
+      const page = await client.call(rolloutApi.exposures, { params: { id }, query: { limit: 500, page_token: token } })
+      const fresh = page.items.filter((one) => !posted.has(one.prediction_id))
+      token = page.next_page_token ?? token
+      if (fresh.length === 0) return
+      const values = fresh.map(({ prediction_id, arm, version }) => {
+        posted.add(prediction_id)
+        assert.equal(version, arm === 'candidate' ? '1' : '2')
+        met[arm] += 1
+        return { metric: 'bought', prediction_id, value: met[arm] % 10 < (arm === 'candidate' ? 2 : 7) ? 1 : 0 }
+      })
+      await client.call(rolloutApi.metrics, { params, body: { values } })
+    })
+    const { failed, answers } = await running.stop()
+    assert.deepEqual([ended.state, failed], ['kept', []], ended.reason)
+    assert.match(ended.reason, /^stable is better: bought/)
+    const first = new Set(answers.slice(0, 5000).map((one) => one.version))
+    assert.deepEqual([...first].toSorted(), ['1', '2'], 'both sides answered')
+    assert.ok(met.stable > 50 && met.candidate > 50, JSON.stringify(met))
+    const gate = ended.gates.find((one) => one.gate === 'metric bought')
+    assert.ok((gate?.interval?.[1] ?? 1) < 0, JSON.stringify(gate))
+    for (const { id: verdict } of ended.verdicts)
+      assert.equal((await client.call(rolloutApi.replay, { params: { id, verdict } })).same, true)
     assert.equal(await production(), '2')
   })
 

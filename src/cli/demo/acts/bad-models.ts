@@ -45,13 +45,13 @@ async function flipped(world: World, notes: Notebook): Promise<void> {
 
 async function faulty(world: World, notes: Notebook): Promise<void> {
   const version = await candidate(world, 'faulty')
-  // straight to a canary: the breaker must stop it, not the shadow that would have seen it first
+  // straight to a canary: the breaker or the gate of failures must stop it, not the shadow that would have seen it first
   const plan = Plan.parse({ shadow: { requests: 0 }, canary: [1000, 5000], each: { min_requests: 500 } })
   const { rollout, result } = await driveRollout(world, await startRollout(world, version, plan), rest(world))
   const answered = result.byVersion[version] ?? 0
   notes.check(
     'candidate that fails one request in five',
-    `${rollout.state} by the breaker: ${rollout.reason}`,
+    `${rollout.state}: ${rollout.reason}`,
     rollout.state === 'rolled_back',
   )
   notes.check(
