@@ -40,7 +40,12 @@ export async function run(invocation: Invocation): Promise<number> {
 async function rolloutBefore(client: Client, endpoint: string, version: string): Promise<Rollout | undefined> {
   const { items } = await client.call(rolloutApi.list, { query: { endpoint, limit: 20 } })
   if (items.some((one) => one.version === version)) return undefined
-  return items.find((one) => one.finished_at === null)
+  return items.find((one) => one.finished_at === null && one.state !== 'watching')
+}
+
+/** It is prepared, and a person or a freeze keeps it from its first step. */
+function isHeld({ awaits, frozen }: Rollout): boolean {
+  return awaits !== null || frozen !== null
 }
 
 const WAIT_MS = 60_000
@@ -51,7 +56,7 @@ export async function awaitRollout(client: Client, endpoint: string, version: st
   for (;;) {
     const { items } = await client.call(rolloutApi.list, { query: { endpoint, limit: 20 } })
     const found = items.find((one) => one.version === version)
-    if (found !== undefined && found.state !== 'starting') return found
+    if (found !== undefined && (found.state !== 'starting' || isHeld(found))) return found
     if (Date.now() > until) {
       throw new Error(
         `no rollout of version ${version} began within ${WAIT_MS / 1000} s\nSee: slipway endpoints ${endpoint}`,

@@ -182,3 +182,42 @@ test('the published schema is the one of the code', () => {
   )
   assert.deepEqual(published, projectJsonSchema(), 'run: npm run docs')
 })
+
+test('a rollout with people, times and numbers of the business is read, and what does not fit together is told with its line', () => {
+  const rich = GOOD.replace(
+    '  rollout: {shadow: 1000 requests, canary: [5%, 25%, 50%], each: {min_requests: 500}, on_failure: rollback}',
+    `  rollout:
+    mode: ab
+    metrics: [{name: bought}]
+    ab: {metric: bought, share: 20%}
+    approvals: [{before: 20%}, {before: promote, role: admin}]
+    freeze: [{cron: "0 18 * * 5", timezone: Europe/Berlin, hours: 62}]
+    watch: {labels: 500, hours: 72}`,
+  )
+  const plan = rolloutPlan(parseProject(rich))
+  assert.deepEqual(plan?.ab, { share: 2000, metric: 'bought', alpha: 0.05, max_values: 100_000 })
+  assert.deepEqual(plan?.approvals, [
+    { before: 2000, role: 'maintainer' },
+    { before: 'promote', role: 'admin' },
+  ])
+  const faults: readonly (readonly [string, string, RegExp])[] = [
+    [
+      'metric: bought,',
+      'metric: clicked,',
+      /:23: endpoint\.rollout\.ab\.metric: got "clicked", expected one of the plan's/,
+    ],
+    [
+      'before: 20%',
+      'before: 30%',
+      /:24: endpoint\.rollout\.approvals\.0\.before: got "30%", expected a share of the plan/,
+    ],
+    [
+      'Europe/Berlin',
+      'Mars/Olympus',
+      /:25: endpoint\.rollout\.freeze\.0\.timezone: got "Mars\/Olympus", expected a time/,
+    ],
+    ['role: admin', 'role: king', /:24: endpoint\.rollout\.approvals\.1\.role: got "king"/],
+    ['    mode: ab\n', '', /endpoint\.rollout\.mode: missing; expected mode: ab together with ab/],
+  ]
+  for (const [from, to, expected] of faults) assert.throws(() => parseProject(rich.replace(from, to)), expected)
+})

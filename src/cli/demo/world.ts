@@ -193,7 +193,7 @@ export function getRollout(world: World, id: string): Promise<Rollout> {
   return world.client.call(rolloutApi.get, { params: { id } })
 }
 
-const OVER = new Set(['promoted', 'rolled_back', 'aborted', 'paused'])
+const OVER = new Set(['promoted', 'watching', 'rolled_back', 'kept', 'aborted', 'paused'])
 
 /** Sends flights hour by hour until a rollout is over or the flights are used up; returns the rollout and what was sent. */
 export async function driveRollout(world: World, rollout: Rollout, flights: Iterable<Flight>) {
