@@ -8,7 +8,7 @@ const PATIENCE_MS = 15_000
 
 /** Ends the gateways and steps of a data folder whose server has ended: asks them, waits a moment, kills what stays. */
 export async function endLeftovers(data: string): Promise<void> {
-  const pids = new Set((await Promise.all([gateways(data), steps(data)])).flat())
+  const pids = new Set((await Promise.all([gateways(data), steps(data), unwritten(data)])).flat())
   for (const pid of pids) signal(pid, 'SIGTERM')
   for (const until = Date.now() + PATIENCE_MS; [...pids].some(isAlive); await wait(20)) {
     if (Date.now() < until) continue
@@ -24,18 +24,24 @@ async function gateways(data: string): Promise<number[]> {
   return found.filter((pid) => pid !== undefined)
 }
 
-/** Wrappers of attempts, by what the server has written of them, and, on Linux, those that it had no time to write of. */
 async function steps(data: string): Promise<number[]> {
   const attempts = join(data, 'attempts')
   const folders = (await names(attempts)).map((name) => join(attempts, name))
-  const written = await Promise.all(folders.map((folder) => processOf(join(folder, 'process.json'), folder)))
+  const found = await Promise.all(folders.map((folder) => processOf(join(folder, 'process.json'), folder)))
+  return found.filter((pid) => pid !== undefined)
+}
+
+/** Those that nobody had the time to write of, on Linux: gateways and wrappers by their arguments. */
+async function unwritten(data: string): Promise<number[]> {
+  const marks = [`gateway/main.ts\0{"dataDir":${JSON.stringify(data)},`, `slipway.step\0${join(data, 'attempts')}/`]
   const running = (await names('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
-  const unwritten = await Promise.all(
-    running.map(async (pid) =>
-      (await commandOf(pid))?.includes(`slipway.step\0${attempts}/`) === true ? pid : undefined,
-    ),
+  const found = await Promise.all(
+    running.map(async (pid) => {
+      const command = await commandOf(pid)
+      return marks.some((mark) => command?.includes(mark) === true) ? pid : undefined
+    }),
   )
-  return [...written, ...unwritten].filter((pid) => pid !== undefined)
+  return found.filter((pid) => pid !== undefined)
 }
 
 /** The process that a file names, if it is alive and has `argument` among its arguments, as far as the system tells. */

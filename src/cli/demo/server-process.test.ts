@@ -70,6 +70,17 @@ test('stop ends the gateway of a server that was killed, and no server starts af
   assert.deepEqual(await commandsOf(data), [])
 })
 
+test('stop ends a gateway whose server was killed before the gateway said that it is there', LINUX, async (t) => {
+  const data = await folder(t)
+  const server = new ServerProcess(data)
+  t.after(() => server.stop())
+  await server.start()
+  await server.kill()
+  await rm(join(data, 'run', 'gateway-0.json'))
+  await server.stop()
+  assert.deepEqual(await commandsOf(data), [])
+})
+
 test('a server that is stopped while it starts leaves nothing, however far it came', LINUX, async (t) => {
   for (const ms of [0, 200, 500, 900]) {
     const data = await folder(t)
