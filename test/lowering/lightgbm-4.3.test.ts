@@ -1,0 +1,4 @@
+/** Models of LightGBM 4.3. */
+import { testBoosted } from './boosted.ts'
+
+testBoosted('lightgbm', 'older')
