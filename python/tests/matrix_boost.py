@@ -5,6 +5,7 @@ usage: python matrix_boost.py OUT_DIR [--library xgboost|lightgbm] [--probes N] 
 
 import argparse
 import functools
+import importlib.util
 import inspect
 import json
 import os
@@ -207,6 +208,18 @@ def lightgbm_rows():
 
 
 LIBRARIES = {"xgboost": xgboost_rows, "lightgbm": lightgbm_rows}
+
+
+def cases():
+    """The rows of the libraries that this environment has: name -> function that gives (model, inputs, save), as the lowering matrix takes them."""
+    found = [library for library in LIBRARIES if importlib.util.find_spec(library) is not None]
+    return {name: functools.partial(case, make) for library in found for name, make in LIBRARIES[library]()}
+
+
+def case(make):
+    """One row with the function that saves it."""
+    model, inputs, predict = make()
+    return model, inputs, lambda model, folder, columns: save(model, inputs, predict, folder)
 
 
 def save(model, inputs, predict, folder):
