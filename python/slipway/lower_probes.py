@@ -191,14 +191,18 @@ class Probes:
         points, roll = self.sorted[i], self.random.random()
         if not points or roll < 0.02:
             return self.random.choice([0.0, -0.0, 1.0, 5e-324, 1e30, -1e30, self.random.gauss(0, 1)])
-        point = self.random.choice(points)
         if roll < 0.7:
-            up, down = math.nextafter(point, math.inf), math.nextafter(point, -math.inf)
-            near = np.float32(point)
-            near_up, near_down = np.nextafter(near, np.float32(np.inf)), np.nextafter(near, np.float32(-np.inf))
-            return float(self.random.choice([point, up, down, near, near_up, near_down]))
+            return neighbour(points[int(self.random.random() * len(points))], int(self.random.random() * 6))
         low, high = points[0], points[-1]
         return self.random.uniform(low - 0.1 * (high - low), high + 0.1 * (high - low))
+
+
+def neighbour(point, which):
+    """A point (0), the next numbers up and down (1, 2), the nearest float32 (3), and the next of those (4, 5)."""
+    if which < 3:
+        return (point, math.nextafter(point, math.inf), math.nextafter(point, -math.inf))[which]
+    near = np.float32(point)
+    return float(near if which == 3 else np.nextafter(near, np.float32(np.inf if which == 4 else -np.inf)))
 
 
 def category_limit(arrays):
