@@ -211,6 +211,13 @@ describe('moving in from wandb', () => {
     const name = readdirSync(join(folder, 'wandb')).find((one) => one.endsWith(made.full.id)) ?? ''
     cpSync(join(folder, 'wandb', name), join(copy, name), { recursive: true })
     writeFileSync(join(copy, name, 'files', 'odd#name.txt'), 'no artifact may be called so')
+    // as older SDKs leave it
+    const metadata = {
+      username: 'ada',
+      program: 'elsewhere.py',
+      git: { commit: 'c0ffee', remote: 'git@example.org:x' },
+    }
+    writeFileSync(join(copy, name, 'files', 'wandb-metadata.json'), JSON.stringify(metadata))
     const file = recordFile(copy, made.full.id)
     const bytes = readFileSync(file)
     // the text of the seventh step stands in its history record
@@ -231,8 +238,11 @@ describe('moving in from wandb', () => {
       assert.ok(report.notes.some((note) => note.includes('the file "odd#name.txt" is left out')))
       const points = report.tables['metric_points']?.added ?? 0
       assert.ok(points > STEPS * 3)
-      const [run] = (await fresh.client.call(trackingApi.listRuns, { query: { params: ['lr'] } })).items
+      const [run] = (await fresh.client.call(trackingApi.listRuns, { query: { tags: ['mlflow.source.git.commit'] } }))
+        .items
       assert.equal(run?.name, 'first try')
+      assert.equal(run.tags['mlflow.source.git.commit'], 'c0ffee')
+      assert.equal(run.user, 'ada')
       assert.equal(run.status, 'FAILED')
       const query = { key: 'loss', max_points: 10_000 }
       const { total } = await fresh.client.call(trackingApi.getRunMetrics, { params: { id: run.id }, query })

@@ -7,6 +7,7 @@ import { Problem, problem } from '../../../contract/errors.ts'
 import { trackingApi } from '../../../contract/tracking.ts'
 import type { Part, Source } from '../send.ts'
 import { wandbFiles } from './files.ts'
+import { readMetadata } from './metadata.ts'
 import { Names } from './names.ts'
 import { timesOf, wandbRows } from './rows.ts'
 import type { WandbRun } from './rows.ts'
@@ -126,6 +127,7 @@ async function scan(folders: readonly RunFolder[], notes: string[]): Promise<Run
   try {
     const facts = await scanRun(folders.map(({ file }) => file))
     notes.push(...facts.damage)
+    for (const { folder } of folders) facts.environment = { ...(await readMetadata(folder)), ...facts.environment }
     return facts
   } catch (error) {
     if (!(error instanceof Problem)) throw error
