@@ -9,21 +9,34 @@ import { startApp } from '../../src/app.ts'
 import type { App } from '../../src/app.ts'
 import { startPostgres } from '../postgres.ts'
 import { testEnv } from '../python-env.ts'
+import { NO_S3, startS3 } from '../s3.ts'
+import type { TestS3 } from '../s3.ts'
 
 const PACKAGES = ['scikit-learn==1.7.2', 'pandas==2.3.3', 'numpy==2.2.6', 'mlflow-skinny==3.17.2']
 const PARTS = ['autolog', 'logging', 'search', 'artifacts', 'datasets', 'workspaces']
 
-for (const database of ['SQLite', 'PostgreSQL'] as const) {
-  describe(`the mlflow client on ${database}`, () => {
+/** Where a server keeps what it is told, and the files. */
+const PLACES = [
+  ['SQLite', 'disk'],
+  ['PostgreSQL', 'disk'],
+  ['SQLite', 'S3'],
+] as const
+
+for (const [database, files] of PLACES) {
+  describe(`the mlflow client on ${database} with files on ${files}`, () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'slipway-mlflow-'))
-    let app: App
+    let app: App | undefined
     let python = ''
     let stopDatabase = async (): Promise<void> => undefined
+    let s3: TestS3 | undefined
 
     before(async () => {
       python = await testEnv(PACKAGES)
       const server = database === 'PostgreSQL' ? await startPostgres() : undefined
       if (server !== undefined) stopDatabase = () => server.stop()
+      if (files === 'S3') s3 = await startS3()
+      if (files === 'S3' && s3 === undefined) return
+      Object.assign(process.env, s3?.env)
       app = await startApp({
         dataDir,
         host: '127.0.0.1',
@@ -34,24 +47,31 @@ for (const database of ['SQLite', 'PostgreSQL'] as const) {
         allowHosts: [],
         logLevel: 'error',
         ...(server !== undefined && { databaseUrl: server.url }),
+        ...(s3 !== undefined && { blobsUrl: s3.url }),
       })
     })
     after(async () => {
-      await app.stop()
+      if (app !== undefined) await app.stop()
+      for (const name of Object.keys(s3?.env ?? {})) Reflect.deleteProperty(process.env, name)
+      s3?.stop()
       await stopDatabase()
       rmSync(dataDir, { recursive: true, force: true })
     })
 
-    it('logs, searches, uploads and reads back', { timeout: 240_000 }, async () => {
+    it('logs, searches, uploads and reads back', { timeout: 240_000 }, async (t) => {
+      if (app === undefined) {
+        t.skip(NO_S3)
+        return
+      }
       const { code, out } = await run(python, { url: app.url, token: readFileSync(app.tokenFile, 'utf8').trim() })
       const passed = [...out.matchAll(/^passed (\w+)$/gm)].map((match) => match[1])
       assert.deepEqual(passed, PARTS, out.slice(-3000))
       assert.equal(code, 0)
     })
 
-    if (database === 'SQLite') {
+    if (database === 'SQLite' && files === 'disk') {
       it('is refused without a token', { timeout: 60_000 }, async () => {
-        const { code, out } = await run(python, { url: app.url, token: 'slw_wrong.wrong' })
+        const { code, out } = await run(python, { url: app?.url ?? '', token: 'slw_wrong.wrong' })
         assert.equal(code, 1)
         assert.match(out, /UNAUTHENTICATED|no valid credential/)
       })
