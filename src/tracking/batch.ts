@@ -3,7 +3,7 @@ import type { Principal } from '../contract/access.ts'
 import type { Tx } from '../store/db.ts'
 import { takeKey } from './batch-keys.ts'
 import type { Tag } from './experiments.ts'
-import { LIMITS, checkBatch, checkKey } from './limits.ts'
+import { LIMITS, checkBatch, checkKey, cut } from './limits.ts'
 import { queuePoints } from './metric-queue.ts'
 import { writePoints } from './metric-rows.ts'
 import { putModelMetrics } from './model-metrics.ts'
@@ -67,7 +67,7 @@ async function writeParams(t: Tx, runId: string, params: readonly Param[]): Prom
   if (params.length === 0) return
   const wanted = new Map<string, string>()
   for (const { key, value: long } of params) {
-    const value = long.slice(0, LIMITS.param)
+    const value = cut(long, LIMITS.param)
     const other = wanted.get(key)
     if (other !== undefined && other !== value) throw changed(runId, key, other, value)
     wanted.set(key, value)

@@ -33,7 +33,8 @@ export function missingValue(path: string): string {
 /** Text, or nothing. A whole number is taken for an id where `number` is true. */
 export function text(options: { number?: boolean } = {}): Field<string | undefined> {
   return field((value, path) => {
-    if (typeof value === 'string') return value
+    // half a character would be another one once it was kept
+    if (typeof value === 'string') return value.toWellFormed()
     if (options.number === true && typeof value === 'number' && Number.isSafeInteger(value)) return String(value)
     throw badType(value, path)
   })

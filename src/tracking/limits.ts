@@ -39,9 +39,26 @@ export function checkKey(key: string, path: string, what: string): void {
   checkLength(key, what, LIMITS.key)
 }
 
+/** The first `limit` characters, no half of one: characters beyond the BMP count once, as for MLflow, whose server is Python. */
+export function cut(value: string, limit: number): string {
+  if (!isLonger(value, limit)) return value
+  let end = 0
+  for (let count = 0; count < limit; count++) end += (value.codePointAt(end) ?? 0) > 0xffff ? 2 : 1
+  return value.slice(0, end)
+}
+
+function isLonger(value: string, limit: number): boolean {
+  // between these two the number of units decides alone
+  if (value.length <= limit) return false
+  if (value.length > 2 * limit) return true
+  let pairs = 0
+  for (let at = 0; at < value.length; at++) if ((value.codePointAt(at) ?? 0) > 0xffff) pairs++
+  return value.length - pairs > limit
+}
+
 /** Refuses text of more than `limit` characters. */
 export function checkLength(value: string | undefined, what: string, limit: number): void {
-  if (value !== undefined && value.length > limit) {
+  if (value !== undefined && isLonger(value, limit)) {
     throw invalid(`'${what}' exceeds the maximum length of ${limit} characters`)
   }
 }

@@ -4,7 +4,7 @@ import type { Reader, Tx } from '../store/db.ts'
 import type { Param } from './batch.ts'
 import { requireActiveExperiment } from './experiments.ts'
 import type { Stage, Tag } from './experiments.ts'
-import { LIMITS, checkKey } from './limits.ts'
+import { LIMITS, checkKey, cut } from './limits.ts'
 import { randomName } from './names.ts'
 import { wireValue } from './points.ts'
 import { hexId, sees } from './room.ts'
@@ -278,7 +278,7 @@ async function putParams(t: Tx, modelId: string, params: readonly Param[]): Prom
   }
   for (const [index, param] of params.entries()) {
     checkKey(param.key, `params[${index}].key`, 'Param key')
-    const value = param.value.slice(0, LIMITS.param)
+    const value = cut(param.value, LIMITS.param)
     const added = await t.run(
       'INSERT INTO logged_model_params (model_id, key, value) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
       [modelId, param.key, value],

@@ -5,7 +5,7 @@ import type { Reader, Tx } from '../store/db.ts'
 import { requireActiveExperiment } from './experiments.ts'
 import type { Stage, Tag } from './experiments.ts'
 import { beat } from './heartbeat.ts'
-import { LIMITS, checkKey } from './limits.ts'
+import { LIMITS, checkKey, cut } from './limits.ts'
 import { randomName } from './names.ts'
 import { hexId, sees } from './room.ts'
 import type { Tracking } from './room.ts'
@@ -189,7 +189,7 @@ export async function writeTags(t: Tx, runId: string, tags: readonly Tag[], limi
 }
 
 async function putTags(t: Tx, runId: string, tags: readonly Tag[], limit: number = LIMITS.tag): Promise<void> {
-  const last = new Map(tags.map((tag) => [tag.key, tag.value.slice(0, limit)]))
+  const last = new Map(tags.map((tag) => [tag.key, cut(tag.value, limit)]))
   const rows = [...last].sort(byKey).map(([key, value]) => [runId, key, value])
   await insertRows(
     t,

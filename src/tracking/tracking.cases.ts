@@ -16,6 +16,7 @@ import { gatewayCases } from './gateway-config/gateway.cases.ts'
 import { grammarCases } from './grammar.cases.ts'
 import { issueCases } from './issues/issues.cases.ts'
 import { lifeCases } from './life.cases.ts'
+import { limitCases } from './limits.cases.ts'
 import { modelCases } from './model.cases.ts'
 import { savedSearchCases } from './saved-searches.cases.ts'
 import { samplingCases } from './scorers/sampling.cases.ts'
@@ -53,6 +54,7 @@ export function trackingCases(name: string, open: () => Promise<{ db: Db; close(
     }
     lifeCases(bench)
     batchCases(bench)
+    limitCases(bench)
     aggregateCases(bench)
     searchCases(bench)
     grammarCases(bench)

@@ -1,4 +1,5 @@
 /** What spans become in the tables: a row for each, and for each trace what its spans say of it. */
+import { cut } from '../limits.ts'
 import { KEYS, UNKNOWN_TYPE, understood } from './conventions.ts'
 import { previewOf } from './preview.ts'
 import { statusName, traceIdOf, writeSpan } from './span.ts'
@@ -111,13 +112,13 @@ function addSpan(trace: SpanSummary, span: SpanData): void {
 function addRoot(trace: SpanSummary, span: SpanData, attributes: ValueMap): void {
   trace.rooted = true
   trace.state = statusName(span.status.code) === 'ERROR' ? 'ERROR' : 'OK'
-  trace.name ??= span.name.slice(0, LONGEST_NAME)
+  trace.name ??= cut(span.name, LONGEST_NAME)
   trace.request_preview = previewOf(attributes.get(KEYS.inputs), 'user')
   trace.response_preview = previewOf(attributes.get(KEYS.outputs), 'assistant')
   for (const [key, value] of attributes) {
     if (!key.startsWith(TAG_PREFIX)) continue
     const name = key.slice(TAG_PREFIX.length)
-    if (name === NAME_TAG) trace.name = asText(value).slice(0, LONGEST_NAME)
+    if (name === NAME_TAG) trace.name = cut(asText(value), LONGEST_NAME)
     else if (!name.startsWith('mlflow.trace.')) note(trace.tags, name, value)
   }
 }
@@ -125,7 +126,7 @@ function addRoot(trace: SpanSummary, span: SpanData, attributes: ValueMap): void
 /** The first value that is said counts. */
 function note(into: Map<string, string>, key: string, value: Value | undefined): void {
   if (value === undefined || value === null || value === '' || key === '' || into.has(key)) return
-  if (key.length <= LONGEST_KEY) into.set(key, asText(value).slice(0, LONGEST_VALUE))
+  if (key.length <= LONGEST_KEY) into.set(key, cut(asText(value), LONGEST_VALUE))
 }
 
 function spanRow(trace: SpanSummary, span: SpanData, attributes: Map<string, Value>): SqlValue[] {

@@ -1,6 +1,7 @@
 /** Writes the record of a trace: at once with everything (V3), or begun and ended (V2). */
 import type { Principal } from '../../contract/access.ts'
 import type { SqlValue, Tx } from '../../store/db.ts'
+import { cut } from '../limits.ts'
 import { requireActiveExperiment } from '../experiments.ts'
 import type { ExperimentRow } from '../experiments.ts'
 import type { Tracking } from '../room.ts'
@@ -133,7 +134,7 @@ async function upsertPairs(
 ): Promise<void> {
   const rows = Object.entries(pairs)
     .filter(([key]) => table !== 'trace_tags' || !COLUMN_TAGS.includes(key))
-    .map(([key, value]) => [traceId, key, value.slice(0, LONGEST_VALUE)])
+    .map(([key, value]) => [traceId, key, cut(value, LONGEST_VALUE)])
   const update = 'ON CONFLICT (trace_id, key) DO UPDATE SET value = excluded.value'
   await insertRows(t, `INSERT INTO ${table} (trace_id, key, value)`, rows, update)
 }

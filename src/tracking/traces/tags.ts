@@ -1,6 +1,6 @@
 /** Tags of a trace: set, removed. The name is a tag too; where its spans and files lie is not the caller's to say. */
 import type { Principal } from '../../contract/access.ts'
-import { checkKey } from '../limits.ts'
+import { checkKey, cut } from '../limits.ts'
 import type { Tracking } from '../room.ts'
 import { invalid, missing } from '../wire.ts'
 import { LOCATION_TAG, NAME_TAG, requireTrace, SPANS_TAG } from './info.ts'
@@ -17,7 +17,7 @@ export interface TraceTag {
 export async function setTraceTag(room: Tracking, who: Principal, traceId: string, tag: TraceTag): Promise<void> {
   checkKey(tag.key, 'key', 'key')
   refuseFixed(tag.key, 'set')
-  const value = tag.value.slice(0, LONGEST_VALUE)
+  const value = cut(tag.value, LONGEST_VALUE)
   await room.db.tx(async (t) => {
     await requireTrace(t, who, traceId)
     if (tag.key === NAME_TAG) await t.run('UPDATE traces SET name = ? WHERE trace_id = ?', [value, traceId])
