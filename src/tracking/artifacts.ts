@@ -26,6 +26,9 @@ export interface FileInfo {
   readonly file_size?: number
 }
 
+/** How long an upload in parts may take; afterwards it is forgotten and its parts are collected, ms. */
+export const UPLOAD_MS = 86_400_000
+
 const UPSERT = `INSERT INTO artifacts (owner, path, digest, size, updated_at) VALUES (?, ?, ?, ?, ?)
   ON CONFLICT (owner, path) DO UPDATE SET digest = excluded.digest, size = excluded.size, updated_at = excluded.updated_at`
 
@@ -118,7 +121,7 @@ export function folder(files: readonly ArtifactFile[], path: string): FileInfo[]
   return [...entries.values()].sort((left, right) => (left.path < right.path ? -1 : 1))
 }
 
-/** Every digest that an artifact, an upload of the last day or a link needs; for the collection of blobs. */
+/** Every digest that an artifact, an upload that may go on or a link needs; for the collection of blobs. */
 export async function* reachableDigests(room: Tracking): AsyncIterable<Digest> {
   let after = ''
   for (;;) {
@@ -133,7 +136,7 @@ export async function* reachableDigests(room: Tracking): AsyncIterable<Digest> {
   }
   const parts = await room.db.all<{ digest: string }>(
     'SELECT p.digest FROM artifact_upload_parts p JOIN artifact_uploads u ON u.upload_id = p.upload_id WHERE u.created_at > ?',
-    [room.clock() - 86_400_000],
+    [room.clock() - UPLOAD_MS],
   )
   for (const part of parts) yield part.digest
   const linked = await room.db.all<{ digest: string }>('SELECT digest FROM artifact_links WHERE expires_at > ?', [

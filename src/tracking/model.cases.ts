@@ -3,7 +3,15 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { text } from 'node:stream/consumers'
 import { findLink, makeLink } from './artifact-links.ts'
-import { artifactFiles, deleteArtifacts, listFolder, openArtifact, putArtifact, reachableDigests } from './artifacts.ts'
+import {
+  artifactFiles,
+  deleteArtifacts,
+  listFolder,
+  openArtifact,
+  putArtifact,
+  reachableDigests,
+  UPLOAD_MS,
+} from './artifacts.ts'
 import { createExperiment, getExperiment } from './experiments.ts'
 import { searchExperiments } from './experiment-search.ts'
 import { logOutputs } from './inputs.ts'
@@ -274,6 +282,13 @@ export function modelCases(bench: Bench): void {
       const other = await createUpload(room, root, { ...given, parts: 1 })
       await abortUpload(room, root, path, other)
       await refused(abortUpload(room, root, path, other), 'RESOURCE_DOES_NOT_EXIST', /^No upload/)
+      const left = await createUpload(room, root, { ...given, parts: 1 })
+      await putPart(room, { id: left, part: 1 }, parts('x'))
+      bench.wait(UPLOAD_MS)
+      await createUpload(room, root, { ...given, parts: 1 })
+      await refused(putPart(room, { id: left, part: 1 }, parts('x')), 'RESOURCE_DOES_NOT_EXIST', /^No upload/)
+      const kept = await room.db.all('SELECT digest FROM artifact_upload_parts WHERE upload_id = ?', [left])
+      assert.deepEqual(kept, [], 'what nobody ended is forgotten after a day')
     })
   })
 

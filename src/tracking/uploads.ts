@@ -2,7 +2,7 @@
 import type { Principal } from '../contract/access.ts'
 import type { Tx } from '../store/db.ts'
 import { baseName } from './artifact-paths.ts'
-import { allowedPlace, writeArtifact } from './artifacts.ts'
+import { allowedPlace, UPLOAD_MS, writeArtifact } from './artifacts.ts'
 import { hexId } from './room.ts'
 import type { Tracking } from './room.ts'
 import { invalid, missing } from './wire.ts'
@@ -34,6 +34,7 @@ export async function createUpload(
   const place = await allowedPlace(room.db, who, `${given.folder}/${baseName(given.file)}`)
   const id = hexId(room)
   await room.db.tx(async (t) => {
+    await forgetOld(t, room)
     await t.run('INSERT INTO artifact_uploads (upload_id, owner, path, created_at) VALUES (?, ?, ?, ?)', [
       id,
       place.owner,
@@ -113,6 +114,13 @@ async function requireUpload(reader: Pick<Tx, 'get'>, id: string): Promise<Uploa
   ])
   if (row === undefined) throw missing(`No upload with id=${id}`, 'upload', id)
   return row
+}
+
+async function forgetOld(t: Tx, room: Tracking): Promise<void> {
+  const before = room.clock() - UPLOAD_MS
+  const old = 'SELECT upload_id FROM artifact_uploads WHERE created_at <= ?'
+  await t.run(`DELETE FROM artifact_upload_parts WHERE upload_id IN (${old})`, [before])
+  await t.run('DELETE FROM artifact_uploads WHERE created_at <= ?', [before])
 }
 
 async function forget(t: Tx, id: string): Promise<void> {
