@@ -26,6 +26,8 @@ import pg from 'pg'
 export interface TestPostgres {
   /** A fresh, empty database. */
   readonly url: string
+  /** Stops the server as a crash would, and starts it again: every connection of this test process breaks. */
+  restart(): Promise<void>
   /** Drops the database. The server itself stops when the process ends. */
   stop(): Promise<void>
 }
@@ -33,6 +35,8 @@ export interface TestPostgres {
 interface Server {
   readonly port: number
   readonly folder: string
+  /** Runs pg_ctl on it. */
+  readonly ctl: (...args: string[]) => Promise<void>
 }
 
 interface User {
@@ -50,11 +54,15 @@ const servers = new Map<boolean, Promise<Server>>()
 export async function startPostgres(durable = false): Promise<TestPostgres> {
   const server = servers.get(durable) ?? startServer(durable)
   servers.set(durable, server)
-  const { port } = await server
+  const { port, ctl } = await server
   const name = `t_${randomBytes(6).toString('hex')}`
   await administer(port, `CREATE DATABASE ${name} TEMPLATE template0`)
   return {
     url: urlOf(port, name),
+    async restart() {
+      await ctl('-m', 'immediate', 'stop')
+      await ctl('-w', 'start')
+    },
     stop: () => administer(port, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
   }
 }
@@ -89,8 +97,10 @@ async function startServer(durable: boolean): Promise<Server> {
   const port = await freePort()
   const settings = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=${durable ? 'on' : 'off'} -c max_connections=120`
   process.once('exit', () => stopNow(data, folder))
-  await runQuietly(join(bin, 'pg_ctl'), ['-D', data, '-w', '-l', join(data, 'log'), '-o', settings, 'start'], user)
-  return { port, folder }
+  const ctl = (...args: string[]): Promise<void> =>
+    runQuietly(join(bin, 'pg_ctl'), ['-D', data, '-l', join(data, 'log'), '-o', settings, ...args], user)
+  await ctl('-w', 'start')
+  return { port, folder, ctl }
 }
 
 /** At exit nothing can be awaited: the server is told to stop at once, and its folder is removed when it is gone. */

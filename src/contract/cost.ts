@@ -90,6 +90,6 @@ export const costApi = {
         .max(100),
     }),
     reply: z.object({ items: z.array(Rate) }),
-    errors: ['invalid_field'],
+    errors: ['invalid_field', 'conflict'],
   }),
 }

@@ -64,6 +64,11 @@ export const ERRORS = {
     message: '{what} is at its limit',
     help: 'Wait for the time that the Retry-After header gives, then send again.',
   },
+  headers_too_large: {
+    status: 431,
+    message: 'the address and the headers are larger than {limit} bytes together',
+    help: 'Send less in the address; what is long belongs into a body.',
+  },
   internal: {
     status: 500,
     message: 'an internal fault; the log has it under this request id',

@@ -10,7 +10,11 @@ export type Json = string | number | boolean | null | readonly Json[] | { readon
 type JsonObject = { readonly [key: string]: Json }
 
 /** Errors that any route may answer with, whatever it does. */
-const ALWAYS: readonly ErrorCode[] = ['bad_request', 'internal', 'unavailable']
+const ALWAYS: readonly ErrorCode[] = ['bad_request', 'headers_too_large', 'internal', 'unavailable']
+
+/** Errors of routes that write, and of those that take a body. */
+const WRITING: readonly ErrorCode[] = ['storage_full']
+const TAKING: readonly ErrorCode[] = ['payload_too_large']
 
 /** Errors of routes that ask who calls. */
 const GUARDED: readonly ErrorCode[] = ['unauthenticated', 'forbidden']
@@ -82,7 +86,8 @@ class Components {
 
 function operation(name: string, description: Route, components: Components): Json {
   const { access, body, summary } = description
-  const codes = new Set([...(description.errors ?? []), ...(access === 'public' ? [] : GUARDED), ...ALWAYS])
+  const writing = [...(description.method === 'GET' ? [] : WRITING), ...(body === undefined ? [] : TAKING)]
+  const codes = new Set([...(description.errors ?? []), ...(access === 'public' ? [] : GUARDED), ...ALWAYS, ...writing])
   return {
     operationId: name,
     tags: [name.split('.')[0] ?? name],

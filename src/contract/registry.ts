@@ -196,7 +196,8 @@ export const Lineage = z.object({
 const modelName = z
   .string()
   .max(256)
-  .regex(/^[^/:\p{Cc}]+$/u, 'a name without "/" and ":"')
+  // control characters are named by their codes, for the document is read in languages that know no \p{Cc}
+  .regex(/^[^/:\u0000-\u001f\u007f-\u009f]+$/u, 'a name without "/" and ":"')
 const modelParams = z.object({ name: modelName })
 const versionParams = z.object({ name: modelName, version: z.string().regex(/^\d{1,9}$/, 'a version number') })
 const aliasParams = z.object({ name: modelName, alias: z.string().min(1).max(255) })

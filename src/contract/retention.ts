@@ -74,7 +74,7 @@ export const retentionApi = {
     body: RuleText,
     reply: RetentionRule,
     status: 201,
-    errors: ['bad_request', 'already_exists'],
+    errors: ['bad_request', 'not_found', 'already_exists'],
   }),
   remove: route({
     method: 'DELETE',

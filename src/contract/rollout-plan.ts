@@ -2,6 +2,9 @@
 import { z } from 'zod'
 import { stepsOf } from './rollout-steps.ts'
 
+/** Smallest limit of a gate: evidence against less is no number any more. */
+const LEAST = 1e-6
+
 /** Hundredths of a per cent of the routing keys. */
 const Weight = z.number().int().min(1).max(10_000)
 
@@ -51,10 +54,10 @@ export const PlanFields = z.strictObject({
   each: z.strictObject({ min_requests: z.number().int().min(1).max(1_000_000) }).default({ min_requests: 500 }),
   gates: z
     .strictObject({
-      error_rate: z.strictObject({ at_most: z.number().gt(0).lt(1) }).optional(),
+      error_rate: z.strictObject({ at_most: z.number().min(LEAST).lt(1) }).optional(),
       latency: z.strictObject({ p99_ratio_at_most: z.number().gt(1) }).optional(),
-      score_shift: z.strictObject({ mean_abs_at_most: z.number().gt(0) }).optional(),
-      decision_flips: z.strictObject({ at_most: z.number().gt(0).lt(1), threshold: z.number() }).optional(),
+      score_shift: z.strictObject({ mean_abs_at_most: z.number().min(LEAST) }).optional(),
+      decision_flips: z.strictObject({ at_most: z.number().min(LEAST).lt(1), threshold: z.number() }).optional(),
       quality: z
         .strictObject({
           loss: z.enum(['brier', 'squared', 'zero_one']).default('brier'),

@@ -1,7 +1,7 @@
 /** The HTTP server of the control process: listens, checks, parses by contract, maps errors. It knows no domain. */
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, maxHeaderSize, STATUS_CODES } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import findMyWay from 'find-my-way'
@@ -231,10 +231,13 @@ async function admit(request: IncomingMessage, access: Access, authenticate: Aut
 /** What is not HTTP at all gets one plain line and a closed connection. */
 function answerMalformed(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return
-  const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'
-  const body = JSON.stringify({ error: { code: 'bad_request', message: 'the request is not valid HTTP', details: {} } })
+  const fault =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? problem('headers_too_large', { limit: maxHeaderSize })
+      : problem('bad_request', { detail: 'the request is not valid HTTP' })
+  const { status, body } = slipwayFailure(fault, randomUUID())
   socket.end(
-    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(String(body))}\r\n\r\n${String(body)}`,
   )
 }
 

@@ -17,9 +17,9 @@ export function isStorageFull(error: unknown): boolean {
   return ['SQLITE_FULL', 'ENOSPC', 'EDQUOT', '53100'].includes(engineCode(error))
 }
 
-/** True when another process holds the lock that a SQLite statement needs. */
+/** True when another process holds the lock that a statement needs, longer than is waited. */
 export function isBusy(error: unknown): boolean {
-  return /^SQLITE_(BUSY|LOCKED)/.test(engineCode(error))
+  return /^SQLITE_(BUSY|LOCKED)|^55P03$/.test(engineCode(error))
 }
 
 /** True when PostgreSQL asks to run the transaction again: serialisation failure or deadlock. */
@@ -31,7 +31,10 @@ export function isRetryable(error: unknown): boolean {
 export function isDisconnected(error: unknown): boolean {
   const code = engineCode(error)
   if (/^(08|57P0)|^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH|EAI_AGAIN)|^53300$/.test(code)) return true
-  return error instanceof Error && /connection terminated|timeout exceeded when trying to connect/i.test(error.message)
+  return (
+    error instanceof Error &&
+    /connection terminated|not queryable|timeout exceeded when trying to connect/i.test(error.message)
+  )
 }
 
 /**
@@ -49,7 +52,10 @@ export function explained(error: unknown): unknown {
   return error
 }
 
+/** Seconds after which a caller may try again. */
+const RETRY_AFTER_S = 1
+
 /** The problem of a database that cannot answer now. */
 export function unavailable(detail: string, cause?: unknown): Error {
-  return problem('unavailable', { what: 'the database', detail }, cause)
+  return problem('unavailable', { what: 'the database', detail, retry_after: RETRY_AFTER_S }, cause)
 }

@@ -2,7 +2,9 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Problem } from '../contract/errors.ts'
 import type { Db, Tx } from './db.ts'
+import { isBusy } from './failures.ts'
 
 /** The migrations of this program. */
 export const MIGRATIONS = join(import.meta.dirname, 'migrations')
@@ -27,8 +29,23 @@ interface Applied {
  * A newer program may have added to the database; it is refused, with a plain `Error`, when that program also took away what this
  * one needs (a migration with a line `-- needs: NNNN` beyond those known here), and when a file changed after it was applied.
  */
-export function migrate(db: Db, folder: string = MIGRATIONS, now: () => number = Date.now): Promise<string[]> {
+export async function migrate(db: Db, folder: string = MIGRATIONS, now: () => number = Date.now): Promise<string[]> {
   const known = readMigrations(folder)
+  for (const end = performance.now() + LONGEST_MS; ;) {
+    try {
+      return await migrateOnce(db, known, now)
+    } catch (error) {
+      // another replica may be at it, which takes as long as it takes on a large database
+      const waits = error instanceof Problem && isBusy(error.cause) && performance.now() < end
+      if (!waits) throw error
+    }
+  }
+}
+
+/** Longest wait for another process that migrates, ms. */
+const LONGEST_MS = 30 * 60_000
+
+function migrateOnce(db: Db, known: readonly Migration[], now: () => number): Promise<string[]> {
   return db.tx(async (t) => {
     await t.lock('schema_migrations')
     await t.run(

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { startPostgres } from '../../test/postgres.ts'
 import { databaseCases, type Opened } from './db.cases.ts'
+import type { Tx } from './db.ts'
 import { numbered } from './placeholders.ts'
 import { openPostgres } from './postgres.ts'
 
@@ -60,6 +61,32 @@ describe('PostgreSQL', () => {
     await assert.rejects(lost, { code: 'unavailable' })
     assert.equal(await db.tx((t) => t.run('INSERT INTO kept (id) VALUES (3)')), 1)
     assert.deepEqual(await db.all('SELECT id FROM kept'), [{ id: 3 }])
+    await opened.close()
+  })
+
+  it('a connection that dies before anything is committed costs nobody anything: it is done once more on another', async () => {
+    const opened = await open()
+    const { db } = opened
+    await db.tx((t) => t.run('CREATE TABLE kept (id BIGINT)'))
+    const kill = (t: Tx): Promise<unknown> =>
+      t
+        .get<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+        .then((row) => db.all('SELECT pg_terminate_backend(?)', [row?.pid ?? 0]))
+    let runs = 0
+    const changed = await db.tx(async (t) => {
+      await t.run('INSERT INTO kept (id) VALUES (1)')
+      if (runs++ === 0) await kill(t)
+      return t.run('INSERT INTO kept (id) VALUES (2)')
+    })
+    assert.deepEqual([changed, runs], [1, 2])
+    assert.deepEqual(await db.all('SELECT id FROM kept ORDER BY id'), [{ id: 1 }, { id: 2 }])
+    // every connection that lies idle is gone, and a read notices nothing
+    await db.tx((t) =>
+      t.all(
+        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+      ),
+    )
+    assert.equal((await db.all('SELECT id FROM kept')).length, 2)
     await opened.close()
   })
 

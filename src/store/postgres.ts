@@ -19,6 +19,9 @@ export interface PostgresOptions {
 /** A transaction that still collides after this many ms is given up with `unavailable`. */
 const RETRY_MS = 15_000
 
+/** A statement that waits longer for a lock of another session is given up with `unavailable`, ms. */
+const LOCK_MS = 15_000
+
 /** Ids of the types that arrive as text and are numbers here: int8, numeric; and bool, which is 0 or 1. */
 const NUMBERS = new Set<number>([20, 1700])
 const BOOLEANS = new Set<number>([16])
@@ -66,11 +69,17 @@ class PostgresDb implements Db {
     if (this.#closed !== undefined) throw unavailable('it is closed')
     const locks: Locks = { names: new Set(), retry: false }
     const deadline = performance.now() + RETRY_MS
+    let broken = false
     for (let attempt = 0; ; attempt++) {
       const ended = await this.#attempt(work, locks)
       if (ended.ok) {
         ended.after.forEach(queueMicrotask)
         return ended.value
+      }
+      if (ended.undone && isDisconnected(ended.error) && !broken) {
+        // the connection died before anything was committed: once more on a fresh one
+        broken = true
+        continue
       }
       const collided = isRetryable(ended.error)
       if (!collided && !ended.stale) throw explained(ended.error)
@@ -89,8 +98,13 @@ class PostgresDb implements Db {
   async #read(sql: string, params: readonly unknown[]): Promise<pg.QueryResult<Row>> {
     if (this.#closed !== undefined) throw unavailable('it is closed')
     assertBindable(params)
+    const text = numbered(sql)
     try {
-      return await this.#readers.query<Row>(numbered(sql), [...params])
+      return await this.#readers.query<Row>(text, [...params]).catch((error: unknown) => {
+        // a connection that died while it lay idle, or under the query: a read may be sent again
+        if (!isDisconnected(error)) throw error
+        return this.#readers.query<Row>(text, [...params])
+      })
     } catch (error) {
       throw explained(error)
     }
@@ -110,10 +124,10 @@ class PostgresDb implements Db {
       await tx.takeLocks(locks)
       ended = await runOnce(client, tx, work)
     } catch (error) {
-      ended = { ok: false, error, stale: false }
+      ended = { ok: false, error, stale: false, undone: true }
     }
     const broken = !ended.ok && isDisconnected(ended.error)
-    client.release(broken || !(await tx.dropLocks()))
+    client.release(broken || tx.unfit || !(await tx.dropLocks()))
     return ended
   }
 }
@@ -124,24 +138,31 @@ interface Locks {
   retry: boolean
 }
 
-/** `stale`: it waited for a lock after its snapshot was made, so what it saw may be older than the lock. */
+/**
+ * `stale`: it waited for a lock after its snapshot was made, so what it saw may be older than the lock. `undone`: it certainly
+ * changed nothing, for no commit was sent.
+ */
 type Ended<T> =
   | { readonly ok: true; readonly value: T; readonly after: readonly (() => void)[] }
-  | { readonly ok: false; readonly error: unknown; readonly stale: boolean }
+  | { readonly ok: false; readonly error: unknown; readonly stale: boolean; readonly undone: boolean }
 
 async function runOnce<T>(client: pg.PoolClient, tx: PostgresTx, work: (t: Tx) => Promise<T>): Promise<Ended<T>> {
+  let undone = true
   try {
     const value = await nested.run(tx, work, tx)
     const after = tx.end()
     if (tx.failure !== undefined) throw tx.failure.error
+    undone = !tx.begun
     if (tx.begun) await client.query('COMMIT')
     return { ok: true, value, after }
   } catch (error) {
     tx.end()
-    if (tx.begun) await client.query('ROLLBACK')
+    // a connection that is gone has nothing to roll back; what went wrong first is what counts
+    if (tx.begun) await client.query('ROLLBACK').catch(() => (tx.unfit = true))
     // The work may have wrapped the engine's error; what decides about another run is the statement that failed.
-    const decisive = tx.failure !== undefined && isRetryable(tx.failure.error) ? tx.failure.error : error
-    return { ok: false, error: decisive, stale: tx.lockedLate }
+    const engine = tx.failure?.error
+    const decisive = isRetryable(engine) || isDisconnected(engine) ? engine : error
+    return { ok: false, error: decisive, stale: tx.lockedLate, undone }
   }
 }
 
@@ -155,6 +176,8 @@ class PostgresTx implements Tx {
   #sessionLocks = false
   begun = false
   lockedLate = false
+  /** True when its connection cannot be used again. */
+  unfit = false
   failure: { error: unknown } | undefined
 
   /** `named` collects the names of the locks asked for. */
@@ -258,7 +281,7 @@ function makePool(url: string, max: number, options: string): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
     max,
-    options,
+    options: `${options} -c lock_timeout=${LOCK_MS}`,
     connectionTimeoutMillis: 5000,
     keepAlive: true,
     application_name: 'slipway',

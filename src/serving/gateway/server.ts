@@ -1,5 +1,5 @@
 /** The gateway's HTTP side: reads requests, checks credentials, hands rows to the engine, writes replies after their log records. */
-import { createServer } from 'node:http'
+import { createServer, maxHeaderSize } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { Server as NetServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
@@ -174,12 +174,9 @@ function answerMalformed(error: Error & { code?: string }, socket: Socket): void
   const overflow = error.code === 'HPE_HEADER_OVERFLOW'
   const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
   const line = overflow ? '431 Request Header Fields Too Large' : late ? '408 Request Timeout' : '400 Bad Request'
-  const detail = overflow
-    ? 'the headers are too long'
-    : late
-      ? 'the request took too long'
-      : 'the request is not valid HTTP'
-  const { body } = nativeFailure(new Problem('bad_request', { detail }))
+  const detail = late ? 'the request took too long' : 'the request is not valid HTTP'
+  const fault = overflow ? problem('headers_too_large', { limit: maxHeaderSize }) : problem('bad_request', { detail })
+  const { body } = nativeFailure(fault)
   socket.end(
     `HTTP/1.1 ${line}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${String(body)}`,
   )

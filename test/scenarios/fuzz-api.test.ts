@@ -1,0 +1,71 @@
+/** The published OpenAPI document against a running server, by schemathesis: what is generated from it, right and wrong, is never a 500. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { after, before, test } from 'node:test'
+import { testEnv } from '../python-env.ts'
+import { startTestServer } from '../server.ts'
+import type { TestServer } from '../server.ts'
+
+const DOCUMENT = resolve(import.meta.dirname, '../../docs/reference/openapi.json')
+/** Longest run, s; what is not reached in this time is left out. */
+const MOST_S = 60
+
+let server: TestServer
+const folder = mkdtempSync(join(tmpdir(), 'slipway-fuzz-'))
+
+before(async () => {
+  server = await startTestServer({ gateways: 1, env: { SLIPWAY_LOG_LEVEL: 'error' } })
+  const make = (path: string, body: object, method = 'POST'): Promise<Response> =>
+    fetch(server.url + path, {
+      method,
+      headers: { authorization: `Bearer ${server.token}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+  // some things to meet, so that not every call ends at "does not exist"
+  await make('/api/2.0/mlflow/registered-models/create', { name: '0' })
+  await make('/v1/endpoints/0', { project: 'default', model: '0' }, 'PUT')
+  await make('/api/2.0/mlflow/runs/create', { experiment_id: '0' })
+})
+after(async () => {
+  await server.stop()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+interface Ended {
+  readonly code: number | null
+  readonly text: string
+}
+
+function run(program: string, args: readonly string[]): Promise<Ended> {
+  const { promise, resolve: done, reject } = Promise.withResolvers<Ended>()
+  const child = spawn(program, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
+  let text = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (text += String(chunk)))
+  const late = setTimeout(() => child.kill('SIGKILL'), (MOST_S + 120) * 1000)
+  child.once('error', reject)
+  child.once('close', (code) => {
+    clearTimeout(late)
+    done({ code, text })
+  })
+  return promise
+}
+
+test('no call that the document allows, and none that it forbids, is a fault of the server or an answer it does not name', async () => {
+  const python = await testEnv(['schemathesis==4.32.5'])
+  const { code, text } = await run(join(dirname(python), 'schemathesis'), [
+    'run',
+    DOCUMENT,
+    ...['--url', server.url, '--header', `Authorization: Bearer ${server.token}`],
+    ...['--checks', 'not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance'],
+    ...['--phases', 'examples,coverage,fuzzing', '--max-examples', '6', '--max-time', String(MOST_S)],
+    ...['--seed', '1', '--generation-deterministic', '--no-shrink', '--no-color'],
+    // streams that do not end by themselves
+    ...['--exclude-path-regex', '/(events|changes|stream)$', '--request-timeout', '30', '--warnings', 'off'],
+  ])
+  assert.equal(code, 0, text.slice(-15_000))
+  assert.match(text, /No issues found|✅/)
+  assert.equal(server.errors(), '')
+})
