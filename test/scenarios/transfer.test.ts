@@ -1,4 +1,7 @@
-/** Moving in and out: a database of the real mlflow client, imported, exported, imported into another server, and all three compared. */
+/**
+ * Moving in and out: a database of the real mlflow client, imported into a server on PostgreSQL, exported, imported into another on
+ * SQLite, and all three compared.
+ */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -14,6 +17,8 @@ import { importBundle } from '../../src/tracking/transfer/import-bundle.ts'
 import { mlflowDatabase } from '../../src/tracking/transfer/mlflow-db.ts'
 import { sendSource } from '../../src/tracking/transfer/send.ts'
 import type { Part, Report, Source } from '../../src/tracking/transfer/send.ts'
+import { startPostgres } from '../postgres.ts'
+import type { TestPostgres } from '../postgres.ts'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
 import { testEnv } from '../python-env.ts'
@@ -26,6 +31,7 @@ const QUIET = { dryRun: false, progress: () => undefined }
 
 let folder: string
 let python: string
+let postgres: TestPostgres
 let first: TestServer
 let second: TestServer
 
@@ -68,13 +74,15 @@ describe('moving in and out', () => {
     folder = mkdtempSync(join(tmpdir(), 'slipway-transfer-'))
     python = process.env['SLIPWAY_MLFLOW_PYTHON'] ?? (await testEnv(PACKAGES))
     await told('mlflow_store.py', [folder, String(RUNS)])
-    first = await startTestServer()
+    postgres = await startPostgres()
+    first = await startTestServer({ env: { SLIPWAY_DATABASE_URL: postgres.url } })
     second = await startTestServer()
   })
 
   after(async () => {
     await first?.stop()
     await second?.stop()
+    await postgres?.stop()
     rmSync(folder, { recursive: true, force: true })
   })
 
