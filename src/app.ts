@@ -123,6 +123,8 @@ export interface AppOptions {
   /** Silence after which a run is lost, and time that a blob is unreachable before it goes, ms; default 30 minutes, 24 hours. */
   readonly lostAfterMs?: number
   readonly blobGraceMs?: number
+  /** Memory of steps that name none, bytes; absent = as much as there is. */
+  readonly stepMemory?: number
   /** Adds POST /__reset, for other projects' test suites. */
   readonly testHooks?: boolean
 }
@@ -250,6 +252,7 @@ function makePipelines(ground: Ground, base: Base, rooms: { tracking: Tracking; 
   const tokenOf = stepTokens(access, base.clock)
   return pipelinesRoom({
     ...base,
+    ...(options.stepMemory !== undefined && { stepMemory: options.stepMemory }),
     chance: Math.random,
     driver: localDriver({ blobs: base.blobs, folder: join(options.dataDir, 'attempts'), clock: base.clock }),
     tracking: stepTracking(rooms.tracking),

@@ -22,8 +22,11 @@ import sys
 import time
 
 from slipway.step_log import RedactedLog
+from slipway.step_memory import Cage, adopt_orphans, limit_allocations
 from slipway.step_processes import kill_marked, tree_cpu, tree_memory
 
+#: What helps a step that ran out of memory.
+MORE_MEMORY = "raise resources.memory of the step, or let retries.out_of_memory repeat it with half as much again"
 #: Seconds between looks at the child's memory.
 SAMPLE_S = 0.1
 #: Seconds between heartbeats.
@@ -45,15 +48,20 @@ def main(argv: list[str]) -> int:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     reader, writer = os.pipe()
     widen(writer)
+    cage = Cage(spec["attempt"], spec["memory_bytes"])
+    if spec["memory_bytes"] is not None:
+        adopt_orphans()
     began = time.time()
     child = os.fork()
     if child == 0:
         os.close(reader)
-        become_child(spec, writer)  # does not return
+        become_child(spec, writer, cage)  # does not return
     os.close(writer)
     secrets = [os.environ.get(name, "") for name in spec["secret_env"]]
     supervisor = Supervisor(spec, child, reader, RedactedLog("log", secrets, spec["log_bytes"]))
+    supervisor.cage = cage
     supervisor.run()
+    cage.close()
     write_json("exit.json", supervisor.verdict(began))
     return 0
 
@@ -68,6 +76,7 @@ class Supervisor:
         self.log = log
         self.started = time.monotonic()
         self.status: int | None = None
+        self.cage = Cage("", None)
         #: Why the child is being ended: 'timeout', 'out_of_memory', 'cancelled', or None.
         self.ending: str | None = None
         self.ending_since = 0.0
@@ -95,6 +104,8 @@ class Supervisor:
                 self.limit(now)
             if now - self.beaten >= BEAT_S:
                 self.beat(now)
+        if self.cage.kills() > 0 and self.ending is None:
+            self.ending = "out_of_memory"
         left = kill_marked(self.spec["attempt"], self.child)
         self.drain()
         if left:
@@ -125,16 +136,20 @@ class Supervisor:
 
     def reap(self) -> None:
         """Notes the child's end."""
-        pid, status = os.waitpid(self.child, os.WNOHANG)
-        if pid == self.child:
-            self.status = status
+        while self.status is None:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            # others are those that the step left behind
+            if pid == self.child:
+                self.status = status
 
     def limit(self, now: float) -> None:
         """Begins to end a child that is over its time or memory, and kills one that does not end."""
         memory, timeout = self.spec["memory_bytes"], self.spec["timeout_s"]
-        used = tree_memory(self.child, memory)
+        used = tree_memory(os.getpid(), memory)
         self.peak = max(self.peak, used)
-        if memory is not None and used > memory and self.ending is None:
+        if memory is not None and self.ending is None and (used > memory or self.cage.kills() > 0):
             self.ending = "out_of_memory"
             self.kill()
         elif timeout is not None and now - self.started > timeout:
@@ -162,7 +177,7 @@ class Supervisor:
                 "fence": self.spec["fence"],
                 "at": time.time(),
                 "rss_bytes": self.peak,
-                "cpu_seconds": tree_cpu(self.child),
+                "cpu_seconds": tree_cpu(os.getpid()),
                 "log_bytes": self.log.size,
             },
         )
@@ -204,7 +219,7 @@ def judge(ending: str | None, status: int, said: dict | None, spec: dict) -> dic
         return fault("timeout", f"ran longer than its timeout of {spec['timeout_s']:g} s and was ended")
     if ending == "out_of_memory":
         limit = spec["memory_bytes"] / 2**20
-        return fault("out_of_memory", f"used more memory than its limit of {limit:.0f} MiB and was killed")
+        return fault("out_of_memory", f"used more memory than its limit of {limit:.0f} MiB and was killed; {MORE_MEMORY}")
     if ending == "cancelled":
         return fault("cancelled", "was ended on request")
     if os.WIFSIGNALED(status):
@@ -256,12 +271,14 @@ def fault(kind: str, message: str, traceback: str | None = None) -> dict:
     return {"class": kind, "message": message, "traceback": traceback}
 
 
-def become_child(spec: dict, writer: int) -> None:
+def become_child(spec: dict, writer: int, cage: Cage) -> None:
     """Turns the forked process into the user's code. Never returns."""
     code = 1
     try:
         os.setpgid(0, 0)
         offer_to_oom_killer()
+        cage.enter()
+        limit_allocations(spec["memory_bytes"])
         os.dup2(writer, 1)
         os.dup2(writer, 2)
         nothing = os.open(os.devnull, os.O_RDONLY)

@@ -12,9 +12,9 @@ GONE_S = 2.0
 
 
 def tree_memory(pid: int, limit: int | None) -> int:
-    """Resident bytes of a process and its descendants. Where the plain sum is over ``limit``, pages that several of
+    """Resident bytes of all descendants of a process, without its own. Where the plain sum is over ``limit``, pages that several of
     them share are counted once. 0 where the system does not tell."""
-    pids = descendants(pid)
+    pids = descendants(pid)[1:]
     total = sum(resident(p) for p in pids)
     if limit is not None and total > limit and len(pids) > 1:
         shares = [proportional(p) for p in pids]
@@ -49,9 +49,9 @@ def resident(pid: int) -> int:
 
 
 def tree_cpu(pid: int) -> float:
-    """CPU seconds of a process and its living descendants, with the ended children that they waited for."""
+    """CPU seconds of the living descendants of a process, with the ended children that they waited for."""
     ticks = 0
-    for member in descendants(pid):
+    for member in descendants(pid)[1:]:
         try:
             with open(f"/proc/{member}/stat", encoding="ascii", errors="replace") as file:
                 ticks += sum(int(field) for field in file.read().rpartition(")")[2].split()[11:15])

@@ -70,6 +70,11 @@ export const CONFIG: readonly ConfigKey[] = [
     meaning: 'Blobs go when nothing has reached them for so long.',
   },
   {
+    key: 'SLIPWAY_STEP_MEMORY',
+    default: 'as much as there is',
+    meaning: 'Memory of a step whose project file says nothing of it, for example 4Gi; more ends the attempt.',
+  },
+  {
     key: 'SLIPWAY_OFFLINE',
     default: 'off',
     meaning: '1 makes environments from the cache alone, without the network.',

@@ -3,6 +3,7 @@ import { rm, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { startApp, VERSION } from '../app.ts'
 import type { App } from '../app.ts'
+import { parseBytes } from '../pipelines/units.ts'
 import { number, text, UsageError } from './command.ts'
 import type { Invocation } from './command.ts'
 import { config } from './config.ts'
@@ -40,6 +41,7 @@ export async function run(invocation: Invocation): Promise<number> {
     egressAllow: (config('SLIPWAY_EGRESS_ALLOW') ?? '').split(',').filter((host) => host !== ''),
     testHooks: config('SLIPWAY_TEST_HOOKS') === '1',
     ...keepingTimes(),
+    ...stepMemory(),
     ...(databaseUrl !== undefined && { databaseUrl }),
     ...(blobsUrl !== undefined && { blobsUrl }),
   })
@@ -107,6 +109,14 @@ function keepingTimes(): { lostAfterMs: number; blobGraceMs: number } {
     lostAfterMs: positive('SLIPWAY_LOST_AFTER_MINUTES', 30) * 60_000,
     blobGraceMs: positive('SLIPWAY_BLOB_GRACE_HOURS', 24) * 3_600_000,
   }
+}
+
+function stepMemory(): { stepMemory?: number } {
+  const value = config('SLIPWAY_STEP_MEMORY')
+  if (value === undefined) return {}
+  const bytes = parseBytes(value)
+  if (bytes === undefined) throw new UsageError(`SLIPWAY_STEP_MEMORY is "${value}"; expected a size, for example 4Gi`)
+  return { stepMemory: bytes }
 }
 
 function positive(key: 'SLIPWAY_LOST_AFTER_MINUTES' | 'SLIPWAY_BLOB_GRACE_HOURS', otherwise: number): number {

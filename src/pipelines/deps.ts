@@ -67,6 +67,8 @@ export interface Registration {
 }
 
 export interface PipelinesDeps {
+  /** Memory of steps that name none, bytes; absent = as much as there is. */
+  readonly stepMemory?: number
   readonly db: Db
   readonly blobs: Blobs
   readonly clock: Clock

@@ -58,6 +58,23 @@ def hungry():
     while True:
         kept.append(bytearray(20_000_000)); time.sleep(0.02)
 def too_big(): bytearray(1 << 62)
+def at_once(): kept = bytearray(1 << 40)
+def in_children():
+    hog = "import time; kept = bytearray(60_000_000); time.sleep(60)"
+    children = [subprocess.Popen([sys.executable, "-c", hog]) for _ in range(5)]
+    for child in children: child.wait()
+def in_a_daemon():
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            kept = []
+            while True:
+                kept.append(bytearray(20_000_000)); time.sleep(0.02)
+        os._exit(0)
+    time.sleep(60)
+def within():
+    kept = bytearray(30_000_000)
+    return {"mb": len(kept) / 1e6}
 def endless():
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     while True: time.sleep(1)
@@ -176,6 +193,21 @@ export function driverCases(maker: Maker): void {
     ['an argument it lacks', 'wants_more', 'user', /needs "y"/, { params: { x: 1 } }],
     ['a function that is not there', 'nowhere', 'user', /has no function "nowhere"/],
     ['memory over its limit', 'hungry', 'out_of_memory', /limit of 150 MiB/, { memory_bytes: 150 * 2 ** 20 }],
+    [
+      'memory that is asked for at once',
+      'at_once',
+      'out_of_memory',
+      /MemoryError|limit of 150 MiB/,
+      { memory_bytes: 150 * 2 ** 20 },
+    ],
+    [
+      'memory of children together',
+      'in_children',
+      'out_of_memory',
+      /limit of 150 MiB/,
+      { memory_bytes: 150 * 2 ** 20 },
+    ],
+    ['memory of a daemon', 'in_a_daemon', 'out_of_memory', /raise resources\.memory/, { memory_bytes: 150 * 2 ** 20 }],
     ['MemoryError', 'too_big', 'out_of_memory', /MemoryError/],
     ['no end', 'endless', 'timeout', /timeout of 0\.5 s/, { timeout_ms: 500 }],
     ['a native crash', 'crash', 'user', /SIGSEGV/],
@@ -218,6 +250,13 @@ export function driverCases(maker: Maker): void {
     assert.ok(log.length < 100_200)
     assert.match(log, /the log is cut here after 100000 bytes/)
     assert.equal(exit.log_bytes, log.length)
+  })
+
+  test('a step within its limit is left alone', async () => {
+    const { exit } = await finish(await spec('steps.good:nothing', { memory_bytes: 512 * 2 ** 20 }))
+    assert.equal(exit.class, 'ok', exit.message)
+    const more = await finish(await spec('steps.bad:within', { memory_bytes: 512 * 2 ** 20 }))
+    assert.deepEqual(more.exit.metrics, { mb: 30 }, more.exit.message)
   })
 
   test('a step stands back behind the server, for the processor and when memory runs out', async (t) => {

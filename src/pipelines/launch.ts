@@ -122,7 +122,7 @@ async function attemptSpec(context: Context, tree: RunTree, attempt: AttemptRow,
     secrets: { ...secrets, ...(token !== null && { MLFLOW_TRACKING_TOKEN: token }) },
     timeout_ms: step.timeout_ms,
     grace_ms: GRACE_MS,
-    memory_bytes: memoryFor(step.memory_bytes, earlier),
+    memory_bytes: memoryFor(step.memory_bytes ?? context.deps.stepMemory ?? null, earlier),
     log_bytes: LOG_BYTES,
   }
 }

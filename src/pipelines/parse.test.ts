@@ -173,6 +173,9 @@ test('durations and sizes', () => {
   assert.equal(parseDuration('0s'), undefined)
   assert.equal(parseBytes('2GiB'), 2 ** 31)
   assert.equal(parseBytes('512mb'), 512_000_000)
+  assert.equal(parseBytes('2Gi'), 2 ** 31)
+  assert.equal(parseBytes('500M'), 500_000_000)
+  assert.equal(parseBytes('500m'), undefined)
   assert.equal(parseBytes('-1'), undefined)
 })
 

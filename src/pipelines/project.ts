@@ -24,7 +24,7 @@ const duration = z
   .refine((value) => parseDuration(value) !== undefined, 'a duration, for example 90s, 10m, 2h or 1d')
 const bytes = z
   .union([z.string(), z.number().positive()])
-  .refine((value) => parseBytes(value) !== undefined, 'a size, for example 512MiB or 2GiB')
+  .refine((value) => parseBytes(value) !== undefined, 'a size, for example 512MiB, 2GiB or 2Gi')
 const environmentName = z.string().regex(/^[A-Z_][A-Z0-9_]{0,127}$/, 'capital letters, digits and "_"')
 const percent = z.union([z.string().regex(/^\d+(\.\d+)?%$/, 'a share, for example 5%'), z.number()])
 
@@ -78,7 +78,11 @@ export const Step = z.strictObject({
   resources: z
     .strictObject({
       cpus: z.number().int().min(1).max(1024).optional().describe('threads that numeric libraries may use'),
-      memory: bytes.optional().describe('resident memory of the step and its children; more ends the attempt'),
+      memory: bytes
+        .optional()
+        .describe(
+          'memory of the step and of all that it starts, as limits.memory of Kubernetes; more ends the attempt',
+        ),
     })
     .default({}),
 })

@@ -289,6 +289,20 @@ test('more memory is given after running out of it, if the file allows', async (
   )
 })
 
+test('a step that names no memory has that of the configuration', async (t) => {
+  const other = await openBench(join(root, 'capped'), () => ({ stepMemory: 100 * 2 ** 20 }))
+  t.after(() => other.close())
+  const run = await other.end(
+    await other.begin({
+      'slipway.yaml': 'project: capped\npipeline: {steps: {grow: {run: grow:main}}}\n',
+      'grow.py': 'import time\ndef main():\n    kept = bytearray(b"x" * (300 << 20))\n    time.sleep(30)\n',
+    }),
+  )
+  const [step] = run.steps
+  assert.deepEqual([step?.failure?.class, step?.attempts.length], ['out_of_memory', 1])
+  assert.match(step?.failure?.message ?? '', /its limit of 100 MiB/)
+})
+
 test('a cancelled run ends its step and what waits', async () => {
   const id = await bench.begin({
     'slipway.yaml':

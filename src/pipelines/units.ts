@@ -8,6 +8,14 @@ const BYTES: Readonly<Record<string, number>> = {
   mb: 1e6,
   gb: 1e9,
   tb: 1e12,
+  k: 1e3,
+  m: 1e6,
+  g: 1e9,
+  t: 1e12,
+  ki: 2 ** 10,
+  mi: 2 ** 20,
+  gi: 2 ** 30,
+  ti: 2 ** 40,
   kib: 2 ** 10,
   mib: 2 ** 20,
   gib: 2 ** 30,
@@ -22,10 +30,18 @@ export function parseDuration(value: string | number): number | undefined {
   return ms > 0 ? ms : undefined
 }
 
-/** Bytes of `512MiB`, `2GB`, or of a plain number of bytes; undefined for anything else. */
+/**
+ * Bytes of `512MiB`, `2GB`, of Kubernetes' `2Gi` and `500M`, or of a plain number of bytes; undefined for anything else: a small
+ * `m` alone is a thousandth to Kubernetes.
+ */
 export function parseBytes(value: string | number): number | undefined {
   if (typeof value === 'number') return Number.isFinite(value) && value > 0 ? Math.floor(value) : undefined
-  const match = /^\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?b|)\s*$/i.exec(value)
+  const match = /^\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?b|[KMGT]i|[kKMGT]|)\s*$/.exec(spelt(value))
   const bytes = Number(match?.[1]) * (BYTES[match?.[2]?.toLowerCase() ?? 'none'] ?? Number.NaN)
   return bytes > 0 ? Math.floor(bytes) : undefined
+}
+
+/** Sizes in bytes may be written in small and capital letters alike. */
+function spelt(value: string): string {
+  return /b\s*$/i.test(value) ? value.toLowerCase() : value
 }
