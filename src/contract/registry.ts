@@ -197,6 +197,7 @@ const modelName = z
   .string()
   .max(256)
   // control characters are named by their codes, for the document is read in languages that know no \p{Cc}
+  // oxlint-disable-next-line no-control-regex
   .regex(/^[^/:\u0000-\u001f\u007f-\u009f]+$/u, 'a name without "/" and ":"')
 const modelParams = z.object({ name: modelName })
 const versionParams = z.object({ name: modelName, version: z.string().regex(/^\d{1,9}$/, 'a version number') })

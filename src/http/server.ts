@@ -236,8 +236,9 @@ function answerMalformed(error: Error & { code?: string }, socket: Socket): void
       ? problem('headers_too_large', { limit: maxHeaderSize })
       : problem('bad_request', { detail: 'the request is not valid HTTP' })
   const { status, body } = slipwayFailure(fault, randomUUID())
+  const text = typeof body === 'string' ? body : ''
   socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(String(body))}\r\n\r\n${String(body)}`,
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
   )
 }
 

@@ -55,16 +55,22 @@ function run(program: string, args: readonly string[]): Promise<Ended> {
 
 test('no call that the document allows, and none that it forbids, is a fault of the server or an answer it does not name', async () => {
   const python = await testEnv(['schemathesis==4.32.5'])
-  const { code, text } = await run(join(dirname(python), 'schemathesis'), [
-    'run',
-    DOCUMENT,
-    ...['--url', server.url, '--header', `Authorization: Bearer ${server.token}`],
-    ...['--checks', 'not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance'],
-    ...['--phases', 'examples,coverage,fuzzing', '--max-examples', '6', '--max-time', String(MOST_S)],
-    ...['--seed', '1', '--generation-deterministic', '--no-shrink', '--no-color'],
+  const options = {
+    '--url': server.url,
+    '--header': `Authorization: Bearer ${server.token}`,
+    '--checks': 'not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance',
+    '--phases': 'examples,coverage,fuzzing',
+    '--max-examples': '6',
+    '--max-time': String(MOST_S),
+    '--seed': '1',
     // streams that do not end by themselves
-    ...['--exclude-path-regex', '/(events|changes|stream)$', '--request-timeout', '30', '--warnings', 'off'],
-  ])
+    '--exclude-path-regex': '/(events|changes|stream)$',
+    '--request-timeout': '30',
+    '--warnings': 'off',
+  }
+  const flags = ['--generation-deterministic', '--no-shrink', '--no-color']
+  const program = join(dirname(python), 'schemathesis')
+  const { code, text } = await run(program, ['run', DOCUMENT, ...Object.entries(options).flat(), ...flags])
   assert.equal(code, 0, text.slice(-15_000))
   assert.match(text, /No issues found|✅/)
   assert.equal(server.errors(), '')
