@@ -1,6 +1,6 @@
 """Lowers a model of scikit-learn, XGBoost or LightGBM that MLflow saved to a flat form that Slipway evaluates without Python.
 
-usage: python -m slipway.lower MODEL_DIR OUT_DIR [--probes 2000] [--seed 0]
+usage: python -m slipway.lower MODEL_DIR OUT_DIR [--probes 10000] [--seed 0]
 
 Run it in the model's own environment. OUT_DIR gets model.json + model.bin (the flat form), verify.json + verify.bin (rows
 with the library's exact answers) and result.json ({ok, reason, kind, …}). A model without a native form is not a failure:
@@ -19,6 +19,7 @@ from slipway.lower_files import write_document
 from slipway.lower_mlmodel import InputColumn, load_model
 
 FORMAT = "slipway.native/1"
+REFUSED_ROWS = 1000
 LIBRARIES = ("scikit-learn", "xgboost", "xgboost-cpu", "lightgbm", "numpy", "scipy", "pandas", "mlflow", "mlflow-skinny", "skops")
 ROWS_TRIED = 8
 
@@ -28,7 +29,7 @@ def main(argv=None) -> int:
     parser = argparse.ArgumentParser(prog="slipway.lower", description=__doc__.splitlines()[0])
     parser.add_argument("model_dir", type=Path)
     parser.add_argument("out_dir", type=Path)
-    parser.add_argument("--probes", type=int, default=2000, help="random rows to verify on (default 2000)")
+    parser.add_argument("--probes", type=int, default=10_000, help="random rows to verify on (default 10000)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the random rows (default 0)")
     options = parser.parse_args(argv)
     options.out_dir.mkdir(parents=True, exist_ok=True)
@@ -56,7 +57,8 @@ def versions() -> dict:
 def lower(folder: Path, out: Path, probes: int, seed: int) -> dict:
     """Lowers one folder and writes its files; the facts for result.json. Raises Refused."""
     loaded = open_model(folder)
-    from slipway import lower_columns, lower_estimators, lower_probes
+    from slipway import lower_columns, lower_estimators, lower_model, lower_probes
+    from slipway.lower_transformers import lower_transformer
 
     estimator = unwrap(loaded.estimator)
     steps, model = split(estimator)
@@ -68,19 +70,21 @@ def lower(folder: Path, out: Path, probes: int, seed: int) -> dict:
     inputs = loaded.inputs if loaded.inputs is not None else fitted_inputs(estimator, steps, model)
     frame = loaded.frame and (loaded.inputs is not None or hasattr(first(steps, model), "feature_names_in_"))
     output = getattr(model, "default_output", loaded.output)
-    state = lower_columns.Lowering(inputs)
+    state = lower_columns.Lowering(inputs, output=output)
     if not steps and hasattr(model, "check_inputs"):
         model.check_inputs(inputs, frame)
     matrix = start(state, first(steps, model))
     for step in steps:
-        matrix = lower_columns.lower_transformer(state, step, matrix)
-    matrix, spec, arrays = lower_estimators.lower_estimator(state, model, matrix)
+        matrix = lower_transformer(state, step, matrix)
+    whole = lower_model.close(state, model, lower_estimators.lower_estimator(state, model, matrix))
     for i, column in enumerate(inputs):
         column.kind = column.kind or "number"
         column.missing = state.missing.get(i, "nan")
 
-    reference = lower_probes.Reference(estimator, steps, model, inputs, spec, frame)
-    draws = lower_probes.Probes(inputs, state.tables, matrix, arrays, seed)
+    reference = lower_probes.Reference(steps, model, inputs, whole, frame)
+    if output != "predict" and reference.classes is None:
+        raise Refused(f"{class_path(model)} with {output}")
+    draws = lower_probes.Probes(inputs, state.tables, whole, seed)
     refused = lower_probes.find_limits(draws, reference, inputs)
     if all(lower_probes.fails(reference, [draws.row()]) for _ in range(ROWS_TRIED)):
         raise Refused(f"{class_path(model)} refuses every row that was tried")
@@ -88,9 +92,9 @@ def lower(folder: Path, out: Path, probes: int, seed: int) -> dict:
     drawn = [draws.row() for _ in range(probes)]
     try:
         verify, answers = lower_probes.verification(inputs, examples + drawn, refused, reference)
-    except (ValueError, TypeError, KeyError):
+    except lower_probes.REFUSALS:
         drawn, unwanted = lower_probes.sift(reference, drawn)
-        refused += unwanted
+        refused += unwanted[:REFUSED_ROWS]
         if not examples + drawn:
             raise Refused(f"{class_path(model)} refuses every row that was tried") from None
         verify, answers = lower_probes.verification(inputs, examples + drawn, refused, reference)
@@ -103,14 +107,14 @@ def lower(folder: Path, out: Path, probes: int, seed: int) -> dict:
         "versions": versions(),
         "inputs": [vars(column) for column in inputs],
         "tables": state.tables,
-        "blocks": lower_columns.blocks(state, matrix),
-        "width": len(matrix.columns),
-        "model": spec,
+        "blocks": lower_columns.blocks(whole.columns),
+        "width": len(whole.columns),
+        "model": whole.spec,
     }
     check_classes(model, reference.classes)
-    size = write_document(out, "model", document, arrays)
+    size = write_document(out, "model", document, whole.arrays)
     write_document(out, "verify", verify, answers)
-    facts = {"kind": class_path(model), "output": output, "trees": spec.get("trees", 0), "features": len(matrix.columns)}
+    facts = {"kind": class_path(model), "output": output, "trees": whole.trees(), "features": len(whole.columns)}
     return facts | {"probes": len(drawn), "examples": len(examples), "refused_probes": len(refused), "bytes": size}
 
 
@@ -123,10 +127,10 @@ def open_model(folder: Path):
 
 
 def unwrap(estimator):
-    """The estimator that a finished parameter search chose."""
-    while type(estimator).__name__ in ("GridSearchCV", "RandomizedSearchCV") and hasattr(estimator, "best_estimator_"):
-        estimator = estimator.best_estimator_
-    return estimator
+    """The estimator that a finished parameter search chose, or that was frozen."""
+    from slipway.lower_parts import open_up
+
+    return open_up(estimator)
 
 
 def split(estimator):

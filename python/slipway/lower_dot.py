@@ -16,6 +16,9 @@ except ImportError:
         return float(Fraction(a) * Fraction(b) + Fraction(c))
 
 
+TRIALS = 64
+
+
 def sequential(x, c):
     """One running sum, each product rounded before it is added."""
     total = 0.0
@@ -89,6 +92,64 @@ def columns2(x, c):
     return total
 
 
+def fused(x, c, total=0.0, start=0):
+    """One running sum, multiply and add fused (OpenBLAS for AVX-512, short rows)."""
+    for a, b in zip(x[start:], c[start:]):
+        total = fma(a, b, total)
+    return total
+
+
+def lanes32_fused(x, c):
+    """Four vectors of eight fused sums over blocks of thirty-two, of four over the sixteen left, then fused (ddot, AVX-512)."""
+    n16 = len(x) // 16 * 16
+    n32 = n16 // 32 * 32
+    if n16 == 0:
+        return fused(x, c)
+    acc = [0.0] * 32
+    for i in range(n32):
+        acc[i % 32] = fma(x[i], c[i], acc[i % 32])
+    half = [acc[8 * (j // 4) + j % 4] + acc[8 * (j // 4) + 4 + j % 4] for j in range(16)]
+    for i in range(n32, n16):
+        half[i - n32] = fma(x[i], c[i], half[i - n32])
+    lane = [((half[j] + half[4 + j]) + half[8 + j]) + half[12 + j] for j in range(4)]
+    return fused(x, c, (lane[0] + lane[2]) + (lane[1] + lane[3]), n16)
+
+
+def pairs_fused(x, c):
+    """Whole blocks of four as two fused pairs, each added at once; the rest fused (dgemv, AVX-512, up to three outputs)."""
+    whole = len(x) // 4 * 4
+    total = 0.0
+    for i in range(0, whole, 2):
+        total += fma(x[i], c[i], x[i + 1] * c[i + 1])
+    return fused(x, c, total, whole)
+
+
+def columns4_chain(x, c):
+    """Whole blocks of four as one fused chain; then a fused pair, then a single (dgemv, AVX-512, four outputs)."""
+    whole = len(x) // 4 * 4
+    total = 0.0
+    for i in range(0, whole, 4):
+        chain = fma(x[i], c[i], x[i + 1] * c[i + 1])
+        total += fma(x[i + 3], c[i + 3], fma(x[i + 2], c[i + 2], chain))
+    rest = whole
+    if len(x) - rest >= 2:
+        total += fma(x[rest], c[rest], x[rest + 1] * c[rest + 1])
+        rest += 2
+    return total + x[rest] * c[rest] if rest < len(x) else total
+
+
+def strided2(x, c):
+    """Two sums: blocks of four pairs from the last pair to the first, then pair by pair (einsum)."""
+    acc = [0.0, 0.0]
+    whole = len(x) // 8 * 8
+    for i in range(0, whole, 8):
+        for at in (i + 6, i + 4, i + 2, i):
+            acc = [acc[j] + x[at + j] * c[at + j] for j in (0, 1)]
+    for i in range(whole, len(x)):
+        acc[i % 2] += x[i] * c[i]
+    return acc[0] + acc[1]
+
+
 ORDERS = {
     "sequential": sequential,
     "lanes16_fused": lanes16_fused,
@@ -97,6 +158,11 @@ ORDERS = {
     "lanes2": lambda x, c: lanes(x, c, 2, False),
     "columns4_fused": columns4_fused,
     "columns2": columns2,
+    "fused": fused,
+    "lanes32_fused": lanes32_fused,
+    "pairs_fused": pairs_fused,
+    "columns4_chain": columns4_chain,
+    "strided2": strided2,
 }
 
 
@@ -114,3 +180,14 @@ def find_orders(rows, coefficients, products):
 def repeats(dot, rows, coefficients, expected):
     """Whether an order gives every expected value."""
     return all(dot(row, coefficients) == want for row, want in zip(rows, expected))
+
+
+def dot_orders(coef, table):
+    """The order of every output, found by multiplying random rows one at a time; `coef` as the model multiplies by it, `table` outputs × features."""
+    import numpy as np
+
+    random = np.random.default_rng(1)
+    rows = random.normal(size=(TRIALS, table.shape[1])) * 10.0 ** random.integers(-3, 4, size=(TRIALS, 1))
+    right = coef if coef.ndim == 1 else coef.T
+    products = [np.atleast_1d(np.asarray(row[None, :] @ right)[0]).tolist() for row in rows]
+    return find_orders(rows.tolist(), table.tolist(), products)

@@ -7,27 +7,27 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from slipway.lower_columns import UNSEEN_TEXT, Matrix
+from slipway.lower_columns import UNSEEN_TEXT
 from slipway.lower_trees import CATEGORICAL
 
 POINTS_PER_INPUT = 4000
+REFUSALS = (ValueError, TypeError, KeyError, IndexError)
 
 
 class Reference:
     """scikit-learn's own answers for rows of input values.
 
-    A dense linear model is asked one row at a time: BLAS rounds a row differently in blocks of different height, and one
-    row is what an endpoint is asked for.
+    What goes through a dense matrix product is asked one row at a time: BLAS rounds a row differently in blocks of different
+    height, and one row is what an endpoint is asked for.
     """
 
-    def __init__(self, estimator, steps, model, inputs, spec, frame):
+    def __init__(self, steps, model, inputs, whole, frame):
         self.steps = steps
         self.model = model
         self.inputs = inputs
         self.frame = frame
-        self.row_by_row = spec["type"] == "linear" and not spec["sparse"]
-        self.classes = list(model.classes_.tolist()) if hasattr(model, "classes_") else None
-        self.estimator = estimator
+        self.whole = whole
+        self.classes = None if whole.spec["decide"] is None else list(model.classes_.tolist())
 
     def table(self, rows):
         """The DataFrame (or array) that the model would be fed with for these rows."""
@@ -45,32 +45,48 @@ class Reference:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             matrix = self.table(rows)
-            for step in self.steps:
-                matrix = step.transform(matrix)
-            if not self.row_by_row:
+            by_row = self.whole.row_by_row
+            if by_row == "whole":
+                return together([self.ask(self.through(one_row(matrix, i))) for i in range(len(rows))])
+            matrix = self.through(matrix)
+            if by_row is None:
                 return self.ask(matrix)
-            parts = [self.ask(one_row(matrix, i)) for i in range(len(rows))]
-            raw, predictions, shares = zip(*parts)
-            return np.concatenate(raw), np.concatenate(predictions), None if shares[0] is None else np.concatenate(shares)
+            return together([self.ask(one_row(matrix, i)) for i in range(len(rows))])
+
+    def through(self, matrix):
+        """The rows after every transformer of the pipeline."""
+        for step in self.steps:
+            matrix = step.transform(matrix)
+        return matrix
 
     def ask(self, matrix):
         """The final estimator's answers for a matrix."""
         model = self.model
         predictions = model.predict(matrix)
-        shares = model.predict_proba(matrix) if self.classes is not None and hasattr(model, "predict_proba") else None
-        if hasattr(model, "margin"):
-            raw = model.margin(matrix)
-        elif hasattr(model, "_joint_log_likelihood"):
-            raw = model._joint_log_likelihood(matrix)
-        elif hasattr(model, "decision_function"):
-            raw = model.decision_function(matrix)
-        elif self.classes is not None:
-            raw = shares
-        else:
-            raw = model._raw_predict(matrix) if type(model).__name__.startswith("Hist") else predictions
+        likely = self.classes is not None and self.whole.spec["link"] != "none"
+        shares = model.predict_proba(matrix) if likely else None
         rows = matrix.shape[0]
-        raw = np.asarray(raw, dtype="float64").reshape(rows, -1)
-        return raw, np.asarray(predictions).reshape(rows), shares
+        raw = np.asarray(self.raw(matrix, predictions, shares), dtype="float64").reshape(rows, -1)
+        return raw, np.asarray(predictions).reshape(rows, -1), shares
+
+    def raw(self, matrix, predictions, shares):
+        """The scores that the gateway's are compared with, as near to the arithmetic as the library gives them."""
+        model = self.model
+        if self.whole.reference is not None:
+            return self.whole.reference(model, matrix)
+        if hasattr(model, "margin"):
+            return model.margin(matrix)
+        if hasattr(model, "decision_function"):
+            return model.decision_function(matrix)
+        if self.classes is not None:
+            return shares
+        return model._raw_predict(matrix) if type(model).__name__.startswith("Hist") else predictions
+
+
+def together(parts):
+    """Answers of single rows as one."""
+    raw, predictions, shares = zip(*parts)
+    return np.concatenate(raw), np.concatenate(predictions), None if shares[0] is None else np.concatenate(shares)
 
 
 def one_row(matrix, i):
@@ -97,7 +113,7 @@ def invert(steps, value):
     """The input that the steps turn into about this value; None when a step has no inverse."""
     for step in reversed(steps):
         amount, op = step.get("value"), step["op"]
-        if op in ("encode", "is_missing", "fill_text", "above", "bin", "quantile", "apply"):
+        if op in ("encode", "is_missing", "fill_text", "above", "bin", "quantile", "interpolate", "apply"):
             return None
         if op == "subtract":
             value += amount
@@ -115,28 +131,29 @@ def invert(steps, value):
 class Probes:
     """Draws input rows: thresholds and both neighbours, missing values, known and unseen categories, wide ranges."""
 
-    def __init__(self, inputs, tables, matrix: Matrix, arrays, seed):
+    def __init__(self, inputs, tables, whole, seed):
         self.random = random.Random(seed)
         self.inputs = inputs
         self.points = [set() for _ in inputs]
         self.keys = [[] for _ in inputs]
         self.allow_missing = [True] * len(inputs)
         self.allow_unseen = [True] * len(inputs)
-        self.find_keys(tables, matrix)
-        self.find_points(matrix, arrays)
-        self.find_edges(matrix)
+        self.find_keys(tables, whole.columns)
+        for columns, arrays in whole.plants:
+            self.find_points(columns, arrays)
+        self.find_edges(whole.columns)
         self.sorted = [sorted(p) for p in self.points]
 
-    def find_keys(self, tables, matrix):
+    def find_keys(self, tables, columns):
         """The categories that any column of an input knows."""
-        for column in matrix.columns:
+        for column in columns:
             for step in column.steps:
                 if step["op"] == "encode" and not self.keys[column.source]:
                     self.keys[column.source] = list(tables[step["table"]]["keys"])
 
-    def find_points(self, matrix, arrays):
+    def find_points(self, columns, arrays):
         """The values of each input at which a tree changes its mind, or about which a linear model is centred."""
-        targets = [[] for _ in matrix.columns]
+        targets = [[] for _ in columns]
         if "threshold" in arrays:
             split = (arrays["feature"] >= 0) & (arrays["flags"] & CATEGORICAL == 0)
             for feature, threshold in zip(arrays["feature"][split].tolist(), arrays["threshold"][split].tolist()):
@@ -144,18 +161,18 @@ class Probes:
             coded = (arrays["feature"] >= 0) & (arrays["flags"] & CATEGORICAL != 0)
             for feature in set(arrays["feature"][coded].tolist()):
                 targets[feature].extend(range(-2, category_limit(arrays) + 2))
-        for column, values in zip(matrix.columns, targets):
+        for column, values in zip(columns, targets):
             wanted = values or [self.random.gauss(0, 1.5) for _ in range(50)]
             if len(wanted) > POINTS_PER_INPUT:
                 wanted = self.random.sample(wanted, POINTS_PER_INPUT)
-            for value in wanted if column.hot is None else []:
+            for value in wanted if column.hot is None and column.value is None else []:
                 found = invert(column.steps, value)
                 if found is not None:
                     self.points[column.source].add(found)
 
-    def find_edges(self, matrix):
+    def find_edges(self, columns):
         """The values of each input at which a step changes its course."""
-        for column in matrix.columns:
+        for column in columns:
             for k, step in enumerate(column.steps):
                 edges = [step["value"]] if step["op"] == "above" else step.get("edges", step.get("x", []))
                 found = [invert(column.steps[:k], float(edge)) for edge in edges]
@@ -250,7 +267,7 @@ def fails(reference, rows):
     """Whether the library refuses these rows together."""
     try:
         reference.answers(rows)
-    except (ValueError, TypeError, KeyError):
+    except REFUSALS:
         return True
     return False
 
@@ -270,10 +287,10 @@ def verification(inputs, rows, refused, reference):
             arrays[f"input{i}"] = np.array([math.nan if v is None else float(v) for v in values], dtype="<f8")
     arrays["raw"] = raw.astype("<f8").ravel()
     if reference.classes is None:
-        arrays["predictions"] = predictions.astype("<f8")
+        arrays["predictions"] = predictions.astype("<f8").ravel()
     else:
         places = {c: k for k, c in enumerate(reference.classes)}
-        arrays["predictions"] = np.array([places[p] for p in predictions.tolist()], dtype="<i4")
+        arrays["predictions"] = np.array([places[p] for p in predictions.ravel().tolist()], dtype="<i4")
     if shares is not None:
         arrays["probabilities"] = np.asarray(shares, dtype="<f8").ravel()
     document = {"format": "slipway.native.verify/1", "rows": len(rows), "refused": len(refused), "texts": list(texts)}

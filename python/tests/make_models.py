@@ -102,7 +102,7 @@ def models():
     add("gb_regressor", ensemble.GradientBoostingRegressor(n_estimators=30, random_state=0), numbers, y)
     add("gb_binary", boost_c(), numbers, label, "predict_proba")
     add("gb_exponential", boost_c(loss="exponential"), numbers, label, "decision_function")
-    add("gb_multiclass_zero", boost_c(init="zero"), numbers, kind, "predict_proba")
+    add("gb_multiclass_zero", boost_c(init="zero"), numbers, kind, "predict_proba" if VERSION >= (1, 4) else "predict")
     small = {"n_estimators": 20, "max_depth": 7, "random_state": 0}
     add("forest_regressor", ensemble.RandomForestRegressor(n_jobs=2, **small), numbers, y)
     add("forest_classifier", ensemble.RandomForestClassifier(**small), numbers, label, "predict_proba")
@@ -158,7 +158,7 @@ def models():
     add("linear_svc", Pipeline([("s", StandardScaler()), ("m", LinearSVC(random_state=0))]), numbers, label)
     add("refused_neighbours", KNeighborsRegressor(), numbers, y)
     add("refused_function", Pipeline([("f", FunctionTransformer(np.log1p)), ("m", linear_model.Ridge())]), numbers.abs(), y)
-    add("refused_targets", ensemble.RandomForestRegressor(**small), numbers, np.c_[y, y])
+    add("forest_targets", ensemble.RandomForestRegressor(**small), numbers, np.c_[y, y])
     return made
 
 

@@ -13,7 +13,7 @@ const FLOAT = z
   .union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity'])])
   .transform((value): number => Number(value))
 
-/** The orders in which a dot product may add; src/serving/native/linear.ts has them. */
+/** The orders in which a dot product may add; src/serving/native/dots.ts has them. */
 export const DOT_ORDERS = [
   'sequential',
   'lanes16_fused',
@@ -22,6 +22,11 @@ export const DOT_ORDERS = [
   'lanes2',
   'columns4_fused',
   'columns2',
+  'fused',
+  'lanes32_fused',
+  'pairs_fused',
+  'columns4_chain',
+  'strided2',
 ] as const
 
 /** The links from raw scores to predictions and probabilities; src/serving/native/links.ts has them. */
@@ -31,7 +36,6 @@ export const LINKS = [
   'sigmoid',
   'sigmoid2',
   'softmax',
-  'softmax_log',
   'one_vs_rest',
   'sigmoid_softmax',
   'outlier',
@@ -59,7 +63,19 @@ export const NUMBER_STEPS = [
   z.object({ op: z.literal('quantile'), x: z.array(FLOAT), y: z.array(FLOAT) }),
   z.object({
     op: z.literal('apply'),
-    name: z.enum(['absolute', 'negative', 'sqrt', 'square', 'floor', 'ceil', 'trunc', 'rint', 'sign', 'reciprocal']),
+    name: z.enum([
+      'absolute',
+      'negative',
+      'sqrt',
+      'square',
+      'floor',
+      'ceil',
+      'trunc',
+      'rint',
+      'sign',
+      'reciprocal',
+      'expit',
+    ]),
   }),
 ] as const
 
@@ -98,7 +114,14 @@ export const GRAPH_NODE = z.discriminatedUnion('op', [
   }),
   z.object({ op: z.literal('votes'), outputs: z.int().min(1), weights: z.array(z.number()), ...NODE }),
   z.object({ op: z.literal('product'), terms: z.array(z.array(SLOT)), ...NODE }),
-  z.object({ op: z.literal('normal'), norm: z.enum(['l1', 'l2', 'max']), order: z.enum(DOT_ORDERS), ...NODE }),
+  z.object({
+    op: z.literal('normal'),
+    norm: z.enum(['l1', 'l2', 'max']),
+    order: z.enum(DOT_ORDERS),
+    sparse: z.boolean(),
+    ...NODE,
+  }),
+  z.object({ op: z.literal('pick'), values: z.array(z.number()).min(1), ...NODE }),
   z.object({ op: z.literal('gauss'), arrays: z.string(), prior: z.array(z.number()), ...NODE }),
   z.object({ op: z.literal('shares'), ...NODE }),
   z.object({ op: z.literal('median'), weights: z.array(z.number()), ...NODE }),

@@ -2,8 +2,9 @@
 
 import type { NativeDocument } from './document.ts'
 import { floats } from './document.ts'
+import { exp } from './exp.ts'
 import type { GraphNode } from './graph-ir.ts'
-import { DOTS } from './linear.ts'
+import { DOTS } from './dots.ts'
 import { decide, probabilities, regress } from './links.ts'
 
 /** Reads its slots and fills its own. */
@@ -29,6 +30,8 @@ export function simpleRun(node: Simple): Run {
       return normal(node)
     case 'shares':
       return shares(node)
+    case 'pick':
+      return pick(node)
     case 'median':
       return weightedMedian(node)
     case 'power':
@@ -48,11 +51,12 @@ function gather(from: readonly number[]): (slots: Float64Array) => Float64Array 
 function linkRun({ from, to, link }: Of<'link'>): Run {
   if (link === 'exp') {
     return (slots) => {
-      slots[to] = regress(link, slots[from[0]!]!)
+      slots[to] = regress(link, slots[from[0]!]!, exp)
     }
   }
   const take = gather(from)
-  return (slots) => probabilities(link, { raw: take(slots), rawAt: 0, outputs: from.length, out: slots, outAt: to })
+  return (slots) =>
+    probabilities(link, { raw: take(slots), rawAt: 0, outputs: from.length, out: slots, outAt: to }, exp)
 }
 
 function decideRun({ from, to, rule }: Of<'decide'>): Run {
@@ -96,19 +100,30 @@ function product({ to, terms }: Of<'product'>): Run {
   }
 }
 
-/** A row divided by its norm; a row of zeros stays. */
-function normal({ from, to, norm, order }: Of<'normal'>): Run {
+/** A row divided by its norm; a row of zeros stays. A sparse row is added up one by one. */
+function normal({ from, to, norm, order, sparse }: Of<'normal'>): Run {
   const take = gather(from)
   const n = from.length
   const terms = { from: 0, n }
+  const least = sparse ? Number.MIN_VALUE : 10 * Number.EPSILON
+  const length = (x: Float64Array): number => {
+    if (norm === 'l2') return Math.sqrt(DOTS[order](x, 0, x, terms))
+    const sizes = x.map(Math.abs)
+    if (norm === 'max') return sizes.reduce((most, size) => Math.max(most, size), 0)
+    return sparse ? sizes.reduce((sum, size) => sum + size, 0) : pairwise(sizes, 0, n)
+  }
   return (slots) => {
     const x = take(slots)
-    let size = 0
-    if (norm === 'l2') size = Math.sqrt(DOTS[order](x, 0, x, terms))
-    else if (norm === 'l1') size = pairwise(x.map(Math.abs), 0, n)
-    else for (let j = 0; j < n; j++) size = Math.max(size, Math.abs(x[j]!))
-    if (size < 10 * Number.EPSILON) size = 1
+    const found = length(x)
+    const size = found < least ? 1 : found
     for (let j = 0; j < n; j++) slots[to + j] = x[j]! / size
+  }
+}
+
+/** The value that an index stands for. */
+function pick({ from, to, values }: Of<'pick'>): Run {
+  return (slots) => {
+    slots[to] = values[slots[from[0]!]!]!
   }
 }
 

@@ -3,14 +3,17 @@
 import { exp32, sigmoid32 } from './float32.ts'
 import type { Decide, Link } from './ir.ts'
 
+/** How a link takes powers of e: Math.exp, or exp of exp.ts where the bits are read on. */
+export type Exp = (x: number) => number
+
 /** Logistic function. */
-export function sigmoid(x: number): number {
-  return 1 / (1 + Math.exp(-x))
+export function sigmoid(x: number, exp: Exp = Math.exp): number {
+  return 1 / (1 + exp(-x))
 }
 
 /** The prediction of a regressor from its raw score. */
-export function regress(link: Link, raw: number): number {
-  if (link === 'exp') return Math.exp(raw)
+export function regress(link: Link, raw: number, exp: Exp = Math.exp): number {
+  if (link === 'exp') return exp(raw)
   if (link === 'exp32') return exp32(raw)
   if (link === 'sigmoid') return sigmoid(raw)
   if (link === 'sigmoid32') return sigmoid32(raw)
@@ -42,55 +45,40 @@ export interface Shares {
 }
 
 /** Writes the class probabilities of one row: two for one raw score, else one a score. */
-export function probabilities(link: Link, shares: Shares): void {
+export function probabilities(link: Link, shares: Shares, exp: Exp = Math.exp): void {
   const { raw, rawAt, outputs, out, outAt } = shares
-  if (link === 'sigmoid_softmax') boosted(shares)
+  if (link === 'sigmoid_softmax') boosted(shares, exp)
   else if (link === 'softmax32') softmax32(shares)
   else if (outputs === 1 && link === 'sigmoid32') {
     const p = sigmoid32(raw[rawAt]!)
     out[outAt] = Math.fround(1 - p)
     out[outAt + 1] = p
   } else if (outputs === 1) {
-    const p = sigmoid(link === 'sigmoid2' ? 2 * raw[rawAt]! : raw[rawAt]!)
+    const p = sigmoid(link === 'sigmoid2' ? 2 * raw[rawAt]! : raw[rawAt]!, exp)
     out[outAt] = 1 - p
     out[outAt + 1] = p
-  } else if (link === 'sigmoid') for (let k = 0; k < outputs; k++) out[outAt + k] = sigmoid(raw[rawAt + k]!)
-  else if (link === 'softmax') softmax(shares)
-  else if (link === 'softmax_log') softmaxByLog(shares)
-  else if (link === 'one_vs_rest') oneVersusRest(shares)
+  } else if (link === 'sigmoid') for (let k = 0; k < outputs; k++) out[outAt + k] = sigmoid(raw[rawAt + k]!, exp)
+  else if (link === 'softmax') softmax(shares, exp)
+  else if (link === 'one_vs_rest') oneVersusRest(shares, exp)
   else for (let k = 0; k < outputs; k++) out[outAt + k] = raw[rawAt + k]!
 }
 
-function softmax({ raw, rawAt, outputs, out, outAt }: Shares): void {
+function softmax({ raw, rawAt, outputs, out, outAt }: Shares, exp: Exp): void {
   let largest = raw[rawAt]!
   for (let k = 1; k < outputs; k++) largest = Math.max(largest, raw[rawAt + k]!)
   let sum = 0
   for (let k = 0; k < outputs; k++) {
-    const e = Math.exp(raw[rawAt + k]! - largest)
+    const e = exp(raw[rawAt + k]! - largest)
     out[outAt + k] = e
     sum += e
   }
   for (let k = 0; k < outputs; k++) out[outAt + k] = out[outAt + k]! / sum
 }
 
-/** Softmax as exp(score - log of the sum), the form of older scikit-learn, whose rounding differs. */
-function softmaxByLog({ raw, rawAt, outputs, out, outAt }: Shares): void {
-  let largest = raw[rawAt]!
-  for (let k = 1; k < outputs; k++) largest = Math.max(largest, raw[rawAt + k]!)
-  let ties = 0
-  let rest = 0
-  for (let k = 0; k < outputs; k++) {
-    if (raw[rawAt + k] === largest) ties++
-    else rest += Math.exp(raw[rawAt + k]! - largest)
-  }
-  const total = Math.log1p(rest / ties) + Math.log(ties) + largest
-  for (let k = 0; k < outputs; k++) out[outAt + k] = Math.exp(raw[rawAt + k]! - total)
-}
-
-function oneVersusRest({ raw, rawAt, outputs, out, outAt }: Shares): void {
+function oneVersusRest({ raw, rawAt, outputs, out, outAt }: Shares, exp: Exp): void {
   let sum = 0
   for (let k = 0; k < outputs; k++) {
-    const p = sigmoid(raw[rawAt + k]!)
+    const p = sigmoid(raw[rawAt + k]!, exp)
     out[outAt + k] = p
     sum += p
   }
@@ -98,12 +86,12 @@ function oneVersusRest({ raw, rawAt, outputs, out, outAt }: Shares): void {
 }
 
 /** Adaptive boosting: softmax of the scores divided by the number of classes less one; one score d stands for -d and d, halved. */
-function boosted({ raw, rawAt, outputs, out, outAt }: Shares): void {
+function boosted({ raw, rawAt, outputs, out, outAt }: Shares, exp: Exp): void {
   const scores =
     outputs === 1
       ? Float64Array.of(-raw[rawAt]! / 2, raw[rawAt]! / 2)
       : raw.slice(rawAt, rawAt + outputs).map((score) => score / (outputs - 1))
-  softmax({ raw: scores, rawAt: 0, outputs: scores.length, out, outAt })
+  softmax({ raw: scores, rawAt: 0, outputs: scores.length, out, outAt }, exp)
 }
 
 /** Softmax with every result rounded to float32. */

@@ -19,14 +19,14 @@ import { treeScorer } from './trees.ts'
 /** A class label as the Python model has it. */
 export type ClassLabel = string | number | boolean
 
-/** The answer for one row. `raw` are the scores before the link; `probabilities` exist for classifiers, in the order of `classes`. */
+/** The answer for one row; of a regressor of several targets one number each. `raw` are the scores before the link; `probabilities` exist for classifiers, in the order of `classes`. */
 export interface NativePrediction {
   readonly raw: number[]
-  readonly prediction: number | ClassLabel
+  readonly prediction: number | ClassLabel | number[]
   readonly probabilities?: number[]
 }
 
-/** Answers for many rows, row-major: `raw` rows × outputs; `predictions` numbers, or class indices for a classifier; `probabilities` rows × classes. */
+/** Answers for many rows, row-major: `raw` rows × outputs; `predictions` numbers (rows × targets), or class indices for a classifier; `probabilities` rows × classes. */
 export interface NativeBatch {
   readonly rows: number
   readonly raw: Float64Array
@@ -57,6 +57,8 @@ export class NativeModel {
   readonly classes: readonly ClassLabel[] | null
   /** Raw scores a row. */
   readonly outputs: number
+  /** Numbers that a prediction has: those of a regressor of several targets, else 1. */
+  readonly targets: number
   /** Versions of Python and its libraries that the model was lowered with. */
   readonly versions: Readonly<Record<string, string>>
   /** Bytes of memory the arrays take, about. */
@@ -92,6 +94,7 @@ export class NativeModel {
     this.output = ir.output
     this.classes = ir.classes
     this.outputs = model.outputs
+    this.targets = ir.classes === null ? model.outputs : 1
     this.scores = model.scores ?? 'exact'
     this.link = model.link
     this.shares = model.link !== 'none'
@@ -139,7 +142,7 @@ export class NativeModel {
   }
 
   /**
-   * One number for one row, without allocation: the prediction of a regressor, the probability of the second class of two, or the
+   * One number for one row, without allocation: the (first) prediction of a regressor, the probability of the second class of two, or the
    * index of the predicted class of more. Throws as predictRow does.
    */
   scoreFields(fields: Readonly<Record<string, NativeValue>>): number {
@@ -194,7 +197,10 @@ export class NativeModel {
   #answer(): NativePrediction {
     const { model } = this.#ir
     const raw = Array.from(this.#raw)
-    if (this.classes === null) return { raw, prediction: regress(model.link, raw[0]!) }
+    if (this.classes === null) {
+      const numbers = raw.map((score) => regress(model.link, score))
+      return { raw, prediction: numbers.length === 1 ? numbers[0]! : numbers }
+    }
     if (model.link === 'none') return { raw, prediction: this.classes[this.#decide()]! }
     this.#share()
     return { raw, prediction: this.classes[this.#decide()]!, probabilities: Array.from(this.#shares) }
@@ -239,11 +245,8 @@ export class NativeModel {
   #answers(raw: Float64Array, rows: number): NativeBatch {
     const { model } = this.#ir
     const { classes, outputs } = this
+    if (classes === null) return { rows, raw, predictions: raw.map((score) => regress(model.link, score)) }
     const predictions = new Float64Array(rows)
-    if (classes === null) {
-      for (let r = 0; r < rows; r++) predictions[r] = regress(model.link, raw[r]!)
-      return { rows, raw, predictions }
-    }
     if (model.link === 'none') {
       for (let r = 0; r < rows; r++) predictions[r] = decide(model.decide, raw, r * outputs, outputs)
       return { rows, raw, predictions }

@@ -1,5 +1,6 @@
 /** The steps on one number that know nothing of inputs: scaling, binning, interpolation, exact functions. */
 
+import { exp } from './exp.ts'
 import type { NumberStepIr } from './graph-ir.ts'
 
 /** One number to the next. */
@@ -124,4 +125,5 @@ const FUNCTIONS: Record<Extract<NumberStepIr, { op: 'apply' }>['name'], NumberSt
   rint,
   sign: Math.sign,
   reciprocal: (x) => 1 / x,
+  expit: (x) => 1 / (1 + exp(-x)),
 }

@@ -83,7 +83,8 @@ function readProbes(model: NativeModel, document: NativeDocument): Probe {
     refused,
     columns,
     raw: floats(document, 'raw', rows * model.outputs),
-    predictions: classes === null ? floats(document, 'predictions', rows) : ints(document, 'predictions', rows),
+    predictions:
+      classes === null ? floats(document, 'predictions', rows * model.targets) : ints(document, 'predictions', rows),
     probabilities:
       classes === null || !model.shares ? undefined : floats(document, 'probabilities', rows * classes.length),
   }
@@ -131,9 +132,12 @@ function replayBatch(model: NativeModel, replay: Replay): Mismatch | undefined {
 
 function rowOf(model: NativeModel, batch: NativeBatch, row: number): NativePrediction {
   const raw = Array.from(batch.raw.subarray(row * model.outputs, (row + 1) * model.outputs))
+  const { classes, targets } = model
+  if (classes === null) {
+    const numbers = batch.predictions.slice(row * targets, (row + 1) * targets)
+    return { raw, prediction: targets === 1 ? numbers[0]! : Array.from(numbers) }
+  }
   const at = batch.predictions[row]!
-  const { classes } = model
-  if (classes === null) return { raw, prediction: at }
   if (batch.probabilities === undefined) return { raw, prediction: classes[at]! }
   const shares = batch.probabilities.subarray(row * classes.length, (row + 1) * classes.length)
   return { raw, prediction: classes[at]!, probabilities: Array.from(shares) }
@@ -156,8 +160,15 @@ function compare(model: NativeModel, replay: Replay, row: number, answer: Native
   if (!raw.every((value, k) => sameScore(model, replay, value, answer.raw[k]!))) {
     return { what: 'raw', expected: raw, got: answer.raw }
   }
+  if (model.classes === null) {
+    const numbers = [answer.prediction].flat() as number[]
+    for (const [k, got] of numbers.entries()) {
+      const found = compareNumber(model, replay, replay.predictions[row * model.targets + k]!, got)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
   const wanted = replay.predictions[row]!
-  if (model.classes === null) return compareNumber(model, replay, wanted, answer.prediction as number)
   if (model.classes[wanted] !== answer.prediction) {
     return { what: 'prediction', expected: model.classes[wanted], got: answer.prediction }
   }

@@ -85,8 +85,9 @@ export class NativeBackend implements Backend {
   }
 
   #rowOf(batch: NativeBatch, i: number): NativePrediction {
-    const { classes, outputs } = this.#model
+    const { classes, outputs, targets } = this.#model
     const raw = Array.from(batch.raw.subarray(i * outputs, (i + 1) * outputs))
+    if (targets > 1) return { raw, prediction: Array.from(batch.predictions.subarray(i * targets, (i + 1) * targets)) }
     const value = batch.predictions[i] as number
     if (classes === null) return { raw, prediction: value }
     if (batch.probabilities === undefined) return { raw, prediction: classes[value] as string }

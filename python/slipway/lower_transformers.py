@@ -1,0 +1,83 @@
+"""Applies fitted transformers to the columns of a matrix: one by its class, pipelines and unions by their parts."""
+
+from slipway import lower_encoders, lower_features, lower_scalers
+from slipway.lower_columns import Matrix, flat, then
+from slipway.lower_errors import Refused, class_path
+
+
+def lower_transformer(state, transformer, matrix: Matrix) -> Matrix:
+    """Applies one fitted transformer to a matrix of columns. Raises Refused for a class without a native form."""
+    if transformer is None or (isinstance(transformer, str) and transformer == "passthrough"):
+        return matrix
+    kind = type(transformer)
+    ours = kind.__module__.startswith("sklearn.")
+    lower = TRANSFORMERS.get(kind.__name__) if ours else None
+    if lower is None and ours and hasattr(transformer, "get_support"):
+        lower = lower_features.lower_selection
+    if lower is None:
+        raise Refused(f"{class_path(transformer)} has no native form")
+    return lower(state, transformer, matrix)
+
+
+def lower_pipeline(state, pipeline, matrix):
+    """Every step of a nested pipeline in turn."""
+    for _, step in pipeline.steps:
+        matrix = lower_transformer(state, step, matrix)
+    return matrix
+
+
+def lower_column_transformer(state, union, matrix):
+    """Each branch on its own columns, results side by side in the order of the branches."""
+    out = []
+    for name, transformer, _ in union.transformers_:
+        positions = list(union._transformer_to_input_indices.get(name, ()))
+        if (isinstance(transformer, str) and transformer == "drop") or not positions:
+            continue
+        branch = Matrix([matrix.columns[i] for i in positions], matrix.sparse)
+        out.extend(weighted(state, lower_transformer(state, transformer, branch).columns, union, name))
+    return Matrix(out, bool(union.sparse_output_))
+
+
+def lower_feature_union(state, union, matrix):
+    """Each transformer on all columns, results side by side; sparse as soon as one of them is."""
+    out, sparse = [], False
+    for name, transformer in union.transformer_list:
+        if isinstance(transformer, str) and transformer == "drop":
+            continue
+        part = lower_transformer(state, transformer, matrix)
+        sparse = sparse or part.sparse
+        out.extend(weighted(state, part.columns, union, name))
+    return Matrix(out, sparse)
+
+
+def weighted(state, columns, union, name):
+    """The columns of a branch times its weight."""
+    weight = (union.transformer_weights or {}).get(name)
+    if weight is None:
+        return columns
+    return [then(flat(state, c), {"op": "multiply", "value": float(weight)}) for c in columns]
+
+
+TRANSFORMERS = {
+    "Pipeline": lower_pipeline,
+    "ColumnTransformer": lower_column_transformer,
+    "FeatureUnion": lower_feature_union,
+    "FunctionTransformer": lower_features.lower_function,
+    "PolynomialFeatures": lower_features.lower_polynomial,
+    "Normalizer": lower_features.lower_normalizer,
+    "MissingIndicator": lower_features.lower_missing_indicator,
+    "PCA": lower_features.lower_pca,
+    "TruncatedSVD": lower_features.lower_svd,
+    "PowerTransformer": lower_features.lower_power,
+    "KBinsDiscretizer": lower_features.lower_bins,
+    "Binarizer": lower_scalers.lower_binarizer,
+    "MaxAbsScaler": lower_scalers.lower_max_abs_scaler,
+    "MinMaxScaler": lower_scalers.lower_min_max_scaler,
+    "QuantileTransformer": lower_scalers.lower_quantiles,
+    "RobustScaler": lower_scalers.lower_robust_scaler,
+    "SimpleImputer": lower_scalers.lower_imputer,
+    "StandardScaler": lower_scalers.lower_standard_scaler,
+    "OneHotEncoder": lower_encoders.lower_one_hot_encoder,
+    "OrdinalEncoder": lower_encoders.lower_ordinal_encoder,
+    "TargetEncoder": lower_encoders.lower_target_encoder,
+}

@@ -1,0 +1,60 @@
+"""Fits every row of the lowering matrix on the libraries of this environment, saves it with MLflow and lowers it.
+
+usage: python lower_matrix.py OUT_DIR [--cases MODULE] [--probes N] [--only TEXT]     gives OUT_DIR/N/native and OUT_DIR/names.json
+
+MODULE has cases(): name -> function that gives (fitted model, its inputs, predict function), or (…, save) where save(model, folder,
+signature) stands for MLflow's scikit-learn flavor.
+"""
+
+import argparse
+import functools
+import importlib
+import json
+import os
+import sys
+import time
+import warnings
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+warnings.filterwarnings("ignore")
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
+
+import mlflow.sklearn  # noqa: E402
+from make_models import signature  # noqa: E402
+
+from slipway.lower import main as lower  # noqa: E402
+
+
+def save_sklearn(model, folder, columns, predict):
+    """Saves with MLflow's scikit-learn flavor."""
+    keep = {"serialization_format": "cloudpickle", "pip_requirements": []}
+    mlflow.sklearn.save_model(model, folder, signature=columns, pyfunc_predict_fn=predict, **keep)
+
+
+def main():
+    """Writes every row of the matrix and its native form."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--probes", default="300")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--cases", default="lowering_cases")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    names = []
+    for name, make in importlib.import_module(options.cases).cases().items():
+        if options.only not in name:
+            continue
+        folder, start = options.out / str(len(names)), time.process_time()
+        names.append(name)
+        model, inputs, *rest = make()
+        save = rest[-1] if callable(rest[-1]) else functools.partial(save_sklearn, predict=rest[0])
+        save(model, folder / "model", signature(inputs))
+        lower([str(folder / "model"), str(folder / "native"), "--probes", options.probes])
+        result = json.loads((folder / "native" / "result.json").read_text())
+        print(f"{time.process_time() - start:5.2f} {name}: {result['reason'] or 'lowered'}", flush=True)
+    (options.out / "names.json").write_text(json.dumps(names), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+/**
+ * The lowering matrix: each estimator on each version of its library, lowered in that library's own environment and replayed here.
+ *
+ * `node test/lowering/matrix.ts [TITLE...]` runs the columns (all without a title) and writes docs/reference/lowering.md.
+ */
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { testEnv } from '../python-env.ts'
+import { verifyNative } from '../../src/serving/native/verify.ts'
+
+const root = join(import.meta.dirname, '../..')
+const PAGE = join(root, 'docs/reference/lowering.md')
+const LIMIT_MS = 280_000
+const MLFLOW = 'mlflow-skinny==3.17.2'
+
+/** One version of a library: its section of the table, its packages, the module in python/tests that has its rows. */
+export interface Column {
+  readonly section: string
+  readonly title: string
+  readonly packages: readonly string[]
+  readonly cases: string
+}
+
+/** Why the matrix is not run here, or false. */
+export const SKIP =
+  process.arch === 'x64' ? false : 'the table is that of x86-64 processors; other ones add in other orders'
+
+/** A cell: undefined where the model is native, else why Python serves it. */
+type Cells = ReadonlyMap<string, string | undefined>
+
+function scikit(version: string, others: readonly string[]): Column {
+  const packages = [`scikit-learn==${version}`, MLFLOW, ...others]
+  return { section: 'scikit-learn', title: version, packages, cases: 'lowering_cases' }
+}
+
+/** The columns of the matrix, oldest first. */
+export const COLUMNS: readonly Column[] = [
+  scikit('1.5.2', ['numpy==1.26.4', 'scipy==1.13.1', 'pandas==2.2.3']),
+  scikit('1.6.1', ['numpy==2.2.6', 'scipy==1.15.3', 'pandas==2.2.3']),
+  scikit('1.7.2', ['numpy==2.3.5', 'scipy==1.16.3', 'pandas==2.3.3']),
+  scikit('1.8.0', ['numpy==2.4.6', 'scipy==1.17.1', 'pandas==2.3.3']),
+  scikit('1.9.1', ['numpy==2.4.6', 'scipy==1.17.1', 'pandas==3.1.1']),
+]
+
+/** The instructions of every x86-64 server, so that the table says the same on all: sums and functions differ with AVX-512. */
+const PLAIN_PROCESSOR = {
+  OPENBLAS_CORETYPE: 'Haswell',
+  NPY_DISABLE_CPU_FEATURES: 'AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR X86_V4',
+}
+
+/** Lowers and replays the rows of a column. Throws when a lowered model does not replay. */
+export async function runColumn(column: Column): Promise<Cells> {
+  const python = await testEnv(column.packages)
+  const folder = mkdtempSync(join(tmpdir(), 'matrix-'))
+  try {
+    const script = join(root, 'python/tests/lower_matrix.py')
+    const env = { ...process.env, ...PLAIN_PROCESSOR }
+    const options = { timeout: LIMIT_MS, maxBuffer: 1e8, env }
+    await promisify(execFile)(python, ['-B', script, folder, '--cases', column.cases], options)
+    const names = JSON.parse(readFileSync(join(folder, 'names.json'), 'utf8')) as string[]
+    return new Map(names.map((name, i) => [name, outcome(name, join(folder, String(i), 'native'))]))
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+function outcome(name: string, native: string): string | undefined {
+  const result = JSON.parse(readFileSync(join(native, 'result.json'), 'utf8')) as { ok: boolean; reason: string | null }
+  if (!result.ok) return result.reason ?? 'no reason given'
+  const replay = verifyNative(native)
+  assert.equal(replay.mismatch, undefined, `${name} does not replay`)
+  assert.ok(replay.n >= 300, `${name}: ${replay.n} rows`)
+  return undefined
+}
+
+/** Compares what a column gives with the page. Throws an AssertionError naming the first row that differs. */
+export async function checkColumn(section: string, title: string): Promise<void> {
+  const column = COLUMNS.find((one) => one.section === section && one.title === title)
+  assert.ok(column !== undefined, `no column ${section} ${title}`)
+  const cells = await runColumn(column)
+  const page = readPage().get(section) ?? new Map<string, Cells>()
+  assert.deepEqual([...cells], [...(page.get(title) ?? [])], 'Mend it: node test/lowering/matrix.ts')
+}
+
+type Page = Map<string, Map<string, Cells>>
+
+/** The page as cells: section, then column, then row. */
+function readPage(): Page {
+  const page: Page = new Map()
+  if (!existsSync(PAGE)) return page
+  const [, ...parts] = readFileSync(PAGE, 'utf8').split('\n## ')
+  for (const part of parts) {
+    const [section = '', ...lines] = part.split('\n')
+    const reasons = lines.flatMap((line) => /^\d+\. (.+)$/.exec(line)?.[1] ?? [])
+    const [header = [], , ...rows] = lines.filter((line) => line.startsWith('|')).map(cellsOf)
+    const columns = new Map<string, Cells>()
+    for (const [k, title] of header.slice(1).entries()) {
+      const cells = rows
+        .filter((row) => row[k + 1] !== '')
+        .map((row) => [row[0]!, reasonOf(row[k + 1]!, reasons)] as const)
+      columns.set(title, new Map(cells))
+    }
+    page.set(section, columns)
+  }
+  return page
+}
+
+function cellsOf(line: string): string[] {
+  return line
+    .slice(1, -1)
+    .split('|')
+    .map((cell) => cell.trim())
+}
+
+function reasonOf(cell: string, reasons: readonly string[]): string | undefined {
+  const note = /^Python \[(\d+)\]$/.exec(cell)?.[1]
+  return note === undefined ? undefined : reasons[Number(note) - 1]
+}
+
+const HEAD = `# What is served natively
+
+Made by \`node test/lowering/matrix.ts\`; the tests of the suite run each cell again and compare. Each row is fitted on a small table
+with gaps and categories, logged with MLflow, lowered in the environment of the column and replayed: **native** where every score
+came out bit for bit and every probability within one unit in the last place of 1.0. Otherwise Python serves the model; the
+numbers name the reasons below the table. Processors with AVX-512 have sums and functions of their own; the table is that of an x86-64
+processor with AVX2. There, models that read on in what NumPy's \`exp\` gave are refused: stacks and calibrations of classifiers
+with three classes or more whose probabilities are a softmax.
+`
+
+/** The page of cells as Markdown. */
+function pageOf(page: Page): string {
+  const sections = [...page].map(([section, columns]) => {
+    const reasons: string[] = []
+    const note = (reason: string): number => {
+      if (!reasons.includes(reason)) reasons.push(reason)
+      return reasons.indexOf(reason) + 1
+    }
+    const titles = [...columns.keys()]
+    const names = [...new Set([...columns.values()].flatMap((cells) => [...cells.keys()]))]
+    const cell = (cells: Cells, name: string): string => {
+      if (!cells.has(name)) return ''
+      const reason = cells.get(name)
+      return reason === undefined ? 'native' : `Python [${note(reason)}]`
+    }
+    const rows = names.map(
+      (name) => `| ${[name, ...titles.map((title) => cell(columns.get(title)!, name))].join(' | ')} |`,
+    )
+    const head = [`| model | ${titles.join(' | ')} |`, `|---|${titles.map(() => '---|').join('')}`]
+    return [`## ${section}`, '', ...head, ...rows, '', ...reasons.map((reason, k) => `${k + 1}. ${reason}`), ''].join(
+      '\n',
+    )
+  })
+  return `${HEAD}\n${sections.join('\n')}`
+}
+
+async function main(titles: readonly string[]): Promise<void> {
+  const page = readPage()
+  for (const column of COLUMNS) {
+    const columns = page.get(column.section) ?? new Map<string, Cells>()
+    page.set(column.section, columns)
+    if (titles.length > 0 && !titles.includes(column.title)) continue
+    columns.set(column.title, await runColumn(column))
+    console.log(`${column.section} ${column.title}`)
+  }
+  const order = (section: string): string[] => COLUMNS.filter((one) => one.section === section).map((one) => one.title)
+  const sorted = [...page].map(([section, columns]) => {
+    const kept = order(section).flatMap((title) => (columns.has(title) ? [[title, columns.get(title)!] as const] : []))
+    return [section, new Map(kept)] as const
+  })
+  writeFileSync(PAGE, pageOf(new Map(sorted)))
+}
+
+if (import.meta.main) await main(process.argv.slice(2))
