@@ -74,7 +74,7 @@ import { rolloutRoom } from './rollout/rollouts.ts'
 import type { Rollouts } from './rollout/rollouts.ts'
 import { rolloutRoutes } from './rollout/routes.ts'
 import { scoreNative } from './serving/native/score.ts'
-import { verifyNative } from './serving/native/verify.ts'
+import { verifyApart } from './serving/native/verify-apart.ts'
 import { ingestHooks } from './serving/ingest-hooks.ts'
 import { endpointLineage } from './serving/lineage.ts'
 import { ServingRoom } from './serving/room.ts'
@@ -411,7 +411,7 @@ function buildRooms(ground: Ground): House {
   const webhooks = connectWebhooks({ ...base, dataDir: options.dataDir, allow, testEnv }, worker)
   projectParts.push({ holds: holdsEndpoints }, { holds: holdsPipelines }, registryPart(registry, webhooks))
   const python = versionPython(base.envs)
-  handleLowering(registry, worker, { python, verify: replaying(verifyNative) })
+  handleLowering(registry, worker, { python, verify: replaying(verifyApart) })
   const pipelines = makePipelines(ground, base, { tracking, registry })
   handleSchedules(pipelines, worker)
   const keeping = makeKeeping(options, worker, { tracking, registry, pipelines })

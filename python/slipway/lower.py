@@ -11,6 +11,8 @@ import argparse
 import json
 import platform
 import sys
+import time
+import traceback
 from importlib import metadata
 from pathlib import Path
 
@@ -22,6 +24,7 @@ FORMAT = "slipway.native/1"
 REFUSED_ROWS = 1000
 LIBRARIES = ("scikit-learn", "xgboost", "xgboost-cpu", "lightgbm", "numpy", "scipy", "pandas", "mlflow", "mlflow-skinny", "skops")
 ROWS_TRIED = 8
+MOST_SECONDS = 300
 
 
 def main(argv=None) -> int:
@@ -39,6 +42,9 @@ def main(argv=None) -> int:
         result["ok"] = True
     except Refused as refusal:
         result["reason"] = str(refusal)
+    except Exception as fault:  # a model that lowering did not foresee is still one that Python serves
+        traceback.print_exc()
+        result["reason"] = f"lowering did not foresee this model: {type(fault).__name__}: {fault}"
     (options.out_dir / "result.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return 0
 
@@ -88,6 +94,7 @@ def lower(folder: Path, out: Path, probes: int, seed: int) -> dict:
     refused = lower_probes.find_limits(draws, reference, inputs)
     if all(lower_probes.fails(reference, [draws.row()]) for _ in range(ROWS_TRIED)):
         raise Refused(f"{class_path(model)} refuses every row that was tried")
+    check_time(reference, [draws.row() for _ in range(ROWS_TRIED)], probes)
     examples, _ = lower_probes.sift(reference, loaded.examples)
     drawn = [draws.row() for _ in range(probes)]
     try:
@@ -116,6 +123,17 @@ def lower(folder: Path, out: Path, probes: int, seed: int) -> dict:
     write_document(out, "verify", verify, answers)
     facts = {"kind": class_path(model), "output": output, "trees": whole.trees(), "features": len(whole.columns)}
     return facts | {"probes": len(drawn), "examples": len(examples), "refused_probes": len(refused), "bytes": size}
+
+
+def check_time(reference, rows, probes):
+    """Refuses a model whose answers, asked one row at a time, would take longer than the job may."""
+    from slipway.lower_probes import fails
+
+    start = time.perf_counter()
+    fails(reference, rows)
+    seconds = (time.perf_counter() - start) / len(rows) * probes
+    if reference.whole.row_by_row is not None and seconds > MOST_SECONDS:
+        raise Refused(f"asking the model {probes} rows one at a time would take {seconds / 60:.0f} minutes")
 
 
 def open_model(folder: Path):

@@ -8,6 +8,7 @@ from slipway.lower_encoders import encode
 from slipway.lower_errors import Refused, class_path
 from slipway.lower_features import checked
 from slipway.lower_graph import graph_spec, refs
+from slipway.lower_text import has_wide, sparse_product
 from slipway.lower_trees import LEAF, Nodes
 
 
@@ -40,6 +41,8 @@ def lower_gaussian(state, model, matrix):
 
 def products(state, model, matrix, weights, intercept):
     """Raw scores of X @ weights.T + intercept; `weights` as the model multiplies by it."""
+    if has_wide(matrix):
+        return matrix, joint(model, sparse_product(state, model, matrix, weights, intercept)), {}
     outputs, width = weights.shape
     orders = ["sequential"] * outputs if matrix.sparse else dot_orders(weights, weights)
     if None in orders:

@@ -46,6 +46,8 @@ class Lowering:
     graph: Graph = field(default_factory=Graph)
     row_by_row: bool = False
     output: str = "predict"
+    texts: list = field(default_factory=list)
+    vocabulary: "dict[int, list[str]]" = field(default_factory=dict)
 
     def kind(self, column: Column) -> "str | None":
         """text, number, or None while nothing has said which."""

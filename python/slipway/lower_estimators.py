@@ -1,6 +1,6 @@
 """Which function lowers which estimator of scikit-learn."""
 
-from slipway import lower_bayes, lower_boosting, lower_forests, lower_linear, lower_parts
+from slipway import lower_bayes, lower_boosting, lower_forests, lower_linear, lower_parts, lower_text
 from slipway.lower_columns import Matrix
 from slipway.lower_errors import Refused, class_path
 
@@ -47,9 +47,17 @@ ESTIMATORS = {
 }
 
 
+PARTS = (lower_parts.lower_voting, lower_parts.lower_voting_regressor, lower_parts.lower_stacking, lower_parts.lower_calibrated)
+PARTS += (lower_parts.lower_targets, lower_parts.lower_transformed_target)
+SUMS = (lower_linear.lower_linear, lower_bayes.lower_multinomial, lower_bayes.lower_complement)
+TAKE_TEXT = [name for name, lower in ESTIMATORS.items() if lower in PARTS + SUMS]
+
+
 def lower_estimator(state, model, matrix: Matrix):
     """(matrix, description, arrays) of a final estimator. Raises Refused for a class without a native form."""
     kind = type(model)
+    if lower_text.has_wide(matrix) and kind.__name__ not in TAKE_TEXT:
+        matrix = lower_text.spread(state, model, matrix)
     if hasattr(model, "wrapped_class"):
         return model.lower(state, matrix)
     lower = ESTIMATORS.get(kind.__name__) if kind.__module__.startswith("sklearn.") else None

@@ -9,6 +9,7 @@ from slipway.lower_dot import ORDERS, TRIALS, dot_orders
 from slipway.lower_errors import Refused, class_path
 from slipway.lower_graph import refs, values
 from slipway.lower_scalers import numeric, plain
+from slipway.lower_text import has_wide, sparse_product
 
 EXACT_FUNCTIONS = (
     "absolute", "negative", "sqrt", "square", "floor", "ceil", "trunc", "rint", "sign", "reciprocal", "positive", "fabs",
@@ -101,6 +102,8 @@ def lower_missing_indicator(state, indicator, matrix):
 
 def project(state, who, matrix, components):
     """Columns of X @ components.T as values, summed as this machine's BLAS sums one row."""
+    if has_wide(matrix):
+        return values(sparse_product(state, who, matrix, components, np.zeros(len(components))))
     width, outputs = len(matrix.columns), len(components)
     orders = ["sequential"] * outputs if matrix.sparse else dot_orders(components, np.asarray(components))
     if None in orders:

@@ -72,8 +72,10 @@ class Graph:
         for node, start in zip(self.nodes, starts):
             node = dict(node, to=start)
             node["from"] = [slot[r] for r in node["from"]]
-            if "terms" in node:
+            if node["op"] == "product":
                 node["terms"] = [[slot[r] for r in term] for term in node["terms"]]
+            if node["op"] == "sparse":
+                node["parts"] = [dict(p, **{"from": [slot[r] for r in p["from"]]}) if "from" in p else p for p in node["parts"]]
             nodes.append(node)
         return self.base, nodes, at, [slot[r] for r in result]
 

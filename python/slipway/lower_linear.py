@@ -4,6 +4,8 @@ import numpy as np
 
 from slipway.lower_dot import dot_orders
 from slipway.lower_errors import Refused, class_path
+from slipway.lower_graph import graph_spec
+from slipway.lower_text import has_wide, sparse_product
 
 
 def lower_linear(state, model, matrix):
@@ -14,7 +16,8 @@ def lower_linear(state, model, matrix):
         raise Refused(f"{class_path(model)} with coefficients of type {model.coef_.dtype}")
     table = np.atleast_2d(coefficients)
     outputs, width = table.shape
-    orders = ["sequential"] * outputs if matrix.sparse else dot_orders(model.coef_, table)
+    wide = has_wide(matrix)
+    orders = ["sequential"] * outputs if matrix.sparse or wide else dot_orders(model.coef_, table)
     if None in orders:
         raise Refused(f"the matrix product of this machine adds {width} terms in an order that is not known")
     link, decide = "identity", None
@@ -27,6 +30,9 @@ def lower_linear(state, model, matrix):
     elif classifier:
         link, decide = linear_link(model, outputs), "positive" if outputs == 1 else "largest"
     intercept = np.broadcast_to(np.asarray(model.intercept_, dtype="float64").ravel(), (outputs,))
+    if wide:
+        found = sparse_product(state, model, matrix, table, intercept)
+        return matrix, graph_spec(found, link, decide), {}
     spec = {"type": "linear", "sparse": matrix.sparse, "outputs": outputs, "orders": orders, "intercept": intercept.tolist()}
     checks = {"missing": "error", "infinite": "error", "link": link, "decide": decide}
     return matrix, spec | checks, {"coefficients": table.astype("<f8").ravel()}

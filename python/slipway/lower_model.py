@@ -22,6 +22,7 @@ class Whole:
     plants: list
     row_by_row: "str | None"
     reference: "Callable[[Any, Any], Any] | None"
+    vocabulary: "dict[int, list[str]]"
 
     def trees(self) -> int:
         """How many trees it walks."""
@@ -37,11 +38,11 @@ def close(state, model, lowered) -> Whole:
     flat = spec["type"] != "graph" and not state.graph.places
     if flat:
         dense = spec["type"] == "linear" and not spec.pop("sparse")
-        return Whole(matrix.columns, spec, arrays, [(matrix.columns, arrays)], "model" if dense else None, reference)
+        return Whole(matrix.columns, spec, arrays, [(matrix.columns, arrays)], "model" if dense else None, reference, {})
     part = embed(state, model, lowered)
     kept = {"missing": "allow", "infinite": "allow"} | settle(model, state, part.raw, spec)
     columns, nodes, slots, result = state.graph.finish(part.raw)
     kept |= {"nodes": nodes, "slots": slots, "result": result}
     del kept["raw"]
     plants = state.graph.plants + [([c], {}) for c in columns]
-    return Whole(columns, kept, state.graph.arrays, plants, "whole" if state.row_by_row else None, reference)
+    return Whole(columns, kept, state.graph.arrays, plants, "whole" if state.row_by_row else None, reference, state.vocabulary)

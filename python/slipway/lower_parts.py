@@ -5,6 +5,7 @@ import numpy as np
 from slipway.lower_columns import Matrix, flat
 from slipway.lower_errors import Refused, class_path
 from slipway.lower_graph import embed, graph_spec, ref, values
+from slipway.lower_text import has_wide
 
 
 def open_up(estimator):
@@ -107,6 +108,8 @@ def lower_stacking(state, model, matrix):
     for estimator, method in zip(kept, methods):
         columns.extend(values(stacked(model, lower_part(state, estimator, matrix), method)))
     if model.passthrough:
+        if has_wide(matrix):
+            raise Refused(f"{class_path(model)} that passes columns of text through")
         columns.extend(flat(state, c) for c in matrix.columns)
     sparse = bool(model.passthrough) and matrix.sparse
     part = lower_part(state, model.final_estimator_, Matrix(columns, sparse))

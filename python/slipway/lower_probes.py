@@ -11,7 +11,9 @@ from slipway.lower_columns import UNSEEN_TEXT
 from slipway.lower_trees import CATEGORICAL
 
 POINTS_PER_INPUT = 4000
-REFUSALS = (ValueError, TypeError, KeyError, IndexError)
+REFUSALS = (ValueError, TypeError, KeyError, IndexError, AttributeError)
+ODD_WORDS = ("unheard", "É", "naïve", "x", "İstanbul", "ΟΔΟΣ", "a_b", "²", "٣٤", "e\u0301t\u00e9", "\ud55c\uae00", "don't", "𝔘", "ﬁn")
+GAPS = (" ", "  ", "\t\n", ", ", "-", "\u00a0", ". ", "")
 
 
 class Reference:
@@ -136,6 +138,7 @@ class Probes:
         self.inputs = inputs
         self.points = [set() for _ in inputs]
         self.keys = [[] for _ in inputs]
+        self.vocabulary = whole.vocabulary
         self.allow_missing = [True] * len(inputs)
         self.allow_unseen = [True] * len(inputs)
         self.find_keys(tables, whole.columns)
@@ -189,6 +192,8 @@ class Probes:
             return None
         if column.kind == "boolean":
             return roll < 0.55
+        if i in self.vocabulary:
+            return self.text(self.vocabulary[i])
         if column.kind == "string":
             return self.unseen(i) if roll > 0.95 and self.allow_unseen[i] else self.random.choice(self.keys[i] or ["a", "b"])
         if self.keys[i]:
@@ -198,6 +203,15 @@ class Probes:
         if column.kind == "integer":
             return int(max(-(2**53), min(2**53, math.floor(value))))
         return float(np.float32(value)) if column.float32 else float(value)
+
+    def text(self, terms):
+        """A text of known terms and odd words, with gaps of all kinds; now and then empty, long, or one term many times."""
+        random, out = self.random, []
+        for _ in range(random.choice([0, 1, 2, 5, 9, 20])):
+            word = random.choice(terms) if random.random() < 0.8 else random.choice(ODD_WORDS)
+            word = random.choice([word, word, word.upper(), word.title()])
+            out += [word, random.choice(GAPS)] * random.choice([1, 1, 1, 3])
+        return "".join(out)
 
     def unseen(self, i):
         """A category that no column of the input knows."""

@@ -1,6 +1,6 @@
 """Applies fitted transformers to the columns of a matrix: one by its class, pipelines and unions by their parts."""
 
-from slipway import lower_encoders, lower_features, lower_scalers
+from slipway import lower_encoders, lower_features, lower_scalers, lower_text
 from slipway.lower_columns import Matrix, flat, then
 from slipway.lower_errors import Refused, class_path
 
@@ -16,6 +16,8 @@ def lower_transformer(state, transformer, matrix: Matrix) -> Matrix:
         lower = lower_features.lower_selection
     if lower is None:
         raise Refused(f"{class_path(transformer)} has no native form")
+    if lower_text.has_wide(matrix) and kind.__name__ not in TAKE_TEXT:
+        raise Refused(f"{class_path(transformer)} on columns of text")
     return lower(state, transformer, matrix)
 
 
@@ -55,10 +57,18 @@ def weighted(state, columns, union, name):
     weight = (union.transformer_weights or {}).get(name)
     if weight is None:
         return columns
+    if lower_text.has_wide(Matrix(columns)):
+        raise Refused(f"{class_path(union)} with a weight for columns of text")
     return [then(flat(state, c), {"op": "multiply", "value": float(weight)}) for c in columns]
 
 
+TAKE_TEXT = ("Pipeline", "FeatureUnion", "TfidfTransformer", "TruncatedSVD")
+
 TRANSFORMERS = {
+    "CountVectorizer": lower_text.lower_count_vectorizer,
+    "HashingVectorizer": lower_text.lower_hashing_vectorizer,
+    "TfidfTransformer": lower_text.lower_tfidf_transformer,
+    "TfidfVectorizer": lower_text.lower_tfidf_vectorizer,
     "Pipeline": lower_pipeline,
     "ColumnTransformer": lower_column_transformer,
     "FeatureUnion": lower_feature_union,

@@ -10,10 +10,10 @@ interface Verified {
 }
 
 /** Wraps a replay so that a malformed file is a reason too, and never a fault of the job. */
-export function replaying(verify: (dir: string) => Verified): (dir: string) => Promise<Replayed> {
+export function replaying(verify: (dir: string) => Promise<Verified>): (dir: string) => Promise<Replayed> {
   return async (dir) => {
     try {
-      const { ok, n, worst_ulp, mismatch } = verify(dir)
+      const { ok, n, worst_ulp, mismatch } = await verify(dir)
       const reason =
         mismatch === undefined
           ? null

@@ -14,7 +14,11 @@ export type NativeValue = number | string | boolean | bigint | null | undefined
 interface Cells {
   readonly numbers: Float64Array
   readonly texts: (string | null)[]
+  readonly notes: Notes
 }
+
+/** Texts of the rows at work, which the matrix names by their number. */
+export type Notes = string[]
 
 /** Fills features from cells. The row of features starts at `to`. */
 type Fill = (cells: Cells, x: Float64Array, to: number) => void
@@ -27,9 +31,9 @@ export interface Encoder {
   write(x: Float64Array, to: number): void
 }
 
-/** Compiles inputs and blocks. Throws `unprocessable` for steps that do not fit together. */
-export function compileEncoder(ir: Ir): Encoder {
-  const cells: Cells = { numbers: new Float64Array(ir.inputs.length), texts: ir.inputs.map(() => null) }
+/** Compiles inputs and blocks; texts that are read as a whole go to `notes`. Throws `unprocessable` for steps that do not fit together. */
+export function compileEncoder(ir: Ir, notes: Notes): Encoder {
+  const cells: Cells = { numbers: new Float64Array(ir.inputs.length), texts: ir.inputs.map(() => null), notes }
   const readers = ir.inputs.map((input, i) => reader(input, i, cells))
   const fills: Fill[] = []
   const starts: number[] = []
@@ -130,6 +134,7 @@ function compileSource(ir: Ir, block: Block, input: NativeInput): { source: (cel
   const step = block.steps[turn]
   const rest = block.steps.slice(turn + 1)
   if (step?.op === 'is_missing') return { source: (cells) => ((cells.texts[i] ?? fill) === null ? 1 : 0), rest }
+  if (step?.op === 'note') return { source: (cells) => cells.notes.push(cells.texts[i] ?? fill ?? '') - 1, rest }
   if (step?.op !== 'encode') throw malformed('model.json', `text of input ${input.name} reaches the model`)
   const table = ir.tables[step.table]!
   if (table.kind !== 'text') throw malformed('model.json', `input ${input.name} is text, its table is not`)
@@ -163,6 +168,7 @@ function compileStep(ir: Ir, step: Step, input: NativeInput): NumberStep {
       const look = lookUp(table, input)
       return (x) => look(x === x ? x : null)
     }
+    case 'note':
     case 'fill_text':
       throw malformed('model.json', `text is filled in after input ${input.name} became a number`)
     default:

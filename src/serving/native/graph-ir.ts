@@ -92,6 +92,29 @@ export const TREES_FIELDS = {
   divide: z.number().positive(),
 }
 
+/** A text as counts of terms: how it is cut, the vocabulary or the hash, and the norm; weights are arrays. */
+const TEXT = z.object({
+  op: z.literal('text'),
+  arrays: z.string(),
+  analyzer: z.enum(['word', 'char', 'char_wb']),
+  ngrams: z.tuple([z.int().min(1), z.int().min(1)]),
+  lowercase: z.boolean(),
+  accents: z.enum(['ascii', 'unicode']).nullable(),
+  shortest: z.int().min(1),
+  stop_words: z.array(z.string()),
+  binary: z.boolean(),
+  norm: z.enum(['l1', 'l2']).nullable(),
+  terms: z.array(z.string()).optional(),
+  hashed: z.object({ width: z.int().min(1), signed: z.boolean() }).optional(),
+  ...NODE,
+})
+
+/** Columns of a sparse product: those of an earlier text node, or slots. */
+const PART = z.union([
+  z.object({ text: z.int().min(0), width: z.int().min(1) }),
+  z.object({ from: z.array(SLOT).min(1) }),
+])
+
 export const GRAPH_NODE = z.discriminatedUnion('op', [
   z.object({ op: z.literal('trees'), arrays: z.string(), ...NODE, ...ACCEPT, ...TREES_FIELDS }),
   z.object({
@@ -126,6 +149,15 @@ export const GRAPH_NODE = z.discriminatedUnion('op', [
   z.object({ op: z.literal('shares'), ...NODE }),
   z.object({ op: z.literal('median'), weights: z.array(z.number()), ...NODE }),
   z.object({ op: z.literal('power'), offset: z.number(), ...NODE }),
+  TEXT,
+  z.object({ op: z.literal('spread'), text: z.int().min(0), width: z.int().min(1), ...NODE }),
+  z.object({
+    op: z.literal('sparse'),
+    arrays: z.string(),
+    parts: z.array(PART).min(1),
+    intercept: z.array(z.number()).min(1),
+    ...NODE,
+  }),
 ])
 
 export type GraphNode = z.infer<typeof GRAPH_NODE>
@@ -149,6 +181,12 @@ export function nodeWidth(node: GraphNode): number {
       return node.from.length
     case 'gauss':
       return node.prior.length
+    case 'text':
+      return 0
+    case 'spread':
+      return node.width
+    case 'sparse':
+      return node.intercept.length
     case 'shares':
       return node.from.length === 1 ? 2 : node.from.length
     default:

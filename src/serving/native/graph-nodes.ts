@@ -10,7 +10,7 @@ import { decide, probabilities, regress } from './links.ts'
 /** Reads its slots and fills its own. */
 export type Run = (slots: Float64Array) => void
 
-type Simple = Exclude<GraphNode, { op: 'trees' | 'linear' | 'steps' | 'gauss' }>
+type Simple = Exclude<GraphNode, { op: 'trees' | 'linear' | 'steps' | 'gauss' | 'text' | 'spread' | 'sparse' }>
 type Of<T extends GraphNode['op']> = Extract<GraphNode, { op: T }>
 
 /** Compiles a node that needs no arrays. */

@@ -10,20 +10,31 @@ import type { GraphIr } from './ir.ts'
 import { gaussRun, simpleRun } from './graph-nodes.ts'
 import { linearScorer } from './linear.ts'
 import { numberStep } from './steps.ts'
+import type { Notes } from './blocks.ts'
+import type { Sparse } from './text-nodes.ts'
+import { sparseRun, spreadRun, textRun } from './text-nodes.ts'
 import type { Scorer } from './trees.ts'
 import { openForest } from './forest.ts'
 import { treeScorer } from './trees.ts'
 
 type Gather = (slots: Float64Array) => Float64Array
 
-/** Builds the scorer of a graph; `names` says which input a feature was made of. Throws `unprocessable` for a malformed graph. */
-export function graphScorer(ir: GraphIr, document: NativeDocument, names: readonly string[]): Scorer {
+/** What a graph meets: which input a feature was made of, and the texts of the rows at work. */
+interface Surroundings {
+  readonly names: readonly string[]
+  readonly notes: Notes
+}
+
+/** Builds the scorer of a graph. Throws `unprocessable` for a malformed graph. */
+export function graphScorer(ir: GraphIr, document: NativeDocument, { names, notes }: Surroundings): Scorer {
   const fault = graphFault(ir, names.length)
   if (fault !== undefined) throw malformed('model.json', fault)
   const slots = new Float64Array(ir.slots)
   let bytes = slots.byteLength
+  const place: Place = { names, notes, texts: new Map(), index: 0 }
   const runs = ir.nodes.map((node): Run => {
-    const made = compileNode(node, document, names)
+    const made = compileNode(node, document, place)
+    place.index++
     bytes += made.bytes
     return made.run
   })
@@ -62,7 +73,14 @@ interface Made {
   readonly bytes: number
 }
 
-function compileNode(node: GraphNode, document: NativeDocument, names: readonly string[]): Made {
+/** What nodes need beside their own description: the text nodes before them by their number, and their own number. */
+interface Place extends Surroundings {
+  readonly texts: Map<number, Sparse>
+  index: number
+}
+
+function compileNode(node: GraphNode, document: NativeDocument, place: Place): Made {
+  const { names } = place
   const from = Int32Array.from(node.from)
   const { to } = node
   switch (node.op) {
@@ -78,6 +96,15 @@ function compileNode(node: GraphNode, document: NativeDocument, names: readonly 
       return { run: stepsRun(node, names), bytes: 0 }
     case 'gauss':
       return gaussRun(node, document)
+    case 'text': {
+      const made = textRun(node, document, { notes: place.notes, refuse: (why) => refuse(names[from[0]!], null, why) })
+      place.texts.set(place.index, made.out)
+      return made
+    }
+    case 'spread':
+      return { run: spreadRun(node, place.texts), bytes: 0 }
+    case 'sparse':
+      return sparseRun(node, document, place.texts)
     default:
       return { run: simpleRun(node), bytes: 0 }
   }

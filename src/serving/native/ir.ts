@@ -33,6 +33,7 @@ const TABLE = z.object({
 const STEP = z.discriminatedUnion('op', [
   ...NUMBER_STEPS,
   z.object({ op: z.literal('fill_text'), value: z.string() }),
+  z.object({ op: z.literal('note') }),
   z.object({ op: z.literal('encode'), table: z.int().min(0) }),
 ])
 

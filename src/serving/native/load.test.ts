@@ -6,6 +6,7 @@ import { after, test } from 'node:test'
 import { Problem } from '../../contract/errors.ts'
 import type { TypedArray } from './document.ts'
 import { loadNative } from './load.ts'
+import { verifyApart } from './verify-apart.ts'
 import { verifyNative } from './verify.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'native-'))
@@ -239,7 +240,7 @@ test('missing, cut and foreign files are refused', () => {
   )
 })
 
-test('a replay says which row differs, by how much, and checks refusals', () => {
+test('a replay says which row differs, by how much, and checks refusals', async () => {
   const dir = write(model(), nodes())
   const header = { format: 'slipway.native.verify/1', rows: 2, refused: 1, texts: ['UA', 'AA', 'ZZ'] }
   const arrays = {
@@ -251,6 +252,8 @@ test('a replay says which row differs, by how much, and checks refusals', () => 
   }
   write(header, arrays, 'verify', dir)
   assert.deepEqual(verifyNative(dir), { ok: true, n: 3, worst_ulp: 0 })
+  assert.deepEqual(await verifyApart(dir), { ok: true, n: 3, worst_ulp: 0 })
+  await assert.rejects(verifyApart(join(root, 'nowhere')), /model.json: cannot be read/)
   const next = 12.000000000000002
   write(header, { ...arrays, raw: Float64Array.of(11, next) }, 'verify', dir)
   assert.deepEqual(verifyNative(dir).mismatch, {

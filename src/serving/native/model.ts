@@ -1,7 +1,7 @@
 /** A lowered model in memory: takes the values a caller gives, answers what the Python model would. */
 
 import { Problem, problem } from '../../contract/errors.ts'
-import type { Encoder, NativeValue } from './blocks.ts'
+import type { Encoder, NativeValue, Notes } from './blocks.ts'
 import { compileEncoder } from './blocks.ts'
 import { RowExplainer, whyNot } from './contributions.ts'
 import type { Explanation } from './contributions.ts'
@@ -75,6 +75,7 @@ export class NativeModel {
   readonly #forest: Forest | undefined
   #explainer: RowExplainer | undefined
   readonly #encoder: Encoder
+  readonly #notes: Notes = []
   readonly #scorer: Scorer
   readonly #x: Float64Array
   readonly #raw: Float64Array
@@ -84,10 +85,10 @@ export class NativeModel {
   constructor(document: NativeDocument) {
     const ir = parseIr(document.json)
     this.#ir = ir
-    this.#encoder = compileEncoder(ir)
+    this.#encoder = compileEncoder(ir, this.#notes)
     const { model, width } = ir
     this.#forest = model.type === 'trees' ? openForest(model, document, width) : undefined
-    this.#scorer = scorerOf(ir, document, this.#forest)
+    this.#scorer = scorerOf(ir, document, this.#forest, this.#notes)
     this.inputs = ir.inputs
     this.kind = ir.classes === null ? 'regressor' : 'classifier'
     this.estimator = ir.estimator
@@ -165,6 +166,7 @@ export class NativeModel {
     const x = new Float64Array(chunk * width)
     for (let from = 0; from < rows; from += CHUNK_ROWS) {
       const count = Math.min(CHUNK_ROWS, rows - from)
+      this.#notes.length = 0
       for (let r = 0; r < count; r++) this.#encodeRow(columns, from + r, x, r * width)
       this.#scoreMany(x, count, raw.subarray(from * outputs, (from + count) * outputs))
     }
@@ -178,6 +180,7 @@ export class NativeModel {
   }
 
   #score(): void {
+    this.#notes.length = 0
     this.#encoder.write(this.#x, 0)
     this.#scorer.one(this.#x, this.#raw)
   }
@@ -263,14 +266,14 @@ export class NativeModel {
   }
 }
 
-function scorerOf(ir: Ir, document: NativeDocument, forest: Forest | undefined): Scorer {
+function scorerOf(ir: Ir, document: NativeDocument, forest: Forest | undefined, notes: Notes): Scorer {
   const { model, width } = ir
   if (model.type === 'trees') return treeScorer(model, forest ?? openForest(model, document, width), width)
   if (model.type === 'linear') return linearScorer(model, document, width)
   const names = ir.blocks.flatMap((block) =>
     Array.from({ length: blockWidth(block) }, () => ir.inputs[block.input]!.name),
   )
-  return graphScorer(model, document, names)
+  return graphScorer(model, document, { names, notes })
 }
 
 /** The same refusal with the row's number in the field. */
