@@ -1,6 +1,6 @@
 """Fits every row of the lowering matrix on the libraries of this environment, saves it with MLflow and lowers it.
 
-usage: python lower_matrix.py OUT_DIR [--cases MODULE] [--probes N] [--only TEXT]     gives OUT_DIR/N/native and OUT_DIR/names.json
+usage: python lower_matrix.py OUT_DIR [--cases MODULE] [--probes N] [--only PATTERN] [--part K/N]     gives OUT_DIR/N/native and OUT_DIR/names.json
 
 MODULE has cases(): name -> function that gives (fitted model, its inputs, predict function), or (…, save) where save(model, folder,
 signature) stands for MLflow's scikit-learn flavor.
@@ -11,6 +11,7 @@ import functools
 import importlib
 import json
 import os
+import re
 import sys
 import time
 import warnings
@@ -38,12 +39,14 @@ def main():
     parser.add_argument("out", type=Path)
     parser.add_argument("--probes", default="300")
     parser.add_argument("--only", default="")
+    parser.add_argument("--part", default="0/1", help="every Nth row, from the Kth on")
     parser.add_argument("--cases", default="lowering_cases")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     names = []
-    for name, make in importlib.import_module(options.cases).cases().items():
-        if options.only not in name:
+    part, parts = map(int, options.part.split("/"))
+    for name, make in list(importlib.import_module(options.cases).cases().items())[part::parts]:
+        if not re.search(options.only, name):
             continue
         folder, start = options.out / str(len(names)), time.process_time()
         names.append(name)

@@ -1,20 +1,22 @@
 /**
  * The lowering matrix: each estimator on each version of its library, lowered in that library's own environment and replayed here.
  *
- * `node test/lowering/matrix.ts [TITLE...]` runs the columns (all without a title) and writes docs/reference/lowering.md.
+ * `node test/lowering/matrix.ts [TITLE...] [--only PATTERN]` runs the columns (all without a title), or their rows that match, and writes
+ * docs/reference/lowering.md.
  */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
+import { parseArgs, promisify } from 'node:util'
 import { testEnv } from '../python-env.ts'
 import { verifyNative } from '../../src/serving/native/verify.ts'
 
 const root = join(import.meta.dirname, '../..')
 const PAGE = join(root, 'docs/reference/lowering.md')
-const LIMIT_MS = 280_000
+/** Rows that each cell is replayed on; a registration takes 10,000. */
+const PROBES = 200
 const MLFLOW = 'mlflow-skinny==3.17.2'
 
 /** One version of a library: its section of the table, its packages, the module in python/tests that has its rows. */
@@ -52,15 +54,21 @@ const PLAIN_PROCESSOR = {
   NPY_DISABLE_CPU_FEATURES: 'AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR X86_V4',
 }
 
+/** Half of the rows of a column, so that a test takes half the time; `all` is both. */
+export type Part = 'first' | 'second' | 'all'
+
+const PARTS = { first: '0/2', second: '1/2', all: '0/1' } as const
+
 /** Lowers and replays the rows of a column. Throws when a lowered model does not replay. */
-export async function runColumn(column: Column): Promise<Cells> {
+async function runColumn(column: Column, part: Part, only = ''): Promise<Cells> {
   const python = await testEnv(column.packages)
   const folder = mkdtempSync(join(tmpdir(), 'matrix-'))
   try {
     const script = join(root, 'python/tests/lower_matrix.py')
     const env = { ...process.env, ...PLAIN_PROCESSOR }
-    const options = { timeout: LIMIT_MS, maxBuffer: 1e8, env }
-    await promisify(execFile)(python, ['-B', script, folder, '--cases', column.cases], options)
+    const options = { maxBuffer: 1e8, env }
+    const args = ['--cases', column.cases, '--part', PARTS[part], '--probes', `${PROBES}`]
+    await promisify(execFile)(python, ['-B', script, folder, ...args, '--only', only], options)
     const names = JSON.parse(readFileSync(join(folder, 'names.json'), 'utf8')) as string[]
     return new Map(names.map((name, i) => [name, outcome(name, join(folder, String(i), 'native'))]))
   } finally {
@@ -73,17 +81,22 @@ function outcome(name: string, native: string): string | undefined {
   if (!result.ok) return result.reason ?? 'no reason given'
   const replay = verifyNative(native)
   assert.equal(replay.mismatch, undefined, `${name} does not replay`)
-  assert.ok(replay.n >= 300, `${name}: ${replay.n} rows`)
+  assert.ok(replay.n >= PROBES, `${name}: ${replay.n} rows`)
   return undefined
 }
 
 /** Compares what a column gives with the page. Throws an AssertionError naming the first row that differs. */
-export async function checkColumn(section: string, title: string): Promise<void> {
+export async function checkColumn(section: string, title: string, part: Part): Promise<void> {
   const column = COLUMNS.find((one) => one.section === section && one.title === title)
   assert.ok(column !== undefined, `no column ${section} ${title}`)
-  const cells = await runColumn(column)
+  const cells = await runColumn(column, part)
   const page = readPage().get(section) ?? new Map<string, Cells>()
-  assert.deepEqual([...cells], [...(page.get(title) ?? [])], 'Mend it: node test/lowering/matrix.ts')
+  const said = page.get(title) ?? new Map<string, string | undefined>()
+  assert.ok(cells.size * 2 >= said.size - 1, `${cells.size} rows of ${said.size}`)
+  for (const [name, reason] of cells) {
+    assert.ok(said.has(name), `${name} is not in the table: node test/lowering/matrix.ts`)
+    assert.equal(reason, said.get(name), `${name}: mend it by node test/lowering/matrix.ts`)
+  }
 }
 
 type Page = Map<string, Map<string, Cells>>
@@ -157,13 +170,14 @@ function pageOf(page: Page): string {
   return `${HEAD}\n${sections.join('\n')}`
 }
 
-async function main(titles: readonly string[]): Promise<void> {
+async function main(titles: readonly string[], only: string): Promise<void> {
   const page = readPage()
   for (const column of COLUMNS) {
     const columns = page.get(column.section) ?? new Map<string, Cells>()
     page.set(column.section, columns)
     if (titles.length > 0 && !titles.includes(column.title)) continue
-    columns.set(column.title, await runColumn(column))
+    const kept = only === '' ? [] : (columns.get(column.title) ?? [])
+    columns.set(column.title, new Map([...kept, ...(await runColumn(column, 'all', only))]))
     console.log(`${column.section} ${column.title}`)
   }
   const order = (section: string): string[] => COLUMNS.filter((one) => one.section === section).map((one) => one.title)
@@ -174,4 +188,7 @@ async function main(titles: readonly string[]): Promise<void> {
   writeFileSync(PAGE, pageOf(new Map(sorted)))
 }
 
-if (import.meta.main) await main(process.argv.slice(2))
+if (import.meta.main) {
+  const { values, positionals } = parseArgs({ options: { only: { type: 'string' } }, allowPositionals: true })
+  await main(positionals, values.only ?? '')
+}
