@@ -38,10 +38,15 @@ export function inRanges(ranges: Int32Array, point: number): boolean {
 function preprocess(text: string, { lowercase, accents, marks }: Cut): string {
   const lower = lowercase ? text.toLowerCase() : text
   if (accents === null) return lower
-  if (accents === 'ascii') return [...lower.normalize('NFKD')].filter((c) => c.codePointAt(0)! < 128).join('')
+  if (accents === 'ascii')
+    return Array.from(lower.normalize('NFKD'))
+      .filter((c) => c.codePointAt(0)! < 128)
+      .join('')
   // what is plain already is left alone, as there
   if (!/[^\0-\x7f]/.test(lower)) return lower
-  return [...lower.normalize('NFKD')].filter((c) => !inRanges(marks, c.codePointAt(0)!)).join('')
+  return Array.from(lower.normalize('NFKD'))
+    .filter((c) => !inRanges(marks, c.codePointAt(0)!))
+    .join('')
 }
 
 function wordTerms({ words, shortest, stop_words, ngrams }: Cut): Analyzer {

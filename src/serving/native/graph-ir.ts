@@ -165,16 +165,13 @@ export type NumberStepIr = Extract<GraphNode, { op: 'steps' }>['steps'][number]
 
 /** How many slots a node fills. */
 export function nodeWidth(node: GraphNode): number {
+  if ('intercept' in node) return node.intercept.length
+  if ('outputs' in node) return node.outputs
   switch (node.op) {
     case 'trees':
       return node.base.length
-    case 'linear':
-      return node.orders.length
     case 'link':
       return node.from.length === 1 && node.link.startsWith('sigmoid') ? 2 : node.from.length
-    case 'mean':
-    case 'votes':
-      return node.outputs
     case 'product':
       return node.terms.length
     case 'normal':
@@ -185,8 +182,6 @@ export function nodeWidth(node: GraphNode): number {
       return 0
     case 'spread':
       return node.width
-    case 'sparse':
-      return node.intercept.length
     case 'shares':
       return node.from.length === 1 ? 2 : node.from.length
     default:

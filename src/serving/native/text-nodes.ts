@@ -50,11 +50,12 @@ export function textRun(node: Of<'text'>, document: NativeDocument, place: TextP
 
 type Count = (term: string, counts: Map<number, number>) => void
 
+function add(counts: Map<number, number>, at: number, by: number): void {
+  counts.set(at, (counts.get(at) ?? 0) + by)
+}
+
 /** Finds the column of a term, by the vocabulary or by its hash, and counts it there. */
 function counter({ terms, hashed }: Of<'text'>): { width: number; count: Count } {
-  const add = (counts: Map<number, number>, at: number, by: number): void => {
-    counts.set(at, (counts.get(at) ?? 0) + by)
-  }
   if (terms !== undefined) {
     const places = new Map(terms.map((term, at) => [term, at]))
     return {
@@ -127,22 +128,22 @@ function textOf(texts: ReadonlyMap<number, Sparse>, index: number, width: number
 export function sparseRun(node: Of<'sparse'>, document: NativeDocument, texts: ReadonlyMap<number, Sparse>): Made {
   const outputs = node.intercept.length
   let width = 0
+  const sum = (sums: Float64Array, column: number, value: number): void => {
+    const at = column * outputs
+    for (let k = 0; k < outputs; k++) sums[k] = sums[k]! + value * coefficients[at + k]!
+  }
   const adds = node.parts.map((part): ((slots: Float64Array, sums: Float64Array) => void) => {
     const start = width
-    const add = (sums: Float64Array, column: number, value: number): void => {
-      const at = column * outputs
-      for (let k = 0; k < outputs; k++) sums[k] = sums[k]! + value * coefficients[at + k]!
-    }
     if ('text' in part) {
       const from = textOf(texts, part.text, part.width)
       width += part.width
       return (_slots, sums) => {
-        for (let i = 0; i < from.places.length; i++) add(sums, start + from.places[i]!, from.values[i]!)
+        for (let i = 0; i < from.places.length; i++) sum(sums, start + from.places[i]!, from.values[i]!)
       }
     }
     width += part.from.length
     return (slots, sums) => {
-      for (let j = 0; j < part.from.length; j++) add(sums, start + j, slots[part.from[j]!]!)
+      for (let j = 0; j < part.from.length; j++) sum(sums, start + j, slots[part.from[j]!]!)
     }
   })
   const coefficients = floats(document, `${node.arrays}coefficients`, width * outputs)
