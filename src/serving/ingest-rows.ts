@@ -101,7 +101,7 @@ const PREDICTIONS: TableOf<PredictionRecord> = {
     r.s,
     r.ex === undefined ? JSON.stringify(r.p) : packExplained(r.p, r.ex),
     r.fb === true ? 1 : 0,
-    r.err ?? null,
+    errorOf(r),
   ],
 }
 
@@ -109,14 +109,14 @@ const SHADOWS: TableOf<ShadowRecord> = {
   table: 'shadow_predictions',
   columns: ['endpoint', 'id', 'version', 'event_time', 'at', 'latency_us', 'score', 'prediction', 'error'],
   keys: 3,
-  values: (r) => [r.ep, r.id, r.ver, r.et, r.at, r.us, r.s, JSON.stringify(r.p), r.err ?? null],
+  values: (r) => [r.ep, r.id, r.ver, r.et, r.at, r.us, r.s, JSON.stringify(r.p), errorOf(r)],
 }
 
 const FAILURES: TableOf<CanaryFailureRecord> = {
   table: 'canary_failures',
   columns: ['endpoint', 'id', 'version', 'event_time', 'at', 'latency_us', 'error'],
   keys: 3,
-  values: (r) => [r.ep, r.id, r.ver, r.et, r.at, r.us, r.err],
+  values: (r) => [r.ep, r.id, r.ver, r.et, r.at, r.us, errorOf(r)],
 }
 
 /** Rows of one statement: few sizes, so that the store keeps the statements prepared. */
@@ -171,4 +171,9 @@ async function writeBreakers(t: Tx, breakers: readonly BreakerRecord[]): Promise
     if (changed > 0) tripped.push(ep)
   }
   return tripped
+}
+
+/** What a model raised may hold anything; no database holds NUL in a text. */
+function errorOf({ err }: { readonly err?: string }): string | null {
+  return err?.replaceAll('\0', '') ?? null
 }

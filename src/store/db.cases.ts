@@ -283,6 +283,18 @@ export function databaseCases(name: string, open: () => Promise<Opened>): void {
       assert.deepEqual(told, ['kept'])
     })
 
+    it("a text with NUL is the caller's mistake, written or asked for", async () => {
+      await db.tx((t) => t.run('CREATE TABLE texts (a TEXT)'))
+      const nul = { code: 'bad_request', message: /NUL/ }
+      await assert.rejects(
+        db.tx((t) => t.run('INSERT INTO texts (a) VALUES (?)', ['a\0b'])),
+        nul,
+      )
+      await assert.rejects(db.all('SELECT a FROM texts WHERE a = ?', ['\0']), nul)
+      await assert.rejects(db.search({ sql: 'SELECT a FROM texts WHERE a = ?', parameters: ['\0'] }), nul)
+      assert.deepEqual(await db.all('SELECT a FROM texts'), [])
+    })
+
     it('enforces foreign keys', async () => {
       await db.tx((t) => t.run('CREATE TABLE parts (id TEXT PRIMARY KEY, item TEXT NOT NULL REFERENCES items (id))'))
       await assert.rejects(

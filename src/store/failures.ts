@@ -46,10 +46,13 @@ export function explained(error: unknown): unknown {
   if (isBusy(error)) return unavailable('another process holds its lock', error)
   if (isDisconnected(error)) return unavailable('it cannot be reached', error)
   const code = engineCode(error)
-  if (code === '22021' || code === '22P05') {
-    return problem('bad_request', { detail: 'text with a NUL character cannot be stored' }, error)
-  }
+  if (code === '22021' || code === '22P05') return nulText(error)
   return error
+}
+
+/** The problem of a text with a NUL character: the caller's mistake. */
+export function nulText(cause?: unknown): Error {
+  return problem('bad_request', { detail: 'text with a NUL character cannot be stored' }, cause)
 }
 
 /** Seconds after which a caller may try again. */

@@ -7,7 +7,7 @@ import { explained, unavailable } from './failures.ts'
 import { GroupCommit } from './group.ts'
 import { refuseNested } from './nesting.ts'
 import { ReaderThread } from './reader.ts'
-import { Statements } from './statements.ts'
+import { assertBindable, Statements } from './statements.ts'
 import { WalSync } from './wal.ts'
 
 export interface SqliteOptions {
@@ -71,6 +71,7 @@ class SqliteDb implements Db {
 
   async search<T = Row>(query: Compilable | { sql: string; parameters: readonly unknown[] }): Promise<T[]> {
     const { sql, parameters } = 'compile' in query ? query.compile() : query
+    assertBindable(parameters)
     try {
       return (await this.#thread.search(sql, parameters)) as T[]
     } catch (error) {

@@ -1,6 +1,7 @@
 /** Statements on one SQLite connection, prepared once per SQL text. */
 import type { Database, Statement } from 'better-sqlite3'
 import type { Row, SqlValue } from './db.ts'
+import { nulText } from './failures.ts'
 
 /** Prepared statements kept per connection; the one not used for longest goes first. */
 const KEPT = 512
@@ -62,9 +63,16 @@ function bound(value: unknown): Bound {
   if (typeof value === 'number') {
     if (Number.isSafeInteger(value)) return Object.is(value, -0) ? value : BigInt(value)
     if (Number.isFinite(value)) return value
-  } else if (typeof value === 'string' || value === null || value instanceof Uint8Array) return value
+  } else if (typeof value === 'string') return withoutNul(value)
+  else if (value === null || value instanceof Uint8Array) return value
   const shown = typeof value === 'number' ? String(value) : typeof value
   throw new Error(`cannot bind ${shown}: text, finite numbers, bytes and null only`)
+}
+
+/** PostgreSQL cannot hold NUL in a text, so nobody's text may have one. */
+function withoutNul(value: string): string {
+  if (value.includes('\0')) throw nulText()
+  return value
 }
 
 /** Refuses what `Statements` refuses, for a driver whose client would send it. */

@@ -198,7 +198,7 @@ const TRACKING: Case[] = [
   ],
   ['metrics that are no list', ofRun('runs/log-batch', { metrics: { a: 1 } }), /metrics/],
   ['a status that does not exist', ofRun('runs/update', { status: 'DONE' }), /status/],
-  ['a run that is NUL', mlflow('runs/update', { run_id: '\0' }), /not found|run_id/],
+  ['a run that is NUL', mlflow('runs/update', { run_id: '\0' }), /NUL/],
   ['an experiment whose number is none', mlflow('runs/create', { experiment_id: '../0' }), /experiment/i],
   [
     'artifacts kept at a file of the server',
@@ -227,6 +227,38 @@ const TRACKING: Case[] = [
     mlflow('model-versions/create', { name: 'm', source: 'mlflow-artifacts:/0/../../etc' }),
     /source/,
   ],
+]
+
+const put = (path: string, body: object) => () => send('PUT', path, JSON.stringify(body))
+const create = (path: string, body: object) => post(path, JSON.stringify(body))
+const rule = { project: 'default', name: 'r', stage: 'active', older_than_days: 1 }
+
+/** Names and texts that come in a body: the same on both databases, although only one of them refuses NUL by itself. */
+const NAMES: Case[] = [
+  ['NUL in the name of a token', create('/v1/tokens', { name: 'a\0b', role: 'viewer' }), /NUL/],
+  ['NUL in the project of a token', create('/v1/tokens', { name: 'a', role: 'viewer', project: 'p\0' }), /NUL|project/],
+  ['NUL in the name of a saved search', create('/v1/searches', { name: 'a\0', query: {} }), /NUL|name|query/],
+  ['NUL in the name of a rule', create('/v1/retention', { ...rule, name: 'a\0' }), /NUL|name/],
+  ['an endpoint of the project ..', put('/v1/endpoints/e1', { project: '../p', model: 'm' }), /project|body/],
+  [
+    'an endpoint whose model is 10 MB',
+    put('/v1/endpoints/e1', { project: 'default', model: 'm'.repeat(10 * MB) }),
+    /larger/,
+  ],
+  ['a rule whose name is 10 MB', create('/v1/retention', { ...rule, name: 'a'.repeat(10 * MB) }), /larger/],
+  ['a search whose filter is 10 MB', create('/v1/searches', { name: 'a', filter: 'a'.repeat(10 * MB) }), /larger/],
+  ['a tag whose key is NUL', ofRun('runs/set-tag', { key: '\0', value: 'x' }), /key|NUL/],
+  ['a param whose value has NUL', ofRun('runs/log-parameter', { key: 'n', value: 'a\0b' }), /NUL|value/],
+  ['an experiment whose name has NUL', mlflow('experiments/create', { name: 'a\0b' }), /NUL|name/],
+  ['an experiment without name', mlflow('experiments/create', { name: '' }), /name/],
+  ['a tag of 10 MB', ofRun('runs/set-tag', { key: 'a', value: 'x'.repeat(10 * MB) }), /larger|value|long/],
+  [
+    'a label for a prediction that is NUL',
+    create('/v1/endpoints/e1/labels', { labels: [{ prediction_id: '\0', label: 1 }] }),
+    /NUL|prediction_id|e1/,
+  ],
+  ['metrics by NUL in a query', get('/v1/runs?metrics=%00'), /NUL|metrics/],
+  ['a project that is NUL in a query', get('/v1/pipelines?project=%00'), /NUL|project/],
 ]
 
 const UPLOADS: Case[] = [
@@ -275,6 +307,17 @@ const ARCHIVES: Case[] = [
   ['a gzip', tree(Buffer.concat([Buffer.from([0x1f, 0x8b, 8, 0]), Buffer.alloc(1020, 7)])), /checksum|uncompressed/],
   ['a symbolic link', tree(tar([{ path: 'a', type: '2', link: '/etc/passwd' }])), /a\\" is a link/],
   ['a hard link', tree(tar([{ path: 'a', type: '1', link: 'b' }])), /a\\" is a link/],
+  ['a link that leaves by ..', tree(tar([{ path: 'a/b', type: '2', link: '../../../etc' }])), /a\/b\\" is a link/],
+  [
+    'a file behind a link',
+    tree(
+      tar([
+        { path: 'd', type: '2', link: '/etc' },
+        { path: 'd/passwd', body: 'x' },
+      ]),
+    ),
+    /d\\" is a link/,
+  ],
   ['a device', tree(tar([{ path: 'null', type: '3' }])), /device/],
   ['a pipe', tree(tar([{ path: 'pipe', type: '6' }])), /device/],
   ['an absolute path', tree(tar([{ path: '/etc/cron.d/x', body: 'x' }])), /etc\/cron/],
@@ -415,6 +458,7 @@ for (const [group, cases] of Object.entries({
   JSON: JSONS,
   'paths and queries': PATHS,
   tracking: TRACKING,
+  names: NAMES,
   uploads: UPLOADS,
   archives: ARCHIVES,
   models: MODELS,
