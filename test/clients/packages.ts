@@ -27,3 +27,9 @@ export const BOOSTED = {
 
 /** The library whose contributions ours equal. */
 export const SHAP = 'shap==0.51.0'
+
+/** KServe's client of its first and second protocol, over REST and gRPC. */
+export const KSERVE_CLIENT = ['kserve==0.21.0'] as const
+
+/** MLServer's codecs, stubs and `mlserver infer`. */
+export const MLSERVER_CLIENT = ['mlserver==1.7.1', 'pandas', 'numpy'] as const

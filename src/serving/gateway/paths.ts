@@ -96,6 +96,8 @@ function invocations(asked: Asked, parts: readonly string[]): Target | undefined
 
 function page(asked: Asked): PageTarget {
   const { view, method, path } = asked
+  // KServe's client asks here whether a server of its first protocol lives.
+  if (path === '/') return get(asked, null, () => json({ status: 'alive' }))
   if (path === '/version') return get(asked, null, () => ({ status: 200, type: 'text/plain', body: view.version }))
   if (path === '/metrics') {
     const type = 'text/plain; version=0.0.4; charset=utf-8'

@@ -23,6 +23,8 @@ export interface UnaryCall {
 }
 
 const INFERENCE = '/inference.GRPCInferenceService/'
+/** MLServer has the repository calls in a service of their own; the messages are the same. */
+const REPOSITORY = '/inference.model_repository.ModelRepositoryService/'
 
 /** Path of ModelInfer. */
 export const MODEL_INFER = `${INFERENCE}ModelInfer`
@@ -41,6 +43,9 @@ export const CALLS: ReadonlyMap<string, UnaryCall> = new Map<string, UnaryCall>(
   [`${INFERENCE}RepositoryIndex`, { verb: 'read', answer: index }],
   [`${INFERENCE}RepositoryModelLoad`, { verb: 'read', answer: refuseLoading }],
   [`${INFERENCE}RepositoryModelUnload`, { verb: 'read', answer: refuseLoading }],
+  [`${REPOSITORY}RepositoryIndex`, { verb: 'read', answer: index }],
+  [`${REPOSITORY}RepositoryModelLoad`, { verb: 'read', answer: refuseLoading }],
+  [`${REPOSITORY}RepositoryModelUnload`, { verb: 'read', answer: refuseLoading }],
   ['/grpc.health.v1.Health/Check', { verb: null, answer: healthCheck }],
 ])
 
