@@ -2,6 +2,7 @@
 import { availableParallelism, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { artifacts } from './artifacts.ts'
+import { chaos } from './chaos.ts'
 import { driftStudy } from './drift-study.ts'
 import { explain } from './explain.ts'
 import { firstView } from './first-view.ts'
@@ -31,6 +32,7 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> = {
   predict,
   explain,
   swap,
+  chaos,
   steps,
   monitors,
   size,
@@ -42,12 +44,12 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> = {
 }
 
 /** Only when asked for: the first measures what is seen, not what it costs; the others take minutes to prepare. */
-const ASKED = ['drift-study', 'explain', 'rollout-sim', 'install', 'runs', 'artifacts', 'postgres', 'ui']
+const ASKED = ['chaos', 'drift-study', 'explain', 'rollout-sim', 'install', 'runs', 'artifacts', 'postgres', 'ui']
 
 /** Parts that answer one question together. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   tracking: ['serve', 'log-metric', 'runs', 'artifacts', 'traces', 'postgres', 'ui'],
-  serving: ['serve', 'predict', 'explain', 'swap'],
+  serving: ['serve', 'predict', 'explain', 'swap', 'chaos'],
 }
 
 const USAGE = `Usage: npm run bench -- [NAME …] [--quick] [--peers] [--data DIR] [--markdown | --json]
