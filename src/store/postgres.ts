@@ -282,7 +282,7 @@ function makePool(url: string, max: number, options: string): pg.Pool {
     connectionString: url,
     max,
     options: `${options} -c lock_timeout=${LOCK_MS}`,
-    connectionTimeoutMillis: 5000,
+    connectionTimeoutMillis: 15_000,
     keepAlive: true,
     application_name: 'slipway',
     types: { getTypeParser: typeParser },
