@@ -26,9 +26,9 @@ export interface Running {
   /** Does something while the load runs; resolves to what the load met. A request whose connection broke is sent once more. */
   under(work: (deploy: Deploy) => Promise<void>, clients?: number): Promise<LoadResult>
   /** Goes back to the version before. */
-  rollBack(): Promise<unknown>
+  readonly rollBack: () => Promise<unknown>
   /** A call of the control process that only reads. */
-  read(): Promise<unknown>
+  readonly read: () => Promise<unknown>
 }
 
 /** Starts it, does the work, and ends it. */

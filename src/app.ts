@@ -18,7 +18,7 @@ import type { MeterLoop } from './cost/loop.ts'
 import { costRoom } from './cost/room.ts'
 import type { Cost } from './cost/room.ts'
 import { costRoutes } from './cost/routes.ts'
-import { envsRoom } from './envs/room.ts'
+import { defaultCacheFolder, envsRoom } from './envs/room.ts'
 import type { Envs } from './envs/room.ts'
 import { egress } from './http/egress.ts'
 import { feed } from './http/feed.ts'
@@ -75,6 +75,7 @@ import type { Rollouts } from './rollout/rollouts.ts'
 import { rolloutRoutes } from './rollout/routes.ts'
 import { scoreNative } from './serving/native/score.ts'
 import { verifyApart } from './serving/native/verify-apart.ts'
+import { onnxServing } from './serving/onnx/prove.ts'
 import { ingestHooks } from './serving/ingest-hooks.ts'
 import { endpointLineage } from './serving/lineage.ts'
 import { ServingRoom } from './serving/room.ts'
@@ -268,7 +269,8 @@ function makePipelines(ground: Ground, base: Base, rooms: { tracking: Tracking; 
   })
 }
 
-type ServingParts = Pick<ServingDeps, 'profileSpec' | 'versionFiles' | 'hooks'> & ReturnType<typeof servingLinks>
+type ServingParts = Pick<ServingDeps, 'profileSpec' | 'versionFiles' | 'onnxRuntime' | 'hooks'> &
+  ReturnType<typeof servingLinks>
 
 function makeServing({ options, log, access }: Ground, base: Base, parts: ServingParts): ServingRoom {
   const { host, gatewayPort: port, grpcPort, gateways: count, allowHosts } = options
@@ -411,7 +413,8 @@ function buildRooms(ground: Ground): House {
   const webhooks = connectWebhooks({ ...base, dataDir: options.dataDir, allow, testEnv }, worker)
   projectParts.push({ holds: holdsEndpoints }, { holds: holdsPipelines }, registryPart(registry, webhooks))
   const python = versionPython(base.envs)
-  handleLowering(registry, worker, { python, verify: replaying(verifyApart) })
+  const { onnxRuntime, prove } = onnxServing(defaultCacheFolder())
+  handleLowering(registry, worker, { python, verify: replaying(verifyApart), proveOnnx: prove })
   const pipelines = makePipelines(ground, base, { tracking, registry })
   handleSchedules(pipelines, worker)
   const keeping = makeKeeping(options, worker, { tracking, registry, pipelines })
@@ -419,6 +422,7 @@ function buildRooms(ground: Ground): House {
     ...servingLinks(registry),
     profileSpec: async () => null,
     versionFiles: (model, version) => versionFiles(registry, { python }, model, version),
+    onnxRuntime,
     // the rooms below are not there yet; nothing is ingested before they are
     hooks: ingestHooks(() => [monitoring.hooks, rollouts.hooks]),
   })

@@ -91,9 +91,9 @@ export const Verdict = z.object({
 })
 export type Verdict = z.output<typeof Verdict>
 
-/** How a version answers: natively, after a replay that proved it equal, or in Python and why. */
+/** How a version answers: natively, after a replay that proved it equal, by ONNX Runtime in the gateway, or in Python and why. */
 export const Lowering = z.object({
-  state: z.enum(['pending', 'native', 'python', 'failed']),
+  state: z.enum(['pending', 'native', 'onnx', 'python', 'failed']),
   reason: z.string().nullable(),
   probes: z.number().int().nullable(),
   worst_ulp: z.number().nullable(),

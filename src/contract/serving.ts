@@ -7,8 +7,8 @@ export const VARIANT_ROLES = ['stable', 'canary', 'shadow'] as const
 /** stable answers; canary answers a share of the keys; shadow scores the same rows after the reply and answers nobody. */
 export type VariantRole = (typeof VARIANT_ROLES)[number]
 
-/** Where the rows are scored: in the gateway itself, or by a Python scorer process. */
-export const BACKENDS = ['native', 'python'] as const
+/** Where the rows are scored: in the gateway itself, by ONNX Runtime on its threads, or by a Python scorer process. */
+export const BACKENDS = ['native', 'onnx', 'python'] as const
 
 /** Live figures of one variant over the last minute, of all gateways together. Latencies are milliseconds inside the gateway. */
 export const VariantStats = z.object({

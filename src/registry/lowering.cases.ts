@@ -46,6 +46,7 @@ export function loweringCases(bench: Bench): void {
           return python
         },
         verify: async () => ({ ok: true, n: 1, worst_ulp: 0, reason: null }),
+        proveOnnx: async () => 0,
       })
       worker.start()
       t.after(() => worker.stop())

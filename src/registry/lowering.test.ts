@@ -42,7 +42,7 @@ describe('lowering', () => {
     const { version } = await registerVersion(room, root, await wanted(bench, { model }))
     const worker = new Worker(store.db, { backoffMs: 1, pollMs: 10 })
     const verify = async () => ({ ok: true, n: 7, worst_ulp: 0, reason: null })
-    handleLowering(room, worker, { python: async () => python, verify })
+    handleLowering(room, worker, { python: async () => python, verify, proveOnnx: async () => 0 })
     worker.start()
     for (const end = Date.now() + 20_000; Date.now() < end; await sleep(20)) {
       if ((await requireVersion(room.db, model, version)).lowering_state !== 'pending') break

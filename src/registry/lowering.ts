@@ -7,6 +7,7 @@ import type { Worker } from '../jobs/worker.ts'
 import { exists, layOut, nativeDir } from './layout.ts'
 import { LOWER, refuseLowering, wantLowering } from './lower-job.ts'
 import type { LowerJob } from './lower-job.ts'
+import { onnxFile } from './onnx.ts'
 import { heldTo } from './policy.ts'
 import { findVersion, requireModel, requireVersion } from './room.ts'
 import { ensureScan, handleScanning, scanReason } from './scanning.ts'
@@ -28,6 +29,8 @@ export interface LoweringDeps {
   readonly python: (version: VersionRow, modelDir: string) => Promise<string>
   /** Replays the probes of a lowered model against the native evaluator. */
   readonly verify: (dir: string) => Promise<Replayed>
+  /** Tries a folder's ONNX graph as the gateway will load it; resolves to the rows that it answered. Throws with the reason. */
+  readonly proveOnnx: (dir: string, file: string) => Promise<number>
 }
 
 /** A version laid out for serving. `native` is null when Python serves it. */
@@ -35,6 +38,8 @@ export interface VersionFiles {
   readonly dir: string
   readonly python: string | null
   readonly native: { readonly dir: string } | null
+  /** The folder's ONNX graph where ONNX Runtime serves it; null otherwise. */
+  readonly onnx: string | null
   readonly reason: string | null
 }
 
@@ -94,6 +99,8 @@ async function lower(room: Registry, row: VersionRow, deps: Lowering): Promise<L
   const scan = await ensureScan(room, row)
   if (scan?.verdict === 'malicious') return { state: 'failed', ...blank, reason: scanReason(scan) }
   const dir = await layOut(room, row.tree)
+  const file = await onnxFile(dir)
+  if (file !== null) return graphOrPython(dir, file, deps)
   const python = await deps.python(row, dir)
   const out = `${dir}.${room.ids('new')}`
   await mkdir(out, { recursive: true })
@@ -101,6 +108,15 @@ async function lower(room: Registry, row: VersionRow, deps: Lowering): Promise<L
     return await lowerInto(out, { dir, python, verify: deps.verify, signal: deps.signal })
   } finally {
     await rm(out, { recursive: true, force: true })
+  }
+}
+
+/** A graph needs no lowering. One that ONNX Runtime cannot serve is left to Python, and so is any where the runtime cannot be brought. */
+async function graphOrPython(dir: string, file: string, deps: LoweringDeps): Promise<Lowered> {
+  try {
+    return { state: 'onnx', ...blank, probes: await deps.proveOnnx(dir, file) }
+  } catch (error) {
+    return { state: 'python', ...blank, reason: `ONNX Runtime does not serve it here: ${message(error)}` }
   }
 }
 
@@ -163,7 +179,9 @@ export async function versionFiles(
       const dir = await layOut(room, row.tree)
       await requireSigned(room, row, dir)
       const native = row.lowering_state === 'native' ? { dir: nativeDir(dir) } : null
-      return { dir, native, reason: row.lowering_reason, python: native === null ? await deps.python(row, dir) : null }
+      const onnx = row.lowering_state === 'onnx' ? await onnxFile(dir) : null
+      const python = native === null && onnx === null ? await deps.python(row, dir) : null
+      return { dir, native, onnx, python, reason: row.lowering_reason }
     }
     if (room.clock() > until) throw new Error(`${model}/${version} was not lowered within ${WAIT_MS / 60_000} minutes`)
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))

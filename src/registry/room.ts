@@ -37,7 +37,7 @@ export interface ModelRow {
   readonly gates: string
 }
 
-export type LoweringState = 'pending' | 'native' | 'python' | 'failed'
+export type LoweringState = 'pending' | 'native' | 'onnx' | 'python' | 'failed'
 
 export interface VersionRow {
   readonly model: string

@@ -19,6 +19,15 @@ export interface InputField {
 export type BackendRoute =
   | { readonly kind: 'native'; readonly dir: string }
   | {
+      readonly kind: 'onnx'
+      /** The graph. */
+      readonly file: string
+      /** Folder from which ONNX Runtime is required. */
+      readonly runtime: string
+      /** Sessions, each on a thread of its own, ≥ 1. */
+      readonly sessions: number
+    }
+  | {
       readonly kind: 'python'
       readonly dir: string
       readonly python: string
@@ -105,6 +114,7 @@ export const BREAKER: BreakerRoute = { limit: 0.02, alpha: 0.001 }
 
 /** The key under which a loaded backend is kept over table swaps. */
 export function backendKey(backend: BackendRoute): string {
+  if (backend.kind === 'onnx') return `onnx ${backend.file} ${backend.sessions}`
   return backend.kind === 'native'
     ? `native ${backend.dir}`
     : `python ${backend.python} ${backend.dir} ${backend.workers}`

@@ -6,13 +6,16 @@ import { readInputs } from './inputs.ts'
 import type { WantedVariant } from './routing.ts'
 import type { EndpointRow } from './rows.ts'
 import { requireEndpoint, variantsOf } from './rows.ts'
+import { join } from 'node:path'
 import type { BackendRoute } from './table.ts'
 
-/** Where the files of a version lie. `native` is null when Python serves it, with the `reason`. */
+/** Where the files of a version lie. `native` and `onnx` are null when Python serves it, with the `reason`. */
 export interface VersionFiles {
   readonly dir: string
   readonly python: string | null
   readonly native: { readonly dir: string } | null
+  /** The graph below `dir` that ONNX Runtime serves. */
+  readonly onnx?: string | null
   readonly reason: string | null
 }
 
@@ -23,6 +26,8 @@ export interface VariantDeps {
   readonly versionFiles: (model: string, version: string) => Promise<VersionFiles>
   /** Refuses a version whose files are there already and may not be loaded (any more), with a plain Error. */
   readonly checkVersion?: (model: string, version: string) => Promise<void>
+  /** The folder from which ONNX Runtime is required; brings it when it is not there. */
+  readonly onnxRuntime?: () => Promise<string>
   /** Scorer processes of a Python version. */
   readonly workers: number
   readonly memoryMb: number
@@ -37,8 +42,8 @@ export async function prepareVersion(deps: VariantDeps, endpoint: EndpointRow, v
   if (known !== undefined) return deps.checkVersion?.(endpoint.model, version)
   const files = await deps.versionFiles(endpoint.model, version)
   const { inputs, tensor } = await readInputs(files.dir, files.native?.dir ?? null)
-  const backend = backendOf(deps, files, tensor)
-  const reason = backend.kind === 'native' ? null : (files.reason ?? 'it was not lowered')
+  const backend = await backendOf(deps, files, tensor)
+  const reason = backend.kind !== 'python' ? null : (files.reason ?? 'it was not lowered')
   await deps.db.tx((t) =>
     t.run(
       'INSERT INTO endpoint_versions (endpoint, version, inputs, backend, reason, created_at) VALUES (?,?,?,?,?,?) ON CONFLICT (endpoint, version) DO NOTHING',
@@ -47,8 +52,10 @@ export async function prepareVersion(deps: VariantDeps, endpoint: EndpointRow, v
   )
 }
 
-function backendOf(deps: VariantDeps, files: VersionFiles, tensor: string | null): BackendRoute {
+async function backendOf(deps: VariantDeps, files: VersionFiles, tensor: string | null): Promise<BackendRoute> {
   if (files.native !== null) return { kind: 'native', dir: files.native.dir }
+  if (files.onnx != null && deps.onnxRuntime !== undefined)
+    return { kind: 'onnx', file: join(files.dir, files.onnx), runtime: await deps.onnxRuntime(), sessions: 1 }
   if (files.python === null)
     throw problem('unprocessable', { detail: 'the version has no native form and no Python environment' })
   const { workers, memoryMb } = deps

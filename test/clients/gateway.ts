@@ -64,7 +64,7 @@ export async function serveModels(models: readonly ServedModel[]): Promise<Serve
     allowHosts: [],
     version: '1.0.0',
     openBackend: async (variant, wait) =>
-      variant.backend === ECHO || variant.backend.dir === 'echo' ? echo : openBackend(variant, wait, dataDir),
+      variant.backend.kind === 'native' && variant.backend.dir === 'echo' ? echo : openBackend(variant, wait, dataDir),
     onDrain: () => undefined,
     graceMs: 2000,
   })

@@ -84,6 +84,7 @@ function Versions({ items }: { items: readonly Version[] }) {
 const HOW: Record<Version['lowering']['state'], string> = {
   pending: 'not known yet',
   native: 'natively',
+  onnx: 'by ONNX Runtime',
   python: 'in Python',
   failed: 'cannot be served',
 }

@@ -124,26 +124,19 @@ function Judged({ verdict }: { verdict: NonNullable<Version['verdict']> }) {
   )
 }
 
+const SERVED: Readonly<Record<string, string>> = {
+  native: 'natively in the gateway',
+  onnx: 'by ONNX Runtime in the gateway',
+  python: 'by Python scorers',
+}
+
 function Answers({ version }: { version: Version }) {
   const { lowering } = version
   const native = lowering.state === 'native'
   return (
     <Facts
       items={[
-        [
-          'Served',
-          <Status
-            key="s"
-            word={lowering.state}
-            label={
-              native
-                ? 'natively in the gateway'
-                : lowering.state === 'python'
-                  ? 'by Python scorers'
-                  : words(lowering.state)
-            }
-          />,
-        ],
+        ['Served', <Status key="s" word={lowering.state} label={SERVED[lowering.state] ?? words(lowering.state)} />],
         ['Why', lowering.reason ?? (native ? 'its replay gave the same answers as Python' : '–')],
         [
           'Proof',

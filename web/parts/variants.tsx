@@ -22,6 +22,8 @@ export interface VariantRow {
   } | null
 }
 
+const WHERE: Readonly<Record<string, string>> = { native: 'natively', onnx: 'by ONNX Runtime', python: 'in Python' }
+
 export function VariantTable({ model, variants }: { model: string; variants: readonly VariantRow[] }) {
   if (variants.length === 0) {
     return (
@@ -81,9 +83,8 @@ function Row({ model, variant }: { model: string; variant: VariantRow }) {
           : `${percent(stats.errors / stats.requests, 2)} of ${count(stats.requests)}`}
       </td>
       <td className="break">
-        {variant.backend === 'native'
-          ? 'natively'
-          : `in Python${variant.backend_reason === null ? '' : `: ${variant.backend_reason}`}`}
+        {WHERE[variant.backend] ?? variant.backend}
+        {variant.backend_reason !== null && `: ${variant.backend_reason}`}
       </td>
       <td className="num">
         <When at={variant.since} />

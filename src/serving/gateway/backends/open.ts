@@ -5,6 +5,7 @@ import type { VariantRoute } from '../../table.ts'
 import { backendKey } from '../../table.ts'
 import type { Backend } from '../backend.ts'
 import { NativeBackend } from './native.ts'
+import { OnnxBackend } from './onnx.ts'
 import { PythonBackend } from './python.ts'
 
 /** Folder of the Python package that scorers run. */
@@ -14,6 +15,12 @@ const PACKAGE_DIR = join(import.meta.dirname, '../../../../python')
 export async function openBackend(variant: VariantRoute, wait: boolean, logDir: string): Promise<Backend> {
   const { backend } = variant
   if (backend.kind === 'native') return new NativeBackend(backend.dir, variant.inputs)
+  if (backend.kind === 'onnx') {
+    const { runtime, file, sessions } = backend
+    const onnx = new OnnxBackend({ runtime, file, sessions, threads: 1, inputs: variant.inputs })
+    await onnx.start()
+    return onnx
+  }
   const key = createHash('sha256').update(backendKey(backend)).digest('hex').slice(0, 12)
   const pool = new PythonBackend({
     python: backend.python,

@@ -1,0 +1,251 @@
+/** An ONNX backend: sessions on worker threads, fed with whatever waits, so that the gateway's own loop never blocks. */
+import type { Problem } from '../../../contract/errors.ts'
+import { problem } from '../../../contract/errors.ts'
+import { OnnxError, OnnxSession } from '../../onnx/session.ts'
+import { planFeeds, toScored, toTensors } from '../../onnx/tensors.ts'
+import type { ThreadData } from '../../onnx/thread.ts'
+import type { InputField } from '../../table.ts'
+import type { Backend, CallLimits, Scored } from '../backend.ts'
+import type { Value } from '../rows.ts'
+import { BatchCost } from './cost.ts'
+import type { Call } from './queue.ts'
+import { ADVANCE, CallQueue } from './queue.ts'
+
+export interface OnnxOptions extends ThreadData {
+  readonly inputs: readonly InputField[]
+  /** Sessions, each on a thread of its own, ≥ 1. */
+  readonly sessions: number
+  /** Rows of one batch. */
+  readonly maxBatch?: number
+  /** Rows and bytes that may wait; more are refused with 429. */
+  readonly maxQueue?: number
+  readonly maxQueueBytes?: number
+}
+
+/** A thread that dies so often within a minute is not started again until the table changes. */
+const MAX_DEATHS = 5
+const DEATHS_MS = 60_000
+
+interface Seat {
+  session: OnnxSession | undefined
+  busy: boolean
+}
+
+/**
+ * Everything that waits when a session is free goes to it as one batch, up to the size that the measured cost makes worthwhile.
+ * Calls of one turn of the loop are merged. A batch that fails is split until only its own caller sees the failure.
+ */
+export class OnnxBackend implements Backend {
+  readonly #options: Required<OnnxOptions>
+  readonly #seats: Seat[] = []
+  readonly #queue = new CallQueue()
+  readonly #cost = new BatchCost()
+  readonly #deaths: number[] = []
+  #feeds: ReturnType<typeof planFeeds> = []
+  #soon = false
+  #closing: (() => void) | undefined
+  #closed = false
+  #running = 0
+  #batches = 0
+  #rows = 0
+
+  constructor(options: OnnxOptions) {
+    this.#options = { maxBatch: 256, maxQueue: 16_384, maxQueueBytes: 64 * 1024 * 1024, ...options }
+  }
+
+  /** Starts the sessions. Throws `upstream_failed` with the runtime's words, or with what of the signature does not fit the graph. */
+  async start(): Promise<void> {
+    try {
+      await Promise.all(Array.from({ length: this.#options.sessions }, () => this.#open()))
+      // A first run allocates what the later ones use again; a graph may well refuse a row of nothing.
+      const zeros = this.#options.inputs.map(({ kind }): Value => ZEROS[kind])
+      const limits = { deadline: Date.now() + 60_000, params: null, bytes: 0, priority: 'normal' } as const
+      await this.score([zeros], limits).catch(() => undefined)
+    } catch (error) {
+      await this.#endAll()
+      throw problem('upstream_failed', { what: 'loading the model', detail: (error as Error).message }, error)
+    }
+  }
+
+  async #open(): Promise<void> {
+    const seat: Seat = { session: undefined, busy: false }
+    const session = await OnnxSession.open(this.#options, () => this.#ended(seat))
+    seat.session = session
+    this.#seats.push(seat)
+    this.#feeds = planFeeds(session.graph, this.#options.inputs)
+    this.#dispatch()
+  }
+
+  #ended(seat: Seat): void {
+    this.#seats.splice(this.#seats.indexOf(seat), 1)
+    if (this.#closed) return
+    const now = Date.now()
+    this.#deaths.push(now)
+    while ((this.#deaths[0] ?? now) < now - DEATHS_MS) this.#deaths.shift()
+    if (this.#deaths.length < MAX_DEATHS) void this.#open().catch(() => this.#giveUp())
+    else this.#giveUp()
+  }
+
+  #giveUp(): void {
+    if (this.#seats.length === 0) for (const call of this.#queue.drain()) this.#fail(call, this.#unavailable())
+  }
+
+  ready(): boolean {
+    return this.#seats.length > 0
+  }
+
+  score(rows: readonly Value[][], limits: CallLimits): Promise<Scored[]> {
+    if (this.#closed || (this.#seats.length === 0 && this.#deaths.length >= MAX_DEATHS))
+      return Promise.reject(this.#unavailable())
+    if (limits.params !== null && Object.keys(limits.params).length > 0)
+      return Promise.reject(
+        problem('invalid_field', {
+          field: 'params',
+          value: limits.params,
+          expected: 'none: an ONNX model takes no params',
+        }),
+      )
+    if (limits.deadline <= Date.now())
+      return Promise.reject(problem('deadline_exceeded', { what: 'the model', limit: 0 }))
+    const refusal = this.#refusal(rows, limits)
+    if (refusal !== undefined) return Promise.reject(refusal)
+    return new Promise((resolve, reject) => {
+      const { deadline, bytes, priority } = limits
+      const due = Date.now() + ADVANCE[priority]
+      const call: Call = { rows, bytes, params: null, paramsKey: '', deadline, due, resolve, reject, ...fresh() }
+      call.timer = setTimeout(() => this.#late(call), Math.max(0, deadline - Date.now()))
+      this.#queue.push(call)
+      this.#dispatchSoon()
+    })
+  }
+
+  #refusal(rows: readonly Value[][], { queue, bytes, deadline }: CallLimits): Problem | undefined {
+    const { size, rows: waiting, bytes: held } = this.#queue
+    if (size === 0) return undefined
+    const full = waiting + rows.length > (queue?.queue_rows ?? this.#options.maxQueue)
+    const heavy = held + bytes > (queue?.queue_bytes ?? this.#options.maxQueueBytes)
+    const late = Date.now() + this.#waitMs() > deadline
+    if (!full && !heavy && !late) return undefined
+    const retry_after = Math.max(1, this.#waitMs() / 1000)
+    return problem('too_many_requests', { what: 'the queue of the model', rows: waiting, retry_after })
+  }
+
+  #waitMs(): number {
+    return this.#cost.waitMs(this.#queue.rows, this.#cost.worthwhile(this.#options.maxBatch)) / this.#options.sessions
+  }
+
+  /** Calls of the same turn go together. */
+  #dispatchSoon(): void {
+    if (this.#soon) return
+    this.#soon = true
+    setImmediate(() => {
+      this.#soon = false
+      this.#dispatch()
+    })
+  }
+
+  #dispatch(): void {
+    for (const seat of this.#seats) {
+      if (this.#queue.size === 0) break
+      if (!seat.busy) void this.#run(seat, this.#queue.take(this.#cost.worthwhile(this.#options.maxBatch)))
+    }
+    if (this.#closing !== undefined && this.#queue.size === 0 && this.#running === 0) this.#closing()
+  }
+
+  async #run(seat: Seat, batch: readonly Call[]): Promise<void> {
+    if (batch.length === 0) return
+    seat.busy = true
+    this.#running++
+    try {
+      await this.#runSplit(seat, batch)
+    } finally {
+      seat.busy = false
+      this.#running--
+      this.#dispatch()
+    }
+  }
+
+  async #runSplit(seat: Seat, calls: readonly Call[]): Promise<void> {
+    const alive = calls.filter((call) => !call.settled)
+    if (alive.length === 0) return
+    const rows = alive.flatMap((call) => call.rows)
+    try {
+      const scored = await this.#score(seat, rows)
+      let at = 0
+      for (const call of alive) {
+        this.#settle(call)
+        call.resolve(scored.slice(at, at + call.rows.length))
+        at += call.rows.length
+      }
+    } catch (error) {
+      if (alive.length === 1) this.#fail(alive[0] as Call, raised(error as Error))
+      else for (const call of alive) await this.#runSplit(seat, [call])
+    }
+  }
+
+  async #score(seat: Seat, rows: readonly Value[][]): Promise<Scored[]> {
+    if (seat.session === undefined) throw new OnnxError('the session is gone')
+    const started = performance.now()
+    const outputs = await seat.session.run(toTensors(this.#feeds, rows))
+    this.#cost.add(rows.length, performance.now() - started)
+    this.#batches++
+    this.#rows += rows.length
+    return toScored(outputs, rows.length)
+  }
+
+  #settle(call: Call): void {
+    call.settled = true
+    clearTimeout(call.timer)
+  }
+
+  #fail(call: Call, error: Problem): void {
+    if (call.settled) return
+    this.#settle(call)
+    call.reject(error)
+  }
+
+  #late(call: Call): void {
+    this.#fail(call, problem('deadline_exceeded', { what: 'the model', limit: Math.max(0, call.deadline - call.due) }))
+  }
+
+  #unavailable(): Problem {
+    return problem('unavailable', { what: 'the model', detail: 'its sessions keep ending', retry_after: 1 })
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    if (this.#queue.size > 0 || this.#running > 0)
+      await new Promise<void>((resolve) => {
+        this.#closing = resolve
+      })
+    await this.#endAll()
+  }
+
+  async #endAll(): Promise<void> {
+    this.#closed = true
+    await Promise.all(this.#seats.flatMap(({ session }) => (session === undefined ? [] : [session.end()])))
+  }
+
+  describe(): Record<string, unknown> {
+    return {
+      kind: 'onnx',
+      sessions: this.#seats.length,
+      queued_rows: this.#queue.rows,
+      fixed_ms: this.#cost.fixedMs,
+      per_row_ms: this.#cost.perRowMs,
+      batches: this.#batches,
+      rows: this.#rows,
+      deaths: this.#deaths.length,
+    }
+  }
+}
+
+const ZEROS = { number: 0, integer: 0, boolean: false, string: '' } as const
+
+function fresh(): Pick<Call, 'deaths' | 'settled' | 'timer'> {
+  return { deaths: 0, settled: false, timer: undefined }
+}
+
+function raised(error: Error): Problem {
+  return problem('upstream_failed', { what: 'the model', detail: error.message }, error)
+}
