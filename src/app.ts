@@ -78,6 +78,7 @@ import { verifyApart } from './serving/native/verify-apart.ts'
 import { onnxServing } from './serving/onnx/prove.ts'
 import { ingestHooks } from './serving/ingest-hooks.ts'
 import { endpointLineage } from './serving/lineage.ts'
+import type { TlsFiles } from './serving/gateway/tls.ts'
 import { ServingRoom } from './serving/room.ts'
 import type { ServingDeps } from './serving/room.ts'
 import { endpointUsing, holdsEndpoints } from './serving/rows.ts'
@@ -111,6 +112,8 @@ export interface AppOptions {
   readonly gatewayPort: number
   /** Port of gRPC, 0 = a free one; absent = no gRPC. */
   readonly grpcPort?: number
+  /** Certificate and key of predictions, PEM files; absent = without TLS. */
+  readonly gatewayTls?: TlsFiles
   readonly gateways: number
   readonly databaseUrl?: string
   /** s3://… */
@@ -273,7 +276,7 @@ type ServingParts = Pick<ServingDeps, 'profileSpec' | 'versionFiles' | 'onnxRunt
   ReturnType<typeof servingLinks>
 
 function makeServing({ options, log, access }: Ground, base: Base, parts: ServingParts): ServingRoom {
-  const { host, gatewayPort: port, grpcPort, gateways: count, allowHosts } = options
+  const { host, gatewayPort: port, grpcPort, gatewayTls: tls, gateways: count, allowHosts } = options
   return new ServingRoom({
     ...base,
     ...parts,
@@ -283,7 +286,14 @@ function makeServing({ options, log, access }: Ground, base: Base, parts: Servin
     tokens: () => access.valid(),
     workers: SCORERS,
     memoryMb: SCORER_MB,
-    gateways: { count, host, port, allowHosts, ...(grpcPort !== undefined && { grpcPort }) },
+    gateways: {
+      count,
+      host,
+      port,
+      allowHosts,
+      ...(grpcPort !== undefined && { grpcPort }),
+      ...(tls !== undefined && { tls }),
+    },
     changed: base.publish('endpoints'),
     log: (message, error) => (error === undefined ? log.info(message) : log.error({ err: error }, message)),
   })

@@ -25,6 +25,12 @@ export const COMMANDS: readonly Command[] = [
         value: 'N',
         meaning: 'Port of predictions over gRPC, 0 = a free one (default 4602; 0 with --gateway-port 0).',
       },
+      {
+        name: 'gateway-tls-cert',
+        value: 'FILE',
+        meaning: 'Certificate in PEM: predictions and gRPC are then answered over TLS only, with HTTP/2.',
+      },
+      { name: 'gateway-tls-key', value: 'FILE', meaning: 'The key of that certificate, in PEM.' },
       { name: 'gateways', value: 'N', meaning: 'Gateway processes that share the port (default 1).' },
       { name: 'host', value: 'NAME', meaning: 'Address to listen on (default 127.0.0.1).' },
       { name: 'allow-host', value: 'NAME', many: true, meaning: 'A further host name that requests may use.' },

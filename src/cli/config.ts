@@ -45,6 +45,16 @@ export const CONFIG: readonly ConfigKey[] = [
       's3://bucket/prefix to keep files in an S3 server; AWS_ENDPOINT_URL_S3, AWS_REGION and AWS_… keys name it.',
   },
   {
+    key: 'SLIPWAY_GATEWAY_TLS_CERT',
+    default: 'none',
+    meaning: 'Certificate of predictions in PEM, when --gateway-tls-cert is not given.',
+  },
+  {
+    key: 'SLIPWAY_GATEWAY_TLS_KEY',
+    default: 'none',
+    meaning: 'The key of that certificate in PEM, when --gateway-tls-key is not given.',
+  },
+  {
     key: 'SLIPWAY_CACHE',
     default: '~/.cache/slipway',
     meaning: 'Folder of Python environments and tools, shared by all data folders of a user.',

@@ -1,6 +1,6 @@
 /** `slipway serve`: runs the control process until it is told to stop. */
 import { rm, rename, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve as resolvePath } from 'node:path'
 import { startApp, VERSION } from '../app.ts'
 import type { App } from '../app.ts'
 import { parseBytes } from '../pipelines/units.ts'
@@ -9,6 +9,8 @@ import type { Invocation } from './command.ts'
 import { config } from './config.ts'
 import { dataDir, readServerFile } from './connect.ts'
 import type { ServerFile } from './connect.ts'
+import { readPair } from '../serving/gateway/tls.ts'
+import type { TlsFiles } from '../serving/gateway/tls.ts'
 import { lockFolder } from '../store/folder-lock.ts'
 import { paint } from './output.ts'
 
@@ -21,6 +23,7 @@ export async function run(invocation: Invocation): Promise<number> {
   if (noAuth && !LOOPBACK.has(host)) {
     throw new UsageError(`--no-auth makes everyone admin and is refused on ${host}; it is for loopback addresses only`)
   }
+  const gatewayTls = tlsFiles(invocation)
   const databaseUrl = config('SLIPWAY_DATABASE_URL')
   const blobsUrl = config('SLIPWAY_BLOBS')
   const release = databaseUrl === undefined ? await takeFolder(data) : nothing
@@ -35,6 +38,7 @@ export async function run(invocation: Invocation): Promise<number> {
     // beside a free port of predictions any free port will do, so that several servers never meet
     grpcPort: number(invocation, 'grpc-port', { min: 0, max: 65_535, default: gatewayPort === 0 ? 0 : 4602 }),
     gateways: number(invocation, 'gateways', { min: 0, max: 64, default: 1 }),
+    ...(gatewayTls !== undefined && { gatewayTls }),
     noAuth,
     allowHosts: (invocation.flags['allow-host'] as readonly string[] | undefined) ?? [],
     logLevel: config('SLIPWAY_LOG_LEVEL') ?? 'warn',
@@ -52,6 +56,22 @@ export async function run(invocation: Invocation): Promise<number> {
   await app.stop()
   release()
   return 0
+}
+
+/** Certificate and key, checked before anything starts. Throws UsageError for one without the other, and when they are no pair. */
+function tlsFiles(invocation: Invocation): TlsFiles | undefined {
+  const cert = text(invocation, 'gateway-tls-cert') ?? config('SLIPWAY_GATEWAY_TLS_CERT')
+  const key = text(invocation, 'gateway-tls-key') ?? config('SLIPWAY_GATEWAY_TLS_KEY')
+  if (cert === undefined && key === undefined) return undefined
+  if (cert === undefined || key === undefined)
+    throw new UsageError('--gateway-tls-cert and --gateway-tls-key belong together; one of them is missing')
+  const files = { cert: resolvePath(cert), key: resolvePath(key) }
+  try {
+    readPair(files)
+  } catch (error) {
+    throw new UsageError((error as Error).message)
+  }
+  return files
 }
 
 /** One server a data folder, where the database lies in it. What a killed one has left is cleared. */

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gatewayStats } from './admin-client.ts'
 import type { GatewayArguments } from './gateway/main.ts'
+import type { TlsFiles } from './gateway/tls.ts'
 import type { GatewayFile } from './run-files.ts'
 import { gatewayFile, isAlive, readJsonFile, runFiles } from './run-files.ts'
 
@@ -17,6 +18,8 @@ export interface FleetOptions {
   readonly port: number
   /** Port of gRPC, 0 = a free one, kept over restarts; absent = none. */
   readonly grpcPort?: number
+  /** Certificate and key; with them both ports speak TLS only. */
+  readonly tls?: TlsFiles
   readonly allowHosts: readonly string[]
   readonly version: string
   /** Told when a gateway has come up, so that it gets the newest table. */
@@ -93,7 +96,9 @@ export class Fleet {
     if (found === undefined || !isAlive(found.pid, found.start)) return undefined
     const stats = await gatewayStats(found.socket).catch(() => undefined)
     const ports = fits(this.#port, found.port) && fits(this.#grpcPort, found.grpc_port ?? null)
-    const right = stats?.pid === found.pid && !stats.draining && ports
+    const { tls } = this.#options
+    const secured = found.tls?.cert === tls?.cert && found.tls?.key === tls?.key
+    const right = stats?.pid === found.pid && !stats.draining && ports && secured
     if (!right) {
       await endGateway(found)
       return undefined
@@ -104,7 +109,7 @@ export class Fleet {
   }
 
   async #launch(index: number): Promise<GatewayFile> {
-    const { dataDir, host, count, allowHosts, version } = this.#options
+    const { dataDir, host, count, allowHosts, version, tls } = this.#options
     const given: GatewayArguments = {
       dataDir,
       index,
@@ -113,6 +118,7 @@ export class Fleet {
       reusePort: count > 1,
       gateways: count,
       ...(this.#grpcPort !== null && { grpcPort: this.#grpcPort }),
+      ...(tls !== undefined && { tls }),
       allowHosts,
       version,
     }

@@ -12,6 +12,7 @@ import { flushGateway } from './admin-client.ts'
 import type { GatewayStats } from './admin-client.ts'
 import { figuresOf, readGateways, usageOf } from './figures.ts'
 import { Fleet } from './fleet.ts'
+import type { TlsFiles } from './gateway/tls.ts'
 import type { IngestHooks } from './ingest-rows.ts'
 import { Ingest } from './ingest.ts'
 import type { AttributionQuery, AttributionView } from './attributions.ts'
@@ -44,6 +45,8 @@ export interface ServingDeps extends Pick<RoutingDeps, 'tokens' | 'profileSpec' 
     readonly port: number
     /** Port of gRPC, 0 = a free one; absent = none. */
     readonly grpcPort?: number
+    /** Certificate and key; with them predictions are answered over TLS only. */
+    readonly tls?: TlsFiles
     readonly allowHosts: readonly string[]
   }
   readonly hooks: IngestHooks
@@ -130,8 +133,13 @@ export class ServingRoom {
 
   /** Base URL of predictions. */
   get gatewayUrl(): string {
-    const { host } = this.#deps.gateways
-    return `http://${reachable(host)}:${this.#fleet.port}`
+    const { host, tls } = this.#deps.gateways
+    return `${tls === undefined ? 'http' : 'https'}://${reachable(host)}:${this.#fleet.port}`
+  }
+
+  /** Certificate and key of the gateways; undefined without TLS. */
+  get tls(): TlsFiles | undefined {
+    return this.#deps.gateways.tls
   }
 
   /** Where predictions are answered: empty and null without gateways. */

@@ -30,6 +30,8 @@ export interface GatewayFile {
   readonly port: number
   /** Port of gRPC; null or absent without. */
   readonly grpc_port?: number | null
+  /** Files of certificate and key; null or absent without TLS. */
+  readonly tls?: { readonly cert: string; readonly key: string } | null
   readonly socket: string
   readonly started_at: number
 }

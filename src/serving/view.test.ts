@@ -5,6 +5,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { noOpenssl, selfSigned } from '../../test/certificate.ts'
 import { servingModels } from '../../test/serving-models.ts'
 import { auditLog } from '../auth/audit.ts'
 import { tokens } from '../auth/tokens.ts'
@@ -24,9 +26,17 @@ interface Answer {
   readonly reply: { readonly scores?: number[]; readonly error?: { readonly message: string } }
 }
 
-test('the server asks its own gateway, also with a token that is new to it; a stranger sees no endpoint', async (t) => {
+test('the server asks its own gateway, also with a token that is new to it; a stranger sees no endpoint', (t) =>
+  asksItself(t, false))
+
+test('the server asks its own gateway over TLS, whose certificate it need not know', { skip: noOpenssl() }, (t) =>
+  asksItself(t, true),
+)
+
+async function asksItself(t: TestContext, secure: boolean): Promise<void> {
   const models = await servingModels()
   const dataDir = mkdtempSync(join(tmpdir(), 'view-'))
+  const tls = secure ? selfSigned(dataDir, 'example.com') : undefined
   const store = await openStore({ dataDir })
   const deps = { db: store.db, clock: Date.now, ids: makeIds(Date.now, randomBytes), audit: auditLog(Date.now) }
   const access = tokens(deps)
@@ -34,7 +44,7 @@ test('the server asks its own gateway, also with a token that is new to it; a st
     ...deps,
     dataDir,
     version: '0.0.0',
-    gateways: { count: 1, host: '127.0.0.1', port: 0, allowHosts: [] },
+    gateways: { count: 1, host: '127.0.0.1', port: 0, allowHosts: [], ...(tls !== undefined && { tls }) },
     open: false,
     tokens: () => access.valid(),
     profileSpec: async () => null,
@@ -71,4 +81,4 @@ test('the server asks its own gateway, also with a token that is new to it; a st
   assert.match(refused.reply.error?.message ?? '', /inputs\./)
   assert.equal((await access.list()).length, 1)
   await assert.rejects(ask(inputs, { ...ROOT, project: 'other' }), { code: 'not_found' })
-})
+}

@@ -1,11 +1,15 @@
 /** What the page of an endpoint asks: latency over time, and one prediction made on behalf of who looks at it. */
 import { request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import { request as secureRequest } from 'node:https'
 import { endpointViewApi } from '../contract/endpoint-view.ts'
 import { problem } from '../contract/errors.ts'
 import type { Clock } from '../contract/ids.ts'
 import { mount } from '../http/mount.ts'
 import type { Mounted } from '../http/mount.ts'
 import type { Db } from '../store/db.ts'
+import { ownTrust } from './gateway/tls.ts'
+import type { TlsFiles } from './gateway/tls.ts'
 import { latencyOf } from './latency.ts'
 import type { ServingRoom } from './room.ts'
 import { seenEndpoint } from './seen.ts'
@@ -36,11 +40,12 @@ export function viewRoutes(room: ServingRoom, deps: ViewDeps): Mounted[] {
     mount(endpointViewApi.tryIt, async ({ who, params, body }) => {
       const { project, url } = await seenEndpoint(room, who, params.name)
       const token = await deps.tokenOf(project)
-      const first = await ask(url, token, body)
+      const at = { url, tls: room.tls }
+      const first = await ask(at, token, body)
       if (first.status !== 401) return first
       // a token that was made just now is not in the gateways' table yet
       await room.refresh()
-      return ask(url, token, body)
+      return ask(at, token, body)
     }),
   ]
 }
@@ -52,37 +57,36 @@ interface Answer {
 }
 
 /** Throws `unavailable` when no gateway answers. */
-function ask(url: string, token: string, body: object): Promise<Answer> {
+function ask({ url, tls }: { url: string; tls: TlsFiles | undefined }, token: string, body: object): Promise<Answer> {
   const began = performance.now()
   return new Promise((resolve, reject) => {
     const refuse = (error: Error): void =>
       reject(problem('unavailable', { what: 'the gateway', detail: error.message }, error))
-    const sent = request(
-      url,
-      {
-        method: 'POST',
-        agent: false,
-        timeout: ANSWER_MS,
-        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      },
-      (response) => {
-        const chunks: Buffer[] = []
-        let size = 0
-        response.on('data', (chunk: Buffer) => {
-          size += chunk.length
-          if (size > MOST_BYTES) sent.destroy(new Error(`its answer is longer than ${MOST_BYTES} bytes`))
-          else chunks.push(chunk)
-        })
-        response.on('error', refuse)
-        response.on('end', () =>
-          resolve({
-            status: response.statusCode ?? 0,
-            took_ms: performance.now() - began,
-            reply: parsed(Buffer.concat(chunks).toString('utf8')),
-          }),
-        )
-      },
-    )
+    const options = {
+      method: 'POST',
+      agent: false,
+      timeout: ANSWER_MS,
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    }
+    const read = (response: IncomingMessage): void => {
+      const chunks: Buffer[] = []
+      let size = 0
+      response.on('data', (chunk: Buffer) => {
+        size += chunk.length
+        if (size > MOST_BYTES) sent.destroy(new Error(`its answer is longer than ${MOST_BYTES} bytes`))
+        else chunks.push(chunk)
+      })
+      response.on('error', refuse)
+      response.on('end', () =>
+        resolve({
+          status: response.statusCode ?? 0,
+          took_ms: performance.now() - began,
+          reply: parsed(Buffer.concat(chunks).toString('utf8')),
+        }),
+      )
+    }
+    const sent =
+      tls === undefined ? request(url, options, read) : secureRequest(url, { ...options, ...ownTrust(tls) }, read)
     sent.on('timeout', () => sent.destroy(new Error(`it did not answer within ${ANSWER_MS / 1000} s`)))
     sent.on('error', refuse)
     sent.end(JSON.stringify(body))

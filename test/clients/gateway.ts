@@ -7,6 +7,7 @@ import { openBackend } from '../../src/serving/gateway/backends/open.ts'
 import { startGateway } from '../../src/serving/gateway/gateway.ts'
 import { loadNative } from '../../src/serving/native/load.ts'
 import type { BackendRoute, EndpointRoute, InputField, LimitsRoute, RoutingTable } from '../../src/serving/table.ts'
+import type { TlsFiles } from '../../src/serving/gateway/tls.ts'
 import { BREAKER } from '../../src/serving/table.ts'
 
 export interface ServedModel {
@@ -46,8 +47,8 @@ export function echoModel(name: string, kind: InputField['kind']): ServedModel {
   return { name, inputs: [{ name: 'x', kind, required: true, dtype: DTYPES[kind] }], backend: ECHO }
 }
 
-/** Starts it on free ports; requests need no token. */
-export async function serveModels(models: readonly ServedModel[]): Promise<ServedGateway> {
+/** Starts it on free ports, with TLS where a pair is given; requests need no token. */
+export async function serveModels(models: readonly ServedModel[], tls?: TlsFiles): Promise<ServedGateway> {
   const dataDir = mkdtempSync(join(tmpdir(), 'clients-'))
   const endpoints = models.map(endpointOf)
   const table: RoutingTable = { format: 'slipway.routing/1', epoch: 1, open: true, endpoints, tokens: [] }
@@ -60,6 +61,7 @@ export async function serveModels(models: readonly ServedModel[]): Promise<Serve
     host,
     port: 0,
     grpcPort: 0,
+    ...(tls !== undefined && { tls }),
     reusePort: false,
     allowHosts: [],
     version: '1.0.0',

@@ -67,7 +67,11 @@ export function readBody(request: IncomingMessage, budget: BodyBudget, ends: Bod
   }
   request.on('data', take)
   request.on('end', end)
-  request.on('close', release)
+  // over HTTP/2 the end of a request that broke off is told too, behind its close
+  request.on('close', () => {
+    request.off('end', end)
+    release()
+  })
 }
 
 function encodingOf(request: IncomingMessage): string | undefined {

@@ -21,6 +21,7 @@ import { Rates } from './rates.ts'
 import { listen } from './server.ts'
 import type { GatewayServer, HttpDeps } from './server.ts'
 import { ShadowQueue } from './shadow.ts'
+import type { TlsFiles } from './tls.ts'
 
 export interface GatewayOptions {
   readonly dataDir: string
@@ -32,6 +33,8 @@ export interface GatewayOptions {
   readonly reusePort: boolean
   /** Port of gRPC; 0 = a free one, absent = none. */
   readonly grpcPort?: number
+  /** Certificate and key; with them both ports speak TLS only. */
+  readonly tls?: TlsFiles
   /** Number of gateways that share the load; 1 where it is not given. */
   readonly gateways?: number
   readonly allowHosts: readonly string[]
@@ -91,6 +94,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     start: processStart(process.pid),
     port,
     grpc_port: grpcPort,
+    tls: options.tls ?? null,
     socket,
     started_at: Date.now(),
   }

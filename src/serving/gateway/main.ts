@@ -3,6 +3,7 @@ import { runFiles } from '../run-files.ts'
 import { openBackend } from './backends/open.ts'
 import { startGateway } from './gateway.ts'
 import type { Gateway } from './gateway.ts'
+import type { TlsFiles } from './tls.ts'
 
 /** What the supervisor passes. */
 export interface GatewayArguments {
@@ -12,6 +13,7 @@ export interface GatewayArguments {
   readonly port: number
   readonly reusePort: boolean
   readonly grpcPort?: number
+  readonly tls?: TlsFiles
   readonly gateways?: number
   readonly allowHosts: readonly string[]
   readonly version: string

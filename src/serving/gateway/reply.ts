@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { constants, deflate, gzip, zstdCompress } from 'node:zlib'
 import type { Reply } from './exchange.ts'
+import { endStream } from './secure.ts'
 
 /** Replies from this size on are compressed for callers that take it, bytes: below, it costs more than it saves. */
 const COMPRESSED_FROM = 4096
@@ -65,6 +66,11 @@ export function writeEarly(request: IncomingMessage, response: ServerResponse, o
   if (response.headersSent || response.destroyed) return
   if (!isSendingMuch(request)) {
     writeReply(response, out, last)
+    return
+  }
+  if (request.httpVersionMajor === 2) {
+    send(response, out, out.body)
+    endStream(request, response)
     return
   }
   response.shouldKeepAlive = false

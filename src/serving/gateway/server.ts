@@ -1,6 +1,7 @@
 /** The gateway's HTTP side: reads requests, checks credentials, hands rows to the engine, writes replies after their log records. */
 import { createServer, maxHeaderSize } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Http2SecureServer } from 'node:http2'
 import { Server as NetServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { Problem, problem } from '../../contract/errors.ts'
@@ -13,8 +14,11 @@ import { findTarget } from './paths.ts'
 import { nativeFailure } from './protocols/native.ts'
 import type { Rates } from './rates.ts'
 import { writeEarly, writeReply } from './reply.ts'
+import { secureServer } from './secure.ts'
+import type { Listening, ServerTimes } from './secure.ts'
 import type { GatewayView, PageTarget, PredictTarget } from './targets.ts'
 import { failureOf } from './targets.ts'
+import type { TlsFiles } from './tls.ts'
 
 export interface HttpDeps {
   readonly view: GatewayView
@@ -39,27 +43,46 @@ export interface GatewayServer {
   drain(graceMs: number): Promise<void>
 }
 
-/** Listens; resolves with the port. */
-export async function listen(
-  deps: HttpDeps,
-  at: { host: string; port: number; reusePort: boolean },
-): Promise<GatewayServer> {
+/** Where a server listens. */
+export interface ListenAt {
+  readonly host: string
+  readonly port: number
+  readonly reusePort: boolean
+  /** With it the port speaks TLS only. */
+  readonly tls?: TlsFiles
+}
+
+/** Listens; resolves with the port. Throws when certificate and key are no pair. */
+export async function listen(deps: HttpDeps, at: ListenAt): Promise<GatewayServer> {
   const { headersMs, requestMs } = deps.patience ?? PATIENCE
-  const server = createServer({
+  const times: ServerTimes = {
     keepAliveTimeout: 65_000,
     requestTimeout: requestMs,
     headersTimeout: headersMs,
     connectionsCheckingInterval: Math.min(5000, headersMs / 2),
-  })
-  // A caller that closes its side after the request still waits for the answer.
-  Object.assign(server, { httpAllowHalfOpen: true })
+  }
+  const listening = at.tls === undefined ? plainServer(times) : secureServer(at.tls, times, deps.fault)
+  // Both kinds of server tell the same events; requests of HTTP/2 have what is used here of those of HTTP/1.1.
+  const server = listening.server as Server
   server.on('request', (request, response) => handle(deps, request, response))
   server.on('clientError', answerMalformed)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen({ host: at.host, port: at.port, reusePort: at.reusePort, backlog: 1024 }, resolve)
   })
-  return { port: (server.address() as AddressInfo).port, drain: (graceMs) => drain(server, graceMs) }
+  return { port: (server.address() as AddressInfo).port, drain: (graceMs) => drain(listening, graceMs) }
+}
+
+function plainServer(times: ServerTimes): Listening<Server> {
+  const server = createServer(times)
+  // A caller that closes its side after the request still waits for the answer.
+  Object.assign(server, { httpAllowHalfOpen: true })
+  return {
+    server,
+    goAway: () => undefined,
+    closeIdle: () => server.closeIdleConnections(),
+    closeAll: () => server.closeAllConnections(),
+  }
 }
 
 const PATIENCE = { headersMs: 20_000, requestMs: 60_000 }
@@ -185,16 +208,18 @@ function answerMalformed(error: Error & { code?: string }, socket: Socket): void
 /** Time in which callers that keep sending are told by their next reply that the connection closes, ms. */
 const LAST_REPLY_MS = 500
 
-async function drain(server: Server, graceMs: number): Promise<void> {
+async function drain(listening: Listening<Server | Http2SecureServer>, graceMs: number): Promise<void> {
+  const { server, goAway, closeIdle, closeAll } = listening
   // The HTTP server's own close would cut idle connections at once, and with them the request that a caller is just sending.
   const closed = new Promise<void>((resolve) => {
     NetServer.prototype.close.call(server, () => resolve())
   })
+  goAway()
   const busyUntil = performance.now() + Math.min(LAST_REPLY_MS, graceMs / 2)
   const sweep = setInterval(() => {
-    if (performance.now() >= busyUntil) server.closeIdleConnections()
+    if (performance.now() >= busyUntil) closeIdle()
   }, 20)
-  const cut = setTimeout(() => server.closeAllConnections(), graceMs)
+  const cut = setTimeout(closeAll, graceMs)
   await closed
   clearInterval(sweep)
   clearTimeout(cut)

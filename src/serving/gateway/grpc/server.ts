@@ -1,13 +1,20 @@
-/** The gateway's gRPC side, on HTTP/2 without TLS: the inference service and the health service. */
-import { createServer } from 'node:http2'
-import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
+/** The gateway's gRPC side, on HTTP/2, with TLS or without: the inference service and the health service. */
+import { createSecureServer, createServer } from 'node:http2'
+import type {
+  Http2SecureServer,
+  Http2Server,
+  IncomingHttpHeaders,
+  ServerHttp2Session,
+  ServerHttp2Stream,
+} from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { Problem, problem } from '../../../contract/errors.ts'
 import { admit } from '../credentials.ts'
 import type { Answer } from '../engine.ts'
 import type { Reply } from '../exchange.ts'
-import type { GatewayServer, HttpDeps } from '../server.ts'
+import type { GatewayServer, HttpDeps, ListenAt } from '../server.ts'
 import { endpointOf } from '../targets.ts'
+import { followPair, readPair } from '../tls.ts'
 import type { UnaryCall } from './calls.ts'
 import { CALLS, MODEL_INFER, MODEL_STREAM_INFER } from './calls.ts'
 import { GRPC_TYPE, grpcProtocol, inferTarget } from './infer.ts'
@@ -16,11 +23,8 @@ import { framed, MessageReader, messageText, statusOf, timeoutMs, unpacked } fro
 import { ProtoWriter } from './wire.ts'
 
 /** Listens; resolves with the port. */
-export async function listenGrpc(
-  deps: HttpDeps,
-  at: { host: string; port: number; reusePort: boolean },
-): Promise<GatewayServer> {
-  const server = createServer({ maxSessionMemory: 64, settings: { maxConcurrentStreams: 1024 } })
+export async function listenGrpc(deps: HttpDeps, at: ListenAt): Promise<GatewayServer> {
+  const server = openServer(deps, at)
   const sessions = new Set<ServerHttp2Session>()
   server.on('session', (session) => {
     sessions.add(session)
@@ -36,8 +40,20 @@ export async function listenGrpc(
   return { port: (server.address() as AddressInfo).port, drain: (graceMs) => drain(server, sessions, graceMs) }
 }
 
+function openServer(deps: HttpDeps, { tls }: ListenAt): Http2Server | Http2SecureServer {
+  const options = { maxSessionMemory: 64, settings: { maxConcurrentStreams: 1024 } }
+  if (tls === undefined) return createServer(options)
+  const server = createSecureServer({ ...options, ...readPair(tls) })
+  followPair(server, tls, deps.fault)
+  return server
+}
+
 /** Every session is told to go; what runs ends first. */
-async function drain(server: Http2Server, sessions: Set<ServerHttp2Session>, graceMs: number): Promise<void> {
+async function drain(
+  server: Http2Server | Http2SecureServer,
+  sessions: Set<ServerHttp2Session>,
+  graceMs: number,
+): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
   for (const session of sessions) session.close()
   const cut = setTimeout(() => sessions.forEach((session) => session.destroy()), graceMs)
