@@ -51,7 +51,7 @@ function gather(from: readonly number[]): (slots: Float64Array) => Float64Array 
 function linkRun({ from, to, link }: Of<'link'>): Run {
   if (link === 'exp') {
     return (slots) => {
-      slots[to] = regress(link, slots[from[0]!]!, exp)
+      slots[to] = regress(link, slots[from[0]!]!)
     }
   }
   const take = gather(from)
