@@ -11,6 +11,7 @@ from slipway.lower_columns import UNSEEN_TEXT
 from slipway.lower_trees import CATEGORICAL
 
 POINTS_PER_INPUT = 4000
+BASES_TRIED = 8
 REFUSALS = (ValueError, TypeError, KeyError, IndexError, AttributeError)
 ODD_WORDS = ("unheard", "É", "naïve", "x", "İstanbul", "ΟΔΟΣ", "a_b", "²", "٣٤", "e\u0301t\u00e9", "\ud55c\uae00", "don't", "𝔘", "ﬁn")
 GAPS = (" ", "  ", "\t\n", ", ", "-", "\u00a0", ". ", "")
@@ -112,7 +113,7 @@ def series(column, values):
 
 
 def invert(steps, value):
-    """The input that the steps turn into about this value; None when a step has no inverse."""
+    """The input that the steps turn into about this value; None when a step has no inverse, or at a split on missing values alone."""
     for step in reversed(steps):
         amount, op = step.get("value"), step["op"]
         if op in ("encode", "is_missing", "fill_text", "above", "bin", "quantile", "interpolate", "apply"):
@@ -125,9 +126,9 @@ def invert(steps, value):
             value *= amount
         elif op == "multiply":
             value = value / amount if amount else None
-        if value is None or not math.isfinite(value):
+        if value is None:
             return None
-    return value
+    return value if math.isfinite(value) else None
 
 
 class Probes:
@@ -246,7 +247,8 @@ def find_limits(probes, reference, inputs):
     """Asks scikit-learn what it refuses; marks inputs as required and returns the refused rows."""
     probes.allow_missing = [False] * len(inputs)
     probes.allow_unseen = [False] * len(inputs)
-    base = probes.row()
+    tried = [probes.row() for _ in range(BASES_TRIED)]
+    base = next((row for row in tried if not fails(reference, [row])), tried[0])
     refused = []
     for i, column in enumerate(inputs):
         missing, unseen = (base[:i] + [v] + base[i + 1 :] for v in (None, probes.unseen(i)))

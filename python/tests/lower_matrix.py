@@ -22,6 +22,7 @@ warnings.filterwarnings("ignore")
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
 import mlflow.sklearn  # noqa: E402
+import numpy as np  # noqa: E402
 from make_models import signature  # noqa: E402
 
 from slipway.lower import main as lower  # noqa: E402
@@ -50,6 +51,7 @@ def main():
             continue
         folder, start = options.out / str(len(names)), time.process_time()
         names.append(name)
+        np.random.seed(0)
         model, inputs, *rest = make()
         save = rest[-1] if callable(rest[-1]) else functools.partial(save_sklearn, predict=rest[0])
         save(model, folder / "model", signature(inputs))

@@ -96,6 +96,8 @@ def trees(add, numbers, gaps, mixed, mixed_gaps, target):
     ordinal = functools.partial(preprocessing.OrdinalEncoder, handle_unknown="use_encoded_value", unknown_value=-1)
     columns = lambda: compose.make_column_transformer((ordinal(), TEXTS), remainder="passthrough")  # noqa: E731
     add("DecisionTreeClassifier", lambda: tree.DecisionTreeClassifier(max_depth=5), gaps, three, "predict_proba")
+    gone = gaps.a.isna() & (gaps.b > 9)
+    add("DecisionTreeClassifier, split on missing", lambda: tree.DecisionTreeClassifier(max_depth=5), gaps, gone.astype(int), "predict_proba")
     add("DecisionTreeRegressor", lambda: tree.DecisionTreeRegressor(max_depth=5), gaps, y)
     add("DecisionTreeRegressor, several targets", lambda: tree.DecisionTreeRegressor(max_depth=5), numbers, many)
     add("RandomForestClassifier", lambda: ensemble.RandomForestClassifier(**small), gaps, two, "predict_proba")
