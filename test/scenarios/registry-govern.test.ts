@@ -166,6 +166,7 @@ describe('a version on its way to production', { timeout: 240_000 }, () => {
           moved_by: 'admin',
           reason: 'approved by hand',
           verdict_id: '',
+          imported_at: null,
         },
       ],
     )
