@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { faultPoint } from '../store/fault.ts'
 
 /** Where things lie in a data folder. */
 export interface RunFiles {
@@ -57,6 +58,7 @@ export function socketPath(dataDir: string, index: number): string {
 export function writeWhole(path: string, text: string): void {
   const temporary = `${path}.${process.pid}.tmp`
   writeFileSync(temporary, text, { mode: 0o600 })
+  faultPoint('file.written')
   renameSync(temporary, path)
 }
 

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import type { Backend, Scored } from '../../src/serving/gateway/backend.ts'
 import { openBackend } from '../../src/serving/gateway/backends/open.ts'
 import { startGateway } from '../../src/serving/gateway/gateway.ts'
+import type { GatewayOptions } from '../../src/serving/gateway/gateway.ts'
 import { loadNative } from '../../src/serving/native/load.ts'
 import type { BackendRoute, EndpointRoute, InputField, LimitsRoute, RoutingTable } from '../../src/serving/table.ts'
-import type { TlsFiles } from '../../src/serving/gateway/tls.ts'
 import { BREAKER } from '../../src/serving/table.ts'
 
 export interface ServedModel {
@@ -47,8 +47,11 @@ export function echoModel(name: string, kind: InputField['kind']): ServedModel {
   return { name, inputs: [{ name: 'x', kind, required: true, dtype: DTYPES[kind] }], backend: ECHO }
 }
 
-/** Starts it on free ports, with TLS where a pair is given; requests need no token. */
-export async function serveModels(models: readonly ServedModel[], tls?: TlsFiles): Promise<ServedGateway> {
+/** Starts it on free ports; requests need no token. */
+export async function serveModels(
+  models: readonly ServedModel[],
+  more: Pick<GatewayOptions, 'tls' | 'patience'> = {},
+): Promise<ServedGateway> {
   const dataDir = mkdtempSync(join(tmpdir(), 'clients-'))
   const endpoints = models.map(endpointOf)
   const table: RoutingTable = { format: 'slipway.routing/1', epoch: 1, open: true, endpoints, tokens: [] }
@@ -61,7 +64,7 @@ export async function serveModels(models: readonly ServedModel[], tls?: TlsFiles
     host,
     port: 0,
     grpcPort: 0,
-    ...(tls !== undefined && { tls }),
+    ...more,
     reusePort: false,
     allowHosts: [],
     version: '1.0.0',

@@ -1,6 +1,7 @@
 /** A gateway: the routing table it holds, the parts that answer with it, and its life from start to drain. */
 import { mkdirSync, rmSync } from 'node:fs'
 import { hostCheck } from '../../http/hosts.ts'
+import { faultPoint } from '../../store/fault.ts'
 import type { GatewayFile, RunFiles } from '../run-files.ts'
 import { gatewayFile, processStart, readJsonFile, runFiles, socketPath, writeWhole } from '../run-files.ts'
 import { asTable, EMPTY_TABLE } from '../table.ts'
@@ -19,7 +20,7 @@ import { PredictionLog } from './log.ts'
 import { metricsText } from './metrics.ts'
 import { Rates } from './rates.ts'
 import { listen } from './server.ts'
-import type { GatewayServer, HttpDeps } from './server.ts'
+import type { GatewayServer, HttpDeps, Patience } from './server.ts'
 import { ShadowQueue } from './shadow.ts'
 import type { TlsFiles } from './tls.ts'
 
@@ -40,6 +41,8 @@ export interface GatewayOptions {
   readonly allowHosts: readonly string[]
   readonly version: string
   readonly openBackend: OpenBackend
+  /** Longest waits for a request; the usual ones where it is not given. */
+  readonly patience?: Patience
   /** Called when the admin socket asks the gateway to end. */
   readonly onDrain: () => void
   /** Longest wait for open requests when draining, ms. */
@@ -75,6 +78,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     checkHost: hostCheck(options.host, options.allowHosts),
     bodies: { maxBody: MAX_BODY, maxHeld: MAX_HELD, held: 0 },
     rates: new Rates(options.gateways ?? 1),
+    ...(options.patience !== undefined && { patience: options.patience }),
   }
   const servers = [await listen(deps, options)]
   if (options.grpcPort !== undefined) servers.push(await listenGrpc(deps, { ...options, port: options.grpcPort }))
@@ -191,9 +195,12 @@ class GatewayState {
     if (table.epoch < this.#table.epoch) return { epoch: this.#table.epoch, failed: [] }
     const failed = await this.#loader.load(table, true)
     this.#failed = failed
+    faultPoint('gateway.loaded')
     this.#swap(table)
+    faultPoint('gateway.swapped')
     try {
       writeWhole(this.#files.routing, JSON.stringify(table))
+      faultPoint('gateway.kept')
     } catch (error) {
       // A full disk must not keep a rollback from taking effect; whoever starts later gets the table from control.
       note('the routing table could not be kept', error)

@@ -22,7 +22,7 @@ describe('HTTPS', { skip: noOpenssl() }, () => {
   let gateway: ServedGateway
   before(async () => {
     files = selfSigned(folder, 'first')
-    gateway = await serveModels([echoModel('floats', 'number')], files)
+    gateway = await serveModels([echoModel('floats', 'number')], { tls: files })
   })
   after(async () => {
     await gateway.stop()
@@ -212,7 +212,7 @@ describe('HTTPS', { skip: noOpenssl() }, () => {
   })
 
   it('tells open connections of HTTP/2 to go, and answers what runs, before it ends', { timeout: 60_000 }, async () => {
-    const leaving = await serveModels([echoModel('floats', 'number')], files)
+    const leaving = await serveModels([echoModel('floats', 'number')], { tls: files })
     const two = session(leaving.http)
     await ask(two, '{"inputs":{"x":1}}')
     const gone = new Promise<void>((resolve) => two.once('goaway', () => resolve()))

@@ -20,6 +20,12 @@ import type { GatewayView, PageTarget, PredictTarget } from './targets.ts'
 import { failureOf } from './targets.ts'
 import type { TlsFiles } from './tls.ts'
 
+/** Longest wait for a request's headers, and for the whole of it, ms. */
+export interface Patience {
+  readonly headersMs: number
+  readonly requestMs: number
+}
+
 export interface HttpDeps {
   readonly view: GatewayView
   readonly engine: Engine
@@ -33,8 +39,7 @@ export interface HttpDeps {
   readonly checkHost: (method: string, headers: IncomingMessage['headers']) => void
   readonly bodies: BodyBudget
   readonly rates: Rates
-  /** Longest wait for a request's headers, and for the whole of it, ms. */
-  readonly patience?: { readonly headersMs: number; readonly requestMs: number }
+  readonly patience?: Patience
 }
 
 export interface GatewayServer {
