@@ -10,6 +10,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
+import { BOOSTED } from '../clients/packages.ts'
 import { testEnv } from '../python-env.ts'
 import { verifyNative } from '../../src/serving/native/verify.ts'
 
@@ -39,6 +40,11 @@ function scikit(version: string, others: readonly string[]): Column {
   return { section: 'scikit-learn', title: version, packages, cases: 'lowering_cases' }
 }
 
+/** The newest and an older version of both libraries, which are installed together. */
+function boosted(title: string, packages: readonly string[]): Column {
+  return { section: 'XGBoost and LightGBM', title, packages, cases: 'matrix_boost' }
+}
+
 /** The columns of the matrix, oldest first. */
 export const COLUMNS: readonly Column[] = [
   scikit('1.5.2', ['numpy==1.26.4', 'scipy==1.13.1', 'pandas==2.2.3']),
@@ -46,6 +52,8 @@ export const COLUMNS: readonly Column[] = [
   scikit('1.7.2', ['numpy==2.3.5', 'scipy==1.16.3', 'pandas==2.3.3']),
   scikit('1.8.0', ['numpy==2.4.6', 'scipy==1.17.1', 'pandas==2.3.3']),
   scikit('1.9.1', ['numpy==2.4.6', 'scipy==1.17.1', 'pandas==3.1.1']),
+  boosted('2.1.4 and 4.3.0', BOOSTED.older),
+  boosted('3.2.0 and 4.7.0', BOOSTED.newest),
 ]
 
 /** The instructions of every x86-64 server, so that the table says the same on all: sums and functions differ with AVX-512. */

@@ -1,0 +1,7 @@
+/** The older versions of XGBoost and LightGBM in the lowering matrix. */
+import { test } from 'node:test'
+import { checkColumn, SKIP } from './matrix.ts'
+
+test('XGBoost and LightGBM 2.1.4 and 4.3.0 lower what docs/reference/lowering.md says', { skip: SKIP }, () =>
+  checkColumn('XGBoost and LightGBM', '2.1.4 and 4.3.0', 'all'),
+)
