@@ -46,6 +46,8 @@ export class Scorer {
       this.#child = spawn(options.python, argv, {
         stdio: ['ignore', log, log, 'pipe'],
         env: environment(options.packageDir),
+        // a group of its own, so that what the model forks ends with it
+        detached: true,
       })
     } finally {
       closeSync(log)
@@ -57,6 +59,7 @@ export class Scorer {
     const gone = (): void => {
       if (this.#dead) return
       this.#dead = true
+      this.#killGroup()
       this.#waiting?.reject(new ScorerDied(this.#obituary()))
       this.#waiting = undefined
       died(this)
@@ -91,7 +94,16 @@ export class Scorer {
   }
 
   kill(): void {
-    if (!this.#dead) this.#child.kill('SIGKILL')
+    if (!this.#dead) this.#killGroup()
+  }
+
+  #killGroup(): void {
+    if (this.#child.pid === undefined) return
+    try {
+      process.kill(-this.#child.pid, 'SIGKILL')
+    } catch {
+      // nobody is left in it
+    }
   }
 
   /** Resident megabytes now; null where the system does not tell. */
