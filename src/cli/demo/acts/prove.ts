@@ -30,7 +30,9 @@ async function cost(world: World, notes: Notebook): Promise<void> {
   for (const by of ['run', 'endpoint'] as const) {
     const report = await world.client.call(costApi.report, { query: { by } })
     const total = report.items.reduce((sum, item) => sum + item.micro_dollars, 0)
-    const top = report.items.slice(0, 3).map((item) => `${item.key} $${(item.micro_dollars / 1e6).toFixed(6)}`)
+    const top = report.items
+      .slice(0, 3)
+      .map((item) => `${item.key === '' ? item.label : item.key} $${(item.micro_dollars / 1e6).toFixed(6)}`)
     notes.check(`cost by ${by}`, `$${(total / 1e6).toFixed(6)} (${top.join(', ')})`, total > 0)
   }
 }
