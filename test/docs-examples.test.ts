@@ -56,12 +56,14 @@ function calls(): { page: string; name: string; flags: string[]; line: string }[
     })),
   )
   return [...code, ...inline].flatMap(({ page, line }) =>
-    [...line.matchAll(/(?:^|[\s"(;])(?:\.\/)?slipway ([a-z]+)([^|)&]*)/g)].map(([, name = '', rest = '']) => ({
-      page,
-      name,
-      flags: [...rest.matchAll(/\s--([a-z][a-z-]*)/g)].map(([, flag = '']) => flag),
-      line,
-    })),
+    [...line.matchAll(/(?:^|[\s"(;])(?:\.\/)?slipway ([a-z]+(?:-[a-z]+)*)([^|)&]*)/g)].map(
+      ([, name = '', rest = '']) => ({
+        page,
+        name,
+        flags: [...rest.matchAll(/\s--([a-z][a-z-]*)/g)].map(([, flag = '']) => flag),
+        line,
+      }),
+    ),
   )
 }
 

@@ -146,6 +146,21 @@ export const COMMANDS: readonly Command[] = [
     load: () => import('./predict.ts'),
   },
   {
+    name: 'batch-predict',
+    summary:
+      'Score a table with a version, on the machine of the data folder; what was killed goes on when started again',
+    usage: 'MODEL INPUT OUTPUT',
+    example: 'slipway batch-predict flight-delay@production flights.parquet scored.parquet',
+    flags: [
+      ...SERVER_FLAGS,
+      { name: 'chunk', value: 'ROWS', meaning: 'Rows that are scored and kept together (default 10000).' },
+      { name: 'on-error', value: 'RULE', meaning: 'stop (default), or skip: rows that fail get an error column.' },
+      { name: 'work', value: 'DIR', meaning: 'Folder of what is done so far (default OUTPUT.batch).' },
+      { name: 'restart', meaning: 'Forget what is done so far, and replace a result that is there.' },
+    ],
+    load: () => import('./batch-predict.ts'),
+  },
+  {
     name: 'rollout',
     summary: "Play a rollout's plan through before it is used: what it would stop, and how soon",
     usage: 'simulate PROJECT-FILE',

@@ -127,7 +127,39 @@ export const Attributions = z.object({
 
 const named = z.object({ name })
 
+const Place = z.string()
+
+/** How the rows of a version are scored, with paths on the machine of the data folder. */
+export const Scoring = z.object({
+  model: z.string(),
+  version: z.string(),
+  inputs: z.array(InputField.extend({ dtype: z.string() })),
+  backend: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('native'), dir: Place }),
+    z.object({ kind: z.literal('onnx'), file: Place, runtime: Place, sessions: z.number().int() }),
+    z.object({
+      kind: z.literal('python'),
+      dir: Place,
+      python: Place,
+      tensor: z.string().nullable(),
+      workers: z.number().int(),
+      memory_mb: z.number(),
+    }),
+  ]),
+})
+export type Scoring = z.output<typeof Scoring>
+
 export const servingApi = {
+  makeReady: route({
+    method: 'POST',
+    path: '/v1/models/:name/versions/:version/scoring',
+    summary:
+      'Make the files and the environment of a version ready, and say how its rows are scored on the machine of the data folder',
+    access: { verb: 'write', resource: 'models' },
+    params: z.object({ name: z.string().min(1).max(256), version: z.string().min(1).max(64) }),
+    reply: Scoring,
+    errors: ['not_found', 'unprocessable'],
+  }),
   listEndpoints: route({
     method: 'GET',
     path: '/v1/endpoints',

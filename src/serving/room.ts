@@ -5,7 +5,7 @@ import type { Principal } from '../contract/access.ts'
 import { Problem, problem } from '../contract/errors.ts'
 import { toTime } from '../contract/fields.ts'
 import type { Ids } from '../contract/ids.ts'
-import type { Endpoint } from '../contract/serving.ts'
+import type { Endpoint, Scoring } from '../contract/serving.ts'
 import type { ServingSample } from '../cost/meters.ts'
 import type { Db, Reader, Tx } from '../store/db.ts'
 import { flushGateway } from './admin-client.ts'
@@ -29,7 +29,7 @@ import { currentEpoch, requireEndpoint, variantsOf, versionsOf } from './rows.ts
 import { readJsonFile, runFiles } from './run-files.ts'
 import type { RoutingTable } from './table.ts'
 import type { VariantDeps } from './variants.ts'
-import { prepareVersion, raiseEpoch, writeVariants } from './variants.ts'
+import { prepareVersion, raiseEpoch, readyVersion, writeVariants } from './variants.ts'
 
 export interface ServingDeps extends Pick<RoutingDeps, 'tokens' | 'profileSpec' | 'open'>, Omit<VariantDeps, 'db'> {
   readonly db: Db
@@ -239,6 +239,14 @@ export class ServingRoom {
    */
   async setVariants(name: string, variants: readonly WantedVariant[], also?: (t: Tx) => Promise<void>): Promise<void> {
     await this.#change(name, variants, also)
+  }
+
+  /** Makes a version of a model that the caller may see ready to be scored beside the gateways. Throws `not_found`, `unprocessable`. */
+  async scoring(who: Principal, model: string, version: string): Promise<Scoring> {
+    const owner = await this.#deps.modelProject?.(this.#deps.db, model)
+    if (who.project !== null && owner !== who.project) throw problem('not_found', { what: 'model', id: model })
+    const { inputs, backend } = await readyVersion(this.#deps, model, version)
+    return { model, version, inputs: [...inputs], backend }
   }
 
   /** Finds the files of versions and loads them on the gateways, so that naming them in `writeVariants` is instant. */

@@ -13,6 +13,7 @@ import { inProject, seenEndpoint } from './seen.ts'
 export function servingRoutes(room: ServingRoom): Mounted[] {
   const seen = (who: Principal, name: string): Promise<EndpointView> => seenEndpoint(room, who, name)
   return [
+    mount(servingApi.makeReady, ({ who, params }) => room.scoring(who, params.name, params.version)),
     mount(servingApi.listEndpoints, async ({ who, query }) => ({
       items: await room.list(who.project ?? query.project),
     })),

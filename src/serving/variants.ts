@@ -1,5 +1,5 @@
 /** Decides which versions an endpoint answers with: prepares their files, checks and writes the rows. */
-import { problem } from '../contract/errors.ts'
+import { Problem, problem } from '../contract/errors.ts'
 import type { Clock } from '../contract/ids.ts'
 import type { Db, Tx } from '../store/db.ts'
 import { readInputs } from './inputs.ts'
@@ -7,7 +7,7 @@ import type { WantedVariant } from './routing.ts'
 import type { EndpointRow } from './rows.ts'
 import { requireEndpoint, variantsOf } from './rows.ts'
 import { join } from 'node:path'
-import type { BackendRoute } from './table.ts'
+import type { BackendRoute, InputField } from './table.ts'
 
 /** Where the files of a version lie. `native` and `onnx` are null when Python serves it, with the `reason`. */
 export interface VersionFiles {
@@ -50,6 +50,20 @@ export async function prepareVersion(deps: VariantDeps, endpoint: EndpointRow, v
       [endpoint.name, version, JSON.stringify(inputs), JSON.stringify(backend), reason, deps.clock()],
     ),
   )
+}
+
+/** How the rows of a version are scored, for a process on this machine that is no gateway. Throws `unprocessable` when they cannot be. */
+export async function readyVersion(
+  deps: VariantDeps,
+  model: string,
+  version: string,
+): Promise<{ inputs: readonly InputField[]; backend: BackendRoute }> {
+  const files = await deps.versionFiles(model, version).catch((error: unknown) => {
+    if (error instanceof Problem) throw error
+    throw problem('unprocessable', { detail: error instanceof Error ? error.message : String(error) }, error)
+  })
+  const { inputs, tensor } = await readInputs(files.dir, files.native?.dir ?? null)
+  return { inputs, backend: await backendOf(deps, files, tensor) }
 }
 
 async function backendOf(deps: VariantDeps, files: VersionFiles, tensor: string | null): Promise<BackendRoute> {

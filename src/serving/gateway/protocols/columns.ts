@@ -79,7 +79,8 @@ export function rowsOfCsv(text: string, inputs: readonly InputField[], headless 
   return listRows(header, lists)
 }
 
-function csvValue(cell: string, kind: InputField['kind']): unknown {
+/** The value that a cell stands for; a text that is none of its kind stays a text, which the check of the row refuses. */
+export function csvValue(cell: string, kind: InputField['kind']): unknown {
   if (MISSING.has(cell)) return null
   if (kind === 'string') return cell
   if (kind === 'boolean')

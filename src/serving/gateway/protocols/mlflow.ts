@@ -142,7 +142,8 @@ function csvLine(value: unknown): string {
   return Array.isArray(value) ? value.map(csvCell).join(',') : csvCell(value)
 }
 
-function csvCell(value: unknown): string {
+/** A value as a cell of CSV, quoted where it must be; null is empty. */
+export function csvCell(value: unknown): string {
   const text = typeof value === 'string' ? value : value === null ? '' : toJson(value)
   return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }

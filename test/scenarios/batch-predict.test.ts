@@ -1,0 +1,308 @@
+/** `slipway batch-predict`: the rows of a table get the gateway's own answers, once each, whatever kills the run. */
+import assert from 'node:assert/strict'
+import { execFile, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet'
+import { parquetWriteFile } from 'hyparquet-writer'
+import { createClient } from '../../src/client/client.ts'
+import { servingApi } from '../../src/contract/serving.ts'
+import { parseCsv } from '../../src/serving/gateway/protocols/columns.ts'
+import type { ControlArguments, ControlReady } from '../fixtures/serving-control.ts'
+import { NO_S3, startS3 } from '../s3.ts'
+import { servingModels } from '../serving-models.ts'
+import type { ServingModels } from '../serving-models.ts'
+
+const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts')
+const LIMIT_MS = 120_000
+const ROWS = 230
+
+interface Ended {
+  readonly code: number | null
+  readonly signal: string | null
+  readonly out: string
+  readonly errors: string
+}
+
+describe('batch-predict', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'batch-'))
+  const dataDir = join(folder, 'data')
+  let models: ServingModels
+  let child: ChildProcess
+  let ready: ControlReady
+  let table: Record<string, unknown>[]
+
+  before(async () => {
+    models = await servingModels()
+    table = Array.from({ length: ROWS }, (_row, i) => {
+      const { score: _, ...inputs } = models.rows[i % models.rows.length] ?? { score: 0 }
+      return { note: `row ${i}, "said"`, ...inputs }
+    })
+    const versions = {
+      '1': models.files('hgb'),
+      '2': models.files('hgb2', true),
+      '3': models.files('hgb2'),
+      '4': models.files('faulty'),
+    }
+    const given: ControlArguments = { dataDir, versions }
+    const script = join(import.meta.dirname, '../fixtures/serving-control.ts')
+    child = spawn(process.execPath, [script, JSON.stringify(given)], { stdio: ['ignore', 'pipe', 'inherit'] })
+    let said = ''
+    for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
+      said += chunk.toString('utf8')
+      if (said.includes('\n')) break
+    }
+    ready = JSON.parse(said) as ControlReady
+    writeFileSync(path('in.csv'), csvOf(table))
+    for (const version of ['1', '2']) {
+      const params = { name: `e${version}` }
+      const admin = createClient({ url: ready.url, token: ready.tokens.admin })
+      await admin.call(servingApi.putEndpoint, { params, body: { project: 'p', model: 'm' } })
+      await admin.call(servingApi.deploy, { params, body: { version } })
+    }
+  })
+  after(async () => {
+    child.kill('SIGTERM')
+    await new Promise((done) => child.once('exit', done))
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  const path = (name: string): string => join(folder, name)
+
+  function batch(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
+    return new Promise((done) => {
+      const all = {
+        ...process.env,
+        SLIPWAY_URL: ready.url,
+        SLIPWAY_TOKEN: ready.tokens.admin,
+        NO_COLOR: '1',
+        ...env,
+      }
+      const argv = [MAIN, 'batch-predict', ...args]
+      const options = { env: all, timeout: LIMIT_MS, cwd: folder }
+      const ran = execFile(process.execPath, argv, options, (_error, out, errors) =>
+        done({ code: ran.exitCode, signal: ran.signalCode, out, errors }),
+      )
+    })
+  }
+
+  async function done(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
+    const ended = await batch(args, env)
+    assert.equal(ended.code, 0, ended.errors)
+    return ended
+  }
+
+  /** The gateway's predictions of the whole table. */
+  async function answers(version: '1' | '2', ids?: readonly string[]): Promise<unknown[]> {
+    const response = await fetch(`${ready.gatewayUrl}/v1/endpoints/e${version}:predict`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${ready.tokens.service}` },
+      body: JSON.stringify({
+        inputs: table,
+        ...(ids && { id: ids, event_time: '2013-08-01T00:00:00Z' }),
+      }),
+    })
+    const body = (await response.json()) as { predictions: unknown[] }
+    assert.equal(response.status, 200, JSON.stringify(body))
+    return body.predictions
+  }
+
+  /** The predictions of a result in CSV as the gateway would send them, and its other columns. */
+  function readResult(text: string): { notes: string[]; predictions: unknown[]; header: string[] } {
+    const [header = [], ...lines] = parseCsv(text)
+    const places = header.flatMap((name, j) => (/^prediction(_\d+)?$/.test(name) ? [j] : []))
+    const one = (cells: string[]): unknown => {
+      const values = places.map((j) => Number(cells[j]))
+      return header.includes('prediction') ? values[0] : values
+    }
+    return { header, notes: lines.map((cells) => cells[header.indexOf('note')] ?? ''), predictions: lines.map(one) }
+  }
+
+  function parquet(name: string): Promise<Record<string, unknown>[]> {
+    return asyncBufferFromFile(path(name)).then((file) => parquetReadObjects({ file }))
+  }
+
+  for (const version of ['1', '2'] as const)
+    it(`version ${version}: csv and parquet get the answers of the gateway, row for row`, async () => {
+      const expected = await answers(version)
+      const csv = `out-${version}.csv`
+      const ended = await done([`m/${version}`, 'in.csv', csv, '--chunk', '50', '--json'])
+      assert.deepEqual(
+        { ...(JSON.parse(ended.out) as object), version: '' },
+        { output: csv, rows: ROWS, failed: 0, chunks: 5, resumed: 0, version: '' },
+      )
+      const result = readResult(readFileSync(path(csv), 'utf8'))
+      assert.deepEqual(result.predictions, expected)
+      assert.deepEqual(
+        result.notes,
+        table.map(({ note }) => note),
+      )
+      assert.equal(existsSync(path(`${csv}.batch`)), false)
+      const names = Object.keys(table[0] ?? {})
+      const columnData = names.map((name) => ({ name, data: table.map((row) => row[name] ?? null) }))
+      parquetWriteFile({ filename: path('in.parquet'), columnData, rowGroupSize: 70 })
+      await done([`models:/m/${version}`, 'in.parquet', `out-${version}.parquet`, '--chunk', '64'])
+      const rows = await parquet(`out-${version}.parquet`)
+      assert.deepEqual(
+        rows.map((row) => row['prediction'] ?? [row['prediction_0'], row['prediction_1']]),
+        expected,
+      )
+      assert.deepEqual(
+        rows.map((row) => names.map((name) => plain(row[name]))),
+        table.map((row) => names.map((name) => row[name])),
+      )
+    })
+
+  it('killed before, in and after any chunk, and while the result is put together, it goes on and the result is the same', async () => {
+    await done(['m@production', 'in.csv', 'whole.csv', '--chunk', '50'])
+    const killed = ['batch.part', 'batch.part-written@2', 'batch.part@2', 'batch.assemble']
+    for (const fault of killed) {
+      const ended = await batch(['m@production', 'in.csv', 'pieces.csv', '--chunk', '50'], {
+        SLIPWAY_TEST_HOOKS: '1',
+        SLIPWAY_FAULT: fault,
+      })
+      assert.equal(ended.signal, 'SIGKILL', `${fault}: ${ended.errors}`)
+      assert.equal(existsSync(path('pieces.csv')), false)
+    }
+    const { out } = await done(['m@production', 'in.csv', 'pieces.csv', '--chunk', '50', '--json'])
+    assert.equal((JSON.parse(out) as { resumed: number }).resumed, 5)
+    assert.equal(readFileSync(path('pieces.csv'), 'utf8'), readFileSync(path('whole.csv'), 'utf8'))
+  })
+
+  it('a run goes on neither with another input, nor another version, nor over a result; --restart begins anew', async () => {
+    writeFileSync(path('moved.csv'), csvOf(table))
+    const fault = { SLIPWAY_TEST_HOOKS: '1', SLIPWAY_FAULT: 'batch.part-written@2' }
+    const args = ['moved.csv', 'refused.csv', '--chunk', '50']
+    assert.equal((await batch(['m/1', ...args], fault)).signal, 'SIGKILL')
+    const other = await batch(['m/3', ...args])
+    assert.equal(other.code, 2)
+    assert.match(other.errors, /whose version was 1 and is 3 now; --restart begins anew/)
+    utimesSync(path('moved.csv'), 1, 1)
+    assert.match((await batch(['m/1', ...args])).errors, /whose input \(mtime\) was .* now; --restart begins anew/)
+    await done(['m/3', ...args, '--restart'])
+    assert.match((await batch(['m/3', ...args])).errors, /refused\.csv is there already/)
+    assert.equal(existsSync(path('refused.csv.batch')), false)
+  })
+
+  it('a row that does not fit ends the run by line, field, value and expectation, or is written with its error', async () => {
+    const names = Object.keys(table[0] ?? {})
+    const lines = csvOf(table.slice(0, 40)).trimEnd().split('\n')
+    lines[21] = lines[21]?.replace(/,[^,]*$/, '') ?? ''
+    lines[11] = names.map((name) => (name === 'distance' ? 'far' : '1')).join(',')
+    writeFileSync(path('bad.csv'), `${lines.join('\r\n')}\r\n`)
+    const stopped = await batch(['m/1', 'bad.csv', 'bad-out.csv'])
+    assert.equal(stopped.code, 2)
+    assert.match(stopped.errors, /line 12: field "distance" is "far", expected a number or null/)
+    assert.equal(existsSync(path('bad-out.csv')), false)
+    const args = ['m/1', 'bad.csv', 'bad-out.csv', '--on-error', 'skip', '--restart', '--json']
+    const { out } = await done(args)
+    assert.deepEqual(
+      (({ rows, failed }: { rows: number; failed: number }) => [rows, failed])(JSON.parse(out) as never),
+      [40, 2],
+    )
+    const [header = [], ...cells] = parseCsv(readFileSync(path('bad-out.csv'), 'utf8'))
+    const errors = cells.map((row) => row[header.indexOf('error')])
+    assert.match(errors[10] ?? '', /field "distance"/)
+    assert.match(errors[20] ?? '', /it has 5 cells, expected 6/)
+    assert.equal(errors.filter((text) => text === '').length, 38)
+    await done(['m/1', 'bad.csv', 'bad-out.parquet', '--on-error', 'skip'])
+    assert.equal((await parquet('bad-out.parquet'))[10]?.['distance'], null)
+  })
+
+  it('rows at which a Python model raises are found one by one; the others get their answers', async () => {
+    const rows = table.slice(0, 60).map((row, i) => ({ ...row, distance: i % 20 === 9 ? 104 : 100 }))
+    writeFileSync(path('faulty.csv'), csvOf(rows))
+    assert.match((await batch(['m/4', 'faulty.csv', 'faulty-out.csv'])).errors, /line 11: .*distance ends in 4 or 9/)
+    await done(['m/4', 'faulty.csv', 'faulty-out.csv', '--on-error', 'skip', '--restart'])
+    const [header = [], ...cells] = parseCsv(readFileSync(path('faulty-out.csv'), 'utf8'))
+    const failed = cells.flatMap((row, i) => (row[header.indexOf('error')] === '' ? [] : [i]))
+    assert.deepEqual(failed, [9, 29, 49])
+    assert.match(cells[9]?.[header.indexOf('error')] ?? '', /distance ends in 4 or 9/)
+  })
+
+  it('what is no table is refused by what is wrong with it', async () => {
+    const cases: readonly [name: string, text: string, expected: RegExp][] = [
+      ['empty.csv', '', /it is empty/],
+      ['twice.csv', 'hour,hour\n1,2\n', /"hour" twice/],
+      ['lacks.csv', 'hour\n1\n', /has no column "distance" \(double\), which the model requires/],
+      ['score.csv', csvOf(table.slice(0, 1)).replace('note', 'score'), /column "score".*rename it/],
+      ['quote.csv', `${csvOf(table.slice(0, 1))}"open,1,2,3,4,5\n`, /line 3 has a stray quote/],
+      ['text.parquet', 'no parquet', /parquet file cannot be read/],
+      ['in.json', '[]', /INPUT.*\.csv or \.parquet/],
+    ]
+    for (const [name, text, expected] of cases) {
+      writeFileSync(path(name), text)
+      const ended = await batch(['m/1', name, 'none.csv', '--restart'])
+      assert.equal(ended.code, 2, `${name}: ${ended.errors}`)
+      assert.match(ended.errors, expected)
+    }
+    assert.match((await batch(['m/1', 'absent.csv', 'none.csv'])).errors, /absent\.csv/)
+    assert.match((await batch(['m@absent', 'in.csv', 'none.csv'])).errors, /m@absent/)
+    assert.equal(existsSync(path('none.csv')), false)
+  })
+
+  it('logged predictions of an endpoint are scored by a candidate, with what was answered then beside it', async () => {
+    const ids = table.map((_, i) => `logged-${i}`)
+    await answers('1', ids)
+    const input = 'endpoint:e1?from=2013-08-01T00:00:00Z&to=2013-08-01T00:00:01Z'
+    const admin = createClient({ url: ready.url, token: ready.tokens.admin })
+    for (const id of ids)
+      for (const end = Date.now() + LIMIT_MS; ; await sleep(50)) {
+        const found = await admin.call(servingApi.getPrediction, { params: { name: 'e1', id } }).catch(() => undefined)
+        if (found !== undefined || Date.now() > end) break
+      }
+    await done(['m/3', input, 'back.parquet', '--chunk', '100'])
+    const rows = await parquet('back.parquet')
+    assert.deepEqual(new Set(rows.map((row) => row['prediction_id'])), new Set(ids))
+    assert.equal(rows.length, ROWS)
+    const [then, now] = [await answers('1'), await answers('2')]
+    for (const row of rows) {
+      const i = Number(String(row['prediction_id']).slice('logged-'.length))
+      assert.equal(row['logged_score'], positive(then[i]))
+      assert.ok(Math.abs(Number(row['score']) - Number(positive(now[i]))) < 1e-12)
+      assert.equal(row['logged_version'], '1')
+    }
+    assert.match((await batch(['m/3', 'endpoint:e1?since=1', 'none.csv'])).errors, /from=TIME&to=TIME/)
+    assert.match((await batch(['m/3', 'endpoint:absent', 'none.csv', '--restart'])).errors, /absent/)
+  })
+
+  it('a table in S3 is scored into S3, and a run that was killed goes on there', async (t) => {
+    const s3 = await startS3()
+    if (s3 === undefined) return t.skip(NO_S3)
+    t.after(() => s3.stop())
+    const bucket = s3.url.replace(/\/slipway$/, '')
+    const args = ['m/1', `${bucket}/slipway/made/in.csv`, `${bucket}/slipway/made/out.csv`, '--chunk', '50']
+    const [from, to] = ['made/in.csv', 'made/out.csv'].map((key) => s3.file(key))
+    const { s3Client } = await import('../../src/store/s3/client.ts')
+    const client = s3Client(s3.settings)
+    t.after(() => client.close())
+    await client.call({ method: 'PUT', key: 'made/in.csv', body: readFileSync(path('in.csv')) })
+    assert.ok(existsSync(from ?? ''))
+    const fault = { SLIPWAY_TEST_HOOKS: '1', SLIPWAY_FAULT: 'batch.part@3' }
+    assert.equal((await batch(args, { ...s3.env, ...fault })).signal, 'SIGKILL')
+    assert.equal(existsSync(to ?? ''), false)
+    const { out } = await done([...args, '--json'], s3.env)
+    assert.equal((JSON.parse(out) as { resumed: number }).resumed, 2)
+    assert.deepEqual(readResult(readFileSync(to ?? '', 'utf8')).predictions, await answers('1'))
+    assert.match((await batch(args, s3.env)).errors, /out\.csv is there already/)
+  })
+})
+
+function positive(prediction: unknown): unknown {
+  return Array.isArray(prediction) ? prediction.at(-1) : prediction
+}
+
+function plain(value: unknown): unknown {
+  return typeof value === 'bigint' ? Number(value) : (value ?? null)
+}
+
+function csvOf(rows: readonly Record<string, unknown>[]): string {
+  const names = Object.keys(rows[0] ?? {})
+  const cell = (value: unknown): string =>
+    typeof value === 'string' ? `"${value.replaceAll('"', '""')}"` : value === null ? '' : JSON.stringify(value)
+  return [names.join(','), ...rows.map((row) => names.map((name) => cell(row[name])).join(','))].join('\n') + '\n'
+}
