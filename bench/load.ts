@@ -12,6 +12,8 @@ export interface Load {
   /** Content-Type of the bodies; JSON where it is not given. */
   readonly type?: string
   readonly clients: number
+  /** Pause of a client whose request was refused, before its next one, ms; 0 where it is not given. */
+  readonly pauseMs?: number
   readonly seconds: number
   /** Seconds before counting begins. */
   readonly warmUp: number
@@ -25,15 +27,26 @@ export interface Measured {
   readonly p50: number
   readonly p95: number
   readonly p99: number
-  /** Answers of another status than 200. */
+  /** Answers of another status than 200, the warm-up included. */
   readonly refused: number
+  /** Those of the counted time alone; `perSecond` and the latencies hold them too. */
+  readonly refusedPerSecond: number
+  /** NaN without one. */
+  readonly refusedP99: number
 }
 
 /** Runs a load; latencies are ms. Throws when a connection breaks. */
 export async function runLoad(load: Load): Promise<Measured> {
-  const state = { next: 0, counting: false, stopping: false, refused: 0, times: [] as number[] }
+  const state = {
+    next: 0,
+    counting: false,
+    stopping: false,
+    refused: 0,
+    times: [] as number[],
+    refusals: [] as number[],
+  }
   const request = requests(load)
-  const clients = Array.from({ length: load.clients }, () => client(load.port, request, state))
+  const clients = Array.from({ length: load.clients }, () => client(load, request, state))
   // a connection that breaks ends the load at once, and is not an unhandled rejection until then
   const broken = Promise.all(clients)
   await Promise.race([sleep(load.warmUp * 1000), broken])
@@ -47,7 +60,8 @@ export async function runLoad(load: Load): Promise<Measured> {
   state.stopping = true
   await broken
   const times = state.times.sort((a, b) => a - b)
-  const at = (q: number): number => times[Math.floor(q * (times.length - 1))] ?? Number.NaN
+  const refusals = state.refusals.sort((a, b) => a - b)
+  const at = (q: number, of = times): number => of[Math.floor(q * (of.length - 1))] ?? Number.NaN
   return {
     perSecond: times.length / seconds,
     requests: times.length,
@@ -55,6 +69,8 @@ export async function runLoad(load: Load): Promise<Measured> {
     p95: at(0.95),
     p99: at(0.99),
     refused: state.refused,
+    refusedPerSecond: refusals.length / seconds,
+    refusedP99: at(0.99, refusals),
   }
 }
 
@@ -77,9 +93,10 @@ interface State {
   stopping: boolean
   refused: number
   readonly times: number[]
+  readonly refusals: number[]
 }
 
-function client(port: number, request: (i: number) => Buffer, state: State): Promise<void> {
+function client({ port, pauseMs = 0 }: Load, request: (i: number) => Buffer, state: State): Promise<void> {
   return new Promise((resolve, reject) => {
     let sent = 0
     let pending: Buffer | undefined
@@ -88,6 +105,14 @@ function client(port: number, request: (i: number) => Buffer, state: State): Pro
       const bytes = request(state.next++)
       sent = performance.now()
       socket.write(bytes)
+    }
+    const next = (): void => {
+      if (!state.stopping) {
+        send()
+        return
+      }
+      socket.destroy()
+      resolve()
     }
     socket.on('error', reject)
     socket.on('close', () => (state.stopping ? resolve() : reject(new Error('the server closed a connection'))))
@@ -100,14 +125,13 @@ function client(port: number, request: (i: number) => Buffer, state: State): Pro
         return
       }
       pending = undefined
-      if (state.counting) state.times.push(performance.now() - sent)
-      if (bytes.toString('latin1', 9, 12) !== '200') state.refused++
-      if (!state.stopping) {
-        send()
-        return
-      }
-      socket.destroy()
-      resolve()
+      const took = performance.now() - sent
+      const refused = bytes.toString('latin1', 9, 12) !== '200'
+      if (state.counting) state.times.push(took)
+      if (state.counting && refused) state.refusals.push(took)
+      if (refused) state.refused++
+      if (refused && pauseMs > 0) setTimeout(next, pauseMs)
+      else next()
     })
   })
 }

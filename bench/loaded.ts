@@ -48,7 +48,7 @@ export async function firstLine(child: ChildProcess): Promise<string> {
   throw new Error('the server ended before it was ready')
 }
 
-type Wanted = Pick<Load, 'path' | 'bodies' | 'clients' | 'headers' | 'type'>
+type Wanted = Pick<Load, 'path' | 'bodies' | 'clients' | 'headers' | 'type' | 'pauseMs'>
 
 /** Loads a server once it has answered; the seconds are the options'. */
 export async function measured(target: Target, load: Wanted, options: Options): Promise<Loaded> {

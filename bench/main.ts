@@ -9,6 +9,7 @@ import { firstView } from './first-view.ts'
 import { install } from './install.ts'
 import { logMetric } from './log-metric.ts'
 import { monitors } from './monitors.ts'
+import { overload } from './overload.ts'
 import { postgres } from './postgres.ts'
 import { predict } from './predict.ts'
 import { rolloutSim } from './rollout-sim.ts'
@@ -33,6 +34,7 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> = {
   explain,
   swap,
   chaos,
+  overload,
   steps,
   monitors,
   size,
@@ -44,12 +46,23 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> = {
 }
 
 /** Only when asked for: the first measures what is seen, not what it costs; the others take minutes to prepare. */
-const ASKED = ['chaos', 'drift-study', 'explain', 'rollout-sim', 'install', 'runs', 'artifacts', 'postgres', 'ui']
+const ASKED = [
+  'chaos',
+  'overload',
+  'drift-study',
+  'explain',
+  'rollout-sim',
+  'install',
+  'runs',
+  'artifacts',
+  'postgres',
+  'ui',
+]
 
 /** Parts that answer one question together. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   tracking: ['serve', 'log-metric', 'runs', 'artifacts', 'traces', 'postgres', 'ui'],
-  serving: ['serve', 'predict', 'explain', 'swap', 'chaos'],
+  serving: ['serve', 'predict', 'explain', 'swap', 'chaos', 'overload'],
 }
 
 const USAGE = `Usage: npm run bench -- [NAME …] [--quick] [--peers] [--data DIR] [--markdown | --json]
