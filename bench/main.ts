@@ -15,6 +15,7 @@ import { predict } from './predict.ts'
 import { rolloutSim } from './rollout-sim.ts'
 import { runs } from './runs.ts'
 import { serve } from './serve.ts'
+import { shapes } from './shapes.ts'
 import { size } from './size.ts'
 import { steps } from './steps.ts'
 import { swap } from './swap.ts'
@@ -31,6 +32,7 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> = {
   traces,
   postgres,
   predict,
+  shapes,
   explain,
   swap,
   chaos,
@@ -47,6 +49,7 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> = {
 
 /** Only when asked for: the first measures what is seen, not what it costs; the others take minutes to prepare. */
 const ASKED = [
+  'shapes',
   'chaos',
   'overload',
   'drift-study',
@@ -62,7 +65,7 @@ const ASKED = [
 /** Parts that answer one question together. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   tracking: ['serve', 'log-metric', 'runs', 'artifacts', 'traces', 'postgres', 'ui'],
-  serving: ['serve', 'predict', 'explain', 'swap', 'chaos', 'overload'],
+  serving: ['serve', 'predict', 'shapes', 'explain', 'swap', 'chaos', 'overload'],
 }
 
 const USAGE = `Usage: npm run bench -- [NAME …] [--quick] [--peers] [--data DIR] [--markdown | --json]

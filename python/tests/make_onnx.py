@@ -1,7 +1,7 @@
 """Makes ONNX models as mlflow saves them, with rows and the answers of onnxruntime in Python: `make_onnx.py OUT`.
 
 classes: one tensor, label and probabilities. value: one tensor, one number. columns: a tensor a column, with texts and
-whole numbers. map: probabilities as a map, which is no tensor. narrow: a signature with too few inputs.
+whole numbers. trees: 200 trees of depth 6, for the bench. map: probabilities as a map, which is no tensor. narrow: a signature with too few inputs.
 """
 
 import json
@@ -64,6 +64,8 @@ def main():
     regressor = GradientBoostingRegressor(n_estimators=30, random_state=0).fit(ROWS, ROWS[:, 0] * 3)
     value = to_onnx(regressor, ROWS[:1])
     save("value", value, doubles, ROWS[:3].tolist())
+    deep = GradientBoostingRegressor(n_estimators=200, max_depth=6, random_state=0).fit(ROWS, ROWS[:, 0] * 3)
+    save("trees", to_onnx(deep, ROWS[:1]), doubles, ROWS[:3].tolist())
     encode = ColumnTransformer([("n", StandardScaler(), ["size", "count"]), ("k", OneHotEncoder(), ["kind"])])
     pipeline = make_pipeline(encode, GradientBoostingClassifier(n_estimators=20, random_state=0)).fit(TABLE, labels)
     types = [

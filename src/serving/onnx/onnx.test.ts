@@ -1,15 +1,13 @@
 /** ONNX models of mlflow against onnxruntime in Python, through the backend and through a gateway. */
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, truncateSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import { serveModels } from '../../../test/clients/gateway.ts'
-import { testEnv, testEnvFolder } from '../../../test/python-env.ts'
+import { onnxModels } from '../../../test/onnx-models.ts'
+import { testEnvFolder } from '../../../test/python-env.ts'
 import type { Value } from '../gateway/rows.ts'
 import { OnnxBackend } from '../gateway/backends/onnx.ts'
 import { readInputs } from '../inputs.ts'
@@ -17,16 +15,6 @@ import { onnxRuntime } from './install.ts'
 import { proveOnnx } from './prove.ts'
 import { planFeeds, toScored, toTensors } from './tensors.ts'
 
-const PACKAGES = [
-  'onnx==1.23.2',
-  'onnxruntime==1.32.0',
-  'skl2onnx==1.20.0',
-  'scikit-learn==1.9.1',
-  'numpy==2.4.6',
-  'pandas==3.1.1',
-  'mlflow-skinny==3.17.2',
-]
-const SCRIPT = join(import.meta.dirname, '../../../python/tests/make_onnx.py')
 /** Largest difference between two builds of the runtime, which sum floats in other orders. */
 const CLOSE = 1e-5
 
@@ -38,25 +26,9 @@ interface Expected {
   readonly columns: { readonly label: number[]; readonly probabilities: number[][] }
 }
 
-async function models(): Promise<string> {
-  const python = await testEnv(PACKAGES)
-  const hash = createHash('sha256').update(python).update(readFileSync(SCRIPT)).digest('hex').slice(0, 16)
-  const folder = join(testEnvFolder(), `onnx-${hash}`)
-  if (existsSync(folder)) return folder
-  const fresh = `${folder}.${process.pid}.new`
-  await promisify(execFile)(python, ['-B', SCRIPT, fresh], { timeout: 240_000, maxBuffer: 1e8 })
-  try {
-    renameSync(fresh, folder)
-  } catch (error) {
-    if (!existsSync(folder)) throw error
-    rmSync(fresh, { recursive: true, force: true })
-  }
-  return folder
-}
-
 /** The cache of the tests, so that the runtime is brought once. */
 const cache = testEnvFolder()
-const ready = await Promise.all([models(), onnxRuntime(cache)]).catch((error: Error) => error)
+const ready = await Promise.all([onnxModels(), onnxRuntime(cache)]).catch((error: Error) => error)
 
 if (ready instanceof Error)
   describe('ONNX models', { skip: `onnxruntime or its Python packages cannot be had: ${ready.message.split('\n')[0]}` })
