@@ -30,10 +30,22 @@ export async function chaos(_options: Options): Promise<Row[]> {
 async function play(running: Running, deploy: Deploy, { versions, killed }: Story): Promise<void> {
   for (let i = 0; i < SWAPS; i++) {
     const version = TURNS[i % TURNS.length] ?? '1'
-    const { epoch } = await deploy(version)
+    const { epoch } = await patiently(() => deploy(version))
     versions.set(epoch, version)
     if (i % EACH === 3 && (await kill(running, 'slipway.scorer'))) killed.scorer++
     if (i % EACH === 8 && (await kill(running, 'gateway/main.ts'))) killed.gateway++
+  }
+}
+
+/** A deploy is refused while no gateway answers, as in the moment after a kill; it is asked for again, as a person would. */
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await ask()
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'unavailable' || tries === 50) throw error
+      await sleep(100)
+    }
   }
 }
 

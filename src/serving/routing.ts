@@ -1,4 +1,5 @@
 /** Builds the routing table from the rows, and brings it to every gateway. */
+import { problem } from '../contract/errors.ts'
 import type { Reader } from '../store/db.ts'
 import { pushTable, warmTable } from './admin-client.ts'
 import type { LoadFailure } from './gateway/loader.ts'
@@ -92,11 +93,17 @@ function standbyRoute(version: EndpointVersion): VariantRoute[] {
   return [{ role: 'stable', version: version.version, weight: 0, since: 0, inputs, backend }]
 }
 
-/** Loads a table's models on every gateway without swapping. What does not load anywhere it was tried is returned. */
+/**
+ * Loads a table's models on every gateway without swapping. What does not load anywhere it was tried is returned. Throws
+ * `unavailable` when no gateway answers, as in the moment after one was killed.
+ */
 export async function warmAll(gateways: readonly GatewayFile[], table: RoutingTable): Promise<LoadFailure[]> {
   const results = await Promise.allSettled(gateways.map(({ socket }) => warmTable(socket, table)))
   const replies = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
-  if (replies.length === 0 && results[0]?.status === 'rejected') throw results[0].reason
+  if (replies.length === 0 && results[0]?.status === 'rejected') {
+    const detail = `none answers: ${(results[0].reason as Error).message}`
+    throw problem('unavailable', { what: 'the gateways', detail, retry_after: 1 }, results[0].reason)
+  }
   return replies.flatMap((reply) => reply.failed)
 }
 
