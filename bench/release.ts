@@ -24,7 +24,7 @@ export type Deploy = (version: string) => Promise<{ readonly epoch: number }>
 export interface Running {
   readonly child: ChildProcess
   /** Does something while the load runs; resolves to what the load met. A request whose connection broke is sent once more. */
-  under(work: (deploy: Deploy) => Promise<void>, clients?: number): Promise<LoadResult>
+  readonly under: (work: (deploy: Deploy) => Promise<void>, clients?: number) => Promise<LoadResult>
   /** Goes back to the version before. */
   readonly rollBack: () => Promise<unknown>
   /** A call of the control process that only reads. */
