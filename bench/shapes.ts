@@ -68,7 +68,10 @@ async function gatewayWith<T>(endpoints: readonly EndpointRoute[], work: (gatewa
   }
 }
 
-const inputsOf = ({ score: _, ...inputs }: ScoredRow): Omit<ScoredRow, 'score'> => inputs
+function inputsOf(row: ScoredRow): Omit<ScoredRow, 'score'> {
+  const { distance, temp, dewp, hour, carrier } = row
+  return { distance, temp, dewp, hour, carrier }
+}
 
 function manyRows(models: ServingModels, endpoint: EndpointRoute, options: Options): Promise<Row> {
   const rows = Array.from({ length: BATCH }, (_, i) => inputsOf(models.rows[i % models.rows.length] as ScoredRow))
@@ -173,9 +176,9 @@ async function graph(options: Options): Promise<Row> {
 /** Asks for the gateway's health fifty times a second until told to stop; resolves to the waits, ms. */
 function watchHealth(port: number): () => Promise<number[]> {
   const waits: number[] = []
-  let watching = true
+  const state = { watching: true }
   const watch = async (): Promise<number[]> => {
-    while (watching) {
+    while (state.watching) {
       const asked = performance.now()
       await (await fetch(`http://127.0.0.1:${port}/v2/health/live`)).text()
       waits.push(performance.now() - asked)
@@ -185,7 +188,7 @@ function watchHealth(port: number): () => Promise<number[]> {
   }
   const watched = watch()
   return () => {
-    watching = false
+    state.watching = false
     return watched
   }
 }
@@ -239,14 +242,20 @@ async function firstAnswers(): Promise<Row[]> {
       }
     }, 1)
     const [native = 0, python = 0] = took
-    const row = (name: string, value: number, target: string, ok: boolean | null): Row => ({
-      name: `a version that was never loaded: deploy to answering, ${name}`,
-      measured: ms(value),
-      target,
-      beside: '',
-      ok,
-      figures: { ms: value },
-    })
-    return [row('native', native, '≤ 200 ms', native <= 200), row('in Python', python, 'its imports and 500 ms', null)]
+    return [
+      answered('native', native, '≤ 200 ms', native <= 200),
+      answered('in Python', python, 'its imports and 500 ms', null),
+    ]
   })
+}
+
+function answered(name: string, value: number, target: string, ok: boolean | null): Row {
+  return {
+    name: `a version that was never loaded: deploy to answering, ${name}`,
+    measured: ms(value),
+    target,
+    beside: '',
+    ok,
+    figures: { ms: value },
+  }
 }
