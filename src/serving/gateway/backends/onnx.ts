@@ -113,7 +113,8 @@ export class OnnxBackend implements Backend {
       const { deadline, bytes, priority } = limits
       const due = Date.now() + ADVANCE[priority]
       const call: Call = { rows, bytes, params: null, paramsKey: '', deadline, due, resolve, reject, ...fresh() }
-      call.timer = setTimeout(() => this.#late(call), Math.max(0, deadline - Date.now()))
+      const limit = Math.max(0, deadline - Date.now())
+      call.timer = setTimeout(() => this.#fail(call, problem('deadline_exceeded', { what: 'the model', limit })), limit)
       this.#queue.push(call)
       this.#dispatchSoon()
     })
@@ -202,10 +203,6 @@ export class OnnxBackend implements Backend {
     if (call.settled) return
     this.#settle(call)
     call.reject(error)
-  }
-
-  #late(call: Call): void {
-    this.#fail(call, problem('deadline_exceeded', { what: 'the model', limit: Math.max(0, call.deadline - call.due) }))
   }
 
   #unavailable(): Problem {
