@@ -86,7 +86,6 @@ async function routing(from: ServingModels): Promise<string> {
     salt: 's',
     threshold: null,
     breaker: BREAKER,
-    profile: null,
     limits: { queue_rows: CLIENTS },
     standby: [],
     variants: [

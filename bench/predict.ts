@@ -1,4 +1,4 @@
-/** What one prediction costs: the gateway with routing, profile and prediction log beside the floor of node:http, in the same run. */
+/** What one prediction costs: the gateway with routing and prediction log beside the floor of node:http, in the same run. */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,8 +7,6 @@ import { asTable, BREAKER } from '../src/serving/table.ts'
 import type { BackendRoute, EndpointRoute, InputField, RoutingTable } from '../src/serving/table.ts'
 import { prng } from '../src/stats/prng.ts'
 import type { Prng } from '../src/stats/prng.ts'
-import { makeSpec } from '../src/stats/profile-spec.ts'
-import type { ProfileSpec } from '../src/stats/profile-spec.ts'
 import { servingModels } from '../test/serving-models.ts'
 import type { ServingModels } from '../test/serving-models.ts'
 import { measured, ROOT, said, started } from './loaded.ts'
@@ -27,7 +25,7 @@ interface Case {
   readonly reached: (result: Loaded) => boolean | null
 }
 
-/** Rows of the floor, native with and without profile, the flights model where it was shipped, and the Python scorer. */
+/** Rows of the floor, native, the flights model where it was shipped, and the Python scorer. */
 export async function predict(options: Options): Promise<Row[]> {
   const models = await servingModels()
   const bodies = models.rows.map((row) => {
@@ -75,7 +73,7 @@ function cases(bodies: readonly string[], shipped: EndpointRoute | undefined): C
   const small = { endpoint: 'native', bodies }
   const main: Case[] =
     shipped === undefined
-      ? [{ ...small, ...native, name: 'native, small model, profile and log, 16 clients' }]
+      ? [{ ...small, ...native, name: 'native, small model, 16 clients' }]
       : [
           {
             ...native,
@@ -83,18 +81,11 @@ function cases(bodies: readonly string[], shipped: EndpointRoute | undefined): C
             bodies: likelyRows(shipped),
             name: `native, ${shipped.model} as shipped, 16 clients`,
           },
-          { ...small, ...informs, clients: 16, name: 'native, small model, profile and log, 16 clients' },
+          { ...small, ...informs, clients: 16, name: 'native, small model, 16 clients' },
         ]
   return [
     ...main,
-    { ...small, ...informs, clients: 1, name: 'native, small model, profile and log, 1 client' },
-    {
-      ...informs,
-      endpoint: 'plain',
-      bodies,
-      clients: 16,
-      name: 'native, small model, log without profile, 16 clients',
-    },
+    { ...small, ...informs, clients: 1, name: 'native, small model, 1 client' },
     {
       name: 'Python scorer, small model, 64 clients',
       endpoint: 'python',
@@ -129,35 +120,23 @@ function shippedEndpoint(data: string): EndpointRoute {
   throw new Error(`${file} has no endpoint with a native stable version; ship examples/flights with --data first`)
 }
 
-/** Bodies with values as the endpoint's profile knows them; without a profile, zeros and one word. */
+/** Bodies with numbers by chance. */
 function likelyRows(endpoint: EndpointRoute): string[] {
-  const spec = endpoint.profile as ProfileSpec | null
   const random = prng(1)
   const inputs = endpoint.variants[0]?.inputs ?? []
   return Array.from({ length: 500 }, () =>
-    JSON.stringify({
-      inputs: Object.fromEntries(inputs.map((input) => [input.name, likely(input, spec, random)])),
-    }),
+    JSON.stringify({ inputs: Object.fromEntries(inputs.map((input) => [input.name, likely(input, random)])) }),
   )
 }
 
-function likely(input: InputField, spec: ProfileSpec | null, random: Prng): unknown {
-  const feature = spec?.features.find((one) => one.name === input.name)
-  if (feature?.kind === 'categorical' && input.kind === 'string')
-    return feature.values[random.below(feature.values.length)] ?? ''
-  if (feature?.kind === 'numeric' && (input.kind === 'number' || input.kind === 'integer')) {
-    const value = feature.edges[random.below(feature.edges.length)] ?? 0
-    return input.kind === 'integer' ? Math.round(value) : value
-  }
-  return { number: 0, integer: 0, boolean: false, string: 'AA' }[input.kind]
+function likely({ kind }: InputField, random: Prng): unknown {
+  return { number: random.below(1000), integer: random.below(24), boolean: false, string: 'AA' }[kind]
 }
 
-/** A data folder whose routing table has the same model three times: native, native with a profile, and in Python. */
+/** A data folder whose routing table has the same model twice: native and in Python. */
 async function routing(from: ServingModels, shipped: EndpointRoute | undefined): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'bench-predict-'))
   const { inputs, tensor } = await readInputs(from.dir('hgb'), null)
-  const names = [...inputs.map((input) => input.name), 'score'] as (keyof (typeof from.rows)[number])[]
-  const spec = makeSpec(names.map((name) => ({ name, values: from.rows.map((row) => row[name]) })))
   const native: BackendRoute = { kind: 'native', dir: from.files('hgb').native?.dir ?? '' }
   const python: BackendRoute = {
     kind: 'python',
@@ -167,21 +146,19 @@ async function routing(from: ServingModels, shipped: EndpointRoute | undefined):
     workers: 1,
     memory_mb: 2048,
   }
-  const endpoint = (name: string, backend: BackendRoute, profile: unknown): EndpointRoute => ({
+  const endpoint = (name: string, backend: BackendRoute): EndpointRoute => ({
     name,
     project: 'bench',
     model: 'hgb',
     salt: 's',
     threshold: null,
     breaker: BREAKER,
-    profile,
     variants: [{ role: 'stable', version: '1', weight: 0, since: 1, inputs, backend }],
     standby: [],
   })
   const endpoints = [
-    endpoint('plain', native, null),
-    endpoint('native', native, spec),
-    endpoint('python', python, null),
+    endpoint('native', native),
+    endpoint('python', python),
     ...(shipped === undefined ? [] : [shipped]),
   ]
   const whole: RoutingTable = { format: 'slipway.routing/1', epoch: 1, open: true, endpoints, tokens: [] }

@@ -44,7 +44,6 @@ function endpointOf(name: string, inputs: readonly InputField[], backend: Backen
     salt: 's',
     threshold: null,
     breaker: BREAKER,
-    profile: null,
     standby: [],
     variants: [{ role: 'stable', version: '1', weight: 0, since: 1, inputs, backend }],
   }

@@ -272,8 +272,7 @@ function makePipelines(ground: Ground, base: Base, rooms: { tracking: Tracking; 
   })
 }
 
-type ServingParts = Pick<ServingDeps, 'profileSpec' | 'versionFiles' | 'onnxRuntime' | 'hooks'> &
-  ReturnType<typeof servingLinks>
+type ServingParts = Pick<ServingDeps, 'versionFiles' | 'onnxRuntime' | 'hooks'> & ReturnType<typeof servingLinks>
 
 function makeServing({ options, log, access }: Ground, base: Base, parts: ServingParts): ServingRoom {
   const { host, gatewayPort: port, grpcPort, gatewayTls: tls, gateways: count, allowHosts } = options
@@ -430,7 +429,6 @@ function buildRooms(ground: Ground): House {
   const keeping = makeKeeping(options, worker, { tracking, registry, pipelines })
   const serving = makeServing(ground, base, {
     ...servingLinks(registry),
-    profileSpec: async () => null,
     versionFiles: (model, version) => versionFiles(registry, { python }, model, version),
     onnxRuntime,
     // the rooms below are not there yet; nothing is ingested before they are

@@ -103,7 +103,6 @@ function openServing(
     gateways: { count: 0, host: '127.0.0.1', port: 0, allowHosts: [] },
     open: false,
     tokens: () => Promise.resolve([]),
-    profileSpec: () => Promise.resolve(null),
     async versionFiles(_model, version) {
       const reason = bench.broken.get(version)
       if (reason !== undefined) throw new Error(reason)

@@ -11,7 +11,6 @@ export function ingestHooks(rooms: () => readonly IngestHooks[]): IngestHooks {
     onPredictions: (t: Tx, rows) => each((hooks) => hooks.onPredictions?.(t, rows)),
     onShadows: (t: Tx, rows) => each((hooks) => hooks.onShadows?.(t, rows)),
     onFailures: (t: Tx, rows) => each((hooks) => hooks.onFailures?.(t, rows)),
-    onProfiles: (t: Tx, rows) => each((hooks) => hooks.onProfiles?.(t, rows)),
     onBreakers: (t: Tx, rows) => each((hooks) => hooks.onBreakers?.(t, rows)),
   }
 }

@@ -1,20 +1,12 @@
 /** Writes records of the prediction log into tables, each once, and tells the rooms below in the same transaction. */
 import type { SqlValue, Tx } from '../store/db.ts'
 import { packExplained } from './explained.ts'
-import type {
-  BreakerRecord,
-  CanaryFailureRecord,
-  LogRecord,
-  PredictionRecord,
-  ProfileRecord,
-  ShadowRecord,
-} from './records.ts'
+import type { BreakerRecord, CanaryFailureRecord, LogRecord, PredictionRecord, ShadowRecord } from './records.ts'
 
 /** A prediction as it was ingested. `x` is the row in the order of the version's inputs. */
 export type IngestedPrediction = PredictionRecord
 export type IngestedShadow = ShadowRecord
 export type IngestedFailure = CanaryFailureRecord
-export type IngestedProfile = ProfileRecord
 export type IngestedBreaker = BreakerRecord
 
 /**
@@ -26,15 +18,15 @@ export interface IngestHooks {
   readonly onShadows?: (t: Tx, rows: readonly IngestedShadow[]) => Promise<void>
   /** Canary failures that stable hid from the caller. */
   readonly onFailures?: (t: Tx, rows: readonly IngestedFailure[]) => Promise<void>
-  readonly onProfiles?: (t: Tx, rows: readonly IngestedProfile[]) => Promise<void>
   readonly onBreakers?: (t: Tx, rows: readonly IngestedBreaker[]) => Promise<void>
 }
 
-/** Reads the payload of a record; undefined for one that is no record of this log. */
-export function parseRecord(payload: Buffer): LogRecord | undefined {
+/** Reads the payload of a record: undefined for one that is no record of this log, none for one that only earlier versions wrote. */
+export function parseRecord(payload: Buffer): readonly LogRecord[] | undefined {
   try {
-    const record = JSON.parse(payload.toString('utf8')) as LogRecord
-    return 'pscfb'.includes(record.t) && typeof record.ep === 'string' ? record : undefined
+    const record = JSON.parse(payload.toString('utf8')) as LogRecord | { readonly t: 'f'; readonly ep: string }
+    if (typeof record.ep !== 'string' || !'pscbf'.includes(record.t)) return undefined
+    return record.t === 'f' ? [] : [record]
   } catch {
     return undefined
   }
@@ -47,13 +39,11 @@ export async function writeRecords(t: Tx, records: readonly LogRecord[], hooks: 
   const predictions = await insertFresh(t, PREDICTIONS, of('p'))
   const shadows = await insertFresh(t, SHADOWS, of('s'))
   const failures = await insertFresh(t, FAILURES, of('c'))
-  const profiles = of('f')
   const breakers = of('b')
   const tripped = await writeBreakers(t, breakers)
   if (predictions.length > 0) await hooks.onPredictions?.(t, predictions)
   if (shadows.length > 0) await hooks.onShadows?.(t, shadows)
   if (failures.length > 0) await hooks.onFailures?.(t, failures)
-  if (profiles.length > 0) await hooks.onProfiles?.(t, profiles)
   if (breakers.length > 0) await hooks.onBreakers?.(t, breakers)
   return tripped
 }

@@ -41,7 +41,7 @@ function record(i: number, ep = 'flights'): LogRecord {
   }
 }
 
-async function writeLog(segments: string, records: readonly LogRecord[], maxBytes = 16_384): Promise<void> {
+async function writeLog(segments: string, records: readonly object[], maxBytes = 16_384): Promise<void> {
   const writer = new SegmentWriter(segments, { maxBytes })
   for (const one of records) writer.append(JSON.stringify(one))
   await writer.close()
@@ -123,6 +123,18 @@ test(
     await db.close()
   },
 )
+
+test('what earlier versions logged beside predictions is skipped, and is no damage', async (t) => {
+  const dataDir = folder()
+  const { db } = await openStore({ dataDir })
+  t.after(() => db.close())
+  const { segments } = runFiles(dataDir)
+  const profile = { t: 'f', ep: 'flights', ver: '1', role: 'stable', hour: 0, profile: {} }
+  await writeLog(segments, [record(1), profile, record(2)])
+  await ingestOf(db, segments).drain()
+  assert.equal((await db.all('SELECT id FROM predictions')).length, 2)
+  assert.deepEqual(await db.all('SELECT damaged FROM ingest_offsets'), [{ damaged: 0 }])
+})
 
 test('a torn tail waits for its rest; a damaged part is skipped and counted', async (t) => {
   const dataDir = folder()

@@ -8,7 +8,6 @@ import { listSegments, readSegment } from '../store/segments.ts'
 import type { SegmentFile } from '../store/segments.ts'
 import type { IngestHooks } from './ingest-rows.ts'
 import { parseRecord, writeRecords } from './ingest-rows.ts'
-import type { LogRecord } from './records.ts'
 
 export interface IngestOptions {
   readonly db: Db
@@ -122,8 +121,9 @@ export class Ingest {
       return 0
     }
     const records = chunk.records.map(({ payload }) => parseRecord(payload))
-    const good = records.filter((record): record is LogRecord => record !== undefined)
-    const damaged = chunk.damaged.reduce((sum, { bytes }) => sum + bytes, 0) + records.length - good.length
+    const good = records.flatMap((record) => record ?? [])
+    const unread = records.filter((record) => record === undefined).length
+    const damaged = chunk.damaged.reduce((sum, { bytes }) => sum + bytes, 0) + unread
     let tripped: string[] = []
     const won = await db.tx(async (t) => {
       tripped = []

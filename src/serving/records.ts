@@ -57,17 +57,6 @@ export interface CanaryFailureRecord {
   readonly err: string
 }
 
-/** The rows of one version and event hour since the last delta, as a Profile in JSON; profiles add up. */
-export interface ProfileRecord {
-  readonly t: 'f'
-  readonly ep: string
-  readonly ver: string
-  readonly role: Role3
-  /** Start of the event hour, ms. */
-  readonly hour: number
-  readonly profile: unknown
-}
-
 /** A breaker that tripped. */
 export interface BreakerRecord {
   readonly t: 'b'
@@ -78,4 +67,4 @@ export interface BreakerRecord {
   readonly reason: string
 }
 
-export type LogRecord = PredictionRecord | ShadowRecord | CanaryFailureRecord | ProfileRecord | BreakerRecord
+export type LogRecord = PredictionRecord | ShadowRecord | CanaryFailureRecord | BreakerRecord

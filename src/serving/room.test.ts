@@ -12,9 +12,6 @@ import type { Principal } from '../contract/access.ts'
 import { makeIds } from '../contract/ids.ts'
 import { openStore } from '../store/open.ts'
 import type { Store } from '../store/open.ts'
-import { emptyProfile, merge, profileFromJson, rows } from '../stats/profile.ts'
-import type { ProfileJson } from '../stats/profile.ts'
-import { makeSpec } from '../stats/profile-spec.ts'
 import { randomBytes } from 'node:crypto'
 import type { IngestHooks } from './ingest-rows.ts'
 import { gatewayStats } from './admin-client.ts'
@@ -38,7 +35,7 @@ interface World {
   readonly room: ServingRoom
   readonly store: Store
   readonly dataDir: string
-  readonly seen: Record<'p' | 's' | 'c' | 'f' | 'b', Record<string, unknown>[]>
+  readonly seen: Record<'p' | 's' | 'c' | 'b', Record<string, unknown>[]>
   readonly returns: readonly Returned[]
 }
 
@@ -52,7 +49,7 @@ const VERSIONS: Record<string, [string, boolean]> = {
 
 async function open(dataDir: string, options: { gateways?: number; port?: number } = {}): Promise<World> {
   const store = await openStore({ dataDir })
-  const seen: World['seen'] = { p: [], s: [], c: [], f: [], b: [] }
+  const seen: World['seen'] = { p: [], s: [], c: [], b: [] }
   const keep =
     (kind: keyof World['seen']) =>
     async (_t: unknown, records: readonly object[]): Promise<void> => {
@@ -62,7 +59,6 @@ async function open(dataDir: string, options: { gateways?: number; port?: number
     onPredictions: keep('p'),
     onShadows: keep('s'),
     onFailures: keep('c'),
-    onProfiles: keep('f'),
     onBreakers: keep('b'),
   }
   const returns: Returned[] = []
@@ -76,7 +72,6 @@ async function open(dataDir: string, options: { gateways?: number; port?: number
     gateways: { count: options.gateways ?? 1, host: '127.0.0.1', port: options.port ?? 0, allowHosts: [] },
     open: true,
     tokens: async () => [],
-    profileSpec: async () => SPEC,
     versionFiles: async (_model, version) => {
       const found = VERSIONS[version]
       if (found === undefined) throw new Error(`no version ${version}`)
@@ -107,13 +102,6 @@ async function world(options: { gateways?: number } = {}): Promise<World> {
   await it.room.deploy(WHO, 'flights', '1')
   return it
 }
-
-const SPEC = makeSpec([
-  { name: 'distance', values: Array.from({ length: 300 }, (_, i) => 100 + i * 10) },
-  { name: 'temp', values: Array.from({ length: 300 }, (_, i) => i / 3) },
-  { name: 'carrier', values: ['UA', 'AA', 'DL', 'B6'] },
-  { name: 'score', values: Array.from({ length: 100 }, (_, i) => i / 100) },
-])
 
 function inputsOf(row: ScoredRow): Record<string, unknown> {
   const { score: _, ...inputs } = row
@@ -192,11 +180,6 @@ test('a native version answers as scikit-learn did, by every protocol, and each 
   assert.deepEqual(one.inputs, inputsOf(some[7] as ScoredRow))
   assert.equal(one.event_time, new Date(times[7] ?? 0).toISOString())
   assert.equal(one.score, reply.body.scores[7])
-  const sum = emptyProfile(SPEC)
-  for (const delta of it.seen.f) merge(sum, profileFromJson(SPEC, delta['profile'] as ProfileJson))
-  assert.equal(rows(sum), 62)
-  const hours = new Set(it.seen.f.map((delta) => delta['hour']))
-  assert.ok(hours.has(Math.floor((times[0] ?? 0) / 3_600_000) * 3_600_000) && hours.size >= 10)
 })
 
 test('the same id sent again is logged once', async () => {

@@ -31,7 +31,7 @@ import type { RoutingTable } from './table.ts'
 import type { VariantDeps } from './variants.ts'
 import { prepareVersion, raiseEpoch, readyVersion, writeVariants } from './variants.ts'
 
-export interface ServingDeps extends Pick<RoutingDeps, 'tokens' | 'profileSpec' | 'open'>, Omit<VariantDeps, 'db'> {
+export interface ServingDeps extends Pick<RoutingDeps, 'tokens' | 'open'>, Omit<VariantDeps, 'db'> {
   readonly db: Db
   readonly ids: Ids
   readonly audit: Audit

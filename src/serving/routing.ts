@@ -15,8 +15,6 @@ export interface RoutingDeps {
   readonly db: Reader
   readonly open: boolean
   readonly tokens: () => Promise<readonly TokenRoute[]>
-  /** The ProfileSpec that live rows of an endpoint are counted into, as JSON; null = none yet. */
-  readonly profileSpec: (endpoint: string, model: string, version: string) => Promise<unknown>
 }
 
 /** A variant as a caller wants it. */
@@ -59,9 +57,7 @@ async function endpointRoute(
   variants: readonly VariantRow[],
 ): Promise<EndpointRoute> {
   const versions = await versionsOf(deps.db, row.name)
-  const stable = variants.find((variant) => variant.role === 'stable')
   const previous = row.previous_version === null ? undefined : versions.get(row.previous_version)
-  const profile = stable === undefined ? null : await deps.profileSpec(row.name, row.model, stable.version)
   return {
     name: row.name,
     project: row.project,
@@ -69,7 +65,6 @@ async function endpointRoute(
     salt: row.salt,
     threshold: row.threshold,
     breaker: BREAKER,
-    profile: profile ?? null,
     limits: routeLimits(await readLimits(deps.db, row.name)),
     variants: variants.flatMap((variant) => variantRoute(variant, versions.get(variant.version))),
     standby: previous === undefined ? [] : standbyRoute(previous),

@@ -82,8 +82,6 @@ export interface EndpointRoute {
   readonly salt: string
   readonly threshold: number | null
   readonly breaker: BreakerRoute
-  /** The reference-pinned profile (a ProfileSpec as JSON) that live rows are counted into; null = none. */
-  readonly profile: unknown
   /** Bounds of this endpoint; absent = the defaults. */
   readonly limits?: LimitsRoute
   readonly variants: readonly VariantRoute[]

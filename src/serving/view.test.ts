@@ -47,7 +47,6 @@ async function asksItself(t: TestContext, secure: boolean): Promise<void> {
     gateways: { count: 1, host: '127.0.0.1', port: 0, allowHosts: [], ...(tls !== undefined && { tls }) },
     open: false,
     tokens: () => access.valid(),
-    profileSpec: async () => null,
     versionFiles: async () => models.files('hgb', false),
     workers: 1,
     memoryMb: 2048,

@@ -91,7 +91,6 @@ function endpointOf({ name, inputs, backend, limits }: ServedModel): EndpointRou
     salt: 's',
     threshold: null,
     breaker: BREAKER,
-    profile: null,
     standby: [],
     variants: [{ role: 'stable', version: '1', weight: 0, since: 1, inputs, backend }],
     ...(limits !== undefined && { limits }),

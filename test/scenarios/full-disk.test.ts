@@ -194,7 +194,6 @@ test('a gateway: every prediction is answered, the loss is counted and becomes a
     gateways: { count: 1, host: '127.0.0.1', port: 0, allowHosts: [] },
     open: true,
     tokens: async () => [],
-    profileSpec: async () => null,
     versionFiles: async () => models.files('hgb'),
     workers: 1,
     memoryMb: 2048,

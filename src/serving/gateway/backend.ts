@@ -2,7 +2,7 @@
 import type { LimitsRoute } from '../table.ts'
 import type { Value } from './rows.ts'
 
-/** One row's result. `score` is the number that is profiled and judged: see `scoreOf`. */
+/** One row's result. `score` is the number that is judged: see `scoreOf`. */
 export interface Scored {
   readonly prediction: unknown
   readonly score: number | null

@@ -1,4 +1,4 @@
-/** Answers a request: picks the variant, scores the rows, lets stable answer for a failing canary, logs, profiles, feeds the shadows. */
+/** Answers a request: picks the variant, scores the rows, lets stable answer for a failing canary, logs, feeds the shadows. */
 import { Problem, problem } from '../../contract/errors.ts'
 import type { Clock } from '../../contract/ids.ts'
 import { bucket } from '../../stats/hash.ts'
@@ -41,17 +41,10 @@ export interface Answer {
   readonly explained: readonly Explained[] | undefined
 }
 
-/** Where the engine writes; real ones are the segment log, the hour profiles and the shadow queue. */
+/** Where the engine writes; real ones are the segment log and the shadow queue. */
 export interface Sinks {
   log(record: LogRecord): void
-  profile(endpoint: LiveEndpoint, variant: LiveVariant, rows: ProfiledRows): void
   shadow(job: ShadowJob): void
-}
-
-export interface ProfiledRows {
-  readonly values: readonly Value[][]
-  readonly scored: readonly Scored[]
-  readonly times: readonly number[]
 }
 
 export interface ShadowJob {
@@ -155,7 +148,6 @@ function finish(
     const told = sample.of(ask.ids[i] as string, x, explained?.[i])
     logRow(deps, attempt, { x, scored: scored[i], told, i, at: now, us })
   }
-  if (endpoint.route.profile !== null) deps.sinks.profile(endpoint, variant, { values, scored, times: ask.times })
   if (endpoint.shadows.length > 0) deps.sinks.shadow({ endpoint, ask })
   return { endpoint, variant, scored, ids: ask.ids, explained }
 }

@@ -112,7 +112,6 @@ before(async () => {
     salt: 's',
     threshold: null,
     breaker: BREAKER,
-    profile: null,
     standby: [],
     variants: [{ ...variant, backend }],
     ...rest,

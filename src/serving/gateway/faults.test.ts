@@ -40,7 +40,6 @@ function tableOf(epoch: number): RoutingTable {
     salt: 's',
     threshold: null,
     breaker: BREAKER,
-    profile: null,
     standby: [],
     variants: [
       { role: 'stable', version: String(epoch), weight: 0, since: epoch, inputs, backend: { kind: 'native', dir } },

@@ -10,7 +10,6 @@ import type { PushReply } from './admin.ts'
 import { listenAdmin } from './admin.ts'
 import { engine } from './engine.ts'
 import { listenGrpc } from './grpc/server.ts'
-import { HourProfiles } from './hours.ts'
 import { predictionIds } from './ids.ts'
 import type { LiveTable, VariantMemory } from './live.ts'
 import { forget, goLive } from './live.ts'
@@ -57,7 +56,6 @@ export interface Gateway {
   stop(): Promise<void>
 }
 
-const FLUSH_MS = 1000
 const MAX_BODY = 16 * 1024 * 1024
 /** All bodies that are being read at once, bytes. */
 const MAX_HELD = 256 * 1024 * 1024
@@ -134,9 +132,7 @@ class GatewayState {
   readonly #files: RunFiles
   readonly #loader: Loader
   readonly #shadow: ShadowQueue
-  readonly #profiles: HourProfiles
   readonly #memory: VariantMemory = { stats: new Map(), breakers: new Map(), caches: new Map() }
-  readonly #flusher: NodeJS.Timeout
   #table: LiveTable
   #pushing: Promise<unknown> = Promise.resolve()
   #failed: readonly LoadFailure[] = []
@@ -148,18 +144,15 @@ class GatewayState {
     this.#loader = new Loader(options.openBackend)
     const writerId = `gw${options.index}.${Date.now().toString(36)}.${process.pid}`
     this.log = new PredictionLog({ folder: files.segments, writerId })
-    this.#profiles = new HourProfiles((record) => this.log.append(record))
     this.#shadow = new ShadowQueue({ clock: Date.now, log: (record) => this.log.append(record) })
     this.#table = goLive(EMPTY_TABLE, this.#loader.backends, this.#memory, Date.now())
     this.engine = engine({
       clock: Date.now,
       sinks: {
         log: (record) => this.log.append(record),
-        profile: (endpoint, variant, rows) => this.#profiles.add(endpoint, variant, rows),
         shadow: (job) => this.#shadow.push(job),
       },
     })
-    this.#flusher = setInterval(() => this.#profiles.flush(), FLUSH_MS)
   }
 
   get table(): LiveTable {
@@ -210,7 +203,6 @@ class GatewayState {
   }
 
   #swap(table: RoutingTable): void {
-    this.#profiles.flush()
     this.#table = goLive(table, this.#loader.backends, this.#memory, Date.now())
     forget(this.#memory, this.#table)
   }
@@ -252,14 +244,11 @@ class GatewayState {
   }
 
   async flush(): Promise<void> {
-    this.#profiles.flush()
     await new Promise<void>((resolve) => this.log.afterWrite(resolve))
   }
 
   /** Ends the models and the log. */
   async close(): Promise<void> {
-    clearInterval(this.#flusher)
-    this.#profiles.flush()
     await this.#loader.closeAll()
     await this.log.close()
   }

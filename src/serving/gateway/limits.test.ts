@@ -15,7 +15,6 @@ const route = (per_second: number, burst: number): EndpointRoute => ({
   salt: 's',
   threshold: null,
   breaker: BREAKER,
-  profile: null,
   variants: [],
   standby: [],
   limits: { per_token: { per_second, burst } },

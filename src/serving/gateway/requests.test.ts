@@ -43,7 +43,6 @@ before(async () => {
     salt: 's',
     threshold: null,
     breaker: BREAKER,
-    profile: null,
     standby: [],
     variants: [
       {
