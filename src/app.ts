@@ -1,5 +1,5 @@
 /** The composition root: opens the store, builds each room, mounts their routes, starts their loops. */
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pino } from 'pino'
@@ -87,6 +87,7 @@ import { tryTokens } from './serving/try-tokens.ts'
 import { viewRoutes } from './serving/view.ts'
 import type { Blobs } from './store/blobs.ts'
 import type { Db } from './store/db.ts'
+import { keptReplies } from './store/kept-replies.ts'
 import { openNotices } from './store/notices.ts'
 import { openStore } from './store/open.ts'
 import type { Store } from './store/open.ts'
@@ -153,7 +154,11 @@ export async function startApp(options: AppOptions): Promise<App> {
   const log = pino({ level: options.logLevel, base: null }, pino.destination(2))
   const clock = Date.now
   const ids = makeIds(clock, randomBytes)
-  const store = await openStore(options)
+  const opened = await openStore(options)
+  const kept = keptReplies({ db: opened.db, clock, mark: randomUUID })
+  // several replicas may share a PostgreSQL; a data folder has one process
+  if (opened.db.kind === 'sqlite') await kept.recover()
+  const store = { ...opened, db: kept.db }
   const audit = auditLog(clock)
   const access = tokens({ db: store.db, clock, ids, audit })
   const tokenFile = await firstToken(access, options.dataDir)
@@ -174,6 +179,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       }),
     ],
     authenticate: authenticator(access, options.noAuth),
+    once: (call, answer) => kept.once(call, answer),
     host: options.host,
     port: options.port,
     allowHosts: options.allowHosts,

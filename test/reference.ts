@@ -87,7 +87,8 @@ function routesPage(tables: Contract['tables']): string {
   const intro =
     'The native API. Bodies and replies are JSON in snake_case, times RFC 3339 in UTC; their fields are in ' +
     '[openapi.json](openapi.json). "who" names the roles that may call a route. The token goes into ' +
-    '`Authorization: Bearer TOKEN`.'
+    '`Authorization: Bearer TOKEN`. A POST that changes something takes `Idempotency-Key`: ' +
+    '[calls that are sent twice](../guides/operating.md#calls-that-are-sent-twice).'
   const sections = Object.entries(tables).map(([name, routes]) => {
     const rows = Object.values(routes).map((one) => [
       `\`${one.method} ${one.path}\``,

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { ERRORS } from './errors.ts'
 import type { ErrorCode } from './errors.ts'
+import { takesKey } from './route.ts'
 import type { Route } from './route.ts'
 
 /** JSON, as deep as it needs to be. */
@@ -15,6 +16,9 @@ const ALWAYS: readonly ErrorCode[] = ['bad_request', 'headers_too_large', 'inter
 /** Errors of routes that write, and of those that take a body. */
 const WRITING: readonly ErrorCode[] = ['storage_full']
 const TAKING: readonly ErrorCode[] = ['payload_too_large']
+
+/** Errors of routes that heed an idempotency key. */
+const KEYED: readonly ErrorCode[] = ['conflict', 'unprocessable']
 
 /** Errors of routes that ask who calls. */
 const GUARDED: readonly ErrorCode[] = ['unauthenticated', 'forbidden']
@@ -87,7 +91,13 @@ class Components {
 function operation(name: string, description: Route, components: Components): Json {
   const { access, body, summary } = description
   const writing = [...(description.method === 'GET' ? [] : WRITING), ...(body === undefined ? [] : TAKING)]
-  const codes = new Set([...(description.errors ?? []), ...(access === 'public' ? [] : GUARDED), ...ALWAYS, ...writing])
+  const codes = new Set([
+    ...(description.errors ?? []),
+    ...(access === 'public' ? [] : GUARDED),
+    ...ALWAYS,
+    ...writing,
+    ...(takesKey(description) ? KEYED : []),
+  ])
   return {
     operationId: name,
     tags: [name.split('.')[0] ?? name],
@@ -95,7 +105,11 @@ function operation(name: string, description: Route, components: Components): Js
     security: access === 'public' ? [] : [{ token: [] }],
     ...(access !== 'public' && { 'x-access': { verb: access.verb, resource: access.resource } }),
     'x-errors': [...codes],
-    parameters: [...pathParameters(description, components), ...queryParameters(description, components)],
+    parameters: [
+      ...pathParameters(description, components),
+      ...queryParameters(description, components),
+      ...(takesKey(description) ? [KEY_PARAMETER] : []),
+    ],
     ...(body !== undefined && { requestBody: { required: true, content: content(body, 'input', components) } }),
     responses: {
       [String(description.status ?? 200)]: {
@@ -159,6 +173,15 @@ function content(kind: Route['reply'], io: 'input' | 'output', components: Compo
   if (kind === 'events') return { 'text/event-stream': {} }
   if (kind === 'text') return { 'text/plain': { schema: { type: 'string' } } }
   return { 'application/json': { schema: components.schema(kind, io) } }
+}
+
+const KEY_PARAMETER: Json = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  description:
+    'Repeated within 24 hours by the same caller with the same request, it is answered with the first reply and the header Idempotency-Replayed: true.',
+  schema: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[!-~]+$' },
 }
 
 const ERROR_SCHEMA: Json = {

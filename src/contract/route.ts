@@ -25,6 +25,22 @@ export interface Route {
   readonly status?: number
   /** The protocol whose error shape the route answers with (default slipway). */
   readonly dialect?: 'slipway' | 'mlflow' | 'oip'
+  /** The reply holds a secret that is told this once, so that it is kept nowhere. */
+  readonly secret?: true
+}
+
+/**
+ * True when a route heeds `Idempotency-Key`: every POST of Slipway's own that changes something and takes JSON. Uploads are
+ * named by their content, and the other methods may be repeated anyway.
+ */
+export function takesKey({ method, access, body, dialect = 'slipway' }: Route): boolean {
+  return (
+    method === 'POST' &&
+    dialect === 'slipway' &&
+    access !== 'public' &&
+    access.verb !== 'read' &&
+    typeof body !== 'string'
+  )
 }
 
 /** Declares a route; keeps the literal types for `Input` and `Reply`. */

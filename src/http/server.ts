@@ -14,7 +14,9 @@ import { parseCall } from './call.ts'
 import { asProblem, slipwayFailure } from './failure.ts'
 import type { Change } from './feed.ts'
 import { hostCheck } from './hosts.ts'
-import type { Mounted } from './mount.ts'
+import { answerOnce, keyOf } from './idempotency.ts'
+import type { Once } from './idempotency.ts'
+import type { Call, Mounted } from './mount.ts'
 import { Raw } from './mount.ts'
 import { encode, send } from './reply.ts'
 import { discard } from './request-body.ts'
@@ -38,6 +40,8 @@ export interface ServerOptions {
   readonly fallback?: (path: string) => Promise<Raw | undefined>
   /** Told of each accepted write, for the UI's stream of changes. */
   readonly changed?: (change: Change) => void
+  /** Carries out calls with an `Idempotency-Key`; without it the header is not heeded. */
+  readonly once?: Once
   /** Longest wait for open requests at shutdown, ms. */
   readonly graceMs?: number
 }
@@ -169,16 +173,34 @@ class Exchanges {
 
   async take(exchange: Exchange, mounted: Mounted, params: Params): Promise<void> {
     const { request, response, id } = exchange
-    const { route } = mounted
     try {
-      const who = await admit(request, route.access, this.#options.authenticate)
+      const who = await admit(request, mounted.route.access, this.#options.authenticate)
       const received = { request, response, params, requestId: id, who, closing: this.#closing }
-      const result = await mounted.handle(await parseCall(received, mounted))
-      if (route.method !== 'GET' && route.access !== 'public') this.#options.changed?.({ kind: route.access.resource })
-      this.#send(exchange, result instanceof Raw ? result : encode(route.status ?? 200, result))
+      const call = await parseCall(received, mounted)
+      const { once } = this.#options
+      const key = once === undefined ? undefined : keyOf(call, mounted)
+      const raw =
+        once === undefined || key === undefined
+          ? await this.#answer(call, mounted)
+          : await answerOnce(once, { call, mounted, key }, () => this.#answerAlways(exchange, call, mounted))
+      this.#send(exchange, raw)
     } catch (error) {
       await this.refuse(exchange, error, mounted.fail ?? slipwayFailure)
     }
+  }
+
+  async #answer(call: Call, mounted: Mounted): Promise<Raw> {
+    const { route } = mounted
+    const result = await mounted.handle(call)
+    if (route.method !== 'GET' && route.access !== 'public') this.#options.changed?.({ kind: route.access.resource })
+    return result instanceof Raw ? result : encode(route.status ?? 200, result)
+  }
+
+  /** The reply, a refusal included. */
+  #answerAlways(exchange: Exchange, call: Call, mounted: Mounted): Promise<Raw> {
+    return this.#answer(call, mounted).catch((error: unknown) =>
+      this.#fail(exchange, error, mounted.fail ?? slipwayFailure),
+    )
   }
 
   /** Says an error in the words of the route's protocol, after what is left of the body has been read away. */

@@ -1,0 +1,66 @@
+/** Calls that carry an `Idempotency-Key`: which routes heed it, what makes two calls the same, and how a reply is told again. */
+import { hash } from 'node:crypto'
+import { problem } from '../contract/errors.ts'
+import { takesKey } from '../contract/route.ts'
+import type { Call, Mounted } from './mount.ts'
+import { Raw } from './mount.ts'
+
+/** Longest key, characters. */
+const LONGEST = 255
+const VISIBLE = /^[\x21-\x7e]+$/
+
+/** The header of a reply that was given before. */
+export const REPLAYED = 'idempotency-replayed'
+
+/** Carries a keyed call out once; see `KeptReplies` of the store. */
+export type Once = <R extends Whole>(
+  call: { caller: string; route: string; key: string; hash: string; secret: boolean },
+  answer: () => Promise<R>,
+) => Promise<{ replayed: false; reply: R } | { replayed: true; reply: Whole }>
+
+interface Whole {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/**
+ * The key of a call of a route that heeds keys; undefined where there is none. Throws `invalid_field` for a key that is empty,
+ * longer than 255 characters or not plain ASCII without spaces.
+ */
+export function keyOf(call: Call, { route }: Mounted): string | undefined {
+  const given = call.headers['idempotency-key']
+  if (given === undefined || !takesKey(route)) return undefined
+  const key = String(given)
+  if (key.length <= LONGEST && VISIBLE.test(key)) return key
+  const expected = `1 to ${LONGEST} visible ASCII characters without spaces`
+  throw problem('invalid_field', { field: 'headers.idempotency-key', value: key, expected })
+}
+
+/** Answers a keyed call: by `answer`, which never throws, or with the reply that its first call got. */
+export async function answerOnce(
+  once: Once,
+  { call, mounted, key }: { call: Call; mounted: Mounted; key: string },
+  answer: () => Promise<Raw>,
+): Promise<Raw> {
+  const { route } = mounted
+  const { who } = call
+  const ended = await once(
+    {
+      caller: who.token_id ?? who.id,
+      route: `${route.method} ${route.path}`,
+      key,
+      hash: hash('sha256', JSON.stringify([call.params ?? null, call.query ?? null, call.body ?? null])),
+      secret: route.secret === true,
+    },
+    async () => whole(await answer()),
+  )
+  const { status, headers, body } = ended.reply
+  return new Raw(status, ended.replayed ? { ...headers, [REPLAYED]: 'true' } : headers, body)
+}
+
+/** A route that heeds keys answers JSON, which is text; one that streams would have to be kept in pieces. */
+function whole({ status, headers, body }: Raw): Whole {
+  if (typeof body === 'string') return { status, headers, body }
+  throw new Error('a route that heeds Idempotency-Key answered with bytes')
+}
