@@ -1,7 +1,9 @@
-/** Walks sums of decision trees held in typed arrays. */
+/** Scores sums of decision trees held in typed arrays: by walks, and many rows by masks where the trees allow it. */
 
 import type { Forest, Lines, Summed } from './forest.ts'
 import { CATEGORICAL, categoryRight, MISSING_LEFT, NEAR_ZERO, ZERO_MISSING } from './forest.ts'
+import type { Masks } from './masks.ts'
+import { markedLeaf, markLeaves, openMasks } from './masks.ts'
 
 /** Turns rows of features into raw scores. `rows` is row-major with `width` columns; `out` is row-major with `outputs` columns. */
 export interface Scorer {
@@ -17,7 +19,11 @@ export function treeScorer(ir: Summed, forest: Forest, width: number): Scorer {
   const outputs = base.length
   const trees = forest.roots.length
   const add = adder(ir, forest, outputs)
-  const walk = ir.compare === 'below' ? walkBelow : walkNotAbove
+  const below = ir.compare === 'below'
+  const walk = below ? walkBelow : walkNotAbove
+  // made for the first batch: most models of a gateway only ever see single rows
+  let masks: Masks | null | undefined
+  const plain = ir.sum !== 'float32' && ir.leaf_width === 1 && outputs === 1
   const divide = (out: Float64Array, length: number): void => {
     if (ir.divide !== 1) for (let k = 0; k < length; k++) out[k] = out[k]! / ir.divide
   }
@@ -30,12 +36,43 @@ export function treeScorer(ir: Summed, forest: Forest, width: number): Scorer {
     },
     many(x, rows, out) {
       for (let row = 0; row < rows; row++) out.set(base, row * outputs)
-      for (let t = 0; t < trees; t++) {
-        for (let row = 0; row < rows; row++) add(t, walk(forest, t, x, row * width), out, row * outputs)
+      if (masks === undefined) masks = openMasks(forest) ?? null
+      if (masks === null) {
+        for (let t = 0; t < trees; t++) {
+          for (let row = 0; row < rows; row++) add(t, walk(forest, t, x, row * width), out, row * outputs)
+        }
+      } else {
+        const addTrees = plain && masks.bits.length === trees ? addValues : addMarked
+        for (let row = 0; row < rows; row++) {
+          markLeaves(masks, x, row * width, below)
+          addTrees(masks, forest, { add, out, at: row * outputs })
+        }
       }
       divide(out, rows * outputs)
     },
   }
+}
+
+interface Sums {
+  readonly add: AddLeaf
+  readonly out: Float64Array
+  readonly at: number
+}
+
+/** Adds the leaves of the marked row. */
+function addMarked(masks: Masks, { roots }: Forest, { add, out, at }: Sums): void {
+  for (let t = 0; t < roots.length; t++) add(t, markedLeaf(masks, t), out, at)
+}
+
+/** The same where there is one number, and no tree has more than 32 leaves. */
+function addValues({ bits, leaves }: Masks, forest: Forest, { out, at }: Sums): void {
+  const values = forest.leaves
+  let sum = out[at]!
+  for (let t = 0; t < bits.length; t++) {
+    const word = bits[t]!
+    sum += values[leaves[32 * t + 31 - Math.clz32(word & -word)]!]!
+  }
+  out[at] = sum
 }
 
 /** A sum of trees whose leaves are lines. */
