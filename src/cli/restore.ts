@@ -2,6 +2,7 @@
 import { restore } from '../store/backup.ts'
 import { UsageError } from './command.ts'
 import type { Invocation } from './command.ts'
+import { config } from './config.ts'
 import { dataDir, readServerFile } from './connect.ts'
 import { withBlobs } from './elsewhere.ts'
 
@@ -11,7 +12,8 @@ export async function run(invocation: Invocation): Promise<number> {
   const data = dataDir(invocation)
   if ((await readServerFile(data)) !== undefined)
     throw new UsageError(`a server runs in ${data}; stop it or choose another folder`)
-  const result = await withBlobs((blobs) => restore(file, data, blobs))
+  const databaseUrl = config('SLIPWAY_DATABASE_URL')
+  const result = await withBlobs((blobs) => restore(file, data, { databaseUrl, blobs }))
   invocation.out.data(result)
   invocation.out.line(`Restored ${result.blobs} blobs into ${data}. Start it: slipway serve --data ${data}`)
   return 0

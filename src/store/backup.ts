@@ -3,11 +3,14 @@ import { createHash, randomUUID } from 'node:crypto'
 import { createReadStream, existsSync, readdirSync } from 'node:fs'
 import { copyFile, link, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { problem, type Problem } from '../contract/errors.ts'
+import { problem } from '../contract/errors.ts'
 import { readArchive, writeArchive, type ArchiveEntry, type PackedFile } from './archive.ts'
-import type { Blobs, Digest } from './blobs.ts'
+import type { Blobs } from './blobs.ts'
 import { openDiskBlobs } from './disk-blobs.ts'
 import { explained } from './failures.ts'
+import { DATABASE, digestAt, MANIFEST, readManifest, tableAt, tableFile, unsound } from './manifest.ts'
+import type { Entry, Manifest } from './manifest.ts'
+import { saveTables, startLoading, type Loading, type SavedDatabase } from './postgres-snapshot.ts'
 import { ReaderThread } from './reader.ts'
 import { listSegments } from './segments.ts'
 import { syncFolder } from './wal.ts'
@@ -19,28 +22,8 @@ export interface BackupResult {
   readonly bytes: number
 }
 
-interface Entry {
-  readonly path: string
-  readonly size: number
-  /** Hex sha256. */
-  readonly sha256: string
-}
-
-interface Manifest {
-  readonly format: 1
-  /** RFC 3339. */
-  readonly created_at: string
-  readonly files: readonly Entry[]
-}
-
-const MANIFEST = 'manifest.json'
-const DATABASE = 'slipway.db'
-
 /** Keys that seal what lies in the database: every file of this name in the data folder. */
 const KEY = /^[\w-]+\.key$/
-
-/** What a backup may hold. */
-const KNOWN = /^(slipway\.db|[\w-]+\.key|blobs\/[0-9a-f]{2}\/[0-9a-f]{62}|segments\/[\w.]+-\d{8,}\.seg)$/
 
 /** Where a store keeps what does not lie in its data folder. */
 export interface Elsewhere {
@@ -51,21 +34,21 @@ export interface Elsewhere {
 /**
  * Copies the database, the blobs, the segments and the keys that seal secrets (`*.key`) of a data folder into the new file `file`
  * (mode 0600), then reads it back and verifies every hash. A server may be running on the folder. The access token is not in it: a
- * restored server makes a new one. Blobs that lie elsewhere are streamed in. Throws `not_found`, `already_exists`, `corrupt_blob`,
- * `conflict` when a blob elsewhere goes meanwhile, and `unprocessable` when the database is PostgreSQL.
+ * restored server makes a new one. The tables of a PostgreSQL are read in one transaction, as they were at one moment; blobs that
+ * lie elsewhere are streamed in. Throws `not_found`, `already_exists`, `corrupt_blob`, and `conflict` when a blob elsewhere goes
+ * meanwhile.
  */
 export async function backup(dataDir: string, file: string, elsewhere: Elsewhere = {}): Promise<BackupResult> {
-  if (elsewhere.databaseUrl !== undefined) throw problem('unprocessable', { detail: ON_POSTGRES })
-  if (!existsSync(join(dataDir, DATABASE)))
-    throw problem('not_found', { what: 'database', id: join(dataDir, DATABASE) })
+  const database = elsewhere.databaseUrl === undefined ? join(dataDir, DATABASE) : dataDir
+  if (!existsSync(database)) throw problem('not_found', { what: 'database', id: database })
   if (existsSync(file)) throw problem('already_exists', { what: 'file', id: file })
   const staging = join(dataDir, `backup-${randomUUID()}`)
   const partial = `${file}.${randomUUID()}.partial`
   try {
     await mkdir(staging, { mode: 0o700 })
-    const files = await stage(dataDir, staging, elsewhere.blobs)
+    const files = await stage(dataDir, staging, elsewhere)
     await writeDurably(partial, writeArchive(files))
-    const result = await verify(partial, async () => undefined)
+    const result = await verify(partial, async () => async () => undefined)
     await rename(partial, file)
     syncFolder(dirname(resolve(file)))
     return result
@@ -78,11 +61,13 @@ export async function backup(dataDir: string, file: string, elsewhere: Elsewhere
 }
 
 /**
- * Makes the data folder `dataDir` (missing or empty) from a backup, with the blobs in `blobs` where that is given. Every hash is
- * verified before anything is moved into place; blobs elsewhere are stored one by one, each verified, and stay when a later one is
- * damaged. Throws `bad_request` for a file that is no sound backup and `conflict` for a folder that is not empty.
+ * Makes the data folder `dataDir` (missing or empty) from a backup, with the blobs in `blobs` and the tables of a PostgreSQL in the
+ * empty database at `databaseUrl` where those are given. Every hash is verified before anything is moved into place, and tables
+ * appear all at once; blobs elsewhere are stored one by one, each verified, and stay when a later one is damaged. Throws
+ * `bad_request` for a file that is no sound backup, `conflict` for a folder or a database that is not empty, and `unprocessable`
+ * for tables of a PostgreSQL without a database for them, or of a newer program.
  */
-export async function restore(file: string, dataDir: string, blobs?: Blobs): Promise<BackupResult> {
+export async function restore(file: string, dataDir: string, elsewhere: Elsewhere = {}): Promise<BackupResult> {
   const target = resolve(dataDir)
   if (!existsSync(file)) throw problem('not_found', { what: 'file', id: file })
   if (existsSync(target) && readdirSync(target).length > 0) {
@@ -90,43 +75,51 @@ export async function restore(file: string, dataDir: string, blobs?: Blobs): Pro
   }
   await mkdir(dirname(target), { recursive: true })
   const staging = `${target}.restoring-${randomUUID()}`
+  let loading: Loading | undefined
   try {
     await mkdir(join(staging, 'segments'), { recursive: true, mode: 0o700 })
-    const result = await verify(file, (entry) => unpack(staging, entry, blobs))
+    const result = await verify(file, async (manifest) => {
+      loading = await loadingOf(manifest, elsewhere.databaseUrl)
+      return (entry) => unpack(staging, entry, { blobs: elsewhere.blobs, loading })
+    })
     await rm(target, { recursive: true, force: true })
     await rename(staging, target)
     syncFolder(dirname(target))
+    await loading?.commit().catch(async (error: unknown) => {
+      await rm(target, { recursive: true, force: true })
+      throw error
+    })
     return result
   } catch (error) {
     throw explained(error)
   } finally {
+    await loading?.close()
     await rm(staging, { recursive: true, force: true })
   }
 }
 
-const ON_POSTGRES =
-  'this store keeps its database in PostgreSQL; save that with pg_dump, then copy "*.key" and "blobs" of the data folder'
+async function loadingOf(manifest: Manifest, databaseUrl: string | undefined): Promise<Loading | undefined> {
+  if (manifest.format === 1) return undefined
+  if (databaseUrl !== undefined) return startLoading(databaseUrl, manifest.database)
+  const detail = 'the backup holds the tables of a PostgreSQL; name an empty database for them by SLIPWAY_DATABASE_URL'
+  throw problem('unprocessable', { detail })
+}
 
 /** Puts everything where nobody changes it: a snapshot first, so that each blob that it names is there; blobs as hard links. */
-async function stage(dataDir: string, staging: string, blobs: Blobs | undefined): Promise<PackedFile[]> {
-  const thread = new ReaderThread(join(dataDir, DATABASE))
-  try {
-    await thread.snapshot(join(staging, DATABASE))
-  } finally {
-    await thread.close()
-  }
+async function stage(dataDir: string, staging: string, { databaseUrl, blobs }: Elsewhere): Promise<PackedFile[]> {
+  const { entries, ...known } =
+    databaseUrl === undefined ? await stageFile(dataDir, staging) : await stageTables(databaseUrl, staging)
   await mkdir(join(staging, 'segments'))
   const taken = [
     ...readdirSync(dataDir).filter((name) => KEY.test(name)),
     ...listSegments(join(dataDir, 'segments')).map(({ name }) => `segments/${name}`),
   ]
-  const entries = [await described(staging, DATABASE)]
   for (const path of taken) {
     if (!(await gone(copyFile(join(dataDir, path), join(staging, path))))) entries.push(await described(staging, path))
   }
   const stored = blobs === undefined ? stagedBlobs(join(dataDir, 'blobs'), staging) : blobEntries(blobs)
   for await (const entry of stored) entries.push(entry)
-  const manifest: Manifest = { format: 1, created_at: new Date().toISOString(), files: entries }
+  const manifest: Manifest = { ...known, created_at: new Date().toISOString(), files: entries }
   await writeFile(join(staging, MANIFEST), JSON.stringify(manifest))
   const { size } = await stat(join(staging, MANIFEST))
   return [{ path: MANIFEST, size }, ...entries].map((entry) => ({
@@ -138,6 +131,27 @@ async function stage(dataDir: string, staging: string, blobs: Blobs | undefined)
         ? () => readBlob(blobs, entry.path)
         : join(staging, entry.path),
   }))
+}
+
+async function stageFile(dataDir: string, staging: string): Promise<{ format: 1; entries: Entry[] }> {
+  const thread = new ReaderThread(join(dataDir, DATABASE))
+  try {
+    await thread.snapshot(join(staging, DATABASE))
+  } finally {
+    await thread.close()
+  }
+  return { format: 1, entries: [await described(staging, DATABASE)] }
+}
+
+async function stageTables(
+  url: string,
+  staging: string,
+): Promise<{ format: 2; database: SavedDatabase; entries: Entry[] }> {
+  await mkdir(join(staging, 'tables'))
+  const database = await saveTables(url, (table) => join(staging, tableFile(table)))
+  const entries: Entry[] = []
+  for (const { name } of database.tables) entries.push(await described(staging, tableFile(name)))
+  return { format: 2, database, entries }
 }
 
 async function* blobEntries(blobs: Blobs): AsyncGenerator<Entry> {
@@ -153,11 +167,6 @@ async function* stagedBlobs(folder: string, staging: string): AsyncGenerator<Ent
     await mkdir(join(staging, dirname(path)), { recursive: true })
     if (!(await gone(link(join(folder, path.slice('blobs/'.length)), join(staging, path))))) yield entry
   }
-}
-
-/** The digest of the blob that lies at a path of the backup. */
-function digestAt(path: string): Digest {
-  return `sha256:${path.slice('blobs/'.length).replace('/', '')}`
 }
 
 /** Streams a blob that lies elsewhere. The manifest names it already, so it must still be there. */
@@ -194,17 +203,24 @@ async function described(folder: string, path: string): Promise<Entry> {
   return { path, size, sha256: hash.digest('hex') }
 }
 
-/** Reads a whole backup, passes each file to `take`, and throws unless all of it is exactly what the manifest says. */
-async function verify(file: string, take: (entry: ArchiveEntry) => Promise<void>): Promise<BackupResult> {
+type Take = (entry: ArchiveEntry) => Promise<void>
+
+/**
+ * Reads a whole backup, passes each file to what `begin` gives for the manifest, and throws unless all of it is exactly what the
+ * manifest says.
+ */
+async function verify(file: string, begin: (manifest: Manifest) => Promise<Take>): Promise<BackupResult> {
   const limits = { bytes: Number.MAX_SAFE_INTEGER, files: Number.MAX_SAFE_INTEGER }
-  let expected: Map<string, Entry> | undefined
+  let begun: { readonly expected: Map<string, Entry>; readonly take: Take } | undefined
   let bytes = 0
   let blobs = 0
   for await (const entry of readArchive(createReadStream(file), limits)) {
-    if (expected === undefined) {
-      expected = await readManifest(entry)
+    if (begun === undefined) {
+      const manifest = await readManifest(entry)
+      begun = { expected: new Map(manifest.files.map((each) => [each.path, each])), take: await begin(manifest) }
       continue
     }
+    const { expected, take } = begun
     const wanted = expected.get(entry.path)
     if (wanted === undefined) throw unsound(`it holds ${entry.path}, which its manifest does not name`)
     expected.delete(entry.path)
@@ -212,17 +228,13 @@ async function verify(file: string, take: (entry: ArchiveEntry) => Promise<void>
     bytes += entry.size
     if (entry.path.startsWith('blobs/')) blobs += 1
   }
-  if (expected === undefined) throw unsound('it is empty')
-  const [missing] = expected.keys()
+  if (begun === undefined) throw unsound('it is empty')
+  const [missing] = begun.expected.keys()
   if (missing !== undefined) throw unsound(`${missing} is missing`)
   return { blobs, bytes }
 }
 
-async function takeHashed(
-  entry: ArchiveEntry,
-  wanted: Entry,
-  take: (entry: ArchiveEntry) => Promise<void>,
-): Promise<void> {
+async function takeHashed(entry: ArchiveEntry, wanted: Entry, take: Take): Promise<void> {
   const hash = createHash('sha256')
   async function* hashed(): AsyncGenerator<Uint8Array> {
     for await (const chunk of entry.body) {
@@ -239,40 +251,18 @@ async function takeHashed(
   throw unsound(`${entry.path} does not match its hash`)
 }
 
-async function readManifest(entry: ArchiveEntry): Promise<Map<string, Entry>> {
-  if (entry.path !== MANIFEST) throw unsound(`it begins with ${entry.path} and not with ${MANIFEST}`)
-  const chunks: Uint8Array[] = []
-  for await (const chunk of entry.body) chunks.push(chunk)
-  const files = parseManifest(Buffer.concat(chunks).toString('utf8'))
-  const byPath = new Map<string, Entry>()
-  for (const file of files) {
-    const wrong =
-      !KNOWN.test(file.path) || (file.path.startsWith('blobs/') && digestAt(file.path) !== `sha256:${file.sha256}`)
-    if (wrong) throw unsound(`its manifest names ${JSON.stringify(file.path)}`)
-    byPath.set(file.path, file)
-  }
-  if (!byPath.has(DATABASE)) throw unsound('its manifest names no database')
-  return byPath
+interface Places {
+  readonly blobs: Blobs | undefined
+  readonly loading: Loading | undefined
 }
 
-function parseManifest(text: string): readonly Entry[] {
-  let manifest: Partial<Manifest>
-  try {
-    manifest = JSON.parse(text) as Partial<Manifest>
-  } catch (error) {
-    throw unsound('its manifest is not JSON', error)
+async function unpack(folder: string, entry: ArchiveEntry, { blobs, loading }: Places): Promise<void> {
+  const table = tableAt(entry.path)
+  if (table !== undefined) {
+    if (loading === undefined) throw unsound(`it holds ${entry.path} beside ${DATABASE}`)
+    await loading.load(table, entry.body)
+    return
   }
-  if (manifest.format !== 1) throw unsound(`its format is ${String(manifest.format)}; this version knows format 1`)
-  const files = Array.isArray(manifest.files) ? manifest.files : []
-  for (const file of files as Partial<Entry>[]) {
-    if (typeof file.path !== 'string' || typeof file.size !== 'number' || typeof file.sha256 !== 'string') {
-      throw unsound('its manifest is malformed')
-    }
-  }
-  return files
-}
-
-async function unpack(folder: string, entry: ArchiveEntry, blobs: Blobs | undefined): Promise<void> {
   if (blobs !== undefined && entry.path.startsWith('blobs/')) {
     await blobs.put(entry.body, { digest: digestAt(entry.path), size: entry.size }).catch(damagedBlob(entry.path))
     return
@@ -298,8 +288,4 @@ async function writeDurably(path: string, body: AsyncIterable<Uint8Array>, mode 
   } finally {
     await handle.close()
   }
-}
-
-function unsound(detail: string, cause?: unknown): Problem {
-  return problem('bad_request', { detail: `this is no sound backup: ${detail}` }, cause)
 }

@@ -48,20 +48,25 @@ const LONGEST_MS = 30 * 60_000
 function migrateOnce(db: Db, known: readonly Migration[], now: () => number): Promise<string[]> {
   return db.tx(async (t) => {
     await t.lock('schema_migrations')
-    await t.run(
-      'CREATE TABLE IF NOT EXISTS schema_floor (one BIGINT PRIMARY KEY CHECK (one = 1), number BIGINT NOT NULL)',
-    )
-    await t.run(
-      'CREATE TABLE IF NOT EXISTS schema_migrations (number BIGINT PRIMARY KEY, name TEXT NOT NULL, sha256 TEXT NOT NULL, applied_at BIGINT NOT NULL)',
-    )
-    const applied = await t.all<Applied>('SELECT number, name, sha256 FROM schema_migrations ORDER BY number')
-    const floor = await t.get<{ number: number }>('SELECT number FROM schema_floor')
-    refuseUnknown(known, applied, floor?.number ?? 0)
-    const done = new Set(applied.map((row) => row.number))
-    const missing = known.filter((migration) => !done.has(migration.number))
-    for (const migration of missing) await apply(t, migration, db.kind, now())
-    return missing.map((migration) => migration.name)
+    return applyMissing(t, known, now)
   })
+}
+
+/** Applies those of the known migrations that a database lacks, in a transaction that holds the lock `schema_migrations`. */
+export async function applyMissing(t: Tx, known: readonly Migration[], now: () => number): Promise<string[]> {
+  await t.run(
+    'CREATE TABLE IF NOT EXISTS schema_floor (one BIGINT PRIMARY KEY CHECK (one = 1), number BIGINT NOT NULL)',
+  )
+  await t.run(
+    'CREATE TABLE IF NOT EXISTS schema_migrations (number BIGINT PRIMARY KEY, name TEXT NOT NULL, sha256 TEXT NOT NULL, applied_at BIGINT NOT NULL)',
+  )
+  const applied = await t.all<Applied>('SELECT number, name, sha256 FROM schema_migrations ORDER BY number')
+  const floor = await t.get<{ number: number }>('SELECT number FROM schema_floor')
+  refuseUnknown(known, applied, floor?.number ?? 0)
+  const done = new Set(applied.map((row) => row.number))
+  const missing = known.filter((migration) => !done.has(migration.number))
+  for (const migration of missing) await apply(t, migration, t.kind, now())
+  return missing.map((migration) => migration.name)
 }
 
 /** The migrations in a folder, by number. Throws when two have the same number or a name is malformed. */

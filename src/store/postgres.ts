@@ -285,7 +285,7 @@ function makePool(url: string, max: number, options: string): pg.Pool {
     connectionTimeoutMillis: 15_000,
     keepAlive: true,
     application_name: 'slipway',
-    types: { getTypeParser: typeParser },
+    types: rowParsers,
   })
   // A connection that breaks is replaced by the pool, and its statement is refused; without listeners it would end the process.
   pool.on('error', () => undefined)
@@ -298,3 +298,6 @@ const typeParser: pg.CustomTypesConfig['getTypeParser'] = (id, format) => {
   if (BOOLEANS.has(id)) return (text: string) => (text === 't' ? 1 : 0)
   return pg.types.getTypeParser(id, format)
 }
+
+/** Turns what PostgreSQL sends into the values of a `Row`. */
+export const rowParsers: pg.CustomTypesConfig = { getTypeParser: typeParser }

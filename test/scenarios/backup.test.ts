@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { after, test } from 'node:test'
 import { promisify } from 'node:util'
+import { startPostgres } from '../postgres.ts'
 import { NO_S3, startS3 } from '../s3.ts'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
@@ -111,5 +112,48 @@ test(
       assert.equal(await server.stop(), 0)
     }
     assert.equal(heard.signed.length, 2)
+  },
+)
+
+test(
+  'a server with PostgreSQL is saved while it is written to, and goes on in another database',
+  { timeout: 300_000 },
+  async (t) => {
+    const [here, there] = [await startPostgres(), await startPostgres()]
+    const data = join(folder, 'pg-data')
+    const env = { SLIPWAY_LOG_LEVEL: 'error' }
+    const first = await startTestServer({ data, env: { ...env, SLIPWAY_DATABASE_URL: here.url } })
+    t.after(() => first.stop())
+    const path = 'mlflow-artifacts/artifacts/0/a/artifacts/f'
+    await call(first, 'PUT', path, Buffer.from('a file'))
+    const start = JSON.stringify({ experiment_id: '0', start_time: 1 })
+    const { run } = (await (await call(first, 'POST', 'mlflow/runs/create', start)).json()) as {
+      run: { info: { run_id: string } }
+    }
+    const log = (step: number): Promise<Response> => {
+      const point = { run_id: run.info.run_id, key: 'm', value: step, timestamp: step + 1, step }
+      return call(first, 'POST', 'mlflow/runs/log-metric', JSON.stringify(point))
+    }
+    let acknowledged = 0
+    const file = join(folder, 'pg.tar')
+    const saving = slipway({ SLIPWAY_DATABASE_URL: here.url }, 'backup', file, '--data', data)
+    const over = new AbortController()
+    const marked = saving.finally(() => over.abort())
+    while (!over.signal.aborted) await log(acknowledged++)
+    await marked
+    const target = join(folder, 'pg-restored')
+    assert.deepEqual(
+      await slipway({ SLIPWAY_DATABASE_URL: there.url }, 'restore', file, '--data', target),
+      await saving,
+    )
+    const second = await startTestServer({ data: target, env: { ...env, SLIPWAY_DATABASE_URL: there.url } })
+    t.after(() => second.stop())
+    assert.equal(await (await call(second, 'GET', path)).text(), 'a file')
+    const history = `mlflow/metrics/get-history?run_id=${run.info.run_id}&metric_key=m&max_results=25000`
+    const { metrics = [] } = (await (await call(second, 'GET', history)).json()) as { metrics?: { step: number }[] }
+    const steps = metrics.map(({ step }) => step).sort((a, b) => a - b)
+    assert.deepEqual(steps, [...steps.keys()], 'what was written after the moment is not there, all before it is')
+    assert.ok(steps.length <= acknowledged)
+    await call(second, 'POST', 'mlflow/runs/create', start)
   },
 )
