@@ -7,6 +7,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient } from '../src/client/client.ts'
 import { servingApi } from '../src/contract/serving.ts'
+import { gatewayFile, isAlive, readJsonFile } from '../src/serving/run-files.ts'
+import type { GatewayFile } from '../src/serving/run-files.ts'
 import type { ControlArguments, ControlReady } from '../test/fixtures/serving-control.ts'
 import { startLoad } from '../test/predict-load.ts'
 import type { LoadResult } from '../test/predict-load.ts'
@@ -23,8 +25,13 @@ export type Deploy = (version: string) => Promise<{ readonly epoch: number }>
 
 export interface Running {
   readonly child: ChildProcess
-  /** Does something while the load runs; resolves to what the load met. A request whose connection broke is sent once more. */
-  readonly under: (work: (deploy: Deploy) => Promise<void>, clients?: number) => Promise<LoadResult>
+  /** Process ids of the gateways that listen. */
+  readonly listening: () => number[]
+  /** Does something while the load runs; resolves to what the load met. A request whose connection broke is sent once more, or `retries` times. */
+  readonly under: (
+    work: (deploy: Deploy) => Promise<void>,
+    load?: { clients?: number; retries?: number },
+  ) => Promise<LoadResult>
   /** Goes back to the version before. */
   readonly rollBack: () => Promise<unknown>
   /** A call of the control process that only reads. */
@@ -46,15 +53,16 @@ export async function release<T>(
     await deploy('1')
     return await work({
       child,
+      listening: () => listening(dataDir, options.gateways),
       rollBack: () => admin.call(servingApi.rollbackEndpoint, { params: { name: NAME }, body: {} }),
       read: () => admin.call(servingApi.getLimits, { params: { name: NAME } }),
-      async under(happening, clients = CLIENTS) {
+      async under(happening, { clients = CLIENTS, retries = 1 } = {}) {
         const load = startLoad({
           url: () => `${ready.gatewayUrl}/v1/endpoints/${NAME}:predict`,
           body: (i) => bodies[i % bodies.length] ?? '',
           headers: { authorization: `Bearer ${ready.tokens.service}` },
           clients,
-          retries: 1,
+          retries,
         })
         await sleep(500)
         await happening(deploy)
@@ -84,6 +92,14 @@ async function start(
   const child = spawn(process.execPath, [script, JSON.stringify(given)], { stdio: ['ignore', 'pipe', 'inherit'] })
   process.once('exit', () => child.kill('SIGTERM'))
   return { child, ready: JSON.parse(await firstLine(child)) as ControlReady, bodies }
+}
+
+/** A gateway writes its file once it listens. */
+function listening(dataDir: string, gateways: number): number[] {
+  const files = Array.from({ length: gateways }, (_, index) => readJsonFile(gatewayFile(dataDir, index)))
+  return (files as (GatewayFile | undefined)[]).flatMap((file) =>
+    file !== undefined && isAlive(file.pid, file.start) ? [file.pid] : [],
+  )
 }
 
 /** Ids of the processes below one whose command line holds a text. */

@@ -15,7 +15,7 @@ export async function swap(options: Options): Promise<Row[]> {
   return release({ gateways: 2 }, async (running) => {
     const swapped = await running.under((deploy) => swaps(deploy, options))
     const asked: Asked[] = []
-    const returned = await running.under((deploy) => rollbacks(running, deploy, asked), STEADY)
+    const returned = await running.under((deploy) => rollbacks(running, deploy, asked), { clients: STEADY })
     const killed = await running.under(() => killOne(running, options))
     return [
       row(`${SWAPS} swaps of versions under load, ${CLIENTS} clients`, swapped, ''),

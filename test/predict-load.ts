@@ -1,5 +1,9 @@
-/** A closed-loop load of predictions over keep-alive connections, which retries a request whose connection broke. */
+/** A closed-loop load of predictions over keep-alive connections, which sends a request again, on a new one, when its connection broke. */
 import { Agent, request } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** Pause before a request is sent again, ms, as clients' retry policies have one. */
+const RETRY_MS = 20
 
 export interface LoadOptions {
   readonly url: () => string
@@ -40,7 +44,8 @@ export function startLoad(options: LoadOptions): { stop(): Promise<LoadResult>; 
       const body = options.body(next++)
       for (let left = options.retries; ; left--) {
         try {
-          const { status, text } = await post(agent, options, body)
+          // Others of the pool may lead to the same killed process.
+          const { status, text } = await post(left === options.retries && agent, options, body)
           if (status === 200) answers.push(readAnswer(text))
           else failed.push(`${status} ${text}`)
           break
@@ -50,6 +55,8 @@ export function startLoad(options: LoadOptions): { stop(): Promise<LoadResult>; 
             failed.push((error as Error).message)
             break
           }
+          // A killed process closes its sockets one after another: at once, one would come to its listening one.
+          await sleep(RETRY_MS)
         }
       }
     }
@@ -76,7 +83,7 @@ function readAnswer(text: string): LoadAnswer {
   return { id: prediction_ids[0] ?? '', version, epoch, variant, at: performance.now() }
 }
 
-function post(agent: Agent, options: LoadOptions, body: string): Promise<{ status: number; text: string }> {
+function post(agent: Agent | false, options: LoadOptions, body: string): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const headers = {
       'content-type': 'application/json',

@@ -34,9 +34,16 @@ const DRAIN_MS = 15_000
 const SHORT_LIFE_MS = 2000
 const MAX_PAUSE_MS = 5000
 
+/** A gateway that was started, or adopted: then nothing tells of its end but looking. */
+interface Up {
+  readonly process: GatewayFile
+  /** Aborted when it ends. */
+  readonly ended?: AbortSignal
+}
+
 interface Slot {
   readonly index: number
-  process: GatewayFile
+  up: Up
   quickDeaths: number
 }
 
@@ -58,15 +65,25 @@ export class Fleet {
   /** Adopts or starts every gateway; resolves when all answer. Throws with the reason when one cannot start. */
   async start(): Promise<void> {
     mkdirSync(runFiles(this.#options.dataDir).run, { recursive: true, mode: 0o700 })
+    const running: (GatewayFile | undefined)[] = []
     for (let index = 0; index < this.#options.count; index++) {
-      const running = await this.#adopt(index)
-      const process = running ?? (await this.#launch(index))
-      this.#port = process.port
-      if (this.#grpcPort !== null) this.#grpcPort = process.grpc_port ?? null
-      const slot = { index, process, quickDeaths: 0 }
+      const found = await this.#adopt(index)
+      if (found !== undefined) this.#take(found)
+      running.push(found)
+    }
+    for (const [index, found] of running.entries()) {
+      const up = found === undefined ? await this.#launch(index) : { process: found }
+      this.#take(up.process)
+      const slot = { index, up, quickDeaths: 0 }
       this.#slots.push(slot)
       this.#watches.push(this.#watch(slot))
     }
+  }
+
+  /** The ports of one are those of all. */
+  #take({ port, grpc_port }: GatewayFile): void {
+    this.#port = port
+    if (this.#grpcPort !== null) this.#grpcPort = grpc_port ?? null
   }
 
   /** Port that callers use. */
@@ -80,14 +97,17 @@ export class Fleet {
   }
 
   gateways(): readonly GatewayFile[] {
-    return this.#slots.map((slot) => slot.process)
+    return this.#slots.map((slot) => slot.up.process)
   }
 
   /** Stops watching. With `end`, gateways finish what is open and leave; without, they go on alone. */
   async stop(end: boolean): Promise<void> {
     this.#stopping = true
-    if (end) await Promise.all(this.#slots.map(({ process }) => endGateway(process)))
+    const endAll = (): Promise<unknown> => Promise.all(this.gateways().map(endGateway))
+    if (end) await endAll()
     await Promise.all(this.#watches)
+    // One that was just being started again is up by now.
+    if (end) await endAll()
   }
 
   /** A gateway of this folder that runs already: same process, same port, and it answers. */
@@ -108,7 +128,7 @@ export class Fleet {
     return found
   }
 
-  async #launch(index: number): Promise<GatewayFile> {
+  async #launch(index: number): Promise<Up> {
     const { dataDir, host, count, allowHosts, version, tls } = this.#options
     const given: GatewayArguments = {
       dataDir,
@@ -130,10 +150,12 @@ export class Fleet {
     })
     closeSync(log)
     child.unref()
-    const up = await this.#awaitUp(index, child)
-    this.#options.log(`gateway ${index} started: pid ${up.pid}, port ${up.port}`)
-    this.#options.onUp(up)
-    return up
+    const ended = new AbortController()
+    child.once('exit', () => ended.abort())
+    const found = await this.#awaitUp(index, child)
+    this.#options.log(`gateway ${index} started: pid ${found.pid}, port ${found.port}`)
+    this.#options.onUp(found)
+    return { process: found, ended: ended.signal }
   }
 
   async #awaitUp(index: number, child: ChildProcess): Promise<GatewayFile> {
@@ -153,21 +175,33 @@ export class Fleet {
   /** Restarts a gateway whenever it dies, on the port that it had. */
   async #watch(slot: Slot): Promise<void> {
     while (!this.#stopping) {
-      await sleep(LOOK_MS)
-      const { pid, start, started_at } = slot.process
+      await pause(LOOK_MS, slot.up.ended)
+      const { pid, start, started_at } = slot.up.process
       if (this.#stopping || isAlive(pid, start)) continue
       slot.quickDeaths = Date.now() - started_at < SHORT_LIFE_MS ? slot.quickDeaths + 1 : 0
       this.#options.log(`gateway ${slot.index} (pid ${pid}) died and is restarted`)
-      if (slot.quickDeaths > 1) await sleep(Math.min(MAX_PAUSE_MS, 200 * 2 ** slot.quickDeaths))
+      await this.#relaunch(slot)
+    }
+  }
+
+  /** Tries until one is up, with growing pauses after failures and after lives that were short. */
+  async #relaunch(slot: Slot): Promise<void> {
+    for (let failures = slot.quickDeaths; !this.#stopping; failures++) {
+      if (failures > 1) await sleep(Math.min(MAX_PAUSE_MS, 200 * 2 ** failures))
       if (this.#stopping) return
       try {
-        slot.process = await this.#launch(slot.index)
+        slot.up = await this.#launch(slot.index)
+        return
       } catch (error) {
-        slot.quickDeaths++
         this.#options.log((error as Error).message)
       }
     }
   }
+}
+
+/** Waits, and no longer than until the signal. */
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  await sleep(ms, undefined, signal === undefined ? {} : { signal }).catch(() => undefined)
 }
 
 /** Asks a gateway to finish and waits until it has gone; kills it when it does not. */

@@ -44,14 +44,18 @@ export function gatewayFile(dataDir: string, index: number): string {
 /** Longest path of a unix socket that every system takes, with room to spare. */
 const MAX_SOCKET_PATH = 100
 
-/** The admin socket of a gateway: in the data folder, or in a private temporary folder when that path is too long for a socket. */
-export function socketPath(dataDir: string, index: number): string {
-  const path = join(runFiles(dataDir).run, `gateway-${index}.sock`)
+/**
+ * The admin socket of a gateway process: in the data folder, or in a private temporary folder when that path is too long for a
+ * socket. Each process has its own, since one that ends takes its path with it.
+ */
+export function socketPath(dataDir: string, index: number, pid: number): string {
+  const name = `gateway-${index}-${pid}.sock`
+  const path = join(runFiles(dataDir).run, name)
   if (Buffer.byteLength(path) <= MAX_SOCKET_PATH) return path
   const short = createHash('sha256').update(path).digest('hex').slice(0, 16)
   const folder = join(tmpdir(), `slipway-${process.getuid?.() ?? 0}-${short}`)
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  return join(folder, `gateway-${index}.sock`)
+  return join(folder, name)
 }
 
 /** Writes a file so that a reader sees the old text or the new one, never a part. */

@@ -13,7 +13,8 @@ import { servingModels } from '../../../test/serving-models.ts'
 import type { ServingModels } from '../../../test/serving-models.ts'
 import { gatewayStats, pushTable } from '../admin-client.ts'
 import { readInputs } from '../inputs.ts'
-import { socketPath } from '../run-files.ts'
+import { gatewayFile, readJsonFile } from '../run-files.ts'
+import type { GatewayFile } from '../run-files.ts'
 import type { EndpointRoute, InputField, RoutingTable } from '../table.ts'
 import { BREAKER } from '../table.ts'
 
@@ -101,6 +102,10 @@ async function answerOf(port: number, endpoint: string): Promise<[number, string
   return [epoch, version]
 }
 
+function adminOf(dataDir: string): string {
+  return (readJsonFile(gatewayFile(dataDir, 0)) as GatewayFile).socket
+}
+
 async function assertTable(port: number, epoch: number): Promise<void> {
   for (const name of ['a', 'b']) assert.deepEqual(await answerOf(port, name), [epoch, String(epoch)], name)
 }
@@ -109,7 +114,7 @@ test('an older table than the present one is answered with the present epoch, an
   const dataDir = folderWith(5)
   const gateway = await start(dataDir)
   t.after(() => gateway.stop())
-  const socket = socketPath(dataDir, 0)
+  const socket = adminOf(dataDir)
   assert.deepEqual(await pushTable(socket, tableOf(4)), { epoch: 5, failed: [] })
   await assertTable(gateway.port, 5)
   const kept = JSON.parse(readFileSync(join(dataDir, 'run/routing.json'), 'utf8')) as RoutingTable
@@ -122,7 +127,7 @@ test('a table that is none is refused, and the present one answers on', async (t
   const dataDir = folderWith(1)
   const gateway = await start(dataDir)
   t.after(() => gateway.stop())
-  const socket = socketPath(dataDir, 0)
+  const socket = adminOf(dataDir)
   await assert.rejects(pushTable(socket, { epoch: 9 } as unknown as RoutingTable))
   await assertTable(gateway.port, 1)
   assert.equal((await gatewayStats(socket)).epoch, 1)
@@ -142,12 +147,12 @@ for (const [point, epoch] of POINTS) {
     const dataDir = folderWith(1)
     const doomed = await start(dataDir, point)
     await assertTable(doomed.port, 1)
-    await assert.rejects(pushTable(socketPath(dataDir, 0), tableOf(2)))
+    await assert.rejects(pushTable(adminOf(dataDir), tableOf(2)))
     assert.equal(await doomed.ended, 'SIGKILL')
     const next = await start(dataDir)
     t.after(() => next.stop())
     await assertTable(next.port, epoch)
-    assert.deepEqual(await pushTable(socketPath(dataDir, 0), tableOf(2)), { epoch: 2, failed: [] })
+    assert.deepEqual(await pushTable(adminOf(dataDir), tableOf(2)), { epoch: 2, failed: [] })
     await assertTable(next.port, 2)
   })
 }
@@ -191,7 +196,7 @@ test('ten thousand idle connections do not keep a caller from its answer', { tim
     sockets.push(...(await Promise.all(Array.from({ length: wave }, () => idle(gateway.port)))))
   }
   for (let i = 0; i < 20; i++) await assertTable(gateway.port, 1)
-  const { rss } = await gatewayStats(socketPath(dataDir, 0))
+  const { rss } = await gatewayStats(adminOf(dataDir))
   t.diagnostic(`${count} connections, ${Math.round(rss / 2 ** 20)} MiB`)
   assert.ok(rss < 1.5 * 2 ** 30, `${rss} bytes`)
 })

@@ -3,7 +3,7 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { hostCheck } from '../../http/hosts.ts'
 import { faultPoint } from '../../store/fault.ts'
 import type { GatewayFile, RunFiles } from '../run-files.ts'
-import { gatewayFile, processStart, readJsonFile, runFiles, socketPath, writeWhole } from '../run-files.ts'
+import { gatewayFile, isAlive, processStart, readJsonFile, runFiles, socketPath, writeWhole } from '../run-files.ts'
 import { asTable, EMPTY_TABLE } from '../table.ts'
 import type { RoutingTable } from '../table.ts'
 import type { PushReply } from './admin.ts'
@@ -56,6 +56,8 @@ export interface Gateway {
   stop(): Promise<void>
 }
 
+/** How often a gateway looks whether another took its place, ms. */
+const SUCCESSOR_MS = 1000
 const MAX_BODY = 16 * 1024 * 1024
 /** All bodies that are being read at once, bytes. */
 const MAX_HELD = 256 * 1024 * 1024
@@ -81,7 +83,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const servers = [await listen(deps, options)]
   if (options.grpcPort !== undefined) servers.push(await listenGrpc(deps, { ...options, port: options.grpcPort }))
   const [port = 0, grpcPort = null] = servers.map((server) => server.port)
-  const socket = socketPath(options.dataDir, options.index)
+  const socket = socketPath(options.dataDir, options.index, process.pid)
   let stopping: Promise<void> | undefined
   const stop = (): Promise<void> => (stopping ??= end(state, servers, options.graceMs ?? 10_000))
   const admin = await listenAdmin(socket, {
@@ -100,22 +102,33 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     socket,
     started_at: Date.now(),
   }
-  writeWhole(gatewayFile(options.dataDir, options.index), JSON.stringify(told))
+  const file = gatewayFile(options.dataDir, options.index)
+  removeSocketOfDead(file)
+  writeWhole(file, JSON.stringify(told))
+  const watch = setInterval(() => hasSuccessor(file) && options.onDrain(), SUCCESSOR_MS).unref()
   return {
     port,
     grpcPort,
     async stop() {
+      clearInterval(watch)
       await stop()
       admin.closeAllConnections()
       admin.close()
-      removeOwn(gatewayFile(options.dataDir, options.index))
+      if (!hasSuccessor(file)) rmSync(file, { force: true })
     },
   }
 }
 
-/** Removes the process file unless a successor has written its own. */
-function removeOwn(path: string): void {
-  if ((readJsonFile(path) as GatewayFile | undefined)?.pid === process.pid) rmSync(path, { force: true })
+/** True when another gateway took this one's place: a control process that did not find it has started one. */
+function hasSuccessor(file: string): boolean {
+  const found = readJsonFile(file) as GatewayFile | undefined
+  return found !== undefined && found.pid !== process.pid && isAlive(found.pid, found.start)
+}
+
+/** A killed gateway leaves its socket. */
+function removeSocketOfDead(file: string): void {
+  const found = readJsonFile(file) as GatewayFile | undefined
+  if (found !== undefined && !isAlive(found.pid, found.start)) rmSync(found.socket, { force: true })
 }
 
 async function end(state: GatewayState, servers: readonly GatewayServer[], graceMs: number): Promise<void> {
