@@ -103,6 +103,28 @@ test('kill -9 of the scorer under load: every call is answered, by its successor
   assert.notEqual(pidOf(backend), before)
 })
 
+test('a crash loop holds back new scorers; one that lives answers on, and without any callers are told at once', async () => {
+  const backend = pool('hgb', { workers: 2 })
+  await backend.start()
+  const idle = (): number[] => describe(backend).scorers.flatMap(({ pid, state }) => (state === 'idle' ? [pid] : []))
+  await until('both answer', () => idle().length === 2)
+  const [survivor = 0] = idle()
+  for (let deaths = 0; deaths < 5; deaths++) {
+    await until('its sibling answers', () => idle().length === 2)
+    const [victim = 0] = idle().filter((pid) => pid !== survivor)
+    process.kill(victim, 'SIGKILL')
+    await until('it is gone', () => !idle().includes(victim))
+  }
+  assert.deepEqual(idle(), [survivor], 'no other is started for a while')
+  const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => backend.score(row(i), limits())))
+  assert.equal(answers.length, 20)
+  process.kill(survivor, 'SIGKILL')
+  await until('nobody is left', () => describe(backend).scorers.length === 0)
+  await assert.rejects(backend.score(row(1), limits()), { code: 'unavailable' })
+  await until('as many as before answer again', () => idle().length === 2)
+  assert.equal((await backend.score(row(1), limits())).length, 1)
+})
+
 test('a row that kills its scorer is refused after two deaths; its neighbours are answered', async () => {
   const backend = pool('faulty')
   await backend.start()

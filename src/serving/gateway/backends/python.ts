@@ -92,7 +92,7 @@ export class PythonBackend implements Backend {
 
   /** Starts the scorers without waiting; calls wait in the queue until one is ready. */
   startLater(): void {
-    for (let i = 0; i < this.#options.workers; i++) void this.#spawn().catch(() => undefined)
+    for (let i = this.#workers.size; i < this.#options.workers; i++) void this.#spawn().catch(() => undefined)
   }
 
   #abort(): void {
@@ -108,7 +108,7 @@ export class PythonBackend implements Backend {
   }
 
   score(rows: readonly Value[][], limits: CallLimits): Promise<Scored[]> {
-    if (this.#closed || this.#retryAt !== undefined) return Promise.reject(this.#unavailable())
+    if (this.#closed || this.#isDown()) return Promise.reject(this.#unavailable())
     const paramsKey = limits.params === null ? '' : toJson(limits.params)
     const refusal = this.#refusal(rows, paramsKey, limits)
     if (refusal !== undefined) return Promise.reject(refusal)
@@ -212,14 +212,17 @@ export class PythonBackend implements Backend {
     if (expected) return
     const now = performance.now()
     this.#deaths = [...this.#deaths.filter((at) => now - at < LOOP_MS), now]
-    if (this.#deaths.length < LOOP_DEATHS) {
-      void this.#spawn().catch(() => undefined)
-      return
-    }
-    this.#backOff()
+    if (this.#deaths.length < LOOP_DEATHS) void this.#spawn().catch(() => undefined)
+    else this.#backOff()
+    if (this.#isDown()) for (const call of this.#queue.drain()) this.#fail(call, this.#unavailable())
   }
 
-  /** In a crash loop nothing is started for a while, and callers are told so at once. */
+  /** True in a crash loop that has left no scorer: callers are told so at once. While one lives it answers them. */
+  #isDown(): boolean {
+    return this.#retryAt !== undefined && this.#workers.size === 0
+  }
+
+  /** In a crash loop nothing is started for a while. */
   #backOff(): void {
     if (this.#retryAt !== undefined) return
     const delay = Math.min(MAX_BACKOFF_MS, 1000 * 2 ** (this.#deaths.length - LOOP_DEATHS))
@@ -227,7 +230,6 @@ export class PythonBackend implements Backend {
       this.#retryAt = undefined
       this.startLater()
     }, delay).unref()
-    if (!this.ready()) for (const call of this.#queue.drain()) this.#fail(call, this.#unavailable())
   }
 
   #dispatch(): void {
@@ -339,7 +341,7 @@ export class PythonBackend implements Backend {
       this.#suspects.blame(call, batch.length === 1, performance.now())
       if (call.settled) continue
       if (call.deaths >= QUARANTINE_DEATHS) this.#fail(call, this.#poisoned())
-      else if (this.#retryAt !== undefined) this.#fail(call, this.#unavailable())
+      else if (this.#isDown()) this.#fail(call, this.#unavailable())
       else this.#queue.unshift(call)
     }
   }
