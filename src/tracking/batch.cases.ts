@@ -359,7 +359,7 @@ export function batchCases(bench: Bench): void {
       await logBatch(room, root, runId, batch)
       const { data } = await getRun(room, root, runId)
       assert.equal(data.tags.find((tag) => tag.key === 'state')?.value, 'done')
-      const count = await room.db.get<{ n: number }>('SELECT COUNT(*) AS n FROM metric_points WHERE run_id = ?', [
+      const count = await room.db.get<{ n: number }>('SELECT COUNT(*) AS n FROM metric_history WHERE run_id = ?', [
         runId,
       ])
       assert.equal(Number(count?.n), 1)

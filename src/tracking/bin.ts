@@ -1,6 +1,6 @@
 /** The bin: runs go there, come back, and are purged with all that was logged to them. */
 import type { Principal } from '../contract/access.ts'
-import type { Tx } from '../store/db.ts'
+import type { Db, Tx } from '../store/db.ts'
 import { ownersOf } from './retention-plan.ts'
 import type { RemovalPlan, RetentionDeps } from './retention-plan.ts'
 import { planRemoval } from './retention-plan.ts'
@@ -9,8 +9,7 @@ import type { Tracking } from './room.ts'
 import { setRunStage } from './runs.ts'
 import type { RunRow } from './runs.ts'
 
-/** Tables with rows of a run. */
-export const OF_RUN = [
+const OF_RUN = [
   'run_params',
   'run_tags',
   'metric_points',
@@ -21,6 +20,14 @@ export const OF_RUN = [
   'run_losses',
   'batch_keys',
 ] as const
+
+/** Tables that only PostgreSQL has. */
+export const POSTGRES_ONLY = ['metric_chunks'] as const
+
+/** Tables with rows of a run. */
+export function tablesOfRun(kind: Db['kind']): readonly string[] {
+  return kind === 'postgres' ? [...OF_RUN, ...POSTGRES_ONLY] : OF_RUN
+}
 
 /** Tables with rows of a logged model. */
 export const OF_MODEL = ['logged_model_params', 'logged_model_tags', 'logged_model_metrics', 'run_models'] as const
@@ -51,7 +58,7 @@ async function purgeRun(room: Tracking, who: Principal, run: RunRow, rule: Reten
       run.deleted_time,
     ])
     if (gone === 0) return
-    for (const table of OF_RUN) await t.run(`DELETE FROM ${table} WHERE run_id = ?`, [run.run_id])
+    for (const table of tablesOfRun(t.kind)) await t.run(`DELETE FROM ${table} WHERE run_id = ?`, [run.run_id])
     await purgeModels(t, run.run_id)
     for (const owner of owners) await t.run('DELETE FROM artifacts WHERE owner = ?', [owner])
     const detail = { run: run.run_name, purged: true, retention: rule.name, deleted_at: run.deleted_time }

@@ -53,7 +53,7 @@ export async function readCurves(room: Tracking, who: Principal, asked: CurvesAs
   const extents = await searchAll<Extent>(
     room.db,
     sql`SELECT run_id, COUNT(*) AS n, MIN(step) AS low, MAX(step) AS high, MIN(timestamp) AS first, MAX(timestamp) AS last
-      FROM metric_points WHERE ${points(ids, asked)} GROUP BY run_id`,
+      FROM metric_history WHERE ${points(ids, asked)} GROUP BY run_id`,
   )
   const long = extents.filter((one) => one.n > asked.max_points)
   const short = extents.filter((one) => one.n <= asked.max_points)
@@ -83,7 +83,7 @@ async function wholeCurves(room: Tracking, extents: readonly Extent[], asked: Cu
   const ids = extents.map((one) => one.run_id)
   return searchAll<Point>(
     room.db,
-    sql`SELECT run_id, step, timestamp, value, is_nan FROM metric_points WHERE ${points(ids, asked)}
+    sql`SELECT run_id, step, timestamp, value, is_nan FROM metric_history WHERE ${points(ids, asked)}
       ORDER BY run_id, step, timestamp, value`,
   )
 }
@@ -111,7 +111,7 @@ async function thinCurves(room: Tracking, extents: readonly Extent[], asked: Cur
         room.db,
         sql`SELECT MIN(run_id) AS run_id, MIN(step) AS low, MAX(step) AS high, MIN(timestamp) AS first,
             MAX(timestamp) AS last, MIN(value) AS least, MAX(value) AS greatest, AVG(value) AS mean
-          FROM metric_points WHERE ${points([extent.run_id], asked)} AND is_nan = 0
+          FROM metric_history WHERE ${points([extent.run_id], asked)} AND is_nan = 0
           GROUP BY ${place} ORDER BY low, first`,
       )
     }),

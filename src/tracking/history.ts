@@ -20,7 +20,9 @@ interface PointRow {
   readonly is_nan: number
 }
 
-/** The order of history, which is the primary key of the table. */
+const POINT = raw('run_id, key, timestamp, step, value, is_nan')
+
+/** The order of history: of the primary key of rows. */
 const COLUMNS: readonly SortColumn[] = [
   { expression: raw('timestamp'), descending: false, type: 'int' },
   { expression: raw('step'), descending: false, type: 'int' },
@@ -44,12 +46,14 @@ export async function metricHistory(
   const hash = queryHash(['history', asked.run_id, asked.key])
   const position = readToken(asked.page_token, hash)
   const after =
-    position !== undefined && 'after' in position ? sql`AND ${afterPosition(COLUMNS, position.after)}` : raw('')
+    position !== undefined && 'after' in position
+      ? sql`AND ${afterPosition(COLUMNS, position.after)} AND last_timestamp >= ${position.after[0] ?? 0}`
+      : raw('')
   const skip = position !== undefined && 'offset' in position ? position.offset : 0
   const page = limit === undefined ? raw('') : sql`LIMIT ${limit + 1} OFFSET ${skip}`
   const rows = await points(
     room,
-    sql`SELECT * FROM metric_points WHERE run_id = ${asked.run_id} AND key = ${asked.key} ${after}
+    sql`SELECT ${POINT} FROM metric_history WHERE run_id = ${asked.run_id} AND key = ${asked.key} ${after}
       ORDER BY ${orderBy(COLUMNS)} ${page}`,
   )
   const shown = limit === undefined ? rows : rows.slice(0, limit)
@@ -68,7 +72,7 @@ export async function bulkHistory(
   const seen = await seenRuns(room, who, asked.run_ids)
   const rows = await points(
     room,
-    sql`SELECT * FROM metric_points WHERE run_id IN ${inList(seen)} AND key = ${asked.key}
+    sql`SELECT ${POINT} FROM metric_history WHERE run_id IN ${inList(seen)} AND key = ${asked.key}
       ORDER BY run_id, ${orderBy(COLUMNS)} LIMIT ${asked.max_results}`,
   )
   return rows.map(wirePoint)
@@ -102,7 +106,7 @@ export async function sampledHistory(room: Tracking, who: Principal, asked: Samp
   }
   const rows = await points(
     room,
-    sql`SELECT * FROM metric_points WHERE ${chosen} ORDER BY run_id, step, timestamp, value`,
+    sql`SELECT ${POINT} FROM metric_history WHERE ${chosen} ORDER BY run_id, step, timestamp, value`,
   )
   const kept = sampledSteps(rows, asked.max_results)
   return rows.filter((row) => kept.has(row.step)).map(wirePoint)
@@ -122,7 +126,7 @@ async function unbroken(room: Tracking, chosen: Sql, asked: Sampled): Promise<Po
   const kept = sql`((step - ${least}) % ${count} * ${wanted} + ${wanted - 1}) % ${count} < ${wanted}`
   const rows = await points(
     room,
-    sql`SELECT * FROM metric_points WHERE ${chosen} AND (${kept} OR step = ${greatest}) ORDER BY step, timestamp, value`,
+    sql`SELECT ${POINT} FROM metric_history WHERE ${chosen} AND (${kept} OR step = ${greatest}) ORDER BY step, timestamp, value`,
   )
   return (rows[0]?.step ?? least) < least ? undefined : rows
 }
@@ -140,9 +144,9 @@ interface Extent {
 async function extent(room: Tracking, chosen: Sql, asked: Sampled): Promise<Extent> {
   const whole = asked.start_step === undefined
   const bounds = whole
-    ? sql`SELECT (SELECT COUNT(*) FROM metric_points WHERE ${chosen}) AS count, first_step AS least, step AS greatest
+    ? sql`SELECT (SELECT COUNT(*) FROM metric_history WHERE ${chosen}) AS count, first_step AS least, step AS greatest
         FROM latest_metrics WHERE run_id = ${asked.run_ids[0] ?? ''} AND key = ${asked.key}`
-    : sql`SELECT COUNT(*) AS count, MIN(step) AS least, MAX(step) AS greatest FROM metric_points WHERE ${chosen}`
+    : sql`SELECT COUNT(*) AS count, MIN(step) AS least, MAX(step) AS greatest FROM metric_history WHERE ${chosen}`
   const [found] = await searchAll<Extent>(room.db, bounds)
   return found ?? { count: 0, least: null, greatest: null }
 }

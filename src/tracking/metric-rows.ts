@@ -1,9 +1,11 @@
 /** How points come into their tables: each once, and each metric's last, least, greatest and first number in one row. */
 import type { SqlValue, Tx } from '../store/db.ts'
+import { placeOf, writeChunks } from './metric-chunks.ts'
+import type { Series } from './metric-chunks.ts'
 import { isEarlier, isLater, stored } from './points.ts'
 import type { MetricPoint } from './points.ts'
 import type { RunRow } from './runs.ts'
-import { insertMany } from './sql.ts'
+import { insertMany, unnested } from './sql.ts'
 import type { Into } from './sql.ts'
 
 /** Checked points of one run. */
@@ -60,55 +62,73 @@ function taken(column: string, when: string): string {
   return `${column} = CASE WHEN ${when} THEN excluded.${column} ELSE latest_metrics.${column} END`
 }
 
+/** On PostgreSQL the row also tells whether all that was written came after what was there. */
+const APPENDED: Into = { table: LATEST.table, columns: { ...LATEST.columns, appended: 'BIGINT' } }
+const MERGE_APPENDED = MERGE.replace(
+  'DO UPDATE SET',
+  `DO UPDATE SET appended = CASE WHEN (excluded.first_step, excluded.first_timestamp, excluded.first_value)
+    > (latest_metrics.step, latest_metrics.timestamp, latest_metrics.value) THEN 1 ELSE 0 END,`,
+)
+
 /** Writes points of some runs, each run once, in the caller's transaction. A point that is there already changes nothing. */
 export async function writePoints(t: Tx, runs: readonly RunPoints[]): Promise<void> {
-  const points: SqlValue[][] = []
-  const latest: SqlValue[][] = []
-  for (const { run, points: own } of runs.toSorted(byRun)) {
-    const sorted = own.toSorted(byPlace)
-    for (const point of sorted) {
-      const [value, isNan] = stored(point.value)
-      points.push([run.run_id, point.key, point.timestamp, point.step, value, isNan])
-    }
-    for (const summary of summaries(sorted)) latest.push(rowOf(run, summary))
+  const series = runs.toSorted(byRun).flatMap(seriesOf)
+  if (series.length === 0) return
+  const latest = series.map(latestRow)
+  if (t.kind === 'sqlite') {
+    await insertMany(t, POINTS, series.flatMap(pointRows), 'ON CONFLICT DO NOTHING')
+    await insertMany(t, LATEST, latest, MERGE)
+    return
   }
-  await insertMany(t, POINTS, points, 'ON CONFLICT DO NOTHING')
-  await insertMany(t, LATEST, latest, MERGE)
+  const rest = await writeChunks(t, series, await mergeLatest(t, latest))
+  await insertMany(t, POINTS, rest.flatMap(pointRows), 'ON CONFLICT DO NOTHING')
 }
 
-/** What the points of one key come to. */
-interface Summary {
-  last: MetricPoint
-  first: MetricPoint | undefined
-  least: number | undefined
-  greatest: number | undefined
+/**
+ * The rows are locked from here on, and another transaction that changed one meanwhile makes this one start again: so what is told
+ * of a metric stays true until the commit.
+ */
+async function mergeLatest(t: Tx, latest: readonly SqlValue[][]): Promise<Set<string>> {
+  const { text, params } = unnested(
+    APPENDED,
+    latest.map((row) => [...row, 1]),
+    `${MERGE_APPENDED} RETURNING run_id, key, appended`,
+  )
+  const rows = await t.all<{ run_id: string; key: string; appended: number }>(text, params)
+  return new Set(rows.filter((row) => row.appended === 1).map((row) => placeOf(row.run_id, row.key)))
 }
 
-/** One for each key, in the order of the keys, for a statement may not meet the same row twice. */
-function summaries(sorted: readonly MetricPoint[]): Iterable<Summary> {
-  const found = new Map<string, Summary>()
-  for (const point of sorted) {
-    const known = found.get(point.key)
-    const value = Number.isNaN(point.value) ? undefined : stored(point.value)[0]
-    if (known === undefined) {
-      const first = value === undefined ? undefined : point
-      found.set(point.key, { last: point, first, least: value, greatest: value })
-      continue
-    }
-    if (isLater(point, known.last)) known.last = point
-    if (value === undefined) continue
-    if (known.first === undefined || isEarlier(point, known.first)) known.first = point
-    if (known.least === undefined || value < known.least) known.least = value
-    if (known.greatest === undefined || value > known.greatest) known.greatest = value
+/** The points of one metric of one run, in the order of their table. */
+function seriesOf({ run, points }: RunPoints): Series[] {
+  const found = Map.groupBy(points.toSorted(byPlace), (point) => point.key)
+  return [...found].map(([key, own]) => ({ run, key, points: own }))
+}
+
+function pointRows({ run, key, points }: Series): SqlValue[][] {
+  return points.map(({ timestamp, step, value: given }) => {
+    const [value, isNan] = stored(given)
+    return [run.run_id, key, timestamp, step, value, isNan]
+  })
+}
+
+/** What a metric's points come to: its row among the latest ones. */
+function latestRow({ run, key, points }: Series): SqlValue[] {
+  const [some] = points
+  if (some === undefined) throw new Error(`${key} has no points`)
+  let last = some
+  let first: MetricPoint | undefined
+  let [least, greatest]: [number | null, number | null] = [null, null]
+  for (const point of points) {
+    if (isLater(point, last)) last = point
+    if (Number.isNaN(point.value)) continue
+    const [number] = stored(point.value)
+    if (first === undefined || isEarlier(point, first)) first = point
+    if (least === null || number < least) least = number
+    if (greatest === null || number > greatest) greatest = number
   }
-  return found.values()
-}
-
-function rowOf(run: RunPoints['run'], { last, first, least, greatest }: Summary): SqlValue[] {
   const [value, isNan] = stored(last.value)
   const begin = first === undefined ? [null, null, null] : [stored(first.value)[0], first.step, first.timestamp]
-  const end = [value, isNan, last.timestamp, last.step]
-  return [run.run_id, last.key, run.experiment_id, ...end, least ?? null, greatest ?? null, ...begin]
+  return [run.run_id, key, run.experiment_id, value, isNan, last.timestamp, last.step, least, greatest, ...begin]
 }
 
 /** Rows in one order in every transaction, so that two of them cannot wait for each other. */

@@ -57,7 +57,7 @@ export function nativeRoutes(room: Tracking): Mounted[] {
 /** A metric's history by step, with no more than so many points. */
 async function curve(room: Tracking, runId: string, key: string, most: number) {
   const points = await room.db.search<CurvePoint>({
-    sql: 'SELECT step, timestamp, value, is_nan FROM metric_points WHERE run_id = ? AND key = ? ORDER BY step, timestamp, value',
+    sql: 'SELECT step, timestamp, value, is_nan FROM metric_history WHERE run_id = ? AND key = ? ORDER BY step, timestamp, value',
     parameters: [runId, key],
   })
   const kept = downsample(points, most)

@@ -2,7 +2,7 @@
 import type { Principal } from '../contract/access.ts'
 import type { Tx } from '../store/db.ts'
 import { placeOfUri } from './artifact-paths.ts'
-import { OF_MODEL, OF_RUN } from './bin.ts'
+import { OF_MODEL, tablesOfRun } from './bin.ts'
 import type { Tracking } from './room.ts'
 import { inList, raw, sql } from './sql.ts'
 import { deleteTraces } from './traces/delete.ts'
@@ -23,7 +23,7 @@ const OF_EXPERIMENT = [
 
 /** Removes an experiment with all in it, some of it in each transaction; the bytes of its files go with the next collection. */
 export async function purgeExperiment(room: Tracking, who: Principal, id: string): Promise<void> {
-  await purgeAll(room, { table: 'runs', key: 'run_id', parts: OF_RUN }, id)
+  await purgeAll(room, { table: 'runs', key: 'run_id', parts: tablesOfRun(room.db.kind) }, id)
   await purgeAll(room, { table: 'logged_models', key: 'model_id', parts: OF_MODEL }, id)
   await deleteTraces(room, who, { experiment_id: id, max_start_ms: Number.MAX_SAFE_INTEGER, trace_ids: [] })
   await room.db.tx(async (t) => {

@@ -1,10 +1,12 @@
 /** Empties the tracking room, for other projects' test suites (only mounted when SLIPWAY_TEST_HOOKS is 1). */
+import type { Db } from '../store/db.ts'
+import { POSTGRES_ONLY } from './bin.ts'
 import type { Tracking } from './room.ts'
 import { locationOf } from './suite-place.ts'
 import type { SuitePlace } from './suite-place.ts'
 
 /** Every table of the room that a suite's store is emptied of. */
-export const TABLES = [
+const TABLES = [
   'experiments',
   'experiment_tags',
   'runs',
@@ -51,11 +53,16 @@ export const TABLES = [
   'retention_rules',
 ] as const
 
+/** Those of one kind of database. */
+export function tablesOf(kind: Db['kind']): readonly string[] {
+  return kind === 'postgres' ? [...TABLES, ...POSTGRES_ONLY] : TABLES
+}
+
 /** Deletes every row of the room and makes the default experiment again, its artifacts where a suite wants them. */
 export async function resetTracking(room: Tracking, place?: SuitePlace): Promise<void> {
   if (room.suite !== undefined) room.suite.place = place
   await room.db.tx(async (t) => {
-    for (const table of TABLES) await t.run(`DELETE FROM ${table}`)
+    for (const table of tablesOf(t.kind)) await t.run(`DELETE FROM ${table}`)
     await t.run("INSERT INTO experiments VALUES ('0', 0, 'default', 'Default', ?, 'active', ?, ?)", [
       locationOf(room, '0', undefined),
       room.clock(),

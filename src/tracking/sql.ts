@@ -1,5 +1,7 @@
 /** SQL text together with its values, composed by a template tag: for queries whose shape depends on the caller's filter. */
 import type { Db, Reader, SqlValue, Tx } from '../store/db.ts'
+import { pgArray } from './pg-array.ts'
+import type { Element } from './pg-array.ts'
 
 export interface Sql {
   readonly text: string
@@ -84,37 +86,43 @@ export async function insertRows(
 /** A table that gets many rows at once: its columns in the order of the rows' values, with their types on PostgreSQL. */
 export interface Into {
   readonly table: string
-  readonly columns: Readonly<Record<string, 'TEXT' | 'BIGINT' | 'DOUBLE PRECISION'>>
+  readonly columns: Readonly<Record<string, Element>>
 }
 
 /**
  * As `insertRows`, for the tables that carry the load. On PostgreSQL all rows go as one array a column: a statement with thousands of
  * parameters would take longer to read than to run.
  */
-export function insertMany(
+export async function insertMany(
   t: Tx,
-  { table, columns }: Into,
+  into: Into,
   rows: readonly (readonly SqlValue[])[],
   tail: string,
 ): Promise<number> {
-  const names = Object.keys(columns)
-  const head = `INSERT INTO ${table} (${names.join(', ')})`
-  if (t.kind === 'sqlite' || rows.length < 2) return insertRows(t, head, rows, tail)
-  const arrays = Object.values(columns).map((type) => `CAST(? AS ${type}[])`)
-  const values = names.map((_, at) => arrayText(rows.map((row) => row[at] ?? null)))
-  return t.run(`${head} SELECT * FROM unnest(${arrays.join(', ')}) ${tail}`, values)
+  if (rows.length === 0) return 0
+  if (t.kind === 'sqlite' || rows.length === 1) return insertRows(t, headOf(into), rows, tail)
+  const { text, params } = unnested(into, rows, tail)
+  return t.run(text, params)
 }
 
-/** PostgreSQL's text form of an array of texts or numbers. */
-function arrayText(values: readonly SqlValue[]): string {
-  const items = values.map((value) =>
-    value === null
-      ? 'NULL'
-      : typeof value === 'number'
-        ? String(value)
-        : `"${String(value).replace(/["\\]/g, '\\$&')}"`,
+/** The statement that inserts rows on PostgreSQL as one array a column. */
+export function unnested({ table, columns }: Into, rows: readonly (readonly SqlValue[])[], tail: string): Sql {
+  const arrays = Object.values(columns).map((type, at) =>
+    arrayOf(
+      type,
+      rows.map((row) => row[at] ?? null),
+    ),
   )
-  return `{${items.join(',')}}`
+  return sql`${raw(headOf({ table, columns }))} SELECT * FROM unnest(${joined(arrays, ', ')}) ${raw(tail)}`
+}
+
+/** A PostgreSQL array as a value. Integers must be safe ones. */
+export function arrayOf(type: Element, values: readonly SqlValue[]): Sql {
+  return sql`CAST(${pgArray(type, values)} AS ${raw(type)}[])`
+}
+
+function headOf({ table, columns }: Into): string {
+  return `INSERT INTO ${table} (${Object.keys(columns).join(', ')})`
 }
 
 const marks = new Map<number, string>()

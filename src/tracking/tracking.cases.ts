@@ -12,6 +12,7 @@ import { openDiskBlobs } from '../store/disk-blobs.ts'
 import { migrate } from '../store/migrate.ts'
 import { aggregateCases } from './aggregates.cases.ts'
 import { batchCases } from './batch.cases.ts'
+import { chunkCases } from './chunks.cases.ts'
 import { gatewayCases } from './gateway-config/gateway.cases.ts'
 import { grammarCases } from './grammar.cases.ts'
 import { issueCases } from './issues/issues.cases.ts'
@@ -54,6 +55,7 @@ export function trackingCases(name: string, open: () => Promise<{ db: Db; close(
     }
     lifeCases(bench)
     batchCases(bench)
+    chunkCases(bench)
     limitCases(bench)
     aggregateCases(bench)
     searchCases(bench)

@@ -167,7 +167,7 @@ test('PostgreSQL: connections are killed, a table is locked, the server crashes;
     [],
   )
   const last = await connect()
-  const { rows } = await last.query<{ step: string }>('SELECT step FROM metric_points WHERE run_id = $1', [work.run])
+  const { rows } = await last.query<{ step: string }>('SELECT step FROM metric_history WHERE run_id = $1', [work.run])
   await last.end()
   const there = new Set(rows.map((row) => Number(row.step)))
   assert.deepEqual(

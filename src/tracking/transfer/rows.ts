@@ -23,17 +23,56 @@ export async function readRows(
 ): Promise<{ rows: Row[]; after?: string }> {
   const within = table.within(scope)
   if (within === undefined) return { rows: [] }
-  const keys = raw(table.key.join(', '))
-  const behind = page.after === undefined ? [] : [sql`(${keys}) > (${values(readKey(table, page.after))})`]
-  const rows = await searchAll<Row>(
-    db,
-    sql`SELECT ${raw(namesOf(table))} FROM ${raw(table.name)} WHERE ${all([within, ...behind])}
-      ORDER BY ${keys} LIMIT ${page.limit}`,
-  )
+  const after = page.after === undefined ? undefined : readKey(table, page.after)
+  const rows =
+    table.seen === undefined || db.kind === 'sqlite'
+      ? await select(db, table, [within], { after, limit: page.limit })
+      : await selectSeen(db, table, within, { after, limit: page.limit })
   const last = rows.at(-1)
   const leaving = table.leaving === undefined ? rows : rows.map(table.leaving)
   if (rows.length < page.limit || last === undefined) return { rows: leaving }
   return { rows: leaving, after: JSON.stringify(table.key.map((name) => last[name])) }
+}
+
+interface Page {
+  readonly after: readonly SqlValue[] | undefined
+  readonly limit: number
+}
+
+function select(db: Db, table: MovedTable, where: readonly Sql[], { after, limit }: Page): Promise<Row[]> {
+  const keys = raw(table.key.join(', '))
+  const behind = after === undefined ? [] : [sql`(${keys}) > (${values(after)})`]
+  return searchAll<Row>(
+    db,
+    sql`SELECT ${raw(namesOf(table))} FROM ${raw(table.seen?.view ?? table.name)} WHERE ${all([...where, ...behind])}
+      ORDER BY ${keys} LIMIT ${limit}`,
+  )
+}
+
+/** How many places are looked into for a page: more of them while it is not full. */
+const PLACES = [1, 16, 256, 4096]
+
+/** PostgreSQL would make all the view's rows for each page: it is told between which places, each of which has a row at least. */
+async function selectSeen(db: Db, table: MovedTable, within: Sql, { after, limit }: Page): Promise<Row[]> {
+  const { by, places } = table.seen ?? { by: table.name, places: table.key }
+  const names = raw(places.join(', '))
+  const rows: Row[] = []
+  let from = after?.slice(0, places.length)
+  for (let round = 0; rows.length < limit; round++) {
+    const most = PLACES[Math.min(round, PLACES.length - 1)] ?? 1
+    const behind = from === undefined ? [] : [sql`(${names}) ${raw(round === 0 ? '>=' : '>')} (${values(from)})`]
+    const found = await searchAll<Row>(
+      db,
+      sql`SELECT ${names} FROM ${raw(by)} WHERE ${all([within, ...behind])} ORDER BY ${names} LIMIT ${most}`,
+    )
+    const [first, last] = [found[0], found.at(-1)].map((row) => places.map((name) => row?.[name] ?? null))
+    if (found.length === 0 || first === undefined || last === undefined) break
+    const between = sql`(${names}) >= (${values(first)}) AND (${names}) <= (${values(last)})`
+    const left = limit - rows.length
+    rows.push(...(await select(db, table, [within, between], { after: round === 0 ? after : undefined, limit: left })))
+    from = last
+  }
+  return rows
 }
 
 /**
@@ -98,7 +137,7 @@ async function existing(t: Tx, table: MovedTable, rows: readonly Row[]): Promise
     const alternatives = rows
       .slice(at, at + COMPARED)
       .map((row) => sql`(${all(table.key.map((name) => sql`${raw(name)} = ${row[name] ?? null}`))})`)
-    const query = sql`SELECT ${raw(namesOf(table))} FROM ${raw(table.name)} WHERE ${joined(alternatives, ' OR ')}`
+    const query = sql`SELECT ${raw(namesOf(table))} FROM ${raw(table.seen?.view ?? table.name)} WHERE ${joined(alternatives, ' OR ')}`
     for (const row of await t.all(query.text, query.params)) known.set(keyText(table, row), row)
   }
   return known

@@ -30,6 +30,8 @@ export interface Named {
 
 export interface MovedTable {
   readonly name: string
+  /** Where some of its rows do not lie in the table: the view that has all, and a table whose key begins the key of every row. */
+  readonly seen?: { readonly view: string; readonly by: string; readonly places: readonly string[] }
   readonly columns: readonly Column[]
   readonly key: readonly string[]
   /** The condition of rows in a scope; undefined = the scope holds none of this table. */

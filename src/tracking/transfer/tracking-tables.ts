@@ -128,7 +128,9 @@ function runTables(): MovedTable[] {
     ),
     table('run_params', 'run_id key | value', ofRun),
     table('run_tags', 'run_id key | value', ofRun),
-    table('metric_points', 'run_id key timestamp:int step:int value:real is_nan:int |', ofRun),
+    table('metric_points', 'run_id key timestamp:int step:int value:real is_nan:int |', ofRun, {
+      seen: { view: 'metric_history', by: 'latest_metrics', places: ['run_id', 'key'] },
+    }),
     table(
       'latest_metrics',
       `run_id key | experiment_id value:real is_nan:int timestamp:int step:int min_value:real? max_value:real?

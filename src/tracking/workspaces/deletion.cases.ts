@@ -10,7 +10,7 @@ import { createExperiment, getExperimentByName } from '../experiments.ts'
 import { createSecret } from '../gateway-config/secrets.ts'
 import { createIssue } from '../issues/issues.ts'
 import { createLoggedModel } from '../logged-models.ts'
-import { TABLES } from '../reset.ts'
+import { tablesOf } from '../reset.ts'
 import { createRun } from '../runs.ts'
 import { registerScorer } from '../scorers/scorers.ts'
 import { deleteWorkspace } from './deletion.ts'
@@ -23,7 +23,7 @@ export function deletionCases(bench: Bench): void {
 
     async function counts(): Promise<Record<string, number>> {
       const found: Record<string, number> = {}
-      for (const table of TABLES) {
+      for (const table of tablesOf(bench.room.db.kind)) {
         const row = await bench.room.db.get<{ n: number }>(`SELECT COUNT(*) AS n FROM ${table}`)
         found[table] = Number(row?.n)
       }
