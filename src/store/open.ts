@@ -10,6 +10,7 @@ import { openPostgres } from './postgres.ts'
 import { openS3Blobs } from './s3/blobs.ts'
 import { s3Settings } from './s3/settings.ts'
 import { openSqlite } from './sqlite.ts'
+import { gatherStatistics } from './statistics.ts'
 
 export interface StoreOptions {
   /** Folder of the local state; made (0700) if it is missing. */
@@ -34,6 +35,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const { dataDir, blobsUrl } = options
   try {
     await migrate(db)
+    await gatherStatistics(db)
     const blobs =
       blobsUrl === undefined
         ? openDiskBlobs(join(dataDir, 'blobs'))
