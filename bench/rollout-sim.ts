@@ -21,10 +21,21 @@ const WHOLE = {
 }
 /** Callers meet the candidate from the first request on: nothing was seen of it before. */
 const BARE = { shadow: { requests: 0, labels: 0 }, canary: [10_000], each: { min_requests: 1000 }, gates: GATES }
+/** The plan allows more than either version fails: what stops one is the comparison with stable. */
+const BESIDE = {
+  shadow: { requests: 0, labels: 0 },
+  canary: [500, 2500, 5000],
+  each: { min_requests: 500 },
+  gates: { error_rate: { at_most: 0.2 } },
+}
+/** Both fail as often as the plan allows. */
+const EQUAL: Fault = { errors: 0.01, stableErrors: 0.01 }
+const STABLE_RATE = 0.002
 const ROWS = 16_000
 const CANARY_STEPS = [25, 50, 100, 150, 250, 500, 1000]
 const ALPHAS = [0.05, 0.01]
 const RATES = [0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5]
+const BESIDE_RATES = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1]
 
 interface Played {
   readonly plan: Plan
@@ -44,19 +55,26 @@ export async function rolloutSim(options: Options): Promise<Row[]> {
   const [many, some] = quick ? [200, 50] : [2000, 500]
   const equal = ALPHAS.map((alpha) => ({
     alpha,
-    whole: play({ plan: Plan.parse({ ...WHOLE, alpha }), fault: { errors: 0.01 }, runs: alpha === 0.05 ? many : some }),
+    whole: play({ plan: Plan.parse({ ...WHOLE, alpha }), fault: EQUAL, runs: alpha === 0.05 ? many : some }),
   }))
   const curves = ALPHAS.map((alpha) => ({
     alpha,
     found: RATES.map((rate) => play({ plan: Plan.parse({ ...BARE, alpha }), fault: { errors: rate }, runs: some })),
   }))
-  const slices = slicesOf(some)
+  const beside = BESIDE_RATES.map((errors) =>
+    play({ plan: Plan.parse(BESIDE), fault: { errors, stableErrors: STABLE_RATE }, runs: some }),
+  )
   const rows = [
     ...equal.map(({ alpha, whole }) => equalRow(alpha, whole)),
-    ...curves.map(({ alpha, found }) => errorRow(alpha, found[RATES.indexOf(0.05)]!)),
-    ...slices,
+    ...ALPHAS.map((alpha) =>
+      errorRow(alpha, play({ plan: Plan.parse({ ...BARE, alpha }), fault: { errors: 0.05 }, runs: many })),
+    ),
+    ...besideRows(beside, many),
+    ...slicesOf(some),
   ]
-  if (!quick) await writeCurves([...curves.map(({ alpha, found }) => curveTable(alpha, found)), summary(rows)])
+  const tables = curves.map(({ alpha, found }) => curveTable(`alpha ${alpha}`, RATES, found))
+  const title = `compared with a stable version that fails ${percent(STABLE_RATE)}, alpha ${ALPHAS[0]}`
+  if (!quick) await writeCurves([...tables, curveTable(title, BESIDE_RATES, beside), summary(rows)])
   return rows
 }
 
@@ -76,13 +94,38 @@ function errorRow(alpha: number, result: StudyResult): Row {
   const share = stoppedWithin(result, 250)
   const [p50, p90] = [0.5, 0.9].map((q) => quantileOf(result.canary, q, result.runs))
   return {
-    name: `5 % failures against 1 %, no shadow, alpha ${alpha}`,
+    name: `5 % failures against 1 %, no shadow, alpha ${alpha}${alpha === ALPHAS[0] ? ' (the default)' : ''}`,
     measured: `${percent(share)} of ${result.runs} stopped within 250 canary requests; p50 ${p50 ?? '–'}, p90 ${p90 ?? '–'}`,
-    target: alpha === 0.05 ? '≥ 90 % within 250' : '',
+    target: alpha === ALPHAS[0] ? '≥ 90 % within 250' : '',
     beside: '',
-    ok: alpha === 0.05 ? share >= 0.9 : null,
+    ok: alpha === ALPHAS[0] ? share >= 0.9 : null,
     figures: { alpha, within_250: share, p50, p90, by: result.by },
   }
+}
+
+/** The comparison with stable: equal versions while something that both depend on fails now and then, and a version ten times as bad. */
+function besideRows(found: readonly StudyResult[], runs: number): Row[] {
+  const alike = play({ plan: Plan.parse(BESIDE), fault: { ...EQUAL, outage: 50 }, runs })
+  const worse = found[BESIDE_RATES.indexOf(0.02)]!
+  const share = stoppedWithin(worse, 1500)
+  return [
+    {
+      name: 'as bad as stable, in outages that meet both',
+      measured: `${alike.stopped} of ${runs} stopped (${percent(alike.stopped / runs)})`,
+      target: '≤ 5 %',
+      beside: '',
+      ok: alike.stopped / runs <= 0.05,
+      figures: { ...alike },
+    },
+    {
+      name: `2 % failures beside ${percent(STABLE_RATE)} of stable, 20 % allowed`,
+      measured: `${percent(share)} of ${worse.runs} stopped within 1500 canary requests; p50 ${quantileOf(worse.canary, 0.5, worse.runs) ?? '–'}`,
+      target: '≥ 90 % within 1500',
+      beside: '',
+      ok: share >= 0.9,
+      figures: { within_1500: share, by: worse.by },
+    },
+  ]
 }
 
 /** One slice broken: its scores turned round (found by labels), or its requests failing; at the default alpha. */
@@ -108,15 +151,15 @@ function slicesOf(runs: number): Row[] {
 }
 
 /** Shares of runs that were stopped within so many canary requests, by the true failure rate. */
-function curveTable(alpha: number, found: readonly StudyResult[]): string {
+function curveTable(title: string, rates: readonly number[], found: readonly StudyResult[]): string {
   const head = ['failures', ...CANARY_STEPS.map((n) => `≤ ${n}`), 'median']
   const rows = found.map((result, i) => [
-    percent(RATES[i] ?? 0),
+    percent(rates[i] ?? 0),
     ...CANARY_STEPS.map((n) => percent(stoppedWithin(result, n))),
     String(quantileOf(result.canary, 0.5, result.runs) ?? '–'),
   ])
   const lines = [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`)
-  return `alpha ${alpha}:\n\n${lines.join('\n')}`
+  return `${title}:\n\n${lines.join('\n')}`
 }
 
 /** The figures of the whole plan, as the bench prints them. */

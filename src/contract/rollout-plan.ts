@@ -55,6 +55,17 @@ export const PlanFields = z.strictObject({
   gates: z
     .strictObject({
       error_rate: z.strictObject({ at_most: z.number().min(LEAST).lt(1) }).optional(),
+      error_rate_vs_stable: z
+        .union([
+          z.literal(false),
+          z.strictObject({
+            ratio_at_most: z.number().min(1).max(100).default(1.5).describe('how many times as often, in odds'),
+            above: z.number().min(LEAST).lt(1).default(0.005).describe('a rate up to which it is no fault'),
+          }),
+        ])
+        .default({ ratio_at_most: 1.5, above: 0.005 })
+        .optional()
+        .describe('fails more often than stable does in the same minutes; false = not judged'),
       latency: z.strictObject({ p99_ratio_at_most: z.number().gt(1) }).optional(),
       score_shift: z.strictObject({ mean_abs_at_most: z.number().min(LEAST) }).optional(),
       decision_flips: z.strictObject({ at_most: z.number().min(LEAST).lt(1), threshold: z.number() }).optional(),
@@ -79,13 +90,13 @@ export const PlanFields = z.strictObject({
         })
         .optional(),
     })
-    .default({}),
+    .prefault({}),
   slices: z.array(z.string()).max(10).default([]),
   alpha: z
     .number()
     .gt(0)
     .lt(0.5)
-    .default(0.01)
+    .default(0.05)
     .describe('chance of rejecting a candidate that is not worse, over the whole plan'),
   max_wait_hours: z
     .number()

@@ -33,7 +33,7 @@ export const QUICK = {
   shadow: { requests: 100, labels: 0 },
   canary: [1000, 5000],
   each: { min_requests: 100 },
-  gates: {},
+  gates: { error_rate_vs_stable: { ratio_at_most: 1.5, above: 0.005 } },
   slices: [],
   alpha: 0.01,
   max_wait_hours: 168,

@@ -8,11 +8,14 @@ import { count, differenceTest, freshDifference } from '../stats/sequential.ts'
 import type { DifferenceState, RateState } from '../stats/sequential.ts'
 import { record, sketch, sketchFromJson, sketchToJson } from '../stats/sketch.ts'
 import type { SketchJson } from '../stats/sketch.ts'
+import { freshTwoRates, twoRatesTest } from '../stats/two-rates.ts'
+import type { TwoRatesState } from '../stats/two-rates.ts'
 
 /**
  * What was seen, as it is kept:
  * `s` an answer of stable (latency, µs); `c` an answer of the candidate to a caller or in shadow (failed 0/1, latency, µs, in shadow 0/1);
  * `e` whether the candidate failed on a row of these slices;
+ * `x` callers' requests of one batch: how many were the candidate's, how many of them failed, and the same of stable;
  * `m` a value of a metric (name, of the candidate 0/1, value);
  * `p` one row scored by both (stable's score, candidate's score); `l` such a row with its label (losses of stable and candidate, slices).
  */
@@ -20,6 +23,7 @@ export type Observation =
   | readonly ['s', number]
   | readonly ['c', 0 | 1, number, 0 | 1]
   | readonly ['e', 0 | 1, readonly string[]]
+  | readonly ['x', number, number, number, number]
   | readonly ['p', number, number]
   | readonly ['m', string, 0 | 1, number]
   | readonly ['l', number, number, readonly string[]]
@@ -37,6 +41,8 @@ export interface Counts {
 export interface Evidence {
   counts: { canary: number; pairs: number; labelled: number; failed: number }
   errors: RateState
+  /** Failures of callers' requests beside those of stable. */
+  versus: TwoRatesState
   /** Latencies of stable, µs, until the threshold is fixed. */
   stable: SketchJson | null
   /** Latency above which an answer counts as slow, µs; fixed once, before anything is counted against it. */
@@ -62,6 +68,7 @@ export function freshEvidence(): Evidence {
   return {
     counts: { canary: 0, pairs: 0, labelled: 0, failed: 0 },
     errors: { n: 0, events: 0 },
+    versus: freshTwoRates(),
     stable: sketchToJson(sketch(0.01, 1, 1e8)),
     slow_above: null,
     slow: { n: 0, events: 0 },
@@ -83,6 +90,7 @@ export function observe(evidence: Evidence, plan: Plan, observations: readonly O
       if (stable.n >= STABLE_ANSWERS) evidence.slow_above = threshold(stable, plan)
     } else if (one[0] === 'c') answer(evidence, one)
     else if (one[0] === 'e') sliceAnswer(evidence, one)
+    else if (one[0] === 'x') both(evidence, plan, one)
     else if (one[0] === 'p') pair(evidence, plan, one)
     else if (one[0] === 'l') label(evidence, plan, one)
     else if (one[0] === 'm') countValue(evidence.metrics, plan, { name: one[1], arm: one[2], value: one[3] })
@@ -136,6 +144,20 @@ function answer(evidence: Evidence, [, failed, us, shadow]: Extract<Observation,
   if (failed === 1 && shadow === 0) evidence.counts.failed += 1
   count(evidence.errors, failed === 1)
   if (failed === 0 && evidence.slow_above !== null) count(evidence.slow, us > evidence.slow_above)
+}
+
+function both(evidence: Evidence, plan: Plan, one: Extract<Observation, readonly ['x', ...unknown[]]>): void {
+  const options = versusOptions(plan)
+  if (options === undefined) return
+  const [, n, failed, others, failedThere] = one
+  const batch = { canary: { n, events: failed }, stable: { n: others, events: failedThere } }
+  twoRatesTest(options, evidence.versus).update(batch)
+}
+
+/** What a plan tolerates beside stable; undefined where it does not ask. */
+export function versusOptions(plan: Plan): { readonly ratio: number; readonly above: number } | undefined {
+  const wanted = plan.gates.error_rate_vs_stable
+  return wanted === undefined || wanted === false ? undefined : { ratio: wanted.ratio_at_most, above: wanted.above }
 }
 
 function pair(

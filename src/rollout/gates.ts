@@ -4,8 +4,9 @@ import type { Plan } from '../contract/rollout-plan.ts'
 import { eBenjaminiHochberg } from '../stats/drift.ts'
 import { differenceTest, rateTest } from '../stats/sequential.ts'
 import type { DifferenceState } from '../stats/sequential.ts'
+import { twoRatesTest } from '../stats/two-rates.ts'
 import { DEFAULTS } from './defaults.ts'
-import { lossOptions } from './evidence.ts'
+import { lossOptions, versusOptions } from './evidence.ts'
 import type { Evidence } from './evidence.ts'
 import { metricGates } from './metrics.ts'
 import { alphaOf } from './spending.ts'
@@ -25,6 +26,7 @@ const BLANK = { slice: null, candidate: null, stable: null, interval: null }
 export function gateStates(evidence: Evidence, plan: Plan): GateState[] {
   return [
     errorGate(evidence, plan, alphaOf(plan, 'error_rate')),
+    ...versusGate(evidence, plan, alphaOf(plan, 'error_rate_vs_stable')),
     ...errorSlices(evidence, plan, alphaOf(plan, 'error_rate_slices')),
     latencyGate(evidence, plan, alphaOf(plan, 'latency')),
     ...qualityGates(evidence, plan),
@@ -54,6 +56,31 @@ function errorGate(evidence: Evidence, plan: Plan, alpha: number): GateState {
     candidate: number(found.estimate),
     reason: `${evidence.errors.events} of ${found.n} failed; at most ${percent(limit)} is allowed`,
   }
+}
+
+/** Failures beside those of stable in the same minutes. Where stable answers too little to compare with, it holds nothing up. */
+function versusGate(evidence: Evidence, plan: Plan, alpha: number): GateState[] {
+  const options = versusOptions(plan)
+  if (options === undefined) return []
+  const { closed } = evidence.versus
+  const found = twoRatesTest({ ...options, alpha }, evidence.versus).evidence()
+  return [
+    {
+      ...BLANK,
+      gate: 'error_rate_vs_stable',
+      status: status(found.rejected, found.n > 0),
+      evidence: found.e,
+      boundary: 1 / alpha,
+      n: found.n,
+      n_min: 0,
+      candidate: number(found.estimate),
+      stable: number(found.stable),
+      reason:
+        found.n === 0
+          ? 'no minutes yet in which both answered enough callers'
+          : `${closed.canary.events} of ${found.n} failed, ${closed.stable.events} of ${closed.stable.n} of stable; ${options.ratio} times as often is allowed, or ${percent(options.above)}`,
+    },
+  ]
 }
 
 /** Failures within each slice, against the limit of the whole. Only slices that fail are told: the others say nothing that the whole does not. */

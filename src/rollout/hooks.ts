@@ -1,11 +1,13 @@
 /** Takes ingested rows and labels in as evidence, inside the transaction that ingests them: each is counted exactly once. */
 import type { Tx } from '../store/db.ts'
-import { lossOf } from './evidence.ts'
+import { count } from '../stats/sequential.ts'
+import type { RateState } from '../stats/sequential.ts'
+import { lossOf, versusOptions } from './evidence.ts'
 import type { Observation } from './evidence.ts'
 import { observing, planOf } from './room.ts'
 import type { RolloutDeps, RolloutRow } from './room.ts'
 import { take } from './taking.ts'
-import { waitingValues } from './values.ts'
+import { armOf, waitingValues } from './values.ts'
 
 /** The parts of an ingested prediction that matter here; `x` is the row in the order of the version's inputs. */
 export interface SeenPrediction {
@@ -75,6 +77,7 @@ export function rolloutHooks(deps: RolloutDeps): RolloutHooks {
         await take(t, rollout, {
           observations: [
             ...mine.flatMap((row) => [...ofPrediction(rollout, row), ...sliced(rollout, row, slices)]),
+            ...ofBoth(rollout, mine),
             ...(await waitingValues(t, rollout, mine)),
           ],
           events: mine.map((row) => row.et),
@@ -122,6 +125,24 @@ function ofPrediction(rollout: RolloutRow, row: SeenPrediction): Observation[] {
   return []
 }
 
+/**
+ * The batch as a comparison of both sides' failures. A request that stable answered for a failing candidate is the candidate's, whether or not
+ * stable could: what no version can answer meets both sides alike.
+ */
+function ofBoth(rollout: RolloutRow, rows: readonly SeenPrediction[]): Observation[] {
+  if (versusOptions(planOf(rollout)) === undefined) return []
+  const sides: [RateState, RateState] = [
+    { n: 0, events: 0 },
+    { n: 0, events: 0 },
+  ]
+  for (const row of rows) {
+    const arm = armOf(rollout, row)
+    if (arm !== undefined) count(sides[arm], row.fb === true || row.st >= 500)
+  }
+  const [stable, candidate] = sides
+  return stable.n + candidate.n === 0 ? [] : [['x', candidate.n, candidate.events, stable.n, stable.events]]
+}
+
 type Slicer = (version: string, x: readonly unknown[]) => string[]
 
 /** Slices of a row by the inputs of the version that answered it. */
@@ -137,7 +158,8 @@ async function slicer(deps: RolloutDeps, t: Tx, rollout: RolloutRow): Promise<Sl
 /** A row that the candidate answered, or that stable answered because the candidate failed, by slice. */
 function sliced(rollout: RolloutRow, row: SeenPrediction, slices: Slicer): Observation[] {
   const own = row.ver === rollout.version && row.role === 'canary'
-  const fell = row.ver === rollout.stable_version && row.role === 'stable' && row.fb === true
+  // what stable could not answer either is no fault of the candidate
+  const fell = row.ver === rollout.stable_version && row.role === 'stable' && row.fb === true && row.st < 500
   if (!own && !fell) return []
   const of = slices(row.ver, row.x)
   return of.length === 0 ? [] : [['e', fell || row.st >= 500 ? 1 : 0, of]]

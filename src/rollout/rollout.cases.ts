@@ -9,6 +9,7 @@ import type { Principal } from '../contract/access.ts'
 import { Rollout } from '../contract/rollout.ts'
 import { aliasHistory, aliasVersion } from '../registry/aliases.ts'
 import { writeRecords } from '../serving/ingest-rows.ts'
+import type { LogRecord } from '../serving/records.ts'
 import { variantsOf } from '../serving/rows.ts'
 import { writeVariants } from '../serving/variants.ts'
 import type { Db } from '../store/db.ts'
@@ -158,6 +159,27 @@ export function rolloutCases(name: string, open: () => Promise<{ db: Db; close()
       const shown = await getRollout(db, id)
       assert.deepEqual([shown.state, shown.failed_requests], ['rolled_back', 0])
       assert.match(shown.reason, /error_rate/)
+    })
+
+    it('stops a version that fails more often than stable, though less often than the plan allows', async () => {
+      const gates = { error_rate: { at_most: 0.9 }, error_rate_vs_stable: { ratio_at_most: 1.5, above: 0.005 } }
+      const id = await begun('beside', { plan: { ...QUICK, gates } })
+      await toCanary('beside')
+      let answered = 0
+      for (let seed = 30; (await newest(db, 'beside')).finished_at === null && seed < 60; seed++) {
+        const { records } = await send(bench, 'beside', { rows: 100, seed, failing: 0.3, at: bench.deps.clock() })
+        const isCanary = (one: LogRecord) => one.t === 'p' && (one.role === 'canary' || one.fb === true)
+        answered += records.filter(isCanary).length
+        const { open, closed } = evidenceOf(await newest(db, 'beside')).versus
+        assert.equal(open.canary.n + closed.canary.n, answered)
+        await round(bench)
+      }
+      const shown = await getRollout(db, id)
+      assert.equal(shown.state, 'rolled_back', shown.reason)
+      assert.match(shown.reason, /^gate error_rate_vs_stable failed: \d+ of \d+ failed, 0 of \d+ of stable/)
+      const gate = shown.gates.find((one) => one.gate === 'error_rate_vs_stable')
+      assert.ok((gate?.candidate ?? 0) > 0.1 && gate?.stable === 0 && gate.evidence >= gate.boundary)
+      await allReplay(id)
     })
 
     it('rolls back when the breaker of its canary trips; one of an earlier canary, or in shadow, is not its own', async () => {

@@ -6,6 +6,10 @@ import type { SimRow } from './simulate.ts'
 export interface Fault {
   /** Share of its requests that fail. */
   readonly errors: number
+  /** Share of stable's requests that fail; none when not given. */
+  readonly stableErrors?: number
+  /** So many of every thousand rows come while something that both depend on is broken: then half of all requests fail, whoever answers. */
+  readonly outage?: number
   /** A slice `column=value` on which its scores are turned round (1 − score). */
   readonly brokenSlice?: string
   /** A slice `column=value` on which it fails always. */
@@ -43,7 +47,7 @@ export function* madeUp(random: Prng, fault: Fault, count: number): Generator<Si
       label: random.uniform() < squash(odds) ? 1 : 0,
       slices,
     }
-    yield faulty(row, fault, random)
+    yield broken(faulty(row, fault, random), fault, { random, i })
   }
 }
 
@@ -73,6 +77,14 @@ function likeStable(row: SimRow, random: Prng): SimRow {
   const isShare = score !== null && score > 0 && score < 1
   const candidate = isShare ? squash(Math.log(score / (1 - score)) + NOISE * random.normal()) : score
   return { ...row, candidate, candidate_us: row.stable_us, failed: false }
+}
+
+/** Failures that stable shares: its own, and those of an outage. */
+function broken(row: SimRow, fault: Fault, { random, i }: { random: Prng; i: number }): SimRow {
+  if (fault.stableErrors === undefined && fault.outage === undefined) return row
+  const own = random.uniform() < (fault.stableErrors ?? 0)
+  const meets = i % 1000 < (fault.outage ?? 0) && random.uniform() < 0.5
+  return { ...row, failed: row.failed || meets, stable_failed: own || meets }
 }
 
 function faulty(row: SimRow, fault: Fault, random: Prng): SimRow {

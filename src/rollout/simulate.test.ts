@@ -21,6 +21,7 @@ const played = (of: Plan, fault: Fault, runs: number) =>
 test('parts of alpha sum to the plan’s alpha', () => {
   const all = [
     'error_rate',
+    'error_rate_vs_stable',
     'error_rate_slices',
     'latency',
     'quality',
@@ -42,8 +43,18 @@ test('equal versions go through, and the same seed gives the same result', () =>
 
 test('5 % failures against 1 % are stopped within 250 canary requests in most runs, without a shadow step', () => {
   const result = played(bare, { errors: 0.05 }, 60)
-  assert.ok(stoppedWithin(result, 250) >= 0.8, JSON.stringify(result))
+  assert.ok(stoppedWithin(result, 250) >= 0.85, JSON.stringify(result))
   assert.equal(quantileOf(result.canary, 1, 61), null)
+})
+
+test('a version is stopped for failing more often than stable, and not for what meets both', () => {
+  const wide = { ...bare, canary: [3000], gates: { error_rate: { at_most: 0.3 } } }
+  const worse = played(Plan.parse(wide), { errors: 0.05, stableErrors: 0.002 }, 20)
+  assert.ok(worse.stopped >= 18 && (worse.by['error_rate_vs_stable'] ?? 0) >= 18, JSON.stringify(worse))
+  const alike = { errors: 0.02, stableErrors: 0.02, outage: 100 }
+  assert.equal(played(Plan.parse(wide), alike, 20).stopped, 0)
+  const unasked = Plan.parse({ ...wide, gates: { ...wide.gates, error_rate_vs_stable: false } })
+  assert.equal(played(unasked, { errors: 0.05, stableErrors: 0.002 }, 20).stopped, 0)
 })
 
 test('of sixty rollouts of equal versions that fail as often as is allowed at most three are stopped, breaker included', () => {
@@ -53,7 +64,7 @@ test('of sixty rollouts of equal versions that fail as often as is allowed at mo
     seed: 11,
     every: 50,
     labelDelay: 50,
-    rows: (random) => madeUp(random, { errors: 0.01 }, 5000),
+    rows: (random) => madeUp(random, { errors: 0.01, stableErrors: 0.01 }, 5000),
   })
   assert.ok(result.stopped <= 3, JSON.stringify(result))
   assert.ok(result.promoted >= 57, JSON.stringify(result))

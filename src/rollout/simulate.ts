@@ -18,6 +18,8 @@ export interface SimRow {
   readonly candidate: number | null
   /** True when the candidate fails on it. */
   readonly failed: boolean
+  /** True when stable fails on it. */
+  readonly stable_failed?: boolean
   /** Latencies, µs. */
   readonly stable_us: number
   readonly candidate_us: number
@@ -54,6 +56,8 @@ interface Run {
   readonly breaker: Breaker
   /** Labels to come: the row from which each is known. */
   readonly later: { readonly due: number; readonly one: Observation }[]
+  /** Callers' requests since the last look: of the candidate, failed among them, of stable, failed among them. */
+  both: [number, number, number, number]
   step: number
   from: Counts
   rows: number
@@ -71,6 +75,7 @@ export function simulate(plan: Plan, rows: Iterable<SimRow>, options: SimOptions
     evidence,
     breaker,
     later: [],
+    both: [0, 0, 0, 0],
     step,
     from: evidence.counts,
     rows: 0,
@@ -93,20 +98,42 @@ export function simulate(plan: Plan, rows: Iterable<SimRow>, options: SimOptions
 
 /** What a row shows at the present step. */
 function observed(run: Run, row: SimRow): Observation[] {
-  const { plan, options, breaker } = run
-  const seen: Observation[] = []
-  const failed = row.failed ? 1 : 0
+  const { plan, options, later, rows } = run
   const weight = stepsOf(plan)[run.step - 1] ?? 0
   const answers = run.step > 0 && options.random.below(10_000) < weight
-  if (answers) breaker.record(!row.failed)
-  else seen.push(['s', row.stable_us])
-  if (answers || plan.shadow.requests > 0) {
-    seen.push(['c', failed, row.candidate_us, answers ? 0 : 1])
-    if (row.slices.length > 0) seen.push(['e', failed, row.slices])
-  }
-  if (!answers && plan.shadow.requests > 0 && !row.failed) seen.push(...compared(run, row))
-  while ((run.later[0]?.due ?? Infinity) <= run.rows) seen.push(run.later.shift()!.one)
+  if (run.step > 0) countBoth(run, row, answers)
+  const seen = answers ? answered(run, row) : shadowed(run, row)
+  while ((later[0]?.due ?? Infinity) <= rows) seen.push(later.shift()!.one)
   return seen
+}
+
+/** A row of the candidate. As in the gateway, what stable cannot answer either is not held against it. */
+function answered({ breaker }: Run, row: SimRow): Observation[] {
+  if (row.failed && row.stable_failed === true) return []
+  breaker.record(!row.failed)
+  return tried(row, 0)
+}
+
+/** A row of stable, and what the shadow says to it; what stable fails is not shadowed. */
+function shadowed(run: Run, row: SimRow): Observation[] {
+  if (row.stable_failed === true) return []
+  const seen: Observation[] = [['s', row.stable_us]]
+  if (run.plan.shadow.requests === 0) return seen
+  seen.push(...tried(row, 1))
+  if (!row.failed) seen.push(...compared(run, row))
+  return seen
+}
+
+function tried({ failed, candidate_us, slices }: SimRow, shadow: 0 | 1): Observation[] {
+  const fails = failed ? 1 : 0
+  const one = ['c', fails, candidate_us, shadow] as const
+  return slices.length === 0 ? [one] : [one, ['e', fails, slices]]
+}
+
+function countBoth({ both }: Run, row: SimRow, answers: boolean): void {
+  const failed = answers ? row.failed : row.stable_failed === true
+  both[answers ? 0 : 2] += 1
+  if (failed) both[answers ? 1 : 3] += 1
 }
 
 /** A row that both scored; its label is kept for later. */
@@ -123,7 +150,8 @@ function compared(run: Run, { stable, candidate, label, slices }: SimRow): Obser
 /** Judges as the controller does; the end, or undefined while it goes on. */
 function look(run: Run, batch: readonly Observation[], now: number): SimResult | undefined {
   const { plan, evidence, breaker } = run
-  observe(evidence, plan, batch)
+  observe(evidence, plan, [...batch, ['x', ...run.both]])
+  run.both = [0, 0, 0, 0]
   const gates = gateStates(evidence, plan)
   const hours = (now - (run.first ?? now)) / 3_600_000
   const { counts } = evidence

@@ -4,7 +4,8 @@ import { DEFAULTS } from './defaults.ts'
 
 /** Parts of alpha. Failures get most: a caller meets them. A share that a plan does not use is not given to others, so that a slice or a limit added later changes nothing. */
 const PARTS = {
-  error_rate: 10,
+  error_rate: 20,
+  error_rate_vs_stable: 4,
   error_rate_slices: 1,
   latency: 1,
   quality: 2,
