@@ -70,6 +70,7 @@ import { connectWebhooks, KEY_FILE } from './registry/webhooks/connect.ts'
 import { webhookRoutes } from './registry/webhooks/routes.ts'
 import { fileSeal } from './registry/webhooks/sealing.ts'
 import { connectRollout } from './rollout/connect.ts'
+import { frozenEndpoint } from './rollout/freeze.ts'
 import { rolloutRoom } from './rollout/rollouts.ts'
 import type { Rollouts } from './rollout/rollouts.ts'
 import { rolloutRoutes } from './rollout/routes.ts'
@@ -278,7 +279,8 @@ function makePipelines(ground: Ground, base: Base, rooms: { tracking: Tracking; 
   })
 }
 
-type ServingParts = Pick<ServingDeps, 'versionFiles' | 'onnxRuntime' | 'hooks'> & ReturnType<typeof servingLinks>
+type ServingParts = Pick<ServingDeps, 'versionFiles' | 'onnxRuntime' | 'hooks' | 'frozen'> &
+  ReturnType<typeof servingLinks>
 
 function makeServing({ options, log, access }: Ground, base: Base, parts: ServingParts): ServingRoom {
   const { host, gatewayPort: port, grpcPort, gatewayTls: tls, gateways: count, allowHosts } = options
@@ -437,6 +439,7 @@ function buildRooms(ground: Ground): House {
     ...servingLinks(registry),
     versionFiles: (model, version) => versionFiles(registry, { python }, model, version),
     onnxRuntime,
+    frozen: (reader, endpoint) => frozenEndpoint(reader, endpoint, base.clock()),
     // the rooms below are not there yet; nothing is ingested before they are
     hooks: ingestHooks(() => [monitoring.hooks, rollouts.hooks]),
   })

@@ -1,4 +1,4 @@
-/** `slipway rollout simulate PLAN`: plays a plan through before it is used, on made-up or on recorded traffic. */
+/** `slipway rollout`: plays a plan through before it is used, on made-up or on recorded traffic; or steers what is under way. */
 import { readFile } from 'node:fs/promises'
 import { rolloutApi } from '../contract/rollout.ts'
 import type { Plan } from '../contract/rollout-plan.ts'
@@ -12,6 +12,7 @@ import type { SimRow } from '../rollout/simulate.ts'
 import { number, text, UsageError } from './command.ts'
 import type { Invocation } from './command.ts'
 import { connect } from './connect.ts'
+import { ACTS, isAct, steer } from './rollout-acts.ts'
 
 const EQUAL: Fault = { errors: 0 }
 /** Shares of failing requests of which the curve is made. */
@@ -19,8 +20,11 @@ const RATES = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5]
 
 export async function run(invocation: Invocation): Promise<number> {
   const [verb, file] = invocation.args
+  if (isAct(verb)) return steer(invocation, verb)
   if (verb !== 'simulate' || file === undefined)
-    throw new UsageError('rollout needs an act and a file: slipway rollout simulate slipway.yaml')
+    throw new UsageError(
+      `rollout needs an act: slipway rollout simulate slipway.yaml, or ${ACTS.join('|')} with an endpoint`,
+    )
   const { plan, endpoint } = await planIn(file)
   const recorded = await trafficOf(invocation, plan, endpoint)
   const options = {

@@ -72,6 +72,15 @@ export type Rollout = z.output<typeof Rollout>
 export const Freeze = z.object({ reason: z.string(), until: time.nullable(), at: time, by: z.string() })
 export type Freeze = z.output<typeof Freeze>
 
+/** An endpoint on which nothing may go forward now. */
+export const Frozen = z.object({
+  endpoint: z.string(),
+  reason: z.string(),
+  until: time.nullable().describe('null = until it is lifted'),
+  by: z.string().nullable().describe('null = the calendar of the plan'),
+})
+export type Frozen = z.output<typeof Frozen>
+
 /** A value of a metric, for a prediction or for a version. */
 export const PostedValue = z.strictObject({
   metric: z.string().min(1).max(63),
@@ -200,6 +209,13 @@ export const rolloutApi = {
       ignored: z.number().int().describe('no rollout under way has such a metric, or its side is not compared'),
     }),
     errors: ['not_found', 'invalid_field'],
+  }),
+  freezes: route({
+    method: 'GET',
+    path: '/v1/freezes',
+    summary: 'Endpoints that are frozen now, by hand or by the calendar of their plan',
+    access: READ,
+    reply: z.object({ items: z.array(Frozen) }),
   }),
   getFreeze: route({
     method: 'GET',

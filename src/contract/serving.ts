@@ -204,12 +204,16 @@ export const servingApi = {
   deploy: route({
     method: 'POST',
     path: '/v1/endpoints/:name/deploy',
-    summary: 'Make a version the stable one at once, without a rollout',
+    summary: 'Make a version the stable one at once, without a rollout; a freeze holds it up',
     access: { verb: 'deploy', resource: 'endpoints' },
     params: named,
-    body: z.strictObject({ version: z.string().min(1).max(64) }),
+    body: z.strictObject({
+      version: z.string().min(1).max(64),
+      reason: z.string().min(1).max(1000).optional(),
+      override_freeze: z.boolean().optional().describe('deploys in a freeze; needs a reason; audited'),
+    }),
     reply: Endpoint,
-    errors: ['not_found', 'unprocessable', 'unavailable'],
+    errors: ['not_found', 'invalid_field', 'conflict', 'unprocessable', 'unavailable'],
   }),
   rollbackEndpoint: route({
     method: 'POST',

@@ -24,6 +24,7 @@ import { openDiskBlobs } from '../store/disk-blobs.ts'
 import { putManifest } from '../store/trees.ts'
 import { connectRollout } from './connect.ts'
 import { beginRound, judgeRound } from './controller.ts'
+import { frozenEndpoint } from './freeze.ts'
 import { rolloutHooks } from './hooks.ts'
 import type { RolloutHooks } from './hooks.ts'
 import type { RolloutDeps, RolloutRow } from './room.ts'
@@ -43,6 +44,7 @@ export const QUICK = {
 export interface RolloutBench {
   readonly db: Db
   readonly registry: Registry
+  readonly serving: ServingRoom
   readonly deps: RolloutDeps
   readonly hooks: RolloutHooks
   /** Versions that cannot be served, with the reason. */
@@ -66,20 +68,18 @@ export function openRolloutBench(db: Db, folder: string, clock = ticking(1_700_0
   const blobs = openDiskBlobs(join(folder, 'blobs'))
   const registry = registryRoom({ db, blobs, clock, ids, audit, modelsDir: join(folder, 'models') })
   const bench = { broken: new Map<string, string>(), known: new Map<string, number>(), errors: [] as unknown[] }
+  const serving = openServing({ db, clock, ids, audit }, join(folder, randomBytes(4).toString('hex')), bench)
   const deps: RolloutDeps = {
     db,
     clock,
     ids,
     audit,
-    ...connectRollout(
-      openServing({ db, clock, ids, audit }, join(folder, randomBytes(4).toString('hex')), bench),
-      registry,
-    ),
+    ...connectRollout(serving, registry),
     labelsOf: async (_reader, _endpoint, wanted) => new Map([...bench.known].filter(([id]) => wanted.includes(id))),
     changed: () => undefined,
     onError: (error) => void bench.errors.push(error),
   }
-  return { ...bench, db, registry, deps, hooks: rolloutHooks(deps) }
+  return { ...bench, db, registry, serving, deps, hooks: rolloutHooks(deps) }
 }
 
 const MLMODEL = `flavors: {}
@@ -111,6 +111,7 @@ function openServing(
     workers: 1,
     memoryMb: 1,
     hooks: {},
+    frozen: (reader, endpoint) => frozenEndpoint(reader, endpoint, ground.clock()),
     changed: () => undefined,
     log: (_what, error) => void bench.errors.push(error),
   })

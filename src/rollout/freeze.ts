@@ -2,7 +2,7 @@
 import type { Principal } from '../contract/access.ts'
 import { problem } from '../contract/errors.ts'
 import { toTime } from '../contract/fields.ts'
-import type { Freeze } from '../contract/rollout.ts'
+import type { Freeze, Frozen } from '../contract/rollout.ts'
 import type { Plan } from '../contract/rollout-plan.ts'
 import { nextFire } from '../jobs/cron.ts'
 import type { Reader } from '../store/db.ts'
@@ -19,11 +19,11 @@ interface FreezeRow {
   readonly created_by: string
 }
 
-/** Why nothing may go forward at `now` (ms), in words; null when it may. */
-export function frozenBy(windows: Plan['freeze'], now: number): string | null {
+/** The window of a plan's calendar that is on at `now` (ms), with its end; null when none is. */
+function windowAt(windows: Plan['freeze'], now: number): { readonly reason: string; readonly until: number } | null {
   for (const { cron, timezone, hours, reason } of windows ?? []) {
     const begun = nextFire(cron, timezone, now - hours * HOUR)
-    if (begun !== undefined && begun <= now) return said(reason, begun + hours * HOUR)
+    if (begun !== undefined && begun <= now) return { reason, until: begun + hours * HOUR }
   }
   return null
 }
@@ -36,8 +36,24 @@ function said(reason: string, until: number | null): string {
 /** The same for a rollout: its plan's calendar, and a freeze by hand of its endpoint. */
 export async function frozen(reader: Reader, row: RolloutRow, now: number): Promise<string | null> {
   const byHand = await freezeOf(reader, row.endpoint, now)
-  if (byHand !== null) return said(`${byHand.reason} (${byHand.created_by})`, byHand.until)
-  return frozenBy(planOf(row).freeze, now)
+  if (byHand !== null) return saidByHand(byHand)
+  const window = windowAt(planOf(row).freeze, now)
+  return window && said(window.reason, window.until)
+}
+
+/** The same for an endpoint, whoever would go forward: a freeze by hand, and the calendar of its newest rollout's plan. */
+export async function frozenEndpoint(reader: Reader, endpoint: string, now: number): Promise<string | null> {
+  const row = await reader.get<RolloutRow>(
+    'SELECT * FROM rollouts WHERE endpoint = ? ORDER BY created_at DESC, id DESC LIMIT 1',
+    [endpoint],
+  )
+  if (row !== undefined) return frozen(reader, row, now)
+  const byHand = await freezeOf(reader, endpoint, now)
+  return byHand === null ? null : saidByHand(byHand)
+}
+
+function saidByHand({ reason, created_by, until }: FreezeRow): string {
+  return said(`${reason} (${created_by})`, until)
 }
 
 async function freezeOf(reader: Reader, endpoint: string, now: number): Promise<FreezeRow | null> {
@@ -51,6 +67,30 @@ export async function shownFreeze(reader: Reader, endpoint: string, now: number)
   if (row === null) return null
   const { reason, until, created_at, created_by } = row
   return { reason, until: until === null ? null : toTime(until), at: toTime(created_at), by: created_by }
+}
+
+interface Newest {
+  readonly name: string
+  readonly plan: string | null
+  readonly reason: string | null
+  readonly until: number | null
+  readonly created_by: string | null
+}
+
+/** The endpoints that the caller sees and on which nothing may go forward now, by name. */
+export async function listFrozen(reader: Reader, who: Principal, now: number): Promise<Frozen[]> {
+  const rows = await reader.all<Newest>(
+    `SELECT e.name, r.plan, f.reason, f.until, f.created_by FROM endpoints e
+       LEFT JOIN rollouts r ON r.id = (SELECT MAX(id) FROM rollouts WHERE endpoint = e.name)
+       LEFT JOIN rollout_freezes f ON f.endpoint = e.name AND (f.until IS NULL OR f.until > ?)
+      ${who.project === null ? '' : 'WHERE e.project = ?'} ORDER BY e.name`,
+    who.project === null ? [now] : [now, who.project],
+  )
+  return rows.flatMap(({ name, plan, reason, until, created_by: by }): Frozen[] => {
+    if (reason !== null) return [{ endpoint: name, reason, until: until === null ? null : toTime(until), by }]
+    const window = plan === null ? null : windowAt(planOf({ plan }).freeze, now)
+    return window === null ? [] : [{ endpoint: name, reason: window.reason, until: toTime(window.until), by: null }]
+  })
 }
 
 /** Freezes an endpoint by hand, or changes its freeze. Throws `not_found`, and `invalid_field` for an end that is past. */

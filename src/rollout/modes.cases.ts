@@ -15,7 +15,7 @@ import { act, halt } from './acts.ts'
 import { ingest, label, newest, openRolloutBench, QUICK, round, send, ship, traffic } from './bench.fixture.ts'
 import type { RolloutBench } from './bench.fixture.ts'
 import { exposures } from './exposures.ts'
-import { freeze, shownFreeze, thaw } from './freeze.ts'
+import { freeze, listFrozen, shownFreeze, thaw } from './freeze.ts'
 import { getRollout } from './read.ts'
 import type { RolloutRow } from './room.ts'
 import { startRollout } from './starting.ts'
@@ -143,6 +143,15 @@ export function modeCases(name: string, open: () => Promise<{ db: Db; close(): P
       await freeze(bench.deps, ann, cold)
       await drive('frozen', { until: ({ reason }) => /frozen/.test(reason) })
       assert.equal((await newest(db, 'frozen')).step, 0)
+      const listed = { endpoint: 'frozen', reason: 'end of quarter', until: null, by: 'ann' }
+      assert.deepEqual(await listFrozen(db, ann, LATER), [listed])
+      assert.deepEqual(await listFrozen(db, { ...ann, project: 'elsewhere' }, LATER), [])
+      const deploy = (wish: object) => bench.serving.deploy(ann, 'frozen', { version: '2', ...wish })
+      await assert.rejects(deploy({}), {
+        code: 'conflict',
+        message: /frozen is frozen until it is lifted: end of quarter \(ann\)/,
+      })
+      await assert.rejects(deploy({ override_freeze: true }), { code: 'invalid_field', message: /reason/ })
       assert.match((await getRollout(db, id, LATER)).frozen ?? '', /frozen until it is lifted: end of quarter \(ann\)/)
       const push = { action: 'promote', reason: 'it is a fix' } as const
       await assert.rejects(act(bench.deps, ann, id, push), { code: 'conflict', message: /override_freeze/ })
@@ -169,6 +178,13 @@ export function modeCases(name: string, open: () => Promise<{ db: Db; close(): P
       const row = await drive('window', { until: ({ reason }) => /frozen/.test(reason) })
       assert.match(row.reason, /^frozen until 2023-12-01T23:00:00.000Z: no changes$/)
       await act(bench.deps, ann, row.id, { action: 'abort', reason: 'enough' })
+      await assert.rejects(bench.serving.deploy(ann, 'window', { version: '2' }), {
+        code: 'conflict',
+        message:
+          /window is frozen until 2023-12-01T23:00:00.000Z: no changes; wait, or set override_freeze and a reason/,
+      })
+      const calendar = (await listFrozen(db, ann, bench.deps.clock())).find((one) => one.endpoint === 'window')
+      assert.deepEqual([calendar?.by, calendar?.until], [null, '2023-12-01T23:00:00.000Z'])
       const wrong = Plan.parse({ ...QUICK, freeze: [{ ...window, timezone: 'Mars/Olympus' }] })
       const wish = { endpoint: 'window', version: '2', slices: [], plan: wrong }
       await assert.rejects(startRollout(bench.deps, ann, wish), { code: 'invalid_field' })

@@ -5,7 +5,7 @@ import type { Mounted } from '../http/mount.ts'
 import { problem } from '../contract/errors.ts'
 import { act } from './acts.ts'
 import { exposures } from './exposures.ts'
-import { freeze, shownFreeze, thaw } from './freeze.ts'
+import { freeze, listFrozen, shownFreeze, thaw } from './freeze.ts'
 import { curveOf, getRollout, listRollouts, refuseForeignEndpoint, refuseForeignRollout } from './read.ts'
 import { recordedRows } from './recorded.ts'
 import type { Rollouts } from './rollouts.ts'
@@ -73,6 +73,7 @@ function freezeRoutes(room: Rollouts): Mounted[] {
   const { db } = deps
   const now = async (name: string) => ({ freeze: await shownFreeze(db, name, deps.clock()) })
   return [
+    mount(rolloutApi.freezes, async ({ who }) => ({ items: await listFrozen(db, who, deps.clock()) })),
     mount(rolloutApi.getFreeze, async ({ who, params }) => {
       await refuseForeignEndpoint(db, who, params.name)
       return now(params.name)

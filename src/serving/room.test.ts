@@ -99,7 +99,7 @@ async function world(options: { gateways?: number } = {}): Promise<World> {
     rmSync(dataDir, { recursive: true, force: true })
   })
   await it.room.put(WHO, 'flights', { project: 'p', model: 'm' })
-  await it.room.deploy(WHO, 'flights', '1')
+  await it.room.deploy(WHO, 'flights', { version: '1' })
   return it
 }
 
@@ -202,7 +202,7 @@ test('200 swaps under load: no failed request, no answer from a version outside 
   const served = new Map<number, string>()
   for (let i = 0; i < 200; i++) {
     const version = i % 2 === 0 ? '2' : '1'
-    const { epoch } = await it.room.deploy(WHO, 'flights', version)
+    const { epoch } = await it.room.deploy(WHO, 'flights', { version })
     served.set(epoch, version)
   }
   const { answers, failed } = await load.stop()
@@ -306,7 +306,7 @@ test('gateways answer while control is gone, are adopted when it is back, and th
   const first = await open(dataDir)
   await first.room.start()
   await first.room.put(WHO, 'flights', { project: 'p', model: 'm' })
-  await first.room.deploy(WHO, 'flights', '1')
+  await first.room.deploy(WHO, 'flights', { version: '1' })
   const pids = gatewayPids(first)
   await predict(first, { inputs: inputsOf(models.rows[0] as ScoredRow), id: 'before' })
   await first.room.stop({ keepGateways: true })
@@ -353,7 +353,7 @@ test(
   { timeout: 120_000 },
   async () => {
     const it = await world()
-    await it.room.deploy(WHO, 'flights', '3')
+    await it.room.deploy(WHO, 'flights', { version: '3' })
     const scorer = async (): Promise<number> => {
       const [file] = gatewayFiles(it)
       const stats = await gatewayStats(file?.socket ?? '')
@@ -375,7 +375,7 @@ test(
 test('rollback returns to the previous version; without one it is refused', async () => {
   const it = await world()
   await assert.rejects(it.room.rollback(WHO, 'flights', 'x'), { code: 'conflict' })
-  await it.room.deploy(WHO, 'flights', '2')
+  await it.room.deploy(WHO, 'flights', { version: '2' })
   const back = await it.room.rollback(WHO, 'flights', 'looks wrong')
   assert.equal(back.variants[0]?.version, '1')
   assert.equal(back.previous_version, '2')
@@ -390,7 +390,7 @@ test('rollback returns to the previous version; without one it is refused', asyn
 
 test('a version that cannot be loaded is refused and changes nothing', async () => {
   const it = await world()
-  await assert.rejects(it.room.deploy(WHO, 'flights', '9'), /no version 9/)
+  await assert.rejects(it.room.deploy(WHO, 'flights', { version: '9' }), /no version 9/)
   const { body } = await predict(it, { inputs: inputsOf(models.rows[0] as ScoredRow) })
   assert.equal(body.version, '1')
 })

@@ -52,6 +52,8 @@ export interface ServingDeps extends Pick<RoutingDeps, 'tokens' | 'open'>, Omit<
   readonly hooks: IngestHooks
   /** The project of a model; undefined while there is no such model. */
   readonly modelProject?: (reader: Reader, model: string) => Promise<string | undefined>
+  /** Why nothing may go forward on an endpoint now, in words; null when it may. */
+  readonly frozen?: (reader: Reader, endpoint: string) => Promise<string | null>
   /** Told of a rollback in its transaction, so that the alias of the version that was left goes back too. */
   readonly returned?: (t: Tx, who: Principal, back: Returned) => Promise<void>
   /** Told after a change of an endpoint. */
@@ -66,6 +68,14 @@ export interface Returned {
   readonly from: string | null
   readonly to: string
   readonly reason: string
+}
+
+/** A version that is to answer at once. */
+export interface Deploy {
+  readonly version: string
+  readonly reason?: string | undefined
+  /** Although the endpoint is frozen; needs a reason. */
+  readonly override_freeze?: boolean | undefined
 }
 
 /** Settings of an endpoint. */
@@ -203,13 +213,29 @@ export class ServingRoom {
     await this.#changed(name)
   }
 
-  /** Makes a version the stable one at once; canary and shadows end. Throws `unprocessable` when it cannot be loaded. */
-  async deploy(who: Principal, name: string, version: string): Promise<EndpointView> {
-    const wanted = [{ role: 'stable', version, weight: 0 }] as const
-    await this.#change(name, wanted, (t) =>
-      this.#deps.audit.record(t, who, { verb: 'deploy', resource: 'endpoints', id: name, detail: { version } }),
-    )
+  /**
+   * Makes a version the stable one at once; canary and shadows end. Throws `unprocessable` when it cannot be loaded, `conflict` in a
+   * freeze that is not overridden, `invalid_field` for an override without a reason.
+   */
+  async deploy(who: Principal, name: string, wish: Deploy): Promise<EndpointView> {
+    const { db, audit } = this.#deps
+    const { version, reason } = wish
+    if (wish.override_freeze === true && reason === undefined)
+      throw problem('invalid_field', { field: 'reason', value: null, expected: 'why the freeze is overridden' })
+    await this.#thawed(db, name, wish)
+    await this.#change(name, [{ role: 'stable', version, weight: 0 }], async (t) => {
+      const overrides = await this.#thawed(t, name, wish)
+      const detail = { version, ...(reason !== undefined && { reason }), ...(overrides !== null && { overrides }) }
+      await audit.record(t, who, { verb: 'deploy', resource: 'endpoints', id: name, detail })
+    })
     return this.endpoint(name)
+  }
+
+  /** The freeze that a deploy sets itself over; null where there is none. Throws `conflict` for one that holds it up. */
+  async #thawed(reader: Reader, name: string, { override_freeze }: Deploy): Promise<string | null> {
+    const why = (await this.#deps.frozen?.(reader, name)) ?? null
+    if (why === null || override_freeze === true) return why
+    throw problem('conflict', { detail: `${name} is ${why}; wait, or set override_freeze and a reason` })
   }
 
   /** Returns to the stable version before the present one, which is still loaded. Throws `conflict` when there is none. */

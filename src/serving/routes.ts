@@ -29,7 +29,7 @@ export function servingRoutes(room: ServingRoom): Mounted[] {
     }),
     mount(servingApi.deploy, async ({ who, params, body }) => {
       await seen(who, params.name)
-      return room.deploy(who, params.name, body.version)
+      return room.deploy(who, params.name, body)
     }),
     mount(servingApi.rollbackEndpoint, async ({ who, params, body }) => {
       await seen(who, params.name)

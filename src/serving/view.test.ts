@@ -63,7 +63,7 @@ async function asksItself(t: TestContext, secure: boolean): Promise<void> {
   })
   await room.start()
   await room.put(ROOT, 'flights', { project: 'p', model: 'm' })
-  await room.deploy(ROOT, 'flights', '1')
+  await room.deploy(ROOT, 'flights', { version: '1' })
   const mounted = viewRoutes(room, { ...deps, tokenOf: tryTokens(access, Date.now) }).find(
     ({ route }) => route.method === 'POST',
   )

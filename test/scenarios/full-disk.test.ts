@@ -204,7 +204,7 @@ test('a gateway: every prediction is answered, the loss is counted and becomes a
   await room.start()
   t.after(() => room.stop())
   await room.put(SYSTEM, 'e', { project: 'p', model: 'm' })
-  await room.deploy(SYSTEM, 'e', '1')
+  await room.deploy(SYSTEM, 'e', { version: '1' })
 
   let sent = 0
   const predict = async (): Promise<string> => {

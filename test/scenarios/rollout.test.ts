@@ -1,14 +1,17 @@
 /** Rollouts over HTTP with real gateways and models: a good version is led into use by evidence and labels, a failing one is stopped unseen. */
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { auditLog, verifyAudit } from '../../src/auth/audit.ts'
 import { SYSTEM } from '../../src/auth/tokens.ts'
 import { makeIds } from '../../src/contract/ids.ts'
+import { authApi } from '../../src/contract/auth.ts'
 import { monitoringApi } from '../../src/contract/monitoring.ts'
 import { registryApi } from '../../src/contract/registry.ts'
 import { rolloutApi } from '../../src/contract/rollout.ts'
@@ -29,6 +32,7 @@ import { PACKAGES, servingModels } from '../serving-models.ts'
 import type { ServingModels } from '../serving-models.ts'
 
 const MODEL = 'flight-delay'
+const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts')
 const LIMIT_MS = 90_000
 const data = mkdtempSync(join(tmpdir(), 'slipway-rollout-scenario-'))
 let models: ServingModels
@@ -91,6 +95,13 @@ async function rollouts(): Promise<Rollout[]> {
 async function production(): Promise<string | undefined> {
   const { items } = await server.client.call(registryApi.aliasHistory, { params: { name: MODEL } })
   return items.find((move) => move.alias === 'production')?.to ?? undefined
+}
+
+/** What the command line prints with --json, as the admin; rejects with what it says when it fails. */
+async function slipway<Told = unknown>(...args: string[]): Promise<Told> {
+  const env = { ...process.env, SLIPWAY_DATA: data, NO_COLOR: '1' }
+  const { stdout } = await promisify(execFile)(process.execPath, [MAIN, ...args, '--json'], { env, timeout: LIMIT_MS })
+  return JSON.parse(stdout) as Told
 }
 
 /** Waits until a rollout is over; looks at each state of it that is seen on the way. */
@@ -222,7 +233,9 @@ describe('rollouts of a real endpoint', { timeout: 300_000 }, () => {
   test('an A/B waits for a freeze and a person, is decided by values posted over HTTP, and keeps stable', async () => {
     const { client } = server
     const params = { name: MODEL }
-    await client.call(rolloutApi.freeze, { params, body: { reason: 'end of quarter' } })
+    await slipway('freeze', 'add', MODEL, '--reason', 'end of quarter')
+    const [cold] = await slipway<{ reason: string; by: string }[]>('freeze')
+    assert.deepEqual([cold?.reason, cold?.by], ['end of quarter', 'admin'])
     const { id } = await client.call(rolloutApi.start, {
       params,
       body: {
@@ -239,10 +252,13 @@ describe('rollouts of a real endpoint', { timeout: 300_000 }, () => {
     })
     const said = (pattern: RegExp) => until(id, (seen) => pattern.test(seen.reason))
     assert.equal((await said(/frozen until it is lifted: end of quarter/)).state, 'starting')
-    await client.call(rolloutApi.thaw, { params })
+    await assert.rejects(slipway('deploy', MODEL, '1'), /is frozen until it is lifted: end of quarter/)
+    await slipway('freeze', 'remove', MODEL)
     assert.deepEqual((await said(/approval of a maintainer before 50 %/)).awaits, { before: 5000, role: 'maintainer' })
     const running = load(false)
-    await client.call(rolloutApi.act, { params: { id }, body: { action: 'approve', reason: 'go' } })
+    await assert.rejects(slipway('rollout', 'approve', MODEL), /needs an endpoint and a reason/)
+    const approved = await slipway<Rollout>('rollout', 'approve', MODEL, '--reason', 'go')
+    assert.deepEqual([approved.id, approved.approvals.map((one) => one.before)], [id, [5000]])
     const met = { stable: 0, candidate: 0 }
     const posted = new Set<string>()
     let token: string | undefined
@@ -270,6 +286,29 @@ describe('rollouts of a real endpoint', { timeout: 300_000 }, () => {
     for (const { id: verdict } of ended.verdicts)
       assert.equal((await client.call(rolloutApi.replay, { params: { id, verdict } })).same, true)
     assert.equal(await production(), '2')
+  })
+
+  test('a deploy by hand goes over a freeze with a reason, on record; with nothing under way there is nothing to steer', async () => {
+    await slipway(
+      'freeze',
+      'add',
+      MODEL,
+      '--reason',
+      'audit',
+      '--until',
+      new Date(Date.now() + 3_600_000).toISOString(),
+    )
+    const why = ['--override-freeze', '--reason', 'it is a fix']
+    await slipway('deploy', MODEL, '1', ...why)
+    await slipway('freeze', 'remove', MODEL)
+    await slipway('deploy', MODEL, '2')
+    assert.deepEqual(await slipway('freeze'), [])
+    const { items } = await server.client.call(authApi.listAudit, { query: { resource: 'endpoints', limit: 1000 } })
+    const told = items.map((one) => one.detail as { overrides?: string; reason?: string })
+    const over = told.find((one) => one.overrides !== undefined)
+    assert.match(over?.overrides ?? '', /^frozen until .*: audit \(admin\)$/)
+    assert.equal(over?.reason, 'it is a fix')
+    await assert.rejects(slipway('rollout', 'abort', MODEL, '--reason', 'x'), /no rollout is under way on flight-delay/)
   })
 
   test('what happened is told by the audit chain, and the verdicts of the registry replay', async () => {
