@@ -1,18 +1,12 @@
 /** The ways of a rollout besides the rising canary, and what holds one up, on every database. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { after, afterEach, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import type { Principal } from '../contract/access.ts'
-import { Rollout } from '../contract/rollout.ts'
 import { Plan } from '../contract/rollout-plan.ts'
 import { aliasVersion } from '../registry/aliases.ts'
-import { variantsOf } from '../serving/rows.ts'
 import type { Db } from '../store/db.ts'
-import { migrate } from '../store/migrate.ts'
 import { act, halt } from './acts.ts'
-import { ingest, label, newest, openRolloutBench, QUICK, round, send, ship, traffic } from './bench.fixture.ts'
+import { ingest, label, newest, QUICK, round, send, ship, traffic } from './bench.fixture.ts'
 import type { RolloutBench } from './bench.fixture.ts'
 import { exposures } from './exposures.ts'
 import { freeze, listFrozen, shownFreeze, thaw } from './freeze.ts'
@@ -20,52 +14,20 @@ import { getRollout } from './read.ts'
 import type { RolloutRow } from './room.ts'
 import { startRollout } from './starting.ts'
 import { postValues } from './values.ts'
-import { replayVerdict } from './verdicts.ts'
+import { ann, rolloutWorld } from './world.fixture.ts'
+import type { Open } from './world.fixture.ts'
 
-const ann: Principal = { id: 'p1', name: 'ann', role: 'maintainer', project: null, token_id: null }
 const eve: Principal = { ...ann, id: 'p2', name: 'eve', role: 'admin' }
 /** After anything that the bench's clock says, ms. */
 const LATER = 1_900_000_000_000
 
-export function modeCases(name: string, open: () => Promise<{ db: Db; close(): Promise<void> }>): void {
+export function modeCases(name: string, open: Open): void {
   describe(`${name}: ways of a rollout`, { timeout: 240_000 }, () => {
-    let opened: Awaited<ReturnType<typeof open>>
     let bench: RolloutBench
     let db: Db
-    const folder = mkdtempSync(join(tmpdir(), 'slipway-modes-'))
-    before(async () => {
-      opened = await open()
-      db = opened.db
-      await migrate(db)
-      bench = openRolloutBench(db, folder)
-    })
-    after(async () => {
-      await opened.close()
-      rmSync(folder, { recursive: true, force: true })
-    })
-    afterEach(() => assert.deepEqual(bench.errors.splice(0), []))
-
-    const variants = async (endpoint: string): Promise<string[]> =>
-      (await variantsOf(db, endpoint)).map(({ role, version, weight }) => `${role} ${version} ${weight}`)
-    const allReplay = async (id: string): Promise<string[]> => {
-      const shown = await getRollout(db, id)
-      Rollout.parse(JSON.parse(JSON.stringify(shown)))
-      for (const verdict of shown.verdicts) {
-        const { same, stored, replayed } = await replayVerdict(db, id, verdict.id)
-        assert.ok(same, JSON.stringify({ stored, replayed }))
-      }
-      return shown.verdicts.map((one) => one.decision)
-    }
-    /** Version 1 in use, version 2 in its first step. */
-    const begun = async (endpoint: string, plan: unknown): Promise<string> => {
-      await ship(bench, { model: endpoint })
-      await round(bench)
-      await ship(bench, { model: endpoint, plan: Plan.parse({ ...QUICK, ...(plan as object) }) })
-      await round(bench)
-      const row = await newest(db, endpoint)
-      assert.equal(row.version, '2', row.reason)
-      return row.id
-    }
+    const { variants, allReplay, ...world } = rolloutWorld(open, (made) => ({ bench, db } = made))
+    const begun = (endpoint: string, plan: object): Promise<string> =>
+      world.begun(endpoint, { plan: Plan.parse({ ...QUICK, ...plan }) })
     /** Traffic and rounds until the rollout is over or `until` holds. */
     const drive = async (endpoint: string, wish: Drive = {}): Promise<RolloutRow> => {
       for (let i = 0; i < 40; i++) {

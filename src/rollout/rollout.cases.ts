@@ -1,11 +1,7 @@
 /** What the rollout room must do on every database; each driver's test file runs these cases on a fresh one. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { after, afterEach, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { SYSTEM } from '../auth/tokens.ts'
-import type { Principal } from '../contract/access.ts'
 import { Rollout } from '../contract/rollout.ts'
 import { aliasHistory, aliasVersion } from '../registry/aliases.ts'
 import { writeRecords } from '../serving/ingest-rows.ts'
@@ -13,7 +9,6 @@ import type { LogRecord } from '../serving/records.ts'
 import { variantsOf } from '../serving/rows.ts'
 import { writeVariants } from '../serving/variants.ts'
 import type { Db } from '../store/db.ts'
-import { migrate } from '../store/migrate.ts'
 import { act, halt } from './acts.ts'
 import { ingest, label, newest, openRolloutBench, QUICK, round, send, ship, traffic } from './bench.fixture.ts'
 import type { RolloutBench } from './bench.fixture.ts'
@@ -23,29 +18,15 @@ import { recordedRows } from './recorded.ts'
 import { evidenceOf } from './room.ts'
 import { startRollout } from './starting.ts'
 import { replayVerdict } from './verdicts.ts'
+import { ann, rolloutWorld } from './world.fixture.ts'
+import type { Open } from './world.fixture.ts'
 
-const ann: Principal = { id: 'p1', name: 'ann', role: 'maintainer', project: null, token_id: null }
-
-export function rolloutCases(name: string, open: () => Promise<{ db: Db; close(): Promise<void> }>): void {
+export function rolloutCases(name: string, open: Open): void {
   describe(`${name}: rollouts`, { timeout: 240_000 }, () => {
-    let opened: Awaited<ReturnType<typeof open>>
     let bench: RolloutBench
     let db: Db
-    const folder = mkdtempSync(join(tmpdir(), 'slipway-rollout-'))
-    before(async () => {
-      opened = await open()
-      db = opened.db
-      await migrate(db)
-      bench = openRolloutBench(db, folder)
-    })
-    after(async () => {
-      await opened.close()
-      rmSync(folder, { recursive: true, force: true })
-    })
-    afterEach(() => assert.deepEqual(bench.errors.splice(0), []))
-
-    const variants = async (endpoint: string): Promise<string[]> =>
-      (await variantsOf(db, endpoint)).map(({ role, version, weight }) => `${role} ${version} ${weight}`)
+    let folder: string
+    const { variants, allReplay, begun } = rolloutWorld(open, (made) => ({ bench, db, folder } = made))
     const verdicts = async (id: string): Promise<string[]> =>
       (await getRollout(db, id)).verdicts.map((one) => one.decision)
     const audited = async (id: string): Promise<string[]> =>
@@ -55,22 +36,6 @@ export function rolloutCases(name: string, open: () => Promise<{ db: Db; close()
           [id],
         )
       ).map(({ actor, detail }) => `${actor} ${(JSON.parse(detail) as { state: string }).state}`)
-    const allReplay = async (id: string): Promise<void> => {
-      for (const verdict of (await getRollout(db, id)).verdicts) {
-        const { same, stored, replayed } = await replayVerdict(db, id, verdict.id)
-        assert.ok(same, JSON.stringify({ stored, replayed }))
-      }
-    }
-    /** Version 1 in use, version 2 in shadow. */
-    const begun = async (endpoint: string, second: Partial<Parameters<typeof ship>[1]> = {}): Promise<string> => {
-      await ship(bench, { model: endpoint, ...second, auc: 0.8 })
-      await round(bench)
-      await ship(bench, { model: endpoint, ...second })
-      await round(bench)
-      const row = await newest(db, endpoint)
-      assert.deepEqual([row.version, row.state], ['2', 'shadow'], row.reason)
-      return row.id
-    }
     const toCanary = async (endpoint: string): Promise<void> => {
       await send(bench, endpoint, { rows: 120, seed: 1 })
       await round(bench)
