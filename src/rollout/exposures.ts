@@ -15,6 +15,11 @@ interface Row {
   readonly fallback: number
 }
 
+/** Begins at the page's own time, so that the index by arrival is read from there on and not from the beginning of the rollout. */
+export const EXPOSED = `SELECT id, version, role, at, route_key, fallback FROM predictions
+  WHERE endpoint = ? AND at >= ? AND at <= ? AND version IN (?, ?) AND (at > ? OR id > ?)
+  ORDER BY at, id LIMIT ?`
+
 /**
  * A page of predictions that either side answered since callers met the candidate and until the rollout's end, oldest first. Throws
  * `not_found`, and `invalid_field` for a token of another list.
@@ -27,22 +32,10 @@ export async function exposures(
   const rollout = await requireRollout(reader, id)
   const [at, after] = pointOf(page.page_token)
   if (rollout.canary_at === null) return { items: [] }
-  const rows = await reader.all<Row>(
-    `SELECT id, version, role, at, route_key, fallback FROM predictions
-      WHERE endpoint = ? AND at >= ? AND at <= ? AND version IN (?, ?) AND (at > ? OR (at = ? AND id > ?))
-      ORDER BY at, id LIMIT ?`,
-    [
-      rollout.endpoint,
-      rollout.canary_at,
-      rollout.finished_at ?? Number.MAX_SAFE_INTEGER,
-      rollout.version,
-      rollout.stable_version ?? '',
-      at,
-      at,
-      after,
-      page.limit + 1,
-    ],
-  )
+  const from = Math.max(rollout.canary_at, at)
+  const until = rollout.finished_at ?? Number.MAX_SAFE_INTEGER
+  const versions = [rollout.version, rollout.stable_version ?? '']
+  const rows = await reader.all<Row>(EXPOSED, [rollout.endpoint, from, until, ...versions, at, after, page.limit + 1])
   const shown = rows.slice(0, page.limit)
   const last = shown.at(-1)
   const items = shown.flatMap((row): Exposure[] => {
