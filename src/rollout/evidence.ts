@@ -4,8 +4,9 @@ import { DEFAULTS } from './defaults.ts'
 import { slowThreshold } from '../stats/latency.ts'
 import { countValue } from './metrics.ts'
 import type { MetricState } from './metrics.ts'
-import { count, differenceTest, freshDifference } from '../stats/sequential.ts'
-import type { DifferenceState, RateState } from '../stats/sequential.ts'
+import { count, differenceTest, freshDifference, rateTest } from '../stats/sequential.ts'
+import type { DifferenceState, RateState, SequentialTest } from '../stats/sequential.ts'
+import { alphaOf } from './spending.ts'
 import { record, sketch, sketchFromJson, sketchToJson } from '../stats/sketch.ts'
 import type { SketchJson } from '../stats/sketch.ts'
 import { freshTwoRates, twoRatesTest } from '../stats/two-rates.ts'
@@ -88,7 +89,7 @@ export function observe(evidence: Evidence, plan: Plan, observations: readonly O
     if (one[0] === 's' && stable !== null && evidence.slow_above === null) {
       record(stable, one[1])
       if (stable.n >= STABLE_ANSWERS) evidence.slow_above = threshold(stable, plan)
-    } else if (one[0] === 'c') answer(evidence, one)
+    } else if (one[0] === 'c') answer(evidence, plan, one)
     else if (one[0] === 'e') sliceAnswer(evidence, one)
     else if (one[0] === 'x') both(evidence, plan, one)
     else if (one[0] === 'p') pair(evidence, plan, one)
@@ -139,10 +140,20 @@ function threshold(stable: ReturnType<typeof sketch>, plan: Plan): number {
   return Math.max(SLOW_FLOOR_US, ratio * (slowThreshold(stable) ?? 0))
 }
 
-function answer(evidence: Evidence, [, failed, us, shadow]: Extract<Observation, readonly ['c', ...unknown[]]>): void {
+/** The test of the plan's limit of failures. */
+export function errorTest(plan: Plan, state: RateState): SequentialTest<RateState, boolean> {
+  const limit = plan.gates.error_rate?.at_most ?? DEFAULTS.error_rate
+  return rateTest({ limit, alpha: alphaOf(plan, 'error_rate') }, state)
+}
+
+function answer(
+  evidence: Evidence,
+  plan: Plan,
+  [, failed, us, shadow]: Extract<Observation, readonly ['c', ...unknown[]]>,
+): void {
   if (shadow === 0) evidence.counts.canary += 1
   if (failed === 1 && shadow === 0) evidence.counts.failed += 1
-  count(evidence.errors, failed === 1)
+  errorTest(plan, evidence.errors).update(failed === 1)
   if (failed === 0 && evidence.slow_above !== null) count(evidence.slow, us > evidence.slow_above)
 }
 

@@ -6,7 +6,7 @@ import { differenceTest, rateTest } from '../stats/sequential.ts'
 import type { DifferenceState } from '../stats/sequential.ts'
 import { twoRatesTest } from '../stats/two-rates.ts'
 import { DEFAULTS } from './defaults.ts'
-import { lossOptions, versusOptions } from './evidence.ts'
+import { errorTest, lossOptions, versusOptions } from './evidence.ts'
 import type { Evidence } from './evidence.ts'
 import { metricGates } from './metrics.ts'
 import { alphaOf } from './spending.ts'
@@ -25,7 +25,7 @@ const BLANK = { slice: null, candidate: null, stable: null, interval: null }
  */
 export function gateStates(evidence: Evidence, plan: Plan): GateState[] {
   return [
-    errorGate(evidence, plan, alphaOf(plan, 'error_rate')),
+    errorGate(evidence, plan),
     ...versusGate(evidence, plan, alphaOf(plan, 'error_rate_vs_stable')),
     ...errorSlices(evidence, plan, alphaOf(plan, 'error_rate_slices')),
     latencyGate(evidence, plan, alphaOf(plan, 'latency')),
@@ -41,16 +41,16 @@ function status(rejected: boolean, enough: boolean): GateState['status'] {
   return enough ? 'passing' : 'waiting'
 }
 
-function errorGate(evidence: Evidence, plan: Plan, alpha: number): GateState {
+function errorGate(evidence: Evidence, plan: Plan): GateState {
   const limit = plan.gates.error_rate?.at_most ?? DEFAULTS.error_rate
-  const found = rateTest({ limit, alpha }, evidence.errors).evidence()
+  const found = errorTest(plan, evidence.errors).evidence()
   const n_min = Math.min(plan.each.min_requests, 100)
   return {
     ...BLANK,
     gate: 'error_rate',
     status: status(found.rejected, found.n >= n_min),
     evidence: found.e,
-    boundary: 1 / alpha,
+    boundary: 1 / alphaOf(plan, 'error_rate'),
     n: found.n,
     n_min,
     candidate: number(found.estimate),

@@ -36,14 +36,6 @@ export interface SeenShadow {
   readonly err?: string
 }
 
-export interface SeenFailure {
-  readonly ep: string
-  readonly id: string
-  readonly ver: string
-  readonly et: number
-  readonly us: number
-}
-
 export interface SeenBreaker {
   readonly ep: string
   readonly ver: string
@@ -63,7 +55,6 @@ export interface SeenLabel {
 export interface RolloutHooks {
   onPredictions(t: Tx, rows: readonly SeenPrediction[]): Promise<void>
   onShadows(t: Tx, rows: readonly SeenShadow[]): Promise<void>
-  onFailures(t: Tx, rows: readonly SeenFailure[]): Promise<void>
   onBreakers(t: Tx, rows: readonly SeenBreaker[]): Promise<void>
   onLabels(t: Tx, rows: readonly SeenLabel[]): Promise<void>
 }
@@ -81,14 +72,6 @@ export function rolloutHooks(deps: RolloutDeps): RolloutHooks {
             ...(await waitingValues(t, rollout, mine)),
           ],
           events: mine.map((row) => row.et),
-        })
-      }),
-    onFailures: (t, rows) =>
-      forEachRollout(t, rows, 'ep', (rollout, mine) => {
-        const own = mine.filter((row) => row.ver === rollout.version)
-        return take(t, rollout, {
-          observations: own.map((row) => ['c', 1, row.us, 0] as const),
-          events: own.map((row) => row.et),
         })
       }),
     onShadows: (t, rows) => forEachRollout(t, rows, 'ep', (rollout, mine) => takeShadows(deps, t, rollout, mine)),
@@ -118,7 +101,8 @@ async function forEachRollout<K extends string, R extends Readonly<Record<K, str
 }
 
 function ofPrediction(rollout: RolloutRow, row: SeenPrediction): Observation[] {
-  // a row that stable answered because the candidate failed is told by the failure's own record
+  // told here and not by the failure's own record, so that failures stand in the order in which they came
+  if (fellBack(rollout, row)) return [['c', 1, row.us, 0]]
   if (row.ver === rollout.version && row.role === 'canary') return [['c', row.st >= 500 ? 1 : 0, row.us, 0]]
   if (row.ver === rollout.stable_version && row.role === 'stable' && row.fb !== true && row.st < 400)
     return [['s', row.us]]
@@ -143,6 +127,11 @@ function ofBoth(rollout: RolloutRow, rows: readonly SeenPrediction[]): Observati
   return stable.n + candidate.n === 0 ? [] : [['x', candidate.n, candidate.events, stable.n, stable.events]]
 }
 
+/** True for a row that stable answered because the candidate failed; what stable could not answer either is no fault of the candidate. */
+function fellBack(rollout: RolloutRow, row: SeenPrediction): boolean {
+  return row.fb === true && row.st < 500 && armOf(rollout, row) === 1
+}
+
 type Slicer = (version: string, x: readonly unknown[]) => string[]
 
 /** Slices of a row by the inputs of the version that answered it. */
@@ -158,8 +147,7 @@ async function slicer(deps: RolloutDeps, t: Tx, rollout: RolloutRow): Promise<Sl
 /** A row that the candidate answered, or that stable answered because the candidate failed, by slice. */
 function sliced(rollout: RolloutRow, row: SeenPrediction, slices: Slicer): Observation[] {
   const own = row.ver === rollout.version && row.role === 'canary'
-  // what stable could not answer either is no fault of the candidate
-  const fell = row.ver === rollout.stable_version && row.role === 'stable' && row.fb === true && row.st < 500
+  const fell = fellBack(rollout, row)
   if (!own && !fell) return []
   const of = slices(row.ver, row.x)
   return of.length === 0 ? [] : [['e', fell || row.st >= 500 ? 1 : 0, of]]

@@ -43,7 +43,6 @@ function waking(hooks: RolloutHooks, wake: () => void): RolloutHooks {
   return {
     onPredictions: after((t, rows) => hooks.onPredictions(t, rows)),
     onShadows: after((t, rows) => hooks.onShadows(t, rows)),
-    onFailures: after((t, rows) => hooks.onFailures(t, rows)),
     onBreakers: after((t, rows) => hooks.onBreakers(t, rows)),
     onLabels: after((t, rows) => hooks.onLabels(t, rows)),
   }

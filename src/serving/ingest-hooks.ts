@@ -10,7 +10,6 @@ export function ingestHooks(rooms: () => readonly IngestHooks[]): IngestHooks {
   return {
     onPredictions: (t: Tx, rows) => each((hooks) => hooks.onPredictions?.(t, rows)),
     onShadows: (t: Tx, rows) => each((hooks) => hooks.onShadows?.(t, rows)),
-    onFailures: (t: Tx, rows) => each((hooks) => hooks.onFailures?.(t, rows)),
     onBreakers: (t: Tx, rows) => each((hooks) => hooks.onBreakers?.(t, rows)),
   }
 }

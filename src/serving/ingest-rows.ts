@@ -6,7 +6,6 @@ import type { BreakerRecord, CanaryFailureRecord, LogRecord, PredictionRecord, S
 /** A prediction as it was ingested. `x` is the row in the order of the version's inputs. */
 export type IngestedPrediction = PredictionRecord
 export type IngestedShadow = ShadowRecord
-export type IngestedFailure = CanaryFailureRecord
 export type IngestedBreaker = BreakerRecord
 
 /**
@@ -16,8 +15,6 @@ export type IngestedBreaker = BreakerRecord
 export interface IngestHooks {
   readonly onPredictions?: (t: Tx, rows: readonly IngestedPrediction[]) => Promise<void>
   readonly onShadows?: (t: Tx, rows: readonly IngestedShadow[]) => Promise<void>
-  /** Canary failures that stable hid from the caller. */
-  readonly onFailures?: (t: Tx, rows: readonly IngestedFailure[]) => Promise<void>
   readonly onBreakers?: (t: Tx, rows: readonly IngestedBreaker[]) => Promise<void>
 }
 
@@ -38,12 +35,11 @@ export async function writeRecords(t: Tx, records: readonly LogRecord[], hooks: 
     records.filter((record): record is Extract<LogRecord, { t: K }> => record.t === kind)
   const predictions = await insertFresh(t, PREDICTIONS, of('p'))
   const shadows = await insertFresh(t, SHADOWS, of('s'))
-  const failures = await insertFresh(t, FAILURES, of('c'))
+  await insertFresh(t, FAILURES, of('c'))
   const breakers = of('b')
   const tripped = await writeBreakers(t, breakers)
   if (predictions.length > 0) await hooks.onPredictions?.(t, predictions)
   if (shadows.length > 0) await hooks.onShadows?.(t, shadows)
-  if (failures.length > 0) await hooks.onFailures?.(t, failures)
   if (breakers.length > 0) await hooks.onBreakers?.(t, breakers)
   return tripped
 }

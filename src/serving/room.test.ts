@@ -35,7 +35,7 @@ interface World {
   readonly room: ServingRoom
   readonly store: Store
   readonly dataDir: string
-  readonly seen: Record<'p' | 's' | 'c' | 'b', Record<string, unknown>[]>
+  readonly seen: Record<'p' | 's' | 'b', Record<string, unknown>[]>
   readonly returns: readonly Returned[]
 }
 
@@ -49,7 +49,7 @@ const VERSIONS: Record<string, [string, boolean]> = {
 
 async function open(dataDir: string, options: { gateways?: number; port?: number } = {}): Promise<World> {
   const store = await openStore({ dataDir })
-  const seen: World['seen'] = { p: [], s: [], c: [], b: [] }
+  const seen: World['seen'] = { p: [], s: [], b: [] }
   const keep =
     (kind: keyof World['seen']) =>
     async (_t: unknown, records: readonly object[]): Promise<void> => {
@@ -58,7 +58,6 @@ async function open(dataDir: string, options: { gateways?: number; port?: number
   const hooks: IngestHooks = {
     onPredictions: keep('p'),
     onShadows: keep('s'),
-    onFailures: keep('c'),
     onBreakers: keep('b'),
   }
   const returns: Returned[] = []
@@ -227,7 +226,7 @@ test('a canary that fails one request in five is taken to weight 0 by the breake
     assert.equal(status, 200)
   }
   await it.room.flush()
-  const failures = it.seen.c.length
+  const failures = (await it.store.db.all('SELECT id FROM canary_failures')).length
   assert.ok(failures >= 3 && failures <= 15, `${failures} failures before the trip`)
   assert.equal(it.seen.b.length, 1)
   assert.equal(it.seen.p.filter((record) => record['fb'] === true).length, failures)

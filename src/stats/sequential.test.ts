@@ -163,9 +163,17 @@ test('a state that goes through JSON at every step replays bit for bit', () => {
   assert.deepEqual(rateTest({ limit: 0.02 }, rateState).evidence(), straightRate.evidence())
 })
 
-test('huge evidence stays a finite number', () => {
+test('evidence of a rate that was once enough stands still, whatever comes between two looks', () => {
   const t = rateTest({ limit: 0.01 })
-  for (let i = 0; i < 10_000; i++) t.update(true)
+  for (let i = 0; i < 5; i++) t.update(true)
+  const { e, rejected } = t.evidence()
+  for (let i = 0; i < 2000; i++) t.update(false)
+  assert.deepEqual([rejected, t.evidence().e, t.evidence().n], [true, e, 2005])
+  assert.equal(rateTest({ limit: 0.01 }, { n: 2005, events: 5 }).evidence().rejected, false)
+})
+
+test('huge evidence stays a finite number', () => {
+  const t = rateTest({ limit: 0.01 }, { n: 10_000, events: 10_000 })
   assert.equal(t.evidence().e, Number.MAX_VALUE)
 })
 

@@ -30,6 +30,8 @@ export interface Evidence {
 export interface RateState {
   n: number
   events: number
+  /** The e-value with which the test first rejected. */
+  stopped?: number
 }
 
 export interface RateOptions {
@@ -51,7 +53,9 @@ const [CENTRE, SPREAD, NEAR] = [1.4, 0.4, 0.8]
 /**
  * Tests "the rate of events is at most `limit`", for errors, timeouts, bad schemas, flipped decisions, or answers slower than a threshold
  * fixed beforehand. The e-value is a weighted mixture of likelihood ratios against greater rates; each is an e-process for any rate ≤ limit, even
- * a changing one (Robbins 1970; Ramdas et al. 2023, "Game-theoretic statistics and safe anytime-valid inference").
+ * a changing one (Robbins 1970; Ramdas et al. 2023, "Game-theoretic statistics and safe anytime-valid inference"). Where `update` is told of
+ * the trials in their order, the evidence stands still once it rejects: what comes between two looks is not lost. `count` alone suffices
+ * where the order is not known.
  */
 export function rateTest(
   options: RateOptions,
@@ -62,18 +66,24 @@ export function rateTest(
   if (!(limit > 0 && limit < 1))
     throw problem('invalid_field', { field: 'limit', value: limit, expected: 'between 0 and 1' })
   const ratios = alternatives(limit)
+  const now = ({ n, events }: RateState): number =>
+    sumOfExp(ratios.map(({ hit, miss, weight }) => weight + events * hit + (n - events) * miss))
   return {
     state,
-    update: (event) => count(state, event),
+    update(event) {
+      count(state, event)
+      if (!event || state.stopped !== undefined) return
+      const e = now(state)
+      if (e >= 1 / alpha) state.stopped = e
+    },
     evidence() {
-      const { n, events } = state
-      const e = sumOfExp(ratios.map(({ hit, miss, weight }) => weight + events * hit + (n - events) * miss))
-      return { n, estimate: events / n, e, rejected: e >= 1 / alpha }
+      const e = state.stopped ?? now(state)
+      return { n: state.n, estimate: state.events / state.n, e, rejected: e >= 1 / alpha }
     },
   }
 }
 
-/** Counts one trial of a rate; what it proves is worked out when a test asks. */
+/** Counts one trial of a rate, in any order; what it proves is worked out when a test asks. */
 export function count(state: RateState, event: boolean): void {
   state.n += 1
   if (event) state.events += 1
