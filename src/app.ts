@@ -96,6 +96,7 @@ import { isWritable } from './store/writable.ts'
 import { keepingOf } from './tracking/retention-room.ts'
 import type { Keeping } from './tracking/retention-room.ts'
 import { resetTracking } from './tracking/reset.ts'
+import { savedRuns } from './tracking/saved-searches.ts'
 import { suitePlace } from './tracking/suite-place.ts'
 import { trackingRoom } from './tracking/room.ts'
 import type { ProjectPart, Tracking } from './tracking/room.ts'
@@ -338,6 +339,7 @@ function makeRollouts(base: Base, leases: Leases, rooms: { serving: ServingRoom;
 }
 
 interface Watched {
+  readonly tracking: Tracking
   readonly registry: Registry
   readonly pipelines: Pipelines
   readonly serving: ServingRoom
@@ -347,12 +349,13 @@ interface Watched {
   readonly allow: readonly string[]
 }
 
-function makeMonitoring(base: Base, { leases, worker, allow, rollouts, ...rooms }: Watched): Monitoring {
+function makeMonitoring(base: Base, { leases, worker, allow, rollouts, tracking, ...rooms }: Watched): Monitoring {
   return monitoringRoom(
     {
       ...base,
       ...connectMonitoring({ ...rooms, rollouts: () => rollouts }),
       send: egress({ allow }),
+      findRuns: savedRuns(tracking),
       changed: base.publish('incidents'),
       onError: base.onError('monitoring'),
     },
@@ -445,9 +448,10 @@ function buildRooms(ground: Ground): House {
   })
   const leases = new Leases(db)
   const rollouts = makeRollouts(base, leases, { serving, registry })
-  const monitoring: Monitoring = makeMonitoring(base, { registry, pipelines, serving, rollouts, leases, worker, allow })
+  const rooms = { tracking, registry, pipelines, serving }
+  const monitoring: Monitoring = makeMonitoring(base, { ...rooms, rollouts, leases, worker, allow })
   const cost = costRoom(base)
-  const meters = makeMeters(base, cost, { pipelines, serving, registry })
+  const meters = makeMeters(base, cost, rooms)
   return {
     routes: [
       ...(options.testHooks === true ? testHooks((asked) => setUp(asked, { tracking, registry, testEnv })) : []),

@@ -6,6 +6,13 @@ import { route } from './route.ts'
 /** A length of time: a whole number of minutes, hours, days or weeks. */
 export const DELAY = /^(\d{1,4})([mhdw])$/
 
+/** A saved search of runs and how many runs it may find. */
+export const WatchedSearch = z.strictObject({
+  search: z.string().min(1).max(256).describe('id or name of a saved search of runs'),
+  more_than: z.number().int().min(0).max(1000).default(0).describe('an incident is opened when it finds more runs'),
+})
+export type WatchedSearch = z.output<typeof WatchedSearch>
+
 /** What a monitor is asked to do, as the project file writes it. */
 export const MonitorSettings = z.strictObject({
   labels: z
@@ -43,6 +50,11 @@ export const MonitorSettings = z.strictObject({
       'step → param → value for a retraining that a reaction starts; "{until}" is the day of the incident, "{until-30d}" a day before it, "{bad_rows}" the ids of the rows marked bad',
     ),
   webhook: z.string().url().optional(),
+  searches: z
+    .array(WatchedSearch)
+    .max(10)
+    .default([])
+    .describe('saved searches of the project’s runs that are watched: one that finds more than it may is an incident'),
 })
 export type MonitorSettings = z.output<typeof MonitorSettings>
 
@@ -90,6 +102,7 @@ export const Cause = z.object({
     'shift',
     'quality_fall',
     'records_lost',
+    'runs_found',
   ]),
   title: z.string().describe('one sentence, for example "unit changed °F → °C, temp and dewp"'),
   score: z.number().min(0).max(1),
@@ -110,7 +123,7 @@ export const Incident = z.object({
   id,
   endpoint: z.string(),
   title: z.string(),
-  kind: z.enum(['drift', 'quality', 'freshness', 'serving']),
+  kind: z.enum(['drift', 'quality', 'freshness', 'serving', 'search']),
   severity: z.enum(SEVERITIES),
   state: z.enum(['open', 'acknowledged', 'resolved']),
   opened_at: time,
@@ -186,7 +199,7 @@ export const monitoringApi = {
     params: endpointParams,
     body: MonitorSettings,
     reply: MonitorSettings,
-    errors: ['not_found'],
+    errors: ['not_found', 'bad_request', 'conflict'],
   }),
   getMonitor: route({
     method: 'GET',

@@ -50,6 +50,7 @@ async function apply(deps: MonitoringDeps, t: Tx, row: IncidentRow, action: Acti
     case 'resolve':
       return row.state === 'resolved' ? refuse('the incident is resolved') : { ...row, ...over }
     case 'mark_bad':
+      if (row.kind === 'search') return refuse('it is about runs and has no rows')
       return row.marked === 1 ? refuse('its rows are marked bad already') : { ...row, marked: 1 }
     case 'false_alarm':
       if (row.dismissed === 1) return refuse('it was called a false alarm before')

@@ -95,6 +95,19 @@ export async function currentIncident(
   return row === undefined ? undefined : parsed(row)
 }
 
+/** Incidents of a kind that are not dismissed, the newest first. */
+export async function incidentsOfKind(
+  reader: Reader,
+  endpoint: string,
+  kind: IncidentRow['kind'],
+): Promise<IncidentRow[]> {
+  const rows = await reader.all<Stored>(
+    'SELECT * FROM incidents WHERE endpoint = ? AND kind = ? AND dismissed = 0 ORDER BY opened_at DESC, id DESC LIMIT 200',
+    [endpoint, kind],
+  )
+  return rows.map(parsed)
+}
+
 export async function requireIncident(reader: Reader, id: string): Promise<IncidentRow> {
   const row = await reader.get<Stored>('SELECT * FROM incidents WHERE id = ?', [id])
   if (row === undefined) throw problem('not_found', { what: 'incident', id })
@@ -226,7 +239,7 @@ function actionsOf(row: IncidentRow, affected: number): IncidentView['actions'] 
     {
       action: 'mark_bad',
       preview: `${affected} rows are left out of baselines and of training`,
-      allowed: row.marked === 0 && row.dismissed === 0,
+      allowed: row.marked === 0 && row.dismissed === 0 && row.kind !== 'search',
     },
     { action: 'retrain', preview: 'starts the newest pipeline without the rows marked bad', allowed: true },
     { action: 'rollback', preview: 'the version before answers again', allowed: true },

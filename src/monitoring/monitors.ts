@@ -12,7 +12,8 @@ import { labelsOf } from './labels.ts'
 import { checkLogLoss, lossMemory } from './log-loss.ts'
 import { doReactions } from './reactions.ts'
 import { monitorOf } from './room.ts'
-import type { MonitoringDeps } from './room.ts'
+import type { EndpointFacts, MonitoringDeps } from './room.ts'
+import { checkSearches } from './watched-searches.ts'
 import { handleWebhooks, tellIncident } from './webhook.ts'
 
 export interface Monitoring {
@@ -29,6 +30,8 @@ export interface Monitoring {
 
 const POLL_MS = 500
 const FRESHNESS_MS = 60_000
+/** How often watched searches are run, ms. */
+const SEARCHES_MS = 10_000
 /** How often the logs of this process's own gateways are looked at, ms. */
 const LOSS_MS = 5000
 const LEASE_MS = 15_000
@@ -78,6 +81,7 @@ function monitorLoop(deps: MonitoringDeps, leases: Leases): MonitorLoop {
   let rest = new AbortController()
   let running: Promise<void> | undefined
   let looked = -Infinity
+  let searched = -Infinity
   let woken = false
   const rounds = async (signal: AbortSignal): Promise<void> => {
     while (!signal.aborted && !stopping.signal.aborted) {
@@ -90,6 +94,10 @@ function monitorLoop(deps: MonitoringDeps, leases: Leases): MonitorLoop {
       if (performance.now() - looked > FRESHNESS_MS) {
         looked = performance.now()
         await lookAtFreshness(deps).catch(deps.onError)
+      }
+      if (performance.now() - searched > SEARCHES_MS) {
+        searched = performance.now()
+        await lookAtSearches(deps)
       }
       if (!more && !woken)
         await delay(POLL_MS, undefined, { signal: AbortSignal.any([rest.signal, stopping.signal, signal]) }).catch(
@@ -159,4 +167,11 @@ async function round(deps: MonitoringDeps, memories: Map<string, Memory>, signal
 async function lookAtFreshness(deps: MonitoringDeps): Promise<void> {
   const endpoints = await deps.db.all<{ name: string }>('SELECT name FROM endpoints ORDER BY name')
   for (const { name } of endpoints) await checkFreshness(deps, await monitorOf(deps.db, name))
+}
+
+async function lookAtSearches(deps: MonitoringDeps): Promise<void> {
+  const endpoints = await deps.db.all<EndpointFacts>(
+    'SELECT name, project, model, monitor FROM endpoints ORDER BY name',
+  )
+  for (const endpoint of endpoints) await checkSearches(deps, endpoint).catch(deps.onError)
 }

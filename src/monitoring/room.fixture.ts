@@ -21,6 +21,7 @@ export function testDeps(db: Db, clock: Clock, more: Partial<MonitoringDeps> = {
     audit: auditLog(clock),
     referenceOf: async () => undefined,
     readTable: unexpected,
+    findRuns: unexpected,
     inputNames: async () => ['carrier'],
     eventLog: async () => [],
     onLabels: async () => undefined,

@@ -42,6 +42,20 @@ export interface ReactionRequest {
   readonly exclude: readonly string[]
 }
 
+/** A run that a saved search found. `started_at` is ms. */
+export interface FoundRun {
+  readonly id: string
+  readonly name: string
+  readonly started_at: number
+}
+
+export interface FoundRuns {
+  /** The search's name. */
+  readonly name: string
+  /** The newest first. */
+  readonly runs: readonly FoundRun[]
+}
+
 /** What monitoring needs from the rooms above; the composition root passes it in. */
 export interface MonitoringDeps {
   readonly db: Db
@@ -52,6 +66,11 @@ export interface MonitoringDeps {
   readonly referenceOf: (endpoint: string) => Promise<Reference | undefined>
   /** The only file of a tree. */
   readonly readTable: (tree: string) => Promise<Uint8Array>
+  /**
+   * The newest `limit` runs of a project that one of its saved searches finds, by the search's id or name. Throws `not_found`, and
+   * `bad_request` for a search of something else.
+   */
+  readonly findRuns: (project: string, search: string, limit: number) => Promise<FoundRuns>
   /** Names of a version's inputs in the order of the logged rows. */
   readonly inputNames: (reader: Reader, endpoint: string, version: string) => Promise<readonly string[]>
   /** Events of wall times `from` to `to`, ms, that concern an endpoint. */

@@ -14,6 +14,7 @@ import { prometheusText } from './prometheus.ts'
 import { heatmap, viewFeature, viewMonitor } from './read.ts'
 import { eventNow, HOUR_MS, labelDelay, monitorOf, requireEndpoint, settingsOf } from './room.ts'
 import type { MonitoringDeps } from './room.ts'
+import { requireSearches } from './watched-searches.ts'
 
 export function monitoringRoutes({ deps }: Monitoring): Mounted[] {
   return [...endpointRoutes(deps), ...incidentRoutes(deps), metricsRoute(deps)]
@@ -27,7 +28,8 @@ function endpointRoutes(deps: MonitoringDeps): Mounted[] {
       return putLabels(deps, params.name, body.labels)
     }),
     mount(monitoringApi.putMonitor, async ({ who, params, body }) => {
-      await requireEndpoint(db, params.name, who)
+      const { project } = await requireEndpoint(db, params.name, who)
+      await requireSearches(deps, project, body.searches)
       await deps.saveSettings(who, params.name, body)
       return settingsOf(await requireEndpoint(db, params.name))
     }),

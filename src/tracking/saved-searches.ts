@@ -1,5 +1,6 @@
 /** Saved searches: kept under a name in a project, checked when they are saved, and run for whoever asks. */
 import type { AuditEntry } from '../auth/audit.ts'
+import { SYSTEM } from '../auth/tokens.ts'
 import type { Principal } from '../contract/access.ts'
 import { problem } from '../contract/errors.ts'
 import type { Reader, Tx } from '../store/db.ts'
@@ -136,6 +137,27 @@ export async function runSearch(
     throw problem('bad_request', { detail: `the search is for ${saved.entity}, not for runs` })
   const { experiment_ids, filter, order_by } = saved
   return searchRuns(room, who, { experiment_ids, filter, order_by, everywhere: true, ...page })
+}
+
+/** The newest runs that a saved search found; times in ms. */
+export interface SavedRuns {
+  readonly name: string
+  readonly runs: readonly { readonly id: string; readonly name: string; readonly started_at: number }[]
+}
+
+/**
+ * Finds the newest `limit` runs of a project by one of its saved searches, whatever order that has. `not_found`; `bad_request` for a
+ * search of experiments.
+ */
+export function savedRuns(room: Tracking): (project: string, search: string, limit: number) => Promise<SavedRuns> {
+  return async (project, search, limit) => {
+    const who: Principal = { ...SYSTEM, project }
+    const saved = await requireSearch(room.db, who, search)
+    const newest = { ...saved, order_by: ['attributes.start_time DESC'] }
+    const { rows } = await runSearch(room, who, newest, { max_results: limit })
+    const runs = rows.map((run) => ({ id: run.run_id, name: run.run_name, started_at: run.start_time }))
+    return { name: saved.name, runs }
+  }
 }
 
 async function checkText(room: Tracking, who: Principal, text: SearchText): Promise<void> {

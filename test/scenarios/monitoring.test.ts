@@ -64,6 +64,7 @@ before(async () => {
     clock: Date.now,
     ids: makeIds(Date.now, randomBytes),
     audit: auditLog(Date.now),
+    findRuns: unused,
     referenceOf: async () => ({
       version: '1',
       table: 'table',

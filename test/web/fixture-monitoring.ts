@@ -240,6 +240,7 @@ export function monitor(now: number): Reply<typeof monitoringApi.getMonitor> {
       retrain: {},
       derived: [],
       same_unit: [['temp', 'dewp']],
+      searches: [{ search: 'nightly', more_than: 2 }],
     },
     last_run_at: before(now, 30_000),
     evaluated_until: '2013-09-15T23:00:00.000Z',

@@ -149,6 +149,7 @@ function recorded(now: number, empty: boolean): Recorded[] {
     on(monitoringApi.listIncidents, () => ({ items: incidents })),
     on(monitoringApi.getIncident, list(incidents)),
     on(monitoringApi.getMonitor, () => watched.monitor(now)),
+    on(monitoringApi.putMonitor, () => watched.monitor(now).settings),
     on(monitoringApi.heatmap, () => watched.heatmap()),
     on(monitoringApi.feature, ({ params }) => watched.feature(params['feature'] ?? '')),
     on(monitoringApi.performance, ({ query }) => watched.performance(query.get('slice'))),

@@ -188,6 +188,26 @@ test('a false alarm needs a reason, and cancelling does nothing', options, async
   })
 })
 
+test('a saved search is watched with a number of runs, and no more', options, async () => {
+  await open('/monitoring/flights', async (page) => {
+    server.writes.length = 0
+    await page.getByText('more than 2').waitFor()
+    await page.getByLabel('Saved search').selectOption('best-of-week')
+    await page.getByLabel('may find').fill('3')
+    await page.getByRole('button', { name: 'Watch', exact: true }).click()
+    await page.getByLabel('Saved search').and(page.locator('select:has(option:checked[value=""])')).waitFor()
+    await page.getByRole('button', { name: 'Stop watching nightly' }).click()
+    await page.waitForResponse((response) => response.request().method() === 'PUT')
+    const bodies = server.writes.map((write) => JSON.parse(write.slice(write.indexOf('{'))) as { searches: unknown })
+    assert.match(server.writes[0] ?? '', /^PUT \/v1\/endpoints\/flights\/monitor /)
+    assert.deepEqual(bodies[0]?.searches, [
+      { search: 'nightly', more_than: 2 },
+      { search: 'best-of-week', more_than: 3 },
+    ])
+    assert.deepEqual(bodies[1]?.searches, [])
+  })
+})
+
 test('a choice of step or feature is in the address', options, async () => {
   await open('/pipelines/run_01k2b9d', async (page) => {
     await page.locator('.graph a', { hasText: 'train' }).click()

@@ -52,8 +52,15 @@ function Sentence({ incident }: { incident: Incident }) {
       <Link to="/endpoints/$name" params={{ name: endpoint }}>
         {endpoint}
       </Link>
-      : the data began to differ at {eventTime(incident.began_event_time)}; {plural(affected.rows, 'row')} (
-      {percent(affected.share)}) {affected.rows === 1 ? 'is' : 'are'} affected.{' '}
+      :{' '}
+      {incident.kind === 'search' ? (
+        <>a watched search found runs at {eventTime(incident.began_event_time)}.</>
+      ) : (
+        <>
+          the data began to differ at {eventTime(incident.began_event_time)}; {plural(affected.rows, 'row')} (
+          {percent(affected.share)}) {affected.rows === 1 ? 'is' : 'are'} affected.
+        </>
+      )}{' '}
       {incident.pages ? 'Paged' : 'Told without waking anybody'} <When at={incident.opened_at} />.
       {incident.resolved_at !== null && (
         <>

@@ -9,6 +9,7 @@ import { Empty, Loaded } from '../parts/failure.tsx'
 import { FeaturePanel } from '../parts/feature.tsx'
 import { Page, Panel } from '../parts/page.tsx'
 import { SliceTable } from '../parts/slices.tsx'
+import { WatchedSearches } from '../parts/watched-searches.tsx'
 import * as read from '../queries.ts'
 import type { Performance } from '../queries.ts'
 import type { MonitoringSearch } from '../search.ts'
@@ -65,6 +66,7 @@ export function MonitoringPage() {
       <Loaded query={performance} what="The quality" height={260}>
         {({ items }) => <Quality items={items} by={windowOf(search) === undefined ? 'week' : 'day'} />}
       </Loaded>
+      {monitor.data !== undefined && <WatchedSearches endpoint={name} settings={monitor.data.settings} />}
       <SliceTable endpoint={name} slices={monitor.data?.settings.slices ?? []} range={seen} />
     </Page>
   )
