@@ -12,7 +12,7 @@ import { registerVersion } from '../registry/register.ts'
 import { registryRoom } from '../registry/room.ts'
 import type { Registry } from '../registry/room.ts'
 import { writeRecords } from '../serving/ingest-rows.ts'
-import type { LogRecord } from '../serving/records.ts'
+import type { RowRecord } from '../serving/records.ts'
 import { servingRoom } from '../serving/room.ts'
 import type { ServingDeps, ServingRoom } from '../serving/room.ts'
 import { variantsOf } from '../serving/rows.ts'
@@ -179,7 +179,7 @@ export interface Traffic {
 }
 
 export interface Made {
-  readonly records: LogRecord[]
+  readonly records: RowRecord[]
   readonly labels: { readonly prediction_id: string; readonly label: number }[]
 }
 
@@ -233,7 +233,7 @@ interface Row {
   readonly bad: string | undefined
 }
 
-function logged(variants: readonly VariantRow[], { common, x, stable, candidate, fails, draw, bad }: Row): LogRecord[] {
+function logged(variants: readonly VariantRow[], { common, x, stable, candidate, fails, draw, bad }: Row): RowRecord[] {
   const by = (version: string, score: number): number => (version === bad ? 1 - score : score)
   const at = (role: VariantRow['role']): VariantRow | undefined => variants.find((one) => one.role === role)
   const answer = { ...common, t: 'p', ep_epoch: 1, st: 200, key: null, x, p: null } as const
@@ -246,11 +246,11 @@ function logged(variants: readonly VariantRow[], { common, x, stable, candidate,
       { ...answer, role: 'stable', ver, s: by(ver, stable), fb: true },
     ]
   }
-  const answered: LogRecord = { ...answer, role: 'stable', ver, s: by(ver, stable) }
+  const answered: RowRecord = { ...answer, role: 'stable', ver, s: by(ver, stable) }
   const shadows = variants.filter((one) => one.role === 'shadow')
   return [
     answered,
-    ...shadows.map(({ version }): LogRecord => {
+    ...shadows.map(({ version }): RowRecord => {
       const seen = { ...common, t: 's', ver: version, p: null } as const
       return fails ? { ...seen, s: null, err: 'it raised' } : { ...seen, s: by(version, candidate) }
     }),
@@ -265,7 +265,7 @@ export async function send(bench: RolloutBench, endpoint: string, wish: Traffic 
   return made
 }
 
-export async function ingest({ db, hooks }: RolloutBench, records: readonly LogRecord[]): Promise<void> {
+export async function ingest({ db, hooks }: RolloutBench, records: readonly RowRecord[]): Promise<void> {
   await db.tx((t) => writeRecords(t, records, hooks))
 }
 

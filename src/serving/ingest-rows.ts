@@ -1,7 +1,15 @@
 /** Writes records of the prediction log into tables, each once, and tells the rooms below in the same transaction. */
 import type { SqlValue, Tx } from '../store/db.ts'
 import { packExplained } from './explained.ts'
-import type { BreakerRecord, CanaryFailureRecord, LogRecord, PredictionRecord, ShadowRecord } from './records.ts'
+import { predictionsIn } from './many.ts'
+import type {
+  BreakerRecord,
+  CanaryFailureRecord,
+  LogRecord,
+  PredictionRecord,
+  RowRecord,
+  ShadowRecord,
+} from './records.ts'
 
 /** A prediction as it was ingested. `x` is the row in the order of the version's inputs. */
 export type IngestedPrediction = PredictionRecord
@@ -18,11 +26,12 @@ export interface IngestHooks {
   readonly onBreakers?: (t: Tx, rows: readonly IngestedBreaker[]) => Promise<void>
 }
 
-/** Reads the payload of a record: undefined for one that is no record of this log, none for one that only earlier versions wrote. */
-export function parseRecord(payload: Buffer): readonly LogRecord[] | undefined {
+/** Reads the payload of a record, one of several predictions as so many: undefined for one that is no record of this log, none for one that only earlier versions wrote. */
+export function parseRecord(payload: Buffer): readonly RowRecord[] | undefined {
   try {
     const record = JSON.parse(payload.toString('utf8')) as LogRecord | { readonly t: 'f'; readonly ep: string }
-    if (typeof record.ep !== 'string' || !'pscbf'.includes(record.t)) return undefined
+    if (typeof record.ep !== 'string' || !'pmscbf'.includes(record.t)) return undefined
+    if (record.t === 'm') return predictionsIn(record)
     return record.t === 'f' ? [] : [record]
   } catch {
     return undefined
@@ -30,9 +39,9 @@ export function parseRecord(payload: Buffer): readonly LogRecord[] | undefined {
 }
 
 /** Writes records and calls the hooks. Returns the endpoints that had a breaker trip. */
-export async function writeRecords(t: Tx, records: readonly LogRecord[], hooks: IngestHooks): Promise<string[]> {
-  const of = <K extends LogRecord['t']>(kind: K): Extract<LogRecord, { t: K }>[] =>
-    records.filter((record): record is Extract<LogRecord, { t: K }> => record.t === kind)
+export async function writeRecords(t: Tx, records: readonly RowRecord[], hooks: IngestHooks): Promise<string[]> {
+  const of = <K extends RowRecord['t']>(kind: K): Extract<RowRecord, { t: K }>[] =>
+    records.filter((record): record is Extract<RowRecord, { t: K }> => record.t === kind)
   const predictions = await insertFresh(t, PREDICTIONS, of('p'))
   const shadows = await insertFresh(t, SHADOWS, of('s'))
   await insertFresh(t, FAILURES, of('c'))

@@ -5,9 +5,10 @@ import type { Clock } from '../contract/ids.ts'
 import type { Db, Tx } from '../store/db.ts'
 import { faultPoint } from '../store/fault.ts'
 import { listSegments, readSegment } from '../store/segments.ts'
-import type { SegmentFile } from '../store/segments.ts'
+import type { SegmentChunk, SegmentFile } from '../store/segments.ts'
 import type { IngestHooks } from './ingest-rows.ts'
 import { parseRecord, writeRecords } from './ingest-rows.ts'
+import type { RowRecord } from './records.ts'
 
 export interface IngestOptions {
   readonly db: Db
@@ -24,6 +25,8 @@ export interface IngestOptions {
 }
 
 const POLL_MS = 200
+/** Rows of one transaction, about, whatever bytes they take. */
+const CHUNK_ROWS = 1000
 const SWEEP_MS = 60_000
 const DAY_MS = 86_400_000
 /** A file whose writer has not touched it for this long will not grow: its writer is dead. */
@@ -115,15 +118,12 @@ export class Ingest {
     const seen = `${size} ${segment.finished}`
     if (size === undefined || known.seen === seen) return 0
     const from = known.next
-    const chunk = readSegment(segment.path, from, chunkBytes, segment.finished)
+    const chunk = rowsOf(readSegment(segment.path, from, chunkBytes, segment.finished))
     if (chunk.next === from) {
       known.seen = seen
       return 0
     }
-    const records = chunk.records.map(({ payload }) => parseRecord(payload))
-    const good = records.flatMap((record) => record ?? [])
-    const unread = records.filter((record) => record === undefined).length
-    const damaged = chunk.damaged.reduce((sum, { bytes }) => sum + bytes, 0) + unread
+    const { rows: good, damaged } = chunk
     let tripped: string[] = []
     const won = await db.tx(async (t) => {
       tripped = []
@@ -163,6 +163,30 @@ export class Ingest {
       if (still && now - stat.mtimeMs > this.#options.keepMs) rmSync(segment.path, { force: true })
     }
   }
+}
+
+interface Chunk {
+  readonly rows: readonly RowRecord[]
+  readonly next: number
+  /** Bytes that are no record, and records that cannot be read. */
+  readonly damaged: number
+}
+
+/** The rows of a chunk, up to the record that makes them many. */
+function rowsOf(chunk: SegmentChunk): Chunk {
+  const rows: RowRecord[] = []
+  let unread = 0
+  let next: number | undefined
+  for (const record of chunk.records) {
+    const read = parseRecord(record.payload)
+    if (read === undefined) unread++
+    else rows.push(...read)
+    if (rows.length < CHUNK_ROWS) continue
+    next = record.next
+    break
+  }
+  const passed = chunk.damaged.filter(({ offset }) => next === undefined || offset < next)
+  return { rows, next: next ?? chunk.next, damaged: passed.reduce((sum, { bytes }) => sum + bytes, unread) }
 }
 
 /** Moves the offset if it still is where this ingester believes it; false when another one was here. */

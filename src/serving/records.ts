@@ -31,6 +31,31 @@ export interface PredictionRecord {
   readonly err?: string
 }
 
+/** Numbers as bytes: float64, little-endian, in base64; NaN stands for null. `width` = each row has a list of so many. */
+export interface PackedNumbers {
+  readonly f64: string
+  readonly width?: number
+}
+
+/** The values of the rows of a request, one a row. */
+export type PackedColumn = PackedNumbers | readonly unknown[]
+
+/** Several predictions of one request, by columns: read as one prediction a row. */
+export interface ManyRecord extends Omit<PredictionRecord, 't' | 'id' | 'et' | 'x' | 's' | 'p' | 'ex'> {
+  readonly t: 'm'
+  readonly ids: readonly string[]
+  /** One time for all rows, or one a row. */
+  readonly et: number | readonly number[]
+  /** One column an input. */
+  readonly x: readonly PackedColumn[]
+  /** Absent where the scores are those that the predictions give by themselves. */
+  readonly s?: PackedColumn
+  /** null where the rows were not answered. */
+  readonly p: PackedColumn | null
+  /** Rows, by their place, with what each input added. */
+  readonly ex?: readonly (readonly [row: number, explained: NonNullable<PredictionRecord['ex']>])[]
+}
+
 /** What a shadow said about a row that was answered. */
 export interface ShadowRecord {
   readonly t: 's'
@@ -67,4 +92,7 @@ export interface BreakerRecord {
   readonly reason: string
 }
 
-export type LogRecord = PredictionRecord | ShadowRecord | CanaryFailureRecord | BreakerRecord
+export type LogRecord = PredictionRecord | ManyRecord | ShadowRecord | CanaryFailureRecord | BreakerRecord
+
+/** A record of one row, or of none. */
+export type RowRecord = Exclude<LogRecord, ManyRecord>

@@ -1,6 +1,7 @@
 /** What a backend is to the gateway: rows in, predictions out, in this process or another. */
 import type { LimitsRoute } from '../table.ts'
-import type { Value } from './rows.ts'
+import type { Results } from './results.ts'
+import type { Value, ValueColumn } from './rows.ts'
 
 /** One row's result. `score` is the number that is judged: see `scoreOf`. */
 export interface Scored {
@@ -38,6 +39,8 @@ export interface Backend {
    * Throws or rejects with a Problem: `upstream_failed` when the model raised, `unavailable`, `too_many_requests`, `deadline_exceeded`.
    */
   score(rows: readonly Value[][], limits: CallLimits): Scored[] | Promise<Scored[]>
+  /** The same for many rows by columns, at once; only backends that gain by it have it. */
+  scoreColumns?(columns: readonly ValueColumn[], count: number): Results
   /** Contributions of the inputs of rows, for a backend whose `unexplained` gives undefined. */
   explain?(rows: readonly Value[][]): Explained[]
   /** Why its rows cannot be explained; undefined where they can. Absent = never. */

@@ -2,13 +2,17 @@
 import { Problem, problem } from '../../contract/errors.ts'
 import type { Clock } from '../../contract/ids.ts'
 import { bucket } from '../../stats/hash.ts'
-import type { LogRecord } from '../records.ts'
+import { packColumn, packNumbers } from '../many.ts'
+import type { LogRecord, ManyRecord, PackedColumn } from '../records.ts'
 import type { LimitsRoute } from '../table.ts'
-import type { Explained, Scored } from './backend.ts'
+import type { Explained } from './backend.ts'
 import { explainAsked, LogSample, requireExplained } from './explanations.ts'
 import type { LiveEndpoint, LiveVariant } from './live.ts'
 import { takesCanary } from './live.ts'
-import type { Rows, Value } from './rows.ts'
+import type { Numbers, Results } from './results.ts'
+import { scoredResults } from './results.ts'
+import type { Batch, Rows } from './rows.ts'
+import { columnsOf, rowOf } from './rows.ts'
 
 /** A request, whatever protocol it came by. */
 export interface Ask {
@@ -35,7 +39,7 @@ export interface Ask {
 export interface Answer {
   readonly endpoint: LiveEndpoint
   readonly variant: LiveVariant
-  readonly scored: readonly Scored[]
+  readonly results: Results
   readonly ids: readonly string[]
   /** One a row, where the caller asked for it. */
   readonly explained: readonly Explained[] | undefined
@@ -97,105 +101,161 @@ function insisted(endpoint: LiveEndpoint, version: string): LiveVariant {
   return found
 }
 
+/** Rows from which a backend that can take columns gets them. */
+const MANY = 16
+/** Rows of one record of the log. */
+const LOGGED = 256
+
 /** Runs one variant; logs what it answered. */
 function answer(deps: EngineDeps, attempt: Attempt): Answer | Promise<Answer> {
   const { variant, ask } = attempt
-  const values = read(deps, attempt)
+  const batch = read(deps, attempt)
   const from = performance.now()
   let result
   try {
-    result = variant.backend.score(values, ask)
+    if ('columns' in batch) {
+      const results = variant.backend.scoreColumns?.(batch.columns, ask.rows.count) as Results
+      return finish(deps, attempt, batch, { results, from })
+    }
+    result = variant.backend.score(batch.rows, ask)
   } catch (error) {
-    throw failed(deps, attempt, values, error)
+    throw failed(deps, attempt, batch, error)
   }
-  if (!(result instanceof Promise)) return finish(deps, attempt, values, { scored: result, from })
+  if (!(result instanceof Promise)) return finish(deps, attempt, batch, { results: scoredResults(result), from })
   return result.then(
-    (scored) => finish(deps, attempt, values, { scored, from }),
+    (scored) => finish(deps, attempt, batch, { results: scoredResults(scored), from }),
     (error: unknown) => {
-      throw failed(deps, attempt, values, error)
+      throw failed(deps, attempt, batch, error)
     },
   )
 }
 
 /** The rows by the variant's own inputs. What a canary cannot read counts against it here, for its model never sees it. */
-function read(deps: EngineDeps, attempt: Attempt): Value[][] {
+function read(deps: EngineDeps, attempt: Attempt): Batch {
   const { variant, ask } = attempt
+  const { inputs } = variant.route
   try {
-    return ask.rows.values(variant.route.inputs)
+    const columns = ask.rows.count >= MANY && variant.backend.scoreColumns !== undefined
+    return columns ? { columns: ask.rows.columns(inputs) } : { rows: ask.rows.values(inputs) }
   } catch (error) {
     if (variant.route.role === 'canary') variant.stats.add(deps.clock(), ask.rows.count, 0, true)
     throw error
   }
 }
 
-function finish(
-  deps: EngineDeps,
-  attempt: Attempt,
-  values: Value[][],
-  ran: { scored: Scored[]; from: number },
-): Answer {
+function finish(deps: EngineDeps, attempt: Attempt, batch: Batch, ran: { results: Results; from: number }): Answer {
   const { endpoint, variant, ask } = attempt
   const end = performance.now()
   const now = deps.clock()
-  variant.stats.add(now, values.length, (end - ran.from) * 1000, false)
+  variant.stats.add(now, ask.rows.count, (end - ran.from) * 1000, false)
   if (attempt.fallback) variant.stats.fallbacks++
   const us = Math.round((end - attempt.started) * 1000)
-  const { scored } = ran
-  const explained = explainAsked(variant, ask, values)
-  const sample = new LogSample(variant.backend, endpoint.route.salt, endpoint.route.limits?.explain_share)
-  for (let i = 0; i < values.length; i++) {
-    const x = values[i] as Value[]
-    const told = sample.of(ask.ids[i] as string, x, explained?.[i])
-    logRow(deps, attempt, { x, scored: scored[i], told, i, at: now, us })
-  }
+  const { results } = ran
+  const explained = explainAsked(variant, ask, batch)
+  log(deps, attempt, batch, { results, explained, at: now, us })
   if (endpoint.shadows.length > 0) deps.sinks.shadow({ endpoint, ask })
-  return { endpoint, variant, scored, ids: ask.ids, explained }
+  return { endpoint, variant, results, ids: ask.ids, explained }
 }
 
-interface LoggedRow {
-  readonly x: readonly Value[]
-  readonly scored: Scored | undefined
-  readonly told?: Explained | undefined
-  readonly i: number
+/** What came of the rows of a request. */
+interface Outcome {
+  readonly results?: Results
+  readonly explained?: readonly Explained[] | undefined
   readonly at: number
   readonly us: number
   readonly error?: Problem
 }
 
-function logRow(deps: EngineDeps, attempt: Attempt, row: LoggedRow): void {
+/** Logs the rows: a single one by itself, several by columns. */
+function log(deps: EngineDeps, attempt: Attempt, batch: Batch, outcome: Outcome): void {
   const { endpoint, variant, ask } = attempt
-  deps.sinks.log({
-    t: 'p',
-    id: ask.ids[row.i] as string,
+  const { results, error } = outcome
+  const told = results === undefined ? [] : sampled(attempt, batch, outcome.explained)
+  const common = {
     ep: endpoint.route.name,
     role: variant.route.role,
     ver: variant.route.version,
     ep_epoch: endpoint.epoch,
-    et: ask.times[row.i] as number,
-    at: row.at,
-    us: row.us,
-    st: row.error?.status ?? 200,
+    at: outcome.at,
+    us: outcome.us,
+    st: error?.status ?? 200,
     key: ask.key,
-    x: row.x,
-    s: row.scored?.score ?? null,
-    p: row.scored?.prediction ?? null,
-    ...(row.told !== undefined && { ex: row.told }),
     ...(attempt.fallback && { fb: true }),
-    ...(row.error !== undefined && { err: row.error.message }),
+    ...(error !== undefined && { err: error.message }),
+  }
+  if (ask.rows.count > 1) logMany(deps, { ask, batch, results, told, common })
+  else
+    deps.sinks.log({
+      t: 'p',
+      ...common,
+      id: ask.ids[0] as string,
+      et: ask.times[0] as number,
+      x: rowOf(batch, 0),
+      s: results?.scores()[0] ?? null,
+      p: results?.predictions()[0] ?? null,
+      ...(told[0] !== undefined && { ex: told[0][1] }),
+    })
+}
+
+type Told = readonly (readonly [row: number, explained: Explained])[]
+
+/** The explanations of the rows that fall into the endpoint's sample. */
+function sampled({ endpoint, variant, ask }: Attempt, batch: Batch, asked: Outcome['explained']): Told {
+  const sample = new LogSample(variant.backend, endpoint.route.salt, endpoint.route.limits?.explain_share)
+  if (!sample.open) return []
+  return ask.ids.flatMap((id, i) => {
+    const one = sample.of(id, () => rowOf(batch, i), asked?.[i])
+    return one === undefined ? [] : [[i, one] as const]
   })
 }
 
+interface ManyRows {
+  readonly ask: Ask
+  readonly batch: Batch
+  readonly results: Results | undefined
+  readonly told: Told
+  readonly common: Omit<ManyRecord, 't' | 'ids' | 'et' | 'x' | 's' | 'p' | 'ex'>
+}
+
+function logMany(deps: EngineDeps, { ask, batch, results, told, common }: ManyRows): void {
+  const { ids, times } = ask
+  const columns = 'columns' in batch ? batch.columns : columnsOf(batch.rows, batch.rows[0]?.length ?? 0)
+  const numbers = results?.numbers
+  const [predictions, scores] = numbers === undefined ? [results?.predictions(), results?.scores()] : []
+  const sameTime = times.every((time) => time === times[0])
+  for (let from = 0; from < ids.length; from += LOGGED) {
+    const to = Math.min(ids.length, from + LOGGED)
+    const ex = told.flatMap(([i, one]) => (i >= from && i < to ? [[i - from, one] as const] : []))
+    deps.sinks.log({
+      t: 'm',
+      ...common,
+      ids: ids.slice(from, to),
+      et: sameTime ? (times[0] as number) : times.slice(from, to),
+      x: columns.map((column) => packColumn(column.slice(from, to))),
+      p: numbers === undefined ? packPart(predictions, from, to) : packNumbers(part(numbers, from, to)),
+      ...(scores !== undefined && { s: packColumn(scores.slice(from, to)) }),
+      ...(ex.length > 0 && { ex }),
+    })
+  }
+}
+
+function packPart(predictions: readonly unknown[] | undefined, from: number, to: number): PackedColumn | null {
+  return predictions === undefined ? null : packColumn(predictions.slice(from, to))
+}
+
+function part({ data, width }: Numbers, from: number, to: number): Numbers {
+  return { data: data.subarray(from * (width ?? 1), to * (width ?? 1)), width }
+}
+
 /** Counts and logs a failed attempt; returns the problem to throw. Refusals under load are counted, not logged row by row. */
-function failed(deps: EngineDeps, attempt: Attempt, values: Value[][], error: unknown): Problem {
+function failed(deps: EngineDeps, attempt: Attempt, batch: Batch, error: unknown): Problem {
   const fault = error instanceof Problem ? error : problem('internal', {}, error)
   const now = deps.clock()
   const us = (performance.now() - attempt.started) * 1000
-  attempt.variant.stats.add(now, values.length, us, true)
+  attempt.variant.stats.add(now, attempt.ask.rows.count, us, true)
   // A canary's failure is logged by `stepIn`, which knows whether stable could answer.
   if (fault.status >= 500 && attempt.variant.route.role !== 'canary')
-    values.forEach((x, i) =>
-      logRow(deps, attempt, { x, scored: undefined, i, at: now, us: Math.round(us), error: fault }),
-    )
+    log(deps, attempt, batch, { at: now, us: Math.round(us), error: fault })
   return fault
 }
 

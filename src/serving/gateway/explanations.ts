@@ -6,8 +6,8 @@ import { whyNotExplained } from './backend.ts'
 import type { Answer, Ask } from './engine.ts'
 import type { LiveVariant } from './live.ts'
 import type { Tensor } from './protocols/tensors.ts'
-import { invalid } from './rows.ts'
-import type { Value } from './rows.ts'
+import { invalid, rowOf } from './rows.ts'
+import type { Batch, Value } from './rows.ts'
 
 /** Rows of one request that are explained when it asks for it. */
 const MAX_ASKED = 100
@@ -31,8 +31,8 @@ export function requireExplained(variant: LiveVariant, ask: Ask): void {
 }
 
 /** The explanations of the rows that were asked for; undefined where none were. */
-export function explainAsked({ backend }: LiveVariant, ask: Ask, values: readonly Value[][]): Explained[] | undefined {
-  return ask.explain ? backend.explain?.(values) : undefined
+export function explainAsked({ backend }: LiveVariant, ask: Ask, batch: Batch): Explained[] | undefined {
+  return ask.explain ? backend.explain?.(ask.ids.map((_, i) => rowOf(batch, i))) : undefined
 }
 
 /** Explains the rows of a request that fall into the share, by the hash of their ids, so that a sample is the same on every gateway. */
@@ -49,11 +49,16 @@ export class LogSample {
     this.#limit = explains ? share * BUCKETS : 0
   }
 
+  /** Whether any row can be in it. */
+  get open(): boolean {
+    return this.#limit > 0
+  }
+
   /** The explanation of a row that is in the sample; undefined otherwise. `asked` is what the caller was given. */
-  of(id: string, row: readonly Value[], asked: Explained | undefined): Explained | undefined {
+  of(id: string, row: () => Value[], asked: Explained | undefined): Explained | undefined {
     if (this.#limit === 0 || this.#left === 0 || bucket(this.#salt, id) >= this.#limit) return undefined
     this.#left--
-    return asked ?? this.#backend.explain?.([row as Value[]])[0]
+    return asked ?? this.#backend.explain?.([row()])[0]
   }
 }
 

@@ -1,7 +1,11 @@
 /** The gateway's prediction log: records into a segment, replies released once their records are with the operating system. */
 import { SegmentWriter } from '../../store/segments.ts'
+import { halves } from '../many.ts'
 import type { LogRecord } from '../records.ts'
 import { toJson } from './json.ts'
+
+/** Characters from which several predictions become two records: what is read at once stays bounded, whatever texts they hold. */
+const LARGE = 512 * 1024
 
 export interface LogOptions {
   readonly folder: string
@@ -40,11 +44,13 @@ export class PredictionLog {
   }
 
   append(record: LogRecord): void {
-    this.appendText(toJson(record))
+    const text = toJson(record)
+    if (record.t === 'm' && record.ids.length > 1 && text.length > LARGE)
+      for (const half of halves(record)) this.append(half)
+    else this.#appendText(text)
   }
 
-  /** Appends a record that is already JSON. */
-  appendText(record: string): void {
+  #appendText(record: string): void {
     try {
       this.#writer.append(record)
       this.records++

@@ -21,6 +21,28 @@ export interface Rows {
    * Throws `invalid_field` that names the first fault, with all of them (up to 20) in `issues`.
    */
   values(inputs: readonly InputField[]): Value[][]
+  /** The same by columns, without an object a row; they may share memory with the request. */
+  columns(inputs: readonly InputField[]): ValueColumn[]
+}
+
+/** Values of one input, one a row; numbers side by side, NaN where one is missing. */
+export type ValueColumn = Float64Array | readonly Value[]
+
+/** Rows of one request as a backend takes them. */
+export type Batch = { readonly rows: Value[][] } | { readonly columns: readonly ValueColumn[] }
+
+/** Row i of a batch. */
+export function rowOf(batch: Batch, i: number): Value[] {
+  if ('rows' in batch) return batch.rows[i] as Value[]
+  return batch.columns.map((column) => {
+    const value = column[i] as Value
+    return Number.isNaN(value) ? null : value
+  })
+}
+
+/** The columns of rows that have `width` values each. */
+export function columnsOf(rows: readonly (readonly Value[])[], width: number): Value[][] {
+  return Array.from({ length: width }, (_, j) => rows.map((row) => row[j] as Value))
 }
 
 /** One input's values: item i of the rows is `data[start + i * step]`. */
@@ -49,48 +71,100 @@ const WORDS: Readonly<Record<string, number>> = {
 
 /** Rows that came one object a row. */
 export function namedRows(rows: readonly Named[]): Rows {
-  return {
-    count: rows.length,
-    values: (inputs) => read(rows.length, inputs, (i, j) => (rows[i] as Named)[(inputs[j] as InputField).name]),
-  }
+  return rowsFrom(
+    rows.length,
+    ({ name }) =>
+      (i) =>
+        (rows[i] as Named)[name],
+  )
 }
 
 /** Rows that came as columns of `count` values each. */
 export function columnRows(columns: ReadonlyMap<string, Column>, count: number): Rows {
-  return {
-    count,
-    values(inputs) {
-      const found = inputs.map((input) => columns.get(input.name))
-      return read(count, inputs, (i, j) => {
-        const column = found[j]
-        return column?.data[column.start + i * column.step]
-      })
-    },
+  const ready = (input: InputField): Float64Array | undefined => {
+    const column = columns.get(input.name)
+    return column?.step === 1 && input.kind === 'number' ? numbersOf(column, count) : undefined
   }
+  const items = ({ name }: InputField): ItemOf => {
+    const column = columns.get(name)
+    return column === undefined ? () => undefined : (i) => column.data[column.start + i * column.step]
+  }
+  return rowsFrom(count, items, ready)
 }
 
 /** Rows that came as lists whose places mean `names`. */
 export function listRows(names: readonly string[], lists: readonly (readonly unknown[])[]): Rows {
+  return rowsFrom(lists.length, ({ name }) => {
+    const place = names.indexOf(name)
+    return place < 0 ? () => undefined : (i) => (lists[i] as readonly unknown[])[place]
+  })
+}
+
+/** What a request has for one input in row i. */
+type ItemOf = (i: number) => unknown
+
+/** Rows by what they have for each input. `ready` gives columns that need no reading. */
+function rowsFrom(
+  count: number,
+  items: (input: InputField) => ItemOf,
+  ready?: (input: InputField) => Float64Array | undefined,
+): Rows {
+  const values = (inputs: readonly InputField[]): Value[][] => read(count, inputs, inputs.map(items))
   return {
-    count: lists.length,
-    values(inputs) {
-      const places = inputs.map((input) => names.indexOf(input.name))
-      return read(lists.length, inputs, (i, j) => {
-        const place = places[j] as number
-        return place < 0 ? undefined : (lists[i] as readonly unknown[])[place]
-      })
+    count,
+    values,
+    columns(inputs) {
+      const columns: ValueColumn[] = []
+      for (const input of inputs) {
+        const column = ready?.(input) ?? readColumn(count, input, items(input))
+        // row by row, so that the refusal names the same faults, whatever form the model takes its rows in
+        if (column === undefined) return columnsOf(values(inputs), inputs.length)
+        columns.push(column)
+      }
+      return columns
     },
   }
 }
 
-function read(count: number, inputs: readonly InputField[], given: (i: number, j: number) => unknown): Value[][] {
+/** A column of typed numbers; undefined for one of anything else. */
+function numbersOf({ data, start }: Column, count: number): Float64Array | undefined {
+  if (data instanceof Float64Array) return data.subarray(start, start + count)
+  const typed = ArrayBuffer.isView(data) && !(data instanceof BigInt64Array || data instanceof BigUint64Array)
+  return typed ? new Float64Array((data as Int32Array).subarray(start, start + count)) : undefined
+}
+
+/** One column; undefined where a value of it is refused. */
+function readColumn(count: number, input: InputField, item: ItemOf): ValueColumn | undefined {
+  if (input.kind === 'string' || input.kind === 'boolean') return readList(count, input, item)
+  const numbers = new Float64Array(count)
+  for (let i = 0; i < count; i++) {
+    const value = readValue(item(i), input)
+    if (value === undefined) return undefined
+    // beyond what a double holds
+    if (typeof value === 'bigint') return readList(count, input, item)
+    numbers[i] = value === null ? Number.NaN : (value as number)
+  }
+  return numbers
+}
+
+function readList(count: number, input: InputField, item: ItemOf): Value[] | undefined {
+  const values: Value[] = []
+  for (let i = 0; i < count; i++) {
+    const value = readValue(item(i), input)
+    if (value === undefined) return undefined
+    values.push(value)
+  }
+  return values
+}
+
+function read(count: number, inputs: readonly InputField[], items: readonly ItemOf[]): Value[][] {
   const rows: Value[][] = []
   let faults: Fault[] | undefined
   for (let i = 0; i < count; i++) {
     const values: Value[] = []
     for (let j = 0; j < inputs.length; j++) {
       const input = inputs[j] as InputField
-      const item = given(i, j)
+      const item = (items[j] as ItemOf)(i)
       const value = readValue(item, input)
       if (value === undefined) (faults ??= []).push(fault(item, input, count > 1 ? i : -1))
       else values.push(value)

@@ -4,7 +4,10 @@ import type { NativeBatch, NativeModel, NativePrediction } from '../../native/mo
 import type { InputField } from '../../table.ts'
 import type { Backend, Explained, Scored } from '../backend.ts'
 import { scoreOf } from '../backend.ts'
-import type { Value } from '../rows.ts'
+import type { Results } from '../results.ts'
+import { listResults, numberResults } from '../results.ts'
+import type { Value, ValueColumn } from '../rows.ts'
+import { columnsOf } from '../rows.ts'
 
 /** Rows from which the model's batch path is used. */
 const BATCH_ROWS = 16
@@ -35,6 +38,11 @@ export class NativeBackend implements Backend {
   score(rows: readonly Value[][]): Scored[] {
     if (rows.length >= BATCH_ROWS) return this.#many(rows)
     return rows.map((row) => this.#one(this.#inOrder ? row : this.#places.map((place) => row[place] ?? null)))
+  }
+
+  scoreColumns(columns: readonly ValueColumn[], count: number): Results {
+    const own = this.#inOrder ? columns : this.#places.map((place) => columns[place] as ValueColumn)
+    return this.#outputs(this.#model.predictBatch(own, count))
   }
 
   explain(rows: readonly Value[][]): Explained[] {
@@ -76,23 +84,21 @@ export class NativeBackend implements Backend {
   }
 
   #many(rows: readonly Value[][]): Scored[] {
-    const columns = this.#places.map((place) => rows.map((row) => row[place] ?? null))
-    const batch = this.#model.predictBatch(columns, rows.length)
-    return rows.map((_, i) => {
-      const prediction = this.#output(this.#rowOf(batch, i))
-      return { prediction, score: scoreOf(prediction) }
-    })
+    const results = this.scoreColumns(columnsOf(rows, this.#width), rows.length)
+    const scores = results.scores()
+    return results.predictions().map((prediction, i) => ({ prediction, score: scores[i] ?? null }))
   }
 
-  #rowOf(batch: NativeBatch, i: number): NativePrediction {
-    const { classes, outputs, targets } = this.#model
-    const raw = Array.from(batch.raw.subarray(i * outputs, (i + 1) * outputs))
-    if (targets > 1) return { raw, prediction: Array.from(batch.predictions.subarray(i * targets, (i + 1) * targets)) }
-    const value = batch.predictions[i] as number
-    if (classes === null) return { raw, prediction: value }
-    if (batch.probabilities === undefined) return { raw, prediction: classes[value] as string }
-    const probabilities = Array.from(batch.probabilities.subarray(i * classes.length, (i + 1) * classes.length))
-    return { raw, prediction: classes[value] as string, probabilities }
+  /** What the model's own predict function would give for each row. */
+  #outputs(batch: NativeBatch): Results {
+    const { classes, outputs, output, targets } = this.#model
+    const { rows, raw, predictions, probabilities } = batch
+    if (output === 'decision_function')
+      return numberResults(rows, { data: raw, width: outputs === 1 ? undefined : outputs })
+    if (output === 'predict_proba' && probabilities !== undefined)
+      return numberResults(rows, { data: probabilities, width: classes?.length })
+    if (classes === null) return numberResults(rows, { data: predictions, width: targets === 1 ? undefined : targets })
+    return listResults(Array.from(predictions, (place) => classes[place]))
   }
 }
 

@@ -215,7 +215,7 @@ function typedData(field: string, head: Omit<Tensor, 'data'>, contents: Buffer |
 
 function writeInfer(answer: Answer, note: unknown): Reply {
   const { id, output } = note as Note
-  const tensors = [outputTensor(output, answer.scored), ...explanationTensors(answer)]
+  const tensors = [outputTensor(output, answer.results), ...explanationTensors(answer)]
   const message = new ProtoWriter()
     .string(1, answer.endpoint.route.name)
     .string(2, answer.variant.route.version)

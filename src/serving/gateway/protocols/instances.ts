@@ -26,8 +26,8 @@ function readInstances(call: PredictCall): { ask: Ask; note: unknown } {
   return { ask: makeAsk(call, rows, { params: parameters }), note: undefined }
 }
 
-function predictionsOf(answer: Answer): unknown[] {
-  return answer.scored.map((one) => one.prediction)
+function predictionsOf(answer: Answer): readonly unknown[] {
+  return answer.results.predictions()
 }
 
 function writeKserve(answer: Answer): Reply {

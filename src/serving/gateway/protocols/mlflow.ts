@@ -129,13 +129,16 @@ function writeInvocation(answer: Answer, note: unknown): Reply {
   if (answer.ids.length <= 100 && answer.ids.every((id) => /^[\x21-\x2b\x2d-\x7e]+$/.test(id)))
     headers['x-slipway-prediction-id'] = answer.ids.join(',')
   if ((note as Note).csv) return { status: 200, type: CSV, body: csvOf(answer), headers }
-  const body = toJson({ predictions: answer.scored.map((one) => one.prediction), ...explanationsOf(answer) })
+  const body = toJson({ predictions: answer.results.predictions(), ...explanationsOf(answer) })
   return { status: 200, type: JSON_TYPE, body, headers }
 }
 
 /** One line a row, without a header. */
 function csvOf(answer: Answer): string {
-  return answer.scored.map(({ prediction }) => `${csvLine(prediction)}\n`).join('')
+  return answer.results
+    .predictions()
+    .map((prediction) => `${csvLine(prediction)}\n`)
+    .join('')
 }
 
 function csvLine(value: unknown): string {

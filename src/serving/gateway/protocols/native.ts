@@ -38,10 +38,10 @@ function readInputs(inputs: unknown): Rows {
 }
 
 function writeNative(answer: Answer): Reply {
-  const { variant, endpoint, scored } = answer
+  const { variant, endpoint, results } = answer
   const body = toJson({
-    predictions: scored.map((one) => one.prediction),
-    scores: scored.map((one) => one.score),
+    predictions: results.predictions(),
+    scores: results.scores(),
     ...explanationsOf(answer),
     prediction_ids: answer.ids,
     version: variant.route.version,

@@ -171,7 +171,7 @@ function readData(field: string, { data, shape }: Record<string, unknown>): read
 
 function writeInfer(answer: Answer, note: unknown): Reply {
   const { id, output, binary } = note as InferNote
-  const tensors = [outputTensor(output, answer.scored), ...explanationTensors(answer)]
+  const tensors = [outputTensor(output, answer.results), ...explanationTensors(answer)]
   const head = {
     model_name: answer.endpoint.route.name,
     model_version: answer.variant.route.version,
@@ -181,7 +181,8 @@ function writeInfer(answer: Answer, note: unknown): Reply {
   if (!binary) {
     const outputs = tensors.map((tensor) => {
       const nonfinite = missingIn(tensor)
-      return nonfinite > 0 ? { ...tensor, parameters: { nonfinite } } : tensor
+      const plain = { ...tensor, data: Array.from(tensor.data) }
+      return nonfinite > 0 ? { ...plain, parameters: { nonfinite } } : plain
     })
     return { status: 200, type: JSON_TYPE, body: toJson({ ...head, outputs }) }
   }

@@ -1,9 +1,9 @@
 /** Tensors as the Open Inference Protocol knows them: datatypes, shapes, raw bytes, and how they become rows and come from answers. */
 import { isUtf8 } from 'node:buffer'
 import type { InputField } from '../../table.ts'
-import type { Scored } from '../backend.ts'
 import { MAX_ROWS } from '../exchange.ts'
 import { toJson } from '../json.ts'
+import type { Results } from '../results.ts'
 import type { Column, Rows } from '../rows.ts'
 import { columnRows, invalid } from '../rows.ts'
 import { rowsOfColumns } from './columns.ts'
@@ -163,9 +163,13 @@ function checkType(i: number, tensor: Tensor, field: InputField): void {
 }
 
 /** The answer's tensor: numbers as FP64 [n] or [n, k], booleans as BOOL, everything else as BYTES (texts; other values as JSON). */
-export function outputTensor(name: string, scored: readonly Scored[]): Tensor {
-  const values = scored.map((one) => one.prediction)
-  const n = values.length
+export function outputTensor(name: string, results: Results): Tensor {
+  const { numbers, count: n } = results
+  if (numbers !== undefined) {
+    const { data, width } = numbers
+    return { name, shape: width === undefined ? [n] : [n, width], datatype: 'FP64', data }
+  }
+  const values = results.predictions()
   if (values.every((value) => typeof value === 'number' || value === null))
     return { name, shape: [n], datatype: 'FP64', data: values }
   if (values.every((value) => typeof value === 'boolean')) return { name, shape: [n], datatype: 'BOOL', data: values }
@@ -195,6 +199,7 @@ export function encodeRaw(tensor: Tensor): Buffer {
   const { data, datatype } = tensor
   if (datatype === 'BOOL') return Buffer.from(Array.from(data as ArrayLike<boolean>, Number))
   if (datatype === 'BYTES') return encodeTexts(data as ArrayLike<string>)
+  if (data instanceof Float64Array) return Buffer.from(data.buffer, data.byteOffset, data.byteLength)
   const bytes = Buffer.allocUnsafe(data.length * 8)
   for (let i = 0; i < data.length; i++) {
     if (datatype === 'INT64') bytes.writeBigInt64LE(BigInt(data[i] as number | bigint), i * 8)
