@@ -6,6 +6,7 @@ import type { Problem } from '../contract/errors.ts'
 import type { Db, Row } from '../store/db.ts'
 import { writeRows } from '../tracking/transfer/rows.ts'
 import { aliasHistory, aliasVersion, modelsAt, moveAlias, removeAlias } from './aliases.ts'
+import type { NamedAt } from './aliases.ts'
 import { person, root, wanted } from './bench.cases.ts'
 import type { Bench } from './bench.cases.ts'
 import { wantedDeployments } from './deployments.ts'
@@ -106,12 +107,18 @@ export function promotionCases(bench: Bench): void {
     }
     const named = { model: 'arrives', alias: 'production' }
     await write('model_aliases', { ...named, version: 1, moved_at: at })
+    const there = async (at: number): Promise<NamedAt[]> =>
+      (await modelsAt(bench.room.db, root, at)).filter(({ model }) => model === 'arrives')
+    const [bare] = await there(at)
+    assert.deepEqual([bare?.version, bare?.moved_by, bare?.since], ['1', 'import', new Date(at).toISOString()])
+    assert.deepEqual(await there(at - 1), [])
     const move = { id: 'move_there', seq: 1, ...named, from_version: null, to_version: 1, at, actor: 'ada', reason: '' }
     await write('alias_moves', { ...move, verdict_id: null })
-    const [told] = await aliasHistory(bench.room, 'arrives')
+    const [told, ...others] = await aliasHistory(bench.room, 'arrives')
+    assert.deepEqual([told?.actor, others], ['ada', []], 'the move itself takes the place of what stood for it')
     assert.equal(told?.at, new Date(at).toISOString())
     assert.equal(told.imported_at, new Date(bench.room.clock()).toISOString())
-    const [then] = (await modelsAt(bench.room.db, root, bench.room.clock())).filter(({ model }) => model === 'arrives')
+    const [then] = await there(bench.room.clock())
     assert.equal(then?.imported_at, told.imported_at)
     const audit = await bench.room.db.get<{ detail: string }>(
       "SELECT detail FROM audit WHERE resource_id = 'arrives@production'",

@@ -50,7 +50,10 @@ export function registryTables(room: Registry): MovedTable[] {
       written: (t, who, rows) => noteAliases(t, room, who, rows),
     }),
     own('alias_moves', 'id | seq:int model alias from_version:int? to_version:int? at:int actor reason verdict_id?', {
-      given: async () => ({ imported_at: room.clock() }),
+      given: async (t, row) => {
+        await dropStandIn(t, String(row['model']), String(row['alias']))
+        return { imported_at: room.clock() }
+      },
     }),
     own('model_approvals', 'model version:int principal | name role comment at:int'),
     own('model_signatures', 'model version:int | bundle key signed_by at:int'),
@@ -113,8 +116,48 @@ async function noteAliases(t: Tx, room: Registry, who: Principal, rows: readonly
       imported: true,
       ...(gates.length > 0 && { unjudged: gates.map((gate) => JSON.stringify(gate)) }),
     }
+    await standIn(t, room, row)
     await room.audit.record(t, who, { verb: 'promote', resource: 'models', id: `${model}@${alias}`, detail })
   }
+}
+
+/** Who moved an alias of which only its place is known. */
+const IMPORTER = 'import'
+
+/**
+ * An alias without the move that brought it there gets one, at the time when it was moved, so that what it named at a time is right from
+ * then on. Moves of its own that come later take its place.
+ */
+async function standIn(t: Tx, room: Registry, { model, alias, version, moved_at }: Row): Promise<void> {
+  const named = [String(model), String(alias)]
+  const last = await t.get<{ to_version: number | null }>(
+    'SELECT to_version FROM alias_moves WHERE model = ? AND alias = ? ORDER BY seq DESC LIMIT 1',
+    named,
+  )
+  if (last?.to_version === version) return
+  const top = await t.get<{ seq: number | null }>('SELECT MAX(seq) AS seq FROM alias_moves WHERE model = ?', [
+    named[0] ?? '',
+  ])
+  await t.run(
+    `INSERT INTO alias_moves (id, seq, model, alias, from_version, to_version, at, actor, reason, verdict_id, imported_at, stand_in)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, 1)`,
+    [
+      room.ids('mov'),
+      (top?.seq ?? 0) + 1,
+      ...named,
+      last?.to_version ?? null,
+      Number(version),
+      Number(moved_at),
+      IMPORTER,
+      'where the alias stood when it was brought in',
+      room.clock(),
+    ],
+  )
+}
+
+/** Takes a stand-in away before the moves that were made elsewhere arrive. */
+async function dropStandIn(t: Tx, model: string, alias: string): Promise<void> {
+  await t.run('DELETE FROM alias_moves WHERE model = ? AND alias = ? AND stand_in = 1', [model, alias])
 }
 
 function isServed(row: Row): boolean {

@@ -1,5 +1,4 @@
 /** Registered models, versions and prompts of an MLflow database as rows of Slipway's registry. */
-import { createHash } from 'node:crypto'
 import type { Row } from '../../store/db.ts'
 import type { MlflowSql } from './mlflow-sql.ts'
 import { movedUri } from './mlflow-places.ts'
@@ -39,29 +38,8 @@ export async function* registeredModelRows(sql: MlflowSql, name: string): AsyncG
      FROM registered_model_aliases a JOIN registered_models m ON m.name = a.name WHERE a.name = ? ORDER BY a.alias`,
     [name],
   )
+  // MLflow keeps no history of aliases; the registry writes a move to where each stands
   yield ['model_aliases', aliases]
-  yield ['alias_moves', aliases.map(moveOf)]
-}
-
-/** MLflow keeps no history of aliases: where they stand now is told as one move. */
-export function moveOf(alias: Row, index: number): Row {
-  const { model = null, version = null, moved_at = null } = alias
-  const id = createHash('sha256')
-    .update(`${String(model)}\n${String(alias['alias'])}`)
-    .digest('hex')
-    .slice(0, 20)
-  return {
-    id: `move_${id}`,
-    seq: index + 1,
-    model,
-    alias: alias['alias'] ?? null,
-    from_version: null,
-    to_version: version,
-    at: moved_at,
-    actor: 'mlflow',
-    reason: 'where the alias stood when it was brought in',
-    verdict_id: null,
-  }
 }
 
 async function versionsOf(sql: MlflowSql, name: string): Promise<Row[]> {

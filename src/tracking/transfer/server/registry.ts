@@ -1,6 +1,6 @@
 /** Registered models, versions and prompts as an MLflow server says them, as rows of Slipway's registry. */
 import type { Row } from '../../../store/db.ts'
-import { fullVersion, moveOf } from '../mlflow-registry.ts'
+import { fullVersion } from '../mlflow-registry.ts'
 import type { Rows } from '../mlflow-runs.ts'
 import { listOf, objectOf, pagesOf, textOf, wholeOf } from './calls.ts'
 import type { Json, MlflowServer } from './calls.ts'
@@ -68,8 +68,8 @@ export async function* registeredModelRows(
       moved_at: updated_at,
     }))
     .sort((left, right) => (left.alias < right.alias ? -1 : 1))
+  // MLflow keeps no history of aliases; the registry writes a move to where each stands
   yield ['model_aliases', aliases]
-  yield ['alias_moves', aliases.map(moveOf)]
 }
 
 async function versionRow(
