@@ -68,7 +68,9 @@ class Channel:
 
 
 class Model:
-    """A loaded MLflow model folder: `call(frame, params)` gives what its predict function gives."""
+    """A loaded MLflow model folder: `call(frame, params)` gives what its predict function gives. `pyfunc` is MLflow's wrapper, where it made one."""
+
+    pyfunc = None
 
     def __init__(self, folder: Path):
         meta = read_yaml(folder / "MLmodel")
@@ -94,7 +96,7 @@ class Model:
     def _open_pyfunc(self, folder: Path):
         import mlflow.pyfunc
 
-        model = mlflow.pyfunc.load_model(str(folder))
+        model = self.pyfunc = mlflow.pyfunc.load_model(str(folder))
         return lambda frame, params: model.predict(frame, params=params) if params else model.predict(frame)
 
 

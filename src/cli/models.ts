@@ -90,8 +90,12 @@ async function version(
   invocation.out.line(`files: ${files}, ${signed}${found.signed?.trusted === true ? ', a key of the policy' : ''}`)
   for (const one of found.approvals)
     invocation.out.line(`approved by ${one.by} (${one.role}) at ${one.at} ${one.comment}`)
-  const { reason } = found.lowering
+  const { reason, onnx } = found.lowering
   invocation.out.line(`answers: ${found.lowering.state}${reason === null ? '' : ` (${reason})`}`)
+  if (onnx !== null)
+    invocation.out.line(
+      `graph: ${onnx.origin}, ${onnx.bytes} bytes, ${onnx.digest.slice(0, 23)}, ${onnx.deviation.toExponential(1)} from Python at most`,
+    )
   invocation.out.table(
     ['gate', 'outcome', 'value', 'threshold', 'why'],
     (found.verdict?.gates ?? []).map((gate) => [

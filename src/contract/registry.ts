@@ -97,6 +97,17 @@ export const Lowering = z.object({
   reason: z.string().nullable(),
   probes: z.number().int().nullable(),
   worst_ulp: z.number().nullable(),
+  onnx: z
+    .object({
+      origin: z.enum(['exported', 'given']).describe('made in the environment of the model, or given beside it'),
+      digest: z.string().describe('SHA-256 of the graph'),
+      bytes: z.number().int(),
+      path: z.string().nullable().describe('where a given one lies in the model folder'),
+      output: z.string().describe('the output that is the answer'),
+      deviation: z.number().describe('largest difference to the Python model, as a part of the answer'),
+    })
+    .nullable()
+    .describe('the ONNX export that answers, where the model is of another library'),
 })
 
 /** One thing in a file that is not known to be safe; `malicious` harms whoever loads it. */

@@ -136,7 +136,13 @@ export const Scoring = z.object({
   inputs: z.array(InputField.extend({ dtype: z.string() })),
   backend: z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('native'), dir: Place }),
-    z.object({ kind: z.literal('onnx'), file: Place, runtime: Place, sessions: z.number().int() }),
+    z.object({
+      kind: z.literal('onnx'),
+      file: Place,
+      runtime: Place,
+      sessions: z.number().int(),
+      answer: z.object({ output: z.string(), list: z.boolean(), whole: z.array(z.string()).readonly() }).optional(),
+    }),
     z.object({
       kind: z.literal('python'),
       dir: Place,

@@ -1,13 +1,14 @@
 /** Lays a version out on disk and lowers it to native form in its own environment; what does not prove equal is served by Python. */
-import { execFile } from 'node:child_process'
 import { mkdir, readFile, rename, rm } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
-import { promisify } from 'node:util'
+import { join } from 'node:path'
 import type { Worker } from '../jobs/worker.ts'
 import { exists, layOut, nativeDir } from './layout.ts'
 import { LOWER, refuseLowering, wantLowering } from './lower-job.ts'
 import type { LowerJob } from './lower-job.ts'
+import { exportModel, exportsOf, graphOf } from './exporting.ts'
+import type { ExportAnswer, ExportDeps, ServedGraph } from './exporting.ts'
 import { onnxFile } from './onnx.ts'
+import { inEnvironment } from './model-python.ts'
 import { heldTo } from './policy.ts'
 import { findVersion, requireModel, requireVersion } from './room.ts'
 import { ensureScan, handleScanning, scanReason } from './scanning.ts'
@@ -31,6 +32,8 @@ export interface LoweringDeps {
   readonly verify: (dir: string) => Promise<Replayed>
   /** Tries a folder's ONNX graph as the gateway will load it; resolves to the rows that it answered. Throws with the reason. */
   readonly proveOnnx: (dir: string, file: string) => Promise<number>
+  /** What an export needs; absent = none is made. */
+  readonly exporting?: ExportDeps
 }
 
 /** A version laid out for serving. `native` is null when Python serves it. */
@@ -38,14 +41,10 @@ export interface VersionFiles {
   readonly dir: string
   readonly python: string | null
   readonly native: { readonly dir: string } | null
-  /** The folder's ONNX graph where ONNX Runtime serves it; null otherwise. */
-  readonly onnx: string | null
+  /** The ONNX graph where ONNX Runtime serves it, with its answer where it is an export; null otherwise. */
+  readonly onnx: { readonly file: string; readonly answer?: ExportAnswer } | null
   readonly reason: string | null
 }
-
-const PYTHON_ROOT = resolve(import.meta.dirname, '../../python')
-const LIMIT_MS = 10 * 60_000
-const call = promisify(execFile)
 
 /** Registers the jobs that scan and lower new versions. */
 export function handleLowering(room: Registry, worker: Worker, deps: LoweringDeps): void {
@@ -58,15 +57,23 @@ export function handleLowering(room: Registry, worker: Worker, deps: LoweringDep
       await context.finish((t) => refuseLowering(t, row))
       return
     }
-    const found = await lower(room, row, { ...deps, signal: context.signal }).catch((error: unknown) => {
+    const found: Lowered = await lower(room, row, { ...deps, signal: context.signal }).catch((error: unknown) => {
       // ended from outside, it says nothing about the model
       if (context.signal.aborted || (wasKilled(error) && job.attempts < job.max_attempts)) throw error
       return { state: 'failed' as const, ...blank, reason: message(error) }
     })
     await context.finish((t) =>
       t.run(
-        'UPDATE model_versions SET lowering_state = ?, lowering_reason = ?, lowering_probes = ?, lowering_ulp = ? WHERE model = ? AND version = ?',
-        [found.state, found.reason, found.probes, found.ulp, model, version],
+        'UPDATE model_versions SET lowering_state = ?, lowering_reason = ?, lowering_probes = ?, lowering_ulp = ?, lowering_onnx = ? WHERE model = ? AND version = ?',
+        [
+          found.state,
+          found.reason,
+          found.probes,
+          found.ulp,
+          found.graph === undefined ? null : JSON.stringify(found.graph),
+          model,
+          version,
+        ],
       ),
     )
   })
@@ -89,6 +96,8 @@ interface Lowered {
   readonly reason: string | null
   readonly probes: number | null
   readonly ulp: number | null
+  /** The export that answers. */
+  readonly graph?: ServedGraph
 }
 
 type Lowering = LoweringDeps & { readonly signal: AbortSignal }
@@ -102,10 +111,26 @@ async function lower(room: Registry, row: VersionRow, deps: Lowering): Promise<L
   const file = await onnxFile(dir)
   if (file !== null) return graphOrPython(dir, file, deps)
   const python = await deps.python(row, dir)
+  const place = { dir, python, signal: deps.signal }
+  const lowered = await within(room, dir, (out) => lowerInto(out, { ...place, verify: deps.verify }))
+  if (lowered.state !== 'python' || deps.exporting === undefined) return lowered
+  const exports = await exportsOf(dir)
+  if (exports === null) return lowered
+  const { exporting } = deps
+  return within(room, dir, async (out) => {
+    const found = await exportModel(room.blobs, out, { ...place, ...exporting })
+    if (typeof found !== 'string') return { state: 'onnx', ...blank, probes: found.probes, graph: found }
+    const reason = exports === 'flavor' ? found : `${lowered.reason ?? ''}; its ONNX export: ${found}`
+    return { ...lowered, reason }
+  })
+}
+
+/** Runs something with a folder beside a version's that is gone afterwards. */
+async function within<T>(room: Registry, dir: string, use: (out: string) => Promise<T>): Promise<T> {
   const out = `${dir}.${room.ids('new')}`
   await mkdir(out, { recursive: true })
   try {
-    return await lowerInto(out, { dir, python, verify: deps.verify, signal: deps.signal })
+    return await use(out)
   } finally {
     await rm(out, { recursive: true, force: true })
   }
@@ -129,12 +154,7 @@ interface Lowerable {
 
 /** Versions of the same files share their native form: the first that is proved stays. */
 async function lowerInto(out: string, { dir, python, verify, signal }: Lowerable): Promise<Lowered> {
-  const { stdout } = await call(python, ['-m', 'slipway.lower', dir, out], {
-    env: { ...plainEnvironment(), PYTHONPATH: PYTHON_ROOT, OMP_NUM_THREADS: '1', PYTHONDONTWRITEBYTECODE: '1' },
-    timeout: LIMIT_MS,
-    signal,
-    maxBuffer: 1024 * 1024,
-  })
+  const stdout = await inEnvironment(python, ['-m', 'slipway.lower', dir, out], signal)
   const result = await readResult(out, stdout)
   if (!result.ok) return { state: 'python', ...blank, reason: result.reason ?? 'it was not lowered' }
   const replayed = await verify(out)
@@ -143,14 +163,6 @@ async function lowerInto(out: string, { dir, python, verify, signal }: Lowerable
     if (!(await exists(nativeDir(dir)))) throw error
   })
   return { state: 'native', reason: null, probes: replayed.n, ulp: replayed.worst_ulp }
-}
-
-/** What a program needs of the server's environment; nothing of its tokens and addresses. */
-function plainEnvironment(): NodeJS.ProcessEnv {
-  const names = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TMPDIR', 'TZ', 'LD_LIBRARY_PATH']
-  return Object.fromEntries(
-    names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
-  )
 }
 
 async function readResult(out: string, stdout: string): Promise<{ ok: boolean; reason?: string }> {
@@ -179,7 +191,7 @@ export async function versionFiles(
       const dir = await layOut(room, row.tree)
       await requireSigned(room, row, dir)
       const native = row.lowering_state === 'native' ? { dir: nativeDir(dir) } : null
-      const onnx = row.lowering_state === 'onnx' ? await onnxFile(dir) : null
+      const onnx = row.lowering_state === 'onnx' ? await graphOf(room.blobs, row.lowering_onnx, dir) : null
       const python = native === null && onnx === null ? await deps.python(row, dir) : null
       return { dir, native, onnx, python, reason: row.lowering_reason }
     }

@@ -1,5 +1,6 @@
 /** Reads models and versions as the API shows them. */
 import type { Principal } from '../contract/access.ts'
+import { servedGraph, shownGraph } from './exporting.ts'
 import { problem } from '../contract/errors.ts'
 import { toTime } from '../contract/fields.ts'
 import type { Model, Version } from '../contract/registry.ts'
@@ -143,6 +144,7 @@ async function showVersion(reader: Reader, row: VersionRow): Promise<Shown<typeo
       reason: row.lowering_reason,
       probes: row.lowering_probes,
       worst_ulp: row.lowering_ulp,
+      onnx: row.lowering_onnx === null ? null : shownGraph(servedGraph(row.lowering_onnx)),
     },
     verdict,
     reproducibility: row.reproducibility,
@@ -186,10 +188,11 @@ export async function storedVersions(room: Registry): Promise<StoredVersion[]> {
 
 /** Every digest that a version or a verdict needs; for the collection of blobs. */
 export async function* registryDigests(room: Registry): AsyncGenerator<string> {
-  const rows = await room.db.all<Pick<VersionRow, 'tree' | 'evaluation' | 'holdout' | 'reference'>>(
-    'SELECT tree, evaluation, holdout, reference FROM model_versions',
+  const rows = await room.db.all<Pick<VersionRow, 'tree' | 'evaluation' | 'holdout' | 'reference' | 'lowering_onnx'>>(
+    'SELECT tree, evaluation, holdout, reference, lowering_onnx FROM model_versions',
   )
   const trees = new Set(rows.flatMap((row) => [row.tree, row.evaluation, row.holdout, row.reference]))
+  for (const { lowering_onnx } of rows) if (lowering_onnx !== null) yield servedGraph(lowering_onnx).digest
   for (const { inputs } of await room.db.all<{ inputs: string }>('SELECT inputs FROM verdicts')) {
     const { evaluation, incumbent_scores } = JSON.parse(inputs) as Record<string, string | null | undefined>
     trees.add(evaluation ?? null)

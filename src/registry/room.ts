@@ -73,6 +73,8 @@ export interface VersionRow {
   readonly lowering_reason: string | null
   readonly lowering_probes: number | null
   readonly lowering_ulp: number | null
+  /** JSON of ServedGraph: the ONNX export that answers; null where there is none. */
+  readonly lowering_onnx: string | null
   readonly verdict_id: string | null
   readonly reproducibility: string | null
   /** JSON of Deployment: where the version asks to go. */

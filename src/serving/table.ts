@@ -15,6 +15,15 @@ export interface InputField {
   readonly dtype: string
 }
 
+/** What of an ONNX graph is the answer of the model that it was exported from. */
+export interface OnnxAnswer {
+  readonly output: string
+  /** True where a row is answered with a list, even of one value. */
+  readonly list: boolean
+  /** Inputs in which the model takes no missing value. */
+  readonly whole: readonly string[]
+}
+
 /** Where a version's rows are scored. `dir` holds the lowered model (native) or the model folder (python). */
 export type BackendRoute =
   | { readonly kind: 'native'; readonly dir: string }
@@ -26,6 +35,8 @@ export type BackendRoute =
       readonly runtime: string
       /** Sessions, each on a thread of its own, ≥ 1. */
       readonly sessions: number
+      /** How an export of a model of another library answers; absent = a model of mlflow's `onnx` flavour, with all its outputs. */
+      readonly answer?: OnnxAnswer | undefined
     }
   | {
       readonly kind: 'python'
@@ -112,7 +123,7 @@ export const BREAKER: BreakerRoute = { limit: 0.02, alpha: 0.001 }
 
 /** The key under which a loaded backend is kept over table swaps. */
 export function backendKey(backend: BackendRoute): string {
-  if (backend.kind === 'onnx') return `onnx ${backend.file} ${backend.sessions}`
+  if (backend.kind === 'onnx') return `onnx ${backend.file} ${backend.sessions} ${backend.answer?.output ?? ''}`
   return backend.kind === 'native'
     ? `native ${backend.dir}`
     : `python ${backend.python} ${backend.dir} ${backend.workers}`

@@ -6,16 +6,15 @@ import { readInputs } from './inputs.ts'
 import type { WantedVariant } from './routing.ts'
 import type { EndpointRow } from './rows.ts'
 import { requireEndpoint, variantsOf } from './rows.ts'
-import { join } from 'node:path'
-import type { BackendRoute, InputField } from './table.ts'
+import type { BackendRoute, InputField, OnnxAnswer } from './table.ts'
 
 /** Where the files of a version lie. `native` and `onnx` are null when Python serves it, with the `reason`. */
 export interface VersionFiles {
   readonly dir: string
   readonly python: string | null
   readonly native: { readonly dir: string } | null
-  /** The graph below `dir` that ONNX Runtime serves. */
-  readonly onnx?: string | null
+  /** The graph that ONNX Runtime serves, an absolute path; with `answer` where it is an export. */
+  readonly onnx?: { readonly file: string; readonly answer?: OnnxAnswer | undefined } | null
   readonly reason: string | null
 }
 
@@ -69,7 +68,7 @@ export async function readyVersion(
 async function backendOf(deps: VariantDeps, files: VersionFiles, tensor: string | null): Promise<BackendRoute> {
   if (files.native !== null) return { kind: 'native', dir: files.native.dir }
   if (files.onnx != null && deps.onnxRuntime !== undefined)
-    return { kind: 'onnx', file: join(files.dir, files.onnx), runtime: await deps.onnxRuntime(), sessions: 1 }
+    return { kind: 'onnx', ...files.onnx, runtime: await deps.onnxRuntime(), sessions: 1 }
   if (files.python === null)
     throw problem('unprocessable', { detail: 'the version has no native form and no Python environment' })
   const { workers, memoryMb } = deps

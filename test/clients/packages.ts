@@ -25,6 +25,17 @@ export const BOOSTED = {
   ],
 } as const
 
+const EXPORT_GROUND = ['numpy==2.4.6', 'scipy==1.17.1', 'pandas==3.1.1', 'mlflow-skinny==3.17.2']
+
+/** Libraries whose models are exported to ONNX. */
+export const EXPORTED = {
+  catboost: ['catboost==1.2.10', ...EXPORT_GROUND],
+  /** With what it needs of CUDA 6 GB: installed only where it is asked for. */
+  pytorch: ['torch==2.15.0', 'onnxscript==0.7.2', 'onnx==1.23.2', ...EXPORT_GROUND],
+  /** 2 GB, as above. */
+  tensorflow: ['tensorflow-cpu==2.21.0', 'keras==3.15.1', 'tf2onnx==1.17.0', 'onnx==1.23.2', ...EXPORT_GROUND],
+} as const
+
 /** The library whose contributions ours equal. */
 export const SHAP = 'shap==0.51.0'
 

@@ -10,9 +10,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
-import { BOOSTED } from '../clients/packages.ts'
+import { BOOSTED, EXPORTED } from '../clients/packages.ts'
 import { testEnv } from '../python-env.ts'
 import { verifyNative } from '../../src/serving/native/verify.ts'
+import { exportAll } from './exports.ts'
 
 const root = join(import.meta.dirname, '../..')
 const PAGE = join(root, 'docs/reference/lowering.md')
@@ -26,23 +27,36 @@ export interface Column {
   readonly title: string
   readonly packages: readonly string[]
   readonly cases: string
+  /** The cell of a model that Python does not serve. */
+  readonly word: 'native' | 'ONNX'
 }
 
 /** Why the matrix is not run here, or false. */
 export const SKIP =
   process.arch === 'x64' ? false : 'the table is that of x86-64 processors; other ones add in other orders'
 
+/** Why a library of several gigabytes is not tested here, or false. */
+export const HEAVY =
+  process.env['SLIPWAY_TEST_HEAVY'] === '1'
+    ? SKIP
+    : 'its packages take gigabytes; set SLIPWAY_TEST_HEAVY=1 to install and test it'
+
 /** A cell: undefined where the model is native, else why Python serves it. */
 type Cells = ReadonlyMap<string, string | undefined>
 
 function scikit(version: string, others: readonly string[]): Column {
   const packages = [`scikit-learn==${version}`, MLFLOW, ...others]
-  return { section: 'scikit-learn', title: version, packages, cases: 'lowering_cases' }
+  return { section: 'scikit-learn', title: version, packages, cases: 'lowering_cases', word: 'native' }
 }
 
 /** The newest and an older version of both libraries, which are installed together. */
 function boosted(title: string, packages: readonly string[]): Column {
-  return { section: 'XGBoost and LightGBM', title, packages, cases: 'matrix_boost' }
+  return { section: 'XGBoost and LightGBM', title, packages, cases: 'matrix_boost', word: 'native' }
+}
+
+/** A library whose models are exported to ONNX. */
+function exported(title: string, packages: readonly string[]): Column {
+  return { section: 'Exported to ONNX', title, packages, cases: 'matrix_export', word: 'ONNX' }
 }
 
 /** The columns of the matrix, oldest first. */
@@ -54,6 +68,9 @@ export const COLUMNS: readonly Column[] = [
   scikit('1.9.1', ['numpy==2.4.6', 'scipy==1.17.1', 'pandas==3.1.1']),
   boosted('2.1.4 and 4.3.0', BOOSTED.older),
   boosted('3.2.0 and 4.7.0', BOOSTED.newest),
+  exported('CatBoost 1.2.10', EXPORTED.catboost),
+  exported('PyTorch 2.15.0', EXPORTED.pytorch),
+  exported('TensorFlow 2.21.0', EXPORTED.tensorflow),
 ]
 
 /** The instructions of every x86-64 server, so that the table says the same on all: sums and functions differ with AVX-512. */
@@ -72,6 +89,7 @@ async function runColumn(column: Column, part: Part, only = ''): Promise<Cells> 
   const python = await testEnv(column.packages)
   const folder = mkdtempSync(join(tmpdir(), 'matrix-'))
   try {
+    if (column.word === 'ONNX') return await exportAll(python, folder, only)
     const script = join(root, 'python/tests/lower_matrix.py')
     const env = { ...process.env, ...PLAIN_PROCESSOR }
     const options = { maxBuffer: 1e8, env }
@@ -150,6 +168,10 @@ came out bit for bit and every probability within one unit in the last place of 
 numbers name the reasons below the table. Processors with AVX-512 have sums and functions of their own; the table is that of an x86-64
 processor with AVX2. There, models that read on in what NumPy's \`exp\` gave are refused: stacks and calibrations of classifiers
 with three classes or more whose probabilities are a softmax.
+
+The last table is of models that are exported to ONNX in the environment of their library: **ONNX** where every number that ONNX
+Runtime answered lies within 1e-4 of the Python model's (of the number itself or the median answer, whichever is larger; what was
+seen is some 1e-6, since both sum float32 in other orders) and every label is the same. See [serving](../guides/serving.md#models-of-catboost-pytorch-and-keras).
 `
 
 /** The page of cells as Markdown. */
@@ -162,10 +184,11 @@ function pageOf(page: Page): string {
     }
     const titles = [...columns.keys()]
     const names = [...new Set([...columns.values()].flatMap((cells) => [...cells.keys()]))]
+    const word = COLUMNS.find((one) => one.section === section)?.word ?? 'native'
     const cell = (cells: Cells, name: string): string => {
       if (!cells.has(name)) return ''
       const reason = cells.get(name)
-      return reason === undefined ? 'native' : `Python [${note(reason)}]`
+      return reason === undefined ? word : `Python [${note(reason)}]`
     }
     const rows = names.map(
       (name) => `| ${[name, ...titles.map((title) => cell(columns.get(title)!, name))].join(' | ')} |`,

@@ -71,7 +71,7 @@ function version(now: number, number: number): Version {
       outputs: '[{"type": "double"}]',
     },
     metrics: { auc, log_loss: 0.471, brier: 0.151 },
-    lowering: { state: 'native', reason: null, probes: 2000, worst_ulp: 0 },
+    lowering: { state: 'native', reason: null, probes: 2000, worst_ulp: 0, onnx: null },
     reproducibility: number === 2 ? 'A: the same bytes' : null,
     scan: {
       verdict: leaky ? ('malicious' as const) : ('clean' as const),

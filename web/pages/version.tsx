@@ -130,6 +130,14 @@ const SERVED: Readonly<Record<string, string>> = {
   python: 'by Python scorers',
 }
 
+/** How many rows say that the answers are Python's, and how far they are from them. */
+function proofOf({ probes, worst_ulp, onnx }: Version['lowering']): string {
+  if (probes === null) return '–'
+  const rows = `${count(probes)} rows replayed`
+  if (onnx !== null) return `${rows}, largest difference ${onnx.deviation.toExponential(1)} of the answer`
+  return worst_ulp === null ? rows : `${rows}, largest difference ${figure(worst_ulp)} ulp`
+}
+
 function Answers({ version }: { version: Version }) {
   const { lowering } = version
   const native = lowering.state === 'native'
@@ -138,12 +146,7 @@ function Answers({ version }: { version: Version }) {
       items={[
         ['Served', <Status key="s" word={lowering.state} label={SERVED[lowering.state] ?? words(lowering.state)} />],
         ['Why', lowering.reason ?? (native ? 'its replay gave the same answers as Python' : '–')],
-        [
-          'Proof',
-          lowering.probes === null
-            ? '–'
-            : `${count(lowering.probes)} rows replayed, largest difference ${figure(lowering.worst_ulp)} ulp`,
-        ],
+        ['Proof', proofOf(lowering)],
         ['Size', bytes(version.size)],
         [
           'Files',

@@ -6,6 +6,7 @@ import { namedRows } from '../gateway/rows.ts'
 import { readInputs } from '../inputs.ts'
 import type { InputField } from '../table.ts'
 import { onnxRuntime } from './install.ts'
+import { replayExport } from './replay.ts'
 
 /** Rows of the example that are tried. */
 const MOST = 100
@@ -16,6 +17,11 @@ export function onnxServing(cacheFolder: string) {
   return {
     onnxRuntime: () => onnxRuntime(cacheFolder),
     prove: (dir: string, file: string) => proveOnnx(cacheFolder, dir, file),
+    exporting: {
+      readInputs: (dir: string) => readInputs(dir, null),
+      replay: async (dir: string, out: string, file: string) =>
+        replayExport({ runtime: await onnxRuntime(cacheFolder), file, dir, out }),
+    },
   }
 }
 

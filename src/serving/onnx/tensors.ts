@@ -2,7 +2,7 @@
 import type { Scored } from '../gateway/backend.ts'
 import { scoreOf } from '../gateway/backend.ts'
 import type { Value } from '../gateway/rows.ts'
-import type { InputField } from '../table.ts'
+import type { InputField, OnnxAnswer } from '../table.ts'
 
 /** A graph's input or output as the runtime tells it. A dimension is a number, or a text where it is free. */
 export interface GraphValue {
@@ -59,10 +59,20 @@ export function planFeeds(graph: GraphInfo, inputs: readonly InputField[]): Feed
   })
 }
 
+/** What a graph computes when one of its outputs is the answer. Throws a plain Error where it is not there. */
+export function onlyOutput(graph: GraphInfo, output: string): GraphInfo {
+  const outputs = graph.outputs.filter(({ name }) => name === output)
+  if (outputs.length === 0) throw new Error(`it has no output "${output}"`)
+  return { ...graph, outputs }
+}
+
 function singleFeed(tensor: GraphValue, inputs: readonly InputField[]): Feed {
   const width = tensor.shape.length === 2 ? tensor.shape[1] : 1
   if (typeof width === 'number' && width > 0 && width !== inputs.length)
     throw new Error(`its tensor "${tensor.name}" has ${width} columns, and the signature ${inputs.length} inputs`)
+  const text = tensor.type === 'string' ? undefined : inputs.find(({ kind }) => kind === 'string')
+  if (text !== undefined)
+    throw new Error(`its tensor "${tensor.name}" takes numbers, and input "${text.name}" is a text`)
   return feedOf(
     tensor,
     inputs.map((_, i) => i),
@@ -134,6 +144,26 @@ export function toScored(outputs: readonly [string, TensorOf][], count: number):
       columns.length === 1 ? only?.at(i) : Object.fromEntries(columns.map(({ name, at }) => [name, at(i)]))
     return { prediction, score: scoreOf(judged?.at(i)) }
   })
+}
+
+/** One answer a row from one output, as the Python model gives it: missing numbers are null, lists stay lists. Throws as `toScored`. */
+export function toAnswers(
+  outputs: readonly [string, TensorOf][],
+  count: number,
+  { output, list }: Pick<OnnxAnswer, 'output' | 'list'>,
+): Scored[] {
+  const tensor = outputs.find(([name]) => name === output)?.[1]
+  if (tensor === undefined) throw new Error(`the graph did not compute "${output}"`)
+  const at = reader(output, tensor, count)
+  return Array.from({ length: count }, (_, i) => {
+    const value = at(i)
+    const prediction = Array.isArray(value) ? value.map(orNull) : list ? [orNull(value)] : orNull(value)
+    return { prediction, score: scoreOf(prediction) }
+  })
+}
+
+function orNull(value: unknown): unknown {
+  return Number.isNaN(value) ? null : value
 }
 
 /** Reads the part of a tensor that belongs to a row. */

@@ -11,6 +11,8 @@ export interface ThreadData {
   readonly file: string
   /** Threads that one call may use. */
   readonly threads: number
+  /** Outputs to compute; absent = all. */
+  readonly outputs?: readonly string[] | undefined
 }
 
 /** A batch, and its answer. */
@@ -34,7 +36,7 @@ interface Runtime {
 interface Session {
   readonly inputMetadata: readonly Metadata[]
   readonly outputMetadata: readonly Metadata[]
-  run(feeds: Record<string, unknown>): Promise<Record<string, TensorOf>>
+  run(feeds: Record<string, unknown>, outputs?: readonly string[]): Promise<Record<string, TensorOf>>
 }
 type Metadata = { readonly name: string } & (
   | { readonly isTensor: true; readonly type: string; readonly shape: readonly (number | string)[] }
@@ -43,7 +45,7 @@ type Metadata = { readonly name: string } & (
 
 const port = parentPort
 if (port === null) throw new Error('this file runs as a worker thread')
-const { runtime, file, threads } = workerData as ThreadData
+const { runtime, file, threads, outputs } = workerData as ThreadData
 
 const valueOf = (value: Metadata): GraphValue =>
   value.isTensor
@@ -62,7 +64,7 @@ try {
   })
   port.on('message', ({ id, feeds }: ThreadCall) => {
     const tensors = Object.entries(feeds).map(([name, { type, data, dims }]) => [name, new Tensor(type, data, dims)])
-    session.run(Object.fromEntries(tensors) as Record<string, unknown>).then(
+    session.run(Object.fromEntries(tensors) as Record<string, unknown>, outputs).then(
       (found) => answer(id, found),
       (error: Error) => say({ id, error: error.message }),
     )
@@ -73,10 +75,10 @@ try {
 }
 
 function answer(id: number, found: Record<string, TensorOf>): void {
-  const outputs = Object.entries(found).map(([name, { type, dims, data }]): [string, TensorOf] => [
+  const told = Object.entries(found).map(([name, { type, dims, data }]): [string, TensorOf] => [
     name,
     { type, dims, data: Array.isArray(data) ? data : (data.slice() as TensorData) },
   ])
-  const buffers = outputs.flatMap(([, { data }]) => (Array.isArray(data) ? [] : [data.buffer as ArrayBuffer]))
-  say({ id, outputs }, buffers)
+  const buffers = told.flatMap(([, { data }]) => (Array.isArray(data) ? [] : [data.buffer as ArrayBuffer]))
+  say({ id, outputs: told }, buffers)
 }

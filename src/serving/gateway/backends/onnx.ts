@@ -2,16 +2,18 @@
 import type { Problem } from '../../../contract/errors.ts'
 import { problem } from '../../../contract/errors.ts'
 import { OnnxError, OnnxSession } from '../../onnx/session.ts'
-import { planFeeds, toScored, toTensors } from '../../onnx/tensors.ts'
+import { onlyOutput, planFeeds, toAnswers, toScored, toTensors } from '../../onnx/tensors.ts'
 import type { ThreadData } from '../../onnx/thread.ts'
-import type { InputField } from '../../table.ts'
+import type { InputField, OnnxAnswer } from '../../table.ts'
 import type { Backend, CallLimits, Scored } from '../backend.ts'
 import type { Value } from '../rows.ts'
 import { BatchCost } from './cost.ts'
 import type { Call } from './queue.ts'
 import { ADVANCE, CallQueue } from './queue.ts'
 
-export interface OnnxOptions extends ThreadData {
+export interface OnnxOptions extends Omit<ThreadData, 'outputs'> {
+  /** How an export answers; absent = with all outputs. */
+  readonly answer?: OnnxAnswer | undefined
   readonly inputs: readonly InputField[]
   /** Sessions, each on a thread of its own, ≥ 1. */
   readonly sessions: number
@@ -36,7 +38,8 @@ interface Seat {
  * Calls of one turn of the loop are merged. A batch that fails is split until only its own caller sees the failure.
  */
 export class OnnxBackend implements Backend {
-  readonly #options: Required<OnnxOptions>
+  readonly #options: Required<Omit<OnnxOptions, 'answer'>>
+  readonly #answer: OnnxAnswer | undefined
   readonly #seats: Seat[] = []
   readonly #queue = new CallQueue()
   readonly #cost = new BatchCost()
@@ -49,7 +52,8 @@ export class OnnxBackend implements Backend {
   #batches = 0
   #rows = 0
 
-  constructor(options: OnnxOptions) {
+  constructor({ answer, ...options }: OnnxOptions) {
+    this.#answer = answer
     this.#options = { maxBatch: 256, maxQueue: 16_384, maxQueueBytes: 64 * 1024 * 1024, ...options }
   }
 
@@ -69,10 +73,15 @@ export class OnnxBackend implements Backend {
 
   async #open(): Promise<void> {
     const seat: Seat = { session: undefined, busy: false }
-    const session = await OnnxSession.open(this.#options, () => this.#ended(seat))
+    const answer = this.#answer
+    const outputs = answer === undefined ? undefined : [answer.output]
+    const session = await OnnxSession.open({ ...this.#options, outputs }, () => this.#ended(seat))
     seat.session = session
     this.#seats.push(seat)
-    this.#feeds = planFeeds(session.graph, this.#options.inputs)
+    this.#feeds = planFeeds(
+      answer === undefined ? session.graph : onlyOutput(session.graph, answer.output),
+      this.#options.inputs,
+    )
     this.#dispatch()
   }
 
@@ -107,7 +116,7 @@ export class OnnxBackend implements Backend {
       )
     if (limits.deadline <= Date.now())
       return Promise.reject(problem('deadline_exceeded', { what: 'the model', limit: 0 }))
-    const refusal = this.#refusal(rows, limits)
+    const refusal = this.#missing(rows) ?? this.#refusal(rows, limits)
     if (refusal !== undefined) return Promise.reject(refusal)
     return new Promise((resolve, reject) => {
       const { deadline, bytes, priority } = limits
@@ -118,6 +127,17 @@ export class OnnxBackend implements Backend {
       this.#queue.push(call)
       this.#dispatchSoon()
     })
+  }
+
+  /** A missing value where the model that was exported takes none. */
+  #missing(rows: readonly Value[][]): Problem | undefined {
+    const whole = this.#answer?.whole ?? []
+    if (whole.length === 0) return undefined
+    const { inputs } = this.#options
+    const place = inputs.findIndex(({ name }, j) => whole.includes(name) && rows.some((row) => row[j] === null))
+    if (place < 0) return undefined
+    const expected = 'a value: the model takes none that is missing'
+    return problem('invalid_field', { field: inputs[place]?.name ?? '', value: null, expected })
   }
 
   #refusal(rows: readonly Value[][], { queue, bytes, deadline }: CallLimits): Problem | undefined {
@@ -191,7 +211,7 @@ export class OnnxBackend implements Backend {
     this.#cost.add(rows.length, performance.now() - started)
     this.#batches++
     this.#rows += rows.length
-    return toScored(outputs, rows.length)
+    return this.#answer === undefined ? toScored(outputs, rows.length) : toAnswers(outputs, rows.length, this.#answer)
   }
 
   #settle(call: Call): void {

@@ -16,8 +16,8 @@ export async function openBackend(variant: VariantRoute, wait: boolean, logDir: 
   const { backend } = variant
   if (backend.kind === 'native') return new NativeBackend(backend.dir, variant.inputs)
   if (backend.kind === 'onnx') {
-    const { runtime, file, sessions } = backend
-    const onnx = new OnnxBackend({ runtime, file, sessions, threads: 1, inputs: variant.inputs })
+    const { runtime, file, sessions, answer } = backend
+    const onnx = new OnnxBackend({ runtime, file, sessions, threads: 1, inputs: variant.inputs, answer })
     await onnx.start()
     return onnx
   }

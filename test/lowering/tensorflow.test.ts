@@ -1,0 +1,7 @@
+/** TensorFlow in the table of what is exported to ONNX. */
+import { test } from 'node:test'
+import { checkColumn, HEAVY } from './matrix.ts'
+
+test('TensorFlow 2.21.0 is exported as docs/reference/lowering.md says', { skip: HEAVY, timeout: 290_000 }, () =>
+  checkColumn('Exported to ONNX', 'TensorFlow 2.21.0', 'all'),
+)
