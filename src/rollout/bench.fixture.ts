@@ -15,7 +15,7 @@ import { writeRecords } from '../serving/ingest-rows.ts'
 import type { RowRecord } from '../serving/records.ts'
 import { servingRoom } from '../serving/room.ts'
 import type { ServingDeps, ServingRoom } from '../serving/room.ts'
-import { variantsOf } from '../serving/rows.ts'
+import { currentEpoch, variantsOf } from '../serving/rows.ts'
 import { runFiles } from '../serving/run-files.ts'
 import type { VariantRow } from '../serving/rows.ts'
 import { prng } from '../stats/prng.ts'
@@ -187,6 +187,7 @@ export interface Made {
 export async function traffic(db: Db, endpoint: string, wish: Traffic): Promise<Made> {
   const random = prng(wish.seed)
   const variants = await variantsOf(db, endpoint)
+  const epoch = await currentEpoch(db)
   const made: Made = { records: [], labels: [] }
   for (let i = 0; i < wish.rows; i++) {
     const odds = -1 + 1.2 * random.normal()
@@ -200,6 +201,7 @@ export async function traffic(db: Db, endpoint: string, wish: Traffic): Promise<
         et: EVENTS + i * 1000,
         at: wish.at ?? EVENTS,
         us: 300,
+        ep_epoch: epoch,
       },
       x: [1000, carrier],
       stable,
@@ -221,6 +223,7 @@ interface Row {
     readonly et: number
     readonly at: number
     readonly us: number
+    readonly ep_epoch: number
   }
   readonly x: readonly unknown[]
   /** Scores of the two versions. */
@@ -236,7 +239,7 @@ interface Row {
 function logged(variants: readonly VariantRow[], { common, x, stable, candidate, fails, draw, bad }: Row): RowRecord[] {
   const by = (version: string, score: number): number => (version === bad ? 1 - score : score)
   const at = (role: VariantRow['role']): VariantRow | undefined => variants.find((one) => one.role === role)
-  const answer = { ...common, t: 'p', ep_epoch: 1, st: 200, key: null, x, p: null } as const
+  const answer = { ...common, t: 'p', st: 200, key: null, x, p: null } as const
   const ver = at('stable')?.version ?? ''
   const canary = at('canary')
   if (canary !== undefined && draw < canary.weight) {

@@ -108,6 +108,11 @@ export async function moveTo(
     [state, to.step, to.reason, JSON.stringify(evidenceOf(fresh ?? row).counts), now, to.step > 0 ? now : null, row.id],
   )
   await settle(t, deps, row, to)
+  if (to.step > 0)
+    await t.run('UPDATE rollouts SET split_epoch = COALESCE(split_epoch, ?) WHERE id = ?', [
+      await deps.epoch(t),
+      row.id,
+    ])
   await record(t, deps, row, { state, reason: to.reason, step: to.step })
 }
 
@@ -136,7 +141,8 @@ export async function close(t: Tx, deps: RolloutDeps, row: RolloutRow, ending: E
   if (judged !== undefined) await storeVerdict(t, deps, row, judged)
   const over = state === 'paused' || state === 'watching' ? null : deps.clock()
   await t.run('UPDATE rollouts SET state = ?, reason = ?, finished_at = ? WHERE id = ?', [state, reason, over, row.id])
-  if (over !== null) await t.run('DELETE FROM rollout_pairs WHERE rollout_id = ?', [row.id])
+  for (const table of over === null ? [] : ['rollout_pairs', 'rollout_units'])
+    await t.run(`DELETE FROM ${table} WHERE rollout_id = ?`, [row.id])
   if (leaves !== undefined) await settle(t, deps, row, leaves)
   await record(t, deps, row, { state, reason, ...(who !== undefined && { who }) })
 }

@@ -7,7 +7,7 @@ import { isWanted, markDeployment, wantedDeployments } from '../registry/deploym
 import { promote } from '../registry/promotion.ts'
 import type { Registry } from '../registry/room.ts'
 import type { ServingRoom } from '../serving/room.ts'
-import { variantsOf } from '../serving/rows.ts'
+import { currentEpoch, variantsOf } from '../serving/rows.ts'
 import type { EndpointRow } from '../serving/rows.ts'
 import { slicesIn } from './room.ts'
 import type { RolloutDeps, Target } from './room.ts'
@@ -19,6 +19,7 @@ export type Connected = Pick<
   | 'ensureEndpoint'
   | 'prepare'
   | 'setVariants'
+  | 'epoch'
   | 'publish'
   | 'promote'
   | 'demote'
@@ -43,6 +44,7 @@ export function connectRollout(serving: ServingRoom, registry: Registry): Connec
     },
     prepare: (endpoint, version) => serving.prepare(endpoint, [{ role: 'stable', version, weight: 0 }]),
     setVariants: (t, endpoint, variants) => serving.writeVariants(t, endpoint, variants),
+    epoch: (reader) => currentEpoch(reader),
     publish: () => serving.refresh(),
     async promote(who, { model, version }, { reason, also }) {
       const wish = { model, alias: PRODUCTION, version, reason }

@@ -4,6 +4,7 @@ import { stepsOf } from '../contract/rollout-steps.ts'
 import type { Plan } from '../contract/rollout-plan.ts'
 import type { Counts } from './evidence.ts'
 import type { Outcome } from './metrics.ts'
+import { SPLIT } from './split.ts'
 
 /**
  * `keep`: a comparison ended and stable stays, without a fault of the candidate. `demote` and `confirm` end the watch over a promoted
@@ -70,6 +71,9 @@ export function decide(situation: Situation): Decided {
   if (situation.watching === true) return watched(situation)
   const bad = rejection(situation)
   if (bad !== undefined) return { decision: plan.on_failure === 'pause' ? 'pause' : 'rollback', reason: bad }
+  const biased = situation.gates.find(({ gate, status }) => gate === SPLIT && status === 'failing')
+  if (biased !== undefined)
+    return { decision: 'pause', reason: `the split is not the plan's, so the sides are not alike: ${biased.reason}` }
   const missing = whatIsMissing(situation)
   if (missing !== undefined) {
     return hours > plan.max_wait_hours
@@ -111,7 +115,9 @@ function isLast(plan: Plan, step: number): boolean {
 function rejection({ gates, breaker }: Situation): string | undefined {
   if (breaker !== null) return `the gateway's breaker stopped it: ${breaker}`
   // a slice says more than the whole, and the strongest evidence comes first
-  const failing = gates.filter((gate) => gate.status === 'failing').toSorted((a, b) => strength(b) - strength(a))
+  const failing = gates
+    .filter(({ status, gate }) => status === 'failing' && gate !== SPLIT)
+    .toSorted((a, b) => strength(b) - strength(a))
   if (failing.length === 0) return undefined
   return failing
     .slice(0, 3)

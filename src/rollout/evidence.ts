@@ -8,6 +8,7 @@ import { count, differenceTest, freshDifference, rateTest } from '../stats/seque
 import type { DifferenceState, RateState, SequentialTest } from '../stats/sequential.ts'
 import { alphaOf } from './spending.ts'
 import { record, sketch, sketchFromJson, sketchToJson } from '../stats/sketch.ts'
+import type { SharesState } from '../stats/shares.ts'
 import type { SketchJson } from '../stats/sketch.ts'
 import { freshTwoRates, twoRatesTest } from '../stats/two-rates.ts'
 import type { TwoRatesState } from '../stats/two-rates.ts'
@@ -17,6 +18,7 @@ import type { TwoRatesState } from '../stats/two-rates.ts'
  * `s` an answer of stable (latency, µs); `c` an answer of the candidate to a caller or in shadow (failed 0/1, latency, µs, in shadow 0/1);
  * `e` whether the candidate failed on a row of these slices;
  * `x` callers' requests of one batch: how many were the candidate's, how many of them failed, and the same of stable;
+ * `u` users that an A/B met first in one batch: the candidate's, others';
  * `m` a value of a metric (name, of the candidate 0/1, value);
  * `p` one row scored by both (stable's score, candidate's score); `l` such a row with its label (losses of stable and candidate, slices).
  */
@@ -24,6 +26,7 @@ export type Observation =
   | readonly ['s', number]
   | readonly ['c', 0 | 1, number, 0 | 1]
   | readonly ['e', 0 | 1, readonly string[]]
+  | readonly ['u', number, number]
   | readonly ['x', number, number, number, number]
   | readonly ['p', number, number]
   | readonly ['m', string, 0 | 1, number]
@@ -57,6 +60,8 @@ export interface Evidence {
   /** Failures within each slice. */
   slice_errors: Record<string, RateState>
   metrics: Record<string, MetricState>
+  /** Users of an A/B by side. */
+  units: SharesState
 }
 
 /** Answers of stable after which its p99 is taken as known (299 is the least for 95 % confidence). */
@@ -79,6 +84,7 @@ export function freshEvidence(): Evidence {
     slices: {},
     slice_errors: {},
     metrics: {},
+    units: { counts: [0, 0] },
   }
 }
 
@@ -86,17 +92,33 @@ export function freshEvidence(): Evidence {
 export function observe(evidence: Evidence, plan: Plan, observations: readonly Observation[]): void {
   const stable = evidence.stable === null ? null : sketchFromJson(evidence.stable)
   for (const one of observations) {
-    if (one[0] === 's' && stable !== null && evidence.slow_above === null) {
+    if (one[0] !== 's') {
+      tell(evidence, plan, one)
+    } else if (stable !== null && evidence.slow_above === null) {
       record(stable, one[1])
       if (stable.n >= STABLE_ANSWERS) evidence.slow_above = threshold(stable, plan)
-    } else if (one[0] === 'c') answer(evidence, plan, one)
-    else if (one[0] === 'e') sliceAnswer(evidence, one)
-    else if (one[0] === 'x') both(evidence, plan, one)
-    else if (one[0] === 'p') pair(evidence, plan, one)
-    else if (one[0] === 'l') label(evidence, plan, one)
-    else if (one[0] === 'm') countValue(evidence.metrics, plan, { name: one[1], arm: one[2], value: one[3] })
+    }
   }
   evidence.stable = stable === null || evidence.slow_above !== null ? null : sketchToJson(stable)
+}
+
+function tell(evidence: Evidence, plan: Plan, one: Exclude<Observation, readonly ['s', number]>): void {
+  switch (one[0]) {
+    case 'c':
+      return answer(evidence, plan, one)
+    case 'e':
+      return sliceAnswer(evidence, one)
+    case 'p':
+      return pair(evidence, plan, one)
+    case 'l':
+      return label(evidence, plan, one)
+    case 'm':
+      return countValue(evidence.metrics, plan, { name: one[1], arm: one[2], value: one[3] })
+    case 'x':
+      return both(evidence, plan, one)
+    case 'u':
+      evidence.units.counts = [one[1], one[2]].map((n, side) => n + (evidence.units.counts[side] ?? 0))
+  }
 }
 
 /** Slices that are told apart; the rows of others count in the whole alone. */

@@ -10,6 +10,7 @@ import { errorTest, lossOptions, versusOptions } from './evidence.ts'
 import type { Evidence } from './evidence.ts'
 import { metricGates } from './metrics.ts'
 import { alphaOf } from './spending.ts'
+import { splitGate } from './split.ts'
 
 /** A slice is judged from this many labelled rows on. */
 export const SLICE_ROWS = 10
@@ -33,6 +34,7 @@ export function gateStates(evidence: Evidence, plan: Plan): GateState[] {
     ...shiftGate(evidence, plan),
     ...flipGate(evidence, plan, alphaOf(plan, 'decision_flips')),
     ...metricGates(evidence.metrics, plan),
+    ...splitGate(evidence.units, plan),
   ]
 }
 

@@ -7,6 +7,7 @@ import type { Observation } from './evidence.ts'
 import { observing, planOf } from './room.ts'
 import type { RolloutDeps, RolloutRow } from './room.ts'
 import { take } from './taking.ts'
+import { unitsOf } from './units.ts'
 import { armOf, waitingValues } from './values.ts'
 
 /** The parts of an ingested prediction that matter here; `x` is the row in the order of the version's inputs. */
@@ -24,6 +25,12 @@ export interface SeenPrediction {
   readonly st: number
   readonly x: readonly unknown[]
   readonly fb?: boolean
+  /** By which routing table it was answered. */
+  readonly ep_epoch: number
+  /** A row of a call after its first. */
+  readonly nth?: boolean
+  /** The caller insisted on the version. */
+  readonly pin?: boolean
 }
 
 export interface SeenShadow {
@@ -69,6 +76,7 @@ export function rolloutHooks(deps: RolloutDeps): RolloutHooks {
           observations: [
             ...mine.flatMap((row) => [...ofPrediction(rollout, row), ...sliced(rollout, row, slices)]),
             ...ofBoth(rollout, mine),
+            ...(await unitsOf(t, rollout, mine)),
             ...(await waitingValues(t, rollout, mine)),
           ],
           events: mine.map((row) => row.et),
@@ -120,7 +128,7 @@ function ofBoth(rollout: RolloutRow, rows: readonly SeenPrediction[]): Observati
     { n: 0, events: 0 },
   ]
   for (const row of rows) {
-    const arm = armOf(rollout, row)
+    const arm = row.pin === true ? undefined : armOf(rollout, row)
     if (arm !== undefined) count(sides[arm], row.fb === true || row.st >= 500)
   }
   const [stable, candidate] = sides

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test'
 import type { Principal } from '../contract/access.ts'
 import { Plan } from '../contract/rollout-plan.ts'
 import { aliasVersion } from '../registry/aliases.ts'
+import type { LogRecord } from '../serving/records.ts'
 import type { Db } from '../store/db.ts'
 import { act, halt } from './acts.ts'
 import { ingest, label, newest, QUICK, round, send, ship, traffic } from './bench.fixture.ts'
@@ -234,6 +235,43 @@ export function modeCases(name: string, open: Open): void {
       assert.equal(await aliasVersion(db, 'same', 'production'), '1')
       await allReplay(worse)
       await allReplay(same.id)
+    })
+
+    it('A/B: a split that loses answers of one side pauses it, and it cannot go on', async () => {
+      const id = await begun('biased', shop)
+      await send(bench, 'biased', { rows: 100, seed: 1, at: bench.deps.clock() })
+      const gate = async () => (await getRollout(db, id)).gates.find((one) => one.gate === 'sample_ratio')
+      assert.deepEqual([(await gate())?.n, (await gate())?.status], [100, 'passing'])
+      const made = await traffic(db, 'biased', { rows: 1, seed: 2, at: bench.deps.clock() })
+      const [row] = made.records.filter((one) => one.t === 'p')
+      assert.ok(row !== undefined)
+      const old = { id: 'old', ep_epoch: row.ep_epoch - 1 }
+      const few = [{ id: 'a' }, { id: 'b' }, { id: 'c', key: null, nth: true }, { id: 'd', key: null, pin: true }, old]
+      for (const one of [few, [{ id: 'e' }]])
+        await ingest(
+          bench,
+          one.map((more) => ({ ...row, key: 'ann', ...more })),
+        )
+      assert.equal((await gate())?.n, 101, 'ann is one user, and only the split’s own calls count')
+      for (let seed = 10; (await newest(db, 'biased')).state === 'canary' && seed < 60; seed++) {
+        const { records } = await traffic(db, 'biased', { rows: 100, seed, at: bench.deps.clock() })
+        const lost = (one: LogRecord, i: number) => one.t === 'p' && one.role === 'canary' && i % 3 === 0
+        await ingest(
+          bench,
+          records.filter((one, i) => !lost(one, i)),
+        )
+        await round(bench)
+      }
+      const paused = await newest(db, 'biased')
+      assert.equal(paused.state, 'paused', paused.reason)
+      assert.match(
+        paused.reason,
+        /^the split is not the plan's, .*: \d+ of \d+ users met the candidate; the plan gives it 50 %$/,
+      )
+      await assert.rejects(act(bench.deps, ann, id, { action: 'resume', reason: 'go on' }), { code: 'conflict' })
+      await allReplay(id)
+      await act(bench.deps, ann, id, { action: 'abort', reason: 'begin again' })
+      assert.deepEqual(await db.all('SELECT unit FROM rollout_units WHERE rollout_id = ?', [id]), [])
     })
 
     it('one value a user counts, one that comes before its prediction waits for it, others are ignored', async () => {

@@ -56,6 +56,8 @@ export interface RolloutDeps {
   readonly prepare: (endpoint: string, version: string) => Promise<void>
   /** Writes the variants in the caller's transaction. */
   readonly setVariants: (t: Tx, endpoint: string, variants: readonly Wanted[]) => Promise<void>
+  /** The epoch of the routing table as it is written now. */
+  readonly epoch: (reader: Reader) => Promise<number>
   /** Pushes what was written to the gateways; resolves once they answer by it. */
   readonly publish: () => Promise<void>
   /** Moves the alias production in one transaction with `how.also`, unless that answers false; resolves to its answer. Throws `gate_refused` when the registry's gates do not hold. */
@@ -124,6 +126,8 @@ export interface RolloutRow {
   readonly group_id: string | null
   /** When the candidate answered callers first, by the clock, ms. */
   readonly canary_at: number | null
+  /** The epoch of the routing table by which callers met the candidate first. */
+  readonly split_epoch: number | null
   /** When the present step began, by the clock, ms. */
   readonly step_at: number | null
 }

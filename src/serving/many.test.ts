@@ -180,8 +180,8 @@ test('a record of several rows is read as one record a row', () => {
   const common = { t: 'p', ep: 'e', role: 'canary', ver: '2', ep_epoch: 3, at: 5, us: 9, st: 200, key: 'k', fb: true }
   const want = [
     { ...common, id: 'a', et: 1, x: [1, 'u', true], s: 0.25, p: 'late' },
-    { ...common, id: 'b', et: 2, x: [null, null, false], s: null, p: null },
-    { ...common, id: 'c', et: 3, x: [-0.5, 'v', null], s: 1, p: 'fine', ex: MANY.ex?.[0]?.[1] },
+    { ...common, id: 'b', et: 2, x: [null, null, false], s: null, p: null, nth: true },
+    { ...common, id: 'c', et: 3, x: [-0.5, 'v', null], s: 1, p: 'fine', ex: MANY.ex?.[0]?.[1], nth: true },
   ]
   const read = JSON.parse(JSON.stringify(MANY)) as ManyRecord
   assert.deepEqual(predictionsIn(read), want)

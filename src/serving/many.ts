@@ -41,6 +41,7 @@ export function predictionsIn(record: ManyRecord): PredictionRecord[] {
       s: (scores?.[i] ?? null) as number | null,
       p: predictions?.[i] ?? null,
       ...(told !== undefined && { ex: told }),
+      ...(i > 0 && { nth: true }),
     }
   })
 }
@@ -60,6 +61,7 @@ function partOf(record: ManyRecord, from: number, to: number): ManyRecord {
   }
   return {
     ...record,
+    ...(from > 0 && { nth: true }),
     ids: ids.slice(from, to),
     et: typeof et === 'number' ? et : et.slice(from, to),
     x: x.map(cut),

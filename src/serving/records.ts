@@ -28,6 +28,10 @@ export interface PredictionRecord {
   }
   /** True when stable answered because the canary failed. */
   readonly fb?: boolean
+  /** True for a row of a call after its first: all were answered by one variant. */
+  readonly nth?: boolean
+  /** True when the caller insisted on the version, and the split did not decide. */
+  readonly pin?: boolean
   readonly err?: string
 }
 

@@ -170,11 +170,21 @@ test('a native version answers as scikit-learn did, by every protocol, and each 
   })
   const inferred = (await oip.json()) as { id: string; outputs: { data: number[] }[] }
   assert.equal(inferred.id, 'q1')
+  const named = { id: 'q2', inputs: tensors, parameters: { prediction_id: 'oip-2' } }
+  const url = `${it.room.gatewayUrl}/v2/models/flights/versions/1/infer`
+  assert.equal((await fetch(url, { method: 'POST', body: JSON.stringify(named) })).status, 200)
   assert.deepEqual(inferred.outputs[0]?.data, reply.body.predictions[0])
   await it.room.flush()
   const { items } = await it.room.predictions({ endpoint: 'flights', limit: 1000 })
-  assert.equal(items.length, 62)
-  assert.equal(new Set(items.map((one) => one.id)).size, 62)
+  assert.equal(items.length, 63)
+  assert.equal(new Set(items.map((one) => one.id)).size, 63)
+  const marked = (mark: string) => it.seen.p.filter((record) => record[mark] === true).map((record) => record['id'])
+  assert.deepEqual(
+    marked('nth'),
+    some.slice(1).map((_, i) => `row-${i + 1}`),
+    'rows of a call after its first',
+  )
+  assert.deepEqual(marked('pin'), ['oip-2'], 'a call that named a version')
   const one = await it.room.prediction('flights', 'row-7')
   assert.deepEqual(one.inputs, inputsOf(some[7] as ScoredRow))
   assert.equal(one.event_time, new Date(times[7] ?? 0).toISOString())

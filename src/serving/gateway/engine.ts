@@ -181,6 +181,7 @@ function log(deps: EngineDeps, attempt: Attempt, batch: Batch, outcome: Outcome)
     st: error?.status ?? 200,
     key: ask.key,
     ...(attempt.fallback && { fb: true }),
+    ...(ask.version !== undefined && { pin: true }),
     ...(error !== undefined && { err: error.message }),
   }
   if (ask.rows.count > 1) logMany(deps, { ask, batch, results, told, common })
@@ -229,6 +230,7 @@ function logMany(deps: EngineDeps, { ask, batch, results, told, common }: ManyRo
     deps.sinks.log({
       t: 'm',
       ...common,
+      ...(from > 0 && { nth: true }),
       ids: ids.slice(from, to),
       et: sameTime ? (times[0] as number) : times.slice(from, to),
       x: columns.map((column) => packColumn(column.slice(from, to))),
