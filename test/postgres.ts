@@ -26,6 +26,8 @@ import pg from 'pg'
 export interface TestPostgres {
   /** A fresh, empty database. */
   readonly url: string
+  /** Of the server's first process. */
+  readonly pid: number
   /** Stops the server as a crash would, and starts it again: every connection of this test process breaks. */
   restart(): Promise<void>
   /** Drops the database. The server itself stops when the process ends. */
@@ -54,11 +56,12 @@ const servers = new Map<boolean, Promise<Server>>()
 export async function startPostgres(durable = false): Promise<TestPostgres> {
   const server = servers.get(durable) ?? startServer(durable)
   servers.set(durable, server)
-  const { port, ctl } = await server
+  const { port, folder, ctl } = await server
   const name = `t_${randomBytes(6).toString('hex')}`
   await administer(port, `CREATE DATABASE ${name} TEMPLATE template0`)
   return {
     url: urlOf(port, name),
+    pid: firstPid(join(folder, 'data')),
     async restart() {
       await ctl('-m', 'immediate', 'stop')
       await ctl('-w', 'start')
@@ -106,7 +109,7 @@ async function startServer(durable: boolean): Promise<Server> {
 /** At exit nothing can be awaited: the server is told to stop at once, and its folder is removed when it is gone. */
 function stopNow(data: string, folder: string): void {
   try {
-    const pid = Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0])
+    const pid = firstPid(data)
     process.kill(pid, 'SIGQUIT')
     for (let i = 0; i < 200; i++) {
       process.kill(pid, 0)
@@ -116,6 +119,10 @@ function stopNow(data: string, folder: string): void {
     // It had not started, or it is gone.
   }
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+}
+
+function firstPid(data: string): number {
+  return Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0])
 }
 
 /** PostgreSQL refuses to run as root: `postgres` if there is one, else `nobody`. */
