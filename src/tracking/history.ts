@@ -1,7 +1,7 @@
 /** Metric history: pages in time order, and even samples of many runs. */
 import type { Principal } from '../contract/access.ts'
 import { pageToken, queryHash, readToken, afterPosition, orderBy } from './paging.ts'
-import type { SortColumn } from './paging.ts'
+import type { Position, SortColumn } from './paging.ts'
 import { wireValue } from './points.ts'
 import { requireRun } from './runs.ts'
 import { visible } from './room.ts'
@@ -45,22 +45,57 @@ export async function metricHistory(
   await requireRun(room.db, who, asked.run_id)
   const hash = queryHash(['history', asked.run_id, asked.key])
   const position = readToken(asked.page_token, hash)
-  const after =
-    position !== undefined && 'after' in position
-      ? sql`AND ${afterPosition(COLUMNS, position.after)} AND last_timestamp >= ${position.after[0] ?? 0}`
-      : raw('')
-  const skip = position !== undefined && 'offset' in position ? position.offset : 0
-  const page = limit === undefined ? raw('') : sql`LIMIT ${limit + 1} OFFSET ${skip}`
-  const rows = await points(
-    room,
-    sql`SELECT ${POINT} FROM metric_history WHERE run_id = ${asked.run_id} AND key = ${asked.key} ${after}
-      ORDER BY ${orderBy(COLUMNS)} ${page}`,
-  )
+  const rows = await rowsFrom(room, asked, position)
   const shown = limit === undefined ? rows : rows.slice(0, limit)
   const last = shown.at(-1)
   const metrics = shown.map(wirePoint)
   if (limit === undefined || rows.length <= limit || last === undefined) return { metrics }
   return { metrics, next_page_token: pageToken(hash, [last.timestamp, last.step, last.value, last.is_nan]) }
+}
+
+interface Asked {
+  readonly run_id: string
+  readonly key: string
+  readonly max_results?: number | undefined
+}
+
+/** The points of a page, and one more where there is one. */
+async function rowsFrom(room: Tracking, asked: Asked, position: Position | undefined): Promise<PointRow[]> {
+  const select = (more: Sql, page: Sql): Promise<PointRow[]> =>
+    points(
+      room,
+      sql`SELECT ${POINT} FROM metric_history WHERE run_id = ${asked.run_id} AND key = ${asked.key} ${more}
+        ORDER BY ${orderBy(COLUMNS)} ${page}`,
+    )
+  const limit = asked.max_results
+  const page = limit === undefined ? raw('') : sql`LIMIT ${limit + 1}`
+  if (position !== undefined && 'offset' in position) {
+    return select(raw(''), limit === undefined ? page : sql`${page} OFFSET ${position.offset}`)
+  }
+  const from = position?.after[0] ?? 0
+  const after =
+    position === undefined ? raw('') : sql`AND ${afterPosition(COLUMNS, position.after)} AND last_timestamp >= ${from}`
+  if (limit === undefined) return select(after, page)
+  const until = await endOfPage(room, asked, Number(from), limit)
+  const near = until === undefined ? [] : await select(sql`${after} ${until}`, page)
+  return near.length > limit ? near : select(after, page)
+}
+
+/**
+ * A condition that a page's points meet, so that PostgreSQL does not take apart all chunks of a long metric for it: a time before
+ * which chunks with more than enough points end. Undefined where there are no such chunks. Points that lie before the page are among
+ * those counted, so the page may come out short, and is then to be read without it.
+ */
+async function endOfPage(room: Tracking, asked: Asked, from: number, limit: number): Promise<Sql | undefined> {
+  if (room.db.kind === 'sqlite') return undefined
+  const [end] = await searchAll<{ until: number | null }>(
+    room.db,
+    sql`SELECT MIN(timestamp) AS until FROM (
+      SELECT last_timestamp AS timestamp, SUM(cardinality(timestamps)) OVER (ORDER BY last_timestamp) AS points FROM metric_chunks
+      WHERE run_id = ${asked.run_id} AND key = ${asked.key} AND last_timestamp >= ${from}) c WHERE points > ${2 * limit}`,
+  )
+  const until = end?.until ?? undefined
+  return until === undefined ? undefined : sql`AND first_timestamp <= ${until} AND timestamp <= ${until}`
 }
 
 /** The points of one metric of many runs, run after run, at most `max_results` in all. Runs that are not seen give none. */
