@@ -195,7 +195,11 @@ def encode_result(output, count: int) -> bytes:
         elif getattr(values, "ndim", 1) == 2 and not all(kind.kind in "fiu" for kind in values.dtypes):
             return encode_json(values.to_dict(orient="records"), count)
         values = values.to_numpy()
+    if not hasattr(values, "__len__"):
+        raise ValueError(f"the model answered one {type(values).__name__} for {count} rows")
     array = values if isinstance(values, np.ndarray) else np.asarray(values)
+    if array.ndim > 2 or isinstance(values, np.ndarray) and array.ndim == 0:
+        raise ValueError(f"the model answered an array of shape {array.shape} for {count} rows; one value or one list a row is served")
     if array.ndim in (1, 2) and array.dtype.kind in "fiu":
         if array.dtype.kind in "iu" and array.size and outgrows_float(array):
             return encode_json(array.tolist(), count)

@@ -204,7 +204,7 @@ async function withEngine<T>(
       throw new Error(`the model's files are not here (${place}); run batch-predict on the machine of the data folder`)
     const route = { role: 'stable' as const, version, weight: 0, since: 0, inputs, backend }
     const lanes = backend.kind === 'python' ? backend.workers : 1
-    opened = { backend: await openBackend(route, true, folder), inputs, lanes }
+    opened = { backend: await openBackend(route, true, folder, true), inputs, lanes }
     return opened
   }
   try {

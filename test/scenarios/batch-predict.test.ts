@@ -224,6 +224,32 @@ describe('batch-predict', () => {
     assert.match(cells[9]?.[header.indexOf('error')] ?? '', /distance ends in 4 or 9/)
   })
 
+  it('a row that kills its scorer costs the run that row alone', async () => {
+    const deadly = [3, 4, 700, 1999]
+    const rows = Array.from({ length: 2000 }, (_, i) => ({
+      ...table[i % table.length],
+      note: `${i}`,
+      distance: deadly.includes(i) ? -999 : 100,
+    }))
+    writeFileSync(path('deadly.csv'), csvOf(rows))
+    writeFileSync(path('sound.csv'), csvOf(rows.map((row) => ({ ...row, distance: 100 }))))
+    const { out } = await done(['m/4', 'deadly.csv', 'deadly-out.csv', '--on-error', 'skip', '--json'])
+    assert.equal((JSON.parse(out) as { failed: number }).failed, deadly.length)
+    await done(['m/4', 'sound.csv', 'sound-out.csv'])
+    const [got, sound] = ['deadly-out.csv', 'sound-out.csv'].map((name) => parseCsv(readFileSync(path(name), 'utf8')))
+    const error = got?.[0]?.indexOf('error') ?? -1
+    assert.equal(got?.length, 2001)
+    for (const [i, cells] of (got ?? []).slice(1).entries()) {
+      if (deadly.includes(i)) assert.match(cells[error] ?? '', /the scorer process died twice/)
+      else {
+        // the last bit of a dot product hangs on how many rows it is of
+        for (const [j, want] of (sound?.[i + 1] ?? []).entries())
+          assert.ok(cells[j] === want || Math.abs(Number(cells[j]) - Number(want)) < 1e-12, `row ${i}: ${cells[j]}`)
+        assert.equal(cells[error], '')
+      }
+    }
+  })
+
   it('what is no table is refused by what is wrong with it', async () => {
     const cases: readonly [name: string, text: string, expected: RegExp][] = [
       ['empty.csv', '', /it is empty/],

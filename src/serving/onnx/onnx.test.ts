@@ -208,5 +208,8 @@ describe('tensors of ONNX graphs', () => {
     assert.throws(() => planFeeds(feed(['', 1], 'float16', 'b'), inputs), /type float16, which is not served/)
     const three = { type: 'float32', dims: [3], data: new Float32Array(3) }
     assert.throws(() => toScored([['y', three]], 2), /has 3 rows for 2/)
+    const deep = { type: 'float32', dims: [2, 3, 2], data: new Float32Array(12) }
+    assert.throws(() => toScored([['y', deep]], 2), /has shape \[2, 3, 2\]; one value or one list a row/)
+    assert.equal(toScored([['y', { ...deep, dims: [12, 1, 1] }]], 12).length, 12)
   })
 })

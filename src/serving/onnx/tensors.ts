@@ -170,6 +170,8 @@ function orNull(value: unknown): unknown {
 function reader(name: string, { dims, data }: TensorOf, count: number): (row: number) => unknown {
   const [rows = 0, ...rest] = dims
   if (rows !== count) throw new Error(`output "${name}" has ${rows} rows for ${count}`)
+  if (rest.filter((dim) => dim !== 1).length > 1)
+    throw new Error(`output "${name}" has shape [${dims.join(', ')}]; one value or one list a row is served`)
   const width = rest.reduce((product, dim) => product * dim, 1)
   const value = (at: number): unknown => plain(data[at])
   if (width === 1) return (row) => value(row)

@@ -11,8 +11,13 @@ import { PythonBackend } from './python.ts'
 /** Folder of the Python package that scorers run. */
 const PACKAGE_DIR = join(import.meta.dirname, '../../../../python')
 
-/** Starts the backend of a variant. `logDir` receives what Python scorers print. Throws with the reason when it cannot answer. */
-export async function openBackend(variant: VariantRoute, wait: boolean, logDir: string): Promise<Backend> {
+/** Starts the backend of a variant. `logDir` receives what Python scorers print; `splits` as in PoolOptions. Throws with the reason when it cannot answer. */
+export async function openBackend(
+  variant: VariantRoute,
+  wait: boolean,
+  logDir: string,
+  splits = false,
+): Promise<Backend> {
   const { backend } = variant
   if (backend.kind === 'native') return new NativeBackend(backend.dir, variant.inputs)
   if (backend.kind === 'onnx') {
@@ -29,6 +34,7 @@ export async function openBackend(variant: VariantRoute, wait: boolean, logDir: 
     tensor: backend.tensor,
     workers: backend.workers,
     memoryMb: backend.memory_mb,
+    splits,
     packageDir: PACKAGE_DIR,
     logFile: join(logDir, `scorer-${key}.log`),
   })

@@ -22,6 +22,11 @@ export interface PoolOptions extends ScorerOptions {
   readonly maxQueueBytes?: number
   /** Time a batch may run on after the last deadline in it before its scorer is killed, ms. */
   readonly killGraceMs?: number
+  /**
+   * Whoever asks splits what fails until the row at fault stands alone, as batch-predict does: several rows with which a scorer died
+   * are not tried again, and a scorer is started again at once while any rows are answered.
+   */
+  readonly splits?: boolean
 }
 
 interface Worker {
@@ -36,6 +41,8 @@ interface Worker {
 /** Deaths within this time make a crash loop. */
 const LOOP_MS = 60_000
 const LOOP_DEATHS = 5
+/** The same where rows that kill are looked for: deaths without an answer between them. */
+const SEARCH_DEATHS = 50
 const MAX_BACKOFF_MS = 30_000
 const MEMORY_CHECK_MS = 1000
 /** A free scorer waits for callers that are due to come back at most so long, and at most half of what a batch costs, ms. */
@@ -73,6 +80,7 @@ export class PythonBackend implements Backend {
       maxQueue: 4096,
       maxQueueBytes: 64 * 1024 * 1024,
       killGraceMs: 1000,
+      splits: false,
       // a scorer is replaced at its limit; what one call may take beyond that is bounded too
       capMb: Math.max(2 * options.memoryMb, options.memoryMb + 1024),
       ...options,
@@ -212,7 +220,7 @@ export class PythonBackend implements Backend {
     if (expected) return
     const now = performance.now()
     this.#deaths = [...this.#deaths.filter((at) => now - at < LOOP_MS), now]
-    if (this.#deaths.length < LOOP_DEATHS) void this.#spawn().catch(() => undefined)
+    if (this.#deaths.length < this.#loopDeaths()) void this.#spawn().catch(() => undefined)
     else this.#backOff()
     if (this.#isDown()) for (const call of this.#queue.drain()) this.#fail(call, this.#unavailable())
   }
@@ -222,10 +230,14 @@ export class PythonBackend implements Backend {
     return this.#retryAt !== undefined && this.#workers.size === 0
   }
 
+  #loopDeaths(): number {
+    return this.#options.splits ? SEARCH_DEATHS : LOOP_DEATHS
+  }
+
   /** In a crash loop nothing is started for a while. */
   #backOff(): void {
     if (this.#retryAt !== undefined) return
-    const delay = Math.min(MAX_BACKOFF_MS, 1000 * 2 ** (this.#deaths.length - LOOP_DEATHS))
+    const delay = Math.min(MAX_BACKOFF_MS, 1000 * 2 ** (this.#deaths.length - this.#loopDeaths()))
     this.#retryAt = setTimeout(() => {
       this.#retryAt = undefined
       this.startLater()
@@ -322,6 +334,7 @@ export class PythonBackend implements Backend {
       const scored = decodeRows(answer, rows.length)
       this.#batches++
       this.#batchedRows += rows.length
+      if (this.#options.splits) this.#deaths = []
       let at = 0
       for (const call of batch) {
         this.#settle(call)
@@ -340,7 +353,8 @@ export class PythonBackend implements Backend {
       call.deaths++
       this.#suspects.blame(call, batch.length === 1, performance.now())
       if (call.settled) continue
-      if (call.deaths >= QUARANTINE_DEATHS) this.#fail(call, this.#poisoned())
+      const enough = this.#options.splits && call.rows.length > 1 ? 1 : QUARANTINE_DEATHS
+      if (call.deaths >= enough) this.#fail(call, this.#poisoned())
       else if (this.#isDown()) this.#fail(call, this.#unavailable())
       else this.#queue.unshift(call)
     }
