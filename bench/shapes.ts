@@ -1,8 +1,8 @@
 /** Predictions of other shapes: many rows a request, binary tensors, ONNX beside a health check, many models in one gateway, first answers. */
+import { spawn } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { onnxRuntime } from '../src/serving/onnx/install.ts'
 import { readInputs } from '../src/serving/inputs.ts'
 import { BREAKER } from '../src/serving/table.ts'
@@ -11,7 +11,8 @@ import { onnxModels } from '../test/onnx-models.ts'
 import { testEnvFolder } from '../test/python-env.ts'
 import { servingModels } from '../test/serving-models.ts'
 import type { ScoredRow, ServingModels } from '../test/serving-models.ts'
-import { measured, ROOT, said, started } from './loaded.ts'
+import { firstLine, measured, ROOT, said, started } from './loaded.ts'
+import type { Loaded } from './loaded.ts'
 import { memoryOf } from './process.ts'
 import { release } from './release.ts'
 import { megabytes, ms, thousands } from './table.ts'
@@ -31,6 +32,7 @@ export async function shapes(options: Options): Promise<Row[]> {
     await manyRows(models, endpointOf('small', inputs, native), options),
     await binary(models, endpointOf('small', inputs, native), options),
     await graph(options),
+    await twoGateways(models, endpointOf('small', inputs, native), options),
     await manyModels(models, inputs),
     ...(await firstAnswers()),
   ]
@@ -52,17 +54,28 @@ function endpointOf(name: string, inputs: readonly InputField[], backend: Backen
 type Gateway = Awaited<ReturnType<typeof started>>
 
 /** A gateway with these endpoints while `work` runs. */
-async function gatewayWith<T>(endpoints: readonly EndpointRoute[], work: (gateway: Gateway) => Promise<T>): Promise<T> {
+function gatewayWith<T>(endpoints: readonly EndpointRoute[], work: (gateway: Gateway) => Promise<T>): Promise<T> {
+  return gatewaysWith(endpoints, 1, ([gateway]) => work(gateway as Gateway))
+}
+
+/** So many gateways, each with a port of its own. */
+async function gatewaysWith<T>(
+  endpoints: readonly EndpointRoute[],
+  count: number,
+  work: (gateways: readonly Gateway[]) => Promise<T>,
+): Promise<T> {
   const dataDir = mkdtempSync(join(tmpdir(), 'bench-shapes-'))
   const table: RoutingTable = { format: 'slipway.routing/1', epoch: 1, open: true, endpoints, tokens: [] }
   mkdirSync(join(dataDir, 'run'))
   writeFileSync(join(dataDir, 'run/routing.json'), JSON.stringify(table))
-  const given = { dataDir, index: 0, host: '127.0.0.1', port: 0, reusePort: false, allowHosts: [], version: 'bench' }
-  const gateway = await started(join(ROOT, 'src/serving/gateway/main.ts'), JSON.stringify(given))
+  const given = { dataDir, host: '127.0.0.1', port: 0, reusePort: false, allowHosts: [], version: 'bench' }
+  const main = join(ROOT, 'src/serving/gateway/main.ts')
+  const gateways: Gateway[] = []
   try {
-    return await work(gateway)
+    for (let index = 0; index < count; index++) gateways.push(await started(main, JSON.stringify({ ...given, index })))
+    return await work(gateways)
   } finally {
-    await gateway.stop()
+    await Promise.all(gateways.map((gateway) => gateway.stop()))
     rmSync(dataDir, { recursive: true, force: true })
   }
 }
@@ -172,23 +185,38 @@ async function graph(options: Options): Promise<Row> {
   })
 }
 
-/** Asks for the gateway's health fifty times a second until told to stop; resolves to the waits, ms. */
-function watchHealth(port: number): () => Promise<number[]> {
-  const waits: number[] = []
-  const state = { watching: true }
-  const watch = async (): Promise<number[]> => {
-    while (state.watching) {
-      const asked = performance.now()
-      await (await fetch(`http://127.0.0.1:${port}/v2/health/live`)).text()
-      waits.push(performance.now() - asked)
-      await sleep(20)
-    }
-    return waits
+/**
+ * Two gateways beside one, with the same requests of 100 rows, whose generator costs a tenth of their answers. Where the generator takes
+ * a core that a gateway wants, requests a second cannot tell what two gateways could do: what they did in a second of their own CPU can.
+ */
+async function twoGateways(models: ServingModels, endpoint: EndpointRoute, options: Options): Promise<Row> {
+  const rows = Array.from({ length: BATCH }, (_, i) => inputsOf(models.rows[i % models.rows.length] as ScoredRow))
+  const load = { path: '/v1/endpoints/small:predict', bodies: [JSON.stringify({ inputs: rows })], clients: CLIENTS }
+  const loaded = (count: number): Promise<Loaded[]> =>
+    gatewaysWith([endpoint], count, (gateways) => Promise.all(gateways.map((one) => measured(one, load, options))))
+  const [[one], pair] = [await loaded(1), await loaded(2)]
+  if (one === undefined) throw new Error('no gateway answered')
+  const sum = (of: (result: Loaded) => number): number => pair.reduce((total, result) => total + of(result), 0)
+  const together = sum((result) => result.perSecond)
+  const [gain, capacity] = [together / one.perSecond, sum((result) => one.cpuUs / result.cpuUs)]
+  return {
+    name: `two gateways on two cores beside one, ${BATCH} rows of JSON a request`,
+    measured: `${thousands(together)} req/s beside ${thousands(one.perSecond)}: ${gain.toFixed(2)} ×; a second of CPU in each: ${capacity.toFixed(2)} ×`,
+    target: '≥ 1.7 × a second of CPU in each',
+    beside: '',
+    ok: capacity >= 1.7,
+    figures: { one: one.perSecond, two: together, gain, capacity },
   }
-  const watched = watch()
-  return () => {
-    state.watching = false
-    return watched
+}
+
+/** Asks for the gateway's health, apart from the load, until told to stop; resolves to the waits, ms. */
+function watchHealth(port: number): () => Promise<number[]> {
+  const script = join(import.meta.dirname, 'health.ts')
+  const child = spawn(process.execPath, [script, String(port)], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const line = firstLine(child)
+  return async () => {
+    child.stdin.end()
+    return JSON.parse(await line) as number[]
   }
 }
 

@@ -42,7 +42,13 @@ export function numberResults(count: number, numbers: Numbers): Results {
 /** The predictions of numbers, one a row. */
 export function predictionsOf(count: number, { data, width }: Numbers): unknown[] {
   if (width === undefined) return Array.from(data)
-  return Array.from({ length: count }, (_, i) => Array.from(data.subarray(i * width, (i + 1) * width)))
+  const rows: number[][] = []
+  for (let i = 0; i < count; i++) {
+    const row: number[] = []
+    for (let k = 0; k < width; k++) row.push(data[i * width + k] as number)
+    rows.push(row)
+  }
+  return rows
 }
 
 /** What `scoreOf` gives of each. */

@@ -1,6 +1,6 @@
 /** ONNX models of mlflow against onnxruntime in Python, through the backend and through a gateway. */
 import assert from 'node:assert/strict'
-import { cpSync, mkdtempSync, readFileSync, rmSync, truncateSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
@@ -24,6 +24,25 @@ interface Expected {
   readonly classes: { readonly label: number[]; readonly probabilities: number[][] }
   readonly value: { readonly variable: number[][] }
   readonly columns: { readonly label: number[]; readonly probabilities: number[][] }
+}
+
+/** A value at which the thread of `deadly` ends. */
+const DEADLY = 666
+
+/** The runtime, but a batch that holds the value ends its thread. */
+function deadly(runtime: string): string {
+  return `
+const { Tensor, InferenceSession } = require('node:module').createRequire(${JSON.stringify(join(runtime, 'node_modules/'))})('onnxruntime-node')
+const create = async (file, options) => {
+  const session = await InferenceSession.create(file, options)
+  const run = (feeds) => {
+    if (Object.values(feeds).some(({ data }) => data.includes(${DEADLY}))) process.exit(1)
+    return session.run(feeds)
+  }
+  return { inputMetadata: session.inputMetadata, outputMetadata: session.outputMetadata, run }
+}
+module.exports = { Tensor, InferenceSession: { create } }
+`
 }
 
 /** The cache of the tests, so that the runtime is brought once. */
@@ -72,6 +91,29 @@ function tests(folder: string, runtime: string): void {
     const { batches, rows } = backend.describe() as { batches: number; rows: number }
     assert.equal(rows, 1 + 1000 + 100)
     assert.ok(batches < 50, `${batches} batches: calls of one turn go together`)
+  })
+
+  it('a thread that dies is replaced; where that fails, calls are refused at once', async () => {
+    const place = mkdtempSync(join(tmpdir(), 'onnx-dies-'))
+    const own = join(place, 'node_modules', 'onnxruntime-node')
+    mkdirSync(own, { recursive: true })
+    writeFileSync(join(own, 'index.js'), deadly(runtime))
+    const file = join(place, 'model.onnx')
+    cpSync(join(folder, 'value', 'model.onnx'), file)
+    const backend = await backendOf('value', { runtime: place, file })
+    const [row = []] = expected.rows
+    const poison = row.map(() => DEADLY)
+    const code = (rows: number[][]): Promise<string> =>
+      backend.score(rows, limits({ deadline: Date.now() + 20_000 })).then(
+        () => 'answered',
+        (error: { code: string }) => error.code,
+      )
+    assert.deepEqual(await Promise.all([code([row]), code([poison])]), ['answered', 'upstream_failed'])
+    assert.equal(await code([row]), 'answered')
+    rmSync(file)
+    assert.equal(await code([poison]), 'unavailable')
+    assert.deepEqual([await code([row]), backend.ready()], ['unavailable', false])
+    rmSync(place, { recursive: true })
   })
 
   it('one output of one number is that number', async () => {

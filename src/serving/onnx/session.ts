@@ -22,6 +22,7 @@ export class OnnxSession {
   readonly #worker: Worker
   readonly #waiting = new Map<number, Waiting>()
   #next = 0
+  #ended = false
 
   private constructor(worker: Worker, graph: GraphInfo) {
     this.#worker = worker
@@ -52,6 +53,7 @@ export class OnnxSession {
 
   /** Runs one batch. Rejects with `OnnxError` when the model fails, `OnnxGone` when the thread ends. The data goes to the thread. */
   run(feeds: Readonly<Record<string, TensorOf>>): Promise<Outputs> {
+    if (this.#ended) return Promise.reject(gone())
     const id = this.#next++
     const call: ThreadCall = { id, feeds }
     const buffers = Object.values(feeds).flatMap(({ data }) =>
@@ -77,9 +79,14 @@ export class OnnxSession {
   }
 
   #end(): void {
-    for (const { reject } of this.#waiting.values()) reject(new OnnxGone('the thread of the model ended'))
+    this.#ended = true
+    for (const { reject } of this.#waiting.values()) reject(gone())
     this.#waiting.clear()
   }
+}
+
+function gone(): OnnxGone {
+  return new OnnxGone('the thread of the model ended')
 }
 
 function loaded(worker: Worker): Promise<GraphInfo> {

@@ -1,7 +1,7 @@
 /** An ONNX backend: sessions on worker threads, fed with whatever waits, so that the gateway's own loop never blocks. */
 import type { Problem } from '../../../contract/errors.ts'
 import { problem } from '../../../contract/errors.ts'
-import { OnnxError, OnnxSession } from '../../onnx/session.ts'
+import { OnnxError, OnnxGone, OnnxSession } from '../../onnx/session.ts'
 import { onlyOutput, planFeeds, toAnswers, toScored, toTensors } from '../../onnx/tensors.ts'
 import type { ThreadData } from '../../onnx/thread.ts'
 import type { InputField, OnnxAnswer } from '../../table.ts'
@@ -35,7 +35,8 @@ interface Seat {
 
 /**
  * Everything that waits when a session is free goes to it as one batch, up to the size that the measured cost makes worthwhile.
- * Calls of one turn of the loop are merged. A batch that fails is split until only its own caller sees the failure.
+ * Calls of one turn of the loop are merged. A batch that fails is split until only its own caller sees the failure; calls of a thread
+ * that died are tried once more, alone. Where no session is left and none can be opened, calls are refused at once.
  */
 export class OnnxBackend implements Backend {
   readonly #options: Required<Omit<OnnxOptions, 'answer'>>
@@ -49,6 +50,8 @@ export class OnnxBackend implements Backend {
   #closing: (() => void) | undefined
   #closed = false
   #running = 0
+  /** Sessions that are being opened. */
+  #opening = 0
   #batches = 0
   #rows = 0
 
@@ -75,13 +78,18 @@ export class OnnxBackend implements Backend {
     const seat: Seat = { session: undefined, busy: false }
     const answer = this.#answer
     const outputs = answer === undefined ? undefined : [answer.output]
-    const session = await OnnxSession.open({ ...this.#options, outputs }, () => this.#ended(seat))
-    seat.session = session
-    this.#seats.push(seat)
-    this.#feeds = planFeeds(
-      answer === undefined ? session.graph : onlyOutput(session.graph, answer.output),
-      this.#options.inputs,
-    )
+    this.#opening++
+    try {
+      const session = await OnnxSession.open({ ...this.#options, outputs }, () => this.#ended(seat))
+      seat.session = session
+      this.#seats.push(seat)
+      this.#feeds = planFeeds(
+        answer === undefined ? session.graph : onlyOutput(session.graph, answer.output),
+        this.#options.inputs,
+      )
+    } finally {
+      this.#opening--
+    }
     this.#dispatch()
   }
 
@@ -95,8 +103,15 @@ export class OnnxBackend implements Backend {
     else this.#giveUp()
   }
 
+  /** Nobody answers, and nobody will. */
+  #isDown(): boolean {
+    return this.#closed || (this.#seats.length === 0 && this.#opening === 0)
+  }
+
   #giveUp(): void {
-    if (this.#seats.length === 0) for (const call of this.#queue.drain()) this.#fail(call, this.#unavailable())
+    if (!this.#isDown()) return
+    for (const call of this.#queue.drain()) this.#fail(call, this.#unavailable())
+    this.#checkClosing()
   }
 
   ready(): boolean {
@@ -104,8 +119,7 @@ export class OnnxBackend implements Backend {
   }
 
   score(rows: readonly Value[][], limits: CallLimits): Promise<Scored[]> {
-    if (this.#closed || (this.#seats.length === 0 && this.#deaths.length >= MAX_DEATHS))
-      return Promise.reject(this.#unavailable())
+    if (this.#isDown()) return Promise.reject(this.#unavailable())
     if (limits.params !== null && Object.keys(limits.params).length > 0)
       return Promise.reject(
         problem('invalid_field', {
@@ -170,6 +184,10 @@ export class OnnxBackend implements Backend {
       if (this.#queue.size === 0) break
       if (!seat.busy) void this.#run(seat, this.#queue.take(this.#cost.worthwhile(this.#options.maxBatch)))
     }
+    this.#checkClosing()
+  }
+
+  #checkClosing(): void {
     if (this.#closing !== undefined && this.#queue.size === 0 && this.#running === 0) this.#closing()
   }
 
@@ -199,8 +217,19 @@ export class OnnxBackend implements Backend {
         at += call.rows.length
       }
     } catch (error) {
-      if (alive.length === 1) this.#fail(alive[0] as Call, raised(error as Error))
+      if (error instanceof OnnxGone) this.#retry(alive, error)
+      else if (alive.length === 1) this.#fail(alive[0] as Call, raised(error as Error))
       else for (const call of alive) await this.#runSplit(seat, [call])
+    }
+  }
+
+  /** Calls of a dead thread go to the front of the queue; one that was there at two deaths is taken for the cause. */
+  #retry(calls: readonly Call[], error: OnnxGone): void {
+    for (const call of calls.toReversed()) {
+      call.deaths++
+      if (call.deaths > 1) this.#fail(call, raised(error))
+      else if (this.#isDown()) this.#fail(call, this.#unavailable())
+      else this.#queue.unshift(call)
     }
   }
 
@@ -226,7 +255,11 @@ export class OnnxBackend implements Backend {
   }
 
   #unavailable(): Problem {
-    return problem('unavailable', { what: 'the model', detail: 'its sessions keep ending', retry_after: 1 })
+    return problem('unavailable', {
+      what: 'the model',
+      detail: 'its sessions ended and cannot be opened again',
+      retry_after: 1,
+    })
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,5 @@
 /** Tensors as the Open Inference Protocol knows them: datatypes, shapes, raw bytes, and how they become rows and come from answers. */
-import { isUtf8 } from 'node:buffer'
+import { isAscii, isUtf8 } from 'node:buffer'
 import type { InputField } from '../../table.ts'
 import { MAX_ROWS } from '../exchange.ts'
 import { toJson } from '../json.ts'
@@ -94,12 +94,14 @@ function decodeTexts(field: string, bytes: Uint8Array, count: number): string[] 
   if (count > bytes.length / 4)
     throw invalid(field, `${bytes.length} bytes`, `${count} texts, each with its length before it`)
   const texts: string[] = []
+  // lengths below 128 are ASCII too
+  const plain = isAscii(buffer)
   let at = 0
   for (let i = 0; i < count; i++) {
     const end = at + 4 <= buffer.length ? at + 4 + buffer.readUInt32LE(at) : Infinity
     if (end > buffer.length)
       throw invalid(field, `${bytes.length} bytes`, `more bytes: text ${i} of ${count} is cut off`)
-    texts.push(textOf(field, buffer.subarray(at + 4, end)))
+    texts.push(plain ? buffer.toString('latin1', at + 4, end) : textOf(field, buffer.subarray(at + 4, end)))
     at = end
   }
   if (at !== buffer.length) throw invalid(field, `${bytes.length} bytes`, `${at} bytes for ${count} texts`)
