@@ -196,8 +196,9 @@ test('a saved search is watched with a number of runs, and no more', options, as
     await page.getByLabel('may find').fill('3')
     await page.getByRole('button', { name: 'Watch', exact: true }).click()
     await page.getByLabel('Saved search').and(page.locator('select:has(option:checked[value=""])')).waitFor()
+    const stopped = page.waitForResponse((response) => response.request().method() === 'PUT')
     await page.getByRole('button', { name: 'Stop watching nightly' }).click()
-    await page.waitForResponse((response) => response.request().method() === 'PUT')
+    await stopped
     const bodies = server.writes.map((write) => JSON.parse(write.slice(write.indexOf('{'))) as { searches: unknown })
     assert.match(server.writes[0] ?? '', /^PUT \/v1\/endpoints\/flights\/monitor /)
     assert.deepEqual(bodies[0]?.searches, [
