@@ -15,6 +15,7 @@ import { predict } from './predict.ts'
 import { rolloutSim } from './rollout-sim.ts'
 import { runs } from './runs.ts'
 import { serve } from './serve.ts'
+import { servingPeers } from './serving-peers.ts'
 import { shapes } from './shapes.ts'
 import { size } from './size.ts'
 import { steps } from './steps.ts'
@@ -32,6 +33,7 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> = {
   traces,
   postgres,
   predict,
+  'serving-peers': servingPeers,
   shapes,
   explain,
   swap,
@@ -49,6 +51,7 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> = {
 
 /** Only when asked for: the first measures what is seen, not what it costs; the others take minutes to prepare. */
 const ASKED = [
+  'serving-peers',
   'shapes',
   'chaos',
   'overload',
@@ -65,7 +68,7 @@ const ASKED = [
 /** Parts that answer one question together. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   tracking: ['serve', 'log-metric', 'runs', 'artifacts', 'traces', 'postgres', 'ui'],
-  serving: ['serve', 'predict', 'shapes', 'explain', 'swap', 'chaos', 'overload'],
+  serving: ['serve', 'predict', 'serving-peers', 'shapes', 'explain', 'swap', 'chaos', 'overload'],
 }
 
 const USAGE = `Usage: npm run bench -- [NAME …] [--quick] [--peers] [--data DIR] [--markdown | --json]

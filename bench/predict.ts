@@ -134,7 +134,7 @@ function likely({ kind }: InputField, random: Prng): unknown {
 }
 
 /** A data folder whose routing table has the same model twice: native and in Python. */
-async function routing(from: ServingModels, shipped: EndpointRoute | undefined): Promise<string> {
+export async function routing(from: ServingModels, shipped: EndpointRoute | undefined): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'bench-predict-'))
   const { inputs, tensor } = await readInputs(from.dir('hgb'), null)
   const native: BackendRoute = { kind: 'native', dir: from.files('hgb').native?.dir ?? '' }
