@@ -49,6 +49,11 @@ export interface Blobs {
   sweep(): Promise<void>
   /** Every blob, in no order, with its time of last use in ms (stored, or stored again). */
   list(): AsyncIterable<BlobInfo & { readonly touched_at: number }>
+  /**
+   * An address at which anybody may read the bytes for so many seconds, 1 to 604800, as a file of this name; undefined where
+   * callers are not to be sent elsewhere.
+   */
+  link?(digest: Digest, as: { readonly seconds: number; readonly name: string }): string | undefined
   /** A local file with the bytes, to read or hard-link and never to change; undefined where the driver has no local files. */
   path(digest: Digest): string | undefined
 }

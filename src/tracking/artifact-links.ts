@@ -7,7 +7,7 @@ import type { Tracking } from './room.ts'
 import { invalid, missing } from './wire.ts'
 
 /** How long a link works where nobody says, and at most, seconds; MLflow's own numbers. */
-const STANDARD_S = 300
+export const STANDARD_S = 300
 const LONGEST_S = 604_800
 
 /** A link as it is given out; only its hash is kept. */

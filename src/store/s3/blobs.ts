@@ -11,6 +11,7 @@ import { deleteMarked, settled } from './leaving.ts'
 import { listObjects, sweep } from './listing.ts'
 import { fresh, partSize, pieces, uploadParts, type Cut, type Sending } from './parts.ts'
 import type { S3Settings } from './settings.ts'
+import { encodeSegment, presigned } from './sign.ts'
 
 /** Half-written uploads older than this are swept away, ms. */
 const STALE_MS = 24 * 3600 * 1000
@@ -102,6 +103,20 @@ export class S3Blobs implements Blobs {
 
   sweep(): Promise<void> {
     return sweep(this.#client, this.#now() - STALE_MS)
+  }
+
+  link(digest: Digest, { seconds, name }: { readonly seconds: number; readonly name: string }): string | undefined {
+    const { settings } = this.#client
+    if (!settings.directLinks) return undefined
+    const path = `${settings.base}/${(settings.prefix + keyOf(digest)).split('/').map(encodeSegment).join('/')}`
+    const query = {
+      // nothing that a run has written is to act as a page of that host
+      'response-content-disposition': `attachment; filename*=UTF-8''${encodeSegment(name)}`,
+      'response-content-type': 'application/octet-stream',
+    }
+    const request = { method: 'GET', path, query, headers: { host: new URL(settings.origin).host } }
+    const scope = { region: settings.region, credentials: settings.credentials, at: Date.now() }
+    return `${settings.origin}${path}?${presigned(request, scope, seconds)}`
   }
 
   path(): undefined {

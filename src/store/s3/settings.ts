@@ -12,15 +12,17 @@ export interface S3Settings {
   readonly prefix: string
   readonly region: string
   readonly credentials: Credentials
+  /** Callers may be sent to the server itself for the bytes of a blob. */
+  readonly directLinks: boolean
 }
 
 /**
  * `url` is `s3://bucket`, `s3://bucket/prefix` and may end with `?style=path` or `?style=virtual`; without that, a server named by
- * `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL` gets paths and AWS virtual hosts. Throws `invalid_field` for a URL or an environment
- * that does not do.
+ * `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL` gets paths and AWS virtual hosts. `links=direct` in the same place says that callers
+ * reach that server too. Throws `invalid_field` for a URL or an environment that does not do.
  */
 export function s3Settings(url: string, env: Readonly<Record<string, string | undefined>>): S3Settings {
-  const { bucket, prefix, style } = parsePlace(url)
+  const { bucket, prefix, style, directLinks } = parsePlace(url)
   const region = given(env, 'AWS_REGION') ?? given(env, 'AWS_DEFAULT_REGION') ?? 'us-east-1'
   const endpoint = given(env, 'AWS_ENDPOINT_URL_S3') ?? given(env, 'AWS_ENDPOINT_URL')
   const server = parseEndpoint(endpoint ?? `https://s3.${region}.amazonaws.com`)
@@ -32,6 +34,7 @@ export function s3Settings(url: string, env: Readonly<Record<string, string | un
     bucket,
     prefix,
     region,
+    directLinks,
     credentials: {
       accessKeyId: required(env, 'AWS_ACCESS_KEY_ID'),
       secretAccessKey: required(env, 'AWS_SECRET_ACCESS_KEY'),
@@ -40,15 +43,31 @@ export function s3Settings(url: string, env: Readonly<Record<string, string | un
   }
 }
 
-function parsePlace(url: string): { bucket: string; prefix: string; style: 'path' | 'virtual' | undefined } {
-  const match = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:\/[\w.-]+)*)\/?(?:\?style=(path|virtual))?$/.exec(url)
+interface Place {
+  readonly bucket: string
+  readonly prefix: string
+  readonly style: 'path' | 'virtual' | undefined
+  readonly directLinks: boolean
+}
+
+function parsePlace(url: string): Place {
+  const match =
+    /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:\/[\w.-]+)*)\/?(?:\?(?:style=(path|virtual))?(?:&?(links=direct))?)?$/.exec(
+      url,
+    )
   const folder = (match?.[2] ?? '').slice(1)
   if (match === null || /(^|\/)\.{1,2}(\/|$)/.test(folder)) {
-    const expected = 's3://bucket or s3://bucket/prefix, with ?style=path or ?style=virtual where the server needs it'
+    const expected =
+      's3://bucket or s3://bucket/prefix, with ?style=path or ?style=virtual where the server needs it, and links=direct behind that'
     throw problem('invalid_field', { field: 'SLIPWAY_BLOBS', value: url, expected })
   }
   const style = match[3] as 'path' | 'virtual' | undefined
-  return { bucket: match[1] ?? '', prefix: folder === '' ? '' : `${folder}/`, style }
+  return {
+    bucket: match[1] ?? '',
+    prefix: folder === '' ? '' : `${folder}/`,
+    style,
+    directLinks: match[4] !== undefined,
+  }
 }
 
 function parseEndpoint(text: string): URL {

@@ -1,7 +1,7 @@
 /** The examples that AWS publishes for the signature of S3 requests. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { EMPTY_HASH, encodeSegment, signed } from './sign.ts'
+import { EMPTY_HASH, encodeSegment, presigned, signed } from './sign.ts'
 
 const scope = {
   region: 'us-east-1',
@@ -43,6 +43,12 @@ test('the published examples of AWS have the published signatures', () => {
     signatureOf({ query: { prefix: 'J', 'max-keys': '2' } }),
     '34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7',
   )
+})
+
+test('the published example of a presigned address has the published signature', () => {
+  const query = presigned({ method: 'GET', path: '/test.txt', query: {}, headers: { host } }, scope, 86_400)
+  assert.match(query, /&X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404$/)
+  assert.throws(() => presigned({ method: 'GET', path: '/', query: {}, headers: { host } }, scope, 604_801), /604800/)
 })
 
 test('a session token is sent and signed; odd characters are encoded', () => {

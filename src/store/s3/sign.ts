@@ -35,7 +35,7 @@ export const EMPTY_HASH = sha256('')
  * Source of the algorithm: Amazon S3 API reference, "Signature Calculations for the Authorization Header".
  */
 export function signed(request: Unsigned, scope: Scope): Record<string, string> {
-  const date = new Date(scope.at).toISOString().replace(/[-:]|\.\d{3}/g, '')
+  const date = stamp(scope.at)
   const { accessKeyId, sessionToken } = scope.credentials
   const headers: Record<string, string> = {
     ...request.headers,
@@ -43,6 +43,44 @@ export function signed(request: Unsigned, scope: Scope): Record<string, string> 
     'x-amz-date': date,
     ...(sessionToken !== undefined && { 'x-amz-security-token': sessionToken }),
   }
+  const { signature, place, names } = sign({ ...request, headers }, date, scope)
+  headers['authorization'] =
+    `AWS4-HMAC-SHA256 Credential=${accessKeyId}/${place},SignedHeaders=${names},Signature=${signature}`
+  return headers
+}
+
+/** Longest time that a presigned address may work, seconds. */
+export const LONGEST_S = 604_800
+
+/**
+ * The query of an address that carries its own signature and works for so many seconds, 1 to 604800, with `host` alone among the headers.
+ * Source of the algorithm: Amazon S3 API reference, "Authenticating Requests: Using Query Parameters".
+ */
+export function presigned(request: Omit<Unsigned, 'contentHash'>, scope: Scope, seconds: number): string {
+  if (!(Number.isInteger(seconds) && seconds >= 1 && seconds <= LONGEST_S)) {
+    throw new Error(`a presigned address works for 1 to ${LONGEST_S} seconds, not ${seconds}`)
+  }
+  const date = stamp(scope.at)
+  const { accessKeyId, sessionToken } = scope.credentials
+  const query: Record<string, string> = {
+    ...request.query,
+    'X-Amz-Algorithm': 'AWS4-HMAC-SHA256',
+    'X-Amz-Credential': `${accessKeyId}/${date.slice(0, 8)}/${scope.region}/s3/aws4_request`,
+    'X-Amz-Date': date,
+    'X-Amz-Expires': String(seconds),
+    'X-Amz-SignedHeaders': Object.keys(request.headers).sort().join(';'),
+    ...(sessionToken !== undefined && { 'X-Amz-Security-Token': sessionToken }),
+  }
+  const { signature } = sign({ ...request, query, contentHash: 'UNSIGNED-PAYLOAD' }, date, scope)
+  return `${encodeQuery(query)}&X-Amz-Signature=${signature}`
+}
+
+function stamp(at: number): string {
+  return new Date(at).toISOString().replace(/[-:]|\.\d{3}/g, '')
+}
+
+function sign(request: Unsigned, date: string, scope: Scope): { signature: string; place: string; names: string } {
+  const { headers } = request
   const names = Object.keys(headers).sort()
   const canonical = [
     request.method,
@@ -58,9 +96,7 @@ export function signed(request: Unsigned, scope: Scope): Record<string, string> 
   const signature = createHmac('sha256', signingKey(scope, date.slice(0, 8)))
     .update(text)
     .digest('hex')
-  headers['authorization'] =
-    `AWS4-HMAC-SHA256 Credential=${accessKeyId}/${place},SignedHeaders=${names.join(';')},Signature=${signature}`
-  return headers
+  return { signature, place, names: names.join(';') }
 }
 
 /** Query parameters as they are signed and sent: sorted by name, everything but unreserved characters encoded. */
