@@ -3,7 +3,7 @@ import type { GateState } from '../contract/rollout.ts'
 import type { Plan } from '../contract/rollout-plan.ts'
 import { eBenjaminiHochberg } from '../stats/drift.ts'
 import { differenceTest, rateTest } from '../stats/sequential.ts'
-import type { DifferenceState } from '../stats/sequential.ts'
+import type { DifferenceState, Evidence as RateEvidence } from '../stats/sequential.ts'
 import { twoRatesTest } from '../stats/two-rates.ts'
 import { DEFAULTS } from './defaults.ts'
 import { errorTest, lossOptions, versusOptions } from './evidence.ts'
@@ -25,10 +25,11 @@ const BLANK = { slice: null, candidate: null, stable: null, interval: null }
  * the slices of one gate share theirs by e-Benjamini–Hochberg.
  */
 export function gateStates(evidence: Evidence, plan: Plan): GateState[] {
+  const errors = errorGate(evidence, plan)
   return [
-    errorGate(evidence, plan),
+    errors,
     ...versusGate(evidence, plan, alphaOf(plan, 'error_rate_vs_stable')),
-    ...errorSlices(evidence, plan, alphaOf(plan, 'error_rate_slices')),
+    ...errorSlices(evidence, plan, errors),
     latencyGate(evidence, plan, alphaOf(plan, 'latency')),
     ...qualityGates(evidence, plan),
     ...shiftGate(evidence, plan),
@@ -85,8 +86,12 @@ function versusGate(evidence: Evidence, plan: Plan, alpha: number): GateState[] 
   ]
 }
 
-/** Failures within each slice, against the limit of the whole. Only slices that fail are told: the others say nothing that the whole does not. */
-function errorSlices(evidence: Evidence, plan: Plan, alpha: number): GateState[] {
+/**
+ * Failures within each slice, against the limit of the whole. Only slices that fail are told: the others say nothing that the whole does
+ * not. When the whole is rejected before any slice is by itself, the one that most of the failures are in is named.
+ */
+function errorSlices(evidence: Evidence, plan: Plan, whole: GateState): GateState[] {
+  const alpha = alphaOf(plan, 'error_rate_slices')
   const limit = plan.gates.error_rate?.at_most ?? DEFAULTS.error_rate
   const found = known(evidence.slice_errors).map(([slice, state]) => ({
     slice,
@@ -97,24 +102,34 @@ function errorSlices(evidence: Evidence, plan: Plan, alpha: number): GateState[]
     found.map(({ one }) => one.e),
     alpha,
   )
-  return found.flatMap(({ slice, events, one }, i): GateState[] =>
-    rejected[i] !== true
-      ? []
-      : [
-          {
-            ...BLANK,
-            gate: 'error_rate',
-            slice,
-            status: 'failing',
-            evidence: one.e,
-            boundary: found.length / alpha,
-            n: one.n,
-            n_min: 0,
-            candidate: number(one.estimate),
-            reason: `${slice}: ${events} of ${one.n} failed; at most ${percent(limit)} is allowed`,
-          },
-        ],
+  const here = found.filter(
+    ({ events, one }) => one.e >= NAMED && events > evidence.errors.events / 2 && one.n < evidence.errors.n / 2,
   )
+  const isNamed = whole.status === 'failing' && !rejected.includes(true)
+  return found.flatMap((one, i): GateState[] => {
+    if (rejected[i] === true) return [errorSlice(one, limit, { boundary: found.length / alpha, says: '' })]
+    if (!isNamed || one !== here[0]) return []
+    return [errorSlice(one, limit, { boundary: NAMED, says: '; most of the failures are here' })]
+  })
+}
+
+function errorSlice(
+  { slice, events, one }: { readonly slice: string; readonly events: number; readonly one: RateEvidence },
+  limit: number,
+  { boundary, says }: { readonly boundary: number; readonly says: string },
+): GateState {
+  return {
+    ...BLANK,
+    gate: 'error_rate',
+    slice,
+    status: 'failing',
+    evidence: one.e,
+    boundary,
+    n: one.n,
+    n_min: 0,
+    candidate: number(one.estimate),
+    reason: `${slice}: ${events} of ${one.n} failed; at most ${percent(limit)} is allowed${says}`,
+  }
 }
 
 /** The slices in an order that does not depend on how the evidence was kept. */

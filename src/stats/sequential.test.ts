@@ -169,6 +169,7 @@ test('evidence of a rate that was once enough stands still, whatever comes betwe
   const { e, rejected } = t.evidence()
   for (let i = 0; i < 2000; i++) t.update(false)
   assert.deepEqual([rejected, t.evidence().e, t.evidence().n], [true, e, 2005])
+  assert.equal(e, 20, 'no more is bet than the rejection needs')
   assert.equal(rateTest({ limit: 0.01 }, { n: 2005, events: 5 }).evidence().rejected, false)
 })
 

@@ -30,8 +30,8 @@ export interface Evidence {
 export interface RateState {
   n: number
   events: number
-  /** The e-value with which the test first rejected. */
-  stopped?: number
+  /** The e-value of trials that were told in their order. */
+  wealth?: number
 }
 
 export interface RateOptions {
@@ -54,8 +54,9 @@ const [CENTRE, SPREAD, NEAR] = [1.4, 0.4, 0.8]
  * Tests "the rate of events is at most `limit`", for errors, timeouts, bad schemas, flipped decisions, or answers slower than a threshold
  * fixed beforehand. The e-value is a weighted mixture of likelihood ratios against greater rates; each is an e-process for any rate ≤ limit, even
  * a changing one (Robbins 1970; Ramdas et al. 2023, "Game-theoretic statistics and safe anytime-valid inference"). Where `update` is told of
- * the trials in their order, the evidence stands still once it rejects: what comes between two looks is not lost. `count` alone suffices
- * where the order is not known.
+ * the trials in their order, it bets by what the mixture expects (Waudby-Smith, Ramdas 2024), but never for more than the rejection needs,
+ * so that less is lost with each trial that is well; and the evidence stands still once it rejects, so what comes between two looks is not
+ * lost. `count` alone suffices where the order is not known.
  */
 export function rateTest(
   options: RateOptions,
@@ -66,21 +67,37 @@ export function rateTest(
   if (!(limit > 0 && limit < 1))
     throw problem('invalid_field', { field: 'limit', value: limit, expected: 'between 0 and 1' })
   const ratios = alternatives(limit)
-  const now = ({ n, events }: RateState): number =>
-    sumOfExp(ratios.map(({ hit, miss, weight }) => weight + events * hit + (n - events) * miss))
+  const enough = 1 / alpha
   return {
     state,
     update(event) {
+      const before = state.wealth ?? weighed(ratios, state).e
+      if (before < enough) {
+        // more than this would be won above what is needed
+        const rate = Math.min(weighed(ratios, state).rate, (limit * enough) / before)
+        const after = before * (event ? rate / limit : (1 - rate) / (1 - limit))
+        state.wealth = after > enough * (1 - 1e-12) ? Math.max(after, enough) : after
+      }
       count(state, event)
-      if (!event || state.stopped !== undefined) return
-      const e = now(state)
-      if (e >= 1 / alpha) state.stopped = e
     },
     evidence() {
-      const e = state.stopped ?? now(state)
-      return { n: state.n, estimate: state.events / state.n, e, rejected: e >= 1 / alpha }
+      const e = state.wealth ?? weighed(ratios, state).e
+      return { n: state.n, estimate: state.events / state.n, e, rejected: e >= enough }
     },
   }
+}
+
+/** What the mixture has come to, and the rate that it now expects: the mean of its alternatives, each by what it has come to. */
+function weighed(ratios: readonly Alternative[], { n, events }: RateState): { e: number; rate: number } {
+  const logs = ratios.map(({ hit, miss, weight }) => weight + events * hit + (n - events) * miss)
+  const top = Math.max(...logs)
+  let [sum, rates] = [0, 0]
+  for (const [i, log] of logs.entries()) {
+    const share = Math.exp(log - top)
+    sum += share
+    rates += share * (ratios[i]?.rate ?? 0)
+  }
+  return { e: Math.min(Number.MAX_VALUE, Math.exp(top + Math.log(sum))), rate: rates / sum }
 }
 
 /** Counts one trial of a rate, in any order; what it proves is worked out when a test asks. */
@@ -91,6 +108,7 @@ export function count(state: RateState, event: boolean): void {
 
 /** An alternative of a rate: what a hit and a miss add to the log of its likelihood ratio, and the log of its weight. */
 interface Alternative {
+  readonly rate: number
   readonly hit: number
   readonly miss: number
   readonly weight: number
@@ -115,6 +133,7 @@ function makeAlternatives(limit: number): Alternative[] {
   return steps.map((step, i) => {
     const rate = 1 / (1 + Math.exp(-(from + step)))
     return {
+      rate,
       hit: Math.log(rate / limit),
       miss: Math.log((1 - rate) / (1 - limit)),
       weight: Math.log((NEAR * (bell[i] ?? 0)) / all + (1 - NEAR) / ALTERNATIVES),
