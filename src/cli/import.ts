@@ -60,8 +60,9 @@ async function fromDatabase(
 
 function told({ out }: Invocation, report: Report): number {
   out.data(report)
-  for (const [table, { added, same }] of Object.entries(report.tables)) {
-    out.line(`${table.padEnd(32)}${String(added).padStart(10)} new${String(same).padStart(10)} already here`)
+  for (const [table, { added, same, changed }] of Object.entries(report.tables)) {
+    const caughtUp = changed === 0 ? '' : `${String(changed).padStart(10)} changed`
+    out.line(`${table.padEnd(32)}${String(added).padStart(10)} new${String(same).padStart(10)} already here${caughtUp}`)
   }
   for (const note of report.notes) out.line(`! ${note}`)
   const what = report.dry_run ? 'Checked' : 'Brought in'

@@ -22,7 +22,7 @@ export const Import = z.object({
   kind: z.string(),
   place: z.string(),
   state: z.enum(['running', 'done']),
-  /** Rows written, and rows that were there already. */
+  /** Rows written or brought up to date, and rows that were there already. */
   added: z.number().int(),
   same: z.number().int(),
   started_at: time,
@@ -30,7 +30,12 @@ export const Import = z.object({
   started_by: z.string(),
 })
 
-const Written = z.object({ added: z.number().int(), same: z.number().int() })
+const Written = z.object({
+  added: z.number().int(),
+  same: z.number().int(),
+  changed: z.number().int().describe('rows that were brought up to date'),
+  kept: z.array(z.string()).describe('rows that differ and stay as they are here, in words'),
+})
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'sha256: and 64 small hex digits')
 
 /** Largest body of rows, bytes. */
@@ -65,7 +70,8 @@ export const transferApi = {
   write: route({
     method: 'POST',
     path: '/v1/transfer/tables/:table',
-    summary: 'Write rows as they are; one that is there with other content is refused',
+    summary:
+      'Write rows as they are; one that is there with other content is refused, or follows the import that brought it',
     access: MANAGE,
     params: z.object({ table: z.string() }),
     body: z.strictObject({
@@ -74,6 +80,8 @@ export const transferApi = {
       rows: z.array(TransferRow).min(1).max(2000),
       /** Checks and counts, and writes nothing. */
       dry_run: z.boolean().default(false),
+      /** Brings up to date what the import of this id brought before; needs the id. */
+      follow: z.boolean().default(false),
     }),
     reply: Written,
     limit: ROWS_LIMIT,

@@ -7,6 +7,7 @@ import { putManifest } from '../store/trees.ts'
 import { placeOfUri } from '../tracking/artifact-paths.ts'
 import { artifactFiles } from '../tracking/artifacts.ts'
 import { raw, sql } from '../tracking/sql.ts'
+import { originOf } from '../tracking/transfer/origins.ts'
 import { columnsOf } from '../tracking/transfer/table.ts'
 import type { MovedTable, Named, Scope } from '../tracking/transfer/table.ts'
 import { heldTo } from './policy.ts'
@@ -24,9 +25,19 @@ export function registryTables(room: Registry): MovedTable[] {
       ofModel(scope, name === MODELS ? 'name' : 'model')
     return { name, ...columnsOf(words), within, ...more }
   }
+  const origin = originOf(MODELS, 'model')
   return [
-    own(MODELS, 'name | project description created_at:int updated_at:int created_by last_version:int gates'),
-    own('registered_model_tags', 'model key | value'),
+    own(MODELS, 'name | project description created_at:int updated_at:int created_by last_version:int gates', {
+      origin: originOf(MODELS, 'name', {
+        root: true,
+        columns: ['description', 'updated_at', 'last_version'],
+        merged: (here, row) => ({
+          ...row,
+          last_version: Math.max(Number(here['last_version']), Number(row['last_version'])),
+        }),
+      }),
+    }),
+    own('registered_model_tags', 'model key | value', { origin }),
     own(
       'model_versions',
       `model version:int | created_at:int updated_at:int created_by description source storage run_id? run_link model_id? stage
@@ -35,6 +46,7 @@ export function registryTables(room: Registry): MovedTable[] {
         blobs: treesOf,
         arriving: (_who, rows) => Promise.all(rows.map((row) => completed(room, row))),
         fills: ['tree', 'size', 'signature'],
+        origin: { ...origin, columns: ['description', 'updated_at'] },
         given: async (_t, row) =>
           isServed(row)
             ? { lowering_state: 'pending', lowering_reason: null }
@@ -42,11 +54,13 @@ export function registryTables(room: Registry): MovedTable[] {
         written: (t, who, rows) => noteVersions(t, room, who, rows),
       },
     ),
-    own('model_version_tags', 'model version:int key | value'),
+    own('model_version_tags', 'model version:int key | value', { origin }),
     own('verdicts', 'id | model version:int at:int passed:int against? results inputs'),
     // before the aliases, which are held against them
     own('model_policies', 'model | gates require_signature:int keys updated_at:int updated_by'),
     own('model_aliases', 'model alias | version:int moved_at:int', {
+      // what answers here is moved here, where its gates are asked
+      origin: { ...origin, columns: [], merged: (here, row) => ({ ...row, moved_at: here['moved_at'] ?? null }) },
       written: (t, who, rows) => noteAliases(t, room, who, rows),
     }),
     own('alias_moves', 'id | seq:int model alias from_version:int? to_version:int? at:int actor reason verdict_id?', {

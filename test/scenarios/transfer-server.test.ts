@@ -49,6 +49,12 @@ async function bringIn(url: string, dryRun = false): Promise<Report> {
   return sendSource(server.client, source, { dryRun, progress: () => undefined })
 }
 
+type Things = Readonly<Record<string, unknown>>
+
+interface Dump extends Readonly<Record<'experiments' | 'runs' | 'models' | 'traces' | 'sets', Things>> {
+  readonly registry: Readonly<Record<string, { readonly versions: readonly unknown[] }>>
+}
+
 const sum = (report: Report, what: 'added' | 'same'): number =>
   Object.values(report.tables).reduce((total, count) => total + count[what], 0)
 
@@ -105,6 +111,63 @@ describe('moving in from a running MLflow server', () => {
 
   test('both servers say the same to the mlflow client', async () => {
     assert.deepEqual(await dump(server.url), await dump(mlflow.url))
+  })
+
+  test('what has changed since is caught up by the next import, and nothing comes twice', async () => {
+    const plan = JSON.parse(await script('mlflow_change.py', mlflow.url)) as Record<string, string>
+    const check = await bringIn(proxy.url, true)
+    assert.ok((check.tables['runs']?.changed ?? 0) >= 3, JSON.stringify(check.tables['runs']))
+    assert.notDeepEqual(await dump(server.url), await dump(mlflow.url))
+
+    // killed in the middle, and again
+    proxy.pass = 60
+    const args = [MAIN, 'import', 'mlflow', proxy.url, '--url', server.url]
+    const env = { ...process.env, SLIPWAY_TOKEN: server.token }
+    const child = spawn(process.execPath, args, { env, stdio: 'ignore' })
+    const ended = new Promise((done) => child.on('close', done))
+    while (proxy.hanging() === 0 && child.exitCode === null) await sleep(50)
+    child.kill('SIGKILL')
+    await ended
+    proxy.pass = Number.POSITIVE_INFINITY
+    const report = await bringIn(proxy.url)
+    assert.deepEqual(report.notes, [
+      'not changed here: model_aliases ranker/champion: version is 3 here and 1 in the import',
+    ])
+    const [there, here] = (await Promise.all([dump(mlflow.url), dump(server.url)])) as [Dump, Dump]
+    for (const id of Object.values(plan)) assert.ok(id in here.runs, id)
+    for (const what of ['experiments', 'runs', 'models', 'traces', 'sets'] as const)
+      assert.deepEqual(here[what], there[what])
+    assert.equal(here.registry['ranker']?.versions.length, there.registry['ranker']?.versions.length)
+    const again = await bringIn(proxy.url)
+    const changed = Object.values(again.tables).reduce((total, count) => total + count.changed, 0)
+    assert.deepEqual([sum(again, 'added'), changed], [0, 0])
+  })
+
+  test('a run of the same id that no import brought is refused and not overwritten', async () => {
+    const other = await startTestServer()
+    try {
+      const { rows } = await server.client.call(transferApi.read, { params: { table: 'runs' }, query: { limit: 1 } })
+      const { rows: experiments } = await server.client.call(transferApi.read, {
+        params: { table: 'experiments' },
+        query: {},
+      })
+      const begun = await other.client.call(transferApi.begin, { body: { kind: 'mlflow', place: 'http://elsewhere' } })
+      const write = (table: string, given: typeof rows) =>
+        other.client.call(transferApi.write, {
+          params: { table },
+          body: { import_id: begun.import.id, rows: given, follow: true },
+        })
+      await write('experiments', experiments)
+      await write(
+        'runs',
+        rows.map((row) => ({ ...row, run_name: 'as it was' })),
+      )
+      const source = await mlflowServer(proxy.url, {})
+      const refused = sendSource(other.client, source, { dryRun: false, progress: () => undefined })
+      await assert.rejects(refused, { code: 'conflict', message: /run_name is "as it was" here/ })
+    } finally {
+      await other.stop()
+    }
   })
 
   test('a server that wants credentials is told from one that is no MLflow server and from nobody at all', async () => {

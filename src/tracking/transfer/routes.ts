@@ -42,11 +42,15 @@ export function transferRoutes(room: Tracking, tables: readonly MovedTable[], ma
     }),
     mount(transferApi.write, async ({ params, body, who }) => {
       requireAll(who)
-      const id = body.dry_run ? undefined : (body.import_id ?? '')
+      const id = body.dry_run && !body.follow ? undefined : (body.import_id ?? '')
       if (id !== undefined) await requireImport(room.db, id)
-      const written = await writeRows(room.db, who, tableOf(params.table), { rows: body.rows, dryRun: body.dry_run })
-      if (id !== undefined) await countRows(room, id, written.added, written.same)
-      return written
+      const written = await writeRows(room.db, who, tableOf(params.table), {
+        rows: body.rows,
+        dryRun: body.dry_run,
+        following: body.follow ? id : undefined,
+      })
+      if (id !== undefined && !body.dry_run) await countRows(room, id, written.added + written.changed, written.same)
+      return { ...written, kept: [...written.kept] }
     }),
     ...blobRoutes(room),
     ...importRoutes(room),

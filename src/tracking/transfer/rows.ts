@@ -4,6 +4,8 @@ import { problem } from '../../contract/errors.ts'
 import type { Db, Row, SqlValue, Tx } from '../../store/db.ts'
 import { all, insertRows, joined, raw, searchAll, sql } from '../sql.ts'
 import type { Sql } from '../sql.ts'
+import { broughtBy, followedRow, noteBrought, writeChanges } from './follow.ts'
+import type { Change } from './follow.ts'
 import type { Column, MovedTable, Scope } from './table.ts'
 
 /** Rows compared by one statement. */
@@ -12,6 +14,18 @@ const COMPARED = 50
 export interface Written {
   readonly added: number
   readonly same: number
+  /** Rows that a later import brought up to date. */
+  readonly changed: number
+  /** Rows that differ and stay as they are here, in words. */
+  readonly kept: readonly string[]
+}
+
+/** What is written, and how. */
+export interface Writing {
+  readonly rows: readonly Row[]
+  readonly dryRun: boolean
+  /** The import whose rows are brought up to date. */
+  readonly following?: string | undefined
 }
 
 /** A page of the rows of a scope behind `after`, the key of the last one as a JSON list. */
@@ -76,33 +90,56 @@ async function selectSeen(db: Db, table: MovedTable, within: Sql, { after, limit
 }
 
 /**
- * Writes rows; those that are there with the same content change nothing. Throws `invalid_field` for a row that does not fit the
- * table, `conflict` naming the first row that is there with other content: then none of the rows is written.
+ * Writes rows; those that are there with the same content change nothing. Where an import is followed, a row of a thing that it brought
+ * before becomes what the table's origin says. Throws `invalid_field` for a row that does not fit the table, `conflict` naming
+ * the first other row that is there with other content: then none of the rows is written.
  */
 export async function writeRows(
   db: Db,
   who: Principal,
   table: MovedTable,
-  { rows: given, dryRun }: { readonly rows: readonly Row[]; readonly dryRun: boolean },
+  { rows: given, dryRun, following }: Writing,
 ): Promise<Written> {
   for (const [index, row] of given.entries()) checkRow(table, row, index)
   const rows = table.arriving === undefined || dryRun ? given : await table.arriving(who, given)
   return db.tx(async (t) => {
-    const known = await existing(t, table, rows)
-    const fresh = new Map<string, Row>()
-    let same = 0
-    for (const row of rows) {
-      const key = keyText(table, row)
-      const here = known.get(key) ?? fresh.get(key)
-      if (here === undefined || (await isReplaced(t, table, here, row))) fresh.set(key, row)
-      else {
-        refuseOther(dryRun ? withoutFilled(table) : table, here, row)
-        same++
-      }
+    const compared = dryRun ? withoutFilled(table) : table
+    const { fresh, changes, kept, same } = await sorted(t, compared, rows, following)
+    if (!dryRun) {
+      await insert(t, who, table, [...fresh.values()])
+      if (table.origin !== undefined) await writeChanges(t, table, table.origin, changes)
+      if (following !== undefined && table.origin?.root === true) await noteBrought(t, table.origin, following, rows)
     }
-    if (!dryRun) await insert(t, who, table, [...fresh.values()])
-    return { added: fresh.size, same }
+    return { added: fresh.size, same, changed: changes.length, kept }
   })
+}
+
+interface Sorted {
+  readonly fresh: ReadonlyMap<string, Row>
+  readonly changes: readonly Change[]
+  readonly kept: readonly string[]
+  readonly same: number
+}
+
+/** What becomes of each row. */
+async function sorted(t: Tx, table: MovedTable, rows: readonly Row[], following: string | undefined): Promise<Sorted> {
+  const { origin } = table
+  const ours = following === undefined || origin === undefined ? new Set() : await broughtBy(t, origin, following, rows)
+  const known = await existing(t, table, rows)
+  const fresh = new Map<string, Row>()
+  const changes: Change[] = []
+  const kept: string[] = []
+  for (const row of rows) {
+    const key = keyText(table, row)
+    const here = known.get(key) ?? fresh.get(key)
+    if (here === undefined || (await isReplaced(t, table, here, row))) fresh.set(key, row)
+    else if (origin === undefined || !ours.has(origin.of(row))) refuseOther(table, here, row)
+    else if (origin.columns?.length === 0)
+      kept.push(...(difference(table, here, origin.merged?.(here, row) ?? row) ?? []))
+    else if (differing(table, here, followedRow(table, origin, { here, row })) !== undefined)
+      changes.push({ here, row })
+  }
+  return { fresh, changes, kept, same: rows.length - fresh.size - changes.length - kept.length }
 }
 
 async function isReplaced(t: Tx, table: MovedTable, here: Row, row: Row): Promise<boolean> {
@@ -149,10 +186,17 @@ function withoutFilled(table: MovedTable): MovedTable {
 }
 
 function refuseOther(table: MovedTable, here: Row, row: Row): void {
+  const detail = difference(table, here, row)?.[0]
+  if (detail !== undefined) throw problem('conflict', { detail })
+}
+
+/** The first difference of two rows, in words. */
+function difference(table: MovedTable, here: Row, row: Row): [string] | undefined {
   const name = differing(table, here, row)
-  if (name === undefined) return
-  const detail = `${table.name} ${keyText(table, row)}: ${name} is ${shown(here[name])} here and ${shown(row[name])} in the import`
-  throw problem('conflict', { detail })
+  if (name === undefined) return undefined
+  return [
+    `${table.name} ${keyText(table, row)}: ${name} is ${shown(here[name])} here and ${shown(row[name])} in the import`,
+  ]
 }
 
 function differing(table: MovedTable, here: Row, row: Row): string | undefined {

@@ -32,6 +32,8 @@ export interface Source {
   /** What the source is known by when an import goes on: a path or an address. */
   readonly place: string
   readonly parts: () => AsyncIterable<Part>
+  /** What an earlier import of it brought is brought up to date. */
+  readonly follow?: true
   /** What people should know of what was read, such as damage; grows while parts are read. */
   readonly notes?: readonly string[]
 }
@@ -41,13 +43,15 @@ export interface Report {
   /** Null for a dry run. */
   readonly import_id: string | null
   readonly dry_run: boolean
+  /** The import whose rows are brought up to date; null where rows that differ are refused. */
+  readonly follows: string | null
   parts: number
   /** Parts that an earlier, broken import had brought. */
   parts_before: number
   files: number
   bytes: number
   /** By table: rows written (or to be written) and rows that were here. */
-  readonly tables: Record<string, { added: number; same: number }>
+  readonly tables: Record<string, { added: number; same: number; changed: number }>
   /** What was left out or changed on the way, and why. */
   readonly notes: string[]
 }
@@ -60,13 +64,21 @@ export interface SendOptions {
 /** Begins an import, or goes on with it; a dry run leaves no trace at the server. */
 export async function beginReport(
   client: Client,
-  { kind, place }: Pick<Source, 'kind' | 'place'>,
+  { kind, place, follow }: Pick<Source, 'kind' | 'place' | 'follow'>,
   { dryRun }: SendOptions,
 ): Promise<{ report: Report; done: ReadonlySet<string> }> {
   const begun = dryRun ? undefined : await client.call(transferApi.begin, { body: { kind, place } })
   const done = new Set(begun?.parts)
   const counts = { parts: 0, parts_before: done.size, files: 0, bytes: 0, tables: {}, notes: [] }
-  return { report: { import_id: begun?.import.id ?? null, dry_run: dryRun, ...counts }, done }
+  const import_id = begun?.import.id ?? null
+  const follows = follow === true ? (import_id ?? (await earlier(client, kind, place))) : null
+  return { report: { import_id, dry_run: dryRun, follows, ...counts }, done }
+}
+
+/** The id of the import of a source, if there was one. */
+async function earlier(client: Client, kind: string, place: string): Promise<string | null> {
+  const { items } = await client.call(transferApi.list)
+  return items.find((one) => one.kind === kind && one.place === place)?.id ?? null
 }
 
 /** Brings a source into a server. Throws CallError `conflict` for what is there with other content; what was written stays. */
@@ -152,15 +164,19 @@ export async function sendRows(client: Client, report: Report, table: string, ro
   let bytes = 0
   const flush = async (): Promise<void> => {
     if (batch.length === 0) return
+    const id = report.import_id ?? report.follows
     const body = {
-      ...(report.import_id !== null && { import_id: report.import_id }),
+      ...(id !== null && { import_id: id }),
       rows: batch as Record<string, string | number | null>[],
       dry_run: report.dry_run,
+      follow: report.follows !== null,
     }
-    const { added, same } = await client.call(transferApi.write, { params: { table }, body })
-    const count = (report.tables[table] ??= { added: 0, same: 0 })
+    const { added, same, changed, kept } = await client.call(transferApi.write, { params: { table }, body })
+    const count = (report.tables[table] ??= { added: 0, same: 0, changed: 0 })
     count.added += added
     count.same += same
+    count.changed += changed
+    report.notes.push(...kept.map((what) => `not changed here: ${what}`))
     batch = []
     bytes = 0
   }

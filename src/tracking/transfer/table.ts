@@ -47,8 +47,24 @@ export interface MovedTable {
   readonly given?: (t: Tx, row: Row) => Promise<Row>
   /** Called in the transaction for rows that are new. */
   readonly written?: (t: Tx, who: Principal, rows: readonly Row[]) => Promise<void>
+  /** How a later import of the same source brings a row up to date; without it one that differs is refused. */
+  readonly origin?: Origin
   /** True when the row that is here may be replaced, being what every new server has. */
   readonly replaceable?: (t: Tx, key: Row) => Promise<boolean>
+}
+
+/** To what a row belongs that an import brought, and what of it follows the source. */
+export interface Origin {
+  /** The thing as kind/id, for example `runs/ab12`. */
+  readonly of: (row: Row) => string
+  /** The row is the thing itself. */
+  readonly root: boolean
+  /** Columns that become what they are at the source, all where it is absent; of an empty list the row stays, and is told. */
+  readonly columns?: readonly string[]
+  /** The row that is wanted, where it is not the source's alone. */
+  readonly merged?: (here: Row, row: Row) => Row
+  /** Called in the transaction before rows are changed. */
+  readonly before?: (t: Tx, rows: readonly Row[]) => Promise<void>
 }
 
 /**

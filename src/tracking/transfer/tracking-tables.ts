@@ -5,19 +5,20 @@ import { safePath } from '../artifact-paths.ts'
 import type { Tracking } from '../room.ts'
 import { inList, raw, sql } from '../sql.ts'
 import type { Sql } from '../sql.ts'
+import { withOrigins } from './origins.ts'
 import { columnsOf } from './table.ts'
 import type { MovedTable, Scope } from './table.ts'
 
 /** All of them, those that others refer to first. */
 export function trackingTables(room: Tracking): MovedTable[] {
-  return [
+  return withOrigins(room, [
     ...experimentTables(),
     ...runTables(),
     ...modelTables(),
     ...traceTables(),
     ...datasetTables(),
     artifacts(room),
-  ]
+  ])
 }
 
 function table(name: string, words: string, within: MovedTable['within'], more: Partial<MovedTable> = {}): MovedTable {

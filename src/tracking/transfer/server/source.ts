@@ -21,7 +21,7 @@ export async function mlflowServer(address: string, credentials: Credentials): P
   const server = await openServer(address, credentials)
   const notes: string[] = []
   const noted = (what: string): void => void notes.push(what)
-  return { kind: 'mlflow', place: server.url, notes, parts: () => partsOf({ server, noted }) }
+  return { kind: 'mlflow', place: server.url, notes, follow: true, parts: () => partsOf({ server, noted }) }
 }
 
 async function* partsOf(reading: RunReading): AsyncGenerator<Part> {
