@@ -12,10 +12,25 @@ import { parquetWriteFile } from 'hyparquet-writer'
 import { createClient } from '../../src/client/client.ts'
 import { servingApi } from '../../src/contract/serving.ts'
 import { parseCsv } from '../../src/serving/gateway/protocols/columns.ts'
+import { onnxRuntime } from '../../src/serving/onnx/install.ts'
+import type { VersionFiles } from '../../src/serving/variants.ts'
 import type { ControlArguments, ControlReady } from '../fixtures/serving-control.ts'
+import { onnxModels } from '../onnx-models.ts'
+import { testEnvFolder } from '../python-env.ts'
 import { NO_S3, startS3 } from '../s3.ts'
 import { servingModels } from '../serving-models.ts'
 import type { ServingModels } from '../serving-models.ts'
+
+interface OnnxExpected {
+  readonly rows: readonly (readonly number[])[]
+  readonly value: { readonly variable: readonly (readonly number[])[] }
+}
+
+/** A version that ONNX Runtime serves. */
+function onnxFiles(folder: string): VersionFiles {
+  const dir = join(folder, 'value')
+  return { dir, python: null, native: null, onnx: { file: join(dir, 'model.onnx') }, reason: null }
+}
 
 const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts')
 const LIMIT_MS = 120_000
@@ -27,6 +42,12 @@ interface Ended {
   readonly out: string
   readonly errors: string
 }
+
+/** The folder of the ONNX models, or why the runtime or its Python packages cannot be had. */
+const onnx = await Promise.all([onnxModels(), onnxRuntime(testEnvFolder())]).then(
+  ([models]) => models,
+  (error: Error) => error,
+)
 
 describe('batch-predict', () => {
   const folder = mkdtempSync(join(tmpdir(), 'batch-'))
@@ -47,6 +68,7 @@ describe('batch-predict', () => {
       '2': models.files('hgb2', true),
       '3': models.files('hgb2'),
       '4': models.files('faulty'),
+      ...(typeof onnx === 'string' && { '5': onnxFiles(onnx) }),
     }
     const given: ControlArguments = { dataDir, versions }
     const script = join(import.meta.dirname, '../fixtures/serving-control.ts')
@@ -156,6 +178,24 @@ describe('batch-predict', () => {
         table.map((row) => names.map((name) => row[name])),
       )
     })
+
+  it(
+    'an ONNX model: every row gets the answer of the runtime in Python, in batches',
+    { skip: typeof onnx === 'string' ? false : `ONNX cannot be had: ${onnx.message.split('\n')[0]}` },
+    async () => {
+      const folderOf = typeof onnx === 'string' ? onnx : ''
+      const expected = JSON.parse(readFileSync(join(folderOf, 'expected.json'), 'utf8')) as OnnxExpected
+      const rows = expected.rows.map(([a, b, c, d], i) => ({ note: `row ${i}`, a, b, c, d }))
+      writeFileSync(path('onnx.csv'), csvOf(rows))
+      await done(['m/5', 'onnx.csv', 'onnx-out.csv', '--chunk', '300'])
+      const result = readResult(readFileSync(path('onnx-out.csv'), 'utf8'))
+      assert.deepEqual(result.notes, rows.map(({ note }) => note)) // prettier-ignore
+      for (const [i, prediction] of result.predictions.entries()) {
+        const want = expected.value.variable[i]?.[0] ?? Number.NaN
+        assert.ok(Math.abs((prediction as number) - want) <= 1e-5, `row ${i}: ${String(prediction)} for ${want}`)
+      }
+    },
+  )
 
   it('killed before, in and after any chunk, and while the result is put together, it goes on and the result is the same', async () => {
     await done(['m@production', 'in.csv', 'whole.csv', '--chunk', '50'])
