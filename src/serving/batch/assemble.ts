@@ -8,15 +8,18 @@ import { csvCell } from '../gateway/protocols/mlflow.ts'
 import type { InputField } from '../table.ts'
 import type { PartBody, PartHead } from './parts.ts'
 import { onDisk, readPart } from './parts.ts'
+import { instantText, isInstant } from './instants.ts'
 import type { Outcome } from './score.ts'
 import type { Column } from './table.ts'
 
-type Kind = 'number' | 'bigint' | 'boolean' | 'text' | 'int32' | 'date' | 'timestamp'
+type Kind = 'number' | 'float32' | 'bigint' | 'unsigned' | 'boolean' | 'text' | 'int32' | 'date' | 'timestamp'
 
 /** A column of the result. */
 interface Output {
   readonly name: string
   readonly kind: Kind
+  /** What of a copied column its kind does not say. */
+  readonly logical?: SchemaElement['logical_type'] | undefined
   readonly take: (cells: readonly unknown[], outcome: Outcome) => unknown
 }
 
@@ -55,7 +58,7 @@ export async function assemble(assembly: Assembly, format: 'csv' | 'parquet', pa
 function outputsOf({ heads, columns, inputs, withErrors }: Assembly): Output[] {
   const copied = columns.map(({ name, element }, j): Output => {
     const kind = element === undefined ? kindOfInput(inputs, name) : kindOfElement(element)
-    return { name, kind, take: (cells) => cells[j] }
+    return { name, kind, logical: kind === 'timestamp' ? timeOf(element) : undefined, take: (cells) => cells[j] }
   })
   const error: Output = { name: 'error', kind: 'text', take: (_cells, outcome) => outcome.error }
   const score: Output = { name: 'score', kind: 'number', take: (_cells, outcome) => outcome.score }
@@ -95,18 +98,33 @@ const ELEMENT_KINDS: Readonly<Record<string, Kind>> = {
   INT64: 'bigint',
   INT96: 'timestamp',
   BOOLEAN: 'boolean',
-  FLOAT: 'number',
+  FLOAT: 'float32',
   DOUBLE: 'number',
 }
 
+const MEANINGS: Readonly<Record<string, Kind>> = { DATE: 'date', DECIMAL: 'number', FLOAT16: 'number' }
+
 function kindOfElement({ type, converted_type, logical_type }: SchemaElement): Kind {
   const meaning = converted_type ?? logical_type?.type ?? ''
-  if (meaning === 'DATE') return 'date'
+  const known = MEANINGS[meaning]
+  if (known !== undefined) return known
   if (meaning.startsWith('TIMESTAMP')) return 'timestamp'
-  if (meaning === 'DECIMAL' || meaning === 'FLOAT16') return 'number'
-  if (meaning.startsWith('TIME') || meaning === 'UINT_64') return 'text'
+  if (meaning.startsWith('TIME')) return 'text'
+  if (type === 'INT64' && isUnsigned(meaning, logical_type)) return 'unsigned'
   if (type === 'INT32' && (meaning === 'UINT_32' || meaning === 'INTEGER')) return 'bigint'
   return ELEMENT_KINDS[type ?? ''] ?? 'text'
+}
+
+function isUnsigned(meaning: string, logical: SchemaElement['logical_type']): boolean {
+  return meaning === 'UINT_64' || (logical?.type === 'INTEGER' && !logical.isSigned)
+}
+
+/** Unit and zone of a column of times. */
+function timeOf(element: SchemaElement | undefined): SchemaElement['logical_type'] {
+  if (element?.logical_type?.type === 'TIMESTAMP') return element.logical_type
+  const unit =
+    element?.type === 'INT96' ? 'NANOS' : element?.converted_type === 'TIMESTAMP_MICROS' ? 'MICROS' : 'MILLIS'
+  return { type: 'TIMESTAMP', isAdjustedToUTC: element?.type !== 'INT96', unit }
 }
 
 async function* bodies({ folder, heads }: Assembly): AsyncGenerator<PartBody> {
@@ -130,21 +148,29 @@ async function writeCsv(assembly: Assembly, outputs: readonly Output[], path: st
 
 function plain(value: unknown): unknown {
   if (value === undefined) return null
+  if (isInstant(value)) return instantText(value)
   return value instanceof Date ? value.toISOString() : value
 }
 
 const ELEMENTS: Readonly<Record<Kind, Omit<SchemaElement, 'name'>>> = {
   number: { type: 'DOUBLE' },
+  float32: { type: 'FLOAT' },
   bigint: { type: 'INT64' },
+  unsigned: { type: 'INT64', converted_type: 'UINT_64' },
   int32: { type: 'INT32' },
   boolean: { type: 'BOOLEAN' },
   text: { type: 'BYTE_ARRAY', converted_type: 'UTF8' },
   date: { type: 'INT32', converted_type: 'DATE' },
-  timestamp: { type: 'INT64', converted_type: 'TIMESTAMP_MILLIS' },
+  timestamp: { type: 'INT64' },
 }
 
 async function writeParquet(assembly: Assembly, outputs: readonly Output[], path: string): Promise<void> {
-  const elements = outputs.map(({ name, kind }) => ({ name, ...ELEMENTS[kind], repetition_type: 'OPTIONAL' as const }))
+  const elements = outputs.map(({ name, kind, logical }) => ({
+    name,
+    ...ELEMENTS[kind],
+    ...(logical && { logical_type: logical }),
+    repetition_type: 'OPTIONAL' as const,
+  }))
   const writer = new ParquetWriter({
     writer: fileWriter(path),
     schema: [{ name: 'root', num_children: outputs.length }, ...elements],
@@ -164,6 +190,7 @@ async function writeParquet(assembly: Assembly, outputs: readonly Output[], path
 function typed(value: unknown, kind: Kind): unknown {
   if (value === null || value === undefined) return null
   if (kind === 'text') return textOf(value)
+  if (kind === 'timestamp' && isInstant(value)) return value.since1970
   if (kind === 'date' || kind === 'timestamp') return value instanceof Date ? value : null
   if (kind === 'boolean') return asBoolean(value)
   return value === '' ? null : asNumber(value, kind)
@@ -171,8 +198,9 @@ function typed(value: unknown, kind: Kind): unknown {
 
 function asNumber(value: unknown, kind: Kind): number | bigint | null {
   if (typeof value === 'bigint' && kind === 'bigint') return value
+  if (kind === 'unsigned') return typeof value === 'bigint' ? value : null
   const number = Number(value)
-  if (kind === 'number') return Number.isNaN(number) && typeof value === 'string' ? null : number
+  if (kind === 'number' || kind === 'float32') return Number.isNaN(number) && typeof value === 'string' ? null : number
   if (!Number.isInteger(number)) return null
   if (kind === 'int32') return number
   return BigInt(typeof value === 'string' && /^-?\d+$/.test(value) ? value : number)

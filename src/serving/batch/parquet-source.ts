@@ -1,13 +1,21 @@
 /** A parquet file as a batch reads it: flat columns, chunk by chunk. */
 import { open, type FileHandle } from 'node:fs/promises'
 import { parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet'
-import type { AsyncBuffer } from 'hyparquet'
+import type { AsyncBuffer, ParquetParsers } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
 import { problem } from '../../contract/errors.ts'
 import { toJson } from '../gateway/json.ts'
+import { instantText, isInstant } from './instants.ts'
+import type { Instant } from './instants.ts'
 import type { Column, Source } from './table.ts'
 
-/** Throws `unprocessable` for what is no parquet file, and for nested columns. Times are read to the millisecond. */
+/** Times that a Date would cut. */
+const PARSERS = {
+  timestampFromMicroseconds: (since1970: bigint): Instant => ({ unit: 'MICROS', since1970 }),
+  timestampFromNanoseconds: (since1970: bigint): Instant => ({ unit: 'NANOS', since1970 }),
+} as unknown as Partial<ParquetParsers>
+
+/** Throws `unprocessable` for what is no parquet file, and for nested columns. */
 export async function parquetSource(path: string): Promise<Source> {
   const handle = await open(path, 'r')
   try {
@@ -21,6 +29,7 @@ export async function parquetSource(path: string): Promise<Source> {
       return { name: element.name, element }
     })
     const size = Number(metadata.num_rows)
+    const from = { file, metadata, compressors, parsers: PARSERS }
     return {
       columns,
       word: 'row',
@@ -28,8 +37,7 @@ export async function parquetSource(path: string): Promise<Source> {
       size,
       async read({ at }, count) {
         const end = Math.min(size, at + count)
-        const objects =
-          at === end ? [] : await parquetReadObjects({ file, metadata, compressors, rowStart: at, rowEnd: end })
+        const objects = at === end ? [] : await parquetReadObjects({ ...from, rowStart: at, rowEnd: end })
         const rows = objects.map((one, i) => ({
           line: at + i + 1,
           cells: columns.map(({ name }) => (one[name] as unknown) ?? null),
@@ -48,6 +56,7 @@ export async function parquetSource(path: string): Promise<Source> {
 
 /** A cell as callers of the gateway would send it. */
 function modelValue(cell: unknown): unknown {
+  if (isInstant(cell)) return instantText(cell)
   if (cell instanceof Date) return cell.toISOString()
   if (cell !== null && typeof cell === 'object') return toJson(cell)
   return cell
