@@ -169,41 +169,45 @@ interface Outcome {
 /** Logs the rows: a single one by itself, several by columns. */
 function log(deps: EngineDeps, attempt: Attempt, batch: Batch, outcome: Outcome): void {
   const { endpoint, variant, ask } = attempt
-  const { results, error } = outcome
-  const told = results === undefined ? [] : sampled(attempt, batch, outcome.explained)
-  const common = {
-    ep: endpoint.route.name,
-    role: variant.route.role,
-    ver: variant.route.version,
-    ep_epoch: endpoint.epoch,
-    at: outcome.at,
-    us: outcome.us,
-    st: error?.status ?? 200,
-    key: ask.key,
-    ...(attempt.fallback && { fb: true }),
-    ...(ask.version !== undefined && { pin: true }),
-    ...(error !== undefined && { err: error.message }),
+  const { results, error, at, us } = outcome
+  const told = results === undefined ? NONE : sampled(attempt, batch, outcome.explained)
+  const ep = endpoint.route.name
+  const { role, version: ver } = variant.route
+  const more = { ...(attempt.fallback && { fb: true }), ...(error !== undefined && { err: error.message }) }
+  const st = error?.status ?? 200
+  if (ask.rows.count > 1) {
+    const common = { ep, role, ver, ep_epoch: endpoint.epoch, at, us, st, key: ask.key, ...more }
+    logMany(deps, { ask, batch, results, told, common })
+    return
   }
-  if (ask.rows.count > 1) logMany(deps, { ask, batch, results, told, common })
-  else
-    deps.sinks.log({
-      t: 'p',
-      ...common,
-      id: ask.ids[0] as string,
-      et: ask.times[0] as number,
-      x: rowOf(batch, 0),
-      s: results?.scores()[0] ?? null,
-      p: results?.predictions()[0] ?? null,
-      ...(told[0] !== undefined && { ex: told[0][1] }),
-    })
+  deps.sinks.log({
+    t: 'p',
+    id: ask.ids[0] as string,
+    ep,
+    role,
+    ver,
+    ep_epoch: endpoint.epoch,
+    et: ask.times[0] as number,
+    at,
+    us,
+    st,
+    key: ask.key,
+    x: rowOf(batch, 0),
+    s: results?.scores()[0] ?? null,
+    p: results?.predictions()[0] ?? null,
+    ...(told[0] !== undefined && { ex: told[0][1] }),
+    ...more,
+  })
 }
+
+const NONE: Told = []
 
 type Told = readonly (readonly [row: number, explained: Explained])[]
 
 /** The explanations of the rows that fall into the endpoint's sample. */
 function sampled({ endpoint, variant, ask }: Attempt, batch: Batch, asked: Outcome['explained']): Told {
   const sample = new LogSample(variant.backend, endpoint.route.salt, endpoint.route.limits?.explain_share)
-  if (!sample.open) return []
+  if (!sample.open) return NONE
   return ask.ids.flatMap((id, i) => {
     const one = sample.of(id, () => rowOf(batch, i), asked?.[i])
     return one === undefined ? [] : [[i, one] as const]

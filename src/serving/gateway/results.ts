@@ -20,12 +20,9 @@ export interface Results {
 
 /** Results that came one object a row. */
 export function scoredResults(scored: readonly Scored[]): Results {
-  return {
-    count: scored.length,
-    predictions: () => scored.map((one) => one.prediction),
-    scores: () => scored.map((one) => one.score),
-    numbers: undefined,
-  }
+  const predictions = scored.map((one) => one.prediction)
+  const scores = scored.map((one) => one.score)
+  return { count: scored.length, predictions: () => predictions, scores: () => scores, numbers: undefined }
 }
 
 /** Results of one prediction a row. */

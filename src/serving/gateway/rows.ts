@@ -71,12 +71,7 @@ const WORDS: Readonly<Record<string, number>> = {
 
 /** Rows that came one object a row. */
 export function namedRows(rows: readonly Named[]): Rows {
-  return rowsFrom(
-    rows.length,
-    ({ name }) =>
-      (i) =>
-        (rows[i] as Named)[name],
-  )
+  return rowsFrom(rows.length, (inputs) => (i, j) => (rows[i] as Named)[(inputs[j] as InputField).name])
 }
 
 /** Rows that came as columns of `count` values each. */
@@ -85,38 +80,45 @@ export function columnRows(columns: ReadonlyMap<string, Column>, count: number):
     const column = columns.get(input.name)
     return column?.step === 1 && input.kind === 'number' ? numbersOf(column, count) : undefined
   }
-  const items = ({ name }: InputField): ItemOf => {
-    const column = columns.get(name)
-    return column === undefined ? () => undefined : (i) => column.data[column.start + i * column.step]
+  const cells = (inputs: readonly InputField[]): CellOf => {
+    const found = inputs.map((input) => columns.get(input.name))
+    return (i, j) => {
+      const column = found[j]
+      return column?.data[column.start + i * column.step]
+    }
   }
-  return rowsFrom(count, items, ready)
+  return rowsFrom(count, cells, ready)
 }
 
 /** Rows that came as lists whose places mean `names`. */
 export function listRows(names: readonly string[], lists: readonly (readonly unknown[])[]): Rows {
-  return rowsFrom(lists.length, ({ name }) => {
-    const place = names.indexOf(name)
-    return place < 0 ? () => undefined : (i) => (lists[i] as readonly unknown[])[place]
+  return rowsFrom(lists.length, (inputs) => {
+    const places = inputs.map((input) => names.indexOf(input.name))
+    return (i, j) => {
+      const place = places[j] as number
+      return place < 0 ? undefined : (lists[i] as readonly unknown[])[place]
+    }
   })
 }
 
-/** What a request has for one input in row i. */
-type ItemOf = (i: number) => unknown
+/** What a request has in row i for the j-th of some inputs. */
+type CellOf = (i: number, j: number) => unknown
 
-/** Rows by what they have for each input. `ready` gives columns that need no reading. */
+/** Rows by their cells. `ready` gives columns that need no reading. */
 function rowsFrom(
   count: number,
-  items: (input: InputField) => ItemOf,
+  cells: (inputs: readonly InputField[]) => CellOf,
   ready?: (input: InputField) => Float64Array | undefined,
 ): Rows {
-  const values = (inputs: readonly InputField[]): Value[][] => read(count, inputs, inputs.map(items))
+  const values = (inputs: readonly InputField[]): Value[][] => read(count, inputs, cells(inputs))
   return {
     count,
     values,
     columns(inputs) {
       const columns: ValueColumn[] = []
-      for (const input of inputs) {
-        const column = ready?.(input) ?? readColumn(count, input, items(input))
+      const cell = cells(inputs)
+      for (const [j, input] of inputs.entries()) {
+        const column = ready?.(input) ?? readColumn(count, input, (i) => cell(i, j))
         // row by row, so that the refusal names the same faults, whatever form the model takes its rows in
         if (column === undefined) return columnsOf(values(inputs), inputs.length)
         columns.push(column)
@@ -134,7 +136,7 @@ function numbersOf({ data, start }: Column, count: number): Float64Array | undef
 }
 
 /** One column; undefined where a value of it is refused. */
-function readColumn(count: number, input: InputField, item: ItemOf): ValueColumn | undefined {
+function readColumn(count: number, input: InputField, item: (i: number) => unknown): ValueColumn | undefined {
   if (input.kind === 'string' || input.kind === 'boolean') return readList(count, input, item)
   const numbers = new Float64Array(count)
   for (let i = 0; i < count; i++) {
@@ -147,7 +149,7 @@ function readColumn(count: number, input: InputField, item: ItemOf): ValueColumn
   return numbers
 }
 
-function readList(count: number, input: InputField, item: ItemOf): Value[] | undefined {
+function readList(count: number, input: InputField, item: (i: number) => unknown): Value[] | undefined {
   const values: Value[] = []
   for (let i = 0; i < count; i++) {
     const value = readValue(item(i), input)
@@ -157,14 +159,14 @@ function readList(count: number, input: InputField, item: ItemOf): Value[] | und
   return values
 }
 
-function read(count: number, inputs: readonly InputField[], items: readonly ItemOf[]): Value[][] {
+function read(count: number, inputs: readonly InputField[], cell: CellOf): Value[][] {
   const rows: Value[][] = []
   let faults: Fault[] | undefined
   for (let i = 0; i < count; i++) {
     const values: Value[] = []
     for (let j = 0; j < inputs.length; j++) {
       const input = inputs[j] as InputField
-      const item = (items[j] as ItemOf)(i)
+      const item = cell(i, j)
       const value = readValue(item, input)
       if (value === undefined) (faults ??= []).push(fault(item, input, count > 1 ? i : -1))
       else values.push(value)
