@@ -59,11 +59,17 @@ export function secureServer(
   }
 }
 
-/** Gives the request a Host as HTTP/1.1 has it, and the limit of time that HTTP/1.1 requests have. */
+/**
+ * Gives the request a Host as HTTP/1.1 has it, and the limit of time that HTTP/1.1 requests have. An answer of which the caller takes
+ * nothing for that long is dropped: its window may stay shut for ever.
+ */
 function adapt(request: Http2ServerRequest, response: Http2ServerResponse, limitMs: number): void {
   request.headers.host ??= request.headers[':authority'] ?? ''
   const late = setTimeout(() => response.stream.close(constants.NGHTTP2_CANCEL), limitMs)
   const over = (): void => clearTimeout(late)
+  response.stream.setTimeout(limitMs, () => {
+    if (response.headersSent) response.stream.close(constants.NGHTTP2_CANCEL)
+  })
   request.once('end', over)
   request.once('close', over)
 }
