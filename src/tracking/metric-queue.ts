@@ -12,8 +12,12 @@ import type { Tracking } from './room.ts'
 import { fetchAll, inList, sql } from './sql.ts'
 import { together } from './together.ts'
 
-/** Points of one transaction, unless a single call has more: on SQLite they keep the event loop for some 20 ms. */
-const MOST = 4096
+/**
+ * Points of one transaction, unless a single call has more, and transactions at once. On SQLite they keep the event loop for some
+ * 20 ms; PostgreSQL works at one while the next is read and checked.
+ */
+const MOST = { sqlite: 4096, postgres: 2048 }
+const LANES = { sqlite: 1, postgres: 2 }
 
 interface Logged {
   readonly who: Principal
@@ -27,19 +31,23 @@ const queues = new WeakMap<Db, (call: Logged) => Promise<void>>()
 export function queuePoints({ db, clock }: Tracking, call: Logged): Promise<void> {
   let queue = queues.get(db)
   if (queue === undefined) {
-    queue = together<Logged>({ choose: fitting, write: (group) => db.tx((t) => write(t, clock, group)) })
+    queue = together<Logged>({
+      choose: (calls) => fitting(calls, MOST[db.kind]),
+      write: (group) => db.tx((t) => write(t, clock, group)),
+      lanes: { count: LANES[db.kind], of: (one) => one.run_id },
+    })
     queues.set(db, queue)
   }
   return queue(call)
 }
 
 /** As many calls as have few enough points. */
-function fitting(calls: readonly Logged[]): number[] {
+function fitting(calls: readonly Logged[], most: number): number[] {
   const places: number[] = []
   let points = 0
   for (const [place, call] of calls.entries()) {
     points += call.points.length
-    if (place > 0 && points > MOST) break
+    if (place > 0 && points > most) break
     places.push(place)
   }
   return places

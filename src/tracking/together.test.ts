@@ -46,3 +46,35 @@ test('calls that are not chosen wait, in their order', async () => {
   await Promise.all(['a1', 'b1', 'a2', 'c1', 'b2'].map(add))
   assert.deepEqual(written, [['a1', 'a2'], ['b1', 'b2'], ['c1']])
 })
+
+test('lanes write at the same time, and never two of them to the same place; calls of a place keep their order', async () => {
+  const open: (() => void)[] = []
+  const begun: string[][] = []
+  const add = together<string>({
+    choose: () => [0],
+    write: async (calls) => {
+      begun.push([...calls])
+      await new Promise<void>((resolve) => open.push(resolve))
+      return new Map()
+    },
+    lanes: { count: 2, of: (call) => call[0] ?? '' },
+  })
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+  const end = async (): Promise<void> => {
+    open.shift()?.()
+    await turn()
+    await turn()
+  }
+  const ended: string[] = []
+  const all = ['a1', 'a2', 'b1', 'c1', 'a3'].map((call) => add(call).then(() => ended.push(call)))
+  await turn()
+  await turn()
+  assert.deepEqual(begun, [['a1'], ['b1']], 'a2 waits for a1, whose place it shares')
+  await end()
+  assert.deepEqual(begun.slice(2), [['a2']])
+  await end()
+  assert.deepEqual(begun.slice(3), [['c1']])
+  while (open.length > 0) await end()
+  await Promise.all(all)
+  assert.deepEqual(ended, ['a1', 'b1', 'a2', 'c1', 'a3'])
+})

@@ -7,33 +7,46 @@ interface Waiting<T> {
 }
 
 export interface Gathering<T> {
-  /** Takes the calls of the next transaction out of those that wait, oldest first, one at least; gives their places, rising. */
+  /** Takes the calls of the next transaction out of those that may be written now, oldest first, one at least; gives their places, rising. */
   readonly choose: (waiting: readonly T[]) => readonly number[]
   /** Writes calls in one transaction; resolves when it is durable, to those that are refused and why. */
   readonly write: (calls: readonly T[]) => Promise<ReadonlyMap<T, unknown>>
+  /** Where several transactions may be under way: how many, and what only one of them may write to at a time. */
+  readonly lanes?: { readonly count: number; readonly of: (call: T) => string }
 }
 
 /**
- * A queue before the database; what it gives resolves when a call is durable. One transaction is under way at a time, so a lone
- * caller waits for nobody. One that failed as a whole is tried again call by call, so that no call fails another.
+ * A queue before the database; what it gives resolves when a call is durable. One transaction is under way at a time, or as many
+ * as there are lanes, so a lone caller waits for nobody. One that failed as a whole is tried again call by call, so that no call
+ * fails another.
  */
 export function together<T>(gathering: Gathering<T>): (call: T) => Promise<void> {
+  const { count, of } = gathering.lanes ?? { count: 1, of: () => '' }
   let waiting: Waiting<T>[] = []
-  let busy = false
+  let lanes = 0
+  const underWay = new Set<string>()
+  const next = (): Waiting<T>[] => {
+    const free = waiting.filter(({ call }) => !underWay.has(of(call)))
+    if (free.length === 0) return []
+    const places = new Set(gathering.choose(free.map(({ call }) => call)))
+    const group = new Set(free.filter((_, at) => places.has(at)))
+    waiting = waiting.filter((one) => !group.has(one))
+    return [...group]
+  }
   const drain = async (): Promise<void> => {
-    while (waiting.length > 0) {
-      const places = new Set(gathering.choose(waiting.map(({ call }) => call)))
-      const group = waiting.filter((_, at) => places.has(at))
-      waiting = waiting.filter((_, at) => !places.has(at))
+    for (let group = next(); group.length > 0; group = next()) {
+      const taken = new Set(group.map(({ call }) => of(call)))
+      for (const one of taken) underWay.add(one)
       await writeGroup(gathering, group)
+      for (const one of taken) underWay.delete(one)
     }
-    busy = false
+    lanes--
   }
   return (call) =>
     new Promise((resolve, reject) => {
       waiting.push({ call, resolve, reject })
-      if (busy) return
-      busy = true
+      if (lanes === count) return
+      lanes++
       // what arrives in the same turn of the event loop is taken along
       setImmediate(() => void drain())
     })
