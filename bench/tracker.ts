@@ -3,6 +3,8 @@ import { cpuMsOf, familyOf } from './process.ts'
 import { ms } from './table.ts'
 
 const TIMES = 15
+/** Until plans, caches and the compiler have settled. */
+const WARM_UP = 5
 
 export interface Tracker {
   readonly url: string
@@ -23,9 +25,9 @@ export function waits({ p50, worst, cpu }: Timed): string {
   return `p50 ${ms(p50)}, worst ${ms(worst)}, ${ms(cpu)} CPU`
 }
 
-/** Asks once to warm up, then some times. */
+/** Asks a few times to warm up, then some times. */
 export async function timed(tracker: Tracker, work: () => Promise<unknown>, times = TIMES): Promise<Timed> {
-  await work()
+  for (let i = 0; i < WARM_UP; i++) await work()
   const pids = familyOf(tracker.pid)
   const before = cpuMsOf(pids)
   const taken: number[] = []
