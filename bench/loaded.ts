@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { endWithBench } from './children.ts'
 import { runLoad } from './load.ts'
 import type { Load, Measured } from './load.ts'
 import { cpuMsOf } from './process.ts'
@@ -29,7 +30,7 @@ export interface Target {
 export async function started(script: string, ...args: readonly string[]): Promise<Target & { stop(): Promise<void> }> {
   const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-  process.once('exit', () => child.kill('SIGTERM'))
+  endWithBench(child)
   const stop = async (): Promise<void> => {
     child.kill('SIGTERM')
     await ended

@@ -4,6 +4,7 @@ import type { ChildProcess } from 'node:child_process'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { endWithBench } from './children.ts'
 
 const START_MS = 180_000
 
@@ -30,7 +31,7 @@ export async function startPeer({ program, args, cwd, env, health }: PeerOptions
   const port = await freePort()
   const began = performance.now()
   const child = spawn(program, args(port), { cwd, detached: true, stdio: 'ignore', env: { ...process.env, ...env } })
-  process.once('exit', () => killGroup(child))
+  endWithBench(child, () => killGroup(child))
   const stop = (): Promise<void> => endGroup(child)
   try {
     await answering(`http://127.0.0.1:${port}${health}`, child)

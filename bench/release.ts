@@ -13,6 +13,7 @@ import type { ControlArguments, ControlReady } from '../test/fixtures/serving-co
 import { startLoad } from '../test/predict-load.ts'
 import type { LoadResult } from '../test/predict-load.ts'
 import { servingModels } from '../test/serving-models.ts'
+import { endWithBench } from './children.ts'
 import { firstLine, ROOT } from './loaded.ts'
 import { familyOf } from './process.ts'
 
@@ -90,7 +91,7 @@ async function start(
   const given: ControlArguments = { dataDir, versions, ...options }
   const script = join(ROOT, 'test/fixtures/serving-control.ts')
   const child = spawn(process.execPath, [script, JSON.stringify(given)], { stdio: ['ignore', 'pipe', 'inherit'] })
-  process.once('exit', () => child.kill('SIGTERM'))
+  endWithBench(child)
   return { child, ready: JSON.parse(await firstLine(child)) as ControlReady, bodies }
 }
 

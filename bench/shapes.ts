@@ -186,8 +186,8 @@ async function graph(options: Options): Promise<Row> {
 }
 
 /**
- * Two gateways beside one, with the same requests of 100 rows, whose generator costs a tenth of their answers. Where the generator takes
- * a core that a gateway wants, requests a second cannot tell what two gateways could do: what they did in a second of their own CPU can.
+ * Two gateways beside one, with the same requests of 100 rows. Where the generator takes a core that a gateway wants, requests a second
+ * cannot tell what two gateways could do: what they did in a second of their own CPU can.
  */
 async function twoGateways(models: ServingModels, endpoint: EndpointRoute, options: Options): Promise<Row> {
   const rows = Array.from({ length: BATCH }, (_, i) => inputsOf(models.rows[i % models.rows.length] as ScoredRow))
