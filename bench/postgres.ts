@@ -46,7 +46,7 @@ async function batches(tracker: Tracker, database: number, options: Options): Pr
   const runs: string[] = []
   for (let i = 0; i < CLIENTS; i++) runs.push(await createRun(tracker))
   const target = { port: Number(new URL(tracker.url).port), pids: [...familyOf(tracker.pid), ...familyOf(database)] }
-  const bodies = (i: number): string => JSON.stringify({ run_id: runs[i % CLIENTS], metrics: batchOf(i) })
+  const bodies = (i: number): string => batchOf(runs[i % CLIENTS] ?? '', i)
   const load = { path: '/api/2.0/mlflow/runs/log-batch', headers: tracker.headers, bodies, clients: CLIENTS }
   return measured(target, load, options)
 }
