@@ -173,7 +173,11 @@ function log(deps: EngineDeps, attempt: Attempt, batch: Batch, outcome: Outcome)
   const told = results === undefined ? NONE : sampled(attempt, batch, outcome.explained)
   const ep = endpoint.route.name
   const { role, version: ver } = variant.route
-  const more = { ...(attempt.fallback && { fb: true }), ...(error !== undefined && { err: error.message }) }
+  const more = {
+    ...(attempt.fallback && { fb: true }),
+    ...(ask.version !== undefined && { pin: true }),
+    ...(error !== undefined && { err: error.message }),
+  }
   const st = error?.status ?? 200
   if (ask.rows.count > 1) {
     const common = { ep, role, ver, ep_epoch: endpoint.epoch, at, us, st, key: ask.key, ...more }
