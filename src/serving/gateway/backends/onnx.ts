@@ -7,26 +7,24 @@ import type { ThreadData } from '../../onnx/thread.ts'
 import type { InputField, OnnxAnswer } from '../../table.ts'
 import type { Backend, CallLimits, Scored } from '../backend.ts'
 import type { Value } from '../rows.ts'
-import { BatchCost } from './cost.ts'
+import { Calls } from './calls.ts'
+import type { CallBounds } from './calls.ts'
 import type { Call } from './queue.ts'
-import { ADVANCE, CallQueue } from './queue.ts'
 
-export interface OnnxOptions extends Omit<ThreadData, 'outputs'> {
+export interface OnnxOptions extends Omit<ThreadData, 'outputs'>, CallBounds {
   /** How an export answers; absent = with all outputs. */
   readonly answer?: OnnxAnswer | undefined
   readonly inputs: readonly InputField[]
   /** Sessions, each on a thread of its own, ≥ 1. */
   readonly sessions: number
-  /** Rows of one batch. */
-  readonly maxBatch?: number
-  /** Rows and bytes that may wait; more are refused with 429. */
-  readonly maxQueue?: number
-  readonly maxQueueBytes?: number
 }
 
 /** A thread that dies so often within a minute is not started again until the table changes. */
 const MAX_DEATHS = 5
 const DEATHS_MS = 60_000
+
+/** Rows that may wait where the options do not say. */
+const MAX_QUEUE = 16_384
 
 interface Seat {
   session: OnnxSession | undefined
@@ -34,30 +32,35 @@ interface Seat {
 }
 
 /**
- * Everything that waits when a session is free goes to it as one batch, up to the size that the measured cost makes worthwhile.
- * Calls of one turn of the loop are merged. A batch that fails is split until only its own caller sees the failure; calls of a thread
- * that died are tried once more, alone. Where no session is left and none can be opened, calls are refused at once.
+ * Calls of one turn of the loop are merged. A thread that dies is replaced; where none is left and none can be opened, calls are refused
+ * at once.
  */
 export class OnnxBackend implements Backend {
-  readonly #options: Required<Omit<OnnxOptions, 'answer'>>
+  readonly #options: Omit<OnnxOptions, 'answer' | keyof CallBounds>
   readonly #answer: OnnxAnswer | undefined
   readonly #seats: Seat[] = []
-  readonly #queue = new CallQueue()
-  readonly #cost = new BatchCost()
+  readonly #calls: Calls<Seat>
   readonly #deaths: number[] = []
   #feeds: ReturnType<typeof planFeeds> = []
   #soon = false
-  #closing: (() => void) | undefined
   #closed = false
-  #running = 0
   /** Sessions that are being opened. */
   #opening = 0
-  #batches = 0
-  #rows = 0
 
   constructor({ answer, ...options }: OnnxOptions) {
     this.#answer = answer
-    this.#options = { maxBatch: 256, maxQueue: 16_384, maxQueueBytes: 64 * 1024 * 1024, ...options }
+    this.#options = options
+    this.#calls = new Calls<Seat>(
+      { maxQueue: MAX_QUEUE, ...options },
+      {
+        count: options.sessions,
+        score: (seat, calls, answered) => this.#score(seat, calls, answered),
+        fault: (error) => (error instanceof OnnxGone ? 'died' : 'one'),
+        condemn,
+        unavailable: () => this.#unavailable(),
+        free: (seat) => this.#free(seat),
+      },
+    )
   }
 
   /** Starts the sessions. Throws `upstream_failed` with the runtime's words, or with what of the signature does not fit the graph. */
@@ -99,19 +102,15 @@ export class OnnxBackend implements Backend {
     const now = Date.now()
     this.#deaths.push(now)
     while ((this.#deaths[0] ?? now) < now - DEATHS_MS) this.#deaths.shift()
-    if (this.#deaths.length < MAX_DEATHS) void this.#open().catch(() => this.#giveUp())
-    else this.#giveUp()
+    if (this.#deaths.length < MAX_DEATHS) void this.#open().catch(() => this.#calls.giveUp())
+    else this.#calls.giveUp()
   }
 
-  /** Nobody answers, and nobody will. */
-  #isDown(): boolean {
-    return this.#closed || (this.#seats.length === 0 && this.#opening === 0)
-  }
-
-  #giveUp(): void {
-    if (!this.#isDown()) return
-    for (const call of this.#queue.drain()) this.#fail(call, this.#unavailable())
-    this.#checkClosing()
+  /** Where nobody answers, nobody will. */
+  #unavailable(): Problem | undefined {
+    if (!this.#closed && (this.#seats.length > 0 || this.#opening > 0)) return undefined
+    const detail = 'its sessions ended and cannot be opened again'
+    return problem('unavailable', { what: 'the model', detail, retry_after: 1 })
   }
 
   ready(): boolean {
@@ -119,28 +118,11 @@ export class OnnxBackend implements Backend {
   }
 
   score(rows: readonly Value[][], limits: CallLimits): Promise<Scored[]> {
-    if (this.#isDown()) return Promise.reject(this.#unavailable())
-    if (limits.params !== null && Object.keys(limits.params).length > 0)
-      return Promise.reject(
-        problem('invalid_field', {
-          field: 'params',
-          value: limits.params,
-          expected: 'none: an ONNX model takes no params',
-        }),
-      )
-    if (limits.deadline <= Date.now())
-      return Promise.reject(problem('deadline_exceeded', { what: 'the model', limit: 0 }))
-    const refusal = this.#missing(rows) ?? this.#refusal(rows, limits)
+    const refusal = given(limits) ?? this.#missing(rows)
     if (refusal !== undefined) return Promise.reject(refusal)
-    return new Promise((resolve, reject) => {
-      const { deadline, bytes, priority } = limits
-      const due = Date.now() + ADVANCE[priority]
-      const call: Call = { rows, bytes, params: null, paramsKey: '', deadline, due, resolve, reject, ...fresh() }
-      const limit = Math.max(0, deadline - Date.now())
-      call.timer = setTimeout(() => this.#fail(call, problem('deadline_exceeded', { what: 'the model', limit })), limit)
-      this.#queue.push(call)
-      this.#dispatchSoon()
-    })
+    const answer = this.#calls.accept(rows, limits)
+    this.#dispatchSoon()
+    return answer
   }
 
   /** A missing value where the model that was exported takes none. */
@@ -152,21 +134,6 @@ export class OnnxBackend implements Backend {
     if (place < 0) return undefined
     const expected = 'a value: the model takes none that is missing'
     return problem('invalid_field', { field: inputs[place]?.name ?? '', value: null, expected })
-  }
-
-  #refusal(rows: readonly Value[][], { queue, bytes, deadline }: CallLimits): Problem | undefined {
-    const { size, rows: waiting, bytes: held } = this.#queue
-    if (size === 0) return undefined
-    const full = waiting + rows.length > (queue?.queue_rows ?? this.#options.maxQueue)
-    const heavy = held + bytes > (queue?.queue_bytes ?? this.#options.maxQueueBytes)
-    const late = Date.now() + this.#waitMs() > deadline
-    if (!full && !heavy && !late) return undefined
-    const retry_after = Math.max(1, this.#waitMs() / 1000)
-    return problem('too_many_requests', { what: 'the queue of the model', rows: waiting, retry_after })
-  }
-
-  #waitMs(): number {
-    return this.#cost.waitMs(this.#queue.rows, this.#cost.worthwhile(this.#options.maxBatch)) / this.#options.sessions
   }
 
   /** Calls of the same turn go together. */
@@ -181,93 +148,31 @@ export class OnnxBackend implements Backend {
 
   #dispatch(): void {
     for (const seat of this.#seats) {
-      if (this.#queue.size === 0) break
-      if (!seat.busy) void this.#run(seat, this.#queue.take(this.#cost.worthwhile(this.#options.maxBatch)))
-    }
-    this.#checkClosing()
-  }
-
-  #checkClosing(): void {
-    if (this.#closing !== undefined && this.#queue.size === 0 && this.#running === 0) this.#closing()
-  }
-
-  async #run(seat: Seat, batch: readonly Call[]): Promise<void> {
-    if (batch.length === 0) return
-    seat.busy = true
-    this.#running++
-    try {
-      await this.#runSplit(seat, batch)
-    } finally {
-      seat.busy = false
-      this.#running--
-      this.#dispatch()
+      if (this.#calls.waiting === 0) break
+      if (seat.busy) continue
+      seat.busy = true
+      void this.#calls.run(seat)
     }
   }
 
-  async #runSplit(seat: Seat, calls: readonly Call[]): Promise<void> {
-    const alive = calls.filter((call) => !call.settled)
-    if (alive.length === 0) return
-    const rows = alive.flatMap((call) => call.rows)
-    try {
-      const scored = await this.#score(seat, rows)
-      let at = 0
-      for (const call of alive) {
-        this.#settle(call)
-        call.resolve(scored.slice(at, at + call.rows.length))
-        at += call.rows.length
-      }
-    } catch (error) {
-      if (error instanceof OnnxGone) this.#retry(alive, error)
-      else if (alive.length === 1) this.#fail(alive[0] as Call, raised(error as Error))
-      else for (const call of alive) await this.#runSplit(seat, [call])
-    }
+  #free(seat: Seat): void {
+    seat.busy = false
+    this.#dispatch()
   }
 
-  /** Calls of a dead thread go to the front of the queue; one that was there at two deaths is taken for the cause. */
-  #retry(calls: readonly Call[], error: OnnxGone): void {
-    for (const call of calls.toReversed()) {
-      call.deaths++
-      if (call.deaths > 1) this.#fail(call, raised(error))
-      else if (this.#isDown()) this.#fail(call, this.#unavailable())
-      else this.#queue.unshift(call)
-    }
-  }
-
-  async #score(seat: Seat, rows: readonly Value[][]): Promise<Scored[]> {
+  async #score(seat: Seat, calls: readonly Call[], answered: () => void): Promise<Scored[]> {
     if (seat.session === undefined) throw new OnnxError('the session is gone')
-    const started = performance.now()
+    const rows = calls.flatMap((call) => call.rows)
     const outputs = await seat.session.run(toTensors(this.#feeds, rows))
-    this.#cost.add(rows.length, performance.now() - started)
-    this.#batches++
-    this.#rows += rows.length
-    return this.#answer === undefined ? toScored(outputs, rows.length) : toAnswers(outputs, rows.length, this.#answer)
-  }
-
-  #settle(call: Call): void {
-    call.settled = true
-    clearTimeout(call.timer)
-  }
-
-  #fail(call: Call, error: Problem): void {
-    if (call.settled) return
-    this.#settle(call)
-    call.reject(error)
-  }
-
-  #unavailable(): Problem {
-    return problem('unavailable', {
-      what: 'the model',
-      detail: 'its sessions ended and cannot be opened again',
-      retry_after: 1,
-    })
+    const scored =
+      this.#answer === undefined ? toScored(outputs, rows.length) : toAnswers(outputs, rows.length, this.#answer)
+    answered()
+    return scored
   }
 
   async close(): Promise<void> {
     if (this.#closed) return
-    if (this.#queue.size > 0 || this.#running > 0)
-      await new Promise<void>((resolve) => {
-        this.#closing = resolve
-      })
+    await this.#calls.idle()
     await this.#endAll()
   }
 
@@ -280,11 +185,7 @@ export class OnnxBackend implements Backend {
     return {
       kind: 'onnx',
       sessions: this.#seats.length,
-      queued_rows: this.#queue.rows,
-      fixed_ms: this.#cost.fixedMs,
-      per_row_ms: this.#cost.perRowMs,
-      batches: this.#batches,
-      rows: this.#rows,
+      ...this.#calls.describe(),
       deaths: this.#deaths.length,
     }
   }
@@ -292,10 +193,17 @@ export class OnnxBackend implements Backend {
 
 const ZEROS = { number: 0, integer: 0, boolean: false, string: '' } as const
 
-function fresh(): Pick<Call, 'deaths' | 'settled' | 'timer'> {
-  return { deaths: 0, settled: false, timer: undefined }
+/** Params, which no graph takes. */
+function given({ params }: CallLimits): Problem | undefined {
+  if (params === null || Object.keys(params).length === 0) return undefined
+  return problem('invalid_field', { field: 'params', value: params, expected: 'none: an ONNX model takes no params' })
 }
 
-function raised(error: Error): Problem {
-  return problem('upstream_failed', { what: 'the model', detail: error.message }, error)
+/** A call that was there at two deaths is taken for their cause. */
+function condemn({ deaths }: Call): Problem | undefined {
+  if (deaths < 2) return undefined
+  return problem('upstream_failed', {
+    what: 'the model',
+    detail: 'its thread ended twice while it scored this request',
+  })
 }
