@@ -42,6 +42,7 @@ const TONES: Readonly<Record<string, Tone>> = {
   acknowledged: 'warn',
   resolved: 'good',
   native: 'good',
+  onnx: 'good',
   python: 'info',
   pending: 'idle',
   ok: 'good',

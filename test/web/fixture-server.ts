@@ -19,6 +19,7 @@ import { tracesApi } from '../../src/contract/traces.ts'
 import { trackingApi } from '../../src/contract/tracking.ts'
 import { staticFiles } from '../../src/http/static.ts'
 import * as watched from './fixture-monitoring.ts'
+import * as released from './fixture-rollouts.ts'
 import * as served from './fixture-serving.ts'
 import * as tables from './fixture-tables.ts'
 import * as traced from './fixture-traces.ts'
@@ -49,7 +50,11 @@ function recorded(now: number, empty: boolean): Recorded[] {
   const runs = some(tracked.allRuns(now))
   const pipelineRuns = some(tracked.pipelineRuns(now))
   const endpoints = some(served.endpoints(now))
-  const rollouts = some(served.rollouts(now))
+  const rollouts = some(released.rollouts(now))
+  const byEndpoint: Record<string, ReturnType<typeof released.rollouts>> = {
+    iris: some(released.comparison(now)),
+    shop: some(released.biased(now)),
+  }
   const incidents = some(watched.incidents(now))
   const versions = some(served.versions(now))
   const token = {
@@ -133,19 +138,21 @@ function recorded(now: number, empty: boolean): Recorded[] {
     on(registryApi.lineage, () => served.lineage()),
     on(servingApi.listEndpoints, () => ({ items: endpoints })),
     on(servingApi.getEndpoint, ({ params }) => endpoints.find((one) => one.name === params['name'])),
+    on(servingApi.deploy, ({ params }) => endpoints.find((one) => one.name === params['name'])),
     on(servingApi.rollbackEndpoint, ({ params }) => endpoints.find((one) => one.name === params['name'])),
     on(endpointViewApi.latency, () => tables.latency(now)),
     on(endpointViewApi.tryIt, () => ({ status: 200, took_ms: 3.4, reply: { predictions: [0.2731] } })),
     on(servingApi.listPredictions, () => served.predictions(now)),
     on(rolloutApi.list, ({ query }) => ({
-      items: query.get('endpoint') === 'iris' ? some(served.comparison(now)) : rollouts,
+      items: byEndpoint[query.get('endpoint') ?? ''] ?? rollouts,
     })),
-    on(rolloutApi.getFreeze, ({ params }) => served.freeze(now, params['name'] ?? '')),
-    on(rolloutApi.freeze, ({ params }) => served.freeze(now, params['name'] ?? '')),
+    on(rolloutApi.freezes, () => (empty ? { items: [] } : released.freezes(now))),
+    on(rolloutApi.getFreeze, ({ params }) => released.freeze(now, params['name'] ?? '')),
+    on(rolloutApi.freeze, ({ params }) => released.freeze(now, params['name'] ?? '')),
     on(rolloutApi.thaw, () => ({ freeze: null })),
-    on(rolloutApi.act, () => served.comparison(now)[0]),
+    on(rolloutApi.act, () => released.comparison(now)[0]),
     on(rolloutApi.get, list(rollouts)),
-    on(rolloutApi.curve, () => served.curve()),
+    on(rolloutApi.curve, ({ params }) => released.curve(params['id'] ?? '')),
     on(monitoringApi.listIncidents, () => ({ items: incidents })),
     on(monitoringApi.getIncident, list(incidents)),
     on(monitoringApi.getMonitor, () => watched.monitor(now)),

@@ -1,14 +1,11 @@
 /** Recorded replies of registry, serving and rollouts for the browser tests, shaped by the contract. */
 import type { registryApi } from '../../src/contract/registry.ts'
-import type { rolloutApi } from '../../src/contract/rollout.ts'
 import type { Reply } from '../../src/contract/route.ts'
 import type { servingApi } from '../../src/contract/serving.ts'
 import { before, noise } from './fixture-tracking.ts'
 
 type Version = Reply<typeof registryApi.getVersion>
 type Endpoint = Reply<typeof servingApi.getEndpoint>
-type Rollout = Reply<typeof rolloutApi.get>
-type GateState = Rollout['gates'][number]
 
 const DAY = 86_400_000
 export const NAME = 'flight-delay'
@@ -45,6 +42,22 @@ function gate(given: Partial<NonNullable<Version['verdict']>['gates'][number]> &
   }
 }
 
+/** A version of another library, whose export answers. */
+const EXPORTED: Version['lowering'] = {
+  state: 'onnx',
+  reason: null,
+  probes: 2000,
+  worst_ulp: null,
+  onnx: {
+    origin: 'exported',
+    digest: `sha256:${'5a6b7c8d'.repeat(8)}`,
+    bytes: 2_310_144,
+    path: null,
+    output: 'probabilities',
+    deviation: 2.4e-7,
+  },
+}
+
 function version(now: number, number: number): Version {
   const leaky = number === 4
   const auc = leaky ? 0.9213 : 0.765 + number * 0.003
@@ -71,7 +84,7 @@ function version(now: number, number: number): Version {
       outputs: '[{"type": "double"}]',
     },
     metrics: { auc, log_loss: 0.471, brier: 0.151 },
-    lowering: { state: 'native', reason: null, probes: 2000, worst_ulp: 0, onnx: null },
+    lowering: number === 3 ? EXPORTED : { state: 'native', reason: null, probes: 2000, worst_ulp: 0, onnx: null },
     reproducibility: number === 2 ? 'A: the same bytes' : null,
     scan: {
       verdict: leaky ? ('malicious' as const) : ('clean' as const),
@@ -253,175 +266,26 @@ export function endpoints(now: number): Endpoint[] {
         },
       ],
     },
-  ]
-}
-
-function state(given: Partial<GateState> & { gate: string }): GateState {
-  return {
-    slice: null,
-    status: 'passing',
-    evidence: 0.02,
-    boundary: 800,
-    n: 1820,
-    n_min: 500,
-    candidate: 0.001,
-    stable: 0.001,
-    interval: [-0.001, 0.001],
-    reason: 'no sign that the candidate is worse',
-    ...given,
-  }
-}
-
-/** Nothing but evidence is waited for. */
-const CALM = { awaits: null, approvals: [], frozen: null, challengers: [] }
-
-export function rollouts(now: number): Rollout[] {
-  const gates = [
-    state({ gate: 'error_rate', candidate: 0.0022, stable: 0, evidence: 12.4 }),
-    state({ gate: 'latency', candidate: 1.61, stable: 1.42, interval: [0.9, 1.31] }),
-    state({
-      gate: 'quality',
-      slice: 'carrier = UA',
-      status: 'failing',
-      evidence: 913,
-      candidate: 0.212,
-      stable: 0.148,
-      interval: [0.041, 0.087],
-      n: 640,
-      reason: 'the Brier score of the candidate is worse on carrier = UA',
-    }),
-    state({
-      gate: 'quality',
-      status: 'waiting',
-      evidence: 1.1,
-      n: 120,
-      candidate: 0.151,
-      stable: 0.149,
-      reason: 'not enough data: 120 of 500',
-    }),
-  ]
-  const plan = {
-    shadow: { requests: 1000, labels: 0 },
-    canary: [1000, 2500, 5000],
-    each: { min_requests: 500 },
-    gates: { error_rate: { at_most: 0.01 }, quality: { loss: 'brier' as const, tolerance: 0.01 } },
-    slices: ['carrier'],
-    alpha: 0.01,
-    max_wait_hours: 168,
-    on_failure: 'pause' as const,
-  }
-  const verdict = (i: number, decision: Rollout['verdicts'][number]['decision'], step: string, reason: string) => ({
-    id: `rv_${i}`,
-    rollout_id: 'ro_2',
-    at: before(now, (60 - i * 12) * 60_000),
-    event_time: `2013-08-0${i + 1}T12:00:00.000Z`,
-    step,
-    decision,
-    reason,
-    gates: [],
-  })
-  const done = {
-    endpoint: NAME,
-    model: NAME,
-    created_by: 'ada',
-    plan,
-    failed_requests: 0,
-    gates: [],
-    verdicts: [],
-    ...CALM,
-  }
-  return [
     {
-      ...done,
-      id: 'ro_2',
-      version: '3',
-      stable_version: '2',
-      state: 'paused',
-      step: 'canary 2500',
-      weight: 2500,
-      created_at: before(now, 60 * 60_000),
-      finished_at: null,
-      reason: 'the quality gate fails on carrier = UA',
-      gates,
-      failed_requests: 4,
-      verdicts: [
-        verdict(0, 'advance', 'shadow', '1,000 rows scored by both; scores differ by 0.012 on average'),
-        verdict(1, 'advance', 'canary 1000', 'every gate holds after 512 requests'),
-        verdict(2, 'pause', 'canary 2500', 'the quality gate fails on carrier = UA: 0.212 against 0.148'),
-      ],
-    },
-    {
-      ...done,
-      id: 'ro_1',
-      version: '2',
-      stable_version: '1',
-      state: 'promoted',
-      step: 'done',
-      weight: 10_000,
-      created_at: before(now, 2 * DAY + 3_600_000),
-      finished_at: before(now, 2 * DAY),
-      reason: 'every gate held',
-    },
-  ]
-}
-
-/** An A/B whose metric is decided, that waits for a person, on an endpoint that is frozen. */
-export function comparison(now: number): Rollout[] {
-  const [, done] = rollouts(now)
-  if (done === undefined) return []
-  const bought = { candidate: 0.342, stable: 0.297, interval: [0.011, 0.079] as [number, number], n: 4120, n_min: 500 }
-  return [
-    {
-      ...done,
-      id: 'ro_3',
-      endpoint: 'iris',
-      model: 'iris',
-      version: '5',
-      stable_version: '4',
-      state: 'canary',
-      step: 'A/B 50 %',
-      weight: 5000,
-      created_at: before(now, DAY),
-      finished_at: null,
-      plan: {
-        ...done.plan,
-        mode: 'ab',
-        metrics: [
-          { name: 'bought', better: 'higher', range: [0, 1], tolerance: 0, min_values: 500 },
-          { name: 'returned', better: 'lower', range: [0, 1], tolerance: 0.02, min_values: 500 },
-        ],
-        ab: { share: 5000, metric: 'bought', alpha: 0.05, max_values: 20_000 },
-        approvals: [{ before: 'promote', role: 'admin' }],
-      },
-      reason: 'waits for the approval of an admin before promotion',
-      awaits: { before: 'promote', role: 'admin' },
-      approvals: [{ before: 5000, by: 'grace', at: before(now, DAY), reason: 'approve by grace: go' }],
-      frozen: 'frozen until it is lifted: end of quarter (ada)',
-      challengers: ['6'],
-      gates: [
-        state({ gate: 'metric bought', ...bought }),
-        state({ gate: 'metric returned', candidate: 0.051, stable: 0.048, interval: [-0.012, 0.018], n: 4100 }),
+      ...base,
+      name: 'shop',
+      model: 'shop',
+      project: 'shop',
+      epoch: 9,
+      previous_version: null,
+      variants: [
+        {
+          ...variant,
+          backend: 'onnx',
+          role: 'stable',
+          version: '4',
+          weight: 10_000,
+          since: before(now, 9 * DAY),
+          stats: stats(5, 812),
+        },
       ],
     },
   ]
-}
-
-export function freeze(now: number, endpoint: string): Reply<typeof rolloutApi.getFreeze> {
-  const held = { reason: 'end of quarter', until: null, at: before(now, DAY), by: 'ada' }
-  return { freeze: endpoint === 'iris' ? held : null }
-}
-
-export function curve(): Reply<typeof rolloutApi.curve> {
-  const grow = (rate: number) =>
-    Array.from({ length: 60 }, (_, i) => ({ n: (i + 1) * 11, evidence: Math.exp(rate * i + (noise(i) - 0.5) * 0.8) }))
-  return {
-    series: [
-      { gate: 'error_rate', slice: null, boundary: 800, points: grow(0.03) },
-      { gate: 'latency', slice: null, boundary: 800, points: grow(-0.05) },
-      { gate: 'quality', slice: 'carrier = UA', boundary: 800, points: grow(0.116) },
-      { gate: 'quality', slice: null, boundary: 800, points: grow(0.002).slice(0, 11) },
-    ],
-  }
 }
 
 export function predictions(now: number): Reply<typeof servingApi.listPredictions> {

@@ -8,20 +8,24 @@ export interface EvidenceProps {
   readonly boundary: number
   readonly points: readonly { readonly n: number; readonly evidence: number }[]
   readonly failing: boolean
+  /** What is beyond the boundary: failure, or a wait. */
+  readonly beyond?: 'fails' | 'waits'
 }
 
 const HEIGHT = 150
 const EDGE = { left: 44, right: 12, top: 12, bottom: 22 }
 const FLOOR = 1e-4
 const LABELS = 5
+/** Beyond so many times the boundary a curve is cut, so that its way there stays to be seen. */
+const BEYOND = 1e4
 
-export function Evidence({ title, boundary, points, failing }: EvidenceProps) {
+export function Evidence({ title, boundary, points, failing, beyond = 'fails' }: EvidenceProps) {
   const [holder, width] = useWidth()
   const last = points.at(-1)
   const said =
     last === undefined
       ? 'no observation yet'
-      : `${figure(last.evidence, 3)} after ${count(last.n)}; fails at ${figure(boundary, 3)}`
+      : `${figure(last.evidence, 3)} after ${count(last.n)}; ${beyond} at ${figure(boundary, 3)}`
   return (
     <figure>
       <figcaption className="stacked small">
@@ -30,17 +34,18 @@ export function Evidence({ title, boundary, points, failing }: EvidenceProps) {
       </figcaption>
       <div ref={holder} role="img" aria-label={`${title}: ${said}`} style={{ height: HEIGHT }}>
         {width > 0 && points.length > 0 && (
-          <Drawing width={width} boundary={boundary} points={points} failing={failing} />
+          <Drawing width={width} boundary={boundary} points={points} failing={failing} beyond={beyond} />
         )}
       </div>
     </figure>
   )
 }
 
-type DrawingProps = Omit<EvidenceProps, 'title'> & { readonly width: number }
+type DrawingProps = Required<Omit<EvidenceProps, 'title'>> & { readonly width: number }
 
-function Drawing({ width, boundary, points, failing }: DrawingProps) {
-  const [low, high] = extent([...points.map((point) => Math.max(point.evidence, FLOOR)), boundary, 1]) ?? [FLOOR, 1]
+function Drawing({ width, boundary, points, failing, beyond }: DrawingProps) {
+  const shown = points.map(({ n, evidence }) => ({ n, evidence: Math.min(evidence, boundary * BEYOND) }))
+  const [low, high] = extent([...shown.map((point) => Math.max(point.evidence, FLOOR)), boundary, 1]) ?? [FLOOR, 1]
   const domain = [low / 1.5, high * 2] as const
   const y = logarithmic(domain, [HEIGHT - EDGE.bottom, EDGE.top])
   const most = points.at(-1)?.n ?? 1
@@ -71,10 +76,10 @@ function Drawing({ width, boundary, points, failing }: DrawingProps) {
         strokeDasharray="5 4"
       />
       <text x={width - EDGE.right} y={y(boundary) - 4} textAnchor="end" style={{ fill: 'var(--bad)' }}>
-        fails here
+        {beyond} here
       </text>
       <path
-        d={linePath(points.map((point) => [x(point.n), y(point.evidence)]))}
+        d={linePath(shown.map((point) => [x(point.n), y(point.evidence)]))}
         fill="none"
         stroke={failing ? 'var(--bad)' : 'var(--c1)'}
         strokeWidth="2"

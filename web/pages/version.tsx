@@ -138,15 +138,38 @@ function proofOf({ probes, worst_ulp, onnx }: Version['lowering']): string {
   return worst_ulp === null ? rows : `${rows}, largest difference ${figure(worst_ulp)} ulp`
 }
 
+const WHY: Readonly<Record<string, string>> = {
+  native: 'its replay gave the same answers as Python',
+  onnx: 'its graph answers as Python does',
+}
+
+/** The graph that answers: where it comes from, which one it is. */
+function Export({ onnx }: { onnx: NonNullable<Version['lowering']['onnx']> }) {
+  const { origin, path, digest, output } = onnx
+  return (
+    <span className="break">
+      {origin === 'given' ? 'given beside the model' : 'exported from the model'}
+      {path !== null && (
+        <>
+          {' '}
+          as <code>{path}</code>
+        </>
+      )}
+      , {bytes(onnx.bytes)}, <code title={digest}>{digest.slice(0, 23)}</code>; answers with its output{' '}
+      <code>{output}</code>
+    </span>
+  )
+}
+
 function Answers({ version }: { version: Version }) {
   const { lowering } = version
-  const native = lowering.state === 'native'
   return (
     <Facts
       items={[
         ['Served', <Status key="s" word={lowering.state} label={SERVED[lowering.state] ?? words(lowering.state)} />],
-        ['Why', lowering.reason ?? (native ? 'its replay gave the same answers as Python' : '–')],
+        ['Why', lowering.reason ?? WHY[lowering.state] ?? '–'],
         ['Proof', proofOf(lowering)],
+        ...(lowering.onnx === null ? [] : [['ONNX', <Export key="o" onnx={lowering.onnx} />] as const]),
         ['Size', bytes(version.size)],
         [
           'Files',

@@ -1,5 +1,6 @@
-/** The gates of a rollout now: what was measured on both sides, how sure, and how near to failing. */
+/** The gates of a rollout now: what was compared, both figures, how sure, and how near to failing. */
 import { count, figure, interval, words } from '../format.ts'
+import { compared, failingFirst, gateFigure, nearness } from '../gates-said.ts'
 import { Scroll } from './page.tsx'
 import { Status } from './status.tsx'
 
@@ -17,10 +18,16 @@ export interface GateRow {
   readonly reason: string
 }
 
-export function GateStates({ gates }: { gates: readonly GateRow[] }) {
+export interface GateStatesProps {
+  readonly gates: readonly GateRow[]
+  /** Names the table among others of its page. */
+  readonly label?: string
+}
+
+export function GateStates({ gates, label = 'Gates of the rollout' }: GateStatesProps) {
   if (gates.length === 0) return <p className="muted">No gate has been judged yet.</p>
   return (
-    <Scroll label="Gates of the rollout">
+    <Scroll label={label}>
       <table>
         <thead>
           <tr>
@@ -29,40 +36,49 @@ export function GateStates({ gates }: { gates: readonly GateRow[] }) {
             <th className="num">Candidate</th>
             <th className="num">Stable</th>
             <th className="num">Difference, interval</th>
-            <th className="num">Evidence / limit</th>
+            <th className="num">E-value / limit</th>
             <th className="num">Sample</th>
             <th>In words</th>
           </tr>
         </thead>
         <tbody>
-          {gates.map((gate) => (
-            <tr key={`${gate.gate} ${gate.slice}`}>
-              <td>
-                {words(gate.gate)}
-                {gate.slice !== null && <div className="muted small">{gate.slice}</div>}
-              </td>
-              <td>
-                <Status
-                  word={gate.status}
-                  tone={gate.status === 'waiting' ? 'idle' : gate.status === 'passing' ? 'good' : 'bad'}
-                />
-              </td>
-              <td className="num">{figure(gate.candidate)}</td>
-              <td className="num">{figure(gate.stable)}</td>
-              <td className="num">{interval(gate.interval)}</td>
-              <td className="num">
-                {figure(gate.evidence, 3)} / {figure(gate.boundary, 3)}
-              </td>
-              <td className="num">
-                {gate.n < gate.n_min ? `${count(gate.n)} of ${count(gate.n_min)}` : count(gate.n)}
-              </td>
-              <td className="break" style={{ minWidth: 220 }}>
-                {gate.reason}
-              </td>
-            </tr>
+          {failingFirst(gates).map((gate) => (
+            <Row key={`${gate.gate} ${gate.slice}`} gate={gate} />
           ))}
         </tbody>
       </table>
     </Scroll>
+  )
+}
+
+function Row({ gate }: { gate: GateRow }) {
+  const fails = gate.status === 'failing'
+  return (
+    <tr>
+      <td style={{ minWidth: 250 }}>
+        {words(gate.gate)}
+        {gate.slice !== null && <div className="small">{gate.slice}</div>}
+        <div className="muted small">{compared(gate.gate)}</div>
+      </td>
+      <td>
+        <Status
+          word={gate.status}
+          tone={gate.status === 'waiting' ? 'idle' : gate.status === 'passing' ? 'good' : 'bad'}
+        />
+      </td>
+      <td className="num">{gateFigure(gate.gate, gate.candidate)}</td>
+      <td className="num">{gateFigure(gate.gate, gate.stable)}</td>
+      <td className="num">{interval(gate.interval)}</td>
+      <td className="num">
+        {figure(gate.evidence, 3)} / {figure(gate.boundary, 3)}
+        <div className="bar" aria-hidden="true">
+          <i style={{ width: `${nearness(gate) * 100}%`, ...(fails && { background: 'var(--bad)' }) }} />
+        </div>
+      </td>
+      <td className="num">{gate.n < gate.n_min ? `${count(gate.n)} of ${count(gate.n_min)}` : count(gate.n)}</td>
+      <td className="break" style={{ minWidth: 220 }}>
+        {gate.reason}
+      </td>
+    </tr>
   )
 }

@@ -47,7 +47,7 @@ export function Acts({ rollout }: { rollout: Rollout }) {
   return (
     <>
       {rollout.awaits !== null && <Approve awaits={rollout.awaits} act={act('approve')} />}
-      {ACTS.filter(({ action }) => action !== 'resume' || rollout.state === 'paused').map(
+      {ACTS.filter(({ action }) => action !== 'resume' || mayResume(rollout)).map(
         ({ action, label, tone, preview }) => (
           <Confirm
             key={action}
@@ -66,6 +66,11 @@ export function Acts({ rollout }: { rollout: Rollout }) {
       )}
     </>
   )
+}
+
+/** What failed fails again at once: such a pause ends by a promotion or an abort. */
+function mayResume({ state, gates }: Rollout): boolean {
+  return state === 'paused' && !gates.some((gate) => gate.status === 'failing')
 }
 
 const OVERRIDE = { override_freeze: true }

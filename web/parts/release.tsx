@@ -2,7 +2,8 @@
 import { useQuery } from '@tanstack/react-query'
 import { stepsOf } from '../../src/contract/rollout-steps.ts'
 import { Evidence } from '../charts/evidence.tsx'
-import { count, plural, sentence, weight, words } from '../format.ts'
+import { count, percent, plural, sentence, weight, words } from '../format.ts'
+import { SHIFT_GATE } from '../gates-said.ts'
 import * as read from '../queries.ts'
 import type { Rollout } from '../queries.ts'
 import { Empty, Loaded } from './failure.tsx'
@@ -11,6 +12,7 @@ import { Panel } from './page.tsx'
 import { Acts, stepWord } from './release-acts.tsx'
 import { FreezeControl, FreezeState } from './freeze.tsx'
 import { Sides } from './sides.tsx'
+import { SplitNotice } from './split-notice.tsx'
 import { Status, VersionChip } from './status.tsx'
 import { Verdicts } from './verdicts.tsx'
 import { When } from './when.tsx'
@@ -61,13 +63,21 @@ function Newest({ rollout, model, earlier }: { rollout: Rollout; model: string; 
       <p className="muted small">
         Plan{modeOf(rollout)}: shadow for {plural(rollout.plan.shadow.requests, 'row')}, then{' '}
         {stepsOf(rollout.plan).map(weight).join(', ')}, at least {plural(rollout.plan.each.min_requests, 'request')}{' '}
-        each; on failure: {rollout.plan.on_failure}. Chance of rejecting an equal version: {rollout.plan.alpha * 100} %.
-        The candidate failed {plural(rollout.failed_requests, 'request')}; stable answered those.
+        each; on failure: {rollout.plan.on_failure}. Chance of rejecting an equal version:{' '}
+        {percent(rollout.plan.alpha, 2)}. The candidate failed {plural(rollout.failed_requests, 'request')}; stable
+        answered those.
         {rollout.challengers.length > 0 && ` Compared at once with version ${rollout.challengers.join(', ')}.`}
         {rollout.approvals.map((one) => ` ${sentence(`${stepWord(one.before)} approved by ${one.by}`)}.`)}
       </p>
+      <SplitNotice rollout={rollout} />
       <Sides rollout={rollout} />
       <GateStates gates={rollout.gates} />
+      {rollout.gates.length > 0 && (
+        <p className="muted small">
+          An e-value is the evidence that the candidate breaks its limit: 1 says nothing, and a gate fails when it
+          reaches the limit beside it. The charts show how it grew.
+        </p>
+      )}
       <Curves rollout={rollout} />
       <Verdicts rollout={rollout.id} verdicts={rollout.verdicts} />
       {earlier.length > 0 && <Earlier rollouts={earlier} model={model} />}
@@ -102,6 +112,7 @@ function Curves({ rollout }: { rollout: Rollout }) {
           boundary={series.boundary}
           points={series.points}
           failing={failing(series.gate, series.slice)}
+          {...(series.gate === SHIFT_GATE && { beyond: 'waits' })}
         />
       ))}
     </div>

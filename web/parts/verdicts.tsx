@@ -2,8 +2,9 @@
 import { useMutation } from '@tanstack/react-query'
 import type { rolloutApi } from '../../src/contract/rollout.ts'
 import { call, describe } from '../api.ts'
-import { eventTime } from '../format.ts'
+import { eventTime, plural } from '../format.ts'
 import type { Rollout } from '../queries.ts'
+import { GateStates } from './gate-states.tsx'
 import { Status } from './status.tsx'
 import { When } from './when.tsx'
 
@@ -22,18 +23,41 @@ export function Verdicts({ rollout, verdicts }: { rollout: string; verdicts: Rol
               <When at={verdict.at} />
               {verdict.event_time !== null && <div>{eventTime(verdict.event_time)}</div>}
             </span>
-            <span className="row">
-              <Status word={verdict.decision} />
-              <span className="break">
-                {verdict.step}: {verdict.reason}
+            <div style={{ minWidth: 0 }}>
+              <span className="row">
+                <Status word={verdict.decision} />
+                <span className="break">
+                  {verdict.step}: {verdict.reason}
+                </span>
+                <Replay rollout={rollout} verdict={verdict.id} />
               </span>
-              <Replay rollout={rollout} verdict={verdict.id} />
-            </span>
+              <Judged verdict={verdict} />
+            </div>
           </li>
         ))}
       </ol>
       {newest.length > SHOWN && <p className="muted small">and {newest.length - SHOWN} before</p>}
     </div>
+  )
+}
+
+/** The gates as they stood when it was decided. */
+function Judged({ verdict }: { verdict: Rollout['verdicts'][number] }) {
+  const { gates, step, decision } = verdict
+  if (gates.length === 0) return null
+  const failing = gates.filter((gate) => gate.status === 'failing').length
+  return (
+    <details>
+      <summary className="small">
+        {plural(gates.length, 'gate')}
+        {failing > 0 && `, ${failing} failing`}
+        <span className="sr">
+          {' '}
+          at {step}: {decision}
+        </span>
+      </summary>
+      <GateStates gates={gates} label={`Gates at ${step}: ${decision}, ${verdict.id}`} />
+    </details>
   )
 }
 
