@@ -50,6 +50,21 @@ export const MonitorSettings = z.strictObject({
       'step → param → value for a retraining that a reaction starts; "{until}" is the day of the incident, "{until-30d}" a day before it, "{bad_rows}" the ids of the rows marked bad',
     ),
   webhook: z.string().url().optional(),
+  attribution: z
+    .strictObject({
+      floor: z
+        .number()
+        .min(0)
+        .max(1)
+        .default(0.1)
+        .describe('share of all contributions that must have gone to other inputs, whatever chance allows'),
+      pages: z
+        .boolean()
+        .default(false)
+        .describe('whether a change of attributions alone wakes somebody and is reacted to'),
+    })
+    .prefault({})
+    .describe('the check of what the inputs add to the scores; it needs explained rows (the limit explain_share)'),
   searches: z
     .array(WatchedSearch)
     .max(10)
@@ -75,6 +90,7 @@ export const CheckResult = z.object({
     'non_zero_scale',
     'nulls_fell',
     'freshness',
+    'attribution',
   ]),
   window_end: time,
   value: z.number().nullable(),
@@ -86,6 +102,23 @@ export const CheckResult = z.object({
   baseline: z.string(),
 })
 export type CheckResult = z.output<typeof CheckResult>
+
+/** What the inputs added to the scores of the last day, against the first days of the version. */
+export const AttributionCheck = z.object({
+  version: z.string(),
+  check: CheckResult.describe(
+    'value: half of the sum of absolute differences of the shares, 0 to 1; n: explained rows',
+  ),
+  baseline_rows: z.number().int(),
+  ndcg: z
+    .number()
+    .nullable()
+    .describe('1 while the inputs that mattered are still ranked first, less the more the ranking changed'),
+  inputs: z
+    .array(z.object({ name: z.string(), share: z.number(), baseline_share: z.number() }))
+    .describe('those whose share of all contributions moved most, first; twenty at most'),
+})
+export type AttributionCheck = z.output<typeof AttributionCheck>
 
 /** A suspected cause with what speaks for it, best first. */
 export const Cause = z.object({
@@ -100,6 +133,7 @@ export const Cause = z.object({
     'pipeline_run',
     'feed_lost',
     'shift',
+    'attribution_shift',
     'quality_fall',
     'records_lost',
     'runs_found',
@@ -226,6 +260,9 @@ export const monitoringApi = {
         .optional()
         .describe('how the limits follow from false_alerts; absent until the reference is learned'),
       importance: z.record(z.string(), z.number()),
+      attribution: AttributionCheck.optional().describe(
+        'absent until explained rows of the stable version were judged',
+      ),
     }),
     errors: ['not_found'],
   }),

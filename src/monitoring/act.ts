@@ -4,6 +4,7 @@ import { problem } from '../contract/errors.ts'
 import { MARGIN } from '../stats/calibrate.ts'
 import type { Measure } from '../stats/window.ts'
 import type { Tx } from '../store/db.ts'
+import { ATTRIBUTION } from './checks.ts'
 import type { StoredCheck } from './checks.ts'
 import { note, requireIncident, viewIncident, writeIncident } from './incident-rows.ts'
 import type { IncidentRow, IncidentView } from './incident-rows.ts'
@@ -67,7 +68,9 @@ async function raiseLimits(deps: MonitoringDeps, t: Tx, row: IncidentRow): Promi
     'SELECT results FROM monitor_windows WHERE endpoint = ? AND hour >= ? AND hour <= ?',
     [row.endpoint, Math.floor(row.began_event / HOUR_MS), Math.floor(row.last_event / HOUR_MS)],
   )
-  const highest = new Map<string, [string, Measure, number]>()
+  const highest = new Map<string, [feature: string, measure: Measure | typeof ATTRIBUTION, value: number]>()
+  for (const { check, feature, value } of row.detail.checks)
+    if (check === ATTRIBUTION && value !== null) highest.set(check, [feature, check, value])
   for (const { results } of windows) {
     for (const [feature, measure, value, , , alert, pages] of JSON.parse(results) as StoredCheck[]) {
       const key = `${feature} ${measure}`

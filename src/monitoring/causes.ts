@@ -133,7 +133,7 @@ export function rankCauses(
     all.set(key, { ...best, features, title: retitled(best, features) })
   }
   const shifted = [...all.values()]
-  const covered = new Set(shifted.filter((one) => one.kind !== 'shift').flatMap((one) => one.features))
+  const covered = new Set(shifted.filter((one) => explains(one)).flatMap((one) => one.features))
   return shifted
     .filter((one) => one.kind !== 'shift' || one.features.some((feature) => !covered.has(feature)))
     .sort((a, b) => b.score - a.score)
@@ -148,13 +148,14 @@ export function rankCauses(
     }))
 }
 
+/** A shift, of values or of attributions, says that something moved and not why. */
+const explains = ({ kind }: Suspect): boolean => kind !== 'shift' && kind !== 'attribution_shift'
+
 const isUnit = (one: Suspect): boolean => one.kind === 'unit_change' && one.title.startsWith('unit changed')
 
 function keyOf(one: Suspect): string {
   if (isUnit(one)) return `unit ${String(one.evidence['name'])}`
-  return one.kind === 'shift' || one.kind === 'null_flood' || one.kind === 'feed_lost'
-    ? one.kind
-    : `${one.kind} ${one.title}`
+  return !explains(one) || one.kind === 'null_flood' || one.kind === 'feed_lost' ? one.kind : `${one.kind} ${one.title}`
 }
 
 function retitled(one: Suspect, features: readonly string[]): string {

@@ -16,6 +16,9 @@ import type { Move } from './severity.ts'
 
 export type CheckView = z.output<typeof CheckResult>
 
+/** The check of attributions, which is of no one feature and has its limit from elsewhere. */
+export const ATTRIBUTION = 'attribution'
+
 /** Hours of a window, and values below which a feature is not judged. */
 export const WINDOW_HOURS = 6
 export const MIN_VALUES = 50
@@ -44,8 +47,8 @@ const BEYOND = 1
 /** Limits as learned, with those that a person raised after a false alarm. */
 export async function raisedLimits(reader: Reader, endpoint: string, learned: Limits): Promise<Limits> {
   const rows = await reader.all<{ feature: string; measure: Measure; threshold: number }>(
-    'SELECT feature, measure, threshold FROM monitor_raises WHERE endpoint = ?',
-    [endpoint],
+    'SELECT feature, measure, threshold FROM monitor_raises WHERE endpoint = ? AND measure <> ?',
+    [endpoint, ATTRIBUTION],
   )
   const limits: Record<string, Record<Measure, number>> = {}
   for (const [feature, of] of Object.entries(learned)) limits[feature] = { ...of }

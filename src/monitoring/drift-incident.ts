@@ -4,10 +4,11 @@ import type { Finding } from '../stats/calibrate.ts'
 import type { RecentValues } from '../stats/explain.ts'
 import type { WindowStatistics } from '../stats/window.ts'
 import type { Tx } from '../store/db.ts'
+import { ofAttributionsAlone } from './attribution-incident.ts'
 import { rankCauses, suspects } from './causes.ts'
 import type { CauseView } from './causes.ts'
 import { hourDiffers } from './change-point.ts'
-import { checkName, movesOf, viewCheck } from './checks.ts'
+import { ATTRIBUTION, checkName, movesOf, viewCheck } from './checks.ts'
 import type { StoredCheck } from './checks.ts'
 import { currentIncident, note, writeIncident } from './incident-rows.ts'
 import type { IncidentDetail, IncidentRow } from './incident-rows.ts'
@@ -33,6 +34,8 @@ export interface JudgedHour {
   readonly confirmed: readonly Finding[]
   readonly importance: Readonly<Record<string, number>>
   readonly values: RecentValues
+  /** Whether the check of attributions alerts: it keeps an incident open. */
+  readonly held: boolean
   /** First hour of the change, and what happened in the house around it. */
   readonly began: number
   readonly events: readonly HouseEvent[]
@@ -55,26 +58,36 @@ async function grow(deps: MonitoringDeps, t: Tx, judged: JudgedHour, known: Inci
   const end = (judged.hour + 1) * HOUR_MS
   const before = known ?? opened(deps, judged, now)
   const fresh = known === undefined || known.state === 'resolved'
-  const detail = detailOf(judged, before, known === undefined)
-  const [first] = detail.causes
+  const first = known === undefined || ofAttributionsAlone(known)
+  const detail = detailOf(judged, before, first)
+  const [cause] = detail.causes
   const features = blamed(detail)
   const { severity, effect } = severityOf(movesOf(features, judged.window, judged.live.history), judged.importance)
-  const marked = before.marked === 1 || isFault(first) ? 1 : 0
+  const marked = before.marked === 1 || isFault(cause) ? 1 : 0
   const tell = (kind: string, text: string): void => note(detail, { at: now, event: end, kind, text })
-  if (fresh) tell(known === undefined ? 'opened' : 'opened again', inWords(judged, effect))
+  const news = newsOf(known)
+  if (news !== undefined) tell(news, inWords(judged, effect))
   if (marked > before.marked) tell('marked_bad', 'affected rows are left out of baselines and of training')
   const row: IncidentRow = {
     ...before,
     ...(fresh && { state: 'open' as const, resolved_at: null, resolved_event: null }),
     severity: known === undefined ? severity : worse(known.severity, severity),
-    title: first?.title ?? 'input features changed',
+    title: cause?.title ?? 'input features changed',
+    ...(first && { began_event: judged.began * HOUR_MS, pages: 1 }),
     last_event: end,
     marked,
     detail,
   }
   await writeIncident(t, row)
-  if (known === undefined) await wantReactions(t, row, judged.settings.reactions.drift, now)
+  if (first) await wantReactions(t, row, judged.settings.reactions.drift, now)
   return row.id
+}
+
+/** What findings are to the incident that was there: nothing new to one that is open for features. */
+function newsOf(known: IncidentRow | undefined): string | undefined {
+  if (known === undefined) return 'opened'
+  if (known.state === 'resolved') return 'opened again'
+  return ofAttributionsAlone(known) ? 'features differ too' : undefined
 }
 
 function isFault(cause: CauseView | undefined): boolean {
@@ -109,7 +122,10 @@ function detailOf(judged: JudgedHour, before: IncidentRow, first: boolean): Inci
     clear: 0,
     features,
     causes: rankCauses(before.detail.causes, found, order),
-    checks: judged.checks.filter((check) => check[5] === 1).map((check) => viewCheck(hour, check)),
+    checks: [
+      ...before.detail.checks.filter((one) => one.check === ATTRIBUTION),
+      ...judged.checks.filter((check) => check[5] === 1).map((check) => viewCheck(hour, check)),
+    ],
     until: hourDiffers(live.history, hour, confirmed) === true ? hour + 1 : before.detail.until,
   }
 }
@@ -152,7 +168,9 @@ function opened(deps: MonitoringDeps, judged: JudgedHour, now: number): Incident
 }
 
 async function calm(deps: MonitoringDeps, t: Tx, judged: JudgedHour, known: IncidentRow): Promise<string | undefined> {
-  const detail: IncidentDetail = { ...known.detail, clear: judged.findings.length > 0 ? 0 : known.detail.clear + 1 }
+  if (ofAttributionsAlone(known)) return undefined
+  const busy = judged.held || judged.findings.length > 0
+  const detail: IncidentDetail = { ...known.detail, clear: busy ? 0 : known.detail.clear + 1 }
   const over = detail.clear >= CLEAR
   const now = deps.clock()
   const end = (judged.hour + 1) * HOUR_MS

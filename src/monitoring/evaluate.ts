@@ -5,6 +5,9 @@ import type { Finding } from '../stats/calibrate.ts'
 import type { RecentValues } from '../stats/explain.ts'
 import { measure } from '../stats/window.ts'
 import type { SqlValue } from '../store/db.ts'
+import { judgeAttribution } from './attribution.ts'
+import type { AttributionLook } from './attribution.ts'
+import { applyAttribution } from './attribution-incident.ts'
 import { changeBegan } from './change-point.ts'
 import { findingsOf, mayPage, raisedLimits, storedChecks } from './checks.ts'
 import { applyHour } from './drift-incident.ts'
@@ -23,11 +26,12 @@ import { importanceOf } from './severity.ts'
 interface RunState {
   readonly findings: readonly Finding[]
   readonly quality: QualityLook | null
+  readonly attribution: AttributionLook | null
 }
 
 export function runState(monitor: MonitorRow): RunState {
   const state = JSON.parse(monitor.state) as Partial<RunState>
-  return { findings: state.findings ?? [], quality: state.quality ?? null }
+  return { findings: state.findings ?? [], quality: state.quality ?? null, attribution: state.attribution ?? null }
 }
 
 /** Memory of the evaluation of one endpoint. */
@@ -103,10 +107,11 @@ async function judgeHour(deps: MonitoringDeps, turn: Turn): Promise<void> {
   memory.live = await syncLive(deps.db, monitor, memory.live)
   const state = runState(monitor)
   const quality = await judgeQuality(deps, turn, state.quality)
+  const attribution = await lookAtAttributions(deps, turn, state.attribution)
   const { live } = memory
   const window = live === undefined ? undefined : measure(live.history, hour)
   if (live === undefined || window === undefined) {
-    await deps.db.tx((t) => finish(deps, t, turn, { ...state, quality }))
+    await deps.db.tx((t) => finish(deps, t, turn, { ...state, quality, attribution }))
     return
   }
   const limits = await raisedLimits(deps.db, endpoint, calibrationOf(live.learned, settings).limits)
@@ -127,11 +132,12 @@ async function judgeHour(deps: MonitoringDeps, turn: Turn): Promise<void> {
     const judged = { endpoint, hour, settings, live, window, checks, findings: paging, confirmed: sure, values }
     const incident = await applyHour(deps, t, {
       ...judged,
+      held: attribution?.state === 'alert',
       importance: importanceOf(metrics),
       began,
       events,
     })
-    await finish(deps, t, turn, { findings: paging, quality })
+    await finish(deps, t, turn, { findings: paging, quality, attribution })
     return incident
   })
   if (changed === undefined) return
@@ -164,6 +170,21 @@ async function judgeQuality(
   const now = await lookAtQuality(deps, endpoint, { hour, reference: reference?.metrics['roc_auc'], settings })
   if (now === undefined) return null
   const changed = await applyQuality(deps, { endpoint, settings, before, now })
+  if (changed !== undefined) deps.changed(changed)
+  return now
+}
+
+/** The stable version's attributions: an hour is kept and now and then the last day is judged. Null where none are explained. */
+async function lookAtAttributions(
+  deps: MonitoringDeps,
+  { endpoint, hour, reference }: Turn,
+  before: AttributionLook | null,
+): Promise<AttributionLook | null> {
+  if (reference === undefined) return before
+  const settings = settingsOf(await requireEndpoint(deps.db, endpoint))
+  const now = await judgeAttribution(deps, { endpoint, version: reference.version, hour, settings, before })
+  if (now === null || now.hour !== hour) return now
+  const changed = await applyAttribution(deps, { endpoint, settings, before, now })
   if (changed !== undefined) deps.changed(changed)
   return now
 }

@@ -13,7 +13,8 @@ import type { Profile } from '../stats/profile.ts'
 import type { NumericSpec } from '../stats/profile-spec.ts'
 import { checkName, raisedLimits, viewCheck, WINDOW_HOURS } from './checks.ts'
 import type { StoredCheck } from './checks.ts'
-import { evaluatedUntil } from './evaluate.ts'
+import { viewAttribution } from './attribution.ts'
+import { evaluatedUntil, runState } from './evaluate.ts'
 import { syncLive } from './live.ts'
 import { alertsPerMonth, calibrationOf, largestClean } from './limits.ts'
 import { readReference } from './reference.ts'
@@ -32,6 +33,7 @@ async function importance(deps: MonitoringDeps, endpoint: string): Promise<Recor
 export async function viewMonitor(deps: MonitoringDeps, endpoint: string): Promise<MonitorView> {
   const settings = settingsOf(await requireEndpoint(deps.db, endpoint))
   const monitor = await monitorOf(deps.db, endpoint)
+  const { attribution } = runState(monitor)
   const learned = monitor.reference === null ? undefined : await readReference(deps.db, monitor.reference)
   const calibration = learned === undefined ? undefined : calibrationOf(learned, settings)
   const limits = calibration === undefined ? {} : await raisedLimits(deps.db, endpoint, calibration.limits)
@@ -55,6 +57,7 @@ export async function viewMonitor(deps: MonitoringDeps, endpoint: string): Promi
       },
     }),
     importance: await importance(deps, endpoint),
+    ...(attribution !== null && { attribution: viewAttribution(attribution, settings) }),
   }
 }
 

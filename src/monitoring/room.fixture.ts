@@ -44,11 +44,13 @@ export interface GivenRow {
   readonly at?: number
   readonly score: number
   readonly x?: readonly unknown[]
+  /** What each input added to the score, of a row that was explained. */
+  readonly added?: readonly number[]
 }
 
 /** Ingests predictions of version 1 as serving does, with the monitor's hook in the same transaction. */
 export async function ingest(deps: MonitoringDeps, endpoint: string, rows: readonly GivenRow[]): Promise<void> {
-  const records = rows.map(({ id, et, at = et, score, x = ['UA'] }): PredictionRecord => ({
+  const records = rows.map(({ id, et, at = et, score, x = ['UA'], added }): PredictionRecord => ({
     t: 'p',
     id,
     ep: endpoint,
@@ -63,6 +65,7 @@ export async function ingest(deps: MonitoringDeps, endpoint: string, rows: reado
     x: [...x],
     s: score,
     p: 0,
+    ...(added !== undefined && { ex: { base: 0, contributions: added } }),
   }))
   await deps.db.tx(async (t) => void (await writeRecords(t, records, { onPredictions: onPredictions(deps) })))
 }

@@ -9,7 +9,8 @@ import { actOnIncident } from '../../src/monitoring/act.ts'
 import { advance } from '../../src/monitoring/evaluate.ts'
 import type { Memory } from '../../src/monitoring/evaluate.ts'
 import { onPredictions } from '../../src/monitoring/hours.ts'
-import { badIds, incidentRows, viewIncident } from '../../src/monitoring/incident-rows.ts'
+import { badIds, incidentRows, spoiltHours, viewIncident } from '../../src/monitoring/incident-rows.ts'
+import type { IncidentRow } from '../../src/monitoring/incident-rows.ts'
 import type { MonitoringDeps } from '../../src/monitoring/room.ts'
 import { alertmanagerMessage } from '../../src/monitoring/webhook.ts'
 import { writeRecords } from '../../src/serving/ingest-rows.ts'
@@ -94,8 +95,13 @@ before(async () => {
 })
 after(() => store.close())
 
-/** Sends hours and lets the monitor judge what is closed. */
-async function live(from: number, to: number, change: (row: Row) => Row = (row) => row): Promise<void> {
+/** Sends hours and lets the monitor judge what is closed. `sizes` are those of what the inputs add, of rows that are explained. */
+async function live(
+  from: number,
+  to: number,
+  change: (row: Row) => Row = (row) => row,
+  sizes?: readonly number[],
+): Promise<void> {
   const hook = onPredictions(deps)
   for (let hour = from; hour < to; hour++) {
     const records = rowsOf(hour).map((row, i): PredictionRecord => ({
@@ -113,12 +119,19 @@ async function live(from: number, to: number, change: (row: Row) => Row = (row) 
       x: change(row),
       s: 0.3,
       p: 0,
+      ...(sizes !== undefined && { ex: { base: 0, contributions: sizes.map((size) => size * random.normal()) } }),
     }))
     await store.db.tx(async (t) => void (await writeRecords(t, records, { onPredictions: hook })))
     while (await advance(deps, 'e', memory, signal));
   }
 }
 
+const kilometres = ([temp, dewp, distance, ...rest]: Row): Row => [
+  temp ?? '',
+  dewp ?? '',
+  1.609 * Number(distance),
+  ...rest,
+]
 const celsius = ([temp, dewp, ...rest]: Row): Row => [(Number(temp) - 32) / 1.8, (Number(dewp) - 32) / 1.8, ...rest]
 const FIRST = TRAINING_DAYS * 24
 const FAULT = FIRST + 2 * 24 + 9
@@ -163,4 +176,39 @@ test('a false alarm counts its hours as normal, raises the limits and is in the 
     /called a false alarm before/,
   )
   assert.equal((await viewIncident(store.db, row)).endpoint, 'e')
+})
+
+test('an incident of attributions alone wakes nobody until features differ too, and is over when both are as before', async () => {
+  const [usual, moved] = [
+    [4, 3, 2, 1],
+    [1, 2, 3, 4],
+  ]
+  const same = (row: Row): Row => row
+  await store.db.tx((t) =>
+    t.run('INSERT INTO endpoint_limits (endpoint, limits, updated_at) VALUES (?,?,0)', ['e', '{"explain_share":1}']),
+  )
+  const newest = async (): Promise<IncidentRow> =>
+    (await incidentRows(store.db, { endpoint: 'e' })).find((row) => row.dismissed === 0) ?? assert.fail('no incident')
+  const first = FAULT + 40
+  await live(first, first + 72, same, usual)
+  await live(first + 72, first + 104, same, moved)
+  const alone = await newest()
+  assert.deepEqual([alone.kind, alone.state, alone.pages, alone.detail.features], ['drift', 'open', 0, []])
+  assert.deepEqual(
+    alone.detail.causes.map((one) => one.kind),
+    ['attribution_shift'],
+  )
+  assert.deepEqual(await spoiltHours(store.db, 'e').then((spans) => spans.filter(({ from, to }) => from < to)), [])
+  await live(first + 104, first + 128, kilometres, moved)
+  const both = await newest()
+  assert.deepEqual([both.id, both.pages, both.state], [alone.id, 1, 'open'])
+  assert.match(both.title, /mi → km|miles|distance/)
+  assert.ok(both.began_event >= START + (first + 103) * HOUR, 'it began when the features did')
+  assert.equal(both.detail.causes.filter((one) => one.kind === 'attribution_shift').length, 1)
+  assert.ok(both.detail.checks.some((one) => one.check === 'attribution') && both.detail.checks.length > 1)
+  assert.ok(both.detail.timeline.some((one) => one.kind === 'features differ too'))
+  await live(first + 128, first + 152, same, moved)
+  assert.equal((await newest()).state, 'open', 'held by the check of attributions')
+  await live(first + 152, first + 224, same, usual)
+  assert.deepEqual([(await newest()).id, (await newest()).state], [alone.id, 'resolved'])
 })

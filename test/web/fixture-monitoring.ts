@@ -240,12 +240,34 @@ export function monitor(now: number): Reply<typeof monitoringApi.getMonitor> {
       retrain: {},
       derived: [],
       same_unit: [['temp', 'dewp']],
+      attribution: { floor: 0.1, pages: false },
       searches: [{ search: 'nightly', more_than: 2 }],
     },
     last_run_at: before(now, 30_000),
     evaluated_until: '2013-09-15T23:00:00.000Z',
     limits: [{ feature: 'temp', check: 'mean', limit: 6, largest_clean: 4.1 }],
     importance: Object.fromEntries(FEATURES),
+    attribution: {
+      version: '3',
+      check: {
+        feature: 'all inputs',
+        check: 'attribution',
+        window_end: '2013-09-15T23:00:00.000Z',
+        value: 0.214,
+        limit: 0.1,
+        n: 412,
+        n_min: 200,
+        state: 'alert',
+        pages: false,
+        baseline: 'the first days of version 3 with explained rows',
+      },
+      baseline_rows: 2911,
+      ndcg: 0.912,
+      inputs: [
+        { name: 'temp', share: 0.31, baseline_share: 0.1 },
+        { name: 'dep_delay', share: 0.2, baseline_share: 0.41 },
+      ],
+    },
   }
 }
 

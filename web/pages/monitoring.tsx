@@ -5,6 +5,7 @@ import { HeatMap } from '../charts/heat-map.tsx'
 import { QualityChart } from '../charts/quality.tsx'
 import { eventTime } from '../format.ts'
 import { METRIC_NAMES, METRICS } from '../metric-names.ts'
+import { AttributionPanel } from '../parts/attribution.tsx'
 import { Empty, Loaded } from '../parts/failure.tsx'
 import { FeaturePanel } from '../parts/feature.tsx'
 import { Page, Panel } from '../parts/page.tsx'
@@ -66,6 +67,7 @@ export function MonitoringPage() {
       <Loaded query={performance} what="The quality" height={260}>
         {({ items }) => <Quality items={items} by={windowOf(search) === undefined ? 'week' : 'day'} />}
       </Loaded>
+      {monitor.data?.attribution !== undefined && <AttributionPanel attribution={monitor.data.attribution} />}
       {monitor.data !== undefined && <WatchedSearches endpoint={name} settings={monitor.data.settings} />}
       <SliceTable endpoint={name} slices={monitor.data?.settings.slices ?? []} range={seen} />
     </Page>
