@@ -18,6 +18,7 @@ export type Latency = Reply<typeof endpointViewApi.latency>
 export type Variant = Endpoint['variants'][number]
 export type Prediction = Reply<typeof servingApi.getPrediction>
 export type Rollout = Reply<typeof rolloutApi.get>
+export type Frozen = Reply<typeof rolloutApi.freezes>['items'][number]
 export type Incident = Reply<typeof monitoringApi.getIncident>
 export type Version = Reply<typeof registryApi.getVersion>
 export type Run = Reply<typeof trackingApi.getRun>
@@ -193,12 +194,11 @@ export const rollouts = (endpoint?: string) =>
         query: { limit: 20, ...(endpoint !== undefined && { endpoint }) },
       }),
   })
-export const freeze = (endpoint: string) =>
-  queryOptions({
-    queryKey: ['rollouts', 'freeze', endpoint],
-    queryFn: ({ signal }) =>
-      call<typeof rolloutApi.getFreeze>('GET', '/v1/endpoints/:name/freeze', { signal, params: { name: endpoint } }),
-  })
+export const freezes = queryOptions({
+  queryKey: ['rollouts', 'freezes'],
+  queryFn: ({ signal }) => call<typeof rolloutApi.freezes>('GET', '/v1/freezes', { signal }),
+  refetchInterval: 60_000,
+})
 export const rollout = (id: string) =>
   queryOptions({
     queryKey: ['rollouts', 'one', id],

@@ -153,7 +153,58 @@ export function incidents(now: number): Incident[] {
       timeline: [],
       actions: [],
     },
+    watchedSearch(now),
   ]
+}
+
+/** A saved search that found more runs than it may. */
+function watchedSearch(now: number): Incident {
+  const names = ['calm-kite-1', 'brave-heron-0']
+  const runs = names.map((name, i) => ({
+    id: `000${1 - i}9c1f4be27a60b3d85c14`,
+    name,
+    started_at: now - (i + 1) * 3_600_000,
+  }))
+  const title = '2 runs found by "failed at night": calm-kite-1, brave-heron-0'
+  return {
+    id: 'inc_3',
+    endpoint: NAME,
+    title,
+    kind: 'search',
+    severity: 'medium',
+    state: 'acknowledged',
+    pages: true,
+    opened_at: before(now, 3_600_000),
+    opened_event_time: before(now, 3_600_000),
+    began_event_time: before(now, 3_600_000),
+    resolved_at: null,
+    resolved_event_time: null,
+    causes: [
+      {
+        rank: 1,
+        kind: 'runs_found',
+        title,
+        score: 1,
+        features: [],
+        evidence: { search: 'failed at night', more_than: 0, runs, href: `/runs/${runs[0]?.id}` },
+      },
+    ],
+    checks: [],
+    affected: { rows: 0, share: 0, marked_bad: 0 },
+    timeline: [
+      {
+        at: before(now, 3_600_000),
+        event_time: before(now, 3_600_000),
+        kind: 'run',
+        text: 'run calm-kite-1',
+        href: `/runs/${runs[0]?.id}`,
+      },
+    ],
+    actions: [
+      { action: 'resolve', preview: 'The incident closes until a run is found that it does not name.', allowed: true },
+      { action: 'mark_bad', preview: 'it is about runs and has no rows', allowed: false },
+    ],
+  }
 }
 
 export function heatmap(): Reply<typeof monitoringApi.heatmap> {

@@ -147,7 +147,6 @@ function recorded(now: number, empty: boolean): Recorded[] {
       items: byEndpoint[query.get('endpoint') ?? ''] ?? rollouts,
     })),
     on(rolloutApi.freezes, () => (empty ? { items: [] } : released.freezes(now))),
-    on(rolloutApi.getFreeze, ({ params }) => released.freeze(now, params['name'] ?? '')),
     on(rolloutApi.freeze, ({ params }) => released.freeze(now, params['name'] ?? '')),
     on(rolloutApi.thaw, () => ({ freeze: null })),
     on(rolloutApi.act, () => released.comparison(now)[0]),

@@ -59,7 +59,7 @@ test('the first view stays below 200 kB of JavaScript, gzipped', () => {
 
 test('keys go to pages, move between rows, choose them, and ask for help', options, async () => {
   await open('/', async (page) => {
-    await page.getByText('3 things need you now').waitFor()
+    await page.getByText('4 things need you now').waitFor()
     await page.keyboard.press('g')
     await page.keyboard.press('r')
     await page.waitForURL('**/runs')
@@ -93,7 +93,7 @@ test('Enter opens the row that has the focus', options, async () => {
 
 test('search finds anything by a few letters and opens it', options, async () => {
   await open('/', async (page) => {
-    await page.getByText('3 things need you now').waitFor()
+    await page.getByText('4 things need you now').waitFor()
     await page.keyboard.press('Control+k')
     await page.getByRole('combobox', { name: /^Search runs/ }).fill('incident temp')
     await page.getByRole('option', { name: /Temperature and dew point/ }).waitFor()
@@ -160,8 +160,11 @@ test('an approval and a promotion in a freeze say what they do, and the freeze i
     await approve.waitFor({ state: 'hidden' })
     await page.getByRole('button', { name: 'Promote', exact: true }).click()
     const promote = page.getByRole('dialog', { name: 'Promote' })
-    await promote.getByText('This goes on, on record').waitFor()
+    await promote.getByText('iris is frozen by ada until it is lifted: end of quarter.').waitFor()
     await promote.getByRole('textbox').fill('a fix')
+    assert.equal(await promote.getByRole('button', { name: 'Promote' }).isDisabled(), true)
+    await promote.getByRole('checkbox').check()
+    assert.deepEqual(await axeBreaches(page), [])
     await promote.getByRole('button', { name: 'Promote' }).click()
     await promote.waitFor({ state: 'hidden' })
     await page.getByRole('button', { name: 'Lift the freeze' }).click()
@@ -172,6 +175,54 @@ test('an approval and a promotion in a freeze say what they do, and the freeze i
       'POST /v1/rollouts/ro_3/actions {"action":"promote","reason":"a fix","override_freeze":true}',
       'DELETE /v1/endpoints/iris/freeze ',
     ])
+  })
+})
+
+test('a version is deployed in a freeze only by who says so, with a reason', options, async () => {
+  await open('/endpoints/iris', async (page) => {
+    server.writes.length = 0
+    await page.getByRole('button', { name: 'Deploy a version' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Deploy a version' })
+    await dialog.getByText('iris is frozen by ada').waitFor()
+    await dialog.getByLabel('Version').selectOption('3')
+    const go = dialog.getByRole('button', { name: 'Deploy a version' })
+    await dialog.getByRole('checkbox').check()
+    assert.equal(await go.isDisabled(), true, 'a reason is missing')
+    await dialog.getByRole('textbox').fill('the night shift waits')
+    assert.deepEqual(await axeBreaches(page), [])
+    await go.click()
+    await dialog.waitFor({ state: 'hidden' })
+    assert.deepEqual(server.writes, [
+      'POST /v1/endpoints/iris/deploy {"version":"3","reason":"the night shift waits","override_freeze":true}',
+    ])
+  })
+})
+
+test('endpoints are frozen and freed from their list; who may not sees no act', options, async () => {
+  await open('/endpoints', async (page) => {
+    server.writes.length = 0
+    await page.getByRole('button', { name: 'Freeze an endpoint' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Freeze an endpoint' })
+    await dialog.getByLabel('Endpoint').selectOption('flight-delay')
+    await dialog.getByLabel('Until').fill('2030-01-02T10:00')
+    await dialog.getByLabel('Reason').fill('audit')
+    assert.deepEqual(await axeBreaches(page), [])
+    await dialog.getByRole('button', { name: 'Freeze an endpoint' }).click()
+    await dialog.waitFor({ state: 'hidden' })
+    await page.getByRole('button', { name: 'Lift the freeze of iris' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Lift the freeze of iris' }).click()
+    await page.getByRole('dialog').waitFor({ state: 'hidden' })
+    assert.deepEqual(server.writes, [
+      'PUT /v1/endpoints/flight-delay/freeze {"reason":"audit","until":"2030-01-02T10:00:00.000Z"}',
+      'DELETE /v1/endpoints/iris/freeze ',
+    ])
+    await page.route('**/v1/me', (route) =>
+      route.fulfill({ json: { id: 'u', name: 'vera', role: 'viewer', project: null } }),
+    )
+    await page.reload()
+    await page.getByText('vera · viewer').waitFor()
+    await page.getByText('end of quarter').waitFor()
+    assert.equal(await page.getByRole('button', { name: /freeze/i }).count(), 0)
   })
 })
 

@@ -12,7 +12,7 @@ const PAGES: readonly (readonly [name: string, path: string, texts: readonly str
   [
     'home',
     '/',
-    ['3 things need you now', 'Temperature and dew point arrive in °C', 'flight-delay', '2 75 %', 'Last 24 hours'],
+    ['4 things need you now', 'Temperature and dew point arrive in °C', 'flight-delay', '2 75 %', 'Last 24 hours'],
   ],
   ['runs', '/runs', ['brave-heron-0', 'log_loss', '100 read so far', 'Choose runs to compare', 'auc by step']],
   ['run-groups', '/runs?group=params.seed', ['Runs by seed', '3 groups', 'mean, least and greatest']],
@@ -77,7 +77,11 @@ const PAGES: readonly (readonly [name: string, path: string, texts: readonly str
     '/models/flight-delay/versions/3',
     ['by ONNX Runtime in the gateway', 'exported from the model', '2.2 MiB', '2.4e-7 of the answer', 'probabilities'],
   ],
-  ['endpoints', '/endpoints', ['flight-delay', 'iris', 'idle']],
+  [
+    'endpoints',
+    '/endpoints',
+    ['flight-delay', 'iris', 'idle', 'Freezes', 'end of quarter', 'by the calendar of its plan', 'Freeze an endpoint'],
+  ],
   [
     'endpoint',
     '/endpoints/flight-delay',
@@ -121,6 +125,7 @@ const PAGES: readonly (readonly [name: string, path: string, texts: readonly str
       '1376 of 3120 users met the candidate; the plan gives it 50 %',
       'in fewer than 1 of 1,000 A/Bs',
       'This A/B cannot be resumed',
+      'weekend, by the calendar of its plan',
       '44.1 %',
     ],
   ],
@@ -130,11 +135,16 @@ const PAGES: readonly (readonly [name: string, path: string, texts: readonly str
     '/monitoring/flight-delay?feature=temp',
     ['Features over time', 'hatched: not enough data', 'Feature temp', 'ROC AUC', 'carrier = HA', 'not enough data'],
   ],
-  ['incidents', '/incidents', ['Temperature and dew point arrive in °C', 'wakes nobody']],
+  ['incidents', '/incidents', ['Temperature and dew point arrive in °C', 'wakes nobody', 'runs, no rows']],
   [
     'incident',
     '/incidents/inc_1',
     ['unit changed °F → °C, temp and dewp', '4,182 rows (8.3 %)', 'Mark the rows bad', 'temp and dewp began to differ'],
+  ],
+  [
+    'incident-search',
+    '/incidents/inc_3',
+    ['a watched search found runs', 'Found runs', 'more than 0 runs is an incident', 'monitor of flight-delay'],
   ],
   ['pipelines', '/pipelines', ['refused', 'train failed']],
   [

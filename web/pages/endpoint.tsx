@@ -7,6 +7,7 @@ import { versionColour } from '../colours.ts'
 import { weight } from '../format.ts'
 import { BudgetPanel } from '../parts/budget.tsx'
 import { Confirm } from '../parts/confirm.tsx'
+import { Deploy } from '../parts/deploy.tsx'
 import { Loaded } from '../parts/failure.tsx'
 import { LatencyPanel } from '../parts/latency.tsx'
 import { useLiveEndpoint } from '../parts/live-endpoint.ts'
@@ -28,7 +29,12 @@ export function EndpointPage() {
       crumbs={<Link to="/endpoints">Endpoints</Link>}
       {...(endpoint.data && {
         lead: <Sentence endpoint={endpoint.data} />,
-        actions: <Actions endpoint={endpoint.data} />,
+        actions: (
+          <>
+            <Deploy endpoint={endpoint.data} />
+            <Rollback endpoint={endpoint.data} />
+          </>
+        ),
       })}
     >
       <Loaded query={endpoint} what={`The endpoint ${name}`} height={420}>
@@ -73,7 +79,7 @@ function Sentence({ endpoint }: { endpoint: Endpoint }) {
   )
 }
 
-function Actions({ endpoint }: { endpoint: Endpoint }) {
+function Rollback({ endpoint }: { endpoint: Endpoint }) {
   const stable = endpoint.variants.find((variant) => variant.role === 'stable')
   const { previous_version: previous, name } = endpoint
   if (previous === null || stable === undefined) return null
@@ -85,7 +91,8 @@ function Actions({ endpoint }: { endpoint: Endpoint }) {
       preview={
         <p>
           Version {previous} gets 100 % of the traffic within 1 s. Version {stable.version} stops answering and stays
-          loaded, so that it can return the same way. A rollout in progress ends. No request fails.
+          loaded, so that it can return the same way. A rollout in progress ends. No request fails. A freeze does not
+          hold it up.
         </p>
       }
       act={(reason) =>

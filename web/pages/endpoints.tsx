@@ -1,6 +1,7 @@
 /** Endpoints: each one's health on a line. */
 import { useQuery } from '@tanstack/react-query'
 import { Loaded } from '../parts/failure.tsx'
+import { Freezes } from '../parts/freezes.tsx'
 import { HealthTable } from '../parts/health.tsx'
 import { Page, Panel } from '../parts/page.tsx'
 import * as read from '../queries.ts'
@@ -15,6 +16,9 @@ export function EndpointsPage() {
           {({ items }) => <HealthTable endpoints={items} incidents={incidents.data?.items ?? []} />}
         </Loaded>
       </Panel>
+      {endpoints.data !== undefined && endpoints.data.items.length > 0 && (
+        <Freezes endpoints={endpoints.data.items.map((one) => one.name)} />
+      )}
     </Page>
   )
 }

@@ -7,6 +7,7 @@ import { count, eventTime, percent, plural, sentence } from '../format.ts'
 import { CheckTable } from '../parts/checks.tsx'
 import { Confirm } from '../parts/confirm.tsx'
 import { Loaded } from '../parts/failure.tsx'
+import { FoundRuns } from '../parts/found-runs.tsx'
 import { Figures, Page, Panel } from '../parts/page.tsx'
 import { Status } from '../parts/status.tsx'
 import { Suspects } from '../parts/suspects.tsx'
@@ -73,8 +74,6 @@ function Sentence({ incident }: { incident: Incident }) {
 }
 
 function Body({ incident }: { incident: Incident }) {
-  const from = new Date(Date.parse(incident.began_event_time) - MARGIN_MS).toISOString()
-  const feature = incident.causes[0]?.features[0]
   return (
     <>
       <Panel
@@ -84,37 +83,51 @@ function Body({ incident }: { incident: Incident }) {
         <Actions incident={incident} />
       </Panel>
       <div className="two">
-        <Panel title="Suspects" note="the most likely first" flush>
-          <Suspects causes={incident.causes} />
-        </Panel>
-        <div className="stack">
-          <Panel title="Affected">
-            <Figures
-              items={[
-                ['Rows', count(incident.affected.rows)],
-                ['Share of the predictions', percent(incident.affected.share)],
-                ['Marked bad', count(incident.affected.marked_bad), 'left out of training'],
-              ]}
-            />
-            <p>
-              <Link
-                to="/monitoring/$name"
-                params={{ name: incident.endpoint }}
-                search={{ from, ...(feature !== undefined && { feature }) }}
-              >
-                See the features around that time
-              </Link>
-            </p>
+        {incident.kind === 'search' ? (
+          <FoundRuns incident={incident} />
+        ) : (
+          <Panel title="Suspects" note="the most likely first" flush>
+            <Suspects causes={incident.causes} />
           </Panel>
+        )}
+        <div className="stack">
+          {incident.kind !== 'search' && <Affected incident={incident} />}
           <Panel title="Timeline" note="event time in UTC">
             <Timeline entries={incident.timeline} />
           </Panel>
         </div>
       </div>
-      <Panel title="Checks that spoke" flush>
-        <CheckTable checks={incident.checks} />
-      </Panel>
+      {incident.kind !== 'search' && (
+        <Panel title="Checks that spoke" flush>
+          <CheckTable checks={incident.checks} />
+        </Panel>
+      )}
     </>
+  )
+}
+
+function Affected({ incident }: { incident: Incident }) {
+  const from = new Date(Date.parse(incident.began_event_time) - MARGIN_MS).toISOString()
+  const feature = incident.causes[0]?.features[0]
+  return (
+    <Panel title="Affected">
+      <Figures
+        items={[
+          ['Rows', count(incident.affected.rows)],
+          ['Share of the predictions', percent(incident.affected.share)],
+          ['Marked bad', count(incident.affected.marked_bad), 'left out of training'],
+        ]}
+      />
+      <p>
+        <Link
+          to="/monitoring/$name"
+          params={{ name: incident.endpoint }}
+          search={{ from, ...(feature !== undefined && { feature }) }}
+        >
+          See the features around that time
+        </Link>
+      </p>
+    </Panel>
   )
 }
 

@@ -17,7 +17,10 @@ export function IncidentsPage() {
   const navigate = useNavigate({ from: '/incidents' })
   const pick = (value: string): void => void navigate({ search: value === '' ? {} : { state: value } })
   return (
-    <Page title="Incidents" lead="What broke in the data, in quality or in serving, with its likely cause.">
+    <Page
+      title="Incidents"
+      lead="What broke in the data, in quality or in serving, with its likely cause; and what watched searches of runs found."
+    >
       <Panel
         title="Incidents"
         flush
@@ -59,7 +62,7 @@ function List({ items }: { items: readonly Incident[] }) {
           <th>What</th>
           <th>Endpoint</th>
           <th className="num">Affected</th>
-          <th>Data began to differ</th>
+          <th>Began</th>
           <th className="num">Opened</th>
         </tr>
       </thead>
@@ -82,7 +85,7 @@ function List({ items }: { items: readonly Incident[] }) {
               )}
             </td>
             <td>{one.endpoint}</td>
-            <td className="num">{plural(one.affected.rows, 'row')}</td>
+            <td className="num">{one.kind === 'search' ? 'runs, no rows' : plural(one.affected.rows, 'row')}</td>
             <td className="nowrap">{eventTime(one.began_event_time)}</td>
             <td className="num">
               <When at={one.opened_at} />

@@ -15,11 +15,16 @@ export interface ConfirmProps {
   /** Whether a reason must be given; `optional` shows the field. */
   readonly reason?: 'required' | 'optional' | 'none'
   readonly disabled?: boolean
+  /** Why the act is held up now, as a sentence: it goes on only where the person says so, with a reason. */
+  readonly frozen?: string | null
 }
 
-export function Confirm({ label, preview, act, tone = 'plain', reason = 'none', disabled = false }: ConfirmProps) {
+export function Confirm({ label, preview, act, tone = 'plain', disabled = false, ...given }: ConfirmProps) {
   const dialog = useRef<HTMLDialogElement>(null)
   const [why, setWhy] = useState('')
+  const [overrides, setOverrides] = useState(false)
+  const isFrozen = given.frozen !== undefined && given.frozen !== null
+  const reason = isFrozen ? 'required' : (given.reason ?? 'none')
   const queries = useQueryClient()
   const heading = useId()
   const doing = useMutation({
@@ -27,10 +32,11 @@ export function Confirm({ label, preview, act, tone = 'plain', reason = 'none', 
     onSuccess: async () => {
       dialog.current?.close()
       setWhy('')
+      setOverrides(false)
       await queries.invalidateQueries()
     },
   })
-  const missing = reason === 'required' && why.trim() === ''
+  const missing = (reason === 'required' && why.trim() === '') || (isFrozen && !overrides)
   return (
     <>
       <button
@@ -54,6 +60,7 @@ export function Confirm({ label, preview, act, tone = 'plain', reason = 'none', 
         >
           <h2 id={heading}>{label}</h2>
           <div className="break">{preview}</div>
+          {isFrozen && <Override why={given.frozen ?? ''} value={overrides} onChange={setOverrides} />}
           {reason !== 'none' && <Reason value={why} required={reason === 'required'} onChange={setWhy} />}
           {doing.error !== null && (
             <p className="bad-text break" role="alert">
@@ -71,6 +78,18 @@ export function Confirm({ label, preview, act, tone = 'plain', reason = 'none', 
         </form>
       </dialog>
     </>
+  )
+}
+
+function Override(props: { why: string; value: boolean; onChange: (value: boolean) => void }) {
+  return (
+    <div className="notice">
+      <p className="break">{props.why}</p>
+      <label className="row" style={{ flexWrap: 'nowrap' }}>
+        <input type="checkbox" checked={props.value} onChange={(event) => props.onChange(event.target.checked)} />
+        Go on in the freeze; your name and the reason are kept
+      </label>
+    </div>
   )
 }
 

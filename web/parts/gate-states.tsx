@@ -55,7 +55,7 @@ function Row({ gate }: { gate: GateRow }) {
   const fails = gate.status === 'failing'
   return (
     <tr>
-      <td style={{ minWidth: 250 }}>
+      <td style={{ minWidth: 200 }}>
         {words(gate.gate)}
         {gate.slice !== null && <div className="small">{gate.slice}</div>}
         <div className="muted small">{compared(gate.gate)}</div>

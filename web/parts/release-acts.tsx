@@ -4,6 +4,8 @@ import { call } from '../api.ts'
 import { weight } from '../format.ts'
 import type { Rollout } from '../queries.ts'
 import { Confirm } from './confirm.tsx'
+import { frozenSentence, useFrozen } from './freeze.tsx'
+import { useMay } from './may.ts'
 
 const RUNNING = ['starting', 'shadow', 'canary', 'paused']
 
@@ -37,12 +39,14 @@ export function stepWord(before: number | 'promote'): string {
 }
 
 export function Acts({ rollout }: { rollout: Rollout }) {
-  if (!RUNNING.includes(rollout.state)) return null
-  const overrides = rollout.frozen !== null
+  // asked of the endpoint: a rollout that is paused does not tell of the freeze that holds its next act up
+  const frozen = frozenSentence(useFrozen(rollout.endpoint))
+  const may = useMay({ verb: 'deploy', resource: 'rollouts' })
+  if (!may || !RUNNING.includes(rollout.state)) return null
   const act = (action: Action) => (reason: string) =>
     call<typeof rolloutApi.act>('POST', '/v1/rollouts/:id/actions', {
       params: { id: rollout.id },
-      body: { action, reason, ...(overrides && (action === 'promote' || action === 'resume') && OVERRIDE) },
+      body: { action, reason, ...(frozen !== null && (action === 'promote' || action === 'resume') && OVERRIDE) },
     })
   return (
     <>
@@ -54,12 +58,8 @@ export function Acts({ rollout }: { rollout: Rollout }) {
             label={label}
             tone={tone}
             reason="required"
-            preview={
-              <>
-                <p>{preview}</p>
-                {overrides && action !== 'abort' && <p>The endpoint is {rollout.frozen}. This goes on, on record.</p>}
-              </>
-            }
+            preview={<p>{preview}</p>}
+            frozen={action === 'abort' ? null : frozen}
             act={act(action)}
           />
         ),

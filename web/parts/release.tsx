@@ -31,7 +31,7 @@ export function ReleasePanel({ endpoint, model }: { endpoint: string; model: str
       }
       {...(newest && { note: <Status word={newest.state} /> })}
     >
-      <FreezeState endpoint={endpoint} rollout={newest} />
+      <FreezeState endpoint={endpoint} />
       <Loaded query={rollouts} what="The rollouts" height={200}>
         {({ items }) =>
           items[0] === undefined ? (
