@@ -159,13 +159,13 @@ export function incidents(now: number): Incident[] {
 
 /** A saved search that found more runs than it may. */
 function watchedSearch(now: number): Incident {
-  const names = ['calm-kite-1', 'brave-heron-0']
+  const names = ['dusty-otter-7', 'plain-finch-8']
   const runs = names.map((name, i) => ({
     id: `000${1 - i}9c1f4be27a60b3d85c14`,
     name,
     started_at: now - (i + 1) * 3_600_000,
   }))
-  const title = '2 runs found by "failed at night": calm-kite-1, brave-heron-0'
+  const title = '2 runs found by "failed at night": dusty-otter-7, plain-finch-8'
   return {
     id: 'inc_3',
     endpoint: NAME,
@@ -196,7 +196,7 @@ function watchedSearch(now: number): Incident {
         at: before(now, 3_600_000),
         event_time: before(now, 3_600_000),
         kind: 'run',
-        text: 'run calm-kite-1',
+        text: 'run dusty-otter-7',
         href: `/runs/${runs[0]?.id}`,
       },
     ],
