@@ -67,6 +67,12 @@ test('a small level holds: no alarm among a hundred looks at 1 in 2000', () => {
   assert.ok(share <= 1 / 120, String(share))
 })
 
+test('a small level holds with the fewest hours of single rows, where signs at random alone would not hold it', () => {
+  const few = (r: Prng): Block[] => blocksOf(r, 8, { shares: USUAL, rows: () => 1 })
+  const share = passed(300, 0.005, (r) => [few(r), few(r)])
+  assert.ok(share <= 0.02, String(share))
+})
+
 test('a change is found at 1 in 2000: 0.15 of the whole that went elsewhere nearly always, a tenth mostly', () => {
   const found = (moved: readonly number[]): number =>
     passed(50, 1 / 2000, (r) => [blocksOf(r, 96, { shares: USUAL }), blocksOf(r, 24, { shares: moved })])
