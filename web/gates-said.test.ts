@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { compared, failingFirst, gateFigure, nearness } from './gates-said.ts'
+import { compared, failingFirst, foldSlices, gateFigure, nearness } from './gates-said.ts'
 
 test('a gate says what it compares, with shares in per cent', () => {
   assert.match(compared('error_rate_vs_stable'), /both, in the same minutes/)
@@ -23,5 +23,17 @@ test('gates that fail come first, the others keep their order', () => {
   assert.deepEqual(
     failingFirst(gates).map(({ i }) => i),
     [3, 1, 0, 2],
+  )
+})
+
+test('the whole and failing slices are told, other slices folded', () => {
+  const all = [
+    { slice: null, bad: false },
+    { slice: 'carrier = UA', bad: true },
+    { slice: 'carrier = DL', bad: false },
+  ]
+  assert.deepEqual(
+    foldSlices(all, ({ bad }) => bad).map((part) => part.map(({ slice }) => slice)),
+    [[null, 'carrier = UA'], ['carrier = DL']],
   )
 })

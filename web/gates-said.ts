@@ -52,3 +52,12 @@ const ORDER: Readonly<Record<string, number>> = { failing: 0, waiting: 1, passin
 export function failingFirst<T extends { readonly status: string }>(gates: readonly T[]): T[] {
   return gates.toSorted((a, b) => (ORDER[a.status] ?? 1) - (ORDER[b.status] ?? 1))
 }
+
+/** What is told at once, the whole and what fails, and the slices that may be folded away. */
+export function foldSlices<T extends { readonly slice: string | null }>(
+  all: readonly T[],
+  fails: (one: T) => boolean,
+): readonly [told: T[], folded: T[]] {
+  const isTold = (one: T): boolean => one.slice === null || fails(one)
+  return [all.filter(isTold), all.filter((one) => !isTold(one))]
+}

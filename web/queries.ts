@@ -18,6 +18,7 @@ export type Latency = Reply<typeof endpointViewApi.latency>
 export type Variant = Endpoint['variants'][number]
 export type Prediction = Reply<typeof servingApi.getPrediction>
 export type Rollout = Reply<typeof rolloutApi.get>
+export type Curve = Reply<typeof rolloutApi.curve>
 export type Frozen = Reply<typeof rolloutApi.freezes>['items'][number]
 export type Incident = Reply<typeof monitoringApi.getIncident>
 export type Version = Reply<typeof registryApi.getVersion>

@@ -67,6 +67,16 @@ export function rollouts(now: number): Rollout[] {
     }),
     state({
       gate: 'quality',
+      slice: 'carrier = DL',
+      boundary: 800,
+      candidate: -0.001,
+      stable: null,
+      interval: [-0.02, 0.018],
+      n: 410,
+      n_min: 10,
+    }),
+    state({
+      gate: 'quality',
       status: 'waiting',
       evidence: 1.1,
       n: 120,
@@ -250,6 +260,7 @@ export function curve(id: string): Reply<typeof rolloutApi.curve> {
       series('error_rate_vs_stable', 0.03),
       series('latency', -0.05),
       series('quality', 0.116, { slice: 'carrier = UA', boundary: 800 }),
+      series('quality', -0.02, { slice: 'carrier = DL', boundary: 800 }),
       series('quality', 0.002, { length: 11 }),
     ],
   }

@@ -1,6 +1,6 @@
 /** The gates of a rollout now: what was compared, both figures, how sure, and how near to failing. */
-import { count, figure, interval, words } from '../format.ts'
-import { compared, failingFirst, gateFigure, nearness } from '../gates-said.ts'
+import { count, figure, interval, plural, words } from '../format.ts'
+import { compared, failingFirst, foldSlices, gateFigure, nearness } from '../gates-said.ts'
 import { Scroll } from './page.tsx'
 import { Status } from './status.tsx'
 
@@ -26,6 +26,21 @@ export interface GateStatesProps {
 
 export function GateStates({ gates, label = 'Gates of the rollout' }: GateStatesProps) {
   if (gates.length === 0) return <p className="muted">No gate has been judged yet.</p>
+  const [told, folded] = foldSlices(failingFirst(gates), (gate) => gate.status === 'failing')
+  return (
+    <>
+      <Table gates={told} label={label} />
+      {folded.length > 0 && (
+        <details>
+          <summary className="small">{plural(folded.length, 'slice')} besides, none failing</summary>
+          <Table gates={folded} label={`${label}, slices`} />
+        </details>
+      )}
+    </>
+  )
+}
+
+function Table({ gates, label }: { gates: readonly GateRow[]; label: string }) {
   return (
     <Scroll label={label}>
       <table>
@@ -42,7 +57,7 @@ export function GateStates({ gates, label = 'Gates of the rollout' }: GateStates
           </tr>
         </thead>
         <tbody>
-          {failingFirst(gates).map((gate) => (
+          {gates.map((gate) => (
             <Row key={`${gate.gate} ${gate.slice}`} gate={gate} />
           ))}
         </tbody>

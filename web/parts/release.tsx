@@ -3,9 +3,9 @@ import { useQuery } from '@tanstack/react-query'
 import { stepsOf } from '../../src/contract/rollout-steps.ts'
 import { Evidence } from '../charts/evidence.tsx'
 import { count, percent, plural, sentence, weight, words } from '../format.ts'
-import { SHIFT_GATE } from '../gates-said.ts'
+import { foldSlices, SHIFT_GATE } from '../gates-said.ts'
 import * as read from '../queries.ts'
-import type { Rollout } from '../queries.ts'
+import type { Curve, Rollout } from '../queries.ts'
 import { Empty, Loaded } from './failure.tsx'
 import { GateStates } from './gate-states.tsx'
 import { Panel } from './page.tsx'
@@ -101,18 +101,35 @@ function sentenceOf(rollout: Rollout): string {
 function Curves({ rollout }: { rollout: Rollout }) {
   const curve = useQuery(read.curve(rollout.id))
   if (curve.data === undefined || curve.data.series.length === 0) return null
-  const failing = (gate: string, slice: string | null): boolean =>
+  const fails = ({ gate, slice }: Series): boolean =>
     rollout.gates.some((one) => one.gate === gate && one.slice === slice && one.status === 'failing')
+  const [told, folded] = foldSlices(curve.data.series, fails)
+  return (
+    <>
+      <Charts series={told} fails={fails} />
+      {folded.length > 0 && (
+        <details>
+          <summary className="small">Curves of {plural(folded.length, 'slice')} besides</summary>
+          <Charts series={folded} fails={fails} />
+        </details>
+      )}
+    </>
+  )
+}
+
+type Series = Curve['series'][number]
+
+function Charts({ series, fails }: { series: readonly Series[]; fails: (one: Series) => boolean }) {
   return (
     <div className="charts">
-      {curve.data.series.map((series) => (
+      {series.map((one) => (
         <Evidence
-          key={`${series.gate} ${series.slice}`}
-          title={series.slice === null ? words(series.gate) : `${words(series.gate)}, ${series.slice}`}
-          boundary={series.boundary}
-          points={series.points}
-          failing={failing(series.gate, series.slice)}
-          {...(series.gate === SHIFT_GATE && { beyond: 'waits' })}
+          key={`${one.gate} ${one.slice}`}
+          title={one.slice === null ? words(one.gate) : `${words(one.gate)}, ${one.slice}`}
+          boundary={one.boundary}
+          points={one.points}
+          failing={fails(one)}
+          {...(one.gate === SHIFT_GATE && { beyond: 'waits' })}
         />
       ))}
     </div>
