@@ -70,7 +70,7 @@ function Row({ gate }: { gate: GateRow }) {
   const fails = gate.status === 'failing'
   return (
     <tr>
-      <td style={{ minWidth: 200 }}>
+      <td style={{ minWidth: 170 }}>
         {words(gate.gate)}
         {gate.slice !== null && <div className="small">{gate.slice}</div>}
         <div className="muted small">{compared(gate.gate)}</div>
@@ -91,7 +91,7 @@ function Row({ gate }: { gate: GateRow }) {
         </div>
       </td>
       <td className="num">{gate.n < gate.n_min ? `${count(gate.n)} of ${count(gate.n_min)}` : count(gate.n)}</td>
-      <td className="break" style={{ minWidth: 220 }}>
+      <td className="break" style={{ minWidth: 180 }}>
         {gate.reason}
       </td>
     </tr>
