@@ -1,6 +1,7 @@
 /** Routes of the registry: models, versions, aliases, gates, verdicts, lineage, and what was true at a time. */
 import { z } from 'zod'
 import { id, listOf, page, time } from './fields.ts'
+import { replayOf, rules } from './replay.ts'
 import { route } from './route.ts'
 
 const metric = z.string().min(1).max(250)
@@ -88,6 +89,7 @@ export const Verdict = z.object({
   at: time,
   against: z.string().nullable().describe('the incumbent it was compared with: MODEL/VERSION'),
   gates: z.array(GateResult),
+  rules,
 })
 export type Verdict = z.output<typeof Verdict>
 
@@ -395,7 +397,7 @@ export const registryApi = {
     summary: 'Judge the stored inputs of a verdict again and say whether the result is the same',
     access: READ,
     params: z.object({ id }),
-    reply: z.object({ same: z.boolean(), stored: Verdict, replayed: Verdict }),
+    reply: replayOf(Verdict),
     errors: ['not_found'],
   }),
 }

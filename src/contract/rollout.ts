@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { id, listOf, name, page, time } from './fields.ts'
 import { Plan } from './rollout-plan.ts'
+import { replayOf, rules } from './replay.ts'
 import { route } from './route.ts'
 
 /** One sequential test at one look: its evidence against its boundary. */
@@ -29,6 +30,7 @@ export const RolloutVerdict = z.object({
   decision: z.enum(['advance', 'promote', 'keep', 'rollback', 'pause', 'wait', 'demote', 'confirm']),
   reason: z.string(),
   gates: z.array(GateState),
+  rules,
 })
 export type RolloutVerdict = z.output<typeof RolloutVerdict>
 
@@ -182,7 +184,7 @@ export const rolloutApi = {
     summary: 'Judge the stored inputs of a verdict again and say whether the decision is the same',
     access: READ,
     params: z.object({ id, verdict: id }),
-    reply: z.object({ same: z.boolean(), stored: RolloutVerdict, replayed: RolloutVerdict }),
+    reply: replayOf(RolloutVerdict),
     errors: ['not_found'],
   }),
   exposures: route({

@@ -1,11 +1,12 @@
 /** Gates: limits, paired comparison with the incumbent, leak alarm, slices, signature; no data never passes. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { digestOf } from '../../test/outcomes.ts'
 import type { Gate } from '../contract/registry.ts'
 import { prng } from '../stats/prng.ts'
 import { readEvaluation } from './evaluation.ts'
 import type { Evaluation } from './evaluation.ts'
-import { judge } from './gates.ts'
+import { judge, RULES } from './gates.ts'
 import type { Judged } from './judged.ts'
 
 /** 4,000 rows of which `noise` spoils the candidate's score; the incumbent's noise is 1. */
@@ -247,4 +248,26 @@ describe('predictions file', () => {
   ] as const) {
     test(`refused: ${reason.source}`, () => assert.throws(() => readEvaluation(csv), reason))
   }
+})
+
+test('the rules of judging are the numbered ones: who changes what comes of the same inputs gives RULES the next number', () => {
+  const than = { not_worse_than: 'production', margin: 0.02, confidence: 0.95 } as const
+  const gates: Gate[] = [
+    { metric: 'roc_auc', at_least: 0.7, confidence: 0.99 },
+    { metric: 'mae', slice: 'carrier', at_most: 0.5 },
+    { metric: 'roc_auc', ...than },
+    { metric: 'roc_auc', ...than, method: 'bootstrap' },
+    { metric: 'brier', ...than },
+    { metric: 'roc_auc', slice: 'carrier', ...than },
+    { metric: 'rmse', slice: 'carrier', ...than, multiplicity: 'holm' },
+    { metric: 'roc_auc', jump_at_most: 0.1 },
+    { signature: 'compatible' },
+    { data: 'digest known' },
+  ]
+  const metrics = { roc_auc: 0.77, brier: 0.2, rmse: 0.4, mae: 0.3, rows: 4000, base_rate: 0.3 }
+  const incumbents = { production: { ...production, metrics: { ...metrics, roc_auc: 0.76 } } }
+  const outcomes = [evaluation(1), evaluation(3, { spoiled: 'UA' }), null].map((rows) =>
+    judge(gates, { ...base, metrics, incumbents, evaluation: rows }),
+  )
+  assert.deepEqual({ rules: RULES, digest: digestOf(outcomes) }, { rules: 2, digest: '62436ea394eb8547' })
 })

@@ -10,6 +10,9 @@ import type { Judged } from './judged.ts'
 import { AUC, influence, termsOf } from './row-metrics.ts'
 import { worseSlices } from './slice-gates.ts'
 
+/** Number of the rules below, kept with each verdict. A change by which the same inputs come out otherwise gives them the next one. */
+export const RULES = 2
+
 /** Judges every gate, in order. A gate without data does not hold. */
 export function judge(gates: readonly Gate[], judged: Judged): GateResult[] {
   return gates.map((gate) => judgeOne(gate, judged))

@@ -10,6 +10,7 @@ import type { NamedAt } from './aliases.ts'
 import { person, root, wanted } from './bench.cases.ts'
 import type { Bench } from './bench.cases.ts'
 import { wantedDeployments } from './deployments.ts'
+import { RULES } from './gates.ts'
 import { promote } from './promotion.ts'
 import { registerVersion } from './register.ts'
 import { registryTables } from './transfer.ts'
@@ -197,6 +198,44 @@ export function promotionCases(bench: Bench): void {
       assert.equal(same, true)
       assert.deepEqual(replayed, stored)
     }
+  })
+
+  it('a verdict of other rules that comes out otherwise is not called changed: both rules and both results are told', async () => {
+    const row = await bench.room.db.get<{ id: string; results: string; inputs: string }>(
+      "SELECT id, results, inputs FROM verdicts WHERE results LIKE '%is 0.%' ORDER BY at LIMIT 1",
+    )
+    assert.ok(row)
+    const keep = async (rules: number | undefined, results: string): Promise<void> => {
+      const inputs = JSON.stringify({ ...(JSON.parse(row.inputs) as object), rules })
+      await bench.room.db.tx((t) =>
+        t.run('UPDATE verdicts SET results = ?, inputs = ? WHERE id = ?', [results, inputs, row.id]),
+      )
+    }
+    const replay = async () => {
+      const { same, comparable, says, stored, replayed } = await replayVerdict(bench.room, row.id)
+      return { same, comparable, says, rules: [stored.rules, replayed.rules] }
+    }
+    const otherwise = row.results.replace('is 0.', 'was 0.')
+    await keep(undefined, otherwise)
+    assert.deepEqual(await replay(), {
+      same: false,
+      comparable: false,
+      says: 'rules 1, now 2: not comparable',
+      rules: [1, RULES],
+    })
+    await keep(undefined, row.results)
+    assert.deepEqual(await replay(), {
+      same: true,
+      comparable: true,
+      says: 'the same result by rules 1 and by rules 2',
+      rules: [1, RULES],
+    })
+    await keep(RULES, otherwise)
+    const changed = await replay()
+    assert.deepEqual([changed.same, changed.comparable], [false, true])
+    assert.match(changed.says, /by the same rules/)
+    await keep(RULES, row.results)
+    assert.equal((await replay()).says, 'the same result')
   })
 
   it('tells what each alias named at a time, to those who may see the model', async () => {

@@ -2,11 +2,13 @@
 import { toTime } from '../contract/fields.ts'
 import { problem } from '../contract/errors.ts'
 import type { Gate, GateResult, Verdict } from '../contract/registry.ts'
+import { compareReplay } from '../contract/replay.ts'
+import type { Replay } from '../contract/replay.ts'
 import type { Reader, Tx } from '../store/db.ts'
 import { treeFiles } from '../store/trees.ts'
 import { readEvaluation } from './evaluation.ts'
 import type { Evaluation } from './evaluation.ts'
-import { judge } from './gates.ts'
+import { judge, RULES } from './gates.ts'
 import type { ApprovalFact, Incumbent, ScanFacts } from './judged.ts'
 import { approvalFacts } from './approval-facts.ts'
 import { readScores, scoreIncumbent } from './incumbent.ts'
@@ -31,6 +33,8 @@ interface StoredInputs {
   readonly reproducibility?: string | null
   readonly scan?: ScanFacts | null
   readonly approvals?: readonly ApprovalFact[]
+  /** The rules that judged; absent in verdicts of before they were numbered. */
+  readonly rules?: number
 }
 
 export interface VerdictRow {
@@ -89,6 +93,7 @@ async function inputsOf(reader: Reader, version: VersionRow): Promise<StoredInpu
     reproducibility: version.reproducibility,
     scan: scan === null ? null : { verdict: scan.verdict, reason: scanReason(scan) },
     approvals: await approvalFacts(reader, version),
+    rules: RULES,
   }
 }
 
@@ -201,20 +206,18 @@ function shown(row: VerdictRow): Verdict {
     at: toTime(row.at),
     against: row.against,
     gates: JSON.parse(row.results) as GateResult[],
+    rules: (JSON.parse(row.inputs) as StoredInputs).rules ?? 1,
   }
 }
 
-/** Judges the stored inputs of a verdict again; `same` when every gate comes out as it was stored, to the last digit. */
-export async function replayVerdict(
-  room: Registry,
-  id: string,
-): Promise<{ same: boolean; stored: Verdict; replayed: Verdict }> {
+/** Judges the stored inputs of a verdict again, by the rules of now; `same` when every gate comes out as it was stored, to the last digit. */
+export async function replayVerdict(room: Registry, id: string): Promise<Replay<Verdict>> {
   const row = await requireVerdict(room.db, id)
   const stored = shown(row)
   const gates = await judgeInputs(room, JSON.parse(row.inputs) as StoredInputs)
   // through JSON, as the stored one went
   const replayed = JSON.parse(
-    JSON.stringify({ ...stored, gates, passed: gates.every((one) => one.outcome === 'passed') }),
+    JSON.stringify({ ...stored, gates, passed: gates.every((one) => one.outcome === 'passed'), rules: RULES }),
   ) as Verdict
-  return { same: JSON.stringify(replayed) === JSON.stringify(stored), stored, replayed }
+  return compareReplay(stored, replayed)
 }

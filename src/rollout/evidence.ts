@@ -43,6 +43,8 @@ export interface Counts {
 }
 
 export interface Evidence {
+  /** The rules by which it is counted, from the first observation on. */
+  rules: number
   counts: { canary: number; pairs: number; labelled: number; failed: number }
   errors: RateState
   /** Failures of callers' requests beside those of stable. */
@@ -70,8 +72,15 @@ const STABLE_ANSWERS = 1000
 /** Nothing under this counts as slow, µs: on an idle machine three times a tenth of a millisecond is nothing. */
 const SLOW_FLOOR_US = 20_000
 
+/**
+ * Number of the rules by which observations are counted, gates judged and steps decided; kept with each verdict. A change by which the same
+ * observations come out otherwise gives them the next one.
+ */
+export const RULES = 2
+
 export function freshEvidence(): Evidence {
   return {
+    rules: RULES,
     counts: { canary: 0, pairs: 0, labelled: 0, failed: 0 },
     errors: { n: 0, events: 0 },
     versus: freshTwoRates(),

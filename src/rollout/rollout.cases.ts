@@ -13,6 +13,7 @@ import { act, halt } from './acts.ts'
 import { ingest, label, newest, openRolloutBench, QUICK, round, send, ship, traffic } from './bench.fixture.ts'
 import type { RolloutBench } from './bench.fixture.ts'
 import { judgeRound } from './controller.ts'
+import { RULES } from './evidence.ts'
 import { curveOf, getRollout, listRollouts } from './read.ts'
 import { recordedRows } from './recorded.ts'
 import { evidenceOf } from './room.ts'
@@ -217,7 +218,15 @@ export function rolloutCases(name: string, open: Open): void {
 
     it('a person promotes from any step; the verdict says who and replays', async () => {
       const id = await begun('byhand')
+      // evidence that was begun by rules of before they were numbered stays theirs
+      const { rules, ...unnumbered } = evidenceOf(await newest(db, 'byhand'))
+      assert.equal(rules, RULES)
+      await db.tx((t) => t.run('UPDATE rollouts SET evidence = ? WHERE id = ?', [JSON.stringify(unnumbered), id]))
       await act(bench.deps, ann, id, { action: 'promote', reason: 'seen enough' })
+      assert.deepEqual(
+        (await getRollout(db, id)).verdicts.map((one) => one.rules),
+        [1],
+      )
       const row = await newest(db, 'byhand')
       assert.deepEqual([row.state, row.reason], ['promoted', 'promote by ann: seen enough'])
       assert.equal(await aliasVersion(db, 'byhand', 'production'), '2')
@@ -405,6 +414,15 @@ export function rolloutCases(name: string, open: Open): void {
       const { same, stored, replayed } = await replayVerdict(db, id, verdict)
       assert.equal(same, false)
       assert.notDeepEqual(stored.gates, replayed.gates)
+      // the same difference in a verdict of before the rules were numbered says nothing of what it rests on
+      assert.deepEqual([stored.rules, replayed.rules], [RULES, RULES])
+      const { inputs } = (await db.get<{ inputs: string }>('SELECT inputs FROM rollout_verdicts WHERE id = ?', [
+        verdict,
+      ])) ?? { inputs: '{}' }
+      const before = JSON.stringify({ ...(JSON.parse(inputs) as object), rules: undefined })
+      await db.tx((t) => t.run('UPDATE rollout_verdicts SET inputs = ? WHERE id = ?', [before, verdict]))
+      const old = await replayVerdict(db, id, verdict)
+      assert.deepEqual([old.same, old.comparable, old.says], [false, false, `rules 1, now ${RULES}: not comparable`])
       await assert.rejects(replayVerdict(db, id, 'vdt_none'), { code: 'not_found' })
     })
   })

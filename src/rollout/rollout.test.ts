@@ -1,10 +1,11 @@
 /** Rollouts: equal candidates are promoted, bad ones stopped and named, verdicts replay, a kill anywhere ends the same. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { digestOf } from '../../test/outcomes.ts'
 import { Plan } from '../contract/rollout-plan.ts'
 import { prng } from '../stats/prng.ts'
 import { decide } from './decide.ts'
-import { freshEvidence, observe } from './evidence.ts'
+import { freshEvidence, observe, RULES } from './evidence.ts'
 import type { Evidence, Observation } from './evidence.ts'
 import { gateStates } from './gates.ts'
 
@@ -164,6 +165,25 @@ describe('decisions', () => {
     )
     assert.equal(gateStates(evidence, plan).find((gate) => gate.gate === 'latency')?.status, 'failing')
   })
+  test('the evidence of latency is of requests, however they are looked at', () => {
+    const random = prng(3)
+    const stable = Array.from({ length: 1000 }, (_, i): Observation => ['s', 300 + (i % 50)])
+    const answers = Array.from({ length: 900 }, (): Observation => ['c', 0, random.uniform() < 0.05 ? 90_000 : 400, 0])
+    const latency = (looks: number) => {
+      const evidence = freshEvidence()
+      observe(evidence, plan, stable)
+      const size = answers.length / looks
+      for (let i = 0; i < looks; i++) {
+        observe(evidence, plan, answers.slice(i * size, (i + 1) * size))
+        gateStates(evidence, plan)
+      }
+      return gateStates(evidence, plan).find((gate) => gate.gate === 'latency')
+    }
+    const once = latency(1)
+    assert.equal(once?.n, 900)
+    assert.ok(once.evidence > 1, `${once.evidence}`)
+    for (const looks of [2, 90, 900]) assert.deepEqual(latency(looks), once)
+  })
 })
 
 test('evidence kept as JSON and taken up again gives the same bits as evidence that was never stopped', () => {
@@ -176,4 +196,25 @@ test('evidence kept as JSON and taken up again gives the same bits as evidence t
     parts = JSON.parse(JSON.stringify(parts)) as Evidence
   }
   assert.deepEqual(JSON.parse(JSON.stringify(parts)), JSON.parse(JSON.stringify(whole)))
+})
+
+test('the rules of judging are the numbered ones: who changes what comes of the same observations gives RULES the next number', () => {
+  const strict = Plan.parse({
+    shadow: { requests: 300 },
+    gates: { decision_flips: { threshold: 0.5, at_most: 0.05 }, score_shift: { mean_abs_at_most: 0.2 } },
+  })
+  const outcomes = [0, 0.01, 0.1].map((errors) => {
+    const evidence = freshEvidence()
+    const slow = (i: number): Observation[] => [
+      ['s', 300 + (i % 50)],
+      ['x', 3, errors > 0 && i % 20 === 0 ? 1 : 0, 9, 0],
+    ]
+    observe(evidence, strict, Array.from({ length: 1200 }, (_, i) => slow(i)).flat())
+    observe(evidence, strict, rows(5, 400, { noise: 0.3, errors, flipped: 'UA' }))
+    const gates = gateStates(evidence, strict)
+    const from = { canary: 0, pairs: 0, labelled: 0 }
+    const decided = decide({ plan: strict, step: 0, counts: evidence.counts, from, gates, breaker: null, hours: 1 })
+    return { gates, ...decided }
+  })
+  assert.deepEqual({ rules: RULES, digest: digestOf(outcomes) }, { rules: 2, digest: 'c0211c0008f1ad4d' })
 })

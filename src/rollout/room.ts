@@ -137,8 +137,8 @@ export function planOf(row: Pick<RolloutRow, 'plan'>): Plan {
 }
 
 export function evidenceOf(row: RolloutRow): Evidence {
-  // a rollout may be under way since a version of this program that knew less
-  return { ...freshEvidence(), ...(JSON.parse(row.evidence) as Partial<Evidence>) }
+  // a rollout may be under way since a version of this program that knew less, and did not number its rules
+  return { ...freshEvidence(), rules: 1, ...(JSON.parse(row.evidence) as Partial<Evidence>) }
 }
 
 export function stepFrom(row: RolloutRow): Counts {

@@ -1,12 +1,14 @@
 /** Verdicts: decisions kept with their inputs, and judged again from the observations themselves. */
 import { problem } from '../contract/errors.ts'
 import { toTime } from '../contract/fields.ts'
+import { compareReplay } from '../contract/replay.ts'
+import type { Replay } from '../contract/replay.ts'
 import type { GateState, RolloutVerdict } from '../contract/rollout.ts'
 import type { Plan } from '../contract/rollout-plan.ts'
 import type { Reader, Tx } from '../store/db.ts'
 import { decide, isReady, stepName } from './decide.ts'
 import type { Approval, Decided, Decision, Rival, Situation } from './decide.ts'
-import { freshEvidence, observe } from './evidence.ts'
+import { freshEvidence, observe, RULES } from './evidence.ts'
 import type { Counts, Evidence, Observation } from './evidence.ts'
 import { gateStates } from './gates.ts'
 import { outcomeOf } from './metrics.ts'
@@ -39,6 +41,8 @@ interface StoredInputs {
   readonly watching?: boolean
   /** What was decided by others than the gates: a person, the registry, or the want of anything to compare with. */
   readonly ruled?: Decided
+  /** The rules by which its evidence was counted, from the first observation on; absent before rules were numbered. */
+  readonly rules?: number
 }
 
 /** A rollout judged as it stands. */
@@ -62,6 +66,7 @@ export function judge(row: RolloutRow, { now, frozen = null, rivals = [] }: Circ
   const seen = row.first_event === null || row.last_event === null ? 0 : (row.last_event - row.first_event) / HOUR
   const hours = Math.max(seen, now === undefined || row.step_at === null ? 0 : (now - row.step_at) / HOUR)
   const approvals = JSON.parse(row.approvals) as Approval[]
+  const evidence = evidenceOf(row)
   const inputs = {
     plan,
     from: stepFrom(row),
@@ -71,8 +76,8 @@ export function judge(row: RolloutRow, { now, frozen = null, rivals = [] }: Circ
     frozen,
     rivals,
     watching: row.state === 'watching',
+    rules: evidence.rules,
   }
-  const evidence = evidenceOf(row)
   const gates = gateStates(evidence, plan)
   return { ...decide(situation(inputs, row.step, { evidence, gates })), gates, inputs }
 }
@@ -124,7 +129,7 @@ export async function storeVerdict(t: Tx, deps: RolloutDeps, row: RolloutRow, ju
 }
 
 function shown(row: VerdictRow): RolloutVerdict {
-  const { plan } = JSON.parse(row.inputs) as StoredInputs
+  const { plan, rules = 1 } = JSON.parse(row.inputs) as StoredInputs
   return {
     id: row.id,
     rollout_id: row.rollout_id,
@@ -134,6 +139,7 @@ function shown(row: VerdictRow): RolloutVerdict {
     decision: row.decision,
     reason: row.reason,
     gates: JSON.parse(row.gates) as GateState[],
+    rules,
   }
 }
 
@@ -146,12 +152,8 @@ export async function verdictsOf(reader: Reader, rollout: string): Promise<Rollo
   ).map(shown)
 }
 
-/** Counts the observations of a verdict again from the first, judges, and compares to the last bit. Throws `not_found`. */
-export async function replayVerdict(
-  reader: Reader,
-  rollout: string,
-  id: string,
-): Promise<{ same: boolean; stored: RolloutVerdict; replayed: RolloutVerdict }> {
+/** Counts the observations of a verdict again from the first, judges by the rules of now, and compares to the last bit. Throws `not_found`. */
+export async function replayVerdict(reader: Reader, rollout: string, id: string): Promise<Replay<RolloutVerdict>> {
   const row = await reader.get<VerdictRow>('SELECT * FROM rollout_verdicts WHERE rollout_id = ? AND id = ?', [
     rollout,
     id,
@@ -163,8 +165,14 @@ export async function replayVerdict(
   const decided = inputs.ruled ?? decide(situation(inputs, row.step, { evidence, gates }))
   const stored = shown(row)
   const { decision, reason } = decided
-  const replayed = { ...stored, decision, reason, gates: JSON.parse(JSON.stringify(gates)) as GateState[] }
-  return { same: JSON.stringify(replayed) === JSON.stringify(stored), stored, replayed }
+  const replayed = {
+    ...stored,
+    decision,
+    reason,
+    gates: JSON.parse(JSON.stringify(gates)) as GateState[],
+    rules: RULES,
+  }
+  return compareReplay(stored, replayed)
 }
 
 async function recount(reader: Reader, row: VerdictRow, plan: Plan) {

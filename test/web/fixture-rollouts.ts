@@ -109,6 +109,7 @@ export function rollouts(now: number): Rollout[] {
     decision,
     reason,
     gates: decision === 'pause' ? gates : [],
+    rules: 2,
   })
   const done = {
     endpoint: NAME,

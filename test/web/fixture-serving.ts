@@ -111,6 +111,7 @@ function version(now: number, number: number): Version {
       passed: !leaky,
       at: before(now, (5 - number) * DAY),
       against: number > 1 ? `${NAME}/${number - 1}` : null,
+      rules: 2,
       gates: [
         gate({
           name: 'auc at least 0.75',

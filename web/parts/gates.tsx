@@ -63,12 +63,12 @@ function ReplayVerdict({ id }: { id: string }) {
     mutationFn: () => call<typeof registryApi.replayVerdict>('POST', '/v1/verdicts/:id/replay', { params: { id } }),
   })
   if (replay.data !== undefined) {
-    const { same } = replay.data
+    const { same, comparable, says } = replay.data
     return (
       <Status
         word="replay"
-        tone={same ? 'good' : 'bad'}
-        label={same ? 'Judged again from the stored inputs: the same' : 'Judged again: a different result'}
+        tone={same ? 'good' : comparable ? 'bad' : 'idle'}
+        label={same ? 'Judged again from the stored inputs: the same' : `Judged again: ${says}`}
       />
     )
   }

@@ -69,11 +69,10 @@ function Replay({ rollout, verdict }: { rollout: string; verdict: string }) {
       }),
   })
   if (replay.data !== undefined) {
-    return replay.data.same ? (
-      <Status word="same" tone="good" label="judged again: the same" />
-    ) : (
-      <Status word="differs" tone="bad" label={`judged again: ${replay.data.replayed.decision}`} />
-    )
+    const { same, comparable, says, replayed } = replay.data
+    if (same) return <Status word="same" tone="good" label="judged again: the same" />
+    const label = `judged again: ${replayed.decision}; ${says}`
+    return <Status word="differs" tone={comparable ? 'bad' : 'idle'} label={label} />
   }
   return (
     <>
