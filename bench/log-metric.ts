@@ -4,16 +4,13 @@ import { startTestServer } from '../test/server.ts'
 import { syncTime } from './disk-sync.ts'
 import { measured, said, started } from './loaded.ts'
 import type { Loaded } from './loaded.ts'
-import { startMlflow } from './mlflow.ts'
+import { peerOptions, startMlflow } from './mlflow.ts'
 import { familyOf } from './process.ts'
 import { COMPILED } from './serve.ts'
 import { ms } from './table.ts'
 import type { Options, Row } from './table.ts'
 
 const CLIENTS = [1, 16, 64] as const
-
-/** The peer answers so few requests that a shorter load says nothing. */
-const PEER_SECONDS = 4
 
 /** A server that takes MLflow's calls. */
 interface Tracker {
@@ -27,9 +24,7 @@ export async function logMetric(options: Options): Promise<Row[]> {
   const floor = await bareHttp(options)
   const sync = await syncTime()
   const own = await ours(options)
-  const peer = options.peers
-    ? await theirs({ ...options, seconds: Math.max(options.seconds, PEER_SECONDS) })
-    : undefined
+  const peer = options.peers ? await theirs(peerOptions(options)) : undefined
   return CLIENTS.map((clients, i) => rowOf(own[i] as Loaded, { clients, floor, sync, peer: peer?.[i] }))
 }
 

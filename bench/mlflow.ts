@@ -5,11 +5,20 @@ import { join } from 'node:path'
 import { testEnv } from '../test/python-env.ts'
 import { startPeer } from './peer.ts'
 import type { Peer } from './peer.ts'
+import type { Options } from './table.ts'
 
 const PACKAGE = 'mlflow==3.17.2'
 
+/** It answers so few requests that a shorter load says nothing. */
+const SECONDS = 4
+
 export interface MlflowServer extends Omit<Peer, 'port'> {
   readonly url: string
+}
+
+/** The options for its loads, which are not quick ones. */
+export function peerOptions(options: Options): Options {
+  return { ...options, seconds: Math.max(options.seconds, SECONDS) }
 }
 
 /** The interpreter of an environment with the client and the server. */

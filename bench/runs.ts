@@ -3,7 +3,7 @@ import { callsRow, clientCalls } from './client-calls.ts'
 import type { Calls } from './client-calls.ts'
 import { measured } from './loaded.ts'
 import type { Loaded } from './loaded.ts'
-import { startMlflow } from './mlflow.ts'
+import { peerOptions, startMlflow } from './mlflow.ts'
 import { familyOf } from './process.ts'
 import { POINTS, RUNS, SEARCHES, searchTimes, withRuns } from './searches.ts'
 import type { SearchTimes } from './searches.ts'
@@ -29,7 +29,7 @@ export async function runs(options: Options): Promise<Row[]> {
     searched: await searchTimes(tracker, made),
     own: await figuresOf(tracker, made.curve_run_id, options),
   }))
-  const peer = options.peers ? await theirs(options) : undefined
+  const peer = options.peers ? await theirs(peerOptions(options)) : undefined
   return [...rowsOf(own, peer), await callsRow(own.calls, peer?.calls), ...searchRows(searched)]
 }
 
