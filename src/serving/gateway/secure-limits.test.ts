@@ -1,140 +1,107 @@
-/** What HTTP/2 callers may not do on the TLS port: too many streams, too long headers, resets without end, slowness, bodies without end. */
+/** Limits of HTTP/2 on the TLS ports of a gateway: HTTP and gRPC. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { connect, constants } from 'node:http2'
-import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from 'node:http2'
+import { constants } from 'node:http2'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { describe, test } from 'node:test'
 import { noOpenssl, selfSigned } from '../../../test/certificate.ts'
 import { echoModel, serveModels } from '../../../test/clients/gateway.ts'
-import type { ServedGateway } from '../../../test/clients/gateway.ts'
+import { begin, callersOf, ended } from '../../../test/clients/http2.ts'
+import { framed } from './grpc/messages.ts'
+import { ProtoWriter } from './grpc/wire.ts'
+import { http2Limits } from './http2-limits.cases.ts'
+import type { Port } from './http2-limits.cases.ts'
 
-const HEADERS = { ':method': 'POST', ':path': '/v1/endpoints/floats:predict' }
-const ONE = '{"inputs":{"x":1}}'
-const STREAMS = 1024
+const GRPC = { ':method': 'POST', 'content-type': 'application/grpc', te: 'trailers' }
 const PATIENCE = { headersMs: 1500, requestMs: 1500 }
 
-interface Ended {
-  readonly status: number
-  readonly text: string
-  /** Why the stream was broken off; NO_ERROR where it was not. */
-  readonly code: number
+describe('limits of HTTP/2', { skip: noOpenssl() }, () => {
+  http2Limits('HTTP', {
+    ...opening('http'),
+    headers: { ':method': 'POST', ':path': '/v1/endpoints/floats:predict' },
+    rows: (count) => Buffer.from(JSON.stringify({ inputs: Array.from({ length: count }, () => ({ x: 0.125 })) })),
+    isAnswer: ({ status, code }) => status === 200 && code === 0,
+    isTooLarge: ({ status, body }) => status === 413 && body.includes('larger than 16777216 bytes'),
+    endless: Buffer.from('{"inputs":'),
+  })
+  http2Limits('gRPC', {
+    ...opening('grpc'),
+    headers: { ...GRPC, ':path': '/inference.GRPCInferenceService/ModelInfer' },
+    rows: (count) => framed(inferRequest(count)),
+    isAnswer: ({ status, grpc, code }) => status === 200 && grpc === '0' && code === 0,
+    isTooLarge: ({ grpc }) => grpc === '8',
+    // a message of 16 MiB and one byte
+    endless: Buffer.from([0, 1, 0, 0, 1]),
+  })
+
+  test(
+    'gRPC: a stream whose answers nobody takes is not read on without end, and is broken off',
+    { timeout: 60_000 },
+    async () => {
+      const { open, close } = opening('grpc')
+      const { address, cert } = await open()
+      const callers = callersOf(address, cert)
+      try {
+        const headers = { ...GRPC, ':path': '/inference.GRPCInferenceService/ModelStreamInfer' }
+        const stream = begin(callers.session({ initialWindowSize: 0 }), headers)
+        const over = ended(stream)
+        const requests = Buffer.concat(Array.from({ length: 10_000 }, () => framed(inferRequest(1))))
+        let taken = 0
+        while (!stream.destroyed && taken < 100 * requests.length) {
+          await Promise.race([over, new Promise((resolve) => stream.write(requests, resolve))])
+          if (!stream.destroyed) taken += requests.length
+        }
+        assert.ok(taken < 10 * requests.length, `${taken} bytes were read`)
+        assert.deepEqual([(await over).body.length, (await over).code], [0, constants.NGHTTP2_CANCEL])
+
+        const partial = begin(callers.session(), headers)
+        partial.write(framed(inferRequest(1)).subarray(0, 9))
+        assert.equal((await ended(partial)).body.length, 0)
+
+        const calm = begin(callers.session(), headers)
+        const whole = ended(calm)
+        for (let i = 0; i < 2000; i++) calm.write(framed(inferRequest(1)))
+        // no request is under way for longer than a request may take: a stream may be silent
+        await new Promise((resolve) => setTimeout(resolve, 2 * PATIENCE.requestMs))
+        calm.end(framed(inferRequest(1)))
+        const { body, grpc } = await whole
+        assert.equal(grpc, '0')
+        let answers = 0
+        for (let at = 0; at < body.length; at += 5 + body.readUInt32BE(at + 1)) answers++
+        assert.equal(answers, 2001)
+      } finally {
+        callers.close()
+        await close()
+      }
+    },
+  )
+})
+
+function opening(port: 'http' | 'grpc'): Pick<Port, 'open' | 'close'> {
+  const folder = mkdtempSync(join(tmpdir(), 'limits-'))
+  let stop = async (): Promise<void> => undefined
+  return {
+    async open() {
+      const tls = selfSigned(folder, 'one')
+      const gateway = await serveModels([echoModel('floats', 'number')], { tls, patience: PATIENCE })
+      stop = () => gateway.stop()
+      return { address: gateway[port], cert: readFileSync(tls.cert, 'utf8') }
+    },
+    async close() {
+      await stop()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
 }
 
-describe('limits of HTTP/2', { skip: noOpenssl(), timeout: 120_000 }, () => {
-  const folder = mkdtempSync(join(tmpdir(), 'limits-'))
-  const open: ClientHttp2Session[] = []
-  let cert = ''
-  let gateway: ServedGateway
-  before(async () => {
-    const files = selfSigned(folder, 'one')
-    cert = readFileSync(files.cert, 'utf8')
-    gateway = await serveModels([echoModel('floats', 'number')], { tls: files, patience: PATIENCE })
-  })
-  after(async () => {
-    for (const one of open) one.destroy()
-    await gateway.stop()
-    rmSync(folder, { recursive: true, force: true })
-  })
-
-  function session(settings: object = {}): ClientHttp2Session {
-    const made = connect(`https://${gateway.http}`, { ca: cert, settings, maxSendHeaderBlockLength: 1_000_000 })
-    made.on('error', () => undefined)
-    open.push(made)
-    return made
-  }
-
-  function begin(from: ClientHttp2Session, headers: OutgoingHttpHeaders = {}): ClientHttp2Stream {
-    const stream = from.request({ ...HEADERS, ...headers })
-    stream.on('error', () => undefined)
-    return stream
-  }
-
-  function ended(stream: ClientHttp2Stream): Promise<Ended> {
-    return new Promise((resolve) => {
-      let [status, text] = [0, '']
-      stream.setEncoding('utf8')
-      stream.on('response', (head) => (status = head[':status'] ?? 0))
-      stream.on('data', (chunk: string) => (text += chunk))
-      stream.on('close', () => resolve({ status, text, code: stream.rstCode }))
-    })
-  }
-
-  /** A request on a connection of its own is answered. */
-  async function stillAnswers(): Promise<void> {
-    const other = session()
-    const stream = begin(other)
-    stream.end(ONE)
-    assert.equal((await ended(stream)).status, 200)
-    other.close()
-  }
-
-  it('tells how many streams may be open, and answers all that callers have in flight within that', async () => {
-    const two = session()
-    await new Promise<void>((resolve) => two.once('remoteSettings', () => resolve()))
-    assert.equal(two.remoteSettings.maxConcurrentStreams, STREAMS)
-    const streams = Array.from({ length: STREAMS + 200 }, () => begin(two))
-    const all = streams.map(ended)
-    await stillAnswers()
-    for (const stream of streams) stream.end(ONE)
-    assert.deepEqual(new Set((await Promise.all(all)).map(({ status }) => status)), new Set([200]))
-  })
-
-  it('refuses headers that are too long or too many, and the gateway goes on', async () => {
-    const pairs = Object.fromEntries(Array.from({ length: 2000 }, (_, i) => [`x-${i}`, 'a']))
-    for (const headers of [{ 'x-long': 'a'.repeat(200_000) }, pairs]) {
-      const stream = begin(session(), headers)
-      stream.end(ONE)
-      const { status } = await ended(stream)
-      assert.notEqual(status, 200)
-      await stillAnswers()
-    }
-  })
-
-  it('ends the connection of a caller that resets without end, and answers the others', async () => {
-    const two = session()
-    const closed = new Promise<void>((resolve) => two.once('close', () => resolve()))
-    let said = 0
-    two.on('goaway', (code) => (said = code))
-    const many = (): ClientHttp2Stream[] => Array.from({ length: 100 }, () => begin(two))
-    for (let round = 0; round < 40 && !two.destroyed; round++) {
-      const streams = many()
-      // what is reset before it is sent is never sent
-      await new Promise<void>((resolve) => (two.ping(() => resolve()) ? undefined : resolve()))
-      for (const stream of streams) stream.close(constants.NGHTTP2_CANCEL)
-      if (round % 20 === 0) await stillAnswers()
-    }
-    await closed
-    assert.notEqual(said, constants.NGHTTP2_NO_ERROR)
-    await stillAnswers()
-  })
-
-  it('breaks off a request that does not come, and an answer that is not taken', async () => {
-    const late = begin(session())
-    late.write('{"inputs":')
-    const { status, code } = await ended(late)
-    assert.deepEqual([status, code], [0, constants.NGHTTP2_CANCEL])
-    const deaf = session({ initialWindowSize: 0 })
-    const stream = begin(deaf)
-    stream.end(JSON.stringify({ inputs: Array.from({ length: 2000 }, () => ({ x: 0.125 })) }))
-    const broken = await ended(stream)
-    assert.deepEqual([broken.status, broken.text, broken.code], [200, '', constants.NGHTTP2_CANCEL])
-    await stillAnswers()
-  })
-
-  it('refuses a body without end once it is too long, and the connection goes on', async () => {
-    const two = session()
-    const stream = begin(two)
-    const answer = ended(stream)
-    const piece = Buffer.alloc(1024 * 1024, ' ')
-    for (let i = 0; i < 40 && !stream.destroyed; i++)
-      await Promise.race([answer, new Promise((resolve) => stream.write(piece, resolve))])
-    const { status, text } = await answer
-    assert.equal(status, 413)
-    assert.match(text, /larger than 16777216 bytes/)
-    const next = begin(two)
-    next.end(ONE)
-    assert.equal((await ended(next)).status, 200)
-  })
-})
+/** A ModelInferRequest with so many rows of the input x. */
+function inferRequest(count: number): Uint8Array {
+  const tensor = new ProtoWriter().string(1, 'x').string(2, 'FP64')
+  for (const dim of [count, 1]) tensor.uint(3, dim)
+  return new ProtoWriter()
+    .string(1, 'floats')
+    .bytes(5, tensor.finish())
+    .bytes(7, Buffer.alloc(8 * count))
+    .finish()
+}

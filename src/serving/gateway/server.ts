@@ -26,6 +26,8 @@ export interface Patience {
   readonly requestMs: number
 }
 
+export const PATIENCE: Patience = { headersMs: 20_000, requestMs: 60_000 }
+
 export interface HttpDeps {
   readonly view: GatewayView
   readonly engine: Engine
@@ -89,8 +91,6 @@ function plainServer(times: ServerTimes): Listening<Server> {
     closeAll: () => server.closeAllConnections(),
   }
 }
-
-const PATIENCE = { headersMs: 20_000, requestMs: 60_000 }
 
 function handle(deps: HttpDeps, request: IncomingMessage, response: ServerResponse): void {
   const url = request.url ?? '/'

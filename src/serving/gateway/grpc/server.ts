@@ -1,5 +1,5 @@
 /** The gateway's gRPC side, on HTTP/2, with TLS or without: the inference service and the health service. */
-import { createSecureServer, createServer } from 'node:http2'
+import { constants, createSecureServer, createServer } from 'node:http2'
 import type {
   Http2SecureServer,
   Http2Server,
@@ -12,7 +12,8 @@ import { Problem, problem } from '../../../contract/errors.ts'
 import { admit } from '../credentials.ts'
 import type { Answer } from '../engine.ts'
 import type { Reply } from '../exchange.ts'
-import type { GatewayServer, HttpDeps, ListenAt } from '../server.ts'
+import { PATIENCE } from '../server.ts'
+import type { GatewayServer, HttpDeps, ListenAt, Patience } from '../server.ts'
 import { endpointOf } from '../targets.ts'
 import { followPair, readPair } from '../tls.ts'
 import type { UnaryCall } from './calls.ts'
@@ -30,6 +31,7 @@ export async function listenGrpc(deps: HttpDeps, at: ListenAt): Promise<GatewayS
     sessions.add(session)
     session.once('close', () => sessions.delete(session))
     session.on('error', () => undefined)
+    session.setTimeout(IDLE_MS, () => session.close())
   })
   server.on('sessionError', () => undefined)
   server.on('stream', (stream, headers) => serve(deps, stream, headers))
@@ -40,12 +42,20 @@ export async function listenGrpc(deps: HttpDeps, at: ListenAt): Promise<GatewayS
   return { port: (server.address() as AddressInfo).port, drain: (graceMs) => drain(server, sessions, graceMs) }
 }
 
+/** A connection on which nothing comes or goes for so long is closed; its caller opens another with its next call. */
+const IDLE_MS = 300_000
+
 function openServer(deps: HttpDeps, { tls }: ListenAt): Http2Server | Http2SecureServer {
   const options = { maxSessionMemory: 64, settings: { maxConcurrentStreams: 1024 } }
   if (tls === undefined) return createServer(options)
-  const server = createSecureServer({ ...options, ...readPair(tls) })
+  const { headersMs } = patienceOf(deps)
+  const server = createSecureServer({ ...options, ...readPair(tls), handshakeTimeout: headersMs })
   followPair(server, tls, deps.fault)
   return server
+}
+
+function patienceOf({ patience }: HttpDeps): Patience {
+  return patience ?? PATIENCE
 }
 
 /** Every session is told to go; what runs ends first. */
@@ -72,6 +82,10 @@ interface Call {
 function serve(deps: HttpDeps, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
   stream.on('error', () => undefined)
   const call = { deps, stream, headers, path: headers[':path'] ?? '' }
+  // an answer of which the caller takes nothing is dropped: its window may stay shut for ever
+  stream.setTimeout(patienceOf(deps).requestMs, () => {
+    if (stream.writableLength > 0) stream.close(constants.NGHTTP2_CANCEL)
+  })
   try {
     if (headers[':method'] !== 'POST' || !String(headers['content-type']).startsWith(GRPC_TYPE)) {
       stream.respond({ ':status': 415 }, { endStream: true })
@@ -98,7 +112,10 @@ function serve(deps: HttpDeps, stream: ServerHttp2Stream, headers: IncomingHttpH
 function receive(call: Call, answer: (message: Buffer) => Promise<void> | void): void {
   const messages: Message[] = []
   const reader = readMessages(call, (message) => messages.push(message))
+  const late = refuseLate(call)
+  call.stream.once('close', () => clearTimeout(late))
   call.stream.on('end', () => {
+    clearTimeout(late)
     const [message] = messages
     const run = async (): Promise<void> => {
       if (messages.length !== 1 || message === undefined || reader.left > 0)
@@ -114,12 +131,30 @@ function encodingOf({ headers }: Call): string | undefined {
   return Array.isArray(encoding) ? encoding[0] : encoding
 }
 
+/** Ends the call in so long, unless the timer is cleared: what it asks must have come by then. */
+function refuseLate(call: Call): NodeJS.Timeout {
+  const limit = patienceOf(call.deps).requestMs
+  const late = setTimeout(() => {
+    // what is not read because its answers are not taken yet is not late
+    if (call.stream.isPaused()) {
+      late.refresh()
+      return
+    }
+    refuse(call, problem('deadline_exceeded', { what: 'the request', limit }))
+    call.stream.close(constants.NGHTTP2_NO_ERROR)
+  }, limit)
+  return late
+}
+
 /** Hands over messages as they get whole; their bytes count against the memory of all bodies until the call ends. */
 function readMessages(call: Call, take: (message: Message) => void): MessageReader {
   const { bodies } = call.deps
   const reader = new MessageReader(bodies.maxBody)
   let held = 0
+  let late: NodeJS.Timeout | undefined
   const release = (): void => {
+    clearTimeout(late)
+    late = undefined
     bodies.held -= held
     held = 0
   }
@@ -130,6 +165,7 @@ function readMessages(call: Call, take: (message: Message) => void): MessageRead
       if (bodies.held > bodies.maxHeld) throw problem('too_many_requests', { what: 'the memory for bodies' })
       for (const message of reader.push(chunk)) take(message)
       if (reader.left === 0) release()
+      else late ??= refuseLate(call)
     } catch (error) {
       call.stream.off('data', read)
       refuse(call, error)
@@ -173,14 +209,22 @@ async function infer({ deps, headers }: Call, message: Buffer): Promise<Reply> {
   return grpcProtocol.write(answer, note)
 }
 
+/** Answers of one stream that are worked on or wait to be taken; beyond them no further request is read. */
+const MOST_WAITING = 256
+
 /** Triton's stream: every request gets one answer, in order; a failure is told in its place and the stream goes on. */
 function inferStream(call: Call): void {
   const { stream } = call
   let before: Promise<void> = Promise.resolve()
+  let waiting = 0
+  const tell = async (earlier: Promise<void>, answer: Promise<Buffer>): Promise<void> => {
+    await inOrder(earlier, answer, stream)
+    if (waiting-- === MOST_WAITING) stream.resume()
+  }
   open(call)
   readMessages(call, (message) => {
-    const answer = streamed(call, message)
-    before = inOrder(before, answer, stream)
+    if (++waiting === MOST_WAITING) stream.pause()
+    before = tell(before, streamed(call, message))
   })
   stream.on('end', () => {
     void before.then(() => stream.end())
@@ -190,7 +234,14 @@ function inferStream(call: Call): void {
 async function inOrder(before: Promise<void>, answer: Promise<Buffer>, stream: ServerHttp2Stream): Promise<void> {
   await before
   const frame = await answer
-  if (!stream.destroyed && !stream.writableEnded) stream.write(frame)
+  if (stream.destroyed || stream.writableEnded || stream.write(frame)) return
+  await new Promise<void>((resolve) => {
+    const go = (): void => {
+      stream.off('drain', go).off('close', go)
+      resolve()
+    }
+    stream.on('drain', go).on('close', go)
+  })
 }
 
 async function streamed(call: Call, message: Message): Promise<Buffer> {
@@ -229,7 +280,9 @@ function refuse(call: Call, error: unknown): void {
   const found = known(call, error)
   if (stream.destroyed) return
   if (stream.headersSent) {
+    // what was answered goes out first, if it is taken
     stream.close()
+    setTimeout(() => stream.destroy(), patienceOf(call.deps).requestMs).unref()
     return
   }
   const retry = found.data['retry_after']
