@@ -38,6 +38,7 @@ import { labelsOf } from './monitoring/labels.ts'
 import { incidentLineage } from './monitoring/lineage.ts'
 import { monitoringRoom } from './monitoring/monitors.ts'
 import type { Monitoring } from './monitoring/monitors.ts'
+import { pruneMonitors } from './monitoring/prune.ts'
 import { monitoringRoutes } from './monitoring/routes.ts'
 import { localDriver } from './pipelines/local/driver.ts'
 import { holdsPipelines } from './pipelines/versions.ts'
@@ -383,6 +384,7 @@ function makeKeeping(options: AppOptions, worker: Worker, { tracking, registry, 
     watched: () => watchedRuns(db),
     logOf: (run) => attemptLog(db, run),
     silentMs: options.lostAfterMs ?? 30 * 60_000,
+    prune: () => pruneMonitors(db, tracking.clock()),
     graceMs: options.blobGraceMs ?? 24 * 3_600_000,
   })
 }

@@ -31,6 +31,8 @@ export interface KeepingDeps {
   readonly logOf: LostRules['logOf']
   /** Silence after which a run is lost, ms. */
   readonly silentMs: number
+  /** Removes what rooms below keep of things that are there no more. */
+  readonly prune: () => Promise<unknown>
   /** How long a blob must be unreachable before it goes, ms. */
   readonly graceMs: number
 }
@@ -43,12 +45,14 @@ export interface Keeping {
 
 const LOST = 'tracking.lost'
 const RETENTION = 'tracking.retention'
+const PRUNE = 'tracking.prune'
 const COLLECT = 'store.collect'
 
 /** Times in UTC; the collection comes after the rules. */
 const SCHEDULES = [
   { kind: LOST, cron: '* * * * *' },
   { kind: RETENTION, cron: '17 2 * * *' },
+  { kind: PRUNE, cron: '32 2 * * *' },
   { kind: COLLECT, cron: '47 2 * * *' },
 ] as const
 
@@ -68,6 +72,7 @@ export function keepingOf(room: Tracking, worker: Worker, deps: KeepingDeps): Ke
     collectGarbage(room, [() => reachableDigests(room), ...deps.sources], { graceMs: deps.graceMs, dryRun })
   worker.register(LOST, async () => void (await markLost(room, lost)))
   worker.register(RETENTION, () => applyAll(room, retention))
+  worker.register(PRUNE, async () => void (await deps.prune()))
   worker.register(COLLECT, async () => {
     const done = await collect(false)
     if (done.deleted.blobs > 0) await recordCollection(room, SYSTEM, done)
