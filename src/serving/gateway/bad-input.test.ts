@@ -11,6 +11,7 @@ before(async () => {
   gateway = await serveModels([
     echoModel('floats', 'number'),
     echoModel('wholes', 'integer'),
+    echoModel('texts', 'string'),
     { ...echoModel('limited', 'number'), limits: { per_token: { per_second: 0.001, burst: 1 } } },
   ])
 })
@@ -144,4 +145,93 @@ test('gRPC: what is no message, and calls that are not there, end with a status'
   } finally {
     session.close()
   }
+})
+
+/** Every protocol's path for a model of one number, and the keys under which a caller may put anything. */
+const PATHS: Readonly<Record<string, readonly string[]>> = {
+  '/v1/endpoints/floats:predict': ['{"inputs":_}', '{"inputs":{"x":_}}', '{"inputs":{"x":1},"id":_}', '{"other":_}'],
+  [FLOATS]: [
+    '{"inputs":_}',
+    '{"inputs":[{"name":"x","datatype":"FP64","shape":_,"data":[1]}]}',
+    '{"inputs":[{"name":"x","datatype":"FP64","shape":[1],"data":_}]}',
+  ],
+  '/endpoints/floats/invocations': ['{"inputs":_}', '{"instances":_}', '{"dataframe_split":{"columns":_}}'],
+  '/v1/models/floats:predict': ['{"instances":_}'],
+  '/v1/projects/p/locations/l/endpoints/floats:predict': ['{"instances":[[_]]}'],
+  '/v2/repository/index': ['_'],
+}
+
+test('what is nested a hundred thousand deep is refused, wherever it stands', async () => {
+  const deep = ['['.repeat(1e5) + ']'.repeat(1e5), `[${'{"a":'.repeat(1e5)}1${'}'.repeat(1e5)}]`]
+  for (const [path, forms] of Object.entries(PATHS)) {
+    for (const form of forms) {
+      for (const nest of deep) {
+        const response = await fetch(`http://${gateway.http}${path}`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: form.replace('_', nest),
+        })
+        const text = await response.text()
+        assert.equal(response.status, 400, `${path} ${form}: ${text.slice(0, 200)}`)
+      }
+    }
+  }
+})
+
+test('texts of many megabytes are read: beside a bare NaN in JSON, and in a quoted cell of CSV', async () => {
+  const long = 'y'.repeat(12_000_000)
+  const send = async (path: string, type: string, body: string): Promise<[number, string]> => {
+    const headers = { 'content-type': type }
+    const response = await fetch(`http://${gateway.http}${path}`, { method: 'POST', headers, body })
+    return [response.status, await response.text()]
+  }
+  const json = await send(
+    '/v1/endpoints/texts:predict',
+    'application/json',
+    `{"inputs":{"x":"${long}"},"params":{"n":NaN,"s":"NaN \\\\\\" NaN"}}`,
+  )
+  assert.deepEqual([json[0], json[1].includes(long)], [200, true])
+  const csv = await send('/endpoints/texts/invocations', 'text/csv', `x\n"${long}"\n`)
+  assert.deepEqual([csv[0], csv[1].includes(long)], [200, true])
+  const open = await send('/endpoints/texts/invocations', 'text/csv', `x\n"${long}\n`)
+  assert.match(open.join(' '), /^400 .*a stray quote or an open one/)
+})
+
+test('what is no UTF-8 is refused instead of being read as other letters', async () => {
+  const cases: [string, string, Buffer][] = [
+    ['/v1/endpoints/texts:predict', 'application/json', Buffer.from('{"inputs":{"x":"a\u00ff"}}', 'latin1')],
+    ['/endpoints/texts/invocations', 'text/csv', Buffer.from('x\na\u00ff\n', 'latin1')],
+  ]
+  for (const [path, type, body] of cases) {
+    const headers = { 'content-type': type }
+    const response = await fetch(`http://${gateway.http}${path}`, { method: 'POST', headers, body })
+    assert.equal(response.status, 400)
+    assert.match(await response.text(), /it is not UTF-8/)
+  }
+})
+
+test('cells of CSV are the numbers that pandas reads, and no others', async () => {
+  const send = async (cell: string): Promise<string> => {
+    const headers = { 'content-type': 'text/csv' }
+    const response = await fetch(`http://${gateway.http}/endpoints/floats/invocations`, {
+      method: 'POST',
+      headers,
+      body: `x,other\n${cell},1\n`,
+    })
+    return `${response.status} ${await response.text()}`
+  }
+  const read = ['1.5', '+1.5', ' 1.5 ', '15e-1', '1.5E0']
+  for (const cell of read) assert.match(await send(cell), /^200 .*\[1\.5\]/, cell)
+  for (const cell of ['0x10', '  ', '0b1', '1_000', 'e5', '.'])
+    assert.match(await send(cell), /^400 .*inputs\.x: got /, cell)
+  assert.equal(await send('-inf'), await send('-Infinity'))
+})
+
+test('instances may be an object of columns, as MLflow takes it', async () => {
+  const response = await fetch(`http://${gateway.http}/endpoints/floats/invocations`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{"instances":{"x":[1.5,2.5]}}',
+  })
+  assert.equal(await response.text(), '{"predictions":[1.5,2.5]}')
 })

@@ -84,27 +84,51 @@ export function csvValue(cell: string, kind: InputField['kind']): unknown {
   if (MISSING.has(cell)) return null
   if (kind === 'string') return cell
   if (kind === 'boolean')
-    return cell === 'True' || cell === 'true' ? true : cell === 'False' || cell === 'false' ? false : cell
+    return /^(?:[Tt]rue|TRUE)$/.test(cell) ? true : /^(?:[Ff]alse|FALSE)$/.test(cell) ? false : cell
   if (/^-?\d{16,}$/.test(cell)) return BigInt(cell)
-  const value = Number(cell)
-  return Number.isNaN(value) ? cell : value
+  if (NUMBER.test(cell)) return Number(cell)
+  const infinite = INFINITE.exec(cell)
+  return infinite === null ? cell : infinite[1] === '-' ? -Infinity : Infinity
 }
+
+/** Numbers as pandas reads them: `Number` alone also takes an empty text and 0x10. */
+const NUMBER = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/
+const INFINITE = /^\s*([+-]?)inf(?:inity)?\s*$/i
 
 /** Cells of a CSV text (RFC 4180: quotes, doubled quotes, line ends in quotes). Empty lines are skipped. */
 export function parseCsv(text: string): string[][] {
   const lines: string[][] = []
-  const pattern = /(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|\r|$)/gy
   let cells: string[] = []
-  pattern.lastIndex = text.startsWith('\ufeff') ? 1 : 0
-  while (pattern.lastIndex < text.length || cells.length > 0) {
-    const at = pattern.lastIndex
-    const match = pattern.exec(text)
-    if (match === null)
+  let at = text.startsWith('\ufeff') ? 1 : 0
+  while (at < text.length || cells.length > 0) {
+    const quoted = text[at] === '"'
+    const end = quoted ? closingQuote(text, at) + 1 : endOfCell(text, at)
+    cells.push(quoted ? text.slice(at + 1, end - 1).replaceAll('""', '"') : text.slice(at, end))
+    const mark = text[end]
+    if ((quoted && end === 0) || (mark !== undefined && !LINE_MARKS.has(mark)))
       throw problem('malformed_body', { expected: 'CSV', detail: `a stray quote or an open one near character ${at}` })
-    cells.push(match[1] === undefined ? (match[2] ?? '') : match[1].replaceAll('""', '"'))
-    if (match[3] === ',') continue
+    at = end + (mark === '\r' && text[end + 1] === '\n' ? 2 : 1)
+    if (mark === ',') continue
     if (cells.length > 1 || cells[0] !== '') lines.push(cells)
     cells = []
   }
   return lines
 }
+
+/** The place of the quote that closes a cell: the next that is not doubled; -1 without one. */
+function closingQuote(text: string, open: number): number {
+  let at = text.indexOf('"', open + 1)
+  while (at >= 0 && text[at + 1] === '"') at = text.indexOf('"', at + 2)
+  return at
+}
+
+/** The place behind a cell without quotes: that of the next comma, line end or stray quote. */
+function endOfCell(text: string, from: number): number {
+  MARK.lastIndex = from
+  return MARK.exec(text)?.index ?? text.length
+}
+
+/** What may stand behind a cell. */
+const LINE_MARKS = new Set([',', '\r', '\n'])
+
+const MARK = /[",\r\n]/g

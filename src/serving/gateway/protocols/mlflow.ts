@@ -1,4 +1,5 @@
 /** MLflow's scoring protocol: POST /invocations with JSON or CSV, and its shapes of answers and errors. */
+import { isUtf8 } from 'node:buffer'
 import { problem } from '../../../contract/errors.ts'
 import type { Problem } from '../../../contract/errors.ts'
 import type { Answer, Ask } from '../engine.ts'
@@ -47,6 +48,7 @@ function readBody(call: PredictCall): { ask: Ask; note: Note } {
   const note: Note = { csv: String(call.headers['accept']).trim() === CSV }
   if (type === CSV) {
     const headless = /;\s*header=absent/i.test(call.headers['content-type'] ?? '')
+    if (!isUtf8(call.body)) throw problem('malformed_body', { expected: 'CSV', detail: 'it is not UTF-8' })
     return { ask: makeAsk(call, rowsOfCsv(call.body.toString('utf8'), inputs, headless), facts), note }
   }
   const body = parseObject(call.body)
@@ -88,15 +90,15 @@ const READ: Record<(typeof FORMS)[number], (value: unknown, inputs: readonly Inp
     if (!Array.isArray(value) || !value.every(isRecord)) throw invalid('dataframe_records', value, 'a list of objects')
     return namedRows(value)
   },
-  instances(value, inputs) {
-    if (!Array.isArray(value)) throw invalid('instances', value, 'a list of rows')
-    return rowsOfItems('instances', value, inputs)
-  },
-  inputs(value, inputs) {
-    if (Array.isArray(value)) return rowsOfItems('inputs', value, inputs)
-    if (!isRecord(value)) throw invalid('inputs', value, 'an object of columns, or a list of rows')
-    return rowsOfNamedColumns(value)
-  },
+  instances: (value, inputs) => readRows('instances', value, inputs),
+  inputs: (value, inputs) => readRows('inputs', value, inputs),
+}
+
+/** What TensorFlow Serving calls row format and column format; like MLflow, either word takes both. */
+function readRows(form: string, value: unknown, inputs: readonly InputField[]): Rows {
+  if (Array.isArray(value)) return rowsOfItems(form, value, inputs)
+  if (!isRecord(value)) throw invalid(form, value, 'an object of columns, or a list of rows')
+  return rowsOfNamedColumns(form, value)
 }
 
 function readSplit(value: unknown): Rows {
@@ -109,18 +111,18 @@ function readSplit(value: unknown): Rows {
 }
 
 /** Columns by name: lists of equal length, or bare values that make one row. */
-function rowsOfNamedColumns(value: Record<string, unknown>): Rows {
+function rowsOfNamedColumns(form: string, value: Record<string, unknown>): Rows {
   const entries = Object.entries(value)
   if (entries.length > 0 && entries.every(([, column]) => !Array.isArray(column))) return namedRows([value])
   const columns = new Map<string, readonly unknown[]>()
   for (const [name, column] of entries) {
-    if (!Array.isArray(column)) throw invalid(`inputs.${name}`, column, 'a list, as the other columns are')
+    if (!Array.isArray(column)) throw invalid(`${form}.${name}`, column, 'a list, as the other columns are')
     columns.set(
       name,
       column.map((item: unknown) => (Array.isArray(item) && item.length === 1 ? (item[0] as unknown) : item)),
     )
   }
-  return rowsOfColumns('inputs', columns)
+  return rowsOfColumns(form, columns)
 }
 
 function writeInvocation(answer: Answer, note: unknown): Reply {
