@@ -7,7 +7,7 @@ import struct
 from pathlib import Path
 
 from slipway.lower_errors import Refused
-from slipway.scorer import COUNTS, JSON_WIDTH, Frames, encode_example, encode_result, plain
+from slipway.scorer import COUNTS, JSON_WIDTH, Frames, encode_example, encode_result, plain, split_names
 
 ALONE = 16
 MOST_VALUES = 400_000
@@ -33,11 +33,18 @@ class Asked:
 
     def answers(self, rows: "list[list]") -> list:
         """One answer a row as a caller gets it: a number, a text, a list of them. Raises what the model raises."""
-        return decode(encode_result(self.model.call(self.data(rows), None), len(rows)))
+        return decode(split_names(self._result(rows))[1])
+
+    def columns(self, row: list) -> "list | None":
+        """Names of the columns of the answer where it is a DataFrame."""
+        return split_names(self._result([row]))[0]
+
+    def _result(self, rows: "list[list]") -> bytes:
+        return encode_result(self.model.call(self.data(rows), None), len(rows))
 
 
 def decode(payload: bytes) -> list:
-    """The rows of a RESULT."""
+    """The rows of a RESULT without names of columns."""
     count, width = COUNTS.unpack_from(payload)
     if width == JSON_WIDTH:
         return json.loads(payload[COUNTS.size :])
@@ -48,7 +55,7 @@ def decode(payload: bytes) -> list:
 
 
 def write_rows(path: Path, asked: Asked, source: "tuple[Path, dict, bool]", probes: int, seed: int) -> int:
-    """Writes {rows, answers, whole, net} and returns the number of rows. Raises Refused.
+    """Writes {rows, answers, columns, whole, net} and returns the number of rows. Raises Refused.
 
     `source` is the model folder, its MLmodel, and whether the model is a neural network. `whole` names the inputs in which it
     takes no missing value.
@@ -65,8 +72,8 @@ def write_rows(path: Path, asked: Asked, source: "tuple[Path, dict, bool]", prob
     rows = answered(asked, examples + [base] + [draws.row() for _ in range(count)])
     answers = asked.answers(rows)
     check_steady(asked, rows, answers)
-    text = json.dumps({"rows": plain(rows), "answers": [worded(one) for one in answers], "whole": whole, "net": net}, allow_nan=False)
-    path.write_text(text, encoding="utf-8")
+    found = {"rows": plain(rows), "answers": [worded(one) for one in answers], "columns": asked.columns(base), "whole": whole, "net": net}
+    path.write_text(json.dumps(found, allow_nan=False), encoding="utf-8")
     return len(rows)
 
 

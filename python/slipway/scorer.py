@@ -3,10 +3,13 @@
 A frame is: length of the payload (u32 little-endian), id (u32), op (u8), codec (u8), payload.
 Ops: 1 HELLO, 2 LOAD, 3 PREDICT, 4 RESULT, 5 ERROR, 6 DRAIN, 7 STATS. Codecs: 0 rows (below), 2 JSON.
 Rows: number of rows (u32), length of a JSON text (u32), the JSON text, then columns of float64 one after another.
+A result of a DataFrame has NAMED for its width, then the length of a JSON text (u32) with the names of its columns, that text, and the result.
 The process ends when the socket does, so it never outlives its gateway.
 """
 
 import argparse
+import base64
+import binascii
 import json
 import os
 import resource
@@ -26,6 +29,7 @@ ROWS, JSON = 0, 2
 HEAD = struct.Struct("<IIBB")
 COUNTS = struct.Struct("<II")
 JSON_WIDTH = 0xFFFFFFFF
+NAMED = 0xFFFFFFFE
 MAX_FRAME = 256 * 1024 * 1024
 WARM_CALLS = 3
 MAX_EXAMPLE = 100
@@ -33,6 +37,10 @@ MAX_EXAMPLE = 100
 
 class Gone(Exception):
     """The gateway closed the socket."""
+
+
+class Refused(Exception):
+    """The rows or params of a call do not fit the model, which has not seen them."""
 
 
 class Channel:
@@ -91,7 +99,7 @@ class Model:
                 sys.path.insert(0, str(folder / code))
         estimator = load_object(folder / sklearn["pickled_model"], sklearn)
         predict = getattr(estimator, pyfunc.get("predict_fn") or "predict")
-        return lambda frame, params: predict(frame, **params) if params else predict(frame)
+        return lambda frame, params: predict(frame)  # like MLflow's own wrapper, it hands no params on
 
     def _open_pyfunc(self, folder: Path):
         import mlflow.pyfunc
@@ -103,9 +111,10 @@ class Model:
 class Frames:
     """Builds what the model is fed: a DataFrame by the signature's types, or an array for a tensor signature."""
 
-    def __init__(self, inputs: list, tensor: "str | None"):
+    def __init__(self, inputs: list, tensor: "str | None", dims: "list | None" = None):
         self.inputs = inputs
         self._tensor = tensor
+        self._dims = [len(inputs)] if dims is None else dims
         self._texts = {i for i, column in enumerate(inputs) if column["kind"] == "string"}
 
     def build(self, payload: bytes):
@@ -127,15 +136,30 @@ class Frames:
                 at += count
         params = extra.get("params")
         if self._tensor is not None:
-            return np.column_stack(columns).astype(self._tensor), params
+            return self._array(columns, count), params
         return self._frame(columns), params
+
+    def _array(self, columns, count: int):
+        """The tensor [rows, …]. Only numbers with a fraction can be missing in one."""
+        import numpy as np
+
+        array = np.empty((count, len(columns)), dtype=object if self._texts else self._tensor)
+        for i, values in enumerate(columns):
+            missing = None in values if self._texts else array.dtype.kind in "iub" and values.dtype.kind == "f" and np.isnan(values).any()
+            if missing:
+                raise Refused(f"{self.inputs[i]['name']}: a value is missing, and a tensor of {self._tensor} has no way to say so")
+            array[:, i] = values
+        return array.astype(self._tensor, copy=False).reshape([count, *self._dims])
 
     def _frame(self, columns):
         import pandas as pd
 
         data = {}
         for column, values in zip(self.inputs, columns):
-            data[column["name"]] = self._series(column["dtype"], values)
+            try:
+                data[column["name"]] = self._series(column["dtype"], values)
+            except (ValueError, OverflowError) as error:
+                raise Refused(f"{column['name']}: {error}") from error
         return pd.DataFrame(data, copy=False)
 
     def _series(self, dtype: str, values):
@@ -143,12 +167,15 @@ class Frames:
         import numpy as np
         import pandas as pd
 
-        if dtype in ("string", "binary"):
+        if dtype == "string":
             series = np.array(values, dtype=object)
             series[[value is None for value in values]] = np.nan
             return series
+        if dtype == "binary":
+            return pd.Series([None if value is None else from_base64(value) for value in values], dtype=object)
         if dtype == "datetime":
-            return pd.to_datetime(pd.Series(values, dtype=object), utc=True).dt.tz_localize(None)
+            mixed = {"format": "mixed"} if int(pd.__version__.split(".")[0]) >= 2 else {}
+            return pd.to_datetime(pd.Series(values, dtype=object), utc=True, **mixed).dt.tz_localize(None)
         if dtype == "double":
             return values
         if dtype == "float":
@@ -184,18 +211,58 @@ def exact(whole: "list | None", numbers):
     return np.array(whole, dtype="int64")
 
 
+def from_base64(text: str) -> bytes:
+    """The bytes that JSON carries in base64, as MLflow's scoring has them. Raises ValueError."""
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"got {text[:80]!r}, expected base64 ({error})") from error
+
+
 def encode_result(output, count: int) -> bytes:
-    """The output of a model as a payload: float64 scalars or rows where it is numeric, else JSON. Checks the number of rows."""
+    """The output of a model as a payload, with the names of its columns where it is a DataFrame, a Series or a dict of columns."""
+    if isinstance(output, dict):
+        output = frame_of(output, count)
+    if not hasattr(output, "to_numpy"):
+        return encode_values(output, count)
+    width = output.shape[1] if output.ndim == 2 else 0
+    if width > 1 and not all(kind.kind in "fiu" for kind in output.dtypes):
+        return encode_json(output.to_dict(orient="records"), count)
+    names = [str(name) for name in output.columns] if output.ndim == 2 else ["0" if output.name is None else str(output.name)]
+    if width == 1:
+        output = output.iloc[:, 0]
+    text = json.dumps(names).encode("utf-8")
+    values = output if output.ndim == 1 and output.dtype.kind not in "biuf" else output.to_numpy()
+    return COUNTS.pack(count, NAMED) + struct.pack("<I", len(text)) + text + encode_values(values, count)
+
+
+def split_names(payload: bytes) -> "tuple[list | None, bytes]":
+    """The names of the columns of a result, where it has some, and the result without them."""
+    if COUNTS.unpack_from(payload)[1] != NAMED:
+        return None, payload
+    start = COUNTS.size + 4
+    end = start + struct.unpack_from("<I", payload, COUNTS.size)[0]
+    return json.loads(payload[start:end]), payload[end:]
+
+
+def frame_of(columns: dict, count: int):
+    """A dict of columns, as models of several outputs answer, as a DataFrame."""
+    import pandas as pd
+
+    plain_columns = {}
+    for name, values in columns.items():
+        values = values.tolist() if hasattr(values, "tolist") else values
+        if not isinstance(values, (list, tuple)) or len(values) != count:
+            raise ValueError(f"the model answered a dict whose item {name!r} is not one value for each of {count} rows")
+        plain_columns[name] = list(values)
+    return pd.DataFrame(plain_columns)
+
+
+def encode_values(values, count: int) -> bytes:
+    """Values as a payload: float64 scalars or rows where they are numeric, else JSON. Checks the number of rows."""
     import numpy as np
 
-    values = output
-    if hasattr(values, "to_numpy"):
-        if getattr(values, "ndim", 1) == 2 and values.shape[1] == 1:
-            values = values.iloc[:, 0]
-        elif getattr(values, "ndim", 1) == 2 and not all(kind.kind in "fiu" for kind in values.dtypes):
-            return encode_json(values.to_dict(orient="records"), count)
-        values = values.to_numpy()
-    if not hasattr(values, "__len__"):
+    if not hasattr(values, "__len__") or isinstance(values, (str, bytes)):
         raise ValueError(f"the model answered one {type(values).__name__} for {count} rows")
     array = values if isinstance(values, np.ndarray) else np.asarray(values)
     if array.ndim > 2 or isinstance(values, np.ndarray) and array.ndim == 0:
@@ -207,7 +274,10 @@ def encode_result(output, count: int) -> bytes:
             raise ValueError(f"the model answered {array.shape[0]} rows for {count}")
         width = array.shape[1] if array.ndim == 2 else 0
         return COUNTS.pack(count, width) + np.ascontiguousarray(array, dtype="<f8").tobytes()
-    return encode_json(array.tolist() if isinstance(values, np.ndarray) else list(values), count)
+    if isinstance(values, np.ndarray):
+        values = np.datetime_as_string(values) if array.dtype.kind == "M" else values
+        return encode_json(values.tolist(), count)
+    return encode_json(list(values), count)
 
 
 def outgrows_float(array) -> bool:
@@ -226,13 +296,19 @@ def plain(value):
     """A value as JSON can carry it."""
     if hasattr(value, "tolist"):
         value = value.tolist()
+    if isinstance(value, (bytes, bytearray)):
+        return base64.encodebytes(value).decode("ascii")
+    if hasattr(value, "isoformat"):
+        return value.isoformat() if value == value else None
     if isinstance(value, float):
         return value if value == value and abs(value) != float("inf") else None
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
-    return value if value is None or isinstance(value, (str, int, bool)) else str(value)
+    if value is None or isinstance(value, (str, int, bool)):
+        return value
+    return None if type(value).__name__ in ("NAType", "NaTType") else str(value)
 
 
 class Scorer:
@@ -260,6 +336,10 @@ class Scorer:
             except Gone:
                 raise
             except Exception as error:  # whatever the model raises is the caller's to know, and never ends the process
+                refusal = refusal_of(error)
+                if refusal is not None:
+                    self._channel.send_json(number, ERROR, {"message": refusal[:2000], "refused": True})
+                    continue
                 self._tell()
                 self._channel.send_json(number, ERROR, {"message": f"{type(error).__name__}: {error}"[:2000]})
 
@@ -282,7 +362,7 @@ class Scorer:
 
     def _load(self, wanted: dict) -> dict:
         started = time.monotonic()
-        self._frames = Frames(wanted["inputs"], wanted.get("tensor"))
+        self._frames = Frames(wanted["inputs"], wanted.get("tensor"), wanted.get("dims"))
         self._model = Model(self._folder)
         warm = self._warm_up()
         return {"flavor": self._model.flavor, "seconds": time.monotonic() - started, "warm": warm, **usage()}
@@ -330,6 +410,16 @@ class Scorer:
         self._calls += 1
         self._rows += len(data)
         return result
+
+
+def refusal_of(error: Exception) -> "str | None":
+    """What is wrong with a caller's rows or params, where MLflow or this process found it before the model saw them; else None."""
+    if isinstance(error, Refused):
+        return str(error)
+    text = str(error)
+    if type(error).__name__ != "MlflowException" or not text.startswith(("Failed to enforce schema", "Invalid parameters found")):
+        return None
+    return text.split("Error: ", 1)[-1]
 
 
 def usage() -> dict:

@@ -66,11 +66,38 @@ class FramesTest(unittest.TestCase):
         self.assertEqual(data.dtype.name, "float32")
         self.assertEqual(data.tolist(), [[1, 3, 5], [2, 4, 6]])
 
+    def tensor(self, kind, dtype, dims, numbers, count=1, texts=()):
+        width = max(len(numbers), len(texts)) // count
+        inputs = [{"name": f"x{i}", "kind": kind, "dtype": dtype} for i in range(width)]
+        return scorer.Frames(inputs, dtype, dims).build(payload(count, [[text] for text in texts], numbers))[0]
+
+    def test_tensors_of_any_shape_and_type(self):
+        cube = self.tensor("number", "float32", [2, 2], [1, 2, 3, 4])
+        self.assertEqual((cube.shape, cube.dtype.name, cube.tolist()), ((1, 2, 2), "float32", [[[1, 2], [3, 4]]]))
+        self.assertEqual(self.tensor("number", "float64", [], [1, 2], count=2).tolist(), [1, 2])
+        self.assertEqual(self.tensor("integer", "uint8", None, [0, 255]).tolist(), [[0, 255]])
+        self.assertEqual(self.tensor("boolean", "bool", None, [0, 1]).tolist(), [[False, True]])
+        self.assertEqual(self.tensor("string", "str", None, [], texts=["a", "bcd"]).tolist(), [["a", "bcd"]])
+        for kind, dtype, numbers, texts in (("integer", "int64", [math.nan], []), ("boolean", "bool", [math.nan], []), ("string", "str", [], [None])):
+            with self.assertRaisesRegex(scorer.Refused, "x0: a value is missing"):
+                self.tensor(kind, dtype, None, numbers, texts=texts)
+
+    def test_times_of_several_forms_and_base64(self):
+        inputs = [{"name": "t", "kind": "string", "dtype": "datetime"}, {"name": "b", "kind": "string", "dtype": "binary"}]
+        build = lambda times, blobs: scorer.Frames(inputs, None).build(payload(len(times), [times, blobs], []))[0]
+        frame = build(["2020-01-02", "2020-01-02T03:04:05+02:00", None], ["YWI=", "YWI=\n", None])
+        self.assertEqual([str(one) for one in frame["t"]], ["2020-01-02 00:00:00", "2020-01-02 01:04:05", "NaT"])
+        self.assertEqual(frame["b"].tolist(), [b"ab", b"ab", None])
+        with self.assertRaisesRegex(scorer.Refused, "t: .*yesterday"):
+            build(["yesterday"], [""])
+        with self.assertRaisesRegex(scorer.Refused, "b: got '%', expected base64"):
+            build(["2020-01-02"], ["%"])
+
 
 @unittest.skipUnless(HAS_PANDAS, "pandas is not installed")
 class ResultsTest(unittest.TestCase):
     def read(self, output, count):
-        data = scorer.encode_result(output, count)
+        self.names, data = scorer.split_names(scorer.encode_result(output, count))
         rows, width = scorer.COUNTS.unpack_from(data)
         self.assertEqual(rows, count)
         if width == scorer.JSON_WIDTH:
@@ -90,6 +117,35 @@ class ResultsTest(unittest.TestCase):
         self.assertEqual(self.read(np.array([True, False]), 2), [True, False])
         mixed = pd.DataFrame({"label": ["a"], "p": [math.nan]})
         self.assertEqual(self.read(mixed, 1), [{"label": "a", "p": None}])
+        self.assertIsNone(self.names)
+
+    def test_columns_keep_their_names(self):
+        import numpy as np
+        import pandas as pd
+
+        cases = [
+            (pd.DataFrame({"p": [0.5, 1]}), (0, [0.5, 1]), ["p"]),
+            (pd.DataFrame({"p": [0.5, 1], "q": [2, 3]}), (2, [0.5, 2, 1, 3]), ["p", "q"]),
+            (pd.Series([3, 4]), (0, [3, 4]), ["0"]),
+            (pd.Series(["a", "b"], name="s"), ["a", "b"], ["s"]),
+            ({"p": np.array([0.5, 1]), "q": [2, 3]}, (2, [0.5, 2, 1, 3]), ["p", "q"]),
+            (np.array([1.0, 2.0]), (0, [1, 2]), None),
+        ]
+        for output, values, names in cases:
+            self.assertEqual((self.read(output, 2), self.names), (values, names))
+        self.assertEqual(self.read({"p": np.ones((1, 2)), "q": ["a"]}, 1), [{"p": [1.0, 1.0], "q": "a"}])
+        for output in ({"p": 1}, {"p": [1]}, "ab", b"ab"):
+            with self.assertRaisesRegex(ValueError, "for (each of )?2 rows|each of 2 rows"):
+                scorer.encode_result(output, 2)
+
+    def test_times_and_bytes_are_written_as_mlflow_writes_them(self):
+        import numpy as np
+        import pandas as pd
+
+        times = pd.Series([pd.Timestamp("2020-01-01 10:00"), pd.NaT])
+        self.assertEqual(self.read(times, 2), ["2020-01-01T10:00:00", None])
+        self.assertEqual(self.read(np.array(["2020-01-01T10:00"], dtype="datetime64[s]"), 1), ["2020-01-01T10:00:00"])
+        self.assertEqual(self.read([b"ab"], 1), ["YWI=\n"])
 
     def test_a_wrong_number_of_rows_is_refused(self):
         with self.assertRaisesRegex(ValueError, "1 rows for 2"):
@@ -150,7 +206,8 @@ class ServeTest(unittest.TestCase):
         self.assertEqual((op, json.loads(loaded)["flavor"]), (scorer.RESULT, "sklearn"))
         op, result = self.ask(scorer.PREDICT, payload(2, [], [1.5, 4.0]), scorer.ROWS)
         self.assertEqual(op, scorer.RESULT)
-        self.assertEqual(struct.unpack("<2d", result[8:]), (3.0, 8.0))
+        names, result = scorer.split_names(result)
+        self.assertEqual((names, struct.unpack("<2d", result[8:])), (["x"], (3.0, 8.0)))
         op, error = self.ask(scorer.PREDICT, payload(1, [], [-1.0]), scorer.ROWS)
         self.assertEqual((op, json.loads(error)["message"]), (scorer.ERROR, "ValueError: negative"))
         op, stats = self.ask(scorer.STATS, b"{}")

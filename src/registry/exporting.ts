@@ -12,13 +12,14 @@ import { flavorsOf, onnxFile } from './onnx.ts'
 export interface ExportAnswer {
   readonly output: string
   readonly list: boolean
+  readonly columns?: readonly string[] | undefined
   readonly whole: readonly string[]
 }
 
 /** What the registry needs from serving to export a model. */
 export interface ExportDeps {
   /** The inputs of a model folder, as a scorer is told them. Throws with the reason when it has none. */
-  readonly readInputs: (dir: string) => Promise<unknown>
+  readonly readInputs: (dir: string) => Promise<{ readonly dims?: readonly number[] }>
   /** Replays the rows of `out` on a graph; throws with the first difference. */
   readonly replay: (
     dir: string,
@@ -84,7 +85,9 @@ interface Result {
 export async function exportModel(blobs: Blobs, out: string, from: Exportable): Promise<ServedGraph | string> {
   const { dir, python, signal, readInputs, replay } = from
   try {
-    await writeFile(join(out, 'inputs.json'), JSON.stringify(await readInputs(dir)))
+    const inputs = await readInputs(dir)
+    if (inputs.dims !== undefined) return 'its signature is neither named columns nor one tensor [-1, n]'
+    await writeFile(join(out, 'inputs.json'), JSON.stringify(inputs))
   } catch (error) {
     return (error as Error).message
   }

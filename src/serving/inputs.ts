@@ -11,6 +11,8 @@ export interface ModelInputs {
   readonly inputs: readonly InputField[]
   /** numpy type when the model takes an array instead of a DataFrame. */
   readonly tensor: string | null
+  /** Shape of one row of the array where it is not [inputs]; its values are the inputs in row-major order. */
+  readonly dims?: readonly number[]
 }
 
 /** MLflow's column types and the kinds that callers send for them. */
@@ -22,20 +24,29 @@ const KINDS: Readonly<Record<string, InputKind>> = {
   boolean: 'boolean',
   string: 'string',
   datetime: 'string',
+  binary: 'string',
 }
 
 const TENSOR_KINDS: Readonly<Record<string, InputKind>> = {
   float64: 'number',
   float32: 'number',
+  float16: 'number',
   int64: 'integer',
   int32: 'integer',
+  int16: 'integer',
+  int8: 'integer',
+  uint32: 'integer',
+  uint16: 'integer',
+  uint8: 'integer',
+  bool: 'boolean',
+  str: 'string',
 }
 
 /** Columns of a tensor at most; each becomes an input with a name of its own. */
 const WIDEST = 10_000
 
 /**
- * Reads the inputs of a model folder: named columns, or the columns x0, x1, … of one tensor [-1, n]. A folder without a signature
+ * Reads the inputs of a model folder: named columns, or the values x0, x1, … of one tensor [-1, …]. A folder without a signature
  * takes the inputs of its lowered form, where there is one. Throws `unprocessable` saying how to log the model instead.
  */
 export async function readInputs(dir: string, nativeDir: string | null): Promise<ModelInputs> {
@@ -96,20 +107,17 @@ function ofColumn(column: { name?: unknown; type?: unknown; required?: unknown }
 
 function ofTensor(columns: unknown[]): ModelInputs {
   const spec = (columns[0] as { 'tensor-spec'?: { dtype?: string; shape?: number[] } })['tensor-spec']
-  const width = spec?.shape?.[1] ?? 0
+  const [rows, ...dims] = spec?.shape ?? []
+  const width = dims.reduce((product, n) => product * n, 1)
   const kind = TENSOR_KINDS[spec?.dtype ?? '']
-  const fits = Number.isInteger(width) && width >= 1 && width <= WIDEST
-  if (columns.length !== 1 || spec?.shape?.length !== 2 || !fits || kind === undefined)
+  const sized = dims.every((n) => Number.isInteger(n) && n >= 1) && width <= WIDEST
+  if (columns.length !== 1 || rows !== -1 || !sized || kind === undefined)
     throw refused(
-      `its signature is ${JSON.stringify(columns).slice(0, 200)}; of tensors one of shape [-1, n] is served, n at most ${WIDEST}`,
+      `its signature is ${JSON.stringify(columns).slice(0, 200)}; of tensors one of shape [-1, …] is served, of at most ${WIDEST} numbers, booleans or texts a row`,
     )
-  const inputs = Array.from({ length: width }, (_, i) => ({
-    name: `x${i}`,
-    kind,
-    required: true,
-    dtype: spec.dtype ?? '',
-  }))
-  return { inputs, tensor: spec.dtype ?? null }
+  const dtype = spec?.dtype ?? ''
+  const inputs = Array.from({ length: width }, (_, i) => ({ name: `x${i}`, kind, required: true, dtype }))
+  return { inputs, tensor: dtype, ...(dims.length !== 1 && { dims }) }
 }
 
 function refused(why: string): Error {

@@ -20,6 +20,8 @@ export interface OnnxAnswer {
   readonly output: string
   /** True where a row is answered with a list, even of one value. */
   readonly list: boolean
+  /** Names of the answer's columns, where the model answers with a DataFrame. */
+  readonly columns?: readonly string[] | undefined
   /** Inputs in which the model takes no missing value. */
   readonly whole: readonly string[]
 }
@@ -44,6 +46,8 @@ export type BackendRoute =
       readonly python: string
       /** numpy type of a tensor signature; null = the model is fed a DataFrame. */
       readonly tensor: string | null
+      /** Shape of one row of the array; absent = [inputs]. */
+      readonly dims?: readonly number[]
       /** Scorer processes of the pool, ≥ 1. */
       readonly workers: number
       /** A scorer above this resident size is recycled. */

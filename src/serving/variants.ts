@@ -3,6 +3,7 @@ import { Problem, problem } from '../contract/errors.ts'
 import type { Clock } from '../contract/ids.ts'
 import type { Db, Tx } from '../store/db.ts'
 import { readInputs } from './inputs.ts'
+import type { ModelInputs } from './inputs.ts'
 import type { WantedVariant } from './routing.ts'
 import type { EndpointRow } from './rows.ts'
 import { requireEndpoint, variantsOf } from './rows.ts'
@@ -40,8 +41,8 @@ export async function prepareVersion(deps: VariantDeps, endpoint: EndpointRow, v
   ])
   if (known !== undefined) return deps.checkVersion?.(endpoint.model, version)
   const files = await deps.versionFiles(endpoint.model, version)
-  const { inputs, tensor } = await readInputs(files.dir, files.native?.dir ?? null)
-  const backend = await backendOf(deps, files, tensor)
+  const { inputs, ...array } = await readInputs(files.dir, files.native?.dir ?? null)
+  const backend = await backendOf(deps, files, array)
   const reason = backend.kind !== 'python' ? null : (files.reason ?? 'it was not lowered')
   await deps.db.tx((t) =>
     t.run(
@@ -61,18 +62,22 @@ export async function readyVersion(
     if (error instanceof Problem) throw error
     throw problem('unprocessable', { detail: error instanceof Error ? error.message : String(error) }, error)
   })
-  const { inputs, tensor } = await readInputs(files.dir, files.native?.dir ?? null)
-  return { inputs, backend: await backendOf(deps, files, tensor) }
+  const { inputs, ...array } = await readInputs(files.dir, files.native?.dir ?? null)
+  return { inputs, backend: await backendOf(deps, files, array) }
 }
 
-async function backendOf(deps: VariantDeps, files: VersionFiles, tensor: string | null): Promise<BackendRoute> {
+async function backendOf(
+  deps: VariantDeps,
+  files: VersionFiles,
+  array: Omit<ModelInputs, 'inputs'>,
+): Promise<BackendRoute> {
   if (files.native !== null) return { kind: 'native', dir: files.native.dir }
   if (files.onnx != null && deps.onnxRuntime !== undefined)
     return { kind: 'onnx', ...files.onnx, runtime: await deps.onnxRuntime(), sessions: 1 }
   if (files.python === null)
     throw problem('unprocessable', { detail: 'the version has no native form and no Python environment' })
   const { workers, memoryMb } = deps
-  return { kind: 'python', dir: files.dir, python: files.python, tensor, workers, memory_mb: memoryMb }
+  return { kind: 'python', dir: files.dir, python: files.python, ...array, workers, memory_mb: memoryMb }
 }
 
 function refuse(value: unknown, expected: string): never {

@@ -7,6 +7,8 @@ import type { Value, ValueColumn } from './rows.ts'
 export interface Scored {
   readonly prediction: unknown
   readonly score: number | null
+  /** Names of the columns where the model answered with a DataFrame: of the prediction's items, or of the prediction itself. */
+  readonly columns?: readonly string[]
 }
 
 /**

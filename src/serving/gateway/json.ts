@@ -47,7 +47,7 @@ function parseLoose(text: string, error: Error): unknown {
 /** Bare words for numbers as texts. What stands within texts is left alone; these may be long, so no pattern walks through them. */
 function quoteWords(text: string): string {
   const parts: string[] = []
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const open = text.indexOf('"', at)
     const outside = open < 0 ? text.slice(at) : text.slice(at, open)
     const end = open < 0 ? text.length : endOfText(text, open)

@@ -16,13 +16,16 @@ export interface Results {
   scores(): readonly (number | null)[]
   /** The predictions where they came as numbers; the scores are then those that `scoreOf` gives. */
   readonly numbers: Numbers | undefined
+  /** As in Scored, the same for every row. */
+  readonly columns?: readonly string[] | undefined
 }
 
 /** Results that came one object a row. */
 export function scoredResults(scored: readonly Scored[]): Results {
   const predictions = scored.map((one) => one.prediction)
   const scores = scored.map((one) => one.score)
-  return { count: scored.length, predictions: () => predictions, scores: () => scores, numbers: undefined }
+  const columns = scored[0]?.columns
+  return { count: scored.length, predictions: () => predictions, scores: () => scores, numbers: undefined, columns }
 }
 
 /** Results of one prediction a row. */

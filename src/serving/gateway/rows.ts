@@ -186,7 +186,7 @@ function readValue(given: unknown, input: InputField): Value | undefined {
     case 'number':
       return readNumber(given)
     case 'integer':
-      return readInteger(given)
+      return readInteger(given, RANGES[input.dtype])
     case 'string':
       return typeof given === 'string' ? given : undefined
     case 'boolean':
@@ -206,7 +206,24 @@ function readNumber(given: unknown): Value | undefined {
 const INT64_LEAST = -(2n ** 63n)
 const INT64_MOST = 2n ** 63n - 1n
 
-function readInteger(given: unknown): Value | undefined {
+/** Least and most of the types that are narrower than int64. */
+const RANGES: Readonly<Record<string, readonly [number, number]>> = {
+  integer: [-(2 ** 31), 2 ** 31 - 1],
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  int16: [-(2 ** 15), 2 ** 15 - 1],
+  int8: [-128, 127],
+  uint32: [0, 2 ** 32 - 1],
+  uint16: [0, 2 ** 16 - 1],
+  uint8: [0, 255],
+}
+
+function readInteger(given: unknown, range: readonly [number, number] | undefined): Value | undefined {
+  const value = readInt64(given)
+  if (range === undefined || value === undefined) return value
+  return Number(value) >= range[0] && Number(value) <= range[1] ? value : undefined
+}
+
+function readInt64(given: unknown): number | bigint | undefined {
   if (typeof given === 'number') return Number.isSafeInteger(given) ? given : undefined
   if (typeof given !== 'bigint' || given < INT64_LEAST || given > INT64_MOST) return undefined
   const near = Number(given)
@@ -222,7 +239,12 @@ const EXPECTED: Readonly<Record<InputField['kind'], string>> = {
 
 function fault(given: unknown, input: InputField, row: number): Fault {
   const field = row < 0 ? `inputs.${input.name}` : `inputs.${row}.${input.name}`
-  return { field, value: typeof given === 'bigint' ? String(given) : given, expected: EXPECTED[input.kind] }
+  return { field, value: typeof given === 'bigint' ? String(given) : given, expected: expectedOf(input) }
+}
+
+function expectedOf({ kind, dtype }: InputField): string {
+  const range = kind === 'integer' ? RANGES[dtype] : undefined
+  return range === undefined ? EXPECTED[kind] : `a whole number from ${range[0]} to ${range[1]} or null`
 }
 
 function refused(faults: readonly Fault[]): Error {

@@ -27,6 +27,8 @@ export interface Replayed {
 interface Verify {
   readonly rows: readonly (readonly unknown[])[]
   readonly answers: readonly unknown[]
+  /** Names of the columns of the answer, where it is a DataFrame. */
+  readonly columns?: readonly string[] | null
   readonly whole: readonly string[]
   /** A neural network: what it answers to a missing value is an accident of its kernels, and need not be the same. */
   readonly net: boolean
@@ -48,7 +50,7 @@ const CALL = 256
 /** Finds the output that is the model's answer. Throws a plain Error with the first difference where there is none. */
 export async function replayExport({ runtime, file, dir, out }: Wish): Promise<Replayed> {
   const { inputs } = await readInputs(dir, null)
-  const { rows, answers, whole, net } = JSON.parse(await readFile(join(out, 'verify.json'), 'utf8')) as Verify
+  const { rows, answers, columns, whole, net } = JSON.parse(await readFile(join(out, 'verify.json'), 'utf8')) as Verify
   const values = namedRows(rows.map((row) => Object.fromEntries(inputs.map(({ name }, j) => [name, row[j]])))).values(
     inputs,
   )
@@ -61,7 +63,7 @@ export async function replayExport({ runtime, file, dir, out }: Wish): Promise<R
       graph,
       inputs,
       values,
-      wanted: tensors.map((output) => ({ output, list, whole })),
+      wanted: tensors.map((output) => ({ output, list, ...(columns != null && { columns }), whole })),
     })
     let first: Error | undefined
     for (const { answer, found } of got) {

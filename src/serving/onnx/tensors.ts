@@ -150,7 +150,7 @@ export function toScored(outputs: readonly [string, TensorOf][], count: number):
 export function toAnswers(
   outputs: readonly [string, TensorOf][],
   count: number,
-  { output, list }: Pick<OnnxAnswer, 'output' | 'list'>,
+  { output, list, columns }: Pick<OnnxAnswer, 'output' | 'list' | 'columns'>,
 ): Scored[] {
   const tensor = outputs.find(([name]) => name === output)?.[1]
   if (tensor === undefined) throw new Error(`the graph did not compute "${output}"`)
@@ -158,7 +158,7 @@ export function toAnswers(
   return Array.from({ length: count }, (_, i) => {
     const value = at(i)
     const prediction = Array.isArray(value) ? value.map(orNull) : list ? [orNull(value)] : orNull(value)
-    return { prediction, score: scoreOf(prediction) }
+    return { prediction, score: scoreOf(prediction), ...(columns !== undefined && { columns }) }
   })
 }
 

@@ -27,6 +27,8 @@ export interface Workers<W> {
    * they fail together.
    */
   fault(error: Error): 'died' | 'one' | 'all'
+  /** What a caller is told whose own rows or params are at fault, not the model; absent or undefined = `upstream_failed`. */
+  refusal?(error: Error): Problem | undefined
   /** A worker died with this call in its batch, `alone` or in company, and `call.deaths` counts that. Why it is not tried again, if so. */
   condemn(call: Call, alone: boolean): Problem | undefined
   /** Why nobody answers and nobody will soon, if so: calls are then refused at once. */
@@ -152,7 +154,10 @@ export class Calls<W> {
     } catch (error) {
       const fault = this.#workers.fault(error as Error)
       if (fault === 'died') return this.#retry(alive)
-      if (fault === 'all' || alive.length === 1) return alive.forEach((call) => fail(call, raised(error as Error)))
+      if (fault === 'all' || alive.length === 1) {
+        const told = this.#workers.refusal?.(error as Error) ?? raised(error as Error)
+        return alive.forEach((call) => fail(call, told))
+      }
       const half = Math.ceil(alive.length / 2)
       await this.#split(worker, alive.slice(0, half))
       await this.#split(worker, alive.slice(half), answered)

@@ -12,6 +12,8 @@ export const CODEC = { ROWS: 0, JSON: 2 } as const
 const HEAD = 10
 /** Width of a result that is JSON. */
 const JSON_WIDTH = 0xffffffff
+/** Stands for the width where names of columns come first: u32 length, JSON, and then the result as it is without. */
+const NAMED = 0xfffffffe
 /** A scorer that sends more has gone wrong. */
 const MAX_FRAME = 256 * 1024 * 1024
 
@@ -125,6 +127,11 @@ export function decodeRows(payload: Buffer, expected: number): Scored[] {
   const count = payload.readUInt32LE(0)
   const width = payload.readUInt32LE(4)
   if (count !== expected) throw new Error(`the scorer answered ${count} rows for ${expected}`)
+  if (width === NAMED) {
+    const end = 12 + payload.readUInt32LE(8)
+    const columns = parseJson(payload.subarray(12, end)) as string[]
+    return decodeRows(payload.subarray(end), expected).map((scored) => ({ ...scored, columns }))
+  }
   if (width === JSON_WIDTH) {
     const values = parseJson(payload.subarray(8)) as unknown[]
     return values.map((prediction) => ({ prediction, score: scoreOf(prediction) }))

@@ -32,6 +32,7 @@ export async function openBackend(
     dir: backend.dir,
     inputs: variant.inputs,
     tensor: backend.tensor,
+    ...(backend.dims !== undefined && { dims: backend.dims }),
     workers: backend.workers,
     memoryMb: backend.memory_mb,
     splits,

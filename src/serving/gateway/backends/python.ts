@@ -8,7 +8,7 @@ import { Calls } from './calls.ts'
 import type { CallBounds } from './calls.ts'
 import { decodeRows, encodeRows } from './frames.ts'
 import type { Call } from './queue.ts'
-import { ModelError, Scorer, ScorerDied } from './scorer.ts'
+import { ModelError, RowsRefused, Scorer, ScorerDied } from './scorer.ts'
 import type { ScorerOptions } from './scorer.ts'
 import { QUARANTINE_DEATHS, Suspects } from './suspects.ts'
 
@@ -47,7 +47,7 @@ const HOLD_MS = 5
  * One that outgrows its memory is replaced before it is ended.
  */
 export class PythonBackend implements Backend {
-  readonly #options: Required<Omit<PoolOptions, keyof CallBounds>>
+  readonly #options: Required<Omit<PoolOptions, keyof CallBounds | 'dims'>> & Pick<PoolOptions, 'dims'>
   readonly #workers = new Set<Worker>()
   readonly #calls: Calls<Worker>
   readonly #suspects = new Suspects()
@@ -72,7 +72,9 @@ export class PythonBackend implements Backend {
     this.#calls = new Calls(options, {
       count: options.workers,
       score: (worker, calls, answered) => this.#score(worker, calls, answered),
-      fault: (error) => (error instanceof ScorerDied ? 'died' : error instanceof ModelError ? 'one' : 'all'),
+      fault: faultOf,
+      refusal: (error) =>
+        error instanceof RowsRefused ? problem('bad_request', { detail: error.message }, error) : undefined,
       condemn: (call, alone) => this.#condemn(call, alone),
       unavailable: () => this.#unavailable(),
       free: (worker) => this.#free(worker),
@@ -269,6 +271,11 @@ export class PythonBackend implements Backend {
     // A busy scorer gets its answer out; `end` is read after it.
     if (before === 'busy' || before === 'idle') worker.scorer.end()
   }
+}
+
+function faultOf(error: Error): 'died' | 'one' | 'all' {
+  if (error instanceof ScorerDied) return 'died'
+  return error instanceof ModelError || error instanceof RowsRefused ? 'one' : 'all'
 }
 
 function poisoned(): Problem {

@@ -13,6 +13,8 @@ export interface ScorerOptions {
   readonly inputs: readonly InputField[]
   /** numpy type of a tensor signature; null = a DataFrame. */
   readonly tensor: string | null
+  /** Shape of one row of the tensor; absent = [inputs]. */
+  readonly dims?: readonly number[]
   /** Megabytes beyond which allocations of the process fail; absent = no cap. */
   readonly capMb?: number
   /** Folder that holds the Python package `slipway`. */
@@ -20,6 +22,9 @@ export interface ScorerOptions {
   /** What the process prints is appended here. */
   readonly logFile: string
 }
+
+/** The rows or params of a call do not fit the model, which has not seen them: the caller's mistake. */
+export class RowsRefused extends Error {}
 
 /** The scorer raised while it scored: the message is the model's own. */
 export class ModelError extends Error {}
@@ -76,12 +81,12 @@ export class Scorer {
   async load(options: ScorerOptions): Promise<void> {
     const inputs = options.inputs.map(({ name, kind, dtype }) => ({ name, kind, dtype }))
     const tensor = options.tensor ?? undefined
-    const payload = Buffer.from(JSON.stringify({ inputs, tensor }))
+    const payload = Buffer.from(JSON.stringify({ inputs, tensor, dims: options.dims }))
     const frame = await this.#ask({ id: this.#nextId++, op: OP.LOAD, codec: 2, payload })
     this.facts = JSON.parse(frame.payload.toString('utf8')) as Record<string, unknown>
   }
 
-  /** Scores one PREDICT payload. Rejects with ModelError or ScorerDied. */
+  /** Scores one PREDICT payload. Rejects with RowsRefused, ModelError or ScorerDied. */
   async predict(payload: Buffer): Promise<Buffer> {
     return (await this.#ask({ id: this.#nextId++, op: OP.PREDICT, codec: 0, payload })).payload
   }
@@ -151,7 +156,7 @@ export class Scorer {
     const waiting = this.#waiting
     this.#waiting = undefined
     if (frame.op !== OP.ERROR) waiting?.resolve(frame)
-    else waiting?.reject(new ModelError((JSON.parse(frame.payload.toString('utf8')) as { message: string }).message))
+    else waiting?.reject(errorOf(JSON.parse(frame.payload.toString('utf8')) as Failure))
   }
 
   #obituary(): string {
@@ -159,6 +164,16 @@ export class Scorer {
     if (pid === undefined) return 'the scorer could not be started'
     return `the scorer ended with ${signalCode === null ? `exit code ${exitCode}` : `signal ${signalCode}`}`
   }
+}
+
+/** What an ERROR frame says. `refused`: see RowsRefused. */
+interface Failure {
+  readonly message: string
+  readonly refused?: boolean
+}
+
+function errorOf({ message, refused = false }: Failure): Error {
+  return refused ? new RowsRefused(message) : new ModelError(message)
 }
 
 /** Little of the gateway's own environment reaches a model: no tokens, one thread for each numeric library. */

@@ -33,7 +33,12 @@ export function rowsOfItems(field: string, items: readonly unknown[], inputs: re
   if (items.every(isRecord)) return namedRows(items)
   const names = inputs.map((input) => input.name)
   const bare = items.every((item) => !Array.isArray(item) && !isRecord(item))
-  if (!bare) return rowsOfLists(field, names, items)
+  if (!bare)
+    return rowsOfLists(
+      field,
+      names,
+      items.map((item) => flat(item, names.length)),
+    )
   if (names.length !== 1) throw invalid(field, items, `objects of fields, or lists of ${names.length} values`)
   return rowsOfLists(
     field,
@@ -41,6 +46,14 @@ export function rowsOfItems(field: string, items: readonly unknown[], inputs: re
     items.map((item) => [item]),
   )
 }
+
+/** A row of a tensor may be nested as its shape is: its `width` values in row-major order. */
+function flat(item: unknown, width: number): unknown {
+  if (!Array.isArray(item) || item.length === width || !item.some(Array.isArray)) return item
+  return item.flat(MOST_DIMENSIONS) as unknown
+}
+
+const MOST_DIMENSIONS = 16
 
 /** Texts that pandas reads as missing in a CSV file. */
 const MISSING = new Set(

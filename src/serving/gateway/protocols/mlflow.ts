@@ -7,6 +7,7 @@ import type { PredictCall, Protocol, Reply } from '../exchange.ts'
 import { JSON_TYPE, makeAsk } from '../exchange.ts'
 import { explanationsOf } from '../explanations.ts'
 import { isRecord, parseObject, toJson } from '../json.ts'
+import type { Results } from '../results.ts'
 import type { Rows } from '../rows.ts'
 import { invalid, namedRows } from '../rows.ts'
 import type { InputField } from '../../table.ts'
@@ -131,8 +132,19 @@ function writeInvocation(answer: Answer, note: unknown): Reply {
   if (answer.ids.length <= 100 && answer.ids.every((id) => /^[\x21-\x2b\x2d-\x7e]+$/.test(id)))
     headers['x-slipway-prediction-id'] = answer.ids.join(',')
   if ((note as Note).csv) return { status: 200, type: CSV, body: csvOf(answer), headers }
-  const body = toJson({ predictions: answer.results.predictions(), ...explanationsOf(answer) })
+  const body = toJson({ predictions: recordsOf(answer.results), ...explanationsOf(answer) })
   return { status: 200, type: JSON_TYPE, body, headers }
+}
+
+/** A DataFrame is answered as MLflow does: an object of its columns for each row. */
+function recordsOf(results: Results): readonly unknown[] {
+  const { columns } = results
+  const predictions = results.predictions()
+  if (columns === undefined) return predictions
+  return predictions.map((prediction) => {
+    const values = Array.isArray(prediction) ? (prediction as unknown[]) : [prediction]
+    return Object.fromEntries(columns.map((name, i) => [name, values[i]]))
+  })
 }
 
 /** One line a row, without a header. */

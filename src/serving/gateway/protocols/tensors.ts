@@ -123,13 +123,12 @@ export const DATATYPE: Readonly<Record<InputField['kind'], string>> = {
 }
 
 /**
- * One tensor per input, by name, of shape [n] or [n, 1]; or one tensor of shape [n, inputs], by place.
+ * One tensor per input, by name, of shape [n] or [n, 1]; or one tensor of shape [n, inputs] or [n, …], by place.
  * Throws `invalid_field` naming the tensor.
  */
 export function rowsOfTensors(tensors: readonly Tensor[], fields: readonly InputField[]): Rows {
   const [only] = tensors
-  if (tensors.length === 1 && only !== undefined && only.shape.length === 2 && only.shape[1] !== 1)
-    return rowsOfMatrix(only, fields)
+  if (tensors.length === 1 && only !== undefined && isMatrix(only, fields)) return rowsOfMatrix(only, fields)
   const columns = new Map<string, ArrayLike<unknown>>()
   for (const [i, tensor] of tensors.entries()) {
     if (columns.has(tensor.name)) throw invalid(`inputs.${i}.name`, tensor.name, 'each name once')
@@ -142,8 +141,14 @@ export function rowsOfTensors(tensors: readonly Tensor[], fields: readonly Input
   return rowsOfColumns('inputs', columns)
 }
 
+/** One tensor for all inputs: of shape [n, inputs], or of another whose rows have so many values. */
+function isMatrix({ shape }: Tensor, fields: readonly InputField[]): boolean {
+  return shape.length === 2 ? shape[1] !== 1 : shape.length > 2 && elements(shape.slice(1)) === fields.length
+}
+
 function rowsOfMatrix(tensor: Tensor, fields: readonly InputField[]): Rows {
-  const [count = 0, width = 0] = tensor.shape
+  const [count = 0, ...dims] = tensor.shape
+  const width = elements(dims)
   if (width !== fields.length)
     throw invalid('inputs.0.shape', tensor.shape, `[n, ${fields.length}], or one tensor per input`)
   if (count > MAX_ROWS) throw invalid('inputs.0.shape', tensor.shape, `at most ${MAX_ROWS} rows`)
