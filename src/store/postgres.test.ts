@@ -48,6 +48,29 @@ describe('PostgreSQL', () => {
     await opened.close()
   })
 
+  it('a write that comes often is planned once, goes on after a refusal, and after its table was changed', async () => {
+    const opened = await open()
+    const { db } = opened
+    await db.tx((t) => t.run('CREATE TABLE often (id BIGINT PRIMARY KEY, note TEXT)'))
+    const put = (t: Tx, id: number): Promise<number> => t.run('INSERT INTO often (id) VALUES (?)', [id])
+    const put20 = (from: number): Promise<void> =>
+      db.tx(async (t) => {
+        for (let id = from; id < from + 20; id++) await put(t, id)
+      })
+    await put20(0)
+    await assert.rejects(db.tx((t) => put(t, 3)))
+    await db.tx((t) => t.run('ALTER TABLE often ADD COLUMN more BIGINT NOT NULL DEFAULT 7'))
+    await put20(20)
+    const named = await db.tx((t) =>
+      t.get<{ c: number }>(
+        "SELECT count(*) AS c FROM pg_prepared_statements WHERE statement LIKE 'INSERT INTO often%'",
+      ),
+    )
+    assert.equal(named?.c, 1)
+    assert.deepEqual(await db.get('SELECT count(*) AS c, sum(more) AS m FROM often'), { c: 40, m: 280 })
+    await opened.close()
+  })
+
   it('a lost connection is told as unavailable, and the next transaction has a new one', async () => {
     const opened = await open()
     const { db } = opened

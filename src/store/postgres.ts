@@ -7,6 +7,7 @@ import type { Db, Row, SqlValue, Tables, Tx } from './db.ts'
 import { explained, isDisconnected, isRetryable, unavailable } from './failures.ts'
 import { nested, refuseNested } from './nesting.ts'
 import { numbered } from './placeholders.ts'
+import { preparedName } from './prepared.ts'
 import { assertBindable } from './statements.ts'
 
 export interface PostgresOptions {
@@ -253,7 +254,8 @@ class PostgresTx implements Tx {
         this.begun = true
         await this.#client.query('BEGIN')
       }
-      return await this.#client.query<Row>(numbered(sql), [...params])
+      const text = numbered(sql)
+      return await this.#client.query<Row>({ name: preparedName(text), text, values: [...params] })
     } catch (error) {
       this.failure = { error }
       throw error
