@@ -22,6 +22,10 @@ test('figures keep what matters and say what is missing', () => {
     [0.771234, 1234, 0, 12_345_678, 0.00001234, -0.5, null, undefined, 'NaN' as const].map((value) => figure(value)),
     ['0.7712', '1,234', '0', '1.23e+7', '1.23e-5', '-0.5', '–', '–', 'NaN'],
   )
+  assert.deepEqual(
+    [figure(1_234_567.8, 6), figure(Number.MAX_VALUE, 6), figure(-Infinity), figure(1.23456789e-12, 6)],
+    ['1.23457e+6', '∞', '-∞', '1.23457e-12'],
+  )
   assert.equal(interval([0.7049, 0.79111]), '[0.705, 0.791]')
   assert.equal(interval(null), '–')
   assert.deepEqual(

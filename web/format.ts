@@ -10,13 +10,18 @@ export function count(value: number | null | undefined): string {
   return value === null || value === undefined ? NONE : GROUPED.format(value)
 }
 
+/** MLflow keeps an infinite metric as the greatest double, as some databases have no other. */
+const INFINITE = Number.MAX_VALUE
+const PLAIN_DIGITS = 4
+
 /** A number with so many significant digits; `'NaN'` (JSON's way to say it) stays NaN. */
 export function figure(value: number | 'NaN' | null | undefined, digits = 4): string {
   if (value === null || value === undefined) return NONE
   if (value === 'NaN' || Number.isNaN(value)) return 'NaN'
   if (value === 0) return '0'
   const size = Math.abs(value)
-  if (size >= 1e6 || size < 1e-4) return value.toExponential(2)
+  if (size >= INFINITE) return value > 0 ? '∞' : '-∞'
+  if (size >= 1e6 || size < 1e-4) return value.toExponential(digits > PLAIN_DIGITS ? digits - 1 : 2)
   return Number.isInteger(value) ? GROUPED.format(value) : String(Number(value.toPrecision(digits)))
 }
 

@@ -2,7 +2,9 @@
 import { useEffect, useRef } from 'react'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
+import { figure } from '../format.ts'
 import { resolvedColour } from '../theme.ts'
+import { clockTexts, localTime, lonely, markTexts, strongMarks } from './axes.ts'
 import type { Value } from './curves.ts'
 
 export interface Line {
@@ -114,11 +116,21 @@ function options(from: OptionsFrom): uPlot.Options {
     width: Math.max(160, from.width),
     height: from.height,
     scales: { x: { time: from.time }, y: from.log ? { distr: LOGARITHMIC } : {} },
-    axes: [axis, { ...axis, size: 58 }],
+    axes: [
+      from.time ? { ...axis, values: (_, marks) => clockTexts(marks) } : axis,
+      {
+        ...axis,
+        size: 58,
+        values: (_, marks) => valueTexts(marks, from),
+        ...(from.log && { grid: { ...grid, filter: strong }, ticks: { ...grid, filter: strong } }),
+      },
+    ],
     legend: { show: from.legend, live: true },
     cursor: { drag: { x: true, y: false } },
     series: [
-      from.time ? {} : { label: from.xLabel },
+      from.time
+        ? { label: 'time', value: (_, at: number | null) => (at === null ? '–' : localTime(at)) }
+        : { label: from.xLabel },
       ...from.lines.map((line) => seriesOf(line, from.unit)),
       ...edges(from.lines),
     ],
@@ -134,13 +146,20 @@ function options(from: OptionsFrom): uPlot.Options {
   }
 }
 
+const strong: uPlot.Axis.Filter = (_, marks) => strongMarks(marks)
+
+/** Marks of a logarithmic axis are not equally far apart. */
+function valueTexts(marks: readonly (number | null)[], { log, unit }: OptionsFrom): string[] {
+  return log ? marks.map((mark) => (mark === null ? '' : `${figure(mark, 2)}${unit}`)) : markTexts(marks, unit)
+}
+
 function seriesOf(line: Line, unit: string): uPlot.Series {
   return {
     label: line.label,
     stroke: resolvedColour(line.colour),
     width: line.pale ? 1 : 1.6,
     alpha: line.pale ? PALE : 1,
-    points: { show: line.values.length < 2 },
+    points: { show: false, size: 4, filter: () => lonely(line.values) },
     ...(line.dashed && { dash: [5, 4] }),
     value: (_: uPlot, value: Value) => (typeof value !== 'number' ? '–' : `${Number(value.toPrecision(5))}${unit}`),
   }

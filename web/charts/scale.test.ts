@@ -5,6 +5,7 @@ import { versionColour } from '../colours.ts'
 import { halfWidth, meanBand, student95 } from './bands.ts'
 import { levelLine, surface } from './contour.ts'
 import { filled, joinCurves } from './curves.ts'
+import { clockTexts, lonely, markTexts, strongMarks } from './axes.ts'
 import { axisFor } from './domain.ts'
 import { layers } from './layers.ts'
 import { decades, extent, linear, linePath, logarithmic, ticks } from './scale.ts'
@@ -147,4 +148,30 @@ test('an axis has room, and is logarithmic where its numbers span two orders of 
   assert.ok(Math.abs(wide.place([0, 100])(0.1) - 50) < 1e-9)
   assert.equal(axisFor([-1, 1000]).log, false)
   assert.deepEqual(axisFor([]).domain, [-0.06, 1.06])
+})
+
+test('marks of an axis are told apart, whatever their size', () => {
+  assert.deepEqual(markTexts([0, 0.0002, 0.0004]), ['0.0000', '0.0002', '0.0004'])
+  assert.deepEqual(markTexts([0, null, 10_000], ' ms'), ['0 ms', '', '10,000 ms'])
+  assert.deepEqual(markTexts([0, 2e-9]), ['0', '2.00e-9'])
+  assert.deepEqual(markTexts([0, 2e9]), ['0', '2.00e+9'])
+})
+
+test('marks of time tell the day once, and again where it changes', () => {
+  const noon = Date.parse('2026-05-03T12:00:00') / 1000
+  assert.deepEqual(clockTexts([noon, noon + 300, noon + 86_400]), ['12:00\n05-03', '12:05', '12:00\n05-04'])
+  assert.deepEqual(clockTexts([noon, noon + 86_400]), ['05-03', '05-04'])
+  assert.deepEqual(clockTexts([noon, noon + 5]), ['12:00:00\n05-03', '12:00:05'])
+})
+
+test('a logarithmic axis has lines at powers of ten where these suffice', () => {
+  assert.deepEqual(strongMarks([0.1, 0.2, 1, 5, 10]), [0.1, null, 1, null, 10])
+  assert.deepEqual(strongMarks([1, 2, 5, 10]), [1, 2, 5, 10])
+})
+
+test('a point between breaks is a point of its own', () => {
+  assert.deepEqual(lonely([1, null, 2, 3, null, 4]), [0, 5])
+  assert.deepEqual(lonely([null, undefined, 7, undefined, null]), [2])
+  assert.deepEqual(lonely([1, undefined, 2]), [])
+  assert.deepEqual(lonely([5]), [0])
 })

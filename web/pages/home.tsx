@@ -87,7 +87,9 @@ function Begin() {
 function Needs({ items }: { items: readonly Need[] }) {
   if (items.length === 0)
     return (
-      <Empty title="Nothing needs you">No open incident, no rollout that waits, no failed run in the last day.</Empty>
+      <Empty title="Nothing needs you">
+        No open incident, no rollout that waits, no failed pipeline in the last day.
+      </Empty>
     )
   return (
     <ul className="needs">

@@ -9,6 +9,7 @@ import { Confirm } from '../parts/confirm.tsx'
 import { Loaded } from '../parts/failure.tsx'
 import { Figures, Page, Panel } from '../parts/page.tsx'
 import { ReproductionPanel } from '../parts/reproduction.tsx'
+import { SoughtPanel } from '../parts/sought-panel.tsx'
 import { Status } from '../parts/status.tsx'
 import { StepPanels } from '../parts/step.tsx'
 import { useNow, When } from '../parts/when.tsx'
@@ -58,12 +59,15 @@ function Lead({ run }: { run: PipelineRun }) {
   )
 }
 
+const WRITE = { verb: 'write', resource: 'pipelines' } as const
+
 function Actions({ run }: { run: PipelineRun }) {
   const navigate = useNavigate()
   if (run.finished_at === null) {
     return (
       <Confirm
         label="Cancel the run"
+        needs={WRITE}
         tone="danger"
         preview={<p>Running steps get a moment to stop, then are killed. Finished steps stay in the cache.</p>}
         act={() =>
@@ -77,6 +81,7 @@ function Actions({ run }: { run: PipelineRun }) {
   return (
     <Confirm
       label="Run again"
+      needs={WRITE}
       preview={<p>A new run of the same version and params starts; what succeeded comes from the cache.</p>}
       act={async () => {
         const next = await call<typeof pipelinesApi.retryPipelineRun>('POST', '/v1/pipeline-runs/:id/retry', {
@@ -128,9 +133,7 @@ function Body({ run }: { run: PipelineRun }) {
       </Panel>
       {step !== undefined && <StepPanels run={run.id} step={step} />}
       {run.reproduction !== null && <ReproductionPanel reproduction={run.reproduction} />}
-      <Panel title="Metrics of the steps" flush>
-        <MetricTable steps={run.steps} />
-      </Panel>
+      <MetricTable steps={run.steps} />
     </>
   )
 }
@@ -152,25 +155,34 @@ function MetricTable({ steps }: { steps: readonly Step[] }) {
   const rows = steps.flatMap((step) =>
     Object.entries(step.metrics).map(([key, value]) => ({ step: step.name, key, value })),
   )
-  if (rows.length === 0) return <p className="empty">No step has logged a metric.</p>
   return (
-    <table>
-      <thead>
-        <tr>
-          <th>Step</th>
-          <th>Metric</th>
-          <th className="num">Value</th>
-        </tr>
-      </thead>
-      <tbody>
-        {rows.map(({ step, key, value }) => (
-          <tr key={`${step} ${key}`}>
-            <td>{step}</td>
-            <td className="break">{key}</td>
-            <td className="num">{figure(value)}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+    <SoughtPanel title="Metrics of the steps" items={rows} textOf={({ step, key }) => `${step} ${key}`} flush>
+      {(found) =>
+        found.length === 0 ? (
+          <p className="empty">No step has logged a metric.</p>
+        ) : (
+          <table>
+            <thead>
+              <tr>
+                <th>Step</th>
+                <th>Metric</th>
+                <th className="num">Value</th>
+              </tr>
+            </thead>
+            <tbody>
+              {found.map(({ step, key, value }) => (
+                <tr key={`${step} ${key}`}>
+                  <td>{step}</td>
+                  <td className="key">{key}</td>
+                  <td className="num" title={String(value)}>
+                    {figure(value)}
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        )
+      }
+    </SoughtPanel>
   )
 }

@@ -13,6 +13,7 @@ import { Moves } from '../parts/moves.tsx'
 import { Facts, Page, Panel } from '../parts/page.tsx'
 import { Signature } from '../parts/signature.tsx'
 import { Scanned, ScanResult } from '../parts/scan.tsx'
+import { SoughtPanel } from '../parts/sought-panel.tsx'
 import { Status, Tag } from '../parts/status.tsx'
 import { Trust } from '../parts/trust.tsx'
 import { When } from '../parts/when.tsx'
@@ -48,22 +49,19 @@ export function VersionPage() {
               <Gates verdict={one.verdict} />
             </Panel>
             <div className="two">
-              <Panel title="How it answers">
-                <Answers version={one} />
-              </Panel>
-              <Panel title="Metrics">
-                <Facts items={Object.entries(one.metrics).map(([key, value]) => [key, figure(value)])} />
-                {Object.keys(one.metrics).length === 0 && <p className="muted">No metric was logged with it.</p>}
-              </Panel>
+              <div className="stack">
+                <Panel title="How it answers">
+                  <Answers version={one} />
+                </Panel>
+                <Panel title="Approvals and signature">
+                  <Trust version={one} />
+                </Panel>
+              </div>
+              <Measured metrics={one.metrics} />
             </div>
-            <div className="two">
-              <Panel title="Scan of its files" {...(one.scan && { note: <Scanned scan={one.scan} /> })} flush>
-                <ScanResult scan={one.scan} />
-              </Panel>
-              <Panel title="Approvals and signature">
-                <Trust version={one} />
-              </Panel>
-            </div>
+            <Panel title="Scan of its files" {...(one.scan && { note: <Scanned scan={one.scan} /> })} flush long>
+              <ScanResult scan={one.scan} />
+            </Panel>
             <Panel title="Lineage" note="from data to what it serves">
               <LineagePart name={name} number={number} />
             </Panel>
@@ -79,6 +77,20 @@ export function VersionPage() {
         )}
       </Loaded>
     </Page>
+  )
+}
+
+function Measured({ metrics }: { metrics: Version['metrics'] }) {
+  return (
+    <SoughtPanel title="Metrics" items={Object.entries(metrics)} textOf={([key]) => key}>
+      {(found) =>
+        found.length === 0 ? (
+          <p className="muted">No metric was logged with it.</p>
+        ) : (
+          <Facts items={found.map(([key, value]) => [key, figure(value)])} />
+        )
+      }
+    </SoughtPanel>
   )
 }
 
@@ -218,6 +230,7 @@ function Promote({ version }: { version: Version }) {
   return (
     <Confirm
       label="Make production"
+      needs={{ verb: 'promote', resource: 'models' }}
       tone="primary"
       reason="required"
       preview={

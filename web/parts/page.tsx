@@ -42,18 +42,27 @@ export interface PanelProps {
   readonly tools?: ReactNode
   /** True for tables and lists that reach the panel's edge and scroll sideways by themselves. */
   readonly flush?: boolean
+  /** True for content that scrolls inside the panel instead of making the page long. */
+  readonly long?: boolean
   readonly children: ReactNode
 }
 
-export function Panel({ title, note, tools, flush = false, children }: PanelProps) {
+export function Panel({ title, note, tools, flush = false, long = false, children }: PanelProps) {
+  const shape = `${flush ? 'flush' : 'body'}${long ? ' long' : ''}`
   return (
     <section className="panel">
       <header>
         <h2>{title}</h2>
         {note !== undefined && <span className="note">{note}</span>}
-        {tools !== undefined && <div className="tools">{tools}</div>}
+        {tools !== undefined && tools !== false && <div className="tools">{tools}</div>}
       </header>
-      {flush ? <Scroll label={title}>{children}</Scroll> : <div className="body">{children}</div>}
+      {flush || long ? (
+        <Scroll label={title} className={shape}>
+          {children}
+        </Scroll>
+      ) : (
+        <div className={shape}>{children}</div>
+      )}
     </section>
   )
 }
