@@ -87,6 +87,7 @@ function Rollback({ endpoint }: { endpoint: Endpoint }) {
     <Confirm
       label={`Roll back to version ${previous}`}
       tone="danger"
+      needs={{ verb: 'deploy', resource: 'endpoints' }}
       reason="optional"
       preview={
         <p>

@@ -8,6 +8,7 @@ import { CheckTable } from '../parts/checks.tsx'
 import { Confirm } from '../parts/confirm.tsx'
 import { Loaded } from '../parts/failure.tsx'
 import { FoundRuns } from '../parts/found-runs.tsx'
+import { useMay } from '../parts/may.ts'
 import { Figures, Page, Panel } from '../parts/page.tsx'
 import { Status } from '../parts/status.tsx'
 import { Suspects } from '../parts/suspects.tsx'
@@ -132,11 +133,13 @@ function Affected({ incident }: { incident: Incident }) {
 }
 
 function Actions({ incident }: { incident: Incident }) {
+  const may = useMay({ verb: 'write', resource: 'incidents' })
   const known = incident.actions.flatMap((one) => {
     const action = ACTIONS.find((name) => name === one.action)
     return action === undefined ? [] : [{ ...one, action }]
   })
   if (known.length === 0) return <p className="muted">Nothing is left to do.</p>
+  if (!may) return <p className="muted">To act on an incident takes the role of a maintainer or an admin.</p>
   return (
     <ul className="row">
       {known.map((one) => (

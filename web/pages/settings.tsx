@@ -1,11 +1,12 @@
 /** Settings: the server, tokens, the audit trail and its proof. */
 import { useMutation, useQuery } from '@tanstack/react-query'
 import type { authApi } from '../../src/contract/auth.ts'
-import { call, describe, isAbsent } from '../api.ts'
+import { call, describe } from '../api.ts'
 import { count } from '../format.ts'
 import { Command } from '../parts/command.tsx'
 import { Confirm } from '../parts/confirm.tsx'
 import { Empty, Loaded } from '../parts/failure.tsx'
+import { useMay } from '../parts/may.ts'
 import { NewToken } from '../parts/new-token.tsx'
 import { Facts, Page, Panel } from '../parts/page.tsx'
 import { Status } from '../parts/status.tsx'
@@ -51,21 +52,34 @@ export function SettingsPage() {
         </Loaded>
         <Command text="slipway env --link" />
       </Panel>
-      <Panel title="Tokens" note="their text is shown once, when they are made" flush tools={<NewToken />}>
-        <Tokens />
-      </Panel>
-      <Panel title="Audit trail" note="each row holds the hash of the one before" flush tools={<Verify />}>
-        <Audit />
-      </Panel>
+      <TokenPanel />
+      <AuditPanel />
     </Page>
+  )
+}
+
+const MANAGE = { verb: 'manage', resource: 'tokens' } as const
+
+function TokenPanel() {
+  const may = useMay(MANAGE)
+  return (
+    <Panel title="Tokens" note="their text is shown once, when they are made" flush tools={may && <NewToken />}>
+      {may ? <Tokens /> : <Empty title="Only an admin sees the tokens" />}
+    </Panel>
+  )
+}
+
+function AuditPanel() {
+  const may = useMay({ verb: 'read', resource: 'audit' })
+  return (
+    <Panel title="Audit trail" note="each row holds the hash of the one before" flush tools={may && <Verify />}>
+      {may ? <Audit /> : <Empty title="Only maintainers and admins of the whole server see the audit trail" />}
+    </Panel>
   )
 }
 
 function Tokens() {
   const tokens = useQuery(read.tokens)
-  if (tokens.error !== null && !isAbsent(tokens.error) && tokens.data === undefined) {
-    return <Empty title="Only an admin sees the tokens">{describe(tokens.error).message}</Empty>
-  }
   return (
     <Loaded query={tokens} what="The tokens" height={120}>
       {({ items }) => (
@@ -107,6 +121,7 @@ function Tokens() {
                   {token.revoked_at === null && (
                     <Confirm
                       label="Revoke"
+                      needs={MANAGE}
                       tone="danger"
                       preview={
                         <p>

@@ -2,7 +2,9 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useId, useRef, useState } from 'react'
 import type { ReactNode } from 'react'
+import type { Access } from '../../src/contract/access.ts'
 import { describe } from '../api.ts'
+import { useMay } from './may.ts'
 
 export interface ConfirmProps {
   /** On the button, and again on the one that confirms: a verb and its object. */
@@ -15,11 +17,17 @@ export interface ConfirmProps {
   /** Whether a reason must be given; `optional` shows the field. */
   readonly reason?: 'required' | 'optional' | 'none'
   readonly disabled?: boolean
+  /** What the act takes: it is not offered to a role that the server would refuse. */
+  readonly needs?: Access
   /** Why the act is held up now, as a sentence: it goes on only where the person says so, with a reason. */
   readonly frozen?: string | null
 }
 
-export function Confirm({ label, preview, act, tone = 'plain', disabled = false, ...given }: ConfirmProps) {
+export function Confirm({ needs = 'public', ...offered }: ConfirmProps) {
+  return useMay(needs) ? <Offered {...offered} /> : null
+}
+
+function Offered({ label, preview, act, tone = 'plain', disabled = false, ...given }: Omit<ConfirmProps, 'needs'>) {
   const dialog = useRef<HTMLDialogElement>(null)
   const [why, setWhy] = useState('')
   const [overrides, setOverrides] = useState(false)

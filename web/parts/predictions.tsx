@@ -5,11 +5,14 @@ import { duration, eventTime, figure } from '../format.ts'
 import * as read from '../queries.ts'
 import type { Prediction } from '../queries.ts'
 import { Empty, Loaded } from './failure.tsx'
+import { useMay } from './may.ts'
 import { Facts } from './page.tsx'
 import { Status } from './status.tsx'
 
 export function Predictions({ endpoint }: { endpoint: string }) {
-  const predictions = useQuery(read.predictions(endpoint))
+  const may = useMay({ verb: 'read_predictions', resource: 'endpoints' })
+  const predictions = useQuery({ ...read.predictions(endpoint), enabled: may })
+  if (!may) return <Empty title="Only maintainers and admins read logged predictions" />
   return (
     <Loaded query={predictions} what="The predictions" height={240}>
       {({ items }) =>

@@ -7,6 +7,7 @@ import { savedViews } from '../run-reads.ts'
 import type { SavedView } from '../run-reads.ts'
 import { fieldsOf, searchOf } from '../saved.ts'
 import type { RunsSearch } from '../search.ts'
+import { useMay } from './may.ts'
 
 export interface SavedViewsProps {
   /** What the page shows now, columns included. */
@@ -16,6 +17,7 @@ export interface SavedViewsProps {
 
 export function SavedViews({ search, onOpen }: SavedViewsProps) {
   const views = useQuery(savedViews)
+  const may = useMay({ verb: 'write', resource: 'runs' })
   const menu = useRef<HTMLDetailsElement>(null)
   const items = views.data?.items ?? []
   const open = (view: SavedView): void => {
@@ -34,11 +36,11 @@ export function SavedViews({ search, onOpen }: SavedViewsProps) {
                 {view.name}
               </button>
               <span className="muted small">{view.owner}</span>
-              <Forget view={view} />
+              {may && <Forget view={view} />}
             </li>
           ))}
         </ul>
-        <Save search={search} items={items} />
+        {may && <Save search={search} items={items} />}
       </div>
     </details>
   )

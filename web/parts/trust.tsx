@@ -45,6 +45,8 @@ function Signed({ signed }: { signed: Version['signed'] }) {
   )
 }
 
+const APPROVE = { verb: 'approve', resource: 'models' } as const
+
 function Act({ version }: { version: Version }) {
   const me = useQuery(read.me).data
   if (me === undefined || me.name === version.created_by) return null
@@ -55,6 +57,7 @@ function Act({ version }: { version: Version }) {
       {mine ? (
         <Confirm
           label="Take my approval back"
+          needs={APPROVE}
           preview={<p>Gates that count approvals are judged without yours from now on. Aliases stay where they are.</p>}
           act={() =>
             call<typeof registryApi.withdrawApproval>('DELETE', '/v1/models/:name/versions/:version/approvals', {
@@ -65,6 +68,7 @@ function Act({ version }: { version: Version }) {
       ) : (
         <Confirm
           label="Approve this version"
+          needs={APPROVE}
           reason="optional"
           preview={
             <p>

@@ -8,6 +8,7 @@ import * as read from '../queries.ts'
 import { rowOf, textsOf } from '../try-row.ts'
 import type { InputField } from '../try-row.ts'
 import { Command } from './command.tsx'
+import { useMay } from './may.ts'
 import { Status } from './status.tsx'
 
 export interface TryItProps {
@@ -18,7 +19,9 @@ export interface TryItProps {
 
 export function TryIt({ name, url, inputs }: TryItProps) {
   const [texts, setTexts] = useState<Readonly<Record<string, string>>>({})
-  const newest = useQuery(read.predictions(name)).data?.items[0]
+  const mayRead = useMay({ verb: 'read_predictions', resource: 'endpoints' })
+  const mayAsk = useMay({ verb: 'predict', resource: 'endpoints' })
+  const newest = useQuery({ ...read.predictions(name), enabled: mayRead }).data?.items[0]
   const { row, faults } = rowOf(inputs, texts)
   const ask = useMutation({
     mutationFn: () =>
@@ -48,16 +51,20 @@ export function TryIt({ name, url, inputs }: TryItProps) {
         ))}
       </div>
       <div className="row">
-        <button type="submit" className="button primary" disabled={ask.isPending || Object.keys(faults).length > 0}>
-          {ask.isPending ? 'Asking' : 'Predict'}
-        </button>
+        {mayAsk && (
+          <button type="submit" className="button primary" disabled={ask.isPending || Object.keys(faults).length > 0}>
+            {ask.isPending ? 'Asking' : 'Predict'}
+          </button>
+        )}
         {newest !== undefined && (
           <button type="button" className="button" onClick={() => setTexts(textsOf(inputs, newest.inputs))}>
             Take the row of the latest prediction
           </button>
         )}
         <span className="muted small">
-          Empty fields are missing values. It is logged and watched like every request.
+          {mayAsk
+            ? 'Empty fields are missing values. It is logged and watched like every request.'
+            : 'To predict takes another role than yours; the command below takes a token that may.'}
         </span>
       </div>
       <div aria-live="polite">

@@ -7,6 +7,7 @@ import { call, describe } from '../api.ts'
 import * as read from '../queries.ts'
 import { savedViews } from '../run-reads.ts'
 import { searchOf } from '../saved.ts'
+import { useMay } from './may.ts'
 import { Panel } from './page.tsx'
 
 export interface WatchedSearchesProps {
@@ -17,6 +18,7 @@ export interface WatchedSearchesProps {
 export function WatchedSearches({ endpoint, settings }: WatchedSearchesProps) {
   const views = useQuery(savedViews)
   const queries = useQueryClient()
+  const may = useMay({ verb: 'write', resource: 'monitors' })
   const set = useMutation({
     mutationFn: (searches: readonly WatchedSearch[]) =>
       call<typeof monitoringApi.putMonitor>('PUT', '/v1/endpoints/:name/monitor', {
@@ -43,23 +45,27 @@ export function WatchedSearches({ endpoint, settings }: WatchedSearchesProps) {
                 </Link>
               )}
               <span className="muted small">more than {watch.more_than}</span>
-              <button
-                type="button"
-                className="button quiet"
-                disabled={set.isPending}
-                onClick={() => set.mutate(watched.filter((one) => one !== watch))}
-              >
-                Stop watching<span className="sr"> {view?.name ?? watch.search}</span>
-              </button>
+              {may && (
+                <button
+                  type="button"
+                  className="button quiet"
+                  disabled={set.isPending}
+                  onClick={() => set.mutate(watched.filter((one) => one !== watch))}
+                >
+                  Stop watching<span className="sr"> {view?.name ?? watch.search}</span>
+                </button>
+              )}
             </li>
           )
         })}
       </ul>
-      <Watch
-        names={saved.map((view) => view.name).filter((name) => !watched.some((one) => one.search === name))}
-        busy={set.isPending}
-        onWatch={(watch) => set.mutate([...watched, watch])}
-      />
+      {may && (
+        <Watch
+          names={saved.map((view) => view.name).filter((name) => !watched.some((one) => one.search === name))}
+          busy={set.isPending}
+          onWatch={(watch) => set.mutate([...watched, watch])}
+        />
+      )}
       {set.error !== null && (
         <p className="bad-text small break" role="alert">
           {describe(set.error).message}
