@@ -122,6 +122,8 @@ export interface AppOptions {
   readonly databaseUrl?: string
   /** s3://… */
   readonly blobsUrl?: string
+  /** Folder of the built pages; default dist/web. */
+  readonly pages?: string
   /** Everyone is admin; allowed on loopback only. */
   readonly noAuth: boolean
   readonly allowHosts: readonly string[]
@@ -187,7 +189,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     port: options.port,
     allowHosts: options.allowHosts,
     logger: log,
-    fallback: staticFiles(join(import.meta.dirname, '../dist/web')),
+    fallback: staticFiles(options.pages ?? join(import.meta.dirname, '../dist/web')),
     changed: (change) => changes.publish(change),
   })
   addresses.url = server.url

@@ -62,6 +62,8 @@ export interface RunsAsk {
   readonly order: string
   readonly experiment: string
   readonly columns: readonly string[]
+  /** Absent = those that are not deleted. */
+  readonly stage?: 'deleted' | undefined
 }
 
 export const runs = (ask: RunsAsk) =>
@@ -82,15 +84,17 @@ export const firstRuns = (ask: RunsAsk, limit: number) =>
 
 const PAGE = 100
 
-function pageOfRuns(ask: RunsAsk, limit: number, token: string, signal: AbortSignal) {
+/** One page of a search. */
+export function pageOfRuns(ask: RunsAsk, limit: number, token: string, signal?: AbortSignal) {
   return call<typeof trackingApi.listRuns>('GET', '/v1/runs', {
-    signal,
+    ...(signal && { signal }),
     query: {
       limit,
       ...(token !== '' && { page_token: token }),
       ...(ask.filter !== '' && { filter: ask.filter }),
       ...(ask.order !== '' && { order_by: [ask.order] }),
       ...(ask.experiment !== '' && { experiment_id: [ask.experiment] }),
+      ...(ask.stage !== undefined && { view: ask.stage }),
       metrics: keysOf(ask.columns, 'metrics.'),
       params: keysOf(ask.columns, 'params.'),
       tags: keysOf(ask.columns, 'tags.'),

@@ -38,6 +38,7 @@ export interface GroupsAsk {
   readonly filter: string
   readonly experiment: string
   readonly metrics: readonly string[]
+  readonly stage?: 'deleted' | undefined
 }
 
 export const runGroups = (ask: GroupsAsk) =>
@@ -51,6 +52,7 @@ export const runGroups = (ask: GroupsAsk) =>
           metrics: [...ask.metrics],
           ...(ask.filter !== '' && { filter: ask.filter }),
           ...(ask.experiment !== '' && { experiment_id: ask.experiment }),
+          ...(ask.stage !== undefined && { view: ask.stage }),
         },
       }),
     placeholderData: keepPreviousData,

@@ -16,7 +16,7 @@ function list(raw: Raw, key: string): string[] | undefined {
 }
 
 /** Drops absent values, so that a plain page has a plain URL. */
-function present<T extends Raw>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+export function present<T extends Raw>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>
   }
@@ -33,6 +33,8 @@ export interface RunsSearch {
   /** What runs are grouped by: `params.KEY`, `tags.KEY`, `attributes.status` … */
   group?: string
   chosen?: string[]
+  /** `deleted` shows the bin. */
+  stage?: 'deleted' | undefined
 }
 
 export function runsSearch(raw: Raw): RunsSearch {
@@ -44,11 +46,30 @@ export function runsSearch(raw: Raw): RunsSearch {
     spark: text(raw, 'spark'),
     group: text(raw, 'group'),
     chosen: list(raw, 'chosen'),
+    stage: raw['stage'] === 'deleted' ? ('deleted' as const) : undefined,
+  })
+}
+
+/** How curves are drawn: smoothing 0..0.99, logarithmic axis, by step or time, parts of the steps as `FROM~TO~METRIC`. */
+export interface ChartSearch {
+  smooth?: number
+  log?: boolean
+  axis?: 'time'
+  zoom?: string[]
+}
+
+function chartSearch(raw: Raw): ChartSearch {
+  const smooth = Number(raw['smooth'])
+  return present({
+    smooth: smooth > 0 && smooth < 1 ? smooth : undefined,
+    log: raw['log'] === true || raw['log'] === 'true' ? true : undefined,
+    axis: raw['axis'] === 'time' ? ('time' as const) : undefined,
+    zoom: Array.isArray(raw['zoom']) ? list(raw, 'zoom') : undefined,
   })
 }
 
 /** State of the comparison of runs. */
-export interface CompareSearch {
+export interface CompareSearch extends ChartSearch {
   ids?: string[]
   x?: string
   y?: string
@@ -65,25 +86,17 @@ export function compareSearch(raw: Raw): CompareSearch {
     y: text(raw, 'y'),
     z: text(raw, 'z'),
     seed: text(raw, 'seed'),
+    ...chartSearch(raw),
   })
 }
 
-/** State of a run's page: smoothing 0..0.99, logarithmic axis, by step or time, and the file that is shown. */
-export interface RunSearch {
-  smooth?: number
-  log?: boolean
-  axis?: 'time'
+/** State of a run's page: how its curves are drawn, and the file that is shown. */
+export interface RunSearch extends ChartSearch {
   file?: string
 }
 
 export function runSearch(raw: Raw): RunSearch {
-  const smooth = Number(raw['smooth'])
-  return present({
-    smooth: smooth > 0 && smooth < 1 ? smooth : undefined,
-    log: raw['log'] === true || raw['log'] === 'true' ? true : undefined,
-    axis: raw['axis'] === 'time' ? ('time' as const) : undefined,
-    file: text(raw, 'file'),
-  })
+  return present({ ...chartSearch(raw), file: text(raw, 'file') })
 }
 
 /** State of the Monitoring page: part of event time, size of a column, the window that is looked at, chosen feature and slice. */

@@ -338,7 +338,7 @@ test('a view is opened by its name, replaced and forgotten', options, async () =
     await page.waitForURL(/filter=metrics/)
     await page.getByText('Views (1)').click()
     await page.getByLabel('Keep what is shown as').fill('mine')
-    await page.getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('button', { name: 'Save', exact: true }).click()
     await page.getByLabel('Keep what is shown as').and(page.locator('[value=""]')).waitFor()
     await page.getByLabel('Keep what is shown as').fill('best-of-week')
     await page.getByRole('button', { name: 'Replace' }).click()
@@ -371,6 +371,9 @@ test('a part of a curve is read anew with more detail, and given back', options,
     const { searchParams } = new URL((await asked).url())
     const [from, to] = [Number(searchParams.get('from_step')), Number(searchParams.get('to_step'))]
     assert.ok(from > 300 && from < 600 && to > 600 && to < 900, `${from} to ${to}`)
+    await page.getByText(`from step ${from} to ${to}`).waitFor()
+    // the part is in the address: it comes back with it
+    await page.reload()
     await page.getByText(`from step ${from} to ${to}`).waitFor()
     await page.getByRole('button', { name: 'Whole' }).click()
     await page.getByText('from step').waitFor({ state: 'detached' })

@@ -1,8 +1,8 @@
 /** The pages on the real server: no session, the login link, a run that appears by itself, the audit chain. */
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { startApp } from '../../src/app.ts'
 import type { App } from '../../src/app.ts'
@@ -21,16 +21,6 @@ const EMPTY: readonly (readonly [path: string, text: string])[] = [
   ['/pipelines', 'No pipeline has run yet'],
   ['/cost', 'Rate card'],
 ]
-
-/** The server serves what lies in dist/web. */
-function putPages(): void {
-  const dist = resolve(import.meta.dirname, '../../dist')
-  mkdirSync(dist, { recursive: true })
-  const fresh = join(dist, `web.${process.pid}`)
-  buildPages(fresh)
-  rmSync(join(dist, 'web'), { recursive: true, force: true })
-  renameSync(fresh, join(dist, 'web'))
-}
 
 async function logRun(app: App, name: string): Promise<void> {
   const token = readFileSync(app.tokenFile, 'utf8').trim()
@@ -51,10 +41,10 @@ async function logRun(app: App, name: string): Promise<void> {
 }
 
 test('the pages work on the real server', { skip, timeout: 120_000 }, async () => {
-  putPages()
   const dataDir = mkdtempSync(join(tmpdir(), 'slipway-ui-'))
   const app = await startApp({
     dataDir,
+    pages: buildPages().folder,
     host: '127.0.0.1',
     port: 0,
     gatewayPort: 0,

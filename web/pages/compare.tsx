@@ -1,18 +1,19 @@
 /** Runs side by side: what differs first, seeds put together, curves on one chart, parallel axes, scatter and contour. */
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
-import { useMemo, useState } from 'react'
+import { useMemo } from 'react'
+import { searchOfSettings, settingsOf } from '../chart-settings.ts'
 import { keysOf } from '../comparison.ts'
 import type { Differing } from '../comparison.ts'
 import { Empty, Loaded } from '../parts/failure.tsx'
 import { Page, Panel } from '../parts/page.tsx'
 import { Relations } from '../parts/relations.tsx'
 import { RunCharts } from '../parts/run-charts.tsx'
-import type { ChartSettings } from '../parts/run-charts.tsx'
 import { SeedTable } from '../parts/seed-table.tsx'
 import { SideBySide } from '../parts/side-by-side.tsx'
 import type { RunRow } from '../queries.ts'
 import { comparison } from '../run-reads.ts'
+import { present } from '../search.ts'
 import { seedGroups, seedParam } from '../seeds.ts'
 
 const CURVES = 4
@@ -37,8 +38,8 @@ export function ComparePage() {
 }
 
 function Compared({ runs, differing }: { runs: readonly RunRow[]; differing: Differing }) {
-  const [settings, setSettings] = useState<ChartSettings>({ smooth: 0, log: false, axis: 'step' })
   const search = useSearch({ from: '/runs/compare' })
+  const navigate = useNavigate({ from: '/runs/compare' })
   const guess = repeatedSeed(runs, differing)
   const seed = search.seed === 'none' ? undefined : (search.seed ?? guess)
   const metrics = keysOf(runs, 'metrics', differing.metrics)
@@ -59,11 +60,20 @@ function Compared({ runs, differing }: { runs: readonly RunRow[]; differing: Dif
       )}
       <SideBySide runs={runs} differing={differing} />
       <RunCharts
-        {...settings}
+        {...settingsOf(search)}
         runs={charted}
         groups={bands}
         metrics={metrics.slice(0, CURVES)}
-        onChange={setSettings}
+        onChange={(settings) =>
+          void navigate({
+            search: ({ ids, x, y, z, seed: kept }) => ({
+              ...present({ ids, x, y, z, seed: kept }),
+              ...searchOfSettings(settings),
+            }),
+            replace: true,
+            resetScroll: false,
+          })
+        }
       />
       <Relations runs={runs} differing={differing} />
     </>

@@ -3,15 +3,22 @@ import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { useMemo } from 'react'
 import { imageSeries } from '../artifacts.ts'
-import { duration, figure } from '../format.ts'
+import { searchOfSettings, settingsOf } from '../chart-settings.ts'
+import { duration } from '../format.ts'
+import { send } from '../mlflow.ts'
 import { ArtifactBrowser } from '../parts/artifact-browser.tsx'
-import { Empty, Loaded } from '../parts/failure.tsx'
+import { Loaded } from '../parts/failure.tsx'
 import { Media } from '../parts/media.tsx'
 import { Facts, Page, Panel } from '../parts/page.tsx'
+import { RunActs, WRITE_RUNS } from '../parts/run-acts.tsx'
 import { RunCharts } from '../parts/run-charts.tsx'
 import { Status } from '../parts/status.tsx'
+import { ChildRuns, PARENT } from '../parts/run-family.tsx'
+import { RunNote } from '../parts/run-note.tsx'
 import { RunRecord } from '../parts/run-record.tsx'
+import { MetricsPanel, ParamsPanel } from '../parts/run-values.tsx'
 import { StepOfRun } from '../parts/step-of-run.tsx'
+import { TagsPanel } from '../parts/tags.tsx'
 import { When } from '../parts/when.tsx'
 import * as read from '../queries.ts'
 import type { Run } from '../queries.ts'
@@ -25,7 +32,7 @@ export function RunPage() {
     <Page
       title={data === undefined ? 'Run' : data.name || data.id}
       crumbs={<Link to="/runs">Runs</Link>}
-      {...(data && { lead: <Story run={data} />, beside: <Status word={data.status} /> })}
+      {...(data && { lead: <Story run={data} />, beside: <State run={data} />, actions: <RunActs run={data} /> })}
     >
       <Loaded query={run} what="The run" height={520}>
         {(one) => <Body run={one} />}
@@ -34,9 +41,19 @@ export function RunPage() {
   )
 }
 
+function State({ run }: { run: Run }) {
+  return (
+    <>
+      <Status word={run.status} />
+      {run.stage === 'deleted' && <Status word="deleted" tone="idle" label="in the bin" />}
+    </>
+  )
+}
+
 function Story({ run }: { run: Run }) {
   const experiments = useQuery(read.experiments)
   const experiment = experiments.data?.items.find((one) => one.id === run.experiment_id)
+  const parent = run.tags[PARENT]
   const took = run.ended_at === null ? null : Date.parse(run.ended_at) - Date.parse(run.started_at)
   return (
     <>
@@ -52,6 +69,14 @@ function Story({ run }: { run: Run }) {
       <Link to="/runs" search={{ experiment: run.experiment_id }}>
         {experiment?.name ?? `experiment ${run.experiment_id}`}
       </Link>
+      {parent !== undefined && (
+        <>
+          , inside{' '}
+          <Link to="/runs/$id" params={{ id: parent }}>
+            run {parent.slice(0, 8)}
+          </Link>
+        </>
+      )}
       . <code>{run.id}</code>
     </>
   )
@@ -64,42 +89,30 @@ function Body({ run }: { run: Run }) {
     void navigate({ params: { id: run.id }, search: change, replace: true, resetScroll: false })
   const runs = useMemo(() => [{ id: run.id, label: run.name }], [run.id, run.name])
   const series = useMemo(() => imageSeries(run.artifacts), [run.artifacts])
+  const charted = useMemo(() => curvesFirst(run.metrics), [run.metrics])
   const address = (path: string): string =>
     `/get-artifact?run_id=${encodeURIComponent(run.id)}&path=${encodeURIComponent(path)}`
   return (
     <>
+      <RunNote run={run} />
       <RunCharts
+        {...settingsOf(search)}
         runs={runs}
-        metrics={run.metrics.map((metric) => metric.key)}
-        smooth={search.smooth ?? 0}
-        log={search.log ?? false}
-        axis={search.axis ?? 'step'}
-        onChange={({ smooth, log, axis }) =>
-          set(({ file }) => ({
-            ...(file !== undefined && { file }),
-            ...(smooth > 0 && { smooth }),
-            ...(log && { log }),
-            ...(axis === 'time' && { axis }),
-          }))
+        metrics={charted}
+        onChange={(settings) =>
+          set(({ file }) => ({ ...(file !== undefined && { file }), ...searchOfSettings(settings) }))
         }
       />
       <div className="two">
-        <Panel title="Metrics" note="last values" flush>
-          <Metrics run={run} />
-        </Panel>
+        <MetricsPanel metrics={run.metrics} />
         <div className="stack">
-          <Panel title="Params">
-            {Object.keys(run.params).length === 0 ? (
-              <p className="muted">None was logged.</p>
-            ) : (
-              <Facts items={Object.entries(run.params).map(([key, value]) => [key, <Long key={key} text={value} />])} />
-            )}
-          </Panel>
+          <ParamsPanel params={run.params} />
           <Panel title="Inputs and models">
             <Inputs run={run} />
           </Panel>
         </div>
       </div>
+      <ChildRuns run={run} />
       <RunRecord tags={run.tags} />
       <StepOfRun run={run} />
       <Media series={series} address={address} />
@@ -109,57 +122,46 @@ function Body({ run }: { run: Run }) {
         chosen={search.file}
         onChoose={(file) => set((before) => ({ ...before, file }))}
       />
-      <Panel title="Tags">
-        <Facts
-          items={Object.entries(run.tags)
-            .filter(([key]) => !key.startsWith('mlflow.log-model') && !key.startsWith('slipway.record.'))
-            .map(([key, value]) => [key, <Long key={key} text={value} />])}
-        />
-      </Panel>
+      <TagsPanel
+        tags={Object.entries(run.tags).filter(([key]) => !TOLD_ELSEWHERE.test(key))}
+        needs={WRITE_RUNS}
+        set={(key, value) =>
+          value === null
+            ? send('runs/delete-tag', { run_id: run.id, key })
+            : send('runs/set-tag', { run_id: run.id, key, value })
+        }
+      />
     </>
   )
 }
 
-const SHORT = 120
+const TOLD_ELSEWHERE = /^mlflow\.(?:log-model|note\.content$|runName$|parentRunId$)|^slipway\.record\./
 
-/** A value whose rest is folded away where it is long. */
-function Long({ text }: { text: string }) {
-  if (text.length <= SHORT) return text
-  return (
-    <details>
-      <summary>{text.slice(0, SHORT)}…</summary>
-      {text}
-    </details>
-  )
+/** Metrics that have steps before those that are one number, what the machine measured last. */
+function curvesFirst(metrics: Run['metrics']): string[] {
+  return metrics.toSorted((a, b) => rank(a) - rank(b)).map((metric) => metric.key)
 }
 
-function Metrics({ run }: { run: Run }) {
-  if (run.metrics.length === 0) return <Empty title="No metric was logged" />
-  return (
-    <table>
-      <thead>
-        <tr>
-          <th>Metric</th>
-          <th className="num">Value</th>
-          <th className="num">Step</th>
-        </tr>
-      </thead>
-      <tbody>
-        {run.metrics.map((metric) => (
-          <tr key={metric.key}>
-            <td className="break">{metric.key}</td>
-            <td className="num">{figure(metric.value, 6)}</td>
-            <td className="num">{metric.step}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  )
+function rank({ key, step }: Run['metrics'][number]): number {
+  return (key.startsWith('system/') ? 2 : 0) + (step === 0 ? 1 : 0)
 }
 
 function Inputs({ run }: { run: Run }) {
   const items = [
-    ...run.datasets.map((one) => [`Dataset ${one.name}`, `${one.context ?? 'data'}, digest ${one.digest}`] as const),
+    ...run.datasets.map(
+      (one) =>
+        [
+          `Dataset ${one.name}`,
+          <span key={`${one.name} ${one.digest}`}>
+            {one.context ?? 'data'}, digest <code>{one.digest}</code>
+            {sourceOf(one.source) !== '' && (
+              <>
+                , from <code>{sourceOf(one.source)}</code>
+              </>
+            )}
+          </span>,
+        ] as const,
+    ),
     ...run.models_read.map((id) => ['Read model', id] as const),
     ...run.models_made.map((one) => ['Made model', `${one.model_id} at step ${one.step}`] as const),
     ...Object.entries(run.tags)
@@ -169,4 +171,14 @@ function Inputs({ run }: { run: Run }) {
       ),
   ]
   return items.length === 0 ? <p className="muted">No dataset, model or code was named.</p> : <Facts items={items} />
+}
+
+/** The place that a client's description of a source names; empty where it names none. */
+function sourceOf(source: string): string {
+  try {
+    const { uri, url, path } = JSON.parse(source) as Record<string, unknown>
+    return [uri, url, path].find((place) => typeof place === 'string') ?? ''
+  } catch {
+    return source
+  }
 }

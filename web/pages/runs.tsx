@@ -1,15 +1,17 @@
 /** Runs: which run is best, and why? A table of any length, filtered in MLflow's grammar; chosen runs are compared. */
 import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
-import { Link, useNavigate, useSearch } from '@tanstack/react-router'
+import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useCallback, useMemo } from 'react'
 import { count } from '../format.ts'
+import { ChosenActs } from '../parts/chosen-acts.tsx'
 import { ColumnPicker } from '../parts/column-picker.tsx'
 import { Empty, Failure, Waiting } from '../parts/failure.tsx'
 import { FilterBox } from '../parts/filter-box.tsx'
 import { Page, Panel } from '../parts/page.tsx'
 import { RunGroups } from '../parts/run-groups.tsx'
 import { RunTable } from '../parts/run-table.tsx'
-import { GroupSelect, SparkSelect } from '../parts/run-view.tsx'
+import { GroupSelect, SparkSelect, StageSelect } from '../parts/run-view.tsx'
+import { SaveCsv } from '../parts/save-csv.tsx'
 import { SavedViews } from '../parts/saved-views.tsx'
 import * as read from '../queries.ts'
 import { columnsOffered, defaultColumns, NEWEST, titleOf } from '../run-columns.ts'
@@ -21,8 +23,8 @@ export function RunsPage() {
   const search = useSearch({ from: '/runs' })
   const navigate = useNavigate({ from: '/runs' })
   const set = (change: RunsSearch): void =>
-    void navigate({ search: (before) => withoutEmpty({ ...before, ...change }), replace: true })
-  const { filter = '', experiment = '', order = NEWEST, chosen = [] } = search
+    void navigate({ search: (before) => withoutEmpty({ ...before, ...change }), replace: onlyChosen(change) })
+  const { filter = '', experiment = '', order = NEWEST, chosen = [], stage } = search
   const keys = useQuery({ ...runKeys(experiment), placeholderData: keepPreviousData })
   const columns = search.columns ?? usualColumns(keys.data?.newest)
   const ready = search.columns !== undefined || !keys.isPending
@@ -37,7 +39,7 @@ export function RunsPage() {
             search={{ ...search, columns: [...columns] }}
             onOpen={(view) => void navigate({ search: view })}
           />
-          <CompareLink chosen={chosen} />
+          <ChosenActs chosen={chosen} deleted={stage === 'deleted'} onGone={() => set({ chosen: [] })} />
         </>
       }
     >
@@ -45,10 +47,22 @@ export function RunsPage() {
       {search.group === undefined ? (
         <RunList ready={ready} search={search} columns={columns} spark={spark} chosen={chosen} set={set} />
       ) : (
-        <RunGroups by={search.group} filter={filter} order={order} experiment={experiment} columns={columns} />
+        <RunGroups
+          by={search.group}
+          filter={filter}
+          order={order}
+          experiment={experiment}
+          columns={columns}
+          stage={stage}
+        />
       )}
     </Page>
   )
+}
+
+/** A row that was ticked is not a step to go back from; another filter is. */
+function onlyChosen(change: RunsSearch): boolean {
+  return Object.keys(change).every((key) => key === 'chosen')
 }
 
 interface ToolbarProps {
@@ -70,6 +84,7 @@ function Toolbar({ search, keys, columns, spark, set }: ToolbarProps) {
       {group === '' && (
         <SparkSelect value={spark} metrics={keys?.metrics ?? []} onChange={(next) => set({ spark: next })} />
       )}
+      <StageSelect value={search.stage} onChange={(stage) => set({ stage, chosen: [] })} />
       <ColumnPicker offered={offered} chosen={columns} onChange={(next) => set({ columns: next })} />
     </div>
   )
@@ -77,21 +92,6 @@ function Toolbar({ search, keys, columns, spark, set }: ToolbarProps) {
 
 function withoutEmpty(search: RunsSearch): RunsSearch {
   return Object.fromEntries(Object.entries(search).filter(([, value]) => value !== undefined && value.length > 0))
-}
-
-function CompareLink({ chosen }: { chosen: string[] }) {
-  if (chosen.length < 2) {
-    return (
-      <button type="button" className="button" disabled>
-        Choose runs to compare
-      </button>
-    )
-  }
-  return (
-    <Link to="/runs/compare" search={{ ids: chosen }} className="button primary">
-      Compare {chosen.length} runs
-    </Link>
-  )
 }
 
 function ExperimentSelect({ value, onChange }: { value: string; onChange: (id: string) => void }) {
@@ -122,8 +122,9 @@ interface RunListProps {
 }
 
 function RunList({ ready, search, columns, spark, chosen, set }: RunListProps) {
-  const { filter = '', order = NEWEST, experiment = '' } = search
-  const list = useInfiniteQuery({ ...read.runs({ filter, order, experiment, columns }), enabled: ready })
+  const { filter = '', order = NEWEST, experiment = '', stage } = search
+  const ask = { filter, order, experiment, columns, stage }
+  const list = useInfiniteQuery({ ...read.runs(ask), enabled: ready })
   const rows = list.data?.pages.flatMap((page) => page.items) ?? []
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = list
   const readOn = useCallback(() => {
@@ -141,9 +142,14 @@ function RunList({ ready, search, columns, spark, chosen, set }: RunListProps) {
     )
   }
   return (
-    <Panel title="Runs" note={`${count(rows.length)}${hasNextPage ? ' read so far' : ''}`} flush>
+    <Panel
+      title={stage === 'deleted' ? 'Deleted runs' : 'Runs'}
+      note={`${count(rows.length)}${hasNextPage ? ' read so far' : ''}`}
+      tools={rows.length > 0 && <SaveCsv ask={ask} />}
+      flush
+    >
       {rows.length === 0 ? (
-        <NoRuns filtered={filter !== '' || experiment !== ''} />
+        <NoRuns filtered={filter !== '' || experiment !== ''} deleted={stage === 'deleted'} />
       ) : (
         <RunTable
           rows={rows}
@@ -165,7 +171,9 @@ function usualColumns(newest: { metrics: string[]; params: string[] } | undefine
   return newest === undefined ? [] : defaultColumns(columnsOffered({ ...newest, tags: [] }))
 }
 
-function NoRuns({ filtered }: { filtered: boolean }) {
+function NoRuns({ filtered, deleted }: { filtered: boolean; deleted: boolean }) {
+  if (deleted)
+    return <Empty title="No such run is in the bin">Deleted runs stay here until retention removes them.</Empty>
   if (filtered) return <Empty title="No run matches">Clear the filter, or choose another experiment.</Empty>
   return (
     <Empty title="No run is logged yet" commands={['eval "$(slipway env)"', 'python train.py']}>

@@ -2,9 +2,9 @@
 import { useQueries, useQuery } from '@tanstack/react-query'
 import { lazy, Suspense, useId, useMemo, useState } from 'react'
 import { filled, joinCurves } from '../charts/curves.ts'
-import type { Axis } from '../charts/curves.ts'
 import { meanBand } from '../charts/bands.ts'
 import type { Line } from '../charts/line-chart.tsx'
+import type { ChartSettings } from '../chart-settings.ts'
 import { seriesColour } from '../colours.ts'
 import { count, plural } from '../format.ts'
 import { runCurves } from '../run-reads.ts'
@@ -16,6 +16,7 @@ const LineChart = lazy(async () => ({ default: (await import('../charts/line-cha
 
 const POINTS = 500
 const SHOWN = 8
+const MORE = 24
 const STEP = 0.05
 const MOST = 0.95
 /** More lines than this are neither listed below the chart nor drawn raw behind their smoothed form. */
@@ -28,13 +29,6 @@ export interface ChartedRun {
   readonly label: string
 }
 
-export interface ChartSettings {
-  /** 0..0.95 */
-  readonly smooth: number
-  readonly log: boolean
-  readonly axis: Axis
-}
-
 export interface RunChartsProps extends ChartSettings {
   readonly runs: readonly ChartedRun[]
   readonly metrics: readonly string[]
@@ -45,9 +39,9 @@ export interface RunChartsProps extends ChartSettings {
 
 export function RunCharts(props: RunChartsProps) {
   const { metrics, runs } = props
-  const [all, setAll] = useState(false)
+  const [most, setMost] = useState(SHOWN)
   const ids = useMemo(() => runs.map((run) => run.id), [runs])
-  const asked = all ? metrics : metrics.slice(0, SHOWN)
+  const asked = metrics.slice(0, most)
   const totals = useQueries({
     queries: asked.map((metric) => runCurves(ids, metric, POINTS)),
     combine: (queries) => queries.map(({ data }) => data?.items.reduce((most, one) => Math.max(most, one.total), 0)),
@@ -64,8 +58,8 @@ export function RunCharts(props: RunChartsProps) {
       </div>
       {metrics.length > asked.length && (
         <div>
-          <button type="button" className="button" onClick={() => setAll(true)}>
-            Read all {metrics.length} metrics
+          <button type="button" className="button" onClick={() => setMost(most + MORE)}>
+            Read {Math.min(MORE, metrics.length - asked.length)} more of {metrics.length} metrics
           </button>
         </div>
       )}
@@ -73,7 +67,7 @@ export function RunCharts(props: RunChartsProps) {
   )
 }
 
-function Settings({ smooth, log, axis, onChange }: RunChartsProps) {
+function Settings({ smooth, log, axis, zoom, onChange }: RunChartsProps) {
   const slider = useId()
   return (
     <>
@@ -85,13 +79,13 @@ function Settings({ smooth, log, axis, onChange }: RunChartsProps) {
         max={MOST}
         step={STEP}
         value={smooth}
-        onChange={(event) => onChange({ smooth: Number(event.target.value), log, axis })}
+        onChange={(event) => onChange({ smooth: Number(event.target.value), log, axis, zoom })}
       />
       <label className="row">
         <input
           type="checkbox"
           checked={log}
-          onChange={(event) => onChange({ smooth, log: event.target.checked, axis })}
+          onChange={(event) => onChange({ smooth, log: event.target.checked, axis, zoom })}
         />
         logarithmic
       </label>
@@ -99,7 +93,7 @@ function Settings({ smooth, log, axis, onChange }: RunChartsProps) {
         by
         <select
           value={axis}
-          onChange={(event) => onChange({ smooth, log, axis: event.target.value === 'time' ? 'time' : 'step' })}
+          onChange={(event) => onChange({ smooth, log, axis: event.target.value === 'time' ? 'time' : 'step', zoom })}
         >
           <option value="step">step</option>
           <option value="time">time</option>
@@ -110,8 +104,13 @@ function Settings({ smooth, log, axis, onChange }: RunChartsProps) {
 }
 
 function MetricChart(props: RunChartsProps & { metric: string }) {
-  const { runs, metric, axis } = props
-  const [steps, setSteps] = useState<Steps>()
+  const { runs, metric, smooth, log, axis, zoom: zoomed, onChange } = props
+  const steps = zoomed[metric]
+  const setSteps = (part: Steps | undefined): void => {
+    const others = Object.entries(zoomed).filter(([key]) => key !== metric)
+    const zoom = Object.fromEntries(part === undefined ? others : [...others, [metric, part] as const])
+    onChange({ smooth, log, axis, zoom })
+  }
   const ids = useMemo(() => runs.map((run) => run.id), [runs])
   const curves = useQuery(runCurves(ids, metric, POINTS, steps))
   if (curves.data === undefined) {

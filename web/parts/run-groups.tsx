@@ -19,6 +19,7 @@ export interface RunGroupsProps {
   readonly order: string
   readonly experiment: string
   readonly columns: readonly string[]
+  readonly stage: 'deleted' | undefined
 }
 
 const MOST_METRICS = 4
@@ -131,7 +132,8 @@ interface InsideProps {
 
 function Inside({ filter, metrics, asked, runs }: InsideProps) {
   const columns = metrics.map((metric) => `metrics.${metric}`)
-  const first = useQuery(read.firstRuns({ filter, order: asked.order, experiment: asked.experiment, columns }, INSIDE))
+  const { order, experiment, stage } = asked
+  const first = useQuery(read.firstRuns({ filter, order, experiment, columns, stage }, INSIDE))
   return (
     <Loaded query={first} what="The runs of the group" height={120}>
       {({ items }) => (

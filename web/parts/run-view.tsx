@@ -1,4 +1,4 @@
-/** How the runs are shown: grouped by what, with the curve of which metric. */
+/** How the runs are shown: grouped by what, with the curve of which metric, or those of the bin. */
 import { titleOf } from '../run-columns.ts'
 
 const ATTRIBUTES = ['attributes.status', 'attributes.user_id', 'attributes.experiment_id'] as const
@@ -65,6 +65,26 @@ export function SparkSelect({ value, metrics, onChange }: SparkSelectProps) {
         {all.map((metric) => (
           <option key={metric}>{metric}</option>
         ))}
+      </select>
+    </label>
+  )
+}
+
+export interface StageSelectProps {
+  readonly value: 'deleted' | undefined
+  readonly onChange: (stage: 'deleted' | undefined) => void
+}
+
+export function StageSelect({ value, onChange }: StageSelectProps) {
+  return (
+    <label className="row">
+      Show
+      <select
+        value={value ?? 'active'}
+        onChange={(event) => onChange(event.target.value === 'deleted' ? 'deleted' : undefined)}
+      >
+        <option value="active">runs</option>
+        <option value="deleted">the bin</option>
       </select>
     </label>
   )

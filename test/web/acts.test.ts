@@ -1,0 +1,152 @@
+/** What people change on the pages of a real server, and what is not offered to those who may not. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { after, before, test } from 'node:test'
+import type { Browser } from 'playwright-core'
+import { CHROMIUM_MISSING, findChromium } from '../tools.ts'
+import { axeBreaches, buildPages, openBrowser, overflow } from './browser.ts'
+import { logRun, startReal } from './real-app.ts'
+import type { RealApp } from './real-app.ts'
+
+const executable = findChromium()
+const options = { skip: executable === undefined ? CHROMIUM_MISSING : false, timeout: 90_000 }
+let browser: Browser
+let app: RealApp
+
+before(async () => {
+  if (executable === undefined) return
+  const { folder } = buildPages()
+  browser = await openBrowser(executable)
+  app = await startReal(browser, folder)
+})
+
+after(async () => {
+  if (executable === undefined) return
+  await app.stop()
+  await browser.close()
+})
+
+test('a viewer is offered no act and is refused nothing', options, async () => {
+  const run = await logRun(app, { name: 'looked at', metrics: { auc: 0.7 } })
+  await app.look('viewer', '/settings', async (page) => {
+    await page.getByText('Only an admin sees the tokens').waitFor()
+    await page.getByText('see the audit trail').waitFor()
+    assert.equal(await page.getByRole('button', { name: /Make a token|Verify the chain/ }).count(), 0)
+    await page.goto(`${app.url}/runs/${run}`)
+    await page.getByText('looked at').first().waitFor()
+    assert.equal(await page.getByRole('button', { name: /Rename|Delete|Write a note|^Set$|Remove/ }).count(), 0)
+    await page.goto(`${app.url}/runs`)
+    await page.getByRole('checkbox', { name: 'Choose looked at' }).check()
+    await page.getByText('Views (0)').click()
+    await page.getByText('A view keeps').waitFor()
+    assert.equal(await page.getByRole('button', { name: /^Save$|Delete|^Tag/ }).count(), 0)
+  })
+})
+
+test('a run is renamed, described in Markdown and tagged, and says so at once', options, async () => {
+  const run = await logRun(app, { name: 'unnamed', metrics: { auc: 0.7 } })
+  await app.look('contributor', `/runs/${run}`, async (page) => {
+    await page.getByRole('button', { name: 'Rename' }).click()
+    await page.getByRole('dialog', { name: 'Rename' }).getByRole('textbox').fill('the good one')
+    await page.getByRole('dialog', { name: 'Rename' }).getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('heading', { name: 'the good one', level: 1 }).waitFor()
+
+    await page.getByRole('button', { name: 'Write a note' }).click()
+    const note =
+      '# Why\n\nA **larger** step, see [the paper](https://example.org).\n\n<script>document.title = 1</script>'
+    await page.getByRole('dialog').getByRole('textbox').fill(note)
+    await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('heading', { name: 'Why', level: 3 }).waitFor()
+    assert.equal(await page.getByRole('link', { name: 'the paper' }).getAttribute('href'), 'https://example.org')
+    await page.getByRole('main').getByRole('paragraph').filter({ hasText: '<script>' }).waitFor()
+
+    await page.getByLabel('Tag', { exact: true }).fill('team')
+    await page.getByLabel('is', { exact: true }).fill('red = blue')
+    await page.getByRole('button', { name: 'Set', exact: true }).click()
+    await page.getByText('red = blue').waitFor()
+    assert.deepEqual(await axeBreaches(page), [])
+    await page.getByRole('button', { name: 'Remove the tag team' }).click()
+    await page.getByText('red = blue').waitFor({ state: 'detached' })
+  })
+})
+
+test('chosen runs are tagged, deleted, seen in the bin and taken back', options, async () => {
+  for (const name of ['bulk-1', 'bulk-2']) await logRun(app, { name, params: { bulk: 'yes' } })
+  const filter = encodeURIComponent("params.bulk = 'yes'")
+  await app.look('contributor', `/runs?filter=${filter}&columns=tags.kind`, async (page) => {
+    await page.getByRole('checkbox', { name: 'Choose bulk-1' }).check()
+    await page.getByRole('checkbox', { name: 'Choose bulk-2' }).check()
+    await page.getByRole('button', { name: 'Tag 2 runs' }).click()
+    await page.getByRole('dialog', { name: 'Tag 2 runs' }).getByRole('textbox').fill('no tag')
+    await page.getByRole('dialog', { name: 'Tag 2 runs' }).getByRole('button', { name: 'Save' }).click()
+    await page.getByText('"no tag" is not KEY=VALUE').waitFor()
+    await page.getByRole('dialog', { name: 'Tag 2 runs' }).getByRole('textbox').fill('kind=baseline')
+    await page.getByRole('dialog', { name: 'Tag 2 runs' }).getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('cell', { name: 'baseline' }).nth(1).waitFor()
+
+    const file = page.waitForEvent('download')
+    await page.getByRole('button', { name: 'Save as CSV' }).click()
+    const text = readFileSync(await (await file).path(), 'utf8')
+    assert.match(text, /^run_id,name,.*,kind\r\n/)
+    assert.equal(text.split('\r\n').filter((line) => line.endsWith(',baseline')).length, 2)
+
+    await page.getByRole('button', { name: 'Delete 2 runs' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete 2 runs' }).click()
+    await page.getByText('No run matches').waitFor()
+    await page.getByRole('combobox', { name: 'Show' }).selectOption('deleted')
+    await page.waitForURL(/stage=deleted/)
+    await page.getByRole('link', { name: 'bulk-1' }).waitFor()
+    await page.getByRole('checkbox', { name: /^Choose the first/ }).check()
+    await page.getByRole('button', { name: 'Restore 2 runs' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Restore 2 runs' }).click()
+    await page.getByText('No such run is in the bin').waitFor()
+    await page.goBack()
+    await page.getByRole('link', { name: 'bulk-2' }).waitFor()
+  })
+})
+
+test('a run leads to the runs inside it and back', options, async () => {
+  const parent = await logRun(app, { name: 'sweep' })
+  const tags = { 'mlflow.parentRunId': parent }
+  await logRun(app, { name: 'try-1', tags })
+  await logRun(app, { name: 'try-2', tags })
+  await app.look('viewer', `/runs/${parent}`, async (page) => {
+    await page.getByRole('heading', { name: 'Runs inside it' }).waitFor()
+    await page.getByRole('link', { name: 'Compare', exact: true }).waitFor()
+    await page.getByRole('link', { name: 'try-2' }).click()
+    await page.getByRole('heading', { name: 'try-2', level: 1 }).waitFor()
+    await page.getByRole('link', { name: `run ${parent.slice(0, 8)}` }).click()
+    await page.getByRole('heading', { name: 'sweep', level: 1 }).waitFor()
+  })
+})
+
+test('long names, many params and many metrics keep the page in its window', options, async () => {
+  const params = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`p${i}`, String(i)]))
+  const metrics = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`layer${i}/weight`, i / 7]))
+  const run = await logRun(app, {
+    name: 'n'.repeat(250),
+    params: { ...params, ['k'.repeat(200)]: 'v'.repeat(400) },
+    metrics: { ...metrics, ['m'.repeat(240)]: 1, infinite: Number.MAX_VALUE },
+  })
+  await app.look('viewer', `/runs/${run}`, async (page) => {
+    await page.getByRole('searchbox', { name: 'Find in Params' }).fill('p59')
+    await page.getByText('1 of 61').waitFor()
+    await page.getByRole('searchbox', { name: 'Find in Metrics' }).fill('infin')
+    await page.getByRole('cell', { name: '∞' }).waitFor()
+    await page.getByRole('searchbox', { name: 'Find in Metrics' }).fill('no such')
+    await page.getByText('Nothing here has “no such” in it.').waitFor()
+    await page.getByRole('searchbox', { name: 'Find in Metrics' }).fill('')
+    await page.getByRole('searchbox', { name: 'Find in Params' }).fill('')
+    for (const width of [1280, 420]) {
+      await page.setViewportSize({ width, height: 800 })
+      assert.equal(await overflow(page), 0, `the run at ${width} pixels`)
+    }
+    assert.ok((await page.evaluate<number>('document.documentElement.scrollHeight')) < 4000)
+    await page.goto(`${app.url}/runs`)
+    await page.getByText('n'.repeat(250)).first().waitFor()
+    for (const width of [1280, 420]) {
+      await page.setViewportSize({ width, height: 800 })
+      assert.equal(await overflow(page), 0, `the table at ${width} pixels`)
+    }
+  })
+})

@@ -1,0 +1,106 @@
+/** A real server with the built pages, for browser tests: sessions of each role, and what a client of MLflow logs. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Browser, Page } from 'playwright-core'
+import { startApp } from '../../src/app.ts'
+import type { Role } from '../../src/contract/access.ts'
+
+type Json = Record<string, unknown>
+
+export interface RealApp {
+  readonly url: string
+  /** Calls MLflow's protocol as an admin. */
+  mlflow(path: string, body: Json): Promise<Json>
+  /** Opens a page with the session of a role and demands that nothing failed in it: no error in its console, no refusal. */
+  look(role: Role, path: string, use: (page: Page) => Promise<void>): Promise<void>
+  stop(): Promise<void>
+}
+
+/** `pages` is the folder of the built pages. */
+export async function startReal(browser: Browser, pages: string): Promise<RealApp> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'slipway-ui-'))
+  const app = await startApp({
+    dataDir,
+    pages,
+    host: '127.0.0.1',
+    port: 0,
+    gatewayPort: 0,
+    gateways: 0,
+    noAuth: false,
+    allowHosts: [],
+    logLevel: 'silent',
+  })
+  const admin = readFileSync(app.tokenFile, 'utf8').trim()
+  const send = async (path: string, body: Json, token = admin): Promise<Json> => {
+    const response = await fetch(app.url + path, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+    assert.equal(response.status, 200, `${path}: ${response.ok ? '' : await response.text()}`)
+    return (await response.json()) as Json
+  }
+  return {
+    url: app.url,
+    mlflow: (path, body) => send(`/api/2.0/mlflow/${path}`, body),
+    async look(role, path, use) {
+      const { token } = await send('/v1/tokens', { name: `one ${role}`, role })
+      const { url } = await send('/v1/login-links', {}, String(token))
+      const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, timezoneId: 'UTC' })
+      try {
+        const page = await context.newPage()
+        page.setDefaultTimeout(15_000)
+        const failures: string[] = []
+        page.on('pageerror', (error) => failures.push(error.message))
+        page.on('response', (response) => {
+          if (response.status() >= 400) failures.push(`${response.status()} ${response.url()}`)
+        })
+        await page.goto(String(url))
+        await page.goto(app.url + path)
+        await use(page)
+        assert.deepEqual(failures, [])
+      } finally {
+        await context.close()
+      }
+    },
+    async stop() {
+      await app.stop()
+      rmSync(dataDir, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Logs a run as a client does and gives its id. */
+export async function logRun(
+  app: RealApp,
+  given: {
+    readonly name: string
+    readonly metrics?: Readonly<Record<string, number>>
+    readonly params?: Readonly<Record<string, string>>
+    readonly tags?: Readonly<Record<string, string>>
+  },
+): Promise<string> {
+  const pairs = (of: Readonly<Record<string, string>> = {}) =>
+    Object.entries(of).map(([key, value]) => ({ key, value }))
+  const made = await app.mlflow('runs/create', {
+    experiment_id: '0',
+    run_name: given.name,
+    start_time: Date.now(),
+    tags: pairs(given.tags),
+  })
+  const { run_id } = (made['run'] as { info: { run_id: string } }).info
+  await app.mlflow('runs/log-batch', {
+    run_id,
+    metrics: Object.entries(given.metrics ?? {}).map(([key, value]) => ({
+      key,
+      value,
+      timestamp: Date.now(),
+      step: 0,
+    })),
+    params: pairs(given.params),
+  })
+  await app.mlflow('runs/update', { run_id, status: 'FINISHED', end_time: Date.now() })
+  return run_id
+}

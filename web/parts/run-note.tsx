@@ -1,0 +1,33 @@
+/** What people wrote about a run, in Markdown; MLflow's clients keep it in a tag. */
+import { send } from '../mlflow.ts'
+import type { Run } from '../queries.ts'
+import { Edit } from './edit.tsx'
+import { Markdown } from './markdown.tsx'
+import { useMay } from './may.ts'
+import { Panel } from './page.tsx'
+import { WRITE_RUNS } from './run-acts.tsx'
+
+export const NOTE = 'mlflow.note.content'
+
+export function RunNote({ run }: { run: Run }) {
+  const note = run.tags[NOTE] ?? ''
+  const may = useMay(WRITE_RUNS)
+  if (note === '' && !may) return null
+  return (
+    <Panel
+      title="Notes"
+      tools={
+        <Edit
+          label={note === '' ? 'Write a note' : 'Change the note'}
+          value={note}
+          long
+          hint="Markdown"
+          needs={WRITE_RUNS}
+          save={(value) => send('runs/set-tag', { run_id: run.id, key: NOTE, value })}
+        />
+      }
+    >
+      {note === '' ? <p className="muted">Nobody has written about this run.</p> : <Markdown text={note} />}
+    </Panel>
+  )
+}
