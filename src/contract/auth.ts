@@ -40,7 +40,7 @@ export const authApi = {
     method: 'POST',
     path: '/v1/tokens',
     summary: 'Make a token; its text is shown this once',
-    secret: true,
+    secret: { made: 'token', field: 'row' },
     access: { verb: 'manage', resource: 'tokens' },
     body: z.object({
       name: z.string().min(1).max(128),

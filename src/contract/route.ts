@@ -25,8 +25,11 @@ export interface Route {
   readonly status?: number
   /** The protocol whose error shape the route answers with (default slipway). */
   readonly dialect?: 'slipway' | 'mlflow' | 'oip'
-  /** The reply holds a secret that is told this once, so that it is kept nowhere. */
-  readonly secret?: true
+  /**
+   * The reply holds a secret that is told this once, so that it is kept nowhere: the name of what is made, and the field of the reply whose
+   * `id` it has. A repetition is told these.
+   */
+  readonly secret?: { readonly made: string; readonly field: string }
 }
 
 /**

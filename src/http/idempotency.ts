@@ -2,6 +2,7 @@
 import { hash } from 'node:crypto'
 import { problem } from '../contract/errors.ts'
 import { takesKey } from '../contract/route.ts'
+import type { Route } from '../contract/route.ts'
 import type { Call, Mounted } from './mount.ts'
 import { Raw } from './mount.ts'
 
@@ -14,7 +15,7 @@ export const REPLAYED = 'idempotency-replayed'
 
 /** Carries a keyed call out once; see `KeptReplies` of the store. */
 export type Once = <R extends Whole>(
-  call: { caller: string; route: string; key: string; hash: string; secret: boolean },
+  call: { caller: string; route: string; key: string; hash: string; told: ((body: string) => string) | null },
   answer: () => Promise<R>,
 ) => Promise<{ replayed: false; reply: R } | { replayed: true; reply: Whole }>
 
@@ -51,12 +52,20 @@ export async function answerOnce(
       route: `${route.method} ${route.path}`,
       key,
       hash: hash('sha256', JSON.stringify([call.params ?? null, call.query ?? null, call.body ?? null])),
-      secret: route.secret === true,
+      told: route.secret === undefined ? null : toldOf(route.secret),
     },
     async () => whole(await answer()),
   )
   const { status, headers, body } = ended.reply
   return new Raw(status, ended.replayed ? { ...headers, [REPLAYED]: 'true' } : headers, body)
+}
+
+/** What a repetition is told in place of a reply that held a secret. */
+function toldOf({ made, field }: NonNullable<Route['secret']>): (body: string) => string {
+  return (body) => {
+    const { id } = (JSON.parse(body) as Record<string, { id: string }>)[field] ?? { id: '' }
+    return `it made the ${made} ${id}, whose secret was shown once and is kept nowhere; if that reply was lost, revoke it and make another`
+  }
 }
 
 /** A route that heeds keys answers JSON, which is text; one that streams would have to be kept in pieces. */

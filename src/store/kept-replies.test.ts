@@ -37,7 +37,7 @@ function cases(name: string, open: () => Promise<{ db: Db; close: () => Promise<
       route: 'POST /v1/things',
       key,
       hash: 'h',
-      secret: false,
+      told: null,
       ...change,
     })
     const reply = (
@@ -96,11 +96,12 @@ function cases(name: string, open: () => Promise<{ db: Db; close: () => Promise<
     it('another request under the same key is refused; so is a repetition of one whose reply is a secret', async () => {
       await one.once(call('c'), makes(one, 'c', 'x'))
       await assert.rejects(one.once(call('c', { hash: 'other' }), makes(one, 'c', 'y')), { code: 'unprocessable' })
-      await one.once(call('d', { secret: true }), makes(one, 'd', 'the secret'))
-      await assert.rejects(one.once(call('d', { secret: true }), makes(one, 'd', 'y')), /was carried out.*secret/)
+      const told = (body: string): string => `it made ${body.length} letters`
+      await one.once(call('d', { told }), makes(one, 'd', 'the secret'))
+      await assert.rejects(one.once(call('d', { told }), makes(one, 'd', 'y')), /was carried out: it made 10 letters$/)
       assert.deepEqual([await made('c'), await made('d')], [['x'], ['the secret']])
       const kept = await opened.db.all<{ body: string | null }>("SELECT body FROM kept_replies WHERE key = 'd'")
-      assert.deepEqual(kept, [{ body: null }])
+      assert.deepEqual(kept, [{ body: 'it made 10 letters' }])
     })
 
     it('a refusal that wrote nothing frees the key; one that left a record is told again', async () => {

@@ -34,8 +34,8 @@ export interface KeyedCall {
   readonly key: string
   /** Says what is asked: two calls with one key must have the same. */
   readonly hash: string
-  /** The reply holds a secret, so its body is not kept and a repetition is refused. */
-  readonly secret: boolean
+  /** Not null where the reply holds a secret: its body is not kept, and a repetition is refused with what this makes of it. */
+  readonly told: ((body: string) => string) | null
 }
 
 export interface KeptReply {
@@ -153,7 +153,7 @@ async function take(t: Tx, held: Held, now: number, sweepBefore: number | undefi
 }
 
 /** What a known key means for a call: the reply that is kept, or undefined when its first call died and left nothing. */
-function judge(row: KeptRow, { key, hash, secret }: KeyedCall, now: number): KeptReply | undefined {
+function judge(row: KeptRow, { key, hash, told }: KeyedCall, now: number): KeptReply | undefined {
   const named = `the Idempotency-Key "${key}"`
   if (row.hash !== hash) {
     throw problem('unprocessable', {
@@ -161,13 +161,16 @@ function judge(row: KeptRow, { key, hash, secret }: KeyedCall, now: number): Kep
     })
   }
   if (row.status !== null && row.body !== null) {
+    if (told !== null && row.status < 400)
+      throw problem('conflict', { detail: `the request with ${named} was carried out: ${row.body}` })
     return { status: row.status, headers: JSON.parse(row.headers ?? '{}') as KeptReply['headers'], body: row.body }
   }
   if (row.status === null && row.held_until > now) {
     throw problem('conflict', { detail: `the request with ${named} is under way`, retry_after: 1 })
   }
   if (row.written === 0 && row.status === null) return undefined
-  const why = secret ? 'its reply holds a secret, which is not kept' : 'its reply was lost when the server stopped'
+  const why =
+    told !== null ? 'its reply holds a secret, which is not kept' : 'its reply was lost when the server stopped'
   throw problem('conflict', {
     detail: `the request with ${named} was carried out, and ${why}; look at what came of it`,
   })
@@ -175,11 +178,11 @@ function judge(row: KeptRow, { key, hash, secret }: KeyedCall, now: number): Kep
 
 /** Keeps a reply, unless it is a refusal that has written nothing: that one may be sent again. */
 async function keep(t: Tx, held: Held, reply: KeptReply): Promise<void> {
-  const { caller, route, key, secret } = held.call
+  const { caller, route, key, told } = held.call
   const where = 'WHERE caller = ? AND route = ? AND key = ? AND holder = ?'
   const at = [caller, route, key, held.holder]
   if (reply.status >= 400 && (await t.run(`DELETE FROM kept_replies ${where} AND written = 0`, at)) === 1) return
-  const body = secret && reply.status < 400 ? null : reply.body
+  const body = told !== null && reply.status < 400 ? told(reply.body) : reply.body
   await t.run(`UPDATE kept_replies SET status = ?, headers = ?, body = ? ${where}`, [
     reply.status,
     JSON.stringify(reply.headers),
