@@ -9,7 +9,7 @@ import { categorical, numeric } from '../stats/profile-view.ts'
 import type { ProfileJson } from '../stats/profile.ts'
 import { makeSpec } from '../stats/profile-spec.ts'
 import type { Column, ProfileSpec } from '../stats/profile-spec.ts'
-import { readCsv } from './csv.ts'
+import { csvColumns } from '../store/csv.ts'
 
 export interface LearnTask {
   readonly table: Uint8Array
@@ -38,12 +38,12 @@ const KEPT = 31 * 24
 
 /** Learns spec, clean past and the newest hours. Throws `unprocessable` when the table lacks a column. */
 export function learn({ table, scores, inputs, past }: LearnTask): Learned {
-  const read = readCsv(table, ['event_time', ...inputs.map((input) => input.name)])
-  const times = Float64Array.from(read.column('event_time'), Number)
-  const columns = inputs.map(({ name, numeric }): Column => ({
+  const [stamps = [], ...cells] = csvColumns(table, ['event_time', ...inputs.map((input) => input.name)])
+  const times = Float64Array.from(stamps, Number)
+  const columns = inputs.map(({ name, numeric }, i): Column => ({
     name,
     kind: numeric ? 'numeric' : 'categorical',
-    values: read.column(name).map((cell) => valueOf(cell, numeric)),
+    values: (cells[i] ?? []).map((cell) => valueOf(cell, numeric)),
   }))
   if (times.length === 0 || times.some((time) => !Number.isFinite(time)))
     throw problem('unprocessable', { detail: 'the reference table needs rows with event_time in ms since 1970' })
@@ -80,7 +80,7 @@ function valueOf(cell: string, numeric: boolean): number | string | null {
 function withScores(spec: ProfileSpec, scores: Uint8Array | null): ProfileSpec {
   if (scores === null) return spec
   try {
-    const values = readCsv(scores, ['score']).column('score').map(Number)
+    const values = csvColumns(scores, ['score']).flat().map(Number)
     const own = makeSpec([{ name: 'score', kind: 'numeric', values }])
     return { ...spec, features: [...spec.features, ...own.features] }
   } catch {

@@ -1,5 +1,6 @@
 /** What an evaluate step left of the hold-out: a CSV of y, score, the incumbent's score of the same rows, and slice columns. */
 import { problem } from '../contract/errors.ts'
+import { csvRows } from '../store/csv.ts'
 
 /** Columns of the hold-out, all of the same length. `y` is 0 or 1. */
 export interface Evaluation {
@@ -18,7 +19,7 @@ const NUMBERS = new Set(['y', 'score', 'incumbent'])
  * Throws `unprocessable` naming the column or line at fault.
  */
 export function readEvaluation(csv: string): Evaluation {
-  const [header = [], ...rows] = parseCsv(csv)
+  const [header = [], ...rows] = csvRows(csv)
   for (const needed of ['y', 'score']) {
     if (!header.includes(needed))
       throw problem('unprocessable', {
@@ -50,31 +51,4 @@ function numbers(cells: readonly string[], name: string): Float64Array {
     }
     return value
   })
-}
-
-/** Splits CSV text into rows of cells; an empty last line is left out. */
-export function parseCsv(text: string): string[][] {
-  if (!text.includes('"')) {
-    return text
-      .split(/\r?\n/)
-      .filter((line) => line !== '')
-      .map((line) => line.split(','))
-  }
-  const rows: string[][] = [[]]
-  let cell = ''
-  let quoted = false
-  for (let i = 0; i < text.length; i++) {
-    const char = text.charAt(i)
-    if (quoted && char === '"' && text.charAt(i + 1) === '"') {
-      cell += char
-      i++
-    } else if (char === '"') quoted = !quoted
-    else if (!quoted && (char === ',' || char === '\n')) {
-      rows.at(-1)?.push(cell.replace(/\r$/, ''))
-      cell = ''
-      if (char === '\n') rows.push([])
-    } else cell += char
-  }
-  if (cell !== '') rows.at(-1)?.push(cell)
-  return rows.filter((row) => row.length > 0)
 }

@@ -1,7 +1,7 @@
 /** Scores the version in place on the candidate's own hold-out, so that both are judged on the same rows. */
 import { access } from 'node:fs/promises'
+import { csvRows } from '../store/csv.ts'
 import { treeFiles } from '../store/trees.ts'
-import { parseCsv } from './evaluation.ts'
 import { layOut, nativeDir } from './layout.ts'
 import type { Registry, VersionRow } from './room.ts'
 
@@ -56,7 +56,7 @@ interface Table {
 async function readTable(room: Registry, tree: string): Promise<Table | undefined> {
   const file = (await treeFiles(room.blobs, tree)).find((one) => one.path === '' || one.path.endsWith('.csv'))
   if (file === undefined) return undefined
-  const [header = [], ...rows] = parseCsv((await room.blobs.bytes(file.digest)).toString('utf8'))
+  const [header = [], ...rows] = csvRows((await room.blobs.bytes(file.digest)).toString('utf8'))
   return { header, rows }
 }
 

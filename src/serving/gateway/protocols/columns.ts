@@ -1,5 +1,6 @@
 /** Turns columns and positional rows into rows by name, for the protocols that send them so. */
 import { problem } from '../../../contract/errors.ts'
+import { csvRows } from '../../../store/csv.ts'
 import type { InputField } from '../../table.ts'
 import { MAX_ROWS } from '../exchange.ts'
 import { isRecord } from '../json.ts'
@@ -108,40 +109,7 @@ export function csvValue(cell: string, kind: InputField['kind']): unknown {
 const NUMBER = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/
 const INFINITE = /^\s*([+-]?)inf(?:inity)?\s*$/i
 
-/** Cells of a CSV text (RFC 4180: quotes, doubled quotes, line ends in quotes). Empty lines are skipped. */
+/** Cells of a CSV text. Throws `malformed_body` for a quote that is out of place. */
 export function parseCsv(text: string): string[][] {
-  const lines: string[][] = []
-  let cells: string[] = []
-  let at = text.startsWith('\ufeff') ? 1 : 0
-  while (at < text.length || cells.length > 0) {
-    const quoted = text[at] === '"'
-    const end = quoted ? closingQuote(text, at) + 1 : endOfCell(text, at)
-    cells.push(quoted ? text.slice(at + 1, end - 1).replaceAll('""', '"') : text.slice(at, end))
-    const mark = text[end]
-    if ((quoted && end === 0) || (mark !== undefined && !LINE_MARKS.has(mark)))
-      throw problem('malformed_body', { expected: 'CSV', detail: `a stray quote or an open one near character ${at}` })
-    at = end + (mark === '\r' && text[end + 1] === '\n' ? 2 : 1)
-    if (mark === ',') continue
-    if (cells.length > 1 || cells[0] !== '') lines.push(cells)
-    cells = []
-  }
-  return lines
+  return [...csvRows(text, (detail) => problem('malformed_body', { expected: 'CSV', detail }))]
 }
-
-/** The place of the quote that closes a cell: the next that is not doubled; -1 without one. */
-function closingQuote(text: string, open: number): number {
-  let at = text.indexOf('"', open + 1)
-  while (at >= 0 && text[at + 1] === '"') at = text.indexOf('"', at + 2)
-  return at
-}
-
-/** The place behind a cell without quotes: that of the next comma, line end or stray quote. */
-function endOfCell(text: string, from: number): number {
-  MARK.lastIndex = from
-  return MARK.exec(text)?.index ?? text.length
-}
-
-/** What may stand behind a cell. */
-const LINE_MARKS = new Set([',', '\r', '\n'])
-
-const MARK = /[",\r\n]/g

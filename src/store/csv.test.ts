@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { csvColumns, csvRows } from './csv.ts'
+
+const rows = (text: string): string[][] => [...csvRows(text)]
+
+test('quotes, doubled quotes, empty cells, empty lines and any line end; with a quote somewhere and without', () => {
+  for (const [quote, end] of [
+    ['', '\n'],
+    ['', '\r\n'],
+    ['', '\r'],
+    ['"', '\n'],
+    ['"', '\r\n'],
+    ['"', '\r'],
+  ] as const) {
+    const lines = [`${quote}a${quote},b`, '1,', '', ',2', 'x y,z']
+    const expected = [
+      ['a', 'b'],
+      ['1', ''],
+      ['', '2'],
+      ['x y', 'z'],
+    ]
+    for (const last of ['', end]) assert.deepEqual(rows(lines.join(end) + last), expected, JSON.stringify([quote, end]))
+  }
+  assert.deepEqual(rows('\ufeffid,"c d"\r\n1,"x, ""y"""\n2,"two\r\nlines"\n3,""'), [
+    ['id', 'c d'],
+    ['1', 'x, "y"'],
+    ['2', 'two\r\nlines'],
+    ['3', ''],
+  ])
+  assert.deepEqual(rows(''), [])
+  assert.deepEqual(rows('a,'), [['a', '']])
+  assert.deepEqual(rows(`"${'""'.repeat(2_000_000)}"`), [['"'.repeat(2_000_000)]])
+})
+
+test('a quote in a cell, or one that is never closed, is a letter or refused', () => {
+  assert.deepEqual(rows('disk,n\n5" disk,1\n"a"b,2\n3,"open\n4'), [
+    ['disk', 'n'],
+    ['5" disk', '1'],
+    ['"a"b', '2'],
+    ['3', '"open\n4'],
+  ])
+  for (const hostile of ['1\r', '",""', '"",', '"a"b,']) {
+    const started = performance.now()
+    assert.ok(rows(hostile.repeat(1_000_000)).length > 0)
+    assert.ok(performance.now() - started < 10_000, JSON.stringify(hostile))
+  }
+  const strict = (text: string) => [...csvRows(text, (detail) => new Error(detail))]
+  assert.throws(() => strict('a\n5" disk\n'), /stray quote or an open one near character 2/)
+  assert.throws(() => strict('a,b\n1,"open\n'), /near character 6/)
+})
+
+test('columns are read by name; one that is not there is named', () => {
+  const bytes = new TextEncoder().encode('a,b,"c d"\r\n1,"x, ""y""",3\n\n4,,"two\nlines"\n5\n')
+  assert.deepEqual(csvColumns(bytes, ['c d', 'b']), [
+    ['3', 'two\nlines', ''],
+    ['x, "y"', '', ''],
+  ])
+  assert.throws(() => csvColumns(bytes, ['e']), /no column "e"; it has a, b, c d/)
+})

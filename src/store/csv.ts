@@ -1,0 +1,77 @@
+/** Rows of a CSV text (RFC 4180): quotes, doubled quotes, line ends in quotes, any line end; by chosen columns where a table is wide. */
+import { problem } from '../contract/errors.ts'
+
+/**
+ * The rows as cells, the header first. Empty lines and a byte order mark are left out. A quote that is out of place or never closed is a
+ * letter of its cell, or an error that `refuse` makes. Takes time in proportion to the text, whatever it is.
+ */
+export function* csvRows(text: string, refuse?: (detail: string) => Error): Generator<string[], undefined> {
+  let at = text.startsWith('\ufeff') ? 1 : 0
+  while (at < text.length) {
+    const end = nextOf(LINE_END, text, at)
+    const line = text.slice(at, end)
+    let cells: string[]
+    // most lines need no more than to be cut at commas
+    if (line.includes('"')) [cells, at] = quotedRow(text, at, refuse)
+    else [cells, at] = [line.split(','), behind(text, end)]
+    if (cells.length > 1 || cells[0] !== '') yield cells
+  }
+  return undefined
+}
+
+function quotedRow(
+  text: string,
+  from: number,
+  refuse: ((detail: string) => Error) | undefined,
+): [cells: string[], next: number] {
+  const cells: string[] = []
+  let at = from
+  for (;;) {
+    const quoted = text[at] === '"'
+    let end = quoted ? closingQuote(text, at) + 1 : nextOf(MARK_OR_QUOTE, text, at)
+    const stray = (quoted && end === 0) || !MARKS.has(text[end])
+    if (stray && refuse !== undefined) throw refuse(`a stray quote or an open one near character ${at}`)
+    if (stray) end = quoted && end === 0 ? text.length : nextOf(MARK, text, end)
+    cells.push(quoted && !stray ? text.slice(at + 1, end - 1).replaceAll('""', '"') : text.slice(at, end))
+    at = behind(text, end)
+    if (text[end] !== ',') return [cells, at]
+  }
+}
+
+/** What may stand behind a cell. */
+const MARKS = new Set<string | undefined>([',', '\r', '\n', undefined])
+const MARK = /[,\r\n]/g
+const MARK_OR_QUOTE = /[",\r\n]/g
+const LINE_END = /[\r\n]/g
+
+/** The place behind the comma or line end at `end`. */
+function behind(text: string, end: number): number {
+  return end + (text[end] === '\r' && text[end + 1] === '\n' ? 2 : 1)
+}
+
+function nextOf(pattern: RegExp, text: string, from: number): number {
+  pattern.lastIndex = from
+  return pattern.exec(text)?.index ?? text.length
+}
+
+/** The place of the quote that closes a cell: the next that is not doubled; -1 without one. */
+function closingQuote(text: string, open: number): number {
+  let at = text.indexOf('"', open + 1)
+  while (at >= 0 && text[at + 1] === '"') at = text.indexOf('"', at + 2)
+  return at
+}
+
+/** Cells of the wanted columns as text, row by row, in the order wanted. Throws `unprocessable` naming one that is not there. */
+export function csvColumns(bytes: Uint8Array, wanted: readonly string[]): string[][] {
+  const rows = csvRows(new TextDecoder().decode(bytes))
+  const header = rows.next().value ?? []
+  const places = wanted.map((name) => header.indexOf(name))
+  const missing = places.indexOf(-1)
+  if (missing !== -1)
+    throw problem('unprocessable', {
+      detail: `the table has no column "${wanted[missing]}"; it has ${header.join(', ')}`,
+    })
+  const columns: string[][] = wanted.map(() => [])
+  for (const cells of rows) for (const [k, place] of places.entries()) columns[k]?.push(cells[place] ?? '')
+  return columns
+}
