@@ -99,6 +99,24 @@ export function list<T>(item: Field<T>): Field<T[]> {
   }
 }
 
+/** The same, but undefined where nothing was sent: for lists of which [] says something. */
+export function maybe<T>(of: Field<T>): Field<T | undefined> {
+  return {
+    many: of.many,
+    read: (value, path) => (value === undefined || value === null ? undefined : of.read(value, path)),
+  }
+}
+
+/** An object of texts under any names. Its values are not repeated in messages: they may be secrets. */
+export function texts(): Field<Readonly<Record<string, string>> | undefined> {
+  return field((value, path) => {
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      if (Object.values(value).every((one) => typeof one === 'string')) return value as Record<string, string>
+    }
+    throw invalid(`Invalid value for parameter '${path}' supplied: expected an object of texts.`)
+  })
+}
+
 /** An object with fields of its own. */
 export function object<F extends Fields>(fields: F): Field<InputOf<F> | undefined> {
   return field((value, path) => {

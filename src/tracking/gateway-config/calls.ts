@@ -1,7 +1,6 @@
 /** MLflow's calls about the settings of its gateway for language models. */
 import { done } from '../experiment-calls.ts'
-import { bool, double, int, list, need, object, oneOf, text } from '../input.ts'
-import type { Field } from '../input.ts'
+import { bool, double, int, list, need, object, oneOf, text, texts } from '../input.ts'
 import type { Tracking } from '../room.ts'
 import { rpc } from '../rpc.ts'
 import type { Rpc } from '../rpc.ts'
@@ -19,7 +18,6 @@ import {
 import { bindEndpoint, deleteEndpointTag, listBindings, setEndpointTag, unbindEndpoint } from './links.ts'
 import { knownProviders, providerConfig } from './providers.ts'
 import { createSecret, deleteSecret, getSecret, listSecrets, updateSecret } from './secrets.ts'
-import type { Texts } from './secrets.ts'
 
 const READ = { verb: 'read', resource: 'endpoints' } as const
 const WRITE = { verb: 'write', resource: 'endpoints' } as const
@@ -30,19 +28,6 @@ const DELETE = { version: '3.0', method: 'DELETE', access: WRITE } as const
 const LINKAGES = { PRIMARY: 1, FALLBACK: 2 } as const
 const ROUTINGS = { REQUEST_BASED_TRAFFIC_SPLIT: 1 } as const
 const STRATEGIES = { SEQUENTIAL: 1 } as const
-
-const texts: Field<Texts | undefined> = {
-  many: false,
-  read(value, path) {
-    if (value === undefined || value === null) return undefined
-    if (typeof value === 'object' && !Array.isArray(value)) {
-      const values = Object.values(value)
-      if (values.every((one) => typeof one === 'string')) return value as Texts
-    }
-    // the value is not repeated: it may be a secret
-    throw invalid(`Invalid value for parameter '${path}' supplied: expected an object of texts.`)
-  },
-}
 
 const id = () => need(text())
 const model = {
@@ -94,14 +79,14 @@ function secretCalls(room: Tracking): Rpc[] {
       ...POST,
       path: 'gateway/secrets/create',
       summary: 'Keep a secret of a provider of language models',
-      fields: { secret_name: id(), secret_value: need(texts), provider: text(), auth_config: texts },
+      fields: { secret_name: id(), secret_value: need(texts()), provider: text(), auth_config: texts() },
       handle: async (given, who) => ({ secret: await createSecret(room, who, given) }),
     }),
     rpc({
       ...POST,
       path: 'gateway/secrets/update',
       summary: 'Set a secret anew',
-      fields: { secret_id: id(), secret_value: texts, auth_config: texts },
+      fields: { secret_id: id(), secret_value: texts(), auth_config: texts() },
       handle: async (given, who) => ({ secret: await updateSecret(room, who, given) }),
     }),
     rpc({

@@ -48,17 +48,7 @@ export function deletionCases(bench: Bench): void {
       await putArtifact(room, red, `${experiment_id}/${source_run_id}/artifacts/a.txt`, Buffer.from('a'))
       await createLoggedModel(room, red, { experiment_id, name: 'model', source_run_id, params: [], tags: [] })
       await registerScorer(room, red, { experiment_id, name: 's', serialized_scorer: '{}' })
-      await createIssue(room, red, {
-        experiment_id,
-        name: 'i',
-        description: '',
-        status: undefined,
-        severity: undefined,
-        root_causes: [],
-        categories: [],
-        source_run_id: undefined,
-        created_by: undefined,
-      })
+      await createIssue(room, red, { experiment_id, name: 'i', description: '' })
       await createSet(room, red, { name: 'd', experiment_ids: [experiment_id], tags: { a: 'b' } })
       await createSecret(room, red, {
         secret_name: 'workspace secret',
