@@ -4,7 +4,6 @@ import { bool, double, int, list, need, object, oneOf, text, texts } from '../in
 import type { Tracking } from '../room.ts'
 import { rpc } from '../rpc.ts'
 import type { Rpc } from '../rpc.ts'
-import { invalid } from '../wire.ts'
 import { createDefinition, deleteDefinition, getDefinition, listDefinitions, updateDefinition } from './definitions.ts'
 import {
   attachModel,
