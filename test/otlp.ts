@@ -29,6 +29,8 @@ export interface SentSpan {
   readonly links?: readonly { readonly trace: string; readonly id: string }[]
   /** 1 ok, 2 error. */
   readonly status?: number
+  /** 1 internal (without one), 2 server, 3 client. */
+  readonly kind?: number
   readonly message?: string
 }
 
@@ -44,7 +46,7 @@ function spanBytes(span: SentSpan): Buffer {
     field(2, Buffer.from(span.id, 'hex')),
     ...(span.parent === undefined ? [] : [field(4, Buffer.from(span.parent, 'hex'))]),
     text(5, span.name),
-    varintField(6, 1n),
+    varintField(6, BigInt(span.kind ?? 1)),
     fixed(7, span.start),
     ...(span.end === undefined ? [] : [fixed(8, span.end)]),
     pairs(9, span.attributes ?? {}),

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test'
 import { refused } from '../bench.cases.ts'
 import { readAssessment, wireAssessment } from './assessment-wire.ts'
 import { createAssessment, deleteAssessment, getAssessment, updateAssessment } from './assessments.ts'
-import { readInfo } from './start.ts'
+import { readInfo, startTrace } from './start.ts'
 import { newTrace, span } from './trace-bench.cases.ts'
 import type { TraceBench } from './trace-bench.cases.ts'
 
@@ -32,6 +32,38 @@ export function assessmentCases(bench: TraceBench): void {
         serialized_value: { serialization_format: 'JSON_FORMAT', value: '{"passed":true}' },
       })
       assert.deepEqual(wire[0]?.['source'], source)
+    })
+
+    it('given with the record of a trace are there once, however often the record comes', async () => {
+      const { room, root } = bench
+      const experiment = await bench.experiment()
+      const trace_id = `tr-${newTrace()}`
+      const send = (assessments: object[]) =>
+        startTrace(room, root, {
+          trace_id,
+          experiment_id: experiment,
+          start_ms: 1,
+          state: 'OK',
+          metadata: {},
+          tags: {},
+          assessments: assessments.map((one) => readAssessment({ source, ...one })),
+        })
+      const good = { assessment_id: `a-${newTrace()}`, assessment_name: 'good', feedback: { value: true } }
+      const first = await send([good, { ...good, assessment_id: `a-${newTrace()}`, assessment_name: 'fast' }])
+      assert.equal(first.assessments.length, 2)
+      const again = await send([{ ...good, feedback: { value: false }, rationale: 'on reflection' }])
+      assert.deepEqual(
+        again.assessments.map((one) => [one.name, one.value, one.rationale]),
+        [
+          ['good', 'false', 'on reflection'],
+          ['fast', 'true', null],
+        ],
+      )
+      const other = await newOne()
+      const theirs = await make(other, { assessment_name: 'theirs', feedback: { value: 1 } })
+      const stolen = send([{ ...good, assessment_id: theirs.assessment_id }])
+      await refused(stolen, 'INVALID_PARAMETER_VALUE', /of another trace/)
+      assert.equal((await getAssessment(room, root, other, theirs.assessment_id)).name, 'theirs')
     })
 
     it('are changed where the mask says so; metadata is added', async () => {

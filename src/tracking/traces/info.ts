@@ -38,6 +38,10 @@ export const NAME_TAG = 'mlflow.traceName'
 export const LOCATION_TAG = 'mlflow.artifactLocation'
 export const SPANS_TAG = 'mlflow.trace.spansLocation'
 export const SPANS_HERE = 'TRACKING_STORE'
+const FAILURE_TAG = 'mlflow.trace.archivalFailure'
+
+/** Tags that only the server sets: where files and spans lie. Sent with a trace they are dropped. */
+export const SERVER_TAGS: readonly string[] = [LOCATION_TAG, SPANS_TAG, 'mlflow.trace.archiveLocation', FAILURE_TAG]
 
 /** The row, if the principal sees it. RESOURCE_DOES_NOT_EXIST. */
 export async function requireTrace(reader: Reader, who: Principal, traceId: string): Promise<TraceRow> {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { refused } from '../bench.cases.ts'
+import { findArtifact, putArtifact } from '../artifacts.ts'
 import { createRun } from '../runs.ts'
 import { deleteTraces } from './delete.ts'
 import { linkPrompts, linkTraces } from './links.ts'
@@ -88,9 +89,11 @@ export function ingestCases(bench: TraceBench): void {
           },
           events: [{ name: 'exception', time: 99_999n, attributes: { foo: 'bar' } }],
           links: [{ trace: '0f'.repeat(16), id: '0e'.repeat(8) }],
+          kind: 3,
         }),
       ])
       const json = await wholeTrace(room, root, id, false)
+      assert.match(json, /"kind":3,/)
       assert.match(json, /"key":"whole","value":\{"int_value":9007199254740993\}/)
       assert.match(json, /"int_value":-9223372036854775808/)
       assert.match(json, /"key":"double","value":\{"double_value":1\.0\}/)
@@ -101,7 +104,7 @@ export function ingestCases(bench: TraceBench): void {
       assert.match(json, /"start_time_unix_nano":1700000000000000001,/)
       assert.match(json, /"time_unix_nano":99999,"name":"exception","attributes":\[\{"key":"foo"/)
       const file = spansFile((await readSpans(room.db, [id])).get(id) ?? [])
-      assert.match(file, /"start_time_unix_nano": 1700000000000000001, /)
+      assert.match(file, /"kind": "SPAN_KIND_CLIENT", "start_time_unix_nano": 1700000000000000001, /)
       const attributes = (JSON.parse(file) as { spans: { attributes: Record<string, string> }[] }).spans[0]?.attributes
       assert.equal(attributes?.['whole'], '9007199254740993')
       assert.equal(attributes?.['double'], '1.0')
@@ -235,6 +238,48 @@ export function ingestCases(bench: TraceBench): void {
       await refused(deleteTraceTag(room, root, id, 'no'), 'RESOURCE_DOES_NOT_EXIST', /No trace tag with key 'no'/)
       const fixed = { key: 'mlflow.trace.spansLocation', value: 'x' }
       await refused(setTraceTag(room, root, id, fixed), 'INVALID_PARAMETER_VALUE', /immutable and cannot be set/)
+    })
+
+    it('tags that only the server sets are dropped where they come with a trace or a span', async () => {
+      const { room, root } = bench
+      const experiment = await bench.experiment()
+      const names = ['artifactLocation', 'trace.spansLocation', 'trace.archiveLocation', 'trace.archivalFailure']
+      const tags = Object.fromEntries(names.map((name) => [`mlflow.${name}`, 's3://elsewhere']))
+      const attributes = Object.fromEntries(
+        Object.entries(tags).map(([key, value]) => [`mlflow.traceTag.${key}`, value]),
+      )
+      const [id = ''] = await bench.send(experiment, [span(newTrace(), '01'.repeat(8), { attributes })])
+      await startTrace(room, root, { ...record(id, experiment), tags: { ...tags, mine: 'x' } })
+      const begun = await beginTrace(room, root, { experiment_id: experiment, start_ms: 1, metadata: {}, tags })
+      const end = { end_ms: 3, state: 'OK' as const, metadata: {}, tags }
+      const ended = await endTrace(room, root, begun.row.trace_id, end)
+      for (const found of [(await readInfo(room, root, id)).tags, ended.tags]) {
+        assert.ok(![...found.values()].includes('s3://elsewhere'), JSON.stringify([...found]))
+        assert.match(found.get('mlflow.artifactLocation') ?? '', /^mlflow-artifacts:.*\/traces\//)
+      }
+      const kept = await room.db.all('SELECT key FROM trace_tags WHERE value = ?', ['s3://elsewhere'])
+      assert.deepEqual(kept, [])
+      assert.equal((await readInfo(room, root, id)).tags.get('mine'), 'x')
+      for (const key of Object.keys(tags)) {
+        await refused(setTraceTag(room, root, id, { key, value: 'x' }), 'INVALID_PARAMETER_VALUE', /immutable/)
+      }
+    })
+
+    it('attachments that came with spans of another experiment go where the record says', async () => {
+      const { room, root } = bench
+      const [callee, caller] = [await bench.experiment(), await bench.experiment()]
+      const [id = ''] = await bench.send(callee, [span(newTrace(), '02'.repeat(8), { parent: '01'.repeat(8) })])
+      const pathOf = async () =>
+        `${((await readInfo(room, root, id)).tags.get('mlflow.artifactLocation') ?? '').replace(/^mlflow-artifacts:\//, '')}/attachments/a`
+      const before = await pathOf()
+      await putArtifact(room, root, before, Buffer.from('attached'))
+      await startTrace(room, root, record(id, caller))
+      const after = await pathOf()
+      assert.notEqual(after, before)
+      assert.equal((await findArtifact(room, root, after)).size, 8)
+      await refused(findArtifact(room, root, before), 'RESOURCE_DOES_NOT_EXIST', /No such artifact/)
+      await deleteTraces(room, root, { experiment_id: caller, trace_ids: [id] })
+      await refused(findArtifact(room, root, after), 'RESOURCE_DOES_NOT_EXIST', /No such artifact/)
     })
 
     it('is linked to runs, also before it arrives, and to prompts', async () => {

@@ -1,6 +1,6 @@
 /** OTLP's trace export request from its JSON form, where ids are hex and 64-bit numbers are text or digits. */
 import { invalid } from '../wire.ts'
-import { DEEPEST_VALUE, idText } from './span.ts'
+import { DEEPEST_VALUE, idText, SPAN_KINDS } from './span.ts'
 import type { Batch, SpanData } from './span.ts'
 import { mapOf, readValue } from './values.ts'
 import type { Value, ValueMap } from './values.ts'
@@ -30,7 +30,7 @@ export function readSpan(span: ValueMap): Omit<SpanData, 'scope' | 'resource'> {
     span_id: hex(span, 'spanId', 8),
     parent_id: hex(span, 'parentSpanId', 8) || null,
     name: textAt(span, 'name'),
-    kind: choice(span, 'kind', KINDS),
+    kind: choice(span, 'kind', SPAN_KINDS),
     start: unsigned(span, 'startTimeUnixNano'),
     end: unsigned(span, 'endTimeUnixNano'),
     status: { code: choice(status, 'code', CODES), message: textAt(status, 'message') },
@@ -49,7 +49,6 @@ export function readSpan(span: ValueMap): Omit<SpanData, 'scope' | 'resource'> {
 }
 
 const CODES = ['STATUS_CODE_UNSET', 'STATUS_CODE_OK', 'STATUS_CODE_ERROR']
-const KINDS = ['UNSPECIFIED', 'INTERNAL', 'SERVER', 'CLIENT', 'PRODUCER', 'CONSUMER'].map((kind) => `SPAN_KIND_${kind}`)
 
 function attributesOf(owner: ValueMap): ValueMap {
   return pairs(maps(owner, 'attributes'), 0)

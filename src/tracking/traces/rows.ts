@@ -1,5 +1,6 @@
 /** What spans become in the tables: a row for each, and for each trace what its spans say of it. */
 import { cut } from '../limits.ts'
+import { SERVER_TAGS } from './info.ts'
 import { KEYS, UNKNOWN_TYPE, understood } from './conventions.ts'
 import { previewOf } from './preview.ts'
 import { statusName, traceIdOf, writeSpan } from './span.ts'
@@ -119,7 +120,7 @@ function addRoot(trace: SpanSummary, span: SpanData, attributes: ValueMap): void
     if (!key.startsWith(TAG_PREFIX)) continue
     const name = key.slice(TAG_PREFIX.length)
     if (name === NAME_TAG) trace.name = cut(asText(value), LONGEST_NAME)
-    else if (!name.startsWith('mlflow.trace.')) note(trace.tags, name, value)
+    else if (!SERVER_TAGS.includes(name) && !name.startsWith('mlflow.trace.')) note(trace.tags, name, value)
   }
 }
 

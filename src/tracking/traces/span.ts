@@ -48,6 +48,11 @@ export interface Batch {
 /** A span as it is kept: without its resource, which becomes tags of the trace. */
 export type StoredSpan = Omit<SpanData, 'resource'>
 
+/** OTLP's names of its numbers of kinds. */
+export const SPAN_KINDS = ['UNSPECIFIED', 'INTERNAL', 'SERVER', 'CLIENT', 'PRODUCER', 'CONSUMER'].map(
+  (kind) => `SPAN_KIND_${kind}`,
+)
+
 export type StatusCode = 'UNSET' | 'OK' | 'ERROR'
 
 /** Name of a status code; an unknown one counts as unset. */

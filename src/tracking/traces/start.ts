@@ -1,6 +1,7 @@
 /** Writes the record of a trace: at once with everything (V3), or begun and ended (V2). */
 import type { Principal } from '../../contract/access.ts'
 import type { SqlValue, Tx } from '../../store/db.ts'
+import { placeOfUri } from '../artifact-paths.ts'
 import { cut } from '../limits.ts'
 import { requireActiveExperiment } from '../experiments.ts'
 import type { ExperimentRow } from '../experiments.ts'
@@ -10,7 +11,7 @@ import { insertRows } from '../sql.ts'
 import { missing } from '../wire.ts'
 import type { GivenAssessment } from './assessment-wire.ts'
 import { insertAssessments } from './assessments.ts'
-import { LOCATION_TAG, NAME_TAG, readInfos, requireTrace, SPANS_TAG } from './info.ts'
+import { NAME_TAG, readInfos, requireTrace, SERVER_TAGS } from './info.ts'
 import type { TraceInfo, TraceRow } from './info.ts'
 import { artifactUri } from './ingest.ts'
 import { LONGEST_VALUE } from './rows.ts'
@@ -97,6 +98,10 @@ export async function readInfo(room: Tracking, who: Principal, traceId: string):
 type NewTrace = GivenTrace & Pick<TraceRow, 'finalized'>
 
 async function insertTrace(t: Tx, who: Principal, experiment: ExperimentRow, given: NewTrace): Promise<void> {
+  const old = await t.get<Pick<TraceRow, 'artifact_uri'>>('SELECT artifact_uri FROM traces WHERE trace_id = ?', [
+    given.trace_id,
+  ])
+  const uri = artifactUri(experiment, given.trace_id)
   const values: SqlValue[] = [
     given.trace_id,
     experiment.experiment_id,
@@ -108,14 +113,25 @@ async function insertTrace(t: Tx, who: Principal, experiment: ExperimentRow, giv
     given.response_preview?.slice(0, LONGEST_PREVIEW) ?? null,
     given.start_ms,
     given.duration_ms ?? null,
-    artifactUri(experiment, given.trace_id),
+    uri,
     given.finalized,
     who.project === null ? 1 : 0,
     who.project ?? '',
   ]
   const written = await t.run(`${INSERT} ${OVER}`, values)
   if (written === 0) throw missing(`Trace with ID '${given.trace_id}' not found.`, 'trace', given.trace_id)
+  if (old !== undefined && old.artifact_uri !== uri) await moveFiles(t, old.artifact_uri, uri)
   await writeMaps(t, given.trace_id, given)
+}
+
+/** Attachments that came with spans of another experiment, before the trace's own record, go where the trace goes. */
+async function moveFiles(t: Tx, from: string, to: string): Promise<void> {
+  const [old, next] = [placeOfUri(from)?.owner ?? '', placeOfUri(to)?.owner ?? '']
+  if (old === '' || next === '') return
+  await t.run(
+    'UPDATE artifacts SET owner = ? WHERE owner = ? AND path NOT IN (SELECT path FROM artifacts WHERE owner = ?)',
+    [next, old, next],
+  )
 }
 
 async function writeMaps(t: Tx, traceId: string, maps: Pick<GivenTrace, 'metadata' | 'tags'>): Promise<void> {
@@ -123,8 +139,8 @@ async function writeMaps(t: Tx, traceId: string, maps: Pick<GivenTrace, 'metadat
   await upsertPairs(t, 'trace_metadata', traceId, maps.metadata)
 }
 
-/** Tags that are columns of the trace are not rows. */
-const COLUMN_TAGS: readonly string[] = [NAME_TAG, LOCATION_TAG, SPANS_TAG]
+/** Tags that are columns of the trace, or the server's own, are not rows. */
+const NO_ROWS: readonly string[] = [NAME_TAG, ...SERVER_TAGS]
 
 async function upsertPairs(
   t: Tx,
@@ -133,7 +149,7 @@ async function upsertPairs(
   pairs: Readonly<Record<string, string>>,
 ): Promise<void> {
   const rows = Object.entries(pairs)
-    .filter(([key]) => table !== 'trace_tags' || !COLUMN_TAGS.includes(key))
+    .filter(([key]) => table !== 'trace_tags' || !NO_ROWS.includes(key))
     .map(([key, value]) => [traceId, key, cut(value, LONGEST_VALUE)])
   const update = 'ON CONFLICT (trace_id, key) DO UPDATE SET value = excluded.value'
   await insertRows(t, `INSERT INTO ${table} (trace_id, key, value)`, rows, update)

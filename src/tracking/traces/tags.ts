@@ -3,10 +3,8 @@ import type { Principal } from '../../contract/access.ts'
 import { checkKey, cut } from '../limits.ts'
 import type { Tracking } from '../room.ts'
 import { invalid, missing } from '../wire.ts'
-import { LOCATION_TAG, NAME_TAG, requireTrace, SPANS_TAG } from './info.ts'
+import { NAME_TAG, requireTrace, SERVER_TAGS } from './info.ts'
 import { LONGEST_VALUE } from './rows.ts'
-
-const FIXED: readonly string[] = [LOCATION_TAG, SPANS_TAG]
 
 export interface TraceTag {
   readonly key: string
@@ -45,5 +43,5 @@ export async function deleteTraceTag(room: Tracking, who: Principal, traceId: st
 }
 
 function refuseFixed(key: string, operation: string): void {
-  if (FIXED.includes(key)) throw invalid(`Tag '${key}' is immutable and cannot be ${operation} on a trace.`)
+  if (SERVER_TAGS.includes(key)) throw invalid(`Tag '${key}' is immutable and cannot be ${operation} on a trace.`)
 }

@@ -7,7 +7,7 @@ import type { Tracking } from '../room.ts'
 import { fetchAll, inList, sql } from '../sql.ts'
 import { readInfos, requireTrace, seenTraces, wireInfo } from './info.ts'
 import type { TraceInfo } from './info.ts'
-import { readSpan, statusName, traceIdOf } from './span.ts'
+import { readSpan, SPAN_KINDS, statusName, traceIdOf } from './span.ts'
 import type { StoredSpan } from './span.ts'
 import { fromJsonText, mapOf, pythonFloat, pythonJson } from './values.ts'
 import type { Value, ValueMap } from './values.ts'
@@ -145,6 +145,7 @@ function fileSpan(span: StoredSpan): string {
     ['span_id', base64(span.span_id)],
     ['parent_span_id', span.parent_id === null ? null : base64(span.parent_id)],
     ['name', span.name],
+    ['kind', SPAN_KINDS[span.kind] ?? 'SPAN_KIND_UNSPECIFIED'],
     ['start_time_unix_nano', span.start],
     ['end_time_unix_nano', span.end === 0n ? null : span.end],
     [
