@@ -1,4 +1,5 @@
 /** The files of a version for clients, from its tree: what was registered, whatever became of the run since. */
+import { randomBytes } from 'node:crypto'
 import { posix } from 'node:path'
 import type { Principal } from '../contract/access.ts'
 import { route } from '../contract/route.ts'
@@ -6,9 +7,12 @@ import type { Route } from '../contract/route.ts'
 import { mount } from '../http/mount.ts'
 import type { Call, Mounted, Raw } from '../http/mount.ts'
 import { treeFiles } from '../store/trees.ts'
+import type { TreeFile } from '../store/trees.ts'
+import { presigned } from '../tracking/artifact-links.ts'
 import { safePath } from '../tracking/artifact-paths.ts'
 import { folder } from '../tracking/artifacts.ts'
 import { fileReply } from '../tracking/file-reply.ts'
+import { linkReply } from '../tracking/run-files.ts'
 import { missing, mlflowFailure } from '../tracking/wire.ts'
 import { callInWorkspace } from '../tracking/workspaces/header.ts'
 import type { Registry, VersionRow } from './room.ts'
@@ -53,7 +57,10 @@ export function downloadRoutes(room: Registry): Mounted[] {
         path: `${prefix}/model-versions/get-artifact`,
         summary: 'Download a file of a version',
         reply: 'stream',
-        handle: (call) => file(room, call.who, { ...asked(call), path: call.search.get('path') ?? '' }),
+        handle: (call) => {
+          const wanted = { ...asked(call), path: call.search.get('path') ?? '' }
+          return call.search.get('presigned') === 'true' ? link(room, call, wanted) : file(room, call.who, wanted)
+        },
       }),
     ),
   ]
@@ -90,11 +97,22 @@ async function list(room: Registry, call: Call): Promise<object> {
   return { files: entries.map((entry) => ({ ...entry, path: posix.basename(entry.path) })) }
 }
 
-async function file(
-  room: Registry,
-  who: Principal,
-  wanted: { readonly name: string; readonly version: string; readonly path: string },
-): Promise<Raw> {
+interface WantedFile {
+  readonly name: string
+  readonly version: string
+  readonly path: string
+}
+
+/** To read the version is enough, whoever may read the run that it came from. */
+async function link(room: Registry, call: Call, wanted: WantedFile): Promise<Raw> {
+  const path = safePath(wanted.path)
+  const row = await wireVersion(room.db, call.who, wanted.name, wanted.version)
+  const found = await fileOf(room, row, path)
+  if (found === undefined) throw missing(`No such artifact: '${wanted.path}'`, 'artifact', wanted.path)
+  return linkReply(await presigned({ ...room, random: randomBytes }, call, found))
+}
+
+async function file(room: Registry, who: Principal, wanted: WantedFile): Promise<Raw> {
   const path = safePath(wanted.path)
   const row = await wireVersion(room.db, who, wanted.name, wanted.version)
   const sent = await sendFile(room, row, path)
@@ -104,9 +122,13 @@ async function file(
 
 /** One file of a version as an attachment that no browser shows; undefined when there is none by that path. */
 export async function sendFile(room: Registry, row: Pick<VersionRow, 'tree'>, path: string): Promise<Raw | undefined> {
-  const files = row.tree === null ? [] : await treeFiles(room.blobs, row.tree)
-  const found = files.find((one) => one.path === path)
+  const found = await fileOf(room, row, path)
   if (found === undefined) return undefined
   const { stream } = await room.blobs.read(found.digest)
   return fileReply({ path, length: found.size, stream }, 200, { etag: `"${found.digest}"` })
+}
+
+async function fileOf(room: Registry, row: Pick<VersionRow, 'tree'>, path: string): Promise<TreeFile | undefined> {
+  const files = row.tree === null ? [] : await treeFiles(room.blobs, row.tree)
+  return files.find((one) => one.path === path)
 }

@@ -11,6 +11,7 @@ import { makeIds } from '../contract/ids.ts'
 import { startServer } from '../http/server.ts'
 import type { RunningServer } from '../http/server.ts'
 import { openTemporaryStore } from '../store/open.ts'
+import { findLink } from '../tracking/artifact-links.ts'
 import { trackingRoom } from '../tracking/room.ts'
 import { loggedModel, root, runWithModel, wanted } from './bench.cases.ts'
 import type { Bench } from './bench.cases.ts'
@@ -213,9 +214,17 @@ describe('registry over HTTP', () => {
     )
     assert.equal((await send('GET', `${uri}/model.pkl`)).text, 'weights')
     assert.equal((await send('GET', '/model-versions/get-artifact?name=iris&version=1&path=model.pkl')).text, 'weights')
+    const asked = '/api/2.0/mlflow/model-versions/get-artifact?name=iris&version=1&presigned=true&path=model.pkl'
+    const link = (await send('GET', asked)).json as { url?: string; headers?: object; file_size?: number }
+    assert.deepEqual([link.headers, link.file_size], [{}, 7])
+    const [, secret = ''] = /\/mlflow-artifacts\/links\/([^/]+)\/model\.pkl$/.exec(link.url ?? '') ?? []
+    assert.equal((await findLink(bench.room, secret)).size, 7)
     for (const path of ['../1/model.pkl', 'none', '%2e%2e%2fx', '']) {
-      const answer = await send('GET', `/model-versions/get-artifact?name=iris&version=1&path=${path}`)
-      assert.ok(answer.status === 400 || answer.status === 404, `${path}: ${answer.status}`)
+      for (const presigned of ['false', 'true']) {
+        const query = `name=iris&version=1&path=${path}&presigned=${presigned}`
+        const answer = await send('GET', `/model-versions/get-artifact?${query}`)
+        assert.ok(answer.status === 400 || answer.status === 404, `${path}: ${answer.status}`)
+      }
     }
   })
 

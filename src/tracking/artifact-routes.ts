@@ -5,7 +5,7 @@ import { mount, Raw } from '../http/mount.ts'
 import type { Call, Mounted } from '../http/mount.ts'
 import type { ByteRange } from '../store/blobs.ts'
 import { baseName } from './artifact-paths.ts'
-import { findLink, makeLink, STANDARD_S } from './artifact-links.ts'
+import { findLink, presigned } from './artifact-links.ts'
 import { deleteArtifacts, findArtifact, listFolder, putArtifact } from './artifacts.ts'
 import type { ArtifactFile } from './artifacts.ts'
 import { fileReply } from './file-reply.ts'
@@ -43,7 +43,7 @@ export function artifactRoutes(room: Tracking): Mounted[] {
       'GET',
       `${prefix}/mlflow-artifacts/presigned/*`,
       'A link by which an artifact is read without a credential',
-      (call) => presigned(room, call, prefix),
+      async (call) => presigned(room, call, await findArtifact(room, call.who, rest(call))),
     ),
     linked(room, prefix),
   ])
@@ -101,20 +101,6 @@ export function on(method: Method, path: string, summary: string, handle: (call:
   }
   const within = (call: Call) => handle(callInWorkspace(call))
   return mount(route(description), within as Parameters<typeof mount>[1], mlflowFailure)
-}
-
-/**
- * MLflow's client reads the link in ranges, several at once, where MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD says so: from where the
- * bytes lie, if callers reach that, else through this server.
- */
-async function presigned(room: Tracking, call: Call, prefix: string): Promise<object> {
-  const { path, digest, size } = await findArtifact(room, call.who, rest(call))
-  const direct = room.blobs.link?.(digest, { seconds: STANDARD_S, name: baseName(path) })
-  if (direct !== undefined) return { url: direct, headers: {}, file_size: size }
-  const { secret, file } = await makeLink(room, call.who, rest(call))
-  const name = encodeURIComponent(baseName(file.path))
-  const url = `${call.origin}${prefix}/mlflow-artifacts/links/${secret}/${name}`
-  return { url, headers: {}, file_size: file.size }
 }
 
 /** The secret in the path is the credential; a missing one is told like one that has expired. */

@@ -62,7 +62,7 @@ const SCHEMA: FilterSchema = {
       model_id: TEXT,
       model_name: { ...TEXT, as: 'name' },
       model_type: TEXT,
-      status: TEXT,
+      status: { type: 'text', operators: ['=', '!=', 'IN', 'NOT IN'] },
       source_run_id: TEXT,
       creation_timestamp: CREATED,
       creation_timestamp_ms: CREATED,
@@ -81,7 +81,7 @@ export async function searchLoggedModels(
   asked: ModelSearch,
 ): Promise<{ models: WireLoggedModel[]; next_page_token?: string }> {
   const filter = parseFilter(asked.filter, SCHEMA, { extended: true })
-  const columns = sortColumns(asked.order_by)
+  const columns = sortColumns(asked.order_by, asked.datasets)
   const { max_results, page_token, ...query } = asked
   const page = keyset(columns, page_token, ['models', query, who.project])
   const experiments: string[] = []
@@ -116,12 +116,11 @@ function condition(room: Tracking, filter: Filter, datasets: readonly DatasetCho
 function comparison(room: Tracking, one: Comparison, datasets: readonly DatasetChoice[]): Sql {
   if (one.aggregate !== undefined) throw invalid('Only the last number of a metric is kept for a logged model.')
   if (one.entity === 'attribute') return attribute(room, one)
-  const value = compare(room.db.kind, raw('x.value'), one)
   if (one.entity === 'metric') {
-    const of = datasets.length === 0 ? raw('1 = 1') : ofDatasets(datasets)
-    return sql`EXISTS (SELECT 1 FROM logged_model_metrics x
-      WHERE x.model_id = m.model_id AND x.key = ${one.key} AND x.is_nan = 0 AND ${of} AND ${value})`
+    const last = latest('CASE WHEN x.is_nan = 0 THEN x.value END', one.key, anyDataset(datasets))
+    return compare(room.db.kind, last, one)
   }
+  const value = compare(room.db.kind, raw('x.value'), one)
   const table = raw(one.entity === 'tag' ? 'logged_model_tags' : 'logged_model_params')
   const rows = sql`SELECT 1 FROM ${table} x WHERE x.model_id = m.model_id AND x.key = ${one.key}`
   if (one.operator === 'IS NULL') return sql`NOT EXISTS (${rows})`
@@ -129,17 +128,36 @@ function comparison(room: Tracking, one: Comparison, datasets: readonly DatasetC
   return sql`EXISTS (${rows} AND ${value})`
 }
 
-/** The state may be written with or without its prefix. */
+/** The state may be written as clients know it or by the protocol's name. */
 function attribute(room: Tracking, one: Comparison): Sql {
-  const list = Array.isArray(one.value) ? (one.value as (string | number)[]).map(bareState) : undefined
-  const single = typeof one.value === 'string' ? bareState(one.value) : one.value
-  const asked = one.key === 'status' ? { ...one, value: list ?? single } : one
   const column = raw(`m.${one.key}`)
+  const asked = one.key === 'status' ? { ...one, value: keptStates(one.value) } : one
   return sql`(${column} IS NOT NULL AND ${compare(room.db.kind, column, asked)})`
 }
 
-function bareState(value: string | number): string | number {
-  return typeof value === 'string' ? value.replace(/^LOGGED_MODEL_/, '') : value
+function keptStates(value: Comparison['value']): Comparison['value'] {
+  return Array.isArray(value) ? (value as (string | number)[]).map(keptState) : keptState(value as string | number)
+}
+
+/** States as clients know them → as they are kept, which is the protocol's name without its prefix. */
+const STATES: Readonly<Record<string, string>> = {
+  UNSPECIFIED: 'STATUS_UNSPECIFIED',
+  PENDING: 'PENDING',
+  READY: 'READY',
+  FAILED: 'UPLOAD_FAILED',
+}
+
+function keptState(value: string | number): string {
+  const given = String(value).replace(/^LOGGED_MODEL_/, '')
+  const state = STATES[given] ?? given
+  if (Object.values(STATES).includes(state)) return state
+  throw invalid(
+    `Unknown model status in filter: '${given.slice(0, 100)}', expected one of ${Object.keys(STATES).join(', ')}.`,
+  )
+}
+
+function anyDataset(datasets: readonly DatasetChoice[]): Sql {
+  return datasets.length === 0 ? raw('1 = 1') : ofDatasets(datasets)
 }
 
 function ofDatasets(datasets: readonly DatasetChoice[]): Sql {
@@ -152,12 +170,13 @@ function ofDataset(name: string, digest: string | undefined): Sql {
   return digest === undefined || digest === '' ? named : sql`(${named} AND x.dataset_digest = ${digest})`
 }
 
-function sortColumns(orders: readonly ModelOrder[]): SortColumn[] {
+function sortColumns(orders: readonly ModelOrder[], datasets: readonly DatasetChoice[]): SortColumn[] {
   const columns = orders.flatMap((order) => {
     const descending = order.ascending === false
     const found = parseOrder(quotedKey(order.field_name), SCHEMA)
     if (found.aggregate !== undefined) throw invalid(`Invalid order by field name: ${order.field_name}`)
-    if (found.entity === 'metric') return metricColumns(found.key, order, descending)
+    if (found.entity === 'metric')
+      return metricColumns(found.key, sql`${ofOrder(order)} AND ${anyDataset(datasets)}`, descending)
     if (order.dataset_name !== undefined) throw invalid(`order_by ${order.field_name} cannot be of a dataset`)
     if (found.entity !== 'attribute') throw invalid(`Invalid order by field name: ${order.field_name}`)
     const type = found.type === 'text' ? ('text' as const) : ('int' as const)
@@ -173,14 +192,21 @@ function sortColumns(orders: readonly ModelOrder[]): SortColumn[] {
   return columns
 }
 
-function metricColumns(key: string, order: ModelOrder, descending: boolean): SortColumn[] {
-  const of = order.dataset_name ? ofDataset(order.dataset_name, order.dataset_digest) : raw('1 = 1')
-  const found = (column: string) => sql`(SELECT ${raw(column)} FROM logged_model_metrics x
-    WHERE x.model_id = m.model_id AND x.key = ${key} AND ${of} ORDER BY x.timestamp DESC, x.step DESC LIMIT 1)`
+function ofOrder(order: ModelOrder): Sql {
+  return order.dataset_name ? ofDataset(order.dataset_name, order.dataset_digest) : raw('1 = 1')
+}
+
+function metricColumns(key: string, of: Sql, descending: boolean): SortColumn[] {
   return [
-    { expression: sql`COALESCE(${found('x.is_nan')}, 2)`, descending: false, type: 'int' },
-    { expression: sql`COALESCE(${found('x.value')}, 0)`, descending, type: 'double' },
+    { expression: sql`COALESCE(${latest('x.is_nan', key, of)}, 2)`, descending: false, type: 'int' },
+    { expression: sql`COALESCE(${latest('x.value', key, of)}, 0)`, descending, type: 'double' },
   ]
+}
+
+/** Of a model's last number of a metric, over all runs and datasets that count: the one with the highest step, then time, then value. */
+function latest(column: string, key: string, of: Sql): Sql {
+  return sql`(SELECT ${raw(column)} FROM logged_model_metrics x WHERE x.model_id = m.model_id AND x.key = ${key} AND ${of}
+    ORDER BY x.step DESC, x.timestamp DESC, x.value DESC LIMIT 1)`
 }
 
 /** Field names come unquoted, whatever the metric is called. */

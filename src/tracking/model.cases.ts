@@ -6,6 +6,7 @@ import { findLink, makeLink } from './artifact-links.ts'
 import {
   artifactFiles,
   deleteArtifacts,
+  findArtifact,
   listFolder,
   openArtifact,
   putArtifact,
@@ -97,6 +98,72 @@ export function modelCases(bench: Bench): void {
         /m-none/,
       )
       assert.equal((await getRun(room, root, run_id)).data.metrics[0]?.value, 0.9)
+    })
+
+    it('are found and ordered by the last number of a metric alone, of the datasets that are asked for', async () => {
+      const { room, root } = bench
+      const experiment_id = await createExperiment(room, root, { name: 'models with histories' })
+      const runs = [await createRun(room, root, { experiment_id }), await createRun(room, root, { experiment_id })]
+      const numbers = {
+        // run, dataset, step, time, value: by step, then time, then value the last is 0.1, 0.5 and 0.9
+        a: [
+          [0, 'train', 0, 900, 0.8],
+          [1, 'test', 1, 100, 0.1],
+        ],
+        b: [
+          [0, 'train', 1, 1, 0.2],
+          [1, 'train', 1, 2, 0.5],
+        ],
+        c: [
+          [0, 'test', 2, 5, 0.9],
+          [1, 'train', 2, 5, 0.3],
+        ],
+      } as const
+      for (const [name, points] of Object.entries(numbers)) {
+        const { info } = await createLoggedModel(room, root, { experiment_id, name })
+        for (const [run, dataset_name, step, timestamp, value] of points) {
+          const point = { key: 'acc', value, timestamp, step, model_id: String(info['model_id']), dataset_name }
+          await logMetric(room, root, runs[run]?.run_id ?? '', point)
+        }
+        bench.wait(1)
+      }
+      const order_by = [{ field_name: 'metrics.acc', ascending: false }]
+      const find = async (asked: Partial<Parameters<typeof searchLoggedModels>[2]>) => {
+        const standard = { experiment_ids: [experiment_id], datasets: [], order_by, max_results: 50 }
+        const { models } = await searchLoggedModels(room, root, { ...standard, ...asked })
+        return models.map((model) => model.info['name']).join('')
+      }
+      assert.equal(await find({}), 'cba')
+      assert.equal(await find({ filter: 'metrics.acc > 0.7' }), 'c')
+      assert.equal(await find({ filter: 'metrics.acc < 0.6' }), 'ba')
+      const train = [{ dataset_name: 'train' }]
+      assert.equal(await find({ datasets: train }), 'abc')
+      assert.equal(await find({ filter: 'metrics.acc > 0.4', datasets: train }), 'ab')
+      const ofTrain = [{ field_name: 'metrics.acc', ascending: true, dataset_name: 'train' }]
+      assert.equal(await find({ order_by: ofTrain }), 'cba')
+      assert.equal(await find({ experiment_ids: [] }), '')
+    })
+
+    it('are found by the state as clients know it', async () => {
+      const { room, root } = bench
+      const experiment_id = await createExperiment(room, root, { name: 'models by state' })
+      for (const status of ['LOGGED_MODEL_READY', 'LOGGED_MODEL_UPLOAD_FAILED', undefined] as const) {
+        const { info } = await createLoggedModel(room, root, { experiment_id, name: status ?? 'pending' })
+        if (status !== undefined) await finalizeLoggedModel(room, root, String(info['model_id']), status)
+      }
+      const count = async (filter: string) => {
+        const asked = { experiment_ids: [experiment_id], datasets: [], order_by: [], max_results: 50, filter }
+        return (await searchLoggedModels(room, root, asked)).models.length
+      }
+      assert.equal(await count("status = 'FAILED'"), 1)
+      assert.equal(await count("status = 'LOGGED_MODEL_UPLOAD_FAILED'"), 1)
+      assert.equal(await count("status != 'READY'"), 2)
+      assert.equal(await count("status IN ('READY', 'PENDING')"), 2)
+      assert.equal(await count("attributes.status NOT IN ('READY', 'FAILED')"), 1)
+      for (const bad of ["status = 'odd'", "status IN ('READY', 'toString')"]) {
+        await refused(count(bad), 'INVALID_PARAMETER_VALUE', /Unknown model status in filter: '(odd|toString)'/)
+      }
+      await refused(count("status LIKE 'R%'"), 'INVALID_PARAMETER_VALUE', /LIKE/)
     })
 
     it('are searched by filter, dataset and metric order, in pages', async () => {
@@ -223,8 +290,8 @@ export function modelCases(bench: Bench): void {
       const { room, root } = bench
       const row = await createRun(room, root, { experiment_id: '0' })
       const path = `${row.experiment_id}/${row.run_id}/artifacts/linked`
-      const { digest } = await putArtifact(room, root, path, Buffer.from('linked alone'))
-      const { secret } = await makeLink(room, root, path, 10)
+      const { digest, size } = await putArtifact(room, root, path, Buffer.from('linked alone'))
+      const secret = await makeLink(room, { path: 'linked', digest, size }, 10)
       await deleteArtifacts(room, root, path)
       let kept = false
       for await (const one of reachableDigests(room)) kept ||= one === digest
@@ -233,9 +300,13 @@ export function modelCases(bench: Bench): void {
       assert.equal((await findLink(room, secret)).digest, digest)
       bench.wait(1)
       await refused(findLink(room, secret), 'RESOURCE_DOES_NOT_EXIST', /expired/)
-      await refused(makeLink(room, root, path), 'RESOURCE_DOES_NOT_EXIST', /No such artifact/)
+      await refused(findArtifact(room, root, path), 'RESOURCE_DOES_NOT_EXIST', /No such artifact/)
       for (const seconds of [0, 604_801, Number.NaN]) {
-        await refused(makeLink(room, root, path, seconds), 'INVALID_PARAMETER_VALUE', /between 1 and 604800/)
+        await refused(
+          makeLink(room, { path: 'linked', digest, size }, seconds),
+          'INVALID_PARAMETER_VALUE',
+          /between 1 and 604800/,
+        )
       }
     })
 
@@ -252,7 +323,7 @@ export function modelCases(bench: Bench): void {
       )
       await refused(listFolder(room, bench.member('blue'), ''), 'RESOURCE_DOES_NOT_EXIST', /No such/)
       assert.equal(await content(path), 'x')
-      await refused(makeLink(room, bench.member('blue'), path), 'RESOURCE_DOES_NOT_EXIST', /No such/)
+      await refused(findArtifact(room, bench.member('blue'), path), 'RESOURCE_DOES_NOT_EXIST', /No such/)
     })
 
     it('arrive in parts, in any order, whole or not at all', async () => {

@@ -1,10 +1,13 @@
 /** Files of a run or a logged model by their ids, as MLflow's web UI and its users ask for them. */
 import { buffer } from 'node:stream/consumers'
 import type { Principal } from '../contract/access.ts'
-import type { Call, Mounted, Raw } from '../http/mount.ts'
+import { Raw } from '../http/mount.ts'
+import type { Call, Mounted } from '../http/mount.ts'
+import { presigned } from './artifact-links.ts'
+import type { Presigned } from './artifact-links.ts'
 import { placeOfUri, safePath } from './artifact-paths.ts'
 import { on, download } from './artifact-routes.ts'
-import { putArtifact } from './artifacts.ts'
+import { findArtifact, putArtifact } from './artifacts.ts'
 import { fileReply } from './file-reply.ts'
 import { requireLoggedModel } from './logged-models.ts'
 import { requireRun } from './runs.ts'
@@ -61,7 +64,16 @@ async function ofModel(room: Tracking, call: Call): Promise<Raw> {
   if (asked === '') throw invalid("Missing value for required parameter 'artifact_file_path'.")
   const path = safePath(asked)
   const model = await requireLoggedModel(room.db, call.who, model_id)
+  if (call.search.get('presigned') === 'true') {
+    const file = await findArtifact(room, call.who, fullPath(model.artifact_uri, path, `logged model ${model_id}`))
+    return linkReply(await presigned(room, call, file))
+  }
   return ofTree(room, call, { artifactUri: model.artifact_uri, path, what: `logged model ${model_id}` })
+}
+
+/** A link in place of the file: an answer of the same route. */
+export function linkReply(link: Presigned): Raw {
+  return new Raw(200, { 'content-type': 'application/json; charset=utf-8' }, JSON.stringify(link))
 }
 
 interface InTree {
@@ -77,7 +89,7 @@ async function ofTree(room: Tracking, call: Call, { artifactUri, path, what }: I
 }
 
 async function uploadToRun(room: Tracking, call: Call): Promise<object> {
-  if (runIdOf(call) === '') throw invalid('Request must specify run_uuid.')
+  if (runIdOf(call) === '') throw invalid('Request must specify run_id or run_uuid.')
   const asked = call.search.get('path') ?? ''
   if (asked === '') throw invalid('Request must specify path.')
   const path = safePath(asked)
