@@ -2,6 +2,7 @@
 import { route } from '../contract/route.ts'
 import { mount, Raw } from '../http/mount.ts'
 import type { Mounted } from '../http/mount.ts'
+import { linksAreDirect } from './artifact-links.ts'
 import { artifactRoutes } from './artifact-routes.ts'
 import { datasetCalls } from './datasets/calls.ts'
 import { experimentCalls } from './experiment-calls.ts'
@@ -23,7 +24,7 @@ import { mlflowFailure } from './wire.ts'
 import { workspaceCalls } from './workspaces/calls.ts'
 
 /** The MLflow release whose protocol is spoken; clients choose what they send by it. */
-export const MLFLOW_VERSION = '3.17.2'
+export const MLFLOW_VERSION = '3.18.0'
 
 export function trackingRoutes(room: Tracking): Mounted[] {
   const calls = [
@@ -39,7 +40,7 @@ export function trackingRoutes(room: Tracking): Mounted[] {
     ...workspaceCalls(room),
   ]
   return [
-    ...handshake(),
+    ...handshake(room),
     ...rpcRoutes(calls),
     ...artifactRoutes(room),
     ...runFileRoutes(room),
@@ -50,12 +51,21 @@ export function trackingRoutes(room: Tracking): Mounted[] {
   ]
 }
 
-function handshake(): Mounted[] {
+function handshake(room: Tracking): Mounted[] {
   const info = {
     store_type: 'SqlStore',
     workspaces_enabled: true,
+    trace_archival_enabled: false,
+    artifact_serving_enabled: true,
     multipart_uploads_enabled: true,
-    multipart_downloads_enabled: false,
+    // elsewhere a plain download costs one call less and is no slower
+    multipart_downloads_enabled: linksAreDirect(room),
+    artifacts_presigned_only: false,
+    presigned_upload_run_id_supported: false,
+    presigned_upload_model_id_supported: false,
+    model_artifact_presigned_downloads_supported: true,
+    features_enabled: { gateway: false, scheduled_issue_detection: false },
+    tracking_auth: '',
   }
   return [
     plain('/version', 'The MLflow release whose protocol is spoken', MLFLOW_VERSION),

@@ -34,11 +34,9 @@ test(
   { skip: s3 === undefined ? NO_S3 : false, timeout: 180_000 },
   async (t) => {
     if (s3 === undefined) return
+    t.after(() => s3.stop())
     const server = await startTestServer({ env: { ...s3.env, SLIPWAY_BLOBS: `${s3.url}?links=direct` } })
-    t.after(async () => {
-      await server.stop()
-      s3.stop()
-    })
+    t.after(() => server.stop())
     const authorization = `Bearer ${server.token}`
     const base = `${server.url}/api/2.0/mlflow-artifacts`
     const place = '0/a/artifacts/weights%20%C3%A4.bin'
@@ -64,6 +62,9 @@ test(
     assert.equal((await fetch(url.replace(/([0-9a-f])([0-9a-f])\?/, '$2$1x?'))).status, 403)
     assert.equal((await fetch(`${base}/presigned/0/a/artifacts/none`, { headers: { authorization } })).status, 404)
     assert.equal((await fetch(`${base}/presigned/${place}`)).status, 401)
+    // clients then read by links without being told to
+    const info = await fetch(`${server.url}/api/3.0/mlflow/server-info`, { headers: { authorization } })
+    assert.equal(((await info.json()) as Record<string, unknown>)['multipart_downloads_enabled'], true)
 
     const python = process.env['SLIPWAY_MLFLOW_PYTHON'] ?? (await testEnv(['mlflow==3.17.2']))
     const folder = mkdtempSync(join(tmpdir(), 'slipway-direct-'))
@@ -73,7 +74,6 @@ test(
         ...process.env,
         MLFLOW_TRACKING_URI: server.url,
         MLFLOW_TRACKING_TOKEN: server.token,
-        MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD: 'true',
         MLFLOW_MULTIPART_DOWNLOAD_MINIMUM_FILE_SIZE: '100000',
         MLFLOW_MULTIPART_DOWNLOAD_CHUNK_SIZE: '70000',
       },
