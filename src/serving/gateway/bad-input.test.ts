@@ -105,6 +105,11 @@ test('a caller that closes its side after the request still gets the answer', as
   assert.match(await raw(head + body, true), /^HTTP\/1\.1 200 [^]*"predictions":\[2\.5\]/)
 })
 
+test('an address that is written in full is read by its path', async () => {
+  const full = `GET http://127.0.0.1/v2/health/live?a=http://x HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n`
+  assert.match(await raw(full, false), /^HTTP\/1\.1 200 [^]*"live":true/)
+})
+
 test('a body that says it has a gigabyte is refused before it is sent', async () => {
   const head = 'POST /v1/endpoints/floats:predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1073741824\r\n\r\n'
   assert.match(await raw(`${head}xxxx`, true), /^HTTP\/1\.1 413 [^]*larger than 16777216 bytes/)

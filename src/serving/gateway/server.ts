@@ -93,9 +93,7 @@ function plainServer(times: ServerTimes): Listening<Server> {
 }
 
 function handle(deps: HttpDeps, request: IncomingMessage, response: ServerResponse): void {
-  const url = request.url ?? '/'
-  const mark = url.indexOf('?')
-  const path = mark < 0 ? url : url.slice(0, mark)
+  const path = pathOf(request.url ?? '/')
   const method = request.method ?? 'GET'
   let fail = failureOf(path)
   try {
@@ -107,6 +105,13 @@ function handle(deps: HttpDeps, request: IncomingMessage, response: ServerRespon
   } catch (error) {
     refuse(deps, request, response, { error, fail })
   }
+}
+
+/** The path of a request's address, which callers behind a proxy may write in full. */
+function pathOf(url: string): string {
+  const own = url.startsWith('/') ? url : url.replace(/^https?:\/\/[^/?]*/i, '')
+  const mark = own.indexOf('?')
+  return mark < 0 ? own : own.slice(0, mark)
 }
 
 function readPredict(deps: HttpDeps, target: PredictTarget, request: IncomingMessage, response: ServerResponse): void {

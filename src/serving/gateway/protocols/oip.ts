@@ -51,7 +51,8 @@ function readInfer(call: PredictCall): { ask: Ask; note: unknown } {
   if (length === 0) return readRawInput(call, fields)
   const body = parseObject(length === undefined ? call.body : call.body.subarray(0, length))
   const rest = length === undefined ? NOTHING : call.body.subarray(length)
-  const id = body['id']
+  // clients that write a request from a class write what was not given as null
+  const id = body['id'] ?? undefined
   if (id !== undefined && typeof id !== 'string') throw invalid('id', id, 'a text')
   const parameters = body['parameters'] ?? {}
   if (!isRecord(parameters)) throw invalid('parameters', parameters, 'an object')
@@ -108,7 +109,7 @@ export function inputsOf(endpoint: LiveEndpoint): readonly InputField[] {
 
 /** Which name the answer's tensor gets, and whether it comes as bytes: what the output says wins over the request. */
 function readOutputs(outputs: unknown, binary: boolean): { output: string; binary: boolean } {
-  if (outputs === undefined) return { output: OUTPUT, binary }
+  if (outputs === undefined || outputs === null) return { output: OUTPUT, binary }
   if (!Array.isArray(outputs)) throw invalid('outputs', outputs, 'a list')
   let wanted = { output: OUTPUT, binary }
   for (const [i, output] of outputs.entries()) {
