@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from slipway.lower_columns import UNSEEN_TEXT
+from slipway.lower_errors import Refused
 from slipway.lower_trees import CATEGORICAL
 
 POINTS_PER_INPUT = 4000
@@ -52,6 +53,8 @@ class Reference:
             if by_row == "whole":
                 return together([self.ask(self.through(one_row(matrix, i))) for i in range(len(rows))])
             matrix = self.through(matrix)
+            if matrix.shape[0] != len(rows):
+                raise Refused(f"it makes {matrix.shape[0]} rows of {len(rows)}: a vectorizer of texts takes one column of a table by a ColumnTransformer")
             if by_row is None:
                 return self.ask(matrix)
             return together([self.ask(one_row(matrix, i)) for i in range(len(rows))])

@@ -23,6 +23,7 @@ from mlflow.models import ModelSignature, infer_signature  # noqa: E402
 from mlflow.types import ColSpec, Schema  # noqa: E402
 from sklearn import ensemble, linear_model, tree  # noqa: E402
 from sklearn.compose import ColumnTransformer  # noqa: E402
+from sklearn.feature_extraction.text import CountVectorizer  # noqa: E402
 from sklearn.impute import SimpleImputer  # noqa: E402
 from sklearn.model_selection import GridSearchCV  # noqa: E402
 from sklearn.svm import LinearSVC  # noqa: E402
@@ -158,6 +159,8 @@ def models():
     add("linear_svc", Pipeline([("s", StandardScaler()), ("m", LinearSVC(random_state=0))]), numbers, label)
     add("refused_neighbours", KNeighborsRegressor(), numbers, y)
     add("refused_function", Pipeline([("f", FunctionTransformer(np.log1p)), ("m", linear_model.Ridge())]), numbers.abs(), y)
+    alone = Pipeline([("t", CountVectorizer()), ("m", linear_model.Ridge())]).fit(x["carrier"] + " again", y)
+    made["refused_texts_alone"] = (alone, x[["carrier"]], "predict")
     add("forest_targets", ensemble.RandomForestRegressor(**small), numbers, np.c_[y, y])
     return made
 

@@ -11,6 +11,7 @@ import { Worker } from '../jobs/worker.ts'
 import { openTemporaryStore } from '../store/open.ts'
 import { root, wanted } from './bench.cases.ts'
 import { handleLowering, versionFiles } from './lowering.ts'
+import type { LoweringDeps } from './lowering.ts'
 import { registerVersion } from './register.ts'
 import { registryRoom, requireVersion } from './room.ts'
 import type { Registry, VersionRow } from './room.ts'
@@ -37,11 +38,14 @@ describe('lowering', () => {
     await chmod(python, 0o755)
   }
 
-  async function lowered(model: string, script: string): Promise<VersionRow> {
+  async function lowered(
+    model: string,
+    script: string,
+    verify: LoweringDeps['verify'] = async () => ({ ok: true, n: 7, worst_ulp: 0, reason: null }),
+  ): Promise<VersionRow> {
     await interpreter(script)
     const { version } = await registerVersion(room, root, await wanted(bench, { model }))
     const worker = new Worker(store.db, { backoffMs: 1, pollMs: 10 })
-    const verify = async () => ({ ok: true, n: 7, worst_ulp: 0, reason: null })
     handleLowering(room, worker, { python: async () => python, verify, proveOnnx: async () => 0 })
     worker.start()
     for (const end = Date.now() + 20_000; Date.now() < end; await sleep(20)) {
@@ -69,6 +73,13 @@ describe('lowering', () => {
   it('keeps why a model is served by Python, and why one cannot be', async () => {
     const refused = await lowered('odd', `echo '{"ok": false, "reason": "no native form"}' > "$4/result.json"`)
     assert.deepEqual([refused.lowering_state, refused.lowering_reason], ['python', 'no native form'])
+    const unreadable = await lowered('unreadable', `echo '{"ok": true}' > "$4/result.json"`, async () => {
+      throw new Error('native model, raw: 1 values, expected 10000')
+    })
+    assert.deepEqual(
+      [unreadable.lowering_state, unreadable.lowering_reason],
+      ['python', 'native model, raw: 1 values, expected 10000'],
+    )
     const broken = await lowered('broken', 'echo "ImportError: no such module" >&2; exit 1')
     assert.deepEqual([broken.lowering_state, broken.lowering_reason], ['failed', 'ImportError: no such module'])
   })

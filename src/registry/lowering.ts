@@ -154,10 +154,19 @@ interface Lowerable {
 
 /** Versions of the same files share their native form: the first that is proved stays. */
 async function lowerInto(out: string, { dir, python, verify, signal }: Lowerable): Promise<Lowered> {
-  const stdout = await inEnvironment(python, ['-m', 'slipway.lower', dir, out], signal)
+  const stdout = await inEnvironment(python, ['-m', 'slipway.lower', dir, out], signal).catch((error: unknown) => {
+    if (!ranOut(error) || signal.aborted) throw error
+    return JSON.stringify({ ok: false, reason: 'lowering it took longer than it may' })
+  })
   const result = await readResult(out, stdout)
   if (!result.ok) return { state: 'python', ...blank, reason: result.reason ?? 'it was not lowered' }
-  const replayed = await verify(out)
+  // what cannot be replayed at all has not proved equal either
+  const replayed = await verify(out).catch((error: unknown) => ({
+    ok: false,
+    n: 0,
+    worst_ulp: 0,
+    reason: message(error),
+  }))
   if (!replayed.ok) return { state: 'python', reason: replayed.reason, probes: replayed.n, ulp: replayed.worst_ulp }
   await rename(out, nativeDir(dir)).catch(async (error: unknown) => {
     if (!(await exists(nativeDir(dir)))) throw error
@@ -204,6 +213,11 @@ export async function versionFiles(
 function wasKilled(error: unknown): boolean {
   const { killed, signal } = error as { killed?: boolean; signal?: string | null }
   return killed !== true && typeof signal === 'string'
+}
+
+/** True when our own limit of time ended the program. */
+function ranOut(error: unknown): boolean {
+  return (error as { killed?: boolean }).killed === true
 }
 
 function message(error: unknown): string {

@@ -14,6 +14,8 @@ const PACKAGES = {
 }
 const REFUSALS: Record<string, RegExp> = {
   refused_neighbours: /^sklearn\.neighbors\._regression\.KNeighborsRegressor has no native form$/,
+  refused_texts_alone:
+    /it makes 1 rows of \d+: a vectorizer of texts takes one column of a table by a ColumnTransformer/,
   refused_function: /FunctionTransformer with numpy.log1p, whose last bit depends on the processor/,
 }
 const script = join(import.meta.dirname, '../../../python/tests/make_models.py')
