@@ -1,7 +1,7 @@
 /** Markdown of notes and descriptions: what is understood, and that nothing dangerous is. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { blocksOf, inlinesOf } from './markdown.ts'
+import { blocksOf, firstWords, inlinesOf } from './markdown.ts'
 
 test('a note is read block by block', () => {
   const kinds = blocksOf(
@@ -42,6 +42,11 @@ test('words are set apart, links are kept, names with underscores stay whole', (
     { kind: 'text', text: ' ' },
     { kind: 'link', href: 'https://example.org', inside: [{ kind: 'text', text: 'https://example.org' }] },
   ])
+})
+
+test('a table shows the first words alone', () => {
+  assert.equal(firstWords('\n**Predicts** [churn](https://example.org) of `telco`\n\nmore'), 'Predicts churn of telco')
+  assert.deepEqual(['', '- a\n- b', '```\nx\n```', '---'].map(firstWords), ['', 'a', 'x', ''])
 })
 
 test('a link runs nothing, and HTML is text', () => {

@@ -113,3 +113,17 @@ function oneOf({ whole, code, strong, em, label, href }: Parts): Inline {
   if (href === undefined || !/^(?:https?:\/\/|mailto:|\/(?!\/))/i.test(href)) return { kind: 'text', text: whole }
   return { kind: 'link', href, inside: label === undefined ? [{ kind: 'text', text: href }] : inlinesOf(label) }
 }
+
+/** The words of the first block, without their marks: for a line in a table. */
+export function firstWords(text: string): string {
+  const [block] = blocksOf(text)
+  if (block === undefined) return ''
+  if (block.kind === 'code') return block.text
+  if (block.kind === 'list') return wordsOf(block.items[0] ?? [])
+  if (block.kind === 'table' || block.kind === 'rule') return ''
+  return wordsOf(block.inside)
+}
+
+function wordsOf(inside: readonly Inline[]): string {
+  return inside.map((one) => ('inside' in one ? wordsOf(one.inside) : one.text)).join('')
+}

@@ -10,6 +10,7 @@ import {
   endpointSearch,
   loginSearch,
   monitoringSearch,
+  promptSearch,
   runSearch,
   runsSearch,
   stateSearch,
@@ -77,6 +78,17 @@ const pages = [
     getParentRoute: under,
     path: '/models/$name/versions/$version',
     component: lazyRouteComponent(() => import('./pages/version.tsx'), 'VersionPage'),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: '/prompts',
+    component: lazyRouteComponent(() => import('./pages/prompts.tsx'), 'PromptsPage'),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: '/prompts/$name',
+    validateSearch: promptSearch,
+    component: lazyRouteComponent(() => import('./pages/prompt.tsx'), 'PromptPage'),
   }),
   createRoute({
     getParentRoute: under,

@@ -139,6 +139,16 @@ export function endpointSearch(raw: Raw): { span?: Span } {
   return present({ span: SPANS.find((span) => span === raw['span']) })
 }
 
+/** State of a prompt: the version that is shown, and the one that it is compared with. */
+export interface PromptSearch {
+  version?: string
+  against?: string | undefined
+}
+
+export function promptSearch(raw: Raw): PromptSearch {
+  return present({ version: text(raw, 'version'), against: text(raw, 'against') })
+}
+
 /** State of the list of traces. */
 export function tracesSearch(raw: Raw): { filter?: string } {
   return present({ filter: text(raw, 'filter') })

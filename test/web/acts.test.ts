@@ -150,3 +150,57 @@ test('long names, many params and many metrics keep the page in its window', opt
     }
   })
 })
+
+test('a model and its version are described and tagged', options, async () => {
+  const run = await logRun(app, { name: 'maker' })
+  await app.mlflow('registered-models/create', { name: 'churn', description: '**Predicts** churn' })
+  await app.mlflow('model-versions/create', { name: 'churn', source: `runs:/${run}/model`, run_id: run })
+  await app.look('contributor', '/models', async (page) => {
+    await page.getByText('Predicts churn').waitFor()
+    await page.getByRole('link', { name: 'churn', exact: true }).click()
+    await page.locator('strong', { hasText: 'Predicts' }).waitFor()
+    await page.getByRole('button', { name: 'Change the description' }).click()
+    await page.getByRole('dialog').getByRole('textbox').fill('# Churn of *telco*')
+    await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('heading', { name: 'Churn of telco' }).waitFor()
+    await page.getByLabel('Tag', { exact: true }).fill('domain')
+    await page.getByLabel('is', { exact: true }).fill('telco')
+    await page.getByRole('button', { name: 'Set', exact: true }).click()
+    await page.getByRole('button', { name: 'Remove the tag domain' }).click()
+    await page.getByText('None was set.').waitFor()
+    await page.getByRole('link', { name: 'version 1' }).click()
+    await page.getByRole('button', { name: 'Describe it' }).click()
+    await page.getByRole('dialog').getByRole('textbox').fill('the first')
+    await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('paragraph').filter({ hasText: 'the first' }).waitFor()
+    assert.equal(await page.getByRole('button', { name: /Make production|Approve/ }).count(), 0)
+    assert.deepEqual(await axeBreaches(page), [])
+  })
+})
+
+test('versions of a prompt are read and compared, and its address as a model leads to it', options, async () => {
+  const mark = { key: 'mlflow.prompt.is_prompt', value: 'true' }
+  await app.mlflow('registered-models/create', { name: 'greeting', tags: [mark] })
+  for (const [text, description] of [
+    ['Hello {{name}}\nBye', 'first'],
+    ['Hello {{name}}\nfrom {{city}}\nBye', 'warmer'],
+  ]) {
+    const tags = [mark, { key: 'mlflow.prompt.text', value: text }]
+    await app.mlflow('model-versions/create', { name: 'greeting', source: 'dummy-source', description, tags })
+  }
+  await app.look('viewer', '/prompts', async (page) => {
+    await page.getByText('warmer').waitFor()
+    await page.getByRole('link', { name: 'greeting' }).click()
+    await page.getByText('name, city').waitFor()
+    await page.getByLabel('compared with').selectOption('1')
+    await page.getByText('+ from {{city}}').waitFor()
+    await page.waitForURL(/against=/)
+    assert.deepEqual(await axeBreaches(page), [])
+    await page.reload()
+    await page.getByText('+ from {{city}}').waitFor()
+    await page.goBack()
+    await page.getByText('+ from {{city}}').waitFor({ state: 'detached' })
+    await page.goto(`${app.url}/models/greeting`)
+    await page.waitForURL('**/prompts/greeting')
+  })
+})

@@ -11,7 +11,7 @@ export function markTexts(marks: readonly (number | null)[], unit = ''): string[
   const step = stepOf(marks)
   const greatest = marks.reduce<number>((most, mark) => Math.max(most, Math.abs(mark ?? 0)), 0)
   const plain = step >= LEAST_PLAIN && greatest < MOST_PLAIN
-  const places = Math.max(0, -Math.floor(Math.log10(step) + 1e-9))
+  const places = placesOf(step)
   return marks.map((mark) => (mark === null ? '' : (plain ? grouped(mark, places) : figure(mark)) + unit))
 }
 
@@ -20,6 +20,15 @@ function stepOf(marks: readonly (number | null)[]): number {
   const shown = marks.filter((mark) => mark !== null)
   const steps = shown.slice(1).map((mark, i) => mark - (shown[i] ?? 0))
   return steps.length === 0 ? 0 : Math.min(...steps)
+}
+
+const MOST_PLACES = 9
+
+/** Decimal places that a step needs: 2 for 0.25. */
+function placesOf(step: number): number {
+  let places = 0
+  while (places < MOST_PLACES && Math.abs(step * 10 ** places - Math.round(step * 10 ** places)) > 1e-6) places += 1
+  return places
 }
 
 function grouped(value: number, places: number): string {

@@ -152,6 +152,8 @@ test('an axis has room, and is logarithmic where its numbers span two orders of 
 
 test('marks of an axis are told apart, whatever their size', () => {
   assert.deepEqual(markTexts([0, 0.0002, 0.0004]), ['0.0000', '0.0002', '0.0004'])
+  assert.deepEqual(markTexts([0, 0.25, 0.5]), ['0.00', '0.25', '0.50'])
+  assert.deepEqual(markTexts([0, 2.5, 5]), ['0.0', '2.5', '5.0'])
   assert.deepEqual(markTexts([0, null, 10_000], ' ms'), ['0 ms', '', '10,000 ms'])
   assert.deepEqual(markTexts([0, 2e-9]), ['0', '2.00e-9'])
   assert.deepEqual(markTexts([0, 2e9]), ['0', '2.00e+9'])

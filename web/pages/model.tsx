@@ -1,12 +1,14 @@
 /** A model: its versions, and every move of its aliases. */
 import { useQuery } from '@tanstack/react-query'
-import { Link, useParams } from '@tanstack/react-router'
+import { Link, Navigate, useParams } from '@tanstack/react-router'
 import { bytes } from '../format.ts'
 import { Empty, Loaded } from '../parts/failure.tsx'
+import { ModelFacts } from '../parts/model-facts.tsx'
 import { Moves } from '../parts/moves.tsx'
 import { Page, Panel } from '../parts/page.tsx'
 import { Status, Tag, VersionChip } from '../parts/status.tsx'
 import { When } from '../parts/when.tsx'
+import { isPrompt } from '../prompts.ts'
 import * as read from '../queries.ts'
 import type { Version } from '../queries.ts'
 
@@ -15,12 +17,16 @@ export function ModelPage() {
   const model = useQuery(read.model(name))
   const versions = useQuery(read.versions(name))
   const moves = useQuery(read.moves(name))
+  if (model.data !== undefined && isPrompt(model.data.tags)) {
+    return <Navigate to="/prompts/$name" params={{ name }} replace />
+  }
   return (
     <Page
       title={name}
       crumbs={<Link to="/models">Models</Link>}
-      {...(model.data && model.data.description !== '' && { lead: model.data.description })}
+      {...(versions.data && { actions: <CompareRuns items={versions.data.items} /> })}
     >
+      {model.data && <ModelFacts model={name} description={model.data.description} tags={model.data.tags} />}
       <Panel title="Versions" note="the newest first" flush>
         <Loaded query={versions} what={`The versions of ${name}`} height={260}>
           {({ items }) => <Versions items={items} />}
@@ -32,6 +38,17 @@ export function ModelPage() {
         </Loaded>
       </Panel>
     </Page>
+  )
+}
+
+/** The runs that made the versions, side by side. */
+function CompareRuns({ items }: { items: readonly Version[] }) {
+  const ids = [...new Set(items.flatMap(({ run_id }) => (run_id === null ? [] : [run_id])))].slice(0, 100)
+  if (ids.length < 2) return null
+  return (
+    <Link to="/runs/compare" search={{ ids }} className="button">
+      Compare the runs of its versions
+    </Link>
   )
 }
 

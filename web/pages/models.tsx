@@ -2,6 +2,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { count } from '../format.ts'
+import { firstWords } from '../markdown.ts'
 import { Empty, Loaded } from '../parts/failure.tsx'
 import { Page, Panel } from '../parts/page.tsx'
 import { VersionChip } from '../parts/status.tsx'
@@ -37,7 +38,7 @@ export function ModelsPage() {
                         <Link to="/models/$name" params={{ name: model.name }} className="strong">
                           {model.name}
                         </Link>
-                        <div className="muted small break">{model.description}</div>
+                        <div className="muted small break">{firstWords(model.description)}</div>
                       </td>
                       <td>
                         <div className="row">

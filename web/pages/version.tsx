@@ -9,6 +9,7 @@ import { pageOf } from '../pages-of.ts'
 import { Confirm } from '../parts/confirm.tsx'
 import { Loaded } from '../parts/failure.tsx'
 import { Gates } from '../parts/gates.tsx'
+import { ModelFacts } from '../parts/model-facts.tsx'
 import { Moves } from '../parts/moves.tsx'
 import { Facts, Page, Panel } from '../parts/page.tsx'
 import { Signature } from '../parts/signature.tsx'
@@ -62,6 +63,7 @@ export function VersionPage() {
             <Panel title="Scan of its files" {...(one.scan && { note: <Scanned scan={one.scan} /> })} flush long>
               <ScanResult scan={one.scan} />
             </Panel>
+            <ModelFacts model={name} version={number} description={one.description} tags={one.tags} />
             <Panel title="Lineage" note="from data to what it serves">
               <LineagePart name={name} number={number} />
             </Panel>
@@ -97,7 +99,6 @@ function Measured({ metrics }: { metrics: Version['metrics'] }) {
 function Lead({ version }: { version: Version }) {
   return (
     <>
-      {version.description !== '' && `${version.description} `}
       Made <When at={version.created_at} /> by {version.created_by}
       {version.pipeline_run_id !== null && (
         <>

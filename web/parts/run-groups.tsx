@@ -31,8 +31,9 @@ export function RunGroups(props: RunGroupsProps) {
     .slice(0, MOST_METRICS)
     .map(titleOf)
   // the groups alone are read sooner than the spread of their metrics
-  const bare = useQuery(runGroups({ ...props, metrics: [] }))
-  const whole = useQuery(runGroups({ ...props, metrics }))
+  const { by, filter, experiment, stage } = props
+  const bare = useQuery(runGroups({ by, filter, experiment, stage, metrics: [] }))
+  const whole = useQuery(runGroups({ by, filter, experiment, stage, metrics }))
   const groups = whole.data === undefined && whole.error === null ? bare : whole
   const items = groups.data?.items ?? []
   return (
