@@ -9,10 +9,11 @@ import type { InputField } from '../table.ts'
 import type { PartBody, PartHead } from './parts.ts'
 import { onDisk, readPart } from './parts.ts'
 import { instantText, isInstant } from './instants.ts'
+import { bytesText } from './parquet-source.ts'
 import type { Outcome } from './score.ts'
 import type { Column } from './table.ts'
 
-type Kind = 'number' | 'float32' | 'bigint' | 'unsigned' | 'boolean' | 'text' | 'int32' | 'date' | 'timestamp'
+type Kind = 'number' | 'float32' | 'bigint' | 'unsigned' | 'boolean' | 'text' | 'int32' | 'date' | 'timestamp' | 'bytes'
 
 /** A column of the result. */
 interface Output {
@@ -112,6 +113,12 @@ function kindOfElement({ type, converted_type, logical_type }: SchemaElement): K
   if (meaning.startsWith('TIME')) return 'text'
   if (type === 'INT64' && isUnsigned(meaning, logical_type)) return 'unsigned'
   if (type === 'INT32' && (meaning === 'UINT_32' || meaning === 'INTEGER')) return 'bigint'
+  return meaning === '' ? plainKind(type) : (ELEMENT_KINDS[type ?? ''] ?? 'text')
+}
+
+/** The kind of a column that says nothing beyond its physical type. */
+function plainKind(type: SchemaElement['type']): Kind {
+  if (type === 'BYTE_ARRAY' || type === 'FIXED_LEN_BYTE_ARRAY') return 'bytes'
   return ELEMENT_KINDS[type ?? ''] ?? 'text'
 }
 
@@ -149,6 +156,7 @@ async function writeCsv(assembly: Assembly, outputs: readonly Output[], path: st
 function plain(value: unknown): unknown {
   if (value === undefined) return null
   if (isInstant(value)) return instantText(value)
+  if (value instanceof Uint8Array) return bytesText(value)
   return value instanceof Date ? value.toISOString() : value
 }
 
@@ -162,6 +170,7 @@ const ELEMENTS: Readonly<Record<Kind, Omit<SchemaElement, 'name'>>> = {
   text: { type: 'BYTE_ARRAY', converted_type: 'UTF8' },
   date: { type: 'INT32', converted_type: 'DATE' },
   timestamp: { type: 'INT64' },
+  bytes: { type: 'BYTE_ARRAY' },
 }
 
 async function writeParquet(assembly: Assembly, outputs: readonly Output[], path: string): Promise<void> {
@@ -190,6 +199,7 @@ async function writeParquet(assembly: Assembly, outputs: readonly Output[], path
 function typed(value: unknown, kind: Kind): unknown {
   if (value === null || value === undefined) return null
   if (kind === 'text') return textOf(value)
+  if (kind === 'bytes') return value instanceof Uint8Array ? value : null
   if (kind === 'timestamp' && isInstant(value)) return value.since1970
   if (kind === 'date' || kind === 'timestamp') return value instanceof Date ? value : null
   if (kind === 'boolean') return asBoolean(value)

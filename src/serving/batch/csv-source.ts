@@ -26,7 +26,7 @@ export async function csvSource(path: string): Promise<Source> {
       first,
       size,
       read: (from, count) => readChunk(file, from, { count, width: names.length }),
-      value: (cell, kind) => csvValue(cell as string, kind),
+      value: (cell, { kind }) => csvValue(cell as string, kind),
       close: () => file.close(),
     }
   } catch (error) {

@@ -1,12 +1,14 @@
 /** A parquet file as a batch reads it: flat columns, chunk by chunk. */
+import { isUtf8 } from 'node:buffer'
 import { open, type FileHandle } from 'node:fs/promises'
 import { parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet'
-import type { AsyncBuffer, ParquetParsers } from 'hyparquet'
+import type { AsyncBuffer, Compressors, ParquetParsers } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
 import { problem } from '../../contract/errors.ts'
 import { toJson } from '../gateway/json.ts'
 import { instantText, isInstant } from './instants.ts'
 import type { Instant } from './instants.ts'
+import type { InputField } from '../table.ts'
 import type { Column, Source } from './table.ts'
 
 /** Times that a Date would cut. */
@@ -14,6 +16,14 @@ const PARSERS = {
   timestampFromMicroseconds: (since1970: bigint): Instant => ({ unit: 'MICROS', since1970 }),
   timestampFromNanoseconds: (since1970: bigint): Instant => ({ unit: 'NANOS', since1970 }),
 } as unknown as Partial<ParquetParsers>
+
+/** A block of nothing, which a column without values has, is none to the reader of LZ4. */
+const COMPRESSORS: Compressors = Object.fromEntries(
+  Object.entries(compressors).map(([name, unpack]) => [
+    name,
+    (input: Uint8Array, length: number) => (length === 0 ? new Uint8Array(0) : unpack(input, length)),
+  ]),
+)
 
 /** Throws `unprocessable` for what is no parquet file, and for nested columns. */
 export async function parquetSource(path: string): Promise<Source> {
@@ -29,7 +39,8 @@ export async function parquetSource(path: string): Promise<Source> {
       return { name: element.name, element }
     })
     const size = Number(metadata.num_rows)
-    const from = { file, metadata, compressors, parsers: PARSERS }
+    // without utf8, columns of bytes stay bytes; those of texts say that they are texts
+    const from = { file, metadata, compressors: COMPRESSORS, parsers: PARSERS, utf8: false }
     return {
       columns,
       word: 'row',
@@ -54,8 +65,15 @@ export async function parquetSource(path: string): Promise<Source> {
   }
 }
 
+/** Bytes as a text where they are one, else in base64. */
+export function bytesText(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString(isUtf8(bytes) ? 'utf8' : 'base64')
+}
+
 /** A cell as callers of the gateway would send it. */
-function modelValue(cell: unknown): unknown {
+function modelValue(cell: unknown, input: InputField): unknown {
+  if (cell instanceof Uint8Array)
+    return input.dtype === 'binary' ? Buffer.from(cell).toString('base64') : bytesText(cell)
   if (isInstant(cell)) return instantText(cell)
   if (cell instanceof Date) return cell.toISOString()
   if (cell !== null && typeof cell === 'object') return toJson(cell)

@@ -34,12 +34,16 @@ table = pa.table({
     "us": column([t // 10**3 for t in at] + [None, -1], pa.timestamp("us", tz="UTC")),
     "ns": column(at + [None, -1], pa.timestamp("ns", tz="UTC")),
     "naive": column([t // 10**3 for t in at] + [None], pa.timestamp("us")),
+    "bytes": column([b"\\x00\\xff", b"plain", b"", None], pa.binary()),
+    "fixed": column([b"\\xfe\\x01", b"ab", None], pa.binary(2)),
+    "nothing": pa.nulls(n, pa.string()),
     "day": column([dt.date(2013, 7, 28), None, dt.date(1960, 1, 1)], pa.date32()),
 })
 for name, more in {
     "snappy": {"compression": "snappy"},
     "zstd": {"compression": "zstd", "data_page_version": "2.0"},
     "gzip": {"compression": "gzip", "use_dictionary": False},
+    "lz4": {"compression": "lz4"},
     "plain": {"compression": "none", "row_group_size": 70, "use_deprecated_int96_timestamps": False},
 }.items():
     pq.write_table(table, f"{sys.argv[1]}/{name}.parquet", **more)
@@ -52,7 +56,7 @@ for field in given.schema:
     one, other = given[field.name].combine_chunks(), got[field.name].combine_chunks()
     type = one.type.value_type if pa.types.is_dictionary(one.type) else one.type
     one = one.cast(type)
-    widened = {"int8": "int32", "uint32": "int64"}.get(str(type), str(type))
+    widened = {"int8": "int32", "uint32": "int64", "fixed_size_binary[2]": "binary"}.get(str(type), str(type))
     if str(other.type) != widened:
         faults.append(f"{field.name}: {other.type} for {type}")
     elif one.cast(other.type).to_pylist() != other.to_pylist() if "ns" not in str(type) else one.cast("int64").to_pylist() != other.cast("int64").to_pylist():
@@ -108,7 +112,7 @@ describe('parquet of pyarrow', { skip }, () => {
 
   it('every type and compression is handed on as it was', { timeout: 120_000 }, async () => {
     await run(python as string, ['-c', WRITE, folder])
-    for (const name of ['snappy', 'zstd', 'gzip', 'plain']) {
+    for (const name of ['snappy', 'zstd', 'gzip', 'lz4', 'plain']) {
       const met = await score(`${name}.parquet`, `${name}-out.parquet`, 'big', 'integer')
       assert.deepEqual(met.slice(0, 5), [2n ** 53n + 1n, -(2n ** 62n) - 1n, null, 0, 2n ** 63n - 1n])
       const { faults, rows, prediction } = await compare(`${name}.parquet`, `${name}-out.parquet`)
@@ -130,6 +134,8 @@ describe('parquet of pyarrow', { skip }, () => {
       ['flag', 'boolean', [true, false, null]],
       ['text', 'string', ['a', 'ünï, "said"', '', null, 'line\nbreak']],
       ['kind', 'string', ['x', 'y', null]],
+      ['bytes', 'string', ['AP8=', 'plain', '', null]],
+      ['fixed', 'string', ['/gE=', 'ab', null]],
       ['single', 'number', [Math.fround(0.1), null, Math.fround(-3.4e38), Number.POSITIVE_INFINITY]],
       ['double', 'number', [0.1, null, 1e-300]],
       ['us', 'string', ['2013-07-28T00:00:00.000Z', '2013-07-29T00:00:00.000Z']],

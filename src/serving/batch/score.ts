@@ -77,9 +77,9 @@ function fit(
   fail: (index: number, why: string) => void,
 ): Fitting[] {
   const names = source.columns.map(({ name }) => name)
-  const kinds = names.map((name) => inputs.find((input) => input.name === name)?.kind)
+  const known = names.map((name) => inputs.find((input) => input.name === name))
   const valuesOf = (row: SourceRow): unknown[] =>
-    row.cells.map((cell, j) => (kinds[j] === undefined ? null : source.value(cell, kinds[j])))
+    row.cells.map((cell, j) => (known[j] === undefined ? null : source.value(cell, known[j])))
   if (rows.every((row) => row.fault === undefined)) {
     try {
       const all = listRows(names, rows.map(valuesOf)).values(inputs)

@@ -1,5 +1,6 @@
 /** What a batch reads: a table of named columns, taken in chunks of rows from a place that can be found again. */
 import type { SchemaElement } from 'hyparquet'
+import type { InputField } from '../table.ts'
 
 export interface Column {
   readonly name: string
@@ -38,7 +39,7 @@ export interface Source {
   readonly size: number
   /** Up to `count` rows from a mark on. */
   read(from: Mark, count: number): Promise<Chunk>
-  /** What a cell of a column is to a model's input of that kind. */
-  value(cell: unknown, kind: 'number' | 'integer' | 'boolean' | 'string'): unknown
+  /** What a cell of a column is to an input of a model. */
+  value(cell: unknown, input: InputField): unknown
   close(): Promise<void>
 }

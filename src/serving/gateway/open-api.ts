@@ -2,6 +2,7 @@
 import type { InputField } from '../table.ts'
 import type { LiveEndpoint } from './live.ts'
 import { inputsOf } from './protocols/oip.ts'
+import { DATATYPE } from './protocols/tensors.ts'
 
 /** Types of JSON by kind of input; a missing value is null. */
 const TYPES: Readonly<Record<InputField['kind'], object>> = {
@@ -11,15 +12,26 @@ const TYPES: Readonly<Record<InputField['kind'], object>> = {
   string: { type: ['string', 'null'] },
 }
 
+/** What texts of some types of a signature hold. */
+const TEXTS: Readonly<Record<string, object>> = {
+  datetime: { description: 'a time in ISO 8601' },
+  binary: { contentEncoding: 'base64' },
+}
+
 /** Values for examples. */
 const EXAMPLES: Readonly<Record<InputField['kind'], unknown>> = { number: 0.5, integer: 1, boolean: true, string: 'a' }
+const TEXT_EXAMPLES: Readonly<Record<string, string>> = { datetime: '2026-01-01T00:00:00Z', binary: 'YQ==' }
+
+function exampleOf({ kind, dtype }: InputField): unknown {
+  return TEXT_EXAMPLES[dtype] ?? EXAMPLES[kind]
+}
 
 /** An OpenAPI 3.1 document of the endpoint's own protocol, MLflow's and the Open Inference Protocol's, ready to try. */
 export function openApi(endpoint: LiveEndpoint): object {
   const { name, model } = endpoint.route
   const version = endpoint.stable?.route.version ?? '0'
   const inputs = inputsOf(endpoint)
-  const row = Object.fromEntries(inputs.map((input) => [input.name, EXAMPLES[input.kind]]))
+  const row = Object.fromEntries(inputs.map((input) => [input.name, exampleOf(input)]))
   return {
     openapi: '3.1.0',
     info: { title: `Predictions of ${name}`, version, description: `Model ${model}, version ${version}.` },
@@ -55,9 +67,8 @@ function operation(summary: string, schema: string, example: object): object {
   }
 }
 
-function tensorOf({ name, kind }: InputField): object {
-  const datatype = { number: 'FP64', integer: 'INT64', boolean: 'BOOL', string: 'BYTES' }[kind]
-  return { name, datatype, shape: [1], data: [EXAMPLES[kind]] }
+function tensorOf(input: InputField): object {
+  return { name: input.name, datatype: DATATYPE[input.kind], shape: [1], data: [exampleOf(input)] }
 }
 
 function schemasOf(inputs: readonly InputField[]): object {
@@ -67,7 +78,9 @@ function schemasOf(inputs: readonly InputField[]): object {
   return {
     Row: {
       type: 'object',
-      properties: Object.fromEntries(inputs.map((input) => [input.name, TYPES[input.kind]])),
+      properties: Object.fromEntries(
+        inputs.map((input) => [input.name, { ...TYPES[input.kind], ...TEXTS[input.dtype] }]),
+      ),
       required: inputs.filter((input) => input.required).map((input) => input.name),
     },
     Predict: {

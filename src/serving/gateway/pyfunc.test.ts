@@ -157,3 +157,17 @@ test('tensors of three dimensions and of one are served, nested as they are', as
   const missing = await post('/v1/models/flags:predict', { instances: [null] })
   assert.deepEqual([missing.status, /x0: a value is missing/.test(missing.text)], [400, true])
 })
+
+test('the examples of the OpenAPI document are answered when they are sent', async () => {
+  for (const name of ['table', 'cube', 'flags']) {
+    const response = await fetch(`http://${gateway.http}/v1/endpoints/${name}/openapi.json`)
+    const { paths } = (await response.json()) as { paths: Record<string, Documented> }
+    assert.equal(Object.keys(paths).length, 3)
+    for (const [path, { post: operation }] of Object.entries(paths))
+      await answered(path, operation.requestBody.content['application/json'].example)
+  }
+})
+
+interface Documented {
+  readonly post: { readonly requestBody: { readonly content: { 'application/json': { example: unknown } } } }
+}
