@@ -26,8 +26,32 @@ test('files form a tree, folders first, with sizes that add up', () => {
 })
 
 test('a file is shown by its name: nothing that could run is more than text', () => {
-  const shown = ['a/plot.PNG', 'x.csv', 'x.json', 'model/MLmodel', 'report.html', 'model.pkl', 'a.js', 'wave.wav']
-  assert.deepEqual(shown.map(previewOf), ['image', 'table', 'json', 'text', 'page', 'none', 'none', 'audio'])
+  const shown = [
+    'a/plot.PNG',
+    'x.csv',
+    'x.json',
+    'model/MLmodel',
+    'report.html',
+    'model.pkl',
+    'a.js',
+    'wave.wav',
+    'a.geojson',
+    'a.md',
+    'a.ipynb',
+  ]
+  assert.deepEqual(shown.map(previewOf), [
+    'image',
+    'table',
+    'json',
+    'text',
+    'page',
+    'none',
+    'none',
+    'audio',
+    'map',
+    'markdown',
+    'json',
+  ])
 })
 
 test('CSV with quotes, separators and line ends inside them', () => {

@@ -29,18 +29,20 @@ export function treeOf(files: readonly ArtifactFile[], prefix = ''): TreeNode[] 
   return nodes.sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name, 'en', { numeric: true }))
 }
 
-export type Preview = 'image' | 'table' | 'json' | 'text' | 'page' | 'audio' | 'video' | 'none'
+export type Preview = 'image' | 'table' | 'json' | 'map' | 'markdown' | 'text' | 'page' | 'audio' | 'video' | 'none'
 
 const KINDS: readonly (readonly [Preview, RegExp])[] = [
   ['image', /\.(?:png|jpe?g|gif|webp|svg|bmp|avif)$/i],
   ['audio', /\.(?:wav|mp3|ogg|flac|m4a)$/i],
   ['video', /\.(?:mp4|webm)$/i],
   ['table', /\.(?:csv|tsv)$/i],
-  ['json', /\.json$/i],
+  ['json', /\.(?:json|ipynb)$/i],
+  ['map', /\.geojson$/i],
+  ['markdown', /\.(?:md|markdown)$/i],
   ['page', /\.html?$/i],
   [
     'text',
-    /\.(?:txt|log|md|ya?ml|toml|ini|cfg|py|r|sql|sh|jsonl|ndjson|xml|lock|patch|diff|ubj\.txt)$|(?:^|\/)(?:MLmodel|Dockerfile|README|LICENSE)$/i,
+    /\.(?:txt|log|ya?ml|toml|ini|cfg|py|r|sql|sh|jsonl|ndjson|xml|lock|patch|diff|ubj\.txt)$|(?:^|\/)(?:MLmodel|Dockerfile|README|LICENSE)$/i,
   ],
 ]
 

@@ -6,14 +6,14 @@ interface Refusal {
   readonly message?: string
 }
 
-/** Sends a call such as `runs/update`. Throws CallError with MLflow's code and message. */
+/** Sends a call such as `runs/update`, or `3.0/traces/…` of a later version. Throws CallError with MLflow's code and message. */
 export async function send<T = unknown>(
   path: string,
   body: Readonly<Record<string, unknown>>,
   method: 'POST' | 'PATCH' | 'DELETE' = 'POST',
 ): Promise<T> {
   return answer(
-    await fetch(`/ajax-api/2.0/mlflow/${path}`, {
+    await fetch(addressOf(path), {
       method,
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body),
@@ -24,8 +24,12 @@ export async function send<T = unknown>(
 /** Asks, with parameters in the address. Throws CallError. */
 export async function ask<T>(path: string, query: Readonly<Record<string, string>>, signal: AbortSignal): Promise<T> {
   return answer(
-    await fetch(`/ajax-api/2.0/mlflow/${path}?${new URLSearchParams(query).toString()}`, { signal }).catch(unreachable),
+    await fetch(`${addressOf(path)}?${new URLSearchParams(query).toString()}`, { signal }).catch(unreachable),
   )
+}
+
+function addressOf(path: string): string {
+  return path.startsWith('3.0/') ? `/ajax-api/3.0/mlflow/${path.slice(4)}` : `/ajax-api/2.0/mlflow/${path}`
 }
 
 async function answer<T>(response: Response): Promise<T> {

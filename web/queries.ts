@@ -45,9 +45,15 @@ export const tokens = queryOptions({
   queryKey: ['tokens'],
   queryFn: ({ signal }) => call<typeof authApi.listTokens>('GET', '/v1/tokens', { signal }),
 })
-export const audit = queryOptions({
+export const audit = infiniteQueryOptions({
   queryKey: ['audit'],
-  queryFn: ({ signal }) => call<typeof authApi.listAudit>('GET', '/v1/audit', { signal, query: { limit: 50 } }),
+  initialPageParam: '',
+  queryFn: ({ signal, pageParam }) =>
+    call<typeof authApi.listAudit>('GET', '/v1/audit', {
+      signal,
+      query: { limit: 50, ...(pageParam !== '' && { page_token: pageParam }) },
+    }),
+  getNextPageParam: (last) => last.next_page_token,
 })
 
 export const experiments = queryOptions({
@@ -318,3 +324,18 @@ export const recentRuns = queryOptions({
       query: { limit: 100, order_by: ['attributes.start_time DESC'] },
     }),
 })
+
+const CALLED = 20
+const RUN_ID = /^[0-9a-f]{24,32}$/
+
+/** Runs of any age whose name holds a text, or whose id it is. */
+export const runsCalled = (text: string) => {
+  const quoted = text.replaceAll("'", '').replaceAll('%', '')
+  const filter = RUN_ID.test(text) ? `attributes.run_id = '${text}'` : `attributes.run_name ILIKE '%${quoted}%'`
+  return queryOptions({
+    queryKey: ['run-names', filter],
+    queryFn: ({ signal }) =>
+      pageOfRuns({ filter, order: 'attributes.start_time DESC', experiment: '', columns: [] }, CALLED, '', signal),
+    staleTime: 30_000,
+  })
+}

@@ -204,3 +204,40 @@ test('versions of a prompt are read and compared, and its address as a model lea
     await page.waitForURL('**/prompts/greeting')
   })
 })
+
+test('a run of any age is found by a part of its name, and by its id', options, async () => {
+  const run = await logRun(app, { name: 'Needle-in-the-hay' })
+  // a hundred newer ones, which the search has without asking
+  for (let i = 0; i < 100; i += 1) {
+    await app.mlflow('runs/create', { experiment_id: '0', run_name: `hay-${i}`, start_time: Date.now() + 1000 })
+  }
+  await app.look('viewer', '/models', async (page) => {
+    await page.keyboard.press('Control+k')
+    const field = page.getByRole('combobox', { name: /^Search runs/ })
+    await field.fill('needle')
+    await page.getByRole('option', { name: /Needle-in-the-hay/ }).waitFor()
+    await field.fill("no' such %")
+    await page.getByText('Nothing is called like that.').waitFor()
+    await field.fill(run)
+    await page.getByRole('option', { name: /Needle-in-the-hay/ }).waitFor()
+    await page.keyboard.press('Enter')
+    await page.waitForURL(`**/runs/${run}`)
+  })
+})
+
+test('a trace is judged by a person, and the judgement stands at once', options, async () => {
+  const trace = await app.trace('asked')
+  await app.look('viewer', `/traces/${trace}`, async (page) => {
+    await page.getByText('Nobody has judged it').waitFor()
+    assert.equal(await page.getByRole('button', { name: 'Judge' }).count(), 0)
+  })
+  await app.look('contributor', `/traces/${trace}`, async (page) => {
+    await page.getByLabel('Name', { exact: true }).fill('correct')
+    await page.getByLabel('Value', { exact: true }).fill('true')
+    await page.getByLabel('Why', { exact: true }).fill('as the timetable says')
+    await page.getByRole('button', { name: 'Judge' }).click()
+    await page.getByRole('cell', { name: 'as the timetable says' }).waitFor()
+    await page.getByRole('cell', { name: /one contributor human/ }).waitFor()
+    assert.deepEqual(await axeBreaches(page), [])
+  })
+})

@@ -406,6 +406,8 @@ test('files of a run are shown by their kind; a page may run nothing', options, 
     await page.getByRole('button', { name: /^model\.skops/ }).click()
     await page.getByText('This kind of file is not shown').waitFor()
     assert.match(page.url(), /file=model/)
+    await page.goto(`${server.url}/runs/00019c1f4be27a60b3d85c14?file=gone.txt`)
+    await page.getByText('There is no file gone.txt').waitFor()
   })
 })
 

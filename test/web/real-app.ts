@@ -1,5 +1,6 @@
 /** A real server with the built pages, for browser tests: sessions of each role, and what a client of MLflow logs. */
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,6 +16,8 @@ export interface RealApp {
   mlflow(path: string, body: Json): Promise<Json>
   /** Opens a page with the session of a role and demands that nothing failed in it: no error in its console, no refusal. */
   look(role: Role, path: string, use: (page: Page) => Promise<void>): Promise<void>
+  /** Logs a trace without spans and gives its id. */
+  trace(name: string): Promise<string>
   stop(): Promise<void>
 }
 
@@ -45,6 +48,19 @@ export async function startReal(browser: Browser, pages: string): Promise<RealAp
   return {
     url: app.url,
     mlflow: (path, body) => send(`/api/2.0/mlflow/${path}`, body),
+    async trace(name) {
+      const trace_id = `tr-${randomBytes(16).toString('hex')}`
+      const info = {
+        trace_id,
+        trace_location: { type: 'MLFLOW_EXPERIMENT', mlflow_experiment: { experiment_id: '0' } },
+        request_time: new Date().toISOString(),
+        execution_duration: '0.2s',
+        state: 'OK',
+        tags: { 'mlflow.traceName': name },
+      }
+      await send('/api/3.0/mlflow/traces', { trace: { trace_info: info } })
+      return trace_id
+    },
     async look(role, path, use) {
       const { token } = await send('/v1/tokens', { name: `one ${role}`, role })
       const { url } = await send('/v1/login-links', {}, String(token))

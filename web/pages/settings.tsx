@@ -1,11 +1,12 @@
 /** Settings: the server, tokens, the audit trail and its proof. */
-import { useMutation, useQuery } from '@tanstack/react-query'
+import { useInfiniteQuery, useMutation, useQuery } from '@tanstack/react-query'
 import type { authApi } from '../../src/contract/auth.ts'
+import type { Reply } from '../../src/contract/route.ts'
 import { call, describe } from '../api.ts'
 import { count } from '../format.ts'
 import { Command } from '../parts/command.tsx'
 import { Confirm } from '../parts/confirm.tsx'
-import { Empty, Loaded } from '../parts/failure.tsx'
+import { Empty, Failure, Loaded, Waiting } from '../parts/failure.tsx'
 import { useMay } from '../parts/may.ts'
 import { NewToken } from '../parts/new-token.tsx'
 import { Facts, Page, Panel } from '../parts/page.tsx'
@@ -166,41 +167,63 @@ function Verify() {
 }
 
 function Audit() {
-  const audit = useQuery(read.audit)
+  const audit = useInfiniteQuery(read.audit)
+  if (audit.data === undefined) {
+    if (audit.error === null) return <Waiting height={240} />
+    return <Failure what="The audit trail" error={audit.error} retry={() => void audit.refetch()} />
+  }
   return (
-    <Loaded query={audit} what="The audit trail" height={240}>
-      {({ items }) => (
-        <table>
-          <thead>
-            <tr>
-              <th className="num">Row</th>
-              <th>Who</th>
-              <th>Did</th>
-              <th>To</th>
-              <th>Hash</th>
-              <th className="num">When</th>
-            </tr>
-          </thead>
-          <tbody>
-            {items.map((row) => (
-              <tr key={row.seq} data-row>
-                <td className="num">{row.seq}</td>
-                <td className="break">{row.actor}</td>
-                <td>{row.verb}</td>
-                <td className="break">
-                  {row.resource} {row.resource_id}
-                </td>
-                <td>
-                  <code title={row.hash}>{row.hash.slice(0, 12)}</code>
-                </td>
-                <td className="num">
-                  <When at={row.at} />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+    <>
+      <AuditTable rows={audit.data.pages.flatMap((page) => page.items)} />
+      {audit.hasNextPage && (
+        <p style={{ padding: 12 }}>
+          <button
+            type="button"
+            className="button"
+            disabled={audit.isFetchingNextPage}
+            onClick={() => void audit.fetchNextPage()}
+          >
+            Read on
+          </button>
+        </p>
       )}
-    </Loaded>
+    </>
+  )
+}
+
+type AuditRow = Reply<typeof authApi.listAudit>['items'][number]
+
+function AuditTable({ rows }: { rows: readonly AuditRow[] }) {
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th className="num">Row</th>
+          <th>Who</th>
+          <th>Did</th>
+          <th>To</th>
+          <th>Hash</th>
+          <th className="num">When</th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map((row) => (
+          <tr key={row.seq} data-row>
+            <td className="num">{row.seq}</td>
+            <td className="break">{row.actor}</td>
+            <td>{row.verb}</td>
+            <td className="break">
+              {row.resource} {row.resource_id}
+            </td>
+            <td>
+              <code title={row.hash}>{row.hash.slice(0, 12)}</code>
+            </td>
+            <td className="num">
+              <When at={row.at} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   )
 }

@@ -7,6 +7,7 @@ import { count, duration, plural } from '../format.ts'
 import { Assessments } from '../parts/assessments.tsx'
 import { Empty, Loaded } from '../parts/failure.tsx'
 import { Facts, Page, Panel } from '../parts/page.tsx'
+import { NewAssessment } from '../parts/new-assessment.tsx'
 import { SpanDetail } from '../parts/span-detail.tsx'
 import { Status } from '../parts/status.tsx'
 import { When } from '../parts/when.tsx'
@@ -99,9 +100,14 @@ function Body({ trace }: { trace: Trace }) {
         <div className="stack">
           <Panel title="Assessments" flush>
             <Assessments assessments={trace.assessments} />
+            <NewAssessment trace={trace.id} />
           </Panel>
           <Panel title="Tags and metadata">
-            <Facts items={Object.entries({ ...trace.tags, ...trace.metadata }).filter(([key]) => !FOLDED.test(key))} />
+            <Facts
+              items={Object.entries({ ...trace.tags, ...trace.metadata }).filter(
+                ([key, value]) => value !== '' && !FOLDED.test(key),
+              )}
+            />
           </Panel>
         </div>
       </div>

@@ -33,13 +33,23 @@ export function ArtifactBrowser({ files, address, chosen, onChoose }: ArtifactBr
   const named = files.find((file) => file.path === chosen)
   const shown = named ?? files.find((file) => previewOf(file.path) !== 'none') ?? files[0]
   const size = files.reduce((sum, file) => sum + file.size, 0)
+  const gone = chosen !== undefined && named === undefined
   return (
     <Panel title="Artifacts" note={`${plural(files.length, 'file')}, ${bytes(size)}`}>
       <div className="browser">
         <nav aria-label="Files" className="tree">
-          <Nodes nodes={treeOf(files)} open={files.length <= FEW} chosen={shown?.path} onChoose={onChoose} />
+          <Nodes
+            nodes={treeOf(files)}
+            open={files.length <= FEW}
+            chosen={gone ? undefined : shown?.path}
+            onChoose={onChoose}
+          />
         </nav>
-        {shown !== undefined && <ArtifactPreview key={shown.path} file={shown} address={address(shown.path)} />}
+        {gone ? (
+          <Empty title={`There is no file ${chosen}`}>It may have been deleted; choose another.</Empty>
+        ) : (
+          shown !== undefined && <ArtifactPreview key={shown.path} file={shown} address={address(shown.path)} />
+        )}
       </div>
     </Panel>
   )

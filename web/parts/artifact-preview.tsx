@@ -1,10 +1,13 @@
 /** One file: an image, a table, text, or a page in a frame that may run nothing; never more than its first part is read. */
 import { useQuery } from '@tanstack/react-query'
+import { shapesOf } from '../geojson.ts'
 import { parseCsv, previewOf, tableOfJson } from '../artifacts.ts'
 import type { Preview, TextTable } from '../artifacts.ts'
 import { bytes, count } from '../format.ts'
+import { ShapeMap } from '../charts/shape-map.tsx'
 import type { BrowsedFile } from './artifact-browser.tsx'
 import { Empty, Failure, Waiting } from './failure.tsx'
+import { Markdown } from './markdown.tsx'
 import { Scroll } from './page.tsx'
 
 /** The most bytes of a file that are read to show it, and rows of a table. */
@@ -38,10 +41,12 @@ export function ArtifactPreview({ file, address }: { file: BrowsedFile; address:
   )
 }
 
-type TextKind = 'table' | 'json' | 'text' | 'page'
+type TextKind = (typeof TEXTS)[number]
+
+const TEXTS = ['table', 'json', 'map', 'markdown', 'text', 'page'] as const
 
 function isText(kind: Preview): kind is TextKind {
-  return kind === 'table' || kind === 'json' || kind === 'text' || kind === 'page'
+  return TEXTS.some((one) => one === kind)
 }
 
 function FromText({ kind, file, address }: { kind: TextKind; file: BrowsedFile; address: string }) {
@@ -77,12 +82,15 @@ async function textOf(address: string, size: number, signal: AbortSignal): Promi
 
 function Shown({ kind, path, text, cut }: { kind: TextKind; path: string; text: string; cut: boolean }) {
   if (kind === 'table') return <Table table={parseCsv(text, /\.tsv$/i.test(path) ? '\t' : ',', ROWS)} />
-  if (kind === 'json' && !cut) {
+  if ((kind === 'json' || kind === 'map') && !cut) {
     const value = parsed(text)
+    const shapes = kind === 'map' ? shapesOf(value) : []
+    if (shapes.length > 0) return <ShapeMap label={`Map of ${path}`} shapes={shapes} />
     const table = tableOfJson(value, ROWS)
     if (table !== undefined) return <Table table={table} />
     if (value !== undefined) return <Text text={JSON.stringify(value, null, 2)} />
   }
+  if (kind === 'markdown') return <Markdown text={text} />
   if (kind === 'page') {
     return (
       <>

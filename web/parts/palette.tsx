@@ -1,15 +1,24 @@
 /** Search over everything: runs, models, endpoints, incidents, pipeline runs, pages. Opened by Ctrl-K or Cmd-K. */
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { useId, useState } from 'react'
+import { useEffect, useId, useState } from 'react'
 import type { KeyboardEvent, RefObject } from 'react'
 import { matching, type Found } from '../find.ts'
 import { PLACES } from '../keys.ts'
+import { prompts } from '../prompts.ts'
 import * as read from '../queries.ts'
+import type { RunRow } from '../queries.ts'
 
-/** Everything that may be found, from what the pages read anyway. */
-function useFindable(open: boolean): Found[] {
+/** Letters from which on the server is asked for runs that are called like that. */
+const LETTERS = 3
+const PAUSE_MS = 200
+
+/** Everything that may be found, from what the pages read anyway; runs of any age by the server. */
+function useFindable(open: boolean, text: string): Found[] {
   const enabled = open
+  const sought = useSettled(text.trim(), PAUSE_MS)
+  const older = useQuery({ ...read.runsCalled(sought), enabled: open && sought.length >= LETTERS })
+  const listed = useQuery({ ...prompts, enabled })
   const models = useQuery({ ...read.models, enabled })
   const endpoints = useQuery({ ...read.endpoints, enabled })
   const incidents = useQuery({ ...read.incidents(), enabled })
@@ -17,33 +26,53 @@ function useFindable(open: boolean): Found[] {
   const runs = useQuery({ ...read.recentRuns, enabled })
   return [
     ...PLACES.map(({ word, path }) => ({ kind: 'page', label: word, path })),
-    ...(endpoints.data?.items ?? []).map((one) => ({
+    ...itemsOf(endpoints).map((one) => ({
       kind: 'endpoint',
       label: one.name,
       path: `/endpoints/${one.name}`,
     })),
-    ...(endpoints.data?.items ?? []).map((one) => ({
+    ...itemsOf(endpoints).map((one) => ({
       kind: 'monitor',
       label: `Monitoring of ${one.name}`,
       path: `/monitoring/${one.name}`,
     })),
-    ...(models.data?.items ?? []).map((one) => ({ kind: 'model', label: one.name, path: `/models/${one.name}` })),
-    ...(incidents.data?.items ?? []).map((one) => ({
+    ...itemsOf(models).map((one) => ({ kind: 'model', label: one.name, path: `/models/${one.name}` })),
+    ...itemsOf(incidents).map((one) => ({
       kind: 'incident',
       label: one.title,
       path: `/incidents/${one.id}`,
     })),
-    ...(pipelines.data?.items ?? []).map((one) => ({
+    ...itemsOf(pipelines).map((one) => ({
       kind: 'pipeline',
       label: `${one.project} · ${one.id} · ${one.message}`,
       path: `/pipelines/${one.id}`,
     })),
-    ...(runs.data?.items ?? []).map((one) => ({
+    ...itemsOf(listed).map((one) => ({ kind: 'prompt', label: one.name, path: `/prompts/${one.name}` })),
+    ...joined(itemsOf(runs), itemsOf(older)).map((one) => ({
       kind: 'run',
       label: `${one.name} · ${one.id}`,
       path: `/runs/${one.id}`,
     })),
   ]
+}
+
+function itemsOf<T>({ data }: { data: { items: readonly T[] } | undefined }): readonly T[] {
+  return data?.items ?? []
+}
+
+/** Runs of both lists, each once. */
+function joined(newest: readonly RunRow[], found: readonly RunRow[]): RunRow[] {
+  return [...new Map([...newest, ...found].map((run) => [run.id, run])).values()]
+}
+
+/** A text once it has rested. */
+function useSettled(text: string, ms: number): string {
+  const [settled, settle] = useState(text)
+  useEffect(() => {
+    const timer = setTimeout(() => settle(text), ms)
+    return () => clearTimeout(timer)
+  }, [text, ms])
+  return settled
 }
 
 export interface PaletteProps {
@@ -57,7 +86,7 @@ export function Palette({ dialog, open, onClose }: PaletteProps) {
   const [place, setPlace] = useState(0)
   const navigate = useNavigate()
   const list = useId()
-  const all = useFindable(open)
+  const all = useFindable(open, text)
   const found = open ? matching(all, text) : []
   const chosen = Math.min(place, found.length - 1)
   const go = (path: string | undefined): void => {

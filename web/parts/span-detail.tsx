@@ -1,5 +1,5 @@
 /** One span: what went in, what came out, events, and everything else that was noted. */
-import { duration } from '../format.ts'
+import { duration, plural } from '../format.ts'
 import { partsOf, plainText } from '../spans.ts'
 import type { Span } from '../trace-reads.ts'
 import { Facts, Panel } from './page.tsx'
@@ -31,7 +31,7 @@ export function SpanDetail({ span }: { span: Span }) {
       )}
       {others.length > 0 && (
         <details>
-          <summary>{others.length} attributes</summary>
+          <summary>{plural(others.length, 'attribute')}</summary>
           <Facts items={others.map(([name, value]) => [name, <Pre key={name} value={value} />])} />
         </details>
       )}
