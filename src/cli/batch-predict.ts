@@ -1,6 +1,6 @@
 /** `slipway batch-predict`: scores a table of rows with a version of a model, in this process, as the gateway would. */
 import { existsSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import type { Client } from '../client/client.ts'
 import { problem } from '../contract/errors.ts'
@@ -49,6 +49,11 @@ export async function run(invocation: Invocation): Promise<number> {
     invocation.out.line(`${asked.output}: ${figures.rows} rows by ${figures.version}${failed}${resumed}`)
     await rm(asked.folder, { recursive: true, force: true })
     return 0
+  } catch (error) {
+    // nothing was brought or scored: only its lock lies there
+    const left = await readdir(asked.folder).catch(() => [])
+    if (left.length <= 1) await rm(asked.folder, { recursive: true, force: true })
+    throw error
   } finally {
     release()
   }

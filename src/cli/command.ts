@@ -1,5 +1,6 @@
 /** What a command is, and how its arguments are read. */
 import { parseArgs } from 'node:util'
+import type { ParseArgsConfig } from 'node:util'
 import type { Output } from './output.ts'
 
 export interface Flag {
@@ -42,7 +43,7 @@ export const SERVER_FLAGS: readonly Flag[] = [
   { name: 'url', value: 'URL', meaning: 'Server address (default: from the data folder).' },
 ]
 
-/** Splits arguments by the command's flags. Throws UsageError for an unknown flag or a missing value. */
+/** Splits arguments by the command's flags. Throws UsageError for an unknown flag, a missing value or an argument too many. */
 export function parse(command: Command, argv: readonly string[]): Pick<Invocation, 'args' | 'flags'> {
   const options = Object.fromEntries(
     [...command.flags, ...COMMON].map((flag) => [
@@ -50,12 +51,30 @@ export function parse(command: Command, argv: readonly string[]): Pick<Invocatio
       { type: flag.value === undefined ? ('boolean' as const) : ('string' as const), multiple: flag.many ?? false },
     ]),
   )
+  const { args, flags } = split(argv, { ...options, help: { type: 'boolean', multiple: false, short: 'h' } })
+  const extra = args[mostArguments(command.usage)]
+  if (extra !== undefined && flags['help'] !== true) throw new UsageError(`"${extra}" is one argument too many`)
+  return { args, flags }
+}
+
+function split(
+  argv: readonly string[],
+  options: NonNullable<ParseArgsConfig['options']>,
+): Pick<Invocation, 'args' | 'flags'> {
   try {
     const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true, strict: true })
     return { args: positionals, flags: values as Invocation['flags'] }
   } catch (error) {
-    throw new UsageError((error as Error).message)
+    // what follows the first sentence speaks of any program
+    const [said = ''] = (error as Error).message.split(/\. |\n/)
+    throw new UsageError(said.replace(/^Unknown option/, 'there is no flag'))
   }
+}
+
+/** The most positional arguments that one of the ways of a usage takes, such as 2 of `[MODEL [VERSION] | at TIME]`. */
+function mostArguments(usage: string): number {
+  const ways = usage.replaceAll(/[[\]]/g, '').split(' | ')
+  return Math.max(...ways.map((way) => way.split(' ').filter((word) => word !== '').length))
 }
 
 /** The help page of a command. */

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { createClient } from '../client/client.ts'
 import type { Client } from '../client/client.ts'
-import { text } from './command.ts'
+import { text, UsageError } from './command.ts'
 import type { Invocation } from './command.ts'
 import { config } from './config.ts'
 
@@ -42,6 +42,8 @@ export async function connect(invocation: Invocation): Promise<Connection> {
   const data = dataDir(invocation)
   const found = await readServerFile(data)
   const url = text(invocation, 'url') ?? config('SLIPWAY_URL') ?? found?.url
+  if (url !== undefined && !/^https?:\/\/[^/]/.test(url))
+    throw new UsageError(`the server address is "${url}"; expected one that begins with http:// or https://`)
   if (url === undefined) throw new Error(`no server runs in ${data}\nStart one: slipway serve --data ${data}`)
   const token =
     config('SLIPWAY_TOKEN') ?? (await readFile(found?.token_file ?? join(data, 'token'), 'utf8').catch(() => '')).trim()

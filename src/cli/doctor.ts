@@ -4,6 +4,7 @@ import { access, constants, readFile, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { createClient } from '../client/client.ts'
+import { authApi } from '../contract/auth.ts'
 import { systemApi } from '../contract/system.ts'
 import type { Invocation } from './command.ts'
 import { config } from './config.ts'
@@ -97,8 +98,17 @@ async function server(data: string): Promise<Finding> {
 }
 
 async function ownToken(data: string): Promise<Finding> {
-  const file = (await readServerFile(data))?.token_file
-  if (file === undefined) return { what: 'Token', ok: true, detail: 'made at the first start' }
+  const running = await readServerFile(data)
+  if (running === undefined) return { what: 'Token', ok: true, detail: 'made at the first start' }
+  const { token_file: file, url } = running
+  const given = config('SLIPWAY_TOKEN')
+  if (given !== undefined) {
+    const who = await createClient({ url, token: given })
+      .call(authApi.whoami)
+      .catch((error: unknown) => error as Error)
+    if (who instanceof Error) return { what: 'Token', ok: false, detail: `SLIPWAY_TOKEN does not hold: ${who.message}` }
+    return { what: 'Token', ok: true, detail: `SLIPWAY_TOKEN, of ${who.name} (${who.role})` }
+  }
   const readable = await readFile(file, 'utf8').then(
     (text) => text.startsWith('slw_'),
     () => false,

@@ -1,4 +1,6 @@
 /** `slipway export`: writes runs, models, traces and files of a server into one verified bundle. */
+import { rm } from 'node:fs/promises'
+import { problem } from '../contract/errors.ts'
 import { exportBundle } from '../tracking/transfer/export.ts'
 import { text, UsageError } from './command.ts'
 import type { Invocation } from './command.ts'
@@ -18,10 +20,15 @@ export async function run(invocation: Invocation): Promise<number> {
   if (Object.keys(scope).length > 1) throw new UsageError(`name one of ${SCOPES.map((name) => `--${name}`).join(', ')}`)
   const { client } = await connect(invocation)
   const { rows, entries, head } = await exportBundle(client, file, scope)
+  const total = Object.values(rows).reduce((sum, count) => sum + count, 0)
+  const [[kind, id] = []] = Object.entries(scope)
+  if (total === 0 && kind !== undefined) {
+    await rm(file)
+    throw problem('not_found', { what: kind, id })
+  }
   const blobs = entries.filter((entry) => entry.path.startsWith('blobs/'))
   const bytes = entries.reduce((sum, entry) => sum + entry.size, 0)
   invocation.out.data({ file, rows, blobs: blobs.length, bytes, head })
-  const total = Object.values(rows).reduce((sum, count) => sum + count, 0)
   invocation.out.line(`Wrote ${file}: ${total} rows, ${blobs.length} blobs, ${bytes} bytes, verified by hash`)
   invocation.out.line(`Chain ${head}`)
   return 0

@@ -61,7 +61,7 @@ export function conclude(run: PipelineRun, out: Output): number {
   const executed = run.steps.filter((step) => step.state === 'succeeded').length
   const cached = run.steps.filter((step) => step.state === 'cached').length
   out.line(
-    `Run ${run.id}: ${run.outcome ?? run.state}; ${executed} steps executed, ${cached} taken from the cache. ${run.message}`,
+    `Run ${run.id}: ${run.outcome ?? run.state}; ${executed} ${executed === 1 ? 'step' : 'steps'} executed, ${cached} taken from the cache. ${run.message}`,
   )
   if (run.registered !== null) {
     out.line(

@@ -19,7 +19,7 @@ export async function run(invocation: Invocation): Promise<number> {
   const { client } = await connect(invocation)
   const options: SendOptions = {
     dryRun: invocation.flags['dry-run'] === true,
-    progress: (line) => invocation.out.line(line),
+    progress: (line) => invocation.out.progress(line),
   }
   if (first === 'wandb') return told(invocation, await fromWandb(invocation, client, options))
   if (first !== 'mlflow') return told(invocation, await importBundle(client, first, options))

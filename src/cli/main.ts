@@ -1,6 +1,6 @@
 /** The command line: finds the command, reads its arguments, turns what is thrown into one clear message and an exit code. */
 import { enableCompileCache } from 'node:module'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { CallError } from '../client/client.ts'
 import { Problem } from '../contract/errors.ts'
 import { help, parse, UsageError } from './command.ts'
@@ -22,17 +22,19 @@ function keepCompiled(): void {
 }
 
 async function main(argv: readonly string[]): Promise<number> {
-  const [name, ...rest] = argv
+  const [name, ...rest] = argv[0] === 'help' && argv.length > 1 ? [...argv.slice(1), '--help'] : argv
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
+    outlivePipes(false)
     process.stdout.write(overview())
     return name === undefined ? 2 : 0
   }
   const command = COMMANDS.find((one) => one.name === name)
   if (command === undefined) {
-    process.stderr.write(`slipway: there is no command "${name}"\n\n${overview()}`)
+    process.stderr.write(`slipway: there is no command "${name}"; slipway --help lists them\n`)
     return 2
   }
   const { args, flags } = parse(command, rest)
+  outlivePipes(flags['follow'] === true)
   if (flags['help'] === true) {
     process.stdout.write(help(command))
     return 0
@@ -47,14 +49,52 @@ function overview(): string {
   return `${OVERVIEW}\n${lines.join('\n')}\n\nslipway COMMAND --help shows a command's flags and an example.\n`
 }
 
+/**
+ * Whoever reads the output may go (`| head`): a command that changes something still does it whole, and a server stays. One that only
+ * follows has nobody left to tell.
+ */
+function outlivePipes(follows: boolean): void {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+      if (follows && stream === process.stdout) process.exit(0)
+    })
+}
+
+const FILE_FAULTS: Readonly<Record<string, string>> = {
+  ENOENT: 'does not exist',
+  EISDIR: 'is a folder',
+  ENOTDIR: 'is not in a folder',
+  EACCES: 'may not be read or written by this user',
+}
+
+/** What is wrong with a file that the arguments name; undefined for other faults. */
+function fileFault(error: NodeJS.ErrnoException, argv: readonly string[]): string | undefined {
+  const words = FILE_FAULTS[error.code ?? '']
+  if (words === undefined) return undefined
+  // reading a folder tells no path
+  if (error.path === undefined)
+    return error.code === 'EISDIR' ? 'a folder is named where a file is expected' : undefined
+  const path = resolve(error.path)
+  for (const given of argv.map((one) => one.replace(/^(?:--[\w-]+=|@)/, ''))) {
+    if (path === resolve(given)) return `${given} ${words}`
+    // written beside its place first
+    if (path.startsWith(`${resolve(given)}.`)) return `the folder of ${given} ${words}`
+  }
+  return undefined
+}
+
 /** What failed, why, and the next thing to do; never a stack trace. */
-function explain(error: unknown): { text: string; code: number } {
-  if (error instanceof UsageError) return { text: `${error.message}\nslipway COMMAND --help shows the usage.`, code: 2 }
+function explain(error: unknown, argv: readonly string[]): { text: string; code: number } {
+  const [name = ''] = argv
+  if (error instanceof UsageError) return { text: `${error.message}\nslipway ${name} --help shows the usage.`, code: 2 }
   if (error instanceof CallError || error instanceof Problem) {
     const help = error.help === '' ? '' : `\n${error.help}`
     const id = error instanceof CallError && error.request_id !== '' ? ` (request ${error.request_id})` : ''
     return { text: `${error.message}${id}${help}`, code: exitCode(error) }
   }
+  const file = error instanceof Error ? fileFault(error, argv.slice(1)) : undefined
+  if (file !== undefined) return { text: file, code: 2 }
   const text = error instanceof Error ? error.message : String(error)
   return {
     text: process.env['SLIPWAY_LOG_LEVEL'] === 'debug' && error instanceof Error ? (error.stack ?? text) : text,
@@ -71,7 +111,7 @@ try {
   keepCompiled()
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
-  const { text, code } = explain(error)
-  process.stderr.write(`${paint('red', 'slipway:')} ${text}\n`)
+  const { text, code } = explain(error, process.argv.slice(2))
+  process.stderr.write(`${paint('red', 'slipway:', process.stderr)} ${text}\n`)
   process.exitCode = code
 }

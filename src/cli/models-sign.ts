@@ -1,5 +1,6 @@
 /** `slipway models sign|verify`: signs the files of a version with a key that stays here, and verifies them with a public key. */
-import { createHash, createPublicKey } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import type { Client } from '../client/client.ts'
 import { registryApi } from '../contract/registry.ts'
@@ -18,10 +19,12 @@ export async function sign(client: Client, invocation: Invocation, params: Versi
   const pem = await keyFile(invocation, 'sign')
   const passphraseFile = text(invocation, 'passphrase-file')
   const passphrase = passphraseFile === undefined ? undefined : (await readFile(passphraseFile, 'utf8')).trim()
+  const secret = { key: pem, ...(passphrase !== undefined && { passphrase }) }
+  const key = readKey(invocation, () => createPublicKey(createPrivateKey(secret)))
+    .export({ type: 'spki', format: 'pem' })
+    .toString()
   const files = await download(client, invocation, params)
   const bundle = signFiles(params.name, files, pem, passphrase)
-  const secret = { key: pem, ...(passphrase !== undefined && { passphrase }) }
-  const key = createPublicKey(secret).export({ type: 'spki', format: 'pem' }).toString()
   const signed = await client.call(registryApi.putSignature, { params, body: { bundle, key } })
   const out = text(invocation, 'out')
   if (out !== undefined) await writeFile(out, bundle)
@@ -36,6 +39,7 @@ export async function sign(client: Client, invocation: Invocation, params: Versi
 /** Downloads and hashes every file and compares them with what the key has signed; 1 and the names of files when they differ. */
 export async function verify(client: Client, invocation: Invocation, params: VersionRef): Promise<number> {
   const pem = await keyFile(invocation, 'verify')
+  readKey(invocation, () => createPublicKey(pem))
   const { bundle } = await client.call(registryApi.getSignature, { params })
   const faults = await faultsOf(bundle, pem, () => download(client, invocation, params))
   invocation.out.data({ ok: faults.length === 0, faults })
@@ -58,6 +62,16 @@ async function keyFile(invocation: Invocation, act: string): Promise<string> {
   const path = text(invocation, 'key')
   if (path === undefined) throw new UsageError(`models ${act} needs a key: --key FILE (PEM, elliptic curve P-256)`)
   return readFile(path, 'utf8')
+}
+
+function readKey(invocation: Invocation, read: () => KeyObject): KeyObject {
+  try {
+    return read()
+  } catch (error) {
+    const [act = '', path = ''] = [invocation.args[0], text(invocation, 'key')]
+    const kind = act === 'sign' ? 'private key, or the passphrase is not its own' : 'public key'
+    throw new UsageError(`--key is "${path}", which is no PEM file of a ${kind}: ${(error as Error).message}`)
+  }
 }
 
 /** The files as they arrive here, each with the hash of its bytes. */

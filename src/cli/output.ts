@@ -15,9 +15,9 @@ export interface Output {
 
 export type Style = 'bold' | 'dim' | 'green' | 'red' | 'yellow' | 'cyan'
 
-/** Colours a text when standard output is a terminal that wants it. */
-export function paint(style: Style, text: string): string {
-  return process.stdout.isTTY && process.env['NO_COLOR'] === undefined ? styleText(style, text) : text
+/** Colours a text when the stream that it is for (standard output) is a terminal that wants it. */
+export function paint(style: Style, text: string, stream: { readonly isTTY?: boolean } = process.stdout): string {
+  return stream.isTTY === true && process.env['NO_COLOR'] === undefined ? styleText(style, text) : text
 }
 
 export function output(json: boolean): Output {

@@ -1,7 +1,9 @@
 /** `slipway rollout approve|resume|promote|abort ENDPOINT`: steers the rollout that is under way on an endpoint. */
 import type { Client } from '../client/client.ts'
+import { problem } from '../contract/errors.ts'
 import { rolloutApi } from '../contract/rollout.ts'
 import type { Rollout } from '../contract/rollout.ts'
+import { servingApi } from '../contract/serving.ts'
 import { text, UsageError } from './command.ts'
 import type { Invocation } from './command.ts'
 import { connect } from './connect.ts'
@@ -42,7 +44,10 @@ async function underWay(client: Client, { endpoint, action, version }: Meant): P
   const waiting = open.filter((one) => action === 'approve' && one.awaits !== null)
   const [found, other] = waiting.length > 0 ? waiting : open
   const of = version === undefined ? '' : ` of version ${version}`
-  if (found === undefined) throw new Error(`no rollout${of} is under way on ${endpoint}`)
+  if (found === undefined) {
+    if (items.length === 0) await client.call(servingApi.getEndpoint, { params: { name: endpoint } })
+    throw problem('conflict', { detail: `no rollout${of} is under way on ${endpoint}` })
+  }
   if (other !== undefined) {
     const versions = open.map((one) => one.version).join(', ')
     throw new UsageError(`rollouts of versions ${versions} are under way on ${endpoint}: name one with --candidate`)

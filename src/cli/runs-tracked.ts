@@ -5,7 +5,7 @@ import { trackingApi } from '../contract/tracking.ts'
 import type { RunRow } from '../contract/tracking.ts'
 import type { z } from 'zod'
 import type { Client } from '../client/client.ts'
-import { UsageError } from './command.ts'
+import { number, UsageError } from './command.ts'
 import type { Invocation } from './command.ts'
 import { connect } from './connect.ts'
 
@@ -13,7 +13,7 @@ import { connect } from './connect.ts'
 const SHOWN = 50
 
 /** Flags that make `slipway runs` a search of tracked runs. */
-export const TRACKED = ['search', 'filter', 'searches', 'save', 'forget'] as const
+export const TRACKED = ['search', 'filter', 'searches', 'save', 'forget', 'order-by', 'column', 'experiment'] as const
 
 export async function runTracked(invocation: Invocation): Promise<number> {
   const { flags, args } = invocation
@@ -83,6 +83,11 @@ interface Asked {
 
 function asked({ flags }: Invocation): Asked {
   const many = (flag: string): string[] => [(flags[flag] as readonly string[] | undefined) ?? []].flat()
+  for (const column of many('column'))
+    if (!/^(?:metrics|params|tags|attributes)\../.test(column))
+      throw new UsageError(
+        `--column is "${column}"; expected for example metrics.loss, params.lr, tags.team or attributes.user_id`,
+      )
   return {
     filter: typeof flags['filter'] === 'string' ? flags['filter'] : '',
     order_by: many('order-by'),
@@ -91,10 +96,9 @@ function asked({ flags }: Invocation): Asked {
   }
 }
 
-function limitOf({ flags }: Invocation): number {
-  const limit = Number(flags['limit'] ?? SHOWN)
-  if (!Number.isSafeInteger(limit) || limit < 1 || limit > 1000) throw new UsageError('--limit is 1 to 1000')
-  return limit
+/** Rows that `--limit` allows. Throws UsageError. */
+export function limitOf(invocation: Invocation): number {
+  return number(invocation, 'limit', { min: 1, max: 1000, default: SHOWN })
 }
 
 /** The columns by their kind, for the query; those of the run itself come anyway. */

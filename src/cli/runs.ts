@@ -2,14 +2,14 @@
 import { pipelinesApi } from '../contract/pipelines.ts'
 import type { Invocation } from './command.ts'
 import { connect } from './connect.ts'
-import { runTracked, TRACKED } from './runs-tracked.ts'
+import { limitOf, runTracked, TRACKED } from './runs-tracked.ts'
 
 export async function run(invocation: Invocation): Promise<number> {
   if (TRACKED.some((flag) => invocation.flags[flag] !== undefined)) return runTracked(invocation)
   const { client } = await connect(invocation)
   const [id] = invocation.args
   if (id === undefined) {
-    const { items } = await client.call(pipelinesApi.listPipelineRuns, { query: { limit: 50 } })
+    const { items } = await client.call(pipelinesApi.listPipelineRuns, { query: { limit: limitOf(invocation) } })
     invocation.out.data(items)
     invocation.out.table(
       ['run', 'project', 'state', 'outcome', 'by', 'created', 'seconds'],

@@ -101,7 +101,8 @@ function unreachable(url: string, error: unknown): Error {
   })
 }
 
-async function refused(response: Response): Promise<CallError> {
+/** The error that a response of 400 or more tells, of the server or of a gateway. */
+export async function refused(response: Response): Promise<CallError> {
   const text = await response.text()
   try {
     const parsed = JSON.parse(text) as { error?: ErrorBody }

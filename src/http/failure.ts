@@ -33,11 +33,17 @@ export function fromZod(error: ZodError, where: string, input?: unknown): Proble
   return problem('invalid_field', {
     field: [where, ...path].join('.'),
     value: first === undefined ? undefined : at(input, first.path),
-    expected: first?.message ?? 'something else',
+    expected: first === undefined ? 'something else' : expectedOf(first),
     issues: error.issues
       .slice(0, 20)
       .map((issue) => ({ field: issue.path.map(String).join('.'), message: issue.message })),
   })
+}
+
+/** What an issue says was expected, without the words before and behind it. */
+function expectedOf(issue: ZodError['issues'][number]): string {
+  if (issue.code === 'unrecognized_keys') return `no field ${issue.keys.map((key) => `"${key}"`).join(', ')}`
+  return issue.message.replace(/^(?:Invalid|Too)[ \w]*: (?:expected )?/, '').replace(/, received [^,]*$/, '')
 }
 
 function at(input: unknown, path: readonly PropertyKey[]): unknown {

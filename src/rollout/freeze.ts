@@ -116,11 +116,14 @@ export async function freeze(
   })
 }
 
-/** Lifts a freeze by hand; nothing happens when there is none. */
+/** Lifts a freeze by hand; nothing happens when there is none. Throws `not_found` where there is no such endpoint either. */
 export async function thaw(deps: RolloutDeps, who: Principal, endpoint: string): Promise<void> {
   await deps.db.tx(async (t) => {
     const gone = await t.run('DELETE FROM rollout_freezes WHERE endpoint = ?', [endpoint])
-    if (gone === 0) return
+    if (gone === 0) {
+      if ((await t.get('SELECT name FROM endpoints WHERE name = ?', [endpoint])) !== undefined) return
+      throw problem('not_found', { what: 'endpoint', id: endpoint })
+    }
     await deps.audit.record(t, who, { verb: 'deploy', resource: 'endpoints', id: endpoint, detail: { action: 'thaw' } })
   })
 }

@@ -39,7 +39,14 @@ const NO_PROJECT = 'uncategorized'
 export async function wandbFolder(client: Client, dir: string, options: WandbOptions): Promise<Source> {
   const place = resolve(dir)
   const folders = await runFolders(place)
-  if (folders.length === 0) throw problem('not_found', { what: 'folder of wandb runs', id: place })
+  if (folders.length === 0) {
+    await readdir(place).catch(() => {
+      throw problem('not_found', { what: 'folder of wandb runs', id: place })
+    })
+    throw problem('unprocessable', {
+      detail: `${place} holds no runs of wandb, folders such as run-20260503_101500-1a2b3c4d`,
+    })
+  }
   const notes: string[] = []
   return { kind: 'wandb', place, notes, parts: () => partsOf(client, folders, { ...options, notes }) }
 }
