@@ -28,6 +28,18 @@ export function listOf<S extends z.ZodType>(item: S) {
   return z.object({ items: z.array(item), next_page_token: z.string().optional() })
 }
 
+/** A query that may repeat its key, or give one value with commas: `most` texts. */
+export const words = (most: number) =>
+  z
+    .union([z.string(), z.array(z.string())])
+    .transform((given) =>
+      [given]
+        .flat()
+        .flatMap((one) => one.split(','))
+        .filter((one) => one !== ''),
+    )
+    .pipe(z.array(z.string().max(512)).max(most))
+
 /** Integer micro-dollars. */
 export const microDollars = z.number().int()
 

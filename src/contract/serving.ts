@@ -3,9 +3,8 @@ import { z } from 'zod'
 import { id, listOf, name, page, time } from './fields.ts'
 import { route } from './route.ts'
 
-export const VARIANT_ROLES = ['stable', 'canary', 'shadow'] as const
 /** stable answers; canary answers a share of the keys; shadow scores the same rows after the reply and answers nobody. */
-export type VariantRole = (typeof VARIANT_ROLES)[number]
+export const VARIANT_ROLES = ['stable', 'canary', 'shadow'] as const
 
 /** Where the rows are scored: in the gateway itself, by ONNX Runtime on its threads, or by a Python scorer process. */
 export const BACKENDS = ['native', 'onnx', 'python'] as const

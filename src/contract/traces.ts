@@ -1,21 +1,9 @@
 /** Routes of traces: a list with MLflow's filter grammar, and one trace with the tree of its spans. */
 import { z } from 'zod'
-import { id, listOf, time } from './fields.ts'
+import { id, listOf, time, words } from './fields.ts'
 import { route } from './route.ts'
 
 const RUNS = { verb: 'read', resource: 'runs' } as const
-
-/** A query that may repeat its key, or give one value with commas. */
-const words = (most: number) =>
-  z
-    .union([z.string(), z.array(z.string())])
-    .transform((given) =>
-      [given]
-        .flat()
-        .flatMap((one) => one.split(','))
-        .filter((one) => one !== ''),
-    )
-    .pipe(z.array(z.string().max(512)).max(most))
 
 /** `value` is any JSON. One that another overrides is not valid. */
 export const Assessment = z.object({

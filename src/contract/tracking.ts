@@ -1,6 +1,6 @@
 /** Routes of tracking: experiments, runs, their comparison and the history of metrics. */
 import { z } from 'zod'
-import { id, listOf, time } from './fields.ts'
+import { id, listOf, time, words } from './fields.ts'
 import { route } from './route.ts'
 
 const RUNS = { verb: 'read', resource: 'runs' } as const
@@ -9,18 +9,6 @@ const page = {
   page_token: z.string().max(8192).optional(),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
 }
-
-/** A query that may repeat its key, or give one value with commas. */
-const words = (most: number) =>
-  z
-    .union([z.string(), z.array(z.string())])
-    .transform((given) =>
-      [given]
-        .flat()
-        .flatMap((one) => one.split(','))
-        .filter((one) => one !== ''),
-    )
-    .pipe(z.array(z.string().max(512)).max(most))
 
 /** A number, or how JSON must say what is none. */
 export const MetricValue = z.union([z.number(), z.literal('NaN')])

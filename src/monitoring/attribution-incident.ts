@@ -4,7 +4,7 @@ import { moveOf, viewAttribution } from './attribution.ts'
 import type { AttributionLook } from './attribution.ts'
 import { listed, rankCauses } from './causes.ts'
 import type { Suspect } from './causes.ts'
-import { currentIncident, note, writeIncident } from './incident-rows.ts'
+import { currentIncident, newIncident, note, writeIncident } from './incident-rows.ts'
 import type { IncidentDetail, IncidentRow } from './incident-rows.ts'
 import { wantReactions } from './reactions.ts'
 import { DAY_MS, HOUR_MS } from './room.ts'
@@ -90,24 +90,16 @@ function suspectOf({ distance, limit, ndcg, rows, baseline_rows, inputs }: Attri
 /** It began and ended as far as features are concerned when it was opened: its hours stay a baseline for their checks. */
 function opened(deps: MonitoringDeps, { endpoint, settings, now }: Judged, event: number): IncidentRow {
   const { pages } = settings.attribution
-  return {
+  return newIncident({
     id: deps.ids('inc'),
     endpoint,
     kind: 'drift',
     severity: pages ? 'medium' : 'low',
-    state: 'open',
-    title: '',
     opened_at: deps.clock(),
     opened_event: event,
-    began_event: event,
-    last_event: event,
-    resolved_at: null,
-    resolved_event: null,
     pages: pages ? 1 : 0,
-    marked: 0,
-    dismissed: 0,
-    detail: { causes: [], checks: [], timeline: [], features: [], clear: 0, until: now.hour + 1 },
-  }
+    until: now.hour + 1,
+  })
 }
 
 function over(deps: MonitoringDeps, known: IncidentRow, now: AttributionLook): IncidentRow {

@@ -10,7 +10,7 @@ import type { CauseView } from './causes.ts'
 import { hourDiffers } from './change-point.ts'
 import { ATTRIBUTION, checkName, movesOf, viewCheck } from './checks.ts'
 import type { StoredCheck } from './checks.ts'
-import { currentIncident, note, writeIncident } from './incident-rows.ts'
+import { currentIncident, newIncident, note, writeIncident } from './incident-rows.ts'
 import type { IncidentDetail, IncidentRow } from './incident-rows.ts'
 import type { Live } from './live.ts'
 import { wantReactions } from './reactions.ts'
@@ -137,34 +137,19 @@ function partners(features: readonly string[], { same_unit }: MonitorSettings): 
 }
 
 function opened(deps: MonitoringDeps, judged: JudgedHour, now: number): IncidentRow {
-  const { began } = judged
-  const detail: IncidentDetail = {
-    causes: [],
-    checks: [],
-    timeline: [],
-    features: [],
-    clear: 0,
-    until: judged.hour + 1,
-  }
-  note(detail, { at: now, event: began * HOUR_MS, kind: 'began', text: 'the data began to differ' })
-  return {
+  const [began_event, until] = [judged.began * HOUR_MS, judged.hour + 1]
+  const row = newIncident({
     id: deps.ids('inc'),
     endpoint: judged.endpoint,
     kind: 'drift',
     severity: 'low',
-    state: 'open',
-    title: '',
     opened_at: now,
-    opened_event: (judged.hour + 1) * HOUR_MS,
-    began_event: began * HOUR_MS,
-    last_event: (judged.hour + 1) * HOUR_MS,
-    resolved_at: null,
-    resolved_event: null,
-    pages: 1,
-    marked: 0,
-    dismissed: 0,
-    detail,
-  }
+    opened_event: until * HOUR_MS,
+    began_event,
+    until,
+  })
+  note(row.detail, { at: now, event: began_event, kind: 'began', text: 'the data began to differ' })
+  return row
 }
 
 async function calm(deps: MonitoringDeps, t: Tx, judged: JudgedHour, known: IncidentRow): Promise<string | undefined> {

@@ -1,5 +1,5 @@
 /** The dead man's switch: an endpoint that answers live traffic and falls silent while its past says that rows should come. */
-import { currentIncident, note, writeIncident } from './incident-rows.ts'
+import { currentIncident, newIncident, note, writeIncident } from './incident-rows.ts'
 import type { IncidentRow } from './incident-rows.ts'
 import { DAY_MS, HOUR_MS, LIVE_MS } from './room.ts'
 import type { MonitoringDeps, MonitorRow } from './room.ts'
@@ -49,31 +49,18 @@ async function usualRows(deps: MonitoringDeps, endpoint: string, now: number): P
 function opened(deps: MonitoringDeps, { endpoint, newest_event, newest_at }: MonitorRow, now: number): IncidentRow {
   const event = newest_event ?? now
   const title = `no rows for ${Math.floor((now - (newest_at ?? now)) / HOUR_MS)} hours, although the same hours of the last days had some`
-  const row: IncidentRow = {
+  const row = newIncident({
     id: deps.ids('inc'),
     endpoint,
     kind: 'freshness',
     severity: 'high',
-    state: 'open',
     title,
     opened_at: now,
     opened_event: now,
     began_event: event,
-    last_event: now,
-    resolved_at: null,
-    resolved_event: null,
-    pages: 1,
-    marked: 0,
-    dismissed: 0,
-    detail: {
-      causes: [{ rank: 1, kind: 'feed_lost', title, score: 0.9, features: [], evidence: { newest_event: event } }],
-      checks: [],
-      timeline: [],
-      features: [],
-      clear: 0,
-      until: Math.ceil(now / HOUR_MS),
-    },
-  }
+    until: Math.ceil(now / HOUR_MS),
+    causes: [{ rank: 1, kind: 'feed_lost', title, score: 0.9, features: [], evidence: { newest_event: event } }],
+  })
   note(row.detail, { at: now, event, kind: 'opened', text: title })
   return row
 }

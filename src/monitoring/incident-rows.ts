@@ -68,6 +68,30 @@ function parsed(row: Stored): IncidentRow {
   return { ...row, detail: JSON.parse(row.detail) as IncidentDetail }
 }
 
+/** How a new incident differs from one that says nothing yet; `until` is the first hour that it does not speak of. */
+export type NewIncident = Pick<IncidentRow, 'id' | 'endpoint' | 'kind' | 'severity' | 'opened_at' | 'opened_event'> &
+  Partial<Pick<IncidentRow, 'title' | 'began_event' | 'last_event' | 'pages'>> & {
+    readonly until: number
+    readonly causes?: IncidentDetail['causes']
+  }
+
+/** An incident as it is opened: it pages, and began when it was opened, unless that is said otherwise. */
+export function newIncident({ until, causes = [], ...given }: NewIncident): IncidentRow {
+  return {
+    state: 'open',
+    title: '',
+    began_event: given.opened_event,
+    last_event: given.opened_event,
+    pages: 1,
+    ...given,
+    resolved_at: null,
+    resolved_event: null,
+    marked: 0,
+    dismissed: 0,
+    detail: { causes, checks: [], timeline: [], features: [], clear: 0, until },
+  }
+}
+
 /** Inserts an incident, or writes it as it is now. */
 export async function writeIncident(t: Tx, row: IncidentRow): Promise<void> {
   const values = COLUMNS.map((name) => (name === 'detail' ? JSON.stringify(row.detail) : row[name]))

@@ -1,5 +1,5 @@
 /** The alarm of predictions that were answered and could not be logged, as on a full disk: monitors and labels will miss them. */
-import { currentIncident, note, writeIncident } from './incident-rows.ts'
+import { currentIncident, newIncident, note, writeIncident } from './incident-rows.ts'
 import type { IncidentDetail, IncidentRow } from './incident-rows.ts'
 import { DAY_MS, HOUR_MS, lockMonitor } from './room.ts'
 import type { LogLoss, MonitoringDeps } from './room.ts'
@@ -116,22 +116,13 @@ function evidenceOf(incident: Pick<IncidentRow, 'detail'> | undefined): LossEvid
 }
 
 function opened(deps: MonitoringDeps, endpoint: string, now: number): IncidentRow {
-  return {
+  return newIncident({
     id: deps.ids('inc'),
     endpoint,
     kind: 'serving',
     severity: 'high',
-    state: 'open',
-    title: '',
     opened_at: now,
     opened_event: now,
-    began_event: now,
-    last_event: now,
-    resolved_at: null,
-    resolved_event: null,
-    pages: 1,
-    marked: 0,
-    dismissed: 0,
-    detail: { causes: [], checks: [], timeline: [], features: [], clear: 0, until: Math.ceil(now / HOUR_MS) },
-  }
+    until: Math.ceil(now / HOUR_MS),
+  })
 }

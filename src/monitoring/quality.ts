@@ -1,7 +1,7 @@
 /** Watches quality on labels: three weeks of labelled predictions against what the version's hold-out promised. */
 import type { MonitorSettings } from '../contract/monitoring.ts'
 import { aucInterval } from '../stats/metrics.ts'
-import { currentIncident, note, writeIncident } from './incident-rows.ts'
+import { currentIncident, newIncident, note, writeIncident } from './incident-rows.ts'
 import type { IncidentDetail, IncidentRow } from './incident-rows.ts'
 import { wantReactions } from './reactions.ts'
 import { DAY_MS, HOUR_MS, labelDelay } from './room.ts'
@@ -107,31 +107,18 @@ function opened(deps: MonitoringDeps, { endpoint, now }: Judged, event: number):
     labelled: now.labelled,
     days: WINDOW_DAYS,
   }
-  const detail: IncidentDetail = {
-    causes: [{ rank: 1, kind: 'quality_fall', title, score: 0.95, features: [], evidence }],
-    checks: [],
-    timeline: [],
-    features: [],
-    clear: 0,
-    until: now.hour + 1,
-  }
-  note(detail, { at, event, kind: 'opened', text: `${now.labelled} labelled predictions, two looks in a row` })
-  return {
+  const row = newIncident({
     id: deps.ids('inc'),
     endpoint,
     kind: 'quality',
     severity: 'high',
-    state: 'open',
     title: `Quality fell: ${title}`,
     opened_at: at,
     opened_event: event,
     began_event: event - WINDOW_DAYS * DAY_MS,
-    last_event: event,
-    resolved_at: null,
-    resolved_event: null,
-    pages: 1,
-    marked: 0,
-    dismissed: 0,
-    detail,
-  }
+    until: now.hour + 1,
+    causes: [{ rank: 1, kind: 'quality_fall', title, score: 0.95, features: [], evidence }],
+  })
+  note(row.detail, { at, event, kind: 'opened', text: `${now.labelled} labelled predictions, two looks in a row` })
+  return row
 }

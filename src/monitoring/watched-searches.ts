@@ -2,7 +2,7 @@
 import { Problem } from '../contract/errors.ts'
 import type { WatchedSearch } from '../contract/monitoring.ts'
 import type { Reader, Tx } from '../store/db.ts'
-import { incidentsOfKind, note, writeIncident } from './incident-rows.ts'
+import { incidentsOfKind, newIncident, note, writeIncident } from './incident-rows.ts'
 import type { IncidentRow } from './incident-rows.ts'
 import { HOUR_MS, lockMonitor, settingsOf } from './room.ts'
 import type { EndpointFacts, FoundRun, FoundRuns, MonitoringDeps } from './room.ts'
@@ -178,22 +178,13 @@ function counted(n: number): string {
 
 function opened(deps: MonitoringDeps, endpoint: string): IncidentRow {
   const now = deps.clock()
-  return {
+  return newIncident({
     id: deps.ids('inc'),
     endpoint,
     kind: 'search',
     severity: 'medium',
-    state: 'open',
-    title: '',
     opened_at: now,
     opened_event: now,
-    began_event: now,
-    last_event: now,
-    resolved_at: null,
-    resolved_event: null,
-    pages: 1,
-    marked: 0,
-    dismissed: 0,
-    detail: { causes: [], checks: [], timeline: [], features: [], clear: 0, until: Math.ceil(now / HOUR_MS) },
-  }
+    until: Math.ceil(now / HOUR_MS),
+  })
 }

@@ -22,6 +22,7 @@ import {
 import { promote, requirePromote } from './promotion.ts'
 import { startLowering } from './lower-job.ts'
 import { nextVersion, signatureOfTree } from './register.ts'
+import type { NewVersion } from './register.ts'
 import type { Registry, VersionRow } from './room.ts'
 import { SCAN } from './scanning.ts'
 import { resolveSource } from './source.ts'
@@ -40,16 +41,13 @@ export interface VersionRequest {
 }
 
 /** What is known of a version's content when its row is written. */
-interface Content {
+interface Content extends Pick<
+  NewVersion,
+  'metrics' | 'data' | 'environment' | 'evaluation' | 'holdout' | 'reference'
+> {
   readonly tree: string | null
   readonly size: number
   readonly signature: string | null
-  readonly metrics: Readonly<Record<string, number>>
-  readonly data: readonly string[]
-  readonly environment: string | null
-  readonly evaluation: string | null
-  readonly holdout: string | null
-  readonly reference: string | null
   /** Why no version of this kind is ever served; null = it is to be lowered. */
   readonly unserved: string | null
 }

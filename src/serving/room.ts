@@ -12,6 +12,7 @@ import { flushGateway } from './admin-client.ts'
 import type { GatewayStats } from './admin-client.ts'
 import { figuresOf, readGateways, usageOf } from './figures.ts'
 import { Fleet } from './fleet.ts'
+import type { FleetOptions } from './fleet.ts'
 import type { TlsFiles } from './gateway/tls.ts'
 import type { IngestHooks } from './ingest-rows.ts'
 import { Ingest } from './ingest.ts'
@@ -39,16 +40,7 @@ export interface ServingDeps extends Pick<RoutingDeps, 'tokens' | 'open'>, Omit<
   /** Version of Slipway, as the gateway tells it. */
   readonly version: string
   /** Gateway processes, their address and port (0 = a free one), and further host names that requests may use. */
-  readonly gateways: {
-    readonly count: number
-    readonly host: string
-    readonly port: number
-    /** Port of gRPC, 0 = a free one; absent = none. */
-    readonly grpcPort?: number
-    /** Certificate and key; with them predictions are answered over TLS only. */
-    readonly tls?: TlsFiles
-    readonly allowHosts: readonly string[]
-  }
+  readonly gateways: Pick<FleetOptions, 'count' | 'host' | 'port' | 'grpcPort' | 'tls' | 'allowHosts'>
   readonly hooks: IngestHooks
   /** The project of a model; undefined while there is no such model. */
   readonly modelProject?: (reader: Reader, model: string) => Promise<string | undefined>

@@ -212,11 +212,6 @@ export function psiLimit(bins: number, n: number, m: number, alpha = 0.05): numb
   return (1 / n + 1 / m) * chi2Quantile(alpha, bins - 1)
 }
 
-/** The p-value of a PSI under that approximation. */
-export function psiTail(value: number, bins: number, n: number, m: number): number {
-  return chi2Tail(value / (1 / n + 1 / m), bins - 1)
-}
-
 /** The Jensen–Shannon distance that equal distributions exceed with chance alpha: 8·JSD/(1/n + 1/m) ~ χ²(bins − 1), JSD in nats. */
 export function jensenShannonLimit(size: { bins: number; n: number; m: number; base: 2 | 'e' }, alpha = 0.05): number {
   const nats = psiLimit(size.bins, size.n, size.m, alpha) / 8
@@ -226,11 +221,6 @@ export function jensenShannonLimit(size: { bins: number; n: number; m: number; b
 /** The Kolmogorov–Smirnov D that equal distributions exceed with chance alpha, asymptotically: √(−½ ln(α/2)·(1/n + 1/m)). */
 export function ksLimit(n: number, m: number, alpha = 0.05): number {
   return Math.sqrt(-0.5 * Math.log(alpha / 2) * (1 / n + 1 / m))
-}
-
-/** The normed Wasserstein-1 distance that equal, roughly normal distributions exceed with chance 5 % (by simulation): 2.1·√(1/n + 1/m). */
-export function wassersteinLimit(n: number, m: number): number {
-  return 2.1 * Math.sqrt(1 / n + 1 / m)
 }
 
 /** q-values of Benjamini and Hochberg (1995) in the order of the p-values; NaN stays NaN and does not count. */

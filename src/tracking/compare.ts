@@ -33,6 +33,21 @@ function like(kind: Db['kind'], column: Sql, operator: 'LIKE' | 'ILIKE', pattern
   return sql`${column} LIKE ${pattern}`
 }
 
+/** The condition of a filter on things `e` with attributes of their own and tags in a table beside them. */
+export function ofTagged(
+  kind: Db['kind'],
+  filter: Filter,
+  { tags, id }: { readonly tags: string; readonly id: string },
+): Sql {
+  return matching(filter, (one) => {
+    if (one.entity === 'attribute') return compare(kind, raw(`e.${one.key}`), one)
+    const tag = sql`SELECT 1 FROM ${raw(tags)} x WHERE x.${raw(id)} = e.${raw(id)} AND x.key = ${one.key}`
+    if (one.operator === 'IS NULL') return sql`NOT EXISTS (${tag})`
+    if (one.operator === 'IS NOT NULL') return sql`EXISTS (${tag})`
+    return sql`EXISTS (${tag} AND ${compare(kind, raw('x.value'), one)})`
+  })
+}
+
 /** The condition of a whole filter: `one` gives that of each comparison, here they are joined by AND, OR and NOT. */
 export function matching(filter: Filter, one: (comparison: Comparison) => Sql): Sql {
   if (filter.kind === 'not') return sql`NOT (${matching(filter.part, one)})`

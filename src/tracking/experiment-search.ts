@@ -1,10 +1,10 @@
 /** Search of experiments: filter, order and keyset pages. */
 import type { Principal } from '../contract/access.ts'
-import { compare, matching } from './compare.ts'
+import { ofTagged } from './compare.ts'
 import { withAllTags } from './experiments.ts'
 import type { Experiment, ExperimentRow } from './experiments.ts'
 import { LISTED, MORE_NULLABLE, MORE_TEXTUAL, NULLABLE, NUMERIC, parseFilter, parseOrder } from './filter.ts'
-import type { Comparison, Filter, FilterSchema } from './filter.ts'
+import type { FilterSchema } from './filter.ts'
 import { keyset } from './paging.ts'
 import type { SortColumn } from './paging.ts'
 import type { Tracking } from './room.ts'
@@ -54,7 +54,8 @@ export async function searchExperiments(
   const query = [asked.filter ?? '', asked.order_by ?? [], asked.view_type ?? '', who.project]
   const page = keyset(columns, asked.page_token, query)
   const where = [visible(who, 'e.project'), stageCondition(asked.view_type ?? 'ACTIVE_ONLY', 'e.lifecycle_stage')]
-  if (filter !== undefined) where.push(sql`(${condition(room, filter)})`)
+  if (filter !== undefined)
+    where.push(sql`(${ofTagged(room.db.kind, filter, { tags: 'experiment_tags', id: 'experiment_id' })})`)
   const statement = sql`SELECT e.*${page.keys} FROM experiments e WHERE ${all(where)} ${page.after}
     ORDER BY ${page.order} LIMIT ${asked.max_results + 1} OFFSET ${page.offset}`
   const rows = await searchAll<ExperimentRow & Record<string, string | number>>(room.db, statement)
@@ -69,18 +70,6 @@ export async function searchExperiments(
 export function stageCondition(view: View, column: string): Sql {
   if (view === 'ALL') return raw('1 = 1')
   return sql`${raw(column)} = ${view === 'ACTIVE_ONLY' ? 'active' : 'deleted'}`
-}
-
-function condition(room: Tracking, filter: Filter): Sql {
-  return matching(filter, (one) => comparison(room, one))
-}
-
-function comparison(room: Tracking, one: Comparison): Sql {
-  if (one.entity === 'attribute') return compare(room.db.kind, raw(`e.${one.key}`), one)
-  const tag = sql`SELECT 1 FROM experiment_tags x WHERE x.experiment_id = e.experiment_id AND x.key = ${one.key}`
-  if (one.operator === 'IS NULL') return sql`NOT EXISTS (${tag})`
-  if (one.operator === 'IS NOT NULL') return sql`EXISTS (${tag})`
-  return sql`EXISTS (${tag} AND ${compare(room.db.kind, raw('x.value'), one)})`
 }
 
 /** The order asked for, then newest first; the sequence number decides ties. */

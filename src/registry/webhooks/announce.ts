@@ -7,6 +7,7 @@ import { PROMPT_TAG } from '../names.ts'
 import type { VersionRow } from '../room.ts'
 import { bodyOf } from './events.ts'
 import type { Action, Entity } from './events.ts'
+import type { DeliveryRow } from './room.ts'
 
 /** Kind of the job that sends one delivery. */
 export const SEND = 'registry.webhook'
@@ -65,14 +66,7 @@ export async function announce(t: Tx, deps: Deps, change: Change): Promise<void>
 }
 
 /** One message to one webhook. */
-interface NewDelivery {
-  readonly id: string
-  readonly webhook: string
-  readonly entity: Entity
-  readonly action: Action
-  readonly at: number
-  readonly body: string
-}
+type NewDelivery = Pick<DeliveryRow, 'id' | 'webhook' | 'entity' | 'action' | 'at' | 'body'>
 
 async function writeDelivery(t: Tx, made: NewDelivery): Promise<void> {
   await t.run(

@@ -2,22 +2,10 @@
 import { runFiles } from '../run-files.ts'
 import { openBackend } from './backends/open.ts'
 import { startGateway } from './gateway.ts'
-import type { Gateway } from './gateway.ts'
-import type { TlsFiles } from './tls.ts'
+import type { Gateway, GatewayOptions } from './gateway.ts'
 
 /** What the supervisor passes. */
-export interface GatewayArguments {
-  readonly dataDir: string
-  readonly index: number
-  readonly host: string
-  readonly port: number
-  readonly reusePort: boolean
-  readonly grpcPort?: number
-  readonly tls?: TlsFiles
-  readonly gateways?: number
-  readonly allowHosts: readonly string[]
-  readonly version: string
-}
+export type GatewayArguments = Omit<GatewayOptions, 'openBackend' | 'patience' | 'onDrain' | 'graceMs'>
 
 async function main(): Promise<void> {
   const given = JSON.parse(process.argv[2] ?? '{}') as GatewayArguments

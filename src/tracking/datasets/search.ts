@@ -1,14 +1,13 @@
 /** Search of evaluation datasets: filter, order and keyset pages. */
 import type { Principal } from '../../contract/access.ts'
-import { compare, matching } from '../compare.ts'
+import { ofTagged } from '../compare.ts'
 import { LISTED, NULLABLE, NUMERIC, parseFilter, parseOrder } from '../filter.ts'
-import type { Comparison, Filter, FilterSchema } from '../filter.ts'
+import type { FilterSchema } from '../filter.ts'
 import { keyset } from '../paging.ts'
 import type { SortColumn } from '../paging.ts'
 import { visible } from '../room.ts'
 import type { Tracking } from '../room.ts'
 import { all, inList, raw, searchAll, sql } from '../sql.ts'
-import type { Sql } from '../sql.ts'
 import { invalid } from '../wire.ts'
 import { readSets } from './sets.ts'
 import type { SetRow, WireSet } from './sets.ts'
@@ -48,7 +47,8 @@ export async function searchSets(
   const query = ['datasets', asked.filter ?? '', asked.order_by, asked.experiment_ids, who.project]
   const page = keyset(columns, asked.page_token, query)
   const where = [visible(who, 'e.project')]
-  if (filter !== undefined) where.push(sql`(${condition(room, filter)})`)
+  if (filter !== undefined)
+    where.push(sql`(${ofTagged(room.db.kind, filter, { tags: 'evaluation_dataset_tags', id: 'dataset_id' })})`)
   if (asked.experiment_ids.length > 0) {
     const ids = inList(asked.experiment_ids)
     where.push(
@@ -63,18 +63,6 @@ export async function searchSets(
   const datasets = await readSets(room.db, shown)
   if (rows.length <= asked.max_results || last === undefined) return { datasets }
   return { datasets, next_page_token: page.next(last) }
-}
-
-function condition(room: Tracking, filter: Filter): Sql {
-  return matching(filter, (one) => comparison(room, one))
-}
-
-function comparison(room: Tracking, one: Comparison): Sql {
-  if (one.entity === 'attribute') return compare(room.db.kind, raw(`e.${one.key}`), one)
-  const tag = sql`SELECT 1 FROM evaluation_dataset_tags x WHERE x.dataset_id = e.dataset_id AND x.key = ${one.key}`
-  if (one.operator === 'IS NULL') return sql`NOT EXISTS (${tag})`
-  if (one.operator === 'IS NOT NULL') return sql`EXISTS (${tag})`
-  return sql`EXISTS (${tag} AND ${compare(room.db.kind, raw('x.value'), one)})`
 }
 
 function sortColumns(clauses: readonly string[]): SortColumn[] {
