@@ -102,9 +102,9 @@ export function checkWho(what: string, given: string | undefined): void {
   checkLength(given, what, LONGEST.who)
 }
 
-/** A list as its column: each entry once. PostgreSQL cannot read the character 0 out of JSON. */
+/** A list as its column. PostgreSQL cannot read the character 0 out of JSON. */
 export function listColumn(what: string, given: readonly string[]): string {
-  const column = JSON.stringify([...new Set(given)]).replaceAll('\\u0000', '\\ufffd')
+  const column = JSON.stringify(given).replaceAll('\\u0000', '\\ufffd')
   checkLength(column, what, LONGEST.list)
   return column
 }

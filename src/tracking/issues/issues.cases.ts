@@ -223,8 +223,10 @@ export function issueCases(bench: Bench): void {
       const made = await make({ experiment_id: own }, red)
       const blue = bench.member('blue')
       await refused(getIssue(bench.room, blue, made.issue_id), 'RESOURCE_DOES_NOT_EXIST', /not found/)
-      await refused(find({ experiment_id: own }, blue), 'RESOURCE_DOES_NOT_EXIST', /No Experiment/)
-      assert.deepEqual((await find({ experiment_id: undefined }, blue)).issues, [])
+      for (const experiment_id of [own, '999999', undefined]) {
+        assert.deepEqual((await find({ experiment_id, include_total_count: true }, blue)).total_count, 0)
+      }
+      assert.equal((await find({ experiment_id: own }, red)).issues.length, 1)
       await setExperimentStage(bench.room, red, own, 'deleted')
       await refused(make({ experiment_id: own }, red), 'INVALID_PARAMETER_VALUE', /'active' state/)
     })

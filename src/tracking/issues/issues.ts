@@ -84,7 +84,7 @@ export async function getIssue(room: Tracking, who: Principal, id: string): Prom
   return wireIssue(await requireIssue(room.db, who, id))
 }
 
-/** A change of an issue: what is undefined stays. Categories are replaced, metadata is added to what is there. */
+/** A change of an issue: what is undefined stays. Categories are replaced, each once; metadata is added to what is there. */
 export interface IssueChange extends GivenIssue {
   readonly last_updated_by?: string | undefined
   readonly delete_metadata_keys?: readonly string[] | undefined
@@ -106,7 +106,8 @@ export async function updateIssue(room: Tracking, who: Principal, id: string, ch
       description: change.description ?? old.description,
       status: change.status ?? old.status,
       severity: change.severity ?? old.severity,
-      categories: change.categories === undefined ? old.categories : listColumn('categories', change.categories),
+      categories:
+        change.categories === undefined ? old.categories : listColumn('categories', [...new Set(change.categories)]),
       last_updated_timestamp: room.clock(),
       last_seen_timestamp: Math.max(old.last_seen_timestamp ?? old.created_timestamp, change.last_seen_timestamp ?? 0),
       last_updated_by: change.last_updated_by ?? who.name,

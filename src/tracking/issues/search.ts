@@ -19,6 +19,7 @@ import type { IssueRow, WireIssue } from './fields.ts'
 /** What is searched for; fields that are given must all hold, of a list one entry is enough. */
 export interface IssueSearch {
   readonly max_results: number
+  /** One that does not exist or is not seen has no issues. */
   readonly experiment_id?: string | undefined
   readonly filter_string?: string | undefined
   readonly page_token?: string | undefined
@@ -117,8 +118,8 @@ async function conditions(room: Tracking, who: Principal, asked: IssueSearch): P
   const filter = parseFilter(asked.filter_string, SCHEMA, { extended: false })
   if (filter !== undefined) where.push(sql`(${matching(filter, (one) => compare(kind, raw(`i.${one.key}`), one))})`)
   if (asked.experiment_id !== undefined) {
-    const { experiment_id } = await requireExperiment(room.db, who, asked.experiment_id)
-    where.push(sql`i.experiment_id = ${experiment_id}`)
+    const found = await requireExperiment(room.db, who, asked.experiment_id).catch(() => undefined)
+    where.push(found === undefined ? raw('1 = 0') : sql`i.experiment_id = ${found.experiment_id}`)
   }
   if (asked.name) {
     const place = raw(kind === 'sqlite' ? 'INSTR' : 'STRPOS')

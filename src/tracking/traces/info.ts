@@ -38,7 +38,7 @@ export const NAME_TAG = 'mlflow.traceName'
 export const LOCATION_TAG = 'mlflow.artifactLocation'
 export const SPANS_TAG = 'mlflow.trace.spansLocation'
 export const SPANS_HERE = 'TRACKING_STORE'
-const FAILURE_TAG = 'mlflow.trace.archivalFailure'
+export const FAILURE_TAG = 'mlflow.trace.archivalFailure'
 
 /** Tags that only the server sets: where files and spans lie. Sent with a trace they are dropped. */
 export const SERVER_TAGS: readonly string[] = [LOCATION_TAG, SPANS_TAG, 'mlflow.trace.archiveLocation', FAILURE_TAG]

@@ -262,6 +262,10 @@ export function ingestCases(bench: TraceBench): void {
       assert.equal((await readInfo(room, root, id)).tags.get('mine'), 'x')
       for (const key of Object.keys(tags)) {
         await refused(setTraceTag(room, root, id, { key, value: 'x' }), 'INVALID_PARAMETER_VALUE', /immutable/)
+        const [code, text] = key.endsWith('archivalFailure')
+          ? (['RESOURCE_DOES_NOT_EXIST', /No trace tag/] as const)
+          : (['INVALID_PARAMETER_VALUE', /cannot be deleted/] as const)
+        await refused(deleteTraceTag(room, root, id, key), code, text)
       }
     })
 

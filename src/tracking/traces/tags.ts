@@ -3,7 +3,7 @@ import type { Principal } from '../../contract/access.ts'
 import { checkKey, cut } from '../limits.ts'
 import type { Tracking } from '../room.ts'
 import { invalid, missing } from '../wire.ts'
-import { NAME_TAG, requireTrace, SERVER_TAGS } from './info.ts'
+import { FAILURE_TAG, NAME_TAG, requireTrace, SERVER_TAGS } from './info.ts'
 import { LONGEST_VALUE } from './rows.ts'
 
 export interface TraceTag {
@@ -29,9 +29,9 @@ export async function setTraceTag(room: Tracking, who: Principal, traceId: strin
   })
 }
 
-/** Removes a tag. RESOURCE_DOES_NOT_EXIST when it is not set. */
+/** Removes a tag, also the one that says why a trace could not be archived. RESOURCE_DOES_NOT_EXIST when it is not set. */
 export async function deleteTraceTag(room: Tracking, who: Principal, traceId: string, key: string): Promise<void> {
-  refuseFixed(key, 'deleted')
+  if (key !== FAILURE_TAG) refuseFixed(key, 'deleted')
   await room.db.tx(async (t) => {
     await requireTrace(t, who, traceId)
     const gone =
