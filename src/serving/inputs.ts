@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { parse } from 'yaml'
 import { problem } from '../contract/errors.ts'
 import { loadNative } from './native/load.ts'
+import { answerOf } from './outputs.ts'
+import type { AnswerShape } from './outputs.ts'
 import type { InputField, InputKind } from './table.ts'
 
 /** What a scorer and the gateway must know to feed a model. */
@@ -13,6 +15,8 @@ export interface ModelInputs {
   readonly tensor: string | null
   /** Shape of one row of the array where it is not [inputs]; its values are the inputs in row-major order. */
   readonly dims?: readonly number[]
+  /** What its answers look like, where the signature says it. */
+  readonly answers?: AnswerShape
 }
 
 /** MLflow's column types and the kinds that callers send for them. */
@@ -51,7 +55,10 @@ const WIDEST = 10_000
  */
 export async function readInputs(dir: string, nativeDir: string | null): Promise<ModelInputs> {
   const signature = await signatureOf(dir)
-  if (signature !== undefined) return ofSignature(signature)
+  if (signature.inputs !== undefined) {
+    const answers = answerOf(signature.outputs)
+    return { ...ofSignature(signature.inputs), ...(answers !== undefined && { answers }) }
+  }
   if (nativeDir === null) throw refused('it was logged without a signature')
   const inputs = loadNative(nativeDir).inputs.map(({ name, kind, required }) => ({
     name,
@@ -69,13 +76,16 @@ const DTYPES: Readonly<Record<InputKind, string>> = {
   string: 'string',
 }
 
-async function signatureOf(dir: string): Promise<unknown> {
+async function signatureOf(dir: string): Promise<{ inputs: unknown; outputs: unknown }> {
   const text = await readFile(join(dir, 'MLmodel'), 'utf8').catch(() => {
     throw refused('it has no MLmodel file')
   })
   const document = readable('MLmodel file', () => parse(text, { schema: 'core', logLevel: 'error' }) as unknown)
-  const inputs = (document as { signature?: { inputs?: unknown } | null } | null)?.signature?.inputs
-  return typeof inputs === 'string' ? readable('signature', () => JSON.parse(inputs) as unknown) : (inputs ?? undefined)
+  const { inputs, outputs } =
+    (document as { signature?: { inputs?: unknown; outputs?: unknown } | null } | null)?.signature ?? {}
+  const read = (columns: unknown): unknown =>
+    typeof columns === 'string' ? readable('signature', () => JSON.parse(columns) as unknown) : (columns ?? undefined)
+  return { inputs: read(inputs), outputs: read(outputs) }
 }
 
 function readable(what: string, read: () => unknown): unknown {

@@ -1,5 +1,6 @@
 /** The routing table: all that a gateway needs to answer, as plain data that control writes and gateways hold. */
 import type { Role } from '../contract/access.ts'
+import type { AnswerShape } from './outputs.ts'
 
 /** Kinds of a model's input. Integers are whole numbers within ±2^53. */
 export type InputKind = 'number' | 'integer' | 'boolean' | 'string'
@@ -37,6 +38,8 @@ export type BackendRoute =
       readonly runtime: string
       /** Sessions, each on a thread of its own, ≥ 1. */
       readonly sessions: number
+      /** What its answers look like, where the signature says it. */
+      readonly answers?: AnswerShape
       /** How an export of a model of another library answers; absent = a model of mlflow's `onnx` flavour, with all its outputs. */
       readonly answer?: OnnxAnswer | undefined
     }
@@ -48,6 +51,8 @@ export type BackendRoute =
       readonly tensor: string | null
       /** Shape of one row of the array; absent = [inputs]. */
       readonly dims?: readonly number[]
+      /** What its answers look like, where the signature says it. */
+      readonly answers?: AnswerShape
       /** Scorer processes of the pool, ≥ 1. */
       readonly workers: number
       /** A scorer above this resident size is recycled. */

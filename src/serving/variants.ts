@@ -72,8 +72,10 @@ async function backendOf(
   array: Omit<ModelInputs, 'inputs'>,
 ): Promise<BackendRoute> {
   if (files.native !== null) return { kind: 'native', dir: files.native.dir }
-  if (files.onnx != null && deps.onnxRuntime !== undefined)
-    return { kind: 'onnx', ...files.onnx, runtime: await deps.onnxRuntime(), sessions: 1 }
+  if (files.onnx != null && deps.onnxRuntime !== undefined) {
+    const { answers } = array
+    return { kind: 'onnx', ...files.onnx, runtime: await deps.onnxRuntime(), sessions: 1, ...(answers && { answers }) }
+  }
   if (files.python === null)
     throw problem('unprocessable', { detail: 'the version has no native form and no Python environment' })
   const { workers, memoryMb } = deps

@@ -1,4 +1,5 @@
 /** What a backend is to the gateway: rows in, predictions out, in this process or another. */
+import type { AnswerShape } from '../outputs.ts'
 import type { LimitsRoute } from '../table.ts'
 import type { Results } from './results.ts'
 import type { Value, ValueColumn } from './rows.ts'
@@ -47,6 +48,8 @@ export interface Backend {
   explain?(rows: readonly Value[][]): Explained[]
   /** Why its rows cannot be explained; undefined where they can. Absent = never. */
   unexplained?(): string | undefined
+  /** What its answers look like, where the backend knows it of itself. */
+  answers?(): AnswerShape
   /** Lets running calls end, then frees everything. */
   close(): Promise<void>
   /** Figures of the processes behind it, for the admin socket. */

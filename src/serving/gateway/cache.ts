@@ -1,4 +1,5 @@
 /** Keeps answers of a version for a while: the same row with the same params is then not scored again. For endpoints that ask for it. */
+import type { AnswerShape } from '../outputs.ts'
 import type { Backend, CallLimits, Explained, Scored } from './backend.ts'
 import { whyNotExplained } from './backend.ts'
 import { toJson } from './json.ts'
@@ -22,6 +23,7 @@ export class CachedBackend implements Backend {
   readonly #settings: CacheSettings
   readonly #clock: () => number
   readonly #kept = new Map<string, Kept>()
+  readonly answers?: () => AnswerShape
   #hits = 0
   #misses = 0
 
@@ -29,6 +31,7 @@ export class CachedBackend implements Backend {
     this.#backend = backend
     this.#settings = settings
     this.#clock = clock
+    if (backend.answers !== undefined) this.answers = () => backend.answers?.() as AnswerShape
   }
 
   ready(): boolean {

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { serveModels } from '../../../test/clients/gateway.ts'
+import { nativeModel, serveModels } from '../../../test/clients/gateway.ts'
 import type { ServedGateway, ServedModel } from '../../../test/clients/gateway.ts'
 import { servingModels } from '../../../test/serving-models.ts'
 import { readInputs } from '../inputs.ts'
@@ -43,16 +43,17 @@ const word = { name: 'what', dtype: 'string', default: 'table', shape: null }
 const SIGNATURES: Readonly<Record<string, object>> = {
   table: {
     inputs: JSON.stringify([column('n', 'integer'), column('at', 'datetime'), column('blob', 'binary')]),
+    outputs: JSON.stringify([column('n', 'long'), column('half', 'double')]),
     params: JSON.stringify([word]),
   },
-  cube: { inputs: JSON.stringify([cube]) },
+  cube: { inputs: JSON.stringify([cube]), outputs: JSON.stringify([column('said', 'string')]) },
   flags: { inputs: JSON.stringify([flags]) },
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'pyfunc-'))
 let gateway: ServedGateway
 before(async () => {
-  const { python } = await servingModels()
+  const { python, dir: modelDir } = await servingModels()
   const models = Object.entries(SIGNATURES).map(async ([name, signature]): Promise<ServedModel> => {
     const dir = join(folder, name)
     mkdirSync(join(dir, 'code'), { recursive: true })
@@ -62,7 +63,7 @@ before(async () => {
     const { inputs, ...array } = await readInputs(dir, null)
     return { name, inputs, backend: { kind: 'python', dir, python, ...array, workers: 1, memory_mb: 4096 } }
   })
-  gateway = await serveModels(await Promise.all(models))
+  gateway = await serveModels([...(await Promise.all(models)), nativeModel('lowered', `${modelDir('hgb')}.native`)])
 })
 after(async () => {
   await gateway.stop()
@@ -156,6 +157,17 @@ test('tensors of three dimensions and of one are served, nested as they are', as
   assert.deepEqual([short.status, /3 values, expected 4/.test(short.text)], [400, true])
   const missing = await post('/v1/models/flags:predict', { instances: [null] })
   assert.deepEqual([missing.status, /x0: a value is missing/.test(missing.text)], [400, true])
+})
+
+test('metadata describe the answers as the model or its signature does', async () => {
+  const outputs = async (name: string): Promise<unknown> => {
+    const response = await fetch(`http://${gateway.http}/v2/models/${name}`)
+    return ((await response.json()) as { outputs: unknown[] }).outputs[0]
+  }
+  assert.deepEqual(await outputs('table'), { name: 'predictions', datatype: 'FP64', shape: [-1, 2] })
+  assert.deepEqual(await outputs('cube'), { name: 'predictions', datatype: 'BYTES', shape: [-1] })
+  assert.deepEqual(await outputs('flags'), { name: 'predictions', datatype: 'FP64', shape: [-1] })
+  assert.deepEqual(await outputs('lowered'), { name: 'predictions', datatype: 'FP64', shape: [-1, 2] })
 })
 
 test('the examples of the OpenAPI document are answered when they are sent', async () => {

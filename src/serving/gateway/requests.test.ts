@@ -403,6 +403,7 @@ test('every form of the same row gives the same answer', async () => {
     { body: { inputs: [GOOD], event_time: 0 } },
     { path: V2, body: { inputs: [...TENSORS, tensor('on', 'BOOL', [true])] } },
     { path: '/v2/models/sum/versions/1/infer', body: { inputs: TENSORS.map((one) => ({ ...one, shape: [1, 1] })) } },
+    { path: V2, body: { inputs: TENSORS, parameters: { timeout: 0, priority: 0 } } },
     { path: V2, body: { id: null, parameters: null, outputs: null, inputs: TENSORS } },
     { path: INVOKE, body: split(['c', 'n', 'x', 'more'], [['a', 2, 1.5, 'ignored']]) },
     { path: '/endpoints/sum/invocations', body: { dataframe_records: [GOOD] } },

@@ -1,6 +1,7 @@
 /** The native backend: a lowered model that answers inside the gateway, in microseconds and without a promise. */
 import { loadNative } from '../../native/load.ts'
 import type { NativeBatch, NativeModel, NativePrediction } from '../../native/model.ts'
+import type { AnswerShape } from '../../outputs.ts'
 import type { InputField } from '../../table.ts'
 import type { Backend, Explained, Scored } from '../backend.ts'
 import { scoreOf } from '../backend.ts'
@@ -58,6 +59,15 @@ export class NativeBackend implements Backend {
     return this.#model.unexplained
   }
 
+  answers(): AnswerShape {
+    const { classes, output, outputs, targets } = this.#model
+    if (output === 'decision_function') return wide(outputs)
+    if (output === 'predict_proba' && classes !== null) return { datatype: 'FP64', shape: [-1, classes.length] }
+    if (classes === null) return wide(targets)
+    const kind = typeof classes[0]
+    return { datatype: kind === 'string' ? 'BYTES' : kind === 'boolean' ? 'BOOL' : 'FP64', shape: [-1] }
+  }
+
   async close(): Promise<void> {
     // Memory is freed with the last request that holds the model.
   }
@@ -100,6 +110,11 @@ export class NativeBackend implements Backend {
     if (classes === null) return numberResults(rows, { data: predictions, width: targets === 1 ? undefined : targets })
     return listResults(Array.from(predictions, (place) => classes[place]))
   }
+}
+
+/** Numbers, so many a row. */
+function wide(width: number): AnswerShape {
+  return { datatype: 'FP64', shape: width === 1 ? [-1] : [-1, width] }
 }
 
 /** One number as it is, several as a list. */

@@ -1,6 +1,7 @@
 /** Pages of the Open Inference Protocol and of Triton beside infer: metadata, readiness, configuration, statistics, repository. */
 import type { Reply } from '../exchange.ts'
 import { JSON_TYPE } from '../exchange.ts'
+import type { AnswerShape } from '../../outputs.ts'
 import { isRecord, parseJson } from '../json.ts'
 import type { LiveEndpoint, LiveTable, LiveVariant } from '../live.ts'
 import { invalid } from '../rows.ts'
@@ -39,8 +40,15 @@ export function modelInfo(endpoint: LiveEndpoint): ModelInfo {
     versions: [...new Set(loaded.map((variant) => variant.route.version))],
     platform: `slipway_${loaded[0]?.route.backend.kind ?? 'none'}`,
     inputs: inputsOf(endpoint).map(({ name, kind }) => ({ name, datatype: DATATYPE[kind], shape: [-1] })),
-    outputs: [{ name: OUTPUT, datatype: 'FP64', shape: [-1] }],
+    outputs: [{ name: OUTPUT, ...answersOf(loaded[0]) }],
   }
+}
+
+/** As the model itself says, else its signature, else one number a row. */
+function answersOf(variant: LiveVariant | undefined): AnswerShape {
+  const backend = variant?.route.backend
+  const promised = backend === undefined || backend.kind === 'native' ? undefined : backend.answers
+  return variant?.backend.answers?.() ?? promised ?? { datatype: 'FP64', shape: [-1] }
 }
 
 function loadedOf(endpoint: LiveEndpoint): LiveVariant[] {

@@ -88,7 +88,7 @@ function readRawInput(call: PredictCall, fields: readonly InputField[]): { ask: 
   return { ask: makeAsk(call, rows, {}), note: { id: undefined, output: OUTPUT, binary: true } satisfies InferNote }
 }
 
-/** The facts that the protocol's parameters carry. Triton's priority: 0 is the default, 1 the highest. */
+/** The facts that the protocol's parameters carry. Triton's priority: 0 is the default, 1 the highest; its timeout: 0 is none. */
 export function factsOf(parameters: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const { timeout, priority } = parameters as { timeout?: unknown; priority?: unknown }
   const urgent = typeof priority === 'number' ? (['normal', 'high'][priority] ?? 'low') : priority
@@ -97,7 +97,7 @@ export function factsOf(parameters: Readonly<Record<string, unknown>>): Record<s
     event_time: parameters['event_time'],
     routing_key: parameters['routing_key'],
     priority: urgent,
-    timeout_ms: typeof timeout === 'number' ? timeout / 1000 : timeout,
+    timeout_ms: timeout === 0 ? undefined : typeof timeout === 'number' ? timeout / 1000 : timeout,
     explain: parameters['explain'],
   }
 }
