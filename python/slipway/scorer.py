@@ -111,8 +111,9 @@ class Model:
 class Frames:
     """Builds what the model is fed: a DataFrame by the signature's types, or an array for a tensor signature."""
 
-    def __init__(self, inputs: list, tensor: "str | None", dims: "list | None" = None):
+    def __init__(self, inputs: list, tensor: "str | None", dims: "list | None" = None, listed: bool = False):
         self.inputs = inputs
+        self._listed = listed  # the model takes a list of the values of its only input
         self._tensor = tensor
         self._dims = [len(inputs)] if dims is None else dims
         self._texts = {i for i, column in enumerate(inputs) if column["kind"] == "string"}
@@ -137,6 +138,8 @@ class Frames:
         params = extra.get("params")
         if self._tensor is not None:
             return self._array(columns, count), params
+        if self._listed:
+            return list(columns[0]) if self._texts else self._frame(columns).iloc[:, 0].tolist(), params
         return self._frame(columns), params
 
     def _array(self, columns, count: int):
@@ -362,7 +365,7 @@ class Scorer:
 
     def _load(self, wanted: dict) -> dict:
         started = time.monotonic()
-        self._frames = Frames(wanted["inputs"], wanted.get("tensor"), wanted.get("dims"))
+        self._frames = Frames(wanted["inputs"], wanted.get("tensor"), wanted.get("dims"), wanted.get("list", False))
         self._model = Model(self._folder)
         warm = self._warm_up()
         return {"flavor": self._model.flavor, "seconds": time.monotonic() - started, "warm": warm, **usage()}

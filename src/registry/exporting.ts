@@ -19,7 +19,7 @@ export interface ExportAnswer {
 /** What the registry needs from serving to export a model. */
 export interface ExportDeps {
   /** The inputs of a model folder, as a scorer is told them. Throws with the reason when it has none. */
-  readonly readInputs: (dir: string) => Promise<{ readonly dims?: readonly number[] }>
+  readonly readInputs: (dir: string) => Promise<{ readonly dims?: readonly number[]; readonly list?: true }>
   /** Replays the rows of `out` on a graph; throws with the first difference. */
   readonly replay: (
     dir: string,
@@ -86,7 +86,8 @@ export async function exportModel(blobs: Blobs, out: string, from: Exportable): 
   const { dir, python, signal, readInputs, replay } = from
   try {
     const inputs = await readInputs(dir)
-    if (inputs.dims !== undefined) return 'its signature is neither named columns nor one tensor [-1, n]'
+    if (inputs.dims !== undefined || inputs.list === true)
+      return 'its signature is neither named columns nor one tensor [-1, n]'
     await writeFile(join(out, 'inputs.json'), JSON.stringify(inputs))
   } catch (error) {
     return (error as Error).message

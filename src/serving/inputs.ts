@@ -15,6 +15,8 @@ export interface ModelInputs {
   readonly tensor: string | null
   /** Shape of one row of the array where it is not [inputs]; its values are the inputs in row-major order. */
   readonly dims?: readonly number[]
+  /** True where the model takes a list of values: its signature has one column without a name, as type hints `list[str]` make it. */
+  readonly list?: true
   /** What its answers look like, where the signature says it. */
   readonly answers?: AnswerShape
 }
@@ -103,6 +105,8 @@ function ofSignature(columns: unknown): ModelInputs {
   }
   const [first] = columns as { type?: unknown }[]
   if (first?.type === 'tensor') return ofTensor(columns)
+  if (columns.length === 1 && first !== undefined && !('name' in first))
+    return { inputs: [ofColumn({ ...first, name: 'x0' })], tensor: null, list: true }
   return { inputs: columns.map(ofColumn), tensor: null }
 }
 

@@ -51,6 +51,8 @@ export type BackendRoute =
       readonly tensor: string | null
       /** Shape of one row of the array; absent = [inputs]. */
       readonly dims?: readonly number[]
+      /** True = the model is fed a list of the values of its only input. */
+      readonly list?: true
       /** What its answers look like, where the signature says it. */
       readonly answers?: AnswerShape
       /** Scorer processes of the pool, ≥ 1. */

@@ -18,6 +18,8 @@ class Echo:
     def predict(self, data, params=None):
         if not isinstance(data, pd.DataFrame):
             return [f"{data.dtype} {one.tolist()}" for one in data]
+        if "n" not in data:
+            return [f"{one!r} of column {data.columns[0]}" for one in data.iloc[:, 0].tolist()]
         what, count = (params or {}).get("what", "table"), len(data)
         if what == "table":
             return pd.DataFrame({"n": data["n"], "half": data["n"] / 2})
@@ -48,6 +50,8 @@ const SIGNATURES: Readonly<Record<string, object>> = {
   },
   cube: { inputs: JSON.stringify([cube]), outputs: JSON.stringify([column('said', 'string')]) },
   flags: { inputs: JSON.stringify([flags]) },
+  words: { inputs: JSON.stringify([{ type: 'string', required: true }]) },
+  wholes: { inputs: JSON.stringify([{ type: 'long', required: true }]) },
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'pyfunc-'))
@@ -157,6 +161,15 @@ test('tensors of three dimensions and of one are served, nested as they are', as
   assert.deepEqual([short.status, /3 values, expected 4/.test(short.text)], [400, true])
   const missing = await post('/v1/models/flags:predict', { instances: [null] })
   assert.deepEqual([missing.status, /x0: a value is missing/.test(missing.text)], [400, true])
+})
+
+test('a signature of one column without a name is fed as MLflow feeds it', async () => {
+  const said = ["'a' of column 0", "'b' of column 0"]
+  assert.deepEqual(await answered('/endpoints/words/invocations', { inputs: ['a', 'b'] }), said)
+  assert.deepEqual(await answered('/v1/models/words:predict', { instances: ['a', 'b'] }), said)
+  const tensor = { name: 'any', datatype: 'BYTES', shape: [2], data: ['a', 'b'] }
+  assert.deepEqual(await answered('/v2/models/words/infer', { inputs: [tensor] }), said)
+  assert.deepEqual(await answered('/endpoints/wholes/invocations', { inputs: [7] }), ['7 of column 0'])
 })
 
 test('metadata describe the answers as the model or its signature does', async () => {

@@ -33,6 +33,7 @@ export async function openBackend(
     inputs: variant.inputs,
     tensor: backend.tensor,
     ...(backend.dims !== undefined && { dims: backend.dims }),
+    ...(backend.list === true && { list: true }),
     workers: backend.workers,
     memoryMb: backend.memory_mb,
     splits,

@@ -47,7 +47,8 @@ const HOLD_MS = 5
  * One that outgrows its memory is replaced before it is ended.
  */
 export class PythonBackend implements Backend {
-  readonly #options: Required<Omit<PoolOptions, keyof CallBounds | 'dims'>> & Pick<PoolOptions, 'dims'>
+  readonly #options: Required<Omit<PoolOptions, keyof CallBounds | 'dims' | 'list'>> &
+    Pick<PoolOptions, 'dims' | 'list'>
   readonly #workers = new Set<Worker>()
   readonly #calls: Calls<Worker>
   readonly #suspects = new Suspects()

@@ -15,6 +15,8 @@ export interface ScorerOptions {
   readonly tensor: string | null
   /** Shape of one row of the tensor; absent = [inputs]. */
   readonly dims?: readonly number[]
+  /** True = a list of the values of the only input. */
+  readonly list?: true
   /** Megabytes beyond which allocations of the process fail; absent = no cap. */
   readonly capMb?: number
   /** Folder that holds the Python package `slipway`. */
@@ -81,7 +83,7 @@ export class Scorer {
   async load(options: ScorerOptions): Promise<void> {
     const inputs = options.inputs.map(({ name, kind, dtype }) => ({ name, kind, dtype }))
     const tensor = options.tensor ?? undefined
-    const payload = Buffer.from(JSON.stringify({ inputs, tensor, dims: options.dims }))
+    const payload = Buffer.from(JSON.stringify({ inputs, tensor, dims: options.dims, list: options.list }))
     const frame = await this.#ask({ id: this.#nextId++, op: OP.LOAD, codec: 2, payload })
     this.facts = JSON.parse(frame.payload.toString('utf8')) as Record<string, unknown>
   }

@@ -130,13 +130,16 @@ export function rowsOfTensors(tensors: readonly Tensor[], fields: readonly Input
   const [only] = tensors
   if (tensors.length === 1 && only !== undefined && isMatrix(only, fields)) return rowsOfMatrix(only, fields)
   const columns = new Map<string, ArrayLike<unknown>>()
+  // the only value of a tensor or list has no name of its own
+  const nameless = tensors.length === 1 && fields.length === 1 && fields[0]?.name === 'x0'
   for (const [i, tensor] of tensors.entries()) {
-    if (columns.has(tensor.name)) throw invalid(`inputs.${i}.name`, tensor.name, 'each name once')
+    const name = nameless ? 'x0' : tensor.name
+    if (columns.has(name)) throw invalid(`inputs.${i}.name`, name, 'each name once')
     if (tensor.shape.length > 2 || (tensor.shape.length === 2 && tensor.shape[1] !== 1))
       throw invalid(`inputs.${i}.shape`, tensor.shape, '[n] or [n, 1] for a tensor that is one input')
-    const field = fields.find((one) => one.name === tensor.name)
+    const field = fields.find((one) => one.name === name)
     if (field !== undefined) checkType(i, tensor, field)
-    columns.set(tensor.name, tensor.data)
+    columns.set(name, tensor.data)
   }
   return rowsOfColumns('inputs', columns)
 }
