@@ -66,8 +66,9 @@ test('times are relative, and event time is in UTC', () => {
       '2026-05-03T05:01:00Z',
       '2026-04-30T10:00:00Z',
       '2026-05-03T10:05:00Z',
+      '2022-05-03T10:05:00Z',
     ].map((at) => ago(at, now)),
-    ['just now', '40 s ago', '14 min ago', '4 h ago', '3 d ago', 'in 5 min'],
+    ['just now', '40 s ago', '14 min ago', '4 h ago', '3 d ago', 'in 5 min', '4 y ago'],
   )
   assert.equal(eventTime('2013-09-04T06:00:00.000Z'), '2013-09-04 06:00 UTC')
   assert.equal(eventTime(null), '–')

@@ -87,15 +87,18 @@ export function ago(at: string, now: number): string {
   return ms > 0 ? `${text} ago` : `in ${text}`
 }
 
+const YEAR_MS = 365 * 86_400_000
+
 function roughly(ms: number): string {
   const steps: readonly (readonly [number, string])[] = [
     [60_000, 's'],
     [3_600_000, 'min'],
     [86_400_000, 'h'],
-    [Infinity, 'd'],
+    [2 * YEAR_MS, 'd'],
+    [Infinity, 'y'],
   ]
-  const sizes: Record<string, number> = { s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 }
-  const unit = steps.find(([limit]) => ms < limit)?.[1] ?? 'd'
+  const sizes: Record<string, number> = { s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000, y: YEAR_MS }
+  const unit = steps.find(([limit]) => ms < limit)?.[1] ?? 'y'
   return `${Math.max(1, Math.floor(ms / (sizes[unit] ?? 1)))} ${unit}`
 }
 

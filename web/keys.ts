@@ -7,6 +7,7 @@ export const PLACES: readonly { readonly key: string; readonly word: string; rea
   { key: 't', word: 'Traces', path: '/traces' },
   { key: 'm', word: 'Models', path: '/models' },
   { key: 'w', word: 'Prompts', path: '/prompts' },
+  { key: 'd', word: 'Datasets', path: '/datasets' },
   { key: 'e', word: 'Endpoints', path: '/endpoints' },
   { key: 'o', word: 'Monitoring', path: '/monitoring' },
   { key: 'i', word: 'Incidents', path: '/incidents' },

@@ -92,6 +92,16 @@ const pages = [
   }),
   createRoute({
     getParentRoute: under,
+    path: '/datasets',
+    component: lazyRouteComponent(() => import('./pages/datasets.tsx'), 'DatasetsPage'),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: '/datasets/$id',
+    component: lazyRouteComponent(() => import('./pages/dataset.tsx'), 'DatasetPage'),
+  }),
+  createRoute({
+    getParentRoute: under,
     path: '/endpoints',
     component: lazyRouteComponent(() => import('./pages/endpoints.tsx'), 'EndpointsPage'),
   }),

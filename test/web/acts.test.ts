@@ -212,6 +212,7 @@ test('a run of any age is found by a part of its name, and by its id', options, 
     await app.mlflow('runs/create', { experiment_id: '0', run_name: `hay-${i}`, start_time: Date.now() + 1000 })
   }
   await app.look('viewer', '/models', async (page) => {
+    await page.getByRole('heading', { name: 'Models', level: 1 }).waitFor()
     await page.keyboard.press('Control+k')
     const field = page.getByRole('combobox', { name: /^Search runs/ })
     await field.fill('needle')
@@ -236,8 +237,29 @@ test('a trace is judged by a person, and the judgement stands at once', options,
     await page.getByLabel('Value', { exact: true }).fill('true')
     await page.getByLabel('Why', { exact: true }).fill('as the timetable says')
     await page.getByRole('button', { name: 'Judge' }).click()
-    await page.getByRole('cell', { name: 'as the timetable says' }).waitFor()
+    await page.getByText('as the timetable says').waitFor()
     await page.getByRole('cell', { name: /one contributor human/ }).waitFor()
+    assert.deepEqual(await axeBreaches(page), [])
+  })
+})
+
+test('an evaluation dataset is read record by record', options, async () => {
+  const { dataset } = (await app.mlflow('../../3.0/mlflow/datasets/create', { name: 'golden', tags: '{"v":"1"}' })) as {
+    dataset: { dataset_id: string }
+  }
+  const records = Array.from({ length: 120 }, (_, i) => ({
+    inputs: { q: `question ${i}` },
+    expectations: { a: 'yes' },
+  }))
+  await app.mlflow(`../../3.0/mlflow/datasets/${dataset.dataset_id}/records`, { records: JSON.stringify(records) })
+  await app.look('viewer', '/datasets', async (page) => {
+    await page.getByRole('cell', { name: '120' }).waitFor()
+    assert.deepEqual(await axeBreaches(page), [])
+    await page.getByRole('link', { name: 'golden' }).click()
+    await page.getByText('100 read so far').waitFor()
+    await page.getByRole('button', { name: 'Read on' }).click()
+    await page.getByText('120', { exact: true }).waitFor()
+    await page.getByText('"q": "question 119"').waitFor()
     assert.deepEqual(await axeBreaches(page), [])
   })
 })

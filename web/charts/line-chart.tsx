@@ -120,7 +120,7 @@ function options(from: OptionsFrom): uPlot.Options {
       from.time ? { ...axis, values: (_, marks) => clockTexts(marks) } : axis,
       {
         ...axis,
-        size: 58,
+        size: from.unit === '' ? 58 : 74,
         values: (_, marks) => valueTexts(marks, from),
         ...(from.log && { grid: { ...grid, filter: strong }, ticks: { ...grid, filter: strong } }),
       },

@@ -80,7 +80,7 @@ function List({ items }: { items: readonly Incident[] }) {
               <Link to="/incidents/$id" params={{ id: one.id }} className="strong">
                 {one.title}
               </Link>
-              {one.causes[0] !== undefined && one.causes[0].title !== one.title && (
+              {one.causes[0] !== undefined && !one.title.includes(one.causes[0].title) && (
                 <div className="muted small">{one.causes[0].title}</div>
               )}
             </td>

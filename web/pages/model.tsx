@@ -20,18 +20,21 @@ export function ModelPage() {
   if (model.data !== undefined && isPrompt(model.data.tags)) {
     return <Navigate to="/prompts/$name" params={{ name }} replace />
   }
+  const described = (model.data?.description ?? '') !== ''
+  const facts = model.data && <ModelFacts model={name} description={model.data.description} tags={model.data.tags} />
   return (
     <Page
       title={name}
       crumbs={<Link to="/models">Models</Link>}
       {...(versions.data && { actions: <CompareRuns items={versions.data.items} /> })}
     >
-      {model.data && <ModelFacts model={name} description={model.data.description} tags={model.data.tags} />}
+      {described && facts}
       <Panel title="Versions" note="the newest first" flush>
         <Loaded query={versions} what={`The versions of ${name}`} height={260}>
           {({ items }) => <Versions items={items} />}
         </Loaded>
       </Panel>
+      {!described && facts}
       <Panel title="History" note="every move of every alias" flush>
         <Loaded query={moves} what="The history" height={120}>
           {({ items }) => <Moves moves={items} />}

@@ -73,7 +73,7 @@ function List({ items }: { items: readonly PipelineRow[] }) {
                 </div>
               )}
             </td>
-            <td className="nowrap">
+            <td className="key">
               {run.trigger} · {run.created_by}
             </td>
             <td className="num">{duration(run.duration_ms)}</td>

@@ -107,7 +107,7 @@ function Template({ shown, against }: { shown: Version; against: Version | undef
       : diffLines(templateOf(against.tags), text)
   return (
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- an area that scrolls must be reachable by keyboard
-    <pre className="log diff" tabIndex={0} aria-label="Template">
+    <pre className="log short diff" tabIndex={0} aria-label="Template">
       {lines.map((line, i) => (
         <span key={i} className={line.kind}>
           {against !== undefined && `${SIGNS[line.kind]} `}

@@ -20,7 +20,6 @@ export function Assessments({ assessments }: { assessments: readonly Assessment[
           <th>Kind</th>
           <th>Value</th>
           <th>By</th>
-          <th>Why</th>
           <th className="num">When</th>
         </tr>
       </thead>
@@ -32,11 +31,13 @@ export function Assessments({ assessments }: { assessments: readonly Assessment[
               {one.kind}
               {!one.valid && ', overridden'}
             </td>
-            <td className="break">{one.error === null ? plainText(one.value) : `failed: ${plainText(one.error)}`}</td>
+            <td className="break">
+              {one.error === null ? plainText(one.value) : `failed: ${plainText(one.error)}`}
+              {one.rationale !== null && <div className="muted small">{one.rationale}</div>}
+            </td>
             <td className="break">
               {one.source_id || '–'} <span className="muted small">{one.source_type.toLowerCase()}</span>
             </td>
-            <td className="break">{one.rationale ?? '–'}</td>
             <td className="num">
               <When at={one.updated_at} />
             </td>

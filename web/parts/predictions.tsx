@@ -43,6 +43,8 @@ export function Predictions({ endpoint }: { endpoint: string }) {
   )
 }
 
+const DIGITS = 5
+
 function Row({ one }: { one: Prediction }) {
   const ok = one.error === null && one.status < 400
   return (
@@ -53,9 +55,7 @@ function Row({ one }: { one: Prediction }) {
         {one.fallback && ', after the canary failed'}
       </td>
       <td className="num">{figure(one.score)}</td>
-      <td className="break">
-        {typeof one.prediction === 'number' ? figure(one.prediction) : JSON.stringify(one.prediction)}
-      </td>
+      <td className="break">{answerText(one.prediction)}</td>
       <td className="num">{duration(one.latency_us / 1000)}</td>
       <td>
         <Status word={ok ? 'ok' : 'failed'} label={ok ? String(one.status) : `${one.status} ${one.error ?? ''}`} />
@@ -77,5 +77,13 @@ function Row({ one }: { one: Prediction }) {
         </details>
       </td>
     </tr>
+  )
+}
+
+/** An answer as JSON with its numbers shortened. */
+function answerText(prediction: unknown): string {
+  if (typeof prediction === 'number') return figure(prediction)
+  return JSON.stringify(prediction, (_, value: unknown) =>
+    typeof value === 'number' ? Number(value.toPrecision(DIGITS)) : value,
   )
 }
