@@ -62,6 +62,16 @@ export const experiments = queryOptions({
     call<typeof trackingApi.listExperiments>('GET', '/v1/experiments', { signal, query: { limit: 1000 } }),
 })
 
+export const experimentsOf = (stage: 'deleted' | undefined) =>
+  queryOptions({
+    queryKey: ['runs', 'experiments', stage ?? 'active'],
+    queryFn: ({ signal }) =>
+      call<typeof trackingApi.listExperiments>('GET', '/v1/experiments', {
+        signal,
+        query: { limit: 1000, view: stage ?? 'active' },
+      }),
+  })
+
 /** What of the runs is asked for; columns are `metrics.KEY`, `params.KEY` or `tags.KEY`. */
 export interface RunsAsk {
   readonly filter: string

@@ -8,6 +8,7 @@ import {
   compareSearch,
   costSearch,
   endpointSearch,
+  experimentsSearch,
   loginSearch,
   monitoringSearch,
   promptSearch,
@@ -51,6 +52,12 @@ const pages = [
     path: '/runs/$id',
     validateSearch: runSearch,
     component: lazyRouteComponent(() => import('./pages/run.tsx'), 'RunPage'),
+  }),
+  createRoute({
+    getParentRoute: under,
+    path: '/experiments',
+    validateSearch: experimentsSearch,
+    component: lazyRouteComponent(() => import('./pages/experiments.tsx'), 'ExperimentsPage'),
   }),
   createRoute({
     getParentRoute: under,

@@ -50,6 +50,11 @@ export function runsSearch(raw: Raw): RunsSearch {
   })
 }
 
+/** State of the list of experiments: `deleted` shows the bin. */
+export function experimentsSearch(raw: Raw): { stage?: 'deleted' } {
+  return raw['stage'] === 'deleted' ? { stage: 'deleted' } : {}
+}
+
 /** How curves are drawn: smoothing 0..0.99, logarithmic axis, by step or time, parts of the steps as `FROM~TO~METRIC`. */
 export interface ChartSearch {
   smooth?: number

@@ -263,3 +263,35 @@ test('an evaluation dataset is read record by record', options, async () => {
     assert.deepEqual(await axeBreaches(page), [])
   })
 })
+
+test('an experiment is made, renamed, deleted and taken back', options, async () => {
+  await app.look('contributor', '/runs', async (page) => {
+    await page.getByRole('link', { name: 'experiment', exact: true }).click()
+    await page.getByRole('button', { name: 'New experiment' }).click()
+    await page.getByRole('dialog', { name: 'New experiment' }).getByRole('textbox').fill('sweeps')
+    await page.getByRole('dialog', { name: 'New experiment' }).getByRole('button', { name: 'Save' }).click()
+    const row = page.getByRole('row', { name: /sweeps/ })
+    await row.getByRole('button', { name: 'Rename' }).click()
+    await row.getByRole('dialog').getByRole('textbox').fill('sweeps of May')
+    await row.getByRole('dialog').getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('link', { name: 'sweeps of May' }).waitFor()
+    assert.equal(
+      await page
+        .getByRole('row', { name: /Default/ })
+        .getByRole('button', { name: 'Delete' })
+        .count(),
+      0,
+    )
+    assert.deepEqual(await axeBreaches(page), [])
+    await row.getByRole('button', { name: 'Delete' }).click()
+    await row.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
+    await page.getByRole('link', { name: 'sweeps of May' }).waitFor({ state: 'detached' })
+    await page.getByRole('combobox', { name: 'Show' }).selectOption('deleted')
+    await row.getByRole('button', { name: 'Restore' }).click()
+    await row.getByRole('dialog').getByRole('button', { name: 'Restore' }).click()
+    await page.getByText('No such experiment is in the bin').waitFor()
+    await page.goBack()
+    await page.getByRole('link', { name: 'sweeps of May' }).click()
+    await page.waitForURL(/\/runs\?experiment=/)
+  })
+})

@@ -1,6 +1,6 @@
 /** Runs: which run is best, and why? A table of any length, filtered in MLflow's grammar; chosen runs are compared. */
 import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
-import { useNavigate, useSearch } from '@tanstack/react-router'
+import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { useCallback, useMemo } from 'react'
 import { count } from '../format.ts'
 import { ChosenActs } from '../parts/chosen-acts.tsx'
@@ -32,7 +32,11 @@ export function RunsPage() {
   return (
     <Page
       title="Runs"
-      lead="Every training run that was logged. Choose some to compare them."
+      lead={
+        <>
+          Every training run that was logged, by <Link to="/experiments">experiment</Link>. Choose some to compare them.
+        </>
+      }
       actions={
         <>
           <SavedViews

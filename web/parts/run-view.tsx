@@ -71,11 +71,13 @@ export function SparkSelect({ value, metrics, onChange }: SparkSelectProps) {
 }
 
 export interface StageSelectProps {
+  /** What is shown when it is not the bin; default runs. */
+  readonly of?: string
   readonly value: 'deleted' | undefined
   readonly onChange: (stage: 'deleted' | undefined) => void
 }
 
-export function StageSelect({ value, onChange }: StageSelectProps) {
+export function StageSelect({ of = 'runs', value, onChange }: StageSelectProps) {
   return (
     <label className="row">
       Show
@@ -83,7 +85,7 @@ export function StageSelect({ value, onChange }: StageSelectProps) {
         value={value ?? 'active'}
         onChange={(event) => onChange(event.target.value === 'deleted' ? 'deleted' : undefined)}
       >
-        <option value="active">runs</option>
+        <option value="active">{of}</option>
         <option value="deleted">the bin</option>
       </select>
     </label>
