@@ -295,3 +295,45 @@ test('an experiment is made, renamed, deleted and taken back', options, async ()
     await page.waitForURL(/\/runs\?experiment=/)
   })
 })
+
+test('groups are asked for once bare and once with their metrics', options, async () => {
+  for (const seed of ['1', '2']) await logRun(app, { name: `seed ${seed}`, metrics: { auc: 0.7 }, params: { seed } })
+  await app.look('viewer', '/', async (page) => {
+    const asked: string[] = []
+    page.on('request', (request) => {
+      if (request.url().includes('/v1/runs/groups')) asked.push(request.url())
+    })
+    await page.goto(`${app.url}/runs?group=params.seed&filter=${encodeURIComponent("params.seed != '0'")}`)
+    await page.getByText('2 groups').waitFor()
+    await page.getByText('0.7 to 0.7').first().waitFor()
+    assert.deepEqual(
+      asked.map((url) => new URL(url).searchParams.getAll('metrics').length > 0),
+      [false, true],
+    )
+  })
+})
+
+test('columns are found by their name, in sight on a phone too, and Escape closes them', options, async () => {
+  const metrics = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`m${i}`, i]))
+  await logRun(app, { name: 'many columns', metrics: { ...metrics, brier: 0.1 } })
+  await app.look('viewer', '/runs', async (page) => {
+    await page.setViewportSize({ width: 420, height: 850 })
+    await page.getByText('many columns').waitFor()
+    await page.getByText(/^Columns \(/).click()
+    const panel = page.locator('.columns .panel')
+    const box = await panel.boundingBox()
+    assert.ok(box !== null && box.x >= 0 && box.x + box.width <= 420, JSON.stringify(box))
+    await page.getByLabel('Find a column').fill('no such')
+    await page.getByText('No column is called like that.').waitFor()
+    await page.getByLabel('Find a column').fill('m19')
+    await page.getByRole('checkbox', { name: /^m19/ }).click()
+    await page.waitForURL(/m19/)
+    assert.deepEqual(await axeBreaches(page), [])
+    await page.getByLabel('Find a column').press('Escape')
+    await panel.waitFor({ state: 'hidden' })
+    assert.match(await page.evaluate<string>('document.activeElement.textContent'), /^Columns/)
+    await page.getByText(/^Columns \(/).click()
+    await page.getByRole('heading', { name: 'Runs', level: 1 }).click()
+    await panel.waitFor({ state: 'hidden' })
+  })
+})

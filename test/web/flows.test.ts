@@ -132,22 +132,6 @@ test('filter, order and columns live in the address and come back with it', opti
   })
 })
 
-test('groups are asked for once bare and once with their metrics', options, async () => {
-  await open('/', async (page) => {
-    const asked: string[] = []
-    page.on('request', (request) => {
-      if (request.url().includes('/v1/runs/groups')) asked.push(request.url())
-    })
-    await page.goto(`${server.url}/runs?group=params.seed`)
-    await page.getByText('3 groups').waitFor()
-    await page.getByText(/ to /).first().waitFor()
-    assert.deepEqual(
-      asked.map((url) => new URL(url).searchParams.getAll('metrics').length > 0),
-      [false, true],
-    )
-  })
-})
-
 test('a rollback shows what it will do and happens only after it was confirmed', options, async () => {
   await open('/endpoints/flight-delay', async (page) => {
     server.writes.length = 0

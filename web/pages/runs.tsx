@@ -81,7 +81,7 @@ function Toolbar({ search, keys, columns, spark, set }: ToolbarProps) {
   const { filter = '', experiment = '', group = '' } = search
   const offered = useMemo(() => (keys === undefined ? [] : columnsOffered(keys)), [keys])
   return (
-    <div className="row">
+    <div className="row toolbar">
       <FilterBox key={filter} value={filter} offered={offered} onApply={(next) => set({ filter: next })} />
       <ExperimentSelect value={experiment} onChange={(next) => set({ experiment: next })} />
       <GroupSelect value={group} offered={offered} onChange={(next) => set({ group: next })} />

@@ -1,6 +1,6 @@
 /** Views of the runs that are kept under a name: opened, saved, replaced, forgotten. The command line knows them too. */
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { useId, useRef, useState } from 'react'
+import { useId, useState } from 'react'
 import type { searchesApi } from '../../src/contract/searches.ts'
 import { call, describe } from '../api.ts'
 import { savedViews } from '../run-reads.ts'
@@ -8,6 +8,7 @@ import type { SavedView } from '../run-reads.ts'
 import { fieldsOf, searchOf } from '../saved.ts'
 import type { RunsSearch } from '../search.ts'
 import { useMay } from './may.ts'
+import { Menu } from './menu.tsx'
 
 export interface SavedViewsProps {
   /** What the page shows now, columns included. */
@@ -18,31 +19,36 @@ export interface SavedViewsProps {
 export function SavedViews({ search, onOpen }: SavedViewsProps) {
   const views = useQuery(savedViews)
   const may = useMay({ verb: 'write', resource: 'runs' })
-  const menu = useRef<HTMLDetailsElement>(null)
   const items = views.data?.items ?? []
-  const open = (view: SavedView): void => {
-    if (menu.current !== null) menu.current.open = false
-    onOpen(searchOf(view))
-  }
   return (
-    <details ref={menu} className="menu">
-      <summary className="button">Views ({items.length})</summary>
-      <div className="panel">
-        {items.length === 0 && <p className="muted">A view keeps filter, order, columns and grouping under a name.</p>}
-        <ul>
-          {items.map((view) => (
-            <li key={view.id} className="row">
-              <button type="button" className="button quiet break" onClick={() => open(view)}>
-                {view.name}
-              </button>
-              <span className="muted small">{view.owner}</span>
-              {may && <Forget view={view} />}
-            </li>
-          ))}
-        </ul>
-        {may && <Save search={search} items={items} />}
-      </div>
-    </details>
+    <Menu label={`Views (${items.length})`}>
+      {(close) => (
+        <>
+          {items.length === 0 && (
+            <p className="muted">A view keeps filter, order, columns and grouping under a name.</p>
+          )}
+          <ul>
+            {items.map((view) => (
+              <li key={view.id} className="row">
+                <button
+                  type="button"
+                  className="button quiet break"
+                  onClick={() => {
+                    close()
+                    onOpen(searchOf(view))
+                  }}
+                >
+                  {view.name}
+                </button>
+                <span className="muted small">{view.owner}</span>
+                {may && <Forget view={view} />}
+              </li>
+            ))}
+          </ul>
+          {may && <Save search={search} items={items} />}
+        </>
+      )}
+    </Menu>
   )
 }
 
