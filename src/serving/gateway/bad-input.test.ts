@@ -105,6 +105,14 @@ test('a caller that closes its side after the request still gets the answer', as
   assert.match(await raw(head + body, true), /^HTTP\/1\.1 200 [^]*"predictions":\[2\.5\]/)
 })
 
+test('who asks before sending is told to go on, or that it is too much', async () => {
+  const head = (length: number): string =>
+    `POST /v1/endpoints/floats:predict HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: ${length}\r\n\r\n`
+  const body = '{"inputs":{"x":2.5}}'
+  assert.match(await raw(head(body.length) + body, true), /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 /)
+  assert.match(await raw(head(1073741824), true), /^HTTP\/1\.1 413 /)
+})
+
 test('an address that is written in full is read by its path', async () => {
   const full = `GET http://127.0.0.1/v2/health/live?a=http://x HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n`
   assert.match(await raw(full, false), /^HTTP\/1\.1 200 [^]*"live":true/)

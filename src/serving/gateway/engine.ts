@@ -257,15 +257,18 @@ function part({ data, width }: Numbers, from: number, to: number): Numbers {
   return { data: data.subarray(from * (width ?? 1), to * (width ?? 1)), width }
 }
 
-/** Counts and logs a failed attempt; returns the problem to throw. Refusals under load are counted, not logged row by row. */
+/**
+ * Counts and logs a failed attempt; returns the problem to throw. Refusals under load are counted, not logged row by row. A caller's mistake
+ * that only the model's side finds is no error of stable; whether it is one of the canary, `stepIn` finds out.
+ */
 function failed(deps: EngineDeps, attempt: Attempt, batch: Batch, error: unknown): Problem {
   const fault = error instanceof Problem ? error : problem('internal', {}, error)
   const now = deps.clock()
   const us = (performance.now() - attempt.started) * 1000
-  attempt.variant.stats.add(now, attempt.ask.rows.count, us, true)
+  const { role } = attempt.variant.route
+  if (fault.status !== 400 || role === 'canary') attempt.variant.stats.add(now, attempt.ask.rows.count, us, true)
   // A canary's failure is logged by `stepIn`, which knows whether stable could answer.
-  if (fault.status >= 500 && attempt.variant.route.role !== 'canary')
-    log(deps, attempt, batch, { at: now, us: Math.round(us), error: fault })
+  if (fault.status >= 500 && role !== 'canary') log(deps, attempt, batch, { at: now, us: Math.round(us), error: fault })
   return fault
 }
 

@@ -79,13 +79,14 @@ function describeModel({ route }: LiveEndpoint): object {
   return { modelName: route.name, modelUrl: `models:/${route.model}` }
 }
 
-/** /invocations and /endpoints/NAME/invocations, with MLflow's and SageMaker's health paths beside them. */
+/** /invocations and /endpoints/NAME/invocations, with MLflow's and SageMaker's health paths and MLflow's /version beside them. */
 function invocations(asked: Asked, parts: readonly string[]): Target | undefined {
   const { view } = asked
   const named = parts[0] === 'endpoints' && parts.length === 3
   const action = named ? parts[2] : parts.length === 1 ? parts[0] : undefined
   const name = named ? (parts[1] as string) : undefined
   if (action === 'invocations') return predictTarget(asked, { name, protocol: mlflowProtocol })
+  if (action === 'version') return get(asked, null, () => ({ status: 200, type: 'text/plain', body: view.version }))
   if (action !== 'ping' && action !== 'health') return undefined
   return get(asked, null, () => {
     const endpoint = name === undefined ? view.table.only : view.table.endpoints.get(name)
@@ -98,7 +99,6 @@ function page(asked: Asked): PageTarget {
   const { view, method, path } = asked
   // KServe's client asks here whether a server of its first protocol lives.
   if (path === '/') return get(asked, null, () => json({ status: 'alive' }))
-  if (path === '/version') return get(asked, null, () => ({ status: 200, type: 'text/plain', body: view.version }))
   if (path === '/metrics') {
     const type = 'text/plain; version=0.0.4; charset=utf-8'
     return get(asked, 'read', () => ({ status: 200, type, body: view.metrics() }))

@@ -130,8 +130,14 @@ test("a caller's mistake that Python finds is a 400, the model's own a failure",
     assert.equal(status, 400, text)
     assert.match(text, said)
   }
+  const errors = async (): Promise<string | undefined> => {
+    const metrics = await (await fetch(`http://${gateway.http}/metrics`)).text()
+    return /^slipway_request_errors_total\{endpoint="table"[^}]*\} (\d+)/m.exec(metrics)?.[1]
+  }
+  assert.equal(await errors(), '0')
   const raised = await post(NATIVE, { inputs: ROW, params: { what: 'none' } })
   assert.deepEqual([raised.status, /ValueError: no such word/.test(raised.text)], [502, true])
+  assert.equal(await errors(), '1')
   const shapeless = await post(NATIVE, { inputs: ROW, params: { what: 'one' } })
   assert.deepEqual(
     [shapeless.status, /dict whose item 'n' is not one value for each/.test(shapeless.text)],

@@ -444,6 +444,7 @@ test('health, metadata and version as each protocol asks for them', async () => 
   assert.deepEqual(await get('/health', anyone), [200, '\n'])
   assert.deepEqual(await get('/endpoints/none/ping', anyone), [404, '\n'])
   assert.deepEqual(await get('/version', anyone), [200, '1.2.3'])
+  assert.deepEqual(await get('/endpoints/sum/version', anyone), [200, '1.2.3'])
   const [, server] = await get('/v2?test_1=1')
   assert.match(server, /^{"name":"slipway","version":"1\.2\.3","extensions":\["parameters","binary_tensor_data",/)
   assert.deepEqual(await get('/v2/models'), [200, '{"models":["sum"]}'])

@@ -72,6 +72,11 @@ export async function listen(deps: HttpDeps, at: ListenAt): Promise<GatewayServe
   // Both kinds of server tell the same events; requests of HTTP/2 have what is used here of those of HTTP/1.1.
   const server = listening.server as Server
   server.on('request', (request, response) => handle(deps, request, response))
+  server.on('checkContinue', (request, response) => {
+    // who asks before sending a body that is too large is told so instead
+    if (Number(request.headers['content-length'] ?? 0) <= deps.bodies.maxBody) response.writeContinue()
+    handle(deps, request, response)
+  })
   server.on('clientError', answerMalformed)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
