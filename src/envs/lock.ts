@@ -1,5 +1,5 @@
 /** Resolves a request to exact packages with hashes, once: the result is kept by the request's hash. */
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -28,7 +28,8 @@ export async function lockRequest(request: EnvRequest, python: Interpreter, opti
   if (known !== undefined) return makeLock(known, python)
   const text = isBare(request) ? '' : await resolve(request, python, options)
   await mkdir(dirname(kept), { recursive: true })
-  const temporary = `${kept}.${process.pid}.tmp`
+  // of its own, for the same packages may be asked for twice at once
+  const temporary = `${kept}.${randomUUID()}.tmp`
   await writeFile(temporary, text)
   await rename(temporary, kept)
   return makeLock(text, python)

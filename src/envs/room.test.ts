@@ -61,6 +61,12 @@ async function message(work: Promise<unknown>): Promise<string> {
   )
 }
 
+test('the same packages may be asked for many times at once', async () => {
+  const apart = envsRoom({ db: store.db, clock: () => 1, cacheFolder: join(root, 'at-once'), offline: true })
+  const locks = await Promise.all(Array.from({ length: 20 }, () => apart.resolve(packages())))
+  assert.equal(new Set(locks.map(({ digest }) => digest)).size, 1)
+})
+
 test('a project without packages gets an environment without any tool or network', async () => {
   const lock = await room(true).resolve(packages())
   const python = await room(true).python(lock.digest)

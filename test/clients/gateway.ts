@@ -13,7 +13,8 @@ import { BREAKER } from '../../src/serving/table.ts'
 export interface ServedModel {
   readonly name: string
   readonly inputs: readonly InputField[]
-  readonly backend: BackendRoute
+  /** null = the endpoint has no version. */
+  readonly backend: BackendRoute | null
   readonly limits?: LimitsRoute
 }
 
@@ -92,7 +93,7 @@ function endpointOf({ name, inputs, backend, limits }: ServedModel): EndpointRou
     threshold: null,
     breaker: BREAKER,
     standby: [],
-    variants: [{ role: 'stable', version: '1', weight: 0, since: 1, inputs, backend }],
+    variants: backend === null ? [] : [{ role: 'stable', version: '1', weight: 0, since: 1, inputs, backend }],
     ...(limits !== undefined && { limits }),
   }
 }

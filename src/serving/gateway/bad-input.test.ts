@@ -12,6 +12,7 @@ before(async () => {
     echoModel('floats', 'number'),
     echoModel('wholes', 'integer'),
     echoModel('texts', 'string'),
+    { ...echoModel('empty', 'number'), backend: null },
     { ...echoModel('limited', 'number'), limits: { per_token: { per_second: 0.001, burst: 1 } } },
   ])
 })
@@ -238,6 +239,15 @@ test('cells of CSV are the numbers that pandas reads, and no others', async () =
   for (const cell of ['0x10', '  ', '0b1', '1_000', 'e5', '.'])
     assert.match(await send(cell), /^400 .*inputs\.x: got /, cell)
   assert.equal(await send('-inf'), await send('-Infinity'))
+})
+
+test('an endpoint without a version is not available, whatever the request says', async () => {
+  const paths = ['/v1/endpoints/empty:predict', '/v2/models/empty/infer', '/endpoints/empty/invocations']
+  for (const path of [...paths, '/v1/models/empty:predict']) {
+    const response = await fetch(`http://${gateway.http}${path}`, { method: 'POST', body: '{"inputs":[[1]]}' })
+    assert.equal(response.status, 503)
+    assert.match(await response.text(), /endpoint empty is not available: no version of it is loaded/)
+  }
 })
 
 test('instances may be an object of columns, as MLflow takes it', async () => {

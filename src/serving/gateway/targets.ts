@@ -60,11 +60,18 @@ export interface Wanted {
   readonly version?: string | undefined
 }
 
-/** The target of a request to predict. Throws `method_not_allowed` for anything but POST, and `not_found`. */
+/** The endpoint of a name, where a version of it is loaded. Throws as endpointOf, and `unavailable`. */
+export function servedEndpoint(table: LiveTable, name: string | undefined): LiveEndpoint {
+  const endpoint = endpointOf(table, name)
+  if (endpoint.stable !== undefined || endpoint.canary !== undefined) return endpoint
+  throw problem('unavailable', { what: `endpoint ${endpoint.route.name}`, detail: 'no version of it is loaded' })
+}
+
+/** The target of a request to predict. Throws `method_not_allowed` for anything but POST, `not_found` and `unavailable`. */
 export function predictTarget(asked: Asked, wanted: Wanted): PredictTarget {
   const { method, path, view } = asked
   if (method !== 'POST') throw problem('method_not_allowed', { method, path, allowed: 'POST' })
-  const endpoint = endpointOf(view.table, wanted.name)
+  const endpoint = servedEndpoint(view.table, wanted.name)
   return { kind: 'predict', endpoint, version: wanted.version, protocol: wanted.protocol }
 }
 

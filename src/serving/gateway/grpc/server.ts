@@ -14,7 +14,7 @@ import type { Answer } from '../engine.ts'
 import type { Reply } from '../exchange.ts'
 import { PATIENCE } from '../server.ts'
 import type { GatewayServer, HttpDeps, ListenAt, Patience } from '../server.ts'
-import { endpointOf } from '../targets.ts'
+import { servedEndpoint } from '../targets.ts'
 import { followPair, readPair } from '../tls.ts'
 import type { UnaryCall } from './calls.ts'
 import { CALLS, MODEL_INFER, MODEL_STREAM_INFER } from './calls.ts'
@@ -191,7 +191,7 @@ async function answerInfer(call: Call, message: Buffer): Promise<void> {
 async function infer({ deps, headers }: Call, message: Buffer): Promise<Reply> {
   const { view, clock, rates, nextId } = deps
   const { model, version } = inferTarget(message)
-  const endpoint = endpointOf(view.table, model)
+  const endpoint = servedEndpoint(view.table, model)
   const now = clock()
   const token = admit(view.table, headers.authorization, 'predict', { project: endpoint.route.project, now })
   rates.take(endpoint.route, token, now)
