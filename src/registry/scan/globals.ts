@@ -50,7 +50,7 @@ const SAFE: Readonly<Record<string, ReadonlySet<string>>> = {
   pandas: words(`DataFrame Series Index MultiIndex RangeIndex DatetimeIndex TimedeltaIndex PeriodIndex IntervalIndex
     CategoricalIndex Categorical CategoricalDtype DatetimeTZDtype StringDtype BooleanDtype Int8Dtype Int16Dtype Int32Dtype
     Int64Dtype UInt8Dtype UInt16Dtype UInt32Dtype UInt64Dtype Float32Dtype Float64Dtype Interval IntervalDtype Period
-    PeriodDtype Timestamp Timedelta NA NaT`),
+    PeriodDtype Timestamp Timedelta ArrowDtype NA NaT`),
   'pandas.core.indexes.base': words('Index _new_Index'),
   'pandas.core.indexes.datetimes': words('DatetimeIndex _new_DatetimeIndex'),
   'pandas.core.indexes.period': words('PeriodIndex _new_PeriodIndex'),
@@ -63,6 +63,9 @@ const SAFE: Readonly<Record<string, ReadonlySet<string>>> = {
   'pandas._libs.tslibs.period': words('Period'),
   'pandas._libs.tslibs.timedeltas': words('Timedelta _timedelta_unpickle'),
   'pandas._libs.tslibs.timestamps': words('Timestamp _unpickle_timestamp'),
+  // texts of pandas 3: arrays of plain buffers
+  pyarrow: words('NA'),
+  'pyarrow.lib': words('_restore_array type_for_alias py_buffer'),
   'scipy.interpolate._bsplines': words('BSpline'),
   'scipy._lib.array_api_compat.numpy._aliases': words('asarray'),
   'joblib.numpy_pickle': words('NumpyArrayWrapper'),

@@ -137,6 +137,21 @@ describe('pickles that are not known to be safe', () => {
       )
     })
   }
+  test('a table of pandas 3 with a column of texts is clean', () => {
+    const written =
+      'gAWVIQMAAAAAAACMBnBhbmRhc5SMCURhdGFGcmFtZZSTlCmBlH2UKIwEX21ncpSMHnBhbmRhcy5jb3JlLmludGVybmFscy5tYW5hZ2Vyc5SMDE' +
+      'Jsb2NrTWFuYWdlcpSTlIwWcGFuZGFzLl9saWJzLmludGVybmFsc5SMD191bnBpY2tsZV9ibG9ja5STlIwNcGFuZGFzLmFycmF5c5SMEEFycm93' +
+      'U3RyaW5nQXJyYXmUk5QpgZR9lCiMCV9wYV9hcnJheZSMC3B5YXJyb3cubGlilIwOX3Jlc3RvcmVfYXJyYXmUk5QoaBKMDnR5cGVfZm9yX2FsaW' +
+      'FzlJOUjAxsYXJnZV9zdHJpbmeUhZRSlEsBSwBLAF2UKE5oEowJcHlfYnVmZmVylJOUlhAAAAAAAAAAAAAAAAAAAAABAAAAAAAAAJSFlFKUaByW' +
+      'AQAAAAAAAAB4lIWUUpRlXZROdJSFlFKUjAZfZHR5cGWUaACMC1N0cmluZ0R0eXBllJOUjAdweWFycm93lEd/+AAAAAAAAIaUUpSMBl9jYWNoZZ' +
+      'R9lHVijAhidWlsdGluc5SMBXNsaWNllJOUSwBLAUsBh5RSlEsCh5RSlIWUXZQojBhwYW5kYXMuY29yZS5pbmRleGVzLmJhc2WUjApfbmV3X0lu' +
+      'ZGV4lJOUaACMBUluZGV4lJOUfZQojARkYXRhlGgOKYGUfZQoaBFoFChoFowMbGFyZ2Vfc3RyaW5nlIWUUpRLAUsASwBdlChOaByWEAAAAAAAAA' +
+      'AAAAAAAAAAAAEAAAAAAAAAlIWUUpRoHJYBAAAAAAAAAGKUhZRSlGVdlE50lIWUUpRoJ2gpaCpHf/gAAAAAAACGlFKUaC19lHVijARuYW1llE51' +
+      'hpRSlGg6aACMClJhbmdlSW5kZXiUk5R9lChoUk6MBXN0YXJ0lEsAjARzdG9wlEsBjARzdGVwlEsBdYaUUpRlhpRSlIwEX3R5cJSMCWRhdGFmcm' +
+      'FtZZSMCV9tZXRhZGF0YZRdlIwFYXR0cnOUfZSMBl9mbGFnc5R9lIwXYWxsb3dzX2R1cGxpY2F0ZV9sYWJlbHOUiHN1Yi4='
+    assert.deepEqual(scan('table.pkl', base64(written)), { verdict: 'clean', findings: [] })
+  })
+
   test('the list: by framework, and nothing by a dotted name', () => {
     assert.equal(judgeGlobal('sklearn.ensemble._forest', 'RandomForestClassifier'), 'safe')
     assert.equal(judgeGlobal('sklearn.ensemble._forest', 'RandomForestClassifier.fit'), 'unknown')
