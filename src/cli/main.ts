@@ -63,6 +63,7 @@ function outlivePipes(follows: boolean): void {
 
 const FILE_FAULTS: Readonly<Record<string, string>> = {
   ENOENT: 'does not exist',
+  EEXIST: 'is a file and no folder',
   EISDIR: 'is a folder',
   ENOTDIR: 'is not in a folder',
   EACCES: 'may not be read or written by this user',
@@ -84,6 +85,20 @@ function fileFault(error: NodeJS.ErrnoException, argv: readonly string[]): strin
   return undefined
 }
 
+const LISTEN_FAULTS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'is taken by another program; name another port, or 0 for a free one',
+  EADDRNOTAVAIL: 'is no address of this machine; name another with --host',
+  EACCES: 'is not for this user; name a port above 1023',
+}
+
+/** What is wrong with an address that was to be listened on; undefined for other faults. */
+function listenFault(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined
+  const { syscall, code = '', address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number }
+  const words = syscall === 'listen' ? LISTEN_FAULTS[code] : undefined
+  return words === undefined ? undefined : `${address}${port === undefined ? '' : `:${port}`} ${words}`
+}
+
 /** What failed, why, and the next thing to do; never a stack trace. */
 function explain(error: unknown, argv: readonly string[]): { text: string; code: number } {
   const [name = ''] = argv
@@ -95,7 +110,7 @@ function explain(error: unknown, argv: readonly string[]): { text: string; code:
   }
   const file = error instanceof Error ? fileFault(error, argv.slice(1)) : undefined
   if (file !== undefined) return { text: file, code: 2 }
-  const text = error instanceof Error ? error.message : String(error)
+  const text = listenFault(error) ?? (error instanceof Error ? error.message : String(error))
   return {
     text: process.env['SLIPWAY_LOG_LEVEL'] === 'debug' && error instanceof Error ? (error.stack ?? text) : text,
     code: 3,

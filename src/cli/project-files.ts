@@ -7,6 +7,7 @@ import { pipelinesApi } from '../contract/pipelines.ts'
 import type { Reply } from '../contract/route.ts'
 import { writeArchive } from '../store/archive.ts'
 import type { PackedFile } from '../store/archive.ts'
+import { UsageError } from './command.ts'
 import { gitSource } from './git.ts'
 
 /** Folders and files that are never part of a project's code. */
@@ -37,7 +38,7 @@ export async function submitProject(
 ): Promise<Reply<typeof pipelinesApi.createPipelineVersion>> {
   const root = resolve(folder)
   const text = await readFile(join(root, file), 'utf8').catch(() => {
-    throw new Error(`no ${file} in ${root}\nMake one: slipway init`)
+    throw new UsageError(`there is no ${file} in ${root}; slipway init makes one`)
   })
   const files = await projectFiles(root)
   const source = await gitSource(root)

@@ -83,6 +83,7 @@ describe('the command line', { timeout: 240_000 }, () => {
     await refused(['rollout', 'simulate', '.'], /a folder is named where a file is expected\n$/)
     await refused(['import', '.'], /a folder is named where a file is expected\n$/)
     await refused(['backup', 'no-folder/a.tar'], /the folder of no-folder\/a\.tar does not exist\n$/)
+    await refused(['run', 'none'], /there is no slipway\.yaml in .*none; slipway init makes one/)
     await refused(['import', 'wandb', '.'], /holds no runs of wandb/)
     await refused(['import', 'wandb', 'none'], /folder of wandb runs ".*none" does not exist/)
     writeFileSync(join(folder, 'no.pem'), 'no key')
@@ -104,6 +105,14 @@ describe('the command line', { timeout: 240_000 }, () => {
       assert.equal(existsSync(join(folder, 'none.tar')), false)
     }
     await refused(['predict', 'none', '{}', '--url', server.url, '--data', 'none'], /name it with --data/)
+  })
+
+  test('an address that cannot be listened on is named, with what to do', async () => {
+    const port = new URL(server.url).port
+    const serve = ['serve', '--data', 'other', '--gateways', '0', '--port']
+    await refused([...serve, port], new RegExp(`127\\.0\\.0\\.1:${port} is taken by another program; name another`), 3)
+    await refused([...serve, '0', '--host', '192.0.2.1'], /192\.0\.2\.1.* is no address of this machine/, 3)
+    await refused(['serve', '--data', 'no.pem', '--port', '0'], /no\.pem is a file and no folder\n$/)
   })
 
   test('what a body lacks is said in plain words', async () => {
