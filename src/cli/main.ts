@@ -128,5 +128,6 @@ try {
 } catch (error) {
   const { text, code } = explain(error, process.argv.slice(2))
   process.stderr.write(`${paint('red', 'slipway:', process.stderr)} ${text}\n`)
-  process.exitCode = code
+  // a server that could not start all of itself does not go on with the rest
+  process.exit(code)
 }

@@ -1,7 +1,7 @@
 /** The gateways of this data folder: started in sessions of their own, adopted when they already run, restarted when they die. */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gatewayStats } from './admin-client.ts'
@@ -72,12 +72,18 @@ export class Fleet {
       running.push(found)
     }
     for (const [index, found] of running.entries()) {
-      const up = found === undefined ? await this.#launch(index) : { process: found }
+      const up = found === undefined ? await this.#launch(index).catch(this.#giveUp) : { process: found }
       this.#take(up.process)
       const slot = { index, up, quickDeaths: 0 }
       this.#slots.push(slot)
       this.#watches.push(this.#watch(slot))
     }
+  }
+
+  /** Where one cannot start, those that could would answer for nobody. */
+  readonly #giveUp = async (error: unknown): Promise<never> => {
+    await this.stop(true)
+    throw error
   }
 
   /** The ports of one are those of all. */
@@ -169,7 +175,9 @@ export class Fleet {
     }
     if (fault === undefined) child.kill('SIGKILL')
     const file = join(runFiles(this.#options.dataDir).run, `gateway-${index}.log`)
-    throw new Error(`gateway ${index} did not start: ${fault ?? `not ready in ${START_MS} ms`}; see ${file}`)
+    // one that was killed says nothing, and its log may tell an older error
+    const said = fault?.includes('exit code') === true ? lastError(file) : undefined
+    throw new Error(`gateway ${index} did not start: ${said ?? fault ?? `not ready in ${START_MS} ms`}; see ${file}`)
   }
 
   /** Restarts a gateway whenever it dies, on the port that it had. */
@@ -197,6 +205,12 @@ export class Fleet {
       }
     }
   }
+}
+
+/** The last error that a log tells; undefined without one. */
+function lastError(file: string): string | undefined {
+  const lines = readFileSync(file, 'utf8').split('\n')
+  return lines.findLast((line) => /^\w*Error: /.test(line))?.replace(/^\w*Error: /, '')
 }
 
 /** Waits, and no longer than until the signal. */

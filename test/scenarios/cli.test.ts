@@ -113,6 +113,14 @@ describe('the command line', { timeout: 240_000 }, () => {
     await refused([...serve, port], new RegExp(`127\\.0\\.0\\.1:${port} is taken by another program; name another`), 3)
     await refused([...serve, '0', '--host', '192.0.2.1'], /192\.0\.2\.1.* is no address of this machine/, 3)
     await refused(['serve', '--data', 'no.pem', '--port', '0'], /no\.pem is a file and no folder\n$/)
+    // a gateway that cannot start ends the server, which leaves nothing behind that runs or holds its folder
+    const taken = ['serve', '--data', 'other', '--port', '0', '--grpc-port', '0', '--gateway-port', port]
+    for (let round = 0; round < 2; round++)
+      await refused(
+        taken,
+        /gateway 0 did not start: listen EADDRINUSE: address already in use 127\.0\.0\.1:\d+; see /,
+        3,
+      )
   })
 
   test('what a body lacks is said in plain words', async () => {
