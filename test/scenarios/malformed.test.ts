@@ -432,11 +432,11 @@ const MODELS: Case[] = [
   ['a signature that is no JSON', inputs('{'), /signature cannot be read/],
   ['a signature without inputs', inputs('[]'), /no inputs/],
   ['a signature of nulls', inputs('[null]'), /no columns/],
-  ['a column without name', inputs('[{"type":"double"}]'), /without names/],
+  ['columns without names', inputs('[{"type":"double"},{"type":"long"}]'), /without names/],
   ['a column of an unknown type', inputs('[{"name":"a","type":"quaternion"}]'), /quaternion/],
   [
-    'a tensor of seven dimensions',
-    inputs('[{"type":"tensor","tensor-spec":{"dtype":"float64","shape":[-1,1,1,1,1,1,1]}}]'),
+    'a tensor of unknown dimensions',
+    inputs('[{"type":"tensor","tensor-spec":{"dtype":"float64","shape":[-1,-1,-1,1,1,1,1]}}]'),
     /tensors/,
   ],
   [
