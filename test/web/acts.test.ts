@@ -275,6 +275,11 @@ test('an experiment is made, renamed, deleted and taken back', options, async ()
     await row.getByRole('dialog').getByRole('textbox').fill('sweeps of May')
     await row.getByRole('dialog').getByRole('button', { name: 'Save' }).click()
     await page.getByRole('link', { name: 'sweeps of May' }).waitFor()
+    await page
+      .getByRole('row', { name: /Default/ })
+      .getByText('the beginning')
+      .first()
+      .waitFor()
     assert.equal(
       await page
         .getByRole('row', { name: /Default/ })

@@ -83,7 +83,7 @@ function Box({ node, at: [x, y], chosen, onFollow }: BoxProps) {
         />
       )}
       <text className="name" x="12" y="19">
-        {clip(node.name, 17)}
+        {clip(node.name, 16)}
       </text>
       <text x="12" y="36">
         {clip(node.detail, 23)}

@@ -152,7 +152,9 @@ function RateTable({ rates }: { rates: readonly RateRow[] }) {
             <td>{rate.resource}</td>
             <td className="num">{money(rate.micro_dollars)}</td>
             <td>{rate.unit}</td>
-            <td className="num">{Date.parse(rate.from) === 0 ? 'the beginning' : <When at={rate.from} />}</td>
+            <td className="num">
+              <When at={rate.from} />
+            </td>
             <td className="break">{rate.note}</td>
           </tr>
         ))}

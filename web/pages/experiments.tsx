@@ -103,7 +103,7 @@ function Row({ experiment }: { experiment: Experiment }) {
         <When at={made} />
       </td>
       <td>
-        <div className="row" style={{ justifyContent: 'flex-end' }}>
+        <div className="row" style={{ justifyContent: 'flex-end', flexWrap: 'nowrap' }}>
           <Acts experiment={experiment} />
         </div>
       </td>

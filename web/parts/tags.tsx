@@ -22,6 +22,7 @@ export function TagsPanel({ tags, needs, set }: TagsProps) {
     mutationFn: ({ key, value }: { key: string; value: string | null }) => set(key, value),
     onSuccess: () => queries.invalidateQueries(),
   })
+  if (!may && tags.length === 0) return null
   return (
     <SoughtPanel title="Tags" items={tags} textOf={([key, value]) => `${key} ${value}`}>
       {(found) => (

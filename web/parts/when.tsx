@@ -27,9 +27,10 @@ export function useNow(): number {
   return useSyncExternalStore(subscribe, () => now)
 }
 
-/** A time relative to now. */
+/** A time relative to now; what was there from the first start on has the time 0. */
 export function When({ at }: { at: string }) {
   const present = useNow()
+  if (Date.parse(at) === 0) return <span className="nowrap">the beginning</span>
   return (
     <time dateTime={at} title={exact(at)} className="nowrap">
       {ago(at, present)}
