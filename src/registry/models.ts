@@ -72,7 +72,7 @@ export async function describeModel(
   })
 }
 
-/** Renames a model with all that belongs to it, its history too. */
+/** Renames a model with all that belongs to it, its history too; to its own name is fine. */
 export async function renameModel(room: Registry, who: Principal, name: string, to: string): Promise<ModelRow> {
   checkModelName(to, 'new_name')
   await refuseUsed(room, name, null)
@@ -81,6 +81,7 @@ export async function renameModel(room: Registry, who: Principal, name: string, 
     await wireModel(t, who, name)
     await requireFreeToChange(t, who, name)
     if (await isPrompt(t, name)) checkPromptName(to)
+    if (to === name) return wireModel(t, who, name)
     const other = await t.get('SELECT name FROM registered_models WHERE name = ?', [to])
     if (other !== undefined) {
       throw mlflowProblem('RESOURCE_ALREADY_EXISTS', `Registered Model (name=${to}) already exists.`)

@@ -20,7 +20,8 @@ export function checkModelName(name: string, field = 'name'): void {
   if (name.trim() === '') throw invalid(missingValue(field))
   if (/[/:]/.test(name)) throw invalid(`Invalid model name '${name}'. Names cannot contain '/' or ':'.`)
   if (name === '.' || name === '..' || /\p{Cc}/u.test(name)) {
-    throw invalid(invalidValue(field, name, 'Names must not resolve to other names when treated as files'))
+    const rule = `Names may be treated as files in certain cases, and must not resolve to other names when treated as such. This name would resolve to '${name}'`
+    throw invalid(invalidValue(field, name, rule))
   }
   checkLength(name, field, LONGEST.name)
 }

@@ -35,7 +35,7 @@ const VERSIONS: FilterSchema = {
   keys: {
     attribute: {
       name: { type: 'text', operators: LISTED, as: 'model' },
-      version_number: { type: 'number', operators: NUMERIC, as: 'version' },
+      version_number: { type: 'number', operators: NUMERIC, as: 'version', lenient: true },
       run_id: { type: 'text', operators: LISTED },
       source_path: { type: 'text', operators: TEXTUAL, as: 'source' },
     },
@@ -163,10 +163,14 @@ interface Standard {
   readonly descending: boolean
 }
 
+function unknownKey(key: string, valid: string): string {
+  return `Invalid order by key '${key}' specified. Valid keys are '${valid}'`
+}
+
 /** The order asked for, then the standard columns that are not in it: the position of a row is then one of its own. */
 function sortColumns(clauses: readonly string[], schema: FilterSchema, standard: readonly Standard[]): SortColumn[] {
   const asked = clauses.map((clause) => {
-    const order = parseOrder(clause, schema)
+    const order = parseOrder(clause, schema, unknownKey)
     return { key: order.key, type: order.type === 'text' ? 'text' : 'int', descending: order.descending } as const
   })
   if (new Set(asked.map((one) => one.key)).size < asked.length) {

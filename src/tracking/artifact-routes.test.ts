@@ -138,7 +138,10 @@ for (const where of ['disk', 'S3'] as const) {
       const forged = await fetch(made.url.replace(/links\/./, 'links/-'))
       assert.deepEqual(
         [forged.status, await forged.text()],
-        [404, '{"error_code":"RESOURCE_DOES_NOT_EXIST","message":"No such link, or it has expired"}'],
+        [
+          404,
+          '{"error_code":"RESOURCE_DOES_NOT_EXIST","message":"No such link, or it has expired","sqlstate":"KAM00","error_class":"RESOURCE_NOT_FOUND"}',
+        ],
       )
       assert.equal((await send('GET', `${PROXY}/presigned/${place('l/none.txt')}`)).status, 404)
       assert.equal((await send('GET', `${PROXY}/presigned/..%2fx`)).status, 400)

@@ -293,7 +293,7 @@ export function batchCases(bench: Bench): void {
         logBatch(room, root, runId, batch),
         'INVALID_PARAMETER_VALUE',
         new RegExp(
-          `^Changing param values is not allowed. Param with key='lr' was already logged with value='0.1' for run ID='${runId}'. Attempted logging new value '0.2'.`,
+          `^Changing param values is not allowed. Params were already logged='\\[{'key': 'lr', 'old_value': '0.1', 'new_value': '0.2'}]' for run ID='${runId}'.`,
         ),
       )
       const { data } = await getRun(room, root, runId)
@@ -306,7 +306,7 @@ export function batchCases(bench: Bench): void {
           ],
         }),
         'INVALID_PARAMETER_VALUE',
-        /key='d'/,
+        /^Duplicate parameter keys have been submitted: \['d'\]/,
       )
     })
 

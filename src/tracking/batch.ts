@@ -3,7 +3,7 @@ import type { Principal } from '../contract/access.ts'
 import type { Tx } from '../store/db.ts'
 import { takeKey } from './batch-keys.ts'
 import type { Tag } from './experiments.ts'
-import { LIMITS, checkBatch, checkKey, cut } from './limits.ts'
+import { LIMITS, checkBatch, checkKey, checkRunId, cut } from './limits.ts'
 import { queuePoints } from './metric-queue.ts'
 import { writePoints } from './metric-rows.ts'
 import { putModelMetrics } from './model-metrics.ts'
@@ -33,6 +33,7 @@ export interface Batch {
  */
 export async function logBatch(room: Tracking, who: Principal, runId: string, batch: Batch): Promise<void> {
   const { metrics = [], params = [], tags = [] } = batch
+  checkRunId(runId)
   checkBatch(metrics.length, params, tags.length)
   for (const [index, point] of metrics.entries()) checkPoint(point, `metrics[${index}].`)
   for (const [index, param] of params.entries()) checkKey(param.key, `params[${index}].key`, 'Param key')
@@ -41,7 +42,8 @@ export async function logBatch(room: Tracking, who: Principal, runId: string, ba
   await room.db.tx(async (t) => {
     const run = await requireActiveRun(t, room, who, runId)
     if (batch.key !== undefined && !(await takeKey(t, room, { runId, key: batch.key, batch }))) return
-    await writeParams(t, runId, params)
+    const conflicts = await writeParams(t, runId, params)
+    if (conflicts.length > 0) throw allChanged(runId, conflicts)
     if (metrics.length > 0) await writePoints(t, [{ run, points: metrics }])
     await putModelMetrics(t, who, runId, metrics)
     await writeTags(t, runId, tags)
@@ -59,19 +61,22 @@ export async function logParam(room: Tracking, who: Principal, runId: string, pa
   checkKey(param.key, 'key', 'Param key')
   await room.db.tx(async (t) => {
     await requireActiveRun(t, room, who, runId)
-    await writeParams(t, runId, [param])
+    const [conflict] = await writeParams(t, runId, [param])
+    if (conflict !== undefined) throw changed(runId, conflict)
   })
 }
 
-async function writeParams(t: Tx, runId: string, params: readonly Param[]): Promise<void> {
-  if (params.length === 0) return
-  const wanted = new Map<string, string>()
-  for (const { key, value: long } of params) {
-    const value = cut(long, LIMITS.param)
-    const other = wanted.get(key)
-    if (other !== undefined && other !== value) throw changed(runId, key, other, value)
-    wanted.set(key, value)
-  }
+/** A param that the run has with another value. */
+interface Conflict {
+  readonly key: string
+  readonly old: string
+  readonly now: string
+}
+
+/** Writes params, each key once among them, and returns those that the run has otherwise. */
+async function writeParams(t: Tx, runId: string, params: readonly Param[]): Promise<Conflict[]> {
+  if (params.length === 0) return []
+  const wanted = new Map(params.map(({ key, value }) => [key, cut(value, LIMITS.param)]))
   const rows = [...wanted].sort((left, right) => (left[0] < right[0] ? -1 : 1))
   const added = await insertRows(
     t,
@@ -79,19 +84,26 @@ async function writeParams(t: Tx, runId: string, params: readonly Param[]): Prom
     rows.map(([key, value]) => [runId, key, value]),
     'ON CONFLICT DO NOTHING',
   )
-  if (added === rows.length) return
+  if (added === rows.length) return []
   const keys = inList(rows.map(([key]) => key))
   const found = await fetchAll<Param>(
     t,
     sql`SELECT key, value FROM run_params WHERE run_id = ${runId} AND key IN ${keys}`,
   )
-  for (const { key, value } of found) {
+  return found.flatMap(({ key, value: old }) => {
     const now = wanted.get(key)
-    if (now !== undefined && now !== value) throw changed(runId, key, value, now)
-  }
+    return now === undefined || now === old ? [] : [{ key, old, now }]
+  })
 }
 
-function changed(runId: string, key: string, old: string, now: string): Error {
+function allChanged(runId: string, conflicts: readonly Conflict[]): Error {
+  const each = conflicts.map(({ key, old, now }) => `{'key': '${key}', 'old_value': '${old}', 'new_value': '${now}'}`)
+  return invalid(
+    `Changing param values is not allowed. Params were already logged='[${each.join(', ')}]' for run ID='${runId}'.`,
+  )
+}
+
+function changed(runId: string, { key, old, now }: Conflict): Error {
   return invalid(
     `Changing param values is not allowed. Param with key='${key}' was already logged with value='${old}' ` +
       `for run ID='${runId}'. Attempted logging new value '${now}'.`,

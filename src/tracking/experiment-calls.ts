@@ -40,8 +40,9 @@ const MOST_RESULTS = 50_000
 /** Checks a page size of 1 to 50000. */
 export function pageSize(value: number | undefined, standard: number, most = MOST_RESULTS): number {
   const size = value ?? standard
-  if (size < 1 || size > most) {
-    throw invalid(invalidValue('max_results', value, ` It must be at most ${most}, and at least 1.`))
+  if (size < 1) throw invalid(`${invalidValue('max_results', value)} It must be a positive integer`)
+  if (size > most) {
+    throw invalid(invalidValue('max_results', value, ` It must be at most ${most}.`))
   }
   return size
 }
@@ -137,9 +138,8 @@ function writes(room: Tracking): Rpc[] {
       path: 'experiments/update',
       summary: 'Rename an experiment',
       access: WRITE,
-      fields: { experiment_id: id(), new_name: text() },
-      handle: async (given, who) =>
-        given.new_name === undefined ? {} : done(renameExperiment(room, who, given.experiment_id, given.new_name)),
+      fields: { experiment_id: id(), new_name: need(text()) },
+      handle: async (given, who) => done(renameExperiment(room, who, given.experiment_id, given.new_name)),
     }),
     rpc({
       method: 'POST',
@@ -175,6 +175,7 @@ function wire(experiment: Experiment): object {
     lifecycle_stage: experiment.lifecycle_stage,
     creation_time: experiment.creation_time,
     last_update_time: experiment.last_update_time,
+    workspace: experiment.project,
     ...(experiment.tags.length > 0 && { tags: experiment.tags }),
   }
 }

@@ -86,10 +86,9 @@ export async function requireExperiment(reader: Reader, who: Principal, id: stri
         'Default',
       ])
     : await reader.get<ExperimentRow>('SELECT * FROM experiments WHERE experiment_id = ?', [id])
-  if (row === undefined || !sees(who, row.project)) {
-    throw missing(`No Experiment with id=${id} exists`, 'experiment', id)
-  }
-  return row
+  if (row !== undefined && sees(who, row.project)) return row
+  if (!/^[+-]?\d+$/.test(id)) throw invalid(`Invalid experiment ID '${id}'. Experiment ID must be a valid integer.`)
+  throw unknown(id)
 }
 
 /** The row of an experiment into which may be written; a project's own default experiment is made when first used. */
@@ -107,6 +106,10 @@ export async function requireActiveExperiment(
     throw invalid(`The experiment ${id} must be in the 'active' state. Current state is ${row.lifecycle_stage}.`)
   }
   return row
+}
+
+function unknown(id: string): Error {
+  return missing(`No Experiment with id=${id} exists`, 'experiment', id)
 }
 
 /** Gives an experiment a new name. INVALID_STATE for a deleted one. */
@@ -127,14 +130,11 @@ export async function renameExperiment(room: Tracking, who: Principal, id: strin
   })
 }
 
-/** Deletes an experiment with its active runs, or restores it with the runs that were deleted by that. */
+/** Deletes an experiment with its active runs, or restores it with the runs that were deleted by that. RESOURCE_DOES_NOT_EXIST where it is so already. */
 export async function setExperimentStage(room: Tracking, who: Principal, id: string, stage: Stage): Promise<void> {
   await room.db.tx(async (t) => {
     const row = await requireExperiment(t, who, id)
-    if (row.lifecycle_stage === stage) {
-      const wanted = stage === 'deleted' ? 'active' : 'deleted'
-      throw invalid(`The experiment ${id} must be in the '${wanted}' state. Current state is ${stage}.`)
-    }
+    if (row.lifecycle_stage === stage) throw unknown(id)
     const now = room.clock()
     if (stage === 'deleted') {
       await t.run(
@@ -248,10 +248,15 @@ function checkTag(tag: Tag): void {
 /** The server never opens a location that a client names: it only hands it back to clients that write there by themselves. */
 function checkLocation(location: string | undefined): void {
   if (location === undefined || location === '') return
-  checkLength(location, 'artifact_location', LIMITS.artifactLocation)
+  if (location.length > LIMITS.artifactLocation) {
+    throw invalid(
+      `Invalid artifact path length. The length of the artifact path cannot be greater than ${LIMITS.artifactLocation} characters.`,
+    )
+  }
   if (location.startsWith('runs:')) throw invalid(`Artifact location cannot be a runs:/ URI. Given: '${location}'`)
   const plain = fullyDecoded(location)
-  if (/[#?]/.test(location) || plain === undefined || plain.split(/[/\\]/).includes('..')) {
-    throw invalid(`'artifact_location' URIs can't include fragments, queries or '..': '${location}'`)
+  if (location.includes('#')) throw invalid("'artifact_location' URL can't include fragments or params.")
+  if (location.includes('?') || plain === undefined || plain.split(/[/\\]/).includes('..')) {
+    throw invalid(`'artifact_location' URIs can't include queries or '..': '${location}'`)
   }
 }

@@ -51,6 +51,8 @@ export interface KeyRule {
   readonly operators: readonly Operator[]
   /** Operators that only the extended form has. */
   readonly more?: readonly Operator[]
+  /** Text may stand without quotes, a number within them. */
+  readonly lenient?: boolean
   /** The key's one true name, where the key is an alias. */
   readonly as?: string
 }
@@ -97,17 +99,20 @@ export interface Order {
   readonly aggregate?: Aggregate
 }
 
+/** Says in a search's own words that it has no such key. */
+export type Unknown = (key: string, valid: string) => string
+
 /** Parses an order clause: a name, or `min(metrics.k)` and its like. Throws INVALID_PARAMETER_VALUE with MLflow's texts. */
-export function parseOrder(clause: string, schema: FilterSchema): Order {
+export function parseOrder(clause: string, schema: FilterSchema, unknown?: Unknown): Order {
   const given = orderTokens(clause)
   const { name, aggregate, rest } = orderedBy(given)
   const [direction, ...more] = rest
-  if (name?.kind !== 'identifier' || more.length > 0) {
+  if (name === undefined || !isName(name) || more.length > 0) {
     throw invalid(`Invalid order_by clause '${clause}'. Could not be parsed.`)
   }
   const word = direction?.text.toLowerCase() ?? 'asc'
   if (word !== 'asc' && word !== 'desc') throw invalid(`Invalid ordering key in order_by clause '${clause}'.`)
-  const found = resolve(name, schema)
+  const found = resolve(name, schema, unknown)
   if (aggregate !== undefined && found.entity !== 'metric') {
     throw invalid(`Invalid order_by clause '${clause}'. min, max, first and last are of metrics.`)
   }
@@ -143,7 +148,7 @@ interface Resolved {
 }
 
 /** Finds what a name on the left side means. */
-function resolve(name: Token, schema: FilterSchema): Resolved {
+function resolve(name: Token, schema: FilterSchema, unknown?: Unknown): Resolved {
   const split = splitName(name.text)
   const entity = split.entity === undefined ? 'attribute' : schema.entities[split.entity]
   if (entity === undefined) {
@@ -154,10 +159,9 @@ function resolve(name: Token, schema: FilterSchema): Resolved {
   if (isRule(keys)) return { entity, key: split.key, rule: keys }
   const rule = Object.hasOwn(keys, split.key) ? keys[split.key] : undefined
   if (rule === undefined) {
-    throw invalidAt(
-      name,
-      `Invalid ${entity} key '${split.key}' specified. Valid keys are '${quoted(Object.keys(keys))}'`,
-    )
+    const valid = quoted(Object.keys(keys))
+    if (unknown !== undefined) throw invalid(unknown(split.key, valid))
+    throw invalidAt(name, `Invalid ${entity} key '${split.key}' specified. Valid keys are '${valid}'`)
   }
   return { entity, key: rule.as ?? split.key, rule }
 }
@@ -217,6 +221,10 @@ class Parser {
 
   #comparison(): Comparison {
     const start = this.#at
+    if (this.#peek() !== undefined && this.#peek(1) === undefined) {
+      this.#at += 1
+      throw this.#badClause(start, 'an operator')
+    }
     const left = this.#left(start)
     const { entity, key } = left
     const operator = this.#permitted(this.#operator(start), left)
@@ -232,7 +240,8 @@ class Parser {
     const aggregate = word?.text.toLowerCase() ?? ''
     const wrapped = this.#extended && AGGREGATES.has(aggregate) && this.#take('(')
     const name = wrapped ? this.#next() : word
-    if (name?.kind !== 'identifier') throw this.#badClause(start, 'a name such as metrics.loss, params.lr or status')
+    if (name === undefined || !isName(name))
+      throw this.#badClause(start, 'a name such as metrics.loss, params.lr or status')
     const found = resolve(name, this.#schema)
     if (!wrapped) return found
     if (found.entity !== 'metric') throw invalidAt(name, 'min, max, first and last are of metrics')
@@ -240,10 +249,16 @@ class Parser {
     return { ...found, aggregate }
   }
 
-  #permitted(operator: Operator, { rule }: Resolved): Operator {
+  #permitted(operator: Operator, { entity, key, rule }: Resolved): Operator {
     const allowed = this.#extended ? [...rule.operators, ...(rule.more ?? [])] : rule.operators
     if (allowed.includes(operator)) return operator
     const where = this.#tokens[this.#at - 1]
+    if (operator === 'IS NULL' || operator === 'IS NOT NULL') {
+      throw invalidAt(
+        where,
+        `IS NULL / IS NOT NULL is only supported for tags and params, not for '${entity}' '${key}'`,
+      )
+    }
     throw invalidAt(where, `Invalid comparator '${operator}' not one of '${quoted(allowed)}'`)
   }
 
@@ -285,8 +300,13 @@ class Parser {
     if (operator === 'REGEXP') return this.#pattern(left, start)
     if (operator !== 'IN' && operator !== 'NOT IN') return literal(this.#next() ?? this.#end(start), left)
     if (!this.#take('(')) throw this.#badClause(start, 'a list in parentheses')
+    if (this.#take(')')) {
+      throw invalid('While parsing a list in the query, expected a non-empty list of string values, but got empty list')
+    }
     const values: (string | number)[] = []
     do {
+      // Python writes a tuple of one with a comma at its end
+      if (values.length > 0 && this.#peek()?.kind === ')') break
       values.push(literal(this.#next() ?? this.#end(start), left))
     } while (this.#take(','))
     if (!this.#take(')')) throw this.#badClause(start, 'a comma or a closing parenthesis')
@@ -351,11 +371,14 @@ function invalidAt(token: Token | undefined, message: string): Error {
 
 function literal(token: Token, { entity, key, rule }: Resolved): string | number {
   if (rule.type === 'number') {
+    const quoted = token.kind === 'string' && rule.lenient === true && token.value.trim() !== ''
+    if (quoted && Number.isFinite(Number(token.value))) return Number(token.value)
     if (token.kind === 'number' && Number.isFinite(Number(token.text))) return Number(token.text)
     const what = entity === 'attribute' ? `numeric attribute: ${key}` : entity
     throw invalidAt(token, `Expected numeric value type for ${what}. Found ${token.text}`)
   }
   if (token.kind === 'string') return token.value
+  if (rule.lenient === true && (token.kind === 'identifier' || token.kind === 'number')) return token.text
   if (token.kind === 'identifier') {
     throw invalidAt(
       token,
@@ -364,6 +387,11 @@ function literal(token: Token, { entity, key, rule }: Resolved): string | number
     )
   }
   throw invalidAt(token, `Expected a quoted string value for ${entity} (e.g. 'my-value'). Got value ${token.text}`)
+}
+
+/** A name may be in double quotes, as text may. */
+function isName(token: Token): boolean {
+  return token.kind === 'identifier' || (token.kind === 'string' && token.text.startsWith('"'))
 }
 
 function join(kind: 'and' | 'or', parts: readonly Filter[]): Filter {

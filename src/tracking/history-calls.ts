@@ -1,7 +1,7 @@
 /** MLflow's calls about the history of metrics. */
 import { bulkHistory, metricHistory, sampledHistory } from './history.ts'
 import type { RunMetric } from './history.ts'
-import { int, list, missingValue, need, text } from './input.ts'
+import { DOCS, int, list, missingValue, need, text } from './input.ts'
 import { pageSize } from './experiment-calls.ts'
 import type { Tracking } from './room.ts'
 import type { WireMetric } from './run-read.ts'
@@ -54,12 +54,12 @@ export function historyCalls(room: Tracking): Rpc[] {
         max_results: int(),
       },
       handle: async ({ metric_key: key, ...given }, who) => {
-        if (given.run_ids.length === 0) throw invalid(missingValue('run_ids'))
-        checkRuns('GetMetricHistoryBulkInterval', given.run_ids)
+        if (given.run_ids.length === 0) throw invalid(missingValue('run_ids') + DOCS)
+        checkRuns('GetMetricHistoryBulkInterval', given.run_ids, DOCS)
         checkInterval(given.start_step, given.end_step)
         const max_results = given.max_results ?? MOST_SAMPLES
         if (max_results < 1 || max_results > MOST_SAMPLES) {
-          throw invalid(`max_results must be between 1 and ${MOST_SAMPLES}.`)
+          throw invalid(`max_results must be between 1 and ${MOST_SAMPLES}.${DOCS}`)
         }
         return { metrics: await sampledHistory(room, who, { ...given, key, max_results }) }
       },
@@ -80,11 +80,11 @@ function checkInterval(start: number | undefined, end: number | undefined): void
   }
 }
 
-function checkRuns(call: string, ids: readonly string[]): void {
+function checkRuns(call: string, ids: readonly string[], more = ''): void {
   const name = call === 'GetMetricHistoryBulk' ? 'run_id' : 'run_ids'
   if (ids.length === 0) throw invalid(`${call} request must specify at least one run_id.`)
   if (ids.length > MOST_RUNS) {
     const verb = name === 'run_id' ? 'cannot specify more than' : 'must specify at most'
-    throw invalid(`${call} request ${verb} ${MOST_RUNS} run_ids. Received ${ids.length} run_ids.`)
+    throw invalid(`${call} request ${verb} ${MOST_RUNS} run_ids. Received ${ids.length} run_ids.${more}`)
   }
 }

@@ -3,7 +3,6 @@ import type { Principal } from '../contract/access.ts'
 import { pageToken, queryHash, readToken, afterPosition, orderBy } from './paging.ts'
 import type { Position, SortColumn } from './paging.ts'
 import { wireValue } from './points.ts'
-import { requireRun } from './runs.ts'
 import { visible } from './room.ts'
 import type { Tracking } from './room.ts'
 import type { WireMetric } from './run-read.ts'
@@ -32,7 +31,7 @@ const COLUMNS: readonly SortColumn[] = [
 
 export type RunMetric = WireMetric & { readonly run_id: string }
 
-/** One page of a metric's points by timestamp, step, value; all of them when `max_results` is absent. */
+/** One page of a metric's points by timestamp, step, value; all of them when `max_results` is absent. A run that is not seen has none. */
 export async function metricHistory(
   room: Tracking,
   who: Principal,
@@ -40,9 +39,10 @@ export async function metricHistory(
 ): Promise<{ metrics: RunMetric[]; next_page_token?: string }> {
   const limit = asked.max_results
   if (limit !== undefined && limit <= 0) {
-    throw invalid(`Invalid value ${limit} for parameter 'max_results' supplied. It must be a positive integer.`)
+    throw invalid(`Invalid value ${limit} for parameter 'max_results' supplied. It must be a positive integer`)
   }
-  await requireRun(room.db, who, asked.run_id)
+  const [seen] = await seenRuns(room, who, [asked.run_id])
+  if (seen === undefined) return { metrics: [] }
   const hash = queryHash(['history', asked.run_id, asked.key])
   const position = readToken(asked.page_token, hash)
   const rows = await rowsFrom(room, asked, position)
@@ -124,17 +124,18 @@ export interface Sampled {
 
 /**
  * Points at evenly spread steps of the union of the runs' steps, about `max_results` steps, and always each run's first and
- * last step in the interval.
+ * last step in the interval. Runs that are not seen give none.
  */
 export async function sampledHistory(room: Tracking, who: Principal, asked: Sampled): Promise<RunMetric[]> {
   if ((asked.start_step === undefined) !== (asked.end_step === undefined)) {
     throw invalid('Both start_step and end_step must be specified together, or neither may be specified.')
   }
-  for (const id of asked.run_ids) await requireRun(room.db, who, id)
+  const seen = await seenRuns(room, who, asked.run_ids)
+  if (seen.length === 0) return []
   const within =
     asked.start_step === undefined ? raw('') : sql`AND step BETWEEN ${asked.start_step} AND ${asked.end_step ?? 0}`
-  const chosen = sql`run_id IN ${inList([...asked.run_ids])} AND key = ${asked.key} ${within}`
-  const [only, other] = asked.run_ids
+  const chosen = sql`run_id IN ${inList(seen)} AND key = ${asked.key} ${within}`
+  const [only, other] = seen
   if (only !== undefined && other === undefined) {
     const thinned = await unbroken(room, chosen, asked)
     if (thinned !== undefined) return thinned.map(wirePoint)

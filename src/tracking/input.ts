@@ -14,7 +14,8 @@ export type Fields = Readonly<Record<string, Field<unknown>>>
 /** What `readFields` gives for a description. */
 export type InputOf<F extends Fields> = { [K in keyof F]: F[K] extends Field<infer T> ? T : never }
 
-const DOCS = ' See the API docs for more information about request parameters.'
+/** Where MLflow sends the reader of a message about a field. */
+export const DOCS = ' See the API docs for more information about request parameters.'
 
 /** Longest caller's value that a message repeats. */
 const SHOWN = 500
@@ -140,10 +141,19 @@ export function need<T>(of: Field<T | undefined>): Field<T> {
 export function readFields<F extends Fields>(fields: F, sent: Record<string, unknown>, prefix = ''): InputOf<F> {
   const read: Record<string, unknown> = {}
   for (const name in fields) {
-    const given = sent[name] ?? (name === 'run_id' ? sent['run_uuid'] : undefined)
+    const given = spelled(name, sent) ?? (name === 'run_id' ? sent['run_uuid'] : undefined)
     read[name] = fields[name]?.read(given, prefix + name)
   }
   return read as InputOf<F>
+}
+
+/** What was sent for a field: by its name, or as protobuf's JSON spells it, `experimentId`. */
+function spelled(name: string, sent: Record<string, unknown>): unknown {
+  if (!name.includes('_')) return sent[name]
+  const other = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+  if (!Object.hasOwn(sent, other)) return sent[name]
+  if (!Object.hasOwn(sent, name)) return sent[other]
+  throw invalid(`Request specifies both '${name}' and '${other}'; provide only one of them.`)
 }
 
 function field<T>(read: (value: unknown, path: string) => T): Field<T | undefined> {
@@ -163,14 +173,26 @@ function typeName(value: unknown): string {
 }
 
 function asJson(value: unknown): string {
-  const shown = JSON.stringify(value ?? null) ?? 'null'
+  const shown = pythonJson(value ?? null)
   return shown.length > SHOWN ? `${shown.slice(0, SHOWN)}…` : shown
+}
+
+/** JSON as Python writes it: a space after commas and colons, nothing beyond ASCII. */
+function pythonJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(pythonJson).join(', ')}]`
+  if (typeof value === 'object' && value !== null) {
+    const parts = Object.entries(value).map(([key, item]) => `${pythonJson(key)}: ${pythonJson(item)}`)
+    return `{${parts.join(', ')}}`
+  }
+  const plain = JSON.stringify(value) ?? 'null'
+  return plain.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 function fromText(value: string): number | undefined {
   if (/^nan$/i.test(value)) return Number.NaN
   const infinite = /^([+-]?)inf(inity)?$/i.exec(value)
   if (infinite) return infinite[1] === '-' ? -Infinity : Infinity
-  const number = Number(value)
+  // other bases are numbers to JavaScript alone
+  const number = /^[+-]?0[box]/i.test(value) ? Number.NaN : Number(value)
   return Number.isNaN(number) ? undefined : number
 }

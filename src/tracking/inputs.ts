@@ -3,7 +3,7 @@ import type { Principal } from '../contract/access.ts'
 import type { Tx } from '../store/db.ts'
 import { requireExperiment } from './experiments.ts'
 import type { Tag } from './experiments.ts'
-import { LIMITS, checkLength } from './limits.ts'
+import { LIMITS, checkLength, checkRunId } from './limits.ts'
 import { requireLoggedModel } from './logged-models.ts'
 import { requireActiveRun } from './runs.ts'
 import type { RunRow } from './runs.ts'
@@ -41,7 +41,7 @@ const CONTEXT_TAG = 'mlflow.data.context'
 /** Datasets logged by one call at most. */
 const MOST_DATASETS = 1000
 
-/** Notes what a run read. A dataset is known once per experiment by (name, digest); logged again, it adds its tags. */
+/** Notes what a run read. A dataset is known once per experiment by (name, digest); logged again, it stays as it is. */
 export async function logInputs(
   room: Tracking,
   who: Principal,
@@ -53,6 +53,7 @@ export async function logInputs(
       `A batch logging request can contain at most ${MOST_DATASETS} datasets. Got ${given.datasets.length} datasets.`,
     )
   }
+  checkRunId(runId)
   given.datasets.forEach(checkDataset)
   await room.db.tx(async (t) => {
     const run = await requireActiveRun(t, room, who, runId)
@@ -188,9 +189,9 @@ function checkDataset({ dataset, tags }: DatasetInput, index: number): void {
   checkLength(dataset.source, `${path}.source`, LIMITS.datasetSource)
   checkLength(dataset.schema, `${path}.schema`, LIMITS.datasetSchema)
   checkLength(dataset.profile, `${path}.profile`, LIMITS.datasetProfile)
-  for (const [at, tag] of tags.entries()) {
-    checkLength(tag.key, `datasets[${index}].tags[${at}].key`, LIMITS.inputTagKey)
-    checkLength(tag.value, `datasets[${index}].tags[${at}].value`, LIMITS.inputTagValue)
+  for (const tag of tags) {
+    checkLength(tag.key, 'key', LIMITS.inputTagKey)
+    checkLength(tag.value, 'value', LIMITS.inputTagValue)
   }
 }
 
@@ -207,10 +208,11 @@ async function writeDataset(t: Tx, run: RunRow, { dataset, tags }: DatasetInput,
       dataset.profile ?? null,
     ],
   )
-  await t.run(
+  const added = await t.run(
     'INSERT INTO dataset_inputs (run_id, position, experiment_id, name, digest) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
     [run.run_id, position, run.experiment_id, dataset.name, dataset.digest],
   )
+  if (added === 0) return
   for (const tag of tags) {
     await t.run(
       'INSERT INTO dataset_input_tags (run_id, name, digest, key, value) VALUES (?, ?, ?, ?, ?) ON CONFLICT (run_id, name, digest, key) DO UPDATE SET value = excluded.value',

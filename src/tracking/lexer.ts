@@ -38,8 +38,8 @@ export function tokens(source: string): Token[] {
 
 /** The parts of a dotted name without their quotes: at the first dot, as MLflow splits it. */
 export function splitName(text: string): { entity: string | undefined; key: string } {
-  const quoted = /^`([^`]*)`$/.exec(text)
-  if (quoted) return { entity: undefined, key: quoted[1] ?? '' }
+  const quoted = /^(?:`([^`]*)`|"([^"]*)")$/.exec(text)
+  if (quoted) return { entity: undefined, key: quoted[1] ?? quoted[2] ?? '' }
   const dot = /^(?:`([^`]*)`|([^.`]+))\.(.*)$/s.exec(text)
   if (!dot) return { entity: undefined, key: text }
   return { entity: dot[1] ?? dot[2], key: unquote(dot[3] ?? '') }

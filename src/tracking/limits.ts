@@ -22,6 +22,13 @@ export const LIMITS = {
   inputTagValue: 500,
 } as const
 
+const RUN_ID = /^[a-zA-Z0-9][\p{L}\p{N}_-]{0,255}$/u
+
+/** Refuses what cannot be the id of a run, where MLflow does so before it looks for the run. */
+export function checkRunId(id: string): void {
+  if (!RUN_ID.test(id)) throw invalid(invalidValue('run_id', id))
+}
+
 const KEY = /^[/\p{L}\p{N}_.\- :]*$/u
 
 /** Checks the name of a metric, param or tag: allowed characters, a normal path, at most 250 characters. */
@@ -69,13 +76,35 @@ export function checkBatch(metrics: number, params: readonly { key: string }[], 
   atMost(params.length, LIMITS.batchOthers, 'params')
   atMost(tags, LIMITS.batchOthers, 'tags')
   atMost(metrics + params.length + tags, LIMITS.batchAll, 'metrics, params, and tags')
+  const keys = params.map((param) => param.key)
+  const twice = [...new Set(keys.filter((key, index) => keys.indexOf(key) !== index))]
+  if (twice.length > 0) {
+    throw invalid(
+      `Duplicate parameter keys have been submitted: [${twice.map((key) => `'${key}'`).join(', ')}]. ` +
+        'Please ensure the request contains only one param value per param key.',
+    )
+  }
+}
+
+interface Timed {
+  readonly key: string
+  readonly value: number
+  readonly timestamp: number
+}
+
+function pythonFloat(value: number): string {
+  return Number.isInteger(value) && Math.abs(value) < 1e16 ? value.toFixed(1) : String(value)
 }
 
 /** Refuses times before 1970. */
-export function checkTimestamp(timestamp: number, key: string, path: string): void {
+export function checkTimestamp({ key, value, timestamp }: Timed, path: string): void {
   if (timestamp < 0) {
     throw invalid(
-      invalidValue(path, timestamp, `metric '${key}'. Timestamp must be a nonnegative long (64-bit integer) `),
+      invalidValue(
+        path,
+        timestamp,
+        `metric '${key}' (value=${pythonFloat(value)}). Timestamp must be a nonnegative long (64-bit integer) `,
+      ),
     )
   }
 }

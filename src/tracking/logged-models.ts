@@ -267,7 +267,7 @@ function checkName(name: string | undefined): void {
   const bad = ['/', ':', '.', '%', '"', "'"]
   if (name === '' || bad.some((char) => name.includes(char))) {
     throw invalid(
-      `Invalid model name (${name}) provided. Model name must be a non-empty string and cannot contain the following characters: ${bad.join(' ')}`,
+      `Invalid model name ('${name}') provided. Model name must be a non-empty string and cannot contain the following characters: ('/', ':', '.', '%', '"', "'")`,
     )
   }
 }

@@ -36,7 +36,7 @@ export interface ModelSearch {
   readonly page_token?: string | undefined
 }
 
-const TEXT = { type: 'text', operators: LISTED, more: MORE_TEXTUAL } as const
+const TEXT = { type: 'text', operators: LISTED, more: MORE_TEXTUAL, lenient: true } as const
 const CREATED = { type: 'number', operators: NUMERIC, as: 'creation_timestamp' } as const
 const UPDATED = { type: 'number', operators: NUMERIC, as: 'last_updated_timestamp' } as const
 
@@ -55,8 +55,8 @@ const SCHEMA: FilterSchema = {
   },
   keys: {
     metric: { type: 'number', operators: NUMERIC },
-    parameter: { type: 'text', operators: NULLABLE, more: MORE_NULLABLE },
-    tag: { type: 'text', operators: NULLABLE, more: MORE_NULLABLE },
+    parameter: { type: 'text', operators: NULLABLE, more: MORE_NULLABLE, lenient: true },
+    tag: { type: 'text', operators: NULLABLE, more: MORE_NULLABLE, lenient: true },
     attribute: {
       name: TEXT,
       model_id: TEXT,
@@ -173,11 +173,14 @@ function ofDataset(name: string, digest: string | undefined): Sql {
 function sortColumns(orders: readonly ModelOrder[], datasets: readonly DatasetChoice[]): SortColumn[] {
   const columns = orders.flatMap((order) => {
     const descending = order.ascending === false
-    const found = parseOrder(quotedKey(order.field_name), SCHEMA)
+    const found = parseOrder(
+      quotedKey(order.field_name),
+      SCHEMA,
+      () => `Invalid order by field name: ${order.field_name}`,
+    )
     if (found.aggregate !== undefined) throw invalid(`Invalid order by field name: ${order.field_name}`)
     if (found.entity === 'metric')
       return metricColumns(found.key, sql`${ofOrder(order)} AND ${anyDataset(datasets)}`, descending)
-    if (order.dataset_name !== undefined) throw invalid(`order_by ${order.field_name} cannot be of a dataset`)
     if (found.entity !== 'attribute') throw invalid(`Invalid order by field name: ${order.field_name}`)
     const type = found.type === 'text' ? ('text' as const) : ('int' as const)
     const nothing = raw(type === 'text' ? "''" : '0')

@@ -73,13 +73,23 @@ export function modelCases(bench: Bench): void {
         step: 0,
         model_id: id,
         dataset_name: 'ev',
+        dataset_digest: 'd1',
       })
       const model = await getLoggedModel(room, root, id)
       assert.equal(model.info['status'], 'LOGGED_MODEL_READY')
       assert.deepEqual(model.info['tags'], [{ key: 'a', value: '1' }])
       assert.equal(model.data.params.length, 2)
       assert.deepEqual(model.data.metrics, [
-        { key: 'auc', value: 0.9, timestamp: 1, step: 0, model_id: id, run_id, dataset_name: 'ev' },
+        {
+          key: 'auc',
+          value: 0.9,
+          timestamp: 1,
+          step: 0,
+          model_id: id,
+          run_id,
+          dataset_name: 'ev',
+          dataset_digest: 'd1',
+        },
       ])
       const run = await getRun(room, root, run_id)
       assert.deepEqual(run.outputs?.model_outputs, [{ model_id: id, step: 2 }])
@@ -122,7 +132,15 @@ export function modelCases(bench: Bench): void {
       for (const [name, points] of Object.entries(numbers)) {
         const { info } = await createLoggedModel(room, root, { experiment_id, name })
         for (const [run, dataset_name, step, timestamp, value] of points) {
-          const point = { key: 'acc', value, timestamp, step, model_id: String(info['model_id']), dataset_name }
+          const point = {
+            key: 'acc',
+            value,
+            timestamp,
+            step,
+            model_id: String(info['model_id']),
+            dataset_name,
+            dataset_digest: 'd1',
+          }
           await logMetric(room, root, runs[run]?.run_id ?? '', point)
         }
         bench.wait(1)
@@ -189,6 +207,7 @@ export function modelCases(bench: Bench): void {
           step: 0,
           model_id,
           dataset_name,
+          dataset_digest: 'd1',
         })
       }
       const find = async (asked: object) => {

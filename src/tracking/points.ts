@@ -1,5 +1,6 @@
 /** A metric's point: what it holds, how it is checked, compared, stored and told. */
 import { LIMITS, checkKey, checkLength, checkTimestamp } from './limits.ts'
+import { invalid } from './wire.ts'
 
 /** One point. `timestamp` in ms since 1970, ≥ 0; `step` may be negative; `value` may be NaN or ±Infinity. */
 export interface MetricPoint {
@@ -15,7 +16,10 @@ export interface MetricPoint {
 /** Checks key and time; `path` is '' or for example `metrics[3].`. */
 export function checkPoint(point: MetricPoint, path: string): void {
   checkKey(point.key, `${path}name`, 'Metric name')
-  checkTimestamp(point.timestamp, point.key, `${path}timestamp`)
+  checkTimestamp(point, `${path}timestamp`)
+  if ((point.dataset_name === undefined) !== (point.dataset_digest === undefined)) {
+    throw invalid('Both dataset_name and dataset_digest must be provided if one is provided')
+  }
   checkLength(point.dataset_name, `${path}dataset_name`, LIMITS.datasetName)
   checkLength(point.dataset_digest, `${path}dataset_digest`, LIMITS.datasetDigest)
 }

@@ -170,7 +170,7 @@ describe('tracking over HTTP', () => {
       'RESOURCE_DOES_NOT_EXIST',
       /^No Experiment with id=777 exists$/,
     ],
-    ['runs/create', '{"not json', 415, 'INVALID_PARAMETER_VALUE', /application\/json/],
+    ['runs/create', '{"not json', 400, 'INVALID_PARAMETER_VALUE', /application\/json/],
     ['runs/create', [1], 400, 'INVALID_PARAMETER_VALUE', /must be a JSON object/],
   ]
   for (const [path, body, status, code, message] of BAD) {
@@ -184,7 +184,7 @@ describe('tracking over HTTP', () => {
 
   it('takes the body that old clients send: JSON in a JSON string, ids as numbers, run_uuid', async () => {
     const made = await rpc('runs/create', '{}').catch(() => undefined)
-    assert.equal(made?.status, 415)
+    assert.equal(made?.status, 400)
     const twice = await send('POST', '/ajax-api/2.0/mlflow/runs/create', undefined, {
       'content-type': 'application/json',
     })

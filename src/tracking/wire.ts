@@ -26,6 +26,23 @@ const CODES = {
 
 export type MlflowCode = keyof typeof CODES
 
+const USER_FAULT = 'KAM00'
+const SYSTEM_FAULT = 'XXM00'
+
+/** How MLflow classes its codes, which its client keeps as `sqlstate` and `error_class` of the exception. */
+const CLASSES: Partial<Record<MlflowCode, { readonly sqlstate: string; readonly error_class: string }>> = {
+  INVALID_PARAMETER_VALUE: { sqlstate: USER_FAULT, error_class: 'INVALID_PARAMETER_VALUE' },
+  BAD_REQUEST: { sqlstate: USER_FAULT, error_class: 'INVALID_PARAMETER_VALUE' },
+  RESOURCE_ALREADY_EXISTS: { sqlstate: USER_FAULT, error_class: 'RESOURCE_ALREADY_EXISTS' },
+  RESOURCE_DOES_NOT_EXIST: { sqlstate: USER_FAULT, error_class: 'RESOURCE_NOT_FOUND' },
+  NOT_FOUND: { sqlstate: USER_FAULT, error_class: 'RESOURCE_NOT_FOUND' },
+  ENDPOINT_NOT_FOUND: { sqlstate: USER_FAULT, error_class: 'RESOURCE_NOT_FOUND' },
+  PERMISSION_DENIED: { sqlstate: USER_FAULT, error_class: 'PERMISSION_DENIED' },
+  INVALID_STATE: { sqlstate: SYSTEM_FAULT, error_class: 'CLIENT_INTERNAL_ERROR' },
+  INTERNAL_ERROR: { sqlstate: SYSTEM_FAULT, error_class: 'CLIENT_INTERNAL_ERROR' },
+  TEMPORARILY_UNAVAILABLE: { sqlstate: SYSTEM_FAULT, error_class: 'CLIENT_INTERNAL_ERROR' },
+}
+
 /** How Slipway's own problems are said to an MLflow client; what is not named is INTERNAL_ERROR. */
 const OWN: Partial<Record<ErrorCode, MlflowCode>> = {
   bad_request: 'INVALID_PARAMETER_VALUE',
@@ -66,8 +83,14 @@ export function missing(message: string, what: string, id: string): Problem {
   return mlflowProblem('RESOURCE_DOES_NOT_EXIST', message, what, id)
 }
 
+/** A body of another type is an invalid parameter to MLflow, not a status of its own. */
+function wrongType({ data }: Problem): Problem {
+  return invalid(`Bad Request. Content-Type must be one of ['${String(data['expected'])}'].`)
+}
+
 /** Renders any problem as MLflow does; give it as `fail` to `mount`. */
 export function mlflowFailure(error: Problem, requestId: string): Raw {
+  if (error.code === 'unsupported_media_type') return mlflowFailure(wrongType(error), requestId)
   const given = error.data['mlflow_code'] as MlflowCode | undefined
   const code = given ?? OWN[error.code] ?? 'INTERNAL_ERROR'
   const status = given !== undefined || error.code === 'already_exists' ? CODES[code].status : error.status
@@ -76,6 +99,6 @@ export function mlflowFailure(error: Problem, requestId: string): Raw {
   if (status === 401) headers['www-authenticate'] = 'Basic realm="slipway"'
   const retry = error.data['retry_after']
   if (typeof retry === 'number') headers['retry-after'] = String(Math.max(1, Math.ceil(retry)))
-  const body = status >= 500 ? { error_code: code, message, request_id: requestId } : { error_code: code, message }
+  const body = { error_code: code, message, ...CLASSES[code], ...(status >= 500 && { request_id: requestId }) }
   return new Raw(status, headers, JSON.stringify(body))
 }

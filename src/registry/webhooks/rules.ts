@@ -23,7 +23,7 @@ const LONGEST_DESCRIPTION = 1000
 export function checkName(name: string): void {
   if (NAME.test(name)) return
   throw invalid(
-    `Webhook name '${name.slice(0, 100)}' is invalid. It must start and end with a letter or digit, be at most 63 ` +
+    `Webhook name '${name}' is invalid. It must start and end with a letter or digit, be less than 63 ` +
       'characters long, and contain only letters, digits, dots (.), underscores (_), and hyphens (-).',
   )
 }
@@ -45,7 +45,7 @@ export function checkTexts(given: { description?: string | undefined; secret?: s
 export function checkUrl(text: string, rules: WebhookRules): void {
   if (text.trim() === '') throw invalid(`Webhook URL cannot be empty or just whitespace: '${text}'`)
   if (text.length > LONGEST_URL) throw invalid(`Webhook URL exceeds the maximum length of ${LONGEST_URL} characters`)
-  const url = parsed(text)
+  const url = parsed(text, rules.schemes)
   const scheme = url.protocol.slice(0, -1)
   const allowed = rules.allow.includes(url.hostname) || rules.allow.includes(url.host)
   if (!rules.schemes.includes(scheme) && !(allowed && scheme === 'http')) {
@@ -60,10 +60,14 @@ export function checkUrl(text: string, rules: WebhookRules): void {
   }
 }
 
-function parsed(text: string): URL {
+function parsed(text: string, schemes: readonly string[]): URL {
   try {
     return new URL(text.trim())
   } catch {
+    const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(text.trim())?.[1]
+    if (scheme === undefined)
+      throw invalid(`Invalid webhook URL scheme: ''. Allowed schemes are: ${schemes.join(', ')}.`)
+    if (/^[^:]+:\/*$/.test(text.trim())) throw invalid(`Webhook URL must include a hostname: '${text}'`)
     throw invalid(`Invalid webhook URL '${text}'`)
   }
 }
