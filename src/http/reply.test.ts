@@ -26,7 +26,7 @@ test('a streamed reply arrives whole though its chunks are wiped once they are s
   const failed = (): Raw => new Raw(500, {}, 'failed')
   const server = createServer((_request, response) => {
     const raw = new Raw(200, { 'content-length': String(CHUNK * CHUNKS) }, source, wipe)
-    send(response, raw, { requestId: 'r', close: true, failed })
+    send(response, raw, { requestId: 'r', close: true, head: false, failed })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   try {

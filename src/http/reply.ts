@@ -14,6 +14,8 @@ export interface Sending {
   readonly requestId: string
   /** The connection ends after this reply. */
   readonly close: boolean
+  /** The reply ends after its headers. */
+  readonly head: boolean
   /** What to reply instead when a stream fails before its first byte. */
   readonly failed: (error: unknown) => Raw
 }
@@ -49,6 +51,11 @@ function pipe(response: ServerResponse, raw: Raw, sending: Sending): void {
   const lines = headerLines(raw, undefined, sending)
   response.statusCode = raw.status
   for (let at = 0; at < lines.length; at += 2) response.setHeader(lines[at] ?? '', lines[at + 1] ?? '')
+  if (sending.head) {
+    body.destroy()
+    response.end()
+    return
+  }
   body.once('error', (error) => {
     if (response.headersSent) {
       response.destroy(error)

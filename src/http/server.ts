@@ -87,6 +87,8 @@ interface Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly id: string
+  /** Asked by HEAD: as GET, but the reply ends after its headers. */
+  readonly head: boolean
 }
 
 type Params = Readonly<Record<string, string | undefined>>
@@ -101,7 +103,7 @@ function listener(
   const check = hostCheck(options.host, options.allowHosts ?? [])
   const route = router(options.routes, exchanges)
   return (request, response) => {
-    const exchange = { request, response, id: requestId(request) }
+    const exchange = { request, response, id: requestId(request), head: request.method === 'HEAD' }
     try {
       check(request.method ?? '', request.headers)
       // the form for proxies names a host of its own, beside the one that was checked
@@ -146,7 +148,9 @@ function router(routes: readonly Mounted[], exchanges: Exchanges): (exchange: Ex
     tree.on(method, path, (request, _response, params) => void exchanges.take(exchangeOf(request), mounted, params))
   }
   return (exchange) => {
-    const { request, response } = exchange
+    const { request, response, head } = exchange
+    // the response has noted already that it has no body
+    if (head) request.method = 'GET'
     const { url = '/', method = 'GET' } = request
     const mark = url.indexOf('?')
     const mounted = whole.get(method)?.get(mark < 0 ? url : url.slice(0, mark))
@@ -215,8 +219,7 @@ class Exchanges {
     const path = url.split('?')[0] ?? '/'
     const { error, render, headers, page } = judge(method, path)
     try {
-      const reads = method === 'GET' || method === 'HEAD'
-      const found = page && reads ? await this.#options.fallback?.(path) : undefined
+      const found = page && method === 'GET' ? await this.#options.fallback?.(path) : undefined
       if (found !== undefined) return this.#send(exchange, found)
       const said = this.#fail(exchange, error, render)
       return this.#send(exchange, new Raw(said.status, { ...said.headers, ...headers }, said.body))
@@ -225,9 +228,10 @@ class Exchanges {
     }
   }
 
-  #send({ response, request, id }: Exchange, raw: Raw, close = false): void {
-    const failed = (error: unknown): Raw => this.#fail({ response, request, id }, error, slipwayFailure)
-    send(response, raw, { requestId: id, close: close || this.#closing.aborted, failed })
+  #send(exchange: Exchange, raw: Raw, close = false): void {
+    const { response, id, head } = exchange
+    const failed = (error: unknown): Raw => this.#fail(exchange, error, slipwayFailure)
+    send(response, raw, { requestId: id, close: close || this.#closing.aborted, head, failed })
   }
 
   #fail({ request, id }: Exchange, error: unknown, render: NonNullable<Mounted['fail']>): Raw {

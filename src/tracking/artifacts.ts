@@ -9,7 +9,7 @@ import { beatOwner } from './heartbeat.ts'
 import { sees } from './room.ts'
 import type { Tracking } from './room.ts'
 import { mirror, suiteFolder, unmirror } from './suite-place.ts'
-import { missing, mlflowProblem } from './wire.ts'
+import { invalid, missing, mlflowProblem } from './wire.ts'
 
 /** A file of a tree; `path` is relative to its owner. */
 export interface ArtifactFile {
@@ -54,15 +54,17 @@ export async function writeArtifact(t: Tx, room: Tracking, place: ArtifactPlace,
   await beatOwner(t, now, place.owner)
 }
 
-/** What is known of a file. RESOURCE_DOES_NOT_EXIST when there is none. */
+/** What is known of a file. RESOURCE_DOES_NOT_EXIST when there is none, INVALID_PARAMETER_VALUE for a folder. */
 export async function findArtifact(room: Tracking, who: Principal, fullPath: string): Promise<ArtifactFile> {
   const place = await allowedPlace(room.db, who, fullPath)
   const file = await room.db.get<ArtifactFile>(
     'SELECT path, digest, size FROM artifacts WHERE owner = ? AND path = ?',
     [place.owner, place.path],
   )
-  if (file === undefined) throw missing(`No such artifact: '${fullPath}'`, 'artifact', fullPath)
-  return file
+  if (file !== undefined) return file
+  const inside = (await filesOf(room.db, place.owner)).some((one) => isWithin(one.path, place.path))
+  if (inside) throw invalid(`Artifact path refers to a directory, not a file: '${fullPath}'`)
+  throw missing(`No such artifact: '${fullPath}'`, 'artifact', fullPath)
 }
 
 /** Opens a file. RESOURCE_DOES_NOT_EXIST when there is none. */

@@ -56,6 +56,21 @@ export async function createExperiment(room: Tracking, who: Principal, given: Ne
   })
 }
 
+/** Dates the experiment that came with the tables: with the oldest of the others, or now. */
+export async function dateDefault(t: Tx, room: Tracking): Promise<void> {
+  const found = await t.get('SELECT seq FROM experiments WHERE experiment_id = ? AND creation_time = 0', [DEFAULT_ID])
+  if (found === undefined) return
+  const first = await t.get<{ at: number | null }>(
+    'SELECT MIN(creation_time) AS at FROM experiments WHERE creation_time > 0',
+  )
+  const at = first?.at ?? room.clock()
+  await t.run('UPDATE experiments SET creation_time = ? WHERE experiment_id = ?', [at, DEFAULT_ID])
+  await t.run('UPDATE experiments SET last_update_time = ? WHERE experiment_id = ? AND last_update_time = 0', [
+    at,
+    DEFAULT_ID,
+  ])
+}
+
 /** The id of the experiment of that name in a project, made when absent. For rooms that log by themselves. */
 export async function ensureExperiment(t: Tx, room: Tracking, project: string, name: string): Promise<string> {
   const found = await t.get<ExperimentRow>('SELECT * FROM experiments WHERE project = ? AND name = ?', [project, name])

@@ -214,4 +214,30 @@ describe('what the newest MLflow clients ask for', () => {
       assert.deepEqual(refusal(reply), [400, 'INVALID_PARAMETER_VALUE'], JSON.stringify(bad))
     }
   })
+
+  it('the experiment that is always there is dated', async () => {
+    const { json } = await send('GET', `${V2}/experiments/get?experiment_id=0`)
+    const { creation_time, last_update_time } = json['experiment'] as Record<string, number>
+    const today = Date.now() - 60_000
+    assert.ok((creation_time ?? 0) > today && (last_update_time ?? 0) > today, JSON.stringify(json))
+  })
+
+  it('HEAD answers as GET without a body, a file is told from a folder', async () => {
+    const run = await newRun()
+    const file = `${PROXY}/artifacts/0/${run}/artifacts/d/a.txt`
+    assert.equal((await send('PUT', file, 'hello')).status, 200)
+    const head = async (path: string) => {
+      const headers = { authorization: `Bearer ${server.token}` }
+      const reply = await fetch(server.url + path, { method: 'HEAD', headers })
+      return [reply.status, reply.headers.get('content-length'), await reply.text()]
+    }
+    assert.deepEqual(await head('/health'), [200, '2', ''])
+    assert.deepEqual(await head(file), [200, '5', ''])
+    assert.equal((await head(`${V2}/runs/get?run_id=${run}`))[0], 200)
+    assert.equal((await head(`${V2}/runs/get?run_id=none`))[0], 404)
+    assert.equal((await head(`${V2}/runs/create`))[0], 405)
+    const folder = await send('GET', file.slice(0, -'/a.txt'.length))
+    assert.deepEqual(refusal(folder), [400, 'INVALID_PARAMETER_VALUE'])
+    assert.match(folder.text, /Artifact path refers to a directory, not a file/)
+  })
 })

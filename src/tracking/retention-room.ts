@@ -13,6 +13,7 @@ import { collectGarbage } from '../store/collect.ts'
 import type { Collected, Reachable } from '../store/collect.ts'
 import { reachableDigests } from './artifacts.ts'
 import { applyRule } from './bin.ts'
+import { dateDefault } from './experiments.ts'
 import { lossesOf, markLost } from './lost.ts'
 import type { LostRules } from './lost.ts'
 import { createRule, forgetRule, listRules, requireRule } from './retention.ts'
@@ -39,7 +40,7 @@ export interface KeepingDeps {
 
 export interface Keeping {
   readonly routes: readonly Mounted[]
-  /** Sets the schedules of the jobs. */
+  /** Sets the schedules of the jobs, and dates the first experiment. */
   start(): Promise<void>
 }
 
@@ -81,6 +82,7 @@ export function keepingOf(room: Tracking, worker: Worker, deps: KeepingDeps): Ke
     routes: [...ruleRoutes(room, retention), ...truthRoutes(room), collectRoute(room, collect)],
     start: () =>
       room.db.tx(async (t) => {
+        await dateDefault(t, room)
         for (const { kind, cron } of SCHEDULES)
           await setSchedule(t, { name: kind, kind, payload: {}, cron, timezone: 'UTC' }, room.clock())
       }),
