@@ -67,7 +67,7 @@ describe('what the newest MLflow clients ask for', () => {
       assert.equal((await send('GET', `${PROXY}/artifacts/0/${run}/artifacts/${name}.txt`)).text, 'bytes')
     }
     const none = await send('POST', `${V2}/upload-artifact?path=x`, 'bytes')
-    assert.match(none.text, /Request must specify run_id or run_uuid/)
+    assert.match(none.text, /Request must specify run_uuid\. Its newer name run_id/)
   })
 
   it('an upload in parts is of the last part of the name, whatever the system of its client', async () => {

@@ -89,7 +89,7 @@ async function ofTree(room: Tracking, call: Call, { artifactUri, path, what }: I
 }
 
 async function uploadToRun(room: Tracking, call: Call): Promise<object> {
-  if (runIdOf(call) === '') throw invalid('Request must specify run_id or run_uuid.')
+  if (runIdOf(call) === '') throw invalid('Request must specify run_uuid. Its newer name run_id is taken as well.')
   const asked = call.search.get('path') ?? ''
   if (asked === '') throw invalid('Request must specify path.')
   const path = safePath(asked)
