@@ -149,11 +149,22 @@ export function readFields<F extends Fields>(fields: F, sent: Record<string, unk
 
 /** What was sent for a field: by its name, or as protobuf's JSON spells it, `experimentId`. */
 function spelled(name: string, sent: Record<string, unknown>): unknown {
-  if (!name.includes('_')) return sent[name]
-  const other = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
-  if (!Object.hasOwn(sent, other)) return sent[name]
+  const other = camelCase(name)
+  if (other === name || !Object.hasOwn(sent, other)) return sent[name]
   if (!Object.hasOwn(sent, name)) return sent[other]
   throw invalid(`Request specifies both '${name}' and '${other}'; provide only one of them.`)
+}
+
+const camelCased = new Map<string, string>()
+
+/** Kept per name of a field: a batch of points asks for thousands. */
+function camelCase(name: string): string {
+  let other = camelCased.get(name)
+  if (other === undefined) {
+    other = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+    camelCased.set(name, other)
+  }
+  return other
 }
 
 function field<T>(read: (value: unknown, path: string) => T): Field<T | undefined> {
