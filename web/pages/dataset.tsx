@@ -6,6 +6,7 @@ import type { DatasetRecord } from '../datasets.ts'
 import { count } from '../format.ts'
 import { Empty, Failure, Loaded, Waiting } from '../parts/failure.tsx'
 import { Facts, Page, Panel } from '../parts/page.tsx'
+import { ReadOn } from '../parts/read-on.tsx'
 import { When } from '../parts/when.tsx'
 import { plainText } from '../spans.ts'
 
@@ -50,18 +51,7 @@ function Records({ id }: { id: string }) {
       ) : (
         <Table rows={rows} />
       )}
-      {list.hasNextPage && (
-        <p style={{ padding: 12 }}>
-          <button
-            type="button"
-            className="button"
-            disabled={list.isFetchingNextPage}
-            onClick={() => void list.fetchNextPage()}
-          >
-            Read on
-          </button>
-        </p>
-      )}
+      <ReadOn list={list} />
     </Panel>
   )
 }

@@ -10,6 +10,7 @@ import { Empty, Failure, Loaded, Waiting } from '../parts/failure.tsx'
 import { useMay } from '../parts/may.ts'
 import { NewToken } from '../parts/new-token.tsx'
 import { Facts, Page, Panel } from '../parts/page.tsx'
+import { ReadOn } from '../parts/read-on.tsx'
 import { Status } from '../parts/status.tsx'
 import { When } from '../parts/when.tsx'
 import * as read from '../queries.ts'
@@ -175,18 +176,7 @@ function Audit() {
   return (
     <>
       <AuditTable rows={audit.data.pages.flatMap((page) => page.items)} />
-      {audit.hasNextPage && (
-        <p style={{ padding: 12 }}>
-          <button
-            type="button"
-            className="button"
-            disabled={audit.isFetchingNextPage}
-            onClick={() => void audit.fetchNextPage()}
-          >
-            Read on
-          </button>
-        </p>
-      )}
+      <ReadOn list={audit} />
     </>
   )
 }

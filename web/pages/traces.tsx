@@ -4,6 +4,7 @@ import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { count, duration, figure } from '../format.ts'
 import { Empty, Failure, Waiting } from '../parts/failure.tsx'
 import { Page, Panel } from '../parts/page.tsx'
+import { ReadOn } from '../parts/read-on.tsx'
 import { Status } from '../parts/status.tsx'
 import { SearchField } from '../parts/search-field.tsx'
 import { When } from '../parts/when.tsx'
@@ -36,18 +37,7 @@ export function TracesPage() {
         ) : (
           <Table rows={rows} />
         )}
-        {list.hasNextPage && (
-          <p style={{ padding: 12 }}>
-            <button
-              type="button"
-              className="button"
-              disabled={list.isFetchingNextPage}
-              onClick={() => void list.fetchNextPage()}
-            >
-              Read on
-            </button>
-          </p>
-        )}
+        <ReadOn list={list} />
       </Panel>
     </Page>
   )

@@ -3,7 +3,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useId, useRef, useState } from 'react'
 import type { ReactNode } from 'react'
 import type { Access } from '../../src/contract/access.ts'
-import { describe } from '../api.ts'
+import { DialogEnd } from './dialog-end.tsx'
 import { useMay } from './may.ts'
 
 export interface ConfirmProps {
@@ -70,19 +70,14 @@ function Offered({ label, preview, act, tone = 'plain', disabled = false, ...giv
           <div className="break">{preview}</div>
           {isFrozen && <Override why={given.frozen ?? ''} value={overrides} onChange={setOverrides} />}
           {reason !== 'none' && <Reason value={why} required={reason === 'required'} onChange={setWhy} />}
-          {doing.error !== null && (
-            <p className="bad-text break" role="alert">
-              {describe(doing.error).message}
-            </p>
-          )}
-          <div className="row" style={{ justifyContent: 'flex-end' }}>
-            <button type="button" className="button" onClick={() => dialog.current?.close()}>
-              Cancel
-            </button>
-            <button type="submit" className={`button ${tone}`} disabled={missing || doing.isPending}>
-              {doing.isPending ? 'Working' : label}
-            </button>
-          </div>
+          <DialogEnd
+            label={label}
+            tone={tone}
+            disabled={missing}
+            pending={doing.isPending}
+            error={doing.error}
+            onCancel={() => dialog.current?.close()}
+          />
         </form>
       </dialog>
     </>

@@ -2,7 +2,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useId, useRef, useState } from 'react'
 import type { Access } from '../../src/contract/access.ts'
-import { describe } from '../api.ts'
+import { DialogEnd } from './dialog-end.tsx'
 import { useMay } from './may.ts'
 
 export interface EditProps {
@@ -59,19 +59,14 @@ export function Edit({ label, value, long = false, hint, needs, save }: EditProp
             <input {...given} onChange={(event) => setText(event.target.value)} />
           )}
           {hint !== undefined && <p className="muted small">{hint}</p>}
-          {saving.error !== null && (
-            <p className="bad-text break" role="alert">
-              {describe(saving.error).message}
-            </p>
-          )}
-          <div className="row" style={{ justifyContent: 'flex-end' }}>
-            <button type="button" className="button" onClick={() => dialog.current?.close()}>
-              Cancel
-            </button>
-            <button type="submit" className="button primary" disabled={saving.isPending || text === value}>
-              {saving.isPending ? 'Working' : 'Save'}
-            </button>
-          </div>
+          <DialogEnd
+            label="Save"
+            tone="primary"
+            disabled={text === value}
+            pending={saving.isPending}
+            error={saving.error}
+            onCancel={() => dialog.current?.close()}
+          />
         </form>
       </dialog>
     </>
