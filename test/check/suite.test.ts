@@ -9,7 +9,7 @@ import type { TestContext } from 'node:test'
 import { readUnittest, runPythonSuite } from './python-suite.ts'
 import { readTap, runSuite, testFiles } from './suite.ts'
 import { sum, totalLine } from './tally.ts'
-import { findChromium, findProgram, findPython } from './tools.ts'
+import { findChromium, findProgram, findPython } from '../tools.ts'
 
 function folder(t: TestContext, files: Record<string, string>): string {
   const root = mkdtempSync(join(tmpdir(), 'slipway-suite-'))

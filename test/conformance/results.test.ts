@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { expectations, judge, judgeTests, scriptResults, testResults } from './conformance-results.ts'
+import { expectations, judge, judgeTests, scriptResults, testResults } from './results.ts'
 
 const PRINTED =
   'OK   a.py 1.2s\nFAIL b.py: AssertionError: x: y\nFAIL c.py: late\nOK   d.py 0s\nOK   e.py 1s\n2 passed, 2 failed\n'
@@ -16,8 +16,8 @@ test('scripts that must pass, may fail, surprise and did not run are told apart'
   assert.deepEqual(tally, { passed: 3, failed: 2, skipped: 1, skips: ['not yet: c.py: no room yet'] })
   assert.deepEqual(notes.failed, ['b.py', 'gone.py'])
   assert.deepEqual(notes.surprises, [
-    'e.py is not in test/conformance.txt',
-    'd.py passes now: make it "must" in test/conformance.txt',
+    'e.py is not in test/conformance/expected.txt',
+    'd.py passes now: make it "must" in test/conformance/expected.txt',
   ])
 })
 
@@ -39,12 +39,12 @@ test('of failed tests only those that are listed are excused, and a run without 
   assert.deepEqual([tally.passed, tally.failed, tally.skipped], [7, 1, 2])
   assert.deepEqual(tally.skips, ['not yet: t.py::one: no room yet'])
   assert.deepEqual(notes.failed, ['t.py::two'])
-  assert.deepEqual(notes.surprises, ['t.py::gone does not fail: take it out of test/conformance.txt'])
+  assert.deepEqual(notes.surprises, ['t.py::gone does not fail: take it out of test/conformance/expected.txt'])
   assert.equal(judgeTests(expected, testResults('killed')).tally.failed, 1)
 })
 
 test("the project's own list is well formed", () => {
-  const own = expectations(readFileSync(join(import.meta.dirname, 'conformance.txt'), 'utf8'))
+  const own = expectations(readFileSync(join(import.meta.dirname, 'expected.txt'), 'utf8'))
   assert.ok(own.some((one) => one.must))
   assert.equal(new Set(own.map((one) => one.name)).size, own.length)
 })

@@ -1,8 +1,8 @@
 /**
- * Runs other projects' client scripts against a real server and compares what passes with `test/conformance.txt`.
+ * Runs other projects' client scripts against a real server and compares what passes with `test/conformance/expected.txt`.
  *
- * `node test/conformance.ts SUITE_FOLDER [TESTS]`; the folder holds `run.sh` and `clients/`. With TESTS, a folder that holds MLflow's
- * own `tests/`, those of its server are run instead, and all but the ones that the suite or `test/conformance.txt` names must pass. Ends with `N passed, N failed, N skipped`; exits
+ * `node test/conformance/run.ts SUITE_FOLDER [TESTS]`; the folder holds `run.sh` and `clients/`. With TESTS, a folder that holds MLflow's
+ * own `tests/`, those of its server are run instead, and all but the ones that the suite or `test/conformance/expected.txt` names must pass. Ends with `N passed, N failed, N skipped`; exits
  * with 1 when a script that must pass does not.
  */
 import { spawn } from 'node:child_process'
@@ -11,10 +11,10 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from
 import { homedir, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expectations, judge, judgeTests, scriptResults, testResults } from './conformance-results.ts'
-import { totalLine } from './tally.ts'
+import { expectations, judge, judgeTests, scriptResults, testResults } from './results.ts'
+import { totalLine } from '../check/tally.ts'
 
-const root = resolve(import.meta.dirname, '..')
+const root = resolve(import.meta.dirname, '../..')
 const READY_LIMIT_MS = 120_000
 const SUITE_LIMIT_MS = 900_000
 const TESTS_LIMIT_MS = 5_400_000
@@ -84,7 +84,7 @@ async function main(folder: string, tests: string | undefined): Promise<number> 
   const data = join(work, 'data')
   const { server, url } = await startServer(data)
   try {
-    const expected = expectations(readFileSync(join(root, 'test/conformance.txt'), 'utf8'))
+    const expected = expectations(readFileSync(join(root, 'test/conformance/expected.txt'), 'utf8'))
     if (tests !== undefined) {
       const printed = await runSuite(suite, { url, parts: TESTS, limitMs: TESTS_LIMIT_MS, tests })
       const { tally, notes } = judgeTests(expected, testResults(printed))
@@ -109,5 +109,5 @@ async function main(folder: string, tests: string | undefined): Promise<number> 
 }
 
 const [folder, tests] = process.argv.slice(2)
-if (folder === undefined) throw new Error('usage: node test/conformance.ts SUITE_FOLDER [TESTS]')
+if (folder === undefined) throw new Error('usage: node test/conformance/run.ts SUITE_FOLDER [TESTS]')
 process.exitCode = await main(resolve(folder), tests === undefined ? undefined : resolve(tests))

@@ -1,6 +1,6 @@
 /** Judges the results of foreign client scripts: which passed, and which of them had to. */
-import { emptyTally } from './tally.ts'
-import type { Tally } from './tally.ts'
+import { emptyTally } from '../check/tally.ts'
+import type { Tally } from '../check/tally.ts'
 
 /** What is expected of one script; `reason` says why a `later` one may fail. */
 export interface Expectation {
@@ -54,7 +54,7 @@ export function judgeTests(expected: readonly Expectation[], results: TestResult
   tally.skipped = results.failed.length - notes.failed.length
   notes.surprises = later
     .filter((one) => !missed.has(one.name))
-    .map((one) => `${one.name} does not fail: take it out of test/conformance.txt`)
+    .map((one) => `${one.name} does not fail: take it out of test/conformance/expected.txt`)
   return { tally, notes }
 }
 
@@ -69,13 +69,13 @@ export function judge(expected: readonly Expectation[], results: ReadonlyMap<str
   const tally = emptyTally()
   const notes = { failed: [] as string[], surprises: [] as string[] }
   const unlisted = [...results.keys()].filter((name) => !expected.some((one) => one.name === name))
-  notes.surprises.push(...unlisted.map((name) => `${name} is not in test/conformance.txt`))
+  notes.surprises.push(...unlisted.map((name) => `${name} is not in test/conformance/expected.txt`))
   for (const { name, must, reason } of [...expected, ...unlisted.map((name) => ({ name, must: true, reason: '' }))]) {
     const passed = results.get(name) === true
     if (passed) tally.passed++
     else if (must) notes.failed.push(name)
     else tally.skips.push(`not yet: ${name}: ${reason}`)
-    if (passed && !must) notes.surprises.push(`${name} passes now: make it "must" in test/conformance.txt`)
+    if (passed && !must) notes.surprises.push(`${name} passes now: make it "must" in test/conformance/expected.txt`)
   }
   tally.failed = notes.failed.length
   tally.skipped = tally.skips.length
