@@ -60,7 +60,7 @@ test('web imports only contract, client and stats of src', () => {
 })
 
 test('a table is written only by its own room', () => {
-  const owners = tableOwners(join(src, 'store/migrations'))
+  const owners = tableOwners(src)
   const wrong = sources(src).flatMap((file) =>
     tablesWritten(readFileSync(file, 'utf8'))
       .filter((table) => owners.has(table) && owners.get(table) !== roomOf(src, file))
@@ -70,7 +70,7 @@ test('a table is written only by its own room', () => {
 })
 
 test('each migration belongs to a room that may exist', () => {
-  const owners = tableOwners(join(src, 'store/migrations'))
+  const owners = tableOwners(src)
   assert.ok(owners.size > 0)
   assert.deepEqual(
     [...owners].filter(([, room]) => !order.includes(room)),

@@ -13,14 +13,20 @@ export const ROOMS: readonly (readonly [name: string, purpose: string])[] = [
   ['auth', 'tokens, roles, projects, the audit chain'],
   ['cost', 'meters, prices, ledger, budgets, reports'],
   ['envs', 'Python environments: locked, built, cached'],
-  ['tracking', 'experiments, runs, metrics, artifacts; the MLflow wire'],
+  ['mlflow', 'what MLflow’s wire has in common: rpc, input, filter grammar, paging, limits, headers'],
+  ['tracking', 'experiments, runs, metrics, artifacts, logged models; the MLflow wire'],
+  ['traces', 'spans, OTLP, assessments, issues'],
+  ['evaluation', 'evaluation datasets, scorers, judges'],
   ['features', 'entities, feature views, point-in-time joins, skew'],
   ['registry', 'models, versions, aliases, gates, lineage'],
   ['pipelines', 'project file, runs, steps, attempts, cache keys, drivers'],
-  ['serving', 'endpoints, variants, the gateway process, backends, prediction log'],
-  ['llm', 'LLM gateway, providers, prompts, retrieval, evaluation'],
+  ['scoring', 'what turns rows into results: native, ONNX; no process, no network'],
+  ['gateway', 'the process that answers predictions: routing table, protocols, backends, prediction log'],
+  ['serving', 'the control side of predictions: endpoints, variants, fleet, ingest, batch'],
+  ['llm', 'LLM traffic: providers, keys, prompts, retrieval'],
   ['rollout', 'shadow, canary, gates, verdicts, rollback'],
   ['monitoring', 'profiles, checks, labels, alerts, incidents, reactions'],
+  ['transfer', 'moving in and out: MLflow, another server, W&B'],
   ['notebook', 'research code to a tested Python package'],
   ['images', 'OCI images, SBOM, signatures'],
   ['infra', 'Kubernetes, Helm and Terraform output, instance choice'],
@@ -100,16 +106,46 @@ export function readTable(markdown: string): [room: string, imports: string[]][]
 }
 
 /**
- * Which room owns each table: the room that a migration names in a line `-- room: NAME`, else the first word of its file
- * name (`0002_jobs.sql` belongs to jobs).
+ * Tables that went to another room after their migration was released: a released file never changes, so it cannot name
+ * the new owner. A room that has no folder yet leaves its tables with the room of the migration.
  */
-export function tableOwners(migrations: string): Map<string, string> {
+const TABLE_ROOMS: Readonly<Record<string, readonly string[]>> = {
+  traces: ['traces', 'trace_tags', 'trace_metadata', 'trace_links', 'trace_spans', 'trace_assessments', 'trace_issues'],
+  evaluation: [
+    'evaluation_datasets',
+    'evaluation_dataset_tags',
+    'evaluation_dataset_experiments',
+    'evaluation_records',
+    'scorers',
+    'scorer_versions',
+    'scorer_sampling',
+  ],
+  llm: [
+    'gateway_secrets',
+    'gateway_model_definitions',
+    'gateway_endpoints',
+    'gateway_mappings',
+    'gateway_bindings',
+    'gateway_endpoint_tags',
+  ],
+  transfer: ['tracking_imports', 'tracking_import_parts', 'tracking_import_origins'],
+}
+
+/**
+ * Which room below `src` owns each table: the room that a migration names in a line `-- room: NAME`, else the first word
+ * of its file name (`0002_jobs.sql` belongs to jobs), unless `TABLE_ROOMS` names an existing room for it.
+ */
+export function tableOwners(src: string): Map<string, string> {
+  const migrations = join(src, 'store/migrations')
   const owners = new Map<string, string>()
   const files = existsSync(migrations) ? readdirSync(migrations).sort() : []
   for (const file of files.filter((name) => name.endsWith('.sql'))) {
     const text = readFileSync(join(migrations, file), 'utf8')
     const owner = /^-- room: (\S+)$/m.exec(text)?.[1] ?? /^\d+_([a-z]+)/.exec(file)?.[1] ?? file
     for (const [, table] of text.matchAll(/CREATE TABLE (?:IF NOT EXISTS )?(\w+)/g)) owners.set(table ?? '', owner)
+  }
+  for (const [room, tables] of Object.entries(TABLE_ROOMS)) {
+    if (existsSync(join(src, room))) for (const table of tables) owners.set(table, room)
   }
   return owners
 }
