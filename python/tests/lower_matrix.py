@@ -25,7 +25,7 @@ import mlflow.sklearn  # noqa: E402
 import numpy as np  # noqa: E402
 from make_models import signature  # noqa: E402
 
-from slipway.lower import main as lower  # noqa: E402
+from slipway.lower.command import main as lower  # noqa: E402
 
 
 def save_sklearn(model, folder, columns, predict):

@@ -31,7 +31,7 @@ from sklearn.neighbors import KNeighborsRegressor  # noqa: E402
 from sklearn.pipeline import Pipeline  # noqa: E402
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler  # noqa: E402
 
-from slipway.lower import main as lower  # noqa: E402
+from slipway.lower.command import main as lower  # noqa: E402
 
 ROWS = 1500
 NUMBERS = ["a", "b", "c", "d", "e"]

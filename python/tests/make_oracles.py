@@ -27,7 +27,7 @@ from sklearn.linear_model import LogisticRegression  # noqa: E402
 from sklearn.pipeline import Pipeline  # noqa: E402
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler  # noqa: E402
 
-from slipway.lower import main as lower  # noqa: E402
+from slipway.lower.command import main as lower  # noqa: E402
 
 TEXTS = ["carrier", "origin", "dest"]
 WHOLE = ["month", "day", "hour", "minute", "distance"]

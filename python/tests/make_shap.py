@@ -27,7 +27,7 @@ from sklearn.compose import ColumnTransformer  # noqa: E402
 from sklearn.pipeline import Pipeline  # noqa: E402
 from sklearn.preprocessing import OneHotEncoder  # noqa: E402
 
-from slipway.lower import main as lower  # noqa: E402
+from slipway.lower.command import main as lower  # noqa: E402
 
 ROWS = 60
 

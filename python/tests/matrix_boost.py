@@ -26,7 +26,7 @@ from sklearn.compose import ColumnTransformer  # noqa: E402
 from sklearn.pipeline import Pipeline  # noqa: E402
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler  # noqa: E402
 
-from slipway.lower import main as lower  # noqa: E402
+from slipway.lower.command import main as lower  # noqa: E402
 
 ROUNDS = 25
 

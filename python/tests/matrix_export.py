@@ -192,7 +192,7 @@ LIBRARIES = {"catboost": catboost_rows, "torch": pytorch_rows, "tensorflow": ker
 
 def export_all(out, probes):
     """Exports the models that were written, in one process: the libraries take long to load."""
-    from slipway.export import main as export
+    from slipway.export.command import main as export
 
     for i in range(len(json.loads((out / "names.json").read_text()))):
         export([str(out / str(i) / "model"), str(out / str(i) / "out"), "--probes", probes])

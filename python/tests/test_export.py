@@ -5,10 +5,10 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from slipway.export import main
-from slipway.export_frameworks import need, refuse_export
-from slipway.export_given import given_export
-from slipway.lower_errors import Refused
+from slipway.export.command import main
+from slipway.export.frameworks import need, refuse_export
+from slipway.export.user_graph import given_export
+from slipway.lower.errors import Refused
 
 
 class GivenExport(unittest.TestCase):

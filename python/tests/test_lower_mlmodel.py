@@ -2,8 +2,8 @@
 
 import unittest
 
-from slipway.lower_errors import Refused
-from slipway.lower_mlmodel import parse_mlmodel, read_signature
+from slipway.lower.errors import Refused
+from slipway.lower.mlmodel import parse_mlmodel, read_signature
 
 MLMODEL = """flavors:
   python_function:

@@ -12,7 +12,7 @@ import threading
 import unittest
 from pathlib import Path
 
-from slipway import scorer
+from slipway.scorer import worker as scorer
 
 HAS_PANDAS = importlib.util.find_spec("pandas") is not None
 

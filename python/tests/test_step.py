@@ -13,8 +13,8 @@ import textwrap
 import time
 import unittest
 
-from slipway import step, step_call
-from slipway.step_log import RedactedLog
+from slipway.step import call, supervisor
+from slipway.step.log import RedactedLog
 
 PYTHON = pathlib.Path(__file__).resolve().parent.parent
 
@@ -153,15 +153,15 @@ class JudgeCase(unittest.TestCase):
         classes = {1: "user", 75: "infrastructure", 124: "timeout", 126: "environment", 127: "environment"}
         classes |= {130: "preempted", 137: "out_of_memory", 143: "preempted"}
         for code, kind in classes.items():
-            self.assertEqual(step.judge_code(code)["class"], kind, code)
+            self.assertEqual(supervisor.judge_code(code)["class"], kind, code)
 
     def test_signals(self) -> None:
         classes = {signal.SIGKILL: "out_of_memory", signal.SIGTERM: "preempted", signal.SIGSEGV: "user"}
         for number, kind in classes.items():
-            self.assertEqual(step.judge_signal(number)["class"], kind)
+            self.assertEqual(supervisor.judge_signal(number)["class"], kind)
 
     def test_metrics_keep_what_json_cannot_say(self) -> None:
-        self.assertEqual(step_call.metrics_of({"a": float("nan"), "b": True}), {"a": "nan", "b": "1.0"})
+        self.assertEqual(call.metrics_of({"a": float("nan"), "b": True}), {"a": "nan", "b": "1.0"})
 
 
 if __name__ == "__main__":

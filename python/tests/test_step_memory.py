@@ -8,14 +8,14 @@ import subprocess
 import sys
 import unittest
 
-from slipway.step_memory import Cage, limit_allocations
+from slipway.step.memory import Cage, limit_allocations
 
 MIB = 1 << 20
 
 #: Enters the group, then takes memory as fast as it can.
 HOG = """
 import sys
-from slipway.step_memory import Cage
+from slipway.step.memory import Cage
 cage = Cage("unused", None)
 cage.path = sys.argv[1]
 cage.enter()
@@ -45,7 +45,7 @@ class CageTest(unittest.TestCase):
         self.assertFalse(os.path.exists(cage.path))
 
     def test_what_cannot_be_allocated_fails_in_the_process(self) -> None:
-        program = "import resource, sys; from slipway.step_memory import limit_allocations; limit_allocations(64 << 20)\n"
+        program = "import resource, sys; from slipway.step.memory import limit_allocations; limit_allocations(64 << 20)\n"
         program += "try: bytearray(8 << 30)\nexcept MemoryError: sys.exit(7)"
         if sys.platform != "linux":
             self.skipTest("only Linux counts what a process allocates")

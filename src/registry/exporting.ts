@@ -56,7 +56,7 @@ export function shownGraph({ origin, digest, bytes, path, answer, deviation }: S
 
 /** Flavors of mlflow whose models slipway exports. */
 const FLAVORS = ['catboost', 'pytorch', 'keras', 'tensorflow']
-/** Where a user's export lies, unless the metadata name another place: as python/slipway/export_given.py reads it. */
+/** Where a user's export lies, unless the metadata name another place: as python/slipway/export/user_graph.py reads it. */
 const GIVEN = ['extra_files/model.onnx', 'model.onnx']
 
 /** Why a folder may have an export: its flavor, or a file that came with it; null when it has none. */

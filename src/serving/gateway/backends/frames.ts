@@ -1,4 +1,4 @@
-/** Frames between gateway and scorer: length, id, op, codec, payload; rows as typed columns. The scorer's side is python/slipway/scorer.py. */
+/** Frames between gateway and scorer: length, id, op, codec, payload; rows as typed columns. The scorer's side is python/slipway/scorer/worker.py. */
 import type { InputField } from '../../table.ts'
 import type { Scored } from '../backend.ts'
 import { scoreOf } from '../backend.ts'

@@ -1,0 +1,144 @@
+"""Columns on their way through scikit-learn's transformers: one input, or one value of the graph, and a list of steps."""
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from slipway.lower.errors import Refused, class_path
+from slipway.lower.graph import Graph
+
+UNSEEN_TEXT = "\u0000unseen"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column on its way: the input it is made of and the steps so far.
+
+    A column that more than one input goes into has the reference of a graph's `value` instead, and source -1. `hot` is (group, index) for a column of a one-hot encoding, with `off` and `on` as its two values.
+    """
+
+    source: int
+    steps: tuple = ()
+    hot: "tuple[int, int] | None" = None
+    off: float = 0.0
+    on: float = 1.0
+    value: "int | None" = None
+
+
+@dataclass
+class Matrix:
+    """What a transformer gives or takes: columns from left to right, and whether scikit-learn holds it sparse."""
+
+    columns: "list[Column]"
+    sparse: bool = False
+
+
+@dataclass
+class Lowering:
+    """What lowering has learnt so far: the inputs (kind None = not yet known) and the category tables."""
+
+    inputs: list
+    tables: "list[dict]" = field(default_factory=list)
+    groups: int = 0
+    missing: "dict[int, str]" = field(default_factory=dict)
+    graph: Graph = field(default_factory=Graph)
+    row_by_row: bool = False
+    output: str = "predict"
+    texts: list = field(default_factory=list)
+    vocabulary: "dict[int, list[str]]" = field(default_factory=dict)
+
+    def kind(self, column: Column) -> "str | None":
+        """text, number, or None while nothing has said which."""
+        for step in reversed(column.steps):
+            if step["op"] in ("encode", "is_missing"):
+                return "number"
+        if column.hot is not None or column.value is not None:
+            return "number"
+        kind = self.inputs[column.source].kind
+        return None if kind is None else "text" if kind == "string" else "number"
+
+    def expect(self, column: Column, kind: str, who: Any) -> None:
+        """Requires a column to be text or number; decides an input whose kind is open."""
+        found = self.kind(column)
+        if found is None:
+            self.inputs[column.source].kind = "string" if kind == "text" else "number"
+        elif found != kind:
+            name = "a computed column" if column.value is not None else f"input {self.inputs[column.source].name}"
+            raise Refused(f"{class_path(who)} reads {name} as {kind}, but it is {found}")
+
+    def expect_missing(self, column: Column, kind: str) -> None:
+        """Fixes how a missing value of an input arrives in Python: nan or none."""
+        name = self.inputs[column.source].name
+        if self.missing.setdefault(column.source, kind) != kind:
+            raise Refused(f"input {name} is read with both NaN and None as missing value")
+
+    def add_table(self, table: dict) -> int:
+        """Keeps a category table and returns its number."""
+        self.tables.append(table)
+        return len(self.tables) - 1
+
+
+def number(value) -> "float | str":
+    """A float as JSON can carry it: NaN and infinities as text."""
+    value = float(value)
+    if math.isnan(value):
+        return "NaN"
+    return value if math.isfinite(value) else ("Infinity" if value > 0 else "-Infinity")
+
+
+def is_nan(value) -> bool:
+    """Whether a value is a float NaN."""
+    return isinstance(value, (float, np.floating)) and math.isnan(value)
+
+
+def flat(state: Lowering, column: Column) -> Column:
+    """A one-hot column as a value of the graph, so that any step can follow."""
+    return column if column.hot is None else Column(-1, value=state.graph.base_ref(column))
+
+
+def then(column: Column, *steps) -> Column:
+    """The column with more steps; on a one-hot column they are worked out for its two values."""
+    if column.hot is None:
+        return replace(column, steps=column.steps + steps)
+    off, on = column.off, column.on
+    for step in steps:
+        off, on = work_out(step, off), work_out(step, on)
+    return replace(column, off=off, on=on)
+
+
+def work_out(step: dict, value: float) -> float:
+    """The value of one arithmetic step, in the arithmetic of NumPy."""
+    x = np.float64(value)
+    op = step["op"]
+    if op in ("finite", "present", "impute"):
+        return float(x)
+    if op == "apply":
+        raise Refused("a function on a one-hot column")
+    if op == "clip":
+        return float(np.clip(x, step["low"], step["high"]))
+    amount = np.float64(step["value"])
+    return float({"subtract": x - amount, "divide": x / amount, "multiply": x * amount, "add": x + amount}[op])
+
+
+def blocks(columns: "list[Column]") -> "list[dict]":
+    """The final matrix as blocks from left to right: single columns and runs of one-hot columns."""
+    out: "list[dict]" = []
+    for column in columns:
+        if column.hot is None:
+            out.append({"input": column.source, "steps": list(column.steps)})
+            continue
+        group, index = column.hot
+        last = out[-1] if out else {}
+        if last.get("group") == group and last["first"] + len(last["on"]) == index:
+            last["on"].append(number(column.on))
+            last["off"].append(number(column.off))
+        else:
+            out.append(
+                {"input": column.source, "steps": list(column.steps), "group": group, "first": index}
+                | {"on": [number(column.on)], "off": [number(column.off)]}
+            )
+    for block in out:
+        block.pop("group", None)
+    return out

@@ -1,0 +1,69 @@
+"""Which function lowers which estimator of scikit-learn."""
+
+from slipway.lower import bayes, boosting, forests, linear, parts, text
+from slipway.lower.columns import Matrix
+from slipway.lower.errors import Refused, class_path
+
+ESTIMATORS = {
+    "AdaBoostClassifier": boosting.lower_adaptive_boosting,
+    "AdaBoostRegressor": boosting.lower_adaptive_regressor,
+    "BaggingClassifier": boosting.lower_bagging,
+    "BaggingRegressor": boosting.lower_bagging,
+    "IsolationForest": boosting.lower_isolation_forest,
+    "BernoulliNB": bayes.lower_bernoulli,
+    "CategoricalNB": bayes.lower_categorical,
+    "ComplementNB": bayes.lower_complement,
+    "GaussianNB": bayes.lower_gaussian,
+    "MultinomialNB": bayes.lower_multinomial,
+    "KMeans": bayes.lower_k_means,
+    "MiniBatchKMeans": bayes.lower_k_means,
+    "HistGradientBoostingClassifier": forests.lower_histogram_boosting,
+    "HistGradientBoostingRegressor": forests.lower_histogram_boosting,
+    "GradientBoostingClassifier": forests.lower_gradient_boosting,
+    "GradientBoostingRegressor": forests.lower_gradient_boosting,
+    "CalibratedClassifierCV": parts.lower_calibrated,
+    "IsotonicRegression": parts.lower_isotonic,
+    "MultiOutputClassifier": parts.lower_targets,
+    "MultiOutputRegressor": parts.lower_targets,
+    "RegressorChain": parts.lower_target_chain,
+    "StackingClassifier": parts.lower_stacking,
+    "StackingRegressor": parts.lower_stacking,
+    "TransformedTargetRegressor": parts.lower_transformed_target,
+    "VotingClassifier": parts.lower_voting,
+    "VotingRegressor": parts.lower_voting_regressor,
+    **dict.fromkeys(
+        ("RandomForestClassifier", "ExtraTreesClassifier", "DecisionTreeClassifier", "ExtraTreeClassifier")
+        + ("RandomForestRegressor", "ExtraTreesRegressor", "DecisionTreeRegressor", "ExtraTreeRegressor"),
+        forests.lower_forest,
+    ),
+    **dict.fromkeys(
+        ("LogisticRegression", "LogisticRegressionCV", "LinearRegression", "Ridge", "RidgeCV")
+        + ("Lasso", "LassoCV", "ElasticNet", "ElasticNetCV", "SGDClassifier", "SGDRegressor", "LinearSVC", "LinearSVR")
+        + ("RidgeClassifier", "RidgeClassifierCV", "Perceptron", "HuberRegressor", "BayesianRidge", "ARDRegression")
+        + ("Lars", "LarsCV", "LassoLars", "LassoLarsCV", "LassoLarsIC", "OrthogonalMatchingPursuit", "PassiveAggressiveClassifier")
+        + ("PassiveAggressiveRegressor", "TheilSenRegressor", "QuantileRegressor", "MultiTaskLasso", "MultiTaskElasticNet"),
+        linear.lower_linear,
+    ),
+}
+
+
+PARTS = (parts.lower_voting, parts.lower_voting_regressor, parts.lower_stacking, parts.lower_calibrated)
+PARTS += (parts.lower_targets, parts.lower_transformed_target)
+SUMS = (linear.lower_linear, bayes.lower_multinomial, bayes.lower_complement)
+TAKE_TEXT = [name for name, lower in ESTIMATORS.items() if lower in PARTS + SUMS]
+
+
+def lower_estimator(state, model, matrix: Matrix):
+    """(matrix, description, arrays) of a final estimator. Raises Refused for a class without a native form."""
+    kind = type(model)
+    if text.has_wide(matrix) and kind.__name__ not in TAKE_TEXT:
+        matrix = text.spread(state, model, matrix)
+    if hasattr(model, "wrapped_class"):
+        return model.lower(state, matrix)
+    lower = ESTIMATORS.get(kind.__name__) if kind.__module__.startswith("sklearn.") else None
+    if lower is None:
+        raise Refused(f"{class_path(model)} has no native form")
+    matrix_out, spec, arrays = lower(state, model, matrix)
+    for column in matrix_out.columns if spec["type"] != "graph" else ():
+        state.expect(column, "number", model)
+    return matrix_out, spec, arrays

@@ -1,0 +1,123 @@
+"""Scalers, bins and imputers: steps on one column each."""
+
+import numpy as np
+
+from slipway.lower.columns import Matrix, flat, is_nan, number, then
+from slipway.lower.errors import Refused, class_path
+
+
+def scaling(matrix, j, value):
+    """The step that divides: scikit-learn multiplies by the reciprocal where the matrix is sparse."""
+    if matrix.sparse:
+        return {"op": "multiply", "value": float(np.float64(1) / value)}
+    return {"op": "divide", "value": float(value)}
+
+
+def numeric(state, transformer, matrix):
+    """Requires numbers without infinities, as the scalers of scikit-learn do."""
+    for column in matrix.columns:
+        state.expect(column, "number", transformer)
+    return [then(column, {"op": "finite"}) for column in matrix.columns]
+
+
+def plain(state, transformer, matrix):
+    """The columns of numeric(), one-hot columns as values of the graph, so that any step can follow."""
+    return [flat(state, column) for column in numeric(state, transformer, matrix)]
+
+
+def lower_standard_scaler(state, scaler, matrix):
+    """(x - mean) / scale."""
+    out = []
+    for j, column in enumerate(numeric(state, scaler, matrix)):
+        if scaler.with_mean:
+            column = then(column, {"op": "subtract", "value": float(scaler.mean_[j])})
+        if scaler.with_std:
+            column = then(column, scaling(matrix, j, scaler.scale_[j]))
+        out.append(column)
+    return Matrix(out, matrix.sparse)
+
+
+def lower_max_abs_scaler(state, scaler, matrix):
+    """x / scale."""
+    if getattr(scaler, "clip", False):
+        raise Refused(f"{class_path(scaler)} with clip")
+    columns = numeric(state, scaler, matrix)
+    return Matrix([then(c, scaling(matrix, j, scaler.scale_[j])) for j, c in enumerate(columns)], matrix.sparse)
+
+
+def lower_min_max_scaler(state, scaler, matrix):
+    """x * scale + min, clipped to the range where asked."""
+    out = []
+    for j, column in enumerate(numeric(state, scaler, matrix)):
+        column = then(column, {"op": "multiply", "value": float(scaler.scale_[j])})
+        column = then(column, {"op": "add", "value": float(scaler.min_[j])})
+        if scaler.clip:
+            low, high = scaler.feature_range
+            column = then(column, {"op": "clip", "low": float(low), "high": float(high)})
+        out.append(column)
+    return Matrix(out, matrix.sparse)
+
+
+def lower_robust_scaler(state, scaler, matrix):
+    """(x - median) / range between quantiles."""
+    out = []
+    for j, column in enumerate(numeric(state, scaler, matrix)):
+        if scaler.with_centering:
+            column = then(column, {"op": "subtract", "value": float(scaler.center_[j])})
+        if scaler.with_scaling:
+            column = then(column, scaling(matrix, j, scaler.scale_[j]))
+        out.append(column)
+    return Matrix(out, matrix.sparse)
+
+
+def lower_imputer(state, imputer, matrix):
+    """Fills missing values; columns without any value in training are dropped as scikit-learn drops them."""
+    absent = imputer.missing_values
+    keep_all = imputer.strategy == "constant" or getattr(imputer, "keep_empty_features", False)
+    filled = []
+    for j, column in enumerate(matrix.columns):
+        fill = imputer.statistics_[j]
+        if not keep_all and (fill is None or is_nan(fill)):
+            continue
+        filled.append(impute_column(state, imputer, column, fill))
+    if getattr(imputer, "indicator_", None) is not None:
+        for j in imputer.indicator_.features_:
+            column = flat(state, matrix.columns[j])
+            mark = {"op": "is_missing"} if state.kind(column) == "text" else {"op": "is_missing", "value": number(absent)}
+            filled.append(then(column, mark))
+    return Matrix(filled, matrix.sparse)
+
+
+def impute_column(state, imputer, column, fill):
+    """One column with its missing values filled."""
+    absent = imputer.missing_values
+    text = isinstance(fill, str)
+    state.expect(column, "text" if text else "number", imputer)
+    if text:
+        if absent is not None and not is_nan(absent):
+            raise Refused(f"{class_path(imputer)} with missing_values={absent!r} on text")
+        state.expect_missing(column, "none" if absent is None else "nan")
+        return then(column, {"op": "fill_text", "value": fill})
+    if absent is None or not isinstance(absent, (int, float, np.number)):
+        raise Refused(f"{class_path(imputer)} with missing_values={absent!r} on numbers")
+    checks = [{"op": "finite"}] if is_nan(absent) else [{"op": "finite"}, {"op": "present"}]
+    if not is_nan(absent):
+        column = flat(state, column)
+    return then(column, *checks, {"op": "impute", "missing": number(absent), "value": number(fill)})
+
+
+def lower_binarizer(state, binarizer, matrix):
+    """1 above the threshold, else 0."""
+    step = {"op": "above", "value": float(binarizer.threshold)}
+    return Matrix([then(c, {"op": "present"}, step) for c in plain(state, binarizer, matrix)], matrix.sparse)
+
+
+def lower_quantiles(state, transformer, matrix):
+    """The share of training values below, interpolated; the normal distribution needs a function that is not exact."""
+    if transformer.output_distribution != "uniform":
+        raise Refused(f"{class_path(transformer)} to the normal distribution, whose last bits are the library's own")
+    out = []
+    for j, column in enumerate(plain(state, transformer, matrix)):
+        points = {"x": transformer.quantiles_[:, j].tolist(), "y": transformer.references_.tolist()}
+        out.append(then(column, {"op": "quantile"} | points))
+    return Matrix(out, matrix.sparse)

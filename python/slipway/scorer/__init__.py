@@ -1,0 +1,1 @@
+"""Serves one model version to the gateway: `python -m slipway.scorer`."""

@@ -1,0 +1,8 @@
+"""Runs the package as a command."""
+
+import sys
+
+from slipway.scorer.worker import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,168 @@
+"""Runs the user's code of a step: a function with named arguments, or a command."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import os
+import pathlib
+import sys
+import traceback
+
+
+def run_entry(spec: dict) -> int:
+    """Runs the step in this process and writes ``result.json``; returns the exit code."""
+    result = os.path.join(spec["dir"], "result.json")
+    os.chdir(spec["cwd"])
+    prepare_path(spec["pythonpath"])
+    if not isinstance(spec["entry"], str):
+        return run_command([str(part) for part in spec["entry"]], result)
+    try:
+        metrics = call(spec)
+        take_outputs(spec)
+        answer = {"metrics": metrics, "error": None}
+    except BaseException as error:  # noqa: BLE001 - whatever ends the code is the result
+        answer = {"metrics": {}, "error": describe(error, spec)}
+        if not isinstance(error, (Refused, SystemExit)):
+            print(answer["error"]["traceback"], file=sys.stderr, end="")
+        else:
+            print(answer["error"]["message"], file=sys.stderr)
+    write_result(result, answer)
+    return 0 if answer["error"] is None else 1
+
+
+class Refused(Exception):
+    """The function and the project file do not fit together; the message says where."""
+
+
+def prepare_path(pythonpath: list[str]) -> None:
+    """Imports find the project's code and the environment, and nothing of ours."""
+    os.environ["PYTHONPATH"] = os.pathsep.join(pythonpath)
+    ours = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+    rest = [path for path in sys.path[1:] if os.path.abspath(path) != ours and path not in pythonpath]
+    sys.path[:] = [*pythonpath, *rest]
+    for name in [name for name in sys.modules if name == "slipway" or name.startswith("slipway.")]:
+        del sys.modules[name]
+
+
+def run_command(argv: list[str], result: str) -> int:
+    try:
+        os.execvp(argv[0], argv)
+    except OSError as error:
+        message = f'the command "{argv[0]}" cannot be run: {error.strerror}'
+        print(message, file=sys.stderr)
+        write_result(result, {"metrics": {}, "error": {"class": "environment", "message": message, "traceback": None}})
+        return 127
+
+
+def call(spec: dict) -> dict[str, str]:
+    """Imports the module, calls the function and returns its metrics as texts of floats."""
+    module_name, _, function_name = spec["entry"].partition(":")
+    sys.argv = [module_name]
+    module = importlib.import_module(module_name)
+    function = getattr(module, function_name, None)
+    if not callable(function):
+        raise Refused(f'module "{module_name}" has no function "{function_name}"')
+    return metrics_of(function(**arguments(function, spec)))
+
+
+def arguments(function: object, spec: dict) -> dict:
+    """Keyword arguments: inputs and params must be accepted; outputs are given where they are."""
+    given = {name: pathlib.Path(path) for name, path in spec["inputs"].items()}
+    given.update(spec["params"])
+    outputs = {name: pathlib.Path(path) for name, path in spec["outputs"].items()}
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return {**given, **outputs}
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    named = {n for n, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    unknown = [] if takes_any else [name for name in given if name not in named]
+    if unknown:
+        raise Refused(
+            f'{spec["entry"]} does not accept {listed(unknown)}, which slipway.yaml gives it;'
+            f' its parameters are {listed(sorted(named)) or "none"}'
+        )
+    given.update({name: path for name, path in outputs.items() if takes_any or name in named})
+    lacking = [
+        n for n, p in parameters.items() if n in named and p.default is p.empty and n not in given
+    ]
+    if lacking:
+        raise Refused(f'{spec["entry"]} needs {listed(lacking)}, which slipway.yaml gives neither as input, param nor output')
+    return given
+
+
+def metrics_of(returned: object) -> dict[str, str]:
+    """The returned dict as metric name to ``repr`` of a float, so that NaN and infinities survive JSON."""
+    if returned is None:
+        return {}
+    if not isinstance(returned, dict):
+        raise Refused(f"the function returned {type(returned).__name__}; expected a dict of metrics, or None")
+    metrics = {}
+    for name, value in returned.items():
+        number = value.item() if hasattr(value, "item") and getattr(value, "size", 1) == 1 else value
+        if not isinstance(name, str) or not isinstance(number, (int, float)):
+            raise Refused(f"the function returned {name!r}: {type(value).__name__}; a metric is a text with a number")
+        metrics[name] = repr(float(number))
+    return metrics
+
+
+def take_outputs(spec: dict) -> None:
+    """An output made in the working folder under its own name is moved to its place; one that is nowhere is an error."""
+    missing = []
+    for name, path in spec["outputs"].items():
+        if os.path.lexists(path):
+            continue
+        if os.path.lexists(name):
+            os.rename(name, path)
+        else:
+            missing.append(name)
+    if missing:
+        raise Refused(
+            f"declared output {listed(missing)} was not made: the function must create a file or folder"
+            " at the path it gets as the argument of that name"
+        )
+
+
+def describe(error: BaseException, spec: dict) -> dict:
+    """Class, message and stack of what ended the code. Frames of this file are left out of the stack."""
+    if isinstance(error, Refused):
+        return {"class": "user", "message": str(error), "traceback": None}
+    if isinstance(error, SystemExit):
+        return {"class": "user", "message": f"the code called exit({error.code!r})", "traceback": None}
+    frames = error.__traceback__
+    while frames is not None and is_ours(frames.tb_frame.f_code.co_filename):
+        frames = frames.tb_next
+    text = "".join(traceback.format_exception(type(error), error, frames))
+    lines = traceback.format_exception_only(type(error), error)
+    message = lines[-1].strip() if lines else type(error).__name__
+    kind = "user"
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        kind = "out_of_memory"
+    elif isinstance(error, ModuleNotFoundError) and not in_project(error.name, spec):
+        kind = "environment"
+        message = f"{message}; add it to the packages of the project file"
+    return {"class": kind, "message": message[:4000], "traceback": text[-100_000:]}
+
+
+def is_ours(file: str) -> bool:
+    return file in (__file__, importlib.__file__) or file.startswith("<frozen importlib")
+
+
+def in_project(module: str | None, spec: dict) -> bool:
+    """True when the missing module's first part is a file or folder of the project: then its code is at fault."""
+    first = (module or "").partition(".")[0]
+    return any(os.path.exists(os.path.join(root, first + end)) for root in spec["pythonpath"] for end in ("", ".py"))
+
+
+def listed(names: list[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def write_result(path: str, answer: dict) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with open(f"{path}.tmp", "w", encoding="utf-8") as file:
+        json.dump(answer, file)
+    os.replace(f"{path}.tmp", path)

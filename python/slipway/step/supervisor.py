@@ -1,0 +1,340 @@
+"""Supervises one attempt of a pipeline step: runs it, keeps its log, limits it, and leaves an exit file.
+
+Run as ``python -m slipway.step SPEC.json`` in a session of its own. The process forks: the child becomes the user's code,
+the parent reads its output, samples its memory, beats, ends it when it must, and writes ``exit.json`` in one rename.
+Nothing here needs the server, so an attempt outlives it.
+
+Keys of the spec: ``attempt``, ``fence``, ``dir`` (folder of the files below), ``cwd``, ``entry`` (``module:function`` or a
+list of arguments), ``inputs`` and ``outputs`` (name to path), ``params``, ``secret_env`` (names of environment variables
+whose values are secret), ``timeout_s``, ``grace_s``, ``memory_bytes``, ``log_bytes`` (numbers or null), ``pythonpath``.
+
+Files: ``log``, ``heartbeat.json``, ``result.json`` (what the child says), ``exit.json`` (the final word).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import select
+import signal
+import sys
+import time
+
+from slipway.step.log import RedactedLog
+from slipway.step.memory import Cage, adopt_orphans, limit_allocations
+from slipway.step.processes import kill_marked, tree_cpu, tree_memory
+
+#: What helps a step that ran out of memory.
+MORE_MEMORY = "raise resources.memory of the step, or let retries.out_of_memory repeat it with half as much again"
+#: Seconds between looks at the child's memory.
+SAMPLE_S = 0.1
+#: Seconds between heartbeats.
+BEAT_S = 2.0
+#: How far an attempt stands back behind the server: predictions of the same machine come first.
+NICE = 5
+#: How much rather than the server the system ends a step when memory runs out, of 1000.
+OOM_SCORE = 500
+#: Seconds that leftover processes get to let go of the log after they were killed.
+DRAIN_S = 1.0
+
+
+def main(argv: list[str]) -> int:
+    """Supervises the attempt that the spec file describes. Returns 0 when the exit file was written."""
+    with open(argv[1], encoding="utf-8") as file:
+        spec = json.load(file)
+    os.chdir(spec["dir"])
+    os.nice(NICE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    reader, writer = os.pipe()
+    widen(writer)
+    cage = Cage(spec["attempt"], spec["memory_bytes"])
+    if spec["memory_bytes"] is not None:
+        adopt_orphans()
+    began = time.time()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        become_child(spec, writer, cage)  # does not return
+    os.close(writer)
+    secrets = [os.environ.get(name, "") for name in spec["secret_env"]]
+    supervisor = Supervisor(spec, child, reader, RedactedLog("log", secrets, spec["log_bytes"]))
+    supervisor.cage = cage
+    supervisor.run()
+    cage.close()
+    write_json("exit.json", supervisor.verdict(began))
+    return 0
+
+
+class Supervisor:
+    """Watches one child until it and everything it started are gone."""
+
+    def __init__(self, spec: dict, child: int, pipe: int, log: RedactedLog) -> None:
+        self.spec = spec
+        self.child = child
+        self.pipe = pipe
+        self.log = log
+        self.started = time.monotonic()
+        self.status: int | None = None
+        self.cage = Cage("", None)
+        #: Why the child is being ended: 'timeout', 'out_of_memory', 'cancelled', or None.
+        self.ending: str | None = None
+        self.ending_since = 0.0
+        self.killed = False
+        self.peak = 0
+        self.beaten = 0.0
+        self.looked = 0.0
+        self.woken, self.wake = os.pipe()
+        for end in (self.woken, self.wake, pipe):
+            os.set_blocking(end, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(name, lambda *_: self.end("cancelled"))
+        signal.set_wakeup_fd(self.wake, warn_on_full_buffer=False)
+
+    def run(self) -> None:
+        """Returns when the child has ended and what it left behind was killed."""
+        while self.status is None:
+            self.wait()
+            self.reap()
+            now = time.monotonic()
+            # a flood of small writes wakes us far more often than memory can be looked at
+            if self.status is None and now - self.looked >= SAMPLE_S / 2:
+                self.looked = now
+                self.limit(now)
+            if now - self.beaten >= BEAT_S:
+                self.beat(now)
+        if self.cage.kills() > 0 and self.ending is None:
+            self.ending = "out_of_memory"
+        left = kill_marked(self.spec["attempt"], self.child)
+        self.drain()
+        if left:
+            self.log.note(f"{left} process(es) that the step left behind were killed")
+        self.log.close()
+
+    def wait(self) -> None:
+        """Sleeps until there is output, a signal, or the next look is due."""
+        watched = [self.woken] if self.pipe < 0 else [self.woken, self.pipe]
+        ready, _, _ = select.select(watched, [], [], SAMPLE_S)
+        if self.woken in ready:
+            os.read(self.woken, 4096)
+        if self.pipe in ready:
+            self.read()
+
+    def read(self) -> bool:
+        """Moves waiting output into the log; False when there is none now."""
+        try:
+            data = os.read(self.pipe, 1 << 20)
+        except BlockingIOError:
+            return False
+        if not data:
+            os.close(self.pipe)
+            self.pipe = -1
+            return False
+        self.log.write(data)
+        return True
+
+    def reap(self) -> None:
+        """Notes the child's end."""
+        while self.status is None:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            # others are those that the step left behind
+            if pid == self.child:
+                self.status = status
+
+    def limit(self, now: float) -> None:
+        """Begins to end a child that is over its time or memory, and kills one that does not end."""
+        memory, timeout = self.spec["memory_bytes"], self.spec["timeout_s"]
+        used = tree_memory(os.getpid(), memory)
+        self.peak = max(self.peak, used)
+        if memory is not None and self.ending is None and (used > memory or self.cage.kills() > 0):
+            self.ending = "out_of_memory"
+            self.kill()
+        elif timeout is not None and now - self.started > timeout:
+            self.end("timeout")
+        if self.ending is not None and not self.killed and now - self.ending_since > self.spec["grace_s"]:
+            self.kill()
+
+    def end(self, why: str) -> None:
+        """Asks the child to stop; after the grace time it is killed."""
+        if self.ending is not None or self.status is not None:
+            return
+        self.ending = why
+        self.ending_since = time.monotonic()
+        signal_group(self.child, signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.killed = True
+        signal_group(self.child, signal.SIGKILL)
+
+    def beat(self, now: float) -> None:
+        self.beaten = now
+        write_json(
+            "heartbeat.json",
+            {
+                "fence": self.spec["fence"],
+                "at": time.time(),
+                "rss_bytes": self.peak,
+                "cpu_seconds": tree_cpu(os.getpid()),
+                "log_bytes": self.log.size,
+            },
+        )
+
+    def drain(self) -> None:
+        """Reads what is left in the pipe; a process that could not be killed does not hold this up for long."""
+        until = time.monotonic() + DRAIN_S
+        while self.pipe >= 0 and time.monotonic() < until:
+            if not self.read() and self.pipe >= 0:
+                select.select([self.pipe], [], [], 0.05)
+
+    def verdict(self, began: float) -> dict:
+        """What the exit file says."""
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        unit = 1 if sys.platform == "darwin" else 1024
+        said = read_json("result.json")
+        status = self.status or 0
+        outcome = judge(self.ending, status, said, self.spec)
+        return {
+            "attempt": self.spec["attempt"],
+            "fence": self.spec["fence"],
+            **{key: self.log.redact_text(value) for key, value in outcome.items()},
+            "code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
+            "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
+            "metrics": (said or {}).get("metrics", {}),
+            "cpu_seconds": used.ru_utime + used.ru_stime,
+            "max_rss_bytes": max(self.peak, used.ru_maxrss * unit),
+            "started_at": began,
+            "finished_at": time.time(),
+            "log_bytes": self.log.size,
+            "log_truncated": self.log.truncated,
+        }
+
+
+def judge(ending: str | None, status: int, said: dict | None, spec: dict) -> dict:
+    """The class of an end with its message: ``class`` is ok, user, environment, out_of_memory, timeout, infrastructure,
+    preempted or cancelled; ``traceback`` is text or None."""
+    if ending == "timeout":
+        return fault("timeout", f"ran longer than its timeout of {spec['timeout_s']:g} s and was ended")
+    if ending == "out_of_memory":
+        limit = spec["memory_bytes"] / 2**20
+        return fault("out_of_memory", f"used more memory than its limit of {limit:.0f} MiB and was killed; {MORE_MEMORY}")
+    if ending == "cancelled":
+        return fault("cancelled", "was ended on request")
+    if os.WIFSIGNALED(status):
+        return judge_signal(os.WTERMSIG(status))
+    code = os.WEXITSTATUS(status)
+    if said is not None and said.get("error") is not None:
+        error = said["error"]
+        return fault(error["class"], error["message"], error["traceback"])
+    if code != 0:
+        return judge_code(code)
+    if said is None and isinstance(spec["entry"], str):
+        return fault("user", "the process ended before the function returned (did it call os._exit?)")
+    missing = [name for name, path in spec["outputs"].items() if not os.path.lexists(path)]
+    if missing:
+        return fault("user", missing_outputs(missing))
+    return {"class": "ok", "message": "", "traceback": None}
+
+
+def judge_signal(number: int) -> dict:
+    if number == signal.SIGKILL:
+        return fault("out_of_memory", "killed by signal 9, which nobody here sent: most likely the system ran out of memory")
+    if number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        return fault("preempted", f"ended by signal {number} from outside")
+    name = signal.Signals(number).name
+    return fault("user", f"crashed in native code with {name} (signal {number}); see the end of the log")
+
+
+def judge_code(code: int) -> dict:
+    if code in (126, 127):
+        return fault("environment", f"the command could not be run (exit code {code}); is it in the environment?")
+    if code == 75:
+        return fault("infrastructure", "asked to be tried again (exit code 75)")
+    if code == 124:
+        return fault("timeout", "gave up by itself after its own time limit (exit code 124)")
+    if code == 137:
+        return fault("out_of_memory", "a process of the step was killed (exit code 137): most likely out of memory")
+    if code in (130, 143):
+        return fault("preempted", f"ended by a signal from outside (exit code {code})")
+    return fault("user", f"ended with exit code {code}; see the end of the log")
+
+
+def missing_outputs(names: list[str]) -> str:
+    """The message for outputs that were declared and not made."""
+    listed = ", ".join(f'"{name}"' for name in names)
+    return f"declared output {listed} was not made: the step must create a file or folder at the path given by that name"
+
+
+def fault(kind: str, message: str, traceback: str | None = None) -> dict:
+    return {"class": kind, "message": message, "traceback": traceback}
+
+
+def become_child(spec: dict, writer: int, cage: Cage) -> None:
+    """Turns the forked process into the user's code. Never returns."""
+    code = 1
+    try:
+        os.setpgid(0, 0)
+        offer_to_oom_killer()
+        cage.enter()
+        limit_allocations(spec["memory_bytes"])
+        os.dup2(writer, 1)
+        os.dup2(writer, 2)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.closerange(3, max(writer, nothing) + 1)
+        from slipway.step.call import run_entry
+
+        code = run_entry(spec)
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    sys.exit(code)
+
+
+def offer_to_oom_killer() -> None:
+    """Memory is looked at now and then, so a step can outrun its limit; then it is the step that has to go, on Linux."""
+    try:
+        with open("/proc/self/oom_score_adj", "r+", encoding="ascii") as file:
+            if int(file.read()) < OOM_SCORE:
+                file.write(str(OOM_SCORE))
+    except (OSError, ValueError):
+        pass
+
+
+def signal_group(leader: int, number: int) -> None:
+    """Signals a process group, or the process when it has not made its group yet."""
+    for send in (os.killpg, os.kill):
+        try:
+            send(leader, number)
+            return
+        except (ProcessLookupError, PermissionError):
+            continue
+
+
+def widen(pipe: int) -> None:
+    """A larger pipe, where the system has one, so that a flood of output costs fewer wake-ups."""
+    try:
+        import fcntl
+
+        fcntl.fcntl(pipe, 1031, 1 << 20)  # F_SETPIPE_SZ, named in fcntl since Python 3.10 on Linux only
+    except OSError:
+        pass
+
+
+def write_json(path: str, value: dict) -> None:
+    """Writes a file in one step: a reader sees all of it or none."""
+    temporary = f"{path}.tmp"
+    with open(temporary, "w", encoding="utf-8") as file:
+        json.dump(value, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def read_json(path: str) -> dict | None:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except (OSError, ValueError):
+        return None
