@@ -3,10 +3,10 @@ import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@ta
 import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
-import { isLoggedOut, mayPass } from './api.ts'
+import { isLoggedOut, mayPass } from './data/api.ts'
 import { makeRouter } from './routes.tsx'
 import './style.css'
-import { setTheme, storedTheme } from './theme.ts'
+import { setTheme, storedTheme } from './data/theme.ts'
 
 const TRIES = 2
 

@@ -2,8 +2,8 @@
 import type { QueryClient } from '@tanstack/react-query'
 import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router'
 import { HomePage } from './pages/home.tsx'
-import { Missing, PageFailure } from './parts/failure.tsx'
-import { Frame } from './parts/frame.tsx'
+import { Missing, PageFailure } from './parts/frame/failure.tsx'
+import { Frame } from './parts/frame/frame.tsx'
 import {
   compareSearch,
   costSearch,
@@ -18,7 +18,7 @@ import {
   stepSearch,
   traceSearch,
   tracesSearch,
-} from './search.ts'
+} from './data/address.ts'
 
 const root = createRootRouteWithContext<{ queries: QueryClient }>()({
   component: Frame,
@@ -39,117 +39,117 @@ const pages = [
     getParentRoute: under,
     path: '/runs',
     validateSearch: runsSearch,
-    component: lazyRouteComponent(() => import('./pages/runs.tsx'), 'RunsPage'),
+    component: lazyRouteComponent(() => import('./pages/runs/runs.tsx'), 'RunsPage'),
   }),
   createRoute({
     getParentRoute: under,
     path: '/runs/compare',
     validateSearch: compareSearch,
-    component: lazyRouteComponent(() => import('./pages/compare.tsx'), 'ComparePage'),
+    component: lazyRouteComponent(() => import('./pages/runs/compare.tsx'), 'ComparePage'),
   }),
   createRoute({
     getParentRoute: under,
     path: '/runs/$id',
     validateSearch: runSearch,
-    component: lazyRouteComponent(() => import('./pages/run.tsx'), 'RunPage'),
+    component: lazyRouteComponent(() => import('./pages/runs/run.tsx'), 'RunPage'),
   }),
   createRoute({
     getParentRoute: under,
     path: '/experiments',
     validateSearch: experimentsSearch,
-    component: lazyRouteComponent(() => import('./pages/experiments.tsx'), 'ExperimentsPage'),
+    component: lazyRouteComponent(() => import('./pages/runs/experiments.tsx'), 'ExperimentsPage'),
   }),
   createRoute({
     getParentRoute: under,
     path: '/traces',
     validateSearch: tracesSearch,
-    component: lazyRouteComponent(() => import('./pages/traces.tsx'), 'TracesPage'),
+    component: lazyRouteComponent(() => import('./pages/llm/traces.tsx'), 'TracesPage'),
   }),
   createRoute({
     getParentRoute: under,
     path: '/traces/$id',
     validateSearch: traceSearch,
-    component: lazyRouteComponent(() => import('./pages/trace.tsx'), 'TracePage'),
+    component: lazyRouteComponent(() => import('./pages/llm/trace.tsx'), 'TracePage'),
   }),
   createRoute({
     getParentRoute: under,
     path: '/models',
-    component: lazyRouteComponent(() => import('./pages/models.tsx'), 'ModelsPage'),
+    component: lazyRouteComponent(() => import('./pages/models/models.tsx'), 'ModelsPage'),
   }),
   createRoute({
     getParentRoute: under,
     path: '/models/$name',
-    component: lazyRouteComponent(() => import('./pages/model.tsx'), 'ModelPage'),
+    component: lazyRouteComponent(() => import('./pages/models/model.tsx'), 'ModelPage'),
   }),
   createRoute({
     getParentRoute: under,
     path: '/models/$name/versions/$version',
-    component: lazyRouteComponent(() => import('./pages/version.tsx'), 'VersionPage'),
+    component: lazyRouteComponent(() => import('./pages/models/version.tsx'), 'VersionPage'),
   }),
   createRoute({
     getParentRoute: under,
     path: '/prompts',
-    component: lazyRouteComponent(() => import('./pages/prompts.tsx'), 'PromptsPage'),
+    component: lazyRouteComponent(() => import('./pages/llm/prompts.tsx'), 'PromptsPage'),
   }),
   createRoute({
     getParentRoute: under,
     path: '/prompts/$name',
     validateSearch: promptSearch,
-    component: lazyRouteComponent(() => import('./pages/prompt.tsx'), 'PromptPage'),
+    component: lazyRouteComponent(() => import('./pages/llm/prompt.tsx'), 'PromptPage'),
   }),
   createRoute({
     getParentRoute: under,
     path: '/datasets',
-    component: lazyRouteComponent(() => import('./pages/datasets.tsx'), 'DatasetsPage'),
+    component: lazyRouteComponent(() => import('./pages/llm/datasets.tsx'), 'DatasetsPage'),
   }),
   createRoute({
     getParentRoute: under,
     path: '/datasets/$id',
-    component: lazyRouteComponent(() => import('./pages/dataset.tsx'), 'DatasetPage'),
+    component: lazyRouteComponent(() => import('./pages/llm/dataset.tsx'), 'DatasetPage'),
   }),
   createRoute({
     getParentRoute: under,
     path: '/endpoints',
-    component: lazyRouteComponent(() => import('./pages/endpoints.tsx'), 'EndpointsPage'),
+    component: lazyRouteComponent(() => import('./pages/endpoints/endpoints.tsx'), 'EndpointsPage'),
   }),
   createRoute({
     getParentRoute: under,
     path: '/endpoints/$name',
     validateSearch: endpointSearch,
-    component: lazyRouteComponent(() => import('./pages/endpoint.tsx'), 'EndpointPage'),
+    component: lazyRouteComponent(() => import('./pages/endpoints/endpoint.tsx'), 'EndpointPage'),
   }),
   createRoute({
     getParentRoute: under,
     path: '/monitoring',
-    component: lazyRouteComponent(() => import('./pages/monitors.tsx'), 'MonitorsPage'),
+    component: lazyRouteComponent(() => import('./pages/monitoring/monitors.tsx'), 'MonitorsPage'),
   }),
   createRoute({
     getParentRoute: under,
     path: '/monitoring/$name',
     validateSearch: monitoringSearch,
-    component: lazyRouteComponent(() => import('./pages/monitoring.tsx'), 'MonitoringPage'),
+    component: lazyRouteComponent(() => import('./pages/monitoring/monitoring.tsx'), 'MonitoringPage'),
   }),
   createRoute({
     getParentRoute: under,
     path: '/incidents',
     validateSearch: stateSearch,
-    component: lazyRouteComponent(() => import('./pages/incidents.tsx'), 'IncidentsPage'),
+    component: lazyRouteComponent(() => import('./pages/monitoring/incidents.tsx'), 'IncidentsPage'),
   }),
   createRoute({
     getParentRoute: under,
     path: '/incidents/$id',
-    component: lazyRouteComponent(() => import('./pages/incident.tsx'), 'IncidentPage'),
+    component: lazyRouteComponent(() => import('./pages/monitoring/incident.tsx'), 'IncidentPage'),
   }),
   createRoute({
     getParentRoute: under,
     path: '/pipelines',
-    component: lazyRouteComponent(() => import('./pages/pipelines.tsx'), 'PipelinesPage'),
+    component: lazyRouteComponent(() => import('./pages/pipelines/pipelines.tsx'), 'PipelinesPage'),
   }),
   createRoute({
     getParentRoute: under,
     path: '/pipelines/$id',
     validateSearch: stepSearch,
-    component: lazyRouteComponent(() => import('./pages/pipeline-run.tsx'), 'PipelineRunPage'),
+    component: lazyRouteComponent(() => import('./pages/pipelines/pipeline-run.tsx'), 'PipelineRunPage'),
   }),
   createRoute({
     getParentRoute: under,

@@ -1,5 +1,5 @@
 /** What is written at the marks of a chart's axes, and which points stand alone. */
-import { figure } from '../format.ts'
+import { figure } from '../data/format.ts'
 import type { Value } from './curves.ts'
 
 const DAY = 86_400

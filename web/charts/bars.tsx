@@ -1,6 +1,6 @@
 /** Two distributions over the same bins, side by side: shares at baseline and now. */
-import { percent } from '../format.ts'
-import { useWidth } from '../parts/width.ts'
+import { percent } from '../data/format.ts'
+import { useWidth } from './width.ts'
 import { linear, ticks } from './scale.ts'
 
 export interface Bin {

@@ -1,7 +1,7 @@
 /** A third number over two others: shaded surface, level lines, and the dots it was made from. */
 import { useMemo } from 'react'
-import { figure } from '../format.ts'
-import { useWidth } from '../parts/width.ts'
+import { figure } from '../data/format.ts'
+import { useWidth } from './width.ts'
 import { levelLine, surface } from './contour.ts'
 import type { Piece } from './contour.ts'
 import { axisFor } from './domain.ts'

@@ -1,6 +1,6 @@
 /** A sequential test as it grew: evidence over observations on a logarithmic axis, its boundary a line that means failure. */
-import { count, figure } from '../format.ts'
-import { useWidth } from '../parts/width.ts'
+import { count, figure } from '../data/format.ts'
+import { useWidth } from './width.ts'
 import { decades, extent, linear, linePath, logarithmic } from './scale.ts'
 
 export interface EvidenceProps {

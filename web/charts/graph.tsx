@@ -1,6 +1,6 @@
 /** A graph of steps or of lineage: boxes in columns, arrows between them. Numbers and words only. */
 import { layers } from './layers.ts'
-import { toneOf } from '../tones.ts'
+import { toneOf } from '../data/tones.ts'
 
 export interface GraphNode {
   readonly id: string

@@ -1,6 +1,6 @@
 /** Rows × columns of effects in units of their limit: the stronger the colour the larger the effect; hatched where there is not enough data; alerts carry a mark. */
 import { useLayoutEffect, useRef } from 'react'
-import { figure } from '../format.ts'
+import { figure } from '../data/format.ts'
 import { shade } from './shade.ts'
 
 export interface HeatRow {

@@ -2,8 +2,8 @@
 import { useEffect, useRef } from 'react'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
-import { figure } from '../format.ts'
-import { resolvedColour } from '../theme.ts'
+import { figure } from '../data/format.ts'
+import { resolvedColour } from '../data/theme.ts'
 import { clockTexts, localTime, lonely, markTexts, strongMarks } from './axes.ts'
 import type { Value } from './curves.ts'
 

@@ -1,6 +1,6 @@
 /** Parallel coordinates: an axis for each number, a line for each thing. */
-import { figure } from '../format.ts'
-import { useWidth } from '../parts/width.ts'
+import { figure } from '../data/format.ts'
+import { useWidth } from './width.ts'
 import { axisFor } from './domain.ts'
 import { linear, linePath } from './scale.ts'
 

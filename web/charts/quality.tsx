@@ -1,6 +1,6 @@
 /** A quality metric by window with its interval, and below how many predictions had labels. */
-import { count, eventTime, figure, interval, percent } from '../format.ts'
-import { useWidth } from '../parts/width.ts'
+import { count, eventTime, figure, interval, percent } from '../data/format.ts'
+import { useWidth } from './width.ts'
 import { extent, linear, linePath, ticks } from './scale.ts'
 
 export interface QualityPoint {

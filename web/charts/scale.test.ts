@@ -1,7 +1,7 @@
 /** Scales, ticks, smoothing, joined curves, places of a graph, shades. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { versionColour } from '../colours.ts'
+import { versionColour } from '../data/colours.ts'
 import { halfWidth, meanBand, student95 } from './bands.ts'
 import { levelLine, surface } from './contour.ts'
 import { filled, joinCurves } from './curves.ts'

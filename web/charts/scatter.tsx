@@ -1,6 +1,6 @@
 /** Dots of things by two of their numbers. */
-import { figure } from '../format.ts'
-import { useWidth } from '../parts/width.ts'
+import { figure } from '../data/format.ts'
+import { useWidth } from './width.ts'
 import { axisFor } from './domain.ts'
 
 export interface ScatterProps {

@@ -1,7 +1,7 @@
 /** Shapes on a plain map: longitude to the right, latitude up, no tiles of anybody. */
-import { figure } from '../format.ts'
-import type { Place, Shape } from '../geojson.ts'
-import { useWidth } from '../parts/width.ts'
+import { figure } from '../data/format.ts'
+import type { Place, Shape } from '../data/geojson.ts'
+import { useWidth } from './width.ts'
 import { extent, linear } from './scale.ts'
 
 const EDGE = 12

@@ -1,12 +1,12 @@
 /** Cost: where does the money go? */
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
-import { count, duration, figure, money, percent, sentence } from '../format.ts'
-import { Empty, Loaded } from '../parts/failure.tsx'
-import { Figures, Page, Panel } from '../parts/page.tsx'
-import { When } from '../parts/when.tsx'
-import * as read from '../queries.ts'
-import type { CostBy } from '../queries.ts'
+import { count, duration, figure, money, percent, sentence } from '../data/format.ts'
+import { Empty, Loaded } from '../parts/frame/failure.tsx'
+import { Figures, Page, Panel } from '../parts/frame/page.tsx'
+import { When } from '../parts/frame/times.tsx'
+import * as read from '../data/queries.ts'
+import type { CostBy } from '../data/queries.ts'
 
 const SECONDS_AN_HOUR = 3600
 const VIEWS: readonly (readonly [CostBy, string])[] = [

@@ -1,16 +1,16 @@
 /** Home: what needs me now, how each endpoint is, what changed today; on an empty server, the commands that begin. */
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { isAbsent } from '../api.ts'
-import { plural } from '../format.ts'
-import { happenings, needs } from '../feed.ts'
-import type { Happening, Need } from '../feed.ts'
-import { Empty, Failure, Loaded, Waiting } from '../parts/failure.tsx'
-import { HealthTable } from '../parts/health.tsx'
-import { Page, Panel } from '../parts/page.tsx'
-import { Status } from '../parts/status.tsx'
-import { useNow, When } from '../parts/when.tsx'
-import * as read from '../queries.ts'
+import { isAbsent } from '../data/api.ts'
+import { plural } from '../data/format.ts'
+import { happenings, needs } from '../data/feed.ts'
+import type { Happening, Need } from '../data/feed.ts'
+import { Empty, Failure, Loaded, Waiting } from '../parts/frame/failure.tsx'
+import { HealthTable } from '../parts/endpoints/health.tsx'
+import { Page, Panel } from '../parts/frame/page.tsx'
+import { Status } from '../parts/frame/status.tsx'
+import { useNow, When } from '../parts/frame/times.tsx'
+import * as read from '../data/queries.ts'
 
 const BEGIN = ['./slipway demo', './slipway init my-project', 'cd my-project && slipway ship']
 

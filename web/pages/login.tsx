@@ -1,9 +1,9 @@
 /** Shown when there is no session: how to get one. */
 import { useQuery } from '@tanstack/react-query'
 import { useSearch } from '@tanstack/react-router'
-import { Command } from '../parts/command.tsx'
-import { Page } from '../parts/page.tsx'
-import * as read from '../queries.ts'
+import { Command } from '../parts/form/command.tsx'
+import { Page } from '../parts/frame/page.tsx'
+import * as read from '../data/queries.ts'
 
 export function LoginPage() {
   const { back = '/' } = useSearch({ from: '/login' })

@@ -1,0 +1,41 @@
+/** Calls of Slipway's API from the pages: routes are named by method and path and typed by the contract, whose schemas stay out of the bundle. */
+import { CallError, createClient } from '../../src/client/client.ts'
+import type { Reply, Request, Route } from '../../src/contract/route.ts'
+
+const client = createClient({ url: '' })
+
+/** A route by its address, typed by the contract: `at<typeof api.getRun>('GET', '/v1/runs/:id')`. */
+function at<R extends Route>(method: R['method'], path: R['path']): R {
+  return { method, path } as R
+}
+
+/** Calls a route; method and path must be those of the contract. Throws CallError. */
+export async function call<R extends Route>(
+  method: R['method'],
+  path: R['path'],
+  request: Request<R> & { readonly signal?: AbortSignal } = {},
+): Promise<Reply<R>> {
+  const { signal, ...rest } = request
+  return await client.call<R>(at<R>(method, path), rest, signal)
+}
+
+/** True when the answer says that there is no session, so that the login page must be shown. */
+export function isLoggedOut(error: unknown): boolean {
+  return error instanceof CallError && error.status === 401
+}
+
+/** True when the server has no such part: its route is unknown. */
+export function isAbsent(error: unknown): boolean {
+  return error instanceof CallError && error.code === 'no_route'
+}
+
+/** What a failure says to a person: the sentence, what to do, and the id to quote. */
+export function describe(error: unknown): { message: string; help: string; requestId: string } {
+  if (error instanceof CallError) return { message: error.message, help: error.help, requestId: error.request_id }
+  return { message: error instanceof Error ? error.message : String(error), help: '', requestId: '' }
+}
+
+/** True for failures that a later try may mend: no answer, or the server's own. */
+export function mayPass(error: unknown): boolean {
+  return error instanceof CallError && (error.status === 0 || error.status >= 502)
+}

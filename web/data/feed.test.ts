@@ -1,0 +1,126 @@
+/** What Home says, and how an endpoint is. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { happenings, needs } from './feed.ts'
+import { healthOf } from './endpoints/health.ts'
+import type { HealthVariant } from './endpoints/health.ts'
+
+const NOW = Date.parse('2026-05-03T10:00:00Z')
+const HOUR = 3_600_000
+const at = (ms: number): string => new Date(NOW - ms).toISOString()
+
+const incident = {
+  id: 'i1',
+  endpoint: 'e',
+  title: 'unit changed',
+  severity: 'high',
+  state: 'open',
+  opened_at: at(HOUR),
+  resolved_at: null,
+  affected: { rows: 1 },
+}
+const rollout = {
+  id: 'r1',
+  endpoint: 'e',
+  version: '3',
+  state: 'paused',
+  reason: 'a gate waits',
+  created_at: at(2 * HOUR),
+  finished_at: null,
+}
+const run = {
+  id: 'p1',
+  project: 'a',
+  state: 'failed',
+  outcome: 'failed',
+  message: 'KeyError',
+  created_at: at(3 * HOUR),
+  finished_at: at(3 * HOUR),
+}
+const none = { incidents: [], rollouts: [], pipelineRuns: [] }
+
+test('what needs someone is told with the one act, incidents first', () => {
+  const found = needs(NOW, { incidents: [incident], rollouts: [rollout], pipelineRuns: [run] })
+  assert.deepEqual(
+    found.map(({ title, path, act }) => [title, path, act]),
+    [
+      ['unit changed', '/incidents/i1', 'See cause and act'],
+      ['The rollout of version 3 on e waits for a decision', '/endpoints/e', 'Decide'],
+      ['The newest run of a failed', '/pipelines/p1', 'See why'],
+    ],
+  )
+  assert.equal(found[0]?.detail, 'e, 1 row affected')
+})
+
+test('what is resolved, promoted, mended since or older than a day needs nobody', () => {
+  const mended = { ...run, id: 'p2', state: 'succeeded', outcome: 'succeeded' }
+  assert.deepEqual(
+    needs(NOW, {
+      incidents: [{ ...incident, state: 'resolved' }],
+      rollouts: [{ ...rollout, state: 'promoted' }],
+      pipelineRuns: [mended, run, { ...run, project: 'b', finished_at: at(30 * HOUR) }],
+    }),
+    [],
+  )
+})
+
+test('what happened within a day is listed, the newest first', () => {
+  const resolved = { ...incident, opened_at: at(30 * HOUR), resolved_at: at(4 * HOUR), state: 'resolved' }
+  const failed = { id: 't1', name: 'brave-heron', status: 'FAILED', ended_at: at(HOUR / 2) }
+  const list = happenings(NOW, {
+    incidents: [resolved],
+    rollouts: [rollout],
+    pipelineRuns: [run],
+    runs: [failed, { ...failed, id: 't2', status: 'FINISHED' }],
+  })
+  assert.deepEqual(
+    list.map((one) => one.text),
+    [
+      'Run brave-heron failed',
+      'e: rollout of version 3, paused',
+      'a: run failed. KeyError',
+      'Incident resolved: unit changed',
+    ],
+  )
+  assert.equal(happenings(NOW, { ...none, runs: [failed] }, 0).length, 0)
+})
+
+const variant = (given: Partial<HealthVariant>): HealthVariant => ({
+  role: 'stable',
+  version: '1',
+  weight: 10_000,
+  tripped: null,
+  stats: { requests: 100, errors: 0, requests_per_s: 2, p99_ms: 1.5 },
+  ...given,
+})
+
+test('the health of an endpoint is one word, the worst first', () => {
+  const of = (variants: HealthVariant[], incidents: (typeof incident)[] = []): string =>
+    healthOf({ name: 'e', model: 'm', variants }, incidents).word
+  assert.equal(of([]), 'no version')
+  assert.equal(of([variant({})]), 'healthy')
+  assert.equal(of([variant({ stats: null })]), 'idle')
+  assert.equal(of([variant({}), variant({ role: 'canary', version: '2' })]), 'releasing')
+  assert.equal(of([variant({}), variant({ role: 'canary', version: '2', tripped: 'errors' })]), 'canary stopped')
+  assert.equal(of([variant({})], [incident]), 'incident')
+  assert.equal(
+    of([variant({ stats: { requests: 100, errors: 2, requests_per_s: 2, p99_ms: 1 } })], [incident]),
+    'failing',
+  )
+  assert.equal(of([variant({})], [{ ...incident, endpoint: 'other' }]), 'healthy')
+})
+
+test('figures join the variants that answer; a shadow counts for nothing', () => {
+  const shadow = variant({
+    role: 'shadow',
+    version: '9',
+    stats: { requests: 900, errors: 900, requests_per_s: 99, p99_ms: 99 },
+  })
+  const canary = variant({
+    role: 'canary',
+    version: '2',
+    stats: { requests: 100, errors: 1, requests_per_s: 1, p99_ms: 2.5 },
+  })
+  const health = healthOf({ name: 'e', model: 'm', variants: [variant({}), canary, shadow] }, [])
+  assert.deepEqual([health.requestsPerSecond, health.p99, health.errorShare], [3, 2.5, 0.005])
+})

@@ -1,0 +1,96 @@
+/** What tables and charts of many runs read: keys, groups, curves, comparisons, saved searches. */
+import { keepPreviousData, queryOptions } from '@tanstack/react-query'
+import type { Reply } from '../../../src/contract/route.ts'
+import type { runTableApi } from '../../../src/contract/run-table.ts'
+import type { searchesApi } from '../../../src/contract/searches.ts'
+import type { trackingApi } from '../../../src/contract/tracking.ts'
+import { call } from '../api.ts'
+import { differing } from './comparison.ts'
+
+export type RunGroup = Reply<typeof runTableApi.groups>['items'][number]
+export type RunCurve = Reply<typeof runTableApi.curves>['items'][number]
+export type SavedView = Reply<typeof searchesApi.list>['items'][number]
+type Comparison = Reply<typeof trackingApi.compareRuns>
+
+/** Runs that one comparison of the API takes. */
+const COMPARED_AT_ONCE = 50
+
+export const runKeys = (experiment: string) =>
+  queryOptions({
+    queryKey: ['run-keys', experiment],
+    queryFn: ({ signal }) =>
+      call<typeof runTableApi.keys>('GET', '/v1/runs/keys', {
+        signal,
+        query: experiment === '' ? {} : { experiment_id: experiment },
+      }),
+    staleTime: 60_000,
+  })
+
+export const savedViews = queryOptions({
+  queryKey: ['runs', 'views'],
+  queryFn: ({ signal }) =>
+    call<typeof searchesApi.list>('GET', '/v1/searches', { signal, query: { entity: 'runs', limit: 500 } }),
+  staleTime: 60_000,
+})
+
+export interface GroupsAsk {
+  readonly by: string
+  readonly filter: string
+  readonly experiment: string
+  readonly metrics: readonly string[]
+  readonly stage?: 'deleted' | undefined
+}
+
+export const runGroups = (ask: GroupsAsk) =>
+  queryOptions({
+    queryKey: ['runs', 'groups', ask],
+    queryFn: ({ signal }) =>
+      call<typeof runTableApi.groups>('GET', '/v1/runs/groups', {
+        signal,
+        query: {
+          by: ask.by,
+          metrics: [...ask.metrics],
+          ...(ask.filter !== '' && { filter: ask.filter }),
+          ...(ask.experiment !== '' && { experiment_id: ask.experiment }),
+          ...(ask.stage !== undefined && { view: ask.stage }),
+        },
+      }),
+    placeholderData: keepPreviousData,
+  })
+
+/** A part of the steps, both ends included; absent = all. */
+export interface Steps {
+  readonly from: number
+  readonly to: number
+}
+
+export const runCurves = (ids: readonly string[], key: string, points: number, steps?: Steps) =>
+  queryOptions({
+    queryKey: ['runs', 'curves', ids, key, points, steps?.from ?? '', steps?.to ?? ''],
+    queryFn: ({ signal }) =>
+      call<typeof runTableApi.curves>('GET', '/v1/runs/curves', {
+        signal,
+        query: {
+          ids: [...ids],
+          key,
+          max_points: points,
+          ...(steps && { from_step: Math.floor(steps.from), to_step: Math.ceil(steps.to) }),
+        },
+      }),
+    placeholderData: keepPreviousData,
+  })
+
+export const comparison = (ids: readonly string[]) =>
+  queryOptions({
+    queryKey: ['runs', 'compare', ids],
+    queryFn: async ({ signal }): Promise<Comparison> => {
+      const parts = Array.from({ length: Math.ceil(ids.length / COMPARED_AT_ONCE) }, (_, i) =>
+        call<typeof trackingApi.compareRuns>('GET', '/v1/runs/compare', {
+          signal,
+          query: { ids: ids.slice(i * COMPARED_AT_ONCE, (i + 1) * COMPARED_AT_ONCE) },
+        }),
+      )
+      const runs = (await Promise.all(parts)).flatMap((part) => part.runs)
+      return { runs, differing: differing(runs) }
+    },
+  })

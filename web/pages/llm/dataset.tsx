@@ -1,0 +1,82 @@
+/** An evaluation dataset: its records, each with what goes in and what is expected. */
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
+import { Link, useParams } from '@tanstack/react-router'
+import { dataset as read, datasetRecords, recordOf } from '../../data/traces/datasets.ts'
+import type { DatasetRecord } from '../../data/traces/datasets.ts'
+import { count } from '../../data/format.ts'
+import { Empty, Failure, Loaded, Waiting } from '../../parts/frame/failure.tsx'
+import { Facts, Page, Panel } from '../../parts/frame/page.tsx'
+import { ReadOn } from '../../parts/table/load-more.tsx'
+import { When } from '../../parts/frame/times.tsx'
+import { plainText } from '../../data/traces/spans.ts'
+
+export function DatasetPage() {
+  const { id } = useParams({ from: '/datasets/$id' })
+  const dataset = useQuery(read(id))
+  return (
+    <Page title={dataset.data?.name ?? 'Dataset'} crumbs={<Link to="/datasets">Evaluation datasets</Link>}>
+      <Panel title="About it">
+        <Loaded query={dataset} what="The dataset" height={100}>
+          {(one) => (
+            <Facts
+              items={[
+                ['Id', <code key="i">{one.dataset_id}</code>],
+                ['Digest', <code key="d">{one.digest ?? '–'}</code>],
+                ['Made', <When key="m" at={new Date(one.created_time).toISOString()} />],
+                ['By', one.created_by ?? '–'],
+                ...Object.entries(recordOf(one.tags)).map(([key, value]) => [key, plainText(value)] as const),
+              ]}
+            />
+          )}
+        </Loaded>
+      </Panel>
+      <Records id={id} />
+    </Page>
+  )
+}
+
+function Records({ id }: { id: string }) {
+  const list = useInfiniteQuery(datasetRecords(id))
+  const rows = list.data?.pages.flatMap((page) => page.items) ?? []
+  return (
+    <Panel title="Records" note={`${count(rows.length)}${list.hasNextPage ? ' read so far' : ''}`} flush>
+      {list.data === undefined ? (
+        list.error === null ? (
+          <Waiting height={240} />
+        ) : (
+          <Failure what="The records" error={list.error} retry={() => void list.refetch()} />
+        )
+      ) : rows.length === 0 ? (
+        <Empty title="It has no record yet" commands={['dataset.merge_records([{"inputs": {…}}])']} />
+      ) : (
+        <Table rows={rows} />
+      )}
+      <ReadOn list={list} />
+    </Panel>
+  )
+}
+
+function Table({ rows }: { rows: readonly DatasetRecord[] }) {
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th>In</th>
+          <th>Expected</th>
+          <th>From</th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map((row) => (
+          <tr key={row.dataset_record_id} data-row>
+            <td className="break value">{plainText(row.inputs)}</td>
+            <td className="break value">{row.expectations === undefined ? '–' : plainText(row.expectations)}</td>
+            <td className="key">
+              {row.created_by ?? '–'} <span className="muted small">{(row.source_type ?? '').toLowerCase()}</span>
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}

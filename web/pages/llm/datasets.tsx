@@ -1,0 +1,70 @@
+/** Evaluation datasets: what applications are tested with. */
+import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { datasets as read, recordOf } from '../../data/traces/datasets.ts'
+import type { Dataset } from '../../data/traces/datasets.ts'
+import { figure } from '../../data/format.ts'
+import { Empty, Loaded } from '../../parts/frame/failure.tsx'
+import { Page, Panel } from '../../parts/frame/page.tsx'
+import { When } from '../../parts/frame/times.tsx'
+
+export function DatasetsPage() {
+  const datasets = useQuery(read)
+  return (
+    <Page title="Evaluation datasets" lead="Inputs and what is expected of them, for tests of applications.">
+      <Panel title="Datasets" flush>
+        <Loaded query={datasets} what="The datasets" height={240}>
+          {({ items }) =>
+            items.length === 0 ? (
+              <Empty title="No dataset is kept yet" commands={['mlflow.genai.datasets.create_dataset(name="golden")']}>
+                A dataset is made by MLflow’s client; its records are merged into it.
+              </Empty>
+            ) : (
+              <Table items={items} />
+            )
+          }
+        </Loaded>
+      </Panel>
+    </Page>
+  )
+}
+
+function Table({ items }: { items: readonly Dataset[] }) {
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th>Dataset</th>
+          <th className="num">Records</th>
+          <th>Digest</th>
+          <th>By</th>
+          <th className="num">Changed</th>
+        </tr>
+      </thead>
+      <tbody>
+        {items.map((one) => (
+          <tr key={one.dataset_id} data-row>
+            <td className="key">
+              <Link to="/datasets/$id" params={{ id: one.dataset_id }} className="strong">
+                {one.name}
+              </Link>
+            </td>
+            <td className="num">{figure(recordsOf(one))}</td>
+            <td>
+              <code>{one.digest ?? ''}</code>
+            </td>
+            <td className="key">{one.created_by ?? '–'}</td>
+            <td className="num">
+              <When at={new Date(one.last_update_time).toISOString()} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}
+
+function recordsOf({ profile }: Dataset): number | null {
+  const { num_records: records } = recordOf(profile)
+  return typeof records === 'number' ? records : null
+}

@@ -1,0 +1,72 @@
+/** Prompts: which version of each does what name stand for? */
+import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { Empty, Loaded } from '../../parts/frame/failure.tsx'
+import { Page, Panel } from '../../parts/frame/page.tsx'
+import { Tag } from '../../parts/frame/status.tsx'
+import { When } from '../../parts/frame/times.tsx'
+import { prompts as read } from '../../data/models/prompts.ts'
+import type { ListedPrompt } from '../../data/models/prompts.ts'
+
+export function PromptsPage() {
+  const prompts = useQuery(read)
+  return (
+    <Page title="Prompts" lead="Templates that applications fill in, each with its versions.">
+      <Panel title="Prompts" flush>
+        <Loaded query={prompts} what="The prompts" height={240}>
+          {({ items }) =>
+            items.length === 0 ? (
+              <Empty
+                title="No prompt is registered yet"
+                commands={['mlflow.genai.register_prompt(name="greeting", template="Hello {{name}}")']}
+              >
+                A prompt is registered by MLflow’s client and read by its name and alias.
+              </Empty>
+            ) : (
+              <Table items={items} />
+            )
+          }
+        </Loaded>
+      </Panel>
+    </Page>
+  )
+}
+
+function Table({ items }: { items: readonly ListedPrompt[] }) {
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th>Prompt</th>
+          <th>Aliases</th>
+          <th className="num">Newest</th>
+          <th>Its message</th>
+          <th className="num">Changed</th>
+        </tr>
+      </thead>
+      <tbody>
+        {items.map((prompt) => (
+          <tr key={prompt.name} data-row>
+            <td className="key">
+              <Link to="/prompts/$name" params={{ name: prompt.name }} className="strong">
+                {prompt.name}
+              </Link>
+            </td>
+            <td>
+              <div className="row">
+                {prompt.aliases?.map(({ alias, version }) => (
+                  <Tag key={alias}>{`${alias} ${version}`}</Tag>
+                ))}
+              </div>
+            </td>
+            <td className="num">{prompt.latest_versions?.[0]?.version ?? '–'}</td>
+            <td className="break">{prompt.latest_versions?.[0]?.description ?? ''}</td>
+            <td className="num">
+              <When at={new Date(prompt.last_updated_timestamp).toISOString()} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}

@@ -1,0 +1,120 @@
+/** A trace: what happened inside this request, how long did each part take, and what was said about it? */
+import { useQuery } from '@tanstack/react-query'
+import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
+import { useState } from 'react'
+import { Waterfall } from '../../charts/waterfall.tsx'
+import { count, duration, plural } from '../../data/format.ts'
+import { Assessments } from '../../parts/trace/assessments.tsx'
+import { Empty, Loaded } from '../../parts/frame/failure.tsx'
+import { Facts, Page, Panel } from '../../parts/frame/page.tsx'
+import { NewAssessment } from '../../parts/trace/new-assessment.tsx'
+import { SpanDetail } from '../../parts/trace/span-detail.tsx'
+import { Status } from '../../parts/frame/status.tsx'
+import { When } from '../../parts/frame/times.tsx'
+import { lengthOf, parents, unfolded } from '../../data/traces/spans.ts'
+import { trace as read } from '../../data/traces/queries.ts'
+import type { Trace } from '../../data/traces/queries.ts'
+
+export function TracePage() {
+  const { id } = useParams({ from: '/traces/$id' })
+  const trace = useQuery(read(id))
+  const { data } = trace
+  return (
+    <Page
+      title={data?.name ?? 'Trace'}
+      crumbs={<Link to="/traces">Traces</Link>}
+      {...(data && { lead: <Story trace={data} />, beside: <State trace={data} /> })}
+    >
+      <Loaded query={trace} what="The trace" height={520}>
+        {(one) => <Body trace={one} />}
+      </Loaded>
+    </Page>
+  )
+}
+
+function State({ trace }: { trace: Trace }) {
+  const failed = trace.state === 'ERROR'
+  const word = failed ? 'failed' : trace.state === 'IN_PROGRESS' ? 'running' : 'succeeded'
+  return <Status word={word} label={trace.state.toLowerCase().replace('_', ' ')} />
+}
+
+function Story({ trace }: { trace: Trace }) {
+  const tokens = trace.tokens?.['total_tokens']
+  return (
+    <>
+      Started <When at={trace.started_at} />, took {duration(trace.duration_ms)}, {plural(trace.spans, 'span')}
+      {tokens !== undefined && `, ${count(tokens)} tokens`}
+      {trace.run_id !== null && (
+        <>
+          , in{' '}
+          <Link to="/runs/$id" params={{ id: trace.run_id }}>
+            run {trace.run_id.slice(0, 8)}
+          </Link>
+        </>
+      )}
+      . <code>{trace.id}</code>
+    </>
+  )
+}
+
+function Body({ trace }: { trace: Trace }) {
+  const search = useSearch({ from: '/traces/$id' })
+  const navigate = useNavigate({ from: '/traces/$id' })
+  const [folded, setFolded] = useState<ReadonlySet<string>>(new Set())
+  const { tree } = trace
+  const span = tree.find((one) => one.id === search.span) ?? tree.find((one) => one.status === 'ERROR') ?? tree[0]
+  const above = parents(tree)
+  const fold = (id: string): void =>
+    setFolded((before) =>
+      before.has(id) ? new Set([...before].filter((one) => one !== id)) : new Set([...before, id]),
+    )
+  return (
+    <>
+      <Panel title="Spans" note="choose one to see what went in and came out" flush>
+        {tree.length === 0 ? (
+          <Empty title="Its spans are not kept here" />
+        ) : (
+          <Waterfall
+            rows={unfolded(tree, folded).map((one) => ({
+              id: one.id,
+              name: one.name,
+              type: one.type.toLowerCase(),
+              depth: one.depth,
+              failed: one.status === 'ERROR',
+              offset: one.offset_us,
+              length: one.duration_us,
+              hasChildren: above.has(one.id),
+              folded: folded.has(one.id),
+            }))}
+            total={lengthOf(tree)}
+            chosen={span?.id}
+            onChoose={(chosen) =>
+              void navigate({ params: { id: trace.id }, search: { span: chosen }, replace: true, resetScroll: false })
+            }
+            onFold={fold}
+          />
+        )}
+      </Panel>
+      <div className="two">
+        {span !== undefined && <SpanDetail span={span} />}
+        <div className="stack">
+          <Panel title="Assessments" flush>
+            <Assessments assessments={trace.assessments} />
+            <NewAssessment trace={trace.id} />
+          </Panel>
+          <Panel title="Tags and metadata">
+            <Facts
+              items={Object.entries({ ...trace.tags, ...trace.metadata }).filter(
+                ([key, value]) => value !== '' && !FOLDED.test(key),
+              )}
+            />
+          </Panel>
+        </div>
+      </div>
+    </>
+  )
+}
+
+/** What is shown elsewhere on the page, or long and of no use to people. */
+const FOLDED =
+  /^mlflow\.(?:traceInputs|traceOutputs|trace\.sizeStats|trace_schema\.version|artifactLocation|traceName)$/

@@ -1,0 +1,111 @@
+/** Traces: what did the application do, for whom, and where did it fail? */
+import { useInfiniteQuery } from '@tanstack/react-query'
+import { Link, useNavigate, useSearch } from '@tanstack/react-router'
+import { count, duration, figure } from '../../data/format.ts'
+import { Empty, Failure, Waiting } from '../../parts/frame/failure.tsx'
+import { Page, Panel } from '../../parts/frame/page.tsx'
+import { ReadOn } from '../../parts/table/load-more.tsx'
+import { Status } from '../../parts/frame/status.tsx'
+import { SearchField } from '../../parts/form/search-field.tsx'
+import { When } from '../../parts/frame/times.tsx'
+import { traces } from '../../data/traces/queries.ts'
+import type { TraceInfo } from '../../data/traces/queries.ts'
+
+export function TracesPage() {
+  const { filter = '' } = useSearch({ from: '/traces' })
+  const navigate = useNavigate({ from: '/traces' })
+  const list = useInfiniteQuery(traces({ filter, experiment: '' }))
+  const rows = list.data?.pages.flatMap((page) => page.items) ?? []
+  return (
+    <Page title="Traces" lead="Each request that an instrumented application handled, with the calls inside it.">
+      <SearchField
+        key={filter}
+        label="Filter traces"
+        placeholder="status = 'ERROR' AND execution_time > 1000"
+        value={filter}
+        onApply={(next) => void navigate({ search: next === '' ? {} : { filter: next }, replace: true })}
+      />
+      <Panel title="Traces" note={`${count(rows.length)}${list.hasNextPage ? ' read so far' : ''}`} flush>
+        {list.data === undefined ? (
+          list.error === null ? (
+            <Waiting height={400} />
+          ) : (
+            <Failure what="The traces" error={list.error} retry={() => void list.refetch()} />
+          )
+        ) : rows.length === 0 ? (
+          <NoTraces filtered={filter !== ''} />
+        ) : (
+          <Table rows={rows} />
+        )}
+        <ReadOn list={list} />
+      </Panel>
+    </Page>
+  )
+}
+
+function NoTraces({ filtered }: { filtered: boolean }) {
+  if (filtered) return <Empty title="No trace matches">Clear the filter.</Empty>
+  return (
+    <Empty title="No trace has come yet" commands={['eval "$(slipway env)"', 'mlflow.openai.autolog()']}>
+      Functions under @mlflow.trace, autologged libraries and OpenTelemetry exporters send theirs here.
+    </Empty>
+  )
+}
+
+const STATES = { OK: 'succeeded', ERROR: 'failed', IN_PROGRESS: 'running', STATE_UNSPECIFIED: 'waiting' } as const
+
+function Table({ rows }: { rows: readonly TraceInfo[] }) {
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th>Trace</th>
+          <th>State</th>
+          <th>Request</th>
+          <th>Response</th>
+          <th className="num">Took</th>
+          <th className="num">Spans</th>
+          <th className="num">Tokens</th>
+          <th>Judged</th>
+          <th className="num">Started</th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map((trace) => (
+          <tr key={trace.id} data-row>
+            <td className="break">
+              <Link to="/traces/$id" params={{ id: trace.id }}>
+                {trace.name ?? trace.id.slice(0, 16)}
+              </Link>
+            </td>
+            <td>
+              <Status word={STATES[trace.state]} label={trace.state.toLowerCase().replace('_', ' ')} />
+            </td>
+            <td className="clip" title={trace.request_preview ?? ''}>
+              {trace.request_preview ?? '–'}
+            </td>
+            <td className="clip" title={trace.response_preview ?? ''}>
+              {trace.response_preview ?? '–'}
+            </td>
+            <td className="num">{duration(trace.duration_ms)}</td>
+            <td className="num">{count(trace.spans)}</td>
+            <td className="num">{figure(trace.tokens?.['total_tokens'])}</td>
+            <td>{judged(trace)}</td>
+            <td className="num">
+              <When at={trace.started_at} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}
+
+function judged({ assessments }: TraceInfo): string {
+  const valid = assessments.filter((one) => one.valid)
+  if (valid.length === 0) return '–'
+  return valid
+    .slice(0, 3)
+    .map((one) => `${one.name} ${one.error === null ? JSON.stringify(one.value) : 'failed'}`)
+    .join(', ')
+}

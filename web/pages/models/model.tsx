@@ -1,0 +1,116 @@
+/** A model: its versions, and every move of its aliases. */
+import { useQuery } from '@tanstack/react-query'
+import { Link, Navigate, useParams } from '@tanstack/react-router'
+import { bytes } from '../../data/format.ts'
+import { Empty, Loaded } from '../../parts/frame/failure.tsx'
+import { ModelFacts } from '../../parts/model/description.tsx'
+import { Moves } from '../../parts/model/moves.tsx'
+import { Page, Panel } from '../../parts/frame/page.tsx'
+import { Status, Tag, VersionChip } from '../../parts/frame/status.tsx'
+import { When } from '../../parts/frame/times.tsx'
+import { isPrompt } from '../../data/models/prompts.ts'
+import * as read from '../../data/queries.ts'
+import type { Version } from '../../data/queries.ts'
+
+export function ModelPage() {
+  const { name } = useParams({ from: '/models/$name' })
+  const model = useQuery(read.model(name))
+  const versions = useQuery(read.versions(name))
+  const moves = useQuery(read.moves(name))
+  if (model.data !== undefined && isPrompt(model.data.tags)) {
+    return <Navigate to="/prompts/$name" params={{ name }} replace />
+  }
+  const described = (model.data?.description ?? '') !== ''
+  const facts = model.data && <ModelFacts model={name} description={model.data.description} tags={model.data.tags} />
+  return (
+    <Page
+      title={name}
+      crumbs={<Link to="/models">Models</Link>}
+      {...(versions.data && { actions: <CompareRuns items={versions.data.items} /> })}
+    >
+      {described && facts}
+      <Panel title="Versions" note="the newest first" flush>
+        <Loaded query={versions} what={`The versions of ${name}`} height={260}>
+          {({ items }) => <Versions items={items} />}
+        </Loaded>
+      </Panel>
+      {!described && facts}
+      <Panel title="History" note="every move of every alias" flush>
+        <Loaded query={moves} what="The history" height={120}>
+          {({ items }) => <Moves moves={items} />}
+        </Loaded>
+      </Panel>
+    </Page>
+  )
+}
+
+/** The runs that made the versions, side by side. */
+function CompareRuns({ items }: { items: readonly Version[] }) {
+  const ids = [...new Set(items.flatMap(({ run_id }) => (run_id === null ? [] : [run_id])))].slice(0, 100)
+  if (ids.length < 2) return null
+  return (
+    <Link to="/runs/compare" search={{ ids }} className="button">
+      Compare the runs of its versions
+    </Link>
+  )
+}
+
+function Versions({ items }: { items: readonly Version[] }) {
+  if (items.length === 0) return <Empty title="No version yet" commands={['slipway run']} />
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th>Version</th>
+          <th>Aliases</th>
+          <th>Gates</th>
+          <th>Answers</th>
+          <th className="num">Size</th>
+          <th>By</th>
+          <th className="num">Made</th>
+        </tr>
+      </thead>
+      <tbody>
+        {items.map((one) => (
+          <tr key={one.version} data-row>
+            <td>
+              <VersionChip model={one.model} version={one.version} />
+            </td>
+            <td>
+              <div className="row">
+                {one.aliases.map((alias) => (
+                  <Tag key={alias}>{alias}</Tag>
+                ))}
+              </div>
+            </td>
+            <td>
+              <GateSummary verdict={one.verdict} />
+            </td>
+            <td>
+              <Status word={one.lowering.state} label={HOW[one.lowering.state]} />
+            </td>
+            <td className="num">{bytes(one.size)}</td>
+            <td className="break">{one.created_by}</td>
+            <td className="num">
+              <When at={one.created_at} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}
+
+const HOW: Record<Version['lowering']['state'], string> = {
+  pending: 'not known yet',
+  native: 'natively',
+  onnx: 'by ONNX Runtime',
+  python: 'in Python',
+  failed: 'cannot be served',
+}
+
+function GateSummary({ verdict }: { verdict: Version['verdict'] }) {
+  if (verdict === null) return <span className="muted">not judged</span>
+  const passed = verdict.gates.filter((gate) => gate.outcome === 'passed').length
+  return <Status word={verdict.passed ? 'passed' : 'failed'} label={`${passed} of ${verdict.gates.length} passed`} />
+}

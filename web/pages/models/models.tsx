@@ -1,0 +1,74 @@
+/** Models: what is in production of each. */
+import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { count } from '../../data/format.ts'
+import { firstWords } from '../../data/markdown.ts'
+import { Empty, Loaded } from '../../parts/frame/failure.tsx'
+import { Page, Panel } from '../../parts/frame/page.tsx'
+import { VersionChip } from '../../parts/frame/status.tsx'
+import { When } from '../../parts/frame/times.tsx'
+import * as read from '../../data/queries.ts'
+
+export function ModelsPage() {
+  const models = useQuery(read.models)
+  return (
+    <Page title="Models" lead="Every registered model, and which version each alias names.">
+      <Panel title="Models" flush>
+        <Loaded query={models} what="The models" height={240}>
+          {({ items }) =>
+            items.length === 0 ? (
+              <Empty title="No model is registered yet" commands={['slipway ship']}>
+                A model is registered by a pipeline that passes its gates, or with mlflow.register_model.
+              </Empty>
+            ) : (
+              <table>
+                <thead>
+                  <tr>
+                    <th>Model</th>
+                    <th>Aliases</th>
+                    <th className="num">Versions</th>
+                    <th>Newest</th>
+                    <th className="num">Since</th>
+                  </tr>
+                </thead>
+                <tbody>
+                  {items.map((model) => (
+                    <tr key={model.name} data-row>
+                      <td>
+                        <Link to="/models/$name" params={{ name: model.name }} className="strong">
+                          {model.name}
+                        </Link>
+                        <div className="muted small break">{firstWords(model.description)}</div>
+                      </td>
+                      <td>
+                        <div className="row">
+                          {Object.entries(model.aliases).map(([alias, version]) => (
+                            <VersionChip
+                              key={alias}
+                              model={model.name}
+                              version={version}
+                              label={`${alias} ${version}`}
+                            />
+                          ))}
+                        </div>
+                      </td>
+                      <td className="num">{count(model.versions)}</td>
+                      <td>
+                        {model.latest_version !== null && (
+                          <VersionChip model={model.name} version={model.latest_version} />
+                        )}
+                      </td>
+                      <td className="num">
+                        <When at={model.created_at} />
+                      </td>
+                    </tr>
+                  ))}
+                </tbody>
+              </table>
+            )
+          }
+        </Loaded>
+      </Panel>
+    </Page>
+  )
+}

@@ -1,0 +1,251 @@
+/** A version: may it go to production, and where does it come from? */
+import { useQuery } from '@tanstack/react-query'
+import { Link, useNavigate, useParams } from '@tanstack/react-router'
+import type { registryApi } from '../../../src/contract/registry.ts'
+import { call } from '../../data/api.ts'
+import { Graph } from '../../charts/graph.tsx'
+import { bytes, count, figure, words } from '../../data/format.ts'
+import { pageOf } from '../../data/page-links.ts'
+import { Confirm } from '../../parts/form/confirm.tsx'
+import { Loaded } from '../../parts/frame/failure.tsx'
+import { Gates } from '../../parts/version/gates.tsx'
+import { ModelFacts } from '../../parts/model/description.tsx'
+import { Moves } from '../../parts/model/moves.tsx'
+import { Facts, Page, Panel } from '../../parts/frame/page.tsx'
+import { Signature } from '../../parts/version/signature.tsx'
+import { Scanned, ScanResult } from '../../parts/version/scan.tsx'
+import { SoughtPanel } from '../../parts/table/named-values.tsx'
+import { Status, Tag } from '../../parts/frame/status.tsx'
+import { Trust } from '../../parts/version/trust.tsx'
+import { When } from '../../parts/frame/times.tsx'
+import * as read from '../../data/queries.ts'
+import type { Version } from '../../data/queries.ts'
+
+export function VersionPage() {
+  const { name, version: number } = useParams({ from: '/models/$name/versions/$version' })
+  const version = useQuery(read.version(name, number))
+  const moves = useQuery(read.moves(name))
+  const { data } = version
+  return (
+    <Page
+      title={`${name} version ${number}`}
+      crumbs={
+        <>
+          <Link to="/models">Models</Link> /{' '}
+          <Link to="/models/$name" params={{ name }}>
+            {name}
+          </Link>
+        </>
+      }
+      {...(data && {
+        beside: data.aliases.map((alias) => <Tag key={alias}>{alias}</Tag>),
+        lead: <Lead version={data} />,
+        actions: <Promote version={data} />,
+      })}
+    >
+      <Loaded query={version} what={`Version ${number} of ${name}`} height={480}>
+        {(one) => (
+          <>
+            <Panel title="Gates" {...(one.verdict && { note: <Judged verdict={one.verdict} /> })} flush>
+              <Gates verdict={one.verdict} />
+            </Panel>
+            <div className="two">
+              <div className="stack">
+                <Panel title="How it answers">
+                  <Answers version={one} />
+                </Panel>
+                <Panel title="Approvals and signature">
+                  <Trust version={one} />
+                </Panel>
+              </div>
+              <Measured metrics={one.metrics} />
+            </div>
+            <Panel title="Scan of its files" {...(one.scan && { note: <Scanned scan={one.scan} /> })} flush long>
+              <ScanResult scan={one.scan} />
+            </Panel>
+            <ModelFacts model={name} version={number} description={one.description} tags={one.tags} />
+            <Panel title="Lineage" note="from data to what it serves">
+              <LineagePart name={name} number={number} />
+            </Panel>
+            <Panel title="Signature" flush>
+              <Signature signature={one.signature} />
+            </Panel>
+            <Panel title="Its moves" flush>
+              <Loaded query={moves} what="The history" height={80}>
+                {({ items }) => <Moves moves={items.filter((move) => move.from === number || move.to === number)} />}
+              </Loaded>
+            </Panel>
+          </>
+        )}
+      </Loaded>
+    </Page>
+  )
+}
+
+function Measured({ metrics }: { metrics: Version['metrics'] }) {
+  return (
+    <SoughtPanel title="Metrics" items={Object.entries(metrics)} textOf={([key]) => key}>
+      {(found) =>
+        found.length === 0 ? (
+          <p className="muted">No metric was logged with it.</p>
+        ) : (
+          <Facts items={found.map(([key, value]) => [key, figure(value)])} />
+        )
+      }
+    </SoughtPanel>
+  )
+}
+
+function Lead({ version }: { version: Version }) {
+  return (
+    <>
+      Made <When at={version.created_at} /> by {version.created_by}
+      {version.pipeline_run_id !== null && (
+        <>
+          {' '}
+          in{' '}
+          <Link to="/pipelines/$id" params={{ id: version.pipeline_run_id }}>
+            a pipeline run
+          </Link>
+        </>
+      )}
+      {version.run_id !== null && (
+        <>
+          , logged as{' '}
+          <Link to="/runs/$id" params={{ id: version.run_id }}>
+            run {version.run_id.slice(0, 8)}
+          </Link>
+        </>
+      )}
+      .
+    </>
+  )
+}
+
+function Judged({ verdict }: { verdict: NonNullable<Version['verdict']> }) {
+  return (
+    <span className="row">
+      <Status
+        word={verdict.passed ? 'passed' : 'failed'}
+        label={verdict.passed ? 'may go to production' : 'may not go to production'}
+      />
+      <span>
+        judged <When at={verdict.at} />
+        {verdict.against !== null && ` against ${verdict.against}`}
+      </span>
+    </span>
+  )
+}
+
+const SERVED: Readonly<Record<string, string>> = {
+  native: 'natively in the gateway',
+  onnx: 'by ONNX Runtime in the gateway',
+  python: 'by Python scorers',
+}
+
+/** How many rows say that the answers are Python's, and how far they are from them. */
+function proofOf({ probes, worst_ulp, onnx }: Version['lowering']): string {
+  if (probes === null) return '–'
+  const rows = `${count(probes)} rows replayed`
+  if (onnx !== null) return `${rows}, largest difference ${onnx.deviation.toExponential(1)} of the answer`
+  return worst_ulp === null ? rows : `${rows}, largest difference ${figure(worst_ulp)} ulp`
+}
+
+const WHY: Readonly<Record<string, string>> = {
+  native: 'its replay gave the same answers as Python',
+  onnx: 'its graph answers as Python does',
+}
+
+/** The graph that answers: where it comes from, which one it is. */
+function Export({ onnx }: { onnx: NonNullable<Version['lowering']['onnx']> }) {
+  const { origin, path, digest, output } = onnx
+  return (
+    <span className="break">
+      {origin === 'given' ? 'given beside the model' : 'exported from the model'}
+      {path !== null && (
+        <>
+          {' '}
+          as <code>{path}</code>
+        </>
+      )}
+      , {bytes(onnx.bytes)}, <code title={digest}>{digest.slice(0, 23)}</code>; answers with its output{' '}
+      <code>{output}</code>
+    </span>
+  )
+}
+
+function Answers({ version }: { version: Version }) {
+  const { lowering } = version
+  return (
+    <Facts
+      items={[
+        ['Served', <Status key="s" word={lowering.state} label={SERVED[lowering.state] ?? words(lowering.state)} />],
+        ['Why', lowering.reason ?? WHY[lowering.state] ?? '–'],
+        ['Proof', proofOf(lowering)],
+        ...(lowering.onnx === null ? [] : [['ONNX', <Export key="o" onnx={lowering.onnx} />] as const]),
+        ['Size', bytes(version.size)],
+        [
+          'Files',
+          <code key="t" title={version.tree ?? ''}>
+            {version.tree?.slice(0, 23) ?? '–'}
+          </code>,
+        ],
+        ['Reproducibility', version.reproducibility ?? 'not proved yet'],
+        ...(version.reproducibility === null
+          ? [['Prove it', <code key="c">slipway reproduce {version.model}</code>] as const]
+          : []),
+      ]}
+    />
+  )
+}
+
+function LineagePart({ name, number }: { name: string; number: string }) {
+  const lineage = useQuery(read.lineage(name, number))
+  const navigate = useNavigate()
+  return (
+    <Loaded query={lineage} what="The lineage" height={160}>
+      {({ nodes, edges }) => (
+        <Graph
+          label="Lineage"
+          nodes={nodes.map((node) => ({
+            id: node.id,
+            name: node.label,
+            detail: words(node.kind),
+            href: pageOf(node.href),
+          }))}
+          edges={edges}
+          chosen={
+            nodes.find((node) => node.kind === 'version' && node.href?.endsWith(`/${name}/versions/${number}`))?.id
+          }
+          onFollow={(href) => void navigate({ to: href })}
+        />
+      )}
+    </Loaded>
+  )
+}
+
+const ALIAS = 'production'
+
+function Promote({ version }: { version: Version }) {
+  if (version.aliases.includes(ALIAS)) return null
+  return (
+    <Confirm
+      label="Make production"
+      needs={{ verb: 'promote', resource: 'models' }}
+      tone="primary"
+      reason="required"
+      preview={
+        <p>
+          The alias {ALIAS} of {version.model} moves to version {version.version}, if its gates hold. Endpoints that
+          follow the alias begin a rollout.
+        </p>
+      }
+      act={(reason) =>
+        call<typeof registryApi.moveAlias>('PUT', '/v1/models/:name/aliases/:alias', {
+          params: { name: version.model, alias: ALIAS },
+          body: { version: version.version, reason },
+        })
+      }
+    />
+  )
+}

@@ -1,0 +1,177 @@
+/** An incident: what broke, why, what do I do? */
+import { useQuery } from '@tanstack/react-query'
+import { Link, useParams } from '@tanstack/react-router'
+import type { monitoringApi } from '../../../src/contract/monitoring.ts'
+import { call } from '../../data/api.ts'
+import { count, eventTime, percent, plural, sentence } from '../../data/format.ts'
+import { CheckTable } from '../../parts/monitoring/checks.tsx'
+import { Confirm } from '../../parts/form/confirm.tsx'
+import { Loaded } from '../../parts/frame/failure.tsx'
+import { FoundRuns } from '../../parts/incident/watched-runs.tsx'
+import { useMay } from '../../parts/form/permissions.ts'
+import { Figures, Page, Panel } from '../../parts/frame/page.tsx'
+import { Status } from '../../parts/frame/status.tsx'
+import { Suspects } from '../../parts/incident/suspects.tsx'
+import { Timeline } from '../../parts/incident/timeline.tsx'
+import { When } from '../../parts/frame/times.tsx'
+import * as read from '../../data/queries.ts'
+import type { Incident } from '../../data/queries.ts'
+
+const MARGIN_MS = 7 * 86_400_000
+const ACTIONS = ['acknowledge', 'resolve', 'mark_bad', 'retrain', 'rollback', 'false_alarm'] as const
+type Action = (typeof ACTIONS)[number]
+
+export function IncidentPage() {
+  const { id } = useParams({ from: '/incidents/$id' })
+  const incident = useQuery(read.incident(id))
+  const { data } = incident
+  return (
+    <Page
+      title={data?.title ?? 'Incident'}
+      crumbs={<Link to="/incidents">Incidents</Link>}
+      {...(data && {
+        lead: <Sentence incident={data} />,
+        beside: (
+          <>
+            <Status word={data.state} />
+            <Status word={data.severity} label={`${data.severity} severity`} />
+          </>
+        ),
+      })}
+    >
+      <Loaded query={incident} what="The incident" height={480}>
+        {(one) => <Body incident={one} />}
+      </Loaded>
+    </Page>
+  )
+}
+
+function Sentence({ incident }: { incident: Incident }) {
+  const { endpoint, affected } = incident
+  return (
+    <>
+      {sentence(incident.kind)} of{' '}
+      <Link to="/endpoints/$name" params={{ name: endpoint }}>
+        {endpoint}
+      </Link>
+      :{' '}
+      {incident.kind === 'search' ? (
+        <>a watched search found runs at {eventTime(incident.began_event_time)}.</>
+      ) : (
+        <>
+          the data began to differ at {eventTime(incident.began_event_time)}; {plural(affected.rows, 'row')} (
+          {percent(affected.share)}) {affected.rows === 1 ? 'is' : 'are'} affected.
+        </>
+      )}{' '}
+      {incident.pages ? 'Paged' : 'Told without waking anybody'} <When at={incident.opened_at} />.
+      {incident.resolved_at !== null && (
+        <>
+          {' '}
+          Resolved <When at={incident.resolved_at} />.
+        </>
+      )}
+    </>
+  )
+}
+
+function Body({ incident }: { incident: Incident }) {
+  return (
+    <>
+      <Panel
+        title="What to do"
+        note={incident.state === 'resolved' ? 'this incident is resolved' : 'each shows what it will do first'}
+      >
+        <Actions incident={incident} />
+      </Panel>
+      <div className="two">
+        {incident.kind === 'search' ? (
+          <FoundRuns incident={incident} />
+        ) : (
+          <Panel title="Suspects" note="the most likely first" flush>
+            <Suspects causes={incident.causes} />
+          </Panel>
+        )}
+        <div className="stack">
+          {incident.kind !== 'search' && <Affected incident={incident} />}
+          <Panel title="Timeline" note="event time in UTC">
+            <Timeline entries={incident.timeline} />
+          </Panel>
+        </div>
+      </div>
+      {incident.kind !== 'search' && (
+        <Panel title="Checks that spoke" flush>
+          <CheckTable checks={incident.checks} />
+        </Panel>
+      )}
+    </>
+  )
+}
+
+function Affected({ incident }: { incident: Incident }) {
+  const from = new Date(Date.parse(incident.began_event_time) - MARGIN_MS).toISOString()
+  const feature = incident.causes[0]?.features[0]
+  return (
+    <Panel title="Affected">
+      <Figures
+        items={[
+          ['Rows', count(incident.affected.rows)],
+          ['Share of the predictions', percent(incident.affected.share)],
+          ['Marked bad', count(incident.affected.marked_bad), 'left out of training'],
+        ]}
+      />
+      <p>
+        <Link
+          to="/monitoring/$name"
+          params={{ name: incident.endpoint }}
+          search={{ from, ...(feature !== undefined && { feature }) }}
+        >
+          See the features around that time
+        </Link>
+      </p>
+    </Panel>
+  )
+}
+
+function Actions({ incident }: { incident: Incident }) {
+  const may = useMay({ verb: 'write', resource: 'incidents' })
+  const known = incident.actions.flatMap((one) => {
+    const action = ACTIONS.find((name) => name === one.action)
+    return action === undefined ? [] : [{ ...one, action }]
+  })
+  if (known.length === 0) return <p className="muted">Nothing is left to do.</p>
+  if (!may) return <p className="muted">To act on an incident takes the role of a maintainer or an admin.</p>
+  return (
+    <ul className="row">
+      {known.map((one) => (
+        <li key={one.action}>
+          <Confirm
+            label={labelOf(one.action)}
+            tone={one.action === 'rollback' ? 'danger' : one.action === 'retrain' ? 'primary' : 'plain'}
+            reason={one.action === 'false_alarm' ? 'required' : 'optional'}
+            disabled={!one.allowed}
+            preview={<p>{one.preview}</p>}
+            act={(reason) =>
+              call<typeof monitoringApi.actOnIncident>('POST', '/v1/incidents/:id/actions', {
+                params: { id: incident.id },
+                body: { action: one.action, reason },
+              })
+            }
+          />
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+const LABELS: Record<Action, string> = {
+  acknowledge: 'Acknowledge',
+  resolve: 'Resolve',
+  mark_bad: 'Mark the rows bad',
+  retrain: 'Retrain',
+  rollback: 'Roll back',
+  false_alarm: 'False alarm',
+}
+
+function labelOf(action: Action): string {
+  return LABELS[action]
+}

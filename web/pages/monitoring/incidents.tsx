@@ -1,0 +1,98 @@
+/** Incidents: open ones first, each in one sentence. */
+import { useQuery } from '@tanstack/react-query'
+import { Link, useNavigate, useSearch } from '@tanstack/react-router'
+import { eventTime, plural } from '../../data/format.ts'
+import { Empty, Loaded } from '../../parts/frame/failure.tsx'
+import { Page, Panel } from '../../parts/frame/page.tsx'
+import { Status } from '../../parts/frame/status.tsx'
+import { When } from '../../parts/frame/times.tsx'
+import * as read from '../../data/queries.ts'
+import type { Incident } from '../../data/queries.ts'
+
+const STATES = ['open', 'acknowledged', 'resolved']
+
+export function IncidentsPage() {
+  const incidents = useQuery(read.incidents())
+  const { state = '' } = useSearch({ from: '/incidents' })
+  const navigate = useNavigate({ from: '/incidents' })
+  const pick = (value: string): void => void navigate({ search: value === '' ? {} : { state: value } })
+  return (
+    <Page
+      title="Incidents"
+      lead="What broke in the data, in quality or in serving, with its likely cause; and what watched searches of runs found."
+    >
+      <Panel
+        title="Incidents"
+        flush
+        tools={
+          <label className="row">
+            State
+            <select data-filter value={state} onChange={(event) => pick(event.target.value)}>
+              <option value="">all</option>
+              {STATES.map((one) => (
+                <option key={one}>{one}</option>
+              ))}
+            </select>
+          </label>
+        }
+      >
+        <Loaded query={incidents} what="The incidents" height={260}>
+          {({ items }) => <List items={items.filter((one) => state === '' || one.state === state)} />}
+        </Loaded>
+      </Panel>
+    </Page>
+  )
+}
+
+function List({ items }: { items: readonly Incident[] }) {
+  if (items.length === 0) {
+    return (
+      <Empty title="No incident">
+        Each endpoint is compared with its own history; when data or quality leaves it, an incident with ranked causes
+        opens here.
+      </Empty>
+    )
+  }
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th>State</th>
+          <th>Severity</th>
+          <th>What</th>
+          <th>Endpoint</th>
+          <th className="num">Affected</th>
+          <th>Began</th>
+          <th className="num">Opened</th>
+        </tr>
+      </thead>
+      <tbody>
+        {items.map((one) => (
+          <tr key={one.id} data-row>
+            <td>
+              <Status word={one.state} />
+            </td>
+            <td>
+              <Status word={one.severity} />
+              {!one.pages && <div className="muted small">wakes nobody</div>}
+            </td>
+            <td className="break" style={{ minWidth: 240 }}>
+              <Link to="/incidents/$id" params={{ id: one.id }} className="strong">
+                {one.title}
+              </Link>
+              {one.causes[0] !== undefined && !one.title.includes(one.causes[0].title) && (
+                <div className="muted small">{one.causes[0].title}</div>
+              )}
+            </td>
+            <td>{one.endpoint}</td>
+            <td className="num">{one.kind === 'search' ? 'runs, no rows' : plural(one.affected.rows, 'row')}</td>
+            <td className="nowrap">{eventTime(one.began_event_time)}</td>
+            <td className="num">
+              <When at={one.opened_at} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}

@@ -1,0 +1,57 @@
+/** Monitoring: which endpoint to look at. */
+import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { eventTime } from '../../data/format.ts'
+import { Empty, Loaded } from '../../parts/frame/failure.tsx'
+import { Page, Panel } from '../../parts/frame/page.tsx'
+import * as read from '../../data/queries.ts'
+
+export function MonitorsPage() {
+  const endpoints = useQuery(read.endpoints)
+  return (
+    <Page title="Monitoring" lead="What changed in the data of each endpoint, and how good its predictions are.">
+      <Panel title="Endpoints" flush>
+        <Loaded query={endpoints} what="The endpoints" height={160}>
+          {({ items }) =>
+            items.length === 0 ? (
+              <Empty title="No endpoint is watched yet" commands={['slipway ship']}>
+                Data and quality are watched from an endpoint’s first prediction on.
+              </Empty>
+            ) : (
+              <table>
+                <thead>
+                  <tr>
+                    <th>Endpoint</th>
+                    <th>Evaluated until</th>
+                    <th>Open incidents</th>
+                  </tr>
+                </thead>
+                <tbody>
+                  {items.map((one) => (
+                    <MonitorRow key={one.name} name={one.name} />
+                  ))}
+                </tbody>
+              </table>
+            )
+          }
+        </Loaded>
+      </Panel>
+    </Page>
+  )
+}
+
+function MonitorRow({ name }: { name: string }) {
+  const monitor = useQuery(read.monitor(name))
+  const incidents = useQuery(read.incidents(name))
+  return (
+    <tr data-row>
+      <td>
+        <Link to="/monitoring/$name" params={{ name }} className="strong">
+          {name}
+        </Link>
+      </td>
+      <td>{monitor.data === undefined ? '–' : eventTime(monitor.data.evaluated_until)}</td>
+      <td>{incidents.data?.items.filter((one) => one.state !== 'resolved').length ?? '–'}</td>
+    </tr>
+  )
+}

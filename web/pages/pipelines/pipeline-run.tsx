@@ -1,0 +1,188 @@
+/** A pipeline run: what is it doing, why did a step run or not? */
+import { useQuery } from '@tanstack/react-query'
+import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
+import type { pipelinesApi } from '../../../src/contract/pipelines.ts'
+import { call } from '../../data/api.ts'
+import { Graph } from '../../charts/graph.tsx'
+import { duration, figure, money, sentence } from '../../data/format.ts'
+import { Confirm } from '../../parts/form/confirm.tsx'
+import { Loaded } from '../../parts/frame/failure.tsx'
+import { Figures, Page, Panel } from '../../parts/frame/page.tsx'
+import { ReproductionPanel } from '../../parts/pipeline-run/reproduction.tsx'
+import { SoughtPanel } from '../../parts/table/named-values.tsx'
+import { Status } from '../../parts/frame/status.tsx'
+import { StepPanels } from '../../parts/pipeline-run/step.tsx'
+import { useNow, When } from '../../parts/frame/times.tsx'
+import * as read from '../../data/queries.ts'
+import type { PipelineRun, Step } from '../../data/queries.ts'
+import { chosenStep, criticalEdges } from '../../data/pipelines/run-graph.ts'
+
+export function PipelineRunPage() {
+  const { id } = useParams({ from: '/pipelines/$id' })
+  const run = useQuery(read.pipelineRun(id))
+  const { data } = run
+  return (
+    <Page
+      title={data === undefined ? 'Pipeline run' : `${data.project} run ${data.id.slice(-6)}`}
+      crumbs={<Link to="/pipelines">Pipelines</Link>}
+      {...(data && {
+        lead: <Lead run={data} />,
+        beside: <Status word={data.outcome ?? data.state} />,
+        actions: <Actions run={data} />,
+      })}
+    >
+      <Loaded query={run} what="The pipeline run" height={520}>
+        {(one) => <Body run={one} />}
+      </Loaded>
+    </Page>
+  )
+}
+
+function Lead({ run }: { run: PipelineRun }) {
+  return (
+    <>
+      {sentence(run.message)} Started <When at={run.started_at ?? run.created_at} /> by {run.created_by} ({run.trigger}
+      ).
+      {run.registered !== null && (
+        <>
+          {' '}
+          <Link
+            to="/models/$name/versions/$version"
+            params={{ name: run.registered.model, version: run.registered.version }}
+          >
+            {run.registered.model} version {run.registered.version}
+          </Link>{' '}
+          {run.registered.verdict}: {run.registered.detail}
+        </>
+      )}
+    </>
+  )
+}
+
+const WRITE = { verb: 'write', resource: 'pipelines' } as const
+
+function Actions({ run }: { run: PipelineRun }) {
+  const navigate = useNavigate()
+  if (run.finished_at === null) {
+    return (
+      <Confirm
+        label="Cancel the run"
+        needs={WRITE}
+        tone="danger"
+        preview={<p>Running steps get a moment to stop, then are killed. Finished steps stay in the cache.</p>}
+        act={() =>
+          call<typeof pipelinesApi.cancelPipelineRun>('POST', '/v1/pipeline-runs/:id/cancel', {
+            params: { id: run.id },
+          })
+        }
+      />
+    )
+  }
+  return (
+    <Confirm
+      label="Run again"
+      needs={WRITE}
+      preview={<p>A new run of the same version and params starts; what succeeded comes from the cache.</p>}
+      act={async () => {
+        const next = await call<typeof pipelinesApi.retryPipelineRun>('POST', '/v1/pipeline-runs/:id/retry', {
+          params: { id: run.id },
+        })
+        await navigate({ to: '/pipelines/$id', params: { id: next.id } })
+      }}
+    />
+  )
+}
+
+function Body({ run }: { run: PipelineRun }) {
+  const search = useSearch({ from: '/pipelines/$id' })
+  const navigate = useNavigate({ from: '/pipelines/$id' })
+  const chosen = chosenStep(run.steps, search.step)
+  const step = run.steps.find((one) => one.name === chosen)
+  const now = useNow()
+  const spent = useQuery(read.cost('run')).data?.items.find((item) => item.key === run.id)?.micro_dollars
+  return (
+    <>
+      <Panel title="Steps" note="choose one for its log and why it ran; the bold path decided the duration">
+        <Figures
+          items={[
+            [
+              'Duration',
+              duration(run.duration_ms ?? sinceStart(run, now)),
+              run.finished_at === null ? 'so far' : 'in all',
+            ],
+            ['Critical path', duration(run.critical_path_ms), run.critical_path.join(' → ')],
+            ['Processor time', duration(run.cpu_seconds * 1000)],
+            ...(spent === undefined ? [] : [['Cost', money(spent)] as const]),
+          ]}
+        />
+        <Graph
+          label="Steps of the run"
+          nodes={run.steps.map((one) => ({
+            id: one.name,
+            name: one.name,
+            detail: detailOf(one),
+            state: one.state,
+            href: `?step=${one.name}`,
+          }))}
+          edges={criticalEdges(run.steps, run.critical_path)}
+          chosen={chosen}
+          onFollow={(href) =>
+            void navigate({ params: { id: run.id }, search: { step: href.slice('?step='.length) }, resetScroll: false })
+          }
+        />
+      </Panel>
+      {step !== undefined && <StepPanels run={run.id} step={step} />}
+      {run.reproduction !== null && <ReproductionPanel reproduction={run.reproduction} />}
+      <MetricTable steps={run.steps} />
+    </>
+  )
+}
+
+function sinceStart(run: PipelineRun, now: number): number | null {
+  return run.started_at === null ? null : Math.max(0, now - Date.parse(run.started_at))
+}
+
+function detailOf(step: Step): string {
+  const last = step.attempts.at(-1)
+  const tries = step.attempts.length > 1 ? `, attempt ${step.attempts.length}` : ''
+  if (step.state === 'running' && last?.silent) return `silent${tries}`
+  return step.duration_ms === null || step.state === 'cached'
+    ? `${step.state}${tries}`
+    : `${step.state}, ${duration(step.duration_ms)}${tries}`
+}
+
+function MetricTable({ steps }: { steps: readonly Step[] }) {
+  const rows = steps.flatMap((step) =>
+    Object.entries(step.metrics).map(([key, value]) => ({ step: step.name, key, value })),
+  )
+  return (
+    <SoughtPanel title="Metrics of the steps" items={rows} textOf={({ step, key }) => `${step} ${key}`} flush>
+      {(found) =>
+        found.length === 0 ? (
+          <p className="empty">No step has logged a metric.</p>
+        ) : (
+          <table>
+            <thead>
+              <tr>
+                <th>Step</th>
+                <th>Metric</th>
+                <th className="num">Value</th>
+              </tr>
+            </thead>
+            <tbody>
+              {found.map(({ step, key, value }) => (
+                <tr key={`${step} ${key}`}>
+                  <td>{step}</td>
+                  <td className="key">{key}</td>
+                  <td className="num" title={String(value)}>
+                    {figure(value)}
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        )
+      }
+    </SoughtPanel>
+  )
+}

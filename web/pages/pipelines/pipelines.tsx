@@ -1,0 +1,112 @@
+/** Pipelines: what runs and ran, newest first. */
+import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { duration } from '../../data/format.ts'
+import { Empty, Loaded } from '../../parts/frame/failure.tsx'
+import { Page, Panel } from '../../parts/frame/page.tsx'
+import { Status } from '../../parts/frame/status.tsx'
+import { When } from '../../parts/frame/times.tsx'
+import * as read from '../../data/queries.ts'
+import type { PipelineRow } from '../../data/queries.ts'
+import { toneOf } from '../../data/tones.ts'
+
+export function PipelinesPage() {
+  const runs = useQuery(read.pipelineRuns())
+  return (
+    <Page title="Pipelines" lead="Every run of every pipeline: what it did, and why it ended so.">
+      <Panel title="Runs" note="the newest first" flush>
+        <Loaded query={runs} what="The pipeline runs" height={300}>
+          {({ items }) => <List items={items} />}
+        </Loaded>
+      </Panel>
+    </Page>
+  )
+}
+
+function List({ items }: { items: readonly PipelineRow[] }) {
+  if (items.length === 0) {
+    return (
+      <Empty title="No pipeline has run yet" commands={['slipway init my-project', 'cd my-project && slipway run']}>
+        A pipeline is the steps of slipway.yaml: plain Python, run in a locked environment and never twice for the same
+        inputs.
+      </Empty>
+    )
+  }
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th>State</th>
+          <th>Run</th>
+          <th>Steps</th>
+          <th>In words</th>
+          <th>Trigger</th>
+          <th className="num">Duration</th>
+          <th className="num">Started</th>
+        </tr>
+      </thead>
+      <tbody>
+        {items.map((run) => (
+          <tr key={run.id} data-row>
+            <td>
+              <Status word={run.outcome ?? run.state} />
+            </td>
+            <td>
+              <Link to="/pipelines/$id" params={{ id: run.id }} className="strong">
+                {run.project}
+              </Link>{' '}
+              <code>{run.id.slice(-6)}</code>
+            </td>
+            <td>
+              <Steps steps={run.steps} />
+            </td>
+            <td className="break" style={{ minWidth: 200 }}>
+              {run.message}
+              {run.registered !== null && (
+                <div>
+                  <Link
+                    to="/models/$name/versions/$version"
+                    params={{ name: run.registered.model, version: run.registered.version }}
+                  >
+                    {run.registered.model} version {run.registered.version}, {run.registered.verdict}
+                  </Link>
+                </div>
+              )}
+            </td>
+            <td className="key">
+              {run.trigger} · {run.created_by}
+            </td>
+            <td className="num">{duration(run.duration_ms)}</td>
+            <td className="num">
+              <When at={run.started_at ?? run.created_at} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}
+
+/** A mark for each step in its tone; names and states in the text of the whole. */
+function Steps({ steps }: { steps: Readonly<Record<string, string>> }) {
+  const said = Object.entries(steps)
+    .map(([name, state]) => `${name} ${state}`)
+    .join(', ')
+  return (
+    <span role="img" aria-label={said} title={said} style={{ display: 'flex', gap: 3, paddingTop: 4 }}>
+      {Object.entries(steps).map(([name, state]) => (
+        <span
+          key={name}
+          className={`tone-${toneOf(state)}`}
+          style={{
+            width: 14,
+            height: 10,
+            borderRadius: 2,
+            background: state === 'cached' ? 'transparent' : 'currentColor',
+            border: '1.5px solid currentColor',
+          }}
+        />
+      ))}
+    </span>
+  )
+}

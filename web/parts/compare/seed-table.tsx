@@ -1,0 +1,66 @@
+/** Groups of runs that differ by their seed alone: the mean of each metric with its 95 % interval. */
+import { halfWidth } from '../../charts/bands.ts'
+import { seriesColour } from '../../data/colours.ts'
+import { count, figure } from '../../data/format.ts'
+import type { RunRow } from '../../data/queries.ts'
+import type { SeedGroup } from '../../data/runs/seeds.ts'
+import { Panel } from '../frame/page.tsx'
+
+export interface SeedTableProps {
+  readonly seed: string
+  readonly groups: readonly SeedGroup<RunRow>[]
+  readonly metrics: readonly string[]
+}
+
+export function SeedTable({ seed, groups, metrics }: SeedTableProps) {
+  return (
+    <Panel
+      title={`Repeated over ${seed}`}
+      note="mean of the last values ± half of its 95 % interval (Student’s t)"
+      flush
+    >
+      <table>
+        <thead>
+          <tr>
+            <th>Params that differ</th>
+            <th className="num">Runs</th>
+            {metrics.map((metric) => (
+              <th key={metric} className="num">
+                {metric}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {groups.map((group, i) => (
+            <tr key={group.label} data-row>
+              <td className="break">
+                <span className="chip" style={{ whiteSpace: 'normal' }}>
+                  <i style={{ background: seriesColour(i) }} />
+                  {group.label}
+                </span>
+              </td>
+              <td className="num">{count(group.runs.length)}</td>
+              {metrics.map((metric) => (
+                <td key={metric} className="num">
+                  {meanText(group.runs, metric)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Panel>
+  )
+}
+
+function meanText(runs: readonly RunRow[], metric: string): string {
+  const values = runs.flatMap((run) => {
+    const value = run.metrics[metric]
+    return typeof value === 'number' ? [value] : []
+  })
+  if (values.length === 0) return '–'
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
+  if (values.length < 2) return `${figure(mean)} (1 run)`
+  return `${figure(mean)} ± ${figure(halfWidth(values, mean), 2)}`
+}

@@ -1,0 +1,99 @@
+/** The gates of a rollout now: what was compared, both figures, how sure, and how near to failing. */
+import { count, figure, interval, plural, words } from '../../data/format.ts'
+import { compared, failingFirst, foldSlices, gateFigure, nearness } from '../../data/endpoints/gates.ts'
+import { Scroll } from '../frame/page.tsx'
+import { Status } from '../frame/status.tsx'
+
+export interface GateRow {
+  readonly gate: string
+  readonly slice: string | null
+  readonly status: string
+  readonly evidence: number
+  readonly boundary: number
+  readonly n: number
+  readonly n_min: number
+  readonly candidate: number | null
+  readonly stable: number | null
+  readonly interval: readonly [number, number] | null
+  readonly reason: string
+}
+
+export interface GateStatesProps {
+  readonly gates: readonly GateRow[]
+  /** Names the table among others of its page. */
+  readonly label?: string
+}
+
+export function GateStates({ gates, label = 'Gates of the rollout' }: GateStatesProps) {
+  if (gates.length === 0) return <p className="muted">No gate has been judged yet.</p>
+  const [told, folded] = foldSlices(failingFirst(gates), (gate) => gate.status === 'failing')
+  return (
+    <>
+      <Table gates={told} label={label} />
+      {folded.length > 0 && (
+        <details>
+          <summary className="small">{plural(folded.length, 'slice')} besides, none failing</summary>
+          <Table gates={folded} label={`${label}, slices`} />
+        </details>
+      )}
+    </>
+  )
+}
+
+function Table({ gates, label }: { gates: readonly GateRow[]; label: string }) {
+  return (
+    <Scroll label={label}>
+      <table>
+        <thead>
+          <tr>
+            <th>Gate</th>
+            <th>Status</th>
+            <th className="num">Candidate</th>
+            <th className="num">Stable</th>
+            <th className="num">Difference, interval</th>
+            <th className="num">E-value / limit</th>
+            <th className="num">Sample</th>
+            <th>In words</th>
+          </tr>
+        </thead>
+        <tbody>
+          {gates.map((gate) => (
+            <Row key={`${gate.gate} ${gate.slice}`} gate={gate} />
+          ))}
+        </tbody>
+      </table>
+    </Scroll>
+  )
+}
+
+function Row({ gate }: { gate: GateRow }) {
+  const fails = gate.status === 'failing'
+  return (
+    <tr>
+      <td style={{ minWidth: 170 }}>
+        {words(gate.gate)}
+        {gate.slice !== null && <div className="small">{gate.slice}</div>}
+        <div className="muted small">{compared(gate.gate)}</div>
+      </td>
+      <td>
+        <Status
+          word={gate.status}
+          tone={gate.status === 'waiting' ? 'idle' : gate.status === 'passing' ? 'good' : 'bad'}
+        />
+      </td>
+      <td className="num">{gateFigure(gate.gate, gate.candidate)}</td>
+      <td className="num">{gateFigure(gate.gate, gate.stable)}</td>
+      <td className="num">{interval(gate.interval)}</td>
+      <td className="num">
+        {figure(gate.evidence, 3)} / {figure(gate.boundary, 3)}
+        <div className="bar" aria-hidden="true">
+          <i style={{ width: `${nearness(gate) * 100}%`, ...(fails && { background: 'var(--bad)' }) }} />
+        </div>
+      </td>
+      <td className="num">{gate.n < gate.n_min ? `${count(gate.n)} of ${count(gate.n_min)}` : count(gate.n)}</td>
+      <td className="break" style={{ minWidth: 180 }}>
+        {gate.reason}
+      </td>
+    </tr>
+  )
+}

@@ -1,0 +1,89 @@
+/** The newest logged predictions of an endpoint, each with its row on demand. */
+import { useQuery } from '@tanstack/react-query'
+import { valueText } from '../../data/endpoints/evidence.ts'
+import { duration, eventTime, figure } from '../../data/format.ts'
+import * as read from '../../data/queries.ts'
+import type { Prediction } from '../../data/queries.ts'
+import { Empty, Loaded } from '../frame/failure.tsx'
+import { useMay } from '../form/permissions.ts'
+import { Facts } from '../frame/page.tsx'
+import { Status } from '../frame/status.tsx'
+
+export function Predictions({ endpoint }: { endpoint: string }) {
+  const may = useMay({ verb: 'read_predictions', resource: 'endpoints' })
+  const predictions = useQuery({ ...read.predictions(endpoint), enabled: may })
+  if (!may) return <Empty title="Only maintainers and admins read logged predictions" />
+  return (
+    <Loaded query={predictions} what="The predictions" height={240}>
+      {({ items }) =>
+        items.length === 0 ? (
+          <Empty title="No prediction has been logged yet" commands={[`slipway predict ${endpoint} @rows.json`]} />
+        ) : (
+          <table>
+            <thead>
+              <tr>
+                <th>Event time</th>
+                <th>Variant</th>
+                <th className="num">Score</th>
+                <th>Prediction</th>
+                <th className="num">Latency</th>
+                <th>Status</th>
+                <th>Row</th>
+              </tr>
+            </thead>
+            <tbody>
+              {items.map((one) => (
+                <Row key={one.id} one={one} />
+              ))}
+            </tbody>
+          </table>
+        )
+      }
+    </Loaded>
+  )
+}
+
+const DIGITS = 5
+
+function Row({ one }: { one: Prediction }) {
+  const ok = one.error === null && one.status < 400
+  return (
+    <tr data-row>
+      <td className="nowrap">{eventTime(one.event_time)}</td>
+      <td className="nowrap">
+        {one.role} {one.version}
+        {one.fallback && ', after the canary failed'}
+      </td>
+      <td className="num">{figure(one.score)}</td>
+      <td className="break">{answerText(one.prediction)}</td>
+      <td className="num">{duration(one.latency_us / 1000)}</td>
+      <td>
+        <Status word={ok ? 'ok' : 'failed'} label={ok ? String(one.status) : `${one.status} ${one.error ?? ''}`} />
+      </td>
+      <td style={{ minWidth: 150 }}>
+        <details>
+          <summary>
+            {Object.keys(one.inputs).length} inputs<span className="sr"> of prediction {one.id}</span>
+          </summary>
+          <Facts
+            items={Object.entries(one.inputs).map(([name, value]) => [
+              name,
+              value === null ? 'missing' : valueText(value),
+            ])}
+          />
+          <p className="small muted">
+            <code>{one.id}</code>
+          </p>
+        </details>
+      </td>
+    </tr>
+  )
+}
+
+/** An answer as JSON with its numbers shortened. */
+function answerText(prediction: unknown): string {
+  if (typeof prediction === 'number') return figure(prediction)
+  return JSON.stringify(prediction, (_, value: unknown) =>
+    typeof value === 'number' ? Number(value.toPrecision(DIGITS)) : value,
+  )
+}

@@ -1,0 +1,155 @@
+/** The newest rollout of an endpoint: where it stands, each gate's evidence, its verdicts in words, what a person may do. */
+import { useQuery } from '@tanstack/react-query'
+import { stepsOf } from '../../../src/contract/rollout-steps.ts'
+import { Evidence } from '../../charts/evidence.tsx'
+import { count, percent, plural, sentence, weight, words } from '../../data/format.ts'
+import { foldSlices, SHIFT_GATE } from '../../data/endpoints/gates.ts'
+import * as read from '../../data/queries.ts'
+import type { Curve, Rollout } from '../../data/queries.ts'
+import { Empty, Loaded } from '../frame/failure.tsx'
+import { GateStates } from './gate-states.tsx'
+import { Panel } from '../frame/page.tsx'
+import { Acts, stepWord } from './release-actions.tsx'
+import { FreezeControl, FreezeState } from './freeze.tsx'
+import { Sides } from './business-metrics.tsx'
+import { SplitNotice } from './split-notice.tsx'
+import { Status, VersionChip } from '../frame/status.tsx'
+import { Verdicts } from './verdicts.tsx'
+import { When } from '../frame/times.tsx'
+
+export function ReleasePanel({ endpoint, model }: { endpoint: string; model: string }) {
+  const rollouts = useQuery(read.rollouts(endpoint))
+  const newest = rollouts.data?.items[0]
+  return (
+    <Panel
+      title="Release"
+      tools={
+        <>
+          {newest && <Acts rollout={newest} />}
+          <FreezeControl endpoint={endpoint} />
+        </>
+      }
+      {...(newest && { note: <Status word={newest.state} /> })}
+    >
+      <FreezeState endpoint={endpoint} />
+      <Loaded query={rollouts} what="The rollouts" height={200}>
+        {({ items }) =>
+          items[0] === undefined ? (
+            <Empty title="No rollout yet" commands={['slipway ship']}>
+              A new version is first scored in shadow, then answers a growing share, and is promoted when its gates
+              hold.
+            </Empty>
+          ) : (
+            <Newest rollout={items[0]} model={model} earlier={items.slice(1)} />
+          )
+        }
+      </Loaded>
+    </Panel>
+  )
+}
+
+function Newest({ rollout, model, earlier }: { rollout: Rollout; model: string; earlier: readonly Rollout[] }) {
+  return (
+    <>
+      <p className="break">
+        <VersionChip model={model} version={rollout.version} />{' '}
+        {rollout.stable_version === null
+          ? 'is the first version of this endpoint'
+          : `against version ${rollout.stable_version}`}
+        {`, ${sentenceOf(rollout)} `}
+        Started <When at={rollout.created_at} /> by {rollout.created_by}.
+        {rollout.reason !== '' && ` ${sentence(rollout.reason)}`}
+      </p>
+      <p className="muted small">
+        Plan{modeOf(rollout)}: shadow for {plural(rollout.plan.shadow.requests, 'row')}, then{' '}
+        {stepsOf(rollout.plan).map(weight).join(', ')}, at least {plural(rollout.plan.each.min_requests, 'request')}{' '}
+        each; on failure: {rollout.plan.on_failure}. Chance of rejecting an equal version:{' '}
+        {percent(rollout.plan.alpha, 2)}. The candidate failed {plural(rollout.failed_requests, 'request')}; stable
+        answered those.
+        {rollout.challengers.length > 0 && ` Compared at once with version ${rollout.challengers.join(', ')}.`}
+        {rollout.approvals.map((one) => ` ${sentence(`${stepWord(one.before)} approved by ${one.by}`)}.`)}
+      </p>
+      <SplitNotice rollout={rollout} />
+      <Sides rollout={rollout} />
+      <GateStates gates={rollout.gates} />
+      {rollout.gates.length > 0 && (
+        <p className="muted small">
+          An e-value is the evidence that the candidate breaks its limit: 1 says nothing, and a gate fails when it
+          reaches the limit beside it. The charts show how it grew.
+        </p>
+      )}
+      <Curves rollout={rollout} />
+      <Verdicts rollout={rollout.id} verdicts={rollout.verdicts} />
+      {earlier.length > 0 && <Earlier rollouts={earlier} model={model} />}
+    </>
+  )
+}
+
+function modeOf({ plan }: Rollout): string {
+  if (plan.mode === 'blue_green') return ' (blue/green)'
+  return plan.mode === 'ab' ? ' (A/B)' : ''
+}
+
+function sentenceOf(rollout: Rollout): string {
+  if (rollout.state === 'watching') return 'is promoted; labels that come late are still compared.'
+  if (rollout.state === 'kept') return 'was compared; stable stays.'
+  if (rollout.state === 'canary') return `answers ${weight(rollout.weight)} of the keys.`
+  if (rollout.state === 'shadow') return 'scores copies of the requests and answers nobody.'
+  return `${words(rollout.state)}.`
+}
+
+function Curves({ rollout }: { rollout: Rollout }) {
+  const curve = useQuery(read.curve(rollout.id))
+  if (curve.data === undefined || curve.data.series.length === 0) return null
+  const fails = ({ gate, slice }: Series): boolean =>
+    rollout.gates.some((one) => one.gate === gate && one.slice === slice && one.status === 'failing')
+  const [told, folded] = foldSlices(curve.data.series, fails)
+  return (
+    <>
+      <Charts series={told} fails={fails} />
+      {folded.length > 0 && (
+        <details>
+          <summary className="small">Curves of {plural(folded.length, 'slice')} besides</summary>
+          <Charts series={folded} fails={fails} />
+        </details>
+      )}
+    </>
+  )
+}
+
+type Series = Curve['series'][number]
+
+function Charts({ series, fails }: { series: readonly Series[]; fails: (one: Series) => boolean }) {
+  return (
+    <div className="charts">
+      {series.map((one) => (
+        <Evidence
+          key={`${one.gate} ${one.slice}`}
+          title={one.slice === null ? words(one.gate) : `${words(one.gate)}, ${one.slice}`}
+          boundary={one.boundary}
+          points={one.points}
+          failing={fails(one)}
+          {...(one.gate === SHIFT_GATE && { beyond: 'waits' })}
+        />
+      ))}
+    </div>
+  )
+}
+
+function Earlier({ rollouts, model }: { rollouts: readonly Rollout[]; model: string }) {
+  return (
+    <details>
+      <summary>{count(rollouts.length)} earlier</summary>
+      <ul style={{ display: 'grid', gap: 6, paddingTop: 8 }}>
+        {rollouts.map((rollout) => (
+          <li key={rollout.id} className="row">
+            <Status word={rollout.state} />
+            <VersionChip model={model} version={rollout.version} />
+            <span className="muted break">{rollout.reason}</span>
+            <When at={rollout.finished_at ?? rollout.created_at} />
+          </li>
+        ))}
+      </ul>
+    </details>
+  )
+}

@@ -1,0 +1,140 @@
+/** A form with an endpoint's inputs that asks for a prediction, and the commands that ask the same elsewhere. */
+import { useMutation, useQuery } from '@tanstack/react-query'
+import { useId, useState } from 'react'
+import type { endpointViewApi } from '../../../src/contract/endpoint-view.ts'
+import { call, describe } from '../../data/api.ts'
+import { duration } from '../../data/format.ts'
+import * as read from '../../data/queries.ts'
+import { rowOf, textsOf } from '../../data/endpoints/input-row.ts'
+import type { InputField } from '../../data/endpoints/input-row.ts'
+import { Command } from '../form/command.tsx'
+import { useMay } from '../form/permissions.ts'
+import { Status } from '../frame/status.tsx'
+
+export interface TryItProps {
+  readonly name: string
+  readonly url: string
+  readonly inputs: readonly InputField[]
+}
+
+export function TryIt({ name, url, inputs }: TryItProps) {
+  const [texts, setTexts] = useState<Readonly<Record<string, string>>>({})
+  const mayRead = useMay({ verb: 'read_predictions', resource: 'endpoints' })
+  const mayAsk = useMay({ verb: 'predict', resource: 'endpoints' })
+  const newest = useQuery({ ...read.predictions(name), enabled: mayRead }).data?.items[0]
+  const { row, faults } = rowOf(inputs, texts)
+  const ask = useMutation({
+    mutationFn: () =>
+      call<typeof endpointViewApi.tryIt>('POST', '/v1/endpoints/:name/try', {
+        params: { name },
+        body: { inputs: row },
+      }),
+  })
+  if (inputs.length === 0) return <p className="muted">The model has no signature, so its inputs are not known.</p>
+  return (
+    <form
+      className="stack"
+      onSubmit={(event) => {
+        event.preventDefault()
+        ask.mutate()
+      }}
+    >
+      <div className="fields">
+        {inputs.map((field) => (
+          <Field
+            key={field.name}
+            field={field}
+            text={texts[field.name] ?? ''}
+            fault={faults[field.name]}
+            onChange={(text) => setTexts({ ...texts, [field.name]: text })}
+          />
+        ))}
+      </div>
+      <div className="row">
+        {mayAsk && (
+          <button type="submit" className="button primary" disabled={ask.isPending || Object.keys(faults).length > 0}>
+            {ask.isPending ? 'Asking' : 'Predict'}
+          </button>
+        )}
+        {newest !== undefined && (
+          <button type="button" className="button" onClick={() => setTexts(textsOf(inputs, newest.inputs))}>
+            Take the row of the latest prediction
+          </button>
+        )}
+        <span className="muted small">
+          {mayAsk
+            ? 'Empty fields are missing values. It is logged and watched like every request.'
+            : 'To predict takes another role than yours; the command below takes a token that may.'}
+        </span>
+      </div>
+      <div aria-live="polite">
+        {ask.error !== null && <p className="bad-text break">{describe(ask.error).message}</p>}
+        {ask.data !== undefined && <Answer {...ask.data} />}
+      </div>
+      <details>
+        <summary>The same as a command</summary>
+        <Commands name={name} url={url} row={row} />
+      </details>
+    </form>
+  )
+}
+
+function Answer({ status, took_ms, reply }: { status: number; took_ms: number; reply: unknown }) {
+  const ok = status < 400
+  return (
+    <div className="stack">
+      <span className="row">
+        <Status word={ok ? 'ok' : 'failed'} label={`${ok ? 'answered' : 'refused'} with ${status}`} />
+        <span className="muted">after {duration(took_ms)}, the way through this server included</span>
+      </span>
+      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- an area that scrolls must be reachable by keyboard */}
+      <pre className="log" tabIndex={0} aria-label="The answer">
+        {typeof reply === 'string' ? reply : JSON.stringify(reply, null, 2)}
+      </pre>
+    </div>
+  )
+}
+
+function Commands({ name, url, row }: { name: string; url: string; row: Readonly<Record<string, unknown>> }) {
+  const typed = Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null))
+  return (
+    <div className="stack" style={{ gap: 8, paddingTop: 8 }}>
+      <Command text={`slipway predict ${name} '${quoted(JSON.stringify(typed))}'`} />
+      <Command
+        text={`curl -H "authorization: Bearer $SLIPWAY_TOKEN" -H 'content-type: application/json' -d '${quoted(JSON.stringify({ inputs: row }))}' ${url}`}
+      />
+    </div>
+  )
+}
+
+function quoted(text: string): string {
+  return text.replaceAll("'", String.raw`'\''`)
+}
+
+interface FieldProps {
+  readonly field: InputField
+  readonly text: string
+  readonly fault: string | undefined
+  readonly onChange: (text: string) => void
+}
+
+function Field({ field, text, fault, onChange }: FieldProps) {
+  const input = useId()
+  return (
+    <div style={{ display: 'grid', gap: 2, alignContent: 'start' }}>
+      <label htmlFor={input} className="small break">
+        {field.name}
+        {field.required ? '' : ' (may be missing)'}
+      </label>
+      <input
+        id={input}
+        value={text}
+        placeholder={field.kind}
+        inputMode={field.kind === 'number' || field.kind === 'integer' ? 'decimal' : 'text'}
+        aria-invalid={fault !== undefined}
+        onChange={(event) => onChange(event.target.value)}
+      />
+      {fault !== undefined && <span className="small bad-text">{fault}</span>}
+    </div>
+  )
+}

@@ -1,0 +1,94 @@
+/** What answers an endpoint: each variant with its share, how it is served and its live figures. */
+import { count, duration, figure, percent, weight } from '../../data/format.ts'
+import { Empty } from '../frame/failure.tsx'
+import { Status, VersionChip } from '../frame/status.tsx'
+import { When } from '../frame/times.tsx'
+
+export interface VariantRow {
+  readonly role: string
+  readonly version: string
+  readonly weight: number
+  readonly backend: string
+  readonly backend_reason: string | null
+  readonly since: string
+  readonly tripped: string | null
+  readonly stats: {
+    readonly requests: number
+    readonly errors: number
+    readonly requests_per_s: number
+    readonly p50_ms: number | null
+    readonly p95_ms: number | null
+    readonly p99_ms: number | null
+  } | null
+}
+
+const WHERE: Readonly<Record<string, string>> = { native: 'natively', onnx: 'by ONNX Runtime', python: 'in Python' }
+
+export function VariantTable({ model, variants }: { model: string; variants: readonly VariantRow[] }) {
+  if (variants.length === 0) {
+    return (
+      <Empty title="No version answers here yet" commands={['slipway ship']}>
+        The first version that passes its gates becomes the stable one.
+      </Empty>
+    )
+  }
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th>Variant</th>
+          <th>Version</th>
+          <th className="num">Share</th>
+          <th className="num">Requests/s</th>
+          <th className="num">p50</th>
+          <th className="num">p95</th>
+          <th className="num">p99</th>
+          <th className="num">Errors</th>
+          <th>Served</th>
+          <th className="num">Since</th>
+        </tr>
+      </thead>
+      <tbody>
+        {variants.map((variant) => (
+          <Row key={`${variant.role} ${variant.version}`} model={model} variant={variant} />
+        ))}
+      </tbody>
+    </table>
+  )
+}
+
+function Row({ model, variant }: { model: string; variant: VariantRow }) {
+  const { stats } = variant
+  return (
+    <tr data-row>
+      <td>
+        {variant.role}
+        {variant.tripped !== null && (
+          <div className="break">
+            <Status word="stopped" tone="bad" label={`stopped by its breaker: ${variant.tripped}`} />
+          </div>
+        )}
+      </td>
+      <td>
+        <VersionChip model={model} version={variant.version} />
+      </td>
+      <td className="num">{variant.role === 'shadow' ? 'copies' : weight(variant.weight)}</td>
+      <td className="num">{figure(stats?.requests_per_s, 3)}</td>
+      <td className="num">{duration(stats?.p50_ms)}</td>
+      <td className="num">{duration(stats?.p95_ms)}</td>
+      <td className="num">{duration(stats?.p99_ms)}</td>
+      <td className="num">
+        {stats === null || stats.requests === 0
+          ? '–'
+          : `${percent(stats.errors / stats.requests, 2)} of ${count(stats.requests)}`}
+      </td>
+      <td className="break">
+        {WHERE[variant.backend] ?? variant.backend}
+        {variant.backend_reason !== null && `: ${variant.backend_reason}`}
+      </td>
+      <td className="num">
+        <When at={variant.since} />
+      </td>
+    </tr>
+  )
+}

@@ -1,0 +1,68 @@
+/** Endpoints on which nothing may go forward now: each with its reason and its end; freezes by hand begin and end here. */
+import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import * as read from '../../data/queries.ts'
+import { Empty, Loaded } from '../frame/failure.tsx'
+import { ByWhom, FreezeAct, Lift, Until } from '../endpoint/freeze.tsx'
+import { useMay } from '../form/permissions.ts'
+import { Panel } from '../frame/page.tsx'
+
+export function Freezes({ endpoints }: { endpoints: readonly string[] }) {
+  const freezes = useQuery(read.freezes)
+  const may = useMay({ verb: 'deploy', resource: 'rollouts' })
+  const byHand = new Set(freezes.data?.items.filter((one) => one.by !== null).map((one) => one.endpoint))
+  const free = endpoints.filter((name) => !byHand.has(name))
+  return (
+    <Panel
+      title="Freezes"
+      note="no step begins, nothing is promoted or deployed; a rollback is always possible"
+      {...(may && free.length > 0 && { tools: <FreezeAct endpoints={free} label="Freeze an endpoint" /> })}
+      flush
+    >
+      <Loaded query={freezes} what="The freezes" height={80}>
+        {({ items }) =>
+          items.length === 0 ? (
+            <Empty title="Nothing is frozen" />
+          ) : (
+            <table>
+              <thead>
+                <tr>
+                  <th>Endpoint</th>
+                  <th>Why</th>
+                  <th>Who</th>
+                  <th>How long</th>
+                  <th>
+                    <span className="sr">Act</span>
+                  </th>
+                </tr>
+              </thead>
+              <tbody>
+                {items.map((one) => (
+                  <tr key={one.endpoint} data-row>
+                    <td>
+                      <Link to="/endpoints/$name" params={{ name: one.endpoint }}>
+                        {one.endpoint}
+                      </Link>
+                    </td>
+                    <td className="break">{one.reason || '–'}</td>
+                    <td>
+                      <ByWhom frozen={one} />
+                    </td>
+                    <td>
+                      <Until frozen={one} />
+                    </td>
+                    <td className="num">
+                      {may && one.by !== null && (
+                        <Lift endpoint={one.endpoint} label={`Lift the freeze of ${one.endpoint}`} />
+                      )}
+                    </td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          )
+        }
+      </Loaded>
+    </Panel>
+  )
+}

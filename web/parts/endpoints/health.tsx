@@ -1,0 +1,79 @@
+/** The health of each endpoint on one line: what answers, traffic, p99, errors, open incidents. */
+import { Link } from '@tanstack/react-router'
+import { duration, figure, percent, weight } from '../../data/format.ts'
+import { healthOf } from '../../data/endpoints/health.ts'
+import type { HealthEndpoint, HealthIncident } from '../../data/endpoints/health.ts'
+import { Empty } from '../frame/failure.tsx'
+import { Status, VersionChip } from '../frame/status.tsx'
+
+export function HealthTable(props: { endpoints: readonly HealthEndpoint[]; incidents: readonly HealthIncident[] }) {
+  if (props.endpoints.length === 0) {
+    return (
+      <Empty title="No endpoint answers yet" commands={['slipway ship']}>
+        An endpoint serves a model over HTTP and is watched from the first request.
+      </Empty>
+    )
+  }
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th>Endpoint</th>
+          <th>State</th>
+          <th>Answers</th>
+          <th className="num">Requests/s</th>
+          <th className="num">p99</th>
+          <th className="num">Errors</th>
+          <th>Data and quality</th>
+        </tr>
+      </thead>
+      <tbody>
+        {props.endpoints.map((endpoint) => (
+          <HealthRow key={endpoint.name} endpoint={endpoint} incidents={props.incidents} />
+        ))}
+      </tbody>
+    </table>
+  )
+}
+
+function HealthRow({ endpoint, incidents }: { endpoint: HealthEndpoint; incidents: readonly HealthIncident[] }) {
+  const health = healthOf(endpoint, incidents)
+  return (
+    <tr data-row>
+      <td>
+        <Link to="/endpoints/$name" params={{ name: endpoint.name }} className="strong">
+          {endpoint.name}
+        </Link>
+      </td>
+      <td>
+        <Status word={health.word} tone={health.tone} />
+      </td>
+      <td>
+        <div className="row">
+          {endpoint.variants.map((variant) => (
+            <VersionChip
+              key={`${variant.role} ${variant.version}`}
+              model={endpoint.model}
+              version={variant.version}
+              label={`${variant.version} ${variant.role === 'shadow' ? 'shadow' : weight(variant.weight)}`}
+            />
+          ))}
+        </div>
+      </td>
+      <td className="num">{figure(health.requestsPerSecond, 3)}</td>
+      <td className="num">{duration(health.p99)}</td>
+      <td className="num">{percent(health.errorShare, 2)}</td>
+      <td>
+        {health.incidents.length === 0 ? (
+          <Link to="/monitoring/$name" params={{ name: endpoint.name }}>
+            no open incident
+          </Link>
+        ) : (
+          <Link to="/incidents/$id" params={{ id: health.incidents[0]?.id ?? '' }} className="break">
+            {health.incidents.length === 1 ? health.incidents[0]?.title : `${health.incidents.length} open incidents`}
+          </Link>
+        )}
+      </td>
+    </tr>
+  )
+}

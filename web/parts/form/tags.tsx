@@ -1,0 +1,91 @@
+/** Tags of a thing: read, found, set and removed. */
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useId, useState } from 'react'
+import type { Access } from '../../../src/contract/access.ts'
+import { describe } from '../../data/api.ts'
+import { useMay } from './permissions.ts'
+import { Facts } from '../frame/page.tsx'
+import { Long } from '../run/run-values.tsx'
+import { SoughtPanel } from '../table/named-values.tsx'
+
+export interface TagsProps {
+  readonly tags: readonly (readonly [key: string, value: string])[]
+  readonly needs: Access
+  /** A null value removes the tag. */
+  readonly set: (key: string, value: string | null) => Promise<unknown>
+}
+
+export function TagsPanel({ tags, needs, set }: TagsProps) {
+  const may = useMay(needs)
+  const queries = useQueryClient()
+  const change = useMutation({
+    mutationFn: ({ key, value }: { key: string; value: string | null }) => set(key, value),
+    onSuccess: () => queries.invalidateQueries(),
+  })
+  if (!may && tags.length === 0) return null
+  return (
+    <SoughtPanel title="Tags" items={tags} textOf={([key, value]) => `${key} ${value}`}>
+      {(found) => (
+        <>
+          {found.length === 0 && <p className="muted">None was set.</p>}
+          <Facts
+            items={found.map(([key, value]) => [
+              key,
+              <span key={key} className="row">
+                <span className="break">
+                  <Long text={value} />
+                </span>
+                {may && !isKept(key) && (
+                  <button
+                    type="button"
+                    className="button quiet"
+                    disabled={change.isPending}
+                    onClick={() => change.mutate({ key, value: null })}
+                  >
+                    Remove<span className="sr"> the tag {key}</span>
+                  </button>
+                )}
+              </span>,
+            ])}
+          />
+          {may && <NewTag busy={change.isPending} onSet={(key, value) => change.mutate({ key, value })} />}
+          {change.error !== null && (
+            <p className="bad-text break" role="alert">
+              {describe(change.error).message}
+            </p>
+          )}
+        </>
+      )}
+    </SoughtPanel>
+  )
+}
+
+/** What programs have written is not for people to remove. */
+function isKept(key: string): boolean {
+  return key.startsWith('mlflow.') || key.startsWith('slipway.')
+}
+
+function NewTag({ busy, onSet }: { busy: boolean; onSet: (key: string, value: string) => void }) {
+  const [key, setKey] = useState('')
+  const [value, setValue] = useState('')
+  const fields = { key: useId(), value: useId() }
+  return (
+    <form
+      className="row"
+      onSubmit={(event) => {
+        event.preventDefault()
+        onSet(key.trim(), value)
+        setKey('')
+        setValue('')
+      }}
+    >
+      <label htmlFor={fields.key}>Tag</label>
+      <input id={fields.key} value={key} maxLength={250} onChange={(event) => setKey(event.target.value)} />
+      <label htmlFor={fields.value}>is</label>
+      <input id={fields.value} value={value} onChange={(event) => setValue(event.target.value)} />
+      <button type="submit" className="button" disabled={busy || key.trim() === ''}>
+        Set
+      </button>
+    </form>
+  )
+}

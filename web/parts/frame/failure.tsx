@@ -1,0 +1,106 @@
+/** What stands where data is not: a skeleton of its size, an explained failure with retry, an empty place with its commands. */
+import type { UseQueryResult } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import type { ReactNode } from 'react'
+import { describe, isAbsent } from '../../data/api.ts'
+import { Command } from '../form/command.tsx'
+import { Page } from './page.tsx'
+
+/** A failure in words, with the request id to quote and a way to try again. */
+export function Failure({ what, error, retry }: { what: string; error: unknown; retry?: () => void }) {
+  const { message, help, requestId } = describe(error)
+  return (
+    <div className="failure" role="alert">
+      <strong>{what} could not be read</strong>
+      <span className="break">{message}</span>
+      {help !== '' && <span className="muted">{help}</span>}
+      {requestId !== '' && (
+        <span className="muted small">
+          Request <code>{requestId}</code>
+        </span>
+      )}
+      {retry && (
+        <button type="button" className="button" onClick={retry}>
+          Try again
+        </button>
+      )}
+    </div>
+  )
+}
+
+/** An empty place: what it is for, and the commands that fill it. */
+export function Empty({
+  title,
+  commands = [],
+  children,
+}: {
+  title: string
+  commands?: string[]
+  children?: ReactNode
+}) {
+  return (
+    <div className="empty">
+      <strong>{title}</strong>
+      {children !== undefined && <span>{children}</span>}
+      {commands.map((command) => (
+        <Command key={command} text={command} />
+      ))}
+    </div>
+  )
+}
+
+/** A grey area of the size of what will come. `height` in px. */
+export function Bone({ height }: { height: number }) {
+  return <div className="bone" style={{ height }} aria-hidden="true" />
+}
+
+/** A skeleton that says it waits. */
+export function Waiting({ height }: { height: number }) {
+  return (
+    <div style={{ padding: 12 }}>
+      <span className="sr" role="status">
+        Loading
+      </span>
+      <Bone height={height} />
+    </div>
+  )
+}
+
+export interface LoadedProps<T> {
+  readonly query: UseQueryResult<T>
+  /** What is read, for the sentence of a failure: `The runs`. */
+  readonly what: string
+  /** Height of the skeleton in px. */
+  readonly height: number
+  readonly children: (data: T) => ReactNode
+}
+
+/** Shows a query's data, or its skeleton, or its failure. Data that was read once stays while it is read again. */
+export function Loaded<T>({ query, what, height, children }: LoadedProps<T>) {
+  if (query.data !== undefined) return children(query.data)
+  if (query.error === null) return <Waiting height={height} />
+  if (isAbsent(query.error)) return <Empty title={`This server has no such part: ${what.toLowerCase()}`} />
+  return <Failure what={what} error={query.error} retry={() => void query.refetch()} />
+}
+
+/** Shown instead of a page that failed to draw or to load. */
+export function PageFailure({ error, reset }: { error: unknown; reset?: () => void }) {
+  return (
+    <Page title="This page failed">
+      <div className="panel">
+        <Failure what="The page" error={error} retry={() => (reset ? reset() : location.reload())} />
+      </div>
+    </Page>
+  )
+}
+
+/** Shown for an address that names no page. */
+export function Missing() {
+  return (
+    <Page title="No such page">
+      <p className="lead">
+        The address names nothing here. <Link to="/">Home</Link> shows what needs you now.
+      </p>
+    </Page>
+  )
+}

@@ -1,0 +1,52 @@
+/** Suspected causes, best first, each with what speaks for it. */
+import { Link } from '@tanstack/react-router'
+import { evidenceLines } from '../../data/endpoints/evidence.ts'
+import { percent, words } from '../../data/format.ts'
+import { pageOf } from '../../data/page-links.ts'
+import { Empty } from '../frame/failure.tsx'
+import { Facts } from '../frame/page.tsx'
+
+export interface Suspect {
+  readonly rank: number
+  readonly kind: string
+  readonly title: string
+  readonly score: number
+  readonly features: readonly string[]
+  readonly evidence: Readonly<Record<string, unknown>>
+}
+
+export function Suspects({ causes }: { causes: readonly Suspect[] }) {
+  if (causes.length === 0) return <Empty title="No cause explains this yet">The checks below say what differs.</Empty>
+  return (
+    <ol>
+      {causes.map((cause) => (
+        <li key={`${cause.rank} ${cause.title}`} className="suspect">
+          <div className="row">
+            <span className="muted">{cause.rank}</span>
+            <strong className="break">{cause.title}</strong>
+          </div>
+          <div className="row small muted">
+            <span>{words(cause.kind)}</span>
+            <span>score {percent(cause.score, 0)}</span>
+            {cause.features.length > 0 && <span className="break">{cause.features.join(', ')}</span>}
+          </div>
+          <div className="bar" aria-hidden="true">
+            <i style={{ width: `${cause.score * 100}%` }} />
+          </div>
+          <Evidence evidence={cause.evidence} />
+        </li>
+      ))}
+    </ol>
+  )
+}
+
+/** What speaks for a cause; the address of a thing becomes a link to its page. */
+function Evidence({ evidence: { href, ...rest } }: { evidence: Suspect['evidence'] }) {
+  const page = typeof href === 'string' ? pageOf(href) : undefined
+  return (
+    <>
+      <Facts items={evidenceLines(rest)} />
+      {page !== undefined && <Link to={page}>See it</Link>}
+    </>
+  )
+}

@@ -1,0 +1,53 @@
+/** What people say about a model or one of its versions: a description in Markdown, and tags. */
+import { send } from '../../data/mlflow.ts'
+import { Edit } from '../form/edit-text.tsx'
+import { Markdown } from '../text/markdown.tsx'
+import { useMay } from '../form/permissions.ts'
+import { Panel } from '../frame/page.tsx'
+import { TagsPanel } from '../form/tags.tsx'
+
+const WRITE = { verb: 'write', resource: 'models' } as const
+
+export interface ModelFactsProps {
+  readonly model: string
+  /** Absent = the model itself. */
+  readonly version?: string
+  readonly description: string
+  readonly tags: Readonly<Record<string, string>>
+}
+
+export function ModelFacts({ model, version, description, tags }: ModelFactsProps) {
+  const may = useMay(WRITE)
+  const [place, named] =
+    version === undefined ? ['registered-models', { name: model }] : ['model-versions', { name: model, version }]
+  return (
+    <div className="two">
+      {(may || description !== '') && (
+        <Panel
+          title="Description"
+          tools={
+            <Edit
+              label={description === '' ? 'Describe it' : 'Change the description'}
+              value={description}
+              long
+              hint="Markdown"
+              needs={WRITE}
+              save={(text) => send(`${place}/update`, { ...named, description: text }, 'PATCH')}
+            />
+          }
+        >
+          {description === '' ? <p className="muted">Nobody has described it.</p> : <Markdown text={description} />}
+        </Panel>
+      )}
+      <TagsPanel
+        tags={Object.entries(tags)}
+        needs={WRITE}
+        set={(key, value) =>
+          value === null
+            ? send(`${place}/delete-tag`, { ...named, key }, 'DELETE')
+            : send(`${place}/set-tag`, { ...named, key, value })
+        }
+      />
+    </div>
+  )
+}

@@ -1,0 +1,52 @@
+/** The moves of a model's aliases: from, to, who, why, when. */
+import { Empty } from '../frame/failure.tsx'
+import { Tag, VersionChip } from '../frame/status.tsx'
+import { When } from '../frame/times.tsx'
+
+export interface Move {
+  readonly model: string
+  readonly alias: string
+  readonly from: string | null
+  readonly to: string | null
+  readonly at: string
+  readonly actor: string
+  readonly reason: string
+  /** When it was brought in from another server; null for a move that was made, and judged, here. */
+  readonly imported_at: string | null
+}
+
+export function Moves({ moves }: { moves: readonly Move[] }) {
+  if (moves.length === 0) return <Empty title="No alias has moved yet" />
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th>Alias</th>
+          <th>From</th>
+          <th>To</th>
+          <th>Why</th>
+          <th>Who</th>
+          <th className="num">When</th>
+        </tr>
+      </thead>
+      <tbody>
+        {moves.map((move) => (
+          <tr key={`${move.alias} ${move.at} ${move.from} ${move.to}`} data-row>
+            <td>
+              <Tag>{move.alias}</Tag>
+            </td>
+            <td>{move.from === null ? '–' : <VersionChip model={move.model} version={move.from} />}</td>
+            <td>{move.to === null ? 'removed' : <VersionChip model={move.model} version={move.to} />}</td>
+            <td className="break">
+              {move.imported_at !== null && <Tag>brought in, not judged here</Tag>} {move.reason || '–'}
+            </td>
+            <td className="break">{move.actor}</td>
+            <td className="num">
+              <When at={move.at} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}

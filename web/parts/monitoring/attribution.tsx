@@ -1,0 +1,39 @@
+/** What the inputs add to the scores of an endpoint, now and in the first days of its version. */
+import type { AttributionCheck } from '../../../src/contract/monitoring.ts'
+import { count, figure, percent } from '../../data/format.ts'
+import { CheckTable } from './checks.tsx'
+import { Panel } from '../frame/page.tsx'
+
+export function AttributionPanel({ attribution }: { attribution: AttributionCheck }) {
+  const { check, baseline_rows: rows, ndcg, inputs } = attribution
+  const ranking = ndcg === null ? '' : `, NDCG of the ranking ${figure(ndcg)}`
+  return (
+    <Panel
+      title="Attributions"
+      note={`shares of what the inputs add to the scores; ${count(rows)} explained rows of before${ranking}`}
+      flush
+    >
+      <CheckTable checks={[check]} />
+      {inputs.length > 0 && (
+        <table aria-label="Inputs whose share moved most">
+          <thead>
+            <tr>
+              <th>Input</th>
+              <th className="num">Share before</th>
+              <th className="num">Share now</th>
+            </tr>
+          </thead>
+          <tbody>
+            {inputs.map(({ name, share, baseline_share: before }) => (
+              <tr key={name}>
+                <td>{name}</td>
+                <td className="num">{percent(before)}</td>
+                <td className="num">{percent(share)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </Panel>
+  )
+}

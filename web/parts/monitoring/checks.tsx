@@ -1,0 +1,58 @@
+/** Checks of features in windows: value against limit with the sample, or how much is missing for a judgement. */
+import { count, eventTime, figure, words } from '../../data/format.ts'
+import { Empty } from '../frame/failure.tsx'
+import { Status } from '../frame/status.tsx'
+
+export interface CheckRow {
+  readonly feature: string
+  readonly check: string
+  readonly window_end: string
+  readonly value: number | null
+  readonly limit: number | null
+  readonly n: number
+  readonly n_min: number
+  readonly state: string
+  readonly pages: boolean
+  readonly baseline: string
+}
+
+export function CheckTable({ checks }: { checks: readonly CheckRow[] }) {
+  if (checks.length === 0) return <Empty title="No check has run on this yet" />
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th>Feature</th>
+          <th>Check</th>
+          <th>State</th>
+          <th className="num">Value</th>
+          <th className="num">Limit</th>
+          <th className="num">Sample</th>
+          <th>Window until</th>
+          <th>Against</th>
+        </tr>
+      </thead>
+      <tbody>
+        {checks.map((check) => (
+          <tr key={`${check.feature} ${check.check} ${check.window_end}`} data-row>
+            <td>{check.feature}</td>
+            <td>{words(check.check)}</td>
+            <td>
+              <Status
+                word={check.state}
+                {...(check.state === 'alert' && !check.pages && { label: 'alert, told only' })}
+              />
+            </td>
+            <td className="num">{check.state === 'not_enough_data' ? '–' : figure(check.value)}</td>
+            <td className="num">{figure(check.limit)}</td>
+            <td className="num">
+              {check.n < check.n_min ? `${count(check.n)} of ${count(check.n_min)}` : count(check.n)}
+            </td>
+            <td className="nowrap">{eventTime(check.window_end)}</td>
+            <td className="break">{check.baseline}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}

@@ -1,0 +1,122 @@
+/** Saved searches of runs that an endpoint's monitor watches: added, taken away. */
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { useId, useState } from 'react'
+import type { monitoringApi, MonitorSettings, WatchedSearch } from '../../../src/contract/monitoring.ts'
+import { call, describe } from '../../data/api.ts'
+import * as read from '../../data/queries.ts'
+import { savedViews } from '../../data/runs/queries.ts'
+import { searchOf } from '../../data/runs/saved-searches.ts'
+import { useMay } from '../form/permissions.ts'
+import { Panel } from '../frame/page.tsx'
+
+export interface WatchedSearchesProps {
+  readonly endpoint: string
+  readonly settings: MonitorSettings
+}
+
+export function WatchedSearches({ endpoint, settings }: WatchedSearchesProps) {
+  const views = useQuery(savedViews)
+  const queries = useQueryClient()
+  const may = useMay({ verb: 'write', resource: 'monitors' })
+  const set = useMutation({
+    mutationFn: (searches: readonly WatchedSearch[]) =>
+      call<typeof monitoringApi.putMonitor>('PUT', '/v1/endpoints/:name/monitor', {
+        params: { name: endpoint },
+        body: { ...settings, searches: [...searches] },
+      }),
+    onSuccess: () => queries.invalidateQueries({ queryKey: read.monitor(endpoint).queryKey }),
+  })
+  const saved = views.data?.items ?? []
+  const watched = settings.searches
+  return (
+    <Panel title="Watched searches" note="an incident names the runs when a saved search finds more than it may">
+      {watched.length === 0 && <p className="muted">No search of runs is watched.</p>}
+      <ul>
+        {watched.map((watch) => {
+          const view = saved.find(({ id, name }) => id === watch.search || name === watch.search)
+          return (
+            <li key={watch.search} className="row">
+              {view === undefined ? (
+                <span className="break">{watch.search}</span>
+              ) : (
+                <Link to="/runs" search={searchOf(view)} className="break">
+                  {view.name}
+                </Link>
+              )}
+              <span className="muted small">more than {watch.more_than}</span>
+              {may && (
+                <button
+                  type="button"
+                  className="button quiet"
+                  disabled={set.isPending}
+                  onClick={() => set.mutate(watched.filter((one) => one !== watch))}
+                >
+                  Stop watching<span className="sr"> {view?.name ?? watch.search}</span>
+                </button>
+              )}
+            </li>
+          )
+        })}
+      </ul>
+      {may && (
+        <Watch
+          names={saved.map((view) => view.name).filter((name) => !watched.some((one) => one.search === name))}
+          busy={set.isPending}
+          onWatch={(watch) => set.mutate([...watched, watch])}
+        />
+      )}
+      {set.error !== null && (
+        <p className="bad-text small break" role="alert">
+          {describe(set.error).message}
+        </p>
+      )}
+    </Panel>
+  )
+}
+
+interface WatchProps {
+  readonly names: readonly string[]
+  readonly busy: boolean
+  readonly onWatch: (watch: WatchedSearch) => void
+}
+
+function Watch({ names, busy, onWatch }: WatchProps) {
+  const [search, setSearch] = useState('')
+  const [most, setMost] = useState('0')
+  const fields = { search: useId(), most: useId() }
+  const moreThan = Number(most)
+  const sound = search !== '' && most !== '' && Number.isInteger(moreThan) && moreThan >= 0 && moreThan <= 1000
+  return (
+    <form
+      className="row"
+      onSubmit={(event) => {
+        event.preventDefault()
+        onWatch({ search, more_than: moreThan })
+        setSearch('')
+      }}
+    >
+      <label htmlFor={fields.search}>Saved search</label>
+      <select id={fields.search} value={search} onChange={(event) => setSearch(event.target.value)}>
+        <option value="">Choose one</option>
+        {names.map((name) => (
+          <option key={name}>{name}</option>
+        ))}
+      </select>
+      <label htmlFor={fields.most}>may find</label>
+      <input
+        id={fields.most}
+        type="number"
+        min={0}
+        max={1000}
+        value={most}
+        onChange={(event) => setMost(event.target.value)}
+        style={{ width: '6rem' }}
+      />
+      <span>runs</span>
+      <button type="submit" className="button" disabled={!sound || busy}>
+        Watch
+      </button>
+    </form>
+  )
+}

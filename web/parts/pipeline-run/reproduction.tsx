@@ -1,0 +1,59 @@
+/** How far a re-run from raw data gave the same. */
+import { Link } from '@tanstack/react-router'
+import { figure, words } from '../../data/format.ts'
+import type { PipelineRun } from '../../data/queries.ts'
+import { Panel } from '../frame/page.tsx'
+import { Status } from '../frame/status.tsx'
+
+const MEANING = {
+  A: 'the same bytes',
+  B: 'equal metrics within the tolerance',
+  C: 'it came out differently',
+  D: 'it could not run',
+} as const
+
+export function ReproductionPanel({ reproduction }: { reproduction: NonNullable<PipelineRun['reproduction']> }) {
+  const { grade } = reproduction
+  return (
+    <Panel title="Reproduction" note={grade === null ? 'still running' : `grade ${grade}: ${MEANING[grade]}`} flush>
+      <p style={{ padding: '12px 16px' }} className="break">
+        {reproduction.detail} Of{' '}
+        <Link to="/pipelines/$id" params={{ id: reproduction.of_run }}>
+          run {reproduction.of_run.slice(-6)}
+        </Link>
+        , tolerance {figure(reproduction.tolerance)}.
+        {reproduction.first_divergent_step !== null &&
+          ` First step that differs: ${reproduction.first_divergent_step}.`}
+        {reproduction.missing.length > 0 && ` Missing: ${reproduction.missing.join(', ')}.`}
+      </p>
+      <table>
+        <thead>
+          <tr>
+            <th>Step</th>
+            <th>Outputs</th>
+            <th>Metrics</th>
+          </tr>
+        </thead>
+        <tbody>
+          {reproduction.steps.map((step) => (
+            <tr key={step.step}>
+              <td>{step.step}</td>
+              <td>
+                <Status word={step.outputs} tone={step.outputs.startsWith('identical') ? 'good' : 'warn'} />
+              </td>
+              <td className="break">
+                {step.metrics
+                  .map((metric) =>
+                    metric.equal
+                      ? `${metric.metric} equal`
+                      : `${words(metric.metric)} ${figure(metric.before)} then ${figure(metric.after)}`,
+                  )
+                  .join(', ') || '–'}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Panel>
+  )
+}

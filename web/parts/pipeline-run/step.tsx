@@ -1,0 +1,161 @@
+/** One step: its log as it is written, its attempts, and why it ran or was taken from the cache. */
+import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { bytes, count, duration, NONE, sentence } from '../../data/format.ts'
+import * as read from '../../data/queries.ts'
+import type { Step } from '../../data/queries.ts'
+import { Loaded } from '../frame/failure.tsx'
+import { LiveLog } from '../text/live-log.tsx'
+import { Facts, Panel, Scroll } from '../frame/page.tsx'
+import { Status } from '../frame/status.tsx'
+import { When } from '../frame/times.tsx'
+
+export function StepPanels({ run, step }: { run: string; step: Step }) {
+  return (
+    <>
+      {step.failure !== null && (
+        <Panel title={`Why ${step.name} failed`} note={step.failure.class}>
+          <p className="bad-text break">{step.failure.message}</p>
+          {step.failure.traceback !== null && (
+            <Scroll label="Traceback" className="log">
+              <code>{step.failure.traceback}</code>
+            </Scroll>
+          )}
+        </Panel>
+      )}
+      <div className="two">
+        <Panel title={`Log of ${step.name}`} note={<Status word={step.state} />}>
+          {step.attempts.length === 0 ? (
+            <p className="muted">
+              {step.state === 'cached' ? 'Nothing ran: an earlier result was taken.' : 'It has not begun.'}
+            </p>
+          ) : (
+            <LiveLog key={`${run} ${step.name}`} run={run} step={step.name} running={step.finished_at === null} />
+          )}
+        </Panel>
+        <div className="stack">
+          <Panel title={step.cache?.hit ? 'Why it did not run' : 'Why it ran'}>
+            <Why run={run} step={step} />
+          </Panel>
+          <Panel title="Attempts" flush>
+            <Attempts step={step} />
+          </Panel>
+        </div>
+      </div>
+    </>
+  )
+}
+
+function Why({ run, step }: { run: string; step: Step }) {
+  const { cache } = step
+  if (cache === null) return <p className="muted">Its key is made when everything before it is done.</p>
+  return (
+    <>
+      <p className="break">
+        {sentence(cache.reason)}
+        {cache.from_run !== null && (
+          <>
+            {' '}
+            <Link to="/pipelines/$id" params={{ id: cache.from_run }} search={{ step: step.name }}>
+              That run
+            </Link>
+          </>
+        )}
+      </p>
+      {cache.changes.length > 0 && (
+        <Scroll label="What changed">
+          <table>
+            <thead>
+              <tr>
+                <th>What changed</th>
+                <th>Before</th>
+                <th>Now</th>
+              </tr>
+            </thead>
+            <tbody>
+              {cache.changes.map((change) => (
+                <tr key={`${change.component} ${change.what}`}>
+                  <td className="break">{change.what}</td>
+                  <td className="break">{short(change.before)}</td>
+                  <td className="break">{short(change.after)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </Scroll>
+      )}
+      <details>
+        <summary>Everything its key is made of</summary>
+        <Components run={run} step={step.name} />
+      </details>
+    </>
+  )
+}
+
+const SHORT = 24
+
+function short(text: string | null): string {
+  if (text === null) return NONE
+  return text.length > SHORT && /^(sha256:)?[0-9a-f]+$/.test(text) ? `${text.slice(0, SHORT - 8)}…` : text
+}
+
+function Components({ run, step }: { run: string; step: string }) {
+  const explained = useQuery(read.explanation(run, step))
+  return (
+    <Loaded query={explained} what="The explanation" height={80}>
+      {(data) => (
+        <div style={{ display: 'grid', gap: 8, paddingTop: 8 }}>
+          <Facts
+            items={Object.entries(data.components).map(([name, value]) => [
+              name,
+              <code key={name}>{short(value)}</code>,
+            ])}
+          />
+          {data.warnings.map((warning) => (
+            <p key={warning} className="warn-text break">
+              {warning}
+            </p>
+          ))}
+          <p className="muted small break">
+            {data.files.length === 0 ? 'No file of code.' : `Code: ${data.files.join(', ')}`}
+          </p>
+        </div>
+      )}
+    </Loaded>
+  )
+}
+
+function Attempts({ step }: { step: Step }) {
+  if (step.attempts.length === 0) return <p className="empty">None.</p>
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th>Attempt</th>
+          <th>State</th>
+          <th className="num">Wall</th>
+          <th className="num">CPU</th>
+          <th className="num">Memory</th>
+          <th className="num">Began</th>
+        </tr>
+      </thead>
+      <tbody>
+        {step.attempts.map((attempt) => (
+          <tr key={attempt.id}>
+            <td>{count(attempt.number)}</td>
+            <td>
+              <Status word={attempt.state} />
+              {attempt.failure !== null && <div className="small muted break">{attempt.failure.message}</div>}
+            </td>
+            <td className="num">{duration(attempt.wall_ms)}</td>
+            <td className="num">{duration(attempt.cpu_seconds === null ? null : attempt.cpu_seconds * 1000)}</td>
+            <td className="num">{bytes(attempt.max_rss_bytes)}</td>
+            <td className="num">
+              <When at={attempt.started_at ?? attempt.queued_at} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}

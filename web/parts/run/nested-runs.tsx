@@ -1,0 +1,74 @@
+/** The runs inside a run, as nested runs of MLflow's clients and sweeps are. */
+import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { duration, plural } from '../../data/format.ts'
+import * as read from '../../data/queries.ts'
+import type { Run } from '../../data/queries.ts'
+import { Panel } from '../frame/page.tsx'
+import { Status } from '../frame/status.tsx'
+import { When } from '../frame/times.tsx'
+
+/** Names the run that a run is inside of. */
+export const PARENT = 'mlflow.parentRunId'
+const FILTER = `tags.\`${PARENT}\``
+/** As many as can be compared. */
+const SHOWN = 100
+
+export function ChildRuns({ run }: { run: Run }) {
+  const filter = `${FILTER} = '${run.id}'`
+  const ask = { filter, order: 'attributes.start_time ASC', experiment: run.experiment_id, columns: [] }
+  const children = useQuery(read.firstRuns(ask, SHOWN)).data
+  if (children === undefined || children.items.length === 0) return null
+  const { items } = children
+  return (
+    <Panel
+      title="Runs inside it"
+      note={`${plural(items.length, 'run')}${children.next_page_token === undefined ? '' : ', the first'}`}
+      flush
+      long={items.length > 12}
+      tools={
+        <>
+          <Link to="/runs" search={{ filter, experiment: run.experiment_id }} className="button">
+            As a table
+          </Link>
+          {items.length > 1 && (
+            <Link to="/runs/compare" search={{ ids: items.map((one) => one.id) }} className="button">
+              Compare
+            </Link>
+          )}
+        </>
+      }
+    >
+      <table>
+        <thead>
+          <tr>
+            <th>Run</th>
+            <th>State</th>
+            <th className="num">Duration</th>
+            <th className="num">Started</th>
+          </tr>
+        </thead>
+        <tbody>
+          {items.map((one) => (
+            <tr key={one.id} data-row>
+              <td className="key">
+                <Link to="/runs/$id" params={{ id: one.id }}>
+                  {one.name || one.id.slice(0, 8)}
+                </Link>
+              </td>
+              <td>
+                <Status word={one.status} />
+              </td>
+              <td className="num">
+                {duration(one.ended_at === null ? null : Date.parse(one.ended_at) - Date.parse(one.started_at))}
+              </td>
+              <td className="num">
+                <When at={one.started_at} />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Panel>
+  )
+}

@@ -1,0 +1,33 @@
+/** What people wrote about a run, in Markdown; MLflow's clients keep it in a tag. */
+import { send } from '../../data/mlflow.ts'
+import type { Run } from '../../data/queries.ts'
+import { Edit } from '../form/edit-text.tsx'
+import { Markdown } from '../text/markdown.tsx'
+import { useMay } from '../form/permissions.ts'
+import { Panel } from '../frame/page.tsx'
+import { WRITE_RUNS } from './run-actions.tsx'
+
+export const NOTE = 'mlflow.note.content'
+
+export function RunNote({ run }: { run: Run }) {
+  const note = run.tags[NOTE] ?? ''
+  const may = useMay(WRITE_RUNS)
+  if (note === '' && !may) return null
+  return (
+    <Panel
+      title="Notes"
+      tools={
+        <Edit
+          label={note === '' ? 'Write a note' : 'Change the note'}
+          value={note}
+          long
+          hint="Markdown"
+          needs={WRITE_RUNS}
+          save={(value) => send('runs/set-tag', { run_id: run.id, key: NOTE, value })}
+        />
+      }
+    >
+      {note === '' ? <p className="muted">Nobody has written about this run.</p> : <Markdown text={note} />}
+    </Panel>
+  )
+}

@@ -1,0 +1,68 @@
+/** Last metrics and params of a run, as lists in which one can look for a name. */
+import { figure } from '../../data/format.ts'
+import type { Run } from '../../data/queries.ts'
+import { Empty } from '../frame/failure.tsx'
+import { Facts } from '../frame/page.tsx'
+import { SoughtPanel } from '../table/named-values.tsx'
+
+type Metric = Run['metrics'][number]
+
+export function MetricsPanel({ metrics }: { metrics: readonly Metric[] }) {
+  return (
+    <SoughtPanel title="Metrics" note="last values" items={metrics} textOf={(metric) => metric.key} flush>
+      {(found) =>
+        found.length === 0 ? (
+          <Empty title="No metric was logged" />
+        ) : (
+          <table>
+            <thead>
+              <tr>
+                <th>Metric</th>
+                <th className="num">Value</th>
+                <th className="num">Step</th>
+              </tr>
+            </thead>
+            <tbody>
+              {found.map((metric) => (
+                <tr key={metric.key} data-row>
+                  <td className="key">{metric.key}</td>
+                  <td className="num" title={String(metric.value)}>
+                    {figure(metric.value, 6)}
+                  </td>
+                  <td className="num">{metric.step}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        )
+      }
+    </SoughtPanel>
+  )
+}
+
+export function ParamsPanel({ params }: { params: Readonly<Record<string, string>> }) {
+  return (
+    <SoughtPanel title="Params" items={Object.entries(params)} textOf={([key, value]) => `${key} ${value}`}>
+      {(found) =>
+        found.length === 0 ? (
+          <p className="muted">None was logged.</p>
+        ) : (
+          <Facts items={found.map(([key, value]) => [key, <Long key={key} text={value} />])} />
+        )
+      }
+    </SoughtPanel>
+  )
+}
+
+const SHORT = 120
+
+/** A value whose rest is folded away where it is long. */
+export function Long({ text }: { text: string }) {
+  if (text.length <= SHORT) return text
+  return (
+    <details>
+      <summary>{text.slice(0, SHORT)}…</summary>
+      {text}
+    </details>
+  )
+}

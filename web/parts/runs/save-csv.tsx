@@ -1,0 +1,47 @@
+/** Saves what a search of runs finds as a CSV file. */
+import { useMutation } from '@tanstack/react-query'
+import { describe } from '../../data/api.ts'
+import { csvOf } from '../../data/runs/csv.ts'
+import { count } from '../../data/format.ts'
+import { pageOfRuns } from '../../data/queries.ts'
+import type { RunRow, RunsAsk } from '../../data/queries.ts'
+
+const PAGE = 1000
+const MOST = 10_000
+
+export function SaveCsv({ ask }: { ask: RunsAsk }) {
+  const save = useMutation({ mutationFn: () => readAll(ask).then((rows) => give(csvOf(rows, ask.columns))) })
+  return (
+    <>
+      {save.error !== null && <span className="bad-text small">{describe(save.error).message}</span>}
+      <button
+        type="button"
+        className="button"
+        title={`The shown columns of the first ${count(MOST)} runs of the search`}
+        disabled={save.isPending}
+        onClick={() => save.mutate()}
+      >
+        {save.isPending ? 'Reading' : 'Save as CSV'}
+      </button>
+    </>
+  )
+}
+
+async function readAll(ask: RunsAsk): Promise<RunRow[]> {
+  const rows: RunRow[] = []
+  let token: string | undefined = ''
+  while (token !== undefined && rows.length < MOST) {
+    const page: Awaited<ReturnType<typeof pageOfRuns>> = await pageOfRuns(ask, PAGE, token)
+    rows.push(...page.items)
+    token = page.next_page_token
+  }
+  return rows
+}
+
+function give(text: string): void {
+  const link = document.createElement('a')
+  link.href = URL.createObjectURL(new Blob([text], { type: 'text/csv' }))
+  link.download = 'runs.csv'
+  link.click()
+  URL.revokeObjectURL(link.href)
+}

@@ -1,0 +1,120 @@
+/** Views of the runs that are kept under a name: opened, saved, replaced, forgotten. The command line knows them too. */
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useId, useState } from 'react'
+import type { searchesApi } from '../../../src/contract/searches.ts'
+import { call, describe } from '../../data/api.ts'
+import { savedViews } from '../../data/runs/queries.ts'
+import type { SavedView } from '../../data/runs/queries.ts'
+import { fieldsOf, searchOf } from '../../data/runs/saved-searches.ts'
+import type { RunsSearch } from '../../data/address.ts'
+import { useMay } from '../form/permissions.ts'
+import { Menu } from '../form/menu.tsx'
+
+export interface SavedViewsProps {
+  /** What the page shows now, columns included. */
+  readonly search: RunsSearch
+  readonly onOpen: (search: RunsSearch) => void
+}
+
+export function SavedViews({ search, onOpen }: SavedViewsProps) {
+  const views = useQuery(savedViews)
+  const may = useMay({ verb: 'write', resource: 'runs' })
+  const items = views.data?.items ?? []
+  return (
+    <Menu label={`Views (${items.length})`}>
+      {(close) => (
+        <>
+          {items.length === 0 && (
+            <p className="muted">A view keeps filter, order, columns and grouping under a name.</p>
+          )}
+          <ul>
+            {items.map((view) => (
+              <li key={view.id} className="row">
+                <button
+                  type="button"
+                  className="button quiet break"
+                  onClick={() => {
+                    close()
+                    onOpen(searchOf(view))
+                  }}
+                >
+                  {view.name}
+                </button>
+                <span className="muted small">{view.owner}</span>
+                {may && <Forget view={view} />}
+              </li>
+            ))}
+          </ul>
+          {may && <Save search={search} items={items} />}
+        </>
+      )}
+    </Menu>
+  )
+}
+
+function Forget({ view }: { view: SavedView }) {
+  const queries = useQueryClient()
+  const forget = useMutation({
+    mutationFn: () => call<typeof searchesApi.remove>('DELETE', '/v1/searches/:id', { params: { id: view.id } }),
+    onSuccess: () => queries.invalidateQueries({ queryKey: savedViews.queryKey }),
+  })
+  return (
+    <button
+      type="button"
+      className="button quiet"
+      style={{ marginLeft: 'auto' }}
+      disabled={forget.isPending}
+      onClick={() => forget.mutate()}
+    >
+      {forget.error === null ? 'Forget' : 'Not yours to forget'}
+      <span className="sr"> the view {view.name}</span>
+    </button>
+  )
+}
+
+function Save({ search, items }: { search: RunsSearch; items: readonly SavedView[] }) {
+  const [name, setName] = useState('')
+  const field = useId()
+  const queries = useQueryClient()
+  const known = items.find((view) => view.name === name.trim())
+  const save = useMutation({
+    mutationFn: () => {
+      const fields = fieldsOf(search)
+      if (known !== undefined) {
+        return call<typeof searchesApi.update>('PATCH', '/v1/searches/:id', { params: { id: known.id }, body: fields })
+      }
+      return call<typeof searchesApi.create>('POST', '/v1/searches', { body: { name: name.trim(), ...fields } })
+    },
+    onSuccess: async () => {
+      setName('')
+      await queries.invalidateQueries({ queryKey: savedViews.queryKey })
+    },
+  })
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault()
+        save.mutate()
+      }}
+    >
+      <label htmlFor={field}>Keep what is shown as</label>
+      <div className="row">
+        <input
+          id={field}
+          value={name}
+          placeholder="best-of-week"
+          onChange={(event) => setName(event.target.value)}
+          style={{ flex: 1 }}
+        />
+        <button type="submit" className="button" disabled={name.trim() === '' || save.isPending}>
+          {known === undefined ? 'Save' : 'Replace'}
+        </button>
+      </div>
+      {save.error !== null && (
+        <p className="bad-text small break" role="alert">
+          {describe(save.error).message}
+        </p>
+      )}
+    </form>
+  )
+}

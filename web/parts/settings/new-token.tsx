@@ -1,0 +1,73 @@
+/** Makes a token and shows its text this once. */
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useRef, useState } from 'react'
+import type { authApi } from '../../../src/contract/auth.ts'
+import { call, describe } from '../../data/api.ts'
+import { Command } from '../form/command.tsx'
+
+const ROLES = ['viewer', 'contributor', 'maintainer', 'admin', 'service'] as const
+type Role = (typeof ROLES)[number]
+
+export function NewToken() {
+  const dialog = useRef<HTMLDialogElement>(null)
+  const queries = useQueryClient()
+  const [name, setName] = useState('')
+  const [role, setRole] = useState<Role>('viewer')
+  const make = useMutation({
+    mutationFn: () => call<typeof authApi.createToken>('POST', '/v1/tokens', { body: { name, role } }),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ['tokens'] }),
+  })
+  return (
+    <>
+      <button
+        type="button"
+        className="button"
+        onClick={() => {
+          make.reset()
+          setName('')
+          dialog.current?.showModal()
+        }}
+      >
+        Make a token
+      </button>
+      <dialog ref={dialog} aria-label="Make a token">
+        <form
+          className="body"
+          onSubmit={(event) => {
+            event.preventDefault()
+            make.mutate()
+          }}
+        >
+          <h2>Make a token</h2>
+          <label className="row">
+            Name
+            <input value={name} required maxLength={128} onChange={(event) => setName(event.target.value)} />
+          </label>
+          <label className="row">
+            Role
+            <select value={role} onChange={(event) => setRole(event.target.value as Role)}>
+              {ROLES.map((one) => (
+                <option key={one}>{one}</option>
+              ))}
+            </select>
+          </label>
+          {make.data !== undefined && (
+            <>
+              <p>Copy it now; it is not shown again.</p>
+              <Command text={make.data.token} />
+            </>
+          )}
+          {make.error !== null && <p className="bad-text">{describe(make.error).message}</p>}
+          <div className="row" style={{ justifyContent: 'flex-end' }}>
+            <button type="button" className="button" onClick={() => dialog.current?.close()}>
+              Close
+            </button>
+            <button type="submit" className="button primary" disabled={make.isPending || make.data !== undefined}>
+              Make
+            </button>
+          </div>
+        </form>
+      </dialog>
+    </>
+  )
+}

@@ -1,0 +1,116 @@
+/** A text of people in Markdown: notes of runs, descriptions of models. */
+import { Fragment, useMemo } from 'react'
+import { blocksOf } from '../../data/markdown.ts'
+import type { Block, Inline } from '../../data/markdown.ts'
+import { Scroll } from '../frame/page.tsx'
+
+export function Markdown({ text }: { text: string }) {
+  const blocks = useMemo(() => blocksOf(text), [text])
+  return (
+    <div className="markdown break">
+      {blocks.map((block, i) => (
+        <One key={i} block={block} />
+      ))}
+    </div>
+  )
+}
+
+function One({ block }: { block: Block }) {
+  switch (block.kind) {
+    case 'heading':
+      return (
+        <h3>
+          <Words words={block.inside} />
+        </h3>
+      )
+    case 'paragraph':
+      return (
+        <p>
+          <Words words={block.inside} />
+        </p>
+      )
+    case 'quote':
+      return (
+        <blockquote>
+          <Words words={block.inside} />
+        </blockquote>
+      )
+    case 'code':
+      return <pre>{block.text}</pre>
+    case 'rule':
+      return <hr />
+    case 'list':
+      return <List block={block} />
+    case 'table':
+      return <Table rows={block.rows} />
+  }
+}
+
+function List({ block }: { block: Block & { kind: 'list' } }) {
+  const items = block.items.map((item, i) => (
+    <li key={i}>
+      <Words words={item} />
+    </li>
+  ))
+  return block.ordered ? <ol>{items}</ol> : <ul>{items}</ul>
+}
+
+function Table({ rows: [head = [], ...body] }: { rows: (Block & { kind: 'table' })['rows'] }) {
+  return (
+    <Scroll label="Table">
+      <table>
+        <thead>
+          <tr>
+            {head.map((cell, i) => (
+              <th key={i}>
+                <Words words={cell} />
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {body.map((row, i) => (
+            <tr key={i}>
+              {row.map((cell, place) => (
+                <td key={place}>
+                  <Words words={cell} />
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Scroll>
+  )
+}
+
+function Words({ words }: { words: readonly Inline[] }) {
+  return words.map((word, i) => <Fragment key={i}>{wordOf(word)}</Fragment>)
+}
+
+function wordOf(word: Inline) {
+  switch (word.kind) {
+    case 'text':
+      return word.text
+    case 'code':
+      return <code>{word.text}</code>
+    case 'strong':
+      return (
+        <strong>
+          <Words words={word.inside} />
+        </strong>
+      )
+    case 'em':
+      return (
+        <em>
+          <Words words={word.inside} />
+        </em>
+      )
+    case 'link':
+      return (
+        <a href={word.href} rel="noreferrer">
+          <Words words={word.inside} />
+        </a>
+      )
+  }
+}

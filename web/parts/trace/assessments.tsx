@@ -1,0 +1,49 @@
+/** What people and judges said about a trace. */
+import { plainText } from '../../data/traces/spans.ts'
+import type { Assessment } from '../../data/traces/queries.ts'
+import { Empty } from '../frame/failure.tsx'
+import { When } from '../frame/times.tsx'
+
+export function Assessments({ assessments }: { assessments: readonly Assessment[] }) {
+  if (assessments.length === 0) {
+    return (
+      <Empty title="Nobody has judged it" commands={['mlflow.log_feedback(trace_id=…, name=…, value=…)']}>
+        Feedback and expectations of people, code and judges stand here.
+      </Empty>
+    )
+  }
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th>Name</th>
+          <th>Kind</th>
+          <th>Value</th>
+          <th>By</th>
+          <th className="num">When</th>
+        </tr>
+      </thead>
+      <tbody>
+        {assessments.map((one) => (
+          <tr key={one.id} data-row className={one.valid ? '' : 'muted'}>
+            <td>{one.name}</td>
+            <td>
+              {one.kind}
+              {!one.valid && ', overridden'}
+            </td>
+            <td className="break">
+              {one.error === null ? plainText(one.value) : `failed: ${plainText(one.error)}`}
+              {one.rationale !== null && <div className="muted small">{one.rationale}</div>}
+            </td>
+            <td className="break">
+              {one.source_id || '–'} <span className="muted small">{one.source_type.toLowerCase()}</span>
+            </td>
+            <td className="num">
+              <When at={one.updated_at} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}

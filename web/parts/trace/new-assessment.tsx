@@ -1,0 +1,88 @@
+/** A person's judgement of a trace: feedback on what came out, or what was expected. */
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useId, useState } from 'react'
+import { describe } from '../../data/api.ts'
+import { send } from '../../data/mlflow.ts'
+import * as read from '../../data/queries.ts'
+import { useMay } from '../form/permissions.ts'
+import { WRITE_RUNS } from '../run/run-actions.tsx'
+
+const BLANK = { kind: 'feedback', name: '', value: '', rationale: '' } as const
+type Given = Record<keyof typeof BLANK, string>
+
+export function NewAssessment({ trace }: { trace: string }) {
+  const may = useMay(WRITE_RUNS)
+  const me = useQuery(read.me).data?.name
+  const queries = useQueryClient()
+  const [given, setGiven] = useState<Given>(BLANK)
+  const judge = useMutation({
+    mutationFn: () => send(`3.0/traces/${trace}/assessments`, { assessment: assessmentOf(trace, given, me ?? '') }),
+    onSuccess: async () => {
+      setGiven(BLANK)
+      await queries.invalidateQueries()
+    },
+  })
+  if (!may) return null
+  const set = (change: Partial<Given>): void => setGiven({ ...given, ...change })
+  return (
+    <form
+      className="judge"
+      onSubmit={(event) => {
+        event.preventDefault()
+        judge.mutate()
+      }}
+    >
+      <label className="row">
+        Kind
+        <select value={given.kind} onChange={(event) => set({ kind: event.target.value })}>
+          <option>feedback</option>
+          <option>expectation</option>
+        </select>
+      </label>
+      <Field label="Name" value={given.name} onChange={(name) => set({ name })} />
+      <Field label="Value" value={given.value} onChange={(value) => set({ value })} />
+      <Field label="Why" value={given.rationale} onChange={(rationale) => set({ rationale })} />
+      <button
+        type="submit"
+        className="button"
+        disabled={judge.isPending || given.name.trim() === '' || given.value.trim() === ''}
+      >
+        Judge
+      </button>
+      {judge.error !== null && (
+        <p className="bad-text break" role="alert">
+          {describe(judge.error).message}
+        </p>
+      )}
+    </form>
+  )
+}
+
+function Field({ label, value, onChange }: { label: string; value: string; onChange: (text: string) => void }) {
+  const field = useId()
+  return (
+    <span className="row">
+      <label htmlFor={field}>{label}</label>
+      <input id={field} value={value} onChange={(event) => onChange(event.target.value)} />
+    </span>
+  )
+}
+
+/** As MLflow's clients send it; a value that is JSON counts as that: true, 4, a list. */
+function assessmentOf(trace: string, { kind, name, value, rationale }: Given, who: string) {
+  return {
+    trace_id: trace,
+    assessment_name: name.trim(),
+    source: { source_type: 'HUMAN', source_id: who },
+    ...(rationale.trim() !== '' && { rationale: rationale.trim() }),
+    ...(kind === 'feedback' ? { feedback: { value: valueOf(value) } } : { expectation: { value: valueOf(value) } }),
+  }
+}
+
+function valueOf(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    return text
+  }
+}

@@ -1,0 +1,80 @@
+/** The gates of a version: outcome, threshold, value, interval, sample, reason; a verdict can be judged again. */
+import { useMutation } from '@tanstack/react-query'
+import type { registryApi } from '../../../src/contract/registry.ts'
+import { call } from '../../data/api.ts'
+import { count, figure, interval } from '../../data/format.ts'
+import type { Version } from '../../data/queries.ts'
+import { Empty } from '../frame/failure.tsx'
+import { Status } from '../frame/status.tsx'
+
+export function Gates({ verdict }: { verdict: Version['verdict'] }) {
+  if (verdict === null) {
+    return (
+      <Empty title="Not judged">
+        Gates are written in slipway.yaml under the model; they are judged when an alias moves or a pipeline registers a
+        version.
+      </Empty>
+    )
+  }
+  return (
+    <>
+      <table>
+        <thead>
+          <tr>
+            <th>Gate</th>
+            <th>Outcome</th>
+            <th className="num">Value</th>
+            <th className="num">Threshold</th>
+            <th className="num">Interval</th>
+            <th className="num">Sample</th>
+            <th>In words</th>
+          </tr>
+        </thead>
+        <tbody>
+          {verdict.gates.map((gate) => (
+            <tr key={`${gate.name} ${gate.slice}`} data-row>
+              <td className="break">
+                {gate.name}
+                {gate.slice !== null && <div className="muted small">{gate.slice}</div>}
+              </td>
+              <td>
+                <Status word={gate.outcome} />
+              </td>
+              <td className="num">{figure(gate.value)}</td>
+              <td className="num">{figure(gate.threshold)}</td>
+              <td className="num">{interval(gate.interval)}</td>
+              <td className="num">{count(gate.n)}</td>
+              <td className="break" style={{ minWidth: 240 }}>
+                {gate.reason}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      <div style={{ padding: '8px 16px' }}>
+        <ReplayVerdict id={verdict.id} />
+      </div>
+    </>
+  )
+}
+
+function ReplayVerdict({ id }: { id: string }) {
+  const replay = useMutation({
+    mutationFn: () => call<typeof registryApi.replayVerdict>('POST', '/v1/verdicts/:id/replay', { params: { id } }),
+  })
+  if (replay.data !== undefined) {
+    const { same, comparable, says } = replay.data
+    return (
+      <Status
+        word="replay"
+        tone={same ? 'good' : comparable ? 'bad' : 'idle'}
+        label={same ? 'Judged again from the stored inputs: the same' : `Judged again: ${says}`}
+      />
+    )
+  }
+  return (
+    <button type="button" className="button" disabled={replay.isPending} onClick={() => replay.mutate()}>
+      {replay.error === null ? 'Judge again from the stored inputs' : 'Judging failed; try again'}
+    </button>
+  )
+}
