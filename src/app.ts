@@ -1,38 +1,24 @@
 /** The composition root: opens the store, builds each room, mounts their routes, starts their loops. */
 import { randomBytes, randomUUID } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import type { Logger } from 'pino'
-import { auditLog } from './auth/audit.ts'
 import type { Audit } from './auth/audit.ts'
-import { authenticator } from './auth/authenticate.ts'
-import { firstToken } from './auth/first-token.ts'
-import { authRoutes } from './auth/routes.ts'
-import { tokens } from './auth/tokens.ts'
-import type { Tokens } from './auth/tokens.ts'
+import { authRoom } from './auth/room.ts'
+import type { AuthRoom } from './auth/room.ts'
 import { makeIds } from './contract/ids.ts'
 import type { Clock, Ids } from './contract/ids.ts'
-import { meterLoop } from './cost/loop.ts'
-import type { MeterLoop } from './cost/loop.ts'
 import { costRoom } from './cost/room.ts'
-import type { Cost } from './cost/room.ts'
-import { costRoutes } from './cost/routes.ts'
-import { defaultCacheFolder, envsRoom } from './envs/room.ts'
-import type { Envs } from './envs/room.ts'
-import { egress } from './http/egress.ts'
-import { feed } from './http/feed.ts'
-import type { Feed } from './http/feed.ts'
+import type { CostRoom } from './cost/room.ts'
+import { envsRoom } from './envs/room.ts'
+import type { EnvsRoom } from './envs/room.ts'
 import type { Mounted } from './http/mount.ts'
-import { startServer } from './http/server.ts'
-import { sharedFeed } from './http/shared-feed.ts'
-import { staticFiles } from './http/static.ts'
-import { systemMounts } from './http/system.ts'
-import { testHooks } from './http/test-hooks.ts'
+import { httpRoom } from './http/room.ts'
+import type { HttpRoom } from './http/room.ts'
+import type { Addresses } from './http/system.ts'
 import type { Reset } from './http/test-hooks.ts'
-import { Leases } from './jobs/leases.ts'
-import { Scheduler } from './jobs/schedule.ts'
-import { Worker } from './jobs/worker.ts'
+import { jobsRoom } from './jobs/room.ts'
+import type { JobsRoom } from './jobs/room.ts'
 import { connectMonitoring } from './monitoring/connect.ts'
 import { labelsOf } from './monitoring/labels.ts'
 import { incidentLineage } from './monitoring/lineage.ts'
@@ -164,45 +150,36 @@ export async function startApp(options: AppOptions): Promise<App> {
   // several replicas may share a PostgreSQL; a data folder has one process
   if (opened.db.kind === 'sqlite') await kept.recover()
   const store = { ...opened, db: kept.db }
-  const audit = auditLog(clock)
-  const access = tokens({ db: store.db, clock, ids, audit })
-  const tokenFile = await firstToken(access, options.dataDir)
   const notices = options.databaseUrl === undefined ? undefined : openNotices(options.databaseUrl)
-  const changes = notices === undefined ? feed() : sharedFeed(feed(), notices)
-  const addresses: Addresses = { url: '', gateway_url: '', grpc_address: null }
-  const house = buildRooms({ options, store, log, changes, access, tokenFile, addresses })
-  const server = await startServer({
-    routes: [
-      ...house.routes,
-      ...systemMounts({
-        version: VERSION,
-        changes,
-        clock,
-        database: store.db.kind,
-        writable: () => isWritable(store.db),
-        addresses: () => addresses,
-      }),
-    ],
-    authenticate: authenticator(access, options.noAuth),
-    once: (call, answer) => kept.once(call, answer),
-    host: options.host,
-    port: options.port,
-    allowHosts: options.allowHosts,
+  const auth = authRoom({ db: store.db, clock, ids, dataDir: options.dataDir, open: options.noAuth })
+  const http = httpRoom({
+    ...options,
+    egressAllow: options.egressAllow ?? [],
+    version: VERSION,
+    clock,
     logger: log,
-    fallback: staticFiles(options.pages ?? join(import.meta.dirname, '../dist/web')),
-    changed: (change) => changes.publish(change),
+    database: store.db.kind,
+    writable: () => isWritable(store.db),
+    once: (call, answer) => kept.once(call, answer),
+    ...(notices !== undefined && { crossing: notices }),
   })
-  addresses.url = server.url
-  Object.assign(addresses, await house.start())
-  const link = await access.createLink(await access.find((await readFile(tokenFile, 'utf8')).trim()))
+  await auth.start()
+  const house = buildRooms({ options, store, log, http, auth })
+  const { routes, reset } = house
+  await http.start({
+    routes: [...auth.routes, ...routes],
+    authenticate: auth.authenticate,
+    ...(options.testHooks === true && { reset }),
+  })
+  http.announce(await house.start())
   return {
-    url: server.url,
-    gatewayUrl: addresses.gateway_url,
-    grpcAddress: addresses.grpc_address,
-    tokenFile,
-    loginUrl: `${server.url}/login/${link}`,
+    url: http.addresses.url,
+    gatewayUrl: http.addresses.gateway_url,
+    grpcAddress: http.addresses.grpc_address,
+    tokenFile: auth.tokenFile,
+    loginUrl: await auth.firstLink(http.addresses.url),
     async stop() {
-      await server.stop()
+      await http.stop()
       await house.stop()
       await notices?.close()
       await store.db.close()
@@ -210,26 +187,18 @@ export async function startApp(options: AppOptions): Promise<App> {
   }
 }
 
-/** Where the server and its gateways are reached. */
-interface Addresses {
-  url: string
-  gateway_url: string
-  grpc_address: string | null
-}
-
 interface Ground {
   readonly options: AppOptions
   readonly store: Store
   readonly log: Logger
-  readonly changes: Feed
-  readonly access: Tokens
-  readonly tokenFile: string
-  /** Filled in once the servers listen. */
-  readonly addresses: Readonly<Addresses>
+  readonly http: HttpRoom
+  readonly auth: AuthRoom
 }
 
 interface House {
   readonly routes: readonly Mounted[]
+  /** Empties the store for a test suite. */
+  readonly reset: (asked: Reset) => Promise<void>
   /** Starts the loops; resolves to the address of predictions. */
   start(): Promise<Omit<Addresses, 'url'>>
   stop(): Promise<void>
@@ -242,12 +211,12 @@ interface Base {
   readonly clock: Clock
   readonly ids: Ids
   readonly audit: Audit
-  readonly envs: Envs
+  readonly envs: EnvsRoom['envs']
   readonly onError: (what: string) => (error: unknown) => void
   readonly publish: (kind: string) => (id: string) => void
 }
 
-function makeBase({ store, log, changes }: Ground): Base {
+function makeBase({ store, log, http, auth }: Ground, { envs }: EnvsRoom): Base {
   const { db, blobs } = store
   const clock = Date.now
   return {
@@ -255,23 +224,23 @@ function makeBase({ store, log, changes }: Ground): Base {
     blobs,
     clock,
     ids: makeIds(clock, randomBytes),
-    audit: auditLog(clock),
-    envs: envsRoom({ db, clock }),
+    audit: auth.audit,
+    envs,
     onError: (what) => (error) => log.error({ err: error }, what),
-    publish: (kind) => (id) => changes.publish({ kind, id }),
+    publish: http.publish,
   }
 }
 
 function makePipelines(ground: Ground, base: Base, rooms: { tracking: Tracking; registry: Registry }): Pipelines {
-  const { options, addresses, access } = ground
-  const tokenOf = stepTokens(access, base.clock)
+  const { options, http, auth } = ground
+  const tokenOf = stepTokens(auth.tokens, base.clock)
   return pipelinesRoom({
     ...base,
     ...(options.stepMemory !== undefined && { stepMemory: options.stepMemory }),
     chance: Math.random,
     driver: localDriver({ blobs: base.blobs, folder: join(options.dataDir, 'attempts'), clock: base.clock }),
     tracking: stepTracking(rooms.tracking),
-    stepAccess: async (project) => ({ uri: addresses.url, token: await tokenOf(project) }),
+    stepAccess: async (project) => ({ uri: http.addresses.url, token: await tokenOf(project) }),
     secret: secretFromEnvironment,
     proved: (run, grade) => gradeVersions(rooms.registry, run, grade),
     registerModel: registering(rooms.registry),
@@ -286,7 +255,7 @@ function makePipelines(ground: Ground, base: Base, rooms: { tracking: Tracking; 
 type ServingParts = Pick<ServingDeps, 'versionFiles' | 'onnxRuntime' | 'hooks' | 'frozen'> &
   ReturnType<typeof servingLinks>
 
-function makeServing({ options, log, access }: Ground, base: Base, parts: ServingParts): ServingRoom {
+function makeServing({ options, log, auth }: Ground, base: Base, parts: ServingParts): ServingRoom {
   const { host, gatewayPort: port, grpcPort, gatewayTls: tls, gateways: count, allowHosts } = options
   return new ServingRoom({
     ...base,
@@ -294,7 +263,7 @@ function makeServing({ options, log, access }: Ground, base: Base, parts: Servin
     dataDir: options.dataDir,
     version: VERSION,
     open: options.noAuth,
-    tokens: () => access.valid(),
+    tokens: () => auth.tokens.valid(),
     workers: SCORERS,
     memoryMb: SCORER_MB,
     gateways: {
@@ -316,19 +285,19 @@ interface Metered {
   readonly registry: Registry
 }
 
-function makeMeters(base: Base, cost: Cost, { pipelines, serving, registry }: Metered): MeterLoop {
-  return meterLoop(
-    cost,
-    {
+function makeCost(base: Base, { pipelines, serving, registry }: Metered): CostRoom {
+  return costRoom({
+    ...base,
+    sources: {
       attempts: (since, limit) => pipelines.usage(since, limit),
       serving: () => serving.usage(),
       storage: () => storedVersions(registry),
     },
-    { onError: base.onError('cost') },
-  )
+    onError: base.onError('cost'),
+  })
 }
 
-function makeRollouts(base: Base, leases: Leases, rooms: { serving: ServingRoom; registry: Registry }): Rollouts {
+function makeRollouts(base: Base, { leases }: JobsRoom, rooms: { serving: ServingRoom; registry: Registry }): Rollouts {
   return rolloutRoom(
     {
       ...base,
@@ -347,23 +316,22 @@ interface Watched {
   readonly pipelines: Pipelines
   readonly serving: ServingRoom
   readonly rollouts: Rollouts
-  readonly leases: Leases
-  readonly worker: Worker
-  readonly allow: readonly string[]
+  readonly jobs: JobsRoom
+  readonly http: HttpRoom
 }
 
-function makeMonitoring(base: Base, { leases, worker, allow, rollouts, tracking, ...rooms }: Watched): Monitoring {
+function makeMonitoring(base: Base, { jobs, http, rollouts, tracking, ...rooms }: Watched): Monitoring {
   return monitoringRoom(
     {
       ...base,
       ...connectMonitoring({ ...rooms, rollouts: () => rollouts }),
-      send: egress({ allow }),
+      send: http.send,
       findRuns: savedRuns(tracking),
       changed: base.publish('incidents'),
       onError: base.onError('monitoring'),
     },
-    leases,
-    worker,
+    jobs.leases,
+    jobs.worker,
   )
 }
 
@@ -374,7 +342,7 @@ interface Kept {
 }
 
 /** Every room that keeps digests is named here: what no source yields is deleted. */
-function makeKeeping(options: AppOptions, worker: Worker, { tracking, registry, pipelines }: Kept): Keeping {
+function makeKeeping(options: AppOptions, { worker }: JobsRoom, { tracking, registry, pipelines }: Kept): Keeping {
   const { db } = tracking
   const versions = citedByVersions(db)
   return keepingOf(tracking, worker, {
@@ -419,11 +387,12 @@ function makeTracking({ options }: Ground, base: Base, projectParts: readonly Pr
 
 /** Builds the rooms in their order; each gets what it needs from those above it. */
 function buildRooms(ground: Ground): House {
-  const { options, access } = ground
-  const base = makeBase(ground)
-  const { db } = base
-  const worker = new Worker(db, { onError: base.onError('job') })
-  const scheduler = new Scheduler(db)
+  const { options, auth, http } = ground
+  const { db } = ground.store
+  const envs = envsRoom({ db, clock: Date.now })
+  const base = makeBase(ground, envs)
+  const jobs = jobsRoom({ db, onError: base.onError('job') })
+  const { worker } = jobs
   const projectParts: ProjectPart[] = []
   const tracking = makeTracking(ground, base, projectParts)
   const registry = registryRoom({
@@ -437,11 +406,11 @@ function buildRooms(ground: Ground): House {
   const webhooks = connectWebhooks({ ...base, dataDir: options.dataDir, allow, testEnv }, worker)
   projectParts.push({ holds: holdsEndpoints }, { holds: holdsPipelines }, registryPart(registry, webhooks))
   const python = versionPython(base.envs)
-  const { onnxRuntime, prove, exporting } = onnxServing(defaultCacheFolder())
+  const { onnxRuntime, prove, exporting } = onnxServing(envs.cacheFolder)
   handleLowering(registry, worker, { python, verify: replaying(verifyApart), proveOnnx: prove, exporting })
   const pipelines = makePipelines(ground, base, { tracking, registry })
   handleSchedules(pipelines, worker)
-  const keeping = makeKeeping(options, worker, { tracking, registry, pipelines })
+  const keeping = makeKeeping(options, jobs, { tracking, registry, pipelines })
   const serving = makeServing(ground, base, {
     ...servingLinks(registry),
     versionFiles: (model, version) => versionFiles(registry, { python }, model, version),
@@ -450,16 +419,12 @@ function buildRooms(ground: Ground): House {
     // the rooms below are not there yet; nothing is ingested before they are
     hooks: ingestHooks(() => [monitoring.hooks, rollouts.hooks]),
   })
-  const leases = new Leases(db)
-  const rollouts = makeRollouts(base, leases, { serving, registry })
+  const rollouts = makeRollouts(base, jobs, { serving, registry })
   const rooms = { tracking, registry, pipelines, serving }
-  const monitoring: Monitoring = makeMonitoring(base, { ...rooms, rollouts, leases, worker, allow })
-  const cost = costRoom(base)
-  const meters = makeMeters(base, cost, rooms)
+  const monitoring: Monitoring = makeMonitoring(base, { ...rooms, rollouts, jobs, http })
+  const cost = makeCost(base, rooms)
   return {
     routes: [
-      ...(options.testHooks === true ? testHooks((asked) => setUp(asked, { tracking, registry, testEnv })) : []),
-      ...authRoutes(access, db, base.clock),
       ...trackingRoutes(tracking),
       ...keeping.routes,
       ...transferRoutes(tracking, [...trackingTables(tracking), ...registryTables(registry)], (model) =>
@@ -470,29 +435,28 @@ function buildRooms(ground: Ground): House {
       ...webhookRoutes(webhooks),
       ...pipelinesRoutes(pipelines),
       ...servingRoutes(serving),
-      ...viewRoutes(serving, { ...base, tokenOf: tryTokens(access, base.clock) }),
+      ...viewRoutes(serving, { ...base, tokenOf: tryTokens(auth.tokens, base.clock) }),
       ...rolloutRoutes(rollouts),
       ...monitoringRoutes(monitoring),
-      ...costRoutes(cost),
+      ...cost.routes,
     ],
+    reset: (asked) => setUp(asked, { tracking, registry, testEnv }),
     async start() {
       await keeping.start()
-      worker.start()
-      scheduler.start()
+      jobs.start()
       await serving.start()
       pipelines.start()
       rollouts.loop.start()
       monitoring.start()
-      meters.start()
+      cost.start()
       return serving.addresses
     },
     async stop() {
-      await meters.stop()
+      await cost.stop()
       await monitoring.stop()
       await rollouts.loop.stop()
       await pipelines.stop()
-      await scheduler.stop()
-      await worker.stop(5000)
+      await jobs.stop()
       await serving.stop()
     },
   }

@@ -1,21 +1,23 @@
 /** The admin token of the first start, in a file that only its owner reads. */
 import { chmod, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { SYSTEM } from './tokens.ts'
 import type { Tokens } from './tokens.ts'
 
-/** Returns the file's path; makes the token when the file has none that works. */
-export async function firstToken(access: Tokens, dataDir: string): Promise<string> {
-  const file = join(dataDir, 'token')
+/** Makes the token when the file has none that works. */
+export async function firstToken(access: Tokens, file: string): Promise<void> {
   const known = await readFile(file, 'utf8').catch(() => '')
   const valid = await access.find(known.trim()).then(
     () => true,
     () => false,
   )
-  if (!valid) {
-    const { token } = await access.create(SYSTEM, { name: 'admin', role: 'admin' })
-    await writeFile(file, `${token}\n`, { mode: 0o600 })
-    await chmod(file, 0o600)
-  }
-  return file
+  if (valid) return
+  const { token } = await access.create(SYSTEM, { name: 'admin', role: 'admin' })
+  await writeFile(file, `${token}\n`, { mode: 0o600 })
+  await chmod(file, 0o600)
+}
+
+/** The address below `url` that opens one session for the token in the file. */
+export async function firstLink(access: Tokens, file: string, url: string): Promise<string> {
+  const who = await access.find((await readFile(file, 'utf8')).trim())
+  return `${url}/login/${await access.createLink(who)}`
 }

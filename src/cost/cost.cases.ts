@@ -13,8 +13,7 @@ import { recordAttempt, recordServing, recordStorage } from './meters.ts'
 import type { AttemptUsage, ServingSample } from './meters.ts'
 import { addRates, listRates, pricesAt } from './rates.ts'
 import { report } from './report.ts'
-import { costRoom } from './room.ts'
-import type { Cost } from './room.ts'
+import type { Cost } from './ledger-rows.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
@@ -63,7 +62,7 @@ export function costCases(name: string, open: () => Promise<{ db: Db; close(): P
       opened = await open()
       await migrate(opened.db)
       const clock = () => now
-      room = costRoom({ db: opened.db, clock, audit: auditLog(clock) })
+      room = { db: opened.db, clock, audit: auditLog(clock) }
     })
     after(() => opened.close())
 

@@ -2,7 +2,7 @@
 import type { Tx } from '../store/db.ts'
 import { amountOf } from './price.ts'
 import { pricesAt } from './rates.ts'
-import type { Cost, EntryRow, Quantities, Subject } from './room.ts'
+import type { Cost, EntryRow, Quantities, Subject } from './ledger-rows.ts'
 
 /** What is added to an entry. */
 export interface Use extends Quantities {

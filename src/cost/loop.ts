@@ -1,7 +1,7 @@
 /** Reads the meters again and again; what a stop or crash left unread is read the next time. */
 import { recordAttempt, recordServing, recordStorage } from './meters.ts'
 import type { AttemptUsage, ServingSample, StorageSample } from './meters.ts'
-import type { Cost } from './room.ts'
+import type { Cost } from './ledger-rows.ts'
 
 /** Where rooms below tell what was used. */
 export interface UsageSources {

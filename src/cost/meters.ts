@@ -2,7 +2,7 @@
 import type { Tx } from '../store/db.ts'
 import { addToEntry, enterOnce } from './ledger.ts'
 import { kibSeconds } from './price.ts'
-import type { Cost } from './room.ts'
+import type { Cost } from './ledger-rows.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS

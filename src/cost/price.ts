@@ -1,5 +1,5 @@
 /** The arithmetic of money: exact, in whole micro-dollars, rounded once. */
-import type { Prices, Quantities } from './room.ts'
+import type { Prices, Quantities } from './ledger-rows.ts'
 
 const KIB_PER_GIB = 1024n * 1024n
 const HOUR_S = 3600n

@@ -5,7 +5,7 @@ import type { PricedResource, Rate } from '../contract/cost.ts'
 import { problem } from '../contract/errors.ts'
 import { toTime } from '../contract/fields.ts'
 import type { Reader } from '../store/db.ts'
-import type { Cost, Prices } from './room.ts'
+import type { Cost, Prices } from './ledger-rows.ts'
 
 interface RateRow {
   readonly resource: PricedResource

@@ -3,7 +3,7 @@ import type { Principal } from '../contract/access.ts'
 import type { CostBy, CostItem, CostReport } from '../contract/cost.ts'
 import { toTime } from '../contract/fields.ts'
 import { problem } from '../contract/errors.ts'
-import type { Cost } from './room.ts'
+import type { Cost } from './ledger-rows.ts'
 
 export interface ReportWish {
   readonly by: CostBy

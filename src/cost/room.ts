@@ -1,55 +1,26 @@
-/** What every part of the cost room works with, and the rows of its ledger. */
-import type { Audit } from '../auth/audit.ts'
-import type { Clock } from '../contract/ids.ts'
-import type { Db } from '../store/db.ts'
+/** The cost room: reads what the rooms below used, prices it and keeps it in a ledger. */
+import type { Mounted } from '../http/mount.ts'
+import type { Cost } from './ledger-rows.ts'
+import { meterLoop } from './loop.ts'
+import type { UsageSources } from './loop.ts'
+import { costRoutes } from './routes.ts'
 
-export interface CostDeps {
-  readonly db: Db
-  readonly clock: Clock
-  readonly audit: Audit
+export interface CostDeps extends Cost {
+  /** Ports of the rooms that use something. */
+  readonly sources: UsageSources
+  /** Told of a meter that could not be read. */
+  readonly onError: (error: unknown) => void
 }
 
-export type Cost = CostDeps
-
-/** Makes the room. Its functions take it as their first argument. */
-export function costRoom(deps: CostDeps): Cost {
-  return deps
+export interface CostRoom {
+  readonly routes: readonly Mounted[]
+  /** Reads the meters again and again from now on. */
+  start(): void
+  /** Reads the meters a last time; resolves when they are entered. */
+  stop(): Promise<void>
 }
 
-/** What was used, in whole units: ms of CPU, KiB seconds of memory, KiB seconds of storage. */
-export interface Quantities {
-  readonly cpu_ms: number
-  readonly memory_kib_s: number
-  readonly storage_kib_s: number
-}
-
-/** Micro-dollars for an hour of a vCPU, an hour of a GiB of memory, and 30 days of a GiB of storage. */
-export interface Prices {
-  readonly cpu_price: number
-  readonly memory_price: number
-  readonly storage_price: number
-}
-
-/** attempt: one try of a step. serving: an hour of a version at an endpoint. storage: a day of a version's files. */
-export type EntryKind = 'attempt' | 'serving' | 'storage'
-
-/** What an entry is for. */
-export interface Subject {
-  readonly id: string
-  readonly kind: EntryKind
-  readonly project: string
-  readonly run: string | null
-  readonly endpoint: string | null
-  readonly model: string | null
-  readonly version: string | null
-  /** How an attempt ended. */
-  readonly outcome: string | null
-}
-
-/** A row of the ledger; times in ms since 1970. */
-export interface EntryRow extends Subject, Quantities, Prices {
-  readonly from_at: number
-  readonly to_at: number
-  readonly predictions: number
-  readonly micro_dollars: number
+export function costRoom(deps: CostDeps): CostRoom {
+  const meters = meterLoop(deps, deps.sources, { onError: deps.onError })
+  return { routes: costRoutes(deps), start: () => meters.start(), stop: () => meters.stop() }
 }

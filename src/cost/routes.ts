@@ -4,7 +4,7 @@ import { mount } from '../http/mount.ts'
 import type { Mounted } from '../http/mount.ts'
 import { addRates, listRates } from './rates.ts'
 import { report } from './report.ts'
-import type { Cost } from './room.ts'
+import type { Cost } from './ledger-rows.ts'
 
 export function costRoutes(room: Cost): Mounted[] {
   return [

@@ -9,10 +9,11 @@ import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { openTemporaryStore } from '../store/open.ts'
 import { removeEnvironment } from './build.ts'
+import type { Envs } from './environments.ts'
 import { withLock } from './file-lock.ts'
 import { findPython } from './python.ts'
 import { requestOf, type EnvRequest } from './request.ts'
-import { defaultCacheFolder, envsRoom, type Envs } from './room.ts'
+import { envsRoom } from './room.ts'
 import { explainUv, findUv } from './uv.ts'
 import { satisfies } from './versions.ts'
 
@@ -30,7 +31,7 @@ after(async () => {
 })
 
 function room(offline = false): Envs {
-  return envsRoom({ db: store.db, clock: () => 1, cacheFolder, offline })
+  return envsRoom({ db: store.db, clock: () => 1, cacheFolder, offline }).envs
 }
 
 function packages(...list: string[]): EnvRequest {
@@ -62,7 +63,7 @@ async function message(work: Promise<unknown>): Promise<string> {
 }
 
 test('the same packages may be asked for many times at once', async () => {
-  const apart = envsRoom({ db: store.db, clock: () => 1, cacheFolder: join(root, 'at-once'), offline: true })
+  const { envs: apart } = envsRoom({ db: store.db, clock: () => 1, cacheFolder: join(root, 'at-once'), offline: true })
   const locks = await Promise.all(Array.from({ length: 20 }, () => apart.resolve(packages())))
   assert.equal(new Set(locks.map(({ digest }) => digest)).size, 1)
 })
@@ -77,9 +78,8 @@ test('a project without packages gets an environment without any tool or network
 })
 
 test('packages are locked by hash, installed once, and warm without network from a fresh database', async (t) => {
-  const uv = await findUv({ cacheFolder: defaultCacheFolder(), offline: false, say: () => undefined }).catch(
-    (error: Error) => error,
-  )
+  const { cacheFolder: usual } = envsRoom({ db: store.db, clock: () => 1 })
+  const uv = await findUv({ cacheFolder: usual, offline: false, say: () => undefined }).catch((error: Error) => error)
   if (uv instanceof Error) return t.skip(uv.message)
   const wheels = join(root, 'wheels')
   makeWheel(wheels, 'slipwaytestpkg', '1.2.3')

@@ -6,6 +6,13 @@ import type { Feed } from './feed.ts'
 import { mount } from './mount.ts'
 import type { Mounted } from './mount.ts'
 
+/** Where the server and its gateways are reached; empty until they listen, null = no gRPC. */
+export interface Addresses {
+  url: string
+  gateway_url: string
+  grpc_address: string | null
+}
+
 export interface SystemDeps {
   readonly version: string
   readonly changes: Feed
@@ -13,7 +20,7 @@ export interface SystemDeps {
   readonly database: 'sqlite' | 'postgres'
   /** True when the store takes writes. */
   readonly writable: () => Promise<boolean>
-  readonly addresses: () => { url: string; gateway_url: string; grpc_address: string | null }
+  readonly addresses: () => Addresses
 }
 
 export function systemMounts(deps: SystemDeps): Mounted[] {

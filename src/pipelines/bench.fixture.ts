@@ -64,7 +64,7 @@ export async function openBench(
     clock,
     ids,
     chance: () => 0,
-    envs: envsRoom({ db, clock, cacheFolder: join(dataDir, '../cache'), offline: true }),
+    envs: envsRoom({ db, clock, cacheFolder: join(dataDir, '../cache'), offline: true }).envs,
     driver: localDriver({ blobs, folder: join(dataDir, 'run', 'attempts'), clock }),
     tracking: rememberingTracking(tracked),
     stepAccess: () => Promise.resolve({ uri: 'http://127.0.0.1:9', token: 'slw_step.token-of-the-step' }),

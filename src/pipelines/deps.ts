@@ -2,7 +2,7 @@
 import type { Principal } from '../contract/access.ts'
 import type { Clock, Ids } from '../contract/ids.ts'
 import type { Plan } from '../contract/rollout-plan.ts'
-import type { Envs } from '../envs/room.ts'
+import type { Envs } from '../envs/environments.ts'
 import type { Blobs } from '../store/blobs.ts'
 import type { Db, Tx } from '../store/db.ts'
 import type { Driver } from './driver.ts'

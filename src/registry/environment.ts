@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { requestOf } from '../envs/request.ts'
-import type { Envs } from '../envs/room.ts'
+import type { Envs } from '../envs/environments.ts'
 import type { VersionRow } from './room.ts'
 
 /** Makes the function that finds or builds a version's interpreter. Throws what the environments room throws. */

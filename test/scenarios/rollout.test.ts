@@ -52,7 +52,7 @@ after(async () => {
 async function register(names: readonly string[]): Promise<void> {
   const store = await openStore({ dataDir: data })
   const clock = Date.now
-  const envs = envsRoom({ db: store.db, clock })
+  const { envs } = envsRoom({ db: store.db, clock })
   const lock = await envs.resolve(
     await requestOf({ requires: '>=3.10', packages: PACKAGES }, () => Promise.resolve(undefined)),
   )

@@ -1,0 +1,54 @@
+/** The auth room: who calls, what they may do, and the chain of what they did. */
+import { join } from 'node:path'
+import type { Clock, Ids } from '../contract/ids.ts'
+import type { Mounted } from '../http/mount.ts'
+import type { Db } from '../store/db.ts'
+import { auditLog } from './audit.ts'
+import type { Audit } from './audit.ts'
+import { authenticator } from './authenticate.ts'
+import type { Authenticate } from './authenticate.ts'
+import { firstLink, firstToken } from './first-token.ts'
+import { authRoutes } from './routes.ts'
+import { tokens } from './tokens.ts'
+import type { Tokens } from './tokens.ts'
+
+export interface AuthDeps {
+  readonly db: Db
+  readonly clock: Clock
+  readonly ids: Ids
+  /** Folder of the file with the token of the first start. */
+  readonly dataDir: string
+  /** A call without credential is an admin's; only with --no-auth on loopback. */
+  readonly open: boolean
+}
+
+export interface AuthRoom {
+  readonly routes: readonly Mounted[]
+  /** Makes the admin token of the first start, before the server listens. */
+  start(): Promise<void>
+  /** Port: finds who makes a call. */
+  readonly authenticate: Authenticate
+  /** Port: writes what was done into the audit chain. */
+  readonly audit: Audit
+  /** Port: makes, finds and revokes tokens. */
+  readonly tokens: Tokens
+  /** File with the token of the first start. */
+  readonly tokenFile: string
+  /** The address that logs its holder in once, as the holder of the token of the first start; `url` is the server's own. */
+  firstLink(url: string): Promise<string>
+}
+
+export function authRoom({ db, clock, ids, dataDir, open }: AuthDeps): AuthRoom {
+  const audit = auditLog(clock)
+  const access = tokens({ db, clock, ids, audit })
+  const tokenFile = join(dataDir, 'token')
+  return {
+    routes: authRoutes(access, db, clock),
+    start: () => firstToken(access, tokenFile),
+    authenticate: authenticator(access, open),
+    audit,
+    tokens: access,
+    tokenFile,
+    firstLink: (url) => firstLink(access, tokenFile, url),
+  }
+}

@@ -1,0 +1,89 @@
+/** The http room: the server that answers with the routes of all rooms, the feed of changes, the one egress client. */
+import { join } from 'node:path'
+import type { Clock } from '../contract/ids.ts'
+import { egress } from './egress.ts'
+import type { Egress } from './egress.ts'
+import { feed } from './feed.ts'
+import type { Once } from './idempotency.ts'
+import type { Mounted } from './mount.ts'
+import { startServer } from './server.ts'
+import type { Authenticate, RunningServer, ServerOptions } from './server.ts'
+import { sharedFeed } from './shared-feed.ts'
+import type { Crossing } from './shared-feed.ts'
+import { staticFiles } from './static.ts'
+import { systemMounts } from './system.ts'
+import type { Addresses } from './system.ts'
+import { testHooks } from './test-hooks.ts'
+import type { Reset } from './test-hooks.ts'
+
+export interface HttpDeps {
+  readonly host: string
+  /** 0 = a free port. */
+  readonly port: number
+  /** Host names besides loopback and `host` that a request may name. */
+  readonly allowHosts: readonly string[]
+  /** Folder of the built pages; default dist/web. */
+  readonly pages?: string
+  /** Private hosts that the egress client may reach. */
+  readonly egressAllow: readonly string[]
+  readonly version: string
+  readonly clock: Clock
+  readonly logger: ServerOptions['logger']
+  readonly database: 'sqlite' | 'postgres'
+  /** Port: true when the store takes writes. */
+  readonly writable: () => Promise<boolean>
+  /** Port: carries out calls with an `Idempotency-Key`. */
+  readonly once: Once
+  /** Port: tells other processes on the same database what changed. */
+  readonly crossing?: Crossing
+}
+
+/** What the server answers with. */
+export interface Answering {
+  readonly routes: readonly Mounted[]
+  readonly authenticate: Authenticate
+  /** Empties the store as a test suite asks; present only where the operator asked for test hooks. */
+  readonly reset?: (asked: Reset) => Promise<void>
+}
+
+export interface HttpRoom {
+  /** Where this program is reached; filled in as its servers begin to listen. */
+  readonly addresses: Readonly<Addresses>
+  /** Port: makes the function that tells the pages of a change of a kind of things, by the id of the one that changed. */
+  readonly publish: (kind: string) => (id: string) => void
+  /** Port: the egress client. */
+  readonly send: Egress
+  /** Listens; resolves once the server answers. */
+  start(answering: Answering): Promise<void>
+  /** Says where predictions are answered. */
+  announce(gateways: Omit<Addresses, 'url'>): void
+  /** Stops listening and lets open requests end. */
+  stop(): Promise<void>
+}
+
+/** The built pages beside the sources. */
+const PAGES = join(import.meta.dirname, '../../dist/web')
+
+export function httpRoom(deps: HttpDeps): HttpRoom {
+  const changes = deps.crossing === undefined ? feed() : sharedFeed(feed(), deps.crossing)
+  const addresses: Addresses = { url: '', gateway_url: '', grpc_address: null }
+  const system = systemMounts({ ...deps, changes, addresses: () => addresses })
+  let server: RunningServer | undefined
+  return {
+    addresses,
+    publish: (kind) => (id) => changes.publish({ kind, id }),
+    send: egress({ allow: deps.egressAllow }),
+    async start({ routes, authenticate, reset }) {
+      server = await startServer({
+        ...deps,
+        routes: [...(reset === undefined ? [] : testHooks(reset)), ...routes, ...system],
+        authenticate,
+        fallback: staticFiles(deps.pages ?? PAGES),
+        changed: (change) => changes.publish(change),
+      })
+      addresses.url = server.url
+    },
+    announce: (gateways) => void Object.assign(addresses, gateways),
+    stop: async () => server?.stop(),
+  }
+}
