@@ -60,7 +60,7 @@ export interface Tokens {
 export function tokens(deps: TokensDeps): Tokens {
   const { db, clock } = deps
   const cache = new Map<string, { row: TokenRow; until: number }>()
-  /** Texts whose secret was found right a moment ago: hashing one again for each of a thousand calls is dear. */
+  /** Texts whose secret was checked a moment ago, so that a caller's next calls are not hashed again. */
   const proved = new Map<string, { row: TokenRow; until: number }>()
   const byId = async (id: string): Promise<TokenRow | undefined> => {
     const known = cache.get(id)
@@ -122,15 +122,15 @@ export function tokens(deps: TokensDeps): Tokens {
 /** A revoked token stops working on another replica within this time; on this one at once. */
 const CACHE_MS = 5_000
 
-/** A clock that was set back does not make what is kept last longer. */
+/** A clock that was set back does not keep an entry longer. */
 function isFresh({ until }: { readonly until: number }, now: number): boolean {
   return until > now && until <= now + CACHE_MS
 }
 
-/** Token texts whose proof is kept. */
+/** Most token texts that are remembered as checked. */
 const PROVED = 1000
 
-/** The hash under which a secret is stored. Secrets carry 192 bits of chance, so one round of sha256 is enough. */
+/** The hash under which a secret is stored. Secrets have 192 random bits, so one round of sha256 is enough. */
 export function sha256(secret: string): string {
   return hash('sha256', secret)
 }

@@ -8,9 +8,9 @@ export type Ids = (prefix: string) => string
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
 
-/** Ids of 10 characters of time and 10 of chance (Crockford's base 32), after the prefix. */
+/** Ids of 10 characters of time and 10 random ones (Crockford's base 32), after the prefix. */
 export function makeIds(clock: Clock, random: (bytes: number) => Uint8Array): Ids {
-  return (prefix) => `${prefix}_${encodeTime(clock())}${encodeChance(random(10))}`
+  return (prefix) => `${prefix}_${encodeTime(clock())}${encodeRandom(random(10))}`
 }
 
 function encodeTime(ms: number): string {
@@ -22,6 +22,6 @@ function encodeTime(ms: number): string {
   return text
 }
 
-function encodeChance(bytes: Uint8Array): string {
+function encodeRandom(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => ALPHABET.charAt(byte & 31)).join('')
 }

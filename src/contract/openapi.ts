@@ -17,7 +17,7 @@ const ALWAYS: readonly ErrorCode[] = ['bad_request', 'headers_too_large', 'inter
 const WRITING: readonly ErrorCode[] = ['storage_full']
 const TAKING: readonly ErrorCode[] = ['payload_too_large']
 
-/** Errors of routes that heed an idempotency key. */
+/** Errors of routes that support an idempotency key. */
 const KEYED: readonly ErrorCode[] = ['conflict', 'unprocessable']
 
 /** Errors of routes that ask who calls. */

@@ -33,7 +33,7 @@ export interface Route {
 }
 
 /**
- * True when a route heeds `Idempotency-Key`: every POST of Slipway's own that changes something and takes JSON. Uploads are
+ * True when a route supports `Idempotency-Key`: every POST of Slipway's own that changes something and takes JSON. Uploads are
  * named by their content, and the other methods may be repeated anyway.
  */
 export function takesKey({ method, access, body, dialect = 'slipway' }: Route): boolean {

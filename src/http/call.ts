@@ -1,4 +1,4 @@
-/** One call as a handler sees it: parsed by its route's contract, the rest made only when it is asked for. */
+/** One call as a handler sees it: parsed by its route's contract; the other properties are made on first use. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { parse as parseQuery } from 'node:querystring'
 import type { ZodType } from 'zod'
@@ -73,7 +73,7 @@ class ReceivedCall implements Call {
     return `${scheme}://${headers.host ?? 'localhost'}`
   }
 
-  /** A stream of events would never end by itself, so it also ends with the server. */
+  /** A stream of events never ends by itself, so it ends when the server stops. */
   get signal(): AbortSignal {
     const gone = new AbortController()
     this.#received.response.once('close', () => gone.abort())
@@ -105,12 +105,12 @@ async function readBody(request: IncomingMessage, route: Mounted['route']): Prom
   return typeof route.body === 'string' ? value : check(route.body, value, 'body')
 }
 
-/** A foreign protocol may send nothing; our own body then reads as an empty object, and the schema names what is missing. */
+/** An empty body is read as an empty object: foreign protocols allow it, and for our own routes the schema names what is missing. */
 function emptyBody(): unknown {
   return {}
 }
 
-/** Other programs' own servers take a key twice, so their protocols may. */
+/** A repeated key is allowed in foreign protocols, because the servers they come from allow it. */
 function parseJson(bytes: Buffer, type: string | undefined, foreign: boolean): unknown {
   if (type !== undefined && type !== 'application/json' && !JSON_TYPE.test(type)) {
     throw problem('unsupported_media_type', { value: type, expected: 'application/json' })

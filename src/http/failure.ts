@@ -7,22 +7,12 @@ import { Raw } from './mount.ts'
 export function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error
   if (error instanceof ZodError) return fromZod(error, 'request')
-  const known = error as { code?: unknown; statusCode?: unknown; message?: unknown }
-  if (known.code === 'FST_ERR_CTP_BODY_TOO_LARGE')
-    return problem('payload_too_large', { limit: 'the allowed number of' })
-  if (known.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
-    return problem('unsupported_media_type', { value: String(known.message), expected: 'application/json' })
-  }
-  if (known.code === 'FST_ERR_MAX_PARAM_LENGTH')
-    return problem('bad_request', { detail: 'a part of the path is too long' })
-  // a caller that goes away, or breaks the rules of HTTP, in the middle of its body
+  const known = error as { code?: unknown; message?: unknown }
+  // the caller disconnected, or broke the rules of HTTP, in the middle of its body
   if (known.code === 'ECONNRESET' && known.message === 'aborted') {
     return problem('bad_request', { detail: 'the body ends too early' }, error)
   }
   if (known.code === 'ENOSPC') return problem('storage_full', {}, error)
-  if (typeof known.statusCode === 'number' && known.statusCode >= 400 && known.statusCode < 500) {
-    return problem('bad_request', { detail: String(known.message) })
-  }
   return problem('internal', {}, error)
 }
 
@@ -40,7 +30,7 @@ export function fromZod(error: ZodError, where: string, input?: unknown): Proble
   })
 }
 
-/** What an issue says was expected, without the words before and behind it. */
+/** The part of an issue's message that names what was expected. */
 function expectedOf(issue: ZodError['issues'][number]): string {
   if (issue.code === 'unrecognized_keys') return `no field ${issue.keys.map((key) => `"${key}"`).join(', ')}`
   return issue.message.replace(/^(?:Invalid|Too)[ \w]*: (?:expected )?/, '').replace(/, received [^,]*$/, '')

@@ -1,7 +1,7 @@
 /** The feed of changes inside one process: rooms and routes publish, the UI's event streams listen. Nothing is stored. */
 import type { ServerEvent } from './events.ts'
 
-/** `kind` is a resource word, `id` the thing that changed, when it is known. */
+/** `kind` is the name of a resource, `id` the object that changed, where it is known. */
 export interface Change {
   readonly kind: string
   readonly id?: string
@@ -9,21 +9,21 @@ export interface Change {
 
 export interface Feed {
   /**
-   * Tells the listeners. The first change of a thing is told at once; those that follow within `GAP_MS` are told together, once,
+   * Tells the listeners. The first change of an object is sent at once; those that follow within `GAP_MS` are sent as one event
    * when that time is over: a training run that logs a thousand points a second gives four events a second.
    */
   publish(change: Change): void
-  /** Changes from now on, until the signal aborts. A slow reader loses the oldest beyond 1000 and is told to reload. */
+  /** Changes from now on, until the signal aborts. A reader that is more than 1000 events behind gets one event `reload` in their place. */
   listen(signal: AbortSignal): AsyncIterable<ServerEvent>
 }
 
-/** Two events of one kind and id are at least so far apart, ms. */
+/** Least time between two events of one kind and id, ms. */
 export const GAP_MS = 250
 
 const KEPT = 1000
 
 function nothing(): void {
-  // nobody waits yet
+  // nothing waits yet
 }
 
 function sleep(arm: (resolve: () => void) => void): Promise<void> {
@@ -32,7 +32,7 @@ function sleep(arm: (resolve: () => void) => void): Promise<void> {
 
 export function feed(): Feed {
   const listeners = new Set<(change: Change) => void>()
-  /** Things told of within the last `GAP_MS`, and whether they changed again since. */
+  /** Objects with an event in the last `GAP_MS`, and whether they changed again since. */
   const recent = new Map<string, boolean>()
   const tell = (change: Change, key: string): void => {
     recent.set(key, false)

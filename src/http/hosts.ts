@@ -5,7 +5,7 @@ import { problem } from '../contract/errors.ts'
 const LOOPBACK = ['127.0.0.1', 'localhost', '[::1]']
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
 
-/** Makes the check for a server bound to `host`, with names that the user allowed besides. Throws `untrusted_origin`. */
+/** Makes the check for a server bound to `host`; `allowed` are further names that it may be reached by. Throws `untrusted_origin`. */
 export function hostCheck(
   host: string,
   allowed: readonly string[],

@@ -1,4 +1,4 @@
-/** Calls that carry an `Idempotency-Key`: which routes heed it, what makes two calls the same, and how a reply is told again. */
+/** Calls that carry an `Idempotency-Key`: which routes support it, what makes two calls the same, and how a kept reply is sent again. */
 import { hash } from 'node:crypto'
 import { problem } from '../contract/errors.ts'
 import { takesKey } from '../contract/route.ts'
@@ -26,7 +26,7 @@ interface Whole {
 }
 
 /**
- * The key of a call of a route that heeds keys; undefined where there is none. Throws `invalid_field` for a key that is empty,
+ * The key of a call of a route that supports keys; undefined where there is none. Throws `invalid_field` for a key that is empty,
  * longer than 255 characters or not plain ASCII without spaces.
  */
 export function keyOf(call: Call, { route }: Mounted): string | undefined {
@@ -60,7 +60,7 @@ export async function answerOnce(
   return new Raw(status, ended.replayed ? { ...headers, [REPLAYED]: 'true' } : headers, body)
 }
 
-/** What a repetition is told in place of a reply that held a secret. */
+/** What a repetition is answered in place of a reply that held a secret. */
 function toldOf({ made, field }: NonNullable<Route['secret']>): (body: string) => string {
   return (body) => {
     const { id } = (JSON.parse(body) as Record<string, { id: string }>)[field] ?? { id: '' }
@@ -68,7 +68,7 @@ function toldOf({ made, field }: NonNullable<Route['secret']>): (body: string) =
   }
 }
 
-/** A route that heeds keys answers JSON, which is text; one that streams would have to be kept in pieces. */
+/** A route that supports keys answers with JSON, which is text; a stream could not be kept. */
 function whole({ status, headers, body }: Raw): Whole {
   if (typeof body === 'string') return { status, headers, body }
   throw new Error('a route that heeds Idempotency-Key answered with bytes')

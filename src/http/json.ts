@@ -3,11 +3,11 @@ import { isUtf8 } from 'node:buffer'
 import { problem } from '../contract/errors.ts'
 import type { Problem } from '../contract/errors.ts'
 
-/** Deepest nesting of lists and objects. What walks a value afterwards may call itself once a level. */
+/** Deepest nesting of lists and objects. A function that walks a value may recurse once a level. */
 export const DEEPEST = 100
 
 export interface JsonOptions {
-  /** Refuse an object that names a key twice, where readers differ about which value counts. */
+  /** Refuse an object with a repeated key: parsers differ about which of its values counts. */
   readonly uniqueKeys: boolean
 }
 
@@ -24,7 +24,7 @@ export function readJson(bytes: Buffer, options: JsonOptions): unknown {
   } catch (error) {
     throw malformed((error as Error).message)
   }
-  // a body this short cannot nest too deeply, and most bodies are short
+  // a body this short cannot nest too deeply; most are
   if (text.length > 2 * DEEPEST || options.uniqueKeys) checkShape(text, options.uniqueKeys)
   if (/\\u[dD][89a-fA-F]/.test(text)) checkUnicode(value)
   return value

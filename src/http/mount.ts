@@ -23,7 +23,7 @@ export class Raw {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: Readable | Buffer | string
-  /** Called with each chunk of a stream that nobody else uses, once it has gone out. */
+  /** Called with each chunk of the stream once the connection has taken it; the chunk may then be reused. */
   readonly sent: ((chunk: Uint8Array) => void) | undefined
 
   constructor(status: number, headers: Readonly<Record<string, string>>, body: Raw['body'], sent?: Raw['sent']) {
@@ -37,7 +37,7 @@ export class Raw {
 export interface Mounted {
   readonly route: Route
   readonly handle: (call: Call) => unknown
-  /** How this protocol says an error; default is Slipway's own shape. */
+  /** How this protocol writes an error; default: Slipway's own shape. */
   readonly fail?: (error: Problem, request_id: string) => Raw
 }
 

@@ -1,4 +1,4 @@
-/** Writes a reply to its connection: one write for what is whole, a pipe for what streams. */
+/** Writes a reply to its connection: one write for text and bytes, a pipe for streams. */
 import type { ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { Raw } from './mount.ts'
@@ -20,7 +20,7 @@ export interface Sending {
   readonly failed: (error: unknown) => Raw
 }
 
-/** Sends a reply. A caller that has gone away gets nothing; a stream that breaks half-way cuts the connection. */
+/** Sends a reply. Nothing is sent to a caller that has disconnected; a stream that fails half-way cuts the connection. */
 export function send(response: ServerResponse, raw: Raw, sending: Sending): void {
   if (response.destroyed || response.headersSent) return
   if (typeof raw.body === 'string' || raw.body instanceof Uint8Array) {
@@ -31,7 +31,7 @@ export function send(response: ServerResponse, raw: Raw, sending: Sending): void
   pipe(response, raw, sending)
 }
 
-/** Names and values in turn, the form that Node writes as it is. No browser may take a reply for anything but what it says. */
+/** Names and values in turn, the form that Node writes unchanged. `nosniff`: no browser may guess another content type. */
 function headerLines(raw: Raw, body: string | Uint8Array | undefined, sending: Sending): string[] {
   const lines = ['x-request-id', sending.requestId, 'x-content-type-options', 'nosniff']
   let hasLength = raw.status === 204 || raw.status === 304
@@ -69,7 +69,7 @@ function pipe(response: ServerResponse, raw: Raw, sending: Sending): void {
   else pump(body, response, raw.sent)
 }
 
-/** As `pipe`, and tells of each chunk that the connection has taken it. */
+/** As `pipe`, and calls `sent` for each chunk that the connection has taken. */
 function pump(body: Readable, response: ServerResponse, sent: (chunk: Uint8Array) => void): void {
   body.on('data', (chunk: Buffer) => {
     const goesOn = response.write(chunk, (error) => {

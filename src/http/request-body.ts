@@ -1,18 +1,18 @@
-/** The bytes of a request: read by a handler, or read and thrown away, so that the next request of the connection finds its place. */
+/** The bytes of a request: read by a handler, or read and dropped, so that the next request on the connection begins where it should. */
 import type { IncomingMessage } from 'node:http'
 import { problem } from '../contract/errors.ts'
 
-/** What is read of a refused body before the connection is cut instead, and for how long. */
+/** Most bytes of a refused body that are read before the connection is cut instead, and the longest time for it. */
 const WASTE_BYTES = 64 * 1024 * 1024
 const WASTE_MS = 2000
 
-/** The body as chunks. Ending the loop early leaves the connection as it is; `discard` reads what is left. */
+/** The body as chunks. Leaving the loop early does not close the connection; `discard` reads the rest. */
 export function chunksOf(request: IncomingMessage): AsyncIterable<Uint8Array> {
   return request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>
 }
 
 /**
- * The whole body. Throws `payload_too_large` beyond `limit` bytes; the rest is then still to be read. By events: an async iterator
+ * The whole body. Throws `payload_too_large` beyond `limit` bytes, with the rest unread. Uses events: an async iterator
  * costs several times as much, and nearly every body is one chunk.
  */
 export function readBytes(request: IncomingMessage, limit: number): Promise<Buffer> {
@@ -30,7 +30,7 @@ export function readBytes(request: IncomingMessage, limit: number): Promise<Buff
     request.pause()
     reject(problem('payload_too_large', { limit }))
   }
-  // nothing is taken off after the end: the listeners go with the request
+  // the listeners are not removed after the end: they are freed with the request
   const end = (): void => {
     over = true
     resolve(parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts))
@@ -46,8 +46,8 @@ export function readBytes(request: IncomingMessage, limit: number): Promise<Buff
 }
 
 /**
- * Reads what a handler left of a body and throws it away: a caller that still writes does not read its answer, and a
- * connection with half a body in it answers nothing more. False when that would take too long: the connection is then to end.
+ * Reads the rest of a body and drops it: a caller that is still writing does not read its answer, and a
+ * connection with half a body in it cannot be used again. False when that would take too long: the caller then closes it.
  */
 export function discard(request: IncomingMessage): Promise<boolean> {
   if (request.readableEnded || request.destroyed) return Promise.resolve(!request.destroyed)

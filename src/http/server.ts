@@ -38,9 +38,9 @@ export interface ServerOptions {
   readonly logger: Pick<BaseLogger, 'error' | 'debug'>
   /** Answers GETs that no route takes (the web UI). */
   readonly fallback?: (path: string) => Promise<Raw | undefined>
-  /** Told of each accepted write, for the UI's stream of changes. */
+  /** Called after each accepted write, for the UI's stream of changes. */
   readonly changed?: (change: Change) => void
-  /** Carries out calls with an `Idempotency-Key`; without it the header is not heeded. */
+  /** Carries out calls with an `Idempotency-Key`; without it the header is ignored. */
   readonly once?: Once
   /** Longest wait for open requests at shutdown, ms. */
   readonly graceMs?: number
@@ -106,7 +106,7 @@ function listener(
     const exchange = { request, response, id: requestId(request), head: request.method === 'HEAD' }
     try {
       check(request.method ?? '', request.headers)
-      // the form for proxies names a host of its own, beside the one that was checked
+      // the absolute form, meant for proxies, names a second host beside the one that was checked
       if (request.url?.startsWith('/') !== true)
         throw problem('bad_request', { detail: 'the address must begin with "/"' })
     } catch (error) {
@@ -117,7 +117,7 @@ function listener(
   }
 }
 
-/** Gives each request the caller's id or one of its own: chance once a start, then a number, for chance is dear. */
+/** Gives each request the caller's id, or one of its own: a random prefix made at the start and a counter, for random bytes are slow to make. */
 function requestIds(): (raw: IncomingMessage) => string {
   const start = randomBytes(6).toString('hex')
   let last = 0
@@ -127,7 +127,7 @@ function requestIds(): (raw: IncomingMessage) => string {
   }
 }
 
-/** Finds the route of a request: by its whole path where the route has no names, for nearly all calls are such, else by the tree. */
+/** Finds the route of a request: in a table by path where the route has no parameters, as most have not, else in the tree. */
 function router(routes: readonly Mounted[], exchanges: Exchanges): (exchange: Exchange) => void {
   const whole = new Map<string, Map<string, Mounted>>()
   const waiting = new WeakMap<IncomingMessage, Exchange>()
@@ -149,7 +149,7 @@ function router(routes: readonly Mounted[], exchanges: Exchanges): (exchange: Ex
   }
   return (exchange) => {
     const { request, response, head } = exchange
-    // the response has noted already that it has no body
+    // the response knows already that it must not have a body
     if (head) request.method = 'GET'
     const { url = '/', method = 'GET' } = request
     const mark = url.indexOf('?')
@@ -207,7 +207,7 @@ class Exchanges {
     )
   }
 
-  /** Says an error in the words of the route's protocol, after what is left of the body has been read away. */
+  /** Answers with an error in the shape of the route's protocol, after reading and dropping the rest of the body. */
   async refuse(exchange: Exchange, error: unknown, render: NonNullable<Mounted['fail']>): Promise<void> {
     const raw = this.#fail(exchange, error, render)
     const clean = await discard(exchange.request)
@@ -254,7 +254,7 @@ async function admit(request: IncomingMessage, access: Access, authenticate: Aut
   throw problem('forbidden', { role, verb: access.verb, resource: access.resource })
 }
 
-/** What is not HTTP at all gets one plain line and a closed connection. */
+/** Bytes that are not HTTP are answered with one error, and the connection is closed. */
 function answerMalformed(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return
   const fault =
@@ -270,7 +270,7 @@ function answerMalformed(error: Error & { code?: string }, socket: Socket): void
 
 async function stop(server: Server, graceMs: number): Promise<void> {
   const cut = setTimeout(() => server.closeAllConnections(), graceMs)
-  // a connection whose last request has just been answered stays open for the next one; nobody will take it
+  // a connection that has just been answered stays open for another request, which nobody would answer
   const sweep = setInterval(() => server.closeIdleConnections(), 20)
   const closed = once(server, 'close')
   server.close()

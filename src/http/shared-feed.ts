@@ -1,13 +1,13 @@
 /** Lets the feeds of several control processes on one database tell each other what changed. */
 import type { Change, Feed } from './feed.ts'
 
-/** The way to the other processes. */
+/** The connection to the other processes. */
 export interface Crossing {
   send(text: string): void
   listen(hear: (text: string) => void): void
 }
 
-/** A feed whose changes cross, at most one of a thing in `gapMs`; those of the others are told here and not sent back. */
+/** A feed that also sends its changes to the other processes, at most one of an object in `gapMs`; theirs are published here and not sent back. */
 export function sharedFeed(own: Feed, crossing: Crossing, gapMs = 250): Feed {
   const waiting = new Map<string, Change>()
   const flush = (): void => {

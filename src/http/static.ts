@@ -1,4 +1,4 @@
-/** Serves the built web UI from one folder: hashed assets for ever, the shell for every page path. */
+/** Serves the built web UI from one folder: hashed assets are cached for good, every page path gets the shell. */
 import { createReadStream } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { extname, join, normalize, sep } from 'node:path'
@@ -15,11 +15,11 @@ const TYPES: Record<string, string> = {
   '.map': 'application/json',
 }
 
-/** The UI may load only its own files; nothing may frame it. */
+/** The UI may load only its own files, and no other site may embed it in a frame. */
 const CSP =
   "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
-/** Makes the file server for a folder; it answers undefined for a path that is not a file nor a page. */
+/** Makes the file server for a folder; undefined for a path that is neither a file nor a page. */
 export function staticFiles(folder: string): (path: string) => Promise<Raw | undefined> {
   return async (path) => {
     const wanted = safeJoin(folder, path)

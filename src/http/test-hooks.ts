@@ -28,7 +28,7 @@ const reset = route({
   reply: 'json',
 })
 
-/** Mount it only when the operator asked for test hooks. `empty` empties what the suites look at and sets it up as asked. */
+/** To be mounted only when the operator asked for test hooks. `empty` empties the store and sets it up as asked. */
 export function testHooks(empty: (asked: Reset) => Promise<void>): Mounted[] {
   return [
     mount(reset, async ({ body }) => {

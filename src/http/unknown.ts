@@ -1,4 +1,4 @@
-/** Answers to requests that no route takes: 405 where the path is known, else 404, in the protocol that its neighbours speak. */
+/** Answers to requests that no route matches: 405 where the path is known, else 404, in the error shape of the routes around it. */
 import { problem } from '../contract/errors.ts'
 import type { Problem } from '../contract/errors.ts'
 import { slipwayFailure } from './failure.ts'
@@ -8,7 +8,7 @@ export interface Unrouted {
   readonly error: Problem
   readonly render: (error: Problem, requestId: string) => Raw
   readonly headers: Readonly<Record<string, string>>
-  /** True where a page of the web UI may lie: no guarded route shares the first part of the path. */
+  /** True where the path may be a page of the web UI: no route with access control shares its first part. */
   readonly page: boolean
 }
 

@@ -1,19 +1,19 @@
-/** Tells when the wall clock was set: it moved against the clock of the processor, which only goes forward. */
+/** Tells when the wall clock was set: it moved against the monotonic clock. */
 
-/** A step of the wall clock smaller than this, between two questions, is no jump, ms. */
+/** A difference smaller than this, ms, is not a jump. */
 const LEAST_MS = 1000
 
 export interface WatchedClock {
   /**
-   * By how much the wall clock jumped since this was asked last, ms: 0 when it did not, positive forward (a suspended machine
+   * By how much the wall clock jumped since the last call, ms: 0 when it did not, positive forward (a suspended machine
    * too), negative backward.
    */
   jumped(): number
-  /** Wall time without the jumps that `jumped` has not told yet, ms since 1970. */
+  /** Wall time without the jumps that `jumped` has not returned yet, ms since 1970. */
   now(): number
 }
 
-/** Watches the wall clock `now` (ms since 1970); `steady` is ms of a clock that nobody sets. */
+/** Watches the wall clock `now` (ms since 1970); `steady` is a monotonic clock, ms. */
 export function watchClock(now: () => number, steady: () => number = () => performance.now()): WatchedClock {
   let offset = now() - steady()
   return {

@@ -1,15 +1,15 @@
-/** Names for holders of leases and jobs. On Linux a name tells whether its process still lives, so that nobody waits for a dead one. */
+/** Names for holders of leases and jobs. On Linux a name tells whether its process still lives, so that the leases of a dead one are free at once. */
 import { randomBytes } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
 
-/** A new name for a holder in this process; where the system tells, it names the process so that it cannot be mistaken for a later one. */
+/** A new name for a holder in this process; on Linux it has the start time of the process, so that a later process with the same id is told apart. */
 export function holderName(): string {
   const start = startOf(process.pid)
   const random = randomBytes(4).toString('hex')
   return start === undefined ? `${process.pid}-${random}` : `${place()}/${process.pid}/${start}/${random}`
 }
 
-/** True only when the holder's process is known to have ended: it ran where this one runs, and is no longer there. */
+/** True only when the holder's process is known to have ended: it ran on this machine since its last start, and is gone. */
 export function hasEnded(holder: string): boolean {
   const [boot, space, pid, start] = holder.split('/')
   if (start === undefined || `${boot}/${space}` !== place()) return false
@@ -24,7 +24,7 @@ function place(): string {
   return known
 }
 
-/** When a process started, in ticks since the system did; undefined when there is none, or it only waits to be collected. */
+/** When a process started, in ticks since the system did; undefined when there is none, or it is a zombie. */
 function startOf(pid: number): string | undefined {
   const stat = text(`/proc/${pid}/stat`)
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')

@@ -1,4 +1,4 @@
-/** Named leases: of several control processes, one at a time runs a loop, and a late one cannot write. */
+/** Named leases: one of several control processes at a time runs a loop, and one that lost its lease cannot write. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Db, Tx } from '../store/db.ts'
 import { hasEnded, holderName } from './holder.ts'
@@ -20,11 +20,11 @@ interface Held {
   readonly fence: number
   readonly ttl: number
   readonly abort: AbortController
-  /** When it runs out unless it is renewed, ms of the clock that nobody sets. */
+  /** When it runs out unless it is renewed, ms of the monotonic clock. */
   until: number
 }
 
-/** A lease of another as it was seen first, and when: one that its holder renews changes. */
+/** A lease of another holder as it was first read, and when: a renewal changes it. */
 interface Seen {
   readonly fence: number
   readonly expiresAt: number
@@ -35,7 +35,7 @@ export interface LeaseOptions {
   /** Name of this holder. Default: that of this process with a random part. */
   readonly holder?: string
   readonly now?: () => number
-  /** A clock that nobody sets, ms. Default: that of the processor. */
+  /** Monotonic clock, ms. Default: `performance.now`. */
   readonly steady?: () => number
 }
 
@@ -104,7 +104,7 @@ export class Leases {
     })
   }
 
-  /** The lease as it is, if it was seen like that `ttl` ms ago already. */
+  /** The lease as it is now, if it was the same `ttl` ms ago. */
   async #notRenewed(name: string, ttl: number): Promise<Seen | undefined> {
     const row = await this.#db.get<{ fence: number; at: number }>(
       'SELECT fence, expires_at AS at FROM leases WHERE name = ? AND holder IS NOT NULL',
@@ -118,7 +118,7 @@ export class Leases {
     return undefined
   }
 
-  /** A database that cannot be reached for a moment does not lose the lease; its end does. */
+  /** A database that cannot be reached for a moment does not end the lease; running out does. */
   async #renew(held: Held): Promise<void> {
     const { name, fence } = held
     const until = this.#steady() + held.ttl
@@ -142,7 +142,7 @@ export class Leases {
 
   async #release(name: string, fence: number): Promise<void> {
     const sql = 'UPDATE leases SET holder = NULL WHERE name = ? AND fence = ? AND holder = ?'
-    // Should this fail, the lease runs out by itself.
+    // if this fails, the lease runs out by itself
     await this.#db.tx((t) => t.run(sql, [name, fence, this.holder])).catch(() => undefined)
   }
 }

@@ -57,7 +57,7 @@ const DEFAULT_MAX_ATTEMPTS = 5
 /** Longest error text kept with a job. */
 const ERROR_CHARS = 4000
 
-/** Called after the commit of an `enqueue` of this process, so that its workers need not wait for their next look. */
+/** Called after the commit of an `enqueue` of this process, so that its workers look at once. */
 const listeners = new Set<() => void>()
 
 /** Registers a listener; returns how to remove it. */
@@ -104,10 +104,10 @@ export interface Claim {
 
 /**
  * Takes up to `limit` jobs: first those whose worker did not return before its lease ran out, then those that are due, oldest first.
- * Jobs that have no attempt left die here.
+ * Jobs without an attempt left become dead here.
  */
 export async function claim(t: Tx, claim: Claim): Promise<Job[]> {
-  // One claim at a time keeps lanes apart and claims from colliding; it is short.
+  // one claim at a time: two would take jobs of one lane, or the same job; a claim is short
   await t.lock('jobs.claim')
   await buryExhausted(t, claim)
   const claimed: Job[] = []
@@ -119,7 +119,7 @@ export async function claim(t: Tx, claim: Claim): Promise<Job[]> {
   return claimed
 }
 
-/** Ends the leases of workers whose processes are known to have ended, so that nobody waits for them to run out. */
+/** Ends the leases of workers whose processes are known to have ended, so that their jobs are free at once. */
 export async function freeEnded(t: Tx, hasEnded: (worker: string) => boolean, now: number): Promise<void> {
   const rows = await t.all<{ worker: string | null }>("SELECT DISTINCT worker FROM jobs WHERE state = 'running'")
   for (const { worker } of rows) {
@@ -186,7 +186,7 @@ export async function renew(t: Tx, job: Job, leaseUntil: number): Promise<boolea
   return (await t.run(`UPDATE jobs SET lease_until = ? WHERE ${HELD}`, [leaseUntil, job.id, job.fence])) === 1
 }
 
-/** True while the caller still holds the job; a transaction that asks cannot commit if another takes it meanwhile. */
+/** True while the caller still holds the job; a transaction that has called this cannot commit if another worker takes the job meanwhile. */
 export async function holds(t: Tx, job: Job): Promise<boolean> {
   return (await t.run(`UPDATE jobs SET fence = fence WHERE ${HELD}`, [job.id, job.fence])) === 1
 }

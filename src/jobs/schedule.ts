@@ -1,4 +1,4 @@
-/** Schedules: cron expressions in a time zone that ask for jobs, each time once, whoever looks and however late. */
+/** Schedules: cron expressions in a time zone that ask for jobs: each time asks once, however many processes look and however late. */
 import { problem } from '../contract/errors.ts'
 import type { Db, Reader, Tx } from '../store/db.ts'
 import { faultPoint } from '../store/fault.ts'
@@ -6,7 +6,7 @@ import { watchClock, type WatchedClock } from './clock-jumps.ts'
 import { assertCron, nextFire } from './cron.ts'
 import { enqueue, JOB_DEPS, type JobDeps } from './queue.ts'
 
-/** What to do about times that passed while nobody looked: nothing, one job for the last, or one for each. */
+/** What to do about times that passed while no scheduler ran: nothing, one job for the last, or one for each. */
 export type Missed = 'skip' | 'last' | 'all'
 
 /** What to do while the job of an earlier time is unfinished: run both, leave this time out, or run it afterwards. */
@@ -36,7 +36,7 @@ export interface Schedule extends Required<NewSchedule> {
   readonly last_job: string | null
 }
 
-/** A time that is at most so late, ms, is not missed. */
+/** A time that is seen at most this late, ms, is not missed. */
 const ON_TIME_MS = 60_000
 
 /** Most jobs that one schedule asks for at once after a long pause; older times are dropped. */
@@ -71,7 +71,7 @@ export async function disableSchedule(t: Tx, name: string): Promise<void> {
   if (changed === 0) throw problem('not_found', { what: 'schedule', id: name })
 }
 
-/** Forgets a schedule; its jobs stay. False when there was none. */
+/** Deletes a schedule; its jobs stay. False when there was none. */
 export async function removeSchedule(t: Tx, name: string): Promise<boolean> {
   return (await t.run('DELETE FROM schedules WHERE name = ?', [name])) === 1
 }
@@ -97,7 +97,7 @@ export function fireDue(db: Db, deps: JobDeps = JOB_DEPS): Promise<number> {
   })
 }
 
-/** A clock that was set back by more than this was wrong before, ms; by less, and times that have passed do not come again. */
+/** A clock that was set back by more than this, ms, was wrong before; after a smaller correction, times that have fired do not fire again. */
 const CORRECTED_MS = 3 * 3_600_000
 
 /** After the clock was set back: schedules whose next time lies further ahead than it can are set anew. Returns how many. */
@@ -125,7 +125,7 @@ export async function nextScheduled(db: Reader): Promise<number | undefined> {
 
 export interface SchedulerOptions {
   readonly deps?: JobDeps
-  /** Longest time between two looks, ms: how late a schedule is seen that another process made. Default 5000. */
+  /** Longest time between two looks, ms: how late a schedule of another process is noticed. Default 5000. */
   readonly pollMs?: number
   readonly onError?: (error: unknown) => void
 }
@@ -140,7 +140,7 @@ export class Scheduler {
   #looking: Promise<void> = Promise.resolve()
   #started = false
   readonly #clock: WatchedClock
-  /** False before the first look, which is made as if the clock had gone back, for it may have while nobody looked. */
+  /** False before the first look, which assumes that the clock went back while no scheduler ran. */
   #rewound = false
 
   constructor(db: Db, options: SchedulerOptions = {}) {
@@ -223,7 +223,7 @@ function timesUntil(schedule: Schedule, now: number): { times: number[]; next: n
   return { times, next: at }
 }
 
-/** Times that are on time always count; the policy is about the others. */
+/** The policy is about times that were missed; the others always count. */
 function wanted(times: readonly number[], missed: Missed, now: number): readonly number[] {
   if (missed === 'all') return times
   const onTime = times.filter((at) => at >= now - ON_TIME_MS)

@@ -53,18 +53,18 @@ export interface WorkerOptions {
   /** First pause after a failure, ms; doubles with each, to 5 minutes at most. Default 1000. */
   readonly backoffMs?: number
   readonly now?: () => number
-  /** A clock that nobody sets, ms. Default: that of the processor. */
+  /** Monotonic clock, ms. Default: `performance.now`. */
   readonly steady?: () => number
   /** A number in [0, 1), for the spread of pauses. */
   readonly random?: () => number
-  /** Told of failed attempts (with the job) and of faults of the worker itself (without). */
+  /** Called for failed attempts (with the job) and for faults of the worker itself (without). */
   readonly onError?: (error: unknown, job: Job | undefined) => void
 }
 
 interface Running {
   readonly job: Job
   readonly abort: AbortController
-  /** When the lease runs out unless it is renewed, ms of the clock that nobody sets. */
+  /** When the lease runs out unless it is renewed, ms of the monotonic clock. */
   leaseUntil: number
   ended: Promise<void>
 }
@@ -104,14 +104,14 @@ export class Worker {
     this.#clock = watchClock(this.#options.now, this.#options.steady)
   }
 
-  /** Says who does jobs of a kind. Throws when somebody does already. */
+  /** Sets the handler of a kind of jobs. Throws when it has one already. */
   register(kind: string, handler: Handler): this {
     if (this.#handlers.has(kind)) throw new Error(`jobs of kind ${kind} have a handler already`)
     this.#handlers.set(kind, handler)
     return this
   }
 
-  /** Begins to look for jobs, first for those that a process left which has ended since. */
+  /** Begins to look for jobs, first for those of processes that have ended. */
   start(): void {
     if (this.#unlisten !== undefined) return
     this.#unlisten = onEnqueued(() => this.wake())
@@ -167,8 +167,8 @@ export class Worker {
     const kinds = [...this.#handlers.keys()]
     const limit = concurrency - this.#running.size
     if (kinds.length === 0 || limit <= 0) return
-    await this.#minded()
-    // a clock that jumps during this look is minded at the next one
+    await this.#handleJump()
+    // a jump of the clock during this look is handled at the next one
     const now = (): number => Math.ceil(this.#clock.now())
     const next = await nextClaimable(this.#db, kinds)
     if (next === undefined || next > now()) {
@@ -183,8 +183,8 @@ export class Worker {
     else this.#again = true
   }
 
-  /** After a jump forward our own leases seem to have run out, after one back jobs seem to lie in the future: that is mended first. */
-  async #minded(): Promise<void> {
+  /** Handles a jump of the wall clock: after one forward our own leases seem to have run out, after one back jobs seem to lie in the future. */
+  async #handleJump(): Promise<void> {
     const moved = this.#clock.jumped()
     if (moved > 0) await this.#renewAll()
     else if (moved < 0) await this.#db.tx((t) => this.#clockWentBack(t))
@@ -238,7 +238,7 @@ export class Worker {
     }
   }
 
-  /** The worker stops: the attempt does not count, and another may begin at once. */
+  /** The worker stops: the attempt is not counted, and another worker may begin at once. */
   async #interrupted(job: Job): Promise<void> {
     const now = this.#options.now()
     await this.#db.tx((t) => putBack(t, job, { runAt: now, attempts: job.attempts - 1, error: job.last_error, now }))
@@ -255,7 +255,7 @@ export class Worker {
     this.wake()
   }
 
-  /** Half of the pause is certain, half is spread, so that jobs that failed together do not come back together. */
+  /** Half of the pause is fixed and half random, so that jobs that failed at the same time are not retried at the same time. */
   #pause(attempts: number): number {
     const full = Math.min(MAX_BACKOFF_MS, this.#options.backoffMs * 2 ** (attempts - 1))
     return Math.round(full / 2 + this.#options.random() * (full / 2))
