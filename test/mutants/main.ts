@@ -1,0 +1,111 @@
+/**
+ * Mutation testing: puts one small fault at a time into a source and asks whether the tests beside it fail.
+ *
+ * `npm run mutants -- [PLACE…] [--budget N | --all] [--only PART] [--seed TEXT] [--lanes N] [--list]`; exit code 1 when a
+ * place is under 85 % or the list of equivalent mutants is wrong.
+ */
+import { readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { performance } from 'node:perf_hooks'
+import { parseArgs } from 'node:util'
+import { readEquivalents } from './equivalent.ts'
+import type { Equivalent } from './equivalent.ts'
+import { runPlace } from './mutants.ts'
+import type { Judgement, Result } from './mutants.ts'
+import { PLACES } from './places.ts'
+import type { MutantPlace } from './places.ts'
+
+const root = resolve(import.meta.dirname, '../..')
+const ENOUGH = 0.85
+const BUDGET = 120
+
+const { values, positionals } = parseArgs({
+  options: {
+    budget: { type: 'string' },
+    all: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    seed: { type: 'string', default: 'slipway' },
+    lanes: { type: 'string', default: '2' },
+    list: { type: 'boolean', default: false },
+  },
+  allowPositionals: true,
+})
+
+function places(): readonly MutantPlace[] {
+  const unknown = positionals.filter((name) => !PLACES.some((place) => place.name === name))
+  if (unknown.length > 0) {
+    throw new Error(`no place ${unknown.join(', ')}; there are ${PLACES.map((place) => place.name).join(', ')}`)
+  }
+  return positionals.length === 0 ? PLACES : PLACES.filter((place) => positionals.includes(place.name))
+}
+
+function showProgress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
+}
+
+function lineOf({ mutant, fate, why }: Judgement): string {
+  const word = why === undefined ? (fate === 'unreached' ? 'never run' : fate) : 'equivalent'
+  const reason = why === undefined ? '' : `\n${' '.repeat(13)}${why}`
+  return `  ${word.padEnd(10)} ${mutant.file}:${mutant.lineNumber}  ${mutant.change}${reason}`
+}
+
+/** Prints a place; true when enough of its mutants are killed and the list of equivalents is right. */
+function report(place: MutantPlace, { total, judgements, stale }: Result, seconds: number): boolean {
+  const count = (test: (one: Judgement) => boolean): number => judgements.filter(test).length
+  const equivalent = count((one) => one.why !== undefined)
+  const late = count((one) => one.fate === 'late')
+  const killed = late + count((one) => one.fate === 'killed')
+  const unreached = count((one) => one.fate === 'unreached' && one.why === undefined)
+  const survived = judgements.length - killed - equivalent
+  const counted = judgements.length - equivalent
+  const share = counted === 0 ? 1 : killed / counted
+  const alive = judgements.filter((one) => one.fate === 'survived' || one.fate === 'unreached')
+  alive.sort((a, b) =>
+    a.mutant.file < b.mutant.file ? -1 : a.mutant.file > b.mutant.file ? 1 : a.mutant.start - b.mutant.start,
+  )
+  for (const one of alive) if (values.list || one.why === undefined) console.log(lineOf(one))
+  for (const entry of stale) {
+    console.log(`  WRONG      equivalent.txt: ${entry.file}: ${entry.change}: no such mutant, or a test finds it`)
+  }
+  const parts = [
+    `${judgements.length} of ${total} mutants`,
+    `${killed} killed${late > 0 ? ` (${late} by time)` : ''}`,
+    `${survived} survived${unreached > 0 ? ` (${unreached} never run)` : ''}`,
+    `${equivalent} equivalent`,
+  ]
+  console.log(`${place.name}: ${parts.join(', ')}: ${(share * 100).toFixed(1)} % killed, ${seconds.toFixed(0)} s`)
+  return share >= ENOUGH && stale.length === 0
+}
+
+async function main(): Promise<number> {
+  const equivalents: readonly Equivalent[] = readEquivalents(
+    readFileSync(join(import.meta.dirname, 'equivalent.txt'), 'utf8'),
+  )
+  let ok = true
+  for (const place of places()) {
+    const started = performance.now()
+    const result = await runPlace({
+      root,
+      place,
+      only: values.only,
+      budget: values.all ? Infinity : Number(values.budget ?? BUDGET),
+      seed: values.seed,
+      lanes: Number(values.lanes),
+      equivalents,
+      onProgress: showProgress,
+    })
+    showProgress('')
+    ok = report(place, result, (performance.now() - started) / 1000) && ok
+  }
+  return ok ? 0 : 1
+}
+
+process.once('SIGINT', () => process.exit(130))
+process.once('SIGTERM', () => process.exit(143))
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  console.error(`mutants: ${error instanceof Error ? error.message : String(error)}`)
+  process.exitCode = 2
+}

@@ -1,0 +1,75 @@
+/** Tests of the mutation runner: a weak test leaves a survivor, a good one kills it, wherever the code runs. */
+import assert from 'node:assert/strict'
+import { resolve } from 'node:path'
+import { describe, it } from 'node:test'
+import { readEquivalents } from './equivalent.ts'
+import { runPlace } from './mutants.ts'
+import type { MutationJob, Result } from './mutants.ts'
+
+const FOLDER = 'test/mutants/fixture'
+const BOUND = 'used < limit → used <= limit'
+const GUARD = 'used > limit → used >= limit'
+
+function run(test: string, more: Partial<MutationJob> = {}): Promise<Result> {
+  const place = { name: 'fixture', sources: [`${FOLDER}/allowance.ts`], tests: [`${FOLDER}/${test}.fixture.ts`] }
+  const root = resolve(import.meta.dirname, '../..')
+  const job = { root, place, budget: 100, seed: 'test', lanes: 2, equivalents: [], onProgress: () => undefined }
+  return runPlace({ ...job, ...more })
+}
+
+function fates({ judgements }: Result): Record<string, string> {
+  return Object.fromEntries(judgements.map(({ mutant, fate }) => [mutant.change, fate]))
+}
+
+function equivalent(line: string, change: string): string {
+  return `file: ${FOLDER}/allowance.ts\nline: ${line}\nchange: ${change}\nwhy: nothing\n  differs\n`
+}
+
+describe('mutation runner', { concurrency: true }, () => {
+  it('a weak test leaves the bound alive, and what it never runs', async () => {
+    const found = fates(await run('weak'))
+    assert.equal(found[BOUND], 'survived')
+    assert.equal(found['used < limit → used >= limit'], 'killed')
+    assert.equal(found['limit - used → limit + used'], 'unreached')
+  })
+
+  it('a good test kills it, in another process and in a thread; what changes nothing is listed', async () => {
+    const entry = equivalent('if (used > limit) return 0', GUARD)
+    const result = await run('good', { equivalents: readEquivalents(`# a comment\n${entry}`) })
+    const found = fates(result)
+    assert.equal(found[BOUND], 'killed')
+    assert.equal(found['limit - used → limit + used'], 'killed')
+    assert.deepEqual(
+      result.judgements.filter((one) => one.fate === 'survived').map((one) => [one.mutant.change, one.why]),
+      [[GUARD, 'nothing differs']],
+    )
+    assert.deepEqual(result.stale, [])
+  })
+
+  it('an entry that names no mutant, or one that a test finds, is wrong', async () => {
+    const entries = readEquivalents(
+      `${equivalent('return used < limit', BOUND)}\n${equivalent('return limit - used', 'limit → 0')}`,
+    )
+    const { stale } = await run('good', { equivalents: entries })
+    assert.deepEqual(
+      stale.map((one) => one.change),
+      [BOUND, 'limit → 0'],
+    )
+    assert.throws(() => readEquivalents('file: a\nline: b\nchange: c'), /no "why:"/)
+  })
+
+  it('the same seed draws the same mutants, and a part of the path chooses', async () => {
+    const drawn = async (seed: string): Promise<string[]> => Object.keys(fates(await run('weak', { seed, budget: 3 })))
+    const first = await drawn('a')
+    assert.equal(first.length, 3)
+    assert.deepEqual(await drawn('a'), first)
+    const { total, judgements } = await run('weak', { only: 'allowance.ts:5:' })
+    assert.deepEqual([total, judgements.length], [2, 2])
+  })
+
+  it('a test that fails without a fault stops the run', async () => {
+    const sources = [`${FOLDER}/allowance.ts`]
+    const place = { name: 'none', sources, tests: [`${FOLDER}/failing.fixture.ts`] }
+    await assert.rejects(run('weak', { place }), /does not pass without a fault/)
+  })
+})

@@ -1,0 +1,59 @@
+/** The places that `npm run mutants` knows: which sources get faults, and which tests have to find them. */
+
+/** Globs relative to the checkout. Tests, cases and fixtures are never given faults. */
+export interface MutantPlace {
+  readonly name: string
+  readonly sources: readonly string[]
+  readonly tests: readonly string[]
+}
+
+/** A place is a line here; where a folder is moved, only its line changes. */
+export const PLACES: readonly MutantPlace[] = [
+  { name: 'stats', sources: ['src/stats/**/*.ts'], tests: ['src/stats/**/*.test.ts'] },
+  { name: 'jobs', sources: ['src/jobs/**/*.ts'], tests: ['src/jobs/**/*.test.ts'] },
+  { name: 'auth', sources: ['src/auth/**/*.ts'], tests: ['src/auth/**/*.test.ts'] },
+  {
+    name: 'store',
+    sources: ['src/store/**/*.ts'],
+    tests: ['src/store/**/*.test.ts'],
+  },
+  {
+    name: 'rollout',
+    sources: ['src/rollout/**/*.ts'],
+    tests: ['src/rollout/**/*.test.ts'],
+  },
+  {
+    name: 'registry/gates',
+    sources: ['src/registry/gates/**/*.ts', 'src/registry/{gates,fact-gates,slice-gates,verdicts,policy,incumbent}.ts'],
+    tests: ['src/registry/**/*.test.ts'],
+  },
+  {
+    name: 'registry/aliases',
+    sources: ['src/registry/aliases/**/*.ts', 'src/registry/{aliases,promotion,returning,deployments}.ts'],
+    tests: ['src/registry/**/*.test.ts'],
+  },
+  {
+    name: 'pipelines/run',
+    sources: [
+      'src/pipelines/run/{cache,key,reconciler,retry,collect,prepare}.ts',
+      'src/pipelines/{cache,key,reconciler,retry,collect,prepare}.ts',
+    ],
+    tests: ['src/pipelines/**/*.test.ts'],
+  },
+  {
+    name: 'tracking/metrics',
+    sources: [
+      'src/tracking/metrics/**/*.ts',
+      'src/tracking/{metrics,metric-rows,metric-chunks,metric-queue,points,curves,downsample,history}.ts',
+    ],
+    tests: ['src/tracking/metrics/**/*.test.ts', 'src/tracking/*.test.ts'],
+  },
+  {
+    name: 'monitoring/checks',
+    sources: [
+      'src/monitoring/checks/**/*.ts',
+      'src/monitoring/{checks,evaluate,limits,severity,change-point,freshness,quality,performance}.ts',
+    ],
+    tests: ['src/monitoring/**/*.test.ts'],
+  },
+]

@@ -1,0 +1,102 @@
+/** Runs one test file in a process of its own and ends everything that it started. */
+import { spawn } from 'node:child_process'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { performance } from 'node:perf_hooks'
+import { setTimeout as wait } from 'node:timers/promises'
+
+/** How a test file ended; `output` is its TAP report, `ms` how long it took. */
+export interface Ended {
+  readonly result: 'passed' | 'failed' | 'late'
+  readonly output: string
+  readonly ms: number
+}
+
+export interface TestJob {
+  readonly root: string
+  readonly file: string
+  readonly limitMs: number
+  readonly env: Readonly<Record<string, string>>
+}
+
+const HOOK = resolve(import.meta.dirname, 'hook.ts')
+const FAILED = /^\s*not ok \d+(?!.*# (?:TODO|SKIP))/m
+/** Names of tests that hold a time: on a busy machine they would find faults that are not there. */
+const TIMED = '/microseconds|within \\d+ ms/'
+const running = new Set<string>()
+
+process.once('exit', () => {
+  for (const mark of running) signalMarked(mark, 'SIGKILL')
+})
+
+/** Runs a test file until its first failure, its end, or its limit. */
+export async function runTest(job: TestJob): Promise<Ended> {
+  const started = performance.now()
+  const temporary = mkdtempSync(join(tmpdir(), 'slw-'))
+  chmodSync(temporary, 0o755) // a PostgreSQL that runs as another user lives in it
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env
+  running.add(temporary)
+  const child = spawn(process.execPath, ['--test-reporter=tap', `--test-skip-pattern=${TIMED}`, job.file], {
+    cwd: job.root,
+    env: {
+      ...env,
+      ...job.env,
+      TMPDIR: temporary,
+      SLIPWAY_MUTANT_RUNNER: String(process.pid),
+      NODE_OPTIONS: `--require="${HOOK}"`,
+    },
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  let late = false
+  const end = (): void => kill(-(child.pid ?? 0), 'SIGKILL')
+  const timer = setTimeout(() => ((late = true), end()), job.limitMs)
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (chunk: string) => {
+      output += chunk
+      if (FAILED.test(output)) end()
+    })
+  }
+  const code = await new Promise<number | null>((done) => {
+    child.on('error', () => done(null))
+    child.on('exit', done)
+  })
+  clearTimeout(timer)
+  await endMarked(temporary)
+  running.delete(temporary)
+  rmSync(temporary, { recursive: true, force: true, maxRetries: 5 })
+  return { result: late ? 'late' : code === 0 ? 'passed' : 'failed', output, ms: performance.now() - started }
+}
+
+/** Asks what a test left running to end (a PostgreSQL then frees its shared memory), and kills what does not. */
+async function endMarked(mark: string): Promise<void> {
+  if (signalMarked(mark, 'SIGINT') === 0) return
+  for (let i = 0; i < 20 && signalMarked(mark, 0) > 0; i++) await wait(50)
+  signalMarked(mark, 'SIGKILL')
+}
+
+/** Signals the processes whose environment names this temporary folder; returns how many there are. Linux only. */
+function signalMarked(mark: string, signal: NodeJS.Signals | 0): number {
+  const pids = process.platform === 'linux' ? readdirSync('/proc').filter((name) => /^\d+$/.test(name)) : []
+  const marked = pids.filter((pid) => readEnvironment(pid).includes(`TMPDIR=${mark}\0`))
+  for (const pid of marked) kill(Number(pid), signal)
+  return marked.length
+}
+
+function readEnvironment(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'utf8')
+  } catch {
+    return '' // it has ended, or belongs to another user
+  }
+}
+
+function kill(pid: number, signal: NodeJS.Signals | 0): void {
+  try {
+    if (pid !== 0) process.kill(pid, signal)
+  } catch {
+    // it has ended by itself
+  }
+}
