@@ -1,6 +1,7 @@
-/** The rooms of `src/` in their order, and what their files really import and write. */
+/** The rooms of `src/` in their order, what their files really import, and which tables they own. */
 import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
+import { importsOf } from './house/imports.ts'
 
 /** Every room that may exist, in reading order: a room imports only from rooms above it. */
 export const ROOMS: readonly (readonly [name: string, purpose: string])[] = [
@@ -35,17 +36,11 @@ export const ROOMS: readonly (readonly [name: string, purpose: string])[] = [
   ['cli', 'the command line, one file a command'],
 ]
 
-const TEST_FILE = /\.(test|cases)\.ts$/
+const TEST_FILE = /\.(test|cases|fixture)\.ts$/
 
 /** The part of `src/` that a file belongs to: its first folder, or the file itself when it lies at the top. */
 export function roomOf(src: string, file: string): string {
   return relative(src, file).split(/[\\/]/)[0] ?? ''
-}
-
-/** Relative targets that a source text imports: statically, dynamically, for effect, or as a worker's address. */
-export function importsOf(text: string): string[] {
-  const pattern = /(?:\bfrom\s*|\bimport\s*\(\s*|\bimport\s+|\bnew URL\(\s*)['"](\.{1,2}\/[^'"]+)['"]/g
-  return [...text.matchAll(pattern)].map((match) => match[1] ?? '')
 }
 
 /** One import across rooms, with the file it stands in (relative to the folder above `src`). */
@@ -56,11 +51,11 @@ export interface Edge {
   target: string
 }
 
-/** Every import of the files below `src` that leaves its room; tests and contract suites may reach anywhere and are left out. */
+/** Every import of the files below `src` that leaves its room; tests, contract suites and fixtures may reach anywhere and are left out. */
 export function edges(src: string): Edge[] {
   return sources(src).flatMap((file) =>
     importsOf(readFileSync(file, 'utf8'))
-      .map((target) => resolve(dirname(file), target))
+      .map(({ target }) => resolve(dirname(file), target))
       .filter((target) => target.startsWith(`${src}/`) && roomOf(src, target) !== roomOf(src, file))
       .map((target) => ({
         from: roomOf(src, file),
@@ -71,7 +66,7 @@ export function edges(src: string): Edge[] {
   )
 }
 
-/** Absolute paths of the TypeScript files below a folder that are not tests. */
+/** Absolute paths of the TypeScript files below a folder that are not tests, contract cases or fixtures of tests. */
 export function sources(folder: string): string[] {
   return globSync('**/*.{ts,tsx}', { cwd: folder })
     .filter((file) => !TEST_FILE.test(file))
@@ -148,11 +143,4 @@ export function tableOwners(src: string): Map<string, string> {
     if (existsSync(join(src, room))) for (const table of tables) owners.set(table, room)
   }
   return owners
-}
-
-/** Tables that a source text writes, as SQL or through the query builder. */
-export function tablesWritten(text: string): string[] {
-  const sql = /\b(?:INSERT(?: OR \w+)? INTO|DELETE FROM|(?<!FOR )UPDATE(?! SET\b))\s+(\w+)/g
-  const builder = /\.(?:insertInto|deleteFrom|updateTable)\(\s*['"](\w+)['"]/g
-  return [...text.matchAll(sql), ...text.matchAll(builder)].map((match) => match[1] ?? '')
 }
