@@ -1,6 +1,6 @@
 /** Gates over slices: every value of a column is judged, and looking at many does not make a false alarm likely. */
 import type { Gate, GateResult } from '../contract/registry.ts'
-import { benjaminiHochberg } from '../stats/drift.ts'
+import { benjaminiHochberg } from '../stats/false-discovery.ts'
 import { normalCdf, normalQuantile } from '../stats/distributions.ts'
 import { aucInterval, compareAuc } from '../stats/metrics.ts'
 import { holm, meanError } from '../stats/resample.ts'

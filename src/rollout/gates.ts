@@ -1,7 +1,7 @@
 /** Reads the evidence: the state of each gate against its boundary. Pure, so that a verdict replays. */
 import type { GateState } from '../contract/rollout.ts'
 import type { Plan } from '../contract/rollout-plan.ts'
-import { eBenjaminiHochberg } from '../stats/drift.ts'
+import { eBenjaminiHochberg } from '../stats/false-discovery.ts'
 import { differenceTest, rateTest } from '../stats/sequential.ts'
 import type { DifferenceState, Evidence as RateEvidence } from '../stats/sequential.ts'
 import { twoRatesTest } from '../stats/two-rates.ts'

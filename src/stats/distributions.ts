@@ -1,4 +1,4 @@
-/** Tails and quantiles of the distributions that tests need: normal, χ², beta, binomial, Kolmogorov. */
+/** Tails and quantiles of the distributions that tests need: normal, gamma, beta, binomial. */
 
 const LANCZOS = [
   0.99999999999980993, 676.5203681218851, -1259.1392167224028, 771.32342877765313, -176.61502916214059,
@@ -15,7 +15,7 @@ export function logGamma(x: number): number {
 }
 
 /** Regularised upper incomplete gamma function Q(a, x), a > 0, x ≥ 0: series below a + 1, continued fraction above. */
-export function gammaQ(a: number, x: number): number {
+function gammaQ(a: number, x: number): number {
   if (x <= 0) return 1
   if (x === Infinity) return 0
   const scale = Math.exp(a * Math.log(x) - x - logGamma(a))
@@ -48,18 +48,6 @@ function gammaFraction(a: number, x: number): number {
   return h
 }
 
-/** P(X ≥ x) for X ~ χ² with `dof` degrees of freedom. */
-export function chi2Tail(x: number, dof: number): number {
-  return dof <= 0 ? 1 : gammaQ(dof / 2, x / 2)
-}
-
-/** The x with P(X ≥ x) = p for X ~ χ² with `dof` degrees of freedom, 0 < p < 1. */
-export function chi2Quantile(p: number, dof: number): number {
-  let high = Math.max(1, dof)
-  while (chi2Tail(high, dof) > p) high *= 2
-  return bisect((x) => chi2Tail(x, dof) > p, 0, high)
-}
-
 /** Φ(z), the distribution function of the standard normal. */
 export function normalCdf(z: number): number {
   const tail = gammaQ(0.5, (z * z) / 2) / 2
@@ -88,7 +76,7 @@ function bisect(above: (x: number) => boolean, from: number, to: number): number
 }
 
 /** Regularised incomplete beta function I_x(a, b), a, b > 0 (Lentz's continued fraction). */
-export function betaCdf(x: number, a: number, b: number): number {
+function betaCdf(x: number, a: number, b: number): number {
   if (x <= 0) return 0
   if (x >= 1) return 1
   if (x > (a + 1) / (a + b + 2)) return 1 - betaCdf(1 - x, b, a)
@@ -114,16 +102,4 @@ export function betaCdf(x: number, a: number, b: number): number {
 export function binomialTail(k: number, n: number, p: number): number {
   if (k <= 0) return 1
   return k > n ? 0 : betaCdf(p, k, n - k + 1)
-}
-
-/** P(K ≥ x) for Kolmogorov's limiting distribution, x = D·√(nm/(n+m)). */
-export function kolmogorovTail(x: number): number {
-  if (x < 0.2) return 1
-  let sum = 0
-  for (let k = 1; k < 100; k++) {
-    const term = Math.exp(-2 * k * k * x * x)
-    sum += k % 2 === 1 ? term : -term
-    if (term < 1e-17) break
-  }
-  return Math.min(1, Math.max(0, 2 * sum))
 }

@@ -23,13 +23,12 @@ const rows = { a, b, labels }
 const near = (actual: number, expected: number, tolerance = 1e-10): void =>
   assert.ok(Math.abs(actual - expected) <= tolerance, `${actual} is not ${expected}`)
 
-test('AUC with ties, log-loss, Brier, accuracy and calibration error equal the reference', () => {
-  near(metrics.auc({ scores: a, labels }), 0.923620025673941)
-  near(metrics.auc({ scores: b, labels }), 0.7034659820282413)
+test('AUC with ties, log-loss, Brier and accuracy equal the reference', () => {
+  near(metrics.aucInterval({ scores: a, labels }).estimate, 0.923620025673941)
+  near(metrics.aucInterval({ scores: b, labels }).estimate, 0.7034659820282413)
   near(metrics.logLoss({ scores: a, labels }), 0.41066235666565376)
   near(metrics.brier({ scores: a, labels }), 0.129505)
   near(metrics.accuracy({ scores: a, labels }), 0.85)
-  near(metrics.calibrationError({ scores: a, labels }), 0.14983333333333335)
 })
 
 test('DeLong: interval and paired test equal the reference', () => {
@@ -58,15 +57,7 @@ function drawn(seed: number, n: number): { scores: number[]; labels: number[] } 
   return { labels, scores: labels.map((y) => 1 / (1 + Math.exp(1 - y - random.normal()))) }
 }
 
-test('binned AUC keeps to the exact one, and bins of parts add', () => {
-  const data = drawn(1, 20_000)
-  const bins = metrics.scoreBins()
-  for (const [i, score] of data.scores.entries()) metrics.countScore(bins, score, data.labels[i]!)
-  near(metrics.aucOfBins(bins), metrics.auc(data), 2e-4)
-  assert.ok(Number.isNaN(metrics.aucOfBins(metrics.scoreBins())))
-})
-
-test('DeLong covers the truth 95 % of the time and agrees with the bootstrap', () => {
+test('DeLong covers the truth 95 % of the time', () => {
   const truth = 0.7602499389065233
   let covered = 0
   for (let seed = 0; seed < 300; seed++) {
@@ -74,24 +65,14 @@ test('DeLong covers the truth 95 % of the time and agrees with the bootstrap', (
     if (low <= truth && truth <= high) covered += 1
   }
   assert.ok(covered >= 273 && covered <= 297, `${covered} of 300`)
-  const data = drawn(9, 400)
-  const worse = data.scores.map((score, i) => (i % 3 === 0 ? 1 - score : score))
-  const pair = { a: data.scores, b: worse, labels: data.labels }
-  const [delong, boot] = [metrics.compareAuc(pair), metrics.bootstrapAuc(pair, prng(1), { draws: 600 })]
-  near(boot.estimate, delong.estimate)
-  near(boot.low, delong.low, 0.02)
-  near(boot.high, delong.high, 0.02)
-  assert.deepEqual(
-    metrics.bootstrapAuc(pair, prng(1), { draws: 50 }),
-    metrics.bootstrapAuc(pair, prng(1), { draws: 50 }),
-  )
 })
 
 test('one class, no rows and unequal lengths', () => {
-  assert.ok(Number.isNaN(metrics.auc({ scores: [0.1, 0.2], labels: [1, 1] })))
+  assert.ok(Number.isNaN(metrics.aucInterval({ scores: [0.1, 0.2], labels: [1, 1] }).estimate))
+  assert.ok(Number.isNaN(metrics.aucInterval({ scores: [0.1, 0.2], labels: [0, 0] }).estimate))
   assert.ok(Number.isNaN(metrics.aucInterval({ scores: [0.1, 0.2], labels: [0, 1] }).low))
   assert.ok(Number.isNaN(metrics.brier({ scores: [], labels: [] })))
-  assert.throws(() => metrics.auc({ scores: [1], labels: [] }), /labels: got 0 rows, expected 1/)
+  assert.throws(() => metrics.aucInterval({ scores: [1], labels: [] }), /labels: got 0 rows, expected 1/)
 })
 
 test('100,000 rows take a fraction of a second', () => {

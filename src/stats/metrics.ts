@@ -1,8 +1,7 @@
-/** Quality of scores against labels: AUC and its intervals, log-loss, Brier, calibration error, accuracy. */
+/** Quality of scores against labels: AUC and its intervals, log-loss, Brier, accuracy. */
 
 import { problem } from '../contract/errors.ts'
 import { normalQuantile, normalTwoSided } from './distributions.ts'
-import type { Prng } from './prng.ts'
 
 /** Scores (probabilities where a loss is asked for) and labels 0 or 1 of the same rows. */
 export interface Scored {
@@ -28,14 +27,9 @@ function checkSizes({ scores, labels }: Scored): number {
   return scores.length
 }
 
-/** Area under the ROC curve: P(score of a positive > score of a negative) + ½ P(equal). NaN if a class is missing. */
-export function auc(data: Scored): number {
-  const { positive, negative } = placements(data)
-  return positive.length === 0 || negative.length === 0 ? Number.NaN : mean(positive)
-}
-
 /**
- * AUC with the interval of DeLong, DeLong and Clarke-Pearson (1988) on the fast ranks of Sun and Xu (2014).
+ * Area under the ROC curve, P(score of a positive > score of a negative) + ½ P(equal), NaN if a class is missing. The interval is
+ * that of DeLong, DeLong and Clarke-Pearson (1988) on the fast ranks of Sun and Xu (2014).
  * @param confidence 0.95 if not given
  */
 export function aucInterval(data: Scored, confidence = 0.95): Interval {
@@ -130,38 +124,6 @@ function covariance(x: readonly number[], y: readonly number[]): number {
   return x.reduce((sum, value, i) => sum + (value - mx) * (y[i]! - my), 0) / (x.length - 1)
 }
 
-/** Rows by equal-width score bins over 0 … 1: additive, so windows and slices can be summed. `scores` sums the scores of a bin. */
-export interface ScoreBins {
-  readonly positives: Float64Array
-  readonly negatives: Float64Array
-  readonly scores: Float64Array
-}
-
-/** Bins of scores 0 … 1 (1,000 if not given); scores outside are clipped. */
-export function scoreBins(bins = 1000): ScoreBins {
-  return { positives: new Float64Array(bins), negatives: new Float64Array(bins), scores: new Float64Array(bins) }
-}
-
-/** Adds one labelled score. */
-export function countScore(into: ScoreBins, score: number, label: number): void {
-  const bin = Math.min(into.scores.length - 1, Math.max(0, Math.floor(score * into.scores.length)))
-  const counts = label === 1 ? into.positives : into.negatives
-  counts[bin]! += 1
-  into.scores[bin]! += score
-}
-
-/** AUC from bins; scores of one bin count as equal, so it is off by at most ½ Σ (share of positives · share of negatives) over bins. */
-export function aucOfBins({ positives, negatives }: ScoreBins): number {
-  let [below, wins, p, n] = [0, 0, 0, 0]
-  for (let i = 0; i < positives.length; i++) {
-    wins += positives[i]! * (below + negatives[i]! / 2)
-    below += negatives[i]!
-    p += positives[i]!
-    n += negatives[i]!
-  }
-  return p === 0 || n === 0 ? Number.NaN : wins / (p * n)
-}
-
 /** Interval of an AUC from the numbers of positives and negatives alone (Hanley, McNeil 1982): for AUCs of bins. */
 export function hanleyMcNeil(
   estimate: number,
@@ -202,16 +164,6 @@ function meanOver(data: Scored, term: (score: number, label: number) => number):
   return sum / n
 }
 
-/** Expected calibration error: mean |share of positives − mean score| over equal-width bins (10 if not given), weighted by rows. */
-export function calibrationError(data: Scored, bins = 10): number {
-  const n = checkSizes(data)
-  const counted = scoreBins(bins)
-  for (let i = 0; i < n; i++) countScore(counted, data.scores[i]!, data.labels[i]!)
-  let error = 0
-  for (let i = 0; i < bins; i++) error += Math.abs(counted.positives[i]! - counted.scores[i]!)
-  return error / n
-}
-
 /** Wilson's score interval of a share of `hits` among `n`. NaN estimate and [0, 1] without trials. */
 export function wilson(hits: number, n: number, confidence = 0.95): Interval {
   if (n === 0) return { estimate: Number.NaN, low: 0, high: 1 }
@@ -220,48 +172,4 @@ export function wilson(hits: number, n: number, confidence = 0.95): Interval {
   const centre = (share + (z * z) / (2 * n)) / scale
   const reach = (z / scale) * Math.sqrt((share * (1 - share)) / n + (z * z) / (4 * n * n))
   return { estimate: share, low: Math.max(0, centre - reach), high: Math.min(1, centre + reach) }
-}
-
-/**
- * Percentile bootstrap (Efron 1979) of any statistic of rows 0 … n−1: `statistic` gets row numbers drawn with replacement; pairs stay
- * together when it reads two models by the same numbers. Draws that give NaN are left out.
- * @param plan draws: 1,000 if not given; confidence: 0.95 if not given
- */
-export function bootstrap(
-  n: number,
-  statistic: (rows: Int32Array) => number,
-  random: Prng,
-  plan: { draws?: number; confidence?: number } = {},
-): Interval {
-  const estimate = statistic(Int32Array.from({ length: n }, (_, i) => i))
-  const drawn: number[] = []
-  const rows = new Int32Array(n)
-  for (let k = 0; k < (plan.draws ?? 1000); k++) {
-    for (let i = 0; i < n; i++) rows[i] = random.below(n)
-    const value = statistic(rows)
-    if (!Number.isNaN(value)) drawn.push(value)
-  }
-  drawn.sort((a, b) => a - b)
-  const tail = (1 - (plan.confidence ?? 0.95)) / 2
-  const at = (q: number): number => drawn[Math.round(q * (drawn.length - 1))] ?? Number.NaN
-  return { estimate, low: at(tail), high: at(1 - tail) }
-}
-
-const pick = (from: ArrayLike<number>, at: Int32Array): Float64Array => Float64Array.from(at, (i) => from[i]!)
-
-/** Paired bootstrap of AUC(a) − AUC(b) on the same rows. */
-export function bootstrapAuc(
-  rows: { a: ArrayLike<number>; b: ArrayLike<number>; labels: ArrayLike<number> },
-  random: Prng,
-  plan: { draws?: number; confidence?: number } = {},
-): Interval {
-  return bootstrap(
-    rows.labels.length,
-    (at) => {
-      const labels = pick(rows.labels, at)
-      return auc({ scores: pick(rows.a, at), labels }) - auc({ scores: pick(rows.b, at), labels })
-    },
-    random,
-    plan,
-  )
 }

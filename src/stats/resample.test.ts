@@ -1,7 +1,7 @@
 /** Weighted bootstrap: agrees with known errors, pairs stay paired, the same seed gives the same digits; Holm's correction. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { auc, compareAuc } from './metrics.ts'
+import { aucInterval, compareAuc } from './metrics.ts'
 import { prng } from './prng.ts'
 import { bootstrapWeights, holm, meanError, weightedAuc } from './resample.ts'
 
@@ -38,7 +38,10 @@ describe('bootstrap by weights', () => {
     const scores = [0.1, 0.4, 0.4, 0.35, 0.8, 0.9]
     const weights = Float64Array.of(2, 0, 1, 3, 1, 1)
     const rows = labels.flatMap((_, i) => Array.from({ length: weights[i] ?? 0 }, () => i))
-    const plain = auc({ scores: rows.map((i) => scores[i] ?? 0), labels: rows.map((i) => labels[i] ?? 0) })
+    const plain = aucInterval({
+      scores: rows.map((i) => scores[i] ?? 0),
+      labels: rows.map((i) => labels[i] ?? 0),
+    }).estimate
     assert.ok(Math.abs(weightedAuc(scores, labels)(weights) - plain) < 1e-12)
     assert.ok(Number.isNaN(weightedAuc([1, 2], [0, 0])(Float64Array.of(1, 1))))
   })

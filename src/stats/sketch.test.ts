@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { prng } from './prng.ts'
-import { countAbove, mergeSketch, quantile, record, sketch, sketchFromJson, sketchToJson } from './sketch.ts'
+import { mergeSketch, quantile, record, sketch, sketchFromJson, sketchToJson } from './sketch.ts'
 
 function lognormal(seed: number, n: number): number[] {
   const random = prng(seed)
@@ -48,11 +48,4 @@ test('values outside the range and unusable values are handled', () => {
   assert.ok(quantile(s, 1) >= 1000)
   assert.ok(Number.isNaN(quantile(sketch(), 0.5)))
   assert.throws(() => sketch(2), /error: got 2/)
-})
-
-test('the count above a threshold is exact outside its bin', () => {
-  const s = sketch()
-  for (let i = 1; i <= 100; i++) record(s, i)
-  assert.equal(countAbove(s, 50), 50)
-  assert.equal(countAbove(s, 1e-9), 100)
 })

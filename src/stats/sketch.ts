@@ -84,14 +84,6 @@ export function quantile(s: Sketch, q: number): number {
   return Math.min(s.max, Math.max(s.min, middle))
 }
 
-/** The number of recorded values above `value`, up to the width of one bin. */
-export function countAbove(s: Sketch, value: number): number {
-  const at = value <= s.low ? 0 : Math.ceil(Math.log(value / s.low) / logGamma(s.error))
-  let count = 0
-  for (let i = at + 1; i < s.counts.length; i++) count += s.counts[i]!
-  return count
-}
-
 /** The sketch as plain data; only filled bins are written. */
 export function sketchToJson(s: Sketch): SketchJson {
   const bins: number[] = []

@@ -2,8 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { prng } from './prng.ts'
 import type { Prng } from './prng.ts'
-import { oneTrial, twoRatesTest } from './two-rates.ts'
-import type { TwoRatesOptions } from './two-rates.ts'
+import { twoRatesTest } from './two-rates.ts'
+import type { Arms, TwoRatesOptions } from './two-rates.ts'
+
+/** One trial of one version, as a batch of its own. */
+function oneTrial(arm: keyof Arms, event: boolean): Arms {
+  const none = { n: 0, events: 0 }
+  return { canary: none, stable: none, [arm]: { n: 1, events: event ? 1 : 0 } }
+}
 
 interface World {
   readonly canary: number

@@ -1,6 +1,6 @@
 /** Is one version's rate of events greater than another's? Valid whenever one looks, and whatever moves both rates at once. */
 import { problem } from '../contract/errors.ts'
-import { checkAlpha, count, rateTest, sumOfExp } from './sequential.ts'
+import { checkAlpha, rateTest, sumOfExp } from './sequential.ts'
 import type { Evidence, RateState, SequentialTest } from './sequential.ts'
 
 /** Trials and events of both versions in the same stretch of time. */
@@ -126,11 +126,4 @@ function waysOf(a: number, b: number, events: number): number[] {
 function logSum(logs: readonly number[]): number {
   const top = logs.reduce((a, b) => Math.max(a, b), -Infinity)
   return top + Math.log(logs.reduce((sum, log) => sum + Math.exp(log - top), 0))
-}
-
-/** One trial of one version, as a batch of its own. */
-export function oneTrial(arm: keyof Arms, event: boolean): Arms {
-  const arms = freshArms()
-  count(arms[arm], event)
-  return arms
 }
