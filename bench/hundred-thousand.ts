@@ -14,7 +14,7 @@ import { hexId, trackingRoom } from '../src/tracking/room.ts'
 import type { Tracking } from '../src/tracking/room.ts'
 import { createRun, insertRuns, updateRun } from '../src/tracking/runs.ts'
 import type { RunRow } from '../src/tracking/runs.ts'
-import { insertRows } from '../src/tracking/sql.ts'
+import { insertRows } from '../src/store/sql/sql.ts'
 
 export interface Wanted {
   /** A data folder that no server uses now. */

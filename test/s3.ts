@@ -10,7 +10,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { s3Settings, type S3Settings } from '../src/store/s3/settings.ts'
+import { s3Settings, type S3Settings } from '../src/store/blobs/s3/settings.ts'
 import { cachedFolder, type Run } from './python-env.ts'
 import { findProgram } from './tools.ts'
 

@@ -1,5 +1,5 @@
 /** `slipway backup`: copies a data folder into one file while the server runs. */
-import { backup } from '../store/backup.ts'
+import { backup } from '../store/backup/backup.ts'
 import { UsageError } from './command.ts'
 import type { Invocation } from './command.ts'
 import { config } from './config.ts'

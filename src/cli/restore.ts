@@ -1,5 +1,5 @@
 /** `slipway restore`: makes a data folder from a backup, after every hash was verified. */
-import { restore } from '../store/backup.ts'
+import { restore } from '../store/backup/backup.ts'
 import { UsageError } from './command.ts'
 import type { Invocation } from './command.ts'
 import { config } from './config.ts'

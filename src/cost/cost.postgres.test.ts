@@ -1,6 +1,6 @@
 /** The cost room on a real PostgreSQL. */
 import { startPostgres } from '../../test/postgres.ts'
-import { openPostgres } from '../store/postgres.ts'
+import { openPostgres } from '../store/postgres/postgres.ts'
 import { costCases } from './cost.cases.ts'
 
 costCases('PostgreSQL', async () => {

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startPostgres } from '../../test/postgres.ts'
-import { openPostgres } from '../store/postgres.ts'
-import { openSqlite } from '../store/sqlite.ts'
+import { openPostgres } from '../store/postgres/postgres.ts'
+import { openSqlite } from '../store/sqlite/sqlite.ts'
 import { crashCases } from './crash.cases.ts'
 
 crashCases('SQLite', async () => {

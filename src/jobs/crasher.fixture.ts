@@ -1,8 +1,8 @@
 /** A process for the crash tests: does jobs until none is left, and is killed by its fault point on the way. Prints nothing. */
 import type { Db } from '../store/db.ts'
 import { faultPoint } from '../store/fault.ts'
-import { openPostgres } from '../store/postgres.ts'
-import { openSqlite } from '../store/sqlite.ts'
+import { openPostgres } from '../store/postgres/postgres.ts'
+import { openSqlite } from '../store/sqlite/sqlite.ts'
 import { enqueue } from './queue.ts'
 import { fireDue } from './schedule.ts'
 import { Worker } from './worker.ts'

@@ -1,7 +1,7 @@
 /** The check of attributions on a real PostgreSQL. */
 import { startPostgres } from '../../test/postgres.ts'
 import { migrate } from '../store/migrate.ts'
-import { openPostgres } from '../store/postgres.ts'
+import { openPostgres } from '../store/postgres/postgres.ts'
 import { attributionCases } from './attribution.cases.ts'
 
 attributionCases('PostgreSQL', async () => {

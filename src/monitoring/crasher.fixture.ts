@@ -1,5 +1,5 @@
 /** A process that takes in labels and their predictions for the crash test, until it is killed at its fault point or done. */
-import { openSqlite } from '../store/sqlite.ts'
+import { openSqlite } from '../store/sqlite/sqlite.ts'
 import { putLabels } from './labels.ts'
 import { ingest, testDeps } from './room.fixture.ts'
 

@@ -1,7 +1,7 @@
 /** Labels on a real PostgreSQL. */
 import { startPostgres } from '../../test/postgres.ts'
 import { migrate } from '../store/migrate.ts'
-import { openPostgres } from '../store/postgres.ts'
+import { openPostgres } from '../store/postgres/postgres.ts'
 import { labelCases } from './labels.cases.ts'
 
 labelCases('PostgreSQL', async () => {

@@ -1,7 +1,7 @@
 /** Pruned monitors on a real PostgreSQL. */
 import { startPostgres } from '../../test/postgres.ts'
 import { migrate } from '../store/migrate.ts'
-import { openPostgres } from '../store/postgres.ts'
+import { openPostgres } from '../store/postgres/postgres.ts'
 import { pruneCases } from './prune.cases.ts'
 
 pruneCases('PostgreSQL', async () => {

@@ -1,6 +1,6 @@
 /** Takes a step's result from an earlier run, or says why it must run. */
 import type { Lock } from '../envs/lock.ts'
-import type { TreeInfo } from '../store/trees.ts'
+import type { TreeInfo } from '../store/blobs/trees.ts'
 import { faultPoint } from '../store/fault.ts'
 import { paramsOf, type Context } from './context.ts'
 import { compareKeys, comparePackages, sentence } from './explain.ts'

@@ -1,5 +1,5 @@
 /** Which files of a project decide what a step does: its module, what that imports, and the files that are not Python. */
-import type { TreeFile } from '../store/trees.ts'
+import type { TreeFile } from '../store/blobs/trees.ts'
 import { readImports, type Import } from './imports.ts'
 
 /** The files whose content is part of a step's key. */

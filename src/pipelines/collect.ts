@@ -2,7 +2,7 @@
 import { Problem } from '../contract/errors.ts'
 import type { Tx } from '../store/db.ts'
 import { faultPoint } from '../store/fault.ts'
-import type { TreeInfo } from '../store/trees.ts'
+import type { TreeInfo } from '../store/blobs/trees.ts'
 import { stepOf, type Context } from './context.ts'
 import type { Exit } from './driver.ts'
 import { nextPause } from './retry.ts'

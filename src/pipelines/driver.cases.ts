@@ -5,9 +5,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
-import type { Blobs } from '../store/blobs.ts'
-import { openDiskBlobs } from '../store/disk-blobs.ts'
-import { putTree, treeFiles } from '../store/trees.ts'
+import type { Blobs } from '../store/blobs/blobs.ts'
+import { openDiskBlobs } from '../store/blobs/disk.ts'
+import { putTree, treeFiles } from '../store/blobs/trees.ts'
 import type { AttemptSpec, Driver, Exit } from './driver.ts'
 import { startOf } from './local/processes.ts'
 

@@ -1,6 +1,6 @@
 /** What a driver does: runs attempts somewhere, finds them again, and hands over what they made. */
 import type { Failure } from '../contract/pipelines.ts'
-import type { TreeInfo } from '../store/trees.ts'
+import type { TreeInfo } from '../store/blobs/trees.ts'
 
 /** Everything that an attempt needs. A driver given the same `attempt` twice runs it once. */
 export interface AttemptSpec {

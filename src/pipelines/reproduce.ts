@@ -1,7 +1,7 @@
 /** Proves a run: runs it again from raw data and grades how equal the result is. */
 import type { z } from 'zod'
 import type { Reproduction } from '../contract/pipelines.ts'
-import { treeDigests, treeFiles, type TreeFile } from '../store/trees.ts'
+import { treeDigests, treeFiles, type TreeFile } from '../store/blobs/trees.ts'
 import type { Context } from './context.ts'
 import { isDone, readState, type RunRow, type RunTree, type StepRow } from './rows.ts'
 

@@ -1,7 +1,7 @@
 /** The pipelines room: its loop, and what other rooms and the routes may ask of it. */
 import type { Principal } from '../contract/access.ts'
 import { Leases } from '../jobs/leases.ts'
-import { treeDigests } from '../store/trees.ts'
+import { treeDigests } from '../store/blobs/trees.ts'
 import { Context } from './context.ts'
 import type { PipelinesDeps } from './deps.ts'
 import { Reconciler } from './reconciler.ts'

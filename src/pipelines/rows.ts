@@ -1,7 +1,7 @@
 /** The rows of a run: as they are stored, and as the code reads them. */
 import type { AttemptState, Failure, RunState, StepState, Trigger } from '../contract/pipelines.ts'
 import type { Reader } from '../store/db.ts'
-import type { TreeInfo } from '../store/trees.ts'
+import type { TreeInfo } from '../store/blobs/trees.ts'
 import type { KeyParts } from './key.ts'
 
 export interface RunOptions {

@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream'
 import type { Principal, Role } from '../contract/access.ts'
 import type { Gate } from '../contract/registry.ts'
-import { putManifest } from '../store/trees.ts'
+import { putManifest } from '../store/blobs/trees.ts'
 import { putArtifact } from '../tracking/artifacts.ts'
 import { createLoggedModel } from '../tracking/logged-models.ts'
 import type { Tracking } from '../tracking/room.ts'

@@ -1,7 +1,7 @@
 /** Scores the version in place on the candidate's own hold-out, so that both are judged on the same rows. */
 import { access } from 'node:fs/promises'
 import { csvRows } from '../store/csv.ts'
-import { treeFiles } from '../store/trees.ts'
+import { treeFiles } from '../store/blobs/trees.ts'
 import { layOut, nativeDir } from './layout.ts'
 import type { Registry, VersionRow } from './room.ts'
 

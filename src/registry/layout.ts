@@ -1,7 +1,7 @@
 /** Where the files of versions lie on disk, for scorers, the gateway and the native evaluator. */
 import { access, mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { materialise } from '../store/trees.ts'
+import { materialise } from '../store/blobs/trees.ts'
 import type { Registry } from './room.ts'
 
 /** The folder with a tree's files, made once: a half-made one is never seen under its name. */

@@ -2,7 +2,7 @@
 import type { Principal } from '../contract/access.ts'
 import type { Tx } from '../store/db.ts'
 import { homeProject } from '../tracking/room.ts'
-import { insertRows } from '../tracking/sql.ts'
+import { insertRows } from '../store/sql/sql.ts'
 import { invalid, mlflowProblem } from '../tracking/wire.ts'
 import { writeMove } from './aliases.ts'
 import { carryPolicy } from './policy.ts'

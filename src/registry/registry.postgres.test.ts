@@ -1,6 +1,6 @@
 /** The registry on a real PostgreSQL. */
 import { startPostgres } from '../../test/postgres.ts'
-import { openPostgres } from '../store/postgres.ts'
+import { openPostgres } from '../store/postgres/postgres.ts'
 import { registryCases } from './registry.cases.ts'
 
 registryCases('PostgreSQL', async () => {

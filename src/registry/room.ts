@@ -2,7 +2,7 @@
 import type { Audit } from '../auth/audit.ts'
 import type { Clock, Ids } from '../contract/ids.ts'
 import type { Gate } from '../contract/registry.ts'
-import type { Blobs } from '../store/blobs.ts'
+import type { Blobs } from '../store/blobs/blobs.ts'
 import type { Db, Reader } from '../store/db.ts'
 import { problem } from '../contract/errors.ts'
 import type { ScoreNative } from './incumbent.ts'

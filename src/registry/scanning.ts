@@ -2,7 +2,7 @@
 import { Worker as Thread } from 'node:worker_threads'
 import type { Worker } from '../jobs/worker.ts'
 import type { Reader } from '../store/db.ts'
-import { treeFiles } from '../store/trees.ts'
+import { treeFiles } from '../store/blobs/trees.ts'
 import { layOut } from './layout.ts'
 import { findVersion } from './room.ts'
 import type { Registry, VersionRow } from './room.ts'

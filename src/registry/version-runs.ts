@@ -2,7 +2,7 @@
 import type { Reader } from '../store/db.ts'
 import type { VersionRuns } from '../tracking/room.ts'
 import { visible } from '../tracking/room.ts'
-import { fetchAll, raw, sql } from '../tracking/sql.ts'
+import { fetchAll, raw, sql } from '../store/sql/sql.ts'
 
 /** Makes the look-up: all versions of a model, one of them, or the one that an alias names; deleted versions count no more. */
 export function versionRuns(reader: Reader): VersionRuns {

@@ -1,7 +1,7 @@
 /** Finds models and versions for MLflow's clients, and shows them in its shapes. */
 import type { Principal } from '../contract/access.ts'
 import type { Reader } from '../store/db.ts'
-import { fetchAll, inList, raw, sql } from '../tracking/sql.ts'
+import { fetchAll, inList, raw, sql } from '../store/sql/sql.ts'
 import { sees } from '../tracking/room.ts'
 import { invalid, missing } from '../tracking/wire.ts'
 import { checkAlias, checkModelName, PROMPT_TAG, stageOf, versionNumber } from './names.ts'

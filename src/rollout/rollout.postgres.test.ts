@@ -1,6 +1,6 @@
 /** Rollouts on a real PostgreSQL. */
 import { startPostgres } from '../../test/postgres.ts'
-import { openPostgres } from '../store/postgres.ts'
+import { openPostgres } from '../store/postgres/postgres.ts'
 import { modeCases } from './modes.cases.ts'
 import { rolloutCases } from './rollout.cases.ts'
 

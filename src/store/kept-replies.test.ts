@@ -9,8 +9,8 @@ import type { Db } from './db.ts'
 import { KEPT_MS, keptReplies } from './kept-replies.ts'
 import type { KeptReplies, KeyedCall } from './kept-replies.ts'
 import { migrate } from './migrate.ts'
-import { openPostgres } from './postgres.ts'
-import { openSqlite } from './sqlite.ts'
+import { openPostgres } from './postgres/postgres.ts'
+import { openSqlite } from './sqlite/sqlite.ts'
 
 const HOUR = 3_600_000
 

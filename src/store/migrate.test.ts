@@ -7,8 +7,8 @@ import { after, describe, it } from 'node:test'
 import { startPostgres } from '../../test/postgres.ts'
 import type { Db } from './db.ts'
 import { migrate, readMigrations, statementsFor } from './migrate.ts'
-import { openPostgres } from './postgres.ts'
-import { openSqlite } from './sqlite.ts'
+import { openPostgres } from './postgres/postgres.ts'
+import { openSqlite } from './sqlite/sqlite.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-migrate-'))
 const closers: (() => Promise<void>)[] = []

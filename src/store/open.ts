@@ -2,15 +2,15 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Blobs } from './blobs.ts'
+import type { Blobs } from './blobs/blobs.ts'
 import type { Db } from './db.ts'
-import { openDiskBlobs } from './disk-blobs.ts'
+import { openDiskBlobs } from './blobs/disk.ts'
 import { migrate } from './migrate.ts'
-import { openPostgres } from './postgres.ts'
-import { openS3Blobs } from './s3/blobs.ts'
-import { s3Settings } from './s3/settings.ts'
-import { openSqlite } from './sqlite.ts'
-import { gatherStatistics } from './statistics.ts'
+import { openPostgres } from './postgres/postgres.ts'
+import { openS3Blobs } from './blobs/s3/blobs.ts'
+import { s3Settings } from './blobs/s3/settings.ts'
+import { openSqlite } from './sqlite/sqlite.ts'
+import { gatherStatistics } from './postgres/statistics.ts'
 
 export interface StoreOptions {
   /** Folder of the local state; made (0700) if it is missing. */

@@ -1,7 +1,7 @@
 /** Artifacts: trees of files by content, owned by a run or a logged model. */
 import type { Readable } from 'node:stream'
 import type { Principal } from '../contract/access.ts'
-import type { Digest } from '../store/blobs.ts'
+import type { Digest } from '../store/blobs/blobs.ts'
 import type { Reader, Tx } from '../store/db.ts'
 import { placeOf, placeOfUri, safePath } from './artifact-paths.ts'
 import type { ArtifactPlace } from './artifact-paths.ts'

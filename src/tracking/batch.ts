@@ -11,7 +11,7 @@ import { checkPoint } from './points.ts'
 import type { MetricPoint } from './points.ts'
 import { requireActiveRun, writeTags } from './runs.ts'
 import type { Tracking } from './room.ts'
-import { fetchAll, inList, insertRows, sql } from './sql.ts'
+import { fetchAll, inList, insertRows, sql } from '../store/sql/sql.ts'
 import { invalid } from './wire.ts'
 
 export interface Param {

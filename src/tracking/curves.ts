@@ -6,8 +6,8 @@ import type { RunCurve } from '../contract/run-table.ts'
 import { wireValue } from './points.ts'
 import type { Tracking } from './room.ts'
 import { requireRun } from './runs.ts'
-import { inList, raw, searchAll, sql } from './sql.ts'
-import type { Sql } from './sql.ts'
+import { inList, raw, searchAll, sql } from '../store/sql/sql.ts'
+import type { Sql } from '../store/sql/sql.ts'
 
 export interface CurvesAsked {
   readonly ids: readonly string[]

@@ -9,8 +9,8 @@ import { keyset } from './paging.ts'
 import type { SortColumn } from './paging.ts'
 import type { Tracking } from './room.ts'
 import { visible } from './room.ts'
-import { all, raw, searchAll, sql } from './sql.ts'
-import type { Sql } from './sql.ts'
+import { all, raw, searchAll, sql } from '../store/sql/sql.ts'
+import type { Sql } from '../store/sql/sql.ts'
 import { invalid } from './wire.ts'
 
 export const VIEWS = { ACTIVE_ONLY: 1, DELETED_ONLY: 2, ALL: 3 } as const

@@ -5,7 +5,7 @@ import { fullyDecoded } from './artifact-paths.ts'
 import { LIMITS, checkExperimentName, checkKey, checkLength } from './limits.ts'
 import { homeProject, sees, visible } from './room.ts'
 import type { Tracking } from './room.ts'
-import { fetchAll, inList, sql } from './sql.ts'
+import { fetchAll, inList, sql } from '../store/sql/sql.ts'
 import { locationOf } from './suite-place.ts'
 import { invalid, missing, mlflowProblem } from './wire.ts'
 

@@ -1,7 +1,7 @@
 /** A file as an HTTP reply that no browser runs: attachment, its own type, sandboxed. */
 import type { Readable } from 'node:stream'
 import { Raw } from '../http/mount.ts'
-import { giveBack } from '../store/give-back.ts'
+import { giveBack } from '../store/blobs/give-back.ts'
 import { baseName } from './artifact-paths.ts'
 
 /** The reply with a file's bytes, which are the reply's from now on; `more` adds headers, for example of a range. */

@@ -3,7 +3,7 @@
  * REGEXP, lists for every key, `min(metrics.k)` and its like, and `metrics.k WITHIN 1% OF BEST`. What may be compared with
  * what is a schema that each search gives. docs/guides/search.md tells it to users.
  */
-import { patternFault } from '../store/regexp.ts'
+import { patternFault } from '../store/sql/regexp.ts'
 import { splitName, tokens } from './lexer.ts'
 import type { Token } from './lexer.ts'
 import { invalid } from './wire.ts'

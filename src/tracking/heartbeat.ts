@@ -1,6 +1,6 @@
 /** Signs of life: every write of a run is one, noted now and then; a lost run that writes again is open again. */
 import type { SqlValue, Tx } from '../store/db.ts'
-import { inList, sql } from './sql.ts'
+import { inList, sql } from '../store/sql/sql.ts'
 
 /** A sign of life is written at most this often, ms. */
 export const HEARTBEAT_MS = 5000

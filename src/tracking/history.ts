@@ -6,8 +6,8 @@ import { wireValue } from './points.ts'
 import { visible } from './room.ts'
 import type { Tracking } from './room.ts'
 import type { WireMetric } from './run-read.ts'
-import { inList, raw, searchAll, sql } from './sql.ts'
-import type { Sql } from './sql.ts'
+import { inList, raw, searchAll, sql } from '../store/sql/sql.ts'
+import type { Sql } from '../store/sql/sql.ts'
 import { invalid } from './wire.ts'
 
 interface PointRow {

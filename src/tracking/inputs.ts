@@ -8,8 +8,8 @@ import { requireLoggedModel } from './logged-models.ts'
 import { requireActiveRun } from './runs.ts'
 import type { RunRow } from './runs.ts'
 import type { Tracking } from './room.ts'
-import { fetchAll, inList, sql } from './sql.ts'
-import type { Sql } from './sql.ts'
+import { fetchAll, inList, sql } from '../store/sql/sql.ts'
+import type { Sql } from '../store/sql/sql.ts'
 import { invalid } from './wire.ts'
 
 /** A dataset as MLflow describes it; `schema`, `profile` and `source` are texts that the client chose. */

@@ -9,7 +9,7 @@ import { randomName } from './names.ts'
 import { wireValue } from './points.ts'
 import { hexId, sees } from './room.ts'
 import type { Tracking } from './room.ts'
-import { fetchAll, inList, insertRows, sql } from './sql.ts'
+import { fetchAll, inList, insertRows, sql } from '../store/sql/sql.ts'
 import { invalid, missing } from './wire.ts'
 
 /** MLflow's enum of states, by its wire names. */

@@ -3,8 +3,8 @@ import type { SqlValue, Tx } from '../store/db.ts'
 import { stored } from './points.ts'
 import type { MetricPoint } from './points.ts'
 import type { RunRow } from './runs.ts'
-import { arrayOf, sql } from './sql.ts'
-import type { Sql } from './sql.ts'
+import { arrayOf, sql } from '../store/sql/sql.ts'
+import type { Sql } from '../store/sql/sql.ts'
 
 /** The points of one metric of one run that are written together, by timestamp and step. */
 export interface Series {

@@ -9,7 +9,7 @@ import { beat } from './heartbeat.ts'
 import { refusalOf } from './runs.ts'
 import type { RunRow } from './runs.ts'
 import type { Tracking } from './room.ts'
-import { fetchAll, inList, sql } from './sql.ts'
+import { fetchAll, inList, sql } from '../store/sql/sql.ts'
 import { together } from './together.ts'
 
 /**

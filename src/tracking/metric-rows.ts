@@ -5,8 +5,8 @@ import type { Series } from './metric-chunks.ts'
 import { isEarlier, isLater, stored } from './points.ts'
 import type { MetricPoint } from './points.ts'
 import type { RunRow } from './runs.ts'
-import { insertMany, unnested } from './sql.ts'
-import type { Into } from './sql.ts'
+import { insertMany, unnested } from '../store/sql/sql.ts'
+import type { Into } from '../store/sql/sql.ts'
 
 /** Checked points of one run. */
 export interface RunPoints {

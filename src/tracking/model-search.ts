@@ -10,8 +10,8 @@ import { keyset } from './paging.ts'
 import type { SortColumn } from './paging.ts'
 import { visible } from './room.ts'
 import type { Tracking } from './room.ts'
-import { all, inList, joined, raw, searchAll, sql } from './sql.ts'
-import type { Sql } from './sql.ts'
+import { all, inList, joined, raw, searchAll, sql } from '../store/sql/sql.ts'
+import type { Sql } from '../store/sql/sql.ts'
 import { invalid } from './wire.ts'
 
 export interface DatasetChoice {

@@ -19,7 +19,7 @@ import { searchRuns } from './run-search.ts'
 import { requireRun } from './runs.ts'
 import type { RunRow } from './runs.ts'
 import type { Tracking } from './room.ts'
-import { inList, sql } from './sql.ts'
+import { inList, sql } from '../store/sql/sql.ts'
 
 const VIEW = { active: 'ACTIVE_ONLY', deleted: 'DELETED_ONLY', all: 'ALL' } as const satisfies Record<string, View>
 const CONTEXT_TAG = 'mlflow.data.context'

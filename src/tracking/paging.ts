@@ -1,8 +1,8 @@
 /** Page tokens of MLflow lists: keyset positions bound to their query; MLflow's own offset tokens are taken too. */
 import { createHash } from 'node:crypto'
 import type { SqlValue } from '../store/db.ts'
-import { joined, raw, sql } from './sql.ts'
-import type { Sql } from './sql.ts'
+import { joined, raw, sql } from '../store/sql/sql.ts'
+import type { Sql } from '../store/sql/sql.ts'
 import { invalid } from './wire.ts'
 
 /** Where a page begins: after a row with these sort values, or after so many rows. */

@@ -4,7 +4,7 @@ import type { Tx } from '../store/db.ts'
 import { placeOfUri } from './artifact-paths.ts'
 import { OF_MODEL, tablesOfRun } from './bin.ts'
 import type { Tracking } from './room.ts'
-import { inList, raw, sql } from './sql.ts'
+import { inList, raw, sql } from '../store/sql/sql.ts'
 import { deleteTraces } from './traces/delete.ts'
 
 /** Runs or logged models of one transaction: each may have very many points. */

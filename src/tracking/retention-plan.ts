@@ -1,13 +1,13 @@
 /** What a rule of retention would remove now: the runs, those it spares and why, and the bytes that become unreachable. */
 import { SYSTEM } from '../auth/tokens.ts'
 import type { Principal } from '../contract/access.ts'
-import type { Digest } from '../store/blobs.ts'
+import type { Digest } from '../store/blobs/blobs.ts'
 import { placeOfUri } from './artifact-paths.ts'
 import type { RetentionRule } from './retention.ts'
 import type { Tracking } from './room.ts'
 import { searchRuns } from './run-search.ts'
 import type { RunRow } from './runs.ts'
-import { fetchAll, inList, sql } from './sql.ts'
+import { fetchAll, inList, sql } from '../store/sql/sql.ts'
 
 /** What other rooms hold on to. */
 export interface Cited {

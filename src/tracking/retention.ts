@@ -8,7 +8,7 @@ import { hexId, sees, visible } from './room.ts'
 import type { Tracking } from './room.ts'
 import { RUN_SCHEMA } from './run-conditions.ts'
 import { readRunFilter } from './run-lineage.ts'
-import { fetchAll, sql } from './sql.ts'
+import { fetchAll, sql } from '../store/sql/sql.ts'
 
 /** A rule; times in ms. */
 export interface RetentionRule {

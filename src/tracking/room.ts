@@ -2,10 +2,10 @@
 import type { AuditRecord } from '../auth/audit.ts'
 import type { Principal } from '../contract/access.ts'
 import type { Clock } from '../contract/ids.ts'
-import type { Blobs } from '../store/blobs.ts'
+import type { Blobs } from '../store/blobs/blobs.ts'
 import type { Db, Reader, Tx } from '../store/db.ts'
-import type { Sql } from './sql.ts'
-import { raw, sql } from './sql.ts'
+import type { Sql } from '../store/sql/sql.ts'
+import { raw, sql } from '../store/sql/sql.ts'
 import type { SuitePlace } from './suite-place.ts'
 
 export interface TrackingDeps {

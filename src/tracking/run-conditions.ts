@@ -3,8 +3,8 @@ import type { Db } from '../store/db.ts'
 import { compare, matching } from './compare.ts'
 import { LISTED, MORE_METRIC, MORE_NULLABLE, MORE_TEXTUAL, NULLABLE, NUMERIC } from './filter.ts'
 import type { Aggregate, Comparison, Filter, FilterSchema } from './filter.ts'
-import { inList, raw, sql } from './sql.ts'
-import type { Sql } from './sql.ts'
+import { inList, raw, sql } from '../store/sql/sql.ts'
+import type { Sql } from '../store/sql/sql.ts'
 import { invalid } from './wire.ts'
 
 const START = { type: 'number', operators: NUMERIC, as: 'start_time' } as const

@@ -2,8 +2,8 @@
 import type { Order } from './filter.ts'
 import { metricValue } from './run-conditions.ts'
 import type { SortColumn } from './paging.ts'
-import { joined, raw, sql } from './sql.ts'
-import type { Sql } from './sql.ts'
+import { joined, raw, sql } from '../store/sql/sql.ts'
+import type { Sql } from '../store/sql/sql.ts'
 import { invalid } from './wire.ts'
 
 /** Where the values of an order come from, and its columns. */

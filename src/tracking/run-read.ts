@@ -8,8 +8,8 @@ import { wireValue } from './points.ts'
 import { requireRun } from './runs.ts'
 import type { RunRow } from './runs.ts'
 import type { Tracking } from './room.ts'
-import { inList, sql } from './sql.ts'
-import type { Sql } from './sql.ts'
+import { inList, sql } from '../store/sql/sql.ts'
+import type { Sql } from '../store/sql/sql.ts'
 
 /** A metric as MLflow's clients see it; the value "NaN" is text, for JSON has no number for it. */
 export interface WireMetric {

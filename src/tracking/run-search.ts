@@ -13,8 +13,8 @@ import { condition, indexedRows, metricValue, RUN_SCHEMA } from './run-condition
 import { readRunFilter } from './run-lineage.ts'
 import { ordering } from './run-orders.ts'
 import type { RunRow } from './runs.ts'
-import { all, inList, joined, raw, searchAll, sql } from './sql.ts'
-import type { Sql } from './sql.ts'
+import { all, inList, joined, raw, searchAll, sql } from '../store/sql/sql.ts'
+import type { Sql } from '../store/sql/sql.ts'
 import { invalid } from './wire.ts'
 
 export interface RunSearch {

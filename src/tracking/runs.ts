@@ -9,7 +9,7 @@ import { LIMITS, checkKey, cut } from './limits.ts'
 import { randomName } from './names.ts'
 import { hexId, sees } from './room.ts'
 import type { Tracking } from './room.ts'
-import { insertRows } from './sql.ts'
+import { insertRows } from '../store/sql/sql.ts'
 import { invalid, missing } from './wire.ts'
 
 export const STATUSES = { RUNNING: 1, SCHEDULED: 2, FINISHED: 3, FAILED: 4, KILLED: 5 } as const

@@ -12,7 +12,7 @@ import { searchRuns } from './run-search.ts'
 import type { RunPage } from './run-search.ts'
 import { hexId, homeProject, visible } from './room.ts'
 import type { Tracking } from './room.ts'
-import { fetchAll, raw, searchAll, sql } from './sql.ts'
+import { fetchAll, raw, searchAll, sql } from '../store/sql/sql.ts'
 
 /** What is searched for, in which order, and what of it a table shows. */
 export interface SearchText {

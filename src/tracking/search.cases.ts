@@ -10,7 +10,7 @@ import { getRun } from './run-read.ts'
 import { searchRuns } from './run-search.ts'
 import { createRun, finishRun, setRunStage } from './runs.ts'
 import { refused, stream } from './bench.cases.ts'
-import { insertRows } from './sql.ts'
+import { insertRows } from '../store/sql/sql.ts'
 import type { Bench } from './bench.cases.ts'
 
 interface Known {

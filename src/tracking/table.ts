@@ -14,8 +14,8 @@ import type { Tracking } from './room.ts'
 import type { Filter } from './filter.ts'
 import { condition } from './run-conditions.ts'
 import { readRunFilter } from './run-lineage.ts'
-import { all, joined, raw, searchAll, sql } from './sql.ts'
-import type { Sql } from './sql.ts'
+import { all, joined, raw, searchAll, sql } from '../store/sql/sql.ts'
+import type { Sql } from '../store/sql/sql.ts'
 
 const VIEW = { active: 'ACTIVE_ONLY', deleted: 'DELETED_ONLY', all: 'ALL' } as const satisfies Record<string, View>
 

@@ -1,6 +1,6 @@
 /** The tracking room on a real PostgreSQL. */
 import { startPostgres } from '../../test/postgres.ts'
-import { openPostgres } from '../store/postgres.ts'
+import { openPostgres } from '../store/postgres/postgres.ts'
 import { trackingCases } from './tracking.cases.ts'
 
 trackingCases('PostgreSQL', async () => {

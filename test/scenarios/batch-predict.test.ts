@@ -343,7 +343,7 @@ describe('batch-predict', () => {
     const bucket = s3.url.replace(/\/slipway$/, '')
     const args = ['m/1', `${bucket}/slipway/made/in.csv`, `${bucket}/slipway/made/out.csv`, '--chunk', '50']
     const [from, to] = ['made/in.csv', 'made/out.csv'].map((key) => s3.file(key))
-    const { s3Client } = await import('../../src/store/s3/client.ts')
+    const { s3Client } = await import('../../src/store/blobs/s3/client.ts')
     const client = s3Client(s3.settings)
     t.after(() => client.close())
     await client.call({ method: 'PUT', key: 'made/in.csv', body: readFileSync(path('in.csv')) })

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { authApi } from '../../src/contract/auth.ts'
 import { searchesApi } from '../../src/contract/searches.ts'
-import { openPostgres } from '../../src/store/postgres.ts'
+import { openPostgres } from '../../src/store/postgres/postgres.ts'
 import { startPostgres } from '../postgres.ts'
 import { startTestServer, type TestServer } from '../server.ts'
 

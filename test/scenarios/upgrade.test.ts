@@ -7,8 +7,8 @@ import { after, describe, it } from 'node:test'
 import { startPostgres } from '../postgres.ts'
 import type { Db } from '../../src/store/db.ts'
 import { migrate, MIGRATIONS, readMigrations, type Migration } from '../../src/store/migrate.ts'
-import { openPostgres } from '../../src/store/postgres.ts'
-import { openSqlite } from '../../src/store/sqlite.ts'
+import { openPostgres } from '../../src/store/postgres/postgres.ts'
+import { openSqlite } from '../../src/store/sqlite/sqlite.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-upgrade-'))
 after(() => rmSync(root, { recursive: true, force: true }))

@@ -2,7 +2,7 @@
 import type { Principal } from '../../contract/access.ts'
 import type { Reader, Tx } from '../../store/db.ts'
 import { pageToken, queryHash, readToken } from '../../tracking/paging.ts'
-import { fetchAll, inList, raw, sql } from '../../tracking/sql.ts'
+import { fetchAll, inList, raw, sql } from '../../store/sql/sql.ts'
 import { invalid } from '../../tracking/wire.ts'
 import type { Status, WebhookEvent } from './events.ts'
 import { requireWebhook } from './room.ts'

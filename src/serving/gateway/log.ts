@@ -1,5 +1,5 @@
 /** The gateway's prediction log: records into a segment, replies released once their records are with the operating system. */
-import { SegmentWriter } from '../../store/segments.ts'
+import { SegmentWriter } from '../../store/segments/segments.ts'
 import { halves } from '../many.ts'
 import type { LogRecord } from '../records.ts'
 import { toJson } from './json.ts'

@@ -6,7 +6,7 @@ import { requireExperiment } from '../experiments.ts'
 import { checkKey, checkLength, LIMITS } from '../limits.ts'
 import { hexId, homeProject, sees } from '../room.ts'
 import type { Tracking } from '../room.ts'
-import { fetchAll, inList, insertRows, sql } from '../sql.ts'
+import { fetchAll, inList, insertRows, sql } from '../../store/sql/sql.ts'
 import { invalid, missing } from '../wire.ts'
 
 /** A row of the table; times in ms since 1970. */

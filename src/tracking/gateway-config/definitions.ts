@@ -3,7 +3,7 @@ import type { Principal } from '../../contract/access.ts'
 import type { Reader } from '../../store/db.ts'
 import { homeProject } from '../room.ts'
 import type { Tracking } from '../room.ts'
-import { fetchAll, inList, sql } from '../sql.ts'
+import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
 import { mlflowProblem } from '../wire.ts'
 import {
   DEFINITION,

@@ -3,7 +3,7 @@ import type { Principal } from '../../contract/access.ts'
 import { checkKey, checkLength, LIMITS } from '../limits.ts'
 import { visible } from '../room.ts'
 import type { Tracking } from '../room.ts'
-import { all, fetchAll, sql } from '../sql.ts'
+import { all, fetchAll, sql } from '../../store/sql/sql.ts'
 import { invalid, missing, mlflowProblem } from '../wire.ts'
 import { ENDPOINT, insertRow, recordChange, requireById } from './things.ts'
 

@@ -4,8 +4,8 @@ import type { Reader, Tx } from '../../store/db.ts'
 import { checkLength } from '../limits.ts'
 import { hexId, visible } from '../room.ts'
 import type { Tracking } from '../room.ts'
-import { all, fetchAll, raw, sql } from '../sql.ts'
-import type { Sql } from '../sql.ts'
+import { all, fetchAll, raw, sql } from '../../store/sql/sql.ts'
+import type { Sql } from '../../store/sql/sql.ts'
 import { invalid, missing, mlflowProblem } from '../wire.ts'
 
 /** A kind of setting: its table, the columns of its id and its name, and its name in messages. */

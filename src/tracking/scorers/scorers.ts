@@ -5,8 +5,8 @@ import { requireActiveExperiment, requireExperiment } from '../experiments.ts'
 import { checkLength } from '../limits.ts'
 import { hexId, visible } from '../room.ts'
 import type { Tracking } from '../room.ts'
-import { all, fetchAll, inList, raw, sql } from '../sql.ts'
-import type { Sql } from '../sql.ts'
+import { all, fetchAll, inList, raw, sql } from '../../store/sql/sql.ts'
+import type { Sql } from '../../store/sql/sql.ts'
 import { invalid, missing } from '../wire.ts'
 
 /** A version in MLflow's shape; its id of an experiment is a number. */

@@ -1,8 +1,8 @@
 /** Turns a filter of traces into SQL over the table `traces r`. */
 import { compare } from '../compare.ts'
 import type { Comparison } from '../filter.ts'
-import { joined, raw, sql } from '../sql.ts'
-import type { Sql } from '../sql.ts'
+import { joined, raw, sql } from '../../store/sql/sql.ts'
+import type { Sql } from '../../store/sql/sql.ts'
 import type { Db } from '../../store/db.ts'
 import { invalid } from '../wire.ts'
 import type { Compared, TraceFilter } from './filter.ts'

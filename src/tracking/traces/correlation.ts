@@ -1,8 +1,8 @@
 /** How much two filters of traces go together: normalised pointwise mutual information. */
 import type { Principal } from '../../contract/access.ts'
 import type { Tracking } from '../room.ts'
-import { all, joined, raw, searchAll, sql } from '../sql.ts'
-import type { Sql } from '../sql.ts'
+import { all, joined, raw, searchAll, sql } from '../../store/sql/sql.ts'
+import type { Sql } from '../../store/sql/sql.ts'
 import { filterOf, traceScope } from './search.ts'
 
 export interface TwoFilters {

@@ -3,9 +3,9 @@ import type { Principal } from '../../contract/access.ts'
 import type { SqlValue, Tx } from '../../store/db.ts'
 import { requireExperiment } from '../experiments.ts'
 import type { Tracking } from '../room.ts'
-import { fetchAll, inList, sql } from '../sql.ts'
-import type { Sql } from '../sql.ts'
-import { raw } from '../sql.ts'
+import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
+import type { Sql } from '../../store/sql/sql.ts'
+import { raw } from '../../store/sql/sql.ts'
 import { invalid } from '../wire.ts'
 
 /** Which traces of an experiment: those up to a start time (oldest first, at most so many), or those of these ids. */

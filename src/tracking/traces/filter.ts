@@ -2,7 +2,7 @@
  * The search grammar of traces: `status = 'OK' AND span.name LIKE '%call%' AND feedback.score > 0.5`. Beyond MLflow's it takes
  * OR, NOT and parentheses.
  */
-import { patternFault } from '../../store/regexp.ts'
+import { patternFault } from '../../store/sql/regexp.ts'
 import type { Operator } from '../filter.ts'
 import { splitName, tokens } from '../lexer.ts'
 import type { Token } from '../lexer.ts'

@@ -2,7 +2,7 @@
 import type { Principal } from '../../contract/access.ts'
 import type { Reader } from '../../store/db.ts'
 import { sees } from '../room.ts'
-import { fetchAll, inList, sql } from '../sql.ts'
+import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
 import { missing } from '../wire.ts'
 import { wireAssessment } from './assessment-wire.ts'
 import type { AssessmentRow } from './assessment-wire.ts'

@@ -4,7 +4,7 @@ import type { Tx } from '../../store/db.ts'
 import { sees } from '../room.ts'
 import type { Tracking } from '../room.ts'
 import { requireRun } from '../runs.ts'
-import { fetchAll, inList, insertRows, sql } from '../sql.ts'
+import { fetchAll, inList, insertRows, sql } from '../../store/sql/sql.ts'
 import { invalid } from '../wire.ts'
 import { requireTrace } from './info.ts'
 

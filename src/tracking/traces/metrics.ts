@@ -1,8 +1,8 @@
 /** Figures over many traces, spans or assessments: counts, sums, means and percentiles by dimension and time. */
 import type { Principal } from '../../contract/access.ts'
 import type { Tracking } from '../room.ts'
-import { all, joined, raw, searchAll, sql } from '../sql.ts'
-import type { Sql } from '../sql.ts'
+import { all, joined, raw, searchAll, sql } from '../../store/sql/sql.ts'
+import type { Sql } from '../../store/sql/sql.ts'
 import { invalid } from '../wire.ts'
 import { aggregate } from './aggregate.ts'
 import type { Aggregation, Weighted } from './aggregate.ts'

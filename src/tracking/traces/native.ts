@@ -6,7 +6,7 @@ import type { Assessment, Span, TraceInfo as WireTrace } from '../../contract/tr
 import { mount } from '../../http/mount.ts'
 import type { Mounted } from '../../http/mount.ts'
 import type { Tracking } from '../room.ts'
-import { fetchAll, inList, sql } from '../sql.ts'
+import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
 import type { AssessmentRow } from './assessment-wire.ts'
 import { KEYS, UNKNOWN_TYPE } from './conventions.ts'
 import { readInfos } from './info.ts'

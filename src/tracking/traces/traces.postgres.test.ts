@@ -1,6 +1,6 @@
 /** Traces on a real PostgreSQL. */
 import { startPostgres } from '../../../test/postgres.ts'
-import { openPostgres } from '../../store/postgres.ts'
+import { openPostgres } from '../../store/postgres/postgres.ts'
 import { traceCases } from './traces.cases.ts'
 
 traceCases('PostgreSQL', async () => {

@@ -1,7 +1,7 @@
 /** A later import of the same source: what it brought before becomes what it is there now; what came from elsewhere is not touched. */
 import { problem } from '../../contract/errors.ts'
 import type { Row, SqlValue, Tx } from '../../store/db.ts'
-import { all, inList, insertRows, joined, raw, sql } from '../sql.ts'
+import { all, inList, insertRows, joined, raw, sql } from '../../store/sql/sql.ts'
 import type { MovedTable, Origin } from './table.ts'
 
 /** A row that is here and differs, and what becomes of it. */

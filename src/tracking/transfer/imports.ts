@@ -3,7 +3,7 @@ import type { Principal } from '../../contract/access.ts'
 import { problem } from '../../contract/errors.ts'
 import type { Tracking } from '../room.ts'
 import { hexId } from '../room.ts'
-import { insertRows } from '../sql.ts'
+import { insertRows } from '../../store/sql/sql.ts'
 
 /** A row of the table; times in ms since 1970. */
 export interface ImportRow {

@@ -2,7 +2,7 @@
 import type { Row, Tx } from '../../store/db.ts'
 import { beat } from '../heartbeat.ts'
 import type { Tracking } from '../room.ts'
-import { inList, sql } from '../sql.ts'
+import { inList, sql } from '../../store/sql/sql.ts'
 import type { MovedTable, Origin } from './table.ts'
 
 /** Gives the tables of runs, logged models, traces, evaluation datasets and experiments their origins. */

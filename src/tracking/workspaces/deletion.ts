@@ -3,7 +3,7 @@ import type { Principal } from '../../contract/access.ts'
 import type { Reader, Tx } from '../../store/db.ts'
 import { purgeExperiment } from '../purge.ts'
 import type { Tracking } from '../room.ts'
-import { fetchAll, raw, sql } from '../sql.ts'
+import { fetchAll, raw, sql } from '../../store/sql/sql.ts'
 import { invalid, mlflowProblem } from '../wire.ts'
 import { HOLDERS, refuseInside, requireWorkspace } from './workspaces.ts'
 

@@ -1,0 +1,179 @@
+/** Files and folders kept by content: a sorted manifest, stored as a blob whose digest names the whole. */
+import { constants, createReadStream } from 'node:fs'
+import type { Dirent } from 'node:fs'
+import { chmod, copyFile, link, lstat, mkdir, open, readdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { problem, type Problem } from '../../contract/errors.ts'
+import { readArchive, safePath, type ArchiveLimits } from '../backup/archive.ts'
+import type { Blobs } from './blobs.ts'
+
+/** A file of a tree. `path` is relative with `/`; '' when the tree is that one file. Times and owners are not kept. */
+export interface TreeFile {
+  readonly path: string
+  readonly size: number
+  readonly digest: string
+  readonly executable: boolean
+}
+
+/** What a tree is known by: its manifest's digest, bytes of all files, number of files. */
+export interface TreeInfo {
+  readonly digest: string
+  readonly size: number
+  readonly files: number
+}
+
+/** Files written or read at the same time. */
+const AT_ONCE = 8
+
+/** Largest manifest that is read, bytes. */
+const MANIFEST_LIMIT = 64 * 1024 * 1024
+
+/**
+ * Stores a file or a folder. Empty folders are not kept. Throws `unprocessable` for links, sockets and other special files
+ * inside it, since a link could show what lies elsewhere; `not_found` when nothing is there.
+ */
+export async function putTree(blobs: Blobs, path: string): Promise<TreeInfo> {
+  const found = await lstat(path).catch(() => undefined)
+  if (found === undefined) throw problem('not_found', { what: 'file or folder', id: path })
+  const sources = found.isDirectory() ? await walk(path, '') : [{ path: '', source: path }]
+  if (!found.isDirectory() && !found.isFile()) throw special(path)
+  const files = await mapSome(sources, async ({ path, source }): Promise<TreeFile> => {
+    const { mode } = await lstat(source)
+    const { digest, size } = await blobs.put(createReadStream(source))
+    return { path, size, digest, executable: (mode & 0o100) !== 0 }
+  })
+  return putManifest(blobs, files)
+}
+
+/** Stores the files of a tar stream as a tree; see `readArchive` for what is refused. */
+export async function putArchive(
+  blobs: Blobs,
+  source: AsyncIterable<Uint8Array>,
+  limits: ArchiveLimits,
+): Promise<TreeInfo> {
+  const files: TreeFile[] = []
+  for await (const entry of readArchive(source, limits)) {
+    const { digest, size } = await blobs.put(entry.body, { size: entry.size })
+    files.push({ path: entry.path, size, digest, executable: entry.executable })
+  }
+  refuseOverlap(files)
+  return putManifest(blobs, files)
+}
+
+/** Stores a tree of files whose blobs are there already. */
+export async function putManifest(blobs: Blobs, files: readonly TreeFile[]): Promise<TreeInfo> {
+  const sorted = files.toSorted((a, b) => (a.path < b.path ? -1 : 1))
+  const lines = sorted.map(({ path, size, digest, executable }) => [path, size, digest, executable ? 1 : 0])
+  const { digest } = await blobs.put(Buffer.from(JSON.stringify({ slipway_tree: 1, files: lines })))
+  return { digest, size: sorted.reduce((sum, file) => sum + file.size, 0), files: sorted.length }
+}
+
+/** The files of a tree, sorted by path. Throws `not_found`; `unprocessable` when the blob is not a tree. */
+export async function treeFiles(blobs: Blobs, digest: string): Promise<TreeFile[]> {
+  const bytes = await blobs.bytes(digest)
+  if (bytes.length > MANIFEST_LIMIT) throw problem('unprocessable', { detail: `blob ${digest} is not a tree` })
+  return parseManifest(bytes.toString('utf8'), digest)
+}
+
+/**
+ * Writes a tree to `destination`, which must not exist; its parent must. With `link` the files are read-only hard links
+ * where that is safe and possible, else read-only copies: root can write to read-only files and so would change the blob,
+ * therefore root gets copies (sharing blocks where the file system can).
+ */
+export async function materialise(
+  blobs: Blobs,
+  digest: string,
+  destination: string,
+  options: { readonly link?: boolean; readonly writable?: boolean } = {},
+): Promise<TreeFile[]> {
+  const files = await treeFiles(blobs, digest)
+  const single = files.length === 1 && files[0]?.path === ''
+  if (!single) await mkdir(destination)
+  const folders = new Set(files.map((file) => dirname(join(destination, file.path))))
+  for (const folder of single ? [] : folders) await mkdir(folder, { recursive: true })
+  await mapSome(files, async (file) => {
+    const target = file.path === '' ? destination : join(destination, safePath(file.path))
+    await place(blobs, file, target, options)
+  })
+  return files
+}
+
+/** Every digest that a tree needs: its own and its files'. For garbage collection. */
+export async function* treeDigests(blobs: Blobs, digest: string): AsyncGenerator<string> {
+  yield digest
+  for (const file of await treeFiles(blobs, digest)) yield file.digest
+}
+
+async function place(
+  blobs: Blobs,
+  file: TreeFile,
+  target: string,
+  options: { readonly link?: boolean; readonly writable?: boolean },
+): Promise<void> {
+  const source = blobs.path(file.digest)
+  if (source !== undefined && options.link === true && !file.executable && process.getuid?.() !== 0) {
+    const linked = await link(source, target).then(
+      () => true,
+      () => false,
+    )
+    if (linked) return chmod(target, 0o444)
+  }
+  if (source === undefined) await download(blobs, file.digest, target)
+  else await copyFile(source, target, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL)
+  await chmod(target, (options.writable === true ? 0o644 : 0o444) | (file.executable ? 0o111 : 0))
+}
+
+async function download(blobs: Blobs, digest: string, target: string): Promise<void> {
+  const file = await open(target, 'wx')
+  const { stream } = await blobs.read(digest)
+  await pipeline(stream, file.createWriteStream())
+}
+
+async function walk(root: string, prefix: string): Promise<{ path: string; source: string }[]> {
+  const entries = await readdir(join(root, prefix), { withFileTypes: true })
+  const found: { path: string; source: string }[] = []
+  for (const entry of entries) {
+    const path = prefix === '' ? entry.name : `${prefix}/${entry.name}`
+    if (entry.isDirectory()) found.push(...(await walk(root, path)))
+    else if (entry.isFile()) found.push({ path: safePath(path), source: join(root, path) })
+    else throw special(path, entry)
+  }
+  return found
+}
+
+function special(path: string, entry?: Dirent): Problem {
+  const kind = entry?.isSymbolicLink() === true ? 'a symbolic link' : 'a special file'
+  return problem('unprocessable', { detail: `"${path}" is ${kind}; only regular files and folders are kept` })
+}
+
+function parseManifest(text: string, digest: string): TreeFile[] {
+  const refuse = (): never => {
+    throw problem('unprocessable', { detail: `blob ${digest} is not a tree` })
+  }
+  if (!text.startsWith('{"slipway_tree":1,')) return refuse()
+  const { files } = JSON.parse(text) as { files: [string, number, string, number][] }
+  return files.map(([path, size, digest, executable]) => ({ path, size, digest, executable: executable === 1 }))
+}
+
+/** A path that is a file in one entry and a folder in another cannot be laid out. */
+function refuseOverlap(files: readonly TreeFile[]): void {
+  const paths = new Set(files.map((file) => file.path))
+  for (const { path } of files) {
+    for (let at = path.indexOf('/'); at > 0; at = path.indexOf('/', at + 1)) {
+      if (paths.has(path.slice(0, at))) {
+        throw problem('bad_request', { detail: `"${path.slice(0, at)}" is both a file and a folder` })
+      }
+    }
+  }
+}
+
+async function mapSome<A, B>(items: readonly A[], work: (item: A) => Promise<B>): Promise<B[]> {
+  const results: B[] = []
+  const rest = items.entries()
+  const worker = async (): Promise<void> => {
+    for (const [at, item] of rest) results[at] = await work(item)
+  }
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, worker))
+  return results
+}

@@ -1,0 +1,305 @@
+/** The PostgreSQL driver: serialisable transactions that are run again when they collide, reads on connections that cannot write. */
+import type { Compilable, Kysely } from 'kysely'
+import { setTimeout as delay } from 'node:timers/promises'
+import pg from 'pg'
+import { makeBuilder } from '../sql/builder.ts'
+import type { Db, Row, SqlValue, Tables, Tx } from '../db.ts'
+import { explained, isDisconnected, isRetryable, unavailable } from '../failures.ts'
+import { nested, refuseNested } from '../nesting.ts'
+import { numbered } from '../sql/placeholders.ts'
+import { preparedName } from './prepared.ts'
+import { assertBindable } from '../sqlite/statements.ts'
+
+export interface PostgresOptions {
+  /** Connections that write. Default 10. */
+  readonly writers?: number
+  /** Connections that read. Default 6. */
+  readonly readers?: number
+}
+
+/** A transaction that still collides after this many ms is given up with `unavailable`. */
+const RETRY_MS = 15_000
+
+/** A statement that waits longer for a lock of another session is given up with `unavailable`, ms. */
+const LOCK_MS = 15_000
+
+/** Ids of the types that arrive as text and are numbers here: int8, numeric; and bool, which is 0 or 1. */
+const NUMBERS = new Set<number>([20, 1700])
+const BOOLEANS = new Set<number>([16])
+
+/** The lock under which transactions that collided are run again, one at a time; any constant will do. */
+const RETRY_LOCK = 7_106_117
+
+/** Connects to PostgreSQL 14 or later at `url`; the first statement opens the first connection. The caller migrates it. */
+export function openPostgres(url: string, options: PostgresOptions = {}): Db {
+  return new PostgresDb(url, options)
+}
+
+class PostgresDb implements Db {
+  readonly kind = 'postgres'
+  readonly builder: Kysely<Tables> = makeBuilder('postgres')
+  readonly #writers: pg.Pool
+  readonly #readers: pg.Pool
+  #closed: Promise<void> | undefined
+
+  constructor(url: string, options: PostgresOptions) {
+    this.#writers = makePool(url, options.writers ?? 10, '-c default_transaction_isolation=serializable')
+    this.#readers = makePool(url, options.readers ?? 6, '-c default_transaction_read_only=on')
+  }
+
+  async all<T = Row>(sql: string, params: readonly SqlValue[] = []): Promise<T[]> {
+    return (await this.#read(sql, params)).rows as T[]
+  }
+
+  async get<T = Row>(sql: string, params: readonly SqlValue[] = []): Promise<T | undefined> {
+    return (await this.#read(sql, params)).rows[0] as T | undefined
+  }
+
+  async query<T = Row>(query: Compilable): Promise<T[]> {
+    const { sql, parameters } = query.compile()
+    return (await this.#read(sql, parameters)).rows as T[]
+  }
+
+  async search<T = Row>(query: Compilable | { sql: string; parameters: readonly unknown[] }): Promise<T[]> {
+    const { sql, parameters } = 'compile' in query ? query.compile() : query
+    return (await this.#read(sql, parameters)).rows as T[]
+  }
+
+  async tx<T>(work: (t: Tx) => Promise<T>): Promise<T> {
+    refuseNested()
+    if (this.#closed !== undefined) throw unavailable('it is closed')
+    const locks: Locks = { names: new Set(), retry: false }
+    const deadline = performance.now() + RETRY_MS
+    let broken = false
+    for (let attempt = 0; ; attempt++) {
+      const ended = await this.#attempt(work, locks)
+      if (ended.ok) {
+        ended.after.forEach(queueMicrotask)
+        return ended.value
+      }
+      if (ended.undone && isDisconnected(ended.error) && !broken) {
+        // the connection died before anything was committed: once more on a fresh one
+        broken = true
+        continue
+      }
+      const collided = isRetryable(ended.error)
+      if (!collided && !ended.stale) throw explained(ended.error)
+      if (performance.now() > deadline) throw unavailable('a transaction kept colliding with others', ended.error)
+      if (!collided) continue
+      locks.retry = true
+      await delay(Math.random() * Math.min(50, 2 ** attempt))
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= Promise.all([this.#writers.end(), this.#readers.end()]).then(() => undefined)
+    return this.#closed
+  }
+
+  async #read(sql: string, params: readonly unknown[]): Promise<pg.QueryResult<Row>> {
+    if (this.#closed !== undefined) throw unavailable('it is closed')
+    assertBindable(params)
+    const text = numbered(sql)
+    try {
+      return await this.#readers.query<Row>(text, [...params]).catch((error: unknown) => {
+        // a connection that died while it lay idle, or under the query: a read may be sent again
+        if (!isDisconnected(error)) throw error
+        return this.#readers.query<Row>(text, [...params])
+      })
+    } catch (error) {
+      throw explained(error)
+    }
+  }
+
+  /** Runs the work once, with the locks that earlier runs asked for taken before it starts. */
+  async #attempt<T>(work: (t: Tx) => Promise<T>, locks: Locks): Promise<Ended<T>> {
+    let client: pg.PoolClient
+    try {
+      client = await this.#writers.connect()
+    } catch (error) {
+      throw explained(error)
+    }
+    const tx = new PostgresTx(client, locks.names)
+    let ended: Ended<T>
+    try {
+      await tx.takeLocks(locks)
+      ended = await runOnce(client, tx, work)
+    } catch (error) {
+      ended = { ok: false, error, stale: false, undone: true }
+    }
+    const broken = !ended.ok && isDisconnected(ended.error)
+    client.release(broken || tx.unfit || !(await tx.dropLocks()))
+    return ended
+  }
+}
+
+/** What a transaction that runs again takes first: the locks it named, and the one of those that collided. */
+interface Locks {
+  readonly names: Set<string>
+  retry: boolean
+}
+
+/**
+ * `stale`: it waited for a lock after its snapshot was made, so what it saw may be older than the lock. `undone`: it certainly
+ * changed nothing, for no commit was sent.
+ */
+type Ended<T> =
+  | { readonly ok: true; readonly value: T; readonly after: readonly (() => void)[] }
+  | { readonly ok: false; readonly error: unknown; readonly stale: boolean; readonly undone: boolean }
+
+async function runOnce<T>(client: pg.PoolClient, tx: PostgresTx, work: (t: Tx) => Promise<T>): Promise<Ended<T>> {
+  let undone = true
+  try {
+    const value = await nested.run(tx, work, tx)
+    const after = tx.end()
+    if (tx.failure !== undefined) throw tx.failure.error
+    undone = !tx.begun
+    if (tx.begun) await client.query('COMMIT')
+    return { ok: true, value, after }
+  } catch (error) {
+    tx.end()
+    // a connection that is gone has nothing to roll back; what went wrong first is what counts
+    if (tx.begun) await client.query('ROLLBACK').catch(() => (tx.unfit = true))
+    // The work may have wrapped the engine's error; what decides about another run is the statement that failed.
+    const engine = tx.failure?.error
+    const decisive = isRetryable(engine) || isDisconnected(engine) ? engine : error
+    return { ok: false, error: decisive, stale: tx.lockedLate, undone }
+  }
+}
+
+class PostgresTx implements Tx {
+  readonly kind = 'postgres'
+  readonly #client: pg.PoolClient
+  readonly #named: Set<string>
+  readonly #held = new Set<string>()
+  readonly #then: (() => void)[] = []
+  #open = true
+  #sessionLocks = false
+  begun = false
+  lockedLate = false
+  /** True when its connection cannot be used again. */
+  unfit = false
+  failure: { error: unknown } | undefined
+
+  /** `named` collects the names of the locks asked for. */
+  constructor(client: pg.PoolClient, named: Set<string>) {
+    this.#client = client
+    this.#named = named
+  }
+
+  /** Takes locks before the transaction begins, so that its snapshot is newer than they are. */
+  async takeLocks(locks: Locks): Promise<void> {
+    if (locks.retry) await this.#sessionLock('SELECT pg_advisory_lock($1)', RETRY_LOCK)
+    for (const name of [...locks.names].sort()) await this.#lockFirst(name)
+  }
+
+  /** False when the connection is not fit to be used again. */
+  async dropLocks(): Promise<boolean> {
+    if (!this.#sessionLocks) return true
+    try {
+      await this.#client.query('SELECT pg_advisory_unlock_all()')
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  async all<T = Row>(sql: string, params: readonly SqlValue[] = []): Promise<T[]> {
+    return (await this.#send(sql, params)).rows as T[]
+  }
+
+  async get<T = Row>(sql: string, params: readonly SqlValue[] = []): Promise<T | undefined> {
+    return (await this.#send(sql, params)).rows[0] as T | undefined
+  }
+
+  async query<T = Row>(query: Compilable): Promise<T[]> {
+    const { sql, parameters } = query.compile()
+    return (await this.#send(sql, parameters)).rows as T[]
+  }
+
+  async run(sql: string, params: readonly SqlValue[] = []): Promise<number> {
+    return (await this.#send(sql, params)).rowCount ?? 0
+  }
+
+  async lock(name: string): Promise<void> {
+    this.#assertUsable()
+    this.#named.add(name)
+    if (this.#held.has(name)) return
+    if (!this.begun) {
+      await this.#lockFirst(name)
+      return
+    }
+    this.lockedLate = true
+    await this.#send('SELECT pg_advisory_xact_lock(hashtextextended(?, 0))', [name])
+  }
+
+  afterCommit(then: () => void): void {
+    this.#then.push(then)
+  }
+
+  get open(): boolean {
+    return this.#open
+  }
+
+  end(): readonly (() => void)[] {
+    this.#open = false
+    return this.#then
+  }
+
+  async #send(sql: string, params: readonly unknown[]): Promise<pg.QueryResult<Row>> {
+    this.#assertUsable()
+    try {
+      assertBindable(params)
+      if (!this.begun) {
+        this.begun = true
+        await this.#client.query('BEGIN')
+      }
+      const text = numbered(sql)
+      return await this.#client.query<Row>({ name: preparedName(text), text, values: [...params] })
+    } catch (error) {
+      this.failure = { error }
+      throw error
+    }
+  }
+
+  #assertUsable(): void {
+    if (!this.#open) throw new Error('this transaction is over; a statement was not awaited inside it')
+    if (this.failure === undefined) return
+    throw new Error('a statement of this transaction failed; it can only be rolled back', { cause: this.failure.error })
+  }
+
+  async #lockFirst(name: string): Promise<void> {
+    await this.#sessionLock('SELECT pg_advisory_lock(hashtextextended($1, 0))', name)
+    this.#held.add(name)
+  }
+
+  async #sessionLock(sql: string, value: string | number): Promise<void> {
+    this.#sessionLocks = true
+    await this.#client.query(sql, [value])
+  }
+}
+
+function makePool(url: string, max: number, options: string): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max,
+    options: `${options} -c lock_timeout=${LOCK_MS}`,
+    connectionTimeoutMillis: 15_000,
+    keepAlive: true,
+    application_name: 'slipway',
+    types: rowParsers,
+  })
+  // A connection that breaks is replaced by the pool, and its statement is refused; without listeners it would end the process.
+  pool.on('error', () => undefined)
+  pool.on('connect', (client) => client.on('error', () => undefined))
+  return pool
+}
+
+const typeParser: pg.CustomTypesConfig['getTypeParser'] = (id, format) => {
+  if (NUMBERS.has(id)) return Number
+  if (BOOLEANS.has(id)) return (text: string) => (text === 't' ? 1 : 0)
+  return pg.types.getTypeParser(id, format)
+}
+
+/** Turns what PostgreSQL sends into the values of a `Row`. */
+export const rowParsers: pg.CustomTypesConfig = { getTypeParser: typeParser }

@@ -1,0 +1,147 @@
+/** SQL text together with its values, composed by a template tag: for queries whose shape depends on the caller's filter. */
+import type { Db, Reader, SqlValue, Tx } from '../db.ts'
+import { pgArray } from '../postgres/array.ts'
+import type { Element } from '../postgres/array.ts'
+
+export interface Sql {
+  readonly text: string
+  readonly params: readonly SqlValue[]
+}
+
+/** sql`a = ${value} AND ${other}`: values become `?`, other fragments are spliced in. */
+export function sql(strings: TemplateStringsArray, ...values: readonly (Sql | SqlValue)[]): Sql {
+  const params: SqlValue[] = []
+  const parts = strings.map((part, index) => {
+    if (index === strings.length - 1) return part
+    const value = values[index] as Sql | SqlValue
+    if (isSql(value)) {
+      params.push(...value.params)
+      return part + value.text
+    }
+    params.push(value)
+    return `${part}?`
+  })
+  return { text: parts.join(''), params }
+}
+
+/** A column or keyword that the program itself wrote; never a caller's text. */
+export function raw(text: string): Sql {
+  return { text, params: [] }
+}
+
+/** Fragments with a separator between them. */
+export function joined(parts: readonly Sql[], between: string): Sql {
+  return { text: parts.map((part) => part.text).join(between), params: parts.flatMap((part) => [...part.params]) }
+}
+
+/** All of the conditions; none = always true. */
+export function all(parts: readonly Sql[]): Sql {
+  return parts.length === 0 ? raw('1 = 1') : joined(parts, ' AND ')
+}
+
+/** `(?, ?, …)` for IN; its length is rounded up to a power of two by repeating a value, so that few statement texts exist. */
+export function inList(values: readonly SqlValue[]): Sql {
+  if (values.length === 0) return raw('(NULL)')
+  const padded = [...values]
+  const last = values[values.length - 1] as SqlValue
+  while ((padded.length & (padded.length - 1)) !== 0) padded.push(last)
+  return { text: `(${padded.map(() => '?').join(', ')})`, params: padded }
+}
+
+/** Runs a composed query. */
+export function fetchAll<T>(reader: Reader, query: Sql): Promise<T[]> {
+  return reader.all<T>(query.text, query.params)
+}
+
+/** Runs a composed query that may take longer than a few ms. */
+export function searchAll<T>(db: Db, query: Sql): Promise<T[]> {
+  return db.search<T>({ sql: query.text, parameters: query.params })
+}
+
+/** Rows written by one statement at most. */
+const CHUNK = 64
+
+/**
+ * Inserts rows, many per statement, in chunks of powers of two. `head` ends before VALUES, `tail` follows it
+ * (ON CONFLICT …). Returns how many rows were inserted or updated.
+ */
+export async function insertRows(
+  t: Tx,
+  head: string,
+  rows: readonly (readonly SqlValue[])[],
+  tail = '',
+): Promise<number> {
+  let changed = 0
+  const width = rows[0]?.length ?? 0
+  for (let at = 0; at < rows.length;) {
+    const size = chunkSize(rows.length - at)
+    const values: SqlValue[] = []
+    for (const row of rows.slice(at, at + size)) values.push(...row)
+    changed += await t.run(`${head} VALUES ${rowMarks(size, width)} ${tail}`, values)
+    at += size
+  }
+  return changed
+}
+
+/** A table that gets many rows at once: its columns in the order of the rows' values, with their types on PostgreSQL. */
+export interface Into {
+  readonly table: string
+  readonly columns: Readonly<Record<string, Element>>
+}
+
+/**
+ * As `insertRows`, for the tables that carry the load. On PostgreSQL all rows go as one array a column: a statement with thousands of
+ * parameters would take longer to read than to run.
+ */
+export async function insertMany(
+  t: Tx,
+  into: Into,
+  rows: readonly (readonly SqlValue[])[],
+  tail: string,
+): Promise<number> {
+  if (rows.length === 0) return 0
+  if (t.kind === 'sqlite' || rows.length === 1) return insertRows(t, headOf(into), rows, tail)
+  const { text, params } = unnested(into, rows, tail)
+  return t.run(text, params)
+}
+
+/** The statement that inserts rows on PostgreSQL as one array a column. */
+export function unnested({ table, columns }: Into, rows: readonly (readonly SqlValue[])[], tail: string): Sql {
+  const arrays = Object.values(columns).map((type, at) =>
+    arrayOf(
+      type,
+      rows.map((row) => row[at] ?? null),
+    ),
+  )
+  return sql`${raw(headOf({ table, columns }))} SELECT * FROM unnest(${joined(arrays, ', ')}) ${raw(tail)}`
+}
+
+/** A PostgreSQL array as a value. Integers must be safe ones. */
+export function arrayOf(type: Element, values: readonly SqlValue[]): Sql {
+  return sql`CAST(${pgArray(type, values)} AS ${raw(type)}[])`
+}
+
+function headOf({ table, columns }: Into): string {
+  return `INSERT INTO ${table} (${Object.keys(columns).join(', ')})`
+}
+
+const marks = new Map<number, string>()
+
+/** `(?, …), (?, …), …` for so many rows of so many values, made once. */
+function rowMarks(rows: number, width: number): string {
+  const place = rows * 1000 + width
+  let text = marks.get(place)
+  if (text === undefined) {
+    const one = `(${Array.from({ length: width }, () => '?').join(', ')})`
+    marks.set(place, (text = Array.from({ length: rows }, () => one).join(', ')))
+  }
+  return text
+}
+
+function chunkSize(left: number): number {
+  return left >= CHUNK ? CHUNK : 2 ** Math.floor(Math.log2(left))
+}
+
+function isSql(value: Sql | SqlValue): value is Sql {
+  return typeof value === 'object' && value !== null && 'text' in value && 'params' in value
+}

@@ -1,0 +1,125 @@
+/** The SQLite driver: one writer with group commit, one reader on the event loop, one on a thread for long reads. */
+import type { Compilable, Kysely } from 'kysely'
+import { makeBuilder } from '../sql/builder.ts'
+import { openReader, openWriter, type Connection } from './connection.ts'
+import type { Db, Row, SqlValue, Tables, Tx } from '../db.ts'
+import { explained, unavailable } from '../failures.ts'
+import { GroupCommit } from './group.ts'
+import { refuseNested } from '../nesting.ts'
+import { ReaderThread } from './reader.ts'
+import { assertBindable, Statements } from './statements.ts'
+import { WalSync } from './wal.ts'
+
+export interface SqliteOptions {
+  /** Replaces the disk sync, for tests of its failure. */
+  readonly sync?: () => Promise<void>
+  /** How long a transaction waits for another process that writes, ms. Default 5000. */
+  readonly busyMs?: number
+}
+
+/** Opens or makes the database in the file `path` (its folder must exist). The caller migrates it. */
+export function openSqlite(path: string, options: SqliteOptions = {}): Db {
+  if (path === ':memory:') throw new Error('openSqlite needs a file: durability and the reader thread work on files')
+  return new SqliteDb(path, options)
+}
+
+class SqliteDb implements Db {
+  readonly kind = 'sqlite'
+  readonly builder: Kysely<Tables> = makeBuilder('sqlite')
+  readonly #writer: Connection
+  readonly #reader: Connection
+  readonly #reads: Statements
+  readonly #wal: WalSync
+  readonly #group: GroupCommit
+  readonly #thread: ReaderThread
+  #groups = 0
+  #groupsPerCheckpoint = 64
+  #checkpointing = false
+  #closed: Promise<void> | undefined
+
+  constructor(path: string, options: SqliteOptions) {
+    this.#writer = openWriter(path)
+    this.#reader = openReader(path)
+    this.#reads = new Statements(this.#reader)
+    this.#wal = new WalSync(path)
+    const sync = options.sync ?? (() => this.#wal.sync())
+    this.#group = new GroupCommit(this.#writer, new Statements(this.#writer), {
+      sync: () => this.#durable(sync),
+      busyMs: options.busyMs ?? 5000,
+    })
+    this.#thread = new ReaderThread(path)
+  }
+
+  async all<T = Row>(sql: string, params?: readonly SqlValue[]): Promise<T[]> {
+    return this.#read(() => this.#reads.all(sql, params)) as T[]
+  }
+
+  async get<T = Row>(sql: string, params?: readonly SqlValue[]): Promise<T | undefined> {
+    return this.#read(() => this.#reads.get(sql, params)) as T | undefined
+  }
+
+  async query<T = Row>(query: Compilable): Promise<T[]> {
+    const { sql, parameters } = query.compile()
+    return this.#read(() => this.#reads.all(sql, parameters)) as T[]
+  }
+
+  async tx<T>(work: (t: Tx) => Promise<T>): Promise<T> {
+    refuseNested()
+    if (this.#closed !== undefined) throw unavailable('it is closed')
+    return (await this.#group.add(work)) as T
+  }
+
+  async search<T = Row>(query: Compilable | { sql: string; parameters: readonly unknown[] }): Promise<T[]> {
+    const { sql, parameters } = 'compile' in query ? query.compile() : query
+    assertBindable(parameters)
+    try {
+      return (await this.#thread.search(sql, parameters)) as T[]
+    } catch (error) {
+      throw explained(error)
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    await this.#group.idle()
+    await this.#thread.close()
+    this.#reader.close()
+    this.#writer.close()
+    this.#wal.close()
+  }
+
+  #read<R>(statement: () => R): R {
+    if (this.#closed !== undefined) throw unavailable('it is closed')
+    try {
+      return statement()
+    } catch (error) {
+      throw explained(error)
+    }
+  }
+
+  async #durable(sync: () => Promise<void>): Promise<void> {
+    await sync()
+    if (++this.#groups >= this.#groupsPerCheckpoint && !this.#checkpointing) void this.#checkpoint()
+  }
+
+  /** A failure here is not the writer's: SQLite moves the log itself once it has grown further. */
+  async #checkpoint(): Promise<void> {
+    this.#checkpointing = true
+    this.#groups = 0
+    const pages = await this.#thread.checkpoint().catch(() => 0)
+    if (pages > 0) this.#groupsPerCheckpoint = paced(this.#groupsPerCheckpoint, pages)
+    this.#checkpointing = false
+  }
+}
+
+/** Pages that the log should hold when it is moved: few enough to be quick, enough to be worth the disk syncs. */
+const CHECKPOINT_PAGES = 1000
+
+/** The number of groups until the next checkpoint, from the pages that the last `groups` made. */
+function paced(groups: number, pages: number): number {
+  return Math.round(Math.min(4096, Math.max(8, (groups * CHECKPOINT_PAGES) / pages)))
+}
