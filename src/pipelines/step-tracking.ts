@@ -1,12 +1,12 @@
 /** Steps in tracking: each attempt is a run, made and finished on the project's behalf. */
 import { SYSTEM } from '../auth/tokens.ts'
 import type { Principal } from '../contract/access.ts'
-import { placeOfUri } from '../tracking/artifact-paths.ts'
-import { putArtifact } from '../tracking/artifacts.ts'
-import { logBatch } from '../tracking/batch.ts'
-import { ensureExperiment } from '../tracking/experiments.ts'
+import { placeOfUri } from '../tracking/artifacts/paths.ts'
+import { putArtifact } from '../tracking/artifacts/artifacts.ts'
+import { logBatch } from '../tracking/runs/batch.ts'
+import { ensureExperiment } from '../tracking/experiments/experiments.ts'
 import type { Tracking } from '../tracking/room.ts'
-import { createRun, finishRun, hasRun, requireRun } from '../tracking/runs.ts'
+import { createRun, finishRun, hasRun, requireRun } from '../tracking/runs/runs.ts'
 import type { StepTracking } from './deps.ts'
 
 /** Largest number of metrics of one write. */

@@ -1,6 +1,6 @@
 /** What versions hold on to: the runs that made them, their models and their data; retention never removes these. */
 import type { Reader } from '../store/db.ts'
-import type { Cited } from '../tracking/retention-plan.ts'
+import type { Cited } from '../tracking/retention/plan.ts'
 
 /** Makes the look-up. A deleted version counts too: its lineage must go on being true. */
 export function citedByVersions(reader: Reader): () => Promise<Cited> {

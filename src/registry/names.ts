@@ -1,7 +1,7 @@
 /** What models, versions, aliases, tags and stages may be called on MLflow's wire, with its texts. */
-import { checkKey, checkLength } from '../tracking/limits.ts'
-import { invalidValue, missingValue } from '../tracking/input.ts'
-import { invalid } from '../tracking/wire.ts'
+import { checkKey, checkLength } from '../mlflow/limits.ts'
+import { invalidValue, missingValue } from '../mlflow/input.ts'
+import { invalid } from '../mlflow/wire.ts'
 
 /** Marks a registered model that holds the versions of a prompt. */
 export const PROMPT_TAG = 'mlflow.prompt.is_prompt'

@@ -1,7 +1,7 @@
 /** Reads and checks the `source` of a version before anything is looked up: schemes, names and relative parts. */
 import { posix } from 'node:path'
-import { fullyDecoded } from '../tracking/artifact-paths.ts'
-import { invalid, mlflowProblem } from '../tracking/wire.ts'
+import { fullyDecoded } from '../tracking/artifacts/paths.ts'
+import { invalid, mlflowProblem } from '../mlflow/wire.ts'
 
 export type SourceUri =
   | { readonly kind: 'logged_model'; readonly model_id: string }

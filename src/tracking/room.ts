@@ -6,7 +6,7 @@ import type { Blobs } from '../store/blobs/blobs.ts'
 import type { Db, Reader, Tx } from '../store/db.ts'
 import type { Sql } from '../store/sql/sql.ts'
 import { raw, sql } from '../store/sql/sql.ts'
-import type { SuitePlace } from './suite-place.ts'
+import type { SuitePlace } from './artifacts/suite-place.ts'
 
 export interface TrackingDeps {
   readonly db: Db

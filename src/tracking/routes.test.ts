@@ -10,7 +10,7 @@ import { makeIds } from '../contract/ids.ts'
 import { startServer } from '../http/server.ts'
 import type { RunningServer } from '../http/server.ts'
 import { openTemporaryStore } from '../store/open.ts'
-import { byteRange } from './artifact-routes.ts'
+import { byteRange } from './artifacts/artifact-routes.ts'
 import { trackingRoom } from './room.ts'
 import { trackingRoutes } from './routes.ts'
 

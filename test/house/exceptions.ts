@@ -156,17 +156,17 @@ src/tracking | folders | src/tracking/issues
 src/tracking | folders | src/tracking/scorers
 src/tracking | folders | src/tracking/traces
 src/tracking | folders | src/tracking/workspaces
-src/tracking/artifacts.ts | circle | in a circle
-src/tracking/batch-keys.ts | circle | in a circle
-src/tracking/batch.ts | circle | in a circle
+src/tracking/artifacts/artifacts.ts | circle | in a circle
+src/tracking/runs/batch-keys.ts | circle | in a circle
+src/tracking/runs/batch.ts | circle | in a circle
 src/tracking/gateway-config/things.ts | reads | endpoints of serving
 src/tracking/gateway-config/things.ts | vague | things.ts
-src/tracking/logged-models.ts | circle | in a circle
-src/tracking/model-metrics.ts | circle | in a circle
+src/tracking/models/logged-models.ts | circle | in a circle
+src/tracking/models/metrics.ts | circle | in a circle
 src/tracking/room.ts | circle | in a circle
-src/tracking/suite-place.ts | circle | in a circle
-src/tracking/together.test.ts | vague | together.test.ts
-src/tracking/together.ts | vague | together.ts
+src/tracking/artifacts/suite-place.ts | circle | in a circle
+src/tracking/metrics/coalescing.test.ts | vague | together.test.ts
+src/tracking/metrics/coalescing.ts | vague | together.ts
 src/tracking/traces | flat | more than 25 files
 src/tracking/traces/given.ts | vague | given.ts
 src/tracking/traces/info.ts | circle | in a circle

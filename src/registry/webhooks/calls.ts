@@ -1,8 +1,8 @@
 /** MLflow's calls about webhooks. */
-import { done, pageSize } from '../../tracking/experiment-calls.ts'
-import { int, list, need, object, oneOf, text } from '../../tracking/input.ts'
-import { rpc } from '../../tracking/rpc.ts'
-import type { Rpc } from '../../tracking/rpc.ts'
+import { done, pageSize } from '../../tracking/experiments/calls.ts'
+import { int, list, need, object, oneOf, text } from '../../mlflow/input.ts'
+import { rpc } from '../../mlflow/rpc.ts'
+import type { Rpc } from '../../mlflow/rpc.ts'
 import { testWebhook } from './deliver.ts'
 import { ACTIONS, checkEvent, ENTITIES, STATUSES } from './events.ts'
 import type { WebhookEvent } from './events.ts'

@@ -1,6 +1,6 @@
 /** What webhooks are told: MLflow's entities and actions, which of them go together, and an example of each for test calls. */
-import { invalidValue } from '../../tracking/input.ts'
-import { invalid } from '../../tracking/wire.ts'
+import { invalidValue } from '../../mlflow/input.ts'
+import { invalid } from '../../mlflow/wire.ts'
 
 /** MLflow's enums by their wire names. */
 export const ENTITIES = {

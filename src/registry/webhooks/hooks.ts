@@ -1,9 +1,9 @@
 /** Makes, changes, lists and deletes webhooks; their secrets go in and never come out. */
 import type { Principal } from '../../contract/access.ts'
 import type { Reader, Tx } from '../../store/db.ts'
-import { pageToken, queryHash, readToken } from '../../tracking/paging.ts'
+import { pageToken, queryHash, readToken } from '../../mlflow/paging.ts'
 import { fetchAll, inList, raw, sql } from '../../store/sql/sql.ts'
-import { invalid } from '../../tracking/wire.ts'
+import { invalid } from '../../mlflow/wire.ts'
 import type { Status, WebhookEvent } from './events.ts'
 import { requireWebhook } from './room.ts'
 import type { WebhookRow, Webhooks } from './room.ts'

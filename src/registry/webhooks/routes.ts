@@ -2,7 +2,7 @@
 import { webhooksApi } from '../../contract/webhooks.ts'
 import { mount } from '../../http/mount.ts'
 import type { Mounted } from '../../http/mount.ts'
-import { rpcRoutes } from '../../tracking/rpc.ts'
+import { rpcRoutes } from '../../mlflow/rpc.ts'
 import { webhookCalls } from './calls.ts'
 import { getDelivery, listDeliveries, retryDelivery } from './log.ts'
 import type { Webhooks } from './room.ts'

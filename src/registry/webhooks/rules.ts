@@ -1,7 +1,7 @@
 /** What a webhook may be called and where it may point, with MLflow's texts. */
 import { isIP } from 'node:net'
 import { privateAddresses } from '../../http/egress.ts'
-import { invalid } from '../../tracking/wire.ts'
+import { invalid } from '../../mlflow/wire.ts'
 
 /** Which addresses are allowed besides public `https:` ones. */
 export interface WebhookRules {

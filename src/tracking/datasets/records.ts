@@ -2,11 +2,11 @@
 import { createHash } from 'node:crypto'
 import type { Principal } from '../../contract/access.ts'
 import type { Tx } from '../../store/db.ts'
-import { pageToken, queryHash, readToken } from '../paging.ts'
+import { pageToken, queryHash, readToken } from '../../mlflow/paging.ts'
 import { hexId } from '../room.ts'
 import type { Tracking } from '../room.ts'
 import { fetchAll, inList, raw, sql } from '../../store/sql/sql.ts'
-import { invalid } from '../wire.ts'
+import { invalid } from '../../mlflow/wire.ts'
 import { digestOf, requireSet } from './sets.ts'
 import type { SetRow } from './sets.ts'
 

@@ -2,12 +2,12 @@
 import { createHash } from 'node:crypto'
 import type { Principal } from '../../contract/access.ts'
 import type { Reader, Tx } from '../../store/db.ts'
-import { requireExperiment } from '../experiments.ts'
-import { checkKey, checkLength, LIMITS } from '../limits.ts'
+import { requireExperiment } from '../experiments/experiments.ts'
+import { checkKey, checkLength, LIMITS } from '../../mlflow/limits.ts'
 import { hexId, homeProject, sees } from '../room.ts'
 import type { Tracking } from '../room.ts'
 import { fetchAll, inList, insertRows, sql } from '../../store/sql/sql.ts'
-import { invalid, missing } from '../wire.ts'
+import { invalid, missing } from '../../mlflow/wire.ts'
 
 /** A row of the table; times in ms since 1970. */
 export interface SetRow {

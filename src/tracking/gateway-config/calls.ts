@@ -1,9 +1,9 @@
 /** MLflow's calls about the settings of its gateway for language models. */
-import { done } from '../experiment-calls.ts'
-import { bool, double, int, list, need, object, oneOf, text, texts } from '../input.ts'
+import { done } from '../experiments/calls.ts'
+import { bool, double, int, list, need, object, oneOf, text, texts } from '../../mlflow/input.ts'
 import type { Tracking } from '../room.ts'
-import { rpc } from '../rpc.ts'
-import type { Rpc } from '../rpc.ts'
+import { rpc } from '../../mlflow/rpc.ts'
+import type { Rpc } from '../../mlflow/rpc.ts'
 import { createDefinition, deleteDefinition, getDefinition, listDefinitions, updateDefinition } from './definitions.ts'
 import {
   attachModel,

@@ -4,7 +4,7 @@ import type { Reader } from '../../store/db.ts'
 import { homeProject } from '../room.ts'
 import type { Tracking } from '../room.ts'
 import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
-import { mlflowProblem } from '../wire.ts'
+import { mlflowProblem } from '../../mlflow/wire.ts'
 import {
   DEFINITION,
   insertNamed,

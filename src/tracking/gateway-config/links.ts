@@ -1,10 +1,10 @@
 /** Bindings and tags of the endpoints of MLflow's gateway. */
 import type { Principal } from '../../contract/access.ts'
-import { checkKey, checkLength, LIMITS } from '../limits.ts'
+import { checkKey, checkLength, LIMITS } from '../../mlflow/limits.ts'
 import { visible } from '../room.ts'
 import type { Tracking } from '../room.ts'
 import { all, fetchAll, sql } from '../../store/sql/sql.ts'
-import { invalid, missing, mlflowProblem } from '../wire.ts'
+import { invalid, missing, mlflowProblem } from '../../mlflow/wire.ts'
 import { ENDPOINT, insertRow, recordChange, requireById } from './things.ts'
 
 export interface Binding {

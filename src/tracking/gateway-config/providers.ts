@@ -1,5 +1,5 @@
 /** Providers of language models whose credentials MLflow's clients know how to ask for; nothing is called, so any name is taken. */
-import { invalid } from '../wire.ts'
+import { invalid } from '../../mlflow/wire.ts'
 
 /** A thing to ask for; what is `secret` is to be sealed, the rest are settings. */
 interface Asked {

@@ -1,10 +1,10 @@
 /** Secrets of MLflow's gateway: sealed when they are set, shown only masked, never given back. */
 import type { Principal } from '../../contract/access.ts'
-import { checkLength } from '../limits.ts'
+import { checkLength } from '../../mlflow/limits.ts'
 import { homeProject } from '../room.ts'
 import type { Tracking } from '../room.ts'
 import { sql } from '../../store/sql/sql.ts'
-import { invalid, mlflowProblem } from '../wire.ts'
+import { invalid, mlflowProblem } from '../../mlflow/wire.ts'
 import { insertNamed, later, listOf, madeNow, newId, recordChange, requireById, requireOne, SECRET } from './things.ts'
 import type { Made } from './things.ts'
 

@@ -1,12 +1,12 @@
 /** What the settings of MLflow's gateway have in common: they belong to a project, and have ids, names and times. */
 import type { Principal } from '../../contract/access.ts'
 import type { Reader, Tx } from '../../store/db.ts'
-import { checkLength } from '../limits.ts'
+import { checkLength } from '../../mlflow/limits.ts'
 import { hexId, visible } from '../room.ts'
 import type { Tracking } from '../room.ts'
 import { all, fetchAll, raw, sql } from '../../store/sql/sql.ts'
 import type { Sql } from '../../store/sql/sql.ts'
-import { invalid, missing, mlflowProblem } from '../wire.ts'
+import { invalid, missing, mlflowProblem } from '../../mlflow/wire.ts'
 
 /** A kind of setting: its table, the columns of its id and its name, and its name in messages. */
 export interface Kind {

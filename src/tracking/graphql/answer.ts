@@ -4,9 +4,9 @@ import type { DocumentNode, GraphQLFieldResolver, GraphQLOutputType, GraphQLSche
 import { permits } from '../../contract/access.ts'
 import type { Principal } from '../../contract/access.ts'
 import { Problem } from '../../contract/errors.ts'
-import { readFields } from '../input.ts'
-import type { Rpc } from '../rpc.ts'
-import { invalid } from '../wire.ts'
+import { readFields } from '../../mlflow/input.ts'
+import type { Rpc } from '../../mlflow/rpc.ts'
+import { invalid } from '../../mlflow/wire.ts'
 import { tooLarge } from './limits.ts'
 import { CALL_OF } from './schema.ts'
 

@@ -1,9 +1,9 @@
 /** MLflow's calls about issues of traces. */
-import { pageSize } from '../experiment-calls.ts'
-import { bool, int, list, maybe, need, text, texts } from '../input.ts'
+import { pageSize } from '../experiments/calls.ts'
+import { bool, int, list, maybe, need, text, texts } from '../../mlflow/input.ts'
 import type { Tracking } from '../room.ts'
-import { rpc } from '../rpc.ts'
-import type { Rpc } from '../rpc.ts'
+import { rpc } from '../../mlflow/rpc.ts'
+import type { Rpc } from '../../mlflow/rpc.ts'
 import { createIssue, getIssue, updateIssue } from './issues.ts'
 import { searchIssues } from './search.ts'
 

@@ -1,6 +1,6 @@
 /** What an issue of traces holds: its row, its form in MLflow's protocol, and what a caller may say. */
-import { checkLength } from '../limits.ts'
-import { invalid } from '../wire.ts'
+import { checkLength } from '../../mlflow/limits.ts'
+import { invalid } from '../../mlflow/wire.ts'
 
 export const ISSUE_STATUSES = ['pending', 'rejected', 'resolved'] as const
 /** From the least to the greatest. */

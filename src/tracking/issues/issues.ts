@@ -1,12 +1,12 @@
 /** Issues of traces: made, read and changed, within the project of their experiment. */
 import type { Principal } from '../../contract/access.ts'
 import type { Reader } from '../../store/db.ts'
-import { requireActiveExperiment } from '../experiments.ts'
+import { requireActiveExperiment } from '../experiments/experiments.ts'
 import { hexId, visible } from '../room.ts'
 import type { Tracking } from '../room.ts'
-import { requireRun } from '../runs.ts'
+import { requireRun } from '../runs/runs.ts'
 import { fetchAll, sql } from '../../store/sql/sql.ts'
-import { invalid, missing, mlflowProblem } from '../wire.ts'
+import { invalid, missing, mlflowProblem } from '../../mlflow/wire.ts'
 import { checkEntries, checkIssue, checkMetadata, checkWho, listColumn, wireIssue } from './fields.ts'
 import type { GivenIssue, IssueRow, WireIssue } from './fields.ts'
 

@@ -1,11 +1,11 @@
 /** MLflow's calls about scorers. */
-import { done } from '../experiment-calls.ts'
-import { double, int, list, missingValue, need, text } from '../input.ts'
-import { requireExperiment } from '../experiments.ts'
+import { done } from '../experiments/calls.ts'
+import { double, int, list, missingValue, need, text } from '../../mlflow/input.ts'
+import { requireExperiment } from '../experiments/experiments.ts'
 import type { Tracking } from '../room.ts'
-import { rpc } from '../rpc.ts'
-import type { Rpc } from '../rpc.ts'
-import { invalid } from '../wire.ts'
+import { rpc } from '../../mlflow/rpc.ts'
+import type { Rpc } from '../../mlflow/rpc.ts'
+import { invalid } from '../../mlflow/wire.ts'
 import { samplingOf, setSampling } from './sampling.ts'
 import { deleteScorer, getScorer, listScorers, registerScorer, scorerVersions } from './scorers.ts'
 

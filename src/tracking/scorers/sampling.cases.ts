@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
 import { refused } from '../bench.cases.ts'
 import type { Bench } from '../bench.cases.ts'
-import { createExperiment } from '../experiments.ts'
+import { createExperiment } from '../experiments/experiments.ts'
 import { samplingOf, setSampling } from './sampling.ts'
 import { deleteScorer, registerScorer } from './scorers.ts'
 

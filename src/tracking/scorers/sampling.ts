@@ -1,12 +1,12 @@
 /** Which share of an experiment's traces a scorer is to judge: kept for MLflow's clients, acted upon by none of the server's parts. */
 import type { Principal } from '../../contract/access.ts'
-import { requireActiveExperiment } from '../experiments.ts'
-import { checkLength } from '../limits.ts'
+import { requireActiveExperiment } from '../experiments/experiments.ts'
+import { checkLength } from '../../mlflow/limits.ts'
 import { hexId, visible } from '../room.ts'
 import type { Tracking } from '../room.ts'
 import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
 import { parseTraceFilter } from '../traces/filter.ts'
-import { invalid } from '../wire.ts'
+import { invalid } from '../../mlflow/wire.ts'
 import { getScorer } from './scorers.ts'
 
 /** In MLflow's shape. */

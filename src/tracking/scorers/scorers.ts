@@ -1,13 +1,13 @@
 /** Scorers of experiments: kept in versions as their clients serialise them. The server never runs one. */
 import type { Principal } from '../../contract/access.ts'
 import type { Reader } from '../../store/db.ts'
-import { requireActiveExperiment, requireExperiment } from '../experiments.ts'
-import { checkLength } from '../limits.ts'
+import { requireActiveExperiment, requireExperiment } from '../experiments/experiments.ts'
+import { checkLength } from '../../mlflow/limits.ts'
 import { hexId, visible } from '../room.ts'
 import type { Tracking } from '../room.ts'
 import { all, fetchAll, inList, raw, sql } from '../../store/sql/sql.ts'
 import type { Sql } from '../../store/sql/sql.ts'
-import { invalid, missing } from '../wire.ts'
+import { invalid, missing } from '../../mlflow/wire.ts'
 
 /** A version in MLflow's shape; its id of an experiment is a number. */
 export interface WireScorer {

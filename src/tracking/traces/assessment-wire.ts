@@ -1,5 +1,5 @@
 /** An assessment as it is kept and as MLflow's protocol says it. */
-import { invalid } from '../wire.ts'
+import { invalid } from '../../mlflow/wire.ts'
 import { readTimestamp, writeTimestamp } from './proto-time.ts'
 
 export type AssessmentKind = 'feedback' | 'expectation' | 'issue'

@@ -1,10 +1,10 @@
 /** Turns a filter of traces into SQL over the table `traces r`. */
-import { compare } from '../compare.ts'
-import type { Comparison } from '../filter.ts'
+import { compare } from '../../mlflow/compare.ts'
+import type { Comparison } from '../../mlflow/filter.ts'
 import { joined, raw, sql } from '../../store/sql/sql.ts'
 import type { Sql } from '../../store/sql/sql.ts'
 import type { Db } from '../../store/db.ts'
-import { invalid } from '../wire.ts'
+import { invalid } from '../../mlflow/wire.ts'
 import type { Compared, TraceFilter } from './filter.ts'
 import { SPANS_HERE } from './info.ts'
 

@@ -1,12 +1,12 @@
 /** Deletes traces for good, with all that hangs on them. */
 import type { Principal } from '../../contract/access.ts'
 import type { SqlValue, Tx } from '../../store/db.ts'
-import { requireExperiment } from '../experiments.ts'
+import { requireExperiment } from '../experiments/experiments.ts'
 import type { Tracking } from '../room.ts'
 import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
 import type { Sql } from '../../store/sql/sql.ts'
 import { raw } from '../../store/sql/sql.ts'
-import { invalid } from '../wire.ts'
+import { invalid } from '../../mlflow/wire.ts'
 
 /** Which traces of an experiment: those up to a start time (oldest first, at most so many), or those of these ids. */
 export interface Doomed {

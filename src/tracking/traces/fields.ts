@@ -1,6 +1,6 @@
 /** What a name in a search of traces means, and what it may be compared with. */
-import type { Operator } from '../filter.ts'
-import { invalid } from '../wire.ts'
+import type { Operator } from '../../mlflow/filter.ts'
+import { invalid } from '../../mlflow/wire.ts'
 
 /** Where a field lies: a column of the trace, or a row of one of its tables. */
 export interface Field {

@@ -3,10 +3,10 @@
  * OR, NOT and parentheses.
  */
 import { patternFault } from '../../store/sql/regexp.ts'
-import type { Operator } from '../filter.ts'
-import { splitName, tokens } from '../lexer.ts'
-import type { Token } from '../lexer.ts'
-import { invalid } from '../wire.ts'
+import type { Operator } from '../../mlflow/filter.ts'
+import { splitName, tokens } from '../../mlflow/lexer.ts'
+import type { Token } from '../../mlflow/lexer.ts'
+import { invalid } from '../../mlflow/wire.ts'
 import { fieldOf } from './fields.ts'
 import type { Field } from './fields.ts'
 

@@ -1,6 +1,6 @@
 /** Reads the messages of MLflow's calls about traces. */
-import type { Field } from '../input.ts'
-import { invalid } from '../wire.ts'
+import type { Field } from '../../mlflow/input.ts'
+import { invalid } from '../../mlflow/wire.ts'
 import { asObject, readAssessment, snake, textMap } from './assessment-wire.ts'
 import { readDuration, readTimestamp } from './proto-time.ts'
 import type { TraceState } from './rows.ts'

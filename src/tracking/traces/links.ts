@@ -3,9 +3,9 @@ import type { Principal } from '../../contract/access.ts'
 import type { Tx } from '../../store/db.ts'
 import { sees } from '../room.ts'
 import type { Tracking } from '../room.ts'
-import { requireRun } from '../runs.ts'
+import { requireRun } from '../runs/runs.ts'
 import { fetchAll, inList, insertRows, sql } from '../../store/sql/sql.ts'
-import { invalid } from '../wire.ts'
+import { invalid } from '../../mlflow/wire.ts'
 import { requireTrace } from './info.ts'
 
 /** Traces linked by one call at most. */

@@ -1,7 +1,7 @@
 /** All routes about traces: MLflow's protocol, OTLP, files and the native API. */
 import type { Mounted } from '../../http/mount.ts'
 import type { Tracking } from '../room.ts'
-import { rpcRoutes } from '../rpc.ts'
+import { rpcRoutes } from '../../mlflow/rpc.ts'
 import { traceCalls } from './calls.ts'
 import { traceFileRoutes } from './files.ts'
 import { nativeTraceRoutes } from './native.ts'

@@ -1,5 +1,5 @@
 /** OTLP's trace export request from its JSON form, where ids are hex and 64-bit numbers are text or digits. */
-import { invalid } from '../wire.ts'
+import { invalid } from '../../mlflow/wire.ts'
 import { DEEPEST_VALUE, idText, SPAN_KINDS } from './span.ts'
 import type { Batch, SpanData } from './span.ts'
 import { mapOf, readValue } from './values.ts'

@@ -1,5 +1,5 @@
 /** Times and durations as protobuf's JSON says them. */
-import { invalid } from '../wire.ts'
+import { invalid } from '../../mlflow/wire.ts'
 
 const TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/
 const DURATION = /^(-?)(\d{1,12})(?:\.(\d{1,9}))?s$/

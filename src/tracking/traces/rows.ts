@@ -1,5 +1,5 @@
 /** What spans become in the tables: a row for each, and for each trace what its spans say of it. */
-import { cut } from '../limits.ts'
+import { cut } from '../../mlflow/limits.ts'
 import { SERVER_TAGS } from './info.ts'
 import { KEYS, UNKNOWN_TYPE, understood } from './conventions.ts'
 import { previewOf } from './preview.ts'

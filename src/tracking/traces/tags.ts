@@ -1,8 +1,8 @@
 /** Tags of a trace: set, removed. The name is a tag too; where its spans and files lie is not the caller's to say. */
 import type { Principal } from '../../contract/access.ts'
-import { checkKey, cut } from '../limits.ts'
+import { checkKey, cut } from '../../mlflow/limits.ts'
 import type { Tracking } from '../room.ts'
-import { invalid, missing } from '../wire.ts'
+import { invalid, missing } from '../../mlflow/wire.ts'
 import { FAILURE_TAG, NAME_TAG, requireTrace, SERVER_TAGS } from './info.ts'
 import { LONGEST_VALUE } from './rows.ts'
 

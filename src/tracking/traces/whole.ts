@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Principal } from '../../contract/access.ts'
 import type { Reader } from '../../store/db.ts'
-import { mlflowProblem } from '../wire.ts'
+import { mlflowProblem } from '../../mlflow/wire.ts'
 import type { Tracking } from '../room.ts'
 import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
 import { readInfos, requireTrace, seenTraces, wireInfo } from './info.ts'

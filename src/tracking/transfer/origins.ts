@@ -1,6 +1,6 @@
 /** Which rows a later import brings up to date, and to what they belong. */
 import type { Row, Tx } from '../../store/db.ts'
-import { beat } from '../heartbeat.ts'
+import { beat } from '../runs/heartbeat.ts'
 import type { Tracking } from '../room.ts'
 import { inList, sql } from '../../store/sql/sql.ts'
 import type { MovedTable, Origin } from './table.ts'

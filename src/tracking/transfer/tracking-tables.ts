@@ -1,7 +1,7 @@
 /** The tables of the tracking room that move between servers. */
 import { problem } from '../../contract/errors.ts'
 import type { Row, Tx } from '../../store/db.ts'
-import { safePath } from '../artifact-paths.ts'
+import { safePath } from '../artifacts/paths.ts'
 import type { Tracking } from '../room.ts'
 import { inList, raw, sql } from '../../store/sql/sql.ts'
 import type { Sql } from '../../store/sql/sql.ts'

@@ -1,9 +1,9 @@
 /** MLflow's calls about workspaces. */
 import { Raw } from '../../http/mount.ts'
-import { need, oneOf, text } from '../input.ts'
+import { need, oneOf, text } from '../../mlflow/input.ts'
 import type { Tracking } from '../room.ts'
-import { rpc } from '../rpc.ts'
-import type { Rpc } from '../rpc.ts'
+import { rpc } from '../../mlflow/rpc.ts'
+import type { Rpc } from '../../mlflow/rpc.ts'
 import { deleteWorkspace } from './deletion.ts'
 import { createWorkspace, describeWorkspace, getWorkspace, listWorkspaces } from './workspaces.ts'
 

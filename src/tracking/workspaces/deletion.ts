@@ -1,10 +1,10 @@
 /** Deletes workspaces: those that are empty, with all that they hold, or by giving all of it to the default project. */
 import type { Principal } from '../../contract/access.ts'
 import type { Reader, Tx } from '../../store/db.ts'
-import { purgeExperiment } from '../purge.ts'
+import { purgeExperiment } from '../experiments/purge.ts'
 import type { Tracking } from '../room.ts'
 import { fetchAll, raw, sql } from '../../store/sql/sql.ts'
-import { invalid, mlflowProblem } from '../wire.ts'
+import { invalid, mlflowProblem } from '../../mlflow/wire.ts'
 import { HOLDERS, refuseInside, requireWorkspace } from './workspaces.ts'
 
 /** MLflow's modes: refuse what is not empty, delete what it holds, give what it holds to the default project. */

@@ -2,10 +2,10 @@
 import { name } from '../../contract/fields.ts'
 import type { Principal } from '../../contract/access.ts'
 import type { Reader } from '../../store/db.ts'
-import { checkLength } from '../limits.ts'
+import { checkLength } from '../../mlflow/limits.ts'
 import { sees } from '../room.ts'
 import type { Tracking } from '../room.ts'
-import { invalid, missing, mlflowProblem } from '../wire.ts'
+import { invalid, missing, mlflowProblem } from '../../mlflow/wire.ts'
 
 export interface WireWorkspace {
   readonly name: string

@@ -1,5 +1,5 @@
 /** Names of wandb made into names that MLflow allows; two that would become one are told apart. */
-import { LIMITS } from '../../limits.ts'
+import { LIMITS } from '../../../mlflow/limits.ts'
 
 /** Gives each name its own; remembers them in the order in which they come. */
 export class Names {

@@ -1,5 +1,5 @@
 /** A wandb run as rows of Slipway's tables. */
-import { LIMITS } from '../../limits.ts'
+import { LIMITS } from '../../../mlflow/limits.ts'
 import { pythonJson } from '../../traces/values.ts'
 import type { Value } from '../../traces/values.ts'
 import type { Row } from '../../../store/db.ts'

@@ -1,0 +1,51 @@
+/** Downsampling keeps order, ends and extremes, whatever the curve. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { prng } from '../../stats/prng.ts'
+import { downsample } from './downsample.ts'
+
+const curve = (values: readonly number[]) =>
+  values.map((value, step) => ({
+    step,
+    timestamp: step,
+    value: Number.isNaN(value) ? 0 : value,
+    is_nan: Number.isNaN(value) ? 1 : 0,
+  }))
+
+test('a short curve stays as it is', () => {
+  const points = curve([1, 2, 3])
+  assert.deepEqual(downsample(points, 4), points)
+})
+
+test('a spike in 100,000 points survives, and the bound holds', () => {
+  const values = Array.from({ length: 100_000 }, (_, i) => Math.sin(i / 1000))
+  values[54_321] = 1e9
+  values[12_345] = -1e9
+  const kept = downsample(curve(values), 500)
+  assert.ok(kept.length <= 500)
+  assert.ok(kept.some((point) => point.step === 54_321 && point.value === 1e9))
+  assert.ok(kept.some((point) => point.step === 12_345))
+  assert.equal(kept[0]?.step, 0)
+  assert.equal(kept.at(-1)?.step, 99_999)
+})
+
+test('property: sorted, distinct, bounded, with both extremes', () => {
+  const numbers = prng(7)
+  const random = () => numbers.uniform()
+  for (let round = 0; round < 200; round++) {
+    const length = 1 + Math.floor(random() * 400)
+    const values = Array.from({ length }, () => (random() < 0.1 ? Number.NaN : Math.round(random() * 1000)))
+    const most = 4 + Math.floor(random() * 60)
+    const kept = downsample(curve(values), most)
+    assert.ok(kept.length <= Math.max(most, 0))
+    assert.deepEqual(
+      kept.map((p) => p.step),
+      [...new Set(kept.map((p) => p.step))].sort((a, b) => a - b),
+    )
+    const finite = values.filter((value) => !Number.isNaN(value))
+    if (finite.length === 0) continue
+    const shown = kept.filter((p) => p.is_nan === 0).map((p) => p.value)
+    assert.equal(Math.max(...shown), Math.max(...finite))
+    assert.equal(Math.min(...shown), Math.min(...finite))
+  }
+})

@@ -1,0 +1,179 @@
+/** What keeps the store in order: lost runs each minute, rules and the collection of blobs each day, and their routes. */
+import { SYSTEM } from '../../auth/tokens.ts'
+import type { Principal } from '../../contract/access.ts'
+import type { Clock } from '../../contract/ids.ts'
+import { toTime } from '../../contract/fields.ts'
+import { retentionApi } from '../../contract/retention.ts'
+import { mount } from '../../http/mount.ts'
+import type { Mounted } from '../../http/mount.ts'
+import { watchClock } from '../../jobs/clock-jumps.ts'
+import { setSchedule } from '../../jobs/schedule.ts'
+import type { Worker } from '../../jobs/worker.ts'
+import { collectGarbage } from '../../store/blobs/collect.ts'
+import type { Collected, Reachable } from '../../store/blobs/collect.ts'
+import { reachableDigests } from '../artifacts/artifacts.ts'
+import { applyRule } from '../runs/bin.ts'
+import { dateDefault } from '../experiments/experiments.ts'
+import { lossesOf, markLost } from '../runs/lost.ts'
+import type { LostRules } from '../runs/lost.ts'
+import { createRule, forgetRule, listRules, requireRule } from './retention.ts'
+import type { RetentionRule } from './retention.ts'
+import { planRemoval } from './plan.ts'
+import type { Cited, RemovalPlan, RetentionDeps } from './plan.ts'
+import type { Tracking } from '../room.ts'
+import { diffRuns } from '../runs/diff.ts'
+import { requireRun } from '../runs/runs.ts'
+
+export interface KeepingDeps {
+  readonly cited: () => Promise<Cited>
+  /** Digests that rooms below need, one source a room. */
+  readonly sources: readonly Reachable[]
+  readonly watched: LostRules['watched']
+  readonly logOf: LostRules['logOf']
+  /** Silence after which a run is lost, ms. */
+  readonly silentMs: number
+  /** Removes what rooms below keep of things that are there no more. */
+  readonly prune: () => Promise<unknown>
+  /** How long a blob must be unreachable before it goes, ms. */
+  readonly graceMs: number
+}
+
+export interface Keeping {
+  readonly routes: readonly Mounted[]
+  /** Sets the schedules of the jobs, and dates the first experiment. */
+  start(): Promise<void>
+}
+
+const LOST = 'tracking.lost'
+const RETENTION = 'tracking.retention'
+const PRUNE = 'tracking.prune'
+const COLLECT = 'store.collect'
+
+/** Times in UTC; the collection comes after the rules. */
+const SCHEDULES = [
+  { kind: LOST, cron: '* * * * *' },
+  { kind: RETENTION, cron: '17 2 * * *' },
+  { kind: PRUNE, cron: '32 2 * * *' },
+  { kind: COLLECT, cron: '47 2 * * *' },
+] as const
+
+/** Runs shown of a removal at most; `total` counts all. */
+const SHOWN = 1000
+
+/** Joins the parts and lets the worker do their jobs. */
+export function keepingOf(room: Tracking, worker: Worker, deps: KeepingDeps): Keeping {
+  const retention: RetentionDeps = {
+    cited: deps.cited,
+    async *elsewhere() {
+      for (const source of deps.sources) yield* source()
+    },
+  }
+  const lost: LostRules = { ...deps, startedAt: listeningSince(room.clock) }
+  const collect = (dryRun: boolean): Promise<Collected> =>
+    collectGarbage(room, [() => reachableDigests(room), ...deps.sources], { graceMs: deps.graceMs, dryRun })
+  worker.register(LOST, async () => void (await markLost(room, lost)))
+  worker.register(RETENTION, () => applyAll(room, retention))
+  worker.register(PRUNE, async () => void (await deps.prune()))
+  worker.register(COLLECT, async () => {
+    const done = await collect(false)
+    if (done.deleted.blobs > 0) await recordCollection(room, SYSTEM, done)
+  })
+  return {
+    routes: [...ruleRoutes(room, retention), ...truthRoutes(room), collectRoute(room, collect)],
+    start: () =>
+      room.db.tx(async (t) => {
+        await dateDefault(t, room)
+        for (const { kind, cron } of SCHEDULES)
+          await setSchedule(t, { name: kind, kind, payload: {}, cron, timezone: 'UTC' }, room.clock())
+      }),
+  }
+}
+
+/** After a jump of the clock every run seems silent since long, or to write in the future: the wait begins anew. */
+export function listeningSince(clock: Clock, steady?: () => number): () => number {
+  const watched = watchClock(clock, steady)
+  let since = clock()
+  return () => {
+    if (watched.jumped() !== 0) since = clock()
+    return since
+  }
+}
+
+async function applyAll(room: Tracking, deps: RetentionDeps): Promise<void> {
+  for (const rule of await listRules(room.db, SYSTEM)) if (rule.enabled) await applyRule(room, SYSTEM, deps, rule)
+}
+
+function ruleRoutes(room: Tracking, deps: RetentionDeps): Mounted[] {
+  return [
+    mount(retentionApi.list, async ({ who }) => ({ items: (await listRules(room.db, who)).map(wire) })),
+    mount(retentionApi.create, async ({ body: { older_than_days, ...text }, who }) =>
+      wire(await createRule(room, who, { ...text, older_than_ms: older_than_days * DAY_MS })),
+    ),
+    mount(retentionApi.remove, async ({ params, who }) => {
+      await forgetRule(room, who, params.id)
+      return {}
+    }),
+    mount(retentionApi.preview, async ({ params, who }) => {
+      const rule = await requireRule(room.db, who, params.id)
+      return removal(rule, await planRemoval(room, deps, rule))
+    }),
+    mount(retentionApi.apply, async ({ params, who }) => {
+      const rule = await requireRule(room.db, who, params.id)
+      return removal(rule, await applyRule(room, who, deps, rule))
+    }),
+  ]
+}
+
+function truthRoutes(room: Tracking): Mounted[] {
+  return [
+    mount(retentionApi.diff, async ({ params, who }) => ({
+      parts: (await diffRuns(room, who, params.id, params.other)).map((one) => ({ ...one, changes: [...one.changes] })),
+    })),
+    mount(retentionApi.losses, async ({ params, who }) => {
+      await requireRun(room.db, who, params.id)
+      const losses = await lossesOf(room.db, params.id)
+      const items = losses.map((loss) => ({
+        reason: loss.reason,
+        log: loss.log,
+        lost_at: toTime(loss.lost_at),
+        silent_since: toTime(loss.silent_since),
+        resumed_at: loss.resumed_at === null ? null : toTime(loss.resumed_at),
+      }))
+      return { items }
+    }),
+  ]
+}
+
+function collectRoute(room: Tracking, collect: (dryRun: boolean) => Promise<Collected>): Mounted {
+  return mount(retentionApi.collect, async ({ body, who }) => {
+    const done = await collect(body.dry_run)
+    if (!body.dry_run) await recordCollection(room, who, done)
+    return { dry_run: body.dry_run, ...done }
+  })
+}
+
+function recordCollection(room: Tracking, who: Principal, done: Collected): Promise<void> {
+  return room.db.tx((t) => {
+    const detail = { collection: { ...done } }
+    return room.record(t, who, { verb: 'manage', resource: 'server', id: 'blobs', detail })
+  })
+}
+
+const DAY_MS = 86_400_000
+
+function wire({ older_than_ms, ...rule }: RetentionRule) {
+  return { ...rule, older_than_days: older_than_ms / DAY_MS, created_at: toTime(rule.created_at) }
+}
+
+function removal(rule: RetentionRule, plan: RemovalPlan) {
+  return {
+    rule: rule.name,
+    stage: rule.stage,
+    total: plan.runs.length,
+    runs: plan.runs
+      .slice(0, SHOWN)
+      .map((run) => ({ id: run.run_id, name: run.run_name, experiment_id: run.experiment_id })),
+    kept: [...plan.kept].map(([reason, runs]) => ({ reason, runs })),
+    freed: plan.freed,
+  }
+}

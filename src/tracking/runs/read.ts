@@ -1,0 +1,108 @@
+/** Reads whole runs, many at once: info, latest metrics, params, tags, inputs and outputs in MLflow's shape. */
+import type { Principal } from '../../contract/access.ts'
+import type { Tag } from '../experiments/experiments.ts'
+import type { Param } from './batch.ts'
+import { readInputs } from './inputs.ts'
+import type { DatasetInput, ModelInput, ModelOutput } from './inputs.ts'
+import { wireValue } from '../metrics/points.ts'
+import { requireRun } from './runs.ts'
+import type { RunRow } from './runs.ts'
+import type { Tracking } from '../room.ts'
+import { inList, sql } from '../../store/sql/sql.ts'
+import type { Sql } from '../../store/sql/sql.ts'
+
+/** A metric as MLflow's clients see it; the value "NaN" is text, for JSON has no number for it. */
+export interface WireMetric {
+  readonly key: string
+  readonly value: number | 'NaN'
+  readonly timestamp: number
+  readonly step: number
+}
+
+export interface WireRun {
+  readonly info: Record<string, string | number>
+  readonly data: { readonly metrics: WireMetric[]; readonly params: Param[]; readonly tags: Tag[] }
+  readonly inputs: { readonly dataset_inputs?: DatasetInput[]; readonly model_inputs?: ModelInput[] }
+  readonly outputs?: { readonly model_outputs: ModelOutput[] }
+}
+
+/** The run with everything that was logged. RESOURCE_DOES_NOT_EXIST. */
+export async function getRun(room: Tracking, who: Principal, runId: string): Promise<WireRun> {
+  const [run] = await readRuns(room, [await requireRun(room.db, who, runId)])
+  return run as WireRun
+}
+
+/** MLflow's RunInfo of a row. */
+export function runInfo(row: RunRow): Record<string, string | number> {
+  return {
+    run_id: row.run_id,
+    run_uuid: row.run_id,
+    run_name: row.run_name,
+    experiment_id: row.experiment_id,
+    user_id: row.user_id,
+    status: row.status,
+    start_time: row.start_time,
+    ...(row.end_time !== null && { end_time: row.end_time }),
+    artifact_uri: row.artifact_uri,
+    lifecycle_stage: row.lifecycle_stage,
+  }
+}
+
+/** Runs asked for by one statement. */
+const CHUNK = 512
+
+/** Fills rows with what was logged, in the same order; one statement per table and 512 runs. */
+export async function readRuns(room: Tracking, rows: readonly RunRow[]): Promise<WireRun[]> {
+  const runs: WireRun[] = []
+  for (let at = 0; at < rows.length; at += CHUNK) runs.push(...(await readChunk(room, rows.slice(at, at + CHUNK))))
+  return runs
+}
+
+type OfRun<T> = T & { readonly run_id: string }
+
+async function readChunk(room: Tracking, rows: readonly RunRow[]): Promise<WireRun[]> {
+  const ids = inList(rows.map((row) => row.run_id))
+  const read = rows.length > 8 ? heavy(room) : light(room)
+  const [metrics, params, tags, inputs] = await Promise.all([
+    read<Omit<WireMetric, 'value'> & { value: number; is_nan: number }>(
+      sql`SELECT run_id, key, value, is_nan, timestamp, step FROM latest_metrics WHERE run_id IN ${ids} ORDER BY run_id, key`,
+    ),
+    read<Param>(sql`SELECT run_id, key, value FROM run_params WHERE run_id IN ${ids} ORDER BY run_id, key`),
+    read<Tag>(sql`SELECT run_id, key, value FROM run_tags WHERE run_id IN ${ids} ORDER BY run_id, key`),
+    readInputs(room, ids),
+  ])
+  return rows.map((row) => {
+    const own = inputs.get(row.run_id)
+    return {
+      info: runInfo(row),
+      data: {
+        metrics: (metrics.get(row.run_id) ?? []).map((m) => ({
+          key: m.key,
+          value: wireValue(m),
+          timestamp: m.timestamp,
+          step: m.step,
+        })),
+        params: (params.get(row.run_id) ?? []).map(({ key, value }) => ({ key, value })),
+        tags: (tags.get(row.run_id) ?? []).map(({ key, value }) => ({ key, value })),
+      },
+      inputs: {
+        ...(own !== undefined && own.datasets.length > 0 && { dataset_inputs: own.datasets }),
+        ...(own !== undefined && own.inputs.length > 0 && { model_inputs: own.inputs }),
+      },
+      ...(own !== undefined && own.outputs.length > 0 && { outputs: { model_outputs: own.outputs } }),
+    }
+  })
+}
+
+type Read = <T>(query: Sql) => Promise<Map<string, OfRun<T>[]>>
+
+/** Few runs are read at once; the hop to the reader thread would cost more than the rows. */
+function light(room: Tracking): Read {
+  return async <T>(query: Sql) =>
+    Map.groupBy(await room.db.all<OfRun<T>>(query.text, query.params), (row) => row.run_id)
+}
+
+function heavy(room: Tracking): Read {
+  return async <T>(query: Sql) =>
+    Map.groupBy(await room.db.search<OfRun<T>>({ sql: query.text, parameters: query.params }), (row) => row.run_id)
+}
