@@ -168,10 +168,10 @@ src/tracking/artifacts/suite-place.ts | circle | in a circle
 src/tracking/metrics/coalescing.test.ts | vague | together.test.ts
 src/tracking/metrics/coalescing.ts | vague | together.ts
 src/tracking/traces | flat | more than 25 files
-src/tracking/traces/given.ts | vague | given.ts
-src/tracking/traces/info.ts | circle | in a circle
-src/tracking/traces/rows.ts | circle | in a circle
-src/tracking/traces/whole.ts | vague | whole.ts
+src/traces/requests.ts | vague | given.ts
+src/traces/info.ts | circle | in a circle
+src/traces/spans/rows.ts | circle | in a circle
+src/traces/spans/documents.ts | vague | whole.ts
 src/tracking/workspaces/workspaces.ts | reads | registered_models of registry
 # web
 web/charts/curves.ts | circle | in a circle

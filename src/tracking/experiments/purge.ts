@@ -5,7 +5,7 @@ import { placeOfUri } from '../artifacts/paths.ts'
 import { OF_MODEL, tablesOfRun } from '../runs/bin.ts'
 import type { Tracking } from '../room.ts'
 import { inList, raw, sql } from '../../store/sql/sql.ts'
-import { deleteTraces } from '../traces/delete.ts'
+import { deleteTraces } from '../../traces/delete.ts'
 
 /** Runs or logged models of one transaction: each may have very many points. */
 const CHUNK = 20

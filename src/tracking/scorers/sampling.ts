@@ -5,7 +5,7 @@ import { checkLength } from '../../mlflow/limits.ts'
 import { hexId, visible } from '../room.ts'
 import type { Tracking } from '../room.ts'
 import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
-import { parseTraceFilter } from '../traces/filter.ts'
+import { parseTraceFilter } from '../../traces/search/filter.ts'
 import { invalid } from '../../mlflow/wire.ts'
 import { getScorer } from './scorers.ts'
 

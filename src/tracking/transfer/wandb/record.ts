@@ -1,8 +1,8 @@
 /** The records of the wandb SDK that say something of a run, from their Protocol Buffers (`wandb_internal.proto`). */
-import { doubleOf, eachField, ProtobufError, signed, textOf } from '../../traces/protobuf.ts'
-import type { WireField } from '../../traces/protobuf.ts'
-import { readValue } from '../../traces/values.ts'
-import type { Value } from '../../traces/values.ts'
+import { doubleOf, eachField, ProtobufError, signed, textOf } from '../../../traces/otlp/protobuf.ts'
+import type { WireField } from '../../../traces/otlp/protobuf.ts'
+import { readValue } from '../../../traces/spans/values.ts'
+import type { Value } from '../../../traces/spans/values.ts'
 
 /** A value and where it stands: one key, or a way through nested ones. */
 export interface Item {

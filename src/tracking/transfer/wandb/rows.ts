@@ -1,7 +1,7 @@
 /** A wandb run as rows of Slipway's tables. */
 import { LIMITS } from '../../../mlflow/limits.ts'
-import { pythonJson } from '../../traces/values.ts'
-import type { Value } from '../../traces/values.ts'
+import { pythonJson } from '../../../traces/spans/values.ts'
+import type { Value } from '../../../traces/spans/values.ts'
 import type { Row } from '../../../store/db.ts'
 import type { Rows } from '../mlflow-runs.ts'
 import { addPoint, latestRows } from '../summary.ts'

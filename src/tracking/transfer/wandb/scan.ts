@@ -1,5 +1,5 @@
 /** What the record files of one wandb run come to, without their points: read once, kept small. */
-import type { Value } from '../../traces/values.ts'
+import type { Value } from '../../../traces/spans/values.ts'
 import { readLog } from './log.ts'
 import { isNoRecord, readRecord } from './record.ts'
 import type { ArtifactRecord, EnvironmentRecord, RunRecord, WandbRecord } from './record.ts'

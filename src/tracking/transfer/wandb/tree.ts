@@ -1,5 +1,5 @@
 /** Nested values of wandb's config, summary and history: put together from items, and flattened to names with dots. */
-import type { Value, ValueMap } from '../../traces/values.ts'
+import type { Value, ValueMap } from '../../../traces/spans/values.ts'
 import type { Item, Update } from './record.ts'
 
 /** A tree that grows. */

@@ -1,0 +1,116 @@
+/** OTLP over HTTP: spans from MLflow's clients and from any OpenTelemetry exporter, as protobuf or JSON, also compressed. */
+import { promisify } from 'node:util'
+import { gunzip, inflate, inflateRaw } from 'node:zlib'
+import type { InputType } from 'node:zlib'
+import { problem } from '../../contract/errors.ts'
+import { route } from '../../contract/route.ts'
+import { readJson } from '../../http/json.ts'
+import { mount, Raw } from '../../http/mount.ts'
+import type { Call, Mounted } from '../../http/mount.ts'
+import type { Tracking } from '../../tracking/room.ts'
+import { invalid, mlflowFailure } from '../../mlflow/wire.ts'
+import { logSpans } from '../spans/ingest.ts'
+import { readExportJson } from './json.ts'
+import { readExport } from './export-request.ts'
+import { ProtobufError } from './protobuf.ts'
+import type { Batch, SpanData } from '../spans/span.ts'
+
+/** Largest body as it is sent, and unpacked, in bytes. */
+const SENT_LIMIT = 32 * 1024 * 1024
+const UNPACKED_LIMIT = 64 * 1024 * 1024
+
+const PROTOBUF = 'application/x-protobuf'
+const JSON_TYPE = 'application/json'
+
+/** The route `POST /v1/traces`. */
+export function otlpRoutes(room: Tracking): Mounted[] {
+  const description = route({
+    method: 'POST',
+    path: '/v1/traces',
+    summary:
+      'Take spans in (OTLP over HTTP, protobuf or JSON); the header x-mlflow-experiment-id names their experiment',
+    access: { verb: 'write', resource: 'runs' },
+    body: 'stream',
+    reply: 'stream',
+    dialect: 'mlflow',
+    limit: SENT_LIMIT,
+  })
+  return [mount(description, (call) => takeSpans(room, call), mlflowFailure)]
+}
+
+async function takeSpans(room: Tracking, call: Call<{ body: 'stream' } & Parameters<typeof mount>[0]>): Promise<Raw> {
+  const experiment = header(call, 'x-mlflow-experiment-id')
+  if (experiment === undefined) {
+    throw problem('unprocessable', { detail: 'the header x-mlflow-experiment-id is missing; it names the experiment' })
+  }
+  const type = header(call, 'content-type')?.split(';')[0]?.trim().toLowerCase()
+  if (type !== PROTOBUF && type !== JSON_TYPE) {
+    throw invalid(`Invalid Content-Type: ${type ?? 'none'}. Expected: ${PROTOBUF} or ${JSON_TYPE}`)
+  }
+  const body = await unpack(await collect(call.body), header(call, 'content-encoding')?.trim().toLowerCase())
+  const batch = readBatch(body, type)
+  if (batch.resources === 0) throw invalid('Invalid OpenTelemetry format - no spans found')
+  batch.spans.forEach(checkIds)
+  await logSpans(room, call.who, { experiment_id: experiment, run_id: header(call, 'x-mlflow-run-id') }, batch.spans)
+  if (type === JSON_TYPE) return new Raw(200, { 'content-type': JSON_TYPE }, '{"partialSuccess":{}}')
+  return new Raw(200, { 'content-type': PROTOBUF }, Buffer.alloc(0))
+}
+
+function header(call: Pick<Call, 'headers'>, name: string): string | undefined {
+  const value = call.headers[name]
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const parts: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of chunks) {
+    size += chunk.length
+    if (size > SENT_LIMIT) throw problem('payload_too_large', { limit: SENT_LIMIT })
+    parts.push(chunk)
+  }
+  return Buffer.concat(parts)
+}
+
+type Unpacker = (buffer: InputType, options: { maxOutputLength: number }) => Promise<Buffer>
+
+const UNPACKERS: Readonly<Record<string, readonly Unpacker[]>> = {
+  gzip: [promisify(gunzip) as Unpacker],
+  // some senders leave zlib's frame away
+  deflate: [promisify(inflate) as Unpacker, promisify(inflateRaw) as Unpacker],
+}
+
+async function unpack(body: Buffer, encoding: string | undefined): Promise<Buffer> {
+  if (encoding === undefined || encoding === 'identity') return body
+  const ways = Object.hasOwn(UNPACKERS, encoding) ? UNPACKERS[encoding] : undefined
+  if (ways === undefined) throw invalid(`Unsupported Content-Encoding: ${encoding}. Expected: gzip or deflate`)
+  for (const way of ways) {
+    try {
+      return await way(body, { maxOutputLength: UNPACKED_LIMIT })
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
+        throw problem('payload_too_large', { limit: UNPACKED_LIMIT })
+      }
+    }
+  }
+  throw invalid(`Failed to decompress ${encoding} payload`)
+}
+
+function readBatch(body: Buffer, type: string): Batch {
+  if (type === JSON_TYPE) {
+    readJson(body, { uniqueKeys: false })
+    return readExportJson(body.toString('utf8'))
+  }
+  try {
+    return readExport(body)
+  } catch (error) {
+    if (error instanceof ProtobufError) throw invalid(`Invalid OpenTelemetry format: ${error.message}`)
+    throw error
+  }
+}
+
+function checkIds(span: SpanData): void {
+  if (span.trace_id !== '' && span.span_id !== '') return
+  const what = span.trace_id === '' ? 'trace_id' : 'span_id'
+  throw problem('unprocessable', { detail: `Cannot convert OpenTelemetry span to MLflow span: ${what} is empty` })
+}

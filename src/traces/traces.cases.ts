@@ -1,0 +1,70 @@
+/** What traces must do on every database; each driver's test file runs these cases on a fresh one. */
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe } from 'node:test'
+import { auditLog } from '../auth/audit.ts'
+import type { Principal } from '../contract/access.ts'
+import type { Db } from '../store/db.ts'
+import { openDiskBlobs } from '../store/blobs/disk.ts'
+import { migrate } from '../store/migrate.ts'
+import { createExperiment } from '../tracking/experiments/experiments.ts'
+import { trackingRoom } from '../tracking/room.ts'
+import type { Tracking } from '../tracking/room.ts'
+import { assessmentCases } from './assessments/assessments.cases.ts'
+import { figureCases } from './figures/figures.cases.ts'
+import { ingestCases } from './spans/ingest.cases.ts'
+import { traceSearchCases } from './search/search.cases.ts'
+import { otlpRequest } from '../../test/otlp.ts'
+import type { TraceBench } from './bench.cases.ts'
+import { logSpans } from './spans/ingest.ts'
+import { readExport } from './otlp/export-request.ts'
+
+export function traceCases(name: string, open: () => Promise<{ db: Db; close(): Promise<void> }>): void {
+  describe(`${name}: traces`, () => {
+    let opened: Awaited<ReturnType<typeof open>>
+    let made = 0
+    const folder = mkdtempSync(join(tmpdir(), 'slipway-traces-'))
+    const bench: TraceBench = {
+      room: undefined as unknown as Tracking,
+      root,
+      member,
+      experiment: (who = root) => createExperiment(bench.room, who, { name: `traces-${++made}` }),
+      async send(experiment_id, spans, { who = root, resource = {}, run } = {}) {
+        const batch = readExport(otlpRequest(spans, resource))
+        await logSpans(bench.room, who, { experiment_id, run_id: run }, batch.spans)
+        return [...new Set(spans.map((span) => `tr-${span.trace}`))]
+      },
+    }
+    before(async () => {
+      opened = await open()
+      await migrate(opened.db)
+      const clock = () => 1_700_000_000_000
+      const room = trackingRoom({
+        db: opened.db,
+        blobs: openDiskBlobs(join(folder, 'blobs')),
+        clock,
+        random: randomBytes,
+        record: auditLog(clock).record,
+      })
+      Object.assign(bench, { room })
+      assert.ok(bench.room.db.kind)
+    })
+    after(async () => {
+      await opened.close()
+      rmSync(folder, { recursive: true, force: true })
+    })
+    ingestCases(bench)
+    assessmentCases(bench)
+    traceSearchCases(bench)
+    figureCases(bench)
+  })
+}
+
+const root: Principal = { id: 'root', name: 'root', role: 'admin', project: null, token_id: null }
+
+function member(project: 'red' | 'blue'): Principal {
+  return { id: project, name: project, role: 'contributor', project, token_id: null }
+}
