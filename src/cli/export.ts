@@ -1,7 +1,7 @@
 /** `slipway export`: writes runs, models, traces and files of a server into one verified bundle. */
 import { rm } from 'node:fs/promises'
 import { problem } from '../contract/errors.ts'
-import { exportBundle } from '../tracking/transfer/export.ts'
+import { exportBundle } from '../transfer/export.ts'
 import { text, UsageError } from './command.ts'
 import type { Invocation } from './command.ts'
 import { connect } from './connect.ts'

@@ -36,7 +36,7 @@ src/app.ts | routes | src/registry/webhooks/routes.ts
 src/app.ts | routes | src/rollout/routes.ts
 src/app.ts | routes | src/serving/routes.ts
 src/app.ts | routes | src/tracking/routes.ts
-src/app.ts | routes | src/tracking/transfer/routes.ts
+src/app.ts | routes | src/transfer/routes.ts
 # src/cli
 src/cli | flat | more than 25 files
 src/cli | folders | src/cli/demo
@@ -159,8 +159,8 @@ src/tracking | folders | src/tracking/workspaces
 src/tracking/artifacts/artifacts.ts | circle | in a circle
 src/tracking/runs/batch-keys.ts | circle | in a circle
 src/tracking/runs/batch.ts | circle | in a circle
-src/tracking/gateway-config/things.ts | reads | endpoints of serving
-src/tracking/gateway-config/things.ts | vague | things.ts
+src/llm/settings/records.ts | reads | endpoints of serving
+src/llm/settings/records.ts | vague | things.ts
 src/tracking/models/logged-models.ts | circle | in a circle
 src/tracking/models/metrics.ts | circle | in a circle
 src/tracking/room.ts | circle | in a circle

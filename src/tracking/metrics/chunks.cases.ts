@@ -10,8 +10,8 @@ import type { MetricPoint } from './points.ts'
 import { purgeExperiment } from '../experiments/purge.ts'
 import { createExperiment } from '../experiments/experiments.ts'
 import { createRun } from '../runs/runs.ts'
-import { readRows } from '../transfer/rows.ts'
-import { trackingTables } from '../transfer/tracking-tables.ts'
+import { readRows } from '../../transfer/rows.ts'
+import { trackingTables } from '../../transfer/tracking-tables.ts'
 
 const KEYS = ['a', 'b', 'c/d: e.f-1 _'] as const
 

@@ -1,0 +1,81 @@
+/** Search of evaluation datasets: filter, order and keyset pages. */
+import type { Principal } from '../../contract/access.ts'
+import { ofTagged } from '../../mlflow/compare.ts'
+import { LISTED, NULLABLE, NUMERIC, parseFilter, parseOrder } from '../../mlflow/filter.ts'
+import type { FilterSchema } from '../../mlflow/filter.ts'
+import { keyset } from '../../mlflow/paging.ts'
+import type { SortColumn } from '../../mlflow/paging.ts'
+import { visible } from '../../tracking/room.ts'
+import type { Tracking } from '../../tracking/room.ts'
+import { all, inList, raw, searchAll, sql } from '../../store/sql/sql.ts'
+import { invalid } from '../../mlflow/wire.ts'
+import { readSets } from './sets.ts'
+import type { SetRow, WireSet } from './sets.ts'
+
+export interface SetSearch {
+  readonly experiment_ids: readonly string[]
+  readonly filter: string | undefined
+  readonly order_by: readonly string[]
+  readonly max_results: number
+  readonly page_token: string | undefined
+}
+
+const SCHEMA: FilterSchema = {
+  entities: { attribute: 'attribute', attributes: 'attribute', attr: 'attribute', tag: 'tag', tags: 'tag' },
+  keys: {
+    attribute: {
+      name: { type: 'text', operators: LISTED },
+      dataset_id: { type: 'text', operators: LISTED },
+      digest: { type: 'text', operators: LISTED },
+      created_by: { type: 'text', operators: LISTED },
+      last_updated_by: { type: 'text', operators: LISTED },
+      created_time: { type: 'number', operators: NUMERIC },
+      last_update_time: { type: 'number', operators: NUMERIC },
+    },
+    tag: { type: 'text', operators: NULLABLE },
+  },
+}
+
+/** The datasets of one page, newest first where no order is asked for; the token of the next, absent on the last. */
+export async function searchSets(
+  room: Tracking,
+  who: Principal,
+  asked: SetSearch,
+): Promise<{ datasets: WireSet[]; next_page_token?: string }> {
+  const filter = parseFilter(asked.filter, SCHEMA, { extended: false })
+  const columns = sortColumns(asked.order_by)
+  const query = ['datasets', asked.filter ?? '', asked.order_by, asked.experiment_ids, who.project]
+  const page = keyset(columns, asked.page_token, query)
+  const where = [visible(who, 'e.project')]
+  if (filter !== undefined)
+    where.push(sql`(${ofTagged(room.db.kind, filter, { tags: 'evaluation_dataset_tags', id: 'dataset_id' })})`)
+  if (asked.experiment_ids.length > 0) {
+    const ids = inList(asked.experiment_ids)
+    where.push(
+      sql`e.dataset_id IN (SELECT dataset_id FROM evaluation_dataset_experiments WHERE experiment_id IN ${ids})`,
+    )
+  }
+  const statement = sql`SELECT e.*${page.keys} FROM evaluation_datasets e WHERE ${all(where)} ${page.after}
+    ORDER BY ${page.order} LIMIT ${asked.max_results + 1} OFFSET ${page.offset}`
+  const rows = await searchAll<SetRow & Record<string, string | number>>(room.db, statement)
+  const shown = rows.slice(0, asked.max_results)
+  const last = shown.at(-1)
+  const datasets = await readSets(room.db, shown)
+  if (rows.length <= asked.max_results || last === undefined) return { datasets }
+  return { datasets, next_page_token: page.next(last) }
+}
+
+function sortColumns(clauses: readonly string[]): SortColumn[] {
+  const columns = clauses.map((clause) => {
+    const order = parseOrder(clause, SCHEMA)
+    if (order.entity !== 'attribute') throw invalid(`Invalid order_by entity '${order.entity}': order by an attribute`)
+    const type = order.type === 'text' ? ('text' as const) : ('int' as const)
+    const expression = order.type === 'text' ? raw(`COALESCE(e.${order.key}, '')`) : raw(`e.${order.key}`)
+    return { expression, descending: order.descending, type }
+  })
+  return [
+    ...columns,
+    { expression: raw('e.created_time'), descending: true, type: 'int' },
+    { expression: raw('e.dataset_id'), descending: false, type: 'text' },
+  ]
+}

@@ -1,0 +1,126 @@
+/** Secrets of MLflow's gateway: sealed when they are set, shown only masked, never given back. */
+import type { Principal } from '../../contract/access.ts'
+import { checkLength } from '../../mlflow/limits.ts'
+import { homeProject } from '../../tracking/room.ts'
+import type { Tracking } from '../../tracking/room.ts'
+import { sql } from '../../store/sql/sql.ts'
+import { invalid, mlflowProblem } from '../../mlflow/wire.ts'
+import { insertNamed, later, listOf, madeNow, newId, recordChange, requireById, requireOne, SECRET } from './records.ts'
+import type { Made } from './records.ts'
+
+export type Texts = Readonly<Record<string, string>>
+
+interface SecretRow extends Made {
+  readonly secret_id: string
+  readonly secret_name: string
+  readonly sealed: string
+  readonly masked: string
+  readonly provider: string | null
+  readonly auth_config: string | null
+}
+
+const LONGEST = 64_000
+/** A shorter value is not shown even in part. */
+const SHORTEST_SHOWN = 8
+
+/** Keeps a secret. RESOURCE_ALREADY_EXISTS when the project has one of that name. */
+export async function createSecret(
+  room: Tracking,
+  who: Principal,
+  given: { secret_name: string; secret_value: Texts; provider: string | undefined; auth_config: Texts | undefined },
+): Promise<object> {
+  const secret_id = newId(room, 's')
+  const row: SecretRow = {
+    secret_id,
+    secret_name: given.secret_name,
+    ...sealed(room, secret_id, given.secret_value),
+    provider: given.provider ?? null,
+    auth_config: given.auth_config === undefined ? null : JSON.stringify(given.auth_config),
+    ...madeNow(room, who, homeProject(who)),
+  }
+  checkLength(row.auth_config ?? '', 'auth_config', LONGEST)
+  return room.db.tx(async (t) => {
+    await insertNamed(t, SECRET, { ...row })
+    await recordChange(t, room, who, { id: secret_id, what: 'secret created' })
+    return wire(row)
+  })
+}
+
+/** Sets the values or the settings of a secret anew. RESOURCE_DOES_NOT_EXIST. */
+export async function updateSecret(
+  room: Tracking,
+  who: Principal,
+  given: { secret_id: string; secret_value: Texts | undefined; auth_config: Texts | undefined },
+): Promise<object> {
+  const changed = given.secret_value === undefined ? {} : sealed(room, given.secret_id, given.secret_value)
+  return room.db.tx(async (t) => {
+    const old = await requireById<SecretRow>(t, who, SECRET, given.secret_id)
+    const row: SecretRow = {
+      ...old,
+      ...changed,
+      ...(given.auth_config && { auth_config: JSON.stringify(given.auth_config) }),
+      last_updated_at: later(room, old),
+      last_updated_by: who.name,
+    }
+    checkLength(row.auth_config ?? '', 'auth_config', LONGEST)
+    await t.run(
+      'UPDATE gateway_secrets SET sealed = ?, masked = ?, auth_config = ?, last_updated_at = ?, last_updated_by = ? WHERE secret_id = ?',
+      [row.sealed, row.masked, row.auth_config, row.last_updated_at, row.last_updated_by, row.secret_id],
+    )
+    await recordChange(t, room, who, { id: row.secret_id, what: 'secret changed' })
+    return wire(row)
+  })
+}
+
+/** What may be told of a secret. RESOURCE_DOES_NOT_EXIST. */
+export async function getSecret(
+  room: Tracking,
+  who: Principal,
+  by: { id: string | undefined; name: string | undefined },
+): Promise<object> {
+  return wire(await requireOne<SecretRow>(room.db, who, SECRET, by))
+}
+
+/** What may be told of every secret, or of a provider's. */
+export async function listSecrets(room: Tracking, who: Principal, provider: string | undefined): Promise<object[]> {
+  const rows = await listOf<SecretRow>(room.db, who, SECRET, provider ? [sql`provider = ${provider}`] : [])
+  return rows.map(wire)
+}
+
+/** Deletes a secret; model definitions that used it stay, without one. RESOURCE_DOES_NOT_EXIST. */
+export async function deleteSecret(room: Tracking, who: Principal, id: string): Promise<void> {
+  await room.db.tx(async (t) => {
+    await requireById<SecretRow>(t, who, SECRET, id)
+    await t.run('UPDATE gateway_model_definitions SET secret_id = NULL WHERE secret_id = ?', [id])
+    await t.run('DELETE FROM gateway_secrets WHERE secret_id = ?', [id])
+    await recordChange(t, room, who, { id, what: 'secret deleted' })
+  })
+}
+
+function sealed(room: Tracking, id: string, values: Texts): { sealed: string; masked: string } {
+  if (room.seal === undefined) throw mlflowProblem('NOT_IMPLEMENTED', 'This server has no key to seal secrets with.')
+  if (Object.keys(values).length === 0) throw invalid("Missing value for required parameter 'secret_value'.")
+  const text = JSON.stringify(values)
+  checkLength(text, 'secret_value', LONGEST)
+  const masked = Object.fromEntries(Object.entries(values).map(([key, value]) => [key, mask(value)]))
+  return { sealed: room.seal(text, `gateway secret ${id}`), masked: JSON.stringify(masked) }
+}
+
+function mask(value: string): string {
+  return value.length < SHORTEST_SHOWN ? '***' : `${value.slice(0, 3)}...${value.slice(-4)}`
+}
+
+function wire(row: SecretRow): object {
+  const { secret_id, secret_name, created_at, last_updated_at, created_by, last_updated_by } = row
+  return {
+    secret_id,
+    secret_name,
+    masked_values: JSON.parse(row.masked) as Texts,
+    created_at,
+    last_updated_at,
+    created_by,
+    last_updated_by,
+    ...(row.provider !== null && { provider: row.provider }),
+    ...(row.auth_config !== null && { auth_config: JSON.parse(row.auth_config) as Texts }),
+  }
+}
