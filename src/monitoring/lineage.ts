@@ -1,6 +1,6 @@
 /** What monitoring knows of a version's lineage: the incidents that began while it answered. */
-import { versionNode } from '../registry/lineage.ts'
-import type { LineageSource } from '../registry/lineage.ts'
+import { versionNode } from '../registry/versions/lineage.ts'
+import type { LineageSource } from '../registry/versions/lineage.ts'
 import type { Reader } from '../store/db.ts'
 
 interface Found {

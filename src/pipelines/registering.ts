@@ -1,7 +1,7 @@
 /** Hands the model of a finished run to the registry, and says in one sentence what its gates said. */
 import { SYSTEM } from '../auth/tokens.ts'
 import type { Gate } from '../contract/registry.ts'
-import { registerVersion } from '../registry/register.ts'
+import { registerVersion } from '../registry/versions/register.ts'
 import type { Registry } from '../registry/room.ts'
 import type { PipelinesDeps } from './deps.ts'
 

@@ -7,7 +7,7 @@ import { putArtifact } from '../tracking/artifacts/artifacts.ts'
 import { createLoggedModel } from '../tracking/models/logged-models.ts'
 import type { Tracking } from '../tracking/room.ts'
 import { createRun } from '../tracking/runs/runs.ts'
-import type { NewVersion } from './register.ts'
+import type { NewVersion } from './versions/register.ts'
 import type { Registry } from './room.ts'
 
 export interface Bench {

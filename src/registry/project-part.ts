@@ -1,6 +1,6 @@
 /** What the registry keeps of a project, for when the project is deleted as a workspace. */
 import type { ProjectPart } from '../tracking/room.ts'
-import { deleteModel, refuseUsed } from './models.ts'
+import { deleteModel, refuseUsed } from './versions/models.ts'
 import type { Registry } from './room.ts'
 import { deleteWebhook } from './webhooks/hooks.ts'
 import type { Webhooks } from './webhooks/room.ts'

@@ -11,12 +11,12 @@ import { openDiskBlobs } from '../store/blobs/disk.ts'
 import { migrate } from '../store/migrate.ts'
 import { trackingRoom } from '../tracking/room.ts'
 import type { Tracking } from '../tracking/room.ts'
-import { depthCases } from './depth.cases.ts'
-import { loweringCases } from './lowering.cases.ts'
-import { promotionCases } from './promotion.cases.ts'
+import { depthCases } from './gates/depth.cases.ts'
+import { loweringCases } from './lowering/lowering.cases.ts'
+import { promotionCases } from './aliases/promotion.cases.ts'
 import { registryRoom } from './room.ts'
 import type { Registry } from './room.ts'
-import { wireCases } from './wire.cases.ts'
+import { wireCases } from './wire/wire.cases.ts'
 
 export function registryCases(name: string, open: () => Promise<{ db: Db; close(): Promise<void> }>): void {
   describe(`${name}: registry`, () => {

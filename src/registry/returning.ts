@@ -1,11 +1,11 @@
 /** What serving asks and tells the registry: whose a model is, whether a version may be loaded, that an endpoint went back. */
 import type { Principal } from '../contract/access.ts'
 import type { Reader, Tx } from '../store/db.ts'
-import { returnAlias } from './aliases.ts'
-import { layOut } from './layout.ts'
+import { returnAlias } from './aliases/aliases.ts'
+import { layOut } from './versions/layout.ts'
 import { requireVersion } from './room.ts'
 import type { Registry } from './room.ts'
-import { requireSigned } from './signatures.ts'
+import { requireSigned } from './signing/signatures.ts'
 
 /** The alias that follows what an endpoint answers with. */
 const PRODUCTION = 'production'

@@ -5,8 +5,8 @@ import type { Gate } from '../contract/registry.ts'
 import type { Blobs } from '../store/blobs/blobs.ts'
 import type { Db, Reader } from '../store/db.ts'
 import { problem } from '../contract/errors.ts'
-import type { ScoreNative } from './incumbent.ts'
-import type { Signature } from './signature.ts'
+import type { ScoreNative } from './gates/incumbent.ts'
+import type { Signature } from './versions/signature.ts'
 
 export interface RegistryDeps {
   readonly db: Db

@@ -1,6 +1,6 @@
 /** What serving knows of a version's lineage: the endpoints that have it among their variants. */
-import { versionNode } from '../registry/lineage.ts'
-import type { LineageSource } from '../registry/lineage.ts'
+import { versionNode } from '../registry/versions/lineage.ts'
+import type { LineageSource } from '../registry/versions/lineage.ts'
 import type { Reader } from '../store/db.ts'
 import type { VariantRow } from './rows.ts'
 

@@ -10,13 +10,13 @@ import { raw, sql } from '../store/sql/sql.ts'
 import { originOf } from './origins.ts'
 import { columnsOf } from './table.ts'
 import type { MovedTable, Named, Scope } from './table.ts'
-import { heldTo } from '../registry/policy.ts'
-import { isGuarded } from '../registry/promotion.ts'
+import { heldTo } from '../registry/gates/policy.ts'
+import { isGuarded } from '../registry/aliases/promotion.ts'
 import { requireModel } from '../registry/room.ts'
 import type { Registry } from '../registry/room.ts'
-import { startLowering } from '../registry/lower-job.ts'
-import { signatureOfTree } from '../registry/register.ts'
-import { SCAN } from '../registry/scanning.ts'
+import { startLowering } from '../registry/lowering/job.ts'
+import { signatureOfTree } from '../registry/versions/register.ts'
+import { SCAN } from '../registry/scan/scanning.ts'
 
 /** All of them, those that others refer to first. Only whole servers, projects and models have them. */
 export function registryTables(room: Registry): MovedTable[] {

@@ -90,21 +90,21 @@ src/pipelines/watched.ts | reads | model_versions of registry
 # src/registry
 src/registry | flat | more than 25 files
 src/registry | folders | src/registry/webhooks
-src/registry/cited.ts | vague | cited.ts
-src/registry/incumbent.ts | circle | in a circle
-src/registry/judged.ts | vague | judged.ts
-src/registry/layout.ts | circle | in a circle
-src/registry/models.ts | seam | src/tracking/room.ts
+src/registry/versions/cited.ts | vague | cited.ts
+src/registry/gates/incumbent.ts | circle | in a circle
+src/registry/gates/inputs.ts | vague | judged.ts
+src/registry/versions/layout.ts | circle | in a circle
+src/registry/versions/models.ts | seam | src/tracking/room.ts
 src/registry/project-part.ts | seam | src/tracking/room.ts
 src/registry/returning.ts | vague | returning.ts
 src/registry/room.ts | circle | in a circle
-src/registry/search.ts | seam | src/tracking/room.ts
-src/registry/source.ts | seam | src/tracking/room.ts
-src/registry/version-runs.ts | seam | src/tracking/room.ts
-src/registry/versions.ts | seam | src/tracking/room.ts
+src/registry/wire/search.ts | seam | src/tracking/room.ts
+src/registry/versions/source.ts | seam | src/tracking/room.ts
+src/registry/versions/version-runs.ts | seam | src/tracking/room.ts
+src/registry/versions/versions.ts | seam | src/tracking/room.ts
 src/registry/webhooks/connect.ts | vague | connect.ts
-src/registry/wire-read.ts | seam | src/tracking/room.ts
-src/registry/wire-routes.ts | seam | src/tracking/room.ts
+src/registry/wire/read.ts | seam | src/tracking/room.ts
+src/registry/wire/wire-routes.ts | seam | src/tracking/room.ts
 # src/rollout
 src/rollout | flat | more than 25 files
 src/rollout/connect.ts | reads | endpoint_versions of serving

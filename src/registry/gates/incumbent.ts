@@ -1,0 +1,87 @@
+/** Scores the version in place on the candidate's own hold-out, so that both are judged on the same rows. */
+import { access } from 'node:fs/promises'
+import { csvRows } from '../../store/csv.ts'
+import { treeFiles } from '../../store/blobs/trees.ts'
+import { layOut, nativeDir } from '../versions/layout.ts'
+import type { Registry, VersionRow } from '../room.ts'
+
+/** A value of a row; null = missing. */
+export type Cell = number | string | null
+
+/**
+ * Scores rows with a lowered model: columns by input name, `rows` of them; the probability of the second class or the prediction.
+ * Undefined when an input has no column.
+ */
+export type ScoreNative = (
+  dir: string,
+  columns: (input: string, kind: 'number' | 'string') => Cell[] | undefined,
+  rows: number,
+) => Float64Array | undefined
+
+/**
+ * The digest of a blob with the incumbent's scores (little-endian doubles) in the order of the predictions' rows; null when it cannot be
+ * scored here: it is served by Python, the hold-out is not known, or its rows lack an input.
+ */
+export async function scoreIncumbent(
+  room: Registry,
+  candidate: VersionRow,
+  incumbent: VersionRow,
+): Promise<string | null> {
+  const { scoreNative } = room
+  if (scoreNative === undefined || candidate.holdout === null || candidate.evaluation === null) return null
+  if (incumbent.lowering_state !== 'native' || incumbent.tree === null) return null
+  const dir = nativeDir(await layOut(room, incumbent.tree))
+  const there = await access(dir).then(
+    () => true,
+    () => false,
+  )
+  const [holdout, predictions] = await Promise.all([
+    readTable(room, candidate.holdout),
+    readTable(room, candidate.evaluation),
+  ])
+  if (!there || holdout === undefined || predictions === undefined) return null
+  const order = align(holdout, predictions)
+  if (order === undefined) return null
+  const scores = scoreNative(dir, (input, kind) => column(holdout, input, kind), holdout.rows.length)
+  if (scores === undefined) return null
+  const aligned = Float64Array.from(order, (row) => scores[row] ?? Number.NaN)
+  return (await room.blobs.put(new Uint8Array(aligned.buffer))).digest
+}
+
+interface Table {
+  readonly header: readonly string[]
+  readonly rows: readonly (readonly string[])[]
+}
+
+async function readTable(room: Registry, tree: string): Promise<Table | undefined> {
+  const file = (await treeFiles(room.blobs, tree)).find((one) => one.path === '' || one.path.endsWith('.csv'))
+  if (file === undefined) return undefined
+  const [header = [], ...rows] = csvRows((await room.blobs.bytes(file.digest)).toString('utf8'))
+  return { header, rows }
+}
+
+/** For each row of the predictions the row of the hold-out: by id where both have one, else by place. */
+function align(holdout: Table, predictions: Table): number[] | undefined {
+  const [left, right] = [holdout.header.indexOf('id'), predictions.header.indexOf('id')]
+  if (left < 0 || right < 0)
+    return holdout.rows.length === predictions.rows.length ? predictions.rows.map((_, i) => i) : undefined
+  const places = new Map(holdout.rows.map((row, i) => [row[left] ?? '', i]))
+  const order = predictions.rows.map((row) => places.get(row[right] ?? '') ?? -1)
+  return order.includes(-1) ? undefined : order
+}
+
+function column(table: Table, input: string, kind: 'number' | 'string'): Cell[] | undefined {
+  const at = table.header.indexOf(input)
+  if (at < 0) return undefined
+  return table.rows.map((row) => {
+    const cell = row[at] ?? ''
+    if (cell === '') return null
+    return kind === 'number' ? Number(cell) : cell
+  })
+}
+
+/** The scores of a blob that `scoreIncumbent` wrote. */
+export async function readScores(room: Registry, digest: string): Promise<Float64Array> {
+  const bytes = await room.blobs.bytes(digest)
+  return new Float64Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))
+}

@@ -1,0 +1,129 @@
+/** What a model is held to besides the gates of its project file: gates and signatures that whoever promotes has asked for. */
+import { createPublicKey } from 'node:crypto'
+import type { Principal } from '../../contract/access.ts'
+import { problem } from '../../contract/errors.ts'
+import { toTime } from '../../contract/fields.ts'
+import type { Gate, Policy } from '../../contract/registry.ts'
+import type { Reader, Tx } from '../../store/db.ts'
+import { gatesOf, requireModel } from '../room.ts'
+import type { ModelRow, Registry } from '../room.ts'
+import { keyHint } from '../signing/bundle.ts'
+
+interface PolicyRow {
+  readonly model: string
+  readonly gates: string
+  readonly require_signature: number
+  readonly keys: string
+  readonly updated_at: number
+  readonly updated_by: string
+}
+
+const SCAN_GATE: Gate = { scan: 'clean' }
+
+/**
+ * Every gate that a model's versions must meet: those of the policy and those of the project file. A version whose files are
+ * known to harm must also meet the gate over scans, whether or not it is asked for.
+ */
+export async function heldTo(reader: Reader, model: ModelRow, malicious: boolean): Promise<Gate[]> {
+  const policy = await policyRow(reader, model.name)
+  const gates = [...(policy === undefined ? [] : (JSON.parse(policy.gates) as Gate[])), ...gatesOf(model)]
+  return malicious && !gates.some((gate) => 'scan' in gate) ? [SCAN_GATE, ...gates] : gates
+}
+
+/** Whether versions must be signed to be loaded, and the public keys (PEM) that are believed. */
+export async function signersOf(reader: Reader, model: string): Promise<{ required: boolean; keys: string[] }> {
+  const row = await policyRow(reader, model)
+  return row === undefined
+    ? { required: false, keys: [] }
+    : { required: row.require_signature === 1, keys: JSON.parse(row.keys) as string[] }
+}
+
+async function policyRow(reader: Reader, model: string): Promise<PolicyRow | undefined> {
+  return reader.get<PolicyRow>('SELECT * FROM model_policies WHERE model = ?', [model])
+}
+
+/** The policy of a model and the gates of its project file. Throws `not_found` when there is no such model. */
+export async function readPolicy(reader: Reader, model: string): Promise<Policy> {
+  const row = await policyRow(reader, model)
+  return {
+    model,
+    gates: row === undefined ? [] : (JSON.parse(row.gates) as Gate[]),
+    project_gates: gatesOf(await requireModel(reader, model)),
+    require_signature: row?.require_signature === 1,
+    keys: row === undefined ? [] : (JSON.parse(row.keys) as string[]),
+    updated_at: row === undefined ? null : toTime(row.updated_at),
+    updated_by: row?.updated_by ?? null,
+  }
+}
+
+export interface WantedPolicy {
+  readonly gates: readonly Gate[]
+  readonly require_signature: boolean
+  readonly keys: readonly string[]
+}
+
+/** Replaces the policy. Throws `invalid_field` for a key that is none, and where signatures are required and no key is believed. */
+export async function writePolicy(
+  room: Registry,
+  who: Principal,
+  model: string,
+  wanted: WantedPolicy,
+): Promise<Policy> {
+  wanted.keys.forEach((pem, i) => checkKey(pem, `keys[${i}]`))
+  if (wanted.require_signature && wanted.keys.length === 0)
+    throw problem('invalid_field', { field: 'keys', value: '[]', expected: 'at least one public key that is believed' })
+  return room.db.tx(async (t) => {
+    await t.lock(`model ${model}`)
+    await requireModel(t, model)
+    await t.run(
+      `INSERT INTO model_policies (model, gates, require_signature, keys, updated_at, updated_by) VALUES (?,?,?,?,?,?)
+       ON CONFLICT (model) DO UPDATE SET gates = excluded.gates, require_signature = excluded.require_signature,
+         keys = excluded.keys, updated_at = excluded.updated_at, updated_by = excluded.updated_by`,
+      [
+        model,
+        JSON.stringify(wanted.gates),
+        wanted.require_signature ? 1 : 0,
+        JSON.stringify(wanted.keys),
+        room.clock(),
+        who.name,
+      ],
+    )
+    const { gates, require_signature, keys } = wanted
+    await room.audit.record(t, who, {
+      verb: 'promote',
+      resource: 'models',
+      id: model,
+      detail: { policy: { gates, require_signature, keys: keys.map(keyHint) } },
+    })
+    return readPolicy(t, model)
+  })
+}
+
+/** A renamed model keeps its policy, and is held to that of an earlier model of its new name as well. */
+export async function carryPolicy(t: Tx, from: string, to: string): Promise<void> {
+  const [own, other] = [await policyRow(t, from), await policyRow(t, to)]
+  if (own === undefined) return
+  const joined = (key: 'gates' | 'keys'): string =>
+    JSON.stringify([...(JSON.parse(own[key]) as unknown[]), ...(JSON.parse(other?.[key] ?? '[]') as unknown[])])
+  await t.run('DELETE FROM model_policies WHERE model = ?', [to])
+  await t.run('UPDATE model_policies SET model = ?, gates = ?, keys = ?, require_signature = ? WHERE model = ?', [
+    to,
+    joined('gates'),
+    joined('keys'),
+    Math.max(own.require_signature, other?.require_signature ?? 0),
+    from,
+  ])
+}
+
+const CURVES = new Set(['prime256v1', 'secp384r1', 'secp521r1'])
+
+function checkKey(pem: string, field: string): void {
+  const expected = 'a public key of the curve P-256, P-384 or P-521 as PEM'
+  try {
+    const key = createPublicKey(pem)
+    if (CURVES.has(key.asymmetricKeyDetails?.namedCurve ?? '') && !pem.includes('PRIVATE')) return
+  } catch {
+    // told below with what is expected
+  }
+  throw problem('invalid_field', { field, value: pem.slice(0, 40), expected })
+}

@@ -1,0 +1,47 @@
+/** Asks for the job that lowers a version. Lowering loads the model, so it is done only for versions that may be used: those whose gates hold, and those that are used all the same. */
+import { enqueue } from '../../jobs/queue.ts'
+import type { Tx } from '../../store/db.ts'
+import type { VersionRow } from '../room.ts'
+
+/** Kind of the job that lowers a version. */
+export const LOWER = 'lower'
+
+/** What a job of that kind is told. */
+export interface LowerJob {
+  readonly model: string
+  readonly version: number
+  /** The version is in use or about to be: its gates are not asked. */
+  readonly wanted?: boolean
+}
+
+/** Why a version that was refused is not lowered. */
+const REFUSED = 'its gates do not hold; it is lowered when it is promoted or deployed'
+
+type Key = Pick<VersionRow, 'model' | 'version'>
+
+/** Has a version lowered that is not yet, unless its gates refuse it at the time of the job. */
+export async function startLowering(t: Tx, key: Key): Promise<void> {
+  await ask(t, key, `${key.model}/${key.version}`)
+}
+
+/** Has a version lowered that is not yet, whatever its gates say: it was promoted or is to be deployed. */
+export async function wantLowering(t: Tx, key: Key): Promise<void> {
+  await ask(t, key, `${key.model}/${key.version} wanted`, { wanted: true })
+}
+
+async function ask(t: Tx, { model, version }: Key, key: string, more: { wanted?: boolean } = {}): Promise<void> {
+  const changed = await t.run(
+    "UPDATE model_versions SET lowering_reason = NULL WHERE model = ? AND version = ? AND lowering_state = 'pending'",
+    [model, version],
+  )
+  const payload: LowerJob = { model, version, ...more }
+  if (changed > 0) await enqueue(t, { kind: LOWER, key, lane: `${LOWER}:${model}/${version}`, payload })
+}
+
+/** Says of a version that it is not lowered for now. */
+export async function refuseLowering(t: Tx, { model, version }: Key): Promise<void> {
+  await t.run(
+    "UPDATE model_versions SET lowering_reason = ? WHERE model = ? AND version = ? AND lowering_state = 'pending'",
+    [REFUSED, model, version],
+  )
+}

@@ -1,0 +1,139 @@
+/** Cases: which versions are lowered, whatever the order in which they are registered, judged, promoted and asked for. */
+import assert from 'node:assert/strict'
+import { chmod, mkdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { describe, it } from 'node:test'
+import type { TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Gate } from '../../contract/registry.ts'
+import { Worker } from '../../jobs/worker.ts'
+import { moveAlias } from '../aliases/aliases.ts'
+import { approve, withdraw } from '../gates/approvals.ts'
+import { person, root, wanted } from '../bench.cases.ts'
+import type { Bench } from '../bench.cases.ts'
+import { startLowering } from './job.ts'
+import { handleLowering, versionFiles } from './lowering.ts'
+import { registerVersion } from '../versions/register.ts'
+import { requireVersion } from '../room.ts'
+import { createVersion } from '../versions/versions.ts'
+
+const GATES: readonly Gate[] = [{ metric: 'auc', at_least: 0.7 }]
+const LIMIT_MS = 60_000
+
+export function loweringCases(bench: Bench): void {
+  describe('lowering', { timeout: 5 * LIMIT_MS }, () => {
+    const register = async (model: string, auc: number, gates: readonly Gate[] = GATES): Promise<void> => {
+      await registerVersion(bench.room, root, await wanted(bench, { model, auc, gates }))
+    }
+    const stateOf = async (model: string, version = '1') => {
+      const { lowering_state, lowering_reason } = await requireVersion(bench.room.db, model, version)
+      return { state: lowering_state, refused: /gates do not hold/.test(lowering_reason ?? '') }
+    }
+    const REFUSED = { state: 'pending', refused: true }
+    const NATIVE = { state: 'native', refused: false }
+
+    /** Lets the jobs that wait be done, those of other cases too; returns the versions that were loaded meanwhile. */
+    async function work(t: TestContext, during: () => Promise<void> = async () => undefined): Promise<string[]> {
+      const python = join(bench.room.modelsDir, `python-${bench.room.ids('new')}`)
+      await mkdir(dirname(python), { recursive: true })
+      await writeFile(python, `#!/bin/sh\necho '{"ok": true}' > "$4/result.json"\n`)
+      await chmod(python, 0o755)
+      const worker = new Worker(bench.room.db, { backoffMs: 1, pollMs: 10 })
+      const loaded: string[] = []
+      handleLowering(bench.room, worker, {
+        python: async (row) => {
+          loaded.push(`${row.model}/${row.version}`)
+          return python
+        },
+        verify: async () => ({ ok: true, n: 1, worst_ulp: 0, reason: null }),
+        proveOnnx: async () => 0,
+      })
+      worker.start()
+      t.after(() => worker.stop())
+      await during()
+      const open = "SELECT id FROM jobs WHERE kind = 'lower' AND state IN ('waiting', 'running')"
+      for (const end = Date.now() + LIMIT_MS; (await bench.room.db.get(open)) !== undefined; await sleep(10))
+        assert.ok(Date.now() < end, 'the jobs of lowering come to an end')
+      await worker.stop()
+      return loaded
+    }
+
+    it('spares what is refused, until an admin promotes it all the same', async (t) => {
+      await register('low-a', 0.5)
+      await register('low-a', 0.9)
+      assert.deepEqual(
+        (await work(t)).filter((one) => one.startsWith('low-a')),
+        ['low-a/2'],
+      )
+      assert.deepEqual([await stateOf('low-a'), await stateOf('low-a', '2')], [REFUSED, NATIVE])
+      const wish = { model: 'low-a', alias: 'production', version: '1', override: true, reason: 'a test' }
+      await moveAlias(bench.room, root, wish)
+      assert.deepEqual(await work(t), ['low-a/1'])
+      assert.deepEqual(await stateOf('low-a'), NATIVE)
+    })
+
+    it('judges a version that a client made before it loads it', async (t) => {
+      const copy = (name: string, of: string) =>
+        createVersion(bench.room, bench.tracking, root, {
+          name,
+          source: `models:/${of}`,
+          run_id: undefined,
+          run_link: undefined,
+          model_id: undefined,
+          description: undefined,
+          tags: [],
+        })
+      await register('low-b', 0.9)
+      await register('low-free', 0.5, [])
+      await copy('low-b', 'low-free/1')
+      await copy('low-b', 'low-b/1')
+      await copy('low-free', 'low-free/1')
+      const loaded = (await work(t)).sort()
+      assert.deepEqual(loaded, ['low-b/1', 'low-b/3', 'low-free/1', 'low-free/2'])
+      assert.deepEqual(await stateOf('low-b', '2'), REFUSED)
+    })
+
+    it('spares what was refused after it was asked for, and lowers it when it is approved again', async (t) => {
+      await register('low-c', 0.9, [{ approvals: 1, role: 'maintainer' }])
+      const who = person('maintainer', null)
+      const of = { model: 'low-c', version: '1' }
+      assert.deepEqual(await stateOf('low-c'), REFUSED)
+      await approve(bench.room, who, of, '')
+      assert.deepEqual(await stateOf('low-c'), { state: 'pending', refused: false })
+      await withdraw(bench.room, who, of)
+      assert.deepEqual(await work(t), [])
+      assert.deepEqual(await stateOf('low-c'), REFUSED)
+      await approve(bench.room, who, of, '')
+      assert.deepEqual(await work(t), ['low-c/1'])
+      assert.deepEqual(await stateOf('low-c'), NATIVE)
+    })
+
+    it('spares a refused version that is asked for by its arrival alone, as an import does', async (t) => {
+      await register('low-d', 0.5)
+      await bench.room.db.tx((one) => startLowering(one, { model: 'low-d', version: 1 }))
+      assert.deepEqual(await work(t), [])
+      assert.deepEqual(await stateOf('low-d'), REFUSED)
+    })
+
+    it('loads what is to be served, refused or not', async (t) => {
+      await register('low-e', 0.5)
+      // asked for by its arrival too: that job refuses it while its files are waited for
+      await bench.room.db.tx((one) => startLowering(one, { model: 'low-e', version: 1 }))
+      const loaded = await work(t, async () => {
+        const files = await versionFiles(bench.room, { python: async () => 'unused' }, 'low-e', '1')
+        assert.ok(files.native !== null)
+      })
+      assert.deepEqual(loaded, ['low-e/1'])
+    })
+
+    it('loads an overridden version once, though its refusal was not read yet', async (t) => {
+      await register('low-f', 0.9, [])
+      await register('low-f', 0.5)
+      await bench.room.db.tx((one) => startLowering(one, { model: 'low-f', version: 2 }))
+      const wish = { model: 'low-f', alias: 'production', version: '2', override: true, reason: 'a test' }
+      await moveAlias(bench.room, root, wish)
+      assert.deepEqual((await work(t)).sort(), ['low-f/1', 'low-f/2'])
+      assert.deepEqual(await stateOf('low-f', '2'), NATIVE)
+    })
+  })
+}

@@ -1,0 +1,227 @@
+/** Lays a version out on disk and lowers it to native form in its own environment; what does not prove equal is served by Python. */
+import { mkdir, readFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Worker } from '../../jobs/worker.ts'
+import { exists, layOut, nativeDir } from '../versions/layout.ts'
+import { LOWER, refuseLowering, wantLowering } from './job.ts'
+import type { LowerJob } from './job.ts'
+import { exportModel, exportsOf, graphOf } from './exporting.ts'
+import type { ExportAnswer, ExportDeps, ServedGraph } from './exporting.ts'
+import { onnxFile } from './onnx.ts'
+import { inEnvironment } from './model-python.ts'
+import { heldTo } from '../gates/policy.ts'
+import { findVersion, requireModel, requireVersion } from '../room.ts'
+import { ensureScan, handleScanning, scanReason } from '../scan/scanning.ts'
+import { requireSigned } from '../signing/signatures.ts'
+import type { LoweringState, Registry, VersionRow } from '../room.ts'
+import { judgeVersion } from '../gates/verdicts.ts'
+
+/** What the replay of the probes in TypeScript found. */
+export interface Replayed {
+  readonly ok: boolean
+  readonly n: number
+  readonly worst_ulp: number
+  readonly reason: string | null
+}
+
+/** What the registry needs from rooms below and beside it. */
+export interface LoweringDeps {
+  /** The Python of an environment by its digest; builds it when it is not there. Null digest: from the model's own requirements. */
+  readonly python: (version: VersionRow, modelDir: string) => Promise<string>
+  /** Replays the probes of a lowered model against the native evaluator. */
+  readonly verify: (dir: string) => Promise<Replayed>
+  /** Tries a folder's ONNX graph as the gateway will load it; resolves to the rows that it answered. Throws with the reason. */
+  readonly proveOnnx: (dir: string, file: string) => Promise<number>
+  /** What an export needs; absent = none is made. */
+  readonly exporting?: ExportDeps
+}
+
+/** A version laid out for serving. `native` is null when Python serves it. */
+export interface VersionFiles {
+  readonly dir: string
+  readonly python: string | null
+  readonly native: { readonly dir: string } | null
+  /** The ONNX graph where ONNX Runtime serves it, with its answer where it is an export; null otherwise. */
+  readonly onnx: { readonly file: string; readonly answer?: ExportAnswer } | null
+  readonly reason: string | null
+}
+
+/** Registers the jobs that scan and lower new versions. */
+export function handleLowering(room: Registry, worker: Worker, deps: LoweringDeps): void {
+  handleScanning(room, worker)
+  worker.register(LOWER, async (job, context) => {
+    const { model, version, wanted = false } = job.payload as LowerJob
+    const row = await findVersion(room.db, model, version)
+    if (row?.lowering_state !== 'pending') return
+    if (!wanted && (await isRefused(room, row))) {
+      await context.finish((t) => refuseLowering(t, row))
+      return
+    }
+    const found: Lowered = await lower(room, row, { ...deps, signal: context.signal }).catch((error: unknown) => {
+      // ended from outside, it says nothing about the model
+      if (context.signal.aborted || (wasKilled(error) && job.attempts < job.max_attempts)) throw error
+      return { state: 'failed' as const, ...blank, reason: message(error) }
+    })
+    await context.finish((t) =>
+      t.run(
+        'UPDATE model_versions SET lowering_state = ?, lowering_reason = ?, lowering_probes = ?, lowering_ulp = ?, lowering_onnx = ? WHERE model = ? AND version = ?',
+        [
+          found.state,
+          found.reason,
+          found.probes,
+          found.ulp,
+          found.graph === undefined ? null : JSON.stringify(found.graph),
+          model,
+          version,
+        ],
+      ),
+    )
+  })
+}
+
+/** Whether a version's gates refuse it: by its newest verdict, or, before there is one, by how they judge it now. */
+async function isRefused(room: Registry, row: VersionRow): Promise<boolean> {
+  const verdict = await room.db.get<{ passed: number }>('SELECT passed FROM verdicts WHERE id = ?', [
+    row.verdict_id ?? '',
+  ])
+  if (verdict !== undefined) return verdict.passed === 0
+  const gates = await heldTo(room.db, await requireModel(room.db, row.model), false)
+  return gates.length > 0 && !(await judgeVersion(room, row)).passed
+}
+
+const blank = { reason: null, probes: null, ulp: null }
+
+interface Lowered {
+  readonly state: LoweringState
+  readonly reason: string | null
+  readonly probes: number | null
+  readonly ulp: number | null
+  /** The export that answers. */
+  readonly graph?: ServedGraph
+}
+
+type Lowering = LoweringDeps & { readonly signal: AbortSignal }
+
+async function lower(room: Registry, row: VersionRow, deps: Lowering): Promise<Lowered> {
+  if (row.tree === null) return { state: 'failed', ...blank, reason: 'the version has no files here' }
+  // lowering loads the model: what would harm is never loaded
+  const scan = await ensureScan(room, row)
+  if (scan?.verdict === 'malicious') return { state: 'failed', ...blank, reason: scanReason(scan) }
+  const dir = await layOut(room, row.tree)
+  const file = await onnxFile(dir)
+  if (file !== null) return graphOrPython(dir, file, deps)
+  const python = await deps.python(row, dir)
+  const place = { dir, python, signal: deps.signal }
+  const lowered = await within(room, dir, (out) => lowerInto(out, { ...place, verify: deps.verify }))
+  if (lowered.state !== 'python' || deps.exporting === undefined) return lowered
+  const exports = await exportsOf(dir)
+  if (exports === null) return lowered
+  const { exporting } = deps
+  return within(room, dir, async (out) => {
+    const found = await exportModel(room.blobs, out, { ...place, ...exporting })
+    if (typeof found !== 'string') return { state: 'onnx', ...blank, probes: found.probes, graph: found }
+    const reason = exports === 'flavor' ? found : `${lowered.reason ?? ''}; its ONNX export: ${found}`
+    return { ...lowered, reason }
+  })
+}
+
+/** Runs something with a folder beside a version's that is gone afterwards. */
+async function within<T>(room: Registry, dir: string, use: (out: string) => Promise<T>): Promise<T> {
+  const out = `${dir}.${room.ids('new')}`
+  await mkdir(out, { recursive: true })
+  try {
+    return await use(out)
+  } finally {
+    await rm(out, { recursive: true, force: true })
+  }
+}
+
+/** A graph needs no lowering. One that ONNX Runtime cannot serve is left to Python, and so is any where the runtime cannot be brought. */
+async function graphOrPython(dir: string, file: string, deps: LoweringDeps): Promise<Lowered> {
+  try {
+    return { state: 'onnx', ...blank, probes: await deps.proveOnnx(dir, file) }
+  } catch (error) {
+    return { state: 'python', ...blank, reason: `ONNX Runtime does not serve it here: ${message(error)}` }
+  }
+}
+
+interface Lowerable {
+  readonly dir: string
+  readonly python: string
+  readonly verify: LoweringDeps['verify']
+  readonly signal: AbortSignal
+}
+
+/** Versions of the same files share their native form: the first that is proved stays. */
+async function lowerInto(out: string, { dir, python, verify, signal }: Lowerable): Promise<Lowered> {
+  const stdout = await inEnvironment(python, ['-m', 'slipway.lower', dir, out], signal).catch((error: unknown) => {
+    if (!ranOut(error) || signal.aborted) throw error
+    return JSON.stringify({ ok: false, reason: 'lowering it took longer than it may' })
+  })
+  const result = await readResult(out, stdout)
+  if (!result.ok) return { state: 'python', ...blank, reason: result.reason ?? 'it was not lowered' }
+  // what cannot be replayed at all has not proved equal either
+  const replayed = await verify(out).catch((error: unknown) => ({
+    ok: false,
+    n: 0,
+    worst_ulp: 0,
+    reason: message(error),
+  }))
+  if (!replayed.ok) return { state: 'python', reason: replayed.reason, probes: replayed.n, ulp: replayed.worst_ulp }
+  await rename(out, nativeDir(dir)).catch(async (error: unknown) => {
+    if (!(await exists(nativeDir(dir)))) throw error
+  })
+  return { state: 'native', reason: null, probes: replayed.n, ulp: replayed.worst_ulp }
+}
+
+async function readResult(out: string, stdout: string): Promise<{ ok: boolean; reason?: string }> {
+  const text = await readFile(join(out, 'result.json'), 'utf8').catch(() => stdout)
+  return JSON.parse(text) as { ok: boolean; reason?: string }
+}
+
+const POLL_MS = 50
+const WAIT_MS = 10 * 60_000
+
+/** The files of a version for serving, once it is lowered or known to need Python. Throws a plain Error with the reason otherwise. */
+export async function versionFiles(
+  room: Registry,
+  deps: Pick<LoweringDeps, 'python'>,
+  model: string,
+  version: string,
+): Promise<VersionFiles> {
+  const until = room.clock() + WAIT_MS
+  for (;;) {
+    const row = await requireVersion(room.db, model, version)
+    // a version that was refused is lowered when it is wanted all the same
+    if (row.lowering_state === 'pending' && row.lowering_reason !== null) await room.db.tx((t) => wantLowering(t, row))
+    if (row.lowering_state === 'failed')
+      throw new Error(`${model}/${version} cannot be served: ${row.lowering_reason ?? 'lowering failed'}`)
+    if (row.lowering_state !== 'pending' && row.tree !== null) {
+      const dir = await layOut(room, row.tree)
+      await requireSigned(room, row, dir)
+      const native = row.lowering_state === 'native' ? { dir: nativeDir(dir) } : null
+      const onnx = row.lowering_state === 'onnx' ? await graphOf(room.blobs, row.lowering_onnx, dir) : null
+      const python = native === null && onnx === null ? await deps.python(row, dir) : null
+      return { dir, native, onnx, python, reason: row.lowering_reason }
+    }
+    if (room.clock() > until) throw new Error(`${model}/${version} was not lowered within ${WAIT_MS / 60_000} minutes`)
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+  }
+}
+
+/** True when a signal ended the program that was not our own limit of time. */
+function wasKilled(error: unknown): boolean {
+  const { killed, signal } = error as { killed?: boolean; signal?: string | null }
+  return killed !== true && typeof signal === 'string'
+}
+
+/** True when our own limit of time ended the program. */
+function ranOut(error: unknown): boolean {
+  return (error as { killed?: boolean }).killed === true
+}
+
+function message(error: unknown): string {
+  const { stderr } = error as { stderr?: string }
+  const text = stderr?.trim().split('\n').at(-1) ?? ''
+  return text !== '' ? text : error instanceof Error ? error.message : String(error)
+}

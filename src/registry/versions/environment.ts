@@ -1,0 +1,17 @@
+/** The Python of a version: the environment that it was made in, or one from the requirements in its own folder. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { requestOf } from '../../envs/request.ts'
+import type { Envs } from '../../envs/environments.ts'
+import type { VersionRow } from '../room.ts'
+
+/** Makes the function that finds or builds a version's interpreter. Throws what the environments room throws. */
+export function versionPython(envs: Envs): (version: VersionRow, modelDir: string) => Promise<string> {
+  return async (version, modelDir) => {
+    if (version.environment !== null) return envs.python(version.environment)
+    const read = (path: string): Promise<string | undefined> =>
+      readFile(join(modelDir, path), 'utf8').catch(() => undefined)
+    const lock = await envs.resolve(await requestOf(undefined, read))
+    return envs.python(lock.digest)
+  }
+}

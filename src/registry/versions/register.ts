@@ -1,0 +1,188 @@
+/** Registers a version with its files, judges it by its gates and keeps where it asks to be deployed. */
+import { parse } from 'yaml'
+import type { Principal } from '../../contract/access.ts'
+import { problem } from '../../contract/errors.ts'
+import type { Gate, GateResult, Verdict } from '../../contract/registry.ts'
+import type { Plan } from '../../contract/rollout-plan.ts'
+import { enqueue } from '../../jobs/queue.ts'
+import type { Tx } from '../../store/db.ts'
+import { treeFiles } from '../../store/blobs/trees.ts'
+import type { Registry, VersionRow } from '../room.ts'
+import { announce, announceVersion } from '../webhooks/announce.ts'
+import { refuseLowering, startLowering } from '../lowering/job.ts'
+import { SCAN } from '../scan/scanning.ts'
+import { readSignature } from './signature.ts'
+import type { Signature } from './signature.ts'
+import { judgeVersion, readVerdict } from '../gates/verdicts.ts'
+
+/** Where a version asks to go once its gates hold. */
+export interface Deployment {
+  readonly endpoint: string
+  readonly project: string
+  readonly plan: Plan | null
+  /** MonitorSettings as the project file gives them. */
+  readonly monitor: Readonly<Record<string, unknown>>
+}
+
+export interface NewVersion {
+  readonly project: string
+  readonly model: string
+  /** Digest of the MLflow model folder. */
+  readonly tree: string
+  readonly run_id: string | null
+  readonly pipeline_run_id: string | null
+  readonly metrics: Readonly<Record<string, number>>
+  /** Digests of the data that it was made from. */
+  readonly data: readonly string[]
+  /** Digest of the environment that it was made in; scorers run in it. */
+  readonly environment: string | null
+  /** Tree of the hold-out's predictions, if a step left them. */
+  readonly evaluation: string | null
+  /** Tree of the rows that the hold-out's predictions are of. */
+  readonly holdout: string | null
+  /** Tree of the table that monitors compare traffic with. */
+  readonly reference: string | null
+  readonly gates: readonly Gate[]
+  readonly deployment: Deployment | null
+  readonly description?: string
+}
+
+export interface Registration {
+  readonly version: string
+  readonly passed: boolean
+  readonly verdict_id: string
+  readonly results: readonly GateResult[]
+}
+
+/**
+ * Makes the next version of a model, and the model if it is new, and judges it. The same tree from the same pipeline run is the
+ * same version: a registration that is repeated after a crash changes nothing.
+ */
+export async function registerVersion(room: Registry, who: Principal, wanted: NewVersion): Promise<Registration> {
+  const files = await treeFiles(room.blobs, wanted.tree)
+  const signature = await signatureOfTree(room, wanted.tree)
+  const size = files.reduce((sum, file) => sum + file.size, 0)
+  const row = await room.db.tx(async (t) => {
+    await t.lock(`model ${wanted.model}`)
+    await ensureModel(t, room, who, wanted)
+    const known = await t.get<VersionRow>(
+      'SELECT * FROM model_versions WHERE model = ? AND tree = ? AND pipeline_run_id = ? AND deleted_at IS NULL',
+      [wanted.model, wanted.tree, wanted.pipeline_run_id],
+    )
+    return known ?? insertVersion(t, room, who, { ...wanted, size, signature })
+  })
+  if (row.verdict_id !== null) return earlier(row, await readVerdict(room.db, row.verdict_id))
+  const judged = await judgeVersion(room, row)
+  const verdict_id = await room.db.tx(async (t) => {
+    const id = await judged.store(t)
+    if (judged.passed) await startLowering(t, row)
+    else await refuseLowering(t, row)
+    // what failed its gates asks for nothing any more; what waits for somebody goes on asking
+    if (!judged.passed && !judged.waiting)
+      await t.run('UPDATE model_versions SET deployment = NULL WHERE model = ? AND version = ?', [
+        row.model,
+        row.version,
+      ])
+    return id
+  })
+  return { version: String(row.version), passed: judged.passed, verdict_id, results: judged.results }
+}
+
+function earlier(row: VersionRow, verdict: Verdict): Registration {
+  return { version: String(row.version), passed: verdict.passed, verdict_id: verdict.id, results: verdict.gates }
+}
+
+async function ensureModel(t: Tx, room: Registry, who: Principal, wanted: NewVersion): Promise<void> {
+  const now = room.clock()
+  const known = await t.get<{ gates: string }>('SELECT gates FROM registered_models WHERE name = ?', [wanted.model])
+  const gates = JSON.stringify(wanted.gates)
+  const changed = await t.run(
+    `INSERT INTO registered_models (name, project, description, created_at, updated_at, created_by, last_version, gates)
+     VALUES (?,?,'',?,?,?,0,?) ON CONFLICT (name) DO UPDATE SET gates = excluded.gates, updated_at = excluded.updated_at
+     WHERE registered_models.project = excluded.project`,
+    [wanted.model, wanted.project, now, now, who.name, gates],
+  )
+  if (changed === 0) {
+    throw problem('conflict', { detail: `the model "${wanted.model}" belongs to another project; choose another name` })
+  }
+  if (known !== undefined && known.gates !== gates) {
+    const detail = { gates: { from: JSON.parse(known.gates) as unknown, to: wanted.gates } }
+    await room.audit.record(t, who, { verb: 'write', resource: 'models', id: wanted.model, detail })
+  }
+  if (known === undefined) {
+    const data = { tags: {}, description: null }
+    await announce(t, room, { model: wanted.model, of: 'model', action: 'CREATED', data })
+  }
+}
+
+type Complete = NewVersion & { readonly size: number; readonly signature: Signature | null }
+
+async function insertVersion(t: Tx, room: Registry, who: Principal, wanted: Complete): Promise<VersionRow> {
+  const version = await nextVersion(t, wanted.model)
+  const now = room.clock()
+  const row = await t.get<VersionRow>(
+    `INSERT INTO model_versions (model, version, created_at, updated_at, created_by, description, source, storage, run_id, run_link, stage,
+       pipeline_run_id, tree, size, signature, metrics, data, environment, evaluation, holdout, reference, lowering_state, deployment)
+     VALUES (?,?,?,?,?,?,?,?,?,'','None',?,?,?,?,?,?,?,?,?,?,'pending',?) RETURNING *`,
+    [
+      wanted.model,
+      version,
+      now,
+      now,
+      who.name,
+      wanted.description ?? '',
+      `slipway:${wanted.tree}`,
+      `slipway:${wanted.tree}`,
+      wanted.run_id,
+      wanted.pipeline_run_id,
+      wanted.tree,
+      wanted.size,
+      wanted.signature === null ? null : JSON.stringify(wanted.signature),
+      JSON.stringify(wanted.metrics),
+      JSON.stringify(wanted.data),
+      wanted.environment,
+      wanted.evaluation,
+      wanted.holdout,
+      wanted.reference,
+      wanted.deployment === null ? null : JSON.stringify(wanted.deployment),
+    ],
+  )
+  if (row === undefined) throw new Error(`version ${version} of ${wanted.model} was not written`)
+  await announceVersion(t, room, row, [])
+  await enqueue(t, { kind: SCAN, key: `${wanted.model}/${version}`, payload: { model: wanted.model, version } })
+  await room.audit.record(t, who, {
+    verb: 'write',
+    resource: 'models',
+    id: `${wanted.model}/${version}`,
+    detail: { tree: wanted.tree },
+  })
+  return row
+}
+
+/** The next number of a model; numbers of deleted versions are not given again. */
+export async function nextVersion(t: Tx, model: string): Promise<number> {
+  const row = await t.get<{ last_version: number }>(
+    'UPDATE registered_models SET last_version = last_version + 1 WHERE name = ? RETURNING last_version',
+    [model],
+  )
+  if (row === undefined) throw problem('not_found', { what: 'model', id: model })
+  return row.last_version
+}
+
+/** PyYAML writes an alias where a value comes twice; more of them than this are a bomb. */
+const MOST_ALIASES = 100
+
+/** The signature in a tree's MLmodel file; null when there is no such file or no signature in it. */
+export async function signatureOfTree(room: Registry, tree: string): Promise<Signature | null> {
+  const file = (await treeFiles(room.blobs, tree)).find((one) => one.path === 'MLmodel')
+  if (file === undefined || file.size > 1024 * 1024) return null
+  const text = (await room.blobs.bytes(file.digest)).toString('utf8')
+  try {
+    const read = parse(text, { schema: 'core', maxAliasCount: MOST_ALIASES, logLevel: 'error' }) as {
+      signature?: unknown
+    } | null
+    return readSignature(read?.signature)
+  } catch {
+    return null
+  }
+}
