@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { parse } from 'yaml'
 import { COMMON } from '../src/cli/command.ts'
 import { COMMANDS } from '../src/cli/commands.ts'
-import { parseProject } from '../src/pipelines/parse.ts'
+import { parseProject } from '../src/pipelines/spec/parse.ts'
 import { referencePages } from './reference.ts'
 
 const root = resolve(import.meta.dirname, '..')

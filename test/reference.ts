@@ -10,7 +10,7 @@ import { CONFIG } from '../src/cli/config.ts'
 import { ERRORS } from '../src/contract/errors.ts'
 import { openApi } from '../src/contract/openapi.ts'
 import type { Route } from '../src/contract/route.ts'
-import { projectJsonSchema } from '../src/pipelines/project.ts'
+import { projectJsonSchema } from '../src/pipelines/spec/project.ts'
 import { roomTable } from './rooms.ts'
 
 const NOTE = '<!-- Made from the code by `npm run docs`; edits are overwritten. -->'

@@ -9,11 +9,11 @@ import { envsRoom } from '../envs/room.ts'
 import { openStore, type Store } from '../store/open.ts'
 import { putTree } from '../store/blobs/trees.ts'
 import type { PipelinesDeps, RegisterRequest, StepTracking } from './deps.ts'
-import { localDriver } from './local/driver.ts'
+import { localDriver } from './drivers/local/driver.ts'
 import { pipelinesRoom, type Pipelines } from './room.ts'
-import { createRun, requireRun } from './runs.ts'
-import { createVersion } from './versions.ts'
-import { viewRun, type RunView } from './view.ts'
+import { createRun, requireRun } from './run/runs.ts'
+import { createVersion } from './spec/versions.ts'
+import { viewRun, type RunView } from './run/view.ts'
 
 export const ANA: Principal = { id: 'u1', name: 'ana', role: 'contributor', project: null, token_id: null }
 

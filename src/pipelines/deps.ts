@@ -5,8 +5,8 @@ import type { Plan } from '../contract/rollout-plan.ts'
 import type { Envs } from '../envs/environments.ts'
 import type { Blobs } from '../store/blobs/blobs.ts'
 import type { Db, Tx } from '../store/db.ts'
-import type { Driver } from './driver.ts'
-import type { AliasVersion } from './pin.ts'
+import type { Driver } from './drivers/driver.ts'
+import type { AliasVersion } from './run/pin.ts'
 
 /** How steps appear in tracking. Each attempt logs to a run of its own. */
 export interface StepTracking {

@@ -2,8 +2,8 @@
 import type { z } from 'zod'
 import type { Reproduction } from '../contract/pipelines.ts'
 import { treeDigests, treeFiles, type TreeFile } from '../store/blobs/trees.ts'
-import type { Context } from './context.ts'
-import { isDone, readState, type RunRow, type RunTree, type StepRow } from './rows.ts'
+import type { Context } from './run/context.ts'
+import { isDone, readState, type RunRow, type RunTree, type StepRow } from './run/rows.ts'
 
 export type Proof = z.output<typeof Reproduction>
 type StepProof = Proof['steps'][number]

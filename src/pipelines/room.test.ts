@@ -6,11 +6,11 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { treeFiles } from '../store/blobs/trees.ts'
 import { ANA, openBench, type Bench } from './bench.fixture.ts'
-import { explainStep } from './explanation.ts'
-import { followLog } from './logs.ts'
-import { readRun } from './rows.ts'
-import type { RunView } from './view.ts'
-import { cancelRun, reproduceRun, requireRun, retryRun } from './runs.ts'
+import { explainStep } from './run/explanation.ts'
+import { followLog } from './run/logs.ts'
+import { readRun } from './run/rows.ts'
+import type { RunView } from './run/view.ts'
+import { cancelRun, reproduceRun, requireRun, retryRun } from './run/runs.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-pipelines-'))
 const dataDir = join(root, 'data')

@@ -2,13 +2,13 @@
 import type { Principal } from '../contract/access.ts'
 import { Leases } from '../jobs/leases.ts'
 import { treeDigests } from '../store/blobs/trees.ts'
-import { Context } from './context.ts'
+import { Context } from './run/context.ts'
 import type { PipelinesDeps } from './deps.ts'
-import { Reconciler } from './reconciler.ts'
-import { readState } from './rows.ts'
-import { createRun, type NewRun } from './runs.ts'
-import { newestVersion } from './versions.ts'
-import { viewRun, type RunView } from './view.ts'
+import { Reconciler } from './run/reconciler.ts'
+import { readState } from './run/rows.ts'
+import { createRun, type NewRun } from './run/runs.ts'
+import { newestVersion } from './spec/versions.ts'
+import { viewRun, type RunView } from './run/view.ts'
 
 export interface Pipelines {
   readonly context: Context

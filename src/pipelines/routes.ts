@@ -5,11 +5,11 @@ import { pipelinesApi } from '../contract/pipelines.ts'
 import { events, type ServerEvent } from '../http/events.ts'
 import { mount, Raw, type Mounted } from '../http/mount.ts'
 import { putArchive, treeFiles } from '../store/blobs/trees.ts'
-import { explainStep } from './explanation.ts'
-import { followLog, parsePosition, readLog } from './logs.ts'
+import { explainStep } from './run/explanation.ts'
+import { followLog, parsePosition, readLog } from './run/logs.ts'
 import type { Pipelines } from './room.ts'
-import { FINAL_RUNS, readState, type AttemptRow, type RunTree, type StepRow } from './rows.ts'
-import { cancelRun, createRun, listRuns, reproduceRun, requireRun, retryRun } from './runs.ts'
+import { FINAL_RUNS, readState, type AttemptRow, type RunTree, type StepRow } from './run/rows.ts'
+import { cancelRun, createRun, listRuns, reproduceRun, requireRun, retryRun } from './run/runs.ts'
 import {
   createVersion,
   listVersions,
@@ -17,8 +17,8 @@ import {
   refuseForeign,
   requireVersion,
   type VersionRow,
-} from './versions.ts'
-import { viewRow, viewRun, viewVersion, type RunView } from './view.ts'
+} from './spec/versions.ts'
+import { viewRow, viewRun, viewVersion, type RunView } from './run/view.ts'
 
 /** What a project's files may be at most. */
 const TREE_LIMITS = { bytes: 1024 * 1024 * 1024, files: 20_000 }

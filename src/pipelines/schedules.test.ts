@@ -10,7 +10,7 @@ import { Worker } from '../jobs/worker.ts'
 import { openBench, type Bench } from './bench.fixture.ts'
 import { handleSchedules } from './schedules.ts'
 import { secretFromEnvironment } from './secrets.ts'
-import { newestVersion } from './versions.ts'
+import { newestVersion } from './spec/versions.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-schedules-'))
 let bench: Bench

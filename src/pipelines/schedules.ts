@@ -4,8 +4,8 @@ import { removeSchedule, setSchedule } from '../jobs/schedule.ts'
 import type { Handler, Worker } from '../jobs/worker.ts'
 import type { Tx } from '../store/db.ts'
 import type { Pipelines } from './room.ts'
-import { FINAL_RUNS, readRun } from './rows.ts'
-import type { PipelineSpec } from './spec.ts'
+import { FINAL_RUNS, readRun } from './run/rows.ts'
+import type { PipelineSpec } from './spec/spec.ts'
 
 /** Kind of the job that is one due time. */
 export const SCHEDULED_RUN = 'pipelines.run'

@@ -68,25 +68,25 @@ src/monitoring/room.ts | reads | endpoints of serving
 src/monitoring/scored.ts | reads | predictions of serving
 # src/pipelines
 src/pipelines | flat | more than 25 files
-src/pipelines/cache.ts | circle | in a circle
-src/pipelines/collect.ts | circle | in a circle
-src/pipelines/collect.ts | sentence | end.message.includes('left no exit file')
-src/pipelines/context.ts | circle | in a circle
-src/pipelines/finish.ts | circle | in a circle
-src/pipelines/launch.ts | circle | in a circle
-src/pipelines/prepare.ts | circle | in a circle
-src/pipelines/reconciler.ts | circle | in a circle
-src/pipelines/record.ts | circle | in a circle
+src/pipelines/run/cache.ts | circle | in a circle
+src/pipelines/run/collect.ts | circle | in a circle
+src/pipelines/run/collect.ts | sentence | end.message.includes('left no exit file')
+src/pipelines/run/context.ts | circle | in a circle
+src/pipelines/run/finish.ts | circle | in a circle
+src/pipelines/run/launch.ts | circle | in a circle
+src/pipelines/run/prepare.ts | circle | in a circle
+src/pipelines/run/reconciler.ts | circle | in a circle
+src/pipelines/run/record.ts | circle | in a circle
 src/pipelines/registering.ts | seam | src/registry/room.ts
 src/pipelines/registering.ts | vague | registering.ts
 src/pipelines/reproduce.ts | circle | in a circle
 src/pipelines/room.ts | circle | in a circle
-src/pipelines/runs.ts | circle | in a circle
+src/pipelines/run/runs.ts | circle | in a circle
 src/pipelines/schedules.ts | circle | in a circle
 src/pipelines/step-tracking.ts | seam | src/tracking/room.ts
-src/pipelines/versions.ts | circle | in a circle
-src/pipelines/view.ts | circle | in a circle
-src/pipelines/watched.ts | reads | model_versions of registry
+src/pipelines/spec/versions.ts | circle | in a circle
+src/pipelines/run/view.ts | circle | in a circle
+src/pipelines/run/watched.ts | reads | model_versions of registry
 # src/registry
 src/registry | flat | more than 25 files
 src/registry | folders | src/registry/webhooks

@@ -1,0 +1,61 @@
+/** The local driver passes what every driver must do. */
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { openDiskBlobs } from '../../../store/blobs/disk.ts'
+import { putTree } from '../../../store/blobs/trees.ts'
+import { driverCases } from '../driver.cases.ts'
+import { localDriver } from './driver.ts'
+
+const python = execFileSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' }).trim()
+
+driverCases({ python, open: ({ blobs, folder }) => localDriver({ blobs, folder, clock: Date.now }) })
+
+test('a clock that is set makes no attempt silent, and one that is silent is told though the clock goes back', async (t) => {
+  const root = mkdtempSync(join(tmpdir(), 'slipway-silence-'))
+  t.after(() => rmSync(root, { recursive: true, force: true }))
+  const blobs = openDiskBlobs(join(root, 'blobs'))
+  mkdirSync(join(root, 'code'))
+  writeFileSync(join(root, 'code', 'a.txt'), '')
+  let off = 0
+  const driver = localDriver({ blobs, folder: join(root, 'attempts'), clock: () => Date.now() + off })
+  const code = (await putTree(blobs, join(root, 'code'))).digest
+  const attempt = 'att_silence'
+  await driver.submit({
+    attempt,
+    fence: 'f',
+    python,
+    entry: ['python3', '-c', 'import time; time.sleep(60)'],
+    code,
+    inputs: {},
+    outputs: [],
+    params: {},
+    env: {},
+    secrets: {},
+    timeout_ms: null,
+    grace_ms: 100,
+    memory_bytes: null,
+    log_bytes: 1000,
+  })
+  t.after(() => driver.kill(attempt))
+  const silence = async (): Promise<number> => {
+    const status = await driver.get(attempt, 'f')
+    return status.state === 'running' ? status.silent_ms : assert.fail(`it is ${status.state}`)
+  }
+  await silence()
+  off = 3_600_000
+  assert.ok((await silence()) < 1_800_000)
+  // the clock goes back, and the supervisor is stopped: its silence grows all the same
+  const { pid } = JSON.parse(readFileSync(join(root, 'attempts', attempt, 'process.json'), 'utf8')) as { pid: number }
+  process.kill(pid, 'SIGSTOP')
+  off = -86_400_000
+  await silence()
+  const first = await silence()
+  await sleep(500)
+  assert.ok((await silence()) >= first + 450)
+  process.kill(pid, 'SIGCONT')
+})

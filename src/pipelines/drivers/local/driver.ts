@@ -1,0 +1,243 @@
+/** The local driver: each attempt is a process in a session of its own, with a folder that tells everything about it. */
+import { spawn } from 'node:child_process'
+import { createReadStream } from 'node:fs'
+import { mkdir, open, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { delimiter, dirname, join } from 'node:path'
+import { problem } from '../../../contract/errors.ts'
+import type { Blobs } from '../../../store/blobs/blobs.ts'
+import { materialise, putTree } from '../../../store/blobs/trees.ts'
+import type { AttemptSpec, AttemptStatus, Driver, Exit } from '../driver.ts'
+import { end, isAlive, killMarked, marked, signal, startOf, type ProcessRef } from './processes.ts'
+
+/** The environment variable that marks every process of an attempt. */
+const MARK = 'SLIPWAY_ATTEMPT'
+/** The folder with the Python package of the wrapper. */
+const WRAPPER = join(import.meta.dirname, '../../../../python')
+/** What steps inherit of the server's environment: how to reach the network and the hardware. */
+const INHERITED = (
+  'HOME USER LANG SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE CUDA_VISIBLE_DEVICES ' +
+  'HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy'
+).split(' ')
+
+export interface LocalDriverOptions {
+  readonly blobs: Blobs
+  /** Where the folders of attempts are made. */
+  readonly folder: string
+  /** Ms since 1970; compared with the times that wrappers write. */
+  readonly clock: () => number
+}
+
+export function localDriver(options: LocalDriverOptions): Driver {
+  return new LocalDriver(options)
+}
+
+class LocalDriver implements Driver {
+  readonly name = 'local'
+  readonly #blobs: Blobs
+  readonly #folder: string
+  readonly #clock: () => number
+  readonly #listeners: ((attempt: string) => void)[] = []
+  /** The newest heartbeat of each attempt, and since when there is no newer one, ms of the clock that nobody sets. */
+  readonly #beats = new Map<string, { readonly at: number; readonly since: number }>()
+
+  constructor(options: LocalDriverOptions) {
+    this.#blobs = options.blobs
+    this.#folder = options.folder
+    this.#clock = options.clock
+  }
+
+  async submit(spec: AttemptSpec): Promise<void> {
+    const dir = this.#dir(spec.attempt)
+    if ((await this.#process(spec.attempt)) !== undefined || (await readExit(dir, spec.fence)) !== undefined) return
+    await rm(dir, { recursive: true, force: true })
+    await mkdir(join(dir, 'out'), { recursive: true, mode: 0o700 })
+    await mkdir(join(dir, 'tmp'))
+    await mkdir(join(dir, 'in'))
+    await materialise(this.#blobs, spec.code, join(dir, 'work'), { writable: true })
+    for (const [name, digest] of Object.entries(spec.inputs)) {
+      await materialise(this.#blobs, digest, join(dir, 'in', name), { link: true })
+    }
+    await writeFile(join(dir, 'spec.json'), JSON.stringify(this.#wrapperSpec(spec, dir)), { mode: 0o600 })
+    await this.#spawn(spec, dir)
+  }
+
+  async get(attempt: string, fence: string): Promise<AttemptStatus> {
+    const dir = this.#dir(attempt)
+    const process = await this.#process(attempt)
+    const exit = await readExit(dir, fence)
+    if (exit !== undefined) return { state: 'finished', exit }
+    if (process === undefined) return { state: 'absent' }
+    const beat = await readJson<{ at: number }>(join(dir, 'heartbeat.json'))
+    const last = beat === undefined ? await modified(join(dir, 'spec.json')) : beat.at * 1000
+    return { state: 'running', silent_ms: this.#silence(attempt, last) }
+  }
+
+  /** Time since the heartbeat `at`: by the wall clock where it is seen first, from then on by one that nobody sets. ms. */
+  #silence(attempt: string, at: number): number {
+    const now = performance.now()
+    const known = this.#beats.get(attempt)
+    if (known?.at === at) return now - known.since
+    const silent = known === undefined ? Math.max(0, this.#clock() - at) : 0
+    this.#beats.set(attempt, { at, since: now - silent })
+    return silent
+  }
+
+  async list(): Promise<string[]> {
+    return readdir(this.#folder).catch(() => [])
+  }
+
+  async cancel(attempt: string): Promise<void> {
+    const process = await this.#process(attempt)
+    if (process !== undefined) await signal(process, 'SIGTERM')
+  }
+
+  async kill(attempt: string): Promise<void> {
+    const process = await this.#process(attempt)
+    await killMarked(MARK, attempt)
+    if (process !== undefined) await end(process)
+  }
+
+  async logs(attempt: string, from: number, most: number): Promise<Buffer> {
+    const file = await open(join(this.#dir(attempt), 'log')).catch(() => undefined)
+    if (file === undefined) return Buffer.alloc(0)
+    try {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(most), 0, most, from)
+      return buffer.subarray(0, bytesRead)
+    } finally {
+      await file.close()
+    }
+  }
+
+  async storeLog(attempt: string): Promise<{ digest: string; size: number } | undefined> {
+    const path = join(this.#dir(attempt), 'log')
+    const exists = await stat(path).catch(() => undefined)
+    return exists === undefined ? undefined : this.#blobs.put(createReadStream(path))
+  }
+
+  async collect(attempt: string, output: string): ReturnType<Driver['collect']> {
+    return putTree(this.#blobs, join(this.#dir(attempt), 'out', output)).catch((error: unknown) => {
+      if ((error as { code?: unknown }).code !== 'not_found') throw error
+      throw problem('not_found', { what: 'output', id: output })
+    })
+  }
+
+  async delete(attempt: string): Promise<void> {
+    this.#beats.delete(attempt)
+    await rm(this.#dir(attempt), { recursive: true, force: true, maxRetries: 3 })
+  }
+
+  onEnd(listener: (attempt: string) => void): void {
+    this.#listeners.push(listener)
+  }
+
+  #dir(attempt: string): string {
+    if (!/^[\w-]+$/.test(attempt)) throw new Error(`not an attempt's id: ${attempt}`)
+    return join(this.#folder, attempt)
+  }
+
+  #wrapperSpec(spec: AttemptSpec, dir: string): Record<string, unknown> {
+    const work = join(dir, 'work')
+    return {
+      attempt: spec.attempt,
+      fence: spec.fence,
+      dir,
+      cwd: work,
+      entry: spec.entry,
+      inputs: mapValues(Object.keys(spec.inputs), (name) => join(dir, 'in', name)),
+      outputs: mapValues(spec.outputs, (name) => join(dir, 'out', name)),
+      params: spec.params,
+      secret_env: Object.keys(spec.secrets),
+      timeout_s: spec.timeout_ms === null ? null : spec.timeout_ms / 1000,
+      grace_s: spec.grace_ms / 1000,
+      memory_bytes: spec.memory_bytes,
+      log_bytes: spec.log_bytes,
+      pythonpath: [work, join(work, 'src')],
+    }
+  }
+
+  async #spawn(spec: AttemptSpec, dir: string): Promise<void> {
+    const errors = await open(join(dir, 'wrapper.log'), 'a', 0o600)
+    try {
+      const child = spawn(spec.python, ['-m', 'slipway.step', join(dir, 'spec.json')], {
+        cwd: dir,
+        env: environment(spec, dir),
+        detached: true,
+        stdio: ['ignore', errors.fd, errors.fd],
+      })
+      await new Promise<void>((resolve, reject) => child.once('spawn', resolve).once('error', reject))
+      child.unref()
+      child.once('exit', () => this.#listeners.forEach((listen) => listen(spec.attempt)))
+      await this.#remember(dir, child.pid ?? 0)
+    } catch (error) {
+      throw problem('upstream_failed', { what: spec.python, detail: (error as Error).message }, error)
+    } finally {
+      await errors.close()
+    }
+  }
+
+  async #remember(dir: string, pid: number): Promise<void> {
+    const start = await startOf(pid)
+    if (start === undefined) return
+    await writeFile(join(dir, 'process.json.tmp'), JSON.stringify({ pid, start } satisfies ProcessRef))
+    await rename(join(dir, 'process.json.tmp'), join(dir, 'process.json'))
+  }
+
+  /** The wrapper's process while it lives. If we died before its pid was written, its mark tells it. */
+  async #process(attempt: string): Promise<ProcessRef | undefined> {
+    const dir = this.#dir(attempt)
+    const ref = await readJson<ProcessRef>(join(dir, 'process.json'))
+    if (ref !== undefined) return (await isAlive(ref)) ? ref : undefined
+    if ((await modified(join(dir, 'spec.json'))) === 0) return undefined
+    for (const pid of await marked(MARK, attempt)) {
+      const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+      const start = await startOf(pid)
+      if (command.includes('slipway.step') && start !== undefined) return { pid, start }
+    }
+    return undefined
+  }
+}
+
+/** The step's environment. A venv's folder of programs comes first, so that `python` is the environment's. */
+function environment(spec: AttemptSpec, dir: string): Record<string, string> {
+  const inherited = INHERITED.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))
+  return {
+    LANG: 'C.UTF-8',
+    TZ: 'UTC',
+    ...(Object.fromEntries(inherited) as Record<string, string>),
+    PATH: [dirname(spec.python), '/usr/local/bin', '/usr/bin', '/bin'].join(delimiter),
+    PYTHONPATH: WRAPPER,
+    PYTHONUNBUFFERED: '1',
+    TMPDIR: join(dir, 'tmp'),
+    ...spec.env,
+    ...spec.secrets,
+    [MARK]: spec.attempt,
+  }
+}
+
+async function readExit(dir: string, fence: string): Promise<Exit | undefined> {
+  const raw = await readJson<Omit<Exit, 'metrics'> & { fence: string; metrics: Record<string, string> }>(
+    join(dir, 'exit.json'),
+  )
+  if (raw === undefined || raw.fence !== fence) return undefined
+  const metrics = Object.fromEntries(Object.entries(raw.metrics).map(([name, text]) => [name, parseFloatText(text)]))
+  return { ...raw, metrics, started_at: raw.started_at * 1000, finished_at: raw.finished_at * 1000 }
+}
+
+/** Reads Python's `repr` of a float. */
+function parseFloatText(text: string): number {
+  if (text === 'inf') return Infinity
+  return text === '-inf' ? -Infinity : Number(text)
+}
+
+async function readJson<T>(path: string): Promise<T | undefined> {
+  const text = await readFile(path, 'utf8').catch(() => undefined)
+  return text === undefined ? undefined : (JSON.parse(text) as T)
+}
+
+async function modified(path: string): Promise<number> {
+  return (await stat(path).catch(() => undefined))?.mtimeMs ?? 0
+}
+
+function mapValues(names: readonly string[], value: (name: string) => string): Record<string, string> {
+  return Object.fromEntries(names.map((name) => [name, value(name)]))
+}

@@ -1,0 +1,132 @@
+/** Takes a step's result from an earlier run, or says why it must run. */
+import type { Lock } from '../../envs/lock.ts'
+import type { TreeInfo } from '../../store/blobs/trees.ts'
+import { faultPoint } from '../../store/fault.ts'
+import { paramsOf, type Context } from './context.ts'
+import { compareKeys, comparePackages, sentence } from './explain.ts'
+import { downstream } from '../spec/graph.ts'
+import { keyOf, keyParts, type KeyParts } from './key.ts'
+import type { KeyChange, RunRow, RunTree, StepRow } from './rows.ts'
+import type { PipelineSpec, StepSpec } from '../spec/spec.ts'
+
+interface CacheRow {
+  readonly run_id: string
+  readonly outputs: string
+  readonly metrics: string
+  readonly tracking_run_id: string | null
+}
+
+/** The execution of the same step before this one. */
+interface Earlier {
+  readonly run_id: string
+  readonly state: string
+  readonly parts: KeyParts
+}
+
+/** Decides a step whose inputs are all there: it becomes `cached` or `ready`, with its key and the reason. */
+export async function keyStep(context: Context, tree: RunTree, step: StepSpec): Promise<void> {
+  const { db, clock, envs } = context.deps
+  const { run } = tree
+  const spec = await context.spec(run.version_id)
+  const environment = await envs.lock(run.environment ?? '')
+  const parts = keyParts(step, {
+    inputs: inputDigests(step, tree.steps),
+    params: paramsOf(run, step),
+    environment,
+    salt: spec.salt,
+  })
+  const key = keyOf(parts)
+  const forced = whyForced(spec, run, step)
+  const found = forced === undefined ? await lookup(context, run.project, key) : undefined
+  const earlier = await readEarlier(context, run, step.name)
+  const changes = earlier === undefined ? [] : await changesSince(context, earlier.parts, parts, environment)
+  const reason =
+    found === undefined
+      ? whyRun(forced, earlier, changes)
+      : `nothing changed: the result of run ${found.run_id} was taken`
+  const now = clock()
+  await db.tx((t) =>
+    t.run(
+      `UPDATE pipeline_steps SET state = ?, cache_key = ?, key_parts = ?, keyed_at = ?, reason = ?, changes = ?,
+         compared_with = ?, from_run = ?, outputs = ?, metrics = ?, tracking_run_id = ?, ready_at = ?, finished_at = ?
+       WHERE run_id = ? AND name = ? AND state = 'waiting'`,
+      [
+        found === undefined ? 'ready' : 'cached',
+        key,
+        JSON.stringify(parts),
+        now,
+        reason,
+        JSON.stringify(changes),
+        earlier?.run_id ?? null,
+        found?.run_id ?? null,
+        found?.outputs ?? '{}',
+        found?.metrics ?? '{}',
+        found?.tracking_run_id ?? null,
+        now,
+        found === undefined ? null : now,
+        run.id,
+        step.name,
+      ],
+    ),
+  )
+  faultPoint('pipelines.keyed')
+}
+
+/** Argument → digest of the tree that the maker's row names. */
+export function inputDigests(step: StepSpec, rows: readonly StepRow[]): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(step.inputs).map(([input, { step: maker, output }]) => {
+      const digest = rows.find((row) => row.name === maker)?.outputs[output]?.digest
+      if (digest === undefined) throw new Error(`step "${maker}" left no output "${output}"`)
+      return [input, digest]
+    }),
+  )
+}
+
+function whyForced(spec: PipelineSpec, run: RunRow, step: StepSpec): string | undefined {
+  const { force, from, reproduces } = run.options
+  if (reproduces !== null) return `it is run again to prove run ${reproduces}`
+  if (force) return 'the run was asked to take no cached result'
+  if (from !== null && downstream(spec.steps, from).has(step.name))
+    return `the run was asked to start anew from "${from}"`
+  return step.cache === 'never' ? 'its cache policy is "never"' : undefined
+}
+
+function whyRun(forced: string | undefined, earlier: Earlier | undefined, changes: readonly KeyChange[]): string {
+  if (forced !== undefined) return forced
+  if (earlier === undefined) return 'the step has not run before'
+  if (changes.length > 0) return sentence(changes)
+  if (earlier.state === 'failed') return `nothing changed, and the step failed in run ${earlier.run_id}`
+  return 'nothing changed, and no result is kept'
+}
+
+/** An entry whose outputs are all still in the store. */
+async function lookup(context: Context, project: string, key: string): Promise<CacheRow | undefined> {
+  const { db, blobs } = context.deps
+  const row = await db.get<CacheRow>(
+    'SELECT run_id, outputs, metrics, tracking_run_id FROM pipeline_cache WHERE project = ? AND cache_key = ?',
+    [project, key],
+  )
+  if (row === undefined) return undefined
+  const outputs = JSON.parse(row.outputs) as Record<string, TreeInfo>
+  const kept = await Promise.all(Object.values(outputs).map(({ digest }) => blobs.has(digest)))
+  return kept.every(Boolean) ? row : undefined
+}
+
+async function readEarlier(context: Context, run: RunRow, step: string): Promise<Earlier | undefined> {
+  const row = await context.deps.db.get<{ run_id: string; state: string; key_parts: string }>(
+    `SELECT run_id, state, key_parts FROM pipeline_steps
+     WHERE project = ? AND name = ? AND keyed_at IS NOT NULL AND run_id <> ? ORDER BY keyed_at DESC LIMIT 1`,
+    [run.project, step, run.id],
+  )
+  return row === undefined ? undefined : { ...row, parts: JSON.parse(row.key_parts) as KeyParts }
+}
+
+/** The changes; a changed environment is told by its packages where both locks are known. */
+async function changesSince(context: Context, before: KeyParts, after: KeyParts, lock: Lock): Promise<KeyChange[]> {
+  const changes = compareKeys(before, after)
+  if (before.environment === after.environment) return changes
+  const earlier = await context.deps.envs.lock(before.environment).catch(() => undefined)
+  const packages = earlier === undefined ? [] : comparePackages(earlier.packages, lock.packages)
+  return [...changes, ...packages]
+}

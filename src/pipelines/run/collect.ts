@@ -1,0 +1,215 @@
+/** Ends an attempt: stores what it made, and writes the end once, with the fence, together with what follows for its step. */
+import { Problem } from '../../contract/errors.ts'
+import type { Tx } from '../../store/db.ts'
+import { faultPoint } from '../../store/fault.ts'
+import type { TreeInfo } from '../../store/blobs/trees.ts'
+import { stepOf, type Context } from './context.ts'
+import type { Exit } from '../drivers/driver.ts'
+import { nextPause } from './retry.ts'
+import { trackingRunOf } from './tracking-run.ts'
+import { readState, type AttemptRow, type RunRow, type RunTree, type StepFailure, type StepRow } from './rows.ts'
+
+/** A failure, or the end of an attempt that was cancelled. */
+export type End = Omit<StepFailure, 'class'> & { readonly class: StepFailure['class'] | 'cancelled' }
+
+interface Facts {
+  readonly finished_at: number
+  readonly cpu_seconds: number | null
+  readonly max_rss_bytes: number | null
+  readonly wall_ms: number | null
+  readonly log: { readonly digest: string; readonly size: number } | undefined
+}
+
+/** Collects a finished attempt. Safe to run twice: the second time finds it ended. */
+export async function collectAttempt(context: Context, tree: RunTree, attempt: AttemptRow, exit: Exit): Promise<void> {
+  const { driver, tracking } = context.deps
+  const facts: Facts = {
+    finished_at: context.deps.clock(),
+    cpu_seconds: exit.cpu_seconds,
+    max_rss_bytes: exit.max_rss_bytes,
+    wall_ms: Math.max(0, Math.round(exit.finished_at - exit.started_at)),
+    log: await driver.storeLog(attempt.id),
+  }
+  const result = exit.class === 'ok' ? await collectOutputs(context, tree, attempt) : (exit as End)
+  faultPoint('pipelines.outputs_stored')
+  if ('class' in result) await endAttempt(context, attempt, result, facts)
+  else {
+    if (attempt.tracking_run_id !== null) {
+      if (Object.keys(exit.metrics).length > 0) {
+        await tracking.logMetrics(attempt.tracking_run_id, exit.metrics, Math.round(exit.finished_at))
+      }
+      await tracking.finishRun(attempt.tracking_run_id, 'FINISHED')
+    }
+    await succeed(context, tree, attempt, { outputs: result.outputs, metrics: finite(exit.metrics), facts })
+  }
+  faultPoint('pipelines.attempt_closed')
+  await driver.delete(attempt.id)
+}
+
+/** Ends an attempt that did not run or whose process cannot be asked. */
+export async function failAttempt(context: Context, attempt: AttemptRow, end: End): Promise<void> {
+  await context.deps.driver.kill(attempt.id)
+  const log = await context.deps.driver.storeLog(attempt.id)
+  await endAttempt(context, attempt, end, {
+    finished_at: context.deps.clock(),
+    cpu_seconds: null,
+    max_rss_bytes: null,
+    wall_ms: null,
+    log,
+  })
+  await context.deps.driver.delete(attempt.id)
+}
+
+/** Ends an attempt of which nothing is left: it is repeated from the budget of our own faults. */
+export function loseAttempt(context: Context, attempt: AttemptRow): Promise<void> {
+  return failAttempt(context, attempt, {
+    class: 'infrastructure',
+    message: 'the process of the attempt is gone and left no exit file',
+    traceback: null,
+  })
+}
+
+async function collectOutputs(
+  context: Context,
+  tree: RunTree,
+  attempt: AttemptRow,
+): Promise<{ outputs: Record<string, TreeInfo> } | End> {
+  const step = stepOf(await context.spec(tree.run.version_id), attempt.step)
+  try {
+    const pairs = await Promise.all(
+      step.outputs.map(async (name) => [name, await context.deps.driver.collect(attempt.id, name)] as const),
+    )
+    return { outputs: Object.fromEntries(pairs) }
+  } catch (error) {
+    if (!(error instanceof Problem) || error.status >= 500) throw error
+    return { class: 'user', message: `an output cannot be kept: ${error.message}`, traceback: null }
+  }
+}
+
+interface Result {
+  readonly outputs: Readonly<Record<string, TreeInfo>>
+  readonly metrics: Readonly<Record<string, number>>
+  readonly facts: Facts
+}
+
+async function succeed(context: Context, tree: RunTree, attempt: AttemptRow, result: Result): Promise<void> {
+  const { facts } = result
+  const outputs = JSON.stringify(result.outputs)
+  const metrics = JSON.stringify(result.metrics)
+  const spec = stepOf(await context.spec(tree.run.version_id), attempt.step)
+  await context.deps.db.tx(async (t) => {
+    if (!(await closeAttempt(t, attempt, { state: 'succeeded', failure: null, facts }))) return
+    const taken = await t.run(
+      `UPDATE pipeline_steps SET state = 'succeeded', outputs = ?, metrics = ?, failure = NULL, finished_at = ?
+       WHERE run_id = ? AND name = ? AND state = 'running'`,
+      [outputs, metrics, facts.finished_at, attempt.run_id, attempt.step],
+    )
+    if (taken === 0 || spec.cache === 'never' || tree.run.options.reproduces !== null) return
+    await keepResult(t, { tree, attempt, outputs, metrics, now: facts.finished_at })
+  })
+}
+
+interface Kept {
+  readonly tree: RunTree
+  readonly attempt: AttemptRow
+  readonly outputs: string
+  readonly metrics: string
+  readonly now: number
+}
+
+async function keepResult(t: Tx, { tree, attempt, outputs, metrics, now }: Kept): Promise<void> {
+  const key = tree.steps.find((step) => step.name === attempt.step)?.cache_key ?? null
+  await t.run(
+    `INSERT INTO pipeline_cache (project, cache_key, run_id, step, outputs, metrics, tracking_run_id, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (project, cache_key) DO UPDATE SET run_id = excluded.run_id, outputs = excluded.outputs,
+       metrics = excluded.metrics, tracking_run_id = excluded.tracking_run_id, created_at = excluded.created_at`,
+    [tree.run.project, key, attempt.run_id, attempt.step, outputs, metrics, attempt.tracking_run_id, now],
+  )
+}
+
+async function endAttempt(context: Context, attempt: AttemptRow, end: End, facts: Facts): Promise<void> {
+  const { db, tracking, chance } = context.deps
+  const state = await readState(db, attempt.run_id)
+  const step = state?.steps.find((row) => row.name === attempt.step)
+  if (state === undefined || step === undefined) return
+  const wasCancelled = end.class === 'cancelled' || state.run.desired_state === 'cancel'
+  const current = state.attempts.find((row) => row.id === attempt.id)
+  const trackingRun = current?.tracking_run_id ?? trackingRunOf(attempt.id)
+  await tracking.finishRun(trackingRun, wasCancelled ? 'KILLED' : 'FAILED')
+  const failure = failureOf(end, state.run)
+  const lost = end.class === 'infrastructure' && end.message.includes('left no exit file')
+  const own = stepOf(await context.spec(state.run.version_id), step.name).retries
+  await db.tx(async (t) => {
+    const final = wasCancelled ? 'cancelled' : lost ? 'lost' : 'failed'
+    if (!(await closeAttempt(t, attempt, { state: final, failure, facts }))) return
+    const failed = [
+      ...state.attempts.filter((row) => row.step === step.name && row.id !== attempt.id && row.failure !== null),
+      { ...attempt, state: final, failure } as AttemptRow,
+    ]
+    const pause = failure === null ? undefined : nextPause(failure.class, failed, own, chance())
+    if (!wasCancelled && pause !== undefined) await retryLater(t, step, failure, facts.finished_at + pause)
+    else await endStep(t, step, wasCancelled ? 'cancelled' : 'failed', failure, facts.finished_at)
+  })
+}
+
+/** A cancelled end without anyone's wish is the work of something outside. */
+function failureOf(end: End, run: RunRow): StepFailure | null {
+  if (run.desired_state === 'cancel') return null
+  if (end.class !== 'cancelled') return { class: end.class, message: end.message, traceback: end.traceback ?? null }
+  return { class: 'preempted', message: 'was ended by a signal from outside', traceback: null }
+}
+
+interface Closing {
+  readonly state: AttemptRow['state']
+  readonly failure: StepFailure | null
+  readonly facts: Facts
+}
+
+/** Writes the end of an attempt if it has none yet. False when another was first. */
+async function closeAttempt(t: Tx, attempt: AttemptRow, { state, failure, facts }: Closing): Promise<boolean> {
+  const changed = await t.run(
+    `UPDATE pipeline_attempts SET state = ?, failure = ?, finished_at = ?, silent = 0, cpu_seconds = ?,
+       max_rss_bytes = ?, wall_ms = ?, log_digest = ?, log_bytes = ?
+     WHERE id = ? AND fence = ? AND state IN ('submitting', 'running')`,
+    [
+      state,
+      failure === null ? null : JSON.stringify(failure),
+      facts.finished_at,
+      facts.cpu_seconds,
+      facts.max_rss_bytes,
+      facts.wall_ms,
+      facts.log?.digest ?? null,
+      facts.log?.size ?? 0,
+      attempt.id,
+      attempt.fence,
+    ],
+  )
+  return changed === 1
+}
+
+async function retryLater(t: Tx, step: StepRow, failure: StepFailure | null, at: number): Promise<void> {
+  await t.run(
+    `UPDATE pipeline_steps SET state = 'ready', failure = ?, retry_at = ?
+     WHERE run_id = ? AND name = ? AND state = 'running'`,
+    [failure === null ? null : JSON.stringify(failure), Math.round(at), step.run_id, step.name],
+  )
+}
+
+async function endStep(
+  t: Tx,
+  step: StepRow,
+  state: 'failed' | 'cancelled',
+  ...[failure, at]: [StepFailure | null, number]
+): Promise<void> {
+  await t.run(
+    `UPDATE pipeline_steps SET state = ?, failure = ?, finished_at = ?
+     WHERE run_id = ? AND name = ? AND state IN ('running', 'ready')`,
+    [state, failure === null ? null : JSON.stringify(failure), at, step.run_id, step.name],
+  )
+}
+
+/** JSON has no NaN and no infinities; tracking keeps them, the step's row does not. */
+function finite(metrics: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(metrics).filter(([, value]) => Number.isFinite(value)))
+}

@@ -1,0 +1,68 @@
+/** What the parts of the reconciler share: the deps, compiled specs, and what runs are doing right now. */
+import type { PipelinesDeps } from '../deps.ts'
+import type { RunRow } from './rows.ts'
+import type { PipelineSpec, StepSpec } from '../spec/spec.ts'
+import { requireVersion } from '../spec/versions.ts'
+
+/** Specs kept in memory. */
+const KEPT = 100
+
+export class Context {
+  readonly deps: PipelinesDeps
+  readonly #specs = new Map<string, PipelineSpec>()
+  readonly #doing = new Map<string, string>()
+  readonly #listeners = new Map<string, Set<() => void>>()
+
+  constructor(deps: PipelinesDeps) {
+    this.deps = deps
+  }
+
+  /** The spec of a version; versions never change. */
+  async spec(versionId: string): Promise<PipelineSpec> {
+    const known = this.#specs.get(versionId)
+    if (known !== undefined) return known
+    const { spec } = await requireVersion(this.deps.db, versionId)
+    this.#specs.set(versionId, spec)
+    if (this.#specs.size > KEPT) this.#specs.delete(this.#specs.keys().next().value ?? '')
+    return spec
+  }
+
+  /** What a long preparation is doing; shown until it is over. */
+  say(runId: string, text: string | undefined): void {
+    if (text === undefined) this.#doing.delete(runId)
+    else this.#doing.set(runId, text)
+    this.tell(runId)
+  }
+
+  doing(runId: string): string | undefined {
+    return this.#doing.get(runId)
+  }
+
+  /** Wakes those who watch a run. */
+  tell(runId: string): void {
+    for (const listener of this.#listeners.get(runId) ?? []) listener()
+    this.deps.changed?.(runId)
+  }
+
+  /** Calls back at each change of a run until the returned function is called. */
+  watch(runId: string, listener: () => void): () => void {
+    const all = this.#listeners.get(runId) ?? new Set()
+    this.#listeners.set(runId, all.add(listener))
+    return () => {
+      all.delete(listener)
+      if (all.size === 0) this.#listeners.delete(runId)
+    }
+  }
+}
+
+/** The step of a spec. A run has the steps of its version, so it is there. */
+export function stepOf(spec: PipelineSpec, name: string): StepSpec {
+  const step = spec.steps.find((candidate) => candidate.name === name)
+  if (step === undefined) throw new Error(`the pipeline has no step "${name}"`)
+  return step
+}
+
+/** The params of a step in a run: the project file's with what the run gives instead. */
+export function paramsOf(run: RunRow, step: StepSpec): Record<string, unknown> {
+  return { ...step.params, ...run.params[step.name] }
+}

@@ -1,0 +1,29 @@
+/** A control process for crash tests: opens a room with real tracking in a data folder, starts one run if told to, and goes on until it is killed. */
+import { randomBytes } from 'node:crypto'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { trackingRoom } from '../../tracking/room.ts'
+import { openBench } from '../bench.fixture.ts'
+import { stepTracking } from '../step-tracking.ts'
+
+const [dataDir = ''] = process.argv.slice(2)
+const bench = await openBench(dataDir, ({ db, blobs }) => ({
+  tracking: stepTracking(
+    trackingRoom({
+      db,
+      blobs,
+      clock: Date.now,
+      random: randomBytes,
+      record: () => Promise.resolve(),
+    }),
+  ),
+}))
+const idFile = join(dataDir, 'run-id')
+if (!existsSync(idFile)) {
+  const files = JSON.parse(readFileSync(join(dataDir, 'files.json'), 'utf8')) as Record<string, string>
+  writeFileSync(idFile, await bench.begin(files))
+}
+const run = await bench.end(readFileSync(idFile, 'utf8'))
+const tracked = await bench.store.db.all('SELECT run_id, status FROM runs ORDER BY start_time')
+writeFileSync(join(dataDir, 'ended.json'), JSON.stringify({ run, tracked }))
+await bench.close()

@@ -1,0 +1,40 @@
+/** The whole answer to "why did this step run": the key's components, and what changed since the execution before. */
+import { problem } from '../../contract/errors.ts'
+import type { Reply } from '../../contract/route.ts'
+import type { pipelinesApi } from '../../contract/pipelines.ts'
+import { stepOf, type Context } from './context.ts'
+import type { KeyParts } from './key.ts'
+import { readStep, type RunRow } from './rows.ts'
+import { viewCache } from './view.ts'
+
+export type Explanation = Reply<typeof pipelinesApi.explainStep>
+
+/** Throws `not_found` for an unknown step and `conflict` while the steps before it have not ended. */
+export async function explainStep(context: Context, run: RunRow, name: string): Promise<Explanation> {
+  const row = await readStep(context.deps.db, run.id, name)
+  if (row === undefined) throw problem('not_found', { what: 'step', id: name })
+  const cache = viewCache(row)
+  if (cache === null || row.key_parts === null) {
+    const detail =
+      row.state === 'waiting' ? 'its inputs are not there yet' : row.reason || 'it did not come to be decided'
+    throw problem('conflict', { detail: `step "${name}" of run ${run.id} has no key: ${detail}` })
+  }
+  const step = stepOf(await context.spec(run.version_id), name)
+  return {
+    ...cache,
+    step: name,
+    components: components(row.key_parts),
+    files: Object.keys(row.key_parts.code),
+    compared_with: row.compared_with,
+    warnings: [...step.code.warnings],
+  }
+}
+
+function components({ code, ...rest }: KeyParts): Record<string, string> {
+  const files = `${Object.keys(code).length} files`
+  const texts = Object.entries(rest).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? value : JSON.stringify(value),
+  ])
+  return { code: files, ...(Object.fromEntries(texts) as Record<string, string>) }
+}

@@ -1,0 +1,57 @@
+/** The cache key of a step: every component that may change its result, kept one by one so that a miss can be explained. */
+import type { Lock } from '../../envs/lock.ts'
+import { hashOf } from '../spec/canonical.ts'
+import type { StepSpec } from '../spec/spec.ts'
+
+/** The components of key version k1. What is a record is compared entry by entry. */
+export interface KeyParts {
+  readonly entry: string
+  /** Path → digest of the files that the step's code may read or run. */
+  readonly code: Readonly<Record<string, string>>
+  /** Digest of the environment: packages with hashes, interpreter, platform. */
+  readonly environment: string
+  /** Argument → digest of the tree. */
+  readonly inputs: Readonly<Record<string, string>>
+  readonly params: Readonly<Record<string, unknown>>
+  readonly env: Readonly<Record<string, string>>
+  /** Names only; a value never enters a key. */
+  readonly secrets: readonly string[]
+  /** Processor class, since kernels and so results differ. */
+  readonly hardware: string
+  readonly outputs: readonly string[]
+  readonly seed: number
+  readonly policy: string
+  readonly salt: string
+}
+
+/** The components of a step whose inputs are known. */
+export function keyParts(
+  step: StepSpec,
+  given: {
+    readonly inputs: Readonly<Record<string, string>>
+    readonly params: Readonly<Record<string, unknown>>
+    readonly environment: Lock
+    readonly salt: string
+  },
+): KeyParts {
+  return {
+    entry: typeof step.entry === 'string' ? step.entry : JSON.stringify(step.entry),
+    code: step.code.files,
+    environment: given.environment.digest,
+    inputs: given.inputs,
+    params: given.params,
+    env: step.env,
+    secrets: step.secrets.toSorted(),
+    hardware: `${given.environment.platform}${step.cpus === null ? '' : ` cpus=${step.cpus}`}`,
+    outputs: step.outputs.toSorted(),
+    seed: step.seed,
+    policy: step.cache,
+    salt: given.salt,
+  }
+}
+
+/** The key. With the policy `always` code and environment are left out. */
+export function keyOf(parts: KeyParts): string {
+  if (parts.policy !== 'always') return hashOf(['k1', { ...parts, policy: undefined }])
+  return hashOf(['k1', { ...parts, code: undefined, environment: undefined, hardware: undefined }])
+}

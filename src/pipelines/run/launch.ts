@@ -1,0 +1,200 @@
+/** Starts an attempt of a step that is ready. */
+import { randomBytes } from 'node:crypto'
+import { Problem, problem } from '../../contract/errors.ts'
+import type { Failure } from '../../contract/pipelines.ts'
+import { faultPoint } from '../../store/fault.ts'
+import { inputDigests } from './cache.ts'
+import { paramsOf, stepOf, type Context } from './context.ts'
+import type { AttemptSpec } from '../drivers/driver.ts'
+import { PLACEHOLDER } from '../spec/meaning.ts'
+import { failAttempt } from './collect.ts'
+import { recordOf } from './record.ts'
+import { memoryFor } from './retry.ts'
+import { readRun, type AttemptRow, type RunTree, type StepRow } from './rows.ts'
+import type { StepSpec } from '../spec/spec.ts'
+import { trackingRunOf } from './tracking-run.ts'
+
+/** Between the request to stop and the kill, ms. */
+export const GRACE_MS = 10_000
+/** Bytes of log that an attempt may keep. */
+export const LOG_BYTES = 64 * 1024 * 1024
+
+/** Writes the attempt's row before anything starts, so that a crash finds it. Undefined when the step is no longer ready. */
+export async function openAttempt(context: Context, tree: RunTree, step: StepRow): Promise<AttemptRow | undefined> {
+  const { db, clock, ids, driver } = context.deps
+  const earlier = tree.attempts.filter((attempt) => attempt.step === step.name)
+  const now = clock()
+  const id = ids('att')
+  const number = earlier.length + 1
+  const fence = randomBytes(12).toString('hex')
+  return db.tx(async (t) => {
+    const taken = await t.run(
+      `UPDATE pipeline_steps SET state = 'running', started_at = coalesce(started_at, ?), retry_at = NULL
+       WHERE run_id = ? AND name = ? AND state = 'ready'`,
+      [now, step.run_id, step.name],
+    )
+    if (taken === 0) return undefined
+    await t.run(
+      `INSERT INTO pipeline_attempts (id, run_id, step, number, state, fence, driver, queued_at, silent, log_bytes)
+       VALUES (?, ?, ?, ?, 'submitting', ?, ?, ?, 0, 0)`,
+      [id, step.run_id, step.name, number, fence, driver.name, now],
+    )
+    return { ...BLANK, id, run_id: step.run_id, step: step.name, number, fence, driver: driver.name, queued_at: now }
+  })
+}
+
+/** Builds the environment if need be and submits. Whatever fails ends the attempt with its class; it never throws. */
+export async function launchAttempt(context: Context, tree: RunTree, attempt: AttemptRow): Promise<void> {
+  try {
+    const python = await pythonOf(context, tree)
+    const spec = await attemptSpec(context, tree, attempt, python)
+    const run = await readRun(context.deps.db, attempt.run_id)
+    if (run?.desired_state === 'cancel') return await failAttempt(context, attempt, cancelled())
+    faultPoint('pipelines.attempt_opened')
+    await context.deps.driver.submit(spec)
+    faultPoint('pipelines.submitted')
+    await context.deps.db.tx((t) =>
+      t.run("UPDATE pipeline_attempts SET state = 'running', started_at = ? WHERE id = ? AND state = 'submitting'", [
+        context.deps.clock(),
+        attempt.id,
+      ]),
+    )
+  } catch (error) {
+    await failAttempt(context, attempt, { class: classOf(error), message: (error as Error).message, traceback: null })
+    if (!(error instanceof Problem)) context.deps.onError(error)
+  } finally {
+    context.say(attempt.run_id, undefined)
+  }
+}
+
+const BLANK: Omit<AttemptRow, 'id' | 'run_id' | 'step' | 'number' | 'fence' | 'driver' | 'queued_at'> = {
+  state: 'submitting',
+  failure: null,
+  tracking_run_id: null,
+  started_at: null,
+  finished_at: null,
+  cancelled_at: null,
+  silent: 0,
+  cpu_seconds: null,
+  max_rss_bytes: null,
+  wall_ms: null,
+  log_digest: null,
+  log_bytes: 0,
+}
+
+function cancelled(): { class: 'cancelled'; message: string; traceback: null } {
+  return { class: 'cancelled', message: 'was cancelled before it began', traceback: null }
+}
+
+async function pythonOf(context: Context, { run }: RunTree): Promise<string> {
+  const say = (line: string): void => context.say(run.id, `building the environment: ${line}`)
+  return context.deps.envs.python(run.environment ?? '', say)
+}
+
+async function attemptSpec(context: Context, tree: RunTree, attempt: AttemptRow, python: string): Promise<AttemptSpec> {
+  const { run } = tree
+  const pipeline = await context.spec(run.version_id)
+  const step = stepOf(pipeline, attempt.step)
+  const trackingRun = await openTracking(context, tree, attempt, step)
+  const { uri, token } = await context.deps.stepAccess(run.project)
+  const params = paramsOf(run, step)
+  const secrets = await secretsOf(context, run.project, step)
+  const earlier = tree.attempts.filter((other) => other.step === step.name)
+  return {
+    attempt: attempt.id,
+    fence: attempt.fence,
+    python,
+    entry: typeof step.entry === 'string' ? step.entry : step.entry.map((part) => fill(String(part), step, params)),
+    code: pipeline.tree,
+    inputs: inputDigests(step, tree.steps),
+    outputs: step.outputs,
+    params,
+    env: {
+      ...threads(step),
+      PYTHONHASHSEED: String(step.seed),
+      SLIPWAY_SEED: String(step.seed),
+      GIT_PYTHON_REFRESH: 'quiet',
+      MLFLOW_TRACKING_URI: uri,
+      MLFLOW_RUN_ID: trackingRun,
+      ...(run.experiment_id !== null && { MLFLOW_EXPERIMENT_ID: run.experiment_id }),
+      ...step.env,
+    },
+    secrets: { ...secrets, ...(token !== null && { MLFLOW_TRACKING_TOKEN: token }) },
+    timeout_ms: step.timeout_ms,
+    grace_ms: GRACE_MS,
+    memory_bytes: memoryFor(step.memory_bytes ?? context.deps.stepMemory ?? null, earlier),
+    log_bytes: LOG_BYTES,
+  }
+}
+
+/** The attempt's run in tracking, with the record of where it comes from. Params are tags there, so that they never collide with what the code logs itself. */
+async function openTracking(context: Context, tree: RunTree, attempt: AttemptRow, step: StepSpec): Promise<string> {
+  const { run } = tree
+  const record = await recordOf(context, tree, step)
+  const params = Object.entries(paramsOf(run, step)).map(([name, value]) => [
+    `slipway.param.${name}`,
+    (typeof value === 'string' ? value : JSON.stringify(value)).slice(0, 4000),
+  ])
+  const run_id = trackingRunOf(attempt.id)
+  await context.deps.tracking.createRun({
+    run_id,
+    project: run.project,
+    experiment_id: run.experiment_id ?? '',
+    name: step.name,
+    tags: {
+      'mlflow.user': run.created_by,
+      'slipway.pipeline_run': run.id,
+      'slipway.step': step.name,
+      'slipway.attempt': attempt.id,
+      ...(Object.fromEntries(params) as Record<string, string>),
+      ...record.tags,
+    },
+    files: record.files,
+  })
+  faultPoint('pipelines.tracked')
+  await context.deps.db.tx(async (t) => {
+    await t.run('UPDATE pipeline_attempts SET tracking_run_id = ? WHERE id = ?', [run_id, attempt.id])
+    await t.run('UPDATE pipeline_steps SET tracking_run_id = ? WHERE run_id = ? AND name = ?', [
+      run_id,
+      run.id,
+      step.name,
+    ])
+  })
+  return run_id
+}
+
+async function secretsOf(context: Context, project: string, step: StepSpec): Promise<Record<string, string>> {
+  const secrets: Record<string, string> = {}
+  for (const name of step.secrets) {
+    const value = await context.deps.secret(project, name)
+    if (value === undefined) {
+      const detail = `the secret "${name}" of step "${step.name}" is not set; set SLIPWAY_SECRET_${name} where the server runs`
+      throw problem('unprocessable', { detail, reason: 'secret' })
+    }
+    secrets[name] = value
+  }
+  return secrets
+}
+
+/** Numeric libraries read how many threads to use before they start. */
+function threads(step: StepSpec): Record<string, string> {
+  if (step.cpus === null) return {}
+  const names = ['OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS', 'NUMEXPR_MAX_THREADS']
+  return Object.fromEntries(names.map((name) => [name, String(step.cpus)]))
+}
+
+/** Paths of a command are relative to its working folder. */
+function fill(argument: string, step: StepSpec, params: Readonly<Record<string, unknown>>): string {
+  return argument.replace(PLACEHOLDER, (_, kind: string, name: string) => {
+    if (kind === 'inputs') return `../in/${name}`
+    if (kind === 'outputs') return `../out/${name}`
+    const value = params[name]
+    return typeof value === 'string' ? value : JSON.stringify(value)
+  })
+}
+
+function classOf(error: unknown): Failure {
+  if (!(error instanceof Problem)) return 'infrastructure'
+  if (error.code === 'unprocessable') return 'environment'
+  return 'infrastructure'
+}

@@ -1,0 +1,301 @@
+/** Moves runs on: looks at what is, does the next thing, and may be stopped and repeated at any point. One process at a time does it. */
+import type { Leases } from '../../jobs/leases.ts'
+import { keyStep } from './cache.ts'
+import { collectAttempt, failAttempt, loseAttempt } from './collect.ts'
+import { stepOf, type Context } from './context.ts'
+import { finishRun } from './finish.ts'
+import { GRACE_MS, launchAttempt, openAttempt } from './launch.ts'
+import { isDue } from './retry.ts'
+import { prepareRun } from './prepare.ts'
+import { FINAL_RUNS, FINAL_STEPS, isActive, isDone, readState, type AttemptRow, type RunTree } from './rows.ts'
+
+/** Between looks at attempts whose end nobody tells us, ms. */
+const LOOK_MS = 250
+/** Every so many looks are also for runs that another process has made. */
+const ADOPT_LOOKS = 4
+/** A process that dies where nobody sees it is replaced after this long, ms. */
+const LEASE_MS = 10_000
+/** After this long without a heartbeat an attempt counts as silent, ms. */
+const SILENT_MS = 30_000
+/** Given to a wrapper beyond its own time limits before it is ended from outside, ms. */
+const SLACK_MS = 15_000
+
+export class Reconciler {
+  readonly #context: Context
+  /** Runs that have not ended. */
+  readonly #open = new Set<string>()
+  readonly #busy = new Map<string, Promise<void>>()
+  readonly #again = new Set<string>()
+  /** Attempts and preparations that this process is starting right now. */
+  readonly #starting = new Map<string, Promise<void>>()
+  readonly #holding = new Set<string>()
+  readonly #leases: Leases
+  readonly #stopping = new AbortController()
+  #leading: Promise<void> | undefined
+  #timer: NodeJS.Timeout | undefined
+  #looks = 0
+  #stopped = true
+
+  constructor(context: Context, leases: Leases) {
+    this.#context = context
+    this.#leases = leases
+    context.deps.driver.onEnd((attempt) => void this.#ended(attempt))
+  }
+
+  /** Begins to move runs on, as soon as no other process does. */
+  start(): void {
+    this.#leading = this.#leases.lead('pipelines', LEASE_MS, {
+      signal: this.#stopping.signal,
+      fn: (lease) => this.#lead(AbortSignal.any([lease.signal, this.#stopping.signal])),
+      onError: this.#context.deps.onError,
+    })
+  }
+
+  /** Stops looking. Steps go on; the next start finds them. */
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#leading
+  }
+
+  /** Adopts every run that has not ended, clears away what ended attempts left, and looks until the signal aborts. */
+  async #lead(signal: AbortSignal): Promise<void> {
+    const held = await this.#context.deps.db.all<{ id: string }>(
+      "SELECT id FROM pipeline_attempts WHERE state IN ('submitting', 'running')",
+    )
+    for (const { id } of held) this.#holding.add(id)
+    await this.#sweep()
+    if (signal.aborted) return
+    const over = new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+    this.#stopped = false
+    this.#timer = setInterval(() => this.#look(), LOOK_MS)
+    await this.#adopt()
+    await over
+    this.#stopped = true
+    clearInterval(this.#timer)
+    await Promise.allSettled([...this.#busy.values(), ...this.#starting.values()])
+    this.#open.clear()
+    this.#holding.clear()
+  }
+
+  /** Takes up runs that are open and not known here. */
+  async #adopt(): Promise<void> {
+    const rows = await this.#context.deps.db
+      .all<{ id: string }>(
+        "SELECT id FROM pipeline_runs WHERE state IN ('waiting', 'preparing', 'running') ORDER BY created_at",
+      )
+      .catch((error: unknown) => {
+        this.#context.deps.onError(error)
+        return []
+      })
+    for (const { id } of rows) if (!this.#open.has(id)) this.wake(id)
+  }
+
+  /** Looks at a run now, if this process is the one that moves runs on; else that one sees it soon. */
+  wake(runId: string): void {
+    if (this.#stopped) return
+    this.#open.add(runId)
+    if (this.#busy.has(runId)) {
+      this.#again.add(runId)
+      return
+    }
+    this.#busy.set(runId, this.#work(runId))
+  }
+
+  #look(): void {
+    for (const runId of this.#open) this.wake(runId)
+    if (++this.#looks % ADOPT_LOOKS === 0) void this.#adopt()
+  }
+
+  async #ended(attempt: string): Promise<void> {
+    if (this.#stopped) return
+    const row = await this.#context.deps.db
+      .get<{ run_id: string }>('SELECT run_id FROM pipeline_attempts WHERE id = ?', [attempt])
+      .catch(() => undefined)
+    if (row !== undefined) this.wake(row.run_id)
+  }
+
+  async #work(runId: string): Promise<void> {
+    try {
+      do {
+        this.#again.delete(runId)
+        let moved = true
+        while (moved && !this.#stopped) moved = await this.#advance(runId)
+      } while (this.#again.has(runId) && !this.#stopped)
+    } catch (error) {
+      this.#context.deps.onError(error)
+    } finally {
+      this.#busy.delete(runId)
+    }
+  }
+
+  /** Does what can be done now; true when something changed, so that it is worth looking again. */
+  async #advance(runId: string): Promise<boolean> {
+    const tree = await readState(this.#context.deps.db, runId)
+    if (tree === undefined || FINAL_RUNS.includes(tree.run.state)) {
+      this.#open.delete(runId)
+      return false
+    }
+    const moved = await this.#next(tree)
+    if (moved) this.#context.tell(runId)
+    return moved
+  }
+
+  async #next(tree: RunTree): Promise<boolean> {
+    if (await this.#check(tree)) return true
+    if (tree.run.desired_state === 'cancel') return this.#cancel(tree)
+    if (tree.run.state !== 'running') return this.#prepare(tree)
+    if (await this.#decide(tree)) return true
+    if (await this.#launch(tree)) return true
+    if (!tree.steps.every((step) => FINAL_STEPS.includes(step.state))) return false
+    await finishRun(this.#context, tree)
+    return true
+  }
+
+  #prepare({ run }: RunTree): boolean {
+    this.#begin(run.id, run.id, () => prepareRun(this.#context, run))
+    return false
+  }
+
+  /** Asks every running attempt how it is. */
+  async #check(tree: RunTree): Promise<boolean> {
+    const running = tree.attempts.filter((attempt) => isActive(attempt) && !this.#starting.has(attempt.id))
+    const moved = await Promise.all(running.map((attempt) => this.#checkAttempt(tree, attempt)))
+    return moved.includes(true)
+  }
+
+  async #checkAttempt(tree: RunTree, attempt: AttemptRow): Promise<boolean> {
+    const { driver } = this.#context.deps
+    const status = await driver.get(attempt.id, attempt.fence)
+    if (status.state === 'running') return this.#checkRunning(tree, attempt, status.silent_ms)
+    if (status.state === 'finished') await collectAttempt(this.#context, tree, attempt, status.exit)
+    else if (tree.run.desired_state === 'cancel') await failAttempt(this.#context, attempt, CANCELLED)
+    else await loseAttempt(this.#context, attempt)
+    this.#holding.delete(attempt.id)
+    this.#look()
+    return true
+  }
+
+  async #checkRunning(tree: RunTree, attempt: AttemptRow, silentMs: number): Promise<boolean> {
+    const { db, clock } = this.#context.deps
+    const step = stepOf(await this.#context.spec(tree.run.version_id), attempt.step)
+    const age = clock() - (attempt.started_at ?? attempt.queued_at)
+    // an attempt that gives signs of life keeps its time by itself, by a clock that nobody sets
+    const overdue = step.timeout_ms !== null && age > step.timeout_ms + GRACE_MS + SLACK_MS && silentMs > SLACK_MS
+    if (overdue || (step.silent_timeout_ms !== null && silentMs > step.silent_timeout_ms)) {
+      const message = overdue
+        ? 'ran longer than its timeout'
+        : `gave no sign of life for ${Math.round(silentMs / 1000)} s`
+      await failAttempt(this.#context, attempt, { class: 'timeout', message, traceback: null })
+      this.#holding.delete(attempt.id)
+      return true
+    }
+    const silent = silentMs > SILENT_MS ? 1 : 0
+    if (attempt.state === 'running' && attempt.silent === silent) return false
+    await db.tx((t) =>
+      t.run(
+        `UPDATE pipeline_attempts SET state = 'running', silent = ?, started_at = coalesce(started_at, ?)
+         WHERE id = ? AND state IN ('submitting', 'running')`,
+        [silent, clock(), attempt.id],
+      ),
+    )
+    return true
+  }
+
+  async #cancel(tree: RunTree): Promise<boolean> {
+    const { db, clock, driver } = this.#context.deps
+    const active = tree.attempts.filter(isActive)
+    for (const attempt of active) {
+      if (this.#starting.has(attempt.id)) continue
+      const asked = attempt.cancelled_at ?? clock()
+      if (attempt.cancelled_at === null) {
+        await db.tx((t) => t.run('UPDATE pipeline_attempts SET cancelled_at = ? WHERE id = ?', [asked, attempt.id]))
+        await driver.cancel(attempt.id)
+      } else if (clock() - asked > GRACE_MS + SLACK_MS) await driver.kill(attempt.id)
+    }
+    const idle = await db.tx((t) =>
+      t.run(
+        `UPDATE pipeline_steps SET state = 'cancelled', finished_at = ?
+         WHERE run_id = ? AND state IN ('waiting', 'ready')`,
+        [clock(), tree.run.id],
+      ),
+    )
+    if (active.length > 0 || idle > 0) return false
+    await finishRun(this.#context, tree)
+    return true
+  }
+
+  /** Decides the steps whose needs have ended: skipped, cached or ready. */
+  async #decide(tree: RunTree): Promise<boolean> {
+    const spec = await this.#context.spec(tree.run.version_id)
+    const states = new Map(tree.steps.map((step) => [step.name, step]))
+    let moved = false
+    for (const row of tree.steps.filter((step) => step.state === 'waiting')) {
+      const step = stepOf(spec, row.name)
+      const needs = step.needs.map((need) => states.get(need))
+      if (needs.every((need) => need !== undefined && isDone(need))) {
+        await keyStep(this.#context, tree, step)
+        moved = true
+      } else if (needs.some((need) => need !== undefined && FINAL_STEPS.includes(need.state) && !isDone(need))) {
+        await this.#skip(tree.run.id, row.name)
+        moved = true
+      }
+    }
+    return moved
+  }
+
+  async #skip(runId: string, step: string): Promise<void> {
+    const { db, clock } = this.#context.deps
+    const reason = 'a step that it needs did not succeed'
+    await db.tx((t) =>
+      t.run(
+        `UPDATE pipeline_steps SET state = 'skipped', reason = ?, finished_at = ?
+         WHERE run_id = ? AND name = ? AND state = 'waiting'`,
+        [reason, clock(), runId, step],
+      ),
+    )
+  }
+
+  async #launch(tree: RunTree): Promise<boolean> {
+    const { clock, concurrency } = this.#context.deps
+    let moved = false
+    for (const step of tree.steps) {
+      const due = step.state === 'ready' && isDue(step.retry_at, clock())
+      if (!due || this.#holding.size >= concurrency) continue
+      const attempt = await openAttempt(this.#context, tree, step)
+      if (attempt === undefined) continue
+      this.#holding.add(attempt.id)
+      this.#begin(attempt.id, tree.run.id, () => launchAttempt(this.#context, tree, attempt))
+      moved = true
+    }
+    return moved
+  }
+
+  /** Runs a start beside the loop, once at a time, and looks at the run when it is over. */
+  #begin(key: string, runId: string, work: () => Promise<void>): void {
+    if (this.#starting.has(key)) return
+    const started = work()
+      .catch((error: unknown) => this.#context.deps.onError(error))
+      .finally(() => {
+        this.#starting.delete(key)
+        this.wake(runId)
+      })
+    this.#starting.set(key, started)
+  }
+
+  /** Ends and deletes what the driver still holds of attempts that have ended here. */
+  async #sweep(): Promise<void> {
+    const { db, driver, onError } = this.#context.deps
+    for (const id of await driver.list()) {
+      if (this.#holding.has(id)) continue
+      const row = await db.get<{ state: string }>('SELECT state FROM pipeline_attempts WHERE id = ?', [id])
+      if (row === undefined) {
+        onError(new Error(`the driver holds an attempt that no run knows: ${id}; it is left alone`))
+        continue
+      }
+      await driver.kill(id)
+      await driver.delete(id)
+    }
+  }
+}
+
+const CANCELLED = { class: 'cancelled', message: 'was cancelled', traceback: null } as const

@@ -1,0 +1,46 @@
+/** When a failed attempt is tried again: a budget for each cause, and growing pauses. */
+import type { Failure } from '../../contract/pipelines.ts'
+import type { AttemptRow } from './rows.ts'
+
+/** Repeats by cause where the project file says nothing: our own faults are ours to repeat, the user's are not. */
+export const BUDGETS: Readonly<Record<Failure, number>> = {
+  user: 0,
+  environment: 0,
+  out_of_memory: 0,
+  timeout: 0,
+  infrastructure: 5,
+  preempted: 5,
+}
+
+const FIRST_PAUSE_MS = 1000
+const LONGEST_PAUSE_MS = 300_000
+/** Memory limit of a retry after running out of it, as a multiple of the one before. */
+const MORE_MEMORY = 1.5
+
+/**
+ * Ms to wait before the next attempt; undefined when the budget of this cause is spent. `failed` are all failed attempts of
+ * the step, this one included. The first loss is repeated at once. `chance` in [0, 1) spreads the rest over half to whole.
+ */
+export function nextPause(
+  cause: Failure,
+  failed: readonly AttemptRow[],
+  own: Partial<Record<Failure, number | undefined>>,
+  chance: number,
+): number | undefined {
+  const count = failed.filter((attempt) => attempt.failure?.class === cause).length
+  if (count > (own[cause] ?? BUDGETS[cause])) return undefined
+  if (count === 1 && failed.at(-1)?.state === 'lost') return 0
+  const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (count - 1))
+  return pause * (0.5 + chance / 2)
+}
+
+/** True when a pause is over, or reaches further than any pause does: then the clock was set back. Times in ms. */
+export function isDue(retryAt: number | null, now: number): boolean {
+  return retryAt === null || retryAt <= now || retryAt > now + LONGEST_PAUSE_MS
+}
+
+/** The memory limit of the next attempt, bytes. */
+export function memoryFor(limit: number | null, attempts: readonly AttemptRow[]): number | null {
+  const short = attempts.filter((attempt) => attempt.failure?.class === 'out_of_memory').length
+  return limit === null ? null : Math.floor(limit * MORE_MEMORY ** short)
+}

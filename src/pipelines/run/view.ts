@@ -1,0 +1,150 @@
+/** Rows as the contract shows them. */
+import type { z } from 'zod'
+import type { Attempt, Cache, PipelineRun, PipelineRunRow, PipelineVersion, Step } from '../../contract/pipelines.ts'
+import { toTime } from '../../contract/fields.ts'
+import { stepOf, type Context } from './context.ts'
+import { criticalPath } from '../spec/graph.ts'
+import type { AttemptRow, RegisteredModel, RunRow, RunTree, StepRow } from './rows.ts'
+import type { PipelineSpec } from '../spec/spec.ts'
+import type { VersionRow } from '../spec/versions.ts'
+
+export type RunView = z.output<typeof PipelineRun>
+export type StepView = z.output<typeof Step>
+
+export async function viewRun(context: Context, tree: RunTree): Promise<RunView> {
+  const { run } = tree
+  const spec = await context.spec(run.version_id)
+  const steps = tree.steps.map((row) => viewStep(row, run, tree.attempts, spec))
+  const durations = new Map(steps.map((step) => [step.name, step.duration_ms ?? 0]))
+  const critical = criticalPath(steps, durations)
+  return {
+    ...viewHead(run),
+    message: run.finished_at === null ? (context.doing(run.id) ?? progress(run, tree.steps)) : run.message,
+    experiment_id: run.experiment_id,
+    environment: run.environment,
+    params: run.params,
+    steps,
+    critical_path: critical.path,
+    critical_path_ms: critical.ms,
+    cpu_seconds: tree.attempts.reduce((sum, attempt) => sum + (attempt.cpu_seconds ?? 0), 0),
+    reproduction: run.reproduction as RunView['reproduction'],
+  }
+}
+
+/** A run in a list. */
+export function viewRow(
+  run: RunRow,
+  steps: readonly { name: string; state: string }[],
+): z.output<typeof PipelineRunRow> {
+  return {
+    ...viewHead(run),
+    message: run.message,
+    steps: Object.fromEntries(steps.map(({ name, state }) => [name, state as StepRow['state']])),
+  }
+}
+
+export function viewVersion(row: VersionRow): z.output<typeof PipelineVersion> {
+  const { spec } = row
+  return {
+    id: row.id,
+    project: row.project,
+    digest: row.digest,
+    tree: row.tree,
+    created_at: toTime(row.created_at),
+    created_by: row.created_by,
+    steps: spec.steps.map((step) => ({ name: step.name, entry: entryText(step.entry), needs: [...step.needs] })),
+    model: spec.model?.name ?? null,
+    endpoint: spec.endpoint?.name ?? null,
+    warnings: [...new Set(spec.steps.flatMap((step) => step.code.warnings))],
+  }
+}
+
+/** Why a step ran or did not; null before that is decided. */
+export function viewCache(step: StepRow): z.output<typeof Cache> | null {
+  if (step.cache_key === null) return null
+  return {
+    key: step.cache_key,
+    hit: step.from_run !== null,
+    reason: step.reason,
+    changes: [...step.changes],
+    from_run: step.from_run,
+  }
+}
+
+export function entryText(entry: string | readonly unknown[]): string {
+  return typeof entry === 'string' ? entry : entry.map(String).join(' ')
+}
+
+function viewHead(run: RunRow): Omit<z.output<typeof PipelineRunRow>, 'steps' | 'message'> {
+  return {
+    id: run.id,
+    project: run.project,
+    pipeline_version: run.version_id,
+    state: run.state,
+    outcome: run.outcome,
+    trigger: run.trigger_kind,
+    created_at: toTime(run.created_at),
+    created_by: run.created_by,
+    started_at: optionalTime(run.started_at),
+    finished_at: optionalTime(run.finished_at),
+    duration_ms: run.finished_at === null ? null : run.finished_at - run.created_at,
+    registered: run.registered === null ? null : viewRegistered(run.registered),
+  }
+}
+
+function viewRegistered({ model, version, verdict, detail }: RegisteredModel): NonNullable<RunView['registered']> {
+  return { model, version, verdict, detail }
+}
+
+function viewStep(step: StepRow, run: RunRow, attempts: readonly AttemptRow[], spec: PipelineSpec): StepView {
+  const declared = stepOf(spec, step.name)
+  return {
+    name: step.name,
+    state: step.state,
+    entry: entryText(declared.entry),
+    needs: [...declared.needs],
+    cache: viewCache(step),
+    outputs: step.outputs,
+    metrics: step.metrics,
+    params: { ...declared.params, ...run.params[step.name] },
+    failure: step.failure,
+    tracking_run_id: step.tracking_run_id,
+    started_at: optionalTime(step.started_at),
+    finished_at: optionalTime(step.finished_at),
+    duration_ms: step.finished_at === null || step.ready_at === null ? null : step.finished_at - step.ready_at,
+    retry_at: optionalTime(step.retry_at),
+    attempts: attempts.filter((attempt) => attempt.step === step.name).map(viewAttempt),
+  }
+}
+
+function viewAttempt(attempt: AttemptRow): z.output<typeof Attempt> {
+  return {
+    id: attempt.id,
+    number: attempt.number,
+    state: attempt.state,
+    failure: attempt.failure,
+    tracking_run_id: attempt.tracking_run_id,
+    queued_at: toTime(attempt.queued_at),
+    started_at: optionalTime(attempt.started_at),
+    finished_at: optionalTime(attempt.finished_at),
+    silent: attempt.silent === 1,
+    cpu_seconds: attempt.cpu_seconds,
+    max_rss_bytes: attempt.max_rss_bytes,
+    wall_ms: attempt.wall_ms,
+    log_bytes: attempt.log_bytes,
+  }
+}
+
+function progress(run: RunRow, steps: readonly StepRow[]): string {
+  if (run.desired_state === 'cancel') return 'is being cancelled'
+  if (run.state === 'waiting') return 'waits for its turn'
+  if (run.state === 'preparing') return 'prepares the environment'
+  const done = steps.filter((step) => step.state === 'succeeded' || step.state === 'cached').length
+  const running = steps.filter((step) => step.state === 'running').map((step) => step.name)
+  const now = running.length === 0 ? '' : `; running: ${running.join(', ')}`
+  return `${done} of ${steps.length} steps done${now}`
+}
+
+function optionalTime(ms: number | null): string | null {
+  return ms === null ? null : toTime(ms)
+}

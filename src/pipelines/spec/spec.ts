@@ -1,0 +1,159 @@
+/** A pipeline as it is kept and run: the project file's meaning with the code that each step depends on. */
+import { problem } from '../../contract/errors.ts'
+import type { Plan } from '../../contract/rollout-plan.ts'
+import { requestOf, type EnvRequest } from '../../envs/request.ts'
+import type { Blobs } from '../../store/blobs/blobs.ts'
+import { treeFiles, type TreeFile } from '../../store/blobs/trees.ts'
+import { hashOf } from './canonical.ts'
+import { closureOf, moduleFile, moduleOf, type Closure, type Sources } from './closure.ts'
+import { definesName } from './imports.ts'
+import { needsOf, splitReference } from './meaning.ts'
+import { dotted, faulty, lineIn, parseProject, type Fault } from './parse.ts'
+import { rolloutPlan, type Project, type ProjectStep } from './project.ts'
+import { parseBytes, parseDuration } from './units.ts'
+
+export interface StepSpec {
+  readonly name: string
+  readonly entry: string | readonly (string | number)[]
+  /** Argument → where the file or folder comes from. */
+  readonly inputs: Readonly<Record<string, { readonly step: string; readonly output: string }>>
+  readonly params: Readonly<Record<string, unknown>>
+  readonly outputs: readonly string[]
+  readonly needs: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  readonly secrets: readonly string[]
+  readonly cache: ProjectStep['cache']
+  readonly seed: number
+  readonly timeout_ms: number | null
+  readonly silent_timeout_ms: number | null
+  readonly retries: ProjectStep['retries']
+  readonly cpus: number | null
+  readonly memory_bytes: number | null
+  readonly code: Closure
+}
+
+/** Immutable; two specs with equal content have the same digest. */
+export interface PipelineSpec {
+  readonly project: string
+  readonly tree: string
+  readonly environment: EnvRequest
+  readonly steps: readonly StepSpec[]
+  readonly salt: string
+  readonly schedule: Project['pipeline']['schedule'] | null
+  readonly model: {
+    readonly name: string
+    readonly step: string
+    readonly output: string
+    readonly gates: readonly unknown[]
+  } | null
+  readonly endpoint: { readonly name: string; readonly rollout: Plan } | null
+  readonly monitor: Project['monitor'] | null
+}
+
+/** Largest Python file that is read for its imports, bytes. */
+const SOURCE_LIMIT = 4 * 1024 * 1024
+
+/**
+ * Compiles a project file and its tree. Throws `unprocessable` with the line for faults of the file, for modules and
+ * functions that the tree does not have, and for environments that name missing files.
+ */
+export async function compileSpec(blobs: Blobs, text: string, tree: string, file: string): Promise<PipelineSpec> {
+  const project = parseProject(text, file)
+  const files = await treeFiles(blobs, tree)
+  const sources = await readSources(blobs, files)
+  const faults = Object.entries(project.pipeline.steps).flatMap(([name, step]) => checkEntry(text, name, step, sources))
+  if (faults.length > 0) throw faulty(file, faults)
+  const byPath = new Map(files.map((file) => [file.path, file]))
+  const read = async (path: string): Promise<string | undefined> => {
+    const found = byPath.get(path)
+    return found === undefined ? undefined : (await blobs.bytes(found.digest)).toString('utf8')
+  }
+  const { model, endpoint } = project
+  const plan = rolloutPlan(project)
+  return {
+    project: project.project,
+    tree,
+    environment: await requestOf(project.python, read),
+    steps: Object.entries(project.pipeline.steps).map(([name, step]) => compileStep(name, step, files, sources)),
+    salt: project.pipeline.salt,
+    schedule: project.pipeline.schedule ?? null,
+    model: model === undefined ? null : { name: model.name, ...splitReference(model.from), gates: model.gates },
+    endpoint: endpoint === undefined || plan === undefined ? null : { name: endpoint.name, rollout: plan },
+    monitor: project.monitor ?? null,
+  }
+}
+
+/** The digest of a spec. */
+export function specDigest(spec: PipelineSpec): string {
+  return hashOf(spec)
+}
+
+/** A step's params with what a run gives instead. Throws `invalid_field` for a step or param that is not declared. */
+export function overrideParams(
+  spec: PipelineSpec,
+  given: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
+): void {
+  const steps = new Map(spec.steps.map((step) => [step.name, step]))
+  for (const [name, params] of Object.entries(given)) {
+    const step = steps.get(name)
+    if (step === undefined) throw refuse(`params.${name}`, name, `one of the steps ${[...steps.keys()].join(', ')}`)
+    const known = Object.keys(step.params)
+    for (const param of Object.keys(params)) {
+      if (known.includes(param)) continue
+      const expected = known.length === 0 ? `no params: step "${name}" declares none` : `one of ${known.join(', ')}`
+      throw refuse(`params.${name}.${param}`, param, expected)
+    }
+  }
+}
+
+function refuse(field: string, value: string, expected: string): Error {
+  return problem('invalid_field', { field, value, expected })
+}
+
+function compileStep(name: string, step: ProjectStep, files: readonly TreeFile[], sources: Sources): StepSpec {
+  return {
+    name,
+    entry: step.run,
+    inputs: Object.fromEntries(Object.entries(step.inputs).map(([input, from]) => [input, splitReference(from)])),
+    params: step.params,
+    outputs: step.outputs,
+    needs: needsOf(step),
+    env: step.env,
+    secrets: step.secrets,
+    cache: step.cache,
+    seed: step.seed,
+    timeout_ms: step.timeout === undefined ? null : (parseDuration(step.timeout) ?? null),
+    silent_timeout_ms: step.silent_timeout === undefined ? null : (parseDuration(step.silent_timeout) ?? null),
+    retries: step.retries,
+    cpus: step.resources.cpus ?? null,
+    memory_bytes: step.resources.memory === undefined ? null : (parseBytes(step.resources.memory) ?? null),
+    code: closureOf(step.run, files, sources),
+  }
+}
+
+async function readSources(blobs: Blobs, files: readonly TreeFile[]): Promise<Map<string, string>> {
+  const wanted = files.filter((file) => file.path.endsWith('.py') && file.size <= SOURCE_LIMIT)
+  const texts = await Promise.all(
+    wanted.map(async ({ path, digest }) => [path, (await blobs.bytes(digest)).toString('utf8')] as const),
+  )
+  return new Map(texts)
+}
+
+/** A module that the project does not have may come from a package, unless the project has its first part. */
+function checkEntry(text: string, name: string, step: ProjectStep, sources: Sources): Fault[] {
+  if (typeof step.run !== 'string') return []
+  const path = ['pipeline', 'steps', name, 'run']
+  const fault = (message: string): Fault[] => [{ line: lineIn(text, path), key: dotted(path), message }]
+  const module = moduleOf(step.run)
+  const called = step.run.slice(module.length + 1)
+  const file = moduleFile(module, sources)
+  if (file !== undefined) {
+    if (definesName(sources.get(file) ?? '', called)) return []
+    return fault(`got "${step.run}", and ${file} defines no "${called}"; expected module:function`)
+  }
+  const first = module.split('.')[0] ?? ''
+  const known = [...sources.keys()].some((source) => new RegExp(`^(src/)?${first}(/|\\.py$)`).test(source))
+  const expected = `${module.replaceAll('.', '/')}.py`
+  if (known || sources.size === 0) return fault(`got "${step.run}", and the project has no ${expected}`)
+  return []
+}

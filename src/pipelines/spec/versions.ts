@@ -1,0 +1,121 @@
+/** Pipeline versions: made from a project file and a tree, the same content once. */
+import type { Principal } from '../../contract/access.ts'
+import { problem } from '../../contract/errors.ts'
+import type { CodeSource } from '../../contract/pipelines.ts'
+import type { Reader } from '../../store/db.ts'
+import type { PipelinesDeps } from '../deps.ts'
+import { syncSchedule } from '../schedules.ts'
+import { keepSource } from './sources.ts'
+import { compileSpec, specDigest, type PipelineSpec } from './spec.ts'
+
+export interface VersionRow {
+  readonly id: string
+  readonly project: string
+  readonly digest: string
+  readonly tree: string
+  readonly spec: PipelineSpec
+  /** The text of the project file. */
+  readonly body: string
+  readonly created_at: number
+  readonly created_by: string
+  /** What git said of its folder when it was last sent in. */
+  readonly source_id: string | null
+}
+
+/** Compiles and stores a version, or finds the one with the same content; either is then the project's newest. */
+export async function createVersion(
+  deps: PipelinesDeps,
+  who: Principal,
+  given: {
+    readonly text: string
+    readonly tree: string
+    readonly file: string
+    readonly source?: CodeSource | undefined
+  },
+): Promise<VersionRow> {
+  const spec = await compileSpec(deps.blobs, given.text, given.tree, given.file)
+  refuseForeign(who, spec.project)
+  const digest = specDigest(spec)
+  const id = deps.ids('pv')
+  const now = deps.clock()
+  await deps.db.tx(async (t) => {
+    const made = await t.run(
+      `INSERT INTO pipeline_versions (id, project, digest, tree, spec, body, created_at, created_by, submitted_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project, digest) DO NOTHING`,
+      [id, spec.project, digest, given.tree, JSON.stringify(spec), given.text, now, who.name, now],
+    )
+    await syncSchedule(t, spec, now)
+    await t.run('UPDATE pipeline_versions SET submitted_at = ?, source_id = ? WHERE project = ? AND digest = ?', [
+      now,
+      await keepSource(t, given.source),
+      spec.project,
+      digest,
+    ])
+    if (made === 0) return
+    await deps.record(t, who, { verb: 'write', resource: 'pipelines', id, detail: { made: 'version', digest } })
+  })
+  return (await findByDigest(deps.db, spec.project, digest)) ?? missing(id)
+}
+
+/** Throws `not_found`. */
+export async function requireVersion(reader: Reader, id: string): Promise<VersionRow> {
+  const row = await reader.get<Stored>('SELECT * FROM pipeline_versions WHERE id = ?', [id])
+  return row === undefined ? missing(id) : parsed(row)
+}
+
+/** The newest version of a project. Throws `not_found`. */
+export async function newestVersion(reader: Reader, project: string): Promise<VersionRow> {
+  const row = await reader.get<Stored>(
+    'SELECT * FROM pipeline_versions WHERE project = ? ORDER BY submitted_at DESC, id DESC LIMIT 1',
+    [project],
+  )
+  if (row === undefined) throw problem('not_found', { what: 'pipeline of project', id: project })
+  return parsed(row)
+}
+
+/** Says `pipelines` when a project has some. */
+export async function holdsPipelines(reader: Reader, project: string): Promise<string | undefined> {
+  const row = await reader.get('SELECT id FROM pipeline_versions WHERE project = ? LIMIT 1', [project])
+  return row === undefined ? undefined : 'pipelines'
+}
+
+/** Versions, newest first, before a position of `created_at` and id. */
+export async function listVersions(
+  reader: Reader,
+  query: {
+    readonly project: string | undefined
+    readonly before: [number, string] | undefined
+    readonly limit: number
+  },
+): Promise<VersionRow[]> {
+  const [at, id] = query.before ?? [Number.MAX_SAFE_INTEGER, '']
+  const rows = await reader.all<Stored>(
+    `SELECT * FROM pipeline_versions WHERE (created_at < ? OR (created_at = ? AND id < ?))
+     ${query.project === undefined ? '' : 'AND project = ?'} ORDER BY created_at DESC, id DESC LIMIT ?`,
+    [at, at, id, ...(query.project === undefined ? [] : [query.project]), query.limit],
+  )
+  return rows.map(parsed)
+}
+
+/** Throws `not_found`, as if it were not there, when the caller's token is for another project. */
+export function refuseForeign(who: Principal, project: string): void {
+  if (who.project !== null && who.project !== project) throw problem('not_found', { what: 'project', id: project })
+}
+
+type Stored = Omit<VersionRow, 'spec'> & { spec: string }
+
+async function findByDigest(reader: Reader, project: string, digest: string): Promise<VersionRow | undefined> {
+  const row = await reader.get<Stored>('SELECT * FROM pipeline_versions WHERE project = ? AND digest = ?', [
+    project,
+    digest,
+  ])
+  return row === undefined ? undefined : parsed(row)
+}
+
+function parsed(row: Stored): VersionRow {
+  return { ...row, spec: JSON.parse(row.spec) as PipelineSpec }
+}
+
+function missing(id: string): never {
+  throw problem('not_found', { what: 'pipeline version', id })
+}
