@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readInputs } from '../src/serving/inputs.ts'
-import { BREAKER } from '../src/serving/table.ts'
-import type { EndpointRoute, RoutingTable } from '../src/serving/table.ts'
+import { BREAKER } from '../src/gateway/table.ts'
+import type { EndpointRoute, RoutingTable } from '../src/gateway/table.ts'
 import { servingModels } from '../test/serving-models.ts'
 import type { ServingModels } from '../test/serving-models.ts'
 import { measured, ROOT, said, started } from './loaded.ts'
@@ -30,7 +30,7 @@ export async function overload(options: Options): Promise<Row[]> {
   const dataDir = await routing(models)
   const given = { dataDir, index: 0, host: '127.0.0.1', port: 0, reusePort: false, allowHosts: [], version: 'bench' }
   try {
-    const gateway = await started(join(ROOT, 'src/serving/gateway/main.ts'), JSON.stringify(given))
+    const gateway = await started(join(ROOT, 'src/gateway/main.ts'), JSON.stringify(given))
     try {
       return await both(gateway, bodies, options)
     } finally {

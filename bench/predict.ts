@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readInputs } from '../src/serving/inputs.ts'
-import { asTable, BREAKER } from '../src/serving/table.ts'
-import type { BackendRoute, EndpointRoute, InputField, RoutingTable } from '../src/serving/table.ts'
+import { asTable, BREAKER } from '../src/gateway/table.ts'
+import type { BackendRoute, EndpointRoute, InputField, RoutingTable } from '../src/gateway/table.ts'
 import { prng } from '../src/stats/prng.ts'
 import type { Prng } from '../src/stats/prng.ts'
 import { servingModels } from '../test/serving-models.ts'
@@ -39,7 +39,7 @@ export async function predict(options: Options): Promise<Row[]> {
     const rows: Row[] = [row('floor: node:http and JSON.parse', floor, {}, '')]
     const given = { dataDir, index: 0, host: '127.0.0.1', port: 0, reusePort: false, allowHosts: [], version: 'bench' }
     for (const one of cases(bodies, shipped)) {
-      const gateway = await started(join(ROOT, 'src/serving/gateway/main.ts'), JSON.stringify(given))
+      const gateway = await started(join(ROOT, 'src/gateway/main.ts'), JSON.stringify(given))
       try {
         const path = `/v1/endpoints/${one.endpoint}:predict`
         const result = await measured(gateway, { path, bodies: one.bodies, clients: one.clients }, options)

@@ -133,7 +133,7 @@ export async function servingPeers(options: Options): Promise<Row[]> {
 async function ours(models: ServingModels, options: Options): Promise<Loaded[]> {
   const dataDir = await routing(models, undefined)
   const given = { dataDir, index: 0, host: '127.0.0.1', port: 0, reusePort: false, allowHosts: [], version: 'bench' }
-  const gateway = await started(join(ROOT, 'src/serving/gateway/main.ts'), JSON.stringify(given))
+  const gateway = await started(join(ROOT, 'src/gateway/main.ts'), JSON.stringify(given))
   try {
     const results: Loaded[] = []
     for (const count of [1, MANY]) {

@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { onnxRuntime } from '../src/serving/onnx/install.ts'
+import { onnxRuntime } from '../src/scoring/onnx/install.ts'
 import { readInputs } from '../src/serving/inputs.ts'
-import { BREAKER } from '../src/serving/table.ts'
-import type { BackendRoute, EndpointRoute, InputField, RoutingTable } from '../src/serving/table.ts'
+import { BREAKER } from '../src/gateway/table.ts'
+import type { BackendRoute, EndpointRoute, InputField, RoutingTable } from '../src/gateway/table.ts'
 import { onnxModels } from '../test/onnx-models.ts'
 import { testEnvFolder } from '../test/python-env.ts'
 import { servingModels } from '../test/serving-models.ts'
@@ -69,7 +69,7 @@ async function gatewaysWith<T>(
   mkdirSync(join(dataDir, 'run'))
   writeFileSync(join(dataDir, 'run/routing.json'), JSON.stringify(table))
   const given = { dataDir, host: '127.0.0.1', port: 0, reusePort: false, allowHosts: [], version: 'bench' }
-  const main = join(ROOT, 'src/serving/gateway/main.ts')
+  const main = join(ROOT, 'src/gateway/main.ts')
   const gateways: Gateway[] = []
   try {
     for (let index = 0; index < count; index++) gateways.push(await started(main, JSON.stringify({ ...given, index })))

@@ -1,7 +1,7 @@
 /** The check of attributions: what the inputs added to the scores of the last day, against the first days of the stable version. */
 import { toTime } from '../contract/fields.ts'
 import type { AttributionCheck, MonitorSettings } from '../contract/monitoring.ts'
-import { contributionSums } from '../serving/attributions.ts'
+import { contributionSums } from '../serving/records/attributions.ts'
 import { readLimits } from '../serving/limits.ts'
 import { DAYS_OF_MONTH } from '../stats/calibrate.ts'
 import { hash32 } from '../stats/hash.ts'

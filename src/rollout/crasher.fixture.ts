@@ -1,6 +1,6 @@
 /** A control process for the crash tests: leads version 2 of a model into use by traffic of its own, until it is killed by its fault point or done. */
 import { join } from 'node:path'
-import { Ingest } from '../serving/ingest.ts'
+import { Ingest } from '../serving/records/ingest.ts'
 import { openSqlite } from '../store/sqlite/sqlite.ts'
 import { SegmentWriter } from '../store/segments/segments.ts'
 import { newest, openRolloutBench, round, ticking, traffic } from './bench.fixture.ts'

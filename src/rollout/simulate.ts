@@ -1,7 +1,7 @@
 /** Plays a plan through on rows before it is used: the same evidence, gates, breaker and decisions as a rollout that is under way. */
 import { stepsOf } from '../contract/rollout-steps.ts'
 import type { Plan } from '../contract/rollout-plan.ts'
-import { Breaker } from '../serving/gateway/breaker.ts'
+import { Breaker } from '../gateway/traffic/breaker.ts'
 import type { Prng } from '../stats/prng.ts'
 import { decide } from './decide.ts'
 import { freshEvidence, lossOf, observe } from './evidence.ts'

@@ -1,7 +1,7 @@
 /** The rows that the serving room keeps, and how they are read. */
 import { problem } from '../contract/errors.ts'
 import type { Reader } from '../store/db.ts'
-import type { BackendRoute, InputField, Role3 } from './table.ts'
+import type { BackendRoute, InputField, Role3 } from '../gateway/table.ts'
 
 /** An endpoint. Times are ms. */
 export interface EndpointRow {

@@ -4,10 +4,10 @@ import type { Clock } from '../contract/ids.ts'
 import type { Db, Tx } from '../store/db.ts'
 import { readInputs } from './inputs.ts'
 import type { ModelInputs } from './inputs.ts'
-import type { WantedVariant } from './routing.ts'
+import type { WantedVariant } from './fleet/routing.ts'
 import type { EndpointRow } from './rows.ts'
 import { requireEndpoint, variantsOf } from './rows.ts'
-import type { BackendRoute, InputField, OnnxAnswer } from './table.ts'
+import type { BackendRoute, InputField, OnnxAnswer } from '../gateway/table.ts'
 
 /** Where the files of a version lie. `native` and `onnx` are null when Python serves it, with the `reason`. */
 export interface VersionFiles {

@@ -2,13 +2,13 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Backend, Scored } from '../../src/serving/gateway/backend.ts'
-import { openBackend } from '../../src/serving/gateway/backends/open.ts'
-import { startGateway } from '../../src/serving/gateway/gateway.ts'
-import type { GatewayOptions } from '../../src/serving/gateway/gateway.ts'
-import { loadNative } from '../../src/serving/native/load.ts'
-import type { BackendRoute, EndpointRoute, InputField, LimitsRoute, RoutingTable } from '../../src/serving/table.ts'
-import { BREAKER } from '../../src/serving/table.ts'
+import type { Backend, Scored } from '../../src/scoring/backend.ts'
+import { openBackend } from '../../src/gateway/backends/open.ts'
+import { startGateway } from '../../src/gateway/gateway.ts'
+import type { GatewayOptions } from '../../src/gateway/gateway.ts'
+import { loadNative } from '../../src/scoring/native/load.ts'
+import type { BackendRoute, EndpointRoute, InputField, LimitsRoute, RoutingTable } from '../../src/gateway/table.ts'
+import { BREAKER } from '../../src/gateway/table.ts'
 
 export interface ServedModel {
   readonly name: string

@@ -130,19 +130,19 @@ src/serving/gateway | flat | more than 25 files
 src/serving/gateway | folders | src/serving/gateway/backends
 src/serving/gateway | folders | src/serving/gateway/grpc
 src/serving/gateway | folders | src/serving/gateway/protocols
-src/serving/gateway/backend.ts | circle | in a circle
+src/scoring/backend.ts | circle | in a circle
 src/serving/gateway/backends | folders | src/serving/onnx
-src/serving/gateway/engine.ts | circle | in a circle
-src/serving/gateway/exchange.ts | circle | in a circle
-src/serving/gateway/explanations.ts | circle | in a circle
-src/serving/gateway/protocols/columns.ts | circle | in a circle
-src/serving/gateway/protocols/tensors.ts | circle | in a circle
-src/serving/gateway/results.ts | circle | in a circle
+src/gateway/engine.ts | circle | in a circle
+src/gateway/http/exchange.ts | circle | in a circle
+src/gateway/explanations.ts | circle | in a circle
+src/gateway/protocols/columns.ts | circle | in a circle
+src/gateway/protocols/tensors.ts | circle | in a circle
+src/gateway/results.ts | circle | in a circle
 src/serving/limits.ts | circle | in a circle
-src/serving/many.test.ts | vague | many.test.ts
-src/serving/many.ts | vague | many.ts
+src/gateway/packed.test.ts | vague | many.test.ts
+src/gateway/packed.ts | vague | many.ts
 src/serving/native | flat | more than 25 files
-src/serving/routing.ts | circle | in a circle
+src/serving/fleet/routing.ts | circle | in a circle
 src/serving/seen.ts | vague | seen.ts
 src/serving/variants.ts | circle | in a circle
 # src/store

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { promisify } from 'node:util'
-import { verifyNative } from '../../src/serving/native/verify.ts'
+import { verifyNative } from '../../src/scoring/native/verify.ts'
 import { BOOSTED } from '../clients/packages.ts'
 import { testEnv } from '../python-env.ts'
 

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { differing } from '../../src/registry/lowering/exporting.ts'
 import { readInputs } from '../../src/serving/inputs.ts'
-import { onnxRuntime } from '../../src/serving/onnx/install.ts'
-import { replayExport } from '../../src/serving/onnx/replay.ts'
+import { onnxRuntime } from '../../src/scoring/onnx/install.ts'
+import { replayExport } from '../../src/scoring/onnx/replay.ts'
 import { testEnvFolder } from '../python-env.ts'
 
 const SCRIPT = join(import.meta.dirname, '../../python/tests/matrix_export.py')

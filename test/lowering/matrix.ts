@@ -12,7 +12,7 @@ import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import { BOOSTED, EXPORTED } from '../clients/packages.ts'
 import { testEnv } from '../python-env.ts'
-import { verifyNative } from '../../src/serving/native/verify.ts'
+import { verifyNative } from '../../src/scoring/native/verify.ts'
 import { exportAll } from './exports.ts'
 
 const root = join(import.meta.dirname, '../..')

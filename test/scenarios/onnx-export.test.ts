@@ -17,7 +17,7 @@ import { getVersion, registryDigests } from '../../src/registry/versions/read.ts
 import { registerVersion } from '../../src/registry/versions/register.ts'
 import { registryRoom, requireVersion } from '../../src/registry/room.ts'
 import type { Registry } from '../../src/registry/room.ts'
-import { onnxServing } from '../../src/serving/onnx/prove.ts'
+import { onnxServing } from '../../src/scoring/onnx/prove.ts'
 import { readyVersion } from '../../src/serving/variants.ts'
 import { openTemporaryStore } from '../../src/store/open.ts'
 import { putTree } from '../../src/store/blobs/trees.ts'

@@ -1,7 +1,7 @@
 /** A CSV file as a batch reads it: cut into records without being held, each record parsed as the gateway parses CSV. */
 import { open, type FileHandle } from 'node:fs/promises'
 import { problem } from '../../contract/errors.ts'
-import { csvValue, parseCsv } from '../gateway/protocols/columns.ts'
+import { csvValue, parseCsv } from '../../gateway/protocols/columns.ts'
 import type { Chunk, Mark, Source, SourceRow } from './table.ts'
 
 const BLOCK = 1024 * 1024

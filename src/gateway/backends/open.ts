@@ -1,0 +1,46 @@
+/** Opens the backend that a variant names. */
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import type { VariantRoute } from '../table.ts'
+import { backendKey } from '../table.ts'
+import type { Backend } from '../../scoring/backend.ts'
+import { NativeBackend } from './native.ts'
+import { OnnxBackend } from './onnx.ts'
+import { PythonBackend } from './python.ts'
+
+/** Folder of the Python package that scorers run. */
+const PACKAGE_DIR = join(import.meta.dirname, '../../../python')
+
+/** Starts the backend of a variant. `logDir` receives what Python scorers print; `splits` as in PoolOptions. Throws with the reason when it cannot answer. */
+export async function openBackend(
+  variant: VariantRoute,
+  wait: boolean,
+  logDir: string,
+  splits = false,
+): Promise<Backend> {
+  const { backend } = variant
+  if (backend.kind === 'native') return new NativeBackend(backend.dir, variant.inputs)
+  if (backend.kind === 'onnx') {
+    const { runtime, file, sessions, answer } = backend
+    const onnx = new OnnxBackend({ runtime, file, sessions, threads: 1, inputs: variant.inputs, answer })
+    await onnx.start()
+    return onnx
+  }
+  const key = createHash('sha256').update(backendKey(backend)).digest('hex').slice(0, 12)
+  const pool = new PythonBackend({
+    python: backend.python,
+    dir: backend.dir,
+    inputs: variant.inputs,
+    tensor: backend.tensor,
+    ...(backend.dims !== undefined && { dims: backend.dims }),
+    ...(backend.list === true && { list: true }),
+    workers: backend.workers,
+    memoryMb: backend.memory_mb,
+    splits,
+    packageDir: PACKAGE_DIR,
+    logFile: join(logDir, `scorer-${key}.log`),
+  })
+  if (wait) await pool.start()
+  else pool.startLater()
+  return pool
+}

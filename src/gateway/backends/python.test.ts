@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { servingModels } from '../../../test/serving-models.ts'
+import type { ServingModels } from '../../../test/serving-models.ts'
+import { readInputs } from '../../serving/inputs.ts'
+import { isAlive } from '../run-files.ts'
+import type { InputField } from '../table.ts'
+import type { CallLimits } from '../../scoring/backend.ts'
+import type { Value } from '../../scoring/rows.ts'
+import { PythonBackend } from './python.ts'
+import type { PoolOptions } from './python.ts'
+
+let models: ServingModels
+let inputs: readonly InputField[]
+const folder = mkdtempSync(join(tmpdir(), 'scorer-'))
+const open: PythonBackend[] = []
+before(async () => {
+  models = await servingModels()
+  inputs = (await readInputs(models.dir('hgb'), null)).inputs
+})
+after(async () => {
+  await Promise.all(open.map((pool) => pool.close()))
+  rmSync(folder, { recursive: true, force: true })
+})
+
+function pool(name: string, options: Partial<PoolOptions> = {}): PythonBackend {
+  const made = new PythonBackend({
+    python: models.python,
+    dir: models.dir(name),
+    inputs,
+    tensor: null,
+    workers: 1,
+    memoryMb: 4096,
+    packageDir: join(import.meta.dirname, '../../../python'),
+    logFile: join(folder, 'scorer.log'),
+    ...options,
+  })
+  open.push(made)
+  return made
+}
+
+const limits = (ms = 30_000): CallLimits => ({
+  deadline: Date.now() + ms,
+  params: null,
+  bytes: 100,
+  priority: 'normal',
+})
+const row = (distance: number): Value[][] => [[distance, 60, 45, 12, 'UA']]
+
+interface Described {
+  readonly batches: number
+  readonly rows: number
+  readonly scorers: { readonly pid: number; readonly state: string }[]
+}
+
+const describe = (backend: PythonBackend): Described => backend.describe() as unknown as Described
+const pidOf = (backend: PythonBackend): number => describe(backend).scorers[0]?.pid ?? 0
+
+async function until(what: string, check: () => boolean, ms = 20_000): Promise<void> {
+  for (const end = Date.now() + ms; Date.now() < end; await sleep(20)) if (check()) return
+  assert.fail(`not within ${ms} ms: ${what}`)
+}
+
+test('scores equal scikit-learn bit for bit, with missing values; what waits goes in one batch', async () => {
+  const backend = pool('hgb')
+  await backend.start()
+  const some = models.rows.slice(0, 100)
+  const scored = await Promise.all(
+    some.map((one) => backend.score([[one.distance, one.temp, one.dewp, one.hour, one.carrier]], limits())),
+  )
+  some.forEach((one, i) => assert.ok(Math.abs((scored[i]?.[0]?.score ?? 0) - one.score) < 1e-14, `row ${i}`))
+  const { batches, rows } = describe(backend)
+  assert.equal(rows, 100)
+  assert.ok(batches <= 4, `${batches} batches for 100 calls at once`)
+})
+
+test('a row that makes the model raise fails its caller only', async () => {
+  const backend = pool('faulty')
+  await backend.start()
+  const calls = Array.from({ length: 40 }, (_, i) => backend.score(row(100 + i), limits()))
+  const results = await Promise.allSettled(calls)
+  for (const [i, result] of results.entries()) {
+    const bad = (100 + i) % 5 === 4
+    assert.equal(result.status, bad ? 'rejected' : 'fulfilled', `call ${i}`)
+    if (result.status !== 'rejected') continue
+    assert.equal((result.reason as { code: string }).code, 'upstream_failed')
+    assert.match(String(result.reason), /ValueError: distance ends in 4 or 9/)
+  }
+})
+
+test('kill -9 of the scorer under load: every call is answered, by its successor', async () => {
+  const backend = pool('hgb')
+  await backend.start()
+  const before = pidOf(backend)
+  const calls = Array.from({ length: 50 }, (_, i) => backend.score(row(i * 10), limits()))
+  process.kill(before, 'SIGKILL')
+  const scored = await Promise.all(calls)
+  assert.equal(scored.length, 50)
+  assert.notEqual(pidOf(backend), before)
+})
+
+test('a crash loop holds back new scorers; one that lives answers on, and without any callers are told at once', async () => {
+  const backend = pool('hgb', { workers: 2 })
+  await backend.start()
+  const idle = (): number[] => describe(backend).scorers.flatMap(({ pid, state }) => (state === 'idle' ? [pid] : []))
+  await until('both answer', () => idle().length === 2)
+  const [survivor = 0] = idle()
+  for (let deaths = 0; deaths < 5; deaths++) {
+    await until('its sibling answers', () => idle().length === 2)
+    const [victim = 0] = idle().filter((pid) => pid !== survivor)
+    process.kill(victim, 'SIGKILL')
+    await until('it is gone', () => !idle().includes(victim))
+  }
+  assert.deepEqual(idle(), [survivor], 'no other is started for a while')
+  const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => backend.score(row(i), limits())))
+  assert.equal(answers.length, 20)
+  process.kill(survivor, 'SIGKILL')
+  await until('nobody is left', () => describe(backend).scorers.length === 0)
+  await assert.rejects(backend.score(row(1), limits()), { code: 'unavailable' })
+  await until('as many as before answer again', () => idle().length === 2)
+  assert.equal((await backend.score(row(1), limits())).length, 1)
+})
+
+test('a row that kills its scorer is refused after two deaths; its neighbours are answered', async () => {
+  const backend = pool('faulty')
+  await backend.start()
+  const killer = backend.score(row(-999), limits(60_000))
+  const neighbours = Array.from({ length: 5 }, (_, i) => backend.score(row(100 + i * 5), limits(60_000)))
+  await assert.rejects(killer, { code: 'upstream_failed' })
+  assert.equal((await Promise.all(neighbours)).length, 5)
+  const survivor = pidOf(backend)
+  for (let i = 0; i < 3; i++) await assert.rejects(backend.score(row(-999), limits()), { code: 'upstream_failed' })
+  assert.equal(pidOf(backend), survivor, 'the input is known, and no scorer is given it')
+})
+
+test('a request that takes more memory than a scorer may have fails alone; the scorer lives', async () => {
+  const backend = pool('faulty', { capMb: 1500 })
+  await backend.start()
+  const before = pidOf(backend)
+  await assert.rejects(backend.score(row(-997), limits(60_000)), /MemoryError/)
+  assert.equal((await backend.score(row(100), limits())).length, 1)
+  assert.equal(pidOf(backend), before)
+})
+
+test('a call beyond its deadline fails in time, and a scorer that hangs is replaced', async () => {
+  const backend = pool('faulty', { killGraceMs: 200 })
+  await backend.start()
+  const before = pidOf(backend)
+  const started = Date.now()
+  await assert.rejects(backend.score(row(-998), limits(300)), { code: 'deadline_exceeded' })
+  assert.ok(Date.now() - started < 1500, 'the caller does not wait for the model')
+  await until('a new scorer answers', () => backend.ready() && pidOf(backend) !== before)
+  assert.equal((await backend.score(row(100), limits())).length, 1)
+})
+
+test('a full queue refuses with the time to wait', async () => {
+  const backend = pool('hgb', { maxQueue: 20, maxBatch: 4 })
+  await backend.start()
+  const calls = Array.from({ length: 60 }, (_, i) => backend.score(row(i), limits()))
+  const results = await Promise.allSettled(calls)
+  const refused = results.filter((result) => result.status === 'rejected')
+  assert.ok(refused.length >= 30 && refused.length < 60, `${refused.length} of 60 refused`)
+  for (const { reason } of refused) {
+    assert.equal((reason as { code: string }).code, 'too_many_requests')
+    assert.ok((reason as { data: { retry_after: number } }).data.retry_after >= 1)
+  }
+})
+
+test('a scorer that outgrows its memory is replaced before it is ended', async () => {
+  const backend = pool('hgb', { memoryMb: 1 })
+  await backend.start()
+  const before = pidOf(backend)
+  let answered = 0
+  await until('it was replaced', () => !describe(backend).scorers.some(({ pid }) => pid === before))
+  for (let i = 0; i < 5; i++) answered += (await backend.score(row(i), limits())).length
+  assert.equal(answered, 5)
+  await backend.close()
+})
+
+test('a model that cannot be loaded says why, and leaves no process', async () => {
+  const backend = pool('nothing-here')
+  await assert.rejects(backend.start(), /loading the model failed: .*MLmodel/)
+  const noPython = pool('hgb', { python: '/does/not/exist' })
+  await assert.rejects(noPython.start(), /could not be started/)
+})
+
+test('the scorer ends with its gateway', async () => {
+  const backend = pool('hgb')
+  await backend.start()
+  const pid = pidOf(backend)
+  await backend.close()
+  await until('the scorer is gone', () => !isAlive(pid, null), 5000)
+})

@@ -1,0 +1,107 @@
+/** The gateway's paths, read by hand: what a method and a path mean. */
+import { problem } from '../../contract/errors.ts'
+import { JSON_TYPE } from './exchange.ts'
+import type { LiveEndpoint } from '../live.ts'
+import { openApi } from './open-api.ts'
+import { kserveProtocol, kserveReady, vertexProtocol } from '../protocols/instances.ts'
+import { mlflowProtocol } from '../protocols/mlflow.ts'
+import { nativeProtocol } from '../protocols/native.ts'
+import type { Asked, GatewayView, PageTarget, PredictTarget, Target } from './targets.ts'
+import { decode, endpointOf, get, isReady, json, predictTarget } from './targets.ts'
+import { findV2 } from './v2-paths.ts'
+
+const NATIVE = '/v1/endpoints/'
+const PREDICT = ':predict'
+
+/** Finds the target of a request. Throws `not_found`, `no_route` or `method_not_allowed`. */
+export function findTarget(view: GatewayView, method: string, path: string): Target {
+  const asked = { view, method, path }
+  if (path.endsWith(PREDICT)) return findPredict(asked)
+  const parts = path.split('/').map(decode)
+  switch (parts[1]) {
+    case 'v2':
+      return findV2(asked, parts.slice(2))
+    case 'v1':
+      return findV1(asked, parts.slice(2))
+    case 'models':
+      return findMultiModel(asked, parts.slice(2))
+    default:
+      return invocations(asked, parts.slice(1)) ?? page(asked)
+  }
+}
+
+const VERTEX = /^\/v1\/projects\/[^/]+\/locations\/[^/]+\/endpoints\/([^/]+)$/
+
+/** Paths that end with `:predict`: Slipway's own, KServe's and Vertex AI's. */
+function findPredict(asked: Asked): PredictTarget {
+  const path = asked.path.slice(0, -PREDICT.length)
+  if (path.startsWith(NATIVE))
+    return predictTarget(asked, { name: path.slice(NATIVE.length), protocol: nativeProtocol })
+  if (path.startsWith(KSERVE))
+    return predictTarget(asked, { name: path.slice(KSERVE.length), protocol: kserveProtocol })
+  const vertex = VERTEX.exec(path)
+  if (vertex !== null) return predictTarget(asked, { name: vertex[1], protocol: vertexProtocol })
+  throw problem('no_route', { method: asked.method, path: asked.path })
+}
+
+const KSERVE = '/v1/models/'
+
+/** /v1/endpoints/NAME/openapi.json, /v1/models and /v1/models/NAME. */
+function findV1(asked: Asked, parts: readonly string[]): Target {
+  const { table } = asked.view
+  const [area, name, more] = parts
+  if (area === 'endpoints' && name !== undefined && more === 'openapi.json' && parts.length === 3) {
+    const endpoint = endpointOf(table, name)
+    return { ...get(asked, 'read', () => json(openApi(endpoint))), project: endpoint.route.project }
+  }
+  if (area === 'models' && (name === undefined || name === ''))
+    return get(asked, 'read', () => json({ models: [...table.endpoints.keys()] }))
+  if (area === 'models' && parts.length === 2) return get(asked, null, () => kserveReady(endpointOf(table, name)))
+  throw problem('no_route', { method: asked.method, path: asked.path })
+}
+
+/** SageMaker's multi-model contract: /models, /models/NAME, /models/NAME/invoke. Models come and go by deploys alone. */
+function findMultiModel(asked: Asked, parts: readonly string[]): Target {
+  const { view, method, path } = asked
+  const [name, action] = parts
+  if (method === 'DELETE' || (method === 'POST' && parts.length === 0))
+    throw problem('forbidden', { role: 'of any caller', verb: 'load or unload', resource: 'models: deploys do that' })
+  if (name === undefined)
+    return get(asked, 'read', () => json({ models: [...view.table.endpoints.values()].map(describeModel) }))
+  if (action === 'invoke' && parts.length === 2) return predictTarget(asked, { name, protocol: mlflowProtocol })
+  const endpoint = endpointOf(view.table, name)
+  if (parts.length === 1)
+    return { ...get(asked, 'read', () => json(describeModel(endpoint))), project: endpoint.route.project }
+  throw problem('no_route', { method, path })
+}
+
+function describeModel({ route }: LiveEndpoint): object {
+  return { modelName: route.name, modelUrl: `models:/${route.model}` }
+}
+
+/** /invocations and /endpoints/NAME/invocations, with MLflow's and SageMaker's health paths and MLflow's /version beside them. */
+function invocations(asked: Asked, parts: readonly string[]): Target | undefined {
+  const { view } = asked
+  const named = parts[0] === 'endpoints' && parts.length === 3
+  const action = named ? parts[2] : parts.length === 1 ? parts[0] : undefined
+  const name = named ? (parts[1] as string) : undefined
+  if (action === 'invocations') return predictTarget(asked, { name, protocol: mlflowProtocol })
+  if (action === 'version') return get(asked, null, () => ({ status: 200, type: 'text/plain', body: view.version }))
+  if (action !== 'ping' && action !== 'health') return undefined
+  return get(asked, null, () => {
+    const endpoint = name === undefined ? view.table.only : view.table.endpoints.get(name)
+    const ready = endpoint === undefined ? name === undefined && isReady(view) : endpoint.stable?.backend.ready()
+    return { status: ready ? 200 : 404, type: JSON_TYPE, body: '\n' }
+  })
+}
+
+function page(asked: Asked): PageTarget {
+  const { view, method, path } = asked
+  // KServe's client asks here whether a server of its first protocol lives.
+  if (path === '/') return get(asked, null, () => json({ status: 'alive' }))
+  if (path === '/metrics') {
+    const type = 'text/plain; version=0.0.4; charset=utf-8'
+    return get(asked, 'read', () => ({ status: 200, type, body: view.metrics() }))
+  }
+  throw problem('no_route', { method, path })
+}

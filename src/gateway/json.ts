@@ -1,0 +1,106 @@
+/** JSON as callers send it and get it: bare NaN is understood, whole numbers beyond 2^53 keep every digit. */
+import { isUtf8 } from 'node:buffer'
+import { problem } from '../contract/errors.ts'
+
+/** Digits of a whole number that a double may not hold: 16 or more, not behind a point. */
+const LONG_NUMBER = /[^.\d]\d{16}/
+
+/**
+ * The body as JSON. A whole number beyond ±2^53 becomes a bigint; bare NaN and Infinity become the texts "NaN" and "Infinity".
+ * Throws `malformed_body`.
+ */
+export function parseJson(body: Buffer): unknown {
+  if (body.length === 0) throw problem('malformed_body', { expected: 'JSON', detail: 'it is empty' })
+  if (!isUtf8(body)) throw problem('malformed_body', { expected: 'JSON', detail: 'it is not UTF-8' })
+  const text = body.toString('utf8')
+  try {
+    return LONG_NUMBER.test(text) ? parseExactly(text) : JSON.parse(text)
+  } catch (error) {
+    return parseLoose(text, error as Error)
+  }
+}
+
+function parseExactly(text: string): unknown {
+  return JSON.parse(text, exactly)
+}
+
+function exactly(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
+  const source = context?.source
+  const lossy = typeof value === 'number' && !Number.isSafeInteger(value) && source !== undefined
+  return lossy && /^-?\d{16,}$/.test(source) ? BigInt(source) : value
+}
+
+/** Python clients write NaN and Infinity as bare words. */
+function parseLoose(text: string, error: Error): unknown {
+  if (error instanceof RangeError) throw tooDeep(error)
+  if (/NaN|Infinity/.test(text)) {
+    const quoted = quoteWords(text)
+    try {
+      return LONG_NUMBER.test(quoted) ? parseExactly(quoted) : JSON.parse(quoted)
+    } catch {
+      // the first error names the place in the caller's own text
+    }
+  }
+  throw problem('malformed_body', { expected: 'JSON', detail: error.message })
+}
+
+/** Bare words for numbers as texts. What stands within texts is left alone; these may be long, so no pattern walks through them. */
+function quoteWords(text: string): string {
+  const parts: string[] = []
+  for (let at = 0; at < text.length;) {
+    const open = text.indexOf('"', at)
+    const outside = open < 0 ? text.slice(at) : text.slice(at, open)
+    const end = open < 0 ? text.length : endOfText(text, open)
+    parts.push(outside.replace(/-?Infinity|NaN/g, '"$&"'), text.slice(at + outside.length, end))
+    at = end
+  }
+  return parts.join('')
+}
+
+/** The place behind the text that a quote opens: behind the next quote with an even number of backslashes before it. */
+function endOfText(text: string, open: number): number {
+  for (let at = text.indexOf('"', open + 1); at >= 0; at = text.indexOf('"', at + 1)) {
+    let first = at
+    while (text[first - 1] === '\\') first--
+    if ((at - first) % 2 === 0) return at + 1
+  }
+  return text.length
+}
+
+function tooDeep(error: RangeError): Error {
+  return problem('malformed_body', { expected: 'JSON', detail: 'it is nested too deeply' }, error)
+}
+
+/** The body as a JSON object. Throws `malformed_body`. */
+export function parseObject(body: Buffer): Record<string, unknown> {
+  const value = parseJson(body)
+  if (!isRecord(value)) throw problem('malformed_body', { expected: 'JSON object', detail: `it is ${describe(value)}` })
+  return value
+}
+
+function describe(value: unknown): string {
+  if (Array.isArray(value)) return 'a list'
+  return value === null ? 'null' : `a ${typeof value}`
+}
+
+/** True for an object that is no list. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+type RawJson = (text: string) => object
+const rawJson = (JSON as unknown as { rawJSON: RawJson }).rawJSON
+
+/**
+ * A value as JSON text; a bigint is written with all its digits. Throws `malformed_body` for a caller's value that is nested too deeply,
+ * and what JSON.stringify throws for cycles.
+ */
+export function toJson(value: unknown): string {
+  try {
+    return JSON.stringify(value)
+  } catch (error) {
+    if (error instanceof RangeError) throw tooDeep(error)
+    if (!(error instanceof TypeError) || !error.message.includes('BigInt')) throw error
+    return JSON.stringify(value, (_, item: unknown) => (typeof item === 'bigint' ? rawJson(String(item)) : item))
+  }
+}

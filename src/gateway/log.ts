@@ -1,0 +1,92 @@
+/** The gateway's prediction log: records into a segment, replies released once their records are with the operating system. */
+import { SegmentWriter } from '../store/segments/segments.ts'
+import { halves } from './packed.ts'
+import type { LogRecord } from './records.ts'
+import { toJson } from './json.ts'
+
+/** Characters from which several predictions become two records: what is read at once stays bounded, whatever texts they hold. */
+const LARGE = 512 * 1024
+
+export interface LogOptions {
+  readonly folder: string
+  readonly writerId: string
+  readonly maxBytes?: number
+}
+
+/**
+ * Appends records. `release` is called after the write that carries all records appended before it, so whatever was acknowledged
+ * survives a kill of the process. When the disk refuses, predictions go on: the loss is counted and the replies are released.
+ */
+export class PredictionLog {
+  readonly #writer: SegmentWriter
+  #waiting: (() => void)[] = []
+  #scheduled = false
+  /** Records that could not be written, and why the last one could not. */
+  lost = 0
+  lastError: string | null = null
+  records = 0
+
+  /** Names this log among those of all gateways, those before this one included. */
+  get writer(): string {
+    return this.#writer.writerId
+  }
+
+  constructor(options: LogOptions) {
+    this.#writer = new SegmentWriter(options.folder, {
+      writerId: options.writerId,
+      maxBytes: options.maxBytes ?? 64 * 1024 * 1024,
+      manual: true,
+      onError: (error, lost) => {
+        this.lost += lost
+        this.lastError = error.message
+      },
+    })
+  }
+
+  append(record: LogRecord): void {
+    const text = toJson(record)
+    if (record.t === 'm' && record.ids.length > 1 && text.length > LARGE)
+      for (const half of halves(record)) this.append(half)
+    else this.#appendText(text)
+  }
+
+  #appendText(record: string): void {
+    try {
+      this.#writer.append(record)
+      this.records++
+      this.#schedule()
+    } catch (error) {
+      this.lost++
+      this.lastError = (error as Error).message
+    }
+  }
+
+  /** Calls `release` once everything appended so far is written. Calls of one turn of the loop share a write. */
+  afterWrite(release: () => void): void {
+    this.#waiting.push(release)
+    this.#schedule()
+  }
+
+  /** Resolves when everything appended is on the disk and the file is closed. */
+  async close(): Promise<void> {
+    await this.#writer.close()
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(() => this.#write())
+  }
+
+  #write(): void {
+    this.#scheduled = false
+    const released = this.#waiting
+    this.#waiting = []
+    if (this.#writer.flushNow()) this.#release(released)
+    else void this.#writer.flush().then(() => this.#release(released))
+  }
+
+  #release(waiting: readonly (() => void)[]): void {
+    for (const release of waiting) release()
+  }
+}

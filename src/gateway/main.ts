@@ -1,0 +1,39 @@
+/** The gateway process: reads its one argument, a JSON object, and answers predictions until it is told to end. */
+import { runFiles } from './run-files.ts'
+import { openBackend } from './backends/open.ts'
+import { startGateway } from './gateway.ts'
+import type { Gateway, GatewayOptions } from './gateway.ts'
+
+/** What the supervisor passes. */
+export type GatewayArguments = Omit<GatewayOptions, 'openBackend' | 'patience' | 'onDrain' | 'graceMs'>
+
+async function main(): Promise<void> {
+  const given = JSON.parse(process.argv[2] ?? '{}') as GatewayArguments
+  const logDir = runFiles(given.dataDir).run
+  let gateway: Gateway | undefined
+  let ending = false
+  const end = (): void => {
+    if (ending) return
+    ending = true
+    void (gateway?.stop() ?? Promise.resolve()).finally(() => process.exit(0))
+  }
+  process.on('SIGTERM', end)
+  process.on('SIGINT', end)
+  // Its terminal or its parent may go; the gateway stays.
+  process.on('SIGHUP', () => undefined)
+  process.stdout.on('error', () => undefined)
+  process.stderr.on('error', () => undefined)
+  gateway = await startGateway({
+    ...given,
+    openBackend: (variant, wait) => openBackend(variant, wait, logDir),
+    onDrain: end,
+  })
+  process.stdout.write(
+    `${JSON.stringify({ ready: true, port: gateway.port, grpc_port: gateway.grpcPort, pid: process.pid })}\n`,
+  )
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
+  process.exit(1)
+})

@@ -1,0 +1,174 @@
+/** The routing table: all that a gateway needs to answer, as plain data that control writes and gateways hold. */
+import type { Role } from '../contract/access.ts'
+import type { AnswerShape } from '../scoring/outputs.ts'
+
+/** Kinds of a model's input. Integers are whole numbers within ±2^53. */
+export type InputKind = 'number' | 'integer' | 'boolean' | 'string'
+
+/**
+ * One input of a model in the order of its signature. `dtype` is the signature's own type (`double`, `long`, `string`, …)
+ * from which a Python scorer builds its column.
+ */
+export interface InputField {
+  readonly name: string
+  readonly kind: InputKind
+  readonly required: boolean
+  readonly dtype: string
+}
+
+/** What of an ONNX graph is the answer of the model that it was exported from. */
+export interface OnnxAnswer {
+  readonly output: string
+  /** True where a row is answered with a list, even of one value. */
+  readonly list: boolean
+  /** Names of the answer's columns, where the model answers with a DataFrame. */
+  readonly columns?: readonly string[] | undefined
+  /** Inputs in which the model takes no missing value. */
+  readonly whole: readonly string[]
+}
+
+/** Where a version's rows are scored. `dir` holds the lowered model (native) or the model folder (python). */
+export type BackendRoute =
+  | { readonly kind: 'native'; readonly dir: string }
+  | {
+      readonly kind: 'onnx'
+      /** The graph. */
+      readonly file: string
+      /** Folder from which ONNX Runtime is required. */
+      readonly runtime: string
+      /** Sessions, each on a thread of its own, ≥ 1. */
+      readonly sessions: number
+      /** What its answers look like, where the signature says it. */
+      readonly answers?: AnswerShape
+      /** How an export of a model of another library answers; absent = a model of mlflow's `onnx` flavour, with all its outputs. */
+      readonly answer?: OnnxAnswer | undefined
+    }
+  | {
+      readonly kind: 'python'
+      readonly dir: string
+      readonly python: string
+      /** numpy type of a tensor signature; null = the model is fed a DataFrame. */
+      readonly tensor: string | null
+      /** Shape of one row of the array; absent = [inputs]. */
+      readonly dims?: readonly number[]
+      /** True = the model is fed a list of the values of its only input. */
+      readonly list?: true
+      /** What its answers look like, where the signature says it. */
+      readonly answers?: AnswerShape
+      /** Scorer processes of the pool, ≥ 1. */
+      readonly workers: number
+      /** A scorer above this resident size is recycled. */
+      readonly memory_mb: number
+    }
+
+export type Role3 = 'stable' | 'canary' | 'shadow'
+
+export interface VariantRoute {
+  readonly role: Role3
+  readonly version: string
+  /** Ten-thousandths of the buckets; only a canary's counts, stable takes the rest. */
+  readonly weight: number
+  /** When the variant took this role, ms: a breaker that has tripped stays so for the same (version, since). */
+  readonly since: number
+  /** The rule of its breaker; absent = the endpoint's. */
+  readonly breaker?: BreakerRoute
+  readonly inputs: readonly InputField[]
+  readonly backend: BackendRoute
+}
+
+/** When a canary is taken to weight 0: evidence of level `alpha` that its failure rate is, or has become, above `limit` (each 0 … 1, excluded). */
+export interface BreakerRoute {
+  readonly limit: number
+  readonly alpha: number
+}
+
+/** Bounds that an endpoint may have of its own; null or absent = the default. */
+export interface LimitsRoute {
+  /** Calls that one token may make: so many a second, and so many at once after a pause. Default: no limit. */
+  readonly per_token?: { readonly per_second: number; readonly burst: number } | null
+  /** What may wait for the scorers of a Python version. */
+  readonly queue_rows?: number | null
+  readonly queue_bytes?: number | null
+  /** Deadline of a call that names none, ms. */
+  readonly timeout_ms?: number | null
+  /** Answers of the same row are kept for so long. Default: none are kept. */
+  readonly cache?: { readonly seconds: number; readonly rows: number } | null
+  /** Share of the answered rows, 0 to 1, whose contributions are written to the prediction log. Default: none. */
+  readonly explain_share?: number | null
+}
+
+export interface EndpointRoute {
+  readonly name: string
+  readonly project: string
+  readonly model: string
+  readonly salt: string
+  readonly threshold: number | null
+  readonly breaker: BreakerRoute
+  /** Bounds of this endpoint; absent = the defaults. */
+  readonly limits?: LimitsRoute
+  readonly variants: readonly VariantRoute[]
+  /** Versions kept loaded without traffic, so that a rollback is a pointer swap. */
+  readonly standby: readonly VariantRoute[]
+}
+
+/** A token as the gateway checks it: the sha256 of its secret, never the secret. */
+export interface TokenRoute {
+  readonly id: string
+  readonly hash: string
+  readonly role: Role
+  readonly project: string | null
+  readonly expires_at: number | null
+}
+
+export interface RoutingTable {
+  readonly format: 'slipway.routing/1'
+  readonly epoch: number
+  /** True with --no-auth: requests without a credential are answered. */
+  readonly open: boolean
+  readonly endpoints: readonly EndpointRoute[]
+  readonly tokens: readonly TokenRoute[]
+}
+
+/** The rule of a canary that no plan of a rollout gives one. */
+export const BREAKER: BreakerRoute = { limit: 0.02, alpha: 0.001 }
+
+/** The key under which a loaded backend is kept over table swaps. */
+export function backendKey(backend: BackendRoute): string {
+  if (backend.kind === 'onnx') return `onnx ${backend.file} ${backend.sessions} ${backend.answer?.output ?? ''}`
+  return backend.kind === 'native'
+    ? `native ${backend.dir}`
+    : `python ${backend.python} ${backend.dir} ${backend.workers}`
+}
+
+/** A table without endpoints, held until control has pushed one. */
+export const EMPTY_TABLE: RoutingTable = {
+  format: 'slipway.routing/1',
+  epoch: 0,
+  open: false,
+  endpoints: [],
+  tokens: [],
+}
+
+/** Checks what a file or a push holds. Throws a plain Error that says what is wrong. */
+export function asTable(value: unknown): RoutingTable {
+  const table = value as Partial<RoutingTable> | null
+  if (typeof table !== 'object' || table === null || table.format !== 'slipway.routing/1')
+    throw new Error(`not a routing table of format slipway.routing/1: ${JSON.stringify(value)?.slice(0, 80)}`)
+  if (!Number.isSafeInteger(table.epoch))
+    throw new Error(`routing table: epoch ${String(table.epoch)} is no whole number`)
+  if (!Array.isArray(table.endpoints) || !Array.isArray(table.tokens))
+    throw new Error('routing table: endpoints and tokens must be lists')
+  for (const endpoint of table.endpoints as EndpointRoute[]) checkEndpoint(endpoint)
+  return table as RoutingTable
+}
+
+function checkEndpoint(endpoint: EndpointRoute): void {
+  for (const variant of endpoint.variants) {
+    const whole = Number.isInteger(variant.weight) && variant.weight >= 0 && variant.weight <= 10_000
+    if (!whole) throw new Error(`endpoint ${endpoint.name}: weight ${variant.weight} is not a whole number 0..10000`)
+  }
+  for (const role of ['stable', 'canary']) {
+    const count = endpoint.variants.filter((variant) => variant.role === role).length
+    if (count > 1) throw new Error(`endpoint ${endpoint.name}: ${count} ${role} variants`)
+  }
+}

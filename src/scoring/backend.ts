@@ -1,0 +1,79 @@
+/** What a backend is to the gateway: rows in, predictions out, in this process or another. */
+import type { AnswerShape } from './outputs.ts'
+import type { LimitsRoute } from '../gateway/table.ts'
+import type { Results } from '../gateway/results.ts'
+import type { Value, ValueColumn } from './rows.ts'
+
+/** One row's result. `score` is the number that is judged: see `scoreOf`. */
+export interface Scored {
+  readonly prediction: unknown
+  readonly score: number | null
+  /** Names of the columns where the model answered with a DataFrame: of the prediction's items, or of the prediction itself. */
+  readonly columns?: readonly string[]
+}
+
+/**
+ * What each input adds to the raw score of a row (the margin of a classifier), beginning at `base`, the mean over the training data.
+ * Contributions are in the order of the version's inputs; lists where the model has one raw score a class.
+ */
+export interface Explained {
+  readonly base: number | readonly number[]
+  readonly contributions: readonly (number | readonly number[])[]
+}
+
+/** Limits of one call. */
+export interface CallLimits {
+  /** Time after which the caller no longer waits, ms since 1970. */
+  readonly deadline: number
+  /** Values for the model's `params`, when the caller sent some. */
+  readonly params: Readonly<Record<string, unknown>> | null
+  /** Size of the request, bytes, counted against the bound of a queue. */
+  readonly bytes: number
+  readonly priority: 'low' | 'normal' | 'high'
+  /** Bounds of what may wait; absent = the backend's own. */
+  readonly queue?: LimitsRoute | undefined
+}
+
+export interface Backend {
+  /** True when it can answer now. */
+  ready(): boolean
+  /**
+   * Scores rows whose values are in the order of the model's inputs. Native backends return at once, others a promise.
+   * Throws or rejects with a Problem: `upstream_failed` when the model raised, `unavailable`, `too_many_requests`, `deadline_exceeded`.
+   */
+  score(rows: readonly Value[][], limits: CallLimits): Scored[] | Promise<Scored[]>
+  /** The same for many rows by columns, at once; only backends that gain by it have it. */
+  scoreColumns?(columns: readonly ValueColumn[], count: number): Results
+  /** Contributions of the inputs of rows, for a backend whose `unexplained` gives undefined. */
+  explain?(rows: readonly Value[][]): Explained[]
+  /** Why its rows cannot be explained; undefined where they can. Absent = never. */
+  unexplained?(): string | undefined
+  /** What its answers look like, where the backend knows it of itself. */
+  answers?(): AnswerShape
+  /** Lets running calls end, then frees everything. */
+  close(): Promise<void>
+  /** Figures of the processes behind it, for the admin socket. */
+  describe(): Record<string, unknown>
+}
+
+/**
+ * The score of a prediction: a number is its own score; of two class probabilities the second (the positive class); of more,
+ * the largest; true and false are 1 and 0; a text or anything else has none.
+ */
+export function scoreOf(prediction: unknown): number | null {
+  if (typeof prediction === 'number') return Number.isFinite(prediction) ? prediction : null
+  if (typeof prediction === 'boolean') return prediction ? 1 : 0
+  if (typeof prediction === 'bigint') return Number(prediction)
+  if (!Array.isArray(prediction) || prediction.length === 0) return null
+  if (!prediction.every((item) => typeof item === 'number' && Number.isFinite(item))) return null
+  const numbers = prediction as number[]
+  if (numbers.length <= 2) return numbers[numbers.length - 1] as number
+  return Math.max(...numbers)
+}
+
+/** Why a backend gives no contributions; undefined where it does. */
+export function whyNotExplained(backend: Backend): string | undefined {
+  if (backend.unexplained === undefined)
+    return 'Python serves it; contributions are worked out for models that run natively'
+  return backend.unexplained()
+}
