@@ -2,10 +2,10 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Plan } from '../src/contract/rollout-plan.ts'
-import { quantileOf, stoppedWithin, study } from '../src/rollout/sim-study.ts'
-import type { StudyResult } from '../src/rollout/sim-study.ts'
-import { madeUp } from '../src/rollout/sim-world.ts'
-import type { Fault } from '../src/rollout/sim-world.ts'
+import { quantileOf, stoppedWithin, study } from '../src/rollout/simulation/study.ts'
+import type { StudyResult } from '../src/rollout/simulation/study.ts'
+import { madeUp } from '../src/rollout/simulation/world.ts'
+import type { Fault } from '../src/rollout/simulation/world.ts'
 import type { Options, Row } from './table.ts'
 
 const GUIDE = join(import.meta.dirname, '../docs/guides/rollouts.md')

@@ -36,7 +36,7 @@ export const COMMANDS: readonly Command[] = [
       { name: 'allow-host', value: 'NAME', many: true, meaning: 'A further host name that requests may use.' },
       { name: 'no-auth', meaning: 'Everyone is admin; on a loopback address only.' },
     ],
-    load: () => import('./serve.ts'),
+    load: () => import('./operation/serve.ts'),
   },
   {
     name: 'demo',
@@ -48,7 +48,7 @@ export const COMMANDS: readonly Command[] = [
       { name: 'acts', value: 'N', meaning: 'Play the first N acts only (default 8).' },
       { name: 'no-keep', meaning: 'Stop the server at the end.' },
     ],
-    load: () => import('./demo.ts'),
+    load: () => import('./demo/demo.ts'),
   },
   {
     name: 'init',
@@ -56,7 +56,7 @@ export const COMMANDS: readonly Command[] = [
     usage: '[FOLDER]',
     example: 'slipway init my-model',
     flags: [],
-    load: () => import('./init.ts'),
+    load: () => import('./project/init.ts'),
   },
   {
     name: 'run',
@@ -64,7 +64,7 @@ export const COMMANDS: readonly Command[] = [
     usage: '[FOLDER]',
     example: 'slipway run examples/flights --param train.seed=1',
     flags: PROJECT_FLAGS,
-    load: () => import('./run.ts'),
+    load: () => import('./project/run.ts'),
   },
   {
     name: 'ship',
@@ -72,7 +72,7 @@ export const COMMANDS: readonly Command[] = [
     usage: '[FOLDER]',
     example: 'slipway ship examples/flights',
     flags: PROJECT_FLAGS,
-    load: () => import('./ship.ts'),
+    load: () => import('./project/ship.ts'),
   },
   {
     name: 'explain',
@@ -80,7 +80,7 @@ export const COMMANDS: readonly Command[] = [
     usage: 'RUN [STEP]',
     example: 'slipway explain run_01m2 train',
     flags: SERVER_FLAGS,
-    load: () => import('./explain.ts'),
+    load: () => import('./project/explain.ts'),
   },
   {
     name: 'runs',
@@ -104,7 +104,7 @@ export const COMMANDS: readonly Command[] = [
       { name: 'searches', meaning: 'List the saved searches.' },
       { name: 'forget', value: 'NAME', meaning: 'Forget a saved search.' },
     ],
-    load: () => import('./runs.ts'),
+    load: () => import('./tracking/runs.ts'),
   },
   {
     name: 'logs',
@@ -112,7 +112,7 @@ export const COMMANDS: readonly Command[] = [
     usage: 'RUN STEP',
     example: 'slipway logs run_01m2 train --follow',
     flags: [...SERVER_FLAGS, { name: 'follow', meaning: 'Go on printing until the step ends.' }],
-    load: () => import('./logs.ts'),
+    load: () => import('./project/logs.ts'),
   },
   {
     name: 'models',
@@ -127,7 +127,7 @@ export const COMMANDS: readonly Command[] = [
       { name: 'set', value: 'FILE', meaning: 'With `policy`: set it from this YAML or JSON file.' },
       { name: 'reason', value: 'TEXT', meaning: 'With `approve`: a comment that is kept.' },
     ],
-    load: () => import('./models.ts'),
+    load: () => import('./registry/models.ts'),
   },
   {
     name: 'endpoints',
@@ -135,7 +135,7 @@ export const COMMANDS: readonly Command[] = [
     usage: '[ENDPOINT]',
     example: 'slipway endpoints flight-delay',
     flags: SERVER_FLAGS,
-    load: () => import('./endpoints.ts'),
+    load: () => import('./endpoint/endpoints.ts'),
   },
   {
     name: 'predict',
@@ -143,7 +143,7 @@ export const COMMANDS: readonly Command[] = [
     usage: 'ENDPOINT INPUTS',
     example: `slipway predict iris '{"sepal_length": 5.1, "sepal_width": 3.5}'`,
     flags: SERVER_FLAGS,
-    load: () => import('./predict.ts'),
+    load: () => import('./endpoint/predict.ts'),
   },
   {
     name: 'batch-predict',
@@ -158,7 +158,7 @@ export const COMMANDS: readonly Command[] = [
       { name: 'work', value: 'DIR', meaning: 'Folder of what is done so far (default OUTPUT.batch).' },
       { name: 'restart', meaning: 'Forget what is done so far, and replace a result that is there.' },
     ],
-    load: () => import('./batch-predict.ts'),
+    load: () => import('./endpoint/batch-predict.ts'),
   },
   {
     name: 'rollout',
@@ -181,7 +181,7 @@ export const COMMANDS: readonly Command[] = [
       { name: 'reason', value: 'TEXT', meaning: 'Why, for the audit trail; needed to steer.' },
       { name: 'override-freeze', meaning: 'Go forward although the endpoint is frozen; audited.' },
     ],
-    load: () => import('./rollout.ts'),
+    load: () => import('./endpoint/rollout.ts'),
   },
   {
     name: 'freeze',
@@ -193,7 +193,7 @@ export const COMMANDS: readonly Command[] = [
       { name: 'reason', value: 'TEXT', meaning: 'With `add`: why; everyone who is held up reads it.' },
       { name: 'until', value: 'TIME', meaning: 'With `add`: when it ends by itself (default: when it is lifted).' },
     ],
-    load: () => import('./freeze.ts'),
+    load: () => import('./endpoint/freeze.ts'),
   },
   {
     name: 'deploy',
@@ -205,7 +205,7 @@ export const COMMANDS: readonly Command[] = [
       { name: 'reason', value: 'TEXT', meaning: 'Why, for the audit trail; needed with --override-freeze.' },
       { name: 'override-freeze', meaning: 'Deploy although the endpoint is frozen; audited.' },
     ],
-    load: () => import('./deploy.ts'),
+    load: () => import('./endpoint/deploy.ts'),
   },
   {
     name: 'rollback',
@@ -213,7 +213,7 @@ export const COMMANDS: readonly Command[] = [
     usage: 'ENDPOINT',
     example: 'slipway rollback flight-delay --reason "complaints from the desk"',
     flags: [...SERVER_FLAGS, { name: 'reason', value: 'TEXT', meaning: 'Why, for the audit trail.' }],
-    load: () => import('./rollback.ts'),
+    load: () => import('./endpoint/rollback.ts'),
   },
   {
     name: 'incidents',
@@ -221,7 +221,7 @@ export const COMMANDS: readonly Command[] = [
     usage: '[INCIDENT]',
     example: 'slipway incidents',
     flags: SERVER_FLAGS,
-    load: () => import('./incidents.ts'),
+    load: () => import('./endpoint/incidents.ts'),
   },
   {
     name: 'reproduce',
@@ -229,7 +229,7 @@ export const COMMANDS: readonly Command[] = [
     usage: 'MODEL[@VERSION]',
     example: 'slipway reproduce flight-delay',
     flags: [...SERVER_FLAGS, { name: 'dry-run', meaning: 'Only check that everything needed is still there.' }],
-    load: () => import('./reproduce.ts'),
+    load: () => import('./project/reproduce.ts'),
   },
   {
     name: 'env',
@@ -237,7 +237,7 @@ export const COMMANDS: readonly Command[] = [
     usage: '',
     example: 'eval "$(slipway env)"',
     flags: [...SERVER_FLAGS, { name: 'link', meaning: 'Print a link that opens the web UI once.' }],
-    load: () => import('./env.ts'),
+    load: () => import('./operation/env.ts'),
   },
   {
     name: 'doctor',
@@ -245,7 +245,7 @@ export const COMMANDS: readonly Command[] = [
     usage: '',
     example: 'slipway doctor',
     flags: SERVER_FLAGS,
-    load: () => import('./doctor.ts'),
+    load: () => import('./operation/doctor.ts'),
   },
   {
     name: 'backup',
@@ -253,7 +253,7 @@ export const COMMANDS: readonly Command[] = [
     usage: 'FILE',
     example: 'slipway backup slipway.tar',
     flags: SERVER_FLAGS,
-    load: () => import('./backup.ts'),
+    load: () => import('./operation/backup.ts'),
   },
   {
     name: 'restore',
@@ -261,7 +261,7 @@ export const COMMANDS: readonly Command[] = [
     usage: 'FILE',
     example: 'slipway restore slipway.tar --data ./restored',
     flags: SERVER_FLAGS,
-    load: () => import('./restore.ts'),
+    load: () => import('./operation/restore.ts'),
   },
   {
     name: 'export',
@@ -275,7 +275,7 @@ export const COMMANDS: readonly Command[] = [
       { name: 'run', value: 'ID', meaning: 'Only this run; without registered models.' },
       { name: 'model', value: 'NAME', meaning: 'Only this registered model, with the runs it was made from.' },
     ],
-    load: () => import('./export.ts'),
+    load: () => import('./operation/export.ts'),
   },
   {
     name: 'import',
@@ -288,7 +288,7 @@ export const COMMANDS: readonly Command[] = [
       { name: 'follow', meaning: "Also take files outside wandb's run folders: links, logged artifacts." },
       { name: 'dry-run', meaning: 'Check and count, write nothing.' },
     ],
-    load: () => import('./import.ts'),
+    load: () => import('./operation/import.ts'),
   },
   {
     name: 'audit',
@@ -296,7 +296,7 @@ export const COMMANDS: readonly Command[] = [
     usage: '[verify]',
     example: 'slipway audit verify',
     flags: SERVER_FLAGS,
-    load: () => import('./audit.ts'),
+    load: () => import('./operation/audit.ts'),
   },
   {
     name: 'cost',
@@ -309,7 +309,7 @@ export const COMMANDS: readonly Command[] = [
       { name: 'to', value: 'TIME', meaning: 'Until before this time.' },
       { name: 'note', value: 'TEXT', meaning: 'With `set`: where the price comes from.' },
     ],
-    load: () => import('./cost.ts'),
+    load: () => import('./operation/cost.ts'),
   },
   {
     name: 'retention',
@@ -326,7 +326,7 @@ export const COMMANDS: readonly Command[] = [
       { name: 'by', value: 'CLAUSE', meaning: 'With `keep-best`: their order, for example "metrics.auc DESC".' },
       { name: 'bin', meaning: 'With `add`: purge what was deleted so long ago, instead of deleting.' },
     ],
-    load: () => import('./retention.ts'),
+    load: () => import('./operation/retention.ts'),
   },
   {
     name: 'gc',
@@ -334,7 +334,7 @@ export const COMMANDS: readonly Command[] = [
     usage: '',
     example: 'slipway gc --dry-run',
     flags: [...SERVER_FLAGS, { name: 'dry-run', meaning: 'Only say what would go.' }],
-    load: () => import('./gc.ts'),
+    load: () => import('./operation/gc.ts'),
   },
   {
     name: 'diff',
@@ -342,6 +342,6 @@ export const COMMANDS: readonly Command[] = [
     usage: 'RUN RUN',
     example: 'slipway diff 5f1c… 9ab0…',
     flags: SERVER_FLAGS,
-    load: () => import('./diff.ts'),
+    load: () => import('./tracking/diff.ts'),
   },
 ]

@@ -9,7 +9,7 @@ import type { Rollouts } from '../rollout/rollouts.ts'
 import type { ServingRoom } from '../serving/room.ts'
 import { versionsOf } from '../serving/rows.ts'
 import { treeFiles } from '../store/blobs/trees.ts'
-import { retrainParams } from './retrain-params.ts'
+import { retrainParams } from './incidents/retrain-params.ts'
 import { requireEndpoint, settingsOf } from './room.ts'
 import type { HouseEvent, MonitoringDeps, Reference } from './room.ts'
 

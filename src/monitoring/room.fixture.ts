@@ -7,7 +7,7 @@ import type { Clock } from '../contract/ids.ts'
 import { writeRecords } from '../serving/records/rows.ts'
 import type { PredictionRecord } from '../gateway/records.ts'
 import type { Db } from '../store/db.ts'
-import { onPredictions } from './hours.ts'
+import { onPredictions } from './profiles/hours.ts'
 import type { MonitoringDeps } from './room.ts'
 
 const unexpected = async (): Promise<never> => assert.fail('not asked for')

@@ -25,8 +25,8 @@ import { putManifest } from '../store/blobs/trees.ts'
 import { connectRollout } from './connect.ts'
 import { beginRound, judgeRound } from './controller.ts'
 import { frozenEndpoint } from './freeze.ts'
-import { rolloutHooks } from './hooks.ts'
-import type { RolloutHooks } from './hooks.ts'
+import { rolloutHooks } from './evidence/hooks.ts'
+import type { RolloutHooks } from './evidence/hooks.ts'
 import type { RolloutDeps, RolloutRow } from './room.ts'
 
 /** A plan that is done after 300 rows. */

@@ -7,9 +7,9 @@ import { faultPoint } from '../store/fault.ts'
 import type { Tx } from '../store/db.ts'
 import { evidenceOf, planOf } from './room.ts'
 import type { RolloutDeps, RolloutRow, RolloutState, Target, Wanted } from './room.ts'
-import { breakerOf } from './spending.ts'
-import { storeVerdict } from './verdicts.ts'
-import type { Judged } from './verdicts.ts'
+import { breakerOf } from './evidence/spending.ts'
+import { storeVerdict } from './gates/verdicts.ts'
+import type { Judged } from './gates/verdicts.ts'
 
 /** How an endpoint stands after a change. */
 export type Standing =

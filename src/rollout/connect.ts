@@ -11,7 +11,7 @@ import { currentEpoch, variantsOf } from '../serving/rows.ts'
 import type { EndpointRow } from '../serving/rows.ts'
 import { slicesIn } from './room.ts'
 import type { RolloutDeps, Target } from './room.ts'
-import type { BreakerRule } from './spending.ts'
+import type { BreakerRule } from './evidence/spending.ts'
 
 export type Connected = Pick<
   RolloutDeps,

@@ -7,8 +7,8 @@ import { rivalsOf } from './challengers.ts'
 import { planOf } from './room.ts'
 import type { RolloutDeps, RolloutRow, RolloutState } from './room.ts'
 import { takeUp } from './starting.ts'
-import { judge, ruled, storeVerdict } from './verdicts.ts'
-import type { Judged } from './verdicts.ts'
+import { judge, ruled, storeVerdict } from './gates/verdicts.ts'
+import type { Judged } from './gates/verdicts.ts'
 
 /** Takes up what asks for an endpoint and begins what is prepared. Preparing may take minutes: an environment may have to be built. */
 export async function beginRound(deps: RolloutDeps): Promise<void> {

@@ -12,10 +12,10 @@ import type { Db } from '../store/db.ts'
 import { migrate } from '../store/migrate.ts'
 import { openSqlite } from '../store/sqlite/sqlite.ts'
 import { newest, openRolloutBench, ship } from './bench.fixture.ts'
-import type { Observation } from './evidence.ts'
+import type { Observation } from './evidence/evidence.ts'
 import { getRollout } from './read.ts'
 import { evidenceOf } from './room.ts'
-import { replayVerdict } from './verdicts.ts'
+import { replayVerdict } from './gates/verdicts.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-rollout-crash-'))
 after(() => rmSync(root, { recursive: true, force: true }))

@@ -4,10 +4,10 @@ import { describe, test } from 'node:test'
 import { digestOf } from '../../test/outcomes.ts'
 import { Plan } from '../contract/rollout-plan.ts'
 import { prng } from '../stats/prng.ts'
-import { decide } from './decide.ts'
-import { freshEvidence, observe, RULES } from './evidence.ts'
-import type { Evidence, Observation } from './evidence.ts'
-import { gateStates } from './gates.ts'
+import { decide } from './gates/decide.ts'
+import { freshEvidence, observe, RULES } from './evidence/evidence.ts'
+import type { Evidence, Observation } from './evidence/evidence.ts'
+import { gateStates } from './gates/gates.ts'
 
 const plan = Plan.parse({ shadow: { requests: 1000 }, canary: [1000, 5000], each: { min_requests: 500 } })
 const CARRIERS = ['UA', 'B6', 'EV', 'DL', 'AA', 'MQ', 'US', '9E', 'WN', 'VX'] as const

@@ -4,14 +4,14 @@ import { mount } from '../http/mount.ts'
 import type { Mounted } from '../http/mount.ts'
 import { problem } from '../contract/errors.ts'
 import { act } from './acts.ts'
-import { exposures } from './exposures.ts'
+import { exposures } from './evidence/exposures.ts'
 import { freeze, listFrozen, shownFreeze, thaw } from './freeze.ts'
 import { curveOf, getRollout, listRollouts, refuseForeignEndpoint, refuseForeignRollout } from './read.ts'
-import { recordedRows } from './recorded.ts'
+import { recordedRows } from './simulation/recorded.ts'
 import type { Rollouts } from './rollouts.ts'
 import { startRollout } from './starting.ts'
-import { postValues } from './values.ts'
-import { replayVerdict } from './verdicts.ts'
+import { postValues } from './evidence/values.ts'
+import { replayVerdict } from './gates/verdicts.ts'
 
 export function rolloutRoutes(room: Rollouts): Mounted[] {
   const { deps } = room

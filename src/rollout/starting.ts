@@ -7,7 +7,7 @@ import type { Reader, Tx } from '../store/db.ts'
 import { assertCron } from '../jobs/cron.ts'
 import { placeFor } from './challengers.ts'
 import { close } from './changes.ts'
-import { freshEvidence } from './evidence.ts'
+import { freshEvidence } from './evidence/evidence.ts'
 import { slicesIn } from './room.ts'
 import type { Asked, RolloutDeps, RolloutRow, Target } from './room.ts'
 

@@ -40,32 +40,32 @@ src/app.ts | routes | src/transfer/routes.ts
 # src/cli
 src/cli | flat | more than 25 files
 src/cli | folders | src/cli/demo
-src/cli/connect.ts | vague | connect.ts
+src/cli/server.ts | vague | connect.ts
 src/cli/demo | folders | src/cli/demo/acts
 # src/monitoring
 src/monitoring | flat | more than 25 files
-src/monitoring/causes.ts | sentence | /^(9[5-9]|100) %/.test(one.text)
-src/monitoring/causes.ts | sentence | one.title.includes('missing (null) more')
-src/monitoring/causes.ts | sentence | one.title.startsWith('unit changed')
+src/monitoring/incidents/causes.ts | sentence | /^(9[5-9]|100) %/.test(one.text)
+src/monitoring/incidents/causes.ts | sentence | one.title.includes('missing (null) more')
+src/monitoring/incidents/causes.ts | sentence | one.title.startsWith('unit changed')
 src/monitoring/connect.ts | reads | pipeline_runs of pipelines
 src/monitoring/connect.ts | reads | rollouts of rollout
 src/monitoring/connect.ts | seam | src/pipelines/room.ts
 src/monitoring/connect.ts | seam | src/registry/room.ts
 src/monitoring/connect.ts | seam | src/serving/room.ts
 src/monitoring/connect.ts | vague | connect.ts
-src/monitoring/evaluate.ts | reads | predictions of serving
-src/monitoring/figures.ts | reads | predictions of serving
-src/monitoring/hours.ts | reads | predictions of serving
-src/monitoring/incident-rows.ts | reads | predictions of serving
-src/monitoring/labels.ts | reads | predictions of serving
+src/monitoring/checks/evaluate.ts | reads | predictions of serving
+src/monitoring/channels/figures.ts | reads | predictions of serving
+src/monitoring/profiles/hours.ts | reads | predictions of serving
+src/monitoring/incidents/rows.ts | reads | predictions of serving
+src/monitoring/labels/labels.ts | reads | predictions of serving
 src/monitoring/lineage.ts | reads | endpoints of serving
 src/monitoring/lineage.ts | reads | predictions of serving
-src/monitoring/log-loss.ts | reads | endpoints of serving
+src/monitoring/checks/log-loss.ts | reads | endpoints of serving
 src/monitoring/monitors.ts | reads | endpoints of serving
-src/monitoring/prometheus.ts | reads | endpoints of serving
+src/monitoring/channels/prometheus.ts | reads | endpoints of serving
 src/monitoring/prune.ts | reads | endpoints of serving
 src/monitoring/room.ts | reads | endpoints of serving
-src/monitoring/scored.ts | reads | predictions of serving
+src/monitoring/labels/scored.ts | reads | predictions of serving
 # src/pipelines
 src/pipelines | flat | more than 25 files
 src/pipelines/run/cache.ts | circle | in a circle
@@ -112,17 +112,17 @@ src/rollout/connect.ts | reads | endpoints of serving
 src/rollout/connect.ts | seam | src/registry/room.ts
 src/rollout/connect.ts | seam | src/serving/room.ts
 src/rollout/connect.ts | vague | connect.ts
-src/rollout/decide.ts | sentence | gate.gate.startsWith('metric ')
-src/rollout/exposures.ts | reads | predictions of serving
+src/rollout/gates/decide.ts | sentence | gate.gate.startsWith('metric ')
+src/rollout/evidence/exposures.ts | reads | predictions of serving
 src/rollout/freeze.ts | reads | endpoints of serving
-src/rollout/hooks.ts | circle | in a circle
-src/rollout/hooks.ts | reads | predictions of serving
+src/rollout/evidence/hooks.ts | circle | in a circle
+src/rollout/evidence/hooks.ts | reads | predictions of serving
 src/rollout/read.ts | reads | endpoints of serving
-src/rollout/recorded.ts | reads | predictions of serving
-src/rollout/recorded.ts | reads | shadow_predictions of serving
-src/rollout/taking.ts | vague | taking.ts
-src/rollout/units.ts | circle | in a circle
-src/rollout/values.ts | reads | predictions of serving
+src/rollout/simulation/recorded.ts | reads | predictions of serving
+src/rollout/simulation/recorded.ts | reads | shadow_predictions of serving
+src/rollout/evidence/observations.ts | vague | taking.ts
+src/rollout/evidence/units.ts | circle | in a circle
+src/rollout/evidence/values.ts | reads | predictions of serving
 # src/serving
 src/serving | flat | more than 25 files
 src/serving | folders | src/serving/gateway

@@ -1,7 +1,7 @@
 /** The monitor's rules on a year of real flights: few pages on clean months, and the silent faults of feeds caught within six hours. */
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
-import { calibrationOf } from '../../src/monitoring/limits.ts'
+import { calibrationOf } from '../../src/monitoring/checks/limits.ts'
 import {
   FAULTS,
   JULY,

@@ -4,8 +4,8 @@ import type { ChildProcess } from 'node:child_process'
 import { openSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { readServerFile } from '../connect.ts'
-import type { ServerFile } from '../connect.ts'
+import { readServerFile } from '../server.ts'
+import type { ServerFile } from '../server.ts'
 import { endLeftovers } from './leftovers.ts'
 
 const START_MS = 60_000

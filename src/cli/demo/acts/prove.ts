@@ -1,7 +1,7 @@
 /** Act 8: the production version is made again from raw data; the audit chain is whole; the day's cost is told. */
 import { authApi } from '../../../contract/auth.ts'
 import { costApi } from '../../../contract/cost.ts'
-import { runOf } from '../../reproduce.ts'
+import { runOf } from '../../project/reproduce.ts'
 import { beginProof } from '../proof.ts'
 import { ENDPOINT } from '../world.ts'
 import type { Notebook, World } from '../world.ts'

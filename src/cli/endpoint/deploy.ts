@@ -1,0 +1,24 @@
+/** `slipway deploy ENDPOINT VERSION`: makes a version the stable one at once, without a rollout. */
+import { servingApi } from '../../contract/serving.ts'
+import { text, UsageError } from '../command.ts'
+import type { Invocation } from '../command.ts'
+import { connect } from '../server.ts'
+
+export async function run(invocation: Invocation): Promise<number> {
+  const [name, version] = invocation.args
+  if (name === undefined || version === undefined)
+    throw new UsageError('deploy needs an endpoint and a version: slipway deploy flight-delay 3')
+  const { client } = await connect(invocation)
+  const reason = text(invocation, 'reason')
+  const endpoint = await client.call(servingApi.deploy, {
+    params: { name },
+    body: {
+      version,
+      ...(reason !== undefined && { reason }),
+      ...(invocation.flags['override-freeze'] === true && { override_freeze: true }),
+    },
+  })
+  invocation.out.data(endpoint)
+  invocation.out.line(`${name} answers with version ${version}`)
+  return 0
+}

@@ -1,0 +1,25 @@
+/** `slipway incidents`: what is wrong, why, and what can be done. */
+import { monitoringApi } from '../../contract/monitoring.ts'
+import type { Invocation } from '../command.ts'
+import { connect } from '../server.ts'
+
+export async function run(invocation: Invocation): Promise<number> {
+  const { client } = await connect(invocation)
+  const [id] = invocation.args
+  if (id === undefined) {
+    const { items } = await client.call(monitoringApi.listIncidents, { query: { limit: 50 } })
+    invocation.out.data(items)
+    invocation.out.table(
+      ['incident', 'endpoint', 'severity', 'state', 'began', 'what'],
+      items.map((one) => [one.id, one.endpoint, one.severity, one.state, one.began_event_time, one.title]),
+    )
+    return 0
+  }
+  const found = await client.call(monitoringApi.getIncident, { params: { id } })
+  invocation.out.data(found)
+  invocation.out.line(`${found.title} (${found.severity}, ${found.state})`)
+  invocation.out.line(`affected: ${found.affected.rows} rows, ${found.affected.marked_bad} marked bad`)
+  for (const cause of found.causes) invocation.out.line(`  ${cause.rank}. ${cause.title} (${cause.score.toFixed(2)})`)
+  for (const action of found.actions) invocation.out.line(`  can: ${action.action}: ${action.preview}`)
+  return 0
+}

@@ -1,0 +1,20 @@
+/** `slipway rollback`: returns an endpoint to its previous stable version. */
+import { servingApi } from '../../contract/serving.ts'
+import { text, UsageError } from '../command.ts'
+import type { Invocation } from '../command.ts'
+import { connect } from '../server.ts'
+
+export async function run(invocation: Invocation): Promise<number> {
+  const [name] = invocation.args
+  if (name === undefined) throw new UsageError('rollback needs an endpoint: slipway rollback ENDPOINT')
+  const { client } = await connect(invocation)
+  const reason = text(invocation, 'reason')
+  const endpoint = await client.call(servingApi.rollbackEndpoint, {
+    params: { name },
+    body: { ...(reason !== undefined && { reason }) },
+  })
+  invocation.out.data(endpoint)
+  const stable = endpoint.variants.find((variant) => variant.role === 'stable')
+  invocation.out.line(`${name} answers with version ${stable?.version ?? 'none'} again`)
+  return 0
+}

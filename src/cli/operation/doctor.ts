@@ -1,0 +1,121 @@
+/** `slipway doctor`: looks for what commonly goes wrong on a machine, and says the remedy. */
+import { execFile } from 'node:child_process'
+import { access, constants, readFile, statfs } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { promisify } from 'node:util'
+import { createClient } from '../../client/client.ts'
+import { authApi } from '../../contract/auth.ts'
+import { systemApi } from '../../contract/system.ts'
+import type { Invocation } from '../command.ts'
+import { config } from '../config.ts'
+import { dataDir, readServerFile } from '../server.ts'
+import { paint } from '../output.ts'
+
+interface Finding {
+  readonly what: string
+  readonly ok: boolean
+  readonly detail: string
+}
+
+const call = promisify(execFile)
+const MIN_FREE = 2 * 1024 ** 3
+
+export async function run(invocation: Invocation): Promise<number> {
+  const data = dataDir(invocation)
+  const findings = await Promise.all([node(), python(), disk(data), server(data), ownToken(data)])
+  invocation.out.data(findings)
+  for (const finding of findings) {
+    const mark = finding.ok ? paint('green', 'ok  ') : paint('red', 'FAIL')
+    invocation.out.line(`${mark} ${finding.what}: ${finding.detail}`)
+  }
+  return findings.every((finding) => finding.ok) ? 0 : 1
+}
+
+async function node(): Promise<Finding> {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+  const ok = major > 24 || (major === 24 && minor >= 12)
+  return {
+    what: 'Node',
+    ok,
+    detail: ok ? process.version : `${process.version}; needs 24.12 or newer: start by ./slipway, which brings it`,
+  }
+}
+
+async function python(): Promise<Finding> {
+  const name = config('SLIPWAY_PYTHON') ?? 'python3'
+  try {
+    const { stdout } = await call(name, ['-c', 'import sys, venv; print("%d.%d.%d" % sys.version_info[:3])'])
+    const [major = 0, minor = 0] = stdout.trim().split('.').map(Number)
+    const ok = major === 3 && minor >= 10
+    return {
+      what: 'Python',
+      ok,
+      detail: ok ? stdout.trim() : `${stdout.trim()}; needs 3.10 or newer: set SLIPWAY_PYTHON`,
+    }
+  } catch {
+    return {
+      what: 'Python',
+      ok: false,
+      detail: `${name} with venv was not found; install Python 3.10 or newer with venv, or set SLIPWAY_PYTHON`,
+    }
+  }
+}
+
+async function disk(data: string): Promise<Finding> {
+  const folder = await access(data).then(
+    () => data,
+    () => dirname(data),
+  )
+  const writable = await access(folder, constants.W_OK).then(
+    () => true,
+    () => false,
+  )
+  if (!writable) return { what: 'Disk', ok: false, detail: `${folder} cannot be written; choose another with --data` }
+  const { bavail, bsize } = await statfs(folder)
+  const free = bavail * bsize
+  const ok = free >= MIN_FREE
+  return {
+    what: 'Disk',
+    ok,
+    detail: `${(free / 1024 ** 3).toFixed(1)} GiB free in ${folder}${ok ? '' : '; free at least 2 GiB'}`,
+  }
+}
+
+async function server(data: string): Promise<Finding> {
+  const file = await readServerFile(data)
+  if (file === undefined) return { what: 'Server', ok: true, detail: `none runs in ${data}` }
+  try {
+    const health = await createClient({ url: file.url }).call(systemApi.live)
+    const detail = health.writable ? `${file.url} answers` : `${file.url} refuses writes: is the disk full?`
+    return { what: 'Server', ok: health.writable, detail }
+  } catch {
+    return {
+      what: 'Server',
+      ok: false,
+      detail: `${file.url} does not answer although server.json names it; start it again: slipway serve --data ${data}`,
+    }
+  }
+}
+
+async function ownToken(data: string): Promise<Finding> {
+  const running = await readServerFile(data)
+  if (running === undefined) return { what: 'Token', ok: true, detail: 'made at the first start' }
+  const { token_file: file, url } = running
+  const given = config('SLIPWAY_TOKEN')
+  if (given !== undefined) {
+    const who = await createClient({ url, token: given })
+      .call(authApi.whoami)
+      .catch((error: unknown) => error as Error)
+    if (who instanceof Error) return { what: 'Token', ok: false, detail: `SLIPWAY_TOKEN does not hold: ${who.message}` }
+    return { what: 'Token', ok: true, detail: `SLIPWAY_TOKEN, of ${who.name} (${who.role})` }
+  }
+  const readable = await readFile(file, 'utf8').then(
+    (text) => text.startsWith('slw_'),
+    () => false,
+  )
+  return {
+    what: 'Token',
+    ok: readable,
+    detail: readable ? file : `${file} cannot be read; run as the user that started the server`,
+  }
+}

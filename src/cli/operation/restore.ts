@@ -1,0 +1,20 @@
+/** `slipway restore`: makes a data folder from a backup, after every hash was verified. */
+import { restore } from '../../store/backup/backup.ts'
+import { UsageError } from '../command.ts'
+import type { Invocation } from '../command.ts'
+import { config } from '../config.ts'
+import { dataDir, readServerFile } from '../server.ts'
+import { withBlobs } from '../blobs.ts'
+
+export async function run(invocation: Invocation): Promise<number> {
+  const [file] = invocation.args
+  if (file === undefined) throw new UsageError('restore needs a file: slipway restore FILE --data NEW_FOLDER')
+  const data = dataDir(invocation)
+  if ((await readServerFile(data)) !== undefined)
+    throw new UsageError(`a server runs in ${data}; stop it or choose another folder`)
+  const databaseUrl = config('SLIPWAY_DATABASE_URL')
+  const result = await withBlobs((blobs) => restore(file, data, { databaseUrl, blobs }))
+  invocation.out.data(result)
+  invocation.out.line(`Restored ${result.blobs} blobs into ${data}. Start it: slipway serve --data ${data}`)
+  return 0
+}

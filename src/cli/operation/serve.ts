@@ -1,0 +1,146 @@
+/** `slipway serve`: runs the control process until it is told to stop. */
+import { rm, rename, writeFile } from 'node:fs/promises'
+import { join, resolve as resolvePath } from 'node:path'
+import { startApp, VERSION } from '../../app.ts'
+import type { App } from '../../app.ts'
+import { parseBytes } from '../../pipelines/spec/units.ts'
+import { number, text, UsageError } from '../command.ts'
+import type { Invocation } from '../command.ts'
+import { config } from '../config.ts'
+import { dataDir, readServerFile } from '../server.ts'
+import type { ServerFile } from '../server.ts'
+import { readPair } from '../../gateway/http/tls.ts'
+import type { TlsFiles } from '../../gateway/http/tls.ts'
+import { lockFolder } from '../../store/folder-lock.ts'
+import { paint } from '../output.ts'
+
+const LOOPBACK = new Set(['127.0.0.1', 'localhost', '::1'])
+
+export async function run(invocation: Invocation): Promise<number> {
+  const data = dataDir(invocation)
+  const host = text(invocation, 'host') ?? '127.0.0.1'
+  const noAuth = invocation.flags['no-auth'] === true
+  if (noAuth && !LOOPBACK.has(host)) {
+    throw new UsageError(`--no-auth makes everyone admin and is refused on ${host}; it is for loopback addresses only`)
+  }
+  const gatewayTls = tlsFiles(invocation)
+  const databaseUrl = config('SLIPWAY_DATABASE_URL')
+  const blobsUrl = config('SLIPWAY_BLOBS')
+  const release = databaseUrl === undefined ? await takeFolder(data) : nothing
+  // asked to end while it starts, it starts to the end first: only then it knows what to end
+  const ended = untilSignal()
+  const gatewayPort = number(invocation, 'gateway-port', { min: 0, max: 65_535, default: 4601 })
+  const app = await startApp({
+    dataDir: data,
+    host,
+    port: number(invocation, 'port', { min: 0, max: 65_535, default: 4600 }),
+    gatewayPort,
+    // beside a free port of predictions any free port will do, so that several servers never meet
+    grpcPort: number(invocation, 'grpc-port', { min: 0, max: 65_535, default: gatewayPort === 0 ? 0 : 4602 }),
+    gateways: number(invocation, 'gateways', { min: 0, max: 64, default: 1 }),
+    ...(gatewayTls !== undefined && { gatewayTls }),
+    noAuth,
+    allowHosts: (invocation.flags['allow-host'] as readonly string[] | undefined) ?? [],
+    logLevel: config('SLIPWAY_LOG_LEVEL') ?? 'warn',
+    egressAllow: (config('SLIPWAY_EGRESS_ALLOW') ?? '').split(',').filter((host) => host !== ''),
+    testHooks: config('SLIPWAY_TEST_HOOKS') === '1',
+    ...keepingTimes(),
+    ...stepMemory(),
+    ...(databaseUrl !== undefined && { databaseUrl }),
+    ...(blobsUrl !== undefined && { blobsUrl }),
+  })
+  const file = await announce(app, data)
+  report(invocation, app, file, noAuth)
+  await ended
+  await rm(join(data, 'server.json'), { force: true })
+  await app.stop()
+  release()
+  return 0
+}
+
+/** Certificate and key, checked before anything starts. Throws UsageError for one without the other, and when they are no pair. */
+function tlsFiles(invocation: Invocation): TlsFiles | undefined {
+  const cert = text(invocation, 'gateway-tls-cert') ?? config('SLIPWAY_GATEWAY_TLS_CERT')
+  const key = text(invocation, 'gateway-tls-key') ?? config('SLIPWAY_GATEWAY_TLS_KEY')
+  if (cert === undefined && key === undefined) return undefined
+  if (cert === undefined || key === undefined)
+    throw new UsageError('--gateway-tls-cert and --gateway-tls-key belong together; one of them is missing')
+  const files = { cert: resolvePath(cert), key: resolvePath(key) }
+  try {
+    readPair(files)
+  } catch (error) {
+    throw new UsageError((error as Error).message)
+  }
+  return files
+}
+
+/** One server a data folder, where the database lies in it. What a killed one has left is cleared. */
+async function takeFolder(data: string): Promise<() => void> {
+  const release = lockFolder(data)
+  if (release === undefined) {
+    const other = await readServerFile(data)
+    const who = other === undefined ? 'is starting' : `runs at ${other.url} (process ${other.pid})`
+    throw new Error(`another server ${who} on ${data}\nUse that one, stop it first, or name another folder: --data DIR`)
+  }
+  await rm(join(data, 'server.json'), { force: true })
+  return release
+}
+
+function nothing(): void {
+  // several servers may share a database elsewhere
+}
+
+/** Writes `server.json` whole or not at all: readers never see half of it. */
+async function announce(app: App, data: string): Promise<ServerFile> {
+  const file: ServerFile = {
+    url: app.url,
+    gateway_url: app.gatewayUrl,
+    grpc_address: app.grpcAddress,
+    pid: process.pid,
+    version: VERSION,
+    token_file: app.tokenFile,
+  }
+  const path = join(data, 'server.json')
+  await writeFile(`${path}.new`, `${JSON.stringify(file)}\n`)
+  await rename(`${path}.new`, path)
+  return file
+}
+
+function report(invocation: Invocation, app: App, file: ServerFile, noAuth: boolean): void {
+  if (invocation.out.json)
+    process.stdout.write(`${JSON.stringify({ ready: true, ...file, login_url: app.loginUrl })}\n`)
+  invocation.out.line(`Slipway ${VERSION} is ready on ${app.url}, predictions on ${app.gatewayUrl}`)
+  invocation.out.line(`Open the web UI once: ${app.loginUrl}`)
+  if (noAuth)
+    process.stderr.write(`${paint('red', 'WARNING:')} --no-auth: everyone on this machine is admin of this server\n`)
+}
+
+function untilSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => resolve()
+    process.once('SIGTERM', done)
+    process.once('SIGINT', done)
+  })
+}
+
+/** Times of lost runs and of the collection of blobs. Throws UsageError for what is no positive number. */
+function keepingTimes(): { lostAfterMs: number; blobGraceMs: number } {
+  return {
+    lostAfterMs: positive('SLIPWAY_LOST_AFTER_MINUTES', 30) * 60_000,
+    blobGraceMs: positive('SLIPWAY_BLOB_GRACE_HOURS', 24) * 3_600_000,
+  }
+}
+
+function stepMemory(): { stepMemory?: number } {
+  const value = config('SLIPWAY_STEP_MEMORY')
+  if (value === undefined) return {}
+  const bytes = parseBytes(value)
+  if (bytes === undefined) throw new UsageError(`SLIPWAY_STEP_MEMORY is "${value}"; expected a size, for example 4Gi`)
+  return { stepMemory: bytes }
+}
+
+function positive(key: 'SLIPWAY_LOST_AFTER_MINUTES' | 'SLIPWAY_BLOB_GRACE_HOURS', otherwise: number): number {
+  const value = Number(config(key) ?? otherwise)
+  if (!(value > 0)) throw new UsageError(`${key} is "${config(key)}"; expected a number greater than 0`)
+  return value
+}

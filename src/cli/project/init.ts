@@ -1,0 +1,66 @@
+/** `slipway init`: writes a project file that fits the Python files of a folder. */
+import { access, mkdir, readdir, writeFile } from 'node:fs/promises'
+import { basename, join, resolve } from 'node:path'
+import { UsageError } from '../command.ts'
+import type { Invocation } from '../command.ts'
+import { PROJECT_FILE } from './files.ts'
+
+export async function run(invocation: Invocation): Promise<number> {
+  const folder = resolve(invocation.args[0] ?? '.')
+  const path = join(folder, PROJECT_FILE)
+  const exists = await access(path).then(
+    () => true,
+    () => false,
+  )
+  if (exists) throw new UsageError(`${path} exists already; it is left as it is`)
+  await mkdir(folder, { recursive: true })
+  const names = await readdir(folder)
+  const module = ['train.py', 'main.py'].find((name) => names.includes(name)) ?? 'train.py'
+  const project = basename(folder).replace(/[^A-Za-z0-9_.-]+/g, '-')
+  await writeFile(path, template(project, module.replace(/\.py$/, '')))
+  if (!names.includes(module)) await writeFile(join(folder, module), STARTER)
+  invocation.out.data({ written: path, module })
+  invocation.out.line(`Wrote ${path}. Look at it, then: slipway ship ${invocation.args[0] ?? ''}`.trimEnd())
+  return 0
+}
+
+/** A project file with one training step; the comments say what to add next. */
+function template(project: string, module: string): string {
+  return `project: ${project}
+python:
+  requires: ">=3.10"
+  packages: [scikit-learn, pandas, mlflow-skinny]   # or: requirements: requirements.txt
+pipeline:
+  steps:
+    # ${module}.main(model: pathlib.Path) writes the model folder and returns its metrics as a dict
+    train: {run: ${module}:main, outputs: [model]}
+model:
+  name: ${project}
+  from: train.model
+  gates: []          # for example: - {metric: accuracy, at_least: 0.8}
+endpoint:
+  name: ${project}
+`
+}
+
+/** A first training step on a data set that scikit-learn ships. */
+const STARTER = `"""Trains a classifier; replace the data and the model by your own."""
+import pathlib
+
+import mlflow
+from mlflow.models import infer_signature
+from sklearn.datasets import load_iris
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.model_selection import train_test_split
+
+
+def main(model: pathlib.Path) -> dict[str, float]:
+    x, y = load_iris(return_X_y=True, as_frame=True)
+    x_train, x_test, y_train, y_test = train_test_split(x, y, random_state=0)
+    fitted = RandomForestClassifier(n_estimators=50, random_state=0).fit(x_train, y_train)
+    signature = infer_signature(x_train, fitted.predict(x_train))
+    mlflow.sklearn.save_model(
+        fitted, model, signature=signature, input_example=x_train.head(5), serialization_format="cloudpickle"
+    )
+    return {"accuracy": float(fitted.score(x_test, y_test))}
+`

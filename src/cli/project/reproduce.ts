@@ -1,0 +1,37 @@
+/** `slipway reproduce`: runs the pipeline of a model version again from raw data and grades how equal the result is. */
+import type { Client } from '../../client/client.ts'
+import { pipelinesApi } from '../../contract/pipelines.ts'
+import { registryApi } from '../../contract/registry.ts'
+import { UsageError } from '../command.ts'
+import type { Invocation } from '../command.ts'
+import { connect } from '../server.ts'
+import { follow } from './follow.ts'
+
+export async function run(invocation: Invocation): Promise<number> {
+  const [model] = invocation.args
+  if (model === undefined) throw new UsageError('reproduce needs a model: slipway reproduce MODEL[@VERSION]')
+  const { client } = await connect(invocation)
+  const id = await runOf(client, model)
+  const dry = invocation.flags['dry-run'] === true
+  const started = await client.call(pipelinesApi.reproducePipelineRun, { params: { id }, body: { dry_run: dry } })
+  const finished = started.run === null ? null : await follow(client, started.run.id, invocation.out)
+  const result = finished?.reproduction ?? started.reproduction
+  invocation.out.data({ run: finished?.id ?? null, reproduction: result })
+  for (const step of result.steps) invocation.out.line(`  ${step.step}: outputs ${step.outputs}`)
+  for (const missing of result.missing) invocation.out.line(`  missing: ${missing}`)
+  invocation.out.line(result.grade === null ? result.detail : `grade ${result.grade}: ${result.detail}`)
+  return result.grade === 'A' || result.grade === 'B' || (dry && result.missing.length === 0) ? 0 : 1
+}
+
+/** The pipeline run that made a model's version; the production one when no version is named. */
+export async function runOf(client: Client, text: string): Promise<string> {
+  const [name = '', wanted] = text.split('@', 2)
+  const model = await client.call(registryApi.getModel, { params: { name } })
+  const version =
+    wanted === undefined ? (model.aliases['production'] ?? model.latest_version) : (model.aliases[wanted] ?? wanted)
+  if (version === null || version === undefined) throw new UsageError(`model ${name} has no version yet`)
+  const found = await client.call(registryApi.getVersion, { params: { name, version } })
+  if (found.pipeline_run_id === null)
+    throw new UsageError(`${name} version ${version} was not made by a pipeline run, so it cannot be made again`)
+  return found.pipeline_run_id
+}

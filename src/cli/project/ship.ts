@@ -1,0 +1,67 @@
+/** `slipway ship`: runs the pipeline and takes the accepted model to its endpoint by its rollout plan. */
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Client } from '../../client/client.ts'
+import { pipelinesApi } from '../../contract/pipelines.ts'
+import { rolloutApi } from '../../contract/rollout.ts'
+import type { Reply } from '../../contract/route.ts'
+import type { Invocation } from '../command.ts'
+import { connect } from '../server.ts'
+import { conclude } from './follow.ts'
+import { runProject } from './run.ts'
+
+type Rollout = Reply<typeof rolloutApi.get>
+
+export async function run(invocation: Invocation): Promise<number> {
+  const { client, server } = await connect(invocation)
+  const finished = await runProject(client, invocation, true)
+  const code = conclude(finished, invocation.out)
+  if (code !== 0 || finished.registered === null) return code
+  const version = await client.call(pipelinesApi.getPipelineVersion, { params: { id: finished.pipeline_version } })
+  if (version.endpoint === null) {
+    invocation.out.line('The project names no endpoint, so the version waits in the registry.')
+    return 0
+  }
+  const busy = await rolloutBefore(client, version.endpoint, finished.registered.version)
+  if (busy !== undefined) {
+    invocation.out.line(
+      `Version ${finished.registered.version} waits until rollout ${busy.id} of version ${busy.version} ends. Now: ${busy.state}, ${busy.reason}`,
+    )
+    invocation.out.line(`Follow it: ${client.url}/endpoints/${version.endpoint}`)
+    return 0
+  }
+  const rollout = await awaitRollout(client, version.endpoint, finished.registered.version)
+  invocation.out.line(`Rollout ${rollout.id} of version ${rollout.version}: ${rollout.state}. ${rollout.reason}`)
+  invocation.out.line(`Follow it: ${client.url}/endpoints/${version.endpoint}`)
+  invocation.out.line(`Predict: POST ${server.gateway_url}/v1/endpoints/${version.endpoint}:predict`)
+  return rollout.state === 'rolled_back' || rollout.state === 'aborted' ? 1 : 0
+}
+
+/** The rollout of another version that is under way on the endpoint: a new version waits for its end. */
+async function rolloutBefore(client: Client, endpoint: string, version: string): Promise<Rollout | undefined> {
+  const { items } = await client.call(rolloutApi.list, { query: { endpoint, limit: 20 } })
+  if (items.some((one) => one.version === version)) return undefined
+  return items.find((one) => one.finished_at === null && one.state !== 'watching')
+}
+
+/** It is prepared, and a person or a freeze keeps it from its first step. */
+function isHeld({ awaits, frozen }: Rollout): boolean {
+  return awaits !== null || frozen !== null
+}
+
+const WAIT_MS = 60_000
+
+/** The rollout of a version once it is under way: promoted at once for an endpoint's first version, else it needs traffic. */
+export async function awaitRollout(client: Client, endpoint: string, version: string): Promise<Rollout> {
+  const until = Date.now() + WAIT_MS
+  for (;;) {
+    const { items } = await client.call(rolloutApi.list, { query: { endpoint, limit: 20 } })
+    const found = items.find((one) => one.version === version)
+    if (found !== undefined && (found.state !== 'starting' || isHeld(found))) return found
+    if (Date.now() > until) {
+      throw new Error(
+        `no rollout of version ${version} began within ${WAIT_MS / 1000} s\nSee: slipway endpoints ${endpoint}`,
+      )
+    }
+    await wait(100)
+  }
+}

@@ -1,0 +1,66 @@
+/** `slipway models approve|scan|policy`: what a version needs besides its metrics. */
+import { readFile } from 'node:fs/promises'
+import { parse, stringify } from 'yaml'
+import type { Client } from '../../client/client.ts'
+import { registryApi } from '../../contract/registry.ts'
+import { text, UsageError } from '../command.ts'
+import type { Invocation } from '../command.ts'
+
+interface VersionRef {
+  readonly name: string
+  readonly version: string
+}
+
+/** Reads MODEL/VERSION. Throws UsageError. */
+export function versionOf(act: string, given: string | undefined): VersionRef {
+  const [, name, version] = /^(.+)\/(\d+)$/.exec(given ?? '') ?? []
+  if (name === undefined || version === undefined)
+    throw new UsageError(`models ${act} needs a version: slipway models ${act} flight-delay/3`)
+  return { name, version }
+}
+
+/** Approves a version and says what its gates say now. */
+export async function approve(client: Client, invocation: Invocation, params: VersionRef): Promise<number> {
+  const comment = text(invocation, 'reason') ?? ''
+  const version = await client.call(registryApi.approve, { params, body: { comment } })
+  invocation.out.data(version)
+  const open = (version.verdict?.gates ?? []).filter((gate) => gate.outcome !== 'passed')
+  invocation.out.line(
+    `${params.name}/${params.version} is approved by ${version.approvals.map((one) => one.by).join(', ')}`,
+  )
+  for (const gate of open) invocation.out.line(`${gate.outcome}: ${gate.name}: ${gate.reason}`)
+  return 0
+}
+
+/** Shows what the scan of a version found; 1 unless it is clean. */
+export async function scan(client: Client, invocation: Invocation, params: VersionRef): Promise<number> {
+  const { scan } = await client.call(registryApi.getVersion, { params })
+  invocation.out.data(scan)
+  if (scan === null) {
+    invocation.out.line(`${params.name}/${params.version} is not scanned: it was just made, or its files are elsewhere`)
+    return 1
+  }
+  invocation.out.line(`${params.name}/${params.version}: ${scan.verdict}, ${scan.files} files, ${scan.bytes} bytes`)
+  invocation.out.table(
+    ['level', 'file', 'byte', 'what', 'why'],
+    scan.findings.map((one) => [one.level, one.file, String(one.offset), one.what, one.reason]),
+  )
+  return scan.verdict === 'clean' ? 0 : 1
+}
+
+/** Shows the policy of a model, or sets it from a file. */
+export async function policy(client: Client, invocation: Invocation, name: string | undefined): Promise<number> {
+  if (name === undefined) throw new UsageError('models policy needs a model: slipway models policy flight-delay')
+  const file = text(invocation, 'set')
+  const found =
+    file === undefined
+      ? await client.call(registryApi.getPolicy, { params: { name } })
+      : await client.call(registryApi.putPolicy, {
+          params: { name },
+          body: parse(await readFile(file, 'utf8')) as object,
+        })
+  invocation.out.data(found)
+  const { gates, project_gates, require_signature, keys } = found
+  invocation.out.line(stringify({ gates, project_gates, require_signature, keys }).trimEnd())
+  return 0
+}

@@ -1,0 +1,46 @@
+/** `slipway runs`: pipeline runs, or one with its steps; with a filter or a saved search, tracked runs. */
+import { pipelinesApi } from '../../contract/pipelines.ts'
+import type { Invocation } from '../command.ts'
+import { connect } from '../server.ts'
+import { limitOf, runTracked, TRACKED } from './runs-tracked.ts'
+
+export async function run(invocation: Invocation): Promise<number> {
+  if (TRACKED.some((flag) => invocation.flags[flag] !== undefined)) return runTracked(invocation)
+  const { client } = await connect(invocation)
+  const [id] = invocation.args
+  if (id === undefined) {
+    const { items } = await client.call(pipelinesApi.listPipelineRuns, { query: { limit: limitOf(invocation) } })
+    invocation.out.data(items)
+    invocation.out.table(
+      ['run', 'project', 'state', 'outcome', 'by', 'created', 'seconds'],
+      items.map((one) => [
+        one.id,
+        one.project,
+        one.state,
+        one.outcome ?? '',
+        one.trigger,
+        one.created_at,
+        seconds(one.duration_ms),
+      ]),
+    )
+    return 0
+  }
+  const found = await client.call(pipelinesApi.getPipelineRun, { params: { id } })
+  invocation.out.data(found)
+  invocation.out.line(`${found.id} of ${found.project}: ${found.outcome ?? found.state}. ${found.message}`)
+  invocation.out.table(
+    ['step', 'state', 'seconds', 'attempts', 'why'],
+    found.steps.map((step) => [
+      step.name,
+      step.state,
+      seconds(step.duration_ms),
+      String(step.attempts.length),
+      step.failure?.message ?? step.cache?.reason ?? '',
+    ]),
+  )
+  return 0
+}
+
+function seconds(ms: number | null): string {
+  return ms === null ? '' : (ms / 1000).toFixed(2)
+}

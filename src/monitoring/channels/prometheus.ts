@@ -1,0 +1,110 @@
+/** The monitors' figures as Prometheus reads them (text format 0.0.4). */
+import { findingsSeries, labelCoverage } from './figures.ts'
+import type { MonitoringDeps, MonitorRow } from '../room.ts'
+import { HOUR_MS } from '../room.ts'
+
+interface Sample {
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number
+}
+
+interface Family {
+  readonly name: string
+  readonly type: 'gauge' | 'counter'
+  readonly help: string
+  readonly samples: readonly Sample[]
+}
+
+/** All families as text, of the endpoints of a project; null = of all. */
+export async function prometheusText(deps: MonitoringDeps, project: string | null): Promise<string> {
+  const mine = await deps.db.all<{ name: string }>(
+    `SELECT name FROM endpoints${project === null ? '' : ' WHERE project = ?'}`,
+    project === null ? [] : [project],
+  )
+  const names = new Set(mine.map((one) => one.name))
+  const all = await deps.db.all<MonitorRow>('SELECT * FROM monitors ORDER BY endpoint')
+  const seen = (row: { endpoint: string }): boolean => names.has(row.endpoint)
+  return (await families(deps, all.filter(seen), seen)).map(text).join('')
+}
+
+function of(row: { endpoint: string }, more: Record<string, string> = {}): Record<string, string> {
+  return { endpoint: row.endpoint, ...more }
+}
+
+async function families(
+  deps: MonitoringDeps,
+  monitors: readonly MonitorRow[],
+  seen: (row: { endpoint: string }) => boolean,
+): Promise<Family[]> {
+  const { db } = deps
+  const predictions = await db.all<{ endpoint: string; n: number }>(
+    'SELECT endpoint, CAST(sum(rows) AS BIGINT) AS n FROM monitor_hours GROUP BY endpoint ORDER BY endpoint',
+  )
+  const open = await db.all<{ endpoint: string; severity: string; n: number }>(
+    "SELECT endpoint, severity, count(*) AS n FROM incidents WHERE state <> 'resolved' GROUP BY endpoint, severity ORDER BY endpoint, severity",
+  )
+  const opened = await db.all<{ endpoint: string; kind: string; n: number }>(
+    'SELECT endpoint, kind, count(*) AS n FROM incidents GROUP BY endpoint, kind ORDER BY endpoint, kind',
+  )
+  const times = (pick: (row: MonitorRow) => number | null): Sample[] =>
+    monitors.flatMap((row) => {
+      const value = pick(row)
+      return value === null ? [] : [{ labels: of(row), value: value / 1000 }]
+    })
+  return [
+    {
+      name: 'slipway_predictions_total',
+      type: 'counter',
+      help: 'Answered predictions that the monitor counted.',
+      samples: predictions.filter(seen).map((row) => ({ labels: of(row), value: row.n })),
+    },
+    {
+      name: 'slipway_feature_drift_ratio',
+      type: 'gauge',
+      help: 'Largest check of a feature in the newest window, as a multiple of its limit.',
+      samples: await findingsSeries(db, monitors),
+    },
+    {
+      name: 'slipway_label_coverage_ratio',
+      type: 'gauge',
+      help: 'Share of the predictions of the last 7 days of event time whose label is known.',
+      samples: await labelCoverage(db, monitors),
+    },
+    {
+      name: 'slipway_monitor_last_success_timestamp_seconds',
+      type: 'gauge',
+      help: 'Wall time of the last evaluation.',
+      samples: times((row) => row.last_run_at),
+    },
+    {
+      name: 'slipway_monitor_evaluated_until_timestamp_seconds',
+      type: 'gauge',
+      help: 'Event time up to which hours were evaluated.',
+      samples: times((row) => (row.evaluated_hour === null ? null : row.evaluated_hour * HOUR_MS)),
+    },
+    {
+      name: 'slipway_incidents_open',
+      type: 'gauge',
+      help: 'Incidents that are not resolved.',
+      samples: open.filter(seen).map((row) => ({ labels: of(row, { severity: row.severity }), value: row.n })),
+    },
+    {
+      name: 'slipway_incidents_opened_total',
+      type: 'counter',
+      help: 'Incidents that were ever opened.',
+      samples: opened.filter(seen).map((row) => ({ labels: of(row, { kind: row.kind }), value: row.n })),
+    },
+  ]
+}
+
+function text({ name, type, help, samples }: Family): string {
+  const lines = samples.map(({ labels, value }) => {
+    const inner = Object.entries(labels).map(([key, of]) => `${key}="${escape(of)}"`)
+    return `${name}{${inner.join(',')}} ${value}\n`
+  })
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('')}`
+}
+
+function escape(value: string): string {
+  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
+}

@@ -1,0 +1,111 @@
+/** A change of attributions that two looks in a row tell: it joins the drift incident that is open, or opens one of its own. */
+import type { MonitorSettings } from '../../contract/monitoring.ts'
+import { moveOf, viewAttribution } from '../checks/attribution.ts'
+import type { AttributionLook } from '../checks/attribution.ts'
+import { listed, rankCauses } from './causes.ts'
+import type { Suspect } from './causes.ts'
+import { currentIncident, newIncident, note, writeIncident } from './rows.ts'
+import type { IncidentDetail, IncidentRow } from './rows.ts'
+import { wantReactions } from './reactions.ts'
+import { DAY_MS, HOUR_MS } from '../room.ts'
+import type { MonitoringDeps } from '../room.ts'
+
+interface Judged {
+  readonly endpoint: string
+  readonly settings: MonitorSettings
+  readonly before: AttributionLook | null
+  readonly now: AttributionLook
+}
+
+/** Whether a drift incident is of attributions alone: no check of a feature is among its findings. */
+export function ofAttributionsAlone({ detail }: Pick<IncidentRow, 'detail'>): boolean {
+  return detail.features.length === 0
+}
+
+/** Opens, joins or resolves. Returns the id of an incident that changed. */
+export async function applyAttribution(deps: MonitoringDeps, judged: Judged): Promise<string | undefined> {
+  const { endpoint, before, now } = judged
+  const event = (now.hour + 1) * HOUR_MS
+  const earlier = before?.version === now.version ? before.state : undefined
+  return deps.db.tx(async (t) => {
+    const known = await currentIncident(t, endpoint, 'drift', event - DAY_MS)
+    const open = known !== undefined && known.state !== 'resolved'
+    if (now.state === 'alert') {
+      if (earlier !== 'alert') return undefined
+      const again = known !== undefined && !open && ofAttributionsAlone(known)
+      const base = open || again ? known : opened(deps, judged, event)
+      const told = open && base.detail.causes.some((one) => one.kind === 'attribution_shift')
+      const row = grown(deps, judged, { base, told })
+      await writeIncident(t, row)
+      if (base !== known && row.pages === 1) await wantReactions(t, row, judged.settings.reactions.drift, deps.clock())
+      return told ? undefined : row.id
+    }
+    if (!open || earlier === 'alert' || !ofAttributionsAlone(known)) return undefined
+    await writeIncident(t, over(deps, known, now))
+    return known.id
+  })
+}
+
+function grown(
+  deps: MonitoringDeps,
+  { settings, now }: Judged,
+  { base, told }: { readonly base: IncidentRow; readonly told: boolean },
+): IncidentRow {
+  const { check } = viewAttribution(now, settings)
+  const cause = suspectOf(now)
+  const detail: IncidentDetail = {
+    ...base.detail,
+    clear: 0,
+    causes: rankCauses(base.detail.causes, [cause], []),
+    checks: [...base.detail.checks.filter((one) => one.check !== check.check), check],
+    until: Math.max(base.detail.until, now.hour + 1),
+  }
+  const text = `${cause.title}; distance ${fixed(now.distance)}, limit ${fixed(now.limit)}`
+  if (!told) note(detail, { at: deps.clock(), event: (now.hour + 1) * HOUR_MS, kind: 'attributions moved', text })
+  const state = base.state === 'resolved' ? { state: 'open' as const, resolved_at: null, resolved_event: null } : {}
+  return { ...base, ...state, title: detail.causes[0]?.title ?? cause.title, detail }
+}
+
+const fixed = (value: number | null): string => (value ?? 0).toFixed(3)
+const percent = (share: number): string => `${(100 * share).toFixed(0)} %`
+
+/** Inputs that are named: those that moved at least this much of the most that one moved. */
+const NAMED_FROM = 0.25
+const MOST_NAMED = 5
+
+function suspectOf({ distance, limit, ndcg, rows, baseline_rows, inputs }: AttributionLook): Suspect {
+  const most = Math.max(0, ...inputs.map(moveOf))
+  const named = inputs.filter((one) => moveOf(one) >= NAMED_FROM * most).slice(0, MOST_NAMED)
+  const moves = named.map(({ name, share, baseline_share }) => `${name} ${percent(baseline_share)} → ${percent(share)}`)
+  return {
+    kind: 'attribution_shift',
+    title: `shares of the contributions moved: ${listed(moves)}`,
+    // below every cause that says why
+    score: 0.2,
+    features: named.map((one) => one.name),
+    evidence: { distance, limit, ndcg, rows, baseline_rows, inputs: named },
+  }
+}
+
+/** It began and ended as far as features are concerned when it was opened: its hours stay a baseline for their checks. */
+function opened(deps: MonitoringDeps, { endpoint, settings, now }: Judged, event: number): IncidentRow {
+  const { pages } = settings.attribution
+  return newIncident({
+    id: deps.ids('inc'),
+    endpoint,
+    kind: 'drift',
+    severity: pages ? 'medium' : 'low',
+    opened_at: deps.clock(),
+    opened_event: event,
+    pages: pages ? 1 : 0,
+    until: now.hour + 1,
+  })
+}
+
+function over(deps: MonitoringDeps, known: IncidentRow, now: AttributionLook): IncidentRow {
+  const { detail } = known
+  const [at, event] = [deps.clock(), (now.hour + 1) * HOUR_MS]
+  const text = now.state === 'ok' ? 'two looks in a row are clear' : 'there are too few explained rows to judge by'
+  note(detail, { at, event, kind: 'resolved', text })
+  return { ...known, state: 'resolved', resolved_at: at, resolved_event: event, detail }
+}
