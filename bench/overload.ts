@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { readInputs } from '../src/serving/inputs.ts'
+import { readInputs } from '../src/scoring/inputs.ts'
 import { BREAKER } from '../src/gateway/table.ts'
 import type { EndpointRoute, RoutingTable } from '../src/gateway/table.ts'
 import { servingModels } from '../test/serving-models.ts'

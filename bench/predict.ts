@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { readInputs } from '../src/serving/inputs.ts'
+import { readInputs } from '../src/scoring/inputs.ts'
 import { asTable, BREAKER } from '../src/gateway/table.ts'
 import type { BackendRoute, EndpointRoute, InputField, RoutingTable } from '../src/gateway/table.ts'
 import { prng } from '../src/stats/prng.ts'

@@ -11,7 +11,7 @@ import { runFiles } from './run-files.ts'
 import type { EndpointRoute, InputField, RoutingTable, VariantRoute } from './table.ts'
 import { BREAKER } from './table.ts'
 import type { Backend } from '../scoring/backend.ts'
-import { NativeBackend } from './backends/native.ts'
+import { NativeBackend } from '../scoring/native/backend.ts'
 import { startGateway } from './gateway.ts'
 import type { Gateway } from './gateway.ts'
 

@@ -2,7 +2,7 @@
 import { SegmentWriter } from '../store/segments/segments.ts'
 import { halves } from './packed.ts'
 import type { LogRecord } from './records.ts'
-import { toJson } from './json.ts'
+import { toJson } from '../scoring/json.ts'
 
 /** Characters from which several predictions become two records: what is read at once stays bounded, whatever texts they hold. */
 const LARGE = 512 * 1024

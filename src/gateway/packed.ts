@@ -1,6 +1,6 @@
 /** The record of several predictions: packs their columns, and reads it as one prediction a row. */
-import { predictionsOf, scoresOf } from './results.ts'
-import type { Numbers } from './results.ts'
+import { predictionsOf, scoresOf } from '../scoring/results.ts'
+import type { Numbers } from '../scoring/results.ts'
 import { scoreOf } from '../scoring/backend.ts'
 import type { ManyRecord, PackedColumn, PackedNumbers, PredictionRecord } from './records.ts'
 

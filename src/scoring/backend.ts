@@ -1,7 +1,7 @@
 /** What a backend is to the gateway: rows in, predictions out, in this process or another. */
 import type { AnswerShape } from './outputs.ts'
 import type { LimitsRoute } from '../gateway/table.ts'
-import type { Results } from '../gateway/results.ts'
+import type { Results } from './results.ts'
 import type { Value, ValueColumn } from './rows.ts'
 
 /** One row's result. `score` is the number that is judged: see `scoreOf`. */

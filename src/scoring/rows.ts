@@ -1,7 +1,7 @@
 /** A caller's rows as a model takes them: values in the order of its inputs, checked field by field. */
 import { problem } from '../contract/errors.ts'
 import type { InputField } from '../gateway/table.ts'
-import { toJson } from '../gateway/json.ts'
+import { toJson } from './json.ts'
 
 /**
  * One value: missing is null. Numbers may be ±Infinity, never NaN (NaN is missing). A whole number beyond ±2^53 is a bigint

@@ -137,7 +137,7 @@ src/gateway/http/exchange.ts | circle | in a circle
 src/gateway/explanations.ts | circle | in a circle
 src/gateway/protocols/columns.ts | circle | in a circle
 src/gateway/protocols/tensors.ts | circle | in a circle
-src/gateway/results.ts | circle | in a circle
+src/scoring/results.ts | circle | in a circle
 src/serving/limits.ts | circle | in a circle
 src/gateway/packed.test.ts | vague | many.test.ts
 src/gateway/packed.ts | vague | many.ts

@@ -2,7 +2,7 @@
 import type { InputField } from '../table.ts'
 import type { Scored } from '../../scoring/backend.ts'
 import { scoreOf } from '../../scoring/backend.ts'
-import { parseJson, toJson } from '../json.ts'
+import { parseJson, toJson } from '../../scoring/json.ts'
 import type { Value } from '../../scoring/rows.ts'
 
 export const OP = { HELLO: 1, LOAD: 2, PREDICT: 3, RESULT: 4, ERROR: 5, DRAIN: 6, STATS: 7 } as const

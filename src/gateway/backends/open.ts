@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import type { VariantRoute } from '../table.ts'
 import { backendKey } from '../table.ts'
 import type { Backend } from '../../scoring/backend.ts'
-import { NativeBackend } from './native.ts'
-import { OnnxBackend } from './onnx.ts'
+import { NativeBackend } from '../../scoring/native/backend.ts'
+import { OnnxBackend } from '../../scoring/onnx/backend.ts'
 import { PythonBackend } from './python.ts'
 
 /** Folder of the Python package that scorers run. */

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Problem } from '../../contract/errors.ts'
 import type { Answer, Ask } from '../engine.ts'
 import type { LiveEndpoint } from '../live.ts'
-import { isRecord } from '../json.ts'
+import { isRecord } from '../../scoring/json.ts'
 import type { Rows } from '../../scoring/rows.ts'
 import { invalid } from '../../scoring/rows.ts'
 

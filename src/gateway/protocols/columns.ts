@@ -3,7 +3,7 @@ import { problem } from '../../contract/errors.ts'
 import { csvRows } from '../../store/csv.ts'
 import type { InputField } from '../table.ts'
 import { MAX_ROWS } from '../http/exchange.ts'
-import { isRecord } from '../json.ts'
+import { isRecord } from '../../scoring/json.ts'
 import type { Rows } from '../../scoring/rows.ts'
 import { columnRows, invalid, listRows, namedRows } from '../../scoring/rows.ts'
 

@@ -4,7 +4,7 @@ import type { Answer, Ask } from '../engine.ts'
 import type { PredictCall, Protocol, Reply } from '../http/exchange.ts'
 import { JSON_TYPE, makeAsk } from '../http/exchange.ts'
 import { explanationsOf } from '../explanations.ts'
-import { isRecord, parseObject, toJson } from '../json.ts'
+import { isRecord, parseObject, toJson } from '../../scoring/json.ts'
 import type { Named, Rows } from '../../scoring/rows.ts'
 import { invalid, namedRows } from '../../scoring/rows.ts'
 

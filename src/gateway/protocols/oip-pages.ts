@@ -2,7 +2,7 @@
 import type { Reply } from '../http/exchange.ts'
 import { JSON_TYPE } from '../http/exchange.ts'
 import type { AnswerShape } from '../../scoring/outputs.ts'
-import { isRecord, parseJson } from '../json.ts'
+import { isRecord, parseJson } from '../../scoring/json.ts'
 import type { LiveEndpoint, LiveTable, LiveVariant } from '../live.ts'
 import { invalid } from '../../scoring/rows.ts'
 import { inputsOf, OUTPUT } from './oip.ts'

@@ -2,7 +2,7 @@
 import type { AnswerShape } from '../../scoring/outputs.ts'
 import type { Backend, CallLimits, Explained, Scored } from '../../scoring/backend.ts'
 import { whyNotExplained } from '../../scoring/backend.ts'
-import { toJson } from '../json.ts'
+import { toJson } from '../../scoring/json.ts'
 import type { Value } from '../../scoring/rows.ts'
 
 export interface CacheSettings {

@@ -1,9 +1,9 @@
 /** Whether ONNX Runtime can serve a model folder: it is loaded here as the gateway will load it, and answers its input example. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { OnnxBackend } from '../../gateway/backends/onnx.ts'
+import { OnnxBackend } from './backend.ts'
 import { namedRows } from '../rows.ts'
-import { readInputs } from '../../serving/inputs.ts'
+import { readInputs } from '../inputs.ts'
 import type { InputField } from '../../gateway/table.ts'
 import { onnxRuntime } from './install.ts'
 import { replayExport } from './replay.ts'

@@ -5,7 +5,7 @@ import { parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparqu
 import type { AsyncBuffer, Compressors, ParquetParsers } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
 import { problem } from '../../contract/errors.ts'
-import { toJson } from '../../gateway/json.ts'
+import { toJson } from '../../scoring/json.ts'
 import { instantText, isInstant } from './instants.ts'
 import type { Instant } from './instants.ts'
 import type { InputField } from '../../gateway/table.ts'

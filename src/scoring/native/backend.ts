@@ -1,14 +1,14 @@
 /** The native backend: a lowered model that answers inside the gateway, in microseconds and without a promise. */
-import { loadNative } from '../../scoring/native/load.ts'
-import type { NativeBatch, NativeModel, NativePrediction } from '../../scoring/native/model.ts'
-import type { AnswerShape } from '../../scoring/outputs.ts'
-import type { InputField } from '../table.ts'
-import type { Backend, Explained, Scored } from '../../scoring/backend.ts'
-import { scoreOf } from '../../scoring/backend.ts'
+import { loadNative } from './load.ts'
+import type { NativeBatch, NativeModel, NativePrediction } from './model.ts'
+import type { AnswerShape } from '../outputs.ts'
+import type { InputField } from '../../gateway/table.ts'
+import type { Backend, Explained, Scored } from '../backend.ts'
+import { scoreOf } from '../backend.ts'
 import type { Results } from '../results.ts'
 import { listResults, numberResults } from '../results.ts'
-import type { Value, ValueColumn } from '../../scoring/rows.ts'
-import { columnsOf } from '../../scoring/rows.ts'
+import type { Value, ValueColumn } from '../rows.ts'
+import { columnsOf } from '../rows.ts'
 
 /** Rows from which the model's batch path is used. */
 const BATCH_ROWS = 16

@@ -1,15 +1,15 @@
 /** An ONNX backend: sessions on worker threads, fed with whatever waits, so that the gateway's own loop never blocks. */
 import type { Problem } from '../../contract/errors.ts'
 import { problem } from '../../contract/errors.ts'
-import { OnnxError, OnnxGone, OnnxSession } from '../../scoring/onnx/session.ts'
-import { onlyOutput, planFeeds, toAnswers, toScored, toTensors } from '../../scoring/onnx/tensors.ts'
-import type { ThreadData } from '../../scoring/onnx/thread.ts'
-import type { InputField, OnnxAnswer } from '../table.ts'
-import type { Backend, CallLimits, Scored } from '../../scoring/backend.ts'
-import type { Value } from '../../scoring/rows.ts'
-import { Calls } from './calls.ts'
-import type { CallBounds } from './calls.ts'
-import type { Call } from './queue.ts'
+import { OnnxError, OnnxGone, OnnxSession } from './session.ts'
+import { onlyOutput, planFeeds, toAnswers, toScored, toTensors } from './tensors.ts'
+import type { ThreadData } from './thread.ts'
+import type { InputField, OnnxAnswer } from '../../gateway/table.ts'
+import type { Backend, CallLimits, Scored } from '../backend.ts'
+import type { Value } from '../rows.ts'
+import { Calls } from '../queue/calls.ts'
+import type { CallBounds } from '../queue/calls.ts'
+import type { Call } from '../queue/queue.ts'
 
 export interface OnnxOptions extends Omit<ThreadData, 'outputs'>, CallBounds {
   /** How an export answers; absent = with all outputs. */

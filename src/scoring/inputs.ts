@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { problem } from '../contract/errors.ts'
-import { loadNative } from '../scoring/native/load.ts'
-import { answerOf } from '../scoring/outputs.ts'
-import type { AnswerShape } from '../scoring/outputs.ts'
+import { loadNative } from './native/load.ts'
+import { answerOf } from './outputs.ts'
+import type { AnswerShape } from './outputs.ts'
 import type { InputField, InputKind } from '../gateway/table.ts'
 
 /** What a scorer and the gateway must know to feed a model. */

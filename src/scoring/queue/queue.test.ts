@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { BatchCost } from './cost.ts'
 import type { Call } from './queue.ts'
 import { ADVANCE, CallQueue } from './queue.ts'
-import { QUARANTINE_DEATHS, Suspects } from './suspects.ts'
+import { QUARANTINE_DEATHS, Suspects } from '../../gateway/backends/suspects.ts'
 
 function call(name: string, given: Partial<Call> = {}): Call {
   return {
