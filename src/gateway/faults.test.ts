@@ -15,7 +15,8 @@ import { gatewayStats, pushTable } from '../serving/fleet/admin-client.ts'
 import { readInputs } from '../scoring/inputs.ts'
 import { gatewayFile, readJsonFile } from './run-files.ts'
 import type { GatewayFile } from './run-files.ts'
-import type { EndpointRoute, InputField, RoutingTable } from './table.ts'
+import type { EndpointRoute, RoutingTable } from './table.ts'
+import type { InputField } from '../scoring/fields.ts'
 import { BREAKER } from './table.ts'
 
 let models: ServingModels

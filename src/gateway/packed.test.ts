@@ -16,7 +16,8 @@ import { halves, packColumn, predictionsIn } from './packed.ts'
 import type { ManyRecord } from './records.ts'
 import { runFiles } from './run-files.ts'
 import { BREAKER } from './table.ts'
-import type { InputField, RoutingTable } from './table.ts'
+import type { RoutingTable } from './table.ts'
+import type { InputField } from '../scoring/fields.ts'
 
 /** Rows of one request: more than one record of the log holds. */
 const COUNT = 300

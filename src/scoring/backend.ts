@@ -1,6 +1,6 @@
 /** What a backend is to the gateway: rows in, predictions out, in this process or another. */
 import type { AnswerShape } from './outputs.ts'
-import type { LimitsRoute } from '../gateway/table.ts'
+import type { LimitsRoute } from './fields.ts'
 import type { Results } from './results.ts'
 import type { Value, ValueColumn } from './rows.ts'
 

@@ -6,7 +6,7 @@ import { problem } from '../contract/errors.ts'
 import { loadNative } from './native/load.ts'
 import { answerOf } from './outputs.ts'
 import type { AnswerShape } from './outputs.ts'
-import type { InputField, InputKind } from '../gateway/table.ts'
+import type { InputField, InputKind } from './fields.ts'
 
 /** What a scorer and the gateway must know to feed a model. */
 export interface ModelInputs {

@@ -7,7 +7,8 @@ import type { ModelInputs } from '../scoring/inputs.ts'
 import type { WantedVariant } from './fleet/routing.ts'
 import type { EndpointRow } from './rows.ts'
 import { requireEndpoint, variantsOf } from './rows.ts'
-import type { BackendRoute, InputField, OnnxAnswer } from '../gateway/table.ts'
+import type { BackendRoute } from '../gateway/table.ts'
+import type { InputField, OnnxAnswer } from '../scoring/fields.ts'
 
 /** Where the files of a version lie. `native` and `onnx` are null when Python serves it, with the `reason`. */
 export interface VersionFiles {

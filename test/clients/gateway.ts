@@ -7,7 +7,8 @@ import { openBackend } from '../../src/gateway/backends/open.ts'
 import { startGateway } from '../../src/gateway/gateway.ts'
 import type { GatewayOptions } from '../../src/gateway/gateway.ts'
 import { loadNative } from '../../src/scoring/native/load.ts'
-import type { BackendRoute, EndpointRoute, InputField, LimitsRoute, RoutingTable } from '../../src/gateway/table.ts'
+import type { BackendRoute, EndpointRoute, RoutingTable } from '../../src/gateway/table.ts'
+import type { InputField, LimitsRoute } from '../../src/scoring/fields.ts'
 import { BREAKER } from '../../src/gateway/table.ts'
 
 export interface ServedModel {

@@ -1,5 +1,5 @@
 /** Frames between gateway and scorer: length, id, op, codec, payload; rows as typed columns. The scorer's side is python/slipway/scorer/worker.py. */
-import type { InputField } from '../table.ts'
+import type { InputField } from '../../scoring/fields.ts'
 import type { Scored } from '../../scoring/backend.ts'
 import { scoreOf } from '../../scoring/backend.ts'
 import { parseJson, toJson } from '../../scoring/json.ts'

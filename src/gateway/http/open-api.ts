@@ -1,5 +1,5 @@
 /** OpenAPI of one endpoint, from the inputs of the version that answers. */
-import type { InputField } from '../table.ts'
+import type { InputField } from '../../scoring/fields.ts'
 import type { LiveEndpoint } from '../live.ts'
 import { inputsOf } from '../protocols/oip.ts'
 import { DATATYPE } from '../protocols/tensors.ts'

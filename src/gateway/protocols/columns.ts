@@ -1,7 +1,7 @@
 /** Turns columns and positional rows into rows by name, for the protocols that send them so. */
 import { problem } from '../../contract/errors.ts'
 import { csvRows } from '../../store/csv.ts'
-import type { InputField } from '../table.ts'
+import type { InputField } from '../../scoring/fields.ts'
 import { MAX_ROWS } from '../http/exchange.ts'
 import { isRecord } from '../../scoring/json.ts'
 import type { Rows } from '../../scoring/rows.ts'

@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Problem } from '../../contract/errors.ts'
 import { problem } from '../../contract/errors.ts'
-import type { InputField } from '../table.ts'
+import type { InputField } from '../../scoring/fields.ts'
 import type { Answer, Ask } from '../engine.ts'
 import type { PredictCall, Protocol, Reply } from '../http/exchange.ts'
 import { JSON_TYPE, makeAsk } from '../http/exchange.ts'

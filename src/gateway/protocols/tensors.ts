@@ -1,6 +1,6 @@
 /** Tensors as the Open Inference Protocol knows them: datatypes, shapes, raw bytes, and how they become rows and come from answers. */
 import { isAscii, isUtf8 } from 'node:buffer'
-import type { InputField } from '../table.ts'
+import type { InputField } from '../../scoring/fields.ts'
 import { MAX_ROWS } from '../http/exchange.ts'
 import { toJson } from '../../scoring/json.ts'
 import type { Results } from '../../scoring/results.ts'

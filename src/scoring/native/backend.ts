@@ -2,7 +2,7 @@
 import { loadNative } from './load.ts'
 import type { NativeBatch, NativeModel, NativePrediction } from './model.ts'
 import type { AnswerShape } from '../outputs.ts'
-import type { InputField } from '../../gateway/table.ts'
+import type { InputField } from '../fields.ts'
 import type { Backend, Explained, Scored } from '../backend.ts'
 import { scoreOf } from '../backend.ts'
 import type { Results } from '../results.ts'

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { OnnxBackend } from './backend.ts'
 import { namedRows } from '../rows.ts'
 import { readInputs } from '../inputs.ts'
-import type { InputField } from '../../gateway/table.ts'
+import type { InputField } from '../fields.ts'
 import { onnxRuntime } from './install.ts'
 import { replayExport } from './replay.ts'
 

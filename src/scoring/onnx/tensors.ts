@@ -2,7 +2,7 @@
 import type { Scored } from '../backend.ts'
 import { scoreOf } from '../backend.ts'
 import type { Value } from '../rows.ts'
-import type { InputField, OnnxAnswer } from '../../gateway/table.ts'
+import type { InputField, OnnxAnswer } from '../fields.ts'
 
 /** A graph's input or output as the runtime tells it. A dimension is a number, or a text where it is free. */
 export interface GraphValue {

@@ -8,7 +8,7 @@ import { problem } from '../../contract/errors.ts'
 import { toJson } from '../../scoring/json.ts'
 import { instantText, isInstant } from './instants.ts'
 import type { Instant } from './instants.ts'
-import type { InputField } from '../../gateway/table.ts'
+import type { InputField } from '../../scoring/fields.ts'
 import type { Column, Source } from './table.ts'
 
 /** Times that a Date would cut. */

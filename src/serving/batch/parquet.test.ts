@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 import { testEnv } from '../../../test/python-env.ts'
 import type { Backend } from '../../scoring/backend.ts'
 import type { Value } from '../../scoring/rows.ts'
-import type { InputField, InputKind } from '../../gateway/table.ts'
+import type { InputField, InputKind } from '../../scoring/fields.ts'
 import { parquetSource } from './parquet-source.ts'
 import { runBatch } from './run.ts'
 

@@ -4,7 +4,7 @@ import { Problem, problem } from '../../contract/errors.ts'
 import type { Backend, CallLimits, Scored } from '../../scoring/backend.ts'
 import type { Value } from '../../scoring/rows.ts'
 import { listRows } from '../../scoring/rows.ts'
-import type { InputField } from '../../gateway/table.ts'
+import type { InputField } from '../../scoring/fields.ts'
 import type { Source, SourceRow } from './table.ts'
 
 /** What came of one row. */

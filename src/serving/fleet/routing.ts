@@ -8,14 +8,8 @@ import { readLimits } from '../limits.ts'
 import type { EndpointRow, EndpointVersion, VariantRow } from '../rows.ts'
 import { currentEpoch, variantsOf, versionsOf } from '../rows.ts'
 import type { GatewayFile } from '../../gateway/run-files.ts'
-import type {
-  BreakerRoute,
-  EndpointRoute,
-  LimitsRoute,
-  RoutingTable,
-  TokenRoute,
-  VariantRoute,
-} from '../../gateway/table.ts'
+import type { BreakerRoute, EndpointRoute, RoutingTable, TokenRoute, VariantRoute } from '../../gateway/table.ts'
+import type { LimitsRoute } from '../../scoring/fields.ts'
 import { BREAKER } from '../../gateway/table.ts'
 
 export interface RoutingDeps {
