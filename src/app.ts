@@ -88,6 +88,10 @@ import { suitePlace } from './tracking/artifacts/suite-place.ts'
 import { trackingRoom } from './tracking/room.ts'
 import type { ProjectPart, Tracking } from './tracking/room.ts'
 import { trackingRoutes } from './tracking/routes.ts'
+import { evaluationRoutes } from './evaluation/routes.ts'
+import { llmRoutes } from './llm/routes.ts'
+import { purgeTraces } from './traces/delete.ts'
+import { traceRoutes } from './traces/routes.ts'
 import { transferRoutes } from './transfer/routes.ts'
 import { trackingTables } from './transfer/tracking-tables.ts'
 
@@ -377,6 +381,7 @@ function makeTracking({ options }: Ground, base: Base, projectParts: readonly Pr
   return trackingRoom({
     ...base,
     projectParts,
+    purges: [purgeTraces],
     random: randomBytes,
     record: base.audit.record,
     seal: fileSeal(join(options.dataDir, KEY_FILE)).seal,
@@ -426,6 +431,7 @@ function buildRooms(ground: Ground): House {
   return {
     routes: [
       ...trackingRoutes(tracking),
+      ...[traceRoutes, evaluationRoutes, llmRoutes].flatMap((routesOf) => routesOf(tracking)),
       ...keeping.routes,
       ...transferRoutes(tracking, [...trackingTables(tracking), ...registryTables(registry)], (model) =>
         madeFrom(registry, model),

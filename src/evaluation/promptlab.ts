@@ -2,7 +2,7 @@
 import type { Principal } from '../contract/access.ts'
 import { logBatch } from '../tracking/runs/batch.ts'
 import type { Param } from '../tracking/runs/batch.ts'
-import { tagFields, tagsOf } from '../tracking/experiments/calls.ts'
+import { tagFields, tagsOf } from '../mlflow/fields.ts'
 import { int, list, text } from '../mlflow/input.ts'
 import { getRun } from '../tracking/runs/read.ts'
 import { fullPathOfRun } from '../tracking/artifacts/run-files.ts'

@@ -1,6 +1,6 @@
 /** MLflow's calls about traces. */
 import { Raw } from '../http/mount.ts'
-import { pageSize, tagFields } from '../tracking/experiments/calls.ts'
+import { pageSize, tagFields } from '../mlflow/fields.ts'
 import { bool, double, int, list, need, object, oneOf, text } from '../mlflow/input.ts'
 import type { Tracking } from '../tracking/room.ts'
 import { rpc } from '../mlflow/rpc.ts'

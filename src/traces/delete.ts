@@ -84,3 +84,8 @@ async function removeRows(t: Tx, table: string, column: string, values: readonly
   const list = inList(values)
   await t.run(`DELETE FROM ${table} WHERE ${column} IN ${list.text}`, list.params)
 }
+
+/** Deletes all traces of an experiment, for when the experiment itself goes for good. */
+export async function purgeTraces(room: Tracking, who: Principal, experiment: string): Promise<void> {
+  await deleteTraces(room, who, { experiment_id: experiment, max_start_ms: Number.MAX_SAFE_INTEGER, trace_ids: [] })
+}

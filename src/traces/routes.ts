@@ -4,10 +4,15 @@ import type { Tracking } from '../tracking/room.ts'
 import { rpcRoutes } from '../mlflow/rpc.ts'
 import { traceCalls } from './calls.ts'
 import { traceFileRoutes } from './files.ts'
+import { issueCalls } from './issues/calls.ts'
 import { nativeTraceRoutes } from './native.ts'
 import { otlpRoutes } from './otlp/otlp.ts'
 
-/** The routes, for `trackingRoutes` to mount. */
 export function traceRoutes(room: Tracking): Mounted[] {
-  return [...rpcRoutes(traceCalls(room)), ...traceFileRoutes(room), ...otlpRoutes(room), ...nativeTraceRoutes(room)]
+  return [
+    ...rpcRoutes([...issueCalls(room), ...traceCalls(room)]),
+    ...traceFileRoutes(room),
+    ...otlpRoutes(room),
+    ...nativeTraceRoutes(room),
+  ]
 }

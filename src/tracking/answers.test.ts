@@ -12,6 +12,9 @@ import type { RunningServer } from '../http/server.ts'
 import { openTemporaryStore } from '../store/open.ts'
 import { trackingRoom } from './room.ts'
 import { trackingRoutes } from './routes.ts'
+import { evaluationRoutes } from '../evaluation/routes.ts'
+import { llmRoutes } from '../llm/routes.ts'
+import { traceRoutes } from '../traces/routes.ts'
 
 /** What is shown of an answer: its status, and its message or what it holds. */
 interface Answer {
@@ -33,7 +36,7 @@ describe('answers to odd MLflow requests', () => {
     token = (await access.create(SYSTEM, { name: 'admin', role: 'admin' })).token
     const room = trackingRoom({ ...store, clock: Date.now, random: randomBytes, record: audit.record })
     server = await startServer({
-      routes: trackingRoutes(room),
+      routes: [trackingRoutes, traceRoutes, evaluationRoutes, llmRoutes].flatMap((routesOf) => routesOf(room)),
       authenticate: authenticator(access, false),
       host: '127.0.0.1',
       port: 0,

@@ -21,6 +21,8 @@ export interface TrackingDeps {
   readonly suite?: { place: SuitePlace | undefined }
   /** What other rooms keep of a project; without it a workspace holds what this room keeps alone. */
   readonly projectParts?: readonly ProjectPart[]
+  /** Remove for good what other rooms keep of an experiment, in transactions of their own, before the experiment itself goes. */
+  readonly purges?: readonly ((room: Tracking, who: Principal, experiment: string) => Promise<void>)[]
   /** The runs from which versions of a registered model were made; without it `model = …` finds none. */
   readonly versionRuns?: VersionRuns
 }

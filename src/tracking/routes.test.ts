@@ -13,6 +13,9 @@ import { openTemporaryStore } from '../store/open.ts'
 import { byteRange } from './artifacts/artifact-routes.ts'
 import { trackingRoom } from './room.ts'
 import { trackingRoutes } from './routes.ts'
+import { evaluationRoutes } from '../evaluation/routes.ts'
+import { llmRoutes } from '../llm/routes.ts'
+import { traceRoutes } from '../traces/routes.ts'
 
 interface Answer {
   readonly status: number
@@ -36,7 +39,7 @@ describe('tracking over HTTP', () => {
     }
     const room = trackingRoom({ ...store, clock: Date.now, random: randomBytes, record: audit.record })
     server = await startServer({
-      routes: trackingRoutes(room),
+      routes: [trackingRoutes, traceRoutes, evaluationRoutes, llmRoutes].flatMap((routesOf) => routesOf(room)),
       authenticate: authenticator(access, false),
       host: '127.0.0.1',
       port: 0,

@@ -1,25 +1,19 @@
-/** All routes of the tracking room: MLflow's protocol and the native API. */
+/** The routes of the tracking room: MLflow's protocol and the native API. */
 import { route } from '../contract/route.ts'
 import { mount, Raw } from '../http/mount.ts'
 import type { Mounted } from '../http/mount.ts'
 import { linksAreDirect } from './artifacts/links.ts'
 import { artifactRoutes } from './artifacts/artifact-routes.ts'
-import { datasetCalls } from '../evaluation/datasets/calls.ts'
 import { experimentCalls } from './experiments/calls.ts'
-import { gatewayCalls } from '../llm/settings/calls.ts'
 import { historyCalls } from './metrics/calls.ts'
-import { issueCalls } from '../traces/issues/calls.ts'
 import { modelCalls } from './models/calls.ts'
 import { nativeRoutes } from './native.ts'
 import type { Tracking } from './room.ts'
 import { rpcRoutes } from '../mlflow/rpc.ts'
-import { promptlabCalls } from '../evaluation/promptlab.ts'
 import { runCalls } from './runs/calls.ts'
 import { runFileRoutes } from './artifacts/run-files.ts'
 import { savedSearchRoutes } from './searches/saved-searches-routes.ts'
 import { tableRoutes } from './searches/table.ts'
-import { traceRoutes } from '../traces/routes.ts'
-import { scorerCalls } from '../evaluation/scorers/calls.ts'
 import { mlflowFailure } from '../mlflow/wire.ts'
 import { workspaceCalls } from './workspaces/calls.ts'
 
@@ -32,11 +26,6 @@ export function trackingRoutes(room: Tracking): Mounted[] {
     ...runCalls(room),
     ...historyCalls(room),
     ...modelCalls(room),
-    ...promptlabCalls(room),
-    ...datasetCalls(room),
-    ...scorerCalls(room),
-    ...issueCalls(room),
-    ...gatewayCalls(room),
     ...workspaceCalls(room),
   ]
   return [
@@ -47,7 +36,6 @@ export function trackingRoutes(room: Tracking): Mounted[] {
     ...nativeRoutes(room),
     ...tableRoutes(room),
     ...savedSearchRoutes(room),
-    ...traceRoutes(room),
   ]
 }
 

@@ -15,6 +15,7 @@ import { batchCases } from './runs/batch.cases.ts'
 import { chunkCases } from './metrics/chunks.cases.ts'
 import { gatewayCases } from '../llm/settings/gateway.cases.ts'
 import { grammarCases } from './searches/grammar.cases.ts'
+import { purgeTraces } from '../traces/delete.ts'
 import { issueCases } from '../traces/issues/issues.cases.ts'
 import { lifeCases } from './runs/life.cases.ts'
 import { limitCases } from './limits.cases.ts'
@@ -43,6 +44,7 @@ export function trackingCases(name: string, open: () => Promise<{ db: Db; close(
         clock,
         random: randomBytes,
         record: auditLog(clock).record,
+        purges: [purgeTraces],
         seal: (text, of) => Buffer.from(`${of}: ${text}`).toString('base64'),
       })
     })

@@ -18,6 +18,9 @@ import { registryWireRoutes } from '../../src/registry/wire/wire-routes.ts'
 import { openStore, openTemporaryStore } from '../../src/store/open.ts'
 import { trackingRoom } from '../../src/tracking/room.ts'
 import { trackingRoutes } from '../../src/tracking/routes.ts'
+import { evaluationRoutes } from '../../src/evaluation/routes.ts'
+import { llmRoutes } from '../../src/llm/routes.ts'
+import { traceRoutes } from '../../src/traces/routes.ts'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
 
@@ -58,7 +61,10 @@ async function routeTables(): Promise<Map<string, Route[]>> {
   const audit = auditLog(clock)
   const tracking = trackingRoom({ ...store, clock, random: randomBytes, record: audit.record })
   const registry = registryRoom({ ...store, clock, ids: makeIds(clock, randomBytes), audit, modelsDir: store.dataDir })
-  const wire = [...trackingRoutes(tracking), ...registryWireRoutes(registry, tracking)].map(({ route }) => route)
+  const wire = [
+    ...[trackingRoutes, traceRoutes, evaluationRoutes, llmRoutes].flatMap((routesOf) => routesOf(tracking)),
+    ...registryWireRoutes(registry, tracking),
+  ].map(({ route }) => route)
   found.set(
     'MLflow',
     wire.filter((route) => route.dialect === 'mlflow'),

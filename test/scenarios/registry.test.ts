@@ -19,6 +19,9 @@ import { registryWireRoutes } from '../../src/registry/wire/wire-routes.ts'
 import { openTemporaryStore } from '../../src/store/open.ts'
 import { trackingRoom } from '../../src/tracking/room.ts'
 import { trackingRoutes } from '../../src/tracking/routes.ts'
+import { evaluationRoutes } from '../../src/evaluation/routes.ts'
+import { llmRoutes } from '../../src/llm/routes.ts'
+import { traceRoutes } from '../../src/traces/routes.ts'
 import { testEnv } from '../python-env.ts'
 
 const PACKAGES = ['scikit-learn==1.7.2', 'pandas==2.3.3', 'numpy==2.2.6', 'mlflow-skinny==3.17.2']
@@ -48,7 +51,11 @@ describe('the mlflow client and the registry', () => {
       ),
     )
     server = await startServer({
-      routes: [...trackingRoutes(tracking), ...registryRoutes(room, []), ...registryWireRoutes(room, tracking)],
+      routes: [
+        ...[trackingRoutes, traceRoutes, evaluationRoutes, llmRoutes].flatMap((routesOf) => routesOf(tracking)),
+        ...registryRoutes(room, []),
+        ...registryWireRoutes(room, tracking),
+      ],
       authenticate: authenticator(access, false),
       host: '127.0.0.1',
       port: 0,

@@ -1,5 +1,5 @@
 /** MLflow's calls about evaluation datasets. */
-import { done, pageSize } from '../../tracking/experiments/calls.ts'
+import { done, pageSize } from '../../mlflow/fields.ts'
 import { int, invalidValue, list, need, text } from '../../mlflow/input.ts'
 import type { Tracking } from '../../tracking/room.ts'
 import { rpc } from '../../mlflow/rpc.ts'

@@ -1,5 +1,5 @@
 /** MLflow's calls about scorers. */
-import { done } from '../../tracking/experiments/calls.ts'
+import { done } from '../../mlflow/fields.ts'
 import { double, int, list, missingValue, need, text } from '../../mlflow/input.ts'
 import { requireExperiment } from '../../tracking/experiments/experiments.ts'
 import type { Tracking } from '../../tracking/room.ts'

@@ -1,5 +1,5 @@
 /** MLflow's calls about the settings of its gateway for language models. */
-import { done } from '../../tracking/experiments/calls.ts'
+import { done } from '../../mlflow/fields.ts'
 import { bool, double, int, list, need, object, oneOf, text, texts } from '../../mlflow/input.ts'
 import type { Tracking } from '../../tracking/room.ts'
 import { rpc } from '../../mlflow/rpc.ts'

@@ -1,5 +1,5 @@
 /** MLflow's calls about webhooks. */
-import { done, pageSize } from '../../tracking/experiments/calls.ts'
+import { done, pageSize } from '../../mlflow/fields.ts'
 import { int, list, need, object, oneOf, text } from '../../mlflow/input.ts'
 import { rpc } from '../../mlflow/rpc.ts'
 import type { Rpc } from '../../mlflow/rpc.ts'

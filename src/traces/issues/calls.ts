@@ -1,5 +1,5 @@
 /** MLflow's calls about issues of traces. */
-import { pageSize } from '../../tracking/experiments/calls.ts'
+import { pageSize } from '../../mlflow/fields.ts'
 import { bool, int, list, maybe, need, text, texts } from '../../mlflow/input.ts'
 import type { Tracking } from '../../tracking/room.ts'
 import { rpc } from '../../mlflow/rpc.ts'

@@ -13,39 +13,17 @@ import {
 } from './experiments.ts'
 import type { Experiment } from './experiments.ts'
 import { searchDatasets } from '../runs/inputs.ts'
-import { int, invalidValue, list, need, object, oneOf, text } from '../../mlflow/input.ts'
+import { int, list, need, oneOf, text } from '../../mlflow/input.ts'
 import type { Tracking } from '../room.ts'
 import { rpc } from '../../mlflow/rpc.ts'
 import type { Rpc } from '../../mlflow/rpc.ts'
-import { invalid } from '../../mlflow/wire.ts'
+import { done, pageSize, tagFields, tagsOf } from '../../mlflow/fields.ts'
 
 const READ = { verb: 'read', resource: 'runs' } as const
 const WRITE = { verb: 'write', resource: 'runs' } as const
 
 /** Clients of old send experiment ids as numbers. */
 const id = () => need(text({ number: true }))
-
-/** A tag whose value may be absent, which is ''. */
-export const tagFields = object({ key: need(text()), value: text() })
-
-/** Tags with '' for an absent value. */
-export function tagsOf(
-  given: readonly ({ key: string; value: string | undefined } | undefined)[],
-): { key: string; value: string }[] {
-  return given.filter((tag) => tag !== undefined).map((tag) => ({ key: tag.key, value: tag.value ?? '' }))
-}
-
-const MOST_RESULTS = 50_000
-
-/** Checks a page size of 1 to 50000. */
-export function pageSize(value: number | undefined, standard: number, most = MOST_RESULTS): number {
-  const size = value ?? standard
-  if (size < 1) throw invalid(`${invalidValue('max_results', value)} It must be a positive integer`)
-  if (size > most) {
-    throw invalid(invalidValue('max_results', value, ` It must be at most ${most}.`))
-  }
-  return size
-}
 
 export function experimentCalls(room: Tracking): Rpc[] {
   return [...reads(room), ...writes(room)]
@@ -159,12 +137,6 @@ function writes(room: Tracking): Rpc[] {
       handle: async (given, who) => done(deleteExperimentTag(room, who, given.experiment_id, given.key)),
     }),
   ]
-}
-
-/** The empty reply, once the work is durable. */
-export async function done(work: Promise<unknown>): Promise<object> {
-  await work
-  return {}
 }
 
 function wire(experiment: Experiment): object {

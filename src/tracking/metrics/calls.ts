@@ -2,7 +2,7 @@
 import { bulkHistory, metricHistory, sampledHistory } from './history.ts'
 import type { RunMetric } from './history.ts'
 import { DOCS, int, list, missingValue, need, text } from '../../mlflow/input.ts'
-import { pageSize } from '../experiments/calls.ts'
+import { pageSize } from '../../mlflow/fields.ts'
 import type { Tracking } from '../room.ts'
 import type { WireMetric } from '../runs/read.ts'
 import { rpc } from '../../mlflow/rpc.ts'

@@ -1,7 +1,7 @@
 /** MLflow's calls about logged models. */
 import { folderOf } from '../artifacts/artifacts.ts'
 import { safePath } from '../artifacts/paths.ts'
-import { done, pageSize, tagFields, tagsOf } from '../experiments/calls.ts'
+import { done, pageSize, tagFields, tagsOf } from '../../mlflow/fields.ts'
 import { bool, int, list, need, object, oneOf, text } from '../../mlflow/input.ts'
 import {
   createLoggedModel,
