@@ -26,48 +26,102 @@ src/app.ts | app | monitoring from more than one file
 src/app.ts | app | pipelines from more than one file
 src/app.ts | app | registry from more than one file
 src/app.ts | app | rollout from more than one file
+src/app.ts | app | scoring from more than one file
 src/app.ts | app | serving from more than one file
 src/app.ts | app | store from more than one file
+src/app.ts | app | traces from more than one file
 src/app.ts | app | tracking from more than one file
+src/app.ts | app | transfer from more than one file
+src/app.ts | routes | src/evaluation/routes.ts
+src/app.ts | routes | src/llm/routes.ts
 src/app.ts | routes | src/monitoring/routes.ts
 src/app.ts | routes | src/pipelines/routes.ts
 src/app.ts | routes | src/registry/routes.ts
 src/app.ts | routes | src/registry/webhooks/routes.ts
 src/app.ts | routes | src/rollout/routes.ts
 src/app.ts | routes | src/serving/routes.ts
+src/app.ts | routes | src/traces/routes.ts
 src/app.ts | routes | src/tracking/routes.ts
 src/app.ts | routes | src/transfer/routes.ts
 # src/cli
-src/cli | flat | more than 25 files
 src/cli | folders | src/cli/demo
-src/cli/server.ts | vague | connect.ts
+src/cli | folders | src/cli/endpoint
+src/cli | folders | src/cli/operation
+src/cli | folders | src/cli/project
+src/cli | folders | src/cli/registry
+src/cli | folders | src/cli/tracking
 src/cli/demo | folders | src/cli/demo/acts
+# src/evaluation
+src/evaluation/datasets/calls.ts | seam | src/tracking/room.ts
+src/evaluation/datasets/records.ts | seam | src/tracking/room.ts
+src/evaluation/datasets/search.ts | seam | src/tracking/room.ts
+src/evaluation/datasets/sets.ts | reads | runs of tracking
+src/evaluation/datasets/sets.ts | seam | src/tracking/room.ts
+src/evaluation/promptlab.ts | seam | src/tracking/room.ts
+src/evaluation/routes.ts | seam | src/tracking/room.ts
+src/evaluation/scorers/calls.ts | seam | src/tracking/room.ts
+src/evaluation/scorers/sampling.ts | reads | experiments of tracking
+src/evaluation/scorers/sampling.ts | seam | src/tracking/room.ts
+src/evaluation/scorers/scorers.ts | reads | experiments of tracking
+src/evaluation/scorers/scorers.ts | seam | src/tracking/room.ts
+# src/gateway
+src/gateway | folders | src/gateway/backends
+src/gateway | folders | src/gateway/grpc
+src/gateway | folders | src/gateway/http
+src/gateway | folders | src/gateway/protocols
+src/gateway | folders | src/gateway/traffic
+src/gateway/engine.ts | circle | in a circle
+src/gateway/explanations.ts | circle | in a circle
+src/gateway/http | folders | src/gateway/protocols
+src/gateway/http/exchange.ts | circle | in a circle
+src/gateway/protocols/columns.ts | circle | in a circle
+src/gateway/protocols/tensors.ts | circle | in a circle
+# src/llm
+src/llm/routes.ts | seam | src/tracking/room.ts
+src/llm/settings/calls.ts | seam | src/tracking/room.ts
+src/llm/settings/definitions.ts | seam | src/tracking/room.ts
+src/llm/settings/endpoints.ts | seam | src/tracking/room.ts
+src/llm/settings/links.ts | seam | src/tracking/room.ts
+src/llm/settings/records.ts | reads | endpoints of serving
+src/llm/settings/records.ts | seam | src/tracking/room.ts
+src/llm/settings/secrets.ts | seam | src/tracking/room.ts
 # src/monitoring
-src/monitoring | flat | more than 25 files
-src/monitoring/incidents/causes.ts | sentence | /^(9[5-9]|100) %/.test(one.text)
-src/monitoring/incidents/causes.ts | sentence | one.title.includes('missing (null) more')
-src/monitoring/incidents/causes.ts | sentence | one.title.startsWith('unit changed')
+src/monitoring | folders | src/monitoring/channels
+src/monitoring | folders | src/monitoring/checks
+src/monitoring | folders | src/monitoring/incidents
+src/monitoring | folders | src/monitoring/labels
+src/monitoring | folders | src/monitoring/profiles
+src/monitoring/channels/figures.ts | reads | predictions of serving
+src/monitoring/channels/prometheus.ts | reads | endpoints of serving
+src/monitoring/checks | folders | src/monitoring/incidents
+src/monitoring/checks/evaluate.ts | reads | predictions of serving
+src/monitoring/checks/log-loss.ts | reads | endpoints of serving
 src/monitoring/connect.ts | reads | pipeline_runs of pipelines
 src/monitoring/connect.ts | reads | rollouts of rollout
 src/monitoring/connect.ts | seam | src/pipelines/room.ts
 src/monitoring/connect.ts | seam | src/registry/room.ts
 src/monitoring/connect.ts | seam | src/serving/room.ts
 src/monitoring/connect.ts | vague | connect.ts
-src/monitoring/checks/evaluate.ts | reads | predictions of serving
-src/monitoring/channels/figures.ts | reads | predictions of serving
-src/monitoring/profiles/hours.ts | reads | predictions of serving
+src/monitoring/incidents | folders | src/monitoring/profiles
+src/monitoring/incidents/causes.ts | sentence | /^(9[5-9]|100) %/.test(one.text)
+src/monitoring/incidents/causes.ts | sentence | one.title.includes('missing (null) more')
+src/monitoring/incidents/causes.ts | sentence | one.title.startsWith('unit changed')
 src/monitoring/incidents/rows.ts | reads | predictions of serving
 src/monitoring/labels/labels.ts | reads | predictions of serving
+src/monitoring/labels/scored.ts | reads | predictions of serving
 src/monitoring/lineage.ts | reads | endpoints of serving
 src/monitoring/lineage.ts | reads | predictions of serving
-src/monitoring/checks/log-loss.ts | reads | endpoints of serving
 src/monitoring/monitors.ts | reads | endpoints of serving
-src/monitoring/channels/prometheus.ts | reads | endpoints of serving
+src/monitoring/profiles/hours.ts | reads | predictions of serving
 src/monitoring/prune.ts | reads | endpoints of serving
 src/monitoring/room.ts | reads | endpoints of serving
-src/monitoring/labels/scored.ts | reads | predictions of serving
 # src/pipelines
-src/pipelines | flat | more than 25 files
+src/pipelines | folders | src/pipelines/run
+src/pipelines | folders | src/pipelines/spec
+src/pipelines/registering.ts | seam | src/registry/room.ts
+src/pipelines/registering.ts | vague | registering.ts
+src/pipelines/reproduce.ts | circle | in a circle
+src/pipelines/room.ts | circle | in a circle
 src/pipelines/run/cache.ts | circle | in a circle
 src/pipelines/run/collect.ts | circle | in a circle
 src/pipelines/run/collect.ts | sentence | end.message.includes('left no exit file')
@@ -77,102 +131,195 @@ src/pipelines/run/launch.ts | circle | in a circle
 src/pipelines/run/prepare.ts | circle | in a circle
 src/pipelines/run/reconciler.ts | circle | in a circle
 src/pipelines/run/record.ts | circle | in a circle
-src/pipelines/registering.ts | seam | src/registry/room.ts
-src/pipelines/registering.ts | vague | registering.ts
-src/pipelines/reproduce.ts | circle | in a circle
-src/pipelines/room.ts | circle | in a circle
 src/pipelines/run/runs.ts | circle | in a circle
-src/pipelines/schedules.ts | circle | in a circle
-src/pipelines/step-tracking.ts | seam | src/tracking/room.ts
-src/pipelines/spec/versions.ts | circle | in a circle
 src/pipelines/run/view.ts | circle | in a circle
 src/pipelines/run/watched.ts | reads | model_versions of registry
+src/pipelines/schedules.ts | circle | in a circle
+src/pipelines/spec/versions.ts | circle | in a circle
+src/pipelines/step-tracking.ts | seam | src/tracking/room.ts
 # src/registry
-src/registry | flat | more than 25 files
+src/registry | folders | src/registry/aliases
+src/registry | folders | src/registry/gates
+src/registry | folders | src/registry/signing
+src/registry | folders | src/registry/versions
 src/registry | folders | src/registry/webhooks
-src/registry/versions/cited.ts | vague | cited.ts
+src/registry/gates | folders | src/registry/lowering
+src/registry/gates | folders | src/registry/signing
+src/registry/gates | folders | src/registry/versions
 src/registry/gates/incumbent.ts | circle | in a circle
-src/registry/gates/inputs.ts | vague | judged.ts
-src/registry/versions/layout.ts | circle | in a circle
-src/registry/versions/models.ts | seam | src/tracking/room.ts
+src/registry/lowering | folders | src/registry/versions
 src/registry/project-part.ts | seam | src/tracking/room.ts
 src/registry/returning.ts | vague | returning.ts
 src/registry/room.ts | circle | in a circle
-src/registry/wire/search.ts | seam | src/tracking/room.ts
+src/registry/scan | folders | src/registry/versions
+src/registry/versions | folders | src/registry/wire
+src/registry/versions/cited.ts | vague | cited.ts
+src/registry/versions/layout.ts | circle | in a circle
+src/registry/versions/models.ts | seam | src/tracking/room.ts
 src/registry/versions/source.ts | seam | src/tracking/room.ts
 src/registry/versions/version-runs.ts | seam | src/tracking/room.ts
 src/registry/versions/versions.ts | seam | src/tracking/room.ts
 src/registry/webhooks/connect.ts | vague | connect.ts
 src/registry/wire/read.ts | seam | src/tracking/room.ts
+src/registry/wire/search.ts | seam | src/tracking/room.ts
 src/registry/wire/wire-routes.ts | seam | src/tracking/room.ts
 # src/rollout
-src/rollout | flat | more than 25 files
+src/rollout | folders | src/rollout/evidence
+src/rollout | folders | src/rollout/gates
+src/rollout | folders | src/rollout/simulation
 src/rollout/connect.ts | reads | endpoint_versions of serving
 src/rollout/connect.ts | reads | endpoints of serving
 src/rollout/connect.ts | seam | src/registry/room.ts
 src/rollout/connect.ts | seam | src/serving/room.ts
 src/rollout/connect.ts | vague | connect.ts
-src/rollout/gates/decide.ts | sentence | gate.gate.startsWith('metric ')
+src/rollout/evidence | folders | src/rollout/gates
 src/rollout/evidence/exposures.ts | reads | predictions of serving
-src/rollout/freeze.ts | reads | endpoints of serving
 src/rollout/evidence/hooks.ts | circle | in a circle
 src/rollout/evidence/hooks.ts | reads | predictions of serving
+src/rollout/evidence/units.ts | circle | in a circle
+src/rollout/evidence/values.ts | reads | predictions of serving
+src/rollout/freeze.ts | reads | endpoints of serving
+src/rollout/gates/decide.ts | sentence | gate.gate.startsWith('metric ')
 src/rollout/read.ts | reads | endpoints of serving
 src/rollout/simulation/recorded.ts | reads | predictions of serving
 src/rollout/simulation/recorded.ts | reads | shadow_predictions of serving
-src/rollout/evidence/observations.ts | vague | taking.ts
-src/rollout/evidence/units.ts | circle | in a circle
-src/rollout/evidence/values.ts | reads | predictions of serving
-# src/serving
-src/serving | flat | more than 25 files
-src/serving | folders | src/serving/gateway
-src/serving/gateway | flat | more than 25 files
-src/serving/gateway | folders | src/serving/gateway/backends
-src/serving/gateway | folders | src/serving/gateway/grpc
-src/serving/gateway | folders | src/serving/gateway/protocols
+# src/scoring
+src/scoring | folders | src/scoring/native
 src/scoring/backend.ts | circle | in a circle
-src/serving/gateway/backends | folders | src/serving/onnx
-src/gateway/engine.ts | circle | in a circle
-src/gateway/http/exchange.ts | circle | in a circle
-src/gateway/explanations.ts | circle | in a circle
-src/gateway/protocols/columns.ts | circle | in a circle
-src/gateway/protocols/tensors.ts | circle | in a circle
+src/scoring/native | folders | src/scoring/native/arithmetic
+src/scoring/native | folders | src/scoring/native/text
+src/scoring/native | folders | src/scoring/native/trees
 src/scoring/results.ts | circle | in a circle
-src/serving/limits.ts | circle | in a circle
-src/gateway/packed.test.ts | vague | many.test.ts
-src/gateway/packed.ts | vague | many.ts
-src/serving/native | flat | more than 25 files
+# src/serving
+src/serving | folders | src/serving/fleet
+src/serving | folders | src/serving/records
 src/serving/fleet/routing.ts | circle | in a circle
+src/serving/limits.ts | circle | in a circle
 src/serving/seen.ts | vague | seen.ts
 src/serving/variants.ts | circle | in a circle
 # src/store
-src/store | flat | more than 25 files
-src/store | folders | src/store/s3
+src/store | folders | src/store/blobs
+src/store | folders | src/store/postgres
+src/store | folders | src/store/sqlite
+src/store/backup | folders | src/store/blobs
+src/store/postgres | folders | src/store/sql
+# src/traces
+src/traces | folders | src/traces/assessments
+src/traces | folders | src/traces/search
+src/traces | folders | src/traces/spans
+src/traces/assessments/assessments.ts | seam | src/tracking/room.ts
+src/traces/calls.ts | seam | src/tracking/room.ts
+src/traces/delete.ts | reads | artifacts of tracking
+src/traces/delete.ts | reads | runs of tracking
+src/traces/delete.ts | seam | src/tracking/room.ts
+src/traces/figures/correlation.ts | seam | src/tracking/room.ts
+src/traces/figures/metrics.ts | seam | src/tracking/room.ts
+src/traces/files.ts | seam | src/tracking/room.ts
+src/traces/info.ts | circle | in a circle
+src/traces/info.ts | seam | src/tracking/room.ts
+src/traces/issues/calls.ts | seam | src/tracking/room.ts
+src/traces/issues/issues.ts | reads | experiments of tracking
+src/traces/issues/issues.ts | seam | src/tracking/room.ts
+src/traces/issues/search.ts | reads | experiments of tracking
+src/traces/issues/search.ts | seam | src/tracking/room.ts
+src/traces/links.ts | reads | runs of tracking
+src/traces/links.ts | seam | src/tracking/room.ts
+src/traces/native.ts | seam | src/tracking/room.ts
+src/traces/otlp/otlp.ts | seam | src/tracking/room.ts
+src/traces/routes.ts | seam | src/tracking/room.ts
+src/traces/search/search.ts | seam | src/tracking/room.ts
+src/traces/spans/documents.ts | seam | src/tracking/room.ts
+src/traces/spans/ingest.ts | seam | src/tracking/room.ts
+src/traces/spans/rows.ts | circle | in a circle
+src/traces/start.ts | reads | artifacts of tracking
+src/traces/start.ts | seam | src/tracking/room.ts
+src/traces/start.ts | writes | artifacts of tracking
+src/traces/tags.ts | seam | src/tracking/room.ts
 # src/tracking
-src/tracking | flat | more than 25 files
-src/tracking | folders | src/tracking/datasets
-src/tracking | folders | src/tracking/gateway-config
-src/tracking | folders | src/tracking/issues
-src/tracking | folders | src/tracking/scorers
-src/tracking | folders | src/tracking/traces
+src/tracking | folders | src/tracking/artifacts
+src/tracking | folders | src/tracking/experiments
+src/tracking | folders | src/tracking/metrics
+src/tracking | folders | src/tracking/models
+src/tracking | folders | src/tracking/runs
+src/tracking | folders | src/tracking/searches
 src/tracking | folders | src/tracking/workspaces
+src/tracking/artifacts | folders | src/tracking/models
+src/tracking/artifacts | folders | src/tracking/runs
 src/tracking/artifacts/artifacts.ts | circle | in a circle
-src/tracking/runs/batch-keys.ts | circle | in a circle
-src/tracking/runs/batch.ts | circle | in a circle
-src/llm/settings/records.ts | reads | endpoints of serving
-src/llm/settings/records.ts | vague | things.ts
+src/tracking/artifacts/artifacts.ts | reads | traces of traces
+src/tracking/artifacts/suite-place.ts | circle | in a circle
+src/tracking/experiments | folders | src/tracking/runs
+src/tracking/experiments/purge.ts | reads | evaluation_dataset_experiments of evaluation
+src/tracking/experiments/purge.ts | reads | scorer_sampling of evaluation
+src/tracking/experiments/purge.ts | reads | scorer_versions of evaluation
+src/tracking/experiments/purge.ts | reads | scorers of evaluation
+src/tracking/experiments/purge.ts | reads | trace_issues of traces
+src/tracking/metrics | folders | src/tracking/models
+src/tracking/metrics | folders | src/tracking/runs
+src/tracking/models | folders | src/tracking/runs
 src/tracking/models/logged-models.ts | circle | in a circle
 src/tracking/models/metrics.ts | circle | in a circle
+src/tracking/reset.ts | reads | evaluation_dataset_experiments of evaluation
+src/tracking/reset.ts | reads | evaluation_dataset_tags of evaluation
+src/tracking/reset.ts | reads | evaluation_datasets of evaluation
+src/tracking/reset.ts | reads | evaluation_records of evaluation
+src/tracking/reset.ts | reads | gateway_bindings of llm
+src/tracking/reset.ts | reads | gateway_endpoint_tags of llm
+src/tracking/reset.ts | reads | gateway_endpoints of llm
+src/tracking/reset.ts | reads | gateway_mappings of llm
+src/tracking/reset.ts | reads | gateway_model_definitions of llm
+src/tracking/reset.ts | reads | gateway_secrets of llm
+src/tracking/reset.ts | reads | scorer_sampling of evaluation
+src/tracking/reset.ts | reads | scorer_versions of evaluation
+src/tracking/reset.ts | reads | scorers of evaluation
+src/tracking/reset.ts | reads | trace_assessments of traces
+src/tracking/reset.ts | reads | trace_issues of traces
+src/tracking/reset.ts | reads | trace_links of traces
+src/tracking/reset.ts | reads | trace_metadata of traces
+src/tracking/reset.ts | reads | trace_spans of traces
+src/tracking/reset.ts | reads | trace_tags of traces
+src/tracking/reset.ts | reads | traces of traces
+src/tracking/retention | folders | src/tracking/runs
 src/tracking/room.ts | circle | in a circle
-src/tracking/artifacts/suite-place.ts | circle | in a circle
-src/tracking/metrics/coalescing.test.ts | vague | together.test.ts
-src/tracking/metrics/coalescing.ts | vague | together.ts
-src/tracking/traces | flat | more than 25 files
-src/traces/requests.ts | vague | given.ts
-src/traces/info.ts | circle | in a circle
-src/traces/spans/rows.ts | circle | in a circle
-src/traces/spans/documents.ts | vague | whole.ts
+src/tracking/runs | folders | src/tracking/searches
+src/tracking/runs/batch-keys.ts | circle | in a circle
+src/tracking/runs/batch.ts | circle | in a circle
+src/tracking/workspaces/deletion.ts | reads | evaluation_dataset_experiments of evaluation
+src/tracking/workspaces/deletion.ts | reads | evaluation_dataset_tags of evaluation
+src/tracking/workspaces/deletion.ts | reads | evaluation_datasets of evaluation
+src/tracking/workspaces/deletion.ts | reads | evaluation_records of evaluation
+src/tracking/workspaces/deletion.ts | reads | gateway_bindings of llm
+src/tracking/workspaces/deletion.ts | reads | gateway_endpoint_tags of llm
+src/tracking/workspaces/deletion.ts | reads | gateway_endpoints of llm
+src/tracking/workspaces/deletion.ts | reads | gateway_mappings of llm
+src/tracking/workspaces/deletion.ts | reads | gateway_model_definitions of llm
+src/tracking/workspaces/deletion.ts | reads | gateway_secrets of llm
+src/tracking/workspaces/deletion.ts | reads | traces of traces
+src/tracking/workspaces/deletion.ts | writes | evaluation_datasets of evaluation
+src/tracking/workspaces/workspaces.ts | reads | evaluation_datasets of evaluation
+src/tracking/workspaces/workspaces.ts | reads | gateway_endpoints of llm
+src/tracking/workspaces/workspaces.ts | reads | gateway_model_definitions of llm
+src/tracking/workspaces/workspaces.ts | reads | gateway_secrets of llm
 src/tracking/workspaces/workspaces.ts | reads | registered_models of registry
+# src/transfer
+src/transfer/imports.ts | seam | src/tracking/room.ts
+src/transfer/origins.ts | reads | runs of tracking
+src/transfer/origins.ts | seam | src/tracking/room.ts
+src/transfer/registry-tables.ts | reads | alias_moves of registry
+src/transfer/registry-tables.ts | reads | model_versions of registry
+src/transfer/registry-tables.ts | reads | registered_models of registry
+src/transfer/registry-tables.ts | seam | src/registry/room.ts
+src/transfer/registry-tables.ts | writes | alias_moves of registry
+src/transfer/routes.ts | seam | src/tracking/room.ts
+src/transfer/tracking-tables.ts | reads | evaluation_dataset_experiments of evaluation
+src/transfer/tracking-tables.ts | reads | evaluation_datasets of evaluation
+src/transfer/tracking-tables.ts | reads | experiments of tracking
+src/transfer/tracking-tables.ts | reads | logged_models of tracking
+src/transfer/tracking-tables.ts | reads | runs of tracking
+src/transfer/tracking-tables.ts | reads | trace_links of traces
+src/transfer/tracking-tables.ts | reads | trace_metadata of traces
+src/transfer/tracking-tables.ts | reads | traces of traces
+src/transfer/tracking-tables.ts | seam | src/tracking/room.ts
 # web
 web/charts/curves.ts | circle | in a circle
 web/charts/smoothing.ts | circle | in a circle
