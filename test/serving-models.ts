@@ -62,7 +62,7 @@ export async function servingModels(): Promise<ServingModels> {
 
 function digest(python: string): string {
   const hash = createHash('sha256').update(python)
-  const scripts = [...globSync(join(FIXTURES, 'serving_*.py')), ...globSync(join(PYTHON_ROOT, 'slipway/lower/*.py'))]
+  const scripts = [...globSync(join(FIXTURES, 'serving_*.py')), ...globSync(join(PYTHON_ROOT, 'slipway/lower/**/*.py'))]
   for (const path of scripts.sort()) hash.update(readFileSync(path))
   return hash.digest('hex').slice(0, 16)
 }

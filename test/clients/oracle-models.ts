@@ -30,7 +30,7 @@ export async function oracleModels(): Promise<string> {
   const python = await testEnv(ORACLE_PACKAGES)
   const script = join(ROOT, 'python/tests/make_oracles.py')
   const hash = createHash('sha256').update(python).update(readFileSync(script))
-  for (const path of globSync(join(ROOT, 'python/slipway/lower/*.py')).sort()) hash.update(readFileSync(path))
+  for (const path of globSync(join(ROOT, 'python/slipway/lower/**/*.py')).sort()) hash.update(readFileSync(path))
   const folder = join(testEnvFolder(), `oracle-${hash.digest('hex').slice(0, 16)}`)
   if (existsSync(folder)) return folder
   const fresh = `${folder}.${process.pid}.new`

@@ -65,9 +65,9 @@ def lower(folder: Path, out: Path, probes: int, seed: int) -> dict:
     loaded = open_model(folder)
     from slipway.lower import probes as lower_probes
     from slipway.lower.columns import Lowering, blocks
-    from slipway.lower.estimators import lower_estimator
-    from slipway.lower.model import close
-    from slipway.lower.transformers import lower_transformer
+    from slipway.lower.estimators.dispatch import lower_estimator
+    from slipway.lower.lowered import close
+    from slipway.lower.transformers.dispatch import lower_transformer
 
     estimator = unwrap(loaded.estimator)
     steps, model = split(estimator)
@@ -149,7 +149,7 @@ def open_model(folder: Path):
 
 def unwrap(estimator):
     """The estimator that a finished parameter search chose, or that was frozen."""
-    from slipway.lower.parts import open_up
+    from slipway.lower.estimators.meta import open_up
 
     return open_up(estimator)
 
@@ -169,11 +169,11 @@ def boosted(model):
     """A model of XGBoost or LightGBM as an estimator that lowers itself; any other as it is."""
     library = type(model).__module__.split(".")[0]
     if library == "xgboost":
-        from slipway.lower.xgboost import XgboostModel
+        from slipway.lower.estimators.xgboost import XgboostModel
 
         return XgboostModel(model)
     if library == "lightgbm":
-        from slipway.lower.lightgbm import LightgbmModel
+        from slipway.lower.estimators.lightgbm import LightgbmModel
 
         return LightgbmModel(model)
     return model

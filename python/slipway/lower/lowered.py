@@ -5,7 +5,7 @@ from typing import Any, Callable
 
 from slipway.lower.errors import Refused
 from slipway.lower.graph import embed
-from slipway.lower.parts import settle
+from slipway.lower.estimators.meta import settle
 
 
 @dataclass

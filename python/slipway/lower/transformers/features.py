@@ -8,8 +8,8 @@ from slipway.lower.columns import Column, Matrix, flat, number, then
 from slipway.lower.dot import ORDERS, TRIALS, dot_orders
 from slipway.lower.errors import Refused, class_path
 from slipway.lower.graph import refs, values
-from slipway.lower.scalers import numeric, plain
-from slipway.lower.text import has_wide, sparse_product
+from slipway.lower.transformers.scalers import numeric, plain
+from slipway.lower.transformers.text import has_wide, sparse_product
 
 EXACT_FUNCTIONS = (
     "absolute", "negative", "sqrt", "square", "floor", "ceil", "trunc", "rint", "sign", "reciprocal", "positive", "fabs",

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from slipway.lower.errors import Refused, class_path
-from slipway.lower.forests import accepts, dense_tree, leaf_values, tree_model
+from slipway.lower.estimators.forests import accepts, dense_tree, leaf_values, tree_model
 from slipway.lower.graph import graph_spec, refs
 from slipway.lower.trees import LEAF, Nodes
 
@@ -62,7 +62,7 @@ def lower_adaptive_regressor(state, model, matrix):
 
 def lower_bagging(state, model, matrix):
     """Bagging: over trees one sum, divided by their number, each tree reading its own features; over others part by part."""
-    from slipway.lower.parts import lower_bagged
+    from slipway.lower.estimators.meta import lower_bagged
 
     if not all(hasattr(tree, "tree_") for tree in model.estimators_):
         return lower_bagged(state, model, matrix)

@@ -5,7 +5,7 @@ import numpy as np
 from slipway.lower.columns import Matrix, flat
 from slipway.lower.errors import Refused, class_path
 from slipway.lower.graph import embed, graph_spec, ref, values
-from slipway.lower.text import has_wide
+from slipway.lower.transformers.text import has_wide
 
 
 def open_up(estimator):
@@ -25,8 +25,8 @@ def open_up(estimator):
 def lower_part(state, estimator, matrix):
     """A fitted estimator, a pipeline's transformers included, as a part of the graph."""
     from slipway.lower.command import boosted
-    from slipway.lower.estimators import lower_estimator
-    from slipway.lower.transformers import lower_transformer
+    from slipway.lower.estimators.dispatch import lower_estimator
+    from slipway.lower.transformers.dispatch import lower_transformer
 
     estimator = open_up(estimator)
     while type(estimator).__name__ == "Pipeline":

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 
 from slipway.lower.errors import Refused, class_path
-from slipway.lower.transformers import lower_transformer
+from slipway.lower.transformers.dispatch import lower_transformer
 from slipway.lower.trees import CATEGORICAL, MISSING_LEFT, Nodes
 
 

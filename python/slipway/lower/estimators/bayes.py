@@ -4,11 +4,11 @@ import numpy as np
 
 from slipway.lower.columns import Matrix, flat, then
 from slipway.lower.dot import dot_orders
-from slipway.lower.encoders import encode
+from slipway.lower.transformers.encoders import encode
 from slipway.lower.errors import Refused, class_path
-from slipway.lower.features import checked
+from slipway.lower.transformers.features import checked
 from slipway.lower.graph import graph_spec, refs
-from slipway.lower.text import has_wide, sparse_product
+from slipway.lower.transformers.text import has_wide, sparse_product
 from slipway.lower.trees import LEAF, Nodes
 
 

@@ -1,8 +1,9 @@
 """Which function lowers which estimator of scikit-learn."""
 
-from slipway.lower import bayes, boosting, forests, linear, parts, text
 from slipway.lower.columns import Matrix
 from slipway.lower.errors import Refused, class_path
+from slipway.lower.estimators import bayes, boosting, forests, linear, meta
+from slipway.lower.transformers import text
 
 ESTIMATORS = {
     "AdaBoostClassifier": boosting.lower_adaptive_boosting,
@@ -21,16 +22,16 @@ ESTIMATORS = {
     "HistGradientBoostingRegressor": forests.lower_histogram_boosting,
     "GradientBoostingClassifier": forests.lower_gradient_boosting,
     "GradientBoostingRegressor": forests.lower_gradient_boosting,
-    "CalibratedClassifierCV": parts.lower_calibrated,
-    "IsotonicRegression": parts.lower_isotonic,
-    "MultiOutputClassifier": parts.lower_targets,
-    "MultiOutputRegressor": parts.lower_targets,
-    "RegressorChain": parts.lower_target_chain,
-    "StackingClassifier": parts.lower_stacking,
-    "StackingRegressor": parts.lower_stacking,
-    "TransformedTargetRegressor": parts.lower_transformed_target,
-    "VotingClassifier": parts.lower_voting,
-    "VotingRegressor": parts.lower_voting_regressor,
+    "CalibratedClassifierCV": meta.lower_calibrated,
+    "IsotonicRegression": meta.lower_isotonic,
+    "MultiOutputClassifier": meta.lower_targets,
+    "MultiOutputRegressor": meta.lower_targets,
+    "RegressorChain": meta.lower_target_chain,
+    "StackingClassifier": meta.lower_stacking,
+    "StackingRegressor": meta.lower_stacking,
+    "TransformedTargetRegressor": meta.lower_transformed_target,
+    "VotingClassifier": meta.lower_voting,
+    "VotingRegressor": meta.lower_voting_regressor,
     **dict.fromkeys(
         ("RandomForestClassifier", "ExtraTreesClassifier", "DecisionTreeClassifier", "ExtraTreeClassifier")
         + ("RandomForestRegressor", "ExtraTreesRegressor", "DecisionTreeRegressor", "ExtraTreeRegressor"),
@@ -47,8 +48,8 @@ ESTIMATORS = {
 }
 
 
-PARTS = (parts.lower_voting, parts.lower_voting_regressor, parts.lower_stacking, parts.lower_calibrated)
-PARTS += (parts.lower_targets, parts.lower_transformed_target)
+PARTS = (meta.lower_voting, meta.lower_voting_regressor, meta.lower_stacking, meta.lower_calibrated)
+PARTS += (meta.lower_targets, meta.lower_transformed_target)
 SUMS = (linear.lower_linear, bayes.lower_multinomial, bayes.lower_complement)
 TAKE_TEXT = [name for name, lower in ESTIMATORS.items() if lower in PARTS + SUMS]
 

@@ -5,7 +5,7 @@ import numpy as np
 from slipway.lower.dot import dot_orders
 from slipway.lower.errors import Refused, class_path
 from slipway.lower.graph import graph_spec
-from slipway.lower.text import has_wide, sparse_product
+from slipway.lower.transformers.text import has_wide, sparse_product
 
 
 def lower_linear(state, model, matrix):

@@ -1,8 +1,8 @@
 """Applies fitted transformers to the columns of a matrix: one by its class, pipelines and unions by their parts."""
 
-from slipway.lower import encoders, features, scalers, text
 from slipway.lower.columns import Matrix, flat, then
 from slipway.lower.errors import Refused, class_path
+from slipway.lower.transformers import encoders, features, scalers, text
 
 
 def lower_transformer(state, transformer, matrix: Matrix) -> Matrix:
