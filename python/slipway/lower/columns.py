@@ -8,6 +8,7 @@ import numpy as np
 
 from slipway.lower.errors import Refused, class_path
 from slipway.lower.graph import Graph
+from slipway.lower.part import Part
 
 UNSEEN_TEXT = "\u0000unseen"
 
@@ -40,6 +41,7 @@ class Lowering:
     """What lowering has learnt so far: the inputs (kind None = not yet known) and the category tables."""
 
     inputs: list
+    lower_part: "Callable[[Lowering, Any, Matrix], Part]"
     tables: "list[dict]" = field(default_factory=list)
     groups: int = 0
     missing: "dict[int, str]" = field(default_factory=dict)
@@ -142,3 +144,23 @@ def blocks(columns: "list[Column]") -> "list[dict]":
     for block in out:
         block.pop("group", None)
     return out
+
+
+def refs(state, columns):
+    """References of columns: a base column, a value, or a value with its steps as a node."""
+    return [ref(state, column) for column in columns]
+
+
+def ref(state, column):
+    """The reference of one column."""
+    graph = state.graph
+    if column.value is None:
+        return graph.base_ref(column)
+    if not column.steps:
+        return column.value
+    return graph.add({"op": "steps", "steps": list(column.steps), "from": [column.value]}, 1)[0]
+
+
+def values(found):
+    """References as columns, for the transformer or estimator that reads them next."""
+    return [Column(-1, value=r) for r in found]

@@ -29,17 +29,17 @@ def sequential(x, c):
 
 def lanes16_fused(x, c):
     """Four vectors of four fused sums over blocks of sixteen; the rest added one by one (OpenBLAS ddot with AVX2)."""
-    whole = len(x) // 16 * 16
+    end = len(x) // 16 * 16
     total = 0.0
-    if whole:
+    if end:
         acc = [0.0] * 16
-        for i in range(0, whole, 16):
+        for i in range(0, end, 16):
             for j in range(16):
                 acc[j] = fma(x[i + j], c[i + j], acc[j])
         pair = [[acc[4 * v + j] + acc[4 * v + j + 2] for j in (0, 1)] for v in range(4)]
         half = [(pair[0][j] + pair[1][j]) + (pair[2][j] + pair[3][j]) for j in (0, 1)]
         total = half[0] + half[1]
-    for i in range(whole, len(x)):
+    for i in range(end, len(x)):
         total += x[i] * c[i]
     return total
 
@@ -59,22 +59,22 @@ def fused_tail(total, x, c, start):
 
 def lanes(x, c, count, fused):
     """`count` running sums (two or four) over whole blocks of four, then the fused tail (OpenBLAS dgemv, transposed)."""
-    whole = len(x) // 4 * 4
+    end = len(x) // 4 * 4
     acc = [0.0] * count
-    for i in range(0, whole, count):
+    for i in range(0, end, count):
         for j in range(count):
             acc[j] = fma(x[i + j], c[i + j], acc[j]) if fused else acc[j] + x[i + j] * c[i + j]
     total = acc[0] + acc[1] if count == 2 else (acc[0] + acc[2]) + (acc[1] + acc[3])
-    return fused_tail(total, x, c, whole)
+    return fused_tail(total, x, c, end)
 
 
 def columns4_fused(x, c):
     """Whole blocks of four added at once, each as two fused pairs; then a pair, then a single (OpenBLAS dgemv, four rows)."""
-    whole = len(x) // 4 * 4
+    end = len(x) // 4 * 4
     total = 0.0
-    for i in range(0, whole, 4):
+    for i in range(0, end, 4):
         total += fma(x[i + 2], c[i + 2], x[i] * c[i]) + fma(x[i + 3], c[i + 3], x[i + 1] * c[i + 1])
-    rest = whole
+    rest = end
     if len(x) - rest >= 2:
         total += x[rest] * c[rest] + x[rest + 1] * c[rest + 1]
         rest += 2
@@ -83,11 +83,11 @@ def columns4_fused(x, c):
 
 def columns2(x, c):
     """Whole blocks of four as two pairs, each pair added at once; the rest one by one (OpenBLAS dgemv, rows left over)."""
-    whole = len(x) // 4 * 4
+    end = len(x) // 4 * 4
     total = 0.0
-    for i in range(0, whole, 2):
+    for i in range(0, end, 2):
         total += x[i] * c[i] + x[i + 1] * c[i + 1]
-    for i in range(whole, len(x)):
+    for i in range(end, len(x)):
         total += x[i] * c[i]
     return total
 
@@ -117,21 +117,21 @@ def lanes32_fused(x, c):
 
 def pairs_fused(x, c):
     """Whole blocks of four as two fused pairs, each added at once; the rest fused (dgemv, AVX-512, up to three outputs)."""
-    whole = len(x) // 4 * 4
+    end = len(x) // 4 * 4
     total = 0.0
-    for i in range(0, whole, 2):
+    for i in range(0, end, 2):
         total += fma(x[i], c[i], x[i + 1] * c[i + 1])
-    return fused(x, c, total, whole)
+    return fused(x, c, total, end)
 
 
 def columns4_chain(x, c):
     """Whole blocks of four as one fused chain; then a fused pair, then a single (dgemv, AVX-512, four outputs)."""
-    whole = len(x) // 4 * 4
+    end = len(x) // 4 * 4
     total = 0.0
-    for i in range(0, whole, 4):
+    for i in range(0, end, 4):
         chain = fma(x[i], c[i], x[i + 1] * c[i + 1])
         total += fma(x[i + 3], c[i + 3], fma(x[i + 2], c[i + 2], chain))
-    rest = whole
+    rest = end
     if len(x) - rest >= 2:
         total += fma(x[rest], c[rest], x[rest + 1] * c[rest + 1])
         rest += 2
@@ -141,11 +141,11 @@ def columns4_chain(x, c):
 def strided2(x, c):
     """Two sums: blocks of four pairs from the last pair to the first, then pair by pair (einsum)."""
     acc = [0.0, 0.0]
-    whole = len(x) // 8 * 8
-    for i in range(0, whole, 8):
+    end = len(x) // 8 * 8
+    for i in range(0, end, 8):
         for at in (i + 6, i + 4, i + 2, i):
             acc = [acc[j] + x[at + j] * c[at + j] for j in (0, 1)]
-    for i in range(whole, len(x)):
+    for i in range(end, len(x)):
         acc[i % 2] += x[i] * c[i]
     return acc[0] + acc[1]
 

@@ -4,15 +4,16 @@ from dataclasses import dataclass
 from typing import Any, Callable
 
 from slipway.lower.errors import Refused
-from slipway.lower.graph import embed
+from slipway.lower.columns import refs
 from slipway.lower.estimators.meta import settle
+from slipway.lower.part import Part
 
 
 @dataclass
-class Whole:
+class Lowered:
     """The finished description: base columns, spec and arrays as the files keep them, and what the probes need.
 
-    `row_by_row`: None, "model" where only the final estimator multiplies matrices, "whole" where parts before it do too.
+    `row_by_row`: None, "model" where only the final estimator multiplies matrices, "all" where parts before it do too.
     `plants` are pairs of columns and the arrays of the trees or linear model that reads them.
     """
 
@@ -29,8 +30,8 @@ class Whole:
         return self.spec.get("trees", 0) + sum(node.get("trees", 0) for node in self.spec.get("nodes", ()))
 
 
-def close(state, model, lowered) -> Whole:
-    """The whole of a lowered final estimator."""
+def close(state, model, lowered) -> Lowered:
+    """The finished description of a lowered final estimator."""
     matrix, spec, arrays = lowered
     reference, hidden = spec.pop("reference", None), spec.pop("hidden", None)
     if hidden is not None and state.output == "predict_proba":
@@ -38,11 +39,26 @@ def close(state, model, lowered) -> Whole:
     flat = spec["type"] != "graph" and not state.graph.places
     if flat:
         dense = spec["type"] == "linear" and not spec.pop("sparse")
-        return Whole(matrix.columns, spec, arrays, [(matrix.columns, arrays)], "model" if dense else None, reference, {})
+        return Lowered(matrix.columns, spec, arrays, [(matrix.columns, arrays)], "model" if dense else None, reference, {})
     part = embed(state, model, lowered)
     kept = {"missing": "allow", "infinite": "allow"} | settle(model, state, part.raw, spec)
     columns, nodes, slots, result = state.graph.finish(part.raw)
     kept |= {"nodes": nodes, "slots": slots, "result": result}
     del kept["raw"]
     plants = state.graph.plants + [([c], {}) for c in columns]
-    return Whole(columns, kept, state.graph.arrays, plants, "whole" if state.row_by_row else None, reference, state.vocabulary)
+    return Lowered(columns, kept, state.graph.arrays, plants, "all" if state.row_by_row else None, reference, state.vocabulary)
+
+
+def embed(state, model, lowered):
+    """A part from what an estimator's lowering gave: trees and linear models become nodes."""
+    matrix, spec, arrays = lowered
+    if spec["type"] == "graph":
+        return Part(state.graph, model, spec["raw"], spec)
+    node = {k: v for k, v in spec.items() if k not in ("type", "sparse", "outputs", "link", "decide", "scores", "reference", "hidden")}
+    node |= {"op": spec["type"], "from": refs(state, matrix.columns)}
+    state.graph.exact(model, node["from"])
+    if spec["type"] == "linear" and not spec["sparse"]:
+        state.row_by_row = True
+    found = state.graph.add(node, spec["outputs"], arrays)
+    state.graph.plants.append((matrix.columns, arrays))
+    return Part(state.graph, model, found, spec)

@@ -188,10 +188,10 @@ def unfold(first: str, lines) -> str:
     quote = first[0]
     if quote not in "'\"":
         return first
-    whole = first
-    while not closed(whole, quote):
-        whole += " " + next(lines).strip()
-    return whole
+    text = first
+    while not closed(text, quote):
+        text += " " + next(lines).strip()
+    return text
 
 
 def closed(text: str, quote: str) -> bool:

@@ -1,118 +1,18 @@
-"""Makes the rows a lowered model is verified on, planted where mistakes would show, and asks scikit-learn for the answers."""
+"""Draws the rows that a lowered model is verified on, planted where mistakes would show."""
 
 import math
 import random
-import warnings
 
 import numpy as np
-import pandas as pd
 
 from slipway.lower.columns import UNSEEN_TEXT
-from slipway.lower.errors import Refused
+from slipway.lower.reference import fails
 from slipway.lower.trees import CATEGORICAL
 
 POINTS_PER_INPUT = 4000
 BASES_TRIED = 8
-REFUSALS = (ValueError, TypeError, KeyError, IndexError, AttributeError)
 ODD_WORDS = ("unheard", "É", "naïve", "x", "İstanbul", "ΟΔΟΣ", "a_b", "²", "٣٤", "e\u0301t\u00e9", "\ud55c\uae00", "don't", "𝔘", "ﬁn")
 GAPS = (" ", "  ", "\t\n", ", ", "-", "\u00a0", ". ", "")
-
-
-class Reference:
-    """scikit-learn's own answers for rows of input values.
-
-    What goes through a dense matrix product is asked one row at a time: BLAS rounds a row differently in blocks of different
-    height, and one row is what an endpoint is asked for.
-    """
-
-    def __init__(self, steps, model, inputs, whole, frame):
-        self.steps = steps
-        self.model = model
-        self.inputs = inputs
-        self.frame = frame
-        self.whole = whole
-        self.classes = None if whole.spec["decide"] is None else list(model.classes_.tolist())
-
-    def table(self, rows):
-        """The DataFrame (or array) that the model would be fed with for these rows."""
-        if not self.frame:
-            values = [[math.nan if v is None else v for v in row] for row in rows]
-            return np.array(values, dtype="float32" if self.inputs[0].float32 else "float64")
-        data = {}
-        for i, column in enumerate(self.inputs):
-            values = [row[i] for row in rows]
-            data[column.name] = series(column, values)
-        return pd.DataFrame(data)
-
-    def answers(self, rows):
-        """(raw, predictions, probabilities or None) for rows; raises what scikit-learn raises."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            matrix = self.table(rows)
-            by_row = self.whole.row_by_row
-            if by_row == "whole":
-                return together([self.ask(self.through(one_row(matrix, i))) for i in range(len(rows))])
-            matrix = self.through(matrix)
-            if matrix.shape[0] != len(rows):
-                raise Refused(f"it makes {matrix.shape[0]} rows of {len(rows)}: a vectorizer of texts takes one column of a table by a ColumnTransformer")
-            if by_row is None:
-                return self.ask(matrix)
-            return together([self.ask(one_row(matrix, i)) for i in range(len(rows))])
-
-    def through(self, matrix):
-        """The rows after every transformer of the pipeline."""
-        for step in self.steps:
-            matrix = step.transform(matrix)
-        return matrix
-
-    def ask(self, matrix):
-        """The final estimator's answers for a matrix."""
-        model = self.model
-        predictions = model.predict(matrix)
-        likely = self.classes is not None and self.whole.spec["link"] != "none"
-        shares = model.predict_proba(matrix) if likely else None
-        rows = matrix.shape[0]
-        raw = np.asarray(self.raw(matrix, predictions, shares), dtype="float64").reshape(rows, -1)
-        return raw, np.asarray(predictions).reshape(rows, -1), shares
-
-    def raw(self, matrix, predictions, shares):
-        """The scores that the gateway's are compared with, as near to the arithmetic as the library gives them."""
-        model = self.model
-        if self.whole.reference is not None:
-            return self.whole.reference(model, matrix)
-        if hasattr(model, "margin"):
-            return model.margin(matrix)
-        if hasattr(model, "decision_function"):
-            return model.decision_function(matrix)
-        if self.classes is not None:
-            return shares
-        return model._raw_predict(matrix) if type(model).__name__.startswith("Hist") else predictions
-
-
-def together(parts):
-    """Answers of single rows as one."""
-    raw, predictions, shares = zip(*parts)
-    return np.concatenate(raw), np.concatenate(predictions), None if shares[0] is None else np.concatenate(shares)
-
-
-def one_row(matrix, i):
-    """Row i alone and contiguous, as a request brings it: BLAS rounds a strided row differently."""
-    if hasattr(matrix, "iloc"):
-        return matrix.iloc[i : i + 1].copy()
-    return matrix[i : i + 1] if hasattr(matrix, "toarray") else np.ascontiguousarray(matrix[i : i + 1])
-
-
-def series(column, values):
-    """One input column as pandas would hold it."""
-    if column.kind == "string":
-        absent = None if column.missing == "none" else math.nan
-        return pd.Series([absent if v is None else v for v in values], dtype=object)
-    if column.kind == "boolean":
-        return pd.Series(values, dtype=bool)
-    numbers = [math.nan if v is None else v for v in values]
-    if column.kind == "integer" and not any(math.isnan(v) for v in numbers):
-        return pd.Series(numbers, dtype="int64")
-    return pd.Series(numbers, dtype="float32" if column.float32 else "float64")
 
 
 def invert(steps, value):
@@ -137,18 +37,18 @@ def invert(steps, value):
 class Probes:
     """Draws input rows: thresholds and both neighbours, missing values, known and unseen categories, wide ranges."""
 
-    def __init__(self, inputs, tables, whole, seed):
+    def __init__(self, inputs, tables, lowered, seed):
         self.random = random.Random(seed)
         self.inputs = inputs
         self.points = [set() for _ in inputs]
         self.keys = [[] for _ in inputs]
-        self.vocabulary = whole.vocabulary
+        self.vocabulary = lowered.vocabulary
         self.allow_missing = [True] * len(inputs)
         self.allow_unseen = [True] * len(inputs)
-        self.find_keys(tables, whole.columns)
-        for columns, arrays in whole.plants:
+        self.find_keys(tables, lowered.columns)
+        for columns, arrays in lowered.plants:
             self.find_points(columns, arrays)
-        self.find_edges(whole.columns)
+        self.find_edges(lowered.columns)
         self.sorted = [sorted(p) for p in self.points]
 
     def find_keys(self, tables, columns):
@@ -269,48 +169,3 @@ def find_limits(probes, reference, inputs):
             if fails(reference, [infinite]):
                 refused.append(infinite)
     return refused
-
-
-def sift(reference, rows):
-    """(rows that scikit-learn answers, rows that it refuses), by halving what it refuses as a whole."""
-    if not rows or not fails(reference, rows):
-        return rows, []
-    if len(rows) == 1:
-        return [], rows
-    middle = len(rows) // 2
-    parts = [sift(reference, half) for half in (rows[:middle], rows[middle:])]
-    return parts[0][0] + parts[1][0], parts[0][1] + parts[1][1]
-
-
-def fails(reference, rows):
-    """Whether the library refuses these rows together."""
-    try:
-        reference.answers(rows)
-    except REFUSALS:
-        return True
-    return False
-
-
-def verification(inputs, rows, refused, reference):
-    """(document, arrays) of the verification file: rows, then rows that scikit-learn refuses, with exact answers."""
-    raw, predictions, shares = reference.answers(rows)
-    texts: dict = {}
-    arrays = {}
-    everything = rows + refused
-    for i, column in enumerate(inputs):
-        values = [row[i] for row in everything]
-        if column.kind == "string":
-            places = [-1 if v is None else texts.setdefault(v, len(texts)) for v in values]
-            arrays[f"input{i}"] = np.array(places, dtype="<i4")
-        else:
-            arrays[f"input{i}"] = np.array([math.nan if v is None else float(v) for v in values], dtype="<f8")
-    arrays["raw"] = raw.astype("<f8").ravel()
-    if reference.classes is None:
-        arrays["predictions"] = predictions.astype("<f8").ravel()
-    else:
-        places = {c: k for k, c in enumerate(reference.classes)}
-        arrays["predictions"] = np.array([places[p] for p in predictions.ravel().tolist()], dtype="<i4")
-    if shares is not None:
-        arrays["probabilities"] = np.asarray(shares, dtype="<f8").ravel()
-    document = {"format": "slipway.native.verify/1", "rows": len(rows), "refused": len(refused), "texts": list(texts)}
-    return document, arrays

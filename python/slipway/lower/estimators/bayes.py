@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from slipway.lower.columns import Matrix, flat, then
+from slipway.lower.columns import Matrix, flat, refs, then
 from slipway.lower.dot import dot_orders
 from slipway.lower.transformers.encoders import encode
 from slipway.lower.errors import Refused, class_path
 from slipway.lower.transformers.features import checked
-from slipway.lower.graph import graph_spec, refs
+from slipway.lower.graph import graph_spec
 from slipway.lower.transformers.text import has_wide, sparse_product
 from slipway.lower.trees import LEAF, Nodes
 
@@ -84,10 +84,10 @@ def lower_categorical(state, model, matrix):
         if column.hot is not None or column.value is not None:
             raise Refused(f"{class_path(model)} on one-hot or computed columns")
         size = shares.shape[1]
-        whole = then(column, {"op": "finite"}, {"op": "present"}, {"op": "apply", "name": "trunc"})
+        code = then(column, {"op": "finite"}, {"op": "present"}, {"op": "apply", "name": "trunc"})
         codes = {"kind": "number", "keys": list(range(size)), "codes": list(range(size)), "missing": "error", "unseen": "error"}
         last = column.steps[-1]["op"] if column.steps else None
-        columns.append(column if last == "encode" and codes_fit(state, column, size) else encode(state, whole, codes))
+        columns.append(column if last == "encode" and codes_fit(state, column, size) else encode(state, code, codes))
         nodes.add(ladder(j, shares.T))
     node = {"op": "trees", "rounding": "float64", "trees": len(columns), "leaf_width": count, "base": [0.0] * count}
     node |= {"divide": 1, "missing": "error", "infinite": "error", "from": refs(state, columns)}

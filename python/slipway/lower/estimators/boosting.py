@@ -4,9 +4,11 @@ import math
 
 import numpy as np
 
+from slipway.lower.columns import refs
 from slipway.lower.errors import Refused, class_path
 from slipway.lower.estimators.forests import accepts, dense_tree, leaf_values, tree_model
-from slipway.lower.graph import graph_spec, refs
+from slipway.lower.estimators.meta import lower_bagged
+from slipway.lower.graph import graph_spec
 from slipway.lower.trees import LEAF, Nodes
 
 
@@ -62,8 +64,6 @@ def lower_adaptive_regressor(state, model, matrix):
 
 def lower_bagging(state, model, matrix):
     """Bagging: over trees one sum, divided by their number, each tree reading its own features; over others part by part."""
-    from slipway.lower.estimators.meta import lower_bagged
-
     if not all(hasattr(tree, "tree_") for tree in model.estimators_):
         return lower_bagged(state, model, matrix)
     classifier = hasattr(model, "classes_")

@@ -1,9 +1,14 @@
-"""Which function lowers which estimator of scikit-learn."""
+"""Lowers estimators: which function lowers which class of scikit-learn, and what stands around the class."""
 
 from slipway.lower.columns import Matrix
 from slipway.lower.errors import Refused, class_path
 from slipway.lower.estimators import bayes, boosting, forests, linear, meta
+from slipway.lower.estimators.lightgbm import LightgbmModel
+from slipway.lower.estimators.xgboost import XgboostModel
+from slipway.lower.lowered import embed
+from slipway.lower.part import Part
 from slipway.lower.transformers import text
+from slipway.lower.transformers.dispatch import lower_transformer
 
 ESTIMATORS = {
     "AdaBoostClassifier": boosting.lower_adaptive_boosting,
@@ -68,3 +73,40 @@ def lower_estimator(state, model, matrix: Matrix):
     for column in matrix_out.columns if spec["type"] != "graph" else ():
         state.expect(column, "number", model)
     return matrix_out, spec, arrays
+
+
+def open_up(estimator):
+    """The estimator inside a finished search or a frozen one."""
+    while True:
+        name = type(estimator).__name__
+        if name in ("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV") and hasattr(
+            estimator, "best_estimator_"
+        ):
+            estimator = estimator.best_estimator_
+        elif name == "FrozenEstimator":
+            estimator = estimator.estimator
+        else:
+            return estimator
+
+
+def lower_part(state, estimator, matrix):
+    """A fitted estimator, a pipeline's transformers included, as a part of the graph."""
+    estimator = open_up(estimator)
+    while type(estimator).__name__ == "Pipeline":
+        for _, step in estimator.steps[:-1]:
+            matrix = lower_transformer(state, step, matrix)
+        estimator = open_up(estimator.steps[-1][1])
+    estimator = boosted(estimator)
+    if hasattr(estimator, "n_jobs"):
+        estimator.n_jobs = 1
+    return embed(state, estimator, lower_estimator(state, estimator, matrix))
+
+
+def boosted(model):
+    """A model of XGBoost or LightGBM as an estimator that lowers itself; any other as it is."""
+    library = type(model).__module__.split(".")[0]
+    if library == "xgboost":
+        return XgboostModel(model)
+    if library == "lightgbm":
+        return LightgbmModel(model)
+    return model

@@ -152,7 +152,7 @@ def flat_tree(tree, words):
     decision = numbers(tree, "decision_type", "int64")[:inner]
     threshold = numbers(tree, "threshold")[:inner]
     coded = (decision & CATEGORICAL_BIT) != 0
-    whole = np.concatenate([np.where(coded, threshold, near_zero(threshold)), np.zeros(leaves)])
+    thresholds = np.concatenate([np.where(coded, threshold, near_zero(threshold)), np.zeros(leaves)])
     flags = np.concatenate([split_flags(decision, threshold, coded), np.zeros(leaves, dtype="int64")])
     cover = np.concatenate([numbers(tree, "internal_count")[:inner], numbers(tree, "leaf_count")])
     values = np.concatenate([np.zeros(inner), numbers(tree, "leaf_value")])
@@ -161,7 +161,7 @@ def flat_tree(tree, words):
     return {
         "leaf": left < 0,
         "feature": features[keep],
-        "threshold": whole[keep],
+        "threshold": thresholds[keep],
         "left": left,
         "right": right,
         "flags": flags[keep],

@@ -2,46 +2,15 @@
 
 import numpy as np
 
-from slipway.lower.columns import Matrix, flat
+from slipway.lower.columns import Matrix, flat, ref, values
 from slipway.lower.errors import Refused, class_path
-from slipway.lower.graph import embed, graph_spec, ref, values
+from slipway.lower.graph import graph_spec
 from slipway.lower.transformers.text import has_wide
-
-
-def open_up(estimator):
-    """The estimator inside a finished search or a frozen one."""
-    while True:
-        name = type(estimator).__name__
-        if name in ("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV") and hasattr(
-            estimator, "best_estimator_"
-        ):
-            estimator = estimator.best_estimator_
-        elif name == "FrozenEstimator":
-            estimator = estimator.estimator
-        else:
-            return estimator
-
-
-def lower_part(state, estimator, matrix):
-    """A fitted estimator, a pipeline's transformers included, as a part of the graph."""
-    from slipway.lower.command import boosted
-    from slipway.lower.estimators.dispatch import lower_estimator
-    from slipway.lower.transformers.dispatch import lower_transformer
-
-    estimator = open_up(estimator)
-    while type(estimator).__name__ == "Pipeline":
-        for _, step in estimator.steps[:-1]:
-            matrix = lower_transformer(state, step, matrix)
-        estimator = open_up(estimator.steps[-1][1])
-    estimator = boosted(estimator)
-    if hasattr(estimator, "n_jobs"):
-        estimator.n_jobs = 1
-    return embed(state, estimator, lower_estimator(state, estimator, matrix))
 
 
 def members(state, model, estimators, matrix):
     """The parts of an ensemble."""
-    return [lower_part(state, e, matrix) for e in estimators if not (isinstance(e, str) and e == "drop")]
+    return [state.lower_part(state, e, matrix) for e in estimators if not (isinstance(e, str) and e == "drop")]
 
 
 def same_classes(model, part, classes):
@@ -106,13 +75,13 @@ def lower_stacking(state, model, matrix):
     methods = [m for m in model.stack_method_ if m is not None]
     columns = []
     for estimator, method in zip(kept, methods):
-        columns.extend(values(stacked(model, lower_part(state, estimator, matrix), method)))
+        columns.extend(values(stacked(model, state.lower_part(state, estimator, matrix), method)))
     if model.passthrough:
         if has_wide(matrix):
             raise Refused(f"{class_path(model)} that passes columns of text through")
         columns.extend(flat(state, c) for c in matrix.columns)
     sparse = bool(model.passthrough) and matrix.sparse
-    part = lower_part(state, model.final_estimator_, Matrix(columns, sparse))
+    part = state.lower_part(state, model.final_estimator_, Matrix(columns, sparse))
     spec = part.spec
     if part.classes is not None:
         same_classes(model, part, range(len(model.classes_)))
@@ -151,7 +120,7 @@ def lower_calibrated(state, model, matrix):
 
 def calibrated(state, model, fold, matrix):
     """References of one fold's probabilities of every class."""
-    part = lower_part(state, fold.estimator, matrix)
+    part = state.lower_part(state, fold.estimator, matrix)
     classes = model.classes_.tolist()
     same_classes(model, part, classes)
     scores = part.raw
@@ -208,7 +177,7 @@ def lower_bagged(state, model, matrix):
     """Bagging over any member: the mean of probabilities or predictions, each over its own columns."""
     parts = []
     for estimator, features in zip(model.estimators_, model.estimators_features_):
-        parts.append(lower_part(state, estimator, Matrix([matrix.columns[int(j)] for j in features], matrix.sparse)))
+        parts.append(state.lower_part(state, estimator, Matrix([matrix.columns[int(j)] for j in features], matrix.sparse)))
     count = len(parts)
     if not hasattr(model, "classes_"):
         raw = mean(state, [part.number() for part in parts], [1.0] * count, count)
@@ -223,7 +192,7 @@ def lower_bagged(state, model, matrix):
 
 def lower_targets(state, model, matrix):
     """One regressor a target."""
-    parts = [lower_part(state, e, matrix) for e in model.estimators_]
+    parts = [state.lower_part(state, e, matrix) for e in model.estimators_]
     if any(part.classes is not None for part in parts):
         return matrix, labels_of_targets(state, model, parts), {}
     raw = [r for part in parts for r in part.number()]
@@ -248,7 +217,7 @@ def lower_target_chain(state, model, matrix):
     columns = list(matrix.columns)
     found = [None] * len(model.estimators_)
     for place, estimator in zip(model.order_, model.estimators_):
-        part = lower_part(state, estimator, Matrix(columns, matrix.sparse))
+        part = state.lower_part(state, estimator, Matrix(columns, matrix.sparse))
         if part.classes is not None:
             raise Refused(f"{class_path(model)} of classifiers")
         (found[int(place)],) = part.number()
@@ -259,7 +228,7 @@ def lower_target_chain(state, model, matrix):
 
 def lower_transformed_target(state, model, matrix):
     """The regressor, its prediction scaled back."""
-    part = lower_part(state, model.regressor_, matrix)
+    part = state.lower_part(state, model.regressor_, matrix)
     (raw,) = part.number()
     inverse = model.transformer_
     name = type(inverse).__name__

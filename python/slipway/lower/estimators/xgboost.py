@@ -1,9 +1,11 @@
 """Turns XGBoost models, Boosters and scikit-learn wrappers alike, into flat arrays of trees summed in float32."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 
+from slipway.lower.columns import Matrix
 from slipway.lower.errors import Refused
 from slipway.lower.trees import CATEGORICAL, MISSING_LEFT, OUTSIDE_OTHER, Nodes, bitset_words, reachable, set_of
 
@@ -182,8 +184,6 @@ def base_margins(model, document, outputs):
 
 def with_missing(model, state, matrix_in):
     """The columns with what XGBoost takes as missing made NaN: the wrapper's own value, and zeros that a sparse matrix leaves out."""
-    from slipway.lower.columns import Matrix
-
     if matrix_in.sparse:
         return Matrix([sparse_column(column) for column in matrix_in.columns], False)
     if np.isnan(model.missing):
@@ -195,8 +195,6 @@ def with_missing(model, state, matrix_in):
 
 def sparse_column(column):
     """A column of a sparse matrix: a zero that no scaling has made is not stored, so it is missing."""
-    from dataclasses import replace
-
     if column.hot is not None:
         return absent_column(column, (), 0.0)
     steps = list(column.steps)
@@ -209,8 +207,6 @@ def sparse_column(column):
 
 def absent_column(column, steps, absent):
     """The column with more steps; a one-hot column has its two values replaced where they count as missing."""
-    from dataclasses import replace
-
     if column.hot is None:
         return replace(column, steps=column.steps + steps)
     off, on = (float("nan") if np.float32(value) == np.float32(absent) else value for value in (column.off, column.on))

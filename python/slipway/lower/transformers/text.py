@@ -8,9 +8,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from slipway.lower.columns import Matrix, then
+from slipway.lower.columns import Matrix, refs, then, values
 from slipway.lower.errors import Refused, class_path
-from slipway.lower.graph import refs, values
 
 PATTERNS = {r"(?u)\b\w\w+\b": 2, r"(?u)\b\w+\b": 1}
 MOST_COUNTED = 4096

@@ -1,0 +1,129 @@
+"""The library's own answers to rows of input values, as exact as an endpoint is asked for them."""
+
+import math
+import warnings
+
+import numpy as np
+import pandas as pd
+
+from slipway.lower.errors import Refused
+
+#: What libraries raise for rows that they do not take.
+REFUSALS = (ValueError, TypeError, KeyError, IndexError, AttributeError)
+
+
+class Reference:
+    """scikit-learn's own answers for rows of input values.
+
+    What goes through a dense matrix product is asked one row at a time: BLAS rounds a row differently in blocks of different
+    height, and one row is what an endpoint is asked for.
+    """
+
+    def __init__(self, steps, model, inputs, lowered, frame):
+        self.steps = steps
+        self.model = model
+        self.inputs = inputs
+        self.frame = frame
+        self.lowered = lowered
+        self.classes = None if lowered.spec["decide"] is None else list(model.classes_.tolist())
+
+    def table(self, rows):
+        """The DataFrame (or array) that the model would be fed with for these rows."""
+        if not self.frame:
+            values = [[math.nan if v is None else v for v in row] for row in rows]
+            return np.array(values, dtype="float32" if self.inputs[0].float32 else "float64")
+        data = {}
+        for i, column in enumerate(self.inputs):
+            values = [row[i] for row in rows]
+            data[column.name] = series(column, values)
+        return pd.DataFrame(data)
+
+    def answers(self, rows):
+        """(raw, predictions, probabilities or None) for rows; raises what scikit-learn raises."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            matrix = self.table(rows)
+            by_row = self.lowered.row_by_row
+            if by_row == "all":
+                return stack_answers([self.ask(self.through(one_row(matrix, i))) for i in range(len(rows))])
+            matrix = self.through(matrix)
+            if matrix.shape[0] != len(rows):
+                raise Refused(f"it makes {matrix.shape[0]} rows of {len(rows)}: a vectorizer of texts takes one column of a table by a ColumnTransformer")
+            if by_row is None:
+                return self.ask(matrix)
+            return stack_answers([self.ask(one_row(matrix, i)) for i in range(len(rows))])
+
+    def through(self, matrix):
+        """The rows after every transformer of the pipeline."""
+        for step in self.steps:
+            matrix = step.transform(matrix)
+        return matrix
+
+    def ask(self, matrix):
+        """The final estimator's answers for a matrix."""
+        model = self.model
+        predictions = model.predict(matrix)
+        likely = self.classes is not None and self.lowered.spec["link"] != "none"
+        shares = model.predict_proba(matrix) if likely else None
+        rows = matrix.shape[0]
+        raw = np.asarray(self.raw(matrix, predictions, shares), dtype="float64").reshape(rows, -1)
+        return raw, np.asarray(predictions).reshape(rows, -1), shares
+
+    def raw(self, matrix, predictions, shares):
+        """The scores that the gateway's are compared with, as near to the arithmetic as the library gives them."""
+        model = self.model
+        if self.lowered.reference is not None:
+            return self.lowered.reference(model, matrix)
+        if hasattr(model, "margin"):
+            return model.margin(matrix)
+        if hasattr(model, "decision_function"):
+            return model.decision_function(matrix)
+        if self.classes is not None:
+            return shares
+        return model._raw_predict(matrix) if type(model).__name__.startswith("Hist") else predictions
+
+
+def stack_answers(parts):
+    """Answers of single rows as one."""
+    raw, predictions, shares = zip(*parts)
+    return np.concatenate(raw), np.concatenate(predictions), None if shares[0] is None else np.concatenate(shares)
+
+
+def one_row(matrix, i):
+    """Row i alone and contiguous, as a request brings it: BLAS rounds a strided row differently."""
+    if hasattr(matrix, "iloc"):
+        return matrix.iloc[i : i + 1].copy()
+    return matrix[i : i + 1] if hasattr(matrix, "toarray") else np.ascontiguousarray(matrix[i : i + 1])
+
+
+def series(column, values):
+    """One input column as pandas would hold it."""
+    if column.kind == "string":
+        absent = None if column.missing == "none" else math.nan
+        return pd.Series([absent if v is None else v for v in values], dtype=object)
+    if column.kind == "boolean":
+        return pd.Series(values, dtype=bool)
+    numbers = [math.nan if v is None else v for v in values]
+    if column.kind == "integer" and not any(math.isnan(v) for v in numbers):
+        return pd.Series(numbers, dtype="int64")
+    return pd.Series(numbers, dtype="float32" if column.float32 else "float64")
+
+
+def sift(reference, rows):
+    """(rows that scikit-learn answers, rows that it refuses), by halving what it refuses as a whole."""
+    if not rows or not fails(reference, rows):
+        return rows, []
+    if len(rows) == 1:
+        return [], rows
+    middle = len(rows) // 2
+    parts = [sift(reference, half) for half in (rows[:middle], rows[middle:])]
+    return parts[0][0] + parts[1][0], parts[0][1] + parts[1][1]
+
+
+def fails(reference, rows):
+    """Whether the library refuses these rows together."""
+    try:
+        reference.answers(rows)
+    except REFUSALS:
+        return True
+    return False

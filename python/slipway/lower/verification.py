@@ -1,0 +1,30 @@
+"""The verification file of a lowered model: rows and the library's exact answers."""
+
+import math
+
+import numpy as np
+
+
+def verification(inputs, rows, refused, reference):
+    """(document, arrays) of the verification file: rows, then rows that scikit-learn refuses, with exact answers."""
+    raw, predictions, shares = reference.answers(rows)
+    texts: dict = {}
+    arrays = {}
+    everything = rows + refused
+    for i, column in enumerate(inputs):
+        values = [row[i] for row in everything]
+        if column.kind == "string":
+            places = [-1 if v is None else texts.setdefault(v, len(texts)) for v in values]
+            arrays[f"input{i}"] = np.array(places, dtype="<i4")
+        else:
+            arrays[f"input{i}"] = np.array([math.nan if v is None else float(v) for v in values], dtype="<f8")
+    arrays["raw"] = raw.astype("<f8").ravel()
+    if reference.classes is None:
+        arrays["predictions"] = predictions.astype("<f8").ravel()
+    else:
+        places = {c: k for k, c in enumerate(reference.classes)}
+        arrays["predictions"] = np.array([places[p] for p in predictions.ravel().tolist()], dtype="<i4")
+    if shares is not None:
+        arrays["probabilities"] = np.asarray(shares, dtype="<f8").ravel()
+    document = {"format": "slipway.native.verify/1", "rows": len(rows), "refused": len(refused), "texts": list(texts)}
+    return document, arrays
