@@ -12,7 +12,7 @@ import threading
 import unittest
 from pathlib import Path
 
-from slipway.scorer import worker as scorer
+from slipway.scorer import frames, inputs, results, worker
 
 HAS_PANDAS = importlib.util.find_spec("pandas") is not None
 
@@ -29,13 +29,13 @@ def payload(count, texts, numbers, params=None):
     """One PREDICT payload."""
     extra = {"texts": texts} if params is None else {"texts": texts, "params": params}
     text = json.dumps(extra).encode("utf-8")
-    return scorer.COUNTS.pack(count, len(text)) + text + struct.pack(f"<{len(numbers)}d", *numbers)
+    return inputs.COUNTS.pack(count, len(text)) + text + struct.pack(f"<{len(numbers)}d", *numbers)
 
 
 @unittest.skipUnless(HAS_PANDAS, "pandas is not installed")
 class FramesTest(unittest.TestCase):
     def build(self, numbers, texts, count=1, params=None):
-        return scorer.Frames(INPUTS, None).build(payload(count, [texts], numbers, params))
+        return inputs.Inputs(INPUTS, None).build(payload(count, [texts], numbers, params))
 
     def test_columns_have_the_types_of_the_signature(self):
         data, params = self.build([1.5, 2.5, 3, 1], ["a"], params={"t": 1})
@@ -61,15 +61,15 @@ class FramesTest(unittest.TestCase):
         self.assertEqual(data["c"].tolist(), ["a", "b"])
 
     def test_a_tensor_signature_gives_an_array(self):
-        inputs = [{"name": f"x{i}", "kind": "number", "dtype": "float32"} for i in range(3)]
-        data, _ = scorer.Frames(inputs, "float32").build(payload(2, [], [1, 2, 3, 4, 5, 6]))
+        columns = [{"name": f"x{i}", "kind": "number", "dtype": "float32"} for i in range(3)]
+        data, _ = inputs.Inputs(columns, "float32").build(payload(2, [], [1, 2, 3, 4, 5, 6]))
         self.assertEqual(data.dtype.name, "float32")
         self.assertEqual(data.tolist(), [[1, 3, 5], [2, 4, 6]])
 
     def tensor(self, kind, dtype, dims, numbers, count=1, texts=()):
         width = max(len(numbers), len(texts)) // count
-        inputs = [{"name": f"x{i}", "kind": kind, "dtype": dtype} for i in range(width)]
-        return scorer.Frames(inputs, dtype, dims).build(payload(count, [[text] for text in texts], numbers))[0]
+        columns = [{"name": f"x{i}", "kind": kind, "dtype": dtype} for i in range(width)]
+        return inputs.Inputs(columns, dtype, dims).build(payload(count, [[text] for text in texts], numbers))[0]
 
     def test_tensors_of_any_shape_and_type(self):
         cube = self.tensor("number", "float32", [2, 2], [1, 2, 3, 4])
@@ -79,28 +79,28 @@ class FramesTest(unittest.TestCase):
         self.assertEqual(self.tensor("boolean", "bool", None, [0, 1]).tolist(), [[False, True]])
         self.assertEqual(self.tensor("string", "str", None, [], texts=["a", "bcd"]).tolist(), [["a", "bcd"]])
         for kind, dtype, numbers, texts in (("integer", "int64", [math.nan], []), ("boolean", "bool", [math.nan], []), ("string", "str", [], [None])):
-            with self.assertRaisesRegex(scorer.Refused, "x0: a value is missing"):
+            with self.assertRaisesRegex(inputs.InputRefused, "x0: a value is missing"):
                 self.tensor(kind, dtype, None, numbers, texts=texts)
 
     def test_times_of_several_forms_and_base64(self):
-        inputs = [{"name": "t", "kind": "string", "dtype": "datetime"}, {"name": "b", "kind": "string", "dtype": "binary"}]
-        build = lambda times, blobs: scorer.Frames(inputs, None).build(payload(len(times), [times, blobs], []))[0]
+        columns = [{"name": "t", "kind": "string", "dtype": "datetime"}, {"name": "b", "kind": "string", "dtype": "binary"}]
+        build = lambda times, blobs: inputs.Inputs(columns, None).build(payload(len(times), [times, blobs], []))[0]
         frame = build(["2020-01-02", "2020-01-02T03:04:05+02:00", None], ["YWI=", "YWI=\n", None])
         self.assertEqual([str(one) for one in frame["t"]], ["2020-01-02 00:00:00", "2020-01-02 01:04:05", "NaT"])
         self.assertEqual(frame["b"].tolist(), [b"ab", b"ab", None])
-        with self.assertRaisesRegex(scorer.Refused, "t: .*yesterday"):
+        with self.assertRaisesRegex(inputs.InputRefused, "t: .*yesterday"):
             build(["yesterday"], [""])
-        with self.assertRaisesRegex(scorer.Refused, "b: got '%', expected base64"):
+        with self.assertRaisesRegex(inputs.InputRefused, "b: got '%', expected base64"):
             build(["2020-01-02"], ["%"])
 
 
 @unittest.skipUnless(HAS_PANDAS, "pandas is not installed")
 class ResultsTest(unittest.TestCase):
     def read(self, output, count):
-        self.names, data = scorer.split_names(scorer.encode_result(output, count))
-        rows, width = scorer.COUNTS.unpack_from(data)
+        self.names, data = results.split_names(results.encode_result(output, count))
+        rows, width = inputs.COUNTS.unpack_from(data)
         self.assertEqual(rows, count)
-        if width == scorer.JSON_WIDTH:
+        if width == results.JSON_WIDTH:
             return json.loads(data[8:])
         return width, list(struct.unpack(f"<{(len(data) - 8) // 8}d", data[8:]))
 
@@ -136,7 +136,7 @@ class ResultsTest(unittest.TestCase):
         self.assertEqual(self.read({"p": np.ones((1, 2)), "q": ["a"]}, 1), [{"p": [1.0, 1.0], "q": "a"}])
         for output in ({"p": 1}, {"p": [1]}, "ab", b"ab"):
             with self.assertRaisesRegex(ValueError, "for (each of )?2 rows|each of 2 rows"):
-                scorer.encode_result(output, 2)
+                results.encode_result(output, 2)
 
     def test_times_and_bytes_are_written_as_mlflow_writes_them(self):
         import numpy as np
@@ -149,7 +149,7 @@ class ResultsTest(unittest.TestCase):
 
     def test_a_wrong_number_of_rows_is_refused(self):
         with self.assertRaisesRegex(ValueError, "1 rows for 2"):
-            scorer.encode_result([0.5], 2)
+            results.encode_result([0.5], 2)
 
 
 @unittest.skipUnless(HAS_PANDAS, "pandas is not installed")
@@ -182,16 +182,16 @@ class ServeTest(unittest.TestCase):
             "  sklearn:\n    code: code\n    pickled_model: model.pkl\n    serialization_format: pickle\n"
         )
         ours, theirs = socket.socketpair()
-        self.channel = scorer.Channel(ours)
+        self.channel = frames.Channel(ours)
         self.socket = ours
-        self.thread = threading.Thread(target=scorer.Scorer(scorer.Channel(theirs), folder).serve, daemon=True)
+        self.thread = threading.Thread(target=worker.Scorer(frames.Channel(theirs), folder).serve, daemon=True)
         self.thread.start()
 
     def tearDown(self):
         self.socket.close()
         self.folder.cleanup()
 
-    def ask(self, op, data, codec=scorer.JSON):
+    def ask(self, op, data, codec=frames.JSON):
         self.channel.send(7, op, codec, data)
         number, answered, _, got = self.channel.receive()
         self.assertEqual(number, 7)
@@ -199,23 +199,23 @@ class ServeTest(unittest.TestCase):
 
     def test_hello_load_predict_error_stats_drain(self):
         number, op, _, hello = self.channel.receive()
-        self.assertEqual((number, op), (0, scorer.HELLO))
+        self.assertEqual((number, op), (0, frames.HELLO))
         self.assertGreater(json.loads(hello)["pid"], 0)
-        inputs = [{"name": "x", "kind": "number", "dtype": "double"}]
-        op, loaded = self.ask(scorer.LOAD, json.dumps({"inputs": inputs}).encode())
-        self.assertEqual((op, json.loads(loaded)["flavor"]), (scorer.RESULT, "sklearn"))
-        op, result = self.ask(scorer.PREDICT, payload(2, [], [1.5, 4.0]), scorer.ROWS)
-        self.assertEqual(op, scorer.RESULT)
-        names, result = scorer.split_names(result)
+        columns = [{"name": "x", "kind": "number", "dtype": "double"}]
+        op, loaded = self.ask(frames.LOAD, json.dumps({"inputs": columns}).encode())
+        self.assertEqual((op, json.loads(loaded)["flavor"]), (frames.RESULT, "sklearn"))
+        op, result = self.ask(frames.PREDICT, payload(2, [], [1.5, 4.0]), frames.ROWS)
+        self.assertEqual(op, frames.RESULT)
+        names, result = results.split_names(result)
         self.assertEqual((names, struct.unpack("<2d", result[8:])), (["x"], (3.0, 8.0)))
-        op, error = self.ask(scorer.PREDICT, payload(1, [], [-1.0]), scorer.ROWS)
-        self.assertEqual((op, json.loads(error)["message"]), (scorer.ERROR, "ValueError: negative"))
-        op, stats = self.ask(scorer.STATS, b"{}")
+        op, error = self.ask(frames.PREDICT, payload(1, [], [-1.0]), frames.ROWS)
+        self.assertEqual((op, json.loads(error)["message"]), (frames.ERROR, "ValueError: negative"))
+        op, stats = self.ask(frames.STATS, b"{}")
         # rows that the model refused were not scored
         self.assertEqual(json.loads(stats)["rows"], 2)
         op, unknown = self.ask(99, b"{}")
-        self.assertEqual(op, scorer.ERROR)
-        self.ask(scorer.DRAIN, b"{}")
+        self.assertEqual(op, frames.ERROR)
+        self.ask(frames.DRAIN, b"{}")
         self.thread.join(5)
         self.assertFalse(self.thread.is_alive())
 

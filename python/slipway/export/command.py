@@ -82,7 +82,7 @@ def export(folder: Path, out: Path, probes: int, seed: int) -> dict:
 
 def open_model(folder: Path):
     """The folder as a scorer opens it. Raises Refused with the cause where this environment cannot."""
-    from slipway.scorer.worker import Model
+    from slipway.scorer.model import Model
 
     try:
         return Model(folder)

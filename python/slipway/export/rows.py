@@ -7,7 +7,8 @@ import struct
 from pathlib import Path
 
 from slipway.lower.errors import Refused
-from slipway.scorer.worker import COUNTS, JSON_WIDTH, Frames, encode_example, encode_result, plain, split_names
+from slipway.scorer.inputs import COUNTS, Inputs, encode_example
+from slipway.scorer.results import JSON_WIDTH, encode_result, plain, split_names
 
 ALONE = 16
 MOST_VALUES = 400_000
@@ -24,12 +25,12 @@ class Asked:
         self.inputs = inputs
         self.model = model
         self.answered_row: "list | None" = None  # one that the model answered
-        self._frames = Frames(inputs, tensor)
+        self._inputs = Inputs(inputs, tensor)
 
     def data(self, rows: "list[list]"):
         """The rows as the model is fed them: a DataFrame, or an array."""
         names = [column["name"] for column in self.inputs]
-        return self._frames.build(encode_example(self.inputs, [dict(zip(names, row)) for row in rows]))[0]
+        return self._inputs.build(encode_example(self.inputs, [dict(zip(names, row)) for row in rows]))[0]
 
     def answers(self, rows: "list[list]") -> list:
         """One answer a row as a caller gets it: a number, a text, a list of them. Raises what the model raises."""

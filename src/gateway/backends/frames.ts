@@ -1,4 +1,4 @@
-/** Frames between gateway and scorer: length, id, op, codec, payload; rows as typed columns. The scorer's side is python/slipway/scorer/worker.py. */
+/** Frames between gateway and scorer: length, id, op, codec, payload; rows as typed columns. The scorer's side is python/slipway/scorer/frames.py. */
 import type { InputField } from '../../scoring/fields.ts'
 import type { Scored } from '../../scoring/backend.ts'
 import { scoreOf } from '../../scoring/backend.ts'

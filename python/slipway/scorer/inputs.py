@@ -1,0 +1,142 @@
+"""What a model is fed, out of the payload of a PREDICT frame.
+
+Rows: number of rows (u32), length of a JSON text (u32), the JSON text, then columns of float64 one after another. The JSON text holds
+`texts` (one list a column of texts), `whole` (by place, columns of whole numbers that float64 cannot hold) and `params`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import struct
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+COUNTS = struct.Struct("<II")
+#: A column of the signature: `name`, `kind` (number, integer, boolean or string) and `dtype` (the type of MLflow, or of a tensor).
+ColumnSpec: TypeAlias = "dict[str, Any]"
+#: The values of one column: numbers as an array, texts as a list.
+ColumnValues: TypeAlias = "np.ndarray | list[str | None]"
+
+
+class InputRefused(Exception):
+    """The rows or params of a call do not fit the model, which has not seen them."""
+
+
+class Inputs:
+    """Builds what the model is fed: a DataFrame by the signature's types, or an array for a tensor signature."""
+
+    def __init__(self, columns: list[ColumnSpec], tensor: str | None, dims: list[int] | None = None, listed: bool = False) -> None:
+        self.columns = columns
+        self._listed = listed  # the model takes a list of the values of its only input
+        self._tensor = tensor
+        self._dims = [len(columns)] if dims is None else dims
+        self._texts = {i for i, column in enumerate(columns) if column["kind"] == "string"}
+
+    def build(self, payload: bytes) -> tuple[Any, dict[str, Any] | None]:
+        """(data, params) of one PREDICT payload."""
+        import numpy as np
+
+        count, size = COUNTS.unpack_from(payload)
+        start = COUNTS.size
+        extra = json.loads(payload[start : start + size]) if size else {}
+        numbers = np.frombuffer(payload, dtype="<f8", offset=start + size)
+        texts = iter(extra.get("texts", ()))
+        whole = extra.get("whole", {})
+        values: list[ColumnValues] = []
+        at = 0
+        for i in range(len(self.columns)):
+            if i in self._texts:
+                values.append(next(texts))
+            else:
+                values.append(exact(whole.get(str(i)), numbers[at : at + count]))
+                at += count
+        params = extra.get("params")
+        if self._tensor is not None:
+            return self._array(values, count), params
+        if self._listed:
+            return list(values[0]) if self._texts else self._frame(values).iloc[:, 0].tolist(), params
+        return self._frame(values), params
+
+    def _array(self, columns: list[ColumnValues], count: int) -> np.ndarray:
+        """The tensor [rows, …]. Only numbers with a fraction can be missing in one."""
+        import numpy as np
+
+        array = np.empty((count, len(columns)), dtype=object if self._texts else self._tensor)
+        for i, values in enumerate(columns):
+            missing = None in values if self._texts else array.dtype.kind in "iub" and values.dtype.kind == "f" and np.isnan(values).any()
+            if missing:
+                raise InputRefused(f"{self.columns[i]['name']}: a value is missing, and a tensor of {self._tensor} has no way to say so")
+            array[:, i] = values
+        return array.astype(self._tensor, copy=False).reshape([count, *self._dims])
+
+    def _frame(self, columns: list[ColumnValues]) -> pd.DataFrame:
+        import pandas as pd
+
+        data = {}
+        for column, values in zip(self.columns, columns):
+            try:
+                data[column["name"]] = self._series(column["dtype"], values)
+            except (ValueError, OverflowError) as error:
+                raise InputRefused(f"{column['name']}: {error}") from error
+        return pd.DataFrame(data, copy=False)
+
+    def _series(self, dtype: str, values: Any) -> Any:
+        """Missing values: NaN in numbers, texts and whole numbers (which then are floats), None in booleans, NaT in times."""
+        import numpy as np
+        import pandas as pd
+
+        if dtype == "string":
+            series = np.array(values, dtype=object)
+            series[[value is None for value in values]] = np.nan
+            return series
+        if dtype == "binary":
+            return pd.Series([None if value is None else from_base64(value) for value in values], dtype=object)
+        if dtype == "datetime":
+            mixed = {"format": "mixed"} if int(pd.__version__.split(".")[0]) >= 2 else {}
+            return pd.to_datetime(pd.Series(values, dtype=object), utc=True, **mixed).dt.tz_localize(None)
+        if dtype == "double":
+            return values
+        if dtype == "float":
+            return values.astype("float32")
+        if dtype == "boolean":
+            if not np.isnan(values).any():
+                return values.astype(bool)
+            return np.array([None if value != value else bool(value) for value in values], dtype=object)
+        if np.isnan(values).any():
+            return values
+        return values.astype("int32" if dtype == "integer" else "int64")
+
+
+def encode_example(columns: list[ColumnSpec], rows: list[dict[str, Any]]) -> bytes:
+    """Rows by column name as a PREDICT payload; what is absent is an empty text or zero."""
+    texts = [[row.get(c["name"], "") for row in rows] for c in columns if c["kind"] == "string"]
+    extra = json.dumps({"texts": texts}).encode("utf-8")
+    numbers = b""
+    for column in columns:
+        if column["kind"] != "string":
+            values = [row.get(column["name"], 0) for row in rows]
+            values = [float("nan") if value is None else float(value) for value in values]
+            numbers += struct.pack(f"<{len(values)}d", *values)
+    return COUNTS.pack(len(rows), len(extra)) + extra + numbers
+
+
+def exact(whole: list[int | None] | None, numbers: np.ndarray) -> np.ndarray:
+    """A column of whole numbers that float64 cannot hold, unless one is missing: then the column is float64 anyway."""
+    import numpy as np
+
+    if whole is None or None in whole:
+        return numbers
+    return np.array(whole, dtype="int64")
+
+
+def from_base64(text: str) -> bytes:
+    """The bytes that JSON carries in base64, as MLflow's scoring has them. Raises ValueError."""
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"got {text[:80]!r}, expected base64 ({error})") from error
