@@ -9,7 +9,9 @@ import json
 import os
 import sys
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 warnings.filterwarnings("ignore")
@@ -36,6 +38,11 @@ from slipway.lower.command import main as lower  # noqa: E402
 ROWS = 1500
 NUMBERS = ["a", "b", "c", "d", "e"]
 TEXTS = ["carrier", "origin"]
+MIXED = [*NUMBERS, "n", *TEXTS]
+hgb_c = functools.partial(ensemble.HistGradientBoostingClassifier, max_iter=25, random_state=0)
+hgb_r = functools.partial(ensemble.HistGradientBoostingRegressor, max_iter=25, random_state=0)
+ordinal = functools.partial(OrdinalEncoder, handle_unknown="use_encoded_value", unknown_value=-1)
+SMALL = {"n_estimators": 20, "max_depth": 7, "random_state": 0}
 VERSION = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
 
 
@@ -69,100 +76,128 @@ def number_branch():
     return Pipeline([("impute", SimpleImputer(strategy="median", add_indicator=True)), ("scale", StandardScaler())])
 
 
-def models():
-    """name -> (fitted model, its inputs, predict function)."""
-    x, y, label, kind = make_data()
-    gaps = with_gaps(x, NUMBERS)
-    text_gaps = with_gaps(x, NUMBERS + TEXTS)
-    numbers, mixed = x[NUMBERS + ["n"]], NUMBERS + ["n"] + TEXTS
-    made = {}
+@dataclass
+class Tables:
+    """The tables that models are fitted on, their targets, and the models made so far: name to (model, inputs, predict function)."""
 
-    def add(name, model, inputs, target, predict="predict"):
-        made[name] = (model.fit(inputs, target), inputs, predict)
+    made: "dict[str, tuple[Any, Any, str]]"
+    x: pd.DataFrame
+    y: np.ndarray
+    label: np.ndarray
+    kind: np.ndarray
 
-    hgb_c = functools.partial(ensemble.HistGradientBoostingClassifier, max_iter=25, random_state=0)
-    hgb_r = functools.partial(ensemble.HistGradientBoostingRegressor, max_iter=25, random_state=0)
-    ordinal = functools.partial(OrdinalEncoder, handle_unknown="use_encoded_value", unknown_value=-1)
-    add("hgb_regressor", hgb_r(), gaps[NUMBERS], y)
-    add("hgb_poisson", hgb_r(loss="poisson"), gaps[NUMBERS], np.exp(y / 8))
-    add("hgb_binary", hgb_c(), gaps[NUMBERS + ["n", "flag"]], label, "predict_proba")
-    add("hgb_multiclass", hgb_c(), gaps[NUMBERS], kind, "predict_proba")
+    def __post_init__(self) -> None:
+        self.gaps = with_gaps(self.x, NUMBERS)
+        self.text_gaps = with_gaps(self.x, NUMBERS + TEXTS)
+        self.numbers = self.x[NUMBERS + ["n"]]
+
+    def add(self, name: str, model: Any, inputs: Any, target: Any, predict: str = "predict") -> None:
+        """Fits a model and keeps it."""
+        self.made[name] = (model.fit(inputs, target), inputs, predict)
+
+
+def histogram_models(t: Tables) -> None:
+    """Histogram boosting, with gaps and categories."""
+    t.add("hgb_regressor", hgb_r(), t.gaps[NUMBERS], t.y)
+    t.add("hgb_poisson", hgb_r(loss="poisson"), t.gaps[NUMBERS], np.exp(t.y / 8))
+    t.add("hgb_binary", hgb_c(), t.gaps[NUMBERS + ["n", "flag"]], t.label, "predict_proba")
+    t.add("hgb_multiclass", hgb_c(), t.gaps[NUMBERS], t.kind, "predict_proba")
     columns = ColumnTransformer([("cat", ordinal(), TEXTS)], remainder="passthrough")
-    add("hgb_ordinal", Pipeline([("pre", columns), ("m", hgb_c())]), gaps[mixed], label, "predict_proba")
+    t.add("hgb_ordinal", Pipeline([("pre", columns), ("m", hgb_c())]), t.gaps[MIXED], t.label, "predict_proba")
     columns = ColumnTransformer([("cat", ordinal(), TEXTS)], remainder="passthrough")
-    add("hgb_categorical", Pipeline([("pre", columns), ("m", hgb_r(categorical_features=[0, 1]))]), gaps[mixed], y)
+    t.add("hgb_categorical", Pipeline([("pre", columns), ("m", hgb_r(categorical_features=[0, 1]))]), t.gaps[MIXED], t.y)
     if VERSION >= (1, 4):
         nan_codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan, encoded_missing_value=-2)
         columns = ColumnTransformer([("cat", nan_codes, TEXTS)], remainder="passthrough")
         model = Pipeline([("pre", columns), ("m", hgb_c(categorical_features=[0, 1]))])
-        add("hgb_categorical_gaps", model, text_gaps[mixed], kind, "predict_proba")
-        frame = gaps[mixed].astype({name: "category" for name in TEXTS})
-        made["hgb_from_frame"] = (hgb_r(categorical_features=TEXTS).fit(frame, y), gaps[mixed], "predict")
+        t.add("hgb_categorical_gaps", model, t.text_gaps[MIXED], t.kind, "predict_proba")
+        frame = t.gaps[MIXED].astype({name: "category" for name in TEXTS})
+        t.made["hgb_from_frame"] = (hgb_r(categorical_features=TEXTS).fit(frame, t.y), t.gaps[MIXED], "predict")
 
+
+def tree_models(t: Tables) -> None:
+    """Gradient boosting, forests and single trees."""
     boost_c = functools.partial(ensemble.GradientBoostingClassifier, n_estimators=20, random_state=0)
-    add("gb_regressor", ensemble.GradientBoostingRegressor(n_estimators=30, random_state=0), numbers, y)
-    add("gb_binary", boost_c(), numbers, label, "predict_proba")
-    add("gb_exponential", boost_c(loss="exponential"), numbers, label, "decision_function")
-    add("gb_multiclass_zero", boost_c(init="zero"), numbers, kind, "predict_proba" if VERSION >= (1, 4) else "predict")
-    small = {"n_estimators": 20, "max_depth": 7, "random_state": 0}
-    add("forest_regressor", ensemble.RandomForestRegressor(n_jobs=2, **small), numbers, y)
-    add("forest_classifier", ensemble.RandomForestClassifier(**small), numbers, label, "predict_proba")
-    add("extra_regressor", ensemble.ExtraTreesRegressor(**small), numbers, y)
-    add("extra_multiclass", ensemble.ExtraTreesClassifier(**small), numbers, kind)
-    add("tree_regressor", tree.DecisionTreeRegressor(max_depth=8, random_state=0), gaps[NUMBERS], y)
-    add("tree_classifier", tree.DecisionTreeClassifier(max_depth=8, random_state=0), numbers, kind, "predict_proba")
+    t.add("gb_regressor", ensemble.GradientBoostingRegressor(n_estimators=30, random_state=0), t.numbers, t.y)
+    t.add("gb_binary", boost_c(), t.numbers, t.label, "predict_proba")
+    t.add("gb_exponential", boost_c(loss="exponential"), t.numbers, t.label, "decision_function")
+    t.add("gb_multiclass_zero", boost_c(init="zero"), t.numbers, t.kind, "predict_proba" if VERSION >= (1, 4) else "predict")
+    t.add("forest_regressor", ensemble.RandomForestRegressor(n_jobs=2, **SMALL), t.numbers, t.y)
+    t.add("forest_classifier", ensemble.RandomForestClassifier(**SMALL), t.numbers, t.label, "predict_proba")
+    t.add("extra_regressor", ensemble.ExtraTreesRegressor(**SMALL), t.numbers, t.y)
+    t.add("extra_multiclass", ensemble.ExtraTreesClassifier(**SMALL), t.numbers, t.kind)
+    t.add("tree_regressor", tree.DecisionTreeRegressor(max_depth=8, random_state=0), t.gaps[NUMBERS], t.y)
+    t.add("tree_classifier", tree.DecisionTreeClassifier(max_depth=8, random_state=0), t.numbers, t.kind, "predict_proba")
     if VERSION >= (1, 4):
-        add("forest_gaps", ensemble.RandomForestClassifier(**small), gaps[NUMBERS], label, "predict_proba")
+        t.add("forest_gaps", ensemble.RandomForestClassifier(**SMALL), t.gaps[NUMBERS], t.label, "predict_proba")
     pre = ColumnTransformer([("cat", ordinal(), TEXTS), ("num", SimpleImputer(), NUMBERS)], sparse_threshold=0)
-    add("forest_pipeline", Pipeline([("pre", pre), ("m", ensemble.RandomForestRegressor(**small))]), gaps[mixed], y)
+    t.add("forest_pipeline", Pipeline([("pre", pre), ("m", ensemble.RandomForestRegressor(**SMALL))]), t.gaps[MIXED], t.y)
 
+
+def linear_models(t: Tables) -> None:
+    """Linear models behind the usual pipelines."""
     one_hot = functools.partial(OneHotEncoder, handle_unknown="ignore")
     logistic = functools.partial(linear_model.LogisticRegression, max_iter=300)
     pre = ColumnTransformer([("cat", one_hot(), TEXTS), ("num", number_branch(), NUMBERS)])
-    add("logistic_pipeline", Pipeline([("pre", pre), ("m", logistic())]), gaps[mixed], label, "predict_proba")
+    t.add("logistic_pipeline", Pipeline([("pre", pre), ("m", logistic())]), t.gaps[MIXED], t.label, "predict_proba")
     pre = ColumnTransformer([("cat", one_hot(), TEXTS), ("num", number_branch(), NUMBERS)], sparse_threshold=0)
-    add("logistic_dense", Pipeline([("pre", pre), ("m", logistic())]), gaps[mixed], label, "predict_proba")
+    t.add("logistic_dense", Pipeline([("pre", pre), ("m", logistic())]), t.gaps[MIXED], t.label, "predict_proba")
     pre = ColumnTransformer([("cat", one_hot(), TEXTS)], sparse_threshold=1)
     scaled = Pipeline([("pre", pre), ("s", StandardScaler(with_mean=False)), ("m", logistic())])
-    add("logistic_sparse_scaled", scaled, x[mixed], kind, "predict_proba")
-    add("logistic_multinomial", Pipeline([("s", StandardScaler()), ("m", logistic())]), numbers, kind, "predict_proba")
-    add("logistic_min_max", Pipeline([("s", MinMaxScaler(clip=True)), ("m", logistic())]), numbers, label, "decision_function")
+    t.add("logistic_sparse_scaled", scaled, t.x[MIXED], t.kind, "predict_proba")
+    t.add("logistic_multinomial", Pipeline([("s", StandardScaler()), ("m", logistic())]), t.numbers, t.kind, "predict_proba")
+    t.add("logistic_min_max", Pipeline([("s", MinMaxScaler(clip=True)), ("m", logistic())]), t.numbers, t.label, "decision_function")
     drops = ColumnTransformer(
         [("cat", OneHotEncoder(drop="first", min_frequency=40, handle_unknown="infrequent_if_exist"), TEXTS),
          ("n", OrdinalEncoder(), ["n"]), ("same", FunctionTransformer(), ["a"]), ("skip", "drop", ["b"])],
         remainder=MinMaxScaler(), sparse_threshold=0,
     )  # fmt: skip
-    add("ridge_infrequent", Pipeline([("pre", drops), ("m", linear_model.Ridge())]), x[mixed], y)
+    t.add("ridge_infrequent", Pipeline([("pre", drops), ("m", linear_model.Ridge())]), t.x[MIXED], t.y)
     text = Pipeline([("fill", SimpleImputer(strategy="most_frequent")), ("hot", one_hot(drop="if_binary"))])
     pre = ColumnTransformer([("text", text, TEXTS), ("rest", SimpleImputer(strategy="constant", fill_value=-1), slice(0, 5))])
-    add("linear_text_gaps", Pipeline([("pre", pre), ("m", linear_model.LinearRegression())]), text_gaps[mixed], y)
+    t.add("linear_text_gaps", Pipeline([("pre", pre), ("m", linear_model.LinearRegression())]), t.text_gaps[MIXED], t.y)
     pre = ColumnTransformer([("text", OneHotEncoder(handle_unknown="ignore"), TEXTS)], remainder="drop")
-    add("one_hot_missing", Pipeline([("pre", pre), ("m", linear_model.Ridge())]), text_gaps[mixed], y)
-    add("lasso", Pipeline([("p", "passthrough"), ("m", linear_model.Lasso(alpha=0.01))]), numbers, y)
-    add("elastic_net", linear_model.ElasticNet(alpha=0.01), numbers, y)
+    t.add("one_hot_missing", Pipeline([("pre", pre), ("m", linear_model.Ridge())]), t.text_gaps[MIXED], t.y)
+    t.add("lasso", Pipeline([("p", "passthrough"), ("m", linear_model.Lasso(alpha=0.01))]), t.numbers, t.y)
+    t.add("elastic_net", linear_model.ElasticNet(alpha=0.01), t.numbers, t.y)
     wide = pd.DataFrame(np.random.default_rng(5).normal(size=(ROWS, 37)), columns=[f"w{i}" for i in range(37)])
-    add("linear_wide", Pipeline([("s", StandardScaler()), ("m", linear_model.LinearRegression())]), wide, y)
-    add("multinomial_wide", Pipeline([("s", StandardScaler()), ("m", logistic())]), wide, np.digitize(y, np.quantile(y, [0.2, 0.4, 0.6, 0.8])), "predict_proba")
-    add("search", GridSearchCV(linear_model.Ridge(), {"alpha": [0.1, 1]}), numbers, y)
-    add("array", hgb_r(), gaps[NUMBERS].to_numpy(), y)
-    add("array32", ensemble.ExtraTreesRegressor(**small), numbers.to_numpy().astype("float32"), y)
+    t.add("linear_wide", Pipeline([("s", StandardScaler()), ("m", linear_model.LinearRegression())]), wide, t.y)
+    t.add("multinomial_wide", Pipeline([("s", StandardScaler()), ("m", logistic())]), wide, np.digitize(t.y, np.quantile(t.y, [0.2, 0.4, 0.6, 0.8])), "predict_proba")
+    t.add("search", GridSearchCV(linear_model.Ridge(), {"alpha": [0.1, 1]}), t.numbers, t.y)
+    t.add("array", hgb_r(), t.gaps[NUMBERS].to_numpy(), t.y)
+    t.add("array32", ensemble.ExtraTreesRegressor(**SMALL), t.numbers.to_numpy().astype("float32"), t.y)
+
+
+def ensemble_models(t: Tables) -> None:
+    """Bagging, adaptive boosting, isolation and stochastic descent."""
     bagged = functools.partial(ensemble.BaggingRegressor, tree.DecisionTreeRegressor(max_depth=6), n_estimators=12, random_state=0)
-    add("bagging_regressor", bagged(max_features=0.7), numbers, y)
-    add("bagging_classifier", ensemble.BaggingClassifier(tree.DecisionTreeClassifier(max_depth=6), random_state=0), numbers, label, "predict_proba")
+    t.add("bagging_regressor", bagged(max_features=0.7), t.numbers, t.y)
+    t.add("bagging_classifier", ensemble.BaggingClassifier(tree.DecisionTreeClassifier(max_depth=6), random_state=0), t.numbers, t.label, "predict_proba")
     if VERSION >= (1, 5):
         samme = {} if VERSION >= (1, 6) else {"algorithm": "SAMME"}
         boosted = ensemble.AdaBoostClassifier(tree.DecisionTreeClassifier(max_depth=3), n_estimators=15, random_state=0, **samme)
-        add("adaboost_multiclass", boosted, numbers, kind, "predict_proba")
-        add("isolation_forest", ensemble.IsolationForest(n_estimators=30, max_features=4, random_state=0), numbers, y)
-    add("sgd_hinge", Pipeline([("s", RobustScaler()), ("m", linear_model.SGDClassifier(random_state=0))]), numbers, kind)
-    add("sgd_regressor", Pipeline([("s", StandardScaler()), ("m", linear_model.SGDRegressor(random_state=0))]), numbers, y)
-    add("linear_svc", Pipeline([("s", StandardScaler()), ("m", LinearSVC(random_state=0))]), numbers, label)
-    add("refused_neighbours", KNeighborsRegressor(), numbers, y)
-    add("refused_function", Pipeline([("f", FunctionTransformer(np.log1p)), ("m", linear_model.Ridge())]), numbers.abs(), y)
-    alone = Pipeline([("t", CountVectorizer()), ("m", linear_model.Ridge())]).fit(x["carrier"] + " again", y)
-    made["refused_texts_alone"] = (alone, x[["carrier"]], "predict")
-    add("forest_targets", ensemble.RandomForestRegressor(**small), numbers, np.c_[y, y])
-    return made
+        t.add("adaboost_multiclass", boosted, t.numbers, t.kind, "predict_proba")
+        t.add("isolation_forest", ensemble.IsolationForest(n_estimators=30, max_features=4, random_state=0), t.numbers, t.y)
+    t.add("sgd_hinge", Pipeline([("s", RobustScaler()), ("m", linear_model.SGDClassifier(random_state=0))]), t.numbers, t.kind)
+    t.add("sgd_regressor", Pipeline([("s", StandardScaler()), ("m", linear_model.SGDRegressor(random_state=0))]), t.numbers, t.y)
+    t.add("linear_svc", Pipeline([("s", StandardScaler()), ("m", LinearSVC(random_state=0))]), t.numbers, t.label)
+
+
+def refused_models(t: Tables) -> None:
+    """Models that stay with Python, and several targets."""
+    t.add("refused_neighbours", KNeighborsRegressor(), t.numbers, t.y)
+    t.add("refused_function", Pipeline([("f", FunctionTransformer(np.log1p)), ("m", linear_model.Ridge())]), t.numbers.abs(), t.y)
+    alone = Pipeline([("t", CountVectorizer()), ("m", linear_model.Ridge())]).fit(t.x["carrier"] + " again", t.y)
+    t.made["refused_texts_alone"] = (alone, t.x[["carrier"]], "predict")
+    t.add("forest_targets", ensemble.RandomForestRegressor(**SMALL), t.numbers, np.c_[t.y, t.y])
+
+
+def models() -> "dict[str, tuple[Any, Any, str]]":
+    """name -> (fitted model, its inputs, predict function)."""
+    tables = Tables({}, *make_data())
+    for group in (histogram_models, tree_models, linear_models, ensemble_models, refused_models):
+        group(tables)
+    return tables.made
 
 
 def signature(inputs):
