@@ -10,14 +10,6 @@ export const FOLDER_PAIRS: readonly { readonly pair: string; readonly reason: st
 const LINES = `
 # bench
 bench | flat | more than 25 files
-# python
-python/slipway/lower/boosting.py | circle | in a circle
-python/slipway/lower/columns.py | circle | in a circle
-python/slipway/lower/command.py | circle | in a circle
-python/slipway/lower/estimators.py | circle | in a circle
-python/slipway/lower/graph.py | circle | in a circle
-python/slipway/lower/model.py | circle | in a circle
-python/slipway/lower/parts.py | circle | in a circle
 # src
 src/app.ts | app | 200 lines or more
 src/app.ts | app | auth from more than one file
