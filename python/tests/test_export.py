@@ -8,7 +8,7 @@ from pathlib import Path
 from slipway.export.command import main
 from slipway.export.frameworks import need, refuse_export
 from slipway.export.user_graph import given_export
-from slipway.lower.errors import Refused
+from slipway.lower.form.errors import Refused
 
 
 class GivenExport(unittest.TestCase):

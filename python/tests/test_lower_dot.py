@@ -4,7 +4,7 @@ import random
 import unittest
 from fractions import Fraction
 
-from slipway.lower.dot import ORDERS, find_orders, fma
+from slipway.lower.form.dot import ORDERS, find_orders, fma
 
 
 class DotTest(unittest.TestCase):

@@ -17,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 
 from slipway.export.user_graph import given_export
-from slipway.lower.errors import Refused
+from slipway.lower.form.errors import Refused
 from slipway.lower.mlmodel import read_yaml
 
 # Flavors that are exported here; the first that a folder has.

@@ -5,7 +5,7 @@ import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
-from slipway.lower.errors import Refused, class_path
+from slipway.lower.form.errors import Refused, class_path
 
 # Rows of the example that is traced; one row would be taken for a fixed size.
 TRACED = 3

@@ -6,7 +6,7 @@ import random
 import struct
 from pathlib import Path
 
-from slipway.lower.errors import Refused
+from slipway.lower.form.errors import Refused
 from slipway.scorer.inputs import COUNTS, Inputs, encode_example
 from slipway.scorer.results import JSON_WIDTH, encode_result, plain, split_names
 

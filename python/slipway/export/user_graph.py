@@ -2,7 +2,7 @@
 
 from pathlib import Path, PurePosixPath
 
-from slipway.lower.errors import Refused
+from slipway.lower.form.errors import Refused
 
 # Key of the metadata that names the file, relative to the model folder.
 KEY = "slipway.onnx"

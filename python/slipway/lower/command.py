@@ -12,10 +12,9 @@ import json
 import traceback
 from pathlib import Path
 
-from slipway.lower.errors import Refused
-from slipway.lower.mlmodel import LoadedModel, load_model
+from slipway.lower.form.errors import Refused
+from slipway.lower.mlmodel import load_model
 from slipway.lower.versions import versions
-
 
 
 def main(argv=None) -> int:

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from slipway.lower.errors import Refused
-from slipway.lower.columns import refs
+from slipway.lower.estimators.embed import embed
 from slipway.lower.estimators.meta import settle
-from slipway.lower.part import Part
+from slipway.lower.form.errors import Refused
 
 
 @dataclass
@@ -47,18 +46,3 @@ def close(state, model, lowered) -> Lowered:
     del kept["raw"]
     plants = state.graph.plants + [([c], {}) for c in columns]
     return Lowered(columns, kept, state.graph.arrays, plants, "all" if state.row_by_row else None, reference, state.vocabulary)
-
-
-def embed(state, model, lowered):
-    """A part from what an estimator's lowering gave: trees and linear models become nodes."""
-    matrix, spec, arrays = lowered
-    if spec["type"] == "graph":
-        return Part(state.graph, model, spec["raw"], spec)
-    node = {k: v for k, v in spec.items() if k not in ("type", "sparse", "outputs", "link", "decide", "scores", "reference", "hidden")}
-    node |= {"op": spec["type"], "from": refs(state, matrix.columns)}
-    state.graph.exact(model, node["from"])
-    if spec["type"] == "linear" and not spec["sparse"]:
-        state.row_by_row = True
-    found = state.graph.add(node, spec["outputs"], arrays)
-    state.graph.plants.append((matrix.columns, arrays))
-    return Part(state.graph, model, found, spec)

@@ -2,14 +2,18 @@
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
-from slipway.lower.columns import Column, Lowering, Matrix, blocks
-from slipway.lower.errors import Refused, class_path
-from slipway.lower.estimators.dispatch import boosted, lower_estimator, lower_part, open_up
+from slipway.lower.estimators.dispatch import (
+    boosted,
+    lower_estimator,
+    lower_part,
+    open_up,
+)
 from slipway.lower.files import write_document
+from slipway.lower.form.columns import Column, Lowering, Matrix, blocks
+from slipway.lower.form.errors import Refused, class_path
+from slipway.lower.form.inputs import InputColumn
 from slipway.lower.lowered import Lowered, close
-from slipway.lower.mlmodel import InputColumn, LoadedModel
 from slipway.lower.probes import Probes, find_limits
 from slipway.lower.reference import REFUSALS, Reference, fails, sift
 from slipway.lower.transformers.dispatch import lower_transformer

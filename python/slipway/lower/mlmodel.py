@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from slipway.lower.errors import Refused
+from slipway.lower.form.errors import Refused
+from slipway.lower.form.inputs import InputColumn
 
 # Flavors that may have a native form, and the key under which each names its file.
 FLAVORS = {"sklearn": "pickled_model", "xgboost": "data", "lightgbm": "data"}
@@ -24,17 +25,6 @@ COLUMN_KINDS = {
     "boolean": ("boolean", False),
     "string": ("string", False),
 }
-
-
-@dataclass
-class InputColumn:
-    """One input of the model: name, kind (number | integer | string | boolean) and whether it arrives as float32."""
-
-    name: str
-    kind: str
-    float32: bool = False
-    required: bool = False
-    missing: str = "nan"
 
 
 @dataclass

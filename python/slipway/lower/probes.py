@@ -5,9 +5,9 @@ import random
 
 import numpy as np
 
-from slipway.lower.columns import UNSEEN_TEXT
+from slipway.lower.form.columns import UNSEEN_TEXT
+from slipway.lower.form.trees import CATEGORICAL
 from slipway.lower.reference import fails
-from slipway.lower.trees import CATEGORICAL
 
 POINTS_PER_INPUT = 4000
 BASES_TRIED = 8

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from slipway.lower.errors import Refused
+from slipway.lower.form.errors import Refused
 
 #: What libraries raise for rows that they do not take.
 REFUSALS = (ValueError, TypeError, KeyError, IndexError, AttributeError)

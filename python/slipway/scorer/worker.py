@@ -16,7 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from slipway.lower.mlmodel import read_yaml
-from slipway.scorer.frames import DRAIN, ERROR, HELLO, LOAD, PREDICT, RESULT, ROWS, STATS, Channel, Closed
+from slipway.scorer.frames import (
+    DRAIN,
+    ERROR,
+    HELLO,
+    LOAD,
+    PREDICT,
+    RESULT,
+    ROWS,
+    STATS,
+    Channel,
+    Closed,
+)
 from slipway.scorer.inputs import InputRefused, Inputs, encode_example
 from slipway.scorer.model import Model
 from slipway.scorer.process import die_with_parent, end_forks, limit_memory, usage

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from slipway.lower.columns import Matrix, flat, refs, then
-from slipway.lower.dot import dot_orders
+from slipway.lower.form.columns import Matrix, flat, refs, then
+from slipway.lower.form.dot import dot_orders
+from slipway.lower.form.errors import Refused, class_path
+from slipway.lower.form.graph import graph_spec
+from slipway.lower.form.trees import LEAF, Nodes
 from slipway.lower.transformers.encoders import encode
-from slipway.lower.errors import Refused, class_path
 from slipway.lower.transformers.features import checked
-from slipway.lower.graph import graph_spec
 from slipway.lower.transformers.text import has_wide, sparse_product
-from slipway.lower.trees import LEAF, Nodes
 
 
 def likelihood(model):

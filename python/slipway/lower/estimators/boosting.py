@@ -4,12 +4,17 @@ import math
 
 import numpy as np
 
-from slipway.lower.columns import refs
-from slipway.lower.errors import Refused, class_path
-from slipway.lower.estimators.forests import accepts, dense_tree, leaf_values, tree_model
+from slipway.lower.estimators.forests import (
+    accepts,
+    dense_tree,
+    leaf_values,
+    tree_model,
+)
 from slipway.lower.estimators.meta import lower_bagged
-from slipway.lower.graph import graph_spec
-from slipway.lower.trees import LEAF, Nodes
+from slipway.lower.form.columns import refs
+from slipway.lower.form.errors import Refused, class_path
+from slipway.lower.form.graph import graph_spec
+from slipway.lower.form.trees import LEAF, Nodes
 
 
 def gate(model, matrix):

@@ -1,12 +1,11 @@
 """Lowers estimators: which function lowers which class of scikit-learn, and what stands around the class."""
 
-from slipway.lower.columns import Matrix
-from slipway.lower.errors import Refused, class_path
 from slipway.lower.estimators import bayes, boosting, forests, linear, meta
+from slipway.lower.estimators.embed import embed
 from slipway.lower.estimators.lightgbm import LightgbmModel
 from slipway.lower.estimators.xgboost import XgboostModel
-from slipway.lower.lowered import embed
-from slipway.lower.part import Part
+from slipway.lower.form.columns import Matrix
+from slipway.lower.form.errors import Refused, class_path
 from slipway.lower.transformers import text
 from slipway.lower.transformers.dispatch import lower_transformer
 

@@ -5,9 +5,9 @@ import warnings
 
 import numpy as np
 
-from slipway.lower.errors import Refused, class_path
+from slipway.lower.form.errors import Refused, class_path
+from slipway.lower.form.trees import CATEGORICAL, MISSING_LEFT, Nodes
 from slipway.lower.transformers.dispatch import lower_transformer
-from slipway.lower.trees import CATEGORICAL, MISSING_LEFT, Nodes
 
 
 def dense_tree(tree, leaves):

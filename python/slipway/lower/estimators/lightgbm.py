@@ -4,8 +4,17 @@ import re
 
 import numpy as np
 
-from slipway.lower.errors import Refused, class_path
-from slipway.lower.trees import CATEGORICAL, LEAF, MISSING_LEFT, TRUNCATES, ZERO_MISSING, Nodes, bitset_words, reachable
+from slipway.lower.form.errors import Refused, class_path
+from slipway.lower.form.trees import (
+    CATEGORICAL,
+    LEAF,
+    MISSING_LEFT,
+    TRUNCATES,
+    ZERO_MISSING,
+    Nodes,
+    bitset_words,
+    reachable,
+)
 
 IDENTITY = {
     "regression", "regression_l1", "huber", "fair", "quantile", "mape", "lambdarank", "rank_xendcg",

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from slipway.lower.dot import dot_orders
-from slipway.lower.errors import Refused, class_path
-from slipway.lower.graph import graph_spec
+from slipway.lower.form.dot import dot_orders
+from slipway.lower.form.errors import Refused, class_path
+from slipway.lower.form.graph import graph_spec
 from slipway.lower.transformers.text import has_wide, sparse_product
 
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from slipway.lower.columns import Matrix, flat, ref, values
-from slipway.lower.errors import Refused, class_path
-from slipway.lower.graph import graph_spec
+from slipway.lower.form.columns import Matrix, flat, ref, values
+from slipway.lower.form.errors import Refused, class_path
+from slipway.lower.form.graph import graph_spec
 from slipway.lower.transformers.text import has_wide
 
 

@@ -5,9 +5,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from slipway.lower.columns import Matrix
-from slipway.lower.errors import Refused
-from slipway.lower.trees import CATEGORICAL, MISSING_LEFT, OUTSIDE_OTHER, Nodes, bitset_words, reachable, set_of
+from slipway.lower.form.columns import Matrix
+from slipway.lower.form.errors import Refused
+from slipway.lower.form.trees import (
+    CATEGORICAL,
+    MISSING_LEFT,
+    OUTSIDE_OTHER,
+    Nodes,
+    bitset_words,
+    reachable,
+    set_of,
+)
 
 # Objectives whose prediction is the margin itself.
 IDENTITY = {

@@ -1,7 +1,7 @@
 """Applies fitted transformers to the columns of a matrix: one by its class, pipelines and unions by their parts."""
 
-from slipway.lower.columns import Matrix, flat, then
-from slipway.lower.errors import Refused, class_path
+from slipway.lower.form.columns import Matrix, flat, then
+from slipway.lower.form.errors import Refused, class_path
 from slipway.lower.transformers import encoders, features, scalers, text
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from slipway.lower.columns import UNSEEN_TEXT, Matrix, is_nan, number, then
-from slipway.lower.errors import Refused, class_path
+from slipway.lower.form.columns import UNSEEN_TEXT, Matrix, is_nan, number, then
+from slipway.lower.form.errors import Refused, class_path
 
 
 def category_kind(encoder, j):

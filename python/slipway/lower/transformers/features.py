@@ -4,9 +4,9 @@ import functools
 
 import numpy as np
 
-from slipway.lower.columns import Column, Matrix, flat, number, refs, then, values
-from slipway.lower.dot import ORDERS, TRIALS, dot_orders
-from slipway.lower.errors import Refused, class_path
+from slipway.lower.form.columns import Column, Matrix, flat, number, refs, then, values
+from slipway.lower.form.dot import ORDERS, TRIALS, dot_orders
+from slipway.lower.form.errors import Refused, class_path
 from slipway.lower.transformers.scalers import numeric, plain
 from slipway.lower.transformers.text import has_wide, sparse_product
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from slipway.lower.columns import Matrix, flat, is_nan, number, then
-from slipway.lower.errors import Refused, class_path
+from slipway.lower.form.columns import Matrix, flat, is_nan, number, then
+from slipway.lower.form.errors import Refused, class_path
 
 
 def scaling(matrix, j, value):

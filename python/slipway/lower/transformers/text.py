@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from slipway.lower.columns import Matrix, refs, then, values
-from slipway.lower.errors import Refused, class_path
+from slipway.lower.form.columns import Matrix, refs, then, values
+from slipway.lower.form.errors import Refused, class_path
 
 PATTERNS = {r"(?u)\b\w\w+\b": 2, r"(?u)\b\w+\b": 1}
 MOST_COUNTED = 4096

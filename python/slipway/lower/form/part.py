@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from slipway.lower.errors import Refused, class_path
+from slipway.lower.form.errors import Refused, class_path
 
 _EXACT = None
 

@@ -5,11 +5,8 @@ the slots: base columns first, then the outputs of the nodes in their order.
 """
 
 import json
-import math
 
-import numpy as np
-
-from slipway.lower.errors import Refused, class_path
+from slipway.lower.form.errors import Refused, class_path
 
 
 class Graph:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from slipway.lower.errors import Refused, class_path
-from slipway.lower.graph import Graph
-from slipway.lower.part import Part
+from slipway.lower.form.errors import Refused, class_path
+from slipway.lower.form.graph import Graph
+from slipway.lower.form.part import Part
 
 UNSEEN_TEXT = "\u0000unseen"
 

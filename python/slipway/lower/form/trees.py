@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from slipway.lower.errors import Refused
+from slipway.lower.form.errors import Refused
 
 LEAF = -1
 MISSING_LEFT = 1

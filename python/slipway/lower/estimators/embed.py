@@ -1,0 +1,19 @@
+"""Puts what an estimator's lowering gave into the graph of a larger model."""
+
+from slipway.lower.form.columns import refs
+from slipway.lower.form.part import Part
+
+
+def embed(state, model, lowered):
+    """A part from what an estimator's lowering gave: trees and linear models become nodes."""
+    matrix, spec, arrays = lowered
+    if spec["type"] == "graph":
+        return Part(state.graph, model, spec["raw"], spec)
+    node = {k: v for k, v in spec.items() if k not in ("type", "sparse", "outputs", "link", "decide", "scores", "reference", "hidden")}
+    node |= {"op": spec["type"], "from": refs(state, matrix.columns)}
+    state.graph.exact(model, node["from"])
+    if spec["type"] == "linear" and not spec["sparse"]:
+        state.row_by_row = True
+    found = state.graph.add(node, spec["outputs"], arrays)
+    state.graph.plants.append((matrix.columns, arrays))
+    return Part(state.graph, model, found, spec)
