@@ -51,9 +51,14 @@ export function importsBetween(root: string, files: readonly string[]): Import[]
   })
 }
 
+/** The path that a relative target means, seen from a file; both relative to the root of the tree. */
+export function resolveFrom(file: string, target: string): string {
+  return resolve('/', dirname(file), target).slice(1)
+}
+
 function typescriptTargets(from: string, text: string): { target: string; value: boolean }[] {
   return importsOf(text).map(({ target, value }) => ({
-    target: resolve('/', dirname(from), target).slice(1),
+    target: resolveFrom(from, target),
     value,
   }))
 }

@@ -1,13 +1,20 @@
-/** `npm run figures`: prints the figures of the house; with `--exceptions` rewrites the list of exceptions. */
+/**
+ * `npm run figures`: prints the figures of the house. `-- --duplicates N` adds the first N pairs that stand twice;
+ * `-- --exceptions` rewrites the list of exceptions instead.
+ */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { figures } from './figures.ts'
 import { breaches } from './rules.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 
-const { values } = parseArgs({ options: { exceptions: { type: 'boolean' } } })
+const { values } = parseArgs({
+  options: { exceptions: { type: 'boolean' }, duplicates: { type: 'string', default: '0' } },
+})
 if (values.exceptions === true) rewriteExceptions()
+else console.log(figures(root, { duplicates: Number(values.duplicates) }).join('\n'))
 
 /** Headings keep the lines of two rooms apart, so that two people may shorten the list at once. */
 function rewriteExceptions(): void {
