@@ -36,6 +36,29 @@ test('passes, failures, skips and crashes are counted, and only failing files ar
   assert.equal(durations.length, 3)
 })
 
+test('a file whose whole suite is skipped is skipped and has not failed', async (t) => {
+  const head = "import { describe, test } from 'node:test'\n"
+  const part = "describe('part', { skip: 'no #1 server' }, () => { test('in it', () => {}) })"
+  const root = folder(t, {
+    'src/whole.test.ts': `${head}describe('all of it', { skip: 'no server' })\n`,
+    'src/part.test.ts': `${head}describe('all', () => { test('ok', () => {})\n${part} })\n`,
+    'src/todo.test.ts': `${head}test('later', { todo: 'no room' }, () => { throw new Error('not yet') })\n`,
+    'src/none.test.ts': `${head}describe('empty', () => {})\n`,
+  })
+  const { tally, report } = await runSuite(root, testFiles(root), { concurrency: 1, limitMs: 30_000 })
+  assert.deepEqual(tally, {
+    passed: 1,
+    failed: 1,
+    skipped: 3,
+    skips: [
+      'src/part.test.ts: part: no #1 server',
+      'src/todo.test.ts: later: no room',
+      'src/whole.test.ts: all of it: no server',
+    ],
+  })
+  assert.match(report, /src\/none\.test\.ts/, 'without a test and without a skip, a file has failed')
+})
+
 test('a file that never ends is killed with its processes and has failed', async (t) => {
   const root = folder(t, {
     'src/hang.test.ts': `import { test } from 'node:test'

@@ -94,20 +94,31 @@ async function runFile(job: { root: string; file: string; limitMs: number; tap: 
 }
 
 /**
- * Reads Node's TAP report of one file. Its closing counts decide; without them, with no test at all, or with an exit code
- * that they do not explain, the file counts as one failure.
+ * Reads Node's TAP report of one file. Its closing counts decide, and a suite that was skipped as a whole counts as one
+ * skip, for the counts leave suites out. Without closing counts, with nothing that ran or was skipped, or with an exit code
+ * that the counts do not explain, the file counts as one failure.
  */
 export function readTap(file: string, tap: string, code: number | null): Tally {
   const tally = emptyTally()
   const closing = (name: string): number => Number(new RegExp(`^# ${name} (\\d+)$`, 'm').exec(tap)?.[1] ?? 0)
+  let suites = 0
+  for (const [, name, reason = '', type] of tap.matchAll(SKIPPED)) {
+    if (type === 'suite') suites += 1
+    tally.skips.push(`${file}: ${unescaped(name ?? '')}: ${reason === '' ? 'no reason given' : unescaped(reason)}`)
+  }
   tally.passed = closing('pass')
   tally.failed = closing('fail') + closing('cancelled')
-  tally.skipped = closing('skipped') + closing('todo')
-  for (const [, name, reason = ''] of tap.matchAll(/^ *ok \d+ - (.*?) # (?:SKIP|TODO)(?: (.*))?$/gm)) {
-    tally.skips.push(`${file}: ${name}: ${reason === '' ? 'no reason given' : reason}`)
-  }
-  if (tally.failed === 0 && (code !== 0 || closing('tests') === 0)) tally.failed = 1
+  tally.skipped = closing('skipped') + closing('todo') + suites
+  if (tally.failed === 0 && (code !== 0 || closing('tests') + suites === 0)) tally.failed = 1
   return tally
+}
+
+/** A test or suite that is skipped or to be done; its type stands in the lines below it. */
+const SKIPPED =
+  /^ *(?:not )?ok \d+ - (.*?) # (?:SKIP|TODO)(?: (.*))?(?:\n +---\n(?: +(?!type:|\.\.\.).*\n)* +type: '(\w+)')?/gm
+
+function unescaped(text: string): string {
+  return text.replace(/\\([#\\])/g, '$1')
 }
 
 function readText(file: string): string {
