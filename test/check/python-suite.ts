@@ -8,13 +8,22 @@ import type { Tally } from './tally.ts'
 /** All Python tests together have failed when they have not ended after this long. */
 const LIMIT_MS = 600_000
 
+const RESULT = /\.\.\. (?:ok|FAIL|ERROR|skipped .*|expected failure|unexpected success)$/gm
+
 /** Python's test files under `root`, sorted; empty when the package has none. */
 export function pythonTests(root: string): string[] {
   return existsSync(join(root, 'python/tests')) ? globSync('python/tests/**/test_*.py', { cwd: root }).sort() : []
 }
 
-/** Runs them with the given interpreter; the report is everything that Python printed. Does not throw on failures. */
-export async function runPythonSuite(root: string, python: string): Promise<{ tally: Tally; report: string }> {
+/**
+ * Runs them with the given interpreter; the report is everything that Python printed. `ended` is told how many tests have
+ * ended so far. Does not throw on failures.
+ */
+export async function runPythonSuite(
+  root: string,
+  python: string,
+  ended: (tests: number) => void = () => undefined,
+): Promise<{ tally: Tally; report: string }> {
   const child = spawn(python, ['-B', '-m', 'unittest', 'discover', '-v', '-s', 'tests', '-t', '.'], {
     cwd: join(root, 'python'),
     env: { ...process.env, PYTHONUNBUFFERED: '1', PYTHONDONTWRITEBYTECODE: '1' },
@@ -23,7 +32,12 @@ export async function runPythonSuite(root: string, python: string): Promise<{ ta
     killSignal: 'SIGKILL',
   })
   let report = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (report += String(chunk)))
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk) => {
+      report += String(chunk)
+      ended(report.match(RESULT)?.length ?? 0)
+    })
+  }
   const code = await new Promise<number | null>((resolve, reject) => {
     child.on('error', reject)
     child.on('close', resolve)

@@ -11,6 +11,21 @@ import type { Tally } from './tally.ts'
 export interface SuiteOptions {
   readonly concurrency: number
   readonly limitMs: number
+  readonly watch?: SuiteWatch
+  /** Variables for the processes of a file, besides those of this process. */
+  readonly env?: (file: string) => NodeJS.ProcessEnv
+}
+
+/** Is told of each file, relative to the root: when it starts and when it has ended. */
+export interface SuiteWatch {
+  started(file: string): void
+  ended(file: EndedFile): void
+}
+
+export interface EndedFile {
+  readonly file: string
+  readonly seconds: number
+  readonly tally: Tally
 }
 
 /** Where tests live, relative to the checkout. */
@@ -40,8 +55,11 @@ export async function runSuite(root: string, files: readonly string[], options: 
   const lane = async (number: number): Promise<void> => {
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
       const started = performance.now()
-      const result = await runFile({ root, file, limitMs: options.limitMs, tap: join(work, `${number}.tap`) })
-      ended.push({ ...result, file, seconds: (performance.now() - started) / 1000 })
+      options.watch?.started(file)
+      const result = await runFile({ root, file, options, tap: join(work, `${number}.tap`) })
+      const one = { ...result, file, seconds: (performance.now() - started) / 1000 }
+      ended.push(one)
+      options.watch?.ended(one)
     }
   }
   try {
@@ -64,15 +82,24 @@ interface FileResult {
   report: string
 }
 
+interface FileJob {
+  readonly root: string
+  readonly file: string
+  readonly options: SuiteOptions
+  /** Where Node writes the file's report for machines. */
+  readonly tap: string
+}
+
 /** Runs one file as a group of processes, so that what its tests have started ends with it. */
-async function runFile(job: { root: string; file: string; limitMs: number; tap: string }): Promise<FileResult> {
+async function runFile(job: FileJob): Promise<FileResult> {
+  const { limitMs, env: variables } = job.options
   const reporters = ['spec', 'stdout', 'tap', job.tap]
   const flags = reporters.map((value, i) => `--test-reporter${i % 2 === 0 ? '' : '-destination'}=${value}`)
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
   rmSync(job.tap, { force: true })
   const child = spawn(process.execPath, [...flags, job.file], {
     cwd: job.root,
-    env,
+    env: { ...env, ...variables?.(job.file) },
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -81,9 +108,9 @@ async function runFile(job: { root: string; file: string; limitMs: number; tap: 
   let report = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (report += String(chunk)))
   const timer = setTimeout(() => {
-    report += `\nstill running after ${job.limitMs / 1000} s; killed\n`
+    report += `\nstill running after ${limitMs / 1000} s; killed\n`
     end()
-  }, job.limitMs)
+  }, limitMs)
   const code = await new Promise<number | null>((resolve, reject) => {
     child.on('error', reject)
     child.on('close', resolve)
