@@ -30,18 +30,29 @@ export async function testEnv(packages: readonly string[]): Promise<string> {
   const base = findPython()
   if (base === undefined) throw new Error('no Python of the supported versions on PATH')
   const wanted = [...new Set(packages)].sort()
-  const hash = createHash('sha256')
-    .update(JSON.stringify(['compiled', base, wanted]))
-    .digest('hex')
-    .slice(0, 16)
-  const folder = join(testEnvFolder(), hash)
+  const folder = folderOf(base, wanted)
   await once(folder, async () => {
     const uv = await findUv(base)
-    await run(uv, ['venv', '--quiet', '--clear', '--python', base, folder])
+    await runProgram(uv, ['venv', '--quiet', '--clear', '--python', base, folder])
     const install = ['pip', 'install', '--quiet', '--compile-bytecode', '--python', pythonOf(folder), ...wanted]
-    if (wanted.length > 0) await run(uv, install)
+    if (wanted.length > 0) await runProgram(uv, install)
   })
   return pythonOf(folder)
+}
+
+/** Whether `testEnv` has built this environment before. */
+export function hasTestEnv(packages: readonly string[]): boolean {
+  const base = findPython()
+  return base !== undefined && isReady(folderOf(base, [...new Set(packages)].sort()))
+}
+
+function folderOf(base: string, wanted: readonly string[]): string {
+  const text = JSON.stringify(['compiled', base, wanted])
+  return join(testEnvFolder(), createHash('sha256').update(text).digest('hex').slice(0, 16))
+}
+
+function isReady(folder: string): boolean {
+  return existsSync(`${folder}.ready`) && existsSync(folder)
 }
 
 /**
@@ -53,12 +64,12 @@ export async function cachedFolder(
   build: ((folder: string, run: Run) => Promise<void>) | undefined,
 ): Promise<string | undefined> {
   const folder = join(testEnvFolder(), name)
-  if (existsSync(`${folder}.ready`) && existsSync(folder)) return folder
+  if (isReady(folder)) return folder
   if (build === undefined) return undefined
   try {
     await once(folder, async () => {
       await rm(folder, { recursive: true, force: true })
-      await build(folder, run)
+      await build(folder, runProgram)
     })
     return folder
   } catch (error) {
@@ -77,16 +88,15 @@ async function findUv(base: string): Promise<string> {
   if (found !== undefined) return found
   const folder = join(testEnvFolder(), 'uv')
   await once(folder, async () => {
-    await run(base, ['-m', 'venv', '--clear', folder])
-    await run(pythonOf(folder), ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', 'uv'])
+    await runProgram(base, ['-m', 'venv', '--clear', folder])
+    await runProgram(pythonOf(folder), ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', 'uv'])
   })
   return join(folder, 'bin', 'uv')
 }
 
 /** Runs `build` unless the folder is marked as finished; one process at a time. */
 async function once(folder: string, build: () => Promise<void>): Promise<void> {
-  const ready = `${folder}.ready`
-  if (existsSync(ready) && existsSync(folder)) return
+  if (isReady(folder)) return
   await mkdir(testEnvFolder(), { recursive: true })
   const lock = `${folder}.lock`
   const deadline = Date.now() + BUILD_MS
@@ -95,9 +105,9 @@ async function once(folder: string, build: () => Promise<void>): Promise<void> {
     await sleep(200)
   }
   try {
-    if (existsSync(ready) && existsSync(folder)) return
+    if (isReady(folder)) return
     await build()
-    await writeFile(ready, '')
+    await writeFile(`${folder}.ready`, '')
   } finally {
     await rm(lock, { recursive: true, force: true })
   }
@@ -132,7 +142,11 @@ async function isOrphan(lock: string): Promise<boolean> {
 }
 
 /** Runs a program to its end. Throws with its last output when it fails or takes too long. */
-async function run(program: string, args: readonly string[], options: { cwd?: string } = {}): Promise<void> {
+export async function runProgram(
+  program: string,
+  args: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<void> {
   const child = spawn(program, args, {
     ...options,
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,10 +1,10 @@
 /**
- * A real S3 server for tests: versitygw over a folder, built once with Go and cached; and a proxy that misbehaves as told.
- * `node test/s3.ts` builds it; the tests do not, for that takes minutes, and are skipped without it.
+ * A real S3 server for tests: versitygw over a folder, and a proxy that misbehaves as told. The check builds the server with Go
+ * before its tests run; the tests do not, for that takes minutes, and are skipped without it.
  */
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import http from 'node:http'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -29,7 +29,7 @@ export interface TestS3 {
 }
 
 /** Why tests are skipped when `startS3` gives nothing. */
-export const NO_S3 = 'there is no versitygw; `node test/s3.ts` builds it with Go'
+export const NO_S3 = 'there is no S3 server; `slipway test` builds one where Go is on the PATH'
 
 /** Starts the server; undefined when it was not built and lies nowhere on the PATH. */
 export async function startS3(): Promise<TestS3 | undefined> {
@@ -69,12 +69,14 @@ async function findServer(): Promise<string | undefined> {
   return folder === undefined ? undefined : join(folder, 'versitygw')
 }
 
-/** Builds the server into the cache, unless it lies there; says what came of it. */
-async function buildServer(): Promise<string> {
-  const go = findProgram('go') ?? ['/usr/local/go/bin/go'].find((path) => existsSync(path))
-  if (go === undefined) return 'there is no Go to build an S3 server; its tests are skipped'
-  const folder = await cachedFolder(`versitygw-${VERSION}`, (into, run) => build(go, into, run))
-  return folder === undefined ? 'the S3 server could not be built; its tests are skipped' : `S3 server: ${folder}`
+/** Whether `startS3` finds a server. */
+export async function hasS3(): Promise<boolean> {
+  return (await findServer()) !== undefined
+}
+
+/** Builds the server into the cache with this Go, which takes minutes; false when that failed, with the reason on standard error. */
+export async function buildS3(go: string): Promise<boolean> {
+  return (await cachedFolder(`versitygw-${VERSION}`, (into, run) => build(go, into, run))) !== undefined
 }
 
 async function build(go: string, folder: string, run: Run): Promise<void> {
@@ -186,5 +188,3 @@ function passOn(target: URL, { request, reply }: Passing, fault: Fault | undefin
   onwards.on('error', () => request.socket.destroy())
   request.pipe(onwards)
 }
-
-if (import.meta.main) console.log(await buildServer())

@@ -1,4 +1,4 @@
-/** Finds the programs that the tests use beside Node: Python, uv, a browser, a PostgreSQL; never installs anything. */
+/** Finds the programs that the tests use beside Node: Python and a browser; never installs anything. */
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -32,11 +32,6 @@ export function findChromium(env: NodeJS.ProcessEnv = process.env): string | und
 
 /** Why a browser test is skipped, and how to run it: the reason to give to `test(..., {skip})`. */
 export const CHROMIUM_MISSING = 'no Chromium; install it (apt-get install chromium) or set CHROMIUM_PATH'
-
-/** The uv on PATH, or undefined; `envs` brings its own where there is none. */
-export function findUv(): string | undefined {
-  return findProgram('uv')
-}
 
 /** A Python of 3.10 or newer: `python3`, then `python`; undefined when there is none. */
 export function findPython(): string | undefined {

@@ -1,0 +1,124 @@
+/** Brings what the tests use beside npm's packages, before they run and with a line for each: an S3 server, a browser, promtool, Python packages. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { performance } from 'node:perf_hooks'
+import { hasTestEnv, runProgram, testEnv } from '../python-env.ts'
+import { buildS3, hasS3 } from '../s3.ts'
+import { PACKAGES } from '../serving-models.ts'
+import { CHROMIUM_MISSING, findChromium, findProgram } from '../tools.ts'
+import { secondsSince } from './progress.ts'
+import type { Progress } from './progress.ts'
+
+/** Something that some test files use. */
+export interface Need {
+  readonly name: string
+  /** What stands in the text of a test file that uses it. */
+  readonly mark: string
+  present(): boolean | Promise<boolean>
+  /** How it is brought; a text says why this machine does not bring it. */
+  readonly bring: (() => Promise<boolean>) | string
+}
+
+/** Where the check runs, as far as it decides whether system packages may be installed. */
+export interface Place {
+  readonly uid: number | undefined
+  /** Path of apt-get. */
+  readonly apt: string | undefined
+  /** The variable `CI`. */
+  readonly ci: string | undefined
+  /** Name of the system's first process. */
+  readonly first: string
+}
+
+/** System packages are brought only for root in CI or in a container, never on somebody's own machine. */
+export function mayInstall(place: Place): boolean {
+  const disposable = !['', 'false', undefined].includes(place.ci) || !['systemd', 'init', ''].includes(place.first)
+  return place.uid === 0 && place.apt !== undefined && disposable
+}
+
+/** What the tests of this checkout use, on this machine. */
+export function needs(): Need[] {
+  const place = { uid: process.getuid?.(), apt: findProgram('apt-get'), ci: process.env['CI'], first: firstProcess() }
+  const apt = (name: string, instead: string): Need['bring'] => {
+    return mayInstall(place) ? () => install(name) : instead
+  }
+  const go = findProgram('go')
+  return [
+    {
+      name: 'S3 server',
+      mark: '/s3.ts',
+      present: hasS3,
+      bring: go === undefined ? 'there is no Go to build one with' : () => buildS3(go),
+    },
+    {
+      name: 'browser',
+      mark: 'findChromium',
+      present: () => findChromium() !== undefined,
+      bring: apt('chromium', CHROMIUM_MISSING),
+    },
+    {
+      name: 'promtool',
+      mark: 'promtool',
+      present: () => findProgram('promtool') !== undefined,
+      bring: apt('prometheus', 'install it (apt-get install prometheus)'),
+    },
+    {
+      name: 'Python environment',
+      mark: 'serving-models',
+      present: () => hasTestEnv(PACKAGES),
+      bring: () => testEnv(PACKAGES).then(() => true),
+    },
+  ]
+}
+
+/**
+ * Brings what these test files (relative to `root`) use and the machine lacks. Never throws: tests whose need is not met are
+ * skipped by name.
+ */
+export async function prepare(
+  root: string,
+  files: readonly string[],
+  progress: Progress,
+  list: readonly Need[] = needs(),
+): Promise<void> {
+  const texts = files.map((file) => readFileSync(join(root, file), 'utf8'))
+  for (const need of list) {
+    if (!texts.some((text) => text.includes(need.mark)) || (await need.present())) continue
+    if (typeof need.bring === 'string') {
+      progress.line(`  no ${need.name}: ${need.bring}; its tests are skipped`)
+    } else {
+      await bring(need.name, need.bring, progress)
+    }
+  }
+}
+
+async function bring(name: string, work: () => Promise<boolean>, progress: Progress): Promise<void> {
+  const started = performance.now()
+  progress.line(`  bringing: ${name}`)
+  const status = (): string => `  bringing: ${name}, ${secondsSince(started)}`
+  const failure = await progress.during(status, () => work().then((ok) => (ok ? undefined : 'see above'), lastLine))
+  const word = failure === undefined ? 'brought' : `not brought (${failure}); its tests are skipped`
+  progress.line(`  ${name}: ${word}, ${secondsSince(started)}`)
+}
+
+function lastLine(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error)
+  return text.trimEnd().split('\n').at(-1) ?? ''
+}
+
+/** Name of the process that the system or the container started first; empty where the system does not tell. */
+function firstProcess(): string {
+  try {
+    return readFileSync('/proc/1/comm', 'utf8').trim()
+  } catch {
+    return ''
+  }
+}
+
+/** Installs a system package. Throws with the last lines of apt-get. */
+async function install(name: string): Promise<boolean> {
+  const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }
+  await runProgram('apt-get', ['update', '-q'], options)
+  await runProgram('apt-get', ['install', '-y', '-q', '--no-install-recommends', name], options)
+  return true
+}
