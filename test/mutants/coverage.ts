@@ -91,8 +91,15 @@ interface Range {
   readonly count: number
 }
 
-/** What any process of the run has executed. Types are blanked by Node, so that offsets are those of the source. */
-function readCoverage(root: string, folder: string, sources: ReadonlyMap<string, string>): Map<string, Uint8Array> {
+/**
+ * For each source the characters that any process of the run has executed. `folder` is what the processes had as NODE_V8_COVERAGE.
+ * Types are blanked by Node, so that offsets are those of the source.
+ */
+export function readCoverage(
+  root: string,
+  folder: string,
+  sources: ReadonlyMap<string, string>,
+): Map<string, Uint8Array> {
   const names = new Map([...sources.keys()].map((name) => [pathToFileURL(join(root, name)).href, name]))
   const ran = new Map<string, Uint8Array>()
   for (const file of readdirSync(folder)) {
@@ -100,7 +107,8 @@ function readCoverage(root: string, folder: string, sources: ReadonlyMap<string,
       const name = names.get(script.url)
       if (name === undefined) continue
       const all = ran.get(name) ?? new Uint8Array((sources.get(name) ?? '').length)
-      paint(script, all.length).forEach((value, i) => (all[i] = (all[i] ?? 0) | value))
+      const now = paint(script, all.length)
+      for (let i = 0; i < all.length; i++) if (now[i] === 1) all[i] = 1
       ran.set(name, all)
     }
   }
