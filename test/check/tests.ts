@@ -1,0 +1,125 @@
+/** The stages that run tests: the ordinary files, the heavy ones, those beside the sources with coverage, and Python's. */
+import { findPython } from '../tools.ts'
+import { hasTestEnv, testEnv } from '../python-env.ts'
+import { PACKAGES } from '../serving-models.ts'
+import { measureCoverage } from './coverage.ts'
+import type { RoomCoverage } from './coverage.ts'
+import { prepare } from './prepare.ts'
+import { watchFiles } from './progress.ts'
+import { pythonTests, runPythonSuite } from './python-suite.ts'
+import type { Outcome, StageJob } from './stage.ts'
+import { runSuite, testFiles } from './suite.ts'
+import type { EndedFile, SuiteOptions, SuiteResult } from './suite.ts'
+
+const CONCURRENCY = 2
+const LIMIT_MS = 300_000
+/** Files slower than this are named, so that nobody has to look for what makes the check slow. */
+const SLOW_SECONDS = 10
+/** A file may take no longer than this on an idle machine, and is to be divided then. */
+const MOST_SECONDS = 60
+
+/** Folders of tests that take too long for each change: they run in the second part of the check. */
+const HEAVY = ['test/lowering/']
+
+/** Runs test files: those that the filters choose, else all of the part. */
+export async function testStage(root: string, job: StageJob, part: 'ordinary' | 'heavy'): Promise<Outcome> {
+  const files = filesOf(root, job, part)
+  if (files.length === 0) return { ok: false, report: `no test file matches ${job.filters.join(', ')}` }
+  await prepare(root, files, job.progress)
+  const { tally, report, durations } = await runFiles(root, files, job)
+  return { ok: tally.failed === 0, tally, report, notes: slowNotes(durations) }
+}
+
+/**
+ * Runs the test files beside the sources once more, or those of the filters, and tells how many lines of each room they run. It
+ * measures and does not judge: counting costs a third more and up to thrice as much in pure mathematics, so that a test with a
+ * time limit may fail. Fails only when nothing was measured.
+ */
+export async function coverageStage(root: string, job: StageJob): Promise<Outcome> {
+  const files = testFiles(root, job.filters.length > 0 ? job.filters : ['src/'])
+  const coverage = measureCoverage(root)
+  try {
+    const { tally } = await runFiles(root, files, job, {
+      env: (file) => coverage.env(file),
+      ended: (one) => coverage.add(one.file),
+    })
+    const rooms = coverage.rooms()
+    const ran = rooms.reduce((total, room) => total + room.ran, 0)
+    const failed =
+      tally.failed === 0 ? [] : [`  ${tally.failed} tests failed while lines were counted; not judged here`]
+    return { ok: ran > 0, report: 'no line of src was run', notes: [...coverageNotes(rooms), ...failed] }
+  } finally {
+    coverage.stop()
+  }
+}
+
+/** Runs the tests of the Python package. */
+export async function pythonStage(root: string, { progress }: StageJob): Promise<Outcome> {
+  if (pythonTests(root).length === 0) return { ok: true, skipped: 'python/tests has no tests' }
+  const base = findPython()
+  if (base === undefined) return { ok: false, report: 'Python is missing; install Python 3.10 or newer' }
+  // with what the scorer's own tests need; without the network and a warm cache they are skipped by name
+  if (!hasTestEnv(PACKAGES)) progress.line('  bringing: Python environment')
+  const python = await testEnv(PACKAGES).catch(() => base)
+  let ended = 0
+  const { tally, report } = await progress.during(
+    () => `  Python: ${ended} tests have ended`,
+    () => runPythonSuite(root, python, (tests) => (ended = tests)),
+  )
+  return { ok: tally.failed === 0, tally, report }
+}
+
+function filesOf(root: string, { filters }: StageJob, part: 'ordinary' | 'heavy'): string[] {
+  const files = testFiles(root, filters)
+  if (filters.length > 0) return files
+  return files.filter((file) => HEAVY.some((folder) => file.startsWith(folder)) === (part === 'heavy'))
+}
+
+interface Measure {
+  readonly env?: SuiteOptions['env']
+  ended?(one: EndedFile): void
+}
+
+function runFiles(
+  root: string,
+  files: readonly string[],
+  { progress }: StageJob,
+  measure: Measure = {},
+): Promise<SuiteResult> {
+  const watch = watchFiles(progress, files.length)
+  const options: SuiteOptions = {
+    concurrency: CONCURRENCY,
+    limitMs: LIMIT_MS,
+    ...(measure.env !== undefined && { env: measure.env }),
+    watch: {
+      started: (file) => watch.started(file),
+      ended(one) {
+        watch.ended(one)
+        measure.ended?.(one)
+      },
+    },
+  }
+  return progress.during(
+    () => watch.status(),
+    () => runSuite(root, files, options),
+  )
+}
+
+function slowNotes(durations: SuiteResult['durations']): string[] {
+  return durations
+    .filter((one) => one.seconds > SLOW_SECONDS)
+    .map(({ file, seconds }) => {
+      const over = seconds > MOST_SECONDS ? `, over the ${MOST_SECONDS} s that a file may take` : ''
+      return `  slow: ${file} ${seconds.toFixed(1)} s${over}`
+    })
+}
+
+function coverageNotes(rooms: readonly RoomCoverage[]): string[] {
+  const lines = rooms.reduce((total, room) => total + room.lines, 0)
+  const ran = rooms.reduce((total, room) => total + room.ran, 0)
+  return [...rooms, { room: 'in all', lines, ran }].map((one) => {
+    const percent = one.lines === 0 ? 100 : (100 * one.ran) / one.lines
+    const name = one.room === 'in all' ? one.room : `src/${one.room}`
+    return `  ${name.padEnd(16)} ${percent.toFixed(1).padStart(5)} % of ${one.lines} lines`
+  })
+}
