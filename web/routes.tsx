@@ -2,7 +2,7 @@
 import type { QueryClient } from '@tanstack/react-query'
 import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router'
 import { HomePage } from './pages/home.tsx'
-import { Missing, PageFailure } from './parts/frame/failure.tsx'
+import { Missing, PageFailure } from './parts/page/placeholders.tsx'
 import { Frame } from './parts/frame/frame.tsx'
 import {
   compareSearch,

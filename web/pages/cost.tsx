@@ -2,9 +2,9 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { count, duration, figure, money, percent, sentence } from '../data/format.ts'
-import { Empty, Loaded } from '../parts/frame/failure.tsx'
-import { Figures, Page, Panel } from '../parts/frame/page.tsx'
-import { When } from '../parts/frame/times.tsx'
+import { Empty, Loaded } from '../parts/page/placeholders.tsx'
+import { Figures, Page, Panel } from '../parts/page/page.tsx'
+import { When } from '../parts/page/relative-time.tsx'
 import * as read from '../data/queries.ts'
 import type { CostBy } from '../data/queries.ts'
 

@@ -1,8 +1,8 @@
 /** Shown when there is no session: how to get one. */
 import { useQuery } from '@tanstack/react-query'
 import { useSearch } from '@tanstack/react-router'
-import { Command } from '../parts/form/command.tsx'
-import { Page } from '../parts/frame/page.tsx'
+import { Command } from '../parts/page/command.tsx'
+import { Page } from '../parts/page/page.tsx'
 import * as read from '../data/queries.ts'
 
 export function LoginPage() {

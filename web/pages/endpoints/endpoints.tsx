@@ -1,9 +1,9 @@
 /** Endpoints: each one's health on a line. */
 import { useQuery } from '@tanstack/react-query'
-import { Loaded } from '../../parts/frame/failure.tsx'
+import { Loaded } from '../../parts/page/placeholders.tsx'
 import { Freezes } from '../../parts/endpoints/freezes.tsx'
 import { HealthTable } from '../../parts/endpoints/health.tsx'
-import { Page, Panel } from '../../parts/frame/page.tsx'
+import { Page, Panel } from '../../parts/page/page.tsx'
 import * as read from '../../data/queries.ts'
 
 export function EndpointsPage() {

@@ -4,10 +4,10 @@ import { Link, useParams } from '@tanstack/react-router'
 import { dataset as read, datasetRecords, recordOf } from '../../data/traces/datasets.ts'
 import type { DatasetRecord } from '../../data/traces/datasets.ts'
 import { count } from '../../data/format.ts'
-import { Empty, Failure, Loaded, Waiting } from '../../parts/frame/failure.tsx'
-import { Facts, Page, Panel } from '../../parts/frame/page.tsx'
+import { Empty, Failure, Loaded, Waiting } from '../../parts/page/placeholders.tsx'
+import { Facts, Page, Panel } from '../../parts/page/page.tsx'
 import { ReadOn } from '../../parts/table/load-more.tsx'
-import { When } from '../../parts/frame/times.tsx'
+import { When } from '../../parts/page/relative-time.tsx'
 import { plainText } from '../../data/traces/spans.ts'
 
 export function DatasetPage() {

@@ -4,9 +4,9 @@ import { Link } from '@tanstack/react-router'
 import { datasets as read, recordOf } from '../../data/traces/datasets.ts'
 import type { Dataset } from '../../data/traces/datasets.ts'
 import { figure } from '../../data/format.ts'
-import { Empty, Loaded } from '../../parts/frame/failure.tsx'
-import { Page, Panel } from '../../parts/frame/page.tsx'
-import { When } from '../../parts/frame/times.tsx'
+import { Empty, Loaded } from '../../parts/page/placeholders.tsx'
+import { Page, Panel } from '../../parts/page/page.tsx'
+import { When } from '../../parts/page/relative-time.tsx'
 
 export function DatasetsPage() {
   const datasets = useQuery(read)

@@ -1,10 +1,10 @@
 /** Prompts: which version of each does what name stand for? */
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { Empty, Loaded } from '../../parts/frame/failure.tsx'
-import { Page, Panel } from '../../parts/frame/page.tsx'
-import { Tag } from '../../parts/frame/status.tsx'
-import { When } from '../../parts/frame/times.tsx'
+import { Empty, Loaded } from '../../parts/page/placeholders.tsx'
+import { Page, Panel } from '../../parts/page/page.tsx'
+import { Tag } from '../../parts/page/status.tsx'
+import { When } from '../../parts/page/relative-time.tsx'
 import { prompts as read } from '../../data/models/prompts.ts'
 import type { ListedPrompt } from '../../data/models/prompts.ts'
 

@@ -2,8 +2,8 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { eventTime } from '../../data/format.ts'
-import { Empty, Loaded } from '../../parts/frame/failure.tsx'
-import { Page, Panel } from '../../parts/frame/page.tsx'
+import { Empty, Loaded } from '../../parts/page/placeholders.tsx'
+import { Page, Panel } from '../../parts/page/page.tsx'
 import * as read from '../../data/queries.ts'
 
 export function MonitorsPage() {

@@ -9,7 +9,7 @@ import type { Differing } from '../../data/runs/comparison.ts'
 import type { RunRow } from '../../data/queries.ts'
 import type { CompareSearch } from '../../data/address.ts'
 import { seedParam } from '../../data/runs/seeds.ts'
-import { Panel } from '../frame/page.tsx'
+import { Panel } from '../page/page.tsx'
 
 const LEAST_FOR_CONTOUR = 4
 

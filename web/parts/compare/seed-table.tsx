@@ -4,7 +4,7 @@ import { seriesColour } from '../../data/colours.ts'
 import { count, figure } from '../../data/format.ts'
 import type { RunRow } from '../../data/queries.ts'
 import type { SeedGroup } from '../../data/runs/seeds.ts'
-import { Panel } from '../frame/page.tsx'
+import { Panel } from '../page/page.tsx'
 
 export interface SeedTableProps {
   readonly seed: string

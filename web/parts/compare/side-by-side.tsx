@@ -7,7 +7,7 @@ import type { Differing } from '../../data/runs/comparison.ts'
 import { figure } from '../../data/format.ts'
 import { cellText } from '../../data/runs/columns.ts'
 import type { RunRow } from '../../data/queries.ts'
-import { Panel } from '../frame/page.tsx'
+import { Panel } from '../page/page.tsx'
 
 export function SideBySide({ runs, differing }: { runs: readonly RunRow[]; differing: Differing }) {
   const [all, setAll] = useState(runs.length < 2)

@@ -4,9 +4,9 @@ import { budgetOf } from '../../data/endpoints/budget.ts'
 import type { Budget } from '../../data/endpoints/budget.ts'
 import { count, percent } from '../../data/format.ts'
 import * as read from '../../data/queries.ts'
-import { Empty, Loaded } from '../frame/failure.tsx'
-import { Panel } from '../frame/page.tsx'
-import { Status } from '../frame/status.tsx'
+import { Empty, Loaded } from '../page/placeholders.tsx'
+import { Panel } from '../page/page.tsx'
+import { Status } from '../page/status.tsx'
 
 const DAY_S = 86_400
 /** What a plan allows that names no limit. */

@@ -1,8 +1,8 @@
 /** The metrics of the business by side: what each version reached, and the difference with its interval, valid whenever one looks. */
 import { count, figure, interval, words } from '../../data/format.ts'
 import type { Rollout } from '../../data/queries.ts'
-import { Scroll } from '../frame/page.tsx'
-import { Status } from '../frame/status.tsx'
+import { Scroll } from '../page/page.tsx'
+import { Status } from '../page/status.tsx'
 
 const PREFIX = 'metric '
 const [WIDTH, HEIGHT] = [160, 20]

@@ -8,8 +8,8 @@ import * as read from '../../data/queries.ts'
 import type { Frozen } from '../../data/queries.ts'
 import { Confirm } from '../form/confirm.tsx'
 import { useMay } from '../form/permissions.ts'
-import { Status } from '../frame/status.tsx'
-import { When } from '../frame/times.tsx'
+import { Status } from '../page/status.tsx'
+import { When } from '../page/relative-time.tsx'
 
 const DEPLOY = { verb: 'deploy', resource: 'rollouts' } as const
 

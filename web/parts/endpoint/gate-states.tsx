@@ -1,8 +1,8 @@
 /** The gates of a rollout now: what was compared, both figures, how sure, and how near to failing. */
 import { count, figure, interval, plural, words } from '../../data/format.ts'
 import { compared, failingFirst, foldSlices, gateFigure, nearness } from '../../data/endpoints/gates.ts'
-import { Scroll } from '../frame/page.tsx'
-import { Status } from '../frame/status.tsx'
+import { Scroll } from '../page/page.tsx'
+import { Status } from '../page/status.tsx'
 
 export interface GateRow {
   readonly gate: string

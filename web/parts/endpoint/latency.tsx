@@ -9,8 +9,8 @@ import { duration, eventTime } from '../../data/format.ts'
 import * as read from '../../data/queries.ts'
 import type { Latency } from '../../data/queries.ts'
 import type { Span } from '../../data/address.ts'
-import { Bone, Empty, Loaded } from '../frame/failure.tsx'
-import { Panel } from '../frame/page.tsx'
+import { Bone, Empty, Loaded } from '../page/placeholders.tsx'
+import { Panel } from '../page/page.tsx'
 
 const LineChart = lazy(async () => ({ default: (await import('../../charts/line-chart.tsx')).LineChart }))
 

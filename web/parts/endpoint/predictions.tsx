@@ -4,10 +4,10 @@ import { valueText } from '../../data/endpoints/evidence.ts'
 import { duration, eventTime, figure } from '../../data/format.ts'
 import * as read from '../../data/queries.ts'
 import type { Prediction } from '../../data/queries.ts'
-import { Empty, Loaded } from '../frame/failure.tsx'
+import { Empty, Loaded } from '../page/placeholders.tsx'
 import { useMay } from '../form/permissions.ts'
-import { Facts } from '../frame/page.tsx'
-import { Status } from '../frame/status.tsx'
+import { Facts } from '../page/page.tsx'
+import { Status } from '../page/status.tsx'
 
 export function Predictions({ endpoint }: { endpoint: string }) {
   const may = useMay({ verb: 'read_predictions', resource: 'endpoints' })

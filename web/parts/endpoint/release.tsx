@@ -6,16 +6,16 @@ import { count, percent, plural, sentence, weight, words } from '../../data/form
 import { foldSlices, SHIFT_GATE } from '../../data/endpoints/gates.ts'
 import * as read from '../../data/queries.ts'
 import type { Curve, Rollout } from '../../data/queries.ts'
-import { Empty, Loaded } from '../frame/failure.tsx'
+import { Empty, Loaded } from '../page/placeholders.tsx'
 import { GateStates } from './gate-states.tsx'
-import { Panel } from '../frame/page.tsx'
+import { Panel } from '../page/page.tsx'
 import { Acts, stepWord } from './release-actions.tsx'
 import { FreezeControl, FreezeState } from './freeze.tsx'
 import { Sides } from './business-metrics.tsx'
 import { SplitNotice } from './split-notice.tsx'
-import { Status, VersionChip } from '../frame/status.tsx'
+import { Status, VersionChip } from '../page/status.tsx'
 import { Verdicts } from './verdicts.tsx'
-import { When } from '../frame/times.tsx'
+import { When } from '../page/relative-time.tsx'
 
 export function ReleasePanel({ endpoint, model }: { endpoint: string; model: string }) {
   const rollouts = useQuery(read.rollouts(endpoint))

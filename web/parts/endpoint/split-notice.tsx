@@ -2,7 +2,7 @@
 import { count, sentence } from '../../data/format.ts'
 import { SPLIT_GATE } from '../../data/endpoints/gates.ts'
 import type { Rollout } from '../../data/queries.ts'
-import { Status } from '../frame/status.tsx'
+import { Status } from '../page/status.tsx'
 
 export function SplitNotice({ rollout }: { rollout: Rollout }) {
   const split = rollout.gates.find((gate) => gate.gate === SPLIT_GATE)

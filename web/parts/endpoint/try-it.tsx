@@ -7,9 +7,9 @@ import { duration } from '../../data/format.ts'
 import * as read from '../../data/queries.ts'
 import { rowOf, textsOf } from '../../data/endpoints/input-row.ts'
 import type { InputField } from '../../data/endpoints/input-row.ts'
-import { Command } from '../form/command.tsx'
+import { Command } from '../page/command.tsx'
 import { useMay } from '../form/permissions.ts'
-import { Status } from '../frame/status.tsx'
+import { Status } from '../page/status.tsx'
 
 export interface TryItProps {
   readonly name: string

@@ -1,8 +1,8 @@
 /** What answers an endpoint: each variant with its share, how it is served and its live figures. */
 import { count, duration, figure, percent, weight } from '../../data/format.ts'
-import { Empty } from '../frame/failure.tsx'
-import { Status, VersionChip } from '../frame/status.tsx'
-import { When } from '../frame/times.tsx'
+import { Empty } from '../page/placeholders.tsx'
+import { Status, VersionChip } from '../page/status.tsx'
+import { When } from '../page/relative-time.tsx'
 
 export interface VariantRow {
   readonly role: string

@@ -5,8 +5,8 @@ import { call, describe } from '../../data/api.ts'
 import { eventTime, plural } from '../../data/format.ts'
 import type { Rollout } from '../../data/queries.ts'
 import { GateStates } from './gate-states.tsx'
-import { Status } from '../frame/status.tsx'
-import { When } from '../frame/times.tsx'
+import { Status } from '../page/status.tsx'
+import { When } from '../page/relative-time.tsx'
 
 const SHOWN = 8
 

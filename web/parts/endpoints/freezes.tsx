@@ -2,10 +2,10 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import * as read from '../../data/queries.ts'
-import { Empty, Loaded } from '../frame/failure.tsx'
+import { Empty, Loaded } from '../page/placeholders.tsx'
 import { ByWhom, FreezeAct, Lift, Until } from '../endpoint/freeze.tsx'
 import { useMay } from '../form/permissions.ts'
-import { Panel } from '../frame/page.tsx'
+import { Panel } from '../page/page.tsx'
 
 export function Freezes({ endpoints }: { endpoints: readonly string[] }) {
   const freezes = useQuery(read.freezes)

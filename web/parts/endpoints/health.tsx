@@ -3,8 +3,8 @@ import { Link } from '@tanstack/react-router'
 import { duration, figure, percent, weight } from '../../data/format.ts'
 import { healthOf } from '../../data/endpoints/health.ts'
 import type { HealthEndpoint, HealthIncident } from '../../data/endpoints/health.ts'
-import { Empty } from '../frame/failure.tsx'
-import { Status, VersionChip } from '../frame/status.tsx'
+import { Empty } from '../page/placeholders.tsx'
+import { Status, VersionChip } from '../page/status.tsx'
 
 export function HealthTable(props: { endpoints: readonly HealthEndpoint[]; incidents: readonly HealthIncident[] }) {
   if (props.endpoints.length === 0) {

@@ -4,9 +4,9 @@ import { useId, useState } from 'react'
 import type { Access } from '../../../src/contract/access.ts'
 import { describe } from '../../data/api.ts'
 import { useMay } from './permissions.ts'
-import { Facts } from '../frame/page.tsx'
+import { Facts } from '../page/page.tsx'
 import { Long } from '../run/run-values.tsx'
-import { SoughtPanel } from '../table/named-values.tsx'
+import { SoughtPanel } from '../table/filterable-panel.tsx'
 
 export interface TagsProps {
   readonly tags: readonly (readonly [key: string, value: string])[]

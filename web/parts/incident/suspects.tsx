@@ -3,8 +3,8 @@ import { Link } from '@tanstack/react-router'
 import { evidenceLines } from '../../data/endpoints/evidence.ts'
 import { percent, words } from '../../data/format.ts'
 import { pageOf } from '../../data/page-links.ts'
-import { Empty } from '../frame/failure.tsx'
-import { Facts } from '../frame/page.tsx'
+import { Empty } from '../page/placeholders.tsx'
+import { Facts } from '../page/page.tsx'
 
 export interface Suspect {
   readonly rank: number

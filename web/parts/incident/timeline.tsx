@@ -2,7 +2,7 @@
 import { Link } from '@tanstack/react-router'
 import { eventTime, words } from '../../data/format.ts'
 import { pageOf } from '../../data/page-links.ts'
-import { When } from '../frame/times.tsx'
+import { When } from '../page/relative-time.tsx'
 
 export interface TimelineItem {
   readonly at: string

@@ -2,8 +2,8 @@
 import { Link } from '@tanstack/react-router'
 import { plural } from '../../data/format.ts'
 import type { Incident } from '../../data/queries.ts'
-import { Panel } from '../frame/page.tsx'
-import { When } from '../frame/times.tsx'
+import { Panel } from '../page/page.tsx'
+import { When } from '../page/relative-time.tsx'
 
 interface Found {
   readonly id: string

@@ -3,7 +3,7 @@ import { send } from '../../data/mlflow.ts'
 import { Edit } from '../form/edit-text.tsx'
 import { Markdown } from '../text/markdown.tsx'
 import { useMay } from '../form/permissions.ts'
-import { Panel } from '../frame/page.tsx'
+import { Panel } from '../page/page.tsx'
 import { TagsPanel } from '../form/tags.tsx'
 
 const WRITE = { verb: 'write', resource: 'models' } as const

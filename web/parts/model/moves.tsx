@@ -1,7 +1,7 @@
 /** The moves of a model's aliases: from, to, who, why, when. */
-import { Empty } from '../frame/failure.tsx'
-import { Tag, VersionChip } from '../frame/status.tsx'
-import { When } from '../frame/times.tsx'
+import { Empty } from '../page/placeholders.tsx'
+import { Tag, VersionChip } from '../page/status.tsx'
+import { When } from '../page/relative-time.tsx'
 
 export interface Move {
   readonly model: string

@@ -2,7 +2,7 @@
 import type { AttributionCheck } from '../../../src/contract/monitoring.ts'
 import { count, figure, percent } from '../../data/format.ts'
 import { CheckTable } from './checks.tsx'
-import { Panel } from '../frame/page.tsx'
+import { Panel } from '../page/page.tsx'
 
 export function AttributionPanel({ attribution }: { attribution: AttributionCheck }) {
   const { check, baseline_rows: rows, ndcg, inputs } = attribution

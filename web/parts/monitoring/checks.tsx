@@ -1,7 +1,7 @@
 /** Checks of features in windows: value against limit with the sample, or how much is missing for a judgement. */
 import { count, eventTime, figure, words } from '../../data/format.ts'
-import { Empty } from '../frame/failure.tsx'
-import { Status } from '../frame/status.tsx'
+import { Empty } from '../page/placeholders.tsx'
+import { Status } from '../page/status.tsx'
 
 export interface CheckRow {
   readonly feature: string

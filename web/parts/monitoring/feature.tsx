@@ -5,8 +5,8 @@ import { count, figure, words } from '../../data/format.ts'
 import * as read from '../../data/queries.ts'
 import type { Feature } from '../../data/queries.ts'
 import { CheckTable } from './checks.tsx'
-import { Loaded } from '../frame/failure.tsx'
-import { Panel } from '../frame/page.tsx'
+import { Loaded } from '../page/placeholders.tsx'
+import { Panel } from '../page/page.tsx'
 
 export function FeaturePanel({ endpoint, feature, range }: { endpoint: string; feature: string; range: read.Range }) {
   const one = useQuery(read.feature(endpoint, feature, range))

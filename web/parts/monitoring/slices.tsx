@@ -4,8 +4,8 @@ import { count, figure, interval, percent } from '../../data/format.ts'
 import { METRIC_NAMES } from '../../data/endpoints/metric-names.ts'
 import * as read from '../../data/queries.ts'
 import type { Performance } from '../../data/queries.ts'
-import { Panel } from '../frame/page.tsx'
-import { Status } from '../frame/status.tsx'
+import { Panel } from '../page/page.tsx'
+import { Status } from '../page/status.tsx'
 
 const MOST = 40
 

@@ -8,7 +8,7 @@ import * as read from '../../data/queries.ts'
 import { savedViews } from '../../data/runs/queries.ts'
 import { searchOf } from '../../data/runs/saved-searches.ts'
 import { useMay } from '../form/permissions.ts'
-import { Panel } from '../frame/page.tsx'
+import { Panel } from '../page/page.tsx'
 
 export interface WatchedSearchesProps {
   readonly endpoint: string

@@ -2,8 +2,8 @@
 import { Link } from '@tanstack/react-router'
 import { figure, words } from '../../data/format.ts'
 import type { PipelineRun } from '../../data/queries.ts'
-import { Panel } from '../frame/page.tsx'
-import { Status } from '../frame/status.tsx'
+import { Panel } from '../page/page.tsx'
+import { Status } from '../page/status.tsx'
 
 const MEANING = {
   A: 'the same bytes',

@@ -4,11 +4,11 @@ import { Link } from '@tanstack/react-router'
 import { bytes, count, duration, NONE, sentence } from '../../data/format.ts'
 import * as read from '../../data/queries.ts'
 import type { Step } from '../../data/queries.ts'
-import { Loaded } from '../frame/failure.tsx'
+import { Loaded } from '../page/placeholders.tsx'
 import { LiveLog } from '../text/live-log.tsx'
-import { Facts, Panel, Scroll } from '../frame/page.tsx'
-import { Status } from '../frame/status.tsx'
-import { When } from '../frame/times.tsx'
+import { Facts, Panel, Scroll } from '../page/page.tsx'
+import { Status } from '../page/status.tsx'
+import { When } from '../page/relative-time.tsx'
 
 export function StepPanels({ run, step }: { run: string; step: Step }) {
   return (

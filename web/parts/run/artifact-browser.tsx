@@ -4,8 +4,8 @@ import { previewOf, treeOf } from '../../data/runs/artifacts.ts'
 import type { ArtifactFile, TreeNode } from '../../data/runs/artifacts.ts'
 import { bytes, plural } from '../../data/format.ts'
 import { ArtifactPreview } from './artifact-preview.tsx'
-import { Empty } from '../frame/failure.tsx'
-import { Panel } from '../frame/page.tsx'
+import { Empty } from '../page/placeholders.tsx'
+import { Panel } from '../page/page.tsx'
 
 export interface BrowsedFile extends ArtifactFile {
   readonly digest: string

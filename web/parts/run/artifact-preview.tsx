@@ -6,9 +6,9 @@ import type { Preview, TextTable } from '../../data/runs/artifacts.ts'
 import { bytes, count } from '../../data/format.ts'
 import { ShapeMap } from '../../charts/shape-map.tsx'
 import type { BrowsedFile } from './artifact-browser.tsx'
-import { Empty, Failure, Waiting } from '../frame/failure.tsx'
+import { Empty, Failure, Waiting } from '../page/placeholders.tsx'
 import { Markdown } from '../text/markdown.tsx'
-import { Scroll } from '../frame/page.tsx'
+import { Scroll } from '../page/page.tsx'
 
 /** The most bytes of a file that are read to show it, and rows of a table. */
 const READ_BYTES = 512 * 1024

@@ -1,7 +1,7 @@
 /** Images that a run logged over its steps: one series a key, the step chosen with a slider. */
 import { useId, useState } from 'react'
 import type { LoggedImage } from '../../data/runs/artifacts.ts'
-import { Panel } from '../frame/page.tsx'
+import { Panel } from '../page/page.tsx'
 
 export interface MediaProps {
   readonly series: ReadonlyMap<string, readonly LoggedImage[]>

@@ -4,9 +4,9 @@ import { Link } from '@tanstack/react-router'
 import { duration, plural } from '../../data/format.ts'
 import * as read from '../../data/queries.ts'
 import type { Run } from '../../data/queries.ts'
-import { Panel } from '../frame/page.tsx'
-import { Status } from '../frame/status.tsx'
-import { When } from '../frame/times.tsx'
+import { Panel } from '../page/page.tsx'
+import { Status } from '../page/status.tsx'
+import { When } from '../page/relative-time.tsx'
 
 /** Names the run that a run is inside of. */
 export const PARENT = 'mlflow.parentRunId'

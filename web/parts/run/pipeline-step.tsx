@@ -5,7 +5,7 @@ import { money } from '../../data/format.ts'
 import * as read from '../../data/queries.ts'
 import type { Run } from '../../data/queries.ts'
 import { LiveLog } from '../text/live-log.tsx'
-import { Panel } from '../frame/page.tsx'
+import { Panel } from '../page/page.tsx'
 
 const PIPELINE_RUN = 'slipway.pipeline_run'
 const STEP = 'slipway.step'

@@ -9,8 +9,8 @@ import { seriesColour } from '../../data/colours.ts'
 import { count, plural } from '../../data/format.ts'
 import { runCurves } from '../../data/runs/queries.ts'
 import type { RunCurve, Steps } from '../../data/runs/queries.ts'
-import { Bone, Failure } from '../frame/failure.tsx'
-import { Panel } from '../frame/page.tsx'
+import { Bone, Failure } from '../page/placeholders.tsx'
+import { Panel } from '../page/page.tsx'
 
 const LineChart = lazy(async () => ({ default: (await import('../../charts/line-chart.tsx')).LineChart }))
 

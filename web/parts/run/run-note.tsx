@@ -4,7 +4,7 @@ import type { Run } from '../../data/queries.ts'
 import { Edit } from '../form/edit-text.tsx'
 import { Markdown } from '../text/markdown.tsx'
 import { useMay } from '../form/permissions.ts'
-import { Panel } from '../frame/page.tsx'
+import { Panel } from '../page/page.tsx'
 import { WRITE_RUNS } from './run-actions.tsx'
 
 export const NOTE = 'mlflow.note.content'

@@ -1,6 +1,6 @@
 /** Where a run comes from: what `slipway run` or `python -m slipway.record` kept of its code, environment, data and machine. */
 import type { ReactNode } from 'react'
-import { Facts, Panel } from '../frame/page.tsx'
+import { Facts, Panel } from '../page/page.tsx'
 
 const PREFIX = 'slipway.record.'
 

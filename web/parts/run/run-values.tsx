@@ -1,9 +1,9 @@
 /** Last metrics and params of a run, as lists in which one can look for a name. */
 import { figure } from '../../data/format.ts'
 import type { Run } from '../../data/queries.ts'
-import { Empty } from '../frame/failure.tsx'
-import { Facts } from '../frame/page.tsx'
-import { SoughtPanel } from '../table/named-values.tsx'
+import { Empty } from '../page/placeholders.tsx'
+import { Facts } from '../page/page.tsx'
+import { SoughtPanel } from '../table/filterable-panel.tsx'
 
 type Metric = Run['metrics'][number]
 

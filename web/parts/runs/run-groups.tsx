@@ -8,10 +8,10 @@ import * as read from '../../data/queries.ts'
 import { titleOf } from '../../data/runs/columns.ts'
 import { runGroups } from '../../data/runs/queries.ts'
 import type { RunGroup } from '../../data/runs/queries.ts'
-import { Empty, Loaded } from '../frame/failure.tsx'
-import { Panel } from '../frame/page.tsx'
-import { Status } from '../frame/status.tsx'
-import { When } from '../frame/times.tsx'
+import { Empty, Loaded } from '../page/placeholders.tsx'
+import { Panel } from '../page/page.tsx'
+import { Status } from '../page/status.tsx'
+import { When } from '../page/relative-time.tsx'
 
 export interface RunGroupsProps {
   readonly by: string

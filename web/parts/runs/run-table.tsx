@@ -8,8 +8,8 @@ import type { RunRow } from '../../data/queries.ts'
 import { cellOf, cellText, nextOrder, orderState, titleOf } from '../../data/runs/columns.ts'
 import type { RunCurve } from '../../data/runs/queries.ts'
 import { useSparks } from './run-sparks.ts'
-import { Status } from '../frame/status.tsx'
-import { When } from '../frame/times.tsx'
+import { Status } from '../page/status.tsx'
+import { When } from '../page/relative-time.tsx'
 
 export interface RunTableProps {
   readonly rows: readonly RunRow[]

@@ -3,7 +3,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useRef, useState } from 'react'
 import type { authApi } from '../../../src/contract/auth.ts'
 import { call, describe } from '../../data/api.ts'
-import { Command } from '../form/command.tsx'
+import { Command } from '../page/command.tsx'
 
 const ROLES = ['viewer', 'contributor', 'maintainer', 'admin', 'service'] as const
 type Role = (typeof ROLES)[number]

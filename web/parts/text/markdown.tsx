@@ -2,7 +2,7 @@
 import { Fragment, useMemo } from 'react'
 import { blocksOf } from '../../data/markdown.ts'
 import type { Block, Inline } from '../../data/markdown.ts'
-import { Scroll } from '../frame/page.tsx'
+import { Scroll } from '../page/page.tsx'
 
 export function Markdown({ text }: { text: string }) {
   const blocks = useMemo(() => blocksOf(text), [text])

@@ -1,8 +1,8 @@
 /** What people and judges said about a trace. */
 import { plainText } from '../../data/traces/spans.ts'
 import type { Assessment } from '../../data/traces/queries.ts'
-import { Empty } from '../frame/failure.tsx'
-import { When } from '../frame/times.tsx'
+import { Empty } from '../page/placeholders.tsx'
+import { When } from '../page/relative-time.tsx'
 
 export function Assessments({ assessments }: { assessments: readonly Assessment[] }) {
   if (assessments.length === 0) {

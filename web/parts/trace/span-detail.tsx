@@ -2,7 +2,7 @@
 import { duration, plural } from '../../data/format.ts'
 import { partsOf, plainText } from '../../data/traces/spans.ts'
 import type { Span } from '../../data/traces/queries.ts'
-import { Facts, Panel } from '../frame/page.tsx'
+import { Facts, Panel } from '../page/page.tsx'
 
 export function SpanDetail({ span }: { span: Span }) {
   const { inputs, outputs, others } = partsOf(span.attributes)

@@ -4,8 +4,8 @@ import type { registryApi } from '../../../src/contract/registry.ts'
 import { call } from '../../data/api.ts'
 import { count, figure, interval } from '../../data/format.ts'
 import type { Version } from '../../data/queries.ts'
-import { Empty } from '../frame/failure.tsx'
-import { Status } from '../frame/status.tsx'
+import { Empty } from '../page/placeholders.tsx'
+import { Status } from '../page/status.tsx'
 
 export function Gates({ verdict }: { verdict: Version['verdict'] }) {
   if (verdict === null) {

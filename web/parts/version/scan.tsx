@@ -1,9 +1,9 @@
 /** What a walk over the files of a version found, without loading any of them. */
 import { bytes, count, plural } from '../../data/format.ts'
 import type { Version } from '../../data/queries.ts'
-import { Empty } from '../frame/failure.tsx'
-import { Status } from '../frame/status.tsx'
-import { When } from '../frame/times.tsx'
+import { Empty } from '../page/placeholders.tsx'
+import { Status } from '../page/status.tsx'
+import { When } from '../page/relative-time.tsx'
 
 type Scan = NonNullable<Version['scan']>
 

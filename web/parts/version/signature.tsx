@@ -1,6 +1,6 @@
 /** The inputs and outputs of a model by its signature, whatever its shape. */
 import { columnsOf } from '../../data/models/signature-columns.ts'
-import { Empty } from '../frame/failure.tsx'
+import { Empty } from '../page/placeholders.tsx'
 
 export function Signature({ signature }: { signature: Readonly<Record<string, unknown>> | null }) {
   const columns = signature === null ? [] : columnsOf(signature)

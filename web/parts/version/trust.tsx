@@ -5,8 +5,8 @@ import { call } from '../../data/api.ts'
 import * as read from '../../data/queries.ts'
 import type { Version } from '../../data/queries.ts'
 import { Confirm } from '../form/confirm.tsx'
-import { Status } from '../frame/status.tsx'
-import { When } from '../frame/times.tsx'
+import { Status } from '../page/status.tsx'
+import { When } from '../page/relative-time.tsx'
 
 export function Trust({ version }: { version: Version }) {
   return (

@@ -3,7 +3,7 @@ import type { UseQueryResult } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import { describe, isAbsent } from '../../data/api.ts'
-import { Command } from '../form/command.tsx'
+import { Command } from './command.tsx'
 import { Page } from './page.tsx'
 
 /** A failure in words, with the request id to quote and a way to try again. */

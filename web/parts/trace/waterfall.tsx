@@ -1,6 +1,6 @@
 /** Spans as bars over time, each below its parent: which call took how long, and inside which other. */
-import { duration } from '../data/format.ts'
-import { Status } from '../parts/frame/status.tsx'
+import { duration } from '../../data/format.ts'
+import { Status } from '../page/status.tsx'
 
 export interface WaterfallRow {
   readonly id: string

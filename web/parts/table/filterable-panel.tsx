@@ -2,7 +2,7 @@
 import { useState } from 'react'
 import type { ReactNode } from 'react'
 import { count } from '../../data/format.ts'
-import { Panel } from '../frame/page.tsx'
+import { Panel } from '../page/page.tsx'
 
 export interface SoughtPanelProps<T> {
   readonly title: string
