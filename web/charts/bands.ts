@@ -1,5 +1,5 @@
 /** Repetitions of the same run (other seeds) as one line: mean and interval of the mean. */
-import type { Value } from './curves.ts'
+import type { Value } from './values.ts'
 
 /** Student's t for a two-sided 95 % interval, by degrees of freedom from 1. */
 const T95 = [

@@ -1,5 +1,7 @@
 /** Joins the curves of a metric from several runs on one axis: steps, or time since each run began. */
+import type { Axis } from '../data/runs/chart-settings.ts'
 import { smooth } from './smoothing.ts'
+import type { Value } from './values.ts'
 
 export interface Curve {
   readonly steps: readonly number[]
@@ -7,11 +9,6 @@ export interface Curve {
   readonly times: readonly number[]
   readonly values: readonly (number | 'NaN')[]
 }
-
-export type Axis = 'step' | 'time'
-
-/** A value; null where it is NaN, so that the line breaks; undefined where the curve has no point, so that it goes on. */
-export type Value = number | null | undefined
 
 /** `raw` and `smoothed` have one list a curve, aligned with `x`. */
 export interface Joined {

@@ -5,7 +5,7 @@ import 'uplot/dist/uPlot.min.css'
 import { figure } from '../data/format.ts'
 import { resolvedColour } from '../data/theme.ts'
 import { clockTexts, localTime, lonely, markTexts, strongMarks } from './axes.ts'
-import type { Value } from './curves.ts'
+import type { Value } from './values.ts'
 
 export interface Line {
   readonly label: string

@@ -1,5 +1,5 @@
 /** Smoothing of a noisy curve for the eye. */
-import type { Value } from './curves.ts'
+import type { Value } from './values.ts'
 
 /**
  * Exponential moving average with the start's bias taken out (as in Adam, Kingma and Ba 2015). `amount` 0 (none) to below 1.

@@ -6,6 +6,11 @@ export interface ArtifactFile {
   readonly size: number
 }
 
+/** A file with the digest of its bytes. */
+export interface StoredFile extends ArtifactFile {
+  readonly digest: string
+}
+
 /** A folder with what lies in it, or a file (no `children`). */
 export interface TreeNode {
   readonly name: string

@@ -1,7 +1,9 @@
 /** How curves are drawn, as the address of a page keeps it. */
-import type { Axis } from '../../charts/curves.ts'
 import type { Steps } from './queries.ts'
 import type { ChartSearch } from '../address.ts'
+
+/** What the x axis of a curve counts. */
+export type Axis = 'step' | 'time'
 
 export interface ChartSettings {
   /** 0..0.95 */

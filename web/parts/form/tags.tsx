@@ -5,7 +5,7 @@ import type { Access } from '../../../src/contract/access.ts'
 import { describe } from '../../data/api.ts'
 import { useMay } from './permissions.ts'
 import { Facts } from '../page/page.tsx'
-import { Long } from '../run/run-values.tsx'
+import { LongText } from '../page/long-text.tsx'
 import { SoughtPanel } from '../table/filterable-panel.tsx'
 
 export interface TagsProps {
@@ -33,7 +33,7 @@ export function TagsPanel({ tags, needs, set }: TagsProps) {
               key,
               <span key={key} className="row">
                 <span className="break">
-                  <Long text={value} />
+                  <LongText text={value} />
                 </span>
                 {may && !isKept(key) && (
                   <button

@@ -1,18 +1,14 @@
 /** The files of a run as a tree, and the chosen one shown without running anything of it. */
 import { useState } from 'react'
 import { previewOf, treeOf } from '../../data/runs/artifacts.ts'
-import type { ArtifactFile, TreeNode } from '../../data/runs/artifacts.ts'
+import type { StoredFile, TreeNode } from '../../data/runs/artifacts.ts'
 import { bytes, plural } from '../../data/format.ts'
 import { ArtifactPreview } from './artifact-preview.tsx'
 import { Empty } from '../page/placeholders.tsx'
 import { Panel } from '../page/page.tsx'
 
-export interface BrowsedFile extends ArtifactFile {
-  readonly digest: string
-}
-
 export interface ArtifactBrowserProps {
-  readonly files: readonly BrowsedFile[]
+  readonly files: readonly StoredFile[]
   /** The address of a file's bytes. */
   readonly address: (path: string) => string
   readonly chosen: string | undefined

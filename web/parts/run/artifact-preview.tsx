@@ -2,10 +2,9 @@
 import { useQuery } from '@tanstack/react-query'
 import { shapesOf } from '../../data/geojson.ts'
 import { parseCsv, previewOf, tableOfJson } from '../../data/runs/artifacts.ts'
-import type { Preview, TextTable } from '../../data/runs/artifacts.ts'
+import type { Preview, StoredFile, TextTable } from '../../data/runs/artifacts.ts'
 import { bytes, count } from '../../data/format.ts'
 import { ShapeMap } from '../../charts/shape-map.tsx'
-import type { BrowsedFile } from './artifact-browser.tsx'
 import { Empty, Failure, Waiting } from '../page/placeholders.tsx'
 import { Markdown } from '../text/markdown.tsx'
 import { Scroll } from '../page/page.tsx'
@@ -14,7 +13,7 @@ import { Scroll } from '../page/page.tsx'
 const READ_BYTES = 512 * 1024
 const ROWS = 200
 
-export function ArtifactPreview({ file, address }: { file: BrowsedFile; address: string }) {
+export function ArtifactPreview({ file, address }: { file: StoredFile; address: string }) {
   const kind = previewOf(file.path)
   const name = file.path.split('/').at(-1) ?? file.path
   return (
@@ -49,7 +48,7 @@ function isText(kind: Preview): kind is TextKind {
   return TEXTS.some((one) => one === kind)
 }
 
-function FromText({ kind, file, address }: { kind: TextKind; file: BrowsedFile; address: string }) {
+function FromText({ kind, file, address }: { kind: TextKind; file: StoredFile; address: string }) {
   const read = useQuery({
     queryKey: ['artifact', address, file.digest],
     queryFn: ({ signal }) => textOf(address, file.size, signal),

@@ -2,6 +2,7 @@
 import { figure } from '../../data/format.ts'
 import type { Run } from '../../data/queries.ts'
 import { Empty } from '../page/placeholders.tsx'
+import { LongText } from '../page/long-text.tsx'
 import { Facts } from '../page/page.tsx'
 import { SoughtPanel } from '../table/filterable-panel.tsx'
 
@@ -47,22 +48,9 @@ export function ParamsPanel({ params }: { params: Readonly<Record<string, string
         found.length === 0 ? (
           <p className="muted">None was logged.</p>
         ) : (
-          <Facts items={found.map(([key, value]) => [key, <Long key={key} text={value} />])} />
+          <Facts items={found.map(([key, value]) => [key, <LongText key={key} text={value} />])} />
         )
       }
     </SoughtPanel>
-  )
-}
-
-const SHORT = 120
-
-/** A value whose rest is folded away where it is long. */
-export function Long({ text }: { text: string }) {
-  if (text.length <= SHORT) return text
-  return (
-    <details>
-      <summary>{text.slice(0, SHORT)}…</summary>
-      {text}
-    </details>
   )
 }
