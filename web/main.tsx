@@ -3,7 +3,7 @@ import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@ta
 import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
-import { isLoggedOut, mayPass } from './data/api.ts'
+import { isLoggedOut, isTransient } from './data/api.ts'
 import { makeRouter } from './routes.tsx'
 import './style.css'
 import { setTheme, storedTheme } from './data/theme.ts'
@@ -19,7 +19,11 @@ const queries = new QueryClient({
   queryCache: new QueryCache({ onError }),
   mutationCache: new MutationCache({ onError }),
   defaultOptions: {
-    queries: { staleTime: 5000, retry: (tries, error) => tries < TRIES && mayPass(error), refetchOnWindowFocus: false },
+    queries: {
+      staleTime: 5000,
+      retry: (tries, error) => tries < TRIES && isTransient(error),
+      refetchOnWindowFocus: false,
+    },
   },
 })
 const router = makeRouter(queries)

@@ -229,7 +229,7 @@ for (const [name, path, texts] of PAGES) {
   test(`${name} says what it must, at both sizes, dark and light, axe-clean`, { skip, timeout: 120_000 }, async () => {
     await look(full.url + path, { ...SIZES[0], scheme: 'light' }, async (page) => {
       for (const text of texts) await page.getByText(text).first().waitFor({ state: 'attached' })
-      await page.locator('.bone').first().waitFor({ state: 'detached' })
+      await page.locator('.skeleton').first().waitFor({ state: 'detached' })
       const wrong: string[] = []
       for (const size of SIZES) {
         await page.setViewportSize(size)

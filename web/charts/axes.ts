@@ -67,7 +67,7 @@ function isPower(mark: number): boolean {
 }
 
 /** Places of points that no line reaches: nothing or a break on both sides. */
-export function lonely(values: readonly Value[]): number[] {
+export function isolatedPoints(values: readonly Value[]): number[] {
   const places = [...values.keys()].filter((i) => values[i] !== undefined)
   return places.filter(
     (place, i) =>

@@ -28,7 +28,7 @@ export function joinCurves(curves: readonly Curve[], amount: number, axis: Axis 
 }
 
 /** The curve at every place between its first and its last point, along straight lines; undefined outside and at NaN. */
-export function filled(x: readonly number[], values: readonly Value[]): Value[] {
+export function interpolated(x: readonly number[], values: readonly Value[]): Value[] {
   const out = [...values]
   let before: number | undefined
   for (const [i, value] of values.entries()) {

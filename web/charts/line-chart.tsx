@@ -4,7 +4,7 @@ import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import { figure } from '../data/format.ts'
 import { resolvedColour } from '../data/theme.ts'
-import { clockTexts, localTime, lonely, markTexts, strongMarks } from './axes.ts'
+import { clockTexts, localTime, isolatedPoints, markTexts, strongMarks } from './axes.ts'
 import type { Value } from './values.ts'
 
 export interface Line {
@@ -159,7 +159,7 @@ function seriesOf(line: Line, unit: string): uPlot.Series {
     stroke: resolvedColour(line.colour),
     width: line.pale ? 1 : 1.6,
     alpha: line.pale ? PALE : 1,
-    points: { show: false, size: 4, filter: () => lonely(line.values) },
+    points: { show: false, size: 4, filter: () => isolatedPoints(line.values) },
     ...(line.dashed && { dash: [5, 4] }),
     value: (_: uPlot, value: Value) => (typeof value !== 'number' ? '–' : `${Number(value.toPrecision(5))}${unit}`),
   }

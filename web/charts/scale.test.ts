@@ -4,8 +4,8 @@ import { test } from 'node:test'
 import { versionColour } from '../data/colours.ts'
 import { halfWidth, meanBand, student95 } from './bands.ts'
 import { levelLine, surface } from './contour.ts'
-import { filled, joinCurves } from './curves.ts'
-import { clockTexts, lonely, markTexts, strongMarks } from './axes.ts'
+import { interpolated, joinCurves } from './curves.ts'
+import { clockTexts, isolatedPoints, markTexts, strongMarks } from './axes.ts'
 import { axisFor } from './domain.ts'
 import { layers } from './layers.ts'
 import { decades, extent, linear, linePath, logarithmic, ticks } from './scale.ts'
@@ -104,7 +104,7 @@ test('neighbouring versions have different colours, and a version keeps its own'
 
 test('a curve is filled between its points, not beyond them nor across NaN', () => {
   const gaps = [undefined, 1, undefined, 3, null, undefined, 9]
-  assert.deepEqual(filled([0, 1, 2, 5, 6, 7, 8], gaps), [undefined, 1, 1.5, 3, undefined, undefined, 9])
+  assert.deepEqual(interpolated([0, 1, 2, 5, 6, 7, 8], gaps), [undefined, 1, 1.5, 3, undefined, undefined, 9])
 })
 
 test('repetitions become a mean with its interval', () => {
@@ -172,8 +172,8 @@ test('a logarithmic axis has lines at powers of ten where these suffice', () => 
 })
 
 test('a point between breaks is a point of its own', () => {
-  assert.deepEqual(lonely([1, null, 2, 3, null, 4]), [0, 5])
-  assert.deepEqual(lonely([null, undefined, 7, undefined, null]), [2])
-  assert.deepEqual(lonely([1, undefined, 2]), [])
-  assert.deepEqual(lonely([5]), [0])
+  assert.deepEqual(isolatedPoints([1, null, 2, 3, null, 4]), [0, 5])
+  assert.deepEqual(isolatedPoints([null, undefined, 7, undefined, null]), [2])
+  assert.deepEqual(isolatedPoints([1, undefined, 2]), [])
+  assert.deepEqual(isolatedPoints([5]), [0])
 })

@@ -25,7 +25,7 @@ export function isLoggedOut(error: unknown): boolean {
 }
 
 /** True when the server has no such part: its route is unknown. */
-export function isAbsent(error: unknown): boolean {
+export function isRouteUnknown(error: unknown): boolean {
   return error instanceof CallError && error.code === 'no_route'
 }
 
@@ -36,6 +36,6 @@ export function describe(error: unknown): { message: string; help: string; reque
 }
 
 /** True for failures that a later try may mend: no answer, or the server's own. */
-export function mayPass(error: unknown): boolean {
+export function isTransient(error: unknown): boolean {
   return error instanceof CallError && (error.status === 0 || error.status >= 502)
 }

@@ -1,7 +1,7 @@
 /** What Home says, and how an endpoint is. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { happenings, needs } from './feed.ts'
+import { recentChanges, needs } from './feed.ts'
 import { healthOf } from './endpoints/health.ts'
 import type { HealthVariant } from './endpoints/health.ts'
 
@@ -67,7 +67,7 @@ test('what is resolved, promoted, mended since or older than a day needs nobody'
 test('what happened within a day is listed, the newest first', () => {
   const resolved = { ...incident, opened_at: at(30 * HOUR), resolved_at: at(4 * HOUR), state: 'resolved' }
   const failed = { id: 't1', name: 'brave-heron', status: 'FAILED', ended_at: at(HOUR / 2) }
-  const list = happenings(NOW, {
+  const list = recentChanges(NOW, {
     incidents: [resolved],
     rollouts: [rollout],
     pipelineRuns: [run],
@@ -82,7 +82,7 @@ test('what happened within a day is listed, the newest first', () => {
       'Incident resolved: unit changed',
     ],
   )
-  assert.equal(happenings(NOW, { ...none, runs: [failed] }, 0).length, 0)
+  assert.equal(recentChanges(NOW, { ...none, runs: [failed] }, 0).length, 0)
 })
 
 const variant = (given: Partial<HealthVariant>): HealthVariant => ({

@@ -14,7 +14,7 @@ export interface Need {
 }
 
 /** Something that happened. */
-export interface Happening {
+export interface Change {
   readonly key: string
   readonly status: string
   readonly text: string
@@ -124,7 +124,7 @@ function isRecent(at: string | null, now: number): boolean {
 }
 
 /** What happened within the last day, newest first, at most `most`. */
-export function happenings(
+export function recentChanges(
   now: number,
   from: {
     incidents: readonly FeedIncident[]
@@ -133,12 +133,12 @@ export function happenings(
     runs: readonly FeedRun[]
   },
   most = 12,
-): Happening[] {
+): Change[] {
   const all = [
-    ...from.incidents.flatMap(incidentHappenings),
-    ...from.rollouts.flatMap(rolloutHappenings),
-    ...from.pipelineRuns.flatMap(pipelineHappenings),
-    ...from.runs.flatMap(runHappenings),
+    ...from.incidents.flatMap(incidentChanges),
+    ...from.rollouts.flatMap(rolloutChanges),
+    ...from.pipelineRuns.flatMap(pipelineChanges),
+    ...from.runs.flatMap(runChanges),
   ]
   return all
     .filter((one) => isRecent(one.at, now))
@@ -146,7 +146,7 @@ export function happenings(
     .slice(0, most)
 }
 
-function incidentHappenings(one: FeedIncident): Happening[] {
+function incidentChanges(one: FeedIncident): Change[] {
   const path = `/incidents/${one.id}`
   const opened = {
     key: `${one.id} opened`,
@@ -168,7 +168,7 @@ function incidentHappenings(one: FeedIncident): Happening[] {
   ]
 }
 
-function rolloutHappenings(one: FeedRollout): Happening[] {
+function rolloutChanges(one: FeedRollout): Change[] {
   const ended = one.finished_at !== null
   return [
     {
@@ -183,7 +183,7 @@ function rolloutHappenings(one: FeedRollout): Happening[] {
   ]
 }
 
-function pipelineHappenings(one: FeedPipelineRun): Happening[] {
+function pipelineChanges(one: FeedPipelineRun): Change[] {
   if (one.finished_at === null) return []
   const status = one.outcome ?? one.state
   return [
@@ -197,7 +197,7 @@ function pipelineHappenings(one: FeedPipelineRun): Happening[] {
   ]
 }
 
-function runHappenings(one: FeedRun): Happening[] {
+function runChanges(one: FeedRun): Change[] {
   if (one.status !== 'FAILED' || one.ended_at === null) return []
   return [
     {

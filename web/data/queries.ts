@@ -73,7 +73,7 @@ export const experimentsOf = (stage: 'deleted' | undefined) =>
   })
 
 /** What of the runs is asked for; columns are `metrics.KEY`, `params.KEY` or `tags.KEY`. */
-export interface RunsAsk {
+export interface RunsQuery {
   readonly filter: string
   readonly order: string
   readonly experiment: string
@@ -82,7 +82,7 @@ export interface RunsAsk {
   readonly stage?: 'deleted' | undefined
 }
 
-export const runs = (ask: RunsAsk) =>
+export const runs = (ask: RunsQuery) =>
   infiniteQueryOptions({
     queryKey: ['runs', 'list', ask],
     initialPageParam: '',
@@ -92,7 +92,7 @@ export const runs = (ask: RunsAsk) =>
   })
 
 /** The first runs of a search alone. */
-export const firstRuns = (ask: RunsAsk, limit: number) =>
+export const firstRuns = (ask: RunsQuery, limit: number) =>
   queryOptions({
     queryKey: ['runs', 'first', ask, limit],
     queryFn: ({ signal }) => pageOfRuns(ask, limit, '', signal),
@@ -101,7 +101,7 @@ export const firstRuns = (ask: RunsAsk, limit: number) =>
 const PAGE = 100
 
 /** One page of a search. */
-export function pageOfRuns(ask: RunsAsk, limit: number, token: string, signal?: AbortSignal) {
+export function pageOfRuns(ask: RunsQuery, limit: number, token: string, signal?: AbortSignal) {
   return call<typeof trackingApi.listRuns>('GET', '/v1/runs', {
     ...(signal && { signal }),
     query: {

@@ -4,7 +4,7 @@ import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { count, duration, figure, money, percent, sentence } from '../data/format.ts'
 import { Empty, Loaded } from '../parts/page/placeholders.tsx'
 import { Figures, Page, Panel } from '../parts/page/page.tsx'
-import { When } from '../parts/page/relative-time.tsx'
+import { RelativeTime } from '../parts/page/relative-time.tsx'
 import * as read from '../data/queries.ts'
 import type { CostBy } from '../data/queries.ts'
 
@@ -153,7 +153,7 @@ function RateTable({ rates }: { rates: readonly RateRow[] }) {
             <td className="num">{money(rate.micro_dollars)}</td>
             <td>{rate.unit}</td>
             <td className="num">
-              <When at={rate.from} />
+              <RelativeTime at={rate.from} />
             </td>
             <td className="break">{rate.note}</td>
           </tr>

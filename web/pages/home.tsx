@@ -1,15 +1,15 @@
 /** Home: what needs me now, how each endpoint is, what changed today; on an empty server, the commands that begin. */
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { isAbsent } from '../data/api.ts'
+import { isRouteUnknown } from '../data/api.ts'
 import { plural } from '../data/format.ts'
-import { happenings, needs } from '../data/feed.ts'
-import type { Happening, Need } from '../data/feed.ts'
-import { Empty, Failure, Loaded, Waiting } from '../parts/page/placeholders.tsx'
+import { recentChanges, needs } from '../data/feed.ts'
+import type { Change, Need } from '../data/feed.ts'
+import { Empty, Failure, Loaded, Loading } from '../parts/page/placeholders.tsx'
 import { HealthTable } from '../parts/endpoints/health.tsx'
 import { Page, Panel } from '../parts/page/page.tsx'
 import { Status } from '../parts/page/status.tsx'
-import { useNow, When } from '../parts/page/relative-time.tsx'
+import { useNow, RelativeTime } from '../parts/page/relative-time.tsx'
 import * as read from '../data/queries.ts'
 
 const BEGIN = ['./slipway demo', './slipway init my-project', 'cd my-project && slipway ship']
@@ -27,7 +27,7 @@ export function HomePage() {
         {failed.map((query) => (
           <Failure key={query.what} what={query.what} error={query.error} retry={() => void query.refetch()} />
         ))}
-        {waiting ? <Waiting height={96} /> : <Needs items={open} />}
+        {waiting ? <Loading height={96} /> : <Needs items={open} />}
       </Panel>
       <Panel title="Endpoints" note="the last minute" flush>
         <Loaded query={endpoints} what="The endpoints" height={120}>
@@ -35,7 +35,7 @@ export function HomePage() {
         </Loaded>
       </Panel>
       <Panel title="Last 24 hours" flush>
-        <Changes items={happenings(now, from)} waiting={waiting} />
+        <Changes items={recentChanges(now, from)} waiting={waiting} />
       </Panel>
     </Page>
   )
@@ -55,7 +55,7 @@ function useFeed() {
   ]
   return {
     waiting: parts.some((query) => query.isPending),
-    failed: parts.filter((query) => query.isError && !isAbsent(query.error)),
+    failed: parts.filter((query) => query.isError && !isRouteUnknown(query.error)),
     from: {
       incidents: incidents.data?.items ?? [],
       rollouts: rollouts.data?.items ?? [],
@@ -99,7 +99,7 @@ function Needs({ items }: { items: readonly Need[] }) {
           <div className="what">
             <strong className="break">{need.title}</strong>
             <div className="muted small break">
-              {need.detail} · <When at={need.at} />
+              {need.detail} · <RelativeTime at={need.at} />
             </div>
           </div>
           <Link to={need.path} className="button">
@@ -111,7 +111,7 @@ function Needs({ items }: { items: readonly Need[] }) {
   )
 }
 
-function Changes({ items, waiting }: { items: readonly Happening[]; waiting: boolean }) {
+function Changes({ items, waiting }: { items: readonly Change[]; waiting: boolean }) {
   if (items.length === 0) return waiting ? null : <Empty title="Nothing changed in the last 24 hours" />
   return (
     <ul className="changes">
@@ -122,7 +122,7 @@ function Changes({ items, waiting }: { items: readonly Happening[]; waiting: boo
             {one.text}
           </Link>
           <span className="muted">
-            <When at={one.at} />
+            <RelativeTime at={one.at} />
           </span>
         </li>
       ))}

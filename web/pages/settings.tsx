@@ -6,13 +6,13 @@ import { call, describe } from '../data/api.ts'
 import { count } from '../data/format.ts'
 import { Command } from '../parts/page/command.tsx'
 import { Confirm } from '../parts/form/confirm.tsx'
-import { Empty, Failure, Loaded, Waiting } from '../parts/page/placeholders.tsx'
-import { useMay } from '../parts/form/permissions.ts'
+import { Empty, Failure, Loaded, Loading } from '../parts/page/placeholders.tsx'
+import { usePermission } from '../parts/form/permissions.ts'
 import { NewToken } from '../parts/settings/new-token.tsx'
 import { Facts, Page, Panel } from '../parts/page/page.tsx'
-import { ReadOn } from '../parts/table/load-more.tsx'
+import { LoadMore } from '../parts/table/load-more.tsx'
 import { Status } from '../parts/page/status.tsx'
-import { When } from '../parts/page/relative-time.tsx'
+import { RelativeTime } from '../parts/page/relative-time.tsx'
 import * as read from '../data/queries.ts'
 
 export function SettingsPage() {
@@ -41,7 +41,7 @@ export function SettingsPage() {
                 ['Address', <code key="a">{data.url}</code>],
                 ['Predictions', <code key="p">{data.gateway_url || 'no gateway'}</code>],
                 ['Database', data.database],
-                ['Running since', <When key="s" at={data.started_at} />],
+                ['Running since', <RelativeTime key="s" at={data.started_at} />],
                 [
                   'You are',
                   me.data === undefined
@@ -63,19 +63,19 @@ export function SettingsPage() {
 const MANAGE = { verb: 'manage', resource: 'tokens' } as const
 
 function TokenPanel() {
-  const may = useMay(MANAGE)
+  const allowed = usePermission(MANAGE)
   return (
-    <Panel title="Tokens" note="their text is shown once, when they are made" flush tools={may && <NewToken />}>
-      {may ? <Tokens /> : <Empty title="Only an admin sees the tokens" />}
+    <Panel title="Tokens" note="their text is shown once, when they are made" flush tools={allowed && <NewToken />}>
+      {allowed ? <Tokens /> : <Empty title="Only an admin sees the tokens" />}
     </Panel>
   )
 }
 
 function AuditPanel() {
-  const may = useMay({ verb: 'read', resource: 'audit' })
+  const allowed = usePermission({ verb: 'read', resource: 'audit' })
   return (
-    <Panel title="Audit trail" note="each row holds the hash of the one before" flush tools={may && <Verify />}>
-      {may ? <Audit /> : <Empty title="Only maintainers and admins of the whole server see the audit trail" />}
+    <Panel title="Audit trail" note="each row holds the hash of the one before" flush tools={allowed && <Verify />}>
+      {allowed ? <Audit /> : <Empty title="Only maintainers and admins of the whole server see the audit trail" />}
     </Panel>
   )
 }
@@ -107,7 +107,7 @@ function Tokens() {
                 <td>{token.project ?? 'every'}</td>
                 <td>{token.created_by}</td>
                 <td className="num">
-                  <When at={token.created_at} />
+                  <RelativeTime at={token.created_at} />
                 </td>
                 <td>
                   {token.revoked_at !== null ? (
@@ -115,7 +115,7 @@ function Tokens() {
                   ) : (
                     <span className="row">
                       <Status word="valid" tone="good" />
-                      {token.expires_at !== null && <When at={token.expires_at} />}
+                      {token.expires_at !== null && <RelativeTime at={token.expires_at} />}
                     </span>
                   )}
                 </td>
@@ -170,13 +170,13 @@ function Verify() {
 function Audit() {
   const audit = useInfiniteQuery(read.audit)
   if (audit.data === undefined) {
-    if (audit.error === null) return <Waiting height={240} />
+    if (audit.error === null) return <Loading height={240} />
     return <Failure what="The audit trail" error={audit.error} retry={() => void audit.refetch()} />
   }
   return (
     <>
       <AuditTable rows={audit.data.pages.flatMap((page) => page.items)} />
-      <ReadOn list={audit} />
+      <LoadMore list={audit} />
     </>
   )
 }
@@ -209,7 +209,7 @@ function AuditTable({ rows }: { rows: readonly AuditRow[] }) {
               <code title={row.hash}>{row.hash.slice(0, 12)}</code>
             </td>
             <td className="num">
-              <When at={row.at} />
+              <RelativeTime at={row.at} />
             </td>
           </tr>
         ))}

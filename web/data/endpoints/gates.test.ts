@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { compared, failingFirst, foldSlices, gateFigure, nearness } from './gates.ts'
+import { comparisonText, failingFirst, foldSlices, gateFigure, nearness } from './gates.ts'
 
 test('a gate says what it compares, with shares in per cent', () => {
-  assert.match(compared('error_rate_vs_stable'), /both, in the same minutes/)
-  assert.match(compared('sample_ratio'), /users who met the candidate/)
-  assert.equal(compared('metric bought'), 'mean value of each side')
-  assert.equal(compared('of a later server'), '')
+  assert.match(comparisonText('error_rate_vs_stable'), /both, in the same minutes/)
+  assert.match(comparisonText('sample_ratio'), /users who met the candidate/)
+  assert.equal(comparisonText('metric bought'), 'mean value of each side')
+  assert.equal(comparisonText('of a later server'), '')
   assert.equal(gateFigure('error_rate_vs_stable', 0.0375), '3.75 %')
   assert.equal(gateFigure('quality', 0.0375), '0.0375')
   assert.equal(gateFigure('sample_ratio', null), '–')
@@ -26,7 +26,7 @@ test('gates that fail come first, the others keep their order', () => {
   )
 })
 
-test('the whole and failing slices are told, other slices folded', () => {
+test('all rows and failing slices are shown, other slices folded', () => {
   const all = [
     { slice: null, bad: false },
     { slice: 'carrier = UA', bad: true },

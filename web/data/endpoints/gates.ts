@@ -1,7 +1,7 @@
 /** What each gate of a rollout compares, in words, and how its figures are written. */
 import { figure, percent } from '../format.ts'
 
-interface Said {
+interface GateText {
   /** What is measured; the plan's limit, or stable, is what it is measured against. */
   readonly compares: string
   /** True where the figures are shares. */
@@ -14,7 +14,7 @@ export const SPLIT_GATE = 'sample_ratio'
 export const SHIFT_GATE = 'score_shift'
 const METRIC = 'metric '
 
-const GATES: Readonly<Record<string, Said>> = {
+const GATES: Readonly<Record<string, GateText>> = {
   error_rate: { compares: 'failed requests of the candidate, against the limit of the plan', isShare: true },
   error_rate_vs_stable: { compares: 'failed requests of both, in the same minutes', isShare: true },
   latency: { compares: 'answers slower than stable’s limit, against the share that is allowed', isShare: true },
@@ -25,7 +25,7 @@ const GATES: Readonly<Record<string, Said>> = {
 }
 
 /** What a gate compares; of one that is not known here, nothing. */
-export function compared(gate: string): string {
+export function comparisonText(gate: string): string {
   if (gate.startsWith(METRIC)) return 'mean value of each side'
   return GATES[gate]?.compares ?? ''
 }
@@ -53,11 +53,11 @@ export function failingFirst<T extends { readonly status: string }>(gates: reado
   return gates.toSorted((a, b) => (ORDER[a.status] ?? 1) - (ORDER[b.status] ?? 1))
 }
 
-/** What is told at once, the whole and what fails, and the slices that may be folded away. */
+/** What is shown at once (all rows together, and what fails), and the slices that may be folded away. */
 export function foldSlices<T extends { readonly slice: string | null }>(
   all: readonly T[],
   fails: (one: T) => boolean,
-): readonly [told: T[], folded: T[]] {
-  const isTold = (one: T): boolean => one.slice === null || fails(one)
-  return [all.filter(isTold), all.filter((one) => !isTold(one))]
+): readonly [shown: T[], folded: T[]] {
+  const isShown = (one: T): boolean => one.slice === null || fails(one)
+  return [all.filter(isShown), all.filter((one) => !isShown(one))]
 }

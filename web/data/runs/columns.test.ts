@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { axesOf, differing, numberOf } from './comparison.ts'
-import { completed, completionAt, narrowed } from './completion.ts'
+import { completed, completionAt, narrowedFilter } from './completion.ts'
 import { appendLog } from '../log-text.ts'
 import { cellOf, columnsOffered, defaultColumns, NEWEST, nextOrder, orderState } from './columns.ts'
 import { chosenStep, criticalEdges } from '../pipelines/run-graph.ts'
@@ -67,10 +67,10 @@ test('a choice replaces the word at the caret and keeps the rest', () => {
 })
 
 test('a filter is narrowed to one group, its value quoted as the grammar can', () => {
-  assert.equal(narrowed('', 'params.lr', '0.1'), "params.lr = '0.1'")
-  assert.equal(narrowed('metrics.a > 1', 'tags.a.b', "it's"), 'metrics.a > 1 AND tags.`a.b` = "it\'s"')
-  assert.equal(narrowed('a = 1 or b = 2', 'params.x', null), '(a = 1 or b = 2) AND params.x IS NULL')
-  assert.equal(narrowed('', 'params.x', `'"`), undefined)
+  assert.equal(narrowedFilter('', 'params.lr', '0.1'), "params.lr = '0.1'")
+  assert.equal(narrowedFilter('metrics.a > 1', 'tags.a.b', "it's"), 'metrics.a > 1 AND tags.`a.b` = "it\'s"')
+  assert.equal(narrowedFilter('a = 1 or b = 2', 'params.x', null), '(a = 1 or b = 2) AND params.x IS NULL')
+  assert.equal(narrowedFilter('', 'params.x', `'"`), undefined)
 })
 
 test('what differs is found from the runs themselves', () => {

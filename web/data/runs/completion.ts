@@ -96,7 +96,7 @@ export function filterName(column: string): string {
 }
 
 /** A filter that also asks for one value of a column; null = the column is absent. Undefined for values that no quotes can hold. */
-export function narrowed(filter: string, column: string, value: string | null): string | undefined {
+export function narrowedFilter(filter: string, column: string, value: string | null): string | undefined {
   const quoted = quotedValue(value)
   if (quoted === undefined) return undefined
   const one = value === null ? `${filterName(column)} IS NULL` : `${filterName(column)} = ${quoted}`

@@ -33,7 +33,7 @@ export const savedViews = queryOptions({
   staleTime: 60_000,
 })
 
-export interface GroupsAsk {
+export interface GroupsQuery {
   readonly by: string
   readonly filter: string
   readonly experiment: string
@@ -41,7 +41,7 @@ export interface GroupsAsk {
   readonly stage?: 'deleted' | undefined
 }
 
-export const runGroups = (ask: GroupsAsk) =>
+export const runGroups = (ask: GroupsQuery) =>
   queryOptions({
     queryKey: ['runs', 'groups', ask],
     queryFn: ({ signal }) =>

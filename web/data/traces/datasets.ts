@@ -61,7 +61,7 @@ export const datasetRecords = (id: string) =>
   })
 
 /** A text of JSON whose values are told in words; what is none is empty. */
-export function recordOf(text: string | undefined): Readonly<Record<string, unknown>> {
+export function parseRecord(text: string | undefined): Readonly<Record<string, unknown>> {
   if (text === undefined || text === '') return {}
   const value = JSON.parse(text) as unknown
   return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {}

@@ -11,12 +11,12 @@ export type Assessment = TraceInfo['assessments'][number]
 
 const PAGE = 100
 
-export interface TracesAsk {
+export interface TracesQuery {
   readonly filter: string
   readonly experiment: string
 }
 
-export const traces = (ask: TracesAsk) =>
+export const traces = (ask: TracesQuery) =>
   infiniteQueryOptions({
     queryKey: ['runs', 'traces', ask],
     initialPageParam: '',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { lengthOf, parents, partsOf, plainText, unfolded } from './spans.ts'
+import { traceDuration, parents, spanParts, plainText, visibleSpans } from './spans.ts'
 
 const span = (id: string, parent_id: string | null, offset_us: number, duration_us: number | null) => ({
   id,
@@ -12,7 +12,7 @@ const span = (id: string, parent_id: string | null, offset_us: number, duration_
 const tree = [span('a', null, 0, 90), span('b', 'a', 10, 20), span('c', 'b', 12, 5), span('d', 'a', 40, null)]
 
 test('folding hides everything below, not beside', () => {
-  const shown = (...folded: string[]) => unfolded(tree, new Set(folded)).map((one) => one.id)
+  const shown = (...folded: string[]) => visibleSpans(tree, new Set(folded)).map((one) => one.id)
   assert.deepEqual(shown(), ['a', 'b', 'c', 'd'])
   assert.deepEqual(shown('b'), ['a', 'b', 'd'])
   assert.deepEqual(shown('a'), ['a'])
@@ -20,13 +20,13 @@ test('folding hides everything below, not beside', () => {
 })
 
 test('a trace is as long as its last end', () => {
-  assert.equal(lengthOf(tree), 90)
-  assert.equal(lengthOf([span('x', null, 7, null)]), 7)
-  assert.equal(lengthOf([]), 1)
+  assert.equal(traceDuration(tree), 90)
+  assert.equal(traceDuration([span('x', null, 7, null)]), 7)
+  assert.equal(traceDuration([]), 1)
 })
 
 test('inputs and outputs stand apart, texts of JSON are laid out', () => {
-  const { inputs, outputs, others } = partsOf({
+  const { inputs, outputs, others } = spanParts({
     'mlflow.spanInputs': { q: 1 },
     'mlflow.spanOutputs': 'done',
     'mlflow.spanType': 'LLM',

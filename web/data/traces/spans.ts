@@ -9,7 +9,7 @@ export interface TreeSpan {
 }
 
 /** Spans in their order, without those below a folded one. */
-export function unfolded<S extends TreeSpan>(spans: readonly S[], folded: ReadonlySet<string>): S[] {
+export function visibleSpans<S extends TreeSpan>(spans: readonly S[], folded: ReadonlySet<string>): S[] {
   const hidden = new Set<string>()
   return spans.filter((span) => {
     const below = span.parent_id !== null && (hidden.has(span.parent_id) || folded.has(span.parent_id))
@@ -24,7 +24,7 @@ export function parents(spans: readonly TreeSpan[]): ReadonlySet<string> {
 }
 
 /** End of the last span, µs after the first start; a span that has not ended counts with its start. At least 1. */
-export function lengthOf(spans: readonly TreeSpan[]): number {
+export function traceDuration(spans: readonly TreeSpan[]): number {
   return spans.reduce((most, span) => Math.max(most, span.offset_us + (span.duration_us ?? 0)), 1)
 }
 
@@ -40,7 +40,7 @@ export interface SpanParts {
 }
 
 /** What went in and came out, and the other attributes. */
-export function partsOf(attributes: Readonly<Record<string, unknown>>): SpanParts {
+export function spanParts(attributes: Readonly<Record<string, unknown>>): SpanParts {
   return {
     inputs: attributes[INPUTS],
     outputs: attributes[OUTPUTS],

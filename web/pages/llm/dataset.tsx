@@ -1,13 +1,13 @@
 /** An evaluation dataset: its records, each with what goes in and what is expected. */
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { Link, useParams } from '@tanstack/react-router'
-import { dataset as read, datasetRecords, recordOf } from '../../data/traces/datasets.ts'
+import { dataset as read, datasetRecords, parseRecord } from '../../data/traces/datasets.ts'
 import type { DatasetRecord } from '../../data/traces/datasets.ts'
 import { count } from '../../data/format.ts'
-import { Empty, Failure, Loaded, Waiting } from '../../parts/page/placeholders.tsx'
+import { Empty, Failure, Loaded, Loading } from '../../parts/page/placeholders.tsx'
 import { Facts, Page, Panel } from '../../parts/page/page.tsx'
-import { ReadOn } from '../../parts/table/load-more.tsx'
-import { When } from '../../parts/page/relative-time.tsx'
+import { LoadMore } from '../../parts/table/load-more.tsx'
+import { RelativeTime } from '../../parts/page/relative-time.tsx'
 import { plainText } from '../../data/traces/spans.ts'
 
 export function DatasetPage() {
@@ -22,9 +22,9 @@ export function DatasetPage() {
               items={[
                 ['Id', <code key="i">{one.dataset_id}</code>],
                 ['Digest', <code key="d">{one.digest ?? '–'}</code>],
-                ['Made', <When key="m" at={new Date(one.created_time).toISOString()} />],
+                ['Made', <RelativeTime key="m" at={new Date(one.created_time).toISOString()} />],
                 ['By', one.created_by ?? '–'],
-                ...Object.entries(recordOf(one.tags)).map(([key, value]) => [key, plainText(value)] as const),
+                ...Object.entries(parseRecord(one.tags)).map(([key, value]) => [key, plainText(value)] as const),
               ]}
             />
           )}
@@ -42,7 +42,7 @@ function Records({ id }: { id: string }) {
     <Panel title="Records" note={`${count(rows.length)}${list.hasNextPage ? ' read so far' : ''}`} flush>
       {list.data === undefined ? (
         list.error === null ? (
-          <Waiting height={240} />
+          <Loading height={240} />
         ) : (
           <Failure what="The records" error={list.error} retry={() => void list.refetch()} />
         )
@@ -51,7 +51,7 @@ function Records({ id }: { id: string }) {
       ) : (
         <Table rows={rows} />
       )}
-      <ReadOn list={list} />
+      <LoadMore list={list} />
     </Panel>
   )
 }

@@ -1,12 +1,12 @@
 /** Evaluation datasets: what applications are tested with. */
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { datasets as read, recordOf } from '../../data/traces/datasets.ts'
+import { datasets as read, parseRecord } from '../../data/traces/datasets.ts'
 import type { Dataset } from '../../data/traces/datasets.ts'
 import { figure } from '../../data/format.ts'
 import { Empty, Loaded } from '../../parts/page/placeholders.tsx'
 import { Page, Panel } from '../../parts/page/page.tsx'
-import { When } from '../../parts/page/relative-time.tsx'
+import { RelativeTime } from '../../parts/page/relative-time.tsx'
 
 export function DatasetsPage() {
   const datasets = useQuery(read)
@@ -55,7 +55,7 @@ function Table({ items }: { items: readonly Dataset[] }) {
             </td>
             <td className="key">{one.created_by ?? '–'}</td>
             <td className="num">
-              <When at={new Date(one.last_update_time).toISOString()} />
+              <RelativeTime at={new Date(one.last_update_time).toISOString()} />
             </td>
           </tr>
         ))}
@@ -65,6 +65,6 @@ function Table({ items }: { items: readonly Dataset[] }) {
 }
 
 function recordsOf({ profile }: Dataset): number | null {
-  const { num_records: records } = recordOf(profile)
+  const { num_records: records } = parseRecord(profile)
   return typeof records === 'number' ? records : null
 }

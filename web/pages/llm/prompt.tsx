@@ -6,7 +6,7 @@ import { Empty, Loaded } from '../../parts/page/placeholders.tsx'
 import { Moves } from '../../parts/model/moves.tsx'
 import { Facts, Page, Panel } from '../../parts/page/page.tsx'
 import { Tag } from '../../parts/page/status.tsx'
-import { When } from '../../parts/page/relative-time.tsx'
+import { RelativeTime } from '../../parts/page/relative-time.tsx'
 import { isPromptsOwn, templateOf, variablesOf } from '../../data/models/prompts.ts'
 import * as read from '../../data/queries.ts'
 import type { Version } from '../../data/queries.ts'
@@ -165,7 +165,7 @@ function Versions({ items, onShow }: { items: readonly Version[]; onShow: (versi
               <td className="break">{one.description}</td>
               <td className="key">{one.created_by}</td>
               <td className="num">
-                <When at={one.created_at} />
+                <RelativeTime at={one.created_at} />
               </td>
             </tr>
           ))}

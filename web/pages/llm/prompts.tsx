@@ -4,7 +4,7 @@ import { Link } from '@tanstack/react-router'
 import { Empty, Loaded } from '../../parts/page/placeholders.tsx'
 import { Page, Panel } from '../../parts/page/page.tsx'
 import { Tag } from '../../parts/page/status.tsx'
-import { When } from '../../parts/page/relative-time.tsx'
+import { RelativeTime } from '../../parts/page/relative-time.tsx'
 import { prompts as read } from '../../data/models/prompts.ts'
 import type { ListedPrompt } from '../../data/models/prompts.ts'
 
@@ -62,7 +62,7 @@ function Table({ items }: { items: readonly ListedPrompt[] }) {
             <td className="num">{prompt.latest_versions?.[0]?.version ?? '–'}</td>
             <td className="break">{prompt.latest_versions?.[0]?.description ?? ''}</td>
             <td className="num">
-              <When at={new Date(prompt.last_updated_timestamp).toISOString()} />
+              <RelativeTime at={new Date(prompt.last_updated_timestamp).toISOString()} />
             </td>
           </tr>
         ))}

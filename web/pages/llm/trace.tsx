@@ -10,8 +10,8 @@ import { Facts, Page, Panel } from '../../parts/page/page.tsx'
 import { NewAssessment } from '../../parts/trace/new-assessment.tsx'
 import { SpanDetail } from '../../parts/trace/span-detail.tsx'
 import { Status } from '../../parts/page/status.tsx'
-import { When } from '../../parts/page/relative-time.tsx'
-import { lengthOf, parents, unfolded } from '../../data/traces/spans.ts'
+import { RelativeTime } from '../../parts/page/relative-time.tsx'
+import { traceDuration, parents, visibleSpans } from '../../data/traces/spans.ts'
 import { trace as read } from '../../data/traces/queries.ts'
 import type { Trace } from '../../data/traces/queries.ts'
 
@@ -42,7 +42,7 @@ function Story({ trace }: { trace: Trace }) {
   const tokens = trace.tokens?.['total_tokens']
   return (
     <>
-      Started <When at={trace.started_at} />, took {duration(trace.duration_ms)}, {plural(trace.spans, 'span')}
+      Started <RelativeTime at={trace.started_at} />, took {duration(trace.duration_ms)}, {plural(trace.spans, 'span')}
       {tokens !== undefined && `, ${count(tokens)} tokens`}
       {trace.run_id !== null && (
         <>
@@ -75,7 +75,7 @@ function Body({ trace }: { trace: Trace }) {
           <Empty title="Its spans are not kept here" />
         ) : (
           <Waterfall
-            rows={unfolded(tree, folded).map((one) => ({
+            rows={visibleSpans(tree, folded).map((one) => ({
               id: one.id,
               name: one.name,
               type: one.type.toLowerCase(),
@@ -86,7 +86,7 @@ function Body({ trace }: { trace: Trace }) {
               hasChildren: above.has(one.id),
               folded: folded.has(one.id),
             }))}
-            total={lengthOf(tree)}
+            total={traceDuration(tree)}
             chosen={span?.id}
             onChoose={(chosen) =>
               void navigate({ params: { id: trace.id }, search: { span: chosen }, replace: true, resetScroll: false })

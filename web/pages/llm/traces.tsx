@@ -2,12 +2,12 @@
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { count, duration, figure } from '../../data/format.ts'
-import { Empty, Failure, Waiting } from '../../parts/page/placeholders.tsx'
+import { Empty, Failure, Loading } from '../../parts/page/placeholders.tsx'
 import { Page, Panel } from '../../parts/page/page.tsx'
-import { ReadOn } from '../../parts/table/load-more.tsx'
+import { LoadMore } from '../../parts/table/load-more.tsx'
 import { Status } from '../../parts/page/status.tsx'
 import { SearchField } from '../../parts/form/search-field.tsx'
-import { When } from '../../parts/page/relative-time.tsx'
+import { RelativeTime } from '../../parts/page/relative-time.tsx'
 import { traces } from '../../data/traces/queries.ts'
 import type { TraceInfo } from '../../data/traces/queries.ts'
 
@@ -28,7 +28,7 @@ export function TracesPage() {
       <Panel title="Traces" note={`${count(rows.length)}${list.hasNextPage ? ' read so far' : ''}`} flush>
         {list.data === undefined ? (
           list.error === null ? (
-            <Waiting height={400} />
+            <Loading height={400} />
           ) : (
             <Failure what="The traces" error={list.error} retry={() => void list.refetch()} />
           )
@@ -37,7 +37,7 @@ export function TracesPage() {
         ) : (
           <Table rows={rows} />
         )}
-        <ReadOn list={list} />
+        <LoadMore list={list} />
       </Panel>
     </Page>
   )
@@ -92,7 +92,7 @@ function Table({ rows }: { rows: readonly TraceInfo[] }) {
             <td className="num">{figure(trace.tokens?.['total_tokens'])}</td>
             <td>{judged(trace)}</td>
             <td className="num">
-              <When at={trace.started_at} />
+              <RelativeTime at={trace.started_at} />
             </td>
           </tr>
         ))}

@@ -3,11 +3,11 @@ import { useQuery } from '@tanstack/react-query'
 import { Link, Navigate, useParams } from '@tanstack/react-router'
 import { bytes } from '../../data/format.ts'
 import { Empty, Loaded } from '../../parts/page/placeholders.tsx'
-import { ModelFacts } from '../../parts/model/description.tsx'
+import { ModelDescription } from '../../parts/model/description.tsx'
 import { Moves } from '../../parts/model/moves.tsx'
 import { Page, Panel } from '../../parts/page/page.tsx'
 import { Status, Tag, VersionChip } from '../../parts/page/status.tsx'
-import { When } from '../../parts/page/relative-time.tsx'
+import { RelativeTime } from '../../parts/page/relative-time.tsx'
 import { isPrompt } from '../../data/models/prompts.ts'
 import * as read from '../../data/queries.ts'
 import type { Version } from '../../data/queries.ts'
@@ -21,7 +21,9 @@ export function ModelPage() {
     return <Navigate to="/prompts/$name" params={{ name }} replace />
   }
   const described = (model.data?.description ?? '') !== ''
-  const facts = model.data && <ModelFacts model={name} description={model.data.description} tags={model.data.tags} />
+  const facts = model.data && (
+    <ModelDescription model={name} description={model.data.description} tags={model.data.tags} />
+  )
   return (
     <Page
       title={name}
@@ -92,7 +94,7 @@ function Versions({ items }: { items: readonly Version[] }) {
             <td className="num">{bytes(one.size)}</td>
             <td className="break">{one.created_by}</td>
             <td className="num">
-              <When at={one.created_at} />
+              <RelativeTime at={one.created_at} />
             </td>
           </tr>
         ))}

@@ -6,7 +6,7 @@ import { firstWords } from '../../data/markdown.ts'
 import { Empty, Loaded } from '../../parts/page/placeholders.tsx'
 import { Page, Panel } from '../../parts/page/page.tsx'
 import { VersionChip } from '../../parts/page/status.tsx'
-import { When } from '../../parts/page/relative-time.tsx'
+import { RelativeTime } from '../../parts/page/relative-time.tsx'
 import * as read from '../../data/queries.ts'
 
 export function ModelsPage() {
@@ -59,7 +59,7 @@ export function ModelsPage() {
                         )}
                       </td>
                       <td className="num">
-                        <When at={model.created_at} />
+                        <RelativeTime at={model.created_at} />
                       </td>
                     </tr>
                   ))}

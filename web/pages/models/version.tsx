@@ -9,15 +9,15 @@ import { pageOf } from '../../data/page-links.ts'
 import { Confirm } from '../../parts/form/confirm.tsx'
 import { Loaded } from '../../parts/page/placeholders.tsx'
 import { Gates } from '../../parts/version/gates.tsx'
-import { ModelFacts } from '../../parts/model/description.tsx'
+import { ModelDescription } from '../../parts/model/description.tsx'
 import { Moves } from '../../parts/model/moves.tsx'
 import { Facts, Page, Panel } from '../../parts/page/page.tsx'
 import { Signature } from '../../parts/version/signature.tsx'
 import { Scanned, ScanResult } from '../../parts/version/scan.tsx'
-import { SoughtPanel } from '../../parts/table/filterable-panel.tsx'
+import { FilterablePanel } from '../../parts/table/filterable-panel.tsx'
 import { Status, Tag } from '../../parts/page/status.tsx'
 import { Trust } from '../../parts/version/trust.tsx'
-import { When } from '../../parts/page/relative-time.tsx'
+import { RelativeTime } from '../../parts/page/relative-time.tsx'
 import * as read from '../../data/queries.ts'
 import type { Version } from '../../data/queries.ts'
 
@@ -63,7 +63,7 @@ export function VersionPage() {
             <Panel title="Scan of its files" {...(one.scan && { note: <Scanned scan={one.scan} /> })} flush long>
               <ScanResult scan={one.scan} />
             </Panel>
-            <ModelFacts model={name} version={number} description={one.description} tags={one.tags} />
+            <ModelDescription model={name} version={number} description={one.description} tags={one.tags} />
             <Panel title="Lineage" note="from data to what it serves">
               <LineagePart name={name} number={number} />
             </Panel>
@@ -84,7 +84,7 @@ export function VersionPage() {
 
 function Measured({ metrics }: { metrics: Version['metrics'] }) {
   return (
-    <SoughtPanel title="Metrics" items={Object.entries(metrics)} textOf={([key]) => key}>
+    <FilterablePanel title="Metrics" items={Object.entries(metrics)} textOf={([key]) => key}>
       {(found) =>
         found.length === 0 ? (
           <p className="muted">No metric was logged with it.</p>
@@ -92,14 +92,14 @@ function Measured({ metrics }: { metrics: Version['metrics'] }) {
           <Facts items={found.map(([key, value]) => [key, figure(value)])} />
         )
       }
-    </SoughtPanel>
+    </FilterablePanel>
   )
 }
 
 function Lead({ version }: { version: Version }) {
   return (
     <>
-      Made <When at={version.created_at} /> by {version.created_by}
+      Made <RelativeTime at={version.created_at} /> by {version.created_by}
       {version.pipeline_run_id !== null && (
         <>
           {' '}
@@ -130,7 +130,7 @@ function Judged({ verdict }: { verdict: NonNullable<Version['verdict']> }) {
         label={verdict.passed ? 'may go to production' : 'may not go to production'}
       />
       <span>
-        judged <When at={verdict.at} />
+        judged <RelativeTime at={verdict.at} />
         {verdict.against !== null && ` against ${verdict.against}`}
       </span>
     </span>

@@ -7,13 +7,13 @@ import { count, eventTime, percent, plural, sentence } from '../../data/format.t
 import { CheckTable } from '../../parts/monitoring/checks.tsx'
 import { Confirm } from '../../parts/form/confirm.tsx'
 import { Loaded } from '../../parts/page/placeholders.tsx'
-import { FoundRuns } from '../../parts/incident/watched-runs.tsx'
-import { useMay } from '../../parts/form/permissions.ts'
+import { WatchedRuns } from '../../parts/incident/watched-runs.tsx'
+import { usePermission } from '../../parts/form/permissions.ts'
 import { Figures, Page, Panel } from '../../parts/page/page.tsx'
 import { Status } from '../../parts/page/status.tsx'
 import { Suspects } from '../../parts/incident/suspects.tsx'
 import { Timeline } from '../../parts/incident/timeline.tsx'
-import { When } from '../../parts/page/relative-time.tsx'
+import { RelativeTime } from '../../parts/page/relative-time.tsx'
 import * as read from '../../data/queries.ts'
 import type { Incident } from '../../data/queries.ts'
 
@@ -63,11 +63,11 @@ function Sentence({ incident }: { incident: Incident }) {
           {percent(affected.share)}) {affected.rows === 1 ? 'is' : 'are'} affected.
         </>
       )}{' '}
-      {incident.pages ? 'Paged' : 'Told without waking anybody'} <When at={incident.opened_at} />.
+      {incident.pages ? 'Paged' : 'Told without waking anybody'} <RelativeTime at={incident.opened_at} />.
       {incident.resolved_at !== null && (
         <>
           {' '}
-          Resolved <When at={incident.resolved_at} />.
+          Resolved <RelativeTime at={incident.resolved_at} />.
         </>
       )}
     </>
@@ -85,7 +85,7 @@ function Body({ incident }: { incident: Incident }) {
       </Panel>
       <div className="two">
         {incident.kind === 'search' ? (
-          <FoundRuns incident={incident} />
+          <WatchedRuns incident={incident} />
         ) : (
           <Panel title="Suspects" note="the most likely first" flush>
             <Suspects causes={incident.causes} />
@@ -133,13 +133,13 @@ function Affected({ incident }: { incident: Incident }) {
 }
 
 function Actions({ incident }: { incident: Incident }) {
-  const may = useMay({ verb: 'write', resource: 'incidents' })
+  const allowed = usePermission({ verb: 'write', resource: 'incidents' })
   const known = incident.actions.flatMap((one) => {
     const action = ACTIONS.find((name) => name === one.action)
     return action === undefined ? [] : [{ ...one, action }]
   })
   if (known.length === 0) return <p className="muted">Nothing is left to do.</p>
-  if (!may) return <p className="muted">To act on an incident takes the role of a maintainer or an admin.</p>
+  if (!allowed) return <p className="muted">To act on an incident takes the role of a maintainer or an admin.</p>
   return (
     <ul className="row">
       {known.map((one) => (

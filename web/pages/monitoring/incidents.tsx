@@ -5,7 +5,7 @@ import { eventTime, plural } from '../../data/format.ts'
 import { Empty, Loaded } from '../../parts/page/placeholders.tsx'
 import { Page, Panel } from '../../parts/page/page.tsx'
 import { Status } from '../../parts/page/status.tsx'
-import { When } from '../../parts/page/relative-time.tsx'
+import { RelativeTime } from '../../parts/page/relative-time.tsx'
 import * as read from '../../data/queries.ts'
 import type { Incident } from '../../data/queries.ts'
 
@@ -88,7 +88,7 @@ function List({ items }: { items: readonly Incident[] }) {
             <td className="num">{one.kind === 'search' ? 'runs, no rows' : plural(one.affected.rows, 'row')}</td>
             <td className="nowrap">{eventTime(one.began_event_time)}</td>
             <td className="num">
-              <When at={one.opened_at} />
+              <RelativeTime at={one.opened_at} />
             </td>
           </tr>
         ))}

@@ -9,10 +9,10 @@ import { Confirm } from '../../parts/form/confirm.tsx'
 import { Loaded } from '../../parts/page/placeholders.tsx'
 import { Figures, Page, Panel } from '../../parts/page/page.tsx'
 import { ReproductionPanel } from '../../parts/pipeline-run/reproduction.tsx'
-import { SoughtPanel } from '../../parts/table/filterable-panel.tsx'
+import { FilterablePanel } from '../../parts/table/filterable-panel.tsx'
 import { Status } from '../../parts/page/status.tsx'
 import { StepPanels } from '../../parts/pipeline-run/step.tsx'
-import { useNow, When } from '../../parts/page/relative-time.tsx'
+import { useNow, RelativeTime } from '../../parts/page/relative-time.tsx'
 import * as read from '../../data/queries.ts'
 import type { PipelineRun, Step } from '../../data/queries.ts'
 import { chosenStep, criticalEdges } from '../../data/pipelines/run-graph.ts'
@@ -41,7 +41,8 @@ export function PipelineRunPage() {
 function Lead({ run }: { run: PipelineRun }) {
   return (
     <>
-      {sentence(run.message)} Started <When at={run.started_at ?? run.created_at} /> by {run.created_by} ({run.trigger}
+      {sentence(run.message)} Started <RelativeTime at={run.started_at ?? run.created_at} /> by {run.created_by} (
+      {run.trigger}
       ).
       {run.registered !== null && (
         <>
@@ -156,7 +157,7 @@ function MetricTable({ steps }: { steps: readonly Step[] }) {
     Object.entries(step.metrics).map(([key, value]) => ({ step: step.name, key, value })),
   )
   return (
-    <SoughtPanel title="Metrics of the steps" items={rows} textOf={({ step, key }) => `${step} ${key}`} flush>
+    <FilterablePanel title="Metrics of the steps" items={rows} textOf={({ step, key }) => `${step} ${key}`} flush>
       {(found) =>
         found.length === 0 ? (
           <p className="empty">No step has logged a metric.</p>
@@ -183,6 +184,6 @@ function MetricTable({ steps }: { steps: readonly Step[] }) {
           </table>
         )
       }
-    </SoughtPanel>
+    </FilterablePanel>
   )
 }

@@ -5,7 +5,7 @@ import { duration } from '../../data/format.ts'
 import { Empty, Loaded } from '../../parts/page/placeholders.tsx'
 import { Page, Panel } from '../../parts/page/page.tsx'
 import { Status } from '../../parts/page/status.tsx'
-import { When } from '../../parts/page/relative-time.tsx'
+import { RelativeTime } from '../../parts/page/relative-time.tsx'
 import * as read from '../../data/queries.ts'
 import type { PipelineRow } from '../../data/queries.ts'
 import { toneOf } from '../../data/tones.ts'
@@ -78,7 +78,7 @@ function List({ items }: { items: readonly PipelineRow[] }) {
             </td>
             <td className="num">{duration(run.duration_ms)}</td>
             <td className="num">
-              <When at={run.started_at ?? run.created_at} />
+              <RelativeTime at={run.started_at ?? run.created_at} />
             </td>
           </tr>
         ))}

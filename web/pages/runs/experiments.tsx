@@ -10,8 +10,8 @@ import { Empty, Loaded } from '../../parts/page/placeholders.tsx'
 import { Page } from '../../parts/page/page.tsx'
 import { WRITE_RUNS } from '../../parts/run/run-actions.tsx'
 import { StageSelect } from '../../parts/runs/run-view.tsx'
-import { SoughtPanel } from '../../parts/table/filterable-panel.tsx'
-import { When } from '../../parts/page/relative-time.tsx'
+import { FilterablePanel } from '../../parts/table/filterable-panel.tsx'
+import { RelativeTime } from '../../parts/page/relative-time.tsx'
 import * as read from '../../data/queries.ts'
 
 type Experiment = Reply<typeof trackingApi.listExperiments>['items'][number]
@@ -53,7 +53,12 @@ export function ExperimentsPage() {
 
 function List({ items, deleted }: { items: readonly Experiment[]; deleted: boolean }) {
   return (
-    <SoughtPanel title={deleted ? 'Deleted experiments' : 'Experiments'} items={items} textOf={(one) => one.name} flush>
+    <FilterablePanel
+      title={deleted ? 'Deleted experiments' : 'Experiments'}
+      items={items}
+      textOf={(one) => one.name}
+      flush
+    >
       {(found) =>
         found.length === 0 ? (
           <Empty title="No such experiment is in the bin">Deleted ones stay here until retention removes them.</Empty>
@@ -79,7 +84,7 @@ function List({ items, deleted }: { items: readonly Experiment[]; deleted: boole
           </table>
         )
       }
-    </SoughtPanel>
+    </FilterablePanel>
   )
 }
 
@@ -97,10 +102,10 @@ function Row({ experiment }: { experiment: Experiment }) {
       </td>
       <td>{project}</td>
       <td className="num">
-        <When at={changed} />
+        <RelativeTime at={changed} />
       </td>
       <td className="num">
-        <When at={made} />
+        <RelativeTime at={made} />
       </td>
       <td>
         <div className="row" style={{ justifyContent: 'flex-end', flexWrap: 'nowrap' }}>

@@ -10,16 +10,16 @@ import { ArtifactBrowser } from '../../parts/run/artifact-browser.tsx'
 import { Loaded } from '../../parts/page/placeholders.tsx'
 import { Media } from '../../parts/run/media.tsx'
 import { Facts, Page, Panel } from '../../parts/page/page.tsx'
-import { RunActs, WRITE_RUNS } from '../../parts/run/run-actions.tsx'
+import { RunActions, WRITE_RUNS } from '../../parts/run/run-actions.tsx'
 import { RunCharts } from '../../parts/run/run-charts.tsx'
 import { Status } from '../../parts/page/status.tsx'
-import { ChildRuns, PARENT } from '../../parts/run/nested-runs.tsx'
+import { NestedRuns, PARENT } from '../../parts/run/nested-runs.tsx'
 import { RunNote } from '../../parts/run/run-note.tsx'
 import { RunRecord } from '../../parts/run/run-record.tsx'
 import { MetricsPanel, ParamsPanel } from '../../parts/run/run-values.tsx'
-import { StepOfRun } from '../../parts/run/pipeline-step.tsx'
+import { PipelineStepPanel } from '../../parts/run/pipeline-step.tsx'
 import { TagsPanel } from '../../parts/form/tags.tsx'
-import { When } from '../../parts/page/relative-time.tsx'
+import { RelativeTime } from '../../parts/page/relative-time.tsx'
 import * as read from '../../data/queries.ts'
 import type { Run } from '../../data/queries.ts'
 import type { RunSearch } from '../../data/address.ts'
@@ -32,7 +32,7 @@ export function RunPage() {
     <Page
       title={data === undefined ? 'Run' : data.name || data.id}
       crumbs={<Link to="/runs">Runs</Link>}
-      {...(data && { lead: <Story run={data} />, beside: <State run={data} />, actions: <RunActs run={data} /> })}
+      {...(data && { lead: <Story run={data} />, beside: <State run={data} />, actions: <RunActions run={data} /> })}
     >
       <Loaded query={run} what="The run" height={520}>
         {(one) => <Body run={one} />}
@@ -57,10 +57,10 @@ function Story({ run }: { run: Run }) {
   const took = run.ended_at === null ? null : Date.parse(run.ended_at) - Date.parse(run.started_at)
   return (
     <>
-      Started <When at={run.started_at} /> by {run.user || 'unknown'}
+      Started <RelativeTime at={run.started_at} /> by {run.user || 'unknown'}
       {took === null ? (
         <>
-          , last sign of life <When at={run.alive_at} />
+          , last sign of life <RelativeTime at={run.alive_at} />
         </>
       ) : (
         `, took ${duration(took)}`
@@ -112,9 +112,9 @@ function Body({ run }: { run: Run }) {
           </Panel>
         </div>
       </div>
-      <ChildRuns run={run} />
+      <NestedRuns run={run} />
       <RunRecord tags={run.tags} />
-      <StepOfRun run={run} />
+      <PipelineStepPanel run={run} />
       <Media series={series} address={address} />
       <ArtifactBrowser
         files={run.artifacts}
@@ -123,7 +123,7 @@ function Body({ run }: { run: Run }) {
         onChoose={(file) => set((before) => ({ ...before, file }))}
       />
       <TagsPanel
-        tags={Object.entries(run.tags).filter(([key]) => !TOLD_ELSEWHERE.test(key))}
+        tags={Object.entries(run.tags).filter(([key]) => !SHOWN_ELSEWHERE.test(key))}
         needs={WRITE_RUNS}
         set={(key, value) =>
           value === null
@@ -135,7 +135,7 @@ function Body({ run }: { run: Run }) {
   )
 }
 
-const TOLD_ELSEWHERE = /^mlflow\.(?:log-model|note\.content$|runName$|parentRunId$)|^slipway\.record\./
+const SHOWN_ELSEWHERE = /^mlflow\.(?:log-model|note\.content$|runName$|parentRunId$)|^slipway\.record\./
 
 /** Metrics that have steps before those that are one number, what the machine measured last. */
 function curvesFirst(metrics: Run['metrics']): string[] {

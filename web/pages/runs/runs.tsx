@@ -3,9 +3,9 @@ import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-qu
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { useCallback, useMemo } from 'react'
 import { count } from '../../data/format.ts'
-import { ChosenActs } from '../../parts/runs/selection-actions.tsx'
+import { SelectionActions } from '../../parts/runs/selection-actions.tsx'
 import { ColumnPicker } from '../../parts/runs/column-picker.tsx'
-import { Empty, Failure, Waiting } from '../../parts/page/placeholders.tsx'
+import { Empty, Failure, Loading } from '../../parts/page/placeholders.tsx'
 import { FilterBox } from '../../parts/runs/filter-box.tsx'
 import { Page, Panel } from '../../parts/page/page.tsx'
 import { RunGroups } from '../../parts/runs/run-groups.tsx'
@@ -43,7 +43,7 @@ export function RunsPage() {
             search={{ ...search, columns: [...columns] }}
             onOpen={(view) => void navigate({ search: view })}
           />
-          <ChosenActs chosen={chosen} deleted={stage === 'deleted'} onGone={() => set({ chosen: [] })} />
+          <SelectionActions chosen={chosen} deleted={stage === 'deleted'} onGone={() => set({ chosen: [] })} />
         </>
       }
     >
@@ -138,7 +138,7 @@ function RunList({ ready, search, columns, spark, chosen, set }: RunListProps) {
     return (
       <Panel title="Runs" flush>
         {list.error === null ? (
-          <Waiting height={400} />
+          <Loading height={400} />
         ) : (
           <Failure what="The runs" error={list.error} retry={() => void list.refetch()} />
         )}

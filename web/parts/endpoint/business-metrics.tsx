@@ -7,7 +7,7 @@ import { Status } from '../page/status.tsx'
 const PREFIX = 'metric '
 const [WIDTH, HEIGHT] = [160, 20]
 
-export function Sides({ rollout }: { rollout: Rollout }) {
+export function BusinessMetrics({ rollout }: { rollout: Rollout }) {
   const metrics = rollout.gates.filter((gate) => gate.gate.startsWith(PREFIX))
   if (metrics.length === 0) return null
   const deciding = rollout.plan.ab?.metric

@@ -7,19 +7,19 @@ import * as read from '../../data/queries.ts'
 import type { Endpoint } from '../../data/queries.ts'
 import { Confirm } from '../form/confirm.tsx'
 import { frozenSentence, useFrozen } from './freeze.tsx'
-import { useMay } from '../form/permissions.ts'
+import { usePermission } from '../form/permissions.ts'
 
 export function Deploy({ endpoint }: { endpoint: Endpoint }) {
   const { name, model } = endpoint
-  const may = useMay({ verb: 'deploy', resource: 'endpoints' })
-  const versions = useQuery({ ...read.versions(model), enabled: may })
+  const allowed = usePermission({ verb: 'deploy', resource: 'endpoints' })
+  const versions = useQuery({ ...read.versions(model), enabled: allowed })
   const frozen = frozenSentence(useFrozen(name))
   const [chosen, setChosen] = useState('')
   const field = useId()
   const stable = endpoint.variants.find((variant) => variant.role === 'stable')?.version
   const others = (versions.data?.items ?? []).map((one) => one.version).filter((one) => one !== stable)
   const version = others.includes(chosen) ? chosen : others[0]
-  if (!may || version === undefined) return null
+  if (!allowed || version === undefined) return null
   return (
     <Confirm
       label="Deploy a version"

@@ -7,9 +7,9 @@ import { exact } from '../../data/format.ts'
 import * as read from '../../data/queries.ts'
 import type { Frozen } from '../../data/queries.ts'
 import { Confirm } from '../form/confirm.tsx'
-import { useMay } from '../form/permissions.ts'
+import { usePermission } from '../form/permissions.ts'
 import { Status } from '../page/status.tsx'
-import { When } from '../page/relative-time.tsx'
+import { RelativeTime } from '../page/relative-time.tsx'
 
 const DEPLOY = { verb: 'deploy', resource: 'rollouts' } as const
 
@@ -50,7 +50,7 @@ export function Until({ frozen: { until } }: { frozen: Frozen }) {
   if (until === null) return <>until it is lifted</>
   return (
     <>
-      until {exact(until)} (<When at={until} />)
+      until {exact(until)} (<RelativeTime at={until} />)
     </>
   )
 }
@@ -58,17 +58,17 @@ export function Until({ frozen: { until } }: { frozen: Frozen }) {
 /** Freezes an endpoint, or lifts its freeze by hand; a calendar is a part of the plan. */
 export function FreezeControl({ endpoint }: { endpoint: string }) {
   const { data } = useQuery(read.freezes)
-  const may = useMay(DEPLOY)
-  if (data === undefined || !may) return null
+  const allowed = usePermission(DEPLOY)
+  if (data === undefined || !allowed) return null
   const frozen = data.items.find((one) => one.endpoint === endpoint)
   return frozen === undefined || frozen.by === null ? (
-    <FreezeAct endpoints={[endpoint]} label="Freeze" />
+    <FreezeButton endpoints={[endpoint]} label="Freeze" />
   ) : (
-    <Lift endpoint={endpoint} label="Lift the freeze" />
+    <LiftFreezeButton endpoint={endpoint} label="Lift the freeze" />
   )
 }
 
-export function Lift({ endpoint, label }: { endpoint: string; label: string }) {
+export function LiftFreezeButton({ endpoint, label }: { endpoint: string; label: string }) {
   return (
     <Confirm
       label={label}
@@ -79,7 +79,7 @@ export function Lift({ endpoint, label }: { endpoint: string; label: string }) {
 }
 
 /** Freezes one of these endpoints, with a reason and an end. */
-export function FreezeAct({ endpoints, label }: { endpoints: readonly string[]; label: string }) {
+export function FreezeButton({ endpoints, label }: { endpoints: readonly string[]; label: string }) {
   const [chosen, setChosen] = useState('')
   const [until, setUntil] = useState('')
   const fields = { endpoint: useId(), until: useId() }

@@ -1,6 +1,6 @@
-/** The gates of a rollout now: what was compared, both figures, how sure, and how near to failing. */
+/** The gates of a rollout now: what was comparisonText, both figures, how sure, and how near to failing. */
 import { count, figure, interval, plural, words } from '../../data/format.ts'
-import { compared, failingFirst, foldSlices, gateFigure, nearness } from '../../data/endpoints/gates.ts'
+import { comparisonText, failingFirst, foldSlices, gateFigure, nearness } from '../../data/endpoints/gates.ts'
 import { Scroll } from '../page/page.tsx'
 import { Status } from '../page/status.tsx'
 
@@ -26,10 +26,10 @@ export interface GateStatesProps {
 
 export function GateStates({ gates, label = 'Gates of the rollout' }: GateStatesProps) {
   if (gates.length === 0) return <p className="muted">No gate has been judged yet.</p>
-  const [told, folded] = foldSlices(failingFirst(gates), (gate) => gate.status === 'failing')
+  const [shown, folded] = foldSlices(failingFirst(gates), (gate) => gate.status === 'failing')
   return (
     <>
-      <Table gates={told} label={label} />
+      <Table gates={shown} label={label} />
       {folded.length > 0 && (
         <details>
           <summary className="small">{plural(folded.length, 'slice')} besides, none failing</summary>
@@ -73,7 +73,7 @@ function Row({ gate }: { gate: GateRow }) {
       <td style={{ minWidth: 170 }}>
         {words(gate.gate)}
         {gate.slice !== null && <div className="small">{gate.slice}</div>}
-        <div className="muted small">{compared(gate.gate)}</div>
+        <div className="muted small">{comparisonText(gate.gate)}</div>
       </td>
       <td>
         <Status

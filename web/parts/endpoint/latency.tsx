@@ -9,7 +9,7 @@ import { duration, eventTime } from '../../data/format.ts'
 import * as read from '../../data/queries.ts'
 import type { Latency } from '../../data/queries.ts'
 import type { Span } from '../../data/address.ts'
-import { Bone, Empty, Loaded } from '../page/placeholders.tsx'
+import { Skeleton, Empty, Loaded } from '../page/placeholders.tsx'
 import { Panel } from '../page/page.tsx'
 
 const LineChart = lazy(async () => ({ default: (await import('../../charts/line-chart.tsx')).LineChart }))
@@ -123,7 +123,7 @@ function Chart({ latency, x, title, pick, unit }: ChartProps) {
     [latency.series, pick],
   )
   return (
-    <Suspense fallback={<Bone height={210} />}>
+    <Suspense fallback={<Skeleton height={210} />}>
       <LineChart
         label={`${title} by variant over time`}
         x={x}

@@ -5,14 +5,14 @@ import { duration, eventTime, figure } from '../../data/format.ts'
 import * as read from '../../data/queries.ts'
 import type { Prediction } from '../../data/queries.ts'
 import { Empty, Loaded } from '../page/placeholders.tsx'
-import { useMay } from '../form/permissions.ts'
+import { usePermission } from '../form/permissions.ts'
 import { Facts } from '../page/page.tsx'
 import { Status } from '../page/status.tsx'
 
 export function Predictions({ endpoint }: { endpoint: string }) {
-  const may = useMay({ verb: 'read_predictions', resource: 'endpoints' })
-  const predictions = useQuery({ ...read.predictions(endpoint), enabled: may })
-  if (!may) return <Empty title="Only maintainers and admins read logged predictions" />
+  const allowed = usePermission({ verb: 'read_predictions', resource: 'endpoints' })
+  const predictions = useQuery({ ...read.predictions(endpoint), enabled: allowed })
+  if (!allowed) return <Empty title="Only maintainers and admins read logged predictions" />
   return (
     <Loaded query={predictions} what="The predictions" height={240}>
       {({ items }) =>

@@ -5,7 +5,7 @@ import { weight } from '../../data/format.ts'
 import type { Rollout } from '../../data/queries.ts'
 import { Confirm } from '../form/confirm.tsx'
 import { frozenSentence, useFrozen } from './freeze.tsx'
-import { useMay } from '../form/permissions.ts'
+import { usePermission } from '../form/permissions.ts'
 
 const RUNNING = ['starting', 'shadow', 'canary', 'paused']
 
@@ -38,11 +38,11 @@ export function stepWord(before: number | 'promote'): string {
   return before === 'promote' ? 'promotion' : weight(before)
 }
 
-export function Acts({ rollout }: { rollout: Rollout }) {
+export function ReleaseActions({ rollout }: { rollout: Rollout }) {
   // asked of the endpoint: a rollout that is paused does not tell of the freeze that holds its next act up
   const frozen = frozenSentence(useFrozen(rollout.endpoint))
-  const may = useMay({ verb: 'deploy', resource: 'rollouts' })
-  if (!may || !RUNNING.includes(rollout.state)) return null
+  const allowed = usePermission({ verb: 'deploy', resource: 'rollouts' })
+  if (!allowed || !RUNNING.includes(rollout.state)) return null
   const act = (action: Action) => (reason: string) =>
     call<typeof rolloutApi.act>('POST', '/v1/rollouts/:id/actions', {
       params: { id: rollout.id },

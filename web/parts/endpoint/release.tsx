@@ -9,13 +9,13 @@ import type { Curve, Rollout } from '../../data/queries.ts'
 import { Empty, Loaded } from '../page/placeholders.tsx'
 import { GateStates } from './gate-states.tsx'
 import { Panel } from '../page/page.tsx'
-import { Acts, stepWord } from './release-actions.tsx'
+import { ReleaseActions, stepWord } from './release-actions.tsx'
 import { FreezeControl, FreezeState } from './freeze.tsx'
-import { Sides } from './business-metrics.tsx'
+import { BusinessMetrics } from './business-metrics.tsx'
 import { SplitNotice } from './split-notice.tsx'
 import { Status, VersionChip } from '../page/status.tsx'
 import { Verdicts } from './verdicts.tsx'
-import { When } from '../page/relative-time.tsx'
+import { RelativeTime } from '../page/relative-time.tsx'
 
 export function ReleasePanel({ endpoint, model }: { endpoint: string; model: string }) {
   const rollouts = useQuery(read.rollouts(endpoint))
@@ -25,7 +25,7 @@ export function ReleasePanel({ endpoint, model }: { endpoint: string; model: str
       title="Release"
       tools={
         <>
-          {newest && <Acts rollout={newest} />}
+          {newest && <ReleaseActions rollout={newest} />}
           <FreezeControl endpoint={endpoint} />
         </>
       }
@@ -57,7 +57,7 @@ function Newest({ rollout, model, earlier }: { rollout: Rollout; model: string; 
           ? 'is the first version of this endpoint'
           : `against version ${rollout.stable_version}`}
         {`, ${sentenceOf(rollout)} `}
-        Started <When at={rollout.created_at} /> by {rollout.created_by}.
+        Started <RelativeTime at={rollout.created_at} /> by {rollout.created_by}.
         {rollout.reason !== '' && ` ${sentence(rollout.reason)}`}
       </p>
       <p className="muted small">
@@ -70,7 +70,7 @@ function Newest({ rollout, model, earlier }: { rollout: Rollout; model: string; 
         {rollout.approvals.map((one) => ` ${sentence(`${stepWord(one.before)} approved by ${one.by}`)}.`)}
       </p>
       <SplitNotice rollout={rollout} />
-      <Sides rollout={rollout} />
+      <BusinessMetrics rollout={rollout} />
       <GateStates gates={rollout.gates} />
       {rollout.gates.length > 0 && (
         <p className="muted small">
@@ -103,10 +103,10 @@ function Curves({ rollout }: { rollout: Rollout }) {
   if (curve.data === undefined || curve.data.series.length === 0) return null
   const fails = ({ gate, slice }: Series): boolean =>
     rollout.gates.some((one) => one.gate === gate && one.slice === slice && one.status === 'failing')
-  const [told, folded] = foldSlices(curve.data.series, fails)
+  const [shown, folded] = foldSlices(curve.data.series, fails)
   return (
     <>
-      <Charts series={told} fails={fails} />
+      <Charts series={shown} fails={fails} />
       {folded.length > 0 && (
         <details>
           <summary className="small">Curves of {plural(folded.length, 'slice')} besides</summary>
@@ -146,7 +146,7 @@ function Earlier({ rollouts, model }: { rollouts: readonly Rollout[]; model: str
             <Status word={rollout.state} />
             <VersionChip model={model} version={rollout.version} />
             <span className="muted break">{rollout.reason}</span>
-            <When at={rollout.finished_at ?? rollout.created_at} />
+            <RelativeTime at={rollout.finished_at ?? rollout.created_at} />
           </li>
         ))}
       </ul>

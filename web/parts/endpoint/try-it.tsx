@@ -8,7 +8,7 @@ import * as read from '../../data/queries.ts'
 import { rowOf, textsOf } from '../../data/endpoints/input-row.ts'
 import type { InputField } from '../../data/endpoints/input-row.ts'
 import { Command } from '../page/command.tsx'
-import { useMay } from '../form/permissions.ts'
+import { usePermission } from '../form/permissions.ts'
 import { Status } from '../page/status.tsx'
 
 export interface TryItProps {
@@ -19,8 +19,8 @@ export interface TryItProps {
 
 export function TryIt({ name, url, inputs }: TryItProps) {
   const [texts, setTexts] = useState<Readonly<Record<string, string>>>({})
-  const mayRead = useMay({ verb: 'read_predictions', resource: 'endpoints' })
-  const mayAsk = useMay({ verb: 'predict', resource: 'endpoints' })
+  const mayRead = usePermission({ verb: 'read_predictions', resource: 'endpoints' })
+  const mayAsk = usePermission({ verb: 'predict', resource: 'endpoints' })
   const newest = useQuery({ ...read.predictions(name), enabled: mayRead }).data?.items[0]
   const { row, faults } = rowOf(inputs, texts)
   const ask = useMutation({

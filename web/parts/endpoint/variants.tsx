@@ -2,7 +2,7 @@
 import { count, duration, figure, percent, weight } from '../../data/format.ts'
 import { Empty } from '../page/placeholders.tsx'
 import { Status, VersionChip } from '../page/status.tsx'
-import { When } from '../page/relative-time.tsx'
+import { RelativeTime } from '../page/relative-time.tsx'
 
 export interface VariantRow {
   readonly role: string
@@ -87,7 +87,7 @@ function Row({ model, variant }: { model: string; variant: VariantRow }) {
         {variant.backend_reason !== null && `: ${variant.backend_reason}`}
       </td>
       <td className="num">
-        <When at={variant.since} />
+        <RelativeTime at={variant.since} />
       </td>
     </tr>
   )

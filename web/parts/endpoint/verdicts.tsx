@@ -6,7 +6,7 @@ import { eventTime, plural } from '../../data/format.ts'
 import type { Rollout } from '../../data/queries.ts'
 import { GateStates } from './gate-states.tsx'
 import { Status } from '../page/status.tsx'
-import { When } from '../page/relative-time.tsx'
+import { RelativeTime } from '../page/relative-time.tsx'
 
 const SHOWN = 8
 
@@ -20,7 +20,7 @@ export function Verdicts({ rollout, verdicts }: { rollout: string; verdicts: Rol
         {newest.slice(0, SHOWN).map((verdict) => (
           <li key={verdict.id}>
             <span className="muted small">
-              <When at={verdict.at} />
+              <RelativeTime at={verdict.at} />
               {verdict.event_time !== null && <div>{eventTime(verdict.event_time)}</div>}
             </span>
             <div style={{ minWidth: 0 }}>

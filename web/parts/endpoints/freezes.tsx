@@ -3,20 +3,20 @@ import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import * as read from '../../data/queries.ts'
 import { Empty, Loaded } from '../page/placeholders.tsx'
-import { ByWhom, FreezeAct, Lift, Until } from '../endpoint/freeze.tsx'
-import { useMay } from '../form/permissions.ts'
+import { ByWhom, FreezeButton, LiftFreezeButton, Until } from '../endpoint/freeze.tsx'
+import { usePermission } from '../form/permissions.ts'
 import { Panel } from '../page/page.tsx'
 
 export function Freezes({ endpoints }: { endpoints: readonly string[] }) {
   const freezes = useQuery(read.freezes)
-  const may = useMay({ verb: 'deploy', resource: 'rollouts' })
+  const allowed = usePermission({ verb: 'deploy', resource: 'rollouts' })
   const byHand = new Set(freezes.data?.items.filter((one) => one.by !== null).map((one) => one.endpoint))
   const free = endpoints.filter((name) => !byHand.has(name))
   return (
     <Panel
       title="Freezes"
       note="no step begins, nothing is promoted or deployed; a rollback is always possible"
-      {...(may && free.length > 0 && { tools: <FreezeAct endpoints={free} label="Freeze an endpoint" /> })}
+      {...(allowed && free.length > 0 && { tools: <FreezeButton endpoints={free} label="Freeze an endpoint" /> })}
       flush
     >
       <Loaded query={freezes} what="The freezes" height={80}>
@@ -52,8 +52,8 @@ export function Freezes({ endpoints }: { endpoints: readonly string[] }) {
                       <Until frozen={one} />
                     </td>
                     <td className="num">
-                      {may && one.by !== null && (
-                        <Lift endpoint={one.endpoint} label={`Lift the freeze of ${one.endpoint}`} />
+                      {allowed && one.by !== null && (
+                        <LiftFreezeButton endpoint={one.endpoint} label={`Lift the freeze of ${one.endpoint}`} />
                       )}
                     </td>
                   </tr>

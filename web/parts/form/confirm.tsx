@@ -3,8 +3,8 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useId, useRef, useState } from 'react'
 import type { ReactNode } from 'react'
 import type { Access } from '../../../src/contract/access.ts'
-import { DialogEnd } from './dialog-buttons.tsx'
-import { useMay } from './permissions.ts'
+import { DialogButtons } from './dialog-buttons.tsx'
+import { usePermission } from './permissions.ts'
 
 export interface ConfirmProps {
   /** On the button, and again on the one that confirms: a verb and its object. */
@@ -24,7 +24,7 @@ export interface ConfirmProps {
 }
 
 export function Confirm({ needs = 'public', ...offered }: ConfirmProps) {
-  return useMay(needs) ? <Offered {...offered} /> : null
+  return usePermission(needs) ? <Offered {...offered} /> : null
 }
 
 function Offered({ label, preview, act, tone = 'plain', disabled = false, ...given }: Omit<ConfirmProps, 'needs'>) {
@@ -70,7 +70,7 @@ function Offered({ label, preview, act, tone = 'plain', disabled = false, ...giv
           <div className="break">{preview}</div>
           {isFrozen && <Override why={given.frozen ?? ''} value={overrides} onChange={setOverrides} />}
           {reason !== 'none' && <Reason value={why} required={reason === 'required'} onChange={setWhy} />}
-          <DialogEnd
+          <DialogButtons
             label={label}
             tone={tone}
             disabled={missing}

@@ -1,7 +1,7 @@
 /** The end of a dialog that changes something: why it was refused, and its two buttons. */
 import { describe } from '../../data/api.ts'
 
-export interface DialogEndProps {
+export interface DialogButtonsProps {
   /** On the button that goes on. */
   readonly label: string
   readonly tone: 'danger' | 'primary' | 'plain'
@@ -12,7 +12,7 @@ export interface DialogEndProps {
   readonly onCancel: () => void
 }
 
-export function DialogEnd({ label, tone, disabled, pending, error, onCancel }: DialogEndProps) {
+export function DialogButtons({ label, tone, disabled, pending, error, onCancel }: DialogButtonsProps) {
   return (
     <>
       {error !== null && (

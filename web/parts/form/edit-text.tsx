@@ -2,8 +2,8 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useId, useRef, useState } from 'react'
 import type { Access } from '../../../src/contract/access.ts'
-import { DialogEnd } from './dialog-buttons.tsx'
-import { useMay } from './permissions.ts'
+import { DialogButtons } from './dialog-buttons.tsx'
+import { usePermission } from './permissions.ts'
 
 export interface EditProps {
   /** On the button and above the field: a verb and its object. */
@@ -17,7 +17,7 @@ export interface EditProps {
 }
 
 export function Edit({ label, value, long = false, hint, needs, save }: EditProps) {
-  const may = useMay(needs)
+  const allowed = usePermission(needs)
   const dialog = useRef<HTMLDialogElement>(null)
   const [text, setText] = useState(value)
   const queries = useQueryClient()
@@ -29,7 +29,7 @@ export function Edit({ label, value, long = false, hint, needs, save }: EditProp
       await queries.invalidateQueries()
     },
   })
-  if (!may) return null
+  if (!allowed) return null
   const given = { id: field, value: text, 'aria-labelledby': heading }
   return (
     <>
@@ -59,7 +59,7 @@ export function Edit({ label, value, long = false, hint, needs, save }: EditProp
             <input {...given} onChange={(event) => setText(event.target.value)} />
           )}
           {hint !== undefined && <p className="muted small">{hint}</p>}
-          <DialogEnd
+          <DialogButtons
             label="Save"
             tone="primary"
             disabled={text === value}

@@ -5,7 +5,7 @@ import type { Access } from '../../../src/contract/access.ts'
 import * as read from '../../data/queries.ts'
 
 /** Whether an act is offered; not before it is known who looks. */
-export function useMay(access: Access): boolean {
+export function usePermission(access: Access): boolean {
   const { data } = useQuery(read.me)
   if (access === 'public') return true
   return data !== undefined && permits({ ...data, token_id: null }, access)

@@ -3,10 +3,10 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useId, useState } from 'react'
 import type { Access } from '../../../src/contract/access.ts'
 import { describe } from '../../data/api.ts'
-import { useMay } from './permissions.ts'
+import { usePermission } from './permissions.ts'
 import { Facts } from '../page/page.tsx'
 import { LongText } from '../page/long-text.tsx'
-import { SoughtPanel } from '../table/filterable-panel.tsx'
+import { FilterablePanel } from '../table/filterable-panel.tsx'
 
 export interface TagsProps {
   readonly tags: readonly (readonly [key: string, value: string])[]
@@ -16,15 +16,15 @@ export interface TagsProps {
 }
 
 export function TagsPanel({ tags, needs, set }: TagsProps) {
-  const may = useMay(needs)
+  const allowed = usePermission(needs)
   const queries = useQueryClient()
   const change = useMutation({
     mutationFn: ({ key, value }: { key: string; value: string | null }) => set(key, value),
     onSuccess: () => queries.invalidateQueries(),
   })
-  if (!may && tags.length === 0) return null
+  if (!allowed && tags.length === 0) return null
   return (
-    <SoughtPanel title="Tags" items={tags} textOf={([key, value]) => `${key} ${value}`}>
+    <FilterablePanel title="Tags" items={tags} textOf={([key, value]) => `${key} ${value}`}>
       {(found) => (
         <>
           {found.length === 0 && <p className="muted">None was set.</p>}
@@ -35,7 +35,7 @@ export function TagsPanel({ tags, needs, set }: TagsProps) {
                 <span className="break">
                   <LongText text={value} />
                 </span>
-                {may && !isKept(key) && (
+                {allowed && !isKept(key) && (
                   <button
                     type="button"
                     className="button quiet"
@@ -48,7 +48,7 @@ export function TagsPanel({ tags, needs, set }: TagsProps) {
               </span>,
             ])}
           />
-          {may && <NewTag busy={change.isPending} onSet={(key, value) => change.mutate({ key, value })} />}
+          {allowed && <NewTag busy={change.isPending} onSet={(key, value) => change.mutate({ key, value })} />}
           {change.error !== null && (
             <p className="bad-text break" role="alert">
               {describe(change.error).message}
@@ -56,7 +56,7 @@ export function TagsPanel({ tags, needs, set }: TagsProps) {
           )}
         </>
       )}
-    </SoughtPanel>
+    </FilterablePanel>
   )
 }
 

@@ -90,7 +90,7 @@ function Top({ onSearch, onHelp }: { onSearch: () => void; onHelp: () => void })
   const [theme, pick] = useState(storedTheme)
   return (
     <div className="top" role="banner">
-      <button type="button" className="seek" onClick={onSearch}>
+      <button type="button" className="search-button" onClick={onSearch}>
         Search <kbd>Ctrl K</kbd>
       </button>
       <div className="who">

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { useEffect, useId, useState } from 'react'
 import type { KeyboardEvent, RefObject } from 'react'
-import { matching, type Found } from '../../data/matches.ts'
+import { matching, type Findable } from '../../data/matches.ts'
 import { PLACES } from '../../data/keyboard.ts'
 import { prompts } from '../../data/models/prompts.ts'
 import * as read from '../../data/queries.ts'
@@ -14,7 +14,7 @@ const LETTERS = 3
 const PAUSE_MS = 200
 
 /** Everything that may be found, from what the pages read anyway; runs of any age by the server. */
-function useFindable(open: boolean, text: string): Found[] {
+function useFindable(open: boolean, text: string): Findable[] {
   const enabled = open
   const sought = useSettled(text.trim(), PAUSE_MS)
   const older = useQuery({ ...read.runsCalled(sought), enabled: open && sought.length >= LETTERS })

@@ -2,7 +2,7 @@
 import { Link } from '@tanstack/react-router'
 import { eventTime, words } from '../../data/format.ts'
 import { pageOf } from '../../data/page-links.ts'
-import { When } from '../page/relative-time.tsx'
+import { RelativeTime } from '../page/relative-time.tsx'
 
 export interface TimelineItem {
   readonly at: string
@@ -21,7 +21,7 @@ export function Timeline({ entries }: { entries: readonly TimelineItem[] }) {
         return (
           <li key={`${entry.at} ${entry.kind} ${entry.text}`}>
             <span className="muted small">
-              {entry.event_time === null ? <When at={entry.at} /> : eventTime(entry.event_time)}
+              {entry.event_time === null ? <RelativeTime at={entry.at} /> : eventTime(entry.event_time)}
               <div>{words(entry.kind)}</div>
             </span>
             <span className="break">{page === undefined ? entry.text : <Link to={page}>{entry.text}</Link>}</span>

@@ -3,7 +3,7 @@ import { Link } from '@tanstack/react-router'
 import { plural } from '../../data/format.ts'
 import type { Incident } from '../../data/queries.ts'
 import { Panel } from '../page/page.tsx'
-import { When } from '../page/relative-time.tsx'
+import { RelativeTime } from '../page/relative-time.tsx'
 
 interface Found {
   readonly id: string
@@ -11,7 +11,7 @@ interface Found {
   readonly started_at: number | null
 }
 
-export function FoundRuns({ incident }: { incident: Incident }) {
+export function WatchedRuns({ incident }: { incident: Incident }) {
   const evidence = incident.causes[0]?.evidence ?? {}
   const runs = foundIn(evidence['runs'])
   const most = typeof evidence['more_than'] === 'number' ? evidence['more_than'] : 0
@@ -35,7 +35,7 @@ export function FoundRuns({ incident }: { incident: Incident }) {
               </Link>
               {run.started_at !== null && (
                 <span className="muted small">
-                  started <When at={new Date(run.started_at).toISOString()} />
+                  started <RelativeTime at={new Date(run.started_at).toISOString()} />
                 </span>
               )}
             </li>

@@ -2,13 +2,13 @@
 import { send } from '../../data/mlflow.ts'
 import { Edit } from '../form/edit-text.tsx'
 import { Markdown } from '../text/markdown.tsx'
-import { useMay } from '../form/permissions.ts'
+import { usePermission } from '../form/permissions.ts'
 import { Panel } from '../page/page.tsx'
 import { TagsPanel } from '../form/tags.tsx'
 
 const WRITE = { verb: 'write', resource: 'models' } as const
 
-export interface ModelFactsProps {
+export interface ModelDescriptionProps {
   readonly model: string
   /** Absent = the model itself. */
   readonly version?: string
@@ -16,13 +16,13 @@ export interface ModelFactsProps {
   readonly tags: Readonly<Record<string, string>>
 }
 
-export function ModelFacts({ model, version, description, tags }: ModelFactsProps) {
-  const may = useMay(WRITE)
+export function ModelDescription({ model, version, description, tags }: ModelDescriptionProps) {
+  const allowed = usePermission(WRITE)
   const [place, named] =
     version === undefined ? ['registered-models', { name: model }] : ['model-versions', { name: model, version }]
   return (
     <div className="two">
-      {(may || description !== '') && (
+      {(allowed || description !== '') && (
         <Panel
           title="Description"
           tools={

@@ -1,7 +1,7 @@
 /** The moves of a model's aliases: from, to, who, why, when. */
 import { Empty } from '../page/placeholders.tsx'
 import { Tag, VersionChip } from '../page/status.tsx'
-import { When } from '../page/relative-time.tsx'
+import { RelativeTime } from '../page/relative-time.tsx'
 
 export interface Move {
   readonly model: string
@@ -42,7 +42,7 @@ export function Moves({ moves }: { moves: readonly Move[] }) {
             </td>
             <td className="break">{move.actor}</td>
             <td className="num">
-              <When at={move.at} />
+              <RelativeTime at={move.at} />
             </td>
           </tr>
         ))}

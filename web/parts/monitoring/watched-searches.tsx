@@ -7,7 +7,7 @@ import { call, describe } from '../../data/api.ts'
 import * as read from '../../data/queries.ts'
 import { savedViews } from '../../data/runs/queries.ts'
 import { searchOf } from '../../data/runs/saved-searches.ts'
-import { useMay } from '../form/permissions.ts'
+import { usePermission } from '../form/permissions.ts'
 import { Panel } from '../page/page.tsx'
 
 export interface WatchedSearchesProps {
@@ -18,7 +18,7 @@ export interface WatchedSearchesProps {
 export function WatchedSearches({ endpoint, settings }: WatchedSearchesProps) {
   const views = useQuery(savedViews)
   const queries = useQueryClient()
-  const may = useMay({ verb: 'write', resource: 'monitors' })
+  const allowed = usePermission({ verb: 'write', resource: 'monitors' })
   const set = useMutation({
     mutationFn: (searches: readonly WatchedSearch[]) =>
       call<typeof monitoringApi.putMonitor>('PUT', '/v1/endpoints/:name/monitor', {
@@ -45,7 +45,7 @@ export function WatchedSearches({ endpoint, settings }: WatchedSearchesProps) {
                 </Link>
               )}
               <span className="muted small">more than {watch.more_than}</span>
-              {may && (
+              {allowed && (
                 <button
                   type="button"
                   className="button quiet"
@@ -59,7 +59,7 @@ export function WatchedSearches({ endpoint, settings }: WatchedSearchesProps) {
           )
         })}
       </ul>
-      {may && (
+      {allowed && (
         <Watch
           names={saved.map((view) => view.name).filter((name) => !watched.some((one) => one.search === name))}
           busy={set.isPending}

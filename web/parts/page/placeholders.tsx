@@ -2,7 +2,7 @@
 import type { UseQueryResult } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
-import { describe, isAbsent } from '../../data/api.ts'
+import { describe, isRouteUnknown } from '../../data/api.ts'
 import { Command } from './command.tsx'
 import { Page } from './page.tsx'
 
@@ -50,18 +50,18 @@ export function Empty({
 }
 
 /** A grey area of the size of what will come. `height` in px. */
-export function Bone({ height }: { height: number }) {
-  return <div className="bone" style={{ height }} aria-hidden="true" />
+export function Skeleton({ height }: { height: number }) {
+  return <div className="skeleton" style={{ height }} aria-hidden="true" />
 }
 
 /** A skeleton that says it waits. */
-export function Waiting({ height }: { height: number }) {
+export function Loading({ height }: { height: number }) {
   return (
     <div style={{ padding: 12 }}>
       <span className="sr" role="status">
         Loading
       </span>
-      <Bone height={height} />
+      <Skeleton height={height} />
     </div>
   )
 }
@@ -78,8 +78,8 @@ export interface LoadedProps<T> {
 /** Shows a query's data, or its skeleton, or its failure. Data that was read once stays while it is read again. */
 export function Loaded<T>({ query, what, height, children }: LoadedProps<T>) {
   if (query.data !== undefined) return children(query.data)
-  if (query.error === null) return <Waiting height={height} />
-  if (isAbsent(query.error)) return <Empty title={`This server has no such part: ${what.toLowerCase()}`} />
+  if (query.error === null) return <Loading height={height} />
+  if (isRouteUnknown(query.error)) return <Empty title={`This server has no such part: ${what.toLowerCase()}`} />
   return <Failure what={what} error={query.error} retry={() => void query.refetch()} />
 }
 

@@ -8,7 +8,7 @@ import { Loaded } from '../page/placeholders.tsx'
 import { LiveLog } from '../text/live-log.tsx'
 import { Facts, Panel, Scroll } from '../page/page.tsx'
 import { Status } from '../page/status.tsx'
-import { When } from '../page/relative-time.tsx'
+import { RelativeTime } from '../page/relative-time.tsx'
 
 export function StepPanels({ run, step }: { run: string; step: Step }) {
   return (
@@ -151,7 +151,7 @@ function Attempts({ step }: { step: Step }) {
             <td className="num">{duration(attempt.cpu_seconds === null ? null : attempt.cpu_seconds * 1000)}</td>
             <td className="num">{bytes(attempt.max_rss_bytes)}</td>
             <td className="num">
-              <When at={attempt.started_at ?? attempt.queued_at} />
+              <RelativeTime at={attempt.started_at ?? attempt.queued_at} />
             </td>
           </tr>
         ))}

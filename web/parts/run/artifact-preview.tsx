@@ -5,7 +5,7 @@ import { parseCsv, previewOf, tableOfJson } from '../../data/runs/artifacts.ts'
 import type { Preview, StoredFile, TextTable } from '../../data/runs/artifacts.ts'
 import { bytes, count } from '../../data/format.ts'
 import { ShapeMap } from '../../charts/shape-map.tsx'
-import { Empty, Failure, Waiting } from '../page/placeholders.tsx'
+import { Empty, Failure, Loading } from '../page/placeholders.tsx'
 import { Markdown } from '../text/markdown.tsx'
 import { Scroll } from '../page/page.tsx'
 
@@ -55,7 +55,7 @@ function FromText({ kind, file, address }: { kind: TextKind; file: StoredFile; a
     staleTime: Infinity,
   })
   if (read.data === undefined) {
-    if (read.error === null) return <Waiting height={200} />
+    if (read.error === null) return <Loading height={200} />
     return <Failure what="The file" error={read.error} retry={() => void read.refetch()} />
   }
   const cut = file.size > READ_BYTES

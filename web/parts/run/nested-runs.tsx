@@ -6,7 +6,7 @@ import * as read from '../../data/queries.ts'
 import type { Run } from '../../data/queries.ts'
 import { Panel } from '../page/page.tsx'
 import { Status } from '../page/status.tsx'
-import { When } from '../page/relative-time.tsx'
+import { RelativeTime } from '../page/relative-time.tsx'
 
 /** Names the run that a run is inside of. */
 export const PARENT = 'mlflow.parentRunId'
@@ -14,7 +14,7 @@ const FILTER = `tags.\`${PARENT}\``
 /** As many as can be compared. */
 const SHOWN = 100
 
-export function ChildRuns({ run }: { run: Run }) {
+export function NestedRuns({ run }: { run: Run }) {
   const filter = `${FILTER} = '${run.id}'`
   const ask = { filter, order: 'attributes.start_time ASC', experiment: run.experiment_id, columns: [] }
   const children = useQuery(read.firstRuns(ask, SHOWN)).data
@@ -63,7 +63,7 @@ export function ChildRuns({ run }: { run: Run }) {
                 {duration(one.ended_at === null ? null : Date.parse(one.ended_at) - Date.parse(one.started_at))}
               </td>
               <td className="num">
-                <When at={one.started_at} />
+                <RelativeTime at={one.started_at} />
               </td>
             </tr>
           ))}

@@ -10,7 +10,7 @@ import { Panel } from '../page/page.tsx'
 const PIPELINE_RUN = 'slipway.pipeline_run'
 const STEP = 'slipway.step'
 
-export function StepOfRun({ run }: { run: Run }) {
+export function PipelineStepPanel({ run }: { run: Run }) {
   const { [PIPELINE_RUN]: id, [STEP]: step } = run.tags
   if (id === undefined || step === undefined) return null
   return (

@@ -6,7 +6,7 @@ import { Edit } from '../form/edit-text.tsx'
 
 export const WRITE_RUNS = { verb: 'write', resource: 'runs' } as const
 
-export function RunActs({ run }: { run: Run }) {
+export function RunActions({ run }: { run: Run }) {
   if (run.stage === 'deleted') {
     return (
       <Confirm

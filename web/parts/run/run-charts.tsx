@@ -1,7 +1,7 @@
 /** The curves of runs, one chart a metric: smoothing, logarithmic axis, steps or time, more detail for the part that is looked at. */
 import { useQueries, useQuery } from '@tanstack/react-query'
 import { lazy, Suspense, useId, useMemo, useState } from 'react'
-import { filled, joinCurves } from '../../charts/curves.ts'
+import { interpolated, joinCurves } from '../../charts/curves.ts'
 import { meanBand } from '../../charts/bands.ts'
 import type { Line } from '../../charts/line-chart.tsx'
 import type { ChartSettings } from '../../data/runs/chart-settings.ts'
@@ -9,7 +9,7 @@ import { seriesColour } from '../../data/colours.ts'
 import { count, plural } from '../../data/format.ts'
 import { runCurves } from '../../data/runs/queries.ts'
 import type { RunCurve, Steps } from '../../data/runs/queries.ts'
-import { Bone, Failure } from '../page/placeholders.tsx'
+import { Skeleton, Failure } from '../page/placeholders.tsx'
 import { Panel } from '../page/page.tsx'
 
 const LineChart = lazy(async () => ({ default: (await import('../../charts/line-chart.tsx')).LineChart }))
@@ -114,7 +114,7 @@ function MetricChart(props: RunChartsProps & { metric: string }) {
   const ids = useMemo(() => runs.map((run) => run.id), [runs])
   const curves = useQuery(runCurves(ids, metric, POINTS, steps))
   if (curves.data === undefined) {
-    if (curves.error === null) return <Bone height={270} />
+    if (curves.error === null) return <Skeleton height={270} />
     return <Failure what={metric} error={curves.error} retry={() => void curves.refetch()} />
   }
   const { items } = curves.data
@@ -168,7 +168,7 @@ function Curves({ runs, groups, metric, smooth, log, axis, curves, onZoom, onRes
     [runs, groups, curves, smooth, axis],
   )
   return (
-    <Suspense fallback={<Bone height={250} />}>
+    <Suspense fallback={<Skeleton height={250} />}>
       <LineChart
         label={`${metric} by ${axis}`}
         x={x}
@@ -207,7 +207,7 @@ function grouped(
   { smooth, axis }: Shape,
 ): Drawn {
   const joined = joinCurves(curves, smooth, axis)
-  const byId = new Map(curves.map((curve, i) => [curve.id, filled(joined.x, joined.smoothed[i] ?? [])]))
+  const byId = new Map(curves.map((curve, i) => [curve.id, interpolated(joined.x, joined.smoothed[i] ?? [])]))
   const lines = groups.map((group, i) => {
     const { mean, low, high } = meanBand(members(group.ids, byId))
     const line = { label: `${group.label} (${group.ids.length})`, colour: seriesColour(i), values: mean }

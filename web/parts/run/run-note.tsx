@@ -3,7 +3,7 @@ import { send } from '../../data/mlflow.ts'
 import type { Run } from '../../data/queries.ts'
 import { Edit } from '../form/edit-text.tsx'
 import { Markdown } from '../text/markdown.tsx'
-import { useMay } from '../form/permissions.ts'
+import { usePermission } from '../form/permissions.ts'
 import { Panel } from '../page/page.tsx'
 import { WRITE_RUNS } from './run-actions.tsx'
 
@@ -11,8 +11,8 @@ export const NOTE = 'mlflow.note.content'
 
 export function RunNote({ run }: { run: Run }) {
   const note = run.tags[NOTE] ?? ''
-  const may = useMay(WRITE_RUNS)
-  if (note === '' && !may) return null
+  const allowed = usePermission(WRITE_RUNS)
+  if (note === '' && !allowed) return null
   return (
     <Panel
       title="Notes"

@@ -4,13 +4,13 @@ import type { Run } from '../../data/queries.ts'
 import { Empty } from '../page/placeholders.tsx'
 import { LongText } from '../page/long-text.tsx'
 import { Facts } from '../page/page.tsx'
-import { SoughtPanel } from '../table/filterable-panel.tsx'
+import { FilterablePanel } from '../table/filterable-panel.tsx'
 
 type Metric = Run['metrics'][number]
 
 export function MetricsPanel({ metrics }: { metrics: readonly Metric[] }) {
   return (
-    <SoughtPanel title="Metrics" note="last values" items={metrics} textOf={(metric) => metric.key} flush>
+    <FilterablePanel title="Metrics" note="last values" items={metrics} textOf={(metric) => metric.key} flush>
       {(found) =>
         found.length === 0 ? (
           <Empty title="No metric was logged" />
@@ -37,13 +37,13 @@ export function MetricsPanel({ metrics }: { metrics: readonly Metric[] }) {
           </table>
         )
       }
-    </SoughtPanel>
+    </FilterablePanel>
   )
 }
 
 export function ParamsPanel({ params }: { params: Readonly<Record<string, string>> }) {
   return (
-    <SoughtPanel title="Params" items={Object.entries(params)} textOf={([key, value]) => `${key} ${value}`}>
+    <FilterablePanel title="Params" items={Object.entries(params)} textOf={([key, value]) => `${key} ${value}`}>
       {(found) =>
         found.length === 0 ? (
           <p className="muted">None was logged.</p>
@@ -51,6 +51,6 @@ export function ParamsPanel({ params }: { params: Readonly<Record<string, string
           <Facts items={found.map(([key, value]) => [key, <LongText key={key} text={value} />])} />
         )
       }
-    </SoughtPanel>
+    </FilterablePanel>
   )
 }

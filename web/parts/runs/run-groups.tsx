@@ -2,7 +2,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
-import { narrowed } from '../../data/runs/completion.ts'
+import { narrowedFilter } from '../../data/runs/completion.ts'
 import { count, figure } from '../../data/format.ts'
 import * as read from '../../data/queries.ts'
 import { titleOf } from '../../data/runs/columns.ts'
@@ -11,7 +11,7 @@ import type { RunGroup } from '../../data/runs/queries.ts'
 import { Empty, Loaded } from '../page/placeholders.tsx'
 import { Panel } from '../page/page.tsx'
 import { Status } from '../page/status.tsx'
-import { When } from '../page/relative-time.tsx'
+import { RelativeTime } from '../page/relative-time.tsx'
 
 export interface RunGroupsProps {
   readonly by: string
@@ -78,7 +78,7 @@ export function RunGroups(props: RunGroupsProps) {
 
 function Group({ group, metrics, asked }: { group: RunGroup; metrics: readonly string[]; asked: RunGroupsProps }) {
   const [open, setOpen] = useState(false)
-  const inside = narrowed(asked.filter, asked.by, group.value)
+  const inside = narrowedFilter(asked.filter, asked.by, group.value)
   return (
     <>
       <tr data-row>
@@ -98,7 +98,7 @@ function Group({ group, metrics, asked }: { group: RunGroup; metrics: readonly s
           <Spread key={metric} of={group.metrics[metric]} />
         ))}
         <td className="num">
-          <When at={group.newest_at} />
+          <RelativeTime at={group.newest_at} />
         </td>
       </tr>
       {open && inside !== undefined && (
@@ -158,7 +158,7 @@ function Inside({ filter, metrics, asked, runs }: InsideProps) {
                     </td>
                   ))}
                   <td className="num">
-                    <When at={run.started_at} />
+                    <RelativeTime at={run.started_at} />
                   </td>
                 </tr>
               ))}

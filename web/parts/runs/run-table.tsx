@@ -9,7 +9,7 @@ import { cellOf, cellText, nextOrder, orderState, titleOf } from '../../data/run
 import type { RunCurve } from '../../data/runs/queries.ts'
 import { useSparks } from './run-sparks.ts'
 import { Status } from '../page/status.tsx'
-import { When } from '../page/relative-time.tsx'
+import { RelativeTime } from '../page/relative-time.tsx'
 
 export interface RunTableProps {
   readonly rows: readonly RunRow[]
@@ -181,7 +181,7 @@ function Row({ row, index, columns, spark, curve, chosen, onTurn }: RowProps) {
         {row.ended_at === null ? '–' : duration(Date.parse(row.ended_at) - Date.parse(row.started_at))}
       </td>
       <td className="num">
-        <When at={row.started_at} />
+        <RelativeTime at={row.started_at} />
       </td>
     </tr>
   )

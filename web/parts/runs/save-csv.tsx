@@ -4,12 +4,12 @@ import { describe } from '../../data/api.ts'
 import { csvOf } from '../../data/runs/csv.ts'
 import { count } from '../../data/format.ts'
 import { pageOfRuns } from '../../data/queries.ts'
-import type { RunRow, RunsAsk } from '../../data/queries.ts'
+import type { RunRow, RunsQuery } from '../../data/queries.ts'
 
 const PAGE = 1000
 const MOST = 10_000
 
-export function SaveCsv({ ask }: { ask: RunsAsk }) {
+export function SaveCsv({ ask }: { ask: RunsQuery }) {
   const save = useMutation({ mutationFn: () => readAll(ask).then((rows) => give(csvOf(rows, ask.columns))) })
   return (
     <>
@@ -27,7 +27,7 @@ export function SaveCsv({ ask }: { ask: RunsAsk }) {
   )
 }
 
-async function readAll(ask: RunsAsk): Promise<RunRow[]> {
+async function readAll(ask: RunsQuery): Promise<RunRow[]> {
   const rows: RunRow[] = []
   let token: string | undefined = ''
   while (token !== undefined && rows.length < MOST) {

@@ -7,7 +7,7 @@ import { savedViews } from '../../data/runs/queries.ts'
 import type { SavedView } from '../../data/runs/queries.ts'
 import { fieldsOf, searchOf } from '../../data/runs/saved-searches.ts'
 import type { RunsSearch } from '../../data/address.ts'
-import { useMay } from '../form/permissions.ts'
+import { usePermission } from '../form/permissions.ts'
 import { Menu } from '../form/menu.tsx'
 
 export interface SavedViewsProps {
@@ -18,7 +18,7 @@ export interface SavedViewsProps {
 
 export function SavedViews({ search, onOpen }: SavedViewsProps) {
   const views = useQuery(savedViews)
-  const may = useMay({ verb: 'write', resource: 'runs' })
+  const allowed = usePermission({ verb: 'write', resource: 'runs' })
   const items = views.data?.items ?? []
   return (
     <Menu label={`Views (${items.length})`}>
@@ -41,11 +41,11 @@ export function SavedViews({ search, onOpen }: SavedViewsProps) {
                   {view.name}
                 </button>
                 <span className="muted small">{view.owner}</span>
-                {may && <Forget view={view} />}
+                {allowed && <Forget view={view} />}
               </li>
             ))}
           </ul>
-          {may && <Save search={search} items={items} />}
+          {allowed && <Save search={search} items={items} />}
         </>
       )}
     </Menu>

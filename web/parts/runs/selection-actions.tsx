@@ -6,7 +6,7 @@ import { Confirm } from '../form/confirm.tsx'
 import { Edit } from '../form/edit-text.tsx'
 import { WRITE_RUNS } from '../run/run-actions.tsx'
 
-export interface ChosenActsProps {
+export interface SelectionActionsProps {
   readonly chosen: string[]
   /** True when the bin is shown. */
   readonly deleted: boolean
@@ -14,7 +14,7 @@ export interface ChosenActsProps {
   readonly onGone: () => void
 }
 
-export function ChosenActs({ chosen, deleted, onGone }: ChosenActsProps) {
+export function SelectionActions({ chosen, deleted, onGone }: SelectionActionsProps) {
   if (chosen.length === 0) return <CompareLink chosen={chosen} />
   const runs = plural(chosen.length, 'run')
   const all = (path: string) => async () => {

@@ -4,7 +4,7 @@ import type { ReactNode } from 'react'
 import { count } from '../../data/format.ts'
 import { Panel } from '../page/page.tsx'
 
-export interface SoughtPanelProps<T> {
+export interface FilterablePanelProps<T> {
   readonly title: string
   readonly note?: string
   readonly items: readonly T[]
@@ -18,7 +18,7 @@ export interface SoughtPanelProps<T> {
 /** More than these are offered a field. */
 const FEW = 15
 
-export function SoughtPanel<T>({ title, note, items, textOf, flush = false, children }: SoughtPanelProps<T>) {
+export function FilterablePanel<T>({ title, note, items, textOf, flush = false, children }: FilterablePanelProps<T>) {
   const [text, setText] = useState('')
   const many = items.length > FEW
   const wanted = text.trim().toLowerCase()
@@ -34,7 +34,7 @@ export function SoughtPanel<T>({ title, note, items, textOf, flush = false, chil
         many && (
           <input
             type="search"
-            className="seek-in"
+            className="filter-field"
             aria-label={`Find in ${title}`}
             placeholder={`Find in ${count(items.length)}`}
             value={text}

@@ -8,7 +8,7 @@ interface Paged {
 }
 
 /** Nothing where the list is read to its end. */
-export function ReadOn({ list }: { list: Paged }) {
+export function LoadMore({ list }: { list: Paged }) {
   if (!list.hasNextPage) return null
   return (
     <p style={{ padding: 12 }}>

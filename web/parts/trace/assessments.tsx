@@ -2,7 +2,7 @@
 import { plainText } from '../../data/traces/spans.ts'
 import type { Assessment } from '../../data/traces/queries.ts'
 import { Empty } from '../page/placeholders.tsx'
-import { When } from '../page/relative-time.tsx'
+import { RelativeTime } from '../page/relative-time.tsx'
 
 export function Assessments({ assessments }: { assessments: readonly Assessment[] }) {
   if (assessments.length === 0) {
@@ -39,7 +39,7 @@ export function Assessments({ assessments }: { assessments: readonly Assessment[
               {one.source_id || '–'} <span className="muted small">{one.source_type.toLowerCase()}</span>
             </td>
             <td className="num">
-              <When at={one.updated_at} />
+              <RelativeTime at={one.updated_at} />
             </td>
           </tr>
         ))}

@@ -4,14 +4,14 @@ import { useId, useState } from 'react'
 import { describe } from '../../data/api.ts'
 import { send } from '../../data/mlflow.ts'
 import * as read from '../../data/queries.ts'
-import { useMay } from '../form/permissions.ts'
+import { usePermission } from '../form/permissions.ts'
 import { WRITE_RUNS } from '../run/run-actions.tsx'
 
 const BLANK = { kind: 'feedback', name: '', value: '', rationale: '' } as const
 type Given = Record<keyof typeof BLANK, string>
 
 export function NewAssessment({ trace }: { trace: string }) {
-  const may = useMay(WRITE_RUNS)
+  const allowed = usePermission(WRITE_RUNS)
   const me = useQuery(read.me).data?.name
   const queries = useQueryClient()
   const [given, setGiven] = useState<Given>(BLANK)
@@ -22,11 +22,11 @@ export function NewAssessment({ trace }: { trace: string }) {
       await queries.invalidateQueries()
     },
   })
-  if (!may) return null
+  if (!allowed) return null
   const set = (change: Partial<Given>): void => setGiven({ ...given, ...change })
   return (
     <form
-      className="judge"
+      className="assessment-form"
       onSubmit={(event) => {
         event.preventDefault()
         judge.mutate()

@@ -1,11 +1,11 @@
 /** One span: what went in, what came out, events, and everything else that was noted. */
 import { duration, plural } from '../../data/format.ts'
-import { partsOf, plainText } from '../../data/traces/spans.ts'
+import { spanParts, plainText } from '../../data/traces/spans.ts'
 import type { Span } from '../../data/traces/queries.ts'
 import { Facts, Panel } from '../page/page.tsx'
 
 export function SpanDetail({ span }: { span: Span }) {
-  const { inputs, outputs, others } = partsOf(span.attributes)
+  const { inputs, outputs, others } = spanParts(span.attributes)
   return (
     <Panel title={span.name} note={`${span.type.toLowerCase()}, span ${span.id}`}>
       {span.status_message !== '' && <p className="bad-text break">{span.status_message}</p>}

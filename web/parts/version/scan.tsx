@@ -3,7 +3,7 @@ import { bytes, count, plural } from '../../data/format.ts'
 import type { Version } from '../../data/queries.ts'
 import { Empty } from '../page/placeholders.tsx'
 import { Status } from '../page/status.tsx'
-import { When } from '../page/relative-time.tsx'
+import { RelativeTime } from '../page/relative-time.tsx'
 
 type Scan = NonNullable<Version['scan']>
 
@@ -16,7 +16,7 @@ export function Scanned({ scan }: { scan: Scan }) {
     <span className="row">
       <Status word={scan.verdict} tone={TONES[scan.verdict]} />
       <span>
-        {plural(scan.files, 'file')}, {bytes(scan.bytes)}, <When at={scan.at} />
+        {plural(scan.files, 'file')}, {bytes(scan.bytes)}, <RelativeTime at={scan.at} />
       </span>
     </span>
   )

@@ -6,7 +6,7 @@ import * as read from '../../data/queries.ts'
 import type { Version } from '../../data/queries.ts'
 import { Confirm } from '../form/confirm.tsx'
 import { Status } from '../page/status.tsx'
-import { When } from '../page/relative-time.tsx'
+import { RelativeTime } from '../page/relative-time.tsx'
 
 export function Trust({ version }: { version: Version }) {
   return (
@@ -16,7 +16,7 @@ export function Trust({ version }: { version: Version }) {
           <li key={`${one.by} ${one.at}`} className="break">
             <Status word="passed" label={`approved by ${one.by}`} />{' '}
             <span className="muted">
-              ({one.role}) <When at={one.at} />
+              ({one.role}) <RelativeTime at={one.at} />
               {one.comment !== '' && `: ${one.comment}`}
             </span>
           </li>
@@ -39,7 +39,7 @@ function Signed({ signed }: { signed: Version['signed'] }) {
         label={signed.trusted ? 'signed with a trusted key' : 'signed with a key that the model does not trust'}
       />{' '}
       <span className="muted">
-        by {signed.by} <When at={signed.at} />, key <code>{signed.key.slice(0, 16)}</code>
+        by {signed.by} <RelativeTime at={signed.at} />, key <code>{signed.key.slice(0, 16)}</code>
       </span>
     </p>
   )
