@@ -130,7 +130,7 @@ function options(from: OptionsFrom): uPlot.Options {
     series: [
       from.time
         ? { label: 'time', value: (_, at: number | null) => (at === null ? '–' : localTime(at)) }
-        : { label: from.xLabel },
+        : { label: from.xLabel, value: (_, at: number | null) => (at === null ? '–' : figure(at, 6)) },
       ...from.lines.map((line) => seriesOf(line, from.unit)),
       ...edges(from.lines),
     ],

@@ -13,6 +13,7 @@ const incident = {
   id: 'i1',
   endpoint: 'e',
   title: 'unit changed',
+  kind: 'drift',
   severity: 'high',
   state: 'open',
   opened_at: at(HOUR),
@@ -44,9 +45,9 @@ test('what needs someone is told with the one act, incidents first', () => {
   assert.deepEqual(
     found.map(({ title, path, act }) => [title, path, act]),
     [
-      ['unit changed', '/incidents/i1', 'See cause and act'],
-      ['The rollout of version 3 on e waits for a decision', '/endpoints/e', 'Decide'],
-      ['The newest run of a failed', '/pipelines/p1', 'See why'],
+      ['unit changed', '/incidents/i1', 'Investigate'],
+      ['The rollout of version 3 on e waits for a decision', '/endpoints/e', 'Review'],
+      ['The latest run of a failed', '/pipelines/p1', 'Show the error'],
     ],
   )
   assert.equal(found[0]?.detail, 'e, 1 row affected')

@@ -26,6 +26,8 @@ export interface FeedIncident {
   readonly id: string
   readonly endpoint: string
   readonly title: string
+  /** `search` = runs that a watched search found; no row of an endpoint is affected. */
+  readonly kind: string
   readonly severity: string
   readonly state: string
   readonly opened_at: string
@@ -87,10 +89,14 @@ function incidentNeed(one: FeedIncident): Need {
     key: `incident ${one.id}`,
     status: one.severity,
     title: one.title,
-    detail: `${one.endpoint}, ${plural(one.affected.rows, 'row')} affected${one.state === 'acknowledged' ? ', acknowledged' : ''}`,
+    detail: [
+      one.endpoint,
+      ...(one.kind === 'search' ? [] : [`${plural(one.affected.rows, 'row')} affected`]),
+      ...(one.state === 'acknowledged' ? ['acknowledged'] : []),
+    ].join(', '),
     at: one.opened_at,
     path: `/incidents/${one.id}`,
-    act: 'See cause and act',
+    act: 'Investigate',
   }
 }
 
@@ -102,7 +108,7 @@ function rolloutNeed(one: FeedRollout): Need {
     detail: sentence(one.reason),
     at: one.created_at,
     path: `/endpoints/${one.endpoint}`,
-    act: 'Decide',
+    act: 'Review',
   }
 }
 
@@ -111,11 +117,11 @@ function runNeed(one: FeedPipelineRun): Need {
   return {
     key: `pipeline ${one.id}`,
     status: refused ? 'refused' : 'failed',
-    title: refused ? `A gate refused the model of ${one.project}` : `The newest run of ${one.project} failed`,
+    title: refused ? `A gate refused the model of ${one.project}` : `The latest run of ${one.project} failed`,
     detail: sentence(one.message),
     at: one.finished_at ?? one.created_at,
     path: `/pipelines/${one.id}`,
-    act: refused ? 'See the gates' : 'See why',
+    act: refused ? 'Show the gates' : 'Show the error',
   }
 }
 

@@ -2,7 +2,7 @@
 import { useInfiniteQuery, useMutation, useQuery } from '@tanstack/react-query'
 import type { authApi } from '../../src/contract/auth.ts'
 import type { Reply } from '../../src/contract/route.ts'
-import { call, describe } from '../data/api.ts'
+import { call } from '../data/api.ts'
 import { count } from '../data/format.ts'
 import { Command } from '../parts/page/command.tsx'
 import { Confirm } from '../parts/form/confirm.tsx'
@@ -14,6 +14,7 @@ import { LoadMore } from '../parts/table/load-more.tsx'
 import { Status } from '../parts/page/status.tsx'
 import { RelativeTime } from '../parts/page/relative-time.tsx'
 import * as read from '../data/queries.ts'
+import { ErrorText } from '../parts/form/error-text.tsx'
 
 export function SettingsPage() {
   const server = useQuery(read.server)
@@ -24,7 +25,7 @@ export function SettingsPage() {
       actions={
         <Confirm
           label="Log out"
-          preview={<p>This browser’s session ends. A new link comes from slipway env --link.</p>}
+          preview={<p>Ends the session of this browser. Get a new login link with slipway env --link.</p>}
           act={async () => {
             await call<typeof authApi.logout>('POST', '/v1/logout', { body: {} })
             location.assign('/login')
@@ -43,7 +44,7 @@ export function SettingsPage() {
                 ['Database', data.database],
                 ['Running since', <RelativeTime key="s" at={data.started_at} />],
                 [
-                  'You are',
+                  'Logged in as',
                   me.data === undefined
                     ? '–'
                     : `${me.data.name}, ${me.data.role}${me.data.project === null ? '' : ` of ${me.data.project}`}`,
@@ -65,8 +66,8 @@ const MANAGE = { verb: 'manage', resource: 'tokens' } as const
 function TokenPanel() {
   const allowed = usePermission(MANAGE)
   return (
-    <Panel title="Tokens" note="their text is shown once, when they are made" flush tools={allowed && <NewToken />}>
-      {allowed ? <Tokens /> : <Empty title="Only an admin sees the tokens" />}
+    <Panel title="Tokens" note="a token is shown once, when it is created" flush tools={allowed && <NewToken />}>
+      {allowed ? <Tokens /> : <Empty title="Only admins may see the tokens" />}
     </Panel>
   )
 }
@@ -74,8 +75,13 @@ function TokenPanel() {
 function AuditPanel() {
   const allowed = usePermission({ verb: 'read', resource: 'audit' })
   return (
-    <Panel title="Audit trail" note="each row holds the hash of the one before" flush tools={allowed && <Verify />}>
-      {allowed ? <Audit /> : <Empty title="Only maintainers and admins of the whole server see the audit trail" />}
+    <Panel
+      title="Audit trail"
+      note="each row contains the hash of the previous one"
+      flush
+      tools={allowed && <Verify />}
+    >
+      {allowed ? <Audit /> : <Empty title="Only maintainers and admins of the whole server may see the audit trail" />}
     </Panel>
   )
 }
@@ -91,11 +97,11 @@ function Tokens() {
               <th>Name</th>
               <th>Role</th>
               <th>Project</th>
-              <th>Made by</th>
-              <th className="num">Made</th>
+              <th>Created by</th>
+              <th className="num">Created</th>
               <th>State</th>
               <th>
-                <span className="sr">Act</span>
+                <span className="sr">Actions</span>
               </th>
             </tr>
           </thead>
@@ -104,7 +110,7 @@ function Tokens() {
               <tr key={token.id} data-row>
                 <td className="break">{token.name}</td>
                 <td>{token.role}</td>
-                <td>{token.project ?? 'every'}</td>
+                <td>{token.project ?? 'all'}</td>
                 <td>{token.created_by}</td>
                 <td className="num">
                   <RelativeTime at={token.created_at} />
@@ -127,7 +133,7 @@ function Tokens() {
                       tone="danger"
                       preview={
                         <p>
-                          Programs that use {token.name} are refused at once, and its browser sessions end. This cannot
+                          Programs that use {token.name} are refused at once and its browser sessions end. This cannot
                           be undone.
                         </p>
                       }
@@ -155,11 +161,11 @@ function Verify() {
     <>
       {data !== undefined &&
         (data.ok ? (
-          <Status word="whole" tone="good" label={`the chain of ${count(data.rows)} rows is whole`} />
+          <Status word="whole" tone="good" label={`chain of ${count(data.rows)} rows verified`} />
         ) : (
           <Status word="broken" tone="bad" label={`broken at row ${data.seq}: ${data.reason}`} />
         ))}
-      {verify.error !== null && <span className="bad-text">{describe(verify.error).message}</span>}
+      <ErrorText error={verify.error} />
       <button type="button" className="button" disabled={verify.isPending} onClick={() => verify.mutate()}>
         Verify the chain
       </button>
@@ -190,8 +196,8 @@ function AuditTable({ rows }: { rows: readonly AuditRow[] }) {
         <tr>
           <th className="num">Row</th>
           <th>Who</th>
-          <th>Did</th>
-          <th>To</th>
+          <th>Action</th>
+          <th>Resource</th>
           <th>Hash</th>
           <th className="num">When</th>
         </tr>

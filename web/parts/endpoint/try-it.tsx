@@ -2,7 +2,7 @@
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useId, useState } from 'react'
 import type { endpointViewApi } from '../../../src/contract/endpoint-view.ts'
-import { call, describe } from '../../data/api.ts'
+import { call } from '../../data/api.ts'
 import { duration } from '../../data/format.ts'
 import * as read from '../../data/queries.ts'
 import { rowOf, textsOf } from '../../data/endpoints/input-row.ts'
@@ -10,6 +10,7 @@ import type { InputField } from '../../data/endpoints/input-row.ts'
 import { Command } from '../page/command.tsx'
 import { usePermission } from '../form/permissions.ts'
 import { Status } from '../page/status.tsx'
+import { ErrorText } from '../form/error-text.tsx'
 
 export interface TryItProps {
   readonly name: string
@@ -30,7 +31,7 @@ export function TryIt({ name, url, inputs }: TryItProps) {
         body: { inputs: row },
       }),
   })
-  if (inputs.length === 0) return <p className="muted">The model has no signature, so its inputs are not known.</p>
+  if (inputs.length === 0) return <p className="muted">The inputs are not known: the model has no signature.</p>
   return (
     <form
       className="stack"
@@ -53,26 +54,26 @@ export function TryIt({ name, url, inputs }: TryItProps) {
       <div className="row">
         {mayAsk && (
           <button type="submit" className="button primary" disabled={ask.isPending || Object.keys(faults).length > 0}>
-            {ask.isPending ? 'Asking' : 'Predict'}
+            {ask.isPending ? 'Predicting' : 'Predict'}
           </button>
         )}
         {newest !== undefined && (
           <button type="button" className="button" onClick={() => setTexts(textsOf(inputs, newest.inputs))}>
-            Take the row of the latest prediction
+            Fill from the latest prediction
           </button>
         )}
         <span className="muted small">
           {mayAsk
-            ? 'Empty fields are missing values. It is logged and watched like every request.'
-            : 'To predict takes another role than yours; the command below takes a token that may.'}
+            ? 'Empty fields are sent as missing values. The request is logged and monitored like any other.'
+            : 'Your role may not predict; the command below works with a token that may.'}
         </span>
       </div>
       <div aria-live="polite">
-        {ask.error !== null && <p className="bad-text break">{describe(ask.error).message}</p>}
+        <ErrorText error={ask.error} />
         {ask.data !== undefined && <Answer {...ask.data} />}
       </div>
       <details>
-        <summary>The same as a command</summary>
+        <summary>As a command</summary>
         <Commands name={name} url={url} row={row} />
       </details>
     </form>
@@ -85,10 +86,10 @@ function Answer({ status, took_ms, reply }: { status: number; took_ms: number; r
     <div className="stack">
       <span className="row">
         <Status word={ok ? 'ok' : 'failed'} label={`${ok ? 'answered' : 'refused'} with ${status}`} />
-        <span className="muted">after {duration(took_ms)}, the way through this server included</span>
+        <span className="muted">in {duration(took_ms)}, including the way through this server</span>
       </span>
       {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- an area that scrolls must be reachable by keyboard */}
-      <pre className="log" tabIndex={0} aria-label="The answer">
+      <pre className="log" tabIndex={0} aria-label="Response">
         {typeof reply === 'string' ? reply : JSON.stringify(reply, null, 2)}
       </pre>
     </div>
@@ -124,7 +125,7 @@ function Field({ field, text, fault, onChange }: FieldProps) {
     <div style={{ display: 'grid', gap: 2, alignContent: 'start' }}>
       <label htmlFor={input} className="small break">
         {field.name}
-        {field.required ? '' : ' (may be missing)'}
+        {field.required ? '' : ' (optional)'}
       </label>
       <input
         id={input}

@@ -1,12 +1,13 @@
 /** The decisions of a rollout in words, each of which can be judged again from its stored inputs. */
 import { useMutation } from '@tanstack/react-query'
 import type { rolloutApi } from '../../../src/contract/rollout.ts'
-import { call, describe } from '../../data/api.ts'
+import { call } from '../../data/api.ts'
 import { eventTime, plural } from '../../data/format.ts'
 import type { Rollout } from '../../data/queries.ts'
 import { GateStates } from './gate-states.tsx'
 import { Status } from '../page/status.tsx'
 import { RelativeTime } from '../page/relative-time.tsx'
+import { ErrorText } from '../form/error-text.tsx'
 
 const SHOWN = 8
 
@@ -36,7 +37,7 @@ export function Verdicts({ rollout, verdicts }: { rollout: string; verdicts: Rol
           </li>
         ))}
       </ol>
-      {newest.length > SHOWN && <p className="muted small">and {newest.length - SHOWN} before</p>}
+      {newest.length > SHOWN && <p className="muted small">and {newest.length - SHOWN} earlier</p>}
     </div>
   )
 }
@@ -70,16 +71,16 @@ function Replay({ rollout, verdict }: { rollout: string; verdict: string }) {
   })
   if (replay.data !== undefined) {
     const { same, comparable, says, replayed } = replay.data
-    if (same) return <Status word="same" tone="good" label="judged again: the same" />
-    const label = `judged again: ${replayed.decision}; ${says}`
+    if (same) return <Status word="same" tone="good" label="re-evaluated: same decision" />
+    const label = `re-evaluated: ${replayed.decision}; ${says}`
     return <Status word="differs" tone={comparable ? 'bad' : 'idle'} label={label} />
   }
   return (
     <>
       <button type="button" className="button quiet" disabled={replay.isPending} onClick={() => replay.mutate()}>
-        Judge again
+        Re-evaluate
       </button>
-      {replay.error !== null && <span className="bad-text">{describe(replay.error).message}</span>}
+      <ErrorText error={replay.error} />
     </>
   )
 }

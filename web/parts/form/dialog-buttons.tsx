@@ -1,5 +1,5 @@
 /** The end of a dialog that changes something: why it was refused, and its two buttons. */
-import { describe } from '../../data/api.ts'
+import { ErrorText } from './error-text.tsx'
 
 export interface DialogButtonsProps {
   /** On the button that goes on. */
@@ -15,11 +15,7 @@ export interface DialogButtonsProps {
 export function DialogButtons({ label, tone, disabled, pending, error, onCancel }: DialogButtonsProps) {
   return (
     <>
-      {error !== null && (
-        <p className="bad-text break" role="alert">
-          {describe(error).message}
-        </p>
-      )}
+      <ErrorText error={error} />
       <div className="row" style={{ justifyContent: 'flex-end' }}>
         <button type="button" className="button" onClick={onCancel}>
           Cancel

@@ -2,11 +2,11 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useId, useState } from 'react'
 import type { Access } from '../../../src/contract/access.ts'
-import { describe } from '../../data/api.ts'
 import { usePermission } from './permissions.ts'
 import { Facts } from '../page/page.tsx'
 import { LongText } from '../page/long-text.tsx'
 import { FilterablePanel } from '../table/filterable-panel.tsx'
+import { ErrorText } from './error-text.tsx'
 
 export interface TagsProps {
   readonly tags: readonly (readonly [key: string, value: string])[]
@@ -27,7 +27,7 @@ export function TagsPanel({ tags, needs, set }: TagsProps) {
     <FilterablePanel title="Tags" items={tags} textOf={([key, value]) => `${key} ${value}`}>
       {(found) => (
         <>
-          {found.length === 0 && <p className="muted">None was set.</p>}
+          {found.length === 0 && <p className="muted">No tags.</p>}
           <Facts
             items={found.map(([key, value]) => [
               key,
@@ -49,11 +49,7 @@ export function TagsPanel({ tags, needs, set }: TagsProps) {
             ])}
           />
           {allowed && <NewTag busy={change.isPending} onSet={(key, value) => change.mutate({ key, value })} />}
-          {change.error !== null && (
-            <p className="bad-text break" role="alert">
-              {describe(change.error).message}
-            </p>
-          )}
+          <ErrorText error={change.error} />
         </>
       )}
     </FilterablePanel>
@@ -79,12 +75,12 @@ function NewTag({ busy, onSet }: { busy: boolean; onSet: (key: string, value: st
         setValue('')
       }}
     >
-      <label htmlFor={fields.key}>Tag</label>
+      <label htmlFor={fields.key}>Key</label>
       <input id={fields.key} value={key} maxLength={250} onChange={(event) => setKey(event.target.value)} />
-      <label htmlFor={fields.value}>is</label>
+      <label htmlFor={fields.value}>Value</label>
       <input id={fields.value} value={value} onChange={(event) => setValue(event.target.value)} />
       <button type="submit" className="button" disabled={busy || key.trim() === ''}>
-        Set
+        Set tag
       </button>
     </form>
   )

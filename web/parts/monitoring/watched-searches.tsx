@@ -3,12 +3,13 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useId, useState } from 'react'
 import type { monitoringApi, MonitorSettings, WatchedSearch } from '../../../src/contract/monitoring.ts'
-import { call, describe } from '../../data/api.ts'
+import { call } from '../../data/api.ts'
 import * as read from '../../data/queries.ts'
 import { savedViews } from '../../data/runs/queries.ts'
 import { searchOf } from '../../data/runs/saved-searches.ts'
 import { usePermission } from '../form/permissions.ts'
 import { Panel } from '../page/page.tsx'
+import { ErrorText } from '../form/error-text.tsx'
 
 export interface WatchedSearchesProps {
   readonly endpoint: string
@@ -30,8 +31,8 @@ export function WatchedSearches({ endpoint, settings }: WatchedSearchesProps) {
   const saved = views.data?.items ?? []
   const watched = settings.searches
   return (
-    <Panel title="Watched searches" note="an incident names the runs when a saved search finds more than it may">
-      {watched.length === 0 && <p className="muted">No search of runs is watched.</p>}
+    <Panel title="Watched searches" note="an incident opens when a saved search finds more runs than allowed">
+      {watched.length === 0 && <p className="muted">No saved search is watched.</p>}
       <ul>
         {watched.map((watch) => {
           const view = saved.find(({ id, name }) => id === watch.search || name === watch.search)
@@ -44,7 +45,9 @@ export function WatchedSearches({ endpoint, settings }: WatchedSearchesProps) {
                   {view.name}
                 </Link>
               )}
-              <span className="muted small">more than {watch.more_than}</span>
+              <span className="muted small">
+                at most {watch.more_than} {watch.more_than === 1 ? 'run' : 'runs'}
+              </span>
               {allowed && (
                 <button
                   type="button"
@@ -66,11 +69,7 @@ export function WatchedSearches({ endpoint, settings }: WatchedSearchesProps) {
           onWatch={(watch) => set.mutate([...watched, watch])}
         />
       )}
-      {set.error !== null && (
-        <p className="bad-text small break" role="alert">
-          {describe(set.error).message}
-        </p>
-      )}
+      <ErrorText error={set.error} />
     </Panel>
   )
 }
@@ -103,7 +102,7 @@ function Watch({ names, busy, onWatch }: WatchProps) {
           <option key={name}>{name}</option>
         ))}
       </select>
-      <label htmlFor={fields.most}>may find</label>
+      <label htmlFor={fields.most}>may find at most</label>
       <input
         id={fields.most}
         type="number"

@@ -1,10 +1,10 @@
 /** Saves what a search of runs finds as a CSV file. */
 import { useMutation } from '@tanstack/react-query'
-import { describe } from '../../data/api.ts'
 import { csvOf } from '../../data/runs/csv.ts'
 import { count } from '../../data/format.ts'
 import { pageOfRuns } from '../../data/queries.ts'
 import type { RunRow, RunsQuery } from '../../data/queries.ts'
+import { ErrorText } from '../form/error-text.tsx'
 
 const PAGE = 1000
 const MOST = 10_000
@@ -13,7 +13,7 @@ export function SaveCsv({ ask }: { ask: RunsQuery }) {
   const save = useMutation({ mutationFn: () => readAll(ask).then((rows) => give(csvOf(rows, ask.columns))) })
   return (
     <>
-      {save.error !== null && <span className="bad-text small">{describe(save.error).message}</span>}
+      <ErrorText error={save.error} />
       <button
         type="button"
         className="button"

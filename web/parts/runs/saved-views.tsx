@@ -1,14 +1,15 @@
-/** Views of the runs that are kept under a name: opened, saved, replaced, forgotten. The command line knows them too. */
+/** Views of the runs that are kept under a name: opened, saved, replaced, deleted. The command line knows them too. */
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useId, useState } from 'react'
 import type { searchesApi } from '../../../src/contract/searches.ts'
-import { call, describe } from '../../data/api.ts'
+import { call } from '../../data/api.ts'
 import { savedViews } from '../../data/runs/queries.ts'
 import type { SavedView } from '../../data/runs/queries.ts'
 import { fieldsOf, searchOf } from '../../data/runs/saved-searches.ts'
 import type { RunsSearch } from '../../data/address.ts'
 import { usePermission } from '../form/permissions.ts'
 import { Menu } from '../form/menu.tsx'
+import { ErrorText } from '../form/error-text.tsx'
 
 export interface SavedViewsProps {
   /** What the page shows now, columns included. */
@@ -25,7 +26,7 @@ export function SavedViews({ search, onOpen }: SavedViewsProps) {
       {(close) => (
         <>
           {items.length === 0 && (
-            <p className="muted">A view keeps filter, order, columns and grouping under a name.</p>
+            <p className="muted">A view stores the filter, order, columns and grouping under a name.</p>
           )}
           <ul>
             {items.map((view) => (
@@ -41,7 +42,7 @@ export function SavedViews({ search, onOpen }: SavedViewsProps) {
                   {view.name}
                 </button>
                 <span className="muted small">{view.owner}</span>
-                {allowed && <Forget view={view} />}
+                {allowed && <DeleteView view={view} />}
               </li>
             ))}
           </ul>
@@ -52,23 +53,25 @@ export function SavedViews({ search, onOpen }: SavedViewsProps) {
   )
 }
 
-function Forget({ view }: { view: SavedView }) {
+function DeleteView({ view }: { view: SavedView }) {
   const queries = useQueryClient()
-  const forget = useMutation({
+  const remove = useMutation({
     mutationFn: () => call<typeof searchesApi.remove>('DELETE', '/v1/searches/:id', { params: { id: view.id } }),
     onSuccess: () => queries.invalidateQueries({ queryKey: savedViews.queryKey }),
   })
   return (
-    <button
-      type="button"
-      className="button quiet"
-      style={{ marginLeft: 'auto' }}
-      disabled={forget.isPending}
-      onClick={() => forget.mutate()}
-    >
-      {forget.error === null ? 'Forget' : 'Not yours to forget'}
-      <span className="sr"> the view {view.name}</span>
-    </button>
+    <>
+      <button
+        type="button"
+        className="button quiet"
+        style={{ marginLeft: 'auto' }}
+        disabled={remove.isPending}
+        onClick={() => remove.mutate()}
+      >
+        Delete<span className="sr"> the view {view.name}</span>
+      </button>
+      <ErrorText error={remove.error} />
+    </>
   )
 }
 
@@ -97,7 +100,7 @@ function Save({ search, items }: { search: RunsSearch; items: readonly SavedView
         save.mutate()
       }}
     >
-      <label htmlFor={field}>Keep what is shown as</label>
+      <label htmlFor={field}>Save this view as</label>
       <div className="row">
         <input
           id={field}
@@ -110,11 +113,7 @@ function Save({ search, items }: { search: RunsSearch; items: readonly SavedView
           {known === undefined ? 'Save' : 'Replace'}
         </button>
       </div>
-      {save.error !== null && (
-        <p className="bad-text small break" role="alert">
-          {describe(save.error).message}
-        </p>
-      )}
+      <ErrorText error={save.error} />
     </form>
   )
 }

@@ -2,8 +2,9 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useRef, useState } from 'react'
 import type { authApi } from '../../../src/contract/auth.ts'
-import { call, describe } from '../../data/api.ts'
+import { call } from '../../data/api.ts'
 import { Command } from '../page/command.tsx'
+import { ErrorText } from '../form/error-text.tsx'
 
 const ROLES = ['viewer', 'contributor', 'maintainer', 'admin', 'service'] as const
 type Role = (typeof ROLES)[number]
@@ -28,9 +29,9 @@ export function NewToken() {
           dialog.current?.showModal()
         }}
       >
-        Make a token
+        Create a token
       </button>
-      <dialog ref={dialog} aria-label="Make a token">
+      <dialog ref={dialog} aria-label="Create a token">
         <form
           className="body"
           onSubmit={(event) => {
@@ -38,7 +39,7 @@ export function NewToken() {
             make.mutate()
           }}
         >
-          <h2>Make a token</h2>
+          <h2>Create a token</h2>
           <label className="row">
             Name
             <input value={name} required maxLength={128} onChange={(event) => setName(event.target.value)} />
@@ -53,17 +54,17 @@ export function NewToken() {
           </label>
           {make.data !== undefined && (
             <>
-              <p>Copy it now; it is not shown again.</p>
+              <p>Copy the token now; it is not shown again.</p>
               <Command text={make.data.token} />
             </>
           )}
-          {make.error !== null && <p className="bad-text">{describe(make.error).message}</p>}
+          <ErrorText error={make.error} />
           <div className="row" style={{ justifyContent: 'flex-end' }}>
             <button type="button" className="button" onClick={() => dialog.current?.close()}>
               Close
             </button>
             <button type="submit" className="button primary" disabled={make.isPending || make.data !== undefined}>
-              Make
+              Create
             </button>
           </div>
         </form>

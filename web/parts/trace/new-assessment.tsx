@@ -1,11 +1,11 @@
 /** A person's judgement of a trace: feedback on what came out, or what was expected. */
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useId, useState } from 'react'
-import { describe } from '../../data/api.ts'
 import { send } from '../../data/mlflow.ts'
 import * as read from '../../data/queries.ts'
 import { usePermission } from '../form/permissions.ts'
 import { WRITE_RUNS } from '../run/run-actions.tsx'
+import { ErrorText } from '../form/error-text.tsx'
 
 const BLANK = { kind: 'feedback', name: '', value: '', rationale: '' } as const
 type Given = Record<keyof typeof BLANK, string>
@@ -41,19 +41,15 @@ export function NewAssessment({ trace }: { trace: string }) {
       </label>
       <Field label="Name" value={given.name} onChange={(name) => set({ name })} />
       <Field label="Value" value={given.value} onChange={(value) => set({ value })} />
-      <Field label="Why" value={given.rationale} onChange={(rationale) => set({ rationale })} />
+      <Field label="Rationale" value={given.rationale} onChange={(rationale) => set({ rationale })} />
       <button
         type="submit"
         className="button"
         disabled={judge.isPending || given.name.trim() === '' || given.value.trim() === ''}
       >
-        Judge
+        Add assessment
       </button>
-      {judge.error !== null && (
-        <p className="bad-text break" role="alert">
-          {describe(judge.error).message}
-        </p>
-      )}
+      <ErrorText error={judge.error} />
     </form>
   )
 }
