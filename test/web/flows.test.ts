@@ -59,7 +59,7 @@ test('the first view stays below 200 kB of JavaScript, gzipped', () => {
 
 test('keys go to pages, move between rows, choose them, and ask for help', options, async () => {
   await open('/', async (page) => {
-    await page.getByText('4 things need you now').waitFor()
+    await page.getByText('4 items need attention').waitFor()
     await page.keyboard.press('g')
     await page.keyboard.press('r')
     await page.waitForURL('**/runs')
@@ -84,7 +84,7 @@ test('keys go to pages, move between rows, choose them, and ask for help', optio
 
 test('Enter opens the row that has the focus', options, async () => {
   await open('/incidents', async (page) => {
-    await page.getByText('wakes nobody').waitFor()
+    await page.getByText('not paged').waitFor()
     await page.keyboard.press('j')
     await page.keyboard.press('Enter')
     await page.waitForURL('**/incidents/inc_1')
@@ -93,7 +93,7 @@ test('Enter opens the row that has the focus', options, async () => {
 
 test('search finds anything by a few letters and opens it', options, async () => {
   await open('/', async (page) => {
-    await page.getByText('4 things need you now').waitFor()
+    await page.getByText('4 items need attention').waitFor()
     await page.keyboard.press('Control+k')
     await page.getByRole('combobox', { name: /^Search runs/ }).fill('incident temp')
     await page.getByRole('option', { name: /Temperature and dew point/ }).waitFor()
@@ -110,7 +110,7 @@ test('the table of runs reads on near its end and draws only what is in sight', 
     await table.evaluate((box: { scrollTop: number; scrollHeight: number }) => {
       box.scrollTop = box.scrollHeight
     })
-    await page.getByText('200 read so far').first().waitFor()
+    await page.getByText('200 loaded so far').first().waitFor()
     await table.evaluate((box: { scrollTop: number; scrollHeight: number }) => {
       box.scrollTop = box.scrollHeight
     })
@@ -152,7 +152,7 @@ test('an approval and a promotion in a freeze say what they do, and the freeze i
     server.writes.length = 0
     await page.getByRole('button', { name: 'Approve promotion' }).click()
     const approve = page.getByRole('dialog', { name: 'Approve promotion' })
-    await approve.getByText('the plan wants an admin to agree before promotion').waitFor()
+    await approve.getByText('the plan requires the approval of an admin before promotion').waitFor()
     assert.equal(await approve.getByRole('button', { name: 'Approve promotion' }).isDisabled(), true)
     await approve.getByRole('textbox').fill('seen the figures')
     assert.deepEqual(await axeBreaches(page), [])
@@ -242,9 +242,9 @@ test('a false alarm needs a reason, and cancelling does nothing', options, async
 test('a saved search is watched with a number of runs, and no more', options, async () => {
   await open('/monitoring/flights', async (page) => {
     server.writes.length = 0
-    await page.getByText('more than 2').waitFor()
+    await page.getByText('at most 2 runs').waitFor()
     await page.getByLabel('Saved search').selectOption('best-of-week')
-    await page.getByLabel('may find').fill('3')
+    await page.getByLabel('may find at most').fill('3')
     await page.getByRole('button', { name: 'Watch', exact: true }).click()
     await page.getByLabel('Saved search').and(page.locator('select:has(option:checked[value=""])')).waitFor()
     const stopped = page.waitForResponse((response) => response.request().method() === 'PUT')
@@ -279,7 +279,7 @@ test('a row is taken, changed, asked, and a wrong value is named before', option
     await page.getByLabel('temp', { exact: true }).fill('warm')
     await page.getByText('not a number').waitFor()
     assert.equal(await page.getByRole('button', { name: 'Predict', exact: true }).isDisabled(), true)
-    await page.getByRole('button', { name: 'Take the row of the latest prediction' }).click()
+    await page.getByRole('button', { name: 'Fill from the latest prediction' }).click()
     await page.getByText('not a number').waitFor({ state: 'detached' })
     await page.getByLabel('dep_hour', { exact: true }).fill('14')
     await page.getByLabel('carrier', { exact: true }).fill('UA')
@@ -290,7 +290,7 @@ test('a row is taken, changed, asked, and a wrong value is named before', option
       server.writes[0] ?? '',
       /^POST \/v1\/endpoints\/flight-delay\/try \{"inputs":\{.*"dep_hour":14,.*"carrier":"UA"/,
     )
-    await page.getByText('The same as a command').click()
+    await page.getByText('As a command').click()
     await page.getByText(/slipway predict flight-delay .*"dep_hour":14,.*"carrier":"UA"/).waitFor()
   })
 })
@@ -324,7 +324,7 @@ test('runs are grouped, a group is opened and narrowed to', options, async () =>
     await page.getByRole('button', { name: '▸ 1' }).click()
     await page.getByText('brave-heron-0').waitFor()
     await page.getByRole('link', { name: /runs of the group$/ }).click()
-    await page.getByText('100 read so far').waitFor()
+    await page.getByText('100 loaded so far').waitFor()
     assert.equal(new URL(page.url()).searchParams.get('filter'), "params.seed = '1'")
   })
 })
@@ -337,13 +337,13 @@ test('a view is opened by its name, replaced and forgotten', options, async () =
     await page.getByRole('button', { name: 'best-of-week', exact: true }).click()
     await page.waitForURL(/filter=metrics/)
     await page.getByText('Views (1)').click()
-    await page.getByLabel('Keep what is shown as').fill('mine')
+    await page.getByLabel('Save this view as').fill('mine')
     await page.getByRole('button', { name: 'Save', exact: true }).click()
-    await page.getByLabel('Keep what is shown as').and(page.locator('[value=""]')).waitFor()
-    await page.getByLabel('Keep what is shown as').fill('best-of-week')
+    await page.getByLabel('Save this view as').and(page.locator('[value=""]')).waitFor()
+    await page.getByLabel('Save this view as').fill('best-of-week')
     await page.getByRole('button', { name: 'Replace' }).click()
     const forgotten = page.waitForResponse((response) => response.request().method() === 'DELETE')
-    await page.getByRole('button', { name: 'Forget the view best-of-week' }).click()
+    await page.getByRole('button', { name: 'Delete the view best-of-week' }).click()
     await forgotten
     assert.deepEqual(
       server.writes.map((write) => write.split(' ').slice(0, 2).join(' ')),
@@ -375,7 +375,7 @@ test('a part of a curve is read anew with more detail, and given back', options,
     // the part is in the address: it comes back with it
     await page.reload()
     await page.getByText(`from step ${from} to ${to}`).waitFor()
-    await page.getByRole('button', { name: 'Whole' }).click()
+    await page.getByRole('button', { name: 'Reset zoom' }).click()
     await page.getByText('from step').waitFor({ state: 'detached' })
   })
 })
@@ -388,7 +388,7 @@ test('files of a run are shown by their kind; a page may run nothing', options, 
     await page.frameLocator('iframe').getByText('The page is shown without its scripts.').waitFor()
     assert.equal(await page.locator('iframe').getAttribute('sandbox'), '')
     await page.getByRole('button', { name: /^model\.skops/ }).click()
-    await page.getByText('This kind of file is not shown').waitFor()
+    await page.getByText('No preview for this kind of file').waitFor()
     assert.match(page.url(), /file=model/)
     await page.goto(`${server.url}/runs/00019c1f4be27a60b3d85c14?file=gone.txt`)
     await page.getByText('There is no file gone.txt').waitFor()
@@ -397,12 +397,12 @@ test('files of a run are shown by their kind; a page may run nothing', options, 
 
 test('a run says where it comes from', options, async () => {
   await open('/runs/00019c1f4be27a60b3d85c14', async (page) => {
-    await page.getByRole('heading', { name: 'Where it comes from' }).waitFor()
+    await page.getByRole('heading', { name: 'Provenance' }).waitFor()
     await page.getByText('8f2c1ab9d07e2b41c6f0a7d5e3918b2c4d6f7a80').waitFor()
     await page.getByText('{"table":"sha256:9ad2c31e"}').waitFor()
     // recorded, and clean
-    await page.getByText('Not committed').waitFor()
-    await page.getByText('nothing', { exact: true }).waitFor()
+    await page.getByText('Uncommitted changes').waitFor()
+    await page.getByText('none', { exact: true }).first().waitFor()
   })
 })
 
@@ -415,7 +415,7 @@ test('a cell of the map sets the feature and the window below, by keyboard too',
     await page.getByRole('button', { name: 'Later' }).press('Enter')
     await page.waitForURL((url) => url.searchParams.get('since') === first.get('until'))
     await page.getByRole('button', { name: 'Whole range' }).click()
-    await page.getByText('A cell of the map sets the window.').waitFor()
+    await page.getByText('Select a cell of the map to narrow it.').waitFor()
     assert.equal(new URL(page.url()).searchParams.get('since'), null)
   })
 })
@@ -429,10 +429,10 @@ test('runs that differ by their seed alone are drawn together', options, async (
   ]
   await open(`/runs/compare?ids=${ids.join(',')}`, async (page) => {
     await page.getByText('Comparison of 4 runs').waitFor()
-    await page.getByLabel('Runs that differ by this param alone').selectOption('seed')
-    await page.getByText('Repeated over seed').waitFor()
-    await page.getByLabel('Runs that differ by this param alone').selectOption('none')
-    await page.getByText('Repeated over seed').waitFor({ state: 'detached' })
+    await page.getByLabel('Group runs that differ only by').selectOption('seed')
+    await page.getByText('Repeats over seed').waitFor()
+    await page.getByLabel('Group runs that differ only by').selectOption('none')
+    await page.getByText('Repeats over seed').waitFor({ state: 'detached' })
     await page.getByRole('img', { name: /over params\..* 4 runs$/ }).waitFor()
   })
 })

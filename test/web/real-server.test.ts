@@ -14,11 +14,11 @@ const skip = executable === undefined ? CHROMIUM_MISSING : false
 
 /** What each page says on a server on which nothing has happened. */
 const EMPTY: readonly (readonly [path: string, text: string])[] = [
-  ['/models', 'No model is registered yet'],
-  ['/endpoints', 'No endpoint answers yet'],
-  ['/monitoring', 'No endpoint is watched yet'],
+  ['/models', 'No models yet'],
+  ['/endpoints', 'No endpoints yet'],
+  ['/monitoring', 'No monitors yet'],
   ['/incidents', 'is compared with its own history'],
-  ['/pipelines', 'No pipeline has run yet'],
+  ['/pipelines', 'No pipeline runs yet'],
   ['/cost', 'Rate card'],
 ]
 
@@ -71,7 +71,7 @@ test('the pages work on the real server', { skip, timeout: 120_000 }, async () =
       await page.getByText(text).first().waitFor()
     }
     await page.goto(`${app.url}/runs`)
-    await page.getByText('No run is logged yet').waitFor()
+    await page.getByText('No runs yet').waitFor()
     await logRun(app, 'first-light')
     await page.getByRole('link', { name: 'first-light' }).waitFor()
     await page.getByRole('link', { name: 'first-light' }).click()
@@ -79,7 +79,7 @@ test('the pages work on the real server', { skip, timeout: 120_000 }, async () =
 
     await page.goto(`${app.url}/settings`)
     await page.getByRole('button', { name: 'Verify the chain' }).click()
-    await page.getByText(/the chain of \d+ rows is whole/).waitFor()
+    await page.getByText(/chain of \d+ rows verified/).waitFor()
 
     await page.getByRole('button', { name: 'Log out' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Log out' }).click()

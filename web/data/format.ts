@@ -134,6 +134,12 @@ export function sentence(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1)
 }
 
+/** A text as a whole sentence: it begins with a capital letter and ends with a full stop, if with nothing else. Empty stays empty. */
+export function fullSentence(text: string): string {
+  const trimmed = text.trim()
+  return trimmed === '' || /[.!?…]$/.test(trimmed) ? sentence(trimmed) : `${sentence(trimmed)}.`
+}
+
 /** A count and its noun: `1 row`, `3 rows`. */
 export function plural(n: number, noun: string): string {
   return `${count(n)} ${noun}${n === 1 ? '' : 's'}`

@@ -24,11 +24,11 @@ export function CostPage() {
   return (
     <Page
       title="Cost"
-      lead="Processor, memory and storage as the operating system metered them, priced by the rate card."
+      lead="CPU, memory and storage as metered by the operating system, at the prices of the rate card."
     >
       <Panel
         title={VIEWS.find(([view]) => view === by)?.[1] ?? 'Days'}
-        note={by === 'day' ? 'UTC' : 'the dearest first'}
+        note={by === 'day' ? 'UTC' : 'most expensive first'}
         flush
         tools={
           <label className="row">
@@ -51,7 +51,7 @@ export function CostPage() {
           {(data) => <Report by={by} items={data.items} total={data.total_micro_dollars} />}
         </Loaded>
       </Panel>
-      <Panel title="Rate card" note="the newest price first" flush>
+      <Panel title="Rate card" note="newest price first" flush>
         <Loaded query={rates} what="The rate card" height={140}>
           {({ items }) => <RateTable rates={items} />}
         </Loaded>
@@ -74,14 +74,14 @@ function Report({ by, items, total }: { by: CostBy; items: readonly Entry[]; tot
   if (items.length === 0) {
     return (
       <Empty title="Nothing has been metered yet" commands={['slipway run']}>
-        Each attempt of a step and each hour of serving is written to the ledger.
+        Every step attempt and every hour of serving is recorded in the ledger.
       </Empty>
     )
   }
   return (
     <>
       <div style={{ padding: '12px 16px' }}>
-        <Figures items={[['In all', money(total)]]} />
+        <Figures items={[['Total', money(total)]]} />
       </div>
       <table>
         <thead>
@@ -89,10 +89,10 @@ function Report({ by, items, total }: { by: CostBy; items: readonly Entry[]; tot
             <th>{sentence(by)}</th>
             <th className="num">Cost</th>
             <th>Share</th>
-            <th className="num">Processor</th>
+            <th className="num">CPU time</th>
             <th className="num">Memory, GiB h</th>
             <th className="num">Predictions</th>
-            <th className="num">For 1,000 predictions</th>
+            <th className="num">Per 1,000 predictions</th>
           </tr>
         </thead>
         <tbody>
@@ -141,7 +141,7 @@ function RateTable({ rates }: { rates: readonly RateRow[] }) {
         <tr>
           <th>Resource</th>
           <th className="num">Price</th>
-          <th>For one</th>
+          <th>Per</th>
           <th className="num">From</th>
           <th>Note</th>
         </tr>
@@ -164,7 +164,7 @@ function RateTable({ rates }: { rates: readonly RateRow[] }) {
 }
 
 function Name({ by, id, label }: { by: CostBy; id: string; label: string }) {
-  const text = label || id || 'belongs to none'
+  const text = label || id || 'unassigned'
   if (id === '') return text
   if (by === 'endpoint') {
     return (

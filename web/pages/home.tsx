@@ -23,7 +23,7 @@ export function HomePage() {
   if (!waiting && nothing && endpoints.data?.items.length === 0) return <Begin />
   return (
     <Page title="Home" {...(!waiting && { lead: leadOf(open) })}>
-      <Panel title="Needs you" flush>
+      <Panel title="Needs attention" flush>
         {failed.map((query) => (
           <Failure key={query.what} what={query.what} error={query.error} retry={() => void query.refetch()} />
         ))}
@@ -67,17 +67,17 @@ function useFeed() {
 
 function leadOf(open: readonly Need[]): string {
   return open.length === 0
-    ? 'Nothing needs you now.'
-    : `${plural(open.length, 'thing')} ${open.length === 1 ? 'needs' : 'need'} you now.`
+    ? 'Nothing needs attention.'
+    : `${plural(open.length, 'item')} ${open.length === 1 ? 'needs' : 'need'} attention.`
 }
 
 function Begin() {
   return (
-    <Page title="Home" lead="Nothing runs here yet.">
-      <Panel title="Begin" flush>
+    <Page title="Home" lead="Nothing has run here yet.">
+      <Panel title="Get started" flush>
         <Empty title="Take a model to production" commands={BEGIN}>
-          This page will show what needs you: open incidents, rollouts that wait, failed runs, and the health of each
-          endpoint. See it filled by the demo, or begin with your own training code:
+          This page will show what needs attention (open incidents, rollouts that wait for a decision, failed runs) and
+          the health of each endpoint. Run the demo to see it filled, or start with your own training code:
         </Empty>
       </Panel>
     </Page>
@@ -87,8 +87,8 @@ function Begin() {
 function Needs({ items }: { items: readonly Need[] }) {
   if (items.length === 0)
     return (
-      <Empty title="Nothing needs you">
-        No open incident, no rollout that waits, no failed pipeline in the last day.
+      <Empty title="Nothing needs attention">
+        No open incidents, no rollouts waiting for a decision, no failed pipelines in the last day.
       </Empty>
     )
   return (

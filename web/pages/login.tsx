@@ -25,7 +25,7 @@ export function LoginPage() {
             </>
           ) : (
             <p>
-              You are logged in as {me.data.name}. <a href={back}>Go on</a>
+              You are logged in as {me.data.name}. <a href={back}>Continue</a>
             </p>
           )}
         </div>

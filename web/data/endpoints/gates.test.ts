@@ -4,8 +4,8 @@ import { comparisonText, failingFirst, foldSlices, gateFigure, nearness } from '
 
 test('a gate says what it compares, with shares in per cent', () => {
   assert.match(comparisonText('error_rate_vs_stable'), /both, in the same minutes/)
-  assert.match(comparisonText('sample_ratio'), /users who met the candidate/)
-  assert.equal(comparisonText('metric bought'), 'mean value of each side')
+  assert.match(comparisonText('sample_ratio'), /users served by the candidate/)
+  assert.equal(comparisonText('metric bought'), 'mean value of each version')
   assert.equal(comparisonText('of a later server'), '')
   assert.equal(gateFigure('error_rate_vs_stable', 0.0375), '3.75 %')
   assert.equal(gateFigure('quality', 0.0375), '0.0375')

@@ -15,18 +15,21 @@ export const SHIFT_GATE = 'score_shift'
 const METRIC = 'metric '
 
 const GATES: Readonly<Record<string, GateText>> = {
-  error_rate: { compares: 'failed requests of the candidate, against the limit of the plan', isShare: true },
+  error_rate: { compares: 'failed requests of the candidate, against the limit in the plan', isShare: true },
   error_rate_vs_stable: { compares: 'failed requests of both, in the same minutes', isShare: true },
-  latency: { compares: 'answers slower than stable’s limit, against the share that is allowed', isShare: true },
-  quality: { compares: 'mean loss, candidate less stable, on the same labelled rows', isShare: false },
-  [SHIFT_GATE]: { compares: 'mean distance of both scores of a row; it holds up, and rejects nobody', isShare: false },
-  decision_flips: { compares: 'decisions that differ on the same rows, against the limit of the plan', isShare: true },
-  [SPLIT_GATE]: { compares: 'users who met the candidate, against the share of the plan', isShare: true },
+  latency: { compares: 'responses slower than stable’s limit, against the allowed share', isShare: true },
+  quality: { compares: 'mean loss, candidate minus stable, on the same labelled rows', isShare: false },
+  [SHIFT_GATE]: {
+    compares: 'mean distance between both scores of a row; it pauses the rollout and never rejects',
+    isShare: false,
+  },
+  decision_flips: { compares: 'decisions that differ on the same rows, against the limit in the plan', isShare: true },
+  [SPLIT_GATE]: { compares: 'users served by the candidate, against the share in the plan', isShare: true },
 }
 
 /** What a gate compares; of one that is not known here, nothing. */
 export function comparisonText(gate: string): string {
-  if (gate.startsWith(METRIC)) return 'mean value of each side'
+  if (gate.startsWith(METRIC)) return 'mean value of each version'
   return GATES[gate]?.compares ?? ''
 }
 

@@ -52,7 +52,7 @@ export function EndpointPage() {
             <Panel title="Latest predictions" flush>
               <Predictions endpoint={name} />
             </Panel>
-            <Panel title="Try it" note="one row, asked as any caller would">
+            <Panel title="Try it" note="one row, sent as any caller would send it">
               <TryIt name={name} url={data.url} inputs={data.inputs} />
             </Panel>
           </>
@@ -71,7 +71,9 @@ function Sentence({ endpoint }: { endpoint: Endpoint }) {
         {endpoint.model}
       </Link>
       , project {endpoint.project}.{' '}
-      {stable === undefined ? 'No version answers yet.' : `Version ${stable.version} answers ${weight(stable.weight)}.`}{' '}
+      {stable === undefined
+        ? 'No version is serving yet.'
+        : `Version ${stable.version} answers ${weight(stable.weight)}.`}{' '}
       <Link to="/monitoring/$name" params={{ name: endpoint.name }}>
         Monitoring
       </Link>
@@ -91,9 +93,8 @@ function Rollback({ endpoint }: { endpoint: Endpoint }) {
       reason="optional"
       preview={
         <p>
-          Version {previous} gets 100 % of the traffic within 1 s. Version {stable.version} stops answering and stays
-          loaded, so that it can return the same way. A rollout in progress ends. No request fails. A freeze does not
-          hold it up.
+          Version {previous} gets 100 % of the traffic within 1 s. Version {stable.version} stays loaded, so that you
+          can roll back to it in turn. A rollout in progress ends. No request fails. A freeze does not prevent this.
         </p>
       }
       act={(reason) =>

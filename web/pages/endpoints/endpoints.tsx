@@ -10,7 +10,7 @@ export function EndpointsPage() {
   const endpoints = useQuery(read.endpoints)
   const incidents = useQuery(read.incidents())
   return (
-    <Page title="Endpoints" lead="What answers predictions now, and how well.">
+    <Page title="Endpoints" lead="What serves predictions now, and how well.">
       <Panel title="Endpoints" note="the last minute" flush>
         <Loaded query={endpoints} what="The endpoints" height={200}>
           {({ items }) => <HealthTable endpoints={items} incidents={incidents.data?.items ?? []} />}

@@ -15,14 +15,14 @@ export function DatasetPage() {
   const dataset = useQuery(read(id))
   return (
     <Page title={dataset.data?.name ?? 'Dataset'} crumbs={<Link to="/datasets">Evaluation datasets</Link>}>
-      <Panel title="About it">
+      <Panel title="Details">
         <Loaded query={dataset} what="The dataset" height={100}>
           {(one) => (
             <Facts
               items={[
                 ['Id', <code key="i">{one.dataset_id}</code>],
                 ['Digest', <code key="d">{one.digest ?? '–'}</code>],
-                ['Made', <RelativeTime key="m" at={new Date(one.created_time).toISOString()} />],
+                ['Created', <RelativeTime key="m" at={new Date(one.created_time).toISOString()} />],
                 ['By', one.created_by ?? '–'],
                 ...Object.entries(parseRecord(one.tags)).map(([key, value]) => [key, plainText(value)] as const),
               ]}
@@ -39,7 +39,7 @@ function Records({ id }: { id: string }) {
   const list = useInfiniteQuery(datasetRecords(id))
   const rows = list.data?.pages.flatMap((page) => page.items) ?? []
   return (
-    <Panel title="Records" note={`${count(rows.length)}${list.hasNextPage ? ' read so far' : ''}`} flush>
+    <Panel title="Records" note={`${count(rows.length)}${list.hasNextPage ? ' loaded so far' : ''}`} flush>
       {list.data === undefined ? (
         list.error === null ? (
           <Loading height={240} />
@@ -47,7 +47,7 @@ function Records({ id }: { id: string }) {
           <Failure what="The records" error={list.error} retry={() => void list.refetch()} />
         )
       ) : rows.length === 0 ? (
-        <Empty title="It has no record yet" commands={['dataset.merge_records([{"inputs": {…}}])']} />
+        <Empty title="No records yet" commands={['dataset.merge_records([{"inputs": {…}}])']} />
       ) : (
         <Table rows={rows} />
       )}
@@ -61,9 +61,9 @@ function Table({ rows }: { rows: readonly DatasetRecord[] }) {
     <table>
       <thead>
         <tr>
-          <th>In</th>
-          <th>Expected</th>
-          <th>From</th>
+          <th>Inputs</th>
+          <th>Expectations</th>
+          <th>Source</th>
         </tr>
       </thead>
       <tbody>

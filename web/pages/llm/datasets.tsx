@@ -11,13 +11,13 @@ import { RelativeTime } from '../../parts/page/relative-time.tsx'
 export function DatasetsPage() {
   const datasets = useQuery(read)
   return (
-    <Page title="Evaluation datasets" lead="Inputs and what is expected of them, for tests of applications.">
+    <Page title="Evaluation datasets" lead="Inputs with expected outputs, for evaluating applications.">
       <Panel title="Datasets" flush>
         <Loaded query={datasets} what="The datasets" height={240}>
           {({ items }) =>
             items.length === 0 ? (
-              <Empty title="No dataset is kept yet" commands={['mlflow.genai.datasets.create_dataset(name="golden")']}>
-                A dataset is made by MLflow’s client; its records are merged into it.
+              <Empty title="No datasets yet" commands={['mlflow.genai.datasets.create_dataset(name="golden")']}>
+                Datasets are created with MLflow’s client, which also adds their records.
               </Empty>
             ) : (
               <Table items={items} />
@@ -38,7 +38,7 @@ function Table({ items }: { items: readonly Dataset[] }) {
           <th className="num">Records</th>
           <th>Digest</th>
           <th>By</th>
-          <th className="num">Changed</th>
+          <th className="num">Updated</th>
         </tr>
       </thead>
       <tbody>

@@ -22,14 +22,14 @@ export function PromptPage() {
         {({ items }) =>
           items.length === 0 ? (
             <Panel title="Versions" flush>
-              <Empty title="No version is left" />
+              <Empty title="No versions" />
             </Panel>
           ) : (
             <Body items={items} />
           )
         }
       </Loaded>
-      <Panel title="History" note="every move of every alias" flush>
+      <Panel title="Alias history" flush>
         <Loaded query={moves} what="The history" height={120}>
           {({ items }) => <Moves moves={items} />}
         </Loaded>
@@ -144,7 +144,7 @@ function Versions({ items, onShow }: { items: readonly Version[]; onShow: (versi
             <th>Aliases</th>
             <th>Message</th>
             <th>By</th>
-            <th className="num">Made</th>
+            <th className="num">Created</th>
           </tr>
         </thead>
         <tbody>

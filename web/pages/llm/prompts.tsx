@@ -11,16 +11,16 @@ import type { ListedPrompt } from '../../data/models/prompts.ts'
 export function PromptsPage() {
   const prompts = useQuery(read)
   return (
-    <Page title="Prompts" lead="Templates that applications fill in, each with its versions.">
+    <Page title="Prompts" lead="Versioned templates that applications fill in.">
       <Panel title="Prompts" flush>
         <Loaded query={prompts} what="The prompts" height={240}>
           {({ items }) =>
             items.length === 0 ? (
               <Empty
-                title="No prompt is registered yet"
+                title="No prompts yet"
                 commands={['mlflow.genai.register_prompt(name="greeting", template="Hello {{name}}")']}
               >
-                A prompt is registered by MLflow’s client and read by its name and alias.
+                Prompts are registered with MLflow’s client and loaded by name and alias.
               </Empty>
             ) : (
               <Table items={items} />
@@ -40,8 +40,8 @@ function Table({ items }: { items: readonly ListedPrompt[] }) {
           <th>Prompt</th>
           <th>Aliases</th>
           <th className="num">Newest</th>
-          <th>Its message</th>
-          <th className="num">Changed</th>
+          <th>Message</th>
+          <th className="num">Updated</th>
         </tr>
       </thead>
       <tbody>

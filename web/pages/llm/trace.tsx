@@ -70,9 +70,9 @@ function Body({ trace }: { trace: Trace }) {
     )
   return (
     <>
-      <Panel title="Spans" note="choose one to see what went in and came out" flush>
+      <Panel title="Spans" note="select one to see its inputs and outputs" flush>
         {tree.length === 0 ? (
-          <Empty title="Its spans are not kept here" />
+          <Empty title="The spans of this trace are not stored" />
         ) : (
           <Waterfall
             rows={visibleSpans(tree, folded).map((one) => ({

@@ -17,7 +17,7 @@ export function TracesPage() {
   const list = useInfiniteQuery(traces({ filter, experiment: '' }))
   const rows = list.data?.pages.flatMap((page) => page.items) ?? []
   return (
-    <Page title="Traces" lead="Each request that an instrumented application handled, with the calls inside it.">
+    <Page title="Traces" lead="Requests handled by instrumented applications, with the calls inside each.">
       <SearchField
         key={filter}
         label="Filter traces"
@@ -25,7 +25,7 @@ export function TracesPage() {
         value={filter}
         onApply={(next) => void navigate({ search: next === '' ? {} : { filter: next }, replace: true })}
       />
-      <Panel title="Traces" note={`${count(rows.length)}${list.hasNextPage ? ' read so far' : ''}`} flush>
+      <Panel title="Traces" note={`${count(rows.length)}${list.hasNextPage ? ' loaded so far' : ''}`} flush>
         {list.data === undefined ? (
           list.error === null ? (
             <Loading height={400} />
@@ -44,10 +44,10 @@ export function TracesPage() {
 }
 
 function NoTraces({ filtered }: { filtered: boolean }) {
-  if (filtered) return <Empty title="No trace matches">Clear the filter.</Empty>
+  if (filtered) return <Empty title="No traces match">Clear the filter.</Empty>
   return (
-    <Empty title="No trace has come yet" commands={['eval "$(slipway env)"', 'mlflow.openai.autolog()']}>
-      Functions under @mlflow.trace, autologged libraries and OpenTelemetry exporters send theirs here.
+    <Empty title="No traces yet" commands={['eval "$(slipway env)"', 'mlflow.openai.autolog()']}>
+      Functions decorated with @mlflow.trace, autologged libraries and OpenTelemetry exporters send traces here.
     </Empty>
   )
 }
@@ -63,10 +63,10 @@ function Table({ rows }: { rows: readonly TraceInfo[] }) {
           <th>State</th>
           <th>Request</th>
           <th>Response</th>
-          <th className="num">Took</th>
+          <th className="num">Duration</th>
           <th className="num">Spans</th>
           <th className="num">Tokens</th>
-          <th>Judged</th>
+          <th>Assessments</th>
           <th className="num">Started</th>
         </tr>
       </thead>

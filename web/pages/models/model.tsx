@@ -37,7 +37,7 @@ export function ModelPage() {
         </Loaded>
       </Panel>
       {!described && facts}
-      <Panel title="History" note="every move of every alias" flush>
+      <Panel title="Alias history" flush>
         <Loaded query={moves} what="The history" height={120}>
           {({ items }) => <Moves moves={items} />}
         </Loaded>
@@ -52,13 +52,13 @@ function CompareRuns({ items }: { items: readonly Version[] }) {
   if (ids.length < 2) return null
   return (
     <Link to="/runs/compare" search={{ ids }} className="button">
-      Compare the runs of its versions
+      Compare the runs of the versions
     </Link>
   )
 }
 
 function Versions({ items }: { items: readonly Version[] }) {
-  if (items.length === 0) return <Empty title="No version yet" commands={['slipway run']} />
+  if (items.length === 0) return <Empty title="No versions yet" commands={['slipway run']} />
   return (
     <table>
       <thead>
@@ -66,10 +66,10 @@ function Versions({ items }: { items: readonly Version[] }) {
           <th>Version</th>
           <th>Aliases</th>
           <th>Gates</th>
-          <th>Answers</th>
+          <th>Served</th>
           <th className="num">Size</th>
           <th>By</th>
-          <th className="num">Made</th>
+          <th className="num">Created</th>
         </tr>
       </thead>
       <tbody>
@@ -104,7 +104,7 @@ function Versions({ items }: { items: readonly Version[] }) {
 }
 
 const HOW: Record<Version['lowering']['state'], string> = {
-  pending: 'not known yet',
+  pending: 'not checked yet',
   native: 'natively',
   onnx: 'by ONNX Runtime',
   python: 'in Python',
@@ -112,7 +112,7 @@ const HOW: Record<Version['lowering']['state'], string> = {
 }
 
 function GateSummary({ verdict }: { verdict: Version['verdict'] }) {
-  if (verdict === null) return <span className="muted">not judged</span>
+  if (verdict === null) return <span className="muted">not evaluated</span>
   const passed = verdict.gates.filter((gate) => gate.outcome === 'passed').length
   return <Status word={verdict.passed ? 'passed' : 'failed'} label={`${passed} of ${verdict.gates.length} passed`} />
 }

@@ -12,13 +12,13 @@ import * as read from '../../data/queries.ts'
 export function ModelsPage() {
   const models = useQuery(read.models)
   return (
-    <Page title="Models" lead="Every registered model, and which version each alias names.">
+    <Page title="Models" lead="Every registered model, and the version behind each alias.">
       <Panel title="Models" flush>
         <Loaded query={models} what="The models" height={240}>
           {({ items }) =>
             items.length === 0 ? (
-              <Empty title="No model is registered yet" commands={['slipway ship']}>
-                A model is registered by a pipeline that passes its gates, or with mlflow.register_model.
+              <Empty title="No models yet" commands={['slipway ship']}>
+                Models are registered by a pipeline whose gates pass, or with mlflow.register_model.
               </Empty>
             ) : (
               <table>
@@ -27,8 +27,8 @@ export function ModelsPage() {
                     <th>Model</th>
                     <th>Aliases</th>
                     <th className="num">Versions</th>
-                    <th>Newest</th>
-                    <th className="num">Since</th>
+                    <th>Latest</th>
+                    <th className="num">Created</th>
                   </tr>
                 </thead>
                 <tbody>

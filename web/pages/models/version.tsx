@@ -51,7 +51,7 @@ export function VersionPage() {
             </Panel>
             <div className="two">
               <div className="stack">
-                <Panel title="How it answers">
+                <Panel title="Serving">
                   <Answers version={one} />
                 </Panel>
                 <Panel title="Approvals and signature">
@@ -60,17 +60,17 @@ export function VersionPage() {
               </div>
               <Measured metrics={one.metrics} />
             </div>
-            <Panel title="Scan of its files" {...(one.scan && { note: <Scanned scan={one.scan} /> })} flush long>
+            <Panel title="File scan" {...(one.scan && { note: <Scanned scan={one.scan} /> })} flush long>
               <ScanResult scan={one.scan} />
             </Panel>
             <ModelDescription model={name} version={number} description={one.description} tags={one.tags} />
-            <Panel title="Lineage" note="from data to what it serves">
+            <Panel title="Lineage" note="from data to endpoints">
               <LineagePart name={name} number={number} />
             </Panel>
             <Panel title="Signature" flush>
               <Signature signature={one.signature} />
             </Panel>
-            <Panel title="Its moves" flush>
+            <Panel title="Alias history" flush>
               <Loaded query={moves} what="The history" height={80}>
                 {({ items }) => <Moves moves={items.filter((move) => move.from === number || move.to === number)} />}
               </Loaded>
@@ -87,7 +87,7 @@ function Measured({ metrics }: { metrics: Version['metrics'] }) {
     <FilterablePanel title="Metrics" items={Object.entries(metrics)} textOf={([key]) => key}>
       {(found) =>
         found.length === 0 ? (
-          <p className="muted">No metric was logged with it.</p>
+          <p className="muted">No metrics were logged.</p>
         ) : (
           <Facts items={found.map(([key, value]) => [key, figure(value)])} />
         )
@@ -99,7 +99,7 @@ function Measured({ metrics }: { metrics: Version['metrics'] }) {
 function Lead({ version }: { version: Version }) {
   return (
     <>
-      Made <RelativeTime at={version.created_at} /> by {version.created_by}
+      Created <RelativeTime at={version.created_at} /> by {version.created_by}
       {version.pipeline_run_id !== null && (
         <>
           {' '}
@@ -130,7 +130,7 @@ function Judged({ verdict }: { verdict: NonNullable<Version['verdict']> }) {
         label={verdict.passed ? 'may go to production' : 'may not go to production'}
       />
       <span>
-        judged <RelativeTime at={verdict.at} />
+        evaluated <RelativeTime at={verdict.at} />
         {verdict.against !== null && ` against ${verdict.against}`}
       </span>
     </span>
@@ -152,8 +152,8 @@ function proofOf({ probes, worst_ulp, onnx }: Version['lowering']): string {
 }
 
 const WHY: Readonly<Record<string, string>> = {
-  native: 'its replay gave the same answers as Python',
-  onnx: 'its graph answers as Python does',
+  native: 'a replay gave the same answers as Python',
+  onnx: 'the ONNX graph gave the same answers as Python',
 }
 
 /** The graph that answers: where it comes from, which one it is. */
@@ -161,15 +161,14 @@ function Export({ onnx }: { onnx: NonNullable<Version['lowering']['onnx']> }) {
   const { origin, path, digest, output } = onnx
   return (
     <span className="break">
-      {origin === 'given' ? 'given beside the model' : 'exported from the model'}
+      {origin === 'given' ? 'stored with the model' : 'exported from the model'}
       {path !== null && (
         <>
           {' '}
           as <code>{path}</code>
         </>
       )}
-      , {bytes(onnx.bytes)}, <code title={digest}>{digest.slice(0, 23)}</code>; answers with its output{' '}
-      <code>{output}</code>
+      , {bytes(onnx.bytes)}, <code title={digest}>{digest.slice(0, 23)}</code>; uses output <code>{output}</code>
     </span>
   )
 }
@@ -181,7 +180,7 @@ function Answers({ version }: { version: Version }) {
       items={[
         ['Served', <Status key="s" word={lowering.state} label={SERVED[lowering.state] ?? words(lowering.state)} />],
         ['Why', lowering.reason ?? WHY[lowering.state] ?? '–'],
-        ['Proof', proofOf(lowering)],
+        ['Parity', proofOf(lowering)],
         ...(lowering.onnx === null ? [] : [['ONNX', <Export key="o" onnx={lowering.onnx} />] as const]),
         ['Size', bytes(version.size)],
         [
@@ -190,9 +189,9 @@ function Answers({ version }: { version: Version }) {
             {version.tree?.slice(0, 23) ?? '–'}
           </code>,
         ],
-        ['Reproducibility', version.reproducibility ?? 'not proved yet'],
+        ['Reproducibility', version.reproducibility ?? 'not checked yet'],
         ...(version.reproducibility === null
-          ? [['Prove it', <code key="c">slipway reproduce {version.model}</code>] as const]
+          ? [['Check it with', <code key="c">slipway reproduce {version.model}</code>] as const]
           : []),
       ]}
     />
@@ -230,14 +229,14 @@ function Promote({ version }: { version: Version }) {
   if (version.aliases.includes(ALIAS)) return null
   return (
     <Confirm
-      label="Make production"
+      label="Promote to production"
       needs={{ verb: 'promote', resource: 'models' }}
       tone="primary"
       reason="required"
       preview={
         <p>
-          The alias {ALIAS} of {version.model} moves to version {version.version}, if its gates hold. Endpoints that
-          follow the alias begin a rollout.
+          The alias {ALIAS} of {version.model} moves to version {version.version} if its gates pass. Endpoints that
+          follow the alias start a rollout.
         </p>
       }
       act={(reason) =>

@@ -63,7 +63,7 @@ function Sentence({ incident }: { incident: Incident }) {
           {percent(affected.share)}) {affected.rows === 1 ? 'is' : 'are'} affected.
         </>
       )}{' '}
-      {incident.pages ? 'Paged' : 'Told without waking anybody'} <RelativeTime at={incident.opened_at} />.
+      {incident.pages ? 'Paged' : 'Notified without paging'} <RelativeTime at={incident.opened_at} />.
       {incident.resolved_at !== null && (
         <>
           {' '}
@@ -79,7 +79,11 @@ function Body({ incident }: { incident: Incident }) {
     <>
       <Panel
         title="What to do"
-        note={incident.state === 'resolved' ? 'this incident is resolved' : 'each shows what it will do first'}
+        note={
+          incident.state === 'resolved'
+            ? 'this incident is resolved'
+            : 'each action shows its effect before you confirm it'
+        }
       >
         <Actions incident={incident} />
       </Panel>
@@ -99,7 +103,7 @@ function Body({ incident }: { incident: Incident }) {
         </div>
       </div>
       {incident.kind !== 'search' && (
-        <Panel title="Checks that spoke" flush>
+        <Panel title="Checks" flush>
           <CheckTable checks={incident.checks} />
         </Panel>
       )}
@@ -116,7 +120,7 @@ function Affected({ incident }: { incident: Incident }) {
         items={[
           ['Rows', count(incident.affected.rows)],
           ['Share of the predictions', percent(incident.affected.share)],
-          ['Marked bad', count(incident.affected.marked_bad), 'left out of training'],
+          ['Marked bad', count(incident.affected.marked_bad), 'excluded from training'],
         ]}
       />
       <p>
@@ -125,7 +129,7 @@ function Affected({ incident }: { incident: Incident }) {
           params={{ name: incident.endpoint }}
           search={{ from, ...(feature !== undefined && { feature }) }}
         >
-          See the features around that time
+          Show the features around that time
         </Link>
       </p>
     </Panel>
@@ -138,8 +142,8 @@ function Actions({ incident }: { incident: Incident }) {
     const action = ACTIONS.find((name) => name === one.action)
     return action === undefined ? [] : [{ ...one, action }]
   })
-  if (known.length === 0) return <p className="muted">Nothing is left to do.</p>
-  if (!allowed) return <p className="muted">To act on an incident takes the role of a maintainer or an admin.</p>
+  if (known.length === 0) return <p className="muted">No actions left.</p>
+  if (!allowed) return <p className="muted">Only maintainers and admins may act on an incident.</p>
   return (
     <ul className="row">
       {known.map((one) => (

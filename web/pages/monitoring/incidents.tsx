@@ -19,7 +19,7 @@ export function IncidentsPage() {
   return (
     <Page
       title="Incidents"
-      lead="What broke in the data, in quality or in serving, with its likely cause; and what watched searches of runs found."
+      lead="What broke in data, quality or serving, with its likely causes; and runs found by watched searches."
     >
       <Panel
         title="Incidents"
@@ -47,9 +47,9 @@ export function IncidentsPage() {
 function List({ items }: { items: readonly Incident[] }) {
   if (items.length === 0) {
     return (
-      <Empty title="No incident">
-        Each endpoint is compared with its own history; when data or quality leaves it, an incident with ranked causes
-        opens here.
+      <Empty title="No incidents">
+        Each endpoint is compared with its own history. When its data or quality departs from it, an incident with
+        ranked causes opens here.
       </Empty>
     )
   }
@@ -59,7 +59,7 @@ function List({ items }: { items: readonly Incident[] }) {
         <tr>
           <th>State</th>
           <th>Severity</th>
-          <th>What</th>
+          <th>Incident</th>
           <th>Endpoint</th>
           <th className="num">Affected</th>
           <th>Began</th>
@@ -74,7 +74,7 @@ function List({ items }: { items: readonly Incident[] }) {
             </td>
             <td>
               <Status word={one.severity} />
-              {!one.pages && <div className="muted small">wakes nobody</div>}
+              {!one.pages && <div className="muted small">not paged</div>}
             </td>
             <td className="break" style={{ minWidth: 240 }}>
               <Link to="/incidents/$id" params={{ id: one.id }} className="strong">
@@ -85,7 +85,7 @@ function List({ items }: { items: readonly Incident[] }) {
               )}
             </td>
             <td>{one.endpoint}</td>
-            <td className="num">{one.kind === 'search' ? 'runs, no rows' : plural(one.affected.rows, 'row')}</td>
+            <td className="num">{one.kind === 'search' ? 'runs only' : plural(one.affected.rows, 'row')}</td>
             <td className="nowrap">{eventTime(one.began_event_time)}</td>
             <td className="num">
               <RelativeTime at={one.opened_at} />

@@ -36,7 +36,7 @@ export function MonitoringPage() {
       lead={
         <>
           {monitor.data === undefined
-            ? 'Against its own history.'
+            ? 'Compared with its own history.'
             : `Evaluated until ${eventTime(monitor.data.evaluated_until)}; false alerts: ${monitor.data.settings.false_alerts} at most.`}{' '}
           <Link to="/endpoints/$name" params={{ name }}>
             Endpoint
@@ -47,14 +47,14 @@ export function MonitoringPage() {
     >
       <Panel
         title="Features over time"
-        note="how near the strongest check is to its limit; columns are event time"
+        note="strongest check of each window, in units of its limit; columns are event time"
         flush
       >
         <Loaded query={map} what="The features" height={420}>
           {(data) =>
             data.features.length === 0 ? (
               <Empty title="Nothing to compare yet">
-                The map fills when the endpoint has answered for an hour and knows the data it is compared with.
+                The map fills once the endpoint has served for an hour and has a baseline to compare with.
               </Empty>
             ) : (
               <Map name={name} search={search} buckets={data.buckets} features={data.features} hours={hours} />
@@ -143,8 +143,8 @@ function WindowBar({ name, search, buckets, hours }: WindowBarProps) {
     <div className="row" role="group" aria-label="Window">
       <span>
         {whole
-          ? 'Below: the whole range. A cell of the map sets the window.'
-          : `Below: ${eventTime(search.since)} to ${eventTime(search.until)}.`}
+          ? 'The panels below show the whole range. Select a cell of the map to narrow it.'
+          : `The panels below show ${eventTime(search.since)} to ${eventTime(search.until)}.`}
       </span>
       <button
         type="button"
@@ -152,7 +152,7 @@ function WindowBar({ name, search, buckets, hours }: WindowBarProps) {
         disabled={buckets.length === 0 || place === 0}
         onClick={() => go(whole ? buckets.length - 1 : Math.max(0, place - 1))}
       >
-        {whole ? 'Newest window' : 'Earlier'}
+        {whole ? 'Latest window' : 'Earlier'}
       </button>
       {!whole && (
         <>
@@ -193,7 +193,7 @@ function RangeFields({ search, name }: { search: MonitoringSearch; name: string 
         <input type="date" value={day(search.to)} onChange={(event) => set({ to: time(event.target.value) })} />
       </label>
       <label className="row">
-        a column is
+        column width
         <select value={search.hours ?? 24} onChange={(event) => set({ hours: Number(event.target.value) })}>
           {HOURS.map((hours) => (
             <option key={hours} value={hours}>
@@ -224,9 +224,9 @@ function Quality({ items, by }: { items: readonly Performance[]; by: 'week' | 'd
   const overall = items.filter((one) => one.slice === null)
   const metrics = METRICS.filter((metric) => overall.some((one) => one.metric === metric))
   return (
-    <Panel title="Quality" note={`by ${by}, 95 % interval; the bars below say how many predictions have a label`}>
+    <Panel title="Quality" note={`by ${by}, 95 % interval; the bars below show the share of predictions with a label`}>
       {metrics.length === 0 ? (
-        <p className="muted">No label has come yet. Deliver them with POST /v1/endpoints/NAME/labels.</p>
+        <p className="muted">No labels yet. Send them with POST /v1/endpoints/NAME/labels.</p>
       ) : (
         <div className="charts">
           {metrics.map((metric) => (

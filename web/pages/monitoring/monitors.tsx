@@ -14,8 +14,8 @@ export function MonitorsPage() {
         <Loaded query={endpoints} what="The endpoints" height={160}>
           {({ items }) =>
             items.length === 0 ? (
-              <Empty title="No endpoint is watched yet" commands={['slipway ship']}>
-                Data and quality are watched from an endpoint’s first prediction on.
+              <Empty title="No monitors yet" commands={['slipway ship']}>
+                Data and quality of an endpoint are monitored from its first prediction.
               </Empty>
             ) : (
               <table>

@@ -4,7 +4,7 @@ import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import type { pipelinesApi } from '../../../src/contract/pipelines.ts'
 import { call } from '../../data/api.ts'
 import { Graph } from '../../charts/graph.tsx'
-import { duration, figure, money, sentence } from '../../data/format.ts'
+import { duration, figure, fullSentence, money } from '../../data/format.ts'
 import { Confirm } from '../../parts/form/confirm.tsx'
 import { Loaded } from '../../parts/page/placeholders.tsx'
 import { Figures, Page, Panel } from '../../parts/page/page.tsx'
@@ -41,7 +41,7 @@ export function PipelineRunPage() {
 function Lead({ run }: { run: PipelineRun }) {
   return (
     <>
-      {sentence(run.message)} Started <RelativeTime at={run.started_at ?? run.created_at} /> by {run.created_by} (
+      {fullSentence(run.message)} Started <RelativeTime at={run.started_at ?? run.created_at} /> by {run.created_by} (
       {run.trigger}
       ).
       {run.registered !== null && (
@@ -70,7 +70,7 @@ function Actions({ run }: { run: PipelineRun }) {
         label="Cancel the run"
         needs={WRITE}
         tone="danger"
-        preview={<p>Running steps get a moment to stop, then are killed. Finished steps stay in the cache.</p>}
+        preview={<p>Running steps are asked to stop, then killed. Results of finished steps stay in the cache.</p>}
         act={() =>
           call<typeof pipelinesApi.cancelPipelineRun>('POST', '/v1/pipeline-runs/:id/cancel', {
             params: { id: run.id },
@@ -83,7 +83,7 @@ function Actions({ run }: { run: PipelineRun }) {
     <Confirm
       label="Run again"
       needs={WRITE}
-      preview={<p>A new run of the same version and params starts; what succeeded comes from the cache.</p>}
+      preview={<p>Starts a new run of the same code and params; steps that succeeded come from the cache.</p>}
       act={async () => {
         const next = await call<typeof pipelinesApi.retryPipelineRun>('POST', '/v1/pipeline-runs/:id/retry', {
           params: { id: run.id },
@@ -103,16 +103,16 @@ function Body({ run }: { run: PipelineRun }) {
   const spent = useQuery(read.cost('run')).data?.items.find((item) => item.key === run.id)?.micro_dollars
   return (
     <>
-      <Panel title="Steps" note="choose one for its log and why it ran; the bold path decided the duration">
+      <Panel title="Steps" note="select one for its log and why it ran; the bold path determined the duration">
         <Figures
           items={[
             [
               'Duration',
               duration(run.duration_ms ?? sinceStart(run, now)),
-              run.finished_at === null ? 'so far' : 'in all',
+              run.finished_at === null ? 'so far' : 'total',
             ],
             ['Critical path', duration(run.critical_path_ms), run.critical_path.join(' → ')],
-            ['Processor time', duration(run.cpu_seconds * 1000)],
+            ['CPU time', duration(run.cpu_seconds * 1000)],
             ...(spent === undefined ? [] : [['Cost', money(spent)] as const]),
           ]}
         />
@@ -146,7 +146,7 @@ function sinceStart(run: PipelineRun, now: number): number | null {
 function detailOf(step: Step): string {
   const last = step.attempts.at(-1)
   const tries = step.attempts.length > 1 ? `, attempt ${step.attempts.length}` : ''
-  if (step.state === 'running' && last?.silent) return `silent${tries}`
+  if (step.state === 'running' && last?.silent) return `no heartbeat${tries}`
   return step.duration_ms === null || step.state === 'cached'
     ? `${step.state}${tries}`
     : `${step.state}, ${duration(step.duration_ms)}${tries}`
@@ -160,7 +160,7 @@ function MetricTable({ steps }: { steps: readonly Step[] }) {
     <FilterablePanel title="Metrics of the steps" items={rows} textOf={({ step, key }) => `${step} ${key}`} flush>
       {(found) =>
         found.length === 0 ? (
-          <p className="empty">No step has logged a metric.</p>
+          <p className="empty">No step has logged metrics.</p>
         ) : (
           <table>
             <thead>

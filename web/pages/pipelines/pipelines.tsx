@@ -13,7 +13,7 @@ import { toneOf } from '../../data/tones.ts'
 export function PipelinesPage() {
   const runs = useQuery(read.pipelineRuns())
   return (
-    <Page title="Pipelines" lead="Every run of every pipeline: what it did, and why it ended so.">
+    <Page title="Pipelines" lead="Every run of every pipeline: what it did, and why it ended that way.">
       <Panel title="Runs" note="the newest first" flush>
         <Loaded query={runs} what="The pipeline runs" height={300}>
           {({ items }) => <List items={items} />}
@@ -26,9 +26,9 @@ export function PipelinesPage() {
 function List({ items }: { items: readonly PipelineRow[] }) {
   if (items.length === 0) {
     return (
-      <Empty title="No pipeline has run yet" commands={['slipway init my-project', 'cd my-project && slipway run']}>
-        A pipeline is the steps of slipway.yaml: plain Python, run in a locked environment and never twice for the same
-        inputs.
+      <Empty title="No pipeline runs yet" commands={['slipway init my-project', 'cd my-project && slipway run']}>
+        A pipeline runs the steps of slipway.yaml: plain Python in a locked environment, cached so that no step runs
+        twice for the same inputs.
       </Empty>
     )
   }
@@ -39,7 +39,7 @@ function List({ items }: { items: readonly PipelineRow[] }) {
           <th>State</th>
           <th>Run</th>
           <th>Steps</th>
-          <th>In words</th>
+          <th>Result</th>
           <th>Trigger</th>
           <th className="num">Duration</th>
           <th className="num">Started</th>

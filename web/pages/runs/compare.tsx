@@ -26,7 +26,7 @@ export function ComparePage() {
     <Page title={`Comparison of ${ids.length} runs`} crumbs={<Link to="/runs">Runs</Link>}>
       {ids.length === 0 ? (
         <Panel title="Nothing to compare" flush>
-          <Empty title="Choose runs first">On the Runs page, choose two or more and press Compare.</Empty>
+          <Empty title="No runs selected">On the Runs page, select two or more runs and press Compare.</Empty>
         </Panel>
       ) : (
         <Loaded query={compared} what="The comparison" height={480}>
@@ -91,7 +91,7 @@ function SeedSelect({ value, params }: { value: string; params: readonly string[
   const navigate = useNavigate({ from: '/runs/compare' })
   return (
     <label className="row">
-      Runs that differ by this param alone are repetitions
+      Group runs that differ only by
       <select
         value={value}
         onChange={(event) => {
@@ -99,7 +99,7 @@ function SeedSelect({ value, params }: { value: string; params: readonly string[
           void navigate({ search: (before) => ({ ...before, seed }), replace: true, resetScroll: false })
         }}
       >
-        <option value="none">none: each run by itself</option>
+        <option value="none">no param: show each run</option>
         {params.map((param) => (
           <option key={param}>{param}</option>
         ))}

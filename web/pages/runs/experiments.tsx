@@ -27,7 +27,7 @@ export function ExperimentsPage() {
     <Page
       title="Experiments"
       crumbs={<Link to="/runs">Runs</Link>}
-      lead="Each keeps the runs of one question."
+      lead="Each groups the runs of one question."
       actions={
         <>
           <StageSelect
@@ -61,7 +61,9 @@ function List({ items, deleted }: { items: readonly Experiment[]; deleted: boole
     >
       {(found) =>
         found.length === 0 ? (
-          <Empty title="No such experiment is in the bin">Deleted ones stay here until retention removes them.</Empty>
+          <Empty title="No deleted experiments">
+            Deleted experiments stay in the bin until retention removes them.
+          </Empty>
         ) : (
           <table>
             <thead>
@@ -69,10 +71,10 @@ function List({ items, deleted }: { items: readonly Experiment[]; deleted: boole
                 <th>Experiment</th>
                 <th>Id</th>
                 <th>Project</th>
-                <th className="num">Changed</th>
-                <th className="num">Made</th>
+                <th className="num">Updated</th>
+                <th className="num">Created</th>
                 <th>
-                  <span className="sr">Acts</span>
+                  <span className="sr">Actions</span>
                 </th>
               </tr>
             </thead>
@@ -122,7 +124,7 @@ function Acts({ experiment: { id, name, stage } }: { experiment: Experiment }) {
       <Confirm
         label="Restore"
         needs={WRITE_RUNS}
-        preview={<p>{name} comes back with its runs.</p>}
+        preview={<p>{name} is restored with its runs.</p>}
         act={() => send('experiments/restore', { experiment_id: id })}
       />
     )
@@ -140,11 +142,7 @@ function Acts({ experiment: { id, name, stage } }: { experiment: Experiment }) {
           label="Delete"
           tone="danger"
           needs={WRITE_RUNS}
-          preview={
-            <p>
-              {name} goes into the bin with its runs; it can be restored until the retention of the server removes it.
-            </p>
-          }
+          preview={<p>{name} moves to the bin with its runs. It can be restored until retention removes it.</p>}
           act={() => send('experiments/delete', { experiment_id: id })}
         />
       )}

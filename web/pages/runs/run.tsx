@@ -60,7 +60,7 @@ function Story({ run }: { run: Run }) {
       Started <RelativeTime at={run.started_at} /> by {run.user || 'unknown'}
       {took === null ? (
         <>
-          , last sign of life <RelativeTime at={run.alive_at} />
+          , last heartbeat <RelativeTime at={run.alive_at} />
         </>
       ) : (
         `, took ${duration(took)}`
@@ -162,15 +162,19 @@ function Inputs({ run }: { run: Run }) {
           </span>,
         ] as const,
     ),
-    ...run.models_read.map((id) => ['Read model', id] as const),
-    ...run.models_made.map((one) => ['Made model', `${one.model_id} at step ${one.step}`] as const),
+    ...run.models_read.map((id) => ['Input model', id] as const),
+    ...run.models_made.map((one) => ['Output model', `${one.model_id} at step ${one.step}`] as const),
     ...Object.entries(run.tags)
       .filter(([key]) => key === 'mlflow.source.git.commit' || key === 'mlflow.source.name')
       .map(
         ([key, value]) => [key === 'mlflow.source.name' ? 'Code' : 'Commit', <code key={key}>{value}</code>] as const,
       ),
   ]
-  return items.length === 0 ? <p className="muted">No dataset, model or code was named.</p> : <Facts items={items} />
+  return items.length === 0 ? (
+    <p className="muted">No dataset, model or source code was logged.</p>
+  ) : (
+    <Facts items={items} />
+  )
 }
 
 /** The place that a client's description of a source names; empty where it names none. */

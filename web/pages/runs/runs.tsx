@@ -34,7 +34,7 @@ export function RunsPage() {
       title="Runs"
       lead={
         <>
-          Every training run that was logged, by <Link to="/experiments">experiment</Link>. Choose some to compare them.
+          Every training run that was logged, by <Link to="/experiments">experiment</Link>. Select runs to compare them.
         </>
       }
       actions={
@@ -148,7 +148,7 @@ function RunList({ ready, search, columns, spark, chosen, set }: RunListProps) {
   return (
     <Panel
       title={stage === 'deleted' ? 'Deleted runs' : 'Runs'}
-      note={`${count(rows.length)}${hasNextPage ? ' read so far' : ''}`}
+      note={`${count(rows.length)}${hasNextPage ? ' loaded so far' : ''}`}
       tools={rows.length > 0 && <SaveCsv ask={ask} />}
       flush
     >
@@ -176,12 +176,11 @@ function usualColumns(newest: { metrics: string[]; params: string[] } | undefine
 }
 
 function NoRuns({ filtered, deleted }: { filtered: boolean; deleted: boolean }) {
-  if (deleted)
-    return <Empty title="No such run is in the bin">Deleted runs stay here until retention removes them.</Empty>
-  if (filtered) return <Empty title="No run matches">Clear the filter, or choose another experiment.</Empty>
+  if (deleted) return <Empty title="No deleted runs">Deleted runs stay in the bin until retention removes them.</Empty>
+  if (filtered) return <Empty title="No runs match">Clear the filter, or choose another experiment.</Empty>
   return (
-    <Empty title="No run is logged yet" commands={['eval "$(slipway env)"', 'python train.py']}>
-      Every script that uses mlflow logs here: set its address and run it.
+    <Empty title="No runs yet" commands={['eval "$(slipway env)"', 'python train.py']}>
+      Scripts that use mlflow log here: set the server address as below and run one.
     </Empty>
   )
 }

@@ -31,7 +31,7 @@ export function Relations({ runs, differing }: { runs: readonly RunRow[]; differ
   const scatterY = search.y ?? metrics[0] ?? y
   return (
     <>
-      <Panel title="Parallel axes" note="params and metrics that differ and are numbers">
+      <Panel title="Parallel axes" note="numeric params and metrics that differ">
         <Parallel
           axes={axes}
           lines={named.map(({ label, colour, run }) => ({
@@ -64,7 +64,7 @@ export function Relations({ runs, differing }: { runs: readonly RunRow[]; differ
         </Panel>
         <Panel
           title="Contour"
-          note="between the runs the surface is a guess: their values weighed by nearness"
+          note="interpolated between runs, weighted by inverse distance"
           tools={<AxisSelect label="colour" axes={all} value={z} onChange={(value) => pick({ z: value })} />}
         >
           <Contour runs={named} x={x} y={y} z={z} />
@@ -86,11 +86,12 @@ function Contour({ runs, x, y, z }: ContourProps) {
     const [a, b, c] = [numberOf(run, x), numberOf(run, y), numberOf(run, z)]
     return a === null || b === null || c === null ? [] : [{ label, x: a, y: b, z: c }]
   })
-  if (new Set([x, y, z]).size < 3) return <p className="muted">Three different numbers are needed: x, y and colour.</p>
+  if (new Set([x, y, z]).size < 3) return <p className="muted">Choose three different values for x, y and colour.</p>
   if (dots.length < LEAST_FOR_CONTOUR) {
     return (
       <p className="muted">
-        {dots.length} of the {LEAST_FOR_CONTOUR} runs that a surface needs have all three numbers.
+        A contour needs {LEAST_FOR_CONTOUR} runs with all three values; {dots.length}{' '}
+        {dots.length === 1 ? 'has' : 'have'} them.
       </p>
     )
   }

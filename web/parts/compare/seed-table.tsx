@@ -15,8 +15,8 @@ export interface SeedTableProps {
 export function SeedTable({ seed, groups, metrics }: SeedTableProps) {
   return (
     <Panel
-      title={`Repeated over ${seed}`}
-      note="mean of the last values ± half of its 95 % interval (Student’s t)"
+      title={`Repeats over ${seed}`}
+      note="mean of the last values ± half the width of its 95 % interval (Student’s t)"
       flush
     >
       <table>

@@ -21,7 +21,7 @@ export function SideBySide({ runs, differing }: { runs: readonly RunRow[]; diffe
         same > 0 && (
           <label className="row">
             <input type="checkbox" checked={all} onChange={(event) => setAll(event.target.checked)} />
-            also the {same} that are the same
+            show {same} equal {same === 1 ? 'row' : 'rows'}
           </label>
         )
       }

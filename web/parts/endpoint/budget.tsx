@@ -26,7 +26,7 @@ export function BudgetPanel({ name }: { name: string }) {
 }
 
 function Spent({ budget }: { budget: Budget }) {
-  if (budget.requests === 0) return <Empty title="Nothing was asked yet" />
+  if (budget.requests === 0) return <Empty title="No requests in the last 24 hours" />
   const { spent } = budget
   const tone = spent >= 1 ? 'bad' : spent >= 0.5 ? 'warn' : 'good'
   return (
@@ -54,6 +54,6 @@ function Spent({ budget }: { budget: Budget }) {
 
 function paceOf({ pace }: Budget): string {
   if (pace === null) return ''
-  if (pace === 0) return 'None failed lately.'
-  return `Lately failures come at ${Number(pace.toPrecision(2))} times the pace that the budget allows.`
+  if (pace === 0) return 'No recent failures.'
+  return `Recent failures are at ${Number(pace.toPrecision(2))} times the rate that the budget allows.`
 }

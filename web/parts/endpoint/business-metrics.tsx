@@ -13,8 +13,8 @@ export function BusinessMetrics({ rollout }: { rollout: Rollout }) {
   const deciding = rollout.plan.ab?.metric
   return (
     <>
-      <h3>Metrics by side</h3>
-      <Scroll label="Metrics by side">
+      <h3>Metrics by version</h3>
+      <Scroll label="Metrics by version">
         <table>
           <thead>
             <tr>
@@ -22,8 +22,8 @@ export function BusinessMetrics({ rollout }: { rollout: Rollout }) {
               <th className="num">Version {rollout.version}</th>
               <th className="num">Version {rollout.stable_version}</th>
               <th className="num">Difference</th>
-              <th>Interval around 0</th>
-              <th className="num">Values of each side</th>
+              <th>Interval against 0</th>
+              <th className="num">Values per version</th>
             </tr>
           </thead>
           <tbody>
@@ -33,7 +33,7 @@ export function BusinessMetrics({ rollout }: { rollout: Rollout }) {
                 <tr key={name}>
                   <td>
                     {words(name)}
-                    {name === deciding && <div className="muted small">decides</div>}
+                    {name === deciding && <div className="muted small">decides the rollout</div>}
                   </td>
                   <td className="num">{figure(gate.candidate)}</td>
                   <td className="num">{figure(gate.stable)}</td>
@@ -54,9 +54,9 @@ export function BusinessMetrics({ rollout }: { rollout: Rollout }) {
 function Bar({ bounds: [from, to] }: { bounds: readonly [number, number] }) {
   const reach = Math.max(Math.abs(from), Math.abs(to), 1e-12)
   const x = (value: number): number => WIDTH / 2 + (value / reach) * (WIDTH / 2 - 4)
-  const said = from > 0 ? 'above 0' : to < 0 ? 'below 0' : 'holds 0'
+  const said = from > 0 ? 'above 0' : to < 0 ? 'below 0' : 'includes 0'
   return (
-    <svg width={WIDTH} height={HEIGHT} role="img" aria-label={`the interval ${said}`}>
+    <svg width={WIDTH} height={HEIGHT} role="img" aria-label={`interval ${said}`}>
       <line x1={WIDTH / 2} x2={WIDTH / 2} y1={2} y2={HEIGHT - 2} stroke="var(--line-strong, var(--muted))" />
       <line x1={x(from)} x2={x(to)} y1={HEIGHT / 2} y2={HEIGHT / 2} stroke="currentColor" strokeWidth={3} />
       {[from, to].map((end) => (

@@ -36,8 +36,9 @@ export function Deploy({ endpoint }: { endpoint: Endpoint }) {
             </select>
           </div>
           <p>
-            Version {version} gets 100 % of the traffic at once: no shadow, no canary, no gate of a rollout.{' '}
-            {stable !== undefined && `Version ${stable} stays loaded for a rollback. `}A canary or a shadow ends.
+            Version {version} gets 100 % of the traffic at once, without shadow, canary or rollout gates.{' '}
+            {stable !== undefined && `Version ${stable} stays loaded for a rollback. `}A canary or shadow in progress
+            ends.
           </p>
         </div>
       }

@@ -35,8 +35,8 @@ export function FreezeState({ endpoint }: { endpoint: string }) {
       <Status word="frozen" />
       <span>
         {frozen.reason !== '' && `${frozen.reason}, `}
-        <ByWhom frozen={frozen} />, <Until frozen={frozen} />. No step begins, nothing is promoted or deployed; a
-        rollback is always possible.
+        <ByWhom frozen={frozen} />, <Until frozen={frozen} />. No step starts and nothing is promoted or deployed;
+        rolling back is always possible.
       </span>
     </p>
   )
@@ -72,7 +72,7 @@ export function LiftFreezeButton({ endpoint, label }: { endpoint: string; label:
   return (
     <Confirm
       label={label}
-      preview={<p>Rollouts of {endpoint} go on at once where their gates hold.</p>}
+      preview={<p>Rollouts of {endpoint} continue at once if their gates pass.</p>}
       act={() => call<typeof rolloutApi.thaw>('DELETE', '/v1/endpoints/:name/freeze', { params: { name: endpoint } })}
     />
   )
@@ -90,7 +90,7 @@ export function FreezeButton({ endpoints, label }: { endpoints: readonly string[
       reason="required"
       preview={
         <div className="stack">
-          <p>No step of a rollout begins, and no version is promoted or deployed, while an endpoint is frozen.</p>
+          <p>While an endpoint is frozen, no rollout step starts and no version is promoted or deployed.</p>
           {endpoints.length > 1 && (
             <div className="field">
               <label htmlFor={fields.endpoint}>Endpoint</label>
@@ -102,7 +102,7 @@ export function FreezeButton({ endpoints, label }: { endpoints: readonly string[
             </div>
           )}
           <div className="field">
-            <label htmlFor={fields.until}>Until, in your time (empty = until it is lifted)</label>
+            <label htmlFor={fields.until}>Until, in your time zone (empty: until it is lifted)</label>
             <input
               id={fields.until}
               type="datetime-local"

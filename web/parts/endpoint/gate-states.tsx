@@ -1,5 +1,5 @@
-/** The gates of a rollout now: what was comparisonText, both figures, how sure, and how near to failing. */
-import { count, figure, interval, plural, words } from '../../data/format.ts'
+/** The gates of a rollout now: what was compared, both figures, how sure, and how near to failing. */
+import { count, figure, interval, words } from '../../data/format.ts'
 import { comparisonText, failingFirst, foldSlices, gateFigure, nearness } from '../../data/endpoints/gates.ts'
 import { Scroll } from '../page/page.tsx'
 import { Status } from '../page/status.tsx'
@@ -25,14 +25,16 @@ export interface GateStatesProps {
 }
 
 export function GateStates({ gates, label = 'Gates of the rollout' }: GateStatesProps) {
-  if (gates.length === 0) return <p className="muted">No gate has been judged yet.</p>
+  if (gates.length === 0) return <p className="muted">No gate has been evaluated yet.</p>
   const [shown, folded] = foldSlices(failingFirst(gates), (gate) => gate.status === 'failing')
   return (
     <>
       <Table gates={shown} label={label} />
       {folded.length > 0 && (
         <details>
-          <summary className="small">{plural(folded.length, 'slice')} besides, none failing</summary>
+          <summary className="small">
+            {folded.length} more {folded.length === 1 ? 'slice' : 'slices'}, none failing
+          </summary>
           <Table gates={folded} label={`${label}, slices`} />
         </details>
       )}
@@ -50,10 +52,10 @@ function Table({ gates, label }: { gates: readonly GateRow[]; label: string }) {
             <th>Status</th>
             <th className="num">Candidate</th>
             <th className="num">Stable</th>
-            <th className="num">Difference, interval</th>
+            <th className="num">Difference (interval)</th>
             <th className="num">E-value / limit</th>
             <th className="num">Sample</th>
-            <th>In words</th>
+            <th>Explanation</th>
           </tr>
         </thead>
         <tbody>

@@ -26,7 +26,7 @@ const CHARTS = [
   ['p50', 'p50_ms', ' ms'],
   ['p95', 'p95_ms', ' ms'],
   ['p99', 'p99_ms', ' ms'],
-  ['Requests a window', 'requests', ''],
+  ['Requests per window', 'requests', ''],
 ] as const
 
 export function LatencyPanel({ name }: { name: string }) {
@@ -35,7 +35,7 @@ export function LatencyPanel({ name }: { name: string }) {
   const latency = useQuery(read.latency(name, SPANS[span][1]))
   return (
     <Panel
-      title="Latency inside the gateway"
+      title="Latency in the gateway"
       note={latency.data && noteOf(latency.data)}
       tools={
         <label className="row">
@@ -63,7 +63,7 @@ export function LatencyPanel({ name }: { name: string }) {
       <Loaded query={latency} what="The latency" height={290}>
         {(data) =>
           data.series.length === 0 ? (
-            <Empty title="Nothing was asked yet" commands={[`slipway predict ${name} @rows.json`]} />
+            <Empty title="No requests yet" commands={[`slipway predict ${name} @rows.json`]} />
           ) : (
             <Charts latency={data} />
           )

@@ -12,12 +12,12 @@ import { Status } from '../page/status.tsx'
 export function Predictions({ endpoint }: { endpoint: string }) {
   const allowed = usePermission({ verb: 'read_predictions', resource: 'endpoints' })
   const predictions = useQuery({ ...read.predictions(endpoint), enabled: allowed })
-  if (!allowed) return <Empty title="Only maintainers and admins read logged predictions" />
+  if (!allowed) return <Empty title="Only maintainers and admins may read logged predictions" />
   return (
     <Loaded query={predictions} what="The predictions" height={240}>
       {({ items }) =>
         items.length === 0 ? (
-          <Empty title="No prediction has been logged yet" commands={[`slipway predict ${endpoint} @rows.json`]} />
+          <Empty title="No predictions yet" commands={[`slipway predict ${endpoint} @rows.json`]} />
         ) : (
           <table>
             <thead>
@@ -52,7 +52,7 @@ function Row({ one }: { one: Prediction }) {
       <td className="nowrap">{eventTime(one.event_time)}</td>
       <td className="nowrap">
         {one.role} {one.version}
-        {one.fallback && ', after the canary failed'}
+        {one.fallback && ', fallback after the canary failed'}
       </td>
       <td className="num">{figure(one.score)}</td>
       <td className="break">{answerText(one.prediction)}</td>

@@ -14,20 +14,20 @@ const ACTS = [
     action: 'abort',
     label: 'Abort',
     tone: 'danger',
-    preview: 'The candidate gets no more traffic within 1 s; the stable version answers everything.',
+    preview: 'Within 1 s the candidate gets no more traffic and the stable version serves everything.',
   },
   {
     action: 'resume',
     label: 'Resume',
     tone: 'plain',
-    preview: 'The rollout goes on at the step where it paused; its gates keep their evidence.',
+    preview: 'The rollout continues at the step where it paused; its gates keep their evidence.',
   },
   {
     action: 'promote',
     label: 'Promote',
     tone: 'primary',
     preview:
-      'The candidate gets 100 % within 1 s, if the gates of the registry hold; the present version stays loaded for a rollback.',
+      'The candidate gets 100 % of the traffic within 1 s if the gates of its model pass; the current version stays loaded for a rollback.',
   },
 ] as const
 
@@ -89,8 +89,8 @@ function Approve({ awaits, act }: ApproveProps) {
       reason="required"
       preview={
         <p>
-          Every gate holds; the plan wants {awaits.role === 'admin' ? 'an admin' : 'a maintainer'} to agree before{' '}
-          {step}. Your name and the reason are kept.
+          All gates pass; the plan requires the approval of {awaits.role === 'admin' ? 'an admin' : 'a maintainer'}{' '}
+          before {step}. Your name and reason are recorded.
         </p>
       }
       act={act}

@@ -2,7 +2,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { stepsOf } from '../../../src/contract/rollout-steps.ts'
 import { Evidence } from '../../charts/evidence.tsx'
-import { count, percent, plural, sentence, weight, words } from '../../data/format.ts'
+import { count, fullSentence, percent, plural, sentence, weight, words } from '../../data/format.ts'
 import { foldSlices, SHIFT_GATE } from '../../data/endpoints/gates.ts'
 import * as read from '../../data/queries.ts'
 import type { Curve, Rollout } from '../../data/queries.ts'
@@ -36,8 +36,8 @@ export function ReleasePanel({ endpoint, model }: { endpoint: string; model: str
         {({ items }) =>
           items[0] === undefined ? (
             <Empty title="No rollout yet" commands={['slipway ship']}>
-              A new version is first scored in shadow, then answers a growing share, and is promoted when its gates
-              hold.
+              A new version first scores copies of requests in shadow, then serves a growing share, and is promoted when
+              its gates pass.
             </Empty>
           ) : (
             <Newest rollout={items[0]} model={model} earlier={items.slice(1)} />
@@ -58,15 +58,15 @@ function Newest({ rollout, model, earlier }: { rollout: Rollout; model: string; 
           : `against version ${rollout.stable_version}`}
         {`, ${sentenceOf(rollout)} `}
         Started <RelativeTime at={rollout.created_at} /> by {rollout.created_by}.
-        {rollout.reason !== '' && ` ${sentence(rollout.reason)}`}
+        {rollout.reason !== '' && ` ${fullSentence(rollout.reason)}`}
       </p>
       <p className="muted small">
         Plan{modeOf(rollout)}: shadow for {plural(rollout.plan.shadow.requests, 'row')}, then{' '}
         {stepsOf(rollout.plan).map(weight).join(', ')}, at least {plural(rollout.plan.each.min_requests, 'request')}{' '}
-        each; on failure: {rollout.plan.on_failure}. Chance of rejecting an equal version:{' '}
-        {percent(rollout.plan.alpha, 2)}. The candidate failed {plural(rollout.failed_requests, 'request')}; stable
-        answered those.
-        {rollout.challengers.length > 0 && ` Compared at once with version ${rollout.challengers.join(', ')}.`}
+        each; on failure: {rollout.plan.on_failure}. Risk of rejecting an equally good version:{' '}
+        {percent(rollout.plan.alpha, 2)}. The candidate failed {plural(rollout.failed_requests, 'request')}, which the
+        stable version served instead.
+        {rollout.challengers.length > 0 && ` Compared in parallel with version ${rollout.challengers.join(', ')}.`}
         {rollout.approvals.map((one) => ` ${sentence(`${stepWord(one.before)} approved by ${one.by}`)}.`)}
       </p>
       <SplitNotice rollout={rollout} />
@@ -74,8 +74,8 @@ function Newest({ rollout, model, earlier }: { rollout: Rollout; model: string; 
       <GateStates gates={rollout.gates} />
       {rollout.gates.length > 0 && (
         <p className="muted small">
-          An e-value is the evidence that the candidate breaks its limit: 1 says nothing, and a gate fails when it
-          reaches the limit beside it. The charts show how it grew.
+          An e-value measures the evidence that the candidate breaks its limit: 1 means none, and the gate fails when it
+          reaches the limit shown beside it. The charts show how it grew.
         </p>
       )}
       <Curves rollout={rollout} />
@@ -91,10 +91,10 @@ function modeOf({ plan }: Rollout): string {
 }
 
 function sentenceOf(rollout: Rollout): string {
-  if (rollout.state === 'watching') return 'is promoted; labels that come late are still compared.'
-  if (rollout.state === 'kept') return 'was compared; stable stays.'
-  if (rollout.state === 'canary') return `answers ${weight(rollout.weight)} of the keys.`
-  if (rollout.state === 'shadow') return 'scores copies of the requests and answers nobody.'
+  if (rollout.state === 'watching') return 'is promoted; late labels are still being compared.'
+  if (rollout.state === 'kept') return 'was compared; the stable version stays.'
+  if (rollout.state === 'canary') return `serves ${weight(rollout.weight)} of the keys.`
+  if (rollout.state === 'shadow') return 'scores copies of requests without answering them.'
   return `${words(rollout.state)}.`
 }
 
@@ -109,7 +109,9 @@ function Curves({ rollout }: { rollout: Rollout }) {
       <Charts series={shown} fails={fails} />
       {folded.length > 0 && (
         <details>
-          <summary className="small">Curves of {plural(folded.length, 'slice')} besides</summary>
+          <summary className="small">
+            Curves of {folded.length} more {folded.length === 1 ? 'slice' : 'slices'}
+          </summary>
           <Charts series={folded} fails={fails} />
         </details>
       )}

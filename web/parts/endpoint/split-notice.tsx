@@ -1,5 +1,5 @@
-/** An A/B whose users do not come in the plan's shares: what that means and what to do, in words. */
-import { count, sentence } from '../../data/format.ts'
+/** An A/B test whose users do not arrive in the shares of the plan: what that means and what to do. */
+import { count, fullSentence } from '../../data/format.ts'
 import { SPLIT_GATE } from '../../data/endpoints/gates.ts'
 import type { Rollout } from '../../data/queries.ts'
 import { Status } from '../page/status.tsx'
@@ -10,16 +10,18 @@ export function SplitNotice({ rollout }: { rollout: Rollout }) {
   return (
     <div className="notice break">
       <p>
-        <Status word="failing" label="the two sides are not alike" />
+        <Status word="failing" label="the traffic split is biased" />
       </p>
       <p>
-        {sentence(split.reason)}. A split that is right looks so wrong in fewer than 1 of {count(split.boundary)} A/Bs,
-        however often one looks: answers of one side are lost, or something else divides the users. What the sides
-        differ in is then no sign of which version is better, and no fault of version {rollout.version}.
+        {fullSentence(split.reason)} With a correct split, a deviation this large occurs in fewer than 1 of{' '}
+        {count(split.boundary)} A/B tests, however often one looks. Responses of one version are lost, or something else
+        divides the users. The figures of the two versions cannot be compared until this is fixed; it is not a fault of
+        version {rollout.version}.
       </p>
       <p>
-        Look for callers that repeat or keep answers of one side, for predictions that are not logged, and for a cache
-        or a proxy that divides users by itself. This A/B cannot be resumed: mend the cause, abort it and begin again.
+        Look for callers that retry or cache responses of one version, for predictions that are not logged, and for a
+        cache or proxy that divides users by itself. This A/B test cannot be resumed: fix the cause, abort the rollout
+        and start a new one.
       </p>
     </div>
   )

@@ -27,7 +27,7 @@ const WHERE: Readonly<Record<string, string>> = { native: 'natively', onnx: 'by 
 export function VariantTable({ model, variants }: { model: string; variants: readonly VariantRow[] }) {
   if (variants.length === 0) {
     return (
-      <Empty title="No version answers here yet" commands={['slipway ship']}>
+      <Empty title="No version is serving yet" commands={['slipway ship']}>
         The first version that passes its gates becomes the stable one.
       </Empty>
     )
@@ -65,7 +65,7 @@ function Row({ model, variant }: { model: string; variant: VariantRow }) {
         {variant.role}
         {variant.tripped !== null && (
           <div className="break">
-            <Status word="stopped" tone="bad" label={`stopped by its breaker: ${variant.tripped}`} />
+            <Status word="stopped" tone="bad" label={`stopped by its circuit breaker: ${variant.tripped}`} />
           </div>
         )}
       </td>

@@ -15,7 +15,7 @@ export function Freezes({ endpoints }: { endpoints: readonly string[] }) {
   return (
     <Panel
       title="Freezes"
-      note="no step begins, nothing is promoted or deployed; a rollback is always possible"
+      note="no step starts and nothing is promoted or deployed; rolling back is always possible"
       {...(allowed && free.length > 0 && { tools: <FreezeButton endpoints={free} label="Freeze an endpoint" /> })}
       flush
     >
@@ -28,9 +28,9 @@ export function Freezes({ endpoints }: { endpoints: readonly string[] }) {
               <thead>
                 <tr>
                   <th>Endpoint</th>
-                  <th>Why</th>
-                  <th>Who</th>
-                  <th>How long</th>
+                  <th>Reason</th>
+                  <th>Set by</th>
+                  <th>Until</th>
                   <th>
                     <span className="sr">Act</span>
                   </th>

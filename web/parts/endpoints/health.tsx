@@ -9,8 +9,8 @@ import { Status, VersionChip } from '../page/status.tsx'
 export function HealthTable(props: { endpoints: readonly HealthEndpoint[]; incidents: readonly HealthIncident[] }) {
   if (props.endpoints.length === 0) {
     return (
-      <Empty title="No endpoint answers yet" commands={['slipway ship']}>
-        An endpoint serves a model over HTTP and is watched from the first request.
+      <Empty title="No endpoints yet" commands={['slipway ship']}>
+        An endpoint serves a model over HTTP and is monitored from its first request.
       </Empty>
     )
   }
@@ -20,7 +20,7 @@ export function HealthTable(props: { endpoints: readonly HealthEndpoint[]; incid
         <tr>
           <th>Endpoint</th>
           <th>State</th>
-          <th>Answers</th>
+          <th>Serving</th>
           <th className="num">Requests/s</th>
           <th className="num">p99</th>
           <th className="num">Errors</th>
@@ -66,7 +66,7 @@ function HealthRow({ endpoint, incidents }: { endpoint: HealthEndpoint; incident
       <td>
         {health.incidents.length === 0 ? (
           <Link to="/monitoring/$name" params={{ name: endpoint.name }}>
-            no open incident
+            no open incidents
           </Link>
         ) : (
           <Link to="/incidents/$id" params={{ id: health.incidents[0]?.id ?? '' }} className="break">

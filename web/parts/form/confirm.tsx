@@ -90,7 +90,7 @@ function Override(props: { why: string; value: boolean; onChange: (value: boolea
       <p className="break">{props.why}</p>
       <label className="row" style={{ flexWrap: 'nowrap' }}>
         <input type="checkbox" checked={props.value} onChange={(event) => props.onChange(event.target.checked)} />
-        Go on in the freeze; your name and the reason are kept
+        Proceed despite the freeze; your name and reason are recorded
       </label>
     </div>
   )
@@ -100,7 +100,7 @@ function Reason(props: { value: string; required: boolean; onChange: (value: str
   const field = useId()
   return (
     <div style={{ display: 'grid', gap: 4 }}>
-      <label htmlFor={field}>{props.required ? 'Reason, kept in the history' : 'Reason (optional)'}</label>
+      <label htmlFor={field}>{props.required ? 'Reason (recorded in the history)' : 'Reason (optional)'}</label>
       <input
         id={field}
         value={props.value}

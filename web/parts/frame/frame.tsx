@@ -126,7 +126,7 @@ function LostNote() {
   useEffect(() => followChanges(queries, setUp), [queries])
   return up ? null : (
     <div className="lost" role="status">
-      The connection to the server is lost; what you see may be old. Trying again.
+      The connection to the server is lost; what you see may be out of date. Reconnecting.
     </div>
   )
 }

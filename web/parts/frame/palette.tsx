@@ -126,7 +126,7 @@ export function Palette({ dialog, open, onClose }: PaletteProps) {
         }}
         onKeyDown={onKey}
       />
-      <div role="listbox" id={list} aria-label="Found">
+      <div role="listbox" id={list} aria-label="Results">
         {found.map((one, i) => (
           // oxlint-disable-next-line jsx-a11y/click-events-have-key-events -- the field above has the keys of the list
           <div
@@ -142,7 +142,7 @@ export function Palette({ dialog, open, onClose }: PaletteProps) {
           </div>
         ))}
       </div>
-      {open && found.length === 0 && <p className="empty">Nothing is called like that.</p>}
+      {open && found.length === 0 && <p className="empty">Nothing matches.</p>}
     </dialog>
   )
 }

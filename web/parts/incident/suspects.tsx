@@ -16,7 +16,7 @@ export interface Suspect {
 }
 
 export function Suspects({ causes }: { causes: readonly Suspect[] }) {
-  if (causes.length === 0) return <Empty title="No cause explains this yet">The checks below say what differs.</Empty>
+  if (causes.length === 0) return <Empty title="No likely cause found yet">The checks below show what differs.</Empty>
   return (
     <ol>
       {causes.map((cause) => (
@@ -46,7 +46,7 @@ function Evidence({ evidence: { href, ...rest } }: { evidence: Suspect['evidence
   return (
     <>
       <Facts items={evidenceLines(rest)} />
-      {page !== undefined && <Link to={page}>See it</Link>}
+      {page !== undefined && <Link to={page}>Open</Link>}
     </>
   )
 }

@@ -13,7 +13,7 @@ export interface TimelineItem {
 }
 
 export function Timeline({ entries }: { entries: readonly TimelineItem[] }) {
-  if (entries.length === 0) return <p className="muted">Nothing is known around that time.</p>
+  if (entries.length === 0) return <p className="muted">No events around that time.</p>
   return (
     <ol className="timeline">
       {entries.map((entry) => {

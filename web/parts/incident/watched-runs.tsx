@@ -16,16 +16,16 @@ export function WatchedRuns({ incident }: { incident: Incident }) {
   const runs = foundIn(evidence['runs'])
   const most = typeof evidence['more_than'] === 'number' ? evidence['more_than'] : 0
   return (
-    <Panel title="Found runs" note={`more than ${plural(most, 'run')} is an incident`}>
+    <Panel title="Matching runs" note={`at most ${plural(most, 'run')} allowed`}>
       <p>
         The search is watched by the{' '}
         <Link to="/monitoring/$name" params={{ name: incident.endpoint }}>
           monitor of {incident.endpoint}
         </Link>
-        , where the number may be changed.
+        , where the limit can be changed.
       </p>
       {runs.length === 0 ? (
-        <p className="muted">No run is left.</p>
+        <p className="muted">These runs no longer exist.</p>
       ) : (
         <ul className="stack" style={{ gap: 6 }}>
           {runs.map((run) => (

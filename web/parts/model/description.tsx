@@ -27,7 +27,7 @@ export function ModelDescription({ model, version, description, tags }: ModelDes
           title="Description"
           tools={
             <Edit
-              label={description === '' ? 'Describe it' : 'Change the description'}
+              label={description === '' ? 'Add a description' : 'Edit the description'}
               value={description}
               long
               hint="Markdown"
@@ -36,7 +36,7 @@ export function ModelDescription({ model, version, description, tags }: ModelDes
             />
           }
         >
-          {description === '' ? <p className="muted">Nobody has described it.</p> : <Markdown text={description} />}
+          {description === '' ? <p className="muted">No description yet.</p> : <Markdown text={description} />}
         </Panel>
       )}
       <TagsPanel

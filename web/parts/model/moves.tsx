@@ -16,7 +16,7 @@ export interface Move {
 }
 
 export function Moves({ moves }: { moves: readonly Move[] }) {
-  if (moves.length === 0) return <Empty title="No alias has moved yet" />
+  if (moves.length === 0) return <Empty title="No alias moves yet" />
   return (
     <table>
       <thead>
@@ -38,7 +38,7 @@ export function Moves({ moves }: { moves: readonly Move[] }) {
             <td>{move.from === null ? '–' : <VersionChip model={move.model} version={move.from} />}</td>
             <td>{move.to === null ? 'removed' : <VersionChip model={move.model} version={move.to} />}</td>
             <td className="break">
-              {move.imported_at !== null && <Tag>brought in, not judged here</Tag>} {move.reason || '–'}
+              {move.imported_at !== null && <Tag>imported, not evaluated here</Tag>} {move.reason || '–'}
             </td>
             <td className="break">{move.actor}</td>
             <td className="num">

@@ -10,12 +10,12 @@ export function AttributionPanel({ attribution }: { attribution: AttributionChec
   return (
     <Panel
       title="Attributions"
-      note={`shares of what the inputs add to the scores; ${count(rows)} explained rows of before${ranking}`}
+      note={`share of the score that each input contributes; ${count(rows)} explained rows in the baseline${ranking}`}
       flush
     >
       <CheckTable checks={[check]} />
       {inputs.length > 0 && (
-        <table aria-label="Inputs whose share moved most">
+        <table aria-label="Inputs whose share changed most">
           <thead>
             <tr>
               <th>Input</th>

@@ -17,7 +17,7 @@ export interface CheckRow {
 }
 
 export function CheckTable({ checks }: { checks: readonly CheckRow[] }) {
-  if (checks.length === 0) return <Empty title="No check has run on this yet" />
+  if (checks.length === 0) return <Empty title="No checks yet" />
   return (
     <table>
       <thead>
@@ -40,7 +40,7 @@ export function CheckTable({ checks }: { checks: readonly CheckRow[] }) {
             <td>
               <Status
                 word={check.state}
-                {...(check.state === 'alert' && !check.pages && { label: 'alert, told only' })}
+                {...(check.state === 'alert' && !check.pages && { label: 'alert, not paged' })}
               />
             </td>
             <td className="num">{check.state === 'not_enough_data' ? '–' : figure(check.value)}</td>

@@ -51,7 +51,7 @@ function Compared({ feature }: { feature: Feature }) {
       </table>
       {feature.new_values.length > 0 && (
         <p className="break">
-          Never seen before: {feature.new_values.map(({ value, count: n }) => `${value} (${count(n)})`).join(', ')}
+          New values: {feature.new_values.map(({ value, count: n }) => `${value} (${count(n)})`).join(', ')}
         </p>
       )}
     </div>

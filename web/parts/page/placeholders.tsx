@@ -11,7 +11,7 @@ export function Failure({ what, error, retry }: { what: string; error: unknown; 
   const { message, help, requestId } = describe(error)
   return (
     <div className="failure" role="alert">
-      <strong>{what} could not be read</strong>
+      <strong>{what} could not be loaded</strong>
       <span className="break">{message}</span>
       {help !== '' && <span className="muted">{help}</span>}
       {requestId !== '' && (
@@ -79,7 +79,8 @@ export interface LoadedProps<T> {
 export function Loaded<T>({ query, what, height, children }: LoadedProps<T>) {
   if (query.data !== undefined) return children(query.data)
   if (query.error === null) return <Loading height={height} />
-  if (isRouteUnknown(query.error)) return <Empty title={`This server has no such part: ${what.toLowerCase()}`} />
+  if (isRouteUnknown(query.error))
+    return <Empty title={`This server does not offer ${what.charAt(0).toLowerCase()}${what.slice(1)}`} />
   return <Failure what={what} error={query.error} retry={() => void query.refetch()} />
 }
 
@@ -99,7 +100,7 @@ export function Missing() {
   return (
     <Page title="No such page">
       <p className="lead">
-        The address names nothing here. <Link to="/">Home</Link> shows what needs you now.
+        There is no page at this address. <Link to="/">Home</Link> shows what needs attention.
       </p>
     </Page>
   )

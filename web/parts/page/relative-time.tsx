@@ -30,7 +30,7 @@ export function useNow(): number {
 /** A time relative to now; what was there from the first start on has the time 0. */
 export function RelativeTime({ at }: { at: string }) {
   const present = useNow()
-  if (Date.parse(at) === 0) return <span className="nowrap">the beginning</span>
+  if (Date.parse(at) === 0) return <span className="nowrap">from the start</span>
   return (
     <time dateTime={at} title={exact(at)} className="nowrap">
       {ago(at, present)}

@@ -1,6 +1,6 @@
 /** How far a re-run from raw data gave the same. */
 import { Link } from '@tanstack/react-router'
-import { figure, words } from '../../data/format.ts'
+import { figure, fullSentence, words } from '../../data/format.ts'
 import type { PipelineRun } from '../../data/queries.ts'
 import { Panel } from '../page/page.tsx'
 import { Status } from '../page/status.tsx'
@@ -8,8 +8,8 @@ import { Status } from '../page/status.tsx'
 const MEANING = {
   A: 'the same bytes',
   B: 'equal metrics within the tolerance',
-  C: 'it came out differently',
-  D: 'it could not run',
+  C: 'different results',
+  D: 'could not be run',
 } as const
 
 export function ReproductionPanel({ reproduction }: { reproduction: NonNullable<PipelineRun['reproduction']> }) {
@@ -17,13 +17,12 @@ export function ReproductionPanel({ reproduction }: { reproduction: NonNullable<
   return (
     <Panel title="Reproduction" note={grade === null ? 'still running' : `grade ${grade}: ${MEANING[grade]}`} flush>
       <p style={{ padding: '12px 16px' }} className="break">
-        {reproduction.detail} Of{' '}
+        {fullSentence(reproduction.detail)} Reproduces{' '}
         <Link to="/pipelines/$id" params={{ id: reproduction.of_run }}>
           run {reproduction.of_run.slice(-6)}
         </Link>
-        , tolerance {figure(reproduction.tolerance)}.
-        {reproduction.first_divergent_step !== null &&
-          ` First step that differs: ${reproduction.first_divergent_step}.`}
+        with a tolerance of {figure(reproduction.tolerance)}.
+        {reproduction.first_divergent_step !== null && ` First differing step: ${reproduction.first_divergent_step}.`}
         {reproduction.missing.length > 0 && ` Missing: ${reproduction.missing.join(', ')}.`}
       </p>
       <table>

@@ -27,7 +27,7 @@ export function StepPanels({ run, step }: { run: string; step: Step }) {
         <Panel title={`Log of ${step.name}`} note={<Status word={step.state} />}>
           {step.attempts.length === 0 ? (
             <p className="muted">
-              {step.state === 'cached' ? 'Nothing ran: an earlier result was taken.' : 'It has not begun.'}
+              {step.state === 'cached' ? 'Not run: the result came from the cache.' : 'Not started yet.'}
             </p>
           ) : (
             <LiveLog key={`${run} ${step.name}`} run={run} step={step.name} running={step.finished_at === null} />
@@ -48,7 +48,7 @@ export function StepPanels({ run, step }: { run: string; step: Step }) {
 
 function Why({ run, step }: { run: string; step: Step }) {
   const { cache } = step
-  if (cache === null) return <p className="muted">Its key is made when everything before it is done.</p>
+  if (cache === null) return <p className="muted">The cache key is computed once the steps before it are done.</p>
   return (
     <>
       <p className="break">
@@ -57,7 +57,7 @@ function Why({ run, step }: { run: string; step: Step }) {
           <>
             {' '}
             <Link to="/pipelines/$id" params={{ id: cache.from_run }} search={{ step: step.name }}>
-              That run
+              Show that run
             </Link>
           </>
         )}
@@ -85,7 +85,7 @@ function Why({ run, step }: { run: string; step: Step }) {
         </Scroll>
       )}
       <details>
-        <summary>Everything its key is made of</summary>
+        <summary>All components of the cache key</summary>
         <Components run={run} step={step.name} />
       </details>
     </>
@@ -117,7 +117,7 @@ function Components({ run, step }: { run: string; step: string }) {
             </p>
           ))}
           <p className="muted small break">
-            {data.files.length === 0 ? 'No file of code.' : `Code: ${data.files.join(', ')}`}
+            {data.files.length === 0 ? 'No code files.' : `Code: ${data.files.join(', ')}`}
           </p>
         </div>
       )}
@@ -126,17 +126,17 @@ function Components({ run, step }: { run: string; step: string }) {
 }
 
 function Attempts({ step }: { step: Step }) {
-  if (step.attempts.length === 0) return <p className="empty">None.</p>
+  if (step.attempts.length === 0) return <p className="empty">No attempts yet.</p>
   return (
     <table>
       <thead>
         <tr>
           <th>Attempt</th>
           <th>State</th>
-          <th className="num">Wall</th>
+          <th className="num">Duration</th>
           <th className="num">CPU</th>
           <th className="num">Memory</th>
-          <th className="num">Began</th>
+          <th className="num">Started</th>
         </tr>
       </thead>
       <tbody>

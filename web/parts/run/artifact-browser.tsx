@@ -22,7 +22,7 @@ export function ArtifactBrowser({ files, address, chosen, onChoose }: ArtifactBr
   if (files.length === 0) {
     return (
       <Panel title="Artifacts" flush>
-        <Empty title="No artifact was logged" />
+        <Empty title="No artifacts were logged" />
       </Panel>
     )
   }
@@ -42,7 +42,7 @@ export function ArtifactBrowser({ files, address, chosen, onChoose }: ArtifactBr
           />
         </nav>
         {gone ? (
-          <Empty title={`There is no file ${chosen}`}>It may have been deleted; choose another.</Empty>
+          <Empty title={`There is no file ${chosen}`}>It may have been deleted; select another.</Empty>
         ) : (
           shown !== undefined && <ArtifactPreview key={shown.path} file={shown} address={address(shown.path)} />
         )}

@@ -33,7 +33,7 @@ export function ArtifactPreview({ file, address }: { file: StoredFile; address: 
       {/* oxlint-disable-next-line jsx-a11y/media-has-caption -- what was logged has none */}
       {kind === 'video' && <video controls preload="none" src={address} />}
       {kind === 'none' && (
-        <Empty title="This kind of file is not shown">Download it to look inside; nothing of it is run here.</Empty>
+        <Empty title="No preview for this kind of file">Download it to look inside; it is never executed here.</Empty>
       )}
       {isText(kind) && <FromText kind={kind} file={file} address={address} />}
     </section>
@@ -143,7 +143,7 @@ function Table({ table }: { table: TextTable }) {
         </table>
       </Scroll>
       <p className="muted small">
-        {count(table.rows.length)} rows{table.more && ' of more'}, {count(table.columns.length)} columns
+        {count(table.rows.length)} rows{table.more && ' shown of more'}, {count(table.columns.length)} columns
       </p>
     </>
   )

@@ -11,7 +11,7 @@ export interface MediaProps {
 export function Media({ series, address }: MediaProps) {
   if (series.size === 0) return null
   return (
-    <Panel title="Images" note="as they were logged over the steps">
+    <Panel title="Images" note="by step">
       <div className="charts">
         {[...series].map(([key, images]) => (
           <Series key={key} name={key} images={images} address={address} />

@@ -22,8 +22,8 @@ export function NestedRuns({ run }: { run: Run }) {
   const { items } = children
   return (
     <Panel
-      title="Runs inside it"
-      note={`${plural(items.length, 'run')}${children.next_page_token === undefined ? '' : ', the first'}`}
+      title="Nested runs"
+      note={`${children.next_page_token === undefined ? '' : 'the first '}${plural(items.length, 'run')}`}
       flush
       long={items.length > 12}
       tools={

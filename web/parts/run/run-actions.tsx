@@ -13,7 +13,7 @@ export function RunActions({ run }: { run: Run }) {
         label="Restore"
         tone="primary"
         needs={WRITE_RUNS}
-        preview={<p>The run comes back to its experiment as it was.</p>}
+        preview={<p>The run returns to its experiment unchanged.</p>}
         act={() => send('runs/restore', { run_id: run.id })}
       />
     )
@@ -32,8 +32,7 @@ export function RunActions({ run }: { run: Run }) {
         needs={WRITE_RUNS}
         preview={
           <p>
-            The run goes into the bin and is left out of searches; it can be restored until the retention of the server
-            removes it.
+            The run moves to the bin and no longer appears in searches. It can be restored until retention removes it.
           </p>
         }
         act={() => send('runs/delete', { run_id: run.id })}

@@ -50,7 +50,7 @@ export function RunCharts(props: RunChartsProps) {
   const shown = asked.filter((_, i) => (totals[i] ?? 2) > 1)
   if (shown.length === 0) return null
   return (
-    <Panel title="Curves" note="drag to zoom in, double-click to go back" tools={<Settings {...props} />}>
+    <Panel title="Curves" note="drag to zoom in, double-click to reset" tools={<Settings {...props} />}>
       <div className="charts">
         {shown.map((metric) => (
           <MetricChart key={metric} {...props} metric={metric} />
@@ -59,7 +59,7 @@ export function RunCharts(props: RunChartsProps) {
       {metrics.length > asked.length && (
         <div>
           <button type="button" className="button" onClick={() => setMost(most + MORE)}>
-            Read {Math.min(MORE, metrics.length - asked.length)} more of {metrics.length} metrics
+            Load {Math.min(MORE, metrics.length - asked.length)} more of {metrics.length} metrics
           </button>
         </div>
       )}
@@ -127,11 +127,11 @@ function MetricChart(props: RunChartsProps & { metric: string }) {
         <span className="muted small">
           {plural(total, 'point')}
           {steps !== undefined && ` from step ${count(Math.floor(steps.from))} to ${count(Math.ceil(steps.to))}`}
-          {total > POINTS && `, ${POINTS} drawn with their extremes`}
+          {total > POINTS && `, reduced to ${POINTS} with minima and maxima kept`}
         </span>
         {steps !== undefined && (
           <button type="button" className="button quiet" onClick={() => setSteps(undefined)}>
-            Whole
+            Reset zoom
           </button>
         )}
       </figcaption>
@@ -174,7 +174,7 @@ function Curves({ runs, groups, metric, smooth, log, axis, curves, onZoom, onRes
         x={x}
         lines={lines}
         log={log}
-        xLabel={axis === 'step' ? 'step' : 's since its start'}
+        xLabel={axis === 'step' ? 'step' : 'seconds since the start'}
         legend={groups === undefined ? lines.length <= 2 * LISTED : lines.length <= BANDS}
         onZoom={onZoom}
         onReset={onReset}

@@ -18,7 +18,7 @@ export function RunNote({ run }: { run: Run }) {
       title="Notes"
       tools={
         <Edit
-          label={note === '' ? 'Write a note' : 'Change the note'}
+          label={note === '' ? 'Add a note' : 'Edit the note'}
           value={note}
           long
           hint="Markdown"
@@ -27,7 +27,7 @@ export function RunNote({ run }: { run: Run }) {
         />
       }
     >
-      {note === '' ? <p className="muted">Nobody has written about this run.</p> : <Markdown text={note} />}
+      {note === '' ? <p className="muted">No notes yet.</p> : <Markdown text={note} />}
     </Panel>
   )
 }

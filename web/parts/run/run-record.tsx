@@ -8,7 +8,7 @@ const PREFIX = 'slipway.record.'
 const PARTS = [
   ['commit', 'Commit'],
   ['branch', 'Branch'],
-  ['patch', 'Not committed'],
+  ['patch', 'Uncommitted changes'],
   ['environment', 'Environment'],
   ['python', 'Python'],
   ['data', 'Data'],
@@ -21,11 +21,11 @@ export function RunRecord({ tags }: { tags: Readonly<Record<string, string>> }) 
   const items = PARTS.flatMap(([part, name]): (readonly [string, ReactNode])[] => {
     const value = tags[PREFIX + part]
     if (value !== undefined) return [[name, <code key={part}>{spaced(value)}</code>]]
-    return part === 'patch' && tags[`${PREFIX}commit`] !== undefined ? [[name, 'nothing']] : []
+    return part === 'patch' && tags[`${PREFIX}commit`] !== undefined ? [[name, 'none']] : []
   })
   if (items.length === 0) return null
   return (
-    <Panel title="Where it comes from" note="slipway diff RUN RUN says what changed between two">
+    <Panel title="Provenance" note="slipway diff RUN RUN shows what changed between two runs">
       <Facts items={items} />
     </Panel>
   )

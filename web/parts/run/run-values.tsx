@@ -13,7 +13,7 @@ export function MetricsPanel({ metrics }: { metrics: readonly Metric[] }) {
     <FilterablePanel title="Metrics" note="last values" items={metrics} textOf={(metric) => metric.key} flush>
       {(found) =>
         found.length === 0 ? (
-          <Empty title="No metric was logged" />
+          <Empty title="No metrics were logged" />
         ) : (
           <table>
             <thead>
@@ -46,7 +46,7 @@ export function ParamsPanel({ params }: { params: Readonly<Record<string, string
     <FilterablePanel title="Params" items={Object.entries(params)} textOf={([key, value]) => `${key} ${value}`}>
       {(found) =>
         found.length === 0 ? (
-          <p className="muted">None was logged.</p>
+          <p className="muted">No params were logged.</p>
         ) : (
           <Facts items={found.map(([key, value]) => [key, <LongText key={key} text={value} />])} />
         )

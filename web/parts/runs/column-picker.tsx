@@ -34,8 +34,8 @@ export function ColumnPicker({ offered, chosen, onChange }: ColumnPickerProps) {
           )}
           <fieldset>
             <legend className="sr">Columns</legend>
-            {all.length === 0 && <span className="muted">No run has metrics or params yet.</span>}
-            {all.length > 0 && found.length === 0 && <span className="muted">No column is called like that.</span>}
+            {all.length === 0 && <span className="muted">No metrics or params have been logged yet.</span>}
+            {all.length > 0 && found.length === 0 && <span className="muted">No column matches.</span>}
             {found.slice(0, LISTED).map((column) => (
               <label key={column} style={{ display: 'flex', gap: 8, padding: '2px 0' }}>
                 <input type="checkbox" checked={chosen.includes(column)} onChange={() => turn(column)} />

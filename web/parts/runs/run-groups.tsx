@@ -41,14 +41,14 @@ export function RunGroups(props: RunGroupsProps) {
       title={`Runs by ${titleOf(props.by)}`}
       note={
         groups.data &&
-        `${count(items.length)} groups${groups.data.more ? ', the largest' : ''}; mean, least and greatest of the last values`
+        `${count(items.length)} groups${groups.data.more ? ' (the largest)' : ''}; mean, minimum and maximum of the last values`
       }
       flush
     >
       <Loaded query={groups} what="The groups" height={320}>
         {(data) =>
           data.items.length === 0 ? (
-            <Empty title="No run matches">Clear the filter, or choose another experiment.</Empty>
+            <Empty title="No runs match">Clear the filter, or choose another experiment.</Empty>
           ) : (
             <table>
               <thead>
@@ -90,7 +90,7 @@ function Group({ group, metrics, asked }: { group: RunGroup; metrics: readonly s
             disabled={inside === undefined}
             onClick={() => setOpen(!open)}
           >
-            {open ? '▾' : '▸'} {group.value ?? 'without'}
+            {open ? '▾' : '▸'} {group.value ?? 'not set'}
           </button>
         </td>
         <td className="num">{count(group.runs)}</td>

@@ -120,8 +120,8 @@ function ChooseFirst(props: { ids: readonly string[]; chosen: readonly string[];
   return (
     <input
       type="checkbox"
-      aria-label={`Choose the first ${first.length} runs`}
-      title={`Choose the first ${first.length} runs, or none`}
+      aria-label={`Select the first ${first.length} runs`}
+      title={`Select the first ${first.length} runs, or none`}
       checked={props.chosen.length > 0}
       onChange={() => props.onChoose(props.chosen.length > 0 ? [] : first)}
     />
@@ -152,7 +152,7 @@ function Row({ row, index, columns, spark, curve, chosen, onTurn }: RowProps) {
   return (
     <tr data-row aria-rowindex={index + 2}>
       <td>
-        <input type="checkbox" aria-label={`Choose ${row.name}`} checked={chosen} onChange={() => onTurn(row.id)} />
+        <input type="checkbox" aria-label={`Select ${row.name}`} checked={chosen} onChange={() => onTurn(row.id)} />
       </td>
       <td>
         <Link to="/runs/$id" params={{ id: row.id }}>

@@ -27,7 +27,7 @@ export function SelectionActions({ chosen, deleted, onGone }: SelectionActionsPr
         label={`Restore ${runs}`}
         tone="primary"
         needs={WRITE_RUNS}
-        preview={<p>They come back to their experiments as they were.</p>}
+        preview={<p>They return to their experiments unchanged.</p>}
         act={all('runs/restore')}
       />
     )
@@ -37,7 +37,7 @@ export function SelectionActions({ chosen, deleted, onGone }: SelectionActionsPr
       <Edit
         label={`Tag ${runs}`}
         value=""
-        hint="KEY=VALUE; a tag of this key is replaced."
+        hint="KEY=VALUE; replaces an existing tag with this key."
         needs={WRITE_RUNS}
         save={(text) => tagAll(chosen, text)}
       />
@@ -47,8 +47,7 @@ export function SelectionActions({ chosen, deleted, onGone }: SelectionActionsPr
         needs={WRITE_RUNS}
         preview={
           <p>
-            They go into the bin and are left out of searches; they can be restored until the retention of the server
-            removes them.
+            They move to the bin and no longer appear in searches. They can be restored until retention removes them.
           </p>
         }
         act={all('runs/delete')}
@@ -69,7 +68,7 @@ function CompareLink({ chosen }: { chosen: string[] }) {
   if (chosen.length < 2) {
     return (
       <button type="button" className="button" disabled>
-        Choose runs to compare
+        Select runs to compare
       </button>
     )
   }

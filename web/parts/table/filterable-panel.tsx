@@ -43,11 +43,7 @@ export function FilterablePanel<T>({ title, note, items, textOf, flush = false, 
         )
       }
     >
-      {found.length === 0 && items.length > 0 ? (
-        <p className="empty">Nothing here has “{text}” in it.</p>
-      ) : (
-        children(found)
-      )}
+      {found.length === 0 && items.length > 0 ? <p className="empty">No match for “{text}”.</p> : children(found)}
     </Panel>
   )
 }

@@ -18,7 +18,7 @@ export function LoadMore({ list }: { list: Paged }) {
         disabled={list.isFetchingNextPage}
         onClick={() => void list.fetchNextPage()}
       >
-        Read on
+        Load more
       </button>
     </p>
   )

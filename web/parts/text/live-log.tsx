@@ -46,7 +46,7 @@ export function LiveLog({ run, step, running }: { run: string; step: string; run
   return (
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- an area that scrolls must be reachable by keyboard
     <pre ref={box} className="log" tabIndex={0} aria-label={`Log of ${step}`}>
-      {text === '' ? (ended ? 'It wrote nothing.' : 'Waiting for the first line') : text}
+      {text === '' ? (ended ? 'The log is empty.' : 'Waiting for output') : text}
     </pre>
   )
 }

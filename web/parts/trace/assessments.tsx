@@ -7,8 +7,8 @@ import { RelativeTime } from '../page/relative-time.tsx'
 export function Assessments({ assessments }: { assessments: readonly Assessment[] }) {
   if (assessments.length === 0) {
     return (
-      <Empty title="Nobody has judged it" commands={['mlflow.log_feedback(trace_id=…, name=…, value=…)']}>
-        Feedback and expectations of people, code and judges stand here.
+      <Empty title="No assessments yet" commands={['mlflow.log_feedback(trace_id=…, name=…, value=…)']}>
+        Feedback and expectations from people, code and LLM judges appear here.
       </Empty>
     )
   }

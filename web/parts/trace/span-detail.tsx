@@ -9,8 +9,8 @@ export function SpanDetail({ span }: { span: Span }) {
   return (
     <Panel title={span.name} note={`${span.type.toLowerCase()}, span ${span.id}`}>
       {span.status_message !== '' && <p className="bad-text break">{span.status_message}</p>}
-      <Value title="In" value={inputs} />
-      <Value title="Out" value={outputs} />
+      <Value title="Inputs" value={inputs} />
+      <Value title="Outputs" value={outputs} />
       {span.events.length > 0 && (
         <div className="stack" style={{ gap: 8 }}>
           <h3>Events</h3>

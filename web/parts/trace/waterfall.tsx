@@ -34,7 +34,7 @@ export function Waterfall({ rows, total, chosen, onChoose, onFold }: WaterfallPr
       <thead>
         <tr>
           <th>Span</th>
-          <th className="num">Took</th>
+          <th className="num">Duration</th>
           <th>0 to {duration(total / 1000)}</th>
         </tr>
       </thead>
@@ -68,9 +68,9 @@ export function Waterfall({ rows, total, chosen, onChoose, onFold }: WaterfallPr
                 <span className="muted small">{row.type}</span>
               </span>
             </td>
-            <td className="num">{row.length === null ? 'goes on' : duration(row.length / 1000)}</td>
+            <td className="num">{row.length === null ? 'running' : duration(row.length / 1000)}</td>
             <td className="bar">
-              <span className="sr">began after {duration(row.offset / 1000)}</span>
+              <span className="sr">starts after {duration(row.offset / 1000)}</span>
               <i
                 className={row.failed ? 'failed' : ''}
                 style={{

@@ -10,9 +10,9 @@ import { Status } from '../page/status.tsx'
 export function Gates({ verdict }: { verdict: Version['verdict'] }) {
   if (verdict === null) {
     return (
-      <Empty title="Not judged">
-        Gates are written in slipway.yaml under the model; they are judged when an alias moves or a pipeline registers a
-        version.
+      <Empty title="Not evaluated yet">
+        Gates are defined in slipway.yaml under the model. They are evaluated when a pipeline registers a version or an
+        alias moves.
       </Empty>
     )
   }
@@ -27,7 +27,7 @@ export function Gates({ verdict }: { verdict: Version['verdict'] }) {
             <th className="num">Threshold</th>
             <th className="num">Interval</th>
             <th className="num">Sample</th>
-            <th>In words</th>
+            <th>Explanation</th>
           </tr>
         </thead>
         <tbody>
@@ -68,13 +68,13 @@ function ReplayVerdict({ id }: { id: string }) {
       <Status
         word="replay"
         tone={same ? 'good' : comparable ? 'bad' : 'idle'}
-        label={same ? 'Judged again from the stored inputs: the same' : `Judged again: ${says}`}
+        label={same ? 'Re-evaluated from the stored inputs: same verdict' : `Re-evaluated: ${says}`}
       />
     )
   }
   return (
     <button type="button" className="button" disabled={replay.isPending} onClick={() => replay.mutate()}>
-      {replay.error === null ? 'Judge again from the stored inputs' : 'Judging failed; try again'}
+      {replay.error === null ? 'Re-evaluate from the stored inputs' : 'Re-evaluation failed; try again'}
     </button>
   )
 }

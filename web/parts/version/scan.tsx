@@ -23,10 +23,9 @@ export function Scanned({ scan }: { scan: Scan }) {
 }
 
 export function ScanResult({ scan }: { scan: Scan | null }) {
-  if (scan === null)
-    return <Empty title="Not scanned yet">Files are walked through when a version is registered.</Empty>
+  if (scan === null) return <Empty title="Not scanned yet">Files are scanned when a version is registered.</Empty>
   if (scan.findings.length === 0) {
-    return <Empty title="Nothing was found">Every name that its files call is one that its framework needs.</Empty>
+    return <Empty title="No findings">The files call only what their framework needs.</Empty>
   }
   return (
     <>

@@ -5,9 +5,7 @@ import { Empty } from '../page/placeholders.tsx'
 export function Signature({ signature }: { signature: Readonly<Record<string, unknown>> | null }) {
   const columns = signature === null ? [] : columnsOf(signature)
   if (columns.length === 0) {
-    return (
-      <Empty title="No signature">Log one with mlflow.models.infer_signature, so that inputs can be checked.</Empty>
-    )
+    return <Empty title="No signature">Log one with mlflow.models.infer_signature so that inputs can be checked.</Empty>
   }
   return (
     <table>
@@ -25,7 +23,7 @@ export function Signature({ signature }: { signature: Readonly<Record<string, un
             <td>{column.side}</td>
             <td className="break">{column.name}</td>
             <td>{column.type}</td>
-            <td>{column.required ? 'yes' : 'may be missing'}</td>
+            <td>{column.required ? 'yes' : 'no'}</td>
           </tr>
         ))}
       </tbody>

@@ -21,7 +21,7 @@ export function Trust({ version }: { version: Version }) {
             </span>
           </li>
         ))}
-        {version.approvals.length === 0 && <li className="muted">Nobody has approved it.</li>}
+        {version.approvals.length === 0 && <li className="muted">No approvals yet.</li>}
       </ul>
       <Signed signed={version.signed} />
       <Act version={version} />
@@ -30,13 +30,13 @@ export function Trust({ version }: { version: Version }) {
 }
 
 function Signed({ signed }: { signed: Version['signed'] }) {
-  if (signed === null) return <p className="muted">It is not signed.</p>
+  if (signed === null) return <p className="muted">Not signed.</p>
   return (
     <p className="break">
       <Status
         word="signed"
         tone={signed.trusted ? 'good' : 'warn'}
-        label={signed.trusted ? 'signed with a trusted key' : 'signed with a key that the model does not trust'}
+        label={signed.trusted ? 'signed with a trusted key' : 'signed with an untrusted key'}
       />{' '}
       <span className="muted">
         by {signed.by} <RelativeTime at={signed.at} />, key <code>{signed.key.slice(0, 16)}</code>
@@ -56,9 +56,9 @@ function Act({ version }: { version: Version }) {
     <div>
       {mine ? (
         <Confirm
-          label="Take my approval back"
+          label="Withdraw my approval"
           needs={APPROVE}
-          preview={<p>Gates that count approvals are judged without yours from now on. Aliases stay where they are.</p>}
+          preview={<p>Gates that count approvals are evaluated without yours from now on. Aliases do not move.</p>}
           act={() =>
             call<typeof registryApi.withdrawApproval>('DELETE', '/v1/models/:name/versions/:version/approvals', {
               params,
@@ -72,7 +72,8 @@ function Act({ version }: { version: Version }) {
           reason="optional"
           preview={
             <p>
-              Your name stands behind version {version.version}; its gates are judged again. No alias moves by itself.
+              Your approval of version {version.version} is recorded and its gates are re-evaluated. No alias moves by
+              itself.
             </p>
           }
           act={(comment) =>
