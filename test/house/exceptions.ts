@@ -312,14 +312,6 @@ src/transfer/tracking-tables.ts | reads | trace_links of traces
 src/transfer/tracking-tables.ts | reads | trace_metadata of traces
 src/transfer/tracking-tables.ts | reads | traces of traces
 src/transfer/tracking-tables.ts | seam | src/tracking/room.ts
-# web
-web/charts/curves.ts | circle | in a circle
-web/charts/smoothing.ts | circle | in a circle
-web/parts/endpoint/business-metrics.tsx | sentence | gate.gate.startsWith(PREFIX)
-web/parts/form | folders | web/parts/frame
-web/parts/form | folders | web/parts/run
-web/parts/run/artifact-browser.tsx | circle | in a circle
-web/parts/run/artifact-preview.tsx | circle | in a circle
 `
 
 /** The lines of the list. */

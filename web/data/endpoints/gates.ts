@@ -12,7 +12,13 @@ interface GateText {
 export const SPLIT_GATE = 'sample_ratio'
 /** A gate that holds a rollout up and never rejects: it has a mean and a limit, no e-value. */
 export const SHIFT_GATE = 'score_shift'
+
 const METRIC = 'metric '
+
+/** The gate of a metric of the plan. */
+export function metricGate(metric: string): string {
+  return METRIC + metric
+}
 
 const GATES: Readonly<Record<string, GateText>> = {
   error_rate: { compares: 'failed requests of the candidate, against the limit in the plan', isShare: true },

@@ -1,14 +1,16 @@
 /** The metrics of the business by side: what each version reached, and the difference with its interval, valid whenever one looks. */
+import { metricGate } from '../../data/endpoints/gates.ts'
 import { count, figure, interval, words } from '../../data/format.ts'
 import type { Rollout } from '../../data/queries.ts'
 import { Scroll } from '../page/page.tsx'
 import { Status } from '../page/status.tsx'
 
-const PREFIX = 'metric '
 const [WIDTH, HEIGHT] = [160, 20]
 
 export function BusinessMetrics({ rollout }: { rollout: Rollout }) {
-  const metrics = rollout.gates.filter((gate) => gate.gate.startsWith(PREFIX))
+  const metrics = (rollout.plan.metrics ?? []).flatMap(({ name }) =>
+    rollout.gates.filter(({ gate }) => gate === metricGate(name)).map((gate) => ({ name, gate })),
+  )
   if (metrics.length === 0) return null
   const deciding = rollout.plan.ab?.metric
   return (
@@ -27,22 +29,19 @@ export function BusinessMetrics({ rollout }: { rollout: Rollout }) {
             </tr>
           </thead>
           <tbody>
-            {metrics.map((gate) => {
-              const name = gate.gate.slice(PREFIX.length)
-              return (
-                <tr key={name}>
-                  <td>
-                    {words(name)}
-                    {name === deciding && <div className="muted small">decides the rollout</div>}
-                  </td>
-                  <td className="num">{figure(gate.candidate)}</td>
-                  <td className="num">{figure(gate.stable)}</td>
-                  <td className="num">{interval(gate.interval)}</td>
-                  <td>{gate.interval === null ? <Status word="no_data" /> : <Bar bounds={gate.interval} />}</td>
-                  <td className="num">{count(gate.n)}</td>
-                </tr>
-              )
-            })}
+            {metrics.map(({ name, gate }) => (
+              <tr key={name}>
+                <td>
+                  {words(name)}
+                  {name === deciding && <div className="muted small">decides the rollout</div>}
+                </td>
+                <td className="num">{figure(gate.candidate)}</td>
+                <td className="num">{figure(gate.stable)}</td>
+                <td className="num">{interval(gate.interval)}</td>
+                <td>{gate.interval === null ? <Status word="no_data" /> : <Bar bounds={gate.interval} />}</td>
+                <td className="num">{count(gate.n)}</td>
+              </tr>
+            ))}
           </tbody>
         </table>
       </Scroll>
