@@ -8,8 +8,6 @@
 export const FOLDER_PAIRS: readonly { readonly pair: string; readonly reason: string }[] = []
 
 const LINES = `
-# bench
-bench | flat | more than 25 files
 # src
 src/app.ts | app | 200 lines or more
 src/app.ts | app | auth from more than one file

@@ -1,14 +1,14 @@
 /** What the monitors cost: one hour's window of 23 series against the same clock hours of four weeks. */
-import { addHour, makeHistory } from '../src/stats/history.ts'
-import type { History } from '../src/stats/history.ts'
-import { calibrateFor, cleanPast, cleanWindows, judge } from '../src/stats/calibrate.ts'
-import { prng } from '../src/stats/prng.ts'
-import { makeSpec } from '../src/stats/profile-spec.ts'
-import type { Column } from '../src/stats/profile-spec.ts'
-import { profileColumns } from '../src/stats/profile.ts'
-import { measure } from '../src/stats/window.ts'
-import { ms } from './table.ts'
-import type { Row } from './table.ts'
+import { addHour, makeHistory } from '../../src/stats/history.ts'
+import type { History } from '../../src/stats/history.ts'
+import { calibrateFor, cleanPast, cleanWindows, judge } from '../../src/stats/calibrate.ts'
+import { prng } from '../../src/stats/prng.ts'
+import { makeSpec } from '../../src/stats/profile-spec.ts'
+import type { Column } from '../../src/stats/profile-spec.ts'
+import { profileColumns } from '../../src/stats/profile.ts'
+import { measure } from '../../src/stats/window.ts'
+import { ms } from '../table.ts'
+import type { Row } from '../table.ts'
 
 const NUMERIC = 18
 const CATEGORIES = [10, 16, 110, 3, 24] as const

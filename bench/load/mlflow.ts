@@ -2,10 +2,10 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { testEnv } from '../test/python-env.ts'
+import { testEnv } from '../../test/python-env.ts'
 import { startPeer } from './peer.ts'
 import type { Peer } from './peer.ts'
-import type { Options } from './table.ts'
+import type { Options } from '../table.ts'
 
 const PACKAGE = 'mlflow==3.17.2'
 

@@ -4,12 +4,12 @@ import { closeSync, copyFileSync, createReadStream, fsyncSync, mkdtempSync, open
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startTestServer } from '../test/server.ts'
-import { startMlflow } from './mlflow.ts'
-import { cpuMsOf, familyOf, memoryOf } from './process.ts'
-import { COMPILED } from './serve.ts'
-import { megabytes, ms, thousands } from './table.ts'
-import type { Options, Row } from './table.ts'
+import { startTestServer } from '../../test/server.ts'
+import { startMlflow } from '../load/mlflow.ts'
+import { cpuMsOf, familyOf, memoryOf } from '../load/process.ts'
+import { COMPILED } from '../program/serve.ts'
+import { megabytes, ms, thousands } from '../table.ts'
+import type { Options, Row } from '../table.ts'
 
 const MB = 1_000_000
 

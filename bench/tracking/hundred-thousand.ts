@@ -1,20 +1,20 @@
-/** Makes a data folder with an experiment of 100,000 runs, through the room's own functions: `node bench/hundred-thousand.ts DIR`. */
+/** Makes a data folder with an experiment of 100,000 runs, through the room's own functions: `node bench/tracking/hundred-thousand.ts DIR`. */
 import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
-import { auditLog } from '../src/auth/audit.ts'
-import { SYSTEM } from '../src/auth/tokens.ts'
-import { prng } from '../src/stats/prng.ts'
-import { lockFolder } from '../src/store/folder-lock.ts'
-import { openStore } from '../src/store/open.ts'
-import { logBatch } from '../src/tracking/runs/batch.ts'
-import { createExperiment } from '../src/tracking/experiments/experiments.ts'
-import type { MetricPoint } from '../src/tracking/metrics/points.ts'
-import { writePoints } from '../src/tracking/metrics/rows.ts'
-import { hexId, trackingRoom } from '../src/tracking/room.ts'
-import type { Tracking } from '../src/tracking/room.ts'
-import { createRun, insertRuns, updateRun } from '../src/tracking/runs/runs.ts'
-import type { RunRow } from '../src/tracking/runs/runs.ts'
-import { insertRows } from '../src/store/sql/sql.ts'
+import { auditLog } from '../../src/auth/audit.ts'
+import { SYSTEM } from '../../src/auth/tokens.ts'
+import { prng } from '../../src/stats/prng.ts'
+import { lockFolder } from '../../src/store/folder-lock.ts'
+import { openStore } from '../../src/store/open.ts'
+import { logBatch } from '../../src/tracking/runs/batch.ts'
+import { createExperiment } from '../../src/tracking/experiments/experiments.ts'
+import type { MetricPoint } from '../../src/tracking/metrics/points.ts'
+import { writePoints } from '../../src/tracking/metrics/rows.ts'
+import { hexId, trackingRoom } from '../../src/tracking/room.ts'
+import type { Tracking } from '../../src/tracking/room.ts'
+import { createRun, insertRuns, updateRun } from '../../src/tracking/runs/runs.ts'
+import type { RunRow } from '../../src/tracking/runs/runs.ts'
+import { insertRows } from '../../src/store/sql/sql.ts'
 
 export interface Wanted {
   /** A data folder that no server uses now. */
@@ -160,7 +160,7 @@ async function main(): Promise<void> {
   const [runs, points] = [Number(values.runs), Number(values.points)]
   if (dataDir === undefined || !Number.isSafeInteger(runs) || runs < 1 || !Number.isSafeInteger(points) || points < 0) {
     process.stderr.write(
-      'Usage: node bench/hundred-thousand.ts DIR [--runs N] [--points N] [--database-url postgres://…]\n',
+      'Usage: node bench/tracking/hundred-thousand.ts DIR [--runs N] [--points N] [--database-url postgres://…]\n',
     )
     process.exitCode = 2
     return

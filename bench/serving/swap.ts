@@ -1,10 +1,10 @@
 /** What callers notice of a change of versions, and of the death of one of two gateways: requests that failed. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { LoadResult } from '../test/predict-load.ts'
+import type { LoadResult } from '../../test/predict-load.ts'
 import type { Deploy, Running } from './release.ts'
 import { CLIENTS, processesOf, release } from './release.ts'
-import { thousands } from './table.ts'
-import type { Options, Row } from './table.ts'
+import { thousands } from '../table.ts'
+import type { Options, Row } from '../table.ts'
 
 const SWAPS = 10
 /** Clients of a load that does not fill two cores: what is measured under it is not its own queue. */

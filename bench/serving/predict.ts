@@ -2,17 +2,17 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { readInputs } from '../src/scoring/inputs.ts'
-import { asTable, BREAKER } from '../src/gateway/table.ts'
-import type { BackendRoute, EndpointRoute, RoutingTable } from '../src/gateway/table.ts'
-import type { InputField } from '../src/scoring/fields.ts'
-import { prng } from '../src/stats/prng.ts'
-import type { Prng } from '../src/stats/prng.ts'
-import { servingModels } from '../test/serving-models.ts'
-import type { ServingModels } from '../test/serving-models.ts'
-import { measured, ROOT, said, started } from './loaded.ts'
-import type { Loaded } from './loaded.ts'
-import type { Options, Row } from './table.ts'
+import { readInputs } from '../../src/scoring/inputs.ts'
+import { asTable, BREAKER } from '../../src/gateway/table.ts'
+import type { BackendRoute, EndpointRoute, RoutingTable } from '../../src/gateway/table.ts'
+import type { InputField } from '../../src/scoring/fields.ts'
+import { prng } from '../../src/stats/prng.ts'
+import type { Prng } from '../../src/stats/prng.ts'
+import { servingModels } from '../../test/serving-models.ts'
+import type { ServingModels } from '../../test/serving-models.ts'
+import { measured, ROOT, said, started } from '../load/loaded.ts'
+import type { Loaded } from '../load/loaded.ts'
+import type { Options, Row } from '../table.ts'
 
 const CORES_TARGET = 12_000
 
@@ -56,7 +56,7 @@ export async function predict(options: Options): Promise<Row[]> {
 }
 
 async function floorOf(bodies: readonly string[], options: Options): Promise<Loaded> {
-  const server = await started(join(import.meta.dirname, 'floor.ts'))
+  const server = await started(join(import.meta.dirname, '../load/floor.ts'))
   try {
     return await measured(server, { path: '/', bodies, clients: 16 }, options)
   } finally {

@@ -1,14 +1,14 @@
 /** Simulated rollouts: how often equal versions are stopped, how soon bad ones are; writes the curves into the guide of rollouts. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Plan } from '../src/contract/rollout-plan.ts'
-import { quantileOf, stoppedWithin, study } from '../src/rollout/simulation/study.ts'
-import type { StudyResult } from '../src/rollout/simulation/study.ts'
-import { madeUp } from '../src/rollout/simulation/world.ts'
-import type { Fault } from '../src/rollout/simulation/world.ts'
-import type { Options, Row } from './table.ts'
+import { Plan } from '../../src/contract/rollout-plan.ts'
+import { quantileOf, stoppedWithin, study } from '../../src/rollout/simulation/study.ts'
+import type { StudyResult } from '../../src/rollout/simulation/study.ts'
+import { madeUp } from '../../src/rollout/simulation/world.ts'
+import type { Fault } from '../../src/rollout/simulation/world.ts'
+import type { Options, Row } from '../table.ts'
 
-const GUIDE = join(import.meta.dirname, '../docs/guides/rollouts.md')
+const GUIDE = join(import.meta.dirname, '../../docs/guides/rollouts.md')
 const [BEGIN, END] = ['<!-- curves: npm run bench -- --only rollout-sim -->', '<!-- end of curves -->']
 
 const GATES = { error_rate: { at_most: 0.01 } }

@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process'
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { cpuMsOf, familyOf } from './process.ts'
-import type { Row } from './table.ts'
+import { cpuMsOf, familyOf } from '../load/process.ts'
+import type { Row } from '../table.ts'
 
-const ROOT = join(import.meta.dirname, '..')
+const ROOT = join(import.meta.dirname, '../..')
 const LIMIT_MS = 15 * 60_000
 
 /** One row: seconds of an installation like that of the launcher in a fresh checkout. Throws with npm's words when it fails. */

@@ -1,10 +1,10 @@
 /** 200 changes of version with 20 killed gateways and 20 killed scorers among them, under load: what callers noticed. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { LoadAnswer, LoadResult } from '../test/predict-load.ts'
+import type { LoadAnswer, LoadResult } from '../../test/predict-load.ts'
 import type { Deploy, Running } from './release.ts'
 import { processesOf, release } from './release.ts'
-import { thousands } from './table.ts'
-import type { Options, Row } from './table.ts'
+import { thousands } from '../table.ts'
+import type { Options, Row } from '../table.ts'
 
 const SWAPS = 200
 const KILLS = 20

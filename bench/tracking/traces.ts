@@ -1,13 +1,13 @@
 /** How many spans a second are taken in durably over OTLP, whole traces at a time and span by span. */
-import { otlpRequest } from '../test/otlp.ts'
-import type { SentSpan } from '../test/otlp.ts'
-import { startTestServer } from '../test/server.ts'
-import { measured } from './loaded.ts'
-import type { Loaded } from './loaded.ts'
-import { familyOf } from './process.ts'
-import { COMPILED } from './serve.ts'
-import { ms, thousands } from './table.ts'
-import type { Options, Row } from './table.ts'
+import { otlpRequest } from '../../test/otlp.ts'
+import type { SentSpan } from '../../test/otlp.ts'
+import { startTestServer } from '../../test/server.ts'
+import { measured } from '../load/loaded.ts'
+import type { Loaded } from '../load/loaded.ts'
+import { familyOf } from '../load/process.ts'
+import { COMPILED } from '../program/serve.ts'
+import { ms, thousands } from '../table.ts'
+import type { Options, Row } from '../table.ts'
 
 const CLIENTS = 64
 

@@ -1,6 +1,6 @@
 /** A server that takes MLflow's calls, asked one thing after the other. */
-import { cpuMsOf, familyOf } from './process.ts'
-import { ms } from './table.ts'
+import { cpuMsOf, familyOf } from '../load/process.ts'
+import { ms } from '../table.ts'
 
 const TIMES = 15
 /** Until plans, caches and the compiler have settled. */

@@ -9,10 +9,10 @@ import {
   SEPTEMBER_12,
   startTimes,
   wetStarts,
-} from '../test/drift-study.ts'
-import type { Caught, Page } from '../test/drift-study.ts'
-import { flightsTable } from '../test/flights-table.ts'
-import type { Options, Row } from './table.ts'
+} from '../../test/drift-study.ts'
+import type { Caught, Page } from '../../test/drift-study.ts'
+import { flightsTable } from '../../test/flights-table.ts'
+import type { Options, Row } from '../table.ts'
 
 const HORIZON = 6
 const HOUR = 3_600_000

@@ -4,13 +4,13 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { loadNative } from '../src/scoring/native/load.ts'
-import { BOOSTED, SHAP } from '../test/clients/packages.ts'
-import { testEnv } from '../test/python-env.ts'
-import type { Options, Row } from './table.ts'
-import { ms } from './table.ts'
+import { loadNative } from '../../src/scoring/native/load.ts'
+import { BOOSTED, SHAP } from '../../test/clients/packages.ts'
+import { testEnv } from '../../test/python-env.ts'
+import type { Options, Row } from '../table.ts'
+import { ms } from '../table.ts'
 
-const SCRIPT = join(import.meta.dirname, '../python/tests/make_shap.py')
+const SCRIPT = join(import.meta.dirname, '../../python/tests/make_shap.py')
 const TARGET_MS = 0.5
 const MODELS = { hist: '31 leaves at most', full: '64 leaves' } as const
 /** The best of so many rounds of 500 rows counts: other programs only add. */

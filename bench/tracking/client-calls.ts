@@ -2,11 +2,11 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { syncTime } from './disk-sync.ts'
-import { started } from './loaded.ts'
-import { mlflowPython } from './mlflow.ts'
-import { ms } from './table.ts'
-import type { Row } from './table.ts'
+import { syncTime } from '../load/disk-sync.ts'
+import { started } from '../load/loaded.ts'
+import { mlflowPython } from '../load/mlflow.ts'
+import { ms } from '../table.ts'
+import type { Row } from '../table.ts'
 
 const CALLS = 1000
 

@@ -3,16 +3,16 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startTestServer } from '../test/server.ts'
-import type { TestServer } from '../test/server.ts'
-import { startMlflow } from './mlflow.ts'
-import { cpuMs, cpuMsOf, familyOf, memoryOf } from './process.ts'
-import type { Memory } from './process.ts'
-import { megabytes } from './table.ts'
-import type { Options, Row } from './table.ts'
+import { startTestServer } from '../../test/server.ts'
+import type { TestServer } from '../../test/server.ts'
+import { startMlflow } from '../load/mlflow.ts'
+import { cpuMs, cpuMsOf, familyOf, memoryOf } from '../load/process.ts'
+import type { Memory } from '../load/process.ts'
+import { megabytes } from '../table.ts'
+import type { Options, Row } from '../table.ts'
 
 /** The launcher keeps what Node compiled in the same place. */
-export const COMPILED = join(import.meta.dirname, '../node_modules/.cache/compiled')
+export const COMPILED = join(import.meta.dirname, '../../node_modules/.cache/compiled')
 
 /** Seconds after the start until memory is read, and during which idle CPU is counted. */
 const SETTLE_S = 3

@@ -7,11 +7,11 @@ import { endWithBench } from './children.ts'
 import { runLoad } from './load.ts'
 import type { Load, Measured } from './load.ts'
 import { cpuMsOf } from './process.ts'
-import { ms, thousands } from './table.ts'
-import type { Options } from './table.ts'
+import { ms, thousands } from '../table.ts'
+import type { Options } from '../table.ts'
 
 /** The checkout. */
-export const ROOT = join(import.meta.dirname, '..')
+export const ROOT = join(import.meta.dirname, '../..')
 
 const FIRST_ANSWER_MS = 60_000
 

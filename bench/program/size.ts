@@ -2,10 +2,10 @@
 import { lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { megabytes } from './table.ts'
-import type { Row } from './table.ts'
+import { megabytes } from '../table.ts'
+import type { Row } from '../table.ts'
 
-const ROOT = join(import.meta.dirname, '..')
+const ROOT = join(import.meta.dirname, '../..')
 
 /** Rows of node_modules and of the web UI's first view (built before by the launcher or `npm run web`). */
 export function size(): Promise<Row[]> {

@@ -1,11 +1,11 @@
 /** How long a real browser takes to show the first page of the web UI, nothing cached. */
-import { authApi } from '../src/contract/auth.ts'
-import { startTestServer } from '../test/server.ts'
-import type { TestServer } from '../test/server.ts'
-import { CHROMIUM_MISSING, findChromium } from '../test/tools.ts'
-import { openBrowser } from '../test/web/browser.ts'
-import { ms } from './table.ts'
-import type { Row } from './table.ts'
+import { authApi } from '../../src/contract/auth.ts'
+import { startTestServer } from '../../test/server.ts'
+import type { TestServer } from '../../test/server.ts'
+import { CHROMIUM_MISSING, findChromium } from '../../test/tools.ts'
+import { openBrowser } from '../../test/web/browser.ts'
+import { ms } from '../table.ts'
+import type { Row } from '../table.ts'
 
 type Browser = Awaited<ReturnType<typeof openBrowser>>
 

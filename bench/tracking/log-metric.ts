@@ -1,14 +1,14 @@
 /** What one durable `log-metric` costs over HTTP, beside the unmodified `mlflow server` where that is asked for. */
 import { join } from 'node:path'
-import { startTestServer } from '../test/server.ts'
-import { syncTime } from './disk-sync.ts'
-import { measured, said, started } from './loaded.ts'
-import type { Loaded } from './loaded.ts'
-import { peerOptions, startMlflow } from './mlflow.ts'
-import { familyOf } from './process.ts'
-import { COMPILED } from './serve.ts'
-import { ms } from './table.ts'
-import type { Options, Row } from './table.ts'
+import { startTestServer } from '../../test/server.ts'
+import { syncTime } from '../load/disk-sync.ts'
+import { measured, said, started } from '../load/loaded.ts'
+import type { Loaded } from '../load/loaded.ts'
+import { peerOptions, startMlflow } from '../load/mlflow.ts'
+import { familyOf } from '../load/process.ts'
+import { COMPILED } from '../program/serve.ts'
+import { ms } from '../table.ts'
+import type { Options, Row } from '../table.ts'
 
 const CLIENTS = [1, 16, 64] as const
 
@@ -67,7 +67,7 @@ function reached(clients: number, own: Loaded, ratio: number | undefined): boole
 
 /** What the same bodies cost a server that only parses them. */
 async function bareHttp(options: Options): Promise<Loaded> {
-  const server = await started(join(import.meta.dirname, 'floor.ts'))
+  const server = await started(join(import.meta.dirname, '../load/floor.ts'))
   try {
     return await measured(server, { path: '/', bodies: pointsOf('0'.repeat(32)), clients: 64 }, options)
   } finally {

@@ -2,10 +2,10 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startTestServer } from '../test/server.ts'
+import { startTestServer } from '../../test/server.ts'
 import { makeRuns } from './hundred-thousand.ts'
 import type { Made } from './hundred-thousand.ts'
-import { COMPILED } from './serve.ts'
+import { COMPILED } from '../program/serve.ts'
 import { call, timed } from './tracker.ts'
 import type { Reply, Timed, Tracker } from './tracker.ts'
 
