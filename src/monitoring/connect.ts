@@ -1,7 +1,7 @@
 /** Joins the monitoring room with serving, the registry, rollouts and pipelines. */
 import { SYSTEM } from '../auth/tokens.ts'
 import { toTime } from '../contract/fields.ts'
-import type { Pipelines } from '../pipelines/room.ts'
+import type { Pipelines } from '../pipelines/pipelines.ts'
 import { requireVersion } from '../registry/room.ts'
 import type { Registry } from '../registry/room.ts'
 import { inputNames } from '../rollout/connect.ts'

@@ -7,8 +7,8 @@ import { mount, Raw, type Mounted } from '../http/mount.ts'
 import { putArchive, treeFiles } from '../store/blobs/trees.ts'
 import { explainStep } from './run/explanation.ts'
 import { followLog, parsePosition, readLog } from './run/logs.ts'
-import type { Pipelines } from './room.ts'
-import { FINAL_RUNS, readState, type AttemptRow, type RunTree, type StepRow } from './run/rows.ts'
+import type { Pipelines } from './pipelines.ts'
+import { FINAL_RUNS, readState, type AttemptRow, type RunTree, type StepRow } from './context/rows.ts'
 import { cancelRun, createRun, listRuns, reproduceRun, requireRun, retryRun } from './run/runs.ts'
 import {
   createVersion,

@@ -7,7 +7,7 @@ import { logBatch } from '../tracking/runs/batch.ts'
 import { ensureExperiment } from '../tracking/experiments/experiments.ts'
 import type { Tracking } from '../tracking/room.ts'
 import { createRun, finishRun, hasRun, requireRun } from '../tracking/runs/runs.ts'
-import type { StepTracking } from './deps.ts'
+import type { StepTracking } from './context/deps.ts'
 
 /** Largest number of metrics of one write. */
 const BATCH = 1000

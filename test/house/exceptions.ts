@@ -88,7 +88,7 @@ src/monitoring/checks/evaluate.ts | reads | predictions of serving
 src/monitoring/checks/log-loss.ts | reads | endpoints of serving
 src/monitoring/connect.ts | reads | pipeline_runs of pipelines
 src/monitoring/connect.ts | reads | rollouts of rollout
-src/monitoring/connect.ts | seam | src/pipelines/room.ts
+src/monitoring/connect.ts | seam | src/pipelines/pipelines.ts
 src/monitoring/connect.ts | seam | src/registry/room.ts
 src/monitoring/connect.ts | seam | src/serving/room.ts
 src/monitoring/connect.ts | vague | connect.ts
@@ -108,14 +108,14 @@ src/monitoring/room.ts | reads | endpoints of serving
 # src/pipelines
 src/pipelines | folders | src/pipelines/run
 src/pipelines | folders | src/pipelines/spec
-src/pipelines/registering.ts | seam | src/registry/room.ts
-src/pipelines/registering.ts | vague | registering.ts
-src/pipelines/reproduce.ts | circle | in a circle
-src/pipelines/room.ts | circle | in a circle
+src/pipelines/register-model.ts | seam | src/registry/room.ts
+src/pipelines/register-model.ts | vague | registering.ts
+src/pipelines/run/reproduce.ts | circle | in a circle
+src/pipelines/pipelines.ts | circle | in a circle
 src/pipelines/run/cache.ts | circle | in a circle
 src/pipelines/run/collect.ts | circle | in a circle
 src/pipelines/run/collect.ts | sentence | end.message.includes('left no exit file')
-src/pipelines/run/context.ts | circle | in a circle
+src/pipelines/context/context.ts | circle | in a circle
 src/pipelines/run/finish.ts | circle | in a circle
 src/pipelines/run/launch.ts | circle | in a circle
 src/pipelines/run/prepare.ts | circle | in a circle
@@ -124,7 +124,7 @@ src/pipelines/run/record.ts | circle | in a circle
 src/pipelines/run/runs.ts | circle | in a circle
 src/pipelines/run/view.ts | circle | in a circle
 src/pipelines/run/watched.ts | reads | model_versions of registry
-src/pipelines/schedules.ts | circle | in a circle
+src/pipelines/run/scheduled.ts | circle | in a circle
 src/pipelines/spec/versions.ts | circle | in a circle
 src/pipelines/step-tracking.ts | seam | src/tracking/room.ts
 # src/registry

@@ -2,11 +2,11 @@
 import type { Lock } from '../../envs/lock.ts'
 import type { TreeInfo } from '../../store/blobs/trees.ts'
 import { faultPoint } from '../../store/fault.ts'
-import { paramsOf, type Context } from './context.ts'
+import { paramsOf, type Context } from '../context/context.ts'
 import { compareKeys, comparePackages, sentence } from './explain.ts'
 import { downstream } from '../spec/graph.ts'
-import { keyOf, keyParts, type KeyParts } from './key.ts'
-import type { KeyChange, RunRow, RunTree, StepRow } from './rows.ts'
+import { keyOf, keyParts, type KeyParts } from '../spec/key.ts'
+import type { KeyChange, RunRow, RunTree, StepRow } from '../context/rows.ts'
 import type { PipelineSpec, StepSpec } from '../spec/spec.ts'
 
 interface CacheRow {

@@ -3,11 +3,18 @@ import { Problem } from '../../contract/errors.ts'
 import type { Tx } from '../../store/db.ts'
 import { faultPoint } from '../../store/fault.ts'
 import type { TreeInfo } from '../../store/blobs/trees.ts'
-import { stepOf, type Context } from './context.ts'
+import { stepOf, type Context } from '../context/context.ts'
 import type { Exit } from '../drivers/driver.ts'
 import { nextPause } from './retry.ts'
 import { trackingRunOf } from './tracking-run.ts'
-import { readState, type AttemptRow, type RunRow, type RunTree, type StepFailure, type StepRow } from './rows.ts'
+import {
+  readState,
+  type AttemptRow,
+  type RunRow,
+  type RunTree,
+  type StepFailure,
+  type StepRow,
+} from '../context/rows.ts'
 
 /** A failure, or the end of an attempt that was cancelled. */
 export type End = Omit<StepFailure, 'class'> & { readonly class: StepFailure['class'] | 'cancelled' }

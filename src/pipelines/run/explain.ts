@@ -1,7 +1,7 @@
 /** Says in words why a step ran or did not: compares two keys component by component. */
 import type { Lock } from '../../envs/lock.ts'
-import type { KeyParts } from './key.ts'
-import type { KeyChange } from './rows.ts'
+import type { KeyParts } from '../spec/key.ts'
+import type { KeyChange } from '../context/rows.ts'
 
 /** Longest value that a change repeats, characters. */
 const SHOWN = 200

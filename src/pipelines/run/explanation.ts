@@ -2,9 +2,9 @@
 import { problem } from '../../contract/errors.ts'
 import type { Reply } from '../../contract/route.ts'
 import type { pipelinesApi } from '../../contract/pipelines.ts'
-import { stepOf, type Context } from './context.ts'
-import type { KeyParts } from './key.ts'
-import { readStep, type RunRow } from './rows.ts'
+import { stepOf, type Context } from '../context/context.ts'
+import type { KeyParts } from '../spec/key.ts'
+import { readStep, type RunRow } from '../context/rows.ts'
 import { viewCache } from './view.ts'
 
 export type Explanation = Reply<typeof pipelinesApi.explainStep>

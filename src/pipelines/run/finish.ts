@@ -2,11 +2,11 @@
 import { Problem } from '../../contract/errors.ts'
 import { faultPoint } from '../../store/fault.ts'
 import { canonical } from '../spec/canonical.ts'
-import type { Context } from './context.ts'
-import type { RegisterRequest } from '../deps.ts'
+import type { Context } from '../context/context.ts'
+import type { RegisterRequest } from '../context/deps.ts'
 import { downstream } from '../spec/graph.ts'
-import { gradeRun } from '../reproduce.ts'
-import { isDone, parseRun, type RegisteredModel, type RunRow, type RunTree, type StepRow } from './rows.ts'
+import { gradeRun } from './reproduce.ts'
+import { isDone, parseRun, type RegisteredModel, type RunRow, type RunTree, type StepRow } from '../context/rows.ts'
 import type { PipelineSpec } from '../spec/spec.ts'
 
 interface Ending {

@@ -8,7 +8,7 @@ import { after, test } from 'node:test'
 import { openBench, type Bench } from '../bench.fixture.ts'
 import type { Driver } from '../drivers/driver.ts'
 import { localDriver } from '../drivers/local/driver.ts'
-import { pipelinesRoom, type Pipelines } from '../room.ts'
+import { pipelinesRoom, type Pipelines } from '../pipelines.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-leader-'))
 after(() => rmSync(root, { recursive: true, force: true }))

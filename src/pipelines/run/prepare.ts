@@ -1,8 +1,8 @@
 /** The beginning of a run: its environment is locked and its experiment exists. */
 import { Problem } from '../../contract/errors.ts'
 import { faultPoint } from '../../store/fault.ts'
-import type { Context } from './context.ts'
-import type { RunRow, StepFailure } from './rows.ts'
+import type { Context } from '../context/context.ts'
+import type { RunRow, StepFailure } from '../context/rows.ts'
 
 /** Brings a run from waiting to running. A fault of the environment ends its first steps and so the run. */
 export async function prepareRun(context: Context, run: RunRow): Promise<void> {

@@ -2,12 +2,12 @@
 import type { Leases } from '../../jobs/leases.ts'
 import { keyStep } from './cache.ts'
 import { collectAttempt, failAttempt, loseAttempt } from './collect.ts'
-import { stepOf, type Context } from './context.ts'
+import { stepOf, type Context } from '../context/context.ts'
 import { finishRun } from './finish.ts'
 import { GRACE_MS, launchAttempt, openAttempt } from './launch.ts'
 import { isDue } from './retry.ts'
 import { prepareRun } from './prepare.ts'
-import { FINAL_RUNS, FINAL_STEPS, isActive, isDone, readState, type AttemptRow, type RunTree } from './rows.ts'
+import { FINAL_RUNS, FINAL_STEPS, isActive, isDone, readState, type AttemptRow, type RunTree } from '../context/rows.ts'
 
 /** Between looks at attempts whose end nobody tells us, ms. */
 const LOOK_MS = 250

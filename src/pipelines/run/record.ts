@@ -4,8 +4,8 @@
  */
 import { cpus, machine, totalmem, type } from 'node:os'
 import { inputDigests } from './cache.ts'
-import type { Context } from './context.ts'
-import type { RunTree } from './rows.ts'
+import type { Context } from '../context/context.ts'
+import type { RunTree } from '../context/rows.ts'
 import { sourceOf } from '../spec/sources.ts'
 import type { StepSpec } from '../spec/spec.ts'
 

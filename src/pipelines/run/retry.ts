@@ -1,6 +1,6 @@
 /** When a failed attempt is tried again: a budget for each cause, and growing pauses. */
 import type { Failure } from '../../contract/pipelines.ts'
-import type { AttemptRow } from './rows.ts'
+import type { AttemptRow } from '../context/rows.ts'
 
 /** Repeats by cause where the project file says nothing: our own faults are ours to repeat, the user's are not. */
 export const BUDGETS: Readonly<Record<Failure, number>> = {

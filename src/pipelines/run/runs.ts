@@ -4,10 +4,18 @@ import { problem } from '../../contract/errors.ts'
 import type { Trigger } from '../../contract/pipelines.ts'
 import type { Reader } from '../../store/db.ts'
 import { faultPoint } from '../../store/fault.ts'
-import type { Context } from './context.ts'
-import { FINAL_RUNS, parseRun, readRun, readState, type RunOptions, type RunRow, type RunTree } from './rows.ts'
-import { findMissing, openProof, type Proof } from '../reproduce.ts'
-import { pinAliases } from './pin.ts'
+import type { Context } from '../context/context.ts'
+import {
+  FINAL_RUNS,
+  parseRun,
+  readRun,
+  readState,
+  type RunOptions,
+  type RunRow,
+  type RunTree,
+} from '../context/rows.ts'
+import { findMissing, openProof, type Proof } from './reproduce.ts'
+import { pinAliases } from '../spec/pin.ts'
 import { overrideParams } from '../spec/spec.ts'
 import { requireVersion, type VersionRow } from '../spec/versions.ts'
 

@@ -2,9 +2,9 @@
 import type { z } from 'zod'
 import type { Attempt, Cache, PipelineRun, PipelineRunRow, PipelineVersion, Step } from '../../contract/pipelines.ts'
 import { toTime } from '../../contract/fields.ts'
-import { stepOf, type Context } from './context.ts'
+import { stepOf, type Context } from '../context/context.ts'
 import { criticalPath } from '../spec/graph.ts'
-import type { AttemptRow, RegisteredModel, RunRow, RunTree, StepRow } from './rows.ts'
+import type { AttemptRow, RegisteredModel, RunRow, RunTree, StepRow } from '../context/rows.ts'
 import type { PipelineSpec } from '../spec/spec.ts'
 import type { VersionRow } from '../spec/versions.ts'
 

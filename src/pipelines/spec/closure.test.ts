@@ -5,9 +5,9 @@ import { canonical, hashOf } from './canonical.ts'
 import { closureOf } from './closure.ts'
 import { criticalPath, downstream, sortSteps } from './graph.ts'
 import { definesName, readImports } from './imports.ts'
-import { nearlyEqual } from '../reproduce.ts'
+import { nearlyEqual } from '../run/reproduce.ts'
 import { nextPause } from '../run/retry.ts'
-import type { AttemptRow } from '../run/rows.ts'
+import type { AttemptRow } from '../context/rows.ts'
 
 test('every form of import is found, and none inside text', () => {
   const { imports, dynamic } = readImports(`

@@ -3,7 +3,7 @@ import { SYSTEM } from '../auth/tokens.ts'
 import type { Gate } from '../contract/registry.ts'
 import { registerVersion } from '../registry/versions/register.ts'
 import type { Registry } from '../registry/room.ts'
-import type { PipelinesDeps } from './deps.ts'
+import type { PipelinesDeps } from './context/deps.ts'
 
 export function registering(registry: Registry): PipelinesDeps['registerModel'] {
   return async (request) => {

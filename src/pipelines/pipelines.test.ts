@@ -8,7 +8,7 @@ import { treeFiles } from '../store/blobs/trees.ts'
 import { ANA, openBench, type Bench } from './bench.fixture.ts'
 import { explainStep } from './run/explanation.ts'
 import { followLog } from './run/logs.ts'
-import { readRun } from './run/rows.ts'
+import { readRun } from './context/rows.ts'
 import type { RunView } from './run/view.ts'
 import { cancelRun, reproduceRun, requireRun, retryRun } from './run/runs.ts'
 

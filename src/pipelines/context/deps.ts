@@ -1,12 +1,12 @@
 /** What the pipelines room is given: the store, environments, drivers, and functions of rooms below it. */
-import type { Principal } from '../contract/access.ts'
-import type { Clock, Ids } from '../contract/ids.ts'
-import type { Plan } from '../contract/rollout-plan.ts'
-import type { Envs } from '../envs/environments.ts'
-import type { Blobs } from '../store/blobs/blobs.ts'
-import type { Db, Tx } from '../store/db.ts'
-import type { Driver } from './drivers/driver.ts'
-import type { AliasVersion } from './run/pin.ts'
+import type { Principal } from '../../contract/access.ts'
+import type { Clock, Ids } from '../../contract/ids.ts'
+import type { Plan } from '../../contract/rollout-plan.ts'
+import type { Envs } from '../../envs/environments.ts'
+import type { Blobs } from '../../store/blobs/blobs.ts'
+import type { Db, Tx } from '../../store/db.ts'
+import type { Driver } from '../drivers/driver.ts'
+import type { AliasVersion } from '../spec/pin.ts'
 
 /** How steps appear in tracking. Each attempt logs to a run of its own. */
 export interface StepTracking {

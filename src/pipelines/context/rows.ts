@@ -2,7 +2,7 @@
 import type { AttemptState, Failure, RunState, StepState, Trigger } from '../../contract/pipelines.ts'
 import type { Reader } from '../../store/db.ts'
 import type { TreeInfo } from '../../store/blobs/trees.ts'
-import type { KeyParts } from './key.ts'
+import type { KeyParts } from '../spec/key.ts'
 
 export interface RunOptions {
   /** Take no cached result for this step and those after it. */

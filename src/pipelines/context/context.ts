@@ -1,5 +1,5 @@
 /** What the parts of the reconciler share: the deps, compiled specs, and what runs are doing right now. */
-import type { PipelinesDeps } from '../deps.ts'
+import type { PipelinesDeps } from './deps.ts'
 import type { RunRow } from './rows.ts'
 import type { PipelineSpec, StepSpec } from '../spec/spec.ts'
 import { requireVersion } from '../spec/versions.ts'

@@ -1,9 +1,9 @@
 /** Proves a run: runs it again from raw data and grades how equal the result is. */
 import type { z } from 'zod'
-import type { Reproduction } from '../contract/pipelines.ts'
-import { treeDigests, treeFiles, type TreeFile } from '../store/blobs/trees.ts'
-import type { Context } from './run/context.ts'
-import { isDone, readState, type RunRow, type RunTree, type StepRow } from './run/rows.ts'
+import type { Reproduction } from '../../contract/pipelines.ts'
+import { treeDigests, treeFiles, type TreeFile } from '../../store/blobs/trees.ts'
+import type { Context } from '../context/context.ts'
+import { isDone, readState, type RunRow, type RunTree, type StepRow } from '../context/rows.ts'
 
 export type Proof = z.output<typeof Reproduction>
 type StepProof = Proof['steps'][number]

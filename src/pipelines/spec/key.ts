@@ -1,7 +1,7 @@
 /** The cache key of a step: every component that may change its result, kept one by one so that a miss can be explained. */
 import type { Lock } from '../../envs/lock.ts'
-import { hashOf } from '../spec/canonical.ts'
-import type { StepSpec } from '../spec/spec.ts'
+import { hashOf } from './canonical.ts'
+import type { StepSpec } from './spec.ts'
 
 /** The components of key version k1. What is a record is compared entry by entry. */
 export interface KeyParts {

@@ -1,11 +1,11 @@
 /** Runs by the clock: a project's newest version sets its schedule, and each due time is one run. */
-import { SYSTEM } from '../auth/tokens.ts'
-import { removeSchedule, setSchedule } from '../jobs/schedule.ts'
-import type { Handler, Worker } from '../jobs/worker.ts'
-import type { Tx } from '../store/db.ts'
-import type { Pipelines } from './room.ts'
-import { FINAL_RUNS, readRun } from './run/rows.ts'
-import type { PipelineSpec } from './spec/spec.ts'
+import { SYSTEM } from '../../auth/tokens.ts'
+import { removeSchedule, setSchedule } from '../../jobs/schedule.ts'
+import type { Handler, Worker } from '../../jobs/worker.ts'
+import type { Tx } from '../../store/db.ts'
+import type { Pipelines } from '../pipelines.ts'
+import { FINAL_RUNS, readRun } from '../context/rows.ts'
+import type { PipelineSpec } from '../spec/spec.ts'
 
 /** Kind of the job that is one due time. */
 export const SCHEDULED_RUN = 'pipelines.run'

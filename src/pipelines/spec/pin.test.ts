@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { pinAliases } from './pin.ts'
-import type { PipelineSpec } from '../spec/spec.ts'
+import type { PipelineSpec } from './spec.ts'
 
 const spec = {
   steps: [

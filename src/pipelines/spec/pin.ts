@@ -1,5 +1,5 @@
 /** Params that name a model by alias are pinned to the version that the alias names now, so that a run's inputs do not move under it. */
-import type { PipelineSpec } from '../spec/spec.ts'
+import type { PipelineSpec } from './spec.ts'
 
 /** The version that an alias names; undefined when it names none. */
 export type AliasVersion = (model: string, alias: string) => Promise<string | undefined>
