@@ -26,21 +26,11 @@ import { monitoringRoom } from './monitoring/monitors.ts'
 import type { Monitoring } from './monitoring/monitors.ts'
 import { pruneMonitors } from './monitoring/prune.ts'
 import { monitoringRoutes } from './monitoring/routes.ts'
-import { localDriver } from './pipelines/drivers/local/driver.ts'
-import { holdsPipelines } from './pipelines/spec/versions.ts'
-import { attemptLog, runsBehindVersions, watchedRuns } from './pipelines/run/watched.ts'
-import { registering } from './pipelines/register-model.ts'
-import { pipelinesRoom } from './pipelines/pipelines.ts'
-import type { Pipelines } from './pipelines/pipelines.ts'
-import { pipelinesRoutes } from './pipelines/routes.ts'
-import { handleSchedules } from './pipelines/run/scheduled.ts'
-import { secretFromEnvironment } from './pipelines/secrets.ts'
-import { stepTokens } from './pipelines/step-tokens.ts'
-import { stepTracking } from './pipelines/step-tracking.ts'
-import { gradeVersions, registryDigests } from './registry/versions/read.ts'
+import { pipelinesRoom } from './pipelines/room.ts'
+import type { PipelinesRoom } from './pipelines/room.ts'
+import { registryDigests } from './registry/versions/read.ts'
 import { registryPart } from './registry/project-part.ts'
-import { citedByVersions } from './registry/versions/cited.ts'
-import { aliasVersion } from './registry/aliases/aliases.ts'
+import { citedByVersions, pipelineRunsOfVersions } from './registry/versions/cited.ts'
 import { versionPython } from './registry/versions/environment.ts'
 import { handleLowering, versionFiles } from './registry/lowering/lowering.ts'
 import { storedVersions } from './registry/versions/read.ts'
@@ -140,7 +130,6 @@ export interface App {
 }
 
 /** Steps that run at the same time, scorer processes of a Python version, and the size at which a scorer is recycled. */
-const STEPS_AT_ONCE = 2
 const SCORERS = 1
 const SCORER_MB = 2048
 
@@ -235,24 +224,24 @@ function makeBase({ store, log, http, auth }: Ground, { envs }: EnvsRoom): Base 
   }
 }
 
-function makePipelines(ground: Ground, base: Base, rooms: { tracking: Tracking; registry: Registry }): Pipelines {
-  const { options, http, auth } = ground
-  const tokenOf = stepTokens(auth.tokens, base.clock)
+function makePipelines(
+  { options, http, auth }: Ground,
+  base: Base,
+  rooms: { tracking: Tracking; registry: Registry; jobs: JobsRoom },
+): PipelinesRoom {
   return pipelinesRoom({
     ...base,
+    ...rooms.jobs,
     ...(options.stepMemory !== undefined && { stepMemory: options.stepMemory }),
-    chance: Math.random,
-    driver: localDriver({ blobs: base.blobs, folder: join(options.dataDir, 'attempts'), clock: base.clock }),
-    tracking: stepTracking(rooms.tracking),
-    stepAccess: async (project) => ({ uri: http.addresses.url, token: await tokenOf(project) }),
-    secret: secretFromEnvironment,
-    proved: (run, grade) => gradeVersions(rooms.registry, run, grade),
-    registerModel: registering(rooms.registry),
-    aliasVersion: (model, alias) => aliasVersion(base.db, model, alias),
+    dataDir: options.dataDir,
+    tracking: rooms.tracking,
+    registry: rooms.registry,
+    tokens: auth.tokens,
+    url: () => http.addresses.url,
+    random: Math.random,
     record: base.audit.record,
     changed: base.publish('pipelines'),
     onError: base.onError('pipelines'),
-    concurrency: STEPS_AT_ONCE,
   })
 }
 
@@ -284,7 +273,7 @@ function makeServing({ options, log, auth }: Ground, base: Base, parts: ServingP
 }
 
 interface Metered {
-  readonly pipelines: Pipelines
+  readonly pipelines: PipelinesRoom
   readonly serving: ServingRoom
   readonly registry: Registry
 }
@@ -317,7 +306,7 @@ function makeRollouts(base: Base, { leases }: JobsRoom, rooms: { serving: Servin
 interface Watched {
   readonly tracking: Tracking
   readonly registry: Registry
-  readonly pipelines: Pipelines
+  readonly pipelines: PipelinesRoom
   readonly serving: ServingRoom
   readonly rollouts: Rollouts
   readonly jobs: JobsRoom
@@ -342,7 +331,7 @@ function makeMonitoring(base: Base, { jobs, http, rollouts, tracking, ...rooms }
 interface Kept {
   readonly tracking: Tracking
   readonly registry: Registry
-  readonly pipelines: Pipelines
+  readonly pipelines: PipelinesRoom
 }
 
 /** Every room that keeps digests is named here: what no source yields is deleted. */
@@ -352,11 +341,14 @@ function makeKeeping(options: AppOptions, { worker }: JobsRoom, { tracking, regi
   return keepingOf(tracking, worker, {
     cited: async () => {
       const cited = await versions()
-      return { ...cited, runs: new Set([...cited.runs, ...(await runsBehindVersions(db))]) }
+      return {
+        ...cited,
+        runs: new Set([...cited.runs, ...(await pipelines.tracked.runsBehind(await pipelineRunsOfVersions(db)))]),
+      }
     },
     sources: [() => registryDigests(registry), () => pipelines.blobDigests()],
-    watched: () => watchedRuns(db),
-    logOf: (run) => attemptLog(db, run),
+    watched: () => pipelines.tracked.watched(),
+    logOf: (run) => pipelines.tracked.logOf(run),
     silentMs: options.lostAfterMs ?? 30 * 60_000,
     prune: () => pruneMonitors(db, tracking.clock()),
     graceMs: options.blobGraceMs ?? 24 * 3_600_000,
@@ -409,12 +401,11 @@ function buildRooms(ground: Ground): House {
   const testEnv: Record<string, string> = {}
   const allow = options.egressAllow ?? []
   const webhooks = connectWebhooks({ ...base, dataDir: options.dataDir, allow, testEnv }, worker)
-  projectParts.push({ holds: holdsEndpoints }, { holds: holdsPipelines }, registryPart(registry, webhooks))
   const python = versionPython(base.envs)
   const { onnxRuntime, prove, exporting } = onnxServing(envs.cacheFolder)
   handleLowering(registry, worker, { python, verify: replaying(verifyApart), proveOnnx: prove, exporting })
-  const pipelines = makePipelines(ground, base, { tracking, registry })
-  handleSchedules(pipelines, worker)
+  const pipelines = makePipelines(ground, base, { tracking, registry, jobs })
+  projectParts.push({ holds: holdsEndpoints }, pipelines.projectPart, registryPart(registry, webhooks))
   const keeping = makeKeeping(options, jobs, { tracking, registry, pipelines })
   const serving = makeServing(ground, base, {
     ...servingLinks(registry),
@@ -439,7 +430,7 @@ function buildRooms(ground: Ground): House {
       ...registryRoutes(registry, [endpointLineage(db), incidentLineage(db)]),
       ...registryWireRoutes(registry, tracking),
       ...webhookRoutes(webhooks),
-      ...pipelinesRoutes(pipelines),
+      ...pipelines.routes,
       ...servingRoutes(serving),
       ...viewRoutes(serving, { ...base, tokenOf: tryTokens(auth.tokens, base.clock) }),
       ...rolloutRoutes(rollouts),

@@ -2,6 +2,7 @@
 import { SYSTEM } from '../auth/tokens.ts'
 import { toTime } from '../contract/fields.ts'
 import type { Pipelines } from '../pipelines/pipelines.ts'
+import { endedRuns } from '../pipelines/run/watched.ts'
 import { requireVersion } from '../registry/room.ts'
 import type { Registry } from '../registry/room.ts'
 import { inputNames } from '../rollout/connect.ts'
@@ -15,7 +16,7 @@ import type { HouseEvent, MonitoringDeps, Reference } from './room.ts'
 
 export interface Neighbours {
   readonly registry: Registry
-  readonly pipelines: Pipelines
+  readonly pipelines: Pick<Pipelines, 'startRun'>
   readonly serving: ServingRoom
   readonly rollouts: () => Rollouts
 }
@@ -91,10 +92,7 @@ async function eventLog(
     'SELECT id, version, state, COALESCE(finished_at, created_at) AS at FROM rollouts WHERE endpoint = ? AND COALESCE(finished_at, created_at) BETWEEN ? AND ?',
     [asked.endpoint, asked.from, asked.to],
   )
-  const runs = await db.all<{ id: string; outcome: string | null; at: number }>(
-    'SELECT id, outcome, finished_at AS at FROM pipeline_runs WHERE project = ? AND finished_at BETWEEN ? AND ?',
-    [project, asked.from, asked.to],
-  )
+  const runs = await endedRuns(db, { project, from: asked.from, to: asked.to })
   return [
     ...rollouts.map(({ id, version, state, at }): HouseEvent => ({
       at,

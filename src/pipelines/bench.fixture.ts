@@ -10,7 +10,8 @@ import { openStore, type Store } from '../store/open.ts'
 import { putTree } from '../store/blobs/trees.ts'
 import type { PipelinesDeps, RegisterRequest, StepTracking } from './context/deps.ts'
 import { localDriver } from './drivers/local/driver.ts'
-import { pipelinesRoom, type Pipelines } from './pipelines.ts'
+import { Leases } from './../jobs/leases.ts'
+import { openPipelines, type Pipelines } from './pipelines.ts'
 import { createRun, requireRun } from './run/runs.ts'
 import { createVersion } from './spec/versions.ts'
 import { viewRun, type RunView } from './run/view.ts'
@@ -63,7 +64,7 @@ export async function openBench(
     blobs,
     clock,
     ids,
-    chance: () => 0,
+    random: () => 0,
     envs: envsRoom({ db, clock, cacheFolder: join(dataDir, '../cache'), offline: true }).envs,
     driver: localDriver({ blobs, folder: join(dataDir, 'run', 'attempts'), clock }),
     tracking: rememberingTracking(tracked),
@@ -83,7 +84,7 @@ export async function openBench(
     concurrency: 2,
     ...changes(store),
   }
-  const room = pipelinesRoom(deps)
+  const room = openPipelines(deps, new Leases(db))
   room.start()
   const view = async (id: string): Promise<RunView> => viewRun(room.context, await requireRun(room.context, ANA, id))
   return {

@@ -1,6 +1,6 @@
-/** The pipelines room: its loop, and what other rooms and the routes may ask of it. */
+/** Pipelines as one thing: their loop, and what routes and other rooms may ask of them. */
 import type { Principal } from '../contract/access.ts'
-import { Leases } from '../jobs/leases.ts'
+import type { Leases } from '../jobs/leases.ts'
 import { treeDigests } from '../store/blobs/trees.ts'
 import { Context } from './context/context.ts'
 import type { PipelinesDeps } from './context/deps.ts'
@@ -19,7 +19,7 @@ export interface Pipelines {
   /** Looks at a run now. */
   wake(runId: string): void
   /** Starts a run of a project's newest version, for schedules and reactions. `id` makes a repeated call one run. */
-  startRun(who: Principal, project: string, given?: Omit<NewRun, 'version'>): Promise<string>
+  startRun(who: Principal, project: string, run?: Omit<NewRun, 'version'>): Promise<string>
   /** A run as the contract shows it; undefined when there is none. */
   run(runId: string): Promise<RunView | undefined>
   /** What attempts used, for the cost room: rows that ended after `since` (ms), oldest first. */
@@ -42,17 +42,18 @@ export interface AttemptUsage {
   readonly wall_ms: number | null
 }
 
-export function pipelinesRoom(deps: PipelinesDeps): Pipelines {
+/** Makes them; nothing moves before `start`. */
+export function openPipelines(deps: PipelinesDeps, leases: Leases): Pipelines {
   const context = new Context(deps)
-  const reconciler = new Reconciler(context, new Leases(deps.db))
+  const reconciler = new Reconciler(context, leases)
   return {
     context,
     start: () => reconciler.start(),
     stop: () => reconciler.stop(),
     wake: (runId) => reconciler.wake(runId),
-    async startRun(who, project, given) {
+    async startRun(who, project, run) {
       const version = await newestVersion(deps.db, project)
-      const id = await createRun(context, who, { params: {}, options: {}, trigger: 'reaction', ...given, version })
+      const id = await createRun(context, who, { params: {}, options: {}, trigger: 'reaction', ...run, version })
       reconciler.wake(id)
       return id
     },

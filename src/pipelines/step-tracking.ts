@@ -12,6 +12,7 @@ import type { StepTracking } from './context/deps.ts'
 /** Largest number of metrics of one write. */
 const BATCH = 1000
 
+/** The port of pipelines to tracking, carried out by the tracking room. */
 export function stepTracking(tracking: Tracking): StepTracking {
   return {
     ensureExperiment: (project, name) => tracking.db.tx((t) => ensureExperiment(t, tracking, project, name)),

@@ -13,7 +13,6 @@ src/app.ts | app | 200 lines or more
 src/app.ts | app | auth from more than one file
 src/app.ts | app | http from more than one file
 src/app.ts | app | monitoring from more than one file
-src/app.ts | app | pipelines from more than one file
 src/app.ts | app | registry from more than one file
 src/app.ts | app | rollout from more than one file
 src/app.ts | app | scoring from more than one file
@@ -25,7 +24,6 @@ src/app.ts | app | transfer from more than one file
 src/app.ts | routes | src/evaluation/routes.ts
 src/app.ts | routes | src/llm/routes.ts
 src/app.ts | routes | src/monitoring/routes.ts
-src/app.ts | routes | src/pipelines/routes.ts
 src/app.ts | routes | src/registry/routes.ts
 src/app.ts | routes | src/registry/webhooks/routes.ts
 src/app.ts | routes | src/rollout/routes.ts
@@ -86,9 +84,7 @@ src/monitoring/channels/prometheus.ts | reads | endpoints of serving
 src/monitoring/checks | folders | src/monitoring/incidents
 src/monitoring/checks/evaluate.ts | reads | predictions of serving
 src/monitoring/checks/log-loss.ts | reads | endpoints of serving
-src/monitoring/connect.ts | reads | pipeline_runs of pipelines
 src/monitoring/connect.ts | reads | rollouts of rollout
-src/monitoring/connect.ts | seam | src/pipelines/pipelines.ts
 src/monitoring/connect.ts | seam | src/registry/room.ts
 src/monitoring/connect.ts | seam | src/serving/room.ts
 src/monitoring/connect.ts | vague | connect.ts
@@ -106,26 +102,9 @@ src/monitoring/profiles/hours.ts | reads | predictions of serving
 src/monitoring/prune.ts | reads | endpoints of serving
 src/monitoring/room.ts | reads | endpoints of serving
 # src/pipelines
-src/pipelines | folders | src/pipelines/run
-src/pipelines | folders | src/pipelines/spec
-src/pipelines/register-model.ts | seam | src/registry/room.ts
-src/pipelines/register-model.ts | vague | registering.ts
-src/pipelines/run/reproduce.ts | circle | in a circle
-src/pipelines/pipelines.ts | circle | in a circle
-src/pipelines/run/cache.ts | circle | in a circle
-src/pipelines/run/collect.ts | circle | in a circle
-src/pipelines/run/collect.ts | sentence | end.message.includes('left no exit file')
-src/pipelines/context/context.ts | circle | in a circle
-src/pipelines/run/finish.ts | circle | in a circle
-src/pipelines/run/launch.ts | circle | in a circle
-src/pipelines/run/prepare.ts | circle | in a circle
-src/pipelines/run/reconciler.ts | circle | in a circle
-src/pipelines/run/record.ts | circle | in a circle
-src/pipelines/run/runs.ts | circle | in a circle
-src/pipelines/run/view.ts | circle | in a circle
-src/pipelines/run/watched.ts | reads | model_versions of registry
-src/pipelines/run/scheduled.ts | circle | in a circle
-src/pipelines/spec/versions.ts | circle | in a circle
+src/pipelines/model-registry.ts | seam | src/registry/room.ts
+src/pipelines/room.ts | seam | src/registry/room.ts
+src/pipelines/room.ts | seam | src/tracking/room.ts
 src/pipelines/step-tracking.ts | seam | src/tracking/room.ts
 # src/registry
 src/registry | folders | src/registry/aliases

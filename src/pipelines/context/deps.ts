@@ -1,12 +1,9 @@
 /** What the pipelines room is given: the store, environments, drivers, and functions of rooms below it. */
-import type { Principal } from '../../contract/access.ts'
-import type { Clock, Ids } from '../../contract/ids.ts'
 import type { Plan } from '../../contract/rollout-plan.ts'
 import type { Envs } from '../../envs/environments.ts'
-import type { Blobs } from '../../store/blobs/blobs.ts'
-import type { Db, Tx } from '../../store/db.ts'
 import type { Driver } from '../drivers/driver.ts'
 import type { AliasVersion } from '../spec/pin.ts'
+import type { VersionDeps } from '../spec/versions.ts'
 
 /** How steps appear in tracking. Each attempt logs to a run of its own. */
 export interface StepTracking {
@@ -66,15 +63,11 @@ export interface Registration {
   readonly detail: string
 }
 
-export interface PipelinesDeps {
+export interface PipelinesDeps extends VersionDeps {
   /** Memory of steps that name none, bytes; absent = as much as there is. */
   readonly stepMemory?: number
-  readonly db: Db
-  readonly blobs: Blobs
-  readonly clock: Clock
-  readonly ids: Ids
   /** In [0, 1); spreads retries. */
-  readonly chance: () => number
+  readonly random: () => number
   readonly envs: Envs
   readonly driver: Driver
   readonly tracking: StepTracking
@@ -87,12 +80,6 @@ export interface PipelinesDeps {
   readonly proved?: (runId: string, grade: string) => Promise<void>
   /** What params that name a model by alias are pinned by; without it they stay as they are. */
   readonly aliasVersion?: AliasVersion
-  /** Writes the audit trail inside the transaction of the change. */
-  readonly record: (
-    t: Tx,
-    who: Principal,
-    entry: { verb: 'write'; resource: 'pipelines'; id: string; detail: Record<string, unknown> },
-  ) => Promise<void>
   /** Told of every change of a run, for live views. */
   readonly changed?: (runId: string) => void
   /** Told of faults that no caller waits for. */

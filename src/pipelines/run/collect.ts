@@ -17,7 +17,11 @@ import {
 } from '../context/rows.ts'
 
 /** A failure, or the end of an attempt that was cancelled. */
-export type End = Omit<StepFailure, 'class'> & { readonly class: StepFailure['class'] | 'cancelled' }
+export type End = Omit<StepFailure, 'class'> & {
+  readonly class: StepFailure['class'] | 'cancelled'
+  /** Nothing is left of the attempt: neither a process nor its exit file. */
+  readonly lost?: true
+}
 
 interface Facts {
   readonly finished_at: number
@@ -73,6 +77,7 @@ export function loseAttempt(context: Context, attempt: AttemptRow): Promise<void
     class: 'infrastructure',
     message: 'the process of the attempt is gone and left no exit file',
     traceback: null,
+    lost: true,
   })
 }
 
@@ -136,7 +141,7 @@ async function keepResult(t: Tx, { tree, attempt, outputs, metrics, now }: Kept)
 }
 
 async function endAttempt(context: Context, attempt: AttemptRow, end: End, facts: Facts): Promise<void> {
-  const { db, tracking, chance } = context.deps
+  const { db, tracking, random } = context.deps
   const state = await readState(db, attempt.run_id)
   const step = state?.steps.find((row) => row.name === attempt.step)
   if (state === undefined || step === undefined) return
@@ -145,16 +150,15 @@ async function endAttempt(context: Context, attempt: AttemptRow, end: End, facts
   const trackingRun = current?.tracking_run_id ?? trackingRunOf(attempt.id)
   await tracking.finishRun(trackingRun, wasCancelled ? 'KILLED' : 'FAILED')
   const failure = failureOf(end, state.run)
-  const lost = end.class === 'infrastructure' && end.message.includes('left no exit file')
   const own = stepOf(await context.spec(state.run.version_id), step.name).retries
   await db.tx(async (t) => {
-    const final = wasCancelled ? 'cancelled' : lost ? 'lost' : 'failed'
+    const final = wasCancelled ? 'cancelled' : end.lost === true ? 'lost' : 'failed'
     if (!(await closeAttempt(t, attempt, { state: final, failure, facts }))) return
     const failed = [
       ...state.attempts.filter((row) => row.step === step.name && row.id !== attempt.id && row.failure !== null),
       { ...attempt, state: final, failure } as AttemptRow,
     ]
-    const pause = failure === null ? undefined : nextPause(failure.class, failed, own, chance())
+    const pause = failure === null ? undefined : nextPause(failure.class, failed, own, random())
     if (!wasCancelled && pause !== undefined) await retryLater(t, step, failure, facts.finished_at + pause)
     else await endStep(t, step, wasCancelled ? 'cancelled' : 'failed', failure, facts.finished_at)
   })

@@ -8,7 +8,8 @@ import { after, test } from 'node:test'
 import { openBench, type Bench } from '../bench.fixture.ts'
 import type { Driver } from '../drivers/driver.ts'
 import { localDriver } from '../drivers/local/driver.ts'
-import { pipelinesRoom, type Pipelines } from '../pipelines.ts'
+import { Leases } from '../../jobs/leases.ts'
+import { openPipelines, type Pipelines } from '../pipelines.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-leader-'))
 after(() => rmSync(root, { recursive: true, force: true }))
@@ -45,7 +46,10 @@ async function open(name: string): Promise<Two> {
   const driver = (notes: string[], { blobs }: Bench['store']): Driver =>
     noting(localDriver({ blobs, folder: join(dataDir, 'run', 'attempts'), clock: Date.now }), notes)
   const bench = await openBench(dataDir, (store) => ({ driver: driver(first, store) }))
-  const second = pipelinesRoom({ ...bench.room.context.deps, driver: driver(other, bench.store) })
+  const second = openPipelines(
+    { ...bench.room.context.deps, driver: driver(other, bench.store) },
+    new Leases(bench.store.db),
+  )
   return { bench, second, first, other }
 }
 
@@ -100,7 +104,7 @@ test(
     await new Promise((resolve) => leader.once('exit', resolve))
     // so that it can only be taken from a holder that is known to have ended
     await bench.store.db.tx((t) => t.run('UPDATE leases SET expires_at = ?', [Date.now() + 3_600_000]))
-    const next = pipelinesRoom(bench.room.context.deps)
+    const next = openPipelines(bench.room.context.deps, new Leases(bench.store.db))
     next.start()
     while (!(await holder()).includes(`/${process.pid}/`)) await new Promise((resolve) => setTimeout(resolve, 5))
     await next.stop()

@@ -19,19 +19,19 @@ const MORE_MEMORY = 1.5
 
 /**
  * Ms to wait before the next attempt; undefined when the budget of this cause is spent. `failed` are all failed attempts of
- * the step, this one included. The first loss is repeated at once. `chance` in [0, 1) spreads the rest over half to whole.
+ * the step, this one included. The first loss is repeated at once. `random` in [0, 1) spreads the rest over half to whole.
  */
 export function nextPause(
   cause: Failure,
   failed: readonly AttemptRow[],
   own: Partial<Record<Failure, number | undefined>>,
-  chance: number,
+  random: number,
 ): number | undefined {
   const count = failed.filter((attempt) => attempt.failure?.class === cause).length
   if (count > (own[cause] ?? BUDGETS[cause])) return undefined
   if (count === 1 && failed.at(-1)?.state === 'lost') return 0
   const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (count - 1))
-  return pause * (0.5 + chance / 2)
+  return pause * (0.5 + random / 2)
 }
 
 /** True when a pause is over, or reaches further than any pause does: then the clock was set back. Times in ms. */

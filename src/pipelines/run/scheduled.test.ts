@@ -8,7 +8,8 @@ import { JOB_DEPS } from '../../jobs/queue.ts'
 import { fireDue, listSchedules } from '../../jobs/schedule.ts'
 import { Worker } from '../../jobs/worker.ts'
 import { openBench, type Bench } from '../bench.fixture.ts'
-import { handleSchedules } from './scheduled.ts'
+import { SCHEDULED_RUN } from '../spec/schedule.ts'
+import { scheduledRun } from './scheduled.ts'
 import { secretFromEnvironment } from '../secrets.ts'
 import { newestVersion } from '../spec/versions.ts'
 
@@ -20,7 +21,9 @@ const HOUR = 3_600_000
 before(async () => {
   bench = await openBench(join(root, 'data'))
   worker = new Worker(bench.store.db, { pollMs: 50, now: () => Date.now() + 24 * HOUR })
-  handleSchedules(bench.room, worker)
+  const { db } = bench.store
+  const startRun = bench.room.startRun.bind(bench.room)
+  worker.register(SCHEDULED_RUN, scheduledRun({ db, clock: Date.now, startRun }))
   worker.start()
 })
 after(async () => {

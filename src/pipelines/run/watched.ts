@@ -1,5 +1,6 @@
-/** What pipelines know of tracked runs: those of attempts under way, the logs of attempts, and the runs behind versions. */
+/** What pipelines know of tracked runs: those of attempts under way, the logs of attempts, and the runs of pipeline runs. */
 import type { Reader } from '../../store/db.ts'
+import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
 
 /** Runs of attempts that have not ended; an attempt has a heartbeat of its own and ends its run. */
 export async function watchedRuns(reader: Reader): Promise<ReadonlySet<string>> {
@@ -19,11 +20,30 @@ export async function attemptLog(reader: Reader, runId: string): Promise<string 
   return row?.log_digest
 }
 
-/** Tracked runs of all steps of pipeline runs from which versions were made. */
-export async function runsBehindVersions(reader: Reader): Promise<string[]> {
-  const rows = await reader.all<{ id: string }>(
-    `SELECT tracking_run_id AS id FROM pipeline_steps WHERE tracking_run_id IS NOT NULL
-     AND run_id IN (SELECT pipeline_run_id FROM model_versions WHERE pipeline_run_id IS NOT NULL)`,
+/** Pipeline runs asked for by one statement at most. */
+const CHUNK = 500
+
+/** Tracked runs of all steps of pipeline runs. */
+export async function runsBehind(reader: Reader, pipelineRuns: readonly string[]): Promise<string[]> {
+  const found: string[] = []
+  for (let at = 0; at < pipelineRuns.length; at += CHUNK) {
+    const rows = await fetchAll<{ id: string }>(
+      reader,
+      sql`SELECT tracking_run_id AS id FROM pipeline_steps WHERE tracking_run_id IS NOT NULL
+        AND run_id IN ${inList(pipelineRuns.slice(at, at + CHUNK))}`,
+    )
+    found.push(...rows.map((row) => row.id))
+  }
+  return found
+}
+
+/** Runs of a project that ended between two times (ms), with their outcome. */
+export function endedRuns(
+  reader: Reader,
+  asked: { project: string; from: number; to: number },
+): Promise<{ id: string; outcome: string | null; at: number }[]> {
+  return reader.all(
+    'SELECT id, outcome, finished_at AS at FROM pipeline_runs WHERE project = ? AND finished_at BETWEEN ? AND ?',
+    [asked.project, asked.from, asked.to],
   )
-  return rows.map((row) => row.id)
 }

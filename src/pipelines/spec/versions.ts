@@ -2,9 +2,10 @@
 import type { Principal } from '../../contract/access.ts'
 import { problem } from '../../contract/errors.ts'
 import type { CodeSource } from '../../contract/pipelines.ts'
-import type { Reader } from '../../store/db.ts'
-import type { PipelinesDeps } from '../context/deps.ts'
-import { syncSchedule } from '../run/scheduled.ts'
+import type { Clock, Ids } from '../../contract/ids.ts'
+import type { Blobs } from '../../store/blobs/blobs.ts'
+import type { Db, Reader, Tx } from '../../store/db.ts'
+import { syncSchedule } from './schedule.ts'
 import { keepSource } from './sources.ts'
 import { compileSpec, specDigest, type PipelineSpec } from './spec.ts'
 
@@ -22,9 +23,22 @@ export interface VersionRow {
   readonly source_id: string | null
 }
 
+/** What a version is made with. `record` writes the audit trail inside the transaction of the change. */
+export interface VersionDeps {
+  readonly db: Db
+  readonly blobs: Blobs
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly record: (
+    t: Tx,
+    who: Principal,
+    entry: { verb: 'write'; resource: 'pipelines'; id: string; detail: Record<string, unknown> },
+  ) => Promise<void>
+}
+
 /** Compiles and stores a version, or finds the one with the same content; either is then the project's newest. */
 export async function createVersion(
-  deps: PipelinesDeps,
+  deps: VersionDeps,
   who: Principal,
   given: {
     readonly text: string

@@ -2,6 +2,14 @@
 import type { Reader } from '../../store/db.ts'
 import type { Cited } from '../../tracking/retention/plan.ts'
 
+/** Pipeline runs that made versions. */
+export async function pipelineRunsOfVersions(reader: Reader): Promise<string[]> {
+  const rows = await reader.all<{ id: string }>(
+    'SELECT DISTINCT pipeline_run_id AS id FROM model_versions WHERE pipeline_run_id IS NOT NULL',
+  )
+  return rows.map((row) => row.id)
+}
+
 /** Makes the look-up. A deleted version counts too: its lineage must go on being true. */
 export function citedByVersions(reader: Reader): () => Promise<Cited> {
   return async () => {

@@ -1,11 +1,24 @@
-/** Hands the model of a finished run to the registry, and says in one sentence what its gates said. */
+/** What pipelines ask of the registry: models registered, proofs graded, aliases read. */
 import { SYSTEM } from '../auth/tokens.ts'
 import type { Gate } from '../contract/registry.ts'
+import { aliasVersion } from '../registry/aliases/aliases.ts'
+import { gradeVersions } from '../registry/versions/read.ts'
 import { registerVersion } from '../registry/versions/register.ts'
 import type { Registry } from '../registry/room.ts'
 import type { PipelinesDeps } from './context/deps.ts'
 
-export function registering(registry: Registry): PipelinesDeps['registerModel'] {
+/** The ports of pipelines, carried out by the registry. A registration says in one sentence what the gates said. */
+export function modelRegistry(
+  registry: Registry,
+): Required<Pick<PipelinesDeps, 'registerModel' | 'proved' | 'aliasVersion'>> {
+  return {
+    registerModel: registerModel(registry),
+    proved: (run, grade) => gradeVersions(registry, run, grade),
+    aliasVersion: (model, alias) => aliasVersion(registry.db, model, alias),
+  }
+}
+
+function registerModel(registry: Registry): PipelinesDeps['registerModel'] {
   return async (request) => {
     const who = { ...SYSTEM, name: request.created_by }
     const { version, passed, results } = await registerVersion(registry, who, {

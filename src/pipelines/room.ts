@@ -1,0 +1,105 @@
+/** The pipelines room: pipelines joined with tracking, the registry and the jobs of this process. */
+import { join } from 'node:path'
+import type { Principal } from '../contract/access.ts'
+import type { Tokens } from '../auth/tokens.ts'
+import type { Mounted } from '../http/mount.ts'
+import type { Leases } from '../jobs/leases.ts'
+import type { Worker } from '../jobs/worker.ts'
+import type { Registry } from '../registry/room.ts'
+import type { Reader } from '../store/db.ts'
+import type { Tracking } from '../tracking/room.ts'
+import type { PipelinesDeps } from './context/deps.ts'
+import { localDriver } from './drivers/local/driver.ts'
+import { modelRegistry } from './model-registry.ts'
+import { openPipelines } from './pipelines.ts'
+import type { AttemptUsage, Pipelines } from './pipelines.ts'
+import { pipelinesRoutes } from './routes.ts'
+import { scheduledRun } from './run/scheduled.ts'
+import { attemptLog, runsBehind, watchedRuns } from './run/watched.ts'
+import { secretFromEnvironment } from './secrets.ts'
+import { SCHEDULED_RUN } from './spec/schedule.ts'
+import { holdsPipelines } from './spec/versions.ts'
+import { stepTokens } from './step-tokens.ts'
+import { stepTracking } from './step-tracking.ts'
+
+/** What this room joins by itself. */
+type Joined =
+  | 'driver'
+  | 'tracking'
+  | 'stepAccess'
+  | 'secret'
+  | 'registerModel'
+  | 'proved'
+  | 'aliasVersion'
+  | 'concurrency'
+
+export interface PipelinesRoomDeps extends Omit<PipelinesDeps, Joined> {
+  /** Attempts leave their files below it. */
+  readonly dataDir: string
+  readonly tracking: Tracking
+  readonly registry: Registry
+  readonly tokens: Tokens
+  readonly worker: Worker
+  readonly leases: Leases
+  /** Where this server is reached, once it listens. */
+  readonly url: () => string
+}
+
+export interface PipelinesRoom {
+  readonly routes: readonly Mounted[]
+  /** Begins to move runs on once no other process does, and adopts what an earlier one left running. */
+  start(): void
+  /** Stops looking; steps go on. */
+  stop(): Promise<void>
+  /** Port: starts a run of a project's newest version; an `id` makes a repeated call one run. */
+  readonly startRun: Pipelines['startRun']
+  /** Port: what attempts used, rows that ended after `since` (ms), oldest first. */
+  usage(since: number, limit: number): Promise<AttemptUsage[]>
+  /** Port: every digest that is needed, for the collection of blobs. */
+  blobDigests(): AsyncIterable<string>
+  /** Port: what is kept of a project. */
+  readonly projectPart: { holds(reader: Reader, project: string): Promise<string | undefined> }
+  /** Ports about tracked runs: those of attempts under way, the log of one, and the runs of all steps of pipeline runs. */
+  readonly tracked: {
+    watched(): Promise<ReadonlySet<string>>
+    logOf(run: string): Promise<string | undefined>
+    runsBehind(pipelineRuns: readonly string[]): Promise<string[]>
+  }
+}
+
+/** Attempts that run at the same time. */
+const STEPS_AT_ONCE = 2
+
+export function pipelinesRoom({ dataDir, tokens, worker, leases, url, ...deps }: PipelinesRoomDeps): PipelinesRoom {
+  const { db, blobs, clock, registry, tracking } = deps
+  const tokenOf = stepTokens(tokens, clock)
+  const pipelines = openPipelines(
+    {
+      ...deps,
+      ...modelRegistry(registry),
+      driver: localDriver({ blobs, folder: join(dataDir, 'attempts'), clock }),
+      tracking: stepTracking(tracking),
+      stepAccess: async (project) => ({ uri: url(), token: await tokenOf(project) }),
+      secret: secretFromEnvironment,
+      concurrency: STEPS_AT_ONCE,
+    },
+    leases,
+  )
+  const startRun = (who: Principal, project: string, run?: Parameters<Pipelines['startRun']>[2]): Promise<string> =>
+    pipelines.startRun(who, project, run)
+  worker.register(SCHEDULED_RUN, scheduledRun({ db, clock, startRun }))
+  return {
+    routes: pipelinesRoutes(pipelines),
+    start: () => pipelines.start(),
+    stop: () => pipelines.stop(),
+    startRun,
+    usage: (since, limit) => pipelines.usage(since, limit),
+    blobDigests: () => pipelines.blobDigests(),
+    projectPart: { holds: holdsPipelines },
+    tracked: {
+      watched: () => watchedRuns(db),
+      logOf: (run) => attemptLog(db, run),
+      runsBehind: (pipelineRuns) => runsBehind(db, pipelineRuns),
+    },
+  }
+}
