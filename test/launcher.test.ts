@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { findProgram } from './tools.ts'
 
 const launcher = resolve(import.meta.dirname, '../slipway')
+const ci = resolve(import.meta.dirname, '../.ci/run')
 
 /** The programs that the launcher may use beside Node and npm. */
 const POSIX = [
@@ -278,4 +279,40 @@ test('`slipway test` runs the check with what follows', async (t) => {
   const c = checkout(t)
   const ended = await start(c, ['test', '--only', 'lint'])
   assert.deepEqual([ended.code, ended.out], [0, 'the check --only lint\n'])
+})
+
+/** Runs .ci/run with a launcher that writes down how it was called and prints what the case says for each part. */
+function runCi(
+  t: TestContext,
+  parts: { check: string; heavy: string },
+): { code: number | null; out: string; calls: string[] } {
+  const home = realpathSync(mkdtempSync(join(tmpdir(), 'slipway-ci-')))
+  t.after(() => rmSync(home, { recursive: true, force: true }))
+  mkdirSync(join(home, '.ci'))
+  cpSync(ci, join(home, '.ci/run'))
+  const cases = `case "$*" in test) ${parts.check} ;; *) ${parts.heavy} ;; esac`
+  writeFileSync(join(home, 'slipway'), `#!/bin/sh\necho "$*" >> calls\n${cases}\n`, { mode: 0o755 })
+  const ended = spawnSync(join(home, '.ci/run'), { cwd: tmpdir(), encoding: 'utf8', timeout: 30_000 })
+  const calls = readFileSync(join(home, 'calls'), 'utf8').trim().split('\n')
+  return { code: ended.status, out: ended.stdout, calls }
+}
+
+test('CI runs exactly the command of the README, then the heavy part, and adds up the last total of each', (t) => {
+  const said = "echo '1 passed, 0 failed, 0 skipped'; echo; echo"
+  const { code, out, calls } = runCi(t, {
+    check: `${said} '30 passed, 0 failed, 2 skipped'`,
+    heavy: `${said} '5 passed, 0 failed, 1 skipped'`,
+  })
+  assert.deepEqual(calls, ['test', 'test --heavy'])
+  assert.equal(out.trimEnd().split('\n').at(-1), '35 passed, 0 failed, 3 skipped')
+  assert.equal(code, 0)
+})
+
+test('CI fails when a part of it failed, also one that died without a total', (t) => {
+  const good = "echo '5 passed, 0 failed, 0 skipped'"
+  const wrong = runCi(t, { check: "echo '3 passed, 2 failed, 0 skipped'; exit 1", heavy: good })
+  assert.deepEqual([wrong.code, wrong.out.trimEnd().split('\n').at(-1)], [1, '8 passed, 2 failed, 0 skipped'])
+  assert.equal(wrong.calls.length, 2, 'the heavy part still runs')
+  const died = runCi(t, { check: good, heavy: 'exit 3' })
+  assert.deepEqual([died.code, died.out.trimEnd().split('\n').at(-1)], [1, '5 passed, 1 failed, 0 skipped'])
 })
