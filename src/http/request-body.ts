@@ -50,7 +50,8 @@ export function readBytes(request: IncomingMessage, limit: number): Promise<Buff
  * connection with half a body in it cannot be used again. False when that would take too long: the caller then closes it.
  */
 export function discard(request: IncomingMessage): Promise<boolean> {
-  if (request.readableEnded || request.destroyed) return Promise.resolve(!request.destroyed)
+  // a request that has been read to its end is destroyed by itself; its connection is fine
+  if (request.readableEnded || request.destroyed) return Promise.resolve(request.readableEnded)
   const { promise, resolve } = Promise.withResolvers<boolean>()
   let left = WASTE_BYTES
   const end = (): void => {
