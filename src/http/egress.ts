@@ -8,7 +8,9 @@ import { problem } from '../contract/errors.ts'
 export interface EgressOptions {
   /** Hosts (names or addresses, with optional `:port`) that may be reached although they are private. */
   readonly allow: readonly string[]
+  /** Longest time of a whole exchange, ms; default 10 000. */
   readonly timeoutMs?: number
+  /** Largest body of a reply, bytes; default 1 MiB. */
   readonly maxBytes?: number
 }
 
@@ -115,19 +117,20 @@ function call(
   options: EgressOptions,
 ): Promise<EgressReply> {
   const { promise, resolve: done, reject } = Promise.withResolvers<EgressReply>()
+  const late = AbortSignal.timeout(options.timeoutMs ?? 10_000)
   const failed = (detail: string, cause?: unknown): void =>
     reject(problem('upstream_failed', { what: `${request.method} ${url.host}`, detail }, cause))
+  const broken = (error: Error): void => failed(late.aborted ? 'no answer in time' : error.message, error)
   const send = (url.protocol === 'https:' ? https : http).request(url, {
     method: request.method,
     headers: { ...request.headers },
-    timeout: options.timeoutMs ?? 10_000,
-    signal: AbortSignal.timeout(options.timeoutMs ?? 10_000),
+    signal: late,
     lookup: (_host, wanted, callback) => {
       if (wanted.all) (callback as (e: null, list: { address: string; family: number }[]) => void)(null, [to])
       else callback(null, to.address, to.family)
     },
   })
-  send.on('error', (error) => failed(error.name === 'TimeoutError' ? 'no answer in time' : error.message, error))
+  send.on('error', broken)
   send.on('response', (reply) => {
     const parts: Buffer[] = []
     let size = 0
@@ -139,7 +142,7 @@ function call(
       } else parts.push(part)
     })
     reply.on('end', () => done({ status: reply.statusCode ?? 0, headers: reply.headers, body: Buffer.concat(parts) }))
-    reply.on('error', (error) => failed(error.message, error))
+    reply.on('error', broken)
   })
   send.end(request.body)
   return promise
