@@ -1,0 +1,92 @@
+/** Who may do what, written out by hand: the table that the matrix of roles must come to. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { allows, permits, RESOURCES, ROLES, VERBS } from './access.ts'
+import type { Principal, Resource, Role, Verb } from './access.ts'
+
+type Grants = Partial<Record<Verb, readonly Resource[]>>
+
+const READABLE: readonly Resource[] = [
+  'server',
+  'runs',
+  'artifacts',
+  'models',
+  'pipelines',
+  'endpoints',
+  'rollouts',
+  'monitors',
+  'incidents',
+  'cost',
+]
+
+/** docs/guides and the screens of tokens describe the roles like this. An admin may everything. */
+const EXPECTED: Readonly<Record<Exclude<Role, 'admin'>, Grants>> = {
+  viewer: { read: READABLE },
+  contributor: {
+    read: READABLE,
+    write: ['runs', 'artifacts', 'models', 'pipelines'],
+    predict: ['endpoints'],
+    label: ['endpoints'],
+  },
+  maintainer: {
+    read: [...READABLE, 'audit'],
+    write: ['runs', 'artifacts', 'models', 'pipelines', 'endpoints', 'rollouts', 'monitors', 'incidents'],
+    predict: ['endpoints'],
+    label: ['endpoints'],
+    promote: ['models'],
+    approve: ['models', 'pipelines', 'rollouts'],
+    deploy: ['endpoints', 'rollouts'],
+    read_predictions: ['endpoints'],
+  },
+  service: { read: ['server', 'endpoints'], predict: ['endpoints'], label: ['endpoints'] },
+}
+
+describe('roles', () => {
+  for (const role of ROLES) {
+    for (const verb of VERBS) {
+      test(`${role} may ${verb} what the table says, and nothing else`, () => {
+        const granted = RESOURCES.filter((resource) => allows(role, { verb, resource }))
+        const expected = role === 'admin' ? [...RESOURCES] : [...(EXPECTED[role][verb] ?? [])]
+        assert.deepEqual(granted.toSorted(), expected.toSorted())
+      })
+    }
+
+    test(`${role} may what is public`, () => assert.equal(allows(role, 'public'), true))
+  }
+
+  test('secrets of others, the trail of acts and rates are out of reach of everyone but admins', () => {
+    for (const role of ROLES.filter((one) => one !== 'admin')) {
+      assert.equal(allows(role, { verb: 'manage', resource: 'tokens' }), false)
+      assert.equal(allows(role, { verb: 'manage', resource: 'cost' }), false)
+      assert.equal(allows(role, { verb: 'manage', resource: 'server' }), false)
+      assert.equal(allows(role, { verb: 'read', resource: 'tokens' }), false)
+    }
+  })
+})
+
+describe('a token of one project', () => {
+  const who = (role: Role, project: string | null): Principal => ({ id: 'x', name: 'x', role, project, token_id: 'x' })
+
+  test('of an admin reaches all but what concerns every project at once', () => {
+    const refused = VERBS.flatMap((verb) =>
+      RESOURCES.filter((resource) => !permits(who('admin', 'blue'), { verb, resource })).map(
+        (resource) => `${verb} ${resource}`,
+      ),
+    )
+    const managed = RESOURCES.filter((resource) => resource !== 'tokens').map((resource) => `manage ${resource}`)
+    const audit = VERBS.map((verb) => `${verb} audit`)
+    assert.deepEqual(new Set(refused), new Set([...managed, ...audit]))
+  })
+
+  test('of any role may no more than one of all projects', () => {
+    for (const role of ROLES)
+      for (const verb of VERBS)
+        for (const resource of RESOURCES) {
+          const access = { verb, resource }
+          assert.equal(permits(who(role, null), access), allows(role, access))
+          if (permits(who(role, 'blue'), access)) assert.ok(allows(role, access), `${role} ${verb} ${resource}`)
+        }
+  })
+
+  test('may what is public', () => assert.equal(permits(who('service', 'blue'), 'public'), true))
+})
