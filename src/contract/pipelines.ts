@@ -3,10 +3,10 @@ import { z } from 'zod'
 import { id, listOf, name, page, time } from './fields.ts'
 import { route } from './route.ts'
 
-/** `sha256:` and 64 hexadecimal digits. */
 /** Bytes of a patch that are kept; a longer one is cut, and its digest is of the whole. */
 export const PATCH_BYTES = 1024 * 1024
 
+/** `sha256:` and 64 hexadecimal digits. */
 export const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'sha256: and 64 hexadecimal digits')
 
 export const RUN_STATES = ['waiting', 'preparing', 'running', 'succeeded', 'failed', 'cancelled'] as const
