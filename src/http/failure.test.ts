@@ -47,6 +47,7 @@ describe('a refused parse', () => {
         z.strictObject({ scan: z.literal('clean') }),
       ])
       .optional(),
+    url: z.url().optional(),
     own: z.union([z.literal(1), z.literal(2)], { message: 'one or two' }).optional(),
   })
   const refusal = (input: unknown) => {
@@ -77,6 +78,7 @@ describe('a refused parse', () => {
       { name: 'a', gate: { metric: 'auc', jump: 1 } },
       'body.gate.against: got nothing, expected number',
     ],
+    ['a text that is no URL', { name: 'a', url: 'x' }, 'body.url: got x, expected URL'],
     ['a form with words of its own', { name: 'a', own: 3 }, 'body.own: got 3, expected one or two'],
   ] as const) {
     test(`${what}: ${message}`, () => assert.equal(refusal(input).message, message))

@@ -54,7 +54,10 @@ function distance(issues: readonly Issue[]): number {
 /** The part of an issue's message that names what was expected. */
 function expectedOf(issue: Issue): string {
   if (issue.code === 'unrecognized_keys') return `no field ${issue.keys.map((key) => `"${key}"`).join(', ')}`
-  return issue.message.replace(/^(?:Invalid|Too)[ \w]*: (?:expected )?/, '').replace(/, received [^,]*$/, '')
+  return issue.message
+    .replace(/^(?:Invalid|Too)[ \w]*: (?:expected )?/, '')
+    .replace(/^Invalid (?!input$)/, '')
+    .replace(/, received [^,]*$/, '')
 }
 
 function at(input: unknown, path: readonly PropertyKey[]): unknown {
