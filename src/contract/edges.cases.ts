@@ -9,6 +9,9 @@ export type Edge = readonly [field: string, good: readonly unknown[], bad: reado
 
 export const ABSENT = Symbol('absent')
 
+/** A list of equal values. */
+export const copies = (size: number, value: unknown): unknown[] => Array.from({ length: size }, () => value)
+
 /** A value for titles, cut. */
 const shown = (value: unknown): string =>
   typeof value === 'symbol' ? 'nothing' : (JSON.stringify(value) ?? String(value)).slice(0, 40)

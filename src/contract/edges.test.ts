@@ -1,7 +1,7 @@
 /** Schemas of identity, cost, retention, searches, webhooks, traces, tables of runs and transfer at their edges. */
 import { authApi } from './auth.ts'
 import { costApi } from './cost.ts'
-import { ABSENT, defaults, edges } from './edges.cases.ts'
+import { ABSENT, copies, defaults, edges } from './edges.cases.ts'
 import { retentionApi } from './retention.ts'
 import { runTableApi } from './run-table.ts'
 import { searchesApi } from './searches.ts'
@@ -34,7 +34,7 @@ edges('a report of costs', costApi.report.query, {}, [
 defaults('a report of costs', costApi.report.query, {}, { by: 'day' })
 const rate = { resource: 'cpu', micro_dollars: 40_000 }
 edges('rates', costApi.setRates.body, { rates: [rate] }, [
-  ['rates', [Array(100).fill(rate)], [[], Array(101).fill(rate), rate, ABSENT]],
+  ['rates', [copies(100, rate)], [[], copies(101, rate), rate, ABSENT]],
   ['rates.0.resource', ['cpu', 'memory', 'storage'], ['gpu', '', null, ABSENT]],
   ['rates.0.micro_dollars', [0, 1_000_000_000_000], [-1, 1_000_000_000_001, 0.5, '1', null, ABSENT]],
   ['rates.0.from', ['2026-05-03T00:00:00Z', ABSENT], ['now', null]],
@@ -74,10 +74,10 @@ const saved = { name: 'best' }
 edges('a saved search', searchesApi.create.body, saved, [
   ['name', ['a', text(128)], ['', 'a b', text(129), ABSENT]],
   ['entity', ['runs', 'experiments', ABSENT], ['models', null]],
-  ['experiment_ids', [[], ['1'], Array(100).fill('1'), ABSENT], [Array(101).fill('1'), [''], [1], '1']],
+  ['experiment_ids', [[], ['1'], copies(100, '1'), ABSENT], [copies(101, '1'), [''], [1], '1']],
   ['filter', ['', text(20_000), ABSENT], [text(20_001), null]],
-  ['order_by', [[], Array(8).fill('a'), ABSENT], [Array(9).fill('a'), [''], [text(513)], 'a']],
-  ['columns', [[], Array(200).fill('a'), ABSENT], [Array(201).fill('a'), ['']]],
+  ['order_by', [[], copies(8, 'a'), ABSENT], [copies(9, 'a'), [''], [text(513)], 'a']],
+  ['columns', [[], copies(200, 'a'), ABSENT], [copies(201, 'a'), ['']]],
   ['grouping', ['params.model', text(512), null, ABSENT], ['', text(513), 5]],
   ['owner', [], ['ann']],
 ])
@@ -102,14 +102,14 @@ edges('deliveries', webhooksApi.listWebhookDeliveries.query, {}, [
 
 edges('a list of traces', tracesApi.listTraces.query, {}, [
   ['limit', ['1', '500', ABSENT], ['0', '501', 'all']],
-  ['experiment_id', ['1', '1,2', ['1', '2'], Array(100).fill('1'), ABSENT], [Array(101).fill('1'), 5]],
-  ['order_by', ['a', Array(8).fill('a'), ABSENT], [Array(9).fill('a')]],
+  ['experiment_id', ['1', '1,2', ['1', '2'], copies(100, '1'), ABSENT], [copies(101, '1'), 5]],
+  ['order_by', ['a', copies(8, 'a'), ABSENT], [copies(9, 'a')]],
   ['filter', ['', text(20_000), ABSENT], [text(20_001)]],
   ['page_token', [text(8192), ABSENT], [text(8193)]],
 ])
 edges('a list of runs', trackingApi.listRuns.query, {}, [
   ['view', ['active', 'deleted', 'all', ABSENT], ['both', '']],
-  ['metrics', ['a,b', Array(200).fill('a'), ABSENT], [Array(201).fill('a'), text(513)]],
+  ['metrics', ['a,b', copies(200, 'a'), ABSENT], [copies(201, 'a'), text(513)]],
   ['limit', ['1', '1000'], ['0', '1001']],
 ])
 edges('the history of a metric', trackingApi.getRunMetrics.query, { key: 'loss' }, [
@@ -131,18 +131,18 @@ edges('groups of runs', runTableApi.groups.query, { by: 'params.lr' }, [
     ],
     ['params.', 'metrics.loss', 'attributes.name', 'lr', '', `tags.${text(251)}`, ABSENT],
   ],
-  ['metrics', ['a', 'a,b', '', Array(8).fill('a'), ABSENT], [Array(9).fill('a'), text(251)]],
+  ['metrics', ['a', 'a,b', '', copies(8, 'a'), ABSENT], [copies(9, 'a'), text(251)]],
   ['limit', ['1', '1000', ABSENT], ['0', '1001']],
   ['view', ['all', ABSENT], ['both']],
 ])
 edges('curves', runTableApi.curves.query, { ids: 'a,b', key: 'loss' }, [
-  ['ids', ['a', Array(100).fill('a')], ['', ',', Array(101).fill('a'), ABSENT]],
+  ['ids', ['a', copies(100, 'a')], ['', ',', copies(101, 'a'), ABSENT]],
   ['from_step', ['0', '-5', ABSENT], ['1.5', 'first']],
   ['max_points', ['4', '10000', ABSENT], ['3', '10001']],
 ])
 
 edges('rows of a transfer', transferApi.write.body, { rows: [{ id: 'a', n: 1, none: null }] }, [
-  ['rows', [Array(2000).fill({})], [[], Array(2001).fill({}), [{ a: true }], [{ a: [] }], ABSENT]],
+  ['rows', [copies(2000, {})], [[], copies(2001, {}), [{ a: true }], [{ a: [] }], ABSENT]],
   ['import_id', ['i1', ABSENT], ['', text(129), null]],
   ['dry_run', [true, ABSENT], ['true', null]],
   ['follow', [true, ABSENT], [1]],
@@ -155,13 +155,13 @@ edges('a read of a transfer', transferApi.read.query, {}, [
   ['model', [text(256), ABSENT], ['', text(257)]],
 ])
 edges('blobs that may be missing', transferApi.missing.body, { digests: [HASH] }, [
-  ['digests', [[], Array(1000).fill(HASH)], [Array(1001).fill(HASH), ['abc'], HASH, ABSENT]],
+  ['digests', [[], copies(1000, HASH)], [copies(1001, HASH), ['abc'], HASH, ABSENT]],
 ])
 edges('an import', transferApi.begin.body, { kind: 'mlflow', place: 'https://example.org' }, [
   ['kind', ['wandb', 'bundle'], ['tensorboard', '', ABSENT]],
   ['place', ['a', text(2000)], ['', text(2001), ABSENT]],
 ])
 edges('parts of an import', transferApi.parts.body, { parts: ['a'] }, [
-  ['parts', [[], [text(512)], Array(1000).fill('a')], [[''], [text(513)], Array(1001).fill('a'), ABSENT]],
+  ['parts', [[], [text(512)], copies(1000, 'a')], [[''], [text(513)], copies(1001, 'a'), ABSENT]],
   ['done', [true, ABSENT], ['yes']],
 ])

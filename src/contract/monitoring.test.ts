@@ -1,7 +1,7 @@
 /** Schemas of monitoring at their edges: settings of a monitor, labels, queries and acts. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { ABSENT, defaults, edges } from './edges.cases.ts'
+import { ABSENT, copies, defaults, edges } from './edges.cases.ts'
 import { DELAY, MonitorSettings, monitoringApi } from './monitoring.ts'
 
 const text = (size: number): string => 'x'.repeat(size)
@@ -33,7 +33,7 @@ edges('a monitor', MonitorSettings, { labels: {}, reactions: {}, attribution: {}
     ['2', 'd', '2 d', '-1d', '1.5d', '10000m', '2D', '2y', 2, null],
   ],
   ['labels.late', [], [true]],
-  ['slices', [[], Array(10).fill('a')], [Array(11).fill('a'), 'carrier', [5]]],
+  ['slices', [[], copies(10, 'a')], [copies(11, 'a'), 'carrier', [5]]],
   [
     'false_alerts',
     ['1 per month', '0 per day', '12 per week'],
@@ -48,7 +48,7 @@ edges('a monitor', MonitorSettings, { labels: {}, reactions: {}, attribution: {}
   ['webhook', ['https://example.org/hook', 'http://127.0.0.1:1/', ABSENT], ['example.org', '', 'not a url', null]],
   ['attribution.floor', [0, 1, ABSENT], [-0.1, 1.1, '0.1', null]],
   ['attribution.pages', [true, false, ABSENT], ['yes', null]],
-  ['searches', [[], Array(10).fill(search)], [Array(11).fill(search), search]],
+  ['searches', [[], copies(10, search)], [copies(11, search), search]],
   ['searches.0.search', ['a', text(256)], ['', text(257), null, ABSENT]],
   ['searches.0.more_than', [0, 1000, ABSENT], [-1, 1001, 0.5, '1']],
   ['threshold', [], [0.5]],
@@ -66,7 +66,7 @@ describe('a delay', () => {
 
 const label = { prediction_id: 'p1', label: 1 }
 edges('labels', monitoringApi.putLabels.body, { labels: [label] }, [
-  ['labels', [Array(50_000).fill(label)], [[], label, null, ABSENT]],
+  ['labels', [copies(50_000, label)], [[], label, null, ABSENT]],
   ['labels.0.prediction_id', ['p', text(256)], ['', text(257), 5, null, ABSENT]],
   ['labels.0.label', [0, -1.5, '', 'late', true, false], [null, [1], {}, Number.NaN, ABSENT]],
   ['labels.0.at', ['2026-05-03T00:00:00Z', ABSENT], ['today', '2026-05-03', 1, null]],
@@ -74,7 +74,7 @@ edges('labels', monitoringApi.putLabels.body, { labels: [label] }, [
 ])
 
 test('50,001 labels at once are refused', () => {
-  assert.ok(!monitoringApi.putLabels.body.safeParse({ labels: Array(50_001).fill(label) }).success)
+  assert.ok(!monitoringApi.putLabels.body.safeParse({ labels: copies(50_001, label) }).success)
 })
 
 test('50,000 labels of the longest ids fit into the largest body of their route', () => {

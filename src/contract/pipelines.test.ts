@@ -1,7 +1,7 @@
 /** Schemas of pipelines at their edges: versions, runs, sources of code, logs and reproduction. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { ABSENT, defaults, edges } from './edges.cases.ts'
+import { ABSENT, copies, defaults, edges } from './edges.cases.ts'
 import {
   ATTEMPT_STATES,
   CodeSource,
@@ -44,7 +44,7 @@ edges('the code of a version', CodeSource, { commit: 'a'.repeat(40) }, [
   ['branch', ['main', 'feature/x', text(512), ABSENT], [text(513), 5, null]],
   ['patch', ['', 'aGk=', Buffer.alloc(PATCH_BYTES).toString('base64'), ABSENT], ['not base64!', 'aGk', null]],
   ['patch_digest', [HASH, ABSENT], ['abc', null]],
-  ['untracked', [[], [text(1024)], Array(1000).fill('a'), ABSENT], [[text(1025)], Array(1001).fill('a'), 'a', null]],
+  ['untracked', [[], [text(1024)], copies(1000, 'a'), ABSENT], [[text(1025)], copies(1001, 'a'), 'a', null]],
   ['author', [], ['ann']],
 ])
 

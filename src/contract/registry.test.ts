@@ -1,7 +1,7 @@
 /** Schemas of the registry at their edges: gates, policies, names of models, versions and aliases. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { ABSENT, defaults, edges } from './edges.cases.ts'
+import { ABSENT, copies, defaults, edges } from './edges.cases.ts'
 import { Gate, registryApi } from './registry.ts'
 
 const text = (size: number): string => 'x'.repeat(size)
@@ -111,9 +111,9 @@ edges('an approval', registryApi.approve.body, {}, [['comment', ['', text(1000),
 
 const gate = { scan: 'clean' }
 edges('a policy', registryApi.putPolicy.body, { gates: [gate] }, [
-  ['gates', [[], Array(100).fill(gate), ABSENT], [Array(101).fill(gate), [{}], gate, null]],
+  ['gates', [[], copies(100, gate), ABSENT], [copies(101, gate), [{}], gate, null]],
   ['require_signature', [true, false, ABSENT], ['yes', 1, null]],
-  ['keys', [[], [text(4096)], Array(20).fill('k'), ABSENT], [[text(4097)], Array(21).fill('k'), [5], 'k']],
+  ['keys', [[], [text(4096)], copies(20, 'k'), ABSENT], [[text(4097)], copies(21, 'k'), [5], 'k']],
   ['model', [], ['other']],
 ])
 defaults('a policy', registryApi.putPolicy.body, {}, { gates: [], require_signature: false, keys: [] })

@@ -1,7 +1,7 @@
 /** The plan of a rollout and its routes at their edges, and what of a plan contradicts itself. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { ABSENT, defaults, edges } from './edges.cases.ts'
+import { ABSENT, copies, defaults, edges } from './edges.cases.ts'
 import { Plan } from './rollout-plan.ts'
 import { stepsOf } from './rollout-steps.ts'
 import { rolloutApi } from './rollout.ts'
@@ -25,9 +25,9 @@ edges('a plan', Plan, { shadow: { requests: 10, labels: 0 }, each: { min_request
   ['mode', ['canary', 'blue_green', ABSENT], ['ab', 'rolling', '', null]],
   ['shadow.requests', [0, 1_000_000], [-1, 1_000_001, 0.5, '10', null, ABSENT]],
   ['shadow.labels', [0, 5, ABSENT], [-1, 0.5]],
-  ['canary', [[], [1], [10_000], [500, 500], Array(20).fill(1)], [[0], [10_001], [0.5], Array(21).fill(1), 500, null]],
+  ['canary', [[], [1], [10_000], [500, 500], copies(20, 1)], [[0], [10_001], [0.5], copies(21, 1), 500, null]],
   ['each.min_requests', [1, 1_000_000], [0, 1_000_001, 1.5, ABSENT]],
-  ['slices', [[], Array(10).fill('a')], [Array(11).fill('a'), 'a', [5]]],
+  ['slices', [[], copies(10, 'a')], [copies(11, 'a'), 'a', [5]]],
   ['alpha', [0.001, 0.499], [0, 0.5, 1, -0.1, '0.05']],
   ['max_wait_hours', [0.1, 1e6], [0, -1, '168']],
   ['on_failure', ['rollback', 'pause'], ['abort', null]],
@@ -106,7 +106,7 @@ edges('a comparison', Plan, ab, [
 edges('approvals', Plan, { canary: [500, 2500], approvals: [{ before: 500 }] }, [
   ['approvals.0.before', [500, 2500, 'promote'], [501, 0, 10_001, 'end', '500', null, ABSENT]],
   ['approvals.0.role', ['maintainer', 'admin', ABSENT], ['viewer', 'contributor', null]],
-  ['approvals', [[], ABSENT, Array(21).fill({ before: 'promote' })], [Array(22).fill({ before: 'promote' })]],
+  ['approvals', [[], ABSENT, copies(21, { before: 'promote' })], [copies(22, { before: 'promote' })]],
 ])
 
 edges('freezes of the calendar', Plan, { freeze: [{ cron: '0 18 * * 5', hours: 62 }] }, [
@@ -147,7 +147,7 @@ edges('a start', rolloutApi.start.body, { version: '2' }, [
 
 const value = { metric: 'revenue', value: 1 }
 edges('values of metrics', rolloutApi.metrics.body, { values: [value] }, [
-  ['values', [Array(1000).fill(value)], [[], Array(1001).fill(value), value, null, ABSENT]],
+  ['values', [copies(1000, value)], [[], copies(1001, value), value, null, ABSENT]],
   ['values.0.metric', ['m', text(63)], ['', text(64), null]],
   ['values.0.value', [0, -1, 1e300], ['1', null, Number.NaN, Infinity, ABSENT]],
   ['values.0.prediction_id', ['p', text(200), ABSENT], ['', text(201)]],

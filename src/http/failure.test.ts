@@ -90,7 +90,7 @@ describe('a refused parse', () => {
       (data['issues'] as { field: string }[]).map(({ field }) => field),
       ['name', 'size', 'kind'],
     )
-    const many = refusal({ name: 'a', list: Array(50).fill({}) })
+    const many = refusal({ name: 'a', list: Array.from({ length: 50 }, () => ({})) })
     assert.equal((many.data['issues'] as unknown[]).length, 20)
   })
 })
