@@ -2,8 +2,10 @@
 import { startPostgres } from '../../test/postgres.ts'
 import { openPostgres } from '../store/postgres/postgres.ts'
 import { costCases } from './cost.cases.ts'
+import { ledgerCases } from './ledger.cases.ts'
+import { reportCases } from './report.cases.ts'
 
-costCases('PostgreSQL', async () => {
+const open = async () => {
   const server = await startPostgres()
   const db = openPostgres(server.url)
   return {
@@ -13,4 +15,8 @@ costCases('PostgreSQL', async () => {
       await server.stop()
     },
   }
-})
+}
+
+costCases('PostgreSQL', open)
+ledgerCases('PostgreSQL', open)
+reportCases('PostgreSQL', open)

@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openSqlite } from '../store/sqlite/sqlite.ts'
 import { costCases } from './cost.cases.ts'
+import { ledgerCases } from './ledger.cases.ts'
+import { reportCases } from './report.cases.ts'
 
-costCases('SQLite', async () => {
+const open = async () => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-cost-'))
   const db = openSqlite(join(folder, 'slipway.db'))
   return {
@@ -15,4 +17,8 @@ costCases('SQLite', async () => {
       rmSync(folder, { recursive: true, force: true })
     },
   }
-})
+}
+
+costCases('SQLite', open)
+ledgerCases('SQLite', open)
+reportCases('SQLite', open)
