@@ -1,8 +1,11 @@
 /** The audit chain: whole after normal use, broken by any later change, one end under concurrency. */
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
+import type { SqlValue } from '../store/db.ts'
 import { openTemporaryStore } from '../store/open.ts'
 import { auditLog, GENESIS, verifyAudit } from './audit.ts'
+import type { AuditRow } from './audit.ts'
 import { SYSTEM } from './tokens.ts'
 
 describe('audit chain', () => {
@@ -55,6 +58,111 @@ describe('audit chain', () => {
       const verdict = await verifyAudit(store.db)
       assert.equal(verdict.ok, false)
       assert.equal(!verdict.ok && verdict.seq, seq)
+    })
+  }
+})
+
+/** The hash as the format says it: sha256 of the fields but the hash, in the order of the table, as a JSON array. */
+function hashed(row: Omit<AuditRow, 'hash'>): string {
+  const { seq, at, actor, token_id, verb, resource, resource_id, detail, prev } = row
+  const text = JSON.stringify([seq, at, actor, token_id, verb, resource, resource_id, detail, prev])
+  return createHash('sha256').update(text).digest('hex')
+}
+
+describe('audit chain, row by row', () => {
+  let store: Awaited<ReturnType<typeof openTemporaryStore>>
+  const who = { ...SYSTEM, name: 'ann', token_id: 'tok' }
+  const rows = () => store.db.all<AuditRow>('SELECT * FROM audit ORDER BY seq')
+  const change = (sql: string, values: readonly SqlValue[] = []) => store.db.tx((t) => t.run(sql, values))
+
+  before(async () => {
+    store = await openTemporaryStore()
+  })
+  after(() => store.close())
+
+  test('an empty chain is whole', async () => {
+    assert.deepEqual(await verifyAudit(store.db), { ok: true, rows: 0, head: GENESIS })
+    assert.match(GENESIS, /^0{64}$/)
+  })
+
+  test('each row says who did what to what and when, and has the hash of the one before and its own', async () => {
+    let now = 5
+    const audit = auditLog(() => now++)
+    await store.db.tx(async (t) => {
+      await audit.record(t, who, { verb: 'write', resource: 'models', id: 'm', detail: { to: ['ü', 1] } })
+      await audit.record(t, SYSTEM, { verb: 'read', resource: 'runs', id: 'r' })
+    })
+    const found = await rows()
+    const first = {
+      seq: 1,
+      at: 5,
+      actor: 'ann',
+      token_id: 'tok',
+      verb: 'write',
+      resource: 'models',
+      resource_id: 'm',
+      detail: '{"to":["ü",1]}',
+      prev: GENESIS,
+    }
+    const second = {
+      seq: 2,
+      at: 6,
+      actor: 'slipway',
+      token_id: null,
+      verb: 'read',
+      resource: 'runs',
+      resource_id: 'r',
+      detail: '{}',
+      prev: hashed(first),
+    }
+    assert.deepEqual(found, [
+      { ...first, hash: hashed(first) },
+      { ...second, hash: hashed(second) },
+    ])
+    assert.deepEqual(await verifyAudit(store.db), { ok: true, rows: 2, head: hashed(second) })
+  })
+
+  test('a chain of more rows than are read at once is walked to its end', async () => {
+    const audit = auditLog(() => 7)
+    await store.db.tx(async (t) => {
+      for (let i = 0; i < 1998; i++) await audit.record(t, who, { verb: 'write', resource: 'models', id: `${i}` })
+    })
+    const last = (await rows()).at(-1)
+    assert.deepEqual(await verifyAudit(store.db), { ok: true, rows: 2000, head: last?.hash })
+    await store.db.tx((t) => audit.record(t, who, { verb: 'write', resource: 'models', id: 'one more' }))
+    await change("UPDATE audit SET actor = 'eve' WHERE seq = 2001")
+    assert.deepEqual(await verifyAudit(store.db), { ok: false, seq: 2001, reason: 'its content was changed' })
+    await change("UPDATE audit SET actor = 'ann' WHERE seq = 2001")
+  })
+
+  test('a row whose hash was made anew no longer leads to the next; the first and the last are told too', async () => {
+    const [first, second] = await rows()
+    assert.ok(first && second)
+    const forged = { ...first, actor: 'eve' }
+    await change('UPDATE audit SET actor = ?, hash = ? WHERE seq = 1', [forged.actor, hashed(forged)])
+    assert.deepEqual(await verifyAudit(store.db), {
+      ok: false,
+      seq: 2,
+      reason: 'it does not follow the row before',
+    })
+    await change('UPDATE audit SET prev = ? WHERE seq = 1', ['1'.repeat(64)])
+    assert.deepEqual(await verifyAudit(store.db), {
+      ok: false,
+      seq: 1,
+      reason: 'it does not follow the row before',
+    })
+    await change('DELETE FROM audit WHERE seq IN (1, 2)')
+    assert.deepEqual(await verifyAudit(store.db), { ok: false, seq: 1, reason: 'row 1 is missing' })
+  })
+
+  for (const field of ['at', 'actor', 'token_id', 'verb', 'resource', 'resource_id', 'detail'] as const) {
+    test(`a changed ${field} is found`, async () => {
+      await store.db.tx((t) => t.run('DELETE FROM audit'))
+      await store.db.tx((t) =>
+        auditLog(() => 9).record(t, who, { verb: 'write', resource: 'models', id: 'm', detail: { a: 1 } }),
+      )
+      await change(`UPDATE audit SET ${field} = ?`, [field === 'at' ? 10 : 'other'])
+      assert.deepEqual(await verifyAudit(store.db), { ok: false, seq: 1, reason: 'its content was changed' })
     })
   }
 })

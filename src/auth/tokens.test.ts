@@ -1,11 +1,10 @@
 /** Tokens and sessions: found by their text, refused when wrong, old or revoked; links work once. */
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import { makeIds } from '../contract/ids.ts'
 import { openTemporaryStore } from '../store/open.ts'
 import { auditLog } from './audit.ts'
-import { authenticator, COOKIE } from './authenticate.ts'
 import { SYSTEM, tokens } from './tokens.ts'
 import type { Tokens } from './tokens.ts'
 
@@ -22,6 +21,7 @@ describe('tokens', () => {
   after(() => store.close())
 
   const refused = { code: 'unauthenticated' }
+  const make = (name: string) => access.create(SYSTEM, { name, role: 'viewer' })
 
   test('a token is found by its text and kept only as a hash', async () => {
     const { token, row } = await access.create(SYSTEM, { name: 'ci', role: 'contributor', project: 'flights' })
@@ -82,8 +82,11 @@ describe('tokens', () => {
     const { secret } = await access.openSession(code)
     assert.equal((await access.findSession(secret)).name, 'me')
     await assert.rejects(access.openSession(code), refused)
+    const sessions = () => store.db.all('SELECT hash FROM sessions WHERE token_id = ?', [row.id])
+    assert.equal((await sessions()).length, 1)
     await access.revoke(SYSTEM, row.id)
     await assert.rejects(access.findSession(secret), refused)
+    assert.deepEqual(await sessions(), [])
   })
 
   test('a link is too old after 15 minutes', async () => {
@@ -93,25 +96,222 @@ describe('tokens', () => {
     await assert.rejects(access.openSession(code), refused)
   })
 
-  test('Bearer, Basic with the token as password, and the cookie name the same caller', async () => {
-    const { token } = await access.create(SYSTEM, { name: 'three', role: 'service' })
-    const { secret } = await access.openSession(await access.createLink(await access.find(token)))
-    const who = authenticator(access, false)
-    const basic = `Basic ${Buffer.from(`any:${token}`).toString('base64')}`
-    for (const headers of [
-      { authorization: `Bearer ${token}` },
-      { authorization: basic },
-      { cookie: `a=b; ${COOKIE}=${secret}` },
-    ]) {
-      assert.equal((await who({ headers, method: 'GET' }))?.name, 'three')
-    }
-    assert.equal(await who({ headers: {}, method: 'GET' }), undefined)
-    await assert.rejects(who({ headers: { authorization: 'Digest x' }, method: 'GET' }), refused)
+  test('the text has the id and 192 random bits; the row has the hash of the secret alone', async () => {
+    const [one, two] = [await make('one'), await make('two')]
+    const [, id, secret = ''] = /^slw_([a-z0-9]{20})\.([\w-]{32})$/.exec(one.token) ?? []
+    assert.equal(id, one.row.id)
+    assert.equal(one.row.hash, createHash('sha256').update(secret).digest('hex'))
+    assert.notEqual(two.token.split('.')[1], secret)
+    assert.deepEqual(await access.find(one.token), {
+      id,
+      name: 'one',
+      role: 'viewer',
+      project: null,
+      token_id: id,
+    })
   })
 
-  test('without authentication a call without credential is an admin’s, and a wrong token is still refused', async () => {
-    const open = authenticator(access, true)
-    assert.equal((await open({ headers: {}, method: 'GET' }))?.role, 'admin')
-    await assert.rejects(open({ headers: { authorization: 'Bearer nonsense' }, method: 'GET' }), refused)
+  test('a right id with another’s secret is refused', async () => {
+    const [one, two] = [await make('one'), await make('two')]
+    const mixed = `${one.token.split('.')[0]}.${two.token.split('.')[1]}`
+    await assert.rejects(access.find(mixed), /the token is not known/)
+    await access.find(one.token)
+    await assert.rejects(access.find(mixed), /the token is not known/)
+  })
+
+  test('each refusal says what is wrong', async () => {
+    const { token, row } = await make('told')
+    await assert.rejects(access.find(`${token}!`), /a token looks like slw_ID.SECRET/)
+    await assert.rejects(access.find(`x${token}`), /a token looks like slw_ID.SECRET/)
+    await assert.rejects(access.find(`slw_unknown.${token.split('.')[1]}`), /the token is not known/)
+    const short = await access.create(SYSTEM, { name: 'short', role: 'viewer', expires_at: now + 10 })
+    now += 9
+    await access.find(short.token)
+    now += 1
+    await assert.rejects(access.find(short.token), /the token has expired/)
+    await access.revoke(SYSTEM, row.id)
+    await assert.rejects(access.find(token), /the token was revoked/)
+    await assert.rejects(access.revoke(SYSTEM, 'nobody'), /nobody/)
+  })
+
+  test('a token that another replica revoked stops working within five seconds', async () => {
+    const { token, row } = await make('elsewhere')
+    await access.find(token)
+    await store.db.tx((t) => t.run('UPDATE tokens SET revoked_at = ? WHERE id = ?', [now, row.id]))
+    now += 4999
+    assert.equal((await access.find(token)).name, 'elsewhere')
+    now += 1
+    await assert.rejects(access.find(token), /the token was revoked/)
+  })
+
+  test('a lookup of five seconds does not ask the database again, one after that does', async () => {
+    let asked = 0
+    const get: typeof store.db.get = (sql, values) => {
+      asked++
+      return store.db.get(sql, values)
+    }
+    const db = new Proxy(store.db, { get: (of, name) => (name === 'get' ? get : Reflect.get(of, name)) as unknown })
+    const counted = tokens({ db, clock, ids: makeIds(clock, randomBytes), audit: auditLog(clock) })
+    const { token } = await make('asked')
+    for (let i = 0; i < 3; i++) await counted.find(token)
+    assert.equal(asked, 1)
+    now += 4999
+    await counted.find(token)
+    assert.equal(asked, 1)
+    now += 2
+    await counted.find(token)
+    assert.equal(asked, 2)
+    const { secret } = await access.openSession(await access.createLink(await access.find(token)))
+    now += 5001
+    asked = 0
+    await counted.findSession(secret)
+    assert.equal(asked, 2, 'the session and its token')
+    await counted.findSession(secret)
+    assert.equal(asked, 3, 'the session alone')
+  })
+
+  test('more texts than are remembered are found all the same', async () => {
+    const { token } = await make('many')
+    await access.find(token)
+    const others = await Promise.all(Array.from({ length: 20 }, (_, i) => make(`other ${i}`)))
+    for (let i = 0; i < 1001; i++) await access.find(others[i % 20]?.token ?? '')
+    assert.equal((await access.find(token)).name, 'many')
+  })
+
+  test('tokens are listed oldest first, all of them or those of one project', async () => {
+    now += 1
+    await access.create(SYSTEM, { name: 'z first', role: 'viewer', project: 'listed' })
+    now += 1
+    await access.create(SYSTEM, { name: 'a second', role: 'viewer', project: 'listed' })
+    const named = (rows: readonly { name: string }[]): string[] => rows.map((row) => row.name)
+    assert.deepEqual(named(await access.list('listed')), ['z first', 'a second'])
+    const all = await access.list()
+    assert.deepEqual(named(all.slice(-2)), ['z first', 'a second'])
+    assert.deepEqual(
+      all.map((row) => row.created_at),
+      all.map((row) => row.created_at).toSorted((a, b) => a - b),
+    )
+    assert.deepEqual(named(await access.list(null)), named(all))
+  })
+
+  test('those that are valid now: neither revoked nor past their end', async () => {
+    const rows = { kept: await make('v kept'), gone: await make('v gone') }
+    const ends = await access.create(SYSTEM, { name: 'v ends', role: 'viewer', expires_at: now + 100 })
+    await access.revoke(SYSTEM, rows.gone.row.id)
+    const valid = async (): Promise<string[]> =>
+      (await access.valid())
+        .map((row) => row.name)
+        .filter((name) => name.startsWith('v '))
+        .sort()
+    now += 99
+    assert.deepEqual(await valid(), ['v ends', 'v kept'])
+    now += 1
+    assert.deepEqual(await valid(), ['v kept'])
+    await assert.rejects(access.find(ends.token), refused)
+  })
+
+  test('who made and who revoked a token is in the audit chain', async () => {
+    const who = { ...SYSTEM, name: 'boss', token_id: 'tok' }
+    const { row } = await access.create(who, { name: 'traced', role: 'admin', project: 'p', expires_at: now + 5000 })
+    await access.revoke({ ...who, name: 'other boss' }, row.id)
+    const entries = await store.db.all<{ actor: string; verb: string; resource: string; detail: string }>(
+      'SELECT actor, verb, resource, detail FROM audit WHERE resource_id = ? ORDER BY seq',
+      [row.id],
+    )
+    assert.deepEqual(
+      entries.map(({ detail, ...entry }) => ({ ...entry, detail: JSON.parse(detail) as unknown })),
+      [
+        {
+          actor: 'boss',
+          verb: 'manage',
+          resource: 'tokens',
+          detail: { action: 'create', name: 'traced', role: 'admin', project: 'p', expires_at: now + 5000 },
+        },
+        { actor: 'other boss', verb: 'manage', resource: 'tokens', detail: { action: 'revoke' } },
+      ],
+    )
+    const { created_by } = (await access.list('p')).find((one) => one.id === row.id) ?? {}
+    assert.equal(created_by, 'boss')
+  })
+
+  test('a session lasts twelve hours, and ends with its token or when it is closed', async () => {
+    const ends = await access.create(SYSTEM, { name: 'ends', role: 'viewer', expires_at: now + 3600_000 })
+    const opened = async (token: string): Promise<{ secret: string; maxAgeS: number }> =>
+      access.openSession(await access.createLink(await access.find(token)))
+    const [long, short, closed] = [
+      await opened((await make('long')).token),
+      await opened(ends.token),
+      await opened((await make('closed')).token),
+    ]
+    assert.equal(long.maxAgeS, 12 * 3600)
+    await access.closeSession(closed.secret)
+    await assert.rejects(access.findSession(closed.secret), /the session has ended/)
+    await assert.rejects(access.findSession('unknown'), /the session has ended/)
+    assert.equal((await access.findSession(short.secret)).name, 'ends')
+    now += 3600_000
+    await assert.rejects(access.findSession(short.secret), /the token has expired/)
+    now += 11 * 3600_000 - 1
+    assert.equal((await access.findSession(long.secret)).name, 'long')
+    now += 1
+    await assert.rejects(access.findSession(long.secret), /the session has ended/)
+  })
+
+  test('a link works until its fifteenth minute has passed, and only for the holder of a token', async () => {
+    const who = await access.find((await make('in time')).token)
+    const [early, late] = [await access.createLink(who), await access.createLink(who)]
+    assert.notEqual(early, late)
+    assert.match(early, /^[\w-]{32}$/)
+    now += 15 * 60_000 - 1
+    assert.match((await access.openSession(early)).secret, /^[\w-]{32}$/)
+    now += 1
+    await assert.rejects(access.openSession(late), /was used or is too old/)
+    await assert.rejects(access.openSession(early), /was used or is too old/)
+    await assert.rejects(access.createLink(SYSTEM), /a login link is made with a token/)
+  })
+})
+
+describe('tokens that cannot be written', () => {
+  const clock = () => 1_700_000_000_000
+
+  /** A store that has lost a table, and tokens in it whose ids are all the same. */
+  async function broken(lost: string) {
+    const store = await openTemporaryStore()
+    const access = tokens({ db: store.db, clock, ids: () => 't_same', audit: auditLog(clock) })
+    const { token, row } = await access.create(SYSTEM, { name: 'one', role: 'viewer' })
+    const code = await access.createLink(await access.find(token))
+    await store.db.tx((t) => t.run(`DROP TABLE ${lost}`))
+    const fresh = tokens({ db: store.db, clock, ids: () => 't_other', audit: auditLog(clock) })
+    return { store, access, fresh, token, row, code }
+  }
+
+  test('a change without its entry in the audit chain is not made', async () => {
+    const { store, fresh, token, row } = await broken('audit')
+    await assert.rejects(fresh.create(SYSTEM, { name: 'two', role: 'viewer' }))
+    assert.equal((await fresh.list()).length, 1)
+    await assert.rejects(fresh.revoke(SYSTEM, row.id))
+    assert.equal((await fresh.find(token)).name, 'one')
+    await store.close()
+  })
+
+  test('without a place for sessions a link stays unused, and its token is not revoked', async () => {
+    const { store, fresh, token, row, code } = await broken('sessions')
+    await assert.rejects(fresh.openSession(code))
+    const links = await store.db.all<{ used_at: number | null }>('SELECT used_at FROM login_links')
+    assert.deepEqual(links, [{ used_at: null }])
+    await assert.rejects(fresh.revoke(SYSTEM, row.id))
+    await assert.rejects(fresh.closeSession('any'))
+    assert.equal((await fresh.find(token)).name, 'one')
+    await store.close()
+  })
+
+  test('an id that is taken makes no second token', async () => {
+    const { store, access } = await broken('login_links')
+    await assert.rejects(access.create(SYSTEM, { name: 'two', role: 'viewer' }))
+    await assert.rejects(access.createLink({ ...SYSTEM, token_id: 'same' }))
+    assert.deepEqual(
+      (await access.list()).map((row) => row.name),
+      ['one'],
+    )
+    await store.close()
   })
 })
