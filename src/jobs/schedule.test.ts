@@ -1,0 +1,5 @@
+/** Schedules on SQLite. */
+import { scheduleCases } from './schedule.cases.ts'
+import { openJobs } from './sqlite.fixture.ts'
+
+scheduleCases('SQLite', openJobs)
