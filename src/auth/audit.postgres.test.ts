@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startPostgres } from '../../test/postgres.ts'
 import { migrate } from '../store/migrate.ts'
-import { openPostgres } from '../store/postgres.ts'
+import { openPostgres } from '../store/postgres/postgres.ts'
 import { auditLog, verifyAudit } from './audit.ts'
 import { SYSTEM } from './tokens.ts'
 
