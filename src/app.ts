@@ -40,7 +40,6 @@ import { servingLinks } from './registry/returning.ts'
 import { registryRoom } from './registry/room.ts'
 import type { Registry } from './registry/room.ts'
 import { registryRoutes } from './registry/routes.ts'
-import { madeFrom, registryTables } from './transfer/registry-tables.ts'
 import { versionRuns } from './registry/versions/version-runs.ts'
 import { registryWireRoutes } from './registry/wire/wire-routes.ts'
 import { connectWebhooks, KEY_FILE } from './registry/webhooks/connect.ts'
@@ -70,20 +69,15 @@ import { openNotices } from './store/postgres/notices.ts'
 import { openStore } from './store/open.ts'
 import type { Store } from './store/open.ts'
 import { isWritable } from './store/writable.ts'
-import { keepingOf } from './tracking/retention/housekeeping.ts'
-import type { Keeping } from './tracking/retention/housekeeping.ts'
-import { resetTracking } from './tracking/reset.ts'
-import { savedRuns } from './tracking/searches/saved-searches.ts'
-import { suitePlace } from './tracking/artifacts/suite-place.ts'
+import { evaluationRoom } from './evaluation/room.ts'
+import { llmRoom } from './llm/room.ts'
+import { tracesRoom } from './traces/room.ts'
+import type { TracesRoom } from './traces/room.ts'
+import type { ProjectPart, Tracking } from './tracking/context/context.ts'
 import { trackingRoom } from './tracking/room.ts'
-import type { ProjectPart, Tracking } from './tracking/room.ts'
-import { trackingRoutes } from './tracking/routes.ts'
-import { evaluationRoutes } from './evaluation/routes.ts'
-import { llmRoutes } from './llm/routes.ts'
-import { purgeTraces } from './traces/delete.ts'
-import { traceRoutes } from './traces/routes.ts'
-import { transferRoutes } from './transfer/routes.ts'
-import { trackingTables } from './transfer/tracking-tables.ts'
+import type { TrackingRoom } from './tracking/room.ts'
+import { madeFrom, registryTables } from './transfer/registry-tables.ts'
+import { transferRoom } from './transfer/room.ts'
 
 /** Version of this program. */
 export const VERSION = '0.1.0'
@@ -304,7 +298,7 @@ function makeRollouts(base: Base, { leases }: JobsRoom, rooms: { serving: Servin
 }
 
 interface Watched {
-  readonly tracking: Tracking
+  readonly tracking: TrackingRoom
   readonly registry: Registry
   readonly pipelines: PipelinesRoom
   readonly serving: ServingRoom
@@ -319,7 +313,7 @@ function makeMonitoring(base: Base, { jobs, http, rollouts, tracking, ...rooms }
       ...base,
       ...connectMonitoring({ ...rooms, rollouts: () => rollouts }),
       send: http.send,
-      findRuns: savedRuns(tracking),
+      findRuns: tracking.findRuns,
       changed: base.publish('incidents'),
       onError: base.onError('monitoring'),
     },
@@ -328,35 +322,8 @@ function makeMonitoring(base: Base, { jobs, http, rollouts, tracking, ...rooms }
   )
 }
 
-interface Kept {
-  readonly tracking: Tracking
-  readonly registry: Registry
-  readonly pipelines: PipelinesRoom
-}
-
-/** Every room that keeps digests is named here: what no source yields is deleted. */
-function makeKeeping(options: AppOptions, { worker }: JobsRoom, { tracking, registry, pipelines }: Kept): Keeping {
-  const { db } = tracking
-  const versions = citedByVersions(db)
-  return keepingOf(tracking, worker, {
-    cited: async () => {
-      const cited = await versions()
-      return {
-        ...cited,
-        runs: new Set([...cited.runs, ...(await pipelines.tracked.runsBehind(await pipelineRunsOfVersions(db)))]),
-      }
-    },
-    sources: [() => registryDigests(registry), () => pipelines.blobDigests()],
-    watched: () => pipelines.tracked.watched(),
-    logOf: (run) => pipelines.tracked.logOf(run),
-    silentMs: options.lostAfterMs ?? 30 * 60_000,
-    prune: () => pruneMonitors(db, tracking.clock()),
-    graceMs: options.blobGraceMs ?? 24 * 3_600_000,
-  })
-}
-
 interface SetUp {
-  readonly tracking: Tracking
+  readonly tracking: TrackingRoom
   readonly registry: Registry
   readonly testEnv: Record<string, string>
 }
@@ -365,20 +332,41 @@ interface SetUp {
 async function setUp(asked: Reset, { tracking, registry, testEnv }: SetUp): Promise<void> {
   for (const key in testEnv) delete testEnv[key]
   Object.assign(testEnv, asked.env)
-  await resetTracking(tracking, suitePlace(asked))
+  await tracking.reset(asked)
   await resetRegistry(registry)
 }
 
-function makeTracking({ options }: Ground, base: Base, projectParts: readonly ProjectPart[]): Tracking {
+/** Rooms below tracking, to which its ports lead. */
+interface BelowTracking {
+  readonly projectParts: readonly ProjectPart[]
+  readonly traces: TracesRoom
+  readonly registry: Registry
+  readonly pipelines: PipelinesRoom
+}
+
+/** Every room that keeps digests is named among the sources: what none of them yields is deleted. */
+function makeTracking({ options }: Ground, base: Base, { worker }: JobsRoom, below: () => BelowTracking): TrackingRoom {
+  const { db, clock } = base
+  const versions = citedByVersions(db)
   return trackingRoom({
     ...base,
-    projectParts,
-    purges: [purgeTraces],
+    worker,
     random: randomBytes,
     record: base.audit.record,
-    seal: fileSeal(join(options.dataDir, KEY_FILE)).seal,
-    suite: { place: undefined },
-    versionRuns: versionRuns(base.db),
+    versionRuns: versionRuns(db),
+    projectParts: () => below().projectParts,
+    purges: () => [below().traces.purge],
+    cited: async () => {
+      const cited = await versions()
+      const behind = await below().pipelines.tracked.runsBehind(await pipelineRunsOfVersions(db))
+      return { ...cited, runs: new Set([...cited.runs, ...behind]) }
+    },
+    sources: [() => registryDigests(below().registry), () => below().pipelines.blobDigests()],
+    watched: () => below().pipelines.tracked.watched(),
+    logOf: (run) => below().pipelines.tracked.logOf(run),
+    silentMs: options.lostAfterMs ?? 30 * 60_000,
+    prune: () => pruneMonitors(db, clock()),
+    graceMs: options.blobGraceMs ?? 24 * 3_600_000,
   })
 }
 
@@ -391,8 +379,12 @@ function buildRooms(ground: Ground): House {
   const jobs = jobsRoom({ db, onError: base.onError('job') })
   const { worker } = jobs
   const projectParts: ProjectPart[] = []
-  const tracking = makeTracking(ground, base, projectParts)
-  const registry = registryRoom({
+  // the rooms below are not there yet; nothing is asked of them before they are
+  const runs: TrackingRoom = makeTracking(ground, base, jobs, () => ({ projectParts, traces, registry, pipelines }))
+  const tracking = runs.context
+  const traces = tracesRoom(tracking)
+  const evaluation = evaluationRoom(tracking)
+  const registry: Registry = registryRoom({
     ...base,
     modelsDir: join(options.dataDir, 'models'),
     scoreNative,
@@ -404,9 +396,14 @@ function buildRooms(ground: Ground): House {
   const python = versionPython(base.envs)
   const { onnxRuntime, prove, exporting } = onnxServing(envs.cacheFolder)
   handleLowering(registry, worker, { python, verify: replaying(verifyApart), proveOnnx: prove, exporting })
-  const pipelines = makePipelines(ground, base, { tracking, registry, jobs })
+  const pipelines: PipelinesRoom = makePipelines(ground, base, { tracking, registry, jobs })
   projectParts.push({ holds: holdsEndpoints }, pipelines.projectPart, registryPart(registry, webhooks))
-  const keeping = makeKeeping(options, jobs, { tracking, registry, pipelines })
+  const llm = llmRoom({ ...tracking, seal: fileSeal(join(options.dataDir, KEY_FILE)).seal })
+  const transfer = transferRoom({
+    tracking,
+    tables: registryTables(registry),
+    madeFrom: (model) => madeFrom(registry, model),
+  })
   const serving = makeServing(ground, base, {
     ...servingLinks(registry),
     versionFiles: (model, version) => versionFiles(registry, { python }, model, version),
@@ -417,16 +414,11 @@ function buildRooms(ground: Ground): House {
   })
   const rollouts = makeRollouts(base, jobs, { serving, registry })
   const rooms = { tracking, registry, pipelines, serving }
-  const monitoring: Monitoring = makeMonitoring(base, { ...rooms, rollouts, jobs, http })
+  const monitoring: Monitoring = makeMonitoring(base, { ...rooms, tracking: runs, rollouts, jobs, http })
   const cost = makeCost(base, rooms)
   return {
     routes: [
-      ...trackingRoutes(tracking),
-      ...[traceRoutes, evaluationRoutes, llmRoutes].flatMap((routesOf) => routesOf(tracking)),
-      ...keeping.routes,
-      ...transferRoutes(tracking, [...trackingTables(tracking), ...registryTables(registry)], (model) =>
-        madeFrom(registry, model),
-      ),
+      ...[runs, traces, evaluation, llm, transfer].flatMap((room) => room.routes),
       ...registryRoutes(registry, [endpointLineage(db), incidentLineage(db)]),
       ...registryWireRoutes(registry, tracking),
       ...webhookRoutes(webhooks),
@@ -437,9 +429,9 @@ function buildRooms(ground: Ground): House {
       ...monitoringRoutes(monitoring),
       ...cost.routes,
     ],
-    reset: (asked) => setUp(asked, { tracking, registry, testEnv }),
+    reset: (asked) => setUp(asked, { tracking: runs, registry, testEnv }),
     async start() {
-      await keeping.start()
+      await runs.start()
       jobs.start()
       await serving.start()
       pipelines.start()

@@ -10,8 +10,8 @@ import { logBatch } from '../../src/tracking/runs/batch.ts'
 import { createExperiment } from '../../src/tracking/experiments/experiments.ts'
 import type { MetricPoint } from '../../src/tracking/metrics/points.ts'
 import { writePoints } from '../../src/tracking/metrics/rows.ts'
-import { hexId, trackingRoom } from '../../src/tracking/room.ts'
-import type { Tracking } from '../../src/tracking/room.ts'
+import { hexId } from '../../src/tracking/context/ids.ts'
+import type { Tracking } from '../../src/tracking/context/context.ts'
 import { createRun, insertRuns, updateRun } from '../../src/tracking/runs/runs.ts'
 import type { RunRow } from '../../src/tracking/runs/runs.ts'
 import { insertRows } from '../../src/store/sql/sql.ts'
@@ -47,7 +47,7 @@ export async function makeRuns(wanted: Wanted): Promise<Made> {
   const store = await openStore({ dataDir: wanted.dataDir, ...(databaseUrl !== undefined && { databaseUrl }) })
   try {
     const record = auditLog(Date.now).record
-    const room = trackingRoom({ ...store, clock: Date.now, random: randomBytes, record })
+    const room: Tracking = { ...store, clock: Date.now, random: randomBytes, record }
     const name = `${wanted.runs} runs`
     const experiment_id = await createExperiment(room, SYSTEM, { name })
     const runs = Array.from({ length: wanted.runs }, (_, i) => ({ i, row: rowOf(room, experiment_id, i) }))

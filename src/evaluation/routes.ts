@@ -1,7 +1,7 @@
 /** Routes of evaluation: MLflow's calls about evaluation datasets, scorers and prompt runs. */
 import type { Mounted } from '../http/mount.ts'
 import { rpcRoutes } from '../mlflow/rpc.ts'
-import type { Tracking } from '../tracking/room.ts'
+import type { Tracking } from '../tracking/context/context.ts'
 import { datasetCalls } from './datasets/calls.ts'
 import { promptlabCalls } from './promptlab.ts'
 import { scorerCalls } from './scorers/calls.ts'

@@ -5,7 +5,7 @@ import { placeOfUri } from '../tracking/artifacts/paths.ts'
 import { putArtifact } from '../tracking/artifacts/artifacts.ts'
 import { logBatch } from '../tracking/runs/batch.ts'
 import { ensureExperiment } from '../tracking/experiments/experiments.ts'
-import type { Tracking } from '../tracking/room.ts'
+import type { Tracking } from '../tracking/context/context.ts'
 import { createRun, finishRun, hasRun, requireRun } from '../tracking/runs/runs.ts'
 import type { StepTracking } from './context/deps.ts'
 

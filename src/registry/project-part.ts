@@ -1,5 +1,5 @@
 /** What the registry keeps of a project, for when the project is deleted as a workspace. */
-import type { ProjectPart } from '../tracking/room.ts'
+import type { ProjectPart } from '../tracking/context/context.ts'
 import { deleteModel, refuseUsed } from './versions/models.ts'
 import type { Registry } from './room.ts'
 import { deleteWebhook } from './webhooks/hooks.ts'

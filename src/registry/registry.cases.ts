@@ -9,8 +9,7 @@ import { makeIds } from '../contract/ids.ts'
 import type { Db } from '../store/db.ts'
 import { openDiskBlobs } from '../store/blobs/disk.ts'
 import { migrate } from '../store/migrate.ts'
-import { trackingRoom } from '../tracking/room.ts'
-import type { Tracking } from '../tracking/room.ts'
+import type { Tracking } from '../tracking/context/context.ts'
 import { depthCases } from './gates/depth.cases.ts'
 import { loweringCases } from './lowering/lowering.cases.ts'
 import { promotionCases } from './aliases/promotion.cases.ts'
@@ -32,7 +31,7 @@ export function registryCases(name: string, open: () => Promise<{ db: Db; close(
       const blobs = openDiskBlobs(join(folder, 'blobs'))
       const audit = auditLog(clock)
       const ids = makeIds(clock, randomBytes)
-      bench.tracking = trackingRoom({ db, blobs, clock, random: randomBytes, record: audit.record })
+      bench.tracking = { db, blobs, clock, random: randomBytes, record: audit.record }
       bench.room = registryRoom({ db, blobs, clock, ids, audit, modelsDir: join(folder, 'models') })
     })
     after(async () => {

@@ -1,7 +1,7 @@
 /** What the cases of traces share: the room under test and spans to send. */
 import { randomBytes } from 'node:crypto'
 import type { Principal } from '../contract/access.ts'
-import type { Tracking } from '../tracking/room.ts'
+import type { Tracking } from '../tracking/context/context.ts'
 import type { Sent, SentSpan } from '../../test/otlp.ts'
 
 /** A room on a real database and a way to send spans to it as an exporter does. */

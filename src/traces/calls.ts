@@ -2,7 +2,7 @@
 import { Raw } from '../http/mount.ts'
 import { pageSize, tagFields } from '../mlflow/fields.ts'
 import { bool, double, int, list, need, object, oneOf, text } from '../mlflow/input.ts'
-import type { Tracking } from '../tracking/room.ts'
+import type { Tracking } from '../tracking/context/context.ts'
 import { rpc } from '../mlflow/rpc.ts'
 import type { Rpc } from '../mlflow/rpc.ts'
 import { invalid } from '../mlflow/wire.ts'

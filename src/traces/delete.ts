@@ -2,7 +2,7 @@
 import type { Principal } from '../contract/access.ts'
 import type { SqlValue, Tx } from '../store/db.ts'
 import { requireExperiment } from '../tracking/experiments/experiments.ts'
-import type { Tracking } from '../tracking/room.ts'
+import type { Tracking } from '../tracking/context/context.ts'
 import { fetchAll, inList, sql } from '../store/sql/sql.ts'
 import type { Sql } from '../store/sql/sql.ts'
 import { raw } from '../store/sql/sql.ts'

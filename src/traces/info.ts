@@ -1,7 +1,7 @@
 /** The record of a trace, read with its tags, metadata and assessments, in the shapes of MLflow's protocol. */
 import type { Principal } from '../contract/access.ts'
 import type { Reader } from '../store/db.ts'
-import { sees } from '../tracking/room.ts'
+import { sees } from '../auth/visibility.ts'
 import { fetchAll, inList, sql } from '../store/sql/sql.ts'
 import { missing } from '../mlflow/wire.ts'
 import { wireAssessment } from './assessments/wire.ts'

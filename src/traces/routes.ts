@@ -1,6 +1,6 @@
 /** All routes about traces: MLflow's protocol, OTLP, files and the native API. */
 import type { Mounted } from '../http/mount.ts'
-import type { Tracking } from '../tracking/room.ts'
+import type { Tracking } from '../tracking/context/context.ts'
 import { rpcRoutes } from '../mlflow/rpc.ts'
 import { traceCalls } from './calls.ts'
 import { traceFileRoutes } from './files.ts'

@@ -1,7 +1,7 @@
 /** Tags of a trace: set, removed. The name is a tag too; where its spans and files lie is not the caller's to say. */
 import type { Principal } from '../contract/access.ts'
 import { checkKey, cut } from '../mlflow/limits.ts'
-import type { Tracking } from '../tracking/room.ts'
+import type { Tracking } from '../tracking/context/context.ts'
 import { invalid, missing } from '../mlflow/wire.ts'
 import { FAILURE_TAG, NAME_TAG, requireTrace, SERVER_TAGS } from './info.ts'
 import { LONGEST_VALUE } from './spans/rows.ts'

@@ -11,8 +11,7 @@ import type { Db } from '../store/db.ts'
 import { openDiskBlobs } from '../store/blobs/disk.ts'
 import { migrate } from '../store/migrate.ts'
 import { createExperiment } from '../tracking/experiments/experiments.ts'
-import { trackingRoom } from '../tracking/room.ts'
-import type { Tracking } from '../tracking/room.ts'
+import type { Tracking } from '../tracking/context/context.ts'
 import { assessmentCases } from './assessments/assessments.cases.ts'
 import { figureCases } from './figures/figures.cases.ts'
 import { ingestCases } from './spans/ingest.cases.ts'
@@ -42,13 +41,13 @@ export function traceCases(name: string, open: () => Promise<{ db: Db; close(): 
       opened = await open()
       await migrate(opened.db)
       const clock = () => 1_700_000_000_000
-      const room = trackingRoom({
+      const room: Tracking = {
         db: opened.db,
         blobs: openDiskBlobs(join(folder, 'blobs')),
         clock,
         random: randomBytes,
         record: auditLog(clock).record,
-      })
+      }
       Object.assign(bench, { room })
       assert.ok(bench.room.db.kind)
     })

@@ -10,11 +10,11 @@ import { makeIds } from '../contract/ids.ts'
 import { startServer } from '../http/server.ts'
 import type { RunningServer } from '../http/server.ts'
 import { openTemporaryStore } from '../store/open.ts'
-import { trackingRoom } from './room.ts'
 import { trackingRoutes } from './routes.ts'
 import { evaluationRoutes } from '../evaluation/routes.ts'
 import { llmRoutes } from '../llm/routes.ts'
 import { traceRoutes } from '../traces/routes.ts'
+import type { Tracking } from './context/context.ts'
 
 /** What is shown of an answer: its status, and its message or what it holds. */
 interface Answer {
@@ -34,7 +34,7 @@ describe('answers to odd MLflow requests', () => {
     const audit = auditLog(Date.now)
     const access = tokens({ db: store.db, clock: Date.now, ids: makeIds(Date.now, randomBytes), audit })
     token = (await access.create(SYSTEM, { name: 'admin', role: 'admin' })).token
-    const room = trackingRoom({ ...store, clock: Date.now, random: randomBytes, record: audit.record })
+    const room: Tracking = { ...store, clock: Date.now, random: randomBytes, record: audit.record }
     server = await startServer({
       routes: [trackingRoutes, traceRoutes, evaluationRoutes, llmRoutes].flatMap((routesOf) => routesOf(room)),
       authenticate: authenticator(access, false),

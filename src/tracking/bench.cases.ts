@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import type { Principal } from '../contract/access.ts'
 import { prng } from '../stats/prng.ts'
-import type { Tracking } from './room.ts'
+import type { Tracking } from './context/context.ts'
 
 /** A room on a real database, its clock in the test's hand. */
 export interface Bench {

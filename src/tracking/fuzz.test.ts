@@ -20,8 +20,7 @@ import { historyCalls } from './metrics/calls.ts'
 import { issueCalls } from '../traces/issues/calls.ts'
 import { modelCalls } from './models/calls.ts'
 import { promptlabCalls } from '../evaluation/promptlab.ts'
-import { trackingRoom } from './room.ts'
-import type { Tracking } from './room.ts'
+import type { Llm } from '../llm/context/context.ts'
 import { rpcRoutes } from '../mlflow/rpc.ts'
 import type { Rpc } from '../mlflow/rpc.ts'
 import { runCalls } from './runs/calls.ts'
@@ -130,13 +129,13 @@ for (const { kind, open } of OPENERS)
 
     before(async () => {
       store = await open()
-      const room: Tracking = trackingRoom({
+      const room: Llm = {
         ...store,
         clock: Date.now,
         random: randomBytes,
         record: auditLog(Date.now).record,
         seal: (text) => Buffer.from(text).toString('base64'),
-      })
+      }
       calls = [
         ...experimentCalls(room),
         ...runCalls(room),

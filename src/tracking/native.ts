@@ -18,7 +18,7 @@ import type { WireRun } from './runs/read.ts'
 import { searchRuns } from './searches/search.ts'
 import { requireRun } from './runs/runs.ts'
 import type { RunRow } from './runs/runs.ts'
-import type { Tracking } from './room.ts'
+import type { Tracking } from './context/context.ts'
 import { inList, sql } from '../store/sql/sql.ts'
 
 const VIEW = { active: 'ACTIVE_ONLY', deleted: 'DELETED_ONLY', all: 'ALL' } as const satisfies Record<string, View>

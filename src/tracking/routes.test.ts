@@ -11,11 +11,11 @@ import { startServer } from '../http/server.ts'
 import type { RunningServer } from '../http/server.ts'
 import { openTemporaryStore } from '../store/open.ts'
 import { byteRange } from './artifacts/artifact-routes.ts'
-import { trackingRoom } from './room.ts'
 import { trackingRoutes } from './routes.ts'
 import { evaluationRoutes } from '../evaluation/routes.ts'
 import { llmRoutes } from '../llm/routes.ts'
 import { traceRoutes } from '../traces/routes.ts'
+import type { Tracking } from './context/context.ts'
 
 interface Answer {
   readonly status: number
@@ -37,7 +37,7 @@ describe('tracking over HTTP', () => {
     for (const role of ['admin', 'viewer', 'service'] as const) {
       keys.set(role, (await access.create(SYSTEM, { name: role, role })).token)
     }
-    const room = trackingRoom({ ...store, clock: Date.now, random: randomBytes, record: audit.record })
+    const room: Tracking = { ...store, clock: Date.now, random: randomBytes, record: audit.record }
     server = await startServer({
       routes: [trackingRoutes, traceRoutes, evaluationRoutes, llmRoutes].flatMap((routesOf) => routesOf(room)),
       authenticate: authenticator(access, false),

@@ -24,9 +24,9 @@ import { savedSearchCases } from './searches/saved-searches.cases.ts'
 import { samplingCases } from '../evaluation/scorers/sampling.cases.ts'
 import { searchCases } from './searches/search.cases.ts'
 import { tableCases } from './searches/table.cases.ts'
-import { trackingRoom } from './room.ts'
 import { deletionCases } from './workspaces/deletion.cases.ts'
-import type { Tracking } from './room.ts'
+import type { Tracking } from './context/context.ts'
+import type { Llm } from '../llm/context/context.ts'
 
 export function trackingCases(name: string, open: () => Promise<{ db: Db; close(): Promise<void> }>): void {
   describe(`${name}: tracking`, () => {
@@ -38,15 +38,16 @@ export function trackingCases(name: string, open: () => Promise<{ db: Db; close(
       opened = await open()
       await migrate(opened.db)
       const clock = () => now
-      bench.room = trackingRoom({
+      const room: Llm = {
         db: opened.db,
         blobs: openDiskBlobs(join(folder, 'blobs')),
         clock,
         random: randomBytes,
         record: auditLog(clock).record,
-        purges: [purgeTraces],
+        purges: () => [(who, experiment) => purgeTraces(bench.room, who, experiment)],
         seal: (text, of) => Buffer.from(`${of}: ${text}`).toString('base64'),
-      })
+      }
+      bench.room = room
     })
     after(async () => {
       await opened.close()

@@ -1,8 +1,8 @@
 /** The imports that were begun here, and the parts of each that are wholly here: a broken import goes on where it stood. */
 import type { Principal } from '../contract/access.ts'
 import { problem } from '../contract/errors.ts'
-import type { Tracking } from '../tracking/room.ts'
-import { hexId } from '../tracking/room.ts'
+import type { Tracking } from '../tracking/context/context.ts'
+import { hexId } from '../tracking/context/ids.ts'
 import { insertRows } from '../store/sql/sql.ts'
 
 /** A row of the table; times in ms since 1970. */

@@ -1,7 +1,7 @@
 /** Which rows a later import brings up to date, and to what they belong. */
 import type { Row, Tx } from '../store/db.ts'
 import { beat } from '../tracking/runs/heartbeat.ts'
-import type { Tracking } from '../tracking/room.ts'
+import type { Tracking } from '../tracking/context/context.ts'
 import { inList, sql } from '../store/sql/sql.ts'
 import type { MovedTable, Origin } from './table.ts'
 

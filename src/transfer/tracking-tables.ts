@@ -2,7 +2,7 @@
 import { problem } from '../contract/errors.ts'
 import type { Row, Tx } from '../store/db.ts'
 import { safePath } from '../tracking/artifacts/paths.ts'
-import type { Tracking } from '../tracking/room.ts'
+import type { Tracking } from '../tracking/context/context.ts'
 import { inList, raw, sql } from '../store/sql/sql.ts'
 import type { Sql } from '../store/sql/sql.ts'
 import { withOrigins } from './origins.ts'

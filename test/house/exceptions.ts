@@ -18,19 +18,13 @@ src/app.ts | app | rollout from more than one file
 src/app.ts | app | scoring from more than one file
 src/app.ts | app | serving from more than one file
 src/app.ts | app | store from more than one file
-src/app.ts | app | traces from more than one file
 src/app.ts | app | tracking from more than one file
 src/app.ts | app | transfer from more than one file
-src/app.ts | routes | src/evaluation/routes.ts
-src/app.ts | routes | src/llm/routes.ts
 src/app.ts | routes | src/monitoring/routes.ts
 src/app.ts | routes | src/registry/routes.ts
 src/app.ts | routes | src/registry/webhooks/routes.ts
 src/app.ts | routes | src/rollout/routes.ts
 src/app.ts | routes | src/serving/routes.ts
-src/app.ts | routes | src/traces/routes.ts
-src/app.ts | routes | src/tracking/routes.ts
-src/app.ts | routes | src/transfer/routes.ts
 # src/cli
 src/cli | folders | src/cli/demo
 src/cli | folders | src/cli/endpoint
@@ -40,18 +34,9 @@ src/cli | folders | src/cli/registry
 src/cli | folders | src/cli/tracking
 src/cli/demo | folders | src/cli/demo/acts
 # src/evaluation
-src/evaluation/datasets/calls.ts | seam | src/tracking/room.ts
-src/evaluation/datasets/records.ts | seam | src/tracking/room.ts
-src/evaluation/datasets/search.ts | seam | src/tracking/room.ts
 src/evaluation/datasets/sets.ts | reads | runs of tracking
-src/evaluation/datasets/sets.ts | seam | src/tracking/room.ts
-src/evaluation/promptlab.ts | seam | src/tracking/room.ts
-src/evaluation/routes.ts | seam | src/tracking/room.ts
-src/evaluation/scorers/calls.ts | seam | src/tracking/room.ts
 src/evaluation/scorers/sampling.ts | reads | experiments of tracking
-src/evaluation/scorers/sampling.ts | seam | src/tracking/room.ts
 src/evaluation/scorers/scorers.ts | reads | experiments of tracking
-src/evaluation/scorers/scorers.ts | seam | src/tracking/room.ts
 # src/gateway
 src/gateway | folders | src/gateway/backends
 src/gateway | folders | src/gateway/grpc
@@ -65,14 +50,7 @@ src/gateway/http/exchange.ts | circle | in a circle
 src/gateway/protocols/columns.ts | circle | in a circle
 src/gateway/protocols/tensors.ts | circle | in a circle
 # src/llm
-src/llm/routes.ts | seam | src/tracking/room.ts
-src/llm/settings/calls.ts | seam | src/tracking/room.ts
-src/llm/settings/definitions.ts | seam | src/tracking/room.ts
-src/llm/settings/endpoints.ts | seam | src/tracking/room.ts
-src/llm/settings/links.ts | seam | src/tracking/room.ts
 src/llm/settings/records.ts | reads | endpoints of serving
-src/llm/settings/records.ts | seam | src/tracking/room.ts
-src/llm/settings/secrets.ts | seam | src/tracking/room.ts
 # src/monitoring
 src/monitoring | folders | src/monitoring/channels
 src/monitoring | folders | src/monitoring/checks
@@ -104,8 +82,6 @@ src/monitoring/room.ts | reads | endpoints of serving
 # src/pipelines
 src/pipelines/model-registry.ts | seam | src/registry/room.ts
 src/pipelines/room.ts | seam | src/registry/room.ts
-src/pipelines/room.ts | seam | src/tracking/room.ts
-src/pipelines/step-tracking.ts | seam | src/tracking/room.ts
 # src/registry
 src/registry | folders | src/registry/aliases
 src/registry | folders | src/registry/gates
@@ -117,21 +93,13 @@ src/registry/gates | folders | src/registry/signing
 src/registry/gates | folders | src/registry/versions
 src/registry/gates/incumbent.ts | circle | in a circle
 src/registry/lowering | folders | src/registry/versions
-src/registry/project-part.ts | seam | src/tracking/room.ts
 src/registry/returning.ts | vague | returning.ts
 src/registry/room.ts | circle | in a circle
 src/registry/scan | folders | src/registry/versions
 src/registry/versions | folders | src/registry/wire
 src/registry/versions/cited.ts | vague | cited.ts
 src/registry/versions/layout.ts | circle | in a circle
-src/registry/versions/models.ts | seam | src/tracking/room.ts
-src/registry/versions/source.ts | seam | src/tracking/room.ts
-src/registry/versions/version-runs.ts | seam | src/tracking/room.ts
-src/registry/versions/versions.ts | seam | src/tracking/room.ts
 src/registry/webhooks/connect.ts | vague | connect.ts
-src/registry/wire/read.ts | seam | src/tracking/room.ts
-src/registry/wire/search.ts | seam | src/tracking/room.ts
-src/registry/wire/wire-routes.ts | seam | src/tracking/room.ts
 # src/rollout
 src/rollout | folders | src/rollout/evidence
 src/rollout | folders | src/rollout/gates
@@ -176,42 +144,17 @@ src/store/postgres | folders | src/store/sql
 src/traces | folders | src/traces/assessments
 src/traces | folders | src/traces/search
 src/traces | folders | src/traces/spans
-src/traces/assessments/assessments.ts | seam | src/tracking/room.ts
-src/traces/calls.ts | seam | src/tracking/room.ts
 src/traces/delete.ts | reads | artifacts of tracking
 src/traces/delete.ts | reads | runs of tracking
-src/traces/delete.ts | seam | src/tracking/room.ts
-src/traces/figures/correlation.ts | seam | src/tracking/room.ts
-src/traces/figures/metrics.ts | seam | src/tracking/room.ts
-src/traces/files.ts | seam | src/tracking/room.ts
 src/traces/info.ts | circle | in a circle
-src/traces/info.ts | seam | src/tracking/room.ts
-src/traces/issues/calls.ts | seam | src/tracking/room.ts
 src/traces/issues/issues.ts | reads | experiments of tracking
-src/traces/issues/issues.ts | seam | src/tracking/room.ts
 src/traces/issues/search.ts | reads | experiments of tracking
-src/traces/issues/search.ts | seam | src/tracking/room.ts
 src/traces/links.ts | reads | runs of tracking
-src/traces/links.ts | seam | src/tracking/room.ts
-src/traces/native.ts | seam | src/tracking/room.ts
-src/traces/otlp/otlp.ts | seam | src/tracking/room.ts
-src/traces/routes.ts | seam | src/tracking/room.ts
-src/traces/search/search.ts | seam | src/tracking/room.ts
-src/traces/spans/documents.ts | seam | src/tracking/room.ts
-src/traces/spans/ingest.ts | seam | src/tracking/room.ts
 src/traces/spans/rows.ts | circle | in a circle
 src/traces/start.ts | reads | artifacts of tracking
-src/traces/start.ts | seam | src/tracking/room.ts
 src/traces/start.ts | writes | artifacts of tracking
-src/traces/tags.ts | seam | src/tracking/room.ts
 # src/tracking
-src/tracking | folders | src/tracking/artifacts
-src/tracking | folders | src/tracking/experiments
-src/tracking | folders | src/tracking/metrics
-src/tracking | folders | src/tracking/models
-src/tracking | folders | src/tracking/runs
 src/tracking | folders | src/tracking/searches
-src/tracking | folders | src/tracking/workspaces
 src/tracking/artifacts | folders | src/tracking/models
 src/tracking/artifacts | folders | src/tracking/runs
 src/tracking/artifacts/artifacts.ts | circle | in a circle
@@ -249,7 +192,6 @@ src/tracking/reset.ts | reads | trace_spans of traces
 src/tracking/reset.ts | reads | trace_tags of traces
 src/tracking/reset.ts | reads | traces of traces
 src/tracking/retention | folders | src/tracking/runs
-src/tracking/room.ts | circle | in a circle
 src/tracking/runs | folders | src/tracking/searches
 src/tracking/runs/batch-keys.ts | circle | in a circle
 src/tracking/runs/batch.ts | circle | in a circle
@@ -271,15 +213,12 @@ src/tracking/workspaces/workspaces.ts | reads | gateway_model_definitions of llm
 src/tracking/workspaces/workspaces.ts | reads | gateway_secrets of llm
 src/tracking/workspaces/workspaces.ts | reads | registered_models of registry
 # src/transfer
-src/transfer/imports.ts | seam | src/tracking/room.ts
 src/transfer/origins.ts | reads | runs of tracking
-src/transfer/origins.ts | seam | src/tracking/room.ts
 src/transfer/registry-tables.ts | reads | alias_moves of registry
 src/transfer/registry-tables.ts | reads | model_versions of registry
 src/transfer/registry-tables.ts | reads | registered_models of registry
 src/transfer/registry-tables.ts | seam | src/registry/room.ts
 src/transfer/registry-tables.ts | writes | alias_moves of registry
-src/transfer/routes.ts | seam | src/tracking/room.ts
 src/transfer/tracking-tables.ts | reads | evaluation_dataset_experiments of evaluation
 src/transfer/tracking-tables.ts | reads | evaluation_datasets of evaluation
 src/transfer/tracking-tables.ts | reads | experiments of tracking
@@ -288,7 +227,6 @@ src/transfer/tracking-tables.ts | reads | runs of tracking
 src/transfer/tracking-tables.ts | reads | trace_links of traces
 src/transfer/tracking-tables.ts | reads | trace_metadata of traces
 src/transfer/tracking-tables.ts | reads | traces of traces
-src/transfer/tracking-tables.ts | seam | src/tracking/room.ts
 `
 
 /** The lines of the list. */

@@ -16,13 +16,13 @@ import type { Route } from '../../src/contract/route.ts'
 import { registryRoom } from '../../src/registry/room.ts'
 import { registryWireRoutes } from '../../src/registry/wire/wire-routes.ts'
 import { openStore, openTemporaryStore } from '../../src/store/open.ts'
-import { trackingRoom } from '../../src/tracking/room.ts'
 import { trackingRoutes } from '../../src/tracking/routes.ts'
 import { evaluationRoutes } from '../../src/evaluation/routes.ts'
 import { llmRoutes } from '../../src/llm/routes.ts'
 import { traceRoutes } from '../../src/traces/routes.ts'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
+import type { Tracking } from '../../src/tracking/context/context.ts'
 
 /** A caller: its token, and who it is when the token is good. */
 interface Caller {
@@ -59,7 +59,7 @@ async function routeTables(): Promise<Map<string, Route[]>> {
   }
   const store = await openTemporaryStore()
   const audit = auditLog(clock)
-  const tracking = trackingRoom({ ...store, clock, random: randomBytes, record: audit.record })
+  const tracking: Tracking = { ...store, clock, random: randomBytes, record: audit.record }
   const registry = registryRoom({ ...store, clock, ids: makeIds(clock, randomBytes), audit, modelsDir: store.dataDir })
   const wire = [
     ...[trackingRoutes, traceRoutes, evaluationRoutes, llmRoutes].flatMap((routesOf) => routesOf(tracking)),

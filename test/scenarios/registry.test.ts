@@ -17,12 +17,12 @@ import type { Registry } from '../../src/registry/room.ts'
 import { registryRoutes } from '../../src/registry/routes.ts'
 import { registryWireRoutes } from '../../src/registry/wire/wire-routes.ts'
 import { openTemporaryStore } from '../../src/store/open.ts'
-import { trackingRoom } from '../../src/tracking/room.ts'
 import { trackingRoutes } from '../../src/tracking/routes.ts'
 import { evaluationRoutes } from '../../src/evaluation/routes.ts'
 import { llmRoutes } from '../../src/llm/routes.ts'
 import { traceRoutes } from '../../src/traces/routes.ts'
 import { testEnv } from '../python-env.ts'
+import type { Tracking } from '../../src/tracking/context/context.ts'
 
 const PACKAGES = ['scikit-learn==1.7.2', 'pandas==2.3.3', 'numpy==2.2.6', 'mlflow-skinny==3.17.2']
 const MODEL = 'gated-model'
@@ -41,7 +41,7 @@ describe('the mlflow client and the registry', () => {
     const ids = makeIds(Date.now, randomBytes)
     const access = tokens({ db: store.db, clock: Date.now, ids, audit })
     token = (await access.create(SYSTEM, { name: 'maintainer', role: 'maintainer' })).token
-    const tracking = trackingRoom({ ...store, clock: Date.now, random: randomBytes, record: audit.record })
+    const tracking: Tracking = { ...store, clock: Date.now, random: randomBytes, record: audit.record }
     room = registryRoom({ ...store, clock: Date.now, ids, audit, modelsDir: join(store.dataDir, 'models') })
     await store.db.tx((t) =>
       t.run(

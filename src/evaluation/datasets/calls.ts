@@ -1,7 +1,7 @@
 /** MLflow's calls about evaluation datasets. */
 import { done, pageSize } from '../../mlflow/fields.ts'
 import { int, invalidValue, list, need, text } from '../../mlflow/input.ts'
-import type { Tracking } from '../../tracking/room.ts'
+import type { Tracking } from '../../tracking/context/context.ts'
 import { rpc } from '../../mlflow/rpc.ts'
 import type { Rpc } from '../../mlflow/rpc.ts'
 import { invalid } from '../../mlflow/wire.ts'

@@ -2,7 +2,7 @@
 import { done } from '../../mlflow/fields.ts'
 import { double, int, list, missingValue, need, text } from '../../mlflow/input.ts'
 import { requireExperiment } from '../../tracking/experiments/experiments.ts'
-import type { Tracking } from '../../tracking/room.ts'
+import type { Tracking } from '../../tracking/context/context.ts'
 import { rpc } from '../../mlflow/rpc.ts'
 import type { Rpc } from '../../mlflow/rpc.ts'
 import { invalid } from '../../mlflow/wire.ts'

@@ -1,7 +1,7 @@
 /** MLflow's calls about the settings of its gateway for language models. */
 import { done } from '../../mlflow/fields.ts'
 import { bool, double, int, list, need, object, oneOf, text, texts } from '../../mlflow/input.ts'
-import type { Tracking } from '../../tracking/room.ts'
+import type { Llm } from '../context/context.ts'
 import { rpc } from '../../mlflow/rpc.ts'
 import type { Rpc } from '../../mlflow/rpc.ts'
 import { createDefinition, deleteDefinition, getDefinition, listDefinitions, updateDefinition } from './definitions.ts'
@@ -43,7 +43,7 @@ const endpoint = {
   usage_tracking: bool(),
 }
 
-export function gatewayCalls(room: Tracking): Rpc[] {
+export function gatewayCalls(room: Llm): Rpc[] {
   return [
     ...providerCalls(),
     ...secretCalls(room),
@@ -72,7 +72,7 @@ function providerCalls(): Rpc[] {
   ]
 }
 
-function secretCalls(room: Tracking): Rpc[] {
+function secretCalls(room: Llm): Rpc[] {
   return [
     rpc({
       ...POST,
@@ -123,7 +123,7 @@ function secretCalls(room: Tracking): Rpc[] {
   ]
 }
 
-function definitionCalls(room: Tracking): Rpc[] {
+function definitionCalls(room: Llm): Rpc[] {
   return [
     rpc({
       ...POST,
@@ -163,7 +163,7 @@ function definitionCalls(room: Tracking): Rpc[] {
   ]
 }
 
-function endpointCalls(room: Tracking): Rpc[] {
+function endpointCalls(room: Llm): Rpc[] {
   return [
     rpc({
       ...POST,
@@ -219,7 +219,7 @@ function endpointCalls(room: Tracking): Rpc[] {
   ]
 }
 
-function linkCalls(room: Tracking): Rpc[] {
+function linkCalls(room: Llm): Rpc[] {
   const binding = { endpoint_id: id(), resource_type: id(), resource_id: id() }
   return [
     rpc({

@@ -1,8 +1,8 @@
 /** Model definitions of MLflow's gateway: a provider's model together with the secret that opens it. */
 import type { Principal } from '../../contract/access.ts'
 import type { Reader } from '../../store/db.ts'
-import { homeProject } from '../../tracking/room.ts'
-import type { Tracking } from '../../tracking/room.ts'
+import { homeProject } from '../../auth/visibility.ts'
+import type { Llm } from '../context/context.ts'
 import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
 import { mlflowProblem } from '../../mlflow/wire.ts'
 import {
@@ -29,7 +29,7 @@ export interface DefinitionRow extends Made {
 
 /** Makes a definition. RESOURCE_DOES_NOT_EXIST without its secret, RESOURCE_ALREADY_EXISTS for a name that is taken. */
 export async function createDefinition(
-  room: Tracking,
+  room: Llm,
   who: Principal,
   given: { name: string; secret_id: string; provider: string; model_name: string },
 ): Promise<object> {
@@ -48,7 +48,7 @@ export async function createDefinition(
 
 /** Changes what is given. RESOURCE_DOES_NOT_EXIST, RESOURCE_ALREADY_EXISTS. */
 export async function updateDefinition(
-  room: Tracking,
+  room: Llm,
   who: Principal,
   given: { model_definition_id: string } & Readonly<
     Record<'name' | 'secret_id' | 'provider' | 'model_name', string | undefined>
@@ -78,14 +78,14 @@ export async function updateDefinition(
 }
 
 /** One definition. RESOURCE_DOES_NOT_EXIST. */
-export async function getDefinition(room: Tracking, who: Principal, id: string): Promise<object> {
+export async function getDefinition(room: Llm, who: Principal, id: string): Promise<object> {
   const row = await requireById<DefinitionRow>(room.db, who, DEFINITION, id)
   return (await showDefinitions(room.db, [row]))[0] ?? {}
 }
 
 /** Every definition, or those of a provider or a secret. */
 export async function listDefinitions(
-  room: Tracking,
+  room: Llm,
   who: Principal,
   of: { provider: string | undefined; secret_id: string | undefined },
 ): Promise<object[]> {
@@ -97,7 +97,7 @@ export async function listDefinitions(
 }
 
 /** Deletes a definition that no endpoint uses. RESOURCE_DOES_NOT_EXIST, INVALID_STATE. */
-export async function deleteDefinition(room: Tracking, who: Principal, id: string): Promise<void> {
+export async function deleteDefinition(room: Llm, who: Principal, id: string): Promise<void> {
   await room.db.tx(async (t) => {
     await t.lock(DEFINITION.table)
     await requireById(t, who, DEFINITION, id)

@@ -2,8 +2,8 @@
 import type { Principal } from '../../contract/access.ts'
 import type { Reader, Tx } from '../../store/db.ts'
 import { ensureExperiment, requireExperiment } from '../../tracking/experiments/experiments.ts'
-import { homeProject } from '../../tracking/room.ts'
-import type { Tracking } from '../../tracking/room.ts'
+import { homeProject } from '../../auth/visibility.ts'
+import type { Llm } from '../context/context.ts'
 import { fetchAll, inList, raw, sql } from '../../store/sql/sql.ts'
 import type { Sql } from '../../store/sql/sql.ts'
 import { invalid, missing } from '../../mlflow/wire.ts'
@@ -73,7 +73,7 @@ const MOST_MODELS = 100
 
 /** Makes an endpoint; its use is logged to an experiment of its name, unless another is given or none is wanted. */
 export async function createEndpoint(
-  room: Tracking,
+  room: Llm,
   who: Principal,
   given: EndpointGiven & { readonly name: string },
 ): Promise<object> {
@@ -99,7 +99,7 @@ export async function createEndpoint(
 
 /** Changes what is given of an endpoint; models that are given replace the ones before. */
 export async function updateEndpoint(
-  room: Tracking,
+  room: Llm,
   who: Principal,
   given: EndpointGiven & { readonly endpoint_id: string },
 ): Promise<object> {
@@ -147,7 +147,7 @@ export async function updateEndpoint(
 
 /** One endpoint by id or name. RESOURCE_DOES_NOT_EXIST. */
 export async function getEndpoint(
-  room: Tracking,
+  room: Llm,
   who: Principal,
   by: { readonly id: string | undefined; readonly name: string | undefined },
 ): Promise<object> {
@@ -156,7 +156,7 @@ export async function getEndpoint(
 
 /** Every endpoint, or those with a model of a provider or a secret. */
 export async function listEndpoints(
-  room: Tracking,
+  room: Llm,
   who: Principal,
   of: { readonly provider: string | undefined; readonly secret_id: string | undefined },
 ): Promise<object[]> {
@@ -168,7 +168,7 @@ export async function listEndpoints(
 }
 
 /** Deletes an endpoint with its models, bindings and tags. RESOURCE_DOES_NOT_EXIST. */
-export async function deleteEndpoint(room: Tracking, who: Principal, id: string): Promise<void> {
+export async function deleteEndpoint(room: Llm, who: Principal, id: string): Promise<void> {
   await room.db.tx(async (t) => {
     await requireById(t, who, ENDPOINT, id)
     for (const table of ['gateway_mappings', 'gateway_bindings', 'gateway_endpoint_tags', ENDPOINT.table]) {
@@ -179,7 +179,7 @@ export async function deleteEndpoint(room: Tracking, who: Principal, id: string)
 }
 
 /** Adds a model to an endpoint. RESOURCE_ALREADY_EXISTS when it has it in that part. */
-export async function attachModel(room: Tracking, who: Principal, id: string, model: ModelConfig): Promise<object> {
+export async function attachModel(room: Llm, who: Principal, id: string, model: ModelConfig): Promise<object> {
   return room.db.tx(async (t) => {
     await t.lock(ENDPOINT.table)
     const endpoint = await requireById<EndpointRow>(t, who, ENDPOINT, id)
@@ -195,7 +195,7 @@ export async function attachModel(room: Tracking, who: Principal, id: string, mo
 }
 
 /** Takes a model from an endpoint, which keeps at least one. RESOURCE_DOES_NOT_EXIST. */
-export async function detachModel(room: Tracking, who: Principal, id: string, definition: string): Promise<void> {
+export async function detachModel(room: Llm, who: Principal, id: string, definition: string): Promise<void> {
   await room.db.tx(async (t) => {
     await t.lock(ENDPOINT.table)
     await requireById(t, who, ENDPOINT, id)
@@ -228,7 +228,7 @@ async function projectOf(t: Tx, who: Principal, models: readonly ModelConfig[]):
 
 async function experimentFor(
   t: Tx,
-  room: Tracking,
+  room: Llm,
   who: Principal,
   of: { readonly row: EndpointRow; readonly asked: string | undefined },
 ): Promise<string | null> {
@@ -239,7 +239,7 @@ async function experimentFor(
 
 async function putModels(
   t: Tx,
-  room: Tracking,
+  room: Llm,
   who: Principal,
   of: { readonly endpoint: EndpointRow; readonly models: readonly ModelConfig[]; readonly from: number },
 ): Promise<MappingRow[]> {

@@ -1,8 +1,8 @@
 /** Bindings and tags of the endpoints of MLflow's gateway. */
 import type { Principal } from '../../contract/access.ts'
 import { checkKey, checkLength, LIMITS } from '../../mlflow/limits.ts'
-import { visible } from '../../tracking/room.ts'
-import type { Tracking } from '../../tracking/room.ts'
+import { visible } from '../../auth/visibility.ts'
+import type { Llm } from '../context/context.ts'
 import { all, fetchAll, sql } from '../../store/sql/sql.ts'
 import { invalid, missing, mlflowProblem } from '../../mlflow/wire.ts'
 import { ENDPOINT, insertRow, recordChange, requireById } from './records.ts'
@@ -22,7 +22,7 @@ const RESOURCE_TYPES = ['scorer']
 const LONGEST_ID = 255
 
 /** Says that something uses an endpoint. RESOURCE_DOES_NOT_EXIST, RESOURCE_ALREADY_EXISTS. */
-export async function bindEndpoint(room: Tracking, who: Principal, given: Binding): Promise<object> {
+export async function bindEndpoint(room: Llm, who: Principal, given: Binding): Promise<object> {
   if (!RESOURCE_TYPES.includes(given.resource_type)) {
     throw invalid(
       `Invalid resource_type '${given.resource_type.slice(0, 100)}', expected one of ${RESOURCE_TYPES.join(', ')}.`,
@@ -47,7 +47,7 @@ export async function bindEndpoint(room: Tracking, who: Principal, given: Bindin
 }
 
 /** Takes a binding away. RESOURCE_DOES_NOT_EXIST. */
-export async function unbindEndpoint(room: Tracking, who: Principal, given: Binding): Promise<void> {
+export async function unbindEndpoint(room: Llm, who: Principal, given: Binding): Promise<void> {
   await room.db.tx(async (t) => {
     await requireById(t, who, ENDPOINT, given.endpoint_id)
     const gone = await t.run(
@@ -61,7 +61,7 @@ export async function unbindEndpoint(room: Tracking, who: Principal, given: Bind
 
 /** Bindings that fit all that is given, oldest first. */
 export async function listBindings(
-  room: Tracking,
+  room: Llm,
   who: Principal,
   of: { readonly [K in keyof Binding]: string | undefined },
 ): Promise<object[]> {
@@ -79,7 +79,7 @@ export async function listBindings(
 
 /** Sets a tag of an endpoint. RESOURCE_DOES_NOT_EXIST. */
 export async function setEndpointTag(
-  room: Tracking,
+  room: Llm,
   who: Principal,
   given: { readonly endpoint_id: string; readonly key: string; readonly value: string },
 ): Promise<void> {
@@ -97,7 +97,7 @@ export async function setEndpointTag(
 
 /** Removes a tag of an endpoint, if it has it. RESOURCE_DOES_NOT_EXIST without the endpoint. */
 export async function deleteEndpointTag(
-  room: Tracking,
+  room: Llm,
   who: Principal,
   given: { readonly endpoint_id: string; readonly key: string },
 ): Promise<void> {

@@ -2,8 +2,9 @@
 import type { Principal } from '../../contract/access.ts'
 import type { Reader, Tx } from '../../store/db.ts'
 import { checkLength } from '../../mlflow/limits.ts'
-import { hexId, visible } from '../../tracking/room.ts'
-import type { Tracking } from '../../tracking/room.ts'
+import { visible } from '../../auth/visibility.ts'
+import { hexId } from '../../tracking/context/ids.ts'
+import type { Llm } from '../context/context.ts'
 import { all, fetchAll, raw, sql } from '../../store/sql/sql.ts'
 import type { Sql } from '../../store/sql/sql.ts'
 import { invalid, missing, mlflowProblem } from '../../mlflow/wire.ts'
@@ -37,18 +38,18 @@ export interface Made {
 const LONGEST_NAME = 255
 
 /** The columns of a new one, made now by this caller. */
-export function madeNow(room: Tracking, who: Principal, project: string): Made {
+export function madeNow(room: Llm, who: Principal, project: string): Made {
   const now = room.clock()
   return { project, created_at: now, last_updated_at: now, created_by: who.name, last_updated_by: who.name }
 }
 
 /** A time after the last change, so that two changes in one millisecond are told apart. */
-export function later(room: Tracking, old: Made): number {
+export function later(room: Llm, old: Made): number {
   return Math.max(room.clock(), old.last_updated_at + 1)
 }
 
 /** An id in MLflow's form. */
-export function newId(room: Tracking, letter: string): string {
+export function newId(room: Llm, letter: string): string {
   return `${letter}-${hexId(room)}`
 }
 
@@ -134,12 +135,7 @@ export function listOf<T>(reader: Reader, who: Principal, kind: Kind, where: rea
 }
 
 /** Writes an audit row about one. */
-export function recordChange(
-  t: Tx,
-  room: Tracking,
-  who: Principal,
-  change: { id: string; what: string },
-): Promise<unknown> {
+export function recordChange(t: Tx, room: Llm, who: Principal, change: { id: string; what: string }): Promise<unknown> {
   const detail = { gateway: change.what }
   return Promise.resolve(room.record(t, who, { verb: 'write', resource: 'endpoints', id: change.id, detail }))
 }

@@ -1,8 +1,8 @@
 /** Secrets of MLflow's gateway: sealed when they are set, shown only masked, never given back. */
 import type { Principal } from '../../contract/access.ts'
 import { checkLength } from '../../mlflow/limits.ts'
-import { homeProject } from '../../tracking/room.ts'
-import type { Tracking } from '../../tracking/room.ts'
+import { homeProject } from '../../auth/visibility.ts'
+import type { Llm } from '../context/context.ts'
 import { sql } from '../../store/sql/sql.ts'
 import { invalid, mlflowProblem } from '../../mlflow/wire.ts'
 import { insertNamed, later, listOf, madeNow, newId, recordChange, requireById, requireOne, SECRET } from './records.ts'
@@ -25,7 +25,7 @@ const SHORTEST_SHOWN = 8
 
 /** Keeps a secret. RESOURCE_ALREADY_EXISTS when the project has one of that name. */
 export async function createSecret(
-  room: Tracking,
+  room: Llm,
   who: Principal,
   given: { secret_name: string; secret_value: Texts; provider: string | undefined; auth_config: Texts | undefined },
 ): Promise<object> {
@@ -48,7 +48,7 @@ export async function createSecret(
 
 /** Sets the values or the settings of a secret anew. RESOURCE_DOES_NOT_EXIST. */
 export async function updateSecret(
-  room: Tracking,
+  room: Llm,
   who: Principal,
   given: { secret_id: string; secret_value: Texts | undefined; auth_config: Texts | undefined },
 ): Promise<object> {
@@ -74,7 +74,7 @@ export async function updateSecret(
 
 /** What may be told of a secret. RESOURCE_DOES_NOT_EXIST. */
 export async function getSecret(
-  room: Tracking,
+  room: Llm,
   who: Principal,
   by: { id: string | undefined; name: string | undefined },
 ): Promise<object> {
@@ -82,13 +82,13 @@ export async function getSecret(
 }
 
 /** What may be told of every secret, or of a provider's. */
-export async function listSecrets(room: Tracking, who: Principal, provider: string | undefined): Promise<object[]> {
+export async function listSecrets(room: Llm, who: Principal, provider: string | undefined): Promise<object[]> {
   const rows = await listOf<SecretRow>(room.db, who, SECRET, provider ? [sql`provider = ${provider}`] : [])
   return rows.map(wire)
 }
 
 /** Deletes a secret; model definitions that used it stay, without one. RESOURCE_DOES_NOT_EXIST. */
-export async function deleteSecret(room: Tracking, who: Principal, id: string): Promise<void> {
+export async function deleteSecret(room: Llm, who: Principal, id: string): Promise<void> {
   await room.db.tx(async (t) => {
     await requireById<SecretRow>(t, who, SECRET, id)
     await t.run('UPDATE gateway_model_definitions SET secret_id = NULL WHERE secret_id = ?', [id])
@@ -97,7 +97,7 @@ export async function deleteSecret(room: Tracking, who: Principal, id: string): 
   })
 }
 
-function sealed(room: Tracking, id: string, values: Texts): { sealed: string; masked: string } {
+function sealed(room: Llm, id: string, values: Texts): { sealed: string; masked: string } {
   if (room.seal === undefined) throw mlflowProblem('NOT_IMPLEMENTED', 'This server has no key to seal secrets with.')
   if (Object.keys(values).length === 0) throw invalid("Missing value for required parameter 'secret_value'.")
   const text = JSON.stringify(values)

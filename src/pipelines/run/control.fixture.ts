@@ -2,21 +2,18 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { trackingRoom } from '../../tracking/room.ts'
 import { openBench } from '../bench.fixture.ts'
 import { stepTracking } from '../step-tracking.ts'
 
 const [dataDir = ''] = process.argv.slice(2)
 const bench = await openBench(dataDir, ({ db, blobs }) => ({
-  tracking: stepTracking(
-    trackingRoom({
-      db,
-      blobs,
-      clock: Date.now,
-      random: randomBytes,
-      record: () => Promise.resolve(),
-    }),
-  ),
+  tracking: stepTracking({
+    db,
+    blobs,
+    clock: Date.now,
+    random: randomBytes,
+    record: () => Promise.resolve(),
+  }),
 }))
 const idFile = join(dataDir, 'run-id')
 if (!existsSync(idFile)) {

@@ -1,7 +1,7 @@
 /** Makes, describes, renames, tags and deletes registered models, as MLflow's clients ask. */
 import type { Principal } from '../../contract/access.ts'
 import type { Tx } from '../../store/db.ts'
-import { homeProject } from '../../tracking/room.ts'
+import { homeProject } from '../../auth/visibility.ts'
 import { insertRows } from '../../store/sql/sql.ts'
 import { invalid, mlflowProblem } from '../../mlflow/wire.ts'
 import { writeMove } from '../aliases/aliases.ts'

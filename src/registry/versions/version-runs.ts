@@ -1,7 +1,7 @@
 /** From which runs the versions of a model were made, for searches of runs by lineage. */
 import type { Reader } from '../../store/db.ts'
-import type { VersionRuns } from '../../tracking/room.ts'
-import { visible } from '../../tracking/room.ts'
+import type { VersionRuns } from '../../tracking/context/context.ts'
+import { visible } from '../../auth/visibility.ts'
 import { fetchAll, raw, sql } from '../../store/sql/sql.ts'
 
 /** Makes the look-up: all versions of a model, one of them, or the one that an alias names; deleted versions count no more. */

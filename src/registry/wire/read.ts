@@ -2,7 +2,7 @@
 import type { Principal } from '../../contract/access.ts'
 import type { Reader } from '../../store/db.ts'
 import { fetchAll, inList, raw, sql } from '../../store/sql/sql.ts'
-import { sees } from '../../tracking/room.ts'
+import { sees } from '../../auth/visibility.ts'
 import { invalid, missing } from '../../mlflow/wire.ts'
 import { checkAlias, checkModelName, PROMPT_TAG, stageOf, versionNumber } from './names.ts'
 import { findVersion } from '../room.ts'

@@ -5,7 +5,7 @@ import { LISTED, NUMERIC, parseFilter, parseOrder, TEXTUAL } from '../../mlflow/
 import type { Comparison, Filter, FilterSchema } from '../../mlflow/filter.ts'
 import { keyset } from '../../mlflow/paging.ts'
 import type { SortColumn } from '../../mlflow/paging.ts'
-import { visible } from '../../tracking/room.ts'
+import { visible } from '../../auth/visibility.ts'
 import { all, raw, searchAll, sql } from '../../store/sql/sql.ts'
 import type { Sql } from '../../store/sql/sql.ts'
 import { invalid } from '../../mlflow/wire.ts'

@@ -12,13 +12,13 @@ import { startServer } from '../../http/server.ts'
 import type { RunningServer } from '../../http/server.ts'
 import { openTemporaryStore } from '../../store/open.ts'
 import { findLink } from '../../tracking/artifacts/links.ts'
-import { trackingRoom } from '../../tracking/room.ts'
 import { loggedModel, root, runWithModel, wanted } from '../bench.cases.ts'
 import type { Bench } from '../bench.cases.ts'
 import { registerVersion } from '../versions/register.ts'
 import { registryRoom } from '../room.ts'
 import { registryRoutes } from '../routes.ts'
 import { registryWireRoutes } from './wire-routes.ts'
+import type { Tracking } from '../../tracking/context/context.ts'
 
 interface Answer {
   readonly status: number
@@ -40,7 +40,7 @@ describe('registry over HTTP', () => {
     for (const role of ['admin', 'maintainer', 'contributor', 'viewer'] as const) {
       keys.set(role, (await access.create(SYSTEM, { name: role, role })).token)
     }
-    const tracking = trackingRoom({ ...store, clock: Date.now, random: randomBytes, record: audit.record })
+    const tracking: Tracking = { ...store, clock: Date.now, random: randomBytes, record: audit.record }
     const modelsDir = join(store.dataDir, 'models')
     const room = registryRoom({ ...store, clock: Date.now, ids, audit, modelsDir })
     bench = { room, tracking, wait: () => undefined }

@@ -1,8 +1,8 @@
 /** Assessments of traces: feedback, expectations and issues; made, changed, overridden, removed. */
 import type { Principal } from '../../contract/access.ts'
 import type { Reader, SqlValue, Tx } from '../../store/db.ts'
-import type { Tracking } from '../../tracking/room.ts'
-import { hexId } from '../../tracking/room.ts'
+import type { Tracking } from '../../tracking/context/context.ts'
+import { hexId } from '../../tracking/context/ids.ts'
 import { insertRows } from '../../store/sql/sql.ts'
 import { invalid, missing } from '../../mlflow/wire.ts'
 import { numberOf, snakeName } from './wire.ts'

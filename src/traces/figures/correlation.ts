@@ -1,6 +1,6 @@
 /** How much two filters of traces go together: normalised pointwise mutual information. */
 import type { Principal } from '../../contract/access.ts'
-import type { Tracking } from '../../tracking/room.ts'
+import type { Tracking } from '../../tracking/context/context.ts'
 import { all, joined, raw, searchAll, sql } from '../../store/sql/sql.ts'
 import type { Sql } from '../../store/sql/sql.ts'
 import { filterOf, traceScope } from '../search/search.ts'

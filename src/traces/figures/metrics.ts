@@ -1,6 +1,6 @@
 /** Figures over many traces, spans or assessments: counts, sums, means and percentiles by dimension and time. */
 import type { Principal } from '../../contract/access.ts'
-import type { Tracking } from '../../tracking/room.ts'
+import type { Tracking } from '../../tracking/context/context.ts'
 import { all, joined, raw, searchAll, sql } from '../../store/sql/sql.ts'
 import type { Sql } from '../../store/sql/sql.ts'
 import { invalid } from '../../mlflow/wire.ts'

@@ -1,7 +1,7 @@
 /** MLflow's calls about issues of traces. */
 import { pageSize } from '../../mlflow/fields.ts'
 import { bool, int, list, maybe, need, text, texts } from '../../mlflow/input.ts'
-import type { Tracking } from '../../tracking/room.ts'
+import type { Tracking } from '../../tracking/context/context.ts'
 import { rpc } from '../../mlflow/rpc.ts'
 import type { Rpc } from '../../mlflow/rpc.ts'
 import { createIssue, getIssue, updateIssue } from './issues.ts'

@@ -10,7 +10,7 @@ import { deleteArtifacts, findArtifact, listFolder, putArtifact } from './artifa
 import type { ArtifactFile } from './artifacts.ts'
 import { fileReply } from './file-reply.ts'
 import { int, list, need, object, readFields, text } from '../../mlflow/input.ts'
-import type { Tracking } from '../room.ts'
+import type { Tracking } from '../context/context.ts'
 import { abortUpload, completeUpload, createUpload, putPart } from './uploads.ts'
 import { mlflowFailure } from '../../mlflow/wire.ts'
 import { callInWorkspace } from '../../mlflow/workspace.ts'

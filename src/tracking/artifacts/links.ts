@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { Call } from '../../http/mount.ts'
 import { baseName } from './paths.ts'
 import type { ArtifactFile } from './artifacts.ts'
-import type { Tracking } from '../room.ts'
+import type { Tracking } from '../context/context.ts'
 import { invalid, missing } from '../../mlflow/wire.ts'
 
 /** How long a link works where nobody says, and at most, seconds; MLflow's own numbers. */

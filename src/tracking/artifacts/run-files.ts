@@ -11,7 +11,7 @@ import { findArtifact, putArtifact } from './artifacts.ts'
 import { fileReply } from './file-reply.ts'
 import { requireLoggedModel } from '../models/logged-models.ts'
 import { requireRun } from '../runs/runs.ts'
-import type { Tracking } from '../room.ts'
+import type { Tracking } from '../context/context.ts'
 import { putSuiteFile, suiteFile } from './suite-place.ts'
 import { invalid, missing } from '../../mlflow/wire.ts'
 

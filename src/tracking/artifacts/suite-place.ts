@@ -10,25 +10,18 @@ import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
 import type { Digest } from '../../store/blobs/blobs.ts'
 import type { FileInfo } from './artifacts.ts'
-import type { Tracking } from '../room.ts'
+import type { SuitePlace, Tracking } from '../context/context.ts'
 import { missing } from '../../mlflow/wire.ts'
 
-/** Where a suite wants artifacts. */
-export interface SuitePlace {
-  /** `file:` URI below which new experiments keep their artifacts, written by their clients. */
-  readonly root: string | undefined
-  /** Folder in which proxied artifacts are kept a second time as plain files. */
-  readonly destination: string | undefined
-  /** What a relative location is resolved against. */
-  readonly cwd: string | undefined
-}
-
-/** The place as a reset asks for it; undefined when it asks for none. */
-export function suitePlace(asked: {
+/** What a reset asks of artifacts. */
+export interface AskedPlace {
   readonly artifact_root?: string | null | undefined
   readonly artifacts_destination?: string | null | undefined
   readonly cwd?: string | null | undefined
-}): SuitePlace | undefined {
+}
+
+/** The place as a reset asks for it; undefined when it asks for none. */
+export function suitePlace(asked: AskedPlace): SuitePlace | undefined {
   const root = asked.artifact_root?.startsWith('file:') ? asked.artifact_root.replace(/\/+$/, '') : undefined
   const destination = asked.artifacts_destination || undefined
   const cwd = asked.cwd || undefined

@@ -3,8 +3,8 @@ import type { Principal } from '../../contract/access.ts'
 import type { Tx } from '../../store/db.ts'
 import { baseName } from './paths.ts'
 import { allowedPlace, UPLOAD_MS, writeArtifact } from './artifacts.ts'
-import { hexId } from '../room.ts'
-import type { Tracking } from '../room.ts'
+import { hexId } from '../context/ids.ts'
+import type { Tracking } from '../context/context.ts'
 import { invalid, missing } from '../../mlflow/wire.ts'
 
 /** Parts of one upload at most; the client's are 10 MB. */

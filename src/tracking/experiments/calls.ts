@@ -14,7 +14,7 @@ import {
 import type { Experiment } from './experiments.ts'
 import { searchDatasets } from '../runs/inputs.ts'
 import { int, list, need, oneOf, text } from '../../mlflow/input.ts'
-import type { Tracking } from '../room.ts'
+import type { Tracking } from '../context/context.ts'
 import { rpc } from '../../mlflow/rpc.ts'
 import type { Rpc } from '../../mlflow/rpc.ts'
 import { done, pageSize, tagFields, tagsOf } from '../../mlflow/fields.ts'

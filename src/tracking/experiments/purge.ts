@@ -3,7 +3,7 @@ import type { Principal } from '../../contract/access.ts'
 import type { Tx } from '../../store/db.ts'
 import { placeOfUri } from '../artifacts/paths.ts'
 import { OF_MODEL, tablesOfRun } from '../runs/bin.ts'
-import type { Tracking } from '../room.ts'
+import type { Tracking } from '../context/context.ts'
 import { inList, raw, sql } from '../../store/sql/sql.ts'
 
 /** Runs or logged models of one transaction: each may have very many points. */
@@ -24,7 +24,7 @@ const OF_EXPERIMENT = [
 export async function purgeExperiment(room: Tracking, who: Principal, id: string): Promise<void> {
   await purgeAll(room, { table: 'runs', key: 'run_id', parts: tablesOfRun(room.db.kind) }, id)
   await purgeAll(room, { table: 'logged_models', key: 'model_id', parts: OF_MODEL }, id)
-  for (const purge of room.purges ?? []) await purge(room, who, id)
+  for (const purge of room.purges?.() ?? []) await purge(who, id)
   await room.db.tx(async (t) => {
     for (const table of OF_EXPERIMENT) await t.run(`DELETE FROM ${table} WHERE experiment_id = ?`, [id])
     await room.record(t, who, { verb: 'manage', resource: 'runs', id, detail: { experiment: id, purged: true } })

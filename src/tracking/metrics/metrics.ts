@@ -6,7 +6,7 @@ import { putModelMetrics } from '../models/metrics.ts'
 import { checkPoint } from './points.ts'
 import type { MetricPoint } from './points.ts'
 import { requireActiveRun } from '../runs/runs.ts'
-import type { Tracking } from '../room.ts'
+import type { Tracking } from '../context/context.ts'
 
 /** Logs one point; resolves when it is durable. A point that is there already changes nothing. */
 export async function logMetric(room: Tracking, who: Principal, runId: string, point: MetricPoint): Promise<void> {

@@ -8,7 +8,7 @@ import type { MetricPoint } from './points.ts'
 import { beat } from '../runs/heartbeat.ts'
 import { refusalOf } from '../runs/runs.ts'
 import type { RunRow } from '../runs/runs.ts'
-import type { Tracking } from '../room.ts'
+import type { Tracking } from '../context/context.ts'
 import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
 import { together } from './coalescing.ts'
 

@@ -15,7 +15,7 @@ import {
   setModelTags,
 } from './logged-models.ts'
 import { searchLoggedModels } from './search.ts'
-import type { Tracking } from '../room.ts'
+import type { Tracking } from '../context/context.ts'
 import { rpc } from '../../mlflow/rpc.ts'
 import type { Rpc } from '../../mlflow/rpc.ts'
 

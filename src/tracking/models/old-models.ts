@@ -1,7 +1,7 @@
 /** The way in which clients before MLflow 3 noted a model: a JSON list in a tag of the run. */
 import type { Principal } from '../../contract/access.ts'
 import { requireActiveRun, writeTags } from '../runs/runs.ts'
-import type { Tracking } from '../room.ts'
+import type { Tracking } from '../context/context.ts'
 import { invalid } from '../../mlflow/wire.ts'
 
 const HISTORY_TAG = 'mlflow.log-model.history'

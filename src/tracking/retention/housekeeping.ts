@@ -20,7 +20,7 @@ import { createRule, forgetRule, listRules, requireRule } from './retention.ts'
 import type { RetentionRule } from './retention.ts'
 import { planRemoval } from './plan.ts'
 import type { Cited, RemovalPlan, RetentionDeps } from './plan.ts'
-import type { Tracking } from '../room.ts'
+import type { Tracking } from '../context/context.ts'
 import { diffRuns } from '../runs/diff.ts'
 import { requireRun } from '../runs/runs.ts'
 

@@ -13,8 +13,7 @@ import { logMetric } from '../metrics/metrics.ts'
 import { createRule, forgetRule, listRules, requireRule } from './retention.ts'
 import type { NewRule } from './retention.ts'
 import { planRemoval } from './plan.ts'
-import { trackingRoom } from '../room.ts'
-import type { Tracking } from '../room.ts'
+import type { Tracking } from '../context/context.ts'
 import { createRun, finishRun, hasRun, requireRun, setRunStage, setTag } from '../runs/runs.ts'
 
 const DAY = 86_400_000
@@ -32,7 +31,7 @@ export function retentionCases(name: string, open: () => Promise<OpenedStore>): 
     let room: Tracking
     before(async () => {
       store = await open()
-      room = trackingRoom({ ...store, clock, random: randomBytes, record: auditLog(clock).record })
+      room = { ...store, clock, random: randomBytes, record: auditLog(clock).record }
     })
     after(() => store.close())
     let now = 1_700_000_000_000

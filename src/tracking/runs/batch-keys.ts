@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Tx } from '../../store/db.ts'
 import type { Batch } from './batch.ts'
-import type { Tracking } from '../room.ts'
+import type { Tracking } from '../context/context.ts'
 import { invalid } from '../../mlflow/wire.ts'
 
 /** How long a key is known, ms; a client has given up long before. */

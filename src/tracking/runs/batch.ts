@@ -10,7 +10,7 @@ import { putModelMetrics } from '../models/metrics.ts'
 import { checkPoint } from '../metrics/points.ts'
 import type { MetricPoint } from '../metrics/points.ts'
 import { requireActiveRun, writeTags } from './runs.ts'
-import type { Tracking } from '../room.ts'
+import type { Tracking } from '../context/context.ts'
 import { fetchAll, inList, insertRows, sql } from '../../store/sql/sql.ts'
 import { invalid } from '../../mlflow/wire.ts'
 

@@ -5,7 +5,7 @@ import { ownersOf } from '../retention/plan.ts'
 import type { RemovalPlan, RetentionDeps } from '../retention/plan.ts'
 import { planRemoval } from '../retention/plan.ts'
 import type { RetentionRule } from '../retention/retention.ts'
-import type { Tracking } from '../room.ts'
+import type { Tracking } from '../context/context.ts'
 import { setRunStage } from './runs.ts'
 import type { RunRow } from './runs.ts'
 

@@ -15,7 +15,7 @@ import { getRun, readRuns, runInfo } from './read.ts'
 import { RUN_SCHEMA } from '../searches/conditions.ts'
 import { searchRuns } from '../searches/search.ts'
 import { createRun, deleteTag, requireRun, setRunStage, setTag, STATUSES, updateRun } from './runs.ts'
-import type { Tracking } from '../room.ts'
+import type { Tracking } from '../context/context.ts'
 import { rpc } from '../../mlflow/rpc.ts'
 import type { Rpc } from '../../mlflow/rpc.ts'
 

@@ -3,7 +3,7 @@ import type { Principal } from '../../contract/access.ts'
 import { artifactFiles } from '../artifacts/artifacts.ts'
 import { getRun } from './read.ts'
 import { requireRun } from './runs.ts'
-import type { Tracking } from '../room.ts'
+import type { Tracking } from '../context/context.ts'
 
 /** A value on both sides; null where it is absent. */
 export interface Change {

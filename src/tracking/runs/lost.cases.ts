@@ -9,8 +9,7 @@ import { lossesOf, markLost } from './lost.ts'
 import { logMetric } from '../metrics/metrics.ts'
 import { listeningSince } from '../retention/housekeeping.ts'
 import type { OpenedStore } from '../retention/retention.cases.ts'
-import { trackingRoom } from '../room.ts'
-import type { Tracking } from '../room.ts'
+import type { Tracking } from '../context/context.ts'
 import { getRun } from './read.ts'
 import { createRun, requireRun, updateRun } from './runs.ts'
 
@@ -22,7 +21,7 @@ export function lostCases(name: string, open: () => Promise<OpenedStore>): void 
     let room: Tracking
     before(async () => {
       store = await open()
-      room = trackingRoom({ ...store, clock, random: randomBytes, record: auditLog(clock).record })
+      room = { ...store, clock, random: randomBytes, record: auditLog(clock).record }
     })
     after(() => store.close())
     let now = 1_700_000_000_000

@@ -4,7 +4,7 @@ import { SYSTEM } from '../../auth/tokens.ts'
 import type { Reader } from '../../store/db.ts'
 import { placeOfUri } from '../artifacts/paths.ts'
 import { LOST_TAGS } from './heartbeat.ts'
-import type { Tracking } from '../room.ts'
+import type { Tracking } from '../context/context.ts'
 import { writeTags } from './runs.ts'
 import type { RunRow } from './runs.ts'
 

@@ -7,7 +7,7 @@ import type { DatasetInput, ModelInput, ModelOutput } from './inputs.ts'
 import { wireValue } from '../metrics/points.ts'
 import { requireRun } from './runs.ts'
 import type { RunRow } from './runs.ts'
-import type { Tracking } from '../room.ts'
+import type { Tracking } from '../context/context.ts'
 import { inList, sql } from '../../store/sql/sql.ts'
 import type { Sql } from '../../store/sql/sql.ts'
 

@@ -3,7 +3,7 @@ import type { Principal } from '../../contract/access.ts'
 import { parseFilter } from '../../mlflow/filter.ts'
 import type { Comparison, Filter } from '../../mlflow/filter.ts'
 import { RUN_SCHEMA } from './conditions.ts'
-import type { Tracking, VersionName } from '../room.ts'
+import type { Tracking, VersionName } from '../context/context.ts'
 import { invalid } from '../../mlflow/wire.ts'
 
 /** The filter of a run search, ready to become a condition. Throws INVALID_PARAMETER_VALUE with the place of the fault. */

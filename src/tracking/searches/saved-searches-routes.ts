@@ -7,7 +7,7 @@ import { mount } from '../../http/mount.ts'
 import type { Mounted } from '../../http/mount.ts'
 import { tableRows } from '../native.ts'
 import { pageToken, queryHash, readToken } from '../../mlflow/paging.ts'
-import type { Tracking } from '../room.ts'
+import type { Tracking } from '../context/context.ts'
 import { changeSearch, forgetSearch, listSearches, requireSearch, runSearch, saveSearch } from './saved-searches.ts'
 import type { SavedSearch, SearchText } from './saved-searches.ts'
 

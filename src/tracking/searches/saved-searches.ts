@@ -10,8 +10,9 @@ import { RUN_SCHEMA } from './conditions.ts'
 import { readRunFilter } from './lineage.ts'
 import { searchRuns } from './search.ts'
 import type { RunPage } from './search.ts'
-import { hexId, homeProject, visible } from '../room.ts'
-import type { Tracking } from '../room.ts'
+import { homeProject, visible } from '../../auth/visibility.ts'
+import { hexId } from '../context/ids.ts'
+import type { Tracking } from '../context/context.ts'
 import { fetchAll, raw, searchAll, sql } from '../../store/sql/sql.ts'
 
 /** What is searched for, in which order, and what of it a table shows. */

@@ -1,7 +1,7 @@
 /** MLflow's calls about workspaces. */
 import { Raw } from '../../http/mount.ts'
 import { need, oneOf, text } from '../../mlflow/input.ts'
-import type { Tracking } from '../room.ts'
+import type { Tracking } from '../context/context.ts'
 import { rpc } from '../../mlflow/rpc.ts'
 import type { Rpc } from '../../mlflow/rpc.ts'
 import { deleteWorkspace } from './deletion.ts'

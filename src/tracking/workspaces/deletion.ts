@@ -2,7 +2,7 @@
 import type { Principal } from '../../contract/access.ts'
 import type { Reader, Tx } from '../../store/db.ts'
 import { purgeExperiment } from '../experiments/purge.ts'
-import type { Tracking } from '../room.ts'
+import type { Tracking } from '../context/context.ts'
 import { fetchAll, raw, sql } from '../../store/sql/sql.ts'
 import { invalid, mlflowProblem } from '../../mlflow/wire.ts'
 import { HOLDERS, refuseInside, requireWorkspace } from './workspaces.ts'
@@ -54,7 +54,7 @@ export async function deleteWorkspace(
 /** Removes all that a project holds, some of it in each transaction: when it is cut off, the same call goes on with the rest. */
 async function emptied(room: Tracking, who: Principal, project: string): Promise<void> {
   await refuseImmovable(room.db, room, project, 'remove')
-  for (const part of room.projectParts ?? []) await part.remove?.(who, project)
+  for (const part of room.projectParts?.() ?? []) await part.remove?.(who, project)
   const experiments = await room.db.all<{ experiment_id: string }>(
     'SELECT experiment_id FROM experiments WHERE project = ? ORDER BY seq',
     [project],
@@ -89,14 +89,14 @@ async function refuseHeld(t: Tx, room: Tracking, project: string): Promise<void>
     const held = await t.get(`SELECT project FROM ${table} WHERE project = ? LIMIT 1`, [project])
     if (held !== undefined) throw stillHolds(project, table)
   }
-  for (const part of room.projectParts ?? []) {
+  for (const part of room.projectParts?.() ?? []) {
     const held = await part.holds(t, project)
     if (held !== undefined) throw stillHolds(project, held)
   }
 }
 
 async function refuseImmovable(reader: Reader, room: Tracking, project: string, how: 'remove' | 'give'): Promise<void> {
-  for (const part of room.projectParts ?? []) {
+  for (const part of room.projectParts?.() ?? []) {
     const held = part[how] === undefined ? await part.holds(reader, project) : undefined
     if (held !== undefined) throw stillHolds(project, held)
   }
@@ -117,7 +117,7 @@ async function handOver(t: Tx, room: Tracking, project: string): Promise<void> {
   for (const table of [...Object.keys(NAMED), ...UNNAMED]) {
     await t.run(`UPDATE ${table} SET project = ? WHERE project = ?`, [DEFAULT, project])
   }
-  for (const part of room.projectParts ?? []) await part.give?.(t, project, DEFAULT)
+  for (const part of room.projectParts?.() ?? []) await part.give?.(t, project, DEFAULT)
 }
 
 async function refuseConflicts(t: Tx, project: string): Promise<void> {

@@ -3,8 +3,8 @@ import { name } from '../../contract/fields.ts'
 import type { Principal } from '../../contract/access.ts'
 import type { Reader } from '../../store/db.ts'
 import { checkLength } from '../../mlflow/limits.ts'
-import { sees } from '../room.ts'
-import type { Tracking } from '../room.ts'
+import { sees } from '../../auth/visibility.ts'
+import type { Tracking } from '../context/context.ts'
 import { invalid, missing, mlflowProblem } from '../../mlflow/wire.ts'
 
 export interface WireWorkspace {
