@@ -146,19 +146,19 @@ class LogCase(unittest.TestCase):
         self.assertNotIn(b"z" * 60, written)
 
 
-class JudgeCase(unittest.TestCase):
+class ClassifyCase(unittest.TestCase):
     """Exit codes have their classes."""
 
     def test_codes(self) -> None:
         classes = {1: "user", 75: "infrastructure", 124: "timeout", 126: "environment", 127: "environment"}
         classes |= {130: "preempted", 137: "out_of_memory", 143: "preempted"}
         for code, kind in classes.items():
-            self.assertEqual(supervisor.judge_code(code)["class"], kind, code)
+            self.assertEqual(supervisor.classify_code(code)["class"], kind, code)
 
     def test_signals(self) -> None:
         classes = {signal.SIGKILL: "out_of_memory", signal.SIGTERM: "preempted", signal.SIGSEGV: "user"}
         for number, kind in classes.items():
-            self.assertEqual(supervisor.judge_signal(number)["class"], kind)
+            self.assertEqual(supervisor.classify_signal(number)["class"], kind)
 
     def test_metrics_keep_what_json_cannot_say(self) -> None:
         self.assertEqual(call.metrics_of({"a": float("nan"), "b": True}), {"a": "nan", "b": "1.0"})

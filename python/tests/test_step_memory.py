@@ -8,41 +8,41 @@ import subprocess
 import sys
 import unittest
 
-from slipway.step.memory import Cage, limit_allocations
+from slipway.step.memory import MemoryGroup, limit_allocations
 
 MIB = 1 << 20
 
 #: Enters the group, then takes memory as fast as it can.
 HOG = """
 import sys
-from slipway.step.memory import Cage
-cage = Cage("unused", None)
-cage.path = sys.argv[1]
-cage.enter()
+from slipway.step.memory import MemoryGroup
+group = MemoryGroup("unused", None)
+group.path = sys.argv[1]
+group.enter()
 kept = []
 while True: kept.append(bytearray(b"x" * (10 << 20)))
 """
 
 
-class CageTest(unittest.TestCase):
+class MemoryGroupCase(unittest.TestCase):
     def test_no_limit_is_no_group(self) -> None:
-        cage = Cage("none", None)
-        self.assertIsNone(cage.path)
-        cage.enter()
-        self.assertEqual(cage.kills(), 0)
-        cage.close()
+        group = MemoryGroup("none", None)
+        self.assertIsNone(group.path)
+        group.enter()
+        self.assertEqual(group.kills(), 0)
+        group.close()
 
     def test_the_system_ends_what_is_over_the_limit(self) -> None:
-        cage = Cage(f"test-{os.getpid()}", 64 * MIB)
-        if cage.path is None:
+        group = MemoryGroup(f"test-{os.getpid()}", 64 * MIB)
+        if group.path is None:
             self.skipTest("no control group may be made here; run as root, or in a delegated group")
         try:
-            ended = subprocess.run([sys.executable, "-c", HOG, cage.path], timeout=60, check=False)
+            ended = subprocess.run([sys.executable, "-c", HOG, group.path], timeout=60, check=False)
             self.assertEqual(ended.returncode, -signal.SIGKILL)
-            self.assertGreaterEqual(cage.kills(), 1)
+            self.assertGreaterEqual(group.kills(), 1)
         finally:
-            cage.close()
-        self.assertFalse(os.path.exists(cage.path))
+            group.close()
+        self.assertFalse(os.path.exists(group.path))
 
     def test_what_cannot_be_allocated_fails_in_the_process(self) -> None:
         program = "import resource, sys; from slipway.step.memory import limit_allocations; limit_allocations(64 << 20)\n"

@@ -9,9 +9,11 @@ import os
 import pathlib
 import sys
 import traceback
+from collections.abc import Callable
+from typing import Any
 
 
-def run_entry(spec: dict) -> int:
+def run_entry(spec: dict[str, Any]) -> int:
     """Runs the step in this process and writes ``result.json``; returns the exit code."""
     result = os.path.join(spec["dir"], "result.json")
     os.chdir(spec["cwd"])
@@ -21,10 +23,10 @@ def run_entry(spec: dict) -> int:
     try:
         metrics = call(spec)
         take_outputs(spec)
-        answer = {"metrics": metrics, "error": None}
-    except BaseException as error:  # noqa: BLE001 - whatever ends the code is the result
+        answer: dict[str, Any] = {"metrics": metrics, "error": None}
+    except BaseException as error:
         answer = {"metrics": {}, "error": describe(error, spec)}
-        if not isinstance(error, (Refused, SystemExit)):
+        if not isinstance(error, (CallRefused, SystemExit)):
             print(answer["error"]["traceback"], file=sys.stderr, end="")
         else:
             print(answer["error"]["message"], file=sys.stderr)
@@ -32,7 +34,7 @@ def run_entry(spec: dict) -> int:
     return 0 if answer["error"] is None else 1
 
 
-class Refused(Exception):
+class CallRefused(Exception):
     """The function and the project file do not fit together; the message says where."""
 
 
@@ -56,41 +58,39 @@ def run_command(argv: list[str], result: str) -> int:
         return 127
 
 
-def call(spec: dict) -> dict[str, str]:
+def call(spec: dict[str, Any]) -> dict[str, str]:
     """Imports the module, calls the function and returns its metrics as texts of floats."""
     module_name, _, function_name = spec["entry"].partition(":")
     sys.argv = [module_name]
     module = importlib.import_module(module_name)
     function = getattr(module, function_name, None)
     if not callable(function):
-        raise Refused(f'module "{module_name}" has no function "{function_name}"')
+        raise CallRefused(f'module "{module_name}" has no function "{function_name}"')
     return metrics_of(function(**arguments(function, spec)))
 
 
-def arguments(function: object, spec: dict) -> dict:
+def arguments(function: Callable[..., object], spec: dict[str, Any]) -> dict[str, Any]:
     """Keyword arguments: inputs and params must be accepted; outputs are given where they are."""
-    given = {name: pathlib.Path(path) for name, path in spec["inputs"].items()}
-    given.update(spec["params"])
+    values = {name: pathlib.Path(path) for name, path in spec["inputs"].items()}
+    values.update(spec["params"])
     outputs = {name: pathlib.Path(path) for name, path in spec["outputs"].items()}
     try:
         parameters = inspect.signature(function).parameters
     except (TypeError, ValueError):
-        return {**given, **outputs}
+        return {**values, **outputs}
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     named = {n for n, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
-    unknown = [] if takes_any else [name for name in given if name not in named]
+    unknown = [] if takes_any else [name for name in values if name not in named]
     if unknown:
-        raise Refused(
-            f'{spec["entry"]} does not accept {listed(unknown)}, which slipway.yaml gives it;'
-            f' its parameters are {listed(sorted(named)) or "none"}'
+        raise CallRefused(
+            f"{spec['entry']} does not accept {listed(unknown)}, which slipway.yaml gives it;"
+            f" its parameters are {listed(sorted(named)) or 'none'}"
         )
-    given.update({name: path for name, path in outputs.items() if takes_any or name in named})
-    lacking = [
-        n for n, p in parameters.items() if n in named and p.default is p.empty and n not in given
-    ]
+    values.update({name: path for name, path in outputs.items() if takes_any or name in named})
+    lacking = [n for n, p in parameters.items() if n in named and p.default is p.empty and n not in values]
     if lacking:
-        raise Refused(f'{spec["entry"]} needs {listed(lacking)}, which slipway.yaml gives neither as input, param nor output')
-    return given
+        raise CallRefused(f"{spec['entry']} needs {listed(lacking)}, which slipway.yaml gives neither as input, param nor output")
+    return values
 
 
 def metrics_of(returned: object) -> dict[str, str]:
@@ -98,17 +98,17 @@ def metrics_of(returned: object) -> dict[str, str]:
     if returned is None:
         return {}
     if not isinstance(returned, dict):
-        raise Refused(f"the function returned {type(returned).__name__}; expected a dict of metrics, or None")
+        raise CallRefused(f"the function returned {type(returned).__name__}; expected a dict of metrics, or None")
     metrics = {}
     for name, value in returned.items():
         number = value.item() if hasattr(value, "item") and getattr(value, "size", 1) == 1 else value
         if not isinstance(name, str) or not isinstance(number, (int, float)):
-            raise Refused(f"the function returned {name!r}: {type(value).__name__}; a metric is a text with a number")
+            raise CallRefused(f"the function returned {name!r}: {type(value).__name__}; a metric is a text with a number")
         metrics[name] = repr(float(number))
     return metrics
 
 
-def take_outputs(spec: dict) -> None:
+def take_outputs(spec: dict[str, Any]) -> None:
     """An output made in the working folder under its own name is moved to its place; one that is nowhere is an error."""
     missing = []
     for name, path in spec["outputs"].items():
@@ -119,15 +119,15 @@ def take_outputs(spec: dict) -> None:
         else:
             missing.append(name)
     if missing:
-        raise Refused(
+        raise CallRefused(
             f"declared output {listed(missing)} was not made: the function must create a file or folder"
             " at the path it gets as the argument of that name"
         )
 
 
-def describe(error: BaseException, spec: dict) -> dict:
+def describe(error: BaseException, spec: dict[str, Any]) -> dict[str, Any]:
     """Class, message and stack of what ended the code. Frames of this file are left out of the stack."""
-    if isinstance(error, Refused):
+    if isinstance(error, CallRefused):
         return {"class": "user", "message": str(error), "traceback": None}
     if isinstance(error, SystemExit):
         return {"class": "user", "message": f"the code called exit({error.code!r})", "traceback": None}
@@ -150,7 +150,7 @@ def is_ours(file: str) -> bool:
     return file in (__file__, importlib.__file__) or file.startswith("<frozen importlib")
 
 
-def in_project(module: str | None, spec: dict) -> bool:
+def in_project(module: str | None, spec: dict[str, Any]) -> bool:
     """True when the missing module's first part is a file or folder of the project: then its code is at fault."""
     first = (module or "").partition(".")[0]
     return any(os.path.exists(os.path.join(root, first + end)) for root in spec["pythonpath"] for end in ("", ".py"))
@@ -160,7 +160,7 @@ def listed(names: list[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
-def write_result(path: str, answer: dict) -> None:
+def write_result(path: str, answer: dict[str, Any]) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     with open(f"{path}.tmp", "w", encoding="utf-8") as file:

@@ -6,6 +6,7 @@ import os
 import resource
 import sys
 import time
+from typing import Any
 
 #: A process may allocate so many times the limit of the attempt, and so many bytes besides, before allocations fail in it: what is
 #: allocated and never touched takes no memory, so this only ends what would outrun every look at the memory in use.
@@ -15,7 +16,7 @@ ALLOCATED_MORE = 1 << 30
 GONE_S = 1.0
 
 
-class Cage:
+class MemoryGroup:
     """A control group (version 2, or the memory controller of version 1) with the limit, below the one that we are in or beside it.
     Where none can be made it does nothing."""
 
@@ -59,7 +60,7 @@ class Cage:
             remove(self.path)
 
 
-def parents() -> list[tuple[str, dict]]:
+def parents() -> list[tuple[str, dict[str, Any]]]:
     """Groups in which one may be made, and how their files are called."""
     found = []
     for root, mount, kind, options in mounts():

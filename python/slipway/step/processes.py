@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -86,10 +87,8 @@ def marked(attempt: str) -> list[int]:
 
 def kill_marked(attempt: str, leader: int) -> int:
     """Kills the child's group and every process with the attempt's mark; returns how many there were."""
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
     killed: set[int] = set()
     until = time.monotonic() + GONE_S
     while time.monotonic() < until:

@@ -20,9 +20,10 @@ import select
 import signal
 import sys
 import time
+from typing import Any
 
 from slipway.step.log import RedactedLog
-from slipway.step.memory import Cage, adopt_orphans, limit_allocations
+from slipway.step.memory import MemoryGroup, adopt_orphans, limit_allocations
 from slipway.step.processes import kill_marked, tree_cpu, tree_memory
 
 #: What helps a step that ran out of memory.
@@ -47,21 +48,21 @@ def main(argv: list[str]) -> int:
     os.nice(NICE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     reader, writer = os.pipe()
-    widen(writer)
-    cage = Cage(spec["attempt"], spec["memory_bytes"])
+    widen_pipe(writer)
+    group = MemoryGroup(spec["attempt"], spec["memory_bytes"])
     if spec["memory_bytes"] is not None:
         adopt_orphans()
     began = time.time()
     child = os.fork()
     if child == 0:
         os.close(reader)
-        become_child(spec, writer, cage)  # does not return
+        become_child(spec, writer, group)  # does not return
     os.close(writer)
     secrets = [os.environ.get(name, "") for name in spec["secret_env"]]
     supervisor = Supervisor(spec, child, reader, RedactedLog("log", secrets, spec["log_bytes"]))
-    supervisor.cage = cage
+    supervisor.group = group
     supervisor.run()
-    cage.close()
+    group.close()
     write_json("exit.json", supervisor.verdict(began))
     return 0
 
@@ -69,14 +70,14 @@ def main(argv: list[str]) -> int:
 class Supervisor:
     """Watches one child until it and everything it started are gone."""
 
-    def __init__(self, spec: dict, child: int, pipe: int, log: RedactedLog) -> None:
+    def __init__(self, spec: dict[str, Any], child: int, pipe: int, log: RedactedLog) -> None:
         self.spec = spec
         self.child = child
         self.pipe = pipe
         self.log = log
         self.started = time.monotonic()
         self.status: int | None = None
-        self.cage = Cage("", None)
+        self.group = MemoryGroup("", None)
         #: Why the child is being ended: 'timeout', 'out_of_memory', 'cancelled', or None.
         self.ending: str | None = None
         self.ending_since = 0.0
@@ -104,7 +105,7 @@ class Supervisor:
                 self.limit(now)
             if now - self.beaten >= BEAT_S:
                 self.beat(now)
-        if self.cage.kills() > 0 and self.ending is None:
+        if self.group.kills() > 0 and self.ending is None:
             self.ending = "out_of_memory"
         left = kill_marked(self.spec["attempt"], self.child)
         self.drain()
@@ -149,7 +150,7 @@ class Supervisor:
         memory, timeout = self.spec["memory_bytes"], self.spec["timeout_s"]
         used = tree_memory(os.getpid(), memory)
         self.peak = max(self.peak, used)
-        if memory is not None and self.ending is None and (used > memory or self.cage.kills() > 0):
+        if memory is not None and self.ending is None and (used > memory or self.group.kills() > 0):
             self.ending = "out_of_memory"
             self.kill()
         elif timeout is not None and now - self.started > timeout:
@@ -189,13 +190,13 @@ class Supervisor:
             if not self.read() and self.pipe >= 0:
                 select.select([self.pipe], [], [], 0.05)
 
-    def verdict(self, began: float) -> dict:
+    def verdict(self, began: float) -> dict[str, Any]:
         """What the exit file says."""
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         unit = 1 if sys.platform == "darwin" else 1024
         said = read_json("result.json")
         status = self.status or 0
-        outcome = judge(self.ending, status, said, self.spec)
+        outcome = classify(self.ending, status, said, self.spec)
         return {
             "attempt": self.spec["attempt"],
             "fence": self.spec["fence"],
@@ -212,7 +213,7 @@ class Supervisor:
         }
 
 
-def judge(ending: str | None, status: int, said: dict | None, spec: dict) -> dict:
+def classify(ending: str | None, status: int, said: dict[str, Any] | None, spec: dict[str, Any]) -> dict[str, Any]:
     """The class of an end with its message: ``class`` is ok, user, environment, out_of_memory, timeout, infrastructure,
     preempted or cancelled; ``traceback`` is text or None."""
     if ending == "timeout":
@@ -223,13 +224,13 @@ def judge(ending: str | None, status: int, said: dict | None, spec: dict) -> dic
     if ending == "cancelled":
         return fault("cancelled", "was ended on request")
     if os.WIFSIGNALED(status):
-        return judge_signal(os.WTERMSIG(status))
+        return classify_signal(os.WTERMSIG(status))
     code = os.WEXITSTATUS(status)
     if said is not None and said.get("error") is not None:
         error = said["error"]
         return fault(error["class"], error["message"], error["traceback"])
     if code != 0:
-        return judge_code(code)
+        return classify_code(code)
     if said is None and isinstance(spec["entry"], str):
         return fault("user", "the process ended before the function returned (did it call os._exit?)")
     missing = [name for name, path in spec["outputs"].items() if not os.path.lexists(path)]
@@ -238,7 +239,7 @@ def judge(ending: str | None, status: int, said: dict | None, spec: dict) -> dic
     return {"class": "ok", "message": "", "traceback": None}
 
 
-def judge_signal(number: int) -> dict:
+def classify_signal(number: int) -> dict[str, Any]:
     if number == signal.SIGKILL:
         return fault("out_of_memory", "killed by signal 9, which nobody here sent: most likely the system ran out of memory")
     if number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -247,7 +248,7 @@ def judge_signal(number: int) -> dict:
     return fault("user", f"crashed in native code with {name} (signal {number}); see the end of the log")
 
 
-def judge_code(code: int) -> dict:
+def classify_code(code: int) -> dict[str, Any]:
     if code in (126, 127):
         return fault("environment", f"the command could not be run (exit code {code}); is it in the environment?")
     if code == 75:
@@ -267,17 +268,17 @@ def missing_outputs(names: list[str]) -> str:
     return f"declared output {listed} was not made: the step must create a file or folder at the path given by that name"
 
 
-def fault(kind: str, message: str, traceback: str | None = None) -> dict:
+def fault(kind: str, message: str, traceback: str | None = None) -> dict[str, Any]:
     return {"class": kind, "message": message, "traceback": traceback}
 
 
-def become_child(spec: dict, writer: int, cage: Cage) -> None:
+def become_child(spec: dict[str, Any], writer: int, group: MemoryGroup) -> None:
     """Turns the forked process into the user's code. Never returns."""
     code = 1
     try:
         os.setpgid(0, 0)
         offer_to_oom_killer()
-        cage.enter()
+        group.enter()
         limit_allocations(spec["memory_bytes"])
         os.dup2(writer, 1)
         os.dup2(writer, 2)
@@ -312,7 +313,7 @@ def signal_group(leader: int, number: int) -> None:
             continue
 
 
-def widen(pipe: int) -> None:
+def widen_pipe(pipe: int) -> None:
     """A larger pipe, where the system has one, so that a flood of output costs fewer wake-ups."""
     try:
         import fcntl
@@ -322,7 +323,7 @@ def widen(pipe: int) -> None:
         pass
 
 
-def write_json(path: str, value: dict) -> None:
+def write_json(path: str, value: dict[str, Any]) -> None:
     """Writes a file in one step: a reader sees all of it or none."""
     temporary = f"{path}.tmp"
     with open(temporary, "w", encoding="utf-8") as file:
@@ -332,7 +333,7 @@ def write_json(path: str, value: dict) -> None:
     os.replace(temporary, path)
 
 
-def read_json(path: str) -> dict | None:
+def read_json(path: str) -> dict[str, Any] | None:
     try:
         with open(path, encoding="utf-8") as file:
             return json.load(file)
