@@ -22,6 +22,7 @@ import sys
 import time
 import urllib.parse
 import urllib.request
+from typing import Any
 
 #: Bytes of the patch that are kept; a longer one is cut, and its hash is of the whole.
 PATCH_BYTES = 1024 * 1024
@@ -54,7 +55,7 @@ def record(data: list[str] | None = None, seed: int | None = None, run_id: str |
     return run_id
 
 
-def collect(data: list[str], seed: int | None) -> tuple[dict, bytes]:
+def collect(data: list[str], seed: int | None) -> tuple[dict[str, Any], bytes]:
     """The facts as JSON, and the patch. Nothing is sent."""
     git, patch = git_facts()
     packages = environment()
@@ -72,13 +73,13 @@ def collect(data: list[str], seed: int | None) -> tuple[dict, bytes]:
     return facts, patch
 
 
-def git_facts() -> tuple[dict, bytes]:
+def git_facts() -> tuple[dict[str, Any], bytes]:
     """Commit, branch and the digest of what differs from the commit; empty outside a repository or without git."""
     commit = git("rev-parse", "HEAD").decode().strip()
     if not commit:
         return {}, b""
     patch = git("diff", "--binary", "HEAD")
-    facts = {"commit": commit, "branch": git("rev-parse", "--abbrev-ref", "HEAD").decode().strip()}
+    facts: dict[str, Any] = {"commit": commit, "branch": git("rev-parse", "--abbrev-ref", "HEAD").decode().strip()}
     if patch:
         facts["patch"] = digest(patch)
         facts["patch_bytes"] = len(patch)
@@ -99,7 +100,7 @@ def git(*arguments: str) -> bytes:
 
 def environment() -> dict[str, str]:
     """Installed distributions by their normalised name."""
-    found = {}
+    found: dict[str, str] = {}
     for one in importlib.metadata.distributions():
         name = one.metadata["Name"]
         if name:
@@ -107,7 +108,7 @@ def environment() -> dict[str, str]:
     return found
 
 
-def hardware() -> dict:
+def hardware() -> dict[str, Any]:
     """What the machine is: processor, cores, bytes of memory, system."""
     facts = {"machine": platform.machine(), "system": platform.system(), "cores": os.cpu_count()}
     try:
@@ -160,7 +161,7 @@ class Server:
         token = os.environ.get("MLFLOW_TRACKING_TOKEN")
         self.headers = {"Authorization": f"Bearer {token}"} if token else {}
 
-    def post(self, call: str, body: dict | None) -> dict:
+    def post(self, call: str, body: dict[str, Any] | None) -> dict[str, Any]:
         """Calls one method: POST with a body, GET without."""
         data = None if body is None else json.dumps(body).encode()
         return json.loads(self.send(f"{self.url}/api/2.0/mlflow/{call}", data, "GET" if body is None else "POST"))
@@ -190,9 +191,7 @@ class Server:
     def send(self, url: str, data: bytes | None, method: str) -> bytes:
         """Sends a request and returns the body. Raises urllib.error.HTTPError."""
         headers = {**self.headers, "Content-Type": "application/json" if method == "POST" else "application/octet-stream"}
-        with urllib.request.urlopen(
-            urllib.request.Request(url, data=data, headers=headers, method=method), timeout=30
-        ) as reply:
+        with urllib.request.urlopen(urllib.request.Request(url, data=data, headers=headers, method=method), timeout=30) as reply:
             return reply.read()
 
 

@@ -38,7 +38,7 @@ def table(gaps=()):
     r = np.random.default_rng(7)
     x = pd.DataFrame({name: np.round(r.normal(10, 4, ROWS), 2) for name in NUMBERS})
     x["n"] = r.integers(0, 6, ROWS)
-    x["carrier"] = r.choice(["UA", "AA", "DL", "é\"–"], ROWS, p=[0.4, 0.3, 0.25, 0.05])
+    x["carrier"] = r.choice(["UA", "AA", "DL", 'é"–'], ROWS, p=[0.4, 0.3, 0.25, 0.05])
     x["origin"] = r.choice(["EWR", "JFK", "LGA"], ROWS)
     x[TEXTS] = x[TEXTS].astype(object)
     y = (x.a * 0.7 - x.b + (x.carrier == "UA") * 3 + x.n * 0.2 + r.normal(0, 2, ROWS)).to_numpy()
@@ -97,7 +97,13 @@ def trees(add, numbers, gaps, mixed, mixed_gaps, target):
     columns = lambda: compose.make_column_transformer((ordinal(), TEXTS), remainder="passthrough")  # noqa: E731
     add("DecisionTreeClassifier", lambda: tree.DecisionTreeClassifier(max_depth=5), gaps, three, "predict_proba")
     gone = gaps.a.isna() & (gaps.b > 9)
-    add("DecisionTreeClassifier, split on missing", lambda: tree.DecisionTreeClassifier(max_depth=5), gaps, gone.astype(int), "predict_proba")
+    add(
+        "DecisionTreeClassifier, split on missing",
+        lambda: tree.DecisionTreeClassifier(max_depth=5),
+        gaps,
+        gone.astype(int),
+        "predict_proba",
+    )
     add("DecisionTreeRegressor", lambda: tree.DecisionTreeRegressor(max_depth=5), gaps, y)
     add("DecisionTreeRegressor, several targets", lambda: tree.DecisionTreeRegressor(max_depth=5), numbers, many)
     add("RandomForestClassifier", lambda: ensemble.RandomForestClassifier(**small), gaps, two, "predict_proba")
@@ -130,7 +136,13 @@ def linear(add, scaled, numbers, target):
     add("LinearRegression, several targets", scaled(linear_model.LinearRegression), numbers, many)
     add("SGDRegressor", scaled(linear_model.SGDRegressor), numbers, y)
     add("SGDClassifier", scaled(linear_model.SGDClassifier), numbers, three)
-    add("SGDClassifier, loss log_loss", scaled(functools.partial(linear_model.SGDClassifier, loss="log_loss")), numbers, two, "predict_proba")
+    add(
+        "SGDClassifier, loss log_loss",
+        scaled(functools.partial(linear_model.SGDClassifier, loss="log_loss")),
+        numbers,
+        two,
+        "predict_proba",
+    )
     add("LinearSVC", scaled(svm.LinearSVC), numbers, two)
     add("LinearSVR", scaled(svm.LinearSVR), numbers, y)
     add("LogisticRegression", scaled(linear_model.LogisticRegression), numbers, two, "predict_proba")
@@ -167,7 +179,13 @@ def parts(add, scaled, numbers, mixed, target):
     add("CalibratedClassifierCV, three classes", lambda: calibrated(forest(), cv=3), numbers, three, "predict_proba")
     add("IsotonicRegression", lambda: isotonic.IsotonicRegression(out_of_bounds="clip"), numbers[["a"]], y)
     both = lambda: [("f", forest()), ("l", logistic()), ("h", boost())]  # noqa: E731
-    add("VotingClassifier, soft", lambda: ensemble.VotingClassifier(both(), voting="soft", weights=[1, 2, 0.5]), numbers, two, "predict_proba")
+    add(
+        "VotingClassifier, soft",
+        lambda: ensemble.VotingClassifier(both(), voting="soft", weights=[1, 2, 0.5]),
+        numbers,
+        two,
+        "predict_proba",
+    )
     add("VotingClassifier, hard", lambda: ensemble.VotingClassifier(both()), numbers, three)
     add("VotingRegressor", lambda: ensemble.VotingRegressor([("f", grown()), ("r", linear_model.Ridge())]), numbers, y)
     add("StackingClassifier", lambda: ensemble.StackingClassifier(both(), cv=2), numbers, two, "predict_proba")
@@ -201,7 +219,12 @@ def features(add, before, numbers, gaps, x, target):
     add("KBinsDiscretizer, onehot", before(one.KBinsDiscretizer), numbers, y)
     add("PolynomialFeatures", before(lambda: one.PolynomialFeatures(3)), numbers, y)
     add("PCA", before(lambda: decomposition.PCA(2)), numbers, y)
-    add("PCA, whiten", before(lambda: Pipe(one.StandardScaler(), decomposition.PCA(2, whiten=True)), ensemble.ExtraTreesRegressor), numbers, y)
+    add(
+        "PCA, whiten",
+        before(lambda: Pipe(one.StandardScaler(), decomposition.PCA(2, whiten=True)), ensemble.ExtraTreesRegressor),
+        numbers,
+        y,
+    )
     add("TruncatedSVD", before(lambda: decomposition.TruncatedSVD(2)), numbers, y)
     add("SelectKBest", before(lambda: feature_selection.SelectKBest(feature_selection.f_regression, k=2)), numbers, y)
     add("SimpleImputer, add_indicator", before(lambda: impute.SimpleImputer(add_indicator=True)), gaps[NUMBERS], y)
@@ -229,9 +252,9 @@ def words(add, target):
     y, two, three = target
     text = feature_extraction.text
     notes = pd.DataFrame({"note": texts()})
-    column = lambda make: (lambda: compose.make_column_transformer((make(), "note")))  # noqa: E731
+    column = lambda make: lambda: compose.make_column_transformer((make(), "note"))  # noqa: E731
     logistic, counts = linear_model.LogisticRegression, naive_bayes.MultinomialNB
-    bag = lambda step, model: (lambda: Pipe(column(step)(), model()))  # noqa: E731
+    bag = lambda step, model: lambda: Pipe(column(step)(), model())  # noqa: E731
     add("CountVectorizer", bag(text.CountVectorizer, counts), notes, three)
     add("TfidfVectorizer", bag(lambda: text.TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True), logistic), notes, two, "predict_proba")
     add("TfidfVectorizer, char_wb", bag(lambda: text.TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 3)), logistic), notes, two)

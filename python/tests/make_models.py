@@ -52,7 +52,7 @@ def make_data(seed=3):
     x = pd.DataFrame({name: np.round(r.normal(10, 4, ROWS), 2) for name in NUMBERS})
     x["n"] = r.integers(0, 12, ROWS)
     x["flag"] = r.random(ROWS) < 0.4
-    x["carrier"] = r.choice(["UA", "AA", "DL", "B6", "é\"–", "rare1", "rare2"], ROWS, p=[0.3, 0.3, 0.2, 0.15, 0.03, 0.01, 0.01])
+    x["carrier"] = r.choice(["UA", "AA", "DL", "B6", 'é"–', "rare1", "rare2"], ROWS, p=[0.3, 0.3, 0.2, 0.15, 0.03, 0.01, 0.01])
     x["origin"] = r.choice(["EWR", "JFK", "LGA"], ROWS)
     x[TEXTS] = x[TEXTS].astype(object)
     score = x.a * 0.7 - x.b + (x.carrier == "UA") * 3 + x.n * 0.2 + r.normal(0, 2, ROWS)
@@ -162,7 +162,13 @@ def linear_models(t: Tables) -> None:
     t.add("elastic_net", linear_model.ElasticNet(alpha=0.01), t.numbers, t.y)
     wide = pd.DataFrame(np.random.default_rng(5).normal(size=(ROWS, 37)), columns=[f"w{i}" for i in range(37)])
     t.add("linear_wide", Pipeline([("s", StandardScaler()), ("m", linear_model.LinearRegression())]), wide, t.y)
-    t.add("multinomial_wide", Pipeline([("s", StandardScaler()), ("m", logistic())]), wide, np.digitize(t.y, np.quantile(t.y, [0.2, 0.4, 0.6, 0.8])), "predict_proba")
+    t.add(
+        "multinomial_wide",
+        Pipeline([("s", StandardScaler()), ("m", logistic())]),
+        wide,
+        np.digitize(t.y, np.quantile(t.y, [0.2, 0.4, 0.6, 0.8])),
+        "predict_proba",
+    )
     t.add("search", GridSearchCV(linear_model.Ridge(), {"alpha": [0.1, 1]}), t.numbers, t.y)
     t.add("array", hgb_r(), t.gaps[NUMBERS].to_numpy(), t.y)
     t.add("array32", ensemble.ExtraTreesRegressor(**SMALL), t.numbers.to_numpy().astype("float32"), t.y)
@@ -172,7 +178,13 @@ def ensemble_models(t: Tables) -> None:
     """Bagging, adaptive boosting, isolation and stochastic descent."""
     bagged = functools.partial(ensemble.BaggingRegressor, tree.DecisionTreeRegressor(max_depth=6), n_estimators=12, random_state=0)
     t.add("bagging_regressor", bagged(max_features=0.7), t.numbers, t.y)
-    t.add("bagging_classifier", ensemble.BaggingClassifier(tree.DecisionTreeClassifier(max_depth=6), random_state=0), t.numbers, t.label, "predict_proba")
+    t.add(
+        "bagging_classifier",
+        ensemble.BaggingClassifier(tree.DecisionTreeClassifier(max_depth=6), random_state=0),
+        t.numbers,
+        t.label,
+        "predict_proba",
+    )
     if VERSION >= (1, 5):
         samme = {} if VERSION >= (1, 6) else {"algorithm": "SAMME"}
         boosted = ensemble.AdaBoostClassifier(tree.DecisionTreeClassifier(max_depth=3), n_estimators=15, random_state=0, **samme)

@@ -49,8 +49,18 @@ def cases():
     coded = xgboost.XGBRegressor(enable_categorical=True, feature_types=types, tree_method="hist", **xgb)
     yield "hist_regressor", ensemble.HistGradientBoostingRegressor(max_iter=30, random_state=0).fit(numbers, y), numbers, "predict"
     yield "hist_binary", ensemble.HistGradientBoostingClassifier(max_iter=30, random_state=0).fit(numbers, label), numbers, "predict_proba"
-    yield "hist_multiclass", ensemble.HistGradientBoostingClassifier(max_iter=20, random_state=0).fit(numbers, kind), numbers, "predict_proba"
-    yield "forest_regressor", ensemble.RandomForestRegressor(**small | {"max_depth": None, "n_estimators": 10}).fit(full, y), full, "predict"
+    yield (
+        "hist_multiclass",
+        ensemble.HistGradientBoostingClassifier(max_iter=20, random_state=0).fit(numbers, kind),
+        numbers,
+        "predict_proba",
+    )
+    yield (
+        "forest_regressor",
+        ensemble.RandomForestRegressor(**small | {"max_depth": None, "n_estimators": 10}).fit(full, y),
+        full,
+        "predict",
+    )
     yield "forest_multiclass", ensemble.RandomForestClassifier(**small).fit(full, kind), full, "predict_proba"
     yield "gradient_regressor", ensemble.GradientBoostingRegressor(**small).fit(full, y), full, "predict"
     yield "gradient_binary", ensemble.GradientBoostingClassifier(**small).fit(full, label), full, "predict_proba"

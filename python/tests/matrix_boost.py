@@ -128,6 +128,7 @@ REFUSALS = {
     "refused_lgb_sigmoid": "LightGBM with objective binary and sigmoid 0.5",
 }
 
+
 def lightgbm_rows():
     """(name, make) pairs; make() gives (model, inputs, predict function)."""
     import lightgbm

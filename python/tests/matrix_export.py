@@ -113,7 +113,9 @@ def pytorch_rows():
         return lambda: Function(call, *(part() for part in parts))
 
     def export(module, to):
-        torch.onnx.export(module, (torch.zeros(3, 4),), str(to), input_names=["x"], dynamic_shapes=({0: torch.export.Dim.DYNAMIC},), external_data=False)
+        torch.onnx.export(
+            module, (torch.zeros(3, 4),), str(to), input_names=["x"], dynamic_shapes=({0: torch.export.Dim.DYNAMIC},), external_data=False
+        )
 
     def checked(x, part):
         if (x.abs() > 1e9).any():

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from slipway.export.command import main
 from slipway.export.frameworks import need, refuse_export
-from slipway.export.user_graph import given_export
-from slipway.lower.form.errors import Refused
+from slipway.export.user_graph import find_user_graph
+from slipway.refusal import Refused
 
 
 class GivenExport(unittest.TestCase):
@@ -22,16 +22,16 @@ class GivenExport(unittest.TestCase):
 
     def test_finds_model_onnx_among_the_extra_files(self):
         """Without metadata."""
-        self.assertIsNone(given_export(self.folder, {}))
+        self.assertIsNone(find_user_graph(self.folder, {}))
         (self.folder / "model.onnx").write_bytes(b"x")
-        self.assertEqual(given_export(self.folder, {"metadata": None}), "model.onnx")
+        self.assertEqual(find_user_graph(self.folder, {"metadata": None}), "model.onnx")
         (self.folder / "extra_files/model.onnx").write_bytes(b"x")
-        self.assertEqual(given_export(self.folder, {}), "extra_files/model.onnx")
+        self.assertEqual(find_user_graph(self.folder, {}), "extra_files/model.onnx")
 
     def test_takes_the_file_that_the_metadata_names_and_no_other_place(self):
         """A path that is not there, or leads out, is refused by name."""
         (self.folder / "extra_files/mine.onnx").write_bytes(b"x")
-        named = lambda path: given_export(self.folder, {"metadata": {"slipway.onnx": path}})  # noqa: E731
+        named = lambda path: find_user_graph(self.folder, {"metadata": {"slipway.onnx": path}})  # noqa: E731
         self.assertEqual(named("extra_files/mine.onnx"), "extra_files/mine.onnx")
         for path in ("gone.onnx", "../model.onnx", "/etc/passwd", "extra_files", 7):
             with self.assertRaisesRegex(Refused, "metadata slipway.onnx names .*, which is no file of the model"):

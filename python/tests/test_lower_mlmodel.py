@@ -2,7 +2,7 @@
 
 import unittest
 
-from slipway.lower.form.errors import Refused
+from slipway.refusal import Refused
 from slipway.lower.mlmodel import parse_mlmodel, read_signature
 
 MLMODEL = """flavors:

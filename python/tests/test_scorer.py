@@ -78,7 +78,11 @@ class FramesTest(unittest.TestCase):
         self.assertEqual(self.tensor("integer", "uint8", None, [0, 255]).tolist(), [[0, 255]])
         self.assertEqual(self.tensor("boolean", "bool", None, [0, 1]).tolist(), [[False, True]])
         self.assertEqual(self.tensor("string", "str", None, [], texts=["a", "bcd"]).tolist(), [["a", "bcd"]])
-        for kind, dtype, numbers, texts in (("integer", "int64", [math.nan], []), ("boolean", "bool", [math.nan], []), ("string", "str", [], [None])):
+        for kind, dtype, numbers, texts in (
+            ("integer", "int64", [math.nan], []),
+            ("boolean", "bool", [math.nan], []),
+            ("string", "str", [], [None]),
+        ):
             with self.assertRaisesRegex(inputs.InputRefused, "x0: a value is missing"):
                 self.tensor(kind, dtype, None, numbers, texts=texts)
 

@@ -1,18 +1,22 @@
 """The ONNX exports of the frameworks themselves: CatBoost's, PyTorch's, and tf2onnx for TensorFlow and Keras."""
 
+from __future__ import annotations
+
 import re
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, NoReturn
 
-from slipway.lower.form.errors import Refused, class_path
+from slipway.export.reference import Reference
+from slipway.refusal import Refused, class_path
 
 # Rows of the example that is traced; one row would be taken for a fixed size.
 TRACED = 3
 MOST_BYTES = 2_000_000_000
 
 
-def refuse_export(library: str, cause: BaseException):
+def refuse_export(library: str, cause: BaseException) -> NoReturn:
     """Raises Refused with the first line of what an exporter said, without the places in its source."""
     said = (str(cause).strip().splitlines() or [""])[0]
     said = re.sub(r"^\S+\.(cpp|h|py):\d+: ", "", said)
@@ -25,14 +29,14 @@ def need(package: str, library: str) -> None:
         raise Refused(f"{library} is exported with {package}, which the model's environment lacks")
 
 
-def implementation(asked):
+def implementation(reference: Reference) -> Any:
     """The wrapper of the flavor."""
-    return asked.model.pyfunc._model_impl
+    return reference.model.pyfunc._model_impl
 
 
-def export_catboost(asked, path: Path) -> None:
+def export_catboost(reference: Reference, path: Path) -> None:
     """Writes a CatBoost model with its own export, which needs no other package. Raises Refused."""
-    model = implementation(asked).cb_model
+    model = implementation(reference).cb_model
     for what in ("cat", "text", "embedding"):
         lister = getattr(model, f"_get_{what}_feature_indices", None) or getattr(model, f"get_{what}_feature_indices", None)
         if lister is not None and len(lister()) > 0:
@@ -44,14 +48,14 @@ def export_catboost(asked, path: Path) -> None:
         refuse_export("CatBoost", cause)
 
 
-def export_pytorch(asked, path: Path) -> None:
+def export_pytorch(reference: Reference, path: Path) -> None:
     """Writes a torch.nn.Module with torch.onnx, the number of rows left free. Raises Refused."""
     import torch
 
-    module = implementation(asked).pytorch_model
+    module = implementation(reference).pytorch_model
     if not isinstance(module, torch.nn.Module):
         raise Refused(f"{class_path(module)} is no torch.nn.Module")
-    data = asked.data(example(asked))
+    data = reference.data(example(reference))
     array = data if hasattr(data, "dtype") else data.to_numpy(dtype="float32")
     tensor = torch.from_numpy(array)
     try:
@@ -70,8 +74,8 @@ def export_pytorch(asked, path: Path) -> None:
     check_size(path)
 
 
-def trace_pytorch(torch, module, tensor, path: Path) -> None:
-    """Exports by tracing, for environments without onnxscript. What depends on values is refused, since a trace takes one branch for all."""
+def trace_pytorch(torch: Any, module: Any, tensor: Any, path: Path) -> None:
+    """Exports by tracing, for environments without onnxscript. What depends on values is refused: a trace takes one branch for all."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", torch.jit.TracerWarning)
         axes = {"input": {0: "rows"}, "output": {0: "rows"}}
@@ -86,9 +90,9 @@ def root_of(cause: BaseException) -> BaseException:
     return cause
 
 
-def export_keras(asked, path: Path) -> None:
+def export_keras(reference: Reference, path: Path) -> None:
     """Writes a Keras model, or a tf.Module, with tf2onnx. Raises Refused."""
-    wrapper = implementation(asked)
+    wrapper = implementation(reference)
     keras_model = getattr(wrapper, "keras_model", None)
     if keras_model is None and type(wrapper).__name__ == "KerasModelWrapper":
         if getattr(wrapper, "save_exported_model", False):
@@ -102,15 +106,15 @@ def export_keras(asked, path: Path) -> None:
         need("tf2onnx", "TensorFlow")
     try:
         if keras_model is not None:
-            write_keras(keras_model, asked, path)
+            write_keras(keras_model, reference, path)
         else:
-            write_module(wrapper.model, asked, path)
+            write_module(wrapper.model, reference, path)
     except Exception as cause:
         refuse_export("TensorFlow", root_of(cause))
     check_size(path)
 
 
-def backend_of(model) -> str:
+def backend_of(model: Any) -> str:
     """Which library computes a Keras model."""
     try:
         import keras
@@ -120,7 +124,7 @@ def backend_of(model) -> str:
         return "tensorflow"
 
 
-def write_keras(model, asked, path: Path) -> None:
+def write_keras(model: Any, reference: Reference, path: Path) -> None:
     """Exports a Keras model: Keras 3 does it itself, before that tf2onnx reads it."""
     if hasattr(model, "export"):
         try:
@@ -136,21 +140,21 @@ def write_keras(model, asked, path: Path) -> None:
     tf2onnx.convert.from_keras(model, input_signature=specs, output_path=str(path))
 
 
-def write_module(module, asked, path: Path) -> None:
+def write_module(module: Any, reference: Reference, path: Path) -> None:
     """Exports the call of a tf.Module on one tensor."""
     import tensorflow as tf
     import tf2onnx
 
-    data = asked.data(example(asked))
+    data = reference.data(example(reference))
     array = data if hasattr(data, "dtype") else data.to_numpy()
     spec = [tf.TensorSpec((None, array.shape[1]), tf.as_dtype(array.dtype), name="input")]
     function = tf.function(lambda value: module(value), input_signature=spec)
     tf2onnx.convert.from_function(function, input_signature=spec, output_path=str(path))
 
 
-def example(asked) -> "list[list]":
+def example(reference: Reference) -> list[list[Any]]:
     """Rows that the model answers, to trace."""
-    return [asked.answered_row] * TRACED
+    return [reference.answered_row] * TRACED
 
 
 def check_size(path: Path) -> None:

@@ -1,16 +1,19 @@
-"""Finds the ONNX file that a user gave beside a model: named in the model's metadata, or model.onnx among its files."""
+"""Finds the ONNX graph that a user put beside a model: named in the model's metadata, or model.onnx among its files."""
+
+from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from slipway.lower.form.errors import Refused
+from slipway.refusal import Refused
 
 # Key of the metadata that names the file, relative to the model folder.
 KEY = "slipway.onnx"
 PLACES = ("extra_files/model.onnx", "model.onnx")
 
 
-def given_export(folder: Path, meta: dict) -> "str | None":
-    """The path below the folder of the export that came with the model; None when none did. Raises Refused where a named one is not there."""
+def find_user_graph(folder: Path, meta: dict[str, Any]) -> str | None:
+    """The path, below the folder, of the graph that came with the model, or None. Raises Refused where a named one is not there."""
     named = (meta.get("metadata") or {}).get(KEY)
     if named is None:
         return next((place for place in PLACES if (folder / place).is_file()), None)

@@ -7,39 +7,33 @@ with the library's exact answers) and result.json ({ok, reason, kind, …}). A m
 result.json says why and the exit status is 0.
 """
 
-import argparse
-import json
-import traceback
+from __future__ import annotations
+
 from pathlib import Path
+from typing import Any
 
-from slipway.lower.form.errors import Refused
-from slipway.lower.mlmodel import load_model
+from slipway.conversion import Conversion, run_conversion
+from slipway.lower.mlmodel import LoadedModel, load_model
 from slipway.lower.versions import versions
+from slipway.refusal import Refused
 
 
-def main(argv=None) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Runs the command; 0 also for a refused model."""
-    parser = argparse.ArgumentParser(prog="slipway.lower", description=__doc__.splitlines()[0])
-    parser.add_argument("model_dir", type=Path)
-    parser.add_argument("out_dir", type=Path)
-    parser.add_argument("--probes", type=int, default=10_000, help="random rows to verify on (default 10000)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the random rows (default 0)")
-    options = parser.parse_args(argv)
-    options.out_dir.mkdir(parents=True, exist_ok=True)
-    result = {"ok": False, "reason": None, "versions": versions()}
-    try:
-        result |= lower(options.model_dir, options.out_dir, options.probes, options.seed)
-        result["ok"] = True
-    except Refused as refusal:
-        result["reason"] = str(refusal)
-    except Exception as fault:  # a model that lowering did not foresee is still one that Python serves
-        traceback.print_exc()
-        result["reason"] = f"lowering did not foresee this model: {type(fault).__name__}: {fault}"
-    (options.out_dir / "result.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    return 0
+    return run_conversion(
+        Conversion(
+            name="slipway.lower",
+            description=(__doc__ or "").partition("\n")[0],
+            probes=10_000,
+            versions=versions,
+            convert=lower,
+            unforeseen=lambda fault: f"lowering did not foresee this model: {type(fault).__name__}: {fault}",
+        ),
+        argv,
+    )
 
 
-def lower(folder: Path, out: Path, probes: int, seed: int) -> dict:
+def lower(folder: Path, out: Path, probes: int, seed: int) -> dict[str, Any]:
     """Lowers one folder and writes its files; the facts for result.json. Raises Refused."""
     loaded = open_model(folder)
     # what follows needs numpy, pandas and the model's library; an environment without them has no model that opens
@@ -48,7 +42,7 @@ def lower(folder: Path, out: Path, probes: int, seed: int) -> dict:
     return lower_loaded(loaded, out, probes, seed)
 
 
-def open_model(folder: Path):
+def open_model(folder: Path) -> LoadedModel:
     """Loads the folder; a model that this environment cannot open is refused with the cause."""
     try:
         return load_model(folder)

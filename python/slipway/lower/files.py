@@ -1,13 +1,16 @@
 """Writes a JSON document with its large arrays beside it in one little-endian binary file."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
+from typing import Any
 
 TYPES = {"<f8": "float64", "<i4": "int32", "<u4": "uint32", "|u1": "uint8"}
 ALIGN = 8
 
 
-def write_document(folder: Path, name: str, document: dict, arrays: dict) -> int:
+def write_document(folder: Path, name: str, document: dict[str, Any], arrays: dict[str, Any]) -> int:
     """Writes NAME.json and NAME.bin; the document gets `arrays`: {name: {type, offset, length}}. Returns the bytes written."""
     directory, chunks, offset = {}, [], 0
     for key, values in arrays.items():

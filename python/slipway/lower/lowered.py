@@ -1,11 +1,16 @@
 """Closes what lowering found about a model into one description: a sum of trees, a linear model, or a graph of both and more."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any
 
 from slipway.lower.estimators.embed import embed
 from slipway.lower.estimators.meta import settle
-from slipway.lower.form.errors import Refused
+from slipway.lower.form.columns import Lowering
+from slipway.lower.form.types import Estimator, Result, Spec
+from slipway.refusal import Refused
 
 
 @dataclass
@@ -16,20 +21,20 @@ class Lowered:
     `plants` are pairs of columns and the arrays of the trees or linear model that reads them.
     """
 
-    columns: list
-    spec: dict
-    arrays: dict
-    plants: list
-    row_by_row: "str | None"
-    reference: "Callable[[Any, Any], Any] | None"
-    vocabulary: "dict[int, list[str]]"
+    columns: list[Any]
+    spec: dict[str, Any]
+    arrays: dict[str, Any]
+    plants: list[Any]
+    row_by_row: str | None
+    reference: Callable[[Any, Any], Any] | None
+    vocabulary: dict[int, list[str]]
 
     def trees(self) -> int:
         """How many trees it walks."""
         return self.spec.get("trees", 0) + sum(node.get("trees", 0) for node in self.spec.get("nodes", ()))
 
 
-def close(state, model, lowered) -> Lowered:
+def close(state: Lowering, model: Estimator, lowered: Result) -> Lowered:
     """The finished description of a lowered final estimator."""
     matrix, spec, arrays = lowered
     reference, hidden = spec.pop("reference", None), spec.pop("hidden", None)
@@ -40,7 +45,7 @@ def close(state, model, lowered) -> Lowered:
         dense = spec["type"] == "linear" and not spec.pop("sparse")
         return Lowered(matrix.columns, spec, arrays, [(matrix.columns, arrays)], "model" if dense else None, reference, {})
     part = embed(state, model, lowered)
-    kept = {"missing": "allow", "infinite": "allow"} | settle(model, state, part.raw, spec)
+    kept: Spec = {"missing": "allow", "infinite": "allow"} | settle(model, state, part.raw, spec)
     columns, nodes, slots, result = state.graph.finish(part.raw)
     kept |= {"nodes": nodes, "slots": slots, "result": result}
     del kept["raw"]

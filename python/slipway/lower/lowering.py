@@ -1,7 +1,11 @@
 """Lowers an opened model: its description by the parts that it is made of, and the rows that verify it."""
 
+from __future__ import annotations
+
 import time
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from slipway.lower.estimators.dispatch import (
     boosted,
@@ -10,15 +14,17 @@ from slipway.lower.estimators.dispatch import (
     open_up,
 )
 from slipway.lower.files import write_document
-from slipway.lower.form.columns import Column, Lowering, Matrix, blocks
-from slipway.lower.form.errors import Refused, class_path
+from slipway.lower.form.columns import Lowering, blocks
 from slipway.lower.form.inputs import InputColumn
+from slipway.lower.form.types import Column, Estimator, Matrix, Row
 from slipway.lower.lowered import Lowered, close
+from slipway.lower.mlmodel import LoadedModel
 from slipway.lower.probes import Probes, find_limits
 from slipway.lower.reference import REFUSALS, Reference, fails, sift
 from slipway.lower.transformers.dispatch import lower_transformer
 from slipway.lower.verification import verification
 from slipway.lower.versions import versions
+from slipway.refusal import Refused, class_path
 
 FORMAT = "slipway.native/1"
 #: Rows that the library refuses, kept at most in the verification.
@@ -36,16 +42,16 @@ class Description:
     `frame` says whether the model is fed a DataFrame; `tables` are the category tables that columns refer to.
     """
 
-    steps: list
+    steps: list[Any]
     model: object
-    inputs: list
+    inputs: list[Any]
     frame: bool
     output: str
-    tables: list
+    tables: list[Any]
     lowered: Lowered
 
 
-def lower_loaded(loaded, out, probes, seed):
+def lower_loaded(loaded: LoadedModel, out: Path, probes: int, seed: int) -> dict[str, Any]:
     """Writes model and verification files of an opened model; the facts for result.json. Raises Refused."""
     found = describe(loaded)
     reference = Reference(found.steps, found.model, found.inputs, found.lowered, found.frame)
@@ -74,7 +80,7 @@ def lower_loaded(loaded, out, probes, seed):
     return facts | {"probes": len(drawn), "examples": len(examples), "refused_probes": len(refused), "bytes": size}
 
 
-def describe(loaded):
+def describe(loaded: LoadedModel) -> Description:
     """The description of an opened model. Raises Refused for a part without a native form."""
     estimator = open_up(loaded.estimator)
     steps, model = split(estimator)
@@ -99,7 +105,7 @@ def describe(loaded):
     return Description(steps, model, inputs, frame, output, state.tables, lowered)
 
 
-def document(found, classes):
+def document(found: Description, classes: list[Any] | None) -> dict[str, Any]:
     """The text of model.json, without its arrays."""
     lowered = found.lowered
     return {
@@ -116,7 +122,7 @@ def document(found, classes):
     }
 
 
-def check_time(reference, rows, probes):
+def check_time(reference: Reference, rows: list[Row], probes: int) -> None:
     """Refuses a model whose answers, asked one row at a time, would take longer than the job may, whatever else the machine is doing."""
     start = time.process_time()
     fails(reference, rows)
@@ -125,9 +131,9 @@ def check_time(reference, rows, probes):
         raise Refused(f"asking the model {probes} rows one at a time would take {seconds / 60:.0f} minutes")
 
 
-def split(estimator):
+def split(estimator: Estimator) -> tuple[list[Estimator], Estimator]:
     """(transformers, final estimator): pipelines inside pipelines at the end are opened too."""
-    steps = []
+    steps: list[Estimator] = []
     while type(estimator).__name__ == "Pipeline" and type(estimator).__module__.startswith("sklearn."):
         steps.extend(s for _, s in estimator.steps[:-1] if s is not None and not isinstance(s, str))
         estimator = estimator.steps[-1][1]
@@ -136,12 +142,12 @@ def split(estimator):
     return steps, estimator
 
 
-def first(steps, model):
+def first(steps: list[Estimator], model: Estimator) -> Estimator:
     """The part that meets the inputs."""
     return steps[0] if steps else model
 
 
-def fitted_inputs(estimator, steps, model):
+def fitted_inputs(estimator: Estimator, steps: list[Estimator], model: Estimator) -> list[InputColumn]:
     """Inputs of a model without a signature: the names or the number of columns it was fitted on."""
     part = first(steps, model)
     names = getattr(part, "feature_names_in_", None)
@@ -153,7 +159,7 @@ def fitted_inputs(estimator, steps, model):
     return [InputColumn(f"x{i}", "number") for i in range(count)]
 
 
-def start(state, part):
+def start(state: Lowering, part: Estimator) -> Matrix:
     """The inputs as the matrix that the first part was fitted on: by name where it knows names, else by position."""
     names = getattr(part, "feature_names_in_", None)
     by_name = {column.name: i for i, column in enumerate(state.inputs)}
@@ -163,16 +169,14 @@ def start(state, part):
             raise Refused(f"the signature has {len(state.inputs)} inputs, the model takes {expected}")
         return Matrix([Column(i) for i in range(len(state.inputs))])
     places = [by_name.get(str(name)) for name in names]
-    if None not in places:
-        return Matrix([Column(i) for i in places])
-    unused = unused_columns(part)
+    unused = unused_columns(part) if None in places else set()
     lost = [str(n) for j, (n, p) in enumerate(zip(names, places)) if p is None and j not in unused]
     if lost:
         raise Refused(f"the model takes column {lost[0]}, which the signature lacks")
     return Matrix([Column(0 if p is None else p) for p in places])
 
 
-def unused_columns(part):
+def unused_columns(part: Estimator) -> set[int]:
     """Positions of the fitted columns that a ColumnTransformer drops, which a caller may leave out."""
     if type(part).__name__ != "ColumnTransformer":
         return set()
@@ -183,7 +187,7 @@ def unused_columns(part):
     return set(range(part.n_features_in_)) - {int(i) for i in used}
 
 
-def check_classes(model, classes):
+def check_classes(model: Estimator, classes: list[Any] | None) -> None:
     """Class labels must be text, numbers or booleans."""
     for label in classes or []:
         if not isinstance(label, (str, int, float, bool)):

@@ -1,15 +1,18 @@
 """Reads an MLflow model folder: its MLmodel file, its signature, its input example and its model object."""
 
+from __future__ import annotations
+
 import importlib
 import json
 import pickle
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from slipway.lower.form.errors import Refused
 from slipway.lower.form.inputs import InputColumn
+from slipway.refusal import Refused
 
 # Flavors that may have a native form, and the key under which each names its file.
 FLAVORS = {"sklearn": "pickled_model", "xgboost": "data", "lightgbm": "data"}
@@ -33,13 +36,13 @@ class LoadedModel:
 
     estimator: Any
     output: str
-    inputs: "list[InputColumn] | None"
+    inputs: list[InputColumn] | None
     frame: bool
-    examples: "list[list]" = field(default_factory=list)
+    examples: list[list[Any]] = field(default_factory=list)
 
 
 def load_model(folder: Path) -> LoadedModel:
-    """Loads the scikit-learn, XGBoost or LightGBM flavor of a folder. Raises Refused when there is none or its signature has no native form."""
+    """Loads the scikit-learn, XGBoost or LightGBM flavor of a folder. Raises Refused without, and for signatures without a native form."""
     meta = read_yaml(folder / "MLmodel")
     flavors = meta.get("flavors") or {}
     pyfunc = flavors.get("python_function") or {}
@@ -59,7 +62,7 @@ def load_model(folder: Path) -> LoadedModel:
     return LoadedModel(estimator, output, inputs, frame, read_examples(folder, meta, inputs))
 
 
-def load_object(path: Path, flavor: dict) -> Any:
+def load_object(path: Path, flavor: dict[str, Any]) -> Any:
     """Opens the saved estimator with the serializer that the folder names."""
     if flavor.get("serialization_format") == "skops":
         from skops import io
@@ -69,7 +72,7 @@ def load_object(path: Path, flavor: dict) -> Any:
         return pickle.load(stream)
 
 
-def load_boosted(path: Path, library: str, flavor: dict) -> Any:
+def load_boosted(path: Path, library: str, flavor: dict[str, Any]) -> Any:
     """Opens a saved model of XGBoost or LightGBM in the class that the folder names: a Booster, or a wrapper for scikit-learn."""
     module, _, name = (flavor.get("model_class") or BOOSTERS[library]).rpartition(".")
     if module.split(".")[0] != library:
@@ -82,7 +85,7 @@ def load_boosted(path: Path, library: str, flavor: dict) -> Any:
     return model
 
 
-def read_signature(meta: dict) -> "tuple[list[InputColumn] | None, bool]":
+def read_signature(meta: dict[str, Any]) -> tuple[list[InputColumn] | None, bool]:
     """The input columns of the signature, or None; and whether the model is fed a DataFrame."""
     text = (meta.get("signature") or {}).get("inputs")
     if not text:
@@ -95,7 +98,7 @@ def read_signature(meta: dict) -> "tuple[list[InputColumn] | None, bool]":
     return [column_input(column) for column in columns], True
 
 
-def column_input(column: dict) -> InputColumn:
+def column_input(column: dict[str, Any]) -> InputColumn:
     """One named column of a signature. Raises Refused for a type without an exact native form."""
     kind = COLUMN_KINDS.get(column["type"]) if isinstance(column["type"], str) else None
     if kind is None:
@@ -103,7 +106,7 @@ def column_input(column: dict) -> InputColumn:
     return InputColumn(column["name"], kind[0], kind[1])
 
 
-def tensor_inputs(columns: list) -> "list[InputColumn]":
+def tensor_inputs(columns: list[Any]) -> list[InputColumn]:
     """The columns of a two-dimensional tensor, named x0, x1, …"""
     spec = columns[0]["tensor-spec"]
     shape, dtype = spec["shape"], spec["dtype"]
@@ -115,7 +118,7 @@ def tensor_inputs(columns: list) -> "list[InputColumn]":
     return [InputColumn(f"x{i}", kind, dtype == "float32") for i in range(shape[1])]
 
 
-def read_examples(folder: Path, meta: dict, inputs: "list[InputColumn] | None") -> "list[list]":
+def read_examples(folder: Path, meta: dict[str, Any], inputs: list[InputColumn] | None) -> list[list[Any]]:
     """Rows of the logged input example in input order; empty when there is none in a form that fits."""
     info = meta.get("saved_input_example_info") or {}
     path = folder / info.get("artifact_path", "")
@@ -129,7 +132,7 @@ def read_examples(folder: Path, meta: dict, inputs: "list[InputColumn] | None") 
     return [[row[i] for i in order] for row in example["data"][:100]]
 
 
-def read_yaml(path: Path) -> dict:
+def read_yaml(path: Path) -> dict[str, Any]:
     """Parses an MLmodel file with PyYAML where the environment has it, else with the small reader below."""
     text = path.read_text(encoding="utf-8")
     try:
@@ -139,9 +142,9 @@ def read_yaml(path: Path) -> dict:
     return yaml.safe_load(text)
 
 
-def parse_mlmodel(text: str) -> dict:
+def parse_mlmodel(text: str) -> dict[str, Any]:
     """Reads the part of YAML that MLflow writes: nested maps, plain and quoted scalars folded over lines, simple lists."""
-    root: dict = {}
+    root: dict[str, Any] = {}
     stack = [(-1, root)]
     lines = iter(text.splitlines())
     pending = None
@@ -166,14 +169,14 @@ def parse_mlmodel(text: str) -> dict:
             parent[key] = scalar(unfold(rest, lines))
             pending = None
         else:
-            child: dict = {}
+            child: dict[str, Any] = {}
             parent[key] = child
             stack.append((indent, child))
             pending = (parent, key)
     return root
 
 
-def unfold(first: str, lines) -> str:
+def unfold(first: str, lines: Iterator[str]) -> str:
     """Joins the lines of a quoted scalar until its closing quote."""
     quote = first[0]
     if quote not in "'\"":
@@ -191,13 +194,13 @@ def closed(text: str, quote: str) -> bool:
     return body.endswith(quote)
 
 
-def scalar(text: str):
+def scalar(text: str) -> Any:
     """A YAML scalar as Python: null, booleans, whole numbers, quoted and plain strings."""
     if text.startswith("'"):
         return text[1:-1].replace("''", "'")
     if text.startswith('"'):
         return json.loads(text)
-    words = {"null": None, "~": None, "true": True, "false": False, "{}": {}, "[]": []}
+    words: dict[str, Any] = {"null": None, "~": None, "true": True, "false": False, "{}": {}, "[]": []}
     if text in words:
         return words[text]
     try:

@@ -1,13 +1,20 @@
 """Draws the rows that a lowered model is verified on, planted where mistakes would show."""
 
+from __future__ import annotations
+
 import math
 import random
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from slipway.lower.form.columns import UNSEEN_TEXT
+from slipway.lower.form.inputs import InputColumn
 from slipway.lower.form.trees import CATEGORICAL
-from slipway.lower.reference import fails
+from slipway.lower.form.types import Arrays, Column, Row, Step, Table
+from slipway.lower.lowered import Lowered
+from slipway.lower.reference import Reference, fails
 
 POINTS_PER_INPUT = 4000
 BASES_TRIED = 8
@@ -15,10 +22,10 @@ ODD_WORDS = ("unheard", "É", "naïve", "x", "İstanbul", "ΟΔΟΣ", "a_b", "²
 GAPS = (" ", "  ", "\t\n", ", ", "-", "\u00a0", ". ", "")
 
 
-def invert(steps, value):
+def invert(steps: Sequence[Step], value: float) -> float | None:
     """The input that the steps turn into about this value; None when a step has no inverse, or at a split on missing values alone."""
     for step in reversed(steps):
-        amount, op = step.get("value"), step["op"]
+        op, amount = step["op"], step.get("value", 0.0)
         if op in ("encode", "is_missing", "fill_text", "above", "bin", "quantile", "interpolate", "apply"):
             return None
         if op == "subtract":
@@ -28,20 +35,20 @@ def invert(steps, value):
         elif op == "divide":
             value *= amount
         elif op == "multiply":
-            value = value / amount if amount else None
-        if value is None:
-            return None
+            if not amount:
+                return None
+            value = value / amount
     return value if math.isfinite(value) else None
 
 
 class Probes:
     """Draws input rows: thresholds and both neighbours, missing values, known and unseen categories, wide ranges."""
 
-    def __init__(self, inputs, tables, lowered, seed):
+    def __init__(self, inputs: list[InputColumn], tables: list[Table], lowered: Lowered, seed: int) -> None:
         self.random = random.Random(seed)
         self.inputs = inputs
-        self.points = [set() for _ in inputs]
-        self.keys = [[] for _ in inputs]
+        self.points: list[set[float]] = [set() for _ in inputs]
+        self.keys: list[list[Any]] = [[] for _ in inputs]
         self.vocabulary = lowered.vocabulary
         self.allow_missing = [True] * len(inputs)
         self.allow_unseen = [True] * len(inputs)
@@ -51,16 +58,16 @@ class Probes:
         self.find_edges(lowered.columns)
         self.sorted = [sorted(p) for p in self.points]
 
-    def find_keys(self, tables, columns):
+    def find_keys(self, tables: list[Table], columns: list[Column]) -> None:
         """The categories that any column of an input knows."""
         for column in columns:
             for step in column.steps:
                 if step["op"] == "encode" and not self.keys[column.source]:
                     self.keys[column.source] = list(tables[step["table"]]["keys"])
 
-    def find_points(self, columns, arrays):
+    def find_points(self, columns: list[Column], arrays: Arrays) -> None:
         """The values of each input at which a tree changes its mind, or about which a linear model is centred."""
-        targets = [[] for _ in columns]
+        targets: list[list[float]] = [[] for _ in columns]
         if "threshold" in arrays:
             split = (arrays["feature"] >= 0) & (arrays["flags"] & CATEGORICAL == 0)
             for feature, threshold in zip(arrays["feature"][split].tolist(), arrays["threshold"][split].tolist()):
@@ -77,19 +84,19 @@ class Probes:
                 if found is not None:
                     self.points[column.source].add(found)
 
-    def find_edges(self, columns):
+    def find_edges(self, columns: list[Column]) -> None:
         """The values of each input at which a step changes its course."""
         for column in columns:
             for k, step in enumerate(column.steps):
-                edges = [step["value"]] if step["op"] == "above" else step.get("edges", step.get("x", []))
+                edges: list[Any] = [step["value"]] if step["op"] == "above" else step.get("edges") or step.get("x") or []
                 found = [invert(column.steps[:k], float(edge)) for edge in edges]
                 self.points[column.source].update(f for f in found if f is not None)
 
-    def row(self):
+    def row(self) -> Row:
         """One random row that scikit-learn is expected to take."""
         return [self.value(i) for i in range(len(self.inputs))]
 
-    def value(self, i):
+    def value(self, i: int) -> Any:
         """One random value of an input."""
         column, roll = self.inputs[i], self.random.random()
         if roll < 0.1 and self.allow_missing[i] and column.kind != "boolean":
@@ -108,7 +115,7 @@ class Probes:
             return int(max(-(2**53), min(2**53, math.floor(value))))
         return float(np.float32(value)) if column.float32 else float(value)
 
-    def text(self, terms):
+    def text(self, terms: list[str]) -> str:
         """A text of known terms and odd words, with gaps of all kinds; now and then empty, long, or one term many times."""
         random, out = self.random, []
         for _ in range(random.choice([0, 1, 2, 5, 9, 20])):
@@ -117,11 +124,11 @@ class Probes:
             out += [word, random.choice(GAPS)] * random.choice([1, 1, 1, 3])
         return "".join(out)
 
-    def unseen(self, i):
+    def unseen(self, i: int) -> Any:
         """A category that no column of the input knows."""
         return UNSEEN_TEXT if self.inputs[i].kind == "string" else max(map(float, self.keys[i]), default=0.0) + 1.5
 
-    def number(self, i):
+    def number(self, i: int) -> float:
         """A number on a point, beside it in float64 or float32, inside the range of the points, or far away."""
         points, roll = self.sorted[i], self.random.random()
         if not points or roll < 0.02:
@@ -132,7 +139,7 @@ class Probes:
         return self.random.uniform(low - 0.1 * (high - low), high + 0.1 * (high - low))
 
 
-def neighbour(point, which):
+def neighbour(point: float, which: int) -> float:
     """A point (0), the next numbers up and down (1, 2), the nearest float32 (3), and the next of those (4, 5)."""
     if which < 3:
         return (point, math.nextafter(point, math.inf), math.nextafter(point, -math.inf))[which]
@@ -140,13 +147,13 @@ def neighbour(point, which):
     return float(near if which == 3 else np.nextafter(near, np.float32(np.inf if which == 4 else -np.inf)))
 
 
-def category_limit(arrays):
+def category_limit(arrays: Arrays) -> int:
     """The first number beyond the categories that any set holds."""
     sets = arrays["bitsets"]
     return 32 * max(8, len(sets) // max(1, int((arrays["flags"] & CATEGORICAL != 0).sum())))
 
 
-def find_limits(probes, reference, inputs):
+def find_limits(probes: Probes, reference: Reference, inputs: list[InputColumn]) -> list[Row]:
     """Asks scikit-learn what it refuses; marks inputs as required and returns the refused rows."""
     probes.allow_missing = [False] * len(inputs)
     probes.allow_unseen = [False] * len(inputs)
@@ -154,18 +161,18 @@ def find_limits(probes, reference, inputs):
     base = next((row for row in tried if not fails(reference, [row])), tried[0])
     refused = []
     for i, column in enumerate(inputs):
-        missing, unseen = (base[:i] + [v] + base[i + 1 :] for v in (None, probes.unseen(i)))
+        missing, unseen = ([*base[:i], v, *base[i + 1 :]] for v in (None, probes.unseen(i)))
         column.required = column.kind == "boolean" or fails(reference, [missing])
         probes.allow_missing[i] = not column.required
         if column.required:
             refused.append(missing)
         if column.kind != "boolean" and (column.kind == "string" or probes.keys[i]):
-            unseen = unseen if column.kind != "integer" else base[:i] + [math.floor(unseen[i])] + base[i + 1 :]
+            unseen = unseen if column.kind != "integer" else [*base[:i], math.floor(unseen[i]), *base[i + 1 :]]
             probes.allow_unseen[i] = not fails(reference, [unseen])
             if not probes.allow_unseen[i]:
                 refused.append(unseen)
         if column.kind == "number":
-            infinite = base[:i] + [math.inf] + base[i + 1 :]
+            infinite = [*base[:i], math.inf, *base[i + 1 :]]
             if fails(reference, [infinite]):
                 refused.append(infinite)
     return refused

@@ -1,15 +1,24 @@
 """The library's own answers to rows of input values, as exact as an endpoint is asked for them."""
 
+from __future__ import annotations
+
 import math
 import warnings
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
-from slipway.lower.form.errors import Refused
+from slipway.lower.form.inputs import InputColumn
+from slipway.lower.form.types import Array, Estimator, Row
+from slipway.lower.lowered import Lowered
+from slipway.refusal import Refused
 
 #: What libraries raise for rows that they do not take.
 REFUSALS = (ValueError, TypeError, KeyError, IndexError, AttributeError)
+
+#: Raw scores, predictions and probabilities (None where the model has none), rows × outputs.
+Answers: TypeAlias = "tuple[Array, Array, Array | None]"
 
 
 class Reference:
@@ -19,7 +28,7 @@ class Reference:
     height, and one row is what an endpoint is asked for.
     """
 
-    def __init__(self, steps, model, inputs, lowered, frame):
+    def __init__(self, steps: list[Estimator], model: Estimator, inputs: list[InputColumn], lowered: Lowered, frame: bool) -> None:
         self.steps = steps
         self.model = model
         self.inputs = inputs
@@ -27,7 +36,7 @@ class Reference:
         self.lowered = lowered
         self.classes = None if lowered.spec["decide"] is None else list(model.classes_.tolist())
 
-    def table(self, rows):
+    def table(self, rows: list[Row]) -> Any:
         """The DataFrame (or array) that the model would be fed with for these rows."""
         if not self.frame:
             values = [[math.nan if v is None else v for v in row] for row in rows]
@@ -38,7 +47,7 @@ class Reference:
             data[column.name] = series(column, values)
         return pd.DataFrame(data)
 
-    def answers(self, rows):
+    def answers(self, rows: list[Row]) -> Answers:
         """(raw, predictions, probabilities or None) for rows; raises what scikit-learn raises."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -48,18 +57,19 @@ class Reference:
                 return stack_answers([self.ask(self.through(one_row(matrix, i))) for i in range(len(rows))])
             matrix = self.through(matrix)
             if matrix.shape[0] != len(rows):
-                raise Refused(f"it makes {matrix.shape[0]} rows of {len(rows)}: a vectorizer of texts takes one column of a table by a ColumnTransformer")
+                hint = "a vectorizer of texts takes one column of a table by a ColumnTransformer"
+                raise Refused(f"it makes {matrix.shape[0]} rows of {len(rows)}: {hint}")
             if by_row is None:
                 return self.ask(matrix)
             return stack_answers([self.ask(one_row(matrix, i)) for i in range(len(rows))])
 
-    def through(self, matrix):
+    def through(self, matrix: Any) -> Any:
         """The rows after every transformer of the pipeline."""
         for step in self.steps:
             matrix = step.transform(matrix)
         return matrix
 
-    def ask(self, matrix):
+    def ask(self, matrix: Any) -> Answers:
         """The final estimator's answers for a matrix."""
         model = self.model
         predictions = model.predict(matrix)
@@ -69,7 +79,7 @@ class Reference:
         raw = np.asarray(self.raw(matrix, predictions, shares), dtype="float64").reshape(rows, -1)
         return raw, np.asarray(predictions).reshape(rows, -1), shares
 
-    def raw(self, matrix, predictions, shares):
+    def raw(self, matrix: Any, predictions: Array, shares: Array | None) -> Any:
         """The scores that the gateway's are compared with, as near to the arithmetic as the library gives them."""
         model = self.model
         if self.lowered.reference is not None:
@@ -83,20 +93,20 @@ class Reference:
         return model._raw_predict(matrix) if type(model).__name__.startswith("Hist") else predictions
 
 
-def stack_answers(parts):
+def stack_answers(parts: list[Answers]) -> Answers:
     """Answers of single rows as one."""
     raw, predictions, shares = zip(*parts)
     return np.concatenate(raw), np.concatenate(predictions), None if shares[0] is None else np.concatenate(shares)
 
 
-def one_row(matrix, i):
+def one_row(matrix: Any, i: int) -> Any:
     """Row i alone and contiguous, as a request brings it: BLAS rounds a strided row differently."""
     if hasattr(matrix, "iloc"):
         return matrix.iloc[i : i + 1].copy()
     return matrix[i : i + 1] if hasattr(matrix, "toarray") else np.ascontiguousarray(matrix[i : i + 1])
 
 
-def series(column, values):
+def series(column: InputColumn, values: list[Any]) -> pd.Series:
     """One input column as pandas would hold it."""
     if column.kind == "string":
         absent = None if column.missing == "none" else math.nan
@@ -109,7 +119,7 @@ def series(column, values):
     return pd.Series(numbers, dtype="float32" if column.float32 else "float64")
 
 
-def sift(reference, rows):
+def sift(reference: Reference, rows: list[Row]) -> tuple[list[Row], list[Row]]:
     """(rows that scikit-learn answers, rows that it refuses), by halving what it refuses as a whole."""
     if not rows or not fails(reference, rows):
         return rows, []
@@ -120,7 +130,7 @@ def sift(reference, rows):
     return parts[0][0] + parts[1][0], parts[0][1] + parts[1][1]
 
 
-def fails(reference, rows):
+def fails(reference: Reference, rows: list[Row]) -> bool:
     """Whether the library refuses these rows together."""
     try:
         reference.answers(rows)

@@ -1,14 +1,21 @@
 """The verification file of a lowered model: rows and the library's exact answers."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import numpy as np
 
+from slipway.lower.form.inputs import InputColumn
+from slipway.lower.form.types import Arrays, Row
+from slipway.lower.reference import Reference
 
-def verification(inputs, rows, refused, reference):
+
+def verification(inputs: list[InputColumn], rows: list[Row], refused: list[Row], reference: Reference) -> tuple[dict[str, Any], Arrays]:
     """(document, arrays) of the verification file: rows, then rows that scikit-learn refuses, with exact answers."""
     raw, predictions, shares = reference.answers(rows)
-    texts: dict = {}
+    texts: dict[str, Any] = {}
     arrays = {}
     everything = rows + refused
     for i, column in enumerate(inputs):
@@ -22,8 +29,8 @@ def verification(inputs, rows, refused, reference):
     if reference.classes is None:
         arrays["predictions"] = predictions.astype("<f8").ravel()
     else:
-        places = {c: k for k, c in enumerate(reference.classes)}
-        arrays["predictions"] = np.array([places[p] for p in predictions.ravel().tolist()], dtype="<i4")
+        numbers = {c: k for k, c in enumerate(reference.classes)}
+        arrays["predictions"] = np.array([numbers[p] for p in predictions.ravel().tolist()], dtype="<i4")
     if shares is not None:
         arrays["probabilities"] = np.asarray(shares, dtype="<f8").ravel()
     document = {"format": "slipway.native.verify/1", "rows": len(rows), "refused": len(refused), "texts": list(texts)}

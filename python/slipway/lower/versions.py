@@ -1,17 +1,14 @@
 """Versions of Python and of the libraries that decide the arithmetic of a lowered model."""
 
+from __future__ import annotations
+
 import platform
-from importlib import metadata
+
+from slipway.conversion import installed
 
 LIBRARIES = ("scikit-learn", "xgboost", "xgboost-cpu", "lightgbm", "numpy", "scipy", "pandas", "mlflow", "mlflow-skinny", "skops")
 
 
-def versions() -> dict:
-    """Versions of Python and of the libraries that decide the arithmetic."""
-    found = {"python": platform.python_version()}
-    for name in LIBRARIES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+def versions() -> dict[str, str]:
+    """The versions by name; libraries that are not installed are left out."""
+    return {"python": platform.python_version(), **installed(LIBRARIES)}

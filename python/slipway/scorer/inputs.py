@@ -68,8 +68,7 @@ class Inputs:
 
         array = np.empty((count, len(columns)), dtype=object if self._texts else self._tensor)
         for i, values in enumerate(columns):
-            missing = None in values if self._texts else array.dtype.kind in "iub" and values.dtype.kind == "f" and np.isnan(values).any()
-            if missing:
+            if lacks_value(values, array.dtype.kind):
                 raise InputRefused(f"{self.columns[i]['name']}: a value is missing, and a tensor of {self._tensor} has no way to say so")
             array[:, i] = values
         return array.astype(self._tensor, copy=False).reshape([count, *self._dims])
@@ -110,6 +109,15 @@ class Inputs:
         if np.isnan(values).any():
             return values
         return values.astype("int32" if dtype == "integer" else "int64")
+
+
+def lacks_value(values: ColumnValues, kind: str) -> bool:
+    """Whether a value of a column is missing where an array of this NumPy kind cannot say so."""
+    import numpy as np
+
+    if isinstance(values, list):
+        return None in values
+    return kind in "iub" and values.dtype.kind == "f" and bool(np.isnan(values).any())
 
 
 def encode_example(columns: list[ColumnSpec], rows: list[dict[str, Any]]) -> bytes:

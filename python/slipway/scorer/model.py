@@ -14,7 +14,7 @@ Call = Callable[[Any, "dict[str, Any] | None"], Any]
 
 
 class Model:
-    """A loaded MLflow model folder: `call(frame, params)` gives what its predict function gives. `pyfunc` is MLflow's wrapper, where it made one."""
+    """A loaded MLflow model folder. `call` asks it; `pyfunc` is MLflow's wrapper, where it made one."""
 
     pyfunc: Any = None
 

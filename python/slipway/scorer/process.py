@@ -8,16 +8,17 @@ import signal
 import sys
 import threading
 import time
+from typing import Any
 
 
-def usage() -> dict:
+def usage() -> dict[str, Any]:
     """CPU seconds and peak resident megabytes of this process."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     peak = used.ru_maxrss / (1024 * 1024 if sys.platform == "darwin" else 1024)
     return {"cpu_seconds": used.ru_utime + used.ru_stime, "peak_mb": peak}
 
 
-def limit_memory(megabytes: "int | None") -> None:
+def limit_memory(megabytes: int | None) -> None:
     """Lets allocations beyond so many megabytes fail in the model, where one caller sees it, instead of in the machine."""
     if megabytes is not None and sys.platform == "linux":
         size = megabytes * 1024 * 1024

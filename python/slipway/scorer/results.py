@@ -1,7 +1,8 @@
 """What a model answered, as the payload of a RESULT frame, and back.
 
-A result: number of rows (u32), width (u32; 0 for one number a row), then float64 row by row; or JSON_WIDTH for its width and a JSON list.
-A result of a DataFrame has NAMED for its width, then the length of a JSON text (u32) with the names of its columns, that text, and the result.
+A result: number of rows (u32), width (u32; 0 for one number a row), then float64 row by row; or JSON_WIDTH for its width and a
+JSON list. A result of a DataFrame has NAMED for its width, then the length of a JSON text (u32) with the names of its columns, that
+text, and the result.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def encode_values(values: Any, count: int) -> bytes:
     if not hasattr(values, "__len__") or isinstance(values, (str, bytes)):
         raise ValueError(f"the model answered one {type(values).__name__} for {count} rows")
     array = values if isinstance(values, np.ndarray) else np.asarray(values)
-    if array.ndim > 2 or isinstance(values, np.ndarray) and array.ndim == 0:
+    if array.ndim > 2 or (isinstance(values, np.ndarray) and array.ndim == 0):
         raise ValueError(f"the model answered an array of shape {array.shape} for {count} rows; one value or one list a row is served")
     if array.ndim in (1, 2) and array.dtype.kind in "fiu":
         if array.dtype.kind in "iu" and array.size and outgrows_float(array):

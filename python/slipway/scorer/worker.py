@@ -6,6 +6,7 @@ The process ends when the socket does, so it never outlives its gateway.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import socket
@@ -178,9 +179,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     limit_memory(arguments.cap_mb)
     die_with_parent()
-    try:
+    with contextlib.suppress(Closed, ConnectionError):
         Scorer(Channel(connect(arguments)), arguments.model).serve()
-    except (Closed, ConnectionError):
-        pass
     end_forks()
     return 0

@@ -1,35 +1,38 @@
 """Naive Bayes and k-means: sums over classes or centres."""
 
+from __future__ import annotations
+
 import numpy as np
 
-from slipway.lower.form.columns import Matrix, flat, refs, then
+from slipway.lower.form.columns import Lowering, flat, refs, then
 from slipway.lower.form.dot import dot_orders
-from slipway.lower.form.errors import Refused, class_path
 from slipway.lower.form.graph import graph_spec
 from slipway.lower.form.trees import LEAF, Nodes
+from slipway.lower.form.types import Array, Column, Estimator, Matrix, Result, Spec, Tree
 from slipway.lower.transformers.encoders import encode
 from slipway.lower.transformers.features import checked
 from slipway.lower.transformers.text import has_wide, sparse_product
+from slipway.refusal import Refused, class_path
 
 
-def likelihood(model):
+def likelihood(model: Estimator) -> Spec:
     """How joint log-likelihoods become classes; large ones carry the last bit of a logarithm far into the probabilities."""
     hidden = f"predict_proba of {class_path(model)} goes through NumPy's logarithm, whose last bit depends on the processor"
     return {"link": "none", "decide": "largest", "hidden": hidden, "reference": scores}
 
 
-def scores(model, x):
+def scores(model: Estimator, x: Array) -> Array:
     """The joint log-likelihood; Bernoulli's features are above its threshold."""
     return model._joint_log_likelihood(model._check_X(x))
 
 
-def joint(model, raw):
+def joint(model: Estimator, raw: list[int]) -> Spec:
     """The description of raw scores that are joint log-likelihoods."""
     rule = likelihood(model)
     return graph_spec(raw, rule.pop("link"), rule.pop("decide"), **rule)
 
 
-def lower_gaussian(state, model, matrix):
+def lower_gaussian(state: Lowering, model: Estimator, matrix: Matrix) -> Result:
     """Gaussian naive Bayes: the joint log-likelihood, sums in NumPy's pairwise order."""
     prior = [float(np.log(p)) for p in model.class_prior_]
     constant = [float(-0.5 * np.sum(np.log(2.0 * np.pi * v))) for v in model.var_]
@@ -39,7 +42,7 @@ def lower_gaussian(state, model, matrix):
     return matrix, joint(model, state.graph.add(node, len(prior), flat_arrays)), {}
 
 
-def products(state, model, matrix, weights, intercept):
+def products(state: Lowering, model: Estimator, matrix: Matrix, weights: Array, intercept: Array) -> Result:
     """Raw scores of X @ weights.T + intercept; `weights` as the model multiplies by it."""
     if has_wide(matrix):
         return matrix, joint(model, sparse_product(state, model, matrix, weights, intercept)), {}
@@ -54,18 +57,18 @@ def products(state, model, matrix, weights, intercept):
     return matrix, spec | likelihood(model), {"coefficients": np.ascontiguousarray(weights, dtype="<f8").ravel()}
 
 
-def lower_multinomial(state, model, matrix):
+def lower_multinomial(state: Lowering, model: Estimator, matrix: Matrix) -> Result:
     """Counts times log-probabilities."""
     return products(state, model, matrix, model.feature_log_prob_, model.class_log_prior_)
 
 
-def lower_complement(state, model, matrix):
+def lower_complement(state: Lowering, model: Estimator, matrix: Matrix) -> Result:
     """Counts times the weights of the complements of classes."""
     intercept = model.class_log_prior_ if len(model.classes_) == 1 else np.zeros(len(model.classes_))
     return products(state, model, matrix, model.feature_log_prob_, intercept)
 
 
-def lower_bernoulli(state, model, matrix):
+def lower_bernoulli(state: Lowering, model: Estimator, matrix: Matrix) -> Result:
     """Presence and absence of every feature."""
     if model.binarize is not None:
         step = {"op": "above", "value": float(model.binarize)}
@@ -75,7 +78,7 @@ def lower_bernoulli(state, model, matrix):
     return products(state, model, matrix, model.feature_log_prob_ - absent, intercept)
 
 
-def lower_categorical(state, model, matrix):
+def lower_categorical(state: Lowering, model: Estimator, matrix: Matrix) -> Result:
     """One table of log-probabilities a column, added from left to right, the prior last."""
     nodes = Nodes()
     columns, count = [], len(model.classes_)
@@ -99,14 +102,14 @@ def lower_categorical(state, model, matrix):
     return matrix, joint(model, raw), {}
 
 
-def codes_fit(state, column, size):
+def codes_fit(state: Lowering, column: Column, size: int) -> bool:
     """Whether every code that an encoder gives is one that the model knows."""
     table = state.tables[column.steps[-1]["table"]]
     given = [*table["codes"], table["missing"], table["unseen"]]
     return all(code == "error" or (isinstance(code, (int, float)) and 0 <= code < size) for code in given)
 
 
-def ladder(feature, leaves):
+def ladder(feature: int, leaves: Array) -> Tree:
     """A tree that goes through the codes 0, 1, … of one feature; `leaves` codes × width."""
     size = len(leaves)
     steps = np.arange(size - 1)
@@ -129,7 +132,7 @@ def ladder(feature, leaves):
     }
 
 
-def lower_k_means(state, model, matrix):
+def lower_k_means(state: Lowering, model: Estimator, matrix: Matrix) -> Result:
     """The number of the nearest centre: twice the product with the centre less the square of its length, the largest wins.
 
     scikit-learn gives the number alone, so the scores themselves cannot be compared: rows whose two nearest centres are as far

@@ -1,5 +1,7 @@
 """Adaptive boosting in all its forms, bagging of trees and isolation forests."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
@@ -11,18 +13,19 @@ from slipway.lower.estimators.forests import (
     tree_model,
 )
 from slipway.lower.estimators.meta import lower_bagged
-from slipway.lower.form.columns import refs
-from slipway.lower.form.errors import Refused, class_path
+from slipway.lower.form.columns import Lowering, refs
 from slipway.lower.form.graph import graph_spec
 from slipway.lower.form.trees import LEAF, Nodes
+from slipway.lower.form.types import Array, Estimator, Matrix, Result, Spec
+from slipway.refusal import Refused, class_path
 
 
-def gate(model, matrix):
+def gate(model: Estimator, matrix: Matrix) -> Spec:
     """Which special values an ensemble takes; inside another model nothing is asked of computed columns."""
     return {"missing": accepts(model, len(matrix.columns), math.nan), "infinite": "error"}
 
 
-def lower_adaptive_boosting(state, model, matrix):
+def lower_adaptive_boosting(state: Lowering, model: Estimator, matrix: Matrix) -> Result:
     """AdaBoost over trees: each leaf holds what its tree adds to every class, sums in order of trees."""
     count = len(model.classes_)
     nodes = Nodes()
@@ -39,7 +42,7 @@ def lower_adaptive_boosting(state, model, matrix):
     return matrix, graph_spec(state.graph.add(node, 1), "sigmoid_softmax", "positive"), {}
 
 
-def votes(model, tree, weight, count):
+def votes(model: Estimator, tree: Estimator, weight: float, count: int) -> Array:
     """What every node of a tree adds to every class."""
     if getattr(model, "algorithm", "SAMME") == "SAMME.R":
         shares = leaf_values(tree, True)
@@ -51,7 +54,7 @@ def votes(model, tree, weight, count):
     return np.where(chosen[:, None] == model.classes_[None, :], weight, -1 / (count - 1) * weight)
 
 
-def lower_adaptive_regressor(state, model, matrix):
+def lower_adaptive_regressor(state: Lowering, model: Estimator, matrix: Matrix) -> Result:
     """AdaBoost of regression trees: the weighted median of their predictions."""
     found = []
     read, checks = refs(state, matrix.columns), gate(model, matrix)
@@ -67,7 +70,7 @@ def lower_adaptive_regressor(state, model, matrix):
     return matrix, graph_spec(raw, "identity", None), {}
 
 
-def lower_bagging(state, model, matrix):
+def lower_bagging(state: Lowering, model: Estimator, matrix: Matrix) -> Result:
     """Bagging: over trees one sum, divided by their number, each tree reading its own features; over others part by part."""
     if not all(hasattr(tree, "tree_") for tree in model.estimators_):
         return lower_bagged(state, model, matrix)
@@ -85,7 +88,7 @@ def lower_bagging(state, model, matrix):
     return tree_model(matrix, nodes, spec | {"link": "identity", "decide": "largest" if classifier else None})
 
 
-def lower_isolation_forest(state, model, matrix):
+def lower_isolation_forest(state: Lowering, model: Estimator, matrix: Matrix) -> Result:
     """Isolation forest: mean depth of a row's leaves, then two to its negative power."""
     from sklearn.ensemble._iforest import _average_path_length
 

@@ -1,15 +1,33 @@
 """Lowers estimators: which function lowers which class of scikit-learn, and what stands around the class."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+
 from slipway.lower.estimators import bayes, boosting, forests, linear, meta
 from slipway.lower.estimators.embed import embed
 from slipway.lower.estimators.lightgbm import LightgbmModel
 from slipway.lower.estimators.xgboost import XgboostModel
-from slipway.lower.form.columns import Matrix
-from slipway.lower.form.errors import Refused, class_path
+from slipway.lower.form.columns import Lowering
+from slipway.lower.form.part import Part
+from slipway.lower.form.types import Estimator, Matrix, Result
 from slipway.lower.transformers import text
 from slipway.lower.transformers.dispatch import lower_transformer
+from slipway.refusal import Refused, class_path
 
-ESTIMATORS = {
+FORESTS = (
+    "RandomForestClassifier", "ExtraTreesClassifier", "DecisionTreeClassifier", "ExtraTreeClassifier",
+    "RandomForestRegressor", "ExtraTreesRegressor", "DecisionTreeRegressor", "ExtraTreeRegressor",
+)  # fmt: skip
+LINEAR = (
+    "LogisticRegression", "LogisticRegressionCV", "LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet",
+    "ElasticNetCV", "SGDClassifier", "SGDRegressor", "LinearSVC", "LinearSVR", "RidgeClassifier", "RidgeClassifierCV", "Perceptron",
+    "HuberRegressor", "BayesianRidge", "ARDRegression", "Lars", "LarsCV", "LassoLars", "LassoLarsCV", "LassoLarsIC",
+    "OrthogonalMatchingPursuit", "PassiveAggressiveClassifier", "PassiveAggressiveRegressor", "TheilSenRegressor", "QuantileRegressor",
+    "MultiTaskLasso", "MultiTaskElasticNet",
+)  # fmt: skip
+#: By class name, the function that lowers it.
+ESTIMATORS: dict[str, Callable[[Lowering, Estimator, Matrix], Result]] = {
     "AdaBoostClassifier": boosting.lower_adaptive_boosting,
     "AdaBoostRegressor": boosting.lower_adaptive_regressor,
     "BaggingClassifier": boosting.lower_bagging,
@@ -36,29 +54,20 @@ ESTIMATORS = {
     "TransformedTargetRegressor": meta.lower_transformed_target,
     "VotingClassifier": meta.lower_voting,
     "VotingRegressor": meta.lower_voting_regressor,
-    **dict.fromkeys(
-        ("RandomForestClassifier", "ExtraTreesClassifier", "DecisionTreeClassifier", "ExtraTreeClassifier")
-        + ("RandomForestRegressor", "ExtraTreesRegressor", "DecisionTreeRegressor", "ExtraTreeRegressor"),
-        forests.lower_forest,
-    ),
-    **dict.fromkeys(
-        ("LogisticRegression", "LogisticRegressionCV", "LinearRegression", "Ridge", "RidgeCV")
-        + ("Lasso", "LassoCV", "ElasticNet", "ElasticNetCV", "SGDClassifier", "SGDRegressor", "LinearSVC", "LinearSVR")
-        + ("RidgeClassifier", "RidgeClassifierCV", "Perceptron", "HuberRegressor", "BayesianRidge", "ARDRegression")
-        + ("Lars", "LarsCV", "LassoLars", "LassoLarsCV", "LassoLarsIC", "OrthogonalMatchingPursuit", "PassiveAggressiveClassifier")
-        + ("PassiveAggressiveRegressor", "TheilSenRegressor", "QuantileRegressor", "MultiTaskLasso", "MultiTaskElasticNet"),
-        linear.lower_linear,
-    ),
+    **dict.fromkeys(FORESTS, forests.lower_forest),
+    **dict.fromkeys(LINEAR, linear.lower_linear),
 }
 
 
-PARTS = (meta.lower_voting, meta.lower_voting_regressor, meta.lower_stacking, meta.lower_calibrated)
-PARTS += (meta.lower_targets, meta.lower_transformed_target)
+PARTS = (
+    meta.lower_voting, meta.lower_voting_regressor, meta.lower_stacking, meta.lower_calibrated, meta.lower_targets,
+    meta.lower_transformed_target,
+)  # fmt: skip
 SUMS = (linear.lower_linear, bayes.lower_multinomial, bayes.lower_complement)
-TAKE_TEXT = [name for name, lower in ESTIMATORS.items() if lower in PARTS + SUMS]
+TAKE_TEXT = [name for name, lower in ESTIMATORS.items() if lower in (*PARTS, *SUMS)]
 
 
-def lower_estimator(state, model, matrix: Matrix):
+def lower_estimator(state: Lowering, model: Estimator, matrix: Matrix) -> Result:
     """(matrix, description, arrays) of a final estimator. Raises Refused for a class without a native form."""
     kind = type(model)
     if text.has_wide(matrix) and kind.__name__ not in TAKE_TEXT:
@@ -74,7 +83,7 @@ def lower_estimator(state, model, matrix: Matrix):
     return matrix_out, spec, arrays
 
 
-def open_up(estimator):
+def open_up(estimator: Estimator) -> Estimator:
     """The estimator inside a finished search or a frozen one."""
     while True:
         name = type(estimator).__name__
@@ -88,7 +97,7 @@ def open_up(estimator):
             return estimator
 
 
-def lower_part(state, estimator, matrix):
+def lower_part(state: Lowering, estimator: Estimator, matrix: Matrix) -> Part:
     """A fitted estimator, a pipeline's transformers included, as a part of the graph."""
     estimator = open_up(estimator)
     while type(estimator).__name__ == "Pipeline":
@@ -101,7 +110,7 @@ def lower_part(state, estimator, matrix):
     return embed(state, estimator, lower_estimator(state, estimator, matrix))
 
 
-def boosted(model):
+def boosted(model: Estimator) -> Estimator:
     """A model of XGBoost or LightGBM as an estimator that lowers itself; any other as it is."""
     library = type(model).__module__.split(".")[0]
     if library == "xgboost":

@@ -1,10 +1,13 @@
 """Puts what an estimator's lowering gave into the graph of a larger model."""
 
-from slipway.lower.form.columns import refs
+from __future__ import annotations
+
+from slipway.lower.form.columns import Lowering, refs
 from slipway.lower.form.part import Part
+from slipway.lower.form.types import Estimator, Result
 
 
-def embed(state, model, lowered):
+def embed(state: Lowering, model: Estimator, lowered: Result) -> Part:
     """A part from what an estimator's lowering gave: trees and linear models become nodes."""
     matrix, spec, arrays = lowered
     if spec["type"] == "graph":

@@ -1,16 +1,21 @@
 """Turns fitted trees, forests and gradient boosting of scikit-learn into flat arrays of nodes."""
 
+from __future__ import annotations
+
 import math
 import warnings
+from typing import Any
 
 import numpy as np
 
-from slipway.lower.form.errors import Refused, class_path
+from slipway.lower.form.columns import Lowering
 from slipway.lower.form.trees import CATEGORICAL, MISSING_LEFT, Nodes
+from slipway.lower.form.types import Array, Estimator, Matrix, Result, Spec, Tree
 from slipway.lower.transformers.dispatch import lower_transformer
+from slipway.refusal import Refused, class_path
 
 
-def dense_tree(tree, leaves):
+def dense_tree(tree: Any, leaves: Array) -> Tree:
     """The arrays of one scikit-learn tree; `leaves` holds its values, nodes × width."""
     nodes = tree.__getstate__()["nodes"]
     known = {
@@ -33,12 +38,12 @@ def dense_tree(tree, leaves):
     }
 
 
-def histogram_tree(predictor, known_bitsets, feature_map):
+def histogram_tree(predictor: Any, known_bitsets: Array, feature_map: Array) -> Tree:
     """The arrays of one tree of histogram boosting; unseen categories are folded into the bitset of their side."""
     nodes = predictor.nodes
     leaf = nodes["is_leaf"].astype(bool)
     category = (nodes["is_categorical"] != 0) & ~leaf
-    bitsets = []
+    bitsets: list[Array] = []
     threshold = np.where(category, 0.0, nodes["num_threshold"])
     for i in np.flatnonzero(category):
         left = predictor.raw_left_cat_bitsets[nodes["bitset_idx"][i]]
@@ -58,7 +63,7 @@ def histogram_tree(predictor, known_bitsets, feature_map):
     }
 
 
-def lower_histogram_boosting(state, model, matrix):
+def lower_histogram_boosting(state: Lowering, model: Estimator, matrix: Matrix) -> Result:
     """HistGradientBoosting: float64 features, baseline first, then every tree in order."""
     preprocessor = getattr(model, "_preprocessor", None)
     if preprocessor is not None:
@@ -69,6 +74,8 @@ def lower_histogram_boosting(state, model, matrix):
         for predictor in stage:
             nodes.add(histogram_tree(predictor, known, feature_map))
     outputs = int(model.n_trees_per_iteration_)
+    link: str | None
+    decide: str | None
     if hasattr(model, "classes_"):
         link, decide = ("sigmoid", "positive") if outputs == 1 else ("softmax", "largest")
     else:
@@ -81,12 +88,12 @@ def lower_histogram_boosting(state, model, matrix):
     return tree_model(matrix, nodes, spec | {"missing": "allow", "infinite": "allow", "link": link, "decide": decide})
 
 
-def tree_model(matrix, nodes, spec):
+def tree_model(matrix: Matrix, nodes: Nodes, spec: Spec) -> Result:
     """The finished description of a sum of trees."""
     return matrix, {"type": "trees", "trees": len(nodes.parts["roots"])} | spec, nodes.arrays()
 
 
-def accepts(model, width, value):
+def accepts(model: Estimator, width: int, value: float) -> str:
     """allow or error: whether an estimator takes a row that holds this value."""
     row = np.zeros((1, width))
     row[0, 0] = value
@@ -99,7 +106,7 @@ def accepts(model, width, value):
     return "allow"
 
 
-def lower_gradient_boosting(state, model, matrix):
+def lower_gradient_boosting(state: Lowering, model: Estimator, matrix: Matrix) -> Result:
     """GradientBoosting: float32 features, constant start, learning rate × leaf in order of stages."""
     from sklearn.dummy import DummyClassifier, DummyRegressor
 
@@ -127,7 +134,7 @@ def lower_gradient_boosting(state, model, matrix):
     return tree_model(matrix, nodes, spec | checks | {"link": link, "decide": decide} | more)
 
 
-def leaf_values(tree, classifier):
+def leaf_values(tree: Estimator, classifier: bool) -> Array:
     """The values of a tree's nodes: the mean, or the class shares as this version of scikit-learn normalises them."""
     if not classifier:
         return tree.tree_.value[:, :, 0]
@@ -140,7 +147,7 @@ def leaf_values(tree, classifier):
     return shares
 
 
-def normalises():
+def normalises() -> bool:
     """Whether predict_proba of a tree divides by the sum of its leaf (up to scikit-learn 1.3 nodes hold counts)."""
     import inspect
 
@@ -149,7 +156,7 @@ def normalises():
     return "normalizer" in inspect.getsource(DecisionTreeClassifier.predict_proba)
 
 
-def lower_forest(state, model, matrix):
+def lower_forest(state: Lowering, model: Estimator, matrix: Matrix) -> Result:
     """Forests and single trees: float32 features, sum in order of trees, divided by their number."""
     classifier = hasattr(model, "classes_")
     targets = getattr(model, "n_outputs_", 1)

@@ -1,10 +1,15 @@
 """Turns LightGBM models, Boosters and scikit-learn wrappers alike, into flat arrays of trees summed in float64."""
 
+from __future__ import annotations
+
 import re
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from slipway.lower.form.errors import Refused, class_path
+from slipway.lower.form.columns import Lowering
+from slipway.lower.form.inputs import InputColumn
 from slipway.lower.form.trees import (
     CATEGORICAL,
     LEAF,
@@ -15,6 +20,8 @@ from slipway.lower.form.trees import (
     bitset_words,
     reachable,
 )
+from slipway.lower.form.types import Array, Arrays, Estimator, Matrix, Result, Tree
+from slipway.refusal import Refused, class_path
 
 IDENTITY = {
     "regression", "regression_l1", "huber", "fair", "quantile", "mape", "lambdarank", "rank_xendcg",
@@ -26,6 +33,11 @@ NONE, ZERO, NAN = 0, 1, 2
 # Values this near zero are zero to LightGBM: 1e-35 in float32.
 NEAR_ZERO = float(np.float32(1e-35))
 
+#: The keys and values of one tree in the text of a model.
+TreeText: TypeAlias = "dict[str, str]"
+#: A linear leaf: its constant, the features that it reads and their coefficients.
+Line: TypeAlias = "tuple[Any, Any, Any]"
+
 
 class LightgbmModel:
     """A LightGBM model seen as an estimator: what it answers comes from the library, by the calls that MLflow makes.
@@ -33,48 +45,50 @@ class LightgbmModel:
     Columns are read by place, as LightGBM reads them, so it has no `feature_names_in_`.
     """
 
-    def __init__(self, model):
+    def __init__(self, model: Estimator) -> None:
         self.model = model
         self.wrapped_class = type(model)
-        self.booster = getattr(model, "booster_", model)
+        self.booster: Any = model.booster_ if hasattr(model, "booster_") else model
         self.n_features_in_ = int(self.booster.num_feature())
         self.plain = self.booster is model
         self.text = read_text(self.booster.model_to_string(num_iteration=-1))
         self.rounds = rounds_used(self.booster, self.text)
+        #: Predictions as MLflow gives them.
+        self.predict: Callable[[Any], Array] = self.ask
         self.find_classes()
 
-    def find_classes(self):
+    def find_classes(self) -> None:
         """Gives a classifier its labels. A Booster is one only where it answers with one share a class."""
         outputs = self.text["outputs"]
         if self.plain and self.text["objective"][0] in ("multiclass", "multiclassova"):
             self.classes_ = np.arange(outputs)
-            self.predict_proba = self.predict
+            self.predict_proba: Callable[[Any], Array] = self.ask
             self.default_output = "predict_proba"
             self.predict = lambda data: np.argmax(self.predict_proba(data), axis=1)
         elif not self.plain and hasattr(self.model, "predict_proba"):
             self.classes_ = np.asarray(self.model.classes_)
-            self.predict_proba = lambda data: told(self.model.predict_proba, data)
+            self.predict_proba = lambda data: call_library(self.model.predict_proba, data)
 
-    def predict(self, data):
+    def ask(self, data: Any) -> Array:
         """The library's prediction."""
-        return told(self.model.predict, data)
+        return call_library(self.model.predict, data)
 
-    def margin(self, data):
+    def margin(self, data: Any) -> Array:
         """The raw scores; LightGBM gives those of averaged trees before they are averaged."""
-        raw = told(self.booster.predict, data, raw_score=True)
+        raw = call_library(self.booster.predict, data, raw_score=True)
         return raw / self.rounds if self.text["average"] else raw
 
-    def check_inputs(self, inputs, frame):
+    def check_inputs(self, inputs: list[InputColumn], frame: bool) -> None:
         """Refuses an array of whole numbers, which LightGBM rounds to float32; in a DataFrame they stay exact."""
         if not frame and any(column.kind == "integer" for column in inputs):
             raise Refused("LightGBM with an array of whole numbers; native are arrays of floats and DataFrames")
 
-    def lower(self, state, columns):
+    def lower(self, state: Lowering, columns: Matrix) -> Result:
         """(columns, description, arrays), as every lowering of an estimator gives. Raises Refused."""
         return lower_lightgbm(self, state, columns)
 
 
-def told(ask, data, **options):
+def call_library(ask: Callable[..., Array], data: Any, **options: bool) -> Array:
     """Asks the library; what it refuses is a ValueError, as with other libraries."""
     from lightgbm.basic import LightGBMError
 
@@ -84,7 +98,7 @@ def told(ask, data, **options):
         raise ValueError(str(cause)) from cause
 
 
-def read_text(text):
+def read_text(text: str) -> dict[str, Any]:
     """A model's text: outputs, objective with its parameters, whether trees are averaged, and the trees as keys and values."""
     head, *trees = re.split(r"^Tree=\d+$", text.split("\nend of trees")[0], flags=re.MULTILINE)
     keys = dict(line.partition("=")[::2] for line in head.splitlines())
@@ -96,14 +110,14 @@ def read_text(text):
     }
 
 
-def rounds_used(booster, text):
+def rounds_used(booster: Any, text: dict[str, Any]) -> int:
     """Boosting rounds that predict uses: the best of early stopping where the model remembers one."""
     every = len(text["trees"]) // text["outputs"]
     best = booster.best_iteration
     return min(best, every) if best > 0 else every
 
 
-def lower_lightgbm(model, state, columns):
+def lower_lightgbm(model: LightgbmModel, state: Lowering, columns: Matrix) -> Result:
     """The sum of trees in float64, in order, from zero; a random forest divides by its rounds."""
     text = model.text
     outputs = text["outputs"]
@@ -127,7 +141,7 @@ def lower_lightgbm(model, state, columns):
     return columns, spec, arrays
 
 
-def link_of(model):
+def link_of(model: LightgbmModel) -> tuple[str, str | None]:
     """(link, rule that decides) by the objective. Raises Refused for one without a native form."""
     name, *options = model.text["objective"]
     classifier = hasattr(model, "classes_")
@@ -147,12 +161,12 @@ def link_of(model):
     raise Refused(f"LightGBM with objective {' '.join(model.text['objective'])}" + (" in a classifier" if classifier else ""))
 
 
-def numbers(tree, key, kind="float64"):
+def numbers(tree: TreeText, key: str, kind: str = "float64") -> Array:
     """A list of a tree's text; empty where there is none."""
     return np.array(tree.get(key, "").split(), dtype=kind)
 
 
-def flat_tree(tree, words):
+def flat_tree(tree: TreeText, words: int) -> Tree:
     """The arrays of one tree: LightGBM's splits first, then its leaves, renumbered so that parents precede their children."""
     leaves = int(tree["num_leaves"])
     inner = leaves - 1
@@ -181,19 +195,19 @@ def flat_tree(tree, words):
     }
 
 
-def places(tree, key, inner):
+def places(tree: TreeText, key: str, inner: int) -> Array:
     """Children as places in splits followed by leaves; LightGBM writes leaf k as -(k + 1)."""
     child = numbers(tree, key, "int64")[:inner]
     return np.where(child >= 0, child, inner - child - 1)
 
 
-def near_zero(threshold):
+def near_zero(threshold: Array) -> Array:
     """Thresholds for values as they come: LightGBM makes a value near zero zero before it compares."""
     moved = np.where((threshold >= 0) & (threshold <= NEAR_ZERO), NEAR_ZERO, threshold)
     return np.where((moved < 0) & (moved >= -NEAR_ZERO), np.nextafter(-NEAR_ZERO, -np.inf), moved)
 
 
-def split_flags(decision, threshold, coded):
+def split_flags(decision: Array, threshold: Array, coded: Array) -> Array:
     """Where missing values go, and what is missing: NaN, zero too, or nothing (then NaN counts as zero)."""
     missing = (decision >> 2) & 3
     left = np.where(missing == NONE, threshold >= 0, (decision & DEFAULT_LEFT_BIT) != 0)
@@ -201,7 +215,7 @@ def split_flags(decision, threshold, coded):
     return np.where(coded, CATEGORICAL + TRUNCATES, flags)
 
 
-def bitsets(tree, words):
+def bitsets(tree: TreeText, words: int) -> Array:
     """The sets of categories that go left, one row each."""
     ends, packed = numbers(tree, "cat_boundaries", "int64"), numbers(tree, "cat_threshold", "uint32")
     out = np.zeros((max(0, len(ends) - 1), words), dtype="uint32")
@@ -210,7 +224,7 @@ def bitsets(tree, words):
     return out
 
 
-def linear_leaves(tree, leaves):
+def linear_leaves(tree: TreeText, leaves: int) -> list[Line | None]:
     """(constant, features, coefficients) of every leaf; None for plain leaves."""
     if tree.get("is_linear") != "1":
         return [None] * leaves
@@ -221,7 +235,7 @@ def linear_leaves(tree, leaves):
     return [(constants[k], features[ends[k] : ends[k + 1]], coefficients[ends[k] : ends[k + 1]]) for k in range(leaves)]
 
 
-def linear_arrays(lines, values):
+def linear_arrays(lines: list[Line | None], values: Array) -> Arrays:
     """The lines of all leaves: where each begins, its features and coefficients, and its constant. A plain leaf is its value."""
     full = [line if line is not None else (value, [], []) for line, value in zip(lines, values)]
     return {

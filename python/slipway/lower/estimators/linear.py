@@ -1,14 +1,18 @@
 """Turns fitted linear models of scikit-learn into coefficients and the order in which their products are added."""
 
+from __future__ import annotations
+
 import numpy as np
 
+from slipway.lower.form.columns import Lowering
 from slipway.lower.form.dot import dot_orders
-from slipway.lower.form.errors import Refused, class_path
 from slipway.lower.form.graph import graph_spec
+from slipway.lower.form.types import Estimator, Matrix, Result
 from slipway.lower.transformers.text import has_wide, sparse_product
+from slipway.refusal import Refused, class_path
 
 
-def lower_linear(state, model, matrix):
+def lower_linear(state: Lowering, model: Estimator, matrix: Matrix) -> Result:
     """Linear models: products summed in the order of this machine's BLAS (or of the sparse product), then the intercept."""
     classifier = hasattr(model, "classes_")
     coefficients = np.asarray(model.coef_, dtype="float64")
@@ -38,7 +42,7 @@ def lower_linear(state, model, matrix):
     return matrix, spec | checks, {"coefficients": table.astype("<f8").ravel()}
 
 
-def linear_link(model, outputs):
+def linear_link(model: Estimator, outputs: int) -> str:
     """How this version turns scores into probabilities."""
     mode = getattr(model, "multi_class", "deprecated")
     one_vs_rest = mode == "ovr" or (mode == "auto" and model.solver in ("liblinear", "newton-cholesky"))

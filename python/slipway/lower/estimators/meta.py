@@ -1,38 +1,45 @@
 """Estimators made of estimators: voting, stacking, calibration, bagging, several targets."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 
-from slipway.lower.form.columns import Matrix, flat, ref, values
-from slipway.lower.form.errors import Refused, class_path
+from slipway.lower.form.columns import Lowering, flat, ref, values
 from slipway.lower.form.graph import graph_spec
+from slipway.lower.form.part import Part
+from slipway.lower.form.types import Array, Estimator, Matrix, Result, Spec, Step
 from slipway.lower.transformers.text import has_wide
+from slipway.refusal import Refused, class_path
 
 
-def members(state, model, estimators, matrix):
+def members(state: Lowering, model: Estimator, estimators: list[Estimator], matrix: Matrix) -> list[Part]:
     """The parts of an ensemble."""
     return [state.lower_part(state, e, matrix) for e in estimators if not (isinstance(e, str) and e == "drop")]
 
 
-def same_classes(model, part, classes):
+def same_classes(model: Estimator, part: Part, classes: Iterable[Any]) -> None:
     """Requires a member to know these classes in this order."""
     if part.classes != list(classes):
         raise Refused(f"{class_path(model)} over members that lack a class")
 
 
-def mean(state, groups, weights, divide):
+def mean(state: Lowering, groups: list[list[int]], weights: Iterable[float], divide: float) -> list[int]:
     """References of the weighted sums of groups of references over a divisor, added in order."""
     outputs = len(groups[0])
     node = {"op": "mean", "outputs": outputs, "weights": [float(w) for w in weights], "divide": float(divide)}
     return state.graph.add(node | {"from": [r for group in groups for r in group]}, outputs)
 
 
-def probable(raw, state):
+def probable(raw: list[int], state: Lowering) -> Spec:
     """The description of a classifier whose raw scores are its probabilities: exact where its parts are."""
     scores = "ulp" if any(r in state.graph.inexact for r in raw) else "exact"
     return graph_spec(raw, "identity", "largest", scores=scores)
 
 
-def lower_voting(state, model, matrix):
+def lower_voting(state: Lowering, model: Estimator, matrix: Matrix) -> Result:
     """Voting of classifiers: mean of probabilities, or the class with the most votes."""
     parts = members(state, model, model.estimators_, matrix)
     count = len(model.classes_)
@@ -50,13 +57,13 @@ def lower_voting(state, model, matrix):
     return matrix, graph_spec(raw, "none", "largest", reference=lambda m, x: count_votes(m, x, votes, count)), {}
 
 
-def count_votes(model, x, votes, count):
+def count_votes(model: Estimator, x: Any, votes: list[float], count: int) -> Array:
     """The weights of the members that chose each class, rows × classes."""
     chosen = np.asarray([e.predict(x) for e in model.estimators_]).T
     return np.array([np.bincount(row, weights=votes, minlength=count) for row in chosen.astype(int)])
 
 
-def lower_voting_regressor(state, model, matrix):
+def lower_voting_regressor(state: Lowering, model: Estimator, matrix: Matrix) -> Result:
     """The mean of the members' predictions."""
     parts = members(state, model, model.estimators_, matrix)
     if len(parts) > 7:
@@ -69,7 +76,7 @@ def lower_voting_regressor(state, model, matrix):
     return matrix, graph_spec(raw, "identity", None), {}
 
 
-def lower_stacking(state, model, matrix):
+def lower_stacking(state: Lowering, model: Estimator, matrix: Matrix) -> Result:
     """The final estimator over the members' answers, and over the inputs where they are passed through."""
     kept = [e for e in model.estimators_ if not (isinstance(e, str) and e == "drop")]
     methods = [m for m in model.stack_method_ if m is not None]
@@ -88,7 +95,7 @@ def lower_stacking(state, model, matrix):
     return matrix, settle(model, state, part.raw, spec), {}
 
 
-def settle(model, state, raw, spec):
+def settle(model: Estimator, state: Lowering, raw: list[int], spec: Spec) -> Spec:
     """The description of a model that answers as its last part does."""
     shares = spec["decide"] is not None and spec["link"] == "identity" and not hasattr(model, "decision_function")
     more = {k: spec[k] for k in ("scores",) if k in spec}
@@ -99,7 +106,7 @@ def settle(model, state, raw, spec):
     return graph_spec(raw, spec["link"], spec["decide"], **more)
 
 
-def stacked(model, part, method):
+def stacked(model: Estimator, part: Part, method: str) -> list[int]:
     """References of what a member gives to the final estimator."""
     if method == "predict_proba":
         shares = part.shares()
@@ -112,13 +119,13 @@ def stacked(model, part, method):
     return [part.label()]
 
 
-def lower_calibrated(state, model, matrix):
+def lower_calibrated(state: Lowering, model: Estimator, matrix: Matrix) -> Result:
     """The mean over the folds of each fold's calibrated probabilities."""
     groups = [calibrated(state, model, fold, matrix) for fold in model.calibrated_classifiers_]
     return matrix, probable(mean(state, groups, [1.0] * len(groups), len(groups)), state), {}
 
 
-def calibrated(state, model, fold, matrix):
+def calibrated(state: Lowering, model: Estimator, fold: Estimator, matrix: Matrix) -> list[int]:
     """References of one fold's probabilities of every class."""
     part = state.lower_part(state, fold.estimator, matrix)
     classes = model.classes_.tolist()
@@ -133,7 +140,7 @@ def calibrated(state, model, fold, matrix):
     return state.graph.add({"op": "shares", "from": found}, len(classes))
 
 
-def calibrate(state, model, calibrator, score):
+def calibrate(state: Lowering, model: Estimator, calibrator: Estimator, score: int) -> int:
     """The reference of a calibrated score."""
     kind = type(calibrator).__name__
     graph = state.graph
@@ -151,7 +158,7 @@ def calibrate(state, model, calibrator, score):
     return graph.add({"op": "steps", "steps": steps, "from": [score]}, 1)[0]
 
 
-def isotonic_steps(model):
+def isotonic_steps(model: Estimator) -> list[Step]:
     """Interpolation between the thresholds of an isotonic regression, clipped to their range."""
     x, y = np.asarray(model.X_thresholds_), np.asarray(model.y_thresholds_)
     if x.dtype != np.float64 or y.dtype != np.float64:
@@ -164,7 +171,7 @@ def isotonic_steps(model):
     return [clip, {"op": "interpolate", "x": x.tolist(), "y": y.tolist()}]
 
 
-def lower_isotonic(state, model, matrix):
+def lower_isotonic(state: Lowering, model: Estimator, matrix: Matrix) -> Result:
     """One input along a line of steps."""
     column = matrix.columns[0]
     state.expect(column, "number", model)
@@ -173,7 +180,7 @@ def lower_isotonic(state, model, matrix):
     return matrix, graph_spec(raw, "identity", None), {}
 
 
-def lower_bagged(state, model, matrix):
+def lower_bagged(state: Lowering, model: Estimator, matrix: Matrix) -> Result:
     """Bagging over any member: the mean of probabilities or predictions, each over its own columns."""
     parts = []
     for estimator, features in zip(model.estimators_, model.estimators_features_):
@@ -190,7 +197,7 @@ def lower_bagged(state, model, matrix):
     return matrix, probable(mean(state, [part.shares() for part in parts], [1.0] * count, count), state), {}
 
 
-def lower_targets(state, model, matrix):
+def lower_targets(state: Lowering, model: Estimator, matrix: Matrix) -> Result:
     """One regressor a target."""
     parts = [state.lower_part(state, e, matrix) for e in model.estimators_]
     if any(part.classes is not None for part in parts):
@@ -200,22 +207,23 @@ def lower_targets(state, model, matrix):
     return matrix, graph_spec(raw, "identity", None), {}
 
 
-def labels_of_targets(state, model, parts):
+def labels_of_targets(state: Lowering, model: Estimator, parts: list[Part]) -> Spec:
     """One classifier a target: the labels themselves, which must be numbers."""
-    raw = []
+    raw: list[int] = []
     for part in parts:
-        if not all(isinstance(c, (int, float)) for c in part.classes):
+        classes = part.classes or []
+        if not all(isinstance(c, (int, float)) for c in classes):
             raise Refused(f"{class_path(model)} with labels that are no numbers")
-        table = {"op": "pick", "values": [float(c) for c in part.classes], "from": [part.label()]}
+        table = {"op": "pick", "values": [float(c) for c in classes], "from": [part.label()]}
         raw.extend(state.graph.add(table, 1))
     state.graph.exact(model, raw)
     return graph_spec(raw, "identity", None)
 
 
-def lower_target_chain(state, model, matrix):
+def lower_target_chain(state: Lowering, model: Estimator, matrix: Matrix) -> Result:
     """One regressor a target, each reading the inputs and the predictions before it."""
     columns = list(matrix.columns)
-    found = [None] * len(model.estimators_)
+    found = [-1] * len(model.estimators_)
     for place, estimator in zip(model.order_, model.estimators_):
         part = state.lower_part(state, estimator, Matrix(columns, matrix.sparse))
         if part.classes is not None:
@@ -226,7 +234,7 @@ def lower_target_chain(state, model, matrix):
     return matrix, graph_spec(found, "identity", None), {}
 
 
-def lower_transformed_target(state, model, matrix):
+def lower_transformed_target(state: Lowering, model: Estimator, matrix: Matrix) -> Result:
     """The regressor, its prediction scaled back."""
     part = state.lower_part(state, model.regressor_, matrix)
     (raw,) = part.number()
@@ -238,7 +246,7 @@ def lower_transformed_target(state, model, matrix):
     return matrix, graph_spec(found, "identity", None), {}
 
 
-def inverse_steps(model, inverse, name):
+def inverse_steps(model: Estimator, inverse: Estimator, name: str) -> list[Step]:
     """The steps that take a target back; exact ones only."""
     if name == "StandardScaler":
         back = [{"op": "multiply", "value": float(inverse.scale_[0])}] if inverse.with_std else []
@@ -256,5 +264,3 @@ def inverse_steps(model, inverse, name):
             return [{"op": "apply", "name": func}]
         raise Refused(f"{class_path(model)} whose target is taken back by {func}, whose last bit depends on the processor")
     raise Refused(f"{class_path(model)} with the target transformer {class_path(inverse)}")
-
-

@@ -1,12 +1,15 @@
 """Turns XGBoost models, Boosters and scikit-learn wrappers alike, into flat arrays of trees summed in float32."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from slipway.lower.form.columns import Matrix
-from slipway.lower.form.errors import Refused
+from slipway.lower.form.columns import Lowering
 from slipway.lower.form.trees import (
     CATEGORICAL,
     MISSING_LEFT,
@@ -16,6 +19,8 @@ from slipway.lower.form.trees import (
     reachable,
     set_of,
 )
+from slipway.lower.form.types import Array, Arrays, Column, Estimator, Matrix, Result, Spec, Step, Tree
+from slipway.refusal import Refused
 
 # Objectives whose prediction is the margin itself.
 IDENTITY = {
@@ -26,14 +31,17 @@ EXPONENTIAL = {"count:poisson", "reg:gamma", "reg:tweedie", "survival:cox", "sur
 LOGISTIC = {"binary:logistic", "reg:logistic"}
 TRIAL_ROWS = 64
 
+#: A part of the JSON that XGBoost saves a model as.
+Document: TypeAlias = "dict[str, Any]"
+
 
 class XgboostModel:
     """An XGBoost model seen as an estimator: what it answers comes from the library, by the calls that MLflow makes."""
 
-    def __init__(self, model):
+    def __init__(self, model: Estimator) -> None:
         self.model = model
         self.wrapped_class = type(model)
-        self.booster = model.get_booster() if hasattr(model, "get_booster") else model
+        self.booster: Any = model.get_booster() if hasattr(model, "get_booster") else model
         self.config = json.loads(self.booster.save_config())["learner"]
         self.objective = self.config["objective"]["name"]
         self.missing = float(getattr(model, "missing", np.nan))
@@ -42,49 +50,50 @@ class XgboostModel:
         if names:
             self.feature_names_in_ = np.array(names, dtype=object)
         self.plain = self.booster is model
+        #: Predictions as MLflow gives them.
+        self.predict: Callable[[Any], Array] = self.ask
         self.find_classes()
 
-    def find_classes(self):
+    def find_classes(self) -> None:
         """Gives a classifier its labels. A Booster is one only where it answers with a class or with one share a class."""
         count = int(self.config["learner_model_param"]["num_class"])
         if self.plain:
             if self.objective.startswith("multi:"):
                 self.classes_ = np.arange(count)
             if self.objective == "multi:softprob":
-                self.predict_proba = self.predict
+                self.predict_proba: Callable[[Any], Array] = self.ask
                 self.default_output = "predict_proba"
                 self.predict = lambda data: np.argmax(self.predict_proba(data), axis=1)
             elif self.objective == "multi:softmax":
-                answer = self.predict
-                self.predict = lambda data: answer(data).astype("int64")
+                self.predict = lambda data: self.ask(data).astype("int64")
         elif type(self.model).__name__.endswith("Classifier"):
             self.classes_ = np.asarray(self.model.classes_)
             if self.objective != "multi:softmax":
                 self.predict_proba = self.model.predict_proba
 
-    def predict(self, data):
+    def ask(self, data: Any) -> Array:
         """The library's prediction."""
         return self.booster.predict(matrix(data), validate_features=True) if self.plain else self.model.predict(data)
 
-    def margin(self, data):
+    def margin(self, data: Any) -> Array:
         """The raw scores."""
         if self.plain:
             return self.booster.predict(matrix(data), output_margin=True, validate_features=True)
         return self.model.predict(data, output_margin=True)
 
-    def lower(self, state, columns):
+    def lower(self, state: Lowering, columns: Matrix) -> Result:
         """(columns, description, arrays), as every lowering of an estimator gives. Raises Refused."""
         return lower_xgboost(self, state, columns)
 
 
-def matrix(data):
+def matrix(data: Any) -> Any:
     """What MLflow makes of the rows of a Booster."""
     import xgboost
 
     return xgboost.DMatrix(data)
 
 
-def lower_xgboost(model, state, columns):
+def lower_xgboost(model: XgboostModel, state: Lowering, columns: Matrix) -> Result:
     """The sum of trees in float32, from the margin of the base score; missing is NaN or the value that the wrapper names."""
     document = json.loads(bytes(model.booster.save_raw(raw_format="json")))["learner"]
     booster = document["gradient_booster"]
@@ -116,14 +125,14 @@ def lower_xgboost(model, state, columns):
     return columns, spec, arrays
 
 
-def outputs_of(model, document):
+def outputs_of(model: XgboostModel, document: Document) -> int:
     """Raw scores a row. Raises Refused for several targets."""
     if int(document["learner_model_param"].get("num_target", "1")) > 1:
         raise Refused("XGBoost with several targets")
     return max(1, int(document["learner_model_param"]["num_class"]))
 
 
-def link_of(model, outputs):
+def link_of(model: XgboostModel, outputs: int) -> tuple[str, str | None]:
     """(link, rule that decides) by the objective. Raises Refused for one without a native form."""
     classifier = hasattr(model, "classes_")
     objective = model.objective
@@ -141,7 +150,7 @@ def link_of(model, outputs):
     raise Refused(f"XGBoost with objective {objective}" + (" in a classifier" if classifier else ""))
 
 
-def chosen_trees(model, gbtree):
+def chosen_trees(model: XgboostModel, gbtree: Document) -> tuple[list[Document], list[int]]:
     """The trees that predict uses, and the output that each adds to: early stopping leaves out those after the best round."""
     trees, groups = gbtree["trees"], gbtree["tree_info"]
     if any(int(tree["tree_param"]["size_leaf_vector"]) > 1 for tree in trees):
@@ -156,7 +165,7 @@ def chosen_trees(model, gbtree):
     return trees, groups
 
 
-def rounds_used(wrapper):
+def rounds_used(wrapper: Any) -> int:
     """Boosting rounds that the scikit-learn wrapper predicts with; 0 means all."""
     if hasattr(wrapper, "_get_iteration_range"):
         return wrapper._get_iteration_range(None)[1]
@@ -166,7 +175,7 @@ def rounds_used(wrapper):
         return 0
 
 
-def by_output(groups, outputs):
+def by_output(groups: list[int], outputs: int) -> list[int]:
     """The order of the trees in which tree t adds to output t modulo outputs; within an output they keep their order."""
     of = [[i for i, group in enumerate(groups) if group == k] for k in range(outputs)]
     if len({len(places) for places in of}) > 1:
@@ -174,7 +183,7 @@ def by_output(groups, outputs):
     return [places[i] for i in range(len(of[0])) for places in of]
 
 
-def base_margins(model, document, outputs):
+def base_margins(model: XgboostModel, document: Document, outputs: int) -> Array:
     """The margins before the first tree, asked of the library: it answers with them once every leaf is zero."""
     import xgboost
 
@@ -190,7 +199,7 @@ def base_margins(model, document, outputs):
     return np.broadcast_to(np.asarray(margins, dtype="float32").ravel(), (outputs,))
 
 
-def with_missing(model, state, matrix_in):
+def with_missing(model: XgboostModel, state: Lowering, matrix_in: Matrix) -> Matrix:
     """The columns with what XGBoost takes as missing made NaN: the wrapper's own value, and zeros that a sparse matrix leaves out."""
     if matrix_in.sparse:
         return Matrix([sparse_column(column) for column in matrix_in.columns], False)
@@ -201,7 +210,7 @@ def with_missing(model, state, matrix_in):
     return Matrix([absent_column(column, steps, absent) for column in matrix_in.columns], False)
 
 
-def sparse_column(column):
+def sparse_column(column: Column) -> Column:
     """A column of a sparse matrix: a zero that no scaling has made is not stored, so it is missing."""
     if column.hot is not None:
         return absent_column(column, (), 0.0)
@@ -213,7 +222,7 @@ def sparse_column(column):
     return replace(column, steps=tuple(steps))
 
 
-def absent_column(column, steps, absent):
+def absent_column(column: Column, steps: tuple[Step, ...], absent: float) -> Column:
     """The column with more steps; a one-hot column has its two values replaced where they count as missing."""
     if column.hot is None:
         return replace(column, steps=column.steps + steps)
@@ -221,7 +230,7 @@ def absent_column(column, steps, absent):
     return replace(column, off=off, on=on)
 
 
-def infinite(model):
+def infinite(model: XgboostModel) -> str:
     """allow or error: whether the library takes a row that holds an infinity."""
     row = np.zeros((1, model.n_features_in_))
     row[0, 0] = np.inf
@@ -238,7 +247,7 @@ def infinite(model):
     return "allow"
 
 
-def weigh(rule, weight, base):
+def weigh(rule: str, weight: float, base: float) -> Callable[[Array], Array]:
     """How a leaf counts in a sum: multiplied by the weight of a dropout tree, in some releases around the base margin."""
     weight = np.float32(weight)
     if rule == "plain":
@@ -246,7 +255,7 @@ def weigh(rule, weight, base):
     return lambda leaf: ((np.float32(base) + leaf) - np.float32(base)) * weight
 
 
-def flat_tree(tree, words, weighed):
+def flat_tree(tree: Document, words: int, weighed: Callable[[Array], Array]) -> Tree:
     """The arrays of one tree, parents before children; the categories that XGBoost sends right become the set that goes left."""
     left, right = np.array(tree["left_children"]), np.array(tree["right_children"])
     keep, left, right = reachable(left, right)
@@ -255,7 +264,8 @@ def flat_tree(tree, words, weighed):
     category = (np.array(tree.get("split_type") or [0] * len(tree["split_conditions"]))[keep] == 1) & ~leaf
     default_left = np.array(tree["default_left"])[keep] != 0
     sets = {node: (begin, size) for node, begin, size in zip(*(tree.get(f"categories_{k}", []) for k in ("nodes", "segments", "sizes")))}
-    bitsets, threshold = [], condition.astype("float64")
+    bitsets: list[Array] = []
+    threshold = condition.astype("float64")
     for i in np.flatnonzero(category):
         begin, size = sets[int(keep[i])]
         threshold[i] = len(bitsets)
@@ -274,7 +284,7 @@ def flat_tree(tree, words, weighed):
     }
 
 
-def repeats(model, spec, arrays):
+def repeats(model: XgboostModel, spec: Spec, arrays: Arrays) -> bool:
     """Whether the sum of these leaves gives the library's margins on some rows."""
     rows = np.random.default_rng(0).normal(size=(TRIAL_ROWS, model.n_features_in_)).astype("float32")
     names = getattr(model, "feature_names_in_", None)
@@ -287,7 +297,7 @@ def repeats(model, spec, arrays):
     return np.array_equal(np.asarray(found).reshape(TRIAL_ROWS, -1), walk(spec, arrays, rows))
 
 
-def walk(spec, arrays, rows):
+def walk(spec: Spec, arrays: Arrays, rows: Array) -> Array:
     """The margins of rows without missing values by the flat arrays."""
     words = spec["bitset_words"]
     out = np.tile(np.array(spec["base"], dtype="float32"), (len(rows), 1))
@@ -301,7 +311,7 @@ def walk(spec, arrays, rows):
     return out
 
 
-def goes_left(arrays, node, row, words):
+def goes_left(arrays: Arrays, node: int, row: Array, words: int) -> bool:
     """Where a row without missing values goes."""
     value, limit = row[arrays["feature"][node]], arrays["threshold"][node]
     if not arrays["flags"][node] & CATEGORICAL:

@@ -1,57 +1,38 @@
 """Columns on their way through scikit-learn's transformers: one input, or one value of the graph, and a list of steps."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from slipway.lower.form.errors import Refused, class_path
 from slipway.lower.form.graph import Graph
 from slipway.lower.form.part import Part
+from slipway.lower.form.types import Column, Matrix, Step
+from slipway.refusal import Refused, class_path
 
 UNSEEN_TEXT = "\u0000unseen"
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column on its way: the input it is made of and the steps so far.
-
-    A column that more than one input goes into has the reference of a graph's `value` instead, and source -1. `hot` is (group, index) for a column of a one-hot encoding, with `off` and `on` as its two values.
-    """
-
-    source: int
-    steps: tuple = ()
-    hot: "tuple[int, int] | None" = None
-    off: float = 0.0
-    on: float = 1.0
-    value: "int | None" = None
-
-
-@dataclass
-class Matrix:
-    """What a transformer gives or takes: columns from left to right, and whether scikit-learn holds it sparse."""
-
-    columns: "list[Column]"
-    sparse: bool = False
 
 
 @dataclass
 class Lowering:
     """What lowering has learnt so far: the inputs (kind None = not yet known) and the category tables."""
 
-    inputs: list
-    lower_part: "Callable[[Lowering, Any, Matrix], Part]"
-    tables: "list[dict]" = field(default_factory=list)
+    inputs: list[Any]
+    lower_part: Callable[[Lowering, Any, Matrix], Part]
+    tables: list[dict[str, Any]] = field(default_factory=list)
     groups: int = 0
-    missing: "dict[int, str]" = field(default_factory=dict)
+    missing: dict[int, str] = field(default_factory=dict)
     graph: Graph = field(default_factory=Graph)
     row_by_row: bool = False
     output: str = "predict"
-    texts: list = field(default_factory=list)
-    vocabulary: "dict[int, list[str]]" = field(default_factory=dict)
+    texts: list[Any] = field(default_factory=list)
+    vocabulary: dict[int, list[str]] = field(default_factory=dict)
 
-    def kind(self, column: Column) -> "str | None":
+    def kind(self, column: Column) -> str | None:
         """text, number, or None while nothing has said which."""
         for step in reversed(column.steps):
             if step["op"] in ("encode", "is_missing"):
@@ -76,13 +57,13 @@ class Lowering:
         if self.missing.setdefault(column.source, kind) != kind:
             raise Refused(f"input {name} is read with both NaN and None as missing value")
 
-    def add_table(self, table: dict) -> int:
+    def add_table(self, table: dict[str, Any]) -> int:
         """Keeps a category table and returns its number."""
         self.tables.append(table)
         return len(self.tables) - 1
 
 
-def number(value) -> "float | str":
+def number(value: Any) -> float | str:
     """A float as JSON can carry it: NaN and infinities as text."""
     value = float(value)
     if math.isnan(value):
@@ -90,7 +71,7 @@ def number(value) -> "float | str":
     return value if math.isfinite(value) else ("Infinity" if value > 0 else "-Infinity")
 
 
-def is_nan(value) -> bool:
+def is_nan(value: object) -> bool:
     """Whether a value is a float NaN."""
     return isinstance(value, (float, np.floating)) and math.isnan(value)
 
@@ -100,7 +81,7 @@ def flat(state: Lowering, column: Column) -> Column:
     return column if column.hot is None else Column(-1, value=state.graph.base_ref(column))
 
 
-def then(column: Column, *steps) -> Column:
+def then(column: Column, *steps: Step) -> Column:
     """The column with more steps; on a one-hot column they are worked out for its two values."""
     if column.hot is None:
         return replace(column, steps=column.steps + steps)
@@ -110,7 +91,7 @@ def then(column: Column, *steps) -> Column:
     return replace(column, off=off, on=on)
 
 
-def work_out(step: dict, value: float) -> float:
+def work_out(step: dict[str, Any], value: float) -> float:
     """The value of one arithmetic step, in the arithmetic of NumPy."""
     x = np.float64(value)
     op = step["op"]
@@ -124,9 +105,9 @@ def work_out(step: dict, value: float) -> float:
     return float({"subtract": x - amount, "divide": x / amount, "multiply": x * amount, "add": x + amount}[op])
 
 
-def blocks(columns: "list[Column]") -> "list[dict]":
+def blocks(columns: list[Column]) -> list[dict[str, Any]]:
     """The final matrix as blocks from left to right: single columns and runs of one-hot columns."""
-    out: "list[dict]" = []
+    out: list[dict[str, Any]] = []
     for column in columns:
         if column.hot is None:
             out.append({"input": column.source, "steps": list(column.steps)})
@@ -146,12 +127,12 @@ def blocks(columns: "list[Column]") -> "list[dict]":
     return out
 
 
-def refs(state, columns):
+def refs(state: Lowering, columns: list[Column]) -> list[int]:
     """References of columns: a base column, a value, or a value with its steps as a node."""
     return [ref(state, column) for column in columns]
 
 
-def ref(state, column):
+def ref(state: Lowering, column: Column) -> int:
     """The reference of one column."""
     graph = state.graph
     if column.value is None:
@@ -161,6 +142,6 @@ def ref(state, column):
     return graph.add({"op": "steps", "steps": list(column.steps), "from": [column.value]}, 1)[0]
 
 
-def values(found):
+def values(found: list[int]) -> list[Column]:
     """References as columns, for the transformer or estimator that reads them next."""
     return [Column(-1, value=r) for r in found]

@@ -5,21 +5,32 @@ add. The orders below are the ones that NumPy's OpenBLAS was measured to use for
 rows, compares, and keeps the order that gave every bit.
 """
 
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
 from fractions import Fraction
+from typing import TypeAlias
 
-try:
+from slipway.lower.form.types import Array
+
+if sys.version_info >= (3, 13):
     from math import fma
-except ImportError:
+else:
 
-    def fma(a, b, c):
+    def fma(a: float, b: float, c: float) -> float:
         """a * b + c with one rounding (finite arguments)."""
         return float(Fraction(a) * Fraction(b) + Fraction(c))
 
 
 TRIALS = 64
+#: Factors or products as plain floats.
+Floats: TypeAlias = "Sequence[float]"
+#: A dot product that adds in one order.
+Dot: TypeAlias = "Callable[[Floats, Floats], float]"
 
 
-def sequential(x, c):
+def sequential(x: Floats, c: Floats) -> float:
     """One running sum, each product rounded before it is added."""
     total = 0.0
     for a, b in zip(x, c):
@@ -27,7 +38,7 @@ def sequential(x, c):
     return total
 
 
-def lanes16_fused(x, c):
+def lanes16_fused(x: Floats, c: Floats) -> float:
     """Four vectors of four fused sums over blocks of sixteen; the rest added one by one (OpenBLAS ddot with AVX2)."""
     end = len(x) // 16 * 16
     total = 0.0
@@ -44,7 +55,7 @@ def lanes16_fused(x, c):
     return total
 
 
-def fused_tail(total, x, c, start):
+def fused_tail(total: float, x: Floats, c: Floats, start: int) -> float:
     """Adds the last one to three products as a compiler that fuses multiply and add does."""
     rest = len(x) - start
     if rest == 1:
@@ -57,7 +68,7 @@ def fused_tail(total, x, c, start):
     return total
 
 
-def lanes(x, c, count, fused):
+def lanes(x: Floats, c: Floats, count: int, fused: bool) -> float:
     """`count` running sums (two or four) over whole blocks of four, then the fused tail (OpenBLAS dgemv, transposed)."""
     end = len(x) // 4 * 4
     acc = [0.0] * count
@@ -68,7 +79,7 @@ def lanes(x, c, count, fused):
     return fused_tail(total, x, c, end)
 
 
-def columns4_fused(x, c):
+def columns4_fused(x: Floats, c: Floats) -> float:
     """Whole blocks of four added at once, each as two fused pairs; then a pair, then a single (OpenBLAS dgemv, four rows)."""
     end = len(x) // 4 * 4
     total = 0.0
@@ -81,7 +92,7 @@ def columns4_fused(x, c):
     return total + x[rest] * c[rest] if rest < len(x) else total
 
 
-def columns2(x, c):
+def columns2(x: Floats, c: Floats) -> float:
     """Whole blocks of four as two pairs, each pair added at once; the rest one by one (OpenBLAS dgemv, rows left over)."""
     end = len(x) // 4 * 4
     total = 0.0
@@ -92,14 +103,14 @@ def columns2(x, c):
     return total
 
 
-def fused(x, c, total=0.0, start=0):
+def fused(x: Floats, c: Floats, total: float = 0.0, start: int = 0) -> float:
     """One running sum, multiply and add fused (OpenBLAS for AVX-512, short rows)."""
     for a, b in zip(x[start:], c[start:]):
         total = fma(a, b, total)
     return total
 
 
-def lanes32_fused(x, c):
+def lanes32_fused(x: Floats, c: Floats) -> float:
     """Four vectors of eight fused sums over blocks of thirty-two, of four over the sixteen left, then fused (ddot, AVX-512)."""
     n16 = len(x) // 16 * 16
     n32 = n16 // 32 * 32
@@ -115,7 +126,7 @@ def lanes32_fused(x, c):
     return fused(x, c, (lane[0] + lane[2]) + (lane[1] + lane[3]), n16)
 
 
-def pairs_fused(x, c):
+def pairs_fused(x: Floats, c: Floats) -> float:
     """Whole blocks of four as two fused pairs, each added at once; the rest fused (dgemv, AVX-512, up to three outputs)."""
     end = len(x) // 4 * 4
     total = 0.0
@@ -124,7 +135,7 @@ def pairs_fused(x, c):
     return fused(x, c, total, end)
 
 
-def columns4_chain(x, c):
+def columns4_chain(x: Floats, c: Floats) -> float:
     """Whole blocks of four as one fused chain; then a fused pair, then a single (dgemv, AVX-512, four outputs)."""
     end = len(x) // 4 * 4
     total = 0.0
@@ -138,7 +149,7 @@ def columns4_chain(x, c):
     return total + x[rest] * c[rest] if rest < len(x) else total
 
 
-def strided2(x, c):
+def strided2(x: Floats, c: Floats) -> float:
     """Two sums: blocks of four pairs from the last pair to the first, then pair by pair (einsum)."""
     acc = [0.0, 0.0]
     end = len(x) // 8 * 8
@@ -166,7 +177,7 @@ ORDERS = {
 }
 
 
-def find_orders(rows, coefficients, products):
+def find_orders(rows: list[Floats], coefficients: list[Floats], products: list[Floats]) -> list[str | None]:
     """For each output the name of the order that repeats `products` (rows × outputs) exactly, or None.
 
     `rows` and `coefficients` (outputs × features) are lists of lists of floats.
@@ -177,13 +188,16 @@ def find_orders(rows, coefficients, products):
     ]
 
 
-def repeats(dot, rows, coefficients, expected):
+def repeats(dot: Dot, rows: list[Floats], coefficients: Floats, expected: Floats) -> bool:
     """Whether an order gives every expected value."""
     return all(dot(row, coefficients) == want for row, want in zip(rows, expected))
 
 
-def dot_orders(coef, table):
-    """The order of every output, found by multiplying random rows one at a time; `coef` as the model multiplies by it, `table` outputs × features."""
+def dot_orders(coef: Array, table: Array) -> list[str | None]:
+    """The order of every output, found by multiplying random rows one at a time.
+
+    `coef` is what the model multiplies by, `table` the same as outputs × features.
+    """
     import numpy as np
 
     random = np.random.default_rng(1)

@@ -1,15 +1,19 @@
 """A part of a model of several parts: an estimator inside another, as references into the graph."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
 
-from slipway.lower.form.errors import Refused, class_path
+from slipway.lower.form.graph import Graph
+from slipway.lower.form.types import Estimator, Spec
+from slipway.refusal import Refused, class_path
 
 _EXACT = None
 
 
-def exact_exp():
+def exact_exp() -> bool:
     """Whether NumPy's exp gives the bits of the C library, which the gateway repeats; with AVX-512 it has one of its own."""
     global _EXACT
     if _EXACT is None:
@@ -21,14 +25,14 @@ def exact_exp():
 class Part:
     """An estimator inside another: references of its raw scores and how they become classes or probabilities."""
 
-    def __init__(self, graph, model, raw, spec):
+    def __init__(self, graph: Graph, model: Estimator, raw: list[int], spec: Spec) -> None:
         self.graph = graph
         self.model = model
         self.raw = raw
         self.spec = spec
         self.classes = None if spec["decide"] is None else model.classes_.tolist()
 
-    def shares(self):
+    def shares(self) -> list[int]:
         """References of the probabilities of every class."""
         link = self.spec["link"]
         if link == "none":
@@ -36,9 +40,9 @@ class Part:
         if link == "identity" and len(self.raw) > 1:
             return self.raw
         node = {"op": "link", "link": link, "from": self.raw}
-        return self.graph.add(node, len(self.classes), inexact=self.soft(link))
+        return self.graph.add(node, len(self.classes or ()), inexact=self.soft(link))
 
-    def soft(self, link):
+    def soft(self, link: str) -> str | None:
         """Why the probabilities of a link may differ in the last bit; None for those that go through the C library's exp."""
         name = class_path(self.model)
         if link.endswith("32"):
@@ -47,11 +51,11 @@ class Part:
             return f"{name} takes probabilities from NumPy's exp, whose last bit depends on the processor (AVX-512)"
         return None
 
-    def label(self):
+    def label(self) -> int:
         """The reference of the index of the predicted class."""
         return self.graph.add({"op": "decide", "rule": self.spec["decide"], "from": self.raw}, 1)[0]
 
-    def number(self):
+    def number(self) -> list[int]:
         """References of the predictions of a regressor."""
         link = self.spec["link"]
         if link == "identity":

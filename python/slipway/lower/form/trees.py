@@ -1,8 +1,13 @@
 """Collects trees into one set of flat arrays, the form in which they are written; helpers for trees of any library."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+
 import numpy as np
 
-from slipway.lower.form.errors import Refused
+from slipway.lower.form.types import Array, Arrays, Tree
+from slipway.refusal import Refused
 
 LEAF = -1
 MISSING_LEFT = 1
@@ -18,13 +23,13 @@ MOST_WORDS = 2048
 class Nodes:
     """Collects trees into one set of flat arrays; children and bitsets are numbered across all trees."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.count = 0
         self.leaf_count = 0
         self.bitset_count = 0
-        self.parts = {name: [] for name in NAMES}
+        self.parts: dict[str, list[Array]] = {name: [] for name in NAMES}
 
-    def add(self, tree):
+    def add(self, tree: Tree) -> None:
         """Adds one tree: arrays feature, threshold, left, right, flags, leaf (bool), leaves (nodes × width), bitsets,
         cover (training weight of every node)."""
         leaf = tree["leaf"]
@@ -48,13 +53,13 @@ class Nodes:
         self.leaf_count += int(leaf.sum())
         self.bitset_count += len(tree["bitsets"])
 
-    def arrays(self):
+    def arrays(self) -> Arrays:
         """The finished arrays with the types that the file keeps."""
         types = {"threshold": "<f8", "leaves": "<f8", "cover": "<f8", "flags": "u1", "bitsets": "<u4"}
         return {name: np.concatenate(parts).astype(types.get(name, "<i4")) for name, parts in self.parts.items()}
 
 
-def reachable(left, right):
+def reachable(left: Array, right: Array) -> tuple[Array, Array, Array]:
     """(old numbers, left, right) of the nodes under node 0, level by level, so that parents precede their children."""
     order = [0]
     for node in order:
@@ -67,7 +72,7 @@ def reachable(left, right):
     return keep, np.where(inner, place[left[keep]], LEAF), np.where(inner, place[right[keep]], LEAF)
 
 
-def bitset_words(largest):
+def bitset_words(largest: int) -> int:
     """Words of 32 bits that hold the categories up to this one, at least eight. Raises Refused where they are too many."""
     words = max(8, int(largest) // 32 + 1)
     if words > MOST_WORDS:
@@ -75,7 +80,7 @@ def bitset_words(largest):
     return words
 
 
-def set_of(categories, words):
+def set_of(categories: Iterable[int], words: int) -> Array:
     """A bitset of categories."""
     bits = np.zeros(words, dtype="uint32")
     for category in categories:

@@ -1,11 +1,14 @@
 """Applies fitted transformers to the columns of a matrix: one by its class, pipelines and unions by their parts."""
 
-from slipway.lower.form.columns import Matrix, flat, then
-from slipway.lower.form.errors import Refused, class_path
+from __future__ import annotations
+
+from slipway.lower.form.columns import Lowering, flat, then
+from slipway.lower.form.types import Column, Estimator, Matrix
 from slipway.lower.transformers import encoders, features, scalers, text
+from slipway.refusal import Refused, class_path
 
 
-def lower_transformer(state, transformer, matrix: Matrix) -> Matrix:
+def lower_transformer(state: Lowering, transformer: Estimator, matrix: Matrix) -> Matrix:
     """Applies one fitted transformer to a matrix of columns. Raises Refused for a class without a native form."""
     if transformer is None or (isinstance(transformer, str) and transformer == "passthrough"):
         return matrix
@@ -21,14 +24,14 @@ def lower_transformer(state, transformer, matrix: Matrix) -> Matrix:
     return lower(state, transformer, matrix)
 
 
-def lower_pipeline(state, pipeline, matrix):
+def lower_pipeline(state: Lowering, pipeline: Estimator, matrix: Matrix) -> Matrix:
     """Every step of a nested pipeline in turn."""
     for _, step in pipeline.steps:
         matrix = lower_transformer(state, step, matrix)
     return matrix
 
 
-def lower_column_transformer(state, union, matrix):
+def lower_column_transformer(state: Lowering, union: Estimator, matrix: Matrix) -> Matrix:
     """Each branch on its own columns, results side by side in the order of the branches."""
     out = []
     for name, transformer, _ in union.transformers_:
@@ -40,7 +43,7 @@ def lower_column_transformer(state, union, matrix):
     return Matrix(out, bool(union.sparse_output_))
 
 
-def lower_feature_union(state, union, matrix):
+def lower_feature_union(state: Lowering, union: Estimator, matrix: Matrix) -> Matrix:
     """Each transformer on all columns, results side by side; sparse as soon as one of them is."""
     out, sparse = [], False
     for name, transformer in union.transformer_list:
@@ -52,7 +55,7 @@ def lower_feature_union(state, union, matrix):
     return Matrix(out, sparse)
 
 
-def weighted(state, columns, union, name):
+def weighted(state: Lowering, columns: list[Column], union: Estimator, name: str) -> list[Column]:
     """The columns of a branch times its weight."""
     weight = (union.transformer_weights or {}).get(name)
     if weight is None:

@@ -1,14 +1,18 @@
 """Transformers whose columns are made of several inputs, and those that choose or mark columns."""
 
+from __future__ import annotations
+
 import functools
+from typing import NoReturn
 
 import numpy as np
 
-from slipway.lower.form.columns import Column, Matrix, flat, number, refs, then, values
+from slipway.lower.form.columns import Lowering, flat, number, refs, then, values
 from slipway.lower.form.dot import ORDERS, TRIALS, dot_orders
-from slipway.lower.form.errors import Refused, class_path
+from slipway.lower.form.types import Array, Column, Estimator, Matrix
 from slipway.lower.transformers.scalers import numeric, plain
 from slipway.lower.transformers.text import has_wide, sparse_product
+from slipway.refusal import Refused, class_path
 
 EXACT_FUNCTIONS = (
     "absolute", "negative", "sqrt", "square", "floor", "ceil", "trunc", "rint", "sign", "reciprocal", "positive", "fabs",
@@ -17,7 +21,7 @@ SAME_FUNCTIONS = {"fabs": "absolute"}
 INEXACT = "whose last bit depends on the processor and the version of NumPy"
 
 
-def lower_function(state, transformer, matrix):
+def lower_function(state: Lowering, transformer: Estimator, matrix: Matrix) -> Matrix:
     """Exact functions of NumPy, identity, and the array check that histogram boosting puts before its numeric columns."""
     func = transformer.func
     check = isinstance(func, functools.partial) and getattr(func.func, "__name__", "") == "check_array"
@@ -39,12 +43,12 @@ def lower_function(state, transformer, matrix):
     return matrix
 
 
-def checked(state, who, matrix):
+def checked(state: Lowering, who: Estimator, matrix: Matrix) -> list[Column]:
     """The columns, refused where they are missing or infinite, as most of scikit-learn does."""
     return [then(c, {"op": "present"}) for c in numeric(state, who, matrix)]
 
 
-def lower_polynomial(state, poly, matrix):
+def lower_polynomial(state: Lowering, poly: Estimator, matrix: Matrix) -> Matrix:
     """Products of columns, multiplied from the last factor to the first."""
     if matrix.sparse and poly.powers_.sum(axis=1).max(initial=0) > 2:
         raise Refused(f"{class_path(poly)} of degree over 2 on sparse columns")
@@ -54,9 +58,9 @@ def lower_polynomial(state, poly, matrix):
     return Matrix(values(out), matrix.sparse)
 
 
-def lower_normalizer(state, normalizer, matrix):
+def lower_normalizer(state: Lowering, normalizer: Estimator, matrix: Matrix) -> Matrix:
     """Rows divided by their norm."""
-    order = "sequential"
+    order: str | None = "sequential"
     if normalizer.norm == "l2" and not matrix.sparse:
         order = norm_order(len(matrix.columns))
         if order is None:
@@ -66,7 +70,7 @@ def lower_normalizer(state, normalizer, matrix):
     return Matrix(values(state.graph.add(node, len(found))), matrix.sparse)
 
 
-def norm_order(width):
+def norm_order(width: int) -> str | None:
     """The order in which this machine adds the squares of a row."""
     from sklearn.utils.extmath import row_norms
 
@@ -77,7 +81,7 @@ def norm_order(width):
     return next((name for name, dot in ORDERS.items() if all(dot(r, r) == want for r, want in zip(rows, sums))), None)
 
 
-def lower_missing_indicator(state, indicator, matrix):
+def lower_missing_indicator(state: Lowering, indicator: Estimator, matrix: Matrix) -> Matrix:
     """One mark a column that had missing values in training."""
     absent = indicator.missing_values
     text = absent is None or isinstance(absent, str)
@@ -99,7 +103,7 @@ def lower_missing_indicator(state, indicator, matrix):
     return Matrix(out, sparse)
 
 
-def project(state, who, matrix, components):
+def project(state: Lowering, who: Estimator, matrix: Matrix, components: Array) -> list[Column]:
     """Columns of X @ components.T as values, summed as this machine's BLAS sums one row."""
     if has_wide(matrix):
         return values(sparse_product(state, who, matrix, components, np.zeros(len(components))))
@@ -115,19 +119,19 @@ def project(state, who, matrix, components):
     return values(state.graph.add(node, outputs, arrays))
 
 
-def numeric_refs(state, who, matrix):
+def numeric_refs(state: Lowering, who: Estimator, matrix: Matrix) -> list[Column]:
     """The columns as they are, required to be numbers."""
     for column in matrix.columns:
         state.expect(column, "number", who)
     return matrix.columns
 
 
-def lower_svd(state, svd, matrix):
+def lower_svd(state: Lowering, svd: Estimator, matrix: Matrix) -> Matrix:
     """Projection without centring."""
     return Matrix(project(state, svd, matrix, svd.components_), False)
 
 
-def lower_pca(state, pca, matrix):
+def lower_pca(state: Lowering, pca: Estimator, matrix: Matrix) -> Matrix:
     """Projection; the mean is taken off before or after it, as this version does."""
     if matrix.sparse:
         raise Refused(f"{class_path(pca)} on sparse columns")
@@ -138,7 +142,7 @@ def lower_pca(state, pca, matrix):
     scale = whitening(pca)
     wanted = [pca.transform(row[None, :])[0].tolist() for row in rows]
 
-    def give(row, after):
+    def give(row: Array, after: bool) -> list[float]:
         x = row[None, :] if after else (row - mean)[None, :]
         out = x @ pca.components_.T
         return ((out - shift if after else out) / scale)[0].tolist()
@@ -157,7 +161,7 @@ def lower_pca(state, pca, matrix):
     return Matrix(out, False)
 
 
-def whitening(pca):
+def whitening(pca: Estimator) -> Array:
     """What every component is divided by; ones without whitening."""
     if not pca.whiten:
         return np.ones(len(pca.components_))
@@ -166,12 +170,12 @@ def whitening(pca):
     return np.where(scale < least, least, scale)
 
 
-def lower_power(_state, power, _matrix):
+def lower_power(_state: Lowering, power: Estimator, _matrix: Matrix) -> NoReturn:
     """Powers and logarithms: no exact form."""
     raise Refused(f"{class_path(power)} with method={power.method!r} takes powers and logarithms of NumPy, {INEXACT}")
 
 
-def lower_selection(state, selector, matrix):
+def lower_selection(state: Lowering, selector: Estimator, matrix: Matrix) -> Matrix:
     """The columns that a selector keeps; the others are still refused where they are missing."""
     refusing = refuses_missing(selector, len(matrix.columns))
     columns = checked(state, selector, matrix) if refusing else numeric_refs(state, selector, matrix)
@@ -181,7 +185,7 @@ def lower_selection(state, selector, matrix):
     return Matrix([c for c, keep in zip(columns, kept) if keep], matrix.sparse)
 
 
-def refuses_missing(selector, width):
+def refuses_missing(selector: Estimator, width: int) -> bool:
     """Whether a selector refuses a row with a missing value."""
     try:
         selector.transform(np.full((1, width), np.nan))
@@ -190,7 +194,7 @@ def refuses_missing(selector, width):
     return False
 
 
-def lower_bins(state, bins, matrix):
+def lower_bins(state: Lowering, bins: Estimator, matrix: Matrix) -> Matrix:
     """The number of inner edges that are not above the value, as it is or one-hot."""
     out = []
     for j, (column, edges) in enumerate(zip(checked(state, bins, matrix), bins.bin_edges_)):

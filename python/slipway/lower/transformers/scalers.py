@@ -1,51 +1,61 @@
 """Scalers, bins and imputers: steps on one column each."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
-from slipway.lower.form.columns import Matrix, flat, is_nan, number, then
-from slipway.lower.form.errors import Refused, class_path
+from slipway.lower.form.columns import Lowering, flat, is_nan, number, then
+from slipway.lower.form.types import Array, Column, Estimator, Matrix, Step
+from slipway.refusal import Refused, class_path
 
 
-def scaling(matrix, j, value):
+def scaling(matrix: Matrix, value: float) -> Step:
     """The step that divides: scikit-learn multiplies by the reciprocal where the matrix is sparse."""
     if matrix.sparse:
         return {"op": "multiply", "value": float(np.float64(1) / value)}
     return {"op": "divide", "value": float(value)}
 
 
-def numeric(state, transformer, matrix):
+def numeric(state: Lowering, transformer: Estimator, matrix: Matrix) -> list[Column]:
     """Requires numbers without infinities, as the scalers of scikit-learn do."""
     for column in matrix.columns:
         state.expect(column, "number", transformer)
     return [then(column, {"op": "finite"}) for column in matrix.columns]
 
 
-def plain(state, transformer, matrix):
+def plain(state: Lowering, transformer: Estimator, matrix: Matrix) -> list[Column]:
     """The columns of numeric(), one-hot columns as values of the graph, so that any step can follow."""
     return [flat(state, column) for column in numeric(state, transformer, matrix)]
 
 
-def lower_standard_scaler(state, scaler, matrix):
-    """(x - mean) / scale."""
+def shifted(state: Lowering, scaler: Estimator, matrix: Matrix, centres: Array | None, scales: Array | None) -> Matrix:
+    """(x - centre) / scale of every column; None leaves that half out."""
     out = []
     for j, column in enumerate(numeric(state, scaler, matrix)):
-        if scaler.with_mean:
-            column = then(column, {"op": "subtract", "value": float(scaler.mean_[j])})
-        if scaler.with_std:
-            column = then(column, scaling(matrix, j, scaler.scale_[j]))
+        if centres is not None:
+            column = then(column, {"op": "subtract", "value": float(centres[j])})
+        if scales is not None:
+            column = then(column, scaling(matrix, scales[j]))
         out.append(column)
     return Matrix(out, matrix.sparse)
 
 
-def lower_max_abs_scaler(state, scaler, matrix):
+def lower_standard_scaler(state: Lowering, scaler: Estimator, matrix: Matrix) -> Matrix:
+    """(x - mean) / scale."""
+    return shifted(state, scaler, matrix, scaler.mean_ if scaler.with_mean else None, scaler.scale_ if scaler.with_std else None)
+
+
+def lower_max_abs_scaler(state: Lowering, scaler: Estimator, matrix: Matrix) -> Matrix:
     """x / scale."""
     if getattr(scaler, "clip", False):
         raise Refused(f"{class_path(scaler)} with clip")
     columns = numeric(state, scaler, matrix)
-    return Matrix([then(c, scaling(matrix, j, scaler.scale_[j])) for j, c in enumerate(columns)], matrix.sparse)
+    return Matrix([then(c, scaling(matrix, scaler.scale_[j])) for j, c in enumerate(columns)], matrix.sparse)
 
 
-def lower_min_max_scaler(state, scaler, matrix):
+def lower_min_max_scaler(state: Lowering, scaler: Estimator, matrix: Matrix) -> Matrix:
     """x * scale + min, clipped to the range where asked."""
     out = []
     for j, column in enumerate(numeric(state, scaler, matrix)):
@@ -58,19 +68,13 @@ def lower_min_max_scaler(state, scaler, matrix):
     return Matrix(out, matrix.sparse)
 
 
-def lower_robust_scaler(state, scaler, matrix):
+def lower_robust_scaler(state: Lowering, scaler: Estimator, matrix: Matrix) -> Matrix:
     """(x - median) / range between quantiles."""
-    out = []
-    for j, column in enumerate(numeric(state, scaler, matrix)):
-        if scaler.with_centering:
-            column = then(column, {"op": "subtract", "value": float(scaler.center_[j])})
-        if scaler.with_scaling:
-            column = then(column, scaling(matrix, j, scaler.scale_[j]))
-        out.append(column)
-    return Matrix(out, matrix.sparse)
+    centres = scaler.center_ if scaler.with_centering else None
+    return shifted(state, scaler, matrix, centres, scaler.scale_ if scaler.with_scaling else None)
 
 
-def lower_imputer(state, imputer, matrix):
+def lower_imputer(state: Lowering, imputer: Estimator, matrix: Matrix) -> Matrix:
     """Fills missing values; columns without any value in training are dropped as scikit-learn drops them."""
     absent = imputer.missing_values
     keep_all = imputer.strategy == "constant" or getattr(imputer, "keep_empty_features", False)
@@ -88,7 +92,7 @@ def lower_imputer(state, imputer, matrix):
     return Matrix(filled, matrix.sparse)
 
 
-def impute_column(state, imputer, column, fill):
+def impute_column(state: Lowering, imputer: Estimator, column: Column, fill: Any) -> Column:
     """One column with its missing values filled."""
     absent = imputer.missing_values
     text = isinstance(fill, str)
@@ -106,13 +110,13 @@ def impute_column(state, imputer, column, fill):
     return then(column, *checks, {"op": "impute", "missing": number(absent), "value": number(fill)})
 
 
-def lower_binarizer(state, binarizer, matrix):
+def lower_binarizer(state: Lowering, binarizer: Estimator, matrix: Matrix) -> Matrix:
     """1 above the threshold, else 0."""
     step = {"op": "above", "value": float(binarizer.threshold)}
     return Matrix([then(c, {"op": "present"}, step) for c in plain(state, binarizer, matrix)], matrix.sparse)
 
 
-def lower_quantiles(state, transformer, matrix):
+def lower_quantiles(state: Lowering, transformer: Estimator, matrix: Matrix) -> Matrix:
     """The share of training values below, interpolated; the normal distribution needs a function that is not exact."""
     if transformer.output_distribution != "uniform":
         raise Refused(f"{class_path(transformer)} to the normal distribution, whose last bits are the library's own")
