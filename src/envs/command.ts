@@ -18,16 +18,18 @@ export interface CommandOptions {
   readonly onLine?: (line: string) => void
 }
 
+const LIMIT_MS = 20 * 60_000
+
 /** Never rejects: what went wrong is in the outcome. */
 export function runCommand(program: string, args: readonly string[], options: CommandOptions = {}): Promise<Outcome> {
   return new Promise((resolve) => {
     const child = spawn(program, args, {
       stdio: 'pipe',
-      timeout: options.limit ?? 1_200_000,
-      killSignal: 'SIGKILL',
       ...(options.cwd !== undefined && { cwd: options.cwd }),
       env: { ...process.env, ...options.env },
     })
+    // not the option of spawn, whose timer goes on for a program that is not there and keeps this process alive
+    const limit = setTimeout(() => child.kill('SIGKILL'), options.limit ?? LIMIT_MS)
     let stdout = ''
     let stderr = ''
     let begun = ''
@@ -38,8 +40,12 @@ export function runCommand(program: string, args: readonly string[], options: Co
       begun = lines.pop() ?? ''
       for (const line of lines) options.onLine?.(line)
     })
-    child.once('error', (error) => resolve({ code: 127, stdout, stderr: stderr + error.message }))
-    child.once('close', (code, signal) => resolve({ code: code ?? (signal === 'SIGKILL' ? 124 : 1), stdout, stderr }))
+    const end = (code: number, more = ''): void => {
+      clearTimeout(limit)
+      resolve({ code, stdout, stderr: stderr + more })
+    }
+    child.once('error', (error) => end(127, error.message))
+    child.once('close', (code, signal) => end(code ?? (signal === 'SIGKILL' ? 124 : 1)))
     child.stdin.on('error', () => undefined)
     child.stdin.end(options.input ?? '')
   })
