@@ -1,5 +1,5 @@
 /**
- * The one check: format, lint, types, what nothing uses, tests, Python tests, docs in step. Ends with
+ * The one check: format, lint, types, what nothing uses, Python's rules, tests, Python tests, docs in step. Ends with
  * `N passed, N failed, N skipped` (each test and each stage counts) and exits with 1 when anything failed.
  *
  * `node test/check.ts [--heavy] [--only STAGE[,STAGE]] [PATH PART…]`; path parts choose test files and imply `--only tests`.
@@ -10,6 +10,7 @@ import { delimiter, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { conformanceStages } from './check/conformance.ts'
 import { createProgress } from './check/progress.ts'
+import { pythonLintStage } from './check/python-lint.ts'
 import { program, runStage } from './check/stage.ts'
 import type { Outcome, Stage } from './check/stage.ts'
 import { sum, totalLine } from './check/tally.ts'
@@ -25,6 +26,7 @@ const ordinary: readonly Stage[] = [
   { name: 'types', run: () => program('tsc', ['-p', '.']) },
   { name: 'web-types', run: webTypes },
   { name: 'unused', run: () => unusedStage(root) },
+  { name: 'python-lint', run: () => pythonLintStage(root) },
   { name: 'tests', run: (job) => testStage(root, job, 'ordinary') },
   { name: 'python', run: (job) => pythonStage(root, job) },
   { name: 'docs', run: () => program('node', ['test/generate-docs.ts', '--check']) },

@@ -1,10 +1,13 @@
 """Fits every row of the lowering matrix on the libraries of this environment, saves it with MLflow and lowers it.
 
-usage: python lower_matrix.py OUT_DIR [--cases MODULE] [--probes N] [--only PATTERN] [--part K/N]     gives OUT_DIR/N/native and OUT_DIR/names.json
+usage: python lower_matrix.py OUT_DIR [--cases MODULE] [--probes N] [--only PATTERN] [--part K/N]
+gives OUT_DIR/N/native and OUT_DIR/names.json
 
 MODULE has cases(): name -> function that gives (fitted model, its inputs, predict function), or (…, save) where save(model, folder,
 signature) stands for MLflow's scikit-learn flavor.
 """
+
+from __future__ import annotations
 
 import argparse
 import functools
@@ -16,25 +19,26 @@ import sys
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 warnings.filterwarnings("ignore")
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
-import mlflow.sklearn  # noqa: E402
-import numpy as np  # noqa: E402
-from make_models import signature  # noqa: E402
+import mlflow.sklearn
+import numpy as np
+from make_models import signature
 
-from slipway.lower.command import main as lower  # noqa: E402
+from slipway.lower.command import main as lower
 
 
-def save_sklearn(model, folder, columns, predict):
+def save_sklearn(model: Any, folder: Path, columns: Any, predict: str) -> None:
     """Saves with MLflow's scikit-learn flavor."""
     keep = {"serialization_format": "cloudpickle", "pip_requirements": []}
     mlflow.sklearn.save_model(model, folder, signature=columns, pyfunc_predict_fn=predict, **keep)
 
 
-def main():
+def main() -> None:
     """Writes every row of the matrix and its native form."""
     parser = argparse.ArgumentParser()
     parser.add_argument("out", type=Path)
@@ -44,7 +48,7 @@ def main():
     parser.add_argument("--cases", default="lowering_cases")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    names = []
+    names: list[str] = []
     part, parts = map(int, options.part.split("/"))
     for name, make in list(importlib.import_module(options.cases).cases().items())[part::parts]:
         if not re.search(options.only, name):

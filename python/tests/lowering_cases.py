@@ -1,6 +1,10 @@
 """The rows of the lowering matrix: estimators and transformers of scikit-learn, fitted on small tables with gaps and categories."""
 
+from __future__ import annotations
+
 import functools
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -30,11 +34,35 @@ NUMBERS = ["a", "b", "c", "d"]
 TEXTS = ["carrier", "origin"]
 VERSION = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
 Pipe = pipeline.make_pipeline
-WORDS = "late early gate crew weather storm snow wind delay cancelled boarding fuel runway ATC café naïve 737 A320 x".split()
+#: add(name, make, inputs, target, predict function) keeps one row of the matrix.
+Add: TypeAlias = "Callable[..., None]"
+#: Puts a model behind something: gives the function that makes both.
+Wrap: TypeAlias = "Callable[..., Callable[[], Any]]"
+WORDS = [
+    "late",
+    "early",
+    "gate",
+    "crew",
+    "weather",
+    "storm",
+    "snow",
+    "wind",
+    "delay",
+    "cancelled",
+    "boarding",
+    "fuel",
+    "runway",
+    "ATC",
+    "café",
+    "naïve",
+    "737",
+    "A320",
+    "x",
+]
 
 
-def table(gaps=()):
-    """Numbers, a whole number, two texts; targets y, two (binary), three (classes), many (two numbers a row)."""
+def table(gaps: Sequence[str] = ()) -> tuple[pd.DataFrame, np.ndarray]:
+    """Numbers, a whole number, two texts; and the target y."""
     r = np.random.default_rng(7)
     x = pd.DataFrame({name: np.round(r.normal(10, 4, ROWS), 2) for name in NUMBERS})
     x["n"] = r.integers(0, 6, ROWS)
@@ -47,40 +75,40 @@ def table(gaps=()):
     return x, y
 
 
-def targets(y):
+def targets(y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(binary labels as text, three classes as numbers, two numbers a row)."""
     return np.where(y > np.median(y), "late", "fine"), np.digitize(y, np.quantile(y, [0.3, 0.7])) + 10, np.c_[y, 2 - y * y]
 
 
-def texts():
+def texts() -> list[str]:
     """Short notes of words, some with accents, digits and capitals."""
     r = np.random.default_rng(9)
     return [" ".join(r.choice(WORDS, r.integers(1, 9))) + r.choice(["", "!", " #42", " Late"]) for _ in range(ROWS)]
 
 
-def samme():
+def samme() -> dict[str, str]:
     """The algorithm that every version but the oldest has alone."""
     return {} if VERSION >= (1, 6) else {"algorithm": "SAMME"}
 
 
-def cases():
+def cases() -> dict[str, Callable[[], tuple[Any, Any, str]]]:
     """name -> function that gives (fitted model, its inputs, predict function)."""
     x, y = table()
     gaps, _ = table(NUMBERS)
     two, three, many = targets(y)
-    numbers, mixed = x[NUMBERS], x[NUMBERS + ["n"] + TEXTS]
+    numbers, mixed = x[NUMBERS], x[[*NUMBERS, "n", *TEXTS]]
     found = {}
 
-    def add(name, make, inputs, target, predict="predict"):
+    def add(name: str, make: Callable[[], Any], inputs: Any, target: Any, predict: str = "predict") -> None:
         found[name] = lambda: (make().fit(inputs, target), inputs, predict)
 
-    def scaled(model):
+    def scaled(model: Any) -> Callable[[], Any]:
         return lambda: Pipe(preprocessing.StandardScaler(), model())
 
-    def before(step, model=linear_model.Ridge):
+    def before(step: Any, model: Any = linear_model.Ridge) -> Callable[[], Any]:
         return lambda: Pipe(step(), model())
 
-    trees(add, numbers, gaps[NUMBERS], mixed, gaps[NUMBERS + ["n"] + TEXTS], (y, two, three, many))
+    trees(add, numbers, gaps[NUMBERS], mixed, gaps[[*NUMBERS, "n", *TEXTS]], (y, two, three, many))
     linear(add, scaled, numbers, (y, two, three, many))
     bayes(add, numbers, x, (two, three))
     parts(add, scaled, numbers, mixed, (y, two, three, many))
@@ -89,12 +117,12 @@ def cases():
     return found
 
 
-def trees(add, numbers, gaps, mixed, mixed_gaps, target):
+def trees(add: Add, numbers: pd.DataFrame, gaps: pd.DataFrame, mixed: pd.DataFrame, mixed_gaps: pd.DataFrame, target: Any) -> None:
     """Trees and sums of trees."""
     y, two, three, many = target
     small = {"n_estimators": 8, "max_depth": 5, "random_state": 0}
     ordinal = functools.partial(preprocessing.OrdinalEncoder, handle_unknown="use_encoded_value", unknown_value=-1)
-    columns = lambda: compose.make_column_transformer((ordinal(), TEXTS), remainder="passthrough")  # noqa: E731
+    columns = lambda: compose.make_column_transformer((ordinal(), TEXTS), remainder="passthrough")
     add("DecisionTreeClassifier", lambda: tree.DecisionTreeClassifier(max_depth=5), gaps, three, "predict_proba")
     gone = gaps.a.isna() & (gaps.b > 9)
     add(
@@ -116,10 +144,10 @@ def trees(add, numbers, gaps, mixed, mixed_gaps, target):
     add("GradientBoostingClassifier", lambda: ensemble.GradientBoostingClassifier(**boost), numbers, three, "predict_proba")
     add("GradientBoostingRegressor", lambda: ensemble.GradientBoostingRegressor(**boost), numbers, y)
     hist = {"max_iter": 10, "random_state": 0}
-    categories = lambda: Pipe(columns(), ensemble.HistGradientBoostingClassifier(categorical_features=[0, 1], **hist))  # noqa: E731
+    categories = lambda: Pipe(columns(), ensemble.HistGradientBoostingClassifier(categorical_features=[0, 1], **hist))
     add("HistGradientBoostingClassifier", categories, mixed_gaps, two, "predict_proba")
     add("HistGradientBoostingRegressor", lambda: ensemble.HistGradientBoostingRegressor(**hist), gaps, y)
-    stump = lambda: tree.DecisionTreeClassifier(max_depth=2)  # noqa: E731
+    stump = lambda: tree.DecisionTreeClassifier(max_depth=2)
     add("AdaBoostClassifier", lambda: ensemble.AdaBoostClassifier(stump(), n_estimators=6, **samme()), numbers, two, "predict_proba")
     add("AdaBoostClassifier, three classes", lambda: ensemble.AdaBoostClassifier(stump(), n_estimators=6), numbers, three, "predict_proba")
     add("AdaBoostRegressor", lambda: ensemble.AdaBoostRegressor(n_estimators=6, random_state=0), numbers, y)
@@ -128,7 +156,7 @@ def trees(add, numbers, gaps, mixed, mixed_gaps, target):
     add("IsolationForest", lambda: ensemble.IsolationForest(n_estimators=8, random_state=0), numbers, y)
 
 
-def linear(add, scaled, numbers, target):
+def linear(add: Add, scaled: Wrap, numbers: pd.DataFrame, target: Any) -> None:
     """Linear models."""
     y, two, three, many = target
     for model in (linear_model.LinearRegression, linear_model.Ridge, linear_model.Lasso, linear_model.ElasticNet):
@@ -153,7 +181,7 @@ def linear(add, scaled, numbers, target):
     add("MiniBatchKMeans", scaled(lambda: cluster.MiniBatchKMeans(3, n_init=1, random_state=0)), numbers, y)
 
 
-def bayes(add, numbers, x, target):
+def bayes(add: Add, numbers: pd.DataFrame, x: pd.DataFrame, target: Any) -> None:
     """Naive Bayes."""
     two, three = target
     count = x[["n"]].assign(m=x.n * 2 % 5, k=(x.a.abs() // 3).astype(int))
@@ -162,23 +190,23 @@ def bayes(add, numbers, x, target):
     add("BernoulliNB", lambda: naive_bayes.BernoulliNB(binarize=10.0), numbers, two)
     add("MultinomialNB", naive_bayes.MultinomialNB, count, three)
     add("ComplementNB", naive_bayes.ComplementNB, count, three)
-    codes = lambda: Pipe(preprocessing.OrdinalEncoder(), naive_bayes.CategoricalNB())  # noqa: E731
+    codes = lambda: Pipe(preprocessing.OrdinalEncoder(), naive_bayes.CategoricalNB())
     add("CategoricalNB", codes, x[TEXTS], two)
 
 
-def parts(add, scaled, numbers, mixed, target):
+def parts(add: Add, scaled: Wrap, numbers: pd.DataFrame, mixed: pd.DataFrame, target: Any) -> None:
     """Estimators made of estimators."""
     y, two, three, many = target
-    forest = lambda: ensemble.RandomForestClassifier(5, max_depth=4, random_state=0)  # noqa: E731
-    logistic = lambda: scaled(linear_model.LogisticRegression)()  # noqa: E731
-    boost = lambda: ensemble.HistGradientBoostingClassifier(max_iter=5)  # noqa: E731
-    grown = lambda: ensemble.RandomForestRegressor(5, max_depth=4, random_state=0)  # noqa: E731
+    forest = lambda: ensemble.RandomForestClassifier(5, max_depth=4, random_state=0)
+    logistic = lambda: scaled(linear_model.LogisticRegression)()
+    boost = lambda: ensemble.HistGradientBoostingClassifier(max_iter=5)
+    grown = lambda: ensemble.RandomForestRegressor(5, max_depth=4, random_state=0)
     calibrated = calibration.CalibratedClassifierCV
     add("CalibratedClassifierCV, isotonic", lambda: calibrated(forest(), method="isotonic", cv=3), numbers, two, "predict_proba")
     add("CalibratedClassifierCV, sigmoid", lambda: calibrated(svm.LinearSVC(), cv=3), numbers, two, "predict_proba")
     add("CalibratedClassifierCV, three classes", lambda: calibrated(forest(), cv=3), numbers, three, "predict_proba")
     add("IsotonicRegression", lambda: isotonic.IsotonicRegression(out_of_bounds="clip"), numbers[["a"]], y)
-    both = lambda: [("f", forest()), ("l", logistic()), ("h", boost())]  # noqa: E731
+    both = lambda: [("f", forest()), ("l", logistic()), ("h", boost())]
     add(
         "VotingClassifier, soft",
         lambda: ensemble.VotingClassifier(both(), voting="soft", weights=[1, 2, 0.5]),
@@ -189,30 +217,30 @@ def parts(add, scaled, numbers, mixed, target):
     add("VotingClassifier, hard", lambda: ensemble.VotingClassifier(both()), numbers, three)
     add("VotingRegressor", lambda: ensemble.VotingRegressor([("f", grown()), ("r", linear_model.Ridge())]), numbers, y)
     add("StackingClassifier", lambda: ensemble.StackingClassifier(both(), cv=2), numbers, two, "predict_proba")
-    over = lambda: ensemble.StackingClassifier(both(), forest(), cv=2, passthrough=True)  # noqa: E731
+    over = lambda: ensemble.StackingClassifier(both(), forest(), cv=2, passthrough=True)
     add("StackingClassifier, three classes", over, numbers, three, "predict_proba")
-    rows = lambda: [("f", grown()), ("r", linear_model.Ridge())]  # noqa: E731
+    rows = lambda: [("f", grown()), ("r", linear_model.Ridge())]
     add("StackingRegressor", lambda: ensemble.StackingRegressor(rows(), cv=2, passthrough=True), numbers, y)
     add("MultiOutputRegressor", lambda: multioutput.MultiOutputRegressor(grown()), numbers, many)
     add("MultiOutputClassifier", lambda: multioutput.MultiOutputClassifier(logistic()), numbers, np.c_[three, three % 2])
     add("RegressorChain", lambda: multioutput.RegressorChain(linear_model.Ridge()), numbers, many)
-    back = lambda: compose.TransformedTargetRegressor(grown(), transformer=preprocessing.StandardScaler())  # noqa: E731
+    back = lambda: compose.TransformedTargetRegressor(grown(), transformer=preprocessing.StandardScaler())
     add("TransformedTargetRegressor", back, numbers, y)
     hot = preprocessing.OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-    split = lambda: compose.make_column_transformer((hot, TEXTS), (preprocessing.RobustScaler(), ["a"]), remainder="passthrough")  # noqa: E731
+    split = lambda: compose.make_column_transformer((hot, TEXTS), (preprocessing.RobustScaler(), ["a"]), remainder="passthrough")
     add("VotingRegressor over pipelines", lambda: ensemble.VotingRegressor([("p", Pipe(split(), grown()))]), mixed, y)
 
 
-def features(add, before, numbers, gaps, x, target):
+def features(add: Add, before: Wrap, numbers: pd.DataFrame, gaps: pd.DataFrame, x: pd.DataFrame, target: Any) -> None:
     """Transformers in front of a linear model."""
-    y, two, three = target
+    y, _two, three = target
     one = preprocessing
     for step in (one.StandardScaler, one.MinMaxScaler, one.RobustScaler, one.MaxAbsScaler, one.Normalizer, one.PowerTransformer):
         add(step.__name__, before(step), numbers, y)
     add("Normalizer, l1", before(lambda: one.Normalizer("l1")), numbers, y)
     add("PowerTransformer, box-cox", before(lambda: one.PowerTransformer("box-cox")), numbers.abs() + 1, y)
     add("QuantileTransformer", before(lambda: one.QuantileTransformer(n_quantiles=50)), numbers, y)
-    normal = lambda: one.QuantileTransformer(n_quantiles=50, output_distribution="normal")  # noqa: E731
+    normal = lambda: one.QuantileTransformer(n_quantiles=50, output_distribution="normal")
     add("QuantileTransformer, normal", before(normal), numbers, y)
     add("Binarizer", before(lambda: one.Binarizer(threshold=10)), numbers, y)
     add("KBinsDiscretizer, ordinal", before(lambda: one.KBinsDiscretizer(encode="ordinal")), numbers, y)
@@ -228,18 +256,18 @@ def features(add, before, numbers, gaps, x, target):
     add("TruncatedSVD", before(lambda: decomposition.TruncatedSVD(2)), numbers, y)
     add("SelectKBest", before(lambda: feature_selection.SelectKBest(feature_selection.f_regression, k=2)), numbers, y)
     add("SimpleImputer, add_indicator", before(lambda: impute.SimpleImputer(add_indicator=True)), gaps[NUMBERS], y)
-    union = lambda: pipeline.make_union(impute.SimpleImputer(), impute.MissingIndicator())  # noqa: E731
+    union = lambda: pipeline.make_union(impute.SimpleImputer(), impute.MissingIndicator())
     add("MissingIndicator, FeatureUnion", before(union), gaps[NUMBERS], y)
     for name in ("sqrt", "log1p"):
-        add(f"FunctionTransformer, {name}", before(lambda f=getattr(np, name): one.FunctionTransformer(f)), numbers.abs(), y)
+        add(f"FunctionTransformer, {name}", before(functools.partial(one.FunctionTransformer, getattr(np, name))), numbers.abs(), y)
     add("FunctionTransformer, identity", before(one.FunctionTransformer), numbers, y)
-    hot = lambda: one.OneHotEncoder(handle_unknown="ignore")  # noqa: E731
+    hot = lambda: one.OneHotEncoder(handle_unknown="ignore")
     add("OneHotEncoder", before(hot), x[TEXTS], y)
     add("OrdinalEncoder", before(lambda: one.OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)), x[TEXTS], y)
     add("TargetEncoder", before(lambda: one.TargetEncoder(cv=2)), x[TEXTS], y)
     add("TargetEncoder, three classes", before(lambda: one.TargetEncoder(cv=2), ensemble.ExtraTreesClassifier), x[TEXTS], three)
-    inner = lambda: Pipe(impute.SimpleImputer(), one.StandardScaler())  # noqa: E731
-    nested = lambda: compose.make_column_transformer(  # noqa: E731
+    inner = lambda: Pipe(impute.SimpleImputer(), one.StandardScaler())
+    nested = lambda: compose.make_column_transformer(
         (compose.make_column_transformer((inner(), ["a"]), remainder="passthrough"), ["a", "n"]),
         (pipeline.make_union(hot(), one.OrdinalEncoder()), ["origin"]),
         remainder=one.MinMaxScaler(),
@@ -247,23 +275,23 @@ def features(add, before, numbers, gaps, x, target):
     add("ColumnTransformer, nested", before(nested), gaps[["a", "n", "origin"]].assign(b=x.b), y)
 
 
-def words(add, target):
+def words(add: Add, target: Any) -> None:
     """Text."""
     y, two, three = target
     text = feature_extraction.text
     notes = pd.DataFrame({"note": texts()})
-    column = lambda make: lambda: compose.make_column_transformer((make(), "note"))  # noqa: E731
+    column = lambda make: lambda: compose.make_column_transformer((make(), "note"))
     logistic, counts = linear_model.LogisticRegression, naive_bayes.MultinomialNB
-    bag = lambda step, model: lambda: Pipe(column(step)(), model())  # noqa: E731
+    bag = lambda step, model: lambda: Pipe(column(step)(), model())
     add("CountVectorizer", bag(text.CountVectorizer, counts), notes, three)
     add("TfidfVectorizer", bag(lambda: text.TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True), logistic), notes, two, "predict_proba")
     add("TfidfVectorizer, char_wb", bag(lambda: text.TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 3)), logistic), notes, two)
     add("TfidfVectorizer, own tokenizer", bag(lambda: text.TfidfVectorizer(tokenizer=str.split), logistic), notes, two)
     add("HashingVectorizer", bag(lambda: text.HashingVectorizer(n_features=2**12), logistic), notes, two, "predict_proba")
-    twice = lambda: Pipe(column(text.CountVectorizer)(), text.TfidfTransformer(), linear_model.Ridge())  # noqa: E731
+    twice = lambda: Pipe(column(text.CountVectorizer)(), text.TfidfTransformer(), linear_model.Ridge())
     add("TfidfTransformer", twice, notes, y)
-    low = lambda: Pipe(column(text.TfidfVectorizer)(), decomposition.TruncatedSVD(3), linear_model.Ridge())  # noqa: E731
+    low = lambda: Pipe(column(text.TfidfVectorizer)(), decomposition.TruncatedSVD(3), linear_model.Ridge())
     add("TfidfVectorizer, TruncatedSVD", low, notes, y)
     wide = notes.assign(a=np.arange(ROWS) % 7.0)
-    both = lambda: compose.make_column_transformer((text.TfidfVectorizer(), "note"), (preprocessing.StandardScaler(), ["a"]))  # noqa: E731
+    both = lambda: compose.make_column_transformer((text.TfidfVectorizer(), "note"), (preprocessing.StandardScaler(), ["a"]))
     add("TfidfVectorizer beside numbers", lambda: Pipe(both(), linear_model.Ridge()), wide, y)

@@ -3,6 +3,8 @@
 usage: python make_models.py OUT_DIR [--probes N]     gives OUT_DIR/NAME/{model,native} and OUT_DIR/names.json
 """
 
+from __future__ import annotations
+
 import argparse
 import functools
 import json
@@ -17,23 +19,23 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 warnings.filterwarnings("ignore")
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-import mlflow.sklearn  # noqa: E402
-import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
-import sklearn  # noqa: E402
-from mlflow.models import ModelSignature, infer_signature  # noqa: E402
-from mlflow.types import ColSpec, Schema  # noqa: E402
-from sklearn import ensemble, linear_model, tree  # noqa: E402
-from sklearn.compose import ColumnTransformer  # noqa: E402
-from sklearn.feature_extraction.text import CountVectorizer  # noqa: E402
-from sklearn.impute import SimpleImputer  # noqa: E402
-from sklearn.model_selection import GridSearchCV  # noqa: E402
-from sklearn.svm import LinearSVC  # noqa: E402
-from sklearn.neighbors import KNeighborsRegressor  # noqa: E402
-from sklearn.pipeline import Pipeline  # noqa: E402
-from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler  # noqa: E402
+import mlflow.sklearn
+import numpy as np
+import pandas as pd
+import sklearn
+from mlflow.models import ModelSignature, infer_signature
+from mlflow.types import ColSpec, Schema
+from sklearn import ensemble, linear_model, tree
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.impute import SimpleImputer
+from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler
+from sklearn.svm import LinearSVC
 
-from slipway.lower.command import main as lower  # noqa: E402
+from slipway.lower.command import main as lower
 
 ROWS = 1500
 NUMBERS = ["a", "b", "c", "d", "e"]
@@ -46,7 +48,7 @@ SMALL = {"n_estimators": 20, "max_depth": 7, "random_state": 0}
 VERSION = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
 
 
-def make_data(seed=3):
+def make_data(seed: int = 3) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, np.ndarray]:
     """A table with numbers (some missing), whole numbers, a flag and two text columns; targets y, label and kind."""
     r = np.random.default_rng(seed)
     x = pd.DataFrame({name: np.round(r.normal(10, 4, ROWS), 2) for name in NUMBERS})
@@ -62,7 +64,7 @@ def make_data(seed=3):
     return x, y, label, kind
 
 
-def with_gaps(x, columns, seed=4):
+def with_gaps(x: pd.DataFrame, columns: list[str], seed: int = 4) -> pd.DataFrame:
     """The table with one value in ten missing in the named columns."""
     r = np.random.default_rng(seed)
     x = x.copy()
@@ -71,7 +73,7 @@ def with_gaps(x, columns, seed=4):
     return x
 
 
-def number_branch():
+def number_branch() -> Pipeline:
     """Imputing and scaling, as most linear pipelines begin."""
     return Pipeline([("impute", SimpleImputer(strategy="median", add_indicator=True)), ("scale", StandardScaler())])
 
@@ -80,7 +82,7 @@ def number_branch():
 class Tables:
     """The tables that models are fitted on, their targets, and the models made so far: name to (model, inputs, predict function)."""
 
-    made: "dict[str, tuple[Any, Any, str]]"
+    made: dict[str, tuple[Any, Any, str]]
     x: pd.DataFrame
     y: np.ndarray
     label: np.ndarray
@@ -89,7 +91,7 @@ class Tables:
     def __post_init__(self) -> None:
         self.gaps = with_gaps(self.x, NUMBERS)
         self.text_gaps = with_gaps(self.x, NUMBERS + TEXTS)
-        self.numbers = self.x[NUMBERS + ["n"]]
+        self.numbers = self.x[[*NUMBERS, "n"]]
 
     def add(self, name: str, model: Any, inputs: Any, target: Any, predict: str = "predict") -> None:
         """Fits a model and keeps it."""
@@ -100,7 +102,7 @@ def histogram_models(t: Tables) -> None:
     """Histogram boosting, with gaps and categories."""
     t.add("hgb_regressor", hgb_r(), t.gaps[NUMBERS], t.y)
     t.add("hgb_poisson", hgb_r(loss="poisson"), t.gaps[NUMBERS], np.exp(t.y / 8))
-    t.add("hgb_binary", hgb_c(), t.gaps[NUMBERS + ["n", "flag"]], t.label, "predict_proba")
+    t.add("hgb_binary", hgb_c(), t.gaps[[*NUMBERS, "n", "flag"]], t.label, "predict_proba")
     t.add("hgb_multiclass", hgb_c(), t.gaps[NUMBERS], t.kind, "predict_proba")
     columns = ColumnTransformer([("cat", ordinal(), TEXTS)], remainder="passthrough")
     t.add("hgb_ordinal", Pipeline([("pre", columns), ("m", hgb_c())]), t.gaps[MIXED], t.label, "predict_proba")
@@ -204,7 +206,7 @@ def refused_models(t: Tables) -> None:
     t.add("forest_targets", ensemble.RandomForestRegressor(**SMALL), t.numbers, np.c_[t.y, t.y])
 
 
-def models() -> "dict[str, tuple[Any, Any, str]]":
+def models() -> dict[str, tuple[Any, Any, str]]:
     """name -> (fitted model, its inputs, predict function)."""
     tables = Tables({}, *make_data())
     for group in (histogram_models, tree_models, linear_models, ensemble_models, refused_models):
@@ -212,7 +214,7 @@ def models() -> "dict[str, tuple[Any, Any, str]]":
     return tables.made
 
 
-def signature(inputs):
+def signature(inputs: Any) -> ModelSignature:
     """The signature with plain string columns; arrays keep their tensor form."""
     if isinstance(inputs, np.ndarray):
         return infer_signature(inputs)
@@ -220,7 +222,7 @@ def signature(inputs):
     return ModelSignature(Schema([ColSpec(types.get(inputs[c].dtype.kind, "string"), c) for c in inputs.columns]))
 
 
-def main():
+def main() -> None:
     """Writes every model and its native form."""
     parser = argparse.ArgumentParser()
     parser.add_argument("out", type=Path)

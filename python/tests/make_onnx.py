@@ -1,13 +1,17 @@
 """Makes ONNX models as mlflow saves them, with rows and the answers of onnxruntime in Python: `make_onnx.py OUT`.
 
 classes: one tensor, label and probabilities. value: one tensor, one number. columns: a tensor a column, with texts and
-whole numbers. trees: 200 trees of depth 6, for the bench. map: probabilities as a map, which is no tensor. narrow: a signature with too few inputs.
+whole numbers. trees: 200 trees of depth 6, for the bench. map: probabilities as a map, which is no tensor. narrow: a signature
+with too few inputs.
 """
+
+from __future__ import annotations
 
 import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
@@ -36,7 +40,7 @@ TABLE = pd.DataFrame(
 )
 
 
-def save(name, graph, columns, example):
+def save(name: str, graph: Any, columns: Any, example: Any) -> None:
     """A model folder as mlflow lays it out."""
     signature = ModelSignature(inputs=Schema([ColSpec(kind, column) for column, kind in columns]))
     mlflow.onnx.save_model(graph, OUT / name, signature=signature, conda_env=None, pip_requirements=["onnx"])
@@ -44,14 +48,14 @@ def save(name, graph, columns, example):
     (OUT / name / "input_example.json").write_text(text)
 
 
-def answers(graph, feeds):
+def answers(graph: Any, feeds: dict[str, Any]) -> Any:
     """What onnxruntime in Python says, by output name."""
     session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     return {name: value.tolist() for name, value in zip(names, session.run(None, feeds))}
 
 
-def main():
+def main() -> None:
     """All of them."""
     OUT.mkdir(parents=True)
     doubles = [(name, "double") for name in NAMES]

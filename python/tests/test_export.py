@@ -14,13 +14,13 @@ from slipway.refusal import Refused
 class GivenExport(unittest.TestCase):
     """The file beside the model."""
 
-    def setUp(self):
+    def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
         (self.folder / "extra_files").mkdir()
 
-    def test_finds_model_onnx_among_the_extra_files(self):
+    def test_finds_model_onnx_among_the_extra_files(self) -> None:
         """Without metadata."""
         self.assertIsNone(find_user_graph(self.folder, {}))
         (self.folder / "model.onnx").write_bytes(b"x")
@@ -28,10 +28,10 @@ class GivenExport(unittest.TestCase):
         (self.folder / "extra_files/model.onnx").write_bytes(b"x")
         self.assertEqual(find_user_graph(self.folder, {}), "extra_files/model.onnx")
 
-    def test_takes_the_file_that_the_metadata_names_and_no_other_place(self):
+    def test_takes_the_file_that_the_metadata_names_and_no_other_place(self) -> None:
         """A path that is not there, or leads out, is refused by name."""
         (self.folder / "extra_files/mine.onnx").write_bytes(b"x")
-        named = lambda path: find_user_graph(self.folder, {"metadata": {"slipway.onnx": path}})  # noqa: E731
+        named = lambda path: find_user_graph(self.folder, {"metadata": {"slipway.onnx": path}})
         self.assertEqual(named("extra_files/mine.onnx"), "extra_files/mine.onnx")
         for path in ("gone.onnx", "../model.onnx", "/etc/passwd", "extra_files", 7):
             with self.assertRaisesRegex(Refused, "metadata slipway.onnx names .*, which is no file of the model"):
@@ -41,17 +41,17 @@ class GivenExport(unittest.TestCase):
 class Refusals(unittest.TestCase):
     """What the reason says."""
 
-    def test_names_the_package_that_is_missing(self):
+    def test_names_the_package_that_is_missing(self) -> None:
         """The user adds it to the requirements."""
         with self.assertRaisesRegex(Refused, "TensorFlow is exported with no_such_package, which the model's environment lacks"):
             need("no_such_package", "TensorFlow")
 
-    def test_gives_the_first_line_without_places_in_the_source(self):
+    def test_gives_the_first_line_without_places_in_the_source(self) -> None:
         """Those of C++ are the builder's."""
         with self.assertRaisesRegex(Refused, "^CatBoost does not export it: ValueError: Unexpected label$"):
             refuse_export("CatBoost", ValueError("a/b/helpers.cpp:145: Unexpected label\nmore"))
 
-    def test_a_model_of_another_flavor_is_no_failure(self):
+    def test_a_model_of_another_flavor_is_no_failure(self) -> None:
         """result.json has the reason, and the exit status is 0."""
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)

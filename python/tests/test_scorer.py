@@ -1,5 +1,7 @@
 """The scorer's frames, its input columns and its results; needs numpy and pandas, no scikit-learn."""
 
+from __future__ import annotations
+
 import importlib.util
 import json
 import math
@@ -11,6 +13,7 @@ import textwrap
 import threading
 import unittest
 from pathlib import Path
+from typing import Any
 
 from slipway.scorer import frames, inputs, results, worker
 
@@ -25,7 +28,7 @@ INPUTS = [
 ]
 
 
-def payload(count, texts, numbers, params=None):
+def payload(count: int, texts: Any, numbers: Any, params: dict[str, Any] | None = None) -> bytes:
     """One PREDICT payload."""
     extra = {"texts": texts} if params is None else {"texts": texts, "params": params}
     text = json.dumps(extra).encode("utf-8")
@@ -34,10 +37,10 @@ def payload(count, texts, numbers, params=None):
 
 @unittest.skipUnless(HAS_PANDAS, "pandas is not installed")
 class FramesTest(unittest.TestCase):
-    def build(self, numbers, texts, count=1, params=None):
+    def build(self, numbers: list[float], texts: Any, count: int = 1, params: dict[str, Any] | None = None) -> Any:
         return inputs.Inputs(INPUTS, None).build(payload(count, [texts], numbers, params))
 
-    def test_columns_have_the_types_of_the_signature(self):
+    def test_columns_have_the_types_of_the_signature(self) -> None:
         data, params = self.build([1.5, 2.5, 3, 1], ["a"], params={"t": 1})
         self.assertEqual(list(data.columns), ["x", "f", "n", "on", "c"])
         kinds = [str(kind) for kind in data.dtypes[:4]]
@@ -45,7 +48,7 @@ class FramesTest(unittest.TestCase):
         self.assertEqual(data.iloc[0].tolist(), [1.5, 2.5, 3, True, "a"])
         self.assertEqual(params, {"t": 1})
 
-    def test_missing_values(self):
+    def test_missing_values(self) -> None:
         nan = math.nan
         data, _ = self.build([nan, nan, nan, nan], [None])
         self.assertTrue(all(math.isnan(value) for value in data.iloc[0][["x", "f", "n"]]))
@@ -53,25 +56,25 @@ class FramesTest(unittest.TestCase):
         self.assertTrue(math.isnan(data["c"][0]))
         self.assertEqual(str(data["n"].dtype), "float64")
 
-    def test_columns_lie_one_after_another(self):
+    def test_columns_lie_one_after_another(self) -> None:
         data, _ = self.build([1, 2, 10, 20, 5, 6, 0, 1], ["a", "b"], count=2)
         self.assertEqual(data["x"].tolist(), [1, 2])
         self.assertEqual(data["n"].tolist(), [5, 6])
         self.assertEqual(data["on"].tolist(), [False, True])
         self.assertEqual(data["c"].tolist(), ["a", "b"])
 
-    def test_a_tensor_signature_gives_an_array(self):
+    def test_a_tensor_signature_gives_an_array(self) -> None:
         columns = [{"name": f"x{i}", "kind": "number", "dtype": "float32"} for i in range(3)]
         data, _ = inputs.Inputs(columns, "float32").build(payload(2, [], [1, 2, 3, 4, 5, 6]))
         self.assertEqual(data.dtype.name, "float32")
         self.assertEqual(data.tolist(), [[1, 3, 5], [2, 4, 6]])
 
-    def tensor(self, kind, dtype, dims, numbers, count=1, texts=()):
+    def tensor(self, kind: str, dtype: str, dims: list[int] | None, numbers: list[float], count: int = 1, texts: Any = ()) -> Any:
         width = max(len(numbers), len(texts)) // count
         columns = [{"name": f"x{i}", "kind": kind, "dtype": dtype} for i in range(width)]
         return inputs.Inputs(columns, dtype, dims).build(payload(count, [[text] for text in texts], numbers))[0]
 
-    def test_tensors_of_any_shape_and_type(self):
+    def test_tensors_of_any_shape_and_type(self) -> None:
         cube = self.tensor("number", "float32", [2, 2], [1, 2, 3, 4])
         self.assertEqual((cube.shape, cube.dtype.name, cube.tolist()), ((1, 2, 2), "float32", [[[1, 2], [3, 4]]]))
         self.assertEqual(self.tensor("number", "float64", [], [1, 2], count=2).tolist(), [1, 2])
@@ -86,9 +89,12 @@ class FramesTest(unittest.TestCase):
             with self.assertRaisesRegex(inputs.InputRefused, "x0: a value is missing"):
                 self.tensor(kind, dtype, None, numbers, texts=texts)
 
-    def test_times_of_several_forms_and_base64(self):
+    def test_times_of_several_forms_and_base64(self) -> None:
         columns = [{"name": "t", "kind": "string", "dtype": "datetime"}, {"name": "b", "kind": "string", "dtype": "binary"}]
-        build = lambda times, blobs: inputs.Inputs(columns, None).build(payload(len(times), [times, blobs], []))[0]
+
+        def build(times: list[str | None], blobs: list[str | None]) -> Any:
+            return inputs.Inputs(columns, None).build(payload(len(times), [times, blobs], []))[0]
+
         frame = build(["2020-01-02", "2020-01-02T03:04:05+02:00", None], ["YWI=", "YWI=\n", None])
         self.assertEqual([str(one) for one in frame["t"]], ["2020-01-02 00:00:00", "2020-01-02 01:04:05", "NaT"])
         self.assertEqual(frame["b"].tolist(), [b"ab", b"ab", None])
@@ -100,7 +106,7 @@ class FramesTest(unittest.TestCase):
 
 @unittest.skipUnless(HAS_PANDAS, "pandas is not installed")
 class ResultsTest(unittest.TestCase):
-    def read(self, output, count):
+    def read(self, output: Any, count: int) -> Any:
         self.names, data = results.split_names(results.encode_result(output, count))
         rows, width = inputs.COUNTS.unpack_from(data)
         self.assertEqual(rows, count)
@@ -108,7 +114,7 @@ class ResultsTest(unittest.TestCase):
             return json.loads(data[8:])
         return width, list(struct.unpack(f"<{(len(data) - 8) // 8}d", data[8:]))
 
-    def test_numbers_texts_and_frames(self):
+    def test_numbers_texts_and_frames(self) -> None:
         import numpy as np
         import pandas as pd
 
@@ -123,7 +129,7 @@ class ResultsTest(unittest.TestCase):
         self.assertEqual(self.read(mixed, 1), [{"label": "a", "p": None}])
         self.assertIsNone(self.names)
 
-    def test_columns_keep_their_names(self):
+    def test_columns_keep_their_names(self) -> None:
         import numpy as np
         import pandas as pd
 
@@ -142,7 +148,7 @@ class ResultsTest(unittest.TestCase):
             with self.assertRaisesRegex(ValueError, "for (each of )?2 rows|each of 2 rows"):
                 results.encode_result(output, 2)
 
-    def test_times_and_bytes_are_written_as_mlflow_writes_them(self):
+    def test_times_and_bytes_are_written_as_mlflow_writes_them(self) -> None:
         import numpy as np
         import pandas as pd
 
@@ -151,7 +157,7 @@ class ResultsTest(unittest.TestCase):
         self.assertEqual(self.read(np.array(["2020-01-01T10:00"], dtype="datetime64[s]"), 1), ["2020-01-01T10:00:00"])
         self.assertEqual(self.read([b"ab"], 1), ["YWI=\n"])
 
-    def test_a_wrong_number_of_rows_is_refused(self):
+    def test_a_wrong_number_of_rows_is_refused(self) -> None:
         with self.assertRaisesRegex(ValueError, "1 rows for 2"):
             results.encode_result([0.5], 2)
 
@@ -160,7 +166,7 @@ class ResultsTest(unittest.TestCase):
 class ServeTest(unittest.TestCase):
     """A whole conversation over a socket pair, with a model of plain Python."""
 
-    def setUp(self):
+    def setUp(self) -> None:
         self.folder = tempfile.TemporaryDirectory()
         folder = Path(self.folder.name)
         (folder / "code").mkdir()
@@ -191,17 +197,17 @@ class ServeTest(unittest.TestCase):
         self.thread = threading.Thread(target=worker.Scorer(frames.Channel(theirs), folder).serve, daemon=True)
         self.thread.start()
 
-    def tearDown(self):
+    def tearDown(self) -> None:
         self.socket.close()
         self.folder.cleanup()
 
-    def ask(self, op, data, codec=frames.JSON):
+    def ask(self, op: int, data: bytes, codec: int = frames.JSON) -> tuple[int, bytes]:
         self.channel.send(7, op, codec, data)
         number, answered, _, got = self.channel.receive()
         self.assertEqual(number, 7)
         return answered, got
 
-    def test_hello_load_predict_error_stats_drain(self):
+    def test_hello_load_predict_error_stats_drain(self) -> None:
         number, op, _, hello = self.channel.receive()
         self.assertEqual((number, op), (0, frames.HELLO))
         self.assertGreater(json.loads(hello)["pid"], 0)
@@ -217,7 +223,7 @@ class ServeTest(unittest.TestCase):
         op, stats = self.ask(frames.STATS, b"{}")
         # rows that the model refused were not scored
         self.assertEqual(json.loads(stats)["rows"], 2)
-        op, unknown = self.ask(99, b"{}")
+        op, _unknown = self.ask(99, b"{}")
         self.assertEqual(op, frames.ERROR)
         self.ask(frames.DRAIN, b"{}")
         self.thread.join(5)

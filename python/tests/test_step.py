@@ -12,6 +12,7 @@ import tempfile
 import textwrap
 import time
 import unittest
+from typing import Any
 
 from slipway.step import call, supervisor
 from slipway.step.log import RedactedLog
@@ -31,7 +32,7 @@ class StepCase(unittest.TestCase):
     def tearDown(self) -> None:
         self.folder.cleanup()
 
-    def start(self, code: str, **changes: object) -> subprocess.Popen:
+    def start(self, code: str, **changes: object) -> subprocess.Popen[bytes]:
         (self.dir / "work" / "job.py").write_text(textwrap.dedent(code))
         spec = {
             "attempt": f"test-{os.getpid()}-{self.id()}",
@@ -61,7 +62,7 @@ class StepCase(unittest.TestCase):
         command = [sys.executable, "-m", "slipway.step", str(self.dir / "spec.json")]
         return subprocess.Popen(command, env=env, start_new_session=True)
 
-    def run_step(self, code: str, **changes: object) -> dict:
+    def run_step(self, code: str, **changes: object) -> dict[str, Any]:
         self.assertEqual(self.start(code, **changes).wait(30), 0)
         return json.loads((self.dir / "exit.json").read_text())
 

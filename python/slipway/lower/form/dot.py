@@ -177,7 +177,7 @@ ORDERS = {
 }
 
 
-def find_orders(rows: list[Floats], coefficients: list[Floats], products: list[Floats]) -> list[str | None]:
+def find_orders(rows: Sequence[Floats], coefficients: Sequence[Floats], products: Sequence[Floats]) -> list[str | None]:
     """For each output the name of the order that repeats `products` (rows × outputs) exactly, or None.
 
     `rows` and `coefficients` (outputs × features) are lists of lists of floats.
@@ -188,7 +188,7 @@ def find_orders(rows: list[Floats], coefficients: list[Floats], products: list[F
     ]
 
 
-def repeats(dot: Dot, rows: list[Floats], coefficients: Floats, expected: Floats) -> bool:
+def repeats(dot: Dot, rows: Sequence[Floats], coefficients: Floats, expected: Floats) -> bool:
     """Whether an order gives every expected value."""
     return all(dot(row, coefficients) == want for row, want in zip(rows, expected))
 
