@@ -1,32 +1,7 @@
 /** Jobs, schedules and leases under a clock that is set, on SQLite and on a real PostgreSQL. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { startPostgres } from '../../test/postgres.ts'
-import { openPostgres } from '../store/postgres/postgres.ts'
-import { openSqlite } from '../store/sqlite/sqlite.ts'
+import { emptyPostgres, emptySqlite } from '../../test/databases.ts'
 import { clockCases } from './clock.cases.ts'
 
-clockCases('SQLite', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'slipway-clock-'))
-  const db = openSqlite(join(folder, 'test.db'))
-  return {
-    db,
-    close: async () => {
-      await db.close()
-      rmSync(folder, { recursive: true, force: true })
-    },
-  }
-})
+clockCases('SQLite', emptySqlite)
 
-clockCases('PostgreSQL', async () => {
-  const server = await startPostgres()
-  const db = openPostgres(server.url)
-  return {
-    db,
-    close: async () => {
-      await db.close()
-      await server.stop()
-    },
-  }
-})
+clockCases('PostgreSQL', emptyPostgres)

@@ -1,18 +1,5 @@
 /** Pruned monitors on a real PostgreSQL. */
-import { startPostgres } from '../../test/postgres.ts'
-import { migrate } from '../store/migrate.ts'
-import { openPostgres } from '../store/postgres/postgres.ts'
+import { migratedPostgres } from '../../test/databases.ts'
 import { pruneCases } from './prune.cases.ts'
 
-pruneCases('PostgreSQL', async () => {
-  const server = await startPostgres()
-  const db = openPostgres(server.url)
-  await migrate(db)
-  return {
-    db,
-    close: async () => {
-      await db.close()
-      await server.stop()
-    },
-  }
-})
+pruneCases('PostgreSQL', migratedPostgres)

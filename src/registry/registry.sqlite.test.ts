@@ -1,18 +1,5 @@
 /** The registry on SQLite. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { openSqlite } from '../store/sqlite/sqlite.ts'
+import { emptySqlite } from '../../test/databases.ts'
 import { registryCases } from './registry.cases.ts'
 
-registryCases('SQLite', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'slipway-registry-'))
-  const db = openSqlite(join(folder, 'slipway.db'))
-  return {
-    db,
-    close: async () => {
-      await db.close()
-      rmSync(folder, { recursive: true, force: true })
-    },
-  }
-})
+registryCases('SQLite', emptySqlite)

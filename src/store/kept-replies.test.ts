@@ -1,16 +1,11 @@
 /** Calls with a key, on SQLite and on a real PostgreSQL: one commits, the rest are told what it was answered. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { startPostgres } from '../../test/postgres.ts'
+import { emptyPostgres, emptySqlite } from '../../test/databases.ts'
 import type { Db } from './db.ts'
 import { KEPT_MS, keptReplies } from './kept-replies.ts'
 import type { KeptReplies, KeyedCall } from './kept-replies.ts'
 import { migrate } from './migrate.ts'
-import { openPostgres } from './postgres/postgres.ts'
-import { openSqlite } from './sqlite/sqlite.ts'
 
 const HOUR = 3_600_000
 
@@ -162,26 +157,6 @@ function cases(name: string, open: () => Promise<{ db: Db; close: () => Promise<
   })
 }
 
-cases('SQLite', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'slipway-replies-'))
-  const db = openSqlite(join(folder, 'test.db'))
-  return {
-    db,
-    close: async () => {
-      await db.close()
-      rmSync(folder, { recursive: true, force: true })
-    },
-  }
-})
+cases('SQLite', emptySqlite)
 
-cases('PostgreSQL', async () => {
-  const server = await startPostgres()
-  const db = openPostgres(server.url)
-  return {
-    db,
-    close: async () => {
-      await db.close()
-      await server.stop()
-    },
-  }
-})
+cases('PostgreSQL', emptyPostgres)

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startApp } from '../../src/app.ts'
+import { startTestApp } from '../app.ts'
 import type { App } from '../../src/app.ts'
 import type { CostItem, CostReport } from '../../src/contract/cost.ts'
 
@@ -38,15 +38,8 @@ describe('the cost of a run', () => {
     mkdirSync(join(folder, 'project'))
     writeFileSync(join(folder, 'project/steps.py'), STEPS)
     writeFileSync(join(folder, 'project/slipway.yaml'), PROJECT)
-    app = await startApp({
+    app = await startTestApp({
       dataDir,
-      host: '127.0.0.1',
-      port: 0,
-      gatewayPort: 0,
-      gateways: 0,
-      noAuth: false,
-      allowHosts: [],
-      logLevel: 'fatal',
     })
   })
   after(async () => {

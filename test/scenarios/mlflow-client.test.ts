@@ -1,11 +1,12 @@
 /** The unmodified mlflow client, with a token, against a running server: everything that a data scientist's notebook does. */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { startApp } from '../../src/app.ts'
+import { startTestApp } from '../app.ts'
+import { mlflowOutput } from '../output.ts'
+import type { Output } from '../output.ts'
 import type { App } from '../../src/app.ts'
 import { startPostgres } from '../postgres.ts'
 import { testEnv } from '../python-env.ts'
@@ -37,15 +38,8 @@ for (const [database, files] of PLACES) {
       if (files === 'S3') s3 = await startS3()
       if (files === 'S3' && s3 === undefined) return
       Object.assign(process.env, s3?.env)
-      app = await startApp({
+      app = await startTestApp({
         dataDir,
-        host: '127.0.0.1',
-        port: 0,
-        gatewayPort: 0,
-        gateways: 0,
-        noAuth: false,
-        allowHosts: [],
-        logLevel: 'error',
         ...(server !== undefined && { databaseUrl: server.url }),
         ...(s3 !== undefined && { blobsUrl: s3.url }),
       })
@@ -79,24 +73,6 @@ for (const [database, files] of PLACES) {
   })
 }
 
-function run(python: string, server: { url: string; token: string }): Promise<{ code: number | null; out: string }> {
-  const child = spawn(python, ['-B', join(import.meta.dirname, '../fixtures/mlflow_client.py')], {
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      HOME: process.env['HOME'] ?? '',
-      MLFLOW_TRACKING_URI: server.url,
-      MLFLOW_TRACKING_TOKEN: server.token,
-      MLFLOW_HTTP_REQUEST_MAX_RETRIES: '1',
-      OMP_NUM_THREADS: '1',
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 230_000,
-    killSignal: 'SIGKILL',
-  })
-  let out = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (out += String(chunk)))
-  return new Promise((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', (code) => resolve({ code, out }))
-  })
+function run(python: string, server: { url: string; token: string }): Promise<Output> {
+  return mlflowOutput({ python, file: 'mlflow_client.py', env: { OMP_NUM_THREADS: '1' }, limitMs: 230_000 }, server)
 }

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { after, before, describe, it } from 'node:test'
-import { startApp, type App } from '../../src/app.ts'
+import { startTestApp } from '../app.ts'
+import type { App } from '../../src/app.ts'
 import { CallError, createClient, type Client } from '../../src/client/client.ts'
 import { submitProject } from '../../src/cli/project/files.ts'
 import { authApi } from '../../src/contract/auth.ts'
@@ -50,15 +51,8 @@ for (const database of ['SQLite', 'PostgreSQL'] as const) {
     before(async () => {
       const server = database === 'PostgreSQL' ? await startPostgres() : undefined
       if (server !== undefined) stopDatabase = () => server.stop()
-      app = await startApp({
+      app = await startTestApp({
         dataDir: join(root, 'data'),
-        host: '127.0.0.1',
-        port: 0,
-        gatewayPort: 0,
-        gateways: 0,
-        noAuth: false,
-        allowHosts: [],
-        logLevel: 'error',
         ...(server !== undefined && { databaseUrl: server.url }),
       })
       token = readFileSync(app.tokenFile, 'utf8').trim()

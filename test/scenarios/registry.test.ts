@@ -1,10 +1,11 @@
 /** The unmodified mlflow client against the registry: its gates hold for it too, and it loads what was registered. */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { pino } from 'pino'
+import { mlflowOutput } from '../output.ts'
+import type { Output } from '../output.ts'
 import { auditLog, verifyAudit } from '../../src/auth/audit.ts'
 import { authenticator } from '../../src/auth/authenticate.ts'
 import { SYSTEM, tokens } from '../../src/auth/tokens.ts'
@@ -87,24 +88,9 @@ describe('the mlflow client and the registry', () => {
   })
 })
 
-function run(python: string, at: { url: string; token: string }): Promise<{ code: number | null; out: string }> {
-  const child = spawn(python, ['-B', join(import.meta.dirname, '../fixtures/mlflow_registry.py'), MODEL], {
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      HOME: process.env['HOME'] ?? '',
-      MLFLOW_TRACKING_URI: at.url,
-      MLFLOW_TRACKING_TOKEN: at.token,
-      MLFLOW_HTTP_REQUEST_MAX_RETRIES: '1',
-      OMP_NUM_THREADS: '1',
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 230_000,
-    killSignal: 'SIGKILL',
-  })
-  let out = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (out += String(chunk)))
-  return new Promise((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', (code) => resolve({ code, out }))
-  })
+function run(python: string, server: { url: string; token: string }): Promise<Output> {
+  return mlflowOutput(
+    { python, file: 'mlflow_registry.py', args: [MODEL], env: { OMP_NUM_THREADS: '1' }, limitMs: 230_000 },
+    server,
+  )
 }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, it } from 'node:test'
 import { promisify } from 'node:util'
-import { startApp } from '../../src/app.ts'
+import { startTestApp } from '../app.ts'
 import { createClient } from '../../src/client/client.ts'
 import { retentionApi } from '../../src/contract/retention.ts'
 import { trackingApi } from '../../src/contract/tracking.ts'
@@ -24,15 +24,8 @@ it(
   'python -m slipway.record keeps where a run comes from, and the diff says what changed',
   { timeout: 180_000 },
   async () => {
-    const app = await startApp({
+    const app = await startTestApp({
       dataDir: join(folder, 'data'),
-      host: '127.0.0.1',
-      port: 0,
-      gatewayPort: 0,
-      gateways: 0,
-      noAuth: false,
-      allowHosts: [],
-      logLevel: 'error',
     })
     try {
       const token = readFileSync(app.tokenFile, 'utf8').trim()

@@ -1,12 +1,13 @@
 /** Traces of the unmodified mlflow client and of a plain OpenTelemetry exporter, and requests that are none, against a running server. */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
-import { startApp } from '../../src/app.ts'
+import { startTestApp } from '../app.ts'
+import { mlflowOutput } from '../output.ts'
+import type { Output } from '../output.ts'
 import type { App } from '../../src/app.ts'
 import { prng } from '../../src/stats/prng.ts'
 import { otlpRequest } from '../otlp.ts'
@@ -26,15 +27,8 @@ for (const database of ['SQLite', 'PostgreSQL'] as const) {
     before(async () => {
       const server = database === 'PostgreSQL' ? await startPostgres() : undefined
       if (server !== undefined) stopDatabase = () => server.stop()
-      app = await startApp({
+      app = await startTestApp({
         dataDir,
-        host: '127.0.0.1',
-        port: 0,
-        gatewayPort: 0,
-        gateways: 0,
-        noAuth: false,
-        allowHosts: [],
-        logLevel: 'silent',
         ...(server !== undefined && { databaseUrl: server.url }),
       })
       token = readFileSync(app.tokenFile, 'utf8').trim()
@@ -249,24 +243,9 @@ for (const database of ['SQLite', 'PostgreSQL'] as const) {
   })
 }
 
-function run(python: string, server: { url: string; token: string }): Promise<{ code: number | null; out: string }> {
-  const child = spawn(python, ['-B', join(import.meta.dirname, '../fixtures/mlflow_traces.py')], {
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      HOME: process.env['HOME'] ?? '',
-      MLFLOW_TRACKING_URI: server.url,
-      MLFLOW_TRACKING_TOKEN: server.token,
-      MLFLOW_HTTP_REQUEST_MAX_RETRIES: '1',
-      MLFLOW_ENABLE_ASYNC_TRACE_LOGGING: 'false',
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 270_000,
-    killSignal: 'SIGKILL',
-  })
-  let out = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (out += String(chunk)))
-  return new Promise((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', (code) => resolve({ code, out }))
-  })
+function run(python: string, server: { url: string; token: string }): Promise<Output> {
+  return mlflowOutput(
+    { python, file: 'mlflow_traces.py', env: { MLFLOW_ENABLE_ASYNC_TRACE_LOGGING: 'false' }, limitMs: 270_000 },
+    server,
+  )
 }

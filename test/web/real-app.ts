@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
-import { startApp } from '../../src/app.ts'
+import { startTestApp } from '../app.ts'
 import type { Role } from '../../src/contract/access.ts'
 
 type Json = Record<string, unknown>
@@ -24,16 +24,9 @@ export interface RealApp {
 /** `pages` is the folder of the built pages. */
 export async function startReal(browser: Browser, pages: string): Promise<RealApp> {
   const dataDir = mkdtempSync(join(tmpdir(), 'slipway-ui-'))
-  const app = await startApp({
+  const app = await startTestApp({
     dataDir,
     pages,
-    host: '127.0.0.1',
-    port: 0,
-    gatewayPort: 0,
-    gateways: 0,
-    noAuth: false,
-    allowHosts: [],
-    logLevel: 'silent',
   })
   const admin = readFileSync(app.tokenFile, 'utf8').trim()
   const send = async (path: string, body: Json, token = admin): Promise<Json> => {

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { startApp } from '../../src/app.ts'
+import { startTestApp } from '../app.ts'
 import type { App } from '../../src/app.ts'
 import { CHROMIUM_MISSING, findChromium } from '../tools.ts'
 import { axeBreaches, buildPages, openBrowser } from './browser.ts'
@@ -42,16 +42,9 @@ async function logRun(app: App, name: string): Promise<void> {
 
 test('the pages work on the real server', { skip, timeout: 120_000 }, async () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'slipway-ui-'))
-  const app = await startApp({
+  const app = await startTestApp({
     dataDir,
     pages: buildPages().folder,
-    host: '127.0.0.1',
-    port: 0,
-    gatewayPort: 0,
-    gateways: 0,
-    noAuth: false,
-    allowHosts: [],
-    logLevel: 'silent',
   })
   const browser = await openBrowser(executable ?? '')
   try {

@@ -1,0 +1,56 @@
+/** Runs a program to its end and keeps what it wrote. */
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+
+/** How a program ended: null when it was killed at its limit; `out` is standard output and error as they came. */
+export interface Output {
+  readonly code: number | null
+  readonly out: string
+}
+
+export interface OutputOptions {
+  readonly env: NodeJS.ProcessEnv
+  /** It is killed after so many ms. */
+  readonly limitMs: number
+  readonly cwd?: string
+}
+
+/** Resolves when the program has ended, whatever its exit code; throws when it cannot be started. */
+export function outputOf(program: string, args: readonly string[], options: OutputOptions): Promise<Output> {
+  const { limitMs, ...rest } = options
+  const child = spawn(program, args, {
+    ...rest,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: limitMs,
+    killSignal: 'SIGKILL',
+  })
+  let out = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (out += String(chunk)))
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code) => resolve({ code, out }))
+  })
+}
+
+/** A script of `test/fixtures` that speaks to a server with the real mlflow client, and what it needs besides. */
+export interface MlflowScript {
+  readonly python: string
+  readonly file: string
+  readonly args?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+  readonly limitMs: number
+}
+
+/** Runs the script with the address and the token of the server; a call is not retried. */
+export function mlflowOutput(script: MlflowScript, server: { url: string; token: string }): Promise<Output> {
+  const file = join(import.meta.dirname, 'fixtures', script.file)
+  const env = {
+    PATH: process.env['PATH'] ?? '',
+    HOME: process.env['HOME'] ?? '',
+    MLFLOW_TRACKING_URI: server.url,
+    MLFLOW_TRACKING_TOKEN: server.token,
+    MLFLOW_HTTP_REQUEST_MAX_RETRIES: '1',
+    ...script.env,
+  }
+  return outputOf(script.python, ['-B', file, ...(script.args ?? [])], { env, limitMs: script.limitMs })
+}
