@@ -8,7 +8,7 @@ import type { Mounted } from '../http/mount.ts'
 import type { Window } from './records/attributions.ts'
 import type { PredictionQuery } from './records/predictions.ts'
 import type { EndpointView, ServingRoom } from './room.ts'
-import { inProject, seenEndpoint } from './seen.ts'
+import { inProject, seenEndpoint } from './endpoints/visible.ts'
 
 export function servingRoutes(room: ServingRoom): Mounted[] {
   const seen = (who: Principal, name: string): Promise<EndpointView> => seenEndpoint(room, who, name)

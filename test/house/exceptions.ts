@@ -131,9 +131,9 @@ src/scoring/results.ts | circle | in a circle
 src/serving | folders | src/serving/fleet
 src/serving | folders | src/serving/records
 src/serving/fleet/routing.ts | circle | in a circle
-src/serving/limits.ts | circle | in a circle
-src/serving/seen.ts | vague | seen.ts
-src/serving/variants.ts | circle | in a circle
+src/serving/context/limits.ts | circle | in a circle
+src/serving/endpoints/visible.ts | vague | seen.ts
+src/serving/endpoints/variants.ts | circle | in a circle
 # src/store
 src/store | folders | src/store/blobs
 src/store | folders | src/store/postgres

@@ -2,7 +2,7 @@
 import { toTime } from '../../contract/fields.ts'
 import type { AttributionCheck, MonitorSettings } from '../../contract/monitoring.ts'
 import { contributionSums } from '../../serving/records/attributions.ts'
-import { readLimits } from '../../serving/limits.ts'
+import { readLimits } from '../../serving/context/limits.ts'
 import { DAYS_OF_MONTH } from '../../stats/calibrate.ts'
 import { hash32 } from '../../stats/hash.ts'
 import { movedShares, rankGain } from '../../stats/moved-shares.ts'

@@ -4,7 +4,7 @@ import type { Attributions } from '../../contract/serving.ts'
 import { shareDistance, sharesOf } from '../../stats/moved-shares.ts'
 import type { Db, SqlValue } from '../../store/db.ts'
 import { EXPLAINED_PREFIX, unpackExplained } from './explained.ts'
-import { requireEndpoint, versionsOf } from '../rows.ts'
+import { requireEndpoint, versionsOf } from '../context/rows.ts'
 
 /** A time by event time, ms; `from` inclusive, `until` exclusive. */
 export interface Window {

@@ -4,7 +4,7 @@ import type { Latency } from '../../contract/endpoint-view.ts'
 import { problem } from '../../contract/errors.ts'
 import { toTime } from '../../contract/fields.ts'
 import type { Db } from '../../store/db.ts'
-import { requireEndpoint } from '../rows.ts'
+import { requireEndpoint } from '../context/rows.ts'
 import type { Role3 } from '../../gateway/table.ts'
 
 export interface LatencyAsked {

@@ -5,8 +5,8 @@ import { toTime } from '../../contract/fields.ts'
 import type { Prediction } from '../../contract/serving.ts'
 import type { Db, SqlValue } from '../../store/db.ts'
 import { EXPLAINED_PREFIX, nameExplanation, unpackExplained } from './explained.ts'
-import { requireEndpoint, versionsOf } from '../rows.ts'
-import type { EndpointVersion } from '../rows.ts'
+import { requireEndpoint, versionsOf } from '../context/rows.ts'
+import type { EndpointVersion } from '../context/rows.ts'
 import type { Role3 } from '../../gateway/table.ts'
 
 /** A page of predictions; times are ms, `from` inclusive, `until` exclusive. */

@@ -1,8 +1,8 @@
 /** The rows that the serving room keeps, and how they are read. */
-import { problem } from '../contract/errors.ts'
-import type { Reader } from '../store/db.ts'
-import type { BackendRoute, Role3 } from '../gateway/table.ts'
-import type { InputField } from '../scoring/fields.ts'
+import { problem } from '../../contract/errors.ts'
+import type { Reader } from '../../store/db.ts'
+import type { BackendRoute, Role3 } from '../../gateway/table.ts'
+import type { InputField } from '../../scoring/fields.ts'
 
 /** An endpoint. Times are ms. */
 export interface EndpointRow {

@@ -1,7 +1,7 @@
 /** Credentials with which the server asks its own gateways for a prediction on behalf of a page. */
-import { SYSTEM } from '../auth/tokens.ts'
-import type { Tokens } from '../auth/tokens.ts'
-import type { Clock } from '../contract/ids.ts'
+import { SYSTEM } from '../../auth/tokens.ts'
+import type { Tokens } from '../../auth/tokens.ts'
+import type { Clock } from '../../contract/ids.ts'
 
 const LIFE_MS = 86_400_000
 /** A token with less left than this is not used. */

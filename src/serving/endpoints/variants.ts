@@ -1,14 +1,14 @@
 /** Decides which versions an endpoint answers with: prepares their files, checks and writes the rows. */
-import { Problem, problem } from '../contract/errors.ts'
-import type { Clock } from '../contract/ids.ts'
-import type { Db, Tx } from '../store/db.ts'
-import { readInputs } from '../scoring/inputs.ts'
-import type { ModelInputs } from '../scoring/inputs.ts'
-import type { WantedVariant } from './fleet/routing.ts'
-import type { EndpointRow } from './rows.ts'
-import { requireEndpoint, variantsOf } from './rows.ts'
-import type { BackendRoute } from '../gateway/table.ts'
-import type { InputField, OnnxAnswer } from '../scoring/fields.ts'
+import { Problem, problem } from '../../contract/errors.ts'
+import type { Clock } from '../../contract/ids.ts'
+import type { Db, Tx } from '../../store/db.ts'
+import { readInputs } from '../../scoring/inputs.ts'
+import type { ModelInputs } from '../../scoring/inputs.ts'
+import type { WantedVariant } from '../fleet/routing.ts'
+import type { EndpointRow } from '../context/rows.ts'
+import { requireEndpoint, variantsOf } from '../context/rows.ts'
+import type { BackendRoute } from '../../gateway/table.ts'
+import type { InputField, OnnxAnswer } from '../../scoring/fields.ts'
 
 /** Where the files of a version lie. `native` and `onnx` are null when Python serves it, with the `reason`. */
 export interface VersionFiles {

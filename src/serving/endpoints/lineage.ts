@@ -1,8 +1,8 @@
 /** What serving knows of a version's lineage: the endpoints that have it among their variants. */
-import { versionNode } from '../registry/versions/lineage.ts'
-import type { LineageSource } from '../registry/versions/lineage.ts'
-import type { Reader } from '../store/db.ts'
-import type { VariantRow } from './rows.ts'
+import { versionNode } from '../../registry/versions/lineage.ts'
+import type { LineageSource } from '../../registry/versions/lineage.ts'
+import type { Reader } from '../../store/db.ts'
+import type { VariantRow } from '../context/rows.ts'
 
 /** Makes the source: an edge for each variant, labelled with its role. */
 export function endpointLineage(reader: Reader): LineageSource {

@@ -1,12 +1,12 @@
 /** The bounds that an endpoint has of its own: read, replaced as a whole, and built into the routing table. */
 import type { z } from 'zod'
-import type { Audit } from '../auth/audit.ts'
-import type { Principal } from '../contract/access.ts'
-import type { Clock } from '../contract/ids.ts'
-import type { Limits } from '../contract/serving.ts'
-import type { Db, Reader } from '../store/db.ts'
+import type { Audit } from '../../auth/audit.ts'
+import type { Principal } from '../../contract/access.ts'
+import type { Clock } from '../../contract/ids.ts'
+import type { Limits } from '../../contract/serving.ts'
+import type { Db, Reader } from '../../store/db.ts'
 import { requireEndpoint } from './rows.ts'
-import { raiseEpoch } from './variants.ts'
+import { raiseEpoch } from '../endpoints/variants.ts'
 
 export type EndpointLimits = z.output<typeof Limits>
 

@@ -1,7 +1,7 @@
 /** Which endpoints a caller may see: those of its project. */
-import type { Principal } from '../contract/access.ts'
-import { problem } from '../contract/errors.ts'
-import type { EndpointView, ServingRoom } from './room.ts'
+import type { Principal } from '../../contract/access.ts'
+import { problem } from '../../contract/errors.ts'
+import type { EndpointView, ServingRoom } from '../room.ts'
 
 /** The endpoint, if the caller's project may see it. Throws `not_found`. */
 export async function seenEndpoint(room: ServingRoom, who: Principal, name: string): Promise<EndpointView> {
