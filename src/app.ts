@@ -50,18 +50,10 @@ import { frozenEndpoint } from './rollout/freeze.ts'
 import { rolloutRoom } from './rollout/rollouts.ts'
 import type { Rollouts } from './rollout/rollouts.ts'
 import { rolloutRoutes } from './rollout/routes.ts'
-import { scoreNative } from './scoring/native/score.ts'
-import { verifyApart } from './scoring/native/verify-apart.ts'
-import { onnxServing } from './scoring/onnx/prove.ts'
-import { ingestHooks } from './serving/records/hooks.ts'
-import { endpointLineage } from './serving/endpoints/lineage.ts'
+import { scoringRoom } from './scoring/room.ts'
 import type { TlsFiles } from './gateway/http/tls.ts'
-import { ServingRoom } from './serving/room.ts'
-import type { ServingDeps } from './serving/room.ts'
-import { endpointUsing, holdsEndpoints } from './serving/context/rows.ts'
-import { servingRoutes } from './serving/routes.ts'
-import { tryTokens } from './serving/endpoints/trial-tokens.ts'
-import { viewRoutes } from './serving/endpoints/trial.ts'
+import { servingRoom } from './serving/room.ts'
+import type { ServingDeps, ServingRoom } from './serving/room.ts'
 import type { Blobs } from './store/blobs/blobs.ts'
 import type { Db } from './store/db.ts'
 import { keptReplies } from './store/kept-replies.ts'
@@ -244,13 +236,13 @@ type ServingParts = Pick<ServingDeps, 'versionFiles' | 'onnxRuntime' | 'hooks' |
 
 function makeServing({ options, log, auth }: Ground, base: Base, parts: ServingParts): ServingRoom {
   const { host, gatewayPort: port, grpcPort, gatewayTls: tls, gateways: count, allowHosts } = options
-  return new ServingRoom({
+  return servingRoom({
     ...base,
     ...parts,
     dataDir: options.dataDir,
     version: VERSION,
     open: options.noAuth,
-    tokens: () => auth.tokens.valid(),
+    tokens: auth.tokens,
     workers: SCORERS,
     memoryMb: SCORER_MB,
     gateways: {
@@ -372,7 +364,7 @@ function makeTracking({ options }: Ground, base: Base, { worker }: JobsRoom, bel
 
 /** Builds the rooms in their order; each gets what it needs from those above it. */
 function buildRooms(ground: Ground): House {
-  const { options, auth, http } = ground
+  const { options, http } = ground
   const { db } = ground.store
   const envs = envsRoom({ db, clock: Date.now })
   const base = makeBase(ground, envs)
@@ -384,34 +376,35 @@ function buildRooms(ground: Ground): House {
   const tracking = runs.context
   const traces = tracesRoom(tracking)
   const evaluation = evaluationRoom(tracking)
+  const scoring = scoringRoom(envs)
   const registry: Registry = registryRoom({
     ...base,
     modelsDir: join(options.dataDir, 'models'),
-    scoreNative,
-    usedBy: (model, version) => endpointUsing(db, model, version),
+    scoreNative: scoring.scoreNative,
+    usedBy: (model, version) => serving.usedBy(model, version),
   })
   const testEnv: Record<string, string> = {}
   const allow = options.egressAllow ?? []
   const webhooks = connectWebhooks({ ...base, dataDir: options.dataDir, allow, testEnv }, worker)
   const python = versionPython(base.envs)
-  const { onnxRuntime, prove, exporting } = onnxServing(envs.cacheFolder)
-  handleLowering(registry, worker, { python, verify: replaying(verifyApart), proveOnnx: prove, exporting })
+  const { onnxRuntime, prove, exporting } = scoring
+  handleLowering(registry, worker, { python, verify: replaying(scoring.verifyNative), proveOnnx: prove, exporting })
   const pipelines: PipelinesRoom = makePipelines(ground, base, { tracking, registry, jobs })
-  projectParts.push({ holds: holdsEndpoints }, pipelines.projectPart, registryPart(registry, webhooks))
   const llm = llmRoom({ ...tracking, seal: fileSeal(join(options.dataDir, KEY_FILE)).seal })
   const transfer = transferRoom({
     tracking,
     tables: registryTables(registry),
     madeFrom: (model) => madeFrom(registry, model),
   })
-  const serving = makeServing(ground, base, {
+  const serving: ServingRoom = makeServing(ground, base, {
     ...servingLinks(registry),
     versionFiles: (model, version) => versionFiles(registry, { python }, model, version),
     onnxRuntime,
     frozen: (reader, endpoint) => frozenEndpoint(reader, endpoint, base.clock()),
     // the rooms below are not there yet; nothing is ingested before they are
-    hooks: ingestHooks(() => [monitoring.hooks, rollouts.hooks]),
+    hooks: () => [monitoring.hooks, rollouts.hooks],
   })
+  projectParts.push(serving.projectPart, pipelines.projectPart, registryPart(registry, webhooks))
   const rollouts = makeRollouts(base, jobs, { serving, registry })
   const rooms = { tracking, registry, pipelines, serving }
   const monitoring: Monitoring = makeMonitoring(base, { ...rooms, tracking: runs, rollouts, jobs, http })
@@ -419,12 +412,11 @@ function buildRooms(ground: Ground): House {
   return {
     routes: [
       ...[runs, traces, evaluation, llm, transfer].flatMap((room) => room.routes),
-      ...registryRoutes(registry, [endpointLineage(db), incidentLineage(db)]),
+      ...registryRoutes(registry, [serving.lineage, incidentLineage(db)]),
       ...registryWireRoutes(registry, tracking),
       ...webhookRoutes(webhooks),
       ...pipelines.routes,
-      ...servingRoutes(serving),
-      ...viewRoutes(serving, { ...base, tokenOf: tryTokens(auth.tokens, base.clock) }),
+      ...serving.routes,
       ...rolloutRoutes(rollouts),
       ...monitoringRoutes(monitoring),
       ...cost.routes,
@@ -438,7 +430,7 @@ function buildRooms(ground: Ground): House {
       rollouts.loop.start()
       monitoring.start()
       cost.start()
-      return serving.addresses
+      return serving.addresses()
     },
     async stop() {
       await cost.stop()

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import type { VersionFiles } from '../src/serving/endpoints/variants.ts'
+import type { VersionFiles } from '../src/serving/endpoints/preparation.ts'
 import { testEnv, testEnvFolder } from './python-env.ts'
 
 /** What the models need; an environment locked from these can run them. */

@@ -7,7 +7,8 @@ import { requireVersion } from '../registry/room.ts'
 import type { Registry } from '../registry/room.ts'
 import { inputNames } from '../rollout/connect.ts'
 import type { Rollouts } from '../rollout/rollouts.ts'
-import type { ServingRoom } from '../serving/room.ts'
+import type { Endpoints } from '../serving/endpoints/endpoints.ts'
+import type { GatewayLogLoss } from '../serving/records/figures.ts'
 import { versionsOf } from '../serving/context/rows.ts'
 import { treeFiles } from '../store/blobs/trees.ts'
 import { retrainParams } from './incidents/retrain-params.ts'
@@ -17,7 +18,7 @@ import type { HouseEvent, MonitoringDeps, Reference } from './room.ts'
 export interface Neighbours {
   readonly registry: Registry
   readonly pipelines: Pick<Pipelines, 'startRun'>
-  readonly serving: ServingRoom
+  readonly serving: Endpoints & { readonly logLosses: () => Promise<GatewayLogLoss[]> }
   readonly rollouts: () => Rollouts
 }
 

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { auditLog } from '../auth/audit.ts'
-import { SYSTEM } from '../auth/tokens.ts'
+import { SYSTEM, tokens } from '../auth/tokens.ts'
 import { makeIds } from '../contract/ids.ts'
 import type { Clock } from '../contract/ids.ts'
 import type { Gate } from '../contract/registry.ts'
@@ -15,7 +15,8 @@ import { writeRecords } from '../serving/records/rows.ts'
 import type { RowRecord } from '../gateway/records.ts'
 import { servingRoom } from '../serving/room.ts'
 import type { ServingDeps, ServingRoom } from '../serving/room.ts'
-import { currentEpoch, variantsOf } from '../serving/context/rows.ts'
+import { currentEpoch } from '../serving/context/epoch.ts'
+import { variantsOf } from '../serving/context/rows.ts'
 import { runFiles } from '../gateway/run-files.ts'
 import type { VariantRow } from '../serving/context/rows.ts'
 import { prng } from '../stats/prng.ts'
@@ -102,7 +103,7 @@ function openServing(
     version: '0.0.0',
     gateways: { count: 0, host: '127.0.0.1', port: 0, allowHosts: [] },
     open: false,
-    tokens: () => Promise.resolve([]),
+    tokens: tokens(ground),
     async versionFiles(_model, version) {
       const reason = bench.broken.get(version)
       if (reason !== undefined) throw new Error(reason)
@@ -110,7 +111,7 @@ function openServing(
     },
     workers: 1,
     memoryMb: 1,
-    hooks: {},
+    hooks: () => [],
     frozen: (reader, endpoint) => frozenEndpoint(reader, endpoint, ground.clock()),
     changed: () => undefined,
     log: (_what, error) => void bench.errors.push(error),

@@ -6,8 +6,9 @@ import { aliasVersion, moveIn, returnAlias } from '../registry/aliases/aliases.t
 import { isWanted, markDeployment, wantedDeployments } from '../registry/versions/deployments.ts'
 import { promote } from '../registry/aliases/promotion.ts'
 import type { Registry } from '../registry/room.ts'
-import type { ServingRoom } from '../serving/room.ts'
-import { currentEpoch, variantsOf } from '../serving/context/rows.ts'
+import type { Endpoints } from '../serving/endpoints/endpoints.ts'
+import { currentEpoch } from '../serving/context/epoch.ts'
+import { variantsOf } from '../serving/context/rows.ts'
 import type { EndpointRow } from '../serving/context/rows.ts'
 import { slicesIn } from './room.ts'
 import type { RolloutDeps, Target } from './room.ts'
@@ -33,7 +34,7 @@ export type Connected = Pick<
 /** The alias that a promotion moves. */
 const PRODUCTION = 'production'
 
-export function connectRollout(serving: ServingRoom, registry: Registry): Connected {
+export function connectRollout(serving: Endpoints, registry: Registry): Connected {
   const { db } = registry
   return {
     target,

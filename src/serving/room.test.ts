@@ -8,6 +8,7 @@ import { startLoad } from '../../test/predict-load.ts'
 import { servingModels } from '../../test/serving-models.ts'
 import type { ScoredRow, ServingModels } from '../../test/serving-models.ts'
 import { auditLog } from '../auth/audit.ts'
+import { tokens } from '../auth/tokens.ts'
 import type { Principal } from '../contract/access.ts'
 import { makeIds } from '../contract/ids.ts'
 import { openStore } from '../store/open.ts'
@@ -18,7 +19,9 @@ import { gatewayStats } from './fleet/admin-client.ts'
 import { isAlive } from '../gateway/run-files.ts'
 import type { GatewayFile } from '../gateway/run-files.ts'
 import { servingRoom } from './room.ts'
-import type { Returned, ServingRoom } from './room.ts'
+import type { ServingRoom } from './room.ts'
+import type { Returned } from './endpoints/deployment.ts'
+import { getPrediction, listPredictions } from './records/predictions.ts'
 
 const WHO: Principal = { id: 'u', name: 'tester', role: 'admin', project: null, token_id: null }
 
@@ -61,16 +64,19 @@ async function open(dataDir: string, options: { gateways?: number; port?: number
     onBreakers: keep('b'),
   }
   const returns: Returned[] = []
-  const room = servingRoom({
+  const context = {
     db: store.db,
     clock: Date.now,
     ids: makeIds(Date.now, randomBytes),
     audit: auditLog(Date.now),
+  }
+  const room = servingRoom({
+    ...context,
     dataDir,
     version: '0.0.0',
     gateways: { count: options.gateways ?? 1, host: '127.0.0.1', port: options.port ?? 0, allowHosts: [] },
     open: true,
-    tokens: async () => [],
+    tokens: tokens(context),
     versionFiles: async (_model, version) => {
       const found = VERSIONS[version]
       if (found === undefined) throw new Error(`no version ${version}`)
@@ -78,7 +84,7 @@ async function open(dataDir: string, options: { gateways?: number; port?: number
     },
     workers: 1,
     memoryMb: 2048,
-    hooks,
+    hooks: () => [hooks],
     modelProject: async (_, model) => (model === 'foreign' ? 'elsewhere' : undefined),
     returned: async (_, __, back) => void returns.push(back),
     changed: () => undefined,
@@ -108,7 +114,7 @@ function inputsOf(row: ScoredRow): Record<string, unknown> {
 }
 
 async function predict(it: World, body: unknown, endpoint = 'flights'): Promise<{ status: number; body: Answer }> {
-  const response = await fetch(`${it.room.gatewayUrl}/v1/endpoints/${endpoint}:predict`, {
+  const response = await fetch(`${it.room.addresses().gateway_url}/v1/endpoints/${endpoint}:predict`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
@@ -152,7 +158,7 @@ test('a native version answers as scikit-learn did, by every protocol, and each 
   const split = {
     dataframe_split: { columns: Object.keys(inputsOf(first)), data: [Object.values(inputsOf(first))] },
   }
-  const mlflow = await fetch(`${it.room.gatewayUrl}/invocations`, {
+  const mlflow = await fetch(`${it.room.addresses().gateway_url}/invocations`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-slipway-event-time': '2013-09-24T05:20:00Z' },
     body: JSON.stringify(split),
@@ -164,18 +170,18 @@ test('a native version answers as scikit-learn did, by every protocol, and each 
     datatype: typeof value === 'string' ? 'BYTES' : 'FP64',
     data: [value],
   }))
-  const oip = await fetch(`${it.room.gatewayUrl}/v2/models/flights/infer`, {
+  const oip = await fetch(`${it.room.addresses().gateway_url}/v2/models/flights/infer`, {
     method: 'POST',
     body: JSON.stringify({ id: 'q1', inputs: tensors, parameters: { prediction_id: 'oip-1' } }),
   })
   const inferred = (await oip.json()) as { id: string; outputs: { data: number[] }[] }
   assert.equal(inferred.id, 'q1')
   const named = { id: 'q2', inputs: tensors, parameters: { prediction_id: 'oip-2' } }
-  const url = `${it.room.gatewayUrl}/v2/models/flights/versions/1/infer`
+  const url = `${it.room.addresses().gateway_url}/v2/models/flights/versions/1/infer`
   assert.equal((await fetch(url, { method: 'POST', body: JSON.stringify(named) })).status, 200)
   assert.deepEqual(inferred.outputs[0]?.data, reply.body.predictions[0])
   await it.room.flush()
-  const { items } = await it.room.predictions({ endpoint: 'flights', limit: 1000 })
+  const { items } = await listPredictions(it.store.db, { endpoint: 'flights', limit: 1000 })
   assert.equal(items.length, 63)
   assert.equal(new Set(items.map((one) => one.id)).size, 63)
   const marked = (mark: string) => it.seen.p.filter((record) => record[mark] === true).map((record) => record['id'])
@@ -185,7 +191,7 @@ test('a native version answers as scikit-learn did, by every protocol, and each 
     'rows of a call after its first',
   )
   assert.deepEqual(marked('pin'), ['oip-2'], 'a call that named a version')
-  const one = await it.room.prediction('flights', 'row-7')
+  const one = await getPrediction(it.store.db, 'flights', 'row-7')
   assert.deepEqual(one.inputs, inputsOf(some[7] as ScoredRow))
   assert.equal(one.event_time, new Date(times[7] ?? 0).toISOString())
   assert.equal(one.score, reply.body.scores[7])
@@ -203,7 +209,7 @@ test('the same id sent again is logged once', async () => {
 test('200 swaps under load: no failed request, no answer from a version outside the table of its epoch', async () => {
   const it = await world()
   const load = startLoad({
-    url: () => `${it.room.gatewayUrl}/v1/endpoints/flights:predict`,
+    url: () => `${it.room.addresses().gateway_url}/v1/endpoints/flights:predict`,
     body: (i) => JSON.stringify({ inputs: inputsOf(models.rows[i % 200] as ScoredRow) }),
     clients: 8,
     retries: 0,
@@ -290,7 +296,7 @@ test('the split is sticky and monotone: a growing weight never sends a key back'
 test('kill -9 of one of two gateways under load: no failed request with a retry; it is back within seconds', async () => {
   const it = await world({ gateways: 2 })
   const load = startLoad({
-    url: () => `${it.room.gatewayUrl}/v1/endpoints/flights:predict`,
+    url: () => `${it.room.addresses().gateway_url}/v1/endpoints/flights:predict`,
     body: (i) => JSON.stringify({ inputs: inputsOf(models.rows[i % 200] as ScoredRow) }),
     clients: 8,
     retries: 3,
@@ -331,7 +337,7 @@ test('gateways answer while control is gone, are adopted when it is back, and th
   })
   assert.deepEqual(gatewayPids(second), pids)
   await second.room.flush()
-  const { items } = await second.room.predictions({ endpoint: 'flights', limit: 10 })
+  const { items } = await listPredictions(second.store.db, { endpoint: 'flights', limit: 10 })
   assert.deepEqual(items.map((one) => one.id).sort(), ['alone', 'before'])
   assert.deepEqual(
     second.seen.p.map((one) => one['id']),
@@ -344,7 +350,7 @@ test('gateways answer while control is gone, are adopted when it is back, and th
 test('a gateway that is told to end answers what is sent to it; the other takes the rest', async () => {
   const it = await world({ gateways: 2 })
   const load = startLoad({
-    url: () => `${it.room.gatewayUrl}/v1/endpoints/flights:predict`,
+    url: () => `${it.room.addresses().gateway_url}/v1/endpoints/flights:predict`,
     body: (i) => JSON.stringify({ inputs: inputsOf(models.rows[i % 200] as ScoredRow) }),
     clients: 8,
     retries: 0,

@@ -1,66 +1,123 @@
 /** Routes of serving on the control process. */
 import type { Principal } from '../contract/access.ts'
+import { endpointViewApi } from '../contract/endpoint-view.ts'
+import type { Clock } from '../contract/ids.ts'
 import { servingApi } from '../contract/serving.ts'
 import { events } from '../http/events.ts'
-import type { ServerEvent } from '../http/events.ts'
 import { mount } from '../http/mount.ts'
 import type { Mounted } from '../http/mount.ts'
+import type { Db } from '../store/db.ts'
+import type { EndpointChanges } from './endpoints/changes.ts'
+import type { Endpoints } from './endpoints/endpoints.ts'
+import { followEndpoint } from './endpoints/event-stream.ts'
+import type { EndpointView } from './endpoints/listing.ts'
+import { tryEndpoint } from './endpoints/trial.ts'
+import type { TrialDeps } from './endpoints/trial.ts'
+import { inProject, visibleEndpoint } from './endpoints/visible.ts'
+import { readAttributions } from './records/attributions.ts'
 import type { Window } from './records/attributions.ts'
+import { latencyOf } from './records/latency.ts'
+import { getPrediction, listPredictions } from './records/predictions.ts'
 import type { PredictionQuery } from './records/predictions.ts'
-import type { EndpointView, ServingRoom } from './room.ts'
-import { inProject, seenEndpoint } from './endpoints/visible.ts'
 
-export function servingRoutes(room: ServingRoom): Mounted[] {
-  const seen = (who: Principal, name: string): Promise<EndpointView> => seenEndpoint(room, who, name)
+export interface ServingRoutesDeps {
+  readonly db: Db
+  readonly clock: Clock
+  readonly endpoints: Endpoints
+  readonly changes: Pick<EndpointChanges, 'listen'>
+  readonly trial: TrialDeps
+}
+
+export function servingRoutes(deps: ServingRoutesDeps): Mounted[] {
+  return [...endpointRoutes(deps), ...recordRoutes(deps), ...pageRoutes(deps)]
+}
+
+type Visible = (who: Principal, name: string) => Promise<EndpointView>
+
+function visibleTo({ endpoints }: ServingRoutesDeps): Visible {
+  return (who, name) => visibleEndpoint(endpoints, who, name)
+}
+
+function endpointRoutes(deps: ServingRoutesDeps): Mounted[] {
+  const { endpoints } = deps
+  const visible = visibleTo(deps)
   return [
-    mount(servingApi.makeReady, ({ who, params }) => room.scoring(who, params.name, params.version)),
+    mount(servingApi.makeReady, ({ who, params }) => endpoints.scoring(who, params.name, params.version)),
     mount(servingApi.listEndpoints, async ({ who, query }) => ({
-      items: await room.list(who.project ?? query.project),
+      items: await endpoints.list(who.project ?? query.project),
     })),
-    mount(servingApi.getEndpoint, ({ who, params }) => seen(who, params.name)),
+    mount(servingApi.getEndpoint, ({ who, params }) => visible(who, params.name)),
     mount(servingApi.putEndpoint, ({ who, params, body }) => {
       inProject(who, body.project, params.name)
-      return room.put(who, params.name, body)
+      return endpoints.put(who, params.name, body)
     }),
     mount(servingApi.deleteEndpoint, async ({ who, params }) => {
-      await seen(who, params.name)
-      await room.remove(who, params.name)
+      await visible(who, params.name)
+      await endpoints.remove(who, params.name)
       return {}
     }),
     mount(servingApi.deploy, async ({ who, params, body }) => {
-      await seen(who, params.name)
-      return room.deploy(who, params.name, body)
+      await visible(who, params.name)
+      return endpoints.deploy(who, params.name, body)
     }),
     mount(servingApi.rollbackEndpoint, async ({ who, params, body }) => {
-      await seen(who, params.name)
-      return room.rollback(who, params.name, body.reason ?? '')
+      await visible(who, params.name)
+      return endpoints.rollback(who, params.name, body.reason ?? '')
     }),
     mount(servingApi.getLimits, async ({ who, params }) => {
-      await seen(who, params.name)
-      return room.limits(params.name)
+      await visible(who, params.name)
+      return endpoints.limits(params.name)
     }),
     mount(servingApi.putLimits, async ({ who, params, body }) => {
-      await seen(who, params.name)
-      return room.setLimits(who, params.name, body)
+      await visible(who, params.name)
+      return endpoints.setLimits(who, params.name, body)
     }),
+  ]
+}
+
+function recordRoutes(deps: ServingRoutesDeps): Mounted[] {
+  const { db } = deps
+  const visible = visibleTo(deps)
+  return [
     mount(servingApi.listPredictions, async ({ who, params, query }) => {
-      await seen(who, params.name)
-      return room.predictions(queryOf(params.name, query))
+      await visible(who, params.name)
+      return listPredictions(db, queryOf(params.name, query))
     }),
     mount(servingApi.getPrediction, async ({ who, params }) => {
-      await seen(who, params.name)
-      return room.prediction(params.name, params.id)
+      await visible(who, params.name)
+      return getPrediction(db, params.name, params.id)
     }),
     mount(servingApi.getAttributions, async ({ who, params, query }) => {
-      await seen(who, params.name)
+      await visible(who, params.name)
       const { from, until, version, baseline_from: before, baseline_until: end } = query
       const baseline = before === undefined || end === undefined ? undefined : windowOf(before, end)
-      return room.attributions({ endpoint: params.name, version, window: windowOf(from, until), baseline })
+      return readAttributions(db, { endpoint: params.name, version, window: windowOf(from, until), baseline })
     }),
+  ]
+}
+
+function pageRoutes(deps: ServingRoutesDeps): Mounted[] {
+  const { db, clock, endpoints, changes, trial } = deps
+  const visible = visibleTo(deps)
+  return [
     mount(servingApi.endpointEvents, async ({ who, params, signal }) => {
-      await seen(who, params.name)
-      return events(follow(room, params.name, signal), signal)
+      await visible(who, params.name)
+      const follow = { listen: changes.listen, endpoint: (name: string) => endpoints.endpoint(name) }
+      return events(followEndpoint(follow, params.name, signal), signal)
     }),
+    mount(endpointViewApi.latency, async ({ who, params, query }) => {
+      await visible(who, params.name)
+      return latencyOf(db, clock(), {
+        endpoint: params.name,
+        windows: query.windows,
+        span_s: query.span_s,
+        ...(query.from !== undefined && { from: Date.parse(query.from) }),
+        ...(query.until !== undefined && { until: Date.parse(query.until) }),
+      })
+    }),
+    mount(endpointViewApi.tryIt, async ({ who, params, body }) =>
+      tryEndpoint(trial, await visible(who, params.name), body),
+    ),
   ]
 }
 
@@ -92,61 +149,4 @@ function queryOf(endpoint: string, query: ListQuery): PredictionQuery {
     ...(failed !== undefined && { failed: failed === 'true' }),
     ...(explained !== undefined && { explained: true }),
   }
-}
-
-/** Least time between two events of one stream, ms. */
-const PACE_MS = 1000
-
-function nothing(): void {
-  // nobody waits yet
-}
-
-/** The endpoint as it is now, and again whenever it changed or answered, at most once a second. */
-async function* follow(room: ServingRoom, name: string, signal: AbortSignal): AsyncGenerator<ServerEvent> {
-  let dirty = true
-  let wake = nothing
-  const stop = room.listen((changed) => {
-    if (changed !== name) return
-    dirty = true
-    wake()
-  })
-  signal.addEventListener('abort', () => wake(), { once: true })
-  try {
-    let before: EndpointView | undefined
-    while (!signal.aborted) {
-      if (dirty) {
-        dirty = false
-        const endpoint = await room.endpoint(name)
-        for (const event of breakerEvents(before, endpoint)) yield event
-        yield { event: 'endpoint', data: endpoint }
-        before = endpoint
-        await pause(PACE_MS, signal)
-      } else await new Promise<void>((resolve) => (wake = resolve))
-    }
-  } finally {
-    stop()
-  }
-}
-
-function breakerEvents(before: EndpointView | undefined, now: EndpointView): ServerEvent[] {
-  return now.variants.flatMap((variant) => {
-    const known = before?.variants.find((one) => one.version === variant.version && one.role === variant.role)
-    if (variant.tripped === null || before === undefined || known?.tripped === variant.tripped) return []
-    const data = { endpoint: now.name, version: variant.version, reason: variant.tripped, at: now.updated_at }
-    return [{ event: 'breaker', data }]
-  })
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms)
-    signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer)
-        resolve()
-      },
-      { once: true },
-    )
-  })
 }

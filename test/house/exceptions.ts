@@ -15,8 +15,6 @@ src/app.ts | app | http from more than one file
 src/app.ts | app | monitoring from more than one file
 src/app.ts | app | registry from more than one file
 src/app.ts | app | rollout from more than one file
-src/app.ts | app | scoring from more than one file
-src/app.ts | app | serving from more than one file
 src/app.ts | app | store from more than one file
 src/app.ts | app | tracking from more than one file
 src/app.ts | app | transfer from more than one file
@@ -24,7 +22,6 @@ src/app.ts | routes | src/monitoring/routes.ts
 src/app.ts | routes | src/registry/routes.ts
 src/app.ts | routes | src/registry/webhooks/routes.ts
 src/app.ts | routes | src/rollout/routes.ts
-src/app.ts | routes | src/serving/routes.ts
 # src/cli
 src/cli | folders | src/cli/demo
 src/cli | folders | src/cli/endpoint
@@ -64,7 +61,6 @@ src/monitoring/checks/evaluate.ts | reads | predictions of serving
 src/monitoring/checks/log-loss.ts | reads | endpoints of serving
 src/monitoring/connect.ts | reads | rollouts of rollout
 src/monitoring/connect.ts | seam | src/registry/room.ts
-src/monitoring/connect.ts | seam | src/serving/room.ts
 src/monitoring/connect.ts | vague | connect.ts
 src/monitoring/incidents | folders | src/monitoring/profiles
 src/monitoring/incidents/causes.ts | sentence | /^(9[5-9]|100) %/.test(one.text)
@@ -107,7 +103,6 @@ src/rollout | folders | src/rollout/simulation
 src/rollout/connect.ts | reads | endpoint_versions of serving
 src/rollout/connect.ts | reads | endpoints of serving
 src/rollout/connect.ts | seam | src/registry/room.ts
-src/rollout/connect.ts | seam | src/serving/room.ts
 src/rollout/connect.ts | vague | connect.ts
 src/rollout/evidence | folders | src/rollout/gates
 src/rollout/evidence/exposures.ts | reads | predictions of serving
@@ -122,18 +117,12 @@ src/rollout/simulation/recorded.ts | reads | predictions of serving
 src/rollout/simulation/recorded.ts | reads | shadow_predictions of serving
 # src/scoring
 src/scoring | folders | src/scoring/native
+src/scoring | folders | src/scoring/onnx
 src/scoring/backend.ts | circle | in a circle
 src/scoring/native | folders | src/scoring/native/arithmetic
 src/scoring/native | folders | src/scoring/native/text
 src/scoring/native | folders | src/scoring/native/trees
 src/scoring/results.ts | circle | in a circle
-# src/serving
-src/serving | folders | src/serving/fleet
-src/serving | folders | src/serving/records
-src/serving/fleet/routing.ts | circle | in a circle
-src/serving/context/limits.ts | circle | in a circle
-src/serving/endpoints/visible.ts | vague | seen.ts
-src/serving/endpoints/variants.ts | circle | in a circle
 # src/store
 src/store | folders | src/store/blobs
 src/store | folders | src/store/postgres

@@ -10,7 +10,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { auditLog } from '../../src/auth/audit.ts'
-import { SYSTEM } from '../../src/auth/tokens.ts'
+import { SYSTEM, tokens } from '../../src/auth/tokens.ts'
 import { makeIds } from '../../src/contract/ids.ts'
 import { currentIncident } from '../../src/monitoring/incidents/rows.ts'
 import { checkLogLoss, lossMemory } from '../../src/monitoring/checks/log-loss.ts'
@@ -184,20 +184,18 @@ test('a gateway: every prediction is answered, the loss is counted and becomes a
   const { db } = await openStore({ dataDir: folder })
   t.after(() => db.close())
   const ids = makeIds(Date.now, randomBytes)
+  const context = { db, clock: Date.now, ids, audit: auditLog(Date.now) }
   const room = servingRoom({
-    db,
-    clock: Date.now,
-    ids,
-    audit: auditLog(Date.now),
+    ...context,
     dataDir: folder,
     version: '0.0.0',
     gateways: { count: 1, host: '127.0.0.1', port: 0, allowHosts: [] },
     open: true,
-    tokens: async () => [],
+    tokens: tokens(context),
     versionFiles: async () => models.files('hgb'),
     workers: 1,
     memoryMb: 2048,
-    hooks: {},
+    hooks: () => [],
     changed: () => undefined,
     log: () => undefined,
   })
@@ -210,7 +208,7 @@ test('a gateway: every prediction is answered, the loss is counted and becomes a
   const predict = async (): Promise<string> => {
     const { score: _, ...inputs } = models.rows[sent % models.rows.length] ?? { score: 0 }
     const name = `row-${sent++}`
-    const reply = await fetch(`${room.gatewayUrl}/v1/endpoints/e:predict`, {
+    const reply = await fetch(`${room.addresses().gateway_url}/v1/endpoints/e:predict`, {
       method: 'POST',
       body: JSON.stringify({ inputs, id: name, routing_key: 'k'.repeat(200) }),
     })
@@ -218,7 +216,7 @@ test('a gateway: every prediction is answered, the loss is counted and becomes a
     return name
   }
   const lost = async (): Promise<number> => {
-    const text = await (await fetch(`${room.gatewayUrl}/metrics`)).text()
+    const text = await (await fetch(`${room.addresses().gateway_url}/metrics`)).text()
     return Number(/^slipway_log_lost_total (\d+)$/m.exec(text)?.[1])
   }
   const memory = lossMemory()

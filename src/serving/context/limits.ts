@@ -1,20 +1,13 @@
 /** The bounds that an endpoint has of its own: read, replaced as a whole, and built into the routing table. */
 import type { z } from 'zod'
-import type { Audit } from '../../auth/audit.ts'
 import type { Principal } from '../../contract/access.ts'
-import type { Clock } from '../../contract/ids.ts'
 import type { Limits } from '../../contract/serving.ts'
-import type { Db, Reader } from '../../store/db.ts'
+import type { Reader } from '../../store/db.ts'
+import type { ServingContext } from './context.ts'
 import { requireEndpoint } from './rows.ts'
-import { raiseEpoch } from '../endpoints/variants.ts'
+import { raiseEpoch } from './epoch.ts'
 
 export type EndpointLimits = z.output<typeof Limits>
-
-export interface LimitsDeps {
-  readonly db: Db
-  readonly clock: Clock
-  readonly audit: Audit
-}
 
 /** The bounds of an endpoint; `{}` where none were set. */
 export async function readLimits(reader: Reader, endpoint: string): Promise<EndpointLimits> {
@@ -24,7 +17,7 @@ export async function readLimits(reader: Reader, endpoint: string): Promise<Endp
 
 /** Replaces the bounds of an endpoint and raises the epoch. Throws `not_found`. */
 export async function writeLimits(
-  deps: LimitsDeps,
+  deps: Omit<ServingContext, 'ids'>,
   who: Principal,
   endpoint: string,
   limits: EndpointLimits,

@@ -1,7 +1,7 @@
 /** The rows that the serving room keeps, and how they are read. */
 import { problem } from '../../contract/errors.ts'
 import type { Reader } from '../../store/db.ts'
-import type { BackendRoute, Role3 } from '../../gateway/table.ts'
+import type { BackendRoute, BreakerRoute, Role3 } from '../../gateway/table.ts'
 import type { InputField } from '../../scoring/fields.ts'
 
 /** An endpoint. Times are ms. */
@@ -29,6 +29,16 @@ export interface VariantRow {
   readonly breaker: string | null
 }
 
+/** A variant as a caller wants it. */
+export interface WantedVariant {
+  readonly role: Role3
+  readonly version: string
+  /** In parts of 10000 of the traffic; 0 but for a canary. */
+  readonly weight: number
+  /** The rule of its breaker; absent = the default. */
+  readonly breaker?: BreakerRoute
+}
+
 /** A version as an endpoint serves it. */
 export interface EndpointVersion {
   readonly version: string
@@ -38,8 +48,14 @@ export interface EndpointVersion {
   readonly reason: string | null
 }
 
+/** An endpoint; undefined when there is none of this name. */
+export function endpointRow(reader: Reader, name: string): Promise<EndpointRow | undefined> {
+  return reader.get<EndpointRow>('SELECT * FROM endpoints WHERE name = ?', [name])
+}
+
+/** An endpoint. Throws `not_found`. */
 export async function requireEndpoint(reader: Reader, name: string): Promise<EndpointRow> {
-  const row = await reader.get<EndpointRow>('SELECT * FROM endpoints WHERE name = ?', [name])
+  const row = await endpointRow(reader, name)
   if (row === undefined) throw problem('not_found', { what: 'endpoint', id: name })
   return row
 }
@@ -68,12 +84,6 @@ export async function versionsOf(reader: Reader, endpoint: string): Promise<Map<
       },
     ]),
   )
-}
-
-/** The number of the newest routing table. */
-export async function currentEpoch(reader: Reader): Promise<number> {
-  const row = await reader.get<{ epoch: number }>("SELECT epoch FROM serving_state WHERE id = 'routing'")
-  return row?.epoch ?? 0
 }
 
 /** In words the endpoint that has a version of a model among its variants, or any version of it when `version` is null; null when none has. */

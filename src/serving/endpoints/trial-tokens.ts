@@ -8,7 +8,7 @@ const LIFE_MS = 86_400_000
 const LEAST_MS = 600_000
 
 /** Makes the function that gives a token of a project; one is made a day, when it is first needed. */
-export function tryTokens(access: Tokens, clock: Clock): (project: string) => Promise<string> {
+export function trialTokens(access: Pick<Tokens, 'create'>, clock: Clock): (project: string) => Promise<string> {
   const made = new Map<string, { token: Promise<string>; until: number }>()
   return (project) => {
     const known = made.get(project)

@@ -11,12 +11,11 @@ import { servingModels } from '../../../test/serving-models.ts'
 import { auditLog } from '../../auth/audit.ts'
 import { tokens } from '../../auth/tokens.ts'
 import type { Principal } from '../../contract/access.ts'
+import { endpointViewApi } from '../../contract/endpoint-view.ts'
 import { makeIds } from '../../contract/ids.ts'
 import type { Call } from '../../http/mount.ts'
 import { openStore } from '../../store/open.ts'
 import { servingRoom } from '../room.ts'
-import { tryTokens } from './trial-tokens.ts'
-import { viewRoutes } from './trial.ts'
 
 const ROOT: Principal = { id: 'u', name: 'tester', role: 'admin', project: null, token_id: null }
 
@@ -46,11 +45,11 @@ async function asksItself(t: TestContext, secure: boolean): Promise<void> {
     version: '0.0.0',
     gateways: { count: 1, host: '127.0.0.1', port: 0, allowHosts: [], ...(tls !== undefined && { tls }) },
     open: false,
-    tokens: () => access.valid(),
+    tokens: access,
     versionFiles: async () => models.files('hgb', false),
     workers: 1,
     memoryMb: 2048,
-    hooks: {},
+    hooks: () => [],
     modelProject: async () => 'p',
     returned: async () => undefined,
     changed: () => undefined,
@@ -64,9 +63,7 @@ async function asksItself(t: TestContext, secure: boolean): Promise<void> {
   await room.start()
   await room.put(ROOT, 'flights', { project: 'p', model: 'm' })
   await room.deploy(ROOT, 'flights', { version: '1' })
-  const mounted = viewRoutes(room, { ...deps, tokenOf: tryTokens(access, Date.now) }).find(
-    ({ route }) => route.method === 'POST',
-  )
+  const mounted = room.routes.find(({ route }) => route === endpointViewApi.tryIt)
   const ask = async (inputs: object, who = ROOT): Promise<Answer> =>
     (await mounted?.handle({ who, params: { name: 'flights' }, body: { inputs } } as unknown as Call)) as Answer
   const { score, ...inputs } = models.rows[0] ?? { score: 0 }

@@ -1,53 +1,36 @@
-/** What the page of an endpoint asks: latency over time, and one prediction made on behalf of who looks at it. */
+/** One prediction made on behalf of who looks at the page of an endpoint: the server asks its own gateway. */
 import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { request as secureRequest } from 'node:https'
-import { endpointViewApi } from '../../contract/endpoint-view.ts'
 import { problem } from '../../contract/errors.ts'
-import type { Clock } from '../../contract/ids.ts'
-import { mount } from '../../http/mount.ts'
-import type { Mounted } from '../../http/mount.ts'
-import type { Db } from '../../store/db.ts'
 import { ownTrust } from '../../gateway/http/tls.ts'
 import type { TlsFiles } from '../../gateway/http/tls.ts'
-import { latencyOf } from '../records/latency.ts'
-import type { ServingRoom } from '../room.ts'
-import { seenEndpoint } from './visible.ts'
-
-export interface ViewDeps {
-  readonly db: Db
-  readonly clock: Clock
-  /** A token that may ask for predictions in a project, for a call of the server itself to its own gateway. */
-  readonly tokenOf: (project: string) => Promise<string>
-}
 
 /** Longest wait for the gateway's answer, and the most of it that is read. */
 const ANSWER_MS = 30_000
 const MOST_BYTES = 1_000_000
 
-export function viewRoutes(room: ServingRoom, deps: ViewDeps): Mounted[] {
-  return [
-    mount(endpointViewApi.latency, async ({ who, params, query }) => {
-      await seenEndpoint(room, who, params.name)
-      return latencyOf(deps.db, deps.clock(), {
-        endpoint: params.name,
-        windows: query.windows,
-        span_s: query.span_s,
-        ...(query.from !== undefined && { from: Date.parse(query.from) }),
-        ...(query.until !== undefined && { until: Date.parse(query.until) }),
-      })
-    }),
-    mount(endpointViewApi.tryIt, async ({ who, params, body }) => {
-      const { project, url } = await seenEndpoint(room, who, params.name)
-      const token = await deps.tokenOf(project)
-      const at = { url, tls: room.tls }
-      const first = await ask(at, token, body)
-      if (first.status !== 401) return first
-      // a token that was made just now is not in the gateways' table yet
-      await room.refresh()
-      return ask(at, token, body)
-    }),
-  ]
+export interface TrialDeps {
+  /** A token that may ask for predictions in a project, for a call of the server itself to its own gateway. */
+  readonly tokenOf: (project: string) => Promise<string>
+  /** Certificate and key of the gateways; undefined without TLS. */
+  readonly tls: TlsFiles | undefined
+  /** Brings the tokens as they are now to every gateway. */
+  readonly refresh: () => Promise<void>
+}
+
+/** The gateway's answer, whatever it is. Throws `unavailable` when no gateway answers. */
+export async function tryEndpoint(
+  { tokenOf, tls, refresh }: TrialDeps,
+  { project, url }: { readonly project: string; readonly url: string },
+  body: object,
+): Promise<Answer> {
+  const token = await tokenOf(project)
+  const first = await ask({ url, tls }, token, body)
+  if (first.status !== 401) return first
+  // a token that was made just now is not in the gateways' table yet
+  await refresh()
+  return ask({ url, tls }, token, body)
 }
 
 interface Answer {

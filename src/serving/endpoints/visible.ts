@@ -1,11 +1,16 @@
 /** Which endpoints a caller may see: those of its project. */
 import type { Principal } from '../../contract/access.ts'
 import { problem } from '../../contract/errors.ts'
-import type { EndpointView, ServingRoom } from '../room.ts'
+import type { Endpoints } from './endpoints.ts'
+import type { EndpointView } from './listing.ts'
 
 /** The endpoint, if the caller's project may see it. Throws `not_found`. */
-export async function seenEndpoint(room: ServingRoom, who: Principal, name: string): Promise<EndpointView> {
-  const endpoint = await room.endpoint(name)
+export async function visibleEndpoint(
+  endpoints: Pick<Endpoints, 'endpoint'>,
+  who: Principal,
+  name: string,
+): Promise<EndpointView> {
+  const endpoint = await endpoints.endpoint(name)
   inProject(who, endpoint.project, name)
   return endpoint
 }

@@ -5,8 +5,9 @@ import { pushTable, warmTable } from './admin-client.ts'
 import type { LoadFailure } from '../../gateway/loader.ts'
 import type { EndpointLimits } from '../context/limits.ts'
 import { readLimits } from '../context/limits.ts'
-import type { EndpointRow, EndpointVersion, VariantRow } from '../context/rows.ts'
-import { currentEpoch, variantsOf, versionsOf } from '../context/rows.ts'
+import type { EndpointRow, EndpointVersion, VariantRow, WantedVariant } from '../context/rows.ts'
+import { variantsOf, versionsOf } from '../context/rows.ts'
+import { currentEpoch } from '../context/epoch.ts'
 import type { GatewayFile } from '../../gateway/run-files.ts'
 import type { BreakerRoute, EndpointRoute, RoutingTable, TokenRoute, VariantRoute } from '../../gateway/table.ts'
 import type { LimitsRoute } from '../../scoring/fields.ts'
@@ -16,15 +17,6 @@ export interface RoutingDeps {
   readonly db: Reader
   readonly open: boolean
   readonly tokens: () => Promise<readonly TokenRoute[]>
-}
-
-/** A variant as a caller wants it. */
-export interface WantedVariant {
-  readonly role: VariantRow['role']
-  readonly version: string
-  readonly weight: number
-  /** The rule of its breaker; absent = the default. */
-  readonly breaker?: BreakerRoute
 }
 
 /** The table as the rows say it now. `instead` replaces the variants of one endpoint, to try a change before it is written. */

@@ -1,5 +1,6 @@
 /** Live figures of endpoints: what all gateways count, added up. */
 import type { ServingSample } from '../../cost/meters.ts'
+import type { Reader } from '../../store/db.ts'
 import { mergeSketch, quantile, sketch, sketchFromJson } from '../../stats/sketch.ts'
 import { gatewayStats } from '../fleet/admin-client.ts'
 import type { GatewayStats, GatewayVariant } from '../fleet/admin-client.ts'
@@ -17,8 +18,21 @@ export interface VariantFigures {
   readonly p99_ms: number | null
 }
 
+/** Age at which figures are read again, ms. */
+const FRESH_MS = 500
+
+/** Reads the figures of every gateway, at most twice a second, however many ask. */
+export function gatewayFigures(gateways: () => readonly GatewayFile[]): () => Promise<readonly GatewayStats[]> {
+  let last: { at: number; read: Promise<GatewayStats[]> } | undefined
+  return () => {
+    const now = performance.now()
+    if (last === undefined || now - last.at > FRESH_MS) last = { at: now, read: readGateways(gateways()) }
+    return last.read
+  }
+}
+
 /** Asks every gateway; those that do not answer are left out. */
-export async function readGateways(gateways: readonly GatewayFile[]): Promise<GatewayStats[]> {
+async function readGateways(gateways: readonly GatewayFile[]): Promise<GatewayStats[]> {
   const found = await Promise.all(gateways.map(({ socket }) => gatewayStats(socket).catch(() => undefined)))
   return found.filter((stats) => stats !== undefined)
 }
@@ -60,6 +74,33 @@ function isSame(
 /** Three decimals: microseconds. */
 function round(value: number): number {
   return Math.round(value * 1000) / 1000
+}
+
+/** What one gateway's log could not write, and the requests that the gateway answered by endpoint; both since its start. */
+export interface GatewayLogLoss {
+  /** Names the log for good. */
+  readonly writer: string
+  readonly lost: number
+  /** Why the last record was lost. */
+  readonly error: string | null
+  readonly requests: ReadonlyMap<string, number>
+}
+
+export function logLossesOf(gateways: readonly GatewayStats[]): GatewayLogLoss[] {
+  return gateways.map(({ log, variants }) => {
+    const requests = new Map<string, number>()
+    for (const { endpoint, stats } of variants) requests.set(endpoint, (requests.get(endpoint) ?? 0) + stats.requests)
+    return { writer: log.writer, lost: log.lost, error: log.error, requests }
+  })
+}
+
+/** Cumulative use of each gateway process by variant, for the meters. */
+export async function servingUsage(
+  db: Reader,
+  figures: () => Promise<readonly GatewayStats[]>,
+): Promise<ServingSample[]> {
+  const rows = await db.all<{ name: string; project: string }>('SELECT name, project FROM endpoints')
+  return usageOf(await figures(), new Map(rows.map((row) => [row.name, row.project])))
 }
 
 /** Cumulative figures since each gateway's start, by variant, for the meters; `projects` by endpoint. */

@@ -1,0 +1,115 @@
+/** Brings versions to an endpoint: prepared and loaded first, then written and swapped; deploys and rollbacks by hand. */
+import type { Principal } from '../../contract/access.ts'
+import { Problem, problem } from '../../contract/errors.ts'
+import type { GatewayFile } from '../../gateway/run-files.ts'
+import type { Reader, Tx } from '../../store/db.ts'
+import type { ServingContext } from '../context/context.ts'
+import type { WantedVariant } from '../context/rows.ts'
+import { requireEndpoint, variantsOf } from '../context/rows.ts'
+import { buildTable, warmAll } from '../fleet/routing.ts'
+import type { RoutingDeps } from '../fleet/routing.ts'
+import { prepareVersion } from './preparation.ts'
+import type { VersionPorts } from './preparation.ts'
+import { writeVariants } from './variants.ts'
+
+/** An endpoint's return from one version to the one before. */
+export interface Returned {
+  readonly endpoint: string
+  readonly model: string
+  readonly from: string | null
+  readonly to: string
+  readonly reason: string
+}
+
+/** A version that is to answer at once. */
+export interface Deploy {
+  readonly version: string
+  readonly reason?: string | undefined
+  /** Although the endpoint is frozen; needs a reason. */
+  readonly override_freeze?: boolean | undefined
+}
+
+export interface DeploymentDeps extends ServingContext, VersionPorts, Pick<RoutingDeps, 'tokens' | 'open'> {
+  readonly gateways: () => readonly GatewayFile[]
+  /** Port: why nothing may go forward on an endpoint now, in words; null when it may. */
+  readonly frozen?: (reader: Reader, endpoint: string) => Promise<string | null>
+  /** Port: told of a rollback in its transaction, so that the alias of the version that was left goes back too. */
+  readonly returned?: (t: Tx, who: Principal, back: Returned) => Promise<void>
+}
+
+/** Finds the files of versions and loads them on the gateways, so that naming them in `writeVariants` is instant. Throws `unprocessable` for one that does not load. */
+export async function prepareVariants(
+  deps: DeploymentDeps,
+  name: string,
+  variants: readonly WantedVariant[],
+): Promise<void> {
+  const { db } = deps
+  const row = await requireEndpoint(db, name)
+  for (const { version } of variants) {
+    await prepareVersion(deps, row, version).catch((error: unknown) => {
+      if (error instanceof Problem) throw error
+      throw notLoaded(version, error instanceof Error ? error.message : String(error), error)
+    })
+  }
+  const table = await buildTable(deps, { endpoint: name, variants })
+  const [failed] = (await warmAll(deps.gateways(), table)).filter((one) => one.endpoint === name)
+  if (failed === undefined) return
+  await db.tx((t) => t.run('DELETE FROM endpoint_versions WHERE endpoint = ? AND version = ?', [name, failed.version]))
+  throw notLoaded(failed.version, failed.reason)
+}
+
+function notLoaded(version: string, reason: string, cause?: unknown): Error {
+  return problem('unprocessable', { detail: `version ${version} does not load: ${reason}` }, cause)
+}
+
+/** Prepares variants and writes them; `also` runs in the transaction that writes. Nothing is changed when a version does not load. */
+export async function changeVariants(
+  deps: DeploymentDeps,
+  name: string,
+  variants: readonly WantedVariant[],
+  also?: (t: Tx) => Promise<void>,
+): Promise<void> {
+  await prepareVariants(deps, name, variants)
+  await deps.db.tx(async (t) => {
+    await writeVariants(t, name, variants, deps.clock())
+    await also?.(t)
+  })
+}
+
+/** Makes a version the stable one; canary and shadows end. Throws `unprocessable`, `conflict` in a freeze, `invalid_field` for an override without a reason. */
+export async function deployVersion(deps: DeploymentDeps, who: Principal, name: string, wish: Deploy): Promise<void> {
+  const { version, reason } = wish
+  if (wish.override_freeze === true && reason === undefined)
+    throw problem('invalid_field', { field: 'reason', value: null, expected: 'why the freeze is overridden' })
+  await overriddenFreeze(deps, deps.db, name, wish)
+  await changeVariants(deps, name, [{ role: 'stable', version, weight: 0 }], async (t) => {
+    const overrides = await overriddenFreeze(deps, t, name, wish)
+    const detail = { version, ...(reason !== undefined && { reason }), ...(overrides !== null && { overrides }) }
+    await deps.audit.record(t, who, { verb: 'deploy', resource: 'endpoints', id: name, detail })
+  })
+}
+
+/** The freeze that a deploy overrides; null where there is none. Throws `conflict` for one that holds it up. */
+async function overriddenFreeze(
+  { frozen }: DeploymentDeps,
+  reader: Reader,
+  name: string,
+  { override_freeze }: Deploy,
+): Promise<string | null> {
+  const why = (await frozen?.(reader, name)) ?? null
+  if (why === null || override_freeze === true) return why
+  throw problem('conflict', { detail: `${name} is ${why}; wait, or set override_freeze and a reason` })
+}
+
+/** Returns to the stable version before the present one, which is still loaded. Throws `conflict` when there is none. */
+export async function rollBack(deps: DeploymentDeps, who: Principal, name: string, reason: string): Promise<void> {
+  const { previous_version, model } = await requireEndpoint(deps.db, name)
+  if (previous_version === null)
+    throw problem('conflict', { detail: `endpoint "${name}" has had no other version to return to` })
+  const from = (await variantsOf(deps.db, name)).find((variant) => variant.role === 'stable')?.version ?? null
+  await changeVariants(deps, name, [{ role: 'stable', version: previous_version, weight: 0 }], async (t) => {
+    await deps.returned?.(t, who, { endpoint: name, model, from, to: previous_version, reason })
+    const detail = { action: 'rollback', version: previous_version, reason }
+    await deps.audit.record(t, who, { verb: 'deploy', resource: 'endpoints', id: name, detail })
+  })
+}

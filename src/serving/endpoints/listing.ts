@@ -1,0 +1,68 @@
+/** Endpoints as they are shown: rows, variants, live figures of the gateways. */
+import type { z } from 'zod'
+import { toTime } from '../../contract/fields.ts'
+import type { Endpoint } from '../../contract/serving.ts'
+import type { Db } from '../../store/db.ts'
+import { currentEpoch } from '../context/epoch.ts'
+import type { EndpointRow } from '../context/rows.ts'
+import { requireEndpoint, variantsOf, versionsOf } from '../context/rows.ts'
+import type { GatewayStats } from '../fleet/admin-client.ts'
+import { figuresOf } from '../records/figures.ts'
+
+export type EndpointView = z.output<typeof Endpoint>
+
+export interface ListingDeps {
+  readonly db: Db
+  /** Live figures of every gateway that answers. */
+  readonly figures: () => Promise<readonly GatewayStats[]>
+  /** Base URL of predictions. */
+  readonly gatewayUrl: () => string
+}
+
+/** Every endpoint of a project, or of all, by name. */
+export async function listEndpoints(deps: ListingDeps, project?: string): Promise<EndpointView[]> {
+  const rows =
+    project === undefined
+      ? await deps.db.all<EndpointRow>('SELECT * FROM endpoints ORDER BY name')
+      : await deps.db.all<EndpointRow>('SELECT * FROM endpoints WHERE project = ? ORDER BY name', [project])
+  return Promise.all(rows.map((row) => endpointView(deps, row)))
+}
+
+/** One endpoint with live figures. Throws `not_found`. */
+export async function getEndpoint(deps: ListingDeps, name: string): Promise<EndpointView> {
+  return endpointView(deps, await requireEndpoint(deps.db, name))
+}
+
+async function endpointView({ db, figures, gatewayUrl }: ListingDeps, row: EndpointRow): Promise<EndpointView> {
+  const [variants, versions, epoch, gateways] = await Promise.all([
+    variantsOf(db, row.name),
+    versionsOf(db, row.name),
+    currentEpoch(db),
+    figures(),
+  ])
+  const canary = variants.find((one) => one.role === 'canary')
+  const inputs = versions.get(variants[0]?.version ?? '')?.inputs ?? []
+  return {
+    name: row.name,
+    project: row.project,
+    model: row.model,
+    epoch,
+    inputs: inputs.map(({ name, kind, required }) => ({ name, kind, required })),
+    variants: variants.map((one) => ({
+      role: one.role,
+      version: one.version,
+      weight: one.role === 'stable' ? 10_000 - (canary?.weight ?? 0) : one.weight,
+      backend: versions.get(one.version)?.backend.kind ?? 'python',
+      backend_reason: versions.get(one.version)?.reason ?? null,
+      since: toTime(one.since),
+      tripped: one.tripped,
+      stats: figuresOf(gateways, one) ?? null,
+    })),
+    previous_version: row.previous_version,
+    threshold: row.threshold,
+    monitor: JSON.parse(row.monitor) as Record<string, unknown>,
+    url: `${gatewayUrl()}/v1/endpoints/${row.name}:predict`,
+    created_at: toTime(row.created_at),
+    updated_at: toTime(row.updated_at),
+  }
+}

@@ -1,0 +1,74 @@
+/** Settings of an endpoint: which model of which project it serves, its threshold, its monitor. */
+import type { Principal } from '../../contract/access.ts'
+import { problem } from '../../contract/errors.ts'
+import type { Reader, Tx } from '../../store/db.ts'
+import type { ServingContext } from '../context/context.ts'
+import { raiseEpoch } from '../context/epoch.ts'
+import type { EndpointRow } from '../context/rows.ts'
+import { endpointRow, requireEndpoint } from '../context/rows.ts'
+
+export interface EndpointSettings {
+  readonly project: string
+  readonly model: string
+  readonly threshold?: number | null | undefined
+  readonly monitor?: Readonly<Record<string, unknown>> | undefined
+}
+
+export interface SettingsDeps extends ServingContext {
+  /** Port: the project of a model; undefined while there is no such model. */
+  readonly modelProject?: (reader: Reader, model: string) => Promise<string | undefined>
+}
+
+/** Makes an endpoint or changes its settings. Throws `conflict` when it serves another model or project. */
+export async function writeEndpoint(
+  { db, audit, clock, ids, modelProject }: SettingsDeps,
+  who: Principal,
+  name: string,
+  settings: EndpointSettings,
+): Promise<void> {
+  await db.tx(async (t) => {
+    const known = await endpointRow(t, name)
+    if (known !== undefined) checkSame(known, settings)
+    const owner = await modelProject?.(t, settings.model)
+    if (owner !== undefined && owner !== settings.project) throw foreignModel(settings)
+    const threshold = settings.threshold === undefined ? (known?.threshold ?? null) : settings.threshold
+    const monitor = settings.monitor === undefined ? (known?.monitor ?? '{}') : JSON.stringify(settings.monitor)
+    const now = clock()
+    await t.run(
+      `INSERT INTO endpoints (name, project, model, salt, threshold, monitor, previous_version, created_at, updated_at)
+       VALUES (?,?,?,?,?,?,NULL,?,?)
+       ON CONFLICT (name) DO UPDATE SET threshold = excluded.threshold, monitor = excluded.monitor, updated_at = excluded.updated_at`,
+      [name, settings.project, settings.model, ids('salt'), threshold, monitor, now, now],
+    )
+    const detail = { project: settings.project, model: settings.model, threshold }
+    await raiseEpoch(t)
+    await audit.record(t, who, { verb: 'write', resource: 'endpoints', id: name, detail })
+  })
+}
+
+/** Takes an endpoint out of service; its log stays. Throws `not_found`. */
+export async function removeEndpoint({ db, audit }: ServingContext, who: Principal, name: string): Promise<void> {
+  await db.tx(async (t) => {
+    await requireEndpoint(t, name)
+    await deleteRows(t, name)
+    await raiseEpoch(t)
+    await audit.record(t, who, { verb: 'deploy', resource: 'endpoints', id: name, detail: { action: 'delete' } })
+  })
+}
+
+async function deleteRows(t: Tx, name: string): Promise<void> {
+  await t.run('DELETE FROM endpoint_variants WHERE endpoint = ?', [name])
+  await t.run('DELETE FROM endpoint_versions WHERE endpoint = ?', [name])
+  await t.run('DELETE FROM endpoints WHERE name = ?', [name])
+}
+
+function foreignModel({ model, project }: EndpointSettings): Error {
+  return problem('conflict', { detail: `the model "${model}" belongs to another project than "${project}"` })
+}
+
+function checkSame(known: EndpointRow, settings: EndpointSettings): void {
+  const { name, model, project } = known
+  if (model === settings.model && project === settings.project) return
+  const detail = `endpoint "${name}" serves model "${model}" of project "${project}", not "${settings.model}" of "${settings.project}"`
+  throw problem('conflict', { detail })
+}
