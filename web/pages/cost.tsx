@@ -7,6 +7,7 @@ import { Figures, Page, Panel } from '../parts/page/page.tsx'
 import { RelativeTime } from '../parts/page/relative-time.tsx'
 import * as read from '../data/queries.ts'
 import type { CostBy } from '../data/queries.ts'
+import { DataTable } from '../parts/table/data-table.tsx'
 
 const SECONDS_AN_HOUR = 3600
 const VIEWS: readonly (readonly [CostBy, string])[] = [
@@ -83,24 +84,21 @@ function Report({ by, items, total }: { by: CostBy; items: readonly Entry[]; tot
       <div style={{ padding: '12px 16px' }}>
         <Figures items={[['Total', money(total)]]} />
       </div>
-      <table>
-        <thead>
-          <tr>
-            <th>{sentence(by)}</th>
-            <th className="num">Cost</th>
-            <th>Share</th>
-            <th className="num">CPU time</th>
-            <th className="num">Memory, GiB h</th>
-            <th className="num">Predictions</th>
-            <th className="num">Per 1,000 predictions</th>
-          </tr>
-        </thead>
-        <tbody>
-          {items.map((item) => (
-            <EntryRow key={item.key} by={by} item={item} share={total === 0 ? 0 : item.micro_dollars / total} />
-          ))}
-        </tbody>
-      </table>
+      <DataTable
+        headings={[
+          sentence(by),
+          ['Cost', 'num'],
+          'Share',
+          ['CPU time', 'num'],
+          ['Memory, GiB h', 'num'],
+          ['Predictions', 'num'],
+          ['Per 1,000 predictions', 'num'],
+        ]}
+      >
+        {items.map((item) => (
+          <EntryRow key={item.key} by={by} item={item} share={total === 0 ? 0 : item.micro_dollars / total} />
+        ))}
+      </DataTable>
     </>
   )
 }
@@ -136,30 +134,19 @@ interface RateRow {
 
 function RateTable({ rates }: { rates: readonly RateRow[] }) {
   return (
-    <table>
-      <thead>
-        <tr>
-          <th>Resource</th>
-          <th className="num">Price</th>
-          <th>Per</th>
-          <th className="num">From</th>
-          <th>Note</th>
+    <DataTable headings={['Resource', ['Price', 'num'], 'Per', ['From', 'num'], 'Note']}>
+      {rates.map((rate) => (
+        <tr key={`${rate.resource} ${rate.from}`}>
+          <td>{rate.resource}</td>
+          <td className="num">{money(rate.micro_dollars)}</td>
+          <td>{rate.unit}</td>
+          <td className="num">
+            <RelativeTime at={rate.from} />
+          </td>
+          <td className="break">{rate.note}</td>
         </tr>
-      </thead>
-      <tbody>
-        {rates.map((rate) => (
-          <tr key={`${rate.resource} ${rate.from}`}>
-            <td>{rate.resource}</td>
-            <td className="num">{money(rate.micro_dollars)}</td>
-            <td>{rate.unit}</td>
-            <td className="num">
-              <RelativeTime at={rate.from} />
-            </td>
-            <td className="break">{rate.note}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </DataTable>
   )
 }
 

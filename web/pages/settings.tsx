@@ -15,6 +15,7 @@ import { Status } from '../parts/page/status.tsx'
 import { RelativeTime } from '../parts/page/relative-time.tsx'
 import * as read from '../data/queries.ts'
 import { ErrorText } from '../parts/form/error-text.tsx'
+import { DataTable } from '../parts/table/data-table.tsx'
 
 export function SettingsPage() {
   const server = useQuery(read.server)
@@ -91,62 +92,47 @@ function Tokens() {
   return (
     <Loaded query={tokens} what="The tokens" height={120}>
       {({ items }) => (
-        <table>
-          <thead>
-            <tr>
-              <th>Name</th>
-              <th>Role</th>
-              <th>Project</th>
-              <th>Created by</th>
-              <th className="num">Created</th>
-              <th>State</th>
-              <th>
-                <span className="sr">Actions</span>
-              </th>
+        <DataTable headings={['Name', 'Role', 'Project', 'Created by', ['Created', 'num'], 'State', ['Actions', 'sr']]}>
+          {items.map((token) => (
+            <tr key={token.id} data-row>
+              <td className="break">{token.name}</td>
+              <td>{token.role}</td>
+              <td>{token.project ?? 'all'}</td>
+              <td>{token.created_by}</td>
+              <td className="num">
+                <RelativeTime at={token.created_at} />
+              </td>
+              <td>
+                {token.revoked_at !== null ? (
+                  <Status word="revoked" tone="idle" />
+                ) : (
+                  <span className="row">
+                    <Status word="valid" tone="good" />
+                    {token.expires_at !== null && <RelativeTime at={token.expires_at} />}
+                  </span>
+                )}
+              </td>
+              <td className="num">
+                {token.revoked_at === null && (
+                  <Confirm
+                    label="Revoke"
+                    needs={MANAGE}
+                    tone="danger"
+                    preview={
+                      <p>
+                        Programs that use {token.name} are refused at once and its browser sessions end. This cannot be
+                        undone.
+                      </p>
+                    }
+                    act={() =>
+                      call<typeof authApi.revokeToken>('DELETE', '/v1/tokens/:id', { params: { id: token.id } })
+                    }
+                  />
+                )}
+              </td>
             </tr>
-          </thead>
-          <tbody>
-            {items.map((token) => (
-              <tr key={token.id} data-row>
-                <td className="break">{token.name}</td>
-                <td>{token.role}</td>
-                <td>{token.project ?? 'all'}</td>
-                <td>{token.created_by}</td>
-                <td className="num">
-                  <RelativeTime at={token.created_at} />
-                </td>
-                <td>
-                  {token.revoked_at !== null ? (
-                    <Status word="revoked" tone="idle" />
-                  ) : (
-                    <span className="row">
-                      <Status word="valid" tone="good" />
-                      {token.expires_at !== null && <RelativeTime at={token.expires_at} />}
-                    </span>
-                  )}
-                </td>
-                <td className="num">
-                  {token.revoked_at === null && (
-                    <Confirm
-                      label="Revoke"
-                      needs={MANAGE}
-                      tone="danger"
-                      preview={
-                        <p>
-                          Programs that use {token.name} are refused at once and its browser sessions end. This cannot
-                          be undone.
-                        </p>
-                      }
-                      act={() =>
-                        call<typeof authApi.revokeToken>('DELETE', '/v1/tokens/:id', { params: { id: token.id } })
-                      }
-                    />
-                  )}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </DataTable>
       )}
     </Loaded>
   )
@@ -191,35 +177,23 @@ type AuditRow = Reply<typeof authApi.listAudit>['items'][number]
 
 function AuditTable({ rows }: { rows: readonly AuditRow[] }) {
   return (
-    <table>
-      <thead>
-        <tr>
-          <th className="num">Row</th>
-          <th>Who</th>
-          <th>Action</th>
-          <th>Resource</th>
-          <th>Hash</th>
-          <th className="num">When</th>
+    <DataTable headings={[['Row', 'num'], 'Who', 'Action', 'Resource', 'Hash', ['When', 'num']]}>
+      {rows.map((row) => (
+        <tr key={row.seq} data-row>
+          <td className="num">{row.seq}</td>
+          <td className="break">{row.actor}</td>
+          <td>{row.verb}</td>
+          <td className="break">
+            {row.resource} {row.resource_id}
+          </td>
+          <td>
+            <code title={row.hash}>{row.hash.slice(0, 12)}</code>
+          </td>
+          <td className="num">
+            <RelativeTime at={row.at} />
+          </td>
         </tr>
-      </thead>
-      <tbody>
-        {rows.map((row) => (
-          <tr key={row.seq} data-row>
-            <td className="num">{row.seq}</td>
-            <td className="break">{row.actor}</td>
-            <td>{row.verb}</td>
-            <td className="break">
-              {row.resource} {row.resource_id}
-            </td>
-            <td>
-              <code title={row.hash}>{row.hash.slice(0, 12)}</code>
-            </td>
-            <td className="num">
-              <RelativeTime at={row.at} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </DataTable>
   )
 }

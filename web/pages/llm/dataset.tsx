@@ -9,6 +9,7 @@ import { Facts, Page, Panel } from '../../parts/page/page.tsx'
 import { LoadMore } from '../../parts/table/load-more.tsx'
 import { RelativeTime } from '../../parts/page/relative-time.tsx'
 import { plainText } from '../../data/traces/spans.ts'
+import { DataTable } from '../../parts/table/data-table.tsx'
 
 export function DatasetPage() {
   const { id } = useParams({ from: '/datasets/$id' })
@@ -58,25 +59,16 @@ function Records({ id }: { id: string }) {
 
 function Table({ rows }: { rows: readonly DatasetRecord[] }) {
   return (
-    <table>
-      <thead>
-        <tr>
-          <th>Inputs</th>
-          <th>Expectations</th>
-          <th>Source</th>
+    <DataTable headings={['Inputs', 'Expectations', 'Source']}>
+      {rows.map((row) => (
+        <tr key={row.dataset_record_id} data-row>
+          <td className="break value">{plainText(row.inputs)}</td>
+          <td className="break value">{row.expectations === undefined ? '–' : plainText(row.expectations)}</td>
+          <td className="key">
+            {row.created_by ?? '–'} <span className="muted small">{(row.source_type ?? '').toLowerCase()}</span>
+          </td>
         </tr>
-      </thead>
-      <tbody>
-        {rows.map((row) => (
-          <tr key={row.dataset_record_id} data-row>
-            <td className="break value">{plainText(row.inputs)}</td>
-            <td className="break value">{row.expectations === undefined ? '–' : plainText(row.expectations)}</td>
-            <td className="key">
-              {row.created_by ?? '–'} <span className="muted small">{(row.source_type ?? '').toLowerCase()}</span>
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </DataTable>
   )
 }

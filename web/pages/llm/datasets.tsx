@@ -7,6 +7,7 @@ import { figure } from '../../data/format.ts'
 import { Empty, Loaded } from '../../parts/page/placeholders.tsx'
 import { Page, Panel } from '../../parts/page/page.tsx'
 import { RelativeTime } from '../../parts/page/relative-time.tsx'
+import { DataTable } from '../../parts/table/data-table.tsx'
 
 export function DatasetsPage() {
   const datasets = useQuery(read)
@@ -31,36 +32,25 @@ export function DatasetsPage() {
 
 function Table({ items }: { items: readonly Dataset[] }) {
   return (
-    <table>
-      <thead>
-        <tr>
-          <th>Dataset</th>
-          <th className="num">Records</th>
-          <th>Digest</th>
-          <th>By</th>
-          <th className="num">Updated</th>
+    <DataTable headings={['Dataset', ['Records', 'num'], 'Digest', 'By', ['Updated', 'num']]}>
+      {items.map((one) => (
+        <tr key={one.dataset_id} data-row>
+          <td className="key">
+            <Link to="/datasets/$id" params={{ id: one.dataset_id }} className="strong">
+              {one.name}
+            </Link>
+          </td>
+          <td className="num">{figure(recordsOf(one))}</td>
+          <td>
+            <code>{one.digest ?? ''}</code>
+          </td>
+          <td className="key">{one.created_by ?? '–'}</td>
+          <td className="num">
+            <RelativeTime at={new Date(one.last_update_time).toISOString()} />
+          </td>
         </tr>
-      </thead>
-      <tbody>
-        {items.map((one) => (
-          <tr key={one.dataset_id} data-row>
-            <td className="key">
-              <Link to="/datasets/$id" params={{ id: one.dataset_id }} className="strong">
-                {one.name}
-              </Link>
-            </td>
-            <td className="num">{figure(recordsOf(one))}</td>
-            <td>
-              <code>{one.digest ?? ''}</code>
-            </td>
-            <td className="key">{one.created_by ?? '–'}</td>
-            <td className="num">
-              <RelativeTime at={new Date(one.last_update_time).toISOString()} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </DataTable>
   )
 }
 

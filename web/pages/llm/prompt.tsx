@@ -11,6 +11,7 @@ import { isPromptsOwn, templateOf, variablesOf } from '../../data/models/prompts
 import * as read from '../../data/queries.ts'
 import type { Version } from '../../data/queries.ts'
 import type { PromptSearch } from '../../data/address.ts'
+import { DataTable } from '../../parts/table/data-table.tsx'
 
 export function PromptPage() {
   const { name } = useParams({ from: '/prompts/$name' })
@@ -137,40 +138,29 @@ function About({ version }: { version: Version }) {
 function Versions({ items, onShow }: { items: readonly Version[]; onShow: (version: string) => void }) {
   return (
     <Panel title="Versions" note="the newest first" flush long={items.length > 12}>
-      <table>
-        <thead>
-          <tr>
-            <th>Version</th>
-            <th>Aliases</th>
-            <th>Message</th>
-            <th>By</th>
-            <th className="num">Created</th>
+      <DataTable headings={['Version', 'Aliases', 'Message', 'By', ['Created', 'num']]}>
+        {items.map((one) => (
+          <tr key={one.version} data-row>
+            <td>
+              <button type="button" className="button quiet" onClick={() => onShow(one.version)}>
+                version {one.version}
+              </button>
+            </td>
+            <td>
+              <div className="row">
+                {one.aliases.map((alias) => (
+                  <Tag key={alias}>{alias}</Tag>
+                ))}
+              </div>
+            </td>
+            <td className="break">{one.description}</td>
+            <td className="key">{one.created_by}</td>
+            <td className="num">
+              <RelativeTime at={one.created_at} />
+            </td>
           </tr>
-        </thead>
-        <tbody>
-          {items.map((one) => (
-            <tr key={one.version} data-row>
-              <td>
-                <button type="button" className="button quiet" onClick={() => onShow(one.version)}>
-                  version {one.version}
-                </button>
-              </td>
-              <td>
-                <div className="row">
-                  {one.aliases.map((alias) => (
-                    <Tag key={alias}>{alias}</Tag>
-                  ))}
-                </div>
-              </td>
-              <td className="break">{one.description}</td>
-              <td className="key">{one.created_by}</td>
-              <td className="num">
-                <RelativeTime at={one.created_at} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+        ))}
+      </DataTable>
     </Panel>
   )
 }

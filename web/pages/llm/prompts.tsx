@@ -7,6 +7,7 @@ import { Tag } from '../../parts/page/status.tsx'
 import { RelativeTime } from '../../parts/page/relative-time.tsx'
 import { prompts as read } from '../../data/models/prompts.ts'
 import type { ListedPrompt } from '../../data/models/prompts.ts'
+import { DataTable } from '../../parts/table/data-table.tsx'
 
 export function PromptsPage() {
   const prompts = useQuery(read)
@@ -34,39 +35,28 @@ export function PromptsPage() {
 
 function Table({ items }: { items: readonly ListedPrompt[] }) {
   return (
-    <table>
-      <thead>
-        <tr>
-          <th>Prompt</th>
-          <th>Aliases</th>
-          <th className="num">Newest</th>
-          <th>Message</th>
-          <th className="num">Updated</th>
+    <DataTable headings={['Prompt', 'Aliases', ['Newest', 'num'], 'Message', ['Updated', 'num']]}>
+      {items.map((prompt) => (
+        <tr key={prompt.name} data-row>
+          <td className="key">
+            <Link to="/prompts/$name" params={{ name: prompt.name }} className="strong">
+              {prompt.name}
+            </Link>
+          </td>
+          <td>
+            <div className="row">
+              {prompt.aliases?.map(({ alias, version }) => (
+                <Tag key={alias}>{`${alias} ${version}`}</Tag>
+              ))}
+            </div>
+          </td>
+          <td className="num">{prompt.latest_versions?.[0]?.version ?? '–'}</td>
+          <td className="break">{prompt.latest_versions?.[0]?.description ?? ''}</td>
+          <td className="num">
+            <RelativeTime at={new Date(prompt.last_updated_timestamp).toISOString()} />
+          </td>
         </tr>
-      </thead>
-      <tbody>
-        {items.map((prompt) => (
-          <tr key={prompt.name} data-row>
-            <td className="key">
-              <Link to="/prompts/$name" params={{ name: prompt.name }} className="strong">
-                {prompt.name}
-              </Link>
-            </td>
-            <td>
-              <div className="row">
-                {prompt.aliases?.map(({ alias, version }) => (
-                  <Tag key={alias}>{`${alias} ${version}`}</Tag>
-                ))}
-              </div>
-            </td>
-            <td className="num">{prompt.latest_versions?.[0]?.version ?? '–'}</td>
-            <td className="break">{prompt.latest_versions?.[0]?.description ?? ''}</td>
-            <td className="num">
-              <RelativeTime at={new Date(prompt.last_updated_timestamp).toISOString()} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </DataTable>
   )
 }

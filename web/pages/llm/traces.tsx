@@ -10,6 +10,7 @@ import { SearchField } from '../../parts/form/search-field.tsx'
 import { RelativeTime } from '../../parts/page/relative-time.tsx'
 import { traces } from '../../data/traces/queries.ts'
 import type { TraceInfo } from '../../data/traces/queries.ts'
+import { DataTable } from '../../parts/table/data-table.tsx'
 
 export function TracesPage() {
   const { filter = '' } = useSearch({ from: '/traces' })
@@ -56,48 +57,45 @@ const STATES = { OK: 'succeeded', ERROR: 'failed', IN_PROGRESS: 'running', STATE
 
 function Table({ rows }: { rows: readonly TraceInfo[] }) {
   return (
-    <table>
-      <thead>
-        <tr>
-          <th>Trace</th>
-          <th>State</th>
-          <th>Request</th>
-          <th>Response</th>
-          <th className="num">Duration</th>
-          <th className="num">Spans</th>
-          <th className="num">Tokens</th>
-          <th>Assessments</th>
-          <th className="num">Started</th>
+    <DataTable
+      headings={[
+        'Trace',
+        'State',
+        'Request',
+        'Response',
+        ['Duration', 'num'],
+        ['Spans', 'num'],
+        ['Tokens', 'num'],
+        'Assessments',
+        ['Started', 'num'],
+      ]}
+    >
+      {rows.map((trace) => (
+        <tr key={trace.id} data-row>
+          <td className="break">
+            <Link to="/traces/$id" params={{ id: trace.id }}>
+              {trace.name ?? trace.id.slice(0, 16)}
+            </Link>
+          </td>
+          <td>
+            <Status word={STATES[trace.state]} label={trace.state.toLowerCase().replace('_', ' ')} />
+          </td>
+          <td className="clip" title={trace.request_preview ?? ''}>
+            {trace.request_preview ?? '–'}
+          </td>
+          <td className="clip" title={trace.response_preview ?? ''}>
+            {trace.response_preview ?? '–'}
+          </td>
+          <td className="num">{duration(trace.duration_ms)}</td>
+          <td className="num">{count(trace.spans)}</td>
+          <td className="num">{figure(trace.tokens?.['total_tokens'])}</td>
+          <td>{judged(trace)}</td>
+          <td className="num">
+            <RelativeTime at={trace.started_at} />
+          </td>
         </tr>
-      </thead>
-      <tbody>
-        {rows.map((trace) => (
-          <tr key={trace.id} data-row>
-            <td className="break">
-              <Link to="/traces/$id" params={{ id: trace.id }}>
-                {trace.name ?? trace.id.slice(0, 16)}
-              </Link>
-            </td>
-            <td>
-              <Status word={STATES[trace.state]} label={trace.state.toLowerCase().replace('_', ' ')} />
-            </td>
-            <td className="clip" title={trace.request_preview ?? ''}>
-              {trace.request_preview ?? '–'}
-            </td>
-            <td className="clip" title={trace.response_preview ?? ''}>
-              {trace.response_preview ?? '–'}
-            </td>
-            <td className="num">{duration(trace.duration_ms)}</td>
-            <td className="num">{count(trace.spans)}</td>
-            <td className="num">{figure(trace.tokens?.['total_tokens'])}</td>
-            <td>{judged(trace)}</td>
-            <td className="num">
-              <RelativeTime at={trace.started_at} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </DataTable>
   )
 }
 

@@ -11,6 +11,7 @@ import { RelativeTime } from '../../parts/page/relative-time.tsx'
 import { isPrompt } from '../../data/models/prompts.ts'
 import * as read from '../../data/queries.ts'
 import type { Version } from '../../data/queries.ts'
+import { DataTable } from '../../parts/table/data-table.tsx'
 
 export function ModelPage() {
   const { name } = useParams({ from: '/models/$name' })
@@ -60,46 +61,33 @@ function CompareRuns({ items }: { items: readonly Version[] }) {
 function Versions({ items }: { items: readonly Version[] }) {
   if (items.length === 0) return <Empty title="No versions yet" commands={['slipway run']} />
   return (
-    <table>
-      <thead>
-        <tr>
-          <th>Version</th>
-          <th>Aliases</th>
-          <th>Gates</th>
-          <th>Served</th>
-          <th className="num">Size</th>
-          <th>By</th>
-          <th className="num">Created</th>
+    <DataTable headings={['Version', 'Aliases', 'Gates', 'Served', ['Size', 'num'], 'By', ['Created', 'num']]}>
+      {items.map((one) => (
+        <tr key={one.version} data-row>
+          <td>
+            <VersionChip model={one.model} version={one.version} />
+          </td>
+          <td>
+            <div className="row">
+              {one.aliases.map((alias) => (
+                <Tag key={alias}>{alias}</Tag>
+              ))}
+            </div>
+          </td>
+          <td>
+            <GateSummary verdict={one.verdict} />
+          </td>
+          <td>
+            <Status word={one.lowering.state} label={HOW[one.lowering.state]} />
+          </td>
+          <td className="num">{bytes(one.size)}</td>
+          <td className="break">{one.created_by}</td>
+          <td className="num">
+            <RelativeTime at={one.created_at} />
+          </td>
         </tr>
-      </thead>
-      <tbody>
-        {items.map((one) => (
-          <tr key={one.version} data-row>
-            <td>
-              <VersionChip model={one.model} version={one.version} />
-            </td>
-            <td>
-              <div className="row">
-                {one.aliases.map((alias) => (
-                  <Tag key={alias}>{alias}</Tag>
-                ))}
-              </div>
-            </td>
-            <td>
-              <GateSummary verdict={one.verdict} />
-            </td>
-            <td>
-              <Status word={one.lowering.state} label={HOW[one.lowering.state]} />
-            </td>
-            <td className="num">{bytes(one.size)}</td>
-            <td className="break">{one.created_by}</td>
-            <td className="num">
-              <RelativeTime at={one.created_at} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </DataTable>
   )
 }
 

@@ -8,6 +8,7 @@ import { Page, Panel } from '../../parts/page/page.tsx'
 import { VersionChip } from '../../parts/page/status.tsx'
 import { RelativeTime } from '../../parts/page/relative-time.tsx'
 import * as read from '../../data/queries.ts'
+import { DataTable } from '../../parts/table/data-table.tsx'
 
 export function ModelsPage() {
   const models = useQuery(read.models)
@@ -21,50 +22,34 @@ export function ModelsPage() {
                 Models are registered by a pipeline whose gates pass, or with mlflow.register_model.
               </Empty>
             ) : (
-              <table>
-                <thead>
-                  <tr>
-                    <th>Model</th>
-                    <th>Aliases</th>
-                    <th className="num">Versions</th>
-                    <th>Latest</th>
-                    <th className="num">Created</th>
+              <DataTable headings={['Model', 'Aliases', ['Versions', 'num'], 'Latest', ['Created', 'num']]}>
+                {items.map((model) => (
+                  <tr key={model.name} data-row>
+                    <td>
+                      <Link to="/models/$name" params={{ name: model.name }} className="strong">
+                        {model.name}
+                      </Link>
+                      <div className="muted small break">{firstWords(model.description)}</div>
+                    </td>
+                    <td>
+                      <div className="row">
+                        {Object.entries(model.aliases).map(([alias, version]) => (
+                          <VersionChip key={alias} model={model.name} version={version} label={`${alias} ${version}`} />
+                        ))}
+                      </div>
+                    </td>
+                    <td className="num">{count(model.versions)}</td>
+                    <td>
+                      {model.latest_version !== null && (
+                        <VersionChip model={model.name} version={model.latest_version} />
+                      )}
+                    </td>
+                    <td className="num">
+                      <RelativeTime at={model.created_at} />
+                    </td>
                   </tr>
-                </thead>
-                <tbody>
-                  {items.map((model) => (
-                    <tr key={model.name} data-row>
-                      <td>
-                        <Link to="/models/$name" params={{ name: model.name }} className="strong">
-                          {model.name}
-                        </Link>
-                        <div className="muted small break">{firstWords(model.description)}</div>
-                      </td>
-                      <td>
-                        <div className="row">
-                          {Object.entries(model.aliases).map(([alias, version]) => (
-                            <VersionChip
-                              key={alias}
-                              model={model.name}
-                              version={version}
-                              label={`${alias} ${version}`}
-                            />
-                          ))}
-                        </div>
-                      </td>
-                      <td className="num">{count(model.versions)}</td>
-                      <td>
-                        {model.latest_version !== null && (
-                          <VersionChip model={model.name} version={model.latest_version} />
-                        )}
-                      </td>
-                      <td className="num">
-                        <RelativeTime at={model.created_at} />
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
+                ))}
+              </DataTable>
             )
           }
         </Loaded>

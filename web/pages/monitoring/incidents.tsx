@@ -8,6 +8,7 @@ import { Status } from '../../parts/page/status.tsx'
 import { RelativeTime } from '../../parts/page/relative-time.tsx'
 import * as read from '../../data/queries.ts'
 import type { Incident } from '../../data/queries.ts'
+import { DataTable } from '../../parts/table/data-table.tsx'
 
 const STATES = ['open', 'acknowledged', 'resolved']
 
@@ -54,45 +55,34 @@ function List({ items }: { items: readonly Incident[] }) {
     )
   }
   return (
-    <table>
-      <thead>
-        <tr>
-          <th>State</th>
-          <th>Severity</th>
-          <th>Incident</th>
-          <th>Endpoint</th>
-          <th className="num">Affected</th>
-          <th>Began</th>
-          <th className="num">Opened</th>
+    <DataTable
+      headings={['State', 'Severity', 'Incident', 'Endpoint', ['Affected', 'num'], 'Began', ['Opened', 'num']]}
+    >
+      {items.map((one) => (
+        <tr key={one.id} data-row>
+          <td>
+            <Status word={one.state} />
+          </td>
+          <td>
+            <Status word={one.severity} />
+            {!one.pages && <div className="muted small">not paged</div>}
+          </td>
+          <td className="break" style={{ minWidth: 240 }}>
+            <Link to="/incidents/$id" params={{ id: one.id }} className="strong">
+              {one.title}
+            </Link>
+            {one.causes[0] !== undefined && !one.title.includes(one.causes[0].title) && (
+              <div className="muted small">{one.causes[0].title}</div>
+            )}
+          </td>
+          <td>{one.endpoint}</td>
+          <td className="num">{one.kind === 'search' ? 'runs only' : plural(one.affected.rows, 'row')}</td>
+          <td className="nowrap">{eventTime(one.began_event_time)}</td>
+          <td className="num">
+            <RelativeTime at={one.opened_at} />
+          </td>
         </tr>
-      </thead>
-      <tbody>
-        {items.map((one) => (
-          <tr key={one.id} data-row>
-            <td>
-              <Status word={one.state} />
-            </td>
-            <td>
-              <Status word={one.severity} />
-              {!one.pages && <div className="muted small">not paged</div>}
-            </td>
-            <td className="break" style={{ minWidth: 240 }}>
-              <Link to="/incidents/$id" params={{ id: one.id }} className="strong">
-                {one.title}
-              </Link>
-              {one.causes[0] !== undefined && !one.title.includes(one.causes[0].title) && (
-                <div className="muted small">{one.causes[0].title}</div>
-              )}
-            </td>
-            <td>{one.endpoint}</td>
-            <td className="num">{one.kind === 'search' ? 'runs only' : plural(one.affected.rows, 'row')}</td>
-            <td className="nowrap">{eventTime(one.began_event_time)}</td>
-            <td className="num">
-              <RelativeTime at={one.opened_at} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </DataTable>
   )
 }

@@ -5,6 +5,7 @@ import { eventTime } from '../../data/format.ts'
 import { Empty, Loaded } from '../../parts/page/placeholders.tsx'
 import { Page, Panel } from '../../parts/page/page.tsx'
 import * as read from '../../data/queries.ts'
+import { DataTable } from '../../parts/table/data-table.tsx'
 
 export function MonitorsPage() {
   const endpoints = useQuery(read.endpoints)
@@ -18,20 +19,11 @@ export function MonitorsPage() {
                 Data and quality of an endpoint are monitored from its first prediction.
               </Empty>
             ) : (
-              <table>
-                <thead>
-                  <tr>
-                    <th>Endpoint</th>
-                    <th>Evaluated until</th>
-                    <th>Open incidents</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {items.map((one) => (
-                    <MonitorRow key={one.name} name={one.name} />
-                  ))}
-                </tbody>
-              </table>
+              <DataTable headings={['Endpoint', 'Evaluated until', 'Open incidents']}>
+                {items.map((one) => (
+                  <MonitorRow key={one.name} name={one.name} />
+                ))}
+              </DataTable>
             )
           }
         </Loaded>

@@ -16,6 +16,7 @@ import { useNow, RelativeTime } from '../../parts/page/relative-time.tsx'
 import * as read from '../../data/queries.ts'
 import type { PipelineRun, Step } from '../../data/queries.ts'
 import { chosenStep, criticalEdges } from '../../data/pipelines/run-graph.ts'
+import { DataTable } from '../../parts/table/data-table.tsx'
 
 export function PipelineRunPage() {
   const { id } = useParams({ from: '/pipelines/$id' })
@@ -162,26 +163,17 @@ function MetricTable({ steps }: { steps: readonly Step[] }) {
         found.length === 0 ? (
           <p className="empty">No step has logged metrics.</p>
         ) : (
-          <table>
-            <thead>
-              <tr>
-                <th>Step</th>
-                <th>Metric</th>
-                <th className="num">Value</th>
+          <DataTable headings={['Step', 'Metric', ['Value', 'num']]}>
+            {found.map(({ step, key, value }) => (
+              <tr key={`${step} ${key}`}>
+                <td>{step}</td>
+                <td className="key">{key}</td>
+                <td className="num" title={String(value)}>
+                  {figure(value)}
+                </td>
               </tr>
-            </thead>
-            <tbody>
-              {found.map(({ step, key, value }) => (
-                <tr key={`${step} ${key}`}>
-                  <td>{step}</td>
-                  <td className="key">{key}</td>
-                  <td className="num" title={String(value)}>
-                    {figure(value)}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+            ))}
+          </DataTable>
         )
       }
     </FilterablePanel>

@@ -9,6 +9,7 @@ import { RelativeTime } from '../../parts/page/relative-time.tsx'
 import * as read from '../../data/queries.ts'
 import type { PipelineRow } from '../../data/queries.ts'
 import { toneOf } from '../../data/tones.ts'
+import { DataTable } from '../../parts/table/data-table.tsx'
 
 export function PipelinesPage() {
   const runs = useQuery(read.pipelineRuns())
@@ -33,57 +34,44 @@ function List({ items }: { items: readonly PipelineRow[] }) {
     )
   }
   return (
-    <table>
-      <thead>
-        <tr>
-          <th>State</th>
-          <th>Run</th>
-          <th>Steps</th>
-          <th>Result</th>
-          <th>Trigger</th>
-          <th className="num">Duration</th>
-          <th className="num">Started</th>
+    <DataTable headings={['State', 'Run', 'Steps', 'Result', 'Trigger', ['Duration', 'num'], ['Started', 'num']]}>
+      {items.map((run) => (
+        <tr key={run.id} data-row>
+          <td>
+            <Status word={run.outcome ?? run.state} />
+          </td>
+          <td>
+            <Link to="/pipelines/$id" params={{ id: run.id }} className="strong">
+              {run.project}
+            </Link>{' '}
+            <code>{run.id.slice(-6)}</code>
+          </td>
+          <td>
+            <Steps steps={run.steps} />
+          </td>
+          <td className="break" style={{ minWidth: 200 }}>
+            {run.message}
+            {run.registered !== null && (
+              <div>
+                <Link
+                  to="/models/$name/versions/$version"
+                  params={{ name: run.registered.model, version: run.registered.version }}
+                >
+                  {run.registered.model} version {run.registered.version}, {run.registered.verdict}
+                </Link>
+              </div>
+            )}
+          </td>
+          <td className="key">
+            {run.trigger} · {run.created_by}
+          </td>
+          <td className="num">{duration(run.duration_ms)}</td>
+          <td className="num">
+            <RelativeTime at={run.started_at ?? run.created_at} />
+          </td>
         </tr>
-      </thead>
-      <tbody>
-        {items.map((run) => (
-          <tr key={run.id} data-row>
-            <td>
-              <Status word={run.outcome ?? run.state} />
-            </td>
-            <td>
-              <Link to="/pipelines/$id" params={{ id: run.id }} className="strong">
-                {run.project}
-              </Link>{' '}
-              <code>{run.id.slice(-6)}</code>
-            </td>
-            <td>
-              <Steps steps={run.steps} />
-            </td>
-            <td className="break" style={{ minWidth: 200 }}>
-              {run.message}
-              {run.registered !== null && (
-                <div>
-                  <Link
-                    to="/models/$name/versions/$version"
-                    params={{ name: run.registered.model, version: run.registered.version }}
-                  >
-                    {run.registered.model} version {run.registered.version}, {run.registered.verdict}
-                  </Link>
-                </div>
-              )}
-            </td>
-            <td className="key">
-              {run.trigger} · {run.created_by}
-            </td>
-            <td className="num">{duration(run.duration_ms)}</td>
-            <td className="num">
-              <RelativeTime at={run.started_at ?? run.created_at} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </DataTable>
   )
 }
 

@@ -13,6 +13,7 @@ import { StageSelect } from '../../parts/runs/run-view.tsx'
 import { FilterablePanel } from '../../parts/table/filterable-panel.tsx'
 import { RelativeTime } from '../../parts/page/relative-time.tsx'
 import * as read from '../../data/queries.ts'
+import { DataTable } from '../../parts/table/data-table.tsx'
 
 type Experiment = Reply<typeof trackingApi.listExperiments>['items'][number]
 
@@ -65,25 +66,13 @@ function List({ items, deleted }: { items: readonly Experiment[]; deleted: boole
             Deleted experiments stay in the bin until retention removes them.
           </Empty>
         ) : (
-          <table>
-            <thead>
-              <tr>
-                <th>Experiment</th>
-                <th>Id</th>
-                <th>Project</th>
-                <th className="num">Updated</th>
-                <th className="num">Created</th>
-                <th>
-                  <span className="sr">Actions</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {found.map((one) => (
-                <Row key={one.id} experiment={one} />
-              ))}
-            </tbody>
-          </table>
+          <DataTable
+            headings={['Experiment', 'Id', 'Project', ['Updated', 'num'], ['Created', 'num'], ['Actions', 'sr']]}
+          >
+            {found.map((one) => (
+              <Row key={one.id} experiment={one} />
+            ))}
+          </DataTable>
         )
       }
     </FilterablePanel>

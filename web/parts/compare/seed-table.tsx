@@ -5,6 +5,7 @@ import { count, figure } from '../../data/format.ts'
 import type { RunRow } from '../../data/queries.ts'
 import type { SeedGroup } from '../../data/runs/seeds.ts'
 import { Panel } from '../page/page.tsx'
+import { DataTable } from '../table/data-table.tsx'
 
 export interface SeedTableProps {
   readonly seed: string
@@ -19,37 +20,26 @@ export function SeedTable({ seed, groups, metrics }: SeedTableProps) {
       note="mean of the last values ± half the width of its 95 % interval (Student’s t)"
       flush
     >
-      <table>
-        <thead>
-          <tr>
-            <th>Params that differ</th>
-            <th className="num">Runs</th>
+      <DataTable
+        headings={['Params that differ', ['Runs', 'num'], ...metrics.map((metric) => [metric, 'num'] as const)]}
+      >
+        {groups.map((group, i) => (
+          <tr key={group.label} data-row>
+            <td className="break">
+              <span className="chip" style={{ whiteSpace: 'normal' }}>
+                <i style={{ background: seriesColour(i) }} />
+                {group.label}
+              </span>
+            </td>
+            <td className="num">{count(group.runs.length)}</td>
             {metrics.map((metric) => (
-              <th key={metric} className="num">
-                {metric}
-              </th>
+              <td key={metric} className="num">
+                {meanText(group.runs, metric)}
+              </td>
             ))}
           </tr>
-        </thead>
-        <tbody>
-          {groups.map((group, i) => (
-            <tr key={group.label} data-row>
-              <td className="break">
-                <span className="chip" style={{ whiteSpace: 'normal' }}>
-                  <i style={{ background: seriesColour(i) }} />
-                  {group.label}
-                </span>
-              </td>
-              <td className="num">{count(group.runs.length)}</td>
-              {metrics.map((metric) => (
-                <td key={metric} className="num">
-                  {meanText(group.runs, metric)}
-                </td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
+        ))}
+      </DataTable>
     </Panel>
   )
 }

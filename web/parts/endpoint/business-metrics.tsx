@@ -4,6 +4,7 @@ import { count, figure, interval, words } from '../../data/format.ts'
 import type { Rollout } from '../../data/queries.ts'
 import { Scroll } from '../page/page.tsx'
 import { Status } from '../page/status.tsx'
+import { DataTable } from '../table/data-table.tsx'
 
 const [WIDTH, HEIGHT] = [160, 20]
 
@@ -17,33 +18,30 @@ export function BusinessMetrics({ rollout }: { rollout: Rollout }) {
     <>
       <h3>Metrics by version</h3>
       <Scroll label="Metrics by version">
-        <table>
-          <thead>
-            <tr>
-              <th>Metric</th>
-              <th className="num">Version {rollout.version}</th>
-              <th className="num">Version {rollout.stable_version}</th>
-              <th className="num">Difference</th>
-              <th>Interval against 0</th>
-              <th className="num">Values per version</th>
+        <DataTable
+          headings={[
+            'Metric',
+            [`Version ${rollout.version}`, 'num'],
+            [`Version ${rollout.stable_version}`, 'num'],
+            ['Difference', 'num'],
+            'Interval against 0',
+            ['Values per version', 'num'],
+          ]}
+        >
+          {metrics.map(({ name, gate }) => (
+            <tr key={name}>
+              <td>
+                {words(name)}
+                {name === deciding && <div className="muted small">decides the rollout</div>}
+              </td>
+              <td className="num">{figure(gate.candidate)}</td>
+              <td className="num">{figure(gate.stable)}</td>
+              <td className="num">{interval(gate.interval)}</td>
+              <td>{gate.interval === null ? <Status word="no_data" /> : <Bar bounds={gate.interval} />}</td>
+              <td className="num">{count(gate.n)}</td>
             </tr>
-          </thead>
-          <tbody>
-            {metrics.map(({ name, gate }) => (
-              <tr key={name}>
-                <td>
-                  {words(name)}
-                  {name === deciding && <div className="muted small">decides the rollout</div>}
-                </td>
-                <td className="num">{figure(gate.candidate)}</td>
-                <td className="num">{figure(gate.stable)}</td>
-                <td className="num">{interval(gate.interval)}</td>
-                <td>{gate.interval === null ? <Status word="no_data" /> : <Bar bounds={gate.interval} />}</td>
-                <td className="num">{count(gate.n)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </DataTable>
       </Scroll>
     </>
   )

@@ -3,6 +3,7 @@ import { count, figure, interval, words } from '../../data/format.ts'
 import { comparisonText, failingFirst, foldSlices, gateFigure, nearness } from '../../data/endpoints/gates.ts'
 import { Scroll } from '../page/page.tsx'
 import { Status } from '../page/status.tsx'
+import { DataTable } from '../table/data-table.tsx'
 
 export interface GateRow {
   readonly gate: string
@@ -45,25 +46,22 @@ export function GateStates({ gates, label = 'Gates of the rollout' }: GateStates
 function Table({ gates, label }: { gates: readonly GateRow[]; label: string }) {
   return (
     <Scroll label={label}>
-      <table>
-        <thead>
-          <tr>
-            <th>Gate</th>
-            <th>Status</th>
-            <th className="num">Candidate</th>
-            <th className="num">Stable</th>
-            <th className="num">Difference (interval)</th>
-            <th className="num">E-value / limit</th>
-            <th className="num">Sample</th>
-            <th>Explanation</th>
-          </tr>
-        </thead>
-        <tbody>
-          {gates.map((gate) => (
-            <Row key={`${gate.gate} ${gate.slice}`} gate={gate} />
-          ))}
-        </tbody>
-      </table>
+      <DataTable
+        headings={[
+          'Gate',
+          'Status',
+          ['Candidate', 'num'],
+          ['Stable', 'num'],
+          ['Difference (interval)', 'num'],
+          ['E-value / limit', 'num'],
+          ['Sample', 'num'],
+          'Explanation',
+        ]}
+      >
+        {gates.map((gate) => (
+          <Row key={`${gate.gate} ${gate.slice}`} gate={gate} />
+        ))}
+      </DataTable>
     </Scroll>
   )
 }

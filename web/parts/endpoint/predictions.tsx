@@ -8,6 +8,7 @@ import { Empty, Loaded } from '../page/placeholders.tsx'
 import { usePermission } from '../form/permissions.ts'
 import { Facts } from '../page/page.tsx'
 import { Status } from '../page/status.tsx'
+import { DataTable } from '../table/data-table.tsx'
 
 export function Predictions({ endpoint }: { endpoint: string }) {
   const allowed = usePermission({ verb: 'read_predictions', resource: 'endpoints' })
@@ -19,24 +20,13 @@ export function Predictions({ endpoint }: { endpoint: string }) {
         items.length === 0 ? (
           <Empty title="No predictions yet" commands={[`slipway predict ${endpoint} @rows.json`]} />
         ) : (
-          <table>
-            <thead>
-              <tr>
-                <th>Event time</th>
-                <th>Variant</th>
-                <th className="num">Score</th>
-                <th>Prediction</th>
-                <th className="num">Latency</th>
-                <th>Status</th>
-                <th>Row</th>
-              </tr>
-            </thead>
-            <tbody>
-              {items.map((one) => (
-                <Row key={one.id} one={one} />
-              ))}
-            </tbody>
-          </table>
+          <DataTable
+            headings={['Event time', 'Variant', ['Score', 'num'], 'Prediction', ['Latency', 'num'], 'Status', 'Row']}
+          >
+            {items.map((one) => (
+              <Row key={one.id} one={one} />
+            ))}
+          </DataTable>
         )
       }
     </Loaded>

@@ -3,6 +3,7 @@ import { count, duration, figure, percent, weight } from '../../data/format.ts'
 import { Empty } from '../page/placeholders.tsx'
 import { Status, VersionChip } from '../page/status.tsx'
 import { RelativeTime } from '../page/relative-time.tsx'
+import { DataTable } from '../table/data-table.tsx'
 
 export interface VariantRow {
   readonly role: string
@@ -33,27 +34,24 @@ export function VariantTable({ model, variants }: { model: string; variants: rea
     )
   }
   return (
-    <table>
-      <thead>
-        <tr>
-          <th>Variant</th>
-          <th>Version</th>
-          <th className="num">Share</th>
-          <th className="num">Requests/s</th>
-          <th className="num">p50</th>
-          <th className="num">p95</th>
-          <th className="num">p99</th>
-          <th className="num">Errors</th>
-          <th>Served</th>
-          <th className="num">Since</th>
-        </tr>
-      </thead>
-      <tbody>
-        {variants.map((variant) => (
-          <Row key={`${variant.role} ${variant.version}`} model={model} variant={variant} />
-        ))}
-      </tbody>
-    </table>
+    <DataTable
+      headings={[
+        'Variant',
+        'Version',
+        ['Share', 'num'],
+        ['Requests/s', 'num'],
+        ['p50', 'num'],
+        ['p95', 'num'],
+        ['p99', 'num'],
+        ['Errors', 'num'],
+        'Served',
+        ['Since', 'num'],
+      ]}
+    >
+      {variants.map((variant) => (
+        <Row key={`${variant.role} ${variant.version}`} model={model} variant={variant} />
+      ))}
+    </DataTable>
   )
 }
 

@@ -6,6 +6,7 @@ import { Empty, Loaded } from '../page/placeholders.tsx'
 import { ByWhom, FreezeButton, LiftFreezeButton, Until } from '../endpoint/freeze.tsx'
 import { usePermission } from '../form/permissions.ts'
 import { Panel } from '../page/page.tsx'
+import { DataTable } from '../table/data-table.tsx'
 
 export function Freezes({ endpoints }: { endpoints: readonly string[] }) {
   const freezes = useQuery(read.freezes)
@@ -24,42 +25,29 @@ export function Freezes({ endpoints }: { endpoints: readonly string[] }) {
           items.length === 0 ? (
             <Empty title="Nothing is frozen" />
           ) : (
-            <table>
-              <thead>
-                <tr>
-                  <th>Endpoint</th>
-                  <th>Reason</th>
-                  <th>Set by</th>
-                  <th>Until</th>
-                  <th>
-                    <span className="sr">Act</span>
-                  </th>
+            <DataTable headings={['Endpoint', 'Reason', 'Set by', 'Until', ['Act', 'sr']]}>
+              {items.map((one) => (
+                <tr key={one.endpoint} data-row>
+                  <td>
+                    <Link to="/endpoints/$name" params={{ name: one.endpoint }}>
+                      {one.endpoint}
+                    </Link>
+                  </td>
+                  <td className="break">{one.reason || '–'}</td>
+                  <td>
+                    <ByWhom frozen={one} />
+                  </td>
+                  <td>
+                    <Until frozen={one} />
+                  </td>
+                  <td className="num">
+                    {allowed && one.by !== null && (
+                      <LiftFreezeButton endpoint={one.endpoint} label={`Lift the freeze of ${one.endpoint}`} />
+                    )}
+                  </td>
                 </tr>
-              </thead>
-              <tbody>
-                {items.map((one) => (
-                  <tr key={one.endpoint} data-row>
-                    <td>
-                      <Link to="/endpoints/$name" params={{ name: one.endpoint }}>
-                        {one.endpoint}
-                      </Link>
-                    </td>
-                    <td className="break">{one.reason || '–'}</td>
-                    <td>
-                      <ByWhom frozen={one} />
-                    </td>
-                    <td>
-                      <Until frozen={one} />
-                    </td>
-                    <td className="num">
-                      {allowed && one.by !== null && (
-                        <LiftFreezeButton endpoint={one.endpoint} label={`Lift the freeze of ${one.endpoint}`} />
-                      )}
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
+              ))}
+            </DataTable>
           )
         }
       </Loaded>

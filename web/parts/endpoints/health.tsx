@@ -5,6 +5,7 @@ import { healthOf } from '../../data/endpoints/health.ts'
 import type { HealthEndpoint, HealthIncident } from '../../data/endpoints/health.ts'
 import { Empty } from '../page/placeholders.tsx'
 import { Status, VersionChip } from '../page/status.tsx'
+import { DataTable } from '../table/data-table.tsx'
 
 export function HealthTable(props: { endpoints: readonly HealthEndpoint[]; incidents: readonly HealthIncident[] }) {
   if (props.endpoints.length === 0) {
@@ -15,24 +16,21 @@ export function HealthTable(props: { endpoints: readonly HealthEndpoint[]; incid
     )
   }
   return (
-    <table>
-      <thead>
-        <tr>
-          <th>Endpoint</th>
-          <th>State</th>
-          <th>Serving</th>
-          <th className="num">Requests/s</th>
-          <th className="num">p99</th>
-          <th className="num">Errors</th>
-          <th>Data and quality</th>
-        </tr>
-      </thead>
-      <tbody>
-        {props.endpoints.map((endpoint) => (
-          <HealthRow key={endpoint.name} endpoint={endpoint} incidents={props.incidents} />
-        ))}
-      </tbody>
-    </table>
+    <DataTable
+      headings={[
+        'Endpoint',
+        'State',
+        'Serving',
+        ['Requests/s', 'num'],
+        ['p99', 'num'],
+        ['Errors', 'num'],
+        'Data and quality',
+      ]}
+    >
+      {props.endpoints.map((endpoint) => (
+        <HealthRow key={endpoint.name} endpoint={endpoint} incidents={props.incidents} />
+      ))}
+    </DataTable>
   )
 }
 

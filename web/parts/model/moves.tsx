@@ -2,6 +2,7 @@
 import { Empty } from '../page/placeholders.tsx'
 import { Tag, VersionChip } from '../page/status.tsx'
 import { RelativeTime } from '../page/relative-time.tsx'
+import { DataTable } from '../table/data-table.tsx'
 
 export interface Move {
   readonly model: string
@@ -18,35 +19,23 @@ export interface Move {
 export function Moves({ moves }: { moves: readonly Move[] }) {
   if (moves.length === 0) return <Empty title="No alias moves yet" />
   return (
-    <table>
-      <thead>
-        <tr>
-          <th>Alias</th>
-          <th>From</th>
-          <th>To</th>
-          <th>Why</th>
-          <th>Who</th>
-          <th className="num">When</th>
+    <DataTable headings={['Alias', 'From', 'To', 'Why', 'Who', ['When', 'num']]}>
+      {moves.map((move) => (
+        <tr key={`${move.alias} ${move.at} ${move.from} ${move.to}`} data-row>
+          <td>
+            <Tag>{move.alias}</Tag>
+          </td>
+          <td>{move.from === null ? '–' : <VersionChip model={move.model} version={move.from} />}</td>
+          <td>{move.to === null ? 'removed' : <VersionChip model={move.model} version={move.to} />}</td>
+          <td className="break">
+            {move.imported_at !== null && <Tag>imported, not evaluated here</Tag>} {move.reason || '–'}
+          </td>
+          <td className="break">{move.actor}</td>
+          <td className="num">
+            <RelativeTime at={move.at} />
+          </td>
         </tr>
-      </thead>
-      <tbody>
-        {moves.map((move) => (
-          <tr key={`${move.alias} ${move.at} ${move.from} ${move.to}`} data-row>
-            <td>
-              <Tag>{move.alias}</Tag>
-            </td>
-            <td>{move.from === null ? '–' : <VersionChip model={move.model} version={move.from} />}</td>
-            <td>{move.to === null ? 'removed' : <VersionChip model={move.model} version={move.to} />}</td>
-            <td className="break">
-              {move.imported_at !== null && <Tag>imported, not evaluated here</Tag>} {move.reason || '–'}
-            </td>
-            <td className="break">{move.actor}</td>
-            <td className="num">
-              <RelativeTime at={move.at} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </DataTable>
   )
 }

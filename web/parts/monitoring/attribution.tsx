@@ -3,6 +3,7 @@ import type { AttributionCheck } from '../../../src/contract/monitoring.ts'
 import { count, figure, percent } from '../../data/format.ts'
 import { CheckTable } from './checks.tsx'
 import { Panel } from '../page/page.tsx'
+import { DataTable } from '../table/data-table.tsx'
 
 export function AttributionPanel({ attribution }: { attribution: AttributionCheck }) {
   const { check, baseline_rows: rows, ndcg, inputs } = attribution
@@ -15,24 +16,18 @@ export function AttributionPanel({ attribution }: { attribution: AttributionChec
     >
       <CheckTable checks={[check]} />
       {inputs.length > 0 && (
-        <table aria-label="Inputs whose share changed most">
-          <thead>
-            <tr>
-              <th>Input</th>
-              <th className="num">Share before</th>
-              <th className="num">Share now</th>
+        <DataTable
+          label="Inputs whose share changed most"
+          headings={['Input', ['Share before', 'num'], ['Share now', 'num']]}
+        >
+          {inputs.map(({ name, share, baseline_share: before }) => (
+            <tr key={name}>
+              <td>{name}</td>
+              <td className="num">{percent(before)}</td>
+              <td className="num">{percent(share)}</td>
             </tr>
-          </thead>
-          <tbody>
-            {inputs.map(({ name, share, baseline_share: before }) => (
-              <tr key={name}>
-                <td>{name}</td>
-                <td className="num">{percent(before)}</td>
-                <td className="num">{percent(share)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </DataTable>
       )}
     </Panel>
   )

@@ -2,6 +2,7 @@
 import { count, eventTime, figure, words } from '../../data/format.ts'
 import { Empty } from '../page/placeholders.tsx'
 import { Status } from '../page/status.tsx'
+import { DataTable } from '../table/data-table.tsx'
 
 export interface CheckRow {
   readonly feature: string
@@ -19,40 +20,37 @@ export interface CheckRow {
 export function CheckTable({ checks }: { checks: readonly CheckRow[] }) {
   if (checks.length === 0) return <Empty title="No checks yet" />
   return (
-    <table>
-      <thead>
-        <tr>
-          <th>Feature</th>
-          <th>Check</th>
-          <th>State</th>
-          <th className="num">Value</th>
-          <th className="num">Limit</th>
-          <th className="num">Sample</th>
-          <th>Window until</th>
-          <th>Against</th>
+    <DataTable
+      headings={[
+        'Feature',
+        'Check',
+        'State',
+        ['Value', 'num'],
+        ['Limit', 'num'],
+        ['Sample', 'num'],
+        'Window until',
+        'Against',
+      ]}
+    >
+      {checks.map((check) => (
+        <tr key={`${check.feature} ${check.check} ${check.window_end}`} data-row>
+          <td>{check.feature}</td>
+          <td>{words(check.check)}</td>
+          <td>
+            <Status
+              word={check.state}
+              {...(check.state === 'alert' && !check.pages && { label: 'alert, not paged' })}
+            />
+          </td>
+          <td className="num">{check.state === 'not_enough_data' ? '–' : figure(check.value)}</td>
+          <td className="num">{figure(check.limit)}</td>
+          <td className="num">
+            {check.n < check.n_min ? `${count(check.n)} of ${count(check.n_min)}` : count(check.n)}
+          </td>
+          <td className="nowrap">{eventTime(check.window_end)}</td>
+          <td className="break">{check.baseline}</td>
         </tr>
-      </thead>
-      <tbody>
-        {checks.map((check) => (
-          <tr key={`${check.feature} ${check.check} ${check.window_end}`} data-row>
-            <td>{check.feature}</td>
-            <td>{words(check.check)}</td>
-            <td>
-              <Status
-                word={check.state}
-                {...(check.state === 'alert' && !check.pages && { label: 'alert, not paged' })}
-              />
-            </td>
-            <td className="num">{check.state === 'not_enough_data' ? '–' : figure(check.value)}</td>
-            <td className="num">{figure(check.limit)}</td>
-            <td className="num">
-              {check.n < check.n_min ? `${count(check.n)} of ${count(check.n_min)}` : count(check.n)}
-            </td>
-            <td className="nowrap">{eventTime(check.window_end)}</td>
-            <td className="break">{check.baseline}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </DataTable>
   )
 }

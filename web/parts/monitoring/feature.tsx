@@ -7,6 +7,7 @@ import type { Feature } from '../../data/queries.ts'
 import { CheckTable } from './checks.tsx'
 import { Loaded } from '../page/placeholders.tsx'
 import { Panel } from '../page/page.tsx'
+import { DataTable } from '../table/data-table.tsx'
 
 export function FeaturePanel({ endpoint, feature, range }: { endpoint: string; feature: string; range: read.Range }) {
   const one = useQuery(read.feature(endpoint, feature, range))
@@ -31,24 +32,15 @@ function Compared({ feature }: { feature: Feature }) {
   const keys = [...new Set([...Object.keys(feature.baseline), ...Object.keys(feature.window)])]
   return (
     <div style={{ display: 'grid', gap: 12 }}>
-      <table>
-        <thead>
-          <tr>
-            <th>Figure</th>
-            <th className="num">Baseline</th>
-            <th className="num">Now</th>
+      <DataTable headings={['Figure', ['Baseline', 'num'], ['Now', 'num']]}>
+        {keys.map((key) => (
+          <tr key={key}>
+            <td>{words(key)}</td>
+            <td className="num">{figure(feature.baseline[key])}</td>
+            <td className="num">{figure(feature.window[key])}</td>
           </tr>
-        </thead>
-        <tbody>
-          {keys.map((key) => (
-            <tr key={key}>
-              <td>{words(key)}</td>
-              <td className="num">{figure(feature.baseline[key])}</td>
-              <td className="num">{figure(feature.window[key])}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+        ))}
+      </DataTable>
       {feature.new_values.length > 0 && (
         <p className="break">
           New values: {feature.new_values.map(({ value, count: n }) => `${value} (${count(n)})`).join(', ')}

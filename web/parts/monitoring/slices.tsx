@@ -6,6 +6,7 @@ import * as read from '../../data/queries.ts'
 import type { Performance } from '../../data/queries.ts'
 import { Panel } from '../page/page.tsx'
 import { Status } from '../page/status.tsx'
+import { DataTable } from '../table/data-table.tsx'
 
 const MOST = 40
 
@@ -26,44 +27,32 @@ export function SliceTable({
   if (rows.length === 0) return null
   return (
     <Panel title="Slices" note={`by ${slices.join(', ')}; the worst first`} flush>
-      <table>
-        <thead>
-          <tr>
-            <th>Slice</th>
-            <th>Metric</th>
-            <th className="num">Estimate</th>
-            <th className="num">Interval</th>
-            <th className="num">Labelled</th>
-            <th>State</th>
+      <DataTable headings={['Slice', 'Metric', ['Estimate', 'num'], ['Interval', 'num'], ['Labelled', 'num'], 'State']}>
+        {rows.slice(0, MOST).map((row) => (
+          <tr key={`${row.slice} ${row.value} ${row.metric} ${row.version}`} data-row>
+            <td className="break">
+              {row.slice} = {row.value}
+            </td>
+            <td>{METRIC_NAMES[row.metric]}</td>
+            <td className="num">{figure(row.estimate)}</td>
+            <td className="num">{interval(row.interval)}</td>
+            <td className="num">
+              {count(row.labelled)} ({percent(row.coverage, 0)})
+            </td>
+            <td>
+              {row.estimate === null ? (
+                <Status word="not_enough_data" />
+              ) : (
+                <Status
+                  word="final"
+                  tone={row.provisional ? 'idle' : 'good'}
+                  label={row.provisional ? 'provisional' : 'final'}
+                />
+              )}
+            </td>
           </tr>
-        </thead>
-        <tbody>
-          {rows.slice(0, MOST).map((row) => (
-            <tr key={`${row.slice} ${row.value} ${row.metric} ${row.version}`} data-row>
-              <td className="break">
-                {row.slice} = {row.value}
-              </td>
-              <td>{METRIC_NAMES[row.metric]}</td>
-              <td className="num">{figure(row.estimate)}</td>
-              <td className="num">{interval(row.interval)}</td>
-              <td className="num">
-                {count(row.labelled)} ({percent(row.coverage, 0)})
-              </td>
-              <td>
-                {row.estimate === null ? (
-                  <Status word="not_enough_data" />
-                ) : (
-                  <Status
-                    word="final"
-                    tone={row.provisional ? 'idle' : 'good'}
-                    label={row.provisional ? 'provisional' : 'final'}
-                  />
-                )}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+        ))}
+      </DataTable>
     </Panel>
   )
 }

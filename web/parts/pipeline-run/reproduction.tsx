@@ -4,6 +4,7 @@ import { figure, fullSentence, words } from '../../data/format.ts'
 import type { PipelineRun } from '../../data/queries.ts'
 import { Panel } from '../page/page.tsx'
 import { Status } from '../page/status.tsx'
+import { DataTable } from '../table/data-table.tsx'
 
 const MEANING = {
   A: 'the same bytes',
@@ -25,34 +26,25 @@ export function ReproductionPanel({ reproduction }: { reproduction: NonNullable<
         {reproduction.first_divergent_step !== null && ` First differing step: ${reproduction.first_divergent_step}.`}
         {reproduction.missing.length > 0 && ` Missing: ${reproduction.missing.join(', ')}.`}
       </p>
-      <table>
-        <thead>
-          <tr>
-            <th>Step</th>
-            <th>Outputs</th>
-            <th>Metrics</th>
+      <DataTable headings={['Step', 'Outputs', 'Metrics']}>
+        {reproduction.steps.map((step) => (
+          <tr key={step.step}>
+            <td>{step.step}</td>
+            <td>
+              <Status word={step.outputs} tone={step.outputs.startsWith('identical') ? 'good' : 'warn'} />
+            </td>
+            <td className="break">
+              {step.metrics
+                .map((metric) =>
+                  metric.equal
+                    ? `${metric.metric} equal`
+                    : `${words(metric.metric)} ${figure(metric.before)} then ${figure(metric.after)}`,
+                )
+                .join(', ') || '–'}
+            </td>
           </tr>
-        </thead>
-        <tbody>
-          {reproduction.steps.map((step) => (
-            <tr key={step.step}>
-              <td>{step.step}</td>
-              <td>
-                <Status word={step.outputs} tone={step.outputs.startsWith('identical') ? 'good' : 'warn'} />
-              </td>
-              <td className="break">
-                {step.metrics
-                  .map((metric) =>
-                    metric.equal
-                      ? `${metric.metric} equal`
-                      : `${words(metric.metric)} ${figure(metric.before)} then ${figure(metric.after)}`,
-                  )
-                  .join(', ') || '–'}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+        ))}
+      </DataTable>
     </Panel>
   )
 }

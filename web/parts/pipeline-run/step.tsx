@@ -9,6 +9,7 @@ import { LiveLog } from '../text/live-log.tsx'
 import { Facts, Panel, Scroll } from '../page/page.tsx'
 import { Status } from '../page/status.tsx'
 import { RelativeTime } from '../page/relative-time.tsx'
+import { DataTable } from '../table/data-table.tsx'
 
 export function StepPanels({ run, step }: { run: string; step: Step }) {
   return (
@@ -64,24 +65,15 @@ function Why({ run, step }: { run: string; step: Step }) {
       </p>
       {cache.changes.length > 0 && (
         <Scroll label="What changed">
-          <table>
-            <thead>
-              <tr>
-                <th>What changed</th>
-                <th>Before</th>
-                <th>Now</th>
+          <DataTable headings={['What changed', 'Before', 'Now']}>
+            {cache.changes.map((change) => (
+              <tr key={`${change.component} ${change.what}`}>
+                <td className="break">{change.what}</td>
+                <td className="break">{short(change.before)}</td>
+                <td className="break">{short(change.after)}</td>
               </tr>
-            </thead>
-            <tbody>
-              {cache.changes.map((change) => (
-                <tr key={`${change.component} ${change.what}`}>
-                  <td className="break">{change.what}</td>
-                  <td className="break">{short(change.before)}</td>
-                  <td className="break">{short(change.after)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+            ))}
+          </DataTable>
         </Scroll>
       )}
       <details>
@@ -128,34 +120,24 @@ function Components({ run, step }: { run: string; step: string }) {
 function Attempts({ step }: { step: Step }) {
   if (step.attempts.length === 0) return <p className="empty">No attempts yet.</p>
   return (
-    <table>
-      <thead>
-        <tr>
-          <th>Attempt</th>
-          <th>State</th>
-          <th className="num">Duration</th>
-          <th className="num">CPU</th>
-          <th className="num">Memory</th>
-          <th className="num">Started</th>
+    <DataTable
+      headings={['Attempt', 'State', ['Duration', 'num'], ['CPU', 'num'], ['Memory', 'num'], ['Started', 'num']]}
+    >
+      {step.attempts.map((attempt) => (
+        <tr key={attempt.id}>
+          <td>{count(attempt.number)}</td>
+          <td>
+            <Status word={attempt.state} />
+            {attempt.failure !== null && <div className="small muted break">{attempt.failure.message}</div>}
+          </td>
+          <td className="num">{duration(attempt.wall_ms)}</td>
+          <td className="num">{duration(attempt.cpu_seconds === null ? null : attempt.cpu_seconds * 1000)}</td>
+          <td className="num">{bytes(attempt.max_rss_bytes)}</td>
+          <td className="num">
+            <RelativeTime at={attempt.started_at ?? attempt.queued_at} />
+          </td>
         </tr>
-      </thead>
-      <tbody>
-        {step.attempts.map((attempt) => (
-          <tr key={attempt.id}>
-            <td>{count(attempt.number)}</td>
-            <td>
-              <Status word={attempt.state} />
-              {attempt.failure !== null && <div className="small muted break">{attempt.failure.message}</div>}
-            </td>
-            <td className="num">{duration(attempt.wall_ms)}</td>
-            <td className="num">{duration(attempt.cpu_seconds === null ? null : attempt.cpu_seconds * 1000)}</td>
-            <td className="num">{bytes(attempt.max_rss_bytes)}</td>
-            <td className="num">
-              <RelativeTime at={attempt.started_at ?? attempt.queued_at} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </DataTable>
   )
 }

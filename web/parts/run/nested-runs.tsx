@@ -7,6 +7,7 @@ import type { Run } from '../../data/queries.ts'
 import { Panel } from '../page/page.tsx'
 import { Status } from '../page/status.tsx'
 import { RelativeTime } from '../page/relative-time.tsx'
+import { DataTable } from '../table/data-table.tsx'
 
 /** Names the run that a run is inside of. */
 export const PARENT = 'mlflow.parentRunId'
@@ -39,36 +40,26 @@ export function NestedRuns({ run }: { run: Run }) {
         </>
       }
     >
-      <table>
-        <thead>
-          <tr>
-            <th>Run</th>
-            <th>State</th>
-            <th className="num">Duration</th>
-            <th className="num">Started</th>
+      <DataTable headings={['Run', 'State', ['Duration', 'num'], ['Started', 'num']]}>
+        {items.map((one) => (
+          <tr key={one.id} data-row>
+            <td className="key">
+              <Link to="/runs/$id" params={{ id: one.id }}>
+                {one.name || one.id.slice(0, 8)}
+              </Link>
+            </td>
+            <td>
+              <Status word={one.status} />
+            </td>
+            <td className="num">
+              {duration(one.ended_at === null ? null : Date.parse(one.ended_at) - Date.parse(one.started_at))}
+            </td>
+            <td className="num">
+              <RelativeTime at={one.started_at} />
+            </td>
           </tr>
-        </thead>
-        <tbody>
-          {items.map((one) => (
-            <tr key={one.id} data-row>
-              <td className="key">
-                <Link to="/runs/$id" params={{ id: one.id }}>
-                  {one.name || one.id.slice(0, 8)}
-                </Link>
-              </td>
-              <td>
-                <Status word={one.status} />
-              </td>
-              <td className="num">
-                {duration(one.ended_at === null ? null : Date.parse(one.ended_at) - Date.parse(one.started_at))}
-              </td>
-              <td className="num">
-                <RelativeTime at={one.started_at} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+        ))}
+      </DataTable>
     </Panel>
   )
 }

@@ -5,6 +5,7 @@ import { Empty } from '../page/placeholders.tsx'
 import { LongText } from '../page/long-text.tsx'
 import { Facts } from '../page/page.tsx'
 import { FilterablePanel } from '../table/filterable-panel.tsx'
+import { DataTable } from '../table/data-table.tsx'
 
 type Metric = Run['metrics'][number]
 
@@ -15,26 +16,17 @@ export function MetricsPanel({ metrics }: { metrics: readonly Metric[] }) {
         found.length === 0 ? (
           <Empty title="No metrics were logged" />
         ) : (
-          <table>
-            <thead>
-              <tr>
-                <th>Metric</th>
-                <th className="num">Value</th>
-                <th className="num">Step</th>
+          <DataTable headings={['Metric', ['Value', 'num'], ['Step', 'num']]}>
+            {found.map((metric) => (
+              <tr key={metric.key} data-row>
+                <td className="key">{metric.key}</td>
+                <td className="num" title={String(metric.value)}>
+                  {figure(metric.value, 6)}
+                </td>
+                <td className="num">{metric.step}</td>
               </tr>
-            </thead>
-            <tbody>
-              {found.map((metric) => (
-                <tr key={metric.key} data-row>
-                  <td className="key">{metric.key}</td>
-                  <td className="num" title={String(metric.value)}>
-                    {figure(metric.value, 6)}
-                  </td>
-                  <td className="num">{metric.step}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+            ))}
+          </DataTable>
         )
       }
     </FilterablePanel>

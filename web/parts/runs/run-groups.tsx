@@ -12,6 +12,7 @@ import { Empty, Loaded } from '../page/placeholders.tsx'
 import { Panel } from '../page/page.tsx'
 import { Status } from '../page/status.tsx'
 import { RelativeTime } from '../page/relative-time.tsx'
+import { DataTable } from '../table/data-table.tsx'
 
 export interface RunGroupsProps {
   readonly by: string
@@ -50,25 +51,18 @@ export function RunGroups(props: RunGroupsProps) {
           data.items.length === 0 ? (
             <Empty title="No runs match">Clear the filter, or choose another experiment.</Empty>
           ) : (
-            <table>
-              <thead>
-                <tr>
-                  <th>{titleOf(props.by)}</th>
-                  <th className="num">Runs</th>
-                  {metrics.map((metric) => (
-                    <th key={metric} className="num">
-                      {metric}
-                    </th>
-                  ))}
-                  <th className="num">Newest</th>
-                </tr>
-              </thead>
-              <tbody>
-                {data.items.map((group) => (
-                  <Group key={group.value ?? ''} group={group} metrics={metrics} asked={props} />
-                ))}
-              </tbody>
-            </table>
+            <DataTable
+              headings={[
+                titleOf(props.by),
+                ['Runs', 'num'],
+                ...metrics.map((metric) => [metric, 'num'] as const),
+                ['Newest', 'num'],
+              ]}
+            >
+              {data.items.map((group) => (
+                <Group key={group.value ?? ''} group={group} metrics={metrics} asked={props} />
+              ))}
+            </DataTable>
           )
         }
       </Loaded>

@@ -3,6 +3,7 @@ import { plainText } from '../../data/traces/spans.ts'
 import type { Assessment } from '../../data/traces/queries.ts'
 import { Empty } from '../page/placeholders.tsx'
 import { RelativeTime } from '../page/relative-time.tsx'
+import { DataTable } from '../table/data-table.tsx'
 
 export function Assessments({ assessments }: { assessments: readonly Assessment[] }) {
   if (assessments.length === 0) {
@@ -13,37 +14,26 @@ export function Assessments({ assessments }: { assessments: readonly Assessment[
     )
   }
   return (
-    <table>
-      <thead>
-        <tr>
-          <th>Name</th>
-          <th>Kind</th>
-          <th>Value</th>
-          <th>By</th>
-          <th className="num">When</th>
+    <DataTable headings={['Name', 'Kind', 'Value', 'By', ['When', 'num']]}>
+      {assessments.map((one) => (
+        <tr key={one.id} data-row className={one.valid ? '' : 'muted'}>
+          <td>{one.name}</td>
+          <td>
+            {one.kind}
+            {!one.valid && ', overridden'}
+          </td>
+          <td className="break">
+            {one.error === null ? plainText(one.value) : `failed: ${plainText(one.error)}`}
+            {one.rationale !== null && <div className="muted small">{one.rationale}</div>}
+          </td>
+          <td className="break">
+            {one.source_id || '–'} <span className="muted small">{one.source_type.toLowerCase()}</span>
+          </td>
+          <td className="num">
+            <RelativeTime at={one.updated_at} />
+          </td>
         </tr>
-      </thead>
-      <tbody>
-        {assessments.map((one) => (
-          <tr key={one.id} data-row className={one.valid ? '' : 'muted'}>
-            <td>{one.name}</td>
-            <td>
-              {one.kind}
-              {!one.valid && ', overridden'}
-            </td>
-            <td className="break">
-              {one.error === null ? plainText(one.value) : `failed: ${plainText(one.error)}`}
-              {one.rationale !== null && <div className="muted small">{one.rationale}</div>}
-            </td>
-            <td className="break">
-              {one.source_id || '–'} <span className="muted small">{one.source_type.toLowerCase()}</span>
-            </td>
-            <td className="num">
-              <RelativeTime at={one.updated_at} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </DataTable>
   )
 }

@@ -6,6 +6,7 @@ import { count, figure, interval } from '../../data/format.ts'
 import type { Version } from '../../data/queries.ts'
 import { Empty } from '../page/placeholders.tsx'
 import { Status } from '../page/status.tsx'
+import { DataTable } from '../table/data-table.tsx'
 
 export function Gates({ verdict }: { verdict: Version['verdict'] }) {
   if (verdict === null) {
@@ -18,39 +19,36 @@ export function Gates({ verdict }: { verdict: Version['verdict'] }) {
   }
   return (
     <>
-      <table>
-        <thead>
-          <tr>
-            <th>Gate</th>
-            <th>Outcome</th>
-            <th className="num">Value</th>
-            <th className="num">Threshold</th>
-            <th className="num">Interval</th>
-            <th className="num">Sample</th>
-            <th>Explanation</th>
+      <DataTable
+        headings={[
+          'Gate',
+          'Outcome',
+          ['Value', 'num'],
+          ['Threshold', 'num'],
+          ['Interval', 'num'],
+          ['Sample', 'num'],
+          'Explanation',
+        ]}
+      >
+        {verdict.gates.map((gate) => (
+          <tr key={`${gate.name} ${gate.slice}`} data-row>
+            <td className="break">
+              {gate.name}
+              {gate.slice !== null && <div className="muted small">{gate.slice}</div>}
+            </td>
+            <td>
+              <Status word={gate.outcome} />
+            </td>
+            <td className="num">{figure(gate.value)}</td>
+            <td className="num">{figure(gate.threshold)}</td>
+            <td className="num">{interval(gate.interval)}</td>
+            <td className="num">{count(gate.n)}</td>
+            <td className="break" style={{ minWidth: 240 }}>
+              {gate.reason}
+            </td>
           </tr>
-        </thead>
-        <tbody>
-          {verdict.gates.map((gate) => (
-            <tr key={`${gate.name} ${gate.slice}`} data-row>
-              <td className="break">
-                {gate.name}
-                {gate.slice !== null && <div className="muted small">{gate.slice}</div>}
-              </td>
-              <td>
-                <Status word={gate.outcome} />
-              </td>
-              <td className="num">{figure(gate.value)}</td>
-              <td className="num">{figure(gate.threshold)}</td>
-              <td className="num">{interval(gate.interval)}</td>
-              <td className="num">{count(gate.n)}</td>
-              <td className="break" style={{ minWidth: 240 }}>
-                {gate.reason}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+        ))}
+      </DataTable>
       <div style={{ padding: '8px 16px' }}>
         <ReplayVerdict id={verdict.id} />
       </div>

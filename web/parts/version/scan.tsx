@@ -4,6 +4,7 @@ import type { Version } from '../../data/queries.ts'
 import { Empty } from '../page/placeholders.tsx'
 import { Status } from '../page/status.tsx'
 import { RelativeTime } from '../page/relative-time.tsx'
+import { DataTable } from '../table/data-table.tsx'
 
 type Scan = NonNullable<Version['scan']>
 
@@ -29,32 +30,22 @@ export function ScanResult({ scan }: { scan: Scan | null }) {
   }
   return (
     <>
-      <table>
-        <thead>
-          <tr>
-            <th>Level</th>
-            <th>Found</th>
-            <th>Where</th>
-            <th>Why</th>
+      <DataTable headings={['Level', 'Found', 'Where', 'Why']}>
+        {scan.findings.slice(0, MOST).map((finding) => (
+          <tr key={`${finding.file} ${finding.offset} ${finding.what}`} data-row>
+            <td>
+              <Status word={finding.level} tone={TONES[finding.level]} />
+            </td>
+            <td className="break">
+              <code>{finding.what}</code>
+            </td>
+            <td className="break">
+              {finding.file}, byte {count(finding.offset)}
+            </td>
+            <td className="break">{finding.reason}</td>
           </tr>
-        </thead>
-        <tbody>
-          {scan.findings.slice(0, MOST).map((finding) => (
-            <tr key={`${finding.file} ${finding.offset} ${finding.what}`} data-row>
-              <td>
-                <Status word={finding.level} tone={TONES[finding.level]} />
-              </td>
-              <td className="break">
-                <code>{finding.what}</code>
-              </td>
-              <td className="break">
-                {finding.file}, byte {count(finding.offset)}
-              </td>
-              <td className="break">{finding.reason}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+        ))}
+      </DataTable>
       {scan.findings.length > MOST && (
         <p className="muted small" style={{ padding: '8px 16px' }}>
           The first {MOST} of {count(scan.findings.length)}.

@@ -1,6 +1,7 @@
 /** The inputs and outputs of a model by its signature, whatever its shape. */
 import { columnsOf } from '../../data/models/signature-columns.ts'
 import { Empty } from '../page/placeholders.tsx'
+import { DataTable } from '../table/data-table.tsx'
 
 export function Signature({ signature }: { signature: Readonly<Record<string, unknown>> | null }) {
   const columns = signature === null ? [] : columnsOf(signature)
@@ -8,25 +9,15 @@ export function Signature({ signature }: { signature: Readonly<Record<string, un
     return <Empty title="No signature">Log one with mlflow.models.infer_signature so that inputs can be checked.</Empty>
   }
   return (
-    <table>
-      <thead>
-        <tr>
-          <th>Side</th>
-          <th>Name</th>
-          <th>Type</th>
-          <th>Required</th>
+    <DataTable headings={['Side', 'Name', 'Type', 'Required']}>
+      {columns.map((column, i) => (
+        <tr key={`${column.side} ${column.name} ${i}`}>
+          <td>{column.side}</td>
+          <td className="break">{column.name}</td>
+          <td>{column.type}</td>
+          <td>{column.required ? 'yes' : 'no'}</td>
         </tr>
-      </thead>
-      <tbody>
-        {columns.map((column, i) => (
-          <tr key={`${column.side} ${column.name} ${i}`}>
-            <td>{column.side}</td>
-            <td className="break">{column.name}</td>
-            <td>{column.type}</td>
-            <td>{column.required ? 'yes' : 'no'}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </DataTable>
   )
 }
