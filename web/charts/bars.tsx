@@ -1,6 +1,7 @@
 /** Two distributions over the same bins, side by side: shares at baseline and now. */
 import { percent } from '../data/format.ts'
 import { useWidth } from './width.ts'
+import { ValueAxis } from './value-axis.tsx'
 import { linear, ticks } from './scale.ts'
 
 export interface Bin {
@@ -52,16 +53,13 @@ function Drawing({ width, shares }: { width: number; shares: readonly Share[] })
   const every = Math.max(1, Math.ceil(LABEL_PX / slot))
   return (
     <svg width={width} height={HEIGHT}>
-      <g className="axis">
-        {ticks([0, top], 4).map((tick) => (
-          <g key={tick}>
-            <line x1={EDGE.left} x2={width - EDGE.right} y1={y(tick)} y2={y(tick)} />
-            <text x={EDGE.left - 6} y={y(tick) + 4} textAnchor="end">
-              {percent(tick)}
-            </text>
-          </g>
-        ))}
-      </g>
+      <ValueAxis
+        marks={ticks([0, top], 4)}
+        y={y}
+        from={EDGE.left}
+        to={width - EDGE.right}
+        text={(mark) => percent(mark)}
+      />
       {shares.map((bin, i) => {
         const x = EDGE.left + i * slot + slot / 2
         return (

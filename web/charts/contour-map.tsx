@@ -4,8 +4,8 @@ import { figure } from '../data/format.ts'
 import { useWidth } from './width.ts'
 import { levelLine, surface } from './contour.ts'
 import type { Piece } from './contour.ts'
-import { axisFor } from './domain.ts'
-import type { AxisScale } from './domain.ts'
+import { EDGE, PlaneAxes, planeOf } from './plane.tsx'
+import type { Plane } from './plane.tsx'
 import { extent, linear } from './scale.ts'
 
 export interface ContourProps {
@@ -16,7 +16,6 @@ export interface ContourProps {
 }
 
 const HEIGHT = 320
-const EDGE = { left: 64, right: 16, top: 16, bottom: 40 }
 const CELLS = { columns: 48, rows: 30 }
 const LEVELS = 6
 
@@ -31,38 +30,20 @@ export function ContourMap(props: ContourProps) {
 }
 
 function Drawing({ x, y, z, dots, width }: ContourProps & { width: number }) {
-  const across = axisFor(dots.map((dot) => dot.x))
-  const up = axisFor(dots.map((dot) => dot.y))
+  const plane = planeOf(dots, width, HEIGHT)
   const [low, high] = extent(dots.map((dot) => dot.z)) ?? [0, 1]
-  const placeX = across.place([EDGE.left, width - EDGE.right])
-  const placeY = up.place([HEIGHT - EDGE.bottom, EDGE.top])
   const part = (value: number): number => (high > low ? (value - low) / (high - low) : 0.5)
   return (
     <svg width={width} height={HEIGHT}>
-      <Shades dots={dots} across={across} up={up} part={part} width={width} />
+      <Shades dots={dots} plane={plane} part={part} />
+      <PlaneAxes plane={plane} x={x} y={y} marks={5} />
       <g className="axis">
-        {up.marks(5).map((tick) => (
-          <text key={tick} x={EDGE.left - 6} y={placeY(tick) + 4} textAnchor="end">
-            {figure(tick)}
-          </text>
-        ))}
-        {across.marks(5).map((tick) => (
-          <text key={tick} x={placeX(tick)} y={HEIGHT - EDGE.bottom + 16} textAnchor="middle">
-            {figure(tick)}
-          </text>
-        ))}
-        <text x={width - EDGE.right} y={HEIGHT - 6} textAnchor="end">
-          {across.log ? `${x}, logarithmic` : x}
-        </text>
-        <text x={4} y={11}>
-          {up.log ? `${y}, logarithmic` : y}
-        </text>
         <text x={width - EDGE.right} y={11} textAnchor="end">
           {`${z}: pale ${figure(low, 3)}, full ${figure(high, 3)}`}
         </text>
       </g>
-      {dots.map((dot) => (
-        <circle key={dot.label} cx={placeX(dot.x)} cy={placeY(dot.y)} r="4" className="spot">
+      {dots.map((dot, i) => (
+        <circle key={`${i} ${dot.label}`} cx={plane.x(dot.x)} cy={plane.y(dot.y)} r="4" className="spot">
           <title>{`${dot.label}: ${figure(dot.x)}, ${figure(dot.y)}, ${z} ${figure(dot.z)}`}</title>
         </circle>
       ))}
@@ -72,20 +53,19 @@ function Drawing({ x, y, z, dots, width }: ContourProps & { width: number }) {
 
 interface ShadesProps {
   readonly dots: ContourProps['dots']
-  readonly across: AxisScale
-  readonly up: AxisScale
+  readonly plane: Plane
+  /** Where a value of the surface lies between the least and the greatest, 0..1. */
   readonly part: (value: number) => number
-  readonly width: number
 }
 
-function Shades({ dots, across, up, part, width }: ShadesProps) {
+function Shades({ dots, plane, part }: ShadesProps) {
   const { columns, rows } = CELLS
   const made = useMemo(
     () =>
       surface(
         dots.map((dot) => ({
-          x: across.place([0, 1])(dot.x),
-          y: up.place([0, 1])(dot.y),
+          x: plane.across.place([0, 1])(dot.x),
+          y: plane.up.place([0, 1])(dot.y),
           z: dot.z,
         })),
         columns,
@@ -95,7 +75,7 @@ function Shades({ dots, across, up, part, width }: ShadesProps) {
     // oxlint-disable-next-line react/exhaustive-deps
     [dots, columns, rows],
   )
-  const placeX = linear([0, columns - 1], [EDGE.left, width - EDGE.right])
+  const placeX = linear([0, columns - 1], [EDGE.left, plane.width - EDGE.right])
   const placeY = linear([0, rows - 1], [HEIGHT - EDGE.bottom, EDGE.top])
   const cell = { width: placeX(1) - placeX(0), height: placeY(0) - placeY(1), shapeRendering: 'crispEdges' } as const
   const [low, high] = extent(made.values) ?? [0, 1]

@@ -1,6 +1,7 @@
 /** A sequential test as it grew: evidence over observations on a logarithmic axis, its boundary a line that means failure. */
 import { count, figure } from '../data/format.ts'
 import { useWidth } from './width.ts'
+import { ValueAxis } from './value-axis.tsx'
 import { decades, extent, linear, linePath, logarithmic } from './scale.ts'
 
 export interface EvidenceProps {
@@ -54,18 +55,13 @@ function Drawing({ width, boundary, points, failing, beyond }: DrawingProps) {
   const every = Math.ceil(all.length / LABELS)
   return (
     <svg width={width} height={HEIGHT}>
-      <g className="axis">
-        {all
-          .filter((_, i) => i % every === 0)
-          .map((tick) => (
-            <g key={tick}>
-              <line x1={EDGE.left} x2={width - EDGE.right} y1={y(tick)} y2={y(tick)} />
-              <text x={EDGE.left - 6} y={y(tick) + 4} textAnchor="end">
-                {tick >= 1e4 || tick < 1e-2 ? tick.toExponential(0) : String(Number(tick.toPrecision(1)))}
-              </text>
-            </g>
-          ))}
-      </g>
+      <ValueAxis
+        marks={all.filter((_, i) => i % every === 0)}
+        y={y}
+        from={EDGE.left}
+        to={width - EDGE.right}
+        text={(mark) => (mark >= 1e4 || mark < 1e-2 ? mark.toExponential(0) : String(Number(mark.toPrecision(1))))}
+      />
       <line
         x1={EDGE.left}
         x2={width - EDGE.right}

@@ -1,4 +1,4 @@
-/** Parallel coordinates: an axis for each number, a line for each thing. */
+/** Parallel coordinates: an axis for each number, a line for each run. */
 import { figure } from '../data/format.ts'
 import { useWidth } from './width.ts'
 import { axisFor } from './domain.ts'
@@ -53,9 +53,9 @@ export function Parallel({ axes, lines }: ParallelProps) {
               </text>
             </g>
           ))}
-          {lines.map((line) => (
+          {lines.map((line, place) => (
             <path
-              key={line.label}
+              key={`${place} ${line.label}`}
               d={linePath(line.values.map((value, i) => (value === null ? null : [x(i), scales[i]?.y(value) ?? 0])))}
               fill="none"
               stroke={line.colour}

@@ -1,6 +1,7 @@
 /** A quality metric by window with its interval, and below how many predictions had labels. */
 import { count, eventTime, figure, interval, percent } from '../data/format.ts'
 import { useWidth } from './width.ts'
+import { ValueAxis } from './value-axis.tsx'
 import { extent, linear, linePath, ticks } from './scale.ts'
 
 export interface QualityPoint {
@@ -48,16 +49,13 @@ function Drawing({ width, points }: { width: number; points: readonly QualityPoi
   const bar = Math.max(2, Math.min(26, (width - EDGE.left - EDGE.right) / points.length - 2))
   return (
     <svg width={width} height={HEIGHT}>
-      <g className="axis">
-        {ticks(domain, 4).map((tick) => (
-          <g key={tick}>
-            <line x1={EDGE.left} x2={width - EDGE.right} y1={y(tick)} y2={y(tick)} />
-            <text x={EDGE.left - 6} y={y(tick) + 4} textAnchor="end">
-              {figure(tick)}
-            </text>
-          </g>
-        ))}
-      </g>
+      <ValueAxis
+        marks={ticks(domain, 4)}
+        y={y}
+        from={EDGE.left}
+        to={width - EDGE.right}
+        text={(mark) => figure(mark)}
+      />
       {points.map((point, i) => (
         <Point key={`${point.from} ${i}`} point={point} x={x(i)} y={y} bar={bar} />
       ))}

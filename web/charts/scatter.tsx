@@ -1,7 +1,7 @@
-/** Dots of things by two of their numbers. */
+/** Dots by two numbers. */
 import { figure } from '../data/format.ts'
 import { useWidth } from './width.ts'
-import { axisFor } from './domain.ts'
+import { PlaneAxes, planeOf } from './plane.tsx'
 
 export interface ScatterProps {
   readonly x: string
@@ -15,7 +15,6 @@ export interface ScatterProps {
 }
 
 const HEIGHT = 260
-const EDGE = { left: 64, right: 16, top: 12, bottom: 40 }
 
 export function Scatter({ x, y, dots }: ScatterProps) {
   const [holder, width] = useWidth()
@@ -27,36 +26,14 @@ export function Scatter({ x, y, dots }: ScatterProps) {
 }
 
 function Drawing({ x, y, dots, width }: ScatterProps & { width: number }) {
-  const across = axisFor(dots.map((dot) => dot.x))
-  const up = axisFor(dots.map((dot) => dot.y))
-  const placeX = across.place([EDGE.left, width - EDGE.right])
-  const placeY = up.place([HEIGHT - EDGE.bottom, EDGE.top])
+  const plane = planeOf(dots, width, HEIGHT)
   return (
     <svg width={width} height={HEIGHT}>
-      <g className="axis">
-        {up.marks(4).map((tick) => (
-          <g key={tick}>
-            <line x1={EDGE.left} x2={width - EDGE.right} y1={placeY(tick)} y2={placeY(tick)} />
-            <text x={EDGE.left - 6} y={placeY(tick) + 4} textAnchor="end">
-              {figure(tick)}
-            </text>
-          </g>
-        ))}
-        {across.marks(5).map((tick) => (
-          <text key={tick} x={placeX(tick)} y={HEIGHT - EDGE.bottom + 16} textAnchor="middle">
-            {figure(tick)}
-          </text>
-        ))}
-        <text x={width - EDGE.right} y={HEIGHT - 6} textAnchor="end">
-          {across.log ? `${x}, logarithmic` : x}
-        </text>
-        <text x={4} y={10}>
-          {up.log ? `${y}, logarithmic` : y}
-        </text>
-      </g>
-      {dots.map((dot) =>
+      <PlaneAxes plane={plane} x={x} y={y} marks={4} />
+      {dots.map((dot, i) =>
         dot.x === null || dot.y === null ? null : (
-          <circle key={dot.label} cx={placeX(dot.x)} cy={placeY(dot.y)} r="5" fill={dot.colour}>
+          // two runs may have one name
+          <circle key={`${i} ${dot.label}`} cx={plane.x(dot.x)} cy={plane.y(dot.y)} r="5" fill={dot.colour}>
             <title>{`${dot.label}: ${figure(dot.x)}, ${figure(dot.y)}`}</title>
           </circle>
         ),

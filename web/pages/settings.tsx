@@ -6,11 +6,11 @@ import { call } from '../data/api.ts'
 import { count } from '../data/format.ts'
 import { Command } from '../parts/page/command.tsx'
 import { Confirm } from '../parts/form/confirm.tsx'
-import { Empty, Failure, Loaded, Loading } from '../parts/page/placeholders.tsx'
+import { Empty, Loaded } from '../parts/page/placeholders.tsx'
 import { usePermission } from '../parts/form/permissions.ts'
 import { NewToken } from '../parts/settings/new-token.tsx'
 import { Facts, Page, Panel } from '../parts/page/page.tsx'
-import { LoadMore } from '../parts/table/load-more.tsx'
+import { PagedList } from '../parts/table/paged-list.tsx'
 import { Status } from '../parts/page/status.tsx'
 import { RelativeTime } from '../parts/page/relative-time.tsx'
 import * as read from '../data/queries.ts'
@@ -161,15 +161,10 @@ function Verify() {
 
 function Audit() {
   const audit = useInfiniteQuery(read.audit)
-  if (audit.data === undefined) {
-    if (audit.error === null) return <Loading height={240} />
-    return <Failure what="The audit trail" error={audit.error} retry={() => void audit.refetch()} />
-  }
   return (
-    <>
-      <AuditTable rows={audit.data.pages.flatMap((page) => page.items)} />
-      <LoadMore list={audit} />
-    </>
+    <PagedList list={audit} what="The audit trail" height={240}>
+      {(rows) => <AuditTable rows={rows} />}
+    </PagedList>
   )
 }
 

@@ -4,9 +4,9 @@ import { Link, useParams } from '@tanstack/react-router'
 import { dataset as read, datasetRecords, parseRecord } from '../../data/traces/datasets.ts'
 import type { DatasetRecord } from '../../data/traces/datasets.ts'
 import { count } from '../../data/format.ts'
-import { Empty, Failure, Loaded, Loading } from '../../parts/page/placeholders.tsx'
+import { Empty, Loaded } from '../../parts/page/placeholders.tsx'
 import { Facts, Page, Panel } from '../../parts/page/page.tsx'
-import { LoadMore } from '../../parts/table/load-more.tsx'
+import { PagedList, rowsOf } from '../../parts/table/paged-list.tsx'
 import { RelativeTime } from '../../parts/page/relative-time.tsx'
 import { plainText } from '../../data/traces/spans.ts'
 import { DataTable } from '../../parts/table/data-table.tsx'
@@ -38,21 +38,18 @@ export function DatasetPage() {
 
 function Records({ id }: { id: string }) {
   const list = useInfiniteQuery(datasetRecords(id))
-  const rows = list.data?.pages.flatMap((page) => page.items) ?? []
+  const rows = rowsOf(list)
   return (
     <Panel title="Records" note={`${count(rows.length)}${list.hasNextPage ? ' loaded so far' : ''}`} flush>
-      {list.data === undefined ? (
-        list.error === null ? (
-          <Loading height={240} />
-        ) : (
-          <Failure what="The records" error={list.error} retry={() => void list.refetch()} />
-        )
-      ) : rows.length === 0 ? (
-        <Empty title="No records yet" commands={['dataset.merge_records([{"inputs": {…}}])']} />
-      ) : (
-        <Table rows={rows} />
-      )}
-      <LoadMore list={list} />
+      <PagedList list={list} what="The records" height={240}>
+        {(read) =>
+          read.length === 0 ? (
+            <Empty title="No records yet" commands={['dataset.merge_records([{"inputs": {…}}])']} />
+          ) : (
+            <Table rows={read} />
+          )
+        }
+      </PagedList>
     </Panel>
   )
 }

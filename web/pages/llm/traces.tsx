@@ -2,9 +2,9 @@
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { count, duration, figure } from '../../data/format.ts'
-import { Empty, Failure, Loading } from '../../parts/page/placeholders.tsx'
+import { Empty } from '../../parts/page/placeholders.tsx'
 import { Page, Panel } from '../../parts/page/page.tsx'
-import { LoadMore } from '../../parts/table/load-more.tsx'
+import { PagedList, rowsOf } from '../../parts/table/paged-list.tsx'
 import { Status } from '../../parts/page/status.tsx'
 import { SearchField } from '../../parts/form/search-field.tsx'
 import { RelativeTime } from '../../parts/page/relative-time.tsx'
@@ -16,7 +16,7 @@ export function TracesPage() {
   const { filter = '' } = useSearch({ from: '/traces' })
   const navigate = useNavigate({ from: '/traces' })
   const list = useInfiniteQuery(traces({ filter, experiment: '' }))
-  const rows = list.data?.pages.flatMap((page) => page.items) ?? []
+  const rows = rowsOf(list)
   return (
     <Page title="Traces" lead="Requests handled by instrumented applications, with the calls inside each.">
       <SearchField
@@ -27,18 +27,9 @@ export function TracesPage() {
         onApply={(next) => void navigate({ search: next === '' ? {} : { filter: next }, replace: true })}
       />
       <Panel title="Traces" note={`${count(rows.length)}${list.hasNextPage ? ' loaded so far' : ''}`} flush>
-        {list.data === undefined ? (
-          list.error === null ? (
-            <Loading height={400} />
-          ) : (
-            <Failure what="The traces" error={list.error} retry={() => void list.refetch()} />
-          )
-        ) : rows.length === 0 ? (
-          <NoTraces filtered={filter !== ''} />
-        ) : (
-          <Table rows={rows} />
-        )}
-        <LoadMore list={list} />
+        <PagedList list={list} what="The traces" height={400}>
+          {(read) => (read.length === 0 ? <NoTraces filtered={filter !== ''} /> : <Table rows={read} />)}
+        </PagedList>
       </Panel>
     </Page>
   )

@@ -1,9 +1,8 @@
 /** An act that changes something: shows what will happen, asks once, tells how it went. */
-import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { useId, useRef, useState } from 'react'
+import { useId, useState } from 'react'
 import type { ReactNode } from 'react'
 import type { Access } from '../../../src/contract/access.ts'
-import { DialogButtons } from './dialog-buttons.tsx'
+import { ActionDialog } from './action-dialog.tsx'
 import { usePermission } from './permissions.ts'
 
 export interface ConfirmProps {
@@ -24,63 +23,32 @@ export interface ConfirmProps {
 }
 
 export function Confirm({ needs = 'public', ...offered }: ConfirmProps) {
-  return usePermission(needs) ? <Offered {...offered} /> : null
+  return usePermission(needs) ? <ConfirmButton {...offered} /> : null
 }
 
-function Offered({ label, preview, act, tone = 'plain', disabled = false, ...given }: Omit<ConfirmProps, 'needs'>) {
-  const dialog = useRef<HTMLDialogElement>(null)
+function ConfirmButton(props: Omit<ConfirmProps, 'needs'>) {
+  const { label, preview, act, tone = 'plain', disabled = false, frozen = null } = props
   const [why, setWhy] = useState('')
   const [overrides, setOverrides] = useState(false)
-  const isFrozen = given.frozen !== undefined && given.frozen !== null
-  const reason = isFrozen ? 'required' : (given.reason ?? 'none')
-  const queries = useQueryClient()
-  const heading = useId()
-  const doing = useMutation({
-    mutationFn: act,
-    onSuccess: async () => {
-      dialog.current?.close()
-      setWhy('')
-      setOverrides(false)
-      await queries.invalidateQueries()
-    },
-  })
-  const missing = (reason === 'required' && why.trim() === '') || (isFrozen && !overrides)
+  const reason = frozen === null ? (props.reason ?? 'none') : 'required'
   return (
-    <>
-      <button
-        type="button"
-        className={`button ${tone}`}
-        disabled={disabled}
-        onClick={() => {
-          doing.reset()
-          dialog.current?.showModal()
-        }}
-      >
-        {label}
-      </button>
-      <dialog ref={dialog} aria-labelledby={heading}>
-        <form
-          className="body"
-          onSubmit={(event) => {
-            event.preventDefault()
-            doing.mutate(why.trim())
-          }}
-        >
-          <h2 id={heading}>{label}</h2>
-          <div className="break">{preview}</div>
-          {isFrozen && <Override why={given.frozen ?? ''} value={overrides} onChange={setOverrides} />}
-          {reason !== 'none' && <Reason value={why} required={reason === 'required'} onChange={setWhy} />}
-          <DialogButtons
-            label={label}
-            tone={tone}
-            disabled={missing}
-            pending={doing.isPending}
-            error={doing.error}
-            onCancel={() => dialog.current?.close()}
-          />
-        </form>
-      </dialog>
-    </>
+    <ActionDialog
+      label={label}
+      tone={tone}
+      disabled={disabled}
+      submit={label}
+      submitTone={tone}
+      incomplete={(reason === 'required' && why.trim() === '') || (frozen !== null && !overrides)}
+      act={() => act(why.trim())}
+      onDone={() => {
+        setWhy('')
+        setOverrides(false)
+      }}
+    >
+      <div className="break">{preview}</div>
+      {frozen !== null && <Override why={frozen} value={overrides} onChange={setOverrides} />}
+      {reason !== 'none' && <Reason value={why} required={reason === 'required'} onChange={setWhy} />}
+    </ActionDialog>
   )
 }
 

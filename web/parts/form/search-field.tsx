@@ -1,5 +1,6 @@
 /** A filter that is typed and applied as a whole. */
 import { useState } from 'react'
+import { FilterForm } from './filter-form.tsx'
 
 export interface SearchFieldProps {
   readonly label: string
@@ -11,13 +12,7 @@ export interface SearchFieldProps {
 export function SearchField({ label, placeholder, value, onApply }: SearchFieldProps) {
   const [text, setText] = useState(value)
   return (
-    <form
-      className="row"
-      onSubmit={(event) => {
-        event.preventDefault()
-        onApply(text.trim())
-      }}
-    >
+    <FilterForm applied={value} text={text} onApply={onApply}>
       <input
         data-filter
         className="mono"
@@ -27,14 +22,6 @@ export function SearchField({ label, placeholder, value, onApply }: SearchFieldP
         value={text}
         onChange={(event) => setText(event.target.value)}
       />
-      <button type="submit" className="button">
-        Filter
-      </button>
-      {value !== '' && (
-        <button type="button" className="button quiet" onClick={() => onApply('')}>
-          Clear
-        </button>
-      )}
-    </form>
+    </FilterForm>
   )
 }

@@ -1,6 +1,7 @@
 /** The filter of runs in MLflow's grammar, with completion of names, operators and states. */
 import { useId, useRef, useState } from 'react'
 import type { KeyboardEvent } from 'react'
+import { FilterForm } from '../form/filter-form.tsx'
 import { completed, completionAt } from '../../data/runs/completion.ts'
 
 export interface FilterBoxProps {
@@ -39,12 +40,13 @@ export function FilterBox({ value, offered, onApply }: FilterBoxProps) {
     else setPlace(act)
   }
   return (
-    <form
-      className="row filter"
-      onSubmit={(event) => {
-        event.preventDefault()
+    <FilterForm
+      applied={value}
+      text={text}
+      className="filter"
+      onApply={(filter) => {
         setOpen(false)
-        onApply(text.trim())
+        onApply(filter)
       }}
     >
       <div className="combo">
@@ -74,15 +76,7 @@ export function FilterBox({ value, offered, onApply }: FilterBoxProps) {
         />
         <Options id={list} options={options} place={place} onTake={take} />
       </div>
-      <button type="submit" className="button">
-        Filter
-      </button>
-      {value !== '' && (
-        <button type="button" className="button quiet" onClick={() => onApply('')}>
-          Clear
-        </button>
-      )}
-    </form>
+    </FilterForm>
   )
 }
 
