@@ -38,13 +38,16 @@ export function weight(tenThousandths: number): string {
 /** Milliseconds as the two largest units that matter: `4.2 s`, `3 min 5 s`, `2 d 4 h`. */
 export function duration(ms: number | null | undefined): string {
   if (ms === null || ms === undefined) return NONE
-  if (ms < 1000) return `${Number(ms.toFixed(ms < 10 ? 2 : 0))} ms`
-  const seconds = ms / 1000
-  if (seconds < 60) return `${Number(seconds.toFixed(1))} s`
-  const whole = Math.round(seconds)
+  // each unit is left for the next one by its rounded value, so that 59.96 s are a minute and not 60 s
+  const short = Number(ms.toFixed(ms < 10 ? 2 : 0))
+  if (short < 1000) return `${short} ms`
+  const seconds = Number((ms / 1000).toFixed(1))
+  if (seconds < 60) return `${seconds} s`
+  const whole = Math.round(ms / 1000)
   if (whole < 3600) return pair(whole, 60, 'min', 's')
-  if (whole < 86_400) return pair(Math.round(whole / 60), 60, 'h', 'min')
-  return pair(Math.round(whole / 3600), 24, 'd', 'h')
+  const minutes = Math.round(ms / 60_000)
+  if (minutes < 1440) return pair(minutes, 60, 'h', 'min')
+  return pair(Math.round(ms / 3_600_000), 24, 'd', 'h')
 }
 
 function pair(amount: number, base: number, large: string, small: string): string {
