@@ -18,7 +18,7 @@ export interface Seeded {
 }
 
 const CHARACTERS = [
-  ...'abcXYZ019 _-.,;:\'"`*#|<>()[]{}\\/=%&?+~\t\n\r',
+  ...'abcXYZ019 _-.,;:\'"`*#|<>()[]{}\\/=%&?+~\t\n\r'.split(''),
   'é',
   'ß',
   '–',

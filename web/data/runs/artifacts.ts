@@ -78,7 +78,11 @@ export function parseCsv(text: string, separator: ',' | '\t', most: number): Tex
         ? raw.slice(1, raw.endsWith('"') && raw.length > 1 ? -1 : undefined).replaceAll('""', '"')
         : raw,
     )
-    if (end === separator) continue
+    if (end === separator) {
+      // a text that ends with a separator ends with an empty field
+      if (fields.lastIndex === text.length) row.push('')
+      continue
+    }
     rows.push(row)
     row = []
   }
