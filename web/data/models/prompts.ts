@@ -13,16 +13,37 @@ export function isPromptsOwn(key: string): boolean {
   return key.startsWith('mlflow.prompt.') || key.startsWith('_mlflow_')
 }
 
-/** The template as text; of a chat each message below its role. */
+/** The template as text; of a chat each message below its role, as it is where it holds no messages. */
 export function templateOf(tags: Tags): string {
   const text = tags['mlflow.prompt.text'] ?? ''
   if (tags['_mlflow_prompt_type'] !== 'chat') return text
+  const messages = messagesOf(text)
+  return messages === undefined ? text : messages.map(({ role, content }) => `[${role}]\n${said(content)}`).join('\n\n')
+}
+
+interface Message {
+  readonly role: string
+  readonly content: unknown
+}
+
+/** The messages of a chat; undefined where the text holds anything else. */
+function messagesOf(text: string): readonly Message[] | undefined {
   try {
-    const messages = JSON.parse(text) as { role: string; content: unknown }[]
-    return messages.map(({ role, content }) => `[${role}]\n${said(content)}`).join('\n\n')
+    const value: unknown = JSON.parse(text)
+    return Array.isArray(value) && value.every(isMessage) ? value : undefined
   } catch {
-    return text
+    return undefined
   }
+}
+
+function isMessage(value: unknown): value is Message {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'role' in value &&
+    typeof value.role === 'string' &&
+    'content' in value
+  )
 }
 
 function said(content: unknown): string {

@@ -60,9 +60,17 @@ export const datasetRecords = (id: string) =>
     getNextPageParam: (last) => (last.next_page_token === '' ? undefined : last.next_page_token),
   })
 
-/** A text of JSON whose values are told in words; what is none is empty. */
+/** The object that a text of JSON holds; anything else, broken JSON too, is an empty one. */
 export function parseRecord(text: string | undefined): Readonly<Record<string, unknown>> {
-  if (text === undefined || text === '') return {}
-  const value = JSON.parse(text) as unknown
-  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {}
+  const value = parsed(text ?? '')
+  const isRecord = typeof value === 'object' && value !== null && !Array.isArray(value)
+  return isRecord ? (value as Readonly<Record<string, unknown>>) : {}
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }
