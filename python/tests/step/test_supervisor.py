@@ -17,7 +17,7 @@ from typing import Any
 from slipway.step import call, supervisor
 from slipway.step.log import RedactedLog
 
-PYTHON = pathlib.Path(__file__).resolve().parent.parent
+PYTHON = pathlib.Path(__file__).resolve().parents[2]
 
 
 class StepCase(unittest.TestCase):
