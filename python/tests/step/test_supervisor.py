@@ -1,70 +1,24 @@
-"""The wrapper of a step: its log, its limits, its exit file; without the server."""
+"""The wrapper of a step: its files, its limits, its signals; without the server."""
 
 from __future__ import annotations
 
 import json
 import os
-import pathlib
 import signal
-import subprocess
-import sys
-import tempfile
-import textwrap
-import time
 import unittest
 from typing import Any
 
-from slipway.step import call, supervisor
-from slipway.step.log import RedactedLog
+from slipway.step import supervisor
+from tests.step.attempt import AttemptCase
 
-PYTHON = pathlib.Path(__file__).resolve().parents[2]
+KEYS = {
+    "attempt", "fence", "class", "message", "traceback", "code", "signal", "metrics", "cpu_seconds", "max_rss_bytes", "started_at",
+    "finished_at", "log_bytes", "log_truncated",
+}  # fmt: skip
 
 
-class StepCase(unittest.TestCase):
-    """A folder for one attempt."""
-
-    def setUp(self) -> None:
-        self.folder = tempfile.TemporaryDirectory()
-        self.dir = pathlib.Path(self.folder.name)
-        (self.dir / "work").mkdir()
-        (self.dir / "out").mkdir()
-
-    def tearDown(self) -> None:
-        self.folder.cleanup()
-
-    def start(self, code: str, **changes: object) -> subprocess.Popen[bytes]:
-        (self.dir / "work" / "job.py").write_text(textwrap.dedent(code))
-        spec = {
-            "attempt": f"test-{os.getpid()}-{self.id()}",
-            "fence": "fence",
-            "dir": str(self.dir),
-            "cwd": str(self.dir / "work"),
-            "entry": "job:main",
-            "inputs": {},
-            "outputs": {},
-            "params": {},
-            "secret_env": ["KEY"],
-            "timeout_s": None,
-            "grace_s": 0.3,
-            "memory_bytes": None,
-            "log_bytes": 100_000,
-            "pythonpath": [str(self.dir / "work")],
-            **changes,
-        }
-        (self.dir / "spec.json").write_text(json.dumps(spec))
-        env = {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(PYTHON),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "KEY": "the-secret",
-            "SLIPWAY_ATTEMPT": str(spec["attempt"]),
-        }
-        command = [sys.executable, "-m", "slipway.step", str(self.dir / "spec.json")]
-        return subprocess.Popen(command, env=env, start_new_session=True)
-
-    def run_step(self, code: str, **changes: object) -> dict[str, Any]:
-        self.assertEqual(self.start(code, **changes).wait(30), 0)
-        return json.loads((self.dir / "exit.json").read_text())
+class StepCase(AttemptCase):
+    """What an attempt leaves."""
 
     def test_a_good_step(self) -> None:
         exit_file = self.run_step(
@@ -93,10 +47,7 @@ class StepCase(unittest.TestCase):
 
     def test_a_request_to_stop_ends_the_group_and_says_so(self) -> None:
         process = self.start("import time\ndef main():\n    print('begun', flush=True)\n    time.sleep(60)\n")
-        until = time.monotonic() + 20
-        while not (self.dir / "log").exists() or "begun" not in (self.dir / "log").read_text():
-            self.assertLess(time.monotonic(), until)
-            time.sleep(0.02)
+        self.wait_until(lambda: "begun" in self.log())
         process.send_signal(signal.SIGTERM)
         self.assertEqual(process.wait(20), 0)
         self.assertEqual(json.loads((self.dir / "exit.json").read_text())["class"], "cancelled")
@@ -115,36 +66,141 @@ class StepCase(unittest.TestCase):
                 self.assertIn(message, exit_file["message"])
 
 
-class LogCase(unittest.TestCase):
-    """Redaction, whatever pieces the output comes in."""
+class ExitFileCase(AttemptCase):
+    """The exit file says why an attempt ended, and is the last word."""
 
-    def write(self, pieces: list[bytes], limit: int | None = None, secrets: list[str] | None = None) -> bytes:
-        with tempfile.TemporaryDirectory() as folder:
-            path = os.path.join(folder, "log")
-            log = RedactedLog(path, secrets or ["secret-one", "secret", "abcd"], limit)
-            for piece in pieces:
-                log.write(piece)
-            log.close()
-            self.assertEqual(log.size, os.path.getsize(path))
-            return pathlib.Path(path).read_bytes()
+    def test_it_has_its_keys_and_nothing_is_left_half_written(self) -> None:
+        found = self.run_step("def main(): pass")
+        self.assertEqual(set(found), KEYS)
+        self.assertEqual((found["fence"], found["code"], found["signal"], found["traceback"]), ("fence", 0, None, None))
+        self.assertLess(found["started_at"], found["finished_at"])
+        self.assertGreater(found["max_rss_bytes"], 1 << 20)
+        self.assertEqual([name for name in os.listdir(self.dir) if name.endswith(".tmp")], [])
 
-    def test_every_split_hides_the_secret(self) -> None:
-        text = b"x secret-one y secret z abcd secre"
-        for at in range(len(text)):
-            written = self.write([text[:at], text[at:]])
-            self.assertEqual(written, b"x [secret] y [secret] z [secret] secre")
+    def test_errors_of_the_code(self) -> None:
+        cases: dict[str, tuple[str, str]] = {
+            "def main(): raise ValueError('wrong the-secret')": ("user", "ValueError: wrong [secret]"),
+            "import sys\ndef main(): sys.exit(3)": ("user", "the code called exit(3)"),
+            "import os\ndef main(): os._exit(0)": ("user", "did it call os._exit?"),
+            "def main(): raise MemoryError": ("out_of_memory", "MemoryError"),
+            "import no_such_package": ("environment", "add it to the packages of the project file"),
+            "import job.inner": ("user", "No module named"),
+            "import os, signal\ndef main(): os.kill(os.getpid(), signal.SIGSEGV)": ("user", "crashed in native code with SIGSEGV"),
+            "import os, signal\ndef main(): os.kill(os.getpid(), signal.SIGKILL)": ("out_of_memory", "killed by signal 9"),
+        }
+        for code, (kind, message) in cases.items():
+            with self.subTest(code):
+                found = self.run_step(code)
+                self.assertEqual(found["class"], kind)
+                self.assertIn(message, found["message"])
 
-    def test_a_secret_that_ends_in_the_beginning_of_another(self) -> None:
-        self.assertEqual(self.write([b"1 xyab", b" 2"], secrets=["xyab", "abzz"]), b"1 [secret] 2")
+    def test_a_traceback_shows_the_code_and_hides_us_and_secrets(self) -> None:
+        found = self.run_step("def main():\n    inner()\ndef inner():\n    raise ValueError('the-secret')\n")
+        self.assertIn("in inner", found["traceback"])
+        self.assertNotIn("slipway/step", found["traceback"])
+        self.assertNotIn("the-secret", found["traceback"] + self.log())
+        self.assertIn("ValueError: [secret]", self.log())
 
-    def test_single_bytes(self) -> None:
-        self.assertEqual(self.write([bytes([b]) for b in b"a secret b"]), b"a [secret] b")
+    def test_commands(self) -> None:
+        cases: list[tuple[list[str], str, int | None]] = [
+            (["sh", "-c", "exit 0"], "ok", 0),
+            (["sh", "-c", "exit 75"], "infrastructure", 75),
+            (["no-such-command"], "environment", 127),
+        ]
+        for entry, kind, code in cases:
+            with self.subTest(entry):
+                found = self.run_step("", entry=entry)
+                self.assertEqual((found["class"], found["code"]), (kind, code))
 
-    def test_the_limit_leaves_a_mark(self) -> None:
-        written = self.write([b"x" * 60, b"y" * 60, b"z" * 60], limit=100)
-        self.assertTrue(written.startswith(b"x" * 60 + b"y" * 40))
-        self.assertIn(b"the log is cut here after 100 bytes", written)
-        self.assertNotIn(b"z" * 60, written)
+    def test_outputs_of_a_command_must_be_there(self) -> None:
+        there, gone = str(self.dir / "out" / "there"), str(self.dir / "out" / "gone")
+        found = self.run_step("", entry=["touch", there], outputs={"there": there, "gone": gone})
+        self.assertEqual(found["class"], "user")
+        self.assertIn('declared output "gone" was not made', found["message"])
+
+    def test_an_output_made_in_the_working_folder_is_moved_to_its_place(self) -> None:
+        place = self.dir / "out" / "model"
+        found = self.run_step("def main():\n    open('model', 'w').write('m')\n", outputs={"model": str(place)})
+        self.assertEqual((found["class"], place.read_text()), ("ok", "m"))
+        self.assertFalse((self.dir / "work" / "model").exists())
+
+
+class LimitsCase(AttemptCase):
+    """Time, memory, output and processes of an attempt have ends."""
+
+    def test_a_step_over_its_time_is_ended_and_one_that_ignores_that_is_killed(self) -> None:
+        stubborn = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\ndef main(): time.sleep(60)\n"
+        found = self.run_step(stubborn, timeout_s=0.5)
+        self.assertEqual((found["class"], found["signal"]), ("timeout", signal.SIGKILL))
+        self.assertIn("longer than its timeout of 0.5 s", found["message"])
+
+    def test_a_step_over_its_memory_is_killed(self) -> None:
+        hog = "import time\ndef main():\n    kept = bytearray(b'x' * (200 << 20))\n    time.sleep(60)\n"
+        found = self.run_step(hog, memory_bytes=100 << 20)
+        self.assertEqual(found["class"], "out_of_memory")
+        self.assertIn("limit of 100 MiB", found["message"])
+
+    def test_memory_of_children_counts(self) -> None:
+        hog = "import subprocess, sys\ndef main():\n    code = 'import time; kept = b\"x\" * (200 << 20); time.sleep(60)'\n"
+        hog += "    subprocess.run([sys.executable, '-c', code])\n"
+        self.assertEqual(self.run_step(hog, memory_bytes=100 << 20)["class"], "out_of_memory")
+
+    def test_output_over_the_limit_is_dropped_and_the_step_goes_on(self) -> None:
+        found = self.run_step("def main():\n    for _ in range(100): print('x' * 99)\n    return {'done': 1}\n", log_bytes=1000)
+        self.assertEqual((found["class"], found["metrics"], found["log_truncated"]), ("ok", {"done": "1.0"}, True))
+        self.assertIn("the log is cut here after 1000 bytes", self.log())
+        self.assertEqual(found["log_bytes"], len(self.log()))
+
+    def test_processes_left_behind_are_killed_and_named(self) -> None:
+        code = (
+            "import subprocess\ndef main():\n    child = subprocess.Popen(['sleep', '60'], start_new_session=True)\n    print(child.pid)\n"
+        )
+        found = self.run_step(code)
+        self.assertEqual(found["class"], "ok")
+        pid, note = self.log().splitlines()
+        self.assertEqual(note, "[slipway] 1 process(es) that the step left behind were killed")
+        self.assertFalse(os.path.exists(f"/proc/{pid}/environ") and self.alive(int(pid)))
+
+    def alive(self, pid: int) -> bool:
+        """Whether a process runs; one that waits for its parent does not."""
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+
+    def test_heartbeats_tell_what_is_used(self) -> None:
+        code = "import time\ndef main():\n    print('begun', flush=True)\n    x = sum(range(10 ** 6))\n    time.sleep(60)\n"
+        process = self.start(code)
+        beat = self.dir / "heartbeat.json"
+        self.wait_until(lambda: beat.exists() and self.beat()["log_bytes"] > 0)
+        found = self.beat()
+        self.assertEqual(set(found), {"fence", "at", "rss_bytes", "cpu_seconds", "log_bytes"})
+        self.assertEqual((found["fence"], found["log_bytes"]), ("fence", len("begun\n")))
+        self.assertGreater(found["rss_bytes"], 1 << 20)
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(20), 0)
+
+    def beat(self) -> dict[str, Any]:
+        """The last heartbeat."""
+        found: dict[str, Any] = json.loads((self.dir / "heartbeat.json").read_text())
+        return found
+
+    def test_every_signal_that_ends_the_wrapper_cancels_the_attempt(self) -> None:
+        for number in (signal.SIGINT, signal.SIGHUP):
+            with self.subTest(number):
+                process = self.start("import time\ndef main():\n    print('begun', flush=True)\n    time.sleep(60)\n")
+                self.wait_until(lambda: "begun" in self.log())
+                process.send_signal(number)
+                self.assertEqual(process.wait(20), 0)
+                self.assertEqual(json.loads((self.dir / "exit.json").read_text())["class"], "cancelled")
+
+    def test_the_code_has_no_input_and_its_own_group(self) -> None:
+        code = """
+        import os, sys
+        def main():
+            print(repr(sys.stdin.read()), os.getpgid(0) == os.getpid(), os.nice(0) >= 5)
+            print(sorted(int(fd) for fd in os.listdir("/proc/self/fd"))[:3])
+        """
+        self.run_step(code)
+        self.assertEqual(self.log().splitlines(), ["'' True True", "[0, 1, 2]"])
 
 
 class ClassifyCase(unittest.TestCase):
@@ -160,9 +216,6 @@ class ClassifyCase(unittest.TestCase):
         classes = {signal.SIGKILL: "out_of_memory", signal.SIGTERM: "preempted", signal.SIGSEGV: "user"}
         for number, kind in classes.items():
             self.assertEqual(supervisor.classify_signal(number)["class"], kind)
-
-    def test_metrics_keep_what_json_cannot_say(self) -> None:
-        self.assertEqual(call.metrics_of({"a": float("nan"), "b": True}), {"a": "nan", "b": "1.0"})
 
 
 if __name__ == "__main__":
