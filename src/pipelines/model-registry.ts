@@ -4,7 +4,7 @@ import type { Gate } from '../contract/registry.ts'
 import { aliasVersion } from '../registry/aliases/aliases.ts'
 import { gradeVersions } from '../registry/versions/read.ts'
 import { registerVersion } from '../registry/versions/register.ts'
-import type { Registry } from '../registry/room.ts'
+import type { Registry } from '../registry/context/context.ts'
 import type { PipelinesDeps } from './context/deps.ts'
 
 /** The ports of pipelines, carried out by the registry. A registration says in one sentence what the gates said. */

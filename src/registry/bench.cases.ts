@@ -8,7 +8,7 @@ import { createLoggedModel } from '../tracking/models/logged-models.ts'
 import type { Tracking } from '../tracking/context/context.ts'
 import { createRun } from '../tracking/runs/runs.ts'
 import type { NewVersion } from './versions/register.ts'
-import type { Registry } from './room.ts'
+import type { Registry } from './context/context.ts'
 
 export interface Bench {
   readonly room: Registry

@@ -1,7 +1,7 @@
 /** What the registry keeps of a project, for when the project is deleted as a workspace. */
 import type { ProjectPart } from '../tracking/context/context.ts'
 import { deleteModel, refuseUsed } from './versions/models.ts'
-import type { Registry } from './room.ts'
+import type { Registry } from './context/context.ts'
 import { deleteWebhook } from './webhooks/hooks.ts'
 import type { Webhooks } from './webhooks/room.ts'
 

@@ -13,8 +13,8 @@ import type { Tracking } from '../tracking/context/context.ts'
 import { depthCases } from './gates/depth.cases.ts'
 import { loweringCases } from './lowering/lowering.cases.ts'
 import { promotionCases } from './aliases/promotion.cases.ts'
-import { registryRoom } from './room.ts'
-import type { Registry } from './room.ts'
+import { registryRoom } from './context/context.ts'
+import type { Registry } from './context/context.ts'
 import { wireCases } from './wire/wire.cases.ts'
 
 export function registryCases(name: string, open: () => Promise<{ db: Db; close(): Promise<void> }>): void {

@@ -1,5 +1,5 @@
 /** Empties the registry, for other projects' test suites (only mounted when SLIPWAY_TEST_HOOKS is 1). */
-import type { Registry } from './room.ts'
+import type { Registry } from './context/context.ts'
 
 const TABLES = [
   'registered_models',

@@ -3,8 +3,8 @@ import type { Principal } from '../contract/access.ts'
 import type { Reader, Tx } from '../store/db.ts'
 import { returnAlias } from './aliases/aliases.ts'
 import { layOut } from './versions/layout.ts'
-import { requireVersion } from './room.ts'
-import type { Registry } from './room.ts'
+import { requireVersion } from './context/context.ts'
+import type { Registry } from './context/context.ts'
 import { requireSigned } from './signing/signatures.ts'
 
 /** The alias that follows what an endpoint answers with. */

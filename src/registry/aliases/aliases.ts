@@ -4,8 +4,8 @@ import { toTime } from '../../contract/fields.ts'
 import type { Reader, Tx } from '../../store/db.ts'
 import { promote } from './promotion.ts'
 import type { Allowed, Promotion } from './promotion.ts'
-import { findVersion, requireModel } from '../room.ts'
-import type { Registry } from '../room.ts'
+import { findVersion, requireModel } from '../context/context.ts'
+import type { Registry } from '../context/context.ts'
 import { announce } from '../webhooks/announce.ts'
 
 export interface Move {

@@ -1,7 +1,7 @@
 /** What a gate needs of a version's approvals: one for each name, for a person may hold several tokens. */
 import type { Reader } from '../../store/db.ts'
 import type { ApprovalFact } from './inputs.ts'
-import type { VersionRow } from '../room.ts'
+import type { VersionRow } from '../context/context.ts'
 
 /** Who approves a version now, by name. */
 export async function approvalFacts(

@@ -3,8 +3,8 @@ import type { Principal } from '../../contract/access.ts'
 import { problem } from '../../contract/errors.ts'
 import { toTime } from '../../contract/fields.ts'
 import type { Reader } from '../../store/db.ts'
-import { requireVersion } from '../room.ts'
-import type { Registry, VersionRow } from '../room.ts'
+import { requireVersion } from '../context/context.ts'
+import type { Registry, VersionRow } from '../context/context.ts'
 import { rejudge } from './verdicts.ts'
 
 interface ApprovalRow {

@@ -2,7 +2,7 @@
 import type { Gate, GateResult } from '../../contract/registry.ts'
 import { result } from './inputs.ts'
 import type { Judged } from './inputs.ts'
-import { compareSignatures } from '../versions/signature.ts'
+import { compareSignatures } from '../context/signature.ts'
 
 /** Holds when whoever calls production can call this version unchanged; every column that differs is named. */
 export function signatureGate(gate: Extract<Gate, { signature: string }>, judged: Judged): GateResult {

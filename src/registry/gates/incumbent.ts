@@ -3,7 +3,7 @@ import { access } from 'node:fs/promises'
 import { csvRows } from '../../store/csv.ts'
 import { treeFiles } from '../../store/blobs/trees.ts'
 import { layOut, nativeDir } from '../versions/layout.ts'
-import type { Registry, VersionRow } from '../room.ts'
+import type { Registry, VersionRow } from '../context/context.ts'
 
 /** A value of a row; null = missing. */
 export type Cell = number | string | null

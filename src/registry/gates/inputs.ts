@@ -2,7 +2,7 @@
 import type { Gate, GateResult } from '../../contract/registry.ts'
 import type { Evaluation } from './evaluation.ts'
 import type { ScanVerdict } from '../scan/findings.ts'
-import type { Signature } from '../versions/signature.ts'
+import type { Signature } from '../context/signature.ts'
 
 /** The version in place that a candidate is compared with. */
 export interface Incumbent {

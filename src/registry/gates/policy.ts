@@ -5,8 +5,8 @@ import { problem } from '../../contract/errors.ts'
 import { toTime } from '../../contract/fields.ts'
 import type { Gate, Policy } from '../../contract/registry.ts'
 import type { Reader, Tx } from '../../store/db.ts'
-import { gatesOf, requireModel } from '../room.ts'
-import type { ModelRow, Registry } from '../room.ts'
+import { gatesOf, requireModel } from '../context/context.ts'
+import type { ModelRow, Registry } from '../context/context.ts'
 import { keyHint } from '../signing/bundle.ts'
 
 interface PolicyRow {

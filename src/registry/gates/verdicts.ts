@@ -13,11 +13,11 @@ import type { ApprovalFact, Incumbent, ScanFacts } from './inputs.ts'
 import { approvalFacts } from './approval-facts.ts'
 import { readScores, scoreIncumbent } from './incumbent.ts'
 import { heldTo } from './policy.ts'
-import { metricsOf, requireModel, requireVersion, signatureOf } from '../room.ts'
-import type { Registry, VersionRow } from '../room.ts'
+import { metricsOf, requireModel, requireVersion, signatureOf } from '../context/context.ts'
+import type { Registry, VersionRow } from '../context/context.ts'
 import { refuseLowering, startLowering } from '../lowering/job.ts'
 import { ensureScan, scanReason, storedScan } from '../scan/scanning.ts'
-import type { Signature } from '../versions/signature.ts'
+import type { Signature } from '../context/signature.ts'
 
 /** All that decided a verdict, as it is stored: content is named by digest, so it cannot have changed since. */
 interface StoredInputs {

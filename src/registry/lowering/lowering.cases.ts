@@ -14,7 +14,7 @@ import type { Bench } from '../bench.cases.ts'
 import { startLowering } from './job.ts'
 import { handleLowering, versionFiles } from './lowering.ts'
 import { registerVersion } from '../versions/register.ts'
-import { requireVersion } from '../room.ts'
+import { requireVersion } from '../context/context.ts'
 import { createVersion } from '../versions/versions.ts'
 
 const GATES: readonly Gate[] = [{ metric: 'auc', at_least: 0.7 }]

@@ -13,8 +13,8 @@ import { root, wanted } from '../bench.cases.ts'
 import { handleLowering, versionFiles } from './lowering.ts'
 import type { LoweringDeps } from './lowering.ts'
 import { registerVersion } from '../versions/register.ts'
-import { registryRoom, requireVersion } from '../room.ts'
-import type { Registry, VersionRow } from '../room.ts'
+import { registryRoom, requireVersion } from '../context/context.ts'
+import type { Registry, VersionRow } from '../context/context.ts'
 
 describe('lowering', () => {
   let store: Awaited<ReturnType<typeof openTemporaryStore>>

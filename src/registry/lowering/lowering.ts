@@ -10,10 +10,10 @@ import type { ExportAnswer, ExportDeps, ServedGraph } from './exporting.ts'
 import { onnxFile } from './onnx.ts'
 import { inEnvironment } from './model-python.ts'
 import { heldTo } from '../gates/policy.ts'
-import { findVersion, requireModel, requireVersion } from '../room.ts'
+import { findVersion, requireModel, requireVersion } from '../context/context.ts'
 import { ensureScan, handleScanning, scanReason } from '../scan/scanning.ts'
 import { requireSigned } from '../signing/signatures.ts'
-import type { LoweringState, Registry, VersionRow } from '../room.ts'
+import type { LoweringState, Registry, VersionRow } from '../context/context.ts'
 import { judgeVersion } from '../gates/verdicts.ts'
 
 /** What the replay of the probes in TypeScript found. */

@@ -15,7 +15,7 @@ import { fileReply } from '../../tracking/artifacts/file-reply.ts'
 import { linkReply } from '../../tracking/artifacts/run-files.ts'
 import { missing, mlflowFailure } from '../../mlflow/wire.ts'
 import { callInWorkspace } from '../../mlflow/workspace.ts'
-import type { Registry, VersionRow } from '../room.ts'
+import type { Registry, VersionRow } from '../context/context.ts'
 import { wireVersion } from '../wire/read.ts'
 
 const READ = { verb: 'read', resource: 'models' } as const

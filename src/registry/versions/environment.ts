@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { requestOf } from '../../envs/request.ts'
 import type { Envs } from '../../envs/environments.ts'
-import type { VersionRow } from '../room.ts'
+import type { VersionRow } from '../context/context.ts'
 
 /** Makes the function that finds or builds a version's interpreter. Throws what the environments room throws. */
 export function versionPython(envs: Envs): (version: VersionRow, modelDir: string) => Promise<string> {

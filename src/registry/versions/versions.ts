@@ -18,12 +18,12 @@ import {
   PROMPT_TAG,
   stageOf,
   versionNumber,
-} from '../wire/names.ts'
+} from '../context/names.ts'
 import { promote, requirePromote } from '../aliases/promotion.ts'
 import { startLowering } from '../lowering/job.ts'
 import { nextVersion, signatureOfTree } from './register.ts'
 import type { NewVersion } from './register.ts'
-import type { Registry, VersionRow } from '../room.ts'
+import type { Registry, VersionRow } from '../context/context.ts'
 import { SCAN } from '../scan/scanning.ts'
 import { resolveSource } from './source.ts'
 import type { Source } from './source.ts'

@@ -4,9 +4,9 @@ import type { Reader } from '../../store/db.ts'
 import { fetchAll, inList, raw, sql } from '../../store/sql/sql.ts'
 import { sees } from '../../auth/visibility.ts'
 import { invalid, missing } from '../../mlflow/wire.ts'
-import { checkAlias, checkModelName, PROMPT_TAG, stageOf, versionNumber } from './names.ts'
-import { findVersion } from '../room.ts'
-import type { ModelRow, VersionRow } from '../room.ts'
+import { checkAlias, checkModelName, PROMPT_TAG, stageOf, versionNumber } from '../context/names.ts'
+import { findVersion } from '../context/context.ts'
+import type { ModelRow, VersionRow } from '../context/context.ts'
 
 /** A tag with its model. */
 interface Keyed {

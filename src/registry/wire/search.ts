@@ -9,8 +9,8 @@ import { visible } from '../../auth/visibility.ts'
 import { all, raw, searchAll, sql } from '../../store/sql/sql.ts'
 import type { Sql } from '../../store/sql/sql.ts'
 import { invalid } from '../../mlflow/wire.ts'
-import { PROMPT_TAG } from './names.ts'
-import type { ModelRow, Registry, VersionRow } from '../room.ts'
+import { PROMPT_TAG } from '../context/names.ts'
+import type { ModelRow, Registry, VersionRow } from '../context/context.ts'
 import { showModels, showVersions } from './read.ts'
 
 export interface RegistrySearch {

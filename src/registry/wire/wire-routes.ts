@@ -23,9 +23,9 @@ import {
   renameModel,
   setModelTag,
 } from '../versions/models.ts'
-import { checkAlias, checkNewAlias, stageOf } from './names.ts'
+import { checkAlias, checkNewAlias, stageOf } from '../context/names.ts'
 import { requirePromote } from '../aliases/promotion.ts'
-import type { ModelRow, Registry, VersionRow } from '../room.ts'
+import type { ModelRow, Registry, VersionRow } from '../context/context.ts'
 import { searchModels, searchVersions } from './search.ts'
 import {
   createVersion,

@@ -1,12 +1,12 @@
 /** What every part of the registry works with, and the rows it keeps. */
-import type { Audit } from '../auth/audit.ts'
-import type { Clock, Ids } from '../contract/ids.ts'
-import type { Gate } from '../contract/registry.ts'
-import type { Blobs } from '../store/blobs/blobs.ts'
-import type { Db, Reader } from '../store/db.ts'
-import { problem } from '../contract/errors.ts'
-import type { ScoreNative } from './gates/incumbent.ts'
-import type { Signature } from './versions/signature.ts'
+import type { Audit } from '../../auth/audit.ts'
+import type { Clock, Ids } from '../../contract/ids.ts'
+import type { Gate } from '../../contract/registry.ts'
+import type { Blobs } from '../../store/blobs/blobs.ts'
+import type { Db, Reader } from '../../store/db.ts'
+import { problem } from '../../contract/errors.ts'
+import type { ScoreNative } from '../gates/incumbent.ts'
+import type { Signature } from './signature.ts'
 
 export interface RegistryDeps {
   readonly db: Db
