@@ -1,6 +1,5 @@
 /** The composition root: opens the store, builds each room, mounts their routes, starts their loops. */
 import { randomBytes, randomUUID } from 'node:crypto'
-import { join } from 'node:path'
 import { pino } from 'pino'
 import type { Logger } from 'pino'
 import type { Audit } from './auth/audit.ts'
@@ -28,23 +27,9 @@ import { pruneMonitors } from './monitoring/prune.ts'
 import { monitoringRoutes } from './monitoring/routes.ts'
 import { pipelinesRoom } from './pipelines/room.ts'
 import type { PipelinesRoom } from './pipelines/room.ts'
-import { registryDigests } from './registry/versions/read.ts'
-import { registryPart } from './registry/project-part.ts'
-import { citedByVersions, pipelineRunsOfVersions } from './registry/versions/cited.ts'
-import { versionPython } from './registry/versions/environment.ts'
-import { handleLowering, versionFiles } from './registry/lowering/lowering.ts'
-import { storedVersions } from './registry/versions/read.ts'
-import { replaying } from './registry/lowering/replay.ts'
-import { resetRegistry } from './registry/reset.ts'
-import { servingLinks } from './registry/returning.ts'
-import { registryRoom } from './registry/context/context.ts'
 import type { Registry } from './registry/context/context.ts'
-import { registryRoutes } from './registry/routes.ts'
-import { versionRuns } from './registry/versions/version-runs.ts'
-import { registryWireRoutes } from './registry/wire/wire-routes.ts'
-import { connectWebhooks, KEY_FILE } from './registry/webhooks/webhooks.ts'
-import { webhookRoutes } from './registry/webhooks/routes.ts'
-import { fileSeal } from './registry/webhooks/sealing.ts'
+import { registryRoom } from './registry/room.ts'
+import type { RegistryRoom } from './registry/room.ts'
 import { connectRollout } from './rollout/connect.ts'
 import { frozenEndpoint } from './rollout/freeze.ts'
 import { rolloutRoom } from './rollout/rollouts.ts'
@@ -231,8 +216,10 @@ function makePipelines(
   })
 }
 
-type ServingParts = Pick<ServingDeps, 'versionFiles' | 'onnxRuntime' | 'hooks' | 'frozen'> &
-  ReturnType<typeof servingLinks>
+type ServingParts = Pick<
+  ServingDeps,
+  'versionFiles' | 'onnxRuntime' | 'hooks' | 'frozen' | 'modelProject' | 'checkVersion' | 'returned'
+>
 
 function makeServing({ options, log, auth }: Ground, base: Base, parts: ServingParts): ServingRoom {
   const { host, gatewayPort: port, grpcPort, gatewayTls: tls, gateways: count, allowHosts } = options
@@ -261,7 +248,7 @@ function makeServing({ options, log, auth }: Ground, base: Base, parts: ServingP
 interface Metered {
   readonly pipelines: PipelinesRoom
   readonly serving: ServingRoom
-  readonly registry: Registry
+  readonly registry: RegistryRoom
 }
 
 function makeCost(base: Base, { pipelines, serving, registry }: Metered): CostRoom {
@@ -270,7 +257,7 @@ function makeCost(base: Base, { pipelines, serving, registry }: Metered): CostRo
     sources: {
       attempts: (since, limit) => pipelines.usage(since, limit),
       serving: () => serving.usage(),
-      storage: () => storedVersions(registry),
+      storage: () => registry.stored(),
     },
     onError: base.onError('cost'),
   })
@@ -314,46 +301,37 @@ function makeMonitoring(base: Base, { jobs, http, rollouts, tracking, ...rooms }
   )
 }
 
-interface SetUp {
-  readonly tracking: TrackingRoom
-  readonly registry: Registry
-  readonly testEnv: Record<string, string>
-}
-
 /** Empties the rooms that other projects' test suites look at, and sets them up as a suite asks. */
-async function setUp(asked: Reset, { tracking, registry, testEnv }: SetUp): Promise<void> {
-  for (const key in testEnv) delete testEnv[key]
-  Object.assign(testEnv, asked.env)
+async function setUp(asked: Reset, tracking: TrackingRoom, registry: RegistryRoom): Promise<void> {
   await tracking.reset(asked)
-  await resetRegistry(registry)
+  await registry.reset(asked.env)
 }
 
 /** Rooms below tracking, to which its ports lead. */
 interface BelowTracking {
   readonly projectParts: readonly ProjectPart[]
   readonly traces: TracesRoom
-  readonly registry: Registry
+  readonly registry: RegistryRoom
   readonly pipelines: PipelinesRoom
 }
 
 /** Every room that keeps digests is named among the sources: what none of them yields is deleted. */
 function makeTracking({ options }: Ground, base: Base, { worker }: JobsRoom, below: () => BelowTracking): TrackingRoom {
   const { db, clock } = base
-  const versions = citedByVersions(db)
   return trackingRoom({
     ...base,
     worker,
     random: randomBytes,
     record: base.audit.record,
-    versionRuns: versionRuns(db),
+    versionRuns: (who, name) => below().registry.versionRuns(who, name),
     projectParts: () => below().projectParts,
     purges: () => [below().traces.purge],
     cited: async () => {
-      const cited = await versions()
-      const behind = await below().pipelines.tracked.runsBehind(await pipelineRunsOfVersions(db))
+      const { pipelineRuns, ...cited } = await below().registry.cited()
+      const behind = await below().pipelines.tracked.runsBehind(pipelineRuns)
       return { ...cited, runs: new Set([...cited.runs, ...behind]) }
     },
-    sources: [() => registryDigests(below().registry), () => below().pipelines.blobDigests()],
+    sources: [() => below().registry.digests(), () => below().pipelines.blobDigests()],
     watched: () => below().pipelines.tracked.watched(),
     logOf: (run) => below().pipelines.tracked.logOf(run),
     silentMs: options.lostAfterMs ?? 30 * 60_000,
@@ -372,56 +350,59 @@ function buildRooms(ground: Ground): House {
   const { worker } = jobs
   const projectParts: ProjectPart[] = []
   // the rooms below are not there yet; nothing is asked of them before they are
-  const runs: TrackingRoom = makeTracking(ground, base, jobs, () => ({ projectParts, traces, registry, pipelines }))
+  const runs: TrackingRoom = makeTracking(ground, base, jobs, () => ({
+    projectParts,
+    traces,
+    registry: models,
+    pipelines,
+  }))
   const tracking = runs.context
   const traces = tracesRoom(tracking)
   const evaluation = evaluationRoom(tracking)
   const scoring = scoringRoom(envs)
-  const registry: Registry = registryRoom({
+  const { onnxRuntime, prove: proveOnnx, exporting, scoreNative, verifyNative: verify } = scoring
+  const models: RegistryRoom = registryRoom({
     ...base,
-    modelsDir: join(options.dataDir, 'models'),
-    scoreNative: scoring.scoreNative,
+    dataDir: options.dataDir,
+    seal: auth.seal,
+    worker,
+    tracking,
+    allow: options.egressAllow ?? [],
+    scoreNative,
+    scoring: { verify, proveOnnx, exporting },
     usedBy: (model, version) => serving.usedBy(model, version),
+    lineage: [(version) => serving.lineage(version), incidentLineage(db)],
   })
-  const testEnv: Record<string, string> = {}
-  const allow = options.egressAllow ?? []
-  const webhooks = connectWebhooks({ ...base, dataDir: options.dataDir, allow, testEnv }, worker)
-  const python = versionPython(base.envs)
-  const { onnxRuntime, prove, exporting } = scoring
-  handleLowering(registry, worker, { python, verify: replaying(scoring.verifyNative), proveOnnx: prove, exporting })
+  const { registry } = models
   const pipelines: PipelinesRoom = makePipelines(ground, base, { tracking, registry, jobs })
-  const llm = llmRoom({ ...tracking, seal: fileSeal(join(options.dataDir, KEY_FILE)).seal })
+  const llm = llmRoom({ ...tracking, seal: auth.seal.seal })
   const transfer = transferRoom({
     tracking,
     tables: registryTables(registry),
     madeFrom: (model) => madeFrom(registry, model),
   })
   const serving: ServingRoom = makeServing(ground, base, {
-    ...servingLinks(registry),
-    versionFiles: (model, version) => versionFiles(registry, { python }, model, version),
+    ...models.endpoints,
     onnxRuntime,
     frozen: (reader, endpoint) => frozenEndpoint(reader, endpoint, base.clock()),
     // the rooms below are not there yet; nothing is ingested before they are
     hooks: () => [monitoring.hooks, rollouts.hooks],
   })
-  projectParts.push(serving.projectPart, pipelines.projectPart, registryPart(registry, webhooks))
+  projectParts.push(serving.projectPart, pipelines.projectPart, models.projectPart)
   const rollouts = makeRollouts(base, jobs, { serving, registry })
   const rooms = { tracking, registry, pipelines, serving }
   const monitoring: Monitoring = makeMonitoring(base, { ...rooms, tracking: runs, rollouts, jobs, http })
-  const cost = makeCost(base, rooms)
+  const cost = makeCost(base, { ...rooms, registry: models })
   return {
     routes: [
-      ...[runs, traces, evaluation, llm, transfer].flatMap((room) => room.routes),
-      ...registryRoutes(registry, [serving.lineage, incidentLineage(db)]),
-      ...registryWireRoutes(registry, tracking),
-      ...webhookRoutes(webhooks),
+      ...[runs, traces, evaluation, llm, transfer, models].flatMap((room) => room.routes),
       ...pipelines.routes,
       ...serving.routes,
       ...rolloutRoutes(rollouts),
       ...monitoringRoutes(monitoring),
       ...cost.routes,
     ],
-    reset: (asked) => setUp(asked, { tracking: runs, registry, testEnv }),
+    reset: (asked) => setUp(asked, runs, models),
     async start() {
       await runs.start()
       jobs.start()

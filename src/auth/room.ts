@@ -9,6 +9,8 @@ import { authenticator } from './authenticate.ts'
 import type { Authenticate } from './authenticate.ts'
 import { firstLink, firstToken } from './first-token.ts'
 import { authRoutes } from './routes.ts'
+import { fileSeal } from './sealing.ts'
+import type { Seal } from './sealing.ts'
 import { tokens } from './tokens.ts'
 import type { Tokens } from './tokens.ts'
 
@@ -32,11 +34,16 @@ export interface AuthRoom {
   readonly audit: Audit
   /** Port: makes, finds and revokes tokens. */
   readonly tokens: Tokens
+  /** Port: seals secrets before they are stored. */
+  readonly seal: Seal
   /** File with the token of the first start. */
   readonly tokenFile: string
   /** The address that logs its holder in once, as the holder of the token of the first start; `url` is the server's own. */
   firstLink(url: string): Promise<string>
 }
+
+/** Key that seals secrets; named when only webhooks had any. */
+const KEY_FILE = 'webhook.key'
 
 export function authRoom({ db, clock, ids, dataDir, open }: AuthDeps): AuthRoom {
   const audit = auditLog(clock)
@@ -48,6 +55,7 @@ export function authRoom({ db, clock, ids, dataDir, open }: AuthDeps): AuthRoom 
     authenticate: authenticator(access, open),
     audit,
     tokens: access,
+    seal: fileSeal(join(dataDir, KEY_FILE)),
     tokenFile,
     firstLink: (url) => firstLink(access, tokenFile, url),
   }

@@ -13,7 +13,6 @@ import type { Tracking } from '../tracking/context/context.ts'
 import { depthCases } from './gates/depth.cases.ts'
 import { loweringCases } from './lowering/lowering.cases.ts'
 import { promotionCases } from './aliases/promotion.cases.ts'
-import { registryRoom } from './context/context.ts'
 import type { Registry } from './context/context.ts'
 import { wireCases } from './wire/wire.cases.ts'
 
@@ -32,7 +31,7 @@ export function registryCases(name: string, open: () => Promise<{ db: Db; close(
       const audit = auditLog(clock)
       const ids = makeIds(clock, randomBytes)
       bench.tracking = { db, blobs, clock, random: randomBytes, record: audit.record }
-      bench.room = registryRoom({ db, blobs, clock, ids, audit, modelsDir: join(folder, 'models') })
+      bench.room = { db, blobs, clock, ids, audit, modelsDir: join(folder, 'models') }
     })
     after(async () => {
       await opened.close()

@@ -9,7 +9,6 @@ import type { Clock } from '../contract/ids.ts'
 import type { Gate } from '../contract/registry.ts'
 import type { Plan } from '../contract/rollout-plan.ts'
 import { registerVersion } from '../registry/versions/register.ts'
-import { registryRoom } from '../registry/context/context.ts'
 import type { Registry } from '../registry/context/context.ts'
 import { writeRecords } from '../serving/records/rows.ts'
 import type { RowRecord } from '../gateway/records.ts'
@@ -67,7 +66,7 @@ export function openRolloutBench(db: Db, folder: string, clock = ticking(1_700_0
   const audit = auditLog(clock)
   const ids = makeIds(clock, randomBytes)
   const blobs = openDiskBlobs(join(folder, 'blobs'))
-  const registry = registryRoom({ db, blobs, clock, ids, audit, modelsDir: join(folder, 'models') })
+  const registry: Registry = { db, blobs, clock, ids, audit, modelsDir: join(folder, 'models') }
   const bench = { broken: new Map<string, string>(), known: new Map<string, number>(), errors: [] as unknown[] }
   const serving = openServing({ db, clock, ids, audit }, join(folder, randomBytes(4).toString('hex')), bench)
   const deps: RolloutDeps = {

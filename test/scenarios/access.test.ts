@@ -13,7 +13,6 @@ import { permits, ROLES } from '../../src/contract/access.ts'
 import type { Principal } from '../../src/contract/access.ts'
 import { makeIds } from '../../src/contract/ids.ts'
 import type { Route } from '../../src/contract/route.ts'
-import { registryRoom } from '../../src/registry/context/context.ts'
 import { registryWireRoutes } from '../../src/registry/wire/wire-routes.ts'
 import { openStore, openTemporaryStore } from '../../src/store/open.ts'
 import { trackingRoutes } from '../../src/tracking/routes.ts'
@@ -23,6 +22,7 @@ import { traceRoutes } from '../../src/traces/routes.ts'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
 import type { Tracking } from '../../src/tracking/context/context.ts'
+import type { Registry } from '../../src/registry/context/context.ts'
 
 /** A caller: its token, and who it is when the token is good. */
 interface Caller {
@@ -60,7 +60,7 @@ async function routeTables(): Promise<Map<string, Route[]>> {
   const store = await openTemporaryStore()
   const audit = auditLog(clock)
   const tracking: Tracking = { ...store, clock, random: randomBytes, record: audit.record }
-  const registry = registryRoom({ ...store, clock, ids: makeIds(clock, randomBytes), audit, modelsDir: store.dataDir })
+  const registry: Registry = { ...store, clock, ids: makeIds(clock, randomBytes), audit, modelsDir: store.dataDir }
   const wire = [
     ...[trackingRoutes, traceRoutes, evaluationRoutes, llmRoutes].flatMap((routesOf) => routesOf(tracking)),
     ...registryWireRoutes(registry, tracking),

@@ -15,7 +15,7 @@ import { Worker } from '../../src/jobs/worker.ts'
 import { handleLowering, versionFiles } from '../../src/registry/lowering/lowering.ts'
 import { getVersion, registryDigests } from '../../src/registry/versions/read.ts'
 import { registerVersion } from '../../src/registry/versions/register.ts'
-import { registryRoom, requireVersion } from '../../src/registry/context/context.ts'
+import { requireVersion } from '../../src/registry/context/context.ts'
 import type { Registry } from '../../src/registry/context/context.ts'
 import { onnxServing } from '../../src/scoring/onnx/prove.ts'
 import { readyVersion } from '../../src/serving/endpoints/preparation.ts'
@@ -59,7 +59,7 @@ describe('a model that is exported to ONNX', { skip, timeout: LIMIT_MS }, () => 
     store = await openTemporaryStore()
     const ids = makeIds(Date.now, randomBytes)
     const modelsDir = join(store.dataDir, 'models')
-    room = registryRoom({ ...store, clock: Date.now, ids, audit: auditLog(Date.now), modelsDir })
+    room = { ...store, clock: Date.now, ids, audit: auditLog(Date.now), modelsDir }
     await run(python as string, ['-B', SCRIPT, folder, '--only', ONLY])
     names = JSON.parse(readFileSync(join(folder, 'names.json'), 'utf8')) as string[]
     told = JSON.parse(

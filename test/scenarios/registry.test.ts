@@ -13,7 +13,6 @@ import { makeIds } from '../../src/contract/ids.ts'
 import { startServer } from '../../src/http/server.ts'
 import type { RunningServer } from '../../src/http/server.ts'
 import { replayVerdict } from '../../src/registry/gates/verdicts.ts'
-import { registryRoom } from '../../src/registry/context/context.ts'
 import type { Registry } from '../../src/registry/context/context.ts'
 import { registryRoutes } from '../../src/registry/routes.ts'
 import { registryWireRoutes } from '../../src/registry/wire/wire-routes.ts'
@@ -43,7 +42,7 @@ describe('the mlflow client and the registry', () => {
     const access = tokens({ db: store.db, clock: Date.now, ids, audit })
     token = (await access.create(SYSTEM, { name: 'maintainer', role: 'maintainer' })).token
     const tracking: Tracking = { ...store, clock: Date.now, random: randomBytes, record: audit.record }
-    room = registryRoom({ ...store, clock: Date.now, ids, audit, modelsDir: join(store.dataDir, 'models') })
+    room = { ...store, clock: Date.now, ids, audit, modelsDir: join(store.dataDir, 'models') }
     await store.db.tx((t) =>
       t.run(
         `INSERT INTO registered_models (name, project, description, created_at, updated_at, created_by, last_version, gates)

@@ -21,7 +21,6 @@ import { servingApi } from '../../src/contract/serving.ts'
 import { envsRoom } from '../../src/envs/room.ts'
 import { requestOf } from '../../src/envs/request.ts'
 import { registerVersion } from '../../src/registry/versions/register.ts'
-import { registryRoom } from '../../src/registry/context/context.ts'
 import { openStore } from '../../src/store/open.ts'
 import { putTree } from '../../src/store/blobs/trees.ts'
 import { startLoad } from '../predict-load.ts'
@@ -30,6 +29,7 @@ import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
 import { PACKAGES, servingModels } from '../serving-models.ts'
 import type { ServingModels } from '../serving-models.ts'
+import type { Registry } from '../../src/registry/context/context.ts'
 
 const MODEL = 'flight-delay'
 const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts')
@@ -56,13 +56,13 @@ async function register(names: readonly string[]): Promise<void> {
   const lock = await envs.resolve(
     await requestOf({ requires: '>=3.10', packages: PACKAGES }, () => Promise.resolve(undefined)),
   )
-  const room = registryRoom({
+  const room: Registry = {
     ...store,
     clock,
     ids: makeIds(clock, randomBytes),
     audit: auditLog(clock),
     modelsDir: join(data, 'models'),
-  })
+  }
   for (const [i, name] of names.entries()) {
     await registerVersion(room, SYSTEM, {
       project: 'flights',

@@ -5,8 +5,20 @@ import type { Gate } from '../../contract/registry.ts'
 import type { Blobs } from '../../store/blobs/blobs.ts'
 import type { Db, Reader } from '../../store/db.ts'
 import { problem } from '../../contract/errors.ts'
-import type { ScoreNative } from '../gates/incumbent.ts'
 import type { Signature } from './signature.ts'
+
+/** A value of a row; null = missing. */
+export type Cell = number | string | null
+
+/**
+ * Scores rows with a lowered model: columns by input name, `rows` of them; the probability of the second class or the prediction.
+ * Undefined when an input has no column.
+ */
+export type ScoreNative = (
+  dir: string,
+  columns: (input: string, kind: 'number' | 'string') => Cell[] | undefined,
+  rows: number,
+) => Float64Array | undefined
 
 export interface RegistryDeps {
   readonly db: Db
@@ -81,11 +93,6 @@ export interface VersionRow {
   readonly deployment: string | null
   readonly rollout_id: string | null
   readonly deleted_at: number | null
-}
-
-/** Makes the room. */
-export function registryRoom(deps: RegistryDeps): Registry {
-  return deps
 }
 
 export async function requireModel(reader: Reader, name: string): Promise<ModelRow> {

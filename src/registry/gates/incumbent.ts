@@ -3,20 +3,8 @@ import { access } from 'node:fs/promises'
 import { csvRows } from '../../store/csv.ts'
 import { treeFiles } from '../../store/blobs/trees.ts'
 import { layOut, nativeDir } from '../versions/layout.ts'
+import type { Cell, ScoreNative } from '../context/context.ts'
 import type { Registry, VersionRow } from '../context/context.ts'
-
-/** A value of a row; null = missing. */
-export type Cell = number | string | null
-
-/**
- * Scores rows with a lowered model: columns by input name, `rows` of them; the probability of the second class or the prediction.
- * Undefined when an input has no column.
- */
-export type ScoreNative = (
-  dir: string,
-  columns: (input: string, kind: 'number' | 'string') => Cell[] | undefined,
-  rows: number,
-) => Float64Array | undefined
 
 /**
  * The digest of a blob with the incumbent's scores (little-endian doubles) in the order of the predictions' rows; null when it cannot be

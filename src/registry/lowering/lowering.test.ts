@@ -13,7 +13,7 @@ import { root, wanted } from '../bench.cases.ts'
 import { handleLowering, versionFiles } from './lowering.ts'
 import type { LoweringDeps } from './lowering.ts'
 import { registerVersion } from '../versions/register.ts'
-import { registryRoom, requireVersion } from '../context/context.ts'
+import { requireVersion } from '../context/context.ts'
 import type { Registry, VersionRow } from '../context/context.ts'
 
 describe('lowering', () => {
@@ -26,7 +26,7 @@ describe('lowering', () => {
     store = await openTemporaryStore()
     const modelsDir = join(store.dataDir, 'models')
     const ids = makeIds(Date.now, randomBytes)
-    room = registryRoom({ ...store, clock: Date.now, ids, audit: auditLog(Date.now), modelsDir })
+    room = { ...store, clock: Date.now, ids, audit: auditLog(Date.now), modelsDir }
     bench.room = room
     python = join(store.dataDir, 'python')
   })

@@ -7,7 +7,7 @@ import type { Db, Reader } from '../../store/db.ts'
 import { missing } from '../../mlflow/wire.ts'
 import type { Action, Entity, Status } from './events.ts'
 import type { WebhookRules } from './rules.ts'
-import type { Seal } from './sealing.ts'
+import type { Seal } from '../../auth/sealing.ts'
 
 export interface Webhooks {
   readonly db: Db

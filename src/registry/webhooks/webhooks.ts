@@ -1,5 +1,4 @@
 /** Builds the webhooks of the registry and gives their deliveries to the worker of jobs. */
-import { join } from 'node:path'
 import type { Audit } from '../../auth/audit.ts'
 import type { Clock, Ids } from '../../contract/ids.ts'
 import { egress } from '../../http/egress.ts'
@@ -8,25 +7,23 @@ import type { Db } from '../../store/db.ts'
 import { handleDeliveries } from './deliver.ts'
 import type { Webhooks } from './room.ts'
 import type { WebhookRules } from './rules.ts'
-import { fileSeal } from './sealing.ts'
+import type { Seal } from '../../auth/sealing.ts'
 
 export interface WebhookDeps {
   readonly db: Db
   readonly clock: Clock
   readonly ids: Ids
   readonly audit: Audit
-  readonly dataDir: string
+  /** Seals the secrets of webhooks. */
+  readonly seal: Seal
   /** Hosts, with optional `:port`, that may be private and may speak plain `http:`. */
   readonly allow: readonly string[]
   /** MLflow's settings that a test suite asked for; empty outside test suites. */
   readonly testEnv: Readonly<Record<string, string>>
 }
 
-/** File of the data folder with the key that seals secrets. */
-export const KEY_FILE = 'webhook.key'
-
 /** Makes the webhooks; the worker sends from now on. */
-export function connectWebhooks(deps: WebhookDeps, worker: Worker): Webhooks {
+export function openWebhooks(deps: WebhookDeps, worker: Worker): Webhooks {
   const rules = (): WebhookRules => ({
     allow: deps.allow,
     schemes: deps.testEnv['MLFLOW_WEBHOOK_ALLOWED_SCHEMES']?.split(',') ?? ['https'],
@@ -39,7 +36,7 @@ export function connectWebhooks(deps: WebhookDeps, worker: Worker): Webhooks {
     ids: deps.ids,
     audit: deps.audit,
     chance: Math.random,
-    seal: fileSeal(join(deps.dataDir, KEY_FILE)),
+    seal: deps.seal,
     rules,
     send: (request) =>
       rules().anyAddress ? egress({ allow: [new URL(request.url).hostname] })(request) : guarded(request),

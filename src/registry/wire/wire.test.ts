@@ -15,10 +15,10 @@ import { findLink } from '../../tracking/artifacts/links.ts'
 import { loggedModel, root, runWithModel, wanted } from '../bench.cases.ts'
 import type { Bench } from '../bench.cases.ts'
 import { registerVersion } from '../versions/register.ts'
-import { registryRoom } from '../context/context.ts'
 import { registryRoutes } from '../routes.ts'
 import { registryWireRoutes } from './wire-routes.ts'
 import type { Tracking } from '../../tracking/context/context.ts'
+import type { Registry } from '../context/context.ts'
 
 interface Answer {
   readonly status: number
@@ -42,7 +42,7 @@ describe('registry over HTTP', () => {
     }
     const tracking: Tracking = { ...store, clock: Date.now, random: randomBytes, record: audit.record }
     const modelsDir = join(store.dataDir, 'models')
-    const room = registryRoom({ ...store, clock: Date.now, ids, audit, modelsDir })
+    const room: Registry = { ...store, clock: Date.now, ids, audit, modelsDir }
     bench = { room, tracking, wait: () => undefined }
     server = await startServer({
       routes: [...registryRoutes(room, []), ...registryWireRoutes(room, tracking)],

@@ -1,4 +1,4 @@
-/** What serving asks and tells the registry: whose a model is, whether a version may be loaded, that an endpoint went back. */
+/** Ports for the rooms that answer with models: whose a model is, whether a version may be loaded, that an endpoint went back. */
 import type { Principal } from '../contract/access.ts'
 import type { Reader, Tx } from '../store/db.ts'
 import { returnAlias } from './aliases/aliases.ts'
@@ -18,12 +18,13 @@ interface Back {
   readonly reason: string
 }
 
-/** Functions for the serving room. */
-export function servingLinks(room: Registry): {
+export interface EndpointPorts {
   readonly modelProject: (reader: Reader, model: string) => Promise<string | undefined>
   readonly checkVersion: (model: string, version: string) => Promise<void>
   readonly returned: (t: Tx, who: Principal, back: Back) => Promise<void>
-} {
+}
+
+export function endpointPorts(room: Registry): EndpointPorts {
   return {
     async modelProject(reader, model) {
       const row = await reader.get<{ project: string }>('SELECT project FROM registered_models WHERE name = ?', [model])

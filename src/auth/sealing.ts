@@ -1,7 +1,7 @@
-/** Keeps the secrets of webhooks unreadable in the database: AES-256-GCM with a key that lies in the data folder. */
+/** Keeps secrets unreadable in the database: AES-256-GCM with a key that lies in the data folder. */
 import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto'
 import { closeSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
-import { problem } from '../../contract/errors.ts'
+import { problem } from '../contract/errors.ts'
 
 const ALGORITHM = 'aes-256-gcm'
 const KEY_BYTES = 32

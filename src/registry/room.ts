@@ -1,0 +1,103 @@
+/** The registry room: models, versions, their gates and aliases; MLflow's wire and webhooks beside its own API. */
+import { join } from 'node:path'
+import type { Audit } from '../auth/audit.ts'
+import type { Seal } from '../auth/sealing.ts'
+import type { Clock, Ids } from '../contract/ids.ts'
+import type { Envs } from '../envs/environments.ts'
+import type { Mounted } from '../http/mount.ts'
+import type { Worker } from '../jobs/worker.ts'
+import type { Blobs } from '../store/blobs/blobs.ts'
+import type { Db } from '../store/db.ts'
+import type { Cited } from '../tracking/retention/plan.ts'
+import type { ProjectPart, Tracking, VersionRuns } from '../tracking/context/context.ts'
+import type { Registry, RegistryDeps } from './context/context.ts'
+import { endpointPorts } from './endpoint-ports.ts'
+import type { EndpointPorts } from './endpoint-ports.ts'
+import { handleLowering, versionFiles } from './lowering/lowering.ts'
+import type { LoweringDeps, VersionFiles } from './lowering/lowering.ts'
+import { replaying } from './lowering/replay.ts'
+import { registryPart } from './project-part.ts'
+import { resetRegistry } from './reset.ts'
+import { registryRoutes } from './routes.ts'
+import { versionPython } from './versions/environment.ts'
+import { citedByVersions, pipelineRunsOfVersions } from './versions/kept-runs.ts'
+import type { LineageSource } from './versions/lineage.ts'
+import { registryDigests, storedVersions } from './versions/read.ts'
+import type { StoredVersion } from './versions/read.ts'
+import { versionRuns } from './versions/version-runs.ts'
+import { webhookRoutes } from './webhooks/routes.ts'
+import { openWebhooks } from './webhooks/webhooks.ts'
+import { registryWireRoutes } from './wire/wire-routes.ts'
+
+export interface RegistryRoomDeps extends Pick<RegistryDeps, 'usedBy' | 'scoreNative'> {
+  readonly db: Db
+  readonly blobs: Blobs
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly audit: Audit
+  readonly seal: Seal
+  readonly envs: Envs
+  readonly worker: Worker
+  readonly tracking: Tracking
+  /** Versions are laid out below it. */
+  readonly dataDir: string
+  /** Hosts that webhooks may reach although they are private. */
+  readonly allow: readonly string[]
+  /** Ports of what scores models: replays of native models, proofs and exports of ONNX graphs. */
+  readonly scoring: Pick<LoweringDeps, 'proveOnnx' | 'exporting'> & { readonly verify: Parameters<typeof replaying>[0] }
+  /** Ports of the rooms below that know of a version's lineage. */
+  readonly lineage: readonly LineageSource[]
+}
+
+export interface RegistryRoom {
+  readonly routes: readonly Mounted[]
+  /** For the rooms below, whose functions of this room take it first. */
+  readonly registry: Registry
+  /** Port: what is kept of a project. */
+  readonly projectPart: ProjectPart
+  /** Ports for the rooms that answer with models. */
+  readonly endpoints: EndpointPorts & { versionFiles(model: string, version: string): Promise<VersionFiles> }
+  /** Port: from which runs versions were made. */
+  readonly versionRuns: VersionRuns
+  /** Port: what versions hold on to, and the pipeline runs that made them; retention never removes these. */
+  cited(): Promise<Cited & { readonly pipelineRuns: readonly string[] }>
+  /** Port: every digest that is needed, for the collection of blobs. */
+  digests(): AsyncIterable<string>
+  /** Port: the files of versions, for the cost room. */
+  stored(): Promise<StoredVersion[]>
+  /** Empties the room for a test suite and takes the settings that it asks for. */
+  reset(env: Readonly<Record<string, string>>): Promise<void>
+}
+
+/** Makes the room; the worker scans, lowers and delivers from now on. */
+export function registryRoom({ scoring, envs, worker, dataDir, tracking, ...deps }: RegistryRoomDeps): RegistryRoom {
+  const { db } = deps
+  const registry: Registry = { ...deps, modelsDir: join(dataDir, 'models') }
+  const testEnv: Record<string, string> = {}
+  const webhooks = openWebhooks({ ...deps, testEnv }, worker)
+  const python = versionPython(envs)
+  handleLowering(registry, worker, { ...scoring, python, verify: replaying(scoring.verify) })
+  const cited = citedByVersions(db)
+  return {
+    routes: [
+      ...registryRoutes(registry, deps.lineage),
+      ...registryWireRoutes(registry, tracking),
+      ...webhookRoutes(webhooks),
+    ],
+    registry,
+    projectPart: registryPart(registry, webhooks),
+    endpoints: {
+      ...endpointPorts(registry),
+      versionFiles: (model, version) => versionFiles(registry, { python }, model, version),
+    },
+    versionRuns: versionRuns(db),
+    cited: async () => ({ ...(await cited()), pipelineRuns: await pipelineRunsOfVersions(db) }),
+    digests: () => registryDigests(registry),
+    stored: () => storedVersions(registry),
+    async reset(env) {
+      for (const key in testEnv) delete testEnv[key]
+      Object.assign(testEnv, env)
+      await resetRegistry(registry)
+    },
+  }
+}
