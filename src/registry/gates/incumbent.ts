@@ -3,7 +3,7 @@ import { access } from 'node:fs/promises'
 import { csvRows } from '../../store/csv.ts'
 import { treeFiles } from '../../store/blobs/trees.ts'
 import { layOut, nativeDir } from '../versions/layout.ts'
-import type { Cell, ScoreNative } from '../context/context.ts'
+import type { Cell } from '../context/context.ts'
 import type { Registry, VersionRow } from '../context/context.ts'
 
 /**
