@@ -342,7 +342,7 @@ function makeTracking({ options }: Ground, base: Base, { worker }: JobsRoom, bel
 
 /** Builds the rooms in their order; each gets what it needs from those above it. */
 function buildRooms(ground: Ground): House {
-  const { options, http } = ground
+  const { options, http, auth } = ground
   const { db } = ground.store
   const envs = envsRoom({ db, clock: Date.now })
   const base = makeBase(ground, envs)

@@ -19,8 +19,6 @@ src/app.ts | app | store from more than one file
 src/app.ts | app | tracking from more than one file
 src/app.ts | app | transfer from more than one file
 src/app.ts | routes | src/monitoring/routes.ts
-src/app.ts | routes | src/registry/routes.ts
-src/app.ts | routes | src/registry/webhooks/routes.ts
 src/app.ts | routes | src/rollout/routes.ts
 # src/cli
 src/cli | folders | src/cli/demo
@@ -60,7 +58,6 @@ src/monitoring/checks | folders | src/monitoring/incidents
 src/monitoring/checks/evaluate.ts | reads | predictions of serving
 src/monitoring/checks/log-loss.ts | reads | endpoints of serving
 src/monitoring/connect.ts | reads | rollouts of rollout
-src/monitoring/connect.ts | seam | src/registry/room.ts
 src/monitoring/connect.ts | vague | connect.ts
 src/monitoring/incidents | folders | src/monitoring/profiles
 src/monitoring/incidents/causes.ts | sentence | /^(9[5-9]|100) %/.test(one.text)
@@ -75,34 +72,19 @@ src/monitoring/monitors.ts | reads | endpoints of serving
 src/monitoring/profiles/hours.ts | reads | predictions of serving
 src/monitoring/prune.ts | reads | endpoints of serving
 src/monitoring/room.ts | reads | endpoints of serving
-# src/pipelines
-src/pipelines/model-registry.ts | seam | src/registry/room.ts
-src/pipelines/room.ts | seam | src/registry/room.ts
 # src/registry
-src/registry | folders | src/registry/aliases
-src/registry | folders | src/registry/gates
-src/registry | folders | src/registry/signing
-src/registry | folders | src/registry/versions
-src/registry | folders | src/registry/webhooks
 src/registry/gates | folders | src/registry/lowering
 src/registry/gates | folders | src/registry/signing
 src/registry/gates | folders | src/registry/versions
-src/registry/gates/incumbent.ts | circle | in a circle
 src/registry/lowering | folders | src/registry/versions
-src/registry/returning.ts | vague | returning.ts
-src/registry/room.ts | circle | in a circle
 src/registry/scan | folders | src/registry/versions
 src/registry/versions | folders | src/registry/wire
-src/registry/versions/cited.ts | vague | cited.ts
-src/registry/versions/layout.ts | circle | in a circle
-src/registry/webhooks/connect.ts | vague | connect.ts
 # src/rollout
 src/rollout | folders | src/rollout/evidence
 src/rollout | folders | src/rollout/gates
 src/rollout | folders | src/rollout/simulation
 src/rollout/connect.ts | reads | endpoint_versions of serving
 src/rollout/connect.ts | reads | endpoints of serving
-src/rollout/connect.ts | seam | src/registry/room.ts
 src/rollout/connect.ts | vague | connect.ts
 src/rollout/evidence | folders | src/rollout/gates
 src/rollout/evidence/exposures.ts | reads | predictions of serving
@@ -206,7 +188,6 @@ src/transfer/origins.ts | reads | runs of tracking
 src/transfer/registry-tables.ts | reads | alias_moves of registry
 src/transfer/registry-tables.ts | reads | model_versions of registry
 src/transfer/registry-tables.ts | reads | registered_models of registry
-src/transfer/registry-tables.ts | seam | src/registry/room.ts
 src/transfer/registry-tables.ts | writes | alias_moves of registry
 src/transfer/tracking-tables.ts | reads | evaluation_dataset_experiments of evaluation
 src/transfer/tracking-tables.ts | reads | evaluation_datasets of evaluation
