@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import type { Audit } from './auth/audit.ts'
 import { authRoom } from './auth/room.ts'
 import type { AuthRoom } from './auth/room.ts'
+import { DAY_MS } from './contract/durations.ts'
 import { makeIds } from './contract/ids.ts'
 import type { Clock, Ids } from './contract/ids.ts'
 import { costRoom } from './cost/room.ts'
@@ -336,7 +337,7 @@ function makeTracking({ options }: Ground, base: Base, { worker }: JobsRoom, bel
     logOf: (run) => below().pipelines.tracked.logOf(run),
     silentMs: options.lostAfterMs ?? 30 * 60_000,
     prune: () => pruneMonitors(db, clock()),
-    graceMs: options.blobGraceMs ?? 24 * 3_600_000,
+    graceMs: options.blobGraceMs ?? DAY_MS,
   })
 }
 

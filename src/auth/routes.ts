@@ -1,6 +1,7 @@
 /** Routes of the auth room. */
 import type { Principal } from '../contract/access.ts'
 import { authApi } from '../contract/auth.ts'
+import { DAY_MS } from '../contract/durations.ts'
 import { problem } from '../contract/errors.ts'
 import { toTime } from '../contract/fields.ts'
 import type { Clock } from '../contract/ids.ts'
@@ -12,14 +13,12 @@ import type { AuditRow } from './audit.ts'
 import { COOKIE, cookieOf } from './authenticate.ts'
 import type { TokenRow, Tokens } from './tokens.ts'
 
-const DAY = 24 * 3600_000
-
 export function authRoutes(tokens: Tokens, db: Db, clock: Clock): Mounted[] {
   return [
     mount(authApi.whoami, ({ who }) => ({ id: who.id, name: who.name, role: who.role, project: who.project })),
     mount(authApi.createToken, async ({ who, body }) => {
       const { name, role, expires_in_days: days } = body
-      const expires_at = days === undefined ? null : clock() + days * DAY
+      const expires_at = days === undefined ? null : clock() + days * DAY_MS
       const made = await tokens.create(who, { name, role, project: projectOf(who, body.project), expires_at })
       return { token: made.token, row: shown(made.row) }
     }),

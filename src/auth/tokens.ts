@@ -1,6 +1,7 @@
 /** Tokens and browser sessions: made once, stored hashed, looked up on every call. */
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Principal, Role } from '../contract/access.ts'
+import { HOUR_MS } from '../contract/durations.ts'
 import { problem } from '../contract/errors.ts'
 import type { Clock, Ids } from '../contract/ids.ts'
 import type { Db, Tx } from '../store/db.ts'
@@ -36,7 +37,7 @@ export interface TokensDeps {
 export const SYSTEM: Principal = { id: 'system', name: 'slipway', role: 'admin', project: null, token_id: null }
 
 const LINK_MS = 15 * 60_000
-const SESSION_MS = 12 * 3600_000
+const SESSION_MS = 12 * HOUR_MS
 
 export interface Tokens {
   /** Makes a token; the text `slw_<id>.<secret>` is returned this once and only its hash is kept. */

@@ -1,4 +1,5 @@
 /** Reads the meters again and again; what a stop or crash left unread is read the next time. */
+import { DAY_MS, HOUR_MS } from '../contract/durations.ts'
 import { recordAttempt, recordServing, recordStorage } from './meters.ts'
 import type { AttemptUsage, ServingSample, StorageSample } from './meters.ts'
 import type { Cost } from './ledger-rows.ts'
@@ -20,8 +21,8 @@ export interface MeterLoop {
 }
 
 /** Attempts are told late when their end was found after a crash: so far back the first reading looks, and each later one. */
-const FIRST_LATE_MS = 24 * 3_600_000
-const LATE_MS = 3_600_000
+const FIRST_LATE_MS = DAY_MS
+const LATE_MS = HOUR_MS
 const PAGE = 500
 
 /** Makes the loop. A meter that fails is told to `onError` and does not keep the others from being read. */

@@ -1,11 +1,9 @@
 /** What was used becomes entries: attempts of steps, versions at endpoints, files of versions. Each use is entered once. */
+import { DAY_MS, HOUR_MS } from '../contract/durations.ts'
 import type { Tx } from '../store/db.ts'
 import { addToEntry, enterOnce } from './ledger.ts'
 import { kibSeconds } from './price.ts'
 import type { Cost } from './ledger-rows.ts'
-
-const HOUR_MS = 3_600_000
-const DAY_MS = 24 * HOUR_MS
 
 /** One ended try of a step, by the operating system's count; null = it was not counted, for example after a crash. */
 export interface AttemptUsage {

@@ -1,6 +1,7 @@
 /** Reports: what runs, endpoints, projects and days cost. */
 import type { Principal } from '../contract/access.ts'
 import type { CostBy, CostItem, CostReport } from '../contract/cost.ts'
+import { DAY_MS } from '../contract/durations.ts'
 import { toTime } from '../contract/fields.ts'
 import { problem } from '../contract/errors.ts'
 import type { Cost } from './ledger-rows.ts'
@@ -30,7 +31,7 @@ const KEYS: Readonly<Record<CostBy, string>> = {
   run: 'run',
   endpoint: 'endpoint',
   project: 'project',
-  day: 'from_at / 86400000',
+  day: `from_at / ${DAY_MS}`,
 }
 
 /** What an item is called that belongs to none. */
@@ -41,7 +42,6 @@ const REST: Readonly<Record<CostBy, string>> = {
   day: 'no day',
 }
 
-const DAY_MS = 86_400_000
 const KIB_PER_GIB = 1024 * 1024
 const MONTH_S = 30 * 86_400
 

@@ -1,5 +1,6 @@
 /** When a cron expression fires next in a time zone, with a defined answer on the days when clocks change. */
 import { Cron } from 'croner'
+import { DAY_MS } from '../contract/durations.ts'
 import { problem } from '../contract/errors.ts'
 
 /**
@@ -23,7 +24,7 @@ export function assertCron(cron: string, timezone: string): void {
 type Zone = (instant: number) => number
 
 /** Clocks change by at most this much, and changes lie further apart, ms. */
-const DAY = 24 * 3600 * 1000
+const CHANGE_MS = DAY_MS
 
 const zones = new Map<string, Zone>()
 
@@ -57,10 +58,10 @@ function nextElapsed(pattern: Cron, zone: Zone, after: number): number | undefin
 
 /** The instant at which the zone's clock shows `wall`: the first of two, or the change that skips it. */
 function instantOf(wall: number, zone: Zone): number {
-  const before = zone(wall - DAY)
-  const after = zone(wall + DAY)
+  const before = zone(wall - CHANGE_MS)
+  const after = zone(wall + CHANGE_MS)
   const shown = [wall - before, wall - after].filter((instant) => instant + zone(instant) === wall)
-  return shown.length > 0 ? Math.min(...shown) : changeBetween(zone, wall - DAY, wall + DAY)
+  return shown.length > 0 ? Math.min(...shown) : changeBetween(zone, wall - CHANGE_MS, wall + CHANGE_MS)
 }
 
 /** The first instant, to the second, at which the offset is no longer that of `from`; it differs at `to`. */

@@ -1,4 +1,5 @@
 /** Schedules: cron expressions in a time zone that ask for jobs: each time asks once, however many processes look and however late. */
+import { HOUR_MS } from '../contract/durations.ts'
 import { problem } from '../contract/errors.ts'
 import type { Db, Reader, Tx } from '../store/db.ts'
 import { faultPoint } from '../store/fault.ts'
@@ -98,7 +99,7 @@ export function fireDue(db: Db, deps: JobDeps = JOB_DEPS): Promise<number> {
 }
 
 /** A clock that was set back by more than this, ms, was wrong before; after a smaller correction, times that have fired do not fire again. */
-const CORRECTED_MS = 3 * 3_600_000
+const CORRECTED_MS = 3 * HOUR_MS
 
 /** After the clock was set back: schedules whose next time lies further ahead than it can are set anew. Returns how many. */
 export function rewind(db: Db, now: number): Promise<number> {

@@ -1,4 +1,5 @@
 /** Runs jobs: claims what is due, renews leases while handlers run, retries with growing pauses, buries what keeps failing. */
+import { HOUR_MS } from '../contract/durations.ts'
 import type { Db, Tx } from '../store/db.ts'
 import { faultPoint } from '../store/fault.ts'
 import { watchClock, type WatchedClock } from './clock-jumps.ts'
@@ -70,7 +71,6 @@ interface Running {
 }
 
 const MAX_BACKOFF_MS = 5 * 60_000
-const HOUR_MS = 3_600_000
 
 export class Worker {
   readonly id: string

@@ -1,13 +1,13 @@
 /** What stays of the monitor of a deleted endpoint, on every database. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { HOUR_MS } from '../contract/durations.ts'
 import type { Db } from '../store/db.ts'
 import { addEndpoint } from './endpoint.cases.ts'
 import { requireIncident, viewIncident, writeIncident } from './incidents/rows.ts'
 import type { IncidentRow } from './incidents/rows.ts'
 import { pruneMonitors } from './prune.ts'
 import { ingest, testDeps } from './room.fixture.ts'
-import { HOUR_MS } from './room.ts'
 
 const START = Date.UTC(2026, 3, 6)
 const FIRST = START / HOUR_MS

@@ -1,5 +1,6 @@
 /** What pages show of a monitor: its state and limits, features over time, one feature now and usually. */
 import type { z } from 'zod'
+import { HOUR_MS } from '../contract/durations.ts'
 import { toTime } from '../contract/fields.ts'
 import type { monitoringApi } from '../contract/monitoring.ts'
 import { problem } from '../contract/errors.ts'
@@ -18,7 +19,7 @@ import { evaluatedUntil, runState } from './checks/evaluate.ts'
 import { syncLive } from './profiles/live.ts'
 import { alertsPerMonth, calibrationOf, largestClean } from './checks/limits.ts'
 import { readReference } from './profiles/reference.ts'
-import { HOUR_MS, monitorOf, requireEndpoint, settingsOf } from './room.ts'
+import { monitorOf, requireEndpoint, settingsOf } from './room.ts'
 import type { MonitoringDeps } from './room.ts'
 import { importanceOf } from './checks/severity.ts'
 

@@ -1,5 +1,6 @@
 /** Routes of monitoring. */
 import type { Principal } from '../contract/access.ts'
+import { HOUR_MS } from '../contract/durations.ts'
 import { toTime } from '../contract/fields.ts'
 import { monitoringApi } from '../contract/monitoring.ts'
 import { mount, Raw } from '../http/mount.ts'
@@ -12,7 +13,7 @@ import type { Monitoring } from './monitors.ts'
 import { performance } from './checks/performance.ts'
 import { prometheusText } from './channels/prometheus.ts'
 import { heatmap, viewFeature, viewMonitor } from './read.ts'
-import { eventNow, HOUR_MS, labelDelay, monitorOf, requireEndpoint, settingsOf } from './room.ts'
+import { eventNow, labelDelay, monitorOf, requireEndpoint, settingsOf } from './room.ts'
 import type { MonitoringDeps } from './room.ts'
 import { requireSearches } from './checks/watched-searches.ts'
 

@@ -1,8 +1,8 @@
 /** Credentials of steps: a contributor of the one project, not whoever started the server. */
 import { SYSTEM, type Tokens } from '../auth/tokens.ts'
+import { DAY_MS } from '../contract/durations.ts'
 import type { Clock } from '../contract/ids.ts'
 
-const DAY_MS = 86_400_000
 /** How long a token lives: longer than a step runs. */
 const LIFE_MS = 14 * DAY_MS
 /** A token with less left than this is not handed out. */

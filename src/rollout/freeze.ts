@@ -1,5 +1,6 @@
 /** Freezes: times in which no step begins and nothing is promoted, by the plan's calendar or by hand. A rollback always may. */
 import type { Principal } from '../contract/access.ts'
+import { HOUR_MS } from '../contract/durations.ts'
 import { problem } from '../contract/errors.ts'
 import { toTime } from '../contract/fields.ts'
 import type { Freeze, Frozen } from '../contract/rollout.ts'
@@ -8,8 +9,6 @@ import { nextFire } from '../jobs/cron.ts'
 import type { Reader } from '../store/db.ts'
 import type { RolloutDeps, RolloutRow } from './room.ts'
 import { planOf } from './room.ts'
-
-const HOUR = 3_600_000
 
 interface FreezeRow {
   readonly endpoint: string
@@ -22,8 +21,8 @@ interface FreezeRow {
 /** The window of a plan's calendar that is on at `now` (ms), with its end; null when none is. */
 function windowAt(windows: Plan['freeze'], now: number): { readonly reason: string; readonly until: number } | null {
   for (const { cron, timezone, hours, reason } of windows ?? []) {
-    const begun = nextFire(cron, timezone, now - hours * HOUR)
-    if (begun !== undefined && begun <= now) return { reason, until: begun + hours * HOUR }
+    const begun = nextFire(cron, timezone, now - hours * HOUR_MS)
+    if (begun !== undefined && begun <= now) return { reason, until: begun + hours * HOUR_MS }
   }
   return null
 }

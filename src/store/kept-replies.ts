@@ -13,13 +13,14 @@
  * - What is known is kept 24 hours from the first call on; after that the key is free again.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { DAY_MS } from '../contract/durations.ts'
 import { problem } from '../contract/errors.ts'
 import type { Clock } from '../contract/ids.ts'
 import type { Db, Tx } from './db.ts'
 import { faultPoint } from './fault.ts'
 
 /** How long a key is known, ms. */
-export const KEPT_MS = 24 * 3_600_000
+export const KEPT_MS = DAY_MS
 
 /** How long a call is believed to go on after its process last said so, ms. It says so three times in that time. */
 const HELD_MS = 60_000

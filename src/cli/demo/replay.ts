@@ -1,6 +1,7 @@
 /** Replays flights through the gateway in time order, single rows, and delivers labels when their time has come. */
 import http from 'node:http'
 import type { Client } from '../../client/client.ts'
+import { HOUR_MS } from '../../contract/durations.ts'
 import { monitoringApi } from '../../contract/monitoring.ts'
 import type { Fault, Flight } from './table.ts'
 
@@ -30,8 +31,6 @@ export interface ReplayResult {
   readonly until: number
   readonly byVersion: Readonly<Record<string, number>>
 }
-
-const HOUR = 3_600_000
 
 /** A caller of the endpoint with labels that become known as time passes; one for the whole story. */
 export class Traffic {
@@ -166,7 +165,7 @@ function* hours(flights: Iterable<Flight>): Generator<readonly Flight[]> {
   let group: Flight[] = []
   for (const flight of flights) {
     const first = group[0]
-    if (first !== undefined && Math.floor(flight.event_time / HOUR) !== Math.floor(first.event_time / HOUR)) {
+    if (first !== undefined && Math.floor(flight.event_time / HOUR_MS) !== Math.floor(first.event_time / HOUR_MS)) {
       yield group
       group = []
     }

@@ -2,6 +2,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { createClient } from '../../client/client.ts'
 import type { Client } from '../../client/client.ts'
+import { HOUR_MS } from '../../contract/durations.ts'
 import { monitoringApi } from '../../contract/monitoring.ts'
 import { pipelinesApi } from '../../contract/pipelines.ts'
 import { rolloutApi } from '../../contract/rollout.ts'
@@ -35,8 +36,6 @@ export interface ActResult {
 
 /** Endpoint and model of the example. */
 export const ENDPOINT = 'flight-delay'
-export const HOUR = 3_600_000
-export const DAY = 24 * HOUR
 
 export interface World {
   readonly out: Output
@@ -161,7 +160,7 @@ export async function caughtUp(world: World, eventTime: number): Promise<void> {
   await until(`the monitor to reach ${new Date(eventTime).toISOString()}`, async () => {
     const monitor = await world.client.call(monitoringApi.getMonitor, { params: { name: ENDPOINT } })
     const reached = monitor.evaluated_until === null ? 0 : Date.parse(monitor.evaluated_until)
-    return reached >= eventTime - HOUR ? true : undefined
+    return reached >= eventTime - HOUR_MS ? true : undefined
   })
 }
 

@@ -3,6 +3,7 @@ import { rm, rename, writeFile } from 'node:fs/promises'
 import { join, resolve as resolvePath } from 'node:path'
 import { startApp, VERSION } from '../../app.ts'
 import type { App } from '../../app.ts'
+import { HOUR_MS } from '../../contract/durations.ts'
 import { parseBytes } from '../../pipelines/spec/units.ts'
 import { number, text, UsageError } from '../command.ts'
 import type { Invocation } from '../command.ts'
@@ -127,7 +128,7 @@ function untilSignal(): Promise<void> {
 function keepingTimes(): { lostAfterMs: number; blobGraceMs: number } {
   return {
     lostAfterMs: positive('SLIPWAY_LOST_AFTER_MINUTES', 30) * 60_000,
-    blobGraceMs: positive('SLIPWAY_BLOB_GRACE_HOURS', 24) * 3_600_000,
+    blobGraceMs: positive('SLIPWAY_BLOB_GRACE_HOURS', 24) * HOUR_MS,
   }
 }
 

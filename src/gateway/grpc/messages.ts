@@ -1,6 +1,7 @@
 /** Messages of a gRPC stream: cut from bytes, decompressed, framed; and the words of gRPC for deadlines and failures. */
 import { promisify } from 'node:util'
 import { gunzip, inflate } from 'node:zlib'
+import { HOUR_MS } from '../../contract/durations.ts'
 import type { Problem } from '../../contract/errors.ts'
 import { problem } from '../../contract/errors.ts'
 
@@ -79,7 +80,7 @@ export function framed(bytes: Uint8Array): Buffer {
   return out
 }
 
-const UNITS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 }
+const UNITS: Readonly<Record<string, number>> = { H: HOUR_MS, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 }
 
 /** The milliseconds of a grpc-timeout header, at least 1; undefined when it has none. Throws `invalid_field`. */
 export function timeoutMs(header: string | undefined): number | undefined {

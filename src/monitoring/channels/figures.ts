@@ -1,7 +1,7 @@
 /** Figures of endpoints for outside monitors: drift of features, coverage of labels. */
+import { DAY_MS } from '../../contract/durations.ts'
 import type { Db } from '../../store/db.ts'
 import type { StoredCheck } from '../checks/checks.ts'
-import { DAY_MS } from '../room.ts'
 import type { MonitorRow } from '../room.ts'
 
 export interface FigureSample {

@@ -1,7 +1,7 @@
 /** The monitors' figures as Prometheus reads them (text format 0.0.4). */
+import { HOUR_MS } from '../../contract/durations.ts'
 import { findingsSeries, labelCoverage } from './figures.ts'
 import type { MonitoringDeps, MonitorRow } from '../room.ts'
-import { HOUR_MS } from '../room.ts'
 
 interface Sample {
   readonly labels: Readonly<Record<string, string>>

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { Principal } from '../../contract/access.ts'
+import { HOUR_MS } from '../../contract/durations.ts'
 import type { AttributionCheck } from '../../contract/monitoring.ts'
 import { writeLimits } from '../../serving/context/limits.ts'
 import { prng } from '../../stats/prng.ts'
@@ -14,7 +15,6 @@ import type { IncidentView } from '../incidents/rows.ts'
 import { viewMonitor } from '../read.ts'
 import { ingest, testDeps } from '../room.fixture.ts'
 import type { GivenRow } from '../room.fixture.ts'
-import { HOUR_MS } from '../room.ts'
 import type { MonitoringDeps } from '../room.ts'
 
 const START = Date.UTC(2026, 3, 6)

@@ -1,4 +1,5 @@
 /** The check of attributions: what the inputs added to the scores of the last day, against the first days of the stable version. */
+import { HOUR_MS } from '../../contract/durations.ts'
 import { toTime } from '../../contract/fields.ts'
 import type { AttributionCheck, MonitorSettings } from '../../contract/monitoring.ts'
 import { contributionSums } from '../../serving/records/attributions.ts'
@@ -10,7 +11,6 @@ import { prng } from '../../stats/prng.ts'
 import type { Reader } from '../../store/db.ts'
 import { ATTRIBUTION } from './checks.ts'
 import { alertsPerMonth } from './limits.ts'
-import { HOUR_MS } from '../room.ts'
 import type { MonitoringDeps } from '../room.ts'
 
 /** What the check is about, where others name a feature. */

@@ -1,5 +1,6 @@
 /** The checks of one window: what is measured against which limit, what alerts, and which of it may page. */
 import type { z } from 'zod'
+import { HOUR_MS } from '../../contract/durations.ts'
 import { toTime } from '../../contract/fields.ts'
 import type { CheckResult, MonitorSettings } from '../../contract/monitoring.ts'
 import { FLOORS, judge, MEASURES } from '../../stats/calibrate.ts'
@@ -11,7 +12,6 @@ import type { ProfileSpec } from '../../stats/profile-spec.ts'
 import type { FeatureStatistics, Measure, WindowStatistics } from '../../stats/window.ts'
 import type { Reader } from '../../store/db.ts'
 import { SCORE } from '../profiles/hours.ts'
-import { HOUR_MS } from '../room.ts'
 import type { Move } from './severity.ts'
 
 export type CheckView = z.output<typeof CheckResult>

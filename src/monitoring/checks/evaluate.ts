@@ -1,4 +1,5 @@
 /** Judges event hours that are closed, one after the other, each once: drift every hour, quality twice a day. */
+import { HOUR_MS } from '../../contract/durations.ts'
 import { toTime } from '../../contract/fields.ts'
 import { confirmed } from '../../stats/calibrate.ts'
 import type { Finding } from '../../stats/calibrate.ts'
@@ -18,7 +19,7 @@ import { applyQuality, lookAtQuality, LOOK_HOURS } from './quality.ts'
 import type { QualityLook } from './quality.ts'
 import { calibrationOf } from './limits.ts'
 import { learnReference, referenceId } from '../profiles/reference.ts'
-import { HOUR_MS, lockMonitor, monitorOf, requireEndpoint, settingsOf } from '../room.ts'
+import { lockMonitor, monitorOf, requireEndpoint, settingsOf } from '../room.ts'
 import type { HouseEvent, MonitoringDeps, MonitorRow, Reference } from '../room.ts'
 import { importanceOf } from './severity.ts'
 

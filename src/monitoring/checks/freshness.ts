@@ -1,7 +1,8 @@
 /** The dead man's switch: an endpoint that answers live traffic and falls silent while its past says that rows should come. */
+import { DAY_MS, HOUR_MS } from '../../contract/durations.ts'
 import { currentIncident, newIncident, note, writeIncident } from '../incidents/rows.ts'
 import type { IncidentRow } from '../incidents/rows.ts'
-import { DAY_MS, HOUR_MS, LIVE_MS } from '../room.ts'
+import { LIVE_MS } from '../room.ts'
 import type { MonitoringDeps, MonitorRow } from '../room.ts'
 
 /** Silence that is told, and rows that the same hours usually bring at least. */

@@ -1,7 +1,8 @@
 /** The alarm of predictions that were answered and could not be logged, as on a full disk: monitors and labels will miss them. */
+import { DAY_MS, HOUR_MS } from '../../contract/durations.ts'
 import { currentIncident, newIncident, note, writeIncident } from '../incidents/rows.ts'
 import type { IncidentDetail, IncidentRow } from '../incidents/rows.ts'
-import { DAY_MS, HOUR_MS, lockMonitor } from '../room.ts'
+import { lockMonitor } from '../room.ts'
 import type { LogLoss, MonitoringDeps } from '../room.ts'
 
 /** Time without a further loss after which the incident is resolved, ms. */

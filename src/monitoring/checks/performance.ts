@@ -1,5 +1,6 @@
 /** Quality of labelled predictions by window, version and slice, with intervals and how many labels are there. */
 import type { z } from 'zod'
+import { DAY_MS } from '../../contract/durations.ts'
 import { toTime } from '../../contract/fields.ts'
 import type { Performance } from '../../contract/monitoring.ts'
 import { accuracy, aucInterval, brier, logLoss, wilson } from '../../stats/metrics.ts'
@@ -46,13 +47,16 @@ export async function performance(
 ): Promise<PerformanceItem[]> {
   const { slice, due = Infinity } = query
   const days = await scoredDays(db, { ...query, slice: slice === undefined ? undefined : { name: slice, names } })
-  const buckets = Map.groupBy(days, ({ day }) => bucketOf(day * DAY, query.bucket))
+  const buckets = Map.groupBy(days, ({ day }) => bucketOf(day * DAY_MS, query.bucket))
   const cache = kept.get(db) ?? new Map<string, Kept>()
   kept.set(db, cache)
   const items: PerformanceItem[] = []
   for (const [start, mine] of [...buckets].sort((a, b) => a[0] - b[0])) {
     const key = JSON.stringify([start, { ...query, due: 0 }])
-    const state = JSON.stringify([mine.map(({ day, seq }) => [day, seq]), Math.min(due, (mine.at(-1)!.day + 1) * DAY)])
+    const state = JSON.stringify([
+      mine.map(({ day, seq }) => [day, seq]),
+      Math.min(due, (mine.at(-1)!.day + 1) * DAY_MS),
+    ])
     const before = cache.get(key)
     const known = before?.state === state ? before : { state, items: windowFigures(start, mine, query) }
     if (cache.size >= MOST_KEPT) cache.clear()
@@ -77,22 +81,21 @@ function bySlice(rows: readonly ScoredRow[]): [string, ScoredRow[]][] {
   return [...groups].sort((a, b) => b[1].length - a[1].length || (a[0] < b[0] ? -1 : 1)).slice(0, VALUES)
 }
 
-const DAY = 86_400_000
 /** Monday, 5 January 1970. */
-const FIRST_MONDAY = 4 * DAY
+const FIRST_MONDAY = 4 * DAY_MS
 
 /** Start of the bucket, ms: days, weeks (from Monday) and months in UTC. */
 function bucketOf(time: number, bucket: PerformanceQuery['bucket']): number {
   if (bucket === 'all') return 0
-  if (bucket === 'day') return Math.floor(time / DAY) * DAY
-  if (bucket === 'week') return Math.floor((time - FIRST_MONDAY) / (7 * DAY)) * 7 * DAY + FIRST_MONDAY
+  if (bucket === 'day') return Math.floor(time / DAY_MS) * DAY_MS
+  if (bucket === 'week') return Math.floor((time - FIRST_MONDAY) / (7 * DAY_MS)) * 7 * DAY_MS + FIRST_MONDAY
   const date = new Date(time)
   return Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1)
 }
 
 function rangeOf(start: number, rows: readonly ScoredRow[], query: PerformanceQuery): { from: string; to: string } {
-  if (query.bucket === 'day') return { from: toTime(start), to: toTime(start + DAY) }
-  if (query.bucket === 'week') return { from: toTime(start), to: toTime(start + 7 * DAY) }
+  if (query.bucket === 'day') return { from: toTime(start), to: toTime(start + DAY_MS) }
+  if (query.bucket === 'week') return { from: toTime(start), to: toTime(start + 7 * DAY_MS) }
   if (query.bucket === 'month') {
     const date = new Date(start)
     return { from: toTime(start), to: toTime(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1)) }

@@ -1,10 +1,11 @@
 /** Watches quality on labels: three weeks of labelled predictions against what the version's hold-out promised. */
+import { DAY_MS, HOUR_MS } from '../../contract/durations.ts'
 import type { MonitorSettings } from '../../contract/monitoring.ts'
 import { aucInterval } from '../../stats/metrics.ts'
 import { currentIncident, newIncident, note, writeIncident } from '../incidents/rows.ts'
 import type { IncidentDetail, IncidentRow } from '../incidents/rows.ts'
 import { wantReactions } from '../incidents/reactions.ts'
-import { DAY_MS, HOUR_MS, labelDelay } from '../room.ts'
+import { labelDelay } from '../room.ts'
 import type { MonitoringDeps } from '../room.ts'
 import { scoredRows } from '../labels/scored.ts'
 

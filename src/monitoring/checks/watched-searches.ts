@@ -1,10 +1,11 @@
 /** Saved searches of runs that an endpoint's monitor watches: one that finds more runs than it may opens an incident that names them. */
+import { HOUR_MS } from '../../contract/durations.ts'
 import { Problem } from '../../contract/errors.ts'
 import type { WatchedSearch } from '../../contract/monitoring.ts'
 import type { Reader, Tx } from '../../store/db.ts'
 import { incidentsOfKind, newIncident, note, writeIncident } from '../incidents/rows.ts'
 import type { IncidentRow } from '../incidents/rows.ts'
-import { HOUR_MS, lockMonitor, settingsOf } from '../room.ts'
+import { lockMonitor, settingsOf } from '../room.ts'
 import type { EndpointFacts, FoundRun, FoundRuns, MonitoringDeps } from '../room.ts'
 
 /** Runs that are kept beyond the number that is allowed, so that one more is known as new. */

@@ -1,5 +1,6 @@
 /** What a person may do with an incident. */
 import type { Principal } from '../../contract/access.ts'
+import { HOUR_MS } from '../../contract/durations.ts'
 import { problem } from '../../contract/errors.ts'
 import { MARGIN } from '../../stats/calibrate.ts'
 import type { Measure } from '../../stats/window.ts'
@@ -9,7 +10,7 @@ import type { StoredCheck } from '../checks/checks.ts'
 import { note, requireIncident, viewIncident, writeIncident } from './rows.ts'
 import type { IncidentRow, IncidentView } from './rows.ts'
 import { react } from './reactions.ts'
-import { HOUR_MS, requireEndpoint } from '../room.ts'
+import { requireEndpoint } from '../room.ts'
 import type { MonitoringDeps } from '../room.ts'
 
 export type Action = 'acknowledge' | 'resolve' | 'mark_bad' | 'retrain' | 'rollback' | 'false_alarm'

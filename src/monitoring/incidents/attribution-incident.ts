@@ -1,4 +1,5 @@
 /** A change of attributions that two looks in a row tell: it joins the drift incident that is open, or opens one of its own. */
+import { DAY_MS, HOUR_MS } from '../../contract/durations.ts'
 import type { MonitorSettings } from '../../contract/monitoring.ts'
 import { moveOf, viewAttribution } from '../checks/attribution.ts'
 import type { AttributionLook } from '../checks/attribution.ts'
@@ -7,7 +8,6 @@ import type { Suspect } from './causes.ts'
 import { currentIncident, newIncident, note, writeIncident } from './rows.ts'
 import type { IncidentDetail, IncidentRow } from './rows.ts'
 import { wantReactions } from './reactions.ts'
-import { DAY_MS, HOUR_MS } from '../room.ts'
 import type { MonitoringDeps } from '../room.ts'
 
 interface Judged {

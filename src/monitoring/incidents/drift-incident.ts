@@ -1,4 +1,5 @@
 /** Turns the findings of an hour into an incident: opened, grown, opened again, resolved. */
+import { DAY_MS, HOUR_MS } from '../../contract/durations.ts'
 import type { MonitorSettings } from '../../contract/monitoring.ts'
 import type { Finding } from '../../stats/calibrate.ts'
 import type { RecentValues } from '../../stats/explain.ts'
@@ -14,7 +15,6 @@ import { currentIncident, newIncident, note, writeIncident } from './rows.ts'
 import type { IncidentDetail, IncidentRow } from './rows.ts'
 import type { Live } from '../profiles/live.ts'
 import { wantReactions } from './reactions.ts'
-import { DAY_MS, HOUR_MS } from '../room.ts'
 import type { HouseEvent, MonitoringDeps } from '../room.ts'
 import { severityOf, worse } from '../checks/severity.ts'
 

@@ -1,10 +1,10 @@
 /** Incidents as rows: how they are opened, found, written and shown. */
 import type { z } from 'zod'
+import { HOUR_MS } from '../../contract/durations.ts'
 import { problem } from '../../contract/errors.ts'
 import { toTime } from '../../contract/fields.ts'
 import type { Cause, CheckResult, Incident, SEVERITIES } from '../../contract/monitoring.ts'
 import type { Reader, Tx } from '../../store/db.ts'
-import { HOUR_MS } from '../room.ts'
 
 export type Severity = (typeof SEVERITIES)[number]
 export type IncidentView = z.output<typeof Incident>

@@ -1,6 +1,6 @@
 /** Answered predictions with their scores and labels, kept in memory by day of event time: only days that changed are read again. */
+import { DAY_MS } from '../../contract/durations.ts'
 import type { Db, Reader, SqlValue, Tx } from '../../store/db.ts'
-import { DAY_MS } from '../room.ts'
 
 /** A prediction that was answered, with its label where it is known. */
 export interface ScoredRow {

@@ -1,11 +1,12 @@
 /** Profiles of live rows by event hour, counted in the transaction that ingests the rows: each row exactly once. */
+import { HOUR_MS } from '../../contract/durations.ts'
 import { add, emptyProfile, merge, profileFromJson, profileToJson, rows } from '../../stats/profile.ts'
 import type { Profile, ProfileJson } from '../../stats/profile.ts'
 import type { ProfileSpec } from '../../stats/profile-spec.ts'
 import type { Reader, Tx } from '../../store/db.ts'
 import { joinOrphans } from '../labels/labels.ts'
 import { readReference } from './reference.ts'
-import { HOUR_MS, lockMonitor } from '../room.ts'
+import { lockMonitor } from '../room.ts'
 import type { MonitoringDeps, MonitorRow } from '../room.ts'
 import { touchDays } from '../labels/scored.ts'
 

@@ -1,4 +1,5 @@
 /** Learns a reference from its table: a CSV with the model's inputs and `event_time` (ms since 1970). */
+import { HOUR_MS } from '../../contract/durations.ts'
 import { problem } from '../../contract/errors.ts'
 import { cleanPast, cleanWindows } from '../../stats/calibrate.ts'
 import type { CleanPast } from '../../stats/calibrate.ts'
@@ -30,7 +31,6 @@ export interface Learned {
   readonly hours: readonly (readonly [hour: number, profile: ProfileJson])[]
 }
 
-const HOUR = 3_600_000
 /** Hours at the start that have no month before them to compare with. */
 const WARM_UP = 31 * 24
 /** Newest hours that are kept, so that a new endpoint has a past. */
@@ -92,7 +92,7 @@ function historyOf(spec: ProfileSpec, times: Float64Array, columns: readonly Col
   const history = makeHistory(spec)
   const row: unknown[] = Array.from({ length: spec.features.length })
   for (const [i, time] of times.entries()) {
-    const hour = Math.floor(time / HOUR)
+    const hour = Math.floor(time / HOUR_MS)
     const profile = history.hours.get(hour) ?? emptyProfile(spec)
     history.hours.set(hour, profile)
     for (const [f, column] of columns.entries()) row[f] = column.values[i]

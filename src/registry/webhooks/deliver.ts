@@ -1,5 +1,6 @@
 /** Works off the outbox: sends each delivery until its receiver has it, with growing pauses, and gives up after a day. */
 import type { Principal } from '../../contract/access.ts'
+import { DAY_MS, HOUR_MS } from '../../contract/durations.ts'
 import type { Job } from '../../jobs/queue.ts'
 import type { JobContext, Worker } from '../../jobs/worker.ts'
 import { faultPoint } from '../../store/fault.ts'
@@ -17,9 +18,9 @@ import type { Outcome } from './sending.ts'
 /** Times that a delivery is tried; with these pauses about a day. */
 export const MOST_ATTEMPTS = 33
 const FIRST_PAUSE_MS = 1000
-const LONGEST_PAUSE_MS = 3_600_000
+const LONGEST_PAUSE_MS = HOUR_MS
 /** How long ended deliveries can be looked at. */
-const KEEP_MS = 30 * 86_400_000
+const KEEP_MS = 30 * DAY_MS
 /** Old deliveries that one delivery clears away at most. */
 const SWEEP = 100
 

@@ -1,4 +1,5 @@
 /** Verdicts: decisions kept with their inputs, and judged again from the observations themselves. */
+import { HOUR_MS } from '../../contract/durations.ts'
 import { problem } from '../../contract/errors.ts'
 import { toTime } from '../../contract/fields.ts'
 import { compareReplay } from '../../contract/replay.ts'
@@ -51,8 +52,6 @@ export interface Judged extends Decided {
   readonly inputs: StoredInputs
 }
 
-const HOUR = 3_600_000
-
 /** What a decision depends on besides the rollout itself. */
 export interface Circumstances {
   /** Given where a want of traffic counts as waiting too: event time stands still without it. */
@@ -63,8 +62,8 @@ export interface Circumstances {
 
 export function judge(row: RolloutRow, { now, frozen = null, rivals = [] }: Circumstances = {}): Judged {
   const plan = planOf(row)
-  const seen = row.first_event === null || row.last_event === null ? 0 : (row.last_event - row.first_event) / HOUR
-  const hours = Math.max(seen, now === undefined || row.step_at === null ? 0 : (now - row.step_at) / HOUR)
+  const seen = row.first_event === null || row.last_event === null ? 0 : (row.last_event - row.first_event) / HOUR_MS
+  const hours = Math.max(seen, now === undefined || row.step_at === null ? 0 : (now - row.step_at) / HOUR_MS)
   const approvals = JSON.parse(row.approvals) as Approval[]
   const evidence = evidenceOf(row)
   const inputs = {

@@ -1,4 +1,5 @@
 /** Plays a plan through on rows before it is used: the same evidence, gates, breaker and decisions as a rollout that is under way. */
+import { HOUR_MS } from '../../contract/durations.ts'
 import { stepsOf } from '../../contract/rollout-steps.ts'
 import type { Plan } from '../../contract/rollout-plan.ts'
 import { Breaker } from '../../gateway/traffic/breaker.ts'
@@ -153,7 +154,7 @@ function look(run: Run, batch: readonly Observation[], now: number): SimResult |
   observe(evidence, plan, [...batch, ['x', ...run.both]])
   run.both = [0, 0, 0, 0]
   const gates = gateStates(evidence, plan)
-  const hours = (now - (run.first ?? now)) / 3_600_000
+  const hours = (now - (run.first ?? now)) / HOUR_MS
   const { counts } = evidence
   // persons agree at once, and nothing is frozen
   const approvals = (plan.approvals ?? []).map(({ before }) => ({ before, by: 'simulation', at: 0, reason: '' }))

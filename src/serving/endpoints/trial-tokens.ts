@@ -1,9 +1,10 @@
 /** Credentials with which the server asks its own gateways for a prediction on behalf of a page. */
 import { SYSTEM } from '../../auth/tokens.ts'
 import type { Tokens } from '../../auth/tokens.ts'
+import { DAY_MS } from '../../contract/durations.ts'
 import type { Clock } from '../../contract/ids.ts'
 
-const LIFE_MS = 86_400_000
+const LIFE_MS = DAY_MS
 /** A token with less left than this is not used. */
 const LEAST_MS = 600_000
 

@@ -1,6 +1,7 @@
 /** Follows the prediction log and ingests it exactly once: rows and the offset up to which they were read share a transaction. */
 import { mkdirSync, rmSync, statSync, watch } from 'node:fs'
 import type { FSWatcher } from 'node:fs'
+import { DAY_MS } from '../../contract/durations.ts'
 import type { Clock } from '../../contract/ids.ts'
 import type { Db, Tx } from '../../store/db.ts'
 import { faultPoint } from '../../store/fault.ts'
@@ -28,7 +29,6 @@ const POLL_MS = 200
 /** Rows of one transaction, about, whatever bytes they take. */
 const CHUNK_ROWS = 1000
 const SWEEP_MS = 60_000
-const DAY_MS = 86_400_000
 /** A file whose writer has not touched it for this long will not grow: its writer is dead. */
 const ABANDONED_MS = 10 * 60_000
 

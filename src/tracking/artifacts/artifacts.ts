@@ -1,6 +1,7 @@
 /** Artifacts: trees of files by content, owned by a run or a logged model. */
 import type { Readable } from 'node:stream'
 import type { Principal } from '../../contract/access.ts'
+import { DAY_MS } from '../../contract/durations.ts'
 import type { Digest } from '../../store/blobs/blobs.ts'
 import type { Reader, Tx } from '../../store/db.ts'
 import { placeOf, placeOfUri, safePath } from './paths.ts'
@@ -27,7 +28,7 @@ export interface FileInfo {
 }
 
 /** How long an upload in parts may take; afterwards it is forgotten and its parts are collected, ms. */
-export const UPLOAD_MS = 86_400_000
+export const UPLOAD_MS = DAY_MS
 
 const UPSERT = `INSERT INTO artifacts (owner, path, digest, size, updated_at) VALUES (?, ?, ?, ?, ?)
   ON CONFLICT (owner, path) DO UPDATE SET digest = excluded.digest, size = excluded.size, updated_at = excluded.updated_at`

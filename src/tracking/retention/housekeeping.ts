@@ -1,6 +1,7 @@
 /** What keeps the store in order: lost runs each minute, rules and the collection of blobs each day, and their routes. */
 import { SYSTEM } from '../../auth/tokens.ts'
 import type { Principal } from '../../contract/access.ts'
+import { DAY_MS } from '../../contract/durations.ts'
 import type { Clock } from '../../contract/ids.ts'
 import { toTime } from '../../contract/fields.ts'
 import { retentionApi } from '../../contract/retention.ts'
@@ -158,8 +159,6 @@ function recordCollection(room: Tracking, who: Principal, done: Collected): Prom
     return room.record(t, who, { verb: 'manage', resource: 'server', id: 'blobs', detail })
   })
 }
-
-const DAY_MS = 86_400_000
 
 function wire({ older_than_ms, ...rule }: RetentionRule) {
   return { ...rule, older_than_days: older_than_ms / DAY_MS, created_at: toTime(rule.created_at) }

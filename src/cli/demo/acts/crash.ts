@@ -1,8 +1,9 @@
 /** Act 7: the control process is killed with -9 during traffic and during a training step; nothing is lost or doubled. */
 import { setTimeout as wait } from 'node:timers/promises'
+import { DAY_MS } from '../../../contract/durations.ts'
 import { pipelinesApi } from '../../../contract/pipelines.ts'
 import { beginProof } from '../proof.ts'
-import { awaitStep, caughtUp, DAY, flightsOf, newClient, send, until } from '../world.ts'
+import { awaitStep, caughtUp, flightsOf, newClient, send, until } from '../world.ts'
 import type { Notebook, World } from '../world.ts'
 import { performance } from './fly.ts'
 
@@ -20,11 +21,11 @@ export async function crash(world: World, notes: Notebook): Promise<void> {
   const begun = world.clock
   const failedBefore = world.failed
   const training = trainingBegins(world, run)
-  const before = await send(world, flightsOf(world, begun + 1, begun + BEFORE_DAYS * DAY), {
+  const before = await send(world, flightsOf(world, begun + 1, begun + BEFORE_DAYS * DAY_MS), {
     hour: async () => training.begun,
   })
   await training.done
-  const sending = send(world, flightsOf(world, world.clock + 1, world.clock + AFTER_DAYS * DAY))
+  const sending = send(world, flightsOf(world, world.clock + 1, world.clock + AFTER_DAYS * DAY_MS))
   await wait(300)
   await world.server.kill()
   notes.tell('kill -9', `control process ended in the middle of training and traffic; dead for ${DEAD_MS} ms`)

@@ -1,8 +1,9 @@
 /** Act 5: feeds change their unit without a word; the monitor pages, names the cause and marks the rows; both heal. */
+import { DAY_MS, HOUR_MS } from '../../../contract/durations.ts'
 import { monitoringApi } from '../../../contract/monitoring.ts'
 import { celsius, kilometres } from '../table.ts'
 import type { Fault } from '../table.ts'
-import { caughtUp, DAY, ENDPOINT, flightsOf, HOUR, incidents, send } from '../world.ts'
+import { caughtUp, ENDPOINT, flightsOf, incidents, send } from '../world.ts'
 import type { Incident, Notebook, World } from '../world.ts'
 import { day } from './fly.ts'
 
@@ -10,7 +11,7 @@ export async function upstream(world: World, notes: Notebook): Promise<void> {
   await cleanMonths(world, notes)
   const first = await change(world, notes, {
     name: 'temperature and dew point in °C',
-    from: day(9, 12) + 9 * HOUR,
+    from: day(9, 12) + 9 * HOUR_MS,
     fault: celsius,
     end: day(9, 18),
   })
@@ -18,7 +19,7 @@ export async function upstream(world: World, notes: Notebook): Promise<void> {
   await marked(world, notes, first)
   const second = await change(world, notes, {
     name: 'distance in km',
-    from: day(9, 23) + 9 * HOUR,
+    from: day(9, 23) + 9 * HOUR_MS,
     fault: kilometres,
     end: day(10, 1),
   })
@@ -38,19 +39,19 @@ function judge(notes: Notebook, incident: Incident | undefined, want: { cause: R
 
 /** July to the change, without any fault: every page counts, that of a real event too, and at most one a month is allowed. */
 async function cleanMonths(world: World, notes: Notebook): Promise<void> {
-  await send(world, flightsOf(world, world.clock + 1, day(9, 12) + 9 * HOUR))
+  await send(world, flightsOf(world, world.clock + 1, day(9, 12) + 9 * HOUR_MS))
   await caughtUp(world, world.clock)
   const pages = (await incidents(world)).filter(
     (one) => one.kind === 'drift' && one.pages && Date.parse(one.opened_event_time) < day(9, 12),
   )
-  const months = (day(9, 12) - day(7, 1)) / (30 * DAY)
+  const months = (day(9, 12) - day(7, 1)) / (30 * DAY_MS)
   const titles = pages.map((one) => `${one.opened_event_time.slice(5, 10)} ${one.title}`).join('; ')
   notes.check(
     'pages on clean traffic',
     `${pages.length} in ${months.toFixed(1)} months${titles === '' ? '' : `: ${titles}`}`,
     pages.length <= months,
   )
-  const nulls = pages.find((one) => Math.abs(Date.parse(one.began_event_time) - day(8, 22)) < 36 * HOUR)
+  const nulls = pages.find((one) => Math.abs(Date.parse(one.began_event_time) - day(8, 22)) < 36 * HOUR_MS)
   const told = nulls?.causes[0]?.title ?? 'not told'
   notes.check('22 August', told, /missing/.test(told))
 }
@@ -80,10 +81,10 @@ async function change(world: World, notes: Notebook, wish: Change): Promise<Inci
       found ??= (await incidents(world)).find((one) => !known.has(one.id) && one.kind === 'drift')
       // people need a moment to mend a feed
       const opened = found === undefined ? Infinity : Date.parse(found.opened_event_time)
-      return eventTime > opened + MEND_HOURS * HOUR || eventTime > wish.from + 24 * HOUR
+      return eventTime > opened + MEND_HOURS * HOUR_MS || eventTime > wish.from + 24 * HOUR_MS
     },
   })
-  const delay = found === undefined ? Number.NaN : (Date.parse(found.opened_event_time) - wish.from) / HOUR
+  const delay = found === undefined ? Number.NaN : (Date.parse(found.opened_event_time) - wish.from) / HOUR_MS
   notes.check(
     wish.name,
     found === undefined ? 'not noticed' : `noticed after ${delay.toFixed(1)} h of event time, ${rows} rows`,
