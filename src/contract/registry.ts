@@ -4,6 +4,9 @@ import { id, listOf, page, time } from './fields.ts'
 import { replayOf, rules } from './replay.ts'
 import { route } from './route.ts'
 
+/** The alias whose version endpoints serve, and that a candidate is compared with. */
+export const PRODUCTION = 'production'
+
 const metric = z.string().min(1).max(250)
 const confidence = z.number().gt(0.5).lt(1)
 

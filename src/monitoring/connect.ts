@@ -10,7 +10,7 @@ import type { Rollouts } from '../rollout/rollouts.ts'
 import type { Endpoints } from '../serving/endpoints/endpoints.ts'
 import type { GatewayLogLoss } from '../serving/records/figures.ts'
 import { versionsOf } from '../serving/context/rows.ts'
-import { treeFiles } from '../store/blobs/trees.ts'
+import { treeTable } from '../store/blobs/trees.ts'
 import { retrainParams } from './incidents/retrain-params.ts'
 import { requireEndpoint, settingsOf } from './room.ts'
 import type { HouseEvent, MonitoringDeps, Reference } from './room.ts'
@@ -77,10 +77,9 @@ async function referenceOf({ registry, serving }: Neighbours, endpoint: string):
 }
 
 async function readTable({ blobs }: Registry, tree: string): Promise<Uint8Array> {
-  const files = await treeFiles(blobs, tree)
-  const file = files.find((one) => one.path === '' || one.path.endsWith('.csv'))
-  if (file === undefined) throw new Error(`the tree ${tree} holds no table`)
-  return blobs.bytes(file.digest)
+  const table = await treeTable(blobs, tree)
+  if (table === undefined) throw new Error(`the tree ${tree} holds no table`)
+  return table
 }
 
 /** Rollouts of the endpoint and runs of its project that began or ended then. */

@@ -1,14 +1,12 @@
 /** Ports for the rooms that answer with models: whose a model is, whether a version may be loaded, that an endpoint went back. */
 import type { Principal } from '../contract/access.ts'
+import { PRODUCTION } from '../contract/registry.ts'
 import type { Reader, Tx } from '../store/db.ts'
 import { returnAlias } from './aliases/aliases.ts'
 import { layOut } from './versions/layout.ts'
 import { requireVersion } from './context/context.ts'
 import type { Registry } from './context/context.ts'
 import { requireSigned } from './signing/signatures.ts'
-
-/** The alias that follows what an endpoint answers with. */
-const PRODUCTION = 'production'
 
 interface Back {
   readonly endpoint: string

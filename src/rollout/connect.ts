@@ -1,5 +1,6 @@
 /** Joins the rollout room with serving and the registry. */
 import { SYSTEM } from '../auth/tokens.ts'
+import { PRODUCTION } from '../contract/registry.ts'
 import { faultPoint } from '../store/fault.ts'
 import type { Reader } from '../store/db.ts'
 import { aliasVersion, moveIn, returnAlias } from '../registry/aliases/aliases.ts'
@@ -30,9 +31,6 @@ export type Connected = Pick<
   | 'inputNames'
   | 'isCanary'
 >
-
-/** The alias that a promotion moves. */
-const PRODUCTION = 'production'
 
 export function connectRollout(serving: Endpoints, registry: Registry): Connected {
   const { db } = registry

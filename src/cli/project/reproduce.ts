@@ -1,7 +1,7 @@
 /** `slipway reproduce`: runs the pipeline of a model version again from raw data and grades how equal the result is. */
 import type { Client } from '../../client/client.ts'
 import { pipelinesApi } from '../../contract/pipelines.ts'
-import { registryApi } from '../../contract/registry.ts'
+import { PRODUCTION, registryApi } from '../../contract/registry.ts'
 import { UsageError } from '../command.ts'
 import type { Invocation } from '../command.ts'
 import { connect } from '../server.ts'
@@ -28,7 +28,7 @@ export async function runOf(client: Client, text: string): Promise<string> {
   const [name = '', wanted] = text.split('@', 2)
   const model = await client.call(registryApi.getModel, { params: { name } })
   const version =
-    wanted === undefined ? (model.aliases['production'] ?? model.latest_version) : (model.aliases[wanted] ?? wanted)
+    wanted === undefined ? (model.aliases[PRODUCTION] ?? model.latest_version) : (model.aliases[wanted] ?? wanted)
   if (version === null || version === undefined) throw new UsageError(`model ${name} has no version yet`)
   const found = await client.call(registryApi.getVersion, { params: { name, version } })
   if (found.pipeline_run_id === null)

@@ -1,4 +1,5 @@
 /** Gates over what is known of a version besides its metrics: signature, data, reproduction, scan, approvals. */
+import { PRODUCTION } from '../../contract/registry.ts'
 import type { Gate, GateResult } from '../../contract/registry.ts'
 import { result } from './inputs.ts'
 import type { Judged } from './inputs.ts'
@@ -9,7 +10,7 @@ export function signatureGate(gate: Extract<Gate, { signature: string }>, judged
   const name = 'signature compatible'
   if (judged.signature === null)
     return result(gate, name, { outcome: 'no_data', reason: 'the model was saved without a signature' })
-  const before = judged.incumbents['production']?.signature ?? null
+  const before = judged.incumbents[PRODUCTION]?.signature ?? null
   const { faults, ...columns } =
     before === null ? { faults: [], added: [], removed: [], changed: [] } : compareSignatures(before, judged.signature)
   const told = Object.entries(columns).flatMap(([what, names]) =>

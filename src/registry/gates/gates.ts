@@ -1,4 +1,5 @@
 /** Gates: pure functions of stored inputs, so that a verdict can be replayed to the same result. */
+import { PRODUCTION } from '../../contract/registry.ts'
 import type { Gate, GateResult } from '../../contract/registry.ts'
 import { normalQuantile } from '../../stats/distributions.ts'
 import { aucInterval } from '../../stats/metrics.ts'
@@ -89,7 +90,7 @@ function jumpGate(gate: Extract<Gate, { jump_at_most: number }>, judged: Judged)
   const value = judged.metrics[gate.metric]
   if (value === undefined) return noMetric(gate, name, gate.metric)
   // not on the same rows: rows that leak lift the incumbent too
-  const before = judged.incumbents['production']?.metrics[gate.metric] ?? gate.against
+  const before = judged.incumbents[PRODUCTION]?.metrics[gate.metric] ?? gate.against
   if (before === undefined)
     return result(gate, name, { outcome: 'passed', reason: 'there is nothing to compare with yet', value })
   const gain = direction(gate.metric) * (value - before)

@@ -1,7 +1,7 @@
 /** Scores the version in place on the candidate's own hold-out, so that both are judged on the same rows. */
 import { access } from 'node:fs/promises'
 import { csvRows } from '../../store/csv.ts'
-import { treeFiles } from '../../store/blobs/trees.ts'
+import { treeTable } from '../../store/blobs/trees.ts'
 import { layOut, nativeDir } from '../versions/layout.ts'
 import type { Cell } from '../context/context.ts'
 import type { Registry, VersionRow } from '../context/context.ts'
@@ -42,9 +42,9 @@ interface Table {
 }
 
 async function readTable(room: Registry, tree: string): Promise<Table | undefined> {
-  const file = (await treeFiles(room.blobs, tree)).find((one) => one.path === '' || one.path.endsWith('.csv'))
-  if (file === undefined) return undefined
-  const [header = [], ...rows] = csvRows((await room.blobs.bytes(file.digest)).toString('utf8'))
+  const table = await treeTable(room.blobs, tree)
+  if (table === undefined) return undefined
+  const [header = [], ...rows] = csvRows(table.toString('utf8'))
   return { header, rows }
 }
 

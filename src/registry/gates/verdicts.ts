@@ -1,11 +1,12 @@
 /** Verdicts: judges a version by its model's gates, keeps the result with all its inputs, and judges them again on demand. */
 import { toTime } from '../../contract/fields.ts'
 import { problem } from '../../contract/errors.ts'
+import { PRODUCTION } from '../../contract/registry.ts'
 import type { Gate, GateResult, Verdict } from '../../contract/registry.ts'
 import { compareReplay } from '../../contract/replay.ts'
 import type { Replay } from '../../contract/replay.ts'
 import type { Reader, Tx } from '../../store/db.ts'
-import { treeFiles } from '../../store/blobs/trees.ts'
+import { treeTable } from '../../store/blobs/trees.ts'
 import { readEvaluation } from './evaluation.ts'
 import type { Evaluation } from './evaluation.ts'
 import { judge, RULES } from './gates.ts'
@@ -115,7 +116,7 @@ export async function rejudge(room: Registry, version: Pick<VersionRow, 'model' 
 
 /** Production's scores of the candidate's hold-out, where both are known here. */
 async function scoresOf(room: Registry, version: VersionRow, { incumbents }: StoredInputs): Promise<string | null> {
-  const incumbent = incumbents['production']
+  const incumbent = incumbents[PRODUCTION]
   return incumbent === undefined
     ? null
     : scoreIncumbent(room, version, await requireVersion(room.db, version.model, incumbent.version))
@@ -129,11 +130,10 @@ async function judgeInputs(room: Registry, inputs: StoredInputs): Promise<GateRe
   return judge(inputs.gates, { ...inputs, evaluation })
 }
 
-/** The predictions file of a tree: the tree itself when it is one file, else its first CSV. Undefined columns make it null. */
+/** The predictions of a tree. Undefined columns make it null. */
 async function loadEvaluation(room: Registry, tree: string): Promise<Evaluation | null> {
-  const files = await treeFiles(room.blobs, tree)
-  const file = files.find((one) => one.path === '' || one.path.endsWith('.csv'))
-  return file === undefined ? null : readEvaluation((await room.blobs.bytes(file.digest)).toString('utf8'))
+  const table = await treeTable(room.blobs, tree)
+  return table === undefined ? null : readEvaluation(table.toString('utf8'))
 }
 
 /** The versions that the gates compare with: what production and every alias that a gate names point to now. */
@@ -143,7 +143,7 @@ async function incumbentsOf(
   gates: readonly Gate[],
 ): Promise<Record<string, Incumbent>> {
   const names = new Set([
-    'production',
+    PRODUCTION,
     ...gates.flatMap((gate) => ('not_worse_than' in gate ? [gate.not_worse_than] : [])),
   ])
   const found: Record<string, Incumbent> = {}
@@ -168,7 +168,7 @@ interface Finished {
 async function store(t: Tx, room: Registry, done: Finished): Promise<string> {
   const id = room.ids('ver')
   const { model, version } = done.version
-  const against = done.inputs.incumbents['production']?.version
+  const against = done.inputs.incumbents[PRODUCTION]?.version
   await t.run(
     'INSERT INTO verdicts (id, model, version, at, passed, against, results, inputs) VALUES (?,?,?,?,?,?,?,?)',
     [

@@ -76,6 +76,12 @@ export async function treeFiles(blobs: Blobs, digest: string): Promise<TreeFile[
   return parseManifest(bytes.toString('utf8'), digest)
 }
 
+/** The table of a tree: the tree itself where it is one file, else its first CSV. Undefined where it has none. */
+export async function treeTable(blobs: Blobs, digest: string): Promise<Buffer | undefined> {
+  const file = (await treeFiles(blobs, digest)).find(({ path }) => path === '' || path.endsWith('.csv'))
+  return file === undefined ? undefined : blobs.bytes(file.digest)
+}
+
 /**
  * Writes a tree to `destination`, which must not exist; its parent must. With `link` the files are read-only hard links
  * where that is safe and possible, else read-only copies: root can write to read-only files and so would change the blob,

@@ -1,5 +1,5 @@
 /** Act 3: a better-fed candidate goes through shadow and canary to production; an equal one is not rejected. */
-import { registryApi } from '../../../contract/registry.ts'
+import { PRODUCTION, registryApi } from '../../../contract/registry.ts'
 import { candidate } from '../candidates.ts'
 import { driveRollout, ENDPOINT, flightsOf, replayVerdicts, startRollout } from '../world.ts'
 import type { Notebook, Rollout, World } from '../world.ts'
@@ -36,11 +36,7 @@ async function rollOut(world: World, notes: Notebook, name: string): Promise<Rol
 
 async function promoted(world: World, notes: Notebook, rollout: Rollout): Promise<void> {
   const model = await world.client.call(registryApi.getModel, { params: { name: ENDPOINT } })
-  notes.check(
-    'alias production',
-    `version ${model.aliases['production']}`,
-    model.aliases['production'] === rollout.version,
-  )
+  notes.check('alias production', `version ${model.aliases[PRODUCTION]}`, model.aliases[PRODUCTION] === rollout.version)
   const version = await world.client.call(registryApi.getVersion, {
     params: { name: ENDPOINT, version: rollout.version },
   })

@@ -1,6 +1,6 @@
 /** Act 6: the world itself changes in October; the reaction retrains, and the winner, whichever it is, stays. */
 import { pipelinesApi } from '../../../contract/pipelines.ts'
-import { registryApi } from '../../../contract/registry.ts'
+import { PRODUCTION, registryApi } from '../../../contract/registry.ts'
 import { rolloutApi } from '../../../contract/rollout.ts'
 import { follow } from '../../project/follow.ts'
 import type { PipelineRun } from '../../project/follow.ts'
@@ -77,10 +77,10 @@ async function winner(world: World, notes: Notebook, run: PipelineRun): Promise<
   const rest = flightsOf(world, world.clock + 1, day(11, 20))
   const { rollout: over } = await driveRollout(world, rollout, rest)
   const model = await world.client.call(registryApi.getModel, { params: { name: ENDPOINT } })
-  const agrees = (model.aliases['production'] === version) === (over.state === 'promoted')
+  const agrees = (model.aliases[PRODUCTION] === version) === (over.state === 'promoted')
   notes.check(
     'the retrained model',
-    `version ${version} ${over.state}; production is version ${model.aliases['production']}`,
+    `version ${version} ${over.state}; production is version ${model.aliases[PRODUCTION]}`,
     agrees,
   )
 }
