@@ -1,4 +1,6 @@
 /** The gateway's figures as Prometheus text. */
+import { familiesText } from '../../http/prometheus-text.ts'
+import type { Family, Sample } from '../../http/prometheus-text.ts'
 import type { LiveEndpoint, LiveTable, LiveVariant } from '../live.ts'
 import type { PredictionLog } from '../log.ts'
 import type { ShadowQueue } from './shadow.ts'
@@ -10,13 +12,6 @@ export interface Measured {
   readonly now: number
 }
 
-interface Metric {
-  readonly name: string
-  readonly type: 'counter' | 'gauge' | 'summary'
-  readonly help: string
-  readonly samples: readonly string[]
-}
-
 /** Prometheus text format 0.0.4 of everything this gateway counts. */
 export function metricsText(measured: Measured): string {
   const variants = [...measured.table.endpoints.values()].flatMap((endpoint) =>
@@ -24,19 +19,21 @@ export function metricsText(measured: Measured): string {
       .filter((variant): variant is LiveVariant => variant !== undefined)
       .map((variant) => ({ variant, labels: labelsOf(endpoint, variant) })),
   )
-  const of = (name: string, value: (variant: LiveVariant) => number): string[] =>
-    variants.map(({ variant, labels }) => `${name}{${labels}} ${value(variant)}`)
-  return [...variantMetrics(of, variants, measured.now), ...processMetrics(measured)].map(render).join('')
+  const families = [...variantFamilies(variants, measured.now), ...processFamilies(measured)]
+  return familiesText(families.filter(({ samples }) => samples.length > 0))
 }
 
-type Of = (name: string, value: (variant: LiveVariant) => number) => string[]
+interface Labelled {
+  readonly variant: LiveVariant
+  readonly labels: Readonly<Record<string, string>>
+}
 
-function variantMetrics(of: Of, variants: { variant: LiveVariant; labels: string }[], now: number): Metric[] {
-  const counter = (name: string, help: string, value: (variant: LiveVariant) => number): Metric => ({
+function variantFamilies(variants: readonly Labelled[], now: number): Family[] {
+  const counter = (name: string, help: string, value: (variant: LiveVariant) => number): Family => ({
     name,
     type: 'counter',
     help,
-    samples: of(name, value),
+    samples: variants.map(({ variant, labels }) => ({ labels, value: value(variant) })),
   })
   return [
     counter('slipway_requests_total', 'Requests by variant.', (v) => v.stats.requests),
@@ -50,36 +47,34 @@ function variantMetrics(of: Of, variants: { variant: LiveVariant; labels: string
       help: '1 when the breaker took the canary to weight 0.',
       samples: variants
         .filter(({ variant }) => variant.route.role === 'canary')
-        .map(({ variant, labels }) => `slipway_canary_tripped{${labels}} ${variant.breaker.reason === null ? 0 : 1}`),
+        .map(({ variant, labels }) => ({ labels, value: variant.breaker.reason === null ? 0 : 1 })),
     },
     {
       name: 'slipway_model_latency_seconds',
       type: 'summary',
       help: 'Time in the model over the last minute.',
-      samples: variants.flatMap(({ variant, labels }) => latencySamples(variant, labels, now)),
+      samples: variants.flatMap((one) => latencySamples(one, now)),
     },
   ]
 }
 
-function latencySamples(variant: LiveVariant, labels: string, now: number): string[] {
+function latencySamples({ variant, labels }: Labelled, now: number): Sample[] {
   const quantiles = variant.stats
     .quantiles(now, [0.5, 0.95, 0.99])
-    .map(({ q, ms }) => `slipway_model_latency_seconds{${labels},quantile="${q}"} ${ms === null ? 'NaN' : ms / 1000}`)
+    .map(({ q, ms }) => ({ labels: { ...labels, quantile: String(q) }, value: ms === null ? Number.NaN : ms / 1000 }))
   return [
     ...quantiles,
-    `slipway_model_latency_seconds_sum{${labels}} ${variant.stats.busyUs / 1e6}`,
-    `slipway_model_latency_seconds_count{${labels}} ${variant.stats.requests}`,
+    { labels, value: variant.stats.busyUs / 1e6, suffix: '_sum' },
+    { labels, value: variant.stats.requests, suffix: '_count' },
   ]
 }
 
-function processMetrics({ table, log, shadow }: Measured): Metric[] {
+function one(type: Family['type'], name: string, help: string, value: number): Family {
+  return { name, type, help, samples: [{ value }] }
+}
+
+function processFamilies({ table, log, shadow }: Measured): Family[] {
   const { user, system } = process.cpuUsage()
-  const one = (type: Metric['type'], name: string, help: string, value: number): Metric => ({
-    name,
-    type,
-    help,
-    samples: [`${name} ${value}`],
-  })
   return [
     one('gauge', 'slipway_gateway_epoch', 'Epoch of the routing table.', table.epoch),
     one('counter', 'slipway_log_records_total', 'Records appended to the prediction log.', log.records),
@@ -92,16 +87,7 @@ function processMetrics({ table, log, shadow }: Measured): Metric[] {
   ]
 }
 
-function labelsOf(endpoint: LiveEndpoint, variant: LiveVariant): string {
+function labelsOf(endpoint: LiveEndpoint, variant: LiveVariant): Labelled['labels'] {
   const { role, version } = variant.route
-  return `endpoint="${escape(endpoint.route.name)}",role="${role}",version="${escape(version)}"`
-}
-
-function escape(value: string): string {
-  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
-}
-
-function render({ name, type, help, samples }: Metric): string {
-  if (samples.length === 0) return ''
-  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${samples.join('\n')}\n`
+  return { endpoint: endpoint.route.name, role, version }
 }

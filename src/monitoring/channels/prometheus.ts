@@ -1,19 +1,9 @@
 /** The monitors' figures as Prometheus reads them (text format 0.0.4). */
 import { HOUR_MS } from '../../contract/durations.ts'
+import { familiesText } from '../../http/prometheus-text.ts'
+import type { Family, Sample } from '../../http/prometheus-text.ts'
 import { findingsSeries, labelCoverage } from './figures.ts'
 import type { MonitoringDeps, MonitorRow } from '../room.ts'
-
-interface Sample {
-  readonly labels: Readonly<Record<string, string>>
-  readonly value: number
-}
-
-interface Family {
-  readonly name: string
-  readonly type: 'gauge' | 'counter'
-  readonly help: string
-  readonly samples: readonly Sample[]
-}
 
 /** All families as text, of the endpoints of a project; null = of all. */
 export async function prometheusText(deps: MonitoringDeps, project: string | null): Promise<string> {
@@ -24,7 +14,7 @@ export async function prometheusText(deps: MonitoringDeps, project: string | nul
   const names = new Set(mine.map((one) => one.name))
   const all = await deps.db.all<MonitorRow>('SELECT * FROM monitors ORDER BY endpoint')
   const seen = (row: { endpoint: string }): boolean => names.has(row.endpoint)
-  return (await families(deps, all.filter(seen), seen)).map(text).join('')
+  return familiesText(await families(deps, all.filter(seen), seen))
 }
 
 function of(row: { endpoint: string }, more: Record<string, string> = {}): Record<string, string> {
@@ -95,16 +85,4 @@ async function families(
       samples: opened.filter(seen).map((row) => ({ labels: of(row, { kind: row.kind }), value: row.n })),
     },
   ]
-}
-
-function text({ name, type, help, samples }: Family): string {
-  const lines = samples.map(({ labels, value }) => {
-    const inner = Object.entries(labels).map(([key, of]) => `${key}="${escape(of)}"`)
-    return `${name}{${inner.join(',')}} ${value}\n`
-  })
-  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('')}`
-}
-
-function escape(value: string): string {
-  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
 }
