@@ -11,6 +11,7 @@ const LINES = `
 # src
 src/app.ts | app | 200 lines or more
 src/app.ts | app | auth from more than one file
+src/app.ts | app | contract from more than one file
 src/app.ts | app | http from more than one file
 src/app.ts | app | monitoring from more than one file
 src/app.ts | app | registry from more than one file
@@ -28,6 +29,8 @@ src/cli | folders | src/cli/project
 src/cli | folders | src/cli/registry
 src/cli | folders | src/cli/tracking
 src/cli/demo | folders | src/cli/demo/acts
+# src/contract
+src/contract | flat | more than 25 files
 # src/evaluation
 src/evaluation/datasets/sets.ts | reads | runs of tracking
 src/evaluation/scorers/sampling.ts | reads | experiments of tracking
