@@ -54,3 +54,22 @@ export function mlflowOutput(script: MlflowScript, server: { url: string; token:
   }
   return outputOf(script.python, ['-B', file, ...(script.args ?? [])], { env, limitMs: script.limitMs })
 }
+
+/**
+ * Runs a fixture program that dies at `fault`, a point and its passing such as `labels.stored@2`, or to its end without.
+ * Resolves to the exit code or the signal that ended it; after a minute it is told to stop.
+ */
+export function endOf(file: string, args: readonly string[], fault?: string): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>()
+  const child = spawn(process.execPath, [file, ...args], {
+    env: { ...process.env, SLIPWAY_TEST_HOOKS: '1', ...(fault !== undefined && { SLIPWAY_FAULT: fault }) },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+  const late = setTimeout(() => child.kill('SIGTERM'), 60_000)
+  child.once('error', reject)
+  child.once('exit', (code, signal) => {
+    clearTimeout(late)
+    resolve(signal ?? String(code))
+  })
+  return promise
+}

@@ -8,12 +8,10 @@ import { readAttributions } from '../serving/records/attributions.ts'
 import { Ingest } from '../serving/records/ingest.ts'
 import { getPrediction, listPredictions } from '../serving/records/predictions.ts'
 import { runFiles } from './run-files.ts'
-import type { EndpointRoute, RoutingTable, VariantRoute } from './table.ts'
 import type { InputField } from '../scoring/fields.ts'
-import { BREAKER } from './table.ts'
 import type { Backend } from '../scoring/backend.ts'
 import { NativeBackend } from '../scoring/native/backend.ts'
-import { startGateway } from './gateway.ts'
+import { endpointRoute, openTable, startTestGateway } from './gateway.fixture.ts'
 import type { Gateway } from './gateway.ts'
 
 /** The signature has an input that the model does not read, and another order than the model. */
@@ -104,43 +102,17 @@ const python: Backend = {
 before(async () => {
   const dir = join(root, 'model')
   writeModel(dir)
-  mkdirSync(join(dataDir, 'run'), { recursive: true })
-  const variant = { role: 'stable', version: '1', weight: 0, since: 1, inputs: INPUTS } as const
-  const endpoint = (name: string, rest: Partial<EndpointRoute>, backend: VariantRoute['backend']): EndpointRoute => ({
-    name,
-    project: 'p',
-    model: 'm',
-    salt: 's',
-    threshold: null,
-    breaker: BREAKER,
-    standby: [],
-    variants: [{ ...variant, backend }],
-    ...rest,
-  })
   const slow = { kind: 'python', dir: '-', python: '-', tensor: null, workers: 1, memory_mb: 64 } as const
-  const table: RoutingTable = {
-    format: 'slipway.routing/1',
-    epoch: 1,
-    open: true,
-    tokens: [],
-    endpoints: [
-      endpoint('quiet', {}, { kind: 'native', dir }),
-      endpoint('kept', { limits: { cache: { seconds: 60, rows: 10 }, explain_share: 0.5 } }, { kind: 'native', dir }),
-      endpoint('slow', { limits: { explain_share: 1 } }, slow),
-    ],
-  }
-  writeFileSync(join(dataDir, 'run/routing.json'), JSON.stringify(table))
-  gateway = await startGateway({
+  const native = { kind: 'native', dir } as const
+  const table = openTable([
+    endpointRoute('quiet', INPUTS, native),
+    endpointRoute('kept', INPUTS, native, { limits: { cache: { seconds: 60, rows: 10 }, explain_share: 0.5 } }),
+    endpointRoute('slow', INPUTS, slow, { limits: { explain_share: 1 } }),
+  ])
+  gateway = await startTestGateway(table, {
     dataDir,
-    index: 0,
-    host: '127.0.0.1',
-    port: 0,
-    reusePort: false,
-    allowHosts: [],
-    version: '1',
     openBackend: async ({ backend, inputs }) =>
       backend.kind === 'native' ? new NativeBackend(backend.dir, inputs) : python,
-    onDrain: () => undefined,
   })
   base = `http://127.0.0.1:${gateway.port}`
 })

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -13,11 +13,11 @@ import { servingModels } from '../../test/serving-models.ts'
 import type { ServingModels } from '../../test/serving-models.ts'
 import { gatewayStats, pushTable } from '../serving/fleet/admin-client.ts'
 import { readInputs } from '../scoring/inputs.ts'
+import { endpointRoute, openTable, writeTable } from './gateway.fixture.ts'
 import { gatewayFile, readJsonFile } from './run-files.ts'
 import type { GatewayFile } from './run-files.ts'
 import type { EndpointRoute, RoutingTable } from './table.ts'
 import type { InputField } from '../scoring/fields.ts'
-import { BREAKER } from './table.ts'
 
 let models: ServingModels
 let inputs: readonly InputField[]
@@ -35,26 +35,16 @@ after(() => {
 /** A table of two endpoints, both with the version that is named as the epoch. */
 function tableOf(epoch: number): RoutingTable {
   const dir = models.files('hgb').native?.dir ?? ''
-  const endpoint = (name: string): EndpointRoute => ({
-    name,
-    project: 'p',
-    model: 'm',
-    salt: 's',
-    threshold: null,
-    breaker: BREAKER,
-    standby: [],
-    variants: [
-      { role: 'stable', version: String(epoch), weight: 0, since: epoch, inputs, backend: { kind: 'native', dir } },
-    ],
-  })
-  return { format: 'slipway.routing/1', epoch, open: true, endpoints: [endpoint('a'), endpoint('b')], tokens: [] }
+  const variant = { role: 'stable', version: String(epoch), weight: 0, since: epoch } as const
+  const variants = [{ ...variant, inputs, backend: { kind: 'native' as const, dir } }]
+  const endpoint = (name: string): EndpointRoute => endpointRoute(name, [], { kind: 'native', dir }, { variants })
+  return openTable([endpoint('a'), endpoint('b')], epoch)
 }
 
 /** A data folder whose gateways start with the table of an epoch. */
 function folderWith(epoch: number): string {
   const dataDir = mkdtempSync(join(root, 'data-'))
-  mkdirSync(join(dataDir, 'run'))
-  writeFileSync(join(dataDir, 'run/routing.json'), JSON.stringify(tableOf(epoch)))
+  writeTable(dataDir, tableOf(epoch))
   return dataDir
 }
 

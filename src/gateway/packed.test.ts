@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -7,7 +7,7 @@ import { servingModels } from '../../test/serving-models.ts'
 import type { Db } from '../store/db.ts'
 import { openStore } from '../store/open.ts'
 import { openBackend } from './backends/open.ts'
-import { startGateway } from './gateway.ts'
+import { endpointRoute, openTable, startTestGateway } from './gateway.fixture.ts'
 import type { Gateway } from './gateway.ts'
 import { PredictionLog } from './log.ts'
 import { Ingest } from '../serving/records/ingest.ts'
@@ -15,8 +15,6 @@ import { readInputs } from '../scoring/inputs.ts'
 import { halves, packColumn, predictionsIn } from './packed.ts'
 import type { ManyRecord } from './records.ts'
 import { runFiles } from './run-files.ts'
-import { BREAKER } from './table.ts'
-import type { RoutingTable } from './table.ts'
 import type { InputField } from '../scoring/fields.ts'
 
 /** Rows of one request: more than one record of the log holds. */
@@ -36,22 +34,9 @@ before(async () => {
     return i % 7 === 0 ? { ...row, temp: null } : row
   })
   const backend = { kind: 'native', dir: models.files('hgb').native?.dir ?? '' } as const
-  const variant = { role: 'stable', version: '1', weight: 0, since: 1, inputs, backend } as const
-  const named = { name: 'e', project: 'p', model: 'm', salt: 's', threshold: null, breaker: BREAKER }
-  const endpoint = { ...named, standby: [], variants: [variant] }
-  const table: RoutingTable = { format: 'slipway.routing/1', epoch: 4, open: true, endpoints: [endpoint], tokens: [] }
-  mkdirSync(join(dataDir, 'run'))
-  writeFileSync(join(dataDir, 'run/routing.json'), JSON.stringify(table))
-  gateway = await startGateway({
+  gateway = await startTestGateway(openTable([endpointRoute('e', inputs, backend)], 4), {
     dataDir,
-    index: 0,
-    host: '127.0.0.1',
-    port: 0,
-    reusePort: false,
-    allowHosts: [],
-    version: '1',
     openBackend: (one, wait) => openBackend(one, wait, dataDir),
-    onDrain: () => undefined,
   })
   ;({ db } = await openStore({ dataDir }))
 })

@@ -2,14 +2,13 @@ import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { after, before, test } from 'node:test'
 import { hash } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync, mkdirSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Backend, Scored } from '../scoring/backend.ts'
 import type { RoutingTable } from './table.ts'
 import type { InputField } from '../scoring/fields.ts'
-import { BREAKER } from './table.ts'
-import { startGateway } from './gateway.ts'
+import { endpointRoute, startTestGateway } from './gateway.fixture.ts'
 import type { Gateway } from './gateway.ts'
 
 const INPUTS: InputField[] = [
@@ -37,25 +36,7 @@ let gateway: Gateway
 let base = ''
 const dataDir = mkdtempSync(join(tmpdir(), 'gateway-'))
 before(async () => {
-  const endpoint = {
-    name: 'sum',
-    project: 'p',
-    model: 'm',
-    salt: 's',
-    threshold: null,
-    breaker: BREAKER,
-    standby: [],
-    variants: [
-      {
-        role: 'stable' as const,
-        version: '1',
-        weight: 0,
-        since: 1,
-        inputs: INPUTS,
-        backend: { kind: 'native' as const, dir: '-' },
-      },
-    ],
-  }
+  const endpoint = endpointRoute('sum', INPUTS, { kind: 'native', dir: '-' })
   const token = (id: string, role: 'service' | 'viewer', project: string | null, expires_at: number | null) => ({
     id,
     hash: hash('sha256', SECRET, 'hex'),
@@ -75,19 +56,7 @@ before(async () => {
       token('e1', 'service', null, 1),
     ],
   }
-  mkdirSync(join(dataDir, 'run'))
-  writeFileSync(join(dataDir, 'run/routing.json'), JSON.stringify(table))
-  gateway = await startGateway({
-    dataDir,
-    index: 0,
-    host: '127.0.0.1',
-    port: 0,
-    reusePort: false,
-    allowHosts: [],
-    version: '1.2.3',
-    openBackend: async () => adder,
-    onDrain: () => undefined,
-  })
+  gateway = await startTestGateway(table, { dataDir, version: '1.2.3', openBackend: async () => adder })
   base = `http://127.0.0.1:${gateway.port}`
 })
 after(async () => {

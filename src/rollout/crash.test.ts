@@ -1,10 +1,10 @@
 /** The control process is killed with -9 at every point of a rollout: the next one ends it the same, and every row was counted once. */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
+import { endOf } from '../../test/output.ts'
 import { verifyAudit } from '../auth/audit.ts'
 import { aliasHistory } from '../registry/aliases/aliases.ts'
 import { variantsOf } from '../serving/context/rows.ts'
@@ -37,18 +37,7 @@ const FAULTS = [
 
 /** Resolves to the exit code, or the signal, of a process that ends the rollout. */
 function control(dataDir: string, fault?: string): Promise<string> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>()
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'crasher.fixture.ts'), dataDir], {
-    env: { ...process.env, SLIPWAY_TEST_HOOKS: '1', ...(fault !== undefined && { SLIPWAY_FAULT: fault }) },
-    stdio: ['ignore', 'inherit', 'inherit'],
-  })
-  const late = setTimeout(() => child.kill('SIGTERM'), 60_000)
-  child.once('error', reject)
-  child.once('exit', (code, signal) => {
-    clearTimeout(late)
-    resolve(signal ?? String(code))
-  })
-  return promise
+  return endOf(join(import.meta.dirname, 'crasher.fixture.ts'), [dataDir], fault)
 }
 
 async function prepare(dataDir: string): Promise<void> {

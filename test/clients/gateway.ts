@@ -1,15 +1,14 @@
 /** A gateway with native models, in this process, for the clients of other projects. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Backend, Scored } from '../../src/scoring/backend.ts'
 import { openBackend } from '../../src/gateway/backends/open.ts'
-import { startGateway } from '../../src/gateway/gateway.ts'
+import { endpointRoute, openTable, startTestGateway } from '../../src/gateway/gateway.fixture.ts'
 import type { GatewayOptions } from '../../src/gateway/gateway.ts'
 import { loadNative } from '../../src/scoring/native/load.ts'
-import type { BackendRoute, EndpointRoute, RoutingTable } from '../../src/gateway/table.ts'
+import type { BackendRoute, EndpointRoute } from '../../src/gateway/table.ts'
 import type { InputField, LimitsRoute } from '../../src/scoring/fields.ts'
-import { BREAKER } from '../../src/gateway/table.ts'
 
 export interface ServedModel {
   readonly name: string
@@ -55,24 +54,14 @@ export async function serveModels(
   more: Pick<GatewayOptions, 'tls' | 'patience'> = {},
 ): Promise<ServedGateway> {
   const dataDir = mkdtempSync(join(tmpdir(), 'clients-'))
-  const endpoints = models.map(endpointOf)
-  const table: RoutingTable = { format: 'slipway.routing/1', epoch: 1, open: true, endpoints, tokens: [] }
-  mkdirSync(join(dataDir, 'run'))
-  writeFileSync(join(dataDir, 'run/routing.json'), JSON.stringify(table))
   const host = '127.0.0.1'
-  const gateway = await startGateway({
+  const gateway = await startTestGateway(openTable(models.map(endpointOf)), {
     dataDir,
-    index: 0,
     host,
-    port: 0,
     grpcPort: 0,
     ...more,
-    reusePort: false,
-    allowHosts: [],
-    version: '1.0.0',
     openBackend: async (variant, wait) =>
       variant.backend.kind === 'native' && variant.backend.dir === 'echo' ? echo : openBackend(variant, wait, dataDir),
-    onDrain: () => undefined,
     graceMs: 2000,
   })
   return {
@@ -86,15 +75,7 @@ export async function serveModels(
 }
 
 function endpointOf({ name, inputs, backend, limits }: ServedModel): EndpointRoute {
-  return {
-    name,
-    project: 'p',
-    model: name,
-    salt: 's',
-    threshold: null,
-    breaker: BREAKER,
-    standby: [],
-    variants: backend === null ? [] : [{ role: 'stable', version: '1', weight: 0, since: 1, inputs, backend }],
-    ...(limits !== undefined && { limits }),
-  }
+  const more = { model: name, ...(limits !== undefined && { limits }) }
+  if (backend === null) return endpointRoute(name, inputs, ECHO, { ...more, variants: [] })
+  return endpointRoute(name, inputs, backend, more)
 }

@@ -1,10 +1,10 @@
 /** The process is killed with -9 at every point of the label join: the next one ends with the same labels, each told once. */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
+import { endOf } from '../../../test/output.ts'
 import { migrate } from '../../store/migrate.ts'
 import { openSqlite } from '../../store/sqlite/sqlite.ts'
 import { addEndpoint } from '../endpoint.cases.ts'
@@ -26,18 +26,7 @@ const FAULTS = [
 ]
 
 function run(file: string, fault?: string): Promise<string> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>()
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'crasher.fixture.ts'), file], {
-    env: { ...process.env, SLIPWAY_TEST_HOOKS: '1', ...(fault !== undefined && { SLIPWAY_FAULT: fault }) },
-    stdio: ['ignore', 'inherit', 'inherit'],
-  })
-  const late = setTimeout(() => child.kill('SIGTERM'), 60_000)
-  child.once('error', reject)
-  child.once('exit', (code, signal) => {
-    clearTimeout(late)
-    resolve(signal ?? String(code))
-  })
-  return promise
+  return endOf(join(import.meta.dirname, 'crasher.fixture.ts'), [file], fault)
 }
 
 describe('labels whose process is killed', { timeout: 300_000 }, () => {

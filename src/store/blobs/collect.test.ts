@@ -1,10 +1,10 @@
 /** Collection of blobs: what is unreachable goes in time, what is reachable never does, wherever the collector is killed. */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, it } from 'node:test'
+import { endOf } from '../../../test/output.ts'
 import { collectGarbage } from './collect.ts'
 import { openDiskBlobs } from './disk.ts'
 import { migrate } from '../migrate.ts'
@@ -119,22 +119,7 @@ it('uploads while collections run: what was stored and entered is there', async 
 
 /** Resolves to the exit code, or the signal, of a process that collects once. */
 function collector(folder: string, now: number, fault?: string): Promise<string> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>()
-  const child = spawn(
-    process.execPath,
-    [join(import.meta.dirname, 'collect.fixture.ts'), folder, String(now), String(GRACE)],
-    {
-      env: { ...process.env, SLIPWAY_TEST_HOOKS: '1', ...(fault !== undefined && { SLIPWAY_FAULT: fault }) },
-      stdio: ['ignore', 'inherit', 'inherit'],
-    },
-  )
-  const late = setTimeout(() => child.kill('SIGTERM'), 60_000)
-  child.once('error', reject)
-  child.once('exit', (code, signal) => {
-    clearTimeout(late)
-    resolve(signal ?? String(code))
-  })
-  return promise
+  return endOf(join(import.meta.dirname, 'collect.fixture.ts'), [folder, String(now), String(GRACE)], fault)
 }
 
 it(
