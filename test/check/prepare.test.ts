@@ -9,11 +9,15 @@ import { mayInstall, prepare } from './prepare.ts'
 import type { Need } from './prepare.ts'
 import { createProgress } from './progress.ts'
 
-/** Prepares a folder whose only test file uses an S3 server; resolves with the lines printed, times left out. */
+/** Prepares a folder whose test file uses an S3 server and its cases a browser; resolves with the lines printed, without times. */
 async function prepared(t: TestContext, ...needs: Need[]): Promise<string[]> {
   const root = mkdtempSync(join(tmpdir(), 'slipway-prepare-'))
   t.after(() => rmSync(root, { recursive: true, force: true }))
-  writeFileSync(join(root, 'a.test.ts'), "import { startS3 } from '../test/s3.ts'\n")
+  writeFileSync(
+    join(root, 'a.test.ts'),
+    "import { startS3 } from '../test/s3.ts'\nimport { cases } from './a.cases.ts'\n",
+  )
+  writeFileSync(join(root, 'a.cases.ts'), 'findChromium()\n')
   let written = ''
   await prepare(root, ['a.test.ts'], createProgress({ write: (text) => (written += text) }), needs)
   return written
@@ -31,10 +35,15 @@ test('what a test file uses and the machine lacks is brought, with a line before
   assert.equal(brought, 1)
 })
 
+test('what the cases of a test file use is brought too', async (t) => {
+  const browser = { ...server, name: 'browser', mark: 'findChromium', bring: 'not here' }
+  assert.deepEqual(await prepared(t, browser), ['  no browser: not here; its tests are skipped'])
+})
+
 test('nothing is brought or said for what is there and for what no test file uses', async (t) => {
   const bring = (): never => assert.fail('it was brought')
   assert.deepEqual(
-    await prepared(t, { ...server, present: () => true, bring }, { ...server, mark: 'findChromium', bring }),
+    await prepared(t, { ...server, present: () => true, bring }, { ...server, mark: 'promtool', bring }),
     [],
   )
 })

@@ -1,6 +1,6 @@
 /** Brings what the tests use beside npm's packages, before they run and with a line for each: an S3 server, a browser, promtool, Python packages. */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { hasTestEnv, runProgram, testEnv } from '../python-env.ts'
 import { buildS3, hasS3 } from '../s3.ts'
@@ -12,7 +12,7 @@ import type { Progress } from './progress.ts'
 /** Something that some test files use. */
 export interface Need {
   readonly name: string
-  /** What stands in the text of a test file that uses it. */
+  /** What stands in the text of a test file that uses it, or of its cases. */
   readonly mark: string
   present(): boolean | Promise<boolean>
   /** How it is brought; a text says why this machine does not bring it. */
@@ -81,7 +81,7 @@ export async function prepare(
   progress: Progress,
   list: readonly Need[] = needs(),
 ): Promise<void> {
-  const texts = files.map((file) => readFileSync(join(root, file), 'utf8'))
+  const texts = files.flatMap((file) => textsOf(join(root, file)))
   for (const need of list) {
     if (!texts.some((text) => text.includes(need.mark)) || (await need.present())) continue
     if (typeof need.bring === 'string') {
@@ -90,6 +90,13 @@ export async function prepare(
       await bring(need.name, need.bring, progress)
     }
   }
+}
+
+/** The text of a test file, and of the cases that it shares with others. */
+function textsOf(file: string): string[] {
+  const text = readFileSync(file, 'utf8')
+  const cases = [...text.matchAll(/ from '(\.[^']*\.cases\.ts)'/g)].map(([, path = '']) => join(dirname(file), path))
+  return [text, ...cases.filter((path) => existsSync(path)).map((path) => readFileSync(path, 'utf8'))]
 }
 
 async function bring(name: string, work: () => Promise<boolean>, progress: Progress): Promise<void> {

@@ -1,0 +1,4 @@
+/** The first half of the pages in a real browser. */
+import { pageCases } from './pages.cases.ts'
+
+pageCases('first')
