@@ -1,10 +1,7 @@
 /** `slipway batch-predict`: the rows of a table get the gateway's own answers, once each, whatever kills the run. */
 import assert from 'node:assert/strict'
-import { execFile, spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { existsSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet'
@@ -14,12 +11,12 @@ import { servingApi } from '../../src/contract/serving.ts'
 import { parseCsv } from '../../src/gateway/protocols/columns.ts'
 import { onnxRuntime } from '../../src/scoring/onnx/install.ts'
 import type { VersionFiles } from '../../src/serving/endpoints/preparation.ts'
-import type { ControlArguments, ControlReady } from '../fixtures/serving-control.ts'
+import { csvOf, LIMIT_MS, ROWS, startBatch } from '../fixtures/batch-control.ts'
+import type { BatchControl, Ended } from '../fixtures/batch-control.ts'
+import type { ControlReady } from '../fixtures/serving-control.ts'
 import { onnxModels } from '../onnx-models.ts'
 import { testEnvFolder } from '../python-env.ts'
 import { NO_S3, startS3 } from '../s3.ts'
-import { servingModels } from '../serving-models.ts'
-import type { ServingModels } from '../serving-models.ts'
 
 interface OnnxExpected {
   readonly rows: readonly (readonly number[])[]
@@ -32,17 +29,6 @@ function onnxFiles(folder: string): VersionFiles {
   return { dir, python: null, native: null, onnx: { file: join(dir, 'model.onnx') }, reason: null }
 }
 
-const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts')
-const LIMIT_MS = 120_000
-const ROWS = 230
-
-interface Ended {
-  readonly code: number | null
-  readonly signal: string | null
-  readonly out: string
-  readonly errors: string
-}
-
 /** The folder of the ONNX models, or why the runtime or its Python packages cannot be had. */
 const onnx = await Promise.all([onnxModels(), onnxRuntime(testEnvFolder())]).then(
   ([models]) => models,
@@ -50,73 +36,19 @@ const onnx = await Promise.all([onnxModels(), onnxRuntime(testEnvFolder())]).the
 )
 
 describe('batch-predict', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'batch-'))
-  const dataDir = join(folder, 'data')
-  let models: ServingModels
-  let child: ChildProcess
+  let control: BatchControl
   let ready: ControlReady
-  let table: Record<string, unknown>[]
+  let table: BatchControl['table']
 
   before(async () => {
-    models = await servingModels()
-    table = Array.from({ length: ROWS }, (_row, i) => {
-      const { score: _, ...inputs } = models.rows[i % models.rows.length] ?? { score: 0 }
-      return { note: `row ${i}, "said"`, ...inputs }
-    })
-    const versions = {
-      '1': models.files('hgb'),
-      '2': models.files('hgb2', true),
-      '3': models.files('hgb2'),
-      '4': models.files('faulty'),
-      ...(typeof onnx === 'string' && { '5': onnxFiles(onnx) }),
-    }
-    const given: ControlArguments = { dataDir, versions }
-    const script = join(import.meta.dirname, '../fixtures/serving-control.ts')
-    child = spawn(process.execPath, [script, JSON.stringify(given)], { stdio: ['ignore', 'pipe', 'inherit'] })
-    let said = ''
-    for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
-      said += chunk.toString('utf8')
-      if (said.includes('\n')) break
-    }
-    ready = JSON.parse(said) as ControlReady
-    writeFileSync(path('in.csv'), csvOf(table))
-    for (const version of ['1', '2']) {
-      const params = { name: `e${version}` }
-      const admin = createClient({ url: ready.url, token: ready.tokens.admin })
-      await admin.call(servingApi.putEndpoint, { params, body: { project: 'p', model: 'm' } })
-      await admin.call(servingApi.deploy, { params, body: { version } })
-    }
+    control = await startBatch(typeof onnx === 'string' ? { '5': onnxFiles(onnx) } : {})
+    ;({ ready, table } = control)
   })
-  after(async () => {
-    child.kill('SIGTERM')
-    await new Promise((done) => child.once('exit', done))
-    rmSync(folder, { recursive: true, force: true })
-  })
+  after(() => control.stop())
 
-  const path = (name: string): string => join(folder, name)
-
-  function batch(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
-    return new Promise((done) => {
-      const all = {
-        ...process.env,
-        SLIPWAY_URL: ready.url,
-        SLIPWAY_TOKEN: ready.tokens.admin,
-        NO_COLOR: '1',
-        ...env,
-      }
-      const argv = [MAIN, 'batch-predict', ...args]
-      const options = { env: all, timeout: LIMIT_MS, cwd: folder }
-      const ran = execFile(process.execPath, argv, options, (_error, out, errors) =>
-        done({ code: ran.exitCode, signal: ran.signalCode, out, errors }),
-      )
-    })
-  }
-
-  async function done(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
-    const ended = await batch(args, env)
-    assert.equal(ended.code, 0, ended.errors)
-    return ended
-  }
+  const path = (name: string): string => control.path(name)
+  const batch: BatchControl['batch'] = (...args) => control.batch(...args)
+  const done: BatchControl['done'] = (...args) => control.done(...args)
 
   /** The gateway's predictions of the whole table. */
   async function answers(version: '1' | '2', ids?: readonly string[]): Promise<unknown[]> {
@@ -253,43 +185,6 @@ describe('batch-predict', () => {
     assert.equal((await parquet('bad-out.parquet'))[10]?.['distance'], null)
   })
 
-  it('rows at which a Python model raises are found one by one; the others get their answers', async () => {
-    const rows = table.slice(0, 60).map((row, i) => ({ ...row, distance: i % 20 === 9 ? 104 : 100 }))
-    writeFileSync(path('faulty.csv'), csvOf(rows))
-    assert.match((await batch(['m/4', 'faulty.csv', 'faulty-out.csv'])).errors, /line 11: .*distance ends in 4 or 9/)
-    await done(['m/4', 'faulty.csv', 'faulty-out.csv', '--on-error', 'skip', '--restart'])
-    const [header = [], ...cells] = parseCsv(readFileSync(path('faulty-out.csv'), 'utf8'))
-    const failed = cells.flatMap((row, i) => (row[header.indexOf('error')] === '' ? [] : [i]))
-    assert.deepEqual(failed, [9, 29, 49])
-    assert.match(cells[9]?.[header.indexOf('error')] ?? '', /distance ends in 4 or 9/)
-  })
-
-  it('a row that kills its scorer costs the run that row alone', async () => {
-    const deadly = [3, 4, 700, 1999]
-    const rows = Array.from({ length: 2000 }, (_, i) => ({
-      ...table[i % table.length],
-      note: `${i}`,
-      distance: deadly.includes(i) ? -999 : 100,
-    }))
-    writeFileSync(path('deadly.csv'), csvOf(rows))
-    writeFileSync(path('sound.csv'), csvOf(rows.map((row) => ({ ...row, distance: 100 }))))
-    const { out } = await done(['m/4', 'deadly.csv', 'deadly-out.csv', '--on-error', 'skip', '--json'])
-    assert.equal((JSON.parse(out) as { failed: number }).failed, deadly.length)
-    await done(['m/4', 'sound.csv', 'sound-out.csv'])
-    const [got, sound] = ['deadly-out.csv', 'sound-out.csv'].map((name) => parseCsv(readFileSync(path(name), 'utf8')))
-    const error = got?.[0]?.indexOf('error') ?? -1
-    assert.equal(got?.length, 2001)
-    for (const [i, cells] of (got ?? []).slice(1).entries()) {
-      if (deadly.includes(i)) assert.match(cells[error] ?? '', /the scorer process died twice/)
-      else {
-        // the last bit of a dot product hangs on how many rows it is of
-        for (const [j, want] of (sound?.[i + 1] ?? []).entries())
-          assert.ok(cells[j] === want || Math.abs(Number(cells[j]) - Number(want)) < 1e-12, `row ${i}: ${cells[j]}`)
-        assert.equal(cells[error], '')
-      }
-    }
-  })
-
   it('what is no table is refused by what is wrong with it', async () => {
     const cases: readonly [name: string, text: string, expected: RegExp][] = [
       ['empty.csv', '', /it is empty/],
@@ -364,11 +259,4 @@ function positive(prediction: unknown): unknown {
 
 function plain(value: unknown): unknown {
   return typeof value === 'bigint' ? Number(value) : (value ?? null)
-}
-
-function csvOf(rows: readonly Record<string, unknown>[]): string {
-  const names = Object.keys(rows[0] ?? {})
-  const cell = (value: unknown): string =>
-    typeof value === 'string' ? `"${value.replaceAll('"', '""')}"` : value === null ? '' : JSON.stringify(value)
-  return [names.join(','), ...rows.map((row) => names.map((name) => cell(row[name])).join(','))].join('\n') + '\n'
 }
