@@ -1,7 +1,7 @@
 /** Removes what the monitors of deleted endpoints keep, except what incidents tell of, and references that nobody uses. */
 import { HOUR_MS } from '../contract/durations.ts'
 import type { Db, Tx } from '../store/db.ts'
-import { lockMonitor } from './room.ts'
+import { lockMonitor } from './context/context.ts'
 
 /** Hours removed in one transaction, and in one run; what is left goes in the next run. */
 const AT_ONCE = 500

@@ -8,7 +8,7 @@ import { writeRecords } from '../serving/records/rows.ts'
 import type { PredictionRecord } from '../gateway/records.ts'
 import type { Db } from '../store/db.ts'
 import { onPredictions } from './profiles/hours.ts'
-import type { MonitoringDeps } from './room.ts'
+import type { MonitoringDeps } from './context/context.ts'
 
 const unexpected = async (): Promise<never> => assert.fail('not asked for')
 

@@ -22,12 +22,12 @@ import { prng } from '../stats/prng.ts'
 import type { Db } from '../store/db.ts'
 import { openDiskBlobs } from '../store/blobs/disk.ts'
 import { putManifest } from '../store/blobs/trees.ts'
-import { connectRollout } from './connect.ts'
-import { beginRound, judgeRound } from './controller.ts'
-import { frozenEndpoint } from './freeze.ts'
-import { rolloutHooks } from './evidence/hooks.ts'
-import type { RolloutHooks } from './evidence/hooks.ts'
-import type { RolloutDeps, RolloutRow } from './room.ts'
+import { connectRollout } from './ports.ts'
+import { beginRound, judgeRound } from './controller/controller.ts'
+import { frozenEndpoint } from './controller/freeze.ts'
+import { rolloutHooks } from './observations/hooks.ts'
+import type { RolloutHooks } from './observations/hooks.ts'
+import type { RolloutDeps, RolloutRow } from './context/context.ts'
 
 /** A plan that is done after 300 rows. */
 export const QUICK = {

@@ -14,8 +14,8 @@ import { openSqlite } from '../store/sqlite/sqlite.ts'
 import { newest, openRolloutBench, ship } from './bench.fixture.ts'
 import type { Observation } from './evidence/evidence.ts'
 import { getRollout } from './read.ts'
-import { evidenceOf } from './room.ts'
-import { replayVerdict } from './gates/verdicts.ts'
+import { evidenceOf } from './context/context.ts'
+import { replayVerdict } from './controller/verdicts.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-rollout-crash-'))
 after(() => rmSync(root, { recursive: true, force: true }))

@@ -1,13 +1,13 @@
 /** The rollout room as one thing: its hooks for the rooms that ingest, its loop, and what monitors may ask of it. */
 import type { Leases } from '../jobs/leases.ts'
 import type { Tx } from '../store/db.ts'
-import { monitorSlices } from './connect.ts'
-import { halt } from './acts.ts'
-import { rolloutHooks } from './evidence/hooks.ts'
-import type { RolloutHooks } from './evidence/hooks.ts'
-import { rolloutLoop } from './loop.ts'
-import type { RolloutLoop } from './loop.ts'
-import type { RolloutDeps } from './room.ts'
+import { monitorSlices } from './ports.ts'
+import { halt } from './controller/acts.ts'
+import { rolloutHooks } from './observations/hooks.ts'
+import type { RolloutHooks } from './observations/hooks.ts'
+import { rolloutLoop } from './controller/loop.ts'
+import type { RolloutLoop } from './controller/loop.ts'
+import type { RolloutDeps } from './context/context.ts'
 
 export interface Rollouts {
   readonly deps: RolloutDeps

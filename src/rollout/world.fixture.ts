@@ -12,7 +12,7 @@ import { migrate } from '../store/migrate.ts'
 import { newest, openRolloutBench, round, ship } from './bench.fixture.ts'
 import type { RolloutBench, Shipped } from './bench.fixture.ts'
 import { getRollout } from './read.ts'
-import { replayVerdict } from './gates/verdicts.ts'
+import { replayVerdict } from './controller/verdicts.ts'
 
 /** A maintainer of every project. */
 export const ann: Principal = { id: 'p1', name: 'ann', role: 'maintainer', project: null, token_id: null }

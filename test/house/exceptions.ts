@@ -50,19 +50,9 @@ src/gateway/protocols/tensors.ts | circle | in a circle
 # src/llm
 src/llm/settings/records.ts | reads | endpoints of serving
 # src/monitoring
-src/monitoring | folders | src/monitoring/channels
-src/monitoring | folders | src/monitoring/checks
-src/monitoring | folders | src/monitoring/incidents
-src/monitoring | folders | src/monitoring/labels
-src/monitoring | folders | src/monitoring/profiles
 src/monitoring/channels/figures.ts | reads | predictions of serving
 src/monitoring/channels/prometheus.ts | reads | endpoints of serving
-src/monitoring/checks | folders | src/monitoring/incidents
-src/monitoring/checks/evaluate.ts | reads | predictions of serving
-src/monitoring/checks/log-loss.ts | reads | endpoints of serving
-src/monitoring/connect.ts | reads | rollouts of rollout
-src/monitoring/connect.ts | vague | connect.ts
-src/monitoring/incidents | folders | src/monitoring/profiles
+src/monitoring/context/context.ts | reads | endpoints of serving
 src/monitoring/incidents/causes.ts | sentence | /^(9[5-9]|100) %/.test(one.text)
 src/monitoring/incidents/causes.ts | sentence | one.title.includes('missing (null) more')
 src/monitoring/incidents/causes.ts | sentence | one.title.startsWith('unit changed')
@@ -71,10 +61,12 @@ src/monitoring/labels/labels.ts | reads | predictions of serving
 src/monitoring/labels/scored.ts | reads | predictions of serving
 src/monitoring/lineage.ts | reads | endpoints of serving
 src/monitoring/lineage.ts | reads | predictions of serving
-src/monitoring/monitors.ts | reads | endpoints of serving
+src/monitoring/monitoring.ts | reads | endpoints of serving
+src/monitoring/ports.ts | reads | rollouts of rollout
 src/monitoring/profiles/hours.ts | reads | predictions of serving
 src/monitoring/prune.ts | reads | endpoints of serving
-src/monitoring/room.ts | reads | endpoints of serving
+src/monitoring/rounds/evaluate.ts | reads | predictions of serving
+src/monitoring/rounds/log-loss.ts | reads | endpoints of serving
 # src/registry
 src/registry/gates | folders | src/registry/lowering
 src/registry/gates | folders | src/registry/signing
@@ -83,20 +75,15 @@ src/registry/lowering | folders | src/registry/versions
 src/registry/scan | folders | src/registry/versions
 src/registry/versions | folders | src/registry/wire
 # src/rollout
-src/rollout | folders | src/rollout/evidence
-src/rollout | folders | src/rollout/gates
-src/rollout | folders | src/rollout/simulation
-src/rollout/connect.ts | reads | endpoint_versions of serving
-src/rollout/connect.ts | reads | endpoints of serving
-src/rollout/connect.ts | vague | connect.ts
-src/rollout/evidence | folders | src/rollout/gates
-src/rollout/evidence/exposures.ts | reads | predictions of serving
-src/rollout/evidence/hooks.ts | circle | in a circle
-src/rollout/evidence/hooks.ts | reads | predictions of serving
-src/rollout/evidence/units.ts | circle | in a circle
-src/rollout/evidence/values.ts | reads | predictions of serving
-src/rollout/freeze.ts | reads | endpoints of serving
+src/rollout/controller/freeze.ts | reads | endpoints of serving
 src/rollout/gates/decide.ts | sentence | gate.gate.startsWith('metric ')
+src/rollout/observations/exposures.ts | reads | predictions of serving
+src/rollout/observations/hooks.ts | circle | in a circle
+src/rollout/observations/hooks.ts | reads | predictions of serving
+src/rollout/observations/units.ts | circle | in a circle
+src/rollout/observations/values.ts | reads | predictions of serving
+src/rollout/ports.ts | reads | endpoint_versions of serving
+src/rollout/ports.ts | reads | endpoints of serving
 src/rollout/read.ts | reads | endpoints of serving
 src/rollout/simulation/recorded.ts | reads | predictions of serving
 src/rollout/simulation/recorded.ts | reads | shadow_predictions of serving

@@ -2,7 +2,7 @@
 import { DAY_MS } from '../../contract/durations.ts'
 import type { Db } from '../../store/db.ts'
 import type { StoredCheck } from '../checks/checks.ts'
-import type { MonitorRow } from '../room.ts'
+import type { MonitorRow } from '../context/context.ts'
 
 export interface FigureSample {
   readonly labels: Readonly<Record<string, string>>

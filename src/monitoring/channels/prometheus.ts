@@ -3,7 +3,7 @@ import { HOUR_MS } from '../../contract/durations.ts'
 import { familiesText } from '../../http/prometheus-text.ts'
 import type { Family, Sample } from '../../http/prometheus-text.ts'
 import { findingsSeries, labelCoverage } from './figures.ts'
-import type { MonitoringDeps, MonitorRow } from '../room.ts'
+import type { MonitoringDeps, MonitorRow } from '../context/context.ts'
 
 /** All families as text, of the endpoints of a project; null = of all. */
 export async function prometheusText(deps: MonitoringDeps, project: string | null): Promise<string> {

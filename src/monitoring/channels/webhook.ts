@@ -5,8 +5,8 @@ import { enqueue } from '../../jobs/queue.ts'
 import type { Worker } from '../../jobs/worker.ts'
 import { requireIncident } from '../incidents/rows.ts'
 import type { IncidentRow } from '../incidents/rows.ts'
-import { requireEndpoint, settingsOf } from '../room.ts'
-import type { MonitoringDeps } from '../room.ts'
+import { requireEndpoint, settingsOf } from '../context/context.ts'
+import type { MonitoringDeps } from '../context/context.ts'
 
 const KIND = 'monitoring.webhook'
 

@@ -7,15 +7,15 @@ import type { AttributionCheck } from '../../contract/monitoring.ts'
 import { writeLimits } from '../../serving/context/limits.ts'
 import { prng } from '../../stats/prng.ts'
 import type { Db } from '../../store/db.ts'
-import { actOnIncident } from '../incidents/act.ts'
+import { actOnIncident } from '../acts.ts'
 import { addEndpoint } from '../endpoint.cases.ts'
-import { advance } from './evaluate.ts'
+import { advance } from '../rounds/evaluate.ts'
 import { incidentRows, viewIncident, writeIncident } from '../incidents/rows.ts'
 import type { IncidentView } from '../incidents/rows.ts'
 import { viewMonitor } from '../read.ts'
 import { ingest, testDeps } from '../room.fixture.ts'
 import type { GivenRow } from '../room.fixture.ts'
-import type { MonitoringDeps } from '../room.ts'
+import type { MonitoringDeps } from '../context/context.ts'
 
 const START = Date.UTC(2026, 3, 6)
 const NAMES = ['delay', 'temp', 'carrier']

@@ -11,7 +11,7 @@ import { prng } from '../../stats/prng.ts'
 import type { Reader } from '../../store/db.ts'
 import { ATTRIBUTION } from './checks.ts'
 import { alertsPerMonth } from './limits.ts'
-import type { MonitoringDeps } from '../room.ts'
+import type { MonitoringDeps } from '../context/context.ts'
 
 /** What the check is about, where others name a feature. */
 const ALL_INPUTS = 'all inputs'

@@ -7,7 +7,7 @@ import type { Explanation, RecentValues } from '../../stats/explain.ts'
 import { windowOf } from '../../stats/history.ts'
 import type { History } from '../../stats/history.ts'
 import { categorical } from '../../stats/profile-view.ts'
-import type { HouseEvent } from '../room.ts'
+import type { HouseEvent } from '../context/context.ts'
 
 export type CauseView = z.output<typeof Cause>
 export type Suspect = Omit<CauseView, 'rank'>

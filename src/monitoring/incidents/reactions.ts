@@ -2,8 +2,8 @@
 import type { Tx } from '../../store/db.ts'
 import { badIds, note, requireIncident, writeIncident } from './rows.ts'
 import type { IncidentRow } from './rows.ts'
-import { monitorOf } from '../room.ts'
-import type { MonitoringDeps, ReactionRequest } from '../room.ts'
+import { monitorOf } from '../context/context.ts'
+import type { MonitoringDeps, ReactionRequest } from '../context/context.ts'
 
 export type Reaction = 'retrain' | 'rollback' | 'halt'
 

@@ -9,7 +9,7 @@ import type { PerformanceItem } from '../checks/performance.ts'
 import { prometheusText } from '../channels/prometheus.ts'
 import { ingest, testDeps } from '../room.fixture.ts'
 import type { GivenRow } from '../room.fixture.ts'
-import type { KnownLabel, MonitoringDeps } from '../room.ts'
+import type { KnownLabel, MonitoringDeps } from '../context/context.ts'
 
 const START = Date.UTC(2026, 0, 5)
 const HOUR = 3_600_000

@@ -1,8 +1,8 @@
 /** Takes labels in: each counts once, late ones and those that come before their prediction too. */
 import type { Reader, SqlValue, Tx } from '../../store/db.ts'
 import { faultPoint } from '../../store/fault.ts'
-import { lockMonitor } from '../room.ts'
-import type { KnownLabel, MonitoringDeps } from '../room.ts'
+import { lockMonitor } from '../context/context.ts'
+import type { KnownLabel, MonitoringDeps } from '../context/context.ts'
 import { touchDays } from './scored.ts'
 
 /** A label as it was delivered. `at` is when it became known, RFC 3339; now where it is absent. */

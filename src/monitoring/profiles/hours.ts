@@ -6,8 +6,8 @@ import type { ProfileSpec } from '../../stats/profile-spec.ts'
 import type { Reader, Tx } from '../../store/db.ts'
 import { joinOrphans } from '../labels/labels.ts'
 import { readReference } from './reference.ts'
-import { lockMonitor } from '../room.ts'
-import type { MonitoringDeps, MonitorRow } from '../room.ts'
+import { lockMonitor } from '../context/context.ts'
+import type { MonitoringDeps, MonitorRow } from '../context/context.ts'
 import { touchDays } from '../labels/scored.ts'
 
 /** The name under which the score is a feature of its own. */

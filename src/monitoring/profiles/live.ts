@@ -7,7 +7,7 @@ import type { Reader } from '../../store/db.ts'
 import { spoiltHours } from '../incidents/rows.ts'
 import type { Learned } from './learn.ts'
 import { readReference } from './reference.ts'
-import type { MonitorRow } from '../room.ts'
+import type { MonitorRow } from '../context/context.ts'
 
 export interface Live {
   readonly reference: string

@@ -6,7 +6,7 @@ import { prng } from '../../stats/prng.ts'
 import { learn } from './learn.ts'
 import { learnReference, readReference, referenceId } from './reference.ts'
 import { testDeps } from '../room.fixture.ts'
-import type { Reference } from '../room.ts'
+import type { Reference } from '../context/context.ts'
 
 const HOUR = 3_600_000
 const INPUTS = [

@@ -5,7 +5,7 @@ import type { CleanPast } from '../../stats/calibrate.ts'
 import type { ProfileSpec } from '../../stats/profile-spec.ts'
 import type { Reader } from '../../store/db.ts'
 import type { Learned, LearnTask } from './learn.ts'
-import type { MonitoringDeps, Reference } from '../room.ts'
+import type { MonitoringDeps, Reference } from '../context/context.ts'
 
 /** How the learned facts of a reference are found again; undefined when the version has no table to learn from. */
 export function referenceId({ table, evaluation, inputs }: Reference): string | undefined {

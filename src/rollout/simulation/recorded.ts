@@ -2,8 +2,8 @@
 import type { z } from 'zod'
 import type { RecordedRow } from '../../contract/rollout.ts'
 import { problem } from '../../contract/errors.ts'
-import { slicesOf } from '../evidence/hooks.ts'
-import type { RolloutDeps } from '../room.ts'
+import { slicesOf } from '../observations/hooks.ts'
+import type { RolloutDeps } from '../context/context.ts'
 
 type Recorded = z.output<typeof RecordedRow>
 

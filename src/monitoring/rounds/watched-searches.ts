@@ -5,8 +5,8 @@ import type { WatchedSearch } from '../../contract/monitoring.ts'
 import type { Reader, Tx } from '../../store/db.ts'
 import { incidentsOfKind, newIncident, note, writeIncident } from '../incidents/rows.ts'
 import type { IncidentRow } from '../incidents/rows.ts'
-import { lockMonitor, settingsOf } from '../room.ts'
-import type { EndpointFacts, FoundRun, FoundRuns, MonitoringDeps } from '../room.ts'
+import { lockMonitor, settingsOf } from '../context/context.ts'
+import type { EndpointFacts, FoundRun, FoundRuns, MonitoringDeps } from '../context/context.ts'
 
 /** Runs that are kept beyond the number that is allowed, so that one more is known as new. */
 const BEYOND = 100

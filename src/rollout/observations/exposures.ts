@@ -3,7 +3,7 @@ import type { Exposure } from '../../contract/rollout.ts'
 import { toTime } from '../../contract/fields.ts'
 import { problem } from '../../contract/errors.ts'
 import type { Reader } from '../../store/db.ts'
-import { requireRollout } from '../room.ts'
+import { requireRollout } from '../context/context.ts'
 import { armOf } from './values.ts'
 
 interface Row {

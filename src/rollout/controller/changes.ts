@@ -1,15 +1,15 @@
 /** Changes of a rollout: each is one transaction with the endpoint's variants, done only if the rollout still is where it was judged. */
-import { SYSTEM } from '../auth/tokens.ts'
-import type { Principal } from '../contract/access.ts'
-import { stepsOf } from '../contract/rollout-steps.ts'
-import type { Plan } from '../contract/rollout-plan.ts'
-import { faultPoint } from '../store/fault.ts'
-import type { Tx } from '../store/db.ts'
-import { evidenceOf, planOf } from './room.ts'
-import type { RolloutDeps, RolloutRow, RolloutState, Target, Wanted } from './room.ts'
-import { breakerOf } from './evidence/spending.ts'
-import { storeVerdict } from './gates/verdicts.ts'
-import type { Judged } from './gates/verdicts.ts'
+import { SYSTEM } from '../../auth/tokens.ts'
+import type { Principal } from '../../contract/access.ts'
+import { stepsOf } from '../../contract/rollout-steps.ts'
+import type { Plan } from '../../contract/rollout-plan.ts'
+import { faultPoint } from '../../store/fault.ts'
+import type { Tx } from '../../store/db.ts'
+import { evidenceOf, planOf } from '../context/context.ts'
+import type { RolloutDeps, RolloutRow, RolloutState, Target, Wanted } from '../context/context.ts'
+import { breakerOf } from '../evidence/spending.ts'
+import { storeVerdict } from './verdicts.ts'
+import type { Judged } from './verdicts.ts'
 
 /** How an endpoint stands after a change. */
 export type Standing =

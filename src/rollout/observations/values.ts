@@ -2,9 +2,9 @@
 import { problem } from '../../contract/errors.ts'
 import type { PostedValue } from '../../contract/rollout.ts'
 import type { Tx } from '../../store/db.ts'
-import type { Observation } from './evidence.ts'
-import { observing, planOf } from '../room.ts'
-import type { RolloutDeps, RolloutRow } from '../room.ts'
+import type { Observation } from '../evidence/evidence.ts'
+import { observing, planOf } from '../context/context.ts'
+import type { RolloutDeps, RolloutRow } from '../context/context.ts'
 import { take } from './observations.ts'
 
 /** A prediction as far as it tells whose the value is. */

@@ -1,14 +1,14 @@
 /** What people and monitors do to a rollout: abort, resume, promote. */
-import { SYSTEM } from '../auth/tokens.ts'
-import type { Principal } from '../contract/access.ts'
-import { problem } from '../contract/errors.ts'
+import { SYSTEM } from '../../auth/tokens.ts'
+import type { Principal } from '../../contract/access.ts'
+import { problem } from '../../contract/errors.ts'
 import { abandon, change, end, promote, record, settle, stateAt } from './changes.ts'
 import { rivalsOf } from './challengers.ts'
-import type { Approval } from './gates/decide.ts'
+import type { Approval } from '../gates/decide.ts'
 import { frozen } from './freeze.ts'
-import { planOf, requireRollout } from './room.ts'
-import type { RolloutDeps, RolloutRow } from './room.ts'
-import { judge, ruled } from './gates/verdicts.ts'
+import { planOf, requireRollout } from '../context/context.ts'
+import type { RolloutDeps, RolloutRow } from '../context/context.ts'
+import { judge, ruled } from './verdicts.ts'
 
 export interface Act {
   readonly action: 'abort' | 'resume' | 'promote' | 'approve'

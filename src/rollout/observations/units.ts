@@ -1,10 +1,10 @@
 /** The users of an A/B by side, each counted when it is met first. */
 import type { Tx } from '../../store/db.ts'
-import type { Observation } from './evidence.ts'
+import type { Observation } from '../evidence/evidence.ts'
 import type { SeenPrediction } from './hooks.ts'
-import { planOf } from '../room.ts'
-import type { RolloutRow } from '../room.ts'
-import { sharesOf } from './split.ts'
+import { planOf } from '../context/context.ts'
+import type { RolloutRow } from '../context/context.ts'
+import { sharesOf } from '../evidence/split.ts'
 import { armOf } from './values.ts'
 
 /** Keys of one statement. */

@@ -5,15 +5,15 @@ import type { Pipelines } from '../pipelines/pipelines.ts'
 import { endedRuns } from '../pipelines/run/watched.ts'
 import { requireVersion } from '../registry/context/context.ts'
 import type { Registry } from '../registry/context/context.ts'
-import { inputNames } from '../rollout/connect.ts'
+import { inputNames } from '../rollout/ports.ts'
 import type { Rollouts } from '../rollout/rollouts.ts'
 import type { Endpoints } from '../serving/endpoints/endpoints.ts'
 import type { GatewayLogLoss } from '../serving/records/figures.ts'
 import { versionsOf } from '../serving/context/rows.ts'
 import { treeTable } from '../store/blobs/trees.ts'
 import { retrainParams } from './incidents/retrain-params.ts'
-import { requireEndpoint, settingsOf } from './room.ts'
-import type { HouseEvent, MonitoringDeps, Reference } from './room.ts'
+import { requireEndpoint, settingsOf } from './context/context.ts'
+import type { HouseEvent, MonitoringDeps, Reference } from './context/context.ts'
 
 export interface Neighbours {
   readonly registry: Registry

@@ -2,8 +2,8 @@
 import { DAY_MS, HOUR_MS } from '../../contract/durations.ts'
 import { currentIncident, newIncident, note, writeIncident } from '../incidents/rows.ts'
 import type { IncidentDetail, IncidentRow } from '../incidents/rows.ts'
-import { lockMonitor } from '../room.ts'
-import type { LogLoss, MonitoringDeps } from '../room.ts'
+import { lockMonitor } from '../context/context.ts'
+import type { LogLoss, MonitoringDeps } from '../context/context.ts'
 
 /** Time without a further loss after which the incident is resolved, ms. */
 const CLEAR_MS = 10 * 60_000

@@ -1,12 +1,12 @@
 /** What every part of the monitoring room works with, and the rows it keeps. */
-import type { Audit } from '../auth/audit.ts'
-import type { Principal } from '../contract/access.ts'
-import { DAY_MS, HOUR_MS } from '../contract/durations.ts'
-import { problem } from '../contract/errors.ts'
-import type { Clock, Ids } from '../contract/ids.ts'
-import { DELAY, MonitorSettings } from '../contract/monitoring.ts'
-import type { Egress } from '../http/egress.ts'
-import type { Db, Reader, Tx } from '../store/db.ts'
+import type { Audit } from '../../auth/audit.ts'
+import type { Principal } from '../../contract/access.ts'
+import { DAY_MS, HOUR_MS } from '../../contract/durations.ts'
+import { problem } from '../../contract/errors.ts'
+import type { Clock, Ids } from '../../contract/ids.ts'
+import { DELAY, MonitorSettings } from '../../contract/monitoring.ts'
+import type { Egress } from '../../http/egress.ts'
+import type { Db, Reader, Tx } from '../../store/db.ts'
 
 /** What live rows of an endpoint's stable version are compared with. */
 export interface Reference {

@@ -2,8 +2,8 @@
 import { DAY_MS, HOUR_MS } from '../../contract/durations.ts'
 import { currentIncident, newIncident, note, writeIncident } from '../incidents/rows.ts'
 import type { IncidentRow } from '../incidents/rows.ts'
-import { LIVE_MS } from '../room.ts'
-import type { MonitoringDeps, MonitorRow } from '../room.ts'
+import { LIVE_MS } from '../context/context.ts'
+import type { MonitoringDeps, MonitorRow } from '../context/context.ts'
 
 /** Silence that is told, and rows that the same hours usually bring at least. */
 const SILENT_HOURS = 3

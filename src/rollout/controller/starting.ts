@@ -1,15 +1,15 @@
 /** Makes rollouts: for a person, and for versions that ask for an endpoint. The row alone; the controller prepares and begins. */
-import { SYSTEM } from '../auth/tokens.ts'
-import type { Principal } from '../contract/access.ts'
-import { problem, Problem } from '../contract/errors.ts'
-import { Plan } from '../contract/rollout-plan.ts'
-import type { Reader, Tx } from '../store/db.ts'
-import { assertCron } from '../jobs/cron.ts'
+import { SYSTEM } from '../../auth/tokens.ts'
+import type { Principal } from '../../contract/access.ts'
+import { problem, Problem } from '../../contract/errors.ts'
+import { Plan } from '../../contract/rollout-plan.ts'
+import type { Reader, Tx } from '../../store/db.ts'
+import { assertCron } from '../../jobs/cron.ts'
 import { placeFor } from './challengers.ts'
 import { close } from './changes.ts'
-import { freshEvidence } from './evidence/evidence.ts'
-import { slicesIn } from './room.ts'
-import type { Asked, RolloutDeps, RolloutRow, Target } from './room.ts'
+import { freshEvidence } from '../evidence/evidence.ts'
+import { slicesIn } from '../context/context.ts'
+import type { Asked, RolloutDeps, RolloutRow, Target } from '../context/context.ts'
 
 export interface Start {
   readonly endpoint: string

@@ -1,13 +1,13 @@
 /** What every part of the rollout room works with, and the rows it keeps. */
-import type { Audit } from '../auth/audit.ts'
-import type { Principal } from '../contract/access.ts'
-import { problem } from '../contract/errors.ts'
-import type { Clock, Ids } from '../contract/ids.ts'
-import type { Plan } from '../contract/rollout-plan.ts'
-import type { Db, Reader, Tx } from '../store/db.ts'
-import { freshEvidence } from './evidence/evidence.ts'
-import type { Counts, Evidence } from './evidence/evidence.ts'
-import type { BreakerRule } from './evidence/spending.ts'
+import type { Audit } from '../../auth/audit.ts'
+import type { Principal } from '../../contract/access.ts'
+import { problem } from '../../contract/errors.ts'
+import type { Clock, Ids } from '../../contract/ids.ts'
+import type { Plan } from '../../contract/rollout-plan.ts'
+import type { Db, Reader, Tx } from '../../store/db.ts'
+import { freshEvidence } from '../evidence/evidence.ts'
+import type { Counts, Evidence } from '../evidence/evidence.ts'
+import type { BreakerRule } from '../evidence/spending.ts'
 
 /** A variant as the endpoint is asked to have it. */
 export interface Wanted {

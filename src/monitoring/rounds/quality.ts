@@ -5,8 +5,8 @@ import { aucInterval } from '../../stats/metrics.ts'
 import { currentIncident, newIncident, note, writeIncident } from '../incidents/rows.ts'
 import type { IncidentDetail, IncidentRow } from '../incidents/rows.ts'
 import { wantReactions } from '../incidents/reactions.ts'
-import { labelDelay } from '../room.ts'
-import type { MonitoringDeps } from '../room.ts'
+import { labelDelay } from '../context/context.ts'
+import type { MonitoringDeps } from '../context/context.ts'
 import { scoredRows } from '../labels/scored.ts'
 
 /** Days of a window. Months differ in how hard they are: shorter windows of the flights data cross any useful limit in calm months. */

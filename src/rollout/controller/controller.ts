@@ -1,14 +1,14 @@
 /** The controller: begins rollouts that are asked for, judges those under way, carries decisions out. Safe to run twice and to be killed anywhere. */
-import { Problem } from '../contract/errors.ts'
+import { Problem } from '../../contract/errors.ts'
 import { abandon, change, close, end, moveTo, promote } from './changes.ts'
-import { stepsOf } from '../contract/rollout-steps.ts'
+import { stepsOf } from '../../contract/rollout-steps.ts'
 import { frozen } from './freeze.ts'
 import { rivalsOf } from './challengers.ts'
-import { planOf } from './room.ts'
-import type { RolloutDeps, RolloutRow, RolloutState } from './room.ts'
+import { planOf } from '../context/context.ts'
+import type { RolloutDeps, RolloutRow, RolloutState } from '../context/context.ts'
 import { takeUp } from './starting.ts'
-import { judge, ruled, storeVerdict } from './gates/verdicts.ts'
-import type { Judged } from './gates/verdicts.ts'
+import { judge, ruled, storeVerdict } from './verdicts.ts'
+import type { Judged } from './verdicts.ts'
 
 /** Takes up what asks for an endpoint and begins what is prepared. Preparing may take minutes: an environment may have to be built. */
 export async function beginRound(deps: RolloutDeps): Promise<void> {

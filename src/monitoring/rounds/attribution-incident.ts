@@ -3,12 +3,12 @@ import { DAY_MS, HOUR_MS } from '../../contract/durations.ts'
 import type { MonitorSettings } from '../../contract/monitoring.ts'
 import { moveOf, viewAttribution } from '../checks/attribution.ts'
 import type { AttributionLook } from '../checks/attribution.ts'
-import { listed, rankCauses } from './causes.ts'
-import type { Suspect } from './causes.ts'
-import { currentIncident, newIncident, note, writeIncident } from './rows.ts'
-import type { IncidentDetail, IncidentRow } from './rows.ts'
-import { wantReactions } from './reactions.ts'
-import type { MonitoringDeps } from '../room.ts'
+import { listed, rankCauses } from '../incidents/causes.ts'
+import type { Suspect } from '../incidents/causes.ts'
+import { currentIncident, newIncident, note, writeIncident } from '../incidents/rows.ts'
+import type { IncidentDetail, IncidentRow } from '../incidents/rows.ts'
+import { wantReactions } from '../incidents/reactions.ts'
+import type { MonitoringDeps } from '../context/context.ts'
 
 interface Judged {
   readonly endpoint: string

@@ -1,14 +1,14 @@
 /** Freezes: times in which no step begins and nothing is promoted, by the plan's calendar or by hand. A rollback always may. */
-import type { Principal } from '../contract/access.ts'
-import { HOUR_MS } from '../contract/durations.ts'
-import { problem } from '../contract/errors.ts'
-import { toTime } from '../contract/fields.ts'
-import type { Freeze, Frozen } from '../contract/rollout.ts'
-import type { Plan } from '../contract/rollout-plan.ts'
-import { nextFire } from '../jobs/cron.ts'
-import type { Reader } from '../store/db.ts'
-import type { RolloutDeps, RolloutRow } from './room.ts'
-import { planOf } from './room.ts'
+import type { Principal } from '../../contract/access.ts'
+import { HOUR_MS } from '../../contract/durations.ts'
+import { problem } from '../../contract/errors.ts'
+import { toTime } from '../../contract/fields.ts'
+import type { Freeze, Frozen } from '../../contract/rollout.ts'
+import type { Plan } from '../../contract/rollout-plan.ts'
+import { nextFire } from '../../jobs/cron.ts'
+import type { Reader } from '../../store/db.ts'
+import type { RolloutDeps, RolloutRow } from '../context/context.ts'
+import { planOf } from '../context/context.ts'
 
 interface FreezeRow {
   readonly endpoint: string

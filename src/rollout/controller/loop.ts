@@ -1,8 +1,8 @@
 /** Runs the controller on one replica at a time: soon after it is woken, and every half second besides. */
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Leases } from '../jobs/leases.ts'
+import type { Leases } from '../../jobs/leases.ts'
 import { beginRound, judgeRound } from './controller.ts'
-import type { RolloutDeps } from './room.ts'
+import type { RolloutDeps } from '../context/context.ts'
 
 const POLL_MS = 500
 /** Least rest between two rounds: evidence comes in bursts. */

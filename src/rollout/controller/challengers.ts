@@ -1,9 +1,9 @@
 /** Challengers: several versions in shadow at once, each judged for itself; which of them goes on is decided by their losses. */
-import type { Reader } from '../store/db.ts'
-import type { Rival } from './gates/decide.ts'
-import type { RolloutRow, RolloutState } from './room.ts'
-import { planOf } from './room.ts'
-import { standing } from './gates/verdicts.ts'
+import type { Reader } from '../../store/db.ts'
+import type { Rival } from '../gates/decide.ts'
+import type { RolloutRow, RolloutState } from '../context/context.ts'
+import { planOf } from '../context/context.ts'
+import { standing } from './verdicts.ts'
 
 const AHEAD: readonly RolloutState[] = ['canary', 'promoted', 'watching']
 

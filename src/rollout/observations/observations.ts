@@ -1,11 +1,11 @@
 /** Adds observations to a rollout in the caller's transaction: to its list, to its evidence, to its curve. */
 import type { Tx } from '../../store/db.ts'
-import { growCurve } from './curve.ts'
-import { observe } from './evidence.ts'
-import type { Observation } from './evidence.ts'
+import { growCurve } from '../evidence/curve.ts'
+import { observe } from '../evidence/evidence.ts'
+import type { Observation } from '../evidence/evidence.ts'
 import { gateStates } from '../gates/gates.ts'
-import { evidenceOf, planOf } from '../room.ts'
-import type { RolloutRow } from '../room.ts'
+import { evidenceOf, planOf } from '../context/context.ts'
+import type { RolloutRow } from '../context/context.ts'
 
 interface Taken {
   readonly observations: readonly Observation[]

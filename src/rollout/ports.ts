@@ -11,8 +11,8 @@ import type { Endpoints } from '../serving/endpoints/endpoints.ts'
 import { currentEpoch } from '../serving/context/epoch.ts'
 import { variantsOf } from '../serving/context/rows.ts'
 import type { EndpointRow } from '../serving/context/rows.ts'
-import { slicesIn } from './room.ts'
-import type { RolloutDeps, Target } from './room.ts'
+import { slicesIn } from './context/context.ts'
+import type { RolloutDeps, Target } from './context/context.ts'
 import type { BreakerRule } from './evidence/spending.ts'
 
 export type Connected = Pick<
