@@ -1,9 +1,9 @@
 /** Steps in tracking: each attempt is a run, made and finished on the project's behalf. */
 import { SYSTEM } from '../auth/tokens.ts'
 import type { Principal } from '../contract/access.ts'
-import { placeOfUri } from '../tracking/artifacts/paths.ts'
+import { placeOfUri } from '../tracking/context/paths.ts'
 import { putArtifact } from '../tracking/artifacts/artifacts.ts'
-import { logBatch } from '../tracking/runs/batch.ts'
+import { logBatch } from '../tracking/batches/batch.ts'
 import { ensureExperiment } from '../tracking/experiments/experiments.ts'
 import type { Tracking } from '../tracking/context/context.ts'
 import { createRun, finishRun, hasRun, requireRun } from '../tracking/runs/runs.ts'

@@ -1,14 +1,14 @@
 /** Cases: MLflow's table of what may be logged. The longest is taken whole, one more is refused or cut, in characters of any script. */
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
-import { logBatch, logParam } from './runs/batch.ts'
+import { logBatch, logParam } from './batches/batch.ts'
 import { refused } from './bench.cases.ts'
 import type { Bench } from './bench.cases.ts'
 import { createExperiment, setExperimentTag } from './experiments/experiments.ts'
-import { logInputs } from './runs/inputs.ts'
+import { logInputs } from './models/inputs.ts'
 import { createLoggedModel } from './models/logged-models.ts'
 import { logMetric } from './metrics/metrics.ts'
-import { getRun } from './runs/read.ts'
+import { getRun } from './searches/read.ts'
 import { createRun, setTag } from './runs/runs.ts'
 
 /** A letter of one unit, one of two bytes, and one that is a pair of units. */

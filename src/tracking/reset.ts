@@ -1,8 +1,8 @@
 /** Empties the tracking room, for other projects' test suites (only mounted when SLIPWAY_TEST_HOOKS is 1). */
 import type { Db } from '../store/db.ts'
-import { POSTGRES_ONLY } from './runs/bin.ts'
+import { POSTGRES_ONLY } from './retention/bin.ts'
 import type { SuitePlace, Tracking } from './context/context.ts'
-import { locationOf } from './artifacts/suite-place.ts'
+import { locationOf } from './context/suite-place.ts'
 
 /** Every table of the room that a suite's store is emptied of. */
 const TABLES = [

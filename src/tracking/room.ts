@@ -1,8 +1,8 @@
 /** The tracking room: experiments, runs, metrics, artifacts and logged models, and what keeps the store in order. */
 import type { Mounted } from '../http/mount.ts'
 import type { Worker } from '../jobs/worker.ts'
-import { suitePlace } from './artifacts/suite-place.ts'
-import type { AskedPlace } from './artifacts/suite-place.ts'
+import { suitePlace } from './context/suite-place.ts'
+import type { AskedPlace } from './context/suite-place.ts'
 import type { Tracking } from './context/context.ts'
 import { resetTracking } from './reset.ts'
 import { keepingOf } from './retention/housekeeping.ts'

@@ -4,7 +4,7 @@ import type { Client } from '../client/client.ts'
 import { Problem, problem } from '../contract/errors.ts'
 import { transferApi } from '../contract/transfer.ts'
 import type { Row } from '../store/db.ts'
-import { safePath } from '../tracking/artifacts/paths.ts'
+import { safePath } from '../tracking/context/paths.ts'
 
 /** Most rows and most bytes of JSON that are sent at once. */
 const ROWS = 1000

@@ -1,6 +1,6 @@
 /** What the points of a metric come to, as the table of latest metrics keeps it. */
 import type { Row } from '../store/db.ts'
-import { isEarlier, isLater } from '../tracking/metrics/points.ts'
+import { isEarlier, isLater } from '../tracking/context/points.ts'
 
 /** A point as it is stored: NaN is 0 with a mark. */
 export interface Point {

@@ -1,7 +1,7 @@
 /** The tables of the tracking room that move between servers. */
 import { problem } from '../contract/errors.ts'
 import type { Row, Tx } from '../store/db.ts'
-import { safePath } from '../tracking/artifacts/paths.ts'
+import { safePath } from '../tracking/context/paths.ts'
 import type { Tracking } from '../tracking/context/context.ts'
 import { inList, raw, sql } from '../store/sql/sql.ts'
 import type { Sql } from '../store/sql/sql.ts'

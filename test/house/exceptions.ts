@@ -102,34 +102,27 @@ src/store | folders | src/store/sqlite
 src/store/backup | folders | src/store/blobs
 src/store/postgres | folders | src/store/sql
 # src/traces
-src/traces | folders | src/traces/assessments
-src/traces | folders | src/traces/search
-src/traces | folders | src/traces/spans
+src/traces/assessments | folders | src/traces/records
 src/traces/delete.ts | reads | artifacts of tracking
 src/traces/delete.ts | reads | runs of tracking
-src/traces/info.ts | circle | in a circle
 src/traces/issues/issues.ts | reads | experiments of tracking
 src/traces/issues/search.ts | reads | experiments of tracking
-src/traces/links.ts | reads | runs of tracking
+src/traces/records | folders | src/traces/spans
+src/traces/records/info.ts | circle | in a circle
+src/traces/records/links.ts | reads | runs of tracking
 src/traces/spans/rows.ts | circle | in a circle
 src/traces/start.ts | reads | artifacts of tracking
 src/traces/start.ts | writes | artifacts of tracking
 # src/tracking
-src/tracking | folders | src/tracking/searches
-src/tracking/artifacts | folders | src/tracking/models
-src/tracking/artifacts | folders | src/tracking/runs
+src/tracking | folders | src/tracking/retention
+src/tracking/artifacts | folders | src/tracking/context
 src/tracking/artifacts/artifacts.ts | circle | in a circle
 src/tracking/artifacts/artifacts.ts | reads | traces of traces
-src/tracking/artifacts/suite-place.ts | circle | in a circle
-src/tracking/experiments | folders | src/tracking/runs
-src/tracking/experiments/purge.ts | reads | evaluation_dataset_experiments of evaluation
-src/tracking/experiments/purge.ts | reads | scorer_sampling of evaluation
-src/tracking/experiments/purge.ts | reads | scorer_versions of evaluation
-src/tracking/experiments/purge.ts | reads | scorers of evaluation
-src/tracking/experiments/purge.ts | reads | trace_issues of traces
-src/tracking/metrics | folders | src/tracking/models
-src/tracking/metrics | folders | src/tracking/runs
-src/tracking/models | folders | src/tracking/runs
+src/tracking/batches | folders | src/tracking/models
+src/tracking/batches/batch-keys.ts | circle | in a circle
+src/tracking/batches/batch.ts | circle | in a circle
+src/tracking/context/suite-place.ts | circle | in a circle
+src/tracking/metrics | folders | src/tracking/searches
 src/tracking/models/logged-models.ts | circle | in a circle
 src/tracking/models/metrics.ts | circle | in a circle
 src/tracking/reset.ts | reads | evaluation_dataset_experiments of evaluation
@@ -152,10 +145,11 @@ src/tracking/reset.ts | reads | trace_metadata of traces
 src/tracking/reset.ts | reads | trace_spans of traces
 src/tracking/reset.ts | reads | trace_tags of traces
 src/tracking/reset.ts | reads | traces of traces
-src/tracking/retention | folders | src/tracking/runs
-src/tracking/runs | folders | src/tracking/searches
-src/tracking/runs/batch-keys.ts | circle | in a circle
-src/tracking/runs/batch.ts | circle | in a circle
+src/tracking/retention/purge.ts | reads | evaluation_dataset_experiments of evaluation
+src/tracking/retention/purge.ts | reads | scorer_sampling of evaluation
+src/tracking/retention/purge.ts | reads | scorer_versions of evaluation
+src/tracking/retention/purge.ts | reads | scorers of evaluation
+src/tracking/retention/purge.ts | reads | trace_issues of traces
 src/tracking/workspaces/deletion.ts | reads | evaluation_dataset_experiments of evaluation
 src/tracking/workspaces/deletion.ts | reads | evaluation_dataset_tags of evaluation
 src/tracking/workspaces/deletion.ts | reads | evaluation_datasets of evaluation

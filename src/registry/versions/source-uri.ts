@@ -1,6 +1,6 @@
 /** Reads and checks the `source` of a version before anything is looked up: schemes, names and relative parts. */
 import { posix } from 'node:path'
-import { fullyDecoded } from '../../tracking/artifacts/paths.ts'
+import { fullyDecoded } from '../../tracking/context/paths.ts'
 import { invalid, mlflowProblem } from '../../mlflow/wire.ts'
 
 export type SourceUri =

@@ -1,8 +1,8 @@
 /** Finds what the `source` of a new version means: its run, its logged model, its files. */
 import type { Principal } from '../../contract/access.ts'
 import { Problem } from '../../contract/errors.ts'
-import { placeOfUri } from '../../tracking/artifacts/paths.ts'
-import type { ArtifactPlace } from '../../tracking/artifacts/paths.ts'
+import { placeOfUri } from '../../tracking/context/paths.ts'
+import type { ArtifactPlace } from '../../tracking/context/paths.ts'
 import { artifactFiles } from '../../tracking/artifacts/artifacts.ts'
 import type { ArtifactFile } from '../../tracking/artifacts/artifacts.ts'
 import { requireLoggedModel } from '../../tracking/models/logged-models.ts'

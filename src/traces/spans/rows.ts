@@ -1,6 +1,6 @@
 /** What spans become in the tables: a row for each, and for each trace what its spans say of it. */
 import { cut } from '../../mlflow/limits.ts'
-import { SERVER_TAGS } from '../info.ts'
+import { SERVER_TAGS } from '../records/info.ts'
 import { KEYS, UNKNOWN_TYPE, understood } from './conventions.ts'
 import { previewOf } from './preview.ts'
 import { statusName, traceIdOf, writeSpan } from './span.ts'

@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream'
 import { Raw } from '../../http/mount.ts'
 import { giveBack } from '../../store/blobs/give-back.ts'
-import { baseName } from './paths.ts'
+import { baseName } from '../context/paths.ts'
 
 /** The reply with a file's bytes, which are the reply's from now on; `more` adds headers, for example of a range. */
 export function fileReply(

@@ -1,7 +1,7 @@
 /** Presigned downloads: a link with a secret of its own reads the bytes of one artifact for a while, without a credential. */
 import { createHash } from 'node:crypto'
 import type { Call } from '../../http/mount.ts'
-import { baseName } from './paths.ts'
+import { baseName } from '../context/paths.ts'
 import type { ArtifactFile } from './artifacts.ts'
 import type { Tracking } from '../context/context.ts'
 import { invalid, missing } from '../../mlflow/wire.ts'

@@ -1,7 +1,7 @@
 /** Uploads of large artifacts in parts, as MLflow's client does them: create, put each part, complete or abort. */
 import type { Principal } from '../../contract/access.ts'
 import type { Tx } from '../../store/db.ts'
-import { baseName } from './paths.ts'
+import { baseName } from '../context/paths.ts'
 import { allowedPlace, UPLOAD_MS, writeArtifact } from './artifacts.ts'
 import { hexId } from '../context/ids.ts'
 import type { Tracking } from '../context/context.ts'

@@ -1,12 +1,12 @@
 /** Experiments: made, found, renamed, tagged, deleted and restored with their runs. */
 import type { Principal } from '../../contract/access.ts'
 import type { Reader, Tx } from '../../store/db.ts'
-import { fullyDecoded } from '../artifacts/paths.ts'
+import { fullyDecoded } from '../context/paths.ts'
 import { LIMITS, checkExperimentName, checkKey, checkLength } from '../../mlflow/limits.ts'
 import { homeProject, sees, visible } from '../../auth/visibility.ts'
 import type { Tracking } from '../context/context.ts'
 import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
-import { locationOf } from '../artifacts/suite-place.ts'
+import { locationOf } from '../context/suite-place.ts'
 import { invalid, missing, mlflowProblem } from '../../mlflow/wire.ts'
 
 export type Stage = 'active' | 'deleted'

@@ -1,12 +1,12 @@
 /** Cases: what the latest table keeps of a metric (last, least, greatest, first), and points that are written together. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { logBatch } from '../runs/batch.ts'
+import { logBatch } from '../batches/batch.ts'
 import { refused, stream } from '../bench.cases.ts'
 import type { Bench } from '../bench.cases.ts'
 import { createExperiment } from '../experiments/experiments.ts'
 import { logMetric } from './metrics.ts'
-import type { MetricPoint } from './points.ts'
+import type { MetricPoint } from '../context/points.ts'
 import { createRun, setRunStage } from '../runs/runs.ts'
 
 interface Kept {

@@ -2,8 +2,8 @@
 import type { Principal } from '../../contract/access.ts'
 import type { Tx } from '../../store/db.ts'
 import { requireLoggedModel } from './logged-models.ts'
-import { stored } from '../metrics/points.ts'
-import type { MetricPoint } from '../metrics/points.ts'
+import { stored } from '../context/points.ts'
+import type { MetricPoint } from '../context/points.ts'
 
 const UPSERT = `INSERT INTO logged_model_metrics
   (model_id, key, run_id, dataset_name, dataset_digest, value, is_nan, timestamp, step) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)

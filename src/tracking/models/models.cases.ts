@@ -15,7 +15,7 @@ import {
 } from '../artifacts/artifacts.ts'
 import { createExperiment, getExperiment } from '../experiments/experiments.ts'
 import { searchExperiments } from '../experiments/search.ts'
-import { logOutputs } from '../runs/inputs.ts'
+import { logOutputs } from './inputs.ts'
 import {
   createLoggedModel,
   deleteLoggedModel,
@@ -28,7 +28,7 @@ import {
 import { logMetric } from '../metrics/metrics.ts'
 import { searchLoggedModels } from './search.ts'
 import { resetTracking } from '../reset.ts'
-import { getRun } from '../runs/read.ts'
+import { getRun } from '../searches/read.ts'
 import { createRun } from '../runs/runs.ts'
 import { refused } from '../bench.cases.ts'
 import type { Bench } from '../bench.cases.ts'

@@ -2,7 +2,7 @@
 import { SYSTEM } from '../../auth/tokens.ts'
 import type { Principal } from '../../contract/access.ts'
 import type { Digest } from '../../store/blobs/blobs.ts'
-import { placeOfUri } from '../artifacts/paths.ts'
+import { placeOfUri } from '../context/paths.ts'
 import type { RetentionRule } from './retention.ts'
 import type { Tracking } from '../context/context.ts'
 import { searchRuns } from '../searches/search.ts'

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startPostgres } from '../../../test/postgres.ts'
 import { openStore } from '../../store/open.ts'
-import { lostCases } from '../runs/lost.cases.ts'
+import { lostCases } from './lost.cases.ts'
 import { retentionCases } from './retention.cases.ts'
 
 for (const cases of [retentionCases, lostCases]) {

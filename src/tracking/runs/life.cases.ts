@@ -11,7 +11,7 @@ import {
   setExperimentTag,
 } from '../experiments/experiments.ts'
 import { searchExperiments } from '../experiments/search.ts'
-import { getRun } from './read.ts'
+import { getRun } from '../searches/read.ts'
 import { searchRuns } from '../searches/search.ts'
 import { createRun, deleteTag, finishRun, requireRun, setRunStage, setTag, updateRun } from './runs.ts'
 import { logMetric } from '../metrics/metrics.ts'

@@ -1,7 +1,7 @@
 /** Cases: saved searches are checked, belong to a project, and find what they say for whoever runs them. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { logBatch } from '../runs/batch.ts'
+import { logBatch } from '../batches/batch.ts'
 import { refused } from '../bench.cases.ts'
 import type { Bench } from '../bench.cases.ts'
 import { createExperiment } from '../experiments/experiments.ts'

@@ -1,7 +1,7 @@
 /** Cases: keys, groups and curves of many runs. */
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
-import { logBatch } from '../runs/batch.ts'
+import { logBatch } from '../batches/batch.ts'
 import type { Bench } from '../bench.cases.ts'
 import { readCurves } from '../metrics/curves.ts'
 import { createExperiment } from '../experiments/experiments.ts'

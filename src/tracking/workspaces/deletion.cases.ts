@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { putArtifact } from '../artifacts/artifacts.ts'
-import { logBatch } from '../runs/batch.ts'
+import { logBatch } from '../batches/batch.ts'
 import { refused } from '../bench.cases.ts'
 import type { Bench } from '../bench.cases.ts'
 import { createSet } from '../../evaluation/datasets/sets.ts'

@@ -1,7 +1,7 @@
 /** Deletes workspaces: those that are empty, with all that they hold, or by giving all of it to the default project. */
 import type { Principal } from '../../contract/access.ts'
 import type { Reader, Tx } from '../../store/db.ts'
-import { purgeExperiment } from '../experiments/purge.ts'
+import { purgeExperiment } from '../retention/purge.ts'
 import type { Tracking } from '../context/context.ts'
 import { fetchAll, raw, sql } from '../../store/sql/sql.ts'
 import { invalid, mlflowProblem } from '../../mlflow/wire.ts'

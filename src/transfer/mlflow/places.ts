@@ -4,7 +4,7 @@ import { createReadStream, existsSync } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { placeOfUri } from '../../tracking/artifacts/paths.ts'
+import { placeOfUri } from '../../tracking/context/paths.ts'
 import type { SourceFile } from '../send.ts'
 
 /** The end of a place by MLflow's own layout: experiment, run or model or trace, its artifacts. */

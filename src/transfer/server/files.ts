@@ -1,5 +1,5 @@
 /** The files of runs, logged models and traces, through an MLflow server. */
-import { placeOfUri } from '../../tracking/artifacts/paths.ts'
+import { placeOfUri } from '../../tracking/context/paths.ts'
 import { movedUri } from '../mlflow/places.ts'
 import type { SourceFile } from '../send.ts'
 import { pagesOf, textOf, wholeOf } from './calls.ts'

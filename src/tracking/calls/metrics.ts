@@ -1,10 +1,10 @@
 /** MLflow's calls about the history of metrics. */
-import { bulkHistory, metricHistory, sampledHistory } from './history.ts'
-import type { RunMetric } from './history.ts'
+import { bulkHistory, metricHistory, sampledHistory } from '../metrics/history.ts'
+import type { RunMetric } from '../metrics/history.ts'
 import { DOCS, int, list, missingValue, need, text } from '../../mlflow/input.ts'
 import { pageSize } from '../../mlflow/fields.ts'
 import type { Tracking } from '../context/context.ts'
-import type { WireMetric } from '../runs/read.ts'
+import type { WireMetric } from '../searches/read.ts'
 import { rpc } from '../../mlflow/rpc.ts'
 import type { Rpc } from '../../mlflow/rpc.ts'
 import { invalid } from '../../mlflow/wire.ts'

@@ -9,8 +9,8 @@ import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
 import type { Digest } from '../../store/blobs/blobs.ts'
-import type { FileInfo } from './artifacts.ts'
-import type { SuitePlace, Tracking } from '../context/context.ts'
+import type { FileInfo } from '../artifacts/artifacts.ts'
+import type { SuitePlace, Tracking } from './context.ts'
 import { missing } from '../../mlflow/wire.ts'
 
 /** What a reset asks of artifacts. */

@@ -1,6 +1,6 @@
 /** MLflow's calls about logged models. */
 import { folderOf } from '../artifacts/artifacts.ts'
-import { safePath } from '../artifacts/paths.ts'
+import { safePath } from '../context/paths.ts'
 import { done, pageSize, tagFields, tagsOf } from '../../mlflow/fields.ts'
 import { bool, int, list, need, object, oneOf, text } from '../../mlflow/input.ts'
 import {
@@ -13,8 +13,8 @@ import {
   MODEL_STATES,
   requireLoggedModel,
   setModelTags,
-} from './logged-models.ts'
-import { searchLoggedModels } from './search.ts'
+} from '../models/logged-models.ts'
+import { searchLoggedModels } from '../models/search.ts'
 import type { Tracking } from '../context/context.ts'
 import { rpc } from '../../mlflow/rpc.ts'
 import type { Rpc } from '../../mlflow/rpc.ts'

@@ -1,11 +1,11 @@
 /** Which runs and prompts a trace belongs to. */
-import type { Principal } from '../contract/access.ts'
-import type { Tx } from '../store/db.ts'
-import { sees } from '../auth/visibility.ts'
-import type { Tracking } from '../tracking/context/context.ts'
-import { requireRun } from '../tracking/runs/runs.ts'
-import { fetchAll, inList, insertRows, sql } from '../store/sql/sql.ts'
-import { invalid } from '../mlflow/wire.ts'
+import type { Principal } from '../../contract/access.ts'
+import type { Tx } from '../../store/db.ts'
+import { sees } from '../../auth/visibility.ts'
+import type { Tracking } from '../../tracking/context/context.ts'
+import { requireRun } from '../../tracking/runs/runs.ts'
+import { fetchAll, inList, insertRows, sql } from '../../store/sql/sql.ts'
+import { invalid } from '../../mlflow/wire.ts'
 import { requireTrace } from './info.ts'
 
 /** Traces linked by one call at most. */

@@ -1,9 +1,9 @@
 /** What changed between two runs: code, patch, environment package by package, data, params, seed, machine, metrics. */
-import type { Principal } from '../../contract/access.ts'
-import { artifactFiles } from '../artifacts/artifacts.ts'
-import { getRun } from './read.ts'
-import { requireRun } from './runs.ts'
-import type { Tracking } from '../context/context.ts'
+import type { Principal } from '../contract/access.ts'
+import { artifactFiles } from './artifacts/artifacts.ts'
+import { getRun } from './searches/read.ts'
+import { requireRun } from './runs/runs.ts'
+import type { Tracking } from './context/context.ts'
 
 /** A value on both sides; null where it is absent. */
 export interface Change {

@@ -1,13 +1,13 @@
 /** The record of a trace, read with its tags, metadata and assessments, in the shapes of MLflow's protocol. */
-import type { Principal } from '../contract/access.ts'
-import type { Reader } from '../store/db.ts'
-import { sees } from '../auth/visibility.ts'
-import { fetchAll, inList, sql } from '../store/sql/sql.ts'
-import { missing } from '../mlflow/wire.ts'
-import { wireAssessment } from './assessments/wire.ts'
-import type { AssessmentRow } from './assessments/wire.ts'
-import { writeDuration, writeTimestamp } from './otlp/time.ts'
-import type { TraceState } from './spans/rows.ts'
+import type { Principal } from '../../contract/access.ts'
+import type { Reader } from '../../store/db.ts'
+import { sees } from '../../auth/visibility.ts'
+import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
+import { missing } from '../../mlflow/wire.ts'
+import { wireAssessment } from '../assessments/wire.ts'
+import type { AssessmentRow } from '../assessments/wire.ts'
+import { writeDuration, writeTimestamp } from '../otlp/time.ts'
+import type { TraceState } from '../spans/rows.ts'
 
 /** A row of the table; times in ms since 1970. */
 export interface TraceRow {

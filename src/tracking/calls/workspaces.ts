@@ -4,8 +4,8 @@ import { need, oneOf, text } from '../../mlflow/input.ts'
 import type { Tracking } from '../context/context.ts'
 import { rpc } from '../../mlflow/rpc.ts'
 import type { Rpc } from '../../mlflow/rpc.ts'
-import { deleteWorkspace } from './deletion.ts'
-import { createWorkspace, describeWorkspace, getWorkspace, listWorkspaces } from './workspaces.ts'
+import { deleteWorkspace } from '../workspaces/deletion.ts'
+import { createWorkspace, describeWorkspace, getWorkspace, listWorkspaces } from '../workspaces/workspaces.ts'
 
 const READ = { verb: 'read', resource: 'runs' } as const
 const MANAGE = { verb: 'manage', resource: 'server' } as const

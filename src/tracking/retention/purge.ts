@@ -1,8 +1,8 @@
 /** Removes experiments for good, with the runs, logged models, traces and settings in them and the names of their files. */
 import type { Principal } from '../../contract/access.ts'
 import type { Tx } from '../../store/db.ts'
-import { placeOfUri } from '../artifacts/paths.ts'
-import { OF_MODEL, tablesOfRun } from '../runs/bin.ts'
+import { placeOfUri } from '../context/paths.ts'
+import { OF_MODEL, tablesOfRun } from './bin.ts'
 import type { Tracking } from '../context/context.ts'
 import { inList, raw, sql } from '../../store/sql/sql.ts'
 

@@ -1,13 +1,13 @@
 /** The bin: runs go there, come back, and are purged with all that was logged to them. */
 import type { Principal } from '../../contract/access.ts'
 import type { Db, Tx } from '../../store/db.ts'
-import { ownersOf } from '../retention/plan.ts'
-import type { RemovalPlan, RetentionDeps } from '../retention/plan.ts'
-import { planRemoval } from '../retention/plan.ts'
-import type { RetentionRule } from '../retention/retention.ts'
+import { ownersOf } from './plan.ts'
+import type { RemovalPlan, RetentionDeps } from './plan.ts'
+import { planRemoval } from './plan.ts'
+import type { RetentionRule } from './retention.ts'
 import type { Tracking } from '../context/context.ts'
-import { setRunStage } from './runs.ts'
-import type { RunRow } from './runs.ts'
+import { setRunStage } from '../runs/runs.ts'
+import type { RunRow } from '../runs/runs.ts'
 
 const OF_RUN = [
   'run_params',

@@ -2,11 +2,11 @@
 import { buffer } from 'node:stream/consumers'
 import { SYSTEM } from '../../auth/tokens.ts'
 import type { Reader } from '../../store/db.ts'
-import { placeOfUri } from '../artifacts/paths.ts'
-import { LOST_TAGS } from './heartbeat.ts'
+import { placeOfUri } from '../context/paths.ts'
+import { LOST_TAGS } from '../runs/heartbeat.ts'
 import type { Tracking } from '../context/context.ts'
-import { writeTags } from './runs.ts'
-import type { RunRow } from './runs.ts'
+import { writeTags } from '../runs/runs.ts'
+import type { RunRow } from '../runs/runs.ts'
 
 export interface LostRules {
   /** Silence after which a run is lost, ms. */

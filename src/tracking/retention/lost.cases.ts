@@ -7,11 +7,11 @@ import { SYSTEM } from '../../auth/tokens.ts'
 import { putArtifact } from '../artifacts/artifacts.ts'
 import { lossesOf, markLost } from './lost.ts'
 import { logMetric } from '../metrics/metrics.ts'
-import { listeningSince } from '../retention/housekeeping.ts'
-import type { OpenedStore } from '../retention/retention.cases.ts'
+import { listeningSince } from './housekeeping.ts'
+import type { OpenedStore } from './retention.cases.ts'
 import type { Tracking } from '../context/context.ts'
-import { getRun } from './read.ts'
-import { createRun, requireRun, updateRun } from './runs.ts'
+import { getRun } from '../searches/read.ts'
+import { createRun, requireRun, updateRun } from '../runs/runs.ts'
 
 const MINUTE = 60_000
 

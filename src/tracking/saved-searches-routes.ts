@@ -1,15 +1,22 @@
 /** The routes of saved searches. */
 import type { z } from 'zod'
-import { toTime } from '../../contract/fields.ts'
-import { searchesApi } from '../../contract/searches.ts'
-import type { SavedSearch as WireSearch } from '../../contract/searches.ts'
-import { mount } from '../../http/mount.ts'
-import type { Mounted } from '../../http/mount.ts'
-import { tableRows } from '../native.ts'
-import { pageToken, queryHash, readToken } from '../../mlflow/paging.ts'
-import type { Tracking } from '../context/context.ts'
-import { changeSearch, forgetSearch, listSearches, requireSearch, runSearch, saveSearch } from './saved-searches.ts'
-import type { SavedSearch, SearchText } from './saved-searches.ts'
+import { toTime } from '../contract/fields.ts'
+import { searchesApi } from '../contract/searches.ts'
+import type { SavedSearch as WireSearch } from '../contract/searches.ts'
+import { mount } from '../http/mount.ts'
+import type { Mounted } from '../http/mount.ts'
+import { tableRows } from './native.ts'
+import { pageToken, queryHash, readToken } from '../mlflow/paging.ts'
+import type { Tracking } from './context/context.ts'
+import {
+  changeSearch,
+  forgetSearch,
+  listSearches,
+  requireSearch,
+  runSearch,
+  saveSearch,
+} from './searches/saved-searches.ts'
+import type { SavedSearch, SearchText } from './searches/saved-searches.ts'
 
 export function savedSearchRoutes(room: Tracking): Mounted[] {
   return [

@@ -1,7 +1,7 @@
 /** MLflow's calls about experiments. */
 import type { Principal } from '../../contract/access.ts'
-import { searchExperiments, VIEWS } from './search.ts'
-import type { ExperimentSearch } from './search.ts'
+import { searchExperiments, VIEWS } from '../experiments/search.ts'
+import type { ExperimentSearch } from '../experiments/search.ts'
 import {
   createExperiment,
   deleteExperimentTag,
@@ -10,9 +10,9 @@ import {
   renameExperiment,
   setExperimentStage,
   setExperimentTag,
-} from './experiments.ts'
-import type { Experiment } from './experiments.ts'
-import { searchDatasets } from '../runs/inputs.ts'
+} from '../experiments/experiments.ts'
+import type { Experiment } from '../experiments/experiments.ts'
+import { searchDatasets } from '../models/inputs.ts'
 import { int, list, need, oneOf, text } from '../../mlflow/input.ts'
 import type { Tracking } from '../context/context.ts'
 import { rpc } from '../../mlflow/rpc.ts'
