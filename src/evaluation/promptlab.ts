@@ -1,7 +1,7 @@
 /** Runs of MLflow's prompt form: what was asked of a language model, with which settings, and what it answered. */
 import type { Principal } from '../contract/access.ts'
 import { logBatch } from '../tracking/batches/batch.ts'
-import type { Param } from '../tracking/batches/batch.ts'
+import type { Param } from '../tracking/context/pairs.ts'
 import { tagFields, tagsOf } from '../mlflow/fields.ts'
 import { int, list, text } from '../mlflow/input.ts'
 import { getRun } from '../tracking/searches/read.ts'
@@ -13,7 +13,7 @@ import type { Tracking } from '../tracking/context/context.ts'
 import { rpc } from '../mlflow/rpc.ts'
 import type { Rpc } from '../mlflow/rpc.ts'
 import { invalid } from '../mlflow/wire.ts'
-import type { Tag } from '../tracking/experiments/experiments.ts'
+import type { Tag } from '../tracking/context/pairs.ts'
 
 /** The file that MLflow's evaluation view reads. */
 const TABLE = 'eval_results_table.json'

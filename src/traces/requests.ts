@@ -3,7 +3,7 @@ import type { Field } from '../mlflow/input.ts'
 import { invalid } from '../mlflow/wire.ts'
 import { asObject, readAssessment, snake, textMap } from './assessments/wire.ts'
 import { readDuration, readTimestamp } from './otlp/time.ts'
-import type { TraceState } from './spans/rows.ts'
+import type { TraceState } from './context/rows.ts'
 import type { GivenTrace } from './start.ts'
 
 const STATES = ['STATE_UNSPECIFIED', 'OK', 'ERROR', 'IN_PROGRESS'] as const

@@ -11,11 +11,13 @@ import { insertRows } from '../store/sql/sql.ts'
 import { missing } from '../mlflow/wire.ts'
 import type { GivenAssessment } from './assessments/wire.ts'
 import { insertAssessments } from './assessments/assessments.ts'
-import { NAME_TAG, readInfos, requireTrace, SERVER_TAGS } from './records/info.ts'
-import type { TraceInfo, TraceRow } from './records/info.ts'
+import { NAME_TAG, requireTrace, SERVER_TAGS } from './context/rows.ts'
+import { readInfos } from './records/info.ts'
+import type { TraceRow } from './context/rows.ts'
+import type { TraceInfo } from './records/info.ts'
 import { artifactUri } from './spans/ingest.ts'
 import { LONGEST_VALUE } from './spans/rows.ts'
-import type { TraceState } from './spans/rows.ts'
+import type { TraceState } from './context/rows.ts'
 
 /** The record of a trace as a client gives it; times in ms since 1970. */
 export interface GivenTrace {

@@ -3,7 +3,7 @@ import type { Principal } from '../contract/access.ts'
 import { checkKey, cut } from '../mlflow/limits.ts'
 import type { Tracking } from '../tracking/context/context.ts'
 import { invalid, missing } from '../mlflow/wire.ts'
-import { FAILURE_TAG, NAME_TAG, requireTrace, SERVER_TAGS } from './records/info.ts'
+import { FAILURE_TAG, NAME_TAG, requireTrace, SERVER_TAGS } from './context/rows.ts'
 import { LONGEST_VALUE } from './spans/rows.ts'
 
 export interface TraceTag {

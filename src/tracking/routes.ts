@@ -12,6 +12,7 @@ import type { Tracking } from './context/context.ts'
 import { rpcRoutes } from '../mlflow/rpc.ts'
 import { runCalls } from './calls/runs.ts'
 import { runFileRoutes } from './artifacts/run-files.ts'
+import { runRoutes } from './run-routes.ts'
 import { savedSearchRoutes } from './saved-searches-routes.ts'
 import { tableRoutes } from './searches/table.ts'
 import { mlflowFailure } from '../mlflow/wire.ts'
@@ -34,6 +35,7 @@ export function trackingRoutes(room: Tracking): Mounted[] {
     ...artifactRoutes(room),
     ...runFileRoutes(room),
     ...nativeRoutes(room),
+    ...runRoutes(room),
     ...tableRoutes(room),
     ...savedSearchRoutes(room),
   ]

@@ -102,29 +102,15 @@ src/store | folders | src/store/sqlite
 src/store/backup | folders | src/store/blobs
 src/store/postgres | folders | src/store/sql
 # src/traces
-src/traces/assessments | folders | src/traces/records
 src/traces/delete.ts | reads | artifacts of tracking
 src/traces/delete.ts | reads | runs of tracking
 src/traces/issues/issues.ts | reads | experiments of tracking
 src/traces/issues/search.ts | reads | experiments of tracking
-src/traces/records | folders | src/traces/spans
-src/traces/records/info.ts | circle | in a circle
 src/traces/records/links.ts | reads | runs of tracking
-src/traces/spans/rows.ts | circle | in a circle
 src/traces/start.ts | reads | artifacts of tracking
 src/traces/start.ts | writes | artifacts of tracking
 # src/tracking
-src/tracking | folders | src/tracking/retention
-src/tracking/artifacts | folders | src/tracking/context
-src/tracking/artifacts/artifacts.ts | circle | in a circle
 src/tracking/artifacts/artifacts.ts | reads | traces of traces
-src/tracking/batches | folders | src/tracking/models
-src/tracking/batches/batch-keys.ts | circle | in a circle
-src/tracking/batches/batch.ts | circle | in a circle
-src/tracking/context/suite-place.ts | circle | in a circle
-src/tracking/metrics | folders | src/tracking/searches
-src/tracking/models/logged-models.ts | circle | in a circle
-src/tracking/models/metrics.ts | circle | in a circle
 src/tracking/reset.ts | reads | evaluation_dataset_experiments of evaluation
 src/tracking/reset.ts | reads | evaluation_dataset_tags of evaluation
 src/tracking/reset.ts | reads | evaluation_datasets of evaluation

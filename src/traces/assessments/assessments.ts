@@ -7,7 +7,7 @@ import { insertRows } from '../../store/sql/sql.ts'
 import { invalid, missing } from '../../mlflow/wire.ts'
 import { numberOf, snakeName } from './wire.ts'
 import type { AssessmentKind, AssessmentRow, GivenAssessment } from './wire.ts'
-import { requireTrace } from '../records/info.ts'
+import { requireTrace } from '../context/rows.ts'
 
 const COLUMNS = [
   'assessment_id',

@@ -6,7 +6,7 @@ import type { Tracking } from '../../tracking/context/context.ts'
 import { requireRun } from '../../tracking/runs/runs.ts'
 import { fetchAll, inList, insertRows, sql } from '../../store/sql/sql.ts'
 import { invalid } from '../../mlflow/wire.ts'
-import { requireTrace } from './info.ts'
+import { requireTrace } from '../context/rows.ts'
 
 /** Traces linked by one call at most. */
 const MOST = 100

@@ -6,7 +6,7 @@ import type { Sql } from '../../store/sql/sql.ts'
 import type { Db } from '../../store/db.ts'
 import { invalid } from '../../mlflow/wire.ts'
 import type { Compared, TraceFilter } from './filter.ts'
-import { SPANS_HERE } from '../records/info.ts'
+import { SPANS_HERE } from '../context/rows.ts'
 
 type Kind = Db['kind']
 

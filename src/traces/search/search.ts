@@ -11,7 +11,7 @@ import { invalid } from '../../mlflow/wire.ts'
 import { columnOf, traceCondition } from './conditions.ts'
 import { parseTraceFilter, parseTraceOrder } from './filter.ts'
 import type { TraceOrder } from './filter.ts'
-import type { TraceRow } from '../records/info.ts'
+import type { TraceRow } from '../context/rows.ts'
 
 export interface TraceSearch {
   /** Those that do not exist or are not seen give no traces; undefined = all that are seen. */

@@ -1,6 +1,7 @@
 /** What spans become in the tables: a row for each, and for each trace what its spans say of it. */
+import type { TraceState } from '../context/rows.ts'
 import { cut } from '../../mlflow/limits.ts'
-import { SERVER_TAGS } from '../records/info.ts'
+import { SERVER_TAGS } from '../context/rows.ts'
 import { KEYS, UNKNOWN_TYPE, understood } from './conventions.ts'
 import { previewOf } from './preview.ts'
 import { statusName, traceIdOf, writeSpan } from './span.ts'
@@ -28,8 +29,6 @@ export const SPAN_COLUMNS = [
   'total_cost',
   'content',
 ] as const
-
-export type TraceState = 'STATE_UNSPECIFIED' | 'OK' | 'ERROR' | 'IN_PROGRESS'
 
 /** What the spans of one request say of their trace. Times in ms since 1970. */
 export interface SpanSummary {

@@ -1,4 +1,5 @@
 /** Artifacts: trees of files by content, owned by a run or a logged model. */
+import type { FileInfo } from '../context/suite-place.ts'
 import type { Readable } from 'node:stream'
 import type { Principal } from '../../contract/access.ts'
 import { DAY_MS } from '../../contract/durations.ts'
@@ -18,13 +19,6 @@ export interface ArtifactFile {
   readonly digest: Digest
   /** Bytes. */
   readonly size: number
-}
-
-/** An entry of a folder as MLflow lists it. */
-export interface FileInfo {
-  readonly path: string
-  readonly is_dir: boolean
-  readonly file_size?: number
 }
 
 /** How long an upload in parts may take; afterwards it is forgotten and its parts are collected, ms. */

@@ -1,8 +1,8 @@
 /** Params, and batches of metrics, params and tags: all of a batch or nothing of it. */
+import type { Param, Tag } from '../context/pairs.ts'
 import type { Principal } from '../../contract/access.ts'
 import type { Tx } from '../../store/db.ts'
 import { takeKey } from './batch-keys.ts'
-import type { Tag } from '../experiments/experiments.ts'
 import { LIMITS, checkBatch, checkKey, checkRunId, cut } from '../../mlflow/limits.ts'
 import { queuePoints } from '../metrics/queue.ts'
 import { writePoints } from '../metrics/rows.ts'
@@ -13,11 +13,6 @@ import { requireActiveRun, writeTags } from '../runs/runs.ts'
 import type { Tracking } from '../context/context.ts'
 import { fetchAll, inList, insertRows, sql } from '../../store/sql/sql.ts'
 import { invalid } from '../../mlflow/wire.ts'
-
-export interface Param {
-  readonly key: string
-  readonly value: string
-}
 
 export interface Batch {
   /** Of the request: a batch with a key that the run has had is not written again. */

@@ -13,6 +13,14 @@ export interface MetricPoint {
   readonly dataset_digest?: string | undefined
 }
 
+/** A metric as MLflow's clients see it; the value "NaN" is text, for JSON has no number for it. */
+export interface WireMetric {
+  readonly key: string
+  readonly value: number | 'NaN'
+  readonly timestamp: number
+  readonly step: number
+}
+
 /** Checks key and time; `path` is '' or for example `metrics[3].`. */
 export function checkPoint(point: MetricPoint, path: string): void {
   checkKey(point.key, `${path}name`, 'Metric name')

@@ -9,9 +9,15 @@ import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
 import type { Digest } from '../../store/blobs/blobs.ts'
-import type { FileInfo } from '../artifacts/artifacts.ts'
 import type { SuitePlace, Tracking } from './context.ts'
 import { missing } from '../../mlflow/wire.ts'
+
+/** An entry of a folder as MLflow lists it. */
+export interface FileInfo {
+  readonly path: string
+  readonly is_dir: boolean
+  readonly file_size?: number
+}
 
 /** What a reset asks of artifacts. */
 export interface AskedPlace {

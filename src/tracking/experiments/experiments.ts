@@ -1,4 +1,5 @@
 /** Experiments: made, found, renamed, tagged, deleted and restored with their runs. */
+import type { Tag } from '../context/pairs.ts'
 import type { Principal } from '../../contract/access.ts'
 import type { Reader, Tx } from '../../store/db.ts'
 import { fullyDecoded } from '../context/paths.ts'
@@ -21,11 +22,6 @@ export interface ExperimentRow {
   readonly lifecycle_stage: Stage
   readonly creation_time: number
   readonly last_update_time: number
-}
-
-export interface Tag {
-  readonly key: string
-  readonly value: string
 }
 
 export type Experiment = Omit<ExperimentRow, 'seq'> & { readonly tags: readonly Tag[] }

@@ -2,7 +2,7 @@
 import type { Principal } from '../../contract/access.ts'
 import type { Tx } from '../../store/db.ts'
 import { requireExperiment } from '../experiments/experiments.ts'
-import type { Tag } from '../experiments/experiments.ts'
+import type { Tag } from '../context/pairs.ts'
 import { LIMITS, checkLength, checkRunId } from '../../mlflow/limits.ts'
 import { requireLoggedModel } from './logged-models.ts'
 import { requireActiveRun } from '../runs/runs.ts'

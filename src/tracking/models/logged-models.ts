@@ -1,9 +1,10 @@
 /** Logged models: made, finalised, tagged, deleted, read. */
 import type { Principal } from '../../contract/access.ts'
 import type { Reader, Tx } from '../../store/db.ts'
-import type { Param } from '../batches/batch.ts'
+import type { Param } from '../context/pairs.ts'
 import { requireActiveExperiment } from '../experiments/experiments.ts'
-import type { Stage, Tag } from '../experiments/experiments.ts'
+import type { Tag } from '../context/pairs.ts'
+import type { Stage } from '../experiments/experiments.ts'
 import { LIMITS, checkKey, cut } from '../../mlflow/limits.ts'
 import { randomName } from '../runs/names.ts'
 import { wireValue } from '../context/points.ts'

@@ -15,15 +15,13 @@ import type { Collected, Reachable } from '../../store/blobs/collect.ts'
 import { reachableDigests } from '../artifacts/artifacts.ts'
 import { applyRule } from './bin.ts'
 import { dateDefault } from '../experiments/experiments.ts'
-import { lossesOf, markLost } from './lost.ts'
+import { markLost } from './lost.ts'
 import type { LostRules } from './lost.ts'
 import { createRule, forgetRule, listRules, requireRule } from './retention.ts'
 import type { RetentionRule } from './retention.ts'
 import { planRemoval } from './plan.ts'
 import type { Cited, RemovalPlan, RetentionDeps } from './plan.ts'
 import type { Tracking } from '../context/context.ts'
-import { diffRuns } from '../diff.ts'
-import { requireRun } from '../runs/runs.ts'
 
 export interface KeepingDeps {
   readonly cited: () => Promise<Cited>
@@ -80,7 +78,7 @@ export function keepingOf(room: Tracking, worker: Worker, deps: KeepingDeps): Ke
     if (done.deleted.blobs > 0) await recordCollection(room, SYSTEM, done)
   })
   return {
-    routes: [...ruleRoutes(room, retention), ...truthRoutes(room), collectRoute(room, collect)],
+    routes: [...ruleRoutes(room, retention), collectRoute(room, collect)],
     start: () =>
       room.db.tx(async (t) => {
         await dateDefault(t, room)
@@ -121,26 +119,6 @@ function ruleRoutes(room: Tracking, deps: RetentionDeps): Mounted[] {
     mount(retentionApi.apply, async ({ params, who }) => {
       const rule = await requireRule(room.db, who, params.id)
       return removal(rule, await applyRule(room, who, deps, rule))
-    }),
-  ]
-}
-
-function truthRoutes(room: Tracking): Mounted[] {
-  return [
-    mount(retentionApi.diff, async ({ params, who }) => ({
-      parts: (await diffRuns(room, who, params.id, params.other)).map((one) => ({ ...one, changes: [...one.changes] })),
-    })),
-    mount(retentionApi.losses, async ({ params, who }) => {
-      await requireRun(room.db, who, params.id)
-      const losses = await lossesOf(room.db, params.id)
-      const items = losses.map((loss) => ({
-        reason: loss.reason,
-        log: loss.log,
-        lost_at: toTime(loss.lost_at),
-        silent_since: toTime(loss.silent_since),
-        resumed_at: loss.resumed_at === null ? null : toTime(loss.resumed_at),
-      }))
-      return { items }
     }),
   ]
 }

@@ -1,7 +1,8 @@
 /** Reads whole runs, many at once: info, latest metrics, params, tags, inputs and outputs in MLflow's shape. */
+import type { WireMetric } from '../context/points.ts'
 import type { Principal } from '../../contract/access.ts'
-import type { Tag } from '../experiments/experiments.ts'
-import type { Param } from '../batches/batch.ts'
+import type { Tag } from '../context/pairs.ts'
+import type { Param } from '../context/pairs.ts'
 import { readInputs } from '../models/inputs.ts'
 import type { DatasetInput, ModelInput, ModelOutput } from '../models/inputs.ts'
 import { wireValue } from '../context/points.ts'
@@ -10,14 +11,6 @@ import type { RunRow } from '../runs/runs.ts'
 import type { Tracking } from '../context/context.ts'
 import { inList, sql } from '../../store/sql/sql.ts'
 import type { Sql } from '../../store/sql/sql.ts'
-
-/** A metric as MLflow's clients see it; the value "NaN" is text, for JSON has no number for it. */
-export interface WireMetric {
-  readonly key: string
-  readonly value: number | 'NaN'
-  readonly timestamp: number
-  readonly step: number
-}
 
 export interface WireRun {
   readonly info: Record<string, string | number>

@@ -1,7 +1,7 @@
 /** Traces, spans, assessments, evaluation datasets and scorers of an MLflow database as rows of Slipway's tables. */
 import type { Row } from '../../store/db.ts'
 import { inputHash } from '../../evaluation/datasets/records.ts'
-import { LOCATION_TAG, NAME_TAG, SPANS_HERE, SPANS_TAG } from '../../traces/records/info.ts'
+import { LOCATION_TAG, NAME_TAG, SPANS_HERE, SPANS_TAG } from '../../traces/context/rows.ts'
 import { numberOf } from '../../traces/assessments/wire.ts'
 import { SPAN_COLUMNS, summarise } from '../../traces/spans/rows.ts'
 import type { SpanData, SpanEvent, SpanLink } from '../../traces/spans/span.ts'

@@ -2,7 +2,7 @@
 import type { Row } from '../../store/db.ts'
 import { asObject, numberOf, snake } from '../../traces/assessments/wire.ts'
 import { readTrace } from '../../traces/requests.ts'
-import { LOCATION_TAG, NAME_TAG, SPANS_HERE, SPANS_TAG } from '../../traces/records/info.ts'
+import { LOCATION_TAG, NAME_TAG, SPANS_HERE, SPANS_TAG } from '../../traces/context/rows.ts'
 import { readSpan } from '../../traces/otlp/json.ts'
 import { readTimestamp } from '../../traces/otlp/time.ts'
 import { SPAN_COLUMNS, summarise } from '../../traces/spans/rows.ts'
