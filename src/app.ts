@@ -48,7 +48,9 @@ import { openStore } from './store/open.ts'
 import type { Store } from './store/open.ts'
 import { isWritable } from './store/writable.ts'
 import { evaluationRoom } from './evaluation/room.ts'
+import type { EvaluationRoom } from './evaluation/room.ts'
 import { llmRoom } from './llm/room.ts'
+import type { LlmRoom } from './llm/room.ts'
 import { tracesRoom } from './traces/room.ts'
 import type { TracesRoom } from './traces/room.ts'
 import type { ProjectPart, Tracking } from './tracking/context/context.ts'
@@ -303,15 +305,33 @@ function makeMonitoring(base: Base, { jobs, http, rollouts, tracking, ...rooms }
 }
 
 /** Empties the rooms that other projects' test suites look at, and sets them up as a suite asks. */
-async function setUp(asked: Reset, tracking: TrackingRoom, registry: RegistryRoom): Promise<void> {
+async function setUp(
+  asked: Reset,
+  { tracking, clients, registry }: { tracking: TrackingRoom; clients: ClientRooms; registry: RegistryRoom },
+): Promise<void> {
+  for (const room of Object.values(clients)) await room.reset()
   await tracking.reset(asked)
   await registry.reset(asked.env)
 }
 
-/** Rooms below tracking, to which its ports lead. */
-interface BelowTracking {
-  readonly projectParts: readonly ProjectPart[]
+/** Rooms for MLflow's clients that work with what tracking works with. */
+interface ClientRooms {
   readonly traces: TracesRoom
+  readonly evaluation: EvaluationRoom
+  readonly llm: LlmRoom
+}
+
+function makeClientRooms({ auth }: Ground, tracking: Tracking): ClientRooms {
+  return {
+    traces: tracesRoom(tracking),
+    evaluation: evaluationRoom(tracking),
+    llm: llmRoom({ ...tracking, seal: auth.seal.seal }),
+  }
+}
+
+/** Rooms below tracking, to which its ports lead. */
+interface BelowTracking extends ClientRooms {
+  readonly projectParts: readonly ProjectPart[]
   readonly registry: RegistryRoom
   readonly pipelines: PipelinesRoom
 }
@@ -325,8 +345,12 @@ function makeTracking({ options }: Ground, base: Base, { worker }: JobsRoom, bel
     random: randomBytes,
     record: base.audit.record,
     versionRuns: (who, name) => below().registry.versionRuns(who, name),
-    projectParts: () => below().projectParts,
-    purges: () => [below().traces.purge],
+    projectParts: () => {
+      const { evaluation, llm, traces, projectParts } = below()
+      return [evaluation.projectPart, llm.projectPart, traces.projectPart, ...projectParts]
+    },
+    purges: () => [below().traces.purge, below().evaluation.purge],
+    traceProject: (reader, trace) => below().traces.projectOf(reader, trace),
     cited: async () => {
       const { pipelineRuns, ...cited } = await below().registry.cited()
       const behind = await below().pipelines.tracked.runsBehind(pipelineRuns)
@@ -353,13 +377,12 @@ function buildRooms(ground: Ground): House {
   // the rooms below are not there yet; nothing is asked of them before they are
   const runs: TrackingRoom = makeTracking(ground, base, jobs, () => ({
     projectParts,
-    traces,
+    ...clients,
     registry: models,
     pipelines,
   }))
   const tracking = runs.context
-  const traces = tracesRoom(tracking)
-  const evaluation = evaluationRoom(tracking)
+  const clients: ClientRooms = makeClientRooms(ground, tracking)
   const scoring = scoringRoom(envs)
   const { onnxRuntime, prove: proveOnnx, exporting, scoreNative, verifyNative: verify } = scoring
   const models: RegistryRoom = registryRoom({
@@ -376,7 +399,6 @@ function buildRooms(ground: Ground): House {
   })
   const { registry } = models
   const pipelines: PipelinesRoom = makePipelines(ground, base, { tracking, registry, jobs })
-  const llm = llmRoom({ ...tracking, seal: auth.seal.seal })
   const transfer = transferRoom({
     tracking,
     tables: registryTables(registry),
@@ -396,14 +418,14 @@ function buildRooms(ground: Ground): House {
   const cost = makeCost(base, { ...rooms, registry: models })
   return {
     routes: [
-      ...[runs, traces, evaluation, llm, transfer, models].flatMap((room) => room.routes),
+      ...[runs, ...Object.values(clients), transfer, models].flatMap((room) => room.routes),
       ...pipelines.routes,
       ...serving.routes,
       ...rolloutRoutes(rollouts),
       ...monitoringRoutes(monitoring),
       ...cost.routes,
     ],
-    reset: (asked) => setUp(asked, runs, models),
+    reset: (asked) => setUp(asked, { tracking: runs, clients, registry: models }),
     async start() {
       await runs.start()
       jobs.start()

@@ -1,5 +1,6 @@
 /** What the registry keeps of a project, for when the project is deleted as a workspace. */
 import type { ProjectPart } from '../tracking/context/context.ts'
+import { projectsOf } from '../tracking/workspaces/tables.ts'
 import { deleteModel, refuseUsed } from './versions/models.ts'
 import type { Registry } from './context/context.ts'
 import { deleteWebhook } from './webhooks/hooks.ts'
@@ -19,6 +20,7 @@ export function registryPart(room: Registry, webhooks: Webhooks): ProjectPart {
       }
       return undefined
     },
+    projects: (reader, named) => projectsOf(reader, ['registered_models'], named),
     async remove(who, project) {
       const { db } = room
       const models = await db.all<{ name: string }>('SELECT name FROM registered_models WHERE project = ?', [project])

@@ -1,7 +1,7 @@
 /** Writes the record of a trace: at once with everything (V3), or begun and ended (V2). */
 import type { Principal } from '../contract/access.ts'
 import type { SqlValue, Tx } from '../store/db.ts'
-import { placeOfUri } from '../tracking/context/paths.ts'
+import { moveTree } from '../tracking/artifacts/artifacts.ts'
 import { cut } from '../mlflow/limits.ts'
 import { requireActiveExperiment } from '../tracking/experiments/experiments.ts'
 import type { ExperimentRow } from '../tracking/experiments/experiments.ts'
@@ -122,18 +122,9 @@ async function insertTrace(t: Tx, who: Principal, experiment: ExperimentRow, giv
   ]
   const written = await t.run(`${INSERT} ${OVER}`, values)
   if (written === 0) throw missing(`Trace with ID '${given.trace_id}' not found.`, 'trace', given.trace_id)
-  if (old !== undefined && old.artifact_uri !== uri) await moveFiles(t, old.artifact_uri, uri)
+  // attachments that came with spans of another experiment go where the trace goes
+  if (old !== undefined && old.artifact_uri !== uri) await moveTree(t, old.artifact_uri, uri)
   await writeMaps(t, given.trace_id, given)
-}
-
-/** Attachments that came with spans of another experiment, before the trace's own record, go where the trace goes. */
-async function moveFiles(t: Tx, from: string, to: string): Promise<void> {
-  const [old, next] = [placeOfUri(from)?.owner ?? '', placeOfUri(to)?.owner ?? '']
-  if (old === '' || next === '') return
-  await t.run(
-    'UPDATE artifacts SET owner = ? WHERE owner = ? AND path NOT IN (SELECT path FROM artifacts WHERE owner = ?)',
-    [next, old, next],
-  )
 }
 
 async function writeMaps(t: Tx, traceId: string, maps: Pick<GivenTrace, 'metadata' | 'tags'>): Promise<void> {

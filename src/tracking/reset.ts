@@ -1,5 +1,6 @@
 /** Empties the tracking room, for other projects' test suites (only mounted when SLIPWAY_TEST_HOOKS is 1). */
 import type { Db } from '../store/db.ts'
+import { deleteRows, insertRow } from '../store/sql/rows.ts'
 import { POSTGRES_ONLY } from './retention/bin.ts'
 import type { SuitePlace, Tracking } from './context/context.ts'
 import { locationOf } from './context/suite-place.ts'
@@ -21,32 +22,12 @@ const TABLES = [
   'logged_model_params',
   'logged_model_tags',
   'logged_model_metrics',
-  'traces',
-  'trace_spans',
-  'trace_tags',
-  'trace_metadata',
-  'trace_links',
-  'trace_assessments',
   'saved_searches',
   'artifacts',
   'artifact_uploads',
   'artifact_upload_parts',
   'artifact_links',
-  'evaluation_datasets',
-  'evaluation_dataset_tags',
-  'evaluation_dataset_experiments',
-  'evaluation_records',
-  'scorers',
-  'scorer_versions',
-  'scorer_sampling',
   'workspaces',
-  'trace_issues',
-  'gateway_secrets',
-  'gateway_model_definitions',
-  'gateway_endpoints',
-  'gateway_mappings',
-  'gateway_bindings',
-  'gateway_endpoint_tags',
   'run_losses',
   'batch_keys',
   'retention_rules',
@@ -61,11 +42,17 @@ export function tablesOf(kind: Db['kind']): readonly string[] {
 export async function resetTracking(room: Tracking, place?: SuitePlace): Promise<void> {
   if (room.suite !== undefined) room.suite.place = place
   await room.db.tx(async (t) => {
-    for (const table of tablesOf(t.kind)) await t.run(`DELETE FROM ${table}`)
-    await t.run("INSERT INTO experiments VALUES ('0', 0, 'default', 'Default', ?, 'active', ?, ?)", [
-      locationOf(room, '0', undefined),
-      room.clock(),
-      room.clock(),
-    ])
+    for (const table of tablesOf(t.kind)) await deleteRows(t, table)
+    const now = room.clock()
+    await insertRow(t, 'experiments', {
+      experiment_id: '0',
+      seq: 0,
+      project: 'default',
+      name: 'Default',
+      artifact_location: locationOf(room, '0', undefined),
+      lifecycle_stage: 'active',
+      creation_time: now,
+      last_update_time: now,
+    })
   })
 }

@@ -15,7 +15,10 @@ import { batchCases } from './batches/batch.cases.ts'
 import { chunkCases } from './metrics/chunks.cases.ts'
 import { gatewayCases } from '../llm/settings/gateway.cases.ts'
 import { grammarCases } from './searches/grammar.cases.ts'
-import { purgeTraces } from '../traces/delete.ts'
+import { projectOfTrace } from '../traces/context/rows.ts'
+import { purgeTraces, tracesPart } from '../traces/removal.ts'
+import { evaluationPart, purgeExperiment } from '../evaluation/removal.ts'
+import { llmPart } from '../llm/removal.ts'
 import { issueCases } from '../traces/issues/issues.cases.ts'
 import { lifeCases } from './runs/life.cases.ts'
 import { limitCases } from './limits.cases.ts'
@@ -44,7 +47,12 @@ export function trackingCases(name: string, open: () => Promise<{ db: Db; close(
         clock,
         random: randomBytes,
         record: auditLog(clock).record,
-        purges: () => [(who, experiment) => purgeTraces(bench.room, who, experiment)],
+        purges: () => [
+          (who, experiment) => purgeTraces(bench.room, who, experiment),
+          (_who, experiment) => purgeExperiment(opened.db, experiment),
+        ],
+        projectParts: () => [evaluationPart(opened.db), llmPart(opened.db), tracesPart],
+        traceProject: projectOfTrace,
         seal: (text, of) => Buffer.from(`${of}: ${text}`).toString('base64'),
       }
       bench.room = room

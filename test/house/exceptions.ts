@@ -32,7 +32,6 @@ src/cli/demo | folders | src/cli/demo/acts
 # src/contract
 src/contract | flat | more than 25 files
 # src/evaluation
-src/evaluation/datasets/sets.ts | reads | runs of tracking
 src/evaluation/scorers/sampling.ts | reads | experiments of tracking
 src/evaluation/scorers/scorers.ts | reads | experiments of tracking
 # src/gateway
@@ -47,8 +46,6 @@ src/gateway/http | folders | src/gateway/protocols
 src/gateway/http/exchange.ts | circle | in a circle
 src/gateway/protocols/columns.ts | circle | in a circle
 src/gateway/protocols/tensors.ts | circle | in a circle
-# src/llm
-src/llm/settings/records.ts | reads | endpoints of serving
 # src/monitoring
 src/monitoring/channels/figures.ts | reads | predictions of serving
 src/monitoring/channels/prometheus.ts | reads | endpoints of serving
@@ -102,57 +99,9 @@ src/store | folders | src/store/sqlite
 src/store/backup | folders | src/store/blobs
 src/store/postgres | folders | src/store/sql
 # src/traces
-src/traces/delete.ts | reads | artifacts of tracking
-src/traces/delete.ts | reads | runs of tracking
 src/traces/issues/issues.ts | reads | experiments of tracking
 src/traces/issues/search.ts | reads | experiments of tracking
 src/traces/records/links.ts | reads | runs of tracking
-src/traces/start.ts | reads | artifacts of tracking
-src/traces/start.ts | writes | artifacts of tracking
-# src/tracking
-src/tracking/artifacts/artifacts.ts | reads | traces of traces
-src/tracking/reset.ts | reads | evaluation_dataset_experiments of evaluation
-src/tracking/reset.ts | reads | evaluation_dataset_tags of evaluation
-src/tracking/reset.ts | reads | evaluation_datasets of evaluation
-src/tracking/reset.ts | reads | evaluation_records of evaluation
-src/tracking/reset.ts | reads | gateway_bindings of llm
-src/tracking/reset.ts | reads | gateway_endpoint_tags of llm
-src/tracking/reset.ts | reads | gateway_endpoints of llm
-src/tracking/reset.ts | reads | gateway_mappings of llm
-src/tracking/reset.ts | reads | gateway_model_definitions of llm
-src/tracking/reset.ts | reads | gateway_secrets of llm
-src/tracking/reset.ts | reads | scorer_sampling of evaluation
-src/tracking/reset.ts | reads | scorer_versions of evaluation
-src/tracking/reset.ts | reads | scorers of evaluation
-src/tracking/reset.ts | reads | trace_assessments of traces
-src/tracking/reset.ts | reads | trace_issues of traces
-src/tracking/reset.ts | reads | trace_links of traces
-src/tracking/reset.ts | reads | trace_metadata of traces
-src/tracking/reset.ts | reads | trace_spans of traces
-src/tracking/reset.ts | reads | trace_tags of traces
-src/tracking/reset.ts | reads | traces of traces
-src/tracking/retention/purge.ts | reads | evaluation_dataset_experiments of evaluation
-src/tracking/retention/purge.ts | reads | scorer_sampling of evaluation
-src/tracking/retention/purge.ts | reads | scorer_versions of evaluation
-src/tracking/retention/purge.ts | reads | scorers of evaluation
-src/tracking/retention/purge.ts | reads | trace_issues of traces
-src/tracking/workspaces/deletion.ts | reads | evaluation_dataset_experiments of evaluation
-src/tracking/workspaces/deletion.ts | reads | evaluation_dataset_tags of evaluation
-src/tracking/workspaces/deletion.ts | reads | evaluation_datasets of evaluation
-src/tracking/workspaces/deletion.ts | reads | evaluation_records of evaluation
-src/tracking/workspaces/deletion.ts | reads | gateway_bindings of llm
-src/tracking/workspaces/deletion.ts | reads | gateway_endpoint_tags of llm
-src/tracking/workspaces/deletion.ts | reads | gateway_endpoints of llm
-src/tracking/workspaces/deletion.ts | reads | gateway_mappings of llm
-src/tracking/workspaces/deletion.ts | reads | gateway_model_definitions of llm
-src/tracking/workspaces/deletion.ts | reads | gateway_secrets of llm
-src/tracking/workspaces/deletion.ts | reads | traces of traces
-src/tracking/workspaces/deletion.ts | writes | evaluation_datasets of evaluation
-src/tracking/workspaces/workspaces.ts | reads | evaluation_datasets of evaluation
-src/tracking/workspaces/workspaces.ts | reads | gateway_endpoints of llm
-src/tracking/workspaces/workspaces.ts | reads | gateway_model_definitions of llm
-src/tracking/workspaces/workspaces.ts | reads | gateway_secrets of llm
-src/tracking/workspaces/workspaces.ts | reads | registered_models of registry
 # src/transfer
 src/transfer/origins.ts | reads | runs of tracking
 src/transfer/registry-tables.ts | reads | alias_moves of registry

@@ -54,6 +54,10 @@ test('a table is found in each form of SQL, and prose about it is not', () => {
     'writes e',
     'writes f',
   ])
+  const made = "insertRow(t, 'a', {}); insertion('b', {}); updateRows(t, 'c', {}, x); deleteRows(t, 'd')"
+  assert.deepEqual(of(made), ['writes a', 'writes b', 'writes c', 'writes d'])
+  assert.deepEqual(of("for (const table of ['i']) await deleteRows(t, table, where)"), ['reads i'])
+  assert.deepEqual(of("record(t, { resource: 'i' }); await deleteRows(t, table, where)"), [])
   const read = `SELECT (SELECT 1 FROM a WHERE x IN (SELECT y FROM b)) FROM c AS n, d m JOIN e ON 1 LEFT JOIN f USING (x)`
   assert.deepEqual(of(`${read} .selectFrom('g as x').innerJoin("h")`), [
     'reads a',

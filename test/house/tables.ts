@@ -7,10 +7,14 @@ export interface TableUse {
 }
 
 const WRITE = /\b(?:INSERT(?: OR \w+)? INTO|DELETE FROM|(?<!FOR )UPDATE(?! SET\b))\s+(\w+)/g
-const BUILT_WRITE = /\.(?:insertInto|deleteFrom|updateTable)\(\s*['"](\w+)/g
+const BUILT_WRITE =
+  /(?:\.(?:insertInto|deleteFrom|updateTable)\(|\b(?:insertRow|insertion|updateRows|deleteRows)\((?:\s*\w+,)?)\s*['"](\w+)/g
 const READ = /(?<!\bDELETE )\b(?:FROM|JOIN)\s+((?:\w+(?:\s+(?:AS\s+)?[a-z]\w*)?\s*,\s*)*\w+)/g
 const BUILT_READ = /\.(?:selectFrom|(?:inner|left|right|full)Join)\(\s*['"](\w+)/g
-const NAMED_LATER = /\b(FROM|JOIN|INTO|UPDATE)\s+\$\{/
+const NAMED_LATER =
+  /\b(?:FROM|JOIN|INTO|UPDATE)\s+\$\{|\b(?:insertRow|updateRows|deleteRows)\(\s*\w+,\s*[a-z][\w.]*,|\binsertion\([a-z][\w.]*,/
+/** What an audit entry is about has the name of a table at times. */
+const RESOURCE = /\bresource: '\w+'/g
 
 /**
  * The tables among `known` that a TypeScript text names in its SQL (keywords in capitals, as the house writes them) or
@@ -18,7 +22,7 @@ const NAMED_LATER = /\b(FROM|JOIN|INTO|UPDATE)\s+\$\{/
  * such a use counts as a read.
  */
 export function tableUses(text: string, known: ReadonlySet<string>): TableUse[] {
-  const code = text.replaceAll(/^\s*(?:\/?\*.*|\/\/.*)$/gm, '')
+  const code = text.replaceAll(/^\s*(?:\/?\*.*|\/\/.*)$/gm, '').replaceAll(RESOURCE, '')
   const found = new Map<string, TableUse>()
   const add = (table: string, writes: boolean): void => {
     if (known.has(table)) found.set(`${table} ${writes}`, { table, writes })

@@ -42,6 +42,12 @@ export async function requireTrace(reader: Reader, who: Principal, traceId: stri
   return row
 }
 
+/** The project of a trace; undefined = there is none of that id. */
+export async function projectOfTrace(reader: Reader, traceId: string): Promise<string | undefined> {
+  const row = await reader.get<{ project: string }>('SELECT project FROM traces WHERE trace_id = ?', [traceId])
+  return row?.project
+}
+
 /** The rows of these ids that the principal sees, in the order of the ids. */
 export async function seenTraces(reader: Reader, who: Principal, traceIds: readonly string[]): Promise<TraceRow[]> {
   if (traceIds.length === 0) return []

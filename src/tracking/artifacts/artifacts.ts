@@ -5,6 +5,8 @@ import type { Principal } from '../../contract/access.ts'
 import { DAY_MS } from '../../contract/durations.ts'
 import type { Digest } from '../../store/blobs/blobs.ts'
 import type { Reader, Tx } from '../../store/db.ts'
+import { deleteRows, insertRow, updateRows } from '../../store/sql/rows.ts'
+import { inList, sql } from '../../store/sql/sql.ts'
 import { placeOf, placeOfUri, safePath } from '../context/paths.ts'
 import type { ArtifactPlace } from '../context/paths.ts'
 import { beatOwner } from '../runs/heartbeat.ts'
@@ -24,8 +26,8 @@ export interface ArtifactFile {
 /** How long an upload in parts may take; afterwards it is forgotten and its parts are collected, ms. */
 export const UPLOAD_MS = DAY_MS
 
-const UPSERT = `INSERT INTO artifacts (owner, path, digest, size, updated_at) VALUES (?, ?, ?, ?, ?)
-  ON CONFLICT (owner, path) DO UPDATE SET digest = excluded.digest, size = excluded.size, updated_at = excluded.updated_at`
+const OVER =
+  'ON CONFLICT (owner, path) DO UPDATE SET digest = excluded.digest, size = excluded.size, updated_at = excluded.updated_at'
 
 /** Stores a file, streamed; it is there once this resolves, whole or not at all. */
 export async function putArtifact(
@@ -34,7 +36,7 @@ export async function putArtifact(
   fullPath: string,
   bytes: Uint8Array | AsyncIterable<Uint8Array>,
 ): Promise<ArtifactFile> {
-  const place = await allowedPlace(room.db, who, fullPath)
+  const place = await allowedPlace(room, who, fullPath)
   if (place.path === '') throw mlflowProblem('INVALID_PARAMETER_VALUE', 'Invalid path')
   const { digest, size } = await room.blobs.put(bytes)
   await room.db.tx((t) => writeArtifact(t, room, place, { path: place.path, digest, size }))
@@ -45,13 +47,13 @@ export async function putArtifact(
 /** Enters a stored blob into a tree, in the caller's transaction. For rooms that make artifacts by themselves. */
 export async function writeArtifact(t: Tx, room: Tracking, place: ArtifactPlace, file: ArtifactFile): Promise<void> {
   const now = room.clock()
-  await t.run(UPSERT, [place.owner, file.path, file.digest, file.size, now])
+  await insertRow(t, 'artifacts', { owner: place.owner, ...file, updated_at: now }, OVER)
   await beatOwner(t, now, place.owner)
 }
 
 /** What is known of a file. RESOURCE_DOES_NOT_EXIST when there is none, INVALID_PARAMETER_VALUE for a folder. */
 export async function findArtifact(room: Tracking, who: Principal, fullPath: string): Promise<ArtifactFile> {
-  const place = await allowedPlace(room.db, who, fullPath)
+  const place = await allowedPlace(room, who, fullPath)
   const file = await room.db.get<ArtifactFile>(
     'SELECT path, digest, size FROM artifacts WHERE owner = ? AND path = ?',
     [place.owner, place.path],
@@ -75,11 +77,11 @@ export async function openArtifact(
 
 /** Deletes a file, or a folder with all in it; the run's other files stay. Returns how many files went. */
 export async function deleteArtifacts(room: Tracking, who: Principal, fullPath: string): Promise<number> {
-  const place = await allowedPlace(room.db, who, fullPath)
+  const place = await allowedPlace(room, who, fullPath)
   await unmirror(room, safePath(fullPath))
   return room.db.tx(async (t) => {
     const gone = (await filesOf(t, place.owner)).filter((file) => isWithin(file.path, place.path))
-    for (const file of gone) await t.run('DELETE FROM artifacts WHERE owner = ? AND path = ?', [place.owner, file.path])
+    for (const { path } of gone) await deleteRows(t, 'artifacts', sql`owner = ${place.owner} AND path = ${path}`)
     const detail = { deleted: fullPath, files: gone.length }
     await room.record(t, who, { verb: 'write', resource: 'artifacts', id: place.owner || fullPath, detail })
     return gone.length
@@ -88,8 +90,22 @@ export async function deleteArtifacts(room: Tracking, who: Principal, fullPath: 
 
 /** The entries of one folder, by name. The path of an entry is relative to the owner. */
 export async function listFolder(room: Tracking, who: Principal, fullPath: string): Promise<FileInfo[]> {
-  const place = await allowedPlace(room.db, who, fullPath)
+  const place = await allowedPlace(room, who, fullPath)
   return folder(await filesOf(room.db, place.owner), place.path)
+}
+
+/** Forgets the files of trees, given the `artifact_uri` of their owners, in the caller's transaction. */
+export async function removeTrees(t: Tx, artifactUris: readonly string[]): Promise<void> {
+  const owners = artifactUris.flatMap((uri) => placeOfUri(uri)?.owner || [])
+  if (owners.length > 0) await deleteRows(t, 'artifacts', sql`owner IN ${inList(owners)}`)
+}
+
+/** Moves the files of a tree to another, where it has none of their paths, in the caller's transaction. */
+export async function moveTree(t: Tx, fromUri: string, toUri: string): Promise<void> {
+  const [from, to] = [placeOfUri(fromUri)?.owner, placeOfUri(toUri)?.owner]
+  if (!from || !to) return
+  const free = sql`path NOT IN (SELECT path FROM artifacts WHERE owner = ${to})`
+  await updateRows(t, 'artifacts', { owner: to }, sql`owner = ${from} AND ${free}`)
 }
 
 /** All files of a run or logged model, by path, given its `artifact_uri`; none where the client stores them elsewhere. */
@@ -146,18 +162,25 @@ export async function* reachableDigests(room: Tracking): AsyncIterable<Digest> {
  * The checked place of a path that the principal may use: a run's or model's tree in a project that it sees. Other paths
  * belong to principals of all projects alone.
  */
-export async function allowedPlace(reader: Reader, who: Principal, fullPath: string): Promise<ArtifactPlace> {
+export async function allowedPlace(room: Tracking, who: Principal, fullPath: string): Promise<ArtifactPlace> {
   const place = placeOf(safePath(fullPath))
   if (who.project === null) return place
   const id = place.owner.split('/').at(-1) ?? ''
-  const owner =
-    (await reader.get<{ project: string }>('SELECT project FROM runs WHERE run_id = ?', [id])) ??
-    (await reader.get<{ project: string }>('SELECT project FROM logged_models WHERE model_id = ?', [id])) ??
-    (await reader.get<{ project: string }>('SELECT project FROM traces WHERE trace_id = ?', [id]))
-  if (owner === undefined || !sees(who, owner.project)) {
+  const project = await projectOfOwner(room, place.owner.split('/').at(-1) ?? '')
+  if (project === undefined || !sees(who, project))
     throw missing(`No such artifact: '${fullPath}'`, 'artifact', fullPath)
-  }
   return place
+}
+
+async function projectOfOwner(room: Tracking, id: string): Promise<string | undefined> {
+  for (const [table, key] of [
+    ['runs', 'run_id'],
+    ['logged_models', 'model_id'],
+  ] as const) {
+    const found = await room.db.get<{ project: string }>(`SELECT project FROM ${table} WHERE ${key} = ?`, [id])
+    if (found !== undefined) return found.project
+  }
+  return room.traceProject?.(room.db, id)
 }
 
 function filesOf(reader: Reader, owner: string): Promise<ArtifactFile[]> {

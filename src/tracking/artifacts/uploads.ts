@@ -31,7 +31,7 @@ export async function createUpload(
   if (given.parts < 1 || given.parts > MOST_PARTS) {
     throw invalid(`Invalid value ${given.parts} for parameter 'num_parts' supplied: expected 1 to ${MOST_PARTS}.`)
   }
-  const place = await allowedPlace(room.db, who, `${given.folder}/${fileName(given.file)}`)
+  const place = await allowedPlace(room, who, `${given.folder}/${fileName(given.file)}`)
   const id = hexId(room)
   await room.db.tx(async (t) => {
     await forgetOld(t, room)
@@ -73,7 +73,7 @@ export async function completeUpload(
   who: Principal,
   given: { folder: string; file: string; id: string; parts: readonly { part_number: number; etag: string }[] },
 ): Promise<void> {
-  const place = await allowedPlace(room.db, who, `${given.folder}/${fileName(given.file)}`)
+  const place = await allowedPlace(room, who, `${given.folder}/${fileName(given.file)}`)
   const upload = await requireUpload(room.db, given.id)
   if (upload.owner !== place.owner || upload.path !== place.path) {
     throw invalid(`Upload ${given.id} is of another path than '${given.folder}/${baseName(given.file)}'.`)
@@ -108,7 +108,7 @@ function fileName(given: string): string {
 
 /** Ends an upload without result. */
 export async function abortUpload(room: Tracking, who: Principal, folder: string, id: string): Promise<void> {
-  await allowedPlace(room.db, who, folder)
+  await allowedPlace(room, who, folder)
   await room.db.tx(async (t) => {
     await requireUpload(t, id)
     await forget(t, id)

@@ -19,6 +19,8 @@ export interface Tracking {
   readonly projectParts?: () => readonly ProjectPart[]
   /** Port: remove for good what other rooms keep of an experiment, before the experiment itself goes. */
   readonly purges?: () => readonly Purge[]
+  /** Port: the project of a trace, whose files lie among the artifacts; without it there are no traces. */
+  readonly traceProject?: (reader: Reader, traceId: string) => Promise<string | undefined>
   /** Port: the runs from which versions of a registered model were made; without it `model = …` finds none. */
   readonly versionRuns?: VersionRuns
 }
@@ -40,8 +42,12 @@ export interface SuitePlace {
 export interface ProjectPart {
   /** Names what there is, for example `registered models`; undefined = nothing. */
   holds(reader: Reader, project: string): Promise<string | undefined>
+  /** Projects that are there because this part keeps something of them: all, or at most the one that is named. */
+  projects?(reader: Reader, named?: string): Promise<string[]>
   /** Removes all of it, in transactions of its own. A project whose part cannot be removed is not deleted with what it holds. */
   remove?(who: Principal, project: string): Promise<void>
+  /** What cannot be given to another project, which has one of that name, for example `scorers: 'a'`. */
+  conflicts?(t: Tx, project: string, to: string): Promise<string[]>
   /** Gives all of it to another project. */
   give?(t: Tx, project: string, to: string): Promise<void>
 }

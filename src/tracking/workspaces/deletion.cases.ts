@@ -16,6 +16,17 @@ import { registerScorer } from '../../evaluation/scorers/scorers.ts'
 import { deleteWorkspace } from './deletion.ts'
 import { createWorkspace, getWorkspace } from './workspaces.ts'
 
+/** Tables of rooms below of which `fill` makes rows. */
+const BELOW = [
+  'scorers',
+  'scorer_versions',
+  'evaluation_datasets',
+  'evaluation_dataset_tags',
+  'evaluation_dataset_experiments',
+  'trace_issues',
+  'gateway_secrets',
+]
+
 export function deletionCases(bench: Bench): void {
   describe('deletion of workspaces', () => {
     const name = 'red'
@@ -23,7 +34,7 @@ export function deletionCases(bench: Bench): void {
 
     async function counts(): Promise<Record<string, number>> {
       const found: Record<string, number> = {}
-      for (const table of tablesOf(bench.room.db.kind)) {
+      for (const table of [...tablesOf(bench.room.db.kind), ...BELOW]) {
         const row = await bench.room.db.get<{ n: number }>(`SELECT COUNT(*) AS n FROM ${table}`)
         found[table] = Number(row?.n)
       }

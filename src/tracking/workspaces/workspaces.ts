@@ -1,11 +1,13 @@
 /** MLflow's workspaces, which are Slipway's projects: listed, described and made. `deletion.ts` deletes them. */
 import { name } from '../../contract/fields.ts'
 import type { Principal } from '../../contract/access.ts'
-import type { Reader } from '../../store/db.ts'
+import type { Reader, Tx } from '../../store/db.ts'
+import { insertRow } from '../../store/sql/rows.ts'
 import { checkLength } from '../../mlflow/limits.ts'
 import { sees } from '../../auth/visibility.ts'
 import type { Tracking } from '../context/context.ts'
 import { invalid, missing, mlflowProblem } from '../../mlflow/wire.ts'
+import { projectsOf } from './tables.ts'
 
 export interface WireWorkspace {
   readonly name: string
@@ -20,28 +22,27 @@ interface WorkspaceRow {
 const LONGEST_DESCRIPTION = 1000
 
 /** Tables of the room that a project may have rows in without which it would not be. */
-export const HOLDERS = [
-  'experiments',
-  'evaluation_datasets',
-  'gateway_secrets',
-  'gateway_model_definitions',
-  'gateway_endpoints',
-] as const
+export const HOLDERS = ['experiments'] as const
 
 /** Every workspace that a principal sees, by name; the default one is always there. */
 export async function listWorkspaces(room: Tracking, who: Principal): Promise<WireWorkspace[]> {
-  const rows = await room.db.all<{ name: string; description: string | null }>(
-    `SELECT p.name, w.description FROM (
-        SELECT name FROM workspaces UNION SELECT project FROM registered_models
-          ${HOLDERS.map((table) => `UNION SELECT project FROM ${table}`).join(' ')}
-      ) p LEFT JOIN workspaces w ON w.name = p.name ORDER BY p.name`,
-  )
-  return rows.filter((row) => sees(who, row.name)).map(wire)
+  const described = await room.db.all<WorkspaceRow>('SELECT name, description FROM workspaces')
+  const rows = new Map(described.map((row) => [row.name, row]))
+  for (const name of await heldProjects(room.db, room)) if (!rows.has(name)) rows.set(name, { name, description: null })
+  const names = [...rows.keys()].filter((name) => sees(who, name)).sort()
+  return names.map((name) => wire(rows.get(name) as WorkspaceRow))
+}
+
+/** Projects that something is kept of, here or in another room: all, or at most the one that is named. */
+async function heldProjects(reader: Reader, room: Tracking, named?: string): Promise<string[]> {
+  const held = await projectsOf(reader, HOLDERS, named)
+  for (const part of room.projectParts?.() ?? []) held.push(...((await part.projects?.(reader, named)) ?? []))
+  return held
 }
 
 /** One workspace. RESOURCE_DOES_NOT_EXIST. */
 export async function getWorkspace(room: Tracking, who: Principal, given: string): Promise<WireWorkspace> {
-  return wire(await requireWorkspace(room.db, who, given))
+  return wire(await requireWorkspace(room.db, room, who, given))
 }
 
 /** Makes a workspace. RESOURCE_ALREADY_EXISTS; a principal of one project makes none. */
@@ -56,7 +57,7 @@ export async function createWorkspace(
   refuseInside(who)
   return room.db.tx(async (t) => {
     await t.lock('workspaces')
-    if ((await findWorkspace(t, given.name)) !== undefined) {
+    if ((await findWorkspace(t, room, given.name)) !== undefined) {
       throw mlflowProblem('RESOURCE_ALREADY_EXISTS', `Workspace '${given.name}' already exists.`)
     }
     await putWorkspace(t, room, given)
@@ -79,7 +80,7 @@ export async function describeWorkspace(
   checkLength(given.description, 'description', LONGEST_DESCRIPTION)
   refuseInside(who)
   return room.db.tx(async (t) => {
-    const row = await requireWorkspace(t, who, given.name)
+    const row = await requireWorkspace(t, room, who, given.name)
     const description = given.description ?? row.description ?? undefined
     await putWorkspace(t, room, { name: row.name, description })
     const detail = { described: 'workspace' }
@@ -95,31 +96,31 @@ export function refuseInside(who: Principal): void {
 }
 
 /** The workspace, if the principal sees it. RESOURCE_DOES_NOT_EXIST. */
-export async function requireWorkspace(reader: Reader, who: Principal, given: string): Promise<WorkspaceRow> {
-  const row = sees(who, given) ? await findWorkspace(reader, given) : undefined
+export async function requireWorkspace(
+  reader: Reader,
+  room: Tracking,
+  who: Principal,
+  given: string,
+): Promise<WorkspaceRow> {
+  const row = sees(who, given) ? await findWorkspace(reader, room, given) : undefined
   if (row === undefined) throw missing(`Workspace '${given}' not found.`, 'workspace', given)
   return row
 }
 
-async function findWorkspace(reader: Reader, given: string): Promise<WorkspaceRow | undefined> {
+async function findWorkspace(reader: Reader, room: Tracking, given: string): Promise<WorkspaceRow | undefined> {
   const row = await reader.get<WorkspaceRow>('SELECT name, description FROM workspaces WHERE name = ?', [given])
   if (row !== undefined) return row
-  for (const table of [...HOLDERS, 'registered_models']) {
-    const used = await reader.get(`SELECT project FROM ${table} WHERE project = ? LIMIT 1`, [given])
-    if (used !== undefined) return { name: given, description: null }
-  }
-  return given === 'default' ? { name: given, description: null } : undefined
+  const held = given === 'default' || (await heldProjects(reader, room, given)).length > 0
+  return held ? { name: given, description: null } : undefined
 }
 
 async function putWorkspace(
-  t: Parameters<Parameters<Tracking['db']['tx']>[0]>[0],
+  t: Tx,
   room: Tracking,
   given: { readonly name: string; readonly description: string | undefined },
 ): Promise<void> {
-  await t.run(
-    'INSERT INTO workspaces (name, description, created_at) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET description = excluded.description',
-    [given.name, given.description ?? null, room.clock()],
-  )
+  const row = { name: given.name, description: given.description ?? null, created_at: room.clock() }
+  await insertRow(t, 'workspaces', row, 'ON CONFLICT (name) DO UPDATE SET description = excluded.description')
 }
 
 function wire(row: WorkspaceRow): WireWorkspace {
