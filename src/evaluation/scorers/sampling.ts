@@ -2,7 +2,7 @@
 import type { Principal } from '../../contract/access.ts'
 import { requireActiveExperiment } from '../../tracking/experiments/experiments.ts'
 import { checkLength } from '../../mlflow/limits.ts'
-import { visible } from '../../auth/visibility.ts'
+import { EXPERIMENT_ORDER, joinExperiment, seesExperiment } from '../../tracking/experiments/join.ts'
 import { hexId } from '../../tracking/context/ids.ts'
 import type { Tracking } from '../../tracking/context/context.ts'
 import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
@@ -90,8 +90,8 @@ export async function samplingOf(
     room.db,
     sql`SELECT c.*, s.scorer_id FROM scorer_sampling c
       JOIN scorers s ON s.experiment_id = c.experiment_id AND s.name = c.name
-      JOIN experiments e ON e.experiment_id = c.experiment_id
-      WHERE s.scorer_id IN ${inList(scorerIds)} AND ${visible(who, 'e.project')} ORDER BY e.seq, c.name`,
+      ${joinExperiment('c.experiment_id')}
+      WHERE s.scorer_id IN ${inList(scorerIds)} AND ${seesExperiment(who)} ORDER BY ${EXPERIMENT_ORDER}, c.name`,
   )
   return rows.map(wire)
 }

@@ -3,7 +3,12 @@ import type { Principal } from '../../contract/access.ts'
 import type { Reader } from '../../store/db.ts'
 import { requireActiveExperiment, requireExperiment } from '../../tracking/experiments/experiments.ts'
 import { checkLength } from '../../mlflow/limits.ts'
-import { visible } from '../../auth/visibility.ts'
+import {
+  EXPERIMENT_ORDER,
+  IN_ACTIVE_EXPERIMENT,
+  joinExperiment,
+  seesExperiment,
+} from '../../tracking/experiments/join.ts'
 import { hexId } from '../../tracking/context/ids.ts'
 import type { Tracking } from '../../tracking/context/context.ts'
 import { all, fetchAll, inList, raw, sql } from '../../store/sql/sql.ts'
@@ -79,8 +84,7 @@ export async function listScorers(
   const of = experimentIds === undefined ? raw('1 = 1') : sql`s.experiment_id IN ${inList(experimentIds)}`
   const newest = sql`v.version = (SELECT MAX(n.version) FROM scorer_versions n
     WHERE n.experiment_id = v.experiment_id AND n.name = v.name)`
-  const active = sql`e.lifecycle_stage = 'active' AND ${visible(who, 'e.project')}`
-  return (await rowsOf(room.db, all([of, newest, active]))).map(wire)
+  return (await rowsOf(room.db, all([of, newest, IN_ACTIVE_EXPERIMENT, seesExperiment(who)]))).map(wire)
 }
 
 /** Every version of a scorer, oldest first. RESOURCE_DOES_NOT_EXIST. */
@@ -140,8 +144,8 @@ function rowsOf(reader: Reader, where: Sql): Promise<ScorerRow[]> {
     reader,
     sql`SELECT v.*, s.scorer_id FROM scorer_versions v
       JOIN scorers s ON s.experiment_id = v.experiment_id AND s.name = v.name
-      JOIN experiments e ON e.experiment_id = v.experiment_id
-      WHERE ${where} ORDER BY e.seq, v.name, v.version`,
+      ${joinExperiment('v.experiment_id')}
+      WHERE ${where} ORDER BY ${EXPERIMENT_ORDER}, v.name, v.version`,
   )
 }
 

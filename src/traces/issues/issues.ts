@@ -2,7 +2,7 @@
 import type { Principal } from '../../contract/access.ts'
 import type { Reader } from '../../store/db.ts'
 import { requireActiveExperiment } from '../../tracking/experiments/experiments.ts'
-import { visible } from '../../auth/visibility.ts'
+import { joinExperiment, seesExperiment } from '../../tracking/experiments/join.ts'
 import { hexId } from '../../tracking/context/ids.ts'
 import type { Tracking } from '../../tracking/context/context.ts'
 import { requireRun } from '../../tracking/runs/runs.ts'
@@ -149,8 +149,8 @@ function mergedMetadata(
 }
 
 async function requireIssue(reader: Reader, who: Principal, id: string): Promise<IssueRow> {
-  const query = sql`SELECT i.* FROM trace_issues i JOIN experiments e ON e.experiment_id = i.experiment_id
-    WHERE i.issue_id = ${id} AND ${visible(who, 'e.project')}`
+  const query = sql`SELECT i.* FROM trace_issues i ${joinExperiment('i.experiment_id')}
+    WHERE i.issue_id = ${id} AND ${seesExperiment(who)}`
   const [row] = await fetchAll<IssueRow>(reader, query)
   if (row === undefined) throw missing(`Issue with ID '${id}' not found.`, 'issue', id)
   return row

@@ -8,7 +8,7 @@ import type { FilterSchema } from '../../mlflow/filter.ts'
 import { checkLength } from '../../mlflow/limits.ts'
 import { keyset } from '../../mlflow/paging.ts'
 import type { SortColumn } from '../../mlflow/paging.ts'
-import { visible } from '../../auth/visibility.ts'
+import { joinExperiment, seesExperiment } from '../../tracking/experiments/join.ts'
 import type { Tracking } from '../../tracking/context/context.ts'
 import { all, fetchAll, inList, joined, raw, searchAll, sql } from '../../store/sql/sql.ts'
 import type { Sql } from '../../store/sql/sql.ts'
@@ -69,7 +69,7 @@ const SORTABLE = {
 
 const BY_ID: SortColumn = { expression: raw('i.issue_id'), descending: true, type: 'text' }
 
-const FROM = raw('trace_issues i JOIN experiments e ON e.experiment_id = i.experiment_id')
+const FROM = sql`trace_issues i ${joinExperiment('i.experiment_id')}`
 
 /** A page of issues. INVALID_PARAMETER_VALUE for a word, an order or a token that does not fit. */
 export async function searchIssues(room: Tracking, who: Principal, asked: IssueSearch): Promise<IssuePage> {
@@ -114,7 +114,7 @@ function check(asked: IssueSearch): void {
 
 async function conditions(room: Tracking, who: Principal, asked: IssueSearch): Promise<Sql[]> {
   const kind = room.db.kind
-  const where = [visible(who, 'e.project')]
+  const where = [seesExperiment(who)]
   const filter = parseFilter(asked.filter_string, SCHEMA, { extended: false })
   if (filter !== undefined) where.push(sql`(${matching(filter, (one) => compare(kind, raw(`i.${one.key}`), one))})`)
   if (asked.experiment_id !== undefined) {

@@ -3,7 +3,7 @@ import type { Principal } from '../../contract/access.ts'
 import type { Tx } from '../../store/db.ts'
 import { sees } from '../../auth/visibility.ts'
 import type { Tracking } from '../../tracking/context/context.ts'
-import { requireRun } from '../../tracking/runs/runs.ts'
+import { projectOfRun, requireRun } from '../../tracking/runs/runs.ts'
 import { fetchAll, inList, insertRows, sql } from '../../store/sql/sql.ts'
 import { invalid } from '../../mlflow/wire.ts'
 import { requireTrace } from '../context/rows.ts'
@@ -48,8 +48,8 @@ export async function linkTraces(
 
 /** Links new traces to the run that their exporter named, where there is such a run: spans are not refused for it. */
 export async function linkRun(t: Tx, who: Principal, traceIds: readonly string[], runId: string): Promise<void> {
-  const run = await t.get<{ project: string }>('SELECT project FROM runs WHERE run_id = ?', [runId])
-  if (run === undefined || !sees(who, run.project)) return
+  const project = await projectOfRun(t, runId)
+  if (project === undefined || !sees(who, project)) return
   await insertRows(
     t,
     HEAD,

@@ -161,6 +161,11 @@ export async function hasRun(reader: Reader, runId: string): Promise<boolean> {
   return (await reader.get(BY_ID, [runId])) !== undefined
 }
 
+/** The project of a run; undefined = there is none of that id. */
+export async function projectOfRun(reader: Reader, runId: string): Promise<string | undefined> {
+  return (await reader.get<RunRow>(BY_ID, [runId]))?.project
+}
+
 /** The row of a run that the principal sees. RESOURCE_DOES_NOT_EXIST. */
 export async function requireRun(reader: Reader, who: Principal, runId: string): Promise<RunRow> {
   const row = await reader.get<RunRow>(BY_ID, [runId])
