@@ -1,15 +1,11 @@
 /** The record of a trace, read with its tags, metadata and assessments, in the shapes of MLflow's protocol. */
 import { LOCATION_TAG, NAME_TAG, SPANS_HERE, SPANS_TAG } from '../context/rows.ts'
 import type { TraceRow } from '../context/rows.ts'
-import type { Principal } from '../../contract/access.ts'
 import type { Reader } from '../../store/db.ts'
-import { sees } from '../../auth/visibility.ts'
 import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
-import { missing } from '../../mlflow/wire.ts'
 import { wireAssessment } from '../assessments/wire.ts'
 import type { AssessmentRow } from '../assessments/wire.ts'
 import { writeDuration, writeTimestamp } from '../otlp/time.ts'
-import type { TraceState } from '../context/rows.ts'
 
 /** A trace with what hangs on it. */
 export interface TraceInfo {

@@ -165,7 +165,6 @@ export async function* reachableDigests(room: Tracking): AsyncIterable<Digest> {
 export async function allowedPlace(room: Tracking, who: Principal, fullPath: string): Promise<ArtifactPlace> {
   const place = placeOf(safePath(fullPath))
   if (who.project === null) return place
-  const id = place.owner.split('/').at(-1) ?? ''
   const project = await projectOfOwner(room, place.owner.split('/').at(-1) ?? '')
   if (project === undefined || !sees(who, project))
     throw missing(`No such artifact: '${fullPath}'`, 'artifact', fullPath)
