@@ -31,9 +31,6 @@ src/cli | folders | src/cli/tracking
 src/cli/demo | folders | src/cli/demo/acts
 # src/contract
 src/contract | flat | more than 25 files
-# src/evaluation
-src/evaluation/scorers/sampling.ts | reads | experiments of tracking
-src/evaluation/scorers/scorers.ts | reads | experiments of tracking
 # src/gateway
 src/gateway | folders | src/gateway/backends
 src/gateway | folders | src/gateway/grpc
@@ -98,10 +95,6 @@ src/store | folders | src/store/postgres
 src/store | folders | src/store/sqlite
 src/store/backup | folders | src/store/blobs
 src/store/postgres | folders | src/store/sql
-# src/traces
-src/traces/issues/issues.ts | reads | experiments of tracking
-src/traces/issues/search.ts | reads | experiments of tracking
-src/traces/records/links.ts | reads | runs of tracking
 # src/transfer
 src/transfer/origins.ts | reads | runs of tracking
 src/transfer/registry-tables.ts | reads | alias_moves of registry
