@@ -38,7 +38,7 @@ class Inputs:
         self._texts = {i for i, column in enumerate(columns) if column["kind"] == "string"}
 
     def build(self, payload: bytes) -> tuple[Any, dict[str, Any] | None]:
-        """(data, params) of one PREDICT payload."""
+        """(data, params) of one PREDICT payload. Raises ValueError for one that does not hold the rows that it counts."""
         import numpy as np
 
         count, size = COUNTS.unpack_from(payload)
@@ -47,6 +47,8 @@ class Inputs:
         numbers = np.frombuffer(payload, dtype="<f8", offset=start + size)
         texts = iter(extra.get("texts", ()))
         whole = extra.get("whole", {})
+        if len(numbers) != count * (len(self.columns) - len(self._texts)):
+            raise ValueError(f"{len(numbers)} numbers for {count} rows of {len(self.columns) - len(self._texts)} columns")
         values: list[ColumnValues] = []
         at = 0
         for i in range(len(self.columns)):

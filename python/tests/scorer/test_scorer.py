@@ -5,17 +5,11 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
-import socket
 import struct
-import sys
-import tempfile
-import textwrap
-import threading
 import unittest
-from pathlib import Path
 from typing import Any
 
-from slipway.scorer import frames, inputs, results, worker
+from slipway.scorer import inputs, results
 
 HAS_PANDAS = importlib.util.find_spec("pandas") is not None
 
@@ -160,74 +154,6 @@ class ResultsTest(unittest.TestCase):
     def test_a_wrong_number_of_rows_is_refused(self) -> None:
         with self.assertRaisesRegex(ValueError, "1 rows for 2"):
             results.encode_result([0.5], 2)
-
-
-@unittest.skipUnless(HAS_PANDAS, "pandas is not installed")
-class ServeTest(unittest.TestCase):
-    """A whole conversation over a socket pair, with a model of plain Python."""
-
-    def setUp(self) -> None:
-        self.folder = tempfile.TemporaryDirectory()
-        folder = Path(self.folder.name)
-        (folder / "code").mkdir()
-        (folder / "code" / "slipway_test_model.py").write_text(
-            textwrap.dedent(
-                """
-                class Doubler:
-                    def predict(self, frame):
-                        if (frame["x"] < 0).any():
-                            raise ValueError("negative")
-                        return frame["x"] * 2
-                """
-            )
-        )
-        sys.path.insert(0, str(folder / "code"))
-        import pickle
-
-        import slipway_test_model
-
-        (folder / "model.pkl").write_bytes(pickle.dumps(slipway_test_model.Doubler()))
-        (folder / "MLmodel").write_text(
-            "flavors:\n  python_function:\n    code: code\n    predict_fn: predict\n"
-            "  sklearn:\n    code: code\n    pickled_model: model.pkl\n    serialization_format: pickle\n"
-        )
-        ours, theirs = socket.socketpair()
-        self.channel = frames.Channel(ours)
-        self.socket = ours
-        self.thread = threading.Thread(target=worker.Scorer(frames.Channel(theirs), folder).serve, daemon=True)
-        self.thread.start()
-
-    def tearDown(self) -> None:
-        self.socket.close()
-        self.folder.cleanup()
-
-    def ask(self, op: int, data: bytes, codec: int = frames.JSON) -> tuple[int, bytes]:
-        self.channel.send(7, op, codec, data)
-        number, answered, _, got = self.channel.receive()
-        self.assertEqual(number, 7)
-        return answered, got
-
-    def test_hello_load_predict_error_stats_drain(self) -> None:
-        number, op, _, hello = self.channel.receive()
-        self.assertEqual((number, op), (0, frames.HELLO))
-        self.assertGreater(json.loads(hello)["pid"], 0)
-        columns = [{"name": "x", "kind": "number", "dtype": "double"}]
-        op, loaded = self.ask(frames.LOAD, json.dumps({"inputs": columns}).encode())
-        self.assertEqual((op, json.loads(loaded)["flavor"]), (frames.RESULT, "sklearn"))
-        op, result = self.ask(frames.PREDICT, payload(2, [], [1.5, 4.0]), frames.ROWS)
-        self.assertEqual(op, frames.RESULT)
-        names, result = results.split_names(result)
-        self.assertEqual((names, struct.unpack("<2d", result[8:])), (["x"], (3.0, 8.0)))
-        op, error = self.ask(frames.PREDICT, payload(1, [], [-1.0]), frames.ROWS)
-        self.assertEqual((op, json.loads(error)["message"]), (frames.ERROR, "ValueError: negative"))
-        op, stats = self.ask(frames.STATS, b"{}")
-        # rows that the model refused were not scored
-        self.assertEqual(json.loads(stats)["rows"], 2)
-        op, _unknown = self.ask(99, b"{}")
-        self.assertEqual(op, frames.ERROR)
-        self.ask(frames.DRAIN, b"{}")
-        self.thread.join(5)
-        self.assertFalse(self.thread.is_alive())
 
 
 if __name__ == "__main__":
