@@ -1,22 +1,17 @@
 /** The composition root: opens the store, builds each room, mounts their routes, starts their loops. */
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { pino } from 'pino'
 import type { Logger } from 'pino'
-import type { Audit } from './auth/audit.ts'
 import { authRoom } from './auth/room.ts'
 import type { AuthRoom } from './auth/room.ts'
-import { DAY_MS } from './contract/durations.ts'
-import { makeIds } from './contract/ids.ts'
+import { DAY_MS, makeIds } from './contract/ids.ts'
 import type { Clock, Ids } from './contract/ids.ts'
 import { costRoom } from './cost/room.ts'
 import type { CostRoom } from './cost/room.ts'
 import { envsRoom } from './envs/room.ts'
 import type { EnvsRoom } from './envs/room.ts'
-import type { Mounted } from './http/mount.ts'
 import { httpRoom } from './http/room.ts'
-import type { HttpRoom } from './http/room.ts'
-import type { Addresses } from './http/system.ts'
-import type { Reset } from './http/test-hooks.ts'
+import type { Answering, HttpRoom } from './http/room.ts'
 import { jobsRoom } from './jobs/room.ts'
 import type { JobsRoom } from './jobs/room.ts'
 import { connectMonitoring } from './monitoring/ports.ts'
@@ -40,13 +35,8 @@ import { scoringRoom } from './scoring/room.ts'
 import type { TlsFiles } from './gateway/http/tls.ts'
 import { servingRoom } from './serving/room.ts'
 import type { ServingDeps, ServingRoom } from './serving/room.ts'
-import type { Blobs } from './store/blobs/blobs.ts'
-import type { Db } from './store/db.ts'
-import { keptReplies } from './store/kept-replies.ts'
-import { openNotices } from './store/postgres/notices.ts'
-import { openStore } from './store/open.ts'
-import type { Store } from './store/open.ts'
-import { isWritable } from './store/writable.ts'
+import { storeRoom } from './store/room.ts'
+import type { StoreRoom } from './store/room.ts'
 import { evaluationRoom } from './evaluation/room.ts'
 import type { EvaluationRoom } from './evaluation/room.ts'
 import { llmRoom } from './llm/room.ts'
@@ -112,12 +102,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   const log = pino({ level: options.logLevel, base: null }, pino.destination(2))
   const clock = Date.now
   const ids = makeIds(clock, randomBytes)
-  const opened = await openStore(options)
-  const kept = keptReplies({ db: opened.db, clock, mark: randomUUID })
-  // several replicas may share a PostgreSQL; a data folder has one process
-  if (opened.db.kind === 'sqlite') await kept.recover()
-  const store = { ...opened, db: kept.db }
-  const notices = options.databaseUrl === undefined ? undefined : openNotices(options.databaseUrl)
+  const store = await storeRoom({ ...options, clock })
   const auth = authRoom({ db: store.db, clock, ids, dataDir: options.dataDir, open: options.noAuth })
   const http = httpRoom({
     ...options,
@@ -126,9 +111,9 @@ export async function startApp(options: AppOptions): Promise<App> {
     clock,
     logger: log,
     database: store.db.kind,
-    writable: () => isWritable(store.db),
-    once: (call, answer) => kept.once(call, answer),
-    ...(notices !== undefined && { crossing: notices }),
+    writable: store.writable,
+    once: store.once,
+    ...(store.notices !== undefined && { crossing: store.notices }),
   })
   await auth.start()
   const house = buildRooms({ options, store, log, http, auth })
@@ -148,36 +133,35 @@ export async function startApp(options: AppOptions): Promise<App> {
     async stop() {
       await http.stop()
       await house.stop()
-      await notices?.close()
-      await store.db.close()
+      await store.stop()
     },
   }
 }
 
 interface Ground {
   readonly options: AppOptions
-  readonly store: Store
+  readonly store: StoreRoom
   readonly log: Logger
   readonly http: HttpRoom
   readonly auth: AuthRoom
 }
 
 interface House {
-  readonly routes: readonly Mounted[]
+  readonly routes: Answering['routes']
   /** Empties the store for a test suite. */
-  readonly reset: (asked: Reset) => Promise<void>
+  readonly reset: NonNullable<Answering['reset']>
   /** Starts the loops; resolves to the address of predictions. */
-  start(): Promise<Omit<Addresses, 'url'>>
+  start(): Promise<Parameters<HttpRoom['announce']>[0]>
   stop(): Promise<void>
 }
 
 /** What most rooms need. */
 interface Base {
-  readonly db: Db
-  readonly blobs: Blobs
+  readonly db: StoreRoom['db']
+  readonly blobs: StoreRoom['blobs']
   readonly clock: Clock
   readonly ids: Ids
-  readonly audit: Audit
+  readonly audit: AuthRoom['audit']
   readonly envs: EnvsRoom['envs']
   readonly onError: (what: string) => (error: unknown) => void
   readonly publish: (kind: string) => (id: string) => void
@@ -303,6 +287,8 @@ function makeMonitoring(base: Base, { jobs, http, rollouts, tracking, ...rooms }
     jobs.worker,
   )
 }
+
+type Reset = Parameters<House['reset']>[0]
 
 /** Empties the rooms that other projects' test suites look at, and sets them up as a suite asks. */
 async function setUp(

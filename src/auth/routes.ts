@@ -1,7 +1,7 @@
 /** Routes of the auth room. */
 import type { Principal } from '../contract/access.ts'
 import { authApi } from '../contract/auth.ts'
-import { DAY_MS } from '../contract/durations.ts'
+import { DAY_MS } from '../contract/ids.ts'
 import { problem } from '../contract/errors.ts'
 import { toTime } from '../contract/fields.ts'
 import type { Clock } from '../contract/ids.ts'

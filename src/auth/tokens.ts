@@ -1,7 +1,7 @@
 /** Tokens and browser sessions: made once, stored hashed, looked up on every call. */
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Principal, Role } from '../contract/access.ts'
-import { HOUR_MS } from '../contract/durations.ts'
+import { HOUR_MS } from '../contract/ids.ts'
 import { problem } from '../contract/errors.ts'
 import type { Clock, Ids } from '../contract/ids.ts'
 import type { Db, Tx } from '../store/db.ts'

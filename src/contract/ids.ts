@@ -1,4 +1,7 @@
-/** Ids and the clock as values that are passed in, so that tests decide them. */
+/** Ids and the clock as values that are passed in, so that tests decide them; and lengths of time. */
+
+export const HOUR_MS = 3_600_000
+export const DAY_MS = 24 * HOUR_MS
 
 /** Now, in milliseconds since 1970 UTC. */
 export type Clock = () => number

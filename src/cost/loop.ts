@@ -1,5 +1,5 @@
 /** Reads the meters again and again; what a stop or crash left unread is read the next time. */
-import { DAY_MS, HOUR_MS } from '../contract/durations.ts'
+import { DAY_MS, HOUR_MS } from '../contract/ids.ts'
 import { recordAttempt, recordServing, recordStorage } from './meters.ts'
 import type { AttemptUsage, ServingSample, StorageSample } from './meters.ts'
 import type { Cost } from './ledger-rows.ts'

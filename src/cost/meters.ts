@@ -1,5 +1,5 @@
 /** What was used becomes entries: attempts of steps, versions at endpoints, files of versions. Each use is entered once. */
-import { DAY_MS, HOUR_MS } from '../contract/durations.ts'
+import { DAY_MS, HOUR_MS } from '../contract/ids.ts'
 import type { Tx } from '../store/db.ts'
 import { addToEntry, enterOnce } from './ledger.ts'
 import { kibSeconds } from './price.ts'

@@ -1,7 +1,7 @@
 /** Reports: what runs, endpoints, projects and days cost. */
 import type { Principal } from '../contract/access.ts'
 import type { CostBy, CostItem, CostReport } from '../contract/cost.ts'
-import { DAY_MS } from '../contract/durations.ts'
+import { DAY_MS } from '../contract/ids.ts'
 import { toTime } from '../contract/fields.ts'
 import { problem } from '../contract/errors.ts'
 import type { Cost } from './ledger-rows.ts'

@@ -1,6 +1,6 @@
 /** When a cron expression fires next in a time zone, with a defined answer on the days when clocks change. */
 import { Cron } from 'croner'
-import { DAY_MS } from '../contract/durations.ts'
+import { DAY_MS } from '../contract/ids.ts'
 import { problem } from '../contract/errors.ts'
 
 /**

@@ -1,5 +1,5 @@
 /** Schedules: cron expressions in a time zone that ask for jobs: each time asks once, however many processes look and however late. */
-import { HOUR_MS } from '../contract/durations.ts'
+import { HOUR_MS } from '../contract/ids.ts'
 import { problem } from '../contract/errors.ts'
 import type { Db, Reader, Tx } from '../store/db.ts'
 import { faultPoint } from '../store/fault.ts'

@@ -1,5 +1,5 @@
 /** Runs jobs: claims what is due, renews leases while handlers run, retries with growing pauses, buries what keeps failing. */
-import { HOUR_MS } from '../contract/durations.ts'
+import { HOUR_MS } from '../contract/ids.ts'
 import type { Db, Tx } from '../store/db.ts'
 import { faultPoint } from '../store/fault.ts'
 import { watchClock, type WatchedClock } from './clock-jumps.ts'

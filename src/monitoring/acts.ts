@@ -1,6 +1,6 @@
 /** What a person may do with an incident. */
 import type { Principal } from '../contract/access.ts'
-import { HOUR_MS } from '../contract/durations.ts'
+import { HOUR_MS } from '../contract/ids.ts'
 import { problem } from '../contract/errors.ts'
 import { MARGIN } from '../stats/calibrate.ts'
 import type { Measure } from '../stats/window.ts'

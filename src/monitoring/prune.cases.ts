@@ -1,7 +1,7 @@
 /** What stays of the monitor of a deleted endpoint, on every database. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { HOUR_MS } from '../contract/durations.ts'
+import { HOUR_MS } from '../contract/ids.ts'
 import type { Db } from '../store/db.ts'
 import { addEndpoint } from './endpoint.cases.ts'
 import { requireIncident, viewIncident, writeIncident } from './incidents/rows.ts'

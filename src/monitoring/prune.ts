@@ -1,5 +1,5 @@
 /** Removes what the monitors of deleted endpoints keep, except what incidents tell of, and references that nobody uses. */
-import { HOUR_MS } from '../contract/durations.ts'
+import { HOUR_MS } from '../contract/ids.ts'
 import type { Db, Tx } from '../store/db.ts'
 import { lockMonitor } from './context/context.ts'
 

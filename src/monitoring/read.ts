@@ -1,6 +1,6 @@
 /** What pages show of a monitor: its state and limits, features over time, one feature now and usually. */
 import type { z } from 'zod'
-import { HOUR_MS } from '../contract/durations.ts'
+import { HOUR_MS } from '../contract/ids.ts'
 import { toTime } from '../contract/fields.ts'
 import type { monitoringApi } from '../contract/monitoring.ts'
 import { problem } from '../contract/errors.ts'

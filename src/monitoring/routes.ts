@@ -1,6 +1,6 @@
 /** Routes of monitoring. */
 import type { Principal } from '../contract/access.ts'
-import { HOUR_MS } from '../contract/durations.ts'
+import { HOUR_MS } from '../contract/ids.ts'
 import { toTime } from '../contract/fields.ts'
 import { monitoringApi } from '../contract/monitoring.ts'
 import { mount, Raw } from '../http/mount.ts'

@@ -1,6 +1,6 @@
 /** Credentials of steps: a contributor of the one project, not whoever started the server. */
 import { SYSTEM, type Tokens } from '../auth/tokens.ts'
-import { DAY_MS } from '../contract/durations.ts'
+import { DAY_MS } from '../contract/ids.ts'
 import type { Clock } from '../contract/ids.ts'
 
 /** How long a token lives: longer than a step runs. */

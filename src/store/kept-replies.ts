@@ -13,7 +13,7 @@
  * - What is known is kept 24 hours from the first call on; after that the key is free again.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { DAY_MS } from '../contract/durations.ts'
+import { DAY_MS } from '../contract/ids.ts'
 import { problem } from '../contract/errors.ts'
 import type { Clock } from '../contract/ids.ts'
 import type { Db, Tx } from './db.ts'

@@ -2,7 +2,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { createClient } from '../../client/client.ts'
 import type { Client } from '../../client/client.ts'
-import { HOUR_MS } from '../../contract/durations.ts'
+import { HOUR_MS } from '../../contract/ids.ts'
 import { monitoringApi } from '../../contract/monitoring.ts'
 import { pipelinesApi } from '../../contract/pipelines.ts'
 import { rolloutApi } from '../../contract/rollout.ts'

@@ -1,7 +1,7 @@
 /** Messages of a gRPC stream: cut from bytes, decompressed, framed; and the words of gRPC for deadlines and failures. */
 import { promisify } from 'node:util'
 import { gunzip, inflate } from 'node:zlib'
-import { HOUR_MS } from '../../contract/durations.ts'
+import { HOUR_MS } from '../../contract/ids.ts'
 import type { Problem } from '../../contract/errors.ts'
 import { problem } from '../../contract/errors.ts'
 

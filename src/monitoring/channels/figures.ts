@@ -1,5 +1,5 @@
 /** Figures of endpoints for outside monitors: drift of features, coverage of labels. */
-import { DAY_MS } from '../../contract/durations.ts'
+import { DAY_MS } from '../../contract/ids.ts'
 import type { Db } from '../../store/db.ts'
 import type { StoredCheck } from '../checks/checks.ts'
 import type { MonitorRow } from '../context/context.ts'

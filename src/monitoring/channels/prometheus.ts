@@ -1,5 +1,5 @@
 /** The monitors' figures as Prometheus reads them (text format 0.0.4). */
-import { HOUR_MS } from '../../contract/durations.ts'
+import { HOUR_MS } from '../../contract/ids.ts'
 import { familiesText } from '../../http/prometheus-text.ts'
 import type { Family, Sample } from '../../http/prometheus-text.ts'
 import { findingsSeries, labelCoverage } from './figures.ts'

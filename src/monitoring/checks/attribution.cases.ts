@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { Principal } from '../../contract/access.ts'
-import { HOUR_MS } from '../../contract/durations.ts'
+import { HOUR_MS } from '../../contract/ids.ts'
 import type { AttributionCheck } from '../../contract/monitoring.ts'
 import { writeLimits } from '../../serving/context/limits.ts'
 import { prng } from '../../stats/prng.ts'

@@ -1,5 +1,5 @@
 /** The check of attributions: what the inputs added to the scores of the last day, against the first days of the stable version. */
-import { HOUR_MS } from '../../contract/durations.ts'
+import { HOUR_MS } from '../../contract/ids.ts'
 import { toTime } from '../../contract/fields.ts'
 import type { AttributionCheck, MonitorSettings } from '../../contract/monitoring.ts'
 import { contributionSums } from '../../serving/records/attributions.ts'

@@ -1,6 +1,6 @@
 /** The checks of one window: what is measured against which limit, what alerts, and which of it may page. */
 import type { z } from 'zod'
-import { HOUR_MS } from '../../contract/durations.ts'
+import { HOUR_MS } from '../../contract/ids.ts'
 import { toTime } from '../../contract/fields.ts'
 import type { CheckResult, MonitorSettings } from '../../contract/monitoring.ts'
 import { FLOORS, judge, MEASURES } from '../../stats/calibrate.ts'

@@ -1,6 +1,6 @@
 /** Quality of labelled predictions by window, version and slice, with intervals and how many labels are there. */
 import type { z } from 'zod'
-import { DAY_MS } from '../../contract/durations.ts'
+import { DAY_MS } from '../../contract/ids.ts'
 import { toTime } from '../../contract/fields.ts'
 import type { Performance } from '../../contract/monitoring.ts'
 import { accuracy, aucInterval, brier, logLoss, wilson } from '../../stats/metrics.ts'

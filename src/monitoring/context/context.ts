@@ -1,7 +1,7 @@
 /** What every part of the monitoring room works with, and the rows it keeps. */
 import type { Audit } from '../../auth/audit.ts'
 import type { Principal } from '../../contract/access.ts'
-import { DAY_MS, HOUR_MS } from '../../contract/durations.ts'
+import { DAY_MS, HOUR_MS } from '../../contract/ids.ts'
 import { problem } from '../../contract/errors.ts'
 import type { Clock, Ids } from '../../contract/ids.ts'
 import { DELAY, MonitorSettings } from '../../contract/monitoring.ts'

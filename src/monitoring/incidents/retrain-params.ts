@@ -1,5 +1,5 @@
 /** Params of a retraining: what the project file says, with the day of the incident and the rows marked bad put in. */
-import { DAY_MS } from '../../contract/durations.ts'
+import { DAY_MS } from '../../contract/ids.ts'
 
 export interface Retraining {
   /** Event time of the incident, ms. */

@@ -1,6 +1,6 @@
 /** Incidents as rows: how they are opened, found, written and shown. */
 import type { z } from 'zod'
-import { HOUR_MS } from '../../contract/durations.ts'
+import { HOUR_MS } from '../../contract/ids.ts'
 import { problem } from '../../contract/errors.ts'
 import { toTime } from '../../contract/fields.ts'
 import type { Cause, CheckResult, Incident, SEVERITIES } from '../../contract/monitoring.ts'

@@ -1,5 +1,5 @@
 /** Answered predictions with their scores and labels, kept in memory by day of event time: only days that changed are read again. */
-import { DAY_MS } from '../../contract/durations.ts'
+import { DAY_MS } from '../../contract/ids.ts'
 import type { Db, Reader, SqlValue, Tx } from '../../store/db.ts'
 
 /** A prediction that was answered, with its label where it is known. */

@@ -1,5 +1,5 @@
 /** Profiles of live rows by event hour, counted in the transaction that ingests the rows: each row exactly once. */
-import { HOUR_MS } from '../../contract/durations.ts'
+import { HOUR_MS } from '../../contract/ids.ts'
 import { add, emptyProfile, merge, profileFromJson, profileToJson, rows } from '../../stats/profile.ts'
 import type { Profile, ProfileJson } from '../../stats/profile.ts'
 import type { ProfileSpec } from '../../stats/profile-spec.ts'

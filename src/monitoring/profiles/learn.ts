@@ -1,5 +1,5 @@
 /** Learns a reference from its table: a CSV with the model's inputs and `event_time` (ms since 1970). */
-import { HOUR_MS } from '../../contract/durations.ts'
+import { HOUR_MS } from '../../contract/ids.ts'
 import { problem } from '../../contract/errors.ts'
 import { cleanPast, cleanWindows } from '../../stats/calibrate.ts'
 import type { CleanPast } from '../../stats/calibrate.ts'

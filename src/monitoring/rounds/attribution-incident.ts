@@ -1,5 +1,5 @@
 /** A change of attributions that two looks in a row tell: it joins the drift incident that is open, or opens one of its own. */
-import { DAY_MS, HOUR_MS } from '../../contract/durations.ts'
+import { DAY_MS, HOUR_MS } from '../../contract/ids.ts'
 import type { MonitorSettings } from '../../contract/monitoring.ts'
 import { moveOf, viewAttribution } from '../checks/attribution.ts'
 import type { AttributionLook } from '../checks/attribution.ts'

@@ -1,5 +1,5 @@
 /** Turns the findings of an hour into an incident: opened, grown, opened again, resolved. */
-import { DAY_MS, HOUR_MS } from '../../contract/durations.ts'
+import { DAY_MS, HOUR_MS } from '../../contract/ids.ts'
 import type { MonitorSettings } from '../../contract/monitoring.ts'
 import type { Finding } from '../../stats/calibrate.ts'
 import type { RecentValues } from '../../stats/explain.ts'

@@ -1,5 +1,5 @@
 /** Judges event hours that are closed, one after the other, each once: drift every hour, quality twice a day. */
-import { HOUR_MS } from '../../contract/durations.ts'
+import { HOUR_MS } from '../../contract/ids.ts'
 import { toTime } from '../../contract/fields.ts'
 import { confirmed } from '../../stats/calibrate.ts'
 import type { Finding } from '../../stats/calibrate.ts'

@@ -1,5 +1,5 @@
 /** The dead man's switch: an endpoint that answers live traffic and falls silent while its past says that rows should come. */
-import { DAY_MS, HOUR_MS } from '../../contract/durations.ts'
+import { DAY_MS, HOUR_MS } from '../../contract/ids.ts'
 import { currentIncident, newIncident, note, writeIncident } from '../incidents/rows.ts'
 import type { IncidentRow } from '../incidents/rows.ts'
 import { LIVE_MS } from '../context/context.ts'

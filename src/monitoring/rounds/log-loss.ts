@@ -1,5 +1,5 @@
 /** The alarm of predictions that were answered and could not be logged, as on a full disk: monitors and labels will miss them. */
-import { DAY_MS, HOUR_MS } from '../../contract/durations.ts'
+import { DAY_MS, HOUR_MS } from '../../contract/ids.ts'
 import { currentIncident, newIncident, note, writeIncident } from '../incidents/rows.ts'
 import type { IncidentDetail, IncidentRow } from '../incidents/rows.ts'
 import { lockMonitor } from '../context/context.ts'

@@ -1,5 +1,5 @@
 /** Watches quality on labels: three weeks of labelled predictions against what the version's hold-out promised. */
-import { DAY_MS, HOUR_MS } from '../../contract/durations.ts'
+import { DAY_MS, HOUR_MS } from '../../contract/ids.ts'
 import type { MonitorSettings } from '../../contract/monitoring.ts'
 import { aucInterval } from '../../stats/metrics.ts'
 import { currentIncident, newIncident, note, writeIncident } from '../incidents/rows.ts'

@@ -1,5 +1,5 @@
 /** Saved searches of runs that an endpoint's monitor watches: one that finds more runs than it may opens an incident that names them. */
-import { HOUR_MS } from '../../contract/durations.ts'
+import { HOUR_MS } from '../../contract/ids.ts'
 import { Problem } from '../../contract/errors.ts'
 import type { WatchedSearch } from '../../contract/monitoring.ts'
 import type { Reader, Tx } from '../../store/db.ts'

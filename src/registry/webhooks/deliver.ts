@@ -1,6 +1,6 @@
 /** Works off the outbox: sends each delivery until its receiver has it, with growing pauses, and gives up after a day. */
 import type { Principal } from '../../contract/access.ts'
-import { DAY_MS, HOUR_MS } from '../../contract/durations.ts'
+import { DAY_MS, HOUR_MS } from '../../contract/ids.ts'
 import type { Job } from '../../jobs/queue.ts'
 import type { JobContext, Worker } from '../../jobs/worker.ts'
 import { faultPoint } from '../../store/fault.ts'

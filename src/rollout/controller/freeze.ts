@@ -1,6 +1,6 @@
 /** Freezes: times in which no step begins and nothing is promoted, by the plan's calendar or by hand. A rollback always may. */
 import type { Principal } from '../../contract/access.ts'
-import { HOUR_MS } from '../../contract/durations.ts'
+import { HOUR_MS } from '../../contract/ids.ts'
 import { problem } from '../../contract/errors.ts'
 import { toTime } from '../../contract/fields.ts'
 import type { Freeze, Frozen } from '../../contract/rollout.ts'

@@ -1,5 +1,5 @@
 /** Verdicts: decisions kept with their inputs, and judged again from the observations themselves. */
-import { HOUR_MS } from '../../contract/durations.ts'
+import { HOUR_MS } from '../../contract/ids.ts'
 import { problem } from '../../contract/errors.ts'
 import { toTime } from '../../contract/fields.ts'
 import { compareReplay } from '../../contract/replay.ts'

@@ -1,5 +1,5 @@
 /** Plays a plan through on rows before it is used: the same evidence, gates, breaker and decisions as a rollout that is under way. */
-import { HOUR_MS } from '../../contract/durations.ts'
+import { HOUR_MS } from '../../contract/ids.ts'
 import { stepsOf } from '../../contract/rollout-steps.ts'
 import type { Plan } from '../../contract/rollout-plan.ts'
 import { Breaker } from '../../gateway/traffic/breaker.ts'

@@ -1,7 +1,7 @@
 /** Credentials with which the server asks its own gateways for a prediction on behalf of a page. */
 import { SYSTEM } from '../../auth/tokens.ts'
 import type { Tokens } from '../../auth/tokens.ts'
-import { DAY_MS } from '../../contract/durations.ts'
+import { DAY_MS } from '../../contract/ids.ts'
 import type { Clock } from '../../contract/ids.ts'
 
 const LIFE_MS = DAY_MS

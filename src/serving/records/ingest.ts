@@ -1,7 +1,7 @@
 /** Follows the prediction log and ingests it exactly once: rows and the offset up to which they were read share a transaction. */
 import { mkdirSync, rmSync, statSync, watch } from 'node:fs'
 import type { FSWatcher } from 'node:fs'
-import { DAY_MS } from '../../contract/durations.ts'
+import { DAY_MS } from '../../contract/ids.ts'
 import type { Clock } from '../../contract/ids.ts'
 import type { Db, Tx } from '../../store/db.ts'
 import { faultPoint } from '../../store/fault.ts'

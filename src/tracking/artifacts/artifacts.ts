@@ -2,7 +2,7 @@
 import type { FileInfo } from '../context/suite-place.ts'
 import type { Readable } from 'node:stream'
 import type { Principal } from '../../contract/access.ts'
-import { DAY_MS } from '../../contract/durations.ts'
+import { DAY_MS } from '../../contract/ids.ts'
 import type { Digest } from '../../store/blobs/blobs.ts'
 import type { Reader, Tx } from '../../store/db.ts'
 import { deleteRows, insertRow, updateRows } from '../../store/sql/rows.ts'

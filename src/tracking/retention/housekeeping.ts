@@ -1,7 +1,7 @@
 /** What keeps the store in order: lost runs each minute, rules and the collection of blobs each day, and their routes. */
 import { SYSTEM } from '../../auth/tokens.ts'
 import type { Principal } from '../../contract/access.ts'
-import { DAY_MS } from '../../contract/durations.ts'
+import { DAY_MS } from '../../contract/ids.ts'
 import type { Clock } from '../../contract/ids.ts'
 import { toTime } from '../../contract/fields.ts'
 import { retentionApi } from '../../contract/retention.ts'

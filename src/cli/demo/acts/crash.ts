@@ -1,6 +1,6 @@
 /** Act 7: the control process is killed with -9 during traffic and during a training step; nothing is lost or doubled. */
 import { setTimeout as wait } from 'node:timers/promises'
-import { DAY_MS } from '../../../contract/durations.ts'
+import { DAY_MS } from '../../../contract/ids.ts'
 import { pipelinesApi } from '../../../contract/pipelines.ts'
 import { beginProof } from '../proof.ts'
 import { awaitStep, caughtUp, flightsOf, newClient, send, until } from '../world.ts'

@@ -1,5 +1,5 @@
 /** Act 5: feeds change their unit without a word; the monitor pages, names the cause and marks the rows; both heal. */
-import { DAY_MS, HOUR_MS } from '../../../contract/durations.ts'
+import { DAY_MS, HOUR_MS } from '../../../contract/ids.ts'
 import { monitoringApi } from '../../../contract/monitoring.ts'
 import { celsius, kilometres } from '../table.ts'
 import type { Fault } from '../table.ts'
