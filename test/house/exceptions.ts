@@ -10,13 +10,9 @@ export const FOLDER_PAIRS: readonly { readonly pair: string; readonly reason: st
 const LINES = `
 # src
 src/app.ts | app | 200 lines or more
-src/app.ts | app | auth from more than one file
-src/app.ts | app | contract from more than one file
-src/app.ts | app | http from more than one file
 src/app.ts | app | monitoring from more than one file
 src/app.ts | app | registry from more than one file
 src/app.ts | app | rollout from more than one file
-src/app.ts | app | store from more than one file
 src/app.ts | app | tracking from more than one file
 src/app.ts | app | transfer from more than one file
 src/app.ts | routes | src/monitoring/routes.ts
@@ -29,8 +25,6 @@ src/cli | folders | src/cli/project
 src/cli | folders | src/cli/registry
 src/cli | folders | src/cli/tracking
 src/cli/demo | folders | src/cli/demo/acts
-# src/contract
-src/contract | flat | more than 25 files
 # src/gateway
 src/gateway | folders | src/gateway/backends
 src/gateway | folders | src/gateway/grpc
