@@ -1,7 +1,5 @@
-/** Jobs on SQLite and on a real PostgreSQL. */
-import { emptyPostgres, emptySqlite } from '../../test/databases.ts'
+/** Jobs on SQLite. */
+import { emptySqlite } from '../../test/databases.ts'
 import { jobCases } from './jobs.cases.ts'
 
 jobCases('SQLite', emptySqlite)
-
-jobCases('PostgreSQL', emptyPostgres)
