@@ -23,10 +23,46 @@ test('the hash gives the published MurmurHash3 values', () => {
   for (const [text, seed, expected] of VECTORS) assert.equal(hash32(text, seed), expected, JSON.stringify([text, seed]))
 })
 
-test('texts longer than the scratch buffer are hashed whole', () => {
-  const long = 'é'.repeat(5000)
-  assert.notEqual(hash32(`${long}a`), hash32(`${long}b`))
-  assert.equal(hash32(`${long}a`), hash32(`${long}a`))
+const MASK = 0xffffffffn
+
+/** MurmurHash3 x86 32 in whole numbers, from its description. */
+function murmur(text: string, seed: bigint): number {
+  const bytes = Buffer.from(text, 'utf8')
+  const rotate = (x: bigint, k: bigint): bigint => ((x << k) | (x >> (32n - k))) & MASK
+  const scramble = (k: bigint): bigint => (rotate((k * 0xcc9e2d51n) & MASK, 15n) * 0x1b873593n) & MASK
+  let h = seed
+  const blocks = Math.floor(bytes.length / 4)
+  for (let i = 0; i < blocks; i++) {
+    h ^= scramble(BigInt(bytes.readUInt32LE(4 * i)))
+    h = (rotate(h, 13n) * 5n + 0xe6546b64n) & MASK
+  }
+  let tail = 0n
+  for (let i = bytes.length - 1; i >= 4 * blocks; i--) tail = (tail << 8n) | BigInt(bytes[i] ?? 0)
+  h ^= scramble(tail)
+  h ^= BigInt(bytes.length)
+  h = ((h ^ (h >> 16n)) * 0x85ebca6bn) & MASK
+  h = ((h ^ (h >> 13n)) * 0xc2b2ae35n) & MASK
+  return Number(h ^ (h >> 16n))
+}
+
+test('texts of every length are hashed whole, those longer than the scratch buffer too', () => {
+  const alphabet = 'aé漢😀z'
+  for (const length of [1, 2, 3, 4, 5, 341, 342, 343, 1023, 1024, 1025, 4000, 7000, 7001]) {
+    const text = alphabet.repeat(Math.ceil(length / 6)).slice(0, length)
+    const well = text.isWellFormed() ? text : `${text.slice(0, -1)}x`
+    for (const seed of [0, 0x9747b28c]) assert.equal(hash32(well, seed), murmur(well, BigInt(seed)), String(length))
+    assert.equal(hash32('漢'.repeat(length)), murmur('漢'.repeat(length), 0n))
+  }
+})
+
+test('a bucket is the hash of the key, seeded by that of the salt, scaled to ten thousand', () => {
+  for (const [salt, key] of [
+    ['flights', 'user-1'],
+    ['', ''],
+    ['loans', 'ü'],
+  ] as const)
+    assert.equal(bucket(salt, key), Math.floor((murmur(key, BigInt(murmur(salt, 0n))) / 2 ** 32) * 10_000))
+  assert.equal(BUCKETS, 10_000)
 })
 
 test('buckets are sticky, evenly filled, and independent between salts', () => {

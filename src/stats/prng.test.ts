@@ -52,3 +52,49 @@ test('below fills its range evenly', () => {
   const chi2 = counts.reduce((sum, count) => sum + (count - 5000) ** 2 / 5000, 0)
   assert.ok(chi2 < 27.9, `chi2 ${chi2}`)
 })
+
+test('a generator is seeded by two words of SplitMix64, low halves first', () => {
+  for (const seed of [0, 1, 7, 2 ** 31, 2 ** 40 + 3, -1]) {
+    const [a = 0n, b = 0n] = splitmix64(BigInt(seed), 2)
+    const halves = [a & 0xffffffffn, a >> 32n, b & 0xffffffffn, b >> 32n].map(Number) as [
+      number,
+      number,
+      number,
+      number,
+    ]
+    const [plain, random] = [xoshiro128(halves), prng(seed)]
+    for (let i = 0; i < 20; i++) assert.equal(random.uint32(), plain() >>> 0)
+  }
+  assert.equal(prng(7.9).uint32(), prng(7).uint32())
+})
+
+test('a uniform number has 53 bits of two draws, the first above', () => {
+  const [bits, random] = [prng(12), prng(12)]
+  for (let i = 0; i < 50; i++) {
+    const [high, low] = [BigInt(bits.uint32()), BigInt(bits.uint32())]
+    const whole = ((high >> 5n) << 26n) | (low >> 6n)
+    assert.equal(random.uniform(), Number(whole) / 2 ** 53)
+  }
+})
+
+test('below scales a uniform number', () => {
+  const [uniform, random] = [prng(5), prng(5)]
+  for (const n of [1, 2, 10, 1000, 2 ** 32]) assert.equal(random.below(n), Math.floor(uniform.uniform() * n))
+})
+
+test('normal numbers come in pairs from a point in the unit circle (Marsaglia)', () => {
+  const [uniform, random] = [prng(9), prng(9)]
+  let refused = 0
+  for (let i = 0; i < 200; i++) {
+    let [u, v, s] = [0, 0, 0]
+    do {
+      u = 2 * uniform.uniform() - 1
+      v = 2 * uniform.uniform() - 1
+      s = u * u + v * v
+      if (s >= 1) refused++
+    } while (s >= 1 || s === 0)
+    const factor = Math.sqrt((-2 * Math.log(s)) / s)
+    assert.deepEqual([random.normal(), random.normal()], [u * factor, v * factor])
+  }
+  assert.ok(refused > 20, String(refused))
+})
