@@ -1,5 +1,5 @@
 /** Leases on SQLite. */
 import { leaseCases } from './leases.cases.ts'
-import { openJobs } from './sqlite.fixture.ts'
+import { emptySqlite } from '../../test/databases.ts'
 
-leaseCases('SQLite', openJobs)
+leaseCases('SQLite', emptySqlite)

@@ -1,5 +1,5 @@
 /** Rows of jobs on SQLite. */
-import { openJobs } from './sqlite.fixture.ts'
+import { emptySqlite } from '../../test/databases.ts'
 import { queueCases } from './queue.cases.ts'
 
-queueCases('SQLite', openJobs)
+queueCases('SQLite', emptySqlite)

@@ -1,5 +1,5 @@
 /** Schedules on SQLite. */
 import { scheduleCases } from './schedule.cases.ts'
-import { openJobs } from './sqlite.fixture.ts'
+import { emptySqlite } from '../../test/databases.ts'
 
-scheduleCases('SQLite', openJobs)
+scheduleCases('SQLite', emptySqlite)

@@ -198,7 +198,7 @@ describe('a value in place of missing ones', () => {
         'distance',
       ).filter((one) => one.kind === 'default').length
     assert.deepEqual(
-      [defaults((i) => i % 12 === 0), defaults((i) => i % 10 === 0), defaults((i) => i % 15 !== 0)],
+      [defaults((i) => i % 12 === 0), defaults((i) => i % 3 === 0), defaults((i) => i % 15 !== 0)],
       [0, 1, 0],
     )
   })
