@@ -2,6 +2,9 @@
 import { versionNode } from '../registry/versions/lineage.ts'
 import type { LineageSource } from '../registry/versions/lineage.ts'
 import type { Reader } from '../store/db.ts'
+import { endpointsOfModelSql } from '../serving/context/rows.ts'
+import { answeredBySql } from '../serving/records/queries.ts'
+import { fetchAll, sql } from '../store/sql/sql.ts'
 
 interface Found {
   readonly id: string
@@ -16,13 +19,12 @@ const MOST = 50
 /** Makes the source: a node for each incident in whose time the version answered, joined to its endpoint where that is shown. */
 export function incidentLineage(reader: Reader): LineageSource {
   return async ({ model, version }) => {
-    const incidents = await reader.all<Found>(
-      `SELECT i.id, i.endpoint, i.title, i.kind FROM incidents i JOIN endpoints e ON e.name = i.endpoint
-       WHERE e.model = ? AND i.dismissed = 0 AND EXISTS (
-         SELECT 1 FROM predictions p WHERE p.endpoint = i.endpoint AND p.event_time >= i.began_event
-           AND p.event_time < i.last_event AND p.version = ?)
-       ORDER BY i.opened_event DESC LIMIT ?`,
-      [model, String(version), MOST],
+    const incidents = await fetchAll<Found>(
+      reader,
+      sql`SELECT i.id, i.endpoint, i.title, i.kind FROM incidents i
+       WHERE i.endpoint IN (${endpointsOfModelSql(model)}) AND i.dismissed = 0 AND EXISTS (
+         ${answeredBySql(String(version), { endpoint: 'i.endpoint', from: 'i.began_event', until: 'i.last_event' })})
+       ORDER BY i.opened_event DESC LIMIT ${MOST}`,
     )
     return {
       nodes: incidents.map(({ id, title }) => ({

@@ -12,9 +12,10 @@ import { labelsOf } from './labels/labels.ts'
 import { checkLogLoss, lossMemory } from './rounds/log-loss.ts'
 import { doReactions } from './incidents/reactions.ts'
 import { monitorOf } from './context/context.ts'
-import type { EndpointFacts, MonitoringDeps } from './context/context.ts'
+import type { MonitoringDeps } from './context/context.ts'
 import { checkSearches } from './rounds/watched-searches.ts'
 import { handleWebhooks, tellIncident } from './channels/webhook.ts'
+import { endpointNames, endpointRows } from '../serving/context/rows.ts'
 
 export interface Monitoring {
   readonly deps: MonitoringDeps
@@ -148,9 +149,9 @@ function lossLoop(deps: MonitoringDeps): { start(): void; stop(): Promise<void> 
 
 /** One look at every endpoint; true when hours are left. */
 async function round(deps: MonitoringDeps, memories: Map<string, Memory>, signal: AbortSignal): Promise<boolean> {
-  const endpoints = await deps.db.all<{ name: string }>('SELECT name FROM endpoints ORDER BY name')
+  const endpoints = await endpointNames(deps.db, null)
   let more = false
-  for (const { name } of endpoints) {
+  for (const name of endpoints) {
     if (signal.aborted) return false
     const memory = memories.get(name) ?? { live: undefined, learning: undefined }
     memories.set(name, memory)
@@ -165,13 +166,11 @@ async function round(deps: MonitoringDeps, memories: Map<string, Memory>, signal
 }
 
 async function lookAtFreshness(deps: MonitoringDeps): Promise<void> {
-  const endpoints = await deps.db.all<{ name: string }>('SELECT name FROM endpoints ORDER BY name')
-  for (const { name } of endpoints) await checkFreshness(deps, await monitorOf(deps.db, name))
+  const endpoints = await endpointNames(deps.db, null)
+  for (const name of endpoints) await checkFreshness(deps, await monitorOf(deps.db, name))
 }
 
 async function lookAtSearches(deps: MonitoringDeps): Promise<void> {
-  const endpoints = await deps.db.all<EndpointFacts>(
-    'SELECT name, project, model, monitor FROM endpoints ORDER BY name',
-  )
+  const endpoints = await endpointRows(deps.db)
   for (const endpoint of endpoints) await checkSearches(deps, endpoint).catch(deps.onError)
 }

@@ -2,6 +2,8 @@
 import { HOUR_MS } from '../contract/ids.ts'
 import type { Db, Tx } from '../store/db.ts'
 import { lockMonitor } from './context/context.ts'
+import { endpointNamesSql, endpointRow } from '../serving/context/rows.ts'
+import { fetchAll, sql } from '../store/sql/sql.ts'
 
 /** Hours removed in one transaction, and in one run; what is left goes in the next run. */
 const AT_ONCE = 500
@@ -24,8 +26,9 @@ export interface Pruned {
  * may come again. May be run at any time, and again.
  */
 export async function pruneMonitors(db: Db, now: number): Promise<Pruned> {
-  const gone = await db.all<{ endpoint: string }>(
-    'SELECT endpoint FROM monitors m WHERE NOT EXISTS (SELECT 1 FROM endpoints e WHERE e.name = m.endpoint) ORDER BY endpoint',
+  const gone = await fetchAll<{ endpoint: string }>(
+    db,
+    sql`SELECT endpoint FROM monitors WHERE endpoint NOT IN (${endpointNamesSql(null)}) ORDER BY endpoint`,
   )
   let hours = 0
   for (const { endpoint } of gone) {
@@ -53,7 +56,7 @@ interface Told {
 /** One part of what an endpoint kept; the hours removed. Nothing where an endpoint of that name is there again. */
 async function pruneSome(t: Tx, endpoint: string): Promise<number> {
   await lockMonitor(t, endpoint)
-  if ((await t.get('SELECT name FROM endpoints WHERE name = ?', [endpoint])) !== undefined) return 0
+  if ((await endpointRow(t, endpoint)) !== undefined) return 0
   await t.run('DELETE FROM monitor_raises WHERE endpoint = ?', [endpoint])
   await t.run("UPDATE monitors SET reference = NULL, state = '{}' WHERE endpoint = ? AND reference IS NOT NULL", [
     endpoint,

@@ -9,8 +9,7 @@ import { promote } from '../registry/aliases/promotion.ts'
 import type { Registry } from '../registry/context/context.ts'
 import type { Endpoints } from '../serving/endpoints/endpoints.ts'
 import { currentEpoch } from '../serving/context/epoch.ts'
-import { variantsOf } from '../serving/context/rows.ts'
-import type { EndpointRow } from '../serving/context/rows.ts'
+import { endpointRow, inputNames, variantsOf } from '../serving/context/rows.ts'
 import { slicesIn } from './context/context.ts'
 import type { RolloutDeps, Target } from './context/context.ts'
 import type { BreakerRule } from './evidence/spending.ts'
@@ -37,7 +36,7 @@ export function connectRollout(serving: Endpoints, registry: Registry): Connecte
   return {
     target,
     async ensureEndpoint({ endpoint, project, model, monitor }) {
-      const known = await db.get<EndpointRow>('SELECT * FROM endpoints WHERE name = ?', [endpoint])
+      const known = await endpointRow(db, endpoint)
       const same = known?.project === project && known.model === model && known.monitor === JSON.stringify(monitor)
       if (!same) await serving.put(SYSTEM, endpoint, { project, model, monitor })
     },
@@ -67,7 +66,7 @@ export function connectRollout(serving: Endpoints, registry: Registry): Connecte
 }
 
 async function target(reader: Reader, name: string): Promise<Target | undefined> {
-  const row = await reader.get<EndpointRow>('SELECT * FROM endpoints WHERE name = ?', [name])
+  const row = await endpointRow(reader, name)
   if (row === undefined) return undefined
   const variants = await variantsOf(reader, name)
   return {
@@ -88,17 +87,8 @@ async function isCanary(reader: Reader, endpoint: string, version: string, since
   return variants.some((one) => one.role === 'canary' && one.version === version && one.since === since)
 }
 
-/** Names of a version's inputs in the order of the logged rows; empty for a version that the endpoint has never had. */
-export async function inputNames(reader: Reader, endpoint: string, version: string): Promise<readonly string[]> {
-  const row = await reader.get<{ inputs: string }>(
-    'SELECT inputs FROM endpoint_versions WHERE endpoint = ? AND version = ?',
-    [endpoint, version],
-  )
-  return row === undefined ? [] : (JSON.parse(row.inputs) as { name: string }[]).map((input) => input.name)
-}
-
 /** The slices that an endpoint's monitor names. */
 export async function monitorSlices(reader: Reader, endpoint: string): Promise<readonly string[]> {
-  const row = await reader.get<{ monitor: string }>('SELECT monitor FROM endpoints WHERE name = ?', [endpoint])
+  const row = await endpointRow(reader, endpoint)
   return slicesIn(JSON.parse(row?.monitor ?? '{}') as { slices?: unknown })
 }

@@ -15,6 +15,8 @@ import { gateStates } from './gates/gates.ts'
 import { evidenceOf, planOf, requireRollout } from './context/context.ts'
 import type { RolloutRow } from './context/context.ts'
 import { judge, verdictsOf } from './controller/verdicts.ts'
+import { endpointNamesSql, endpointRow } from '../serving/context/rows.ts'
+import { all, fetchAll, sql } from '../store/sql/sql.ts'
 
 type Shown = z.output<typeof Rollout>
 
@@ -36,8 +38,7 @@ export async function refuseForeignRollout(reader: Reader, who: Principal, id: s
 
 async function isVisible(reader: Reader, who: Principal, endpoint: string): Promise<boolean> {
   if (who.project === null) return true
-  const row = await reader.get<{ project: string }>('SELECT project FROM endpoints WHERE name = ?', [endpoint])
-  return row?.project === who.project
+  return (await endpointRow(reader, endpoint))?.project === who.project
 }
 
 /** Rollouts that the caller sees, newest first. */
@@ -47,15 +48,14 @@ export async function listRollouts(
   query: { limit: number; page_token?: string | undefined; endpoint?: string | undefined; now?: number },
 ): Promise<{ items: Shown[]; next_page_token?: string }> {
   const conditions = [
-    ['endpoint = ?', query.endpoint ?? null],
-    ['id < ?', query.page_token ?? null],
-    ['endpoint IN (SELECT name FROM endpoints WHERE project = ?)', who.project],
-  ].filter((one): one is [string, string] => one[1] !== null)
-  const where = ['1 = 1', ...conditions.map(([sql]) => sql)].join(' AND ')
-  const rows = await reader.all<RolloutRow>(`SELECT * FROM rollouts WHERE ${where} ORDER BY id DESC LIMIT ?`, [
-    ...conditions.map(([, value]) => value),
-    query.limit + 1,
-  ])
+    ...(query.endpoint === undefined ? [] : [sql`endpoint = ${query.endpoint}`]),
+    ...(query.page_token === undefined ? [] : [sql`id < ${query.page_token}`]),
+    ...(who.project === null ? [] : [sql`endpoint IN (${endpointNamesSql(who.project)})`]),
+  ]
+  const rows = await fetchAll<RolloutRow>(
+    reader,
+    sql`SELECT * FROM rollouts WHERE ${all(conditions)} ORDER BY id DESC LIMIT ${query.limit + 1}`,
+  )
   const page = rows.slice(0, query.limit)
   const items = await Promise.all(page.map((row) => shown(reader, row, query.now)))
   const last = page.at(-1)

@@ -38,23 +38,10 @@ src/gateway/http/exchange.ts | circle | in a circle
 src/gateway/protocols/columns.ts | circle | in a circle
 src/gateway/protocols/tensors.ts | circle | in a circle
 # src/monitoring
-src/monitoring/channels/figures.ts | reads | predictions of serving
-src/monitoring/channels/prometheus.ts | reads | endpoints of serving
-src/monitoring/context/context.ts | reads | endpoints of serving
 src/monitoring/incidents/causes.ts | sentence | /^(9[5-9]|100) %/.test(one.text)
 src/monitoring/incidents/causes.ts | sentence | one.title.includes('missing (null) more')
 src/monitoring/incidents/causes.ts | sentence | one.title.startsWith('unit changed')
-src/monitoring/incidents/rows.ts | reads | predictions of serving
-src/monitoring/labels/labels.ts | reads | predictions of serving
-src/monitoring/labels/scored.ts | reads | predictions of serving
-src/monitoring/lineage.ts | reads | endpoints of serving
-src/monitoring/lineage.ts | reads | predictions of serving
-src/monitoring/monitoring.ts | reads | endpoints of serving
 src/monitoring/ports.ts | reads | rollouts of rollout
-src/monitoring/profiles/hours.ts | reads | predictions of serving
-src/monitoring/prune.ts | reads | endpoints of serving
-src/monitoring/rounds/evaluate.ts | reads | predictions of serving
-src/monitoring/rounds/log-loss.ts | reads | endpoints of serving
 # src/registry
 src/registry/gates | folders | src/registry/lowering
 src/registry/gates | folders | src/registry/signing
@@ -63,18 +50,9 @@ src/registry/lowering | folders | src/registry/versions
 src/registry/scan | folders | src/registry/versions
 src/registry/versions | folders | src/registry/wire
 # src/rollout
-src/rollout/controller/freeze.ts | reads | endpoints of serving
 src/rollout/gates/decide.ts | sentence | gate.gate.startsWith('metric ')
-src/rollout/observations/exposures.ts | reads | predictions of serving
 src/rollout/observations/hooks.ts | circle | in a circle
-src/rollout/observations/hooks.ts | reads | predictions of serving
 src/rollout/observations/units.ts | circle | in a circle
-src/rollout/observations/values.ts | reads | predictions of serving
-src/rollout/ports.ts | reads | endpoint_versions of serving
-src/rollout/ports.ts | reads | endpoints of serving
-src/rollout/read.ts | reads | endpoints of serving
-src/rollout/simulation/recorded.ts | reads | predictions of serving
-src/rollout/simulation/recorded.ts | reads | shadow_predictions of serving
 # src/scoring
 src/scoring | folders | src/scoring/native
 src/scoring | folders | src/scoring/onnx

@@ -3,6 +3,8 @@ import { DAY_MS } from '../../contract/ids.ts'
 import type { Db } from '../../store/db.ts'
 import type { StoredCheck } from '../checks/checks.ts'
 import type { MonitorRow } from '../context/context.ts'
+import { answeredSinceSql } from '../../serving/records/queries.ts'
+import { searchAll, sql } from '../../store/sql/sql.ts'
 
 export interface FigureSample {
   readonly labels: Readonly<Record<string, string>>
@@ -30,12 +32,11 @@ export async function labelCoverage(db: Db, monitors: readonly MonitorRow[]): Pr
   const samples: FigureSample[] = []
   for (const { endpoint, newest_event } of monitors) {
     if (newest_event === null) continue
-    const [row] = await db.search<{ n: number; labelled: number }>({
-      sql: `SELECT count(*) AS n, count(l.prediction_id) AS labelled FROM predictions p
-        LEFT JOIN labels l ON l.endpoint = p.endpoint AND l.prediction_id = p.id
-        WHERE p.endpoint = ? AND p.event_time > ? AND p.status < 400`,
-      parameters: [endpoint, newest_event - 7 * DAY_MS],
-    })
+    const [row] = await searchAll<{ n: number; labelled: number }>(
+      db,
+      sql`SELECT count(*) AS n, count(l.prediction_id) AS labelled FROM (${answeredSinceSql(endpoint, newest_event - 7 * DAY_MS)}) p
+        LEFT JOIN labels l ON l.endpoint = p.endpoint AND l.prediction_id = p.id`,
+    )
     if (row !== undefined && row.n > 0) samples.push({ labels: { endpoint }, value: row.labelled / row.n })
   }
   return samples

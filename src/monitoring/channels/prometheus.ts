@@ -4,14 +4,11 @@ import { familiesText } from '../../http/prometheus-text.ts'
 import type { Family, Sample } from '../../http/prometheus-text.ts'
 import { findingsSeries, labelCoverage } from './figures.ts'
 import type { MonitoringDeps, MonitorRow } from '../context/context.ts'
+import { endpointNames } from '../../serving/context/rows.ts'
 
 /** All families as text, of the endpoints of a project; null = of all. */
 export async function prometheusText(deps: MonitoringDeps, project: string | null): Promise<string> {
-  const mine = await deps.db.all<{ name: string }>(
-    `SELECT name FROM endpoints${project === null ? '' : ' WHERE project = ?'}`,
-    project === null ? [] : [project],
-  )
-  const names = new Set(mine.map((one) => one.name))
+  const names = new Set(await endpointNames(deps.db, project))
   const all = await deps.db.all<MonitorRow>('SELECT * FROM monitors ORDER BY endpoint')
   const seen = (row: { endpoint: string }): boolean => names.has(row.endpoint)
   return familiesText(await families(deps, all.filter(seen), seen))

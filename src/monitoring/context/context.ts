@@ -7,6 +7,7 @@ import type { Clock, Ids } from '../../contract/ids.ts'
 import { DELAY, MonitorSettings } from '../../contract/monitoring.ts'
 import type { Egress } from '../../http/egress.ts'
 import type { Db, Reader, Tx } from '../../store/db.ts'
+import { endpointRow } from '../../serving/context/rows.ts'
 
 /** What live rows of an endpoint's stable version are compared with. */
 export interface Reference {
@@ -136,9 +137,7 @@ export interface EndpointFacts {
 
 /** The endpoint, if the caller's project may see it. Throws `not_found`. */
 export async function requireEndpoint(reader: Reader, name: string, who?: Principal): Promise<EndpointFacts> {
-  const row = await reader.get<EndpointFacts>('SELECT name, project, model, monitor FROM endpoints WHERE name = ?', [
-    name,
-  ])
+  const row = await endpointRow(reader, name)
   if (row === undefined || (who !== undefined && who.project !== null && who.project !== row.project))
     throw problem('not_found', { what: 'endpoint', id: name })
   return row

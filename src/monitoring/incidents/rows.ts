@@ -5,6 +5,7 @@ import { problem } from '../../contract/errors.ts'
 import { toTime } from '../../contract/fields.ts'
 import type { Cause, CheckResult, Incident, SEVERITIES } from '../../contract/monitoring.ts'
 import type { Reader, Tx } from '../../store/db.ts'
+import { idsBetween } from '../../serving/records/queries.ts'
 
 export type Severity = (typeof SEVERITIES)[number]
 export type IncidentView = z.output<typeof Incident>
@@ -197,11 +198,8 @@ const MOST_IDS = 200_000
 export async function badIds(reader: Reader, endpoint: string): Promise<string[]> {
   const ids: string[] = []
   for (const range of await badRanges(reader, endpoint)) {
-    const rows = await reader.all<{ id: string }>(
-      'SELECT id FROM predictions WHERE endpoint = ? AND event_time >= ? AND event_time < ? ORDER BY event_time, id LIMIT ?',
-      [endpoint, range.from, range.to, MOST_IDS],
-    )
-    ids.push(...rows.map((row) => row.id))
+    const { from, to: until } = range
+    ids.push(...(await idsBetween(reader, { endpoint, from, until, limit: MOST_IDS })))
   }
   return [...new Set(ids)]
 }

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openTemporaryStore } from '../../store/open.ts'
 import { labelCases } from './labels.cases.ts'
-import { predictionsSql } from './labels.ts'
+import { eventTimesSql } from '../../serving/records/queries.ts'
+import { fetchAll, sql } from '../../store/sql/sql.ts'
 
 labelCases('SQLite', openTemporaryStore)
 
@@ -11,7 +12,7 @@ for (const n of [1, 20, 200]) {
   test(`the predictions of ${n} labels are looked up one by one, however many there are`, async () => {
     const store = await openTemporaryStore()
     const ids = Array.from({ length: n }, (_, i) => `p${i}`)
-    const plan = await store.db.all<{ detail: string }>(`EXPLAIN QUERY PLAN ${predictionsSql(n)}`, [...ids, 'e'])
+    const plan = await fetchAll<{ detail: string }>(store.db, sql`EXPLAIN QUERY PLAN ${eventTimesSql('e', ids)}`)
     await store.close()
     const steps = plan.map((step) => step.detail).join('; ')
     assert.match(steps, /SEARCH p USING INDEX \S+ \(endpoint=\? AND id=\?\)/)

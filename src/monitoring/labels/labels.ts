@@ -4,6 +4,7 @@ import { faultPoint } from '../../store/fault.ts'
 import { lockMonitor } from '../context/context.ts'
 import type { KnownLabel, MonitoringDeps } from '../context/context.ts'
 import { touchDays } from './scored.ts'
+import { eventTimes } from '../../serving/records/queries.ts'
 
 /** A label as it was delivered. `at` is when it became known, RFC 3339; now where it is absent. */
 export interface GivenLabel {
@@ -145,19 +146,10 @@ async function sort(t: Tx, { endpoint, part }: Delivery): Promise<Sorted> {
 async function predictionsAmong(t: Tx, endpoint: string, ids: readonly string[]): Promise<Map<string, number>> {
   const known = new Map<string, number>()
   for (const part of parts(ids)) {
-    const rows = await t.all<{ id: string; event_time: number }>(predictionsSql(part.length), [...part, endpoint])
+    const rows = await eventTimes(t, endpoint, part)
     for (const row of rows) known.set(row.id, row.event_time)
   }
   return known
-}
-
-/**
- * Finds `n` predictions of an endpoint: takes the ids, then the endpoint. Each id is looked up by itself: asked with IN, SQLite reads the
- * whole index of the endpoint by time, because that index alone has both columns.
- */
-export function predictionsSql(n: number): string {
-  const ids = Array.from({ length: n }, () => '(?)').join(',')
-  return `SELECT p.id, p.event_time FROM (VALUES ${ids}) AS w CROSS JOIN predictions p WHERE p.id = w.column1 AND p.endpoint = ?`
 }
 
 async function insertLabels(

@@ -1,6 +1,9 @@
 /** Answered predictions with their scores and labels, kept in memory by day of event time: only days that changed are read again. */
 import { DAY_MS } from '../../contract/ids.ts'
-import type { Db, Reader, SqlValue, Tx } from '../../store/db.ts'
+import type { Db, Reader, Tx } from '../../store/db.ts'
+import { answeringVersions, scoredSql } from '../../serving/records/queries.ts'
+import { joined, raw, searchAll, sql } from '../../store/sql/sql.ts'
+import type { Sql } from '../../store/sql/sql.ts'
 
 /** A prediction that was answered, with its label where it is known. */
 export interface ScoredRow {
@@ -131,17 +134,17 @@ interface Packed {
 /** One row a day and version, its columns as JSON: a tenth of the work of a row a prediction. */
 async function readDays(db: Db, query: ScoredQuery, span: readonly DayRow[]): Promise<Map<number, Day>> {
   const [first, last] = [span[0]?.day ?? 0, span.at(-1)?.day ?? 0]
-  const list = (what: string): string =>
-    db.kind === 'sqlite' ? `json_group_array(${what})` : `CAST(json_agg(${what}) AS TEXT)`
+  const list = (what: Sql): Sql =>
+    db.kind === 'sqlite' ? sql`json_group_array(${what})` : sql`CAST(json_agg(${what}) AS TEXT)`
   const slice = await sliceOf(db, query)
-  const packed = await db.search<Packed>({
-    sql: `SELECT p.event_time / ${DAY_MS} AS day, p.version, ${list('p.event_time')} AS times, ${list('p.score')} AS scores,
-        ${list('l.label')} AS labels, ${slice === undefined ? "'[]'" : list(slice.sql)} AS slices
-      FROM predictions p LEFT JOIN labels l ON l.endpoint = p.endpoint AND l.prediction_id = p.id
-      WHERE p.endpoint = ? AND p.event_time >= ? AND p.event_time < ? AND p.score IS NOT NULL AND p.status < 400
-      GROUP BY p.event_time / ${DAY_MS}, p.version`,
-    parameters: [...(slice?.params ?? []), query.endpoint, first * DAY_MS, (last + 1) * DAY_MS],
-  })
+  const rows = scoredSql({ endpoint: query.endpoint, from: first * DAY_MS, until: (last + 1) * DAY_MS })
+  const packed = await searchAll<Packed>(
+    db,
+    sql`SELECT p.event_time / ${raw(String(DAY_MS))} AS day, p.version, ${list(raw('p.event_time'))} AS times, ${list(raw('p.score'))} AS scores,
+        ${list(raw('l.label'))} AS labels, ${slice === undefined ? raw("'[]'") : list(slice)} AS slices
+      FROM (${rows}) p LEFT JOIN labels l ON l.endpoint = p.endpoint AND l.prediction_id = p.id
+      GROUP BY p.event_time / ${raw(String(DAY_MS))}, p.version`,
+  )
   const seqs = new Map(span.map(({ day, seq }) => [day, seq]))
   const days = new Map<number, { seq: number; rows: ScoredRow[] }>(span.map(({ day, seq }) => [day, { seq, rows: [] }]))
   for (const one of packed) if (seqs.has(one.day)) days.get(one.day)?.rows.push(...unpack(one))
@@ -167,24 +170,17 @@ function textOf(value: unknown): string {
 }
 
 /** The place of an input differs by version. */
-async function sliceOf(db: Db, query: ScoredQuery): Promise<{ sql: string; params: SqlValue[] } | undefined> {
+async function sliceOf(db: Db, query: ScoredQuery): Promise<Sql | undefined> {
   const { slice, endpoint } = query
   if (slice === undefined) return undefined
-  const versions = await db.all<{ version: string }>('SELECT DISTINCT version FROM predictions WHERE endpoint = ?', [
-    endpoint,
-  ])
-  const cases: string[] = []
-  const params: SqlValue[] = []
-  for (const { version } of versions) {
+  const versions = await answeringVersions(db, endpoint)
+  const cases: Sql[] = []
+  for (const version of versions) {
     const place = (await slice.names(version)).indexOf(slice.name)
     if (place === -1) continue
     // a number of our own, not of the caller
-    cases.push(
-      `WHEN ? THEN ${db.kind === 'sqlite' ? `json_extract(p.inputs, '$[${place}]')` : `p.inputs::json -> ${place}`}`,
-    )
-    params.push(version)
+    const value = raw(db.kind === 'sqlite' ? `json_extract(p.inputs, '$[${place}]')` : `p.inputs::json -> ${place}`)
+    cases.push(sql`WHEN ${version} THEN ${value}`)
   }
-  return cases.length === 0
-    ? { sql: 'CAST(NULL AS TEXT)', params: [] }
-    : { sql: `CASE p.version ${cases.join(' ')} END`, params }
+  return cases.length === 0 ? raw('CAST(NULL AS TEXT)') : sql`CASE p.version ${joined(cases, ' ')} END`
 }

@@ -9,6 +9,7 @@ import { readReference } from './reference.ts'
 import { lockMonitor } from '../context/context.ts'
 import type { MonitoringDeps, MonitorRow } from '../context/context.ts'
 import { touchDays } from '../labels/scored.ts'
+import { answersAfter } from '../../serving/records/queries.ts'
 
 /** The name under which the score is a feature of its own. */
 export const SCORE = 'score'
@@ -126,14 +127,6 @@ async function addHourRow(t: Tx, { endpoint, hour, n, first, seq, delta }: HourR
   )
 }
 
-interface StoredPrediction {
-  readonly id: string
-  readonly event_time: number
-  readonly version: string
-  readonly inputs: string
-  readonly score: number | null
-}
-
 /**
  * Takes up another reference: profiles of the last month are counted anew from the logged rows, in the shape of the new reference.
  * Runs in one transaction, so that no row is counted twice or left out.
@@ -168,11 +161,7 @@ async function recount(
   const profiles = new Map<number, Profile>()
   let [time, id] = [from, '']
   for (let read = 0; read < MOST_ROWS; read += PAGE) {
-    const page = await t.all<StoredPrediction>(
-      `SELECT id, event_time, version, inputs, score FROM predictions
-       WHERE endpoint = ? AND status < 400 AND (event_time > ? OR (event_time = ? AND id > ?)) ORDER BY event_time, id LIMIT ?`,
-      [endpoint, time, time, id, PAGE],
-    )
+    const page = await answersAfter(t, { endpoint, time, id, limit: PAGE })
     for (const [hour, part] of Map.groupBy(page, (row) => Math.floor(row.event_time / HOUR_MS))) {
       const mine = part.map((row) => ({ ver: row.version, x: JSON.parse(row.inputs) as unknown[], s: row.score }))
       const delta = await profileOf(deps, t, { endpoint, spec, rows: mine })

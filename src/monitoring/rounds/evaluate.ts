@@ -5,7 +5,6 @@ import { confirmed } from '../../stats/calibrate.ts'
 import type { Finding } from '../../stats/calibrate.ts'
 import type { RecentValues } from '../../stats/explain.ts'
 import { measure } from '../../stats/window.ts'
-import type { SqlValue } from '../../store/db.ts'
 import { judgeAttribution } from '../checks/attribution.ts'
 import type { AttributionLook } from '../checks/attribution.ts'
 import { applyAttribution } from './attribution-incident.ts'
@@ -22,6 +21,7 @@ import { learnReference, referenceId } from '../profiles/reference.ts'
 import { lockMonitor, monitorOf, requireEndpoint, settingsOf } from '../context/context.ts'
 import type { HouseEvent, MonitoringDeps, MonitorRow, Reference } from '../context/context.ts'
 import { importanceOf } from '../checks/severity.ts'
+import { newestInputs } from '../../serving/records/queries.ts'
 
 /** What one evaluation leaves for the next. */
 interface RunState {
@@ -195,11 +195,12 @@ const MOST_VALUES = 3000
 
 /** Raw values of the newest three hours. */
 async function recentValues(deps: MonitoringDeps, endpoint: string, hour: number): Promise<RecentValues> {
-  const rows = await deps.db.all<{ event_time: number; version: string; inputs: string }>(
-    `SELECT event_time, version, inputs FROM predictions WHERE endpoint = ? AND event_time >= ? AND event_time < ? AND status < 400
-     ORDER BY event_time DESC, id DESC LIMIT ?`,
-    [endpoint, (hour - 2) * HOUR_MS, (hour + 1) * HOUR_MS, MOST_VALUES] satisfies SqlValue[],
-  )
+  const rows = await newestInputs(deps.db, {
+    endpoint,
+    from: (hour - 2) * HOUR_MS,
+    until: (hour + 1) * HOUR_MS,
+    limit: MOST_VALUES,
+  })
   const names = new Map<string, readonly string[]>()
   for (const version of new Set(rows.map((row) => row.version)))
     names.set(version, await deps.inputNames(deps.db, endpoint, version))

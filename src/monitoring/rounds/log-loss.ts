@@ -4,6 +4,7 @@ import { currentIncident, newIncident, note, writeIncident } from '../incidents/
 import type { IncidentDetail, IncidentRow } from '../incidents/rows.ts'
 import { lockMonitor } from '../context/context.ts'
 import type { LogLoss, MonitoringDeps } from '../context/context.ts'
+import { endpointRow } from '../../serving/context/rows.ts'
 
 /** Time without a further loss after which the incident is resolved, ms. */
 const CLEAR_MS = 10 * 60_000
@@ -45,7 +46,7 @@ function endpointsSince(loss: LogLoss, before: ReadonlyMap<string, number> | und
 async function tellLoss(deps: MonitoringDeps, endpoint: string, loss: LogLoss): Promise<void> {
   const now = deps.clock()
   const told = await deps.db.tx(async (t) => {
-    if ((await t.get('SELECT 1 AS one FROM endpoints WHERE name = ?', [endpoint])) === undefined) return undefined
+    if ((await endpointRow(t, endpoint)) === undefined) return undefined
     await lockMonitor(t, endpoint)
     const known = await currentIncident(t, endpoint, 'serving', now - 30 * DAY_MS)
     const { lost, records, noted } = evidenceOf(known)

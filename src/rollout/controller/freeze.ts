@@ -9,6 +9,8 @@ import { nextFire } from '../../jobs/cron.ts'
 import type { Reader } from '../../store/db.ts'
 import type { RolloutDeps, RolloutRow } from '../context/context.ts'
 import { planOf } from '../context/context.ts'
+import { endpointNamesSql, endpointRow } from '../../serving/context/rows.ts'
+import { fetchAll, sql } from '../../store/sql/sql.ts'
 
 interface FreezeRow {
   readonly endpoint: string
@@ -78,12 +80,12 @@ interface Newest {
 
 /** The endpoints that the caller sees and on which nothing may go forward now, by name. */
 export async function listFrozen(reader: Reader, who: Principal, now: number): Promise<Frozen[]> {
-  const rows = await reader.all<Newest>(
-    `SELECT e.name, r.plan, f.reason, f.until, f.created_by FROM endpoints e
+  const rows = await fetchAll<Newest>(
+    reader,
+    sql`SELECT e.name, r.plan, f.reason, f.until, f.created_by FROM (${endpointNamesSql(who.project)}) e
        LEFT JOIN rollouts r ON r.id = (SELECT MAX(id) FROM rollouts WHERE endpoint = e.name)
-       LEFT JOIN rollout_freezes f ON f.endpoint = e.name AND (f.until IS NULL OR f.until > ?)
-      ${who.project === null ? '' : 'WHERE e.project = ?'} ORDER BY e.name`,
-    who.project === null ? [now] : [now, who.project],
+       LEFT JOIN rollout_freezes f ON f.endpoint = e.name AND (f.until IS NULL OR f.until > ${now})
+      ORDER BY e.name`,
   )
   return rows.flatMap(({ name, plan, reason, until, created_by: by }): Frozen[] => {
     if (reason !== null) return [{ endpoint: name, reason, until: until === null ? null : toTime(until), by }]
@@ -120,7 +122,7 @@ export async function thaw(deps: RolloutDeps, who: Principal, endpoint: string):
   await deps.db.tx(async (t) => {
     const gone = await t.run('DELETE FROM rollout_freezes WHERE endpoint = ?', [endpoint])
     if (gone === 0) {
-      if ((await t.get('SELECT name FROM endpoints WHERE name = ?', [endpoint])) !== undefined) return
+      if ((await endpointRow(t, endpoint)) !== undefined) return
       throw problem('not_found', { what: 'endpoint', id: endpoint })
     }
     await deps.audit.record(t, who, { verb: 'deploy', resource: 'endpoints', id: endpoint, detail: { action: 'thaw' } })

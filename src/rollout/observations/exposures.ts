@@ -2,23 +2,10 @@
 import type { Exposure } from '../../contract/rollout.ts'
 import { toTime } from '../../contract/fields.ts'
 import { problem } from '../../contract/errors.ts'
+import { arrivals } from '../../serving/records/queries.ts'
 import type { Reader } from '../../store/db.ts'
 import { requireRollout } from '../context/context.ts'
 import { armOf } from './values.ts'
-
-interface Row {
-  readonly id: string
-  readonly version: string
-  readonly role: 'stable' | 'canary' | 'shadow'
-  readonly at: number
-  readonly route_key: string | null
-  readonly fallback: number
-}
-
-/** Begins at the page's own time, so that the index by arrival is read from there on and not from the beginning of the rollout. */
-export const EXPOSED = `SELECT id, version, role, at, route_key, fallback FROM predictions
-  WHERE endpoint = ? AND at >= ? AND at <= ? AND version IN (?, ?) AND (at > ? OR id > ?)
-  ORDER BY at, id LIMIT ?`
 
 /**
  * A page of predictions that either side answered since callers met the candidate and until the rollout's end, oldest first. Throws
@@ -34,8 +21,15 @@ export async function exposures(
   if (rollout.canary_at === null) return { items: [] }
   const from = Math.max(rollout.canary_at, at)
   const until = rollout.finished_at ?? Number.MAX_SAFE_INTEGER
-  const versions = [rollout.version, rollout.stable_version ?? '']
-  const rows = await reader.all<Row>(EXPOSED, [rollout.endpoint, from, until, ...versions, at, after, page.limit + 1])
+  const versions = [rollout.version, rollout.stable_version ?? ''] as const
+  const rows = await arrivals(reader, {
+    endpoint: rollout.endpoint,
+    from,
+    until,
+    versions,
+    after: [at, after],
+    limit: page.limit + 1,
+  })
   const shown = rows.slice(0, page.limit)
   const last = shown.at(-1)
   const items = shown.flatMap((row): Exposure[] => {

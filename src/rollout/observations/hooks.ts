@@ -9,6 +9,7 @@ import type { RolloutDeps, RolloutRow } from '../context/context.ts'
 import { take } from './observations.ts'
 import { unitsOf } from './units.ts'
 import { armOf, waitingValues } from './values.ts'
+import { answersById } from '../../serving/records/queries.ts'
 
 /** The parts of an ingested prediction that matter here; `x` is the row in the order of the version's inputs. */
 export interface SeenPrediction {
@@ -173,10 +174,7 @@ function rolesOf({ state, version, stable_version }: RolloutRow): {
 /** Rows of the version that answers for these ids, with the names of its inputs. */
 async function answeredRows(deps: RolloutDeps, t: Tx, rollout: RolloutRow, ids: readonly string[]) {
   const { answers } = rolesOf(rollout)
-  const rows = await t.all<{ id: string; score: number | null; inputs: string }>(
-    `SELECT id, score, inputs FROM predictions WHERE endpoint = ? AND version = ? AND id IN (${ids.map(() => '?').join(',')})`,
-    [rollout.endpoint, answers, ...ids],
-  )
+  const rows = await answersById(t, { endpoint: rollout.endpoint, version: answers }, ids)
   const names = await deps.inputNames(t, rollout.endpoint, answers)
   return { rows: new Map(rows.map((row) => [row.id, row])), names }
 }

@@ -6,6 +6,7 @@ import type { Observation } from '../evidence/evidence.ts'
 import { observing, planOf } from '../context/context.ts'
 import type { RolloutDeps, RolloutRow } from '../context/context.ts'
 import { take } from './observations.ts'
+import { arrivalOf } from '../../serving/records/queries.ts'
 
 /** A prediction as far as it tells whose the value is. */
 export interface Exposed {
@@ -89,13 +90,7 @@ function versionOf(row: RolloutRow, version: string, unit: string): Known {
 }
 
 async function exposedIn(t: Tx, row: RolloutRow, id: string): Promise<Known | undefined> {
-  const seen = await t.get<{
-    version: string
-    role: Exposed['role']
-    at: number
-    route_key: string | null
-    fallback: number
-  }>('SELECT version, role, at, route_key, fallback FROM predictions WHERE endpoint = ? AND id = ?', [row.endpoint, id])
+  const seen = await arrivalOf(t, row.endpoint, id)
   if (seen === undefined) return undefined
   const arm = armOf(row, { ver: seen.version, role: seen.role, at: seen.at, fb: seen.fallback === 1 })
   return { arm, unit: seen.route_key ?? id }

@@ -3,6 +3,8 @@ import { problem } from '../../contract/errors.ts'
 import type { Reader } from '../../store/db.ts'
 import type { BackendRoute, BreakerRoute, Role3 } from '../../gateway/table.ts'
 import type { InputField } from '../../scoring/fields.ts'
+import { fetchAll, raw, sql } from '../../store/sql/sql.ts'
+import type { Sql } from '../../store/sql/sql.ts'
 
 /** An endpoint. Times are ms. */
 export interface EndpointRow {
@@ -58,6 +60,38 @@ export async function requireEndpoint(reader: Reader, name: string): Promise<End
   const row = await endpointRow(reader, name)
   if (row === undefined) throw problem('not_found', { what: 'endpoint', id: name })
   return row
+}
+
+/** Every endpoint, by name. */
+export function endpointRows(reader: Reader): Promise<EndpointRow[]> {
+  return reader.all<EndpointRow>('SELECT * FROM endpoints ORDER BY name')
+}
+
+/** A query to read from: the `name` of each endpoint of a project; null = of all. */
+export function endpointNamesSql(project: string | null): Sql {
+  return project === null
+    ? raw('SELECT name FROM endpoints')
+    : sql`SELECT name FROM endpoints WHERE project = ${project}`
+}
+
+/** A query to read from: the `name` of each endpoint that serves a model. */
+export function endpointsOfModelSql(model: string): Sql {
+  return sql`SELECT name FROM endpoints WHERE model = ${model}`
+}
+
+/** Names of the endpoints of a project, sorted; null = of all. */
+export async function endpointNames(reader: Reader, project: string | null): Promise<string[]> {
+  const rows = await fetchAll<{ name: string }>(reader, sql`${endpointNamesSql(project)} ORDER BY name`)
+  return rows.map((row) => row.name)
+}
+
+/** Names of a version's inputs in the order of the logged rows; empty for a version that the endpoint has never had. */
+export async function inputNames(reader: Reader, endpoint: string, version: string): Promise<readonly string[]> {
+  const row = await reader.get<{ inputs: string }>(
+    'SELECT inputs FROM endpoint_versions WHERE endpoint = ? AND version = ?',
+    [endpoint, version],
+  )
+  return row === undefined ? [] : (JSON.parse(row.inputs) as InputField[]).map((input) => input.name)
 }
 
 /** Variants of an endpoint: stable first, then canary, then shadows. */

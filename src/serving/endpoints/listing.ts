@@ -5,7 +5,7 @@ import type { Endpoint } from '../../contract/serving.ts'
 import type { Db } from '../../store/db.ts'
 import { currentEpoch } from '../context/epoch.ts'
 import type { EndpointRow } from '../context/rows.ts'
-import { requireEndpoint, variantsOf, versionsOf } from '../context/rows.ts'
+import { endpointRows, requireEndpoint, variantsOf, versionsOf } from '../context/rows.ts'
 import type { GatewayStats } from '../fleet/admin-client.ts'
 import { figuresOf } from '../records/figures.ts'
 
@@ -23,7 +23,7 @@ export interface ListingDeps {
 export async function listEndpoints(deps: ListingDeps, project?: string): Promise<EndpointView[]> {
   const rows =
     project === undefined
-      ? await deps.db.all<EndpointRow>('SELECT * FROM endpoints ORDER BY name')
+      ? await endpointRows(deps.db)
       : await deps.db.all<EndpointRow>('SELECT * FROM endpoints WHERE project = ? ORDER BY name', [project])
   return Promise.all(rows.map((row) => endpointView(deps, row)))
 }

@@ -6,7 +6,7 @@ import type { LoadFailure } from '../../gateway/loader.ts'
 import type { EndpointLimits } from '../context/limits.ts'
 import { readLimits } from '../context/limits.ts'
 import type { EndpointRow, EndpointVersion, VariantRow, WantedVariant } from '../context/rows.ts'
-import { variantsOf, versionsOf } from '../context/rows.ts'
+import { endpointRows, variantsOf, versionsOf } from '../context/rows.ts'
 import { currentEpoch } from '../context/epoch.ts'
 import type { GatewayFile } from '../../gateway/run-files.ts'
 import type { BreakerRoute, EndpointRoute, RoutingTable, TokenRoute, VariantRoute } from '../../gateway/table.ts'
@@ -24,7 +24,7 @@ export async function buildTable(
   deps: RoutingDeps,
   instead?: { readonly endpoint: string; readonly variants: readonly WantedVariant[] },
 ): Promise<RoutingTable> {
-  const rows = await deps.db.all<EndpointRow>('SELECT * FROM endpoints ORDER BY name')
+  const rows = await endpointRows(deps.db)
   const endpoints: EndpointRoute[] = []
   for (const row of rows) {
     const known = await variantsOf(deps.db, row.name)
