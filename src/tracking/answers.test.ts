@@ -1,20 +1,12 @@
 /** What MLflow's own server answers to odd requests, code and text: the tracking room answers the same. */
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
-import { pino } from 'pino'
-import { auditLog } from '../auth/audit.ts'
-import { authenticator } from '../auth/authenticate.ts'
-import { SYSTEM, tokens } from '../auth/tokens.ts'
-import { makeIds } from '../contract/ids.ts'
-import { startServer } from '../http/server.ts'
-import type { RunningServer } from '../http/server.ts'
-import { openTemporaryStore } from '../store/open.ts'
+import { serveRoutes } from '../../test/routes.ts'
+import type { ServedRoutes } from '../../test/routes.ts'
 import { trackingRoutes } from './routes.ts'
 import { evaluationRoutes } from '../evaluation/routes.ts'
 import { llmRoutes } from '../llm/routes.ts'
 import { traceRoutes } from '../traces/routes.ts'
-import type { Tracking } from './context/context.ts'
 
 /** What is shown of an answer: its status, and its message or what it holds. */
 interface Answer {
@@ -23,38 +15,27 @@ interface Answer {
 }
 
 describe('answers to odd MLflow requests', () => {
-  let store: Awaited<ReturnType<typeof openTemporaryStore>>
-  let server: RunningServer
-  let token: string
+  let served: ServedRoutes
   let experiment: string
   let run: string
 
   before(async () => {
-    store = await openTemporaryStore()
-    const audit = auditLog(Date.now)
-    const access = tokens({ db: store.db, clock: Date.now, ids: makeIds(Date.now, randomBytes), audit })
-    token = (await access.create(SYSTEM, { name: 'admin', role: 'admin' })).token
-    const room: Tracking = { ...store, clock: Date.now, random: randomBytes, record: audit.record }
-    server = await startServer({
-      routes: [trackingRoutes, traceRoutes, evaluationRoutes, llmRoutes].flatMap((routesOf) => routesOf(room)),
-      authenticate: authenticator(access, false),
-      host: '127.0.0.1',
-      port: 0,
-      logger: pino({ level: 'silent' }),
-    })
+    served = await serveRoutes(['admin'], (room) =>
+      [trackingRoutes, traceRoutes, evaluationRoutes, llmRoutes].flatMap((routesOf) => routesOf(room)),
+    )
     experiment = String((await send('experiments/create', { name: 'odd' })).body['experiment_id'])
     const made = (await send('runs/create', { experiment_id: experiment })).body['run']
     run = (made as { info: { run_id: string } }).info.run_id
   })
-  after(async () => {
-    await server.stop()
-    await store.close()
-  })
+  after(() => served.stop())
 
   async function send(path: string, body?: unknown, type = 'application/json'): Promise<Answer> {
-    const reply = await fetch(`${server.url}/api/2.0/mlflow/${path}`, {
+    const reply = await fetch(`${served.server.url}/api/2.0/mlflow/${path}`, {
       method: body === undefined ? 'GET' : 'POST',
-      headers: { authorization: `Bearer ${token}`, ...(body !== undefined && { 'content-type': type }) },
+      headers: {
+        authorization: `Bearer ${served.tokenOf('admin')}`,
+        ...(body !== undefined && { 'content-type': type }),
+      },
       ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     })
     return { status: reply.status, body: (await reply.json()) as Record<string, unknown> }

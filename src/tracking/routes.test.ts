@@ -2,20 +2,14 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
-import { pino } from 'pino'
-import { auditLog } from '../auth/audit.ts'
-import { authenticator } from '../auth/authenticate.ts'
-import { SYSTEM, tokens } from '../auth/tokens.ts'
-import { makeIds } from '../contract/ids.ts'
-import { startServer } from '../http/server.ts'
+import { serveRoutes } from '../../test/routes.ts'
+import type { ServedRoutes } from '../../test/routes.ts'
 import type { RunningServer } from '../http/server.ts'
-import { openTemporaryStore } from '../store/open.ts'
 import { byteRange } from './artifacts/artifact-routes.ts'
 import { trackingRoutes } from './routes.ts'
 import { evaluationRoutes } from '../evaluation/routes.ts'
 import { llmRoutes } from '../llm/routes.ts'
 import { traceRoutes } from '../traces/routes.ts'
-import type { Tracking } from './context/context.ts'
 
 interface Answer {
   readonly status: number
@@ -26,30 +20,16 @@ interface Answer {
 }
 
 describe('tracking over HTTP', () => {
-  let store: Awaited<ReturnType<typeof openTemporaryStore>>
+  let served: ServedRoutes
   let server: RunningServer
-  const keys = new Map<string, string>()
 
   before(async () => {
-    store = await openTemporaryStore()
-    const audit = auditLog(Date.now)
-    const access = tokens({ db: store.db, clock: Date.now, ids: makeIds(Date.now, randomBytes), audit })
-    for (const role of ['admin', 'viewer', 'service'] as const) {
-      keys.set(role, (await access.create(SYSTEM, { name: role, role })).token)
-    }
-    const room: Tracking = { ...store, clock: Date.now, random: randomBytes, record: audit.record }
-    server = await startServer({
-      routes: [trackingRoutes, traceRoutes, evaluationRoutes, llmRoutes].flatMap((routesOf) => routesOf(room)),
-      authenticate: authenticator(access, false),
-      host: '127.0.0.1',
-      port: 0,
-      logger: pino({ level: 'silent' }),
-    })
+    served = await serveRoutes(['admin', 'viewer', 'service'], (room) =>
+      [trackingRoutes, traceRoutes, evaluationRoutes, llmRoutes].flatMap((routesOf) => routesOf(room)),
+    )
+    server = served.server
   })
-  after(async () => {
-    await server.stop()
-    await store.close()
-  })
+  after(() => served.stop())
 
   async function send(
     method: string,
@@ -61,7 +41,7 @@ describe('tracking over HTTP', () => {
     const reply = await fetch(server.url + path, {
       method,
       headers: {
-        authorization: `Bearer ${keys.get('admin')}`,
+        authorization: `Bearer ${served.tokenOf('admin')}`,
         ...(body !== undefined && !streamed && { 'content-type': 'application/json' }),
         ...headers,
       },
@@ -87,17 +67,17 @@ describe('tracking over HTTP', () => {
     const nobody = await send('POST', '/api/2.0/mlflow/runs/create', {}, { authorization: '' })
     assert.equal(nobody.status, 401)
     assert.equal(nobody.json()['error_code'], 'UNAUTHENTICATED')
-    for (const role of ['viewer', 'service']) {
+    for (const role of ['viewer', 'service'] as const) {
       const refused = await send(
         'POST',
         '/api/2.0/mlflow/runs/create',
         {},
-        { authorization: `Bearer ${keys.get(role)}` },
+        { authorization: `Bearer ${served.tokenOf(role)}` },
       )
       assert.equal(refused.status, 403)
       assert.equal(refused.json()['error_code'], 'PERMISSION_DENIED')
     }
-    const basic = Buffer.from(`anyone:${keys.get('viewer')}`).toString('base64')
+    const basic = Buffer.from(`anyone:${served.tokenOf('viewer')}`).toString('base64')
     assert.equal(
       (
         await send('GET', '/api/2.0/mlflow/experiments/get?experiment_id=0', undefined, {
@@ -194,7 +174,7 @@ describe('tracking over HTTP', () => {
     assert.equal(twice.status, 200)
     const reply = await fetch(`${server.url}/api/2.0/mlflow/runs/create`, {
       method: 'POST',
-      headers: { authorization: `Bearer ${keys.get('admin')}`, 'content-type': 'application/json' },
+      headers: { authorization: `Bearer ${served.tokenOf('admin')}`, 'content-type': 'application/json' },
       body: JSON.stringify(JSON.stringify({ experiment_id: 0 })),
     })
     const { run } = (await reply.json()) as { run: { info: { run_id: string } } }
@@ -300,7 +280,9 @@ describe('tracking over HTTP', () => {
       const run_id = await newRun()
       const address = `${proxy}/artifacts/0/${run_id}/artifacts/big.bin`
       await send('PUT', address, content)
-      const reply = await fetch(server.url + address, { headers: { authorization: `Bearer ${keys.get('admin')}` } })
+      const reply = await fetch(server.url + address, {
+        headers: { authorization: `Bearer ${served.tokenOf('admin')}` },
+      })
       assert.ok(Buffer.from(await reply.arrayBuffer()).equals(content))
       const empty = await file('empty', '')
       assert.equal((await send('GET', `${proxy}/artifacts/${empty.path}`)).headers.get('content-length'), '0')

@@ -1,23 +1,17 @@
 /** The registry over HTTP: MLflow's shapes, statuses and texts, the native API beside it, and who may do what. */
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { pino } from 'pino'
-import { auditLog } from '../../auth/audit.ts'
-import { authenticator } from '../../auth/authenticate.ts'
-import { SYSTEM, tokens } from '../../auth/tokens.ts'
-import { makeIds } from '../../contract/ids.ts'
-import { startServer } from '../../http/server.ts'
+import { serveRoutes } from '../../../test/routes.ts'
+import type { ServedRoutes } from '../../../test/routes.ts'
+import type { Role } from '../../contract/access.ts'
 import type { RunningServer } from '../../http/server.ts'
-import { openTemporaryStore } from '../../store/open.ts'
 import { findLink } from '../../tracking/artifacts/links.ts'
 import { loggedModel, root, runWithModel, wanted } from '../bench.cases.ts'
 import type { Bench } from '../bench.cases.ts'
 import { registerVersion } from '../versions/register.ts'
 import { registryRoutes } from '../routes.ts'
 import { registryWireRoutes } from './wire-routes.ts'
-import type { Tracking } from '../../tracking/context/context.ts'
 import type { Registry } from '../context/context.ts'
 
 interface Answer {
@@ -27,41 +21,25 @@ interface Answer {
 }
 
 describe('registry over HTTP', () => {
-  let store: Awaited<ReturnType<typeof openTemporaryStore>>
+  let served: ServedRoutes
   let server: RunningServer
   let bench: Bench
-  const keys = new Map<string, string>()
 
   before(async () => {
-    store = await openTemporaryStore()
-    const audit = auditLog(Date.now)
-    const ids = makeIds(Date.now, randomBytes)
-    const access = tokens({ db: store.db, clock: Date.now, ids, audit })
-    for (const role of ['admin', 'maintainer', 'contributor', 'viewer'] as const) {
-      keys.set(role, (await access.create(SYSTEM, { name: role, role })).token)
-    }
-    const tracking: Tracking = { ...store, clock: Date.now, random: randomBytes, record: audit.record }
-    const modelsDir = join(store.dataDir, 'models')
-    const room: Registry = { ...store, clock: Date.now, ids, audit, modelsDir }
-    bench = { room, tracking, wait: () => undefined }
-    server = await startServer({
-      routes: [...registryRoutes(room, []), ...registryWireRoutes(room, tracking)],
-      authenticate: authenticator(access, false),
-      host: '127.0.0.1',
-      port: 0,
-      logger: pino({ level: 'silent' }),
+    served = await serveRoutes(['admin', 'maintainer', 'contributor', 'viewer'], (deps) => {
+      const room: Registry = { ...deps, modelsDir: join(deps.dataDir, 'models') }
+      bench = { room, tracking: deps, wait: () => undefined }
+      return [...registryRoutes(room, []), ...registryWireRoutes(room, deps)]
     })
+    server = served.server
   })
-  after(async () => {
-    await server.stop()
-    await store.close()
-  })
+  after(() => served.stop())
 
-  async function send(method: string, path: string, body?: unknown, role = 'admin'): Promise<Answer> {
+  async function send(method: string, path: string, body?: unknown, role: Role = 'admin'): Promise<Answer> {
     const reply = await fetch(path.startsWith('http') ? path : server.url + path, {
       method,
       headers: {
-        authorization: `Bearer ${keys.get(role)}`,
+        authorization: `Bearer ${served.tokenOf(role)}`,
         ...(body !== undefined && { 'content-type': 'application/json' }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
@@ -70,9 +48,9 @@ describe('registry over HTTP', () => {
     const isJson = reply.headers.get('content-type')?.includes('json') === true
     return { status: reply.status, text, json: isJson ? (JSON.parse(text) as Record<string, unknown>) : {} }
   }
-  const rpc = (method: string, path: string, body: unknown, role?: string) =>
+  const rpc = (method: string, path: string, body: unknown, role?: Role) =>
     send(method, `/api/2.0/mlflow/${path}`, body, role)
-  const read = (path: string, role?: string) => send('GET', `/ajax-api/2.0/mlflow/${path}`, undefined, role)
+  const read = (path: string, role?: Role) => send('GET', `/ajax-api/2.0/mlflow/${path}`, undefined, role)
 
   it('answers in shapes of MLflow, leaving out what is empty', async () => {
     const made = await rpc('POST', 'registered-models/create', { name: 'iris', tags: [{ key: 'a', value: '1' }] })
@@ -192,7 +170,7 @@ describe('registry over HTTP', () => {
   })
 
   it('who may not promote moves only aliases that answer nobody', async () => {
-    const move = (alias: string, role: string) =>
+    const move = (alias: string, role: Role) =>
       rpc('POST', 'registered-models/alias', { name: 'iris', alias, version: '1' }, role)
     assert.equal((await move('production', 'contributor')).status, 403)
     assert.equal((await move('candidate', 'contributor')).status, 200)
