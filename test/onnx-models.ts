@@ -1,10 +1,9 @@
 /** ONNX models of the tests and the bench: made by python/tests/make_onnx.py once, cached by its text. */
 import { execFile } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { testEnv, testEnvFolder } from './python-env.ts'
+import { cachedFolder } from './cached-folder.ts'
+import { testEnv } from './python-env.ts'
 
 const PACKAGES = [
   'onnx==1.23.2',
@@ -20,17 +19,7 @@ const SCRIPT = join(import.meta.dirname, '../python/tests/make_onnx.py')
 /** The folder of the models, each as mlflow saves it, with expected.json beside them. */
 export async function onnxModels(): Promise<string> {
   const python = await testEnv(PACKAGES)
-  const hash = createHash('sha256').update(python).update(readFileSync(SCRIPT)).digest('hex').slice(0, 16)
-  const folder = join(testEnvFolder(), `onnx-${hash}`)
-  if (existsSync(folder)) return folder
-  const fresh = `${folder}.${process.pid}.new`
-  await promisify(execFile)(python, ['-B', SCRIPT, fresh], { timeout: 240_000, maxBuffer: 1e8 })
-  try {
-    renameSync(fresh, folder)
-  } catch (error) {
-    // Another process was quicker.
-    if (!existsSync(folder)) throw error
-    rmSync(fresh, { recursive: true, force: true })
-  }
-  return folder
+  const make = (fresh: string): Promise<unknown> =>
+    promisify(execFile)(python, ['-B', SCRIPT, fresh], { timeout: 240_000, maxBuffer: 1e8 })
+  return await cachedFolder({ name: 'onnx', python, scripts: [SCRIPT], make })
 }

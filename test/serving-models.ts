@@ -1,11 +1,11 @@
 /** The models of the serving tests: trained, saved by mlflow and lowered once, cached by the text of the scripts that make them. */
 import { execFile } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { VersionFiles } from '../src/serving/endpoints/preparation.ts'
-import { testEnv, testEnvFolder } from './python-env.ts'
+import { cachedFolder } from './cached-folder.ts'
+import { testEnv } from './python-env.ts'
 
 /** What the models need; an environment locked from these can run them. */
 export const PACKAGES = [
@@ -41,8 +41,9 @@ export interface ServingModels {
 /** Makes the models on first use; afterwards they are there at once. */
 export async function servingModels(): Promise<ServingModels> {
   const python = await testEnv(PACKAGES)
-  const folder = join(testEnvFolder(), `serving-${digest(python)}`)
-  if (!existsSync(folder)) await build(python, folder)
+  const scripts = [...globSync(join(FIXTURES, 'serving_*.py')), ...globSync(join(PYTHON_ROOT, 'slipway/lower/**/*.py'))]
+  const make = (fresh: string): Promise<void> => build(python, fresh)
+  const folder = await cachedFolder({ name: 'serving', python, scripts: scripts.sort(), make })
   const dir = (name: string): string => join(folder, name)
   return {
     python,
@@ -60,27 +61,12 @@ export async function servingModels(): Promise<ServingModels> {
   }
 }
 
-function digest(python: string): string {
-  const hash = createHash('sha256').update(python)
-  const scripts = [...globSync(join(FIXTURES, 'serving_*.py')), ...globSync(join(PYTHON_ROOT, 'slipway/lower/**/*.py'))]
-  for (const path of scripts.sort()) hash.update(readFileSync(path))
-  return hash.digest('hex').slice(0, 16)
-}
-
-async function build(python: string, folder: string): Promise<void> {
-  const fresh = `${folder}.${process.pid}.new`
+async function build(python: string, fresh: string): Promise<void> {
   const env = { ...process.env, PYTHONPATH: PYTHON_ROOT, OMP_NUM_THREADS: '1' }
   const options = { env, timeout: 300_000, maxBuffer: 1e8 }
   await run(python, ['-B', join(FIXTURES, 'serving_models.py'), fresh], options)
   for (const name of ['hgb', 'hgb2']) {
     mkdirSync(join(fresh, `${name}.native`), { recursive: true })
     await run(python, ['-B', '-m', 'slipway.lower', join(fresh, name), join(fresh, `${name}.native`)], options)
-  }
-  try {
-    renameSync(fresh, folder)
-  } catch (error) {
-    // Another test process was quicker.
-    if (!existsSync(folder)) throw error
-    rmSync(fresh, { recursive: true, force: true })
   }
 }

@@ -1,10 +1,10 @@
 /** The models of the serving oracle: trained and lowered once, cached by the text of the script that makes them. */
 import { execFile } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { existsSync, globSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { globSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { testEnv, testEnvFolder } from '../python-env.ts'
+import { cachedFolder } from '../cached-folder.ts'
+import { testEnv } from '../python-env.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 
@@ -29,18 +29,8 @@ export const ORACLE_PACKAGES = [
 export async function oracleModels(): Promise<string> {
   const python = await testEnv(ORACLE_PACKAGES)
   const script = join(ROOT, 'python/tests/make_oracles.py')
-  const hash = createHash('sha256').update(python).update(readFileSync(script))
-  for (const path of globSync(join(ROOT, 'python/slipway/lower/**/*.py')).sort()) hash.update(readFileSync(path))
-  const folder = join(testEnvFolder(), `oracle-${hash.digest('hex').slice(0, 16)}`)
-  if (existsSync(folder)) return folder
-  const fresh = `${folder}.${process.pid}.new`
-  await promisify(execFile)(python, ['-B', script, fresh], { timeout: 900_000, maxBuffer: 1e8 })
-  try {
-    renameSync(fresh, folder)
-  } catch (error) {
-    // Another test process was quicker.
-    if (!existsSync(folder)) throw error
-    rmSync(fresh, { recursive: true, force: true })
-  }
-  return folder
+  const scripts = [script, ...globSync(join(ROOT, 'python/slipway/lower/**/*.py')).sort()]
+  const make = (fresh: string): Promise<unknown> =>
+    promisify(execFile)(python, ['-B', script, fresh], { timeout: 900_000, maxBuffer: 1e8 })
+  return await cachedFolder({ name: 'oracle', python, scripts, make })
 }
