@@ -2,8 +2,8 @@
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import { asTable } from './table.ts'
-import type { RoutingTable } from './table.ts'
+import { asTable } from './table/table.ts'
+import type { RoutingTable } from './table/table.ts'
 import type { LoadFailure } from './loader.ts'
 
 export interface AdminDeps {

@@ -12,12 +12,12 @@ import { echoModel, serveModels } from '../../test/clients/gateway.ts'
 import { servingModels } from '../../test/serving-models.ts'
 import type { ServingModels } from '../../test/serving-models.ts'
 import { gatewayStats, pushTable } from '../serving/fleet/admin-client.ts'
-import { readInputs } from '../scoring/inputs.ts'
+import { readInputs } from '../scoring/model/inputs.ts'
 import { endpointRoute, openTable, writeTable } from './gateway.fixture.ts'
 import { gatewayFile, readJsonFile } from './run-files.ts'
 import type { GatewayFile } from './run-files.ts'
-import type { EndpointRoute, RoutingTable } from './table.ts'
-import type { InputField } from '../scoring/fields.ts'
+import type { EndpointRoute, RoutingTable } from './table/table.ts'
+import type { InputField } from '../scoring/rows/fields.ts'
 
 let models: ServingModels
 let inputs: readonly InputField[]

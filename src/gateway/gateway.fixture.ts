@@ -1,11 +1,11 @@
 /** A gateway in the test's own process that holds a given table, and the endpoints of such tables. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { InputField } from '../scoring/fields.ts'
+import type { InputField } from '../scoring/rows/fields.ts'
 import { startGateway } from './gateway.ts'
 import type { Gateway, GatewayOptions } from './gateway.ts'
-import { BREAKER } from './table.ts'
-import type { BackendRoute, EndpointRoute, RoutingTable } from './table.ts'
+import { BREAKER } from './table/table.ts'
+import type { BackendRoute, EndpointRoute, RoutingTable } from './table/table.ts'
 
 /** An endpoint whose version 1 answers all requests. */
 export function endpointRoute(

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { EndpointRoute, TokenRoute } from './table.ts'
-import { BREAKER } from './table.ts'
-import type { Backend, CallLimits, Scored } from '../scoring/backend.ts'
+import type { EndpointRoute, TokenRoute } from './table/table.ts'
+import { BREAKER } from './table/table.ts'
+import type { Backend, CallLimits, Scored } from '../scoring/rows/backend.ts'
 import { CachedBackend } from './traffic/cache.ts'
 import { Rates } from './traffic/rates.ts'
-import type { Value } from '../scoring/rows.ts'
+import type { Value } from '../scoring/rows/rows.ts'
 import { VariantStats } from './traffic/stats.ts'
 
 const route = (per_second: number, burst: number): EndpointRoute => ({

@@ -1,7 +1,7 @@
 /** Loads the models of a routing table and keeps them over swaps: a model is loaded once, and freed when no table needs it. */
-import type { RoutingTable, VariantRoute } from './table.ts'
-import { backendKey } from './table.ts'
-import type { Backend } from '../scoring/backend.ts'
+import type { RoutingTable, VariantRoute } from './table/table.ts'
+import { backendKey } from './table/table.ts'
+import type { Backend } from '../scoring/rows/backend.ts'
 
 /**
  * Starts a backend and resolves when it has answered a first time; with `wait` false it may resolve before, and calls wait.

@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test'
 import { nativeModel, serveModels } from '../../test/clients/gateway.ts'
 import type { ServedGateway, ServedModel } from '../../test/clients/gateway.ts'
 import { servingModels } from '../../test/serving-models.ts'
-import { readInputs } from '../scoring/inputs.ts'
+import { readInputs } from '../scoring/model/inputs.ts'
 
 const MODEL = `
 import numpy as np

@@ -2,7 +2,7 @@
 import type { Tokens } from '../auth/tokens.ts'
 import type { ServingSample } from '../cost/meters.ts'
 import { readJsonFile, runFiles } from '../gateway/run-files.ts'
-import type { RoutingTable } from '../gateway/table.ts'
+import type { RoutingTable } from '../gateway/table/table.ts'
 import type { Mounted } from '../http/mount.ts'
 import type { LineageSource } from '../registry/versions/lineage.ts'
 import type { Db, Reader } from '../store/db.ts'

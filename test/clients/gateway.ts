@@ -2,13 +2,13 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Backend, Scored } from '../../src/scoring/backend.ts'
+import type { Backend, Scored } from '../../src/scoring/rows/backend.ts'
 import { openBackend } from '../../src/gateway/backends/open.ts'
 import { endpointRoute, openTable, startTestGateway } from '../../src/gateway/gateway.fixture.ts'
 import type { GatewayOptions } from '../../src/gateway/gateway.ts'
 import { loadNative } from '../../src/scoring/native/load.ts'
-import type { BackendRoute, EndpointRoute } from '../../src/gateway/table.ts'
-import type { InputField, LimitsRoute } from '../../src/scoring/fields.ts'
+import type { BackendRoute, EndpointRoute } from '../../src/gateway/table/table.ts'
+import type { InputField, LimitsRoute } from '../../src/scoring/rows/fields.ts'
 
 export interface ServedModel {
   readonly name: string

@@ -26,16 +26,11 @@ src/cli | folders | src/cli/registry
 src/cli | folders | src/cli/tracking
 src/cli/demo | folders | src/cli/demo/acts
 # src/gateway
-src/gateway | folders | src/gateway/backends
-src/gateway | folders | src/gateway/grpc
-src/gateway | folders | src/gateway/http
-src/gateway | folders | src/gateway/protocols
-src/gateway | folders | src/gateway/traffic
-src/gateway/engine.ts | circle | in a circle
-src/gateway/explanations.ts | circle | in a circle
-src/gateway/http | folders | src/gateway/protocols
-src/gateway/http/exchange.ts | circle | in a circle
+src/gateway/engine | folders | src/gateway/protocols
+src/gateway/engine/engine.ts | circle | in a circle
+src/gateway/engine/explanations.ts | circle | in a circle
 src/gateway/protocols/columns.ts | circle | in a circle
+src/gateway/protocols/exchange.ts | circle | in a circle
 src/gateway/protocols/tensors.ts | circle | in a circle
 # src/monitoring
 src/monitoring/incidents/causes.ts | sentence | /^(9[5-9]|100) %/.test(one.text)
@@ -54,13 +49,8 @@ src/rollout/gates/decide.ts | sentence | gate.gate.startsWith('metric ')
 src/rollout/observations/hooks.ts | circle | in a circle
 src/rollout/observations/units.ts | circle | in a circle
 # src/scoring
-src/scoring | folders | src/scoring/native
-src/scoring | folders | src/scoring/onnx
-src/scoring/backend.ts | circle | in a circle
-src/scoring/native | folders | src/scoring/native/arithmetic
-src/scoring/native | folders | src/scoring/native/text
-src/scoring/native | folders | src/scoring/native/trees
-src/scoring/results.ts | circle | in a circle
+src/scoring/rows/backend.ts | circle | in a circle
+src/scoring/rows/results.ts | circle | in a circle
 # src/store
 src/store | folders | src/store/blobs
 src/store | folders | src/store/postgres

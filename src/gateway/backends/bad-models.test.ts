@@ -7,8 +7,8 @@ import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { servingModels } from '../../../test/serving-models.ts'
 import { isAlive } from '../run-files.ts'
-import type { InputField } from '../../scoring/fields.ts'
-import type { CallLimits, Scored } from '../../scoring/backend.ts'
+import type { InputField } from '../../scoring/rows/fields.ts'
+import type { CallLimits, Scored } from '../../scoring/rows/backend.ts'
 import { PythonBackend } from './python.ts'
 
 const MODEL = `

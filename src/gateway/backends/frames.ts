@@ -1,9 +1,9 @@
 /** Frames between gateway and scorer: length, id, op, codec, payload; rows as typed columns. The scorer's side is python/slipway/scorer/frames.py. */
-import type { InputField } from '../../scoring/fields.ts'
-import type { Scored } from '../../scoring/backend.ts'
-import { scoreOf } from '../../scoring/backend.ts'
-import { parseJson, toJson } from '../../scoring/json.ts'
-import type { Value } from '../../scoring/rows.ts'
+import type { InputField } from '../../scoring/rows/fields.ts'
+import type { Scored } from '../../scoring/rows/backend.ts'
+import { scoreOf } from '../../scoring/rows/backend.ts'
+import { parseJson, toJson } from '../../scoring/rows/json.ts'
+import type { Value } from '../../scoring/rows/rows.ts'
 
 export const OP = { HELLO: 1, LOAD: 2, PREDICT: 3, RESULT: 4, ERROR: 5, DRAIN: 6, STATS: 7 } as const
 export const CODEC = { ROWS: 0, JSON: 2 } as const

@@ -1,9 +1,9 @@
 /** Opens the backend that a variant names. */
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import type { VariantRoute } from '../table.ts'
-import { backendKey } from '../table.ts'
-import type { Backend } from '../../scoring/backend.ts'
+import type { VariantRoute } from '../table/table.ts'
+import { backendKey } from '../table/table.ts'
+import type { Backend } from '../../scoring/rows/backend.ts'
 import { NativeBackend } from '../../scoring/native/backend.ts'
 import { OnnxBackend } from '../../scoring/onnx/backend.ts'
 import { PythonBackend } from './python.ts'

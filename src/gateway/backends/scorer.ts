@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import type { Duplex } from 'node:stream'
-import type { InputField } from '../../scoring/fields.ts'
+import type { InputField } from '../../scoring/rows/fields.ts'
 import type { Frame } from './frames.ts'
 import { encodeFrame, FrameReader, jsonFrame, OP } from './frames.ts'
 

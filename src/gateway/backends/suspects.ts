@@ -1,6 +1,6 @@
 /** Remembers inputs with which a scorer died, so that the same input neither takes others down with it nor kills again and again. */
 import { createHash } from 'node:crypto'
-import { toJson } from '../../scoring/json.ts'
+import { toJson } from '../../scoring/rows/json.ts'
 import type { Call } from '../../scoring/queue/queue.ts'
 
 interface Suspect {

@@ -1,6 +1,6 @@
 /** OpenAPI of one endpoint, from the inputs of the version that answers. */
-import type { InputField } from '../../scoring/fields.ts'
-import type { LiveEndpoint } from '../live.ts'
+import type { InputField } from '../../scoring/rows/fields.ts'
+import type { LiveEndpoint } from '../traffic/live.ts'
 import { inputsOf } from '../protocols/oip.ts'
 import { DATATYPE } from '../protocols/tensors.ts'
 

@@ -1,7 +1,7 @@
 /** The gateway's paths, read by hand: what a method and a path mean. */
 import { problem } from '../../contract/errors.ts'
-import { JSON_TYPE } from './exchange.ts'
-import type { LiveEndpoint } from '../live.ts'
+import { JSON_TYPE } from '../protocols/exchange.ts'
+import type { LiveEndpoint } from '../traffic/live.ts'
 import { openApi } from './open-api.ts'
 import { kserveProtocol, kserveReady, vertexProtocol } from '../protocols/instances.ts'
 import { mlflowProtocol } from '../protocols/mlflow.ts'

@@ -1,7 +1,7 @@
 /** Writes replies: plain or compressed, and early ones to callers that are still sending. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { constants, deflate, gzip, zstdCompress } from 'node:zlib'
-import type { Reply } from './exchange.ts'
+import type { Reply } from '../protocols/exchange.ts'
 import { endStream } from './secure.ts'
 
 /** Replies from this size on are compressed for callers that take it, bytes: below, it costs more than it saves. */

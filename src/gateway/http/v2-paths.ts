@@ -1,6 +1,6 @@
 /** Paths below /v2: the Open Inference Protocol, and Triton's repository, configuration and statistics calls. */
 import { problem } from '../../contract/errors.ts'
-import type { LiveEndpoint } from '../live.ts'
+import type { LiveEndpoint } from '../traffic/live.ts'
 import type { Asked, PageTarget, Target } from './targets.ts'
 import { endpointOf, get, isReady, json, predictTarget } from './targets.ts'
 import { oipFailure, oipProtocol } from '../protocols/oip.ts'

@@ -1,11 +1,11 @@
 /** Turns columns and positional rows into rows by name, for the protocols that send them so. */
 import { problem } from '../../contract/errors.ts'
 import { csvRows } from '../../store/csv.ts'
-import type { InputField } from '../../scoring/fields.ts'
-import { MAX_ROWS } from '../http/exchange.ts'
-import { isRecord } from '../../scoring/json.ts'
-import type { Rows } from '../../scoring/rows.ts'
-import { columnRows, invalid, listRows, namedRows } from '../../scoring/rows.ts'
+import type { InputField } from '../../scoring/rows/fields.ts'
+import { MAX_ROWS } from './exchange.ts'
+import { isRecord } from '../../scoring/rows/json.ts'
+import type { Rows } from '../../scoring/rows/rows.ts'
+import { columnRows, invalid, listRows, namedRows } from '../../scoring/rows/rows.ts'
 
 /** Rows of columns of equal length. Throws `invalid_field` when lengths differ. */
 export function rowsOfColumns(field: string, columns: ReadonlyMap<string, ArrayLike<unknown>>): Rows {

@@ -1,10 +1,10 @@
 /** Pages of the Open Inference Protocol and of Triton beside infer: metadata, readiness, configuration, statistics, repository. */
-import type { Reply } from '../http/exchange.ts'
-import { JSON_TYPE } from '../http/exchange.ts'
-import type { AnswerShape } from '../../scoring/outputs.ts'
-import { isRecord, parseJson } from '../../scoring/json.ts'
-import type { LiveEndpoint, LiveTable, LiveVariant } from '../live.ts'
-import { invalid } from '../../scoring/rows.ts'
+import type { Reply } from './exchange.ts'
+import { JSON_TYPE } from './exchange.ts'
+import type { AnswerShape } from '../../scoring/rows/outputs.ts'
+import { isRecord, parseJson } from '../../scoring/rows/json.ts'
+import type { LiveEndpoint, LiveTable, LiveVariant } from '../traffic/live.ts'
+import { invalid } from '../../scoring/rows/rows.ts'
 import { inputsOf, OUTPUT } from './oip.ts'
 import { DATATYPE } from './tensors.ts'
 

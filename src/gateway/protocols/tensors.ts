@@ -1,11 +1,11 @@
 /** Tensors as the Open Inference Protocol knows them: datatypes, shapes, raw bytes, and how they become rows and come from answers. */
 import { isAscii, isUtf8 } from 'node:buffer'
-import type { InputField } from '../../scoring/fields.ts'
-import { MAX_ROWS } from '../http/exchange.ts'
-import { toJson } from '../../scoring/json.ts'
-import type { Results } from '../../scoring/results.ts'
-import type { Column, Rows } from '../../scoring/rows.ts'
-import { columnRows, invalid } from '../../scoring/rows.ts'
+import type { InputField } from '../../scoring/rows/fields.ts'
+import { MAX_ROWS } from './exchange.ts'
+import { toJson } from '../../scoring/rows/json.ts'
+import type { Results } from '../../scoring/rows/results.ts'
+import type { Column, Rows } from '../../scoring/rows/rows.ts'
+import { columnRows, invalid } from '../../scoring/rows/rows.ts'
 import { rowsOfColumns } from './columns.ts'
 
 /** A tensor whose data lies flat and row-major. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { bucket } from '../../stats/hash.ts'
 import { prng } from '../../stats/prng.ts'
-import { BREAKER } from '../table.ts'
+import { BREAKER } from '../table/table.ts'
 import { Breaker } from './breaker.ts'
 
 function feed(outcomes: readonly boolean[]): { at: number | null; breaker: Breaker } {

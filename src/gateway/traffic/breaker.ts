@@ -1,7 +1,7 @@
 /** The breaker of a canary: takes it to weight 0 in the gateway itself, on the request that decides, before any window closes. */
 import { changeTest } from '../../stats/change.ts'
 import type { ChangeTest } from '../../stats/change.ts'
-import type { BreakerRoute } from '../table.ts'
+import type { BreakerRoute } from '../table/table.ts'
 
 /**
  * Counts the outcomes of one canary's requests. It trips once, when there is enough evidence that the rate of failures is, or has

@@ -1,9 +1,9 @@
 /** Keeps answers of a version for a while: the same row with the same params is then not scored again. For endpoints that ask for it. */
-import type { AnswerShape } from '../../scoring/outputs.ts'
-import type { Backend, CallLimits, Explained, Scored } from '../../scoring/backend.ts'
-import { whyNotExplained } from '../../scoring/backend.ts'
-import { toJson } from '../../scoring/json.ts'
-import type { Value } from '../../scoring/rows.ts'
+import type { AnswerShape } from '../../scoring/rows/outputs.ts'
+import type { Backend, CallLimits, Explained, Scored } from '../../scoring/rows/backend.ts'
+import { whyNotExplained } from '../../scoring/rows/backend.ts'
+import { toJson } from '../../scoring/rows/json.ts'
+import type { Value } from '../../scoring/rows/rows.ts'
 
 export interface CacheSettings {
   /** How long an answer is given again. */

@@ -3,8 +3,8 @@ import { hash } from 'node:crypto'
 import { allows } from '../../contract/access.ts'
 import type { Verb } from '../../contract/access.ts'
 import { problem } from '../../contract/errors.ts'
-import type { TokenRoute } from '../table.ts'
-import type { LiveTable } from '../live.ts'
+import type { TokenRoute } from '../table/table.ts'
+import type { LiveTable } from './live.ts'
 
 /** Headers whose token was found, remembered per table so that the hash is computed once. */
 const known = new WeakMap<LiveTable, Map<string, TokenRoute>>()

@@ -1,6 +1,6 @@
 /** Limits how often each token may call an endpoint: a bucket of tokens that fills at a steady rate. */
 import { problem } from '../../contract/errors.ts'
-import type { EndpointRoute, TokenRoute } from '../table.ts'
+import type { EndpointRoute, TokenRoute } from '../table/table.ts'
 
 interface Bucket {
   level: number

@@ -1,14 +1,14 @@
 /** The native backend: a lowered model that answers inside the gateway, in microseconds and without a promise. */
 import { loadNative } from './load.ts'
 import type { NativeBatch, NativeModel, NativePrediction } from './model.ts'
-import type { AnswerShape } from '../outputs.ts'
-import type { InputField } from '../fields.ts'
-import type { Backend, Explained, Scored } from '../backend.ts'
-import { scoreOf } from '../backend.ts'
-import type { Results } from '../results.ts'
-import { listResults, numberResults } from '../results.ts'
-import type { Value, ValueColumn } from '../rows.ts'
-import { columnsOf } from '../rows.ts'
+import type { AnswerShape } from '../rows/outputs.ts'
+import type { InputField } from '../rows/fields.ts'
+import type { Backend, Explained, Scored } from '../rows/backend.ts'
+import { scoreOf } from '../rows/backend.ts'
+import type { Results } from '../rows/results.ts'
+import { listResults, numberResults } from '../rows/results.ts'
+import type { Value, ValueColumn } from '../rows/rows.ts'
+import { columnsOf } from '../rows/rows.ts'
 
 /** Rows from which the model's batch path is used. */
 const BATCH_ROWS = 16

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { EXPECTED, oracleModels } from '../../../test/clients/oracle-models.ts'
-import type { NativeValue } from './blocks.ts'
+import type { NativeValue } from './nodes/blocks.ts'
 import { loadNative } from './load.ts'
 import { verifyNative } from './verify.ts'
 

@@ -2,9 +2,9 @@
 
 import { z } from 'zod'
 import { Problem } from '../../contract/errors.ts'
-import type { NativeValue } from './blocks.ts'
-import type { NativeDocument } from './document.ts'
-import { floats, ints, malformed, readDocument } from './document.ts'
+import type { NativeValue } from './nodes/blocks.ts'
+import type { NativeDocument } from './form/document.ts'
+import { floats, ints, malformed, readDocument } from './form/document.ts'
 import { loadNative } from './load.ts'
 import type { NativeBatch, NativeModel, NativePrediction } from './model.ts'
 

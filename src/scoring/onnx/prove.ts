@@ -2,9 +2,9 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OnnxBackend } from './backend.ts'
-import { namedRows } from '../rows.ts'
-import { readInputs } from '../inputs.ts'
-import type { InputField } from '../fields.ts'
+import { namedRows } from '../rows/rows.ts'
+import { readInputs } from '../model/inputs.ts'
+import type { InputField } from '../rows/fields.ts'
 import { onnxRuntime } from './install.ts'
 import { replayExport } from './replay.ts'
 

@@ -1,8 +1,8 @@
 /** Rows to the tensors that an ONNX graph takes, and its tensors to one answer a row. */
-import type { Scored } from '../backend.ts'
-import { scoreOf } from '../backend.ts'
-import type { Value } from '../rows.ts'
-import type { InputField, OnnxAnswer } from '../fields.ts'
+import type { Scored } from '../rows/backend.ts'
+import { scoreOf } from '../rows/backend.ts'
+import type { Value } from '../rows/rows.ts'
+import type { InputField, OnnxAnswer } from '../rows/fields.ts'
 
 /** A graph's input or output as the runtime tells it. A dimension is a number, or a text where it is free. */
 export interface GraphValue {

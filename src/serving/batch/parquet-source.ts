@@ -5,10 +5,10 @@ import { parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparqu
 import type { AsyncBuffer, Compressors, ParquetParsers } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
 import { problem } from '../../contract/errors.ts'
-import { toJson } from '../../scoring/json.ts'
+import { toJson } from '../../scoring/rows/json.ts'
 import { instantText, isInstant } from './instants.ts'
 import type { Instant } from './instants.ts'
-import type { InputField } from '../../scoring/fields.ts'
+import type { InputField } from '../../scoring/rows/fields.ts'
 import type { Column, Source } from './table.ts'
 
 /** Times that a Date would cut. */

@@ -1,10 +1,10 @@
 /** Scores the rows of a chunk with a backend of the gateway, and finds the row at fault where some cannot be scored. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { Problem, problem } from '../../contract/errors.ts'
-import type { Backend, CallLimits, Scored } from '../../scoring/backend.ts'
-import type { Value } from '../../scoring/rows.ts'
-import { listRows } from '../../scoring/rows.ts'
-import type { InputField } from '../../scoring/fields.ts'
+import type { Backend, CallLimits, Scored } from '../../scoring/rows/backend.ts'
+import type { Value } from '../../scoring/rows/rows.ts'
+import { listRows } from '../../scoring/rows/rows.ts'
+import type { InputField } from '../../scoring/rows/fields.ts'
 import type { Source, SourceRow } from './table.ts'
 
 /** What came of one row. */

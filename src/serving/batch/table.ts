@@ -1,6 +1,6 @@
 /** What a batch reads: a table of named columns, taken in chunks of rows from a place that can be found again. */
 import type { SchemaElement } from 'hyparquet'
-import type { InputField } from '../../scoring/fields.ts'
+import type { InputField } from '../../scoring/rows/fields.ts'
 
 export interface Column {
   readonly name: string

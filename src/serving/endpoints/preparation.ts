@@ -1,9 +1,9 @@
 /** Makes a version ready to answer: finds its files, reads its inputs, says which backend scores it. */
 import { Problem, problem } from '../../contract/errors.ts'
-import type { BackendRoute } from '../../gateway/table.ts'
-import type { InputField, OnnxAnswer } from '../../scoring/fields.ts'
-import { readInputs } from '../../scoring/inputs.ts'
-import type { ModelInputs } from '../../scoring/inputs.ts'
+import type { BackendRoute } from '../../gateway/table/table.ts'
+import type { InputField, OnnxAnswer } from '../../scoring/rows/fields.ts'
+import { readInputs } from '../../scoring/model/inputs.ts'
+import type { ModelInputs } from '../../scoring/model/inputs.ts'
 import type { ServingContext } from '../context/context.ts'
 import type { EndpointRow } from '../context/rows.ts'
 

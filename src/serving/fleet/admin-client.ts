@@ -2,7 +2,7 @@
 import { request } from 'node:http'
 import type { PushReply } from '../../gateway/admin.ts'
 import type { StatsJson } from '../../gateway/traffic/stats.ts'
-import type { RoutingTable } from '../../gateway/table.ts'
+import type { RoutingTable } from '../../gateway/table/table.ts'
 
 /** Figures of one variant in one gateway. */
 export interface GatewayVariant {

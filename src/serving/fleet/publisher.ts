@@ -6,7 +6,7 @@ import { buildTable, pushAll } from './routing.ts'
 import { currentEpoch } from '../context/epoch.ts'
 import type { GatewayFile } from '../../gateway/run-files.ts'
 import { writeWhole } from '../../gateway/run-files.ts'
-import type { RoutingTable } from '../../gateway/table.ts'
+import type { RoutingTable } from '../../gateway/table/table.ts'
 
 export interface PublisherDeps extends RoutingDeps {
   readonly db: Db

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { warmAll } from './routing.ts'
-import { EMPTY_TABLE } from '../../gateway/table.ts'
+import { EMPTY_TABLE } from '../../gateway/table/table.ts'
 
 test('a version cannot be tried while no gateway answers: the caller is told to come back, and it is no fault', async () => {
   const socket = join(tmpdir(), `no-gateway-${process.pid}.sock`)

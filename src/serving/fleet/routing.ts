@@ -9,9 +9,9 @@ import type { EndpointRow, EndpointVersion, VariantRow, WantedVariant } from '..
 import { endpointRows, variantsOf, versionsOf } from '../context/rows.ts'
 import { currentEpoch } from '../context/epoch.ts'
 import type { GatewayFile } from '../../gateway/run-files.ts'
-import type { BreakerRoute, EndpointRoute, RoutingTable, TokenRoute, VariantRoute } from '../../gateway/table.ts'
-import type { LimitsRoute } from '../../scoring/fields.ts'
-import { BREAKER } from '../../gateway/table.ts'
+import type { BreakerRoute, EndpointRoute, RoutingTable, TokenRoute, VariantRoute } from '../../gateway/table/table.ts'
+import type { LimitsRoute } from '../../scoring/rows/fields.ts'
+import { BREAKER } from '../../gateway/table/table.ts'
 
 export interface RoutingDeps {
   readonly db: Reader

@@ -1,5 +1,5 @@
 /** Contributions in the prediction log: kept in the column of what was answered, since few rows have them. */
-import type { PredictionRecord } from '../../gateway/records.ts'
+import type { PredictionRecord } from '../../gateway/records/records.ts'
 
 type Explanation = NonNullable<PredictionRecord['ex']>
 

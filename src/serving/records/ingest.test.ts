@@ -10,7 +10,7 @@ import { openStore } from '../../store/open.ts'
 import { SegmentWriter } from '../../store/segments/segments.ts'
 import type { IngestHooks } from './rows.ts'
 import { Ingest } from './ingest.ts'
-import type { LogRecord } from '../../gateway/records.ts'
+import type { LogRecord } from '../../gateway/records/records.ts'
 import { runFiles } from '../../gateway/run-files.ts'
 
 const folders: string[] = []

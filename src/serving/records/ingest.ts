@@ -9,7 +9,7 @@ import { listSegments, readSegment } from '../../store/segments/segments.ts'
 import type { SegmentChunk, SegmentFile } from '../../store/segments/segments.ts'
 import type { IngestHooks } from './rows.ts'
 import { parseRecord, writeRecords } from './rows.ts'
-import type { RowRecord } from '../../gateway/records.ts'
+import type { RowRecord } from '../../gateway/records/records.ts'
 
 export interface IngestOptions {
   readonly db: Db

@@ -5,7 +5,7 @@ import { problem } from '../../contract/errors.ts'
 import { toTime } from '../../contract/fields.ts'
 import type { Db } from '../../store/db.ts'
 import { requireEndpoint } from '../context/rows.ts'
-import type { Role3 } from '../../gateway/table.ts'
+import type { Role3 } from '../../gateway/table/table.ts'
 
 export interface LatencyAsked {
   readonly endpoint: string

@@ -7,7 +7,7 @@ import type { Db, SqlValue } from '../../store/db.ts'
 import { EXPLAINED_PREFIX, nameExplanation, unpackExplained } from './explained.ts'
 import { requireEndpoint, versionsOf } from '../context/rows.ts'
 import type { EndpointVersion } from '../context/rows.ts'
-import type { Role3 } from '../../gateway/table.ts'
+import type { Role3 } from '../../gateway/table/table.ts'
 
 /** A page of predictions; times are ms, `from` inclusive, `until` exclusive. */
 export interface PredictionQuery {

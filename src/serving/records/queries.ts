@@ -1,5 +1,5 @@
 /** Reads of the prediction log for other rooms. Times are ms; `from` is inclusive, `until` exclusive, but where it says otherwise. */
-import type { Role3 } from '../../gateway/table.ts'
+import type { Role3 } from '../../gateway/table/table.ts'
 import type { Reader, SqlValue } from '../../store/db.ts'
 import { fetchAll, joined, raw, sql } from '../../store/sql/sql.ts'
 import type { Sql } from '../../store/sql/sql.ts'

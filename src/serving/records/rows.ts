@@ -1,7 +1,7 @@
 /** Writes records of the prediction log into tables, each once, and tells the rooms below in the same transaction. */
 import type { SqlValue, Tx } from '../../store/db.ts'
 import { packExplained } from './explained.ts'
-import { predictionsIn } from '../../gateway/packed.ts'
+import { predictionsIn } from '../../gateway/records/packed.ts'
 import type {
   BreakerRecord,
   CanaryFailureRecord,
@@ -9,7 +9,7 @@ import type {
   PredictionRecord,
   RowRecord,
   ShadowRecord,
-} from '../../gateway/records.ts'
+} from '../../gateway/records/records.ts'
 
 /** A prediction as it was ingested. `x` is the row in the order of the version's inputs. */
 export type IngestedPrediction = PredictionRecord

@@ -1,7 +1,7 @@
 /** Dot products that add in a given order: the order decides the last bit. lower_dot.py finds which one a machine uses. */
 
 import { fma } from './fma.ts'
-import type { DotOrder } from '../ir.ts'
+import type { DotOrder } from '../form/ir.ts'
 
 /** A dot product of `n` terms: x from `at`, coefficients from `from`. */
 export type Dot = (x: Float64Array, at: number, c: Float64Array, terms: Terms) => number

@@ -1,11 +1,11 @@
 /** Nodes of a graph that read texts: the few columns of many that a text fills, and what adds them up. */
 
 import { compileAnalyzer } from './analyzer.ts'
-import type { Notes } from '../blocks.ts'
-import type { NativeDocument } from '../document.ts'
-import { floats, ints, malformed } from '../document.ts'
-import type { GraphNode } from '../graph-ir.ts'
-import type { Run } from '../graph-nodes.ts'
+import type { Notes } from '../nodes/blocks.ts'
+import type { NativeDocument } from '../form/document.ts'
+import { floats, ints, malformed } from '../form/document.ts'
+import type { GraphNode } from '../form/graph-ir.ts'
+import type { Run } from '../nodes/graph-nodes.ts'
 import { murmur3 } from './murmur.ts'
 
 /** The columns of the row at work that are not zero, by rising number. */

@@ -3,8 +3,8 @@
 import { problem } from '../../../contract/errors.ts'
 import { TreeExplainer } from './explain.ts'
 import type { Forest } from './forest.ts'
-import type { Ir } from '../ir.ts'
-import { blockWidth } from '../ir.ts'
+import type { Ir } from '../form/ir.ts'
+import { blockWidth } from '../form/ir.ts'
 
 /**
  * An explanation of one row: `base` + the sum of `contributions` is the raw score, up to rounding. One list an output in the order of the

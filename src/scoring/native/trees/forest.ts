@@ -1,8 +1,8 @@
 /** Reads trees from a document and lays their nodes out for walking. */
 
-import { bytesOf, floats, ints, malformed, words } from '../document.ts'
-import type { NativeDocument } from '../document.ts'
-import type { TreesIr } from '../ir.ts'
+import { bytesOf, floats, ints, malformed, words } from '../form/document.ts'
+import type { NativeDocument } from '../form/document.ts'
+import type { TreesIr } from '../form/ir.ts'
 
 /** What the walk needs of a description of trees. */
 export type Summed = Pick<TreesIr, 'trees' | 'leaf_width' | 'base' | 'divide' | 'sum' | 'compare' | 'bitset_words'>

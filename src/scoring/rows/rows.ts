@@ -1,5 +1,5 @@
 /** A caller's rows as a model takes them: values in the order of its inputs, checked field by field. */
-import { problem } from '../contract/errors.ts'
+import { problem } from '../../contract/errors.ts'
 import type { InputField } from './fields.ts'
 import { toJson } from './json.ts'
 

@@ -1,7 +1,7 @@
 /** The steps on one number that know nothing of inputs: scaling, binning, interpolation, exact functions. */
 
-import { exp } from './arithmetic/exp.ts'
-import type { NumberStepIr } from './graph-ir.ts'
+import { exp } from '../arithmetic/exp.ts'
+import type { NumberStepIr } from '../form/graph-ir.ts'
 
 /** One number to the next. */
 export type NumberStep = (value: number) => number

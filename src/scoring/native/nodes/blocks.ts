@@ -1,9 +1,9 @@
 /** Turns the values a caller gives into the features that the final estimator reads. */
 
-import { problem } from '../../contract/errors.ts'
-import type { Block, CategoryTable, Ir, NativeInput, Step } from './ir.ts'
-import { blockWidth } from './ir.ts'
-import { malformed } from './document.ts'
+import { problem } from '../../../contract/errors.ts'
+import type { Block, CategoryTable, Ir, NativeInput, Step } from '../form/ir.ts'
+import { blockWidth } from '../form/ir.ts'
+import { malformed } from '../form/document.ts'
 import type { NumberStep } from './steps.ts'
 import { numberStep } from './steps.ts'
 

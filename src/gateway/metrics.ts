@@ -1,9 +1,9 @@
 /** The gateway's figures as Prometheus text. */
-import { familiesText } from '../../http/prometheus-text.ts'
-import type { Family, Sample } from '../../http/prometheus-text.ts'
-import type { LiveEndpoint, LiveTable, LiveVariant } from '../live.ts'
-import type { PredictionLog } from '../log.ts'
-import type { ShadowQueue } from './shadow.ts'
+import { familiesText } from '../http/prometheus-text.ts'
+import type { Family, Sample } from '../http/prometheus-text.ts'
+import type { LiveEndpoint, LiveTable, LiveVariant } from './traffic/live.ts'
+import type { PredictionLog } from './records/log.ts'
+import type { ShadowQueue } from './engine/shadow.ts'
 
 export interface Measured {
   readonly table: LiveTable

@@ -1,8 +1,8 @@
 /** Turns raw scores into predictions and probabilities, as the links of each library do. */
 
-import { exp } from './arithmetic/exp.ts'
-import { exp32, sigmoid32 } from './arithmetic/float32.ts'
-import type { Decide, Link } from './ir.ts'
+import { exp } from '../arithmetic/exp.ts'
+import { exp32, sigmoid32 } from '../arithmetic/float32.ts'
+import type { Decide, Link } from '../form/ir.ts'
 
 /** How a link takes powers of e: Math.exp, or exp of exp.ts where the bits are read on. */
 export type Exp = (x: number) => number

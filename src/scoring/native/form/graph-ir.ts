@@ -29,7 +29,7 @@ export const DOT_ORDERS = [
   'strided2',
 ] as const
 
-/** The links from raw scores to predictions and probabilities; src/scoring/native/links.ts has them. */
+/** The links from raw scores to predictions and probabilities; src/scoring/native/nodes/links.ts has them. */
 export const LINKS = [
   'identity',
   'exp',

@@ -1,9 +1,9 @@
 /** Scores linear models with the additions in the order that the lowering measured. */
 
-import { floats } from '../document.ts'
-import type { NativeDocument } from '../document.ts'
-import { DOTS } from './dots.ts'
-import type { LinearIr } from '../ir.ts'
+import { floats } from '../form/document.ts'
+import type { NativeDocument } from '../form/document.ts'
+import { DOTS } from '../arithmetic/dots.ts'
+import type { LinearIr } from '../form/ir.ts'
 import type { Scorer } from '../trees/trees.ts'
 
 /** Builds the scorer of a linear model. Throws `unprocessable` when the coefficients do not fit. */

@@ -1,6 +1,6 @@
 /** JSON as callers send it and get it: bare NaN is understood, whole numbers beyond 2^53 keep every digit. */
 import { isUtf8 } from 'node:buffer'
-import { problem } from '../contract/errors.ts'
+import { problem } from '../../contract/errors.ts'
 
 /** Digits of a whole number that a double may not hold: 16 or more, not behind a point. */
 const LONG_NUMBER = /[^.\d]\d{16}/

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { problem } from '../../contract/errors.ts'
+import { problem } from '../../../contract/errors.ts'
 
 const ARRAY = z.object({
   type: z.enum(['float64', 'int32', 'uint32', 'uint8']),

@@ -2,11 +2,11 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parse } from 'yaml'
-import { problem } from '../contract/errors.ts'
-import { loadNative } from './native/load.ts'
-import { answerOf } from './outputs.ts'
-import type { AnswerShape } from './outputs.ts'
-import type { InputField, InputKind } from './fields.ts'
+import { problem } from '../../contract/errors.ts'
+import { loadNative } from '../native/load.ts'
+import { answerOf } from '../rows/outputs.ts'
+import type { AnswerShape } from '../rows/outputs.ts'
+import type { InputField, InputKind } from '../rows/fields.ts'
 
 /** What a scorer and the gateway must know to feed a model. */
 export interface ModelInputs {

@@ -1,10 +1,10 @@
 /** The routing table as the gateway holds it: loaded models, counters and breakers behind it; replaced as a whole by one assignment. */
-import type { BreakerRoute, EndpointRoute, RoutingTable, TokenRoute, VariantRoute } from './table.ts'
-import { backendKey, BREAKER } from './table.ts'
-import type { Backend } from '../scoring/backend.ts'
-import { Breaker } from './traffic/breaker.ts'
-import { CachedBackend } from './traffic/cache.ts'
-import { VariantStats } from './traffic/stats.ts'
+import type { BreakerRoute, EndpointRoute, RoutingTable, TokenRoute, VariantRoute } from '../table/table.ts'
+import { backendKey, BREAKER } from '../table/table.ts'
+import type { Backend } from '../../scoring/rows/backend.ts'
+import { Breaker } from './breaker.ts'
+import { CachedBackend } from './cache.ts'
+import { VariantStats } from './stats.ts'
 
 export interface LiveVariant {
   readonly route: VariantRoute

@@ -1,7 +1,7 @@
 /** The routing table: all that a gateway needs to answer, as plain data that control writes and gateways hold. */
-import type { Role } from '../contract/access.ts'
-import type { InputField, LimitsRoute, OnnxAnswer } from '../scoring/fields.ts'
-import type { AnswerShape } from '../scoring/outputs.ts'
+import type { Role } from '../../contract/access.ts'
+import type { InputField, LimitsRoute, OnnxAnswer } from '../../scoring/rows/fields.ts'
+import type { AnswerShape } from '../../scoring/rows/outputs.ts'
 
 /** Where a version's rows are scored. `dir` holds the lowered model (native) or the model folder (python). */
 export type BackendRoute =

@@ -1,8 +1,8 @@
 /** The gateway's prediction log: records into a segment, replies released once their records are with the operating system. */
-import { SegmentWriter } from '../store/segments/segments.ts'
+import { SegmentWriter } from '../../store/segments/segments.ts'
 import { halves } from './packed.ts'
 import type { LogRecord } from './records.ts'
-import { toJson } from '../scoring/json.ts'
+import { toJson } from '../../scoring/rows/json.ts'
 
 /** Characters from which several predictions become two records: what is read at once stays bounded, whatever texts they hold. */
 const LARGE = 512 * 1024

@@ -1,13 +1,13 @@
 /** Contributions of inputs to a prediction: who can give them, how many rows a request may ask for, and their forms in answers and in the log. */
-import { problem } from '../contract/errors.ts'
-import { bucket } from '../stats/hash.ts'
-import type { Backend, Explained } from '../scoring/backend.ts'
-import { whyNotExplained } from '../scoring/backend.ts'
+import { problem } from '../../contract/errors.ts'
+import { bucket } from '../../stats/hash.ts'
+import type { Backend, Explained } from '../../scoring/rows/backend.ts'
+import { whyNotExplained } from '../../scoring/rows/backend.ts'
 import type { Answer, Ask } from './engine.ts'
-import type { LiveVariant } from './live.ts'
-import type { Tensor } from './protocols/tensors.ts'
-import { invalid, rowOf } from '../scoring/rows.ts'
-import type { Batch, Value } from '../scoring/rows.ts'
+import type { LiveVariant } from '../traffic/live.ts'
+import type { Tensor } from '../protocols/tensors.ts'
+import { invalid, rowOf } from '../../scoring/rows/rows.ts'
+import type { Batch, Value } from '../../scoring/rows/rows.ts'
 
 /** Rows of one request that are explained when it asks for it. */
 const MAX_ASKED = 100

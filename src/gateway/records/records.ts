@@ -1,5 +1,5 @@
 /** The records of the prediction log: what a gateway appends to its segment and control ingests. JSON, one object a record. */
-import type { Role3 } from './table.ts'
+import type { Role3 } from '../table/table.ts'
 
 /** One prediction: one row of one request. Non-finite numbers in `x` are written as null. Times are ms since 1970. */
 export interface PredictionRecord {

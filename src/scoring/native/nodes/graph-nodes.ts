@@ -1,10 +1,10 @@
 /** The small nodes of a graph: links, votes, means, products, norms, the likelihoods of naive Bayes. */
 
-import type { NativeDocument } from './document.ts'
-import { floats } from './document.ts'
-import { exp } from './arithmetic/exp.ts'
-import type { GraphNode } from './graph-ir.ts'
-import { DOTS } from './arithmetic/dots.ts'
+import type { NativeDocument } from '../form/document.ts'
+import { floats } from '../form/document.ts'
+import { exp } from '../arithmetic/exp.ts'
+import type { GraphNode } from '../form/graph-ir.ts'
+import { DOTS } from '../arithmetic/dots.ts'
 import { decide, probabilities, regress } from './links.ts'
 
 /** Reads its slots and fills its own. */
