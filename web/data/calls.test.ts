@@ -244,8 +244,8 @@ test('the next page is asked for by its token, until there is none', async () =>
   await run(read.runs(PLAIN), 'token of page 2')
   assert.equal(new URL(asked[0]?.url ?? '', 'http://slipway.test').searchParams.get('page_token'), 'token of page 2')
   const { getNextPageParam } = read.runs(PLAIN)
-  assert.equal(getNextPageParam({ items: [], next_page_token: 't' } as never, [], '', []), 't')
-  assert.equal(getNextPageParam({ items: [] } as never, [], '', []), undefined)
+  assert.equal(getNextPageParam({ items: [], next_page_token: 't' }, [], '', []), 't')
+  assert.equal(getNextPageParam({ items: [] }, [], '', []), undefined)
   assert.equal(
     datasetRecords('d').getNextPageParam({ items: [], next_page_token: '' }, [], '', []),
     undefined,

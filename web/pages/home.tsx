@@ -20,14 +20,16 @@ export function HomePage() {
   const now = useNow()
   const nothing = from.pipelineRuns.length === 0 && from.runs.length === 0
   const open = needs(now, from)
-  if (!waiting && nothing && endpoints.data?.items.length === 0) return <Begin />
+  // what could not be read is not said to be nothing
+  const known = !waiting && failed.length === 0
+  if (known && nothing && endpoints.data?.items.length === 0) return <Begin />
   return (
-    <Page title="Home" {...(!waiting && { lead: leadOf(open) })}>
+    <Page title="Home" {...((known || open.length > 0) && { lead: leadOf(open) })}>
       <Panel title="Needs attention" flush>
         {failed.map((query) => (
           <Failure key={query.what} what={query.what} error={query.error} retry={() => void query.refetch()} />
         ))}
-        {waiting ? <Loading height={96} /> : <Needs items={open} />}
+        {waiting ? <Loading height={96} /> : (known || open.length > 0) && <Needs items={open} />}
       </Panel>
       <Panel title="Endpoints" note="the last minute" flush>
         <Loaded query={endpoints} what="The endpoints" height={120}>
@@ -35,7 +37,7 @@ export function HomePage() {
         </Loaded>
       </Panel>
       <Panel title="Last 24 hours" flush>
-        <Changes items={recentChanges(now, from)} waiting={waiting} />
+        <Changes items={recentChanges(now, from)} known={known} />
       </Panel>
     </Page>
   )
@@ -111,8 +113,8 @@ function Needs({ items }: { items: readonly Need[] }) {
   )
 }
 
-function Changes({ items, waiting }: { items: readonly Change[]; waiting: boolean }) {
-  if (items.length === 0) return waiting ? null : <Empty title="Nothing changed in the last 24 hours" />
+function Changes({ items, known }: { items: readonly Change[]; known: boolean }) {
+  if (items.length === 0) return known ? <Empty title="Nothing changed in the last 24 hours" /> : null
   return (
     <ul className="changes">
       {items.map((one) => (

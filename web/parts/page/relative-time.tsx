@@ -22,15 +22,19 @@ function subscribe(listener: () => void): () => void {
   }
 }
 
+function current(): number {
+  return now
+}
+
 /** The present in ms, renewed every 15 s for all who look. */
 export function useNow(): number {
-  return useSyncExternalStore(subscribe, () => now)
+  return useSyncExternalStore(subscribe, current, current)
 }
 
 /** A time relative to now; what was there from the first start on has the time 0. */
 export function RelativeTime({ at }: { at: string }) {
   const present = useNow()
-  if (Date.parse(at) === 0) return <span className="nowrap">from the start</span>
+  if (Date.parse(at) === 0) return <span className="nowrap">at setup</span>
   return (
     <time dateTime={at} title={exact(at)} className="nowrap">
       {ago(at, present)}

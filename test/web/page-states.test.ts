@@ -1,0 +1,329 @@
+/** Every page while it loads, where there is nothing, and where the server refuses: it says so, and never shows less. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { CallError } from '../../src/client/client.ts'
+import { component, drawn, textOf } from './components.ts'
+import type { Surroundings } from './components.ts'
+
+interface PageCase {
+  readonly name: string
+  readonly file: string
+  readonly at: string
+  readonly route?: string
+  /** Key of the query without which the page has nothing to show. */
+  readonly key: readonly unknown[]
+  /** Other answers that the page needs before it asks for that. */
+  readonly beside?: Surroundings['data']
+  /** The answer of a server on which nothing has happened, and what the page then says. */
+  readonly empty?: readonly [answer: unknown, says: RegExp]
+}
+
+const NO_ITEMS = { items: [] }
+const NO_PAGES = { pages: [{ items: [] }], pageParams: [''] }
+const NEWEST = {
+  filter: '',
+  order: 'attributes.start_time DESC',
+  experiment: '',
+  columns: ['metrics.auc'],
+  stage: undefined,
+}
+
+const PAGES: readonly PageCase[] = [
+  {
+    name: 'HomePage',
+    file: 'pages/home.tsx',
+    at: '/',
+    key: ['incidents', 'list', ''],
+    beside: [
+      [['rollouts', 'list', ''], NO_ITEMS],
+      [['pipelines', 'list', ''], NO_ITEMS],
+      [['runs', 'recent'], NO_ITEMS],
+      [['endpoints', 'list'], NO_ITEMS],
+    ],
+    empty: [NO_ITEMS, /slipway demo/],
+  },
+  {
+    name: 'RunsPage',
+    file: 'pages/runs/runs.tsx',
+    at: '/runs?columns=%5B%22metrics.auc%22%5D',
+    key: ['runs', 'list', NEWEST],
+    empty: [NO_PAGES, /No runs yet.*slipway env/],
+  },
+  { name: 'RunPage', file: 'pages/runs/run.tsx', at: '/runs/r1', route: '/runs/$id', key: ['runs', 'one', 'r1'] },
+  {
+    name: 'ComparePage',
+    file: 'pages/runs/compare.tsx',
+    at: '/runs/compare?ids=%5B%22a%22%2C%22b%22%5D',
+    key: ['runs', 'compare', ['a', 'b']],
+  },
+  {
+    name: 'ExperimentsPage',
+    file: 'pages/runs/experiments.tsx',
+    at: '/experiments?stage=deleted',
+    key: ['runs', 'experiments', 'deleted'],
+    empty: [NO_ITEMS, /No deleted experiments/],
+  },
+  {
+    name: 'ModelsPage',
+    file: 'pages/models/models.tsx',
+    at: '/models',
+    key: ['models', 'list'],
+    empty: [NO_ITEMS, /No models yet.*slipway ship/],
+  },
+  {
+    name: 'ModelPage',
+    file: 'pages/models/model.tsx',
+    at: '/models/churn',
+    route: '/models/$name',
+    key: ['models', 'versions', 'churn'],
+    beside: [[['models', 'history', 'churn'], NO_ITEMS]],
+    empty: [NO_ITEMS, /No versions yet.*No alias moves yet/],
+  },
+  {
+    name: 'VersionPage',
+    file: 'pages/models/version.tsx',
+    at: '/models/churn/versions/3',
+    route: '/models/$name/versions/$version',
+    key: ['models', 'version', 'churn', '3'],
+  },
+  {
+    name: 'EndpointsPage',
+    file: 'pages/endpoints/endpoints.tsx',
+    at: '/endpoints',
+    key: ['endpoints', 'list'],
+    empty: [NO_ITEMS, /No endpoints yet.*slipway ship/],
+  },
+  {
+    name: 'EndpointPage',
+    file: 'pages/endpoints/endpoint.tsx',
+    at: '/endpoints/e',
+    route: '/endpoints/$name',
+    key: ['endpoints', 'one', 'e'],
+  },
+  {
+    name: 'MonitorsPage',
+    file: 'pages/monitoring/monitors.tsx',
+    at: '/monitoring',
+    key: ['endpoints', 'list'],
+    empty: [NO_ITEMS, /No monitors yet/],
+  },
+  {
+    name: 'MonitoringPage',
+    file: 'pages/monitoring/monitoring.tsx',
+    at: '/monitoring/e',
+    route: '/monitoring/$name',
+    key: ['monitors', 'heatmap', 'e', {}, 24],
+    beside: [[['monitors', 'performance', 'e', {}, 'week', ''], NO_ITEMS]],
+    empty: [{ buckets: [], features: [] }, /Nothing to compare yet.*No labels yet/],
+  },
+  {
+    name: 'IncidentsPage',
+    file: 'pages/monitoring/incidents.tsx',
+    at: '/incidents',
+    key: ['incidents', 'list', ''],
+    empty: [NO_ITEMS, /No incidents.*compared with its own history/],
+  },
+  {
+    name: 'IncidentPage',
+    file: 'pages/monitoring/incident.tsx',
+    at: '/incidents/i1',
+    route: '/incidents/$id',
+    key: ['incidents', 'one', 'i1'],
+  },
+  {
+    name: 'PipelinesPage',
+    file: 'pages/pipelines/pipelines.tsx',
+    at: '/pipelines',
+    key: ['pipelines', 'list', ''],
+    empty: [NO_ITEMS, /No pipeline runs yet.*slipway init/],
+  },
+  {
+    name: 'PipelineRunPage',
+    file: 'pages/pipelines/pipeline-run.tsx',
+    at: '/pipelines/p1',
+    route: '/pipelines/$id',
+    key: ['pipelines', 'one', 'p1'],
+  },
+  {
+    name: 'TracesPage',
+    file: 'pages/llm/traces.tsx',
+    at: '/traces',
+    key: ['runs', 'traces', { filter: '', experiment: '' }],
+    empty: [NO_PAGES, /No traces yet/],
+  },
+  {
+    name: 'TracePage',
+    file: 'pages/llm/trace.tsx',
+    at: '/traces/t1',
+    route: '/traces/$id',
+    key: ['runs', 'trace', 't1'],
+  },
+  {
+    name: 'PromptsPage',
+    file: 'pages/llm/prompts.tsx',
+    at: '/prompts',
+    key: ['models', 'prompts'],
+    empty: [NO_ITEMS, /No prompts yet/],
+  },
+  {
+    name: 'PromptPage',
+    file: 'pages/llm/prompt.tsx',
+    at: '/prompts/greeting',
+    route: '/prompts/$name',
+    key: ['models', 'versions', 'greeting'],
+    beside: [[['models', 'history', 'greeting'], NO_ITEMS]],
+    empty: [NO_ITEMS, /No versions.*No alias moves yet/],
+  },
+  {
+    name: 'DatasetsPage',
+    file: 'pages/llm/datasets.tsx',
+    at: '/datasets',
+    key: ['runs', 'datasets'],
+    empty: [NO_ITEMS, /No datasets yet/],
+  },
+  {
+    name: 'DatasetPage',
+    file: 'pages/llm/dataset.tsx',
+    at: '/datasets/d1',
+    route: '/datasets/$id',
+    key: ['runs', 'dataset-records', 'd1'],
+    beside: [
+      [
+        ['runs', 'dataset', 'd1'],
+        { dataset_id: 'd1', name: 'golden', created_time: 0, last_update_time: 0, tags: '{broken' },
+      ],
+    ],
+    empty: [NO_PAGES, /golden.*No records yet/],
+  },
+  {
+    name: 'CostPage',
+    file: 'pages/cost.tsx',
+    at: '/cost',
+    key: ['cost', 'day', ''],
+    beside: [[['cost', 'rates'], NO_ITEMS]],
+    empty: [{ items: [], total_micro_dollars: 0 }, /Nothing has been metered yet/],
+  },
+  {
+    name: 'SettingsPage',
+    file: 'pages/settings.tsx',
+    at: '/settings',
+    key: ['server'],
+    beside: [
+      [['tokens'], NO_ITEMS],
+      [['audit'], NO_PAGES],
+    ],
+  },
+]
+
+function around(page: PageCase, given: Surroundings = {}): Surroundings {
+  const data = [...(page.beside ?? []), ...(given.data ?? [])]
+  return { ...given, at: page.at, data, ...(page.route !== undefined && { route: page.route }) }
+}
+
+const REFUSAL = new CallError(503, {
+  code: 'unavailable',
+  message: 'The database is being moved.',
+  help: 'Try again in a minute.',
+  request_id: 'req_42',
+})
+
+for (const page of PAGES) {
+  test(`${page.name}: a read that fails is told with its request, what to do, and a way to try again`, async () => {
+    const html = await drawn(await component(page.file, page.name), {}, around(page, { failed: [[page.key, REFUSAL]] }))
+    const text = textOf(html)
+    assert.match(text, /could not be loaded/)
+    assert.match(text, /The database is being moved\. ?Try again in a minute\. ?Request req_42/)
+    assert.match(html, /<button type="button" class="button">Try again<\/button>/)
+    assert.match(html, /role="alert"/)
+    assert.match(html, /<h1>[^<]+<\/h1>/, 'the page keeps its title')
+    assert.doesNotMatch(text, /undefined|\[object|\{"/)
+  })
+
+  test(`${page.name}: while it is read, it says so under its title`, async () => {
+    const html = await drawn(await component(page.file, page.name), {}, around(page))
+    assert.match(html, /<h1>[^<]+<\/h1>/)
+    assert.match(html, /role="status">\s*Loading/)
+    assert.doesNotMatch(html, /could not be loaded/)
+    assert.doesNotMatch(textOf(html), /undefined|NaN/)
+  })
+
+  test(`${page.name}: a server without this part says that, not a failure to retry`, async () => {
+    const unknown = new CallError(404, { code: 'no_route', message: 'no such route' })
+    const text = textOf(
+      await drawn(await component(page.file, page.name), {}, around(page, { failed: [[page.key, unknown]] })),
+    )
+    // Home leaves such a part out; lists that are read page by page tell it as a failure
+    const told = /does not offer/.test(text) || /could not be loaded/.test(text) || page.name === 'HomePage'
+    assert.ok(told, text)
+  })
+
+  const { empty } = page
+  if (empty !== undefined) {
+    test(`${page.name}: where there is nothing, it says what the page is for`, async () => {
+      const html = await drawn(
+        await component(page.file, page.name),
+        {},
+        around(page, { data: [[page.key, empty[0]]] }),
+      )
+      assert.match(textOf(html), empty[1])
+      assert.doesNotMatch(html, /could not be loaded|role="status">\s*Loading/)
+    })
+  }
+}
+
+test('a comparison without runs says where to select them', async () => {
+  const text = textOf(
+    await drawn(await component('pages/runs/compare.tsx', 'ComparePage'), {}, { at: '/runs/compare' }),
+  )
+  assert.match(text, /Comparison of 0 runs.*No runs selected.*select two or more/)
+})
+
+test('a filter that matches nothing says so instead of how to begin', async () => {
+  const ask = { ...NEWEST, filter: "params.x = '1'" }
+  const at = `/runs?columns=%5B%22metrics.auc%22%5D&filter=${encodeURIComponent(ask.filter)}`
+  const text = textOf(
+    await drawn(
+      await component('pages/runs/runs.tsx', 'RunsPage'),
+      {},
+      { at, route: '/runs', data: [[['runs', 'list', ask], NO_PAGES]] },
+    ),
+  )
+  assert.match(text, /No runs match/)
+  assert.doesNotMatch(text, /No runs yet/)
+})
+
+test('one list of Home that fails is named, and the others are shown', async () => {
+  const home = PAGES[0] as PageCase
+  const run = {
+    id: 'r1',
+    name: 'brave',
+    status: 'FAILED',
+    started_at: new Date().toISOString(),
+    ended_at: new Date().toISOString(),
+  }
+  const data = (home.beside ?? []).map(([key, value]) => [key, key[1] === 'recent' ? { items: [run] } : value] as const)
+  const text = textOf(await drawn(await component(home.file, home.name), {}, { data, failed: [[home.key, REFUSAL]] }))
+  assert.match(text, /The incidents could not be loaded/)
+  assert.match(text, /Run brave failed/)
+  assert.doesNotMatch(text, /Nothing needs attention/, 'nobody knows that')
+})
+
+test('a page that breaks while it is drawn is told, with a way to try again', async () => {
+  const PageFailure = await component('parts/page/placeholders.tsx', 'PageFailure')
+  const html = await drawn(PageFailure, { error: new TypeError('x is not a function'), reset: () => undefined })
+  assert.match(textOf(html), /This page failed.*The page could not be loaded.*x is not a function.*Try again/)
+})
+
+test('an address that names no page leads home', async () => {
+  const html = await drawn(await component('parts/page/placeholders.tsx', 'Missing'), {})
+  assert.match(textOf(html), /No such page.*There is no page at this address/)
+  assert.match(html, /href="\/"/)
+})
+
+test('who is not logged in learns how to be; who is goes on where they were', async () => {
+  const LoginPage = await component('pages/login.tsx', 'LoginPage')
+  assert.match(textOf(await drawn(LoginPage, {}, { role: null, at: '/login' })), /slipway env --link/)
+  const html = await drawn(LoginPage, {}, { role: 'viewer', at: '/login?back=%2Fruns' })
+  assert.match(textOf(html), /logged in as ada/)
+  assert.match(html, /href="\/runs"/)
+})
