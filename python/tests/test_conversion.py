@@ -1,0 +1,74 @@
+"""The command that lowering and export are: arguments in, result.json out, and a refusal is no failure."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import tempfile
+import unittest
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from slipway.conversion import Conversion, installed, run_conversion
+from slipway.refusal import Refused, class_path
+
+
+class ConversionCase(unittest.TestCase):
+    """One command, by what its function does."""
+
+    def run_command(self, convert: Callable[..., dict[str, Any]], *arguments: str) -> tuple[dict[str, Any], str]:
+        """result.json and what was printed."""
+        command = Conversion("c", "Converts.", 5, lambda: {"library": "1"}, convert, lambda fault: f"odd: {fault!r}")
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()) as printed:
+            out = Path(folder) / "deep" / "out"
+            self.assertEqual(run_conversion(command, ["model", str(out), *arguments]), 0)
+            found: dict[str, Any] = json.loads((out / "result.json").read_text())
+        return found, printed.getvalue()
+
+    def test_facts_join_the_result(self) -> None:
+        called: list[Any] = []
+
+        def convert(*arguments: Any) -> dict[str, Any]:
+            called.append(arguments)
+            return {"kind": "x", "reason": None}
+
+        found, printed = self.run_command(convert)
+        self.assertEqual((found, printed), ({"ok": True, "reason": None, "versions": {"library": "1"}, "kind": "x"}, ""))
+        self.run_command(convert, "--probes", "9", "--seed", "4")
+        self.assertEqual([(str(model), out.name, *rest) for model, out, *rest in called], [("model", "out", 5, 0), ("model", "out", 9, 4)])
+
+    def test_a_refusal_is_a_reason(self) -> None:
+        def convert(*_: Any) -> dict[str, Any]:
+            raise Refused("no form")
+
+        found, printed = self.run_command(convert)
+        self.assertEqual((found["ok"], found["reason"], printed), (False, "no form", ""))
+
+    def test_an_unforeseen_exception_is_printed_and_worded(self) -> None:
+        def convert(*_: Any) -> dict[str, Any]:
+            raise KeyError("k")
+
+        found, printed = self.run_command(convert)
+        self.assertEqual((found["ok"], found["reason"]), (False, "odd: KeyError('k')"))
+        self.assertIn("Traceback", printed)
+
+    def test_wrong_arguments_end_the_command(self) -> None:
+        with contextlib.redirect_stderr(io.StringIO()) as printed, self.assertRaises(SystemExit) as ended:
+            run_conversion(Conversion("c", "Converts.", 5, dict, lambda *_: {}, repr), ["model"])
+        self.assertEqual(ended.exception.code, 2)
+        self.assertIn("out_dir", printed.getvalue())
+
+    def test_versions_of_what_is_installed(self) -> None:
+        self.assertEqual(installed(("no-such-library-at-all",)), {})
+
+    def test_a_class_is_named_by_its_path_or_by_what_it_wraps(self) -> None:
+        class Wrapper:
+            wrapped_class = dict
+
+        self.assertEqual((class_path(1), class_path(Wrapper())), ("builtins.int", "builtins.dict"))
+
+
+if __name__ == "__main__":
+    unittest.main()
