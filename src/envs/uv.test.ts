@@ -87,7 +87,7 @@ describe('the settings of uv', () => {
     ['its own certificates before', { SSL_CERT_FILE: 's', PIP_CERT: 'c' }, 'SSL_CERT_FILE', 's'],
     ['the links of pip', { PIP_FIND_LINKS: 'l' }, 'UV_FIND_LINKS', 'l'],
     ['no Python of its own', {}, 'UV_PYTHON_DOWNLOADS', 'never'],
-    ['no environment that is active by chance', { VIRTUAL_ENV: '/active' }, 'VIRTUAL_ENV', undefined],
+    ['no environment that happens to be active', { VIRTUAL_ENV: '/active' }, 'VIRTUAL_ENV', undefined],
   ] as const)
     test(`have ${what}`, async () => assert.equal((await settings(env))[name], value))
 })

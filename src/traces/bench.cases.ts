@@ -28,7 +28,7 @@ export function span(trace: string, id: string, more: Partial<SentSpan> & { at?:
   return { trace, id, name: 'work', start, end: start + 1_000_000_000n, ...rest }
 }
 
-/** 32 hex digits of chance. */
+/** 32 random hex digits. */
 export function newTrace(): string {
   return randomBytes(16).toString('hex')
 }

@@ -179,7 +179,7 @@ export class Reconciler {
     const { db, clock } = this.#context.deps
     const step = stepOf(await this.#context.spec(tree.run.version_id), attempt.step)
     const age = clock() - (attempt.started_at ?? attempt.queued_at)
-    // an attempt that gives signs of life keeps its time by itself, by a clock that nobody sets
+    // an attempt with heartbeats keeps its own time, by the monotonic clock
     const overdue = step.timeout_ms !== null && age > step.timeout_ms + GRACE_MS + SLACK_MS && silentMs > SLACK_MS
     if (overdue || (step.silent_timeout_ms !== null && silentMs > step.silent_timeout_ms)) {
       const message = overdue

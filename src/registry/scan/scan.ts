@@ -139,7 +139,7 @@ function textOf(bytes: Buffer): string | undefined {
   }
 }
 
-/** A pickle may lie in a file of any name: only what harms counts then, for text reads as an opcode by chance. */
+/** A pickle may lie in a file of any name: only what harms counts then, for plain text may happen to read as opcodes. */
 function probe(scan: Scan, file: File): void {
   const { findings } = scan
   const harmful: Sink = { add: (one) => (one.level === 'malicious' ? findings.add(one) : undefined) }

@@ -71,7 +71,7 @@ interface Attempt {
 /** Half of the pause is certain, half is spread; a receiver that names its own is left alone as long, within the longest. */
 function pause(room: Webhooks, number: number, waitMs: number | null): number {
   const full = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (number - 1))
-  const own = Math.round(full / 2 + room.chance() * (full / 2))
+  const own = Math.round(full / 2 + room.random() * (full / 2))
   return Math.min(LONGEST_PAUSE_MS, Math.max(own, waitMs ?? 0))
 }
 

@@ -15,7 +15,7 @@ export interface Webhooks {
   readonly ids: Ids
   readonly audit: Audit
   /** A number in [0, 1), for the spread of pauses. */
-  readonly chance: () => number
+  readonly random: () => number
   readonly seal: Seal
   /** Asked anew at each call: test suites change them. */
   readonly rules: () => WebhookRules

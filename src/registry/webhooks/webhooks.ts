@@ -35,7 +35,7 @@ export function openWebhooks(deps: WebhookDeps, worker: Worker): Webhooks {
     clock: deps.clock,
     ids: deps.ids,
     audit: deps.audit,
-    chance: Math.random,
+    random: Math.random,
     seal: deps.seal,
     rules,
     send: (request) =>

@@ -37,7 +37,7 @@ class LocalDriver implements Driver {
   readonly #folder: string
   readonly #clock: () => number
   readonly #listeners: ((attempt: string) => void)[] = []
-  /** The newest heartbeat of each attempt, and since when there is no newer one, ms of the clock that nobody sets. */
+  /** The newest heartbeat of each attempt, and since when there is no newer one, ms of the monotonic clock. */
   readonly #beats = new Map<string, { readonly at: number; readonly since: number }>()
 
   constructor(options: LocalDriverOptions) {
@@ -72,7 +72,7 @@ class LocalDriver implements Driver {
     return { state: 'running', silent_ms: this.#silence(attempt, last) }
   }
 
-  /** Time since the heartbeat `at`: by the wall clock where it is seen first, from then on by one that nobody sets. ms. */
+  /** Time since the heartbeat `at`: by the wall clock where it is seen first, from then on by the monotonic clock. ms. */
   #silence(attempt: string, at: number): number {
     const now = performance.now()
     const known = this.#beats.get(attempt)

@@ -11,7 +11,7 @@ import { textOf } from './xml.ts'
 export interface Patience {
   /** Tries of one request, the first included. Default 6. */
   readonly attempts?: number
-  /** Wait before the second try, ms; it doubles with each, up to 5 s, and half of it is left to chance. Default 100. */
+  /** Wait before the second try, ms; it doubles with each, up to 5 s, and half of it is random. Default 100. */
   readonly baseMs?: number
   /** A server that sends and takes nothing for so long is given up, ms. Default 60 s. */
   readonly idleMs?: number
