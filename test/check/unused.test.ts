@@ -25,6 +25,10 @@ test('findings are lines of kind, file and name, without the folder', () => {
 test('a finding that is not listed and a line that is not found are both told', () => {
   assert.deepEqual(compare(['exports a.ts one', 'exports a.ts one'], ['exports a.ts one']), [])
   assert.match(compare(['exports a.ts one'], [])[0] ?? '', /^exports a\.ts one: nothing uses it/)
+  assert.match(
+    compare(['unlisted a.ts left-pad'], [])[0] ?? '',
+    /left-pad: it is imported and package\.json does not name it/,
+  )
   assert.match(compare([], ['exports a.ts two'])[0] ?? '', /^exports a\.ts two: is used, or gone; take it out/)
 })
 

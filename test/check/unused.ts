@@ -42,9 +42,15 @@ export function excused(text: string): Finding[] {
 export function compare(found: readonly Finding[], listed: readonly Finding[]): string[] {
   const all = [...new Set(found)]
   return [
-    ...all.filter((one) => !listed.includes(one)).map((one) => `${one}: nothing uses it, or only tests; drop it`),
+    ...all.filter((one) => !listed.includes(one)).map((one) => `${one}: ${wordsFor(one)}`),
     ...listed.filter((one) => !all.includes(one)).map((one) => `${one}: is used, or gone; take it out of ${LIST}`),
   ]
+}
+
+function wordsFor(finding: Finding): string {
+  if (finding.startsWith('unresolved ')) return 'it is imported and is not there'
+  if (finding.startsWith('unlisted ')) return 'it is imported and package.json does not name it'
+  return 'nothing uses it, or only tests; drop it'
 }
 
 /** The stage: knip twice, with the tests as users and without them. */
