@@ -9,6 +9,9 @@ import { CHROMIUM_MISSING, findChromium, findProgram } from '../tools.ts'
 import { secondsSince } from './progress.ts'
 import type { Progress } from './progress.ts'
 
+/** The whole package, whose server tests import from. */
+const MLFLOW = 'mlflow==3.17.2'
+
 /** Something that some test files use. */
 export interface Need {
   readonly name: string
@@ -62,13 +65,19 @@ export function needs(): Need[] {
       present: () => findProgram('promtool') !== undefined,
       bring: apt('prometheus', 'install it (apt-get install prometheus)'),
     },
-    {
-      name: 'Python environment',
-      mark: 'serving-models',
-      present: () => hasTestEnv(PACKAGES),
-      bring: () => testEnv(PACKAGES).then(() => true),
-    },
+    environment('scikit-learn', 'serving-models', PACKAGES),
+    environment('mlflow', `'${MLFLOW}'`, [MLFLOW]),
   ]
+}
+
+/** A Python environment that several files use: the first of them would spend most of its time on building it. */
+function environment(name: string, mark: string, packages: readonly string[]): Need {
+  return {
+    name: `Python with ${name}`,
+    mark,
+    present: () => hasTestEnv(packages),
+    bring: () => testEnv(packages).then(() => true),
+  }
 }
 
 /**
