@@ -25,7 +25,7 @@ export interface HttpDeps {
   /** Folder of the built pages; default dist/web. */
   readonly pages?: string
   /** Private hosts that the egress client may reach. */
-  readonly egressAllow: readonly string[]
+  readonly egressAllow?: readonly string[]
   readonly version: string
   readonly clock: Clock
   readonly logger: ServerOptions['logger']
@@ -35,7 +35,7 @@ export interface HttpDeps {
   /** Port: carries out calls with an `Idempotency-Key`. */
   readonly once: Once
   /** Port: tells other processes on the same database what changed. */
-  readonly crossing?: Crossing
+  readonly crossing?: Crossing | undefined
 }
 
 /** What the server answers with. */
@@ -72,7 +72,7 @@ export function httpRoom(deps: HttpDeps): HttpRoom {
   return {
     addresses,
     publish: (kind) => (id) => changes.publish({ kind, id }),
-    send: egress({ allow: deps.egressAllow }),
+    send: egress({ allow: deps.egressAllow ?? [] }),
     async start({ routes, authenticate, reset }) {
       server = await startServer({
         ...deps,

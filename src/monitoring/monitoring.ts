@@ -1,4 +1,4 @@
-/** The monitoring room as one thing: its hooks for the rooms that ingest, its loop, and what others may ask of it. */
+/** Monitors as one thing: hooks for what is ingested, the loops that judge, and what routes ask. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Leases } from '../jobs/leases.ts'
 import type { Worker } from '../jobs/worker.ts'
@@ -7,7 +7,7 @@ import { advance } from './rounds/evaluate.ts'
 import type { Memory } from './rounds/evaluate.ts'
 import { checkFreshness } from './rounds/freshness.ts'
 import { onPredictions } from './profiles/hours.ts'
-import type { SeenPrediction } from './profiles/hours.ts'
+import type { IngestedPrediction } from './profiles/hours.ts'
 import { labelsOf } from './labels/labels.ts'
 import { checkLogLoss, lossMemory } from './rounds/log-loss.ts'
 import { doReactions } from './incidents/reactions.ts'
@@ -20,7 +20,7 @@ import { endpointNames, endpointRows } from '../serving/context/rows.ts'
 export interface Monitoring {
   readonly deps: MonitoringDeps
   /** For serving: runs in the transaction that ingests. */
-  readonly hooks: { onPredictions(t: Tx, rows: readonly SeenPrediction[]): Promise<void> }
+  readonly hooks: { onPredictions(t: Tx, rows: readonly IngestedPrediction[]): Promise<void> }
   /** For rollouts: labels that are known already. */
   labelsOf(reader: Reader, endpoint: string, ids: readonly string[]): Promise<ReadonlyMap<string, number>>
   start(): void
@@ -37,12 +37,13 @@ const SEARCHES_MS = 10_000
 const LOSS_MS = 5000
 const LEASE_MS = 15_000
 
-export function monitoringRoom(given: MonitoringDeps, leases: Leases, worker: Worker): Monitoring {
+/** Makes them; nothing is judged before `start`. */
+export function openMonitoring(ports: MonitoringDeps, leases: Leases, worker: Worker): Monitoring {
   const deps: MonitoringDeps = {
-    ...given,
+    ...ports,
     changed(incident) {
-      given.changed(incident)
-      void tellIncident(given, incident).catch(given.onError)
+      ports.changed(incident)
+      void tellIncident(ports, incident).catch(ports.onError)
     },
   }
   handleWebhooks(deps, worker)

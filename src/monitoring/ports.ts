@@ -1,11 +1,12 @@
-/** Joins the monitoring room with serving, the registry, rollouts and pipelines. */
+/** The ports of monitoring, carried out by serving, the registry, rollouts and pipelines. */
 import { SYSTEM } from '../auth/tokens.ts'
 import { toTime } from '../contract/fields.ts'
 import type { Pipelines } from '../pipelines/pipelines.ts'
 import { endedRuns } from '../pipelines/run/watched.ts'
 import { requireVersion } from '../registry/context/context.ts'
 import type { Registry } from '../registry/context/context.ts'
-import type { Rollouts } from '../rollout/rollouts.ts'
+import { rolloutsBetween } from '../rollout/context/context.ts'
+import type { RolloutHooks } from '../rollout/observations/hooks.ts'
 import type { Endpoints } from '../serving/endpoints/endpoints.ts'
 import type { GatewayLogLoss } from '../serving/records/figures.ts'
 import { inputNames, versionsOf } from '../serving/context/rows.ts'
@@ -18,10 +19,13 @@ export interface Neighbours {
   readonly registry: Registry
   readonly pipelines: Pick<Pipelines, 'startRun'>
   readonly serving: Endpoints & { readonly logLosses: () => Promise<GatewayLogLoss[]> }
-  readonly rollouts: () => Rollouts
+  readonly rollouts: {
+    readonly hooks: Pick<RolloutHooks, 'onLabels'>
+    halt(endpoint: string, reason: string): Promise<boolean>
+  }
 }
 
-export type Connected = Pick<
+export type MonitoringPorts = Pick<
   MonitoringDeps,
   | 'referenceOf'
   | 'readTable'
@@ -35,7 +39,7 @@ export type Connected = Pick<
   | 'logLosses'
 >
 
-export function connectMonitoring(rooms: Neighbours): Connected {
+export function monitoringPorts(rooms: Neighbours): MonitoringPorts {
   const { registry, serving } = rooms
   return {
     referenceOf: (endpoint) => referenceOf(rooms, endpoint),
@@ -43,7 +47,7 @@ export function connectMonitoring(rooms: Neighbours): Connected {
     inputNames,
     eventLog: (endpoint, from, to) => eventLog(registry, { endpoint, from, to }),
     logLosses: () => serving.logLosses(),
-    onLabels: (t, rows) => rooms.rollouts().hooks.onLabels(t, rows),
+    onLabels: (t, rows) => rooms.rollouts.hooks.onLabels(t, rows),
     async saveSettings(who, endpoint, settings) {
       const { project, model } = await requireEndpoint(registry.db, endpoint)
       await serving.put(who, endpoint, { project, model, monitor: settings })
@@ -55,7 +59,7 @@ export function connectMonitoring(rooms: Neighbours): Connected {
       return `version ${stable?.version ?? 'none'} answers again`
     },
     async halt({ endpoint, reason }) {
-      return (await rooms.rollouts().halt(endpoint, reason)) ? 'the rollout was ended' : 'no rollout was under way'
+      return (await rooms.rollouts.halt(endpoint, reason)) ? 'the rollout was ended' : 'no rollout was under way'
     },
   }
 }
@@ -87,10 +91,7 @@ async function eventLog(
   asked: { endpoint: string; from: number; to: number },
 ): Promise<HouseEvent[]> {
   const { project } = await requireEndpoint(db, asked.endpoint)
-  const rollouts = await db.all<{ id: string; version: string; state: string; at: number }>(
-    'SELECT id, version, state, COALESCE(finished_at, created_at) AS at FROM rollouts WHERE endpoint = ? AND COALESCE(finished_at, created_at) BETWEEN ? AND ?',
-    [asked.endpoint, asked.from, asked.to],
-  )
+  const rollouts = await rolloutsBetween(db, asked)
   const runs = await endedRuns(db, { project, from: asked.from, to: asked.to })
   return [
     ...rollouts.map(({ id, version, state, at }): HouseEvent => ({

@@ -54,7 +54,7 @@ export interface PipelinesRoom {
   /** Port: starts a run of a project's newest version; an `id` makes a repeated call one run. */
   readonly startRun: Pipelines['startRun']
   /** Port: what attempts used, rows that ended after `since` (ms), oldest first. */
-  usage(since: number, limit: number): Promise<AttemptUsage[]>
+  readonly usage: (since: number, limit: number) => Promise<AttemptUsage[]>
   /** Port: every digest that is needed, for the collection of blobs. */
   blobDigests(): AsyncIterable<string>
   /** Port: what is kept of a project. */

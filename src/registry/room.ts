@@ -29,7 +29,7 @@ import { webhookRoutes } from './webhooks/routes.ts'
 import { openWebhooks } from './webhooks/webhooks.ts'
 import { registryWireRoutes } from './wire/wire-routes.ts'
 
-export interface RegistryRoomDeps extends Pick<RegistryDeps, 'usedBy' | 'scoreNative'> {
+export interface RegistryRoomDeps extends Pick<RegistryDeps, 'usedBy'> {
   readonly db: Db
   readonly blobs: Blobs
   readonly clock: Clock
@@ -44,7 +44,11 @@ export interface RegistryRoomDeps extends Pick<RegistryDeps, 'usedBy' | 'scoreNa
   /** Hosts that webhooks may reach although they are private. */
   readonly allow: readonly string[]
   /** Ports of what scores models: replays of native models, proofs and exports of ONNX graphs. */
-  readonly scoring: Pick<LoweringDeps, 'proveOnnx' | 'exporting'> & { readonly verify: Parameters<typeof replaying>[0] }
+  readonly scoring: Required<Pick<RegistryDeps, 'scoreNative'>> &
+    Pick<LoweringDeps, 'exporting'> & {
+      readonly prove: LoweringDeps['proveOnnx']
+      readonly verifyNative: Parameters<typeof replaying>[0]
+    }
   /** Ports of the rooms below that know of a version's lineage. */
   readonly lineage: readonly LineageSource[]
 }
@@ -64,19 +68,25 @@ export interface RegistryRoom {
   /** Port: every digest that is needed, for the collection of blobs. */
   digests(): AsyncIterable<string>
   /** Port: the files of versions, for the cost room. */
-  stored(): Promise<StoredVersion[]>
+  readonly stored: () => Promise<StoredVersion[]>
   /** Empties the room for a test suite and takes the settings that it asks for. */
-  reset(env: Readonly<Record<string, string>>): Promise<void>
+  reset(asked: { readonly env: Readonly<Record<string, string>> }): Promise<void>
 }
 
 /** Makes the room; the worker scans, lowers and delivers from now on. */
 export function registryRoom({ scoring, envs, worker, dataDir, tracking, ...deps }: RegistryRoomDeps): RegistryRoom {
   const { db } = deps
-  const registry: Registry = { ...deps, modelsDir: join(dataDir, 'models') }
+  const { scoreNative, prove: proveOnnx, exporting, verifyNative } = scoring
+  const registry: Registry = { ...deps, scoreNative, modelsDir: join(dataDir, 'models') }
   const testEnv: Record<string, string> = {}
   const webhooks = openWebhooks({ ...deps, testEnv }, worker)
   const python = versionPython(envs)
-  handleLowering(registry, worker, { ...scoring, python, verify: replaying(scoring.verify) })
+  handleLowering(registry, worker, {
+    python,
+    proveOnnx,
+    verify: replaying(verifyNative),
+    ...(exporting !== undefined && { exporting }),
+  })
   const cited = citedByVersions(db)
   return {
     routes: [
@@ -94,7 +104,7 @@ export function registryRoom({ scoring, envs, worker, dataDir, tracking, ...deps
     cited: async () => ({ ...(await cited()), pipelineRuns: await pipelineRunsOfVersions(db) }),
     digests: () => registryDigests(registry),
     stored: () => storedVersions(registry),
-    async reset(env) {
+    async reset({ env }) {
       for (const key in testEnv) delete testEnv[key]
       Object.assign(testEnv, env)
       await resetRegistry(registry)

@@ -22,7 +22,7 @@ import { prng } from '../stats/prng.ts'
 import type { Db } from '../store/db.ts'
 import { openDiskBlobs } from '../store/blobs/disk.ts'
 import { putManifest } from '../store/blobs/trees.ts'
-import { connectRollout } from './ports.ts'
+import { rolloutPorts } from './ports.ts'
 import { beginRound, judgeRound } from './controller/controller.ts'
 import { frozenEndpoint } from './controller/freeze.ts'
 import { rolloutHooks } from './observations/hooks.ts'
@@ -74,7 +74,7 @@ export function openRolloutBench(db: Db, folder: string, clock = ticking(1_700_0
     clock,
     ids,
     audit,
-    ...connectRollout(serving, registry),
+    ...rolloutPorts(serving, registry),
     labelsOf: async (_reader, _endpoint, wanted) => new Map([...bench.known].filter(([id]) => wanted.includes(id))),
     changed: () => undefined,
     onError: (error) => void bench.errors.push(error),

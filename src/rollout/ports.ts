@@ -1,4 +1,4 @@
-/** Joins the rollout room with serving and the registry. */
+/** The ports of rollouts, carried out by serving and the registry. */
 import { SYSTEM } from '../auth/tokens.ts'
 import { PRODUCTION } from '../contract/registry.ts'
 import { faultPoint } from '../store/fault.ts'
@@ -14,7 +14,7 @@ import { slicesIn } from './context/context.ts'
 import type { RolloutDeps, Target } from './context/context.ts'
 import type { BreakerRule } from './evidence/spending.ts'
 
-export type Connected = Pick<
+export type RolloutPorts = Pick<
   RolloutDeps,
   | 'target'
   | 'ensureEndpoint'
@@ -31,7 +31,7 @@ export type Connected = Pick<
   | 'isCanary'
 >
 
-export function connectRollout(serving: Endpoints, registry: Registry): Connected {
+export function rolloutPorts(serving: Endpoints, registry: Registry): RolloutPorts {
   const { db } = registry
   return {
     target,

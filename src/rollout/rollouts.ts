@@ -1,4 +1,4 @@
-/** The rollout room as one thing: its hooks for the rooms that ingest, its loop, and what monitors may ask of it. */
+/** Rollouts as one thing: hooks for what is ingested, the loop of the controller, and what routes and monitors ask. */
 import type { Leases } from '../jobs/leases.ts'
 import type { Tx } from '../store/db.ts'
 import { monitorSlices } from './ports.ts'
@@ -20,7 +20,8 @@ export interface Rollouts {
   halt(endpoint: string, reason: string): Promise<boolean>
 }
 
-export function rolloutRoom(deps: RolloutDeps, leases: Leases): Rollouts {
+/** Makes them; nothing is judged before the loop starts. */
+export function openRollouts(deps: RolloutDeps, leases: Leases): Rollouts {
   const loop = rolloutLoop(deps, leases)
   return {
     deps,

@@ -65,7 +65,7 @@ export interface ServingRoom extends Endpoints {
   /** Has gateways write what they hold, and ingests it: afterwards the tables hold every prediction answered before the call. */
   flush(): Promise<void>
   /** Port: cumulative use of each gateway process by variant, for the meters. */
-  usage(): Promise<ServingSample[]>
+  readonly usage: () => Promise<ServingSample[]>
   /** Port: what each gateway's log could not write, and the requests that the gateway answered by endpoint; both since its start. */
   logLosses(): Promise<GatewayLogLoss[]>
   /** Port: in words the endpoint that has a version of a model among its variants, or any version of it when null; null when none has. */

@@ -1,49 +1,44 @@
-/** The store room: what Slipway keeps, the replies of calls with a key, and the notices between processes. It has no routes. */
+/** The store room: the database and the blobs of this process, opened together and closed together. */
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../contract/ids.ts'
-import type { Blobs } from './blobs/blobs.ts'
-import type { Db } from './db.ts'
 import { keptReplies } from './kept-replies.ts'
 import type { KeptReplies } from './kept-replies.ts'
 import { openStore } from './open.ts'
-import type { StoreOptions } from './open.ts'
+import type { Store, StoreOptions } from './open.ts'
 import { openNotices } from './postgres/notices.ts'
 import type { Notices } from './postgres/notices.ts'
 import { isWritable } from './writable.ts'
 
-export interface StoreRoom {
-  /** For everything that a call may write: the first transaction of a call with a key marks it as carried out. */
-  readonly db: Db
-  readonly blobs: Blobs
-  readonly dataDir: string
-  /** Port: carries out a call with a key once. */
+export interface StoreRoomDeps extends StoreOptions {
+  readonly clock: Clock
+}
+
+export interface StoreRoom extends Store {
+  /** Port: carries out calls with an idempotency key once. */
   readonly once: KeptReplies['once']
+  /** Port: short texts to the other processes on this PostgreSQL; undefined on SQLite. */
+  readonly crossing: Notices | undefined
   /** Port: true when the store takes writes. */
   readonly writable: () => Promise<boolean>
-  /** Port: tells other processes on the same database; absent with SQLite, whose data folder has one process. */
-  readonly notices: Pick<Notices, 'send' | 'listen'> | undefined
-  /** Closes the database. */
-  stop(): Promise<void>
+  close(): Promise<void>
 }
 
 /** Opens the store and migrates its database. */
-export async function storeRoom(options: StoreOptions & { readonly clock: Clock }): Promise<StoreRoom> {
-  const { clock, databaseUrl } = options
-  const { db: raw, blobs, dataDir } = await openStore(options)
-  const kept = keptReplies({ db: raw, clock, mark: randomUUID })
+export async function storeRoom(options: StoreRoomDeps): Promise<StoreRoom> {
+  const opened = await openStore(options)
+  const kept = keptReplies({ db: opened.db, clock: options.clock, mark: randomUUID })
   // several replicas may share a PostgreSQL; a data folder has one process
-  if (raw.kind === 'sqlite') await kept.recover()
-  const notices = databaseUrl === undefined ? undefined : openNotices(databaseUrl)
+  if (opened.db.kind === 'sqlite') await kept.recover()
+  const crossing = options.databaseUrl === undefined ? undefined : openNotices(options.databaseUrl)
   const { db } = kept
   return {
+    ...opened,
     db,
-    blobs,
-    dataDir,
     once: (call, answer) => kept.once(call, answer),
+    crossing,
     writable: () => isWritable(db),
-    notices,
-    async stop() {
-      await notices?.close()
+    async close() {
+      await crossing?.close()
       await db.close()
     },
   }

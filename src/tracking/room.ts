@@ -1,18 +1,51 @@
 /** The tracking room: experiments, runs, metrics, artifacts and logged models, and what keeps the store in order. */
+import { DAY_MS, HOUR_MS } from '../contract/ids.ts'
 import type { Mounted } from '../http/mount.ts'
 import type { Worker } from '../jobs/worker.ts'
 import { suitePlace } from './context/suite-place.ts'
 import type { AskedPlace } from './context/suite-place.ts'
-import type { Tracking } from './context/context.ts'
+import type { ProjectPart, Purge, Tracking, VersionRuns } from './context/context.ts'
 import { resetTracking } from './reset.ts'
 import { keepingOf } from './retention/housekeeping.ts'
 import type { KeepingDeps } from './retention/housekeeping.ts'
+import type { Cited } from './retention/plan.ts'
 import { trackingRoutes } from './routes.ts'
 import { savedRuns } from './searches/saved-searches.ts'
 
-export interface TrackingDeps extends Omit<Tracking, 'suite'>, KeepingDeps {
-  /** Port: does the jobs that keep the store in order. */
+/** Silence after which a run is lost, and time that a blob must be unreachable before it goes, unless the operator says otherwise, ms. */
+const SILENT_MS = HOUR_MS / 2
+const GRACE_MS = DAY_MS
+
+export interface TrackingDeps extends Pick<Tracking, 'db' | 'blobs' | 'clock' | 'random' | 'record'> {
+  /** Does the jobs that keep the store in order. */
   readonly worker: Worker
+  /** Silence after which a run is lost, ms; default 30 minutes. */
+  readonly silentMs?: number | undefined
+  /** How long a blob must be unreachable before it goes, ms; default a day. */
+  readonly graceMs?: number | undefined
+  /** Ports to the rooms below. They are not there yet when this room is made, and are asked for when they are needed. */
+  readonly below: () => RoomsBelow
+}
+
+/** The rooms below, as far as this room asks them. What none of them needs as a digest is deleted. */
+export interface RoomsBelow {
+  /** What each keeps of a project, and of an experiment that goes for good. */
+  readonly parts: readonly { readonly projectPart: ProjectPart; readonly purge?: Purge }[]
+  readonly traces: { readonly projectOf: NonNullable<Tracking['traceProject']> }
+  readonly models: {
+    readonly versionRuns: VersionRuns
+    cited(): Promise<Cited & { readonly pipelineRuns: readonly string[] }>
+    digests(): AsyncIterable<string>
+  }
+  readonly pipelines: {
+    readonly tracked: {
+      watched(): ReturnType<KeepingDeps['watched']>
+      logOf(run: string): ReturnType<KeepingDeps['logOf']>
+      runsBehind(pipelineRuns: readonly string[]): Promise<string[]>
+    }
+    blobDigests(): AsyncIterable<string>
+  }
+  readonly monitoring: { prune(): Promise<unknown> }
 }
 
 export interface TrackingRoom {
@@ -27,14 +60,36 @@ export interface TrackingRoom {
   reset(asked: AskedPlace): Promise<void>
 }
 
-export function trackingRoom({ worker, ...deps }: TrackingDeps): TrackingRoom {
-  const context: Tracking = { ...deps, suite: { place: undefined } }
-  const keeping = keepingOf(context, worker, deps)
+export function trackingRoom(deps: TrackingDeps): TrackingRoom {
+  const { worker, below, silentMs = SILENT_MS, graceMs = GRACE_MS, ...base } = deps
+  const context: Tracking = {
+    ...base,
+    suite: { place: undefined },
+    versionRuns: (who, name) => below().models.versionRuns(who, name),
+    projectParts: () => below().parts.map((part) => part.projectPart),
+    purges: () => below().parts.flatMap((part) => part.purge ?? []),
+    traceProject: (reader, trace) => below().traces.projectOf(reader, trace),
+  }
+  const keeping = keepingOf(context, worker, { ...keptBelow(below), silentMs, graceMs })
   return {
     routes: [...trackingRoutes(context), ...keeping.routes],
     start: () => keeping.start(),
     context,
     findRuns: savedRuns(context),
     reset: (asked) => resetTracking(context, suitePlace(asked)),
+  }
+}
+
+function keptBelow(below: () => RoomsBelow): Omit<KeepingDeps, 'silentMs' | 'graceMs'> {
+  return {
+    async cited() {
+      const { pipelineRuns, ...cited } = await below().models.cited()
+      const behind = await below().pipelines.tracked.runsBehind(pipelineRuns)
+      return { ...cited, runs: new Set([...cited.runs, ...behind]) }
+    },
+    sources: [() => below().models.digests(), () => below().pipelines.blobDigests()],
+    watched: () => below().pipelines.tracked.watched(),
+    logOf: (run) => below().pipelines.tracked.logOf(run),
+    prune: () => below().monitoring.prune(),
   }
 }

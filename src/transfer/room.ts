@@ -1,23 +1,21 @@
 /** The transfer room: tables and blobs that move between servers. */
 import type { Mounted } from '../http/mount.ts'
+import type { Registry } from '../registry/context/context.ts'
 import type { Tracking } from '../tracking/context/context.ts'
+import { madeFrom, registryTables } from './registry-tables.ts'
 import { transferRoutes } from './routes.ts'
-import type { MadeFrom } from './routes.ts'
-import type { MovedTable } from './table.ts'
 import { trackingTables } from './tracking-tables.ts'
 
 export interface TransferDeps {
   readonly tracking: Tracking
-  /** Port: the tables of other rooms that move, those that others refer to first. */
-  readonly tables: readonly MovedTable[]
-  /** Port: from what the versions of a registered model were made. */
-  readonly madeFrom: MadeFrom
+  readonly registry: Registry
 }
 
 export interface TransferRoom {
   readonly routes: readonly Mounted[]
 }
 
-export function transferRoom({ tracking, tables, madeFrom }: TransferDeps): TransferRoom {
-  return { routes: transferRoutes(tracking, [...trackingTables(tracking), ...tables], madeFrom) }
+export function transferRoom({ tracking, registry }: TransferDeps): TransferRoom {
+  const tables = [...trackingTables(tracking), ...registryTables(registry)]
+  return { routes: transferRoutes(tracking, tables, (model) => madeFrom(registry, model)) }
 }

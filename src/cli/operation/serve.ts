@@ -125,10 +125,10 @@ function untilSignal(): Promise<void> {
 }
 
 /** Times of lost runs and of the collection of blobs. Throws UsageError for what is no positive number. */
-function keepingTimes(): { lostAfterMs: number; blobGraceMs: number } {
+function keepingTimes(): { silentMs: number; graceMs: number } {
   return {
-    lostAfterMs: positive('SLIPWAY_LOST_AFTER_MINUTES', 30) * 60_000,
-    blobGraceMs: positive('SLIPWAY_BLOB_GRACE_HOURS', 24) * HOUR_MS,
+    silentMs: positive('SLIPWAY_LOST_AFTER_MINUTES', 30) * 60_000,
+    graceMs: positive('SLIPWAY_BLOB_GRACE_HOURS', 24) * HOUR_MS,
   }
 }
 

@@ -15,7 +15,7 @@ import { answersAfter } from '../../serving/records/queries.ts'
 export const SCORE = 'score'
 
 /** A prediction as it was ingested; `x` is the row in the order of the version's inputs. Times are ms. */
-export interface SeenPrediction {
+export interface IngestedPrediction {
   readonly ep: string
   readonly id: string
   readonly ver: string
@@ -34,7 +34,7 @@ const MOST_ROWS = 400_000
 
 /** The hook for serving: counts rows and joins labels that were there before them. */
 export function onPredictions(deps: MonitoringDeps) {
-  return async (t: Tx, seen: readonly SeenPrediction[]): Promise<void> => {
+  return async (t: Tx, seen: readonly IngestedPrediction[]): Promise<void> => {
     for (const [endpoint, mine] of Map.groupBy(seen, (row) => row.ep)) {
       const monitor = await lockMonitor(t, endpoint)
       await joinOrphans(
@@ -51,7 +51,7 @@ async function countRows(
   deps: MonitoringDeps,
   t: Tx,
   monitor: MonitorRow,
-  mine: readonly SeenPrediction[],
+  mine: readonly IngestedPrediction[],
 ): Promise<void> {
   const { endpoint } = monitor
   const spec = monitor.reference === null ? undefined : (await readReference(t, monitor.reference))?.spec
@@ -82,7 +82,7 @@ async function countRows(
 interface RowsOf {
   readonly endpoint: string
   readonly spec: ProfileSpec
-  readonly rows: readonly Pick<SeenPrediction, 'ver' | 'x' | 's'>[]
+  readonly rows: readonly Pick<IngestedPrediction, 'ver' | 'x' | 's'>[]
 }
 
 /** The profile of some rows, whatever versions answered them. */

@@ -65,7 +65,7 @@ export interface Registration {
 
 export interface PipelinesDeps extends VersionDeps {
   /** Memory of steps that name none, bytes; absent = as much as there is. */
-  readonly stepMemory?: number
+  readonly stepMemory?: number | undefined
   /** In [0, 1); spreads retries. */
   readonly random: () => number
   readonly envs: Envs

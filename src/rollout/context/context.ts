@@ -162,3 +162,14 @@ export function observing(reader: Reader): Promise<RolloutRow[]> {
 export function slicesIn({ slices }: { readonly slices?: unknown }): string[] {
   return Array.isArray(slices) ? slices.filter((one): one is string => typeof one === 'string') : []
 }
+
+/** Rollouts of an endpoint that ended, or began and are under way, between two times (ms). */
+export function rolloutsBetween(
+  reader: Reader,
+  asked: { readonly endpoint: string; readonly from: number; readonly to: number },
+): Promise<{ id: string; version: string; state: string; at: number }[]> {
+  return reader.all(
+    'SELECT id, version, state, COALESCE(finished_at, created_at) AS at FROM rollouts WHERE endpoint = ? AND COALESCE(finished_at, created_at) BETWEEN ? AND ?',
+    [asked.endpoint, asked.from, asked.to],
+  )
+}

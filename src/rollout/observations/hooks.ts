@@ -7,64 +7,17 @@ import type { Observation } from '../evidence/evidence.ts'
 import { observing, planOf } from '../context/context.ts'
 import type { RolloutDeps, RolloutRow } from '../context/context.ts'
 import { take } from './observations.ts'
+import type { IngestedBreaker, IngestedLabel, IngestedPrediction, IngestedShadow } from './ingested.ts'
 import { unitsOf } from './units.ts'
 import { armOf, waitingValues } from './values.ts'
 import { answersById } from '../../serving/records/queries.ts'
 
-/** The parts of an ingested prediction that matter here; `x` is the row in the order of the version's inputs. */
-export interface SeenPrediction {
-  readonly ep: string
-  readonly id: string
-  readonly ver: string
-  readonly role: 'stable' | 'canary' | 'shadow'
-  readonly et: number
-  /** When it was answered, by the gateway's clock, ms. */
-  readonly at: number
-  /** What the split hashed, where the caller gave one. */
-  readonly key: string | null
-  readonly us: number
-  readonly st: number
-  readonly x: readonly unknown[]
-  readonly fb?: boolean
-  /** By which routing table it was answered. */
-  readonly ep_epoch: number
-  /** A row of a call after its first. */
-  readonly nth?: boolean
-  /** The caller insisted on the version. */
-  readonly pin?: boolean
-}
-
-export interface SeenShadow {
-  readonly ep: string
-  readonly id: string
-  readonly ver: string
-  readonly et: number
-  readonly us: number
-  readonly s: number | null
-  readonly err?: string
-}
-
-export interface SeenBreaker {
-  readonly ep: string
-  readonly ver: string
-  /** When the variant got its role, ms: tells it from an earlier canary of the same version. */
-  readonly since: number
-  readonly reason: string
-}
-
-export interface SeenLabel {
-  readonly endpoint: string
-  readonly prediction_id: string
-  /** 0 or 1, or a number. */
-  readonly label: number
-}
-
 /** Calls of the rooms that ingest; each runs in the caller's transaction. */
 export interface RolloutHooks {
-  onPredictions(t: Tx, rows: readonly SeenPrediction[]): Promise<void>
-  onShadows(t: Tx, rows: readonly SeenShadow[]): Promise<void>
-  onBreakers(t: Tx, rows: readonly SeenBreaker[]): Promise<void>
-  onLabels(t: Tx, rows: readonly SeenLabel[]): Promise<void>
+  onPredictions(t: Tx, rows: readonly IngestedPrediction[]): Promise<void>
+  onShadows(t: Tx, rows: readonly IngestedShadow[]): Promise<void>
+  onBreakers(t: Tx, rows: readonly IngestedBreaker[]): Promise<void>
+  onLabels(t: Tx, rows: readonly IngestedLabel[]): Promise<void>
 }
 
 export function rolloutHooks(deps: RolloutDeps): RolloutHooks {
@@ -109,7 +62,7 @@ async function forEachRollout<K extends string, R extends Readonly<Record<K, str
   }
 }
 
-function ofPrediction(rollout: RolloutRow, row: SeenPrediction): Observation[] {
+function ofPrediction(rollout: RolloutRow, row: IngestedPrediction): Observation[] {
   // told here and not by the failure's own record, so that failures stand in the order in which they came
   if (fellBack(rollout, row)) return [['c', 1, row.us, 0]]
   if (row.ver === rollout.version && row.role === 'canary') return [['c', row.st >= 500 ? 1 : 0, row.us, 0]]
@@ -122,7 +75,7 @@ function ofPrediction(rollout: RolloutRow, row: SeenPrediction): Observation[] {
  * The batch as a comparison of both sides' failures. A request that stable answered for a failing candidate is the candidate's, whether or not
  * stable could: what no version can answer meets both sides alike.
  */
-function ofBoth(rollout: RolloutRow, rows: readonly SeenPrediction[]): Observation[] {
+function ofBoth(rollout: RolloutRow, rows: readonly IngestedPrediction[]): Observation[] {
   if (versusOptions(planOf(rollout)) === undefined) return []
   const sides: [RateState, RateState] = [
     { n: 0, events: 0 },
@@ -137,7 +90,7 @@ function ofBoth(rollout: RolloutRow, rows: readonly SeenPrediction[]): Observati
 }
 
 /** True for a row that stable answered because the candidate failed; what stable could not answer either is no fault of the candidate. */
-function fellBack(rollout: RolloutRow, row: SeenPrediction): boolean {
+function fellBack(rollout: RolloutRow, row: IngestedPrediction): boolean {
   return row.fb === true && row.st < 500 && armOf(rollout, row) === 1
 }
 
@@ -154,7 +107,7 @@ async function slicer(deps: RolloutDeps, t: Tx, rollout: RolloutRow): Promise<Sl
 }
 
 /** A row that the candidate answered, or that stable answered because the candidate failed, by slice. */
-function sliced(rollout: RolloutRow, row: SeenPrediction, slices: Slicer): Observation[] {
+function sliced(rollout: RolloutRow, row: IngestedPrediction, slices: Slicer): Observation[] {
   const own = row.ver === rollout.version && row.role === 'canary'
   const fell = fellBack(rollout, row)
   if (!own && !fell) return []
@@ -179,7 +132,12 @@ async function answeredRows(deps: RolloutDeps, t: Tx, rollout: RolloutRow, ids: 
   return { rows: new Map(rows.map((row) => [row.id, row])), names }
 }
 
-async function takeShadows(deps: RolloutDeps, t: Tx, rollout: RolloutRow, mine: readonly SeenShadow[]): Promise<void> {
+async function takeShadows(
+  deps: RolloutDeps,
+  t: Tx,
+  rollout: RolloutRow,
+  mine: readonly IngestedShadow[],
+): Promise<void> {
   const shadows = mine.filter((row) => row.ver === rolesOf(rollout).shadows)
   if (shadows.length === 0) return
   const ids = shadows.map((row) => row.id)
@@ -203,7 +161,7 @@ async function takeShadows(deps: RolloutDeps, t: Tx, rollout: RolloutRow, mine: 
 }
 
 /** What the candidate's own answer in shadow shows; after its promotion it is the former version that answers there. */
-function ofShadow(rollout: RolloutRow, shadow: SeenShadow, slices: readonly string[]): Observation[] {
+function ofShadow(rollout: RolloutRow, shadow: IngestedShadow, slices: readonly string[]): Observation[] {
   if (rollout.state === 'watching') return []
   const failed = shadow.err === undefined ? 0 : 1
   const answer = ['c', failed, shadow.us, 1] as const
@@ -244,7 +202,7 @@ export function slicesOf(columns: readonly string[], names: readonly string[], v
   })
 }
 
-async function takeLabels(t: Tx, rollout: RolloutRow, rows: readonly SeenLabel[]): Promise<void> {
+async function takeLabels(t: Tx, rollout: RolloutRow, rows: readonly IngestedLabel[]): Promise<void> {
   const observations: Observation[] = []
   for (let i = 0; i < rows.length; i += 200) {
     const part = new Map(rows.slice(i, i + 200).map((row) => [row.prediction_id, row.label]))

@@ -1,7 +1,7 @@
 /** The users of an A/B by side, each counted when it is met first. */
 import type { Tx } from '../../store/db.ts'
 import type { Observation } from '../evidence/evidence.ts'
-import type { SeenPrediction } from './hooks.ts'
+import type { IngestedPrediction } from './ingested.ts'
 import { planOf } from '../context/context.ts'
 import type { RolloutRow } from '../context/context.ts'
 import { sharesOf } from '../evidence/split.ts'
@@ -14,7 +14,7 @@ const AT_ONCE = 200
  * The users whom an A/B meets for the first time with these rows. A routing key counts once, for its requests depend on each other;
  * without one a call is a user. Who insisted on a version was not divided by the split, and is left out.
  */
-export async function unitsOf(t: Tx, rollout: RolloutRow, rows: readonly SeenPrediction[]): Promise<Observation[]> {
+export async function unitsOf(t: Tx, rollout: RolloutRow, rows: readonly IngestedPrediction[]): Promise<Observation[]> {
   const { split_epoch: from } = rollout
   if (from === null || sharesOf(planOf(rollout)) === undefined) return []
   const met = rows.filter(
@@ -26,7 +26,11 @@ export async function unitsOf(t: Tx, rollout: RolloutRow, rows: readonly SeenPre
   return fresh.length === 0 ? [] : [['u', mine, fresh.length - mine]]
 }
 
-async function firstMet(t: Tx, rollout: string, byKey: ReadonlyMap<string, SeenPrediction>): Promise<SeenPrediction[]> {
+async function firstMet(
+  t: Tx,
+  rollout: string,
+  byKey: ReadonlyMap<string, IngestedPrediction>,
+): Promise<IngestedPrediction[]> {
   const keys = [...byKey.keys()]
   const fresh: string[] = []
   for (let i = 0; i < keys.length; i += AT_ONCE) {

@@ -25,9 +25,9 @@ export interface VersionPorts {
   readonly checkVersion?: (model: string, version: string) => Promise<void>
   /** The folder from which ONNX Runtime is required; brings it when it is not there. */
   readonly onnxRuntime?: () => Promise<string>
-  /** Scorer processes of a Python version. */
-  readonly workers: number
-  readonly memoryMb: number
+  /** Scorer processes of a Python version, ≥ 1, default 1; and the memory at which one is recycled, MB, default 2048. */
+  readonly workers?: number
+  readonly memoryMb?: number
 }
 
 export type PreparationDeps = Pick<ServingContext, 'db' | 'clock'> & VersionPorts
@@ -77,6 +77,6 @@ async function backendOf(
   }
   if (files.python === null)
     throw problem('unprocessable', { detail: 'the version has no native form and no Python environment' })
-  const { workers, memoryMb } = deps
+  const { workers = 1, memoryMb = 2048 } = deps
   return { kind: 'python', dir: files.dir, python: files.python, ...array, workers, memory_mb: memoryMb }
 }

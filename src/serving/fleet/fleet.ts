@@ -19,7 +19,7 @@ export interface FleetOptions {
   /** Port of gRPC, 0 = a free one, kept over restarts; absent = none. */
   readonly grpcPort?: number
   /** Certificate and key; with them both ports speak TLS only. */
-  readonly tls?: TlsFiles
+  readonly tls?: TlsFiles | undefined
   readonly allowHosts: readonly string[]
   readonly version: string
   /** Told when a gateway has come up, so that it gets the newest table. */
