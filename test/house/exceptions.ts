@@ -8,15 +8,6 @@
 export const FOLDER_PAIRS: readonly { readonly pair: string; readonly reason: string }[] = []
 
 const LINES = `
-# src
-src/app.ts | app | 200 lines or more
-src/app.ts | app | monitoring from more than one file
-src/app.ts | app | registry from more than one file
-src/app.ts | app | rollout from more than one file
-src/app.ts | app | tracking from more than one file
-src/app.ts | app | transfer from more than one file
-src/app.ts | routes | src/monitoring/routes.ts
-src/app.ts | routes | src/rollout/routes.ts
 # src/cli
 src/cli | folders | src/cli/demo
 src/cli | folders | src/cli/endpoint
@@ -36,7 +27,6 @@ src/gateway/protocols/tensors.ts | circle | in a circle
 src/monitoring/incidents/causes.ts | sentence | /^(9[5-9]|100) %/.test(one.text)
 src/monitoring/incidents/causes.ts | sentence | one.title.includes('missing (null) more')
 src/monitoring/incidents/causes.ts | sentence | one.title.startsWith('unit changed')
-src/monitoring/ports.ts | reads | rollouts of rollout
 # src/registry
 src/registry/gates | folders | src/registry/lowering
 src/registry/gates | folders | src/registry/signing
@@ -46,8 +36,6 @@ src/registry/scan | folders | src/registry/versions
 src/registry/versions | folders | src/registry/wire
 # src/rollout
 src/rollout/gates/decide.ts | sentence | gate.gate.startsWith('metric ')
-src/rollout/observations/hooks.ts | circle | in a circle
-src/rollout/observations/units.ts | circle | in a circle
 # src/scoring
 src/scoring/rows/backend.ts | circle | in a circle
 src/scoring/rows/results.ts | circle | in a circle
