@@ -64,6 +64,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const closing = new AbortController()
   const server = createServer({ keepAliveTimeout: 65_000, requestTimeout: 0 }, listener(options, closing.signal))
   server.on('clientError', answerMalformed)
+  const silent = silentConnections(server)
   server.listen({ host: options.host, port: options.port })
   await once(server, 'listening')
   const port = (server.address() as AddressInfo).port
@@ -72,7 +73,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     port,
     stop() {
       closing.abort()
-      return stop(server, options.graceMs ?? 10_000)
+      return stop(server, silent, options.graceMs ?? 10_000)
     },
   }
 }
@@ -268,10 +269,24 @@ function answerMalformed(error: Error & { code?: string }, socket: Socket): void
   )
 }
 
-async function stop(server: Server, graceMs: number): Promise<void> {
+/** Connections on which no request has come yet: browsers and clients open some ahead. Node does not count them as idle. */
+function silentConnections(server: Server): ReadonlySet<Socket> {
+  const silent = new Set<Socket>()
+  server.on('connection', (socket) => {
+    silent.add(socket)
+    socket.once('close', () => silent.delete(socket))
+  })
+  server.on('request', ({ socket }) => silent.delete(socket))
+  return silent
+}
+
+async function stop(server: Server, silent: ReadonlySet<Socket>, graceMs: number): Promise<void> {
   const cut = setTimeout(() => server.closeAllConnections(), graceMs)
   // a connection that has just been answered stays open for another request, which nobody would answer
-  const sweep = setInterval(() => server.closeIdleConnections(), 20)
+  const sweep = setInterval(() => {
+    server.closeIdleConnections()
+    for (const socket of silent) socket.destroy()
+  }, 20)
   const closed = once(server, 'close')
   server.close()
   await closed
