@@ -402,3 +402,22 @@ describe('methods', () => {
     assert.match(said, /^HTTP\/1\.1 200 /)
   })
 })
+
+describe('the end of the server', () => {
+  test('does not wait for connections on which nothing was said, and lets a request under way be answered', async () => {
+    const ending = await startRaw()
+    const quiet = await speak(ending.port)
+    const slow = await speak(ending.port)
+    const body = '{"text":"x"}'
+    slow.socket.write(request('POST /echo/a', ['Content-Type: application/json', `Content-Length: ${body.length}`]))
+    const heard = once(slow.socket, 'close')
+    const gone = once(quiet.socket, 'close')
+    await exchange(ending.port, request('GET /text', [CLOSE]))
+    const stopped = ending.stop()
+    await gone
+    slow.socket.write(body)
+    await heard
+    await stopped
+    assert.equal(answersOf(slow.said())[0]?.status, 200)
+  })
+})
