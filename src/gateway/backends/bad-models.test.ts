@@ -8,7 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { servingModels } from '../../../test/serving-models.ts'
 import { isAlive } from '../run-files.ts'
 import type { InputField } from '../../scoring/rows/fields.ts'
-import type { CallLimits, Scored } from '../../scoring/rows/backend.ts'
+import type { CallLimits } from '../../scoring/rows/backend.ts'
+import type { Scored } from '../../scoring/rows/scores.ts'
 import { PythonBackend } from './python.ts'
 
 const MODEL = `

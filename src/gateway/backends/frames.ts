@@ -1,7 +1,7 @@
 /** Frames between gateway and scorer: length, id, op, codec, payload; rows as typed columns. The scorer's side is python/slipway/scorer/frames.py. */
 import type { InputField } from '../../scoring/rows/fields.ts'
-import type { Scored } from '../../scoring/rows/backend.ts'
-import { scoreOf } from '../../scoring/rows/backend.ts'
+import type { Scored } from '../../scoring/rows/scores.ts'
+import { scoreOf } from '../../scoring/rows/scores.ts'
 import { parseJson, toJson } from '../../scoring/rows/json.ts'
 import type { Value } from '../../scoring/rows/rows.ts'
 

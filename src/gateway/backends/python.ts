@@ -1,7 +1,8 @@
 /** A Python backend: a pool of scorer processes fed by work-conserving batches from one bounded queue. */
 import type { Problem } from '../../contract/errors.ts'
 import { problem } from '../../contract/errors.ts'
-import type { Backend, CallLimits, Scored } from '../../scoring/rows/backend.ts'
+import type { Backend, CallLimits } from '../../scoring/rows/backend.ts'
+import type { Scored } from '../../scoring/rows/scores.ts'
 import { toJson } from '../../scoring/rows/json.ts'
 import type { Value } from '../../scoring/rows/rows.ts'
 import { Calls } from '../../scoring/queue/calls.ts'

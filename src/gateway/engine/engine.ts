@@ -6,6 +6,7 @@ import { packColumn, packNumbers } from '../records/packed.ts'
 import type { LogRecord, ManyRecord, PackedColumn } from '../records/records.ts'
 import type { LimitsRoute } from '../../scoring/rows/fields.ts'
 import type { Explained } from '../../scoring/rows/backend.ts'
+import type { Answer, Ask, Sinks } from './ask.ts'
 import { explainAsked, LogSample, requireExplained } from './explanations.ts'
 import type { LiveEndpoint, LiveVariant } from '../traffic/live.ts'
 import { takesCanary } from '../traffic/live.ts'
@@ -13,48 +14,6 @@ import type { Numbers, Results } from '../../scoring/rows/results.ts'
 import { scoredResults } from '../../scoring/rows/results.ts'
 import type { Batch, Rows } from '../../scoring/rows/rows.ts'
 import { columnsOf, rowOf } from '../../scoring/rows/rows.ts'
-
-/** A request, whatever protocol it came by. */
-export interface Ask {
-  readonly rows: Rows
-  /** Size of the body, bytes. */
-  readonly bytes: number
-  /** Bounds of what may wait before it; undefined = the defaults. */
-  readonly queue: LimitsRoute | undefined
-  readonly priority: 'low' | 'normal' | 'high'
-  /** One id a row; made by the gateway where the caller gave none. */
-  readonly ids: readonly string[]
-  /** One time a row, ms since 1970. */
-  readonly times: readonly number[]
-  /** What the split hashes; null = the first id. */
-  readonly key: string | null
-  readonly params: Readonly<Record<string, unknown>> | null
-  readonly deadline: number
-  /** Whether the caller wants to know what each input adds. */
-  readonly explain: boolean
-  /** A version that the caller insists on; undefined = the split decides. */
-  readonly version: string | undefined
-}
-
-export interface Answer {
-  readonly endpoint: LiveEndpoint
-  readonly variant: LiveVariant
-  readonly results: Results
-  readonly ids: readonly string[]
-  /** One a row, where the caller asked for it. */
-  readonly explained: readonly Explained[] | undefined
-}
-
-/** Where the engine writes; real ones are the segment log and the shadow queue. */
-export interface Sinks {
-  log(record: LogRecord): void
-  shadow(job: ShadowJob): void
-}
-
-export interface ShadowJob {
-  readonly endpoint: LiveEndpoint
-  readonly ask: Ask
-}
 
 export interface EngineDeps {
   readonly clock: Clock

@@ -1,8 +1,8 @@
 /** The shadow queue: scores answered rows again with shadow versions, after the reply, and drops work before it slows a caller. */
 import type { Clock } from '../../contract/ids.ts'
 import type { LogRecord } from '../records/records.ts'
-import type { Scored } from '../../scoring/rows/backend.ts'
-import type { ShadowJob } from './engine.ts'
+import type { Scored } from '../../scoring/rows/scores.ts'
+import type { ShadowJob } from './ask.ts'
 import type { LiveVariant } from '../traffic/live.ts'
 
 export interface ShadowDeps {

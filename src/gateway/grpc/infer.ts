@@ -1,9 +1,9 @@
 /** The Open Inference Protocol over gRPC: ModelInfer requests become rows, answers become ModelInfer responses. */
 import type { Problem } from '../../contract/errors.ts'
-import type { Answer, Ask } from '../engine/engine.ts'
+import type { Answer, Ask } from '../engine/ask.ts'
 import type { PredictCall, Protocol, Reply } from '../protocols/exchange.ts'
 import { makeAsk } from '../protocols/exchange.ts'
-import { explanationTensors } from '../engine/explanations.ts'
+import { explanationTensors } from '../protocols/explanations.ts'
 import { invalid } from '../../scoring/rows/rows.ts'
 import { answerParameters, factsOf, inputsOf, OUTPUT, readOutputName } from '../protocols/oip.ts'
 import type { Tensor } from '../protocols/tensors.ts'

@@ -10,7 +10,7 @@ import type {
 import type { AddressInfo } from 'node:net'
 import { Problem, problem } from '../../contract/errors.ts'
 import { admit } from '../traffic/credentials.ts'
-import type { Answer } from '../engine/engine.ts'
+import type { Answer } from '../engine/ask.ts'
 import type { Reply } from '../protocols/exchange.ts'
 import { PATIENCE } from '../http/server.ts'
 import type { GatewayServer, HttpDeps, ListenAt, Patience } from '../http/server.ts'

@@ -1,7 +1,7 @@
 /** One HTTP exchange inside the gateway: what a handler gets, what it gives back, and the facts that headers may carry. */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Problem } from '../../contract/errors.ts'
-import type { Answer, Ask } from '../engine/engine.ts'
+import type { Answer, Ask } from '../engine/ask.ts'
 import type { LiveEndpoint } from '../traffic/live.ts'
 import { isRecord } from '../../scoring/rows/json.ts'
 import type { Rows } from '../../scoring/rows/rows.ts'

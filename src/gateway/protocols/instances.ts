@@ -1,9 +1,9 @@
 /** Protocols that send `instances`: KServe's and TensorFlow Serving's v1, and Vertex AI's. */
 import type { Problem } from '../../contract/errors.ts'
-import type { Answer, Ask } from '../engine/engine.ts'
+import type { Answer, Ask } from '../engine/ask.ts'
 import type { PredictCall, Protocol, Reply } from './exchange.ts'
 import { JSON_TYPE, makeAsk } from './exchange.ts'
-import { explanationsOf } from '../engine/explanations.ts'
+import { explanationsOf } from './explanations.ts'
 import { parseObject, toJson } from '../../scoring/rows/json.ts'
 import type { LiveEndpoint } from '../traffic/live.ts'
 import { invalid } from '../../scoring/rows/rows.ts'

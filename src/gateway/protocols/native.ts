@@ -1,9 +1,9 @@
 /** Slipway's own protocol: POST /v1/endpoints/NAME:predict. */
 import type { Problem } from '../../contract/errors.ts'
-import type { Answer, Ask } from '../engine/engine.ts'
+import type { Answer, Ask } from '../engine/ask.ts'
 import type { PredictCall, Protocol, Reply } from './exchange.ts'
 import { JSON_TYPE, makeAsk } from './exchange.ts'
-import { explanationsOf } from '../engine/explanations.ts'
+import { explanationsOf } from './explanations.ts'
 import { isRecord, parseObject, toJson } from '../../scoring/rows/json.ts'
 import type { Named, Rows } from '../../scoring/rows/rows.ts'
 import { invalid, namedRows } from '../../scoring/rows/rows.ts'

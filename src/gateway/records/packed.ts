@@ -1,7 +1,7 @@
 /** The record of several predictions: packs their columns, and reads it as one prediction a row. */
 import { predictionsOf, scoresOf } from '../../scoring/rows/results.ts'
 import type { Numbers } from '../../scoring/rows/results.ts'
-import { scoreOf } from '../../scoring/rows/backend.ts'
+import { scoreOf } from '../../scoring/rows/scores.ts'
 import type { ManyRecord, PackedColumn, PackedNumbers, PredictionRecord } from './records.ts'
 
 /** A column as it is logged: numbers and missing ones as bytes, anything else as a list. */

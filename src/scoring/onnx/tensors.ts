@@ -1,6 +1,6 @@
 /** Rows to the tensors that an ONNX graph takes, and its tensors to one answer a row. */
-import type { Scored } from '../rows/backend.ts'
-import { scoreOf } from '../rows/backend.ts'
+import type { Scored } from '../rows/scores.ts'
+import { scoreOf } from '../rows/scores.ts'
 import type { Value } from '../rows/rows.ts'
 import type { InputField, OnnxAnswer } from '../rows/fields.ts'
 

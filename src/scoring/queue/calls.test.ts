@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import type { CallLimits, Scored } from '../rows/backend.ts'
+import type { CallLimits } from '../rows/backend.ts'
+import type { Scored } from '../rows/scores.ts'
 import { Calls } from './calls.ts'
 import type { CallBounds, Workers } from './calls.ts'
 

@@ -1,7 +1,8 @@
 /** Calls on their way through a backend: taken or refused, merged, split where a batch fails, tried again where a worker dies, answered. */
 import type { Problem } from '../../contract/errors.ts'
 import { problem } from '../../contract/errors.ts'
-import type { CallLimits, Scored } from '../rows/backend.ts'
+import type { CallLimits } from '../rows/backend.ts'
+import type { Scored } from '../rows/scores.ts'
 import type { Value } from '../rows/rows.ts'
 import { BatchCost } from './cost.ts'
 import type { Call } from './queue.ts'

@@ -1,6 +1,6 @@
 /** Calls that wait for a scorer: bounded in rows and bytes, urgent ones earlier, nobody starved. */
 import type { Problem } from '../../contract/errors.ts'
-import type { Scored } from '../rows/backend.ts'
+import type { Scored } from '../rows/scores.ts'
 import type { Value } from '../rows/rows.ts'
 
 /** One caller's rows. */

@@ -2,15 +2,8 @@
 import type { AnswerShape } from './outputs.ts'
 import type { LimitsRoute } from './fields.ts'
 import type { Results } from './results.ts'
+import type { Scored } from './scores.ts'
 import type { Value, ValueColumn } from './rows.ts'
-
-/** One row's result. `score` is the number that is judged: see `scoreOf`. */
-export interface Scored {
-  readonly prediction: unknown
-  readonly score: number | null
-  /** Names of the columns where the model answered with a DataFrame: of the prediction's items, or of the prediction itself. */
-  readonly columns?: readonly string[]
-}
 
 /**
  * What each input adds to the raw score of a row (the margin of a classifier), beginning at `base`, the mean over the training data.
@@ -54,21 +47,6 @@ export interface Backend {
   close(): Promise<void>
   /** Figures of the processes behind it, for the admin socket. */
   describe(): Record<string, unknown>
-}
-
-/**
- * The score of a prediction: a number is its own score; of two class probabilities the second (the positive class); of more,
- * the largest; true and false are 1 and 0; a text or anything else has none.
- */
-export function scoreOf(prediction: unknown): number | null {
-  if (typeof prediction === 'number') return Number.isFinite(prediction) ? prediction : null
-  if (typeof prediction === 'boolean') return prediction ? 1 : 0
-  if (typeof prediction === 'bigint') return Number(prediction)
-  if (!Array.isArray(prediction) || prediction.length === 0) return null
-  if (!prediction.every((item) => typeof item === 'number' && Number.isFinite(item))) return null
-  const numbers = prediction as number[]
-  if (numbers.length <= 2) return numbers[numbers.length - 1] as number
-  return Math.max(...numbers)
 }
 
 /** Why a backend gives no contributions; undefined where it does. */

@@ -1,6 +1,6 @@
 /** What a backend said of the rows of a request, whether it came one object a row or as numbers side by side. */
-import type { Scored } from './backend.ts'
-import { scoreOf } from './backend.ts'
+import type { Scored } from './scores.ts'
+import { scoreOf } from './scores.ts'
 
 /** Predictions as numbers: one a row, or a list of `width` a row, row-major. */
 export interface Numbers {

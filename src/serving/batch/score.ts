@@ -1,7 +1,8 @@
 /** Scores the rows of a chunk with a backend of the gateway, and finds the row at fault where some cannot be scored. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { Problem, problem } from '../../contract/errors.ts'
-import type { Backend, CallLimits, Scored } from '../../scoring/rows/backend.ts'
+import type { Backend, CallLimits } from '../../scoring/rows/backend.ts'
+import type { Scored } from '../../scoring/rows/scores.ts'
 import type { Value } from '../../scoring/rows/rows.ts'
 import { listRows } from '../../scoring/rows/rows.ts'
 import type { InputField } from '../../scoring/rows/fields.ts'
