@@ -3,8 +3,7 @@ import { Problem, problem } from '../../contract/errors.ts'
 import type { Clock } from '../../contract/ids.ts'
 import { bucket } from '../../stats/hash.ts'
 import { packColumn, packNumbers } from '../records/packed.ts'
-import type { LogRecord, ManyRecord, PackedColumn } from '../records/records.ts'
-import type { LimitsRoute } from '../../scoring/rows/fields.ts'
+import type { BatchRecord, PackedColumn } from '../records/records.ts'
 import type { Explained } from '../../scoring/rows/backend.ts'
 import type { Answer, Ask, Sinks } from './ask.ts'
 import { explainAsked, LogSample, requireExplained } from './explanations.ts'
@@ -12,7 +11,7 @@ import type { LiveEndpoint, LiveVariant } from '../traffic/live.ts'
 import { takesCanary } from '../traffic/live.ts'
 import type { Numbers, Results } from '../../scoring/rows/results.ts'
 import { scoredResults } from '../../scoring/rows/results.ts'
-import type { Batch, Rows } from '../../scoring/rows/rows.ts'
+import type { Batch } from '../../scoring/rows/rows.ts'
 import { columnsOf, rowOf } from '../../scoring/rows/rows.ts'
 
 export interface EngineDeps {
@@ -61,7 +60,7 @@ function insisted(endpoint: LiveEndpoint, version: string): LiveVariant {
 }
 
 /** Rows from which a backend that can take columns gets them. */
-const MANY = 16
+const COLUMN_ROWS = 16
 /** Rows of one record of the log. */
 const LOGGED = 256
 
@@ -94,7 +93,7 @@ function read(deps: EngineDeps, attempt: Attempt): Batch {
   const { variant, ask } = attempt
   const { inputs } = variant.route
   try {
-    const columns = ask.rows.count >= MANY && variant.backend.scoreColumns !== undefined
+    const columns = ask.rows.count >= COLUMN_ROWS && variant.backend.scoreColumns !== undefined
     return columns ? { columns: ask.rows.columns(inputs) } : { rows: ask.rows.values(inputs) }
   } catch (error) {
     if (variant.route.role === 'canary') variant.stats.add(deps.clock(), ask.rows.count, 0, true)
@@ -129,7 +128,7 @@ interface Outcome {
 function log(deps: EngineDeps, attempt: Attempt, batch: Batch, outcome: Outcome): void {
   const { endpoint, variant, ask } = attempt
   const { results, error, at, us } = outcome
-  const told = results === undefined ? NONE : sampled(attempt, batch, outcome.explained)
+  const sample = results === undefined ? NONE : sampleOf(attempt, batch, outcome.explained)
   const ep = endpoint.route.name
   const { role, version: ver } = variant.route
   const more = {
@@ -140,7 +139,7 @@ function log(deps: EngineDeps, attempt: Attempt, batch: Batch, outcome: Outcome)
   const st = error?.status ?? 200
   if (ask.rows.count > 1) {
     const common = { ep, role, ver, ep_epoch: endpoint.epoch, at, us, st, key: ask.key, ...more }
-    logMany(deps, { ask, batch, results, told, common })
+    logBatch(deps, { ask, batch, results, sample, common })
     return
   }
   deps.sinks.log({
@@ -158,34 +157,34 @@ function log(deps: EngineDeps, attempt: Attempt, batch: Batch, outcome: Outcome)
     x: rowOf(batch, 0),
     s: results?.scores()[0] ?? null,
     p: results?.predictions()[0] ?? null,
-    ...(told[0] !== undefined && { ex: told[0][1] }),
+    ...(sample[0] !== undefined && { ex: sample[0][1] }),
     ...more,
   })
 }
 
-const NONE: Told = []
+const NONE: Sampled = []
 
-type Told = readonly (readonly [row: number, explained: Explained])[]
+type Sampled = readonly (readonly [row: number, explained: Explained])[]
 
 /** The explanations of the rows that fall into the endpoint's sample. */
-function sampled({ endpoint, variant, ask }: Attempt, batch: Batch, asked: Outcome['explained']): Told {
-  const sample = new LogSample(variant.backend, endpoint.route.salt, endpoint.route.limits?.explain_share)
-  if (!sample.open) return NONE
+function sampleOf({ endpoint, variant, ask }: Attempt, batch: Batch, asked: Outcome['explained']): Sampled {
+  const share = new LogSample(variant.backend, endpoint.route.salt, endpoint.route.limits?.explain_share)
+  if (!share.open) return NONE
   return ask.ids.flatMap((id, i) => {
-    const one = sample.of(id, () => rowOf(batch, i), asked?.[i])
+    const one = share.of(id, () => rowOf(batch, i), asked?.[i])
     return one === undefined ? [] : [[i, one] as const]
   })
 }
 
-interface ManyRows {
+interface LoggedBatch {
   readonly ask: Ask
   readonly batch: Batch
   readonly results: Results | undefined
-  readonly told: Told
-  readonly common: Omit<ManyRecord, 't' | 'ids' | 'et' | 'x' | 's' | 'p' | 'ex'>
+  readonly sample: Sampled
+  readonly common: Omit<BatchRecord, 't' | 'ids' | 'et' | 'x' | 's' | 'p' | 'ex'>
 }
 
-function logMany(deps: EngineDeps, { ask, batch, results, told, common }: ManyRows): void {
+function logBatch(deps: EngineDeps, { ask, batch, results, sample, common }: LoggedBatch): void {
   const { ids, times } = ask
   const columns = 'columns' in batch ? batch.columns : columnsOf(batch.rows, batch.rows[0]?.length ?? 0)
   const numbers = results?.numbers
@@ -193,7 +192,7 @@ function logMany(deps: EngineDeps, { ask, batch, results, told, common }: ManyRo
   const sameTime = times.every((time) => time === times[0])
   for (let from = 0; from < ids.length; from += LOGGED) {
     const to = Math.min(ids.length, from + LOGGED)
-    const ex = told.flatMap(([i, one]) => (i >= from && i < to ? [[i - from, one] as const] : []))
+    const ex = sample.flatMap(([i, one]) => (i >= from && i < to ? [[i - from, one] as const] : []))
     deps.sinks.log({
       t: 'm',
       ...common,

@@ -5,7 +5,6 @@ import type { Backend, Explained } from '../../scoring/rows/backend.ts'
 import { whyNotExplained } from '../../scoring/rows/backend.ts'
 import type { Ask } from './ask.ts'
 import type { LiveVariant } from '../traffic/live.ts'
-import type { Tensor } from '../protocols/tensors.ts'
 import { invalid, rowOf } from '../../scoring/rows/rows.ts'
 import type { Batch, Value } from '../../scoring/rows/rows.ts'
 

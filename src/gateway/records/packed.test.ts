@@ -13,7 +13,7 @@ import { PredictionLog } from './log.ts'
 import { Ingest } from '../../serving/records/ingest.ts'
 import { readInputs } from '../../scoring/model/inputs.ts'
 import { halves, packColumn, predictionsIn } from './packed.ts'
-import type { ManyRecord } from './records.ts'
+import type { BatchRecord } from './records.ts'
 import { runFiles } from '../run-files.ts'
 import type { InputField } from '../../scoring/rows/fields.ts'
 
@@ -143,7 +143,7 @@ test('a fault in one of many rows is told as in one of few', async () => {
   assert.match(bytes.toString(), /inputs\.20\.hour.*noon/)
 })
 
-const MANY: ManyRecord = {
+const BATCH: BatchRecord = {
   t: 'm',
   ids: ['a', 'b', 'c'],
   ep: 'e',
@@ -167,13 +167,13 @@ test('a record of several rows is read as one record a row', () => {
   const want = [
     { ...common, id: 'a', et: 1, x: [1, 'u', true], s: 0.25, p: 'late' },
     { ...common, id: 'b', et: 2, x: [null, null, false], s: null, p: null, nth: true },
-    { ...common, id: 'c', et: 3, x: [-0.5, 'v', null], s: 1, p: 'fine', ex: MANY.ex?.[0]?.[1], nth: true },
+    { ...common, id: 'c', et: 3, x: [-0.5, 'v', null], s: 1, p: 'fine', ex: BATCH.ex?.[0]?.[1], nth: true },
   ]
-  const read = JSON.parse(JSON.stringify(MANY)) as ManyRecord
+  const read = JSON.parse(JSON.stringify(BATCH)) as BatchRecord
   assert.deepEqual(predictionsIn(read), want)
   assert.deepEqual(halves(read).flatMap(predictionsIn), want)
   const failed = predictionsIn({ ...read, p: null, err: 'it raised' })
-  assert.deepEqual(failed.map(({ s, p, err }) => [s, p, err]), MANY.ids.map(() => [null, null, 'it raised'])) // prettier-ignore
+  assert.deepEqual(failed.map(({ s, p, err }) => [s, p, err]), BATCH.ids.map(() => [null, null, 'it raised'])) // prettier-ignore
   assert.throws(() => predictionsIn({ ...read, x: [packColumn([1, 2])] }), /2 numbers for 3 rows/)
 })
 
@@ -183,7 +183,7 @@ test('rows with large texts are logged in records that can be read', async () =>
   const ids = Array.from({ length: 64 }, (_, i) => `large-${i}`)
   const text = 'x'.repeat(300_000)
   const one = packColumn(ids.map(() => 1))
-  const { s: _, ex: __, ...plain } = MANY
+  const { s: _, ex: __, ...plain } = BATCH
   log.append({ ...plain, ids, et: 1, x: [ids.map(() => text)], p: one })
   await log.close()
   assert.equal(log.lost, 0)

@@ -2,7 +2,7 @@
 import { predictionsOf, scoresOf } from '../../scoring/rows/results.ts'
 import type { Numbers } from '../../scoring/rows/results.ts'
 import { scoreOf } from '../../scoring/rows/scores.ts'
-import type { ManyRecord, PackedColumn, PackedNumbers, PredictionRecord } from './records.ts'
+import type { BatchRecord, PackedColumn, PackedNumbers, PredictionRecord } from './records.ts'
 
 /** A column as it is logged: numbers and missing ones as bytes, anything else as a list. */
 export function packColumn(values: Float64Array | readonly unknown[]): PackedColumn {
@@ -23,7 +23,7 @@ export function packNumbers({ data, width }: Numbers): PackedNumbers {
 }
 
 /** The predictions of a record, as if each had been logged alone. Throws a plain Error for a column of another length. */
-export function predictionsIn(record: ManyRecord): PredictionRecord[] {
+export function predictionsIn(record: BatchRecord): PredictionRecord[] {
   const { t: _, ids, et, x, s, p, ex, ...common } = record
   const count = ids.length
   const columns = x.map((column) => unpack(column, count))
@@ -47,12 +47,12 @@ export function predictionsIn(record: ManyRecord): PredictionRecord[] {
 }
 
 /** Two records of half the rows each. */
-export function halves(record: ManyRecord): [ManyRecord, ManyRecord] {
+export function halves(record: BatchRecord): [BatchRecord, BatchRecord] {
   const middle = record.ids.length >> 1
   return [partOf(record, 0, middle), partOf(record, middle, record.ids.length)]
 }
 
-function partOf(record: ManyRecord, from: number, to: number): ManyRecord {
+function partOf(record: BatchRecord, from: number, to: number): BatchRecord {
   const { ids, et, x, s, p, ex } = record
   const cut = (column: PackedColumn): PackedColumn => {
     if (!('f64' in column)) return column.slice(from, to)

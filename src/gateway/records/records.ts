@@ -1,12 +1,12 @@
 /** The records of the prediction log: what a gateway appends to its segment and control ingests. JSON, one object a record. */
-import type { Role3 } from '../table/table.ts'
+import type { VariantRole } from '../table/table.ts'
 
 /** One prediction: one row of one request. Non-finite numbers in `x` are written as null. Times are ms since 1970. */
 export interface PredictionRecord {
   readonly t: 'p'
   readonly id: string
   readonly ep: string
-  readonly role: Role3
+  readonly role: VariantRole
   readonly ver: string
   readonly ep_epoch: number
   /** Event time: what the caller said, else the time of arrival. */
@@ -45,7 +45,7 @@ export interface PackedNumbers {
 export type PackedColumn = PackedNumbers | readonly unknown[]
 
 /** Several predictions of one request, by columns: read as one prediction a row. */
-export interface ManyRecord extends Omit<PredictionRecord, 't' | 'id' | 'et' | 'x' | 's' | 'p' | 'ex'> {
+export interface BatchRecord extends Omit<PredictionRecord, 't' | 'id' | 'et' | 'x' | 's' | 'p' | 'ex'> {
   readonly t: 'm'
   readonly ids: readonly string[]
   /** One time for all rows, or one a row. */
@@ -96,7 +96,7 @@ export interface BreakerRecord {
   readonly reason: string
 }
 
-export type LogRecord = PredictionRecord | ManyRecord | ShadowRecord | CanaryFailureRecord | BreakerRecord
+export type LogRecord = PredictionRecord | BatchRecord | ShadowRecord | CanaryFailureRecord | BreakerRecord
 
 /** A record of one row, or of none. */
-export type RowRecord = Exclude<LogRecord, ManyRecord>
+export type RowRecord = Exclude<LogRecord, BatchRecord>

@@ -37,10 +37,10 @@ export type BackendRoute =
       readonly memory_mb: number
     }
 
-export type Role3 = 'stable' | 'canary' | 'shadow'
+export type VariantRole = 'stable' | 'canary' | 'shadow'
 
 export interface VariantRoute {
-  readonly role: Role3
+  readonly role: VariantRole
   readonly version: string
   /** Ten-thousandths of the buckets; only a canary's counts, stable takes the rest. */
   readonly weight: number

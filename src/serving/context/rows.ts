@@ -1,7 +1,7 @@
 /** The rows that the serving room keeps, and how they are read. */
 import { problem } from '../../contract/errors.ts'
 import type { Reader } from '../../store/db.ts'
-import type { BackendRoute, BreakerRoute, Role3 } from '../../gateway/table/table.ts'
+import type { BackendRoute, BreakerRoute, VariantRole } from '../../gateway/table/table.ts'
 import type { InputField } from '../../scoring/rows/fields.ts'
 import { fetchAll, raw, sql } from '../../store/sql/sql.ts'
 import type { Sql } from '../../store/sql/sql.ts'
@@ -22,7 +22,7 @@ export interface EndpointRow {
 
 export interface VariantRow {
   readonly endpoint: string
-  readonly role: Role3
+  readonly role: VariantRole
   readonly version: string
   readonly weight: number
   readonly since: number
@@ -33,7 +33,7 @@ export interface VariantRow {
 
 /** A variant as a caller wants it. */
 export interface WantedVariant {
-  readonly role: Role3
+  readonly role: VariantRole
   readonly version: string
   /** In parts of 10000 of the traffic; 0 but for a canary. */
   readonly weight: number
@@ -97,7 +97,7 @@ export async function inputNames(reader: Reader, endpoint: string, version: stri
 /** Variants of an endpoint: stable first, then canary, then shadows. */
 export async function variantsOf(reader: Reader, endpoint: string): Promise<VariantRow[]> {
   const rows = await reader.all<VariantRow>('SELECT * FROM endpoint_variants WHERE endpoint = ?', [endpoint])
-  const order: Record<Role3, number> = { stable: 0, canary: 1, shadow: 2 }
+  const order: Record<VariantRole, number> = { stable: 0, canary: 1, shadow: 2 }
   return rows.sort((a, b) => order[a.role] - order[b.role] || a.since - b.since)
 }
 

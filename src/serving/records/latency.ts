@@ -5,7 +5,7 @@ import { problem } from '../../contract/errors.ts'
 import { toTime } from '../../contract/fields.ts'
 import type { Db } from '../../store/db.ts'
 import { requireEndpoint } from '../context/rows.ts'
-import type { Role3 } from '../../gateway/table/table.ts'
+import type { VariantRole } from '../../gateway/table/table.ts'
 
 export interface LatencyAsked {
   readonly endpoint: string
@@ -28,7 +28,7 @@ const DAY_S = 86_400
 
 interface Cell {
   readonly place: number
-  readonly role: Role3
+  readonly role: VariantRole
   readonly version: string
   readonly bucket: number
   readonly n: number

@@ -7,7 +7,7 @@ import type { Db, SqlValue } from '../../store/db.ts'
 import { EXPLAINED_PREFIX, nameExplanation, unpackExplained } from './explained.ts'
 import { requireEndpoint, versionsOf } from '../context/rows.ts'
 import type { EndpointVersion } from '../context/rows.ts'
-import type { Role3 } from '../../gateway/table/table.ts'
+import type { VariantRole } from '../../gateway/table/table.ts'
 
 /** A page of predictions; times are ms, `from` inclusive, `until` exclusive. */
 export interface PredictionQuery {
@@ -15,7 +15,7 @@ export interface PredictionQuery {
   readonly from?: number
   readonly until?: number
   readonly version?: string
-  readonly role?: Role3
+  readonly role?: VariantRole
   readonly failed?: boolean
   /** Only rows whose contributions were logged. */
   readonly explained?: boolean
@@ -28,7 +28,7 @@ export type PredictionView = z.output<typeof Prediction>
 interface PredictionRow {
   readonly id: string
   readonly endpoint: string
-  readonly role: Role3
+  readonly role: VariantRole
   readonly version: string
   readonly epoch: number
   readonly event_time: number

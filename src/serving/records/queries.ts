@@ -1,5 +1,5 @@
 /** Reads of the prediction log for other rooms. Times are ms; `from` is inclusive, `until` exclusive, but where it says otherwise. */
-import type { Role3 } from '../../gateway/table/table.ts'
+import type { VariantRole } from '../../gateway/table/table.ts'
 import type { Reader, SqlValue } from '../../store/db.ts'
 import { fetchAll, joined, raw, sql } from '../../store/sql/sql.ts'
 import type { Sql } from '../../store/sql/sql.ts'
@@ -15,7 +15,7 @@ export interface EventTimes {
 export interface Arrival {
   readonly id: string
   readonly version: string
-  readonly role: Role3
+  readonly role: VariantRole
   /** Wall time. */
   readonly at: number
   readonly route_key: string | null
