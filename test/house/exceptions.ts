@@ -16,13 +16,6 @@ src/cli | folders | src/cli/project
 src/cli | folders | src/cli/registry
 src/cli | folders | src/cli/tracking
 src/cli/demo | folders | src/cli/demo/acts
-# src/gateway
-src/gateway/engine | folders | src/gateway/protocols
-src/gateway/engine/engine.ts | circle | in a circle
-src/gateway/engine/explanations.ts | circle | in a circle
-src/gateway/protocols/columns.ts | circle | in a circle
-src/gateway/protocols/exchange.ts | circle | in a circle
-src/gateway/protocols/tensors.ts | circle | in a circle
 # src/monitoring
 src/monitoring/incidents/causes.ts | sentence | /^(9[5-9]|100) %/.test(one.text)
 src/monitoring/incidents/causes.ts | sentence | one.title.includes('missing (null) more')
@@ -36,9 +29,6 @@ src/registry/scan | folders | src/registry/versions
 src/registry/versions | folders | src/registry/wire
 # src/rollout
 src/rollout/gates/decide.ts | sentence | gate.gate.startsWith('metric ')
-# src/scoring
-src/scoring/rows/backend.ts | circle | in a circle
-src/scoring/rows/results.ts | circle | in a circle
 # src/store
 src/store | folders | src/store/blobs
 src/store | folders | src/store/postgres
