@@ -118,6 +118,18 @@ class MlmodelTest(unittest.TestCase):
             self.assertEqual(parse_mlmodel(text), wanted, text)
 
 
+def block_yaml(value: dict[str, Any], indent: str = "") -> str:
+    """Nested maps of texts as MLflow writes them, without a YAML package."""
+    lines = []
+    for key, item in value.items():
+        if isinstance(item, dict) and item:
+            lines.append(f"{indent}{key}:\n{block_yaml(item, indent + '  ')}")
+        else:
+            text = "{}" if isinstance(item, dict) else "'" + item.replace("'", "''") + "'"
+            lines.append(f"{indent}{key}: {text}\n")
+    return "".join(lines)
+
+
 class FolderCase(unittest.TestCase):
     """A model folder is opened by the class and serializer that it names."""
 
@@ -127,8 +139,8 @@ class FolderCase(unittest.TestCase):
         self.folder = Path(holder.name)
 
     def save(self, flavors: dict[str, Any], **more: Any) -> Path:
-        """An MLmodel file; JSON is YAML."""
-        (self.folder / "MLmodel").write_text(json.dumps({"flavors": flavors, **more}))
+        """An MLmodel file."""
+        (self.folder / "MLmodel").write_text(block_yaml({"flavors": flavors, **more}))
         return self.folder
 
     def test_a_pickled_object_with_its_code(self) -> None:
