@@ -43,7 +43,8 @@ class ColumnsCase(unittest.TestCase):
             {"op": "subtract", "value": 0.25},
             {"op": "divide", "value": 3.0},
             {"op": "finite"},
-            {"op": "clip", "low": -0.05, "high": 0.2},
+            {"op": "divide", "value": 0.5},
+            {"op": "clip", "low": -0.1, "high": 0.4},
             ADD,
             DOUBLE,
         ]
@@ -54,6 +55,15 @@ class ColumnsCase(unittest.TestCase):
         self.assertEqual([found.off, found.on, found.steps], [*values, ()])
         with self.assertRaisesRegex(Refused, "a function on a one-hot column"):
             columns.then(Column(0, (), (0, 1)), {"op": "apply", "name": "sqrt"})
+
+    def test_any_step_can_follow_a_one_hot_column_as_a_value(self) -> None:
+        state = state_of("string")
+        plain, hot = Column(0, (ADD,)), Column(0, (), (0, 1))
+        self.assertIs(columns.flat(state, plain), plain)
+        value = columns.flat(state, hot)
+        self.assertEqual((value.source, value.hot, state.graph.base), (-1, None, [hot]))
+        self.assertEqual(columns.ref(state, value), state.graph.base_ref(hot))
+        self.assertEqual(columns.values([4, 7]), [Column(-1, value=4), Column(-1, value=7)])
 
     def test_kinds_are_learnt_once_and_kept(self) -> None:
         state = state_of(None, "string", "integer")
@@ -223,13 +233,30 @@ class TreesCase(unittest.TestCase):
         for _ in range(2):
             tree = random_tree(random.Random(0), 1, 0)
             self.assertEqual(len(tree["leaf"]), 3)
-            tree["flags"][~tree["leaf"]] = trees.CATEGORICAL
+            tree["flags"][:] = trees.MISSING_LEFT  # of leaves it means nothing
+            tree["flags"][~tree["leaf"]] = trees.CATEGORICAL + trees.MISSING_LEFT
             tree["threshold"] = np.zeros(len(tree["leaf"]))
             tree["bitsets"] = np.ones((1, 8), dtype="uint32")
             nodes.add(tree)
         arrays = nodes.arrays()
-        split = arrays["flags"] == trees.CATEGORICAL
+        split = arrays["feature"] >= 0
+        self.assertEqual(arrays["flags"].tolist(), [3, 0, 0, 3, 0, 0])
         self.assertEqual((arrays["threshold"][split].tolist(), len(arrays["bitsets"])), ([0.0, 1.0], 16))
+
+    def test_a_split_by_number_keeps_its_threshold_beside_sets(self) -> None:
+        nodes = trees.Nodes()
+        for flags in (trees.CATEGORICAL, trees.MISSING_LEFT):
+            tree = random_tree(random.Random(0), 1, 0)
+            tree["flags"][~tree["leaf"]] = flags
+            tree["threshold"] = np.full(len(tree["leaf"]), 0.25 if flags == trees.MISSING_LEFT else 0.0)
+            tree["bitsets"] = np.ones((1 if flags == trees.CATEGORICAL else 0, 8), dtype="uint32")
+            nodes.add(tree)
+        arrays = nodes.arrays()
+        self.assertEqual(arrays["threshold"][arrays["feature"] >= 0].tolist(), [0.0, 0.25])
+
+    def test_the_bits_of_flags_are_those_of_the_format(self) -> None:
+        bits = (trees.MISSING_LEFT, trees.CATEGORICAL, trees.ZERO_MISSING, trees.TRUNCATES, trees.OUTSIDE_OTHER)
+        self.assertEqual(bits, (1, 2, 4, 4, 8))
 
     def test_renumbering_puts_parents_first_and_drops_the_unreachable(self) -> None:
         left, right = np.array([4, -1, -1, -1, 1, -1]), np.array([3, -1, -1, -1, 5, -1])

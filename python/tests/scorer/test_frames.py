@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import struct
 import threading
 import unittest
+from pathlib import Path
 
+from slipway.scorer import frames
 from slipway.scorer.frames import ERROR, HEAD, JSON, MAX_FRAME, PREDICT, RESULT, ROWS, Channel, Closed
 
 
@@ -60,8 +63,14 @@ class ChannelCase(unittest.TestCase):
             with self.assertRaisesRegex(Closed, f"a frame of {length} bytes"):
                 self.channel.receive()
 
-    def test_the_head_has_ten_bytes_in_every_build(self) -> None:
-        self.assertEqual(HEAD.size, 10)
+    def test_numbers_of_the_wire_are_those_of_the_gateway(self) -> None:
+        ops = {name: getattr(frames, name) for name in ("HELLO", "LOAD", "PREDICT", "RESULT", "ERROR", "DRAIN", "STATS")}
+        gateway = (Path(__file__).resolve().parents[3] / "src/gateway/backends/frames.ts").read_text("utf-8")
+        written = dict(re.findall(r"(\w+): (\d+)", re.findall(r"export const OP = \{(.*?)\}", gateway)[0]))
+        self.assertEqual({name: str(op) for name, op in ops.items()}, written)
+        codecs = dict(re.findall(r"(\w+): (\d+)", re.findall(r"export const CODEC = \{(.*?)\}", gateway)[0]))
+        self.assertEqual({"ROWS": str(ROWS), "JSON": str(JSON)}, codecs)
+        self.assertEqual((HEAD.size, MAX_FRAME), (10, 256 << 20))
 
 
 if __name__ == "__main__":
