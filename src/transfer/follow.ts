@@ -2,7 +2,7 @@
 import { problem } from '../contract/errors.ts'
 import type { Row, SqlValue, Tx } from '../store/db.ts'
 import { all, inList, insertRows, joined, raw, sql } from '../store/sql/sql.ts'
-import type { MovedTable, Origin } from './table.ts'
+import type { MovedTable, Origin } from '../store/moved/table.ts'
 
 /** A row that is here and differs, and what becomes of it. */
 export interface Change {

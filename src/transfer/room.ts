@@ -2,9 +2,9 @@
 import type { Mounted } from '../http/mount.ts'
 import type { Registry } from '../registry/context/context.ts'
 import type { Tracking } from '../tracking/context/context.ts'
-import { madeFrom, registryTables } from './registry-tables.ts'
+import { madeFrom, registryTables } from '../registry/moved/tables.ts'
 import { transferRoutes } from './routes.ts'
-import { trackingTables } from './tracking-tables.ts'
+import { trackingTables } from '../tracking/moved/tables.ts'
 
 export interface TransferDeps {
   readonly tracking: Tracking

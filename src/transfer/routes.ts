@@ -13,7 +13,7 @@ import type { Tracking } from '../tracking/context/context.ts'
 import { beginImport, countRows, listImports, noteParts, requireImport } from './imports.ts'
 import type { ImportRow } from './imports.ts'
 import { readRows, writeRows } from './rows.ts'
-import type { MovedTable, Scope } from './table.ts'
+import type { MovedTable, Scope } from '../store/moved/table.ts'
 
 /** The runs and logged models that the versions of a registered model were made from. */
 export type MadeFrom = (model: string) => Promise<{ runs: string[]; models: string[] }>

@@ -6,7 +6,7 @@ import { all, insertRows, joined, raw, searchAll, sql } from '../store/sql/sql.t
 import type { Sql } from '../store/sql/sql.ts'
 import { broughtBy, followedRow, noteBrought, writeChanges } from './follow.ts'
 import type { Change } from './follow.ts'
-import type { Column, MovedTable, Scope } from './table.ts'
+import type { Column, MovedTable, Scope } from '../store/moved/table.ts'
 
 /** Rows compared by one statement. */
 const COMPARED = 50

@@ -36,19 +36,19 @@ src/store | folders | src/store/sqlite
 src/store/backup | folders | src/store/blobs
 src/store/postgres | folders | src/store/sql
 # src/transfer
-src/transfer/origins.ts | reads | runs of tracking
-src/transfer/registry-tables.ts | reads | alias_moves of registry
-src/transfer/registry-tables.ts | reads | model_versions of registry
-src/transfer/registry-tables.ts | reads | registered_models of registry
-src/transfer/registry-tables.ts | writes | alias_moves of registry
-src/transfer/tracking-tables.ts | reads | evaluation_dataset_experiments of evaluation
-src/transfer/tracking-tables.ts | reads | evaluation_datasets of evaluation
-src/transfer/tracking-tables.ts | reads | experiments of tracking
-src/transfer/tracking-tables.ts | reads | logged_models of tracking
-src/transfer/tracking-tables.ts | reads | runs of tracking
-src/transfer/tracking-tables.ts | reads | trace_links of traces
-src/transfer/tracking-tables.ts | reads | trace_metadata of traces
-src/transfer/tracking-tables.ts | reads | traces of traces
+src/tracking/moved/origins.ts | reads | runs of tracking
+src/registry/moved/tables.ts | reads | alias_moves of registry
+src/registry/moved/tables.ts | reads | model_versions of registry
+src/registry/moved/tables.ts | reads | registered_models of registry
+src/registry/moved/tables.ts | writes | alias_moves of registry
+src/tracking/moved/tables.ts | reads | evaluation_dataset_experiments of evaluation
+src/tracking/moved/tables.ts | reads | evaluation_datasets of evaluation
+src/tracking/moved/tables.ts | reads | experiments of tracking
+src/tracking/moved/tables.ts | reads | logged_models of tracking
+src/tracking/moved/tables.ts | reads | runs of tracking
+src/tracking/moved/tables.ts | reads | trace_links of traces
+src/tracking/moved/tables.ts | reads | trace_metadata of traces
+src/tracking/moved/tables.ts | reads | traces of traces
 `
 
 /** The lines of the list. */

@@ -13,7 +13,7 @@ import { wantedDeployments } from '../versions/deployments.ts'
 import { RULES } from '../gates/gates.ts'
 import { promote } from './promotion.ts'
 import { registerVersion } from '../versions/register.ts'
-import { registryTables } from '../../transfer/registry-tables.ts'
+import { registryTables } from '../moved/tables.ts'
 import { readVerdict, replayVerdict } from '../gates/verdicts.ts'
 
 const GATES = [{ metric: 'auc', at_least: 0.7 }]

@@ -11,7 +11,7 @@ import { purgeExperiment } from '../retention/purge.ts'
 import { createExperiment } from '../experiments/experiments.ts'
 import { createRun } from '../runs/runs.ts'
 import { readRows } from '../../transfer/rows.ts'
-import { trackingTables } from '../../transfer/tracking-tables.ts'
+import { trackingTables } from '../moved/tables.ts'
 
 const KEYS = ['a', 'b', 'c/d: e.f-1 _'] as const
 

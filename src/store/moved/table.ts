@@ -1,7 +1,7 @@
 /** What the tables are that move between servers: their columns, keys, and which of their rows belong to an export. */
-import type { Principal } from '../contract/access.ts'
-import type { Row, Tx } from '../store/db.ts'
-import type { Sql } from '../store/sql/sql.ts'
+import type { Principal } from '../../contract/access.ts'
+import type { Row, Tx } from '../db.ts'
+import type { Sql } from '../sql/sql.ts'
 
 /** What an export holds. `model` comes with the runs and logged models that its versions were made from. */
 export type Scope =

@@ -1,13 +1,13 @@
 /** The tables of the tracking room that move between servers. */
-import { problem } from '../contract/errors.ts'
-import type { Row, Tx } from '../store/db.ts'
-import { safePath } from '../tracking/context/paths.ts'
-import type { Tracking } from '../tracking/context/context.ts'
-import { inList, raw, sql } from '../store/sql/sql.ts'
-import type { Sql } from '../store/sql/sql.ts'
+import { problem } from '../../contract/errors.ts'
+import type { Row, Tx } from '../../store/db.ts'
+import { safePath } from '../context/paths.ts'
+import type { Tracking } from '../context/context.ts'
+import { inList, raw, sql } from '../../store/sql/sql.ts'
+import type { Sql } from '../../store/sql/sql.ts'
 import { withOrigins } from './origins.ts'
-import { columnsOf } from './table.ts'
-import type { MovedTable, Scope } from './table.ts'
+import { columnsOf } from '../../store/moved/table.ts'
+import type { MovedTable, Scope } from '../../store/moved/table.ts'
 
 /** All of them, those that others refer to first. */
 export function trackingTables(room: Tracking): MovedTable[] {

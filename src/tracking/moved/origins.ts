@@ -1,9 +1,9 @@
 /** Which rows a later import brings up to date, and to what they belong. */
-import type { Row, Tx } from '../store/db.ts'
-import { beat } from '../tracking/runs/heartbeat.ts'
-import type { Tracking } from '../tracking/context/context.ts'
-import { inList, sql } from '../store/sql/sql.ts'
-import type { MovedTable, Origin } from './table.ts'
+import type { Row, Tx } from '../../store/db.ts'
+import { beat } from '../runs/heartbeat.ts'
+import type { Tracking } from '../context/context.ts'
+import { inList, sql } from '../../store/sql/sql.ts'
+import type { MovedTable, Origin } from '../../store/moved/table.ts'
 
 /** Gives the tables of runs, logged models, traces, evaluation datasets and experiments their origins. */
 export function withOrigins(room: Tracking, tables: readonly MovedTable[]): MovedTable[] {
