@@ -167,7 +167,7 @@ function buildRooms(options: AppOptions, ground: Ground) {
     findRuns: tracking.findRuns,
     ...told('incidents'),
   })
-  const transfer = transferRoom({ tracking: tracking.context, registry })
+  const transfer = transferRoom({ ...tracking.context, owners: { tracking, traces, evaluation, models } })
   const cost = costRoom({
     ...base,
     sources: { attempts: pipelines.usage, serving: serving.usage, storage: models.stored },

@@ -11,6 +11,8 @@ import type { Db } from '../store/db.ts'
 import type { Cited } from '../tracking/retention/plan.ts'
 import type { ProjectPart, Tracking, VersionRuns } from '../tracking/context/context.ts'
 import type { Registry, RegistryDeps } from './context/context.ts'
+import type { MovedTable } from '../store/moved/table.ts'
+import { madeFrom, registryTables } from './moved/tables.ts'
 import { endpointPorts } from './endpoint-ports.ts'
 import type { EndpointPorts } from './endpoint-ports.ts'
 import { handleLowering, versionFiles } from './lowering/lowering.ts'
@@ -69,6 +71,9 @@ export interface RegistryRoom {
   digests(): AsyncIterable<string>
   /** Port: the files of versions, for the cost room. */
   readonly stored: () => Promise<StoredVersion[]>
+  /** Ports: the tables that move between servers, and from what the versions of a model were made. */
+  readonly movedTables: readonly MovedTable[]
+  readonly madeFrom: (model: string) => Promise<{ runs: string[]; models: string[] }>
   /** Empties the room for a test suite and takes the settings that it asks for. */
   reset(asked: { readonly env: Readonly<Record<string, string>> }): Promise<void>
 }
@@ -104,6 +109,8 @@ export function registryRoom({ scoring, envs, worker, dataDir, tracking, ...deps
     cited: async () => ({ ...(await cited()), pipelineRuns: await pipelineRunsOfVersions(db) }),
     digests: () => registryDigests(registry),
     stored: () => storedVersions(registry),
+    movedTables: registryTables(registry),
+    madeFrom: (model) => madeFrom(registry, model),
     async reset({ env }) {
       for (const key in testEnv) delete testEnv[key]
       Object.assign(testEnv, env)

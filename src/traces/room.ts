@@ -1,5 +1,8 @@
 /** The traces room: spans, OTLP, assessments and issues. */
 import type { Mounted } from '../http/mount.ts'
+import type { MovedTable } from '../store/moved/table.ts'
+import type { MovedPorts } from '../tracking/moved/tables.ts'
+import { holdsTraces, traceTables, traceUris } from './moved/tables.ts'
 import type { ProjectPart, Purge, Tracking } from '../tracking/context/context.ts'
 import { projectOfTrace } from './context/rows.ts'
 import { purgeTraces, resetTraces, tracesPart } from './removal.ts'
@@ -13,6 +16,9 @@ export interface TracesRoom {
   readonly projectPart: ProjectPart
   /** Port: the project of a trace. */
   readonly projectOf: NonNullable<Tracking['traceProject']>
+  /** Ports: the tables that move between servers, and what those of tracking ask of them. */
+  readonly movedTables: readonly MovedTable[]
+  readonly moved: MovedPorts
   /** Empties the room for a test suite. */
   reset(): Promise<void>
 }
@@ -24,6 +30,8 @@ export function tracesRoom(tracking: Tracking): TracesRoom {
     purge: (who, experiment) => purgeTraces(tracking, who, experiment),
     projectPart: tracesPart,
     projectOf: projectOfTrace,
+    movedTables: traceTables(),
+    moved: { traceUris, holdsTraces },
     reset: () => resetTraces(tracking.db),
   }
 }

@@ -5,6 +5,9 @@ import type { Worker } from '../jobs/worker.ts'
 import { suitePlace } from './context/suite-place.ts'
 import type { AskedPlace } from './context/suite-place.ts'
 import type { ProjectPart, Purge, Tracking, VersionRuns } from './context/context.ts'
+import type { MovedTable } from '../store/moved/table.ts'
+import { artifactTable, trackingTables } from './moved/tables.ts'
+import type { MovedPorts } from './moved/tables.ts'
 import { resetTracking } from './reset.ts'
 import { keepingOf } from './retention/housekeeping.ts'
 import type { KeepingDeps } from './retention/housekeeping.ts'
@@ -31,7 +34,7 @@ export interface TrackingDeps extends Pick<Tracking, 'db' | 'blobs' | 'clock' | 
 export interface RoomsBelow {
   /** What each keeps of a project, and of an experiment that goes for good. */
   readonly parts: readonly { readonly projectPart: ProjectPart; readonly purge?: Purge }[]
-  readonly traces: { readonly projectOf: NonNullable<Tracking['traceProject']> }
+  readonly traces: { readonly projectOf: NonNullable<Tracking['traceProject']>; readonly moved: MovedPorts }
   readonly models: {
     readonly versionRuns: VersionRuns
     cited(): Promise<Cited & { readonly pipelineRuns: readonly string[] }>
@@ -56,6 +59,9 @@ export interface TrackingRoom {
   readonly context: Tracking
   /** Port: the runs that a saved search finds. */
   readonly findRuns: ReturnType<typeof savedRuns>
+  /** Ports: the tables that move between servers; that of artifacts comes after those of whoever owns artifacts. */
+  readonly movedTables: readonly MovedTable[]
+  readonly movedArtifacts: MovedTable
   /** Empties the room for a test suite that wants its artifacts in a place. */
   reset(asked: AskedPlace): Promise<void>
 }
@@ -76,6 +82,8 @@ export function trackingRoom(deps: TrackingDeps): TrackingRoom {
     start: () => keeping.start(),
     context,
     findRuns: savedRuns(context),
+    movedTables: trackingTables(context, { holdsTraces: (t, id) => below().traces.moved.holdsTraces(t, id) }),
+    movedArtifacts: artifactTable(context, { traceUris: (scope) => below().traces.moved.traceUris(scope) }),
     reset: (asked) => resetTracking(context, suitePlace(asked)),
   }
 }

@@ -1,7 +1,7 @@
 /** The imports that were begun here, and the parts of each that are wholly here: a broken import goes on where it stood. */
 import type { Principal } from '../contract/access.ts'
 import { problem } from '../contract/errors.ts'
-import type { Tracking } from '../tracking/context/context.ts'
+import type { Transfer } from './context/context.ts'
 import { hexId } from '../tracking/context/ids.ts'
 import { insertRows } from '../store/sql/sql.ts'
 
@@ -22,7 +22,7 @@ const BY_ID = 'SELECT * FROM tracking_imports WHERE id = ?'
 
 /** Begins an import, or goes on with the unfinished one of the same source. One that was done begins anew, with no part here. */
 export function beginImport(
-  room: Tracking,
+  room: Transfer,
   who: Principal,
   kind: string,
   place: string,
@@ -55,7 +55,7 @@ export function beginImport(
 
 /** Notes parts that are wholly here; with `done` that the import is at its end. `not_found`. */
 export function noteParts(
-  room: Tracking,
+  room: Transfer,
   who: Principal,
   id: string,
   { parts, done }: { readonly parts: readonly string[]; readonly done: boolean },
@@ -74,19 +74,19 @@ export function noteParts(
 }
 
 /** Adds to the counts of an import. */
-export async function countRows(room: Tracking, id: string, added: number, same: number): Promise<void> {
+export async function countRows(room: Transfer, id: string, added: number, same: number): Promise<void> {
   await room.db.tx((t) =>
     t.run('UPDATE tracking_imports SET added = added + ?, same = same + ? WHERE id = ?', [added, same, id]),
   )
 }
 
 /** The imports, newest first, at most a hundred. */
-export function listImports(room: Tracking): Promise<ImportRow[]> {
+export function listImports(room: Transfer): Promise<ImportRow[]> {
   return room.db.all<ImportRow>('SELECT * FROM tracking_imports ORDER BY started_at DESC, id LIMIT 100')
 }
 
 /** The row of an import. `not_found`. */
-export async function requireImport(reader: Pick<Tracking['db'], 'get'>, id: string): Promise<ImportRow> {
+export async function requireImport(reader: Pick<Transfer['db'], 'get'>, id: string): Promise<ImportRow> {
   const row = await reader.get<ImportRow>(BY_ID, [id])
   if (row === undefined) throw problem('not_found', { what: 'import', id })
   return row

@@ -1,21 +1,32 @@
 /** The transfer room: tables and blobs that move between servers. */
 import type { Mounted } from '../http/mount.ts'
-import type { Registry } from '../registry/context/context.ts'
-import type { Tracking } from '../tracking/context/context.ts'
-import { madeFrom, registryTables } from '../registry/moved/tables.ts'
+import type { MovedTable } from '../store/moved/table.ts'
+import type { Transfer } from './context/context.ts'
 import { transferRoutes } from './routes.ts'
-import { trackingTables } from '../tracking/moved/tables.ts'
+import type { MadeFrom } from './routes.ts'
 
-export interface TransferDeps {
-  readonly tracking: Tracking
-  readonly registry: Registry
+/** A room that owns tables that move: those that others refer to first. */
+interface Owner {
+  readonly movedTables: readonly MovedTable[]
+}
+
+export interface TransferDeps extends Transfer {
+  /** Ports of the rooms whose tables move. */
+  readonly owners: {
+    readonly tracking: Owner & { readonly movedArtifacts: MovedTable }
+    readonly traces: Owner
+    readonly evaluation: Owner
+    readonly models: Owner & { readonly madeFrom: MadeFrom }
+  }
 }
 
 export interface TransferRoom {
   readonly routes: readonly Mounted[]
 }
 
-export function transferRoom({ tracking, registry }: TransferDeps): TransferRoom {
-  const tables = [...trackingTables(tracking), ...registryTables(registry)]
-  return { routes: transferRoutes(tracking, tables, (model) => madeFrom(registry, model)) }
+export function transferRoom({ owners, ...context }: TransferDeps): TransferRoom {
+  const { tracking, traces, evaluation, models } = owners
+  const before = [tracking, traces, evaluation].flatMap((room) => room.movedTables)
+  const tables = [...before, tracking.movedArtifacts, ...models.movedTables]
+  return { routes: transferRoutes(context, tables, models.madeFrom) }
 }

@@ -9,7 +9,7 @@ import { mount, Raw } from '../http/mount.ts'
 import type { Mounted } from '../http/mount.ts'
 import type { Row } from '../store/db.ts'
 import { treeFiles } from '../store/blobs/trees.ts'
-import type { Tracking } from '../tracking/context/context.ts'
+import type { Transfer } from './context/context.ts'
 import { beginImport, countRows, listImports, noteParts, requireImport } from './imports.ts'
 import type { ImportRow } from './imports.ts'
 import { readRows, writeRows } from './rows.ts'
@@ -18,7 +18,7 @@ import type { MovedTable, Scope } from '../store/moved/table.ts'
 /** The runs and logged models that the versions of a registered model were made from. */
 export type MadeFrom = (model: string) => Promise<{ runs: string[]; models: string[] }>
 
-export function transferRoutes(room: Tracking, tables: readonly MovedTable[], madeFrom: MadeFrom): Mounted[] {
+export function transferRoutes(room: Transfer, tables: readonly MovedTable[], madeFrom: MadeFrom): Mounted[] {
   const tableOf = (name: string): MovedTable => {
     const table = tables.find((one) => one.name === name)
     if (table === undefined) throw problem('not_found', { what: 'table', id: name })
@@ -57,7 +57,7 @@ export function transferRoutes(room: Tracking, tables: readonly MovedTable[], ma
   ]
 }
 
-function blobRoutes(room: Tracking): Mounted[] {
+function blobRoutes(room: Transfer): Mounted[] {
   return [
     mount(transferApi.missing, async ({ body, who }) => {
       requireAll(who)
@@ -77,7 +77,7 @@ function blobRoutes(room: Tracking): Mounted[] {
   ]
 }
 
-function importRoutes(room: Tracking): Mounted[] {
+function importRoutes(room: Transfer): Mounted[] {
   return [
     mount(transferApi.begin, async ({ body, who }) => {
       requireAll(who)
@@ -115,7 +115,7 @@ async function scopeOf(asked: Asked, madeFrom: MadeFrom): Promise<Scope> {
 
 /** The blobs that rows name, with the files of trees. */
 async function blobsOf(
-  room: Tracking,
+  room: Transfer,
   table: MovedTable,
   rows: readonly Row[],
 ): Promise<{ digest: string; size: number }[]> {

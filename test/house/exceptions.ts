@@ -35,20 +35,6 @@ src/store | folders | src/store/postgres
 src/store | folders | src/store/sqlite
 src/store/backup | folders | src/store/blobs
 src/store/postgres | folders | src/store/sql
-# src/transfer
-src/tracking/moved/origins.ts | reads | runs of tracking
-src/registry/moved/tables.ts | reads | alias_moves of registry
-src/registry/moved/tables.ts | reads | model_versions of registry
-src/registry/moved/tables.ts | reads | registered_models of registry
-src/registry/moved/tables.ts | writes | alias_moves of registry
-src/tracking/moved/tables.ts | reads | evaluation_dataset_experiments of evaluation
-src/tracking/moved/tables.ts | reads | evaluation_datasets of evaluation
-src/tracking/moved/tables.ts | reads | experiments of tracking
-src/tracking/moved/tables.ts | reads | logged_models of tracking
-src/tracking/moved/tables.ts | reads | runs of tracking
-src/tracking/moved/tables.ts | reads | trace_links of traces
-src/tracking/moved/tables.ts | reads | trace_metadata of traces
-src/tracking/moved/tables.ts | reads | traces of traces
 `
 
 /** The lines of the list. */

@@ -7,8 +7,7 @@ import { putManifest } from '../../store/blobs/trees.ts'
 import { placeOfUri } from '../../tracking/context/paths.ts'
 import { artifactFiles } from '../../tracking/artifacts/artifacts.ts'
 import { raw, sql } from '../../store/sql/sql.ts'
-import { originOf } from '../../tracking/moved/origins.ts'
-import { columnsOf } from '../../store/moved/table.ts'
+import { movedTable, originOf } from '../../store/moved/table.ts'
 import type { MovedTable, Named, Scope } from '../../store/moved/table.ts'
 import { heldTo } from '../gates/policy.ts'
 import { isGuarded } from '../aliases/promotion.ts'
@@ -23,7 +22,7 @@ export function registryTables(room: Registry): MovedTable[] {
   const own = (name: string, words: string, more: Partial<MovedTable> = {}): MovedTable => {
     const within = (scope: Scope): ReturnType<MovedTable['within']> =>
       ofModel(scope, name === MODELS ? 'name' : 'model')
-    return { name, ...columnsOf(words), within, ...more }
+    return movedTable(name, words, within, more)
   }
   const origin = originOf(MODELS, 'model')
   return [

@@ -1,6 +1,7 @@
 /** What the tables are that move between servers: their columns, keys, and which of their rows belong to an export. */
 import type { Principal } from '../../contract/access.ts'
 import type { Row, Tx } from '../db.ts'
+import { raw, sql } from '../sql/sql.ts'
 import type { Sql } from '../sql/sql.ts'
 
 /** What an export holds. `model` comes with the runs and logged models that its versions were made from. */
@@ -55,9 +56,9 @@ export interface MovedTable {
 
 /** To what a row belongs that an import brought, and what of it follows the source. */
 export interface Origin {
-  /** The thing as kind/id, for example `runs/ab12`. */
+  /** The owner as kind/id, for example `runs/ab12`. */
   readonly of: (row: Row) => string
-  /** The row is the thing itself. */
+  /** The row is the owner itself. */
   readonly root: boolean
   /** Columns that become what they are at the source, all where it is absent; of an empty list the row stays, and is told. */
   readonly columns?: readonly string[]
@@ -70,10 +71,34 @@ export interface Origin {
 /**
  * Columns from words: `name`, `name:int`, `name:real`, with `?` behind one that may be null. The words before `|` are the key.
  */
-export function columnsOf(words: string): Pick<MovedTable, 'columns' | 'key'> {
+function columnsOf(words: string): Pick<MovedTable, 'columns' | 'key'> {
   const [key = '', rest = ''] = words.split('|')
   const keys = readColumns(key)
   return { columns: [...keys, ...readColumns(rest)], key: keys.map((column) => column.name) }
+}
+
+/** A table from the words of its columns. */
+export function movedTable(
+  name: string,
+  words: string,
+  within: MovedTable['within'],
+  more: Partial<MovedTable> = {},
+): MovedTable {
+  return { name, ...columnsOf(words), within, ...more }
+}
+
+/** Rows whose `column` names one of the ids that `of` selects; undefined of a scope without such ids. */
+export function naming(column: string, of: (scope: Scope) => Sql | undefined): MovedTable['within'] {
+  return (scope) => {
+    if (scope.kind === 'all') return raw('1 = 1')
+    const ids = of(scope)
+    return ids === undefined ? undefined : sql`${raw(column)} IN (${ids})`
+  }
+}
+
+/** Rows that belong to what a column names. */
+export function originOf(kind: string, column: string, more: Partial<Origin> = {}): Origin {
+  return { of: (row) => `${kind}/${String(row[column])}`, root: false, ...more }
 }
 
 function readColumns(text: string): Column[] {

@@ -11,6 +11,7 @@ import { purgeExperiment } from '../retention/purge.ts'
 import { createExperiment } from '../experiments/experiments.ts'
 import { createRun } from '../runs/runs.ts'
 import { readRows } from '../../transfer/rows.ts'
+import { holdsTraces } from '../../traces/moved/tables.ts'
 import { trackingTables } from '../moved/tables.ts'
 
 const KEYS = ['a', 'b', 'c/d: e.f-1 _'] as const
@@ -55,7 +56,7 @@ export function chunkCases(bench: Bench): void {
     }
 
     const exported = async (experiment: string, limit: number): Promise<string[]> => {
-      const table = trackingTables(bench.room).find(({ name }) => name === 'metric_points')
+      const table = trackingTables(bench.room, { holdsTraces }).find(({ name }) => name === 'metric_points')
       assert.ok(table)
       const found: string[] = []
       let after: string | undefined
