@@ -52,6 +52,11 @@ function options(plan: Plan, metric: PlanMetric) {
   return { low, high, tolerance: metric.tolerance, alpha: alphaOf(plan, 'metrics') / (plan.metrics?.length ?? 1) }
 }
 
+/** The name of the gate of a metric. */
+export function metricGateName(metric: string): string {
+  return `metric ${metric}`
+}
+
 /** The gates of a plan's metrics. The one that decides an A/B never fails: what it finds is a decision and no fault. */
 export function metricGates(known: Readonly<Record<string, MetricState>>, plan: Plan): GateState[] {
   return (plan.metrics ?? []).map((metric) => metricGate(known[metric.name] ?? freshMetric(), plan, metric))
@@ -63,7 +68,7 @@ function metricGate(state: MetricState, plan: Plan, metric: PlanMetric): GateSta
   const least = Math.min(state.stable.n, state.canary.n)
   const failing = found.rejected && !isDeciding(plan, metric)
   return {
-    gate: `metric ${metric.name}`,
+    gate: metricGateName(metric.name),
     slice: null,
     status: failing ? 'failing' : least >= metric.min_values ? 'passing' : 'waiting',
     evidence: found.e,

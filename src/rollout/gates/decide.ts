@@ -3,6 +3,7 @@ import type { GateState } from '../../contract/rollout.ts'
 import { stepsOf } from '../../contract/rollout-steps.ts'
 import type { Plan } from '../../contract/rollout-plan.ts'
 import type { Counts } from '../evidence/evidence.ts'
+import { metricGateName } from '../evidence/metrics.ts'
 import type { Outcome } from '../evidence/metrics.ts'
 import { SPLIT } from '../evidence/split.ts'
 
@@ -155,11 +156,10 @@ function lateLabels({ plan, step, counts, hours }: Situation): string | undefine
 /** A gate that needs no measurement (n_min 0) and has none is no success, and holds nothing up; in shadow nobody can post a value. */
 function waitingGate({ plan, step, gates }: Situation): string | undefined {
   if (step === 0 && plan.shadow.requests === 0) return undefined
+  const posted = new Set(step === 0 ? plan.metrics?.map(({ name }) => metricGateName(name)) : [])
   const waiting = gates.find(
     (gate) =>
-      gate.status === 'waiting' &&
-      (gate.n < gate.n_min || gate.gate === 'score_shift') &&
-      (step > 0 || !gate.gate.startsWith('metric ')),
+      gate.status === 'waiting' && (gate.n < gate.n_min || gate.gate === 'score_shift') && !posted.has(gate.gate),
   )
   return waiting && `gate ${waiting.gate} has ${waiting.n} of ${waiting.n_min}: ${waiting.reason}`
 }
