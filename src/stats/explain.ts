@@ -22,6 +22,8 @@ export interface Explanation {
   readonly confidence: number
   /** Rows that were looked at. */
   readonly rows: number
+  /** Of kind `missing`: the share of rows without a value, 0 … 1. */
+  readonly share?: number
 }
 
 /** Rows below which the newest hours are not looked at. */
@@ -229,6 +231,7 @@ function gone(c: Case, spec: NumericSpec, now: NumericView, all: NumericView): E
     text,
     confidence: Math.min(0.95, 0.5 + share),
     rows: rows(c.now),
+    share,
   }
 }
 

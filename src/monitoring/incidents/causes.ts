@@ -7,6 +7,7 @@ import type { Explanation, RecentValues } from '../../stats/explain.ts'
 import { windowOf } from '../../stats/history.ts'
 import type { History } from '../../stats/history.ts'
 import { categorical } from '../../stats/profile-view.ts'
+import { UNIT_CHANGES } from '../../stats/units.ts'
 import type { HouseEvent } from '../context/context.ts'
 
 export type CauseView = z.output<typeof Cause>
@@ -60,22 +61,33 @@ function joined({ history }: Evidence, group: readonly Explanation[]): Suspect {
     evidence: {
       explanations: sorted.map(({ text, confidence, rows }) => ({ text, confidence, rows })),
       name: first.name,
+      change: first.kind,
     },
   }
 }
 
+/** Whole per cent of missing values from which a feature counts as gone. */
+const GONE_FROM = 95
+
 /** Nearly all values of several features are gone. */
 function isLost(group: readonly Explanation[]): boolean {
-  return group.length > 1 && group.every((one) => /^(9[5-9]|100) %/.test(one.text))
+  return group.length > 1 && group.every(({ share = 0 }) => Math.round(100 * share) >= GONE_FROM)
 }
 
 function titleOf(first: Explanation, features: readonly string[], group: readonly Explanation[]): string {
-  if (first.kind === 'unit') return `unit changed ${first.name}, ${listed(features)}`
+  if (first.kind === 'unit') return unitTitle(first.name, features)
   if (first.kind !== 'missing') return first.text
-  return isLost(group)
-    ? `feed lost: ${listed(features)} missing (null)`
-    : `${listed(features)} missing (null) more often than usual`
+  return isLost(group) ? lostTitle(features) : missingTitle(features)
 }
+
+const unitTitle = (name: string, features: readonly string[]): string => `unit changed ${name}, ${listed(features)}`
+
+const lostTitle = (features: readonly string[]): string => `feed lost: ${listed(features)} missing (null)`
+
+const missingTitle = (features: readonly string[]): string => `${listed(features)} missing (null) more often than usual`
+
+const shiftTitle = (features: readonly string[]): string =>
+  `${listed(features)} moved away from the same hours of the past weeks`
 
 /** "a", "a and b", "a, b and c". */
 export function listed(names: readonly string[]): string {
@@ -102,8 +114,7 @@ function shift({ findings }: Evidence, explained: readonly Suspect[]): Suspect[]
   const rest = [...new Set(findings.map((one) => one.feature))].filter((feature) => !covered.has(feature))
   if (rest.length === 0) return []
   const checks = findings.filter((one) => rest.includes(one.feature))
-  const title = `${listed(rest)} moved away from the same hours of the past weeks`
-  return [{ kind: 'shift', title, score: 0.3, features: rest, evidence: { checks } }]
+  return [{ kind: 'shift', title: shiftTitle(rest), score: 0.3, features: rest, evidence: { checks } }]
 }
 
 function ofEvent({ at, kind, text, href }: HouseEvent): Suspect {
@@ -151,18 +162,26 @@ export function rankCauses(
 /** A shift, of values or of attributions, says that something moved and not why. */
 const explains = ({ kind }: Suspect): boolean => kind !== 'shift' && kind !== 'attribution_shift'
 
-const isUnit = (one: Suspect): boolean => one.kind === 'unit_change' && one.title.startsWith('unit changed')
+/**
+ * What an explanation says of a cause's features: its `change`. A cause that was kept before `change` was has only the name of what
+ * changed: one of the units that are known, or `missing`.
+ */
+function changeOf({ kind, evidence }: Suspect): Explanation['kind'] | undefined {
+  const { change, name } = evidence as { readonly change?: Explanation['kind']; readonly name?: string }
+  if (change !== undefined) return change
+  if (kind === 'unit_change') return UNIT_CHANGES.some((one) => one.name === name) ? 'unit' : 'clock'
+  return kind === 'null_flood' && name === 'missing' ? 'missing' : undefined
+}
 
 function keyOf(one: Suspect): string {
-  if (isUnit(one)) return `unit ${String(one.evidence['name'])}`
+  if (changeOf(one) === 'unit') return `unit ${String(one.evidence['name'])}`
   return !explains(one) || one.kind === 'null_flood' || one.kind === 'feed_lost' ? one.kind : `${one.kind} ${one.title}`
 }
 
 function retitled(one: Suspect, features: readonly string[]): string {
-  if (isUnit(one)) return `unit changed ${String(one.evidence['name'])}, ${listed(features)}`
-  if (one.kind === 'shift') return `${listed(features)} moved away from the same hours of the past weeks`
-  if (one.kind === 'null_flood' && one.title.includes('missing (null) more'))
-    return `${listed(features)} missing (null) more often than usual`
-  if (one.kind === 'feed_lost') return `feed lost: ${listed(features)} missing (null)`
-  return one.title
+  if (one.kind === 'shift') return shiftTitle(features)
+  if (one.kind === 'feed_lost') return lostTitle(features)
+  const change = changeOf(one)
+  if (change === 'unit') return unitTitle(String(one.evidence['name']), features)
+  return change === 'missing' ? missingTitle(features) : one.title
 }
