@@ -103,3 +103,23 @@ export function textOf(html: string): string {
     .replaceAll(/\s+/g, ' ')
     .trim()
 }
+
+/** The HTML of a part, by its file below `web/parts` without the ending. */
+export async function markupOf(
+  path: string,
+  name: string,
+  props: Record<string, unknown>,
+  around: Surroundings = {},
+): Promise<string> {
+  return drawn(await component(`parts/${path}.tsx`, name), props, around)
+}
+
+/** The text that a part shows. */
+export async function partText(
+  path: string,
+  name: string,
+  props: Record<string, unknown>,
+  around: Surroundings = {},
+): Promise<string> {
+  return textOf(await markupOf(path, name, props, around))
+}
