@@ -24,7 +24,7 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
-#: Bytes of the patch that are kept; a longer one is cut, and its hash is of the whole.
+#: Bytes of the patch that are kept; a longer one is cut, and its digest is of all of it.
 PATCH_BYTES = 1024 * 1024
 #: Characters of a tag.
 TAG_CHARS = 5000
@@ -137,11 +137,11 @@ def digest_of_path(path: str) -> str:
                 full = os.path.join(folder, name)
                 lines.append(f"{os.path.relpath(full, path)} {digest_of_path(full)}")
         return digest("\n".join(lines).encode())
-    whole = hashlib.sha256()
+    found = hashlib.sha256()
     with open(path, "rb") as file:
         while chunk := file.read(1 << 20):
-            whole.update(chunk)
-    return "sha256:" + whole.hexdigest()
+            found.update(chunk)
+    return "sha256:" + found.hexdigest()
 
 
 def active_run() -> str | None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import types
 import unittest
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -251,6 +252,10 @@ class ServerCase(unittest.TestCase):
         self.assertEqual((done.returncode, done.stdout), (0, "beside ['--data', 'x'] __main__\n"), done.stderr)
         self.assertEqual(self.server.bodies("runs/create")[0]["experiment_id"], "7")
         (ended,) = self.server.bodies("runs/update")
+        started = self.server.bodies("runs/create")[0]["start_time"]
+        self.assertLess(abs(started - 1000 * time.time()), 120_000)
+        self.assertLess(started, ended["end_time"])
+        self.assertLess(ended["end_time"], 1000 * time.time() + 1)
         self.assertEqual((ended["run_id"], ended["status"]), ("r1", "FINISHED"))
         (batch,) = self.server.bodies("runs/log-batch")
         tags = {pair["key"]: pair["value"] for pair in batch["tags"]}

@@ -17,10 +17,10 @@ MOST_BYTES = 2_000_000_000
 
 
 def refuse_export(library: str, cause: BaseException) -> NoReturn:
-    """Raises Refused with the first line of what an exporter said, without the places in its source."""
-    said = (str(cause).strip().splitlines() or [""])[0]
-    said = re.sub(r"^\S+\.(cpp|h|py):\d+: ", "", said)
-    raise Refused(f"{library} does not export it: {type(cause).__name__}: {said}"[:400]) from cause
+    """Raises Refused with the first line of what an exporter line, without the places in its source."""
+    line = (str(cause).strip().splitlines() or [""])[0]
+    line = re.sub(r"^\S+\.(cpp|h|py):\d+: ", "", line)
+    raise Refused(f"{library} does not export it: {type(cause).__name__}: {line}"[:400]) from cause
 
 
 def need(package: str, library: str) -> None:

@@ -31,8 +31,8 @@ def write_rows(path: Path, reference: Reference, source: tuple[Path, dict[str, A
     examples = example_rows(folder, meta, reference.inputs)
     draws = Draws(reference, examples, seed)
     base = first_answered(reference, examples + [draws.row() for _ in range(ROWS_ALONE)])
-    whole = [column["name"] for i, column in enumerate(reference.inputs) if refuses_missing(reference, base, i)]
-    draws.allow_missing([i for i, column in enumerate(reference.inputs) if column["name"] not in whole])
+    required = [column["name"] for i, column in enumerate(reference.inputs) if refuses_missing(reference, base, i)]
+    draws.allow_missing([i for i, column in enumerate(reference.inputs) if column["name"] not in required])
     width = check_form(reference.answers([base])[0])
     draws.stay_near(not accepts(reference, [draws.row(wide=True) for _ in range(ROWS_ALONE)]))
     count = max(100, min(probes, MOST_VALUES // max(width, len(reference.inputs))))
@@ -40,7 +40,7 @@ def write_rows(path: Path, reference: Reference, source: tuple[Path, dict[str, A
     answers = reference.answers(rows)
     check_steady(reference, rows, answers)
     found = {"rows": plain(rows), "answers": [json_answer(one) for one in answers], "columns": reference.columns(base)}
-    found |= {"whole": whole, "net": net}
+    found |= {"whole": required, "net": net}
     path.write_text(json.dumps(found, allow_nan=False), encoding="utf-8")
     return len(rows)
 
@@ -73,8 +73,8 @@ def first_answered(reference: Reference, rows: list[Row]) -> Row:
             return row
         except Exception as error:  # whatever the model raises
             cause = error
-    said = (str(cause).strip().splitlines() or [""])[0]
-    raise Refused(f"the Python model answers no row that was tried: {type(cause).__name__}: {said}"[:400])
+    line = (str(cause).strip().splitlines() or [""])[0]
+    raise Refused(f"the Python model answers no row that was tried: {type(cause).__name__}: {line}"[:400])
 
 
 def refuses_missing(reference: Reference, base: Row, place: int) -> bool:

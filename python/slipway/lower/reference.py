@@ -120,7 +120,7 @@ def series(column: InputColumn, values: list[Any]) -> pd.Series:
 
 
 def sift(reference: Reference, rows: list[Row]) -> tuple[list[Row], list[Row]]:
-    """(rows that scikit-learn answers, rows that it refuses), by halving what it refuses as a whole."""
+    """(rows that scikit-learn answers, rows that it refuses), by halving what it refuses in one call."""
     if not rows or not fails(reference, rows):
         return rows, []
     if len(rows) == 1:
@@ -131,7 +131,7 @@ def sift(reference: Reference, rows: list[Row]) -> tuple[list[Row], list[Row]]:
 
 
 def fails(reference: Reference, rows: list[Row]) -> bool:
-    """Whether the library refuses these rows together."""
+    """Whether the library refuses these rows in one call."""
     try:
         reference.answers(rows)
     except REFUSALS:

@@ -46,7 +46,7 @@ class Inputs:
         extra = json.loads(payload[start : start + size]) if size else {}
         numbers = np.frombuffer(payload, dtype="<f8", offset=start + size)
         texts = iter(extra.get("texts", ()))
-        whole = extra.get("whole", {})
+        integers = extra.get("whole", {})
         if len(numbers) != count * (len(self.columns) - len(self._texts)):
             raise ValueError(f"{len(numbers)} numbers for {count} rows of {len(self.columns) - len(self._texts)} columns")
         values: list[ColumnValues] = []
@@ -55,7 +55,7 @@ class Inputs:
             if i in self._texts:
                 values.append(next(texts))
             else:
-                values.append(exact(whole.get(str(i)), numbers[at : at + count]))
+                values.append(exact(integers.get(str(i)), numbers[at : at + count]))
                 at += count
         params = extra.get("params")
         if self._tensor is not None:
@@ -135,13 +135,13 @@ def encode_example(columns: list[ColumnSpec], rows: list[dict[str, Any]]) -> byt
     return COUNTS.pack(len(rows), len(extra)) + extra + numbers
 
 
-def exact(whole: list[int | None] | None, numbers: np.ndarray) -> np.ndarray:
+def exact(integers: list[int | None] | None, numbers: np.ndarray) -> np.ndarray:
     """A column of whole numbers that float64 cannot hold, unless one is missing: then the column is float64 anyway."""
     import numpy as np
 
-    if whole is None or None in whole:
+    if integers is None or None in integers:
         return numbers
-    return np.array(whole, dtype="int64")
+    return np.array(integers, dtype="int64")
 
 
 def from_base64(text: str) -> bytes:

@@ -49,6 +49,7 @@ def prepare_path(pythonpath: list[str]) -> None:
 
 
 def run_command(argv: list[str], result: str) -> int:
+    """Becomes the command; returns 127 only where it cannot be run, with a result that says so."""
     try:
         os.execvp(argv[0], argv)
     except OSError as error:
@@ -147,6 +148,7 @@ def describe(error: BaseException, spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def is_ours(file: str) -> bool:
+    """Whether a frame of this file is this module or the machinery of imports."""
     return file in (__file__, importlib.__file__) or file.startswith("<frozen importlib")
 
 
@@ -157,10 +159,12 @@ def in_project(module: str | None, spec: dict[str, Any]) -> bool:
 
 
 def listed(names: list[str]) -> str:
+    """Names as a message lists them."""
     return ", ".join(f'"{name}"' for name in names)
 
 
 def write_result(path: str, answer: dict[str, Any]) -> None:
+    """Writes what the code gave, in one step, after all that it has printed."""
     sys.stdout.flush()
     sys.stderr.flush()
     with open(f"{path}.tmp", "w", encoding="utf-8") as file:

@@ -48,14 +48,17 @@ class RedactedLog:
         self.write(f"[slipway] {text}\n".encode())
 
     def close(self) -> None:
+        """Writes the tail that waited for more and closes the file."""
         self.append(self.redact(self.held))
         self.held = b""
         os.close(self.fd)
 
     def redact(self, data: bytes) -> bytes:
+        """The data with every secret masked."""
         return self.pattern.sub(MASK, data) if self.pattern else data
 
     def redact_text(self, value: str | None) -> str | None:
+        """A text with every secret masked; None stays."""
         return value if value is None else self.redact(value.encode()).decode(errors="replace")
 
     def open_tail(self, data: bytes) -> int:
@@ -69,6 +72,7 @@ class RedactedLog:
         return longest
 
     def append(self, data: bytes) -> None:
+        """Writes to the file as far as the limit lets."""
         if self.truncated or not data:
             return
         if self.limit is not None and self.size + len(data) > self.limit:

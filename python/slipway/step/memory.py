@@ -88,6 +88,7 @@ def mounts() -> list[tuple[str, str, str, str]]:
 
 
 def kind_of(line: list[str]) -> tuple[str, str]:
+    """Type and options of a mount, from a line of mountinfo; empty texts where it is cut."""
     rest = line[line.index("-") + 1 :]
     return (rest[0], rest[2]) if len(rest) > 2 else ("", "")
 
@@ -117,6 +118,7 @@ def write(folder: str, file: str, value: str) -> bool:
 
 
 def remove(path: str) -> None:
+    """Removes a group once the system has let go of its processes, or leaves it after GONE_S."""
     until = time.monotonic() + GONE_S
     while True:
         try:

@@ -42,6 +42,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def resident(pid: int) -> int:
+    """Resident bytes of a process; 0 when it is gone."""
     try:
         with open(f"/proc/{pid}/statm", encoding="ascii") as file:
             return int(file.read().split()[1]) * PAGE
@@ -62,6 +63,7 @@ def tree_cpu(pid: int) -> float:
 
 
 def proportional(pid: int) -> int:
+    """Bytes of a process with shared pages divided among those that share them; 0 where the system does not tell."""
     try:
         with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
             return sum(int(line.split()[1]) * 1024 for line in file if line.startswith("Pss:"))

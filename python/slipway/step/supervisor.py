@@ -167,10 +167,12 @@ class Supervisor:
         signal_group(self.child, signal.SIGTERM)
 
     def kill(self) -> None:
+        """Ends the group of the child at once."""
         self.killed = True
         signal_group(self.child, signal.SIGKILL)
 
     def beat(self, now: float) -> None:
+        """Writes a heartbeat: the fence, the time, and what the attempt has used so far."""
         self.beaten = now
         write_json(
             "heartbeat.json",
@@ -194,16 +196,16 @@ class Supervisor:
         """What the exit file says."""
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         unit = 1 if sys.platform == "darwin" else 1024
-        said = read_json("result.json")
+        result = read_json("result.json")
         status = self.status or 0
-        outcome = classify(self.ending, status, said, self.spec)
+        outcome = classify(self.ending, status, result, self.spec)
         return {
             "attempt": self.spec["attempt"],
             "fence": self.spec["fence"],
             **{key: self.log.redact_text(value) for key, value in outcome.items()},
             "code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
             "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
-            "metrics": (said or {}).get("metrics", {}),
+            "metrics": (result or {}).get("metrics", {}),
             "cpu_seconds": used.ru_utime + used.ru_stime,
             "max_rss_bytes": max(self.peak, used.ru_maxrss * unit),
             "started_at": began,
@@ -213,7 +215,7 @@ class Supervisor:
         }
 
 
-def classify(ending: str | None, status: int, said: dict[str, Any] | None, spec: dict[str, Any]) -> dict[str, Any]:
+def classify(ending: str | None, status: int, result: dict[str, Any] | None, spec: dict[str, Any]) -> dict[str, Any]:
     """The class of an end with its message: ``class`` is ok, user, environment, out_of_memory, timeout, infrastructure,
     preempted or cancelled; ``traceback`` is text or None."""
     if ending == "timeout":
@@ -226,12 +228,12 @@ def classify(ending: str | None, status: int, said: dict[str, Any] | None, spec:
     if os.WIFSIGNALED(status):
         return classify_signal(os.WTERMSIG(status))
     code = os.WEXITSTATUS(status)
-    if said is not None and said.get("error") is not None:
-        error = said["error"]
+    if result is not None and result.get("error") is not None:
+        error = result["error"]
         return fault(error["class"], error["message"], error["traceback"])
     if code != 0:
         return classify_code(code)
-    if said is None and isinstance(spec["entry"], str):
+    if result is None and isinstance(spec["entry"], str):
         return fault("user", "the process ended before the function returned (did it call os._exit?)")
     missing = [name for name, path in spec["outputs"].items() if not os.path.lexists(path)]
     if missing:
@@ -240,6 +242,7 @@ def classify(ending: str | None, status: int, said: dict[str, Any] | None, spec:
 
 
 def classify_signal(number: int) -> dict[str, Any]:
+    """The class of an end by a signal that this process did not send."""
     if number == signal.SIGKILL:
         return fault("out_of_memory", "killed by signal 9, which nobody here sent: most likely the system ran out of memory")
     if number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -249,6 +252,7 @@ def classify_signal(number: int) -> dict[str, Any]:
 
 
 def classify_code(code: int) -> dict[str, Any]:
+    """The class of an end by an exit code, as shells and schedulers use them."""
     if code in (126, 127):
         return fault("environment", f"the command could not be run (exit code {code}); is it in the environment?")
     if code == 75:
@@ -269,6 +273,7 @@ def missing_outputs(names: list[str]) -> str:
 
 
 def fault(kind: str, message: str, traceback: str | None = None) -> dict[str, Any]:
+    """An outcome that is not ok."""
     return {"class": kind, "message": message, "traceback": traceback}
 
 
@@ -334,6 +339,7 @@ def write_json(path: str, value: dict[str, Any]) -> None:
 
 
 def read_json(path: str) -> dict[str, Any] | None:
+    """The content of a file; None when it is not there or cut short."""
     try:
         with open(path, encoding="utf-8") as file:
             return json.load(file)

@@ -50,6 +50,32 @@ class FramesTest(unittest.TestCase):
         self.assertTrue(math.isnan(data["c"][0]))
         self.assertEqual(str(data["n"].dtype), "float64")
 
+    def test_whole_numbers_that_float64_cannot_hold(self) -> None:
+        columns = [{"name": "n", "kind": "integer", "dtype": "long"}]
+        exact = [2**53 + 1, -(2**62) - 1]
+        extra = json.dumps({"whole": {"0": exact}}).encode()
+        data = inputs.COUNTS.pack(2, len(extra)) + extra + struct.pack("<2d", *map(float, exact))
+        self.assertEqual(inputs.Inputs(columns, None).build(data)[0]["n"].tolist(), exact)
+        extra = json.dumps({"whole": {"0": [2**53 + 1, None]}}).encode()
+        data = inputs.COUNTS.pack(2, len(extra)) + extra + struct.pack("<2d", 2.0**53, math.nan)
+        frame = inputs.Inputs(columns, None).build(data)[0]
+        self.assertEqual((str(frame["n"].dtype), frame["n"][0]), ("float64", 2.0**53))
+
+    def test_a_list_of_the_only_input(self) -> None:
+        for column, texts, numbers, wanted in (
+            ({"name": "t", "kind": "string", "dtype": "string"}, [["a", "b"]], [], ["a", "b"]),
+            ({"name": "n", "kind": "integer", "dtype": "long"}, [], [3.0, 4.0], [3, 4]),
+        ):
+            found, _ = inputs.Inputs([column], None, listed=True).build(payload(2, texts, numbers))
+            self.assertEqual(found, wanted)
+
+    def test_rows_by_name_as_a_payload_come_back(self) -> None:
+        rows: list[dict[str, Any]] = [{"x": 1.5, "f": None, "n": 3, "on": True, "c": "a"}, {"c": "b"}]
+        frame, params = inputs.Inputs(INPUTS, None).build(inputs.encode_example(INPUTS, rows))
+        self.assertEqual(frame[["x", "n", "on", "c"]].to_numpy().tolist(), [[1.5, 3, True, "a"], [0.0, 0, False, "b"]])
+        self.assertTrue(math.isnan(frame["f"][0]))
+        self.assertIsNone(params)
+
     def test_columns_lie_one_after_another(self) -> None:
         data, _ = self.build([1, 2, 10, 20, 5, 6, 0, 1], ["a", "b"], count=2)
         self.assertEqual(data["x"].tolist(), [1, 2])
@@ -150,6 +176,23 @@ class ResultsTest(unittest.TestCase):
         self.assertEqual(self.read(times, 2), ["2020-01-01T10:00:00", None])
         self.assertEqual(self.read(np.array(["2020-01-01T10:00"], dtype="datetime64[s]"), 1), ["2020-01-01T10:00:00"])
         self.assertEqual(self.read([b"ab"], 1), ["YWI=\n"])
+
+    def test_whole_numbers_beyond_float64_and_missing_values_of_pandas(self) -> None:
+        import numpy as np
+        import pandas as pd
+
+        for value in (2**53 + 1, -(2**53) - 1):
+            self.assertEqual(self.read(np.array([1, value]), 2), [1, value])
+        self.assertEqual(self.read(np.array([2**53, -(2**53)]), 2), (0, [2.0**53, -(2.0**53)]))
+        self.assertEqual(self.read(pd.Series(["a", None], dtype="string"), 2), ["a", None])
+        self.assertEqual(self.read([pd.NaT, math.inf, {"a": np.float32(0.5)}], 3), [None, None, {"a": 0.5}])
+
+    def test_answers_of_other_shapes_are_refused(self) -> None:
+        import numpy as np
+
+        for output in (np.array(1.0), np.ones((1, 1, 1)), 3.0, None):
+            with self.assertRaisesRegex(ValueError, "the model answered"):
+                results.encode_result(output, 1)
 
     def test_a_wrong_number_of_rows_is_refused(self) -> None:
         with self.assertRaisesRegex(ValueError, "1 rows for 2"):

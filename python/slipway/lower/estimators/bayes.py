@@ -105,8 +105,8 @@ def lower_categorical(state: Lowering, model: Estimator, matrix: Matrix) -> Resu
 def codes_fit(state: Lowering, column: Column, size: int) -> bool:
     """Whether every code that an encoder gives is one that the model knows."""
     table = state.tables[column.steps[-1]["table"]]
-    given = [*table["codes"], table["missing"], table["unseen"]]
-    return all(code == "error" or (isinstance(code, (int, float)) and 0 <= code < size) for code in given)
+    codes = [*table["codes"], table["missing"], table["unseen"]]
+    return all(code == "error" or (isinstance(code, (int, float)) and 0 <= code < size) for code in codes)
 
 
 def ladder(feature: int, leaves: Array) -> Tree:

@@ -20,7 +20,7 @@ from slipway.lower.form.types import Array, Estimator, Matrix, Result, Spec
 from slipway.refusal import Refused, class_path
 
 
-def gate(model: Estimator, matrix: Matrix) -> Spec:
+def special_values(model: Estimator, matrix: Matrix) -> Spec:
     """Which special values an ensemble takes; inside another model nothing is asked of computed columns."""
     return {"missing": accepts(model, len(matrix.columns), math.nan), "infinite": "error"}
 
@@ -34,7 +34,7 @@ def lower_adaptive_boosting(state: Lowering, model: Estimator, matrix: Matrix) -
             raise Refused(f"{class_path(model)} over {class_path(tree)}")
         nodes.add(dense_tree(tree.tree_, votes(model, tree, weight, count)))
     node = {"op": "trees", "rounding": "float32", "trees": len(model.estimators_), "leaf_width": count, "base": [0.0] * count}
-    node |= {"divide": float(model.estimator_weights_.sum()), "from": refs(state, matrix.columns)} | gate(model, matrix)
+    node |= {"divide": float(model.estimator_weights_.sum()), "from": refs(state, matrix.columns)} | special_values(model, matrix)
     raw = state.graph.add(node, count, nodes.arrays())
     if count > 2:
         return matrix, graph_spec(raw, "sigmoid_softmax", "largest"), {}
@@ -57,7 +57,7 @@ def votes(model: Estimator, tree: Estimator, weight: float, count: int) -> Array
 def lower_adaptive_regressor(state: Lowering, model: Estimator, matrix: Matrix) -> Result:
     """AdaBoost of regression trees: the weighted median of their predictions."""
     found = []
-    read, checks = refs(state, matrix.columns), gate(model, matrix)
+    read, checks = refs(state, matrix.columns), special_values(model, matrix)
     for tree in model.estimators_:
         if not hasattr(tree, "tree_"):
             raise Refused(f"{class_path(model)} over {class_path(tree)}")
@@ -84,7 +84,7 @@ def lower_bagging(state: Lowering, model: Estimator, matrix: Matrix) -> Result:
         flat["feature"] = np.where(flat["leaf"], LEAF, np.asarray(features)[flat["feature"]])
         nodes.add(flat)
     spec = {"rounding": "float32", "outputs": outputs, "leaf_width": outputs, "base": [0.0] * outputs}
-    spec |= {"divide": len(model.estimators_)} | gate(model, matrix)
+    spec |= {"divide": len(model.estimators_)} | special_values(model, matrix)
     return tree_model(matrix, nodes, spec | {"link": "identity", "decide": "largest" if classifier else None})
 
 
@@ -100,7 +100,7 @@ def lower_isolation_forest(state: Lowering, model: Estimator, matrix: Matrix) ->
         nodes.add(flat)
     divide = float(len(model.estimators_) * _average_path_length([model._max_samples])[0])
     node = {"op": "trees", "rounding": "float32", "leaf_width": 1, "trees": len(model.estimators_), "base": [0.0]}
-    node |= {"divide": divide, "from": refs(state, matrix.columns)} | gate(model, matrix)
+    node |= {"divide": divide, "from": refs(state, matrix.columns)} | special_values(model, matrix)
     depth = state.graph.add(node, 1, nodes.arrays())
     raw = state.graph.add({"op": "power", "offset": float(model.offset_), "from": depth}, 1)
     return matrix, graph_spec(raw, "outlier", None, scores="ulp"), {}
