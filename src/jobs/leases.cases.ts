@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
 import { after, before, beforeEach, describe, it } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
+import { setImmediate, setTimeout as delay } from 'node:timers/promises'
 import type { Db } from '../store/db.ts'
 import { migrate } from '../store/migrate.ts'
 import type { Opened } from './jobs.cases.ts'
@@ -187,21 +187,24 @@ export function leaseCases(name: string, open: () => Promise<Opened>): void {
       const short = 30
       let away = false
       const tries = new EventEmitter()
-      const failing = wrapDb(db, () => {
+      const told = async (event: string): Promise<void> => {
+        await once(tries, event, { signal: AbortSignal.timeout(10_000) })
+        await setImmediate() // what waits for the transaction goes on first
+      }
+      const before = (): void => {
         if (!away) return
-        tries.emit('try')
+        tries.emit('refused')
         throw new Error('away')
-      })
+      }
+      const failing = wrapDb(db, before, () => tries.emit('done'))
       await leases('a', failing).hold('loop', short, async (lease) => {
         steady = 20
-        // a renewal that succeeds counts from when it began
-        const expires = async (): Promise<unknown> => (await rows())[0]?.['expires_at']
-        wall += 1
-        for (const end = Date.now() + 10_000; (await expires()) !== wall + short && Date.now() < end; await delay(2));
-        await delay(5)
+        // a renewal counts from when it began: of two that are done the second began after now
+        await told('done')
+        await told('done')
         away = true
         steady = 50
-        for (let i = 0; i < 3; i++) await once(tries, 'try', { signal: AbortSignal.timeout(10_000) })
+        for (let i = 0; i < 3; i++) await told('refused')
         assert.equal(lease.signal.aborted, false)
         steady = 51
         if (!lease.signal.aborted) await once(lease.signal, 'abort', { signal: AbortSignal.timeout(10_000) })
