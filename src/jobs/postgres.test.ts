@@ -4,5 +4,6 @@ import { jobCases } from './jobs.cases.ts'
 import { leaseCases } from './leases.cases.ts'
 import { queueCases } from './queue.cases.ts'
 import { scheduleCases } from './schedule.cases.ts'
+import { workerCases } from './worker.cases.ts'
 
-for (const cases of [jobCases, queueCases, leaseCases, scheduleCases]) cases('PostgreSQL', emptyPostgres)
+for (const cases of [jobCases, queueCases, leaseCases, scheduleCases, workerCases]) cases('PostgreSQL', emptyPostgres)

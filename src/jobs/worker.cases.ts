@@ -1,0 +1,366 @@
+/** What a worker writes into the rows of its jobs on each database, at times that the test sets. */
+import assert from 'node:assert/strict'
+import { EventEmitter, once } from 'node:events'
+import { after, before, beforeEach, describe, it } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
+import type { Db } from '../store/db.ts'
+import { migrate } from '../store/migrate.ts'
+import type { Opened } from './jobs.cases.ts'
+import { enqueue, getJob, listJobs } from './queue.ts'
+import type { Job, NewJob } from './queue.ts'
+import { GiveUp, LeaseLost, Worker } from './worker.ts'
+import type { Handler, WorkerOptions } from './worker.ts'
+import { wrapDb } from './wrapped-db.fixture.ts'
+
+const NOW = 1_000_000
+
+export function workerCases(name: string, open: () => Promise<Opened>): void {
+  describe(`${name}: workers by the clock`, () => {
+    let opened: Opened
+    let db: Db
+    let ids = 0
+    before(async () => {
+      opened = await open()
+      db = opened.db
+      await migrate(db)
+    })
+    after(() => opened.close())
+    beforeEach(() => db.tx((t) => t.run('DELETE FROM jobs')))
+
+    const ask = (job: Partial<NewJob> = {}): Promise<string> =>
+      db.tx((t) => enqueue(t, { kind: 'k', payload: 0, ...job }, { now: () => NOW, newId: () => `j${++ids}` }))
+
+    /** Everything that happens is an event, so that no test waits for time. */
+    function made(handler: Handler, options: WorkerOptions = {}, on = db) {
+      const events = new EventEmitter()
+      const told: { error: unknown; job: Job | undefined }[] = []
+      const worker = new Worker(on, {
+        id: 'w',
+        pollMs: 10,
+        now: () => NOW,
+        steady: () => 0,
+        random: () => 0,
+        onError: (error, job) => {
+          told.push({ error, job })
+          events.emit('error told')
+        },
+        ...options,
+      }).register('k', handler)
+      return {
+        worker,
+        told,
+        next: (event: string) => once(events, event, { signal: AbortSignal.timeout(10_000) }),
+        events,
+      }
+    }
+
+    /** Runs one job until its row is no longer running, and stops. */
+    async function ran(
+      id: string,
+      handler: Handler,
+      options: WorkerOptions = {},
+    ): Promise<{ job: Job; told: readonly { error: unknown; job: Job | undefined }[] }> {
+      const { worker, told } = made(handler, { pollMs: 60_000, ...options })
+      worker.start()
+      await settled(id)
+      await worker.stop()
+      return { job: await getJob(db, id), told }
+    }
+
+    async function settled(id: string): Promise<void> {
+      const end = Date.now() + 10_000
+      for (;;) {
+        const { state, fence } = await getJob(db, id)
+        if (fence > 0 && state !== 'running') return
+        assert.ok(Date.now() < end, `${state} for 10 s`)
+        await setImmediate()
+      }
+    }
+
+    it('a job that ends without a word is done now; its handler gets it as it is in its row', async () => {
+      const id = await ask({ payload: { a: 1 } })
+      let seen: Job | undefined
+      const { job, told } = await ran(id, async (given) => {
+        seen = given
+      })
+      assert.deepEqual(
+        [seen?.id, seen?.payload, seen?.worker, seen?.lease_until, seen?.attempts],
+        [id, { a: 1 }, 'w', NOW + 30_000, 1],
+      )
+      assert.deepEqual([job.state, job.finished_at, told.length], ['done', NOW, 0])
+    })
+
+    for (const [attempts, random, pause] of [
+      [0, 0, 500],
+      [0, 0.5, 750],
+      [1, 0, 1000],
+      [3, 0, 4000],
+      [3, 0.25, 5000],
+      [9, 0, 150_000],
+      [30, 0.5, 225_000],
+    ] as const)
+      it(`after ${attempts + 1} failures it waits ${pause} ms where chance says ${random}`, async () => {
+        const id = await ask({ max_attempts: 100 })
+        await db.tx((t) => t.run('UPDATE jobs SET attempts = ? WHERE id = ?', [attempts, id]))
+        const fault = new Error('of the handler')
+        const { job, told } = await ran(
+          id,
+          async () => {
+            throw fault
+          },
+          { random: () => random },
+        )
+        assert.deepEqual([job.state, job.run_at - NOW, job.attempts], ['waiting', pause, attempts + 1])
+        assert.match(job.last_error ?? '', /^Error: of the handler\n +at /)
+        assert.deepEqual([told.length, told[0]?.error, told[0]?.job?.id], [1, fault, id])
+      })
+
+    it('a first pause that is told is doubled from there', async () => {
+      const id = await ask()
+      await db.tx((t) => t.run('UPDATE jobs SET attempts = 2 WHERE id = ?', [id]))
+      const fail: Handler = async () => {
+        throw new Error('x')
+      }
+      assert.equal((await ran(id, fail, { backoffMs: 10 })).job.run_at - NOW, 20)
+    })
+
+    it('its last attempt and one that gives up are dead; what is thrown without being an error is kept as text', async () => {
+      for (const [thrown, max, text] of [
+        [new Error('last'), 1, /^Error: last/],
+        [new GiveUp('no use'), 5, /^Error: no use/],
+        ['plain', 1, /^plain$/],
+      ] as const) {
+        const id = await ask({ max_attempts: max })
+        const { job } = await ran(id, () => Promise.reject(thrown))
+        assert.deepEqual([job.state, job.finished_at, job.attempts], ['dead', NOW, 1])
+        assert.match(job.last_error ?? '', text)
+      }
+      const id = await ask({ max_attempts: 2 })
+      assert.equal((await ran(id, () => Promise.reject(new Error('first of two')))).job.state, 'waiting')
+    })
+
+    it('an error without a stack is kept by its message', async () => {
+      const fault = new Error('bare')
+      delete fault.stack
+      const { job } = await ran(await ask({ max_attempts: 1 }), () => Promise.reject(fault))
+      assert.equal(job.last_error, 'bare')
+    })
+
+    it('what finishes gives back its value, and a fault after it does not undo it or run it again', async () => {
+      let value: unknown
+      const { job, told } = await ran(await ask(), async (_, context) => {
+        value = await context.finish(async () => 42)
+        throw new Error('afterwards')
+      })
+      assert.deepEqual([value, job.state, job.last_error, told.length], [42, 'done', null, 1])
+    })
+
+    it('again: at the time that is told, with fresh attempts and what was written with it, or none of it', async () => {
+      const id = await ask()
+      await db.tx((t) => t.run("UPDATE jobs SET attempts = 3, last_error = 'old' WHERE id = ?", [id]))
+      const { job } = await ran(id, (_, context) =>
+        context.again(NOW + 77, async (t) => void (await t.run('UPDATE jobs SET payload = ? WHERE id = ?', ['7', id]))),
+      )
+      assert.deepEqual(
+        [job.state, job.run_at, job.attempts, job.last_error, job.payload],
+        ['waiting', NOW + 77, 0, null, 7],
+      )
+      const other = await ask()
+      const failed = await ran(other, (_, context) =>
+        context.again(NOW + 77, async () => {
+          throw new Error('of the work')
+        }),
+      )
+      assert.deepEqual([failed.job.run_at, failed.job.attempts], [NOW + 500, 1])
+    })
+
+    it('a transaction of a job that another took is undone, and the job is left to the other', async () => {
+      for (const act of ['tx', 'finish', 'again'] as const) {
+        const id = await ask()
+        const steal = 'UPDATE jobs SET fence = fence + 1 WHERE id = ?'
+        const { worker, told, next } = made(async (_, context) => {
+          await db.tx((t) => t.run(steal, [id]))
+          const write = (t: Parameters<Parameters<Db['tx']>[0]>[0]): Promise<unknown> =>
+            t.run("UPDATE jobs SET payload = '9' WHERE id = ?", [id])
+          if (act === 'again') await context.again(NOW + 5, async (t) => void (await write(t)))
+          else await context[act](write)
+        })
+        const failed = next('error told')
+        worker.start()
+        await failed
+        await worker.stop()
+        const job = await getJob(db, id)
+        assert.ok(told[0]?.error instanceof LeaseLost)
+        assert.match(told[0].error.message, new RegExp(`another worker has job ${id}`))
+        assert.deepEqual([job.state, job.payload, job.attempts], ['running', 0, 1])
+        await db.tx((t) => t.run('DELETE FROM jobs'))
+      }
+    })
+
+    it('a fault in writing a failure down is told too', async () => {
+      const id = await ask()
+      let broken = false
+      const failing = wrapDb(db, () => {
+        if (broken) throw new Error('away')
+      })
+      const { worker, told, next } = made(
+        async () => {
+          broken = true
+          throw new Error('first')
+        },
+        {},
+        failing,
+      )
+      worker.start()
+      while (told.length < 2) await next('error told')
+      broken = false
+      await worker.stop()
+      assert.deepEqual(
+        told.slice(0, 2).map((one) => [(one.error as Error).message, one.job?.id]),
+        [
+          ['first', id],
+          ['away', id],
+        ],
+      )
+    })
+
+    it('a kind has one handler; kinds without one stay where they are', async () => {
+      const { worker } = made(async () => undefined)
+      assert.throws(() => worker.register('k', async () => undefined), /jobs of kind k have a handler already/)
+      const other = await ask({ kind: 'other' })
+      await ran(await ask(), async () => undefined)
+      assert.equal((await getJob(db, other)).state, 'waiting')
+      const none = new Worker(db, { id: 'none', pollMs: 5 })
+      none.start()
+      none.wake()
+      await none.stop()
+      assert.equal((await getJob(db, other)).state, 'waiting')
+    })
+
+    it('does nothing before its start and after its stop; starting twice is starting once', async () => {
+      const id = await ask()
+      const { worker } = made(async () => undefined)
+      worker.wake()
+      await setImmediate()
+      assert.equal((await getJob(db, id)).state, 'waiting')
+      worker.start()
+      worker.start()
+      await settled(id)
+      await worker.stop()
+      const later = await ask()
+      worker.wake()
+      await setImmediate()
+      assert.equal((await getJob(db, later)).state, 'waiting')
+      await worker.stop()
+    })
+
+    it('eight at the same time unless told', async () => {
+      for (let i = 0; i < 10; i++) await ask()
+      const go = Promise.withResolvers<void>()
+      const { worker } = made(() => go.promise, { pollMs: 5 })
+      worker.start()
+      for (const end = Date.now() + 10_000; (await listJobs(db, 'running')).length < 8; await setImmediate())
+        assert.ok(Date.now() < end)
+      worker.wake()
+      for (let i = 0; i < 20; i++) await setImmediate()
+      assert.equal((await listJobs(db, 'running')).length, 8)
+      go.resolve()
+      for (const end = Date.now() + 10_000; (await listJobs(db, 'done')).length < 10; await setImmediate())
+        assert.ok(Date.now() < end)
+      await worker.stop()
+    })
+
+    it('the lease of a running job is renewed to a whole time from now', async () => {
+      let now = NOW
+      const id = await ask()
+      const go = Promise.withResolvers<void>()
+      const { worker } = made(() => go.promise, { leaseMs: 30, now: () => now })
+      worker.start()
+      for (const end = Date.now() + 10_000; (await getJob(db, id)).state !== 'running'; await setImmediate())
+        assert.ok(Date.now() < end)
+      now += 500
+      for (const end = Date.now() + 10_000; (await getJob(db, id)).lease_until !== NOW + 530; await setImmediate())
+        assert.ok(Date.now() < end)
+      go.resolve()
+      await settled(id)
+      await worker.stop()
+    })
+
+    it('a database that is away for a moment ends no job; once the lease ran out, the job is aborted', async () => {
+      let away = false
+      let steady = 0
+      const refused = new EventEmitter()
+      const failing = wrapDb(db, () => {
+        if (!away) return
+        refused.emit('refused')
+        throw new Error('away')
+      })
+      const id = await ask()
+      const begun = Promise.withResolvers<AbortSignal>()
+      const { worker } = made(
+        async (_, context) => {
+          begun.resolve(context.signal)
+          if (!context.signal.aborted) await once(context.signal, 'abort')
+        },
+        { leaseMs: 30, steady: () => steady },
+        failing,
+      )
+      worker.start()
+      const signal = await begun.promise
+      away = true
+      steady = 30
+      for (let i = 0; i < 3; i++) await once(refused, 'refused', { signal: AbortSignal.timeout(10_000) })
+      await setImmediate()
+      assert.equal(signal.aborted, false)
+      steady = 31
+      if (!signal.aborted) await once(signal, 'abort', { signal: AbortSignal.timeout(10_000) })
+      assert.match(String(signal.reason), new RegExp(`the lease of job ${id} ran out`))
+      away = false
+      await worker.stop()
+    })
+
+    it('an interrupted attempt does not count and keeps the error of the one before', async () => {
+      const id = await ask()
+      await db.tx((t) => t.run("UPDATE jobs SET attempts = 2, last_error = 'before' WHERE id = ?", [id]))
+      const begun = Promise.withResolvers<void>()
+      const { worker } = made(async (_, context) => {
+        begun.resolve()
+        await once(context.signal, 'abort')
+        throw new Error('stopped')
+      })
+      worker.start()
+      await begun.promise
+      await worker.stop()
+      const job = await getJob(db, id)
+      assert.deepEqual([job.state, job.attempts, job.last_error, job.run_at], ['waiting', 2, 'before', NOW])
+    })
+
+    it('forgets what ended before the time that jobs are kept, at its first look and then every hour', async () => {
+      let steady = 0
+      const ended = async (finished: number): Promise<string> => {
+        const id = await ask()
+        await db.tx((t) => t.run("UPDATE jobs SET state = 'done', finished_at = ? WHERE id = ?", [finished, id]))
+        return id
+      }
+      const days = 14 * 24 * 3_600_000
+      const [old, young] = [await ended(NOW - days - 1), await ended(NOW - days)]
+      const left = async (): Promise<string[]> => (await listJobs(db, 'done')).map((job) => job.id)
+      const gone = async (id: string): Promise<void> => {
+        for (const end = Date.now() + 10_000; (await left()).includes(id); await setImmediate())
+          assert.ok(Date.now() < end)
+      }
+      const { worker } = made(async () => undefined, { pollMs: 2, steady: () => steady, now: () => NOW })
+      worker.start()
+      await gone(old)
+      assert.deepEqual(await left(), [young])
+      const next = await ended(NOW - days - 1)
+      steady = 3_599_999
+      worker.wake()
+      for (let i = 0; i < 30; i++) await setImmediate()
+      assert.ok((await left()).includes(next))
+      steady = 3_600_000
+      await gone(next)
+      await worker.stop()
+    })
+  })
+}
