@@ -9,9 +9,9 @@ import {
   SEPTEMBER_12,
   startTimes,
   wetStarts,
-} from '../../test/drift-study.ts'
-import type { Caught, Page } from '../../test/drift-study.ts'
-import { flightsTable } from '../../test/flights-table.ts'
+} from '../../test/drift/study.ts'
+import type { Caught, Page } from '../../test/drift/study.ts'
+import { flightsTable } from '../../test/drift/flights-table.ts'
 import type { Options, Row } from '../table.ts'
 
 const HORIZON = 6

