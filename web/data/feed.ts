@@ -1,4 +1,5 @@
 /** What Home says: what needs someone now, and what changed lately, joined from incidents, rollouts, pipelines and runs. */
+import { DAY_MS } from '../../src/contract/ids.ts'
 import { plural, sentence, words } from './format.ts'
 
 /** Something that waits for a person, with the one page to act on it. */
@@ -61,8 +62,6 @@ export interface FeedRun {
   readonly status: string
   readonly ended_at: string | null
 }
-
-const DAY_MS = 86_400_000
 
 /** Open incidents, rollouts that wait for a person, and each project's newest run when it failed or was refused within a day. */
 export function needs(

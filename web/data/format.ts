@@ -1,4 +1,5 @@
 /** How numbers, sizes, money and times are written on every page; a missing one is an en dash. */
+import { DAY_MS, HOUR_MS } from '../../src/contract/ids.ts'
 
 /** Stands where there is no value. */
 export const NONE = '–'
@@ -47,7 +48,7 @@ export function duration(ms: number | null | undefined): string {
   if (whole < 3600) return pair(whole, 60, 'min', 's')
   const minutes = Math.round(ms / 60_000)
   if (minutes < 1440) return pair(minutes, 60, 'h', 'min')
-  return pair(Math.round(ms / 3_600_000), 24, 'd', 'h')
+  return pair(Math.round(ms / HOUR_MS), 24, 'd', 'h')
 }
 
 function pair(amount: number, base: number, large: string, small: string): string {
@@ -90,17 +91,17 @@ export function ago(at: string, now: number): string {
   return ms > 0 ? `${text} ago` : `in ${text}`
 }
 
-const YEAR_MS = 365 * 86_400_000
+const YEAR_MS = 365 * DAY_MS
 
 function roughly(ms: number): string {
   const steps: readonly (readonly [number, string])[] = [
     [60_000, 's'],
-    [3_600_000, 'min'],
-    [86_400_000, 'h'],
+    [HOUR_MS, 'min'],
+    [DAY_MS, 'h'],
     [2 * YEAR_MS, 'd'],
     [Infinity, 'y'],
   ]
-  const sizes: Record<string, number> = { s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000, y: YEAR_MS }
+  const sizes: Record<string, number> = { s: 1000, min: 60_000, h: HOUR_MS, d: DAY_MS, y: YEAR_MS }
   const unit = steps.find(([limit]) => ms < limit)?.[1] ?? 'y'
   return `${Math.max(1, Math.floor(ms / (sizes[unit] ?? 1)))} ${unit}`
 }

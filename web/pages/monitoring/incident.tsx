@@ -1,6 +1,7 @@
 /** An incident: what broke, why, what do I do? */
 import { useQuery } from '@tanstack/react-query'
 import { Link, useParams } from '@tanstack/react-router'
+import { DAY_MS } from '../../../src/contract/ids.ts'
 import type { monitoringApi } from '../../../src/contract/monitoring.ts'
 import { call } from '../../data/api.ts'
 import { count, eventTime, percent, plural, sentence } from '../../data/format.ts'
@@ -17,7 +18,7 @@ import { RelativeTime } from '../../parts/page/relative-time.tsx'
 import * as read from '../../data/queries.ts'
 import type { Incident } from '../../data/queries.ts'
 
-const MARGIN_MS = 7 * 86_400_000
+const MARGIN_MS = 7 * DAY_MS
 const ACTIONS = ['acknowledge', 'resolve', 'mark_bad', 'retrain', 'rollback', 'false_alarm'] as const
 type Action = (typeof ACTIONS)[number]
 

@@ -1,6 +1,7 @@
 /** Monitoring of an endpoint: what changed in the data, and how good are the predictions? */
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
+import { HOUR_MS } from '../../../src/contract/ids.ts'
 import { HeatMap } from '../../charts/heat-map.tsx'
 import { QualityChart } from '../../charts/quality.tsx'
 import { eventTime } from '../../data/format.ts'
@@ -108,8 +109,6 @@ function Map({ name, search, buckets, features, hours }: MapProps) {
     />
   )
 }
-
-const HOUR_MS = 3_600_000
 
 /** The window of one column of the map. */
 function bucketWindow(bucket: string, hours: number): { since: string; until: string } {
