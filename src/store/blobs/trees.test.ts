@@ -10,7 +10,7 @@ import { Problem } from '../../contract/errors.ts'
 import { readArchive, safePath, writeArchive } from '../backup/archive.ts'
 import type { Blobs } from './blobs.ts'
 import { openDiskBlobs } from './disk.ts'
-import { materialise, putArchive, putTree, treeDigests, treeFiles } from './trees.ts'
+import { materialise, putArchive, putTree, treeDigests, treeFiles, treeTable } from './trees.ts'
 
 let root: string
 let blobs: Blobs
@@ -186,4 +186,12 @@ test('safePath keeps plain paths', () => {
   for (const bad of ['', '.', 'a//b', 'a/', '..', 'a\0b', 'x'.repeat(256)]) {
     assert.throws(() => safePath(bad), /is not a plain relative path|the path "x+/)
   }
+})
+
+test('the table of a tree is the file that it is, else its first CSV by path, else none', async () => {
+  const tree = async (name: string, files: Record<string, string>) => (await putTree(blobs, folder(name, files))).digest
+  const text = async (digest: string) => (await treeTable(blobs, digest))?.toString('utf8')
+  assert.equal(await text(await tree('two-tables', { 'b.csv': 'b', 'a/z.csv': 'a', 'a/readme.txt': 'r' })), 'a')
+  assert.equal(await text(await tree('no-table', { 'a.parquet': 'p', csv: 'c', 'x.csv.gz': 'g' })), undefined)
+  assert.equal(await text((await putTree(blobs, join(folder('one-file', { 'any.dat': 'd' }), 'any.dat'))).digest), 'd')
 })
