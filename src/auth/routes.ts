@@ -12,6 +12,7 @@ import { verifyAudit } from './audit.ts'
 import type { AuditRow } from './audit.ts'
 import { COOKIE, cookieOf } from './authenticate.ts'
 import type { TokenRow, Tokens } from './tokens.ts'
+import { all, fetchAll, sql } from '../store/sql/sql.ts'
 
 export function authRoutes(tokens: Tokens, db: Db, clock: Clock): Mounted[] {
   return [
@@ -77,15 +78,15 @@ interface AuditQuery {
 }
 
 async function listAudit(db: Db, query: AuditQuery) {
-  let select = db.builder
-    .selectFrom('audit')
-    .selectAll()
-    .orderBy('seq', 'desc')
-    .limit(query.limit + 1)
-  if (query.page_token !== undefined) select = select.where('seq', '<', Number(query.page_token) || 0)
-  if (query.resource !== undefined) select = select.where('resource', '=', query.resource)
-  if (query.resource_id !== undefined) select = select.where('resource_id', '=', query.resource_id)
-  const rows = await db.query<AuditRow>(select)
+  const asked = [
+    ...(query.page_token === undefined ? [] : [sql`seq < ${Number(query.page_token) || 0}`]),
+    ...(query.resource === undefined ? [] : [sql`resource = ${query.resource}`]),
+    ...(query.resource_id === undefined ? [] : [sql`resource_id = ${query.resource_id}`]),
+  ]
+  const rows = await fetchAll<AuditRow>(
+    db,
+    sql`SELECT * FROM audit WHERE ${all(asked)} ORDER BY seq DESC LIMIT ${query.limit + 1}`,
+  )
   const items = rows.slice(0, query.limit).map((row) => ({
     ...row,
     at: toTime(row.at),

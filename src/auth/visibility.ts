@@ -1,7 +1,7 @@
 /** Which projects a principal sees, and the project into which it makes new rows. */
 import type { Principal } from '../contract/access.ts'
 import { raw, sql } from '../store/sql/sql.ts'
-import type { Sql } from '../store/sql/sql.ts'
+import type { Sql } from '../store/db.ts'
 
 /** The project into which what a principal makes goes. */
 export function homeProject(who: Principal): string {

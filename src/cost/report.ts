@@ -51,12 +51,12 @@ export async function report(room: Cost, who: Principal, wish: ReportWish): Prom
   const to = wish.to === undefined ? Number.MAX_SAFE_INTEGER : Date.parse(wish.to)
   if (to < from) throw problem('invalid_field', { field: 'to', value: wish.to, expected: `a time after ${wish.from}` })
   const rows = await room.db.search<SumRow>({
-    sql: `SELECT ${KEYS[wish.by]} AS key, MIN(project) AS project, ${sum('micro_dollars')}, ${sum('cpu_ms')},
+    text: `SELECT ${KEYS[wish.by]} AS key, MIN(project) AS project, ${sum('micro_dollars')}, ${sum('cpu_ms')},
         ${sum('memory_kib_s')}, ${sum('storage_kib_s')}, ${sum('predictions')}, COUNT(*) AS entries,
         CAST(COALESCE(SUM(CASE WHEN kind = 'serving' THEN micro_dollars ELSE 0 END), 0) AS BIGINT) AS serving
       FROM cost_entries WHERE from_at >= ? AND from_at < ? AND (CAST(? AS TEXT) IS NULL OR project = ?)
       GROUP BY ${KEYS[wish.by]}`,
-    parameters: [from, to, who.project, who.project],
+    params: [from, to, who.project, who.project],
   })
   const items = rows.map((row) => item(wish.by, row)).sort(wish.by === 'day' ? byKey : byCost)
   return { items, total_micro_dollars: items.reduce((total, one) => total + one.micro_dollars, 0) }

@@ -1,9 +1,8 @@
 /** Turns one comparison of a filter into SQL that means the same on SQLite and PostgreSQL. */
-import type { Db } from '../store/db.ts'
+import type { Db, Sql } from '../store/db.ts'
 import { postgresPattern } from '../store/sql/regexp.ts'
 import type { Comparison, Filter } from './filter.ts'
 import { inList, joined, raw, sql } from '../store/sql/sql.ts'
-import type { Sql } from '../store/sql/sql.ts'
 
 /**
  * `column operator value`. LIKE minds case and ILIKE does not, `%` and `_` are the only wildcards, and there is no escape.

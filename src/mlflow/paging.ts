@@ -1,8 +1,7 @@
 /** Page tokens of MLflow lists: keyset positions bound to their query; MLflow's own offset tokens are taken too. */
 import { createHash } from 'node:crypto'
-import type { SqlValue } from '../store/db.ts'
+import type { Sql, SqlValue } from '../store/db.ts'
 import { joined, raw, sql } from '../store/sql/sql.ts'
-import type { Sql } from '../store/sql/sql.ts'
 import { invalid } from './wire.ts'
 
 /** Where a page begins: after a row with these sort values, or after so many rows. */

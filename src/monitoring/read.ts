@@ -90,8 +90,8 @@ export async function heatmap(
     to - MOST_BUCKETS * size,
   )
   const windows = await deps.db.search<WindowRow>({
-    sql: 'SELECT hour, results FROM monitor_windows WHERE endpoint = ? AND hour >= ? AND hour < ? ORDER BY hour',
-    parameters: [endpoint, from, to],
+    text: 'SELECT hour, results FROM monitor_windows WHERE endpoint = ? AND hour >= ? AND hour < ? ORDER BY hour',
+    params: [endpoint, from, to],
   })
   const count = Math.max(0, Math.ceil((to - from) / size))
   const cells = new Map<string, { effect: (number | null)[]; alert: boolean[] }>()

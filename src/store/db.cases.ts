@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { Db, Tx } from './db.ts'
 import { isUniqueViolation } from './failures.ts'
+import { all, fetchAll, sql as composed } from './sql/sql.ts'
 
 /** A fresh database, and how to get rid of it. */
 export interface Opened {
@@ -219,27 +220,27 @@ export function databaseCases(name: string, open: () => Promise<Opened>): void {
       assert.equal(rows[4999]?.id, 'big-4999')
     })
 
-    it('runs queries of the builder, and searches', async () => {
+    it('runs composed statements, and searches', async () => {
       await db.tx(async (t) => {
         await insert(t, 'find-a', 1)
         await insert(t, 'find-b', 2)
       })
-      const query = db.builder.selectFrom('items').select(['id', 'n']).where('id', 'like', 'find-%').where('n', '>', 1)
-      assert.deepEqual(await db.query(query), [{ id: 'find-b', n: 2 }])
+      const query = composed`SELECT id, n FROM items WHERE ${all([composed`id LIKE ${'find-%'}`, composed`n > ${1}`])}`
+      assert.deepEqual(await fetchAll(db, query), [{ id: 'find-b', n: 2 }])
       assert.deepEqual(await db.search(query), [{ id: 'find-b', n: 2 }])
       const sql = 'SELECT id FROM items WHERE id LIKE ? ORDER BY id'
-      assert.deepEqual(await db.search({ sql, parameters: ['find-%'] }), [{ id: 'find-a' }, { id: 'find-b' }])
+      assert.deepEqual(await db.search({ text: sql, params: ['find-%'] }), [{ id: 'find-a' }, { id: 'find-b' }])
       const made = await db.tx((t) =>
-        t.query(db.builder.insertInto('items').values({ id: 'find-c', n: 3 }).returning('n')),
+        fetchAll(t, composed`INSERT INTO items (id, n) VALUES (${'find-c'}, ${3}) RETURNING n`),
       )
       assert.deepEqual(made, [{ n: 3 }])
-      await assert.rejects(db.search({ sql: 'SELECT a FROM nowhere', parameters: [] }), /nowhere/)
-      assert.deepEqual(await db.search({ sql, parameters: ['find-c'] }), [{ id: 'find-c' }])
+      await assert.rejects(db.search({ text: 'SELECT a FROM nowhere', params: [] }), /nowhere/)
+      assert.deepEqual(await db.search({ text: sql, params: ['find-c'] }), [{ id: 'find-c' }])
     })
 
     it('cannot write outside a transaction', async () => {
       await assert.rejects(db.all("DELETE FROM items WHERE id = 'basic-1'"), /read-?only/i)
-      await assert.rejects(db.search({ sql: "DELETE FROM items WHERE id = 'basic-1'", parameters: [] }), /read-?only/i)
+      await assert.rejects(db.search({ text: "DELETE FROM items WHERE id = 'basic-1'", params: [] }), /read-?only/i)
       assert.equal(await count('basic-1'), 1)
     })
 
@@ -291,7 +292,7 @@ export function databaseCases(name: string, open: () => Promise<Opened>): void {
         nul,
       )
       await assert.rejects(db.all('SELECT a FROM texts WHERE a = ?', ['\0']), nul)
-      await assert.rejects(db.search({ sql: 'SELECT a FROM texts WHERE a = ?', parameters: ['\0'] }), nul)
+      await assert.rejects(db.search({ text: 'SELECT a FROM texts WHERE a = ?', params: ['\0'] }), nul)
       assert.deepEqual(await db.all('SELECT a FROM texts'), [])
     })
 

@@ -1,5 +1,4 @@
 /** What a database is for the rooms: one interface, two drivers (SQLite, PostgreSQL), one SQL text for both. */
-import type { Compilable, Kysely } from 'kysely'
 
 /** What may be bound: text, finite numbers (integers within ±2^53), bytes, null. Booleans are 0/1, times integer ms, JSON is text. */
 export type SqlValue = string | number | Uint8Array | null
@@ -7,16 +6,17 @@ export type SqlValue = string | number | Uint8Array | null
 /** A row as both drivers return it: int8 as number, bytes as Uint8Array. */
 export type Row = Record<string, SqlValue>
 
-/** Tables and columns are known to the room that owns them; the builder checks names at run time in the contract suite. */
-export type Tables = Record<string, Record<string, SqlValue>>
+/** A statement with its values, one for each `?`; composed by `sql` of `store/sql/sql.ts`. */
+export interface Sql {
+  readonly text: string
+  readonly params: readonly SqlValue[]
+}
 
 /** Reads. SQL is written with `?` placeholders and the subset that both engines accept. */
 export interface Reader {
   readonly kind: 'sqlite' | 'postgres'
   all<T = Row>(sql: string, params?: readonly SqlValue[]): Promise<T[]>
   get<T = Row>(sql: string, params?: readonly SqlValue[]): Promise<T | undefined>
-  /** Runs a query made with `Db.builder`, for SQL whose shape depends on the caller's input. */
-  query<T = Row>(query: Compilable): Promise<T[]>
 }
 
 /** One transaction. Inside it nothing but its own statements may be awaited: no network, no file, no timer. */
@@ -30,8 +30,6 @@ export interface Tx extends Reader {
 }
 
 export interface Db extends Reader {
-  /** Makes queries without running them: `db.query(db.builder.selectFrom('runs')...)`. */
-  readonly builder: Kysely<Tables>
   /**
    * Runs `work` in a transaction and resolves after the commit is durable. A throw rolls back this work alone.
    * On SQLite the transactions of one event-loop turn share a commit; on PostgreSQL serialisation failures are retried,
@@ -39,6 +37,6 @@ export interface Db extends Reader {
    */
   tx<T>(work: (t: Tx) => Promise<T>): Promise<T>
   /** A read that may take longer than a few ms: on SQLite it runs on a reader thread with its own read-only connection. */
-  search<T = Row>(query: Compilable | { sql: string; parameters: readonly unknown[] }): Promise<T[]>
+  search<T = Row>(query: Sql): Promise<T[]>
   close(): Promise<void>
 }

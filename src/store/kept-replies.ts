@@ -204,10 +204,8 @@ async function renew({ db, clock }: KeptRepliesDeps, held: Held): Promise<void> 
 function marking(db: Db, current: AsyncLocalStorage<Held>): Db {
   return {
     kind: db.kind,
-    builder: db.builder,
     all: (sql, params) => db.all(sql, params),
     get: (sql, params) => db.get(sql, params),
-    query: (query) => db.query(query),
     search: (query) => db.search(query),
     close: () => db.close(),
     tx(work) {

@@ -58,8 +58,8 @@ export function nativeRoutes(room: Tracking): Mounted[] {
 /** A metric's history by step, with no more than so many points. */
 async function curve(room: Tracking, runId: string, key: string, most: number) {
   const points = await room.db.search<CurvePoint>({
-    sql: 'SELECT step, timestamp, value, is_nan FROM metric_history WHERE run_id = ? AND key = ? ORDER BY step, timestamp, value',
-    parameters: [runId, key],
+    text: 'SELECT step, timestamp, value, is_nan FROM metric_history WHERE run_id = ? AND key = ? ORDER BY step, timestamp, value',
+    params: [runId, key],
   })
   const kept = downsample(points, most)
   return {
@@ -103,8 +103,8 @@ async function values<T>(room: Tracking, table: string, columns: string, ids: st
   if (ids.length === 0 || keys.length === 0) return none
   const where = sql`run_id IN ${inList(ids)} AND key IN ${inList([...keys])}`
   const rows = await room.db.search<Keyed<T>>({
-    sql: `SELECT run_id, key, ${columns} FROM ${table} WHERE ${where.text}`,
-    parameters: where.params,
+    text: `SELECT run_id, key, ${columns} FROM ${table} WHERE ${where.text}`,
+    params: where.params,
   })
   return Map.groupBy(rows, (row) => row.run_id)
 }

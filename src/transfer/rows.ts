@@ -1,9 +1,8 @@
 /** Rows of tables that move: read in pages by their key, written as they are and compared with what is there. */
 import type { Principal } from '../contract/access.ts'
 import { problem } from '../contract/errors.ts'
-import type { Db, Row, SqlValue, Tx } from '../store/db.ts'
+import type { Db, Row, Sql, SqlValue, Tx } from '../store/db.ts'
 import { all, insertRows, joined, raw, searchAll, sql } from '../store/sql/sql.ts'
-import type { Sql } from '../store/sql/sql.ts'
 import { broughtBy, followedRow, noteBrought, writeChanges } from './follow.ts'
 import type { Change } from './follow.ts'
 import type { Column, MovedTable, Scope } from '../store/moved/table.ts'

@@ -2,7 +2,7 @@
 import { movedTable, naming, originOf } from '../../store/moved/table.ts'
 import type { MovedTable, Scope } from '../../store/moved/table.ts'
 import { sql } from '../../store/sql/sql.ts'
-import type { Sql } from '../../store/sql/sql.ts'
+import type { Sql } from '../../store/db.ts'
 import { wholeExperiments } from '../../tracking/moved/scopes.ts'
 
 /** All of them, those that others refer to first. */

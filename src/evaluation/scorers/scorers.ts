@@ -1,6 +1,6 @@
 /** Scorers of experiments: kept in versions as their clients serialise them. The server never runs one. */
 import type { Principal } from '../../contract/access.ts'
-import type { Reader } from '../../store/db.ts'
+import type { Reader, Sql } from '../../store/db.ts'
 import { requireActiveExperiment, requireExperiment } from '../../tracking/experiments/experiments.ts'
 import { checkLength } from '../../mlflow/limits.ts'
 import {
@@ -12,7 +12,6 @@ import {
 import { hexId } from '../../tracking/context/ids.ts'
 import type { Tracking } from '../../tracking/context/context.ts'
 import { all, fetchAll, inList, raw, sql } from '../../store/sql/sql.ts'
-import type { Sql } from '../../store/sql/sql.ts'
 import { invalid, missing } from '../../mlflow/wire.ts'
 
 /** A version in MLflow's shape; its id of an experiment is a number. */

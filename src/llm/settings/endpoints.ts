@@ -1,11 +1,10 @@
 /** Endpoints of MLflow's gateway: a name with the models behind it, and how a call is given to one. Nothing is called here. */
 import type { Principal } from '../../contract/access.ts'
-import type { Reader, Tx } from '../../store/db.ts'
+import type { Reader, Sql, Tx } from '../../store/db.ts'
 import { ensureExperiment, requireExperiment } from '../../tracking/experiments/experiments.ts'
 import { homeProject } from '../../auth/visibility.ts'
 import type { Llm } from '../context/context.ts'
 import { fetchAll, inList, raw, sql } from '../../store/sql/sql.ts'
-import type { Sql } from '../../store/sql/sql.ts'
 import { invalid, missing } from '../../mlflow/wire.ts'
 import { showDefinitions } from './definitions.ts'
 import type { DefinitionRow } from './definitions.ts'

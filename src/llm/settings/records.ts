@@ -1,12 +1,11 @@
 /** What the settings of MLflow's gateway have in common: they belong to a project, and have ids, names and times. */
 import type { Principal } from '../../contract/access.ts'
-import type { Reader, Tx } from '../../store/db.ts'
+import type { Reader, Sql, Tx } from '../../store/db.ts'
 import { checkLength } from '../../mlflow/limits.ts'
 import { visible } from '../../auth/visibility.ts'
 import { hexId } from '../../tracking/context/ids.ts'
 import type { Llm } from '../context/context.ts'
 import { all, fetchAll, raw, sql } from '../../store/sql/sql.ts'
-import type { Sql } from '../../store/sql/sql.ts'
 import { invalid, missing, mlflowProblem } from '../../mlflow/wire.ts'
 
 /** A kind of setting: its table, the columns of its id and its name, and its name in messages. */

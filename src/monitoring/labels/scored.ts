@@ -1,9 +1,8 @@
 /** Answered predictions with their scores and labels, kept in memory by day of event time: only days that changed are read again. */
 import { DAY_MS } from '../../contract/ids.ts'
-import type { Db, Reader, Tx } from '../../store/db.ts'
+import type { Db, Reader, Sql, Tx } from '../../store/db.ts'
 import { answeringVersions, scoredSql } from '../../serving/records/queries.ts'
 import { joined, raw, searchAll, sql } from '../../store/sql/sql.ts'
-import type { Sql } from '../../store/sql/sql.ts'
 
 /** A prediction that was answered, with its label where it is known. */
 export interface ScoredRow {

@@ -1,10 +1,9 @@
 /** The rows that the serving room keeps, and how they are read. */
 import { problem } from '../../contract/errors.ts'
-import type { Reader } from '../../store/db.ts'
+import type { Reader, Sql } from '../../store/db.ts'
 import type { BackendRoute, BreakerRoute, VariantRole } from '../../gateway/table/table.ts'
 import type { InputField } from '../../scoring/rows/fields.ts'
 import { fetchAll, raw, sql } from '../../store/sql/sql.ts'
-import type { Sql } from '../../store/sql/sql.ts'
 
 /** An endpoint. Times are ms. */
 export interface EndpointRow {

@@ -2,9 +2,10 @@
 import type { z } from 'zod'
 import type { Attributions } from '../../contract/serving.ts'
 import { shareDistance, sharesOf } from '../../stats/moved-shares.ts'
-import type { Db, SqlValue } from '../../store/db.ts'
+import type { Db } from '../../store/db.ts'
 import { EXPLAINED_PREFIX, unpackExplained } from './explained.ts'
 import { requireEndpoint, versionsOf } from '../context/rows.ts'
+import { all, searchAll, sql } from '../../store/sql/sql.ts'
 
 /** A time by event time, ms; `from` inclusive, `until` exclusive. */
 export interface Window {
@@ -68,14 +69,13 @@ export async function contributionSums(
   most = MOST_ROWS,
 ): Promise<ContributionSums> {
   const { from, until } = query.window
-  const parameters: SqlValue[] = [query.endpoint, from, until, EXPLAINED_PREFIX.length, EXPLAINED_PREFIX]
-  const version = query.version === undefined ? '' : ' AND version = ?'
-  if (query.version !== undefined) parameters.push(query.version)
-  const rows = await db.search<{ version: string; prediction: string }>({
-    sql: `SELECT version, prediction FROM predictions WHERE endpoint = ? AND event_time >= ? AND event_time < ?
-      AND substr(prediction, 1, ?) = ?${version} ORDER BY event_time DESC, id DESC LIMIT ${most}`,
-    parameters,
-  })
+  const version = query.version === undefined ? [] : [sql`version = ${query.version}`]
+  const rows = await searchAll<{ version: string; prediction: string }>(
+    db,
+    sql`SELECT version, prediction FROM predictions WHERE endpoint = ${query.endpoint} AND event_time >= ${from}
+      AND event_time < ${until} AND substr(prediction, 1, ${EXPLAINED_PREFIX.length}) = ${EXPLAINED_PREFIX}
+      AND ${all(version)} ORDER BY event_time DESC, id DESC LIMIT ${most}`,
+  )
   const versions = await versionsOf(db, query.endpoint)
   const sums: ContributionSums = { rows: rows.length, signed: new Map(), absolute: new Map() }
   for (const row of rows) {

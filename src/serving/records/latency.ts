@@ -47,11 +47,11 @@ export async function latencyOf(db: Db, now: number, asked: LatencyAsked): Promi
   const start = Math.floor(from / (length * 1000)) * length * 1000
   const count = Math.max(1, Math.ceil((until - start) / (length * 1000)))
   const cells = await db.search<Cell>({
-    sql: `SELECT CAST(FLOOR((at - ${start}) / ${length * 1000}.0) AS INTEGER) AS place, role, version,
+    text: `SELECT CAST(FLOOR((at - ${start}) / ${length * 1000}.0) AS INTEGER) AS place, role, version,
         CAST(FLOOR(LN(CAST(latency_us + 1 AS DOUBLE PRECISION)) * ${PER_E}) AS INTEGER) AS bucket, COUNT(*) AS n,
         SUM(CASE WHEN status >= 500 THEN 1 ELSE 0 END) AS errors
       FROM predictions WHERE endpoint = ? AND at >= ? AND at < ? GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4`,
-    parameters: [asked.endpoint, from, until],
+    params: [asked.endpoint, from, until],
   })
   return {
     from: toTime(from),

@@ -51,8 +51,8 @@ export async function listPredictions(
   await requireEndpoint(db, query.endpoint)
   const { sql, params } = where(query)
   const rows = await db.search<PredictionRow>({
-    sql: `SELECT * FROM predictions WHERE ${sql} ORDER BY event_time DESC, id DESC LIMIT ?`,
-    parameters: [...params, query.limit + 1],
+    text: `SELECT * FROM predictions WHERE ${sql} ORDER BY event_time DESC, id DESC LIMIT ?`,
+    params: [...params, query.limit + 1],
   })
   const page = rows.slice(0, query.limit)
   const versions = await versionsOf(db, query.endpoint)

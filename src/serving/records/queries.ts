@@ -1,8 +1,7 @@
 /** Reads of the prediction log for other rooms. Times are ms; `from` is inclusive, `until` exclusive, but where it says otherwise. */
 import type { VariantRole } from '../../gateway/table/table.ts'
-import type { Reader, SqlValue } from '../../store/db.ts'
+import type { Reader, Sql, SqlValue } from '../../store/db.ts'
 import { fetchAll, joined, raw, sql } from '../../store/sql/sql.ts'
-import type { Sql } from '../../store/sql/sql.ts'
 
 /** A time of an endpoint's event times. */
 export interface EventTimes {

@@ -1,8 +1,7 @@
 /** What the tables are that move between servers: their columns, keys, and which of their rows belong to an export. */
 import type { Principal } from '../../contract/access.ts'
-import type { Row, Tx } from '../db.ts'
+import type { Row, Sql, Tx } from '../db.ts'
 import { raw, sql } from '../sql/sql.ts'
-import type { Sql } from '../sql/sql.ts'
 
 /** What an export holds. `model` comes with the runs and logged models that its versions were made from. */
 export type Scope =

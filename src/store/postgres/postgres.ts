@@ -1,9 +1,7 @@
 /** The PostgreSQL driver: serialisable transactions that are run again when they collide, reads on connections that cannot write. */
-import type { Compilable, Kysely } from 'kysely'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
-import { makeBuilder } from '../sql/builder.ts'
-import type { Db, Row, SqlValue, Tables, Tx } from '../db.ts'
+import type { Db, Sql, Row, SqlValue, Tx } from '../db.ts'
 import { explained, isDisconnected, isRetryable, unavailable } from '../failures.ts'
 import { nested, refuseNested } from '../nesting.ts'
 import { numbered } from '../sql/placeholders.ts'
@@ -37,7 +35,6 @@ export function openPostgres(url: string, options: PostgresOptions = {}): Db {
 
 class PostgresDb implements Db {
   readonly kind = 'postgres'
-  readonly builder: Kysely<Tables> = makeBuilder('postgres')
   readonly #writers: pg.Pool
   readonly #readers: pg.Pool
   #closed: Promise<void> | undefined
@@ -55,14 +52,8 @@ class PostgresDb implements Db {
     return (await this.#read(sql, params)).rows[0] as T | undefined
   }
 
-  async query<T = Row>(query: Compilable): Promise<T[]> {
-    const { sql, parameters } = query.compile()
-    return (await this.#read(sql, parameters)).rows as T[]
-  }
-
-  async search<T = Row>(query: Compilable | { sql: string; parameters: readonly unknown[] }): Promise<T[]> {
-    const { sql, parameters } = 'compile' in query ? query.compile() : query
-    return (await this.#read(sql, parameters)).rows as T[]
+  async search<T = Row>({ text, params }: Sql): Promise<T[]> {
+    return (await this.#read(text, params)).rows as T[]
   }
 
   async tx<T>(work: (t: Tx) => Promise<T>): Promise<T> {
@@ -210,11 +201,6 @@ class PostgresTx implements Tx {
 
   async get<T = Row>(sql: string, params: readonly SqlValue[] = []): Promise<T | undefined> {
     return (await this.#send(sql, params)).rows[0] as T | undefined
-  }
-
-  async query<T = Row>(query: Compilable): Promise<T[]> {
-    const { sql, parameters } = query.compile()
-    return (await this.#send(sql, parameters)).rows as T[]
   }
 
   async run(sql: string, params: readonly SqlValue[] = []): Promise<number> {

@@ -232,10 +232,6 @@ function transaction(client: pg.Client): Tx {
     kind: 'postgres',
     all: async <T>(sql: string, params?: readonly SqlValue[]) => (await send(sql, params)).rows as T[],
     get: async <T>(sql: string, params?: readonly SqlValue[]) => (await send(sql, params)).rows[0] as T | undefined,
-    async query<T>(query: { compile(): { sql: string; parameters: readonly unknown[] } }) {
-      const { sql, parameters } = query.compile()
-      return (await send(sql, parameters)).rows as T[]
-    },
     run: async (sql, params) => (await send(sql, params)).rowCount ?? 0,
     lock: async (name) => void (await send('SELECT pg_advisory_xact_lock(hashtextextended(?, 0))', [name])),
     afterCommit: () => undefined,

@@ -1,7 +1,6 @@
 /** Statements about rows whose columns are the keys of an object: inserted, changed, deleted. */
-import type { SqlValue, Tx } from '../db.ts'
+import type { Sql, SqlValue, Tx } from '../db.ts'
 import { joined, raw, sql } from './sql.ts'
-import type { Sql } from './sql.ts'
 
 /** Values by the names of their columns, which the program itself wrote; never a caller's text. */
 export type Values = Readonly<Record<string, SqlValue>>

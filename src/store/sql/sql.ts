@@ -1,12 +1,7 @@
 /** SQL text together with its values, composed by a template tag: for queries whose shape depends on the caller's filter. */
-import type { Db, Reader, SqlValue, Tx } from '../db.ts'
+import type { Db, Reader, Sql, SqlValue, Tx } from '../db.ts'
 import { pgArray } from '../postgres/array.ts'
 import type { Element } from '../postgres/array.ts'
-
-export interface Sql {
-  readonly text: string
-  readonly params: readonly SqlValue[]
-}
 
 /** sql`a = ${value} AND ${other}`: values become `?`, other fragments are spliced in. */
 export function sql(strings: TemplateStringsArray, ...values: readonly (Sql | SqlValue)[]): Sql {
@@ -55,7 +50,7 @@ export function fetchAll<T>(reader: Reader, query: Sql): Promise<T[]> {
 
 /** Runs a composed query that may take longer than a few ms. */
 export function searchAll<T>(db: Db, query: Sql): Promise<T[]> {
-  return db.search<T>({ sql: query.text, parameters: query.params })
+  return db.search<T>(query)
 }
 
 /** Rows written by one statement at most. */

@@ -130,7 +130,7 @@ describe('SQLite: group commit', () => {
     assert.equal(await written, 1)
     await assert.rejects(insert(db, 2), { code: 'unavailable' })
     await assert.rejects(count(db), { code: 'unavailable' })
-    await assert.rejects(db.search({ sql: 'SELECT 1', parameters: [] }), { code: 'unavailable' })
+    await assert.rejects(db.search({ text: 'SELECT 1', params: [] }), { code: 'unavailable' })
   })
 })
 
@@ -209,8 +209,8 @@ describe('SQLite: other processes and threads', () => {
     let ticks = 0
     const timer = setInterval(() => ticks++, 5)
     const rows = await db.search({
-      sql: 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000) SELECT max(i) AS most, (SELECT max(id) FROM rows) AS id FROM n',
-      parameters: [],
+      text: 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000) SELECT max(i) AS most, (SELECT max(id) FROM rows) AS id FROM n',
+      params: [],
     })
     clearInterval(timer)
     assert.deepEqual(rows, [{ most: 1_000_000, id: 7 }])
@@ -232,7 +232,7 @@ describe('SQLite: other processes and threads', () => {
     const program = `
       const { openSqlite } = await import('${url}')
       const db = openSqlite(process.argv[1])
-      const asked = Array.from({ length: 40 }, () => db.search({ sql: 'SELECT 1', parameters: [] }))
+      const asked = Array.from({ length: 40 }, () => db.search({ text: 'SELECT 1', params: [] }))
       for (const each of asked) each.catch(() => undefined)
       await asked[Number(process.argv[2])]
       await db.close()

@@ -1,8 +1,6 @@
 /** The SQLite driver: one writer with group commit, one reader on the event loop, one on a thread for long reads. */
-import type { Compilable, Kysely } from 'kysely'
-import { makeBuilder } from '../sql/builder.ts'
 import { openReader, openWriter, type Connection } from './connection.ts'
-import type { Db, Row, SqlValue, Tables, Tx } from '../db.ts'
+import type { Db, Sql, Row, SqlValue, Tx } from '../db.ts'
 import { explained, unavailable } from '../failures.ts'
 import { GroupCommit } from './group.ts'
 import { refuseNested } from '../nesting.ts'
@@ -25,7 +23,6 @@ export function openSqlite(path: string, options: SqliteOptions = {}): Db {
 
 class SqliteDb implements Db {
   readonly kind = 'sqlite'
-  readonly builder: Kysely<Tables> = makeBuilder('sqlite')
   readonly #writer: Connection
   readonly #reader: Connection
   readonly #reads: Statements
@@ -58,22 +55,16 @@ class SqliteDb implements Db {
     return this.#read(() => this.#reads.get(sql, params)) as T | undefined
   }
 
-  async query<T = Row>(query: Compilable): Promise<T[]> {
-    const { sql, parameters } = query.compile()
-    return this.#read(() => this.#reads.all(sql, parameters)) as T[]
-  }
-
   async tx<T>(work: (t: Tx) => Promise<T>): Promise<T> {
     refuseNested()
     if (this.#closed !== undefined) throw unavailable('it is closed')
     return (await this.#group.add(work)) as T
   }
 
-  async search<T = Row>(query: Compilable | { sql: string; parameters: readonly unknown[] }): Promise<T[]> {
-    const { sql, parameters } = 'compile' in query ? query.compile() : query
-    assertBindable(parameters)
+  async search<T = Row>({ text, params }: Sql): Promise<T[]> {
+    assertBindable(params)
     try {
-      return (await this.#thread.search(sql, parameters)) as T[]
+      return (await this.#thread.search(text, params)) as T[]
     } catch (error) {
       throw explained(error)
     }

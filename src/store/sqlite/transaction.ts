@@ -1,5 +1,4 @@
 /** One transaction of a group on the SQLite writer: a savepoint, and a `Tx` that dies with it. */
-import type { Compilable } from 'kysely'
 import type { Row, SqlValue, Tx } from '../db.ts'
 import type { Statements } from './statements.ts'
 
@@ -20,11 +19,6 @@ export class SqliteTx implements Tx {
 
   async get<T = Row>(sql: string, params?: readonly SqlValue[]): Promise<T | undefined> {
     return this.#attempt(() => this.#statements.get(sql, params)) as T | undefined
-  }
-
-  async query<T = Row>(query: Compilable): Promise<T[]> {
-    const { sql, parameters } = query.compile()
-    return this.#attempt(() => this.#statements.all(sql, parameters)) as T[]
   }
 
   async run(sql: string, params?: readonly SqlValue[]): Promise<number> {

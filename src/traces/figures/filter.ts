@@ -1,8 +1,7 @@
 /** Filters of the figures over traces: one comparison each, `trace.status = 'OK'`, `span.type = 'LLM'`, `assessment.name = 'x'`. */
-import type { Db } from '../../store/db.ts'
+import type { Db, Sql } from '../../store/db.ts'
 import { splitName, tokens } from '../../mlflow/lexer.ts'
 import { raw, sql } from '../../store/sql/sql.ts'
-import type { Sql } from '../../store/sql/sql.ts'
 import { invalid } from '../../mlflow/wire.ts'
 import { traceCondition } from '../search/conditions.ts'
 import { parseTraceFilter } from '../search/filter.ts'

@@ -2,7 +2,7 @@
 import type { Principal } from '../../contract/access.ts'
 import type { Tracking } from '../../tracking/context/context.ts'
 import { all, joined, raw, searchAll, sql } from '../../store/sql/sql.ts'
-import type { Sql } from '../../store/sql/sql.ts'
+import type { Sql } from '../../store/db.ts'
 import { invalid } from '../../mlflow/wire.ts'
 import { aggregate } from './aggregate.ts'
 import type { Aggregation, Weighted } from './aggregate.ts'

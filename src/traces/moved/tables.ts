@@ -1,9 +1,8 @@
 /** The tables of traces that move between servers. */
-import type { Reader } from '../../store/db.ts'
+import type { Reader, Sql } from '../../store/db.ts'
 import { movedTable, naming, originOf } from '../../store/moved/table.ts'
 import type { MovedTable, Scope } from '../../store/moved/table.ts'
 import { raw, sql } from '../../store/sql/sql.ts'
-import type { Sql } from '../../store/sql/sql.ts'
 
 /** All of them, those that others refer to first. */
 export function traceTables(): MovedTable[] {

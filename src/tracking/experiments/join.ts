@@ -2,7 +2,7 @@
 import type { Principal } from '../../contract/access.ts'
 import { visible } from '../../auth/visibility.ts'
 import { raw, sql } from '../../store/sql/sql.ts'
-import type { Sql } from '../../store/sql/sql.ts'
+import type { Sql } from '../../store/db.ts'
 
 /** JOIN of the experiment that a column names, as `e`; used once in a query. */
 export function joinExperiment(column: string): Sql {

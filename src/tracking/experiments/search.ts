@@ -10,7 +10,7 @@ import type { SortColumn } from '../../mlflow/paging.ts'
 import type { Tracking } from '../context/context.ts'
 import { visible } from '../../auth/visibility.ts'
 import { all, raw, searchAll, sql } from '../../store/sql/sql.ts'
-import type { Sql } from '../../store/sql/sql.ts'
+import type { Sql } from '../../store/db.ts'
 import { invalid } from '../../mlflow/wire.ts'
 
 export const VIEWS = { ACTIVE_ONLY: 1, DELETED_ONLY: 2, ALL: 3 } as const

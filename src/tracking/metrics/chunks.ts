@@ -1,10 +1,9 @@
 /** Metrics on PostgreSQL: points of one metric that come together lie in one row, for the cost of a row outweighs that of its points. */
-import type { SqlValue, Tx } from '../../store/db.ts'
+import type { Sql, SqlValue, Tx } from '../../store/db.ts'
 import { stored } from '../context/points.ts'
 import type { MetricPoint } from '../context/points.ts'
 import type { RunRow } from '../runs/runs.ts'
 import { arrayOf, sql } from '../../store/sql/sql.ts'
-import type { Sql } from '../../store/sql/sql.ts'
 
 /** The points of one metric of one run that are written together, by timestamp and step. */
 export interface Series {

@@ -7,7 +7,7 @@ import { wireValue } from '../context/points.ts'
 import type { Tracking } from '../context/context.ts'
 import { requireRun } from '../runs/runs.ts'
 import { inList, raw, searchAll, sql } from '../../store/sql/sql.ts'
-import type { Sql } from '../../store/sql/sql.ts'
+import type { Sql } from '../../store/db.ts'
 
 export interface CurvesAsked {
   readonly ids: readonly string[]

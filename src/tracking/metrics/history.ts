@@ -7,7 +7,7 @@ import { visible } from '../../auth/visibility.ts'
 import type { Tracking } from '../context/context.ts'
 import type { WireMetric } from '../context/points.ts'
 import { inList, raw, searchAll, sql } from '../../store/sql/sql.ts'
-import type { Sql } from '../../store/sql/sql.ts'
+import type { Sql } from '../../store/db.ts'
 import { invalid } from '../../mlflow/wire.ts'
 
 interface PointRow {
@@ -210,7 +210,7 @@ async function seenRuns(room: Tracking, who: Principal, ids: readonly string[]):
 }
 
 function points(room: Tracking, query: Sql): Promise<PointRow[]> {
-  return room.db.search<PointRow>({ sql: query.text, parameters: query.params })
+  return room.db.search<PointRow>(query)
 }
 
 function wirePoint(row: PointRow): RunMetric {

@@ -1,6 +1,6 @@
 /** What went into a run and came out of it: datasets with their tags, logged models. */
 import type { Principal } from '../../contract/access.ts'
-import type { Tx } from '../../store/db.ts'
+import type { Sql, Tx } from '../../store/db.ts'
 import { requireExperiment } from '../experiments/experiments.ts'
 import type { Tag } from '../context/pairs.ts'
 import { LIMITS, checkLength, checkRunId } from '../../mlflow/limits.ts'
@@ -9,7 +9,6 @@ import { requireActiveRun } from '../runs/runs.ts'
 import type { RunRow } from '../runs/runs.ts'
 import type { Tracking } from '../context/context.ts'
 import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
-import type { Sql } from '../../store/sql/sql.ts'
 import { invalid } from '../../mlflow/wire.ts'
 
 /** A dataset as MLflow describes it; `schema`, `profile` and `source` are texts that the client chose. */

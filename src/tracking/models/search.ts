@@ -11,7 +11,7 @@ import type { SortColumn } from '../../mlflow/paging.ts'
 import { visible } from '../../auth/visibility.ts'
 import type { Tracking } from '../context/context.ts'
 import { all, inList, joined, raw, searchAll, sql } from '../../store/sql/sql.ts'
-import type { Sql } from '../../store/sql/sql.ts'
+import type { Sql } from '../../store/db.ts'
 import { invalid } from '../../mlflow/wire.ts'
 
 export interface DatasetChoice {

@@ -1,7 +1,7 @@
 /** Which experiments, runs and logged models belong to an export: queries of their ids, for every room that keeps something of them. */
 import type { Scope } from '../../store/moved/table.ts'
 import { inList, raw, sql } from '../../store/sql/sql.ts'
-import type { Sql } from '../../store/sql/sql.ts'
+import type { Sql } from '../../store/db.ts'
 
 /** Ids of the runs of a scope. */
 export function runIds(scope: Scope): Sql {

@@ -1,10 +1,9 @@
 /** The tables of the tracking room that move between servers. */
 import { problem } from '../../contract/errors.ts'
-import type { Row, Tx } from '../../store/db.ts'
+import type { Row, Sql, Tx } from '../../store/db.ts'
 import { movedTable, naming, originOf } from '../../store/moved/table.ts'
 import type { MovedTable, Origin, Scope } from '../../store/moved/table.ts'
 import { fetchAll, inList, raw, sql } from '../../store/sql/sql.ts'
-import type { Sql } from '../../store/sql/sql.ts'
 import type { Tracking } from '../context/context.ts'
 import { safePath } from '../context/paths.ts'
 import { beat } from '../runs/heartbeat.ts'

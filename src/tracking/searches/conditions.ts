@@ -1,10 +1,9 @@
 /** What a filter of a run search means in SQL. */
-import type { Db } from '../../store/db.ts'
+import type { Db, Sql } from '../../store/db.ts'
 import { compare, matching } from '../../mlflow/compare.ts'
 import { LISTED, MORE_METRIC, MORE_NULLABLE, MORE_TEXTUAL, NULLABLE, NUMERIC } from '../../mlflow/filter.ts'
 import type { Aggregate, Comparison, Filter, FilterSchema } from '../../mlflow/filter.ts'
 import { inList, raw, sql } from '../../store/sql/sql.ts'
-import type { Sql } from '../../store/sql/sql.ts'
 import { invalid } from '../../mlflow/wire.ts'
 
 const START = { type: 'number', operators: NUMERIC, as: 'start_time' } as const

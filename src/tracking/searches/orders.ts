@@ -3,7 +3,7 @@ import type { Order } from '../../mlflow/filter.ts'
 import { metricValue } from './conditions.ts'
 import type { SortColumn } from '../../mlflow/paging.ts'
 import { joined, raw, sql } from '../../store/sql/sql.ts'
-import type { Sql } from '../../store/sql/sql.ts'
+import type { Sql } from '../../store/db.ts'
 import { invalid } from '../../mlflow/wire.ts'
 
 /** Where the values of an order come from, and its columns. */

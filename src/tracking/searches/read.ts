@@ -10,7 +10,7 @@ import { requireRun } from '../runs/runs.ts'
 import type { RunRow } from '../runs/runs.ts'
 import type { Tracking } from '../context/context.ts'
 import { inList, sql } from '../../store/sql/sql.ts'
-import type { Sql } from '../../store/sql/sql.ts'
+import type { Sql } from '../../store/db.ts'
 
 export interface WireRun {
   readonly info: Record<string, string | number>
@@ -96,6 +96,5 @@ function light(room: Tracking): Read {
 }
 
 function heavy(room: Tracking): Read {
-  return async <T>(query: Sql) =>
-    Map.groupBy(await room.db.search<OfRun<T>>({ sql: query.text, parameters: query.params }), (row) => row.run_id)
+  return async <T>(query: Sql) => Map.groupBy(await room.db.search<OfRun<T>>(query), (row) => row.run_id)
 }

@@ -14,7 +14,7 @@ import { readRunFilter } from './lineage.ts'
 import { ordering } from './orders.ts'
 import type { RunRow } from '../runs/runs.ts'
 import { all, inList, joined, raw, searchAll, sql } from '../../store/sql/sql.ts'
-import type { Sql } from '../../store/sql/sql.ts'
+import type { Sql } from '../../store/db.ts'
 import { invalid } from '../../mlflow/wire.ts'
 
 export interface RunSearch {

@@ -15,7 +15,7 @@ import type { Filter } from '../../mlflow/filter.ts'
 import { condition } from './conditions.ts'
 import { readRunFilter } from './lineage.ts'
 import { all, joined, raw, searchAll, sql } from '../../store/sql/sql.ts'
-import type { Sql } from '../../store/sql/sql.ts'
+import type { Sql } from '../../store/db.ts'
 
 const VIEW = { active: 'ACTIVE_ONLY', deleted: 'DELETED_ONLY', all: 'ALL' } as const satisfies Record<string, View>
 
