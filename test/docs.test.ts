@@ -4,7 +4,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { test } from 'node:test'
 import { COMMANDS } from '../src/cli/commands.ts'
-import { CONFIG } from '../src/cli/config.ts'
+import { CONFIG } from '../src/cli/invocation/config.ts'
 import { ERRORS } from '../src/contract/errors.ts'
 import { difference, referencePages } from './reference.ts'
 import { sources } from './rooms.ts'
@@ -57,7 +57,7 @@ test('each command can be loaded and has an example that begins with its name', 
 
 test('every SLIPWAY_ variable that the server or the command line reads is in the configuration table, and the other way round', () => {
   const known = new Set(CONFIG.map((row) => row.key))
-  const readers = sources(join(root, 'src')).filter((file) => !file.endsWith('cli/config.ts'))
+  const readers = sources(join(root, 'src')).filter((file) => !file.endsWith('cli/invocation/config.ts'))
   const used = new Set<string>()
   const unknown: string[] = []
   for (const file of readers) {
@@ -67,7 +67,7 @@ test('every SLIPWAY_ variable that the server or the command line reads is in th
       if (!known.has(name)) unknown.push(`${relative(root, file)} reads ${name}`)
     }
   }
-  assert.deepEqual(unknown, [], 'add the variable to src/cli/config.ts')
+  assert.deepEqual(unknown, [], 'add the variable to src/cli/invocation/config.ts')
   assert.deepEqual(
     [...known].filter((name) => !used.has(name)),
     [],

@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { createClient } from '../src/client/client.ts'
 import type { Client } from '../src/client/client.ts'
-import type { ServerFile } from '../src/cli/server.ts'
+import type { ServerFile } from '../src/cli/invocation/server.ts'
 
 const MAIN = resolve(import.meta.dirname, '../src/cli/main.ts')
 

@@ -1,6 +1,6 @@
 /** The table of commands; each is loaded only when it is run. */
-import { SERVER_FLAGS } from './command.ts'
-import type { Command, Flag } from './command.ts'
+import { SERVER_FLAGS } from './invocation/command.ts'
+import type { Command, Flag } from './invocation/command.ts'
 
 const PROJECT_FLAGS: readonly Flag[] = [
   ...SERVER_FLAGS,

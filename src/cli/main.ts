@@ -3,9 +3,9 @@ import { enableCompileCache } from 'node:module'
 import { join, resolve } from 'node:path'
 import { CallError } from '../client/client.ts'
 import { Problem } from '../contract/errors.ts'
-import { help, parse, UsageError } from './command.ts'
+import { help, parse, UsageError } from './invocation/command.ts'
 import { COMMANDS } from './commands.ts'
-import { output, paint } from './output.ts'
+import { output, paint } from './invocation/output.ts'
 
 const OVERVIEW = `Slipway: from a research notebook to a monitored, self-healing production endpoint.
 

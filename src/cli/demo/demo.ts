@@ -2,13 +2,13 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { authApi } from '../../contract/auth.ts'
-import { number, text } from '../command.ts'
-import type { Invocation } from '../command.ts'
-import { ServerProcess } from './server-process.ts'
+import { number, text } from '../invocation/command.ts'
+import type { Invocation } from '../invocation/command.ts'
+import { ServerProcess } from './stage/server-process.ts'
 import { held, playStory, summary } from './story.ts'
-import { newClient } from './world.ts'
-import type { World } from './world.ts'
-import { paint } from '../output.ts'
+import { newClient } from './stage/world.ts'
+import type { World } from './stage/world.ts'
+import { paint } from '../invocation/output.ts'
 
 const PROJECT = resolve(import.meta.dirname, '../../../examples/flights')
 const ACTS = 8

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { held, summary } from './story.ts'
-import type { ActResult } from './world.ts'
+import type { ActResult } from './stage/world.ts'
 
 const act = (number: number, facts: ActResult['facts']): ActResult => ({
   number,

@@ -1,5 +1,5 @@
 /** Plays the acts in order, keeps what each found, and tells the summary. */
-import { formatTable, paint } from '../output.ts'
+import { formatTable, paint } from '../invocation/output.ts'
 import { badModels } from './acts/bad-models.ts'
 import { crash } from './acts/crash.ts'
 import { fly } from './acts/fly.ts'
@@ -8,8 +8,8 @@ import { prove } from './acts/prove.ts'
 import { ship } from './acts/ship.ts'
 import { upstream } from './acts/upstream.ts'
 import { worldChanges } from './acts/world-changes.ts'
-import { Notebook } from './world.ts'
-import type { ActResult, World } from './world.ts'
+import { Notebook } from './stage/world.ts'
+import type { ActResult, World } from './stage/world.ts'
 
 interface Act {
   readonly title: string

@@ -18,9 +18,9 @@ import type { Engine } from '../../serving/batch/score.ts'
 import type { Source } from '../../serving/batch/table.ts'
 import { openBackend } from '../../gateway/backends/open.ts'
 import { lockFolder } from '../../store/folder-lock.ts'
-import { number, text, UsageError } from '../command.ts'
-import type { Invocation } from '../command.ts'
-import { connect } from '../server.ts'
+import { number, text, UsageError } from '../invocation/command.ts'
+import type { Invocation } from '../invocation/command.ts'
+import { connect } from '../invocation/server.ts'
 
 /** What the arguments say. */
 interface Asked {

@@ -1,8 +1,8 @@
 /** `slipway deploy ENDPOINT VERSION`: makes a version the stable one at once, without a rollout. */
 import { servingApi } from '../../contract/serving.ts'
-import { text, UsageError } from '../command.ts'
-import type { Invocation } from '../command.ts'
-import { connect } from '../server.ts'
+import { text, UsageError } from '../invocation/command.ts'
+import type { Invocation } from '../invocation/command.ts'
+import { connect } from '../invocation/server.ts'
 
 export async function run(invocation: Invocation): Promise<number> {
   const [name, version] = invocation.args

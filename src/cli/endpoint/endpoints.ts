@@ -2,8 +2,8 @@
 import type { Client } from '../../client/client.ts'
 import { rolloutApi } from '../../contract/rollout.ts'
 import { servingApi } from '../../contract/serving.ts'
-import type { Invocation } from '../command.ts'
-import { connect } from '../server.ts'
+import type { Invocation } from '../invocation/command.ts'
+import { connect } from '../invocation/server.ts'
 
 export async function run(invocation: Invocation): Promise<number> {
   const { client } = await connect(invocation)

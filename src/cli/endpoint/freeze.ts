@@ -1,9 +1,9 @@
 /** `slipway freeze`: what is frozen now; `freeze add|remove ENDPOINT`: a freeze by hand. */
 import type { Client } from '../../client/client.ts'
 import { rolloutApi } from '../../contract/rollout.ts'
-import { text, UsageError } from '../command.ts'
-import type { Invocation } from '../command.ts'
-import { connect } from '../server.ts'
+import { text, UsageError } from '../invocation/command.ts'
+import type { Invocation } from '../invocation/command.ts'
+import { connect } from '../invocation/server.ts'
 
 export async function run(invocation: Invocation): Promise<number> {
   const [act = 'list', endpoint] = invocation.args

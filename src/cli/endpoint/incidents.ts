@@ -1,7 +1,7 @@
 /** `slipway incidents`: what is wrong, why, and what can be done. */
 import { monitoringApi } from '../../contract/monitoring.ts'
-import type { Invocation } from '../command.ts'
-import { connect } from '../server.ts'
+import type { Invocation } from '../invocation/command.ts'
+import { connect } from '../invocation/server.ts'
 
 export async function run(invocation: Invocation): Promise<number> {
   const { client } = await connect(invocation)

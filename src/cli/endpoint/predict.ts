@@ -2,9 +2,9 @@
 import { readFile } from 'node:fs/promises'
 import { text as readAll } from 'node:stream/consumers'
 import { refused } from '../../client/client.ts'
-import { UsageError } from '../command.ts'
-import type { Invocation } from '../command.ts'
-import { connect } from '../server.ts'
+import { UsageError } from '../invocation/command.ts'
+import type { Invocation } from '../invocation/command.ts'
+import { connect } from '../invocation/server.ts'
 
 export async function run(invocation: Invocation): Promise<number> {
   const [name, given] = invocation.args

@@ -1,8 +1,8 @@
 /** `slipway rollback`: returns an endpoint to its previous stable version. */
 import { servingApi } from '../../contract/serving.ts'
-import { text, UsageError } from '../command.ts'
-import type { Invocation } from '../command.ts'
-import { connect } from '../server.ts'
+import { text, UsageError } from '../invocation/command.ts'
+import type { Invocation } from '../invocation/command.ts'
+import { connect } from '../invocation/server.ts'
 
 export async function run(invocation: Invocation): Promise<number> {
   const [name] = invocation.args

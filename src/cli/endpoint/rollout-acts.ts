@@ -4,9 +4,9 @@ import { problem } from '../../contract/errors.ts'
 import { rolloutApi } from '../../contract/rollout.ts'
 import type { Rollout } from '../../contract/rollout.ts'
 import { servingApi } from '../../contract/serving.ts'
-import { text, UsageError } from '../command.ts'
-import type { Invocation } from '../command.ts'
-import { connect } from '../server.ts'
+import { text, UsageError } from '../invocation/command.ts'
+import type { Invocation } from '../invocation/command.ts'
+import { connect } from '../invocation/server.ts'
 
 export const ACTS = ['approve', 'resume', 'promote', 'abort'] as const
 export type Act = (typeof ACTS)[number]

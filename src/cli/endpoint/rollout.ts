@@ -9,9 +9,9 @@ import type { Study, StudyResult } from '../../rollout/simulation/study.ts'
 import { drawnAgain, madeUp } from '../../rollout/simulation/world.ts'
 import type { Fault } from '../../rollout/simulation/world.ts'
 import type { SimRow } from '../../rollout/simulation/simulate.ts'
-import { number, text, UsageError } from '../command.ts'
-import type { Invocation } from '../command.ts'
-import { connect } from '../server.ts'
+import { number, text, UsageError } from '../invocation/command.ts'
+import type { Invocation } from '../invocation/command.ts'
+import { connect } from '../invocation/server.ts'
 import { ACTS, isAct, steer } from './rollout-acts.ts'
 
 const EQUAL: Fault = { errors: 0 }

@@ -1,8 +1,8 @@
 /** `slipway audit`: reads the audit trail or verifies its chain. */
 import { authApi } from '../../contract/auth.ts'
-import { UsageError } from '../command.ts'
-import type { Invocation } from '../command.ts'
-import { connect } from '../server.ts'
+import { UsageError } from '../invocation/command.ts'
+import type { Invocation } from '../invocation/command.ts'
+import { connect } from '../invocation/server.ts'
 
 export async function run(invocation: Invocation): Promise<number> {
   const [what] = invocation.args

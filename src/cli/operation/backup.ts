@@ -1,10 +1,10 @@
 /** `slipway backup`: copies a data folder into one file while the server runs. */
 import { backup } from '../../store/backup/backup.ts'
-import { UsageError } from '../command.ts'
-import type { Invocation } from '../command.ts'
-import { config } from '../config.ts'
-import { dataDir } from '../server.ts'
-import { withBlobs } from '../blobs.ts'
+import { UsageError } from '../invocation/command.ts'
+import type { Invocation } from '../invocation/command.ts'
+import { config } from '../invocation/config.ts'
+import { dataDir } from '../invocation/server.ts'
+import { withBlobs } from '../invocation/blobs.ts'
 
 export async function run(invocation: Invocation): Promise<number> {
   const [file] = invocation.args

@@ -2,9 +2,9 @@
 import type { Client } from '../../client/client.ts'
 import { costApi, CostBy, PricedResource } from '../../contract/cost.ts'
 import type { Rate } from '../../contract/cost.ts'
-import { text, UsageError } from '../command.ts'
-import type { Invocation } from '../command.ts'
-import { connect } from '../server.ts'
+import { text, UsageError } from '../invocation/command.ts'
+import type { Invocation } from '../invocation/command.ts'
+import { connect } from '../invocation/server.ts'
 
 export async function run(invocation: Invocation): Promise<number> {
   const [what = 'endpoint', ...rest] = invocation.args

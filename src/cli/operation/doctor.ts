@@ -6,10 +6,10 @@ import { promisify } from 'node:util'
 import { createClient } from '../../client/client.ts'
 import { authApi } from '../../contract/auth.ts'
 import { systemApi } from '../../contract/system.ts'
-import type { Invocation } from '../command.ts'
-import { config } from '../config.ts'
-import { dataDir, readServerFile } from '../server.ts'
-import { paint } from '../output.ts'
+import type { Invocation } from '../invocation/command.ts'
+import { config } from '../invocation/config.ts'
+import { dataDir, readServerFile } from '../invocation/server.ts'
+import { paint } from '../invocation/output.ts'
 
 interface Finding {
   readonly what: string

@@ -1,7 +1,7 @@
 /** `slipway env`: the variables that point MLflow at the server, or a login link for the web UI. */
 import { authApi } from '../../contract/auth.ts'
-import type { Invocation } from '../command.ts'
-import { connect } from '../server.ts'
+import type { Invocation } from '../invocation/command.ts'
+import { connect } from '../invocation/server.ts'
 
 export async function run(invocation: Invocation): Promise<number> {
   const { client, token } = await connect(invocation)

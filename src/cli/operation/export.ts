@@ -2,9 +2,9 @@
 import { rm } from 'node:fs/promises'
 import { problem } from '../../contract/errors.ts'
 import { exportBundle } from '../../transfer/export.ts'
-import { text, UsageError } from '../command.ts'
-import type { Invocation } from '../command.ts'
-import { connect } from '../server.ts'
+import { text, UsageError } from '../invocation/command.ts'
+import type { Invocation } from '../invocation/command.ts'
+import { connect } from '../invocation/server.ts'
 
 const SCOPES = ['project', 'experiment', 'run', 'model'] as const
 

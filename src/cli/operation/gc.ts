@@ -1,7 +1,7 @@
 /** `slipway gc`: deletes blobs that nothing reaches, or says which would go. */
 import { retentionApi } from '../../contract/retention.ts'
-import type { Invocation } from '../command.ts'
-import { connect } from '../server.ts'
+import type { Invocation } from '../invocation/command.ts'
+import { connect } from '../invocation/server.ts'
 
 export async function run(invocation: Invocation): Promise<number> {
   const { client } = await connect(invocation)

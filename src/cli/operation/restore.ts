@@ -1,10 +1,10 @@
 /** `slipway restore`: makes a data folder from a backup, after every hash was verified. */
 import { restore } from '../../store/backup/backup.ts'
-import { UsageError } from '../command.ts'
-import type { Invocation } from '../command.ts'
-import { config } from '../config.ts'
-import { dataDir, readServerFile } from '../server.ts'
-import { withBlobs } from '../blobs.ts'
+import { UsageError } from '../invocation/command.ts'
+import type { Invocation } from '../invocation/command.ts'
+import { config } from '../invocation/config.ts'
+import { dataDir, readServerFile } from '../invocation/server.ts'
+import { withBlobs } from '../invocation/blobs.ts'
 
 export async function run(invocation: Invocation): Promise<number> {
   const [file] = invocation.args

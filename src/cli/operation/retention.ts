@@ -3,9 +3,9 @@ import type { z } from 'zod'
 import type { Client } from '../../client/client.ts'
 import { retentionApi } from '../../contract/retention.ts'
 import type { Removal } from '../../contract/retention.ts'
-import { number, text, UsageError } from '../command.ts'
-import type { Invocation } from '../command.ts'
-import { connect } from '../server.ts'
+import { number, text, UsageError } from '../invocation/command.ts'
+import type { Invocation } from '../invocation/command.ts'
+import { connect } from '../invocation/server.ts'
 
 export async function run(invocation: Invocation): Promise<number> {
   const [act = 'list', name] = invocation.args

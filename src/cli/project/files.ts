@@ -7,7 +7,7 @@ import { pipelinesApi } from '../../contract/pipelines.ts'
 import type { Reply } from '../../contract/route.ts'
 import { writeArchive } from '../../store/backup/archive.ts'
 import type { PackedFile } from '../../store/backup/archive.ts'
-import { UsageError } from '../command.ts'
+import { UsageError } from '../invocation/command.ts'
 import { gitSource } from './git.ts'
 
 /** Folders and files that are never part of a project's code. */

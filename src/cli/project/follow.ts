@@ -3,8 +3,8 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { Client } from '../../client/client.ts'
 import { pipelinesApi } from '../../contract/pipelines.ts'
 import type { Reply } from '../../contract/route.ts'
-import type { Output } from '../output.ts'
-import { paint } from '../output.ts'
+import type { Output } from '../invocation/output.ts'
+import { paint } from '../invocation/output.ts'
 
 export type PipelineRun = Reply<typeof pipelinesApi.getPipelineRun>
 type Step = PipelineRun['steps'][number]

@@ -1,8 +1,8 @@
 /** `slipway init`: writes a project file that fits the Python files of a folder. */
 import { access, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
-import { UsageError } from '../command.ts'
-import type { Invocation } from '../command.ts'
+import { UsageError } from '../invocation/command.ts'
+import type { Invocation } from '../invocation/command.ts'
 import { PROJECT_FILE } from './files.ts'
 
 export async function run(invocation: Invocation): Promise<number> {

@@ -1,8 +1,8 @@
 /** `slipway logs`: the log of a step, so far or followed live. */
 import { pipelinesApi } from '../../contract/pipelines.ts'
-import { UsageError } from '../command.ts'
-import type { Invocation } from '../command.ts'
-import { connect } from '../server.ts'
+import { UsageError } from '../invocation/command.ts'
+import type { Invocation } from '../invocation/command.ts'
+import { connect } from '../invocation/server.ts'
 
 export async function run(invocation: Invocation): Promise<number> {
   const [id, step] = invocation.args

@@ -2,9 +2,9 @@
 import type { Client } from '../../client/client.ts'
 import { pipelinesApi } from '../../contract/pipelines.ts'
 import { PRODUCTION, registryApi } from '../../contract/registry.ts'
-import { UsageError } from '../command.ts'
-import type { Invocation } from '../command.ts'
-import { connect } from '../server.ts'
+import { UsageError } from '../invocation/command.ts'
+import type { Invocation } from '../invocation/command.ts'
+import { connect } from '../invocation/server.ts'
 import { follow } from './follow.ts'
 
 export async function run(invocation: Invocation): Promise<number> {

@@ -1,9 +1,9 @@
 /** `slipway run`: runs the project's pipeline; what did not change comes from the cache. */
 import type { Client } from '../../client/client.ts'
 import { pipelinesApi } from '../../contract/pipelines.ts'
-import { text, UsageError } from '../command.ts'
-import type { Invocation } from '../command.ts'
-import { connect } from '../server.ts'
+import { text, UsageError } from '../invocation/command.ts'
+import type { Invocation } from '../invocation/command.ts'
+import { connect } from '../invocation/server.ts'
 import { conclude, follow } from './follow.ts'
 import type { PipelineRun } from './follow.ts'
 import { PROJECT_FILE, submitProject } from './files.ts'

@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { parse, stringify } from 'yaml'
 import type { Client } from '../../client/client.ts'
 import { registryApi } from '../../contract/registry.ts'
-import { text, UsageError } from '../command.ts'
-import type { Invocation } from '../command.ts'
+import { text, UsageError } from '../invocation/command.ts'
+import type { Invocation } from '../invocation/command.ts'
 
 interface VersionRef {
   readonly name: string

@@ -6,8 +6,8 @@ import type { Client } from '../../client/client.ts'
 import { registryApi } from '../../contract/registry.ts'
 import { differences, signable, SignatureFault, signFiles, verifyBundle } from '../../registry/signing/bundle.ts'
 import type { SignedFile } from '../../registry/signing/bundle.ts'
-import { text, UsageError } from '../command.ts'
-import type { Invocation } from '../command.ts'
+import { text, UsageError } from '../invocation/command.ts'
+import type { Invocation } from '../invocation/command.ts'
 
 interface VersionRef {
   readonly name: string

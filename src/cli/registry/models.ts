@@ -1,9 +1,9 @@
 /** `slipway models`: models and versions; `models at TIME`: what each alias named then; approvals, scans, signatures, policies. */
 import type { Client } from '../../client/client.ts'
 import { registryApi } from '../../contract/registry.ts'
-import { UsageError } from '../command.ts'
-import type { Invocation } from '../command.ts'
-import { connect } from '../server.ts'
+import { UsageError } from '../invocation/command.ts'
+import type { Invocation } from '../invocation/command.ts'
+import { connect } from '../invocation/server.ts'
 import { approve, policy, scan, versionOf } from './models-govern.ts'
 import { sign, verify } from './models-sign.ts'
 

@@ -1,8 +1,8 @@
 /** `slipway diff`: what changed between two tracked runs. */
 import { retentionApi } from '../../contract/retention.ts'
-import { UsageError } from '../command.ts'
-import type { Invocation } from '../command.ts'
-import { connect } from '../server.ts'
+import { UsageError } from '../invocation/command.ts'
+import type { Invocation } from '../invocation/command.ts'
+import { connect } from '../invocation/server.ts'
 
 export async function run(invocation: Invocation): Promise<number> {
   const [id, other] = invocation.args

@@ -5,9 +5,9 @@ import { trackingApi } from '../../contract/tracking.ts'
 import type { RunRow } from '../../contract/tracking.ts'
 import type { z } from 'zod'
 import type { Client } from '../../client/client.ts'
-import { number, UsageError } from '../command.ts'
-import type { Invocation } from '../command.ts'
-import { connect } from '../server.ts'
+import { number, UsageError } from '../invocation/command.ts'
+import type { Invocation } from '../invocation/command.ts'
+import { connect } from '../invocation/server.ts'
 
 /** Rows that are shown where no limit is given. */
 const SHOWN = 50

@@ -1,7 +1,7 @@
 /** `slipway runs`: pipeline runs, or one with its steps; with a filter or a saved search, tracked runs. */
 import { pipelinesApi } from '../../contract/pipelines.ts'
-import type { Invocation } from '../command.ts'
-import { connect } from '../server.ts'
+import type { Invocation } from '../invocation/command.ts'
+import { connect } from '../invocation/server.ts'
 import { limitOf, runTracked, TRACKED } from './runs-tracked.ts'
 
 export async function run(invocation: Invocation): Promise<number> {

@@ -2,9 +2,9 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { DAY_MS } from '../../../contract/ids.ts'
 import { pipelinesApi } from '../../../contract/pipelines.ts'
-import { beginProof } from '../proof.ts'
-import { awaitStep, caughtUp, flightsOf, newClient, send, until } from '../world.ts'
-import type { Notebook, World } from '../world.ts'
+import { beginProof } from '../stage/proof.ts'
+import { awaitStep, caughtUp, flightsOf, newClient, send, until } from '../stage/world.ts'
+import type { Notebook, World } from '../stage/world.ts'
 import { performance } from './fly.ts'
 
 /** How long control stays dead, ms. */

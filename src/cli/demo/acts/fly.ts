@@ -2,8 +2,8 @@
 import { monitoringApi } from '../../../contract/monitoring.ts'
 import { registryApi } from '../../../contract/registry.ts'
 import { servingApi } from '../../../contract/serving.ts'
-import { caughtUp, ENDPOINT, flightsOf, percent, send, until } from '../world.ts'
-import type { Notebook, World } from '../world.ts'
+import { caughtUp, ENDPOINT, flightsOf, percent, send, until } from '../stage/world.ts'
+import type { Notebook, World } from '../stage/world.ts'
 
 /** Midnight in New York at the start of a day of 2013, ms; summer time is 4 hours behind UTC until 3 November. */
 export function day(month: number, date: number): number {

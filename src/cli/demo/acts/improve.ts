@@ -1,8 +1,8 @@
 /** Act 3: a better-fed candidate goes through shadow and canary to production; an equal one is not rejected. */
 import { PRODUCTION, registryApi } from '../../../contract/registry.ts'
-import { candidate } from '../candidates.ts'
-import { driveRollout, ENDPOINT, flightsOf, replayVerdicts, startRollout } from '../world.ts'
-import type { Notebook, Rollout, World } from '../world.ts'
+import { candidate } from '../stage/candidates.ts'
+import { driveRollout, ENDPOINT, flightsOf, replayVerdicts, startRollout } from '../stage/world.ts'
+import type { Notebook, Rollout, World } from '../stage/world.ts'
 import { day } from './fly.ts'
 
 export async function improve(world: World, notes: Notebook): Promise<void> {

@@ -2,9 +2,9 @@
 import { authApi } from '../../../contract/auth.ts'
 import { costApi } from '../../../contract/cost.ts'
 import { runOf } from '../../project/reproduce.ts'
-import { beginProof } from '../proof.ts'
-import { ENDPOINT } from '../world.ts'
-import type { Notebook, World } from '../world.ts'
+import { beginProof } from '../stage/proof.ts'
+import { ENDPOINT } from '../stage/world.ts'
+import type { Notebook, World } from '../stage/world.ts'
 
 export async function prove(world: World, notes: Notebook): Promise<void> {
   await reproduce(world, notes)

@@ -5,11 +5,11 @@ import { servingApi } from '../../../contract/serving.ts'
 import { follow } from '../../project/follow.ts'
 import type { PipelineRun } from '../../project/follow.ts'
 import { awaitRollout } from '../../project/ship.ts'
-import { trainCandidates } from '../candidates.ts'
-import { Traffic } from '../replay.ts'
-import { flightTable } from '../table.ts'
-import { awaitStep, ENDPOINT, runToEnd, startRun } from '../world.ts'
-import type { Notebook, World } from '../world.ts'
+import { trainCandidates } from '../stage/candidates.ts'
+import { Traffic } from '../stage/replay.ts'
+import { flightTable } from '../stage/table.ts'
+import { awaitStep, ENDPOINT, runToEnd, startRun } from '../stage/world.ts'
+import type { Notebook, World } from '../stage/world.ts'
 
 export async function ship(world: World, notes: Notebook): Promise<void> {
   const started = await startRun(world, { deploy: true })

@@ -1,10 +1,10 @@
 /** Act 5: feeds change their unit without a word; the monitor pages, names the cause and marks the rows; both heal. */
 import { DAY_MS, HOUR_MS } from '../../../contract/ids.ts'
 import { monitoringApi } from '../../../contract/monitoring.ts'
-import { celsius, kilometres } from '../table.ts'
-import type { Fault } from '../table.ts'
-import { caughtUp, ENDPOINT, flightsOf, incidents, send } from '../world.ts'
-import type { Incident, Notebook, World } from '../world.ts'
+import { celsius, kilometres } from '../stage/table.ts'
+import type { Fault } from '../stage/table.ts'
+import { caughtUp, ENDPOINT, flightsOf, incidents, send } from '../stage/world.ts'
+import type { Incident, Notebook, World } from '../stage/world.ts'
 import { day } from './fly.ts'
 
 export async function upstream(world: World, notes: Notebook): Promise<void> {

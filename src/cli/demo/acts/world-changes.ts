@@ -4,9 +4,9 @@ import { PRODUCTION, registryApi } from '../../../contract/registry.ts'
 import { rolloutApi } from '../../../contract/rollout.ts'
 import { follow } from '../../project/follow.ts'
 import type { PipelineRun } from '../../project/follow.ts'
-import { SILENT } from '../../output.ts'
-import { caughtUp, driveRollout, ENDPOINT, flightsOf, incidents, send, until } from '../world.ts'
-import type { Incident, Notebook, World } from '../world.ts'
+import { SILENT } from '../../invocation/output.ts'
+import { caughtUp, driveRollout, ENDPOINT, flightsOf, incidents, send, until } from '../stage/world.ts'
+import type { Incident, Notebook, World } from '../stage/world.ts'
 import { day, performance } from './fly.ts'
 
 export async function worldChanges(world: World, notes: Notebook): Promise<void> {

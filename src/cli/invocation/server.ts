@@ -1,8 +1,8 @@
 /** Finds the running server of a data folder and makes a client for it. */
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { createClient } from '../client/client.ts'
-import type { Client } from '../client/client.ts'
+import { createClient } from '../../client/client.ts'
+import type { Client } from '../../client/client.ts'
 import { text, UsageError } from './command.ts'
 import type { Invocation } from './command.ts'
 import { config } from './config.ts'

@@ -1,5 +1,5 @@
 /** Candidate models of the acts to come. They are inputs of the story, so they are trained while traffic flows. */
-import type { PipelineRun } from '../project/follow.ts'
+import type { PipelineRun } from '../../project/follow.ts'
 import { runToEnd } from './world.ts'
 import type { RunWish, World } from './world.ts'
 

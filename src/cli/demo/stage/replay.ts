@@ -1,8 +1,8 @@
 /** Replays flights through the gateway in time order, single rows, and delivers labels when their time has come. */
 import http from 'node:http'
-import type { Client } from '../../client/client.ts'
-import { HOUR_MS } from '../../contract/ids.ts'
-import { monitoringApi } from '../../contract/monitoring.ts'
+import type { Client } from '../../../client/client.ts'
+import { HOUR_MS } from '../../../contract/ids.ts'
+import { monitoringApi } from '../../../contract/monitoring.ts'
 import type { Fault, Flight } from './table.ts'
 
 export interface ReplayTarget {

@@ -4,8 +4,8 @@ import type { ChildProcess } from 'node:child_process'
 import { openSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { readServerFile } from '../server.ts'
-import type { ServerFile } from '../server.ts'
+import { readServerFile } from '../../invocation/server.ts'
+import type { ServerFile } from '../../invocation/server.ts'
 import { endLeftovers } from './leftovers.ts'
 
 const START_MS = 60_000
@@ -30,7 +30,7 @@ export class ServerProcess {
     const child = spawn(
       process.execPath,
       [
-        join(import.meta.dirname, '../main.ts'),
+        join(import.meta.dirname, '../../main.ts'),
         'serve',
         '--json',
         '--data',

@@ -1,8 +1,8 @@
 /** Makes the version in production again from raw data, while the story goes on. */
-import { pipelinesApi } from '../../contract/pipelines.ts'
-import { follow } from '../project/follow.ts'
-import { SILENT } from '../output.ts'
-import { runOf } from '../project/reproduce.ts'
+import { pipelinesApi } from '../../../contract/pipelines.ts'
+import { follow } from '../../project/follow.ts'
+import { SILENT } from '../../invocation/output.ts'
+import { runOf } from '../../project/reproduce.ts'
 import { ENDPOINT } from './world.ts'
 import type { Proof, World } from './world.ts'
 
