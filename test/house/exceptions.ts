@@ -8,14 +8,6 @@
 export const FOLDER_PAIRS: readonly { readonly pair: string; readonly reason: string }[] = []
 
 const LINES = `
-# src/cli
-src/cli | folders | src/cli/demo
-src/cli | folders | src/cli/endpoint
-src/cli | folders | src/cli/operation
-src/cli | folders | src/cli/project
-src/cli | folders | src/cli/registry
-src/cli | folders | src/cli/tracking
-src/cli/demo | folders | src/cli/demo/acts
 # src/registry
 src/registry/gates | folders | src/registry/lowering
 src/registry/gates | folders | src/registry/signing
