@@ -1,10 +1,12 @@
 /** Tests of the mutation runner: a weak test leaves a survivor, a good one kills it, wherever the code runs. */
 import assert from 'node:assert/strict'
+import { globSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { describe, it } from 'node:test'
+import { describe, it, test } from 'node:test'
 import { readEquivalents } from './equivalent.ts'
 import { runPlace } from './mutants.ts'
 import type { MutationJob, Result } from './mutants.ts'
+import { PLACES } from './places.ts'
 
 const FOLDER = 'test/mutants/fixture'
 const BOUND = 'used < limit → used <= limit'
@@ -24,6 +26,12 @@ function fates({ judgements }: Result): Record<string, string> {
 function equivalent(line: string, change: string): string {
   return `file: ${FOLDER}/allowance.ts\nline: ${line}\nchange: ${change}\nwhy: nothing\n  differs\n`
 }
+
+test('each glob of each place finds files, wherever folders have moved', () => {
+  const root = resolve(import.meta.dirname, '../..')
+  for (const { name, sources, tests } of PLACES)
+    for (const glob of [...sources, ...tests]) assert.ok(globSync(glob, { cwd: root }).length > 0, `${name}: ${glob}`)
+})
 
 describe('mutation runner', { concurrency: true }, () => {
   it('a weak test leaves the bound alive, and what it never runs', async () => {

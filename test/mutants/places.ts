@@ -22,38 +22,24 @@ export const PLACES: readonly MutantPlace[] = [
     sources: ['src/rollout/**/*.ts'],
     tests: ['src/rollout/**/*.test.ts'],
   },
-  {
-    name: 'registry/gates',
-    sources: ['src/registry/gates/**/*.ts', 'src/registry/{gates,fact-gates,slice-gates,verdicts,policy,incumbent}.ts'],
-    tests: ['src/registry/**/*.test.ts'],
-  },
-  {
-    name: 'registry/aliases',
-    sources: ['src/registry/aliases/**/*.ts', 'src/registry/{aliases,promotion,returning,deployments}.ts'],
-    tests: ['src/registry/**/*.test.ts'],
-  },
+  { name: 'registry/gates', sources: ['src/registry/gates/**/*.ts'], tests: ['src/registry/**/*.test.ts'] },
+  { name: 'registry/aliases', sources: ['src/registry/aliases/**/*.ts'], tests: ['src/registry/**/*.test.ts'] },
   {
     name: 'pipelines/run',
     sources: [
-      'src/pipelines/run/{cache,key,reconciler,retry,collect,prepare}.ts',
-      'src/pipelines/{cache,key,reconciler,retry,collect,prepare}.ts',
+      'src/pipelines/run/{cache,collect,finish,launch,prepare,reconciler,record,retry}.ts',
+      'src/pipelines/spec/key.ts',
     ],
     tests: ['src/pipelines/**/*.test.ts'],
   },
   {
     name: 'tracking/metrics',
-    sources: [
-      'src/tracking/metrics/**/*.ts',
-      'src/tracking/{metrics,metric-rows,metric-chunks,metric-queue,points,curves,downsample,history}.ts',
-    ],
+    sources: ['src/tracking/metrics/**/*.ts'],
     tests: ['src/tracking/metrics/**/*.test.ts', 'src/tracking/*.test.ts'],
   },
   {
     name: 'monitoring/checks',
-    sources: [
-      'src/monitoring/checks/**/*.ts',
-      'src/monitoring/{checks,evaluate,limits,severity,change-point,freshness,quality,performance}.ts',
-    ],
+    sources: ['src/monitoring/checks/**/*.ts', 'src/monitoring/rounds/{evaluate,freshness,quality}.ts'],
     tests: ['src/monitoring/**/*.test.ts'],
   },
 ]
