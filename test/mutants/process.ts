@@ -27,7 +27,10 @@ const TIMED = '/microseconds|within \\d+ ms/'
 const running = new Set<string>()
 
 process.once('exit', () => {
-  for (const mark of running) signalMarked(mark, 'SIGKILL')
+  for (const mark of running) {
+    signalMarked(mark, 'SIGKILL')
+    rmSync(mark, { recursive: true, force: true, maxRetries: 5 })
+  }
 })
 
 /** Runs a test file until its first failure, its end, or its limit. */
