@@ -86,7 +86,7 @@ const PAGES: readonly (readonly [name: string, path: string, texts: readonly str
     'endpoint',
     '/endpoints/flight-delay',
     [
-      'Version 2 answers 75 %',
+      'Version 2 serves 75 % of the traffic',
       'Roll back to version 1',
       'fails at 800',
       'failed requests of both, in the same minutes',

@@ -297,6 +297,8 @@ test('datasets and prompts are asked of MLflow’s protocol', async () => {
   const records = (await run(datasetRecords('d-1'))) as { items: unknown[] }
   await run(prompts)
   assert.deepEqual(records.items, [{ inputs: { q: 1 } }])
+  const { searchParams } = new URL(asked.at(-1)?.url ?? '', 'http://slipway.test')
+  assert.equal(searchParams.get('filter'), "tags.`mlflow.prompt.is_prompt` = 'true'", 'of all models only the prompts')
   assert.deepEqual(
     asked.map(({ method, url }) => `${method} ${url.split('?')[0]}`),
     [

@@ -84,6 +84,19 @@ test('changes that come together refresh the page once', () => {
   stop()
 })
 
+test('a page that was just read again waits before the next time', () => {
+  const { stream, stale, stop } = watching()
+  stream().say('runs')
+  mock.timers.tick(700)
+  assert.deepEqual(stale(), ['runs'])
+  stream().say('models')
+  mock.timers.tick(1000)
+  assert.deepEqual(stale(), [], 'no sooner than 2.5 s after the last time')
+  mock.timers.tick(1500)
+  assert.deepEqual(stale(), ['models'])
+  stop()
+})
+
 test('an unknown kind refreshes nothing and breaks nothing', () => {
   const { stream, stale, stop } = watching()
   stream().say('of a later server')

@@ -73,7 +73,7 @@ function Sentence({ endpoint }: { endpoint: Endpoint }) {
       , project {endpoint.project}.{' '}
       {stable === undefined
         ? 'No version is serving yet.'
-        : `Version ${stable.version} answers ${weight(stable.weight)}.`}{' '}
+        : `Version ${stable.version} serves ${weight(stable.weight)} of the traffic.`}{' '}
       <Link to="/monitoring/$name" params={{ name: endpoint.name }}>
         Monitoring
       </Link>
