@@ -8,22 +8,22 @@ import { WRITE_RUNS } from '../run/run-actions.tsx'
 import { ErrorText } from '../form/error-text.tsx'
 
 const BLANK = { kind: 'feedback', name: '', value: '', rationale: '' } as const
-type Given = Record<keyof typeof BLANK, string>
+type Draft = Record<keyof typeof BLANK, string>
 
 export function NewAssessment({ trace }: { trace: string }) {
   const allowed = usePermission(WRITE_RUNS)
   const me = useQuery(read.me).data?.name
   const queries = useQueryClient()
-  const [given, setGiven] = useState<Given>(BLANK)
+  const [draft, setDraft] = useState<Draft>(BLANK)
   const judge = useMutation({
-    mutationFn: () => send(`3.0/traces/${trace}/assessments`, { assessment: assessmentOf(trace, given, me ?? '') }),
+    mutationFn: () => send(`3.0/traces/${trace}/assessments`, { assessment: assessmentOf(trace, draft, me ?? '') }),
     onSuccess: async () => {
-      setGiven(BLANK)
+      setDraft(BLANK)
       await queries.invalidateQueries()
     },
   })
   if (!allowed) return null
-  const set = (change: Partial<Given>): void => setGiven({ ...given, ...change })
+  const set = (change: Partial<Draft>): void => setDraft({ ...draft, ...change })
   return (
     <form
       className="assessment-form"
@@ -34,18 +34,18 @@ export function NewAssessment({ trace }: { trace: string }) {
     >
       <label className="row">
         Kind
-        <select value={given.kind} onChange={(event) => set({ kind: event.target.value })}>
+        <select value={draft.kind} onChange={(event) => set({ kind: event.target.value })}>
           <option>feedback</option>
           <option>expectation</option>
         </select>
       </label>
-      <Field label="Name" value={given.name} onChange={(name) => set({ name })} />
-      <Field label="Value" value={given.value} onChange={(value) => set({ value })} />
-      <Field label="Rationale" value={given.rationale} onChange={(rationale) => set({ rationale })} />
+      <Field label="Name" value={draft.name} onChange={(name) => set({ name })} />
+      <Field label="Value" value={draft.value} onChange={(value) => set({ value })} />
+      <Field label="Rationale" value={draft.rationale} onChange={(rationale) => set({ rationale })} />
       <button
         type="submit"
         className="button"
-        disabled={judge.isPending || given.name.trim() === '' || given.value.trim() === ''}
+        disabled={judge.isPending || draft.name.trim() === '' || draft.value.trim() === ''}
       >
         Add assessment
       </button>
@@ -65,7 +65,7 @@ function Field({ label, value, onChange }: { label: string; value: string; onCha
 }
 
 /** As MLflow's clients send it; a value that is JSON counts as that: true, 4, a list. */
-function assessmentOf(trace: string, { kind, name, value, rationale }: Given, who: string) {
+function assessmentOf(trace: string, { kind, name, value, rationale }: Draft, who: string) {
   return {
     trace_id: trace,
     assessment_name: name.trim(),
