@@ -2,7 +2,7 @@
 import { percent } from '../data/format.ts'
 import { useWidth } from './width.ts'
 import { ValueAxis } from './value-axis.tsx'
-import { linear, ticks } from './scale.ts'
+import { linear, ticks } from './scales/scale.ts'
 
 export interface Bin {
   readonly label: string

@@ -2,11 +2,11 @@
 import { useMemo } from 'react'
 import { figure } from '../data/format.ts'
 import { useWidth } from './width.ts'
-import { levelLine, surface } from './contour.ts'
-import type { Piece } from './contour.ts'
+import { levelLine, surface } from './scales/contour.ts'
+import type { Piece } from './scales/contour.ts'
 import { EDGE, PlaneAxes, planeOf } from './plane.tsx'
 import type { Plane } from './plane.tsx'
-import { extent, linear } from './scale.ts'
+import { extent, linear } from './scales/scale.ts'
 
 export interface ContourProps {
   readonly x: string

@@ -2,7 +2,7 @@
 import { count, figure } from '../data/format.ts'
 import { useWidth } from './width.ts'
 import { ValueAxis } from './value-axis.tsx'
-import { decades, extent, linear, linePath, logarithmic } from './scale.ts'
+import { decades, extent, linear, linePath, logarithmic } from './scales/scale.ts'
 
 export interface EvidenceProps {
   readonly title: string

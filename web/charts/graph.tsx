@@ -1,5 +1,5 @@
 /** A graph of steps or of lineage: boxes in columns, arrows between them. Numbers and words only. */
-import { layers } from './layers.ts'
+import { layers } from './scales/layers.ts'
 import { toneOf } from '../data/tones.ts'
 
 export interface GraphNode {

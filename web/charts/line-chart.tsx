@@ -4,8 +4,8 @@ import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import { figure } from '../data/format.ts'
 import { resolvedColour } from '../data/theme.ts'
-import { clockTexts, localTime, isolatedPoints, markTexts, strongMarks } from './axes.ts'
-import type { Value } from './values.ts'
+import { clockTexts, localTime, isolatedPoints, markTexts, strongMarks } from './scales/axes.ts'
+import type { Value } from './curves/values.ts'
 
 export interface Line {
   readonly label: string

@@ -1,8 +1,8 @@
 /** Parallel coordinates: an axis for each number, a line for each run. */
 import { figure } from '../data/format.ts'
 import { useWidth } from './width.ts'
-import { axisFor } from './domain.ts'
-import { linear, linePath } from './scale.ts'
+import { axisFor } from './scales/domain.ts'
+import { linear, linePath } from './scales/scale.ts'
 
 export interface ParallelProps {
   readonly axes: readonly string[]

@@ -1,8 +1,8 @@
 /** A plane of two numbers: the places of points on it, and its axes with their names. */
 import { figure } from '../data/format.ts'
-import { axisFor } from './domain.ts'
-import type { AxisScale } from './domain.ts'
-import type { Scale } from './scale.ts'
+import { axisFor } from './scales/domain.ts'
+import type { AxisScale } from './scales/domain.ts'
+import type { Scale } from './scales/scale.ts'
 import { ValueAxis } from './value-axis.tsx'
 
 /** Room around a plane, px. */

@@ -2,7 +2,7 @@
 import { count, eventTime, figure, interval, percent } from '../data/format.ts'
 import { useWidth } from './width.ts'
 import { ValueAxis } from './value-axis.tsx'
-import { extent, linear, linePath, ticks } from './scale.ts'
+import { extent, linear, linePath, ticks } from './scales/scale.ts'
 
 export interface QualityPoint {
   readonly from: string

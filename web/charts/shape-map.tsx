@@ -2,7 +2,7 @@
 import { figure } from '../data/format.ts'
 import type { Place, Shape } from '../data/geojson.ts'
 import { useWidth } from './width.ts'
-import { extent, linear } from './scale.ts'
+import { extent, linear } from './scales/scale.ts'
 
 const EDGE = 12
 const HEIGHT = 420

@@ -1,5 +1,5 @@
 /** A curve the size of a word: where it went, without axes. */
-import { extent, linear, linePath } from './scale.ts'
+import { extent, linear, linePath } from './scales/scale.ts'
 
 export interface SparklineProps {
   /** What it shows, for readers who do not see it. */

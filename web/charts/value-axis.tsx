@@ -1,5 +1,5 @@
 /** The axis of values at the left edge of a drawing: a line and a text at each mark. */
-import type { Scale } from './scale.ts'
+import type { Scale } from './scales/scale.ts'
 
 export interface ValueAxisProps {
   readonly marks: readonly number[]

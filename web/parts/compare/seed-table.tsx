@@ -1,5 +1,5 @@
 /** Groups of runs that differ by their seed alone: the mean of each metric with its 95 % interval. */
-import { halfWidth } from '../../charts/bands.ts'
+import { halfWidth } from '../../charts/curves/bands.ts'
 import { seriesColour } from '../../data/colours.ts'
 import { count, figure } from '../../data/format.ts'
 import type { RunRow } from '../../data/queries.ts'

@@ -1,8 +1,8 @@
 /** The curves of runs, one chart a metric: smoothing, logarithmic axis, steps or time, more detail for the part that is looked at. */
 import { useQueries, useQuery } from '@tanstack/react-query'
 import { lazy, Suspense, useId, useMemo, useState } from 'react'
-import { interpolated, joinCurves } from '../../charts/curves.ts'
-import { meanBand } from '../../charts/bands.ts'
+import { interpolated, joinCurves } from '../../charts/curves/curves.ts'
+import { meanBand } from '../../charts/curves/bands.ts'
 import type { Line } from '../../charts/line-chart.tsx'
 import type { ChartSettings } from '../../data/runs/chart-settings.ts'
 import { seriesColour } from '../../data/colours.ts'

@@ -1,6 +1,6 @@
 /** What is written at the marks of a chart's axes, and which points stand alone. */
-import { figure } from '../data/format.ts'
-import type { Value } from './values.ts'
+import { figure } from '../../data/format.ts'
+import type { Value } from '../curves/values.ts'
 
 const DAY = 86_400
 const LEAST_PLAIN = 1e-6

@@ -1,5 +1,5 @@
 /** Joins the curves of a metric from several runs on one axis: steps, or time since each run began. */
-import type { Axis } from '../data/runs/chart-settings.ts'
+import type { Axis } from '../../data/runs/chart-settings.ts'
 import { smooth } from './smoothing.ts'
 import type { Value } from './values.ts'
 
