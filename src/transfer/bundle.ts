@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { problem } from '../contract/errors.ts'
-import { readArchive } from '../store/backup/archive.ts'
-import type { ArchiveEntry } from '../store/backup/archive.ts'
+import { readArchive } from '../store/blobs/archive.ts'
+import type { ArchiveEntry } from '../store/blobs/archive.ts'
 
 export const MANIFEST = 'manifest.json'
 

@@ -5,22 +5,16 @@
  */
 
 /** Two folders that may import each other, and why; five pairs at most. */
-export const FOLDER_PAIRS: readonly { readonly pair: string; readonly reason: string }[] = []
+export const FOLDER_PAIRS: readonly { readonly pair: string; readonly reason: string }[] = [
+  {
+    pair: 'src/store <-> src/store/blobs',
+    reason: 'the interface of the store and its faults lie at the top, and open.ts there joins the drivers below',
+  },
+  { pair: 'src/store <-> src/store/postgres', reason: 'as src/store/blobs' },
+  { pair: 'src/store <-> src/store/sqlite', reason: 'as src/store/blobs' },
+]
 
 const LINES = `
-# src/registry
-src/registry/gates | folders | src/registry/lowering
-src/registry/gates | folders | src/registry/signing
-src/registry/gates | folders | src/registry/versions
-src/registry/lowering | folders | src/registry/versions
-src/registry/scan | folders | src/registry/versions
-src/registry/versions | folders | src/registry/wire
-# src/store
-src/store | folders | src/store/blobs
-src/store | folders | src/store/postgres
-src/store | folders | src/store/sqlite
-src/store/backup | folders | src/store/blobs
-src/store/postgres | folders | src/store/sql
 `
 
 /** The lines of the list. */

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
-import { differences, signFiles, verifyBundle } from '../../src/registry/signing/bundle.ts'
+import { differences, signFiles, verifyBundle } from '../../src/registry/attestation/bundle.ts'
 import { testEnv } from '../python-env.ts'
 
 const call = promisify(execFile)

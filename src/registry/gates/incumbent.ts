@@ -2,7 +2,7 @@
 import { access } from 'node:fs/promises'
 import { csvRows } from '../../store/csv.ts'
 import { treeTable } from '../../store/blobs/trees.ts'
-import { layOut, nativeDir } from '../versions/layout.ts'
+import { layOut, nativeDir } from '../context/layout.ts'
 import type { Cell } from '../context/context.ts'
 import type { Registry, VersionRow } from '../context/context.ts'
 

@@ -7,7 +7,7 @@ import type { Gate, Policy } from '../../contract/registry.ts'
 import type { Reader, Tx } from '../../store/db.ts'
 import { gatesOf, requireModel } from '../context/context.ts'
 import type { ModelRow, Registry } from '../context/context.ts'
-import { keyHint } from '../signing/bundle.ts'
+import { keyHint } from '../attestation/bundle.ts'
 
 interface PolicyRow {
   readonly model: string

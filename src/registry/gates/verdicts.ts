@@ -16,7 +16,7 @@ import { readScores, scoreIncumbent } from './incumbent.ts'
 import { heldTo } from './policy.ts'
 import { metricsOf, requireModel, requireVersion, signatureOf } from '../context/context.ts'
 import type { Registry, VersionRow } from '../context/context.ts'
-import { refuseLowering, startLowering } from '../lowering/job.ts'
+import { refuseLowering, startLowering } from '../context/lowering-job.ts'
 import { ensureScan, scanReason, storedScan } from '../scan/scanning.ts'
 import type { Signature } from '../context/signature.ts'
 

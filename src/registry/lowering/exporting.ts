@@ -4,7 +4,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { Blobs } from '../../store/blobs/blobs.ts'
-import { exists } from '../versions/layout.ts'
+import { exists } from '../context/layout.ts'
 import { inEnvironment } from './model-python.ts'
 import { flavorsOf, onnxFile } from './onnx.ts'
 

@@ -13,7 +13,7 @@ import { heldTo } from '../gates/policy.ts'
 import { isGuarded } from '../aliases/promotion.ts'
 import { requireModel } from '../context/context.ts'
 import type { Registry } from '../context/context.ts'
-import { startLowering } from '../lowering/job.ts'
+import { startLowering } from '../context/lowering-job.ts'
 import { signatureOfTree } from '../versions/register.ts'
 import { SCAN } from '../scan/scanning.ts'
 

@@ -11,8 +11,8 @@ import { treeFiles } from '../../store/blobs/trees.ts'
 import { signersOf } from '../gates/policy.ts'
 import { requireVersion } from '../context/context.ts'
 import type { Registry, VersionRow } from '../context/context.ts'
-import { differences, keyHint, signable, SignatureFault, verifyBundle } from './bundle.ts'
-import type { SignedFile } from './bundle.ts'
+import { differences, keyHint, signable, SignatureFault, verifyBundle } from '../attestation/bundle.ts'
+import type { SignedFile } from '../attestation/bundle.ts'
 
 interface SignatureRow {
   readonly bundle: string

@@ -16,7 +16,7 @@ import { linkReply } from '../../tracking/artifacts/run-files.ts'
 import { missing, mlflowFailure } from '../../mlflow/wire.ts'
 import { callInWorkspace } from '../../mlflow/workspace.ts'
 import type { Registry, VersionRow } from '../context/context.ts'
-import { wireVersion } from '../wire/read.ts'
+import { wireVersion } from './wire-read.ts'
 
 const READ = { verb: 'read', resource: 'models' } as const
 const PREFIXES = ['/api/2.0', '/ajax-api/2.0'] as const

@@ -8,10 +8,10 @@ import { writeMove } from '../aliases/aliases.ts'
 import { carryPolicy } from '../gates/policy.ts'
 import { checkDescription, checkModelName, checkPromptName, checkTag, PROMPT_TAG } from '../context/names.ts'
 import { isGuarded, requirePromote } from '../aliases/promotion.ts'
-import { startLowering } from '../lowering/job.ts'
+import { startLowering } from '../context/lowering-job.ts'
 import type { ModelRow, Registry } from '../context/context.ts'
 import { announce, tagMap } from '../webhooks/announce.ts'
-import { isPrompt, wireModel } from '../wire/read.ts'
+import { isPrompt, wireModel } from './wire-read.ts'
 
 export interface Tag {
   readonly key: string

@@ -13,7 +13,7 @@ import { invalid } from '../../mlflow/wire.ts'
 import { localPath, notContained, readSource, unfit } from './source-uri.ts'
 import type { SourceUri } from './source-uri.ts'
 import type { Registry, VersionRow } from '../context/context.ts'
-import { isPrompt, wireModel, wireVersion, newestVersion, versionByAlias } from '../wire/read.ts'
+import { isPrompt, wireModel, wireVersion, newestVersion, versionByAlias } from './wire-read.ts'
 
 export interface SourceRequest {
   readonly source: string

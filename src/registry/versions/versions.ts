@@ -20,7 +20,7 @@ import {
   versionNumber,
 } from '../context/names.ts'
 import { promote, requirePromote } from '../aliases/promotion.ts'
-import { startLowering } from '../lowering/job.ts'
+import { startLowering } from '../context/lowering-job.ts'
 import { nextVersion, signatureOfTree } from './register.ts'
 import type { NewVersion } from './register.ts'
 import type { Registry, VersionRow } from '../context/context.ts'
@@ -28,7 +28,7 @@ import { SCAN } from '../scan/scanning.ts'
 import { resolveSource } from './source.ts'
 import type { Source } from './source.ts'
 import { announce, announceVersion } from '../webhooks/announce.ts'
-import { isPrompt, wireModel, wireVersion } from '../wire/read.ts'
+import { isPrompt, wireModel, wireVersion } from './wire-read.ts'
 
 export interface VersionRequest {
   readonly name: string

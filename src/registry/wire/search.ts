@@ -11,7 +11,7 @@ import type { Sql } from '../../store/db.ts'
 import { invalid } from '../../mlflow/wire.ts'
 import { PROMPT_TAG } from '../context/names.ts'
 import type { ModelRow, Registry, VersionRow } from '../context/context.ts'
-import { showModels, showVersions } from './read.ts'
+import { showModels, showVersions } from '../versions/wire-read.ts'
 
 export interface RegistrySearch {
   readonly filter: string | undefined

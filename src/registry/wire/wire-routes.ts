@@ -35,7 +35,14 @@ import {
   setVersionTag,
   transitionStage,
 } from '../versions/versions.ts'
-import { latestVersions, showModels, showVersions, versionByAlias, wireModel, wireVersion } from './read.ts'
+import {
+  latestVersions,
+  showModels,
+  showVersions,
+  versionByAlias,
+  wireModel,
+  wireVersion,
+} from '../versions/wire-read.ts'
 
 const READ = { verb: 'read', resource: 'models' } as const
 const WRITE = { verb: 'write', resource: 'models' } as const

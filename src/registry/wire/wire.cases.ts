@@ -17,7 +17,7 @@ import type { VersionRow } from '../context/context.ts'
 import { searchModels, searchVersions } from './search.ts'
 import { createVersion, deleteVersion, setVersionTag, transitionStage } from '../versions/versions.ts'
 import type { VersionRequest } from '../versions/versions.ts'
-import { wireModel, wireVersion } from './read.ts'
+import { wireModel, wireVersion } from '../versions/wire-read.ts'
 
 /** A refusal with this MLflow code and text. */
 function refusal(code: string, text: RegExp): (error: Problem) => boolean {

@@ -1,6 +1,6 @@
 /** The manifest of a backup: what it holds, with the hash of each file, and what its database was. */
 import { problem, type Problem } from '../../contract/errors.ts'
-import type { ArchiveEntry } from './archive.ts'
+import type { ArchiveEntry } from '../blobs/archive.ts'
 import type { Digest } from '../blobs/blobs.ts'
 import type { SavedDatabase } from '../postgres/snapshot.ts'
 

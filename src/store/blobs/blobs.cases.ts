@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { after, before, describe, it } from 'node:test'
 import type { Readable } from 'node:stream'
 import type { BlobInfo, Blobs, Digest } from './blobs.ts'
-import { digestOf } from '../backup/verify.ts'
+import { digestOf } from './verify.ts'
 
 /** A fresh, empty driver. */
 export interface OpenedBlobs {

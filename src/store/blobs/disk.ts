@@ -20,7 +20,7 @@ import { problem } from '../../contract/errors.ts'
 import type { BlobInfo, Blobs, ByteRange, Digest, Expected } from './blobs.ts'
 import { explained } from '../failures.ts'
 import { giveBack } from './give-back.ts'
-import { abandonable, digestOf, hexOf, isWithin, outside, refuseDifferent, verified } from '../backup/verify.ts'
+import { abandonable, digestOf, hexOf, isWithin, outside, refuseDifferent, verified } from './verify.ts'
 import { faultPoint } from '../fault.ts'
 import { syncFolder } from '../sqlite/wal.ts'
 

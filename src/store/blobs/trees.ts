@@ -5,7 +5,7 @@ import { chmod, copyFile, link, lstat, mkdir, open, readdir } from 'node:fs/prom
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { problem, type Problem } from '../../contract/errors.ts'
-import { readArchive, safePath, type ArchiveLimits } from '../backup/archive.ts'
+import { readArchive, safePath, type ArchiveLimits } from './archive.ts'
 import type { Blobs } from './blobs.ts'
 
 /** A file of a tree. `path` is relative with `/`; '' when the tree is that one file. Times and owners are not kept. */

@@ -1,7 +1,7 @@
 /** SQL text together with its values, composed by a template tag: for queries whose shape depends on the caller's filter. */
 import type { Db, Reader, Sql, SqlValue, Tx } from '../db.ts'
-import { pgArray } from '../postgres/array.ts'
-import type { Element } from '../postgres/array.ts'
+import { pgArray } from './pg-array.ts'
+import type { Element } from './pg-array.ts'
 
 /** sql`a = ${value} AND ${other}`: values become `?`, other fragments are spliced in. */
 export function sql(strings: TemplateStringsArray, ...values: readonly (Sql | SqlValue)[]): Sql {

@@ -2,7 +2,7 @@
 import { access, mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { materialise } from '../../store/blobs/trees.ts'
-import type { Registry } from '../context/context.ts'
+import type { Registry } from './context.ts'
 
 /** The folder with a tree's files, made once: a half-made one is never seen under its name. */
 export async function layOut(room: Registry, tree: string): Promise<string> {

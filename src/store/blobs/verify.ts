@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { Transform, type Readable, type TransformCallback } from 'node:stream'
 import { problem } from '../../contract/errors.ts'
-import type { BlobInfo, ByteRange, Digest, Expected } from '../blobs/blobs.ts'
+import type { BlobInfo, ByteRange, Digest, Expected } from './blobs.ts'
 
 /** The digest of bytes in memory. */
 export function digestOf(bytes: Uint8Array | string): Digest {

@@ -1,7 +1,7 @@
 /** Asks for the job that lowers a version. Lowering loads the model, so it is done only for versions that may be used: those whose gates hold, and those that are used all the same. */
 import { enqueue } from '../../jobs/queue.ts'
 import type { Tx } from '../../store/db.ts'
-import type { VersionRow } from '../context/context.ts'
+import type { VersionRow } from './context.ts'
 
 /** Kind of the job that lowers a version. */
 export const LOWER = 'lower'
