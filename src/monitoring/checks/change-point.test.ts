@@ -1,0 +1,212 @@
+/** Since when the hours of an incident differ: single hours against the same hours of four weeks. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Finding } from '../../stats/calibrate.ts'
+import { addHour, makeHistory } from '../../stats/history.ts'
+import type { History } from '../../stats/history.ts'
+import type { ProfileSpec } from '../../stats/profile-spec.ts'
+import { add, emptyProfile } from '../../stats/profile.ts'
+import type { Measure } from '../../stats/window.ts'
+import { changeBegan, hourDiffers } from './change-point.ts'
+
+const spec: ProfileSpec = {
+  features: [
+    {
+      kind: 'numeric',
+      name: 'x',
+      edges: [0, 40, 50, 60, 100],
+      low: -1e6,
+      high: 1e6,
+      centre: 0,
+      scale: 10,
+      familiar: [48, 49, 50, 51, 52],
+    },
+    { kind: 'categorical', name: 'c', values: ['a', 'b'] },
+  ],
+  conditionals: [],
+}
+const NOW = 24 * 31 + 12
+type Row = readonly [x: number | null, c: string | null]
+
+/** A usual hour: means between 49 and 51 from day to day, c equal halves. */
+const usual = (hour: number): Row[] => {
+  const day = Math.floor(hour / 24)
+  return Array.from({ length: 10 }, (_, i): Row => [49 + (day % 3), i % 2 === 0 ? 'a' : 'b'])
+}
+
+/** Thirty-one days of every hour, of which some are replaced; an empty hour has no rows. */
+function history(replaced: Readonly<Record<number, readonly Row[]>> = {}, from = 24 * 2): History {
+  const made = makeHistory(spec)
+  for (let hour = from; hour <= NOW; hour++) {
+    const profile = emptyProfile(spec)
+    for (const row of replaced[hour] ?? usual(hour)) add(profile, [...row])
+    if ((replaced[hour]?.length ?? 1) > 0) addHour(made, hour, profile)
+  }
+  return made
+}
+const about = (feature: string, measure: Measure = 'z'): Finding[] => [
+  { feature, measure, value: 9, limit: 4, ratio: 2 },
+]
+const ten = (row: (i: number) => Row): Row[] => Array.from({ length: 10 }, (_, i) => row(i))
+const differs = (rows: readonly Row[], findings: readonly Finding[]): boolean | undefined =>
+  hourDiffers(history({ [NOW]: rows }), NOW, findings)
+
+describe('an hour differs', () => {
+  test('by a mean that is more than three deviations of the past days away', () => {
+    // days of 49, 50 and 51 in turn: a deviation of 0.83 around 50
+    assert.equal(
+      differs(
+        ten(() => [50, 'a']),
+        about('x'),
+      ),
+      false,
+    )
+    assert.equal(
+      differs(
+        ten(() => [52, 'a']),
+        about('x'),
+      ),
+      false,
+    )
+    assert.equal(
+      differs(
+        ten(() => [53, 'a']),
+        about('x'),
+      ),
+      true,
+    )
+    assert.equal(
+      differs(
+        ten(() => [47, 'a']),
+        about('x'),
+      ),
+      true,
+    )
+  })
+
+  test('by values that the reference does not know in more than half of its rows, whatever their mean', () => {
+    const strange = (n: number) => ten((i) => [i < n ? (i % 2 === 0 ? 48.4 : 51.6) : 50, 'a'])
+    assert.equal(differs(strange(4), about('x')), false)
+    assert.equal(differs(strange(6), about('x')), true)
+    const beyond = (n: number) => ten((i) => [i < n ? (i % 2 === 0 ? -1 : 101) : 50, 'a'])
+    assert.equal(differs(beyond(6), about('x')), true)
+  })
+
+  test('by missing values beyond three deviations, of which none is below a twentieth', () => {
+    const missing = (n: number, place: 0 | 1) =>
+      ten((i) => (place === 0 ? [i < n ? null : 50, 'a'] : [50, i < n ? null : 'a']))
+    for (const measure of ['nulls', 'null_fall'] as const) {
+      assert.equal(differs(missing(1, 0), about('x', measure)), false)
+      assert.equal(differs(missing(2, 0), about('x', measure)), true)
+      assert.equal(differs(missing(1, 1), about('c', measure)), false)
+      assert.equal(differs(missing(2, 1), about('c', measure)), true)
+    }
+  })
+
+  test('by categories that the reference does not know in more than a twentieth of the rows', () => {
+    const twenty = (n: number): Row[] =>
+      Array.from({ length: 40 }, (_, i): Row => [50, i < n ? 'new' : i % 2 === 0 ? 'a' : 'b'])
+    assert.equal(differs(twenty(2), about('c')), false)
+    assert.equal(differs(twenty(3), about('c')), true)
+  })
+
+  test('by shares of categories of which more than four in ten moved', () => {
+    const shares = (n: number): Row[] => ten((i) => [50, i < n ? 'a' : 'b'])
+    assert.equal(differs(shares(9), about('c')), false)
+    assert.equal(differs(shares(10), about('c')), true)
+    assert.equal(differs(shares(0), about('c')), true)
+  })
+
+  test('in any feature of the findings, and in none that is not there', () => {
+    const both = [...about('c'), ...about('x')]
+    assert.equal(
+      differs(
+        ten((i) => [90, i % 2 === 0 ? 'a' : 'b']),
+        both,
+      ),
+      true,
+    )
+    assert.equal(
+      differs(
+        ten((i) => [90, i % 2 === 0 ? 'a' : 'b']),
+        about('c'),
+      ),
+      false,
+    )
+    assert.equal(
+      differs(
+        ten(() => [90, 'a']),
+        about('gone'),
+      ),
+      false,
+    )
+    assert.equal(
+      differs(
+        ten(() => [90, 'a']),
+        [],
+      ),
+      false,
+    )
+  })
+})
+
+describe('an hour says nothing', () => {
+  const far = (n: number): Row[] => Array.from({ length: n }, (): Row => [90, 'a'])
+
+  test('with fewer than five rows', () => {
+    assert.deepEqual(
+      [differs(far(4), about('x')), differs(far(5), about('x')), differs([], about('x'))],
+      [undefined, true, undefined],
+    )
+  })
+
+  test('with fewer than five past days, of which the two newest do not count', () => {
+    const days = (n: number) => hourDiffers(history({ [NOW]: far(10) }, NOW - 24 * (n + 1)), NOW, about('x'))
+    assert.deepEqual([days(4), days(5)], [undefined, true])
+  })
+
+  test('of a number with fewer than five values, or five past days with so many', () => {
+    const few = (n: number): Row[] => ten((i) => [i < n ? 90 : null, 'a'])
+    assert.deepEqual([differs(few(4), about('x')), differs(few(5), about('x'))], [false, true])
+    const empty = (n: number): History =>
+      history({
+        [NOW]: far(10),
+        ...Object.fromEntries(
+          Array.from({ length: 28 }, (_, i) => NOW - 24 * (i + 2))
+            .slice(n)
+            .map((hour) => [hour, ten(() => [null, 'a'])]),
+        ),
+      })
+    assert.deepEqual([hourDiffers(empty(4), NOW, about('x')), hourDiffers(empty(5), NOW, about('x'))], [false, true])
+  })
+})
+
+describe('a change began', () => {
+  const far = ten(() => [90, 'a'])
+  const began = (hours: readonly number[], empty: readonly number[] = []): number => {
+    const replaced = Object.fromEntries([
+      ...hours.map((h) => [NOW - h, far]),
+      ...empty.map((h) => [NOW - h, []]),
+    ]) as Record<number, readonly Row[]>
+    return NOW - changeBegan(history(replaced), NOW, about('x'))
+  }
+
+  test('with the first hour of those that differ up to now', () => {
+    assert.deepEqual([began([0]), began([0, 1, 2]), began([])], [0, 2, 0])
+  })
+
+  test('before one quiet hour, and not before two in a row', () => {
+    assert.equal(began([0, 1, 3]), 3)
+    assert.equal(began([0, 1, 3, 5]), 5)
+    assert.equal(began([0, 1, 4]), 1)
+  })
+
+  test('hours without rows are neither quiet nor different', () => {
+    assert.equal(began([0, 4], [1, 2, 3]), 4)
+    assert.equal(began([0, 4], [2, 3]), 4)
+  })
+
+  test('within a day: older hours are not looked at', () => {
+    assert.equal(began(Array.from({ length: 30 }, (_, h) => h)), 23)
+  })
+})

@@ -1,0 +1,73 @@
+/** Limits for a wanted rate of false alerts: how often is often, what counts, what never alerts, what is kept. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { MonitorSettings } from '../../contract/monitoring.ts'
+import { FLOORS, MEASURES } from '../../stats/calibrate.ts'
+import { SCORE } from '../profiles/hours.ts'
+import type { Learned } from '../profiles/learn.ts'
+import { alertsPerMonth, calibrationOf, largestClean } from './limits.ts'
+
+const series = (top: number) => ({ peaks: [1, top, 2], held: [0, 1, 1] })
+
+/** Three clean days: too few to fit a tail, so a limit is the largest peak and a quarter more. */
+const learned = (muted: readonly string[] = []): Learned => ({
+  spec: { features: [], conditionals: [] },
+  past: {
+    days: [1, 2, 3],
+    features: {
+      a: { z: series(40), psi: { peaks: [0.1, 0.05, 0.1], held: [0, 0, 0] } },
+      b: { z: series(8) },
+      m: { z: series(16) },
+      [SCORE]: { z: series(4), step: series(4) },
+    },
+  },
+  muted,
+  hours: [],
+})
+const settings = (more: object = {}) => MonitorSettings.parse(more)
+
+test('a rate is counted in a month of 365.25 / 12 days; a unit that is not known is a month', () => {
+  const month = 365.25 / 12
+  assert.equal(alertsPerMonth('3 per month'), 3)
+  assert.ok(Math.abs(alertsPerMonth('2 per day') - 2 * month) < 1e-9)
+  assert.ok(Math.abs(alertsPerMonth('2 per week') - (2 * month) / 7) < 1e-9)
+  assert.deepEqual([alertsPerMonth('5 per fortnight'), alertsPerMonth('4'), alertsPerMonth('0 per week')], [5, 4, 0])
+})
+
+test('what may not page takes nothing of the rate: the score, features made from labels, muted ones', () => {
+  const month = 365.25 / 12
+  const days = (muted: readonly string[], more: object = {}): number =>
+    calibrationOf(learned(muted), settings(more)).returnDays
+  // pairs of feature and measure that share one alert a month: a has two, b and m one
+  assert.ok(Math.abs(days([]) - 4 * month) < 1e-9)
+  assert.ok(Math.abs(days(['m']) - 3 * month) < 1e-9)
+  assert.ok(Math.abs(days(['m'], { derived: ['a'] }) - month) < 1e-9)
+  assert.ok(Math.abs(days(['m'], { false_alerts: '1 per day' }) - 3) < 1e-9)
+})
+
+test('limits are the largest clean value and a quarter more, never under the floor; a muted feature has none that can be passed', () => {
+  const { limits } = calibrationOf(learned(['m']), settings())
+  assert.deepEqual([limits['a']?.z, limits['a']?.psi, limits['b']?.z], [50, FLOORS.psi, 10])
+  assert.equal(limits['b']?.nulls, FLOORS.nulls)
+  assert.deepEqual(Object.keys(limits['m'] ?? {}), [...MEASURES])
+  assert.ok(Object.values(limits['m'] ?? {}).every((limit) => limit === Number.MAX_VALUE))
+})
+
+test('a calibration is done once for a reference and settings, and the sixteen last ones are kept', () => {
+  const of = learned()
+  const rate = (n: number) => calibrationOf(of, settings({ false_alerts: `${n} per day` })).limits
+  const first = rate(1)
+  for (let n = 2; n <= 16; n++) rate(n)
+  assert.equal(rate(1), first, 'sixteen are kept')
+  assert.notEqual(rate(17), first)
+  assert.notEqual(rate(1), first, 'the seventeenth took their place')
+  assert.notEqual(calibrationOf(learned(), settings()).limits, calibrationOf(learned(), settings()).limits)
+  const other = calibrationOf(of, settings({ derived: ['a'] })).limits
+  assert.equal(calibrationOf(of, settings({ derived: ['a'], slices: ['carrier'] })).limits, other)
+})
+
+test('the largest clean value is told where the measure was ever taken', () => {
+  assert.equal(largestClean(learned(), 'a', 'z'), 40)
+  assert.equal(largestClean(learned(), 'a', 'step'), null)
+  assert.equal(largestClean(learned(), 'unknown', 'z'), null)
+})
