@@ -6,50 +6,23 @@ import { makeIds } from './contract/ids.ts'
 import { costRoom } from './cost/room.ts'
 import { envsRoom } from './envs/room.ts'
 import { evaluationRoom } from './evaluation/room.ts'
-import { httpRoom, type Answering, type HttpDeps } from './http/room.ts'
+import { httpRoom, type Answering } from './http/room.ts'
 import { jobsRoom } from './jobs/room.ts'
 import { llmRoom } from './llm/room.ts'
 import { monitoringRoom, type MonitoringRoom } from './monitoring/room.ts'
-import { pipelinesRoom, type PipelinesRoom, type PipelinesRoomDeps } from './pipelines/room.ts'
+import type { App, AppOptions } from './options.ts'
+import { pipelinesRoom, type PipelinesRoom } from './pipelines/room.ts'
 import { registryRoom, type RegistryRoom } from './registry/room.ts'
 import { rolloutRoom, type RolloutRoom } from './rollout/room.ts'
 import { scoringRoom } from './scoring/room.ts'
 import { servingRoom, type ServingDeps, type ServingRoom } from './serving/room.ts'
-import { storeRoom, type StoreRoomDeps } from './store/room.ts'
+import { storeRoom } from './store/room.ts'
 import { tracesRoom } from './traces/room.ts'
-import { trackingRoom, type TrackingDeps, type TrackingRoom } from './tracking/room.ts'
+import { trackingRoom, type TrackingRoom } from './tracking/room.ts'
 import { transferRoom } from './transfer/room.ts'
 
 /** Version of this program. */
 export const VERSION = '0.1.0'
-
-type Asked = Pick<HttpDeps, 'host' | 'port' | 'pages' | 'allowHosts'> & Pick<TrackingDeps, 'silentMs' | 'graceMs'>
-
-export interface AppOptions extends Omit<StoreRoomDeps, 'clock'>, Asked, Pick<PipelinesRoomDeps, 'stepMemory'> {
-  /** Port of predictions, 0 = a free one; port of gRPC, absent = no gRPC; gateway processes. */
-  readonly gatewayPort: number
-  readonly grpcPort?: number
-  readonly gateways: number
-  /** Certificate and key of predictions, PEM files; absent = without TLS. */
-  readonly gatewayTls?: ServingDeps['gateways']['tls']
-  /** Everyone is admin; allowed on loopback only. */
-  readonly noAuth: boolean
-  readonly logLevel: string
-  /** Private hosts that webhooks may reach. */
-  readonly egressAllow?: readonly string[]
-  /** Adds POST /__reset, for other projects' test suites. */
-  readonly testHooks?: boolean
-}
-
-export interface App {
-  readonly url: string
-  readonly gatewayUrl: string
-  /** host:port of gRPC; null without. */
-  readonly grpcAddress: string | null
-  readonly tokenFile: string
-  readonly loginUrl: string
-  stop(): Promise<void>
-}
 
 /** Starts the control process; resolves once it answers. */
 export async function startApp(options: AppOptions): Promise<App> {

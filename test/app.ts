@@ -1,6 +1,6 @@
 /** The control process inside the test's own process, for scenarios that need its parts at hand. */
 import { startApp } from '../src/app.ts'
-import type { App, AppOptions } from '../src/app.ts'
+import type { App, AppOptions } from '../src/options.ts'
 
 /** Starts it on free ports without gateways; `options` say what is otherwise, and where its data lies. */
 export function startTestApp(options: Partial<AppOptions> & Pick<AppOptions, 'dataDir'>): Promise<App> {

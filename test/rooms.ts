@@ -32,6 +32,7 @@ export const ROOMS: readonly (readonly [name: string, purpose: string])[] = [
   ['images', 'OCI images, SBOM, signatures'],
   ['infra', 'Kubernetes, Helm and Terraform output, instance choice'],
   ['ci', 'gates on a change, pull-request report, workflow templates'],
+  ['options.ts', 'what the program is started with'],
   ['app.ts', 'the composition root: builds each room and joins them'],
   ['cli', 'the command line, one file a command'],
 ]

@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startTestApp } from '../app.ts'
-import type { App } from '../../src/app.ts'
+import type { App } from '../../src/options.ts'
 import type { CostItem, CostReport } from '../../src/contract/cost.ts'
 
 const CLI = resolve(import.meta.dirname, '../../src/cli/main.ts')

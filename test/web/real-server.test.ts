@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { startTestApp } from '../app.ts'
-import type { App } from '../../src/app.ts'
+import type { App } from '../../src/options.ts'
 import { CHROMIUM_MISSING, findChromium } from '../tools.ts'
 import { axeBreaches, buildPages, openBrowser } from './browser.ts'
 

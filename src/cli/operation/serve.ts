@@ -2,7 +2,7 @@
 import { rm, rename, writeFile } from 'node:fs/promises'
 import { join, resolve as resolvePath } from 'node:path'
 import { startApp, VERSION } from '../../app.ts'
-import type { App } from '../../app.ts'
+import type { App } from '../../options.ts'
 import { HOUR_MS } from '../../contract/ids.ts'
 import { parseBytes } from '../../pipelines/spec/units.ts'
 import { number, text, UsageError } from '../invocation/command.ts'

@@ -1,0 +1,46 @@
+/** What the control process is started with, and what it then is to whoever started it. */
+import type { TlsFiles } from './gateway/http/tls.ts'
+
+export interface AppOptions {
+  readonly dataDir: string
+  /** `postgres://…` instead of SQLite in the data folder, `s3://…` instead of a folder for the blobs. */
+  readonly databaseUrl?: string
+  readonly blobsUrl?: string
+  readonly host: string
+  /** 0 = a free port. */
+  readonly port: number
+  readonly gatewayPort: number
+  /** Port of gRPC, 0 = a free one; absent = no gRPC. */
+  readonly grpcPort?: number
+  /** Certificate and key of predictions, PEM files; absent = without TLS. */
+  readonly gatewayTls?: TlsFiles
+  /** Gateway processes. */
+  readonly gateways: number
+  /** Folder of the built pages; default dist/web. */
+  readonly pages?: string
+  /** Everyone is admin; allowed on loopback only. */
+  readonly noAuth: boolean
+  /** Host names besides loopback and `host` that a request may name. */
+  readonly allowHosts: readonly string[]
+  readonly logLevel: string
+  /** Private hosts that webhooks may reach. */
+  readonly egressAllow?: readonly string[]
+  /** Silence after which a run is lost, and time that a blob is unreachable before it goes, ms; default 30 minutes, 24 hours. */
+  readonly silentMs?: number
+  readonly graceMs?: number
+  /** Memory of steps that name none, bytes; absent = as much as there is. */
+  readonly stepMemory?: number
+  /** Adds POST /__reset, for other projects' test suites. */
+  readonly testHooks?: boolean
+}
+
+export interface App {
+  readonly url: string
+  readonly gatewayUrl: string
+  /** host:port of gRPC; null without. */
+  readonly grpcAddress: string | null
+  readonly tokenFile: string
+  /** Logs its holder in once, as the holder of the token of the first start. */
+  readonly loginUrl: string
+  stop(): Promise<void>
+}
