@@ -34,8 +34,8 @@ export const PLACES: readonly MutantPlace[] = [
   },
   {
     name: 'tracking/metrics',
-    sources: ['src/tracking/metrics/**/*.ts'],
-    tests: ['src/tracking/metrics/**/*.test.ts', 'src/tracking/*.test.ts'],
+    sources: ['src/tracking/metrics/**/*.ts', 'src/tracking/context/points.ts'],
+    tests: ['src/tracking/metrics/**/*.test.ts'],
   },
   {
     name: 'monitoring/checks',

@@ -4,7 +4,6 @@ import { describe, it } from 'node:test'
 import { logBatch, logParam } from './batch.ts'
 import { bulkHistory, metricHistory, sampledHistory, sampledSteps } from '../metrics/history.ts'
 import { logMetric } from '../metrics/metrics.ts'
-import { isLater } from '../context/points.ts'
 import type { MetricPoint } from '../context/points.ts'
 import { getRun } from '../searches/read.ts'
 import { createRun, setRunStage, updateRun } from '../runs/runs.ts'
@@ -19,32 +18,6 @@ export function batchCases(bench: Bench): void {
   }
 
   describe('metrics', () => {
-    it('property: the latest point is the greatest by step, time and value, however points arrive', async () => {
-      const { room, root } = bench
-      const random = stream(42)
-      const pick = (n: number) => Math.floor(random() * n)
-      for (let round = 0; round < 15; round++) {
-        const runId = await newRun()
-        const points: MetricPoint[] = Array.from({ length: 1 + pick(12) }, () => ({
-          key: 'm',
-          value: pick(6) === 0 ? Number.NaN : pick(5) - 2,
-          timestamp: pick(3),
-          step: pick(3) - 1,
-        }))
-        const cut = pick(points.length + 1)
-        await logBatch(room, root, runId, { metrics: points.slice(0, cut) })
-        for (const point of points.slice(cut)) await logMetric(room, root, runId, point)
-        const best = points.reduce((left, right) => (isLater(right, left) ? right : left))
-        const [found] = (await getRun(room, root, runId)).data.metrics
-        assert.deepEqual([found?.step, found?.timestamp], [best.step, best.timestamp], JSON.stringify(points))
-        const { metrics } = await metricHistory(room, root, { run_id: runId, key: 'm' })
-        const distinct = new Set(
-          points.map((p) => JSON.stringify([p.timestamp, p.step, Number.isNaN(p.value) ? 'NaN' : p.value])),
-        )
-        assert.equal(metrics.length, distinct.size)
-      }
-    })
-
     it('NaN and infinities go and come back as MLflow shows them', async () => {
       const runId = await newRun()
       const at = { timestamp: 1, step: 0 }
