@@ -15,6 +15,7 @@ import type { Tracking } from '../tracking/context/context.ts'
 import { assessmentCases } from './assessments/assessments.cases.ts'
 import { figureCases } from './figures/figures.cases.ts'
 import { ingestCases } from './spans/ingest.cases.ts'
+import { traceOracleCases } from './search/oracle.cases.ts'
 import { traceSearchCases } from './search/search.cases.ts'
 import { otlpRequest } from '../../test/otlp.ts'
 import type { TraceBench } from './bench.cases.ts'
@@ -58,6 +59,7 @@ export function traceCases(name: string, open: () => Promise<{ db: Db; close(): 
     ingestCases(bench)
     assessmentCases(bench)
     traceSearchCases(bench)
+    traceOracleCases(bench)
     figureCases(bench)
   })
 }
