@@ -1,7 +1,6 @@
 /** What the tracking room must do on every database; each driver's test file runs these cases on a fresh one. */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { samplingCases } from '../evaluation/scorers/sampling.cases.ts'
 import { gatewayCases } from '../llm/settings/gateway.cases.ts'
 import type { Db } from '../store/db.ts'
 import { issueCases } from '../traces/issues/issues.cases.ts'
@@ -29,7 +28,6 @@ export function trackingCases(name: string, open: () => Promise<{ db: Db; close(
     modelCases,
     gatewayCases,
     issueCases,
-    samplingCases,
     deletionCases,
     auditCases,
   ])

@@ -1,0 +1,10 @@
+/** What the evaluation room must do on every database. */
+import type { Db } from '../store/db.ts'
+import { describeTracking } from '../tracking/bench.fixture.ts'
+import { datasetCases } from './datasets/datasets.cases.ts'
+import { samplingCases } from './scorers/sampling.cases.ts'
+import { scorerCases } from './scorers/scorers.cases.ts'
+
+export function evaluationCases(name: string, open: () => Promise<{ db: Db; close(): Promise<void> }>): void {
+  describeTracking(`${name}: evaluation`, open, [datasetCases, scorerCases, samplingCases])
+}
