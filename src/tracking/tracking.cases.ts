@@ -4,6 +4,7 @@ import { it } from 'node:test'
 import { gatewayCases } from '../llm/settings/gateway.cases.ts'
 import type { Db } from '../store/db.ts'
 import { issueCases } from '../traces/issues/issues.cases.ts'
+import { artifactCases } from './artifacts/artifacts.cases.ts'
 import { batchCases } from './batches/batch.cases.ts'
 import type { Bench } from './bench.cases.ts'
 import { describeTracking } from './bench.fixture.ts'
@@ -28,6 +29,7 @@ export function trackingCases(name: string, open: () => Promise<{ db: Db; close(
     modelCases,
     gatewayCases,
     issueCases,
+    artifactCases,
     deletionCases,
     auditCases,
   ])
