@@ -16,6 +16,7 @@ import { savedSearchCases } from './searches/saved-searches.cases.ts'
 import { searchCases } from './searches/search.cases.ts'
 import { tableCases } from './searches/table.cases.ts'
 import { deletionCases } from './workspaces/deletion.cases.ts'
+import { isolationCases } from './workspaces/isolation.cases.ts'
 
 export function trackingCases(name: string, open: () => Promise<{ db: Db; close(): Promise<void> }>): void {
   describeTracking(`${name}: tracking`, open, [
@@ -30,6 +31,7 @@ export function trackingCases(name: string, open: () => Promise<{ db: Db; close(
     gatewayCases,
     issueCases,
     artifactCases,
+    isolationCases,
     deletionCases,
     auditCases,
   ])
