@@ -1,6 +1,6 @@
 /** What the evaluation room must do on every database. */
 import type { Db } from '../store/db.ts'
-import { describeTracking } from '../tracking/bench.fixture.ts'
+import { describeTracking } from '../tracking/suites.cases.ts'
 import { datasetCases } from './datasets/datasets.cases.ts'
 import { samplingCases } from './scorers/sampling.cases.ts'
 import { scorerCases } from './scorers/scorers.cases.ts'

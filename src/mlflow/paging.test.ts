@@ -59,7 +59,7 @@ test('a position of another type than its column never reaches the database', ()
   ]
   const token = (after: (string | number)[]) => pageToken(queryHash('q'), after)
   for (const after of [['1', 'x'], [1.5, 'x'], [1, 2], [1], []]) {
-    refusal(() => keyset(columns, token(after as (string | number)[]), 'q'), /does not fit the order/)
+    refusal(() => keyset(columns, token(after), 'q'), /does not fit the order/)
   }
   assert.deepEqual(keyset(columns, token([1, 'x']), 'q').position, [1, 'x'])
 })

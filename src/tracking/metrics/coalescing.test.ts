@@ -78,3 +78,20 @@ test('lanes write at the same time, and never two of them to the same place; cal
   await Promise.all(all)
   assert.deepEqual(ended, ['a1', 'b1', 'a2', 'c1', 'a3'])
 })
+
+test('calls that are tried again one by one never overlap, and the next group waits for them', async () => {
+  let open = 0
+  let most = 0
+  const add = together<string>({
+    choose: everything,
+    write: async (calls) => {
+      most = Math.max(most, ++open)
+      await new Promise((resolve) => setImmediate(resolve))
+      open--
+      if (calls.length > 1) throw new Error('apart')
+      return new Map()
+    },
+  })
+  await Promise.all([...['a', 'b', 'c'].map(add), add('d').then(() => add('e'))])
+  assert.equal(most, 1)
+})

@@ -167,6 +167,13 @@ export function historyCases(bench: Bench): void {
       assert.deepEqual(of(b), [53, 60, 77])
     })
 
+    it('a NaN before the first number is kept where the steps look unbroken by their count', async () => {
+      const points = [{ step: -5, timestamp: 1, value: Number.NaN }, ...line(1, 50).filter((one) => one.step !== 25)]
+      const run = await runWith(points)
+      const steps = points.map((point) => point.step)
+      for (const wanted of [1, 10, 49]) assert.deepEqual(await sampled([run], wanted, undefined), evenly(steps, wanted))
+    })
+
     it('a NaN before the first number is not lost, and one bound alone is refused', async () => {
       const run = await runWith([{ step: 0, timestamp: 1, value: Number.NaN }, ...line(1, 50)])
       assert.equal((await sampled([run], 10, undefined))[0], 0)
@@ -202,6 +209,24 @@ export function historyCases(bench: Bench): void {
         )
         assert.deepEqual([curve.steps[0], curve.steps.at(-1)], [0, 999])
       }
+    })
+
+    it('one with just as many points as are asked for is whole, one more is thinned', async () => {
+      const [just, more] = [await runWith(line(0, 9)), await runWith(line(0, 10))]
+      const asked = { ids: [just, more], key: 'm', max_points: 10 }
+      const [whole, thinned] = await readCurves(bench.room, bench.root, asked)
+      assert.deepEqual(whole?.steps, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+      assert.equal(whole.total, 10)
+      assert.deepEqual(thinned?.values, [0, 4, 6, 10, 12, 16, 18, 20])
+      assert.deepEqual(thinned.times, [100, 102, 103, 105, 106, 108, 109, 110])
+    })
+
+    it('each part of a falling one begins with its greatest, and of a rising one with its least', async () => {
+      const saw = [0, 1, 2, 3, 9, 8, 7, 6, 5, 4, 3, 2, 1, 2, 3, 4]
+      const run = await runWith(saw.map((value, step) => ({ step, timestamp: step, value })))
+      const [curve] = await readCurves(bench.room, bench.root, { ids: [run], key: 'm', max_points: 8 })
+      assert.deepEqual(curve?.steps, [0, 3, 4, 7, 8, 11, 12, 15])
+      assert.deepEqual(curve.values, [0, 3, 6, 9, 5, 2, 4, 1])
     })
 
     it('a short one is whole, within both bounds, in the order of the ids', async () => {

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { logBatch } from '../batches/batch.ts'
-import { stream } from '../bench.cases.ts'
+import { refused, stream } from '../bench.cases.ts'
 import type { Bench } from '../bench.cases.ts'
 import { createRun } from '../runs/runs.ts'
+import { createLoggedModel, getLoggedModel } from '../models/logged-models.ts'
 import { metricHistory } from './history.ts'
 import { logMetric } from './metrics.ts'
 
@@ -111,6 +112,54 @@ export function latestCases(bench: Bench): void {
         const found = await kept(run, 'm')
         assert.deepEqual([found?.value, found?.is_nan], [last, isNan], String(values))
       }
+    })
+
+    it('times before 1970, names that are none and half a dataset are refused, alone and in a batch', async () => {
+      const { room, root } = bench
+      const run = await newRun()
+      const good = { key: 'm', value: 1, timestamp: 0, step: 0 }
+      for (const [wrong, text] of [
+        [{ timestamp: -1 }, /nonnegative long/],
+        [{ key: '../m' }, /resolve/],
+        [{ dataset_name: 'd' }, /Both dataset_name and dataset_digest/],
+        [{ dataset_digest: 'x' }, /Both dataset_name and dataset_digest/],
+        [{ dataset_name: 'd'.repeat(501), dataset_digest: 'x' }, /maximum length of 500/],
+        [{ dataset_name: 'd', dataset_digest: 'x'.repeat(37) }, /maximum length of 36/],
+      ] as const) {
+        const point = { ...good, ...wrong }
+        await refused(logMetric(room, root, run, point), 'INVALID_PARAMETER_VALUE', text)
+        await refused(logBatch(room, root, run, { metrics: [good, point] }), 'INVALID_PARAMETER_VALUE', text)
+      }
+      assert.equal(await kept(run, 'm'), undefined)
+      await logMetric(room, root, run, good)
+      assert.equal((await kept(run, 'm'))?.timestamp, 0)
+    })
+
+    it('a point that names a logged model is one of the run and of the model', async () => {
+      const { room, root } = bench
+      const run = await newRun()
+      const { info } = await createLoggedModel(room, root, { experiment_id: '0', name: 'measured' })
+      const model_id = String(info['model_id'])
+      const point = { key: 'm', value: 0.5, timestamp: 3, step: 2, model_id, dataset_name: 'd', dataset_digest: 'x' }
+      await logMetric(room, root, run, point)
+      assert.equal((await kept(run, 'm'))?.value, 0.5)
+      const { data } = await getLoggedModel(room, root, model_id)
+      assert.deepEqual(data.metrics, [{ ...point, run_id: run }])
+      await refused(
+        logMetric(room, root, run, { ...point, key: 'n', model_id: 'm-none' }),
+        'RESOURCE_DOES_NOT_EXIST',
+        /Logged model/,
+      )
+      assert.equal(await kept(run, 'n'), undefined, 'nothing of it is written')
+    })
+
+    it('a point that is logged is a sign of life of its run', async () => {
+      const { room, root } = bench
+      const run = await newRun()
+      bench.wait(60_000)
+      await logMetric(room, root, run, { key: 'm', value: 1, timestamp: 1, step: 1 })
+      const row = await room.db.get<{ heartbeat_at: number }>('SELECT heartbeat_at FROM runs WHERE run_id = ?', [run])
+      assert.equal(row?.heartbeat_at, room.clock())
     })
 
     it('a later time of a lower step does not count, nor an earlier time of a lower step as the first', async () => {

@@ -1,6 +1,6 @@
 /** What metrics must do on every database. */
 import type { Db } from '../../store/db.ts'
-import { describeTracking } from '../bench.fixture.ts'
+import { describeTracking } from '../suites.cases.ts'
 import { aggregateCases } from './aggregates.cases.ts'
 import { chunkCases } from './chunks.cases.ts'
 import { historyCases } from './history.cases.ts'

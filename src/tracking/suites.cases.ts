@@ -27,11 +27,11 @@ export function describeTracking(name: string, open: Open, suites: readonly ((be
     let now = 1_700_000_000_000
     const folder = mkdtempSync(join(tmpdir(), 'slipway-tracking-'))
     const wait = (ms: number): void => void (now += ms)
+    const clock = (): number => now
     const bench = { room: undefined as unknown as Tracking, root, member, wait }
     before(async () => {
       opened = await open()
       await migrate(opened.db)
-      const clock = () => now
       const room: Llm = {
         db: opened.db,
         blobs: openDiskBlobs(join(folder, 'blobs')),
