@@ -145,6 +145,12 @@ describe('few clean days', () => {
     assert.equal(calibrateFor(past, { perMonth: 0, counts: everything }).returnDays, 65_536)
   })
 
+  test('a population stability index of three itself can still tell something', () => {
+    const at = (peak: number): number | undefined =>
+      calibrateFor(pastOf(20, { a: { psi: () => peak } }), { perMonth: 1, counts: everything }).limits['a']?.psi
+    assert.deepEqual([at(3), at(3.01)], [3.75, Number.MAX_VALUE])
+  })
+
   test('limits are the largest peak and a quarter, never below the floor, of each measure', () => {
     const { limits } = calibrateFor(past, { perMonth: 1, counts: everything })
     assert.deepEqual(limits['a'], { ...FLOORS, z: 1.25 * 19 })
@@ -293,11 +299,11 @@ describe('clean windows', () => {
 
   test('are all hours of a span that have enough of a past, without those that touch a bad hour', () => {
     const hours = (plan = {}): number[] =>
-      [...cleanWindows(history, { from: 24 * 8, to: 24 * 9 + 5 }, plan)].map((one) => one.hour)
-    const all = Array.from({ length: 30 }, (_, i) => 24 * 8 + i)
+      [...cleanWindows(history, { from: 24 * 8, to: 24 * 9 + 8 }, plan)].map((one) => one.hour)
+    const all = Array.from({ length: 33 }, (_, i) => 24 * 8 + i)
     // the seventh day before must have half of a window's rows
     const first = hours()[0] ?? 0
-    assert.ok(first >= 24 * 8 && hours().at(-1) === 24 * 9 + 5)
+    assert.ok(first >= 24 * 8 && hours().at(-1) === 24 * 9 + 8)
     assert.deepEqual(
       hours(),
       all.filter((hour) => hour >= first),
@@ -305,11 +311,11 @@ describe('clean windows', () => {
     history.bad.add(24 * 9)
     assert.deepEqual(
       hours(),
-      all.filter((hour) => hour >= first && hour < 24 * 9),
+      all.filter((hour) => hour >= first && (hour < 24 * 9 || hour >= 24 * 9 + 6)),
     )
     assert.deepEqual(
       hours({ length: 2, minRows: 10 }).filter((hour) => hour >= 24 * 9),
-      [24 * 9 + 2, 24 * 9 + 3, 24 * 9 + 4, 24 * 9 + 5],
+      [2, 3, 4, 5, 6, 7, 8].map((hour) => 24 * 9 + hour),
     )
     history.bad.clear()
   })

@@ -332,6 +332,11 @@ describe('as JSON', () => {
     assert.deepEqual(back, profile)
   })
 
+  test('a distance without its value at the end is left out', () => {
+    const json = profileToJson(profile)
+    assert.deepEqual(profileFromJson(spec, { ...json, cells: [...json.cells, 1] }), profile)
+  })
+
   test('a profile of another spec is refused with both sizes', () => {
     const json = profileToJson(profile)
     const size = profile.cells.length

@@ -246,6 +246,17 @@ describe('naming a change', () => {
       agree('temp', USUAL, seen, { values, familiar: Array.from({ length: 100 }, (_, i) => i) })
   })
 
+  test('two familiar values are a lattice, and large ones are met to one part in a hundred thousand', () => {
+    const usual: Usual = { mean: 1e6, drift: 1000, spread: 300, spreadDrift: 0.1, scale: 500 }
+    const seen: Seen = { n: 40, mean: 1e6 * 1.609344, sd: 300 * 1.609344 }
+    for (const off of [0, 8, 12])
+      for (const familiar of [
+        [1e6, 1e6 + 50],
+        [1e6 - 50, 1e6, 1e6 + 50],
+      ])
+        agree('x', usual, seen, { values: Array.from({ length: 40 }, () => (1e6 + off) * 1.609344), familiar })
+  })
+
   test('needs two values, a spread of now and of before, and a usual mean', () => {
     const seen = { n: 100, mean: 20, sd: 2.78 }
     assert.ok(detectUnit('temp', USUAL, seen))
@@ -308,6 +319,16 @@ describe('shifts', () => {
       found++
     }
     assert.ok(found > 100 && found < 390, String(found))
+  })
+
+  test('a gain of ten is enough, one below is not', () => {
+    const before = [40, 0, 0]
+    const gain = (n: number): number => shifted(before, [0, n, 0], 1) - shifted(before, [0, n, 0], 0)
+    // the number of counts after is not whole here, so that the gain meets the bound
+    const n = 10 / gain(1)
+    assert.equal(detectShift({ before, after: [0, n * 1.000001, 0] }, 1)?.by, 1)
+    assert.equal(detectShift({ before, after: [0, n * 0.999999, 0] }, 1), undefined)
+    assert.equal(detectShift({ before, after: [0, n * 1.05, 0] }, 1)?.by, 1)
   })
 
   test('beyond the largest that is tried there is none, at it there is', () => {
