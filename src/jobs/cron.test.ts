@@ -125,6 +125,33 @@ describe('cron', () => {
     }
   })
 
+  it('@hourly is elapsed time, @daily and expressions with seconds go by their hour', () => {
+    const at = (cron: string, after: string, count: number): string[] => fires(cron, 'America/New_York', after, count)
+    assert.deepEqual(at('@hourly', '2026-11-01T04:30:00Z', 3), [
+      '2026-11-01T05:00',
+      '2026-11-01T06:00',
+      '2026-11-01T07:00',
+    ])
+    assert.deepEqual(at('@daily', '2026-10-31T12:00:00Z', 2), ['2026-11-01T04:00', '2026-11-02T05:00'])
+    assert.deepEqual(at('0 30 1 * * *', '2026-10-31T12:00:00Z', 2), ['2026-11-01T05:30', '2026-11-02T06:30'])
+    assert.deepEqual(at('0 30 * * * *', '2026-11-01T05:00:00Z', 3), [
+      '2026-11-01T05:30',
+      '2026-11-01T06:30',
+      '2026-11-01T07:30',
+    ])
+    assert.deepEqual(at('  30   *  * * *', '2026-11-01T05:00:00Z', 2), ['2026-11-01T05:30', '2026-11-01T06:30'])
+  })
+
+  it('a skipped time fires in the very second of the change, wherever the search for it begins', () => {
+    const change = Date.parse('2026-03-08T07:00:00Z')
+    for (const second of [0, 1, 2, 3, 5, 8, 13, 59]) {
+      const cron = `${second} 30 2 * * *`
+      assert.equal(nextFire(cron, 'America/New_York', Date.parse('2026-03-08T05:00:00Z')), change, cron)
+    }
+    for (const after of ['2026-03-08T06:00:01.500Z', '2026-03-08T06:59:58Z', '2026-03-08T06:59:59.999Z'])
+      assert.equal(nextFire('0 * * * *', 'America/New_York', Date.parse(after)), change, after)
+  })
+
   it('says never, and refuses what is no expression or no zone', () => {
     assert.equal(nextFire('0 0 30 2 *', 'UTC', 0), undefined)
     assert.throws(

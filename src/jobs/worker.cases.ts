@@ -355,11 +355,61 @@ export function workerCases(name: string, open: () => Promise<Opened>): void {
       assert.deepEqual(await left(), [young])
       const next = await ended(NOW - days - 1)
       steady = 3_599_999
-      worker.wake()
-      for (let i = 0; i < 30; i++) await setImmediate()
+      // a job that was done tells that the look before it has ended
+      for (let i = 0; i < 3; i++) await settled(await ask())
       assert.ok((await left()).includes(next))
       steady = 3_600_000
       await gone(next)
+      await worker.stop()
+    })
+
+    /** Asks as another process would: nobody here is told. */
+    async function askElsewhere(run_at: number): Promise<string> {
+      const id = `e${++ids}`
+      const sql = `INSERT INTO jobs (id, kind, payload, state, run_at, attempts, max_attempts, fence, created_at)
+        VALUES (?, 'k', '0', 'waiting', ?, 0, 5, 0, ?)`
+      await db.tx((t) => t.run(sql, [id, run_at, NOW]))
+      return id
+    }
+
+    it('a job of another process is found by looking from time to time, also while a later one waits', async () => {
+      await ask({ run_at: NOW + 3_600_000 })
+      const { worker } = made(async () => undefined)
+      worker.start()
+      await settled(await askElsewhere(NOW))
+      await settled(await askElsewhere(NOW))
+      await worker.stop()
+    })
+
+    it('a look that fails is told and tried again', async () => {
+      let away = false
+      const failing = wrapDb(db, () => {
+        if (away) throw new Error('away')
+      })
+      const { worker, told, next } = made(async () => undefined, {}, failing)
+      worker.start()
+      await settled(await ask())
+      away = true
+      const failed = next('error told')
+      const id = await askElsewhere(NOW)
+      await failed
+      assert.deepEqual([String(told[0]?.error), told[0]?.job], ['Error: away', undefined])
+      away = false
+      await settled(id)
+      await worker.stop()
+    })
+
+    it('a clock that goes back while it runs moves what was asked for in the future', async () => {
+      let now = NOW
+      const { worker } = made(async () => undefined, { now: () => now })
+      worker.start()
+      await settled(await ask())
+      const later = await ask({ run_at: NOW + 5000 })
+      now -= 3_600_000
+      worker.wake()
+      for (const end = Date.now() + 10_000; (await getJob(db, later)).created_at !== now; await setImmediate())
+        assert.ok(Date.now() < end)
+      assert.equal((await getJob(db, later)).run_at, now + 5000)
       await worker.stop()
     })
   })

@@ -1,0 +1,51 @@
+/** The room of jobs: started it does jobs and fires schedules, stopped it waits for what runs. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { emptySqlite } from '../../test/databases.ts'
+import { migrate } from '../store/migrate.ts'
+import { enqueue, getJob, listJobs } from './queue.ts'
+import { jobsRoom } from './room.ts'
+import { setSchedule } from './schedule.ts'
+
+test('jobs are done and schedules fire between start and stop; what runs may end', async () => {
+  const opened = await emptySqlite()
+  const { db } = opened
+  try {
+    await migrate(db)
+    const errors: unknown[] = []
+    const room = jobsRoom({ db, onError: (error) => errors.push(error) })
+    const [begun, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    room.worker.register('tick', async () => undefined)
+    room.worker.register('slow', async () => {
+      begun.resolve()
+      await go.promise
+    })
+    room.worker.register('bad', () => Promise.reject(new Error('told')))
+    const tick = { name: 's', kind: 'tick', payload: {}, cron: '* * * * *', timezone: 'UTC' }
+    await db.tx((t) => setSchedule(t, tick, Date.now() - 120_000))
+    await db.tx((t) => enqueue(t, { kind: 'bad', payload: 0, max_attempts: 1 }))
+    const slow = await db.tx((t) => enqueue(t, { kind: 'slow', payload: 0 }))
+    assert.equal((await listJobs(db, 'done')).length, 0)
+    room.start()
+    await begun.promise
+    for (
+      const end = Date.now() + 10_000;
+      (await listJobs(db, 'done')).length === 0 || errors.length === 0;
+      await delay(3)
+    )
+      assert.ok(Date.now() < end)
+    assert.match(String(errors[0]), /told/)
+    let stopped = false
+    const stop = room.stop().then(() => (stopped = true))
+    await delay(20)
+    assert.equal(stopped, false)
+    go.resolve()
+    await stop
+    assert.equal((await getJob(db, slow)).state, 'done')
+    const held = await room.leases.hold('loop', 1000, async (lease) => lease.fence)
+    assert.equal(held, 1)
+  } finally {
+    await opened.close()
+  }
+})
