@@ -84,6 +84,15 @@ describe('an hour differs', () => {
     )
   })
 
+  test('by more than three times the least deviation, where the past days have none', () => {
+    const still = Object.fromEntries(Array.from({ length: 31 }, (_, day) => [NOW - 24 * day, ten(() => [50, 'a'])]))
+    const mixed = (n: number, a: number, b: number) =>
+      hourDiffers(history({ ...still, [NOW]: ten((i) => [i < n ? b : a, 'a']) }), NOW, about('x'))
+    // means of 51.5, 51.6, 48.5 and 48.4 where half a unit is the least deviation
+    const found = [mixed(5, 51, 52), mixed(6, 51, 52), mixed(5, 49, 48), mixed(6, 49, 48)]
+    assert.deepEqual(found, [false, true, false, true])
+  })
+
   test('by values that the reference does not know in more than half of its rows, whatever their mean', () => {
     const strange = (n: number) => ten((i) => [i < n ? (i % 2 === 0 ? 48.4 : 51.6) : 50, 'a'])
     assert.equal(differs(strange(4), about('x')), false)

@@ -238,6 +238,7 @@ describe('how far a feature moved', () => {
     const carrier = { feature: 'carrier' }
     assert.equal(drift({ n: 50, measures: { nulls: FLOORS.nulls + 1 } }, carrier), 0.75)
     assert.equal(drift({ n: 50, measures: { nulls: FLOORS.nulls } }, carrier), 0)
+    assert.equal(drift({ n: 50 }, carrier), 0)
     assert.equal(drift({ mean: 51, usual, measures: { frozen: 1 } }), 1)
     assert.equal(drift({ mean: 51, usual, measures: { frozen: 0.5 } }), 0.1)
   })
