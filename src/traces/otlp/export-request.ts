@@ -1,8 +1,8 @@
 /** OTLP's trace export request from protobuf bytes (opentelemetry-proto v1, collector/trace/v1). */
 import { DEEPEST_VALUE, idText } from '../spans/span.ts'
 import type { Batch, SpanData, SpanEvent, SpanLink } from '../spans/span.ts'
-import { doubleOf, eachField, ProtobufError, signed, textOf } from './protobuf.ts'
-import type { WireField } from './protobuf.ts'
+import { doubleOf, eachField, ProtobufError, signed, textOf } from '../../http/protobuf.ts'
+import type { WireField } from '../../http/protobuf.ts'
 import type { Value, ValueMap } from '../spans/values.ts'
 
 /** Reads ExportTraceServiceRequest. Throws ProtobufError for other bytes. */

@@ -7,7 +7,7 @@ import { otlpRequest } from '../../../test/otlp.ts'
 import type { Sent } from '../../../test/otlp.ts'
 import { readExportJson } from './json.ts'
 import { readExport } from './export-request.ts'
-import { ProtobufError } from './protobuf.ts'
+import { ProtobufError } from '../../http/protobuf.ts'
 import { readSpan, writeSpan } from '../spans/span.ts'
 import type { Value } from '../spans/values.ts'
 

@@ -12,7 +12,7 @@ import { invalid, mlflowFailure } from '../../mlflow/wire.ts'
 import { logSpans } from '../spans/ingest.ts'
 import { readExportJson } from './json.ts'
 import { readExport } from './export-request.ts'
-import { ProtobufError } from './protobuf.ts'
+import { ProtobufError } from '../../http/protobuf.ts'
 import type { Batch, SpanData } from '../spans/span.ts'
 
 /** Largest body as it is sent, and unpacked, in bytes. */

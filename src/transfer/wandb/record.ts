@@ -1,6 +1,6 @@
 /** The records of the wandb SDK that say something of a run, from their Protocol Buffers (`wandb_internal.proto`). */
-import { doubleOf, eachField, ProtobufError, signed, textOf } from '../../traces/otlp/protobuf.ts'
-import type { WireField } from '../../traces/otlp/protobuf.ts'
+import { doubleOf, eachField, ProtobufError, signed, textOf } from '../../http/protobuf.ts'
+import type { WireField } from '../../http/protobuf.ts'
 import { readValue } from '../../traces/spans/values.ts'
 import type { Value } from '../../traces/spans/values.ts'
 
