@@ -95,10 +95,11 @@ export interface IssueChange extends GivenIssue {
 export async function updateIssue(room: Tracking, who: Principal, id: string, change: IssueChange): Promise<WireIssue> {
   checkIssue(change)
   checkWho('last_updated_by', change.last_updated_by)
-  const doomed = change.delete_metadata_keys ?? []
-  checkEntries('delete_metadata_keys', doomed)
-  const torn = doomed.find((key) => Object.hasOwn(change.metadata ?? {}, key))
-  if (torn !== undefined) throw invalid(`Cannot set and delete the same key of the metadata: '${torn}'.`)
+  const removed = change.delete_metadata_keys ?? []
+  checkEntries('delete_metadata_keys', removed)
+  const contradicted = removed.find((key) => Object.hasOwn(change.metadata ?? {}, key))
+  if (contradicted !== undefined)
+    throw invalid(`Cannot set and delete the same key of the metadata: '${contradicted}'.`)
   return room.db.tx(async (t) => {
     const old = await requireIssue(t, who, id)
     const row: IssueRow = {
@@ -112,7 +113,7 @@ export async function updateIssue(room: Tracking, who: Principal, id: string, ch
       last_updated_timestamp: room.clock(),
       last_seen_timestamp: Math.max(old.last_seen_timestamp ?? old.created_timestamp, change.last_seen_timestamp ?? 0),
       last_updated_by: change.last_updated_by ?? who.name,
-      metadata: mergedMetadata(old.metadata, change.metadata ?? {}, doomed),
+      metadata: mergedMetadata(old.metadata, change.metadata ?? {}, removed),
     }
     const sets = CHANGEABLE.map((column) => `${column} = ?`).join(', ')
     const values = CHANGEABLE.map((column) => row[column])
@@ -138,11 +139,11 @@ const CHANGEABLE = [
 function mergedMetadata(
   old: string | null,
   added: Readonly<Record<string, string>>,
-  doomed: readonly string[],
+  removed: readonly string[],
 ): string | null {
   const merged = new Map(Object.entries(JSON.parse(old ?? '{}') as Record<string, string>))
   for (const [key, value] of Object.entries(added)) merged.set(key, value)
-  for (const key of doomed) merged.delete(key)
+  for (const key of removed) merged.delete(key)
   const metadata = Object.fromEntries(merged)
   checkMetadata(metadata)
   return merged.size === 0 ? null : JSON.stringify(metadata)

@@ -6,7 +6,7 @@ import type { ExperimentRow } from '../../tracking/experiments/experiments.ts'
 import { sees } from '../../auth/visibility.ts'
 import type { Tracking } from '../../tracking/context/context.ts'
 import { fetchAll, inList, insertRows, sql } from '../../store/sql/sql.ts'
-import { together } from '../../tracking/metrics/coalescing.ts'
+import { coalesced } from '../../tracking/metrics/coalescing.ts'
 import { missing } from '../../mlflow/wire.ts'
 import { linkRun } from '../records/links.ts'
 import { SPAN_COLUMNS, summarise } from './rows.ts'
@@ -69,7 +69,7 @@ export async function logSpans(
   if (spans.length === 0) return
   let queue = queues.get(room.db)
   if (queue === undefined) {
-    queue = together<Sent>({ choose: alike, write: (group) => room.db.tx((t) => write(t, room, group)) })
+    queue = coalesced<Sent>({ choose: alike, write: (group) => room.db.tx((t) => write(t, room, group)) })
     queues.set(room.db, queue)
   }
   await queue({ who, place, spans: spans.length, traces: summarise(spans) })

@@ -1,14 +1,14 @@
 /** Calls that are written together: which share a transaction, and what one that fails does to the others. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { together } from './coalescing.ts'
+import { coalesced } from './coalescing.ts'
 
 const everything = (waiting: readonly unknown[]): number[] => waiting.map((_, at) => at)
 
 /** A queue that notes its transactions; each takes until the next turn of the event loop. */
 function noting(choose: (waiting: readonly string[]) => readonly number[] = everything) {
   const written: string[][] = []
-  const add = together<string>({
+  const add = coalesced<string>({
     choose,
     write: async (calls) => {
       written.push([...calls])
@@ -50,7 +50,7 @@ test('calls that are not chosen wait, in their order', async () => {
 test('lanes write at the same time, and never two of them to the same place; calls of a place keep their order', async () => {
   const open: (() => void)[] = []
   const begun: string[][] = []
-  const add = together<string>({
+  const add = coalesced<string>({
     choose: () => [0],
     write: async (calls) => {
       begun.push([...calls])
@@ -82,7 +82,7 @@ test('lanes write at the same time, and never two of them to the same place; cal
 test('calls that are tried again one by one never overlap, and the next group waits for them', async () => {
   let open = 0
   let most = 0
-  const add = together<string>({
+  const add = coalesced<string>({
     choose: everything,
     write: async (calls) => {
       most = Math.max(most, ++open)

@@ -10,7 +10,7 @@ import { refusalOf } from '../runs/runs.ts'
 import type { RunRow } from '../runs/runs.ts'
 import type { Tracking } from '../context/context.ts'
 import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
-import { together } from './coalescing.ts'
+import { coalesced } from './coalescing.ts'
 
 /**
  * Points of one transaction, unless a single call has more, and transactions at once. On SQLite they keep the event loop for some
@@ -31,7 +31,7 @@ const queues = new WeakMap<Db, (call: Logged) => Promise<void>>()
 export function queuePoints({ db, clock }: Tracking, call: Logged): Promise<void> {
   let queue = queues.get(db)
   if (queue === undefined) {
-    queue = together<Logged>({
+    queue = coalesced<Logged>({
       choose: (calls) => fitting(calls, MOST[db.kind]),
       write: (group) => db.tx((t) => write(t, clock, group)),
       lanes: { count: LANES[db.kind], of: (one) => one.run_id },

@@ -5,7 +5,7 @@ const QUALITIES =
     ' ',
   )
 
-const THINGS =
+const NOUNS =
   'anchor bay beacon birch boat bridge brook buoy canal canyon cape cedar cliff cloud coast comet compass cove crane creek current deck delta dock dune eagle elm falcon ferry field finch fjord forest gale garden glade gull harbor harvest haven heron hill inlet island jetty kayak keel kestrel lagoon lake lantern lark launch ledge lighthouse maple marina mast meadow mill mole moon moraine oak oar orchard otter owl palm pier pilot pine plover pond port prairie quay raft reef ridge river rudder sail schooner shoal shore sloop spar spring stream summit sun swan tern tide timber trawler valley vessel wave wharf willow wind yawl'.split(
     ' ',
   )
@@ -14,5 +14,5 @@ const THINGS =
 export function randomName(random: (bytes: number) => Uint8Array): string {
   const view = new DataView(Uint8Array.from(random(6)).buffer)
   const pick = (words: readonly string[], at: number) => words[view.getUint16(at) % words.length] ?? ''
-  return `${pick(QUALITIES, 0)}-${pick(THINGS, 2)}-${view.getUint16(4) % 1000}`
+  return `${pick(QUALITIES, 0)}-${pick(NOUNS, 2)}-${view.getUint16(4) % 1000}`
 }
