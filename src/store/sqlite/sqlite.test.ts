@@ -50,14 +50,16 @@ describe('SQLite: group commit', () => {
     })
     let release: () => void = () => undefined
     let held: Promise<void> = Promise.resolve()
+    // how many turns opening took is not this test's matter; on a busy machine it is more than one
+    let opening = Infinity
     const { db } = await open({
       sync: () => {
         syncs.push('sync')
-        if (syncs.length > 1) begun()
+        if (syncs.length > opening) begun()
         return held
       },
     })
-    assert.equal(syncs.length, 1)
+    opening = syncs.length
     held = new Promise((resolve) => {
       release = resolve
     })
@@ -66,10 +68,10 @@ describe('SQLite: group commit', () => {
     await syncing
     await pause(20)
     assert.equal(told, 0)
-    assert.equal(syncs.length, 2)
+    assert.equal(syncs.length, opening + 1)
     const second = Promise.all(Array.from({ length: 400 }, (_, i) => insert(db, 1000 + i)))
     await pause(20)
-    assert.equal(syncs.length, 2)
+    assert.equal(syncs.length, opening + 1)
     release()
     await Promise.all([first, second])
     assert.equal(told, 400)
