@@ -1,0 +1,199 @@
+/** How a command finds its server: flag before environment before the data folder, and what is said when there is none. */
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
+import { CallError } from '../../client/client.ts'
+import { authApi } from '../../contract/auth.ts'
+import { CONFIG, config } from './config.ts'
+import { UsageError } from './command.ts'
+import type { Invocation } from './command.ts'
+import { SILENT } from './output.ts'
+import { connect, dataDir, readServerFile } from './server.ts'
+
+const KEYS = ['SLIPWAY_DATA', 'SLIPWAY_URL', 'SLIPWAY_TOKEN'] as const
+const root = mkdtempSync(join(tmpdir(), 'slipway-connect-'))
+after(() => rmSync(root, { recursive: true, force: true }))
+
+const environment = KEYS.map((key) => [key, process.env[key]] as const)
+beforeEach(() => {
+  for (const key of KEYS) delete process.env[key]
+})
+afterEach(() => {
+  for (const [key, value] of environment) {
+    if (value === undefined) delete process.env[key]
+    else process.env[key] = value
+  }
+})
+
+function asked(flags: Invocation['flags']): Invocation {
+  return { args: [], flags, out: SILENT }
+}
+
+let made = 0
+function folder(files: Readonly<Record<string, string>> = {}): string {
+  const path = join(root, `d${made++}`)
+  mkdirSync(path)
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text)
+  return path
+}
+
+function serverFile(url: string, token_file: string): string {
+  return JSON.stringify({ url, gateway_url: '', grpc_address: null, pid: 1, version: '0', token_file })
+}
+
+describe('the data folder', () => {
+  it('is that of the flag, else of the environment, else .slipway', () => {
+    assert.equal(dataDir(asked({})), resolve('.slipway'))
+    process.env['SLIPWAY_DATA'] = ''
+    assert.equal(dataDir(asked({})), resolve('.slipway'))
+    process.env['SLIPWAY_DATA'] = '/data/a'
+    assert.equal(dataDir(asked({})), '/data/a')
+    assert.equal(dataDir(asked({ data: 'b' })), resolve('b'))
+  })
+})
+
+describe('the server file', () => {
+  for (const [what, files] of [
+    ['is not there', {}],
+    ['is empty', { 'server.json': '' }],
+    ['is cut off', { 'server.json': '{"url": "http://127.0.0.1:4600", "pi' }],
+  ] as const) {
+    it(`that ${what} means that no server runs`, async () => {
+      const data = folder(files)
+      assert.equal(await readServerFile(data), undefined)
+      await assert.rejects(connect(asked({ data })), {
+        message: `no server runs in ${data}\nStart one: slipway serve --data ${data}`,
+      })
+    })
+  }
+})
+
+describe('the address of the server', () => {
+  it('is that of the flag, else of the environment, else of the server file', async () => {
+    const data = folder({ 'server.json': serverFile('http://file', 'none') })
+    assert.equal((await connect(asked({ data }))).client.url, 'http://file')
+    process.env['SLIPWAY_URL'] = 'http://environment'
+    assert.equal((await connect(asked({ data }))).client.url, 'http://environment')
+    assert.equal((await connect(asked({ data, url: 'https://flag' }))).client.url, 'https://flag')
+  })
+
+  for (const url of ['localhost:4600', 'ftp://host', 'http://', 'https:///path', '']) {
+    it(`is refused as "${url}"`, async () => {
+      await assert.rejects(connect(asked({ data: folder(), url })), (error: unknown) => {
+        assert.ok(error instanceof UsageError)
+        assert.match(error.message, /expected one that begins with http:\/\/ or https:\/\//)
+        return true
+      })
+    })
+  }
+})
+
+describe('the token', () => {
+  it('is that of the environment, else of the file that the server names, else of the data folder', async () => {
+    const data = folder({ token: ' of-folder \n' })
+    const url = 'http://host'
+    assert.equal((await connect(asked({ data, url }))).token, 'of-folder')
+    const other = join(folder({ secret: 'of-server\n' }), 'secret')
+    writeFileSync(join(data, 'server.json'), serverFile(url, other))
+    assert.equal((await connect(asked({ data }))).token, 'of-server')
+    process.env['SLIPWAY_TOKEN'] = 'of-environment'
+    assert.equal((await connect(asked({ data }))).token, 'of-environment')
+  })
+
+  it('is empty where there is none', async () => {
+    assert.equal((await connect(asked({ data: folder(), url: 'http://host' }))).token, '')
+  })
+})
+
+describe('a call', () => {
+  let server: Server
+  let url: string
+  const headers: (string | undefined)[] = []
+  let answer: readonly [status: number, body: string] = [200, '{}']
+  before(async () => {
+    server = createServer((request, response) => {
+      headers.push(request.headers.authorization)
+      response.writeHead(answer[0]).end(answer[1])
+    })
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  })
+  after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+
+  async function failure(data: string): Promise<CallError> {
+    const { client } = await connect(asked({ data, url }))
+    return client.call(authApi.createLoginLink).then(
+      () => assert.fail('the call is answered'),
+      (error: unknown) => {
+        assert.ok(error instanceof CallError)
+        return error
+      },
+    )
+  }
+
+  it('carries the token, and no header where there is none', async () => {
+    answer = [200, '{"url": "x"}']
+    headers.length = 0
+    for (const data of [folder({ token: 'abc' }), folder()])
+      await (await connect(asked({ data, url }))).client.call(authApi.createLoginLink)
+    assert.deepEqual(headers, ['Bearer abc', undefined])
+  })
+
+  it('that is refused keeps what the server said of it', async () => {
+    const error = { code: 'unauthenticated', message: 'who is it', help: 'log in', request_id: 'r1', details: { a: 1 } }
+    answer = [401, JSON.stringify({ error })]
+    const { code, status, message, help, request_id, details } = await failure(folder())
+    assert.deepEqual({ code, message, help, request_id, details }, error)
+    assert.equal(status, 401)
+  })
+
+  it('that is answered by something else says what that said', async () => {
+    answer = [502, 'bad gateway']
+    const { code, status, message } = await failure(folder())
+    assert.deepEqual([code, status, message], ['unknown', 502, 'bad gateway'])
+    answer = [503, '']
+    assert.equal((await failure(folder())).message, 'Service Unavailable')
+  })
+
+  it('to a server that is gone says so and what to do', async () => {
+    const gone = createServer()
+    await new Promise<void>((done) => gone.listen(0, '127.0.0.1', done))
+    const { port } = gone.address() as AddressInfo
+    await new Promise((done) => gone.close(done))
+    const data = folder({ 'server.json': serverFile(`http://127.0.0.1:${port}`, 'none') })
+    const { client } = await connect(asked({ data }))
+    await assert.rejects(client.call(authApi.createLoginLink), {
+      name: 'CallError',
+      code: 'unreachable',
+      status: 0,
+      help: 'Is the server running? slipway serve',
+    })
+  })
+})
+
+describe('configuration keys', () => {
+  it('are named once each, with their meaning', () => {
+    const keys = CONFIG.map(({ key }) => key)
+    assert.deepEqual([...new Set(keys)], keys)
+    for (const one of CONFIG) {
+      assert.match(one.key, /^SLIPWAY_[A-Z_]+$/)
+      assert.match(one.meaning, /^\S.*\.$/)
+      assert.notEqual(one.default, '')
+    }
+  })
+
+  it('are unset where they are empty', () => {
+    process.env['SLIPWAY_URL'] = ''
+    assert.equal(config('SLIPWAY_URL'), undefined)
+    process.env['SLIPWAY_URL'] = 'x'
+    assert.equal(config('SLIPWAY_URL'), 'x')
+  })
+})
