@@ -1,0 +1,240 @@
+/** Rounds over quality and freshness: two looks that agree, silence measured against the past, ends that come once. */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { DAY_MS, HOUR_MS } from '../../contract/ids.ts'
+import { MonitorSettings } from '../../contract/monitoring.ts'
+import { openTemporaryStore } from '../../store/open.ts'
+import { addEndpoint } from '../endpoint.cases.ts'
+import { incidentRows } from '../incidents/rows.ts'
+import type { IncidentRow } from '../incidents/rows.ts'
+import { putLabels } from '../labels/labels.ts'
+import { ingest, testDeps } from '../room.fixture.ts'
+import { monitorOf } from '../context/context.ts'
+import type { MonitoringDeps } from '../context/context.ts'
+import { checkFreshness } from './freshness.ts'
+import { applyQuality, lookAtQuality } from './quality.ts'
+import type { QualityLook } from './quality.ts'
+
+const START = Date.UTC(2026, 4, 4)
+let store: Awaited<ReturnType<typeof openTemporaryStore>>
+let deps: MonitoringDeps
+let now = START
+const changed: string[] = []
+
+before(async () => {
+  store = await openTemporaryStore()
+  deps = testDeps(store.db, () => now, { changed: (id) => void changed.push(id) })
+})
+after(() => store.close())
+
+const all = (endpoint: string): Promise<IncidentRow[]> => incidentRows(store.db, { endpoint })
+
+describe('quality', () => {
+  const settings = MonitorSettings.parse({ reactions: { quality: ['incident', 'halt'] } })
+  const look = (hour: number, below: boolean): QualityLook => ({
+    hour,
+    area: below ? 0.7 : 0.88,
+    low: 0.6,
+    high: 0.8,
+    reference: 0.9,
+    labelled: 1500,
+    below,
+  })
+  /** Looks in a row, each with the one before it. */
+  async function looks(
+    endpoint: string,
+    of: readonly (readonly [hour: number, below: boolean])[],
+  ): Promise<(string | undefined)[]> {
+    const told: (string | undefined)[] = []
+    let earlier: QualityLook | null = null
+    for (const [hour, below] of of) {
+      const one = look(hour, below)
+      told.push(await applyQuality(deps, { endpoint, settings, before: earlier, now: one }))
+      earlier = one
+    }
+    return told
+  }
+
+  test('falls with two looks in a row, and is told once however many follow', async () => {
+    assert.deepEqual(
+      await looks('one', [
+        [12, true],
+        [24, false],
+        [36, true],
+        [48, false],
+      ]),
+      Array.from({ length: 4 }, () => undefined),
+    )
+    const told = await looks('two', [
+      [12, true],
+      [24, true],
+      [36, true],
+      [48, true],
+    ])
+    const [row, ...others] = await all('two')
+    assert.deepEqual([told.filter((id) => id !== undefined), others.length], [[row?.id], 0])
+    assert.deepEqual(
+      [row?.last_event, row?.opened_event].map((time) => (time ?? 0) / HOUR_MS),
+      [49, 25],
+    )
+    assert.equal(row?.began_event, 25 * HOUR_MS - 21 * DAY_MS)
+    assert.equal(row?.title, 'Quality fell: area under the curve fell to 0.700 over 21 days, 0.900 at registration')
+    const { evidence } = row?.detail.causes[0] ?? assert.fail('a cause')
+    assert.deepEqual(evidence, {
+      area: 0.7,
+      interval: [0.6, 0.8],
+      reference: 0.9,
+      margin: 0.06,
+      labelled: 1500,
+      days: 21,
+    })
+  })
+
+  test('is well again after two looks in a row; a bad one between them begins the count anew', async () => {
+    await looks('well', [
+      [12, true],
+      [24, true],
+      [36, false],
+    ])
+    assert.equal((await all('well'))[0]?.state, 'open')
+    await looks('well', [
+      [48, true],
+      [60, true],
+      [72, false],
+    ])
+    assert.equal((await all('well'))[0]?.state, 'open')
+    const [, id] = await looks('well', [
+      [72, true],
+      [84, false],
+    ])
+    const [row] = await all('well')
+    assert.deepEqual([row?.state, row?.id, row?.resolved_event], ['resolved', id, 85 * HOUR_MS])
+    assert.deepEqual(
+      row?.detail.timeline.map(({ kind, text }) => `${kind}: ${text}`),
+      ['opened: 1500 labelled predictions, two looks in a row', 'resolved: the area is 0.880 again'],
+    )
+  })
+
+  test('that falls again within two weeks opens the same incident and asks for nothing anew; later another', async () => {
+    const [, id] = await looks('again', [
+      [12, true],
+      [24, true],
+    ])
+    await looks('again', [
+      [36, false],
+      [48, false],
+    ])
+    const wanted = () =>
+      store.db.all<{ at: number }>('SELECT at FROM incident_reactions WHERE incident_id = ?', [id ?? ''])
+    assert.equal((await wanted()).length, 1)
+    await store.db.tx((t) => t.run('DELETE FROM incident_reactions WHERE incident_id = ?', [id ?? '']))
+    const last = 24 + 14 * 24
+    assert.deepEqual(
+      await looks('again', [
+        [last - 12, true],
+        [last, true],
+      ]),
+      [undefined, id],
+    )
+    assert.deepEqual([(await all('again'))[0]?.state, (await wanted()).length], ['open', 0])
+    assert.equal((await all('again'))[0]?.detail.timeline.at(-1)?.kind, 'opened again')
+    await looks('again', [
+      [last + 12, false],
+      [last + 24, false],
+    ])
+    const later = last + 14 * 24 + 1
+    await looks('again', [
+      [later - 12, true],
+      [later, true],
+    ])
+    assert.equal((await all('again')).length, 2)
+  })
+
+  test('is not looked at without a thousand labels of half the rows, fifty of either outcome, and an area to compare with', async () => {
+    const sent = async (endpoint: string, rows: number, labels: number, positives: number) => {
+      await addEndpoint(store.db, endpoint)
+      const given = Array.from({ length: rows }, (_, i) => ({
+        id: `${endpoint}${i}`,
+        et: START + i * 60_000,
+        score: (i % 97) / 97,
+      }))
+      await ingest(deps, endpoint, given)
+      await putLabels(
+        deps,
+        endpoint,
+        given.slice(0, labels).map(({ id }, i) => ({ prediction_id: id, label: i < positives ? 1 : 0 })),
+      )
+      const hour = START / HOUR_MS + 5 * 24
+      return (reference: number | undefined) => lookAtQuality(deps, endpoint, { hour, reference, settings })
+    }
+    const enough = await sent('enough', 1000, 1000, 50)
+    const found = await enough(0.9)
+    assert.deepEqual([found?.labelled, found?.reference], [1000, 0.9])
+    assert.equal(await enough(undefined), undefined)
+    const [low, high] = [found?.high ?? 0, (found?.high ?? 0) + 0.06]
+    assert.deepEqual(
+      [(await enough(high + 1e-6))?.below, (await enough(high - 1e-6))?.below, low > 0],
+      [true, false, true],
+    )
+    assert.equal(await (await sent('few', 999, 999, 500))(0.9), undefined)
+    assert.equal(await (await sent('one-sided', 1000, 1000, 49))(0.9), undefined)
+    assert.equal(await (await sent('other side', 1000, 1000, 951))(0.9), undefined)
+    assert.equal(await (await sent('sparse', 2001, 1000, 500))(0.9), undefined)
+    assert.notEqual(await (await sent('half', 2000, 1000, 500))(0.9), undefined)
+  })
+})
+
+describe('silence', () => {
+  /** An endpoint with so many rows in the three hours before noon of each of `days` days, and one row today at 09:00. */
+  async function endpoint(name: string, rows: number, days: number): Promise<void> {
+    await addEndpoint(store.db, name)
+    for (let day = 1; day <= days; day++)
+      await ingest(
+        deps,
+        name,
+        Array.from({ length: rows }, (_, i) => ({
+          id: `${name}-${day}-${i}`,
+          et: START + (9 - 24 * day) * HOUR_MS + (i * 3 * HOUR_MS) / rows,
+          score: 0.5,
+        })),
+      )
+    await ingest(deps, name, [{ id: `${name}-today`, et: START + 9 * HOUR_MS, score: 0.5 }])
+  }
+  const check = async (name: string, time: number): Promise<void> => {
+    now = time
+    await checkFreshness(deps, await monitorOf(store.db, name))
+  }
+  const NOON = START + 12 * HOUR_MS
+
+  test('of three hours is told where most of the last seven days had thirty rows in them', async () => {
+    await endpoint('usual', 30, 4)
+    await check('usual', NOON - 1)
+    assert.deepEqual(await all('usual'), [])
+    await check('usual', NOON)
+    const [row] = await all('usual')
+    assert.deepEqual([row?.state, row?.severity, row?.began_event], ['open', 'high', START + 9 * HOUR_MS])
+    assert.equal(row?.title, 'no rows for 3 hours, although the same hours of the last days had some')
+    assert.deepEqual(changed.filter((id) => id === row?.id).length, 1)
+    for (const [name, rows, days] of [
+      ['few rows', 29, 7],
+      ['few days', 60, 3],
+    ] as const) {
+      await endpoint(name, rows, days)
+      await check(name, NOON)
+      assert.deepEqual(await all(name), [], name)
+    }
+  })
+
+  test('ends with a row of the last hour, once', async () => {
+    await endpoint('ends', 40, 7)
+    await check('ends', NOON)
+    await ingest(deps, 'ends', [{ id: 'ends-late', et: NOON + HOUR_MS, score: 0.5 }])
+    await check('ends', NOON + 2 * HOUR_MS)
+    assert.equal((await all('ends'))[0]?.state, 'open', 'a row an hour ago is none of the last hour')
+    await check('ends', NOON + 2 * HOUR_MS - 1)
+    const [row] = await all('ends')
+    assert.deepEqual([row?.state, row?.resolved_event], ['resolved', NOON + HOUR_MS])
+    assert.equal(row?.detail.timeline.at(-1)?.text, 'rows come again')
+    assert.equal(changed.filter((id) => id === row?.id).length, 2)
+  })
+})
