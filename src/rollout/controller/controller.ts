@@ -61,7 +61,7 @@ async function begin(deps: RolloutDeps, row: RolloutRow): Promise<void> {
       return
     }
   }
-  await change(deps, row, (t) => moveTo(t, deps, row, { step: first, plan, reason: 'it began' }))
+  await change(deps, row, (t) => moveTo(t, deps, row, { step: first, plan, reason: 'the first step began' }))
 }
 
 function needsNoSteps(row: RolloutRow): string | undefined {
