@@ -26,9 +26,12 @@ function registerModel(registry: Registry): PipelinesDeps['registerModel'] {
       gates: request.gates as readonly Gate[],
     })
     const failed = results.filter((one) => one.outcome !== 'passed')
-    const detail = passed
-      ? `${results.length} gates hold`
-      : failed.map((one) => `${one.name}: ${one.reason}`).join('; ')
+    const detail = passed ? passedText(results.length) : failed.map((one) => `${one.name}: ${one.reason}`).join('; ')
     return { version, passed, detail }
   }
+}
+
+function passedText(gates: number): string {
+  if (gates === 0) return 'it has no gates'
+  return gates === 1 ? 'its gate is passed' : `all ${gates} gates are passed`
 }
