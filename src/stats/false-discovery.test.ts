@@ -36,4 +36,5 @@ test('e-BH rejects the k largest for the greatest k whose k-th is at least n / (
   assert.deepEqual(eBenjaminiHochberg([80, 1, 1, 0], 0.05), [true, false, false, false], 'the bound itself rejects')
   assert.deepEqual(eBenjaminiHochberg([39, 1, 27, 27], 0.05), [true, false, true, true], 'a later rank may reject')
   assert.deepEqual(eBenjaminiHochberg([30, 30, 10], 0.1), [true, true, true], 'ties fall together')
+  assert.deepEqual(eBenjaminiHochberg([10, 30, 30], 0.1), [true, true, true], 'in any order')
 })
