@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { prng } from '../stats/prng.ts'
 import { csvColumns, csvRows } from './csv.ts'
 
 const rows = (text: string): string[][] => [...csvRows(text)]
@@ -57,4 +58,38 @@ test('columns are read by name; one that is not there is named', () => {
     ['x, "y"', '', ''],
   ])
   assert.throws(() => csvColumns(bytes, ['e']), /no column "e"; it has a, b, c d/)
+})
+
+test('what is written by RFC 4180 comes back, whatever the cells and the line ends', () => {
+  const { below: draw } = prng(7)
+  const letters = ['a', 'ü', '🙂', ' ', ',', '"', '""', '\r', '\n', '\r\n', '\t', '1']
+  for (let round = 0; round < 2000; round++) {
+    const width = 1 + draw(4)
+    const table = Array.from({ length: 1 + draw(5) }, () =>
+      Array.from({ length: width }, () =>
+        Array.from({ length: draw(4) }, () => letters[draw(letters.length)]).join(''),
+      ),
+    )
+    const written = table.map((cells) =>
+      cells.map((cell) => {
+        const must = /[",\r\n]/.test(cell)
+        return must || draw(3) === 0 ? `"${cell.replaceAll('"', '""')}"` : cell
+      }),
+    )
+    const end = ['\n', '\r\n', '\r'][draw(3)] ?? ''
+    const text = written.map((cells) => cells.join(',')).join(end) + (draw(2) === 0 ? end : '')
+    // a line that holds one empty cell is an empty line
+    const expected = table.filter((cells) => cells.length > 1 || cells[0] !== '')
+    const strict = [...csvRows(text, (detail) => new Error(detail))]
+    assert.deepEqual(strict, expected, JSON.stringify(text))
+    assert.deepEqual(rows(`\ufeff${text}`), expected)
+  }
+})
+
+test('of columns asked for, the missing one is named, and a table without rows has empty ones', () => {
+  const bytes = new TextEncoder().encode('a,b\n')
+  assert.deepEqual(csvColumns(bytes, ['b', 'a', 'b']), [[], [], []])
+  assert.deepEqual(csvColumns(bytes, []), [])
+  assert.throws(() => csvColumns(bytes, ['a', 'x', 'y']), { code: 'unprocessable', message: /no column "x"/ })
+  assert.throws(() => csvColumns(new Uint8Array(0), ['a']), /no column "a"/)
 })
