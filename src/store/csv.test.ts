@@ -61,7 +61,8 @@ test('columns are read by name; one that is not there is named', () => {
 })
 
 test('what is written by RFC 4180 comes back, whatever the cells and the line ends', () => {
-  const { below: draw } = prng(7)
+  const random = prng(7)
+  const draw = (below: number): number => random.below(below)
   const letters = ['a', 'ü', '🙂', ' ', ',', '"', '""', '\r', '\n', '\r\n', '\t', '1']
   for (let round = 0; round < 2000; round++) {
     const width = 1 + draw(4)

@@ -157,8 +157,8 @@ const TEXTS = [
 function rowsOfAll(): SqlValue[][] {
   const rows: SqlValue[][] = []
   for (let i = 0; i < 150; i++) {
-    const pick = <T extends SqlValue>(values: readonly T[], step: number): SqlValue =>
-      i % step === 0 ? null : (values[Math.floor(i / 3) % values.length] as T)
+    const pick = (values: readonly SqlValue[], step: number): SqlValue =>
+      i % step === 0 ? null : (values[Math.floor(i / 3) % values.length] ?? null)
     rows.push([i, pick(NUMBERS, 5), pick(DOUBLES, 7), pick(TEXTS, 4)])
   }
   return rows
