@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import {
   closeSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   openSync,
   readdirSync,
@@ -16,6 +17,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { crc32 } from 'node:zlib'
 import { listSegments, MAX_RECORD_BYTES, readSegment, SegmentWriter } from './segments.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-segments-'))
@@ -215,5 +217,166 @@ describe('segments', () => {
   it('refuses a record that is too long', () => {
     const writer = new SegmentWriter(fresh())
     assert.throws(() => writer.append(Buffer.alloc(MAX_RECORD_BYTES + 1)), /at most/)
+  })
+
+  it('a file is filled to its last byte, and the record that does not fit begins the next', async () => {
+    const folder = fresh()
+    const writer = new SegmentWriter(folder, { maxBytes: 40, writerId: 'w' })
+    // header of 8 bytes and payload of 12 each
+    const offsets = ['a', 'b', 'c', 'd'].map((letter) => writer.append(letter.repeat(12)))
+    assert.deepEqual(offsets, [0, 20, 0, 20])
+    assert.equal(writer.append('x'), 0)
+    await writer.close()
+    assert.deepEqual(
+      listSegments(folder).map(({ seq, path, finished }) => [seq, statSync(path).size, finished]),
+      [
+        [1, 40, true],
+        [2, 40, true],
+        [3, 9, false],
+      ],
+    )
+    assert.equal(writer.segment, 'w-00000004.seg')
+    assert.equal(writer.append('after closing'), 0)
+    await writer.close()
+    assert.equal(listSegments(folder).at(-1)?.name, 'w-00000004.seg')
+  })
+
+  it('a record larger than a file has one to itself', async () => {
+    const folder = fresh()
+    const writer = new SegmentWriter(folder, { maxBytes: 10 })
+    for (const text of ['y'.repeat(200_000), 'z']) writer.append(text)
+    await writer.close()
+    assert.deepEqual(
+      listSegments(folder).map(({ path }) => readAll(path, 1 << 20).texts.map((text) => text.length)),
+      [[200_000], [1]],
+    )
+  })
+
+  it('the bytes of a record are its length, the checksum of both, and its payload', async () => {
+    const { path } = await written(['abc'])
+    const bytes = readFileSync(path)
+    const sum = crc32(Buffer.concat([bytes.subarray(0, 4), Buffer.from('abc')]))
+    const expected = Buffer.from([3, 0, 0, 0, 0, 0, 0, 0, 97, 98, 99])
+    expected.writeUInt32LE(sum, 4)
+    assert.deepEqual(bytes, expected)
+  })
+
+  it('written by hand, nothing goes out before flush or flushNow', async () => {
+    const folder = fresh()
+    const writer = new SegmentWriter(folder, { manual: true })
+    const size = (): number => statSync(join(folder, writer.segment)).size
+    assert.equal(writer.flushNow(), true)
+    writer.append('abc')
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
+    assert.equal(size(), 0)
+    assert.equal(writer.flushNow(), true)
+    assert.equal(size(), 11)
+    assert.equal(writer.flushNow(), true)
+    assert.equal(size(), 11)
+    writer.append(new Uint8Array(2_000_000))
+    assert.equal(writer.flushNow(), true)
+    writer.append('d')
+    await writer.flush()
+    assert.equal(size(), 11 + 2_000_008 + 9)
+    writer.append('e')
+    const flushed = writer.flush()
+    assert.equal(writer.flushNow(), false)
+    await flushed
+    await writer.close()
+    assert.deepEqual(
+      readAll(join(folder, listSegments(folder)[0]?.name ?? ''), 1 << 20).texts.map((text) => text.length),
+      [3, 2_000_000, 1, 1],
+    )
+  })
+
+  it('one turn of the event loop is one write', async () => {
+    const folder = fresh()
+    const writer = new SegmentWriter(folder)
+    writer.append('a')
+    writer.append('b')
+    assert.equal(statSync(join(folder, writer.segment)).size, 0)
+    await writer.sync()
+    assert.equal(statSync(join(folder, writer.segment)).size, 18)
+    await writer.close()
+  })
+
+  it('reading ends behind the record that reaches the limit, and takes one at least', async () => {
+    const { path } = await written(['a', 'b', 'c', 'd'])
+    const read = (from: number, most: number): number => readSegment(path, from, most).records.length
+    assert.deepEqual(
+      [0, 1, 8, 9, 10, 18, 19, 36, 37].map((most) => read(0, most)),
+      [1, 1, 1, 1, 2, 2, 3, 4, 4],
+    )
+    assert.deepEqual(readSegment(path, 36, 100), { records: [], next: 36, torn: false, damaged: [] })
+    const [second] = readSegment(path, 9, 1).records
+    assert.deepEqual([second?.offset, second?.next, second?.payload.toString()], [9, 18, 'b'])
+  })
+
+  it('what is damaged is told with its place and its length', async () => {
+    const { path } = await written(['aaaa', 'bbbb', 'cccc'])
+    const bytes = readFileSync(path)
+    bytes[20] = 0
+    writeFileSync(path, bytes)
+    const chunk = readSegment(path, 0, 1 << 20)
+    assert.deepEqual(chunk.damaged, [{ offset: 12, bytes: 12 }])
+    assert.deepEqual([chunk.next, chunk.torn], [36, false])
+    // the last one damaged: only a finished file can tell it from one that is being written
+    bytes[35] = 0
+    writeFileSync(path, bytes)
+    assert.deepEqual(readSegment(path, 24, 100), { records: [], next: 24, torn: true, damaged: [] })
+    assert.deepEqual(readSegment(path, 24, 100, true), {
+      records: [],
+      next: 36,
+      torn: false,
+      damaged: [{ offset: 24, bytes: 12 }],
+    })
+  })
+
+  it('a length that no record has is damage at once', async () => {
+    const { path } = await written(['aaaa', 'bbbb'])
+    const bytes = readFileSync(path)
+    bytes.writeUInt32LE(MAX_RECORD_BYTES + 1, 0)
+    writeFileSync(path, bytes)
+    const chunk = readSegment(path, 0, 1 << 20)
+    assert.deepEqual(chunk.damaged, [{ offset: 0, bytes: 12 }])
+    assert.equal(chunk.records[0]?.payload.toString(), 'bbbb')
+    // one that is possible, and more than there is, may be on its way
+    bytes.writeUInt32LE(MAX_RECORD_BYTES, 0)
+    writeFileSync(path, bytes)
+    assert.equal(readSegment(path, 0, 1 << 20).torn, true)
+  })
+
+  it('lists segments by writer and number, and nothing else', () => {
+    const folder = fresh()
+    assert.deepEqual(listSegments(folder), [])
+    mkdirSync(folder)
+    const names = ['b-00000002.seg', 'a-00000010.seg', 'b-00000001.seg', 'a-00000009.seg', 'a-123456789.seg']
+    for (const name of [...names, 'a-1.seg', 'a-00000001.seg.tmp', 'xa-00000001', '-00000001.seg', 'notes'])
+      writeFileSync(join(folder, name), '')
+    assert.deepEqual(
+      listSegments(folder).map(({ name, path, writer, seq, finished }) => [name, path, writer, seq, finished]),
+      [
+        ['a-00000009.seg', join(folder, 'a-00000009.seg'), 'a', 9, true],
+        ['a-00000010.seg', join(folder, 'a-00000010.seg'), 'a', 10, true],
+        ['a-123456789.seg', join(folder, 'a-123456789.seg'), 'a', 123_456_789, false],
+        ['b-00000001.seg', join(folder, 'b-00000001.seg'), 'b', 1, true],
+        ['b-00000002.seg', join(folder, 'b-00000002.seg'), 'b', 2, false],
+      ],
+    )
+    assert.throws(() => listSegments(join(folder, 'notes')), { code: 'ENOTDIR' })
+  })
+
+  it('refuses a writer whose name is none, and a file that is there', () => {
+    for (const writerId of ['', 'a-b', 'a/b', '../x', 'ü'])
+      assert.throws(() => new SegmentWriter(fresh(), { writerId }), /letters, digits/)
+    const folder = fresh()
+    const [one, two] = [1, 2].map(() => new SegmentWriter(folder, { writerId: 'same', retryMs: 0 }))
+    one?.append('x')
+    assert.throws(() => two?.append('y'), { code: 'EEXIST' })
+  })
+
+  it('a record as long as is allowed is taken', async () => {
+    const { path } = await written(['x'.repeat(MAX_RECORD_BYTES)])
+    assert.equal(readSegment(path, 0, 1).records[0]?.payload.length, MAX_RECORD_BYTES)
   })
 })

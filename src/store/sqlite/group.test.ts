@@ -99,7 +99,8 @@ describe('group commit', () => {
     bench.letGo()
     await good
     await turn()
-    assert.deepEqual(told.toSorted(), ['followed', 'refused', 'told'])
+    assert.deepEqual(new Set(told), new Set(['followed', 'refused', 'told']))
+    assert.equal(told.length, 3)
   })
 
   it('a failed sync refuses all of its group and what comes after, and nothing that was to follow is called', async () => {
@@ -148,9 +149,9 @@ describe('group commit', () => {
 
   it('a member that throws before it makes a promise is not waited for', async () => {
     const { group, ids } = open()
-    const thrown = group.add((() => {
+    const thrown = group.add(() => {
       throw new Error('no promise')
-    }) as () => Promise<unknown>)
+    })
     await assert.rejects(thrown, /no promise/)
     await group.add(adds(1))
     assert.deepEqual(ids(), [1])
