@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { lockFolder } from './folder-lock.ts'
+import { LOCK_FILE, lockFolder } from './folder-lock.ts'
 
 test('a second holder is refused until the first lets go', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-lock-'))
@@ -39,4 +39,17 @@ test('a holder in another process keeps it, and loses it when it is killed with 
   const release = lockFolder(folder)
   assert.ok(release)
   release()
+})
+
+test('the folder is made for its owner alone, the lock holds nothing, and what is no lock is an error', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-lock-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const made = join(folder, 'a', 'b')
+  const release = lockFolder(made)
+  assert.equal(statSync(made).mode & 0o777, 0o700)
+  assert.equal(statSync(join(made, LOCK_FILE)).size, 0)
+  release?.()
+  const odd = join(folder, 'odd')
+  mkdirSync(join(odd, LOCK_FILE), { recursive: true })
+  assert.throws(() => lockFolder(odd), /unable to open/)
 })

@@ -154,6 +154,150 @@ function cases(name: string, open: () => Promise<{ db: Db; close: () => Promise<
       await assert.rejects(two.once(call('j'), makes(two, 'j', 'after')), /was carried out/)
       assert.deepEqual([await made('i'), await made('j')], [['after'], ['before']])
     })
+
+    it('a reply is kept to the last millisecond of its day, and no longer', async () => {
+      await one.once(call('k'), makes(one, 'k', 'first'))
+      now += KEPT_MS
+      assert.equal((await one.once(call('k'), makes(one, 'k', 'last ms'))).replayed, true)
+      now += 1
+      assert.equal((await one.once(call('k'), makes(one, 'k', 'next'))).replayed, false)
+      assert.deepEqual(await made('k'), ['first', 'next'])
+    })
+
+    it('a key that is taken again after its day forgets all of the first call', async () => {
+      await one.once(call('l', { hash: 'old' }), makes(one, 'l', 'old'))
+      now += KEPT_MS + 1
+      // not even its request has to be the same, and a refusal that writes nothing frees it again
+      await one.once(call('l', { hash: 'new' }), async () => reply(404, 'no'))
+      assert.deepEqual(await opened.db.all("SELECT key FROM kept_replies WHERE key = 'l'"), [])
+      await one.once(call('l', { hash: 'newer' }), makes(one, 'l', 'newer'))
+      assert.deepEqual(await made('l'), ['old', 'newer'])
+    })
+
+    it('a call is believed to be under way for a minute, to the millisecond', async () => {
+      const never = new Promise<never>(() => undefined)
+      void one.once(call('m'), () => never)
+      const row = "SELECT held_until FROM kept_replies WHERE key = 'm'"
+      while ((await opened.db.get(row)) === undefined) await new Promise(setImmediate)
+      assert.deepEqual(await opened.db.get(row), { held_until: now + 60_000 })
+      now += 59_999
+      await assert.rejects(two.once(call('m'), makes(two, 'm', 'early')), {
+        code: 'conflict',
+        message: /is under way/,
+        data: { detail: 'the request with the Idempotency-Key "m" is under way', retry_after: 1 },
+      })
+      now += 1
+      await two.once(call('m'), makes(two, 'm', 'in time'))
+      assert.deepEqual(await made('m'), ['in time'])
+    })
+
+    it('who takes a dead call over holds the key for a minute of its own', async () => {
+      const never = new Promise<never>(() => undefined)
+      void one.once(call('n'), () => never)
+      const row = "SELECT holder, held_until FROM kept_replies WHERE key = 'n'"
+      let first: unknown
+      while ((first = await opened.db.get(row)) === undefined) await new Promise(setImmediate)
+      now += 60_000
+      const reached = Promise.withResolvers<void>()
+      const gate = Promise.withResolvers<void>()
+      const second = two.once(call('n'), async () => {
+        reached.resolve()
+        await gate.promise
+        return reply(200, 'second')
+      })
+      await reached.promise
+      const held = await opened.db.get<{ holder: string; held_until: number }>(row)
+      assert.equal(held?.held_until, now + 60_000)
+      assert.notEqual(held?.holder, (first as { holder: string }).holder)
+      await assert.rejects(one.once(call('n'), makes(one, 'n', 'third')), /is under way/)
+      gate.resolve()
+      await second
+      assert.equal((await one.once(call('n'), makes(one, 'n', 'fourth'))).reply.body, 'second')
+    })
+
+    it('the headers and the status are told again as they were', async () => {
+      const first = { status: 302, headers: { location: '/a', 'x-é': '1' }, body: '' }
+      await one.once(call('o'), async () => first)
+      assert.deepEqual(await two.once(call('o'), async () => reply(200, 'no')), { replayed: true, reply: first })
+    })
+
+    it('of a call whose reply is a secret a refusal is told as it was, and a lost one says why', async () => {
+      const told = (): string => 'hidden'
+      const refused = async (): Promise<ReturnType<typeof reply>> => {
+        await makes(one, 'p', 'record')()
+        return reply(400, 'refused')
+      }
+      await one.once(call('p', { told }), refused)
+      assert.deepEqual(await one.once(call('p', { told }), refused), { replayed: true, reply: reply(400, 'refused') })
+      const never = new Promise<never>(() => undefined)
+      for (const [key, secret] of [
+        ['q', told],
+        ['r', null],
+      ] as const) {
+        void one.once(call(key, { told: secret }), async () => {
+          await makes(one, key, 'written')()
+          return never
+        })
+        while ((await made(key)).length === 0) await new Promise(setImmediate)
+        await one.recover()
+        await assert.rejects(
+          one.once(call(key, { told: secret }), () => never),
+          secret === null ? /its reply was lost when the server stopped/ : /holds a secret, which is not kept/,
+        )
+      }
+    })
+
+    it('a key belongs to a caller and a route, when it is freed and renewed too', async () => {
+      await one.once(call('s'), makes(one, 's', 'mine'))
+      for (const other of [{ caller: 'token-9' }, { route: 'DELETE /v1/things' }, { key: 's2' }])
+        await one.once(call('s', other), async () => reply(404, 'nothing'))
+      assert.equal((await one.once(call('s'), makes(one, 's', 'again'))).replayed, true)
+      assert.deepEqual(await opened.db.all("SELECT caller FROM kept_replies WHERE key IN ('s', 's2')"), [
+        { caller: 'token-1' },
+      ])
+    })
+
+    it('what a call leaves in the background after its reply is not of the call', async () => {
+      const gate = Promise.withResolvers<void>()
+      let background: Promise<unknown> = Promise.resolve()
+      await one.once(call('t'), async () => {
+        background = gate.promise.then(makes(one, 't', 'later'))
+        return reply(404, 'nothing written')
+      })
+      gate.resolve()
+      await background
+      assert.deepEqual(await made('t'), ['later'])
+      assert.equal((await one.once(call('t'), makes(one, 't', 'second'))).replayed, false)
+    })
+
+    it('the database of keyed calls reads and searches as any other', async () => {
+      assert.equal(one.db.kind, opened.db.kind)
+      assert.deepEqual(
+        await one.db.all('SELECT maker FROM made WHERE key = ?', ['t']),
+        await opened.db.all('SELECT maker FROM made WHERE key = ?', ['t']),
+      )
+      assert.deepEqual(await one.db.get('SELECT count(*) AS c FROM made WHERE key = ?', ['n']), { c: 0 })
+      assert.deepEqual(await one.db.search({ text: 'SELECT maker FROM made WHERE key = ?', params: ['m'] }), [
+        { maker: 'in time' },
+      ])
+    })
+
+    it('expired keys are removed once a minute', async () => {
+      const keys = async (): Promise<number> =>
+        (await opened.db.get<{ c: number }>('SELECT count(*) AS c FROM kept_replies'))?.c ?? -1
+      now += 2 * KEPT_MS
+      await one.once(call('u'), makes(one, 'u', 'x'))
+      assert.equal(await keys(), 1)
+      const old =
+        'INSERT INTO kept_replies (caller, route, key, hash, created_at, holder, held_until) VALUES (?, ?, ?, ?, ?, ?, ?)'
+      await opened.db.tx((t) => t.run(old, ['c', 'r', 'expired', 'h', now - KEPT_MS - 120_000, 'x', 0]))
+      now += 59_999
+      await one.once(call('v'), makes(one, 'v', 'x'))
+      assert.equal(await keys(), 3)
+      now += 1
+      await one.once(call('w'), makes(one, 'w', 'x'))
+      assert.equal(await keys(), 3)
+    })
   })
 }
 

@@ -99,6 +99,37 @@ for (const [engine, open] of Object.entries(engines)) {
       await assert.rejects(migrate(db, changed), /0001_a\.sql is not the text/)
     })
 
+    it('the floor only rises, and says which number is needed', async () => {
+      const db = await open()
+      const files = {
+        ...second,
+        '0003_c.sql': '-- needs: 0002\nSELECT 1;\n',
+        '0004_d.sql': '-- needs: 0001\nSELECT 1;\n',
+      }
+      await migrate(db, folder(files))
+      assert.deepEqual(await db.all('SELECT number FROM schema_floor'), [{ number: 2 }])
+      assert.deepEqual(await migrate(db, folder(second)), [])
+      await assert.rejects(migrate(db, folder(first)), /knows migrations up to 1, cannot work with it: 2 is needed/)
+      const own = { ...files, '0005_e.sql': '-- needs: 0005\nSELECT 1;\n' }
+      assert.deepEqual(await migrate(db, folder(own)), ['0005_e.sql'])
+      const later = folder({ ...own, '0006_f.sql': '-- needs: 0007\nSELECT 1;\n' })
+      await assert.rejects(migrate(db, later), /0006_f\.sql: expected "-- needs: "/)
+      assert.deepEqual(await db.all('SELECT number FROM schema_floor'), [{ number: 5 }])
+    })
+
+    it('one that is missing below those that are known is another history, one above is not', async () => {
+      const db = await open()
+      const gap = { '0001_a.sql': first['0001_a.sql'], '0003_c.sql': 'CREATE TABLE c (id TEXT);\n' }
+      await migrate(db, folder(gap))
+      assert.deepEqual(await migrate(db, folder({ ...gap, '0002_b.sql': second['0002_b.sql'] })), ['0002_b.sql'])
+      await assert.rejects(migrate(db, folder(gap)), (error: Error) => {
+        assert.match(error.message, /newer Slipway \(migration 0002_b\.sql\)/)
+        assert.doesNotMatch(error.message, /is needed/)
+        return true
+      })
+      assert.deepEqual(await migrate(db, folder(first)), [])
+    })
+
     it('the migrations of this program apply', async () => {
       const db = await open()
       const applied = await migrate(db)
@@ -122,6 +153,32 @@ describe('migration files', () => {
       'CREATE INDEX p ON x (a)',
       'CREATE INDEX b ON x (a)',
     ])
+  })
+
+  it('are read by number whatever the order of their names, with the hash of their text', () => {
+    const read = readMigrations(folder({ '0010_b.sql': 'SELECT 2;\n', '0002_a.sql': 'SELECT 1;\n', 'notes.md': 'x' }))
+    assert.deepEqual(
+      read.map(({ number, name, sql }) => [number, name, sql]),
+      [
+        [2, '0002_a.sql', 'SELECT 1;\n'],
+        [10, '0010_b.sql', 'SELECT 2;\n'],
+      ],
+    )
+    assert.equal(read[0]?.sha256, 'b4e0497804e46e0a0b0b8c31975b062152d551bac49c3c2e80932567b4085dcd')
+    for (const name of ['01_a.sql', '00001_a.sql', '0001-a.sql', '0001_A.sql', '0001_.sql', 'x0001_a.sql'])
+      assert.throws(() => readMigrations(folder({ [name]: '' })), /expected a name such as 0001_store\.sql/, name)
+  })
+
+  it('end a statement only at the end of a line, and leave comments of a line out', () => {
+    const sql =
+      "-- head\nINSERT INTO a VALUES ('x;y');\n  -- inside\nUPDATE a\n  SET b = 1; \t-- why; so\n\n;\nDELETE FROM a"
+    assert.deepEqual(statementsFor(sql, 'sqlite'), [
+      "INSERT INTO a VALUES ('x;y')",
+      'UPDATE a\n  SET b = 1',
+      'DELETE FROM a',
+    ])
+    assert.deepEqual(statementsFor('', 'sqlite'), [])
+    assert.deepEqual(statementsFor('  --only:sqlite  \nA;\n--  all \nB;\n', 'postgres'), ['B'])
   })
 
   it('have a number each, and a name that says so', () => {

@@ -96,6 +96,67 @@ it('a source that fails stops the collection before anything goes', async () => 
   await bench.db.close()
 })
 
+it('the grace period ends to the millisecond, by the age of the blob and by the time it was found unreachable', async () => {
+  const bench = await open('edges')
+  await bench.put('loose')
+  bench.wait(GRACE)
+  // exactly as old as the period is not old enough, but it is noted
+  assert.deepEqual((await bench.collect()).waiting, { blobs: 1, bytes: 5 })
+  bench.wait(GRACE - 1)
+  assert.deepEqual((await bench.collect()).deleted, { blobs: 0, bytes: 0 })
+  bench.wait(1)
+  assert.deepEqual((await bench.collect()).deleted, { blobs: 1, bytes: 5 })
+  await bench.db.close()
+})
+
+it('a young blob is spared though it was found unreachable long ago', async () => {
+  const bench = await open('young')
+  const digest = await bench.put('loose')
+  await bench.collect()
+  bench.wait(2 * GRACE)
+  await bench.put('loose')
+  bench.wait(GRACE)
+  assert.deepEqual((await bench.collect()).waiting, { blobs: 1, bytes: 5 })
+  assert.equal(await bench.blobs.has(digest), true)
+  bench.wait(1)
+  assert.equal((await bench.collect()).deleted.blobs, 1)
+  await bench.db.close()
+})
+
+it('more blobs than a statement takes are noted, forgotten and removed', async () => {
+  const bench = await open('chunks')
+  const digests: string[] = []
+  for (let i = 0; i < 805; i++) digests.push(`sha256:${i.toString(16).padStart(64, '0')}`)
+  const listed = new Set(digests)
+  async function* list(): AsyncGenerator<{ digest: string; size: number; touched_at: number }> {
+    for (const digest of listed) yield { digest, size: 2, touched_at: 0 }
+  }
+  const gone: string[] = []
+  const blobs = Object.assign(openDiskBlobs(join(bench.folder, 'others')), {
+    list,
+    deleteIdle: async (digest: string) => gone.push(digest) > 0,
+  })
+  const kept = new Set<string>(digests.slice(0, 2))
+  async function* reachable(): AsyncGenerator<string> {
+    yield* kept
+  }
+  const collect = () => collectGarbage({ db: bench.db, blobs, clock: bench.clock }, [reachable], { graceMs: GRACE })
+  const noted = async () =>
+    (await bench.db.all<{ digest: string }>('SELECT digest FROM condemned_blobs ORDER BY digest')).map(
+      ({ digest }) => digest,
+    )
+  assert.deepEqual((await collect()).waiting, { blobs: 803, bytes: 1606 })
+  assert.deepEqual(await noted(), digests.slice(2))
+  for (const digest of digests.slice(0, 404)) kept.add(digest)
+  await collect()
+  assert.deepEqual(await noted(), digests.slice(404))
+  bench.wait(GRACE + 1)
+  assert.deepEqual((await collect()).deleted, { blobs: 401, bytes: 802 })
+  assert.deepEqual(gone, digests.slice(404))
+  assert.deepEqual(await noted(), [])
+  await bench.db.close()
+})
+
 it('uploads while collections run: what was stored and entered is there', async () => {
   const bench = await open('race')
   const names = Array.from({ length: 60 }, (_, i) => `blob ${i}`)

@@ -1,6 +1,17 @@
 /** Blobs in a folder. */
 import assert from 'node:assert/strict'
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, it } from 'node:test'
@@ -56,4 +67,95 @@ it('the memory of a large chunk is given back once it is written, that of a part
   assert.deepEqual([size, whole.length, larger.length], [150_000, 0, 100_000])
   const read = await blobs.bytes(digest)
   assert.ok(read.equals(Buffer.concat([Buffer.alloc(100_000, 1), Buffer.alloc(50_000, 2)])))
+})
+
+it('half-written files are swept after a day, those on their way out never', async () => {
+  const folder = join(root, 'edges')
+  let now = 1_700_000_000_000
+  const blobs = openDiskBlobs(folder, () => now)
+  const tmp = join(folder, 'tmp')
+  for (const name of ['half', `leaving-${'0'.repeat(64)}`]) {
+    writeFileSync(join(tmp, name), 'x')
+    utimesSync(join(tmp, name), now / 1000, now / 1000)
+  }
+  now += 24 * 3600 * 1000
+  await blobs.sweep()
+  assert.equal(readdirSync(tmp).length, 2)
+  now += 1
+  await blobs.sweep()
+  assert.deepEqual(readdirSync(tmp), [`leaving-${'0'.repeat(64)}`])
+})
+
+it('a blob is as old as its last storing says, and nothing temporary is left', async () => {
+  const folder = join(root, 'ages')
+  let now = 1_700_000_000_000
+  const blobs = openDiskBlobs(folder, () => now)
+  const ages = async (): Promise<number[]> => {
+    const found: number[] = []
+    for await (const { touched_at } of blobs.list()) found.push(Math.round(touched_at))
+    return found
+  }
+  const { digest } = await blobs.put(Buffer.from('x'))
+  assert.deepEqual(await ages(), [now])
+  now += 5000
+  await blobs.put(Buffer.from('x'))
+  assert.deepEqual(await ages(), [now])
+  assert.deepEqual(readdirSync(join(folder, 'tmp')), [])
+  // exactly as old as the limit is not idle
+  assert.equal(await blobs.deleteIdle(digest, now), false)
+  assert.equal(await blobs.deleteIdle(digest, now + 1), true)
+  assert.deepEqual(readdirSync(join(folder, 'tmp')), [])
+  assert.equal(await blobs.delete(digest), false)
+})
+
+it('a blob of another length than its name says is replaced when it is stored again', async () => {
+  const blobs = openDiskBlobs(join(root, 'cut'))
+  const { digest } = await blobs.put(Buffer.from('all of it'))
+  const path = blobs.path(digest) ?? ''
+  chmodSync(path, 0o644)
+  writeFileSync(path, 'all')
+  await assert.rejects(blobs.bytes(digest), { code: 'corrupt_blob' })
+  await blobs.put(Buffer.from('all of it'))
+  assert.equal((await blobs.bytes(digest)).toString(), 'all of it')
+})
+
+it('lists only what lies where a blob lies', async () => {
+  const folder = join(root, 'listed')
+  const blobs = openDiskBlobs(folder)
+  const { digest } = await blobs.put(Buffer.from('x'))
+  for (const name of ['abc', 'AB', 'xy0', 'a']) mkdirSync(join(folder, name))
+  writeFileSync(join(folder, 'abc', 'y'), 'y')
+  const found: string[] = []
+  for await (const blob of blobs.list()) found.push(blob.digest)
+  assert.deepEqual(found, [digest])
+})
+
+it('what was on its way out is brought back when the folder is opened, unless it was stored again', async () => {
+  const folder = join(root, 'back')
+  const blobs = openDiskBlobs(folder)
+  const one = (await blobs.put(Buffer.from('one'))).digest
+  const two = (await blobs.put(Buffer.from('two'))).digest
+  const leaving = (digest: string): string => join(folder, 'tmp', `leaving-${digest.slice(7)}`)
+  renameSync(blobs.path(one) ?? '', leaving(one))
+  writeFileSync(leaving(two), 'old')
+  writeFileSync(join(folder, 'tmp', 'half'), 'x')
+  const again = openDiskBlobs(folder)
+  assert.equal((await again.bytes(one)).toString(), 'one')
+  assert.equal((await again.bytes(two)).toString(), 'two')
+  assert.deepEqual(readdirSync(join(folder, 'tmp')), ['half'])
+})
+
+it('a stream in pieces that are no even part of a write comes back whole', async () => {
+  const blobs = openDiskBlobs(join(root, 'pieces'))
+  const bytes = Buffer.alloc(3 * 1024 * 1024 + 17)
+  for (let i = 0; i < bytes.length; i += 4096) bytes.writeUInt32LE(i, Math.min(i, bytes.length - 4))
+  async function* source(): AsyncGenerator<Uint8Array> {
+    for (let at = 0; at < bytes.length; at += 333_333) {
+      yield new Uint8Array(0)
+      yield new Uint8Array(bytes.subarray(at, at + 333_333))
+    }
+  }
+  const { digest, size } = await blobs.put(source())
+  assert.equal(size, bytes.length)
+  assert.ok(bytes.equals(await blobs.bytes(digest)))
 })
