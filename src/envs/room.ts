@@ -1,6 +1,6 @@
 /** The envs room: Python environments that all rooms share. It has no routes and no loops. */
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { isAbsolute, join } from 'node:path'
 import type { Clock } from '../contract/ids.ts'
 import type { Db } from '../store/db.ts'
 import { environments } from './environments.ts'
@@ -26,7 +26,12 @@ export function envsRoom(deps: EnvsRoomDeps): EnvsRoom {
   return { envs: environments({ db, clock, cacheFolder, offline }), cacheFolder }
 }
 
-function defaultCacheFolder(): string {
-  const { SLIPWAY_CACHE: own, XDG_CACHE_HOME: xdg } = process.env
-  return own ?? join(xdg ?? join(homedir(), '.cache'), 'slipway')
+/**
+ * The cache folder where nothing else is said. An empty variable counts as none, and so does a relative XDG_CACHE_HOME, as the XDG Base
+ * Directory Specification says.
+ */
+export function defaultCacheFolder(env: Readonly<Record<string, string | undefined>> = process.env): string {
+  const { SLIPWAY_CACHE: own = '', XDG_CACHE_HOME: xdg = '' } = env
+  if (own !== '') return own
+  return join(isAbsolute(xdg) ? xdg : join(homedir(), '.cache'), 'slipway')
 }
