@@ -144,7 +144,7 @@ describe('runs', () => {
       '--filter',
       'metrics.loss < 4',
       '--order-by',
-      'metrics.loss DESC',
+      'metrics.loss ASC',
       '--column',
       'metrics.loss',
       '--column',
@@ -155,8 +155,8 @@ describe('runs', () => {
     assert.deepEqual(
       found.map(([id, name, status, , ...rest]) => [id, name, status, ...rest]),
       [
-        [runs[2], 'middle', 'FINISHED', '3', '0.3', ''],
         [runs[0], 'good', 'FINISHED', '1', '0.1', ''],
+        [runs[2], 'middle', 'FINISHED', '3', '0.3', ''],
       ],
     )
   })

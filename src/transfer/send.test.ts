@@ -271,11 +271,16 @@ describe('an import', () => {
     const row = (id: number, length: number): Row => ({ id, text: 'x'.repeat(length) })
     await send(
       receiver,
-      source([{ name: 'p', rows: [['spans', [row(1, limit / 2), row(2, limit / 2), row(3, limit + 1), row(4, 1)]]] }]),
+      source([
+        {
+          name: 'p',
+          rows: [['spans', [row(1, limit / 2), row(2, limit / 2), row(3, limit + 1), row(4, 1), row(5, 1), row(6, 1)]]],
+        },
+      ]),
     )
     assert.deepEqual(
       receiver.batches.map((batch) => batch.rows),
-      [1, 1, 1, 1],
+      [1, 1, 1, 3],
     )
     assert.equal(receiver.batches.filter((batch) => batch.bytes > limit).length, 1)
   })
