@@ -16,7 +16,6 @@ export const FOLDER_PAIRS: readonly { readonly pair: string; readonly reason: st
 
 const LINES = `
 # src/registry
-src/registry/gates/judged.fixture.ts | vague | judged.fixture.ts
 `
 
 /** The lines of the list. */

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test'
 import type { GateResult } from '../../contract/registry.ts'
 import { prng } from '../../stats/prng.ts'
 import type { ComparedGate } from './compare.ts'
-import { areaOf, inProduction, judgeOne, meanOf, near, rowsOf, Z } from './judged.fixture.ts'
+import { areaOf, inProduction, judgeOne, meanOf, near, rowsOf, Z } from './rows.fixture.ts'
 
 const gate = (metric: string, more: Partial<ComparedGate> = {}): ComparedGate => ({
   metric,

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test'
 import type { Gate, GateResult } from '../../contract/registry.ts'
 import type { Judged } from './inputs.ts'
 import { direction, digits } from './inputs.ts'
-import { areaOf, inProduction, judgeOne, meanOf, near, rowsOf, Z } from './judged.fixture.ts'
+import { areaOf, inProduction, judgeOne, meanOf, near, rowsOf, Z } from './rows.fixture.ts'
 import { influence, isRowMetric, ofMean, termsOf } from './row-metrics.ts'
 
 const field = (name: string, type: string) => ({ name, type, required: true })

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { GateResult } from '../../contract/registry.ts'
 import type { Evaluation } from './evaluation.ts'
-import { areaOf, inProduction, judgeOne, meanOf, near, rowsOf, Z } from './judged.fixture.ts'
+import { areaOf, inProduction, judgeOne, meanOf, near, rowsOf, Z } from './rows.fixture.ts'
 import type { SlicedGate } from './slice-gates.ts'
 
 const incumbents = inProduction({ roc_auc: 0.8 })
