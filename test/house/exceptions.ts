@@ -15,7 +15,6 @@ export const FOLDER_PAIRS: readonly { readonly pair: string; readonly reason: st
 ]
 
 const LINES = `
-# src/registry
 `
 
 /** The lines of the list. */
