@@ -1,0 +1,90 @@
+/** The text for Prometheus, line by line, from rows that a test wrote. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { DAY_MS, HOUR_MS } from '../../contract/ids.ts'
+import { openTemporaryStore } from '../../store/open.ts'
+import { addEndpoint } from '../endpoint.cases.ts'
+import { newIncident, writeIncident } from '../incidents/rows.ts'
+import { putLabels } from '../labels/labels.ts'
+import { ingest, testDeps } from '../room.fixture.ts'
+import { prometheusText } from './prometheus.ts'
+
+const START = Date.UTC(2026, 0, 10)
+
+test('each family has the figures of the endpoints that the caller sees', async (t) => {
+  const store = await openTemporaryStore()
+  t.after(() => store.close())
+  const { db } = store
+  const deps = testDeps(db, () => START)
+  await addEndpoint(db, 'e')
+  await addEndpoint(db, 'quiet')
+  await addEndpoint(db, 'theirs', {}, 'other')
+  const row = (id: string, et: number) => ({ id, et, score: 0.5 })
+  // a week of event time before the newest row, and what is older, are not of the last week
+  await ingest(deps, 'e', [
+    row('a', START),
+    row('b', START - 7 * DAY_MS),
+    row('c', START - 7 * DAY_MS - 1),
+    row('d', START),
+  ])
+  await ingest(deps, 'theirs', [row('x', START)])
+  await putLabels(deps, 'e', [
+    { prediction_id: 'a', label: 1 },
+    { prediction_id: 'c', label: 1 },
+  ])
+  const results = [
+    ['temp', 'z', 6, 4, 100, 1, 1],
+    ['temp', 'psi', 0.1, 0.25, 100, 0, 1],
+    ['age', 'psi', 0.1, 0.25, 100, 0, 1],
+  ]
+  const incident = { endpoint: 'e', kind: 'drift', opened_at: 0, opened_event: 0, until: 1 } as const
+  await db.tx(async (tx) => {
+    for (const [hour, checks] of [
+      [4, [['temp', 'z', 40, 4, 100, 1, 1]]],
+      [5, results],
+    ] as const)
+      await tx.run('INSERT INTO monitor_windows (endpoint, hour, rows, results) VALUES (?,?,?,?)', [
+        'e',
+        hour,
+        1,
+        JSON.stringify(checks),
+      ])
+    await tx.run("UPDATE monitors SET evaluated_hour = 6, last_run_at = 1500 WHERE endpoint = 'e'")
+    await writeIncident(tx, newIncident({ ...incident, id: 'i1', severity: 'high' }))
+    await writeIncident(tx, { ...newIncident({ ...incident, id: 'i2', severity: 'high' }), state: 'acknowledged' })
+    await writeIncident(tx, { ...newIncident({ ...incident, id: 'i3', severity: 'low' }), state: 'resolved' })
+    await writeIncident(
+      tx,
+      newIncident({ ...incident, id: 'i4', severity: 'low', endpoint: 'theirs', kind: 'quality' }),
+    )
+  })
+  const samples = async (project: string | null): Promise<string[]> =>
+    (await prometheusText(deps, project)).split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+  const own = [
+    'slipway_predictions_total{endpoint="e"} 4',
+    'slipway_feature_drift_ratio{endpoint="e",feature="temp"} 1.5',
+    'slipway_feature_drift_ratio{endpoint="e",feature="age"} 0.4',
+    'slipway_label_coverage_ratio{endpoint="e"} 0.5',
+    'slipway_monitor_last_success_timestamp_seconds{endpoint="e"} 1.5',
+    `slipway_monitor_evaluated_until_timestamp_seconds{endpoint="e"} ${(6 * HOUR_MS) / 1000}`,
+    'slipway_incidents_open{endpoint="e",severity="high"} 2',
+    'slipway_incidents_opened_total{endpoint="e",kind="drift"} 3',
+  ]
+  assert.deepEqual(await samples('default'), own)
+  const all = await samples(null)
+  for (const line of own) assert.ok(all.includes(line), line)
+  assert.deepEqual(
+    all.filter((line) => !own.includes(line)),
+    [
+      'slipway_predictions_total{endpoint="theirs"} 1',
+      'slipway_label_coverage_ratio{endpoint="theirs"} 0',
+      'slipway_incidents_open{endpoint="theirs",severity="low"} 1',
+      'slipway_incidents_opened_total{endpoint="theirs",kind="quality"} 1',
+    ],
+  )
+  const types = (await prometheusText(deps, null)).split('\n').filter((line) => line.startsWith('# TYPE'))
+  assert.deepEqual(
+    types.map((line) => line.split(' ').at(-1)),
+    ['counter', 'gauge', 'gauge', 'gauge', 'gauge', 'gauge', 'counter'],
+  )
+})
