@@ -1,5 +1,5 @@
 /** Runs one test file in a process of its own and ends everything that it started. */
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -29,7 +29,7 @@ const running = new Set<string>()
 process.once('exit', () => {
   for (const mark of running) {
     signalMarked(mark, 'SIGKILL')
-    rmSync(mark, { recursive: true, force: true, maxRetries: 5 })
+    removeTemporary(mark)
   }
 })
 
@@ -69,8 +69,18 @@ export async function runTest(job: TestJob): Promise<Ended> {
   clearTimeout(timer)
   await endMarked(temporary)
   running.delete(temporary)
-  rmSync(temporary, { recursive: true, force: true, maxRetries: 5 })
+  removeTemporary(temporary)
   return { result: late ? 'late' : code === 0 ? 'passed' : 'failed', output, ms: performance.now() - started }
+}
+
+/** Removes a temporary folder. A file system that a killed test left mounted in it goes first. Linux only. */
+function removeTemporary(folder: string): void {
+  const mounts = process.platform === 'linux' ? readFileSync('/proc/mounts', 'utf8').split('\n') : []
+  for (const mount of mounts) {
+    const [, path = ''] = mount.split(' ')
+    if (path.startsWith(`${folder}/`)) execFileSync('umount', ['-l', path])
+  }
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
 }
 
 /** Asks what a test left running to end (a PostgreSQL then frees its shared memory), and kills what does not. */
