@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { problem } from '../contract/errors.ts'
 import type { Db, Reader, Tx } from '../store/db.ts'
+import { inList } from '../store/sql/sql.ts'
 
 export type JobState = 'waiting' | 'running' | 'done' | 'dead'
 
@@ -193,13 +194,14 @@ export async function holds(t: Tx, job: Job): Promise<boolean> {
 
 /** When there is something to claim of these kinds, ms: a waiting job whose lane is free, or a lease that runs out. */
 export async function nextClaimable(db: Reader, kinds: readonly string[]): Promise<number | undefined> {
+  const list = inList(kinds)
   const waiting = await db.get<{ at: number }>(
-    `SELECT j.run_at AS at FROM jobs j WHERE ${FREE} AND j.kind IN (${marks(kinds)}) ORDER BY j.run_at, j.id LIMIT 1`,
-    kinds,
+    `SELECT j.run_at AS at FROM jobs j WHERE ${FREE} AND j.kind IN ${list.text} ORDER BY j.run_at, j.id LIMIT 1`,
+    list.params,
   )
   const leased = await db.get<{ at: number }>(
-    `SELECT lease_until AS at FROM jobs WHERE state = 'running' AND kind IN (${marks(kinds)}) ORDER BY lease_until LIMIT 1`,
-    kinds,
+    `SELECT lease_until AS at FROM jobs WHERE state = 'running' AND kind IN ${list.text} ORDER BY lease_until LIMIT 1`,
+    list.params,
   )
   const at = Math.min(waiting?.at ?? Infinity, (leased?.at ?? Infinity) + 1)
   return at === Infinity ? undefined : at
@@ -244,21 +246,23 @@ const FREE = "j.state = 'waiting' AND NOT EXISTS (SELECT 1 FROM jobs r WHERE r.l
 const DUE = `${FREE} AND j.run_at <= ?`
 
 async function takeOne(t: Tx, claim: Claim, which: string): Promise<StoredJob | undefined> {
+  const kinds = inList(claim.kinds)
   const order = which === EXPIRED ? 'j.lease_until' : 'j.run_at'
   return t.get<StoredJob>(
     `UPDATE jobs SET state = 'running', worker = ?, lease_until = ?, fence = fence + 1, attempts = attempts + 1
-     WHERE id = (SELECT j.id FROM jobs j WHERE ${which} AND j.kind IN (${marks(claim.kinds)}) ORDER BY ${order}, j.id LIMIT 1)
+     WHERE id = (SELECT j.id FROM jobs j WHERE ${which} AND j.kind IN ${kinds.text} ORDER BY ${order}, j.id LIMIT 1)
      RETURNING *`,
-    [claim.worker, claim.now + claim.leaseMs, claim.now, ...claim.kinds],
+    [claim.worker, claim.now + claim.leaseMs, claim.now, ...kinds.params],
   )
 }
 
 async function buryExhausted(t: Tx, claim: Claim): Promise<void> {
+  const kinds = inList(claim.kinds)
   await t.run(
     `UPDATE jobs SET state = 'dead', finished_at = ?, lease_until = NULL,
        last_error = 'its worker did not return before the lease ran out'
-     WHERE state = 'running' AND lease_until < ? AND attempts >= max_attempts AND kind IN (${marks(claim.kinds)})`,
-    [claim.now, claim.now, ...claim.kinds],
+     WHERE state = 'running' AND lease_until < ? AND attempts >= max_attempts AND kind IN ${kinds.text}`,
+    [claim.now, claim.now, ...kinds.params],
   )
 }
 
@@ -270,10 +274,6 @@ async function waitingTwin(t: Tx, job: Job): Promise<string | undefined> {
 
 function parsed(row: StoredJob): Job {
   return { ...row, payload: JSON.parse(row.payload) as unknown }
-}
-
-function marks(values: readonly unknown[]): string {
-  return values.map(() => '?').join(', ')
 }
 
 function short(error: string | null): string | null {

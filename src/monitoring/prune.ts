@@ -3,7 +3,8 @@ import { HOUR_MS } from '../contract/ids.ts'
 import type { Db, Tx } from '../store/db.ts'
 import { lockMonitor } from './context/context.ts'
 import { endpointNamesSql, endpointRow } from '../serving/context/rows.ts'
-import { fetchAll, sql } from '../store/sql/sql.ts'
+import { deleteRows } from '../store/sql/rows.ts'
+import { fetchAll, inList, sql } from '../store/sql/sql.ts'
 
 /** Hours removed in one transaction, and in one run; what is left goes in the next run. */
 const AT_ONCE = 500
@@ -108,10 +109,6 @@ async function remove(
     [endpoint, ...where.params],
   )
   if (hours.length === 0) return 0
-  const marks = hours.map(() => '?').join(',')
-  await t.run(`DELETE FROM ${table} WHERE endpoint = ? AND hour IN (${marks})`, [
-    endpoint,
-    ...hours.map(({ hour }) => hour),
-  ])
+  await deleteRows(t, table, sql`endpoint = ${endpoint} AND hour IN ${inList(hours.map(({ hour }) => hour))}`)
   return hours.length
 }

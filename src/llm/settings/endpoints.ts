@@ -1,4 +1,5 @@
 /** Endpoints of MLflow's gateway: a name with the models behind it, and how a call is given to one. Nothing is called here. */
+import { insertRow } from '../../store/sql/rows.ts'
 import type { Principal } from '../../contract/access.ts'
 import type { Reader, Sql, Tx } from '../../store/db.ts'
 import { ensureExperiment, requireExperiment } from '../../tracking/experiments/experiments.ts'
@@ -12,7 +13,6 @@ import {
   DEFINITION,
   ENDPOINT,
   insertNamed,
-  insertRow,
   later,
   listOf,
   madeNow,

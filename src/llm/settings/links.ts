@@ -1,11 +1,12 @@
 /** Bindings and tags of the endpoints of MLflow's gateway. */
+import { insertRow } from '../../store/sql/rows.ts'
 import type { Principal } from '../../contract/access.ts'
 import { checkKey, checkLength, LIMITS } from '../../mlflow/limits.ts'
 import { visible } from '../../auth/visibility.ts'
 import type { Llm } from '../context/context.ts'
 import { all, fetchAll, sql } from '../../store/sql/sql.ts'
 import { invalid, missing, mlflowProblem } from '../../mlflow/wire.ts'
-import { ENDPOINT, insertRow, recordChange, requireById } from './records.ts'
+import { ENDPOINT, recordChange, requireById } from './records.ts'
 
 export interface Binding {
   readonly endpoint_id: string

@@ -5,6 +5,7 @@ import { checkLength } from '../../mlflow/limits.ts'
 import { visible } from '../../auth/visibility.ts'
 import { hexId } from '../../tracking/context/ids.ts'
 import type { Llm } from '../context/context.ts'
+import { insertRow } from '../../store/sql/rows.ts'
 import { all, fetchAll, raw, sql } from '../../store/sql/sql.ts'
 import { invalid, missing, mlflowProblem } from '../../mlflow/wire.ts'
 
@@ -61,17 +62,6 @@ export async function insertNamed(
   await t.lock(kind.table)
   await refuseTaken(t, kind, row)
   await insertRow(t, kind.table, row)
-}
-
-/** Inserts a row, its columns being its keys. */
-export async function insertRow(
-  t: Tx,
-  table: string,
-  row: Readonly<Record<string, string | number | null>>,
-): Promise<void> {
-  const columns = Object.keys(row)
-  const marks = columns.map(() => '?').join(', ')
-  await t.run(`INSERT INTO ${table} (${columns.join(', ')}) VALUES (${marks})`, Object.values(row))
 }
 
 /** Refuses an empty or too long name, and one that another of the project has. */

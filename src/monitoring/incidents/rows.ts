@@ -5,6 +5,7 @@ import { problem } from '../../contract/errors.ts'
 import { toTime } from '../../contract/fields.ts'
 import type { Cause, CheckResult, Incident, SEVERITIES } from '../../contract/monitoring.ts'
 import type { Reader, Tx } from '../../store/db.ts'
+import { insertRows } from '../../store/sql/sql.ts'
 import { idsBetween } from '../../serving/records/queries.ts'
 
 export type Severity = (typeof SEVERITIES)[number]
@@ -95,13 +96,12 @@ export function newIncident({ until, causes = [], ...given }: NewIncident): Inci
 
 /** Inserts an incident, or writes it as it is now. */
 export async function writeIncident(t: Tx, row: IncidentRow): Promise<void> {
-  const values = COLUMNS.map((name) => (name === 'detail' ? JSON.stringify(row.detail) : row[name]))
-  await t.run(
-    `INSERT INTO incidents (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(',')})
-     ON CONFLICT (id) DO UPDATE SET ${COLUMNS.slice(1)
-       .map((name) => `${name} = excluded.${name}`)
-       .join(', ')}`,
-    values,
+  const changes = COLUMNS.slice(1).map((name) => `${name} = excluded.${name}`)
+  await insertRows(
+    t,
+    `INSERT INTO incidents (${COLUMNS.join(', ')})`,
+    [COLUMNS.map((name) => (name === 'detail' ? JSON.stringify(row.detail) : row[name]))],
+    `ON CONFLICT (id) DO UPDATE SET ${changes.join(', ')}`,
   )
 }
 

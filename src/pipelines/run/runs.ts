@@ -3,6 +3,7 @@ import type { Principal } from '../../contract/access.ts'
 import { problem } from '../../contract/errors.ts'
 import type { Trigger } from '../../contract/pipelines.ts'
 import type { Reader } from '../../store/db.ts'
+import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
 import { faultPoint } from '../../store/fault.ts'
 import type { Context } from '../context/context.ts'
 import {
@@ -170,9 +171,10 @@ export async function listRuns(
     [at, at, id, ...filters.map(({ value }) => value), query.limit],
   )
   if (rows.length === 0) return []
-  const steps = await reader.all<{ run_id: string; name: string; state: string }>(
-    `SELECT run_id, name, state FROM pipeline_steps WHERE run_id IN (${rows.map(() => '?').join(', ')}) ORDER BY position`,
-    rows.map((row) => row['id'] ?? null),
+  const ids = inList(rows.map((row) => row['id'] ?? null))
+  const steps = await fetchAll<{ run_id: string; name: string; state: string }>(
+    reader,
+    sql`SELECT run_id, name, state FROM pipeline_steps WHERE run_id IN ${ids} ORDER BY position`,
   )
   const byRun = Map.groupBy(steps, (step) => step.run_id)
   return rows.map((row) => ({ run: parseRun(row), steps: byRun.get(String(row['id'])) ?? [] }))

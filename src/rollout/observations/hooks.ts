@@ -1,5 +1,6 @@
 /** Takes ingested rows and labels in as evidence, inside the transaction that ingests them: each is counted exactly once. */
 import type { Tx } from '../../store/db.ts'
+import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
 import { count } from '../../stats/sequential.ts'
 import type { RateState } from '../../stats/sequential.ts'
 import { lossOf, versusOptions } from '../evidence/evidence.ts'
@@ -207,9 +208,10 @@ async function takeLabels(t: Tx, rollout: RolloutRow, rows: readonly IngestedLab
   for (let i = 0; i < rows.length; i += 200) {
     const part = new Map(rows.slice(i, i + 200).map((row) => [row.prediction_id, row.label]))
     // a pair is used up by its label: a label that comes twice finds nothing
-    const pairs = await t.all<{ prediction_id: string; stable: number; candidate: number; slices: string }>(
-      `DELETE FROM rollout_pairs WHERE rollout_id = ? AND prediction_id IN (${[...part].map(() => '?').join(',')}) RETURNING prediction_id, stable, candidate, slices`,
-      [rollout.id, ...part.keys()],
+    const pairs = await fetchAll<{ prediction_id: string; stable: number; candidate: number; slices: string }>(
+      t,
+      sql`DELETE FROM rollout_pairs WHERE rollout_id = ${rollout.id} AND prediction_id IN ${inList([...part.keys()])}
+        RETURNING prediction_id, stable, candidate, slices`,
     )
     // RETURNING has no order of its own
     for (const pair of pairs.toSorted((a, b) => (a.prediction_id < b.prediction_id ? -1 : 1))) {

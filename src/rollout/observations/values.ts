@@ -2,6 +2,7 @@
 import { problem } from '../../contract/errors.ts'
 import type { PostedValue } from '../../contract/rollout.ts'
 import type { Tx } from '../../store/db.ts'
+import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
 import type { Observation } from '../evidence/evidence.ts'
 import { observing, planOf } from '../context/context.ts'
 import type { RolloutDeps, RolloutRow } from '../context/context.ts'
@@ -124,10 +125,10 @@ async function joined(t: Tx, row: RolloutRow, value: Value, { arm, unit }: Known
 export async function waitingValues(t: Tx, row: RolloutRow, seen: readonly Exposed[]): Promise<Observation[]> {
   if (planOf(row).metrics === undefined || row.canary_at === null) return []
   const ids = new Map(seen.map((one) => [one.id, one]))
-  const waiting = await t.all<Value>(
-    `SELECT metric, posted_for, value FROM rollout_values
-      WHERE rollout_id = ? AND unit IS NULL AND posted_for IN (${seen.map(() => '?').join(',')}) ORDER BY metric, posted_for`,
-    [row.id, ...ids.keys()],
+  const waiting = await fetchAll<Value>(
+    t,
+    sql`SELECT metric, posted_for, value FROM rollout_values
+      WHERE rollout_id = ${row.id} AND unit IS NULL AND posted_for IN ${inList([...ids.keys()])} ORDER BY metric, posted_for`,
   )
   const observations: Observation[] = []
   for (const value of waiting) {

@@ -1,7 +1,7 @@
 /** Reads of the prediction log for other rooms. Times are ms; `from` is inclusive, `until` exclusive, but where it says otherwise. */
 import type { VariantRole } from '../../gateway/table/table.ts'
 import type { Reader, Sql, SqlValue } from '../../store/db.ts'
-import { fetchAll, joined, raw, sql } from '../../store/sql/sql.ts'
+import { fetchAll, inList, joined, raw, sql } from '../../store/sql/sql.ts'
 
 /** A time of an endpoint's event times. */
 export interface EventTimes {
@@ -56,9 +56,9 @@ export function answersById(
   { endpoint, version }: { readonly endpoint: string; readonly version: string },
   ids: readonly string[],
 ): Promise<{ id: string; score: number | null; inputs: string }[]> {
-  return reader.all(
-    `SELECT id, score, inputs FROM predictions WHERE endpoint = ? AND version = ? AND id IN (${ids.map(() => '?').join(',')})`,
-    [endpoint, version, ...ids],
+  return fetchAll(
+    reader,
+    sql`SELECT id, score, inputs FROM predictions WHERE endpoint = ${endpoint} AND version = ${version} AND id IN ${inList(ids)}`,
   )
 }
 

@@ -2,6 +2,8 @@
 import type { Blobs, Digest } from './blobs.ts'
 import type { Db, Tx } from '../db.ts'
 import { faultPoint } from '../fault.ts'
+import { deleteRows } from '../sql/rows.ts'
+import { inList, insertRows, sql } from '../sql/sql.ts'
 
 export interface CollectDeps {
   readonly db: Db
@@ -109,22 +111,15 @@ function condemn(db: Db, unreachable: readonly Digest[], now: number): Promise<M
       [...since.keys()].filter((digest) => !wanted.has(digest)),
     )
     const fresh = unreachable.filter((digest) => !since.has(digest))
-    for (const chunk of chunks(fresh)) {
-      const marks = chunk.map(() => '(?, ?)').join(', ')
-      await t.run(
-        `INSERT INTO condemned_blobs (digest, since) VALUES ${marks}`,
-        chunk.flatMap((digest) => [digest, now]),
-      )
-    }
+    const rows = fresh.map((digest) => [digest, now])
+    await insertRows(t, 'INSERT INTO condemned_blobs (digest, since)', rows)
     for (const digest of fresh) since.set(digest, now)
     return since
   })
 }
 
 async function pardon(t: Tx, digests: readonly Digest[]): Promise<void> {
-  for (const chunk of chunks(digests)) {
-    await t.run(`DELETE FROM condemned_blobs WHERE digest IN (${chunk.map(() => '?').join(', ')})`, chunk)
-  }
+  for (const chunk of chunks(digests)) await deleteRows(t, 'condemned_blobs', sql`digest IN ${inList(chunk)}`)
 }
 
 function chunks<T>(items: readonly T[]): T[][] {

@@ -6,6 +6,7 @@ import { joinExperiment, seesExperiment } from '../../tracking/experiments/join.
 import { hexId } from '../../tracking/context/ids.ts'
 import type { Tracking } from '../../tracking/context/context.ts'
 import { requireRun } from '../../tracking/runs/runs.ts'
+import { insertRow } from '../../store/sql/rows.ts'
 import { fetchAll, sql } from '../../store/sql/sql.ts'
 import { invalid, missing, mlflowProblem } from '../../mlflow/wire.ts'
 import { checkEntries, checkIssue, checkMetadata, checkWho, listColumn, wireIssue } from './fields.ts'
@@ -60,12 +61,7 @@ export async function createIssue(room: Tracking, who: Principal, given: NewIssu
       last_updated_by: by,
       metadata: given.metadata === undefined ? null : JSON.stringify(given.metadata),
     }
-    const columns = Object.keys(row)
-    const marks = columns.map(() => '?').join(', ')
-    const made = await t.run(
-      `INSERT INTO trace_issues (${columns.join(', ')}) VALUES (${marks}) ON CONFLICT (issue_id) DO NOTHING`,
-      Object.values(row),
-    )
+    const made = await insertRow(t, 'trace_issues', { ...row }, 'ON CONFLICT (issue_id) DO NOTHING')
     if (made === 0) {
       throw mlflowProblem(
         'RESOURCE_ALREADY_EXISTS',
