@@ -1,9 +1,10 @@
 /** Aliases on SQLite: their history against a log kept in plain JavaScript, returns, removals, and what webhooks are told. */
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 import { prng } from '../../stats/prng.ts'
 import { person, root, wanted } from '../bench.cases.ts'
 import type { Bench } from '../bench.cases.ts'
+import type { Registry } from '../context/context.ts'
 import { openRegistry } from '../opened.fixture.ts'
 import type { Opened } from '../opened.fixture.ts'
 import { registerVersion } from '../versions/register.ts'
@@ -231,4 +232,58 @@ test('webhooks are told of a move with its version and of a removal without', as
       { action: 'deleted', data: { name: 'told', alias: 'production' } },
     ],
   )
+})
+
+describe('what cannot be written as a whole is not written at all', () => {
+  const of = { model: 'whole', alias: 'production' }
+  const state = async () => [
+    await bench.room.db.all("SELECT alias, version FROM model_aliases WHERE model = 'whole' ORDER BY alias"),
+    (await aliasHistory(bench.room, 'whole')).length,
+    (await auditOf('whole@production')).length,
+  ]
+  const works: Readonly<Record<string, (room: Registry) => Promise<unknown>>> = {
+    move: (room) => moveAlias(room, root, { ...of, version: '1' }),
+    return: (room) =>
+      room.db.tx((t) => returnAlias(t, room, root, { ...of, from: '2', to: '1', reason: 'rolled back' })),
+    removal: (room) => removeAlias(room, root, of),
+  }
+  before(async () => {
+    await make('whole', 2)
+    for (const version of ['1', '2']) await moveAlias(bench.room, root, { ...of, version })
+  })
+  for (const [name, work] of Object.entries(works)) {
+    test(`a ${name} without its audit row`, async () => {
+      const was = await state()
+      const audit = { record: () => Promise.reject(new Error('the trail is full')) }
+      await assert.rejects(work({ ...bench.room, audit }), /the trail is full/)
+      assert.deepEqual(await state(), was)
+    })
+    test(`a ${name} without the message to its webhook`, async () => {
+      const was = await state()
+      const ids = (kind: string): string => {
+        if (kind === 'dlv') throw new Error('no message')
+        return bench.room.ids(kind)
+      }
+      await assert.rejects(work({ ...bench.room, ids }), /no message/)
+      assert.deepEqual(await state(), was)
+    })
+    for (const table of ['model_aliases', 'alias_moves']) {
+      test(`a ${name} without its row in ${table}`, async () => {
+        const was = await state()
+        const { db } = bench.room
+        const kinds = ['INSERT', 'UPDATE', 'DELETE']
+        await db.tx(async (t) => {
+          for (const kind of kinds)
+            await t.run(
+              `CREATE TRIGGER full_${kind} BEFORE ${kind} ON ${table} BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`,
+            )
+        })
+        await assert.rejects(work(bench.room), /the disk is full/)
+        await db.tx(async (t) => {
+          for (const kind of kinds) await t.run(`DROP TRIGGER full_${kind}`)
+        })
+        assert.deepEqual(await state(), was)
+      })
+    }
+  }
 })
