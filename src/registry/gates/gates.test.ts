@@ -238,7 +238,7 @@ describe('predictions file', () => {
     const read = readEvaluation('id,y,score,incumbent,carrier\r\n1,0,0.25,0.5,"A,""A"\r\n2,1,0.75,0.5,B6\r\n')
     assert.deepEqual([...read.y], [0, 1])
     assert.deepEqual([...(read.incumbent ?? [])], [0.5, 0.5])
-    assert.deepEqual(read.slices['carrier'], ['A,"A', 'B6'])
+    assert.deepEqual(read.slices, { carrier: ['A,"A', 'B6'] }, 'ids and numbers are no slices')
     assert.equal(readEvaluation('y,score,incumbent\n0,0.1,\n').incumbent, null)
   })
   for (const [csv, reason] of [

@@ -1,0 +1,103 @@
+/** Verdicts on SQLite: what waits and what has failed, judgements that are out of date, and facts that cannot be written. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { Gate } from '../../contract/registry.ts'
+import type { Db } from '../../store/db.ts'
+import { person, root, wanted } from '../bench.cases.ts'
+import type { Bench } from '../bench.cases.ts'
+import { requireVersion } from '../context/context.ts'
+import type { Registry } from '../context/context.ts'
+import { openRegistry } from '../opened.fixture.ts'
+import type { Opened } from '../opened.fixture.ts'
+import { registerVersion } from '../versions/register.ts'
+import { approve, withdraw } from './approvals.ts'
+import { readPolicy, writePolicy } from './policy.ts'
+import { judgeVersion, readVerdict, rejudge } from './verdicts.ts'
+
+const APPROVED: Gate = { approvals: 1, role: 'maintainer' }
+const GOOD: Gate = { metric: 'auc', at_least: 0.5 }
+const BAD: Gate = { metric: 'auc', at_least: 0.9 }
+
+let opened: Opened
+let bench: Bench
+before(async () => {
+  opened = await openRegistry()
+  bench = opened.bench
+})
+after(() => opened.close())
+
+async function make(model: string, gates: readonly Gate[]): Promise<void> {
+  await registerVersion(bench.room, root, await wanted(bench, { model, auc: 0.8, gates }))
+}
+
+const row = (model: string) => requireVersion(bench.room.db, model, 1)
+
+test('a version waits where all that does not hold may still come; one gate that failed ends that', async () => {
+  const CASES: readonly (readonly [readonly Gate[], passed: boolean, waiting: boolean])[] = [
+    [[], true, false],
+    [[GOOD], true, false],
+    [[BAD], false, false],
+    [[APPROVED], false, true],
+    [[GOOD, APPROVED, { reproducibility: 'B' }], false, true],
+    [[BAD, APPROVED], false, false],
+    [[APPROVED, { metric: 'f1', at_least: 0 }], false, false],
+  ]
+  for (const [i, [gates, passed, waiting]] of CASES.entries()) {
+    await make(`waits-${i}`, gates)
+    const judged = await judgeVersion(bench.room, await row(`waits-${i}`))
+    assert.deepEqual([judged.passed, judged.waiting], [passed, waiting], JSON.stringify(gates))
+    assert.equal(judged.results.length, gates.length)
+  }
+})
+
+test('a judgement is current until a gate, a fact or what production is changes', async () => {
+  await make('current', [GOOD])
+  const judged = await judgeVersion(bench.room, await row('current'))
+  const current = () => bench.room.db.tx((t) => judged.isCurrent(t))
+  assert.equal(await current(), true)
+  bench.wait(1000)
+  assert.equal(await current(), true, 'time alone changes nothing')
+  await approve(bench.room, { ...person('maintainer', null), name: 'ann' }, { model: 'current', version: '1' }, '')
+  assert.equal(await current(), false)
+})
+
+test('what changes while a version is judged again is judged too', async () => {
+  await make('meanwhile', [GOOD])
+  const { db } = bench.room
+  let transactions = 0
+  const tx: Db['tx'] = async (work) => {
+    const policy = { gates: [BAD], require_signature: false, keys: [] }
+    if (++transactions === 1) await writePolicy(bench.room, root, 'meanwhile', policy)
+    return db.tx(work)
+  }
+  const slow = Object.create(db, {
+    tx: { value: tx },
+    get: { value: db.get.bind(db) },
+    all: { value: db.all.bind(db) },
+  }) as Db
+  assert.equal(await rejudge({ ...bench.room, db: slow }, { model: 'meanwhile', version: 1 }), false)
+  assert.equal(transactions, 2)
+  const { verdict_id } = await row('meanwhile')
+  const verdict = await readVerdict(db, verdict_id ?? '')
+  assert.deepEqual([verdict.passed, verdict.gates.length], [false, 2])
+})
+
+test('a policy, an approval or a withdrawal that the audit trail cannot take is not kept', async () => {
+  await make('trail', [APPROVED])
+  const of = { model: 'trail', version: '1' }
+  const ann = { ...person('maintainer', null), name: 'ann' }
+  const full: Registry = { ...bench.room, audit: { record: () => Promise.reject(new Error('the trail is full')) } }
+  const approvals = () => bench.room.db.all("SELECT name FROM model_approvals WHERE model = 'trail'")
+  await assert.rejects(approve(full, ann, of, ''), /the trail is full/)
+  assert.deepEqual(await approvals(), [])
+  await approve(bench.room, ann, of, '')
+  await assert.rejects(withdraw(full, ann, of), /the trail is full/)
+  assert.deepEqual(await approvals(), [{ name: 'ann' }])
+  const policy = { gates: [BAD], require_signature: false, keys: [] }
+  await assert.rejects(writePolicy(full, root, 'trail', policy), /the trail is full/)
+  assert.deepEqual((await readPolicy(bench.room.db, 'trail')).gates, [])
+})
+
+test('a verdict that is not there is not found', async () => {
+  await assert.rejects(readVerdict(bench.room.db, 'ver_none'), { code: 'not_found', message: /verdict "ver_none"/ })
+})
