@@ -270,16 +270,24 @@ export class Reconciler {
     return moved
   }
 
-  /** Runs a start beside the loop, once at a time, and looks at the run when it is over. */
+  /**
+   * Runs a start beside the loop, once at a time, and looks at the run when it is over. One that threw is tried again at the next look and
+   * not at once: what is broken, a folder or a disk, is asked a few times a second and not as fast as it can refuse.
+   */
   #begin(key: string, runId: string, work: () => Promise<void>): void {
     if (this.#starting.has(key)) return
-    const started = work()
-      .catch((error: unknown) => this.#context.deps.onError(error))
-      .finally(() => {
-        this.#starting.delete(key)
-        this.wake(runId)
-      })
-    this.#starting.set(key, started)
+    this.#starting.set(key, this.#start(key, runId, work))
+  }
+
+  async #start(key: string, runId: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      return this.#context.deps.onError(error)
+    } finally {
+      this.#starting.delete(key)
+    }
+    this.wake(runId)
   }
 
   /** Ends and deletes what the driver still holds of attempts that have ended here. */
