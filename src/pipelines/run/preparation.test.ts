@@ -39,8 +39,15 @@ test('a broken preparation is tried a few times a second, and the run succeeds w
     await delay(1000)
     assert.ok(asked - before <= 20, `${asked - before} tries in a second`)
     assert.ok(bench.errors.length > 0, 'whoever runs the server is told')
+    assert.match(
+      (await bench.view(id)).message ?? '',
+      /a fault of the server.*tried again/,
+      'and whoever waits for the run',
+    )
     broken = false
-    assert.equal((await bench.end(id)).outcome, 'succeeded')
+    const ended = await bench.end(id)
+    assert.equal(ended.outcome, 'succeeded')
+    assert.doesNotMatch(ended.message ?? '', /fault/)
   } finally {
     await bench.close()
   }

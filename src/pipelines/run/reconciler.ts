@@ -28,6 +28,8 @@ export class Reconciler {
   readonly #again = new Set<string>()
   /** Attempts and preparations that this process is starting right now. */
   readonly #starting = new Map<string, Promise<void>>()
+  /** Starts that threw when they were tried last. */
+  readonly #failing = new Set<string>()
   readonly #holding = new Set<string>()
   readonly #leases: Leases
   readonly #stopping = new AbortController()
@@ -133,6 +135,7 @@ export class Reconciler {
     const tree = await readState(this.#context.deps.db, runId)
     if (tree === undefined || FINAL_RUNS.includes(tree.run.state)) {
       this.#open.delete(runId)
+      if (this.#failing.delete(runId)) this.#context.say(runId, undefined)
       return false
     }
     const moved = await this.#next(tree)
@@ -283,10 +286,13 @@ export class Reconciler {
     try {
       await work()
     } catch (error) {
+      this.#failing.add(key)
+      this.#context.say(runId, TRIES_AGAIN)
       return this.#context.deps.onError(error)
     } finally {
       this.#starting.delete(key)
     }
+    if (this.#failing.delete(key)) this.#context.say(runId, undefined)
     this.wake(runId)
   }
 
@@ -305,5 +311,8 @@ export class Reconciler {
     }
   }
 }
+
+/** Said of a run as long as its start fails for a reason of the server, which its log has. */
+const TRIES_AGAIN = 'cannot be started by a fault of the server, whose log has the reason; it is tried again'
 
 const CANCELLED = { class: 'cancelled', message: 'was cancelled', traceback: null } as const
