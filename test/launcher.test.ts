@@ -8,28 +8,10 @@ import { join, resolve } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { findProgram } from './tools.ts'
+import { findProgram, LAUNCHER_PROGRAMS } from './tools.ts'
 
 const launcher = resolve(import.meta.dirname, '../slipway')
 const ci = resolve(import.meta.dirname, '../.ci/run')
-
-/** The programs that the launcher may use beside Node and npm. */
-const POSIX = [
-  'sh',
-  'readlink',
-  'dirname',
-  'cmp',
-  'find',
-  'ln',
-  'ps',
-  'rm',
-  'mv',
-  'cp',
-  'mkdir',
-  'rmdir',
-  'sleep',
-  'cat',
-]
 
 /** Writes its arguments down, waits as long as NPM_SECONDS says, then gives the checkout a node and a vite. */
 const NPM = `#!/bin/sh
@@ -71,7 +53,8 @@ function checkout(t: TestContext): Checkout {
   writeFileSync(join(home, 'vite.script'), VITE)
   writeFileSync(join(home, 'src/cli/main.ts'), MAIN)
   writeFileSync(join(home, 'test/check.ts'), `console.log('the check', process.argv.slice(2).join(' '))\n`)
-  for (const name of POSIX) symlinkSync(findProgram(name) ?? assert.fail(`${name} is missing`), join(bin, name))
+  for (const name of LAUNCHER_PROGRAMS)
+    symlinkSync(findProgram(name) ?? assert.fail(`${name} is missing`), join(bin, name))
   symlinkSync(process.execPath, join(bin, 'node'))
   script(bin, 'npm', NPM)
   script(bin, 'python3', '#!/bin/sh\n')

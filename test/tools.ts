@@ -8,6 +8,24 @@ const PYTHON_MINIMUM = [3, 10] as const
 
 const CHROMIUM_NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome', 'chrome']
 
+/** The programs that the launcher may use beside Node and npm. */
+export const LAUNCHER_PROGRAMS: readonly string[] = [
+  'sh',
+  'readlink',
+  'dirname',
+  'cmp',
+  'find',
+  'ln',
+  'ps',
+  'rm',
+  'mv',
+  'cp',
+  'mkdir',
+  'rmdir',
+  'sleep',
+  'cat',
+]
+
 /** Absolute path of an executable on PATH, or undefined. */
 export function findProgram(name: string, path: string = process.env['PATH'] ?? ''): string | undefined {
   return path

@@ -15,28 +15,12 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { findProgram, findPython } from '../tools.ts'
+import { findProgram, findPython, LAUNCHER_PROGRAMS } from '../tools.ts'
 
 const checkout = resolve(import.meta.dirname, '../..')
 
 /** What the launcher and these tests use of a system; neither Go nor apt-get, Chromium or promtool. */
-const SYSTEM = [
-  'sh',
-  'readlink',
-  'dirname',
-  'cmp',
-  'find',
-  'ln',
-  'ps',
-  'rm',
-  'mv',
-  'cp',
-  'mkdir',
-  'rmdir',
-  'sleep',
-  'cat',
-  'env',
-]
+const SYSTEM = [...LAUNCHER_PROGRAMS, 'env']
 
 /** Test files, by name, and why they are skipped; the first as a whole. The last needs nothing. */
 const CHOSEN = [
