@@ -1,24 +1,21 @@
 /** Aliases on SQLite: their history against a log kept in plain JavaScript, returns, removals, and what webhooks are told. */
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { before, describe, test } from 'node:test'
+import { openedOnce } from '../../../test/opened.ts'
 import { prng } from '../../stats/prng.ts'
 import { person, root, wanted } from '../bench.cases.ts'
 import type { Bench } from '../bench.cases.ts'
 import type { Registry } from '../context/context.ts'
 import { openRegistry } from '../opened.fixture.ts'
-import type { Opened } from '../opened.fixture.ts'
 import { registerVersion } from '../versions/register.ts'
 import { deleteVersion } from '../versions/versions.ts'
 import { aliasHistory, aliasVersion, modelsAt, moveAlias, removeAlias, returnAlias } from './aliases.ts'
 import type { Move, NamedAt, Return } from './aliases.ts'
 
-let opened: Opened
 let bench: Bench
-before(async () => {
-  opened = await openRegistry()
+openedOnce(openRegistry, (opened) => {
   bench = opened.bench
 })
-after(() => opened.close())
 
 async function make(model: string, versions: number, project = 'default'): Promise<void> {
   for (let i = 0; i < versions; i++) {

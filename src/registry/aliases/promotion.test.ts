@@ -1,6 +1,7 @@
 /** Promotion on SQLite: which aliases are guarded, whom a failed gate stops, and what happens while a version is judged. */
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
+import { openedOnce } from '../../../test/opened.ts'
 import type { Problem } from '../../contract/errors.ts'
 import type { Gate } from '../../contract/registry.ts'
 import type { Db } from '../../store/db.ts'
@@ -9,7 +10,6 @@ import type { Bench } from '../bench.cases.ts'
 import type { Registry } from '../context/context.ts'
 import { writePolicy } from '../gates/policy.ts'
 import { openRegistry } from '../opened.fixture.ts'
-import type { Opened } from '../opened.fixture.ts'
 import { registerVersion } from '../versions/register.ts'
 import { deleteVersion } from '../versions/versions.ts'
 import { aliasVersion, moveAlias } from './aliases.ts'
@@ -18,13 +18,10 @@ import { isGuarded, promote, requirePromote } from './promotion.ts'
 const FREE = ['candidate', 'challenger', 'archived', 'shadow', 'staging', 'none']
 const GATES: Gate[] = [{ metric: 'auc', at_least: 0.7 }, { metric: 'auc', at_most: 0.75 }, { data: 'digest known' }]
 
-let opened: Opened
 let bench: Bench
-before(async () => {
-  opened = await openRegistry()
+openedOnce(openRegistry, (opened) => {
   bench = opened.bench
 })
-after(() => opened.close())
 
 async function make(model: string, gates: readonly Gate[], ...areas: number[]): Promise<void> {
   for (const auc of areas) await registerVersion(bench.room, root, await wanted(bench, { model, auc, gates }))

@@ -1,24 +1,21 @@
 /** Approvals on SQLite: one for each person and token, counted once a person, and each change judges the version anew. */
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
+import { openedOnce } from '../../../test/opened.ts'
 import type { Principal } from '../../contract/access.ts'
 import { person, root, wanted } from '../bench.cases.ts'
 import type { Bench } from '../bench.cases.ts'
 import { requireVersion } from '../context/context.ts'
 import { openRegistry } from '../opened.fixture.ts'
-import type { Opened } from '../opened.fixture.ts'
 import { registerVersion } from '../versions/register.ts'
 import { approvalFacts } from './approval-facts.ts'
 import { approvalsOf, approve, withdraw } from './approvals.ts'
 import { readVerdict, rejudge } from './verdicts.ts'
 
-let opened: Opened
 let bench: Bench
-before(async () => {
-  opened = await openRegistry()
+openedOnce(openRegistry, (opened) => {
   bench = opened.bench
 })
-after(() => opened.close())
 
 const token = (name: string, id: string, role: 'maintainer' | 'admin' = 'maintainer'): Principal => ({
   ...person(role, null),

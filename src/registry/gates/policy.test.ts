@@ -1,23 +1,20 @@
 /** Policies on SQLite: what a model is held to, which keys are believed, and what a renamed model carries along. */
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
+import { openedOnce } from '../../../test/opened.ts'
 import type { Gate } from '../../contract/registry.ts'
 import { person, root, wanted } from '../bench.cases.ts'
 import type { Bench } from '../bench.cases.ts'
 import { requireModel } from '../context/context.ts'
 import { openRegistry } from '../opened.fixture.ts'
-import type { Opened } from '../opened.fixture.ts'
 import { registerVersion } from '../versions/register.ts'
 import { carryPolicy, heldTo, readPolicy, signersOf, writePolicy } from './policy.ts'
 
-let opened: Opened
 let bench: Bench
-before(async () => {
-  opened = await openRegistry()
+openedOnce(openRegistry, (opened) => {
   bench = opened.bench
 })
-after(() => opened.close())
 
 const limit = (at_least: number): Gate => ({ metric: 'auc', at_least })
 const SCAN: Gate = { scan: 'clean' }

@@ -1,6 +1,7 @@
 /** Verdicts on SQLite: what waits and what has failed, judgements that are out of date, and facts that cannot be written. */
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
+import { openedOnce } from '../../../test/opened.ts'
 import type { Gate } from '../../contract/registry.ts'
 import type { Db } from '../../store/db.ts'
 import { person, root, wanted } from '../bench.cases.ts'
@@ -8,7 +9,6 @@ import type { Bench } from '../bench.cases.ts'
 import { requireVersion } from '../context/context.ts'
 import type { Registry } from '../context/context.ts'
 import { openRegistry } from '../opened.fixture.ts'
-import type { Opened } from '../opened.fixture.ts'
 import { registerVersion } from '../versions/register.ts'
 import { approve, withdraw } from './approvals.ts'
 import { readPolicy, writePolicy } from './policy.ts'
@@ -18,13 +18,10 @@ const APPROVED: Gate = { approvals: 1, role: 'maintainer' }
 const GOOD: Gate = { metric: 'auc', at_least: 0.5 }
 const BAD: Gate = { metric: 'auc', at_least: 0.9 }
 
-let opened: Opened
 let bench: Bench
-before(async () => {
-  opened = await openRegistry()
+openedOnce(openRegistry, (opened) => {
   bench = opened.bench
 })
-after(() => opened.close())
 
 async function make(model: string, gates: readonly Gate[]): Promise<void> {
   await registerVersion(bench.room, root, await wanted(bench, { model, auc: 0.8, gates }))

@@ -1,0 +1,15 @@
+/** What the tests of a suite share: it is opened before the first of them and closed after the last. */
+import { after, before } from 'node:test'
+
+/** Opens one for the suite, or the file, in which this is called; `ready` gets it before the first test. */
+export function openedOnce<T extends { close(): Promise<void> }>(
+  open: () => Promise<T>,
+  ready: (opened: T) => void | Promise<void>,
+): void {
+  let opened: T | undefined
+  before(async () => {
+    opened = await open()
+    await ready(opened)
+  })
+  after(() => opened?.close())
+}
