@@ -1,14 +1,14 @@
 /** What jobs, schedules and leases must do on each database when the wall clock is set forward or back. */
 import assert from 'node:assert/strict'
-import { after, before, beforeEach, describe, it } from 'node:test'
+import { beforeEach, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Db } from '../store/db.ts'
-import { migrate } from '../store/migrate.ts'
 import { watchClock } from './clock-jumps.ts'
-import type { Opened } from './jobs.cases.ts'
 import { Leases } from './leases.ts'
 import { claim, enqueue, getJob, listJobs } from './queue.ts'
 import { fireDue, listSchedules, rewind, Scheduler, setSchedule } from './schedule.ts'
+import { tablesOf } from './tables.fixture.ts'
+import type { Opened } from './tables.fixture.ts'
 import { LeaseLost, Worker } from './worker.ts'
 import type { Handler, WorkerOptions } from './worker.ts'
 
@@ -21,24 +21,17 @@ async function until(done: () => boolean | Promise<boolean>): Promise<void> {
 
 export function clockCases(name: string, open: () => Promise<Opened>): void {
   describe(`${name}: a clock that is set`, () => {
-    let opened: Opened
     let db: Db
     /** How far the wall clock is off, ms. */
     let off = 0
     const now = (): number => Date.now() + off
     const deps = { now, newId: () => `c${++ids}` }
     let ids = 0
-    before(async () => {
-      opened = await open()
+    tablesOf(open, ['jobs', 'schedules', 'leases'], (opened) => {
       db = opened.db
-      await migrate(db)
     })
-    after(() => opened.close())
-    beforeEach(async () => {
+    beforeEach(() => {
       off = 0
-      await db.tx(async (t) => {
-        for (const table of ['jobs', 'schedules', 'leases']) await t.run(`DELETE FROM ${table}`)
-      })
     })
 
     const ask = (max_attempts = 5): Promise<string> =>

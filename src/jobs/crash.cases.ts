@@ -2,17 +2,16 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { after, before, beforeEach, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import type { Db } from '../store/db.ts'
-import { migrate } from '../store/migrate.ts'
 import { enqueue } from './queue.ts'
 import { listSchedules, setSchedule } from './schedule.ts'
+import { tablesOf } from './tables.fixture.ts'
+import type { Opened } from './tables.fixture.ts'
 
-export interface OpenedTwice {
-  readonly db: Db
+export interface OpenedTwice extends Opened {
   /** How a second process opens the same database: a path or a URL. */
   readonly where: string
-  close(): Promise<void>
 }
 
 /** Point and passing; those that begin with `store.` exist on SQLite alone. */
@@ -47,17 +46,10 @@ export function crashCases(name: string, open: () => Promise<OpenedTwice>): void
   describe(`${name}: jobs of a process that is killed`, () => {
     let opened: OpenedTwice
     let db: Db
-    before(async () => {
-      opened = await open()
+    tablesOf(open, ['jobs', 'schedules', 'effects'], async (made) => {
+      opened = made
       db = opened.db
-      await migrate(db)
       await db.tx((t) => t.run('CREATE TABLE effects (id TEXT PRIMARY KEY, job TEXT NOT NULL)'))
-    })
-    after(() => opened.close())
-    beforeEach(async () => {
-      await db.tx(async (t) => {
-        for (const table of ['jobs', 'schedules', 'effects']) await t.run(`DELETE FROM ${table}`)
-      })
     })
 
     const effects = async (): Promise<string[]> =>

@@ -1,19 +1,15 @@
 /** What queue, worker, schedules and leases must do on each database. */
 import assert from 'node:assert/strict'
-import { after, before, beforeEach, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import type { Db } from '../store/db.ts'
-import { migrate } from '../store/migrate.ts'
 import { endedHolder } from './holder.fixture.ts'
 import { holderName } from './holder.ts'
 import { Leases } from './leases.ts'
 import { bury, claim, complete, enqueue, getJob, listJobs, prune, revive, type Job } from './queue.ts'
 import { disableSchedule, fireDue, listSchedules, removeSchedule, Scheduler, setSchedule } from './schedule.ts'
+import { tablesOf } from './tables.fixture.ts'
+import type { Opened } from './tables.fixture.ts'
 import { GiveUp, LeaseLost, Worker, type Handler, type WorkerOptions } from './worker.ts'
-
-export interface Opened {
-  readonly db: Db
-  close(): Promise<void>
-}
 
 /** Waits until `done` is true, 10 s at most. */
 async function until(done: () => boolean | Promise<boolean>): Promise<void> {
@@ -26,19 +22,10 @@ async function until(done: () => boolean | Promise<boolean>): Promise<void> {
 
 export function jobCases(name: string, open: () => Promise<Opened>): void {
   describe(`${name}: jobs`, () => {
-    let opened: Opened
     let db: Db
-    before(async () => {
-      opened = await open()
+    tablesOf(open, ['jobs', 'schedules', 'leases', 'effects'], async (opened) => {
       db = opened.db
-      await migrate(db)
       await db.tx((t) => t.run('CREATE TABLE effects (id TEXT PRIMARY KEY, job TEXT NOT NULL)'))
-    })
-    after(() => opened.close())
-    beforeEach(async () => {
-      await db.tx(async (t) => {
-        for (const table of ['jobs', 'schedules', 'leases', 'effects']) await t.run(`DELETE FROM ${table}`)
-      })
     })
 
     const take = (worker: string, now: number, limit = 1, kinds = ['k']): Promise<Job[]> =>

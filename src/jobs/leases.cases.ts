@@ -1,13 +1,13 @@
 /** What leases must do on each database, with clocks that the test moves. */
 import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
-import { after, before, beforeEach, describe, it } from 'node:test'
+import { beforeEach, describe, it } from 'node:test'
 import { setImmediate, setTimeout as delay } from 'node:timers/promises'
 import type { Db } from '../store/db.ts'
-import { migrate } from '../store/migrate.ts'
-import type { Opened } from './jobs.cases.ts'
 import { Leases } from './leases.ts'
 import type { Lease } from './leases.ts'
+import { tablesOf } from './tables.fixture.ts'
+import type { Opened } from './tables.fixture.ts'
 import { LeaseLost } from './worker.ts'
 import { wrapDb } from './wrapped-db.fixture.ts'
 
@@ -15,20 +15,15 @@ const TTL = 60_000
 
 export function leaseCases(name: string, open: () => Promise<Opened>): void {
   describe(`${name}: leases by the clock`, () => {
-    let opened: Opened
     let db: Db
     let wall = 0
     let steady = 0
-    before(async () => {
-      opened = await open()
+    tablesOf(open, ['leases'], (opened) => {
       db = opened.db
-      await migrate(db)
     })
-    after(() => opened.close())
-    beforeEach(async () => {
+    beforeEach(() => {
       wall = 1_000_000
       steady = 0
-      await db.tx((t) => t.run('DELETE FROM leases'))
     })
 
     const leases = (holder: string, on = db): Leases =>

@@ -1,9 +1,7 @@
 /** What rows of jobs must do on each database, at times that the test sets: who gets which job, until when, and what is left of it. */
 import assert from 'node:assert/strict'
-import { after, before, beforeEach, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import type { Db } from '../store/db.ts'
-import { migrate } from '../store/migrate.ts'
-import type { Opened } from './jobs.cases.ts'
 import {
   bury,
   claim,
@@ -23,19 +21,16 @@ import {
   revive,
 } from './queue.ts'
 import type { Job, NewJob } from './queue.ts'
+import { tablesOf } from './tables.fixture.ts'
+import type { Opened } from './tables.fixture.ts'
 
 export function queueCases(name: string, open: () => Promise<Opened>): void {
   describe(`${name}: rows of jobs`, () => {
-    let opened: Opened
     let db: Db
     let ids = 0
-    before(async () => {
-      opened = await open()
+    tablesOf(open, ['jobs'], (opened) => {
       db = opened.db
-      await migrate(db)
     })
-    after(() => opened.close())
-    beforeEach(() => db.tx((t) => t.run('DELETE FROM jobs')))
 
     const ask = (job: Partial<NewJob> = {}, now = 0): Promise<string> => {
       const deps = { now: () => now, newId: () => `j${String(++ids).padStart(5, '0')}` }

@@ -1,10 +1,8 @@
 /** What schedules must do on each database, at times that the test sets. */
 import assert from 'node:assert/strict'
-import { after, before, beforeEach, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Db } from '../store/db.ts'
-import { migrate } from '../store/migrate.ts'
-import type { Opened } from './jobs.cases.ts'
 import { bury, claim, complete, listJobs } from './queue.ts'
 import type { Job } from './queue.ts'
 import {
@@ -18,6 +16,8 @@ import {
   setSchedule,
 } from './schedule.ts'
 import type { NewSchedule, Schedule } from './schedule.ts'
+import { tablesOf } from './tables.fixture.ts'
+import type { Opened } from './tables.fixture.ts'
 import { wrapDb } from './wrapped-db.fixture.ts'
 
 const T0 = Date.parse('2026-06-01T00:00:00Z')
@@ -26,20 +26,11 @@ const HOUR = 60 * MINUTE
 
 export function scheduleCases(name: string, open: () => Promise<Opened>): void {
   describe(`${name}: schedules by the clock`, () => {
-    let opened: Opened
     let db: Db
     let ids = 0
-    before(async () => {
-      opened = await open()
+    tablesOf(open, ['jobs', 'schedules'], (opened) => {
       db = opened.db
-      await migrate(db)
     })
-    after(() => opened.close())
-    beforeEach(() =>
-      db.tx(async (t) => {
-        for (const table of ['jobs', 'schedules']) await t.run(`DELETE FROM ${table}`)
-      }),
-    )
 
     const hourly: NewSchedule = { name: 's', kind: 'k', payload: { x: 1 }, cron: '0 * * * *', timezone: 'UTC' }
     const set = (schedule: Partial<NewSchedule> = {}, now = T0): Promise<void> =>

@@ -1,13 +1,13 @@
 /** What a worker writes into the rows of its jobs on each database, at times that the test sets. */
 import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
-import { after, before, beforeEach, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import type { Db } from '../store/db.ts'
-import { migrate } from '../store/migrate.ts'
-import type { Opened } from './jobs.cases.ts'
 import { enqueue, getJob, listJobs } from './queue.ts'
 import type { Job, NewJob } from './queue.ts'
+import { tablesOf } from './tables.fixture.ts'
+import type { Opened } from './tables.fixture.ts'
 import { GiveUp, LeaseLost, Worker } from './worker.ts'
 import type { Handler, WorkerOptions } from './worker.ts'
 import { wrapDb } from './wrapped-db.fixture.ts'
@@ -16,16 +16,11 @@ const NOW = 1_000_000
 
 export function workerCases(name: string, open: () => Promise<Opened>): void {
   describe(`${name}: workers by the clock`, () => {
-    let opened: Opened
     let db: Db
     let ids = 0
-    before(async () => {
-      opened = await open()
+    tablesOf(open, ['jobs'], (opened) => {
       db = opened.db
-      await migrate(db)
     })
-    after(() => opened.close())
-    beforeEach(() => db.tx((t) => t.run('DELETE FROM jobs')))
 
     const ask = (job: Partial<NewJob> = {}): Promise<string> =>
       db.tx((t) => enqueue(t, { kind: 'k', payload: 0, ...job }, { now: () => NOW, newId: () => `j${++ids}` }))
