@@ -6,6 +6,7 @@ import type { Db } from '../store/db.ts'
 import { migrate } from '../store/migrate.ts'
 import type { Cost, EntryRow, Subject } from './ledger-rows.ts'
 import type { Use } from './ledger.ts'
+import type { ServingSample } from './meters.ts'
 
 export const HOUR = 3_600_000
 export const DAY = 24 * HOUR
@@ -75,6 +76,23 @@ export function subjectOf(id: string, more: Partial<Subject> = {}): Subject {
     model: null,
     version: '1',
     outcome: null,
+    ...more,
+  }
+}
+
+/** A look at a process of the gateway that has done nothing yet. */
+export function sampleOf(more: Partial<ServingSample> = {}): ServingSample {
+  return {
+    project: 'flights',
+    endpoint: 'delay',
+    version: '1',
+    pid: 1,
+    predictions: 0,
+    requests: 0,
+    gateway_cpu_seconds: 0,
+    scorer_cpu_seconds: 0,
+    gateway_bytes: 0,
+    scorer_bytes: 0,
     ...more,
   }
 }

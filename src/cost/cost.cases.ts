@@ -1,12 +1,14 @@
 /** What the cost room must do on every database; each driver's test file runs these cases on a fresh one. */
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
+import { openedOnce } from '../../test/opened.ts'
 import { auditLog } from '../auth/audit.ts'
 import type { Principal } from '../contract/access.ts'
 import type { CostBy, CostItem } from '../contract/cost.ts'
 import type { Problem } from '../contract/errors.ts'
-import type { Db } from '../store/db.ts'
 import { migrate } from '../store/migrate.ts'
+import { DAY, HOUR, root, sampleOf, START } from './bench.fixture.ts'
+import type { OpenDb } from './bench.fixture.ts'
 import { recompute } from './ledger.ts'
 import { meterLoop } from './loop.ts'
 import { recordAttempt, recordServing, recordStorage } from './meters.ts'
@@ -15,12 +17,7 @@ import { addRates, listRates, pricesAt } from './rates.ts'
 import { report } from './report.ts'
 import type { Cost } from './ledger-rows.ts'
 
-const HOUR = 3_600_000
-const DAY = 24 * HOUR
-/** 2026-05-03T00:00:00Z */
-const START = 1_777_766_400_000
 const GIB = 1024 ** 3
-const root: Principal = { id: 'root', name: 'root', role: 'admin', project: null, token_id: null }
 const blue: Principal = { ...root, role: 'viewer', project: 'blue' }
 
 function attempt(id: string, more: Partial<AttemptUsage> = {}): AttemptUsage {
@@ -37,34 +34,24 @@ function attempt(id: string, more: Partial<AttemptUsage> = {}): AttemptUsage {
   }
 }
 
-function sample(more: Partial<ServingSample> = {}): ServingSample {
-  return {
-    project: 'flights',
-    endpoint: 'delay',
-    version: '1',
-    pid: 100,
-    predictions: 0,
-    requests: 0,
-    gateway_cpu_seconds: 0,
-    scorer_cpu_seconds: 0,
-    gateway_bytes: 0,
-    scorer_bytes: 0,
-    ...more,
-  }
+/** Both versions in one process, the second with a scorer, when the gateway's CPU clock shows so many seconds. */
+function bothAt(gateway_cpu_seconds: number): ServingSample[] {
+  const gateway = { gateway_cpu_seconds, gateway_bytes: GIB }
+  return [
+    sampleOf({ ...gateway, predictions: 3000, requests: 3000 }),
+    sampleOf({ ...gateway, version: '2', predictions: 1000, requests: 1000, scorer_cpu_seconds: 8 }),
+  ]
 }
 
-export function costCases(name: string, open: () => Promise<{ db: Db; close(): Promise<void> }>): void {
+export function costCases(name: string, open: OpenDb): void {
   describe(`${name}: cost`, () => {
-    let opened: Awaited<ReturnType<typeof open>>
     let room: Cost
     let now = START + DAY
-    before(async () => {
-      opened = await open()
+    openedOnce(open, async (opened) => {
       await migrate(opened.db)
       const clock = () => now
       room = { db: opened.db, clock, audit: auditLog(clock) }
     })
-    after(() => opened.close())
 
     const by = async (what: CostBy, who = root): Promise<Record<string, CostItem>> =>
       Object.fromEntries((await report(room, who, { by: what })).items.map((item) => [item.key, item]))
@@ -85,22 +72,11 @@ export function costCases(name: string, open: () => Promise<{ db: Db; close(): P
     it('serving is what was added since the last sample, split by requests', async () => {
       const at = START + 2 * HOUR
       const first = [
-        sample({ gateway_cpu_seconds: 1, gateway_bytes: GIB }),
-        sample({ version: '2', gateway_cpu_seconds: 1, gateway_bytes: GIB }),
+        sampleOf({ gateway_cpu_seconds: 1, gateway_bytes: GIB }),
+        sampleOf({ version: '2', gateway_cpu_seconds: 1, gateway_bytes: GIB }),
       ]
       await recordServing(room, first, at)
-      const second = [
-        sample({ predictions: 3000, requests: 3000, gateway_cpu_seconds: 5, gateway_bytes: GIB }),
-        sample({
-          version: '2',
-          predictions: 1000,
-          requests: 1000,
-          gateway_cpu_seconds: 5,
-          gateway_bytes: GIB,
-          scorer_cpu_seconds: 8,
-        }),
-      ]
-      await recordServing(room, second, at + 60_000)
+      await recordServing(room, bothAt(5), at + 60_000)
       const rows = await room.db.all<{ version: string; cpu_ms: number; memory_kib_s: number; predictions: number }>(
         "SELECT version, cpu_ms, memory_kib_s, predictions FROM cost_entries WHERE kind = 'serving' ORDER BY version",
       )
@@ -115,18 +91,7 @@ export function costCases(name: string, open: () => Promise<{ db: Db; close(): P
 
     it('an idle hour costs, and its owner sees it', async () => {
       const before = (await by('endpoint'))['delay']
-      const idle = [
-        sample({ predictions: 3000, requests: 3000, gateway_cpu_seconds: 7, gateway_bytes: GIB }),
-        sample({
-          version: '2',
-          predictions: 1000,
-          requests: 1000,
-          gateway_cpu_seconds: 7,
-          gateway_bytes: GIB,
-          scorer_cpu_seconds: 8,
-        }),
-      ]
-      await recordServing(room, idle, START + 3 * HOUR)
+      await recordServing(room, bothAt(7), START + 3 * HOUR)
       const after = (await by('endpoint'))['delay']
       assert.equal(after?.predictions, before?.predictions)
       assert.equal((after?.cpu_seconds ?? 0) - (before?.cpu_seconds ?? 0), 2)
@@ -136,8 +101,8 @@ export function costCases(name: string, open: () => Promise<{ db: Db; close(): P
     it('a gateway that began anew counts from nothing, and another process counts for itself', async () => {
       const before = (await by('endpoint'))['delay']
       const at = START + 3 * HOUR + 1000
-      await recordServing(room, [sample({ predictions: 10, requests: 10, gateway_cpu_seconds: 0.5 })], at)
-      await recordServing(room, [sample({ pid: 200, predictions: 5, requests: 5, gateway_cpu_seconds: 0.25 })], at)
+      await recordServing(room, [sampleOf({ predictions: 10, requests: 10, gateway_cpu_seconds: 0.5 })], at)
+      await recordServing(room, [sampleOf({ pid: 200, predictions: 5, requests: 5, gateway_cpu_seconds: 0.25 })], at)
       const after = (await by('endpoint'))['delay']
       assert.equal((after?.predictions ?? 0) - (before?.predictions ?? 0), 15)
       assert.equal((after?.cpu_seconds ?? 0) - (before?.cpu_seconds ?? 0), 0.75)
@@ -146,7 +111,7 @@ export function costCases(name: string, open: () => Promise<{ db: Db; close(): P
     it('a shadow and a stable of one version are one meter', async () => {
       const at = START + 4 * HOUR
       const both = [
-        sample({
+        sampleOf({
           endpoint: 'twin',
           pid: 300,
           predictions: 4,
@@ -154,7 +119,7 @@ export function costCases(name: string, open: () => Promise<{ db: Db; close(): P
           gateway_cpu_seconds: 1,
           scorer_cpu_seconds: 2,
         }),
-        sample({
+        sampleOf({
           endpoint: 'twin',
           pid: 300,
           predictions: 0,

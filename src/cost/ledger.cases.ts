@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { prng } from '../stats/prng.ts'
-import { costBench, DAY, HOUR, NOTHING, root, START, subjectOf } from './bench.fixture.ts'
+import { costBench, DAY, HOUR, NOTHING, root, sampleOf, START, subjectOf } from './bench.fixture.ts'
 import type { OpenDb } from './bench.fixture.ts'
 import type { EntryRow } from './ledger-rows.ts'
 import { addToEntry, enterOnce, recompute } from './ledger.ts'
@@ -114,26 +114,12 @@ export function ledgerCases(name: string, open: OpenDb): void {
     })
 
     describe('serving', () => {
-      const sample = (more: Partial<ServingSample>): ServingSample => ({
-        project: 'flights',
-        endpoint: 'delay',
-        version: '1',
-        pid: 1,
-        predictions: 0,
-        requests: 0,
-        gateway_cpu_seconds: 0,
-        scorer_cpu_seconds: 0,
-        gateway_bytes: 0,
-        scorer_bytes: 0,
-        ...more,
-      })
-
       it('enters what the counters of each process came to, however it is split by versions and times', async () => {
         const random = prng(11)
         const upTo = (most: number): number => Math.floor(random.uniform() * most)
         const state = new Map<string, ServingSample>()
         for (const pid of [1, 2])
-          for (const version of ['1', '2', '3']) state.set(`${pid} ${version}`, sample({ pid, version }))
+          for (const version of ['1', '2', '3']) state.set(`${pid} ${version}`, sampleOf({ pid, version }))
         const cpu = new Map([
           [1, 0],
           [2, 0],
@@ -176,7 +162,7 @@ export function ledgerCases(name: string, open: OpenDb): void {
       })
 
       it('samples that come twice count once', async () => {
-        const first = [sample({ gateway_cpu_seconds: 5, requests: 10, predictions: 10 })]
+        const first = [sampleOf({ gateway_cpu_seconds: 5, requests: 10, predictions: 10 })]
         await recordServing(bench.room(), first, START)
         const before = await bench.entries()
         await recordServing(bench.room(), first, START)
@@ -184,8 +170,8 @@ export function ledgerCases(name: string, open: OpenDb): void {
       })
 
       it('readings at once count each step of the counter once', async () => {
-        await recordServing(bench.room(), [sample({ gateway_cpu_seconds: 1, requests: 10, predictions: 10 })], START)
-        const later = [sample({ gateway_cpu_seconds: 3, requests: 30, predictions: 30 })]
+        await recordServing(bench.room(), [sampleOf({ gateway_cpu_seconds: 1, requests: 10, predictions: 10 })], START)
+        const later = [sampleOf({ gateway_cpu_seconds: 3, requests: 30, predictions: 30 })]
         await Promise.all(Array.from({ length: 8 }, () => recordServing(bench.room(), later, START + 1000)))
         const [row] = await bench.entries()
         assert.deepEqual([row?.cpu_ms, row?.predictions], [3000, 30])
@@ -193,15 +179,15 @@ export function ledgerCases(name: string, open: OpenDb): void {
 
       it('memory is bytes times the time between samples, none before the first', async () => {
         const bytes = { gateway_bytes: 1024 * 1000, scorer_bytes: 1024 * 500 }
-        await recordServing(bench.room(), [sample(bytes)], START)
+        await recordServing(bench.room(), [sampleOf(bytes)], START)
         assert.equal((await bench.entries())[0]?.memory_kib_s, 0)
-        await recordServing(bench.room(), [sample(bytes)], START + 10_000)
+        await recordServing(bench.room(), [sampleOf(bytes)], START + 10_000)
         assert.equal((await bench.entries())[0]?.memory_kib_s, 15_000)
       })
 
       it('a clock that goes back takes nothing away', async () => {
-        await recordServing(bench.room(), [sample({ gateway_cpu_seconds: 1, gateway_bytes: 1024 })], START + HOUR)
-        await recordServing(bench.room(), [sample({ gateway_cpu_seconds: 2, gateway_bytes: 1024 })], START)
+        await recordServing(bench.room(), [sampleOf({ gateway_cpu_seconds: 1, gateway_bytes: 1024 })], START + HOUR)
+        await recordServing(bench.room(), [sampleOf({ gateway_cpu_seconds: 2, gateway_bytes: 1024 })], START)
         const rows = await bench.entries()
         assert.ok(rows.every((row) => row.memory_kib_s >= 0 && row.cpu_ms >= 0))
         assert.equal(
@@ -211,9 +197,9 @@ export function ledgerCases(name: string, open: OpenDb): void {
       })
 
       it('what was used over midnight and the hour lies in the hour in which it began', async () => {
-        await recordServing(bench.room(), [sample({})], START - 1000)
-        await recordServing(bench.room(), [sample({ gateway_cpu_seconds: 4 })], START + 1000)
-        await recordServing(bench.room(), [sample({ gateway_cpu_seconds: 5 })], START + 2000)
+        await recordServing(bench.room(), [sampleOf({})], START - 1000)
+        await recordServing(bench.room(), [sampleOf({ gateway_cpu_seconds: 4 })], START + 1000)
+        await recordServing(bench.room(), [sampleOf({ gateway_cpu_seconds: 5 })], START + 2000)
         const rows = await bench.entries()
         assert.deepEqual(
           rows.map((row) => [row.id, row.cpu_ms]),
@@ -225,10 +211,10 @@ export function ledgerCases(name: string, open: OpenDb): void {
       })
 
       it('a version that comes later does not pay for what the gateway had used before', async () => {
-        await recordServing(bench.room(), [sample({ gateway_cpu_seconds: 100, requests: 1 })], START)
+        await recordServing(bench.room(), [sampleOf({ gateway_cpu_seconds: 100, requests: 1 })], START)
         const two = [
-          sample({ gateway_cpu_seconds: 102, requests: 2 }),
-          sample({ version: '2', gateway_cpu_seconds: 102, requests: 1 }),
+          sampleOf({ gateway_cpu_seconds: 102, requests: 2 }),
+          sampleOf({ version: '2', gateway_cpu_seconds: 102, requests: 1 }),
         ]
         await recordServing(bench.room(), two, START + 1000)
         const rows = await bench.entries()
