@@ -1,6 +1,7 @@
 /** What every database driver must do; each driver's test file runs these cases on its own fresh database. */
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
+import { openedOnce } from '../../test/opened.ts'
 import type { Db, Tx } from './db.ts'
 import { isUniqueViolation } from './failures.ts'
 import { all, fetchAll, sql as composed } from './sql/sql.ts'
@@ -21,17 +22,14 @@ function countChain(t: Tx): Promise<{ c: number } | undefined> {
 
 export function databaseCases(name: string, open: () => Promise<Opened>): void {
   describe(`${name}: database contract`, () => {
-    let opened: Opened
     let db: Db
-    before(async () => {
-      opened = await open()
+    openedOnce(open, async (opened) => {
       db = opened.db
       await db.tx(async (t) => {
         await t.run('CREATE TABLE items (id TEXT PRIMARY KEY, n BIGINT, x DOUBLE PRECISION, data BYTEA)')
         await t.run('CREATE TABLE counters (name TEXT PRIMARY KEY, n BIGINT NOT NULL)')
       })
     })
-    after(() => opened.close())
 
     const count = async (like: string): Promise<number> =>
       (await db.get<{ c: number }>('SELECT count(*) AS c FROM items WHERE id LIKE ?', [like]))?.c ?? -1

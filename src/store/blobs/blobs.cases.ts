@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import type { Readable } from 'node:stream'
+import { openedOnce } from '../../../test/opened.ts'
 import type { BlobInfo, Blobs, Digest } from './blobs.ts'
 import { digestOf } from './verify.ts'
 
@@ -43,11 +44,10 @@ export function blobCases(name: string, open: () => Promise<OpenedBlobs>): void 
   describe(`${name}: blob contract`, () => {
     let opened: OpenedBlobs
     let blobs: Blobs
-    before(async () => {
-      opened = await open()
-      blobs = opened.blobs
+    openedOnce(open, (made) => {
+      opened = made
+      blobs = made.blobs
     })
-    after(() => opened.close())
 
     it('gives back what was put, from memory and from a stream, of any size', async () => {
       for (const size of [0, 1, 65_535, 65_536, 65_537, 1_000_003]) {

@@ -1,14 +1,13 @@
 /** Lost runs: found by their silence, shown with reason and log, open again with the next write. */
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
-import { after, before, describe, it } from 'node:test'
-import { auditLog } from '../../auth/audit.ts'
+import { describe, it } from 'node:test'
 import { SYSTEM } from '../../auth/tokens.ts'
 import { putArtifact } from '../artifacts/artifacts.ts'
 import { lossesOf, markLost } from './lost.ts'
 import { logMetric } from '../metrics/metrics.ts'
 import { listeningSince } from './housekeeping.ts'
-import type { OpenedStore } from './retention.cases.ts'
+import { roomOf } from './room.fixture.ts'
+import type { OpenedStore } from './room.fixture.ts'
 import type { Tracking } from '../context/context.ts'
 import { getRun } from '../searches/read.ts'
 import { createRun, requireRun, updateRun } from '../runs/runs.ts'
@@ -17,15 +16,12 @@ const MINUTE = 60_000
 
 export function lostCases(name: string, open: () => Promise<OpenedStore>): void {
   describe(`${name}: lost runs`, () => {
-    let store: OpenedStore
     let room: Tracking
-    before(async () => {
-      store = await open()
-      room = { ...store, clock, random: randomBytes, record: auditLog(clock).record }
-    })
-    after(() => store.close())
     let now = 1_700_000_000_000
     const clock = (): number => now
+    roomOf(open, clock, (opened) => {
+      room = opened
+    })
     const watched = new Set<string>()
     const began = now
     const rules = {

@@ -1,11 +1,7 @@
 /** Retention: rules by age, tag, status and rank; what is held on to stays; the bin gives back and is purged; bytes counted once. */
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
-import { after, before, describe, it } from 'node:test'
-import { auditLog } from '../../auth/audit.ts'
+import { describe, it } from 'node:test'
 import { SYSTEM } from '../../auth/tokens.ts'
-import type { Blobs } from '../../store/blobs/blobs.ts'
-import type { Db } from '../../store/db.ts'
 import { putArtifact, reachableDigests } from '../artifacts/artifacts.ts'
 import { applyRule } from './bin.ts'
 import { createExperiment } from '../experiments/experiments.ts'
@@ -13,29 +9,21 @@ import { logMetric } from '../metrics/metrics.ts'
 import { createRule, forgetRule, listRules, requireRule } from './retention.ts'
 import type { NewRule } from './retention.ts'
 import { planRemoval } from './plan.ts'
+import { roomOf } from './room.fixture.ts'
+import type { OpenedStore } from './room.fixture.ts'
 import type { Tracking } from '../context/context.ts'
 import { createRun, finishRun, hasRun, requireRun, setRunStage, setTag } from '../runs/runs.ts'
 
 const DAY = 86_400_000
 
-/** A migrated, empty store. */
-export interface OpenedStore {
-  readonly db: Db
-  readonly blobs: Blobs
-  close(): Promise<void>
-}
-
 export function retentionCases(name: string, open: () => Promise<OpenedStore>): void {
   describe(`${name}: retention`, () => {
-    let store: OpenedStore
     let room: Tracking
-    before(async () => {
-      store = await open()
-      room = { ...store, clock, random: randomBytes, record: auditLog(clock).record }
-    })
-    after(() => store.close())
     let now = 1_700_000_000_000
     const clock = (): number => now
+    roomOf(open, clock, (opened) => {
+      room = opened
+    })
     const cited = { runs: new Set<string>(), models: new Set<string>(), digests: new Set<string>() }
     const elsewhere: string[] = []
     const deps = {
