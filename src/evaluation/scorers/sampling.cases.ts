@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
 import { refused } from '../../tracking/bench.cases.ts'
 import type { Bench } from '../../tracking/bench.cases.ts'
-import { createExperiment } from '../../tracking/experiments/experiments.ts'
+import { createExperiment, setExperimentStage } from '../../tracking/experiments/experiments.ts'
 import { samplingOf, setSampling } from './sampling.ts'
 import { deleteScorer, registerScorer } from './scorers.ts'
 
@@ -55,6 +55,68 @@ export function samplingCases(bench: Bench): void {
         await refused(set('judge', rate), 'INVALID_PARAMETER_VALUE', /between 0.0 and 1.0/)
       }
       await assert.rejects(set('judge', 0.5, 'nonsense here'))
+    })
+
+    for (const [what, scorer, sampled] of [
+      ['instructions', { instructions_judge_pydantic_data: { model: 'gateway:/j' } }, true],
+      ['a built-in one', { builtin_scorer_pydantic_data: { model: 'gateway:/j' } }, true],
+      ['a third party', { third_party_scorer_data: { model: 'gateway:/j' } }, true],
+      [
+        'a memory around a judge',
+        { memory_augmented_judge_data: { base_judge: { instructions_judge_pydantic_data: { model: 'gateway:/j' } } } },
+        true,
+      ],
+      [
+        'a memory around another provider',
+        {
+          memory_augmented_judge_data: { base_judge: { builtin_scorer_pydantic_data: { model: 'openai:/j' } } },
+          builtin_scorer_pydantic_data: { model: 'gateway:/j' },
+        },
+        false,
+      ],
+      ['a memory around nothing', { memory_augmented_judge_data: { base_judge: null } }, false],
+      ['another provider', { builtin_scorer_pydantic_data: { model: 'openai:/gateway:/j' } }, false],
+      ['a model that is no text', { builtin_scorer_pydantic_data: { model: 7 } }, false],
+      ['code', { call_source: 'return 1' }, false],
+    ] as const) {
+      it(`a scorer of ${what} ${sampled ? 'samples' : 'is run by hand alone'}`, async () => {
+        const serialized_scorer = JSON.stringify(scorer)
+        await registerScorer(bench.room, bench.root, { experiment_id, name: what, serialized_scorer })
+        if (sampled) assert.equal((await set(what, 1)).sample_rate, 1)
+        else await refused(set(what, 0.001), 'INVALID_PARAMETER_VALUE', /does not use a gateway model/)
+      })
+    }
+
+    it('the newest version decides which model judges', async () => {
+      await register('moved', 'gateway:/judge')
+      await register('moved', 'openai:/gpt-x')
+      await refused(set('moved', 1), 'INVALID_PARAMETER_VALUE', /does not use a gateway model/)
+      await register('moved', 'gateway:/judge')
+      assert.equal((await set('moved', 1)).sample_rate, 1)
+    })
+
+    it('is set in active experiments of the caller alone, with a filter of at most 10000 characters', async () => {
+      await register('limited', 'gateway:/judge')
+      const filter = (length: number) => `name = '${'x'.repeat(length - 9)}'`
+      assert.equal((await set('limited', 1, filter(10_000))).filter_string?.length, 10_000)
+      await refused(set('limited', 1, filter(10_001)), 'INVALID_PARAMETER_VALUE', /maximum length of 10000/)
+      await refused(set('limited', 1, undefined, bench.member('blue')), 'RESOURCE_DOES_NOT_EXIST', /No Experiment/)
+      await setExperimentStage(bench.room, bench.root, experiment_id, 'deleted')
+      await refused(set('limited', 0), 'INVALID_PARAMETER_VALUE', /active/)
+      await setExperimentStage(bench.room, bench.root, experiment_id, 'active')
+    })
+
+    it('is asked of at most 1000 scorers, in the order of their names', async () => {
+      const ids = await Promise.all(['zebra', 'aardvark'].map((name) => register(name, 'gateway:/judge')))
+      for (const name of ['zebra', 'aardvark']) await set(name, 0.5)
+      const padding = (count: number) => Array.from({ length: count }, (_, at) => `none ${at}`)
+      const found = await samplingOf(bench.room, bench.root, [...ids, ...padding(998)])
+      assert.deepEqual(
+        found.map((one) => one.scorer_id),
+        ids.toReversed(),
+      )
+      const over = samplingOf(bench.room, bench.root, [...ids, ...padding(999)])
+      await refused(over, 'INVALID_PARAMETER_VALUE', /At most 1000 scorer_ids may be given, got 1001/)
     })
   })
 }
