@@ -374,7 +374,7 @@ export const monitoringApi = {
   metrics: route({
     method: 'GET',
     path: '/metrics',
-    summary: 'Figures of the monitors as Prometheus reads them',
+    summary: 'Figures of monitors and pipelines as Prometheus reads them',
     access: { verb: 'read', resource: 'server' },
     reply: 'text',
   }),

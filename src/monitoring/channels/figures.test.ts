@@ -37,6 +37,9 @@ test('each family has the figures of the endpoints that the caller sees', async 
     ['temp', 'psi', 0.1, 0.25, 100, 0, 1],
     ['age', 'psi', 0.1, 0.25, 100, 0, 1],
   ]
+  const run = `INSERT INTO pipeline_runs (id, project, version_id, state, desired_state, message, trigger_kind, params, options,
+      created_at, created_by, preparation_failures)
+    VALUES (?, ?, 'v', 'preparing', 'run', '', 'manual', '{}', '{}', 0, 'ana', ?)`
   const incident = { endpoint: 'e', kind: 'drift', opened_at: 0, opened_event: 0, until: 1 } as const
   await db.tx(async (tx) => {
     for (const [hour, checks] of [
@@ -50,6 +53,14 @@ test('each family has the figures of the endpoints that the caller sees', async 
         JSON.stringify(checks),
       ])
     await tx.run("UPDATE monitors SET evaluated_hour = 6, last_run_at = 1500 WHERE endpoint = 'e'")
+    for (const [i, [project, failures]] of [
+      ['default', 6],
+      ['default', 0],
+      ['default', 2],
+      ['other', 1],
+      ['calm', 0],
+    ].entries())
+      await tx.run(run, [`pr${i}`, project ?? '', failures ?? 0])
     await writeIncident(tx, newIncident({ ...incident, id: 'i1', severity: 'high' }))
     await writeIncident(tx, { ...newIncident({ ...incident, id: 'i2', severity: 'high' }), state: 'acknowledged' })
     await writeIncident(tx, { ...newIncident({ ...incident, id: 'i3', severity: 'low' }), state: 'resolved' })
@@ -69,6 +80,7 @@ test('each family has the figures of the endpoints that the caller sees', async 
     `slipway_monitor_evaluated_until_timestamp_seconds{endpoint="e"} ${(6 * HOUR_MS) / 1000}`,
     'slipway_incidents_open{endpoint="e",severity="high"} 2',
     'slipway_incidents_opened_total{endpoint="e",kind="drift"} 3',
+    'slipway_pipeline_preparation_failures_total{project="default"} 8',
   ]
   assert.deepEqual(await samples('default'), own)
   const all = await samples(null)
@@ -80,11 +92,12 @@ test('each family has the figures of the endpoints that the caller sees', async 
       'slipway_label_coverage_ratio{endpoint="theirs"} 0',
       'slipway_incidents_open{endpoint="theirs",severity="low"} 1',
       'slipway_incidents_opened_total{endpoint="theirs",kind="quality"} 1',
+      'slipway_pipeline_preparation_failures_total{project="other"} 1',
     ],
   )
   const types = (await prometheusText(deps, null)).split('\n').filter((line) => line.startsWith('# TYPE'))
   assert.deepEqual(
     types.map((line) => line.split(' ').at(-1)),
-    ['counter', 'gauge', 'gauge', 'gauge', 'gauge', 'gauge', 'counter'],
+    ['counter', 'gauge', 'gauge', 'gauge', 'gauge', 'gauge', 'counter', 'counter'],
   )
 })

@@ -1,17 +1,29 @@
-/** The monitors' figures as Prometheus reads them (text format 0.0.4). */
+/** The monitors' figures, and failed preparations of pipelines, as Prometheus reads them (text format 0.0.4). */
 import { HOUR_MS } from '../../contract/ids.ts'
 import { familiesText } from '../../http/prometheus-text.ts'
 import type { Family, Sample } from '../../http/prometheus-text.ts'
 import { findingsSeries, labelCoverage } from './figures.ts'
 import type { MonitoringDeps, MonitorRow } from '../context/context.ts'
+import { preparationFailures } from '../../pipelines/run/watched.ts'
 import { endpointNames } from '../../serving/context/rows.ts'
 
-/** All families as text, of the endpoints of a project; null = of all. */
+/** All families as text, of the endpoints and pipelines of a project; null = of all. */
 export async function prometheusText(deps: MonitoringDeps, project: string | null): Promise<string> {
   const names = new Set(await endpointNames(deps.db, project))
   const all = await deps.db.all<MonitorRow>('SELECT * FROM monitors ORDER BY endpoint')
   const seen = (row: { endpoint: string }): boolean => names.has(row.endpoint)
-  return familiesText(await families(deps, all.filter(seen), seen))
+  const monitored = await families(deps, all.filter(seen), seen)
+  return familiesText([...monitored, await preparations(deps, project)])
+}
+
+async function preparations({ db }: MonitoringDeps, project: string | null): Promise<Family> {
+  const rows = await preparationFailures(db, project)
+  return {
+    name: 'slipway_pipeline_preparation_failures_total',
+    type: 'counter',
+    help: 'Preparations of pipeline runs that failed by a fault of the server.',
+    samples: rows.map((row) => ({ labels: { project: row.project }, value: row.n })),
+  }
 }
 
 function of(row: { endpoint: string }, more: Record<string, string> = {}): Record<string, string> {

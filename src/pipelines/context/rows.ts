@@ -44,6 +44,10 @@ export interface RunRow {
   readonly created_by: string
   readonly started_at: number | null
   readonly finished_at: number | null
+  /** How often its preparation has thrown. */
+  readonly preparation_failures: number
+  /** When it is prepared again, ms; null when nothing waits. */
+  readonly preparation_retry_at: number | null
   readonly registered: RegisteredModel | null
   readonly reproduction: Record<string, unknown> | null
 }

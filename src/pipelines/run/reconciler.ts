@@ -155,6 +155,7 @@ export class Reconciler {
   }
 
   #prepare({ run }: RunTree): boolean {
+    if (!isDue(run.preparation_retry_at, this.#context.deps.clock())) return false
     this.#begin(run.id, run.id, () => prepareRun(this.#context, run))
     return false
   }

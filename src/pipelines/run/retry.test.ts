@@ -49,6 +49,7 @@ test('random spreads a pause over its second half, and no pause is longer than f
 test('the first loss is repeated at once, the second is not, and a failure never', () => {
   const lost = failed('infrastructure', 'lost')
   assert.equal(nextPause('infrastructure', [lost], {}, NO_RANDOM), 0)
+  assert.equal(nextPause('infrastructure', [lost], { infrastructure: 0 }, NO_RANDOM), undefined)
   assert.equal(nextPause('infrastructure', [lost, lost], {}, NO_RANDOM), 1000)
   assert.equal(nextPause('infrastructure', [failed('user'), lost], {}, NO_RANDOM), 0)
   assert.equal(nextPause('infrastructure', [lost, failed('user')], {}, NO_RANDOM), 500)

@@ -28,8 +28,14 @@ export function nextPause(
   random: number,
 ): number | undefined {
   const count = failed.filter((attempt) => attempt.failure?.class === cause).length
-  if (count > (own[cause] ?? BUDGETS[cause])) return undefined
-  if (count === 1 && failed.at(-1)?.state === 'lost') return 0
+  const budget = own[cause] ?? BUDGETS[cause]
+  if (count === 1 && budget >= 1 && failed.at(-1)?.state === 'lost') return 0
+  return pauseAfter(count, budget, random)
+}
+
+/** Ms to wait after so many failures of one cause; undefined when they are more than `budget` allows to repeat. */
+export function pauseAfter(count: number, budget: number, random: number): number | undefined {
+  if (count > budget) return undefined
   const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (count - 1))
   return pause * (0.5 + random / 2)
 }

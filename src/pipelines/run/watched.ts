@@ -1,4 +1,4 @@
-/** What pipelines know of tracked runs: those of attempts under way, the logs of attempts, and the runs of pipeline runs. */
+/** What other rooms ask about runs: tracked runs of attempts, their logs, runs that ended, preparations that failed. */
 import type { Reader } from '../../store/db.ts'
 import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
 
@@ -45,5 +45,15 @@ export function endedRuns(
   return reader.all(
     'SELECT id, outcome, finished_at AS at FROM pipeline_runs WHERE project = ? AND finished_at BETWEEN ? AND ?',
     [asked.project, asked.from, asked.to],
+  )
+}
+
+/** How often preparations of a project's runs have thrown, by project; `project` null = all that have any. */
+export function preparationFailures(reader: Reader, project: string | null): Promise<{ project: string; n: number }[]> {
+  const own = project === null ? '' : 'AND project = ?'
+  return reader.all(
+    `SELECT project, CAST(sum(preparation_failures) AS BIGINT) AS n FROM pipeline_runs
+     WHERE preparation_failures > 0 ${own} GROUP BY project ORDER BY project`,
+    project === null ? [] : [project],
   )
 }
