@@ -8,6 +8,10 @@ import { route } from './route.ts'
 /** One sequential test at one look: its evidence against its boundary. */
 export const GateState = z.object({
   gate: z.string(),
+  metric: z
+    .string()
+    .optional()
+    .describe('the metric of the plan that the gate compares; absent where it is another kind'),
   slice: z.string().nullable(),
   status: z.enum(['passing', 'failing', 'waiting']),
   evidence: z.number().describe('the e-value; the gate fails when it reaches the boundary'),

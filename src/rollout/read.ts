@@ -12,6 +12,7 @@ import { stepName } from './gates/decide.ts'
 import type { Approval } from './gates/decide.ts'
 import { frozen } from './controller/freeze.ts'
 import { gateStates } from './gates/gates.ts'
+import { tellMetrics } from './evidence/metrics.ts'
 import { evidenceOf, planOf, requireRollout } from './context/context.ts'
 import type { RolloutRow } from './context/context.ts'
 import { judge, verdictsOf } from './controller/verdicts.ts'
@@ -79,7 +80,7 @@ async function shown(reader: Reader, row: RolloutRow, now?: number): Promise<Sho
     created_by: row.created_by,
     finished_at: row.finished_at === null ? null : toTime(row.finished_at),
     reason: row.reason,
-    gates: gateStates(evidence, plan),
+    gates: tellMetrics(gateStates(evidence, plan), plan),
     failed_requests: evidence.counts.failed,
     verdicts: await verdictsOf(reader, row.id),
     approvals: (JSON.parse(row.approvals) as Approval[]).map((one) => ({ ...one, at: toTime(one.at) })),

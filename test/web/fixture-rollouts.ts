@@ -190,8 +190,15 @@ export function comparison(now: number): Rollout[] {
       frozen: 'frozen until it is lifted: end of quarter (ada)',
       challengers: ['6'],
       gates: [
-        state({ gate: 'metric bought', ...bought }),
-        state({ gate: 'metric returned', candidate: 0.051, stable: 0.048, interval: [-0.012, 0.018], n: 4100 }),
+        state({ gate: 'metric bought', metric: 'bought', ...bought }),
+        state({
+          gate: 'metric returned',
+          metric: 'returned',
+          candidate: 0.051,
+          stable: 0.048,
+          interval: [-0.012, 0.018],
+          n: 4100,
+        }),
       ],
     },
   ]

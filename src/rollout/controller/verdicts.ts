@@ -12,7 +12,7 @@ import type { Approval, Decided, Decision, Rival, Situation } from '../gates/dec
 import { freshEvidence, observe, RULES } from '../evidence/evidence.ts'
 import type { Counts, Evidence, Observation } from '../evidence/evidence.ts'
 import { gateStates } from '../gates/gates.ts'
-import { outcomeOf } from '../evidence/metrics.ts'
+import { outcomeOf, tellMetrics } from '../evidence/metrics.ts'
 import { evidenceOf, planOf, stepFrom } from '../context/context.ts'
 import type { RolloutDeps, RolloutRow } from '../context/context.ts'
 
@@ -137,7 +137,7 @@ function shown(row: VerdictRow): RolloutVerdict {
     step: stepName(plan, row.step),
     decision: row.decision,
     reason: row.reason,
-    gates: JSON.parse(row.gates) as GateState[],
+    gates: tellMetrics(JSON.parse(row.gates) as GateState[], plan),
     rules,
   }
 }
@@ -168,7 +168,7 @@ export async function replayVerdict(reader: Reader, rollout: string, id: string)
     ...stored,
     decision,
     reason,
-    gates: JSON.parse(JSON.stringify(gates)) as GateState[],
+    gates: tellMetrics(JSON.parse(JSON.stringify(gates)) as GateState[], inputs.plan),
     rules: RULES,
   }
   return compareReplay(stored, replayed)

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test'
 import { Plan } from '../../contract/rollout-plan.ts'
 import { near } from '../../stats/near.fixture.ts'
 import { prng } from '../../stats/prng.ts'
-import { countValue, metricGates, outcomeOf } from './metrics.ts'
+import { countValue, metricGates, outcomeOf, tellMetrics } from './metrics.ts'
 import type { MetricState, Outcome } from './metrics.ts'
 
 const plan = Plan.parse({
@@ -105,6 +105,19 @@ describe('the gate of a metric', () => {
     )
     assert.deepEqual([seconds?.status, seconds?.n, seconds?.interval, seconds?.candidate], ['waiting', 0, null, null])
     assert.equal(seconds?.reason, '0 values of the candidate and 0 of stable: nothing to compare')
+  })
+
+  test('is told with its metric, as no other gate is, whatever it is called', () => {
+    const [bought, seconds] = after([])
+    assert.ok(bought !== undefined && seconds !== undefined)
+    const others = ['error_rate', 'metric', 'metric sold', 'bought'].map((gate) => ({ ...bought, gate }))
+    const metrics = (of: typeof two) => tellMetrics([...others, seconds, bought], of).map((gate) => gate.metric)
+    assert.deepEqual(metrics(two), [undefined, undefined, undefined, undefined, 'seconds', 'bought'])
+    assert.deepEqual(
+      metrics(Plan.parse({})),
+      others.concat(seconds, bought).map(() => undefined),
+    )
+    assert.deepEqual(tellMetrics([bought], two), [{ ...bought, metric: 'bought' }])
   })
 
   test('passes with the values that it needs, and compares nothing while one side has none', () => {

@@ -57,6 +57,15 @@ export function metricGateName(metric: string): string {
   return `metric ${metric}`
 }
 
+/** The gates as they are told: those of the plan's metrics name theirs. What is kept of a verdict stays as it was judged. */
+export function tellMetrics(gates: readonly GateState[], { metrics = [] }: Plan): GateState[] {
+  const names = new Map(metrics.map(({ name }) => [metricGateName(name), name]))
+  return gates.map((gate) => {
+    const metric = names.get(gate.gate)
+    return metric === undefined ? gate : { ...gate, metric }
+  })
+}
+
 /** The gates of a plan's metrics. The one that decides an A/B never fails: what it finds is a decision and no fault. */
 export function metricGates(known: Readonly<Record<string, MetricState>>, plan: Plan): GateState[] {
   return (plan.metrics ?? []).map((metric) => metricGate(known[metric.name] ?? freshMetric(), plan, metric))

@@ -3,10 +3,11 @@ import { test } from 'node:test'
 import { comparisonText, failingFirst, foldSlices, gateFigure, nearness } from './gates.ts'
 
 test('a gate says what it compares, with shares in per cent', () => {
-  assert.match(comparisonText('error_rate_vs_stable'), /both, in the same minutes/)
-  assert.match(comparisonText('sample_ratio'), /users served by the candidate/)
-  assert.equal(comparisonText('metric bought'), 'mean value of each version')
-  assert.equal(comparisonText('of a later server'), '')
+  assert.match(comparisonText({ gate: 'error_rate_vs_stable' }), /both, in the same minutes/)
+  assert.match(comparisonText({ gate: 'sample_ratio' }), /users served by the candidate/)
+  assert.equal(comparisonText({ gate: 'metric bought', metric: 'bought' }), 'mean value of each version')
+  assert.equal(comparisonText({ gate: 'of a later server' }), '')
+  assert.equal(comparisonText({ gate: 'metric of a later server' }), '', 'its name alone makes no gate one of a metric')
   assert.equal(gateFigure('error_rate_vs_stable', 0.0375), '3.75 %')
   assert.equal(gateFigure('quality', 0.0375), '0.0375')
   assert.equal(gateFigure('sample_ratio', null), '–')

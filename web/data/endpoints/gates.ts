@@ -13,13 +13,6 @@ export const SPLIT_GATE = 'sample_ratio'
 /** A gate that holds a rollout up and never rejects: it has a mean and a limit, no e-value. */
 export const SHIFT_GATE = 'score_shift'
 
-const METRIC = 'metric '
-
-/** The gate of a metric of the plan. */
-export function metricGate(metric: string): string {
-  return METRIC + metric
-}
-
 const GATES: Readonly<Record<string, GateText>> = {
   error_rate: { compares: 'failed requests of the candidate, against the limit in the plan', isShare: true },
   error_rate_vs_stable: { compares: 'failed requests of both, in the same minutes', isShare: true },
@@ -33,9 +26,15 @@ const GATES: Readonly<Record<string, GateText>> = {
   [SPLIT_GATE]: { compares: 'users served by the candidate, against the share in the plan', isShare: true },
 }
 
-/** What a gate compares; of one that is not known here, nothing. */
-export function comparisonText(gate: string): string {
-  if (gate.startsWith(METRIC)) return 'mean value of each version'
+/** What a gate compares; of one that is not known here, nothing. `metric` as the server names it. */
+export function comparisonText({
+  gate,
+  metric,
+}: {
+  readonly gate: string
+  readonly metric?: string | undefined
+}): string {
+  if (metric !== undefined) return 'mean value of each version'
   return GATES[gate]?.compares ?? ''
 }
 

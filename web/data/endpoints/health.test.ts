@@ -7,16 +7,7 @@ import { rolloutApi } from '../../../src/contract/rollout.ts'
 import { toneOf } from '../tones.ts'
 import { budgetOf } from './budget.ts'
 import { evidenceLines, valueText } from './evidence.ts'
-import {
-  comparisonText,
-  failingFirst,
-  foldSlices,
-  gateFigure,
-  metricGate,
-  nearness,
-  SHIFT_GATE,
-  SPLIT_GATE,
-} from './gates.ts'
+import { comparisonText, failingFirst, foldSlices, gateFigure, nearness, SHIFT_GATE, SPLIT_GATE } from './gates.ts'
 import { healthOf } from './health.ts'
 import type { HealthIncident, HealthVariant } from './health.ts'
 import { rowOf, textsOf } from './input-row.ts'
@@ -195,12 +186,11 @@ test('every gate says what it compares, and its figures are shares or numbers', 
     SHIFT_GATE,
     'decision_flips',
     SPLIT_GATE,
-    metricGate('bought'),
   ]) {
-    assert.ok(comparisonText(gate).length > 10, gate)
+    assert.ok(comparisonText({ gate }).length > 10, gate)
   }
   assert.deepEqual(
-    ['error_rate', 'latency', SPLIT_GATE, 'quality', SHIFT_GATE, metricGate('x'), 'unknown'].map((gate) =>
+    ['error_rate', 'latency', SPLIT_GATE, 'quality', SHIFT_GATE, 'metric x', 'unknown'].map((gate) =>
       gateFigure(gate, 0.5),
     ),
     ['50 %', '50 %', '50 %', '0.5', '0.5', '0.5', '0.5'],

@@ -1,5 +1,4 @@
 /** The metrics of the business by side: what each version reached, and the difference with its interval, valid whenever one looks. */
-import { metricGate } from '../../data/endpoints/gates.ts'
 import { count, figure, interval, words } from '../../data/format.ts'
 import type { Rollout } from '../../data/queries.ts'
 import { Scroll } from '../page/page.tsx'
@@ -10,7 +9,7 @@ const [WIDTH, HEIGHT] = [160, 20]
 
 export function BusinessMetrics({ rollout }: { rollout: Rollout }) {
   const metrics = (rollout.plan.metrics ?? []).flatMap(({ name }) =>
-    rollout.gates.filter(({ gate }) => gate === metricGate(name)).map((gate) => ({ name, gate })),
+    rollout.gates.filter(({ metric }) => metric === name).map((gate) => ({ name, gate })),
   )
   if (metrics.length === 0) return null
   const deciding = rollout.plan.ab?.metric

@@ -7,6 +7,8 @@ import { DataTable } from '../table/data-table.tsx'
 
 export interface GateRow {
   readonly gate: string
+  /** The metric of the plan that it compares; absent where it is another kind. */
+  readonly metric?: string | undefined
   readonly slice: string | null
   readonly status: string
   readonly evidence: number
@@ -73,7 +75,7 @@ function Row({ gate }: { gate: GateRow }) {
       <td style={{ minWidth: 170 }}>
         {words(gate.gate)}
         {gate.slice !== null && <div className="small">{gate.slice}</div>}
-        <div className="muted small">{comparisonText(gate.gate)}</div>
+        <div className="muted small">{comparisonText(gate)}</div>
       </td>
       <td>
         <Status
