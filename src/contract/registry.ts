@@ -173,6 +173,14 @@ export const Version = z.object({
 })
 export type Version = z.output<typeof Version>
 
+/** A version as it is read by itself. */
+export const KnownVersion = Version.extend({
+  refusal: z
+    .string()
+    .nullable()
+    .describe('why its gates refuse it production now; null where nothing is known: it is judged when an alias moves'),
+})
+
 export const Model = z.object({
   name: z.string(),
   description: z.string(),
@@ -254,7 +262,7 @@ export const registryApi = {
     summary: 'A version with its gates, signature and how it answers',
     access: READ,
     params: versionParams,
-    reply: Version,
+    reply: KnownVersion,
     errors: ['not_found'],
   }),
   lineage: route({
@@ -317,7 +325,7 @@ export const registryApi = {
     access: { verb: 'approve', resource: 'models' },
     params: versionParams,
     body: z.strictObject({ comment: z.string().max(1000).default('') }),
-    reply: Version,
+    reply: KnownVersion,
     errors: ['not_found', 'conflict'],
   }),
   withdrawApproval: route({
@@ -326,7 +334,7 @@ export const registryApi = {
     summary: 'Take your approval of a version back',
     access: { verb: 'approve', resource: 'models' },
     params: versionParams,
-    reply: Version,
+    reply: KnownVersion,
     errors: ['not_found'],
   }),
   getPolicy: route({

@@ -123,3 +123,8 @@ export async function partText(
 ): Promise<string> {
   return textOf(await markupOf(path, name, props, around))
 }
+
+/** The HTML of a page, by its file below `web/pages` without the ending. */
+export async function pageMarkup(path: string, name: string, around: Surroundings): Promise<string> {
+  return drawn(await component(`pages/${path}.tsx`, name), {}, around)
+}

@@ -104,6 +104,7 @@ function version(now: number, number: number): Version {
         : [],
     },
     approvals: [{ by: 'grace', role: 'maintainer', at: before(now, DAY), comment: 'looked at the slices' }],
+    refusal: leaky ? 'malicious: os.system at byte 1204 of model.pkl (it runs commands of the system)' : null,
     signed: { key: 'c0ffee'.repeat(8), by: 'ada', at: before(now, DAY), trusted: true },
     verdict: {
       id: `ver_${number}`,

@@ -63,6 +63,7 @@ const PAGES: readonly (readonly [name: string, path: string, texts: readonly str
     '/models/flight-delay/versions/4',
     [
       'may not go to production',
+      'Its gates refuse it. Malicious: os.system at byte 1204',
       'not believable',
       'not enough data: 120 of 500',
       '2,000 rows replayed',

@@ -21,7 +21,9 @@ export type Rollout = Reply<typeof rolloutApi.get>
 export type Curve = Reply<typeof rolloutApi.curve>
 export type Frozen = Reply<typeof rolloutApi.freezes>['items'][number]
 export type Incident = Reply<typeof monitoringApi.getIncident>
-export type Version = Reply<typeof registryApi.getVersion>
+export type Version = Reply<typeof registryApi.listVersions>['items'][number]
+/** A version with what its gates say of it now. */
+export type KnownVersion = Reply<typeof registryApi.getVersion>
 export type Run = Reply<typeof trackingApi.getRun>
 export type RunRow = Reply<typeof trackingApi.listRuns>['items'][number]
 export type PipelineRun = Reply<typeof pipelinesApi.getPipelineRun>

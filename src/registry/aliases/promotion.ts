@@ -9,7 +9,7 @@ import { heldTo } from '../gates/policy.ts'
 import { requireModel, requireVersion } from '../context/context.ts'
 import type { Registry } from '../context/context.ts'
 import { ensureScan } from '../scan/scanning.ts'
-import { judgeVersion } from '../gates/verdicts.ts'
+import { judgeVersion, refusalText } from '../gates/verdicts.ts'
 
 export interface Promotion {
   readonly model: string
@@ -92,13 +92,12 @@ async function tryPromote<T>(
 
 function refuseUnlessOverridden(who: Principal, wish: Promotion, results: readonly GateResult[]): void {
   const failed = results.filter((one) => one.outcome !== 'passed')
-  const detail = failed.map((one) => `${one.name}: ${one.reason}`).join('; ')
   if (wish.override !== true) {
     throw problem('gate_refused', {
       model: wish.model,
       version: String(wish.version),
       alias: wish.alias,
-      detail,
+      detail: refusalText(results),
       gates: failed,
     })
   }

@@ -97,6 +97,7 @@ export function depthCases(bench: Bench): void {
     const shown = await getVersion(bench.room, root, 'evil', '1')
     assert.equal(shown.scan?.verdict, 'malicious')
     assert.deepEqual([shown.scan.findings[0]?.file, shown.scan.findings[0]?.what], ['model.pkl', 'os.system'])
+    assert.match(shown.refusal ?? '', /^malicious: os\.system at byte 0 of model\.pkl/, 'though it has no gate')
     assert.equal(shown.lowering.state, 'pending')
     assert.deepEqual(await lowering('evil'), [], 'what would harm is not loaded to be lowered')
     await assert.rejects(
@@ -125,15 +126,40 @@ export function depthCases(bench: Bench): void {
     }
     const made = await registerVersion(bench.room, root, { ...asked, deployment: DEPLOYMENT })
     assert.equal(made.results[0]?.outcome, 'waiting')
+    const shown = () => getVersion(bench.room, root, 'proved', '1')
+    assert.match((await shown()).refusal ?? '', /^reproducible, grade B or better: it was not reproduced yet/)
     await gradeVersions(bench.room, 'run_p', 'C')
-    assert.equal((await getVersion(bench.room, root, 'proved', '1')).verdict?.gates[0]?.outcome, 'failed')
+    assert.equal((await shown()).verdict?.gates[0]?.outcome, 'failed')
+    assert.equal((await shown()).refusal, 'reproducible, grade B or better: its reproduction was graded C')
     await gradeVersions(bench.room, 'run_p', 'A')
-    assert.equal(
-      (await getVersion(bench.room, root, 'proved', '1')).verdict?.passed,
-      false,
-      'a failed one is not judged by itself',
-    )
+    assert.equal((await shown()).verdict?.passed, false, 'a failed one is not judged by itself')
+    assert.equal((await shown()).refusal, null, 'nobody knows before it is judged by what is known now')
     assert.equal((await moveAlias(bench.room, root, { model: 'proved', alias: 'production', version: '1' })).to, '1')
+  })
+
+  it('a refusal is told as long as it rests on what still is so: the gates, and what production is', async () => {
+    const worse: Gate[] = [{ metric: 'auc', not_worse_than: 'production', margin: 0, confidence: 0.95 }]
+    const refusal = async (version: string) => (await getVersion(bench.room, root, 'held', version)).refusal
+    const move = (version: string) => moveAlias(bench.room, root, { model: 'held', alias: 'production', version })
+    for (const auc of [0.7, 0.9]) {
+      await make('held', worse, { auc })
+      await move(auc === 0.7 ? '1' : '2')
+    }
+    await make('held', worse, { auc: 0.8 })
+    assert.match((await refusal('3')) ?? '', /^auc not worse than production: .* differs from version 2 by -0\.1/)
+    await assert.rejects(move('3'), refused)
+    assert.equal(await refusal('2'), null, 'what holds is not refused')
+    const back = { model: 'held', alias: 'production', from: '2', to: '1', reason: 'rolled back' }
+    await bench.room.db.tx((t) => returnAlias(t, bench.room, root, back))
+    assert.equal(await refusal('3'), null, 'against version 1 it is better')
+    assert.equal((await move('3')).to, '3')
+    await writePolicy(bench.room, root, 'held', {
+      gates: [{ metric: 'auc', at_least: 0.95 }],
+      require_signature: false,
+      keys: [],
+    })
+    assert.equal(await refusal('3'), null, 'its last verdict was by other gates')
+    await assert.rejects(move('1'), refused)
   })
 
   it('a policy adds to the gates of the project file, and outlives the model', async () => {

@@ -98,6 +98,28 @@ async function inputsOf(reader: Reader, version: VersionRow): Promise<StoredInpu
   }
 }
 
+/**
+ * Why the gates refuse a version what is guarded, without judging it: its files do harm, or its verdict rests on what still is so.
+ * Null where that is not known before it is judged.
+ */
+export async function knownRefusal(reader: Reader, version: VersionRow): Promise<string | null> {
+  const now = await inputsOf(reader, version)
+  if (now.scan?.verdict === 'malicious') return now.scan.reason
+  if (version.verdict_id === null || now.gates.length === 0) return null
+  const row = await requireVerdict(reader, version.verdict_id)
+  const then = { ...(JSON.parse(row.inputs) as StoredInputs), incumbent_scores: null }
+  if (row.passed === 1 || JSON.stringify(then) !== JSON.stringify(now)) return null
+  return refusalText(JSON.parse(row.results) as GateResult[])
+}
+
+/** The gates that do not hold, each with its reason. */
+export function refusalText(results: readonly GateResult[]): string {
+  return results
+    .filter((one) => one.outcome !== 'passed')
+    .map((one) => `${one.name}: ${one.reason}`)
+    .join('; ')
+}
+
 /** Judges a version again after a fact has changed, and keeps the verdict as its own; also tells whether all gates hold now. */
 export async function rejudge(room: Registry, version: Pick<VersionRow, 'model' | 'version'>): Promise<boolean> {
   for (;;) {

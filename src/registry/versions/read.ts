@@ -3,7 +3,7 @@ import type { Principal } from '../../contract/access.ts'
 import { servedGraph, shownGraph } from '../lowering/exporting.ts'
 import { problem } from '../../contract/errors.ts'
 import { toTime } from '../../contract/fields.ts'
-import type { Model, Version } from '../../contract/registry.ts'
+import type { KnownVersion, Model, Version } from '../../contract/registry.ts'
 import type { Reader } from '../../store/db.ts'
 import { approvalsOf } from '../gates/approvals.ts'
 import { storedScan } from '../scan/scanning.ts'
@@ -11,7 +11,7 @@ import { signedOf } from '../signing/signatures.ts'
 import { treeDigests } from '../../store/blobs/trees.ts'
 import { metricsOf, requireVersion, signatureOf } from '../context/context.ts'
 import type { ModelRow, Registry, VersionRow } from '../context/context.ts'
-import { readVerdict, rejudge } from '../gates/verdicts.ts'
+import { knownRefusal, readVerdict, rejudge } from '../gates/verdicts.ts'
 import type { z } from 'zod'
 
 export interface Page<T> {
@@ -102,9 +102,10 @@ export async function getVersion(
   who: Principal,
   model: string,
   version: string,
-): Promise<Shown<typeof Version>> {
+): Promise<Shown<typeof KnownVersion>> {
   await visibleModel(room.db, who, model)
-  return showVersion(room.db, await requireVersion(room.db, model, version))
+  const row = await requireVersion(room.db, model, version)
+  return { ...(await showVersion(room.db, row)), refusal: await knownRefusal(room.db, row) }
 }
 
 async function showVersion(reader: Reader, row: VersionRow): Promise<Shown<typeof Version>> {

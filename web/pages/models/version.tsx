@@ -4,7 +4,7 @@ import { Link, useNavigate, useParams } from '@tanstack/react-router'
 import type { registryApi } from '../../../src/contract/registry.ts'
 import { call } from '../../data/api.ts'
 import { Graph } from '../../charts/graph.tsx'
-import { bytes, count, figure, words } from '../../data/format.ts'
+import { bytes, count, figure, fullSentence, words } from '../../data/format.ts'
 import { pageOf } from '../../data/page-links.ts'
 import { Confirm } from '../../parts/form/confirm.tsx'
 import { Loaded } from '../../parts/page/placeholders.tsx'
@@ -19,7 +19,7 @@ import { Status, Tag } from '../../parts/page/status.tsx'
 import { Trust } from '../../parts/version/trust.tsx'
 import { RelativeTime } from '../../parts/page/relative-time.tsx'
 import * as read from '../../data/queries.ts'
-import type { Version } from '../../data/queries.ts'
+import type { KnownVersion, Version } from '../../data/queries.ts'
 
 export function VersionPage() {
   const { name, version: number } = useParams({ from: '/models/$name/versions/$version' })
@@ -225,7 +225,7 @@ function LineagePart({ name, number }: { name: string; number: string }) {
 
 const ALIAS = 'production'
 
-function Promote({ version }: { version: Version }) {
+function Promote({ version }: { version: KnownVersion }) {
   if (version.aliases.includes(ALIAS)) return null
   return (
     <Confirm
@@ -233,6 +233,7 @@ function Promote({ version }: { version: Version }) {
       needs={{ verb: 'promote', resource: 'models' }}
       tone="primary"
       reason="required"
+      unavailable={version.refusal === null ? null : `Its gates refuse it. ${fullSentence(version.refusal)}`}
       preview={
         <p>
           The alias {ALIAS} of {version.model} moves to version {version.version} if its gates pass. Endpoints that

@@ -12,6 +12,8 @@ export interface ActionDialogProps {
   /** How the button that opens the dialog looks. */
   readonly tone?: Tone
   readonly disabled?: boolean
+  /** Why the act cannot be done now, as a sentence: the button is there, and cannot be pressed. */
+  readonly unavailable?: string | null
   /** On the button that performs the act, and how it looks. */
   readonly submit: string
   readonly submitTone: Tone
@@ -25,10 +27,10 @@ export interface ActionDialogProps {
 }
 
 export function ActionDialog(props: ActionDialogProps) {
-  const { label, tone = 'plain', disabled = false, children } = props
+  const { label, tone = 'plain', disabled = false, unavailable = null, children } = props
   const dialog = useRef<HTMLDialogElement>(null)
   const queries = useQueryClient()
-  const heading = useId()
+  const [heading, why] = [useId(), useId()]
   const doing = useMutation({
     mutationFn: props.act,
     onSuccess: async () => {
@@ -37,6 +39,18 @@ export function ActionDialog(props: ActionDialogProps) {
       await queries.invalidateQueries()
     },
   })
+  if (unavailable !== null) {
+    return (
+      <div className="stack" style={{ gap: 4, justifyItems: 'start', maxWidth: '64ch' }}>
+        <button type="button" className={`button ${tone}`} disabled aria-describedby={why}>
+          {label}
+        </button>
+        <span id={why} className="muted small break">
+          {unavailable}
+        </span>
+      </div>
+    )
+  }
   return (
     <>
       <button

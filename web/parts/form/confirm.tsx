@@ -16,6 +16,8 @@ export interface ConfirmProps {
   /** Whether a reason must be given; `optional` shows the field. */
   readonly reason?: 'required' | 'optional' | 'none'
   readonly disabled?: boolean
+  /** Why the act would be refused now, as a sentence: it is shown, and cannot be opened. */
+  readonly unavailable?: string | null
   /** What the act takes: it is not offered to a role that the server would refuse. */
   readonly needs?: Access
   /** Why the act is held up now, as a sentence: it goes on only where the person says so, with a reason. */
@@ -27,7 +29,7 @@ export function Confirm({ needs = 'public', ...offered }: ConfirmProps) {
 }
 
 function ConfirmButton(props: Omit<ConfirmProps, 'needs'>) {
-  const { label, preview, act, tone = 'plain', disabled = false, frozen = null } = props
+  const { label, preview, act, tone = 'plain', disabled = false, unavailable = null, frozen = null } = props
   const [why, setWhy] = useState('')
   const [overrides, setOverrides] = useState(false)
   const reason = frozen === null ? (props.reason ?? 'none') : 'required'
@@ -36,6 +38,7 @@ function ConfirmButton(props: Omit<ConfirmProps, 'needs'>) {
       label={label}
       tone={tone}
       disabled={disabled}
+      unavailable={unavailable}
       submit={label}
       submitTone={tone}
       incomplete={(reason === 'required' && why.trim() === '') || (frozen !== null && !overrides)}

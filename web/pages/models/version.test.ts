@@ -1,0 +1,220 @@
+/** The page of a version: whether it may be promoted and by whom, how it is served and on what proof, where it comes from. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { pageMarkup, textOf } from '../../../test/web/components.ts'
+import type { Surroundings } from '../../../test/web/components.ts'
+import { versions } from '../../../test/web/fixture-serving.ts'
+
+const VERSION = versions(Date.now()).find((one) => one.version === '3')
+const { model } = VERSION ?? { model: '' }
+
+/** The page of version 3 with so much of it changed. */
+function page(change: object = {}, around: Surroundings = {}): Promise<string> {
+  return pageMarkup('models/version', 'VersionPage', {
+    at: `/models/${model}/versions/3`,
+    route: '/models/$name/versions/$version',
+    ...around,
+    data: [
+      [['models', 'version', model, '3'], { ...VERSION, refusal: null, ...change }],
+      [['models', 'history', model], { items: [] }],
+      ...(around.data ?? []),
+    ],
+  })
+}
+
+/** The button that opens the promotion: whether it can be pressed, and what describes it; undefined where there is none. */
+function promotion(html: string): { disabled: boolean; because: string } | undefined {
+  const button = /<button type="button" class="button primary"([^>]*)>Promote to production<\/button>/.exec(html)?.[1]
+  if (button === undefined) return undefined
+  const id = /aria-describedby="([^"]*)"/.exec(button)?.[1]
+  const because = id === undefined ? '' : (html.split(`id="${id}"`)[1] ?? '').replace(/^[^>]*>/, '').split('</span>')[0]
+  return { disabled: button.includes('disabled'), because: textOf(because ?? '') }
+}
+
+const PROMOTIONS: readonly (readonly [what: string, change: object, role: Surroundings['role'], expected: unknown])[] =
+  [
+    ['nothing is known against it', {}, 'maintainer', { disabled: false, because: '' }],
+    [
+      'a file of it does harm',
+      { refusal: 'malicious: os.system at byte 0 of model.pkl' },
+      'maintainer',
+      { disabled: true, because: 'Its gates refuse it. Malicious: os.system at byte 0 of model.pkl.' },
+    ],
+    [
+      'a gate failed',
+      { refusal: 'auc at least 0.8: auc is 0.7, below 0.8' },
+      'admin',
+      { disabled: true, because: 'Its gates refuse it. Auc at least 0.8: auc is 0.7, below 0.8.' },
+    ],
+    // a verdict of before, and a scan that the server does not hold against it: it is judged when the alias moves
+    [
+      'only its last verdict failed',
+      { verdict: { ...VERSION?.verdict, passed: false } },
+      'admin',
+      { disabled: false, because: '' },
+    ],
+    ['it is in production', { aliases: ['candidate', 'production'] }, 'admin', undefined],
+    ['the role may not', {}, 'contributor', undefined],
+    ['the role may not, and it is refused', { refusal: 'auc' }, 'viewer', undefined],
+    ['nobody knows yet who looks', {}, null, undefined],
+  ]
+
+for (const [what, change, role, expected] of PROMOTIONS) {
+  test(`promotion, where ${what}`, async () => {
+    const html = await page(change, { role })
+    assert.deepEqual(promotion(html), expected)
+    const because = promotion(html)?.because ?? ''
+    assert.equal(html.includes('Its gates refuse it'), because !== '', 'no reason without the button that it is for')
+    assert.equal(/moves to version 3 if its gates pass/.test(textOf(html)), promotion(html)?.disabled === false)
+  })
+}
+
+const LOWERED = { state: 'native', reason: null, probes: 2000, worst_ulp: 3, onnx: null }
+const GRAPH = {
+  origin: 'given',
+  path: 'data/model.onnx',
+  digest: `sha256:${'ab'.repeat(32)}`,
+  bytes: 3072,
+  output: 'p',
+  deviation: 0.00012,
+}
+
+const SERVED: readonly (readonly [what: string, change: object, says: RegExp, never?: RegExp])[] = [
+  [
+    'natively',
+    { lowering: LOWERED },
+    /Served natively in the gateway Why a replay gave the same answers as Python Parity 2,000 rows replayed, largest difference 3 ulp Size/,
+    /ONNX/,
+  ],
+  ['natively, without a distance', { lowering: { ...LOWERED, worst_ulp: null } }, /Parity 2,000 rows replayed Size/],
+  [
+    'by a graph that was given',
+    { lowering: { ...LOWERED, state: 'onnx', worst_ulp: null, onnx: GRAPH } },
+    /by ONNX Runtime in the gateway Why the ONNX graph gave the same answers as Python Parity 2,000 rows replayed, largest difference 1\.2e-4 of the answer ONNX stored with the model as data\/model\.onnx, 3 KiB, sha256:abababababababab; uses output p/,
+  ],
+  [
+    'by a graph that was made',
+    { lowering: { ...LOWERED, state: 'onnx', onnx: { ...GRAPH, origin: 'exported', path: null } } },
+    /ONNX exported from the model, 3 KiB/,
+  ],
+  [
+    'in Python, and why',
+    { lowering: { ...LOWERED, state: 'python', reason: 'no native form of Foo', probes: null } },
+    /Served by Python scorers Why no native form of Foo Parity – Size/,
+  ],
+  ['not at all yet', { lowering: { ...LOWERED, state: 'pending', probes: null } }, /Served pending Why – Parity –/],
+  [
+    'by a way of a later server',
+    { lowering: { ...LOWERED, state: 'on_device', reason: 'new' } },
+    /Served on device Why new/,
+  ],
+  [
+    'with a grade',
+    { reproducibility: 'B: the same metrics' },
+    /Reproducibility B: the same metrics/,
+    /slipway reproduce/,
+  ],
+  [
+    'without a grade',
+    { reproducibility: null },
+    /Reproducibility not checked yet Check it with slipway reproduce flight-delay/,
+  ],
+  ['without files', { tree: null, size: 0 }, /Size 0 B Files –/],
+]
+
+for (const [what, change, says, never] of SERVED) {
+  test(`served ${what}`, async () => {
+    const text = textOf(await page(change))
+    assert.match(text, says)
+    if (never !== undefined) assert.doesNotMatch(text, never)
+  })
+}
+
+const ORIGINS: readonly (readonly [what: string, change: object, says: RegExp, links: readonly string[]])[] = [
+  [
+    'a run of a pipeline',
+    {},
+    /by ada in a pipeline run, logged as run 00019c1f\./,
+    ['/pipelines/run_01k2b9d', '/runs/00019c1f4be27a60b3d85c14'],
+  ],
+  ['a client', { run_id: null, pipeline_run_id: null, created_by: 'eve' }, /Created .* by eve\./, []],
+  ['a run alone', { pipeline_run_id: null }, /by ada, logged as run 00019c1f\./, ['/runs/00019c1f4be27a60b3d85c14']],
+]
+
+for (const [what, change, says, links] of ORIGINS) {
+  test(`made by ${what}`, async () => {
+    const [lead = ''] = /<div class="lead">.*?<\/div>/.exec(await page(change)) ?? []
+    assert.match(textOf(lead), says)
+    assert.deepEqual(
+      [...lead.matchAll(/href="([^"]*)"/g)].map(([, href]) => href),
+      links,
+    )
+  })
+}
+
+test('a verdict says whether the version may go to production, and against which it was judged', async () => {
+  const verdict = { ...VERSION?.verdict, passed: false, against: `${model}/2` }
+  assert.match(textOf(await page({ verdict })), /may not go to production evaluated .* against flight-delay\/2/)
+  assert.match(
+    textOf(await page({ verdict: { ...verdict, passed: true, against: null } })),
+    /may go to production evaluated/,
+  )
+  assert.match(textOf(await page({ verdict: null })), /Gates Not evaluated yet/)
+})
+
+test('of the history of the model only the moves from and to this version are told', async () => {
+  const move = (from: string | null, to: string | null, reason: string) => ({
+    model,
+    alias: 'production',
+    at: '2026-05-03T10:00:00.000Z',
+    actor: 'ada',
+    imported_at: null,
+    from,
+    to,
+    reason,
+  })
+  const items = [
+    move('3', '2', 'rolled back'),
+    move('2', '3', 'better'),
+    move('1', '2', 'of others'),
+    move('3', null, ''),
+  ]
+  const text = textOf(
+    await pageMarkup('models/version', 'VersionPage', {
+      at: `/models/${model}/versions/3`,
+      route: '/models/$name/versions/$version',
+      data: [
+        [['models', 'version', model, '3'], { ...VERSION, refusal: null }],
+        [['models', 'history', model], { items }],
+      ],
+    }),
+  )
+  assert.match(
+    text,
+    /production version 3 version 2 rolled back ada.*version 2 version 3 better ada.*version 3 removed – ada/,
+  )
+  assert.doesNotMatch(text, /of others/)
+})
+
+test('lineage leads to the pages of what it names; what has no page is no link', async () => {
+  const own = `/models/${model}/versions/3`
+  const nodes = [
+    ['pipeline_run', 'run 2b9d', '/v1/pipeline-runs/p1'],
+    ['dataset', 'flights 9ad2', null],
+    ['step', 'train', '/v1/unknown/1'],
+    ['incident', 'about it', `/incidents/i1${own}`],
+    ['version', 'another', `/models/${model}/versions/2`],
+    ['version', 'itself', own],
+  ].map(([kind, label, href], i) => ({ id: `n${i}`, kind, label, href }))
+  const known = { nodes, edges: [] }
+  const html = await page({}, { data: [[['models', 'lineage', model, '3'], known]] })
+  const graph = html.slice(html.indexOf('>Lineage<'), html.indexOf('>Signature<'))
+  assert.deepEqual(
+    [...graph.matchAll(/<a href="([^"]*)">/g)].map(([, href]) => href),
+    ['/pipelines/p1', `/incidents/i1${own}`, `/models/${model}/versions/2`, own],
+  )
+  const chosen = [...graph.matchAll(/<g class="node chosen"[^>]*>.*?<title>([^<]*)<\/title>/g)].map(
+    ([, title]) => title,
+  )
+  assert.deepEqual(chosen, ['itself: version'])
+})
