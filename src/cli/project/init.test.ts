@@ -36,13 +36,23 @@ describe('slipway init', () => {
     ['a.b_c', 'a.b_c'],
     ["it's", 'it-s'],
     ['a: b #c', 'a-b-c'],
+    ['2024', '2024'],
+    ['1e5', '1e5'],
+    ['0x1F', '0x1F'],
+    ['1.50', '1.50'],
+    ['true', 'true'],
+    ['null', 'null'],
+    ['.hidden', 'hidden'],
+    ['-_x', 'x'],
+    ['日本', 'project'],
+    ['m'.repeat(200), 'm'.repeat(128)],
   ] as const) {
     it(`names the project of the folder "${name}" ${project}`, async () => {
       const folder = holding(name)
       await init(folder)
       const text = readFileSync(join(folder, 'slipway.yaml'), 'utf8')
       const read = parseProject(text)
-      assert.equal(read.project, project)
+      assert.deepEqual([read.project, read.model?.name, read.endpoint?.name], [project, project, project])
     })
   }
 

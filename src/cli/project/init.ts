@@ -1,6 +1,7 @@
 /** `slipway init`: writes a project file that fits the Python files of a folder. */
 import { access, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
+import { stringify } from 'yaml'
 import { UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
 import { PROJECT_FILE } from './files.ts'
@@ -16,16 +17,23 @@ export async function run(invocation: Invocation): Promise<number> {
   await mkdir(folder, { recursive: true })
   const names = await readdir(folder)
   const module = ['train.py', 'main.py'].find((name) => names.includes(name)) ?? 'train.py'
-  const project = basename(folder).replace(/[^A-Za-z0-9_.-]+/g, '-')
-  await writeFile(path, template(project, module.replace(/\.py$/, '')))
+  await writeFile(path, template(projectName(basename(folder)), module.replace(/\.py$/, '')))
   if (!names.includes(module)) await writeFile(join(folder, module), STARTER)
   invocation.out.data({ written: path, module })
   invocation.out.line(`Wrote ${path}. Look at it, then: slipway ship ${invocation.args[0] ?? ''}`.trimEnd())
   return 0
 }
 
+/** The nearest name that a project file takes: it begins with a letter or a digit and has at most 128 characters. */
+function projectName(folder: string): string {
+  const name = folder.replace(/[^A-Za-z0-9_.-]+/g, '-').replace(/^[^A-Za-z0-9]+/, '')
+  return name.slice(0, 128) || 'project'
+}
+
 /** A project file with one training step; the comments say what to add next. */
-function template(project: string, module: string): string {
+function template(name: string, module: string): string {
+  // quoted where YAML would read a number or a truth value
+  const project = stringify(name).trimEnd()
   return `project: ${project}
 python:
   requires: ">=3.10"
