@@ -51,6 +51,11 @@ const SIZES: Readonly<Record<string, number | undefined>> = {
   '500g': undefined,
   '2gi': undefined,
   '0': undefined,
+  '0.4': undefined,
+  '0.9B': undefined,
+  '0.0009kB': undefined,
+  '0.001kB': 1,
+  '1.9': 1,
   '-1': undefined,
   '': undefined,
   GB: undefined,
@@ -73,4 +78,5 @@ test('plain numbers are seconds and whole bytes; none below nothing, none withou
     assert.equal(parseDuration(odd), undefined)
     assert.equal(parseBytes(odd), undefined)
   }
+  for (const part of [0.4, 0.999]) assert.equal(parseBytes(part), undefined)
 })

@@ -35,10 +35,14 @@ export function parseDuration(value: string | number): number | undefined {
  * `m` alone is a thousandth to Kubernetes.
  */
 export function parseBytes(value: string | number): number | undefined {
-  if (typeof value === 'number') return Number.isFinite(value) && value > 0 ? Math.floor(value) : undefined
+  if (typeof value === 'number') return wholeBytes(value)
   const match = /^\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?b|[KMGT]i|[kKMGT]|)\s*$/.exec(spelt(value))
-  const bytes = Number(match?.[1]) * (BYTES[match?.[2]?.toLowerCase() ?? 'none'] ?? Number.NaN)
-  return bytes > 0 ? Math.floor(bytes) : undefined
+  return wholeBytes(Number(match?.[1]) * (BYTES[match?.[2]?.toLowerCase() ?? 'none'] ?? Number.NaN))
+}
+
+/** Whole bytes, one at least: less than one would be a limit of nothing. */
+function wholeBytes(bytes: number): number | undefined {
+  return Number.isFinite(bytes) && bytes >= 1 ? Math.floor(bytes) : undefined
 }
 
 /** Sizes in bytes may be written in small and capital letters alike. */
