@@ -9,12 +9,8 @@ import { startTestApp } from '../../test/app.ts'
 import { createClient } from '../client/client.ts'
 import { authApi } from '../contract/auth.ts'
 import type { App } from '../options.ts'
-import { COMMANDS } from './commands.ts'
-import { parse, UsageError } from './invocation/command.ts'
-import type { Output } from './invocation/output.ts'
-
-const KEYS = ['SLIPWAY_DATA', 'SLIPWAY_URL', 'SLIPWAY_TOKEN', 'SLIPWAY_DATABASE_URL', 'SLIPWAY_BLOBS']
-for (const key of KEYS) delete process.env[key]
+import { runCommand, usage, withToken } from './run-command.fixture.ts'
+import type { Said } from './run-command.fixture.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-commands-'))
 const [data, second] = [join(root, 'first'), join(root, 'second')]
@@ -22,33 +18,8 @@ let app: App
 let token = ''
 let runs: string[] = []
 
-interface Said {
-  readonly code: number
-  readonly lines: string[]
-  readonly tables: { head: readonly string[]; rows: readonly (readonly string[])[] }[]
-  readonly data: unknown[]
-}
-
-/** Runs a command as the program does, against the server of the first folder unless the arguments name another. */
-async function slipway(...argv: string[]): Promise<Said> {
-  const command = COMMANDS.find(({ name }) => name === argv[0])
-  assert.ok(command)
-  const folder = argv.includes('--data') ? [] : ['--data', data]
-  const takesData = command.flags.some(({ name }) => name === 'data')
-  const parsed = parse(command, [...argv.slice(1), ...(takesData ? folder : [])])
-  const said: Said = { code: 0, lines: [], tables: [], data: [] }
-  const out: Output = {
-    json: false,
-    line: (text) => said.lines.push(text),
-    data: (value) => said.data.push(value),
-    progress: () => undefined,
-    table: (head, rows) => {
-      for (const row of rows) assert.equal(row.length, head.length, 'a cell for each column')
-      said.tables.push({ head, rows })
-    },
-  }
-  return { ...said, code: await (await command.load()).run({ ...parsed, out }) }
-}
+/** Runs a command against the server of the first folder unless the arguments name another. */
+const slipway = (...argv: string[]): Promise<Said> => runCommand(data, ...argv)
 
 /** The rows of the only table that a command shows. */
 async function rowsOf(...argv: string[]): Promise<readonly (readonly string[])[]> {
@@ -81,16 +52,6 @@ async function trackedRun(name: string, loss: number): Promise<string> {
   })
   await mlflow('runs/update', { run_id, status: 'FINISHED', end_time: 1_700_000_001_000 })
   return run_id
-}
-
-/** Runs something with another token. */
-async function as<T>(other: string, use: () => Promise<T>): Promise<T> {
-  process.env['SLIPWAY_TOKEN'] = other
-  try {
-    return await use()
-  } finally {
-    delete process.env['SLIPWAY_TOKEN']
-  }
 }
 
 async function otherToken(): Promise<string> {
@@ -129,13 +90,6 @@ after(async () => {
   await app.stop()
   rmSync(root, { recursive: true, force: true })
 })
-
-const usage = (message: RegExp) => (error: unknown) => {
-  assert.ok(error instanceof UsageError, String(error))
-  assert.match(error.message, message)
-  assert.doesNotMatch(error.message, /\n/)
-  return true
-}
 
 describe('runs', () => {
   it('are found by a filter, in order, with the columns that are asked for', async () => {
@@ -227,7 +181,7 @@ describe('models', () => {
   it('are approved with a reason that is kept', async () => {
     const approve = ['models', 'approve', 'delay/1', '--reason', 'looks right'] as const
     await assert.rejects(slipway(...approve), { code: 'conflict', message: /somebody else must approve it/ })
-    const { lines } = await as(await otherToken(), () => slipway(...approve))
+    const { lines } = await withToken(await otherToken(), () => slipway(...approve))
     assert.match(lines[0] ?? '', /^delay\/1 is approved by /)
     const shown = (await slipway('models', 'delay', '1')).lines
     assert.ok(shown.some((line) => line.startsWith('approved by ') && line.endsWith(' looks right')))
@@ -373,7 +327,7 @@ describe('operation', () => {
   })
 
   it('refuses a wrong token', async () => {
-    await as('wrong', () => assert.rejects(slipway('models'), { name: 'CallError', status: 401 }))
+    await withToken('wrong', () => assert.rejects(slipway('models'), { name: 'CallError', status: 401 }))
   })
 })
 

@@ -1,0 +1,194 @@
+/** What commands about endpoints ask of a server, and how they say its answers: variants, incidents, freezes, deploys, rollbacks. */
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { problem } from '../../contract/errors.ts'
+import { monitoringApi } from '../../contract/monitoring.ts'
+import type { Incident } from '../../contract/monitoring.ts'
+import { rolloutApi } from '../../contract/rollout.ts'
+import { servingApi } from '../../contract/serving.ts'
+import { AT, endpoint, rollout, variant } from '../answers.fixture.ts'
+import { startRecorded, TOKEN } from '../recorded-server.fixture.ts'
+import type { RecordedServer } from '../recorded-server.fixture.ts'
+import { usage } from '../run-command.fixture.ts'
+
+let server: RecordedServer
+before(async () => {
+  server = await startRecorded()
+})
+after(() => server.close())
+
+describe('slipway endpoints', () => {
+  const stats = {
+    window_s: 60,
+    requests: 120,
+    rows: 240,
+    errors: 3,
+    requests_per_s: 2,
+    p50_ms: 0.5,
+    p95_ms: 1,
+    p99_ms: 1.2345,
+  }
+
+  it('has a row for each variant, with shares in per cent and figures where there are some', async () => {
+    const canary = variant({ role: 'canary', version: '2', weight: 525, backend: 'python', stats })
+    const idle = variant({ stats: { ...stats, errors: 0, requests_per_s: 0, p99_ms: null } })
+    server.answer(servingApi.listEndpoints, {
+      items: [endpoint({ variants: [variant(), canary] }), endpoint({ name: 'other', variants: [idle] })],
+    })
+    const { tables, data } = await server.slipway('endpoints')
+    assert.deepEqual(tables, [
+      {
+        head: ['endpoint', 'variant', 'version', 'share', 'backend', 'req/s', 'p99 ms', 'errors'],
+        rows: [
+          ['iris', 'stable', '1', '100 %', 'native', '', '', ''],
+          ['iris', 'canary', '2', '5.25 %', 'python', '2.0', '1.23', '3'],
+          ['other', 'stable', '1', '100 %', 'native', '0.0', '', '0'],
+        ],
+      },
+    ])
+    assert.equal((data[0] as unknown[]).length, 2)
+    assert.equal(server.asked(servingApi.listEndpoints)[0]?.authorization, `Bearer ${TOKEN}`)
+  })
+
+  it('shows one with why Python answers and with its own rollouts', async () => {
+    const variants = [
+      variant(),
+      variant({ role: 'shadow', version: '2', weight: 0, backend: 'python', backend_reason: 'a pipeline' }),
+    ]
+    server.answer(servingApi.getEndpoint, endpoint({ variants }))
+    server.answer(rolloutApi.list, { items: [rollout({ state: 'shadow', step: 'shadow' })] })
+    const { lines, tables } = await server.slipway('endpoints', 'iris')
+    assert.deepEqual(lines, [
+      'iris serves iris-model: http://gateway/iris',
+      '  stable version 1, 100 %, native',
+      '  shadow version 2, 0 %, python (a pipeline)',
+    ])
+    assert.deepEqual(tables[0]?.rows, [['rol_1', '2', 'shadow', 'shadow', 'its gates hold']])
+    assert.deepEqual(server.asked(servingApi.getEndpoint)[0]?.params, ['iris'])
+    assert.deepEqual(server.asked(rolloutApi.list)[0]?.query, { endpoint: 'iris', limit: '10' })
+  })
+})
+
+describe('slipway deploy', () => {
+  it('asks for the version, and for a freeze to be passed over only when that is said', async () => {
+    server.answer(servingApi.deploy, endpoint())
+    const { lines, code } = await server.slipway('deploy', 'iris', '3')
+    assert.deepEqual([code, lines], [0, ['iris answers with version 3']])
+    await server.slipway('deploy', 'iris', '3', '--reason', 'asked for', '--override-freeze')
+    assert.deepEqual(
+      server.asked(servingApi.deploy).map(({ body }) => body),
+      [{ version: '3' }, { version: '3', reason: 'asked for', override_freeze: true }],
+    )
+  })
+
+  it('needs an endpoint and a version', async () => {
+    for (const words of [[], ['iris']])
+      await assert.rejects(server.slipway('deploy', ...words), usage(/deploy needs an endpoint and a version/))
+  })
+
+  it('hands on why a frozen endpoint stays', async () => {
+    server.answer(servingApi.deploy, problem('conflict', { detail: 'iris is frozen' }))
+    await assert.rejects(server.slipway('deploy', 'iris', '3'), {
+      code: 'conflict',
+      status: 409,
+      message: 'iris is frozen',
+    })
+  })
+})
+
+describe('slipway rollback', () => {
+  it('says the version that is stable after it, not that of a canary', async () => {
+    const variants = [variant({ role: 'canary', version: '3', weight: 500 }), variant({ version: '1' })]
+    server.answer(servingApi.rollbackEndpoint, endpoint({ variants }), endpoint({ variants: [] }))
+    assert.deepEqual((await server.slipway('rollback', 'iris')).lines, ['iris answers with version 1 again'])
+    assert.deepEqual((await server.slipway('rollback', 'iris', '--reason', 'x')).lines, [
+      'iris answers with version none again',
+    ])
+    assert.deepEqual(
+      server.asked(servingApi.rollbackEndpoint).map(({ body }) => body),
+      [{}, { reason: 'x' }],
+    )
+    await assert.rejects(server.slipway('rollback'), usage(/rollback needs an endpoint/))
+  })
+})
+
+describe('slipway freeze', () => {
+  it('lists who froze what until when, and says by whom it ends', async () => {
+    const items = [
+      { endpoint: 'iris', reason: 'end of quarter', until: null, by: 'ada' },
+      { endpoint: 'delay', reason: 'weekend', until: AT, by: null },
+    ]
+    server.answer(rolloutApi.freezes, { items })
+    for (const words of [[], ['list']]) {
+      const { tables, lines } = await server.slipway('freeze', ...words)
+      assert.deepEqual(lines, [])
+      assert.deepEqual(tables[0]?.rows, [
+        ['iris', 'ada', 'it is lifted', 'end of quarter'],
+        ['delay', 'its plan', AT, 'weekend'],
+      ])
+    }
+  })
+
+  it('sends a time in UTC, whatever zone it was written in', async () => {
+    const freeze = { reason: 'r', until: AT, at: AT, by: 'ada' }
+    server.answer(rolloutApi.freeze, { freeze }, { freeze: { ...freeze, until: null } })
+    const timed = await server.slipway('freeze', 'add', 'iris', '--reason', 'r', '--until', '2026-05-03T12:00+02:00')
+    assert.deepEqual(timed.lines, [`iris is frozen until ${AT}: r`])
+    const open = await server.slipway('freeze', 'add', 'iris', '--reason', 'r')
+    assert.deepEqual(open.lines, ['iris is frozen until it is lifted: r'])
+    assert.deepEqual(
+      server.asked(rolloutApi.freeze).map(({ body }) => body),
+      [{ reason: 'r', until: AT }, { reason: 'r' }],
+    )
+  })
+
+  it('is lifted for the endpoint that is named', async () => {
+    server.answer(rolloutApi.thaw, { freeze: null })
+    assert.deepEqual((await server.slipway('freeze', 'remove', 'iris')).lines, ['iris is not frozen by hand'])
+    assert.deepEqual(server.asked(rolloutApi.thaw)[0]?.params, ['iris'])
+    await assert.rejects(server.slipway('freeze', 'add'), usage(/freeze add needs an endpoint/))
+  })
+})
+
+describe('slipway incidents', () => {
+  const incident: Incident = {
+    id: 'inc_1',
+    endpoint: 'iris',
+    title: 'temp drifts',
+    kind: 'drift',
+    severity: 'high',
+    state: 'open',
+    opened_at: AT,
+    opened_event_time: AT,
+    began_event_time: '2026-05-02T07:00:00.000Z',
+    resolved_at: null,
+    resolved_event_time: null,
+    pages: true,
+    causes: [
+      { rank: 1, kind: 'unit_change', title: 'unit changed', score: 0.876, features: [], evidence: {} },
+      { rank: 2, kind: 'deploy', title: 'a deploy', score: 0.1, features: [], evidence: {} },
+    ],
+    checks: [],
+    affected: { rows: 12, share: 0.5, marked_bad: 3 },
+    timeline: [],
+    actions: [{ action: 'retrain', preview: 'runs the pipeline', allowed: true }],
+  }
+
+  it('are listed by when their data began to differ', async () => {
+    server.answer(monitoringApi.listIncidents, { items: [incident] })
+    const { tables } = await server.slipway('incidents')
+    assert.deepEqual(tables[0]?.rows, [['inc_1', 'iris', 'high', 'open', '2026-05-02T07:00:00.000Z', 'temp drifts']])
+  })
+
+  it('are shown with their causes in order and what can be done', async () => {
+    server.answer(monitoringApi.getIncident, incident)
+    const { lines } = await server.slipway('incidents', 'inc_1')
+    assert.deepEqual(lines, [
+      'temp drifts (high, open)',
+      'affected: 12 rows, 3 marked bad',
+      '  1. unit changed (0.88)',
+      '  2. a deploy (0.10)',
+      '  can: retrain: runs the pipeline',
+    ])
+  })
+})
