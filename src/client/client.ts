@@ -91,7 +91,8 @@ export function address(route: Route, request: { params?: unknown; query?: unkno
   return query === '' ? path : `${path}?${query}`
 }
 
-function unreachable(url: string, error: unknown): Error {
+/** What `fetch` threw, as an error that says whose answer is missing. */
+export function unreachable(url: string, error: unknown): Error {
   if (error instanceof Error && error.name === 'AbortError') return error
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
   return new CallError(0, {
