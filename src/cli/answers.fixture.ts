@@ -1,8 +1,7 @@
 /** Answers of a server as the contract writes them, for tests that change what they are about. */
 import type { z } from 'zod'
-import { pipelinesApi } from '../contract/pipelines.ts'
-import type { Step } from '../contract/pipelines.ts'
-import { registryApi } from '../contract/registry.ts'
+import type { pipelinesApi, Step } from '../contract/pipelines.ts'
+import type { registryApi } from '../contract/registry.ts'
 import type { Rollout } from '../contract/rollout.ts'
 import { Plan } from '../contract/rollout-plan.ts'
 import type { Reply } from '../contract/route.ts'

@@ -22,7 +22,7 @@ export interface Asked {
   readonly authorization: string | undefined
 }
 
-type Answer<R extends Route> = Reply<R> | Problem
+type Answer<R extends Route> = Reply<R> | Problem | ((asked: Asked) => Reply<R> | Problem)
 
 export interface RecordedServer {
   readonly url: string
@@ -91,8 +91,10 @@ async function reply(recorded: readonly Recorded[], request: IncomingMessage, re
     const given = { ...parseQuery(query) }
     if (route.query instanceof z.ZodType) route.query.parse(given)
     else assert.deepEqual(given, {}, 'the route takes no query')
-    asked.push({ params, query: given, body, authorization: request.headers.authorization })
-    return send(route, answers.length > 1 ? answers.shift() : answers[0], response)
+    const one: Asked = { params, query: given, body, authorization: request.headers.authorization }
+    asked.push(one)
+    const answer = answers.length > 1 ? answers.shift() : answers[0]
+    return send(route, typeof answer === 'function' ? answer(one) : answer, response)
   }
   throw new Error(`nothing is recorded for ${request.method} ${path}`)
 }

@@ -1,0 +1,232 @@
+/** `slipway run` and `slipway ship`: what is uploaded and asked for, how steps are told once each, and with which code they end. */
+import assert from 'node:assert/strict'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { problem } from '../../contract/errors.ts'
+import { pipelinesApi } from '../../contract/pipelines.ts'
+import { rolloutApi } from '../../contract/rollout.ts'
+import type { Rollout } from '../../contract/rollout.ts'
+import type { Reply } from '../../contract/route.ts'
+import { AT, pipelineRun, rollout, step } from '../answers.fixture.ts'
+import { startRecorded } from '../recorded-server.fixture.ts'
+import type { RecordedServer } from '../recorded-server.fixture.ts'
+import type { Said } from '../run-command.fixture.ts'
+import { usage } from '../run-command.fixture.ts'
+
+const DIGEST = `sha256:${'a'.repeat(64)}`
+const REGISTERED = { model: 'iris-model', version: '2', verdict: 'accepted', detail: 'All gates hold.' } as const
+const VERSION = {
+  id: 'pv_1',
+  project: 'flights',
+  digest: `sha256:${'b'.repeat(64)}`,
+  tree: DIGEST,
+  created_at: AT,
+  created_by: 'ada',
+  steps: [],
+  model: 'iris-model',
+  endpoint: 'iris',
+  warnings: ['import of "x" could not be resolved'],
+}
+
+let server: RecordedServer
+let folder: string
+before(async () => {
+  server = await startRecorded()
+  folder = join(server.data, 'project')
+  mkdirSync(folder)
+  writeFileSync(join(folder, 'slipway.yaml'), 'project: flights\n')
+  writeFileSync(join(folder, 'other.yaml'), 'project: other\n')
+})
+after(() => server.close())
+
+type PipelineRunOf = Reply<typeof pipelinesApi.getPipelineRun>
+
+let endpoint: string | null = 'iris'
+
+/** Runs the project where the run is found in these states, one after the other. */
+function run(states: readonly PipelineRunOf[], ...words: string[]): Promise<Said> {
+  server.answer(pipelinesApi.uploadTree, { digest: DIGEST, size: 1, files: 2 })
+  server.answer(pipelinesApi.createPipelineVersion, VERSION)
+  server.answer(pipelinesApi.createPipelineRun, pipelineRun({ state: 'waiting', outcome: null, finished_at: null }))
+  server.answer(pipelinesApi.getPipelineRun, ...states)
+  server.answer(pipelinesApi.getPipelineVersion, { ...VERSION, endpoint, text: '', spec: null })
+  return server.slipway(words[0] === 'ship' ? 'ship' : 'run', folder, ...words.filter((word) => word !== 'ship'))
+}
+
+describe('slipway run', () => {
+  it('uploads the folder and starts a run of the version that it makes', async () => {
+    const { lines, code, progress } = await run([pipelineRun()])
+    assert.equal(code, 0)
+    assert.deepEqual(lines, [
+      'note: import of "x" could not be resolved',
+      `Run run_1 of flights: ${server.url}/pipelines/run_1`,
+      '✓ train succeeded 1.23 s',
+      'Run run_1: succeeded; 1 step executed, 0 taken from the cache. All is done.',
+    ])
+    assert.equal(progress[0], 'uploading the project')
+    const [made] = server.asked(pipelinesApi.createPipelineVersion)
+    assert.deepEqual(made?.body, { text: 'project: flights\n', tree: DIGEST, file: 'slipway.yaml' })
+    assert.deepEqual(server.asked(pipelinesApi.createPipelineRun)[0]?.body, {
+      pipeline_version: 'pv_1',
+      params: {},
+      force: false,
+      deploy: false,
+    })
+  })
+
+  it('hands on params, the first step, another file and that nothing comes from the cache', async () => {
+    const params = ['train.rows=5', 'train.name=plain text', 'train.kind="quoted"', 'train.list=[1, 2]', 'b.c.d=a=b']
+    await run(
+      [pipelineRun()],
+      ...params.flatMap((one) => ['--param', one]),
+      ...['--from', 'train', '--force', '--file', 'other.yaml'],
+    )
+    assert.deepEqual(server.asked(pipelinesApi.createPipelineRun)[0]?.body, {
+      pipeline_version: 'pv_1',
+      params: { train: { rows: 5, name: 'plain text', kind: 'quoted', list: [1, 2] }, b: { 'c.d': 'a=b' } },
+      force: true,
+      deploy: false,
+      from: 'train',
+    })
+    const version = server.asked(pipelinesApi.createPipelineVersion)[0]?.body as Record<string, unknown>
+    assert.deepEqual([version['text'], version['file']], ['project: other\n', 'other.yaml'])
+  })
+
+  for (const param of ['rows=5', 'train.rows', '.rows=5', 'train.=5', ''])
+    it(`refuses the param "${param}"`, async () => {
+      await assert.rejects(run([pipelineRun()], `--param=${param}`), usage(/expected STEP\.PARAM=VALUE/))
+    })
+
+  it('tells each step once when it is over, and in what state the rest is', async () => {
+    const [first, cached, failed] = [
+      step({ name: 'load', duration_ms: null }),
+      step({
+        name: 'fit',
+        state: 'cached',
+        duration_ms: 10,
+        cache: { key: 'k', hit: true, reason: 'nothing changed', changes: [], from_run: 'run_0' },
+      }),
+      step({ name: 'test', state: 'failed', failure: { class: 'user', message: 'ValueError: x', traceback: null } }),
+    ]
+    const going = { state: 'running', outcome: null, finished_at: null, message: 'waits for a slot' } as const
+    const { lines, progress, code } = await run([
+      pipelineRun({
+        ...going,
+        steps: [step({ name: 'load', state: 'running' }), step({ name: 'fit', state: 'waiting' })],
+      }),
+      pipelineRun({ ...going, steps: [first, step({ name: 'fit', state: 'waiting' })] }),
+      pipelineRun({ ...going, steps: [first, cached] }),
+      pipelineRun({ state: 'failed', outcome: 'failed', message: 'A step failed.', steps: [first, cached, failed] }),
+    ])
+    assert.equal(code, 1, 'code of the user failed')
+    assert.deepEqual(lines.slice(2), [
+      '✓ load succeeded',
+      '= fit cached 0.01 s (nothing changed)',
+      '✗ test failed 1.23 s',
+      '  user: ValueError: x',
+      'Run run_1: failed; 1 step executed, 1 taken from the cache. A step failed.',
+    ])
+    assert.deepEqual(progress.slice(1), [
+      'flights: 0 of 2 steps, running load',
+      'flights: 1 of 2 steps, waits for a slot',
+      'flights: 2 of 2 steps, waits for a slot',
+    ])
+  })
+
+  it('goes on when the server is away for a moment', async () => {
+    const away = problem('unavailable', { detail: 'it restarts' }) as unknown as PipelineRunOf
+    assert.equal((await run([away, away, pipelineRun()])).code, 0)
+    assert.equal(server.asked(pipelinesApi.getPipelineRun).length, 3)
+  })
+
+  const failure = (kind: 'user' | 'infrastructure' | 'out_of_memory'): PipelineRunOf =>
+    pipelineRun({
+      state: 'failed',
+      outcome: 'failed',
+      steps: [step({ state: 'failed', failure: { class: kind, message: '', traceback: null } })],
+    })
+  for (const [what, ended, code] of [
+    [
+      'a gate refused the model',
+      pipelineRun({ outcome: 'refused', registered: { ...REGISTERED, verdict: 'refused' } }),
+      1,
+    ],
+    ['the user’s code failed', failure('user'), 1],
+    ['a machine failed', failure('infrastructure'), 3],
+    ['memory was short', failure('out_of_memory'), 3],
+    ['it was cancelled', pipelineRun({ state: 'cancelled', outcome: 'cancelled' }), 3],
+  ] as const)
+    it(`ends with ${code} where ${what}`, async () => assert.equal((await run([ended])).code, code))
+
+  it('says what the registry said of the model', async () => {
+    const { lines } = await run([pipelineRun({ registered: REGISTERED })])
+    assert.equal(lines.at(-1), 'Model iris-model version 2: accepted. All gates hold.')
+  })
+
+  it('needs a project file, and asks nothing without one', async () => {
+    const empty = join(server.data, 'empty')
+    mkdirSync(empty)
+    server.answer(pipelinesApi.uploadTree, { digest: DIGEST, size: 1, files: 0 })
+    await assert.rejects(server.slipway('run', empty), usage(/there is no slipway\.yaml in .*; slipway init makes one/))
+    assert.deepEqual(server.asked(pipelinesApi.uploadTree), [])
+  })
+})
+
+describe('slipway ship', () => {
+  const shipped = (items: Rollout[], ...later: Rollout[][]): Promise<Said> => {
+    server.answer(rolloutApi.list, ...[items, ...later].map((one) => ({ items: one })))
+    return run([pipelineRun({ registered: REGISTERED })], 'ship')
+  }
+
+  it('waits until the rollout of its version is under way, and says where to follow it', async () => {
+    const starting = rollout({ state: 'starting', step: 'start' })
+    const { lines, code } = await shipped([], [starting], [starting], [rollout()])
+    assert.equal(code, 0)
+    assert.deepEqual(lines.slice(-3), [
+      'Rollout rol_1 of version 2: canary. its gates hold',
+      `Follow it: ${server.url}/endpoints/iris`,
+      `Predict: POST ${server.url}/v1/endpoints/iris:predict`,
+    ])
+    assert.equal(server.asked(rolloutApi.list).length, 4)
+    assert.equal((server.asked(pipelinesApi.createPipelineRun)[0]?.body as { deploy: boolean }).deploy, true)
+  })
+
+  it('does not wait for one that a person or a freeze holds', async () => {
+    const waits = { before: 500, role: 'maintainer' } as const
+    for (const held of [
+      rollout({ state: 'starting', awaits: waits }),
+      rollout({ state: 'starting', frozen: 'weekend' }),
+    ])
+      assert.equal((await shipped([held])).code, 0)
+  })
+
+  it('ends with 1 where the version was taken back', async () => {
+    for (const state of ['rolled_back', 'aborted'] as const) assert.equal((await shipped([rollout({ state })])).code, 1)
+    for (const state of ['promoted', 'paused', 'kept'] as const)
+      assert.equal((await shipped([rollout({ state })])).code, 0)
+  })
+
+  it('waits for no rollout behind that of another version, unless that one only watches', async () => {
+    const other = rollout({ id: 'rol_0', version: '1', reason: 'half way' })
+    const { lines, code } = await shipped([other])
+    assert.equal(code, 0)
+    assert.deepEqual(lines.slice(-2), [
+      'Version 2 waits until rollout rol_0 of version 1 ends. Now: canary, half way',
+      `Follow it: ${server.url}/endpoints/iris`,
+    ])
+    const watching = { ...other, state: 'watching' as const }
+    assert.match((await shipped([watching], [rollout(), watching])).lines.at(-3) ?? '', /^Rollout rol_1 of version 2/)
+  })
+
+  it('asks for no rollout of a model that was refused, or without an endpoint', async () => {
+    server.answer(rolloutApi.list, { items: [] })
+    assert.equal((await run([pipelineRun({ outcome: 'refused' })], 'ship')).code, 1)
+    assert.equal((await run([pipelineRun()], 'ship')).code, 0)
+    endpoint = null
+    const { lines, code } = await run([pipelineRun({ registered: REGISTERED })], 'ship')
+    endpoint = 'iris'
+    assert.deepEqual([code, lines.at(-1)], [0, 'The project names no endpoint, so the version waits in the registry.'])
+    assert.deepEqual(server.asked(rolloutApi.list), [])
+  })
+})
