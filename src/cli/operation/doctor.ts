@@ -62,10 +62,7 @@ async function python(): Promise<Finding> {
 }
 
 async function disk(data: string): Promise<Finding> {
-  const folder = await access(data).then(
-    () => data,
-    () => dirname(data),
-  )
+  const folder = await nearest(data)
   const writable = await access(folder, constants.W_OK).then(
     () => true,
     () => false,
@@ -79,6 +76,15 @@ async function disk(data: string): Promise<Finding> {
     ok,
     detail: `${(free / 1024 ** 3).toFixed(1)} GiB free in ${folder}${ok ? '' : '; free at least 2 GiB'}`,
   }
+}
+
+/** The folder, or the one above it in which it will be made. */
+async function nearest(folder: string): Promise<string> {
+  const exists = await access(folder).then(
+    () => true,
+    () => false,
+  )
+  return exists || dirname(folder) === folder ? folder : nearest(dirname(folder))
 }
 
 async function server(data: string): Promise<Finding> {

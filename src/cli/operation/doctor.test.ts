@@ -1,0 +1,128 @@
+/** `slipway doctor` on machines that lack something: each finding, what it says to do, and the exit code. */
+import assert from 'node:assert/strict'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { after, afterEach, before, describe, it } from 'node:test'
+import { authApi } from '../../contract/auth.ts'
+import { problem } from '../../contract/errors.ts'
+import { systemApi } from '../../contract/system.ts'
+import { startRecorded } from '../recorded-server.fixture.ts'
+import type { RecordedServer } from '../recorded-server.fixture.ts'
+import { withToken } from '../run-command.fixture.ts'
+
+let server: RecordedServer
+before(async () => {
+  server = await startRecorded()
+})
+after(() => server.close())
+
+const python = process.env['SLIPWAY_PYTHON']
+afterEach(() => {
+  if (python === undefined) delete process.env['SLIPWAY_PYTHON']
+  else process.env['SLIPWAY_PYTHON'] = python
+})
+
+interface Finding {
+  readonly what: string
+  readonly ok: boolean
+  readonly detail: string
+}
+
+/** What the doctor says of one part. */
+async function finding(what: string, data = server.data): Promise<Finding> {
+  const { code, data: given, lines } = await server.slipway('doctor', '--data', data)
+  const findings = given[0] as Finding[]
+  assert.equal(code, findings.every(({ ok }) => ok) ? 0 : 1)
+  assert.deepEqual(
+    lines,
+    findings.map((one) => `${one.ok ? 'ok  ' : 'FAIL'} ${one.what}: ${one.detail}`),
+  )
+  const found = findings.find((one) => one.what === what)
+  assert.ok(found)
+  return found
+}
+
+function folder(name: string, file: object, token?: string): string {
+  const path = join(server.data, name)
+  mkdirSync(path)
+  writeFileSync(join(path, 'server.json'), JSON.stringify({ token_file: join(path, 'token'), ...file }))
+  if (token !== undefined) writeFileSync(join(path, 'token'), token)
+  return path
+}
+
+describe('the doctor', () => {
+  it('finds nothing wrong where no server runs yet, in a folder that is still to be made', async () => {
+    const data = join(server.data, 'deep/er/new')
+    assert.deepEqual(await finding('Server', data), { what: 'Server', ok: true, detail: `none runs in ${data}` })
+    assert.deepEqual(await finding('Token', data), { what: 'Token', ok: true, detail: 'made at the first start' })
+    const disk = await finding('Disk', data)
+    assert.match(disk.detail, new RegExp(` GiB free in ${server.data}(?:$|;)`), 'the folder that is there')
+    assert.deepEqual(await finding('Node', data), { what: 'Node', ok: true, detail: process.version })
+  })
+
+  it('says that a server answers, or that its store cannot be written', async () => {
+    server.answer(systemApi.live, { ok: true, writable: true, version: '1' })
+    assert.deepEqual(await finding('Server'), { what: 'Server', ok: true, detail: `${server.url} answers` })
+    server.answer(systemApi.live, { ok: true, writable: false, version: '1' })
+    const detail = `${server.url} refuses writes: is the disk full?`
+    assert.deepEqual(await finding('Server'), { what: 'Server', ok: false, detail })
+  })
+
+  it('finds a server that is gone and has left its file', async () => {
+    const gone = createServer()
+    await new Promise<void>((done) => gone.listen(0, '127.0.0.1', done))
+    const url = `http://127.0.0.1:${(gone.address() as AddressInfo).port}`
+    await new Promise((done) => gone.close(done))
+    const data = folder('gone', { url }, 'slw_a')
+    const detail = `${url} does not answer although server.json names it; start it again: slipway serve --data ${data}`
+    assert.deepEqual(await finding('Server', data), { what: 'Server', ok: false, detail })
+  })
+
+  it('reads the token of the folder, and takes no other text for one', async () => {
+    const file = { url: server.url }
+    const [good, odd, none] = [folder('good', file, 'slw_a'), folder('odd', file, 'secret'), folder('none', file)]
+    assert.deepEqual(await finding('Token', good), { what: 'Token', ok: true, detail: join(good, 'token') })
+    for (const data of [odd, none]) {
+      const detail = `${join(data, 'token')} cannot be read; run as the user that started the server`
+      assert.deepEqual(await finding('Token', data), { what: 'Token', ok: false, detail })
+    }
+  })
+
+  it('asks whose the token of the environment is', async () => {
+    const who = { id: 'u1', name: 'ada', role: 'viewer', project: null } as const
+    server.answer(authApi.whoami, who)
+    const found = await withToken('slw_mine', () => finding('Token'))
+    assert.deepEqual(found, { what: 'Token', ok: true, detail: 'SLIPWAY_TOKEN, of ada (viewer)' })
+    assert.equal(server.asked(authApi.whoami)[0]?.authorization, 'Bearer slw_mine')
+    server.answer(authApi.whoami, problem('unauthenticated', { detail: 'it is revoked' }))
+    const detail = 'SLIPWAY_TOKEN does not hold: no valid credential: it is revoked'
+    assert.deepEqual(await withToken('slw_old', () => finding('Token')), { what: 'Token', ok: false, detail })
+  })
+
+  for (const [version, ok] of [
+    ['3.10.0', true],
+    ['3.14.2', true],
+    ['3.9.18', false],
+    ['4.0.0', false],
+    ['2.7.18', false],
+  ] as const)
+    it(`${ok ? 'takes' : 'refuses'} Python ${version}`, async () => {
+      const program = join(server.data, `python-${version}`)
+      writeFileSync(program, `#!/bin/sh\necho ${version}\n`, { mode: 0o755 })
+      process.env['SLIPWAY_PYTHON'] = program
+      const detail = ok ? version : `${version}; needs 3.10 or newer: set SLIPWAY_PYTHON`
+      assert.deepEqual(await finding('Python'), { what: 'Python', ok, detail })
+    })
+
+  it('names the Python that is not there, or has no venv', async () => {
+    const program = join(server.data, 'python-bare')
+    writeFileSync(program, '#!/bin/sh\necho "No module named venv" >&2\nexit 1\n', { mode: 0o755 })
+    for (const name of [program, join(server.data, 'nowhere')]) {
+      process.env['SLIPWAY_PYTHON'] = name
+      const { ok, detail } = await finding('Python')
+      assert.deepEqual([ok, detail.startsWith(`${name} with venv was not found; install Python 3.10`)], [false, true])
+    }
+  })
+})
