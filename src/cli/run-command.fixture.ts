@@ -34,7 +34,9 @@ export async function runCommand(data: string, ...argv: readonly string[]): Prom
       said.tables.push({ head, rows })
     },
   }
-  return { ...said, code: await (await command.load()).run({ ...parsed, out }) }
+  const code = await (await command.load()).run({ ...parsed, out })
+  assert.equal(said.data.length, 1, 'one JSON value with --json')
+  return { ...said, code }
 }
 
 /** Runs something with another token. */

@@ -18,6 +18,7 @@ export async function run(invocation: Invocation): Promise<number> {
   if (act === 'apply') return show(invocation, await client.call(retentionApi.apply, { params }), 'went')
   if (act !== 'remove') throw new UsageError(`"${act}" is not known; expected list, add, preview, apply or remove`)
   await client.call(retentionApi.remove, { params })
+  invocation.out.data({ forgotten: name })
   invocation.out.line(`The rule ${name} is forgotten.`)
   return 0
 }
