@@ -22,7 +22,7 @@ export async function runCommand(data: string, ...argv: readonly string[]): Prom
   assert.ok(command)
   const folder = argv.includes('--data') ? [] : ['--data', data]
   const takesData = command.flags.some(({ name }) => name === 'data')
-  const parsed = parse(command, [...argv.slice(1), ...(takesData ? folder : [])])
+  const parsed = parse(command, [...(takesData ? folder : []), ...argv.slice(1)])
   const said: Said = { code: 0, lines: [], tables: [], data: [], progress: [] }
   const out: Output = {
     json: false,
