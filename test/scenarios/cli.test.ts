@@ -1,20 +1,13 @@
 /** The command line given what it does not expect: one clear line, the right exit code, results and talk on streams of their own. */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { runProgram } from '../../src/cli/program.fixture.ts'
+import type { Ended } from '../../src/cli/program.fixture.ts'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
-
-const MAIN = join(import.meta.dirname, '../../src/cli/main.ts')
-
-interface Ended {
-  readonly code: number | null
-  readonly out: string
-  readonly said: string
-}
 
 describe('the command line', { timeout: 240_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-cli-'))
@@ -31,15 +24,8 @@ describe('the command line', { timeout: 240_000 }, () => {
     words: readonly string[],
     more: { env?: Record<string, string>; deaf?: boolean } = {},
   ): Promise<Ended> {
-    return new Promise((resolve) => {
-      const env = { ...process.env, SLIPWAY_DATA: server.data, ...more.env }
-      const child = spawn(process.execPath, [MAIN, ...words], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
-      let [out, said] = ['', '']
-      child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
-      child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()))
-      if (more.deaf === true) child.stdout.destroy()
-      child.on('close', (code) => resolve({ code, out, said }))
-    })
+    const env = { SLIPWAY_DATA: server.data, ...more.env }
+    return runProgram(words, { cwd: folder, env, deaf: more.deaf ?? false })
   }
 
   /** Refused by a line that says this, with nothing on standard output. */

@@ -21,7 +21,7 @@ describe('slipway cost', () => {
     key: 'iris',
     label: 'iris',
     micro_dollars: 1_234_567,
-    cpu_seconds: 3.14159,
+    cpu_seconds: 2.71499,
     memory_gib_seconds: 2,
     storage_gib_months: 0.000_123_456,
     predictions: 2000,
@@ -42,8 +42,8 @@ describe('slipway cost', () => {
     const { tables, lines } = await server.slipway('cost')
     assert.equal(tables[0]?.head[0], 'endpoint')
     assert.deepEqual(tables[0]?.rows, [
-      ['iris', '1.234567', '3.14', '2.00', '0.000123', '2000', '0.617284', '4'],
-      ['(no endpoint)', '0.000001', '3.14', '2.00', '0.000123', '0', '', '4'],
+      ['iris', '1.234567', '2.71', '2.00', '0.000123', '2000', '0.617284', '4'],
+      ['(no endpoint)', '0.000001', '2.71', '2.00', '0.000123', '0', '', '4'],
     ])
     assert.deepEqual(lines, ['total $1.234568'])
   })

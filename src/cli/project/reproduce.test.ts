@@ -151,11 +151,8 @@ describe('slipway explain', () => {
       '  note: x',
     ])
     assert.deepEqual(
-      server
-        .asked(pipelinesApi.explainStep)
-        .map(({ params }) => params[1])
-        .toSorted(),
-      ['fit', 'load'],
+      new Set(server.asked(pipelinesApi.explainStep).map(({ params }) => params[1])),
+      new Set(['fit', 'load']),
     )
   })
 
