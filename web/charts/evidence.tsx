@@ -1,6 +1,6 @@
 /** A sequential test as it grew: evidence over observations on a logarithmic axis, its boundary a line that means failure. */
 import { count, figure } from '../data/format.ts'
-import { useWidth } from './width.ts'
+import { Captioned } from './captioned.tsx'
 import { ValueAxis } from './value-axis.tsx'
 import { decades, extent, linear, linePath, logarithmic } from './scales/scale.ts'
 
@@ -21,24 +21,15 @@ const LABELS = 5
 const BEYOND = 1e4
 
 export function Evidence({ title, boundary, points, failing, beyond = 'fails' }: EvidenceProps) {
-  const [holder, width] = useWidth()
   const last = points.at(-1)
   const said =
     last === undefined
       ? 'no observation yet'
       : `${figure(last.evidence, 3)} after ${count(last.n)}; ${beyond} at ${figure(boundary, 3)}`
   return (
-    <figure>
-      <figcaption className="stacked small">
-        <h3>{title}</h3>
-        <span className="muted">{said}</span>
-      </figcaption>
-      <div ref={holder} role="img" aria-label={`${title}: ${said}`} style={{ height: HEIGHT }}>
-        {width > 0 && points.length > 0 && (
-          <Drawing width={width} boundary={boundary} points={points} failing={failing} beyond={beyond} />
-        )}
-      </div>
-    </figure>
+    <Captioned title={title} said={said} label={`${title}: ${said}`} height={HEIGHT} drawn={points.length > 0}>
+      {(width) => <Drawing width={width} boundary={boundary} points={points} failing={failing} beyond={beyond} />}
+    </Captioned>
   )
 }
 

@@ -1,6 +1,6 @@
 /** A quality metric by window with its interval, and below how many predictions had labels. */
 import { count, eventTime, figure, interval, percent } from '../data/format.ts'
-import { useWidth } from './width.ts'
+import { Captioned } from './captioned.tsx'
 import { ValueAxis } from './value-axis.tsx'
 import { extent, linear, linePath, ticks } from './scales/scale.ts'
 
@@ -20,22 +20,21 @@ const COVER = 22
 const EDGE = { left: 46, right: 10, top: 8, bottom: COVER + 26 }
 
 export function QualityChart({ title, points }: { title: string; points: readonly QualityPoint[] }) {
-  const [holder, width] = useWidth()
   const last = points.findLast((point) => point.estimate !== null)
   const said =
     last === undefined
       ? 'not enough labels'
       : `${figure(last.estimate)} ${interval(last.interval)} from ${count(last.labelled)} labels${last.provisional ? ', provisional' : ''}`
   return (
-    <figure>
-      <figcaption className="stacked small">
-        <h3>{title}</h3>
-        <span className="muted">{said}</span>
-      </figcaption>
-      <div ref={holder} role="img" aria-label={`${title} by week; last ${said}`} style={{ height: HEIGHT }}>
-        {width > 0 && last !== undefined && <Drawing width={width} points={points} />}
-      </div>
-    </figure>
+    <Captioned
+      title={title}
+      said={said}
+      label={`${title} by week; last ${said}`}
+      height={HEIGHT}
+      drawn={last !== undefined}
+    >
+      {(width) => <Drawing width={width} points={points} />}
+    </Captioned>
   )
 }
 
