@@ -11,6 +11,7 @@ import { Command } from '../page/command.tsx'
 import { usePermission } from '../form/permissions.ts'
 import { Status } from '../page/status.tsx'
 import { ErrorText } from '../form/error-text.tsx'
+import { Form } from '../form/form.tsx'
 
 export interface TryItProps {
   readonly name: string
@@ -33,13 +34,7 @@ export function TryIt({ name, url, inputs }: TryItProps) {
   })
   if (inputs.length === 0) return <p className="muted">The inputs are not known: the model has no signature.</p>
   return (
-    <form
-      className="stack"
-      onSubmit={(event) => {
-        event.preventDefault()
-        ask.mutate()
-      }}
-    >
+    <Form className="stack" onSubmit={() => ask.mutate()}>
       <div className="fields">
         {inputs.map((field) => (
           <Field
@@ -76,7 +71,7 @@ export function TryIt({ name, url, inputs }: TryItProps) {
         <summary>As a command</summary>
         <Commands name={name} url={url} row={row} />
       </details>
-    </form>
+    </Form>
   )
 }
 

@@ -3,6 +3,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useId, useRef } from 'react'
 import type { ReactNode } from 'react'
 import { DialogButtons } from './dialog-buttons.tsx'
+import { Form } from './form.tsx'
 
 type Tone = 'danger' | 'primary' | 'plain'
 
@@ -66,13 +67,7 @@ export function ActionDialog(props: ActionDialogProps) {
         {label}
       </button>
       <dialog ref={dialog} aria-labelledby={heading}>
-        <form
-          className="body"
-          onSubmit={(event) => {
-            event.preventDefault()
-            doing.mutate()
-          }}
-        >
+        <Form className="body" onSubmit={() => doing.mutate()}>
           <h2 id={heading}>{label}</h2>
           {children}
           <DialogButtons
@@ -83,7 +78,7 @@ export function ActionDialog(props: ActionDialogProps) {
             error={doing.error}
             onCancel={() => dialog.current?.close()}
           />
-        </form>
+        </Form>
       </dialog>
     </>
   )

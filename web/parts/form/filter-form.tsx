@@ -1,5 +1,6 @@
 /** A form around the field of a filter: it is applied as a whole, and cleared where one is set. */
 import type { ReactNode } from 'react'
+import { Form } from './form.tsx'
 
 export interface FilterFormProps {
   /** The filter that is applied now; empty = none. */
@@ -13,13 +14,7 @@ export interface FilterFormProps {
 
 export function FilterForm({ applied, text, className = '', onApply, children }: FilterFormProps) {
   return (
-    <form
-      className={`row ${className}`}
-      onSubmit={(event) => {
-        event.preventDefault()
-        onApply(text.trim())
-      }}
-    >
+    <Form className={`row ${className}`} onSubmit={() => onApply(text.trim())}>
       {children}
       <button type="submit" className="button">
         Filter
@@ -29,6 +24,6 @@ export function FilterForm({ applied, text, className = '', onApply, children }:
           Clear
         </button>
       )}
-    </form>
+    </Form>
   )
 }

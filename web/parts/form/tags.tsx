@@ -7,6 +7,7 @@ import { Facts } from '../page/page.tsx'
 import { LongText } from '../page/long-text.tsx'
 import { FilterablePanel } from '../table/filterable-panel.tsx'
 import { ErrorText } from './error-text.tsx'
+import { Form } from './form.tsx'
 
 export interface TagsProps {
   readonly tags: readonly (readonly [key: string, value: string])[]
@@ -66,10 +67,9 @@ function NewTag({ busy, onSet }: { busy: boolean; onSet: (key: string, value: st
   const [value, setValue] = useState('')
   const fields = { key: useId(), value: useId() }
   return (
-    <form
+    <Form
       className="row"
-      onSubmit={(event) => {
-        event.preventDefault()
+      onSubmit={() => {
         onSet(key.trim(), value)
         setKey('')
         setValue('')
@@ -82,6 +82,6 @@ function NewTag({ busy, onSet }: { busy: boolean; onSet: (key: string, value: st
       <button type="submit" className="button" disabled={busy || key.trim() === ''}>
         Set tag
       </button>
-    </form>
+    </Form>
   )
 }

@@ -10,6 +10,7 @@ import { searchOf } from '../../data/runs/saved-searches.ts'
 import { usePermission } from '../form/permissions.ts'
 import { Panel } from '../page/page.tsx'
 import { ErrorText } from '../form/error-text.tsx'
+import { Form } from '../form/form.tsx'
 
 export interface WatchedSearchesProps {
   readonly endpoint: string
@@ -87,10 +88,9 @@ function Watch({ names, busy, onWatch }: WatchProps) {
   const moreThan = Number(most)
   const sound = search !== '' && most !== '' && Number.isInteger(moreThan) && moreThan >= 0 && moreThan <= 1000
   return (
-    <form
+    <Form
       className="row"
-      onSubmit={(event) => {
-        event.preventDefault()
+      onSubmit={() => {
         onWatch({ search, more_than: moreThan })
         setSearch('')
       }}
@@ -116,6 +116,6 @@ function Watch({ names, busy, onWatch }: WatchProps) {
       <button type="submit" className="button" disabled={!sound || busy}>
         Watch
       </button>
-    </form>
+    </Form>
   )
 }

@@ -10,6 +10,7 @@ import type { RunsSearch } from '../../data/address.ts'
 import { usePermission } from '../form/permissions.ts'
 import { Menu } from '../form/menu.tsx'
 import { ErrorText } from '../form/error-text.tsx'
+import { Form } from '../form/form.tsx'
 
 export interface SavedViewsProps {
   /** What the page shows now, columns included. */
@@ -94,12 +95,7 @@ function Save({ search, items }: { search: RunsSearch; items: readonly SavedView
     },
   })
   return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault()
-        save.mutate()
-      }}
-    >
+    <Form onSubmit={() => save.mutate()}>
       <label htmlFor={field}>Save this view as</label>
       <div className="row">
         <input
@@ -114,6 +110,6 @@ function Save({ search, items }: { search: RunsSearch; items: readonly SavedView
         </button>
       </div>
       <ErrorText error={save.error} />
-    </form>
+    </Form>
   )
 }

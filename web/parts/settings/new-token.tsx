@@ -5,6 +5,7 @@ import type { authApi } from '../../../src/contract/auth.ts'
 import { call } from '../../data/api.ts'
 import { Command } from '../page/command.tsx'
 import { ErrorText } from '../form/error-text.tsx'
+import { Form } from '../form/form.tsx'
 
 const ROLES = ['viewer', 'contributor', 'maintainer', 'admin', 'service'] as const
 type Role = (typeof ROLES)[number]
@@ -32,13 +33,7 @@ export function NewToken() {
         Create a token
       </button>
       <dialog ref={dialog} aria-label="Create a token">
-        <form
-          className="body"
-          onSubmit={(event) => {
-            event.preventDefault()
-            make.mutate()
-          }}
-        >
+        <Form className="body" onSubmit={() => make.mutate()}>
           <h2>Create a token</h2>
           <label className="row">
             Name
@@ -67,7 +62,7 @@ export function NewToken() {
               Create
             </button>
           </div>
-        </form>
+        </Form>
       </dialog>
     </>
   )

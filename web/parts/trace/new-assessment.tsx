@@ -6,6 +6,7 @@ import * as read from '../../data/queries.ts'
 import { usePermission } from '../form/permissions.ts'
 import { WRITE_RUNS } from '../run/run-actions.tsx'
 import { ErrorText } from '../form/error-text.tsx'
+import { Form } from '../form/form.tsx'
 
 const BLANK = { kind: 'feedback', name: '', value: '', rationale: '' } as const
 type Draft = Record<keyof typeof BLANK, string>
@@ -25,13 +26,7 @@ export function NewAssessment({ trace }: { trace: string }) {
   if (!allowed) return null
   const set = (change: Partial<Draft>): void => setDraft({ ...draft, ...change })
   return (
-    <form
-      className="assessment-form"
-      onSubmit={(event) => {
-        event.preventDefault()
-        judge.mutate()
-      }}
-    >
+    <Form className="assessment-form" onSubmit={() => judge.mutate()}>
       <label className="row">
         Kind
         <select value={draft.kind} onChange={(event) => set({ kind: event.target.value })}>
@@ -50,7 +45,7 @@ export function NewAssessment({ trace }: { trace: string }) {
         Add assessment
       </button>
       <ErrorText error={judge.error} />
-    </form>
+    </Form>
   )
 }
 
