@@ -26,22 +26,14 @@ function useFindable(open: boolean, text: string): Findable[] {
   const runs = useQuery({ ...read.recentRuns, enabled })
   return [
     ...PLACES.map(({ word, path }) => ({ kind: 'page', label: word, path })),
-    ...itemsOf(endpoints).map((one) => ({
-      kind: 'endpoint',
-      label: one.name,
-      path: `/endpoints/${one.name}`,
-    })),
+    ...itemsOf(endpoints).map((one) => ({ kind: 'endpoint', label: one.name, path: `/endpoints/${one.name}` })),
     ...itemsOf(endpoints).map((one) => ({
       kind: 'monitor',
       label: `Monitoring of ${one.name}`,
       path: `/monitoring/${one.name}`,
     })),
     ...itemsOf(models).map((one) => ({ kind: 'model', label: one.name, path: `/models/${one.name}` })),
-    ...itemsOf(incidents).map((one) => ({
-      kind: 'incident',
-      label: one.title,
-      path: `/incidents/${one.id}`,
-    })),
+    ...itemsOf(incidents).map((one) => ({ kind: 'incident', label: one.title, path: `/incidents/${one.id}` })),
     ...itemsOf(pipelines).map((one) => ({
       kind: 'pipeline',
       label: `${one.project} · ${one.id} · ${one.message}`,

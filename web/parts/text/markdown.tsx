@@ -15,26 +15,20 @@ export function Markdown({ text }: { text: string }) {
   )
 }
 
+const ELEMENTS = { heading: 'h3', paragraph: 'p', quote: 'blockquote' } as const
+
 function One({ block }: { block: Block }) {
   switch (block.kind) {
     case 'heading':
-      return (
-        <h3>
-          <Words words={block.inside} />
-        </h3>
-      )
     case 'paragraph':
+    case 'quote': {
+      const Element = ELEMENTS[block.kind]
       return (
-        <p>
+        <Element>
           <Words words={block.inside} />
-        </p>
+        </Element>
       )
-    case 'quote':
-      return (
-        <blockquote>
-          <Words words={block.inside} />
-        </blockquote>
-      )
+    }
     case 'code':
       return <pre>{block.text}</pre>
     case 'rule':
@@ -95,17 +89,14 @@ function wordOf(word: Inline) {
     case 'code':
       return <code>{word.text}</code>
     case 'strong':
+    case 'em': {
+      const Element = word.kind
       return (
-        <strong>
+        <Element>
           <Words words={word.inside} />
-        </strong>
+        </Element>
       )
-    case 'em':
-      return (
-        <em>
-          <Words words={word.inside} />
-        </em>
-      )
+    }
     case 'link':
       return (
         <a href={word.href} rel="noreferrer">
