@@ -24,6 +24,7 @@ export type Incident = Reply<typeof monitoringApi.getIncident>
 export type Version = Reply<typeof registryApi.listVersions>['items'][number]
 /** A version with what its gates say of it now. */
 export type KnownVersion = Reply<typeof registryApi.getVersion>
+export type Move = Reply<typeof registryApi.aliasHistory>['items'][number]
 export type Run = Reply<typeof trackingApi.getRun>
 export type RunRow = Reply<typeof trackingApi.listRuns>['items'][number]
 export type PipelineRun = Reply<typeof pipelinesApi.getPipelineRun>

@@ -4,7 +4,7 @@ import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { count, duration, figure, money, percent, sentence } from '../data/format.ts'
 import { Empty, Loaded } from '../parts/page/placeholders.tsx'
 import { Figures, Page, Panel } from '../parts/page/page.tsx'
-import { RelativeTime } from '../parts/page/relative-time.tsx'
+import { TimeCell } from '../parts/table/time-cell.tsx'
 import * as read from '../data/queries.ts'
 import type { CostBy } from '../data/queries.ts'
 import { DataTable } from '../parts/table/data-table.tsx'
@@ -140,9 +140,7 @@ function RateTable({ rates }: { rates: readonly RateRow[] }) {
           <td>{rate.resource}</td>
           <td className="num">{money(rate.micro_dollars)}</td>
           <td>{rate.unit}</td>
-          <td className="num">
-            <RelativeTime at={rate.from} />
-          </td>
+          <TimeCell at={rate.from} />
           <td className="break">{rate.note}</td>
         </tr>
       ))}

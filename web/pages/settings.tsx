@@ -13,6 +13,7 @@ import { Facts, Page, Panel } from '../parts/page/page.tsx'
 import { PagedList } from '../parts/table/paged-list.tsx'
 import { Status } from '../parts/page/status.tsx'
 import { RelativeTime } from '../parts/page/relative-time.tsx'
+import { TimeCell } from '../parts/table/time-cell.tsx'
 import * as read from '../data/queries.ts'
 import { ErrorText } from '../parts/form/error-text.tsx'
 import { DataTable } from '../parts/table/data-table.tsx'
@@ -99,9 +100,7 @@ function Tokens() {
               <td>{token.role}</td>
               <td>{token.project ?? 'all'}</td>
               <td>{token.created_by}</td>
-              <td className="num">
-                <RelativeTime at={token.created_at} />
-              </td>
+              <TimeCell at={token.created_at} />
               <td>
                 {token.revoked_at !== null ? (
                   <Status word="revoked" tone="idle" />
@@ -184,9 +183,7 @@ function AuditTable({ rows }: { rows: readonly AuditRow[] }) {
           <td>
             <code title={row.hash}>{row.hash.slice(0, 12)}</code>
           </td>
-          <td className="num">
-            <RelativeTime at={row.at} />
-          </td>
+          <TimeCell at={row.at} />
         </tr>
       ))}
     </DataTable>

@@ -4,29 +4,27 @@ import { Link } from '@tanstack/react-router'
 import { datasets as read, parseRecord } from '../../data/traces/datasets.ts'
 import type { Dataset } from '../../data/traces/datasets.ts'
 import { figure } from '../../data/format.ts'
-import { Empty, Loaded } from '../../parts/page/placeholders.tsx'
-import { Page, Panel } from '../../parts/page/page.tsx'
-import { RelativeTime } from '../../parts/page/relative-time.tsx'
+import { Empty } from '../../parts/page/placeholders.tsx'
+import { ListPage } from '../../parts/page/list-page.tsx'
+import { TimeCell } from '../../parts/table/time-cell.tsx'
 import { DataTable } from '../../parts/table/data-table.tsx'
 
 export function DatasetsPage() {
   const datasets = useQuery(read)
   return (
-    <Page title="Evaluation datasets" lead="Inputs with expected outputs, for evaluating applications.">
-      <Panel title="Datasets" flush>
-        <Loaded query={datasets} what="The datasets" height={240}>
-          {({ items }) =>
-            items.length === 0 ? (
-              <Empty title="No datasets yet" commands={['mlflow.genai.datasets.create_dataset(name="golden")']}>
-                Datasets are created with MLflow’s client, which also adds their records.
-              </Empty>
-            ) : (
-              <Table items={items} />
-            )
-          }
-        </Loaded>
-      </Panel>
-    </Page>
+    <ListPage
+      title="Evaluation datasets"
+      lead="Inputs with expected outputs, for evaluating applications."
+      panel="Datasets"
+      query={datasets}
+      empty={
+        <Empty title="No datasets yet" commands={['mlflow.genai.datasets.create_dataset(name="golden")']}>
+          Datasets are created with MLflow’s client, which also adds their records.
+        </Empty>
+      }
+    >
+      {(items) => <Table items={items} />}
+    </ListPage>
   )
 }
 
@@ -45,9 +43,7 @@ function Table({ items }: { items: readonly Dataset[] }) {
             <code>{one.digest ?? ''}</code>
           </td>
           <td className="key">{one.created_by ?? '–'}</td>
-          <td className="num">
-            <RelativeTime at={new Date(one.last_update_time).toISOString()} />
-          </td>
+          <TimeCell at={new Date(one.last_update_time).toISOString()} />
         </tr>
       ))}
     </DataTable>

@@ -3,10 +3,10 @@ import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { diffLines } from '../../data/diff.ts'
 import { Empty, Loaded } from '../../parts/page/placeholders.tsx'
-import { Moves } from '../../parts/model/moves.tsx'
+import { AliasHistory } from '../../parts/model/moves.tsx'
 import { Facts, Page, Panel } from '../../parts/page/page.tsx'
-import { Tag } from '../../parts/page/status.tsx'
-import { RelativeTime } from '../../parts/page/relative-time.tsx'
+import { Tags } from '../../parts/page/status.tsx'
+import { TimeCell } from '../../parts/table/time-cell.tsx'
 import { isPromptsOwn, templateOf, variablesOf } from '../../data/models/prompts.ts'
 import * as read from '../../data/queries.ts'
 import type { Version } from '../../data/queries.ts'
@@ -30,11 +30,7 @@ export function PromptPage() {
           )
         }
       </Loaded>
-      <Panel title="Alias history" flush>
-        <Loaded query={moves} what="The history" height={120}>
-          {({ items }) => <Moves moves={items} />}
-        </Loaded>
-      </Panel>
+      <AliasHistory query={moves} />
     </Page>
   )
 }
@@ -147,17 +143,11 @@ function Versions({ items, onShow }: { items: readonly Version[]; onShow: (versi
               </button>
             </td>
             <td>
-              <div className="row">
-                {one.aliases.map((alias) => (
-                  <Tag key={alias}>{alias}</Tag>
-                ))}
-              </div>
+              <Tags words={one.aliases} />
             </td>
             <td className="break">{one.description}</td>
             <td className="key">{one.created_by}</td>
-            <td className="num">
-              <RelativeTime at={one.created_at} />
-            </td>
+            <TimeCell at={one.created_at} />
           </tr>
         ))}
       </DataTable>

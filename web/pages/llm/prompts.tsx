@@ -1,10 +1,10 @@
 /** Prompts: which version of each does what name stand for? */
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { Empty, Loaded } from '../../parts/page/placeholders.tsx'
-import { Page, Panel } from '../../parts/page/page.tsx'
-import { Tag } from '../../parts/page/status.tsx'
-import { RelativeTime } from '../../parts/page/relative-time.tsx'
+import { Empty } from '../../parts/page/placeholders.tsx'
+import { ListPage } from '../../parts/page/list-page.tsx'
+import { Tags } from '../../parts/page/status.tsx'
+import { TimeCell } from '../../parts/table/time-cell.tsx'
 import { prompts as read } from '../../data/models/prompts.ts'
 import type { ListedPrompt } from '../../data/models/prompts.ts'
 import { DataTable } from '../../parts/table/data-table.tsx'
@@ -12,24 +12,22 @@ import { DataTable } from '../../parts/table/data-table.tsx'
 export function PromptsPage() {
   const prompts = useQuery(read)
   return (
-    <Page title="Prompts" lead="Versioned templates that applications fill in.">
-      <Panel title="Prompts" flush>
-        <Loaded query={prompts} what="The prompts" height={240}>
-          {({ items }) =>
-            items.length === 0 ? (
-              <Empty
-                title="No prompts yet"
-                commands={['mlflow.genai.register_prompt(name="greeting", template="Hello {{name}}")']}
-              >
-                Prompts are registered with MLflow’s client and loaded by name and alias.
-              </Empty>
-            ) : (
-              <Table items={items} />
-            )
-          }
-        </Loaded>
-      </Panel>
-    </Page>
+    <ListPage
+      title="Prompts"
+      lead="Versioned templates that applications fill in."
+      panel="Prompts"
+      query={prompts}
+      empty={
+        <Empty
+          title="No prompts yet"
+          commands={['mlflow.genai.register_prompt(name="greeting", template="Hello {{name}}")']}
+        >
+          Prompts are registered with MLflow’s client and loaded by name and alias.
+        </Empty>
+      }
+    >
+      {(items) => <Table items={items} />}
+    </ListPage>
   )
 }
 
@@ -44,17 +42,11 @@ function Table({ items }: { items: readonly ListedPrompt[] }) {
             </Link>
           </td>
           <td>
-            <div className="row">
-              {prompt.aliases?.map(({ alias, version }) => (
-                <Tag key={alias}>{`${alias} ${version}`}</Tag>
-              ))}
-            </div>
+            <Tags words={(prompt.aliases ?? []).map(({ alias, version }) => `${alias} ${version}`)} />
           </td>
           <td className="num">{prompt.latest_versions?.[0]?.version ?? '–'}</td>
           <td className="break">{prompt.latest_versions?.[0]?.description ?? ''}</td>
-          <td className="num">
-            <RelativeTime at={new Date(prompt.last_updated_timestamp).toISOString()} />
-          </td>
+          <TimeCell at={new Date(prompt.last_updated_timestamp).toISOString()} />
         </tr>
       ))}
     </DataTable>

@@ -7,7 +7,7 @@ import { Page, Panel } from '../../parts/page/page.tsx'
 import { PagedList, rowsOf } from '../../parts/table/paged-list.tsx'
 import { Status } from '../../parts/page/status.tsx'
 import { SearchField } from '../../parts/form/search-field.tsx'
-import { RelativeTime } from '../../parts/page/relative-time.tsx'
+import { TimeCell } from '../../parts/table/time-cell.tsx'
 import { traces } from '../../data/traces/queries.ts'
 import type { TraceInfo } from '../../data/traces/queries.ts'
 import { DataTable } from '../../parts/table/data-table.tsx'
@@ -81,9 +81,7 @@ function Table({ rows }: { rows: readonly TraceInfo[] }) {
           <td className="num">{count(trace.spans)}</td>
           <td className="num">{figure(trace.tokens?.['total_tokens'])}</td>
           <td>{judged(trace)}</td>
-          <td className="num">
-            <RelativeTime at={trace.started_at} />
-          </td>
+          <TimeCell at={trace.started_at} />
         </tr>
       ))}
     </DataTable>

@@ -4,10 +4,10 @@ import { Link, Navigate, useParams } from '@tanstack/react-router'
 import { bytes } from '../../data/format.ts'
 import { Empty, Loaded } from '../../parts/page/placeholders.tsx'
 import { ModelDescription } from '../../parts/model/description.tsx'
-import { Moves } from '../../parts/model/moves.tsx'
+import { AliasHistory } from '../../parts/model/moves.tsx'
 import { Page, Panel } from '../../parts/page/page.tsx'
-import { Status, Tag, VersionChip } from '../../parts/page/status.tsx'
-import { RelativeTime } from '../../parts/page/relative-time.tsx'
+import { Status, Tags, VersionChip } from '../../parts/page/status.tsx'
+import { TimeCell } from '../../parts/table/time-cell.tsx'
 import { isPrompt } from '../../data/models/prompts.ts'
 import * as read from '../../data/queries.ts'
 import type { Version } from '../../data/queries.ts'
@@ -38,11 +38,7 @@ export function ModelPage() {
         </Loaded>
       </Panel>
       {!described && facts}
-      <Panel title="Alias history" flush>
-        <Loaded query={moves} what="The history" height={120}>
-          {({ items }) => <Moves moves={items} />}
-        </Loaded>
-      </Panel>
+      <AliasHistory query={moves} />
     </Page>
   )
 }
@@ -68,11 +64,7 @@ function Versions({ items }: { items: readonly Version[] }) {
             <VersionChip model={one.model} version={one.version} />
           </td>
           <td>
-            <div className="row">
-              {one.aliases.map((alias) => (
-                <Tag key={alias}>{alias}</Tag>
-              ))}
-            </div>
+            <Tags words={one.aliases} />
           </td>
           <td>
             <GateSummary verdict={one.verdict} />
@@ -82,9 +74,7 @@ function Versions({ items }: { items: readonly Version[] }) {
           </td>
           <td className="num">{bytes(one.size)}</td>
           <td className="break">{one.created_by}</td>
-          <td className="num">
-            <RelativeTime at={one.created_at} />
-          </td>
+          <TimeCell at={one.created_at} />
         </tr>
       ))}
     </DataTable>

@@ -3,57 +3,53 @@ import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { count } from '../../data/format.ts'
 import { firstWords } from '../../data/markdown.ts'
-import { Empty, Loaded } from '../../parts/page/placeholders.tsx'
-import { Page, Panel } from '../../parts/page/page.tsx'
+import { Empty } from '../../parts/page/placeholders.tsx'
+import { ListPage } from '../../parts/page/list-page.tsx'
 import { VersionChip } from '../../parts/page/status.tsx'
-import { RelativeTime } from '../../parts/page/relative-time.tsx'
+import { TimeCell } from '../../parts/table/time-cell.tsx'
 import * as read from '../../data/queries.ts'
 import { DataTable } from '../../parts/table/data-table.tsx'
 
 export function ModelsPage() {
   const models = useQuery(read.models)
   return (
-    <Page title="Models" lead="Every registered model, and the version behind each alias.">
-      <Panel title="Models" flush>
-        <Loaded query={models} what="The models" height={240}>
-          {({ items }) =>
-            items.length === 0 ? (
-              <Empty title="No models yet" commands={['slipway ship']}>
-                Models are registered by a pipeline whose gates pass, or with mlflow.register_model.
-              </Empty>
-            ) : (
-              <DataTable headings={['Model', 'Aliases', ['Versions', 'num'], 'Latest', ['Created', 'num']]}>
-                {items.map((model) => (
-                  <tr key={model.name} data-row>
-                    <td>
-                      <Link to="/models/$name" params={{ name: model.name }} className="strong">
-                        {model.name}
-                      </Link>
-                      <div className="muted small break">{firstWords(model.description)}</div>
-                    </td>
-                    <td>
-                      <div className="row">
-                        {Object.entries(model.aliases).map(([alias, version]) => (
-                          <VersionChip key={alias} model={model.name} version={version} label={`${alias} ${version}`} />
-                        ))}
-                      </div>
-                    </td>
-                    <td className="num">{count(model.versions)}</td>
-                    <td>
-                      {model.latest_version !== null && (
-                        <VersionChip model={model.name} version={model.latest_version} />
-                      )}
-                    </td>
-                    <td className="num">
-                      <RelativeTime at={model.created_at} />
-                    </td>
-                  </tr>
-                ))}
-              </DataTable>
-            )
-          }
-        </Loaded>
-      </Panel>
-    </Page>
+    <ListPage
+      title="Models"
+      lead="Every registered model, and the version behind each alias."
+      panel="Models"
+      query={models}
+      empty={
+        <Empty title="No models yet" commands={['slipway ship']}>
+          Models are registered by a pipeline whose gates pass, or with mlflow.register_model.
+        </Empty>
+      }
+    >
+      {(items) => (
+        <DataTable headings={['Model', 'Aliases', ['Versions', 'num'], 'Latest', ['Created', 'num']]}>
+          {items.map((model) => (
+            <tr key={model.name} data-row>
+              <td>
+                <Link to="/models/$name" params={{ name: model.name }} className="strong">
+                  {model.name}
+                </Link>
+                <div className="muted small break">{firstWords(model.description)}</div>
+              </td>
+              <td>
+                <div className="row">
+                  {Object.entries(model.aliases).map(([alias, version]) => (
+                    <VersionChip key={alias} model={model.name} version={version} label={`${alias} ${version}`} />
+                  ))}
+                </div>
+              </td>
+              <td className="num">{count(model.versions)}</td>
+              <td>
+                {model.latest_version !== null && <VersionChip model={model.name} version={model.latest_version} />}
+              </td>
+              <TimeCell at={model.created_at} />
+            </tr>
+          ))}
+        </DataTable>
+      )}
+    </ListPage>
   )
 }

@@ -10,7 +10,7 @@ import { Confirm } from '../../parts/form/confirm.tsx'
 import { Loaded } from '../../parts/page/placeholders.tsx'
 import { Gates } from '../../parts/version/gates.tsx'
 import { ModelDescription } from '../../parts/model/description.tsx'
-import { Moves } from '../../parts/model/moves.tsx'
+import { AliasHistory } from '../../parts/model/moves.tsx'
 import { Facts, Page, Panel } from '../../parts/page/page.tsx'
 import { Signature } from '../../parts/version/signature.tsx'
 import { Scanned, ScanResult } from '../../parts/version/scan.tsx'
@@ -70,11 +70,7 @@ export function VersionPage() {
             <Panel title="Signature" flush>
               <Signature signature={one.signature} />
             </Panel>
-            <Panel title="Alias history" flush>
-              <Loaded query={moves} what="The history" height={80}>
-                {({ items }) => <Moves moves={items.filter((move) => move.from === number || move.to === number)} />}
-              </Loaded>
-            </Panel>
+            <AliasHistory query={moves} version={number} />
           </>
         )}
       </Loaded>

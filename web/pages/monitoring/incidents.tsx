@@ -5,7 +5,7 @@ import { eventTime, plural } from '../../data/format.ts'
 import { Empty, Loaded } from '../../parts/page/placeholders.tsx'
 import { Page, Panel } from '../../parts/page/page.tsx'
 import { Status } from '../../parts/page/status.tsx'
-import { RelativeTime } from '../../parts/page/relative-time.tsx'
+import { TimeCell } from '../../parts/table/time-cell.tsx'
 import * as read from '../../data/queries.ts'
 import type { Incident } from '../../data/queries.ts'
 import { DataTable } from '../../parts/table/data-table.tsx'
@@ -78,9 +78,7 @@ function List({ items }: { items: readonly Incident[] }) {
           <td>{one.endpoint}</td>
           <td className="num">{one.kind === 'search' ? 'runs only' : plural(one.affected.rows, 'row')}</td>
           <td className="nowrap">{eventTime(one.began_event_time)}</td>
-          <td className="num">
-            <RelativeTime at={one.opened_at} />
-          </td>
+          <TimeCell at={one.opened_at} />
         </tr>
       ))}
     </DataTable>

@@ -2,33 +2,34 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { eventTime } from '../../data/format.ts'
-import { Empty, Loaded } from '../../parts/page/placeholders.tsx'
-import { Page, Panel } from '../../parts/page/page.tsx'
+import { Empty } from '../../parts/page/placeholders.tsx'
+import { ListPage } from '../../parts/page/list-page.tsx'
 import * as read from '../../data/queries.ts'
 import { DataTable } from '../../parts/table/data-table.tsx'
 
 export function MonitorsPage() {
   const endpoints = useQuery(read.endpoints)
   return (
-    <Page title="Monitoring" lead="What changed in the data of each endpoint, and how good its predictions are.">
-      <Panel title="Endpoints" flush>
-        <Loaded query={endpoints} what="The endpoints" height={160}>
-          {({ items }) =>
-            items.length === 0 ? (
-              <Empty title="No monitors yet" commands={['slipway ship']}>
-                Data and quality of an endpoint are monitored from its first prediction.
-              </Empty>
-            ) : (
-              <DataTable headings={['Endpoint', 'Evaluated until', 'Open incidents']}>
-                {items.map((one) => (
-                  <MonitorRow key={one.name} name={one.name} />
-                ))}
-              </DataTable>
-            )
-          }
-        </Loaded>
-      </Panel>
-    </Page>
+    <ListPage
+      title="Monitoring"
+      lead="What changed in the data of each endpoint, and how good its predictions are."
+      panel="Endpoints"
+      query={endpoints}
+      height={160}
+      empty={
+        <Empty title="No monitors yet" commands={['slipway ship']}>
+          Data and quality of an endpoint are monitored from its first prediction.
+        </Empty>
+      }
+    >
+      {(items) => (
+        <DataTable headings={['Endpoint', 'Evaluated until', 'Open incidents']}>
+          {items.map((one) => (
+            <MonitorRow key={one.name} name={one.name} />
+          ))}
+        </DataTable>
+      )}
+    </ListPage>
   )
 }
 

@@ -2,10 +2,10 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { duration } from '../../data/format.ts'
-import { Empty, Loaded } from '../../parts/page/placeholders.tsx'
-import { Page, Panel } from '../../parts/page/page.tsx'
+import { Empty } from '../../parts/page/placeholders.tsx'
+import { ListPage } from '../../parts/page/list-page.tsx'
 import { Status } from '../../parts/page/status.tsx'
-import { RelativeTime } from '../../parts/page/relative-time.tsx'
+import { TimeCell } from '../../parts/table/time-cell.tsx'
 import * as read from '../../data/queries.ts'
 import type { PipelineRow } from '../../data/queries.ts'
 import { toneOf } from '../../data/tones.ts'
@@ -14,25 +14,27 @@ import { DataTable } from '../../parts/table/data-table.tsx'
 export function PipelinesPage() {
   const runs = useQuery(read.pipelineRuns())
   return (
-    <Page title="Pipelines" lead="Every run of every pipeline: what it did, and why it ended that way.">
-      <Panel title="Runs" note="the newest first" flush>
-        <Loaded query={runs} what="The pipeline runs" height={300}>
-          {({ items }) => <List items={items} />}
-        </Loaded>
-      </Panel>
-    </Page>
+    <ListPage
+      title="Pipelines"
+      lead="Every run of every pipeline: what it did, and why it ended that way."
+      panel="Runs"
+      note="the newest first"
+      query={runs}
+      what="The pipeline runs"
+      height={300}
+      empty={
+        <Empty title="No pipeline runs yet" commands={['slipway init my-project', 'cd my-project && slipway run']}>
+          A pipeline runs the steps of slipway.yaml: plain Python in a locked environment, cached so that no step runs
+          twice for the same inputs.
+        </Empty>
+      }
+    >
+      {(items) => <List items={items} />}
+    </ListPage>
   )
 }
 
 function List({ items }: { items: readonly PipelineRow[] }) {
-  if (items.length === 0) {
-    return (
-      <Empty title="No pipeline runs yet" commands={['slipway init my-project', 'cd my-project && slipway run']}>
-        A pipeline runs the steps of slipway.yaml: plain Python in a locked environment, cached so that no step runs
-        twice for the same inputs.
-      </Empty>
-    )
-  }
   return (
     <DataTable headings={['State', 'Run', 'Steps', 'Result', 'Trigger', ['Duration', 'num'], ['Started', 'num']]}>
       {items.map((run) => (
@@ -66,9 +68,7 @@ function List({ items }: { items: readonly PipelineRow[] }) {
             {run.trigger} · {run.created_by}
           </td>
           <td className="num">{duration(run.duration_ms)}</td>
-          <td className="num">
-            <RelativeTime at={run.started_at ?? run.created_at} />
-          </td>
+          <TimeCell at={run.started_at ?? run.created_at} />
         </tr>
       ))}
     </DataTable>

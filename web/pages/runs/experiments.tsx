@@ -11,7 +11,7 @@ import { Page } from '../../parts/page/page.tsx'
 import { WRITE_RUNS } from '../../parts/run/run-actions.tsx'
 import { StageSelect } from '../../parts/runs/run-view.tsx'
 import { FilterablePanel } from '../../parts/table/filterable-panel.tsx'
-import { RelativeTime } from '../../parts/page/relative-time.tsx'
+import { TimeCell } from '../../parts/table/time-cell.tsx'
 import * as read from '../../data/queries.ts'
 import { DataTable } from '../../parts/table/data-table.tsx'
 
@@ -92,12 +92,8 @@ function Row({ experiment }: { experiment: Experiment }) {
         <code>{id}</code>
       </td>
       <td>{project}</td>
-      <td className="num">
-        <RelativeTime at={changed} />
-      </td>
-      <td className="num">
-        <RelativeTime at={made} />
-      </td>
+      <TimeCell at={changed} />
+      <TimeCell at={made} />
       <td>
         <div className="row" style={{ justifyContent: 'flex-end', flexWrap: 'nowrap' }}>
           <Acts experiment={experiment} />

@@ -2,7 +2,7 @@
 import { count, duration, figure, percent, weight } from '../../data/format.ts'
 import { Empty } from '../page/placeholders.tsx'
 import { Status, VersionChip } from '../page/status.tsx'
-import { RelativeTime } from '../page/relative-time.tsx'
+import { TimeCell } from '../table/time-cell.tsx'
 import { DataTable } from '../table/data-table.tsx'
 
 export interface VariantRow {
@@ -84,9 +84,7 @@ function Row({ model, variant }: { model: string; variant: VariantRow }) {
         {WHERE[variant.backend] ?? variant.backend}
         {variant.backend_reason !== null && `: ${variant.backend_reason}`}
       </td>
-      <td className="num">
-        <RelativeTime at={variant.since} />
-      </td>
+      <TimeCell at={variant.since} />
     </tr>
   )
 }

@@ -1,22 +1,30 @@
 /** The moves of a model's aliases: from, to, who, why, when. */
-import { Empty } from '../page/placeholders.tsx'
+import type { UseQueryResult } from '@tanstack/react-query'
+import type { Move } from '../../data/queries.ts'
+import { Panel } from '../page/page.tsx'
+import { Empty, Loaded } from '../page/placeholders.tsx'
 import { Tag, VersionChip } from '../page/status.tsx'
-import { RelativeTime } from '../page/relative-time.tsx'
+import { TimeCell } from '../table/time-cell.tsx'
 import { DataTable } from '../table/data-table.tsx'
 
-export interface Move {
-  readonly model: string
-  readonly alias: string
-  readonly from: string | null
-  readonly to: string | null
-  readonly at: string
-  readonly actor: string
-  readonly reason: string
-  /** When it was brought in from another server; null for a move that was made, and judged, here. */
-  readonly imported_at: string | null
+export interface AliasHistoryProps {
+  readonly query: UseQueryResult<{ readonly items: readonly Move[] }>
+  /** Only the moves from or to it. */
+  readonly version?: string
 }
 
-export function Moves({ moves }: { moves: readonly Move[] }) {
+export function AliasHistory({ query, version }: AliasHistoryProps) {
+  const ofVersion = (move: Move): boolean => version === undefined || move.from === version || move.to === version
+  return (
+    <Panel title="Alias history" flush>
+      <Loaded query={query} what="The history" height={120}>
+        {({ items }) => <Moves moves={items.filter(ofVersion)} />}
+      </Loaded>
+    </Panel>
+  )
+}
+
+function Moves({ moves }: { moves: readonly Move[] }) {
   if (moves.length === 0) return <Empty title="No alias moves yet" />
   return (
     <DataTable headings={['Alias', 'From', 'To', 'Why', 'Who', ['When', 'num']]}>
@@ -31,9 +39,7 @@ export function Moves({ moves }: { moves: readonly Move[] }) {
             {move.imported_at !== null && <Tag>imported, not evaluated here</Tag>} {move.reason || '–'}
           </td>
           <td className="break">{move.actor}</td>
-          <td className="num">
-            <RelativeTime at={move.at} />
-          </td>
+          <TimeCell at={move.at} />
         </tr>
       ))}
     </DataTable>

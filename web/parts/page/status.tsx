@@ -38,3 +38,14 @@ export function VersionChip({ model, version, label }: { model: string; version:
 export function Tag({ children }: { children: string }) {
   return <span className="tag">{children}</span>
 }
+
+/** Tags in a row, each once. */
+export function Tags({ words: texts }: { words: readonly string[] }) {
+  return (
+    <div className="row">
+      {texts.map((text) => (
+        <Tag key={text}>{text}</Tag>
+      ))}
+    </div>
+  )
+}

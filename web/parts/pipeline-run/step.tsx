@@ -8,7 +8,7 @@ import { Loaded } from '../page/placeholders.tsx'
 import { LiveLog } from '../text/live-log.tsx'
 import { Facts, Panel, Scroll } from '../page/page.tsx'
 import { Status } from '../page/status.tsx'
-import { RelativeTime } from '../page/relative-time.tsx'
+import { TimeCell } from '../table/time-cell.tsx'
 import { DataTable } from '../table/data-table.tsx'
 
 export function StepPanels({ run, step }: { run: string; step: Step }) {
@@ -133,9 +133,7 @@ function Attempts({ step }: { step: Step }) {
           <td className="num">{duration(attempt.wall_ms)}</td>
           <td className="num">{duration(attempt.cpu_seconds === null ? null : attempt.cpu_seconds * 1000)}</td>
           <td className="num">{bytes(attempt.max_rss_bytes)}</td>
-          <td className="num">
-            <RelativeTime at={attempt.started_at ?? attempt.queued_at} />
-          </td>
+          <TimeCell at={attempt.started_at ?? attempt.queued_at} />
         </tr>
       ))}
     </DataTable>

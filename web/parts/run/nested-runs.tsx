@@ -5,8 +5,8 @@ import { duration, plural } from '../../data/format.ts'
 import * as read from '../../data/queries.ts'
 import type { Run } from '../../data/queries.ts'
 import { Panel } from '../page/page.tsx'
-import { Status } from '../page/status.tsx'
-import { RelativeTime } from '../page/relative-time.tsx'
+import { RunCells } from '../table/run-cells.tsx'
+import { TimeCell } from '../table/time-cell.tsx'
 import { DataTable } from '../table/data-table.tsx'
 
 /** Names the run that a run is inside of. */
@@ -43,20 +43,11 @@ export function NestedRuns({ run }: { run: Run }) {
       <DataTable headings={['Run', 'State', ['Duration', 'num'], ['Started', 'num']]}>
         {items.map((one) => (
           <tr key={one.id} data-row>
-            <td className="key">
-              <Link to="/runs/$id" params={{ id: one.id }}>
-                {one.name || one.id.slice(0, 8)}
-              </Link>
-            </td>
-            <td>
-              <Status word={one.status} />
-            </td>
+            <RunCells run={one} className="key" />
             <td className="num">
               {duration(one.ended_at === null ? null : Date.parse(one.ended_at) - Date.parse(one.started_at))}
             </td>
-            <td className="num">
-              <RelativeTime at={one.started_at} />
-            </td>
+            <TimeCell at={one.started_at} />
           </tr>
         ))}
       </DataTable>

@@ -10,8 +10,8 @@ import { runGroups } from '../../data/runs/queries.ts'
 import type { RunGroup } from '../../data/runs/queries.ts'
 import { Empty, Loaded } from '../page/placeholders.tsx'
 import { Panel } from '../page/page.tsx'
-import { Status } from '../page/status.tsx'
-import { RelativeTime } from '../page/relative-time.tsx'
+import { RunCells } from '../table/run-cells.tsx'
+import { TimeCell } from '../table/time-cell.tsx'
 import { DataTable } from '../table/data-table.tsx'
 
 export interface RunGroupsProps {
@@ -91,9 +91,7 @@ function Group({ group, metrics, asked }: { group: RunGroup; metrics: readonly s
         {metrics.map((metric) => (
           <Spread key={metric} of={group.metrics[metric]} />
         ))}
-        <td className="num">
-          <RelativeTime at={group.newest_at} />
-        </td>
+        <TimeCell at={group.newest_at} />
       </tr>
       {open && inside !== undefined && (
         <tr>
@@ -137,23 +135,14 @@ function Inside({ filter, metrics, asked, runs }: InsideProps) {
             <tbody>
               {items.map((run) => (
                 <tr key={run.id} data-row>
-                  <td>
-                    <Link to="/runs/$id" params={{ id: run.id }}>
-                      {run.name || run.id.slice(0, 8)}
-                    </Link>
-                  </td>
-                  <td>
-                    <Status word={run.status} />
-                  </td>
+                  <RunCells run={run} />
                   {metrics.map((metric) => (
                     <td key={metric} className="num">
                       <span className="sr">{metric} </span>
                       {figure(run.metrics[metric])}
                     </td>
                   ))}
-                  <td className="num">
-                    <RelativeTime at={run.started_at} />
-                  </td>
+                  <TimeCell at={run.started_at} />
                 </tr>
               ))}
             </tbody>

@@ -1,5 +1,4 @@
 /** A table of runs of any length: only the rows in sight are drawn, the next page is read near the end. */
-import { Link } from '@tanstack/react-router'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { useEffect, useMemo, useRef } from 'react'
 import { Sparkline } from '../../charts/sparkline.tsx'
@@ -8,8 +7,8 @@ import type { RunRow } from '../../data/queries.ts'
 import { cellOf, cellText, nextOrder, orderState, titleOf } from '../../data/runs/columns.ts'
 import type { RunCurve } from '../../data/runs/queries.ts'
 import { useSparks } from './run-sparks.ts'
-import { Status } from '../page/status.tsx'
-import { RelativeTime } from '../page/relative-time.tsx'
+import { RunCells } from '../table/run-cells.tsx'
+import { TimeCell } from '../table/time-cell.tsx'
 
 export interface RunTableProps {
   readonly rows: readonly RunRow[]
@@ -154,14 +153,7 @@ function Row({ row, index, columns, spark, curve, chosen, onTurn }: RowProps) {
       <td>
         <input type="checkbox" aria-label={`Select ${row.name}`} checked={chosen} onChange={() => onTurn(row.id)} />
       </td>
-      <td>
-        <Link to="/runs/$id" params={{ id: row.id }}>
-          {row.name || row.id.slice(0, 8)}
-        </Link>
-      </td>
-      <td>
-        <Status word={row.status} />
-      </td>
+      <RunCells run={row} />
       {spark !== undefined && (
         <td className="spark">
           {curve !== undefined && curve.steps.length > 1 && (
@@ -180,9 +172,7 @@ function Row({ row, index, columns, spark, curve, chosen, onTurn }: RowProps) {
       <td className="num">
         {row.ended_at === null ? '–' : duration(Date.parse(row.ended_at) - Date.parse(row.started_at))}
       </td>
-      <td className="num">
-        <RelativeTime at={row.started_at} />
-      </td>
+      <TimeCell at={row.started_at} />
     </tr>
   )
 }

@@ -2,7 +2,7 @@
 import { plainText } from '../../data/traces/spans.ts'
 import type { Assessment } from '../../data/traces/queries.ts'
 import { Empty } from '../page/placeholders.tsx'
-import { RelativeTime } from '../page/relative-time.tsx'
+import { TimeCell } from '../table/time-cell.tsx'
 import { DataTable } from '../table/data-table.tsx'
 
 export function Assessments({ assessments }: { assessments: readonly Assessment[] }) {
@@ -29,9 +29,7 @@ export function Assessments({ assessments }: { assessments: readonly Assessment[
           <td className="break">
             {one.source_id || '–'} <span className="muted small">{one.source_type.toLowerCase()}</span>
           </td>
-          <td className="num">
-            <RelativeTime at={one.updated_at} />
-          </td>
+          <TimeCell at={one.updated_at} />
         </tr>
       ))}
     </DataTable>
