@@ -10,7 +10,7 @@ import { createRun, updateRun } from '../tracking/runs/runs.ts'
 import { putArtifact } from '../tracking/artifacts/artifacts.ts'
 import { putSuiteFile } from '../tracking/context/suite-place.ts'
 import type { Tracking } from '../tracking/context/context.ts'
-import { rpc } from '../mlflow/rpc.ts'
+import { callsOf } from '../mlflow/rpc.ts'
 import type { Rpc } from '../mlflow/rpc.ts'
 import { invalid } from '../mlflow/wire.ts'
 import type { Tag } from '../tracking/context/pairs.ts'
@@ -22,11 +22,7 @@ const NEEDED = ['experiment_id', 'prompt_template', 'prompt_parameters', 'model_
 
 export function promptlabCalls(room: Tracking): Rpc[] {
   return [
-    rpc({
-      method: 'POST',
-      path: 'runs/create-promptlab-run',
-      summary: 'Make a finished run of one call of a language model',
-      access: { verb: 'write', resource: 'runs' },
+    callsOf('runs').write.post('runs/create-promptlab-run', 'Make a finished run of one call of a language model', {
       fields: {
         experiment_id: text({ number: true }),
         run_name: text(),

@@ -1,5 +1,6 @@
 /** MLflow's calls as one table, from which come the routes under `/api` and `/ajax-api`. */
-import type { Access, Principal } from '../contract/access.ts'
+import { VERBS } from '../contract/access.ts'
+import type { Access, Principal, Resource, Verb } from '../contract/access.ts'
 import { route } from '../contract/route.ts'
 import type { Method } from '../contract/route.ts'
 import { mount } from '../http/mount.ts'
@@ -13,7 +14,7 @@ import { inWorkspace } from './workspace.ts'
 export interface Rpc<F extends Fields = Fields> {
   readonly method: Method | readonly Method[]
   readonly path: string
-  readonly version?: '2.0' | '3.0'
+  readonly version: '2.0' | '3.0'
   readonly summary: string
   readonly access: Access
   readonly fields: F
@@ -22,9 +23,29 @@ export interface Rpc<F extends Fields = Fields> {
   readonly handle: (input: InputOf<F>, who: Principal, headers: Call['headers']) => Promise<object | Raw>
 }
 
-/** Describes one call; the handler's argument gets its type from the fields. */
-export function rpc<F extends Fields>(description: Rpc<F>): Rpc {
-  return description as unknown as Rpc
+/** What a call reads and does; the handler's argument gets its type from the fields. */
+type Work<F extends Fields> = Pick<Rpc<F>, 'fields' | 'limit' | 'handle'>
+
+type Describe = <F extends Fields>(path: string, summary: string, work: Work<F>) => Rpc
+
+/** Describes calls that a verb gives access to, by method. */
+export type Calls = Readonly<Record<'get' | 'post' | 'put' | 'patch' | 'delete' | 'postOrGet', Describe>>
+
+/** Describes the calls about a resource in a version of the protocol: `callsOf('runs').read.get(path, summary, …)`. */
+export function callsOf(resource: Resource, version: Rpc['version'] = '2.0'): Readonly<Record<Verb, Calls>> {
+  const describe =
+    (verb: Verb, method: Rpc['method']): Describe =>
+    (path, summary, work) =>
+      ({ ...work, method, path, version, summary, access: { verb, resource } }) as unknown as Rpc
+  const calls = (verb: Verb): Calls => ({
+    get: describe(verb, 'GET'),
+    post: describe(verb, 'POST'),
+    put: describe(verb, 'PUT'),
+    patch: describe(verb, 'PATCH'),
+    delete: describe(verb, 'DELETE'),
+    postOrGet: describe(verb, ['POST', 'GET']),
+  })
+  return Object.fromEntries(VERBS.map((verb) => [verb, calls(verb)])) as Record<Verb, Calls>
 }
 
 const PREFIXES = ['/api', '/ajax-api'] as const
@@ -39,7 +60,7 @@ export function rpcRoutes(table: readonly Rpc[]): Mounted[] {
 function mounted(call: Rpc, method: Method, prefix: string): Mounted {
   const description = route({
     method,
-    path: `${prefix}/${call.version ?? '2.0'}/mlflow/${call.path}`,
+    path: `${prefix}/${call.version}/mlflow/${call.path}`,
     summary: call.summary,
     access: call.access,
     reply: 'json',

@@ -1,9 +1,9 @@
 /** MLflow's calls about traces. */
 import { Raw } from '../http/mount.ts'
-import { pageSize, tagFields } from '../mlflow/fields.ts'
+import { done, pageSize, tagFields } from '../mlflow/fields.ts'
 import { bool, double, int, list, need, object, oneOf, text } from '../mlflow/input.ts'
 import type { Tracking } from '../tracking/context/context.ts'
-import { rpc } from '../mlflow/rpc.ts'
+import { callsOf } from '../mlflow/rpc.ts'
 import type { Rpc } from '../mlflow/rpc.ts'
 import { invalid } from '../mlflow/wire.ts'
 import { readAssessment, wireAssessment } from './assessments/wire.ts'
@@ -20,8 +20,8 @@ import { beginTrace, endTrace, readInfo, startTrace } from './start.ts'
 import { deleteTraceTag, setTraceTag } from './tags.ts'
 import { wholeTrace, wholeTraces } from './spans/documents.ts'
 
-const READ = { verb: 'read', resource: 'runs' } as const
-const WRITE = { verb: 'write', resource: 'runs' } as const
+const V2 = callsOf('runs')
+const V3 = callsOf('runs', '3.0')
 
 /** Traces on a page: usually, and at most. */
 const USUAL = 100
@@ -30,21 +30,13 @@ const MOST = 500
 /** Records of traces carry previews and metadata. */
 const TRACE_LIMIT = 8 * 1024 * 1024
 
-/** Both versions of the protocol, where a call is the same in both. */
-const BOTH = ['2.0', '3.0'] as const
-
 export function traceCalls(room: Tracking): Rpc[] {
   return [...records(room), ...old(room), ...reads(room), ...searches(room), ...changes(room), ...assessments(room)]
 }
 
 function records(room: Tracking): Rpc[] {
   return [
-    rpc({
-      method: 'POST',
-      path: 'traces',
-      version: '3.0',
-      summary: 'Write the record of a trace',
-      access: WRITE,
+    V3.write.post('traces', 'Write the record of a trace', {
       limit: TRACE_LIMIT,
       fields: { trace: need(json()) },
       handle: async (given, who) => {
@@ -59,11 +51,7 @@ function records(room: Tracking): Rpc[] {
 function old(room: Tracking): Rpc[] {
   const maps = { request_metadata: list(tagFields), tags: list(tagFields) }
   return [
-    rpc({
-      method: 'POST',
-      path: 'traces',
-      summary: 'Begin a trace (older clients)',
-      access: WRITE,
+    V2.write.post('traces', 'Begin a trace (older clients)', {
       limit: TRACE_LIMIT,
       fields: { experiment_id: text({ number: true }), timestamp_ms: int(), ...maps },
       handle: async (given, who) => {
@@ -71,11 +59,7 @@ function old(room: Tracking): Rpc[] {
         return { trace_info: wireInfoV2(await beginTrace(room, who, { ...start, ...mapsOf(given) })) }
       },
     }),
-    rpc({
-      method: 'PATCH',
-      path: 'traces/:request_id',
-      summary: 'End a trace (older clients)',
-      access: WRITE,
+    V2.write.patch('traces/:request_id', 'End a trace (older clients)', {
       limit: TRACE_LIMIT,
       fields: { request_id: need(text()), timestamp_ms: int(), status: json(), ...maps },
       handle: async (given, who) => {
@@ -83,19 +67,11 @@ function old(room: Tracking): Rpc[] {
         return { trace_info: wireInfoV2(await endTrace(room, who, given.request_id, end)) }
       },
     }),
-    rpc({
-      method: 'GET',
-      path: 'traces/:request_id/info',
-      summary: 'Get the record of a trace (older clients)',
-      access: READ,
+    V2.read.get('traces/:request_id/info', 'Get the record of a trace (older clients)', {
       fields: { request_id: need(text()) },
       handle: async (given, who) => ({ trace_info: wireInfoV2(await readInfo(room, who, given.request_id)) }),
     }),
-    rpc({
-      method: 'GET',
-      path: 'traces',
-      summary: 'Search traces (older clients)',
-      access: READ,
+    V2.read.get('traces', 'Search traces (older clients)', {
       fields: { experiment_ids: need(list(need(text({ number: true })))), ...searchFields },
       handle: async (given, who) => {
         const asked = { ...given, max_results: pageSize(given.max_results, USUAL, MOST) }
@@ -116,48 +92,28 @@ const searchFields = { filter: text(), max_results: int(), order_by: list(need(t
 
 function reads(room: Tracking): Rpc[] {
   return [
-    rpc({
-      method: 'GET',
-      path: 'traces/get',
-      version: '3.0',
-      summary: 'Get a trace with its spans',
-      access: READ,
+    V3.read.get('traces/get', 'Get a trace with its spans', {
       fields: { trace_id: need(text()), allow_partial: bool() },
       handle: async (given, who) => {
         const trace = await wholeTrace(room, who, given.trace_id, given.allow_partial === true)
         return jsonText(`{"trace":${trace}}`)
       },
     }),
-    rpc({
-      method: 'GET',
-      path: 'traces/batchGet',
-      version: '3.0',
-      summary: 'Get traces with their spans; incomplete ones are left out',
-      access: READ,
+    V3.read.get('traces/batchGet', 'Get traces with their spans; incomplete ones are left out', {
       fields: { trace_ids: need(list(need(text()))) },
       handle: async (given, who) => {
         const traces = await wholeTraces(room, who, given.trace_ids)
         return jsonText(`{"traces":[${traces.join(',')}]}`)
       },
     }),
-    rpc({
-      method: 'POST',
-      path: 'traces/batchGetInfos',
-      version: '3.0',
-      summary: 'Get the records of traces',
-      access: READ,
+    V3.read.post('traces/batchGetInfos', 'Get the records of traces', {
       fields: { trace_ids: need(list(need(text()))) },
       handle: async (given, who) => {
         const infos = await readInfos(room.db, await seenTraces(room.db, who, given.trace_ids))
         return { trace_infos: infos.map(wireInfo) }
       },
     }),
-    rpc({
-      method: 'GET',
-      path: 'traces/:trace_id',
-      version: '3.0',
-      summary: 'Get the record of a trace',
-      access: READ,
+    V3.read.get('traces/:trace_id', 'Get the record of a trace', {
       fields: { trace_id: need(text()) },
       handle: async (given, who) => ({ trace: { trace_info: wireInfo(await readInfo(room, who, given.trace_id)) } }),
     }),
@@ -166,12 +122,7 @@ function reads(room: Tracking): Rpc[] {
 
 function searches(room: Tracking): Rpc[] {
   return [
-    rpc({
-      method: 'POST',
-      path: 'traces/search',
-      version: '3.0',
-      summary: 'Search traces',
-      access: READ,
+    V3.read.post('traces/search', 'Search traces', {
       fields: { locations: need(json()), ...searchFields },
       handle: async (given, who) => {
         const experiment_ids = readLocations(given.locations)
@@ -180,12 +131,7 @@ function searches(room: Tracking): Rpc[] {
         return { traces: (await readInfos(room.db, rows)).map(wireInfo), ...more }
       },
     }),
-    rpc({
-      method: 'POST',
-      path: 'traces/calculate-filter-correlation',
-      version: '3.0',
-      summary: 'Say how much two filters of traces go together',
-      access: READ,
+    V3.read.post('traces/calculate-filter-correlation', 'Say how much two filters of traces go together', {
       fields: {
         experiment_ids: need(list(need(text({ number: true })))),
         filter_string1: need(text()),
@@ -194,12 +140,7 @@ function searches(room: Tracking): Rpc[] {
       },
       handle: (given, who) => correlate(room, who, given),
     }),
-    rpc({
-      method: 'POST',
-      path: 'traces/metrics',
-      version: '3.0',
-      summary: 'Count and average traces, spans and assessments',
-      access: READ,
+    V3.read.post('traces/metrics', 'Count and average traces, spans and assessments', {
       fields: {
         experiment_ids: need(list(need(text({ number: true })))),
         view_type: need(oneOf(VIEWS)),
@@ -236,37 +177,16 @@ const KINDS = { COUNT: 1, SUM: 2, AVG: 3, PERCENTILE: 4, MIN: 5, MAX: 6 } as con
 const MOST_POINTS = 1000
 
 function changes(room: Tracking): Rpc[] {
-  return BOTH.flatMap((version) => [
-    rpc({
-      method: 'PATCH',
-      path: 'traces/:trace_id/tags',
-      version,
-      summary: 'Set a tag of a trace',
-      access: WRITE,
+  return [V2, V3].flatMap(({ write }) => [
+    write.patch('traces/:trace_id/tags', 'Set a tag of a trace', {
       fields: { trace_id: need(text()), key: need(text()), value: text() },
-      handle: async ({ trace_id, key, value }, who) => {
-        await setTraceTag(room, who, trace_id, { key, value: value ?? '' })
-        return {}
-      },
+      handle: ({ trace_id, key, value }, who) => done(setTraceTag(room, who, trace_id, { key, value: value ?? '' })),
     }),
-    rpc({
-      method: 'DELETE',
-      path: 'traces/:trace_id/tags',
-      version,
-      summary: 'Remove a tag of a trace',
-      access: WRITE,
+    write.delete('traces/:trace_id/tags', 'Remove a tag of a trace', {
       fields: { trace_id: need(text()), key: need(text()) },
-      handle: async (given, who) => {
-        await deleteTraceTag(room, who, given.trace_id, given.key)
-        return {}
-      },
+      handle: (given, who) => done(deleteTraceTag(room, who, given.trace_id, given.key)),
     }),
-    rpc({
-      method: 'POST',
-      path: 'traces/delete-traces',
-      version,
-      summary: 'Delete traces for good',
-      access: WRITE,
+    write.post('traces/delete-traces', 'Delete traces for good', {
       fields: {
         experiment_id: need(text({ number: true })),
         max_timestamp_millis: int(),
@@ -279,32 +199,16 @@ function changes(room: Tracking): Rpc[] {
         return { traces_deleted: await deleteTraces(room, who, doomed) }
       },
     }),
-    rpc({
-      method: 'POST',
-      path: 'traces/link-to-run',
-      version,
-      summary: 'Link traces to a run',
-      access: WRITE,
+    write.post('traces/link-to-run', 'Link traces to a run', {
       fields: { trace_ids: need(list(need(text()))), run_id: need(text()) },
-      handle: async (given, who) => {
-        await linkTraces(room, who, given.trace_ids, given.run_id)
-        return {}
-      },
+      handle: (given, who) => done(linkTraces(room, who, given.trace_ids, given.run_id)),
     }),
-    rpc({
-      method: 'POST',
-      path: 'traces/link-prompts',
-      version,
-      summary: 'Link versions of prompts to a trace',
-      access: WRITE,
+    write.post('traces/link-prompts', 'Link versions of prompts to a trace', {
       fields: {
         trace_id: need(text()),
         prompt_versions: need(list(need(object({ name: need(text()), version: need(text({ number: true })) })))),
       },
-      handle: async (given, who) => {
-        await linkPrompts(room, who, given.trace_id, given.prompt_versions)
-        return {}
-      },
+      handle: (given, who) => done(linkPrompts(room, who, given.trace_id, given.prompt_versions)),
     }),
   ])
 }
@@ -312,54 +216,31 @@ function changes(room: Tracking): Rpc[] {
 function assessments(room: Tracking): Rpc[] {
   const ids = { trace_id: need(text()), assessment_id: need(text()) }
   const path = 'traces/:trace_id/assessments/:assessment_id'
-  const version = '3.0'
+  const { read, write } = V3
   return [
-    rpc({
-      method: 'POST',
-      path: 'traces/:trace_id/assessments',
-      version,
-      summary: 'Assess a trace',
-      access: WRITE,
+    write.post('traces/:trace_id/assessments', 'Assess a trace', {
       fields: { trace_id: need(text()), assessment: need(json()) },
       handle: async (given, who) => {
         const assessment = readAssessment(given.assessment)
         return { assessment: wireAssessment(await createAssessment(room, who, given.trace_id, assessment)) }
       },
     }),
-    rpc({
-      method: 'GET',
-      path,
-      version,
-      summary: 'Get an assessment',
-      access: READ,
+    read.get(path, 'Get an assessment', {
       fields: ids,
       handle: async ({ trace_id, assessment_id }, who) => ({
         assessment: wireAssessment(await getAssessment(room, who, trace_id, assessment_id)),
       }),
     }),
-    rpc({
-      method: 'PATCH',
-      path,
-      version,
-      summary: 'Change an assessment',
-      access: WRITE,
+    write.patch(path, 'Change an assessment', {
       fields: { ...ids, assessment: need(json()), update_mask: need(json()) },
       handle: async ({ trace_id: traceId, assessment_id: id, ...given }, who) => {
         const change = { given: readAssessment(given.assessment), mask: readMask(given.update_mask) }
         return { assessment: wireAssessment(await updateAssessment(room, who, { traceId, id }, change)) }
       },
     }),
-    rpc({
-      method: 'DELETE',
-      path,
-      version,
-      summary: 'Remove an assessment',
-      access: WRITE,
+    write.delete(path, 'Remove an assessment', {
       fields: ids,
-      handle: async (given, who) => {
-        await deleteAssessment(room, who, given.trace_id, given.assessment_id)
-        return {}
-      },
+      handle: (given, who) => done(deleteAssessment(room, who, given.trace_id, given.assessment_id)),
     }),
   ]
 }

@@ -2,16 +2,14 @@
 import { done, pageSize } from '../../mlflow/fields.ts'
 import { int, invalidValue, list, need, text } from '../../mlflow/input.ts'
 import type { Tracking } from '../../tracking/context/context.ts'
-import { rpc } from '../../mlflow/rpc.ts'
+import { callsOf } from '../../mlflow/rpc.ts'
 import type { Rpc } from '../../mlflow/rpc.ts'
 import { invalid } from '../../mlflow/wire.ts'
 import { deleteRecords, putRecords, readRecords, recordsOf } from './records.ts'
 import { searchSets } from './search.ts'
 import { createSet, deleteSet, deleteSetTag, experimentsOf, getSet, linkSet, requireSet, setSetTags } from './sets.ts'
 
-const READ = { verb: 'read', resource: 'runs' } as const
-const WRITE = { verb: 'write', resource: 'runs' } as const
-const V3 = { version: '3.0' } as const
+const { read, write } = callsOf('runs', '3.0')
 
 /** Largest body with records, bytes. */
 const RECORDS_LIMIT = 64 * 1024 * 1024
@@ -25,21 +23,11 @@ export function datasetCalls(room: Tracking): Rpc[] {
 
 function sets(room: Tracking): Rpc[] {
   return [
-    rpc({
-      ...V3,
-      method: 'POST',
-      path: 'datasets/create',
-      summary: 'Make an evaluation dataset',
-      access: WRITE,
+    write.post('datasets/create', 'Make an evaluation dataset', {
       fields: { name: need(text()), experiment_ids: experiments, tags: text() },
       handle: async (given, who) => ({ dataset: await createSet(room, who, { ...given, tags: tagsFrom(given.tags) }) }),
     }),
-    rpc({
-      ...V3,
-      method: ['POST', 'GET'],
-      path: 'datasets/search',
-      summary: 'Search evaluation datasets',
-      access: READ,
+    read.postOrGet('datasets/search', 'Search evaluation datasets', {
       fields: {
         experiment_ids: experiments,
         filter_string: text(),
@@ -54,21 +42,11 @@ function sets(room: Tracking): Rpc[] {
           max_results: pageSize(given.max_results || undefined, 1000),
         }),
     }),
-    rpc({
-      ...V3,
-      method: 'GET',
-      path: 'datasets/:dataset_id',
-      summary: 'Get an evaluation dataset',
-      access: READ,
+    read.get('datasets/:dataset_id', 'Get an evaluation dataset', {
       fields: { dataset_id: id() },
       handle: async (given, who) => ({ dataset: await getSet(room, who, given.dataset_id) }),
     }),
-    rpc({
-      ...V3,
-      method: 'DELETE',
-      path: 'datasets/:dataset_id',
-      summary: 'Delete an evaluation dataset with its records',
-      access: WRITE,
+    write.delete('datasets/:dataset_id', 'Delete an evaluation dataset with its records', {
       fields: { dataset_id: id() },
       handle: (given, who) => done(deleteSet(room, who, given.dataset_id)),
     }),
@@ -77,30 +55,15 @@ function sets(room: Tracking): Rpc[] {
 
 function parts(room: Tracking): Rpc[] {
   return [
-    rpc({
-      ...V3,
-      method: 'PATCH',
-      path: 'datasets/:dataset_id/tags',
-      summary: 'Set tags of an evaluation dataset',
-      access: WRITE,
+    write.patch('datasets/:dataset_id/tags', 'Set tags of an evaluation dataset', {
       fields: { dataset_id: id(), tags: need(text()) },
       handle: (given, who) => done(setSetTags(room, who, given.dataset_id, jsonTags(given.tags))),
     }),
-    rpc({
-      ...V3,
-      method: 'DELETE',
-      path: 'datasets/:dataset_id/tags/:key',
-      summary: 'Remove a tag of an evaluation dataset',
-      access: WRITE,
+    write.delete('datasets/:dataset_id/tags/:key', 'Remove a tag of an evaluation dataset', {
       fields: { dataset_id: id(), key: need(text()) },
       handle: (given, who) => done(deleteSetTag(room, who, given.dataset_id, given.key)),
     }),
-    rpc({
-      ...V3,
-      method: 'GET',
-      path: 'datasets/:dataset_id/experiment-ids',
-      summary: 'The experiments of an evaluation dataset',
-      access: READ,
+    read.get('datasets/:dataset_id/experiment-ids', 'The experiments of an evaluation dataset', {
       fields: { dataset_id: id() },
       handle: async (given, who) => {
         await requireSet(room.db, who, given.dataset_id)
@@ -108,23 +71,13 @@ function parts(room: Tracking): Rpc[] {
         return experiment_ids.length === 0 ? {} : { experiment_ids }
       },
     }),
-    rpc({
-      ...V3,
-      method: 'POST',
-      path: 'datasets/:dataset_id/add-experiments',
-      summary: 'Join an evaluation dataset with experiments',
-      access: WRITE,
+    write.post('datasets/:dataset_id/add-experiments', 'Join an evaluation dataset with experiments', {
       fields: { dataset_id: id(), experiment_ids: experiments },
       handle: async (given, who) => ({
         dataset: await linkSet(room, who, given.dataset_id, { add: given.experiment_ids }),
       }),
     }),
-    rpc({
-      ...V3,
-      method: 'POST',
-      path: 'datasets/:dataset_id/remove-experiments',
-      summary: 'Part an evaluation dataset from experiments',
-      access: WRITE,
+    write.post('datasets/:dataset_id/remove-experiments', 'Part an evaluation dataset from experiments', {
       fields: { dataset_id: id(), experiment_ids: experiments },
       handle: async (given, who) => ({
         dataset: await linkSet(room, who, given.dataset_id, { remove: given.experiment_ids }),
@@ -135,22 +88,16 @@ function parts(room: Tracking): Rpc[] {
 
 function records(room: Tracking): Rpc[] {
   return [
-    rpc({
-      ...V3,
-      method: 'POST',
-      path: 'datasets/:dataset_id/records',
-      summary: 'Put records into an evaluation dataset; the same inputs again are merged',
-      access: WRITE,
-      limit: RECORDS_LIMIT,
-      fields: { dataset_id: id(), records: need(text()) },
-      handle: (given, who) => putRecords(room, who, given.dataset_id, recordsOf(given.records)),
-    }),
-    rpc({
-      ...V3,
-      method: 'GET',
-      path: 'datasets/:dataset_id/records',
-      summary: 'Read records of an evaluation dataset',
-      access: READ,
+    write.post(
+      'datasets/:dataset_id/records',
+      'Put records into an evaluation dataset; the same inputs again are merged',
+      {
+        limit: RECORDS_LIMIT,
+        fields: { dataset_id: id(), records: need(text()) },
+        handle: (given, who) => putRecords(room, who, given.dataset_id, recordsOf(given.records)),
+      },
+    ),
+    read.get('datasets/:dataset_id/records', 'Read records of an evaluation dataset', {
       fields: { dataset_id: id(), max_results: int(), page_token: text() },
       handle: async (given, who) => {
         const page = { max_results: pageSize(given.max_results || undefined, 1000), page_token: given.page_token }
@@ -158,12 +105,7 @@ function records(room: Tracking): Rpc[] {
         return { records: JSON.stringify(found), ...more }
       },
     }),
-    rpc({
-      ...V3,
-      method: 'DELETE',
-      path: 'datasets/:dataset_id/records',
-      summary: 'Delete records of an evaluation dataset',
-      access: WRITE,
+    write.delete('datasets/:dataset_id/records', 'Delete records of an evaluation dataset', {
       fields: { dataset_id: id(), dataset_record_ids: list(need(text())) },
       handle: async (given, who) => ({
         deleted_count: await deleteRecords(room, who, given.dataset_id, given.dataset_record_ids),

@@ -3,15 +3,13 @@ import { done } from '../../mlflow/fields.ts'
 import { double, int, list, missingValue, need, text } from '../../mlflow/input.ts'
 import { requireExperiment } from '../../tracking/experiments/experiments.ts'
 import type { Tracking } from '../../tracking/context/context.ts'
-import { rpc } from '../../mlflow/rpc.ts'
+import { callsOf } from '../../mlflow/rpc.ts'
 import type { Rpc } from '../../mlflow/rpc.ts'
 import { invalid } from '../../mlflow/wire.ts'
 import { samplingOf, setSampling } from './sampling.ts'
 import { deleteScorer, getScorer, listScorers, registerScorer, scorerVersions } from './scorers.ts'
 
-const READ = { verb: 'read', resource: 'runs' } as const
-const WRITE = { verb: 'write', resource: 'runs' } as const
-const V3 = { version: '3.0' } as const
+const { read, write } = callsOf('runs', '3.0')
 
 const experiment = () => need(text({ number: true }))
 
@@ -21,12 +19,7 @@ export function scorerCalls(room: Tracking): Rpc[] {
 
 function writes(room: Tracking): Rpc[] {
   return [
-    rpc({
-      ...V3,
-      method: 'POST',
-      path: 'scorers/register',
-      summary: 'Keep the next version of a scorer',
-      access: WRITE,
+    write.post('scorers/register', 'Keep the next version of a scorer', {
       limit: 4 * 1024 * 1024,
       fields: { experiment_id: experiment(), name: need(text()), serialized_scorer: need(text()) },
       handle: async (given, who) => {
@@ -41,12 +34,7 @@ function writes(room: Tracking): Rpc[] {
         }
       },
     }),
-    rpc({
-      ...V3,
-      method: 'DELETE',
-      path: 'scorers/delete',
-      summary: 'Delete a version of a scorer, or all of it',
-      access: WRITE,
+    write.delete('scorers/delete', 'Delete a version of a scorer, or all of it', {
       fields: { experiment_id: experiment(), name: need(text()), version: int() },
       handle: (given, who) => done(deleteScorer(room, who, given)),
     }),
@@ -55,12 +43,7 @@ function writes(room: Tracking): Rpc[] {
 
 function reads(room: Tracking): Rpc[] {
   return [
-    rpc({
-      ...V3,
-      method: 'GET',
-      path: 'scorers/list',
-      summary: 'The newest version of each scorer',
-      access: READ,
+    read.get('scorers/list', 'The newest version of each scorer', {
       fields: { experiment_id: text({ number: true }), experiment_ids: list(need(text({ number: true }))) },
       handle: async (given, who) => {
         const { experiment_id, experiment_ids } = given
@@ -73,21 +56,11 @@ function reads(room: Tracking): Rpc[] {
         return scorers.length === 0 ? {} : { scorers }
       },
     }),
-    rpc({
-      ...V3,
-      method: 'GET',
-      path: 'scorers/versions',
-      summary: 'Every version of a scorer',
-      access: READ,
+    read.get('scorers/versions', 'Every version of a scorer', {
       fields: { experiment_id: experiment(), name: need(text()) },
       handle: async (given, who) => ({ scorers: await scorerVersions(room, who, given.experiment_id, given.name) }),
     }),
-    rpc({
-      ...V3,
-      method: 'GET',
-      path: 'scorers/get',
-      summary: 'A version of a scorer, the newest where none is named',
-      access: READ,
+    read.get('scorers/get', 'A version of a scorer, the newest where none is named', {
       fields: { experiment_id: experiment(), name: need(text()), version: int() },
       handle: async (given, who) => ({ scorer: await getScorer(room, who, given) }),
     }),
@@ -96,21 +69,15 @@ function reads(room: Tracking): Rpc[] {
 
 function sampling(room: Tracking): Rpc[] {
   return [
-    rpc({
-      ...V3,
-      method: 'PUT',
-      path: 'scorers/online-config',
-      summary: 'Say which share of the traces a scorer is to judge; Slipway keeps it and runs no scorer',
-      access: WRITE,
-      fields: { experiment_id: experiment(), name: need(text()), sample_rate: need(double()), filter_string: text() },
-      handle: async (given, who) => ({ config: await setSampling(room, who, given) }),
-    }),
-    rpc({
-      ...V3,
-      method: 'GET',
-      path: 'scorers/online-configs',
-      summary: 'Which share of the traces scorers are to judge',
-      access: READ,
+    write.put(
+      'scorers/online-config',
+      'Say which share of the traces a scorer is to judge; Slipway keeps it and runs no scorer',
+      {
+        fields: { experiment_id: experiment(), name: need(text()), sample_rate: need(double()), filter_string: text() },
+        handle: async (given, who) => ({ config: await setSampling(room, who, given) }),
+      },
+    ),
+    read.get('scorers/online-configs', 'Which share of the traces scorers are to judge', {
       fields: { scorer_ids: list(need(text())) },
       handle: async (given, who) => {
         if (given.scorer_ids.length === 0) throw invalid(missingValue('scorer_ids'))

@@ -2,7 +2,7 @@
 import { done } from '../../mlflow/fields.ts'
 import { bool, double, int, list, need, object, oneOf, text, texts } from '../../mlflow/input.ts'
 import type { Llm } from '../context/context.ts'
-import { rpc } from '../../mlflow/rpc.ts'
+import { callsOf } from '../../mlflow/rpc.ts'
 import type { Rpc } from '../../mlflow/rpc.ts'
 import { createDefinition, deleteDefinition, getDefinition, listDefinitions, updateDefinition } from './definitions.ts'
 import {
@@ -18,11 +18,7 @@ import { bindEndpoint, deleteEndpointTag, listBindings, setEndpointTag, unbindEn
 import { knownProviders, providerConfig } from './providers.ts'
 import { createSecret, deleteSecret, getSecret, listSecrets, updateSecret } from './secrets.ts'
 
-const READ = { verb: 'read', resource: 'endpoints' } as const
-const WRITE = { verb: 'write', resource: 'endpoints' } as const
-const GET = { version: '3.0', method: 'GET', access: READ } as const
-const POST = { version: '3.0', method: 'POST', access: WRITE } as const
-const DELETE = { version: '3.0', method: 'DELETE', access: WRITE } as const
+const { read, write } = callsOf('endpoints', '3.0')
 
 const LINKAGES = { PRIMARY: 1, FALLBACK: 2 } as const
 const ROUTINGS = { REQUEST_BASED_TRAFFIC_SPLIT: 1 } as const
@@ -55,17 +51,11 @@ export function gatewayCalls(room: Llm): Rpc[] {
 
 function providerCalls(): Rpc[] {
   return [
-    rpc({
-      ...GET,
-      path: 'gateway/supported-providers',
-      summary: 'Providers of language models whose credentials are known',
+    read.get('gateway/supported-providers', 'Providers of language models whose credentials are known', {
       fields: {},
       handle: () => Promise.resolve({ providers: knownProviders() }),
     }),
-    rpc({
-      ...GET,
-      path: 'gateway/provider-config',
-      summary: 'What credentials and settings a provider asks for',
+    read.get('gateway/provider-config', 'What credentials and settings a provider asks for', {
       fields: { provider: id() },
       handle: (given) => Promise.resolve(providerConfig(given.provider)),
     }),
@@ -74,49 +64,29 @@ function providerCalls(): Rpc[] {
 
 function secretCalls(room: Llm): Rpc[] {
   return [
-    rpc({
-      ...POST,
-      path: 'gateway/secrets/create',
-      summary: 'Keep a secret of a provider of language models',
+    write.post('gateway/secrets/create', 'Keep a secret of a provider of language models', {
       fields: { secret_name: id(), secret_value: need(texts()), provider: text(), auth_config: texts() },
       handle: async (given, who) => ({ secret: await createSecret(room, who, given) }),
     }),
-    rpc({
-      ...POST,
-      path: 'gateway/secrets/update',
-      summary: 'Set a secret anew',
+    write.post('gateway/secrets/update', 'Set a secret anew', {
       fields: { secret_id: id(), secret_value: texts(), auth_config: texts() },
       handle: async (given, who) => ({ secret: await updateSecret(room, who, given) }),
     }),
-    rpc({
-      ...GET,
-      access: WRITE,
-      path: 'gateway/secrets/get',
-      summary: 'What may be told of a secret, its values masked',
+    write.get('gateway/secrets/get', 'What may be told of a secret, its values masked', {
       fields: { secret_id: text(), secret_name: text() },
       handle: async (given, who) => ({
         secret: await getSecret(room, who, { id: given.secret_id, name: given.secret_name }),
       }),
     }),
-    rpc({
-      ...GET,
-      access: WRITE,
-      path: 'gateway/secrets/list',
-      summary: 'What may be told of all secrets, their values masked',
+    write.get('gateway/secrets/list', 'What may be told of all secrets, their values masked', {
       fields: { provider: text() },
       handle: async (given, who) => ({ secrets: await listSecrets(room, who, given.provider) }),
     }),
-    rpc({
-      ...GET,
-      path: 'gateway/secrets/config',
-      summary: 'Whether secrets can be kept',
+    read.get('gateway/secrets/config', 'Whether secrets can be kept', {
       fields: {},
       handle: () => Promise.resolve({ secrets_available: room.seal !== undefined, using_default_passphrase: false }),
     }),
-    rpc({
-      ...DELETE,
-      path: 'gateway/secrets/delete',
-      summary: 'Delete a secret',
+    write.delete('gateway/secrets/delete', 'Delete a secret', {
       fields: { secret_id: id() },
       handle: (given, who) => done(deleteSecret(room, who, given.secret_id)),
     }),
@@ -125,38 +95,23 @@ function secretCalls(room: Llm): Rpc[] {
 
 function definitionCalls(room: Llm): Rpc[] {
   return [
-    rpc({
-      ...POST,
-      path: 'gateway/model-definitions/create',
-      summary: 'Define a model of a provider',
+    write.post('gateway/model-definitions/create', 'Define a model of a provider', {
       fields: { name: id(), secret_id: id(), provider: id(), model_name: id() },
       handle: async (given, who) => ({ model_definition: await createDefinition(room, who, given) }),
     }),
-    rpc({
-      ...POST,
-      path: 'gateway/model-definitions/update',
-      summary: 'Change the definition of a model',
+    write.post('gateway/model-definitions/update', 'Change the definition of a model', {
       fields: { model_definition_id: id(), name: text(), secret_id: text(), provider: text(), model_name: text() },
       handle: async (given, who) => ({ model_definition: await updateDefinition(room, who, given) }),
     }),
-    rpc({
-      ...GET,
-      path: 'gateway/model-definitions/get',
-      summary: 'Get the definition of a model',
+    read.get('gateway/model-definitions/get', 'Get the definition of a model', {
       fields: { model_definition_id: id() },
       handle: async (given, who) => ({ model_definition: await getDefinition(room, who, given.model_definition_id) }),
     }),
-    rpc({
-      ...GET,
-      path: 'gateway/model-definitions/list',
-      summary: 'List definitions of models',
+    read.get('gateway/model-definitions/list', 'List definitions of models', {
       fields: { provider: text(), secret_id: text() },
       handle: async (given, who) => ({ model_definitions: await listDefinitions(room, who, given) }),
     }),
-    rpc({
-      ...DELETE,
-      path: 'gateway/model-definitions/delete',
-      summary: 'Delete a definition that no endpoint uses',
+    write.delete('gateway/model-definitions/delete', 'Delete a definition that no endpoint uses', {
       fields: { model_definition_id: id() },
       handle: (given, who) => done(deleteDefinition(room, who, given.model_definition_id)),
     }),
@@ -165,54 +120,33 @@ function definitionCalls(room: Llm): Rpc[] {
 
 function endpointCalls(room: Llm): Rpc[] {
   return [
-    rpc({
-      ...POST,
-      path: 'gateway/endpoints/create',
-      summary: 'Make an endpoint of language models',
+    write.post('gateway/endpoints/create', 'Make an endpoint of language models', {
       fields: { name: id(), ...endpoint },
       handle: async (given, who) => ({ endpoint: await createEndpoint(room, who, given) }),
     }),
-    rpc({
-      ...POST,
-      path: 'gateway/endpoints/update',
-      summary: 'Change an endpoint of language models',
+    write.post('gateway/endpoints/update', 'Change an endpoint of language models', {
       fields: { endpoint_id: id(), name: text(), ...endpoint },
       handle: async (given, who) => ({ endpoint: await updateEndpoint(room, who, given) }),
     }),
-    rpc({
-      ...GET,
-      path: 'gateway/endpoints/get',
-      summary: 'Get an endpoint of language models',
+    read.get('gateway/endpoints/get', 'Get an endpoint of language models', {
       fields: { endpoint_id: text(), name: text() },
       handle: async (given, who) => ({
         endpoint: await getEndpoint(room, who, { id: given.endpoint_id, name: given.name }),
       }),
     }),
-    rpc({
-      ...GET,
-      path: 'gateway/endpoints/list',
-      summary: 'List endpoints of language models',
+    read.get('gateway/endpoints/list', 'List endpoints of language models', {
       fields: { provider: text(), secret_id: text() },
       handle: async (given, who) => ({ endpoints: await listEndpoints(room, who, given) }),
     }),
-    rpc({
-      ...DELETE,
-      path: 'gateway/endpoints/delete',
-      summary: 'Delete an endpoint of language models',
+    write.delete('gateway/endpoints/delete', 'Delete an endpoint of language models', {
       fields: { endpoint_id: id() },
       handle: (given, who) => done(deleteEndpoint(room, who, given.endpoint_id)),
     }),
-    rpc({
-      ...POST,
-      path: 'gateway/endpoints/models/attach',
-      summary: 'Add a model to an endpoint',
+    write.post('gateway/endpoints/models/attach', 'Add a model to an endpoint', {
       fields: { endpoint_id: id(), model_config: need(object(model)) },
       handle: async (given, who) => ({ mapping: await attachModel(room, who, given.endpoint_id, given.model_config) }),
     }),
-    rpc({
-      ...POST,
-      path: 'gateway/endpoints/models/detach',
-      summary: 'Take a model from an endpoint',
+    write.post('gateway/endpoints/models/detach', 'Take a model from an endpoint', {
       fields: { endpoint_id: id(), model_definition_id: id() },
       handle: (given, who) => done(detachModel(room, who, given.endpoint_id, given.model_definition_id)),
     }),
@@ -222,38 +156,23 @@ function endpointCalls(room: Llm): Rpc[] {
 function linkCalls(room: Llm): Rpc[] {
   const binding = { endpoint_id: id(), resource_type: id(), resource_id: id() }
   return [
-    rpc({
-      ...POST,
-      path: 'gateway/endpoints/bindings/create',
-      summary: 'Say that something uses an endpoint',
+    write.post('gateway/endpoints/bindings/create', 'Say that something uses an endpoint', {
       fields: binding,
       handle: async (given, who) => ({ binding: await bindEndpoint(room, who, given) }),
     }),
-    rpc({
-      ...DELETE,
-      path: 'gateway/endpoints/bindings/delete',
-      summary: 'Say that something no longer uses an endpoint',
+    write.delete('gateway/endpoints/bindings/delete', 'Say that something no longer uses an endpoint', {
       fields: binding,
       handle: (given, who) => done(unbindEndpoint(room, who, given)),
     }),
-    rpc({
-      ...GET,
-      path: 'gateway/endpoints/bindings/list',
-      summary: 'List what uses endpoints',
+    read.get('gateway/endpoints/bindings/list', 'List what uses endpoints', {
       fields: { endpoint_id: text(), resource_type: text(), resource_id: text() },
       handle: async (given, who) => ({ bindings: await listBindings(room, who, given) }),
     }),
-    rpc({
-      ...POST,
-      path: 'gateway/endpoints/set-tag',
-      summary: 'Set a tag of an endpoint of language models',
+    write.post('gateway/endpoints/set-tag', 'Set a tag of an endpoint of language models', {
       fields: { endpoint_id: id(), key: id(), value: text() },
       handle: (given, who) => done(setEndpointTag(room, who, { ...given, value: given.value ?? '' })),
     }),
-    rpc({
-      ...DELETE,
-      path: 'gateway/endpoints/delete-tag',
-      summary: 'Remove a tag of an endpoint of language models',
+    write.delete('gateway/endpoints/delete-tag', 'Remove a tag of an endpoint of language models', {
       fields: { endpoint_id: id(), key: id() },
       handle: (given, who) => done(deleteEndpointTag(room, who, given)),
     }),

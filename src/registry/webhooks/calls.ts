@@ -1,7 +1,7 @@
 /** MLflow's calls about webhooks. */
 import { done, pageSize } from '../../mlflow/fields.ts'
 import { int, list, need, object, oneOf, text } from '../../mlflow/input.ts'
-import { rpc } from '../../mlflow/rpc.ts'
+import { callsOf } from '../../mlflow/rpc.ts'
 import type { Rpc } from '../../mlflow/rpc.ts'
 import { testWebhook } from './deliver.ts'
 import { ACTIONS, checkEvent, ENTITIES, STATUSES } from './events.ts'
@@ -10,7 +10,7 @@ import { createWebhook, deleteWebhook, getWebhook, listWebhooks, updateWebhook }
 import type { Webhooks } from './room.ts'
 
 /** An address may hold a password of its receiver, so who may not promote does not see it either. */
-const MANAGE = { verb: 'promote', resource: 'models' } as const
+const { promote } = callsOf('models')
 
 const eventFields = object({ entity: need(oneOf(ENTITIES)), action: need(oneOf(ACTIONS)) })
 const id = () => need(text())
@@ -25,20 +25,12 @@ export function webhookCalls(room: Webhooks): Rpc[] {
 
 function reads(room: Webhooks): Rpc[] {
   return [
-    rpc({
-      method: 'GET',
-      path: 'webhooks',
-      summary: 'List webhooks',
-      access: MANAGE,
+    promote.get('webhooks', 'List webhooks', {
       fields: { max_results: int(), page_token: text() },
       handle: (given, who) =>
         listWebhooks(room, who, { ...given, max_results: pageSize(given.max_results, PAGE, LARGEST_PAGE) }),
     }),
-    rpc({
-      method: 'GET',
-      path: 'webhooks/:webhook_id',
-      summary: 'Get a webhook',
-      access: MANAGE,
+    promote.get('webhooks/:webhook_id', 'Get a webhook', {
       fields: { webhook_id: id() },
       handle: async (given, who) => ({ webhook: await getWebhook(room, who, given.webhook_id) }),
     }),
@@ -47,11 +39,7 @@ function reads(room: Webhooks): Rpc[] {
 
 function writes(room: Webhooks): Rpc[] {
   return [
-    rpc({
-      method: 'POST',
-      path: 'webhooks',
-      summary: 'Make a webhook',
-      access: MANAGE,
+    promote.post('webhooks', 'Make a webhook', {
       fields: {
         name: need(text()),
         url: need(text()),
@@ -66,11 +54,7 @@ function writes(room: Webhooks): Rpc[] {
         return { webhook: await createWebhook(room, who, { ...made, secret: given.secret || undefined }) }
       },
     }),
-    rpc({
-      method: 'PATCH',
-      path: 'webhooks/:webhook_id',
-      summary: 'Change a webhook',
-      access: MANAGE,
+    promote.patch('webhooks/:webhook_id', 'Change a webhook', {
       fields: {
         webhook_id: id(),
         name: text(),
@@ -87,19 +71,11 @@ function writes(room: Webhooks): Rpc[] {
         return { webhook: await updateWebhook(room, who, webhook_id, change) }
       },
     }),
-    rpc({
-      method: 'DELETE',
-      path: 'webhooks/:webhook_id',
-      summary: 'Delete a webhook with its deliveries',
-      access: MANAGE,
+    promote.delete('webhooks/:webhook_id', 'Delete a webhook with its deliveries', {
       fields: { webhook_id: id() },
       handle: (given, who) => done(deleteWebhook(room, who, given.webhook_id)),
     }),
-    rpc({
-      method: 'POST',
-      path: 'webhooks/:webhook_id/test',
-      summary: 'Send an example to a webhook and tell how it was answered',
-      access: MANAGE,
+    promote.post('webhooks/:webhook_id/test', 'Send an example to a webhook and tell how it was answered', {
       fields: { webhook_id: id(), event: eventFields },
       handle: async ({ webhook_id, event }, who) => {
         const asked = event === undefined ? undefined : checkEvent(event, 'event')

@@ -9,7 +9,7 @@ import { graphqlRoutes } from '../../tracking/graphql/mounts.ts'
 import { historyCalls } from '../../tracking/calls/metrics.ts'
 import { bool, int, list, need, text } from '../../mlflow/input.ts'
 import type { Tracking } from '../../tracking/context/context.ts'
-import { rpc, rpcRoutes } from '../../mlflow/rpc.ts'
+import { callsOf, rpcRoutes } from '../../mlflow/rpc.ts'
 import { runCalls } from '../../tracking/calls/runs.ts'
 import type { Rpc } from '../../mlflow/rpc.ts'
 import { mlflowProblem } from '../../mlflow/wire.ts'
@@ -44,8 +44,7 @@ import {
   wireVersion,
 } from '../versions/wire-read.ts'
 
-const READ = { verb: 'read', resource: 'models' } as const
-const WRITE = { verb: 'write', resource: 'models' } as const
+const { read, write } = callsOf('models')
 
 /** All of MLflow's registry. Versions are made of what the tracking room has. */
 export function registryWireRoutes(room: Registry, tracking: Tracking): Mounted[] {
@@ -74,61 +73,33 @@ async function oneVersion(room: Registry, row: VersionRow): Promise<object> {
 
 function modelCalls(room: Registry): Rpc[] {
   return [
-    rpc({
-      method: 'POST',
-      path: 'registered-models/create',
-      summary: 'Make a registered model',
-      access: WRITE,
+    write.post('registered-models/create', 'Make a registered model', {
       fields: { name: name(), tags: list(tagFields), description: text() },
       handle: async (given, who) =>
         oneModel(room, await createModel(room, who, { ...given, tags: tagsOf(given.tags) })),
     }),
-    rpc({
-      method: 'GET',
-      path: 'registered-models/get',
-      summary: 'Get a registered model',
-      access: READ,
+    read.get('registered-models/get', 'Get a registered model', {
       fields: { name: name() },
       handle: async (given, who) => oneModel(room, await wireModel(room.db, who, given.name)),
     }),
-    rpc({
-      method: 'PATCH',
-      path: 'registered-models/update',
-      summary: 'Describe a registered model',
-      access: WRITE,
+    write.patch('registered-models/update', 'Describe a registered model', {
       fields: { name: name(), description: text() },
       handle: async (given, who) => oneModel(room, await describeModel(room, who, given.name, given.description)),
     }),
-    rpc({
-      method: 'POST',
-      path: 'registered-models/rename',
-      summary: 'Rename a registered model with its versions',
-      access: WRITE,
+    write.post('registered-models/rename', 'Rename a registered model with its versions', {
       fields: { name: name(), new_name: need(text()) },
       handle: async (given, who) => oneModel(room, await renameModel(room, who, given.name, given.new_name)),
     }),
-    rpc({
-      method: 'DELETE',
-      path: 'registered-models/delete',
-      summary: 'Delete a registered model with its versions',
-      access: WRITE,
+    write.delete('registered-models/delete', 'Delete a registered model with its versions', {
       fields: { name: name() },
       handle: (given, who) => done(deleteModel(room, who, given.name)),
     }),
-    rpc({
-      method: 'GET',
-      path: 'registered-models/search',
-      summary: 'Search registered models',
-      access: READ,
+    read.get('registered-models/search', 'Search registered models', {
       fields: search,
       handle: (given, who) =>
         searchModels(room, who, { ...given, max_results: pageSize(given.max_results, 100, 1000) }),
     }),
-    rpc({
-      method: ['POST', 'GET'],
-      path: 'registered-models/get-latest-versions',
-      summary: 'The newest version of each stage',
-      access: READ,
+    read.postOrGet('registered-models/get-latest-versions', 'The newest version of each stage', {
       fields: { name: name(), stages: list(need(text())) },
       handle: (given, who) => newestOfStages(room, who, given),
     }),
@@ -148,19 +119,11 @@ async function newestOfStages(
 
 function modelTagCalls(room: Registry): Rpc[] {
   return [
-    rpc({
-      method: 'POST',
-      path: 'registered-models/set-tag',
-      summary: 'Set a tag of a registered model',
-      access: WRITE,
+    write.post('registered-models/set-tag', 'Set a tag of a registered model', {
       fields: { name: name(), key: need(text()), value: text() },
       handle: (given, who) => done(setModelTag(room, who, given.name, { key: given.key, value: given.value ?? '' })),
     }),
-    rpc({
-      method: 'DELETE',
-      path: 'registered-models/delete-tag',
-      summary: 'Remove a tag of a registered model',
-      access: WRITE,
+    write.delete('registered-models/delete-tag', 'Remove a tag of a registered model', {
       fields: { name: name(), key: need(text()) },
       handle: (given, who) => done(deleteModelTag(room, who, given.name, given.key)),
     }),
@@ -170,11 +133,7 @@ function modelTagCalls(room: Registry): Rpc[] {
 /** Who may not promote may still move the aliases that answer nobody. */
 function aliasCalls(room: Registry): Rpc[] {
   return [
-    rpc({
-      method: 'POST',
-      path: 'registered-models/alias',
-      summary: 'Point an alias to a version; its gates must hold',
-      access: WRITE,
+    write.post('registered-models/alias', 'Point an alias to a version; its gates must hold', {
       fields: { name: name(), alias: need(text()), version: version() },
       handle: async (given, who) => {
         checkNewAlias(given.alias)
@@ -184,11 +143,7 @@ function aliasCalls(room: Registry): Rpc[] {
         return {}
       },
     }),
-    rpc({
-      method: 'DELETE',
-      path: 'registered-models/alias',
-      summary: 'Take an alias away',
-      access: WRITE,
+    write.delete('registered-models/alias', 'Take an alias away', {
       fields: { name: name(), alias: need(text()) },
       handle: async (given, who) => {
         checkAlias(given.alias)
@@ -198,11 +153,7 @@ function aliasCalls(room: Registry): Rpc[] {
         return {}
       },
     }),
-    rpc({
-      method: 'GET',
-      path: 'registered-models/alias',
-      summary: 'The version that an alias names',
-      access: READ,
+    read.get('registered-models/alias', 'The version that an alias names', {
       fields: { name: name(), alias: need(text()) },
       handle: async (given, who) => oneVersion(room, await versionByAlias(room.db, who, given.name, given.alias)),
     }),
@@ -222,11 +173,7 @@ async function inWords<T>(promotion: Promise<T>): Promise<T> {
 
 function versionCalls(room: Registry, tracking: Tracking): Rpc[] {
   return [
-    rpc({
-      method: 'POST',
-      path: 'model-versions/create',
-      summary: 'Make a version of a registered model',
-      access: WRITE,
+    write.post('model-versions/create', 'Make a version of a registered model', {
       fields: {
         name: name(),
         source: need(text()),
@@ -239,46 +186,26 @@ function versionCalls(room: Registry, tracking: Tracking): Rpc[] {
       handle: async (given, who) =>
         oneVersion(room, await createVersion(room, tracking, who, { ...given, tags: tagsOf(given.tags) })),
     }),
-    rpc({
-      method: 'GET',
-      path: 'model-versions/get',
-      summary: 'Get a version',
-      access: READ,
+    read.get('model-versions/get', 'Get a version', {
       fields: { name: name(), version: version() },
       handle: async (given, who) => oneVersion(room, await wireVersion(room.db, who, given.name, given.version)),
     }),
-    rpc({
-      method: 'PATCH',
-      path: 'model-versions/update',
-      summary: 'Describe a version',
-      access: WRITE,
+    write.patch('model-versions/update', 'Describe a version', {
       fields: { name: name(), version: version(), description: text() },
       handle: async (given, who) => oneVersion(room, await describeVersion(room, who, given, given.description)),
     }),
-    rpc({
-      method: 'POST',
-      path: 'model-versions/transition-stage',
-      summary: 'Move a version to a stage; the gates must hold for Production',
-      access: WRITE,
+    write.post('model-versions/transition-stage', 'Move a version to a stage; the gates must hold for Production', {
       fields: { name: name(), version: version(), stage: need(text()), archive_existing_versions: bool() },
       handle: async (given, who) => {
         const asked = { ...given, archive: given.archive_existing_versions ?? false }
         return oneVersion(room, await inWords(transitionStage(room, who, asked)))
       },
     }),
-    rpc({
-      method: 'DELETE',
-      path: 'model-versions/delete',
-      summary: 'Delete a version; its number is not given again',
-      access: WRITE,
+    write.delete('model-versions/delete', 'Delete a version; its number is not given again', {
       fields: { name: name(), version: version() },
       handle: (given, who) => done(deleteVersion(room, who, given.name, given.version)),
     }),
-    rpc({
-      method: 'GET',
-      path: 'model-versions/search',
-      summary: 'Search versions',
-      access: READ,
+    read.get('model-versions/search', 'Search versions', {
       fields: search,
       handle: (given, who) =>
         searchVersions(room, who, { ...given, max_results: pageSize(given.max_results, 10_000, 200_000) }),
@@ -288,19 +215,11 @@ function versionCalls(room: Registry, tracking: Tracking): Rpc[] {
 
 function versionTagCalls(room: Registry): Rpc[] {
   return [
-    rpc({
-      method: 'POST',
-      path: 'model-versions/set-tag',
-      summary: 'Set a tag of a version',
-      access: WRITE,
+    write.post('model-versions/set-tag', 'Set a tag of a version', {
       fields: { name: name(), version: version(), key: need(text()), value: text() },
       handle: (given, who) => done(setVersionTag(room, who, { ...given, value: given.value ?? '' })),
     }),
-    rpc({
-      method: 'DELETE',
-      path: 'model-versions/delete-tag',
-      summary: 'Remove a tag of a version',
-      access: WRITE,
+    write.delete('model-versions/delete-tag', 'Remove a tag of a version', {
       fields: { name: name(), version: version(), key: need(text()) },
       handle: (given, who) => done(deleteVersionTag(room, who, given)),
     }),

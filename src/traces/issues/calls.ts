@@ -2,14 +2,12 @@
 import { pageSize } from '../../mlflow/fields.ts'
 import { bool, int, list, maybe, need, text, texts } from '../../mlflow/input.ts'
 import type { Tracking } from '../../tracking/context/context.ts'
-import { rpc } from '../../mlflow/rpc.ts'
+import { callsOf } from '../../mlflow/rpc.ts'
 import type { Rpc } from '../../mlflow/rpc.ts'
 import { createIssue, getIssue, updateIssue } from './issues.ts'
 import { searchIssues } from './search.ts'
 
-const READ = { verb: 'read', resource: 'runs' } as const
-const WRITE = { verb: 'write', resource: 'runs' } as const
-const V3 = { version: '3.0' } as const
+const { read, write } = callsOf('runs', '3.0')
 
 export function issueCalls(room: Tracking): Rpc[] {
   return [...writes(room), ...reads(room)]
@@ -17,12 +15,7 @@ export function issueCalls(room: Tracking): Rpc[] {
 
 function writes(room: Tracking): Rpc[] {
   return [
-    rpc({
-      ...V3,
-      method: 'POST',
-      path: 'issues',
-      summary: 'Make an issue of traces',
-      access: WRITE,
+    write.post('issues', 'Make an issue of traces', {
       fields: {
         experiment_id: need(text({ number: true })),
         name: need(text()),
@@ -42,12 +35,7 @@ function writes(room: Tracking): Rpc[] {
         return { issue: await createIssue(room, who, { ...given, ...named }) }
       },
     }),
-    rpc({
-      ...V3,
-      method: 'PATCH',
-      path: 'issues/:issue_id',
-      summary: 'Change an issue of traces',
-      access: WRITE,
+    write.patch('issues/:issue_id', 'Change an issue of traces', {
       fields: {
         issue_id: need(text()),
         name: text(),
@@ -70,12 +58,7 @@ function writes(room: Tracking): Rpc[] {
 
 function reads(room: Tracking): Rpc[] {
   return [
-    rpc({
-      ...V3,
-      method: 'POST',
-      path: 'issues/search',
-      summary: 'Search issues of traces',
-      access: READ,
+    read.post('issues/search', 'Search issues of traces', {
       fields: {
         experiment_id: text({ number: true }),
         filter_string: text(),
@@ -97,12 +80,7 @@ function reads(room: Tracking): Rpc[] {
           max_results: pageSize(given.max_results, 100, 1000),
         }),
     }),
-    rpc({
-      ...V3,
-      method: 'GET',
-      path: 'issues/:issue_id',
-      summary: 'Get an issue of traces',
-      access: READ,
+    read.get('issues/:issue_id', 'Get an issue of traces', {
       fields: { issue_id: need(text()) },
       handle: async (given, who) => ({ issue: await getIssue(room, who, given.issue_id) }),
     }),

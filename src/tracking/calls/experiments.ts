@@ -15,12 +15,11 @@ import type { Experiment } from '../experiments/experiments.ts'
 import { searchDatasets } from '../models/inputs.ts'
 import { int, list, need, oneOf, text } from '../../mlflow/input.ts'
 import type { Tracking } from '../context/context.ts'
-import { rpc } from '../../mlflow/rpc.ts'
+import { callsOf } from '../../mlflow/rpc.ts'
 import type { Rpc } from '../../mlflow/rpc.ts'
 import { done, pageSize, tagFields, tagsOf } from '../../mlflow/fields.ts'
 
-const READ = { verb: 'read', resource: 'runs' } as const
-const WRITE = { verb: 'write', resource: 'runs' } as const
+const { read, write } = callsOf('runs')
 
 /** Clients of old send experiment ids as numbers. */
 const id = () => need(text({ number: true }))
@@ -40,43 +39,23 @@ function reads(room: Tracking): Rpc[] {
     return { experiments: experiments.map(wire), ...more }
   }
   return [
-    rpc({
-      method: ['POST', 'GET'],
-      path: 'experiments/search',
-      summary: 'Search experiments',
-      access: READ,
+    read.postOrGet('experiments/search', 'Search experiments', {
       fields: { ...page, filter: text(), order_by: list(need(text())) },
       handle: search,
     }),
-    rpc({
-      method: 'GET',
-      path: 'experiments/list',
-      summary: 'List experiments, as clients of MLflow 1 do',
-      access: READ,
+    read.get('experiments/list', 'List experiments, as clients of MLflow 1 do', {
       fields: page,
       handle: search,
     }),
-    rpc({
-      method: 'GET',
-      path: 'experiments/get',
-      summary: 'Get an experiment',
-      access: READ,
+    read.get('experiments/get', 'Get an experiment', {
       fields: { experiment_id: id() },
       handle: async (given, who) => ({ experiment: wire(await getExperiment(room, who, given.experiment_id)) }),
     }),
-    rpc({
-      method: 'GET',
-      path: 'experiments/get-by-name',
-      summary: 'Get an experiment by its name',
-      access: READ,
+    read.get('experiments/get-by-name', 'Get an experiment by its name', {
       fields: { experiment_name: need(text()) },
       handle: async (given, who) => ({ experiment: wire(await getExperimentByName(room, who, given.experiment_name)) }),
     }),
-    rpc({
-      method: 'POST',
-      path: 'experiments/search-datasets',
-      summary: 'Search the datasets that runs of experiments read',
-      access: READ,
+    read.post('experiments/search-datasets', 'Search the datasets that runs of experiments read', {
       fields: { experiment_ids: list(need(text({ number: true }))) },
       handle: async (given, who) => ({ dataset_summaries: await searchDatasets(room, who, given.experiment_ids) }),
     }),
@@ -85,54 +64,30 @@ function reads(room: Tracking): Rpc[] {
 
 function writes(room: Tracking): Rpc[] {
   return [
-    rpc({
-      method: 'POST',
-      path: 'experiments/create',
-      summary: 'Make an experiment',
-      access: WRITE,
+    write.post('experiments/create', 'Make an experiment', {
       fields: { name: need(text()), artifact_location: text(), tags: list(tagFields) },
       handle: async (given, who) => ({
         experiment_id: await createExperiment(room, who, { ...given, tags: tagsOf(given.tags) }),
       }),
     }),
-    rpc({
-      method: 'POST',
-      path: 'experiments/delete',
-      summary: 'Delete an experiment with its runs (to the bin)',
-      access: WRITE,
+    write.post('experiments/delete', 'Delete an experiment with its runs (to the bin)', {
       fields: { experiment_id: id() },
       handle: async (given, who) => done(setExperimentStage(room, who, given.experiment_id, 'deleted')),
     }),
-    rpc({
-      method: 'POST',
-      path: 'experiments/restore',
-      summary: 'Restore a deleted experiment',
-      access: WRITE,
+    write.post('experiments/restore', 'Restore a deleted experiment', {
       fields: { experiment_id: id() },
       handle: async (given, who) => done(setExperimentStage(room, who, given.experiment_id, 'active')),
     }),
-    rpc({
-      method: 'POST',
-      path: 'experiments/update',
-      summary: 'Rename an experiment',
-      access: WRITE,
+    write.post('experiments/update', 'Rename an experiment', {
       fields: { experiment_id: id(), new_name: need(text()) },
       handle: async (given, who) => done(renameExperiment(room, who, given.experiment_id, given.new_name)),
     }),
-    rpc({
-      method: 'POST',
-      path: 'experiments/set-experiment-tag',
-      summary: 'Set a tag of an experiment',
-      access: WRITE,
+    write.post('experiments/set-experiment-tag', 'Set a tag of an experiment', {
       fields: { experiment_id: id(), key: need(text()), value: text() },
       handle: async ({ experiment_id, key, value }, who) =>
         done(setExperimentTag(room, who, experiment_id, { key, value: value ?? '' })),
     }),
-    rpc({
-      method: 'POST',
-      path: 'experiments/delete-experiment-tag',
-      summary: 'Remove a tag of an experiment',
-      access: WRITE,
+    write.post('experiments/delete-experiment-tag', 'Remove a tag of an experiment', {
       fields: { experiment_id: id(), key: need(text()) },
       handle: async (given, who) => done(deleteExperimentTag(room, who, given.experiment_id, given.key)),
     }),

@@ -5,11 +5,11 @@ import { DOCS, int, list, missingValue, need, text } from '../../mlflow/input.ts
 import { pageSize } from '../../mlflow/fields.ts'
 import type { Tracking } from '../context/context.ts'
 import type { WireMetric } from '../context/points.ts'
-import { rpc } from '../../mlflow/rpc.ts'
+import { callsOf } from '../../mlflow/rpc.ts'
 import type { Rpc } from '../../mlflow/rpc.ts'
 import { invalid } from '../../mlflow/wire.ts'
 
-const READ = { verb: 'read', resource: 'runs' } as const
+const { read } = callsOf('runs')
 
 const MOST_RUNS = 100
 const MOST_POINTS = 25_000
@@ -17,22 +17,14 @@ const MOST_SAMPLES = 2500
 
 export function historyCalls(room: Tracking): Rpc[] {
   return [
-    rpc({
-      method: 'GET',
-      path: 'metrics/get-history',
-      summary: 'Get the points of a metric of a run',
-      access: READ,
+    read.get('metrics/get-history', 'Get the points of a metric of a run', {
       fields: { run_id: need(text()), metric_key: need(text()), max_results: int(), page_token: text() },
       handle: async ({ metric_key: key, ...given }, who) => {
         const { metrics, ...more } = await metricHistory(room, who, { ...given, key })
         return { metrics: metrics.map(withoutRun), ...more }
       },
     }),
-    rpc({
-      method: 'GET',
-      path: 'metrics/get-history-bulk',
-      summary: 'Get the points of a metric of up to 100 runs',
-      access: READ,
+    read.get('metrics/get-history-bulk', 'Get the points of a metric of up to 100 runs', {
       fields: { run_id: list(need(text())), metric_key: text(), max_results: int() },
       handle: async (given, who) => {
         checkRuns('GetMetricHistoryBulk', given.run_id)
@@ -41,11 +33,7 @@ export function historyCalls(room: Tracking): Rpc[] {
         return { metrics: await bulkHistory(room, who, { run_ids: given.run_id, key: given.metric_key, max_results }) }
       },
     }),
-    rpc({
-      method: 'GET',
-      path: 'metrics/get-history-bulk-interval',
-      summary: 'Get evenly sampled points of a metric of up to 100 runs',
-      access: READ,
+    read.get('metrics/get-history-bulk-interval', 'Get evenly sampled points of a metric of up to 100 runs', {
       fields: {
         run_ids: list(need(text())),
         metric_key: need(text()),

@@ -16,11 +16,10 @@ import {
 } from '../models/logged-models.ts'
 import { searchLoggedModels } from '../models/search.ts'
 import type { Tracking } from '../context/context.ts'
-import { rpc } from '../../mlflow/rpc.ts'
+import { callsOf } from '../../mlflow/rpc.ts'
 import type { Rpc } from '../../mlflow/rpc.ts'
 
-const READ = { verb: 'read', resource: 'runs' } as const
-const WRITE = { verb: 'write', resource: 'runs' } as const
+const { read, write } = callsOf('runs')
 
 export function modelCalls(room: Tracking): Rpc[] {
   return [...reads(room), ...writes(room)]
@@ -28,11 +27,7 @@ export function modelCalls(room: Tracking): Rpc[] {
 
 function reads(room: Tracking): Rpc[] {
   return [
-    rpc({
-      method: 'POST',
-      path: 'logged-models/search',
-      summary: 'Search logged models',
-      access: READ,
+    read.post('logged-models/search', 'Search logged models', {
       fields: {
         experiment_ids: need(list(need(text({ number: true })))),
         filter: text(),
@@ -46,38 +41,30 @@ function reads(room: Tracking): Rpc[] {
       handle: (given, who) =>
         searchLoggedModels(room, who, { ...given, max_results: pageSize(given.max_results, 100) }),
     }),
-    rpc({
-      method: 'GET',
-      path: 'logged-models/:model_id',
-      summary: 'Get a logged model',
-      access: READ,
+    read.get('logged-models/:model_id', 'Get a logged model', {
       fields: { model_id: need(text()), allow_deleted: bool() },
       handle: async (given, who) => ({
         model: await getLoggedModel(room, who, given.model_id, given.allow_deleted ?? false),
       }),
     }),
-    rpc({
-      method: 'GET',
-      path: 'logged-models/:model_id/artifacts/directories',
-      summary: 'List the artifacts of a logged model',
-      access: { verb: 'read', resource: 'artifacts' },
-      fields: { model_id: need(text()), artifact_directory_path: text() },
-      handle: async (given, who) => {
-        const { artifact_uri } = await requireLoggedModel(room.db, who, given.model_id)
-        const files = await folderOf(room, artifact_uri, safePath(given.artifact_directory_path ?? ''))
-        return { root_uri: artifact_uri, ...(files.length > 0 && { files }) }
+    callsOf('artifacts').read.get(
+      'logged-models/:model_id/artifacts/directories',
+      'List the artifacts of a logged model',
+      {
+        fields: { model_id: need(text()), artifact_directory_path: text() },
+        handle: async (given, who) => {
+          const { artifact_uri } = await requireLoggedModel(room.db, who, given.model_id)
+          const files = await folderOf(room, artifact_uri, safePath(given.artifact_directory_path ?? ''))
+          return { root_uri: artifact_uri, ...(files.length > 0 && { files }) }
+        },
       },
-    }),
+    ),
   ]
 }
 
 function writes(room: Tracking): Rpc[] {
   return [
-    rpc({
-      method: 'POST',
-      path: 'logged-models',
-      summary: 'Make a logged model',
-      access: WRITE,
+    write.post('logged-models', 'Make a logged model', {
       fields: {
         experiment_id: need(text({ number: true })),
         name: text(),
@@ -91,43 +78,23 @@ function writes(room: Tracking): Rpc[] {
         return { model: await createLoggedModel(room, who, { ...made, name: given.name || undefined }) }
       },
     }),
-    rpc({
-      method: 'PATCH',
-      path: 'logged-models/:model_id',
-      summary: 'Say how the upload of a logged model ended',
-      access: WRITE,
+    write.patch('logged-models/:model_id', 'Say how the upload of a logged model ended', {
       fields: { model_id: need(text()), status: need(oneOf(MODEL_STATES)) },
       handle: async (given, who) => ({ model: await finalizeLoggedModel(room, who, given.model_id, given.status) }),
     }),
-    rpc({
-      method: 'DELETE',
-      path: 'logged-models/:model_id',
-      summary: 'Delete a logged model (to the bin)',
-      access: WRITE,
+    write.delete('logged-models/:model_id', 'Delete a logged model (to the bin)', {
       fields: { model_id: need(text()) },
       handle: (given, who) => done(deleteLoggedModel(room, who, given.model_id)),
     }),
-    rpc({
-      method: 'POST',
-      path: 'logged-models/:model_id/params',
-      summary: 'Log params of a logged model',
-      access: WRITE,
+    write.post('logged-models/:model_id/params', 'Log params of a logged model', {
       fields: { model_id: need(text()), params: list(tagFields) },
       handle: (given, who) => done(logModelParams(room, who, given.model_id, tagsOf(given.params))),
     }),
-    rpc({
-      method: 'PATCH',
-      path: 'logged-models/:model_id/tags',
-      summary: 'Set tags of a logged model',
-      access: WRITE,
+    write.patch('logged-models/:model_id/tags', 'Set tags of a logged model', {
       fields: { model_id: need(text()), tags: list(tagFields) },
       handle: (given, who) => done(setModelTags(room, who, given.model_id, tagsOf(given.tags))),
     }),
-    rpc({
-      method: 'DELETE',
-      path: 'logged-models/:model_id/tags/:tag_key',
-      summary: 'Remove a tag of a logged model',
-      access: WRITE,
+    write.delete('logged-models/:model_id/tags/:tag_key', 'Remove a tag of a logged model', {
       fields: { model_id: need(text()), tag_key: need(text()) },
       handle: (given, who) => done(deleteModelTag(room, who, given.model_id, given.tag_key)),
     }),

@@ -16,11 +16,10 @@ import { RUN_SCHEMA } from '../searches/conditions.ts'
 import { searchRuns } from '../searches/search.ts'
 import { createRun, deleteTag, requireRun, setRunStage, setTag, STATUSES, updateRun } from '../runs/runs.ts'
 import type { Tracking } from '../context/context.ts'
-import { rpc } from '../../mlflow/rpc.ts'
+import { callsOf } from '../../mlflow/rpc.ts'
 import type { Rpc } from '../../mlflow/rpc.ts'
 
-const READ = { verb: 'read', resource: 'runs' } as const
-const WRITE = { verb: 'write', resource: 'runs' } as const
+const { read, write } = callsOf('runs')
 
 /** Dataset profiles may have 16 MB. */
 const INPUTS_LIMIT = 64 * 1024 * 1024
@@ -44,11 +43,7 @@ export function runCalls(room: Tracking): Rpc[] {
 
 function life(room: Tracking): Rpc[] {
   return [
-    rpc({
-      method: 'POST',
-      path: 'runs/create',
-      summary: 'Make a run',
-      access: WRITE,
+    write.post('runs/create', 'Make a run', {
       fields: {
         experiment_id: text({ number: true }),
         user_id: text(),
@@ -62,27 +57,15 @@ function life(room: Tracking): Rpc[] {
         return { run: await getRun(room, who, row.run_id) }
       },
     }),
-    rpc({
-      method: 'POST',
-      path: 'runs/update',
-      summary: 'Change status, end or name of a run',
-      access: WRITE,
+    write.post('runs/update', 'Change status, end or name of a run', {
       fields: { run_id: need(text()), status: oneOf(STATUSES), end_time: int(), run_name: text() },
       handle: async (given, who) => ({ run_info: runInfo(await updateRun(room, who, given)) }),
     }),
-    rpc({
-      method: 'POST',
-      path: 'runs/delete',
-      summary: 'Delete a run (to the bin)',
-      access: WRITE,
+    write.post('runs/delete', 'Delete a run (to the bin)', {
       fields: { run_id: need(text()) },
       handle: (given, who) => done(setRunStage(room, who, given.run_id, 'deleted')),
     }),
-    rpc({
-      method: 'POST',
-      path: 'runs/restore',
-      summary: 'Restore a deleted run',
-      access: WRITE,
+    write.post('runs/restore', 'Restore a deleted run', {
       fields: { run_id: need(text()) },
       handle: (given, who) => done(setRunStage(room, who, given.run_id, 'active')),
     }),
@@ -91,43 +74,23 @@ function life(room: Tracking): Rpc[] {
 
 function logging(room: Tracking): Rpc[] {
   return [
-    rpc({
-      method: 'POST',
-      path: 'runs/log-metric',
-      summary: 'Log one point of a metric',
-      access: WRITE,
+    write.post('runs/log-metric', 'Log one point of a metric', {
       fields: { run_id: need(text()), ...metricFields },
       handle: (given, who) => done(logMetric(room, who, given.run_id, pointOf(given))),
     }),
-    rpc({
-      method: 'POST',
-      path: 'runs/log-parameter',
-      summary: 'Log a param',
-      access: WRITE,
+    write.post('runs/log-parameter', 'Log a param', {
       fields: { run_id: need(text()), key: need(text()), value: text() },
       handle: ({ run_id, key, value }, who) => done(logParam(room, who, run_id, { key, value: value ?? '' })),
     }),
-    rpc({
-      method: 'POST',
-      path: 'runs/set-tag',
-      summary: 'Set a tag of a run',
-      access: WRITE,
+    write.post('runs/set-tag', 'Set a tag of a run', {
       fields: { run_id: need(text()), key: need(text()), value: text() },
       handle: ({ run_id, key, value }, who) => done(setTag(room, who, run_id, { key, value: value ?? '' })),
     }),
-    rpc({
-      method: 'POST',
-      path: 'runs/delete-tag',
-      summary: 'Remove a tag of a run',
-      access: WRITE,
+    write.post('runs/delete-tag', 'Remove a tag of a run', {
       fields: { run_id: need(text()), key: need(text()) },
       handle: (given, who) => done(deleteTag(room, who, given.run_id, given.key)),
     }),
-    rpc({
-      method: 'POST',
-      path: 'runs/log-batch',
-      summary: 'Log metrics, params and tags at once, all or nothing',
-      access: WRITE,
+    write.post('runs/log-batch', 'Log metrics, params and tags at once, all or nothing', {
       limit: BATCH_LIMIT,
       fields: {
         run_id: need(text()),
@@ -150,11 +113,7 @@ function logging(room: Tracking): Rpc[] {
 
 function links(room: Tracking): Rpc[] {
   return [
-    rpc({
-      method: 'POST',
-      path: 'runs/log-inputs',
-      summary: 'Note the datasets and models that a run read',
-      access: WRITE,
+    write.post('runs/log-inputs', 'Note the datasets and models that a run read', {
       limit: INPUTS_LIMIT,
       fields: {
         run_id: need(text()),
@@ -182,22 +141,14 @@ function links(room: Tracking): Rpc[] {
         return done(logInputs(room, who, given.run_id, { datasets, models: given.models }))
       },
     }),
-    rpc({
-      method: 'POST',
-      path: 'runs/outputs',
-      summary: 'Note the models that a run made',
-      access: WRITE,
+    write.post('runs/outputs', 'Note the models that a run made', {
       fields: { run_id: need(text()), models: need(list(need(object({ model_id: need(text()), step: int() })))) },
       handle: (given, who) => {
         const models = given.models.map(({ model_id, step }) => ({ model_id, step: step ?? 0 }))
         return done(logOutputs(room, who, given.run_id, models))
       },
     }),
-    rpc({
-      method: 'POST',
-      path: 'runs/log-model',
-      summary: "Add a model to the run's history of models (old clients)",
-      access: WRITE,
+    write.post('runs/log-model', "Add a model to the run's history of models (old clients)", {
       fields: { run_id: need(text()), model_json: need(text()) },
       handle: (given, who) => done(recordModel(room, who, given.run_id, given.model_json)),
     }),
@@ -206,19 +157,11 @@ function links(room: Tracking): Rpc[] {
 
 function reads(room: Tracking): Rpc[] {
   return [
-    rpc({
-      method: 'GET',
-      path: 'runs/get',
-      summary: 'Get a run',
-      access: READ,
+    read.get('runs/get', 'Get a run', {
       fields: { run_id: need(text()) },
       handle: async (given, who) => ({ run: await getRun(room, who, given.run_id) }),
     }),
-    rpc({
-      method: 'POST',
-      path: 'runs/search',
-      summary: 'Search runs',
-      access: READ,
+    read.post('runs/search', 'Search runs', {
       fields: {
         experiment_ids: list(need(text({ number: true }))),
         filter: text(),
@@ -235,11 +178,7 @@ function reads(room: Tracking): Rpc[] {
         return { runs: await readRuns(room, rows), ...more }
       },
     }),
-    rpc({
-      method: 'GET',
-      path: 'artifacts/list',
-      summary: 'List the artifacts of a run',
-      access: { verb: 'read', resource: 'artifacts' },
+    callsOf('artifacts').read.get('artifacts/list', 'List the artifacts of a run', {
       fields: { run_id: need(text()), path: text(), page_token: text() },
       handle: async (given, who) => {
         const run = await requireRun(room.db, who, given.run_id)

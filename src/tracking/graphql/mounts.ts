@@ -5,14 +5,14 @@ import { mount } from '../../http/mount.ts'
 import type { Call, Mounted } from '../../http/mount.ts'
 import { need, readFields, text } from '../../mlflow/input.ts'
 import type { Field } from '../../mlflow/input.ts'
-import { rpc, rpcRoutes } from '../../mlflow/rpc.ts'
+import { callsOf, rpcRoutes } from '../../mlflow/rpc.ts'
 import type { Rpc } from '../../mlflow/rpc.ts'
 import { invalid, mlflowFailure } from '../../mlflow/wire.ts'
 import { inWorkspace } from '../../mlflow/workspace.ts'
 import { answer } from './answer.ts'
 import { mlflowSchema } from './schema.ts'
 
-const READ = { verb: 'read', resource: 'runs' } as const
+const { read } = callsOf('runs')
 
 const variables: Field<Readonly<Record<string, unknown>> | undefined> = {
   many: false,
@@ -30,11 +30,7 @@ export function graphqlRoutes(calls: readonly Rpc[]): Mounted[] {
   const schema = mlflowSchema()
   const byPath = new Map(calls.map((one) => [one.path, one]))
   const summary = "Answer a GraphQL query of MLflow's pages"
-  const call = rpc({
-    method: 'POST',
-    path: 'graphql',
-    summary,
-    access: READ,
+  const call = read.post('graphql', summary, {
     fields,
     handle: (given, who: Principal) => answer(schema, byPath, who, given),
   })
@@ -42,7 +38,7 @@ export function graphqlRoutes(calls: readonly Rpc[]): Mounted[] {
     method: 'POST',
     path: '/graphql',
     summary,
-    access: READ,
+    access: call.access,
     reply: 'json',
     dialect: 'mlflow',
     body: 'json',
