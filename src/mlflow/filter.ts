@@ -133,7 +133,8 @@ function aggregateOf(word: string | undefined): { aggregate?: Aggregate } {
   return word === undefined || word === 'last' ? {} : { aggregate: word as Aggregate }
 }
 
-function orderTokens(clause: string): Token[] {
+/** The words of an order clause. Throws INVALID_PARAMETER_VALUE. */
+export function orderTokens(clause: string): Token[] {
   try {
     return tokens(clause)
   } catch {

@@ -1,7 +1,7 @@
 /** Page tokens of MLflow lists: keyset positions bound to their query; MLflow's own offset tokens are taken too. */
 import { createHash } from 'node:crypto'
-import type { Sql, SqlValue } from '../store/db.ts'
-import { joined, raw, sql } from '../store/sql/sql.ts'
+import type { Db, Sql, SqlValue } from '../store/db.ts'
+import { joined, raw, searchAll, sql } from '../store/sql/sql.ts'
 import { invalid } from './wire.ts'
 
 /** Where a page begins: after a row with these sort values, or after so many rows. */
@@ -91,6 +91,20 @@ export function keyset(columns: readonly SortColumn[], token: string | undefined
         columns.map((_, index) => row[`k${index}`] ?? ''),
       ),
   }
+}
+
+/** The rows of a page, and the token of the next, absent on the last. */
+export interface Page<Row> {
+  readonly rows: Row[]
+  readonly next: { readonly next_page_token?: string }
+}
+
+/** Reads a page of at most `most` rows; the statement asks for one row more. */
+export async function readPage<Row>(db: Db, page: Keyset, most: number, statement: Sql): Promise<Page<Row>> {
+  const found = await searchAll<Row & Record<string, string | number>>(db, statement)
+  const rows = found.slice(0, most)
+  const last = rows.at(-1)
+  return { rows, next: found.length > most && last !== undefined ? { next_page_token: page.next(last) } : {} }
 }
 
 /** What the position implies for the first column, said by itself: an index can then begin there. */

@@ -3,11 +3,11 @@ import type { Principal } from '../../contract/access.ts'
 import { ofTagged } from '../../mlflow/compare.ts'
 import { LISTED, NULLABLE, NUMERIC, parseFilter, parseOrder } from '../../mlflow/filter.ts'
 import type { FilterSchema } from '../../mlflow/filter.ts'
-import { keyset } from '../../mlflow/paging.ts'
+import { keyset, readPage } from '../../mlflow/paging.ts'
 import type { SortColumn } from '../../mlflow/paging.ts'
 import { visible } from '../../auth/visibility.ts'
 import type { Tracking } from '../../tracking/context/context.ts'
-import { all, inList, raw, searchAll, sql } from '../../store/sql/sql.ts'
+import { all, inList, raw, sql } from '../../store/sql/sql.ts'
 import { invalid } from '../../mlflow/wire.ts'
 import { readSets } from './sets.ts'
 import type { SetRow, WireSet } from './sets.ts'
@@ -57,12 +57,8 @@ export async function searchSets(
   }
   const statement = sql`SELECT e.*${page.keys} FROM evaluation_datasets e WHERE ${all(where)} ${page.after}
     ORDER BY ${page.order} LIMIT ${asked.max_results + 1} OFFSET ${page.offset}`
-  const rows = await searchAll<SetRow & Record<string, string | number>>(room.db, statement)
-  const shown = rows.slice(0, asked.max_results)
-  const last = shown.at(-1)
-  const datasets = await readSets(room.db, shown)
-  if (rows.length <= asked.max_results || last === undefined) return { datasets }
-  return { datasets, next_page_token: page.next(last) }
+  const { rows, next } = await readPage<SetRow>(room.db, page, asked.max_results, statement)
+  return { datasets: await readSets(room.db, rows), ...next }
 }
 
 function sortColumns(clauses: readonly string[]): SortColumn[] {

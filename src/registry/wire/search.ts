@@ -3,10 +3,10 @@ import type { Principal } from '../../contract/access.ts'
 import { compare } from '../../mlflow/compare.ts'
 import { LISTED, NUMERIC, parseFilter, parseOrder, TEXTUAL } from '../../mlflow/filter.ts'
 import type { Comparison, Filter, FilterSchema } from '../../mlflow/filter.ts'
-import { keyset } from '../../mlflow/paging.ts'
+import { keyset, readPage } from '../../mlflow/paging.ts'
 import type { SortColumn } from '../../mlflow/paging.ts'
 import { visible } from '../../auth/visibility.ts'
-import { all, raw, searchAll, sql } from '../../store/sql/sql.ts'
+import { all, raw, sql } from '../../store/sql/sql.ts'
 import type { Sql } from '../../store/db.ts'
 import { invalid } from '../../mlflow/wire.ts'
 import { PROMPT_TAG } from '../context/names.ts'
@@ -89,13 +89,8 @@ export async function searchModels(
   if (!wantsPrompts(filter)) where.push(sql`NOT ${modelTag(IS_PROMPT)}`)
   const statement = sql`SELECT v.*${page.keys} FROM registered_models v WHERE ${all(where)} ${page.after}
     ORDER BY ${page.order} LIMIT ${asked.max_results + 1} OFFSET ${page.offset}`
-  const rows = await searchAll<ModelRow & Record<string, string | number>>(room.db, statement)
-  const shown = rows.slice(0, asked.max_results)
-  const last = shown.at(-1)
-  return {
-    ...(shown.length > 0 && { registered_models: await showModels(room.db, shown) }),
-    ...(rows.length > shown.length && last !== undefined && { next_page_token: page.next(last) }),
-  }
+  const { rows, next } = await readPage<ModelRow>(room.db, page, asked.max_results, statement)
+  return { ...(rows.length > 0 && { registered_models: await showModels(room.db, rows) }), ...next }
 }
 
 /** One page of versions, the last changed first unless asked otherwise. */
@@ -117,13 +112,8 @@ export async function searchVersions(
   }
   const statement = sql`SELECT v.*${page.keys} FROM model_versions v JOIN registered_models m ON m.name = v.model
     WHERE ${all(where)} ${page.after} ORDER BY ${page.order} LIMIT ${asked.max_results + 1} OFFSET ${page.offset}`
-  const rows = await searchAll<VersionRow & Record<string, string | number>>(room.db, statement)
-  const shown = rows.slice(0, asked.max_results)
-  const last = shown.at(-1)
-  return {
-    ...(shown.length > 0 && { model_versions: await showVersions(room.db, shown) }),
-    ...(rows.length > shown.length && last !== undefined && { next_page_token: page.next(last) }),
-  }
+  const { rows, next } = await readPage<VersionRow>(room.db, page, asked.max_results, statement)
+  return { ...(rows.length > 0 && { model_versions: await showVersions(room.db, rows) }), ...next }
 }
 
 const NEWEST_FIRST = ['last_updated_timestamp DESC', 'name ASC', 'version_number DESC']

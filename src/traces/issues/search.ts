@@ -6,11 +6,11 @@ import { requireExperiment } from '../../tracking/experiments/experiments.ts'
 import { parseFilter } from '../../mlflow/filter.ts'
 import type { FilterSchema } from '../../mlflow/filter.ts'
 import { checkLength } from '../../mlflow/limits.ts'
-import { keyset } from '../../mlflow/paging.ts'
+import { keyset, readPage } from '../../mlflow/paging.ts'
 import type { SortColumn } from '../../mlflow/paging.ts'
 import { joinExperiment, seesExperiment } from '../../tracking/experiments/join.ts'
 import type { Tracking } from '../../tracking/context/context.ts'
-import { all, fetchAll, inList, joined, raw, searchAll, sql } from '../../store/sql/sql.ts'
+import { all, fetchAll, inList, joined, raw, sql } from '../../store/sql/sql.ts'
 import { invalid } from '../../mlflow/wire.ts'
 import { checkEntries, checkWord, ISSUE_STATUSES, SEVERITIES, wireIssue } from './fields.ts'
 import type { IssueRow, WireIssue } from './fields.ts'
@@ -77,18 +77,15 @@ export async function searchIssues(room: Tracking, who: Principal, asked: IssueS
   const page = keyset(sortColumns(asked), page_token, ['issues', query, who.project])
   const where = all(await conditions(room, who, asked))
   const counted = asked.include_trace_count === true ? sql`, (${raw(TRACES)}) AS trace_count` : raw('')
-  const rows = await searchAll<IssueRow & Counted & Record<string, string | number>>(
-    room.db,
-    sql`SELECT i.*${counted}${page.keys} FROM ${FROM} WHERE ${where} ${page.after}
-      ORDER BY ${page.order} LIMIT ${max_results + 1} OFFSET ${page.offset}`,
-  )
-  const last = rows.slice(0, max_results).at(-1)
+  const statement = sql`SELECT i.*${counted}${page.keys} FROM ${FROM} WHERE ${where} ${page.after}
+    ORDER BY ${page.order} LIMIT ${max_results + 1} OFFSET ${page.offset}`
+  const { rows, next } = await readPage<IssueRow & Counted>(room.db, page, max_results, statement)
   return {
-    issues: rows.slice(0, max_results).map((row) => ({
+    issues: rows.map((row) => ({
       ...wireIssue(row, asked.view === 'basic'),
       ...(asked.include_trace_count === true && { trace_count: row.trace_count }),
     })),
-    next_page_token: rows.length > max_results && last !== undefined ? page.next(last) : '',
+    next_page_token: next.next_page_token ?? '',
     ...(asked.include_total_count === true && { total_count: await total(room.db, where) }),
   }
 }

@@ -3,6 +3,7 @@
  * OR, NOT and parentheses.
  */
 import { patternFault } from '../../store/sql/regexp.ts'
+import { orderTokens } from '../../mlflow/filter.ts'
 import type { Operator } from '../../mlflow/filter.ts'
 import { splitName, tokens } from '../../mlflow/lexer.ts'
 import type { Token } from '../../mlflow/lexer.ts'
@@ -52,14 +53,6 @@ export function parseTraceOrder(clause: string): TraceOrder {
   }
   const field = fieldOf(splitName(name.text), 'order')
   return { field, descending: word === 'desc' }
-}
-
-function orderTokens(clause: string): Token[] {
-  try {
-    return tokens(clause)
-  } catch {
-    throw invalid(`Invalid order_by clause '${clause}'. Could not be parsed.`)
-  }
 }
 
 interface State {

@@ -1,11 +1,11 @@
 /** Search of traces: filter, order and keyset pages. */
 import type { Principal } from '../../contract/access.ts'
 import { requireExperiment } from '../../tracking/experiments/experiments.ts'
-import { keyset } from '../../mlflow/paging.ts'
+import { keyset, readPage } from '../../mlflow/paging.ts'
 import type { SortColumn } from '../../mlflow/paging.ts'
 import { visible } from '../../auth/visibility.ts'
 import type { Tracking } from '../../tracking/context/context.ts'
-import { all, inList, raw, searchAll, sql } from '../../store/sql/sql.ts'
+import { all, inList, raw, sql } from '../../store/sql/sql.ts'
 import type { Sql } from '../../store/db.ts'
 import { invalid } from '../../mlflow/wire.ts'
 import { columnOf, traceCondition } from './conditions.ts'
@@ -38,12 +38,8 @@ export async function searchTraces(room: Tracking, who: Principal, asked: TraceS
   const page = keyset(sortColumns(asked.order_by ?? []), asked.page_token, ['traces', query])
   const statement = sql`SELECT r.*${page.keys} FROM traces r WHERE ${all(where)} ${page.after}
     ORDER BY ${page.order} LIMIT ${asked.max_results + 1} OFFSET ${page.offset}`
-  const rows = await searchAll<TraceRow & Record<string, string | number>>(room.db, statement)
-  const shown = rows.slice(0, asked.max_results)
-  const last = shown.at(-1)
-  return rows.length <= asked.max_results || last === undefined
-    ? { rows: shown }
-    : { rows: shown, next_page_token: page.next(last) }
+  const { rows, next } = await readPage<TraceRow>(room.db, page, asked.max_results, statement)
+  return { rows, ...next }
 }
 
 /** The condition that a trace is of these experiments and seen. */

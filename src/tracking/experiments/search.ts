@@ -5,11 +5,11 @@ import { withAllTags } from './experiments.ts'
 import type { Experiment, ExperimentRow } from './experiments.ts'
 import { LISTED, MORE_NULLABLE, MORE_TEXTUAL, NULLABLE, NUMERIC, parseFilter, parseOrder } from '../../mlflow/filter.ts'
 import type { FilterSchema } from '../../mlflow/filter.ts'
-import { keyset } from '../../mlflow/paging.ts'
+import { keyset, readPage } from '../../mlflow/paging.ts'
 import type { SortColumn } from '../../mlflow/paging.ts'
 import type { Tracking } from '../context/context.ts'
 import { visible } from '../../auth/visibility.ts'
-import { all, raw, searchAll, sql } from '../../store/sql/sql.ts'
+import { all, raw, sql } from '../../store/sql/sql.ts'
 import type { Sql } from '../../store/db.ts'
 import { invalid } from '../../mlflow/wire.ts'
 
@@ -58,12 +58,8 @@ export async function searchExperiments(
     where.push(sql`(${ofTagged(room.db.kind, filter, { tags: 'experiment_tags', id: 'experiment_id' })})`)
   const statement = sql`SELECT e.*${page.keys} FROM experiments e WHERE ${all(where)} ${page.after}
     ORDER BY ${page.order} LIMIT ${asked.max_results + 1} OFFSET ${page.offset}`
-  const rows = await searchAll<ExperimentRow & Record<string, string | number>>(room.db, statement)
-  const shown = rows.slice(0, asked.max_results)
-  const last = shown.at(-1)
-  const experiments = await withAllTags(room.db, shown)
-  if (rows.length <= asked.max_results || last === undefined) return { experiments }
-  return { experiments, next_page_token: page.next(last) }
+  const { rows, next } = await readPage<ExperimentRow>(room.db, page, asked.max_results, statement)
+  return { experiments: await withAllTags(room.db, rows), ...next }
 }
 
 /** The condition that a row is in the stage that a view shows. */

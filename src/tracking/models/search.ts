@@ -6,11 +6,12 @@ import { LISTED, MORE_NULLABLE, MORE_TEXTUAL, NULLABLE, NUMERIC, parseFilter, pa
 import type { Comparison, Filter, FilterSchema } from '../../mlflow/filter.ts'
 import { readLoggedModels } from './logged-models.ts'
 import type { LoggedModelRow, WireLoggedModel } from './logged-models.ts'
-import { keyset } from '../../mlflow/paging.ts'
+import { keyset, readPage } from '../../mlflow/paging.ts'
 import type { SortColumn } from '../../mlflow/paging.ts'
+import { ENTITIES } from '../../mlflow/entities.ts'
 import { visible } from '../../auth/visibility.ts'
 import type { Tracking } from '../context/context.ts'
-import { all, inList, joined, raw, searchAll, sql } from '../../store/sql/sql.ts'
+import { all, inList, joined, raw, sql } from '../../store/sql/sql.ts'
 import type { Sql } from '../../store/db.ts'
 import { invalid } from '../../mlflow/wire.ts'
 
@@ -41,18 +42,7 @@ const CREATED = { type: 'number', operators: NUMERIC, as: 'creation_timestamp' }
 const UPDATED = { type: 'number', operators: NUMERIC, as: 'last_updated_timestamp' } as const
 
 const SCHEMA: FilterSchema = {
-  entities: {
-    metric: 'metric',
-    metrics: 'metric',
-    parameter: 'parameter',
-    param: 'parameter',
-    params: 'parameter',
-    tag: 'tag',
-    tags: 'tag',
-    attribute: 'attribute',
-    attributes: 'attribute',
-    attr: 'attribute',
-  },
+  entities: ENTITIES,
   keys: {
     metric: { type: 'number', operators: NUMERIC },
     parameter: { type: 'text', operators: NULLABLE, more: MORE_NULLABLE, lenient: true },
@@ -102,11 +92,8 @@ export async function searchLoggedModels(
   }
   const statement = sql`SELECT m.*${page.keys} FROM logged_models m WHERE ${all(where)} ${page.after}
     ORDER BY ${page.order} LIMIT ${max_results + 1} OFFSET ${page.offset}`
-  const rows = await searchAll<LoggedModelRow & Record<string, string | number>>(room.db, statement)
-  const shown = rows.slice(0, max_results)
-  const last = shown.at(-1)
-  const models = await readLoggedModels(room.db, shown)
-  return rows.length <= max_results || last === undefined ? { models } : { models, next_page_token: page.next(last) }
+  const { rows, next } = await readPage<LoggedModelRow>(room.db, page, max_results, statement)
+  return { models: await readLoggedModels(room.db, rows), ...next }
 }
 
 function condition(room: Tracking, filter: Filter, datasets: readonly DatasetChoice[]): Sql {

@@ -1,6 +1,7 @@
 /** What a filter of a run search means in SQL. */
 import type { Db, Sql } from '../../store/db.ts'
 import { compare, matching } from '../../mlflow/compare.ts'
+import { ENTITIES } from '../../mlflow/entities.ts'
 import { LISTED, MORE_METRIC, MORE_NULLABLE, MORE_TEXTUAL, NULLABLE, NUMERIC } from '../../mlflow/filter.ts'
 import type { Aggregate, Comparison, Filter, FilterSchema } from '../../mlflow/filter.ts'
 import { inList, raw, sql } from '../../store/sql/sql.ts'
@@ -19,17 +20,8 @@ const LINK = { type: 'text', operators: [], more: ['=', 'IN', 'IS NULL', 'IS NOT
  */
 export const RUN_SCHEMA: FilterSchema = {
   entities: {
-    metric: 'metric',
-    metrics: 'metric',
-    parameter: 'parameter',
+    ...ENTITIES,
     parameters: 'parameter',
-    param: 'parameter',
-    params: 'parameter',
-    tag: 'tag',
-    tags: 'tag',
-    attribute: 'attribute',
-    attributes: 'attribute',
-    attr: 'attribute',
     run: 'attribute',
     dataset: 'dataset',
     datasets: 'dataset',
