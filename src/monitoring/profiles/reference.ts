@@ -1,6 +1,6 @@
 /** What a model's training rows say of normal traffic: the shape of profiles, its own clean past, its last month. */
 import { createHash } from 'node:crypto'
-import { Worker } from 'node:worker_threads'
+import { onThread } from '../../jobs/thread.ts'
 import type { CleanPast } from '../../stats/calibrate.ts'
 import type { ProfileSpec } from '../../stats/profile-spec.ts'
 import type { Reader } from '../../store/db.ts'
@@ -45,7 +45,7 @@ export async function learnReference(deps: MonitoringDeps, id: string, reference
   const table = await deps.readTable(reference.table)
   const scores = reference.evaluation === null ? null : await deps.readTable(reference.evaluation).catch(() => null)
   const key = JSON.stringify([reference.table, scores !== null, reference.inputs])
-  const learned = await onThread({ table, scores, inputs: reference.inputs, past: pasts.get(key) })
+  const learned = await learnApart({ table, scores, inputs: reference.inputs, past: pasts.get(key) })
   if (pasts.size >= MOST_KNOWN) pasts.delete(pasts.keys().next().value ?? '')
   pasts.set(key, learned.past)
   await deps.db.tx((t) =>
@@ -62,12 +62,6 @@ export async function learnReference(deps: MonitoringDeps, id: string, reference
   )
 }
 
-function onThread(task: LearnTask): Promise<Learned> {
-  return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('./learn-thread.ts', import.meta.url), { workerData: task, execArgv: [] })
-    worker.once('message', (learned: Learned) => resolve(learned))
-    worker.once('error', reject)
-    worker.once('exit', (code) => reject(new Error(`the thread that learns a reference ended with ${code}`)))
-    worker.unref()
-  })
+function learnApart(task: LearnTask): Promise<Learned> {
+  return onThread({ file: new URL('./learn-thread.ts', import.meta.url), task, what: 'learns a reference' })
 }

@@ -1,5 +1,5 @@
 /** Scans the files of versions, once for each content, and keeps what was found. */
-import { Worker as Thread } from 'node:worker_threads'
+import { onThread } from '../../jobs/thread.ts'
 import type { Worker } from '../../jobs/worker.ts'
 import type { Reader } from '../../store/db.ts'
 import { treeFiles } from '../../store/blobs/trees.ts'
@@ -46,7 +46,7 @@ export async function ensureScan(room: Registry, { tree }: Pick<VersionRow, 'tre
   if (known !== null || tree === null) return known
   const files = await treeFiles(room.blobs, tree)
   const bytes = files.reduce((sum, file) => sum + file.size, 0)
-  const found = bytes <= SMALL ? await scanHere(room, files) : await onThread({ dir: await layOut(room, tree), files })
+  const found = bytes <= SMALL ? await scanHere(room, files) : await scanApart({ dir: await layOut(room, tree), files })
   await room.db.tx((t) =>
     t.run(
       `INSERT INTO model_scans (tree, engine, verdict, findings, files, bytes, at) VALUES (?,?,?,?,?,?,?)
@@ -63,14 +63,8 @@ async function scanHere(room: Registry, files: Awaited<ReturnType<typeof treeFil
   return { verdict: verdictOf(findings.list()), findings: findings.list() }
 }
 
-function onThread(task: ScanTask): Promise<Scanned> {
-  return new Promise((resolve, reject) => {
-    const thread = new Thread(new URL('./thread.ts', import.meta.url), { workerData: task, execArgv: [] })
-    thread.once('message', (scanned: Scanned) => resolve(scanned))
-    thread.once('error', reject)
-    thread.once('exit', (code) => reject(new Error(`the thread that scans a model ended with ${code}`)))
-    thread.unref()
-  })
+function scanApart(task: ScanTask): Promise<Scanned> {
+  return onThread({ file: new URL('./thread.ts', import.meta.url), task, what: 'scans a model' })
 }
 
 /** Registers the job that scans new versions. */
