@@ -110,8 +110,7 @@ export async function finalizeLoggedModel(
   modelId: string,
   state: ModelState,
 ): Promise<WireLoggedModel> {
-  await room.db.tx(async (t) => {
-    await requireLoggedModel(t, who, modelId)
+  await withModel(room, who, modelId, async (t) => {
     await t.run('UPDATE logged_models SET status = ?, last_updated_timestamp = ? WHERE model_id = ?', [
       state.replace('LOGGED_MODEL_', ''),
       room.clock(),
@@ -123,8 +122,7 @@ export async function finalizeLoggedModel(
 
 /** Deletes a model (to the bin). */
 export async function deleteLoggedModel(room: Tracking, who: Principal, modelId: string): Promise<void> {
-  await room.db.tx(async (t) => {
-    const row = await requireLoggedModel(t, who, modelId)
+  await withModel(room, who, modelId, async (t, row) => {
     await t.run("UPDATE logged_models SET lifecycle_stage = 'deleted', last_updated_timestamp = ? WHERE model_id = ?", [
       room.clock(),
       modelId,
@@ -139,38 +137,36 @@ export async function deleteLoggedModel(room: Tracking, who: Principal, modelId:
 }
 
 /** Adds params; the same value again is fine, another is refused. */
-export async function logModelParams(
+export function logModelParams(
   room: Tracking,
   who: Principal,
   modelId: string,
   params: readonly Param[],
 ): Promise<void> {
-  await room.db.tx(async (t) => {
-    await requireLoggedModel(t, who, modelId)
-    await putParams(t, modelId, params)
-  })
+  return withModel(room, who, modelId, (t) => putParams(t, modelId, params))
 }
 
 /** Sets tags; the last write wins. */
-export async function setModelTags(
-  room: Tracking,
-  who: Principal,
-  modelId: string,
-  tags: readonly Tag[],
-): Promise<void> {
-  await room.db.tx(async (t) => {
-    await requireLoggedModel(t, who, modelId)
-    await putTags(t, modelId, tags)
-  })
+export function setModelTags(room: Tracking, who: Principal, modelId: string, tags: readonly Tag[]): Promise<void> {
+  return withModel(room, who, modelId, (t) => putTags(t, modelId, tags))
 }
 
 /** Removes a tag. RESOURCE_DOES_NOT_EXIST when it is not set. */
 export async function deleteModelTag(room: Tracking, who: Principal, modelId: string, key: string): Promise<void> {
-  await room.db.tx(async (t) => {
-    await requireLoggedModel(t, who, modelId)
+  await withModel(room, who, modelId, async (t) => {
     const gone = await t.run('DELETE FROM logged_model_tags WHERE model_id = ? AND key = ?', [modelId, key])
     if (gone === 0) throw missing(`No tag with key '${key}' found for model with ID '${modelId}'.`, 'tag', key)
   })
+}
+
+/** Changes a model that the principal sees, in one transaction. RESOURCE_DOES_NOT_EXIST. */
+function withModel(
+  room: Tracking,
+  who: Principal,
+  modelId: string,
+  change: (t: Tx, row: LoggedModelRow) => Promise<void>,
+): Promise<void> {
+  return room.db.tx(async (t) => change(t, await requireLoggedModel(t, who, modelId)))
 }
 
 /** The row of a model that the principal sees. RESOURCE_DOES_NOT_EXIST. */

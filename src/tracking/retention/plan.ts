@@ -7,6 +7,7 @@ import type { RetentionRule } from './retention.ts'
 import type { Tracking } from '../context/context.ts'
 import { searchRuns } from '../searches/search.ts'
 import type { RunRow } from '../runs/runs.ts'
+import type { Sql } from '../../store/db.ts'
 import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
 
 /** What other rooms hold on to. */
@@ -155,31 +156,36 @@ async function runsOfDigests(room: Tracking, runs: readonly RunRow[], digests: R
 }
 
 /** Parents, among `ids`, of runs that are not. */
-async function parentsOfOthers(room: Tracking, ids: readonly string[]): Promise<string[]> {
-  const going = new Set(ids)
-  const found: string[] = []
-  for (const some of chunks(ids)) {
-    const rows = await fetchAll<{ child: string; parent: string }>(
-      room.db,
-      sql`SELECT t.run_id AS child, t.value AS parent FROM run_tags t
-        WHERE t.key = ${PARENT_TAG} AND substr(t.value, 1, 64) IN ${inList(some)}`,
-    )
-    found.push(...rows.filter((row) => !going.has(row.child)).map((row) => row.parent))
-  }
-  return found
+function parentsOfOthers(room: Tracking, ids: readonly string[]): Promise<string[]> {
+  return neededByOthers(
+    room,
+    ids,
+    (some) => sql`SELECT t.run_id AS other, t.value AS needed FROM run_tags t
+      WHERE t.key = ${PARENT_TAG} AND substr(t.value, 1, 64) IN ${inList(some)}`,
+  )
 }
 
 /** Runs, among `ids`, whose models are inputs of runs that are not. */
-async function readByOthers(room: Tracking, ids: readonly string[]): Promise<string[]> {
+function readByOthers(room: Tracking, ids: readonly string[]): Promise<string[]> {
+  return neededByOthers(
+    room,
+    ids,
+    (some) => sql`SELECT r.run_id AS other, m.source_run_id AS needed FROM logged_models m
+      JOIN run_models r ON r.model_id = m.model_id AND r.role = 'input' WHERE m.source_run_id IN ${inList(some)}`,
+  )
+}
+
+/** What of a query's rows (`other` needs `needed`) is needed by a run that is not among `ids`. */
+async function neededByOthers(
+  room: Tracking,
+  ids: readonly string[],
+  query: (some: readonly string[]) => Sql,
+): Promise<string[]> {
   const going = new Set(ids)
   const found: string[] = []
   for (const some of chunks(ids)) {
-    const rows = await fetchAll<{ reader: string; maker: string }>(
-      room.db,
-      sql`SELECT r.run_id AS reader, m.source_run_id AS maker FROM logged_models m
-        JOIN run_models r ON r.model_id = m.model_id AND r.role = 'input' WHERE m.source_run_id IN ${inList(some)}`,
-    )
-    found.push(...rows.filter((row) => !going.has(row.reader)).map((row) => row.maker))
+    const rows = await fetchAll<{ other: string; needed: string }>(room.db, query(some))
+    found.push(...rows.filter((row) => !going.has(row.other)).map((row) => row.needed))
   }
   return found
 }
