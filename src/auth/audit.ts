@@ -57,18 +57,7 @@ export function auditLog(clock: Clock): Audit {
       }
       await t.run(
         'INSERT INTO audit (seq, at, actor, token_id, verb, resource, resource_id, detail, prev, hash) VALUES (?,?,?,?,?,?,?,?,?,?)',
-        [
-          row.seq,
-          row.at,
-          row.actor,
-          row.token_id,
-          row.verb,
-          row.resource,
-          row.resource_id,
-          row.detail,
-          row.prev,
-          hashOf(row),
-        ],
+        [...fieldsOf(row), hashOf(row)],
       )
     },
   }
@@ -76,18 +65,15 @@ export function auditLog(clock: Clock): Audit {
 
 /** sha256 of the row's fields as a JSON array; JSON's quoting keeps fields from running into each other. */
 export function hashOf(row: Omit<AuditRow, 'hash'>): string {
-  const fields = [
-    row.seq,
-    row.at,
-    row.actor,
-    row.token_id,
-    row.verb,
-    row.resource,
-    row.resource_id,
-    row.detail,
-    row.prev,
-  ]
-  return createHash('sha256').update(JSON.stringify(fields)).digest('hex')
+  return createHash('sha256')
+    .update(JSON.stringify(fieldsOf(row)))
+    .digest('hex')
+}
+
+/** In the order in which they are hashed, which never changes. */
+function fieldsOf(row: Omit<AuditRow, 'hash'>): (string | number | null)[] {
+  const { seq, at, actor, token_id, verb, resource, resource_id, detail, prev } = row
+  return [seq, at, actor, token_id, verb, resource, resource_id, detail, prev]
 }
 
 const STEP = 1000
