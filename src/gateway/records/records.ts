@@ -60,29 +60,27 @@ export interface BatchRecord extends Omit<PredictionRecord, 't' | 'id' | 'et' | 
   readonly ex?: readonly (readonly [row: number, explained: NonNullable<PredictionRecord['ex']>])[]
 }
 
-/** What a shadow said about a row that was answered. */
-export interface ShadowRecord {
-  readonly t: 's'
+/** Of which row, endpoint and version, and when: event time and time of the answer in ms, latency in microseconds. */
+interface OfRow {
   readonly id: string
   readonly ep: string
   readonly ver: string
   readonly et: number
   readonly at: number
   readonly us: number
+}
+
+/** What a shadow said about a row that was answered. */
+export interface ShadowRecord extends OfRow {
+  readonly t: 's'
   readonly s: number | null
   readonly p: unknown
   readonly err?: string
 }
 
 /** A canary's failure that stable hid from the caller: counted against the canary, no prediction of its own. */
-export interface CanaryFailureRecord {
+export interface CanaryFailureRecord extends OfRow {
   readonly t: 'c'
-  readonly id: string
-  readonly ep: string
-  readonly ver: string
-  readonly et: number
-  readonly at: number
-  readonly us: number
   readonly err: string
 }
 
