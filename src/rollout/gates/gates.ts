@@ -44,6 +44,20 @@ function status(rejected: boolean, enough: boolean): GateState['status'] {
   return enough ? 'passing' : 'waiting'
 }
 
+/** How a gate of a sequential test stands that passes from its first `n_min` observations on, one at least. */
+function standing(gate: string, found: RateEvidence, n_min: number, alpha: number): Omit<GateState, 'reason'> {
+  return {
+    ...BLANK,
+    gate,
+    status: status(found.rejected, found.n > 0 && found.n >= n_min),
+    evidence: found.e,
+    boundary: 1 / alpha,
+    n: found.n,
+    n_min,
+    candidate: number(found.estimate),
+  }
+}
+
 function errorGate(evidence: Evidence, plan: Plan): GateState {
   const limit = plan.gates.error_rate?.at_most ?? DEFAULTS.error_rate
   const found = errorTest(plan, evidence.errors).evidence()
@@ -69,14 +83,7 @@ function versusGate(evidence: Evidence, plan: Plan, alpha: number): GateState[] 
   const found = twoRatesTest({ ...options, alpha }, evidence.versus).evidence()
   return [
     {
-      ...BLANK,
-      gate: 'error_rate_vs_stable',
-      status: status(found.rejected, found.n > 0),
-      evidence: found.e,
-      boundary: 1 / alpha,
-      n: found.n,
-      n_min: 0,
-      candidate: number(found.estimate),
+      ...standing('error_rate_vs_stable', found, 0, alpha),
       stable: number(found.stable),
       reason:
         found.n === 0
@@ -143,14 +150,7 @@ function latencyGate(evidence: Evidence, plan: Plan, alpha: number): GateState {
   // a gate that the plan does not name may reject, and does not hold the rollout up when stable is too quiet to compare with
   const n_min = plan.gates.latency === undefined ? 0 : Math.min(plan.each.min_requests, 100)
   return {
-    ...BLANK,
-    gate: 'latency',
-    status: status(found.rejected, found.n > 0 && found.n >= n_min),
-    evidence: found.e,
-    boundary: 1 / alpha,
-    n: found.n,
-    n_min,
-    candidate: number(found.estimate),
+    ...standing('latency', found, n_min, alpha),
     reason:
       above === null
         ? 'stable has not answered often enough to know its p99'
@@ -184,14 +184,7 @@ function qualityGate(evidence: Evidence, plan: Plan, alpha: number): GateState {
   const found = differenceTest({ ...lossOptions(plan), alpha }, evidence.quality).evidence()
   const n_min = plan.gates.quality === undefined ? plan.shadow.labels : Math.max(plan.shadow.labels, 200)
   return {
-    ...BLANK,
-    gate: 'quality',
-    status: status(found.rejected, found.n > 0 && found.n >= n_min),
-    evidence: found.e,
-    boundary: 1 / alpha,
-    n: found.n,
-    n_min,
-    candidate: number(found.estimate),
+    ...standing('quality', found, n_min, alpha),
     interval: found.n === 0 ? null : [found.interval[0], found.interval[1]],
     reason: found.n === 0 ? 'no labels yet' : differenceText(found.estimate, found.n, lossOptions(plan).tolerance),
   }
