@@ -177,17 +177,18 @@ export async function deleteEndpoint(room: Llm, who: Principal, id: string): Pro
   })
 }
 
-/** Adds a model to an endpoint. RESOURCE_ALREADY_EXISTS when it has it in that part. */
+/** Adds a model to an endpoint. INVALID_PARAMETER_VALUE when it has it in that part, or as many models as it can have. */
 export async function attachModel(room: Llm, who: Principal, id: string, model: ModelConfig): Promise<object> {
   return room.db.tx(async (t) => {
     await t.lock(ENDPOINT.table)
     const endpoint = await requireById<EndpointRow>(t, who, ENDPOINT, id)
     await projectOf(t, who, [model])
-    const last = await t.get<{ last: number | null }>(
-      'SELECT MAX(position) AS last FROM gateway_mappings WHERE endpoint_id = ?',
+    const held = await t.get<{ models: number; last: number | null }>(
+      'SELECT COUNT(*) AS models, MAX(position) AS last FROM gateway_mappings WHERE endpoint_id = ?',
       [id],
     )
-    const rows = await putModels(t, room, who, { endpoint, models: [model], from: (last?.last ?? -1) + 1 })
+    checkCount((held?.models ?? 0) + 1)
+    const rows = await putModels(t, room, who, { endpoint, models: [model], from: (held?.last ?? -1) + 1 })
     await recordChange(t, room, who, { id, what: 'model attached' })
     return (await showMappings(t, rows))[0] ?? {}
   })
@@ -216,8 +217,12 @@ export async function detachModel(room: Llm, who: Principal, id: string, definit
   })
 }
 
+function checkCount(models: number): void {
+  if (models > MOST_MODELS) throw invalid(`An endpoint has at most ${MOST_MODELS} models.`)
+}
+
 async function projectOf(t: Tx, who: Principal, models: readonly ModelConfig[]): Promise<string> {
-  if (models.length > MOST_MODELS) throw invalid(`An endpoint has at most ${MOST_MODELS} models.`)
+  checkCount(models.length)
   const projects: string[] = []
   for (const model of models) {
     projects.push((await requireById<Made>(t, who, DEFINITION, model.model_definition_id)).project)
