@@ -1,7 +1,6 @@
 /** What the tracking room must do on every database; each driver's test file runs these cases on a fresh one. */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { gatewayCases } from '../llm/settings/gateway.cases.ts'
 import type { Db } from '../store/db.ts'
 import { issueCases } from '../traces/issues/issues.cases.ts'
 import { artifactCases } from './artifacts/artifacts.cases.ts'
@@ -28,7 +27,6 @@ export function trackingCases(name: string, open: () => Promise<{ db: Db; close(
     savedSearchCases,
     tableCases,
     modelCases,
-    gatewayCases,
     issueCases,
     artifactCases,
     isolationCases,

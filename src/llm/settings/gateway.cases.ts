@@ -4,65 +4,15 @@ import { before, describe, it } from 'node:test'
 import { refused } from '../../tracking/bench.cases.ts'
 import type { Bench } from '../../tracking/bench.cases.ts'
 import { createDefinition, deleteDefinition, getDefinition, listDefinitions, updateDefinition } from './definitions.ts'
-import { attachModel, createEndpoint, deleteEndpoint, detachModel, getEndpoint, listEndpoints } from './endpoints.ts'
-import { updateEndpoint } from './endpoints.ts'
+import { attachModel, deleteEndpoint, detachModel, getEndpoint, listEndpoints, updateEndpoint } from './endpoints.ts'
 import { bindEndpoint, deleteEndpointTag, listBindings, setEndpointTag, unbindEndpoint } from './links.ts'
 import { createSecret, deleteSecret, getSecret, listSecrets, updateSecret } from './secrets.ts'
-
-const KEY = 'sk-live-0123456789'
-
-interface Secret {
-  readonly secret_id: string
-  readonly last_updated_at: number
-}
-interface Definition {
-  readonly model_definition_id: string
-  readonly secret_name?: string
-}
-interface Endpoint {
-  readonly endpoint_id: string
-  readonly experiment_id?: string
-  readonly model_mappings: readonly { readonly model_definition_id: string; readonly weight: number }[]
-  readonly tags: readonly object[]
-}
+import { config, KEY, NOTHING, settingsMaker } from './settings.fixture.ts'
+import type { Definition, Endpoint, Secret } from './settings.fixture.ts'
 
 export function gatewayCases(bench: Bench): void {
   describe('settings of the gateway', () => {
-    let names = 0
-    const secret = async (who = bench.root, name = `secret ${names++}`) =>
-      (await createSecret(bench.room, who, {
-        secret_name: name,
-        secret_value: { api_key: KEY, pin: '1234' },
-        provider: 'openai',
-        auth_config: { api_base: 'https://api.example' },
-      })) as Secret
-    const definition = async (who = bench.root, name = `model ${names++}`) => {
-      const { secret_id } = await secret(who)
-      const given = { name, secret_id, provider: 'openai', model_name: 'gpt-x' }
-      return (await createDefinition(bench.room, who, given)) as Definition
-    }
-    const config = (one: Definition, more: object = {}) => ({
-      model_definition_id: one.model_definition_id,
-      linkage_type: undefined,
-      weight: undefined,
-      fallback_order: undefined,
-      ...more,
-    })
-    const NOTHING = {
-      name: undefined,
-      model_configs: [],
-      routing_strategy: undefined,
-      fallback_config: undefined,
-      experiment_id: undefined,
-      usage_tracking: undefined,
-    }
-    const endpoint = async (models: readonly Definition[], more: object = {}, who = bench.root) =>
-      (await createEndpoint(bench.room, who, {
-        ...NOTHING,
-        name: `endpoint ${names++}`,
-        model_configs: models.map((one) => config(one)),
-        ...more,
-      })) as Endpoint
+    const { secret, definition, endpoint, name } = settingsMaker(bench, 'gateway')
 
     describe('secrets', () => {
       it('are shown masked only, and lie sealed in the database', async () => {
@@ -223,7 +173,7 @@ export function gatewayCases(bench: Bench): void {
 
       it('are found by the secret and the provider behind them', async () => {
         const { secret_id } = await secret()
-        const given = { name: `own ${names++}`, secret_id, provider: 'mistral', model_name: 'm' }
+        const given = { name: name(), secret_id, provider: 'mistral', model_name: 'm' }
         const own = (await createDefinition(bench.room, bench.root, given)) as Definition
         const made = await endpoint([own])
         for (const of of [

@@ -1,0 +1,14 @@
+/** What the llm room must do on every database. */
+import type { Db } from '../store/db.ts'
+import { describeTracking } from '../tracking/suites.cases.ts'
+import { llmRemovalCases } from './removal.cases.ts'
+import { definitionCases } from './settings/definitions.cases.ts'
+import { endpointCases } from './settings/endpoints.cases.ts'
+import { gatewayCases } from './settings/gateway.cases.ts'
+import { linkCases } from './settings/links.cases.ts'
+import { secretCases } from './settings/secrets.cases.ts'
+
+export function llmCases(name: string, open: () => Promise<{ db: Db; close(): Promise<void> }>): void {
+  const settings = [gatewayCases, secretCases, definitionCases, endpointCases, linkCases]
+  describeTracking(`${name}: llm`, open, [...settings, llmRemovalCases])
+}
