@@ -1,5 +1,7 @@
 /** What the cases of traces share: the room under test and spans to send. */
+import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import type { Problem } from '../contract/errors.ts'
 import type { Principal } from '../contract/access.ts'
 import type { Tracking } from '../tracking/context/context.ts'
 import type { Sent, SentSpan } from '../../test/otlp.ts'
@@ -31,4 +33,13 @@ export function span(trace: string, id: string, more: Partial<SentSpan> & { at?:
 /** 32 random hex digits. */
 export function newTrace(): string {
   return randomBytes(16).toString('hex')
+}
+
+/** Asserts that reading something is refused as an invalid parameter, with a text. */
+export function refuses(work: () => unknown, text: RegExp, what?: string): void {
+  assert.throws(
+    work,
+    ({ data }: Problem) => data['mlflow_code'] === 'INVALID_PARAMETER_VALUE' && text.test(String(data['detail'])),
+    what,
+  )
 }

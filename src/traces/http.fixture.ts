@@ -1,0 +1,58 @@
+/** The routes of traces over real HTTP, with spans to send as an exporter does. */
+import { mlflowCalls } from '../../test/mlflow-calls.ts'
+import type { MlflowCall } from '../../test/mlflow-calls.ts'
+import { otlpRequest } from '../../test/otlp.ts'
+import type { Sent, SentSpan } from '../../test/otlp.ts'
+import { serveRoutes } from '../../test/routes.ts'
+import type { ServedRoutes } from '../../test/routes.ts'
+import type { Role } from '../contract/access.ts'
+import { trackingRoutes } from '../tracking/routes.ts'
+import { traceRoutes } from './routes.ts'
+
+/** A server of traces and of runs, and what tests ask of it. */
+export interface ServedTraces {
+  readonly call: MlflowCall
+  /** Any request of the admin, or of another role. */
+  readonly ask: (path: string, init?: RequestInit, role?: Role) => Promise<Response>
+  /** Sends a body to OTLP's route, as protobuf for the experiment 0 where the headers say nothing else. */
+  readonly send: (body: Uint8Array | string, headers?: Readonly<Record<string, string>>) => Promise<Response>
+  /** Sends spans as protobuf; returns MLflow's id of the first one's trace. */
+  readonly sendSpans: (spans: readonly SentSpan[], more?: SendMore) => Promise<string>
+  readonly stop: () => Promise<void>
+}
+
+export interface SendMore {
+  readonly experiment?: string
+  readonly run?: string
+  readonly resource?: Readonly<Record<string, Sent>>
+}
+
+/** Serves them on a free port, before a store of their own. */
+export async function serveTraces(roles: readonly Role[] = ['admin']): Promise<ServedTraces> {
+  const served: ServedRoutes = await serveRoutes(roles, (room) => [...trackingRoutes(room), ...traceRoutes(room)])
+  const ask: ServedTraces['ask'] = (path, init = {}, role = 'admin') =>
+    fetch(served.server.url + path, {
+      ...init,
+      headers: { authorization: `Bearer ${served.tokenOf(role)}`, ...(init.headers as Record<string, string>) },
+    })
+  const send: ServedTraces['send'] = (body, headers = {}) =>
+    ask('/v1/traces', {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-protobuf', 'x-mlflow-experiment-id': '0', ...headers },
+      body: typeof body === 'string' ? body : new Uint8Array(body),
+    })
+  return {
+    call: mlflowCalls(() => served),
+    ask,
+    send,
+    async sendSpans(spans, { experiment = '0', run, resource = {} } = {}) {
+      const reply = await send(otlpRequest(spans, resource), {
+        'x-mlflow-experiment-id': experiment,
+        ...(run !== undefined && { 'x-mlflow-run-id': run }),
+      })
+      if (reply.status !== 200) throw new Error(`spans are refused: ${await reply.text()}`)
+      return `tr-${spans[0]?.trace ?? ''}`
+    },
+    stop: () => served.stop(),
+  }
+}
