@@ -69,9 +69,13 @@ async function main(): Promise<number> {
   const { stages, filters } = chosen()
   const progress = createProgress(process.stdout)
   const tallies: Tally[] = []
-  for (const stage of stages) tallies.push(await runStage(stage, { filters, progress }))
+  const failures: string[] = []
+  const failed = (stage: string, report: string): void => void failures.push(`${stage}:\n${report}`)
+  for (const stage of stages) tallies.push(await runStage(stage, { filters, progress, failed }))
   const total = sum(tallies)
   if (total.skips.length > 0) console.log(['', 'skipped:', ...total.skips.map((line) => `  ${line}`)].join('\n'))
+  // whoever reads only the end of a long log finds the reason there
+  if (failures.length > 0) console.log(['', 'failed:', ...failures].join('\n'))
   console.log(`\n${totalLine(total)}`)
   return total.failed === 0 ? 0 : 1
 }

@@ -25,6 +25,8 @@ export interface Outcome {
 export interface StageJob {
   readonly filters: readonly string[]
   readonly progress: Progress
+  /** Is told of each stage that failed, with the end of what it printed, to be shown once more when all is over. */
+  readonly failed?: (stage: string, report: string) => void
 }
 
 export interface Stage {
@@ -57,6 +59,13 @@ export function program(name: string, args: readonly string[], options: ProgramO
   })
 }
 
+/** Lines of a report that are shown again at the end. */
+const END_LINES = 60
+
+function endOf(report: string): string {
+  return report.trimEnd().split('\n').slice(-END_LINES).join('\n')
+}
+
 /** Runs one stage and prints its line; its report only when it failed. The stage itself counts as one. */
 export async function runStage(stage: Stage, job: StageJob): Promise<Tally> {
   const { progress } = job
@@ -69,7 +78,10 @@ export async function runStage(stage: Stage, job: StageJob): Promise<Tally> {
   if (outcome.skipped !== undefined) own.skips.push(`${stage.name}: ${outcome.skipped}`)
   const word = outcome.skipped === undefined ? (outcome.ok ? 'ok' : 'FAILED') : 'skipped'
   const counts = outcome.tally === undefined ? '' : `  (${totalLine(outcome.tally)})`
-  if (!outcome.ok) progress.line(outcome.report ?? '')
+  if (!outcome.ok) {
+    progress.line(outcome.report ?? '')
+    job.failed?.(stage.name, endOf(outcome.report ?? ''))
+  }
   progress.line(`${stage.name.padEnd(10)} ${word.padEnd(7)} ${secondsSince(started)}${counts}`)
   for (const note of outcome.notes ?? []) progress.line(note)
   return sum([own, outcome.tally ?? emptyTally()])

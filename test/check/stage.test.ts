@@ -1,0 +1,33 @@
+/** A stage that failed is told of with the end of its report, so that the reason stands where a long log is read: at its end. */
+import assert from 'node:assert/strict'
+import { PassThrough } from 'node:stream'
+import { test } from 'node:test'
+import { createProgress } from './progress.ts'
+import { runStage } from './stage.ts'
+import type { Outcome } from './stage.ts'
+
+async function told(outcome: Outcome): Promise<{ printed: string; failed: [string, string][] }> {
+  const out = new PassThrough()
+  const failed: [string, string][] = []
+  const stage = { name: 'tests', run: async () => outcome }
+  await runStage(stage, {
+    filters: [],
+    progress: createProgress(out),
+    failed: (name, report) => void failed.push([name, report]),
+  })
+  return { printed: String(out.read()), failed }
+}
+
+test('only the last sixty lines of a failed report are told again; all of it is printed where it failed', async () => {
+  const lines = Array.from({ length: 100 }, (_, i) => `line ${i + 1}`)
+  const { printed, failed } = await told({ ok: false, report: `${lines.join('\n')}\n\n` })
+  assert.match(printed, /^line 1$/m)
+  assert.deepEqual(failed, [['tests', lines.slice(40).join('\n')]])
+})
+
+test('a short report is told whole, none as an empty text, and a stage that passed or was skipped is not told of', async () => {
+  assert.deepEqual((await told({ ok: false, report: 'one\ntwo\n' })).failed, [['tests', 'one\ntwo']])
+  assert.deepEqual((await told({ ok: false })).failed, [['tests', '']])
+  assert.deepEqual((await told({ ok: true, report: 'noise' })).failed, [])
+  assert.deepEqual((await told({ ok: true, skipped: 'no server' })).failed, [])
+})
