@@ -1,0 +1,261 @@
+/** Proofs of runs: what counts as the same, how a re-run is graded, and what is named when it cannot be made. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { ANA } from '../bench.fixture.ts'
+import { LOCK, openIdle, type Idle } from './idle.fixture.ts'
+import { findMissing, gradeRun, nearlyEqual, type Proof } from './reproduce.ts'
+import { reproduceRun, requireRun } from './runs.ts'
+
+const FILES = {
+  'slipway.yaml': `project: proof
+pipeline:
+  steps:
+    make: {run: make:main, outputs: [table]}
+    train: {run: make:main, inputs: {table: make.table}, outputs: [model, plot], secrets: [KNOWN]}
+`,
+  'make.py': 'def main(): pass\n',
+}
+
+/** How a step ended: the files of its outputs and its metrics. */
+interface Ended {
+  readonly outputs?: Readonly<Record<string, Readonly<Record<string, string>>>>
+  readonly metrics?: Readonly<Record<string, number>>
+  readonly state?: string
+  readonly failure?: string
+}
+
+async function end(idle: Idle, run: string, steps: Readonly<Record<string, Ended>>): Promise<void> {
+  for (const [name, { outputs = {}, metrics = {}, state = 'succeeded', failure }] of Object.entries(steps)) {
+    const trees: Record<string, object> = {}
+    for (const [output, files] of Object.entries(outputs)) {
+      trees[output] = { digest: await idle.tree(files), size: 1, files: 1 }
+    }
+    await idle.setStep(run, name, {
+      state,
+      outputs: JSON.stringify(trees),
+      metrics: JSON.stringify(metrics),
+      failure: failure === undefined ? null : JSON.stringify({ class: 'user', message: failure, traceback: null }),
+    })
+  }
+}
+
+type Steps = Readonly<Record<string, Ended>>
+
+/** Grades a re-run that ended as `after` against a run that ended as `before`. */
+async function graded(t: TestContext, before: Steps, after: Steps, tolerance = 0): Promise<Proof> {
+  const idle = await openIdle(t)
+  const original = await idle.begin(FILES, { id: 'pr_a' })
+  await end(idle, original, before)
+  const again = await idle.begin(FILES, { id: 'pr_b', options: { reproduces: original, tolerance } })
+  await end(idle, again, after)
+  return gradeRun(idle.context, await idle.read(again))
+}
+
+const TABLE = { table: { '': 'x,y\n1,2\n' } }
+const MLMODEL = (id: string, flavor = 'sklearn'): string =>
+  `artifact_path: model\nflavors:\n  ${flavor}: {}\nmodel_uuid: ${id}\nrun_id: ${id}\n  model_id: m-${id}\nutc_time_created: '${id}'\nmodel_size_bytes: 1${id.length}\nprompts: null\n`
+const MODEL = { 'model/MLmodel': MLMODEL('1'), 'model/model.pkl': 'bytes' }
+const GOOD: Steps = {
+  make: { outputs: TABLE, metrics: { rows: 1 } },
+  train: { outputs: { model: MODEL, plot: { 'p.svg': '<svg/>' } }, metrics: { auc: 0.75, loss: 2 } },
+}
+
+/** The good ending with something else in the step that trains. */
+function trained(change: Ended): Steps {
+  return { ...GOOD, train: { ...GOOD['train'], ...change, outputs: { ...GOOD['train']?.outputs, ...change.outputs } } }
+}
+
+test('numbers are equal within a share of the larger one; what is absent is equal to what is absent', () => {
+  const cases: [number | undefined, number | undefined, number, boolean][] = [
+    [1, 1, 0, true],
+    [1, 1.01, 0, false],
+    [100, 101, 0.01, true],
+    [101, 100, 0.01, true],
+    [100, 101.1, 0.01, false],
+    [-100, -101, 0.01, true],
+    [-1, 1, 0.01, false],
+    [0, 0, 0, true],
+    [0, 1e-12, 0.5, false],
+    [undefined, undefined, 0, true],
+    [undefined, 0, 1, false],
+    [0, undefined, 1, false],
+  ]
+  for (const [a, b, tolerance, equal] of cases)
+    assert.equal(nearlyEqual(a, b, tolerance), equal, `${a} ${b} ${tolerance}`)
+})
+
+describe('grades', () => {
+  test('the same bytes are A', async (t) => {
+    const proof = await graded(t, GOOD, GOOD, 0.5)
+    assert.deepEqual(
+      [proof.grade, proof.detail, proof.first_divergent_step, proof.missing, proof.of_run, proof.tolerance],
+      ['A', 'every output has the same bytes', null, [], 'pr_a', 0.5],
+    )
+    assert.deepEqual(proof.steps, [
+      { step: 'make', outputs: 'identical', metrics: [{ metric: 'rows', before: 1, after: 1, equal: true }] },
+      {
+        step: 'train',
+        outputs: 'identical',
+        metrics: [
+          { metric: 'auc', before: 0.75, after: 0.75, equal: true },
+          { metric: 'loss', before: 2, after: 2, equal: true },
+        ],
+      },
+    ])
+  })
+  test('a model file that differs in its time and ids alone is A, and says so', async (t) => {
+    const proof = await graded(t, GOOD, trained({ outputs: { model: { ...MODEL, 'model/MLmodel': MLMODEL('22') } } }))
+    assert.deepEqual([proof.grade, proof.steps[1]?.outputs], ['A', 'identical_apart_from_stamps'])
+    assert.match(proof.detail, /same bytes, apart from the time and id/)
+  })
+  const different: Record<string, Readonly<Record<string, string>>> = {
+    'another flavor in the model file': { ...MODEL, 'model/MLmodel': MLMODEL('1', 'xgboost') },
+    'other bytes beside the model file': { ...MODEL, 'model/model.pkl': 'other' },
+    'stamps in a file of another name': { 'model/notMLmodel': MLMODEL('1'), 'model/model.pkl': 'bytes' },
+    'a file more': { ...MODEL, extra: '' },
+    'a file less': { 'model/MLmodel': MLMODEL('1') },
+    'another path': { 'model/MLmodel': MLMODEL('1'), 'model/renamed.pkl': 'bytes' },
+    'a file that may be executed': { 'model/MLmodel': MLMODEL('1'), 'model/model.pkl*': 'bytes' },
+  }
+  for (const [name, files] of Object.entries(different)) {
+    test(`equal metrics but ${name} is B, at that step`, async (t) => {
+      const proof = await graded(t, GOOD, trained({ outputs: { model: files } }))
+      assert.deepEqual(
+        [proof.grade, proof.first_divergent_step, proof.steps.map((step) => step.outputs)],
+        ['B', 'train', ['identical', 'different']],
+      )
+      assert.match(proof.detail, /every metric is equal within the tolerance; the bytes differ first in step "train"/)
+    })
+  }
+  test('stamps of two files whose names only end alike are bytes', async (t) => {
+    const own = (id: string): Steps => trained({ outputs: { model: { notMLmodel: MLMODEL(id) } } })
+    assert.equal((await graded(t, own('1'), own('2'))).grade, 'B')
+  })
+  test('an output that is gone is missing, and the worst output tells', async (t) => {
+    const proof = await graded(t, GOOD, {
+      ...GOOD,
+      train: { ...GOOD['train'], outputs: { plot: { 'p.svg': 'other' } } },
+    })
+    assert.deepEqual([proof.grade, proof.steps[1]?.outputs], ['B', 'missing'])
+  })
+  test('a metric beyond the tolerance is C, and the step where bytes or metrics first differ is named', async (t) => {
+    const after = { ...trained({ metrics: { auc: 0.5, loss: 2 } }), make: { outputs: { table: { '': 'z' } } } }
+    const proof = await graded(t, { ...GOOD, make: { outputs: TABLE } }, after, 0.1)
+    assert.deepEqual([proof.grade, proof.first_divergent_step], ['C', 'make'])
+    assert.equal(proof.detail, 'it diverged first in step "make"; step "train": auc 0.75 → 0.5')
+  })
+  test('within the tolerance the same metrics are no divergence', async (t) => {
+    assert.equal((await graded(t, GOOD, trained({ metrics: { auc: 0.7, loss: 2.1 } }), 0.1)).grade, 'A')
+  })
+  test('a metric that is there in one run alone differs; three are named', async (t) => {
+    const proof = await graded(t, GOOD, trained({ metrics: { b: 1, c: 2 } }))
+    assert.equal(proof.grade, 'C')
+    assert.match(proof.detail, /step "train": auc 0\.75 → null, b null → 1, c null → 2$/)
+    assert.equal(proof.steps[1]?.metrics.length, 4)
+  })
+})
+
+describe('a re-run that did not come to its end is D', () => {
+  test('with the step that failed and why', async (t) => {
+    const proof = await graded(t, GOOD, {
+      make: { state: 'failed', failure: 'no disk' },
+      train: { state: 'skipped' },
+    })
+    const why = 'step "make" did not succeed: no disk'
+    assert.deepEqual([proof.grade, proof.detail, proof.missing], ['D', `it could not be run again: ${why}`, [why]])
+  })
+  test('without a failure by the state of the first step that is not done', async (t) => {
+    const proof = await graded(t, GOOD, { ...GOOD, train: { state: 'cancelled' } })
+    assert.deepEqual(proof.missing, ['step "train" did not succeed: cancelled'])
+  })
+  test('and so is a proof of a run that is gone', async (t) => {
+    const idle = await openIdle(t)
+    const again = await idle.begin(FILES, { options: { reproduces: 'pr_gone' } }).catch(() => undefined)
+    assert.ok(again)
+    await end(idle, again, GOOD)
+    const proof = await gradeRun(idle.context, await idle.read(again))
+    assert.deepEqual([proof.grade, proof.detail, proof.missing], ['D', 'the run to prove is gone', ['the run']])
+  })
+})
+
+describe('what a re-run needs', () => {
+  async function succeeded(
+    t: TestContext,
+    files: Record<string, string> = FILES,
+  ): Promise<{ idle: Idle; run: string }> {
+    const idle = await openIdle(t)
+    const run = await idle.begin(files)
+    await idle.setRun(run, { state: 'succeeded', outcome: 'succeeded', environment: LOCK.digest })
+    return { idle, run }
+  }
+  const missing = async (idle: Idle, run: string): Promise<string[]> =>
+    findMissing(idle.context, (await idle.read(run)).run)
+
+  test('is all there after an ordinary run', async (t) => {
+    const { idle, run } = await succeeded(t)
+    assert.deepEqual(await missing(idle, run), [])
+  })
+  test('the environment: one that is forgotten and one that never was', async (t) => {
+    const { idle, run } = await succeeded(t)
+    await idle.setRun(run, { environment: 'sha256:gone' })
+    assert.deepEqual(await missing(idle, run), ['the lock of the environment sha256:gone'])
+    await idle.setRun(run, { environment: null })
+    assert.deepEqual(await missing(idle, run), ['the lock of the environment: the run ended before it was made'])
+  })
+  test('each secret of each step', async (t) => {
+    const { idle, run } = await succeeded(t, {
+      ...FILES,
+      'slipway.yaml': FILES['slipway.yaml'].replace('[KNOWN]', '[KNOWN, LOST, GONE]'),
+    })
+    assert.deepEqual(await missing(idle, run), ['the secret LOST of step "train"', 'the secret GONE of step "train"'])
+  })
+  test('the code: a file of it, or the whole tree', async (t) => {
+    const { idle, run } = await succeeded(t)
+    const { tree } = await idle.context.spec((await idle.read(run)).run.version_id)
+    const file = await idle.store.blobs.put(Buffer.from(FILES['make.py']))
+    await idle.store.blobs.delete(file.digest)
+    assert.deepEqual(await missing(idle, run), [`a file of the code (${file.digest})`])
+    await idle.store.blobs.delete(tree)
+    assert.match((await missing(idle, run)).at(-1) ?? '', /^the tree of the code \(/)
+  })
+
+  test('a proof that cannot be made is D at once, and no run is made for it', async (t) => {
+    const { idle, run } = await succeeded(t)
+    await idle.setRun(run, { environment: null })
+    const { id, proof } = await reproduceRun(idle.context, ANA, await idle.read(run), {
+      tolerance: 0.5,
+      dry_run: false,
+    })
+    assert.deepEqual([id, proof.grade, proof.tolerance, proof.missing.length], [null, 'D', 0.5, 1])
+    assert.match(proof.detail, /^it cannot be run again: the lock/)
+  })
+  test('a dry run says that all is there, and makes none', async (t) => {
+    const { idle, run } = await succeeded(t)
+    const { id, proof } = await reproduceRun(idle.context, ANA, await idle.read(run), { tolerance: 0, dry_run: true })
+    assert.deepEqual([id, proof.grade, proof.detail], [null, null, 'everything that a re-run needs is there'])
+  })
+  test('a proof takes params, environment and code of its run, and registers nothing', async (t) => {
+    const { idle, run } = await succeeded(t)
+    const { id } = await reproduceRun(idle.context, ANA, await idle.read(run), { tolerance: 0.25, dry_run: false })
+    const [before, after] = [await idle.read(run), await requireRun(idle.context, ANA, id ?? '')]
+    assert.equal(after.run.version_id, before.run.version_id)
+    assert.equal(after.run.environment, LOCK.digest)
+    assert.equal(after.run.trigger_kind, 'reproduce')
+    const { reproduces, tolerance, register, deploy } = after.run.options
+    assert.deepEqual([reproduces, tolerance, register, deploy], [run, 0.25, false, false])
+    assert.equal(after.run.reproduction?.['grade'], null)
+  })
+  for (const [state, outcome, message] of [
+    ['running', null, /has not ended; it can be proved when it has/],
+    ['failed', 'failed', /ended as failed; only a run whose steps succeeded/],
+    ['cancelled', 'cancelled', /ended as cancelled/],
+  ] as const) {
+    test(`a run that is ${state} cannot be proved`, async (t) => {
+      const { idle, run } = await succeeded(t)
+      await idle.setRun(run, { state, outcome })
+      const tree = await idle.read(run)
+      await assert.rejects(reproduceRun(idle.context, ANA, tree, { tolerance: 0, dry_run: true }), message)
+    })
+  }
+})
