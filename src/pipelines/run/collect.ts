@@ -145,7 +145,7 @@ async function endAttempt(context: Context, attempt: AttemptRow, end: End, facts
   const state = await readState(db, attempt.run_id)
   const step = state?.steps.find((row) => row.name === attempt.step)
   if (state === undefined || step === undefined) return
-  const wasCancelled = end.class === 'cancelled' || state.run.desired_state === 'cancel'
+  const wasCancelled = state.run.desired_state === 'cancel'
   const current = state.attempts.find((row) => row.id === attempt.id)
   const trackingRun = current?.tracking_run_id ?? trackingRunOf(attempt.id)
   await tracking.finishRun(trackingRun, wasCancelled ? 'KILLED' : 'FAILED')
