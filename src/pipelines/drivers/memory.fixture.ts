@@ -12,6 +12,8 @@ export interface MemoryDriver extends Driver {
   /** Outputs by `ATTEMPT.NAME`; a function throws in their place. */
   readonly outputs: Map<string, TreeInfo | (() => never)>
   readonly kept: Map<string, { digest: string; size: number }>
+  /** How often it was asked how an attempt is. */
+  readonly looks: Map<string, number>
   /** Thrown by the next submissions. */
   refusal: Error | undefined
   /** Ends an attempt, well unless `exit` says otherwise, and tells it. */
@@ -38,9 +40,10 @@ export function memoryDriver(): MemoryDriver {
   const fences = new Map<string, string>()
   const outputs: MemoryDriver['outputs'] = new Map()
   const kept: MemoryDriver['kept'] = new Map()
+  const looks = new Map<string, number>()
   const submitted: AttemptSpec[] = []
   const asked: string[] = []
-  let listener: (attempt: string) => void = () => undefined
+  let listener: ((attempt: string) => void) | undefined
   const note = (what: string) => (attempt: string) => {
     asked.push(`${what} ${attempt}`)
     if (what === 'delete') states.delete(attempt)
@@ -53,6 +56,7 @@ export function memoryDriver(): MemoryDriver {
     states,
     outputs,
     kept,
+    looks,
     refusal: undefined,
     submit(spec) {
       if (this.refusal !== undefined) return Promise.reject(this.refusal)
@@ -62,6 +66,7 @@ export function memoryDriver(): MemoryDriver {
       return Promise.resolve()
     },
     get(attempt, fence) {
+      looks.set(attempt, (looks.get(attempt) ?? 0) + 1)
       const believed = (fences.get(attempt) ?? fence) === fence
       return Promise.resolve((believed ? states.get(attempt) : undefined) ?? { state: 'absent' })
     },
@@ -81,7 +86,7 @@ export function memoryDriver(): MemoryDriver {
     },
     finish(attempt, exit = {}) {
       states.set(attempt, { state: 'finished', exit: { ...EXIT, ...exit } })
-      listener(attempt)
+      listener?.(attempt)
     },
   }
 }

@@ -37,13 +37,11 @@ export async function serve(t: TestContext, changes: Partial<PipelinesDeps> = {}
       return Promise.resolve(`/envs/${digest}/python`)
     },
   } as unknown as PipelinesDeps['envs']
-  const stepAccess: PipelinesDeps['stepAccess'] = (project) =>
-    Promise.resolve({ uri: `http://server/${project}`, token: 'slw_token' })
   const idle = await openIdle(t, {
     driver,
     tracking,
     envs,
-    stepAccess,
+    stepAccess: (project) => Promise.resolve({ uri: `http://server/${project}`, token: 'slw_token' }),
     random: () => 0,
     onError: (error) => errors.push(error),
     changed: (run) => said.push(idle.context.doing(run)),
