@@ -38,6 +38,7 @@ function rolloutOf(random: Seeded, id: number): FeedRollout {
     version: String(id),
     state,
     reason: random.pick(['', 'the gate fails']),
+    awaits: state === 'canary' && random.chance(0.3) ? { before: random.pick(['promote' as const, 2500]) } : null,
     created_at: past(random),
     finished_at: state === 'promoted' || state === 'rolled_back' ? past(random) : null,
   }
@@ -73,12 +74,14 @@ function historyOf(random: Seeded) {
   }
 }
 
-test('what needs someone is every open incident, every paused rollout, and each project’s newest run where it went wrong today', () => {
+test('what needs someone is every open incident, every rollout that is paused or has to be approved, and each project’s newest run where it went wrong today', () => {
   property(400, (random) => {
     const history = historyOf(random)
     const expected = [
       ...history.incidents.filter(({ state }) => state !== 'resolved').map(({ id }) => `incident ${id}`),
-      ...history.rollouts.filter(({ state }) => state === 'paused').map(({ id }) => `rollout ${id}`),
+      ...history.rollouts
+        .filter(({ state, awaits }) => state === 'paused' || awaits !== null)
+        .map(({ id }) => `rollout ${id}`),
       ...history.pipelineRuns
         .filter((run) => {
           const newest = history.pipelineRuns.find(({ project }) => project === run.project)

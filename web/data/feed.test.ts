@@ -26,6 +26,7 @@ const rollout = {
   version: '3',
   state: 'paused',
   reason: 'a gate waits',
+  awaits: null,
   created_at: at(2 * HOUR),
   finished_at: null,
 }
@@ -51,6 +52,23 @@ test('what needs someone is told with the one act, incidents first', () => {
     ],
   )
   assert.equal(found[0]?.detail, 'e, 1 row affected')
+})
+
+test('a rollout that a person has to approve needs someone before it is paused', () => {
+  const waiting = (before: number | 'promote') => ({
+    ...rollout,
+    id: `r${before}`,
+    state: 'canary',
+    awaits: { before },
+  })
+  const rollouts = [waiting('promote'), waiting(2500), { ...rollout, state: 'canary' }]
+  assert.deepEqual(
+    needs(NOW, { ...none, rollouts }).map(({ title, status, path }) => [title, status, path]),
+    [
+      ['The rollout of version 3 on e waits for an approval before promotion', 'waiting', '/endpoints/e'],
+      ['The rollout of version 3 on e waits for an approval before 25 %', 'waiting', '/endpoints/e'],
+    ],
+  )
 })
 
 test('what is resolved, promoted, mended since or older than a day needs nobody', () => {

@@ -1,6 +1,6 @@
 /** What Home says: what needs someone now, and what changed lately, joined from incidents, rollouts, pipelines and runs. */
 import { DAY_MS } from '../../src/contract/ids.ts'
-import { plural, sentence, words } from './format.ts'
+import { plural, sentence, stepWord, words } from './format.ts'
 
 /** Something that waits for a person, with the one page to act on it. */
 export interface Need {
@@ -42,6 +42,8 @@ export interface FeedRollout {
   readonly version: string
   readonly state: string
   readonly reason: string
+  /** The step that a person has to approve and that nothing else holds up; null = none. */
+  readonly awaits: { readonly before: number | 'promote' } | null
   readonly created_at: string
   readonly finished_at: string | null
 }
@@ -76,7 +78,7 @@ export function needs(
   const newest = from.pipelineRuns.filter(({ project }) => !seen.has(project) && seen.add(project))
   return [
     ...from.incidents.filter((one) => one.state !== 'resolved').map(incidentNeed),
-    ...from.rollouts.filter((one) => one.state === 'paused').map(rolloutNeed),
+    ...from.rollouts.filter((one) => one.state === 'paused' || one.awaits !== null).map(rolloutNeed),
     ...newest
       .filter((one) => (one.outcome === 'failed' || one.outcome === 'refused') && isRecent(one.finished_at, now))
       .map(runNeed),
@@ -102,8 +104,8 @@ function incidentNeed(one: FeedIncident): Need {
 function rolloutNeed(one: FeedRollout): Need {
   return {
     key: `rollout ${one.id}`,
-    status: 'paused',
-    title: `The rollout of version ${one.version} on ${one.endpoint} waits for a decision`,
+    status: one.awaits === null ? 'paused' : 'waiting',
+    title: `The rollout of version ${one.version} on ${one.endpoint} waits for ${one.awaits === null ? 'a decision' : `an approval before ${stepWord(one.awaits.before)}`}`,
     detail: sentence(one.reason),
     at: one.created_at,
     path: `/endpoints/${one.endpoint}`,

@@ -36,6 +36,11 @@ export function weight(tenThousandths: number): string {
   return percent(tenThousandths / 10_000, 2)
 }
 
+/** The step of a rollout that an approval is for: a share, or the promotion. */
+export function stepWord(before: number | 'promote'): string {
+  return before === 'promote' ? 'promotion' : weight(before)
+}
+
 /** Milliseconds as the two largest units that matter: `4.2 s`, `3 min 5 s`, `2 d 4 h`. */
 export function duration(ms: number | null | undefined): string {
   if (ms === null || ms === undefined) return NONE

@@ -1,7 +1,7 @@
 /** What a person may do to a rollout: approve, resume, promote, abort; in a freeze an act says that it overrides it. */
 import type { rolloutApi } from '../../../src/contract/rollout.ts'
 import { call } from '../../data/api.ts'
-import { weight } from '../../data/format.ts'
+import { stepWord } from '../../data/format.ts'
 import type { Rollout } from '../../data/queries.ts'
 import { Confirm } from '../form/confirm.tsx'
 import { frozenSentence, useFrozen } from './freeze.tsx'
@@ -32,11 +32,6 @@ const ACTS = [
 ] as const
 
 type Action = (typeof ACTS)[number]['action'] | 'approve'
-
-/** In words the step that an approval is for. */
-export function stepWord(before: number | 'promote'): string {
-  return before === 'promote' ? 'promotion' : weight(before)
-}
 
 export function ReleaseActions({ rollout }: { rollout: Rollout }) {
   // asked of the endpoint: a rollout that is paused does not tell of the freeze that holds its next act up
