@@ -1,0 +1,215 @@
+/** Home: what it says is waiting, what it must not say while something could not be read, and where each line leads. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { CallError } from '../../src/client/client.ts'
+import { pageMarkup, textOf } from '../../test/web/components.ts'
+
+const ago = (minutes: number): string => new Date(Date.now() - minutes * 60_000).toISOString()
+
+const INCIDENT = {
+  id: 'i1',
+  endpoint: 'e',
+  title: 'unit changed',
+  kind: 'drift',
+  severity: 'high',
+  state: 'open',
+  opened_at: ago(90),
+  resolved_at: null,
+  affected: { rows: 1204 },
+}
+const ROLLOUT = {
+  id: 'r1',
+  endpoint: 'shop',
+  version: '3',
+  state: 'paused',
+  reason: 'a gate fails',
+  awaits: null,
+  created_at: ago(200),
+  finished_at: null,
+}
+const PIPELINE = {
+  id: 'p1',
+  project: 'flights',
+  state: 'failed',
+  outcome: 'refused',
+  message: 'auc is too low',
+  created_at: ago(130),
+  finished_at: ago(125),
+}
+const RUN = { id: 'run1', name: 'brave', status: 'FAILED', ended_at: ago(3) }
+const STABLE = {
+  role: 'stable',
+  version: '2',
+  weight: 10_000,
+  tripped: null,
+  stats: { requests: 100, errors: 0, requests_per_s: 2, p99_ms: 1.5 },
+}
+const ENDPOINT = { name: 'e', model: 'm', variants: [STABLE] }
+
+const KEYS = {
+  incidents: ['incidents', 'list', ''],
+  rollouts: ['rollouts', 'list', ''],
+  pipelines: ['pipelines', 'list', ''],
+  runs: ['runs', 'recent'],
+  endpoints: ['endpoints', 'list'],
+} as const
+type Part = keyof typeof KEYS
+
+/** Home where the parts hold these items; a part without a list is not read yet, one with an error failed. */
+function home(parts: Partial<Record<Part, readonly object[] | Error | undefined>> = {}): Promise<string> {
+  const whole = { incidents: [], rollouts: [], pipelines: [], runs: [], endpoints: [ENDPOINT], ...parts }
+  const entries = Object.entries(whole) as [Part, readonly object[] | Error | undefined][]
+  return pageMarkup('home', 'HomePage', {
+    data: entries.flatMap(([part, items]) => (Array.isArray(items) ? [[KEYS[part], { items }] as const] : [])),
+    failed: entries.flatMap(([part, error]) => (error instanceof Error ? [[KEYS[part], error] as const] : [])),
+  })
+}
+
+/** The lines of one list: their words, and where they lead. */
+function lines(html: string, list: 'needs' | 'changes'): [text: string, href: string][] {
+  const [, inside = ''] = new RegExp(`<ul class="${list}">(.*?)</ul>`).exec(html) ?? []
+  return [...inside.matchAll(/<li.*?<\/li>/g)].map(([line]) => {
+    // a time is not of the words, and each element begins a new one
+    const words = line.replaceAll(/<time.*?<\/time>/g, '').replaceAll('</', ' </')
+    return [textOf(words), /href="([^"]*)"/.exec(line)?.[1] ?? '']
+  })
+}
+
+test('everything that waits is one line with its page and its act, and all together are counted', async () => {
+  const html = await home({ incidents: [INCIDENT], rollouts: [ROLLOUT], pipelines: [PIPELINE] })
+  assert.deepEqual(lines(html, 'needs'), [
+    ['high unit changed e, 1,204 rows affected · Investigate', '/incidents/i1'],
+    ['paused The rollout of version 3 on shop waits for a decision A gate fails · Review', '/endpoints/shop'],
+    ['refused A gate refused the model of flights Auc is too low · Show the gates', '/pipelines/p1'],
+  ])
+  assert.match(textOf(html), /3 items need attention\./)
+  assert.match(textOf(await home({ incidents: [INCIDENT] })), /1 item needs attention\./)
+})
+
+test('what changed is told from the newest on, each where it can be looked at', async () => {
+  const html = await home({
+    incidents: [{ ...INCIDENT, state: 'resolved', resolved_at: ago(10) }],
+    rollouts: [{ ...ROLLOUT, state: 'promoted', finished_at: ago(60) }],
+    pipelines: [PIPELINE],
+    runs: [RUN],
+  })
+  assert.deepEqual(lines(html, 'changes'), [
+    ['failed Run brave failed', '/runs/run1'],
+    ['resolved Incident resolved: unit changed', '/incidents/i1'],
+    ['promoted shop: version 3 promoted', '/endpoints/shop'],
+    ['high Incident opened: unit changed', '/incidents/i1'],
+    ['refused flights: run refused. Auc is too low', '/pipelines/p1'],
+  ])
+})
+
+const BROKEN = new CallError(500, { code: 'internal', message: 'it broke' })
+const ABSENT = new CallError(404, { code: 'no_route', message: 'no such route' })
+
+interface Said {
+  readonly what: string
+  readonly parts: Parameters<typeof home>[0]
+  readonly says: readonly RegExp[]
+  readonly never: readonly RegExp[]
+}
+
+const CLAIM = /Nothing needs attention/
+const SAYINGS: readonly Said[] = [
+  {
+    what: 'all is read and nothing waits',
+    parts: {},
+    says: [/Nothing needs attention\. Needs attention Nothing needs attention/, /Nothing changed in the last 24 hours/],
+    never: [/could not be loaded/, /Loading/, /slipway demo/],
+  },
+  {
+    what: 'one list is not read yet',
+    parts: { rollouts: undefined },
+    says: [/Needs attention Loading/],
+    never: [CLAIM, /Nothing changed/, /slipway demo/],
+  },
+  {
+    what: 'one list failed and nothing else waits',
+    parts: { rollouts: BROKEN },
+    says: [/The rollouts could not be loaded ?it broke Try again/],
+    never: [CLAIM, /Nothing changed/, /need attention\./],
+  },
+  {
+    what: 'one list failed and something waits',
+    parts: { runs: BROKEN, incidents: [INCIDENT] },
+    says: [/1 item needs attention\./, /The runs could not be loaded/, /unit changed/],
+    never: [CLAIM],
+  },
+  {
+    what: 'two lists failed',
+    parts: { runs: BROKEN, pipelines: BROKEN },
+    says: [/The pipeline runs could not be loaded.*The runs could not be loaded/],
+    never: [CLAIM],
+  },
+  {
+    what: 'the server has no such part',
+    parts: { incidents: ABSENT },
+    says: [CLAIM],
+    never: [/could not be loaded/, /does not offer/],
+  },
+  {
+    what: 'the endpoints failed',
+    parts: { endpoints: BROKEN },
+    says: [/The endpoints could not be loaded/],
+    never: [/No endpoints yet/, /slipway demo/],
+  },
+  {
+    what: 'nothing has run',
+    parts: { endpoints: [] },
+    says: [/Nothing has run here yet\..*\.\/slipway demo.*slipway init my-project/],
+    never: [CLAIM, /Last 24 hours/],
+  },
+  {
+    what: 'nothing serves and something has run',
+    parts: { endpoints: [], runs: [{ ...RUN, status: 'FINISHED' }] },
+    says: [CLAIM, /No endpoints yet/],
+    never: [/Nothing has run here yet/],
+  },
+  {
+    what: 'nothing has run and a list failed',
+    parts: { endpoints: [], runs: BROKEN },
+    says: [/The runs could not be loaded/],
+    never: [/Nothing has run here yet/, /slipway demo/],
+  },
+]
+
+for (const { what, parts, says, never } of SAYINGS) {
+  test(`where ${what}, Home says so and no more`, async () => {
+    const text = textOf(await home(parts))
+    for (const one of says) assert.match(text, one)
+    for (const one of never) assert.doesNotMatch(text, one)
+  })
+}
+
+const HEALTH: readonly (readonly [
+  what: string,
+  endpoint: object,
+  incidents: readonly object[],
+  says: RegExp,
+  link: string,
+])[] = [
+  ['calm', {}, [], /e healthy 2 100 % 2 1\.5 ms 0 % no open incidents/, '/monitoring/e'],
+  ['with an incident', {}, [INCIDENT], /e incident .* unit changed/, '/incidents/i1'],
+  ['with two', {}, [INCIDENT, { ...INCIDENT, id: 'i2' }], /e incident .* 2 open incidents/, '/incidents/i1'],
+  ['with one of another', {}, [{ ...INCIDENT, endpoint: 'f' }], /e healthy .* no open incidents/, '/monitoring/e'],
+  ['without a version', { variants: [] }, [], /e no version 0 – – no open incidents/, '/monitoring/e'],
+  [
+    'with a shadow',
+    { variants: [STABLE, { ...STABLE, role: 'shadow', version: '3', weight: 0 }] },
+    [],
+    /e releasing 2 100 % ?3 shadow 2 1\.5 ms/,
+    '/monitoring/e',
+  ],
+]
+
+for (const [what, endpoint, incidents, says, link] of HEALTH) {
+  test(`an endpoint ${what} is one line`, async () => {
+    const html = await home({ endpoints: [{ ...ENDPOINT, ...endpoint }], incidents })
+    const [row = ''] = /<tr data-row.*?<\/tr>/.exec(html) ?? []
+    assert.match(textOf(row), says)
+    assert.equal([...row.matchAll(/href="([^"]*)"/g)].at(-1)?.[1], link)
+  })
+}
