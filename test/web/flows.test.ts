@@ -2,47 +2,16 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import type { Browser, Page } from 'playwright-core'
-import { CHROMIUM_MISSING, findChromium } from '../tools.ts'
-import { axeBreaches, buildPages, openBrowser } from './browser.ts'
-import { startFixture } from './fixture-server.ts'
-import type { FixtureServer } from './fixture-server.ts'
+import type { Page } from 'playwright-core'
+import { axeBreaches } from './browser.ts'
+import { fixtureSite } from './site.ts'
 
 const FIRST_VIEW_BYTES = 200_000
 
-const executable = findChromium()
-const skip = executable === undefined ? CHROMIUM_MISSING : false
-const options = { skip, timeout: 60_000 }
-let folder: string
-let browser: Browser
-let server: FixtureServer
-
-before(async () => {
-  ;({ folder } = buildPages())
-  if (executable === undefined) return
-  server = await startFixture(folder)
-  browser = await openBrowser(executable)
-})
-
-after(async () => {
-  if (executable === undefined) return
-  await browser.close()
-  await server.stop()
-})
-
-async function open(path: string, use: (page: Page) => Promise<void>): Promise<void> {
-  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, timezoneId: 'UTC' })
-  try {
-    const page = await context.newPage()
-    page.setDefaultTimeout(8000)
-    await page.goto(server.url + path)
-    await use(page)
-  } finally {
-    await context.close()
-  }
-}
+const site = fixtureSite()
+const { options, open } = site
 
 /** The text of the row that has the focus. */
 function focusedRow(page: Page): Promise<string> {
@@ -50,10 +19,10 @@ function focusedRow(page: Page): Promise<string> {
 }
 
 test('the first view stays below 200 kB of JavaScript, gzipped', () => {
-  const html = readFileSync(join(folder, 'index.html'), 'utf8')
+  const html = readFileSync(join(site.folder, 'index.html'), 'utf8')
   const scripts = [...html.matchAll(/(?:src|href)="(\/assets\/[^"]+\.js)"/g)].map((match) => match[1] ?? '')
   assert.ok(scripts.length > 0)
-  const bytes = scripts.reduce((sum, script) => sum + gzipSync(readFileSync(join(folder, script))).length, 0)
+  const bytes = scripts.reduce((sum, script) => sum + gzipSync(readFileSync(join(site.folder, script))).length, 0)
   assert.ok(bytes < FIRST_VIEW_BYTES, `${bytes} bytes`)
 })
 
@@ -134,22 +103,24 @@ test('filter, order and columns live in the address and come back with it', opti
 
 test('a rollback shows what it will do and happens only after it was confirmed', options, async () => {
   await open('/endpoints/flight-delay', async (page) => {
-    server.writes.length = 0
+    site.server.writes.length = 0
     await page.getByRole('button', { name: 'Roll back to version 1' }).click()
     const dialog = page.getByRole('dialog', { name: 'Roll back to version 1' })
     await dialog.getByText('Version 1 gets 100 % of the traffic within 1 s').waitFor()
-    assert.deepEqual(server.writes, [])
+    assert.deepEqual(site.server.writes, [])
     assert.deepEqual(await axeBreaches(page), [])
     await dialog.getByRole('textbox').fill('complaints from the desk')
     await dialog.getByRole('button', { name: 'Roll back to version 1' }).click()
     await page.getByRole('dialog').waitFor({ state: 'hidden' })
-    assert.deepEqual(server.writes, ['POST /v1/endpoints/flight-delay/rollback {"reason":"complaints from the desk"}'])
+    assert.deepEqual(site.server.writes, [
+      'POST /v1/endpoints/flight-delay/rollback {"reason":"complaints from the desk"}',
+    ])
   })
 })
 
 test('an approval and a promotion in a freeze say what they do, and the freeze is lifted', options, async () => {
   await open('/endpoints/iris', async (page) => {
-    server.writes.length = 0
+    site.server.writes.length = 0
     await page.getByRole('button', { name: 'Approve promotion' }).click()
     const approve = page.getByRole('dialog', { name: 'Approve promotion' })
     await approve.getByText('the plan requires the approval of an admin before promotion').waitFor()
@@ -170,7 +141,7 @@ test('an approval and a promotion in a freeze say what they do, and the freeze i
     await page.getByRole('button', { name: 'Lift the freeze' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Lift the freeze' }).click()
     await page.getByRole('dialog').waitFor({ state: 'hidden' })
-    assert.deepEqual(server.writes, [
+    assert.deepEqual(site.server.writes, [
       'POST /v1/rollouts/ro_3/actions {"action":"approve","reason":"seen the figures"}',
       'POST /v1/rollouts/ro_3/actions {"action":"promote","reason":"a fix","override_freeze":true}',
       'DELETE /v1/endpoints/iris/freeze ',
@@ -180,7 +151,7 @@ test('an approval and a promotion in a freeze say what they do, and the freeze i
 
 test('a version is deployed in a freeze only by who says so, with a reason', options, async () => {
   await open('/endpoints/iris', async (page) => {
-    server.writes.length = 0
+    site.server.writes.length = 0
     await page.getByRole('button', { name: 'Deploy a version' }).click()
     const dialog = page.getByRole('dialog', { name: 'Deploy a version' })
     await dialog.getByText('iris is frozen by ada').waitFor()
@@ -192,7 +163,7 @@ test('a version is deployed in a freeze only by who says so, with a reason', opt
     assert.deepEqual(await axeBreaches(page), [])
     await go.click()
     await dialog.waitFor({ state: 'hidden' })
-    assert.deepEqual(server.writes, [
+    assert.deepEqual(site.server.writes, [
       'POST /v1/endpoints/iris/deploy {"version":"3","reason":"the night shift waits","override_freeze":true}',
     ])
   })
@@ -200,7 +171,7 @@ test('a version is deployed in a freeze only by who says so, with a reason', opt
 
 test('endpoints are frozen and freed from their list; who may not sees no act', options, async () => {
   await open('/endpoints', async (page) => {
-    server.writes.length = 0
+    site.server.writes.length = 0
     await page.getByRole('button', { name: 'Freeze an endpoint' }).click()
     const dialog = page.getByRole('dialog', { name: 'Freeze an endpoint' })
     await dialog.getByLabel('Endpoint').selectOption('flight-delay')
@@ -212,7 +183,7 @@ test('endpoints are frozen and freed from their list; who may not sees no act', 
     await page.getByRole('button', { name: 'Lift the freeze of iris' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Lift the freeze of iris' }).click()
     await page.getByRole('dialog').waitFor({ state: 'hidden' })
-    assert.deepEqual(server.writes, [
+    assert.deepEqual(site.server.writes, [
       'PUT /v1/endpoints/flight-delay/freeze {"reason":"audit","until":"2030-01-02T10:00:00.000Z"}',
       'DELETE /v1/endpoints/iris/freeze ',
     ])
@@ -228,20 +199,20 @@ test('endpoints are frozen and freed from their list; who may not sees no act', 
 
 test('a false alarm needs a reason, and cancelling does nothing', options, async () => {
   await open('/incidents/inc_1', async (page) => {
-    server.writes.length = 0
+    site.server.writes.length = 0
     await page.getByRole('button', { name: 'False alarm' }).click()
     const dialog = page.getByRole('dialog', { name: 'False alarm' })
     await dialog.getByText('the limits of its checks rise').waitFor()
     assert.equal(await dialog.getByRole('button', { name: 'False alarm' }).isDisabled(), true)
     await dialog.getByRole('button', { name: 'Cancel' }).click()
     await dialog.waitFor({ state: 'hidden' })
-    assert.deepEqual(server.writes, [])
+    assert.deepEqual(site.server.writes, [])
   })
 })
 
 test('a saved search is watched with a number of runs, and no more', options, async () => {
   await open('/monitoring/flights', async (page) => {
-    server.writes.length = 0
+    site.server.writes.length = 0
     await page.getByText('at most 2 runs').waitFor()
     await page.getByLabel('Saved search').selectOption('best-of-week')
     await page.getByLabel('may find at most').fill('3')
@@ -250,8 +221,10 @@ test('a saved search is watched with a number of runs, and no more', options, as
     const stopped = page.waitForResponse((response) => response.request().method() === 'PUT')
     await page.getByRole('button', { name: 'Stop watching nightly' }).click()
     await stopped
-    const bodies = server.writes.map((write) => JSON.parse(write.slice(write.indexOf('{'))) as { searches: unknown })
-    assert.match(server.writes[0] ?? '', /^PUT \/v1\/endpoints\/flights\/monitor /)
+    const bodies = site.server.writes.map(
+      (write) => JSON.parse(write.slice(write.indexOf('{'))) as { searches: unknown },
+    )
+    assert.match(site.server.writes[0] ?? '', /^PUT \/v1\/endpoints\/flights\/monitor /)
     assert.deepEqual(bodies[0]?.searches, [
       { search: 'nightly', more_than: 2 },
       { search: 'best-of-week', more_than: 3 },
@@ -275,7 +248,7 @@ test('a choice of step or feature is in the address', options, async () => {
 
 test('a row is taken, changed, asked, and a wrong value is named before', options, async () => {
   await open('/endpoints/flight-delay', async (page) => {
-    server.writes.length = 0
+    site.server.writes.length = 0
     await page.getByLabel('temp', { exact: true }).fill('warm')
     await page.getByText('not a number').waitFor()
     assert.equal(await page.getByRole('button', { name: 'Predict', exact: true }).isDisabled(), true)
@@ -287,7 +260,7 @@ test('a row is taken, changed, asked, and a wrong value is named before', option
     await page.getByText('answered with 200').waitFor()
     await page.getByText('0.2731').waitFor()
     assert.match(
-      server.writes[0] ?? '',
+      site.server.writes[0] ?? '',
       /^POST \/v1\/endpoints\/flight-delay\/try \{"inputs":\{.*"dep_hour":14,.*"carrier":"UA"/,
     )
     await page.getByText('As a command').click()
@@ -331,7 +304,7 @@ test('runs are grouped, a group is opened and narrowed to', options, async () =>
 
 test('a view is opened by its name, replaced and forgotten', options, async () => {
   await open('/runs', async (page) => {
-    server.writes.length = 0
+    site.server.writes.length = 0
     await page.getByText('brave-heron-0').waitFor()
     await page.getByText('Views (1)').click()
     await page.getByRole('button', { name: 'best-of-week', exact: true }).click()
@@ -346,11 +319,11 @@ test('a view is opened by its name, replaced and forgotten', options, async () =
     await page.getByRole('button', { name: 'Delete the view best-of-week' }).click()
     await forgotten
     assert.deepEqual(
-      server.writes.map((write) => write.split(' ').slice(0, 2).join(' ')),
+      site.server.writes.map((write) => write.split(' ').slice(0, 2).join(' ')),
       ['POST /v1/searches', 'PATCH /v1/searches/srch_1', 'DELETE /v1/searches/srch_1'],
     )
     assert.match(
-      server.writes[0] ?? '',
+      site.server.writes[0] ?? '',
       /"name":"mine".*"filter":"metrics\.auc > 0\.75","order_by":\["metrics\.auc DESC"\]/,
     )
   })
@@ -390,7 +363,7 @@ test('files of a run are shown by their kind; a page may run nothing', options, 
     await page.getByRole('button', { name: /^model\.skops/ }).click()
     await page.getByText('No preview for this kind of file').waitFor()
     assert.match(page.url(), /file=model/)
-    await page.goto(`${server.url}/runs/00019c1f4be27a60b3d85c14?file=gone.txt`)
+    await page.goto(`${site.server.url}/runs/00019c1f4be27a60b3d85c14?file=gone.txt`)
     await page.getByText('There is no file gone.txt').waitFor()
   })
 })
