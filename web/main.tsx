@@ -13,7 +13,9 @@ const TRIES = 2
 setTheme(storedTheme())
 
 const onError = (error: unknown): void => {
-  if (isLoggedOut(error)) void router.navigate({ to: '/login', search: { back: location.pathname + location.search } })
+  // what else was asked for is refused a moment later, when the login is already shown
+  if (!isLoggedOut(error) || location.pathname === '/login') return
+  void router.navigate({ to: '/login', search: { back: location.pathname + location.search } })
 }
 const queries = new QueryClient({
   queryCache: new QueryCache({ onError }),
