@@ -1,0 +1,224 @@
+/** The keyboard in a real browser: where the focus goes and comes back to, which keys count when; and colours by system and by choice. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Page } from 'playwright-core'
+import { fixtureSite } from './site.ts'
+
+const site = fixtureSite()
+const { options, open } = site
+
+/** Where `g` and a letter lead. */
+const PLACES = [
+  ['h', '/', 'Home'],
+  ['r', '/runs', 'Runs'],
+  ['t', '/traces', 'Traces'],
+  ['m', '/models', 'Models'],
+  ['w', '/prompts', 'Prompts'],
+  ['d', '/datasets', 'Datasets'],
+  ['e', '/endpoints', 'Endpoints'],
+  ['o', '/monitoring', 'Monitoring'],
+  ['i', '/incidents', 'Incidents'],
+  ['p', '/pipelines', 'Pipelines'],
+  ['c', '/cost', 'Cost'],
+  ['s', '/settings', 'Settings'],
+] as const
+
+/** What the element with the focus is called. */
+function focused(page: Page): Promise<string> {
+  return page.evaluate<string>(
+    "(document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent ?? '').trim()",
+  )
+}
+
+/** Whether the element with the focus lies inside what a selector finds. */
+function isInside(page: Page, selector: string): Promise<boolean> {
+  return page.evaluate<boolean>(`document.activeElement?.closest('${selector}') !== null`)
+}
+
+test('g and a letter lead to every place of the rail, from wherever one is', options, async () => {
+  await open('/settings', async (page) => {
+    await page.getByRole('heading', { name: 'Settings', level: 1 }).waitFor()
+    for (const [key, path, word] of PLACES) {
+      await page.keyboard.press('g')
+      await page.keyboard.press(key)
+      await page.waitForURL((url) => url.pathname === path)
+      await page.getByRole('navigation').locator('a[aria-current=page]', { hasText: word }).waitFor()
+      await page.waitForFunction(`document.title === '${word} · Slipway'`)
+    }
+  })
+})
+
+const DEAF: readonly (readonly [where: string, at: string, begin: (page: Page) => Promise<void>])[] = [
+  ['in a field', '/runs', async (page) => page.getByRole('combobox', { name: 'Filter runs' }).focus()],
+  ['in a list of choices', '/cost', async (page) => page.getByRole('combobox').focus()],
+  ['in the help', '/models', async (page) => page.keyboard.press('?')],
+  [
+    'in a dialog',
+    '/endpoints/flight-delay',
+    async (page) => page.getByRole('button', { name: 'Roll back to version 1' }).click(),
+  ],
+]
+
+for (const [where, at, begin] of DEAF) {
+  test(`${where} the keys of pages do nothing`, options, async () => {
+    await open(at, async (page) => {
+      await page.getByRole('main').getByText(/./).first().waitFor()
+      await begin(page)
+      const dialogs = await page.locator('dialog[open]').count()
+      for (const key of ['g', 'm', 'j', '?', 'x']) await page.keyboard.press(key)
+      assert.equal(new URL(page.url()).pathname, at)
+      assert.equal(await page.locator('dialog[open]').count(), dialogs)
+      assert.equal(await isInside(page, '[data-row]'), false)
+    })
+  })
+}
+
+test('keys of the browser are left to it', options, async () => {
+  await open('/models', async (page) => {
+    await page.getByText('production 2').waitFor()
+    const taken = await page.evaluate<boolean[]>(
+      `['Alt+j', 'Control+j', 'Control+g', 'Meta+x', 'F5', 'Tab', 'Enter'].map((name) => {
+        const key = name.split('+').at(-1)
+        const event = new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true, altKey: name.startsWith('Alt'), ctrlKey: name.startsWith('Control'), metaKey: name.startsWith('Meta') })
+        document.body.dispatchEvent(event)
+        return event.defaultPrevented
+      })`,
+    )
+    assert.deepEqual(
+      taken,
+      taken.map(() => false),
+    )
+  })
+})
+
+test('the first stop of Tab skips to the page', options, async () => {
+  await open('/models', async (page) => {
+    await page.getByText('production 2').waitFor()
+    await page.keyboard.press('Tab')
+    assert.equal(await focused(page), 'Skip to the page')
+    const box = await page.locator('a.skip').boundingBox()
+    assert.ok(box !== null && box.x >= 0 && box.y >= 0, 'it is in sight while it has the focus')
+    await page.keyboard.press('Enter')
+    await page.keyboard.press('Tab')
+    assert.equal(await isInside(page, '#main'), true)
+  })
+})
+
+const DIALOGS: readonly (readonly [what: string, at: string, opener: (page: Page) => Promise<void>, back: RegExp])[] = [
+  [
+    'an act',
+    '/endpoints/flight-delay',
+    async (page) => page.getByRole('button', { name: 'Roll back to version 1' }).press('Enter'),
+    /^Roll back to version 1$/,
+  ],
+  ['the search', '/models', async (page) => page.getByRole('button', { name: /^Search/ }).press('Enter'), /^Search/],
+  [
+    'the help',
+    '/models',
+    async (page) => page.getByRole('button', { name: 'Keyboard help' }).press('Enter'),
+    /Keyboard help$/,
+  ],
+]
+
+for (const [what, at, opener, back] of DIALOGS) {
+  test(`${what} holds the focus while it is open, and Escape gives it back`, options, async () => {
+    await open(at, async (page) => {
+      site.server.writes.length = 0
+      await opener(page)
+      await page.locator('dialog[open]').waitFor()
+      assert.equal(await isInside(page, 'dialog[open]'), true)
+      // the browser's own bar may come in between; what lies behind never does
+      for (let i = 0; i < 8; i += 1) {
+        await page.keyboard.press('Tab')
+        assert.ok(
+          (await isInside(page, 'dialog[open]')) ||
+            (await page.evaluate<boolean>('document.activeElement === document.body')),
+        )
+      }
+      await page.keyboard.press('Escape')
+      await page.locator('dialog[open]').waitFor({ state: 'detached' })
+      assert.match(await focused(page), back)
+      assert.deepEqual(site.server.writes, [])
+    })
+  })
+}
+
+test('the search is gone through with arrows that stop at both ends, and begins anew', options, async () => {
+  await open('/models', async (page) => {
+    await page.getByText('production 2').waitFor()
+    await page.keyboard.press('Control+k')
+    const field = page.getByRole('combobox', { name: /^Search runs/ })
+    await field.fill('page mo')
+    const chosen = (): Promise<string | null> => page.locator('[role=option][aria-selected=true]').textContent()
+    await page.getByRole('option', { name: /Models/ }).waitFor()
+    const found = await page.getByRole('option').allTextContents()
+    assert.deepEqual(found, ['pageModels', 'pageMonitoring'])
+    for (const [key, expected] of [
+      ['ArrowUp', 0],
+      ['ArrowDown', 1],
+      ['ArrowDown', 1],
+      ['ArrowUp', 0],
+    ] as const) {
+      await page.keyboard.press(key)
+      assert.equal(await chosen(), found[expected])
+      const active = await field.getAttribute('aria-activedescendant')
+      assert.equal(await page.locator(`[id="${active}"]`).textContent(), found[expected])
+    }
+    await page.keyboard.press('ArrowDown')
+    await field.fill('page m')
+    assert.equal(await chosen(), await page.getByRole('option').first().textContent(), 'from the first match')
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('Meta+k')
+    assert.equal(await field.inputValue(), '')
+    await field.fill('page monitoring')
+    await page.keyboard.press('Enter')
+    await page.waitForURL('**/monitoring')
+    assert.equal(await page.locator('dialog[open]').count(), 0)
+  })
+})
+
+/** How bright the page is behind its texts, 0 … 255. */
+function brightness(page: Page): Promise<number> {
+  return page.evaluate<number>(
+    String.raw`(() => {
+      const [r, g, b] = getComputedStyle(document.documentElement).backgroundColor.match(/[\d.]+/g).map(Number)
+      return (r + g + b) / 3
+    })()`,
+  )
+}
+
+const COLOURS: readonly (readonly [system: 'light' | 'dark', kept: string | null, shown: 'light' | 'dark'])[] = [
+  ['light', null, 'light'],
+  ['dark', null, 'dark'],
+  ['light', 'dark', 'dark'],
+  ['dark', 'light', 'light'],
+  ['dark', 'system', 'dark'],
+  ['light', 'purple', 'light'],
+]
+
+test(
+  'colours are those of the system unless others were chosen here, and follow it while it turns',
+  options,
+  async () => {
+    for (const [system, kept, shown] of COLOURS) {
+      const prepare = (page: Page): Promise<unknown> =>
+        page.addInitScript(kept === null ? 'localStorage.clear()' : `localStorage.setItem('slipway-theme', '${kept}')`)
+      await open(
+        '/models',
+        async (page) => {
+          await page.getByRole('heading', { level: 1 }).waitFor()
+          const isDark = async (): Promise<boolean> => (await brightness(page)) < 128
+          assert.equal(await isDark(), shown === 'dark', `${system}, kept ${kept}`)
+          await page.emulateMedia({ colorScheme: system === 'dark' ? 'light' : 'dark' })
+          const isFixed = kept === 'dark' || kept === 'light'
+          assert.equal(
+            await isDark(),
+            isFixed ? shown === 'dark' : system === 'light',
+            `turned from ${system}, kept ${kept}`,
+          )
+        },
+        { prepare, colorScheme: system },
+      )
+    }
+  },
+)
