@@ -1,0 +1,243 @@
+/** Pipelines: the list of runs and the page of one: what it says while it runs and after, what may be done, which step is shown. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { pageMarkup, textOf } from '../../../test/web/components.ts'
+import type { Surroundings } from '../../../test/web/components.ts'
+
+const ago = (minutes: number): string => new Date(Date.now() - minutes * 60_000).toISOString()
+
+const STEP = {
+  name: 'train',
+  state: 'succeeded',
+  needs: ['load'],
+  attempts: [
+    {
+      id: 'a1',
+      number: 1,
+      state: 'succeeded',
+      wall_ms: 1,
+      cpu_seconds: 1,
+      max_rss_bytes: 1,
+      started_at: ago(9),
+      queued_at: ago(9),
+      failure: null,
+      silent: false,
+    },
+  ],
+  duration_ms: 61_000,
+  finished_at: ago(8),
+  failure: null,
+  cache: null,
+  metrics: {},
+}
+const LOAD = { ...STEP, name: 'load', state: 'cached', needs: [], duration_ms: 900 }
+const RUN = {
+  id: 'run_01k2b9d',
+  project: 'flights',
+  state: 'succeeded',
+  outcome: 'succeeded',
+  message: 'all steps succeeded',
+  trigger: 'cli',
+  created_by: 'ada',
+  created_at: ago(92),
+  started_at: ago(91),
+  finished_at: ago(8),
+  duration_ms: 4_980_000,
+  critical_path: ['load', 'train'],
+  critical_path_ms: 61_900,
+  cpu_seconds: 12.5,
+  registered: null,
+  reproduction: null,
+  steps: [LOAD, STEP],
+}
+
+/** The page of a run, changed so much; `at` is what the address asks for. */
+function page(change: object = {}, { at = '', ...around }: Surroundings = {}): Promise<string> {
+  return pageMarkup('pipelines/pipeline-run', 'PipelineRunPage', {
+    ...around,
+    at: `/pipelines/p1${at}`,
+    route: '/pipelines/$id',
+    data: [[['pipelines', 'one', 'p1'], { ...RUN, ...change }], ...(around.data ?? [])],
+  })
+}
+
+const part = (html: string, from: string, to: string): string =>
+  textOf(html.slice(html.indexOf(from), html.indexOf(to, html.indexOf(from))))
+
+const LEADS: readonly (readonly [change: object, says: RegExp])[] = [
+  [{}, /^All steps succeeded\. Started 1 h ago by ada \(cli\)\.$/],
+  [{ message: '' }, /^Started 1 h ago by ada/],
+  [{ message: 'is it late?' }, /^Is it late\? Started/],
+  [{ started_at: null, created_at: ago(150) }, /Started 2 h ago by ada/],
+  [
+    { registered: { model: 'm', version: '4', verdict: 'refused', detail: 'auc is too low' } },
+    /\(cli\s?\)\. m version 4 ?refused: auc is too low$/,
+  ],
+]
+
+test('a run is told in one sentence, with the version that came of it', async () => {
+  for (const [change, says] of LEADS) {
+    const html = await page(change)
+    const lead = /<div class="lead">(.*?)<\/div>/.exec(html)?.[1] ?? ''
+    assert.match(textOf(lead), says)
+    assert.equal(lead.includes('href="/models/m/versions/4"'), 'registered' in change)
+  }
+})
+
+const STATES: readonly (readonly [what: string, change: object, act: string, status: string, length: RegExp])[] = [
+  ['ended', {}, 'Run again', 'succeeded', /Duration 1 h 23 min total/],
+  ['failed', { state: 'failed', outcome: 'failed' }, 'Run again', 'failed', /Duration 1 h 23 min total/],
+  ['was refused by gates', { outcome: 'refused' }, 'Run again', 'refused', /total/],
+  [
+    'runs',
+    { state: 'running', outcome: null, finished_at: null, duration_ms: null, started_at: ago(5) },
+    'Cancel the run',
+    'running',
+    /Duration (?:5 min|4 min 59 s|5 min 1 s) so far/,
+  ],
+  [
+    'has not begun',
+    {
+      state: 'waiting',
+      outcome: null,
+      finished_at: null,
+      started_at: null,
+      duration_ms: null,
+      critical_path_ms: null,
+      critical_path: [],
+    },
+    'Cancel the run',
+    'waiting',
+    /Duration – so far Critical path –/,
+  ],
+]
+
+for (const [what, change, act, status, length] of STATES) {
+  test(`a run that ${what} says so and offers: ${act}`, async () => {
+    const html = await page(change, { role: 'contributor' })
+    const outside = html.replaceAll(/<dialog.*?<\/dialog>/g, '')
+    assert.deepEqual(
+      ['Run again', 'Cancel the run'].filter((label) => outside.includes(`>${label}</button>`)),
+      [act],
+    )
+    assert.equal(part(html, '<h1>', '<div class="lead">'), `flights run 1k2b9d ${status}`)
+    assert.match(textOf(html), length)
+    assert.doesNotMatch(await page(change, { role: 'viewer' }), /Run again|Cancel the run/)
+  })
+}
+
+test('the cost of a run is told where it is known', async () => {
+  const cost = (items: readonly object[]) => [['cost', 'run', ''], { items }] as const
+  const text = async (items: readonly object[]): Promise<string> =>
+    textOf(await page({ id: 'p1' }, { data: [cost(items)] }))
+  assert.match(
+    await text([
+      { key: 'other', micro_dollars: 9e6 },
+      { key: 'p1', micro_dollars: 1_250_000 },
+    ]),
+    /CPU time 12\.5 s Cost \$1\.25/,
+  )
+  assert.doesNotMatch(await text([{ key: 'other', micro_dollars: 9e6 }]), /Cost/)
+})
+
+const ATTEMPT = STEP.attempts[0]
+const DETAILS: readonly (readonly [change: object, detail: string])[] = [
+  [{}, 'succeeded, 1 min 1 s'],
+  [{ state: 'cached' }, 'cached'],
+  [{ state: 'waiting', duration_ms: null, attempts: [] }, 'waiting'],
+  [{ state: 'running', duration_ms: null }, 'running'],
+  [{ attempts: [ATTEMPT, { ...ATTEMPT, id: 'a2', number: 2 }] }, 'succeeded, 1 min 1 s, attempt 2'],
+  [{ state: 'running', duration_ms: null, attempts: [{ ...ATTEMPT, silent: true }] }, 'no heartbeat'],
+  [{ state: 'running', attempts: [ATTEMPT, { ...ATTEMPT, id: 'a2', silent: true }] }, 'no heartbeat, attempt 2'],
+  [
+    {
+      state: 'running',
+      duration_ms: null,
+      attempts: [
+        { ...ATTEMPT, silent: true },
+        { ...ATTEMPT, id: 'a2' },
+      ],
+    },
+    'running, attempt 2',
+  ],
+]
+
+test('a box of the graph says the state of its step, how long it took and how often it was tried', async () => {
+  for (const [change, detail] of DETAILS) {
+    const html = await page({ steps: [LOAD, { ...STEP, ...change }] })
+    assert.ok(html.includes(`<title>train: ${detail}</title>`), `${detail} in ${/<title>train[^<]*/.exec(html)?.[0]}`)
+  }
+})
+
+const CHOICES: readonly (readonly [at: string, states: readonly [string, string], shown: string])[] = [
+  ['', ['cached', 'succeeded'], 'train'],
+  ['?step=load', ['cached', 'succeeded'], 'load'],
+  ['?step=gone', ['cached', 'succeeded'], 'train'],
+  ['', ['failed', 'waiting'], 'load'],
+  ['', ['running', 'waiting'], 'load'],
+  ['?step=train', ['failed', 'waiting'], 'train'],
+]
+
+test('the step that is asked for is shown, else the one that tells most', async () => {
+  for (const [at, [load, train], shown] of CHOICES) {
+    const html = await page(
+      {
+        steps: [
+          { ...LOAD, state: load },
+          { ...STEP, state: train },
+        ],
+      },
+      { at },
+    )
+    const chosen = [...html.matchAll(/class="node chosen"[^>]*>.*?<title>(\w+):/g)].map(([, name]) => name)
+    assert.deepEqual(chosen, [shown], at)
+    assert.match(textOf(html), new RegExp(`Log of ${shown} `))
+  }
+})
+
+test('metrics of the steps are one table', async () => {
+  const steps = [
+    { ...LOAD, metrics: { rows: 1204 } },
+    { ...STEP, metrics: { auc: 0.7655512, loss: 'NaN' } },
+  ]
+  assert.match(textOf(await page({ steps })), /Step Metric Value load rows 1,204 train auc 0\.7656 train loss NaN/)
+  assert.match(textOf(await page()), /No step has logged metrics\./)
+})
+
+/** The line of a run in the list. */
+async function line(change: object): Promise<string> {
+  const listed = { ...RUN, steps: { load: 'cached', train: 'succeeded' }, ...change }
+  const html = await pageMarkup('pipelines/pipelines', 'PipelinesPage', {
+    data: [[['pipelines', 'list', ''], { items: [listed] }]],
+  })
+  return /<tr data-row.*?<\/tr>/.exec(html)?.[0] ?? ''
+}
+
+const LINES: readonly (readonly [change: object, says: RegExp])[] = [
+  [{}, /^succeeded flights 1k2b9d all steps succeeded cli · ada 1 h 23 min 1 h ago$/],
+  [{ outcome: null, state: 'running', duration_ms: null }, /^running flights .* cli · ada – 1 h ago$/],
+  [{ outcome: 'refused', message: 'auc' }, /^refused flights .* auc cli/],
+  [{ started_at: null, created_at: ago(150) }, /2 h ago$/],
+  [
+    { registered: { model: 'm', version: '4', verdict: 'accepted', detail: '' } },
+    /all steps succeeded ?m version 4, accepted/,
+  ],
+]
+
+test('a line of the list says how a run ended, what came of it and who began it', async () => {
+  for (const [change, says] of LINES) assert.match(textOf(await line(change)), says)
+})
+
+test('the steps of a line are marks with their states in words, hollow where nothing ran', async () => {
+  const html = await line({ steps: { load: 'cached', train: 'failed', judge: 'waiting' } })
+  assert.match(html, /role="img" aria-label="load cached, train failed, judge waiting"/)
+  const marks = [...html.matchAll(/class="tone-(\w+)" style="([^"]*)"/g)].map(([, tone, style = '']) => [
+    tone,
+    style.includes('transparent'),
+  ])
+  assert.deepEqual(marks, [
+    ['good', true],
+    ['bad', false],
+    ['idle', false],
+  ])
+})
