@@ -4,40 +4,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import { crc32 } from 'node:zlib'
+import { exit, field, history, item, recordFile } from './record-file.fixture.ts'
 import { scanRun } from './scan.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-wandb-scan-'))
 after(() => rmSync(root, { recursive: true, force: true }))
 
-/** A field with bytes; all lengths here are below 128. */
-function field(number: number, ...parts: readonly (Buffer | string)[]): Buffer {
-  const bytes = Buffer.concat(parts.map((part) => Buffer.from(part)))
-  assert.ok(bytes.length < 128)
-  const tag = (number << 3) | 2
-  const head = tag < 128 ? [tag] : [(tag & 127) | 128, tag >> 7]
-  return Buffer.concat([Buffer.from([...head, bytes.length]), bytes])
-}
-
-function whole(number: number, value: number): Buffer {
-  assert.ok(value < 128 && number < 16)
-  return Buffer.from([number << 3, value])
-}
-
-const item = (key: string, json: string): Buffer => field(1, field(1, key), field(16, json))
-const history = (...items: readonly Buffer[]): Buffer => field(2, ...items)
-
 function fileOf(records: readonly Buffer[], broken?: number): string {
-  const pieces = records.map((record, i) => {
-    const head = Buffer.alloc(7)
-    head.writeUInt32LE(crc32(Buffer.concat([Buffer.from([1]), record])), 0)
-    if (i === broken) head.writeUInt8(head.readUInt8(0) ^ 1, 0)
-    head.writeUInt16LE(record.length, 4)
-    head.writeUInt8(1, 6)
-    return Buffer.concat([head, record])
-  })
   const path = join(root, `run-${records.length}-${broken}.wandb`)
-  writeFileSync(path, Buffer.concat([Buffer.from([0x3a, 0x57, 0x26, 0x42, 0xe1, 0xbe, 0]), ...pieces]))
+  writeFileSync(path, recordFile(records, broken))
   return path
 }
 
@@ -47,7 +22,7 @@ const RECORDS = [
   history(item('_step', '1'), item('_timestamp', '1700000001.5'), item('loss', '2'), item('text', '"hi"')),
   history(item('_step', '2'), item('_timestamp', '1700000002.5'), item('loss', '1')),
   field(5, item('depth', '4'), field(2, field(1, 'lr'))),
-  field(18, whole(1, 0), whole(2, 7)),
+  exit(0, 7),
 ]
 
 describe('the records of a run', () => {
