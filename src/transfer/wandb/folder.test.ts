@@ -230,27 +230,33 @@ describe('a run of wandb', () => {
     assert.deepEqual(await ended(), ['FAILED', 'none: the record ends before the run did', 1])
   })
 
-  it('that was resumed is one, whose later parts come last', async () => {
-    const start = field(17, whole(1, 1_700_000_000))
-    const parts = folderOf({
-      'run-20260503_111500-abc': [
-        'abc',
-        [runRecord({ ...NAMED, 8: 'second try' }, start), step(2, '1700000100', item('loss', '1')), exit(0, 100)],
-      ],
-      'run-20260503_101500-abc': [
-        'abc',
-        [runRecord(NAMED, start), step(0, '1700000001', item('loss', '3')), exit(1, 1)],
-      ],
+  for (const [first, second] of [
+    ['run-20260503_101500-abc', 'run-20260503_111500-abc'],
+    ['run-20260503_101500-abc', 'offline-run-20260503_111500-abc'],
+    ['offline-run-20260503_101500-abc', 'run-20260503_111500-abc'],
+    ['wandb/run-20260503_101500-abc', 'run-20260503_111500-abc'],
+  ] as const)
+    it(`that was begun in ${first} and resumed in ${second} is one, whose later part comes last`, async () => {
+      const start = field(17, whole(1, 1_700_000_000))
+      const parts = folderOf({
+        [second]: [
+          'abc',
+          [runRecord({ ...NAMED, 8: 'second try' }, start), step(2, '1700000100', item('loss', '1')), exit(0, 100)],
+        ],
+        'run-20260503_101500-abc': [
+          'abc',
+          [runRecord(NAMED, start), step(0, '1700000001', item('loss', '3')), exit(1, 1)],
+        ],
+      })
+      const { rows } = await read(parts)
+      assert.deepEqual(column(rows['runs'], 'run_name'), ['second try'])
+      assert.deepEqual(column(rows['runs'], 'status'), ['FINISHED'])
+      assert.deepEqual(
+        [column(rows['metric_points'], 'step'), column(rows['metric_points'], 'value')],
+        [
+          [0, 2],
+          [3, 1],
+        ],
+      )
     })
-    const { rows } = await read(parts)
-    assert.deepEqual(column(rows['runs'], 'run_name'), ['second try'])
-    assert.deepEqual(column(rows['runs'], 'status'), ['FINISHED'])
-    assert.deepEqual(
-      [column(rows['metric_points'], 'step'), column(rows['metric_points'], 'value')],
-      [
-        [0, 2],
-        [3, 1],
-      ],
-    )
-  })
 })

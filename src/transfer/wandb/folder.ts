@@ -66,7 +66,12 @@ async function runFolders(place: string): Promise<RunFolder[]> {
     found.push(...[one ?? []].flat())
   }
   // by the times in their names, so that the parts of a resumed run come in order
-  return found.sort((left, right) => (left.folder < right.folder ? -1 : 1))
+  return found.sort((left, right) => (begun(left) < begun(right) ? -1 : 1))
+}
+
+/** The time in a folder's name, whether the run was offline or not, then its place. */
+function begun({ folder }: RunFolder): string {
+  return `${basename(folder).replace(/^offline-/, '')} ${folder}`
 }
 
 async function runFolder(folder: string): Promise<RunFolder | undefined> {
