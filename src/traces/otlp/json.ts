@@ -123,7 +123,8 @@ function double(given: Value): number {
 
 function choice(owner: ValueMap, name: string, names: readonly string[]): number {
   const given = field(owner, name) ?? 0n
-  const at = typeof given === 'string' ? names.indexOf(given) : Number(given)
+  const number = typeof given === 'bigint' || typeof given === 'number' ? Number(given) : Number.NaN
+  const at = typeof given === 'string' ? names.indexOf(given) : number
   return Number.isInteger(at) && at >= 0 && at < 2 ** 31 ? at : refuse(name, `one of ${names.join(', ')}`)
 }
 
