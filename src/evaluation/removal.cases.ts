@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import { before, describe, it } from 'node:test'
 import { tableOwners } from '../../test/rooms.ts'
 import type { Scope } from '../store/moved/table.ts'
-import { keysWithin } from '../store/moved/within.fixture.ts'
+import { keysOfBoth, keysWithin } from '../store/moved/within.fixture.ts'
 import type { Bench } from '../tracking/bench.cases.ts'
 import { refused } from '../tracking/bench.cases.ts'
 import { createExperiment } from '../tracking/experiments/experiments.ts'
@@ -146,9 +146,7 @@ export function removalCases(bench: Bench): void {
       assert.deepEqual(await keys({ kind: 'project', id: 'blue' }), keysOf(blue))
       assert.deepEqual(await keys({ kind: 'run', id: 'r' }), {})
       assert.deepEqual(await keys({ kind: 'model', id: 'm', runs: ['r'], models: ['m'] }), {})
-      const other: Record<string, string[]> = keysOf(blue)
-      const both = Object.entries(keysOf(red)).map(([table, own]) => [table, [...own, ...(other[table] ?? [])].sort()])
-      assert.deepEqual(await keys({ kind: 'all' }), Object.fromEntries(both))
+      assert.deepEqual(await keys({ kind: 'all' }), keysOfBoth(keysOf(red), keysOf(blue)))
     })
   })
 

@@ -1,11 +1,12 @@
 /** The routes of traces over real HTTP, with spans to send as an exporter does. */
-import { mlflowCalls } from '../../test/mlflow-calls.ts'
+import { mlflowCalls, partOf } from '../../test/mlflow-calls.ts'
 import type { MlflowCall } from '../../test/mlflow-calls.ts'
 import { otlpRequest } from '../../test/otlp.ts'
 import type { Sent, SentSpan } from '../../test/otlp.ts'
 import { serveRoutes } from '../../test/routes.ts'
 import type { ServedRoutes } from '../../test/routes.ts'
 import type { Role } from '../contract/access.ts'
+import { newTrace, span } from './bench.cases.ts'
 import { trackingRoutes } from '../tracking/routes.ts'
 import { traceRoutes } from './routes.ts'
 
@@ -18,7 +19,22 @@ export interface ServedTraces {
   readonly send: (body: Uint8Array | string, headers?: Readonly<Record<string, string>>) => Promise<Response>
   /** Sends spans as protobuf; returns MLflow's id of the first one's trace. */
   readonly sendSpans: (spans: readonly SentSpan[], more?: SendMore) => Promise<string>
+  readonly newExperiment: () => Promise<string>
+  readonly newRun: (experiment: string) => Promise<string>
+  /** Sends a finished span of its own trace, so many ms after a fixed moment; returns MLflow's id of the trace. */
+  readonly newTrace: (more?: NewTrace) => Promise<string>
   readonly stop: () => Promise<void>
+}
+
+/** The protocol's form of the experiment in which a trace lies. */
+export function placeOf(experiment: string): object {
+  return { type: 'MLFLOW_EXPERIMENT', mlflow_experiment: { experiment_id: experiment } }
+}
+
+export interface NewTrace {
+  readonly experiment?: string
+  readonly at?: number
+  readonly name?: string
 }
 
 export interface SendMore {
@@ -41,18 +57,31 @@ export async function serveTraces(roles: readonly Role[] = ['admin']): Promise<S
       headers: { 'content-type': 'application/x-protobuf', 'x-mlflow-experiment-id': '0', ...headers },
       body: typeof body === 'string' ? body : new Uint8Array(body),
     })
+  const sendSpans: ServedTraces['sendSpans'] = async (spans, { experiment = '0', run, resource = {} } = {}) => {
+    const reply = await send(otlpRequest(spans, resource), {
+      'x-mlflow-experiment-id': experiment,
+      ...(run !== undefined && { 'x-mlflow-run-id': run }),
+    })
+    if (reply.status !== 200) throw new Error(`spans are refused: ${await reply.text()}`)
+    return `tr-${spans[0]?.trace ?? ''}`
+  }
+  const call = mlflowCalls(() => served)
+  let names = 0
   return {
-    call: mlflowCalls(() => served),
+    call,
     ask,
     send,
-    async sendSpans(spans, { experiment = '0', run, resource = {} } = {}) {
-      const reply = await send(otlpRequest(spans, resource), {
-        'x-mlflow-experiment-id': experiment,
-        ...(run !== undefined && { 'x-mlflow-run-id': run }),
-      })
-      if (reply.status !== 200) throw new Error(`spans are refused: ${await reply.text()}`)
-      return `tr-${spans[0]?.trace ?? ''}`
+    sendSpans,
+    async newExperiment() {
+      return String(
+        partOf(await call('POST', '2.0/mlflow/experiments/create', { name: `e${names++}` }), 'experiment_id'),
+      )
     },
+    async newRun(experiment_id) {
+      return String(partOf(await call('POST', '2.0/mlflow/runs/create', { experiment_id }), 'run', 'info', 'run_id'))
+    },
+    newTrace: ({ experiment = '0', at = 0, name = 'work' } = {}) =>
+      sendSpans([span(newTrace(), '01'.repeat(8), { at, name, status: 1 })], { experiment }),
     stop: () => served.stop(),
   }
 }

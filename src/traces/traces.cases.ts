@@ -12,11 +12,16 @@ import { openDiskBlobs } from '../store/blobs/disk.ts'
 import { migrate } from '../store/migrate.ts'
 import { createExperiment } from '../tracking/experiments/experiments.ts'
 import type { Tracking } from '../tracking/context/context.ts'
+import { describeTracking } from '../tracking/suites.cases.ts'
 import { assessmentCases } from './assessments/assessments.cases.ts'
+import { projectOfTrace } from './context/rows.ts'
 import { figureCases } from './figures/figures.cases.ts'
 import { ingestCases } from './spans/ingest.cases.ts'
+import { issueCases } from './issues/issues.cases.ts'
 import { traceOracleCases } from './search/oracle.cases.ts'
+import { tracePageCases } from './search/pages.cases.ts'
 import { traceSearchCases } from './search/search.cases.ts'
+import { traceRemovalCases } from './removal.cases.ts'
 import { otlpRequest } from '../../test/otlp.ts'
 import type { TraceBench } from './bench.cases.ts'
 import { logSpans } from './spans/ingest.ts'
@@ -48,6 +53,7 @@ export function traceCases(name: string, open: () => Promise<{ db: Db; close(): 
         clock,
         random: randomBytes,
         record: auditLog(clock).record,
+        traceProject: projectOfTrace,
       }
       Object.assign(bench, { room })
       assert.ok(bench.room.db.kind)
@@ -61,7 +67,10 @@ export function traceCases(name: string, open: () => Promise<{ db: Db; close(): 
     traceSearchCases(bench)
     traceOracleCases(bench)
     figureCases(bench)
+    tracePageCases(bench)
+    traceRemovalCases(bench)
   })
+  describeTracking(`${name}: issues`, open, [issueCases])
 }
 
 const root: Principal = { id: 'root', name: 'root', role: 'admin', project: null, token_id: null }

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import type { Db } from '../store/db.ts'
-import { issueCases } from '../traces/issues/issues.cases.ts'
 import { artifactCases } from './artifacts/artifacts.cases.ts'
 import { batchCases } from './batches/batch.cases.ts'
 import type { Bench } from './bench.cases.ts'
@@ -27,7 +26,6 @@ export function trackingCases(name: string, open: () => Promise<{ db: Db; close(
     savedSearchCases,
     tableCases,
     modelCases,
-    issueCases,
     artifactCases,
     isolationCases,
     deletionCases,

@@ -22,3 +22,12 @@ export async function keysWithin(
   }
   return found
 }
+
+/** The keys of two scopes that share no row, put together. */
+export function keysOfBoth(
+  one: Readonly<Record<string, string[]>>,
+  other: Readonly<Record<string, string[]>>,
+): Record<string, string[]> {
+  const tables = [...new Set([...Object.keys(one), ...Object.keys(other)])]
+  return Object.fromEntries(tables.map((table) => [table, [...(one[table] ?? []), ...(other[table] ?? [])].sort()]))
+}

@@ -1,7 +1,7 @@
 /** What OTLP's two forms may say and in which order, by bytes and JSON laid out by hand. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { Problem } from '../../contract/errors.ts'
+import type { Problem } from '../../contract/errors.ts'
 import { ProtobufError } from '../../http/protobuf.ts'
 import { otlpRequest } from '../../../test/otlp.ts'
 import { refuses } from '../bench.cases.ts'
@@ -198,7 +198,7 @@ describe('JSON', () => {
     }
     assert.equal(readOne({ kind: 77 })?.kind, 77, 'a kind that is newer than this')
     for (const kind of ['INTERNAL', -1, 1.5, 2 ** 31, true, [], [1], {}])
-      refuses(() => readOne({ kind }), /kind is not one of/, String(kind))
+      refuses(() => readOne({ kind }), /kind is not one of/, JSON.stringify(kind))
   })
 
   test('times are whole numbers of 64 bits, as text or as digits', () => {
