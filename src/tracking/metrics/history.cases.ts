@@ -174,6 +174,20 @@ export function historyCases(bench: Bench): void {
       for (const wanted of [1, 10, 49]) assert.deepEqual(await sampled([run], wanted, undefined), evenly(steps, wanted))
     })
 
+    it('a run that is not seen changes nothing in the sample of one that is', async () => {
+      const foreign = await runWith(line(0, 99), bench.member('blue'))
+      const own = await runWith(line(100, 199), bench.member('red'))
+      const asked = { key: 'm', max_results: 7 }
+      for (const run_ids of [[own], [own, foreign], [foreign, own], ['no-such-run', own]]) {
+        const found = await sampledHistory(bench.room, bench.member('red'), { ...asked, run_ids })
+        assert.deepEqual(
+          found.map((point) => point.step),
+          [100, 114, 128, 142, 157, 171, 185, 199],
+          String(run_ids.indexOf(own)),
+        )
+      }
+    })
+
     it('a NaN before the first number is not lost, and one bound alone is refused', async () => {
       const run = await runWith([{ step: 0, timestamp: 1, value: Number.NaN }, ...line(1, 50)])
       assert.equal((await sampled([run], 10, undefined))[0], 0)
@@ -219,6 +233,19 @@ export function historyCases(bench: Bench): void {
       assert.equal(whole.total, 10)
       assert.deepEqual(thinned?.values, [0, 4, 6, 10, 12, 16, 18, 20])
       assert.deepEqual(thinned.times, [100, 102, 103, 105, 106, 108, 109, 110])
+    })
+
+    it('its parts are counted from its own first step, also where all points have one time', async () => {
+      for (const from of [1000, -10]) {
+        const run = await runWith(line(from, from + 19).map((point) => ({ ...point, timestamp: 5 })))
+        const [curve] = await readCurves(bench.room, bench.root, { ids: [run], key: 'm', max_points: 10 })
+        const ends = [0, 3, 4, 7, 8, 11, 12, 15, 16, 19].map((at) => from + at)
+        assert.deepEqual(curve?.steps, ends)
+        assert.deepEqual(
+          curve.values,
+          ends.map((step) => step * 2),
+        )
+      }
     })
 
     it('each part of a falling one begins with its greatest, and of a rising one with its least', async () => {

@@ -137,7 +137,7 @@ export async function sampledHistory(room: Tracking, who: Principal, asked: Samp
   const chosen = sql`run_id IN ${inList(seen)} AND key = ${asked.key} ${within}`
   const [only, other] = seen
   if (only !== undefined && other === undefined) {
-    const thinned = await unbroken(room, chosen, asked)
+    const thinned = await unbroken(room, chosen, { ...asked, run_ids: [only] })
     if (thinned !== undefined) return thinned.map(wirePoint)
   }
   const rows = await points(
