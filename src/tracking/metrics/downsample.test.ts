@@ -49,3 +49,19 @@ test('property: sorted, distinct, bounded, with both extremes', () => {
     assert.equal(Math.min(...shown), Math.min(...finite))
   }
 })
+
+test('each bucket keeps its first, least, greatest and last point, of equal ones the first', () => {
+  const cases: [string, number[], number, number[]][] = [
+    ['just as many as may be', [3, 1, 2, 0], 4, [0, 1, 2, 3]],
+    ['one bucket', [5, 1, 1, 9, 9, 2, 2, 3], 4, [0, 1, 3, 7]],
+    ['one bucket though seven may be', [5, 1, 1, 9, 9, 2, 2, 3], 7, [0, 1, 3, 7]],
+    ['two buckets', [5, 0, 6, 9, 5, 5, 7, 1, 8, 7, 3, 3], 8, [0, 1, 3, 5, 6, 7, 8, 11]],
+    ['buckets of unequal size', [0, 5, 1, 2, 9, 3, 4, 8, 4], 8, [0, 1, 3, 4, 5, 8]],
+    ['numbers among NaN', [Number.NaN, 4, 2, Number.NaN, 6, Number.NaN], 4, [0, 2, 4, 5]],
+    ['a NaN first and last', [Number.NaN, Number.NaN, 3, 1, Number.NaN], 4, [0, 2, 3, 4]],
+  ]
+  for (const [name, values, most, wanted] of cases) {
+    const kept = downsample(curve(values), most).map((one) => one.step)
+    assert.deepEqual(kept, wanted, name)
+  }
+})
