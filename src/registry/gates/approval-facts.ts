@@ -3,7 +3,10 @@ import type { Reader } from '../../store/db.ts'
 import type { ApprovalFact } from './inputs.ts'
 import type { VersionRow } from '../context/context.ts'
 
-/** Who approves a version now, by name. */
+/** Roles that a gate may ask for, the stronger later; any other is weaker than these. */
+const STRENGTH = ['maintainer', 'admin']
+
+/** Who approves a version now, by name, each with the strongest role of their approvals. */
 export async function approvalFacts(
   reader: Reader,
   of: Pick<VersionRow, 'model' | 'version'>,
@@ -12,5 +15,11 @@ export async function approvalFacts(
     'SELECT name, role FROM model_approvals WHERE model = ? AND version = ? ORDER BY name, role',
     [of.model, of.version],
   )
-  return [...new Map(rows.map((row) => [row.name, { by: row.name, role: row.role }])).values()]
+  const facts = new Map<string, ApprovalFact>()
+  for (const { name, role } of rows) {
+    const known = facts.get(name)
+    if (known === undefined || STRENGTH.indexOf(role) > STRENGTH.indexOf(known.role))
+      facts.set(name, { by: name, role })
+  }
+  return [...facts.values()]
 }

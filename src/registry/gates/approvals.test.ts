@@ -47,6 +47,28 @@ test('several tokens of one person are one approval, and taking one back leaves 
   assert.deepEqual(await facts(), [{ by: 'ben', role: 'admin' }])
 })
 
+test('of several approvals of one person the strongest role counts, whichever came last', async () => {
+  const gates = [{ approvals: 1, role: 'admin' as const }]
+  const { version } = await registerVersion(bench.room, root, await wanted(bench, { model: 'strongest', gates }))
+  const of = { model: 'strongest', version }
+  const holds = async (): Promise<boolean> => {
+    const row = await requireVersion(bench.room.db, of.model, of.version)
+    return (await readVerdict(bench.room.db, row.verdict_id ?? '')).passed
+  }
+  const [admin, maintainer, service] = [
+    token('ann', 'a1', 'admin'),
+    token('ann', 'a2'),
+    { ...token('ann', 'a3'), role: 'service' as const },
+  ]
+  for (const who of [maintainer, admin, service]) await approve(bench.room, who, of, '')
+  assert.deepEqual(await approvalFacts(bench.room.db, await requireVersion(bench.room.db, of.model, of.version)), [
+    { by: 'ann', role: 'admin' },
+  ])
+  assert.equal(await holds(), true)
+  await withdraw(bench.room, admin, of)
+  assert.equal(await holds(), false, 'a maintainer is no admin')
+})
+
 test('the list shows each token, oldest first; approving again changes it and its time', async () => {
   const of = await make('listed', 1)
   const shown = async () =>
