@@ -1,8 +1,9 @@
 /** The scanner on files that were made to deceive it, on sound ones of each format, and on noise. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { deflateRawSync, crc32, gzipSync } from 'node:zlib'
+import { gzipSync } from 'node:zlib'
 import { prng } from '../../stats/prng.ts'
+import { zip } from './archives.fixture.ts'
 import { Findings, verdictOf } from './findings.ts'
 import type { Finding } from './findings.ts'
 import { judgeGlobal } from './globals.ts'
@@ -16,51 +17,6 @@ function scan(name: string, bytes: Uint8Array | string, limits?: ScanLimits): { 
 }
 
 const base64 = (text: string): Buffer => Buffer.from(text, 'base64')
-
-interface Member {
-  readonly name: string
-  readonly content: Uint8Array
-  readonly localName?: string
-  readonly crc?: number
-  readonly flags?: number
-}
-
-/** A zip archive, with lies where they are asked for. */
-function zip(members: readonly Member[]): Buffer {
-  const parts: Buffer[] = []
-  const directory: Buffer[] = []
-  let at = 0
-  for (const { name, content, localName = name, crc = crc32(content), flags = 0 } of members) {
-    const packed = deflateRawSync(content)
-    const fields = Buffer.alloc(22)
-    fields.writeUInt16LE(20, 0)
-    fields.writeUInt16LE(flags, 2)
-    fields.writeUInt16LE(8, 4)
-    fields.writeUInt32LE(crc, 10)
-    fields.writeUInt32LE(packed.length, 14)
-    fields.writeUInt32LE(content.length, 18)
-    const lengths = (text: string): Buffer => {
-      const two = Buffer.alloc(4)
-      two.writeUInt16LE(Buffer.byteLength(text), 0)
-      return two
-    }
-    const local = Buffer.concat([Buffer.from('PK\x03\x04'), fields, lengths(localName), Buffer.from(localName), packed])
-    const offset = Buffer.alloc(4)
-    offset.writeUInt32LE(at)
-    const head = [Buffer.from('PK\x01\x02\x14\x00'), fields, lengths(name), Buffer.alloc(10), offset, Buffer.from(name)]
-    directory.push(Buffer.concat(head))
-    parts.push(local)
-    at += local.length
-  }
-  const central = Buffer.concat(directory)
-  const end = Buffer.alloc(22)
-  end.write('PK\x05\x06', 'latin1')
-  end.writeUInt16LE(members.length, 8)
-  end.writeUInt16LE(members.length, 10)
-  end.writeUInt32LE(central.length, 12)
-  end.writeUInt32LE(at, 16)
-  return Buffer.concat([...parts, central, end])
-}
 
 const EVIL = Buffer.from("cos\nsystem\n(S'id'\ntR.", 'latin1')
 

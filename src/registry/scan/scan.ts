@@ -94,8 +94,15 @@ function scanContent(scan: Scan, file: File): void {
   const known = MAGIC.find(([magic]) => start.startsWith(magic))
   if (known !== undefined) return scanKnown(scan, file, known[1])
   if (isTar(bytes)) return scanTar(scan, file)
-  if (isNpy(bytes)) return scanNpy(scan, file)
-  if (safetensorsHeader(bytes, bytes.length) !== undefined) return scanSafetensors(scan, file)
+  const numbers = isNpy(bytes)
+    ? scanNpy
+    : safetensorsHeader(bytes, bytes.length) === undefined
+      ? undefined
+      : scanSafetensors
+  if (numbers !== undefined) {
+    numbers(scan, file)
+    return polyglot(scan, file)
+  }
   if (bytes[0] === 0x80 && (bytes[1] ?? 9) <= 5) return scanPickles(scan, file)
   if (bytes[0] === 0x78 && ZLIB.has(bytes[1] ?? 0)) return unpack(scan, file, inflateSync)
   scanOther(scan, file)

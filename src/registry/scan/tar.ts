@@ -17,27 +17,38 @@ export function isTar(bytes: Buffer): boolean {
   return bytes.length >= BLOCK && bytes.toString('latin1', 257, 262) === 'ustar'
 }
 
-/** The members; long names of GNU and PAX are read. Throws TarFault when it is broken or has more than `most`. */
+/**
+ * The members; long names of GNU and PAX are read. Throws TarFault when it is broken or has more than `most`, and where readers could
+ * differ in where a member ends: a PAX record that tells another size than the header, and bytes after the end.
+ */
 export function tarEntries(bytes: Buffer, most: number): TarEntry[] {
   const entries: TarEntry[] = []
   let long: string | undefined
-  for (let at = 0; at + BLOCK <= bytes.length;) {
-    if (bytes[at] === 0) break
+  let at = 0
+  while (at + BLOCK <= bytes.length && !isZero(bytes.subarray(at, at + BLOCK))) {
     const size = sizeAt(bytes, at)
     const start = at + BLOCK
     if (start + size > bytes.length) throw new TarFault('a member is cut off')
     const content = bytes.subarray(start, start + size)
     const type = String.fromCharCode(bytes[at + 156] ?? 0).replace('\0', '0')
     if (type === 'L') long = textOf(content)
-    else if (type === 'x') long = paxName(content) ?? long
-    else if (type !== 'g') {
+    else if (type === 'x' || type === 'g') {
+      const { path, size: other } = paxRecords(content)
+      if (other) throw new TarFault('a size in it is said twice')
+      if (type === 'x') long = path ?? long
+    } else {
       entries.push({ name: long ?? nameAt(bytes, at), type, content })
       long = undefined
       if (entries.length > most) throw new TarFault(`it has more than ${most} members`)
     }
     at = start + Math.ceil(size / BLOCK) * BLOCK
   }
+  if (!isZero(bytes.subarray(at))) throw new TarFault('there are bytes after its end')
   return entries
+}
+
+function isZero(bytes: Buffer): boolean {
+  return bytes.every((byte) => byte === 0)
 }
 
 function textOf(bytes: Buffer): string {
@@ -60,6 +71,8 @@ function sizeAt(bytes: Buffer, at: number): number {
   return Number.parseInt(field, 8)
 }
 
-function paxName(content: Buffer): string | undefined {
-  return /^\d+ path=(.*)$/m.exec(content.toString('utf8'))?.[1]
+/** Of PAX records the path, and whether there is a size. */
+function paxRecords(content: Buffer): { readonly path: string | undefined; readonly size: boolean } {
+  const text = content.toString('utf8')
+  return { path: /^\d+ path=(.*)$/m.exec(text)?.[1], size: /^\d+ size=/m.test(text) }
 }

@@ -33,9 +33,12 @@ export function zipEnd(bytes: Buffer): number {
   return -1
 }
 
-/** The directory's entries. Throws ZipFault when it is broken or has more than `most`. */
+/**
+ * The directory's entries. Throws ZipFault when it is broken or has more than `most`, or when it does not fill the place before its end
+ * record: Python takes that place, by its size and whatever number of entries is told, where others go by offset and number.
+ */
 export function zipEntries(bytes: Buffer, most: number): ZipEntry[] {
-  const { start, count } = directory(bytes)
+  const { start, count, until } = directory(bytes)
   if (count > most) throw new ZipFault(`it has ${count} members, more than ${most}`)
   const entries: ZipEntry[] = []
   let at = start
@@ -48,20 +51,35 @@ export function zipEntries(bytes: Buffer, most: number): ZipEntry[] {
     entries.push(entryAt(bytes, at, { nameEnd, extraEnd }))
     at = extraEnd + (commentSize ?? 0)
   }
+  if (at !== until) throw new ZipFault('its directory has more or fewer members than it says')
   return entries
 }
 
-function directory(bytes: Buffer): { start: number; count: number } {
+/** Where the directory begins, how many entries it has, and the byte before which it must end. */
+function directory(bytes: Buffer): { start: number; count: number; until: number } {
   const end = zipEnd(bytes)
   if (end < 0) throw new ZipFault('it has no directory')
-  const count = bytes.readUInt16LE(end + 10)
-  const start = bytes.readUInt32LE(end + 16)
   const locator = end - 20
-  if ((count !== 0xffff && start !== FULL_32) || locator < 0 || bytes.readUInt32LE(locator) !== LOCATOR_64)
-    return { start, count }
-  const at = safe(bytes.readBigUInt64LE(locator + 8))
-  if (at + 56 > bytes.length || bytes.readUInt32LE(at) !== END_64) throw new ZipFault('its directory is broken')
-  return { count: safe(bytes.readBigUInt64LE(at + 32)), start: safe(bytes.readBigUInt64LE(at + 48)) }
+  const isWide = locator >= 0 && bytes.readUInt32LE(locator) === LOCATOR_64
+  const { start, size, count, until } = isWide
+    ? wideDirectory(bytes, locator)
+    : {
+        count: bytes.readUInt16LE(end + 10),
+        size: bytes.readUInt32LE(end + 12),
+        start: bytes.readUInt32LE(end + 16),
+        until: end,
+      }
+  if (start + size !== until) throw new ZipFault('its directory does not lie where it says')
+  return { start, count, until }
+}
+
+/** The same of an archive with the wide end record, which must lie right before its locator. */
+function wideDirectory(bytes: Buffer, locator: number): { start: number; size: number; count: number; until: number } {
+  const at = locator - 56
+  if (at < 0 || safe(bytes.readBigUInt64LE(locator + 8)) !== at || bytes.readUInt32LE(at) !== END_64)
+    throw new ZipFault('its directory is broken')
+  const [count = 0, size = 0, start = 0] = [32, 40, 48].map((offset) => safe(bytes.readBigUInt64LE(at + offset)))
+  return { start, size, count, until: at }
 }
 
 function safe(value: bigint): number {
