@@ -43,7 +43,7 @@ test('g and a letter lead to every place of the rail, from wherever one is', opt
       await page.keyboard.press(key)
       await page.waitForURL((url) => url.pathname === path)
       await page.getByRole('navigation').locator('a[aria-current=page]', { hasText: word }).waitFor()
-      await page.waitForFunction(`document.title === '${word} · Slipway'`)
+      await page.getByRole('heading', { name: new RegExp(`${word}$`, 'i'), level: 1 }).waitFor()
     }
   })
 })
