@@ -1,6 +1,6 @@
 /** Remembers inputs with which a scorer died, so that the same input neither takes others down with it nor kills again and again. */
 import { createHash } from 'node:crypto'
-import { toJson } from '../../scoring/rows/json.ts'
+import { rowKey } from '../../scoring/rows/keys.ts'
 import type { Call } from '../../scoring/queue/queue.ts'
 
 interface Suspect {
@@ -19,15 +19,13 @@ export class Suspects {
 
   /** Deaths with this input so far. */
   deathsOf(call: Pick<Call, 'rows' | 'paramsKey'>, now: number): number {
-    if (this.#known.size === 0) return 0
-    const known = this.#known.get(digest(call))
-    return known === undefined || known.until < now ? 0 : known.deaths
+    return this.#known.size === 0 ? 0 : this.#deaths(digest(call), now)
   }
 
   /** A scorer died with this input. `alone` false: it may have been another one of its batch, and once is all that is counted. */
   blame(call: Pick<Call, 'rows' | 'paramsKey'>, alone: boolean, now: number): void {
     const key = digest(call)
-    const before = this.#known.get(key)?.deaths ?? 0
+    const before = this.#deaths(key, now)
     this.#known.delete(key)
     const [oldest] = this.#known.keys()
     if (this.#known.size >= MOST && oldest !== undefined) this.#known.delete(oldest)
@@ -39,6 +37,11 @@ export class Suspects {
     if (this.#known.size > 0) this.#known.delete(digest(call))
   }
 
+  #deaths(key: string, now: number): number {
+    const known = this.#known.get(key)
+    return known === undefined || known.until < now ? 0 : known.deaths
+  }
+
   /** Inputs that are refused at once. */
   get quarantined(): number {
     return [...this.#known.values()].filter(({ deaths }) => deaths >= QUARANTINE_DEATHS).length
@@ -46,5 +49,7 @@ export class Suspects {
 }
 
 function digest({ rows, paramsKey }: Pick<Call, 'rows' | 'paramsKey'>): string {
-  return createHash('sha256').update(toJson(rows)).update(paramsKey).digest('base64')
+  return createHash('sha256')
+    .update(JSON.stringify([...rows.map(rowKey), paramsKey]))
+    .digest('base64')
 }

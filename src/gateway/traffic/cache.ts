@@ -4,6 +4,7 @@ import type { Backend, CallLimits, Explained } from '../../scoring/rows/backend.
 import type { Scored } from '../../scoring/rows/scores.ts'
 import { whyNotExplained } from '../../scoring/rows/backend.ts'
 import { toJson } from '../../scoring/rows/json.ts'
+import { rowKey } from '../../scoring/rows/keys.ts'
 import type { Value } from '../../scoring/rows/rows.ts'
 
 export interface CacheSettings {
@@ -41,7 +42,7 @@ export class CachedBackend implements Backend {
 
   score(rows: readonly Value[][], limits: CallLimits): Scored[] | Promise<Scored[]> {
     const params = limits.params === null ? '' : toJson(limits.params)
-    const keys = rows.map((row) => toJson(row) + params)
+    const keys = rows.map((row) => rowKey(row) + params)
     const found = keys.map((key) => this.#find(key))
     const missing = new Map<string, readonly Value[]>()
     keys.forEach((key, i) => {
@@ -89,6 +90,8 @@ export class CachedBackend implements Backend {
   }
 
   #keep(key: string, kept: Kept): void {
+    // another caller may have asked the same meanwhile
+    this.#kept.delete(key)
     const [oldest] = this.#kept.keys()
     if (this.#kept.size >= this.#settings.rows && oldest !== undefined) this.#kept.delete(oldest)
     this.#kept.set(key, kept)
