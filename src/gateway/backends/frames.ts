@@ -133,8 +133,9 @@ export function decodeRows(payload: Buffer, expected: number): Scored[] {
     return decodeRows(payload.subarray(end), expected).map((scored) => ({ ...scored, columns }))
   }
   if (width === JSON_WIDTH) {
-    const values = parseJson(payload.subarray(8)) as unknown[]
-    return values.map((prediction) => ({ prediction, score: scoreOf(prediction) }))
+    const values = parseJson(payload.subarray(8))
+    if (!Array.isArray(values) || values.length !== count) throw new Error(`the scorer's list is none of ${count} rows`)
+    return values.map((prediction: unknown) => ({ prediction, score: scoreOf(prediction) }))
   }
   const scored: Scored[] = []
   for (let i = 0, at = 8; i < count; i++, at += Math.max(1, width) * 8) {

@@ -65,7 +65,7 @@ test('one question that two callers ask at once takes one place', async () => {
   })
   const cache = new CachedBackend(backend, { seconds: 10, rows: 2 }, () => 0)
   const ask = (value: number) => cache.score([[value]], LIMITS)
-  const all = [ask(1), ask(2), ask(2)]
+  const all = [1, 2, 2].map(async (value) => ask(value))
   for (const answer of waiting) answer()
   await Promise.all(all)
   assert.ok(!(ask(1) instanceof Promise), 'nothing was dropped for the second answer to the same question')
