@@ -151,20 +151,25 @@ interface Resolved {
 /** Finds what a name on the left side means. */
 function resolve(name: Token, schema: FilterSchema, unknown?: Unknown): Resolved {
   const split = splitName(name.text)
-  const entity = split.entity === undefined ? 'attribute' : schema.entities[split.entity]
+  const entity = split.entity === undefined ? 'attribute' : own(schema.entities, split.entity)
   if (entity === undefined) {
     const valid = [...new Set(Object.values(schema.entities))]
     throw invalidAt(name, `Invalid entity type '${split.entity}'. Valid values are ${quoted(valid)}`)
   }
   const keys = schema.keys[entity] ?? {}
   if (isRule(keys)) return { entity, key: split.key, rule: keys }
-  const rule = Object.hasOwn(keys, split.key) ? keys[split.key] : undefined
+  const rule = own(keys, split.key)
   if (rule === undefined) {
     const valid = quoted(Object.keys(keys))
     if (unknown !== undefined) throw invalid(unknown(split.key, valid))
     throw invalidAt(name, `Invalid ${entity} key '${split.key}' specified. Valid keys are '${valid}'`)
   }
   return { entity, key: rule.as ?? split.key, rule }
+}
+
+/** What a caller's word names, and not what every object inherits. */
+function own<T>(named: Readonly<Record<string, T>>, word: string): T | undefined {
+  return Object.hasOwn(named, word) ? named[word] : undefined
 }
 
 class Parser {
