@@ -30,13 +30,15 @@ export interface IngestHooks {
 export function parseRecord(payload: Buffer): readonly RowRecord[] | undefined {
   try {
     const record = JSON.parse(payload.toString('utf8')) as LogRecord | { readonly t: 'f'; readonly ep: string }
-    if (typeof record.ep !== 'string' || !'pmscbf'.includes(record.t)) return undefined
+    if (typeof record.ep !== 'string' || !KINDS.has(record.t)) return undefined
     if (record.t === 'm') return predictionsIn(record)
     return record.t === 'f' ? [] : [record]
   } catch {
     return undefined
   }
 }
+
+const KINDS: ReadonlySet<string> = new Set(['p', 'm', 's', 'c', 'b', 'f'])
 
 /** Writes records and calls the hooks. Returns the endpoints that had a breaker trip. */
 export async function writeRecords(t: Tx, records: readonly RowRecord[], hooks: IngestHooks): Promise<string[]> {
