@@ -1,0 +1,215 @@
+/** The publisher over a real database and gateways that are sockets: who gets which table when, and what is tried again. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import type { GatewayFile } from '../../gateway/run-files.ts'
+import type { RoutingTable, TokenRoute } from '../../gateway/table/table.ts'
+import { openTemporaryStore } from '../../store/open.ts'
+import { raiseEpoch } from '../context/epoch.ts'
+import { flushGateway, gatewayStats, pushTable, warmTable } from './admin-client.ts'
+import { Publisher } from './publisher.ts'
+
+const TOKEN: TokenRoute = { id: 'a', hash: 'h', role: 'service', project: null, expires_at: null }
+
+/** What a gateway answers to a table: a status and a body, or undefined to take it. */
+interface Said {
+  readonly status?: number
+  readonly body: unknown
+}
+type Answer = (table: RoutingTable) => Said | undefined | Promise<undefined>
+
+interface Gateway {
+  readonly file: GatewayFile
+  /** Epochs of the tables that it was sent. */
+  readonly epochs: number[]
+  readonly close: () => Promise<void>
+}
+
+let sockets = 0
+
+async function gateway(t: TestContext, folder: string, answer: Answer = () => undefined): Promise<Gateway> {
+  const socket = join(folder, `g${sockets++}.sock`)
+  const epochs: number[] = []
+  const reply = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const table = JSON.parse(await read(request)) as RoutingTable
+    epochs.push(table.epoch)
+    const { status = 200, body } = (await answer(table)) ?? { body: { epoch: table.epoch, failed: [] } }
+    response.statusCode = status
+    response.end(JSON.stringify(body))
+  }
+  const server = createServer((request, response) => void reply(request, response))
+  server.listen(socket)
+  await once(server, 'listening')
+  const close = async (): Promise<void> => {
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+  }
+  t.after(close)
+  return { file: { pid: 1, start: null, port: 1, socket, started_at: 0 }, epochs, close }
+}
+
+async function read(request: IncomingMessage): Promise<string> {
+  let text = ''
+  for await (const chunk of request) text += String(chunk)
+  return text
+}
+
+/** A publisher whose gateways and tokens a test sets. */
+async function open(t: TestContext) {
+  const folder = mkdtempSync(join(tmpdir(), 'pub-'))
+  const store = await openTemporaryStore()
+  const { db } = store
+  const state = { gateways: [] as GatewayFile[], tokens: [TOKEN] }
+  const faults: string[] = []
+  const file = join(folder, 'routing.json')
+  const publisher = new Publisher({
+    db,
+    open: false,
+    file,
+    tokens: async () => state.tokens,
+    gateways: () => state.gateways,
+    onError: (error) => faults.push((error as Error).message),
+  })
+  t.after(async () => {
+    publisher.stop()
+    await store.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  const raise = (): Promise<number> => db.tx((tx) => raiseEpoch(tx))
+  return { folder, file, db, state, faults, publisher, raise }
+}
+
+test('a table goes to every gateway, and to the file from which one starts alone', async (t) => {
+  const { folder, file, state, publisher, raise } = await open(t)
+  const [a, b] = [await gateway(t, folder), await gateway(t, folder)]
+  state.gateways = [a.file, b.file]
+  await raise()
+  const pushed = await publisher.publish()
+  assert.deepEqual([pushed.reached, pushed.failed], [[a.file, b.file], []])
+  assert.deepEqual([a.epochs, b.epochs], [[1], [1]])
+  const table = { format: 'slipway.routing/1', epoch: 1, open: false, endpoints: [], tokens: [TOKEN] }
+  assert.deepEqual(JSON.parse(readFileSync(file, 'utf8')), table)
+})
+
+test('a gateway that is down, refuses or holds an older table is not reached; the others are', async (t) => {
+  const { folder, state, publisher, raise } = await open(t)
+  const [up, down] = [await gateway(t, folder), await gateway(t, folder)]
+  const refuses = await gateway(t, folder, () => ({ status: 500, body: 'no' }))
+  const older = await gateway(t, folder, ({ epoch }) => ({ body: { epoch: epoch - 1, failed: [] } }))
+  const newer = await gateway(t, folder, ({ epoch }) => ({ body: { epoch: epoch + 1, failed: [] } }))
+  await down.close()
+  state.gateways = [up, down, refuses, older, newer].map((one) => one.file)
+  await raise()
+  assert.deepEqual((await publisher.publish()).reached, [up.file, newer.file])
+})
+
+test('changes that come while a table is under way share the next one', async (t) => {
+  const { folder, state, publisher, raise } = await open(t)
+  let release: () => void = () => undefined
+  const held = new Promise<undefined>((resolve) => (release = () => resolve(undefined)))
+  const slow = await gateway(t, folder, () => held)
+  state.gateways = [slow.file]
+  await raise()
+  const first = publisher.publish()
+  while (slow.epochs.length === 0) await new Promise((resolve) => setImmediate(resolve))
+  await raise()
+  const second = publisher.publish()
+  await raise()
+  assert.equal(publisher.publish(), second)
+  release()
+  await Promise.all([first, second])
+  assert.deepEqual(slow.epochs, [1, 3])
+})
+
+test('a table after one that could not be built is built again', async (t) => {
+  const { state, publisher } = await open(t)
+  let broken = true
+  Object.defineProperty(state, 'gateways', {
+    get: () => {
+      if (broken) throw new Error('no list')
+      return []
+    },
+  })
+  const [first, second] = [publisher.publish(), publisher.publish()]
+  await assert.rejects(first, /no list/)
+  await assert.rejects(second, /no list/)
+  broken = false
+  assert.deepEqual((await publisher.publish()).reached, [])
+})
+
+test('a model that does not load is told by its endpoint and version, and the table goes on', async (t) => {
+  const { folder, state, faults, publisher } = await open(t)
+  const failed = [{ endpoint: 'e', version: '2', reason: 'no such file' }]
+  const one = await gateway(t, folder, ({ epoch }) => ({ body: { epoch, failed } }))
+  state.gateways = [one.file]
+  const pushed = await publisher.publish()
+  assert.deepEqual([pushed.reached, pushed.failed], [[one.file], failed])
+  assert.deepEqual(faults, ['e version 2 did not load: no such file'])
+})
+
+test('a file that cannot be written is told, and the gateways get the table all the same', async (t) => {
+  const { folder, file, state, faults, publisher } = await open(t)
+  mkdirSync(file)
+  const one = await gateway(t, folder)
+  state.gateways = [one.file]
+  assert.deepEqual((await publisher.publish()).reached, [one.file])
+  assert.equal(faults.length, 1)
+})
+
+test('a gateway that comes up gets the newest table, which is built when there is none yet', async (t) => {
+  const { folder, state, publisher, raise } = await open(t)
+  const [first, late] = [await gateway(t, folder), await gateway(t, folder)]
+  state.gateways = [first.file]
+  await raise()
+  await publisher.greet(first.file)
+  assert.deepEqual(first.epochs, [1])
+  await publisher.greet(late.file)
+  assert.deepEqual([first.epochs, late.epochs], [[1], [1]])
+})
+
+test('each second it is looked at who missed what: tokens, epochs of others, gateways that were down', async (t) => {
+  const { folder, state, publisher, raise } = await open(t)
+  const answers = { status: 200 }
+  const one = await gateway(t, folder, ({ epoch }) => ({ ...answers, body: { epoch, failed: [] } }))
+  state.gateways = [one.file]
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  publisher.start()
+  /** Lets a second pass and waits until so many tables have come in all. */
+  const look = async (tables: number): Promise<void> => {
+    t.mock.timers.tick(1000)
+    while (one.epochs.length < tables) await new Promise((resolve) => setImmediate(resolve))
+    await publisher.publish()
+  }
+  await look(1)
+  assert.deepEqual(one.epochs, [0, 0], 'the first look, and the publish of this test')
+  state.tokens = []
+  await look(3)
+  await raise()
+  await look(5)
+  answers.status = 500
+  await publisher.publish()
+  answers.status = 200
+  await look(8)
+  assert.deepEqual(one.epochs, [0, 0, 0, 0, 1, 1, 1, 1, 1])
+  publisher.stop()
+})
+
+test('calls of the admin socket: what a gateway refuses, cuts off or answers with no JSON is an error that says so', async (t) => {
+  const { folder } = await open(t)
+  const table: RoutingTable = { format: 'slipway.routing/1', epoch: 1, open: true, endpoints: [], tokens: [] }
+  const refuses = await gateway(t, folder, () => ({ status: 400, body: 'x'.repeat(600) }))
+  await assert.rejects(pushTable(refuses.file.socket, table), (error: Error) => {
+    assert.match(error.message, /^the gateway refused PUT \/table: "x+$/)
+    return error.message.length < 600
+  })
+  await assert.rejects(warmTable(refuses.file.socket, table), /refused PUT \/warm/)
+  const gone = await gateway(t, folder)
+  await gone.close()
+  for (const call of [gatewayStats, flushGateway]) await assert.rejects(call(gone.file.socket), /ENOENT|ECONNREFUSED/)
+})
