@@ -6,6 +6,8 @@ import type { Gate, GateResult, Verdict } from '../../contract/registry.ts'
 import type { Plan } from '../../contract/rollout-plan.ts'
 import { enqueue } from '../../jobs/queue.ts'
 import type { Tx } from '../../store/db.ts'
+import { insertion } from '../../store/sql/rows.ts'
+import type { Values } from '../../store/sql/rows.ts'
 import { treeFiles } from '../../store/blobs/trees.ts'
 import type { Registry, VersionRow } from '../context/context.ts'
 import { announce, announceVersion } from '../webhooks/announce.ts'
@@ -46,6 +48,9 @@ export interface NewVersion {
   readonly deployment: Deployment | null
   readonly description?: string
 }
+
+/** What a version is made of and judged by, apart from its files. */
+export type Judgeable = Pick<NewVersion, 'metrics' | 'data' | 'environment' | 'evaluation' | 'holdout' | 'reference'>
 
 export interface Registration {
   readonly version: string
@@ -118,36 +123,22 @@ async function ensureModel(t: Tx, room: Registry, who: Principal, wanted: NewVer
 type Complete = NewVersion & { readonly size: number; readonly signature: Signature | null }
 
 async function insertVersion(t: Tx, room: Registry, who: Principal, wanted: Complete): Promise<VersionRow> {
-  const version = await nextVersion(t, wanted.model)
-  const now = room.clock()
-  const row = await t.get<VersionRow>(
-    `INSERT INTO model_versions (model, version, created_at, updated_at, created_by, description, source, storage, run_id, run_link, stage,
-       pipeline_run_id, tree, size, signature, metrics, data, environment, evaluation, holdout, reference, lowering_state, deployment)
-     VALUES (?,?,?,?,?,?,?,?,?,'','None',?,?,?,?,?,?,?,?,?,?,'pending',?) RETURNING *`,
-    [
-      wanted.model,
-      version,
-      now,
-      now,
-      who.name,
-      wanted.description ?? '',
-      `slipway:${wanted.tree}`,
-      `slipway:${wanted.tree}`,
-      wanted.run_id,
-      wanted.pipeline_run_id,
-      wanted.tree,
-      wanted.size,
-      wanted.signature === null ? null : JSON.stringify(wanted.signature),
-      JSON.stringify(wanted.metrics),
-      JSON.stringify(wanted.data),
-      wanted.environment,
-      wanted.evaluation,
-      wanted.holdout,
-      wanted.reference,
-      wanted.deployment === null ? null : JSON.stringify(wanted.deployment),
-    ],
-  )
-  if (row === undefined) throw new Error(`version ${version} of ${wanted.model} was not written`)
+  const row = await writeVersion(t, room, who, {
+    model: wanted.model,
+    ...contentColumns(wanted),
+    description: wanted.description ?? '',
+    source: `slipway:${wanted.tree}`,
+    storage: `slipway:${wanted.tree}`,
+    run_id: wanted.run_id,
+    run_link: '',
+    pipeline_run_id: wanted.pipeline_run_id,
+    tree: wanted.tree,
+    size: wanted.size,
+    signature: wanted.signature === null ? null : JSON.stringify(wanted.signature),
+    lowering_state: 'pending',
+    deployment: wanted.deployment === null ? null : JSON.stringify(wanted.deployment),
+  })
+  const { version } = row
   await announceVersion(t, room, row, [])
   await enqueue(t, { kind: SCAN, key: `${wanted.model}/${version}`, payload: { model: wanted.model, version } })
   await room.audit.record(t, who, {
@@ -159,8 +150,31 @@ async function insertVersion(t: Tx, room: Registry, who: Principal, wanted: Comp
   return row
 }
 
+/** Columns that say what a version is made of and judged by. */
+export function contentColumns(content: Judgeable): Values {
+  const { metrics, data, environment, evaluation, holdout, reference } = content
+  return { metrics: JSON.stringify(metrics), data: JSON.stringify(data), environment, evaluation, holdout, reference }
+}
+
+/** Writes the next version of a model, not in a stage yet. */
+export async function writeVersion(
+  t: Tx,
+  room: Registry,
+  who: Principal,
+  columns: Values & { readonly model: string },
+): Promise<VersionRow> {
+  const { model } = columns
+  const version = await nextVersion(t, model)
+  const now = room.clock()
+  const made = { version, created_at: now, updated_at: now, created_by: who.name, stage: 'None' }
+  const { text, params } = insertion('model_versions', { ...columns, ...made }, 'RETURNING *')
+  const row = await t.get<VersionRow>(text, params)
+  if (row === undefined) throw new Error(`version ${version} of ${model} was not written`)
+  return row
+}
+
 /** The next number of a model; numbers of deleted versions are not given again. */
-export async function nextVersion(t: Tx, model: string): Promise<number> {
+async function nextVersion(t: Tx, model: string): Promise<number> {
   const row = await t.get<{ last_version: number }>(
     'UPDATE registered_models SET last_version = last_version + 1 WHERE name = ? RETURNING last_version',
     [model],

@@ -21,8 +21,8 @@ import {
 } from '../context/names.ts'
 import { promote, requirePromote } from '../aliases/promotion.ts'
 import { startLowering } from '../context/lowering-job.ts'
-import { nextVersion, signatureOfTree } from './register.ts'
-import type { NewVersion } from './register.ts'
+import { contentColumns, signatureOfTree, writeVersion } from './register.ts'
+import type { Judgeable } from './register.ts'
 import type { Registry, VersionRow } from '../context/context.ts'
 import { SCAN } from '../scan/scanning.ts'
 import { resolveSource } from './source.ts'
@@ -41,10 +41,7 @@ export interface VersionRequest {
 }
 
 /** What is known of a version's content when its row is written. */
-interface Content extends Pick<
-  NewVersion,
-  'metrics' | 'data' | 'environment' | 'evaluation' | 'holdout' | 'reference'
-> {
+interface Content extends Judgeable {
   readonly tree: string | null
   readonly size: number
   readonly signature: string | null
@@ -170,39 +167,23 @@ interface Writing {
 }
 
 async function insert(t: Tx, room: Registry, who: Principal, { asked, source, content }: Writing): Promise<VersionRow> {
-  const version = await nextVersion(t, asked.name)
-  const now = room.clock()
-  const row = await t.get<VersionRow>(
-    `INSERT INTO model_versions (model, version, created_at, updated_at, created_by, description, source, storage, run_id,
-       run_link, model_id, stage, tree, size, signature, metrics, data, environment, evaluation, holdout, reference, lowering_state, lowering_reason)
-     VALUES (?,?,?,?,?,?,?,?,?,?,?,'None',?,?,?,?,?,?,?,?,?,?,?) RETURNING *`,
-    [
-      asked.name,
-      version,
-      now,
-      now,
-      who.name,
-      asked.description ?? '',
-      source.source,
-      source.storage,
-      source.run_id,
-      asked.run_link ?? '',
-      source.model_id,
-      content.tree,
-      content.size,
-      content.signature,
-      JSON.stringify(content.metrics),
-      JSON.stringify(content.data),
-      content.environment,
-      content.evaluation,
-      content.holdout,
-      content.reference,
-      content.unserved === null ? 'pending' : 'failed',
-      content.unserved,
-    ],
-  )
-  if (row === undefined) throw new Error(`version ${version} of ${asked.name} was not written`)
-  await t.run('UPDATE registered_models SET updated_at = ? WHERE name = ?', [now, asked.name])
+  const row = await writeVersion(t, room, who, {
+    model: asked.name,
+    ...contentColumns(content),
+    description: asked.description ?? '',
+    source: source.source,
+    storage: source.storage,
+    run_id: source.run_id,
+    run_link: asked.run_link ?? '',
+    model_id: source.model_id,
+    tree: content.tree,
+    size: content.size,
+    signature: content.signature,
+    lowering_state: content.unserved === null ? 'pending' : 'failed',
+    lowering_reason: content.unserved,
+  })
+  const { version } = row
+  await t.run('UPDATE registered_models SET updated_at = ? WHERE name = ?', [row.updated_at, asked.name])
   await putTags(t, row, asked.tags)
   await announceVersion(t, room, row, asked.tags)
   const job = { key: `${row.model}/${version}`, payload: { model: row.model, version } }
