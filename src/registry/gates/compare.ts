@@ -4,6 +4,7 @@ import { normalQuantile } from '../../stats/distributions.ts'
 import { compareAuc, hanleyMcNeil } from '../../stats/metrics.ts'
 import { prng } from '../../stats/prng.ts'
 import { bootstrapWeights, meanError, weightedAuc } from '../../stats/resample.ts'
+import type { Resampled } from '../../stats/resample.ts'
 import type { Evaluation } from './evaluation.ts'
 import { direction } from './inputs.ts'
 import type { Incumbent, Judged } from './inputs.ts'
@@ -12,10 +13,7 @@ import { AUC, influence, isRowMetric, ofMean, termsOf } from './row-metrics.ts'
 export type ComparedGate = Extract<Gate, { not_worse_than: string }>
 
 /** Candidate minus incumbent, better = positive; the ends are one-sided bounds at the gate's confidence. */
-export interface Difference {
-  readonly estimate: number
-  readonly low: number
-  readonly high: number
+export interface Difference extends Omit<Resampled, 'draws'> {
   readonly method: string
 }
 
