@@ -13,11 +13,8 @@ export interface ZipEntry {
   readonly header: number
 }
 
-const END = 0x06054b50
-const END_64 = 0x06064b50
-const LOCATOR_64 = 0x07064b50
-const CENTRAL = 0x02014b50
-const LOCAL = 0x04034b50
+/** The four bytes that begin a record. */
+const SIGNATURE = { end: 0x06054b50, end64: 0x06064b50, locator64: 0x07064b50, central: 0x02014b50, local: 0x04034b50 }
 const FULL_32 = 0xffffffff
 /** End record and the longest comment. */
 const TAIL = 22 + 65_535
@@ -28,7 +25,7 @@ export class ZipFault extends Error {}
 /** Byte of the end record, or -1: the last one counts, as it does for Python. */
 export function zipEnd(bytes: Buffer): number {
   for (let at = bytes.length - 22; at >= 0 && at >= bytes.length - TAIL; at--) {
-    if (bytes[at] === 0x50 && bytes.readUInt32LE(at) === END) return at
+    if (bytes[at] === 0x50 && bytes.readUInt32LE(at) === SIGNATURE.end) return at
   }
   return -1
 }
@@ -43,7 +40,8 @@ export function zipEntries(bytes: Buffer, most: number): ZipEntry[] {
   const entries: ZipEntry[] = []
   let at = start
   for (let i = 0; i < count; i++) {
-    if (at + 46 > bytes.length || bytes.readUInt32LE(at) !== CENTRAL) throw new ZipFault('its directory is broken')
+    if (at + 46 > bytes.length || bytes.readUInt32LE(at) !== SIGNATURE.central)
+      throw new ZipFault('its directory is broken')
     const [nameSize, extraSize, commentSize] = [28, 30, 32].map((offset) => bytes.readUInt16LE(at + offset))
     const nameEnd = at + 46 + (nameSize ?? 0)
     const extraEnd = nameEnd + (extraSize ?? 0)
@@ -60,7 +58,7 @@ function directory(bytes: Buffer): { start: number; count: number; until: number
   const end = zipEnd(bytes)
   if (end < 0) throw new ZipFault('it has no directory')
   const locator = end - 20
-  const isWide = locator >= 0 && bytes.readUInt32LE(locator) === LOCATOR_64
+  const isWide = locator >= 0 && bytes.readUInt32LE(locator) === SIGNATURE.locator64
   const { start, size, count, until } = isWide
     ? wideDirectory(bytes, locator)
     : {
@@ -76,7 +74,7 @@ function directory(bytes: Buffer): { start: number; count: number; until: number
 /** The same of an archive with the wide end record, which must lie right before its locator. */
 function wideDirectory(bytes: Buffer, locator: number): { start: number; size: number; count: number; until: number } {
   const at = locator - 56
-  if (at < 0 || safe(bytes.readBigUInt64LE(locator + 8)) !== at || bytes.readUInt32LE(at) !== END_64)
+  if (at < 0 || safe(bytes.readBigUInt64LE(locator + 8)) !== at || bytes.readUInt32LE(at) !== SIGNATURE.end64)
     throw new ZipFault('its directory is broken')
   const [count = 0, size = 0, start = 0] = [32, 40, 48].map((offset) => safe(bytes.readBigUInt64LE(at + offset)))
   return { start, size, count, until: at }
@@ -127,7 +125,8 @@ export function zipContent(bytes: Buffer, entry: ZipEntry, limit: number): Buffe
   const { header } = entry
   if (entry.encrypted) throw new ZipFault('it is encrypted')
   if (entry.size > limit) throw new ZipFault(`it unpacks to ${entry.size} bytes, more than ${limit}`)
-  if (header + 30 > bytes.length || bytes.readUInt32LE(header) !== LOCAL) throw new ZipFault('its header is broken')
+  if (header + 30 > bytes.length || bytes.readUInt32LE(header) !== SIGNATURE.local)
+    throw new ZipFault('its header is broken')
   const nameEnd = header + 30 + bytes.readUInt16LE(header + 26)
   const start = nameEnd + bytes.readUInt16LE(header + 28)
   if (start + entry.packed > bytes.length) throw new ZipFault('it is cut off')
