@@ -13,30 +13,22 @@ export type Run = (slots: Float64Array) => void
 type Simple = Exclude<GraphNode, { op: 'trees' | 'linear' | 'steps' | 'gauss' | 'text' | 'spread' | 'sparse' }>
 type Of<T extends GraphNode['op']> = Extract<GraphNode, { op: T }>
 
+const RUNS: { readonly [Op in Simple['op']]: (node: Of<Op>) => Run } = {
+  link: linkRun,
+  decide: decideRun,
+  mean,
+  votes,
+  product,
+  normal,
+  shares,
+  pick,
+  median: weightedMedian,
+  power,
+}
+
 /** Compiles a node that needs no arrays. */
 export function simpleRun(node: Simple): Run {
-  switch (node.op) {
-    case 'link':
-      return linkRun(node)
-    case 'decide':
-      return decideRun(node)
-    case 'mean':
-      return mean(node)
-    case 'votes':
-      return votes(node)
-    case 'product':
-      return product(node)
-    case 'normal':
-      return normal(node)
-    case 'shares':
-      return shares(node)
-    case 'pick':
-      return pick(node)
-    case 'median':
-      return weightedMedian(node)
-    case 'power':
-      return power(node)
-  }
+  return (RUNS[node.op] as (node: Simple) => Run)(node)
 }
 
 function gather(from: readonly number[]): (slots: Float64Array) => Float64Array {
