@@ -115,25 +115,12 @@ function readParameter(entry: ProtoReader, to: Record<string, unknown>): void {
 function parameterValue(reader: ProtoReader): unknown {
   let value: unknown
   for (let field = reader.next(); field !== 0; field = reader.next()) {
-    switch (field) {
-      case 1:
-        value = reader.bool()
-        break
-      case 2:
-        value = Number(reader.int64())
-        break
-      case 3:
-        value = reader.string()
-        break
-      case 4:
-        value = reader.double()
-        break
-      case 5:
-        value = Number(reader.uint64())
-        break
-      default:
-        reader.skip()
-    }
+    if (field === 1) value = reader.bool()
+    else if (field === 2) value = Number(reader.int64())
+    else if (field === 3) value = reader.string()
+    else if (field === 4) value = reader.double()
+    else if (field === 5) value = Number(reader.uint64())
+    else reader.skip()
   }
   return value
 }
