@@ -56,11 +56,7 @@ async function* runParts(reading: RunReading, experiment: ServerExperiment): Asy
     const runs = page.map(runOf)
     if (runs.length === 0) continue
     yield {
-      name: partName(
-        'runs',
-        experiment.id,
-        runs.map(({ id }) => id),
-      ),
+      name: partName('runs', experiment.id, runs),
       files: () => joined(runs.map((run) => runFiles(server, run))),
       rows: () => runRows(reading, experiment, runs),
     }
@@ -74,11 +70,7 @@ async function* modelParts(server: MlflowServer, experiment: ServerExperiment): 
     const places = models.map((one) => modelPlace(objectOf(one['info'])))
     if (places.length === 0) continue
     yield {
-      name: partName(
-        'logged models',
-        experiment.id,
-        places.map(({ id }) => id),
-      ),
+      name: partName('logged models', experiment.id, places),
       files: () => joined(places.map((place) => modelFiles(server, place))),
       rows: () => loggedModelRows(experiment, models),
     }
@@ -101,11 +93,7 @@ async function* traceParts(server: MlflowServer, experiment: ServerExperiment): 
     if (traces.length === 0) continue
     const unstored = traces.filter((trace) => !trace.stored)
     yield {
-      name: partName(
-        'traces',
-        experiment.id,
-        traces.map(({ id }) => id),
-      ),
+      name: partName('traces', experiment.id, traces),
       files: () => unstored.flatMap((trace) => traceFile(server, trace) ?? []),
       rows: () => traceRows(server, experiment, traces),
     }
@@ -128,7 +116,8 @@ async function* optionalPages(
 }
 
 /** Names a part by all that is in it, so that one that has grown since is read again. */
-function partName(what: string, experiment: string, ids: readonly string[]): string {
+function partName(what: string, experiment: string, parts: readonly { readonly id: string }[]): string {
+  const ids = parts.map(({ id }) => id)
   const digest = createHash('sha256').update(ids.join('\n')).digest('hex').slice(0, 16)
   return `${what} of ${experiment}: ${ids.length} from ${ids[0] ?? ''}, ${digest}`
 }
