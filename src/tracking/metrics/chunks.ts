@@ -3,6 +3,7 @@ import type { Sql, SqlValue, Tx } from '../../store/db.ts'
 import { stored } from '../context/points.ts'
 import type { MetricPoint } from '../context/points.ts'
 import type { RunRow } from '../runs/runs.ts'
+import type { Element } from '../../store/sql/pg-array.ts'
 import { arrayOf, sql } from '../../store/sql/sql.ts'
 
 /** The points of one metric of one run that are written together, by timestamp and step. */
@@ -50,43 +51,24 @@ function distinct(points: readonly MetricPoint[]): MetricPoint[] {
   })
 }
 
+/** One value of each row, as an array of the database. */
+function column<Row>(type: Element, rows: readonly Row[], of: (row: Row, at: number) => SqlValue): Sql {
+  return arrayOf(type, rows.map(of))
+}
+
 async function insertChunks(t: Tx, chunks: readonly Series[]): Promise<void> {
   const points = chunks.flatMap((chunk) => chunk.points)
   const ends: number[] = []
   for (const chunk of chunks) ends.push((ends.at(-1) ?? 0) + chunk.points.length)
   const insert = sql`INSERT INTO metric_chunks (run_id, key, first_timestamp, last_timestamp, timestamps, steps, numbers)
     SELECT c.run_id, c.key, c.first_timestamp, c.last_timestamp, p.timestamps[c.low:c.high], p.steps[c.low:c.high], p.numbers[c.low:c.high]
-    FROM (SELECT ${arrayOf(
-      'BIGINT',
-      points.map(({ timestamp }) => timestamp),
-    )} AS timestamps,
-      ${arrayOf(
-        'BIGINT',
-        points.map(({ step }) => step),
-      )} AS steps,
-      ${arrayOf(
-        'DOUBLE PRECISION',
-        points.map(({ value }) => stored(value)[0]),
-      )} AS numbers) p,
-    unnest(${arrayOf(
-      'TEXT',
-      chunks.map(({ run }) => run.run_id),
-    )}, ${arrayOf(
-      'TEXT',
-      chunks.map(({ key }) => key),
-    )},
-      ${arrayOf(
-        'BIGINT',
-        chunks.map((chunk) => chunk.points[0]?.timestamp ?? 0),
-      )},
-      ${arrayOf(
-        'BIGINT',
-        chunks.map((chunk) => chunk.points.at(-1)?.timestamp ?? 0),
-      )},
-      ${arrayOf(
-        'BIGINT',
-        ends.map((end, at) => end - (chunks[at]?.points.length ?? 0) + 1),
-      )},
+    FROM (SELECT ${column('BIGINT', points, ({ timestamp }) => timestamp)} AS timestamps,
+      ${column('BIGINT', points, ({ step }) => step)} AS steps,
+      ${column('DOUBLE PRECISION', points, ({ value }) => stored(value)[0])} AS numbers) p,
+    unnest(${column('TEXT', chunks, ({ run }) => run.run_id)}, ${column('TEXT', chunks, ({ key }) => key)},
+      ${column('BIGINT', chunks, (chunk) => chunk.points[0]?.timestamp ?? 0)},
+      ${column('BIGINT', chunks, (chunk) => chunk.points.at(-1)?.timestamp ?? 0)},
+      ${column('BIGINT', ends, (end, at) => end - (chunks[at]?.points.length ?? 0) + 1)},
       ${arrayOf('BIGINT', ends)}) AS c (run_id, key, first_timestamp, last_timestamp, low, high)`
   await t.run(insert.text, insert.params)
 }
@@ -105,23 +87,9 @@ async function outside(t: Tx, series: readonly Series[]): Promise<Series[]> {
 
 /** The points in chunks that lie within the time of one of the series. */
 function chunkPoints(series: readonly Series[]): Sql {
-  const times = (of: (points: readonly MetricPoint[]) => MetricPoint | undefined): SqlValue[] =>
-    series.map(({ points }) => of(points)?.timestamp ?? 0)
   return sql`SELECT c.run_id, c.key, p.timestamp, p.step, p.value
-    FROM unnest(${arrayOf(
-      'TEXT',
-      series.map(({ run }) => run.run_id),
-    )}, ${arrayOf(
-      'TEXT',
-      series.map(({ key }) => key),
-    )},
-      ${arrayOf(
-        'BIGINT',
-        times((points) => points[0]),
-      )}, ${arrayOf(
-        'BIGINT',
-        times((points) => points.at(-1)),
-      )})
+    FROM unnest(${column('TEXT', series, ({ run }) => run.run_id)}, ${column('TEXT', series, ({ key }) => key)},
+      ${column('BIGINT', series, ({ points }) => points[0]?.timestamp ?? 0)}, ${column('BIGINT', series, ({ points }) => points.at(-1)?.timestamp ?? 0)})
       AS s (run_id, key, first, last)
     JOIN metric_chunks c ON c.run_id = s.run_id AND c.key = s.key AND c.last_timestamp >= s.first AND c.first_timestamp <= s.last
     CROSS JOIN LATERAL unnest(c.timestamps, c.steps, c.numbers) AS p (timestamp, step, value)
