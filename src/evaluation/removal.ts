@@ -1,9 +1,9 @@
 /** What goes or moves with an experiment, with a project, or with the whole store. */
 import type { Db } from '../store/db.ts'
-import { deleteRows, updateRows } from '../store/sql/rows.ts'
+import { deleteRows } from '../store/sql/rows.ts'
 import { sql } from '../store/sql/sql.ts'
 import type { ProjectPart } from '../tracking/context/context.ts'
-import { firstHolding, projectsOf } from '../tracking/workspaces/tables.ts'
+import { tablesPart } from '../tracking/workspaces/tables.ts'
 
 const OF_EXPERIMENT = ['scorer_sampling', 'scorer_versions', 'scorers', 'evaluation_dataset_experiments'] as const
 const OF_DATASET = ['evaluation_records', 'evaluation_dataset_tags', 'evaluation_dataset_experiments'] as const
@@ -18,20 +18,11 @@ export async function purgeExperiment(db: Db, experiment: string): Promise<void>
 
 /** The datasets of a project. */
 export function evaluationPart(db: Db): ProjectPart {
-  return {
-    holds: (reader, project) => firstHolding(reader, OF_PROJECT, project),
-    projects: (reader, named) => projectsOf(reader, OF_PROJECT, named),
-    async remove(_who, project) {
-      const datasets = sql`dataset_id IN (SELECT dataset_id FROM evaluation_datasets WHERE project = ${project})`
-      await db.tx(async (t) => {
-        for (const table of OF_DATASET) await deleteRows(t, table, datasets)
-        await deleteRows(t, 'evaluation_datasets', sql`project = ${project}`)
-      })
-    },
-    async give(t, project, to) {
-      await updateRows(t, 'evaluation_datasets', { project: to }, sql`project = ${project}`)
-    },
-  }
+  return tablesPart({
+    db,
+    tables: OF_PROJECT,
+    inside: { of: 'evaluation_datasets', id: 'dataset_id', tables: OF_DATASET },
+  })
 }
 
 /** Deletes every row of the room, for other projects' test suites. */

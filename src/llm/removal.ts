@@ -1,9 +1,8 @@
 /** What goes or moves with a project, or with the whole store. */
 import type { Db } from '../store/db.ts'
-import { deleteRows, updateRows } from '../store/sql/rows.ts'
-import { sql } from '../store/sql/sql.ts'
+import { deleteRows } from '../store/sql/rows.ts'
 import type { ProjectPart } from '../tracking/context/context.ts'
-import { firstHolding, projectsOf, sameNames } from '../tracking/workspaces/tables.ts'
+import { sameNames, tablesPart } from '../tracking/workspaces/tables.ts'
 
 /** Tables of a project, with the column that is unique in it. */
 const NAMED = {
@@ -17,24 +16,17 @@ const OF_ENDPOINT = ['gateway_mappings', 'gateway_bindings', 'gateway_endpoint_t
 /** The settings of a project. */
 export function llmPart(db: Db): ProjectPart {
   return {
-    holds: (reader, project) => firstHolding(reader, OF_PROJECT, project),
-    projects: (reader, named) => projectsOf(reader, OF_PROJECT, named),
-    async remove(_who, project) {
-      const endpoints = sql`endpoint_id IN (SELECT endpoint_id FROM gateway_endpoints WHERE project = ${project})`
-      await db.tx(async (t) => {
-        for (const table of OF_ENDPOINT) await deleteRows(t, table, endpoints)
-        for (const table of OF_PROJECT.toReversed()) await deleteRows(t, table, sql`project = ${project}`)
-      })
-    },
+    ...tablesPart({
+      db,
+      tables: OF_PROJECT,
+      inside: { of: 'gateway_endpoints', id: 'endpoint_id', tables: OF_ENDPOINT },
+    }),
     async conflicts(t, project, to) {
       const found: string[] = []
       for (const [table, column] of Object.entries(NAMED)) {
         found.push(...(await sameNames(t, { table, column }, project, to)))
       }
       return found
-    },
-    async give(t, project, to) {
-      for (const table of OF_PROJECT) await updateRows(t, table, { project: to }, sql`project = ${project}`)
     },
   }
 }

@@ -1,6 +1,8 @@
 /** Queries about tables whose rows are of a project, for whoever keeps such tables. */
-import type { Reader } from '../../store/db.ts'
+import type { Db, Reader } from '../../store/db.ts'
+import { deleteRows, updateRows } from '../../store/sql/rows.ts'
 import { all, fetchAll, joined, raw, sql } from '../../store/sql/sql.ts'
+import type { ProjectPart } from '../context/context.ts'
 
 /** The first of the tables that has a row of the project; undefined = none has. */
 export async function firstHolding(
@@ -26,6 +28,33 @@ export async function projectsOf(reader: Reader, tables: readonly string[], name
     ),
   )
   return rows.map((row) => row.project)
+}
+
+/** Tables with a column `project`, and those whose rows hang on rows of one of these. */
+export interface ProjectTables {
+  readonly db: Db
+  /** In the order in which their rows are made. */
+  readonly tables: readonly string[]
+  readonly inside: { readonly of: string; readonly id: string; readonly tables: readonly string[] }
+}
+
+/** What goes or moves with a project, of a room that keeps nothing elsewhere. */
+export function tablesPart({ db, tables, inside }: ProjectTables): ProjectPart {
+  return {
+    holds: (reader, project) => firstHolding(reader, tables, project),
+    projects: (reader, named) => projectsOf(reader, tables, named),
+    async remove(_who, project) {
+      const id = raw(inside.id)
+      const hanging = sql`${id} IN (SELECT ${id} FROM ${raw(inside.of)} WHERE project = ${project})`
+      await db.tx(async (t) => {
+        for (const table of inside.tables) await deleteRows(t, table, hanging)
+        for (const table of tables.toReversed()) await deleteRows(t, table, sql`project = ${project}`)
+      })
+    },
+    async give(t, project, to) {
+      for (const table of tables) await updateRows(t, table, { project: to }, sql`project = ${project}`)
+    },
+  }
 }
 
 /** Names that two projects both have in a table, at most 20, as `table: 'name'`. */
