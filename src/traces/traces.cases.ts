@@ -1,17 +1,16 @@
 /** What traces must do on every database; each driver's test file runs these cases on a fresh one. */
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe } from 'node:test'
-import { auditLog } from '../auth/audit.ts'
 import type { Principal } from '../contract/access.ts'
 import type { Db } from '../store/db.ts'
 import { openDiskBlobs } from '../store/blobs/disk.ts'
 import { migrate } from '../store/migrate.ts'
 import { createExperiment } from '../tracking/experiments/experiments.ts'
 import type { Tracking } from '../tracking/context/context.ts'
+import { roomOn } from '../tracking/context/room.fixture.ts'
 import { describeTracking } from '../tracking/suites.cases.ts'
 import { assessmentCases } from './assessments/assessments.cases.ts'
 import { projectOfTrace } from './context/rows.ts'
@@ -47,14 +46,8 @@ export function traceCases(name: string, open: () => Promise<{ db: Db; close(): 
       opened = await open()
       await migrate(opened.db)
       const clock = () => 1_700_000_000_000
-      const room: Tracking = {
-        db: opened.db,
-        blobs: openDiskBlobs(join(folder, 'blobs')),
-        clock,
-        random: randomBytes,
-        record: auditLog(clock).record,
-        traceProject: projectOfTrace,
-      }
+      const blobs = openDiskBlobs(join(folder, 'blobs'))
+      const room = { ...roomOn({ db: opened.db, blobs }, clock), traceProject: projectOfTrace }
       Object.assign(bench, { room })
       assert.ok(bench.room.db.kind)
     })

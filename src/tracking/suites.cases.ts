@@ -1,10 +1,8 @@
 /** A tracking room on a real database, its clock in the test's hand, and suites of cases that run on it. */
-import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe } from 'node:test'
-import { auditLog } from '../auth/audit.ts'
 import type { Principal } from '../contract/access.ts'
 import { evaluationPart, purgeExperiment } from '../evaluation/removal.ts'
 import type { Llm } from '../llm/context/context.ts'
@@ -16,6 +14,7 @@ import { projectOfTrace } from '../traces/context/rows.ts'
 import { purgeTraces, tracesPart } from '../traces/removal.ts'
 import type { Bench } from './bench.cases.ts'
 import type { Tracking } from './context/context.ts'
+import { roomOn } from './context/room.fixture.ts'
 
 /** A database that goes when it is closed. */
 type Open = () => Promise<{ db: Db; close(): Promise<void> }>
@@ -33,11 +32,7 @@ export function describeTracking(name: string, open: Open, suites: readonly ((be
       opened = await open()
       await migrate(opened.db)
       const room: Llm = {
-        db: opened.db,
-        blobs: openDiskBlobs(join(folder, 'blobs')),
-        clock,
-        random: randomBytes,
-        record: auditLog(clock).record,
+        ...roomOn({ db: opened.db, blobs: openDiskBlobs(join(folder, 'blobs')) }, clock),
         purges: () => [
           (who, experiment) => purgeTraces(bench.room, who, experiment),
           (_who, experiment) => purgeExperiment(opened.db, experiment),

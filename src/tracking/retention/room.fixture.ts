@@ -1,10 +1,9 @@
 /** A tracking room on a store of its own for a suite of retention, whose clock is the test's. */
-import { randomBytes } from 'node:crypto'
 import { openedOnce } from '../../../test/opened.ts'
-import { auditLog } from '../../auth/audit.ts'
 import type { Blobs } from '../../store/blobs/blobs.ts'
 import type { Db } from '../../store/db.ts'
 import type { Tracking } from '../context/context.ts'
+import { roomOn } from '../context/room.fixture.ts'
 
 /** A migrated, empty store. */
 export interface OpenedStore {
@@ -15,5 +14,5 @@ export interface OpenedStore {
 
 /** Opens the store of the suite in which this is called; `ready` gets the room before the first test. */
 export function roomOf(open: () => Promise<OpenedStore>, clock: () => number, ready: (room: Tracking) => void): void {
-  openedOnce(open, (store) => ready({ ...store, clock, random: randomBytes, record: auditLog(clock).record }))
+  openedOnce(open, (store) => ready(roomOn(store, clock)))
 }

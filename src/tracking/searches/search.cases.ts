@@ -7,6 +7,7 @@ import { createExperiment } from '../experiments/experiments.ts'
 import { searchExperiments } from '../experiments/search.ts'
 import { logInputs, searchDatasets } from '../models/inputs.ts'
 import { getRun } from './read.ts'
+import { finder, idsAmong } from './known-runs.fixture.ts'
 import { searchRuns } from './search.ts'
 import { createRun, finishRun, setRunStage } from '../runs/runs.ts'
 import { refused, stream } from '../bench.cases.ts'
@@ -27,15 +28,8 @@ export function searchCases(bench: Bench): void {
   describe('search of runs', () => {
     let experiment = ''
     const known: Known[] = []
-    const find = async (filter: string, more: object = {}) => {
-      const asked = { experiment_ids: [experiment], filter, max_results: 1000, ...more }
-      return (await searchRuns(bench.room, bench.root, asked)).rows.map((row) => row.run_id)
-    }
-    const among = (test: (run: Known) => boolean) =>
-      known
-        .filter(test)
-        .sort((a, b) => b.start - a.start || (a.id < b.id ? -1 : 1))
-        .map((run) => run.id)
+    const find = finder(bench, () => experiment)
+    const among = (test: (run: Known) => boolean) => idsAmong(known, test)
 
     before(async () => {
       const { room, root } = bench
