@@ -4,21 +4,7 @@ import { createRootRouteWithContext, createRoute, createRouter, lazyRouteCompone
 import { HomePage } from './pages/home.tsx'
 import { Missing, PageFailure } from './parts/page/placeholders.tsx'
 import { Frame } from './parts/frame/frame.tsx'
-import {
-  compareSearch,
-  costSearch,
-  endpointSearch,
-  experimentsSearch,
-  loginSearch,
-  monitoringSearch,
-  promptSearch,
-  runSearch,
-  runsSearch,
-  stateSearch,
-  stepSearch,
-  traceSearch,
-  tracesSearch,
-} from './data/address.ts'
+import * as address from './data/address.ts'
 
 const root = createRootRouteWithContext<{ queries: QueryClient }>()({
   component: Frame,
@@ -32,43 +18,43 @@ const pages = [
   createRoute({
     getParentRoute: under,
     path: '/login',
-    validateSearch: loginSearch,
+    validateSearch: address.loginSearch,
     component: lazyRouteComponent(() => import('./pages/login.tsx'), 'LoginPage'),
   }),
   createRoute({
     getParentRoute: under,
     path: '/runs',
-    validateSearch: runsSearch,
+    validateSearch: address.runsSearch,
     component: lazyRouteComponent(() => import('./pages/runs/runs.tsx'), 'RunsPage'),
   }),
   createRoute({
     getParentRoute: under,
     path: '/runs/compare',
-    validateSearch: compareSearch,
+    validateSearch: address.compareSearch,
     component: lazyRouteComponent(() => import('./pages/runs/compare.tsx'), 'ComparePage'),
   }),
   createRoute({
     getParentRoute: under,
     path: '/runs/$id',
-    validateSearch: runSearch,
+    validateSearch: address.runSearch,
     component: lazyRouteComponent(() => import('./pages/runs/run.tsx'), 'RunPage'),
   }),
   createRoute({
     getParentRoute: under,
     path: '/experiments',
-    validateSearch: experimentsSearch,
+    validateSearch: address.experimentsSearch,
     component: lazyRouteComponent(() => import('./pages/runs/experiments.tsx'), 'ExperimentsPage'),
   }),
   createRoute({
     getParentRoute: under,
     path: '/traces',
-    validateSearch: tracesSearch,
+    validateSearch: address.tracesSearch,
     component: lazyRouteComponent(() => import('./pages/llm/traces.tsx'), 'TracesPage'),
   }),
   createRoute({
     getParentRoute: under,
     path: '/traces/$id',
-    validateSearch: traceSearch,
+    validateSearch: address.traceSearch,
     component: lazyRouteComponent(() => import('./pages/llm/trace.tsx'), 'TracePage'),
   }),
   createRoute({
@@ -94,7 +80,7 @@ const pages = [
   createRoute({
     getParentRoute: under,
     path: '/prompts/$name',
-    validateSearch: promptSearch,
+    validateSearch: address.promptSearch,
     component: lazyRouteComponent(() => import('./pages/llm/prompt.tsx'), 'PromptPage'),
   }),
   createRoute({
@@ -115,7 +101,7 @@ const pages = [
   createRoute({
     getParentRoute: under,
     path: '/endpoints/$name',
-    validateSearch: endpointSearch,
+    validateSearch: address.endpointSearch,
     component: lazyRouteComponent(() => import('./pages/endpoints/endpoint.tsx'), 'EndpointPage'),
   }),
   createRoute({
@@ -126,13 +112,13 @@ const pages = [
   createRoute({
     getParentRoute: under,
     path: '/monitoring/$name',
-    validateSearch: monitoringSearch,
+    validateSearch: address.monitoringSearch,
     component: lazyRouteComponent(() => import('./pages/monitoring/monitoring.tsx'), 'MonitoringPage'),
   }),
   createRoute({
     getParentRoute: under,
     path: '/incidents',
-    validateSearch: stateSearch,
+    validateSearch: address.stateSearch,
     component: lazyRouteComponent(() => import('./pages/monitoring/incidents.tsx'), 'IncidentsPage'),
   }),
   createRoute({
@@ -148,13 +134,13 @@ const pages = [
   createRoute({
     getParentRoute: under,
     path: '/pipelines/$id',
-    validateSearch: stepSearch,
+    validateSearch: address.stepSearch,
     component: lazyRouteComponent(() => import('./pages/pipelines/pipeline-run.tsx'), 'PipelineRunPage'),
   }),
   createRoute({
     getParentRoute: under,
     path: '/cost',
-    validateSearch: costSearch,
+    validateSearch: address.costSearch,
     component: lazyRouteComponent(() => import('./pages/cost.tsx'), 'CostPage'),
   }),
   createRoute({

@@ -10,13 +10,12 @@ import { TimeCell } from '../../parts/table/time-cell.tsx'
 import { DataTable } from '../../parts/table/data-table.tsx'
 
 export function DatasetsPage() {
-  const datasets = useQuery(read)
   return (
     <ListPage
       title="Evaluation datasets"
       lead="Inputs with expected outputs, for evaluating applications."
       panel="Datasets"
-      query={datasets}
+      query={useQuery(read)}
       empty={
         <Empty title="No datasets yet" commands={['mlflow.genai.datasets.create_dataset(name="golden")']}>
           Datasets are created with MLflow’s client, which also adds their records.

@@ -10,13 +10,11 @@ import type { ListedPrompt } from '../../data/models/prompts.ts'
 import { DataTable } from '../../parts/table/data-table.tsx'
 
 export function PromptsPage() {
-  const prompts = useQuery(read)
   return (
     <ListPage
       title="Prompts"
       lead="Versioned templates that applications fill in."
-      panel="Prompts"
-      query={prompts}
+      query={useQuery(read)}
       empty={
         <Empty
           title="No prompts yet"

@@ -11,13 +11,11 @@ import * as read from '../../data/queries.ts'
 import { DataTable } from '../../parts/table/data-table.tsx'
 
 export function ModelsPage() {
-  const models = useQuery(read.models)
   return (
     <ListPage
       title="Models"
       lead="Every registered model, and the version behind each alias."
-      panel="Models"
-      query={models}
+      query={useQuery(read.models)}
       empty={
         <Empty title="No models yet" commands={['slipway ship']}>
           Models are registered by a pipeline whose gates pass, or with mlflow.register_model.

@@ -8,13 +8,12 @@ import * as read from '../../data/queries.ts'
 import { DataTable } from '../../parts/table/data-table.tsx'
 
 export function MonitorsPage() {
-  const endpoints = useQuery(read.endpoints)
   return (
     <ListPage
       title="Monitoring"
       lead="What changed in the data of each endpoint, and how good its predictions are."
       panel="Endpoints"
-      query={endpoints}
+      query={useQuery(read.endpoints)}
       height={160}
       empty={
         <Empty title="No monitors yet" commands={['slipway ship']}>

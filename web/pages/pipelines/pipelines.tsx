@@ -12,14 +12,13 @@ import { toneOf } from '../../data/tones.ts'
 import { DataTable } from '../../parts/table/data-table.tsx'
 
 export function PipelinesPage() {
-  const runs = useQuery(read.pipelineRuns())
   return (
     <ListPage
       title="Pipelines"
       lead="Every run of every pipeline: what it did, and why it ended that way."
       panel="Runs"
       note="the newest first"
-      query={runs}
+      query={useQuery(read.pipelineRuns())}
       what="The pipeline runs"
       height={300}
       empty={

@@ -7,8 +7,8 @@ import { Loaded } from './placeholders.tsx'
 export interface ListPageProps<Item> {
   readonly title: string
   readonly lead: string
-  /** Title of the panel. */
-  readonly panel: string
+  /** Title of the panel where it is another. */
+  readonly panel?: string
   readonly note?: string
   readonly query: UseQueryResult<{ readonly items: readonly Item[] }>
   /** What is read, for the sentence of a failure: `The runs`; by default the panel's title. */
@@ -21,7 +21,7 @@ export interface ListPageProps<Item> {
 }
 
 export function ListPage<Item>(props: ListPageProps<Item>) {
-  const { title, lead, panel, note, query, empty, children } = props
+  const { title, lead, panel = title, note, query, empty, children } = props
   const { what = `The ${panel.toLowerCase()}`, height = 240 } = props
   return (
     <Page title={title} lead={lead}>
