@@ -142,6 +142,21 @@ test('a change is told against the last run of the step, and what is gone from t
   assert.deepEqual([gone.state, gone.reason], ['ready', 'nothing changed, and no result is kept'])
 })
 
+test('a result of which one output alone is gone is not taken', async () => {
+  const files = fresh()
+  const first = await begin(files)
+  const kept = await key(first)
+  const digest = await end(first, 'succeeded')
+  const lost = await bench.store.blobs.put(Buffer.from('lost'))
+  const outputs = { table: { digest, size: 2, files: 1 }, plot: { ...lost, files: 1 } }
+  await bench.store.db.tx((t) =>
+    t.run('UPDATE pipeline_cache SET outputs = ? WHERE cache_key = ?', [JSON.stringify(outputs), kept.cache_key]),
+  )
+  assert.equal((await key(await begin(files))).state, 'cached')
+  await bench.store.blobs.delete(lost.digest)
+  assert.equal((await key(await begin(files))).state, 'ready')
+})
+
 describe('what forces a step to run although a result is there', () => {
   const CASES: readonly (readonly [BeginOptions, string, string])[] = [
     [{ force: true }, 'make', 'the run was asked to take no cached result'],

@@ -237,6 +237,17 @@ describe('an attempt that cannot be asked', () => {
     // it was lost before its tracking run was noted, whose id follows from the attempt
     assert.deepEqual(server.finished, ['FAILED track', `FAILED ${trackingRunOf(again)}`])
   })
+  test('whose tracking run cannot be ended stays open for the next look', async (t) => {
+    const server = await running(t)
+    const { tracking } = server.context.deps
+    const finishRun = tracking.finishRun.bind(tracking)
+    tracking.finishRun = () => Promise.reject(new Error('the database is away'))
+    await assert.rejects(loseAttempt(server.context, await server.row()), /is away/)
+    assert.deepEqual([(await server.row()).state, (await stepOf(server)).state], ['running', 'running'])
+    tracking.finishRun = finishRun
+    await loseAttempt(server.context, await server.row())
+    assert.equal((await server.row()).state, 'lost')
+  })
   test('after the end that came first changes nothing', async (t) => {
     const server = await running(t)
     await server.collect()
