@@ -257,6 +257,21 @@ describe('an archive that is written', () => {
     )
   })
 
+  it('has digits in each field that is a number, as POSIX wants them, and belongs to nobody at no time', async () => {
+    const header = (await packed([inMemory('a', 'b')])).subarray(0, 512)
+    const field = (start: number, end: number): string => header.toString('latin1', start, end)
+    const [mode, uid, gid, size, time] = [
+      field(100, 108),
+      field(108, 116),
+      field(116, 124),
+      field(124, 136),
+      field(136, 148),
+    ]
+    assert.deepEqual([mode, uid, gid], ['0000644\0', '0000000\0', '0000000\0'])
+    assert.deepEqual([size, time], ['00000000001\0', '00000000000\0'])
+    assert.deepEqual([field(156, 157), field(257, 265)], ['0', 'ustar\x0000'])
+  })
+
   it('names of every length about the edges of a header come back', async () => {
     for (let length = 85; length < 125; length++) {
       const path = 'x'.repeat(length)

@@ -219,6 +219,22 @@ describe('SQLite: other processes and threads', () => {
     assert.ok(ticks >= 3, `${ticks} ticks`)
   })
 
+  it('what the engine refuses comes back from the thread with its code, and the thread goes on', async () => {
+    const path = join(root, 'refused.db')
+    opened.push(openSqlite(path))
+    const thread = new ReaderThread(path)
+    await assert.rejects(thread.search('SELECT absent', []), {
+      code: 'SQLITE_ERROR',
+      message: /no such column: absent/,
+    })
+    await assert.rejects(thread.search('CREATE TABLE x (y)', []), { code: 'SQLITE_READONLY' })
+    const unbindable = await thread.search('SELECT ?', [undefined]).catch((error: unknown) => error as Error)
+    assert.match(String(unbindable), /cannot bind undefined/)
+    assert.equal((unbindable as { code?: unknown }).code, undefined)
+    assert.deepEqual(await thread.search('SELECT 1 AS one', []), [{ one: 1 }])
+    await thread.close()
+  })
+
   it('the reader thread is started again after it died', async () => {
     const path = join(root, 'late.db')
     const thread = new ReaderThread(path)

@@ -64,6 +64,23 @@ function tests(server: NonNullable<typeof s3>): void {
       return [...keys, ...(text.match(/<UploadId>/g) ?? [])]
     }
 
+    it('a link brings whoever has it to the bytes, for a while, as a file of that name; where links are allowed', async () => {
+      const blobs = await openS3Blobs({ ...server.settings, directLinks: true })
+      const { digest } = await blobs.put(Buffer.from('<script>'))
+      const asked = { seconds: 60, name: 'mödel "1".html' }
+      const link = blobs.link(digest, asked) ?? ''
+      const reply = await fetch(link)
+      assert.deepEqual([reply.status, await reply.text()], [200, '<script>'])
+      assert.equal(reply.headers.get('content-type'), 'application/octet-stream')
+      const shown = "attachment; filename*=UTF-8''m%C3%B6del%20%221%22.html"
+      assert.equal(reply.headers.get('content-disposition'), shown)
+      assert.equal((await fetch(link.replace('X-Amz-Expires=60', 'X-Amz-Expires=6000'))).status, 403)
+      blobs.close()
+      const closed = await openS3Blobs(server.settings)
+      assert.equal(closed.link(digest, asked), undefined)
+      closed.close()
+    })
+
     it('a blob of several parts comes back whole and in ranges, and leaves nothing beside it', async () => {
       const blobs = await openS3Blobs(server.settings)
       const bytes = randomBytes(LARGE)
