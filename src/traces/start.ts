@@ -1,13 +1,15 @@
 /** Writes the record of a trace: at once with everything (V3), or begun and ended (V2). */
 import type { Principal } from '../contract/access.ts'
-import type { SqlValue, Tx } from '../store/db.ts'
+import { visible } from '../auth/visibility.ts'
+import type { Tx } from '../store/db.ts'
 import { moveTree } from '../tracking/artifacts/artifacts.ts'
 import { cut } from '../mlflow/limits.ts'
 import { requireActiveExperiment } from '../tracking/experiments/experiments.ts'
 import type { ExperimentRow } from '../tracking/experiments/experiments.ts'
 import type { Tracking } from '../tracking/context/context.ts'
 import { hexId } from '../tracking/context/ids.ts'
-import { insertRows } from '../store/sql/sql.ts'
+import { insertion, run } from '../store/sql/rows.ts'
+import { insertRows, sql } from '../store/sql/sql.ts'
 import { missing } from '../mlflow/wire.ts'
 import type { GivenAssessment } from './assessments/wire.ts'
 import { insertAssessments } from './assessments/assessments.ts'
@@ -37,16 +39,13 @@ export interface GivenTrace {
 /** Longest preview that is kept, in characters. */
 const LONGEST_PREVIEW = 10_000
 
-const INSERT = `INSERT INTO traces (trace_id, experiment_id, project, name, state, client_request_id, request_preview,
-  response_preview, start_ms, duration_ms, artifact_uri, spans_stored, finalized) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)`
-
-/** Only over a trace of a project that the principal sees: its last two parameters are 1 or 0, and the project. */
+/** Over what spans had said of the trace. */
 const OVER = `ON CONFLICT (trace_id) DO UPDATE SET experiment_id = excluded.experiment_id, project = excluded.project,
   name = COALESCE(excluded.name, traces.name), state = excluded.state, client_request_id = excluded.client_request_id,
   request_preview = COALESCE(excluded.request_preview, traces.request_preview),
   response_preview = COALESCE(excluded.response_preview, traces.response_preview),
   start_ms = excluded.start_ms, duration_ms = excluded.duration_ms, artifact_uri = excluded.artifact_uri,
-  finalized = excluded.finalized WHERE ? = 1 OR traces.project = ?`
+  finalized = excluded.finalized`
 
 /** Writes a whole record over what spans had said of the trace. From then on spans no longer move its times. */
 export async function startTrace(room: Tracking, who: Principal, given: GivenTrace): Promise<TraceInfo> {
@@ -104,23 +103,23 @@ async function insertTrace(t: Tx, who: Principal, experiment: ExperimentRow, giv
     given.trace_id,
   ])
   const uri = artifactUri(experiment, given.trace_id)
-  const values: SqlValue[] = [
-    given.trace_id,
-    experiment.experiment_id,
-    experiment.project,
-    given.tags[NAME_TAG] ?? null,
-    given.state,
-    given.client_request_id ?? null,
-    given.request_preview?.slice(0, LONGEST_PREVIEW) ?? null,
-    given.response_preview?.slice(0, LONGEST_PREVIEW) ?? null,
-    given.start_ms,
-    given.duration_ms ?? null,
-    uri,
-    given.finalized,
-    who.project === null ? 1 : 0,
-    who.project ?? '',
-  ]
-  const written = await t.run(`${INSERT} ${OVER}`, values)
+  const row: TraceRow = {
+    trace_id: given.trace_id,
+    experiment_id: experiment.experiment_id,
+    project: experiment.project,
+    name: given.tags[NAME_TAG] ?? null,
+    state: given.state,
+    client_request_id: given.client_request_id ?? null,
+    request_preview: given.request_preview?.slice(0, LONGEST_PREVIEW) ?? null,
+    response_preview: given.response_preview?.slice(0, LONGEST_PREVIEW) ?? null,
+    start_ms: given.start_ms,
+    duration_ms: given.duration_ms ?? null,
+    artifact_uri: uri,
+    spans_stored: 0,
+    finalized: given.finalized,
+  }
+  // a trace of a project that is not seen is not written over
+  const written = await run(t, sql`${insertion('traces', { ...row }, OVER)} WHERE ${visible(who, 'traces.project')}`)
   if (written === 0) throw missing(`Trace with ID '${given.trace_id}' not found.`, 'trace', given.trace_id)
   // attachments that came with spans of another experiment go where the trace goes
   if (old !== undefined && old.artifact_uri !== uri) await moveTree(t, old.artifact_uri, uri)

@@ -3,6 +3,8 @@ import type { Principal } from '../contract/access.ts'
 import { checkKey, cut } from '../mlflow/limits.ts'
 import type { Tracking } from '../tracking/context/context.ts'
 import { invalid, missing } from '../mlflow/wire.ts'
+import { insertRow, updateRows } from '../store/sql/rows.ts'
+import { sql } from '../store/sql/sql.ts'
 import { FAILURE_TAG, NAME_TAG, requireTrace, SERVER_TAGS } from './context/rows.ts'
 import { LONGEST_VALUE } from './spans/rows.ts'
 
@@ -18,13 +20,10 @@ export async function setTraceTag(room: Tracking, who: Principal, traceId: strin
   const value = cut(tag.value, LONGEST_VALUE)
   await room.db.tx(async (t) => {
     await requireTrace(t, who, traceId)
-    if (tag.key === NAME_TAG) await t.run('UPDATE traces SET name = ? WHERE trace_id = ?', [value, traceId])
+    if (tag.key === NAME_TAG) await updateRows(t, 'traces', { name: value }, sql`trace_id = ${traceId}`)
     else {
-      await t.run(
-        `INSERT INTO trace_tags (trace_id, key, value) VALUES (?, ?, ?)
-         ON CONFLICT (trace_id, key) DO UPDATE SET value = excluded.value`,
-        [traceId, tag.key, value],
-      )
+      const over = 'ON CONFLICT (trace_id, key) DO UPDATE SET value = excluded.value'
+      await insertRow(t, 'trace_tags', { trace_id: traceId, key: tag.key, value }, over)
     }
   })
 }

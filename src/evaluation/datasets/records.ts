@@ -5,6 +5,7 @@ import type { Tx } from '../../store/db.ts'
 import { pageToken, queryHash, readToken } from '../../mlflow/paging.ts'
 import { hexId } from '../../tracking/context/ids.ts'
 import type { Tracking } from '../../tracking/context/context.ts'
+import { insertRow, updateRows } from '../../store/sql/rows.ts'
 import { fetchAll, inList, raw, sql } from '../../store/sql/sql.ts'
 import { invalid } from '../../mlflow/wire.ts'
 import { digestOf, requireSet } from './sets.ts'
@@ -177,45 +178,36 @@ async function putRecord(t: Tx, room: Tracking, id: string, record: NewRecord): 
   const now = room.clock()
   const user = userOf(record)
   if (known === undefined) {
-    await t.run(
-      `INSERT INTO evaluation_records (dataset_id, record_id, input_hash, inputs, outputs, expectations, tags, source, source_type,
-        source_id, created_time, last_update_time, created_by, last_updated_by) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
-      [
-        id,
-        `dr-${hexId(room)}`,
-        hash,
-        JSON.stringify(record.inputs),
-        textOf(record.outputs),
-        textOf(record.expectations),
-        textOf(record.tags),
-        textOf(record.source),
-        record.source?.source_type ?? null,
-        sourceId(record),
-        now,
-        now,
-        user,
-        user,
-      ],
-    )
+    await insertRow(t, 'evaluation_records', {
+      dataset_id: id,
+      record_id: `dr-${hexId(room)}`,
+      input_hash: hash,
+      inputs: JSON.stringify(record.inputs),
+      outputs: textOf(record.outputs),
+      expectations: textOf(record.expectations),
+      tags: textOf(record.tags),
+      source: textOf(record.source),
+      source_type: record.source?.source_type ?? null,
+      source_id: sourceId(record),
+      created_time: now,
+      last_update_time: now,
+      created_by: user,
+      last_updated_by: user,
+    })
     return true
   }
-  await t.run(
-    `UPDATE evaluation_records SET outputs = ?, expectations = ?, tags = ?, source = ?, source_type = ?, source_id = ?,
-      last_update_time = ?, last_updated_by = ? WHERE dataset_id = ? AND record_id = ?`,
-    [
-      textOf(record.outputs) ?? known.outputs,
-      merged(known.expectations, record.expectations),
-      merged(known.tags, record.tags),
-      // where a record comes from is what was said first
-      known.source ?? textOf(record.source),
-      known.source_type ?? record.source?.source_type ?? null,
-      known.source_id ?? sourceId(record),
-      now,
-      user ?? known.last_updated_by,
-      id,
-      known.record_id,
-    ],
-  )
+  const changes = {
+    outputs: textOf(record.outputs) ?? known.outputs,
+    expectations: merged(known.expectations, record.expectations),
+    tags: merged(known.tags, record.tags),
+    // where a record comes from is what was said first
+    source: known.source ?? textOf(record.source),
+    source_type: known.source_type ?? record.source?.source_type ?? null,
+    source_id: known.source_id ?? sourceId(record),
+    last_update_time: now,
+    last_updated_by: user ?? known.last_updated_by,
+  }
+  await updateRows(t, 'evaluation_records', changes, sql`dataset_id = ${id} AND record_id = ${known.record_id}`)
   return false
 }
 

@@ -7,6 +7,7 @@ import { checkKey, checkLength, LIMITS } from '../../mlflow/limits.ts'
 import { homeProject, sees } from '../../auth/visibility.ts'
 import { hexId } from '../../tracking/context/ids.ts'
 import type { Tracking } from '../../tracking/context/context.ts'
+import { insertRow } from '../../store/sql/rows.ts'
 import { fetchAll, inList, insertRows, sql } from '../../store/sql/sql.ts'
 import { invalid, missing } from '../../mlflow/wire.ts'
 
@@ -60,11 +61,17 @@ export async function createSet(
   const now = room.clock()
   const user = given.tags[USER_TAG] ?? null
   return room.db.tx(async (t) => {
-    await t.run(
-      `INSERT INTO evaluation_datasets (dataset_id, project, name, digest, records, created_time, last_update_time, created_by,
-        last_updated_by) VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?)`,
-      [id, homeProject(who), given.name, digestOf(given.name, now), now, now, user, user],
-    )
+    await insertRow(t, 'evaluation_datasets', {
+      dataset_id: id,
+      project: homeProject(who),
+      name: given.name,
+      digest: digestOf(given.name, now),
+      records: 0,
+      created_time: now,
+      last_update_time: now,
+      created_by: user,
+      last_updated_by: user,
+    })
     await putTags(t, id, given.tags)
     await join(t, who, id, given.experiment_ids)
     await room.record(t, who, {
@@ -242,9 +249,7 @@ async function join(t: Tx, who: Principal, id: string, experiments: readonly str
   }
   for (const experiment of new Set(experiments)) {
     const { experiment_id } = await requireExperiment(t, who, experiment)
-    await t.run(
-      'INSERT INTO evaluation_dataset_experiments (dataset_id, experiment_id) VALUES (?, ?) ON CONFLICT DO NOTHING',
-      [id, experiment_id],
-    )
+    const link = { dataset_id: id, experiment_id }
+    await insertRow(t, 'evaluation_dataset_experiments', link, 'ON CONFLICT DO NOTHING')
   }
 }

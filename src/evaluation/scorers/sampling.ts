@@ -5,6 +5,7 @@ import { checkLength } from '../../mlflow/limits.ts'
 import { EXPERIMENT_ORDER, joinExperiment, seesExperiment } from '../../tracking/experiments/join.ts'
 import { hexId } from '../../tracking/context/ids.ts'
 import type { Tracking } from '../../tracking/context/context.ts'
+import { insertion } from '../../store/sql/rows.ts'
 import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
 import { parseTraceFilter } from '../../traces/search/filter.ts'
 import { invalid } from '../../mlflow/wire.ts'
@@ -59,12 +60,14 @@ export async function setSampling(room: Tracking, who: Principal, given: Samplin
   return room.db.tx(async (t) => {
     const { experiment_id } = await requireActiveExperiment(t, room, who, given.experiment_id)
     const { sample_rate } = given
-    const row = await t.get<{ config_id: string }>(
-      `INSERT INTO scorer_sampling (experiment_id, name, config_id, sample_rate, filter) VALUES (?, ?, ?, ?, ?)
-        ON CONFLICT (experiment_id, name) DO UPDATE SET sample_rate = excluded.sample_rate, filter = excluded.filter
+    const filter = given.filter_string ?? null
+    const kept = insertion(
+      'scorer_sampling',
+      { experiment_id, name: given.name, config_id: hexId(room), sample_rate, filter },
+      `ON CONFLICT (experiment_id, name) DO UPDATE SET sample_rate = excluded.sample_rate, filter = excluded.filter
         RETURNING config_id`,
-      [experiment_id, given.name, hexId(room), sample_rate, given.filter_string ?? null],
     )
+    const row = await t.get<{ config_id: string }>(kept.text, kept.params)
     const detail = { sampling: 'scorer', name: given.name, rate: sample_rate }
     await room.record(t, who, { verb: 'write', resource: 'runs', id: experiment_id, detail })
     const { scorer_id } = scorer
@@ -73,7 +76,7 @@ export async function setSampling(room: Tracking, who: Principal, given: Samplin
       scorer_id,
       sample_rate,
       experiment_id,
-      filter: given.filter_string ?? null,
+      filter,
     })
   })
 }

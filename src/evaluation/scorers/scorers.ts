@@ -11,6 +11,7 @@ import {
 } from '../../tracking/experiments/join.ts'
 import { hexId } from '../../tracking/context/ids.ts'
 import type { Tracking } from '../../tracking/context/context.ts'
+import { insertion, insertRow } from '../../store/sql/rows.ts'
 import { all, fetchAll, inList, raw, sql } from '../../store/sql/sql.ts'
 import { invalid, missing } from '../../mlflow/wire.ts'
 
@@ -49,28 +50,21 @@ export async function registerScorer(
   checkJson(given.serialized_scorer)
   return room.db.tx(async (t) => {
     const { experiment_id } = await requireActiveExperiment(t, room, who, given.experiment_id)
-    const row = await t.get<{ last_version: number; scorer_id: string }>(
-      `INSERT INTO scorers (experiment_id, name, scorer_id, last_version) VALUES (?, ?, ?, 1)
-        ON CONFLICT (experiment_id, name) DO UPDATE SET last_version = scorers.last_version + 1
+    const { name } = given
+    const counted = insertion(
+      'scorers',
+      { experiment_id, name, scorer_id: hexId(room), last_version: 1 },
+      `ON CONFLICT (experiment_id, name) DO UPDATE SET last_version = scorers.last_version + 1
         RETURNING last_version, scorer_id`,
-      [experiment_id, given.name, hexId(room)],
     )
+    const row = await t.get<{ last_version: number; scorer_id: string }>(counted.text, counted.params)
     const version = row?.last_version ?? 1
     const creation_time = room.clock()
-    await t.run(
-      'INSERT INTO scorer_versions (experiment_id, name, version, serialized, creation_time) VALUES (?, ?, ?, ?, ?)',
-      [experiment_id, given.name, version, given.serialized_scorer, creation_time],
-    )
-    const detail = { registered: 'scorer', name: given.name, version }
+    const made = { experiment_id, name, version, serialized: given.serialized_scorer, creation_time }
+    await insertRow(t, 'scorer_versions', made)
+    const detail = { registered: 'scorer', name, version }
     await room.record(t, who, { verb: 'write', resource: 'runs', id: experiment_id, detail })
-    return wire({
-      experiment_id,
-      name: given.name,
-      version,
-      serialized: given.serialized_scorer,
-      creation_time,
-      scorer_id: row?.scorer_id ?? '',
-    })
+    return wire({ ...made, scorer_id: row?.scorer_id ?? '' })
   })
 }
 

@@ -88,10 +88,9 @@ export async function setEndpointTag(
   checkLength(given.value, 'value', LIMITS.tag)
   await room.db.tx(async (t) => {
     await requireById(t, who, ENDPOINT, given.endpoint_id)
-    await t.run(
-      'INSERT INTO gateway_endpoint_tags (endpoint_id, key, value) VALUES (?, ?, ?) ON CONFLICT (endpoint_id, key) DO UPDATE SET value = excluded.value',
-      [given.endpoint_id, given.key, given.value],
-    )
+    const { endpoint_id, key, value } = given
+    const over = 'ON CONFLICT (endpoint_id, key) DO UPDATE SET value = excluded.value'
+    await insertRow(t, 'gateway_endpoint_tags', { endpoint_id, key, value }, over)
     await recordChange(t, room, who, { id: given.endpoint_id, what: `tag ${given.key} set` })
   })
 }

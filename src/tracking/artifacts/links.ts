@@ -5,6 +5,7 @@ import { baseName } from '../context/paths.ts'
 import type { ArtifactFile } from './artifacts.ts'
 import type { Tracking } from '../context/context.ts'
 import { invalid, missing } from '../../mlflow/wire.ts'
+import { insertRow } from '../../store/sql/rows.ts'
 
 /** How long a link works where nobody says, and at most, seconds; MLflow's own numbers. */
 export const STANDARD_S = 300
@@ -47,13 +48,8 @@ export async function makeLink(room: LinkRoom, file: ArtifactFile, seconds = STA
   const now = room.clock()
   await room.db.tx(async (t) => {
     await t.run('DELETE FROM artifact_links WHERE expires_at <= ?', [now])
-    await t.run('INSERT INTO artifact_links (hash, path, digest, size, expires_at) VALUES (?, ?, ?, ?, ?)', [
-      hashOf(secret),
-      file.path,
-      file.digest,
-      file.size,
-      now + seconds * 1000,
-    ])
+    const { path, digest, size } = file
+    await insertRow(t, 'artifact_links', { hash: hashOf(secret), path, digest, size, expires_at: now + seconds * 1000 })
   })
   return secret
 }

@@ -6,6 +6,7 @@ import { allowedPlace, UPLOAD_MS, writeArtifact } from './artifacts.ts'
 import { hexId } from '../context/ids.ts'
 import type { Tracking } from '../context/context.ts'
 import { invalid, missing } from '../../mlflow/wire.ts'
+import { insertRow } from '../../store/sql/rows.ts'
 
 /** Parts of one upload at most; the client's are 10 MB. */
 const MOST_PARTS = 10_000
@@ -35,12 +36,8 @@ export async function createUpload(
   const id = hexId(room)
   await room.db.tx(async (t) => {
     await forgetOld(t, room)
-    await t.run('INSERT INTO artifact_uploads (upload_id, owner, path, created_at) VALUES (?, ?, ?, ?)', [
-      id,
-      place.owner,
-      place.path,
-      room.clock(),
-    ])
+    const { owner, path } = place
+    await insertRow(t, 'artifact_uploads', { upload_id: id, owner, path, created_at: room.clock() })
   })
   return id
 }
@@ -58,11 +55,8 @@ export async function putPart(
   const { digest, size } = await room.blobs.put(bytes)
   await room.db.tx(async (t) => {
     await requireUpload(t, upload.id)
-    await t.run(
-      `INSERT INTO artifact_upload_parts (upload_id, part_number, digest, size) VALUES (?, ?, ?, ?)
-        ON CONFLICT (upload_id, part_number) DO UPDATE SET digest = excluded.digest, size = excluded.size`,
-      [upload.id, upload.part, digest, size],
-    )
+    const over = 'ON CONFLICT (upload_id, part_number) DO UPDATE SET digest = excluded.digest, size = excluded.size'
+    await insertRow(t, 'artifact_upload_parts', { upload_id: upload.id, part_number: upload.part, digest, size }, over)
   })
   return digest
 }

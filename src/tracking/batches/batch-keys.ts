@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import type { Tx } from '../../store/db.ts'
 import type { Tracking } from '../context/context.ts'
 import { invalid } from '../../mlflow/wire.ts'
+import { insertRow } from '../../store/sql/rows.ts'
 
 /** How long a key is known, ms; a client has given up long before. */
 const KNOWN_MS = 24 * 3600 * 1000
@@ -29,11 +30,8 @@ export async function takeKey(
   const now = room.clock()
   const hash = createHash('sha256').update(JSON.stringify(of.batch)).digest('hex')
   await t.run('DELETE FROM batch_keys WHERE run_id = ? AND created_at < ?', [of.runId, now - KNOWN_MS])
-  const taken = await t.run(
-    'INSERT INTO batch_keys (run_id, key, hash, created_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
-    [of.runId, of.key, hash, now],
-  )
-  if (taken === 1) return true
+  const row = { run_id: of.runId, key: of.key, hash, created_at: now }
+  if ((await insertRow(t, 'batch_keys', row, 'ON CONFLICT DO NOTHING')) === 1) return true
   const before = await t.get<{ hash: string }>('SELECT hash FROM batch_keys WHERE run_id = ? AND key = ?', [
     of.runId,
     of.key,

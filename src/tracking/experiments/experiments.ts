@@ -9,6 +9,7 @@ import type { Tracking } from '../context/context.ts'
 import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
 import { locationOf } from '../context/suite-place.ts'
 import { invalid, missing, mlflowProblem } from '../../mlflow/wire.ts'
+import { insertRow } from '../../store/sql/rows.ts'
 
 export type Stage = 'active' | 'deleted'
 
@@ -223,10 +224,16 @@ async function insertExperiment(t: Tx, room: Tracking, project: string, given: N
   const seq = (last?.seq ?? 0) + 1
   const id = String(seq)
   const now = room.clock()
-  await t.run(
-    'INSERT INTO experiments (experiment_id, seq, project, name, artifact_location, lifecycle_stage, creation_time, last_update_time) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-    [id, seq, project, given.name, locationOf(room, id, given.artifact_location), 'active', now, now],
-  )
+  await insertRow(t, 'experiments', {
+    experiment_id: id,
+    seq,
+    project,
+    name: given.name,
+    artifact_location: locationOf(room, id, given.artifact_location),
+    lifecycle_stage: 'active',
+    creation_time: now,
+    last_update_time: now,
+  })
   await putTags(t, id, given.tags ?? [])
   return id
 }
@@ -239,12 +246,8 @@ async function refuseTaken(t: Tx, project: string, name: string): Promise<void> 
 }
 
 async function putTags(t: Tx, id: string, tags: readonly Tag[]): Promise<void> {
-  for (const tag of tags) {
-    await t.run(
-      'INSERT INTO experiment_tags (experiment_id, key, value) VALUES (?, ?, ?) ON CONFLICT (experiment_id, key) DO UPDATE SET value = excluded.value',
-      [id, tag.key, tag.value],
-    )
-  }
+  const over = 'ON CONFLICT (experiment_id, key) DO UPDATE SET value = excluded.value'
+  for (const { key, value } of tags) await insertRow(t, 'experiment_tags', { experiment_id: id, key, value }, over)
 }
 
 async function touch(t: Tx, room: Tracking, id: string): Promise<void> {

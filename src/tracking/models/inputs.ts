@@ -10,6 +10,7 @@ import type { RunRow } from '../runs/runs.ts'
 import type { Tracking } from '../context/context.ts'
 import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
 import { invalid } from '../../mlflow/wire.ts'
+import { insertRow } from '../../store/sql/rows.ts'
 
 /** A dataset as MLflow describes it; `schema`, `profile` and `source` are texts that the client chose. */
 export interface Dataset {
@@ -195,29 +196,15 @@ function checkDataset({ dataset, tags }: DatasetInput, index: number): void {
 }
 
 async function writeDataset(t: Tx, run: RunRow, { dataset, tags }: DatasetInput, position: number): Promise<void> {
-  await t.run(
-    'INSERT INTO datasets (experiment_id, name, digest, source_type, source, schema, profile) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
-    [
-      run.experiment_id,
-      dataset.name,
-      dataset.digest,
-      dataset.source_type,
-      dataset.source,
-      dataset.schema ?? null,
-      dataset.profile ?? null,
-    ],
-  )
-  const added = await t.run(
-    'INSERT INTO dataset_inputs (run_id, position, experiment_id, name, digest) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
-    [run.run_id, position, run.experiment_id, dataset.name, dataset.digest],
-  )
-  if (added === 0) return
-  for (const tag of tags) {
-    await t.run(
-      'INSERT INTO dataset_input_tags (run_id, name, digest, key, value) VALUES (?, ?, ?, ?, ?) ON CONFLICT (run_id, name, digest, key) DO UPDATE SET value = excluded.value',
-      [run.run_id, dataset.name, dataset.digest, tag.key, tag.value],
-    )
-  }
+  const { run_id, experiment_id } = run
+  const { name, digest, source_type, source, schema = null, profile = null } = dataset
+  const whole = { experiment_id, name, digest, source_type, source, schema, profile }
+  await insertRow(t, 'datasets', whole, 'ON CONFLICT DO NOTHING')
+  const input = { run_id, position, experiment_id, name, digest }
+  if ((await insertRow(t, 'dataset_inputs', input, 'ON CONFLICT DO NOTHING')) === 0) return
+  const over = 'ON CONFLICT (run_id, name, digest, key) DO UPDATE SET value = excluded.value'
+  for (const { key, value } of tags)
+    await insertRow(t, 'dataset_input_tags', { run_id, name, digest, key, value }, over)
 }
 
 interface RunModel {
@@ -229,8 +216,7 @@ interface RunModel {
 }
 
 async function writeModel(t: Tx, model: RunModel): Promise<void> {
-  await t.run(
-    'INSERT INTO run_models (run_id, role, model_id, step, position) VALUES (?, ?, ?, ?, ?) ON CONFLICT (run_id, role, model_id) DO UPDATE SET step = excluded.step',
-    [model.runId, model.role, model.modelId, model.step, model.position],
-  )
+  const { runId: run_id, role, modelId: model_id, step, position } = model
+  const over = 'ON CONFLICT (run_id, role, model_id) DO UPDATE SET step = excluded.step'
+  await insertRow(t, 'run_models', { run_id, role, model_id, step, position }, over)
 }

@@ -13,6 +13,7 @@ import { hexId } from '../context/ids.ts'
 import type { Tracking } from '../context/context.ts'
 import { fetchAll, inList, insertRows, sql } from '../../store/sql/sql.ts'
 import { invalid, missing } from '../../mlflow/wire.ts'
+import { insertRow } from '../../store/sql/rows.ts'
 
 /** MLflow's enum of states, by its wire names. */
 export const MODEL_STATES = {
@@ -70,22 +71,19 @@ export async function createLoggedModel(
   await room.db.tx(async (t) => {
     const experiment = await requireActiveExperiment(t, room, who, given.experiment_id)
     const location = experiment.artifact_location.replace(/\/+$/, '')
-    await t.run(
-      'INSERT INTO logged_models (model_id, experiment_id, project, name, model_type, source_run_id, artifact_uri, status, creation_timestamp, last_updated_timestamp, lifecycle_stage) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-      [
-        model_id,
-        experiment.experiment_id,
-        experiment.project,
-        name,
-        given.model_type ?? null,
-        given.source_run_id ?? null,
-        `${location}/models/${model_id}/artifacts`,
-        'PENDING',
-        now,
-        now,
-        'active',
-      ],
-    )
+    await insertRow(t, 'logged_models', {
+      model_id,
+      experiment_id: experiment.experiment_id,
+      project: experiment.project,
+      name,
+      model_type: given.model_type ?? null,
+      source_run_id: given.source_run_id ?? null,
+      artifact_uri: `${location}/models/${model_id}/artifacts`,
+      status: 'PENDING',
+      creation_timestamp: now,
+      last_updated_timestamp: now,
+      lifecycle_stage: 'active',
+    })
     await putParams(t, model_id, given.params ?? [])
     await putTags(t, model_id, given.tags ?? [])
   })
@@ -277,11 +275,8 @@ async function putParams(t: Tx, modelId: string, params: readonly Param[]): Prom
   for (const [index, param] of params.entries()) {
     checkKey(param.key, `params[${index}].key`, 'Param key')
     const value = cut(param.value, LIMITS.param)
-    const added = await t.run(
-      'INSERT INTO logged_model_params (model_id, key, value) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
-      [modelId, param.key, value],
-    )
-    if (added > 0) continue
+    const row = { model_id: modelId, key: param.key, value }
+    if ((await insertRow(t, 'logged_model_params', row, 'ON CONFLICT DO NOTHING')) > 0) continue
     const old = await t.get<Param>('SELECT key, value FROM logged_model_params WHERE model_id = ? AND key = ?', [
       modelId,
       param.key,

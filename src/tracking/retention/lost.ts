@@ -7,6 +7,7 @@ import { LOST_TAGS } from '../runs/heartbeat.ts'
 import type { Tracking } from '../context/context.ts'
 import { writeTags } from '../runs/runs.ts'
 import type { RunRow } from '../runs/runs.ts'
+import { insertRow } from '../../store/sql/rows.ts'
 
 export interface LostRules {
   /** Silence after which a run is lost, ms. */
@@ -75,13 +76,8 @@ function markOne(room: Tracking, run: RunRow, log: string): Promise<boolean> {
       [run.heartbeat_at, now, run.run_id, run.heartbeat_at],
     )
     if (changed === 0) return false
-    await t.run('INSERT INTO run_losses (run_id, lost_at, silent_since, reason, log) VALUES (?, ?, ?, ?, ?)', [
-      run.run_id,
-      now,
-      run.heartbeat_at,
-      reason,
-      log,
-    ])
+    const { run_id, heartbeat_at: silent_since } = run
+    await insertRow(t, 'run_losses', { run_id, lost_at: now, silent_since, reason, log })
     const values = ['true', reason, log]
     const tags = LOST_TAGS.map((key, index) => ({ key, value: values[index] ?? '' }))
     await writeTags(

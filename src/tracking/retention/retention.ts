@@ -10,6 +10,7 @@ import type { Tracking } from '../context/context.ts'
 import { RUN_SCHEMA } from '../searches/conditions.ts'
 import { readRunFilter } from '../searches/lineage.ts'
 import { fetchAll, sql } from '../../store/sql/sql.ts'
+import { insertRow } from '../../store/sql/rows.ts'
 
 /** A rule; times in ms. */
 export interface RetentionRule {
@@ -60,24 +61,20 @@ export async function createRule(room: Tracking, who: Principal, given: NewRule)
       rule.name,
     ])
     if (other !== undefined) throw problem('already_exists', { what: 'retention rule', id: rule.name })
-    await t.run(
-      `INSERT INTO retention_rules (id, project, name, experiment_id, stage, older_than_ms, filter, keep_best,
-        keep_order, enabled, owner, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      [
-        rule.id,
-        rule.project,
-        rule.name,
-        rule.experiment_id,
-        rule.stage,
-        rule.older_than_ms,
-        rule.filter,
-        rule.keep_best,
-        rule.keep_order,
-        rule.enabled ? 1 : 0,
-        rule.owner,
-        rule.created_at,
-      ],
-    )
+    await insertRow(t, 'retention_rules', {
+      id: rule.id,
+      project: rule.project,
+      name: rule.name,
+      experiment_id: rule.experiment_id,
+      stage: rule.stage,
+      older_than_ms: rule.older_than_ms,
+      filter: rule.filter,
+      keep_best: rule.keep_best,
+      keep_order: rule.keep_order,
+      enabled: rule.enabled ? 1 : 0,
+      owner: rule.owner,
+      created_at: rule.created_at,
+    })
     await room.record(t, who, { verb: 'manage', resource: 'runs', id: rule.id, detail: { retention: { ...given } } })
   })
   return rule
