@@ -80,7 +80,7 @@ function singleFeed(tensor: GraphValue, inputs: readonly InputField[]): Feed {
 }
 
 function feedOf({ name, type, shape }: GraphValue, places: readonly number[]): Feed {
-  if (MAKERS[type] === undefined) throw new Error(`its tensor "${name}" has type ${type}, which is not served`)
+  if (!Object.hasOwn(MAKERS, type)) throw new Error(`its tensor "${name}" has type ${type}, which is not served`)
   if (shape.length < 1 || shape.length > 2)
     throw new Error(`its tensor "${name}" has ${shape.length} dimensions, not 1 or 2`)
   return { name, type, rank: shape.length, places }
@@ -112,12 +112,19 @@ function missing(name: string): never {
   throw new Error(`a value is missing, and tensor "${name}" has no way to say so`)
 }
 
+/** A number that an integer of so many bits holds as it is: another one would be cut to it without a word. */
+function wholeOf(value: number | string | boolean | bigint, bits: 32 | 64, name: string): bigint {
+  const whole = typeof value === 'number' && !Number.isInteger(value) ? undefined : BigInt(value)
+  if (whole !== undefined && BigInt.asIntN(bits, whole) === whole) return whole
+  throw new Error(`${value} is no whole number of int${bits}, which tensor "${name}" takes`)
+}
+
 const PUT: Readonly<Record<string, Put>> = {
   int32: (data, at, value, name) => {
-    ;(data as Int32Array)[at] = value === null ? missing(name) : Number(value)
+    ;(data as Int32Array)[at] = value === null ? missing(name) : Number(wholeOf(value, 32, name))
   },
   int64: (data, at, value, name) => {
-    ;(data as BigInt64Array)[at] = value === null ? missing(name) : BigInt(value)
+    ;(data as BigInt64Array)[at] = value === null ? missing(name) : wholeOf(value, 64, name)
   },
   bool: (data, at, value, name) => {
     ;(data as Uint8Array)[at] = value === null ? missing(name) : value === true ? 1 : 0
