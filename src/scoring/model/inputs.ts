@@ -113,17 +113,22 @@ function ofSignature(columns: unknown): ModelInputs {
 function ofColumn(column: { name?: unknown; type?: unknown; required?: unknown }): InputField {
   const { name, type, required } = column
   if (typeof name !== 'string') throw refused('its signature has columns without names')
-  const kind = typeof type === 'string' ? KINDS[type] : undefined
+  const kind = kindOf(KINDS, type)
   if (kind === undefined)
     throw refused(`its input "${name}" has type ${JSON.stringify(type)}; served are ${Object.keys(KINDS).join(', ')}`)
   return { name, kind, required: required !== false, dtype: String(type) }
 }
 
+/** The kind of a type that the signature names. */
+function kindOf(kinds: Readonly<Record<string, InputKind>>, type: unknown): InputKind | undefined {
+  return typeof type === 'string' && Object.hasOwn(kinds, type) ? kinds[type] : undefined
+}
+
 function ofTensor(columns: unknown[]): ModelInputs {
-  const spec = (columns[0] as { 'tensor-spec'?: { dtype?: string; shape?: number[] } })['tensor-spec']
-  const [rows, ...dims] = spec?.shape ?? []
+  const spec = (columns[0] as { 'tensor-spec'?: { dtype?: string; shape?: unknown } })['tensor-spec']
+  const [rows, ...dims] = Array.isArray(spec?.shape) ? (spec.shape as number[]) : []
   const width = dims.reduce((product, n) => product * n, 1)
-  const kind = TENSOR_KINDS[spec?.dtype ?? '']
+  const kind = kindOf(TENSOR_KINDS, spec?.dtype)
   const sized = dims.every((n) => Number.isInteger(n) && n >= 1) && width <= WIDEST
   if (columns.length !== 1 || rows !== -1 || !sized || kind === undefined)
     throw refused(
