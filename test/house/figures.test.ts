@@ -86,7 +86,7 @@ test('the figures of a small tree are those counted by hand', (t) => {
       'lines of a named function of src, median / p90 / max: 2 / 2 / 2 of 1',
       'flow "a prediction": 2 files, 0 climbs to a room above',
       'test : source 4 : 8 = 0.50',
-      'pairs of places that share six lines: 0 (0 to the letter, 0 when renamed)',
+      'pairs of files, or a file with itself, that share 6 lines of code in a row: 0 (0 to the letter, 0 when renamed)',
     ],
   )
   assert.ok(lines.includes('  2 files: src/jobs/a.ts, src/jobs/b.ts'))

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOMS, roomOf } from '../rooms.ts'
 import { circles, folderPairs } from './circles.ts'
-import { duplicates } from './duplicates.ts'
+import { duplicates, LIMITS } from './duplicates.ts'
 import type { Pair, Place } from './duplicates.ts'
 import { FOLDER_PAIRS } from './exceptions.ts'
 import { codeFiles, countedFlat, flat, isTest, linesOf, sourceFiles } from './files.ts'
@@ -128,7 +128,8 @@ function duplicateLines(root: string, most: number): string[] {
   )
   const renamed = pairs.filter((pair) => pair.renamed).length
   return [
-    `pairs of places that share six lines: ${pairs.length} (${pairs.length - renamed} to the letter, ${renamed} when renamed)`,
+    `pairs of files, or a file with itself, that share ${LIMITS.lines} lines of code in a row: ${pairs.length} (${pairs.length - renamed} to the letter, ${renamed} when renamed)`,
+    `  without bench, comments, imports, lone punctuation and what stands in more than ${LIMITS.places} places; a renamed run has ${LIMITS.words} different words`,
     ...pairs.slice(0, most).map((pair) => `  ${pairLine(pair)}`),
   ]
 }
