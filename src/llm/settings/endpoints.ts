@@ -91,8 +91,7 @@ export async function createEndpoint(
     const whole = { ...row, experiment_id: await experimentFor(t, room, who, { row, asked: given.experiment_id }) }
     await insertNamed(t, ENDPOINT, { ...whole })
     await putModels(t, room, who, { endpoint: whole, models: given.model_configs, from: 0 })
-    await recordChange(t, room, who, { id: row.endpoint_id, what: 'endpoint created' })
-    return oneEndpoint(t, whole)
+    return recorded(t, room, who, { row: whole, what: 'endpoint created' })
   })
 }
 
@@ -139,9 +138,19 @@ export async function updateEndpoint(
       await t.run('DELETE FROM gateway_mappings WHERE endpoint_id = ?', [row.endpoint_id])
       await putModels(t, room, who, { endpoint: row, models: given.model_configs, from: 0 })
     }
-    await recordChange(t, room, who, { id: row.endpoint_id, what: 'endpoint changed' })
-    return oneEndpoint(t, row)
+    return recorded(t, room, who, { row, what: 'endpoint changed' })
   })
+}
+
+/** Records a change of an endpoint and shows it as it is then. */
+async function recorded(
+  t: Tx,
+  room: Llm,
+  who: Principal,
+  { row, what }: { readonly row: EndpointRow; readonly what: string },
+): Promise<object> {
+  await recordChange(t, room, who, { id: row.endpoint_id, what })
+  return oneEndpoint(t, row)
 }
 
 /** One endpoint by id or name. RESOURCE_DOES_NOT_EXIST. */
