@@ -48,10 +48,15 @@ export async function diffRuns(room: Tracking, who: Principal, left: string, rig
 function compare(part: Part, left: Facts[Part], right: Facts[Part]): PartDiff {
   const keys = [...new Set([...Object.keys(left), ...Object.keys(right)])].sort()
   const changes = keys
-    .filter((key) => left[key] !== right[key])
-    .map((key) => ({ key, left: left[key] ?? null, right: right[key] ?? null }))
+    .map((key) => ({ key, left: ownText(left, key), right: ownText(right, key) }))
+    .filter((change) => change.left !== change.right)
   const state = keys.length === 0 ? 'unknown' : changes.length === 0 ? 'same' : 'changed'
   return { part, state, changes }
+}
+
+/** A param may be called `constructor`, which every object has. */
+function ownText(of: Facts[Part], key: string): string | null {
+  return Object.hasOwn(of, key) ? (of[key] ?? null) : null
 }
 
 async function factsOf(room: Tracking, who: Principal, id: string): Promise<Facts> {
