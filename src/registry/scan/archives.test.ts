@@ -1,7 +1,7 @@
 /** Zip and tar archives as readers see them: what is listed, what is unpacked, and what is refused because readers could differ. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { crc32 } from 'node:zlib'
+import { crc32, deflateSync } from 'node:zlib'
 import { TAR_END, tarMember, zip } from './archives.fixture.ts'
 import type { End, Member } from './archives.fixture.ts'
 import { Findings, verdictOf } from './findings.ts'
@@ -204,7 +204,7 @@ describe('a tar archive', () => {
   })
 })
 
-test('numbers that end as a zip archive are two formats in one file', () => {
+test('what holds no code, or is packed, and ends as a zip archive is two formats in one file', () => {
   const hidden = zip([{ name: 'evil.pkl', content: EVIL }])
   const npy = (data: Buffer): Buffer => {
     const header = `{'descr': '|u1', 'fortran_order': False, 'shape': (${data.length},), }\n`
@@ -219,7 +219,15 @@ test('numbers that end as a zip archive are two formats in one file', () => {
     size.writeBigUInt64LE(BigInt(header.length))
     return Buffer.concat([size, Buffer.from(header), data])
   }
+  const ubj = (data: Buffer): Buffer => {
+    const [head, between] = [Buffer.alloc(8), Buffer.alloc(8)]
+    head.writeBigInt64BE(7n)
+    between.writeBigInt64BE(BigInt(data.length))
+    return Buffer.concat([Buffer.from('{L'), head, Buffer.from('learner[$U#L'), between, data, Buffer.from('}')])
+  }
   for (const [name, file] of [
+    ['m.z', (data: Buffer) => Buffer.concat([deflateSync('text'), data])],
+    ['m.ubj', ubj],
     ['m.npy', npy],
     ['m.safetensors', safetensors],
   ] as const) {

@@ -124,14 +124,17 @@ function polyglot(scan: Scan, file: File): void {
 function scanOther(scan: Scan, file: File): void {
   if (PICKLES.test(file.name)) return scanPickles(scan, file)
   const onnx = readOnnx(file.bytes)
-  if (onnx !== undefined) return judgeOnnx(scan, file, onnx)
+  if (onnx !== undefined) {
+    judgeOnnx(scan, file, onnx)
+    return polyglot(scan, file)
+  }
   const text = textOf(file.bytes)
   if (text !== undefined) {
     scanText(file.name, text, scan.findings)
     return probe(scan, file)
   }
-  if (ubjKeys(file.bytes)?.includes('learner') === true) return
   polyglot(scan, file)
+  if (ubjKeys(file.bytes)?.includes('learner') === true) return
   probe(scan, file)
   suspect(scan, file, 'an unknown format', 'nobody knows what a loader would do with it')
 }
@@ -225,6 +228,7 @@ function unpack(scan: Scan, file: File, by: (bytes: Buffer, options: { maxOutput
   }
   scan.left -= content.length
   member(scan, file, { name: file.name, bytes: content, torch: false })
+  polyglot(scan, file)
 }
 
 /** Bytes that this many packed bytes may unpack to. */
