@@ -111,12 +111,16 @@ describe('a change of a rollout', { timeout: 60_000 }, () => {
       message: new RegExp(`rollout ${id} has changed meanwhile`),
     })
     assert.equal((await newest(bench.db, 'raced')).state, 'shadow')
-    // the rollout goes on between the look of the abort and its change
-    let looks = 0
-    const db = wrapDb(bench.db, async () => {
-      if (looks++ === 0) await bench.db.tx((t) => t.run('UPDATE rollouts SET step = 1 WHERE id = ?', [row.id]))
-    })
-    await acted(id, 'abort', { db })
+    // the rollout goes on between each look of the abort and its change, so many times
+    const racing = (times: number): [RolloutDeps['db'], () => number] => {
+      let looks = 0
+      const on = () => bench.db.tx((t) => t.run('UPDATE rollouts SET step = step + 1 WHERE id = ?', [row.id]))
+      return [wrapDb(bench.db, async () => void (looks++ < times && (await on()))), () => looks]
+    }
+    const [never, looks] = racing(Infinity)
+    await assert.rejects(acted(id, 'abort', { db: never }), { code: 'conflict', message: /has changed meanwhile/ })
+    assert.deepEqual([looks(), (await newest(bench.db, 'raced')).state], [10, 'shadow'])
+    await acted(id, 'abort', { db: racing(9)[0] })
     assert.deepEqual([(await newest(bench.db, 'raced')).state, await variants('raced')], ['aborted', ['stable 1 0']])
   })
 
@@ -158,6 +162,41 @@ describe('a change of a rollout', { timeout: 60_000 }, () => {
     await send(bench, 'waits', { rows: 10, seed: 1 })
     assert.deepEqual([await looked(), count()], ['10 of 100 shadow rows', 1])
     assert.deepEqual([await looked(), count()], ['10 of 100 shadow rows', 1])
+  })
+
+  it('evidence that comes between a judgement and its step belongs to the step before', async () => {
+    const watch = { labels: 1000, hours: 1000 }
+    const id = await begun('between', { plan: Plan.parse({ ...QUICK, canary: [10_000], watch }) })
+    await judgeRound(bench.deps)
+    let transactions = 0
+    const db = wrapDb(bench.db, async () => {
+      if (transactions++ === 0) await send(bench, 'between', { rows: 5, seed: 50, at: bench.deps.clock() })
+    })
+    const from = async () => JSON.parse((await newest(bench.db, 'between')).step_from) as Record<string, number>
+    await send(bench, 'between', { rows: 110, seed: 1 })
+    await judgeRound({ ...bench.deps, db })
+    const { state, first_event } = await newest(bench.db, 'between')
+    assert.deepEqual([state, first_event, (await from())['pairs']], ['canary', null, 115])
+    const promote: RolloutDeps['promote'] = async (who, version, how) => {
+      await send(bench, 'between', { rows: 7, seed: 90, at: bench.deps.clock() })
+      return bench.deps.promote(who, version, how)
+    }
+    await acted(id, 'promote', { promote })
+    assert.deepEqual([(await newest(bench.db, 'between')).state, (await from())['canary']], ['watching', 7])
+  })
+
+  it('a reason to wait of a rollout that went on meanwhile is neither written nor told', async () => {
+    await begun('gone on')
+    await send(bench, 'gone on', { rows: 10, seed: 1 })
+    const heard: string[] = []
+    const db = wrapDb(bench.db, async () => {
+      await bench.db.tx((t) => t.run("UPDATE rollouts SET step = 1 WHERE endpoint = 'gone on'"))
+    })
+    const { id, reason } = await newest(bench.db, 'gone on')
+    await judgeRound({ ...bench.deps, db, changed: (one) => void heard.push(one) })
+    assert.equal((await newest(bench.db, 'gone on')).reason, reason)
+    assert.ok(!heard.includes(id))
+    await halt(bench.deps, 'gone on', 'enough')
   })
 
   it('a freeze is changed and lifted on record, and a thaw of nothing leaves none', async () => {
