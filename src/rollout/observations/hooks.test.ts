@@ -47,7 +47,9 @@ describe('what is ingested for a rollout', { timeout: 60_000 }, () => {
       'SELECT observations FROM rollout_observations WHERE rollout_id = ? AND seq > ? ORDER BY seq',
       [id, seq],
     )
-    const all = rows.flatMap((row) => JSON.parse(row.observations) as unknown[][])
+    const all = rows.flatMap(
+      (row) => JSON.parse(row.observations.replace(/^\[\]$/, '[["an empty row"]]')) as unknown[][],
+    )
     return all.map((one) => one.flat().join(' ')).join('; ')
   }
   const ofRows = (rows: readonly Partial<IngestedPrediction>[], endpoint = ONE): Promise<string> =>

@@ -51,7 +51,7 @@ function atomicityCases(bench: Bench): void {
           experiment_id: '0',
           name: 'measured',
         })
-        bench.wait(1000)
+        bench.wait(120_000)
         const was = await state()
         for (let place = 0; ; place++) {
           disk.breakAt(place)
