@@ -7,6 +7,7 @@ import { batchCases } from './batches/batch.cases.ts'
 import type { Bench } from './bench.cases.ts'
 import { describeTracking } from './suites.cases.ts'
 import { limitCases } from './limits.cases.ts'
+import { inputCases } from './models/inputs.cases.ts'
 import { modelCases } from './models/models.cases.ts'
 import { lifeCases } from './runs/life.cases.ts'
 import { grammarCases } from './searches/grammar.cases.ts'
@@ -26,6 +27,7 @@ export function trackingCases(name: string, open: () => Promise<{ db: Db; close(
     savedSearchCases,
     tableCases,
     modelCases,
+    inputCases,
     artifactCases,
     isolationCases,
     deletionCases,

@@ -42,6 +42,7 @@ export function modelCases(bench: Bench): void {
       const made = await createLoggedModel(room, root, {
         experiment_id: '0',
         name: 'clf',
+        model_type: 'classifier',
         source_run_id: run_id,
         params: [{ key: 'depth', value: '3' }],
       })
@@ -49,6 +50,7 @@ export function modelCases(bench: Bench): void {
       assert.match(id, /^m-[0-9a-f]{32}$/)
       assert.equal(made.info['artifact_uri'], `mlflow-artifacts:/0/models/${id}/artifacts`)
       assert.equal(made.info['status'], 'LOGGED_MODEL_PENDING')
+      assert.deepEqual([made.info['model_type'], made.info['source_run_id']], ['classifier', run_id])
       await finalizeLoggedModel(room, root, id, 'LOGGED_MODEL_READY')
       await setModelTags(room, root, id, [
         { key: 'a', value: '1' },

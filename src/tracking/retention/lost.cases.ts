@@ -62,7 +62,7 @@ export function lostCases(name: string, open: () => Promise<OpenedStore>): void 
       assert.deepEqual([row.status, row.end_time, row.lost_at], ['RUNNING', null, null])
       assert.equal((await tagsOf(run.run_id))['slipway.lost'], undefined)
       const [loss] = await lossesOf(room.db, run.run_id)
-      assert.equal(loss?.resumed_at, now)
+      assert.deepEqual([loss?.silent_since, loss?.lost_at, loss?.resumed_at], [run.heartbeat_at, now - MINUTE, now])
       now += 31 * MINUTE
       await markLost(room, rules)
       now += MINUTE

@@ -72,6 +72,15 @@ export function retentionCases(name: string, open: () => Promise<OpenedStore>): 
       assert.deepEqual(await planned(await rule(e, { filter: "attributes.status = 'FAILED'" })), [])
     })
 
+    it('a rule comes back as it was made', async () => {
+      const e = await experiment()
+      const given = { stage: 'deleted', filter: "tags.a = 'b'", keep_best: 3, keep_order: 'metrics.m DESC' } as const
+      const one = await rule(e, { ...given, enabled: false })
+      assert.deepEqual(await requireRule(room.db, SYSTEM, one.id), one)
+      const { enabled, experiment_id, older_than_ms, owner } = await requireRule(room.db, SYSTEM, one.id)
+      assert.deepEqual([enabled, experiment_id, older_than_ms, owner], [false, e, 30 * DAY, SYSTEM.name])
+    })
+
     it('the best by a metric stay', async () => {
       const e = await experiment()
       const runs: string[] = []
