@@ -107,6 +107,51 @@ export function assessmentCases(bench: TraceBench): void {
       await refused(make(id, { feedback: { value: 1 }, overrides: 'no' }), 'RESOURCE_DOES_NOT_EXIST', /'no' not found/)
     })
 
+    it('one that is removed is gone from its trace alone, and audited; one that was not there is not', async () => {
+      const { room, root } = bench
+      const [id, other] = [await newOne(), await newOne()]
+      const [gone, left] = [
+        await make(id, { assessment_name: 'gone', feedback: { value: 1 } }),
+        await make(id, { assessment_name: 'left', expectation: { value: 1 } }),
+      ]
+      await deleteAssessment(room, root, other, gone.assessment_id)
+      assert.equal((await getAssessment(room, root, id, gone.assessment_id)).name, 'gone', 'it is of another trace')
+      await deleteAssessment(room, root, id, gone.assessment_id)
+      await deleteAssessment(room, root, id, gone.assessment_id)
+      assert.deepEqual(
+        (await readInfo(room, root, id)).assessments.map((one) => one.assessment_id),
+        [left.assessment_id],
+      )
+      const query = 'SELECT detail FROM audit WHERE resource_id = ?'
+      const rows = await room.db.all<{ detail: string }>(query, [gone.assessment_id])
+      assert.deepEqual(
+        rows.map((row) => JSON.parse(row.detail) as unknown),
+        [{ trace: id, deleted: 'feedback', name: 'gone' }],
+      )
+    })
+
+    it('times are given with one or are now, and a change is of now', async () => {
+      const { room, root } = bench
+      const id = await newOne()
+      const dated = await make(id, { feedback: { value: 1 }, create_time: '2001-01-01T00:00:00Z' })
+      assert.deepEqual([dated.created_ms, dated.updated_ms, dated.name], [978_307_200_000, 978_307_200_000, 'feedback'])
+      const now = await make(id, { feedback: { value: 1 } })
+      assert.deepEqual([now.created_ms, now.position - dated.position], [room.clock(), 1])
+      const change = { given: readAssessment({ valid: false }), mask: ['valid'] }
+      const changed = await updateAssessment(room, root, { traceId: id, id: dated.assessment_id }, change)
+      assert.deepEqual([changed.created_ms, changed.updated_ms, changed.valid], [978_307_200_000, room.clock(), 0])
+      assert.deepEqual(await getAssessment(room, root, id, dated.assessment_id), changed)
+    })
+
+    it('texts that no database keeps are replaced, also deep in a value', async () => {
+      const id = await newOne()
+      const made = await make(id, { feedback: { value: { a: ['x\0'] }, error: { error_code: '\0' } } })
+      const found = await getAssessment(bench.room, bench.root, id, made.assessment_id)
+      assert.deepEqual(JSON.parse(found.value), { a: ['x\ufffd'] })
+      assert.deepEqual(JSON.parse(found.error ?? ''), { error_code: '\ufffd' })
+      await refused(make(id, { expectation: { value: null } }), 'INVALID_PARAMETER_VALUE', /`value` field must be/)
+    })
+
     it('what is none is refused by name', async () => {
       const id = await newOne()
       await refused(make(id, { assessment_name: 'q' }), 'INVALID_PARAMETER_VALUE', /Exactly one of/)

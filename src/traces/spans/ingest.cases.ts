@@ -47,6 +47,31 @@ export function ingestCases(bench: TraceBench): void {
       assert.equal((await readSpans(room.db, [id])).get(id)?.length, 3)
     })
 
+    it('a span that is still open gives no end, whether it comes before or behind one that has ended', async () => {
+      const { room, root } = bench
+      const experiment = await bench.experiment()
+      const closed = (trace: string) => span(trace, '02'.repeat(8), { parent: '01'.repeat(8), at: 200 })
+      const open = (trace: string) => ({
+        trace,
+        id: '03'.repeat(8),
+        parent: '01'.repeat(8),
+        name: 'open',
+        start: closed(trace).start,
+      })
+      for (const order of [
+        [open, closed],
+        [closed, open],
+      ]) {
+        const trace = newTrace()
+        for (const next of order) await bench.send(experiment, [next(trace)])
+        const { row } = await readInfo(room, root, `tr-${trace}`)
+        assert.deepEqual([row.start_ms, row.duration_ms], [START_MS + 200, 1000])
+      }
+      const trace = newTrace()
+      for (const id of ['03', '04']) await bench.send(experiment, [{ ...open(trace), id: id.repeat(8) }])
+      assert.equal((await readInfo(room, root, `tr-${trace}`)).row.duration_ms, null)
+    })
+
     it('a span sent again replaces itself; the root comes first, then by start to the nanosecond', async () => {
       const experiment = await bench.experiment()
       const trace = newTrace()
