@@ -1,6 +1,6 @@
 /** A server that speaks like MLflow: each path answers what a test says, and what was asked is kept. */
 import { createServer } from 'node:http'
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 
@@ -18,32 +18,38 @@ type Answer = object | ((asked: Asked, reply: ServerResponse) => void)
 export interface SpokenServer {
   readonly url: string
   readonly asked: readonly Asked[]
-  /** Answers by path, under each prefix; the search of experiments, by which MLflow is known, finds none unless it is named. */
+  /** Answers by path, below `/prefix` too; without one, the calls of every release find nothing and all others are not there. */
   answers: Readonly<Record<string, Answer>>
   close(): void
 }
 
-const NO_EXPERIMENTS = { '/api/2.0/mlflow/experiments/search': {} }
+/** What every release of MLflow answers: that there is nothing. */
+const NOTHING = Object.fromEntries(
+  ['experiments/search', 'runs/search', 'artifacts/list', 'registered-models/search'].map((call) => [
+    `/api/2.0/mlflow/${call}`,
+    {},
+  ]),
+)
 
 export async function startSpoken(): Promise<SpokenServer> {
   const asked: Asked[] = []
-  const server = createServer((request, reply) => {
-    void text(request).then((body) => {
-      const { pathname, searchParams } = new URL(request.url ?? '', 'http://host')
-      const one: Asked = {
-        method: request.method ?? '',
-        path: pathname,
-        query: Object.fromEntries(searchParams),
-        body: body === '' ? {} : (JSON.parse(body) as Asked['body']),
-        authorization: request.headers.authorization,
-      }
-      asked.push(one)
-      const answer = { ...NO_EXPERIMENTS, ...spoken.answers }[pathname.replace(/^\/prefix/, '')]
-      if (typeof answer === 'function') (answer as (asked: Asked, reply: ServerResponse) => void)(one, reply)
-      else if (answer === undefined) reply.writeHead(404).end('{}')
-      else reply.end(JSON.stringify(answer))
-    })
-  })
+  const respond = async (request: IncomingMessage, reply: ServerResponse): Promise<void> => {
+    const body = await text(request)
+    const { pathname, searchParams } = new URL(request.url ?? '', 'http://host')
+    const one: Asked = {
+      method: request.method ?? '',
+      path: pathname,
+      query: Object.fromEntries(searchParams),
+      body: body === '' ? {} : (JSON.parse(body) as Asked['body']),
+      authorization: request.headers.authorization,
+    }
+    asked.push(one)
+    const answer = { ...NOTHING, ...spoken.answers }[pathname.replace(/^\/prefix/, '')]
+    if (typeof answer === 'function') (answer as (asked: Asked, reply: ServerResponse) => void)(one, reply)
+    else if (answer === undefined) reply.writeHead(404).end('{}')
+    else reply.end(JSON.stringify(answer))
+  }
+  const server = createServer((request, reply) => void respond(request, reply))
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   const spoken: SpokenServer = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
