@@ -54,34 +54,9 @@ const differs = (rows: readonly Row[], findings: readonly Finding[]): boolean | 
 describe('an hour differs', () => {
   test('by a mean that is more than three deviations of the past days away', () => {
     // days of 49, 50 and 51 in turn: a deviation of 0.83 around 50
-    assert.equal(
-      differs(
-        ten(() => [50, 'a']),
-        about('x'),
-      ),
-      false,
-    )
-    assert.equal(
-      differs(
-        ten(() => [52, 'a']),
-        about('x'),
-      ),
-      false,
-    )
-    assert.equal(
-      differs(
-        ten(() => [53, 'a']),
-        about('x'),
-      ),
-      true,
-    )
-    assert.equal(
-      differs(
-        ten(() => [47, 'a']),
-        about('x'),
-      ),
-      true,
-    )
+    const at = (mean: number) => ten(() => [mean, 'a'])
+    const found = [50, 52, 53, 47].map((mean) => differs(at(mean), about('x')))
+    assert.deepEqual(found, [false, false, true, true])
   })
 
   test('by more than three times the least deviation, where the past days have none', () => {
@@ -128,34 +103,12 @@ describe('an hour differs', () => {
 
   test('in any feature of the findings, and in none that is not there', () => {
     const both = [...about('c'), ...about('x')]
-    assert.equal(
-      differs(
-        ten((i) => [90, i % 2 === 0 ? 'a' : 'b']),
-        both,
-      ),
-      true,
-    )
-    assert.equal(
-      differs(
-        ten((i) => [90, i % 2 === 0 ? 'a' : 'b']),
-        about('c'),
-      ),
-      false,
-    )
-    assert.equal(
-      differs(
-        ten(() => [90, 'a']),
-        about('gone'),
-      ),
-      false,
-    )
-    assert.equal(
-      differs(
-        ten(() => [90, 'a']),
-        [],
-      ),
-      false,
-    )
+    const higher = ten((i) => [90, i % 2 === 0 ? 'a' : 'b'])
+    const moved = ten(() => [90, 'a'])
+    assert.equal(differs(higher, both), true)
+    assert.equal(differs(higher, about('c')), false)
+    assert.equal(differs(moved, about('gone')), false)
+    assert.equal(differs(moved, []), false)
   })
 })
 

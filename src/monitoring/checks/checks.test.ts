@@ -78,15 +78,8 @@ describe('findings', () => {
     )
 
   test('a mean a little beyond the range of the reference is a season; more than a deviation beyond it is none', () => {
-    for (const [mean, found] of [
-      [60, 0],
-      [110, 0],
-      [110.01, 1],
-      [10, 0],
-      [9.99, 1],
-      [Number.NaN, 1],
-    ] as const)
-      assert.equal(outside('temp', mean).length, found, String(mean))
+    for (const mean of [10, 60, 110]) assert.equal(outside('temp', mean).length, 0, String(mean))
+    for (const mean of [9.99, 110.01, Number.NaN]) assert.equal(outside('temp', mean).length, 1, String(mean))
   })
 
   test('without a mean, or without a range, what is outside is a finding', () => {

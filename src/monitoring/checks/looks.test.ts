@@ -1,6 +1,7 @@
 /** Looks at attributions over hours that are kept: when there are enough, against which limit, and what grows into the baseline. */
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
+import { openedOnce } from '../../../test/opened.ts'
 import { MonitorSettings } from '../../contract/monitoring.ts'
 import { hash32 } from '../../stats/hash.ts'
 import { movedShares, rankGain } from '../../stats/moved-shares.ts'
@@ -15,15 +16,12 @@ import type { AttributionLook, Looked } from './attribution.ts'
 const HOUR = 1031
 const START = HOUR + 1 - 24
 
-let store: Awaited<ReturnType<typeof openTemporaryStore>>
 let deps: MonitoringDeps
 let made = 0
 
-before(async () => {
-  store = await openTemporaryStore()
+openedOnce(openTemporaryStore, (store) => {
   deps = testDeps(store.db, () => 0)
 })
-after(() => store.close())
 
 interface Hour {
   readonly hour: number
@@ -35,7 +33,7 @@ interface Hour {
 /** Keeps hours of an endpoint; its name. */
 async function kept(hours: readonly Hour[]): Promise<string> {
   const endpoint = `e${++made}`
-  await store.db.tx(async (t) => {
+  await deps.db.tx(async (t) => {
     for (const { hour, rows = 40, sums, version = '1' } of hours)
       await t.run('INSERT INTO monitor_attributions (endpoint, version, hour, rows, sums) VALUES (?,?,?,?,?)', [
         endpoint,
@@ -184,7 +182,7 @@ describe('what is compared', () => {
       (await look(endpoint, { settings: MonitorSettings.parse({ attribution: { floor: 0.3 } }) }))?.limit,
       0.3,
     )
-    await store.db.tx((t) =>
+    await deps.db.tx((t) =>
       t.run(
         "INSERT INTO monitor_raises (endpoint, feature, measure, threshold, incident_id, at) VALUES (?,'all inputs','attribution',0.7,'inc',0), (?,'a','z',9,'inc',0)",
         [endpoint, endpoint],

@@ -1,6 +1,7 @@
 /** Quality by window and slice: the figures against plain counting, where windows begin, when one is provisional. */
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { before, describe, test } from 'node:test'
+import { openedOnce } from '../../../test/opened.ts'
 import { DAY_MS, HOUR_MS } from '../../contract/ids.ts'
 import { near } from '../../stats/near.fixture.ts'
 import { prng } from '../../stats/prng.ts'
@@ -22,20 +23,17 @@ interface Row {
   readonly carrier?: unknown
 }
 
-let store: Awaited<ReturnType<typeof openTemporaryStore>>
 let deps: MonitoringDeps
 let made = 0
 
-before(async () => {
-  store = await openTemporaryStore()
+openedOnce(openTemporaryStore, (store) => {
   deps = testDeps(store.db, () => START)
 })
-after(() => store.close())
 
 /** An endpoint with these rows; its name. */
 async function endpoint(rows: readonly Row[]): Promise<string> {
   const name = `e${++made}`
-  await addEndpoint(store.db, name)
+  await addEndpoint(deps.db, name)
   const ids = rows.map((row, i) => ({ ...row, id: `${name}-${i}`, x: [row.carrier ?? 'UA'] }))
   await ingest(deps, name, ids)
   const labels = ids.flatMap(({ id, label }) => (label === undefined ? [] : [{ prediction_id: id, label }]))
@@ -44,7 +42,7 @@ async function endpoint(rows: readonly Row[]): Promise<string> {
 }
 
 const ask = (name: string, more: Partial<PerformanceQuery> = {}): Promise<PerformanceItem[]> =>
-  performance(store.db, { endpoint: name, bucket: 'all', ...more }, async () => ['carrier'])
+  performance(deps.db, { endpoint: name, bucket: 'all', ...more }, async () => ['carrier'])
 const pick = (items: readonly PerformanceItem[], metric: PerformanceItem['metric']): PerformanceItem =>
   items.find((one) => one.metric === metric) ?? assert.fail(`no ${metric}`)
 const mean = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length

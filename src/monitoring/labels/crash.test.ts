@@ -14,24 +14,15 @@ const root = mkdtempSync(join(tmpdir(), 'slipway-labels-crash-'))
 after(() => rmSync(root, { recursive: true, force: true }))
 
 /** Point and passing: labels are stored in three transactions, and two of four deliveries of predictions find labels waiting. */
-const FAULTS = [
-  'labels.inserted@1',
-  'labels.told@1',
-  'labels.stored@1',
-  'labels.inserted@2',
-  'labels.told@3',
-  'labels.stored@3',
-  'labels.joined@1',
-  'labels.joined@2',
-]
+const FAULTS = ['inserted@1', 'told@1', 'stored@1', 'inserted@2', 'told@3', 'stored@3', 'joined@1', 'joined@2']
 
 function run(file: string, fault?: string): Promise<string> {
-  return endOf(join(import.meta.dirname, 'crasher.fixture.ts'), [file], fault)
+  return endOf(join(import.meta.dirname, 'crasher.fixture.ts'), [file], fault && `labels.${fault}`)
 }
 
 describe('labels whose process is killed', { timeout: 300_000 }, () => {
   for (const fault of FAULTS) {
-    it(`at ${fault} end the same`, async () => {
+    it(`at labels.${fault} end the same`, async () => {
       const file = join(root, `${fault}.db`)
       const prepared = openSqlite(file)
       await migrate(prepared)

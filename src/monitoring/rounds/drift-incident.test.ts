@@ -1,6 +1,7 @@
 /** The life of a drift incident hour by hour: opened, grown, resolved, opened again; severity and marks that only rise. */
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
+import { openedOnce } from '../../../test/opened.ts'
 import { HOUR_MS } from '../../contract/ids.ts'
 import { MonitorSettings } from '../../contract/monitoring.ts'
 import type { Finding } from '../../stats/calibrate.ts'
@@ -14,15 +15,12 @@ import type { MonitoringDeps } from '../context/context.ts'
 import { applyHour } from './drift-incident.ts'
 import type { JudgedHour } from './drift-incident.ts'
 
-let store: Awaited<ReturnType<typeof openTemporaryStore>>
 let deps: MonitoringDeps
 let now = 5000
 
-before(async () => {
-  store = await openTemporaryStore()
+openedOnce(openTemporaryStore, (store) => {
   deps = testDeps(store.db, () => now)
 })
-after(() => store.close())
 
 const history = historyOf(changed('temp', (x: number) => (x - 32) / 1.8))
 const learned = { spec, past: { days: [], features: {} }, muted: [], hours: [] }
@@ -47,7 +45,7 @@ async function judge(endpoint: string, { at, found = [], sure = found, more = {}
     mean: 70,
     usual: { n: 28, mean: 50, sd: 5 },
   }))
-  return store.db.tx((t) =>
+  return deps.db.tx((t) =>
     applyHour(deps, t, {
       endpoint,
       hour: at,
@@ -68,7 +66,7 @@ async function judge(endpoint: string, { at, found = [], sure = found, more = {}
 }
 
 const only = async (endpoint: string): Promise<IncidentRow> => {
-  const [row, ...others] = await incidentRows(store.db, { endpoint })
+  const [row, ...others] = await incidentRows(deps.db, { endpoint })
   assert.ok(row !== undefined && others.length === 0, `${others.length} more`)
   return row
 }
@@ -77,7 +75,7 @@ const kinds = (row: IncidentRow): string[] => row.detail.timeline.map((one) => o
 describe('an incident', () => {
   test('opens with the first finding that two evaluations agree on, from the hour in which the change began', async () => {
     assert.equal(await judge('opens', { at: HOUR - 1, found: ['age'], sure: [] }), undefined)
-    assert.deepEqual(await incidentRows(store.db, { endpoint: 'opens' }), [])
+    assert.deepEqual(await incidentRows(deps.db, { endpoint: 'opens' }), [])
     const id = await judge('opens', { at: HOUR, found: ['temp'] })
     const row = await only('opens')
     assert.equal(row.id, id)
@@ -106,7 +104,7 @@ describe('an incident', () => {
   test('asks for reactions once, whatever comes to it', async () => {
     const id = await judge('reacts', { at: HOUR, found: ['age'] })
     await judge('reacts', { at: HOUR + 1, found: ['age', 'rain'] })
-    const wanted = await store.db.all<{ reaction: string; at: number }>(
+    const wanted = await deps.db.all<{ reaction: string; at: number }>(
       'SELECT reaction, at FROM incident_reactions WHERE incident_id = ?',
       [id ?? ''],
     )
@@ -191,7 +189,7 @@ describe('its end', () => {
 
   test('of one that a person acknowledged comes likewise', async () => {
     const id = await judge('seen', { at: HOUR, found: ['age'] })
-    await store.db.tx((t) => t.run("UPDATE incidents SET state = 'acknowledged' WHERE id = ?", [id ?? '']))
+    await deps.db.tx((t) => t.run("UPDATE incidents SET state = 'acknowledged' WHERE id = ?", [id ?? '']))
     assert.equal((await calm('seen', HOUR + 1, 6)).at(-1), id)
   })
 
@@ -209,14 +207,14 @@ describe('its end', () => {
     assert.equal((await only('again')).state, 'open')
     await calm('again', HOUR + 45, 6)
     assert.notEqual(await judge('again', { at: HOUR + 69, found: ['age'] }), id)
-    assert.equal((await incidentRows(store.db, { endpoint: 'again' })).length, 2)
+    assert.equal((await incidentRows(deps.db, { endpoint: 'again' })).length, 2)
   })
 })
 
 test('one of attributions alone becomes one of features: it pages, begins with them and is reacted to', async () => {
   const id = await judge('joins', { at: HOUR, found: ['age'] })
   const row = await only('joins')
-  await store.db.tx((t) =>
+  await deps.db.tx((t) =>
     t.run('UPDATE incidents SET pages = 0, detail = ? WHERE id = ?', [
       JSON.stringify({ ...row.detail, features: [] }),
       id ?? '',
