@@ -29,21 +29,17 @@ function byHand(limit: number, events: readonly boolean[]): number {
 }
 
 test('the evidence is the sum over beginnings of weighted likelihood ratios', () => {
-  for (const [limit, p] of [
-    [0.01, 0.05],
-    [0.1, 0.1],
-    [0.3, 0.6],
-    [0.97, 0.98],
-  ] as const) {
-    const random = prng(4)
-    const found = changeTest({ limit, alpha: 0.05 })
-    const events: boolean[] = []
-    for (let i = 0; i < 40; i++) {
-      events.push(random.uniform() < p)
-      found.record(events.at(-1) ?? false)
-      near(found.e, byHand(limit, events), 1e-10, `${limit} after ${i + 1}`)
+  for (const limit of [0.01, 0.1, 0.3, 0.97])
+    for (const p of [0.05, 0.1, 0.6, 0.98]) {
+      const random = prng(4)
+      const found = changeTest({ limit, alpha: 0.05 })
+      const events: boolean[] = []
+      for (let i = 0; i < 40; i++) {
+        events.push(random.uniform() < p)
+        found.record(events.at(-1) ?? false)
+        near(found.e, byHand(limit, events), 1e-10, `${limit} and ${p} after ${i + 1}`)
+      }
     }
-  }
 })
 
 test('before the first trial there is no evidence; the weights of all beginnings are at most 1', () => {

@@ -134,19 +134,20 @@ test('an area with one row of a class has an estimate and no interval', () => {
 })
 
 test('Hanley and McNeil: the variance of their paper', () => {
-  for (const [area, p, n] of [
-    [0.8, 50, 70],
-    [0.6, 10, 200],
-    [0.95, 3, 4],
-  ] as const) {
-    const [q1, q2] = [area / (2 - area), (2 * area * area) / (1 + area)]
-    const variance = (area * (1 - area) + (p - 1) * (q1 - area * area) + (n - 1) * (q2 - area * area)) / (p * n)
-    const found = metrics.hanleyMcNeil(area, { positives: p, negatives: n })
-    near(found.estimate, area)
-    near(found.low, area - Z95 * Math.sqrt(variance))
-    near(found.high, Math.min(1, area + Z95 * Math.sqrt(variance)))
-    near(metrics.hanleyMcNeil(area, { positives: p, negatives: n }, 0.9).low, area - Z90 * Math.sqrt(variance))
-  }
+  for (const area of [0.6, 0.8, 0.95])
+    for (const [p, n] of [
+      [50, 70],
+      [10, 200],
+      [3, 4],
+    ] as const) {
+      const [q1, q2] = [area / (2 - area), (2 * area * area) / (1 + area)]
+      const variance = (area * (1 - area) + (p - 1) * (q1 - area * area) + (n - 1) * (q2 - area * area)) / (p * n)
+      const found = metrics.hanleyMcNeil(area, { positives: p, negatives: n })
+      near(found.estimate, area)
+      near(found.low, area - Z95 * Math.sqrt(variance))
+      near(found.high, Math.min(1, area + Z95 * Math.sqrt(variance)))
+      near(metrics.hanleyMcNeil(area, { positives: p, negatives: n }, 0.9).low, area - Z90 * Math.sqrt(variance))
+    }
   assert.equal(metrics.hanleyMcNeil(0.01, { positives: 3, negatives: 3 }).low, 0)
 })
 
