@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -11,6 +11,7 @@ import { runFiles } from './run-files.ts'
 import type { InputField } from '../scoring/rows/fields.ts'
 import type { Backend } from '../scoring/rows/backend.ts'
 import { NativeBackend } from '../scoring/native/backend.ts'
+import { inputOf, ONE_TREE, writeDocument } from '../scoring/native/document.fixture.ts'
 import { endpointRoute, openTable, startTestGateway } from './gateway.fixture.ts'
 import type { Gateway } from './gateway.ts'
 
@@ -28,13 +29,6 @@ let base = ''
 
 /** A tree of carrier (one-hot: UA, AA), then age ≤ 30; half of the weight is UA, a quarter each of the others. */
 function writeModel(dir: string): void {
-  const input = (name: string, kind: string): object => ({
-    name,
-    kind,
-    float32: false,
-    required: false,
-    missing: 'nan',
-  })
   const arrays = {
     roots: Int32Array.of(0),
     feature: Int32Array.of(1, 2, -1, -1, -1),
@@ -46,49 +40,22 @@ function writeModel(dir: string): void {
     bitsets: new Uint32Array(0),
     cover: Float64Array.of(4, 2, 2, 1, 1),
   }
-  let offset = 0
-  const parts: Buffer[] = []
-  const directory: Record<string, object> = {}
-  for (const [key, values] of Object.entries(arrays)) {
-    const data = Buffer.from(values.buffer, values.byteOffset, values.byteLength)
-    const padding = Buffer.alloc((8 - (data.length % 8)) % 8)
-    const type = values.constructor.name.replace('Array', '').toLowerCase()
-    directory[key] = { type, offset, length: values.length }
-    parts.push(data, padding)
-    offset += data.length + padding.length
-  }
   const json = {
     format: 'slipway.native/1',
     estimator: 'T',
     output: 'predict',
     classes: null,
     versions: {},
-    inputs: [input('carrier', 'string'), input('age', 'number')],
+    inputs: [inputOf('carrier', 'string'), inputOf('age', 'number')],
     tables: [{ kind: 'text', keys: ['AA', 'UA'], codes: [0, 1], missing: -1, unseen: -1 }],
     blocks: [
       { input: 0, steps: [{ op: 'encode', table: 0 }], first: 0, on: [1, 1], off: [0, 0] },
       { input: 1, steps: [] },
     ],
     width: 3,
-    model: {
-      type: 'trees',
-      rounding: 'float64',
-      trees: 1,
-      outputs: 1,
-      leaf_width: 1,
-      base: [10],
-      divide: 1,
-      missing: 'allow',
-      infinite: 'allow',
-      link: 'identity',
-      decide: null,
-    },
-    arrays: directory,
-    binary_bytes: offset,
+    model: ONE_TREE,
   }
-  mkdirSync(dir, { recursive: true })
-  writeFileSync(join(dir, 'model.json'), JSON.stringify(json))
-  writeFileSync(join(dir, 'model.bin'), Buffer.concat(parts))
+  writeDocument(dir, 'model', json, arrays)
 }
 
 /** Stands for a model that Python serves. */

@@ -1,16 +1,16 @@
 /** Models that misbehave as models do: each fails its own caller, and the scorer, or its successor, answers the next. */
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
+import { before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { servingModels } from '../../../test/serving-models.ts'
 import { isAlive } from '../run-files.ts'
 import type { InputField } from '../../scoring/rows/fields.ts'
 import type { CallLimits } from '../../scoring/rows/backend.ts'
 import type { Scored } from '../../scoring/rows/scores.ts'
-import { PythonBackend } from './python.ts'
+import { scorerPools } from './pool.fixture.ts'
+import type { PythonBackend } from './python.ts'
 
 const MODEL = `
 import ctypes
@@ -59,33 +59,18 @@ def _load_pyfunc(path):
 `
 
 const inputs: readonly InputField[] = [{ name: 'x', kind: 'number', required: true, dtype: 'double' }]
-const folder = mkdtempSync(join(tmpdir(), 'bad-models-'))
-const open: PythonBackend[] = []
+const pools = scorerPools()
 let python = ''
 before(async () => {
   ;({ python } = await servingModels())
-  mkdirSync(join(folder, 'model/code'), { recursive: true })
-  writeFileSync(join(folder, 'model/code/bad_model.py'), MODEL)
+  mkdirSync(join(pools.folder, 'model/code'), { recursive: true })
+  writeFileSync(join(pools.folder, 'model/code/bad_model.py'), MODEL)
   const flavors = { python_function: { loader_module: 'bad_model', code: 'code', python_version: '3.12.0' } }
-  writeFileSync(join(folder, 'model/MLmodel'), JSON.stringify({ flavors, mlflow_version: '3.0.0' }))
-})
-after(async () => {
-  await Promise.all(open.map((pool) => pool.close()))
-  rmSync(folder, { recursive: true, force: true })
+  writeFileSync(join(pools.folder, 'model/MLmodel'), JSON.stringify({ flavors, mlflow_version: '3.0.0' }))
 })
 
 async function started(): Promise<PythonBackend> {
-  const made = new PythonBackend({
-    python,
-    dir: join(folder, 'model'),
-    inputs,
-    tensor: null,
-    workers: 1,
-    memoryMb: 4096,
-    packageDir: join(import.meta.dirname, '../../../python'),
-    logFile: join(folder, 'scorer.log'),
-  })
-  open.push(made)
+  const made = pools.make({ python, dir: join(pools.folder, 'model'), inputs })
   await made.start()
   return made
 }

@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { after, before, test } from 'node:test'
+import { before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { servingModels } from '../../../test/serving-models.ts'
 import type { ServingModels } from '../../../test/serving-models.ts'
@@ -11,37 +8,20 @@ import { isAlive } from '../run-files.ts'
 import type { InputField } from '../../scoring/rows/fields.ts'
 import type { CallLimits } from '../../scoring/rows/backend.ts'
 import type { Value } from '../../scoring/rows/rows.ts'
-import { PythonBackend } from './python.ts'
+import { scorerPools } from './pool.fixture.ts'
+import type { PythonBackend } from './python.ts'
 import type { PoolOptions } from './python.ts'
 
 let models: ServingModels
 let inputs: readonly InputField[]
-const folder = mkdtempSync(join(tmpdir(), 'scorer-'))
-const open: PythonBackend[] = []
+const pools = scorerPools()
 before(async () => {
   models = await servingModels()
   inputs = (await readInputs(models.dir('hgb'), null)).inputs
 })
-after(async () => {
-  await Promise.all(open.map((pool) => pool.close()))
-  rmSync(folder, { recursive: true, force: true })
-})
 
-function pool(name: string, options: Partial<PoolOptions> = {}): PythonBackend {
-  const made = new PythonBackend({
-    python: models.python,
-    dir: models.dir(name),
-    inputs,
-    tensor: null,
-    workers: 1,
-    memoryMb: 4096,
-    packageDir: join(import.meta.dirname, '../../../python'),
-    logFile: join(folder, 'scorer.log'),
-    ...options,
-  })
-  open.push(made)
-  return made
-}
+const pool = (name: string, options: Partial<PoolOptions> = {}): PythonBackend =>
+  pools.make({ python: models.python, dir: models.dir(name), inputs, ...options })
 
 const limits = (ms = 30_000): CallLimits => ({
   deadline: Date.now() + ms,

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { Problem } from '../../contract/errors.ts'
+import { inputOf, ONE_TREE, writeDocument } from './document.fixture.ts'
 import type { TypedArray } from './form/document.ts'
 import { loadNative } from './load.ts'
 import { verifyApart } from './verify-apart.ts'
@@ -23,29 +24,9 @@ function write(
   name = 'model',
   dir = mkdtempSync(join(root, 'm-')),
 ): string {
-  const directory: Json = {}
-  const parts: Buffer[] = []
-  let offset = 0
-  for (const [key, values] of Object.entries(arrays)) {
-    const type = values.constructor.name.replace('Array', '').toLowerCase()
-    directory[key] = { type, offset, length: values.length }
-    const data = Buffer.from(values.buffer, values.byteOffset, values.byteLength)
-    const padding = Buffer.alloc((8 - (data.length % 8)) % 8)
-    parts.push(data, padding)
-    offset += data.length + padding.length
-  }
-  writeFileSync(join(dir, `${name}.json`), JSON.stringify({ ...json, arrays: directory, binary_bytes: offset }))
-  writeFileSync(join(dir, `${name}.bin`), Buffer.concat(parts))
+  writeDocument(dir, name, json, arrays)
   return dir
 }
-
-const input = (name: string, kind: string, required = false): Json => ({
-  name,
-  kind,
-  float32: false,
-  required,
-  missing: 'nan',
-})
 
 /** One tree: carrier UA goes left to 1, others by age ≤ 30 to 2 or 4; missing ages go left; base 10. */
 function model(): Json {
@@ -55,7 +36,7 @@ function model(): Json {
     output: 'predict',
     classes: null,
     versions: {},
-    inputs: [input('carrier', 'string'), input('age', 'number'), input('seats', 'integer', true)],
+    inputs: [inputOf('carrier', 'string'), inputOf('age', 'number'), inputOf('seats', 'integer', true)],
     tables: [{ kind: 'text', keys: ['AA', 'UA'], codes: [0, 1], missing: 'NaN', unseen: 'error' }],
     blocks: [
       { input: 0, steps: [{ op: 'encode', table: 0 }] },
@@ -69,19 +50,7 @@ function model(): Json {
       },
     ],
     width: 3,
-    model: {
-      type: 'trees',
-      rounding: 'float64',
-      trees: 1,
-      outputs: 1,
-      leaf_width: 1,
-      base: [10],
-      divide: 1,
-      missing: 'allow',
-      infinite: 'allow',
-      link: 'identity',
-      decide: null,
-    },
+    model: { ...ONE_TREE },
   }
 }
 
