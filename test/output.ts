@@ -9,15 +9,17 @@ export interface Output {
 }
 
 export interface OutputOptions {
-  readonly env: NodeJS.ProcessEnv
+  readonly env?: NodeJS.ProcessEnv
   /** It is killed after so many ms. */
   readonly limitMs: number
   readonly cwd?: string
+  /** Gets all that was written so far, each time that something is. */
+  readonly written?: (out: string) => void
 }
 
 /** Resolves when the program has ended, whatever its exit code; throws when it cannot be started. */
 export function outputOf(program: string, args: readonly string[], options: OutputOptions): Promise<Output> {
-  const { limitMs, ...rest } = options
+  const { limitMs, written, ...rest } = options
   const child = spawn(program, args, {
     ...rest,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -25,7 +27,12 @@ export function outputOf(program: string, args: readonly string[], options: Outp
     killSignal: 'SIGKILL',
   })
   let out = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (out += String(chunk)))
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk) => {
+      out += String(chunk)
+      written?.(out)
+    })
+  }
   return new Promise((resolve, reject) => {
     child.on('error', reject)
     child.on('close', (code) => resolve({ code, out }))

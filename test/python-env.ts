@@ -1,11 +1,11 @@
 /** Python environments for tests: built once with uv, cached by the list of packages, shared by all tests and runs. */
-import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { outputOf } from './output.ts'
 import { findProgram, findPython } from './tools.ts'
 
 /** An environment that is not finished after this long has failed. */
@@ -147,21 +147,6 @@ export async function runProgram(
   args: readonly string[],
   options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
 ): Promise<void> {
-  const child = spawn(program, args, {
-    ...options,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: BUILD_MS,
-    killSignal: 'SIGKILL',
-  })
-  let said = ''
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk) => {
-      said = (said + String(chunk)).slice(-4000)
-    })
-  }
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', resolve)
-  })
-  if (code !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${code}:\n${said}`)
+  const { code, out } = await outputOf(program, args, { ...options, limitMs: BUILD_MS })
+  if (code !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${code}:\n${out.slice(-4000)}`)
 }

@@ -1,8 +1,8 @@
 /** A process that does jobs is killed with -9 at every point: nothing is lost and nothing is doubled. */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { endOf } from '../../test/output.ts'
 import type { Db } from '../store/db.ts'
 import { enqueue } from './queue.ts'
 import { listSchedules, setSchedule } from './schedule.ts'
@@ -29,17 +29,7 @@ const FAULTS = [
 
 /** Resolves to the exit code, or the signal, of a process that does all jobs. */
 function work(where: string, fault: string | undefined): Promise<string> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>()
-  const env = { ...process.env, SLIPWAY_TEST_HOOKS: '1', ...(fault === undefined ? {} : { SLIPWAY_FAULT: fault }) }
-  const script = join(import.meta.dirname, 'crasher.fixture.ts')
-  const child = spawn(process.execPath, [script, where], { env, stdio: ['ignore', 'inherit', 'inherit'] })
-  const timeout = setTimeout(() => child.kill('SIGTERM'), 30_000)
-  child.once('error', reject)
-  child.once('exit', (code, signal) => {
-    clearTimeout(timeout)
-    resolve(signal ?? String(code))
-  })
-  return promise
+  return endOf(join(import.meta.dirname, 'crasher.fixture.ts'), [where], fault)
 }
 
 export function crashCases(name: string, open: () => Promise<OpenedTwice>): void {

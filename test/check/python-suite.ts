@@ -1,7 +1,7 @@
 /** Runs the tests of the Python package with the standard library's runner and tells what passed, failed and was skipped. */
-import { spawn } from 'node:child_process'
 import { existsSync, globSync } from 'node:fs'
 import { join } from 'node:path'
+import { outputOf } from '../output.ts'
 import { emptyTally } from './tally.ts'
 import type { Tally } from './tally.ts'
 
@@ -24,24 +24,16 @@ export async function runPythonSuite(
   python: string,
   ended: (tests: number) => void = () => undefined,
 ): Promise<{ tally: Tally; report: string }> {
-  const child = spawn(python, ['-B', '-m', 'unittest', 'discover', '-v', '-s', 'tests', '-t', '.'], {
-    cwd: join(root, 'python'),
-    env: { ...process.env, PYTHONUNBUFFERED: '1', PYTHONDONTWRITEBYTECODE: '1' },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: LIMIT_MS,
-    killSignal: 'SIGKILL',
-  })
-  let report = ''
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk) => {
-      report += String(chunk)
-      ended(report.match(RESULT)?.length ?? 0)
-    })
-  }
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', resolve)
-  })
+  const { code, out: report } = await outputOf(
+    python,
+    ['-B', '-m', 'unittest', 'discover', '-v', '-s', 'tests', '-t', '.'],
+    {
+      cwd: join(root, 'python'),
+      env: { ...process.env, PYTHONUNBUFFERED: '1', PYTHONDONTWRITEBYTECODE: '1' },
+      limitMs: LIMIT_MS,
+      written: (out) => ended(out.match(RESULT)?.length ?? 0),
+    },
+  )
   return { tally: readUnittest(report, code), report }
 }
 
