@@ -4,7 +4,6 @@ The gateway serves echo models: floats, wholes, flags, texts. Each answers with 
 """
 
 import asyncio
-import json
 import sys
 
 import grpc
@@ -13,24 +12,11 @@ import numpy as np
 from kserve import InferenceGRPCClient, InferenceRESTClient, InferInput, InferRequest
 from kserve.inference_client import RESTConfig
 from kserve.protocol.infer_type import RequestedOutput
+from checks import FAILED, check
+from echo_models import VALUES
 
 HTTP, GRPC = sys.argv[1:3]
 URL = f"http://{HTTP}"
-FAILED = []
-
-VALUES = {
-    "floats": ("FP64", np.array([0.5, -1e300, np.pi], dtype="float64")),
-    "wholes": ("INT64", np.array([2**53 + 1, -(2**63), 2**63 - 1], dtype="int64")),
-    "flags": ("BOOL", np.array([True, False, True])),
-    "texts": ("BYTES", np.array(["a", "ünï🙂", ""], dtype=object)),
-}
-
-
-def check(name, ok, detail=""):
-    """Prints a check and remembers a failed one."""
-    print(json.dumps({"check": name, "ok": bool(ok), "detail": str(detail)[:300]}), flush=True)
-    if not ok:
-        FAILED.append(name)
 
 
 async def attempt(name, call):

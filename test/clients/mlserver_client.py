@@ -18,9 +18,9 @@ import pandas as pd
 from mlserver.codecs import NumpyCodec, NumpyRequestCodec, PandasCodec, StringCodec
 from mlserver.grpc import converters, dataplane_pb2, dataplane_pb2_grpc, model_repository_pb2, model_repository_pb2_grpc
 from mlserver.types import InferenceRequest, InferenceResponse, MetadataModelResponse, RepositoryIndexResponse
+from checks import FAILED, attempt
 
 HTTP, GRPC = sys.argv[1:3]
-FAILED = []
 
 VALUES = {
     "floats": [0.5, -1e300, 3.141592653589793],
@@ -28,21 +28,6 @@ VALUES = {
     "flags": [True, False, True],
     "texts": ["a", "ünï🙂", ""],
 }
-
-
-def check(name, ok, detail=""):
-    """Prints a check and remembers a failed one."""
-    print(json.dumps({"check": name, "ok": bool(ok), "detail": str(detail)[:300]}), flush=True)
-    if not ok:
-        FAILED.append(name)
-
-
-def attempt(name, call):
-    """A check whose exception is a failure."""
-    try:
-        check(name, *call())
-    except Exception as error:
-        check(name, False, f"{type(error).__name__}: {error}")
 
 
 def http(path, body=None):

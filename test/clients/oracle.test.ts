@@ -1,33 +1,20 @@
 /** The published serving oracle: 1,000 rows in six request forms, and its own client of the Open Inference Protocol. */
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { testEnv } from '../python-env.ts'
 import { nativeModel, serveModels } from './gateway.ts'
 import type { ServedGateway } from './gateway.ts'
-import { EXPECTED, ORACLES, oracleModels } from './oracle-models.ts'
+import { EXPECTED, ORACLES, oracleModels, readExpected, SKIP_ORACLE } from './oracle-models.ts'
 import { TRITON_CLIENT } from './packages.ts'
 import { runChecks } from './program.ts'
 
 const CLIENT = join(ORACLES, '../bench/serving/oip_client.py')
-const skip = existsSync(EXPECTED) ? false : 'no serving oracle; set SLIPWAY_ORACLES to the folder with serving/payloads'
 /** The logistic model is fitted anew, and its solver is not bit-reproducible between machines. */
 const TOLERANCE: Readonly<Record<string, number>> = { hgb: 0, rf: 0, xgb: 0, lr: 1e-9 }
 const MODELS = ['hgb', 'rf', 'lr', 'xgb']
 
 type Cell = number | string | null
-
-interface Table {
-  readonly columns: string[]
-  readonly rows: Cell[][]
-}
-
-interface Expected {
-  readonly mixed: Table
-  readonly numeric: Table
-  readonly models: Record<string, { readonly rows_from: 'mixed' | 'numeric'; readonly pred: (number | number[])[] }>
-}
 
 const WHOLE = new Set(['month', 'day', 'hour', 'minute', 'distance'])
 const TEXTS = new Set(['carrier', 'origin', 'dest'])
@@ -83,11 +70,11 @@ const CHUNK = 50
 let gateway: ServedGateway | undefined
 after(() => gateway?.stop())
 
-test('the serving oracle', { skip, timeout: 1_200_000 }, async (t) => {
+test('the serving oracle', { skip: SKIP_ORACLE, timeout: 1_200_000 }, async (t) => {
   const folder = await oracleModels()
   gateway = await serveModels(MODELS.map((name) => nativeModel(name, join(folder, name, 'native'))))
   const { http, grpc } = gateway
-  const expected = JSON.parse(readFileSync(EXPECTED, 'utf8')) as Expected
+  const expected = readExpected()
   for (const model of MODELS) {
     const from = expected.models[model]?.rows_from ?? 'mixed'
     const { columns, rows } = expected[from]

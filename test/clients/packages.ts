@@ -3,17 +3,14 @@
 /** NVIDIA's client of the Open Inference Protocol. */
 export const TRITON_CLIENT = ['tritonclient[http,grpc]', 'geventhttpclient', 'grpcio', 'aiohttp', 'numpy'] as const
 
+const EXPORT_GROUND = ['numpy==2.4.6', 'scipy==1.17.1', 'pandas==3.1.1', 'mlflow-skinny==3.17.2']
+
+/** scikit-learn of today with what it runs on. */
+export const LEARN = ['scikit-learn==1.9.1', ...EXPORT_GROUND]
+
 /** Libraries of boosted trees, the newest and older minor versions, with what they run on. */
 export const BOOSTED = {
-  newest: [
-    'scikit-learn==1.9.1',
-    'numpy==2.4.6',
-    'scipy==1.17.1',
-    'pandas==3.1.1',
-    'mlflow-skinny==3.17.2',
-    'xgboost-cpu==3.2.0',
-    'lightgbm==4.7.0',
-  ],
+  newest: [...LEARN, 'xgboost-cpu==3.2.0', 'lightgbm==4.7.0'],
   older: [
     'scikit-learn==1.5.2',
     'numpy==1.26.4',
@@ -24,8 +21,6 @@ export const BOOSTED = {
     'lightgbm==4.3.0',
   ],
 } as const
-
-const EXPORT_GROUND = ['numpy==2.4.6', 'scipy==1.17.1', 'pandas==3.1.1', 'mlflow-skinny==3.17.2']
 
 /** Libraries whose models are exported to ONNX. */
 export const EXPORTED = {

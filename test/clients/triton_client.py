@@ -4,7 +4,6 @@ The gateway serves echo models: floats, wholes, flags, texts. Each answers with 
 """
 
 import asyncio
-import json
 import queue
 import sys
 
@@ -14,32 +13,12 @@ import tritonclient.grpc.aio as tga
 import tritonclient.http as th
 import tritonclient.http.aio as tha
 from tritonclient.utils import InferenceServerException
+from checks import FAILED, attempt, check
+from echo_models import VALUES
 
 HTTP, GRPC = sys.argv[1:3]
-FAILED = []
 
-VALUES = {
-    "floats": ("FP64", np.array([0.5, -1e300, np.pi], dtype="float64")),
-    "wholes": ("INT64", np.array([2**53 + 1, -(2**63), 2**63 - 1], dtype="int64")),
-    "flags": ("BOOL", np.array([True, False, True])),
-    "texts": ("BYTES", np.array(["a", "ünï🙂", ""], dtype=object)),
-}
 OUTPUT = {"floats": "FP64", "wholes": "INT64", "flags": "BOOL", "texts": "BYTES"}
-
-
-def check(name, ok, detail=""):
-    """Prints a check and remembers a failed one."""
-    print(json.dumps({"check": name, "ok": bool(ok), "detail": str(detail)[:300]}), flush=True)
-    if not ok:
-        FAILED.append(name)
-
-
-def attempt(name, call):
-    """A check whose exception is a failure."""
-    try:
-        check(name, *call())
-    except Exception as error:
-        check(name, False, f"{type(error).__name__}: {error}")
 
 
 def refused(name, call, word):

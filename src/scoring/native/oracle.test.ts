@@ -1,15 +1,9 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { EXPECTED, oracleModels } from '../../../test/clients/oracle-models.ts'
-import type { NativeValue } from './nodes/blocks.ts'
+import { oracleModels, readExpected, SKIP_ORACLE } from '../../../test/clients/oracle-models.ts'
 import { loadNative } from './load.ts'
 import { verifyNative } from './verify.ts'
-
-const skip = existsSync(EXPECTED)
-  ? false
-  : `no serving oracle; set SLIPWAY_ORACLES to the folder that holds serving/payloads`
 
 /**
  * The logistic model is fitted anew here, and scikit-learn's own answers then differ from the published ones by up to 2e-10: its solver
@@ -17,37 +11,30 @@ const skip = existsSync(EXPECTED)
  */
 const REFIT_TOLERANCE = 1e-9
 
-interface Table {
-  readonly columns: string[]
-  readonly rows: NativeValue[][]
-}
-
-interface Expected {
-  readonly mixed: Table
-  readonly numeric: Table
-  readonly models: Record<string, { readonly rows_from: 'mixed' | 'numeric'; readonly pred: (number | number[])[] }>
-}
-
-test('native models give the published answers of the serving oracle', { skip, timeout: 1_200_000 }, async (t) => {
-  const root = await oracleModels()
-  const expected = JSON.parse(readFileSync(EXPECTED, 'utf8')) as Expected
-  for (const name of ['hgb', 'rf', 'lr', 'xgb']) {
-    await t.test(name, () => {
-      const dir = join(root, name, 'native')
-      assert.equal(verifyNative(dir).ok, true)
-      const model = loadNative(dir)
-      const { rows_from: from, pred: wanted } = expected.models[name]!
-      const { columns, rows } = expected[from]
-      const order = model.inputs.map((input) => columns.indexOf(input.name))
-      assert.equal(wanted.length, 1000)
-      for (const [i, row] of rows.entries()) {
-        const got = model.predictRow(order.map((at) => row[at]))
-        const want = wanted[i]!
-        if (typeof want === 'number') assert.equal(got.prediction, want, `row ${i}`)
-        else
-          for (const [k, p] of want.entries())
-            assert.ok(Math.abs(p - got.probabilities![k]!) <= REFIT_TOLERANCE, `row ${i}`)
-      }
-    })
-  }
-})
+test(
+  'native models give the published answers of the serving oracle',
+  { skip: SKIP_ORACLE, timeout: 1_200_000 },
+  async (t) => {
+    const root = await oracleModels()
+    const expected = readExpected()
+    for (const name of ['hgb', 'rf', 'lr', 'xgb']) {
+      await t.test(name, () => {
+        const dir = join(root, name, 'native')
+        assert.equal(verifyNative(dir).ok, true)
+        const model = loadNative(dir)
+        const { rows_from: from, pred: wanted } = expected.models[name]!
+        const { columns, rows } = expected[from]
+        const order = model.inputs.map((input) => columns.indexOf(input.name))
+        assert.equal(wanted.length, 1000)
+        for (const [i, row] of rows.entries()) {
+          const got = model.predictRow(order.map((at) => row[at]))
+          const want = wanted[i]!
+          if (typeof want === 'number') assert.equal(got.prediction, want, `row ${i}`)
+          else
+            for (const [k, p] of want.entries())
+              assert.ok(Math.abs(p - got.probabilities![k]!) <= REFIT_TOLERANCE, `row ${i}`)
+        }
+      })
+    }
+  },
+)
