@@ -1,11 +1,10 @@
 /** A month of hourly traffic of flights, and the same with one feature changed in its newest hours, for tests of explanations. */
 import { explain } from './explain.ts'
 import type { Explanation, RecentValues } from './explain.ts'
-import { addHour, makeHistory } from './history.ts'
+import { historyOfRows } from './history.fixture.ts'
 import type { History } from './history.ts'
 import { prng } from './prng.ts'
 import type { NumericSpec, ProfileSpec } from './profile-spec.ts'
-import { add, emptyProfile } from './profile.ts'
 
 const numeric = (name: string, edges: readonly number[], more: Partial<NumericSpec> = {}): NumericSpec => ({
   kind: 'numeric',
@@ -75,13 +74,7 @@ function traffic(rowsAt: (hour: number) => number = () => ROWS): Map<number, Row
 }
 
 export function historyOf(byHour: ReadonlyMap<number, readonly Row[]>): History {
-  const history = makeHistory(spec)
-  for (const [hour, list] of byHour) {
-    const profile = emptyProfile(spec)
-    for (const row of list) add(profile, row)
-    addHour(history, hour, profile)
-  }
-  return history
+  return historyOfRows(spec, byHour)
 }
 
 export const byHour = traffic()

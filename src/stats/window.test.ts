@@ -2,14 +2,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { hellinger, psi } from './drift.ts'
-import { addHour, makeHistory } from './history.ts'
+import { historyOfRows } from './history.fixture.ts'
 import type { History } from './history.ts'
 import { deviation, surprise } from './moments.ts'
 import { near } from './near.fixture.ts'
 import { prng } from './prng.ts'
 import type { Prng } from './prng.ts'
 import type { NumericSpec, ProfileSpec } from './profile-spec.ts'
-import { add, emptyProfile } from './profile.ts'
 import { measure } from './window.ts'
 import type { FeatureStatistics, WindowPlan } from './window.ts'
 
@@ -60,15 +59,7 @@ function traffic(make: Maker, days: number, count = (hour: number): number => 30
   return new Map(hours.map((hour) => [hour, Array.from({ length: count(hour) }, () => make(random, hour))]))
 }
 
-function historyOf(byHour: ReadonlyMap<number, readonly Row[]>): History {
-  const history = makeHistory(spec)
-  for (const [hour, list] of byHour) {
-    const profile = emptyProfile(spec)
-    for (const row of list) add(profile, row)
-    addHour(history, hour, profile)
-  }
-  return history
-}
+const historyOf = (byHour: ReadonlyMap<number, readonly Row[]>): History => historyOfRows(spec, byHour)
 
 const DAYS = 32
 const HOUR = 24 * (DAYS - 1) + 15
@@ -208,27 +199,15 @@ const put =
 
 describe('a window that changed', () => {
   test('one value in all of it is frozen, in its newer half half frozen', () => {
-    assert.equal(of(changed(put(0, () => 5)), 'x').measures.frozen, 1)
-    assert.equal(
+    const frozen = (from?: number) =>
       of(
         changed(
           put(0, () => 5),
-          HOUR - 2,
+          from,
         ),
         'x',
-      ).measures.frozen,
-      0.5,
-    )
-    assert.equal(
-      of(
-        changed(
-          put(0, () => 5),
-          HOUR - 1,
-        ),
-        'x',
-      ).measures.frozen,
-      0,
-    )
+      ).measures.frozen
+    assert.deepEqual([frozen(), frozen(HOUR - 2), frozen(HOUR - 1)], [1, 0.5, 0])
   })
 
   test('a spread below a hundredth of the usual is frozen too, one above is not', () => {
