@@ -1,15 +1,6 @@
 /** What the monitor sees: pages on clean months and the share of silent faults that are paged within six hours, on the flights table. */
-import {
-  FAULTS,
-  JULY,
-  NEW_YEAR,
-  openStudy,
-  replayClean,
-  replayFault,
-  SEPTEMBER_12,
-  startTimes,
-  wetStarts,
-} from '../../test/drift/study.ts'
+import { JULY, NEW_YEAR, SEPTEMBER_12 } from '../../test/drift/dates.ts'
+import { FAULTS, openStudy, replayClean, replayFault, startTimes, wetStarts } from '../../test/drift/study.ts'
 import type { Caught, Page } from '../../test/drift/study.ts'
 import { flightsTable } from '../../test/drift/flights-table.ts'
 import type { Options, Row } from '../table.ts'

@@ -55,13 +55,10 @@ edges('a monitor', MonitorSettings, { labels: {}, reactions: {}, attribution: {}
 ])
 
 describe('a delay', () => {
-  for (const [given, number, unit] of [
-    ['2d', '2', 'd'],
-    ['90m', '90', 'm'],
-    ['0012h', '0012', 'h'],
-    ['1w', '1', 'w'],
-  ] as const)
-    test(`${given} is ${number} ${unit}`, () => assert.deepEqual(DELAY.exec(given)?.slice(1), [number, unit]))
+  for (const unit of ['m', 'h', 'd', 'w'])
+    test(`is a number and ${unit}`, () => {
+      for (const number of ['1', '90', '0012']) assert.deepEqual(DELAY.exec(number + unit)?.slice(1), [number, unit])
+    })
 })
 
 const label = { prediction_id: 'p1', label: 1 }

@@ -22,28 +22,11 @@ const make = route({
   body: z.object({ name: z.string() }),
   reply: z.object({ number: z.number() }),
 })
-const other = route({
-  ...write,
-  method: 'POST',
-  path: '/other',
-  body: z.object({}).loose(),
-  reply: z.object({ number: z.number() }),
-})
-const put = route({
-  ...write,
-  method: 'PUT',
-  path: '/put',
-  body: z.object({}).loose(),
-  reply: z.object({ number: z.number() }),
-})
+const numbered = { ...write, body: z.object({}).loose(), reply: z.object({ number: z.number() }) }
+const other = route({ ...numbered, method: 'POST', path: '/other' })
+const put = route({ ...numbered, method: 'PUT', path: '/put' })
 const refuse = route({ ...write, method: 'POST', path: '/refuse', body: z.object({}).loose(), reply: z.object({}) })
-const slow = route({
-  ...write,
-  method: 'POST',
-  path: '/slow',
-  body: z.object({}).loose(),
-  reply: z.object({ number: z.number() }),
-})
+const slow = route({ ...numbered, method: 'POST', path: '/slow' })
 const token = route({
   ...write,
   method: 'POST',
@@ -230,15 +213,9 @@ describe('a call with a key', () => {
     assert.ok(!JSON.stringify(rows).includes(first.reply.secret ?? '?'), 'the secret is not stored')
   })
 
-  for (const [key, good] of [
-    ['a', true],
-    ['~!@#$%^&*()', true],
-    ['k'.repeat(255), true],
-    ['k'.repeat(256), false],
-    ['', false],
-    ['two words', false],
-    ['ä', false],
-  ] as const) {
+  const keys = ['a', '~!@#$%^&*()', 'k'.repeat(255)]
+  for (const key of [...keys, 'k'.repeat(256), '', 'two words', 'ä']) {
+    const good = keys.includes(key)
     test(`${JSON.stringify(key.slice(0, 12))} (${key.length} characters) is ${good ? 'a' : 'no'} key`, async () => {
       const { status, reply } = await send('/made/x', { key, body: name })
       assert.equal(status, good ? 200 : 400)

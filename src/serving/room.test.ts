@@ -132,6 +132,18 @@ interface Answer {
   readonly error?: { readonly code: string; readonly message: string }
 }
 
+/** Eight clients that ask for predictions until they are stopped; resolves when they have begun. */
+async function runningLoad(it: World, retries: number): Promise<ReturnType<typeof startLoad>> {
+  const load = startLoad({
+    url: () => `${it.room.addresses().gateway_url}/v1/endpoints/flights:predict`,
+    body: (i) => JSON.stringify({ inputs: inputsOf(models.rows[i % 200] as ScoredRow) }),
+    clients: 8,
+    retries,
+  })
+  await until('the load runs', () => load.count() > 100)
+  return load
+}
+
 function gatewayPids(it: World): number[] {
   return gatewayFiles(it).map((file) => file.pid)
 }
@@ -208,12 +220,7 @@ test('the same id sent again is logged once', async () => {
 
 test('200 swaps under load: no failed request, no answer from a version outside the table of its epoch', async () => {
   const it = await world()
-  const load = startLoad({
-    url: () => `${it.room.addresses().gateway_url}/v1/endpoints/flights:predict`,
-    body: (i) => JSON.stringify({ inputs: inputsOf(models.rows[i % 200] as ScoredRow) }),
-    clients: 8,
-    retries: 0,
-  })
+  const load = await runningLoad(it, 0)
   const served = new Map<number, string>()
   for (let i = 0; i < 200; i++) {
     const version = i % 2 === 0 ? '2' : '1'
@@ -295,13 +302,7 @@ test('the split is sticky and monotone: a growing weight never sends a key back'
 
 test('kill -9 of one of two gateways under load: no failed request with a retry; it is back within seconds', async () => {
   const it = await world({ gateways: 2 })
-  const load = startLoad({
-    url: () => `${it.room.addresses().gateway_url}/v1/endpoints/flights:predict`,
-    body: (i) => JSON.stringify({ inputs: inputsOf(models.rows[i % 200] as ScoredRow) }),
-    clients: 8,
-    retries: 3,
-  })
-  await until('the load runs', () => load.count() > 100)
+  const load = await runningLoad(it, 3)
   const [victim = 0] = gatewayPids(it)
   process.kill(victim, 'SIGKILL')
   await until('a new gateway runs', () => gatewayPids(it).length === 2 && !gatewayPids(it).includes(victim))
@@ -349,13 +350,7 @@ test('gateways answer while control is gone, are adopted when it is back, and th
 
 test('a gateway that is told to end answers what is sent to it; the other takes the rest', async () => {
   const it = await world({ gateways: 2 })
-  const load = startLoad({
-    url: () => `${it.room.addresses().gateway_url}/v1/endpoints/flights:predict`,
-    body: (i) => JSON.stringify({ inputs: inputsOf(models.rows[i % 200] as ScoredRow) }),
-    clients: 8,
-    retries: 0,
-  })
-  await until('the load runs', () => load.count() > 100)
+  const load = await runningLoad(it, 0)
   const [leaving = 0] = gatewayPids(it)
   process.kill(leaving, 'SIGTERM')
   await until('a new gateway runs', () => gatewayPids(it).length === 2 && !gatewayPids(it).includes(leaving), 20_000)

@@ -13,6 +13,7 @@ import type { History } from '../../src/stats/history.ts'
 import { add, emptyProfile } from '../../src/stats/profile.ts'
 import type { Profile } from '../../src/stats/profile.ts'
 import { measure } from '../../src/stats/window.ts'
+import { JAN_8, JULY } from './dates.ts'
 
 const HOUR = 3_600_000
 const TEXTS: ReadonlySet<string> = new Set(['carrier', 'origin', 'dest'])
@@ -23,12 +24,6 @@ const SETTINGS = {
   derived: ['carrier_rate_7d', 'origin_rate_7d', 'dest_rate_7d', 'origin_rate_6h', 'tail_last_delay'],
   same_unit: [['temp', 'dewp']],
 }
-
-/** Midnight in New York (standard or summer time) of days of 2013, as whole hours since 1970. */
-export const JAN_8 = Date.UTC(2013, 0, 8, 5) / HOUR
-export const JULY = Date.UTC(2013, 6, 1, 4) / HOUR
-export const SEPTEMBER_12 = Date.UTC(2013, 8, 12, 4) / HOUR
-export const NEW_YEAR = Date.UTC(2014, 0, 1, 5) / HOUR
 
 type Value = number | string | null
 export type Row = Record<string, Value>

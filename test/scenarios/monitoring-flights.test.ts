@@ -2,16 +2,8 @@
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
 import { calibrationOf } from '../../src/monitoring/checks/limits.ts'
-import {
-  FAULTS,
-  JULY,
-  openStudy,
-  replayClean,
-  replayFault,
-  SEPTEMBER_12,
-  startTimes,
-  wetStarts,
-} from '../drift/study.ts'
+import { JULY, SEPTEMBER_12 } from '../drift/dates.ts'
+import { FAULTS, openStudy, replayClean, replayFault, startTimes, wetStarts } from '../drift/study.ts'
 import type { CleanReplay, Study } from '../drift/study.ts'
 import { flightsTable } from '../drift/flights-table.ts'
 import { findPython } from '../tools.ts'

@@ -192,17 +192,8 @@ test('a reproduction says its grade in words and where it first differs', async 
 })
 
 test('a waterfall indents spans, marks those that failed and places bars by time', async () => {
-  const row = {
-    id: 's1',
-    name: 'answer',
-    type: 'chain',
-    depth: 0,
-    failed: false,
-    offset: 0,
-    length: 400_000,
-    hasChildren: true,
-    folded: true,
-  }
+  const span = { id: 's1', name: 'answer', type: 'chain', depth: 0, failed: false }
+  const row = { ...span, offset: 0, length: 400_000, hasChildren: true, folded: true }
   const html = await markupOf('trace/waterfall', 'Waterfall', {
     rows: [
       row,

@@ -79,6 +79,16 @@ async function until(what: string, holds: () => boolean | Promise<boolean>): Pro
   assert.fail(`it did not happen: ${what}`)
 }
 
+/** A case whose control process was killed while step one runs. */
+async function killedInStepOne(): Promise<Case> {
+  const here = prepare()
+  const control = here.control()
+  await until('step one begins', () => here.notes().includes('one begins'))
+  control.kill('SIGKILL')
+  await gone(control)
+  return here
+}
+
 async function finish({ dataDir, control }: Case): Promise<RunView> {
   await gone(control())
   const { run, tracked } = JSON.parse(readFileSync(join(dataDir, 'ended.json'), 'utf8')) as Ended
@@ -104,11 +114,7 @@ async function finish({ dataDir, control }: Case): Promise<RunView> {
 }
 
 test('a step that runs while the control process is killed is adopted', async () => {
-  const here = prepare()
-  const control = here.control()
-  await until('step one begins', () => here.notes().includes('one begins'))
-  control.kill('SIGKILL')
-  await gone(control)
+  const here = await killedInStepOne()
   const next = here.control()
   await new Promise((resolve) => setTimeout(resolve, 1000))
   here.openGate()
@@ -119,11 +125,7 @@ test('a step that runs while the control process is killed is adopted', async ()
 })
 
 test('a step that ends while the control process is dead is collected', async () => {
-  const here = prepare()
-  const control = here.control()
-  await until('step one begins', () => here.notes().includes('one begins'))
-  control.kill('SIGKILL')
-  await gone(control)
+  const here = await killedInStepOne()
   here.openGate()
   await until('step one ends', () => here.notes().includes('one ends'))
   const run = await finish(here)
@@ -132,11 +134,7 @@ test('a step that ends while the control process is dead is collected', async ()
 })
 
 test('a step that dies with the control process is repeated from our budget', async () => {
-  const here = prepare()
-  const control = here.control()
-  await until('step one begins', () => here.notes().includes('one begins'))
-  control.kill('SIGKILL')
-  await gone(control)
+  const here = await killedInStepOne()
   const [attempt = ''] = readdirSync(join(here.dataDir, 'run', 'attempts'))
   await killMarked('SLIPWAY_ATTEMPT', attempt)
   here.openGate()

@@ -13,6 +13,8 @@ const by = (name: string, role: string) => ({ by: name, role })
 const maintained = (approvals: number, role: 'maintainer' | 'admin' = 'maintainer'): Gate => ({ approvals, role })
 const two = [by('ann', 'maintainer'), by('ben', 'admin'), by('cid', 'contributor')]
 
+const jumps = (against: number, metric = 'f1'): Gate => ({ metric, jump_at_most: 0.25, against })
+
 const CASES: readonly (readonly [Gate, Partial<Judged>, GateResult['outcome'], string])[] = [
   [{ data: 'digest known' }, {}, 'failed', 'nothing tells which data it was made from'],
   [{ data: 'digest known' }, { data: ['a', 'b'] }, 'passed', 'made from 2 data digests'],
@@ -56,42 +58,17 @@ const CASES: readonly (readonly [Gate, Partial<Judged>, GateResult['outcome'], s
   [{ metric: 'f1', at_least: 0.4, at_most: 0.5 }, { metrics: { f1: 0.3 } }, 'failed', 'f1 is 0.3, below 0.4'],
   [{ metric: 'f1', jump_at_most: 0.25 }, {}, 'no_data', 'no step logged the metric "f1"'],
   [{ metric: 'f1', jump_at_most: 0.25 }, { metrics: { f1: 0.5 } }, 'passed', 'there is nothing to compare with yet'],
+  [jumps(0.25), { metrics: { f1: 0.5 } }, 'passed', 'f1 changes by 0.25 from 0.25'],
+  [jumps(0), { metrics: { f1: 0.5 } }, 'failed', 'f1 jumps from 0 to 0.5: has the model seen the answer?'],
+  [jumps(1, 'mae'), { metrics: { mae: 0.5 } }, 'failed', 'mae jumps from 1 to 0.5: has the model seen the answer?'],
+  [jumps(0, 'mae'), { metrics: { mae: 0.5 } }, 'passed', 'mae changes by -0.5 from 0'],
   [
-    { metric: 'f1', jump_at_most: 0.25, against: 0.25 },
-    { metrics: { f1: 0.5 } },
-    'passed',
-    'f1 changes by 0.25 from 0.25',
-  ],
-  [
-    { metric: 'f1', jump_at_most: 0.25, against: 0 },
-    { metrics: { f1: 0.5 } },
-    'failed',
-    'f1 jumps from 0 to 0.5: has the model seen the answer?',
-  ],
-  [
-    { metric: 'mae', jump_at_most: 0.25, against: 1 },
-    { metrics: { mae: 0.5 } },
-    'failed',
-    'mae jumps from 1 to 0.5: has the model seen the answer?',
-  ],
-  [
-    { metric: 'mae', jump_at_most: 0.25, against: 0 },
-    { metrics: { mae: 0.5 } },
-    'passed',
-    'mae changes by -0.5 from 0',
-  ],
-  [
-    { metric: 'f1', jump_at_most: 0.25, against: 0.5 },
+    jumps(0.5),
     { metrics: { f1: 0.5 }, incumbents: inProduction({ f1: 0 }) },
     'failed',
     'f1 jumps from 0 to 0.5: has the model seen the answer?',
   ],
-  [
-    { metric: 'f1', jump_at_most: 0.25, against: 0.5 },
-    { metrics: { f1: 0.5 }, incumbents: inProduction({ mae: 0 }) },
-    'passed',
-    'f1 changes by 0 from 0.5',
-  ],
+  [jumps(0.5), { metrics: { f1: 0.5 }, incumbents: inProduction({ mae: 0 }) }, 'passed', 'f1 changes by 0 from 0.5'],
 ]
 
 describe('outcome and reason', () => {

@@ -3,21 +3,11 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Plan } from '../../contract/rollout-plan.ts'
 import { prng } from '../../stats/prng.ts'
+import { rowOf as row } from './rows.fixture.ts'
 import { simulate } from './simulate.ts'
 import type { SimOptions, SimResult, SimRow } from './simulate.ts'
 
 const HOUR = 3_600_000
-const row = (more: Partial<SimRow> = {}): SimRow => ({
-  at: 0,
-  stable: 0.4,
-  candidate: 0.4,
-  failed: false,
-  stable_us: 300,
-  candidate_us: 300,
-  label: null,
-  slices: [],
-  ...more,
-})
 /** Ten rows of shadow, then all callers until ten were answered. */
 const plan = Plan.parse({ shadow: { requests: 10, labels: 0 }, canary: [10_000], each: { min_requests: 10 } })
 const withPlan = (more: object): Plan => Plan.parse({ ...plan, ...more })

@@ -3,23 +3,14 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Plan } from '../../contract/rollout-plan.ts'
 import { prng } from '../../stats/prng.ts'
+import { rowOf } from './rows.fixture.ts'
 import type { SimRow } from './simulate.ts'
 import { quantileOf, stoppedWithin, study } from './study.ts'
 import type { StudyResult } from './study.ts'
 import { drawnAgain, madeUp } from './world.ts'
 import type { Fault } from './world.ts'
 
-const row = (more: Partial<SimRow> = {}): SimRow => ({
-  at: 0,
-  stable: 0.4,
-  candidate: 0.4,
-  failed: false,
-  stable_us: 300,
-  candidate_us: 600,
-  label: null,
-  slices: ['c=UA'],
-  ...more,
-})
+const row = (more: Partial<SimRow> = {}): SimRow => rowOf({ candidate_us: 600, slices: ['c=UA'], ...more })
 
 describe('a study', () => {
   const plan = Plan.parse({

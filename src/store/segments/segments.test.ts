@@ -44,13 +44,17 @@ function readAll(
   }
 }
 
-async function written(texts: readonly string[]): Promise<{ path: string; offsets: number[] }> {
+/** A segment of records with these texts; `ends` is where each record ends. */
+async function written(
+  texts: readonly string[],
+): Promise<{ path: string; offsets: number[]; bytes: Buffer; ends: number[] }> {
   const writer = new SegmentWriter(fresh())
   const offsets = texts.map((text) => writer.append(text))
   await writer.close()
   const [segment] = listSegments(join(root, String(folders)))
   assert.ok(segment)
-  return { path: segment.path, offsets }
+  const bytes = readFileSync(segment.path)
+  return { path: segment.path, offsets, bytes, ends: [...offsets.slice(1), bytes.length] }
 }
 
 describe('segments', () => {
@@ -83,9 +87,7 @@ describe('segments', () => {
   })
 
   it('cut at any byte: every whole record is read, the rest is left, and goes on when the bytes arrive', async () => {
-    const { path, offsets } = await written(texts)
-    const bytes = readFileSync(path)
-    const ends = [...offsets.slice(1), bytes.length]
+    const { bytes, ends } = await written(texts)
     const cut = join(root, 'cut')
     for (let length = 0; length < bytes.length; length++) {
       writeFileSync(cut, bytes.subarray(0, length))
@@ -103,9 +105,7 @@ describe('segments', () => {
   })
 
   it('damage of any byte costs one record, and is reported', async () => {
-    const { path, offsets } = await written(texts)
-    const bytes = readFileSync(path)
-    const ends = [...offsets.slice(1), bytes.length]
+    const { bytes, ends } = await written(texts)
     const bad = join(root, 'bad')
     for (let at = 0; at < bytes.length; at++) {
       const copy = Buffer.from(bytes)
