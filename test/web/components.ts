@@ -115,13 +115,8 @@ export async function markupOf(
 }
 
 /** The text that a part shows. */
-export async function partText(
-  path: string,
-  name: string,
-  props: Record<string, unknown>,
-  around: Surroundings = {},
-): Promise<string> {
-  return textOf(await markupOf(path, name, props, around))
+export async function partText(...part: Parameters<typeof markupOf>): Promise<string> {
+  return textOf(await markupOf(...part))
 }
 
 /** The HTML of a page, by its file below `web/pages` without the ending. */

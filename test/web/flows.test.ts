@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import type { Page } from 'playwright-core'
+import type { Locator, Page } from 'playwright-core'
 import { axeBreaches } from './browser.ts'
 import { fixtureSite } from './site.ts'
 
@@ -12,6 +12,18 @@ const FIRST_VIEW_BYTES = 200_000
 
 const site = fixtureSite()
 const { options, open } = site
+
+/** Presses the button of an act; gives the dialog that it opens, which has the act's name. */
+async function dialogOf(page: Page, name: string): Promise<Locator> {
+  await page.getByRole('button', { name, exact: true }).click()
+  return page.getByRole('dialog', { name })
+}
+
+/** Presses the button of a dialog and waits until it is gone. */
+async function closeBy(dialog: Locator, name: string): Promise<void> {
+  await dialog.getByRole('button', { name }).click()
+  await dialog.waitFor({ state: 'hidden' })
+}
 
 /** The text of the row that has the focus. */
 function focusedRow(page: Page): Promise<string> {
@@ -104,8 +116,7 @@ test('filter, order and columns live in the address and come back with it', opti
 test('a rollback shows what it will do and happens only after it was confirmed', options, async () => {
   await open('/endpoints/flight-delay', async (page) => {
     site.server.writes.length = 0
-    await page.getByRole('button', { name: 'Roll back to version 1' }).click()
-    const dialog = page.getByRole('dialog', { name: 'Roll back to version 1' })
+    const dialog = await dialogOf(page, 'Roll back to version 1')
     await dialog.getByText('Version 1 gets 100 % of the traffic within 1 s').waitFor()
     assert.deepEqual(site.server.writes, [])
     assert.deepEqual(await axeBreaches(page), [])
@@ -121,26 +132,20 @@ test('a rollback shows what it will do and happens only after it was confirmed',
 test('an approval and a promotion in a freeze say what they do, and the freeze is lifted', options, async () => {
   await open('/endpoints/iris', async (page) => {
     site.server.writes.length = 0
-    await page.getByRole('button', { name: 'Approve promotion' }).click()
-    const approve = page.getByRole('dialog', { name: 'Approve promotion' })
+    const approve = await dialogOf(page, 'Approve promotion')
     await approve.getByText('the plan requires the approval of an admin before promotion').waitFor()
     assert.equal(await approve.getByRole('button', { name: 'Approve promotion' }).isDisabled(), true)
     await approve.getByRole('textbox').fill('seen the figures')
     assert.deepEqual(await axeBreaches(page), [])
-    await approve.getByRole('button', { name: 'Approve promotion' }).click()
-    await approve.waitFor({ state: 'hidden' })
-    await page.getByRole('button', { name: 'Promote', exact: true }).click()
-    const promote = page.getByRole('dialog', { name: 'Promote' })
+    await closeBy(approve, 'Approve promotion')
+    const promote = await dialogOf(page, 'Promote')
     await promote.getByText('iris is frozen by ada until it is lifted: end of quarter.').waitFor()
     await promote.getByRole('textbox').fill('a fix')
     assert.equal(await promote.getByRole('button', { name: 'Promote' }).isDisabled(), true)
     await promote.getByRole('checkbox').check()
     assert.deepEqual(await axeBreaches(page), [])
-    await promote.getByRole('button', { name: 'Promote' }).click()
-    await promote.waitFor({ state: 'hidden' })
-    await page.getByRole('button', { name: 'Lift the freeze' }).click()
-    await page.getByRole('dialog').getByRole('button', { name: 'Lift the freeze' }).click()
-    await page.getByRole('dialog').waitFor({ state: 'hidden' })
+    await closeBy(promote, 'Promote')
+    await closeBy(await dialogOf(page, 'Lift the freeze'), 'Lift the freeze')
     assert.deepEqual(site.server.writes, [
       'POST /v1/rollouts/ro_3/actions {"action":"approve","reason":"seen the figures"}',
       'POST /v1/rollouts/ro_3/actions {"action":"promote","reason":"a fix","override_freeze":true}',
@@ -152,8 +157,7 @@ test('an approval and a promotion in a freeze say what they do, and the freeze i
 test('a version is deployed in a freeze only by who says so, with a reason', options, async () => {
   await open('/endpoints/iris', async (page) => {
     site.server.writes.length = 0
-    await page.getByRole('button', { name: 'Deploy a version' }).click()
-    const dialog = page.getByRole('dialog', { name: 'Deploy a version' })
+    const dialog = await dialogOf(page, 'Deploy a version')
     await dialog.getByText('iris is frozen by ada').waitFor()
     await dialog.getByLabel('Version').selectOption('3')
     const go = dialog.getByRole('button', { name: 'Deploy a version' })
@@ -172,17 +176,13 @@ test('a version is deployed in a freeze only by who says so, with a reason', opt
 test('endpoints are frozen and freed from their list; who may not sees no act', options, async () => {
   await open('/endpoints', async (page) => {
     site.server.writes.length = 0
-    await page.getByRole('button', { name: 'Freeze an endpoint' }).click()
-    const dialog = page.getByRole('dialog', { name: 'Freeze an endpoint' })
+    const dialog = await dialogOf(page, 'Freeze an endpoint')
     await dialog.getByLabel('Endpoint').selectOption('flight-delay')
     await dialog.getByLabel('Until').fill('2030-01-02T10:00')
     await dialog.getByLabel('Reason').fill('audit')
     assert.deepEqual(await axeBreaches(page), [])
-    await dialog.getByRole('button', { name: 'Freeze an endpoint' }).click()
-    await dialog.waitFor({ state: 'hidden' })
-    await page.getByRole('button', { name: 'Lift the freeze of iris' }).click()
-    await page.getByRole('dialog').getByRole('button', { name: 'Lift the freeze of iris' }).click()
-    await page.getByRole('dialog').waitFor({ state: 'hidden' })
+    await closeBy(dialog, 'Freeze an endpoint')
+    await closeBy(await dialogOf(page, 'Lift the freeze of iris'), 'Lift the freeze of iris')
     assert.deepEqual(site.server.writes, [
       'PUT /v1/endpoints/flight-delay/freeze {"reason":"audit","until":"2030-01-02T10:00:00.000Z"}',
       'DELETE /v1/endpoints/iris/freeze ',
@@ -200,12 +200,10 @@ test('endpoints are frozen and freed from their list; who may not sees no act', 
 test('a false alarm needs a reason, and cancelling does nothing', options, async () => {
   await open('/incidents/inc_1', async (page) => {
     site.server.writes.length = 0
-    await page.getByRole('button', { name: 'False alarm' }).click()
-    const dialog = page.getByRole('dialog', { name: 'False alarm' })
+    const dialog = await dialogOf(page, 'False alarm')
     await dialog.getByText('the limits of its checks rise').waitFor()
     assert.equal(await dialog.getByRole('button', { name: 'False alarm' }).isDisabled(), true)
-    await dialog.getByRole('button', { name: 'Cancel' }).click()
-    await dialog.waitFor({ state: 'hidden' })
+    await closeBy(dialog, 'Cancel')
     assert.deepEqual(site.server.writes, [])
   })
 })

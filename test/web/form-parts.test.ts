@@ -43,33 +43,21 @@ test('no act is offered before it is known who looks, unless anybody may do it',
   assert.match(await markupOf('form/confirm', 'Confirm', act, { role: null }), /Do it/)
 })
 
+const confirmOf = (more: Record<string, unknown>): Promise<string> =>
+  markupOf('form/confirm', 'Confirm', { preview: '', act: () => undefined, ...more })
+
 test('an act shows its effect, and cannot be confirmed while its reason is missing', async () => {
-  const html = await markupOf('form/confirm', 'Confirm', {
-    label: 'Abort',
-    preview: 'The candidate gets no traffic.',
-    act: () => undefined,
-    reason: 'required',
-    tone: 'danger',
-  })
+  const preview = 'The candidate gets no traffic.'
+  const html = await confirmOf({ label: 'Abort', preview, reason: 'required', tone: 'danger' })
   assert.match(html, /The candidate gets no traffic\./)
   assert.match(html, /<button type="submit" class="button danger" disabled="">Abort<\/button>/)
   assert.match(textOf(html), /Reason \(recorded in the history\)/)
-  const optional = await markupOf('form/confirm', 'Confirm', {
-    label: 'Abort',
-    preview: '',
-    act: () => undefined,
-    reason: 'optional',
-  })
+  const optional = await confirmOf({ label: 'Abort', reason: 'optional' })
   assert.match(optional, /<button type="submit" class="button plain">Abort<\/button>/)
 })
 
 test('a frozen act says why and waits for a tick and a reason', async () => {
-  const html = await markupOf('form/confirm', 'Confirm', {
-    label: 'Promote',
-    preview: '',
-    act: () => undefined,
-    frozen: 'iris is frozen by ada.',
-  })
+  const html = await confirmOf({ label: 'Promote', frozen: 'iris is frozen by ada.' })
   assert.match(textOf(html), /iris is frozen by ada\. ?Proceed despite the freeze/)
   assert.match(html, /<button type="submit" class="button plain" disabled="">/)
   assert.match(html, /type="checkbox"/)

@@ -6,7 +6,7 @@ import { component, drawn, textOf } from './components.ts'
 import type { Surroundings } from './components.ts'
 
 interface PageCase {
-  readonly name: string
+  /** Below `web/pages`; the component has the name of the file. */
   readonly file: string
   readonly at: string
   readonly route?: string
@@ -30,8 +30,7 @@ const NEWEST = {
 
 const PAGES: readonly PageCase[] = [
   {
-    name: 'HomePage',
-    file: 'pages/home.tsx',
+    file: 'home',
     at: '/',
     key: ['incidents', 'list', ''],
     beside: [
@@ -43,36 +42,22 @@ const PAGES: readonly PageCase[] = [
     empty: [NO_ITEMS, /slipway demo/],
   },
   {
-    name: 'RunsPage',
-    file: 'pages/runs/runs.tsx',
+    file: 'runs/runs',
     at: '/runs?columns=%5B%22metrics.auc%22%5D',
     key: ['runs', 'list', NEWEST],
     empty: [NO_PAGES, /No runs yet.*slipway env/],
   },
-  { name: 'RunPage', file: 'pages/runs/run.tsx', at: '/runs/r1', route: '/runs/$id', key: ['runs', 'one', 'r1'] },
+  { file: 'runs/run', at: '/runs/r1', route: '/runs/$id', key: ['runs', 'one', 'r1'] },
+  { file: 'runs/compare', at: '/runs/compare?ids=%5B%22a%22%2C%22b%22%5D', key: ['runs', 'compare', ['a', 'b']] },
   {
-    name: 'ComparePage',
-    file: 'pages/runs/compare.tsx',
-    at: '/runs/compare?ids=%5B%22a%22%2C%22b%22%5D',
-    key: ['runs', 'compare', ['a', 'b']],
-  },
-  {
-    name: 'ExperimentsPage',
-    file: 'pages/runs/experiments.tsx',
+    file: 'runs/experiments',
     at: '/experiments?stage=deleted',
     key: ['runs', 'experiments', 'deleted'],
     empty: [NO_ITEMS, /No deleted experiments/],
   },
+  { file: 'models/models', at: '/models', key: ['models', 'list'], empty: [NO_ITEMS, /No models yet.*slipway ship/] },
   {
-    name: 'ModelsPage',
-    file: 'pages/models/models.tsx',
-    at: '/models',
-    key: ['models', 'list'],
-    empty: [NO_ITEMS, /No models yet.*slipway ship/],
-  },
-  {
-    name: 'ModelPage',
-    file: 'pages/models/model.tsx',
+    file: 'models/model',
     at: '/models/churn',
     route: '/models/$name',
     key: ['models', 'versions', 'churn'],
@@ -80,36 +65,21 @@ const PAGES: readonly PageCase[] = [
     empty: [NO_ITEMS, /No versions yet.*No alias moves yet/],
   },
   {
-    name: 'VersionPage',
-    file: 'pages/models/version.tsx',
+    file: 'models/version',
     at: '/models/churn/versions/3',
     route: '/models/$name/versions/$version',
     key: ['models', 'version', 'churn', '3'],
   },
   {
-    name: 'EndpointsPage',
-    file: 'pages/endpoints/endpoints.tsx',
+    file: 'endpoints/endpoints',
     at: '/endpoints',
     key: ['endpoints', 'list'],
     empty: [NO_ITEMS, /No endpoints yet.*slipway ship/],
   },
+  { file: 'endpoints/endpoint', at: '/endpoints/e', route: '/endpoints/$name', key: ['endpoints', 'one', 'e'] },
+  { file: 'monitoring/monitors', at: '/monitoring', key: ['endpoints', 'list'], empty: [NO_ITEMS, /No monitors yet/] },
   {
-    name: 'EndpointPage',
-    file: 'pages/endpoints/endpoint.tsx',
-    at: '/endpoints/e',
-    route: '/endpoints/$name',
-    key: ['endpoints', 'one', 'e'],
-  },
-  {
-    name: 'MonitorsPage',
-    file: 'pages/monitoring/monitors.tsx',
-    at: '/monitoring',
-    key: ['endpoints', 'list'],
-    empty: [NO_ITEMS, /No monitors yet/],
-  },
-  {
-    name: 'MonitoringPage',
-    file: 'pages/monitoring/monitoring.tsx',
+    file: 'monitoring/monitoring',
     at: '/monitoring/e',
     route: '/monitoring/$name',
     key: ['monitors', 'heatmap', 'e', {}, 24],
@@ -117,73 +87,38 @@ const PAGES: readonly PageCase[] = [
     empty: [{ buckets: [], features: [] }, /Nothing to compare yet.*No labels yet/],
   },
   {
-    name: 'IncidentsPage',
-    file: 'pages/monitoring/incidents.tsx',
+    file: 'monitoring/incidents',
     at: '/incidents',
     key: ['incidents', 'list', ''],
     empty: [NO_ITEMS, /No incidents.*compared with its own history/],
   },
+  { file: 'monitoring/incident', at: '/incidents/i1', route: '/incidents/$id', key: ['incidents', 'one', 'i1'] },
   {
-    name: 'IncidentPage',
-    file: 'pages/monitoring/incident.tsx',
-    at: '/incidents/i1',
-    route: '/incidents/$id',
-    key: ['incidents', 'one', 'i1'],
-  },
-  {
-    name: 'PipelinesPage',
-    file: 'pages/pipelines/pipelines.tsx',
+    file: 'pipelines/pipelines',
     at: '/pipelines',
     key: ['pipelines', 'list', ''],
     empty: [NO_ITEMS, /No pipeline runs yet.*slipway init/],
   },
+  { file: 'pipelines/pipeline-run', at: '/pipelines/p1', route: '/pipelines/$id', key: ['pipelines', 'one', 'p1'] },
   {
-    name: 'PipelineRunPage',
-    file: 'pages/pipelines/pipeline-run.tsx',
-    at: '/pipelines/p1',
-    route: '/pipelines/$id',
-    key: ['pipelines', 'one', 'p1'],
-  },
-  {
-    name: 'TracesPage',
-    file: 'pages/llm/traces.tsx',
+    file: 'llm/traces',
     at: '/traces',
     key: ['runs', 'traces', { filter: '', experiment: '' }],
     empty: [NO_PAGES, /No traces yet/],
   },
+  { file: 'llm/trace', at: '/traces/t1', route: '/traces/$id', key: ['runs', 'trace', 't1'] },
+  { file: 'llm/prompts', at: '/prompts', key: ['models', 'prompts'], empty: [NO_ITEMS, /No prompts yet/] },
   {
-    name: 'TracePage',
-    file: 'pages/llm/trace.tsx',
-    at: '/traces/t1',
-    route: '/traces/$id',
-    key: ['runs', 'trace', 't1'],
-  },
-  {
-    name: 'PromptsPage',
-    file: 'pages/llm/prompts.tsx',
-    at: '/prompts',
-    key: ['models', 'prompts'],
-    empty: [NO_ITEMS, /No prompts yet/],
-  },
-  {
-    name: 'PromptPage',
-    file: 'pages/llm/prompt.tsx',
+    file: 'llm/prompt',
     at: '/prompts/greeting',
     route: '/prompts/$name',
     key: ['models', 'versions', 'greeting'],
     beside: [[['models', 'history', 'greeting'], NO_ITEMS]],
     empty: [NO_ITEMS, /No versions.*No alias moves yet/],
   },
+  { file: 'llm/datasets', at: '/datasets', key: ['runs', 'datasets'], empty: [NO_ITEMS, /No datasets yet/] },
   {
-    name: 'DatasetsPage',
-    file: 'pages/llm/datasets.tsx',
-    at: '/datasets',
-    key: ['runs', 'datasets'],
-    empty: [NO_ITEMS, /No datasets yet/],
-  },
-  {
-    name: 'DatasetPage',
-    file: 'pages/llm/dataset.tsx',
+    file: 'llm/dataset',
     at: '/datasets/d1',
     route: '/datasets/$id',
     key: ['runs', 'dataset-records', 'd1'],
@@ -196,16 +131,14 @@ const PAGES: readonly PageCase[] = [
     empty: [NO_PAGES, /golden.*No records yet/],
   },
   {
-    name: 'CostPage',
-    file: 'pages/cost.tsx',
+    file: 'cost',
     at: '/cost',
     key: ['cost', 'day', ''],
     beside: [[['cost', 'rates'], NO_ITEMS]],
     empty: [{ items: [], total_micro_dollars: 0 }, /Nothing has been metered yet/],
   },
   {
-    name: 'SettingsPage',
-    file: 'pages/settings.tsx',
+    file: 'settings',
     at: '/settings',
     key: ['server'],
     beside: [
@@ -227,9 +160,20 @@ const REFUSAL = new CallError(503, {
   request_id: 'req_42',
 })
 
+/** `models/models` is ModelsPage. */
+function nameOf(page: PageCase): string {
+  const words = page.file.slice(page.file.lastIndexOf('/') + 1).split('-')
+  return `${words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('')}Page`
+}
+
+async function show(page: PageCase, given: Surroundings = {}): Promise<string> {
+  return drawn(await component(`pages/${page.file}.tsx`, nameOf(page)), {}, around(page, given))
+}
+
 for (const page of PAGES) {
-  test(`${page.name}: a read that fails is told with its request, what to do, and a way to try again`, async () => {
-    const html = await drawn(await component(page.file, page.name), {}, around(page, { failed: [[page.key, REFUSAL]] }))
+  const name = nameOf(page)
+  test(`${name}: a read that fails is told with its request, what to do, and a way to try again`, async () => {
+    const html = await show(page, { failed: [[page.key, REFUSAL]] })
     const text = textOf(html)
     assert.match(text, /could not be loaded/)
     assert.match(text, /The database is being moved\. ?Try again in a minute\. ?Request req_42/)
@@ -239,32 +183,26 @@ for (const page of PAGES) {
     assert.doesNotMatch(text, /undefined|\[object|\{"/)
   })
 
-  test(`${page.name}: while it is read, it says so under its title`, async () => {
-    const html = await drawn(await component(page.file, page.name), {}, around(page))
+  test(`${name}: while it is read, it says so under its title`, async () => {
+    const html = await show(page)
     assert.match(html, /<h1>[^<]+<\/h1>/)
     assert.match(html, /role="status">\s*Loading/)
     assert.doesNotMatch(html, /could not be loaded/)
     assert.doesNotMatch(textOf(html), /undefined|NaN/)
   })
 
-  test(`${page.name}: a server without this part says that, not a failure to retry`, async () => {
+  test(`${name}: a server without this part says that, not a failure to retry`, async () => {
     const unknown = new CallError(404, { code: 'no_route', message: 'no such route' })
-    const text = textOf(
-      await drawn(await component(page.file, page.name), {}, around(page, { failed: [[page.key, unknown]] })),
-    )
+    const text = textOf(await show(page, { failed: [[page.key, unknown]] }))
     // Home leaves such a part out; lists that are read page by page tell it as a failure
-    const told = /does not offer/.test(text) || /could not be loaded/.test(text) || page.name === 'HomePage'
+    const told = /does not offer/.test(text) || /could not be loaded/.test(text) || name === 'HomePage'
     assert.ok(told, text)
   })
 
   const { empty } = page
   if (empty !== undefined) {
-    test(`${page.name}: where there is nothing, it says what the page is for`, async () => {
-      const html = await drawn(
-        await component(page.file, page.name),
-        {},
-        around(page, { data: [[page.key, empty[0]]] }),
-      )
+    test(`${name}: where there is nothing, it says what the page is for`, async () => {
+      const html = await show(page, { data: [[page.key, empty[0]]] })
       assert.match(textOf(html), empty[1])
       assert.doesNotMatch(html, /could not be loaded|role="status">\s*Loading/)
     })
@@ -302,7 +240,7 @@ test('one list of Home that fails is named, and the others are shown', async () 
     ended_at: new Date().toISOString(),
   }
   const data = (home.beside ?? []).map(([key, value]) => [key, key[1] === 'recent' ? { items: [run] } : value] as const)
-  const text = textOf(await drawn(await component(home.file, home.name), {}, { data, failed: [[home.key, REFUSAL]] }))
+  const text = textOf(await show({ ...home, beside: data }, { failed: [[home.key, REFUSAL]] }))
   assert.match(text, /The incidents could not be loaded/)
   assert.match(text, /Run brave failed/)
   assert.doesNotMatch(text, /Nothing needs attention/, 'nobody knows that')

@@ -37,8 +37,13 @@ afterEach(() => {
   Object.assign(globalThis, globals)
 })
 
-/** A page that shows some queries; `stale` tells which of them were refreshed since the last time. */
-function watching(): { stale: () => string[]; ups: boolean[]; stream: () => FakeStream; stop: () => void } {
+/** A page that shows some queries; `staleAfter` lets ms pass and tells which of them were refreshed since the last time. */
+function watching(): {
+  staleAfter: (ms: number) => string[]
+  ups: boolean[]
+  stream: () => FakeStream
+  stop: () => void
+} {
   const queries = new QueryClient()
   const keys = [
     ['runs', 'list'],
@@ -56,7 +61,8 @@ function watching(): { stale: () => string[]; ups: boolean[]; stream: () => Fake
     ups,
     stop,
     stream: () => FakeStream.opened.at(-1) ?? assert.fail('no stream was opened'),
-    stale: () => {
+    staleAfter: (ms) => {
+      mock.timers.tick(ms)
       const found = keys.filter((key) => queries.getQueryState(key)?.isInvalidated).map(([room]) => room ?? '')
       fresh()
       return found
@@ -65,61 +71,51 @@ function watching(): { stale: () => string[]; ups: boolean[]; stream: () => Fake
 }
 
 test('a change refreshes its room after a moment, and no other', () => {
-  const { stream, stale, stop } = watching()
+  const { stream, staleAfter, stop } = watching()
   stream().say('incidents')
-  mock.timers.tick(699)
-  assert.deepEqual(stale(), [], 'changes are gathered first')
-  mock.timers.tick(1)
-  assert.deepEqual(stale(), ['incidents'])
+  assert.deepEqual(staleAfter(699), [], 'changes are gathered first')
+  assert.deepEqual(staleAfter(1), ['incidents'])
   stop()
 })
 
 test('changes that come together refresh the page once', () => {
-  const { stream, stale, stop } = watching()
+  const { stream, staleAfter, stop } = watching()
   for (const kind of ['runs', 'models', 'runs', 'runs']) stream().say(kind)
-  mock.timers.tick(700)
-  assert.deepEqual(stale(), ['runs', 'models'])
-  mock.timers.tick(10_000)
-  assert.deepEqual(stale(), [])
+  assert.deepEqual(staleAfter(700), ['runs', 'models'])
+  assert.deepEqual(staleAfter(10_000), [])
   stop()
 })
 
 test('a page that was just read again waits before the next time', () => {
-  const { stream, stale, stop } = watching()
+  const { stream, staleAfter, stop } = watching()
   stream().say('runs')
-  mock.timers.tick(700)
-  assert.deepEqual(stale(), ['runs'])
+  assert.deepEqual(staleAfter(700), ['runs'])
   stream().say('models')
-  mock.timers.tick(1000)
-  assert.deepEqual(stale(), [], 'no sooner than 2.5 s after the last time')
-  mock.timers.tick(1500)
-  assert.deepEqual(stale(), ['models'])
+  assert.deepEqual(staleAfter(1000), [], 'no sooner than 2.5 s after the last time')
+  assert.deepEqual(staleAfter(1500), ['models'])
   stop()
 })
 
 test('an unknown kind refreshes nothing and breaks nothing', () => {
-  const { stream, stale, stop } = watching()
+  const { stream, staleAfter, stop } = watching()
   stream().say('of a later server')
-  mock.timers.tick(5000)
-  assert.deepEqual(stale(), [])
+  assert.deepEqual(staleAfter(5000), [])
   stop()
 })
 
 test('a stream that is lost is said to be, and everything is read again when it is back', () => {
-  const { stream, stale, ups, stop } = watching()
+  const { stream, staleAfter, ups, stop } = watching()
   stream().dispatchEvent(new Event('open'))
-  mock.timers.tick(1000)
-  assert.deepEqual(stale(), [], 'the first opening has missed nothing')
+  assert.deepEqual(staleAfter(1000), [], 'the first opening has missed nothing')
   stream().dispatchEvent(new Event('error'))
   stream().dispatchEvent(new Event('open'))
-  mock.timers.tick(1000)
-  assert.deepEqual(stale(), ['runs', 'models', 'incidents', 'auth'])
+  assert.deepEqual(staleAfter(1000), ['runs', 'models', 'incidents', 'auth'])
   assert.deepEqual(ups, [true, false, true])
   stop()
 })
 
 test('a hidden tab holds no stream, and reads everything again when it is shown', () => {
-  const { stream, stale, stop } = watching()
+  const { stream, staleAfter, stop } = watching()
   const first = stream()
   page.hidden = true
   page.dispatchEvent(new Event('visibilitychange'))
@@ -127,18 +123,16 @@ test('a hidden tab holds no stream, and reads everything again when it is shown'
   page.hidden = false
   page.dispatchEvent(new Event('visibilitychange'))
   assert.equal(FakeStream.opened.length, 2)
-  mock.timers.tick(1000)
-  assert.deepEqual(stale(), ['runs', 'models', 'incidents', 'auth'])
+  assert.deepEqual(staleAfter(1000), ['runs', 'models', 'incidents', 'auth'])
   stop()
 })
 
 test('a page that is left closes its stream and refreshes nothing more', () => {
-  const { stream, stale, stop } = watching()
+  const { stream, staleAfter, stop } = watching()
   stream().say('runs')
   stop()
-  mock.timers.tick(5000)
+  assert.deepEqual(staleAfter(5000), [])
   assert.equal(stream().closed, true)
-  assert.deepEqual(stale(), [])
   page.dispatchEvent(new Event('visibilitychange'))
   assert.equal(FakeStream.opened.length, 1)
 })
