@@ -9,10 +9,7 @@ import { llmRoutes } from '../llm/routes.ts'
 import { traceRoutes } from '../traces/routes.ts'
 
 /** What is shown of an answer: its status, and its message or what it holds. */
-interface Answer {
-  readonly status: number
-  readonly body: Record<string, unknown>
-}
+type Answer = Readonly<{ status: number; body: Record<string, unknown> }>
 
 describe('answers to odd MLflow requests', () => {
   let served: ServedRoutes

@@ -1,15 +1,18 @@
 /** Workspaces over HTTP: the header chooses the project, tokens of a project stay in theirs, only what is empty goes. */
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
+import { openedOnce } from '../../../test/opened.ts'
 import { startTestServer } from '../../../test/server.ts'
 import type { TestServer } from '../../../test/server.ts'
 
 describe('workspaces', () => {
   let server: TestServer
-  before(async () => {
-    server = await startTestServer({ env: { SLIPWAY_LOG_LEVEL: 'fatal' } })
-  })
-  after(() => server.stop())
+  openedOnce(
+    () => startTestServer({ env: { SLIPWAY_LOG_LEVEL: 'fatal' } }),
+    (started) => {
+      server = started
+    },
+  )
 
   interface Asked {
     readonly body?: unknown
