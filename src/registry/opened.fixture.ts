@@ -10,6 +10,7 @@ import { openDiskBlobs } from '../store/blobs/disk.ts'
 import type { Db } from '../store/db.ts'
 import { migrate } from '../store/migrate.ts'
 import type { Bench } from './bench.cases.ts'
+import type { Registry } from './context/context.ts'
 
 export interface Opened {
   readonly bench: Bench
@@ -41,4 +42,20 @@ export async function openRegistry(
     rmSync(folder, { recursive: true, force: true })
   }
   return { bench, close }
+}
+
+/** The room, with `meanwhile` run each time before a transaction of it; it gets the number of the transaction, from 1. */
+export function interrupted(room: Registry, meanwhile: (transaction: number) => Promise<unknown>): Registry {
+  const { db } = room
+  let transactions = 0
+  const tx: Db['tx'] = async (work) => {
+    await meanwhile(++transactions)
+    return db.tx(work)
+  }
+  const other = Object.create(db, {
+    tx: { value: tx },
+    get: { value: db.get.bind(db) },
+    all: { value: db.all.bind(db) },
+  }) as Db
+  return { ...room, db: other }
 }

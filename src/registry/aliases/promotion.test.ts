@@ -4,12 +4,10 @@ import { describe, test } from 'node:test'
 import { openedOnce } from '../../../test/opened.ts'
 import type { Problem } from '../../contract/errors.ts'
 import type { Gate } from '../../contract/registry.ts'
-import type { Db } from '../../store/db.ts'
 import { person, root, wanted } from '../bench.cases.ts'
 import type { Bench } from '../bench.cases.ts'
-import type { Registry } from '../context/context.ts'
 import { writePolicy } from '../gates/policy.ts'
-import { openRegistry } from '../opened.fixture.ts'
+import { interrupted, openRegistry } from '../opened.fixture.ts'
 import { registerVersion } from '../versions/register.ts'
 import { deleteVersion } from '../versions/versions.ts'
 import { aliasVersion, moveAlias } from './aliases.ts'
@@ -25,22 +23,6 @@ openedOnce(openRegistry, (opened) => {
 
 async function make(model: string, gates: readonly Gate[], ...areas: number[]): Promise<void> {
   for (const auc of areas) await registerVersion(bench.room, root, await wanted(bench, { model, auc, gates }))
-}
-
-/** The room, with `meanwhile` run each time before a transaction of it. */
-function interrupted(meanwhile: (transaction: number) => Promise<unknown>): Registry {
-  const { db } = bench.room
-  let transactions = 0
-  const tx: Db['tx'] = async (work) => {
-    await meanwhile(++transactions)
-    return db.tx(work)
-  }
-  const other = Object.create(db, {
-    tx: { value: tx },
-    get: { value: db.get.bind(db) },
-    all: { value: db.all.bind(db) },
-  }) as Db
-  return { ...bench.room, db: other }
 }
 
 async function lowerings(model: string): Promise<string[]> {
@@ -168,7 +150,7 @@ test('eight judgements that are each out of date are a conflict, seven are not',
     const model = `rivals-${rivals}`
     await make(model, [{ signature: 'compatible' }], 0.7, 0.8, 0.9)
     let transactions = 0
-    const room = interrupted(async (transaction) => {
+    const room = interrupted(bench.room, async (transaction) => {
       transactions = transaction
       if (transaction > rivals) return
       const version = transaction % 2 === 0 ? '1' : '2'
@@ -188,7 +170,7 @@ test('eight judgements that are each out of date are a conflict, seven are not',
 
 test('gates that come while a version without gates is promoted are judged', async () => {
   await make('ruled', [], 0.6)
-  const room = interrupted(async (transaction) => {
+  const room = interrupted(bench.room, async (transaction) => {
     if (transaction > 1) return
     const gates: Gate[] = [{ metric: 'auc', at_least: 0.7 }]
     await writePolicy(bench.room, root, 'ruled', { gates, require_signature: false, keys: [] })
@@ -200,7 +182,7 @@ test('gates that come while a version without gates is promoted are judged', asy
 
 test('a version that is deleted while it is judged, and a model or version that is not there, are not found', async () => {
   await make('going', [{ metric: 'auc', at_least: 0.5 }], 0.6)
-  const room = interrupted(() => deleteVersion(bench.room, root, 'going', '1'))
+  const room = interrupted(bench.room, () => deleteVersion(bench.room, root, 'going', '1'))
   const wish = { model: 'going', alias: 'production', version: '1' }
   await assert.rejects(moveAlias(room, root, wish), { code: 'not_found', message: /model version "going\/1"/ })
   await assert.rejects(moveAlias(bench.room, root, { ...wish, version: '7' }), { code: 'not_found' })

@@ -3,12 +3,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openedOnce } from '../../../test/opened.ts'
 import type { Gate } from '../../contract/registry.ts'
-import type { Db } from '../../store/db.ts'
 import { person, root, wanted } from '../bench.cases.ts'
 import type { Bench } from '../bench.cases.ts'
 import { requireVersion } from '../context/context.ts'
 import type { Registry } from '../context/context.ts'
-import { openRegistry } from '../opened.fixture.ts'
+import { interrupted, openRegistry } from '../opened.fixture.ts'
 import { registerVersion } from '../versions/register.ts'
 import { approve, withdraw } from './approvals.ts'
 import { readPolicy, writePolicy } from './policy.ts'
@@ -60,22 +59,16 @@ test('a judgement is current until a gate, a fact or what production is changes'
 
 test('what changes while a version is judged again is judged too', async () => {
   await make('meanwhile', [GOOD])
-  const { db } = bench.room
   let transactions = 0
-  const tx: Db['tx'] = async (work) => {
+  const slow = interrupted(bench.room, async (transaction) => {
+    transactions = transaction
     const policy = { gates: [BAD], require_signature: false, keys: [] }
-    if (++transactions === 1) await writePolicy(bench.room, root, 'meanwhile', policy)
-    return db.tx(work)
-  }
-  const slow = Object.create(db, {
-    tx: { value: tx },
-    get: { value: db.get.bind(db) },
-    all: { value: db.all.bind(db) },
-  }) as Db
-  assert.equal(await rejudge({ ...bench.room, db: slow }, { model: 'meanwhile', version: 1 }), false)
+    if (transaction === 1) await writePolicy(bench.room, root, 'meanwhile', policy)
+  })
+  assert.equal(await rejudge(slow, { model: 'meanwhile', version: 1 }), false)
   assert.equal(transactions, 2)
   const { verdict_id } = await row('meanwhile')
-  const verdict = await readVerdict(db, verdict_id ?? '')
+  const verdict = await readVerdict(bench.room.db, verdict_id ?? '')
   assert.deepEqual([verdict.passed, verdict.gates.length], [false, 2])
 })
 
