@@ -4,6 +4,7 @@ import { describe, test } from 'node:test'
 import { Plan } from '../../contract/rollout-plan.ts'
 import { near } from '../../stats/near.fixture.ts'
 import { prng } from '../../stats/prng.ts'
+import { wealth } from './gamblers.fixture.ts'
 import { countValue, metricGates, outcomeOf, tellMetrics } from './metrics.ts'
 import type { MetricState, Outcome } from './metrics.ts'
 
@@ -67,15 +68,6 @@ test('values beyond the range count as its ends; a plan without an A/B has no ou
   assert.deepEqual([gate?.candidate, gate?.stable, gate?.status, Object.keys(known)], [1, 0, 'waiting', ['bought']])
   assert.equal(outcomeOf(known, Plan.parse({ metrics: [{ name: 'bought' }] })), undefined)
 })
-
-/** The mean wealth of eleven gamblers who bet on each difference of losses beyond the tolerance. */
-function wealth(differences: readonly number[], tolerance: number): number {
-  const shares = [0.01, 0.02, 0.04, 0.08, 0.12, 0.18, 0.25, 0.35, 0.5, 0.7, 0.9]
-  const each = shares.map((share) =>
-    differences.reduce((w, d) => w * (1 + (share / (1 + tolerance)) * (d - tolerance)), 1),
-  )
-  return each.reduce((a, b) => a + b, 0) / shares.length
-}
 
 describe('the gate of a metric', () => {
   const two = Plan.parse({

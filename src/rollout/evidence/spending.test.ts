@@ -7,17 +7,16 @@ import { alphaOf, breakerOf } from './spending.ts'
 import type { Spender } from './spending.ts'
 
 /** Parts of 33. */
-const PARTS: Readonly<Record<Spender, number>> = {
-  error_rate: 20,
-  error_rate_vs_stable: 4,
-  error_rate_slices: 1,
-  latency: 1,
-  quality: 2,
-  quality_slices: 2,
-  decision_flips: 1,
-  breaker: 1,
-  metrics: 1,
-}
+const BY_PARTS: readonly (readonly [number, readonly Spender[]])[] = [
+  [20, ['error_rate']],
+  [4, ['error_rate_vs_stable']],
+  [2, ['quality', 'quality_slices']],
+  [1, ['error_rate_slices', 'latency', 'decision_flips', 'breaker', 'metrics']],
+]
+const PARTS = Object.fromEntries(BY_PARTS.flatMap(([parts, of]) => of.map((one) => [one, parts]))) as Record<
+  Spender,
+  number
+>
 const spenders = Object.keys(PARTS) as Spender[]
 
 test('all tests together spend the alpha of the plan, each its part', () => {

@@ -8,6 +8,7 @@ import { prng } from '../../stats/prng.ts'
 import { freshEvidence, observe } from '../evidence/evidence.ts'
 import type { Evidence, Observation } from '../evidence/evidence.ts'
 import { gateStates } from './gates.ts'
+import { wealth } from '../evidence/gamblers.fixture.ts'
 
 const plan = Plan.parse({ alpha: 0.033, shadow: { requests: 100, labels: 20 }, each: { min_requests: 50 } })
 const withGates = (gates: object, more: object = {}): Plan => Plan.parse({ ...plan, ...more, gates })
@@ -54,15 +55,6 @@ function bettor(limit: number, enough: number, outcomes: readonly boolean[]): nu
     all = all.map((one) => ({ ...one, weight: one.weight * (event ? one.rate / limit : (1 - one.rate) / (1 - limit)) }))
   }
   return won
-}
-
-/** The mean wealth of eleven gamblers who bet a fixed share of the greatest safe bet on each difference above the tolerance. */
-function wealth(differences: readonly number[], tolerance: number): number {
-  const shares = [0.01, 0.02, 0.04, 0.08, 0.12, 0.18, 0.25, 0.35, 0.5, 0.7, 0.9]
-  const each = shares.map((share) =>
-    differences.reduce((w, d) => w * (1 + (share / (1 + tolerance)) * (d - tolerance)), 1),
-  )
-  return each.reduce((a, b) => a + b, 0) / shares.length
 }
 
 test('a plan without wishes has four gates, of which none passes by itself', () => {
