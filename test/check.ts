@@ -17,6 +17,7 @@ import { sum, totalLine } from './check/tally.ts'
 import type { Tally } from './check/tally.ts'
 import { coverageStage, pythonStage, testStage } from './check/tests.ts'
 import { unusedStage } from './check/unused.ts'
+import { runMain } from './main.ts'
 
 const root = resolve(import.meta.dirname, '..')
 
@@ -80,13 +81,5 @@ async function main(): Promise<number> {
   return total.failed === 0 ? 0 : 1
 }
 
-// An exit handler ends the processes of tests; without these lines a signal would end this process before it runs.
-process.once('SIGINT', () => process.exit(130))
-process.once('SIGTERM', () => process.exit(143))
-
-try {
-  process.exitCode = await main()
-} catch (error) {
-  console.error(`check: ${error instanceof Error ? error.message : String(error)}`)
-  process.exitCode = 2
-}
+// An exit handler ends the processes of tests: a signal must not end this process before it runs.
+await runMain('check', main)

@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { promisify } from 'node:util'
-import { verifyNative } from '../../src/scoring/native/verify.ts'
 import { BOOSTED } from '../clients/packages.ts'
 import { testEnv } from '../python-env.ts'
+import { assertReplays, resultOf } from './replay.ts'
 
 const PROBES = 10_000
 const SCRIPT = join(import.meta.dirname, '../../python/tests/matrix_boost.py')
@@ -16,11 +16,6 @@ const SCRIPT = join(import.meta.dirname, '../../python/tests/matrix_boost.py')
 interface Made {
   readonly names: string[]
   readonly refusals: Record<string, string>
-}
-
-interface Result {
-  readonly ok: boolean
-  readonly reason: string | null
 }
 
 /** Tests each row of python/tests/matrix_boost.py on one version of a library: raw scores bit for bit on 10,000 rows, or the reason. */
@@ -36,14 +31,10 @@ export function testBoosted(library: 'xgboost' | 'lightgbm', age: keyof typeof B
     for (const name of names) {
       await t.test(name, () => {
         const native = join(folder, name, 'native')
-        const result = JSON.parse(readFileSync(join(native, 'result.json'), 'utf8')) as Result
+        const { ok, reason } = resultOf(native)
         const refusal = refusals[name]
-        assert.deepEqual([result.ok, result.reason], [refusal === undefined, refusal ?? null])
-        if (refusal !== undefined) return
-        const replay = verifyNative(native)
-        assert.equal(replay.mismatch, undefined)
-        assert.ok(replay.ok && replay.worst_ulp <= 1)
-        assert.ok(replay.n >= PROBES, `${replay.n} rows`)
+        assert.deepEqual([ok, reason], [refusal === undefined, refusal ?? null])
+        if (refusal === undefined) assertReplays(native, PROBES)
       })
     }
   })

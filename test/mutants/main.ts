@@ -14,6 +14,7 @@ import { runPlace } from './mutants.ts'
 import type { Judgement, Result } from './mutants.ts'
 import { PLACES } from './places.ts'
 import type { MutantPlace } from './places.ts'
+import { runMain } from '../main.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const ENOUGH = 0.85
@@ -102,12 +103,4 @@ async function main(): Promise<number> {
   return ok ? 0 : 1
 }
 
-process.once('SIGINT', () => process.exit(130))
-process.once('SIGTERM', () => process.exit(143))
-
-try {
-  process.exitCode = await main()
-} catch (error) {
-  console.error(`mutants: ${error instanceof Error ? error.message : String(error)}`)
-  process.exitCode = 2
-}
+await runMain('mutants', main)

@@ -11,6 +11,7 @@ import { tar } from '../fixtures/tar.ts'
 import { TRAVERSALS } from '../fixtures/traversals.ts'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
+import { openTrap } from './trap.ts'
 
 interface Answer {
   readonly status: number
@@ -289,13 +290,8 @@ describe('browsers as the attacker’s tool', () => {
 
 describe('requests that the server is made to send', () => {
   test('no address that a caller stores is visited', async () => {
-    let visits = 0
-    const trap = net.createServer((socket) => {
-      visits++
-      socket.destroy()
-    })
-    await new Promise<void>((resolve) => trap.listen(0, '127.0.0.1', resolve))
-    const url = `http://127.0.0.1:${(trap.address() as net.AddressInfo).port}/latest/meta-data`
+    const trap = await openTrap()
+    const url = `http://127.0.0.1:${trap.port}/latest/meta-data`
     const run = await newRun()
     await mlflow('experiments/create', { name: 'ssrf', artifact_location: url })
     await mlflow('registered-models/create', { name: 'ssrf' })
@@ -320,7 +316,7 @@ describe('requests that the server is made to send', () => {
     }
     await new Promise((resolve) => setTimeout(resolve, 300))
     trap.close()
-    assert.equal(visits, 0)
+    assert.equal(trap.visits(), 0)
   })
 })
 

@@ -50,6 +50,15 @@ function scenario(engine: string, databaseUrl: () => Promise<string | undefined>
       const again = async (more: Record<string, string> = {}): Promise<void> => {
         server = await startTestServer({ data, env: { ...env, ...more } })
       }
+      /** Makes a search with this key on a server that dies at the fault, and starts the next one. */
+      const killedAt = async (fault: string, key: string, name: string): Promise<void> => {
+        await server.stop()
+        await again({ SLIPWAY_TEST_HOOKS: '1', SLIPWAY_FAULT: fault })
+        await assert.rejects(post(server, '/v1/searches', key, search(name)))
+        await server.ended()
+        await again()
+        await awaitDeath(server, url, key, search(name))
+      }
       t.after(async () => {
         await server.stop()
         rmSync(data, { recursive: true, force: true })
@@ -91,22 +100,12 @@ function scenario(engine: string, databaseUrl: () => Promise<string | undefined>
       assert.deepEqual(await names(server), ['good'])
 
       // killed with the key taken and nothing written
-      await server.stop()
-      await again({ SLIPWAY_TEST_HOOKS: '1', SLIPWAY_FAULT: 'replies.taken' })
-      await assert.rejects(post(server, '/v1/searches', 'k4', search('second')))
-      await server.ended()
-      await again()
-      await awaitDeath(server, url, 'k4', search('second'))
+      await killedAt('replies.taken', 'k4', 'second')
       const carried = await post(server, '/v1/searches', 'k4', search('second'))
       assert.deepEqual([carried.status, carried.replayed], [201, null], carried.body)
 
       // killed with the search written and the reply unsaid
-      await server.stop()
-      await again({ SLIPWAY_TEST_HOOKS: '1', SLIPWAY_FAULT: 'replies.answered' })
-      await assert.rejects(post(server, '/v1/searches', 'k5', search('third')))
-      await server.ended()
-      await again()
-      await awaitDeath(server, url, 'k5', search('third'))
+      await killedAt('replies.answered', 'k5', 'third')
       const lost = await post(server, '/v1/searches', 'k5', search('third'))
       assert.equal(lost.status, 409)
       assert.match(lost.body, /was carried out, and its reply was lost/)

@@ -1,11 +1,9 @@
 /** A feed changes its unit without a word: the monitor pages, names the cause, marks the rows, and calms down once it is mended. */
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { auditLog } from '../../src/auth/audit.ts'
-import { makeIds } from '../../src/contract/ids.ts'
 import { actOnIncident } from '../../src/monitoring/acts.ts'
+import { testDeps } from '../../src/monitoring/room.fixture.ts'
 import { advance } from '../../src/monitoring/rounds/evaluate.ts'
 import type { Memory } from '../../src/monitoring/rounds/evaluate.ts'
 import { onPredictions } from '../../src/monitoring/profiles/hours.ts'
@@ -59,13 +57,7 @@ const signal = new AbortController().signal
 before(async () => {
   store = await openTemporaryStore()
   const table = Buffer.from(trainingTable())
-  const unused = async (): Promise<never> => assert.fail('not asked for')
-  deps = {
-    db: store.db,
-    clock: Date.now,
-    ids: makeIds(Date.now, randomBytes),
-    audit: auditLog(Date.now),
-    findRuns: unused,
+  deps = testDeps(store.db, Date.now, {
     referenceOf: async () => ({
       version: '1',
       table: 'table',
@@ -75,17 +67,7 @@ before(async () => {
     }),
     readTable: async () => table,
     inputNames: async () => NAMES,
-    eventLog: async () => [],
-    onLabels: async () => undefined,
-    saveSettings: unused,
-    retrain: unused,
-    rollback: unused,
-    halt: unused,
-    logLosses: unused,
-    send: unused,
-    changed: () => undefined,
-    onError: (error) => assert.fail(String(error)),
-  }
+  })
   await store.db.tx((t) =>
     t.run(
       'INSERT INTO endpoints (name, project, model, salt, threshold, monitor, previous_version, created_at, updated_at) VALUES (?,?,?,?,NULL,?,NULL,0,0)',

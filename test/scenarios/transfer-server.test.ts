@@ -17,9 +17,8 @@ import type { Proxy, RealServer } from '../clients/mlflow-server.ts'
 import { testEnv } from '../python-env.ts'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
+import { assertUntouched, PACKAGES, runClient, sum } from './moving.ts'
 
-const PACKAGES = ['mlflow==3.17.2']
-const CLIENTS = resolve(import.meta.dirname, '../clients')
 const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts')
 const RUNS = 32
 
@@ -33,13 +32,7 @@ let agreed: unknown
 
 async function script(program: string, ...args: string[]): Promise<string> {
   const token = args[0]?.startsWith(server.url) === true ? { MLFLOW_TRACKING_TOKEN: server.token } : {}
-  const child = spawn(python, [join(CLIENTS, program), ...args], { env: { ...process.env, ...token } })
-  let [out, errors] = ['', '']
-  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
-  child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()))
-  const code = await new Promise((done) => child.on('close', done))
-  assert.equal(code, 0, errors.slice(-3000))
-  return out.trim().split('\n').at(-1) ?? ''
+  return runClient(python, program, args, token)
 }
 
 async function dump(url: string): Promise<unknown> {
@@ -56,9 +49,6 @@ type Things = Readonly<Record<string, unknown>>
 interface Dump extends Readonly<Record<'experiments' | 'runs' | 'models' | 'traces' | 'sets', Things>> {
   readonly registry: Readonly<Record<string, { readonly versions: readonly unknown[] }>>
 }
-
-const sum = (report: Report, what: 'added' | 'same'): number =>
-  Object.values(report.tables).reduce((total, count) => total + count[what], 0)
 
 describe('moving in from a running MLflow server', () => {
   before(async () => {
@@ -81,9 +71,7 @@ describe('moving in from a running MLflow server', () => {
   test('a dry run counts and writes nothing', async () => {
     const report = await bringIn(proxy.url, true)
     assert.equal(report.tables['runs']?.added, RUNS + 3)
-    const { rows } = await server.client.call(transferApi.read, { params: { table: 'runs' }, query: {} })
-    assert.deepEqual(rows, [])
-    assert.deepEqual(await server.client.call(transferApi.list), { items: [] })
+    await assertUntouched(server)
   })
 
   test('an import that is killed in the middle goes on where it was', async () => {

@@ -3,12 +3,11 @@
  * SQLite, and all three compared.
  */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { CallError } from '../../src/client/client.ts'
 import { transferApi } from '../../src/contract/transfer.ts'
@@ -22,11 +21,10 @@ import type { TestPostgres } from '../postgres.ts'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
 import { testEnv } from '../python-env.ts'
+import { assertUntouched, PACKAGES, runClient, sum } from './moving.ts'
 
 /** Runs in the source; SLIPWAY_TRANSFER_RUNS=1000 is what acceptance asks for. */
 const RUNS = Number(process.env['SLIPWAY_TRANSFER_RUNS'] ?? 60)
-const PACKAGES = ['mlflow==3.17.2']
-const CLIENTS = resolve(import.meta.dirname, '../clients')
 const QUIET = { dryRun: false, progress: () => undefined }
 
 let folder: string
@@ -37,13 +35,7 @@ let second: TestServer
 
 /** Runs a Python program; its output is JSON. */
 async function told(program: string, args: readonly string[], env: Record<string, string> = {}): Promise<unknown> {
-  const child = spawn(python, [join(CLIENTS, program), ...args], { env: { ...process.env, ...env } })
-  let [out, errors] = ['', '']
-  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
-  child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()))
-  const code = await new Promise((done) => child.on('close', done))
-  assert.equal(code, 0, errors.slice(-3000))
-  return JSON.parse(out.trim().split('\n').at(-1) ?? '')
+  return JSON.parse(await runClient(python, program, args, env))
 }
 
 const database = (): string => `sqlite:///${join(folder, 'mlflow.db')}`
@@ -66,9 +58,6 @@ async function bringIn(
   }
 }
 
-const sum = (report: Report, what: 'added' | 'same'): number =>
-  Object.values(report.tables).reduce((total, count) => total + count[what], 0)
-
 describe('moving in and out', () => {
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'slipway-transfer-'))
@@ -89,11 +78,7 @@ describe('moving in and out', () => {
   test('a dry run counts and writes nothing', async () => {
     const report = await bringIn(first, undefined, true)
     assert.equal(report.tables['runs']?.added, RUNS)
-    const { rows } = (await first.client.call(transferApi.read, { params: { table: 'runs' }, query: {} })) as {
-      rows: unknown[]
-    }
-    assert.deepEqual(rows, [])
-    assert.deepEqual(await first.client.call(transferApi.list), { items: [] })
+    await assertUntouched(first)
   })
 
   test('an import that breaks in the middle goes on, and nothing is there twice', async () => {

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { promisify } from 'node:util'
+import { assertReplays, resultOf } from '../../../test/lowering/replay.ts'
 import { testEnv } from '../../../test/python-env.ts'
-import { verifyNative } from './verify.ts'
 
 const PACKAGES = {
   newest: ['scikit-learn==1.9.1', 'numpy==2.4.6', 'scipy==1.17.1', 'pandas==3.1.1', 'mlflow-skinny==3.17.2'],
@@ -22,12 +22,6 @@ const script = join(import.meta.dirname, '../../../python/tests/make_models.py')
 const root = mkdtempSync(join(tmpdir(), 'lowering-'))
 after(() => rmSync(root, { recursive: true }))
 
-interface Result {
-  readonly ok: boolean
-  readonly reason: string | null
-  readonly probes?: number
-}
-
 for (const [age, packages] of Object.entries(PACKAGES)) {
   test(`models of the ${age} supported scikit-learn replay bit for bit`, { timeout: 600_000 }, async (t) => {
     const folder = join(root, age)
@@ -38,7 +32,7 @@ for (const [age, packages] of Object.entries(PACKAGES)) {
     for (const name of names) {
       await t.test(name, () => {
         const native = join(folder, name, 'native')
-        const result = JSON.parse(readFileSync(join(native, 'result.json'), 'utf8')) as Result
+        const result = resultOf(native)
         const refusal = REFUSALS[name]
         if (refusal !== undefined) {
           assert.match(result.reason ?? '', refusal)
@@ -46,10 +40,7 @@ for (const [age, packages] of Object.entries(PACKAGES)) {
           return
         }
         assert.deepEqual([result.ok, result.reason], [true, null])
-        const replay = verifyNative(native)
-        assert.equal(replay.mismatch, undefined)
-        assert.ok(replay.ok && replay.worst_ulp <= 1)
-        assert.ok(replay.n >= 2000, `${replay.n} rows`)
+        assertReplays(native, 2000)
       })
     }
   })

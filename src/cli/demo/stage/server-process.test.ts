@@ -49,6 +49,16 @@ async function folder(t: TestContext): Promise<string> {
   return data
 }
 
+/** A server that was started on a fresh folder and killed. */
+async function killedServer(t: TestContext): Promise<{ data: string; server: ServerProcess }> {
+  const data = await folder(t)
+  const server = new ServerProcess(data)
+  t.after(() => server.stop())
+  await server.start()
+  await server.kill()
+  return { data, server }
+}
+
 /** Commands of all processes that name a data folder. */
 async function commandsOf(data: string): Promise<string[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
@@ -57,11 +67,7 @@ async function commandsOf(data: string): Promise<string[]> {
 }
 
 test('stop ends the gateway of a server that was killed, and no server starts after it', LINUX, async (t) => {
-  const data = await folder(t)
-  const server = new ServerProcess(data)
-  t.after(() => server.stop())
-  await server.start()
-  await server.kill()
+  const { data, server } = await killedServer(t)
   const left = await commandsOf(data)
   assert.ok(left.length === 1 && left[0]?.includes('gateway'), `only the gateway lives on: ${left.join('; ')}`)
   await server.stop()
@@ -71,11 +77,7 @@ test('stop ends the gateway of a server that was killed, and no server starts af
 })
 
 test('stop ends a gateway whose server was killed before the gateway said that it is there', LINUX, async (t) => {
-  const data = await folder(t)
-  const server = new ServerProcess(data)
-  t.after(() => server.stop())
-  await server.start()
-  await server.kill()
+  const { data, server } = await killedServer(t)
   await rm(join(data, 'run', 'gateway-0.json'))
   await server.stop()
   assert.deepEqual(await commandsOf(data), [])
