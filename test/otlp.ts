@@ -100,12 +100,6 @@ function varintField(number: number, value: bigint): Buffer {
 }
 
 function varint(value: bigint): Buffer {
-  const bytes: number[] = []
-  let rest = value
-  while (rest > 0x7fn) {
-    bytes.push(Number(rest & 0x7fn) | 0x80)
-    rest >>= 7n
-  }
-  bytes.push(Number(rest))
-  return Buffer.from(bytes)
+  if (value <= 0x7fn) return Buffer.of(Number(value))
+  return Buffer.concat([Buffer.of(Number(value & 0x7fn) | 0x80), varint(value >> 7n)])
 }

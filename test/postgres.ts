@@ -2,7 +2,6 @@
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import {
-  accessSync,
   chmodSync,
   chownSync,
   constants,
@@ -14,7 +13,6 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
-  statSync,
   symlinkSync,
 } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
@@ -22,6 +20,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import pg from 'pg'
+import { statWith } from './tools.ts'
 
 export interface TestPostgres {
   /** A fresh, empty database. */
@@ -158,7 +157,7 @@ function packaged(folder: string, user: User | undefined): string {
     throw new Error('no PostgreSQL: install the system package "postgresql" or run npm ci without --omit=optional')
   }
   let native = join(root, name, 'native')
-  if (user !== undefined || !isWritable(native)) {
+  if (user !== undefined || statWith(native, constants.W_OK)?.isDirectory() !== true) {
     const copy = join(folder, 'native')
     cpSync(native, copy, { recursive: true, verbatimSymlinks: true })
     native = copy
@@ -181,15 +180,6 @@ function linkLibraries(native: string): void {
 
 function relativeTo(link: string, file: string): string {
   return dirname(link) === dirname(file) ? file.slice(dirname(file).length + 1) : file
-}
-
-function isWritable(path: string): boolean {
-  try {
-    accessSync(path, constants.W_OK)
-    return statSync(path).isDirectory()
-  } catch {
-    return false
-  }
 }
 
 /** Output goes to a file: a server that is started inherits it, and a pipe would then never end. */

@@ -1,5 +1,6 @@
 /** Finds the programs that the tests use beside Node: Python and a browser; never installs anything. */
 import { spawnSync } from 'node:child_process'
+import type { Stats } from 'node:fs'
 import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
@@ -65,10 +66,15 @@ function isNewPython(program: string): boolean {
 }
 
 function isExecutable(file: string): boolean {
+  return statWith(file, constants.X_OK)?.isFile() === true
+}
+
+/** What a file or folder is; undefined where it is not there or this process lacks the right, one of `constants`. */
+export function statWith(path: string, right: number): Stats | undefined {
   try {
-    accessSync(file, constants.X_OK)
-    return statSync(file).isFile()
+    accessSync(path, right)
+    return statSync(path)
   } catch {
-    return false
+    return undefined
   }
 }

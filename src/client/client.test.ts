@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { pino } from 'pino'
 import { z } from 'zod'
+import { callError } from '../../test/call-error.ts'
 import { problem } from '../contract/errors.ts'
 import { route } from '../contract/route.ts'
 import { mount } from '../http/mount.ts'
@@ -81,15 +82,6 @@ describe('the client', () => {
 
   const client = (more: { token?: string; headers?: Record<string, string> } = {}) =>
     createClient({ url: server.url, ...more })
-  const failure = async (work: Promise<unknown>): Promise<CallError> => {
-    const error = await work.then(
-      () => undefined,
-      (thrown: unknown) => thrown,
-    )
-    assert.ok(error instanceof CallError, String(error))
-    return error
-  }
-
   test('sends the parts of the path and the query as they are, whatever they hold', async () => {
     for (const text of ['a', 'a/b', 'a?b#c', 'ä ö', '%2F', 'a+b&c=d', "'", '日本']) {
       const reply = await client().call(get, { params: { id: text, part: 'p' }, query: { at: text } })
@@ -139,7 +131,7 @@ describe('the client', () => {
   })
 
   test('throws what the server said: code, status, message, details, advice and request id', async () => {
-    const error = await failure(client().call(fail))
+    const error = await callError(client().call(fail))
     assert.deepEqual([error.code, error.status, error.message], ['not_found', 404, 'item "i1" does not exist'])
     assert.deepEqual(error.details, { what: 'item', id: 'i1' })
     assert.match(error.help, /List what exists/)
@@ -148,7 +140,7 @@ describe('the client', () => {
   })
 
   test('throws the refusal of a body by its field', async () => {
-    const error = await failure(client().call(make, { body: { name: 5 } as never }))
+    const error = await callError(client().call(make, { body: { name: 5 } as never }))
     assert.deepEqual([error.code, error.details['field']], ['invalid_field', 'body.name'])
   })
 

@@ -39,10 +39,8 @@ function passed(rates: Rates, given: { at: number; calls: number; as: string }):
 
 test('each token has its own rate: a burst at once, then a steady stream', () => {
   const rates = new Rates()
-  assert.equal(passed(rates, { at: 0, calls: 20, as: 'a' }), 5)
-  assert.equal(passed(rates, { at: 0, calls: 20, as: 'b' }), 5)
-  assert.equal(passed(rates, { at: 300, calls: 20, as: 'a' }), 3)
-  assert.equal(passed(rates, { at: 60_000, calls: 20, as: 'a' }), 5)
+  const ofTwenty = (at: number, as: string): number => passed(rates, { at, calls: 20, as })
+  assert.deepEqual([ofTwenty(0, 'a'), ofTwenty(0, 'b'), ofTwenty(300, 'a'), ofTwenty(60_000, 'a')], [5, 5, 3, 5])
   rates.take({ ...route(1, 1), limits: {} }, token('a'), 60_000)
 })
 

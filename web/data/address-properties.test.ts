@@ -3,40 +3,25 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { property } from '../../test/web/seeded.ts'
 import type { Seeded } from '../../test/web/seeded.ts'
-import {
-  compareSearch,
-  costSearch,
-  endpointSearch,
-  experimentsSearch,
-  loginSearch,
-  monitoringSearch,
-  present,
-  promptSearch,
-  runSearch,
-  runsSearch,
-  stateSearch,
-  stepSearch,
-  traceSearch,
-  tracesSearch,
-} from './address.ts'
+import * as address from './address.ts'
 
 type Read = (raw: Record<string, unknown>) => object
 
 /** Each page's reader with the keys that its address may have. */
 const PAGES: readonly (readonly [name: string, read: Read, keys: readonly string[]])[] = [
-  ['runs', runsSearch, ['filter', 'order', 'experiment', 'columns', 'spark', 'group', 'chosen', 'stage']],
-  ['experiments', experimentsSearch, ['stage']],
-  ['compare', compareSearch, ['ids', 'x', 'y', 'z', 'seed', 'smooth', 'log', 'axis', 'zoom']],
-  ['run', runSearch, ['file', 'smooth', 'log', 'axis', 'zoom']],
-  ['monitoring', monitoringSearch, ['from', 'to', 'since', 'until', 'hours', 'feature', 'slice']],
-  ['endpoint', endpointSearch, ['span']],
-  ['prompt', promptSearch, ['version', 'against']],
-  ['traces', tracesSearch, ['filter']],
-  ['trace', traceSearch, ['span']],
-  ['pipeline run', stepSearch, ['step']],
-  ['cost', costSearch, ['by']],
-  ['incidents', stateSearch, ['state']],
-  ['login', loginSearch, ['back']],
+  ['runs', address.runsSearch, ['filter', 'order', 'experiment', 'columns', 'spark', 'group', 'chosen', 'stage']],
+  ['experiments', address.experimentsSearch, ['stage']],
+  ['compare', address.compareSearch, ['ids', 'x', 'y', 'z', 'seed', 'smooth', 'log', 'axis', 'zoom']],
+  ['run', address.runSearch, ['file', 'smooth', 'log', 'axis', 'zoom']],
+  ['monitoring', address.monitoringSearch, ['from', 'to', 'since', 'until', 'hours', 'feature', 'slice']],
+  ['endpoint', address.endpointSearch, ['span']],
+  ['prompt', address.promptSearch, ['version', 'against']],
+  ['traces', address.tracesSearch, ['filter']],
+  ['trace', address.traceSearch, ['span']],
+  ['pipeline run', address.stepSearch, ['step']],
+  ['cost', address.costSearch, ['by']],
+  ['incidents', address.stateSearch, ['state']],
+  ['login', address.loginSearch, ['back']],
 ]
 
 /** What a router may hand over: texts, numbers, lists, and anything that JSON has. */
@@ -80,25 +65,25 @@ for (const [name, read, keys] of PAGES) {
 test('a filter is kept to the letter, numbers become text, lists come as lists or between commas', () => {
   property(100, (random) => {
     const filter = random.text(20)
-    assert.deepEqual(runsSearch({ filter }), filter === '' ? {} : { filter })
+    assert.deepEqual(address.runsSearch({ filter }), filter === '' ? {} : { filter })
     const ids = random.list(5, () => String(random.int(0, 1e9)))
     const wanted = ids.length === 0 ? {} : { ids }
-    assert.deepEqual(compareSearch({ ids }), wanted)
-    assert.deepEqual(compareSearch({ ids: ids.join(',') }), wanted)
-    assert.deepEqual(compareSearch({ ids: ids.map(Number) }), wanted)
+    assert.deepEqual(address.compareSearch({ ids }), wanted)
+    assert.deepEqual(address.compareSearch({ ids: ids.join(',') }), wanted)
+    assert.deepEqual(address.compareSearch({ ids: ids.map(Number) }), wanted)
   })
-  assert.deepEqual(runsSearch({ experiment: 0 }), { experiment: '0' })
-  assert.deepEqual(runsSearch({ columns: ',,metrics.a,' }), { columns: ['metrics.a'] })
+  assert.deepEqual(address.runsSearch({ experiment: 0 }), { experiment: '0' })
+  assert.deepEqual(address.runsSearch({ columns: ',,metrics.a,' }), { columns: ['metrics.a'] })
 })
 
 test('a metric whose name holds a comma keeps its zoom', () => {
   const zoom = ['0~10~loss, of train', '5~6~auc']
-  assert.deepEqual(runSearch({ zoom }), { zoom })
-  assert.deepEqual(runSearch({ zoom: '0~10~auc' }), {}, 'text is no list of zooms')
+  assert.deepEqual(address.runSearch({ zoom }), { zoom })
+  assert.deepEqual(address.runSearch({ zoom: '0~10~auc' }), {}, 'text is no list of zooms')
 })
 
 test('smoothing lies between 0 and 1, both excluded', () => {
-  const smoothed = (smooth: unknown): number | undefined => runSearch({ smooth }).smooth
+  const smoothed = (smooth: unknown): number | undefined => address.runSearch({ smooth }).smooth
   assert.deepEqual(
     [0, -0.1, 1, 1.5, 'much', null, [], Number.NaN, Infinity].map(smoothed),
     Array.from({ length: 9 }, () => undefined),
@@ -108,15 +93,18 @@ test('smoothing lies between 0 and 1, both excluded', () => {
 
 test('switches are on only where they say so', () => {
   assert.deepEqual(
-    [true, 'true', false, 'false', 1, '1', 'yes', null].map((log) => compareSearch({ log }).log),
+    [true, 'true', false, 'false', 1, '1', 'yes', null].map((log) => address.compareSearch({ log }).log),
     [true, true, undefined, undefined, undefined, undefined, undefined, undefined],
   )
   assert.deepEqual(
-    ['time', 'step', 'epoch', 1].map((axis) => runSearch({ axis }).axis),
+    ['time', 'step', 'epoch', 1].map((axis) => address.runSearch({ axis }).axis),
     ['time', undefined, undefined, undefined],
   )
   assert.deepEqual(
-    ['deleted', 'active', true].map((stage) => [runsSearch({ stage }).stage, experimentsSearch({ stage }).stage]),
+    ['deleted', 'active', true].map((stage) => [
+      address.runsSearch({ stage }).stage,
+      address.experimentsSearch({ stage }).stage,
+    ]),
     [
       ['deleted', 'deleted'],
       [undefined, undefined],
@@ -126,7 +114,7 @@ test('switches are on only where they say so', () => {
 })
 
 test('times of a range are moments in UTC, and what is no time is no end', () => {
-  const { from, to, since, until } = monitoringSearch({
+  const { from, to, since, until } = address.monitoringSearch({
     from: '2013-09-04T02:00:00+02:00',
     to: '2013-13-40',
     since: 20_130_904,
@@ -139,25 +127,25 @@ test('times of a range are moments in UTC, and what is no time is no end', () =>
 
 test('a column of the map is one to 168 whole hours', () => {
   assert.deepEqual(
-    [0, 1, '24', 168, 169, 1.5, -24, 'day'].map((hours) => monitoringSearch({ hours }).hours),
+    [0, 1, '24', 168, 169, 1.5, -24, 'day'].map((hours) => address.monitoringSearch({ hours }).hours),
     [undefined, 1, 24, 168, undefined, undefined, undefined, undefined],
   )
 })
 
 test('spans, views of the cost and the like are words of a list', () => {
   assert.deepEqual(
-    ['15m', '1h', '6h', '24h', '7d', '8d', '1H', ''].map((span) => endpointSearch({ span }).span),
+    ['15m', '1h', '6h', '24h', '7d', '8d', '1H', ''].map((span) => address.endpointSearch({ span }).span),
     ['15m', '1h', '6h', '24h', '7d', undefined, undefined, undefined],
   )
   assert.deepEqual(
-    ['run', 'endpoint', 'project', 'day', 'team', 'constructor'].map((by) => costSearch({ by }).by),
+    ['run', 'endpoint', 'project', 'day', 'team', 'constructor'].map((by) => address.costSearch({ by }).by),
     ['run', 'endpoint', 'project', 'day', undefined, undefined],
   )
 })
 
 test('no link leads from the login to another server', () => {
   property(500, (random) => {
-    const { back } = loginSearch({ back: random.pick(['/', '//', '/\\', 'http:', '\\', '']) + random.text(10) })
+    const { back } = address.loginSearch({ back: random.pick(['/', '//', '/\\', 'http:', '\\', '']) + random.text(10) })
     if (back === undefined) return
     // resolved as a browser resolves it, the host stays ours
     assert.equal(new URL(back, 'http://slipway.test').host, 'slipway.test', back)
@@ -165,5 +153,10 @@ test('no link leads from the login to another server', () => {
 })
 
 test('absent values are dropped, others are kept as they are', () => {
-  assert.deepEqual(present({ a: undefined, b: null, c: 0, d: '', e: false }), { b: null, c: 0, d: '', e: false })
+  assert.deepEqual(address.present({ a: undefined, b: null, c: 0, d: '', e: false }), {
+    b: null,
+    c: 0,
+    d: '',
+    e: false,
+  })
 })

@@ -25,6 +25,7 @@ import * as read from './queries.ts'
 import * as runs from './runs/queries.ts'
 import { dataset, datasetRecords, datasets } from './traces/datasets.ts'
 import * as traces from './traces/queries.ts'
+import { callError } from '../../test/call-error.ts'
 
 interface Asked {
   readonly url: string
@@ -328,33 +329,23 @@ test('an act is sent as JSON by its method', async () => {
   )
 })
 
-/** The error that a call ends with. */
-async function failure(call: Promise<unknown>): Promise<CallError> {
-  const error = await call.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  )
-  assert.ok(error instanceof CallError, String(error))
-  return error
-}
-
 test('a refusal of MLflow’s protocol keeps its status, its code and its words', async () => {
   answer = () => Response.json({ error_code: 'RESOURCE_DOES_NOT_EXIST', message: 'No run r' }, { status: 404 })
-  const { status, code, message } = await failure(send('runs/delete', { run_id: 'r' }))
+  const { status, code, message } = await callError(send('runs/delete', { run_id: 'r' }))
   assert.deepEqual([status, code, message], [404, 'RESOURCE_DOES_NOT_EXIST', 'No run r'])
 })
 
 test('a refusal that is no JSON is told by its text, cut where it is long', async () => {
   answer = () => new Response('<html>bad gateway</html>', { status: 502 })
-  const error = await failure(send('runs/delete', {}))
+  const error = await callError(send('runs/delete', {}))
   assert.deepEqual([error.status, error.code, error.message], [502, 'unknown', '<html>bad gateway</html>'])
   answer = () => new Response('x'.repeat(2000), { status: 500 })
-  assert.equal((await failure(send('runs/delete', {}))).message.length, 500)
+  assert.equal((await callError(send('runs/delete', {}))).message.length, 500)
 })
 
 test('a server that does not answer is told as that; a read that was given up is no failure of the server', async () => {
   answer = () => Promise.reject(new TypeError('fetch failed'))
-  const error = await failure(send('runs/delete', {}))
+  const error = await callError(send('runs/delete', {}))
   assert.deepEqual([error.status, error.code], [0, 'unreachable'])
   answer = () => Promise.reject(new DOMException('given up', 'AbortError'))
   await assert.rejects(ask('datasets/search', {}, new AbortController().signal), { name: 'AbortError' })

@@ -123,17 +123,10 @@ test('descriptions and secrets have a longest length', () => {
 })
 
 test('each entity has its actions and no other, and an example with what a receiver is told of it', () => {
-  const allowed: Readonly<Record<string, readonly string[]>> = {
-    REGISTERED_MODEL: ['CREATED'],
-    MODEL_VERSION: ['CREATED'],
-    MODEL_VERSION_TAG: ['SET', 'DELETED'],
-    MODEL_VERSION_ALIAS: ['CREATED', 'DELETED'],
-    PROMPT: ['CREATED'],
-    PROMPT_VERSION: ['CREATED'],
-    PROMPT_TAG: ['SET', 'DELETED'],
-    PROMPT_VERSION_TAG: ['SET', 'DELETED'],
-    PROMPT_ALIAS: ['CREATED', 'DELETED'],
-  }
+  const made = ['REGISTERED_MODEL', 'MODEL_VERSION', 'PROMPT', 'PROMPT_VERSION'].map((one) => [one, ['CREATED']])
+  const tags = ['MODEL_VERSION_TAG', 'PROMPT_TAG', 'PROMPT_VERSION_TAG'].map((one) => [one, ['SET', 'DELETED']])
+  const aliases = ['MODEL_VERSION_ALIAS', 'PROMPT_ALIAS'].map((one) => [one, ['CREATED', 'DELETED']])
+  const allowed = Object.fromEntries([...made, ...tags, ...aliases]) as Readonly<Record<string, readonly string[]>>
   for (const entity of Object.keys(ENTITIES) as (keyof typeof ENTITIES)[]) {
     for (const action of Object.keys(ACTIONS) as (keyof typeof ACTIONS)[]) {
       const told = refusal(() => checkEvent({ entity, action }, 'events[0]'))

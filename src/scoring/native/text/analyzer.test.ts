@@ -56,6 +56,9 @@ const TEXTS: string[] = [
   '  a  bc\u00a0 d ',
 ]
 
+/** The n-grams of two to four characters of a word, which stands twice in the second text. */
+const LATE = [' l', 'la', 'at', 'te', 'e ', ' la', 'lat', 'ate', 'te ', ' lat', 'late', 'ate ']
+
 /** What CountVectorizer(...).build_analyzer() of scikit-learn 1.9.1 gives for the texts. */
 const ANALYZED: readonly [Settings, string[][]][] = [
   [
@@ -288,30 +291,8 @@ const ANALYZED: readonly [Settings, string[][]][] = [
     [
       [],
       [
-        ' l',
-        'la',
-        'at',
-        'te',
-        'e ',
-        ' la',
-        'lat',
-        'ate',
-        'te ',
-        ' lat',
-        'late',
-        'ate ',
-        ' l',
-        'la',
-        'at',
-        'te',
-        'e ',
-        ' la',
-        'lat',
-        'ate',
-        'te ',
-        ' lat',
-        'late',
-        'ate ',
+        ...LATE,
+        ...LATE,
         ' \u00e9',
         '\u00e9t',
         'ta',
