@@ -6,6 +6,7 @@ import type { monitoringApi, MonitorSettings, WatchedSearch } from '../../../src
 import { call } from '../../data/api.ts'
 import * as read from '../../data/queries.ts'
 import { savedViews } from '../../data/runs/queries.ts'
+import type { SavedView } from '../../data/runs/queries.ts'
 import { searchOf } from '../../data/runs/saved-searches.ts'
 import { usePermission } from '../form/permissions.ts'
 import { Panel } from '../page/page.tsx'
@@ -36,7 +37,7 @@ export function WatchedSearches({ endpoint, settings }: WatchedSearchesProps) {
       {watched.length === 0 && <p className="muted">No saved search is watched.</p>}
       <ul>
         {watched.map((watch) => {
-          const view = saved.find(({ id, name }) => id === watch.search || name === watch.search)
+          const view = saved.find((one) => isOf(watch, one))
           return (
             <li key={watch.search} className="row">
               {view === undefined ? (
@@ -65,7 +66,7 @@ export function WatchedSearches({ endpoint, settings }: WatchedSearchesProps) {
       </ul>
       {allowed && (
         <Watch
-          names={saved.map((view) => view.name).filter((name) => !watched.some((one) => one.search === name))}
+          names={saved.filter((view) => !watched.some((one) => isOf(one, view))).map((view) => view.name)}
           busy={set.isPending}
           onWatch={(watch) => set.mutate([...watched, watch])}
         />
@@ -73,6 +74,11 @@ export function WatchedSearches({ endpoint, settings }: WatchedSearchesProps) {
       <ErrorText error={set.error} />
     </Panel>
   )
+}
+
+/** Whether it is this saved search that is watched; it may be named by its id. */
+function isOf({ search }: WatchedSearch, { id, name }: SavedView): boolean {
+  return search === id || search === name
 }
 
 interface WatchProps {
