@@ -51,7 +51,7 @@ test('runs side by side show what differs; what is equal is counted and hidden',
   const text = await partText('compare/side-by-side', 'SideBySide', props)
   assert.match(
     text,
-    /1 params and 1 metrics differ.*show 2 equal rows.*aaaaaaaa.*bbbbbbbb.*lr differs.*0\.1 ?0\.2.*auc differs.*0\.71 ?0\.72/,
+    /1 param and 1 metric differ.*show 2 equal rows.*aaaaaaaa.*bbbbbbbb.*lr differs.*0\.1 ?0\.2.*auc differs.*0\.71 ?0\.72/,
   )
   assert.doesNotMatch(text, /depth/)
 })

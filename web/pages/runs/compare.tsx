@@ -5,6 +5,7 @@ import { useMemo } from 'react'
 import { searchOfSettings, settingsOf } from '../../data/runs/chart-settings.ts'
 import { keysOf } from '../../data/runs/comparison.ts'
 import type { Differing } from '../../data/runs/comparison.ts'
+import { plural } from '../../data/format.ts'
 import { Empty, Loaded } from '../../parts/page/placeholders.tsx'
 import { Page, Panel } from '../../parts/page/page.tsx'
 import { Relations } from '../../parts/compare/relations.tsx'
@@ -23,7 +24,7 @@ export function ComparePage() {
   const { ids = [] } = useSearch({ from: '/runs/compare' })
   const compared = useQuery({ ...comparison(ids), enabled: ids.length > 0 })
   return (
-    <Page title={`Comparison of ${ids.length} runs`} crumbs={<Link to="/runs">Runs</Link>}>
+    <Page title={`Comparison of ${plural(ids.length, 'run')}`} crumbs={<Link to="/runs">Runs</Link>}>
       {ids.length === 0 ? (
         <Panel title="Nothing to compare" flush>
           <Empty title="No runs selected">On the Runs page, select two or more runs and press Compare.</Empty>

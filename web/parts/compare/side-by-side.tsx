@@ -4,7 +4,7 @@ import { useState } from 'react'
 import { seriesColour } from '../../data/colours.ts'
 import { keysOf } from '../../data/runs/comparison.ts'
 import type { Differing } from '../../data/runs/comparison.ts'
-import { figure } from '../../data/format.ts'
+import { figure, plural } from '../../data/format.ts'
 import { cellText } from '../../data/runs/columns.ts'
 import type { RunRow } from '../../data/queries.ts'
 import { Panel } from '../page/page.tsx'
@@ -16,7 +16,7 @@ export function SideBySide({ runs, differing }: { runs: readonly RunRow[]; diffe
   return (
     <Panel
       title="Side by side"
-      note={`${differing.params.length} params and ${differing.metrics.length} metrics differ`}
+      note={`${plural(differing.params.length, 'param')} and ${plural(differing.metrics.length, 'metric')} differ`}
       tools={
         same > 0 && (
           <label className="row">

@@ -5,7 +5,7 @@ import { lazy, Suspense, useMemo } from 'react'
 import type { Line } from '../../charts/line-chart.tsx'
 import { extent } from '../../charts/scales/scale.ts'
 import { versionColour } from '../../data/colours.ts'
-import { duration, eventTime } from '../../data/format.ts'
+import { duration, eventTime, plural } from '../../data/format.ts'
 import * as read from '../../data/queries.ts'
 import type { Latency } from '../../data/queries.ts'
 import type { Span } from '../../data/address.ts'
@@ -75,7 +75,7 @@ export function LatencyPanel({ name }: { name: string }) {
 
 function noteOf({ until, window_s, series }: Latency): string {
   const errors = series.reduce((sum, one) => sum + one.errors.reduce((all, n) => all + n, 0), 0)
-  const failed = errors === 0 ? 'no request failed' : `${errors} requests failed`
+  const failed = errors === 0 ? 'no request failed' : `${plural(errors, 'request')} failed`
   return `up to ${eventTime(until)}, windows of ${duration(window_s * 1000)}, ${failed}`
 }
 
