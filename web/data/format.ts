@@ -71,15 +71,17 @@ export function bytes(size: number | null | undefined): string {
     value /= 1024
     unit += 1
   }
-  return `${unit === 0 ? value : Number(value.toPrecision(3))} ${units[unit]}`
+  // from 1000 on three digits would not tell 1,020 from 1,023
+  return `${unit === 0 || value >= 1000 ? Math.round(value) : Number(value.toPrecision(3))} ${units[unit]}`
 }
 
 /** Micro-dollars as dollars; sums below ten cents keep two significant digits. */
 export function money(micro: number | null | undefined): string {
   if (micro === null || micro === undefined) return NONE
   const dollars = micro / 1e6
-  if (dollars === 0 || Math.abs(dollars) >= 0.1) return `$${dollars.toFixed(2)}`
-  return `$${Number(dollars.toPrecision(2))}`
+  const short = Number(dollars.toPrecision(2))
+  // judged as it is written, so that 9.9999 cents are $0.10 and not $0.1
+  return dollars === 0 || Math.abs(short) >= 0.1 ? `$${dollars.toFixed(2)}` : `$${short}`
 }
 
 /** `[0.71, 0.79]` with the same digits on both sides. */
