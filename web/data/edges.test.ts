@@ -5,7 +5,7 @@ import { QueryClient, QueryObserver } from '@tanstack/react-query'
 import { ago, bytes, count, duration, figure, money, percent } from './format.ts'
 import { appendLog } from './log-text.ts'
 import { inlinesOf } from './markdown.ts'
-import { followChanges, touched } from './live.ts'
+import { followChanges } from './live.ts'
 
 const NOW = Date.parse('2026-05-03T10:00:00.000Z')
 const before = (ms: number): string => ago(new Date(NOW - ms).toISOString(), NOW)
@@ -92,29 +92,6 @@ test('underscores inside of words are no marks, those around them are', () => {
       inlinesOf(text).some(({ kind }) => kind === 'em'),
       text,
     )
-})
-
-/** What a page has read that a change may make stale, by the change. */
-const STALE: Readonly<Record<string, readonly string[]>> = {
-  runs: ['runs'],
-  artifacts: ['runs'],
-  models: ['models'],
-  // its figures over time are read from its predictions
-  endpoints: ['endpoints', 'predictions'],
-  // a promotion moves the alias of the model and the variants of the endpoint
-  rollouts: ['rollouts', 'endpoints', 'models'],
-  monitors: ['monitors'],
-  incidents: ['incidents', 'monitors'],
-  // a run of a pipeline logs runs and registers versions
-  pipelines: ['pipelines', 'runs', 'models'],
-  cost: ['cost'],
-  tokens: ['tokens'],
-  audit: ['audit'],
-  'of a later server': [],
-}
-
-test('each change makes stale what it may have changed, and nothing else', () => {
-  for (const [kind, rooms] of Object.entries(STALE)) assert.deepEqual(touched(kind)?.toSorted(), rooms.toSorted(), kind)
 })
 
 test('what is being read is not begun anew by a change, or it might never end', (t) => {
