@@ -1,13 +1,22 @@
 /** Acts that a server refuses, leaves unanswered or takes its time for, in a real browser. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Route } from 'playwright-core'
+import type { Locator, Page, Route } from 'playwright-core'
 import { axeBreaches } from './browser.ts'
 import { problem } from './refusals.ts'
 import { fixtureSite } from './site.ts'
 
 const site = fixtureSite()
 const { options, open } = site
+
+/** Opens the dialog of a rollback, before anything is written; gives it and its button. */
+async function rollback(page: Page): Promise<{ dialog: Locator; go: Locator }> {
+  const name = 'Roll back to version 1'
+  site.server.writes.length = 0
+  await page.getByRole('button', { name }).click()
+  const dialog = page.getByRole('dialog', { name })
+  return { dialog, go: dialog.getByRole('button', { name }) }
+}
 
 const WRITES: readonly (readonly [what: string, answer: (route: Route) => Promise<void>, says: string | RegExp])[] = [
   ['refused', (route) => route.fulfill(problem(409, 'conflict', 'a rollout is under way')), 'a rollout is under way'],
@@ -28,11 +37,8 @@ for (const [what, answer, says] of WRITES) {
       await open(
         '/endpoints/flight-delay',
         async (page) => {
-          site.server.writes.length = 0
-          await page.getByRole('button', { name: 'Roll back to version 1' }).click()
-          const dialog = page.getByRole('dialog', { name: 'Roll back to version 1' })
+          const { dialog, go } = await rollback(page)
           await dialog.getByRole('textbox').fill('complaints')
-          const go = dialog.getByRole('button', { name: 'Roll back to version 1' })
           await go.click()
           await dialog.getByRole('alert').filter({ hasText: says }).waitFor()
           assert.equal(await dialog.getByRole('textbox').inputValue(), 'complaints')
@@ -59,10 +65,8 @@ test('an act that takes its time cannot be asked for twice', options, async () =
   await open(
     '/endpoints/flight-delay',
     async (page) => {
-      site.server.writes.length = 0
-      await page.getByRole('button', { name: 'Roll back to version 1' }).click()
-      const dialog = page.getByRole('dialog', { name: 'Roll back to version 1' })
-      await dialog.getByRole('button', { name: 'Roll back to version 1' }).click()
+      const { dialog, go } = await rollback(page)
+      await go.click()
       const working = dialog.getByRole('button', { name: 'Working' })
       await working.waitFor()
       assert.equal(await working.isDisabled(), true)
@@ -72,5 +76,31 @@ test('an act that takes its time cannot be asked for twice', options, async () =
       assert.equal(site.server.writes.length, 1)
     },
     { prepare: (page) => page.route('**/flight-delay/rollback', (route) => held.then(() => route.fallback())) },
+  )
+})
+
+test('a tag that is refused stays in its fields until it is set', options, async () => {
+  let refused = true
+  const answer = (route: Route): Promise<void> =>
+    refused
+      ? route.fulfill({ status: 400, json: { error_code: 'INVALID_PARAMETER_VALUE', message: 'the key is taken' } })
+      : route.fulfill({ json: {} })
+  await open(
+    '/runs/00019c1f4be27a60b3d85c14',
+    async (page) => {
+      const [key, value] = [page.getByLabel('Key', { exact: true }), page.getByLabel('Value', { exact: true })]
+      const set = page.getByRole('button', { name: 'Set tag', exact: true })
+      await key.fill('team')
+      await value.fill('red = blue')
+      await set.click()
+      await page.getByRole('alert').filter({ hasText: 'the key is taken' }).waitFor()
+      assert.deepEqual([await key.inputValue(), await value.inputValue()], ['team', 'red = blue'])
+      refused = false
+      await set.click()
+      await page.getByRole('alert').waitFor({ state: 'detached' })
+      await set.and(page.locator(':disabled')).waitFor()
+      assert.deepEqual([await key.inputValue(), await value.inputValue()], ['', ''])
+    },
+    { prepare: (page) => page.route('**/mlflow/runs/set-tag', answer) },
   )
 })

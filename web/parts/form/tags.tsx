@@ -49,7 +49,12 @@ export function TagsPanel({ tags, needs, set }: TagsProps) {
               </span>,
             ])}
           />
-          {allowed && <NewTag busy={change.isPending} onSet={(key, value) => change.mutate({ key, value })} />}
+          {allowed && (
+            <NewTag
+              busy={change.isPending}
+              onSet={(key, value, onDone) => change.mutate({ key, value }, { onSuccess: onDone })}
+            />
+          )}
           <ErrorText error={change.error} />
         </>
       )}
@@ -62,7 +67,13 @@ function isKept(key: string): boolean {
   return key.startsWith('mlflow.') || key.startsWith('slipway.')
 }
 
-function NewTag({ busy, onSet }: { busy: boolean; onSet: (key: string, value: string) => void }) {
+interface NewTagProps {
+  readonly busy: boolean
+  /** Calls back when the tag is set; what is refused stays in its fields. */
+  readonly onSet: (key: string, value: string, onDone: () => void) => void
+}
+
+function NewTag({ busy, onSet }: NewTagProps) {
   const [key, setKey] = useState('')
   const [value, setValue] = useState('')
   const fields = { key: useId(), value: useId() }
@@ -70,9 +81,10 @@ function NewTag({ busy, onSet }: { busy: boolean; onSet: (key: string, value: st
     <Form
       className="row"
       onSubmit={() => {
-        onSet(key.trim(), value)
-        setKey('')
-        setValue('')
+        onSet(key.trim(), value, () => {
+          setKey('')
+          setValue('')
+        })
       }}
     >
       <label htmlFor={fields.key}>Key</label>
