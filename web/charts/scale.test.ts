@@ -27,6 +27,20 @@ test('ticks are round and inside the domain', () => {
   assert.deepEqual(decades([0.5, 1200]), [1, 10, 100, 1000])
 })
 
+test('ticks end where a step is too small for a number as large, as of times in nanoseconds', () => {
+  // doubles lie 256 apart there
+  for (const width of [256, 512, 1024, 4096]) {
+    const [low, high] = [1.7e18, 1.7e18 + width]
+    const found = ticks([low, high], 4)
+    assert.ok(found.length > 0 && found.length <= 5, `${found.length}`)
+    assert.ok(
+      found.every((tick, i) => tick >= low && tick <= high && tick > (found[i - 1] ?? 0)),
+      found.join(' '),
+    )
+  }
+  assert.deepEqual(ticks([1e16, 1e16 + 2], 4), [1e16, 1e16 + 2])
+})
+
 test('a missing point breaks the line', () => {
   assert.equal(linePath([[0, 1], [1, 2], null, [3, 4], [4, 5]]), 'M0.0 1.0L1.0 2.0M3.0 4.0L4.0 5.0')
 })

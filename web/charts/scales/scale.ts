@@ -34,11 +34,12 @@ export function ticks([low, high]: readonly [number, number], wanted = 4): numbe
   const power = 10 ** Math.floor(Math.log10(rough))
   const step = power * ([1, 2, 5, 10].find((factor) => factor * power >= rough) ?? 10)
   const digits = Math.max(0, -Math.floor(Math.log10(step)))
-  const found: number[] = []
-  for (let tick = Math.ceil(low / step) * step; tick <= high + step * 1e-9; tick += step) {
-    found.push(Number(tick.toFixed(Math.min(digits, 20))))
-  }
-  return found
+  const first = Math.ceil(low / step) * step
+  // counted, not added up: a step may be too small for a number as large to change by it
+  const all = Array.from({ length: wanted + 2 }, (_, i) => first + i * step).filter(
+    (tick) => tick <= high + step * 1e-9,
+  )
+  return [...new Set(all.map((tick) => Number(tick.toFixed(Math.min(digits, 20)))))]
 }
 
 /** Powers of ten inside a domain of positive numbers. */
