@@ -177,6 +177,28 @@ test('the search is gone through with arrows that stop at both ends, and begins 
   })
 })
 
+/** Names that the registry takes, and that mean something in an address. */
+const NAMES = ['100% sure', 'why?', 'a#b', 'a&b=c', '$name', 'über 漢']
+
+test('the search leads to models of any name', options, async () => {
+  const model = { description: '', created_at: '2026-05-03T10:00:00.000Z', tags: {}, aliases: {}, latest_version: null }
+  const items = NAMES.map((name) => ({ ...model, name, versions: 0 }))
+  await open(
+    '/models',
+    async (page) => {
+      for (const name of NAMES) {
+        await page.getByRole('heading', { level: 1 }).waitFor()
+        await page.keyboard.press('Control+k')
+        await page.getByRole('combobox', { name: /^Search runs/ }).fill(`model ${name}`)
+        await page.getByRole('option').filter({ hasText: name }).click()
+        await page.getByRole('heading', { name, level: 1, exact: true }).waitFor()
+        assert.equal(decodeURIComponent(new URL(page.url()).pathname), `/models/${name}`)
+      }
+    },
+    { prepare: (page) => page.route('**/v1/models?*', (route) => route.fulfill({ json: { items } })) },
+  )
+})
+
 /** How bright the page is behind its texts, 0 … 255. */
 function brightness(page: Page): Promise<number> {
   return page.evaluate<number>(

@@ -32,14 +32,22 @@ function useFindable(open: boolean, text: string): Findable[] {
       label: `Monitoring of ${one.name}`,
       path: `/monitoring/${one.name}`,
     })),
-    ...itemsOf(models).map((one) => ({ kind: 'model', label: one.name, path: `/models/${one.name}` })),
+    ...itemsOf(models).map((one) => ({
+      kind: 'model',
+      label: one.name,
+      path: `/models/${encodeURIComponent(one.name)}`,
+    })),
     ...itemsOf(incidents).map((one) => ({ kind: 'incident', label: one.title, path: `/incidents/${one.id}` })),
     ...itemsOf(pipelines).map((one) => ({
       kind: 'pipeline',
       label: `${one.project} · ${one.id} · ${one.message}`,
       path: `/pipelines/${one.id}`,
     })),
-    ...itemsOf(listed).map((one) => ({ kind: 'prompt', label: one.name, path: `/prompts/${one.name}` })),
+    ...itemsOf(listed).map((one) => ({
+      kind: 'prompt',
+      label: one.name,
+      path: `/prompts/${encodeURIComponent(one.name)}`,
+    })),
     ...joined(itemsOf(runs), itemsOf(older)).map((one) => ({
       kind: 'run',
       label: `${one.name} · ${one.id}`,
