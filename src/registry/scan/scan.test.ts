@@ -262,6 +262,16 @@ describe('text', () => {
     ['code/model.py', 'import os\n', 'Python source'],
     ['MLmodel', 'flavors:\n  python_function:\n    loader_module: my_loader\n', 'loader my_loader'],
     ['conda.yaml', 'x: !!python/object/apply:os.system [id]\n', '!!python/object/apply:os.system'],
+    ['MLmodel', 'x: !python/name:os.system\n', '!python/name:os.system'],
+    [
+      'conda.yml',
+      'x: !<tag:yaml.org,2002:python/object/apply:os.system> [id]\n',
+      '!<tag:yaml.org,2002:python/object/apply:os.system',
+    ],
+    ['conda.yaml', 'x: !!%70ython/object/apply:os.system [id]\n', '!!%70ython/object/apply:os.system'],
+    ['conda.yaml', '%TAG !e! tag:yaml.org,2002:py\n---\nx: !e!thon/name:os.system\n', '%TAG !e! tag:yaml.org,2002:py'],
+    ['config.json', String.raw`{"layers": [{"class_name": "L\u0061mbda"}]}`, String.raw`a letter written as \u0061`],
+    ['config.json', String.raw`{"auto\u005Fmap": {}}`, String.raw`a letter written as \u005F`],
     ['requirements.txt', 'numpy==2.2.6\n--index-url http://example.org\n', '--index-url'],
     ['requirements.txt', 'tool @ http://example.org/tool.whl\n', 'tool @ http://example.org/tool.whl'],
     ['config.json', '{"auto_map": {"AutoModel": "x.Y"}}', 'auto_map'],
@@ -274,6 +284,8 @@ describe('text', () => {
     })
   }
   test('usual ones are clean', () => {
+    assert.equal(scan('conda.yaml', 'name: "50 %41 of all! python/x"\n').verdict, 'clean')
+    assert.equal(scan('config.json', String.raw`{"city": "M\u00fcnchen \u0007 \u003c"}`).verdict, 'clean')
     assert.equal(scan('MLmodel', 'flavors:\n  python_function:\n    loader_module: mlflow.sklearn\n').verdict, 'clean')
     assert.equal(
       scan('requirements.txt', 'mlflow==3.17.2\nscikit-learn==1.7.2; python_version > "3.9"\n').verdict,

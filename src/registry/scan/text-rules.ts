@@ -20,7 +20,8 @@ const RULES: readonly Rule[] = [
   },
   {
     name: /\.ya?ml$|MLmodel$/,
-    pattern: /!!?python\/[\w/:.]+/,
+    // a tag may also be given in full, with its letters as %41, or by a handle that a directive makes
+    pattern: /!!?python\/[\w/:.]+|!<?[^\s>]*(?:python\/|%[0-9a-f]{2})[^\s>]*|^%TAG\b.*/im,
     what: (match) => match[0],
     reason: 'a careless YAML reader makes Python objects of it',
   },
@@ -42,6 +43,12 @@ const RULES: readonly Rule[] = [
     pattern: /"class_name"\s*:\s*"Lambda"/,
     what: () => 'a Lambda layer',
     reason: 'Keras runs the Python code in it',
+  },
+  {
+    name: /\.json$/,
+    pattern: /\\u00(?:4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9a])/i,
+    what: (match) => `a letter written as ${match[0]}`,
+    reason: 'no writer of JSON does so, but to hide a name',
   },
   {
     name: /config\.json$/,
