@@ -1,0 +1,128 @@
+/** Versions of pipelines: the same content once, the newest is what was sent in last, and each project sees its own. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import type { Principal } from '../../contract/access.ts'
+import { ANA } from '../bench.fixture.ts'
+import { openIdle, type Idle } from '../run/idle.fixture.ts'
+import { createRun } from '../run/runs.ts'
+import { sourceOf } from './sources.ts'
+import {
+  createVersion,
+  holdsPipelines,
+  listVersions,
+  newestVersion,
+  requireVersion,
+  type VersionRow,
+} from './versions.ts'
+
+const SOURCE = { commit: 'c1', branch: 'main', patch_digest: 'sha256:p', patch: 'cGF0Y2g=' }
+
+interface Sent extends Idle {
+  /** Sends a project in; `seed` makes it another version. */
+  readonly send: (
+    seed: number,
+    more?: { project?: string; who?: Principal; source?: object; schedule?: string },
+  ) => Promise<VersionRow>
+}
+
+async function open(t: TestContext): Promise<Sent> {
+  const idle = await openIdle(t)
+  const tree = await idle.tree({ 'a.py': 'def main(): pass\n' })
+  return {
+    ...idle,
+    send(seed, { project = 'p', who = ANA, source, schedule = '' } = {}) {
+      const text = `project: ${project}\npipeline: {steps: {a: {run: a:main, seed: ${seed}}}${schedule}}\n`
+      idle.clock.now += 1
+      const given = { text, tree, file: 'slipway.yaml', ...(source !== undefined && { source: source as never }) }
+      return createVersion(idle.context.deps, who, given)
+    },
+  }
+}
+
+test('the same content is one version, made once in the audit, and the newest again when it is sent again', async (t) => {
+  const { send, store, audit } = await open(t)
+  const [first, second] = [await send(1), await send(2)]
+  assert.notEqual(first.id, second.id)
+  assert.equal((await newestVersion(store.db, 'p')).id, second.id)
+  const again = await send(1)
+  assert.deepEqual([again.id, again.created_at], [first.id, first.created_at])
+  assert.equal((await newestVersion(store.db, 'p')).id, first.id)
+  assert.deepEqual(
+    audit.map((entry) => entry['digest']),
+    [first.digest, second.digest],
+  )
+  assert.equal((await requireVersion(store.db, first.id)).spec.steps[0]?.seed, 1)
+})
+
+test('equal content of two projects is two versions; who has a token of one neither makes nor finds the other', async (t) => {
+  const { send, store } = await open(t)
+  const [mine, theirs] = [await send(1), await send(1, { project: 'q' })]
+  assert.notEqual(mine.id, theirs.id)
+  assert.equal((await newestVersion(store.db, 'q')).id, theirs.id)
+  await assert.rejects(send(2, { project: 'q', who: { ...ANA, project: 'p' } }), { code: 'not_found' })
+  assert.equal((await newestVersion(store.db, 'q')).id, theirs.id, 'nothing was made')
+  await assert.rejects(newestVersion(store.db, 'none'), { code: 'not_found' })
+  await assert.rejects(requireVersion(store.db, 'pv_none'), { code: 'not_found' })
+  assert.equal(await holdsPipelines(store.db, 'q'), 'pipelines')
+  assert.equal(await holdsPipelines(store.db, 'none'), undefined)
+})
+
+test('of two that send the same at once, one makes it', async (t) => {
+  const { send, store, audit } = await open(t)
+  const both = await Promise.all([send(1), send(1), send(1)])
+  assert.equal(new Set(both.map(({ id }) => id)).size, 1)
+  assert.equal(audit.length, 1)
+  assert.equal((await listVersions(store.db, { project: 'p', before: undefined, limit: 9 })).length, 1)
+})
+
+test('versions come newest first, in pages that neither repeat nor leave out those of one moment', async (t) => {
+  const { send, store, clock } = await open(t)
+  const made: VersionRow[] = []
+  const at = clock.now
+  for (const seed of [1, 2, 3]) {
+    clock.now = at
+    made.push(await send(seed))
+  }
+  const last = await send(4, { project: 'q' })
+  const ids = async (before?: [number, string], limit = 9, project?: string): Promise<string[]> =>
+    (await listVersions(store.db, { project, before, limit })).map(({ id }) => id)
+  const order = made
+    .map(({ id }) => id)
+    .toSorted()
+    .toReversed()
+  assert.deepEqual(await ids(), [last.id, ...order])
+  assert.deepEqual(await ids(undefined, 2), [last.id, order[0]])
+  assert.deepEqual(await ids([at + 1, order[0] ?? '']), order.slice(1))
+  assert.deepEqual(await ids([at + 1, order[2] ?? '']), [])
+  assert.deepEqual(await ids(undefined, 9, 'p'), order)
+})
+
+test('what git said is kept once, with the version for its next runs, and with each run as it was then', async (t) => {
+  const sent = await open(t)
+  const run = async (version: VersionRow): Promise<string> => {
+    const id = `pr_${(sent.clock.now += 1)}`
+    return createRun(sent.context, ANA, { version, params: {}, options: {}, trigger: 'manual', id })
+  }
+  const bare = await run(await sent.send(1))
+  const first = await run(await sent.send(1, { source: SOURCE }))
+  const second = await run(await sent.send(1, { source: { ...SOURCE, commit: 'c2' } }))
+  const { db } = sent.store
+  assert.equal(await sourceOf(db, bare), undefined)
+  assert.deepEqual(await sourceOf(db, first), SOURCE)
+  assert.equal((await sourceOf(db, second))?.commit, 'c2')
+  await sent.send(2, { source: SOURCE })
+  assert.equal((await db.all('SELECT id FROM pipeline_sources')).length, 2)
+})
+
+test('the schedule of a project is that of the version sent in last, and goes with it', async (t) => {
+  const { send, store } = await open(t)
+  const schedules = () =>
+    store.db.all<{ name: string; cron: string; timezone: string }>('SELECT name, cron, timezone FROM schedules')
+  await send(1, { schedule: ', schedule: {cron: "0 4 * * *", timezone: Europe/Berlin}' })
+  assert.deepEqual(await schedules(), [{ name: 'pipeline:p', cron: '0 4 * * *', timezone: 'Europe/Berlin' }])
+  await send(2, { schedule: ', schedule: {cron: "30 5 * * *"}' })
+  assert.deepEqual(await schedules(), [{ name: 'pipeline:p', cron: '30 5 * * *', timezone: 'UTC' }])
+  await send(3)
+  assert.deepEqual(await schedules(), [])
+})
