@@ -104,8 +104,14 @@ test('what was written before is told no more, whatever stands beside it, in the
 })
 
 test('of two records with one id in one write the first is kept and told; another endpoint has its own', async () => {
-  const records = [prediction('twice'), prediction('twice', { p: 2 }), prediction('twice', { ep: 'f' })]
-  assert.deepEqual((await write(records)).p, ['twice', 'twice'])
+  const records = [
+    prediction('twice'),
+    prediction('twice', { p: 2 }),
+    prediction('twice', { ep: 'f' }),
+    // four are one statement
+    prediction('fourth'),
+  ]
+  assert.deepEqual((await write(records)).p, ['twice', 'twice', 'fourth'])
   const rows = await store.db.all<{ endpoint: string; prediction: string }>(
     "SELECT endpoint, prediction FROM predictions WHERE id = 'twice' ORDER BY endpoint",
   )
