@@ -1,12 +1,17 @@
-/** Where the files of versions lie on disk, for scorers, the gateway and the native evaluator. */
+/** Where the files of versions lie on this machine, for scorers, the gateway and the native evaluator: laid out from blobs, whenever they are not there. */
 import { access, mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { materialise } from '../../store/blobs/trees.ts'
 import type { Registry } from './context.ts'
 
+/** Where the files of a tree lie, or will. */
+export function placeOf(room: Pick<Registry, 'modelsDir'>, tree: string): string {
+  return join(room.modelsDir, tree.replace(':', '-'))
+}
+
 /** The folder with a tree's files, made once: a half-made one is never seen under its name. */
 export async function layOut(room: Registry, tree: string): Promise<string> {
-  const dir = join(room.modelsDir, tree.replace(':', '-'))
+  const dir = placeOf(room, tree)
   if (await exists(dir)) return dir
   const fresh = `${dir}.${room.ids('new')}`
   await mkdir(room.modelsDir, { recursive: true })
@@ -21,8 +26,8 @@ export async function layOut(room: Registry, tree: string): Promise<string> {
   return dir
 }
 
-/** Where the lowered form of a laid-out version lies. */
-export function nativeDir(dir: string): string {
+/** Where servers before the column `lowering_tree` kept the native form of a laid-out version. */
+export function formerNativeDir(dir: string): string {
   return `${dir}.native`
 }
 

@@ -38,6 +38,16 @@ async function ask(t: Tx, { model, version }: Key, key: string, more: { wanted?:
   if (changed > 0) await enqueue(t, { kind: LOWER, key, lane: `${LOWER}:${model}/${version}`, payload })
 }
 
+/** Has a version lowered whose native form is nowhere: it was kept on a disk that is gone. */
+export async function lowerAgain(t: Tx, key: Key): Promise<void> {
+  const { model, version } = key
+  await t.run(
+    "UPDATE model_versions SET lowering_state = 'pending' WHERE model = ? AND version = ? AND lowering_state = 'native' AND lowering_tree IS NULL",
+    [model, version],
+  )
+  await wantLowering(t, key)
+}
+
 /** Says of a version that it is not lowered for now. */
 export async function refuseLowering(t: Tx, { model, version }: Key): Promise<void> {
   await t.run(

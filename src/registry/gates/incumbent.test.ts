@@ -1,6 +1,5 @@
 /** The incumbent's scores of the candidate's hold-out: which rows it is given, in which order they come back, and when there are none. */
 import assert from 'node:assert/strict'
-import { mkdirSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import type { Gate } from '../../contract/registry.ts'
 import { putManifest } from '../../store/blobs/trees.ts'
@@ -9,7 +8,7 @@ import { root, wanted } from '../bench.cases.ts'
 import type { Bench } from '../bench.cases.ts'
 import { requireVersion } from '../context/context.ts'
 import type { Cell, Registry, ScoreNative, VersionRow } from '../context/context.ts'
-import { layOut, nativeDir } from '../context/layout.ts'
+import { placeOf } from '../context/layout.ts'
 import { openRegistry } from '../opened.fixture.ts'
 import type { Opened } from '../opened.fixture.ts'
 import { registerVersion } from '../versions/register.ts'
@@ -19,6 +18,8 @@ import { judgeVersion, readVerdict } from './verdicts.ts'
 let opened: Opened
 let bench: Bench
 let incumbent: VersionRow
+/** Digest of its native form. */
+let native: string
 let candidate: VersionRow
 /** What the evaluator was asked for, last. */
 let asked: { dir: string; rows: number; numbers: Cell[] | undefined; texts: Cell[] | undefined; other: unknown }
@@ -41,11 +42,12 @@ before(async () => {
   bench = opened.bench
   await registerVersion(bench.room, root, await wanted(bench, { model: 'm', auc: 0.7 }))
   await registerVersion(bench.room, root, await wanted(bench, { model: 'm', auc: 0.8 }))
-  await bench.room.db.tx((t) => t.run("UPDATE model_versions SET lowering_state = 'native' WHERE version = 1"))
+  native = await table('{}', 'model.json')
+  const state = "UPDATE model_versions SET lowering_state = 'native', lowering_tree = ? WHERE version = 1"
+  await bench.room.db.tx((t) => t.run(state, [native]))
   incumbent = await requireVersion(bench.room.db, 'm', 1)
   const evaluation = await table('id,y,score\nc,1,0.9\na,0,0.1\n')
   candidate = { ...(await requireVersion(bench.room.db, 'm', 2)), evaluation, holdout: await table(HOLDOUT) }
-  mkdirSync(nativeDir(await layOut(bench.room, incumbent.tree ?? '')))
 })
 after(() => opened.close())
 
@@ -58,7 +60,7 @@ async function scoresOf(of: Partial<VersionRow> = {}): Promise<number[] | null> 
 
 test('rows are found by id, and come back in the order of the predictions', async () => {
   assert.deepEqual(await scoresOf(), [0.3, 0.1])
-  assert.equal(asked.dir, nativeDir(await layOut(bench.room, incumbent.tree ?? '')))
+  assert.equal(asked.dir, placeOf(bench.room, native))
   assert.equal(asked.rows, 3)
   assert.deepEqual(asked.numbers, [10, null, 30])
   assert.deepEqual(asked.texts, ['red', null, 'blue,green'])
@@ -85,8 +87,7 @@ test('there are none where a row, an input, a file or the native form is missing
   const of = (change: Partial<VersionRow>) => scoreIncumbent(room(), candidate, { ...incumbent, ...change })
   assert.equal(await of({ lowering_state: 'python' }), null)
   assert.equal(await of({ tree: null }), null)
-  const other = (await requireVersion(bench.room.db, 'm', 2)).tree
-  assert.equal(await of({ tree: other }), null, 'its native form is not on disk')
+  assert.equal(await of({ lowering_tree: null }), null, 'its native form was never stored, and is not on disk')
   assert.equal(await scoreIncumbent(bench.room, candidate, incumbent), null, 'no evaluator')
 })
 

@@ -1,8 +1,7 @@
 /** Scores the version in place on the candidate's own hold-out, so that both are judged on the same rows. */
-import { access } from 'node:fs/promises'
 import { csvRows } from '../../store/csv.ts'
 import { treeTable } from '../../store/blobs/trees.ts'
-import { layOut, nativeDir } from '../context/layout.ts'
+import { layOutNative } from '../context/native.ts'
 import type { Cell } from '../context/context.ts'
 import type { Registry, VersionRow } from '../context/context.ts'
 
@@ -17,17 +16,12 @@ export async function scoreIncumbent(
 ): Promise<string | null> {
   const { scoreNative } = room
   if (scoreNative === undefined || candidate.holdout === null || candidate.evaluation === null) return null
-  if (incumbent.lowering_state !== 'native' || incumbent.tree === null) return null
-  const dir = nativeDir(await layOut(room, incumbent.tree))
-  const there = await access(dir).then(
-    () => true,
-    () => false,
-  )
+  const dir = await layOutNative(room, incumbent)
   const [holdout, predictions] = await Promise.all([
     readTable(room, candidate.holdout),
     readTable(room, candidate.evaluation),
   ])
-  if (!there || holdout === undefined || predictions === undefined) return null
+  if (dir === null || holdout === undefined || predictions === undefined) return null
   const order = align(holdout, predictions)
   if (order === undefined) return null
   const scores = scoreNative(dir, (input, kind) => column(holdout, input, kind), holdout.rows.length)

@@ -1,6 +1,6 @@
 /** Cases: which versions are lowered, whatever the order in which they are registered, judged, promoted and asked for. */
 import assert from 'node:assert/strict'
-import { chmod, mkdir, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { describe, it } from 'node:test'
 import type { TestContext } from 'node:test'
@@ -11,10 +11,12 @@ import { moveAlias } from '../aliases/aliases.ts'
 import { approve, withdraw } from '../gates/approvals.ts'
 import { person, root, wanted } from '../bench.cases.ts'
 import type { Bench } from '../bench.cases.ts'
+import { formerNativeDir, placeOf } from '../context/layout.ts'
 import { startLowering } from '../context/lowering-job.ts'
 import { handleLowering, versionFiles } from './lowering.ts'
 import { registerVersion } from '../versions/register.ts'
 import { requireVersion } from '../context/context.ts'
+import { registryDigests } from '../versions/read.ts'
 import { createVersion } from '../versions/versions.ts'
 
 const GATES: readonly Gate[] = [{ metric: 'auc', at_least: 0.7 }]
@@ -124,6 +126,40 @@ export function loweringCases(bench: Bench): void {
         assert.ok(files.native !== null)
       })
       assert.deepEqual(loaded, ['low-e/1'])
+    })
+
+    it('lays the native form out again from its own tree, on whatever disk it is needed', async (t) => {
+      await register('low-g', 0.9)
+      await work(t)
+      const files = () => versionFiles(bench.room, { python: async () => 'unused' }, 'low-g', '1')
+      const before = (await files()).native?.dir ?? ''
+      const result = await readFile(join(before, 'result.json'), 'utf8')
+      const { lowering_tree } = await requireVersion(bench.room.db, 'low-g', '1')
+      const needed = new Set<string | null>()
+      for await (const digest of registryDigests(bench.room)) needed.add(digest)
+      assert.ok(needed.has(lowering_tree), 'a collection of blobs keeps it')
+      await rm(before, { recursive: true })
+      assert.equal((await files()).native?.dir, before)
+      assert.equal(await readFile(join(before, 'result.json'), 'utf8'), result)
+    })
+
+    it('takes over what a server of before kept beside the model, and lowers again what is nowhere', async (t) => {
+      await register('low-h', 0.9)
+      await work(t)
+      const { tree, lowering_tree } = await requireVersion(bench.room.db, 'low-h', '1')
+      const former = formerNativeDir(placeOf(bench.room, tree ?? ''))
+      const forget = (): Promise<unknown> =>
+        bench.room.db.tx((one) => one.run("UPDATE model_versions SET lowering_tree = NULL WHERE model = 'low-h'"))
+      await cp(placeOf(bench.room, lowering_tree ?? ''), former, { recursive: true })
+      await forget()
+      const files = () => versionFiles(bench.room, { python: async () => 'unused' }, 'low-h', '1')
+      assert.equal((await files()).native?.dir, placeOf(bench.room, lowering_tree ?? ''))
+      assert.equal((await requireVersion(bench.room.db, 'low-h', '1')).lowering_tree, lowering_tree)
+      await forget()
+      await rm(former, { recursive: true })
+      const loaded = await work(t, async () => assert.ok((await files()).native !== null))
+      assert.deepEqual(loaded, ['low-h/1'])
+      assert.deepEqual(await stateOf('low-h'), NATIVE)
     })
 
     it('loads an overridden version once, though its refusal was not read yet', async (t) => {

@@ -1,10 +1,11 @@
 /** Lays a version out on disk and lowers it to native form in its own environment; what does not prove equal is served by Python. */
-import { mkdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Worker } from '../../jobs/worker.ts'
-import { exists, layOut, nativeDir } from '../context/layout.ts'
-import { LOWER, refuseLowering, wantLowering } from '../context/lowering-job.ts'
+import { layOut } from '../context/layout.ts'
+import { LOWER, lowerAgain, refuseLowering, wantLowering } from '../context/lowering-job.ts'
 import type { LowerJob } from '../context/lowering-job.ts'
+import { keepNative, layOutNative } from '../context/native.ts'
 import { exportModel, exportsOf, graphOf } from './exporting.ts'
 import type { ExportAnswer, ExportDeps, ServedGraph } from './exporting.ts'
 import { onnxFile } from './onnx.ts'
@@ -64,12 +65,13 @@ export function handleLowering(room: Registry, worker: Worker, deps: LoweringDep
     })
     await context.finish((t) =>
       t.run(
-        'UPDATE model_versions SET lowering_state = ?, lowering_reason = ?, lowering_probes = ?, lowering_ulp = ?, lowering_onnx = ? WHERE model = ? AND version = ?',
+        'UPDATE model_versions SET lowering_state = ?, lowering_reason = ?, lowering_probes = ?, lowering_ulp = ?, lowering_tree = ?, lowering_onnx = ? WHERE model = ? AND version = ?',
         [
           found.state,
           found.reason,
           found.probes,
           found.ulp,
+          found.tree ?? null,
           found.graph === undefined ? null : JSON.stringify(found.graph),
           model,
           version,
@@ -96,6 +98,8 @@ interface Lowered {
   readonly reason: string | null
   readonly probes: number | null
   readonly ulp: number | null
+  /** Digest of the native form. */
+  readonly tree?: string
   /** The export that answers. */
   readonly graph?: ServedGraph
 }
@@ -112,7 +116,9 @@ async function lower(room: Registry, row: VersionRow, deps: Lowering): Promise<L
   if (file !== null) return graphOrPython(dir, file, deps)
   const python = await deps.python(row, dir)
   const place = { dir, python, signal: deps.signal }
-  const lowered = await within(room, dir, (out) => lowerInto(out, { ...place, verify: deps.verify }))
+  const lowered = await within(room, dir, (out) =>
+    lowerInto(out, { ...place, verify: deps.verify, keep: () => keepNative(room, out) }),
+  )
   if (lowered.state !== 'python' || deps.exporting === undefined) return lowered
   const exports = await exportsOf(dir)
   if (exports === null) return lowered
@@ -149,11 +155,11 @@ interface Lowerable {
   readonly dir: string
   readonly python: string
   readonly verify: LoweringDeps['verify']
+  readonly keep: () => Promise<string>
   readonly signal: AbortSignal
 }
 
-/** Versions of the same files share their native form: the first that is proved stays. */
-async function lowerInto(out: string, { dir, python, verify, signal }: Lowerable): Promise<Lowered> {
+async function lowerInto(out: string, { dir, python, verify, keep, signal }: Lowerable): Promise<Lowered> {
   const stdout = await inEnvironment(python, ['-m', 'slipway.lower', dir, out], signal).catch((error: unknown) => {
     if (!ranOut(error) || signal.aborted) throw error
     return JSON.stringify({ ok: false, reason: 'lowering it took longer than it may' })
@@ -168,10 +174,7 @@ async function lowerInto(out: string, { dir, python, verify, signal }: Lowerable
     reason: message(error),
   }))
   if (!replayed.ok) return { state: 'python', reason: replayed.reason, probes: replayed.n, ulp: replayed.worst_ulp }
-  await rename(out, nativeDir(dir)).catch(async (error: unknown) => {
-    if (!(await exists(nativeDir(dir)))) throw error
-  })
-  return { state: 'native', reason: null, probes: replayed.n, ulp: replayed.worst_ulp }
+  return { state: 'native', reason: null, probes: replayed.n, ulp: replayed.worst_ulp, tree: await keep() }
 }
 
 async function readResult(out: string, stdout: string): Promise<{ ok: boolean; reason?: string }> {
@@ -197,16 +200,29 @@ export async function versionFiles(
     if (row.lowering_state === 'failed')
       throw new Error(`${model}/${version} cannot be served: ${row.lowering_reason ?? 'lowering failed'}`)
     if (row.lowering_state !== 'pending' && row.tree !== null) {
-      const dir = await layOut(room, row.tree)
-      await requireSigned(room, row, dir)
-      const native = row.lowering_state === 'native' ? { dir: nativeDir(dir) } : null
-      const onnx = row.lowering_state === 'onnx' ? await graphOf(room.blobs, row.lowering_onnx, dir) : null
-      const python = native === null && onnx === null ? await deps.python(row, dir) : null
-      return { dir, native, onnx, python, reason: row.lowering_reason }
+      const files = await laidOut(room, deps, row, row.tree)
+      if (files !== null) return files
+      await room.db.tx((t) => lowerAgain(t, row))
     }
     if (room.clock() > until) throw new Error(`${model}/${version} was not lowered within ${WAIT_MS / 60_000} minutes`)
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
   }
+}
+
+/** A lowered version on this machine's disk; null when its native form is nowhere. */
+async function laidOut(
+  room: Registry,
+  deps: Pick<LoweringDeps, 'python'>,
+  row: VersionRow,
+  tree: string,
+): Promise<VersionFiles | null> {
+  const dir = await layOut(room, tree)
+  await requireSigned(room, row, dir)
+  const native = await layOutNative(room, row)
+  if (row.lowering_state === 'native' && native === null) return null
+  const onnx = row.lowering_state === 'onnx' ? await graphOf(room.blobs, row.lowering_onnx, dir) : null
+  const python = native === null && onnx === null ? await deps.python(row, dir) : null
+  return { dir, native: native === null ? null : { dir: native }, onnx, python, reason: row.lowering_reason }
 }
 
 /** True when a signal ended the program that was not our own limit of time. */

@@ -189,10 +189,12 @@ export async function storedVersions(room: Registry): Promise<StoredVersion[]> {
 
 /** Every digest that a version or a verdict needs; for the collection of blobs. */
 export async function* registryDigests(room: Registry): AsyncGenerator<string> {
-  const rows = await room.db.all<Pick<VersionRow, 'tree' | 'evaluation' | 'holdout' | 'reference' | 'lowering_onnx'>>(
-    'SELECT tree, evaluation, holdout, reference, lowering_onnx FROM model_versions',
+  const rows = await room.db.all<
+    Pick<VersionRow, 'tree' | 'evaluation' | 'holdout' | 'reference' | 'lowering_tree' | 'lowering_onnx'>
+  >('SELECT tree, evaluation, holdout, reference, lowering_tree, lowering_onnx FROM model_versions')
+  const trees = new Set(
+    rows.flatMap((row) => [row.tree, row.evaluation, row.holdout, row.reference, row.lowering_tree]),
   )
-  const trees = new Set(rows.flatMap((row) => [row.tree, row.evaluation, row.holdout, row.reference]))
   for (const { lowering_onnx } of rows) if (lowering_onnx !== null) yield servedGraph(lowering_onnx).digest
   for (const { inputs } of await room.db.all<{ inputs: string }>('SELECT inputs FROM verdicts')) {
     const { evaluation, incumbent_scores } = JSON.parse(inputs) as Record<string, string | null | undefined>
