@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { existsSync, globSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import type { VersionFiles } from '../src/serving/endpoints/preparation.ts'
+import type { VersionFiles } from '../src/serving/fleet/places.ts'
 import { cachedFolder } from './cached-folder.ts'
 import { testEnv } from './python-env.ts'
 

@@ -20,6 +20,7 @@ export function variant(changed: Partial<EndpointOf['variants'][number]> = {}): 
     backend_reason: null,
     since: AT,
     tripped: null,
+    fault: null,
     stats: null,
     ...changed,
   }

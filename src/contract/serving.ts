@@ -32,6 +32,8 @@ export const Variant = z.object({
   since: time,
   /** Set when the breaker of the gateway took this canary to weight 0: what tripped it. */
   tripped: z.string().nullable(),
+  /** Why this version does not answer on this server now; null while it does. */
+  fault: z.string().nullable(),
   stats: VariantStats.nullable(),
 })
 

@@ -14,8 +14,8 @@ import type { EndpointChanges } from './endpoints/changes.ts'
 import type { DeploymentDeps } from './endpoints/deployment.ts'
 import { endpoints } from './endpoints/endpoints.ts'
 import type { Endpoints } from './endpoints/endpoints.ts'
+import { unansweredVariants } from './endpoints/listing.ts'
 import { endpointLineage } from './endpoints/lineage.ts'
-import type { VersionPorts } from './endpoints/preparation.ts'
 import type { SettingsDeps } from './endpoints/settings.ts'
 import { trialTokens } from './endpoints/trial-tokens.ts'
 import { gatewayAddresses, gatewayUrl } from './fleet/addresses.ts'
@@ -23,6 +23,9 @@ import type { GatewayAddresses } from './fleet/addresses.ts'
 import { flushGateway } from './fleet/admin-client.ts'
 import { Fleet } from './fleet/fleet.ts'
 import type { FleetOptions } from './fleet/fleet.ts'
+import type { Unanswered } from './fleet/faults.ts'
+import { places } from './fleet/places.ts'
+import type { Places, VersionPorts } from './fleet/places.ts'
 import { Publisher } from './fleet/publisher.ts'
 import { gatewayFigures, logLossesOf, servingUsage } from './records/figures.ts'
 import type { GatewayLogLoss } from './records/figures.ts'
@@ -68,6 +71,8 @@ export interface ServingRoom extends Endpoints {
   readonly usage: () => Promise<ServingSample[]>
   /** Port: what each gateway's log could not write, and the requests that the gateway answered by endpoint; both since its start. */
   logLosses(): Promise<GatewayLogLoss[]>
+  /** Port: the variants that do not answer on this server, each with the reason. */
+  unanswered(): Promise<Unanswered[]>
   /** Port: in words the endpoint that has a version of a model among its variants, or any version of it when null; null when none has. */
   usedBy(model: string, version: number | null): Promise<string | null>
   /** Port: says `endpoints` when a project has some. */
@@ -80,12 +85,14 @@ export interface ServingRoom extends Endpoints {
 export function servingRoom(deps: ServingDeps): ServingRoom {
   const { db, clock } = deps
   const changes = endpointChanges(deps.changed)
-  const { fleet, publisher } = openGateways(deps)
+  const laidOut = places(deps)
+  const { fleet, publisher } = openGateways(deps, laidOut)
   const ingest = openIngest(deps, publisher, changes)
   const figures = gatewayFigures(() => fleet.gateways())
   const publish = (): Promise<unknown> => publisher.publish()
   const served = endpoints({
     ...deps,
+    places: laidOut,
     tokens: () => deps.tokens.valid(),
     changes,
     publish,
@@ -118,6 +125,7 @@ export function servingRoom(deps: ServingDeps): ServingRoom {
     },
     usage: () => servingUsage(db, figures),
     logLosses: async () => logLossesOf(await figures()),
+    unanswered: () => unansweredVariants({ db, figures, places: laidOut }),
     usedBy: (model, version) => endpointUsing(db, model, version),
     projectPart: { holds: holdsEndpoints },
     lineage: endpointLineage(db),
@@ -125,7 +133,7 @@ export function servingRoom(deps: ServingDeps): ServingRoom {
 }
 
 /** The gateway processes, and who keeps them at the newest table. */
-function openGateways(deps: ServingDeps): { fleet: Fleet; publisher: Publisher } {
+function openGateways(deps: ServingDeps, laidOut: Places): { fleet: Fleet; publisher: Publisher } {
   const { db, dataDir, log } = deps
   const fleet = new Fleet({
     ...deps.gateways,
@@ -138,6 +146,7 @@ function openGateways(deps: ServingDeps): { fleet: Fleet; publisher: Publisher }
   })
   const publisher = new Publisher({
     db,
+    places: laidOut,
     open: deps.open,
     tokens: () => deps.tokens.valid(),
     file: runFiles(dataDir).routing,

@@ -18,6 +18,7 @@ import { registerVersion } from '../../src/registry/versions/register.ts'
 import { requireVersion } from '../../src/registry/context/context.ts'
 import type { Registry } from '../../src/registry/context/context.ts'
 import { onnxServing } from '../../src/scoring/onnx/prove.ts'
+import { places } from '../../src/serving/fleet/places.ts'
 import { readyVersion } from '../../src/serving/endpoints/preparation.ts'
 import { openTemporaryStore } from '../../src/store/open.ts'
 import { putTree } from '../../src/store/blobs/trees.ts'
@@ -114,16 +115,14 @@ describe('a model that is exported to ONNX', { skip, timeout: LIMIT_MS }, () => 
     name: string,
     rows?: readonly Record<string, unknown>[],
   ): Promise<{ status: number; body: Record<string, unknown> }> {
-    const deps = {
-      db: store.db,
-      clock: Date.now,
+    const ports = {
       workers: 1,
       memoryMb: 1000,
       versionFiles: (model: string, version: string) =>
         versionFiles(room, { python: async () => python as string }, model, version),
       onnxRuntime: serving.onnxRuntime,
     }
-    const gateway = await serveModels([{ name: 'm', ...(await readyVersion(deps, modelOf(name), '1')) }])
+    const gateway = await serveModels([{ name: 'm', ...(await readyVersion(places(ports), modelOf(name), '1')) }])
     try {
       const body = JSON.stringify({ inputs: rows ?? told[name]?.[0] })
       const headers = { 'content-type': 'application/json' }

@@ -220,7 +220,7 @@ export function endpoints(now: number): Endpoint[] {
     created_at: before(now, 4 * DAY),
     updated_at: before(now, 60_000),
   }
-  const variant = { backend: 'native' as const, backend_reason: null, tripped: null }
+  const variant = { backend: 'native' as const, backend_reason: null, tripped: null, fault: null }
   return [
     {
       ...base,
@@ -255,6 +255,7 @@ export function endpoints(now: number): Endpoint[] {
           backend_reason: 'SVC has no native form',
           since: before(now, 9 * DAY),
           tripped: null,
+          fault: null,
           stats: {
             window_s: 60,
             requests: 0,

@@ -44,8 +44,8 @@ export interface WantedVariant {
 export interface EndpointVersion {
   readonly version: string
   readonly inputs: readonly InputField[]
-  readonly backend: BackendRoute
-  /** Why Python serves it; null for native. */
+  readonly scored_by: BackendRoute['kind']
+  /** Why Python serves it; null for native and ONNX. */
   readonly reason: string | null
 }
 
@@ -102,21 +102,11 @@ export async function variantsOf(reader: Reader, endpoint: string): Promise<Vari
 
 /** Versions that an endpoint has served or is ready to serve, by version. */
 export async function versionsOf(reader: Reader, endpoint: string): Promise<Map<string, EndpointVersion>> {
-  const rows = await reader.all<{ version: string; inputs: string; backend: string; reason: string | null }>(
-    'SELECT version, inputs, backend, reason FROM endpoint_versions WHERE endpoint = ?',
+  const rows = await reader.all<Omit<EndpointVersion, 'inputs'> & { inputs: string }>(
+    'SELECT version, inputs, scored_by, reason FROM endpoint_versions WHERE endpoint = ?',
     [endpoint],
   )
-  return new Map(
-    rows.map((row) => [
-      row.version,
-      {
-        version: row.version,
-        inputs: JSON.parse(row.inputs) as InputField[],
-        backend: JSON.parse(row.backend) as BackendRoute,
-        reason: row.reason,
-      },
-    ]),
-  )
+  return new Map(rows.map((row) => [row.version, { ...row, inputs: JSON.parse(row.inputs) as InputField[] }]))
 }
 
 /** In words the endpoint that has a version of a model among its variants, or any version of it when `version` is null; null when none has. */

@@ -9,7 +9,7 @@ import { requireEndpoint, variantsOf } from '../context/rows.ts'
 import { buildTable, warmAll } from '../fleet/routing.ts'
 import type { RoutingDeps } from '../fleet/routing.ts'
 import { prepareVersion } from './preparation.ts'
-import type { VersionPorts } from './preparation.ts'
+import type { PreparationDeps } from './preparation.ts'
 import { writeVariants } from './variants.ts'
 
 /** An endpoint's return from one version to the one before. */
@@ -29,7 +29,7 @@ export interface Deploy {
   readonly override_freeze?: boolean | undefined
 }
 
-export interface DeploymentDeps extends ServingContext, VersionPorts, Pick<RoutingDeps, 'tokens' | 'open'> {
+export interface DeploymentDeps extends ServingContext, PreparationDeps, Pick<RoutingDeps, 'tokens' | 'open'> {
   readonly gateways: () => readonly GatewayFile[]
   /** Port: why nothing may go forward on an endpoint now, in words; null when it may. */
   readonly frozen?: (reader: Reader, endpoint: string) => Promise<string | null>
@@ -51,9 +51,10 @@ export async function prepareVariants(
       throw notLoaded(version, error instanceof Error ? error.message : String(error), error)
     })
   }
-  const table = await buildTable(deps, { endpoint: name, variants })
+  const { table } = await buildTable(deps, { instead: { endpoint: name, variants } })
   const [failed] = (await warmAll(deps.gateways(), table)).filter((one) => one.endpoint === name)
   if (failed === undefined) return
+  deps.places.forget({ model: row.model, version: failed.version })
   await db.tx((t) => t.run('DELETE FROM endpoint_versions WHERE endpoint = ? AND version = ?', [name, failed.version]))
   throw notLoaded(failed.version, failed.reason)
 }

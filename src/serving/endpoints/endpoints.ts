@@ -118,6 +118,6 @@ async function scoringOf(
 ): Promise<z.output<typeof Scoring>> {
   const owner = await deps.modelProject?.(deps.db, model)
   if (who.project !== null && owner !== who.project) throw problem('not_found', { what: 'model', id: model })
-  const { inputs, backend } = await readyVersion(deps, model, version)
+  const { inputs, backend } = await readyVersion(deps.places, model, version)
   return { model, version, inputs: [...inputs], backend }
 }

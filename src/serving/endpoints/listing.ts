@@ -7,6 +7,9 @@ import { currentEpoch } from '../context/epoch.ts'
 import type { EndpointRow } from '../context/rows.ts'
 import { endpointRows, requireEndpoint, variantsOf, versionsOf } from '../context/rows.ts'
 import type { GatewayStats } from '../fleet/admin-client.ts'
+import { faultOf } from '../fleet/faults.ts'
+import type { Unanswered } from '../fleet/faults.ts'
+import type { Places } from '../fleet/places.ts'
 import { figuresOf } from '../records/figures.ts'
 
 export type EndpointView = z.output<typeof Endpoint>
@@ -15,6 +18,7 @@ export interface ListingDeps {
   readonly db: Db
   /** Live figures of every gateway that answers. */
   readonly figures: () => Promise<readonly GatewayStats[]>
+  readonly places: Places
   /** Base URL of predictions. */
   readonly gatewayUrl: () => string
 }
@@ -33,7 +37,24 @@ export async function getEndpoint(deps: ListingDeps, name: string): Promise<Endp
   return endpointView(deps, await requireEndpoint(deps.db, name))
 }
 
-async function endpointView({ db, figures, gatewayUrl }: ListingDeps, row: EndpointRow): Promise<EndpointView> {
+/** The variants of every endpoint that do not answer on this server, each with the reason. */
+export async function unansweredVariants({
+  db,
+  figures,
+  places,
+}: Omit<ListingDeps, 'gatewayUrl'>): Promise<Unanswered[]> {
+  const gateways = await figures()
+  const found: Unanswered[] = []
+  for (const { name, model } of await endpointRows(db)) {
+    for (const { version } of await variantsOf(db, name)) {
+      const reason = faultOf({ gateways, places }, { endpoint: name, model, version })
+      if (reason !== null) found.push({ endpoint: name, version, reason })
+    }
+  }
+  return found
+}
+
+async function endpointView({ db, figures, places, gatewayUrl }: ListingDeps, row: EndpointRow): Promise<EndpointView> {
   const [variants, versions, epoch, gateways] = await Promise.all([
     variantsOf(db, row.name),
     versionsOf(db, row.name),
@@ -52,10 +73,11 @@ async function endpointView({ db, figures, gatewayUrl }: ListingDeps, row: Endpo
       role: one.role,
       version: one.version,
       weight: one.role === 'stable' ? 10_000 - (canary?.weight ?? 0) : one.weight,
-      backend: versions.get(one.version)?.backend.kind ?? 'python',
+      backend: versions.get(one.version)?.scored_by ?? 'python',
       backend_reason: versions.get(one.version)?.reason ?? null,
       since: toTime(one.since),
       tripped: one.tripped,
+      fault: faultOf({ gateways, places }, { ...one, model: row.model }),
       stats: figuresOf(gateways, one) ?? null,
     })),
     previous_version: row.previous_version,

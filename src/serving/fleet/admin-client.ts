@@ -1,6 +1,7 @@
 /** Calls to a gateway's admin socket. */
 import { request } from 'node:http'
 import type { PushReply } from '../../gateway/admin.ts'
+import type { LoadFailure } from '../../gateway/loader.ts'
 import type { StatsJson } from '../../gateway/traffic/stats.ts'
 import type { RoutingTable } from '../../gateway/table/table.ts'
 
@@ -20,6 +21,8 @@ export interface GatewayStats {
   readonly pid: number
   readonly epoch: number
   readonly draining: boolean
+  /** Versions of its table that did not load. */
+  readonly failed: readonly LoadFailure[]
   readonly cpu_us: { readonly user: number; readonly system: number }
   readonly rss: number
   readonly log: {

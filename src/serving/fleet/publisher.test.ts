@@ -12,7 +12,9 @@ import type { GatewayFile } from '../../gateway/run-files.ts'
 import type { RoutingTable, TokenRoute } from '../../gateway/table/table.ts'
 import { openTemporaryStore } from '../../store/open.ts'
 import { raiseEpoch } from '../context/epoch.ts'
+import { writeVariants } from '../endpoints/variants.ts'
 import { flushGateway, gatewayStats, pushTable, warmTable } from './admin-client.ts'
+import type { Place, Places } from './places.ts'
 import { Publisher } from './publisher.ts'
 
 const TOKEN: TokenRoute = { id: 'a', hash: 'h', role: 'service', project: null, expires_at: null }
@@ -68,8 +70,19 @@ async function open(t: TestContext) {
   const state = { gateways: [] as GatewayFile[], tokens: [TOKEN] }
   const faults: string[] = []
   const file = join(folder, 'routing.json')
+  const laidOut = new Map<string, Place>()
+  const forgotten: string[] = []
+  const places: Places = {
+    here: ({ version }) => laidOut.get(version),
+    failure: () => null,
+    layOut: async () => assert.fail('not asked for'),
+    bring: async () => undefined,
+    forget: ({ model, version }) => void forgotten.push(`${model}/${version}`),
+    check: async () => false,
+  }
   const publisher = new Publisher({
     db,
+    places,
     open: false,
     file,
     tokens: async () => state.tokens,
@@ -82,7 +95,7 @@ async function open(t: TestContext) {
     rmSync(folder, { recursive: true, force: true })
   })
   const raise = (): Promise<number> => db.tx((tx) => raiseEpoch(tx))
-  return { folder, file, db, state, faults, publisher, raise }
+  return { folder, file, db, state, faults, publisher, raise, laidOut, forgotten }
 }
 
 test('a table goes to every gateway, and to the file from which one starts alone', async (t) => {
@@ -210,4 +223,39 @@ test('calls of the admin socket: what a gateway refuses, cuts off or answers wit
   const gone = await gateway(t, folder)
   await gone.close()
   for (const call of [gatewayStats, flushGateway]) await assert.rejects(call(gone.file.socket), /ENOENT|ECONNREFUSED/)
+})
+
+test('an endpoint keeps the variants that it had while one that it wants is not laid out here, and has its new settings', async (t) => {
+  const { folder, state, db, publisher, laidOut, forgotten } = await open(t)
+  const tables: RoutingTable[] = []
+  const g = await gateway(t, folder, (table) => {
+    tables.push(table)
+    const failed = [{ endpoint: 'e', version: '2', reason: 'no such file' }]
+    return { body: { epoch: table.epoch, failed: tables.length === 3 ? failed : [] } }
+  })
+  state.gateways = [g.file]
+  const endpoint = `INSERT INTO endpoints (name, project, model, salt, threshold, monitor, previous_version, created_at, updated_at)
+    VALUES ('e', 'p', 'm', 's', 0.5, '{}', NULL, 0, 0)`
+  await db.tx((tx) => tx.run(endpoint))
+  const serve = (version: string): Promise<number> =>
+    db.tx((tx) => writeVariants(tx, 'e', [{ role: 'stable', version, weight: 0 }], 1))
+  const place = (dir: string): Place => ({ inputs: [], backend: { kind: 'native', dir }, reason: null })
+  const answered = () => tables.at(-1)?.endpoints.map((one) => [one.threshold, ...one.variants.map((v) => v.version)])
+
+  laidOut.set('1', place('/one'))
+  await serve('1')
+  await publisher.publish()
+  assert.deepEqual(answered(), [[0.5, '1']])
+  await serve('2')
+  await db.tx((tx) => tx.run('UPDATE endpoints SET threshold = 0.7'))
+  await publisher.publish()
+  assert.deepEqual(answered(), [[0.7, '1']], 'version 2 is not here yet')
+  laidOut.set('2', place('/two'))
+  await publisher.publish()
+  assert.deepEqual(answered(), [[0.7, '2']])
+  assert.deepEqual(
+    tables.at(-1)?.endpoints[0]?.standby.map(({ version }) => version),
+    ['1'],
+  )
+  assert.deepEqual(forgotten, ['m/2'], 'what a gateway could not load is laid out anew')
 })

@@ -3,13 +3,16 @@ import type { Db } from '../../store/db.ts'
 import { pushTable } from './admin-client.ts'
 import type { Pushed, RoutingDeps } from './routing.ts'
 import { buildTable, pushAll } from './routing.ts'
+import type { Places } from './places.ts'
 import { currentEpoch } from '../context/epoch.ts'
 import type { GatewayFile } from '../../gateway/run-files.ts'
-import { writeWhole } from '../../gateway/run-files.ts'
+import { readJsonFile, writeWhole } from '../../gateway/run-files.ts'
+import type { LoadFailure } from '../../gateway/loader.ts'
 import type { RoutingTable } from '../../gateway/table/table.ts'
 
 export interface PublisherDeps extends RoutingDeps {
   readonly db: Db
+  readonly places: Places
   /** File from which a gateway starts without control. */
   readonly file: string
   readonly gateways: () => readonly GatewayFile[]
@@ -17,6 +20,10 @@ export interface PublisherDeps extends RoutingDeps {
 }
 
 const LOOK_MS = 1000
+/** Between two looks at whether what is laid out still lies there, ms. */
+const CHECK_MS = 10_000
+/** Longest wait of the first table for the versions that it names: what is not laid out by then comes with a later one. */
+const FIRST_PATIENCE_MS = 10_000
 /** Pause before a model that did not load is tried again, ms. */
 const AGAIN_MS = 10_000
 
@@ -29,6 +36,7 @@ export class Publisher {
   #tokens = ''
   #behind = false
   #failedAt: number | undefined
+  #checkedAt = performance.now()
   #timer: NodeJS.Timeout | undefined
 
   constructor(deps: PublisherDeps) {
@@ -56,7 +64,7 @@ export class Publisher {
   /** Gives a gateway that has just come up the newest table. */
   async greet(gateway: GatewayFile): Promise<void> {
     if (this.#last === undefined) await this.publish()
-    else await pushTable(gateway.socket, this.#last)
+    else this.#note((await pushTable(gateway.socket, this.#last)).failed)
   }
 
   #run(): Promise<Pushed> {
@@ -69,7 +77,9 @@ export class Publisher {
   }
 
   async #push(): Promise<Pushed> {
-    const table = await buildTable(this.#deps)
+    const first = this.#last === undefined
+    const held = this.#last ?? (readJsonFile(this.#deps.file) as RoutingTable | undefined)
+    const { table, missing } = await buildTable(this.#deps, { held, ...(first && { patienceMs: FIRST_PATIENCE_MS }) })
     this.#last = table
     this.#tokens = JSON.stringify(table.tokens)
     try {
@@ -80,19 +90,34 @@ export class Publisher {
     }
     const gateways = this.#deps.gateways()
     const pushed = await pushAll(gateways, table)
-    this.#behind = pushed.reached.length < gateways.length
-    this.#failedAt = pushed.failed.length > 0 ? performance.now() : undefined
-    for (const one of pushed.failed)
-      this.#deps.onError(new Error(`${one.endpoint} version ${one.version} did not load: ${one.reason}`))
+    this.#behind = pushed.reached.length < gateways.length || missing.length > 0
+    this.#note(pushed.failed)
     return pushed
+  }
+
+  /** What did not load is laid out anew before it is tried again: its files may be gone. */
+  #note(failed: readonly LoadFailure[]): void {
+    this.#failedAt = failed.length > 0 ? performance.now() : undefined
+    for (const { endpoint, version, reason } of failed) {
+      this.#deps.onError(new Error(`${endpoint} version ${version} did not load: ${reason}`))
+      const model = this.#last?.endpoints.find(({ name }) => name === endpoint)?.model
+      if (model !== undefined) this.#deps.places.forget({ model, version })
+    }
+  }
+
+  /** Whether something that was laid out is no longer on the disk: the next table lays it out anew. */
+  #check(): Promise<boolean> {
+    this.#checkedAt = performance.now()
+    return this.#deps.places.check()
   }
 
   /** Publishes again when something changed that nobody announced: tokens, another replica's epoch, a gateway that missed it. */
   async #look(): Promise<void> {
     if (this.#running !== undefined) return
+    const gone = performance.now() - this.#checkedAt > CHECK_MS && (await this.#check())
     const again = this.#failedAt !== undefined && performance.now() - this.#failedAt > AGAIN_MS
     const epoch = await currentEpoch(this.#deps.db)
     const tokens = JSON.stringify(await this.#deps.tokens())
-    if (this.#behind || again || epoch !== this.#last?.epoch || tokens !== this.#tokens) await this.publish()
+    if (gone || this.#behind || again || epoch !== this.#last?.epoch || tokens !== this.#tokens) await this.publish()
   }
 }

@@ -1,13 +1,14 @@
-/** Builds the routing table from the rows, and brings it to every gateway. */
+/** Builds the routing table from the rows and from what lies on this machine, and brings it to every gateway. */
 import { problem } from '../../contract/errors.ts'
 import type { Reader } from '../../store/db.ts'
 import { pushTable, warmTable } from './admin-client.ts'
 import type { LoadFailure } from '../../gateway/loader.ts'
 import type { EndpointLimits } from '../context/limits.ts'
 import { readLimits } from '../context/limits.ts'
-import type { EndpointRow, EndpointVersion, VariantRow, WantedVariant } from '../context/rows.ts'
-import { endpointRows, variantsOf, versionsOf } from '../context/rows.ts'
+import type { EndpointRow, VariantRow, WantedVariant } from '../context/rows.ts'
+import { endpointRows, variantsOf } from '../context/rows.ts'
 import { currentEpoch } from '../context/epoch.ts'
+import type { ModelVersion, Places } from './places.ts'
 import type { GatewayFile } from '../../gateway/run-files.ts'
 import type { BreakerRoute, EndpointRoute, RoutingTable, TokenRoute, VariantRoute } from '../../gateway/table/table.ts'
 import type { LimitsRoute } from '../../scoring/rows/fields.ts'
@@ -17,31 +18,64 @@ export interface RoutingDeps {
   readonly db: Reader
   readonly open: boolean
   readonly tokens: () => Promise<readonly TokenRoute[]>
+  readonly places: Pick<Places, 'here' | 'bring'>
 }
 
-/** The table as the rows say it now. `instead` replaces the variants of one endpoint, to try a change before it is written. */
-export async function buildTable(
-  deps: RoutingDeps,
-  instead?: { readonly endpoint: string; readonly variants: readonly WantedVariant[] },
-): Promise<RoutingTable> {
-  const rows = await endpointRows(deps.db)
+export interface TableOptions {
+  /** Replaces the variants of one endpoint, to try a change before it is written. */
+  readonly instead?: { readonly endpoint: string; readonly variants: readonly WantedVariant[] }
+  /** The table before this one: an endpoint keeps its variants of there while one that it wants is not laid out here. */
+  readonly held?: RoutingTable | undefined
+  /** Longest wait for a version to be laid out, from its beginning, ms. */
+  readonly patienceMs?: number
+}
+
+export interface BuiltTable {
+  readonly table: RoutingTable
+  /** Variants that are not laid out here, and so not in the table. */
+  readonly missing: readonly (ModelVersion & { readonly endpoint: string })[]
+}
+
+/** A publish waits this long for a version that is laid out for the first time: a native one takes some ms, an environment minutes. */
+const PATIENCE_MS = 2000
+
+/** The table as the rows say it now, for the gateways of this server. */
+export async function buildTable(deps: RoutingDeps, options: TableOptions = {}): Promise<BuiltTable> {
+  const { instead, held, patienceMs = PATIENCE_MS } = options
+  const wishes = await Promise.all(
+    (await endpointRows(deps.db)).map(async (row) => ({
+      row,
+      variants: instead?.endpoint === row.name ? instead.variants.map(asRow(row)) : await variantsOf(deps.db, row.name),
+    })),
+  )
+  await deps.places.bring(
+    wishes.flatMap(({ row, variants }) => versionsIn(row, variants)),
+    patienceMs,
+  )
+  const before = new Map(held?.endpoints.map((one) => [one.name, one]))
   const endpoints: EndpointRoute[] = []
-  for (const row of rows) {
-    const known = await variantsOf(deps.db, row.name)
-    const wanted =
-      instead?.endpoint === row.name
-        ? instead.variants.map((variant) => ({
-            ...variant,
-            endpoint: row.name,
-            since: 0,
-            tripped: null,
-            breaker: null,
-          }))
-        : known
-    endpoints.push(await endpointRoute(deps, row, wanted))
+  const missing: (ModelVersion & { endpoint: string })[] = []
+  for (const { row, variants } of wishes) {
+    const lacks = variants.filter(({ version }) => deps.places.here({ model: row.model, version }) === undefined)
+    missing.push(...lacks.map(({ version }) => ({ endpoint: row.name, model: row.model, version })))
+    const route = await endpointRoute(deps, row, variants)
+    const former = lacks.length > 0 ? before.get(row.name) : undefined
+    endpoints.push(former === undefined ? route : { ...route, variants: former.variants, standby: former.standby })
   }
   const [epoch, tokens] = [await currentEpoch(deps.db), await deps.tokens()]
-  return { format: 'slipway.routing/1', epoch, open: deps.open, endpoints, tokens }
+  return { table: { format: 'slipway.routing/1', epoch, open: deps.open, endpoints, tokens }, missing }
+}
+
+/** A variant that was not written yet, as a row. */
+function asRow({ name }: EndpointRow): (variant: WantedVariant) => VariantRow {
+  return (variant) => ({ ...variant, endpoint: name, since: 0, tripped: null, breaker: null })
+}
+
+/** The versions that a gateway loads for an endpoint. */
+function versionsIn({ model, previous_version }: EndpointRow, variants: readonly VariantRow[]): ModelVersion[] {
+  const versions = new Set(variants.map(({ version }) => version))
+  if (previous_version !== null) versions.add(previous_version)
+  return [...versions].map((version) => ({ model, version }))
 }
 
 async function endpointRoute(
@@ -49,18 +83,17 @@ async function endpointRoute(
   row: EndpointRow,
   variants: readonly VariantRow[],
 ): Promise<EndpointRoute> {
-  const versions = await versionsOf(deps.db, row.name)
-  const previous = row.previous_version === null ? undefined : versions.get(row.previous_version)
+  const { name, project, model, salt, threshold, previous_version } = row
   return {
-    name: row.name,
-    project: row.project,
-    model: row.model,
-    salt: row.salt,
-    threshold: row.threshold,
+    name,
+    project,
+    model,
+    salt,
+    threshold,
     breaker: BREAKER,
-    limits: routeLimits(await readLimits(deps.db, row.name)),
-    variants: variants.flatMap((variant) => variantRoute(variant, versions.get(variant.version))),
-    standby: previous === undefined ? [] : standbyRoute(previous),
+    limits: routeLimits(await readLimits(deps.db, name)),
+    variants: variants.flatMap((variant) => variantRoute(deps, model, variant)),
+    standby: previous_version === null ? [] : standbyRoute(deps, { model, version: previous_version }),
   }
 }
 
@@ -69,16 +102,18 @@ function routeLimits(limits: EndpointLimits): LimitsRoute {
   return JSON.parse(JSON.stringify(limits)) as LimitsRoute
 }
 
-function variantRoute(variant: VariantRow, version: EndpointVersion | undefined): VariantRoute[] {
-  if (version === undefined) return []
-  const { role, weight, since } = variant
+function variantRoute({ places }: RoutingDeps, model: string, variant: VariantRow): VariantRoute[] {
+  const { role, version, weight, since } = variant
+  const place = places.here({ model, version })
+  if (place === undefined) return []
   const rule = variant.breaker === null ? {} : { breaker: JSON.parse(variant.breaker) as BreakerRoute }
-  return [{ role, version: version.version, weight, since, ...rule, inputs: version.inputs, backend: version.backend }]
+  return [{ role, version, weight, since, ...rule, inputs: place.inputs, backend: place.backend }]
 }
 
-function standbyRoute(version: EndpointVersion): VariantRoute[] {
-  const { inputs, backend } = version
-  return [{ role: 'stable', version: version.version, weight: 0, since: 0, inputs, backend }]
+function standbyRoute({ places }: RoutingDeps, of: ModelVersion): VariantRoute[] {
+  const place = places.here(of)
+  if (place === undefined) return []
+  return [{ role: 'stable', version: of.version, weight: 0, since: 0, inputs: place.inputs, backend: place.backend }]
 }
 
 /**

@@ -188,6 +188,7 @@ function gateway(pid: number, requests: number, ms: number): GatewayStats {
     pid,
     epoch: 1,
     draining: false,
+    failed: [],
     cpu_us: { user: 1_500_000, system: 500_000 },
     rss: 1000,
     log: { writer: `w${pid}`, records: 1, lost: pid, error: pid === 1 ? 'full' : null },
