@@ -1,4 +1,5 @@
 /** Monitors as one thing: hooks for what is ingested, the loops that judge, and what routes ask. */
+import { hostname } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Leases } from '../jobs/leases.ts'
 import type { Worker } from '../jobs/worker.ts'
@@ -10,6 +11,8 @@ import { onPredictions } from './profiles/hours.ts'
 import type { IngestedPrediction } from './profiles/hours.ts'
 import { labelsOf } from './labels/labels.ts'
 import { checkLogLoss, lossMemory } from './rounds/log-loss.ts'
+import { checkUnanswered } from './rounds/unanswered.ts'
+import type { FaultMemory } from './rounds/unanswered.ts'
 import { doReactions } from './incidents/reactions.ts'
 import { monitorOf } from './context/context.ts'
 import type { MonitoringDeps } from './context/context.ts'
@@ -48,7 +51,7 @@ export function openMonitoring(ports: MonitoringDeps, leases: Leases, worker: Wo
   }
   handleWebhooks(deps, worker)
   const loop = monitorLoop(deps, leases)
-  const losses = lossLoop(deps)
+  const gateways = gatewayLoop(deps)
   const count = onPredictions(deps)
   return {
     deps,
@@ -61,10 +64,10 @@ export function openMonitoring(ports: MonitoringDeps, leases: Leases, worker: Wo
     labelsOf,
     start() {
       loop.start()
-      losses.start()
+      gateways.start()
     },
     async stop() {
-      await Promise.all([loop.stop(), losses.stop()])
+      await Promise.all([loop.stop(), gateways.stop()])
     },
     wake: () => loop.wake(),
   }
@@ -126,14 +129,17 @@ function monitorLoop(deps: MonitoringDeps, leases: Leases): MonitorLoop {
   }
 }
 
-/** Every replica looks after the gateways of its own folder, so this needs no lease. */
-function lossLoop(deps: MonitoringDeps): { start(): void; stop(): Promise<void> } {
+/** Looks at what this process's gateways could not log and do not answer. Every replica looks after those of its own folder, so this needs no lease. */
+function gatewayLoop(deps: MonitoringDeps): { start(): void; stop(): Promise<void> } {
   const stopping = new AbortController()
   const memory = lossMemory()
+  const faults: FaultMemory = new Map()
+  const watched = { ...deps, server: `${hostname()}/${process.pid}` }
   let running: Promise<void> | undefined
   const rounds = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
       await checkLogLoss(deps, memory).catch(deps.onError)
+      await checkUnanswered(watched, faults).catch(deps.onError)
       await delay(LOSS_MS, undefined, { signal: stopping.signal }).catch(() => undefined)
     }
   }

@@ -9,6 +9,7 @@ import { rolloutsBetween } from '../rollout/context/context.ts'
 import type { RolloutHooks } from '../rollout/observations/hooks.ts'
 import type { Endpoints } from '../serving/endpoints/endpoints.ts'
 import type { GatewayLogLoss } from '../serving/records/figures.ts'
+import type { Unanswered } from '../serving/fleet/faults.ts'
 import { inputNames, versionsOf } from '../serving/context/rows.ts'
 import { treeTable } from '../store/blobs/trees.ts'
 import { retrainParams } from './incidents/retrain-params.ts'
@@ -18,7 +19,10 @@ import type { HouseEvent, MonitoringDeps, Reference } from './context/context.ts
 export interface Neighbours {
   readonly registry: Registry
   readonly pipelines: Pick<Pipelines, 'startRun'>
-  readonly serving: Endpoints & { readonly logLosses: () => Promise<GatewayLogLoss[]> }
+  readonly serving: Endpoints & {
+    readonly logLosses: () => Promise<GatewayLogLoss[]>
+    readonly unanswered: () => Promise<Unanswered[]>
+  }
   readonly rollouts: {
     readonly hooks: Pick<RolloutHooks, 'onLabels'>
     halt(endpoint: string, reason: string): Promise<boolean>
@@ -37,6 +41,7 @@ export type MonitoringPorts = Pick<
   | 'rollback'
   | 'halt'
   | 'logLosses'
+  | 'unanswered'
 >
 
 export function monitoringPorts(rooms: Neighbours): MonitoringPorts {
@@ -47,6 +52,7 @@ export function monitoringPorts(rooms: Neighbours): MonitoringPorts {
     inputNames,
     eventLog: (endpoint, from, to) => eventLog(registry, { endpoint, from, to }),
     logLosses: () => serving.logLosses(),
+    unanswered: () => serving.unanswered(),
     onLabels: (t, rows) => rooms.rollouts.hooks.onLabels(t, rows),
     async saveSettings(who, endpoint, settings) {
       const { project, model } = await requireEndpoint(registry.db, endpoint)

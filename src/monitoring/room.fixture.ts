@@ -30,6 +30,7 @@ export function testDeps(db: Db, clock: Clock, more: Partial<MonitoringDeps> = {
     rollback: unexpected,
     halt: unexpected,
     logLosses: unexpected,
+    unanswered: unexpected,
     send: unexpected,
     changed: () => undefined,
     onError: (error) => assert.fail(String(error)),

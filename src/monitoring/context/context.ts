@@ -5,6 +5,7 @@ import { DAY_MS, HOUR_MS } from '../../contract/ids.ts'
 import { problem } from '../../contract/errors.ts'
 import type { Clock, Ids } from '../../contract/ids.ts'
 import { DELAY, MonitorSettings } from '../../contract/monitoring.ts'
+import type { Unanswered } from '../../serving/fleet/faults.ts'
 import type { Egress } from '../../http/egress.ts'
 import type { Db, Reader, Tx } from '../../store/db.ts'
 import { endpointRow } from '../../serving/context/rows.ts'
@@ -86,6 +87,8 @@ export interface MonitoringDeps {
   readonly halt: (request: ReactionRequest) => Promise<string>
   /** What the prediction logs of this process's gateways could not write. */
   readonly logLosses: () => Promise<readonly LogLoss[]>
+  /** Versions that do not answer on this process's server although an endpoint names them. */
+  readonly unanswered: () => Promise<readonly Unanswered[]>
   /** Outgoing HTTP, for webhooks. */
   readonly send: Egress
   /** Told that an incident was opened or changed. */
