@@ -19,6 +19,8 @@ export async function run(invocation: Invocation): Promise<number> {
     },
   })
   invocation.out.data(endpoint)
-  invocation.out.line(`${name} answers with version ${version}`)
-  return 0
+  const fault = endpoint.variants.find((one) => one.role === 'stable')?.fault ?? null
+  if (fault === null) invocation.out.line(`${name} answers with version ${version}`)
+  else invocation.out.line(`${name} is to answer with version ${version}, and does not yet: ${fault}`)
+  return fault === null ? 0 : 1
 }

@@ -81,6 +81,12 @@ describe('slipway deploy', () => {
     )
   })
 
+  it('does not say that a version answers which does not', async () => {
+    server.answer(servingApi.deploy, endpoint({ variants: [variant({ version: '3', fault: 'no such file' })] }))
+    const { lines, code } = await server.slipway('deploy', 'iris', '3')
+    assert.deepEqual([code, lines], [1, ['iris is to answer with version 3, and does not yet: no such file']])
+  })
+
   it('needs an endpoint and a version', async () => {
     for (const words of [[], ['iris']])
       await assert.rejects(server.slipway('deploy', ...words), usage(/deploy needs an endpoint and a version/))

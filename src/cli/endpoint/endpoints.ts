@@ -25,7 +25,7 @@ async function list(client: Client, invocation: Invocation): Promise<number> {
         variant.backend,
         variant.stats?.requests_per_s.toFixed(1) ?? '',
         variant.stats?.p99_ms?.toFixed(2) ?? '',
-        String(variant.stats?.errors ?? ''),
+        variant.fault === null ? String(variant.stats?.errors ?? '') : 'does not answer',
       ]),
     ),
   )
@@ -42,6 +42,7 @@ async function show(client: Client, invocation: Invocation, name: string): Promi
     invocation.out.line(
       `  ${variant.role} version ${variant.version}, ${variant.weight / 100} %, ${variant.backend}${why}`,
     )
+    if (variant.fault !== null) invocation.out.line(`    does not answer: ${variant.fault}`)
   }
   invocation.out.table(
     ['rollout', 'version', 'state', 'step', 'why'],

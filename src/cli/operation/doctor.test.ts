@@ -7,7 +7,9 @@ import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { authApi } from '../../contract/auth.ts'
 import { problem } from '../../contract/errors.ts'
+import { servingApi } from '../../contract/serving.ts'
 import { systemApi } from '../../contract/system.ts'
+import { endpoint, variant } from '../answers.fixture.ts'
 import { startRecorded } from '../recorded-server.fixture.ts'
 import type { RecordedServer } from '../recorded-server.fixture.ts'
 import { withToken } from '../run-command.fixture.ts'
@@ -99,6 +101,22 @@ describe('the doctor', () => {
     server.answer(authApi.whoami, problem('unauthenticated', { detail: 'it is revoked' }))
     const detail = 'SLIPWAY_TOKEN does not hold: no valid credential: it is revoked'
     assert.deepEqual(await withToken('slw_old', () => finding('Token')), { what: 'Token', ok: false, detail })
+  })
+
+  it('names the versions that endpoints want and that do not answer', async () => {
+    server.answer(servingApi.listEndpoints, { items: [endpoint(), endpoint({ name: 'other' })] })
+    const healthy = { what: 'Endpoints', ok: true, detail: '2 answer' }
+    assert.deepEqual(await withToken('slw_a', () => finding('Endpoints')), healthy)
+    const variants = [variant(), variant({ role: 'canary', version: '4', fault: 'its environment is missing' })]
+    server.answer(servingApi.listEndpoints, { items: [endpoint(), endpoint({ name: 'other', variants })] })
+    const detail = 'these do not answer: other version 4: its environment is missing'
+    assert.deepEqual(await withToken('slw_a', () => finding('Endpoints')), { what: 'Endpoints', ok: false, detail })
+    server.answer(servingApi.listEndpoints, { items: [] })
+    assert.equal((await withToken('slw_a', () => finding('Endpoints'))).detail, 'none yet')
+    server.answer(servingApi.listEndpoints, problem('unauthenticated', { detail: 'it is revoked' }))
+    const asked = await withToken('slw_old', () => finding('Endpoints'))
+    assert.deepEqual(asked.ok, false)
+    assert.match(asked.detail, /^could not be asked for: .*it is revoked/)
   })
 
   for (const [version, ok] of [

@@ -5,6 +5,7 @@ import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { createClient } from '../../client/client.ts'
 import { authApi } from '../../contract/auth.ts'
+import { servingApi } from '../../contract/serving.ts'
 import { systemApi } from '../../contract/system.ts'
 import type { Invocation } from '../invocation/command.ts'
 import { config } from '../invocation/config.ts'
@@ -22,7 +23,7 @@ const MIN_FREE = 2 * 1024 ** 3
 
 export async function run(invocation: Invocation): Promise<number> {
   const data = dataDir(invocation)
-  const findings = await Promise.all([node(), python(), disk(data), server(data), ownToken(data)])
+  const findings = await Promise.all([node(), python(), disk(data), server(data), ownToken(data), endpoints(data)])
   invocation.out.data(findings)
   for (const finding of findings) {
     const mark = finding.ok ? paint('green', 'ok  ') : paint('red', 'FAIL')
@@ -123,5 +124,24 @@ async function ownToken(data: string): Promise<Finding> {
     what: 'Token',
     ok: readable,
     detail: readable ? file : `${file} cannot be read; run as the user that started the server`,
+  }
+}
+
+/** Whether every version that an endpoint names answers. */
+async function endpoints(data: string): Promise<Finding> {
+  const what = 'Endpoints'
+  const running = await readServerFile(data)
+  if (running === undefined) return { what, ok: true, detail: 'looked at while a server runs' }
+  try {
+    const token = config('SLIPWAY_TOKEN') ?? (await readFile(running.token_file, 'utf8')).trim()
+    const { items } = await createClient({ url: running.url, token }).call(servingApi.listEndpoints)
+    const faults = items.flatMap(({ name, variants }) =>
+      variants.flatMap(({ version, fault }) => (fault === null ? [] : [`${name} version ${version}: ${fault}`])),
+    )
+    if (faults.length === 0)
+      return { what, ok: true, detail: items.length === 0 ? 'none yet' : `${items.length} answer` }
+    return { what, ok: false, detail: `these do not answer: ${faults.join('; ')}` }
+  } catch (error) {
+    return { what, ok: false, detail: `could not be asked for: ${(error as Error).message}` }
   }
 }

@@ -20,6 +20,7 @@ function variantOf(random: Seeded): HealthVariant {
     version: String(random.int(1, 9)),
     weight: random.int(0, 10_000),
     tripped: random.chance(0.2) ? 'errors' : null,
+    fault: random.chance(0.1) ? 'no such file' : null,
     stats: random.chance(0.2)
       ? null
       : {
@@ -75,8 +76,18 @@ test('good is only said of an endpoint that answers without failures, incidents 
     assert.equal(health.word, 'healthy')
     assert.ok(variants.length > 0 && health.errorShare !== null && health.errorShare <= 0.01)
     assert.equal(health.incidents.length, 0)
-    assert.ok(variants.every(({ tripped, role }) => tripped === null && role === 'stable'))
+    assert.ok(variants.every(({ tripped, fault, role }) => tripped === null && fault === null && role === 'stable'))
   })
+})
+
+test('an endpoint whose stable version does not answer is not called idle, whatever its canary does', () => {
+  const variant = (role: HealthVariant['role'], fault: string | null): HealthVariant => {
+    return { role, version: '1', weight: 0, tripped: null, fault, stats: null }
+  }
+  const word = (...variants: HealthVariant[]): string => healthOf({ name: 'e', model: 'm', variants }, []).word
+  assert.equal(word(variant('stable', 'no such file')), 'not answering')
+  assert.equal(word(variant('stable', null)), 'idle')
+  assert.equal(word(variant('stable', null), variant('shadow', 'no such file')), 'releasing')
 })
 
 test('one failed request in a hundred is tolerated, a little more is failing', () => {
@@ -91,6 +102,7 @@ test('one failed request in a hundred is tolerated, a little more is failing', (
             version: '1',
             weight: 10_000,
             tripped: null,
+            fault: null,
             stats: { requests, errors, requests_per_s: 1, p99_ms: 1 },
           },
         ],

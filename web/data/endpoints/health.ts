@@ -6,6 +6,8 @@ export interface HealthVariant {
   readonly version: string
   readonly weight: number
   readonly tripped: string | null
+  /** Why it does not answer; null while it does. */
+  readonly fault: string | null
   readonly stats: {
     readonly requests: number
     readonly errors: number
@@ -65,6 +67,8 @@ function wordOf(from: {
   open: readonly HealthIncident[]
 }): { word: string; tone: Tone } {
   if (from.variants.length === 0) return { word: 'no version', tone: 'idle' }
+  if (from.variants.some(({ role, fault }) => role === 'stable' && fault !== null))
+    return { word: 'not answering', tone: 'bad' }
   if (from.errorShare !== null && from.errorShare > ERRORS_TOLERATED) return { word: 'failing', tone: 'bad' }
   if (from.open.some((one) => one.severity === 'high')) return { word: 'incident', tone: 'bad' }
   if (from.variants.some((variant) => variant.tripped !== null)) return { word: 'canary stopped', tone: 'warn' }

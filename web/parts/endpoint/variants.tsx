@@ -13,6 +13,7 @@ export interface VariantRow {
   readonly backend_reason: string | null
   readonly since: string
   readonly tripped: string | null
+  readonly fault: string | null
   readonly stats: {
     readonly requests: number
     readonly errors: number
@@ -61,6 +62,11 @@ function Row({ model, variant }: { model: string; variant: VariantRow }) {
     <tr data-row>
       <td>
         {variant.role}
+        {variant.fault !== null && (
+          <div className="break">
+            <Status word="failing" tone="bad" label={`does not answer: ${variant.fault}`} />
+          </div>
+        )}
         {variant.tripped !== null && (
           <div className="break">
             <Status word="stopped" tone="bad" label={`stopped by its circuit breaker: ${variant.tripped}`} />
