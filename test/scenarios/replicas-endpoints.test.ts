@@ -1,0 +1,59 @@
+/** Two servers on one PostgreSQL and one S3 that do not see each other's disks: what one lowered, the other deploys and answers. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { servingApi } from '../../src/contract/serving.ts'
+import { runFiles } from '../../src/gateway/run-files.ts'
+import { answers, furnish, models, register, scores } from '../fixtures/two-endpoints.ts'
+import { startPostgres } from '../postgres.ts'
+import { NO_S3, startS3 } from '../s3.ts'
+import { startTestServer } from '../server.ts'
+
+const s3 = await startS3()
+const folder = mkdtempSync(join(tmpdir(), 'slipway-replicas-'))
+after(() => {
+  s3?.stop()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+test(
+  'a replica that cannot see the disk of another deploys and answers what that one lowered',
+  { skip: s3 === undefined ? NO_S3 : false, timeout: 600_000 },
+  async (t) => {
+    const database = await startPostgres()
+    const env = { ...s3?.env, SLIPWAY_BLOBS: `${s3?.url}/replicas`, SLIPWAY_DATABASE_URL: database.url }
+    const [here, there] = [join(folder, 'a'), join(folder, 'b')]
+    const a = await startTestServer({ data: here, gateways: 1, env })
+    t.after(() => a.stop())
+    const told = await furnish(a)
+    const second = await register(a, 'native', models.dir('hgb2'))
+    await a.client.call(servingApi.deploy, { params: { name: 'native' }, body: { version: second } })
+    const newer = await scores(a, 'native')
+    assert.notDeepEqual(newer, told.native)
+    await a.client.call(servingApi.deploy, { params: { name: 'native' }, body: { version: '1' } })
+
+    const b = await startTestServer({ data: there, gateways: 1, env })
+    t.after(() => b.stop())
+    assert.deepEqual(await answers(b), told, 'it lays out for itself what the other lowered')
+    assert.ok(
+      !readFileSync(runFiles(there).routing, 'utf8').includes(here),
+      'nothing of the other’s disk is in its table',
+    )
+    await a.kill()
+    renameSync(here, `${here}.hidden`)
+    await b.client.call(servingApi.deploy, { params: { name: 'native' }, body: { version: second } })
+    assert.deepEqual(await scores(b, 'native'), newer)
+
+    renameSync(`${here}.hidden`, here)
+    const again = await startTestServer({ data: here, gateways: 1, env })
+    t.after(() => again.stop())
+    for (const end = performance.now() + 30_000; ; await sleep(200)) {
+      const found = await scores(again, 'native')
+      if (JSON.stringify(found) === JSON.stringify(newer)) break
+      assert.ok(performance.now() < end, 'the one that came back is in step')
+    }
+  },
+)
