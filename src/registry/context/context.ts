@@ -87,6 +87,8 @@ export interface VersionRow {
   readonly lowering_ulp: number | null
   /** Digest of the tree with the native form; null where it has none, or none that was stored yet. */
   readonly lowering_tree: string | null
+  /** When lowering is tried again after a want of a network, ms; null otherwise. */
+  readonly lowering_retry_at: number | null
   /** JSON of ServedGraph: the ONNX export that answers; null where there is none. */
   readonly lowering_onnx: string | null
   readonly verdict_id: string | null

@@ -31,7 +31,7 @@ export async function wantLowering(t: Tx, key: Key): Promise<void> {
 
 async function ask(t: Tx, { model, version }: Key, key: string, more: { wanted?: boolean } = {}): Promise<void> {
   const changed = await t.run(
-    "UPDATE model_versions SET lowering_reason = NULL WHERE model = ? AND version = ? AND lowering_state = 'pending'",
+    "UPDATE model_versions SET lowering_reason = NULL, lowering_retry_at = NULL WHERE model = ? AND version = ? AND lowering_state = 'pending'",
     [model, version],
   )
   const payload: LowerJob = { model, version, ...more }
@@ -46,6 +46,17 @@ export async function lowerAgain(t: Tx, key: Key): Promise<void> {
     [model, version],
   )
   await wantLowering(t, key)
+}
+
+/** Has a version lowered later that could not be for want of a network; until then `reason` says so. */
+export async function lowerLater(t: Tx, job: LowerJob, reason: string, at: number): Promise<void> {
+  const { model, version, wanted = false } = job
+  await t.run(
+    "UPDATE model_versions SET lowering_reason = ?, lowering_retry_at = ? WHERE model = ? AND version = ? AND lowering_state = 'pending'",
+    [reason, at, model, version],
+  )
+  const key = `${model}/${version}${wanted ? ' wanted' : ''}`
+  await enqueue(t, { kind: LOWER, key, lane: `${LOWER}:${model}/${version}`, payload: job, run_at: at })
 }
 
 /** Says of a version that it is not lowered for now. */

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { describe, it } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { problem } from '../../contract/errors.ts'
 import type { Gate } from '../../contract/registry.ts'
 import { Worker } from '../../jobs/worker.ts'
 import { moveAlias } from '../aliases/aliases.ts'
@@ -35,7 +36,11 @@ export function loweringCases(bench: Bench): void {
     const NATIVE = { state: 'native', refused: false }
 
     /** Lets the jobs that wait be done, those of other cases too; returns the versions that were loaded meanwhile. */
-    async function work(t: TestContext, during: () => Promise<void> = async () => undefined): Promise<string[]> {
+    async function work(
+      t: TestContext,
+      during: () => Promise<void> = async () => undefined,
+      environment: () => Promise<void> = async () => undefined,
+    ): Promise<string[]> {
       const python = join(bench.room.modelsDir, `python-${bench.room.ids('new')}`)
       await mkdir(dirname(python), { recursive: true })
       await writeFile(python, `#!/bin/sh\necho '{"ok": true}' > "$4/result.json"\n`)
@@ -45,6 +50,7 @@ export function loweringCases(bench: Bench): void {
       handleLowering(bench.room, worker, {
         python: async (row) => {
           loaded.push(`${row.model}/${row.version}`)
+          await environment()
           return python
         },
         verify: async () => ({ ok: true, n: 1, worst_ulp: 0, reason: null }),
@@ -141,6 +147,34 @@ export function loweringCases(bench: Bench): void {
       await rm(before, { recursive: true })
       assert.equal((await files()).native?.dir, before)
       assert.equal(await readFile(join(before, 'result.json'), 'utf8'), result)
+    })
+
+    it('tries again what wants for a network: every minute, and at once when it is to be served', async (t) => {
+      await register('low-i', 0.9)
+      const offline = problem('unavailable', { what: 'the package index', detail: 'numpy could not be fetched' })
+      let online = false
+      const tries: string[] = []
+      const files = () => versionFiles(bench.room, { python: async () => 'unused' }, 'low-i', '1')
+      const loaded = await work(
+        t,
+        async () => {
+          // the first try is the job of the registration, or the one that is asked for here: it says why, and does not wait
+          await assert.rejects(
+            files(),
+            /low-i\/1 cannot be served yet: waits for the network.*numpy could not be fetched/,
+          )
+          online = true
+          assert.ok((await files()).native !== null)
+        },
+        async () => {
+          tries.push(online ? 'online' : 'offline')
+          if (!online) throw offline
+        },
+      )
+      assert.ok(loaded.length >= 2)
+      assert.deepEqual([tries.at(0), tries.at(-1)], ['offline', 'online'])
+      const served = await requireVersion(bench.room.db, 'low-i', '1')
+      assert.deepEqual([served.lowering_state, served.lowering_retry_at], ['native', null])
     })
 
     it('takes over what a server of before kept beside the model, and lowers again what is nowhere', async (t) => {

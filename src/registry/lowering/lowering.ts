@@ -1,9 +1,10 @@
 /** Lays a version out on disk and lowers it to native form in its own environment; what does not prove equal is served by Python. */
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Problem } from '../../contract/errors.ts'
 import type { Worker } from '../../jobs/worker.ts'
 import { layOut } from '../context/layout.ts'
-import { LOWER, lowerAgain, refuseLowering, wantLowering } from '../context/lowering-job.ts'
+import { LOWER, lowerAgain, lowerLater, refuseLowering, wantLowering } from '../context/lowering-job.ts'
 import type { LowerJob } from '../context/lowering-job.ts'
 import { keepNative, layOutNative } from '../context/native.ts'
 import { exportModel, exportsOf, graphOf } from './exporting.ts'
@@ -58,11 +59,17 @@ export function handleLowering(room: Registry, worker: Worker, deps: LoweringDep
       await context.finish((t) => refuseLowering(t, row))
       return
     }
-    const found: Lowered = await lower(room, row, { ...deps, signal: context.signal }).catch((error: unknown) => {
-      // ended from outside, it says nothing about the model
-      if (context.signal.aborted || (wasKilled(error) && job.attempts < job.max_attempts)) throw error
-      return { state: 'failed' as const, ...blank, reason: message(error) }
-    })
+    const found: Lowered | undefined = await lower(room, row, { ...deps, signal: context.signal }).catch(
+      async (error: unknown) => {
+        // ended from outside, it says nothing about the model
+        if (context.signal.aborted || (wasKilled(error) && job.attempts < job.max_attempts)) throw error
+        if (!isUnavailable(error)) return { state: 'failed' as const, ...blank, reason: message(error) }
+        const reason = `waits for the network, and is tried again every minute: ${message(error)}`
+        await context.finish((t) => lowerLater(t, { model, version, wanted }, reason, room.clock() + RETRY_MS))
+        return undefined
+      },
+    )
+    if (found === undefined) return
     await context.finish((t) =>
       t.run(
         'UPDATE model_versions SET lowering_state = ?, lowering_reason = ?, lowering_probes = ?, lowering_ulp = ?, lowering_tree = ?, lowering_onnx = ? WHERE model = ? AND version = ?',
@@ -182,6 +189,8 @@ async function readResult(out: string, stdout: string): Promise<{ ok: boolean; r
   return JSON.parse(text) as { ok: boolean; reason?: string }
 }
 
+/** Pause before a version that wants for a network is tried again, ms. */
+const RETRY_MS = 60_000
 const POLL_MS = 50
 const WAIT_MS = 10 * 60_000
 
@@ -193,10 +202,16 @@ export async function versionFiles(
   version: string,
 ): Promise<VersionFiles> {
   const until = room.clock() + WAIT_MS
+  let asked = false
   for (;;) {
     const row = await requireVersion(room.db, model, version)
-    // a version that was refused is lowered when it is wanted all the same
-    if (row.lowering_state === 'pending' && row.lowering_reason !== null) await room.db.tx((t) => wantLowering(t, row))
+    if (asked && row.lowering_state === 'pending' && row.lowering_retry_at !== null)
+      throw new Error(`${model}/${version} cannot be served yet: ${row.lowering_reason ?? ''}`)
+    // a version that was refused is lowered when it is wanted all the same, and one that waits is tried at once
+    if (row.lowering_state === 'pending' && row.lowering_reason !== null) {
+      await room.db.tx((t) => wantLowering(t, row))
+      asked = true
+    }
     if (row.lowering_state === 'failed')
       throw new Error(`${model}/${version} cannot be served: ${row.lowering_reason ?? 'lowering failed'}`)
     if (row.lowering_state !== 'pending' && row.tree !== null) {
@@ -229,6 +244,11 @@ async function laidOut(
 function wasKilled(error: unknown): boolean {
   const { killed, signal } = error as { killed?: boolean; signal?: string | null }
   return killed !== true && typeof signal === 'string'
+}
+
+/** True when something outside, as the package index, could not be reached. */
+function isUnavailable(error: unknown): boolean {
+  return error instanceof Problem && error.code === 'unavailable'
 }
 
 /** True when our own limit of time ended the program. */
