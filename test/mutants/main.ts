@@ -1,7 +1,7 @@
 /**
  * Mutation testing: puts one small fault at a time into a source and asks whether the tests beside it fail.
  *
- * `npm run mutants -- [PLACE…] [--budget N | --all] [--only PART] [--seed TEXT] [--lanes N] [--list]`; exit code 1 when a
+ * `npm run mutants -- [PLACE…] [--budget N | --all] [--only PART] [--seed TEXT] [--lanes N] [--quick] [--list]`; exit code 1 when a
  * place is under 85 % or the list of equivalent mutants is wrong.
  */
 import { readFileSync } from 'node:fs'
@@ -27,6 +27,7 @@ const { values, positionals } = parseArgs({
     only: { type: 'string' },
     seed: { type: 'string', default: 'slipway' },
     lanes: { type: 'string', default: '2' },
+    quick: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
   },
   allowPositionals: true,
@@ -93,6 +94,7 @@ async function main(): Promise<number> {
       only: values.only,
       budget: values.all ? Infinity : Number(values.budget ?? BUDGET),
       seed: values.seed,
+      quick: values.quick,
       lanes: Number(values.lanes),
       equivalents,
       onProgress: showProgress,

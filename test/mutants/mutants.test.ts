@@ -75,6 +75,22 @@ describe('mutation runner', { concurrency: true }, () => {
     assert.deepEqual([total, judgements.length], [2, 2])
   })
 
+  it('slow tests are asked for what the others let pass, and for nothing else', async () => {
+    const slow = (quick: string, named: string): MutationJob['place'] => ({
+      name: 'slow',
+      sources: [`${FOLDER}/allowance.ts`],
+      tests: [quick, named].map((file) => `${FOLDER}/${file}.fixture.ts`),
+      slow: [`${FOLDER}/${named}.fixture.ts`],
+    })
+    const both = fates(await run('weak', { place: slow('weak', 'good') }))
+    assert.deepEqual([both[BOUND], both[GUARD], both['limit - used → limit + used']], ['killed', 'survived', 'killed'])
+    const first = fates(await run('weak', { place: slow('weak', 'good'), quick: true }))
+    assert.deepEqual([first[BOUND], first['limit - used → limit + used']], ['survived', 'unreached'])
+    const line = { only: 'allowance.ts:5:' }
+    assert.equal(fates(await run('good', { place: slow('good', 'failing'), ...line }))[BOUND], 'killed')
+    await assert.rejects(run('weak', { place: slow('weak', 'failing'), ...line }), /does not pass without a fault/)
+  })
+
   it('a test that fails without a fault stops the run', async () => {
     const sources = [`${FOLDER}/allowance.ts`]
     const place = { name: 'none', sources, tests: [`${FOLDER}/failing.fixture.ts`] }

@@ -37,6 +37,8 @@ export interface MutationJob {
   readonly only?: string | undefined
   readonly budget: number
   readonly seed: string
+  /** Leaves the slow test files out. */
+  readonly quick?: boolean
   readonly lanes: number
   readonly equivalents: readonly Equivalent[]
   readonly onProgress: (text: string) => void
@@ -61,9 +63,19 @@ export async function runPlace(job: MutationJob): Promise<Result> {
   const wanted = all.filter((mutant) => `${mutant.file}:${mutant.lineNumber}:`.includes(job.only ?? ''))
   const chosen = sample(wanted, job)
   const coverage = { root: job.root, digest: treeDigest(job.root), sources }
-  const tests = await inLanes(job, testFilesOf(job), (file) => coverageOf(coverage, file), 'coverage')
-  const fates = await inLanes(job, chosen, (mutant) => fateOf(job, mutant, tests), 'mutants')
-  const judgements = chosen.map((mutant, i) => judge(mutant, fates[i] ?? 'survived', job.equivalents))
+  const fates = new Map<Mutant, Fate>()
+  for (const files of testFilesOf(job)) {
+    const alive = chosen.filter((mutant) => isAlive(fates.get(mutant) ?? 'unreached'))
+    if (alive.length === 0) break
+    const tests = await inLanes(job, files, (file) => coverageOf(coverage, file), 'coverage')
+    await inLanes(
+      job,
+      alive,
+      async (mutant) => fates.set(mutant, await fateOf(job, mutant, tests, fates.get(mutant))),
+      'mutants',
+    )
+  }
+  const judgements = chosen.map((mutant) => judge(mutant, fates.get(mutant) ?? 'unreached', job.equivalents))
   return { total: wanted.length, judgements, stale: staleOf(job, all, judgements) }
 }
 
@@ -72,8 +84,12 @@ function readSources({ root, place }: MutationJob): Map<string, string> {
   return new Map(files.sort().map((file) => [file, readFileSync(join(root, file), 'utf8')]))
 }
 
-function testFilesOf({ root, place }: MutationJob): string[] {
-  return globSync([...place.tests], { cwd: root }).sort()
+/** The test files in the order in which they are asked: the slow ones cost their coverage only where a mutant is left for them. */
+function testFilesOf({ root, place, quick }: MutationJob): string[][] {
+  const slow = new Set(globSync([...(place.slow ?? [])], { cwd: root }))
+  const all = globSync([...place.tests], { cwd: root }).sort()
+  const first = all.filter((file) => !slow.has(file))
+  return quick === true ? [first] : [first, all.filter((file) => slow.has(file))]
 }
 
 function mutantsOf(file: string, source: string): Mutant[] {
@@ -94,7 +110,8 @@ function sample(mutants: readonly Mutant[], { seed, budget }: MutationJob): Muta
   return ordered.slice(0, budget).map((one) => one.mutant)
 }
 
-async function fateOf(job: MutationJob, mutant: Mutant, tests: readonly Covered[]): Promise<Fate> {
+/** `before` is what it came to with the test files before these. */
+async function fateOf(job: MutationJob, mutant: Mutant, tests: readonly Covered[], before?: Fate): Promise<Fate> {
   const reaching = testsOf(tests, mutant.file, mutant.start)
   const { start, end, text } = mutant
   const served = { url: pathToFileURL(join(job.root, mutant.file)).href, start, end, text }
@@ -104,7 +121,7 @@ async function fateOf(job: MutationJob, mutant: Mutant, tests: readonly Covered[
     const { result } = await runTest({ root: job.root, file: test.file, limitMs, env })
     if (result !== 'passed') return result === 'late' ? 'late' : 'killed'
   }
-  return reaching.length === 0 ? 'unreached' : 'survived'
+  return reaching.length === 0 ? (before ?? 'unreached') : 'survived'
 }
 
 function names(entry: Equivalent, mutant: Mutant): boolean {

@@ -5,6 +5,8 @@ export interface MutantPlace {
   readonly name: string
   readonly sources: readonly string[]
   readonly tests: readonly string[]
+  /** Those of `tests` that wait for real processes. They are run only for what the others let pass. */
+  readonly slow?: readonly string[]
 }
 
 /** A place is a line here; where a folder is moved, only its line changes. */
@@ -31,6 +33,11 @@ export const PLACES: readonly MutantPlace[] = [
       'src/pipelines/spec/key.ts',
     ],
     tests: ['src/pipelines/**/*.test.ts'],
+    slow: [
+      'src/pipelines/drivers/**/*.test.ts',
+      'src/pipelines/pipelines.test.ts',
+      'src/pipelines/run/{adoption,leader,preemption}.test.ts',
+    ],
   },
   {
     name: 'tracking/metrics',
