@@ -48,6 +48,10 @@ export interface RunRow {
   readonly preparation_failures: number
   /** When it is prepared again, ms; null when nothing waits. */
   readonly preparation_retry_at: number | null
+  /** How often in a row a fault of the server has kept it from going on. */
+  readonly faults: number
+  /** When that is tried again, ms; null when nothing waits. */
+  readonly fault_retry_at: number | null
   readonly registered: RegisteredModel | null
   readonly reproduction: Record<string, unknown> | null
 }

@@ -3,6 +3,7 @@ import { Problem } from '../../contract/errors.ts'
 import { faultPoint } from '../../store/fault.ts'
 import type { Context } from '../context/context.ts'
 import type { RunRow, StepFailure } from '../context/rows.ts'
+import { reasonOf } from './faults.ts'
 import { BUDGETS, pauseAfter } from './retry.ts'
 
 /** A preparation that throws is one of our own faults. */
@@ -57,7 +58,7 @@ async function start(context: Context, run: RunRow, environment: string, experim
 async function failOnce(context: Context, run: RunRow, error: unknown): Promise<void> {
   const { db, clock, random, onError } = context.deps
   onError(error)
-  const reason = error instanceof Error ? error.message : String(error)
+  const reason = reasonOf(error)
   const count = run.preparation_failures + 1
   const pause = pauseAfter(count, REPEATS, random())
   if (pause === undefined) {

@@ -1,9 +1,8 @@
 /** Moves runs on: looks at what is, does the next thing, and may be stopped and repeated at any point. One process at a time does it. */
 import type { Leases } from '../../jobs/leases.ts'
-import { keyStep } from './cache.ts'
 import { collectAttempt, failAttempt, loseAttempt } from './collect.ts'
 import { stepOf, type Context } from '../context/context.ts'
-import { finishRun } from './finish.ts'
+import { tryFinish, tryKey, tryRead } from './faults.ts'
 import { GRACE_MS, launchAttempt, openAttempt } from './launch.ts'
 import { isDue } from './retry.ts'
 import { prepareRun } from './prepare.ts'
@@ -135,6 +134,7 @@ export class Reconciler {
     const tree = await readState(this.#context.deps.db, runId)
     if (tree === undefined || FINAL_RUNS.includes(tree.run.state)) {
       this.#open.delete(runId)
+      for (const { id } of tree?.attempts ?? []) this.#holding.delete(id)
       if (this.#failing.delete(runId)) this.#context.say(runId, undefined)
       return false
     }
@@ -144,14 +144,13 @@ export class Reconciler {
   }
 
   async #next(tree: RunTree): Promise<boolean> {
+    if (!(await tryRead(this.#context, tree))) return false
     if (await this.#check(tree)) return true
     if (tree.run.desired_state === 'cancel') return this.#cancel(tree)
     if (tree.run.state !== 'running') return this.#prepare(tree)
     if (await this.#decide(tree)) return true
     if (await this.#launch(tree)) return true
-    if (!tree.steps.every((step) => FINAL_STEPS.includes(step.state))) return false
-    await finishRun(this.#context, tree)
-    return true
+    return tree.steps.every((step) => FINAL_STEPS.includes(step.state)) && tryFinish(this.#context, tree)
   }
 
   #prepare({ run }: RunTree): boolean {
@@ -223,9 +222,7 @@ export class Reconciler {
         [clock(), tree.run.id],
       ),
     )
-    if (active.length > 0 || idle > 0) return false
-    await finishRun(this.#context, tree)
-    return true
+    return active.length === 0 && idle === 0 && tryFinish(this.#context, tree)
   }
 
   /** Decides the steps whose needs have ended: skipped, cached or ready. */
@@ -237,8 +234,7 @@ export class Reconciler {
       const step = stepOf(spec, row.name)
       const needs = step.needs.map((need) => states.get(need))
       if (needs.every((need) => need !== undefined && isDone(need))) {
-        await keyStep(this.#context, tree, step)
-        moved = true
+        moved = (await tryKey(this.#context, tree, step)) || moved
       } else if (needs.some((need) => need !== undefined && FINAL_STEPS.includes(need.state) && !isDone(need))) {
         await this.#skip(tree.run.id, row.name)
         moved = true

@@ -137,8 +137,10 @@ function viewAttempt(attempt: AttemptRow): z.output<typeof Attempt> {
 
 function progress(run: RunRow, steps: readonly StepRow[]): string {
   if (run.desired_state === 'cancel') return 'is being cancelled'
+  // what keeps it from going on
+  if (run.message !== '') return run.message
   if (run.state === 'waiting') return 'waits for its turn'
-  if (run.state === 'preparing') return run.message === '' ? 'prepares the environment' : run.message
+  if (run.state === 'preparing') return 'prepares the environment'
   const done = steps.filter((step) => step.state === 'succeeded' || step.state === 'cached').length
   const running = steps.filter((step) => step.state === 'running').map((step) => step.name)
   const now = running.length === 0 ? '' : `; running: ${running.join(', ')}`
