@@ -103,6 +103,19 @@ export function chunkCases(bench: Bench): void {
       assert.equal((await history(run_id, 1000)).length, 40)
     })
 
+    it('of points of one batch that are the same there is one, also first, apart from each other and past all doubles', async () => {
+      const { room, root } = bench
+      const { run_id } = await createRun(room, root, { experiment_id: '0' })
+      const values = [7, 7, 8, 7, Infinity, Number.MAX_VALUE, 8]
+      const metrics = [5, 6].flatMap((timestamp) => values.map((value) => ({ key: 'a', value, timestamp, step: 1 })))
+      await logBatch(room, root, run_id, { metrics })
+      const { metrics: found } = await metricHistory(room, root, { run_id, key: 'a' })
+      assert.deepEqual(
+        found.map(({ timestamp, value }) => [timestamp, value]),
+        [5, 6].flatMap((timestamp) => [7, 8, Number.MAX_VALUE].map((value) => [timestamp, value])),
+      )
+    })
+
     it('they are exported in pages of any size and go with their experiment', async () => {
       const { room, root } = bench
       const experiment = await createExperiment(room, root, { name: 'to be exported' })

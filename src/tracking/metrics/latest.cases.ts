@@ -98,7 +98,7 @@ export function latestCases(bench: Bench): void {
       }
     })
 
-    it('of equal step and time the greater value counts, and NaN counts as 0', async () => {
+    it('of equal step and time the greater value counts, NaN counts as 0, and of two equal ones the first', async () => {
       const { room, root } = bench
       for (const [values, last, isNan] of [
         [[1, 2], 2, 0],
@@ -106,11 +106,21 @@ export function latestCases(bench: Bench): void {
         [[-1, Number.NaN], 0, 1],
         [[Number.NaN, -1], 0, 1],
         [[Number.NaN, 1], 1, 0],
+        [[0, Number.NaN], 0, 0],
+        [[Number.NaN, 0], 0, 1],
       ] as const) {
-        const run = await newRun()
-        for (const value of values) await logMetric(room, root, run, { key: 'm', value, timestamp: 5, step: 5 })
-        const found = await kept(run, 'm')
-        assert.deepEqual([found?.value, found?.is_nan], [last, isNan], String(values))
+        const metrics = values.map((value) => ({ key: 'm', value, timestamp: 5, step: 5 }))
+        const [alone, together] = [await newRun(), await newRun()]
+        for (const point of metrics) await logMetric(room, root, alone, point)
+        await logBatch(room, root, together, { metrics })
+        for (const run of [alone, together]) {
+          const found = await kept(run, 'm')
+          assert.deepEqual(
+            [found?.value, found?.is_nan],
+            [last, isNan],
+            `${String(values)} ${run === alone ? 'alone' : 'together'}`,
+          )
+        }
       }
     })
 
