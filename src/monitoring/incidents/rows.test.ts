@@ -188,6 +188,11 @@ describe('what is shown', () => {
       [over.pages, over.resolved_at, over.resolved_event_time],
       [false, '1970-01-01T00:00:01.000Z', '1970-01-01T00:00:02.000Z'],
     )
+    const { affected } = await viewIncident(
+      store.db,
+      newIncident({ id: 'i', endpoint: 'v', kind: 'serving', severity: 'high', opened_at: 2.5 * HOUR_MS }),
+    )
+    assert.deepEqual(affected, { rows: 1, share: 0.125, marked_bad: 0 }, 'one of which no more is said: its hour')
   })
 
   test('says what may be done now', async () => {

@@ -71,26 +71,35 @@ function parsed(row: Stored): IncidentRow {
 }
 
 /** How a new incident differs from one that says nothing yet; `until` is the first hour that it does not speak of. */
-export type NewIncident = Pick<IncidentRow, 'id' | 'endpoint' | 'kind' | 'severity' | 'opened_at' | 'opened_event'> &
-  Partial<Pick<IncidentRow, 'title' | 'began_event' | 'last_event' | 'pages'>> & {
-    readonly until: number
+export type NewIncident = Pick<IncidentRow, 'id' | 'endpoint' | 'kind' | 'severity' | 'opened_at'> &
+  Partial<Pick<IncidentRow, 'title' | 'opened_event' | 'began_event' | 'last_event' | 'pages'>> & {
+    readonly until?: number
     readonly causes?: IncidentDetail['causes']
   }
 
-/** An incident as it is opened: it pages, and began when it was opened, unless that is said otherwise. */
+/** An incident as it is opened: it pages, began when it was opened, and speaks of hours until then, unless that is said otherwise. */
 export function newIncident({ until, causes = [], ...given }: NewIncident): IncidentRow {
+  const { opened_at, opened_event = opened_at } = given
   return {
     state: 'open',
     title: '',
-    began_event: given.opened_event,
-    last_event: given.opened_event,
+    opened_event,
+    began_event: opened_event,
+    last_event: opened_event,
     pages: 1,
     ...given,
     resolved_at: null,
     resolved_event: null,
     marked: 0,
     dismissed: 0,
-    detail: { causes, checks: [], timeline: [], features: [], clear: 0, until },
+    detail: {
+      causes,
+      checks: [],
+      timeline: [],
+      features: [],
+      clear: 0,
+      until: until ?? Math.ceil(opened_at / HOUR_MS),
+    },
   }
 }
 

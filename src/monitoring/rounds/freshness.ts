@@ -57,9 +57,7 @@ function opened(deps: MonitoringDeps, { endpoint, newest_event, newest_at }: Mon
     severity: 'high',
     title,
     opened_at: now,
-    opened_event: now,
     began_event: event,
-    until: Math.ceil(now / HOUR_MS),
     causes: [{ rank: 1, kind: 'feed_lost', title, score: 0.9, features: [], evidence: { newest_event: event } }],
   })
   note(row.detail, { at: now, event, kind: 'opened', text: title })

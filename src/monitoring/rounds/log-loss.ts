@@ -1,5 +1,5 @@
 /** The alarm of predictions that were answered and could not be logged, as on a full disk: monitors and labels will miss them. */
-import { DAY_MS, HOUR_MS } from '../../contract/ids.ts'
+import { DAY_MS } from '../../contract/ids.ts'
 import { currentIncident, newIncident, note, writeIncident } from '../incidents/rows.ts'
 import type { IncidentDetail, IncidentRow } from '../incidents/rows.ts'
 import { lockMonitor } from '../context/context.ts'
@@ -53,7 +53,8 @@ async function tellLoss(deps: MonitoringDeps, endpoint: string, loss: LogLoss): 
     const before = lost[loss.writer] ?? 0
     if (before >= loss.lost) return undefined
     const open = known !== undefined && known.state !== 'resolved' ? known : undefined
-    const row = open ?? opened(deps, endpoint, now)
+    const row =
+      open ?? newIncident({ id: deps.ids('inc'), endpoint, kind: 'serving', severity: 'high', opened_at: now })
     const all = (open === undefined ? 0 : records) + loss.lost - before
     const title = `${all} records of the prediction log could not be written: ${loss.error ?? 'the disk refuses them'}`
     // The timeline tells each doubling, not each look.
@@ -115,16 +116,4 @@ interface LossEvidence {
 function evidenceOf(incident: Pick<IncidentRow, 'detail'> | undefined): LossEvidence {
   const found = incident?.detail.causes[0]?.evidence ?? {}
   return { lost: {}, records: 0, noted: 0, error: null, ...(found as Partial<LossEvidence>) }
-}
-
-function opened(deps: MonitoringDeps, endpoint: string, now: number): IncidentRow {
-  return newIncident({
-    id: deps.ids('inc'),
-    endpoint,
-    kind: 'serving',
-    severity: 'high',
-    opened_at: now,
-    opened_event: now,
-    until: Math.ceil(now / HOUR_MS),
-  })
 }

@@ -1,5 +1,4 @@
 /** The alarm of versions that should answer and do not: their files cannot be laid out on a server, or its gateways cannot load them. */
-import { HOUR_MS } from '../../contract/ids.ts'
 import { endpointRow } from '../../serving/context/rows.ts'
 import type { Unanswered } from '../../serving/fleet/faults.ts'
 import type { Tx } from '../../store/db.ts'
@@ -73,7 +72,8 @@ async function tell(
   const title = titleOf(all)
   if (title === null) return open === undefined ? undefined : resolve(t, open, now)
   if (open?.title === title && saidLately(before[deps.server], now)) return undefined
-  const row = open ?? opened(deps, endpoint, now)
+  const row =
+    open ?? newIncident({ id: deps.ids('inc'), endpoint, kind: 'unanswered', severity: 'high', opened_at: now })
   const news = open?.title !== title
   if (news) note(row.detail, { at: now, event: now, kind: open === undefined ? 'opened' : 'changed', text: title })
   row.detail.causes = [{ rank: 1, kind: 'unanswered', title, score: 1, features: [], evidence: { servers: all } }]
@@ -113,16 +113,4 @@ async function resolve(t: Tx, row: IncidentRow, now: number): Promise<string> {
   note(row.detail, { at: now, event: now, kind: 'resolved', text: 'every version answers again' })
   await writeIncident(t, { ...row, state: 'resolved', resolved_at: now, resolved_event: now })
   return row.id
-}
-
-function opened(deps: UnansweredDeps, endpoint: string, now: number): IncidentRow {
-  return newIncident({
-    id: deps.ids('inc'),
-    endpoint,
-    kind: 'unanswered',
-    severity: 'high',
-    opened_at: now,
-    opened_event: now,
-    until: Math.ceil(now / HOUR_MS),
-  })
 }

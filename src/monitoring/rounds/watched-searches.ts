@@ -1,5 +1,4 @@
 /** Saved searches of runs that an endpoint's monitor watches: one that finds more runs than it may opens an incident that names them. */
-import { HOUR_MS } from '../../contract/ids.ts'
 import { Problem } from '../../contract/errors.ts'
 import type { WatchedSearch } from '../../contract/monitoring.ts'
 import type { Reader, Tx } from '../../store/db.ts'
@@ -95,7 +94,15 @@ async function raise(
   const isTold = fresh.length === 0 && (seen.found !== undefined || known?.title === title)
   if (known !== undefined && isTold) return []
   const isNew = known === undefined || known.state === 'resolved'
-  const row = isNew ? opened(deps, endpoint.name) : known
+  const row = isNew
+    ? newIncident({
+        id: deps.ids('inc'),
+        endpoint: endpoint.name,
+        kind: 'search',
+        severity: 'medium',
+        opened_at: deps.clock(),
+      })
+    : known
   tell(deps, row, { title, fresh, isNew })
   row.detail.causes = [causeOf(seen.watch, title, { runs, fresh })]
   await writeIncident(t, { ...row, title, last_event: deps.clock() })
@@ -175,17 +182,4 @@ function titleOf({ watch, found, missing }: Look): string {
 
 function counted(n: number): string {
   return n === 1 ? '1 run' : `${n} runs`
-}
-
-function opened(deps: MonitoringDeps, endpoint: string): IncidentRow {
-  const now = deps.clock()
-  return newIncident({
-    id: deps.ids('inc'),
-    endpoint,
-    kind: 'search',
-    severity: 'medium',
-    opened_at: now,
-    opened_event: now,
-    until: Math.ceil(now / HOUR_MS),
-  })
 }
