@@ -2,13 +2,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { assertRefused, FORBIDDEN, INVALID, MISSING, partOf } from '../../test/mlflow-calls.ts'
-import { placeOf, serveTraces } from './http.fixture.ts'
+import { placeOf, serveTraces, START, START_MS, V2, V3 } from './http.fixture.ts'
 import type { ServedTraces } from './http.fixture.ts'
-
-const V2 = '2.0/mlflow/traces'
-const V3 = '3.0/mlflow/traces'
-const START = '2023-11-14T22:13:20.000Z'
-const START_MS = 1_700_000_000_000
 
 describe('changes of traces over HTTP', () => {
   let traces: ServedTraces

@@ -10,6 +10,13 @@ import { newTrace, span } from './bench.cases.ts'
 import { trackingRoutes } from '../tracking/routes.ts'
 import { traceRoutes } from './routes.ts'
 
+/** Where both versions of the protocol have traces. */
+export const V2 = '2.0/mlflow/traces'
+export const V3 = '3.0/mlflow/traces'
+/** The moment at which spans begin that say no other. */
+export const START = '2023-11-14T22:13:20.000Z'
+export const START_MS = 1_700_000_000_000
+
 /** A server of traces and of runs, and what tests ask of it. */
 export interface ServedTraces {
   readonly call: MlflowCall

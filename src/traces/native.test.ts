@@ -3,10 +3,9 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { partOf } from '../../test/mlflow-calls.ts'
 import { newTrace, span } from './bench.cases.ts'
-import { serveTraces } from './http.fixture.ts'
+import { serveTraces, V2, V3 } from './http.fixture.ts'
 import type { ServedTraces } from './http.fixture.ts'
 
-const MLFLOW = '3.0/mlflow/traces'
 const [ROOT, CHILD, LEAF] = ['01', '02', '03'].map((byte) => byte.repeat(8)) as [string, string, string]
 
 describe('traces for people', () => {
@@ -36,7 +35,7 @@ describe('traces for people', () => {
       span(trace, CHILD, { name: 'ask', parent: ROOT, at: 20, kind: 3, attributes, status: 2, message: 'no' }),
       span(trace, ROOT, { name: 'root', status: 1, attributes: { 'mlflow.traceTag.team': 'a' } }),
     ])
-    await traces.call('POST', MLFLOW, {
+    await traces.call('POST', V3, {
       trace: {
         trace_info: {
           trace_id: id,
@@ -56,7 +55,7 @@ describe('traces for people', () => {
       rationale: 'why',
       source: { source_type: 'CODE' },
     }
-    const assessed = await traces.call('POST', `${MLFLOW}/${id}/assessments`, { assessment })
+    const assessed = await traces.call('POST', `${V3}/${id}/assessments`, { assessment })
     const { tree, assessments, metadata, ...rest } = await read(`/v1/traces/${id}`)
     assert.deepEqual(rest, {
       id,
@@ -150,7 +149,7 @@ describe('traces for people', () => {
 
   it('one without spans has an empty tree, and one at the end of time a time', async () => {
     const id = `tr-${newTrace()}`
-    await traces.call('POST', MLFLOW, { trace: { trace_info: { trace_id: id, request_time: '0001-01-01T00:00:00Z' } } })
+    await traces.call('POST', V3, { trace: { trace_info: { trace_id: id, request_time: '0001-01-01T00:00:00Z' } } })
     const { tree, spans, tokens, started_at, duration_ms, run_id } = await read(`/v1/traces/${id}`)
     assert.deepEqual([tree, spans, tokens, duration_ms, run_id], [[], 0, null, null, null])
     assert.equal(started_at, '1970-01-01T00:00:00.000Z')
@@ -220,7 +219,7 @@ describe('files of traces', () => {
   }
 
   it('the file that an older client uploaded is given where no spans are kept', async () => {
-    const begun = await traces.call('POST', '2.0/mlflow/traces', {})
+    const begun = await traces.call('POST', V2, {})
     const old = String(partOf(begun, 'trace_info', 'request_id'))
     assert.equal((await file(`request_id=${old}`)).status, 404)
     await put(old, 'traces.json', '{"spans": []}')

@@ -4,13 +4,8 @@ import { after, before, describe, it } from 'node:test'
 import { assertRefused, INVALID, MISSING, partOf } from '../../test/mlflow-calls.ts'
 import type { MlflowAnswer } from '../../test/mlflow-calls.ts'
 import { newTrace } from './bench.cases.ts'
-import { placeOf, serveTraces } from './http.fixture.ts'
+import { placeOf, serveTraces, START, START_MS, V2, V3 } from './http.fixture.ts'
 import type { ServedTraces } from './http.fixture.ts'
-
-const V2 = '2.0/mlflow/traces'
-const V3 = '3.0/mlflow/traces'
-const START = '2023-11-14T22:13:20.000Z'
-const START_MS = 1_700_000_000_000
 
 describe('traces over HTTP', () => {
   let traces: ServedTraces

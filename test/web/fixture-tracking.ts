@@ -1,4 +1,5 @@
 /** Recorded replies of tracking and pipelines for the browser tests, shaped by the contract. */
+import { step } from '../../src/cli/answers.fixture.ts'
 import type { pipelinesApi } from '../../src/contract/pipelines.ts'
 import type { Reply } from '../../src/contract/route.ts'
 import type { trackingApi } from '../../src/contract/tracking.ts'
@@ -144,24 +145,9 @@ export function metricHistory(now: number, id: string, key: string): Reply<typeo
   return { key, total: points.length, points }
 }
 
-function step(now: number, given: Partial<Step> & { name: string }): Step {
-  return {
-    state: 'succeeded',
-    entry: `flights.${given.name}:main`,
-    needs: [],
-    cache: null,
-    outputs: {},
-    metrics: {},
-    params: {},
-    failure: null,
-    tracking_run_id: null,
-    started_at: before(now, 9 * MINUTE),
-    finished_at: before(now, 8 * MINUTE),
-    duration_ms: 61_400,
-    retry_at: null,
-    attempts: [],
-    ...given,
-  }
+function stepOf(now: number, given: Partial<Step> & { name: string }): Step {
+  const times = { started_at: before(now, 9 * MINUTE), finished_at: before(now, 8 * MINUTE), duration_ms: 61_400 }
+  return step({ entry: `flights.${given.name}:main`, ...times, ...given })
 }
 
 function attempt(
@@ -192,19 +178,19 @@ const LEAK =
 function stepsOf(now: number): Step[] {
   const cached = { key: DIGEST, hit: true, changes: [], from_run: 'run_01k2a7c' }
   return [
-    step(now, {
+    stepOf(now, {
       name: 'ingest',
       state: 'cached',
       duration_ms: 12,
       cache: { ...cached, reason: 'nothing that it reads changed since run 2a7c' },
     }),
-    step(now, {
+    stepOf(now, {
       name: 'weather',
       state: 'cached',
       duration_ms: 11,
       cache: { ...cached, reason: 'nothing that it reads changed since run 2a7c' },
     }),
-    step(now, {
+    stepOf(now, {
       name: 'features',
       needs: ['ingest', 'weather'],
       cache: {
@@ -224,7 +210,7 @@ function stepsOf(now: number): Step[] {
       },
       attempts: [attempt(now, 'succeeded')],
     }),
-    step(now, {
+    stepOf(now, {
       name: 'train',
       needs: ['features'],
       duration_ms: 184_000,
@@ -232,7 +218,7 @@ function stepsOf(now: number): Step[] {
       attempts: [attempt(now, 'succeeded')],
       cache: { key: DIGEST, hit: false, reason: 'its input features changed', changes: [], from_run: null },
     }),
-    step(now, {
+    stepOf(now, {
       name: 'evaluate',
       needs: ['train', 'features'],
       duration_ms: 9100,

@@ -9,6 +9,7 @@ import type { TestContext } from 'node:test'
 import { listSegments, readSegment } from '../../store/segments/segments.ts'
 import { PredictionLog } from './log.ts'
 import { predictionsIn } from './packed.ts'
+import { prediction } from './prediction.fixture.ts'
 import type { BatchRecord, LogRecord, PredictionRecord } from './records.ts'
 
 function folder(t: TestContext): string {
@@ -30,23 +31,6 @@ function recordsIn(segments: string): LogRecord[] {
   })
 }
 
-const prediction = (id: string, more: Partial<PredictionRecord> = {}): PredictionRecord => ({
-  t: 'p',
-  id,
-  ep: 'e',
-  role: 'stable',
-  ver: '1',
-  ep_epoch: 1,
-  et: 5,
-  at: 6,
-  us: 7,
-  st: 200,
-  key: null,
-  x: [1],
-  s: 0.5,
-  p: 0.5,
-  ...more,
-})
 const idsIn = (segments: string): string[] => recordsIn(segments).map((one) => (one as PredictionRecord).id)
 
 /** Resolves when a log has released what was appended before. */

@@ -1,7 +1,8 @@
 /** Records of the prediction log: what is one, each told once to the rooms below, and breakers that outlive a restart. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import type { PredictionRecord, RowRecord } from '../../gateway/records/records.ts'
+import { prediction } from '../../gateway/records/prediction.fixture.ts'
+import type { RowRecord } from '../../gateway/records/records.ts'
 import { openTemporaryStore } from '../../store/open.ts'
 import { parseRecord, writeRecords } from './rows.ts'
 
@@ -11,23 +12,6 @@ before(async () => {
 })
 after(() => store.close())
 
-const prediction = (id: string, more: Partial<PredictionRecord> = {}): PredictionRecord => ({
-  t: 'p',
-  id,
-  ep: 'e',
-  role: 'stable',
-  ver: '1',
-  ep_epoch: 1,
-  et: 5,
-  at: 6,
-  us: 7,
-  st: 200,
-  key: null,
-  x: [1],
-  s: 0.5,
-  p: [0.5, 0.5],
-  ...more,
-})
 const shadow = (id: string, ver: string): RowRecord => ({ t: 's', id, ep: 'e', ver, et: 5, at: 6, us: 7, s: 1, p: 1 })
 
 /** Writes records; returns the ids that each hook was told. */
