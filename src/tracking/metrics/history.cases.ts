@@ -174,11 +174,13 @@ export function historyCases(bench: Bench): void {
       for (const wanted of [1, 10, 49]) assert.deepEqual(await sampled([run], wanted, undefined), evenly(steps, wanted))
     })
 
-    it('a metric that was never a number is sampled as evenly', async () => {
-      const points = line(0, 49).map((point) => ({ ...point, value: Number.NaN }))
-      const run = await runWith(points)
-      const steps = points.map((point) => point.step)
-      for (const wanted of [1, 7, 49]) assert.deepEqual(await sampled([run], wanted, undefined), evenly(steps, wanted))
+    it('a metric that was never a number is sampled as evenly, and stays none', async () => {
+      const run_id = await runWith(line(0, 49).map((point) => ({ ...point, value: Number.NaN })))
+      const steps = Array.from({ length: 50 }, (_, step) => step)
+      for (const wanted of [1, 7, 49])
+        assert.deepEqual(await sampled([run_id], wanted, undefined), evenly(steps, wanted))
+      const { metrics } = await metricHistory(bench.room, bench.root, { run_id, key: 'm' })
+      assert.deepEqual(new Set(metrics.map((point) => point.value)), new Set(['NaN']))
     })
 
     it('a run that is not seen changes nothing in the sample of one that is', async () => {
