@@ -29,7 +29,7 @@ export const PLACES: readonly MutantPlace[] = [
   {
     name: 'pipelines/run',
     sources: [
-      'src/pipelines/run/{cache,collect,finish,launch,prepare,reconciler,record,retry}.ts',
+      'src/pipelines/run/{cache,collect,faults,finish,launch,prepare,reconciler,record,retry}.ts',
       'src/pipelines/spec/key.ts',
     ],
     tests: ['src/pipelines/**/*.test.ts'],
