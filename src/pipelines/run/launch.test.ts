@@ -42,7 +42,7 @@ async function opened(server: Server, id: string): Promise<AttemptRow | undefine
 async function launched(server: Server, id: string): Promise<AttemptSpec | undefined> {
   const attempt = await opened(server, id)
   assert.ok(attempt)
-  await launchAttempt(server.context, await server.read(id), attempt)
+  await launchAttempt(server.context, await server.read(id), attempt, new AbortController().signal)
   return server.driver.submitted.at(-1)
 }
 
@@ -243,7 +243,7 @@ describe('what fails ends the attempt with its class', () => {
     const tree = await server.read(id)
     await server.setRun(id, { desired_state: 'cancel' })
     assert.ok(attempt)
-    await launchAttempt(server.context, tree, attempt)
+    await launchAttempt(server.context, tree, attempt, new AbortController().signal)
     const { attempts, steps } = await server.read(id)
     assert.deepEqual([attempts[0]?.state, attempts[0]?.failure, steps[1]?.state], ['cancelled', null, 'cancelled'])
     assert.deepEqual(server.driver.submitted, [])

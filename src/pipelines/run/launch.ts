@@ -9,6 +9,7 @@ import type { AttemptSpec } from '../drivers/driver.ts'
 import { PLACEHOLDER } from '../spec/meaning.ts'
 import { failAttempt } from './collect.ts'
 import { recordOf } from './record.ts'
+import { hasPlace, PLACES } from './places.ts'
 import { memoryFor } from './retry.ts'
 import { readRun, type AttemptRow, type RunTree, type StepRow } from '../context/rows.ts'
 import type { StepSpec } from '../spec/spec.ts'
@@ -19,15 +20,17 @@ export const GRACE_MS = 10_000
 /** Bytes of log that an attempt may keep. */
 export const LOG_BYTES = 64 * 1024 * 1024
 
-/** Writes the attempt's row before anything starts, so that a crash finds it. Undefined when the step is no longer ready. */
+/** Writes the attempt's row before anything starts, so that a crash finds it. Undefined when the step is no longer ready or no place is free. */
 export async function openAttempt(context: Context, tree: RunTree, step: StepRow): Promise<AttemptRow | undefined> {
-  const { db, clock, ids, driver } = context.deps
+  const { db, clock, ids, driver, concurrency } = context.deps
   const earlier = tree.attempts.filter((attempt) => attempt.step === step.name)
   const now = clock()
   const id = ids('att')
   const number = earlier.length + 1
   const fence = randomBytes(12).toString('hex')
   return db.tx(async (t) => {
+    await t.lock(PLACES)
+    if (!(await hasPlace(t, concurrency))) return undefined
     const taken = await t.run(
       `UPDATE pipeline_steps SET state = 'running', started_at = coalesce(started_at, ?), retry_at = NULL
        WHERE run_id = ? AND name = ? AND state = 'ready'`,
@@ -43,10 +46,19 @@ export async function openAttempt(context: Context, tree: RunTree, step: StepRow
   })
 }
 
-/** Builds the environment if need be and submits. Whatever fails ends the attempt with its class; it never throws. */
-export async function launchAttempt(context: Context, tree: RunTree, attempt: AttemptRow): Promise<void> {
+/**
+ * Builds the environment if need be and submits. Whatever fails ends the attempt with its class; it throws only when that end cannot be
+ * written. `signal` is aborted when the run is to end: a build is not waited for then, and goes on for whoever asks next.
+ */
+export async function launchAttempt(
+  context: Context,
+  tree: RunTree,
+  attempt: AttemptRow,
+  signal: AbortSignal,
+): Promise<void> {
   try {
-    const python = await pythonOf(context, tree)
+    const python = await unlessAborted(pythonOf(context, tree), signal)
+    if (python === undefined) return await failAttempt(context, attempt, cancelled())
     const spec = await attemptSpec(context, tree, attempt, python)
     const run = await readRun(context.deps.db, attempt.run_id)
     if (run?.desired_state === 'cancel') return await failAttempt(context, attempt, cancelled())
@@ -84,6 +96,15 @@ const BLANK: Omit<AttemptRow, 'id' | 'run_id' | 'step' | 'number' | 'fence' | 'd
 
 function cancelled(): { class: 'cancelled'; message: string; traceback: null } {
   return { class: 'cancelled', message: 'was cancelled before it began', traceback: null }
+}
+
+/** What a promise resolves to; undefined as soon as the signal aborts. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  const { promise: aborted, resolve } = Promise.withResolvers<undefined>()
+  const stop = (): void => resolve(undefined)
+  signal.addEventListener('abort', stop, { once: true })
+  if (signal.aborted) stop()
+  return Promise.race([promise, aborted]).finally(() => signal.removeEventListener('abort', stop))
 }
 
 async function pythonOf(context: Context, { run }: RunTree): Promise<string> {

@@ -1,12 +1,23 @@
 /** Moves runs on: looks at what is, does the next thing, and may be stopped and repeated at any point. One process at a time does it. */
+import type { AttemptState } from '../../contract/pipelines.ts'
 import type { Leases } from '../../jobs/leases.ts'
 import { collectAttempt, failAttempt, loseAttempt } from './collect.ts'
 import { stepOf, type Context } from '../context/context.ts'
 import { tryFinish, tryKey, tryRead } from './faults.ts'
 import { GRACE_MS, launchAttempt, openAttempt } from './launch.ts'
+import { hasPlace } from './places.ts'
 import { isDue } from './retry.ts'
 import { prepareRun } from './prepare.ts'
-import { FINAL_RUNS, FINAL_STEPS, isActive, isDone, readState, type AttemptRow, type RunTree } from '../context/rows.ts'
+import {
+  ACTIVE_ATTEMPTS,
+  FINAL_RUNS,
+  FINAL_STEPS,
+  isActive,
+  isDone,
+  readState,
+  type AttemptRow,
+  type RunTree,
+} from '../context/rows.ts'
 
 /** Between looks at attempts whose end nobody tells us, ms. */
 const LOOK_MS = 250
@@ -26,10 +37,9 @@ export class Reconciler {
   readonly #busy = new Map<string, Promise<void>>()
   readonly #again = new Set<string>()
   /** Attempts and preparations that this process is starting right now. */
-  readonly #starting = new Map<string, Promise<void>>()
+  readonly #starting = new Map<string, Starting>()
   /** Starts that threw when they were tried last. */
   readonly #failing = new Set<string>()
-  readonly #holding = new Set<string>()
   readonly #leases: Leases
   readonly #stopping = new AbortController()
   #leading: Promise<void> | undefined
@@ -60,10 +70,6 @@ export class Reconciler {
 
   /** Adopts every run that has not ended, clears away what ended attempts left, and looks until the signal aborts. */
   async #lead(signal: AbortSignal): Promise<void> {
-    const held = await this.#context.deps.db.all<{ id: string }>(
-      "SELECT id FROM pipeline_attempts WHERE state IN ('submitting', 'running')",
-    )
-    for (const { id } of held) this.#holding.add(id)
     await this.#sweep()
     if (signal.aborted) return
     const over = new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
@@ -73,9 +79,8 @@ export class Reconciler {
     await over
     this.#stopped = true
     clearInterval(this.#timer)
-    await Promise.allSettled([...this.#busy.values(), ...this.#starting.values()])
+    await Promise.allSettled([...this.#busy.values(), ...[...this.#starting.values()].map(({ over }) => over)])
     this.#open.clear()
-    this.#holding.clear()
   }
 
   /** Takes up runs that are open and not known here. */
@@ -134,7 +139,6 @@ export class Reconciler {
     const tree = await readState(this.#context.deps.db, runId)
     if (tree === undefined || FINAL_RUNS.includes(tree.run.state)) {
       this.#open.delete(runId)
-      for (const { id } of tree?.attempts ?? []) this.#holding.delete(id)
       if (this.#failing.delete(runId)) this.#context.say(runId, undefined)
       return false
     }
@@ -173,7 +177,6 @@ export class Reconciler {
     if (status.state === 'finished') await collectAttempt(this.#context, tree, attempt, status.exit)
     else if (tree.run.desired_state === 'cancel') await failAttempt(this.#context, attempt, CANCELLED)
     else await loseAttempt(this.#context, attempt)
-    this.#holding.delete(attempt.id)
     this.#look()
     return true
   }
@@ -189,7 +192,6 @@ export class Reconciler {
         ? 'ran longer than its timeout'
         : `gave no sign of life for ${Math.round(silentMs / 1000)} s`
       await failAttempt(this.#context, attempt, { class: 'timeout', message, traceback: null })
-      this.#holding.delete(attempt.id)
       return true
     }
     const silent = silentMs > SILENT_MS ? 1 : 0
@@ -208,7 +210,11 @@ export class Reconciler {
     const { db, clock, driver } = this.#context.deps
     const active = tree.attempts.filter(isActive)
     for (const attempt of active) {
-      if (this.#starting.has(attempt.id)) continue
+      const starting = this.#starting.get(attempt.id)
+      if (starting !== undefined) {
+        starting.abort.abort()
+        continue
+      }
       const asked = attempt.cancelled_at ?? clock()
       if (attempt.cancelled_at === null) {
         await db.tx((t) => t.run('UPDATE pipeline_attempts SET cancelled_at = ? WHERE id = ?', [asked, attempt.id]))
@@ -256,15 +262,15 @@ export class Reconciler {
   }
 
   async #launch(tree: RunTree): Promise<boolean> {
-    const { clock, concurrency } = this.#context.deps
+    const { db, clock, concurrency } = this.#context.deps
+    const due = tree.steps.filter((step) => step.state === 'ready' && isDue(step.retry_at, clock()))
     let moved = false
-    for (const step of tree.steps) {
-      const due = step.state === 'ready' && isDue(step.retry_at, clock())
-      if (!due || this.#holding.size >= concurrency) continue
+    for (const step of due) {
+      // only asked here, so that a run that waits writes nothing; the transaction below decides
+      if (!(await hasPlace(db, concurrency))) break
       const attempt = await openAttempt(this.#context, tree, step)
       if (attempt === undefined) continue
-      this.#holding.add(attempt.id)
-      this.#begin(attempt.id, tree.run.id, () => launchAttempt(this.#context, tree, attempt))
+      this.#begin(attempt.id, tree.run.id, (signal) => launchAttempt(this.#context, tree, attempt, signal))
       moved = true
     }
     return moved
@@ -274,9 +280,10 @@ export class Reconciler {
    * Runs a start beside the loop, once at a time, and looks at the run when it is over. One that threw is tried again at the next look and
    * not at once: what is broken, a folder or a disk, is asked a few times a second and not as fast as it can refuse.
    */
-  #begin(key: string, runId: string, work: () => Promise<void>): void {
+  #begin(key: string, runId: string, work: (signal: AbortSignal) => Promise<void>): void {
     if (this.#starting.has(key)) return
-    this.#starting.set(key, this.#start(key, runId, work))
+    const abort = new AbortController()
+    this.#starting.set(key, { abort, over: this.#start(key, runId, () => work(abort.signal)) })
   }
 
   async #start(key: string, runId: string, work: () => Promise<void>): Promise<void> {
@@ -293,20 +300,27 @@ export class Reconciler {
     this.wake(runId)
   }
 
-  /** Ends and deletes what the driver still holds of attempts that have ended here. */
+  /** Ends and deletes what the driver still holds of attempts that have ended here. What cannot be cleared away is told, and holds nobody up. */
   async #sweep(): Promise<void> {
-    const { db, driver, onError } = this.#context.deps
-    for (const id of await driver.list()) {
-      if (this.#holding.has(id)) continue
-      const row = await db.get<{ state: string }>('SELECT state FROM pipeline_attempts WHERE id = ?', [id])
-      if (row === undefined) {
-        onError(new Error(`the driver holds an attempt that no run knows: ${id}; it is left alone`))
-        continue
-      }
-      await driver.kill(id)
-      await driver.delete(id)
-    }
+    const { driver, onError } = this.#context.deps
+    for (const id of await driver.list()) await this.#clear(id).catch(onError)
   }
+
+  async #clear(id: string): Promise<void> {
+    const { db, driver } = this.#context.deps
+    const row = await db.get<{ state: AttemptState }>('SELECT state FROM pipeline_attempts WHERE id = ?', [id])
+    if (row === undefined) throw new Error(`the driver holds an attempt that no run knows: ${id}; it is left alone`)
+    if (ACTIVE_ATTEMPTS.includes(row.state)) return
+    await driver.kill(id)
+    await driver.delete(id)
+  }
+}
+
+/** A start that goes on beside the loop. */
+interface Starting {
+  /** Aborted when the run is to end: the start then waits for nothing more. */
+  readonly abort: AbortController
+  readonly over: Promise<void>
 }
 
 /** Said of a run as long as its start fails for a reason of the server, which its log has. */
