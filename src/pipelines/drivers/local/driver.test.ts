@@ -1,6 +1,7 @@
 /** The local driver passes what every driver must do. */
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -58,4 +59,24 @@ test('a clock that is set makes no attempt silent, and one that is silent is tol
   await sleep(500)
   assert.ok((await silence()) >= first + 450)
   process.kill(pid, 'SIGCONT')
+})
+
+test('a file that a power cut left half written is none: the process is found by its mark, and without one the attempt is absent', async (t) => {
+  const root = mkdtempSync(join(tmpdir(), 'slipway-cut-'))
+  t.after(() => rmSync(root, { recursive: true, force: true }))
+  const driver = localDriver({
+    blobs: openDiskBlobs(join(root, 'blobs')),
+    folder: join(root, 'attempts'),
+    clock: Date.now,
+  })
+  const folder = join(root, 'attempts', 'att_cut')
+  mkdirSync(folder, { recursive: true })
+  for (const name of ['spec.json', 'process.json', 'exit.json', 'heartbeat.json'])
+    writeFileSync(join(folder, name), '{"pid": 1')
+  assert.deepEqual(await driver.get('att_cut', 'f'), { state: 'absent' })
+  const command = ['-c', 'import sys; sys.stdin.read()', 'slipway.step']
+  const child = spawn(python, command, { stdio: ['pipe', 'ignore', 'ignore'], env: { SLIPWAY_ATTEMPT: 'att_cut' } })
+  t.after(() => child.kill('SIGKILL'))
+  await once(child, 'spawn')
+  assert.equal((await driver.get('att_cut', 'f')).state, 'running')
 })

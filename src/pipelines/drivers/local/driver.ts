@@ -229,9 +229,15 @@ function parseFloatText(text: string): number {
   return text === '-inf' ? -Infinity : Number(text)
 }
 
+/** A file of an attempt; undefined when there is none, or a machine that lost its power left it cut short. */
 async function readJson<T>(path: string): Promise<T | undefined> {
   const text = await readFile(path, 'utf8').catch(() => undefined)
-  return text === undefined ? undefined : (JSON.parse(text) as T)
+  if (text === undefined) return undefined
+  try {
+    return JSON.parse(text) as T
+  } catch {
+    return undefined
+  }
 }
 
 async function modified(path: string): Promise<number> {
