@@ -345,6 +345,8 @@ export const pipelinesApi = {
       components: z.record(z.string(), z.string()),
       /** The files whose content is part of the key. */
       files: z.array(z.string()),
+      /** The rules by which files of the project are left out, in gitignore's grammar; steps do not get those files. */
+      left_out: z.array(z.string()),
       /** The execution that it is compared with. */
       compared_with: z.string().nullable(),
       warnings: z.array(z.string()),

@@ -38,6 +38,7 @@ endpoint: {name: toy}
 const FILES: Record<string, string> = {
   'slipway.yaml': YAML,
   'README.md': 'read me',
+  '.slipwayignore': '/README.md\n/tests/\n',
   'steps/__init__.py': '',
   'steps/make.py': 'def main(table, rows):\n    table.write_text("x\\n" * rows)\n    return {"rows": rows}\n',
   'steps/helper.py': 'SCALE = 1\n',
@@ -93,7 +94,7 @@ test('the registry is told what the model was made from and judged by', () => {
   assert.equal(request.metrics['auc'], 0.75)
 })
 
-test('an unchanged run executes nothing and says so; comments in the docs do not matter', async () => {
+test('an unchanged run executes nothing and says so; what is left out does not matter', async () => {
   const run = await bench.end(await bench.begin({ ...FILES, 'README.md': 'other', 'tests/test_x.py': 'x = 1' }))
   assert.deepEqual([...new Set(run.steps.map((step) => step.state))], ['cached'])
   assert.match(run.message, /0 steps ran, 3 came from the cache/)

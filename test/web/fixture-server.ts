@@ -177,6 +177,7 @@ function recorded(now: number, empty: boolean): Recorded[] {
       step: params['step'] ?? '',
       components: { code: `sha256:${'77ab12cd'.repeat(8)}`, 'params.leaky': 'true' },
       files: ['flights/features.py'],
+      left_out: ['.git'],
       compared_with: 'run_01k2a7c',
       warnings: [],
     })),

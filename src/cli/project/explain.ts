@@ -20,6 +20,7 @@ export async function run(invocation: Invocation): Promise<number> {
     for (const warning of one.warnings) invocation.out.line(`  note: ${warning}`)
     if (only === undefined) continue
     for (const [component, value] of Object.entries(one.components)) invocation.out.line(`  ${component} = ${value}`)
+    invocation.out.line(`  left out = ${one.left_out.join(', ')}`)
   }
   return 0
 }

@@ -65,6 +65,26 @@ describe('the files of a project', () => {
     )
   })
 
+  it('are without what .slipwayignore names and without virtual environments, but with it and what is asked for', async () => {
+    const root = project({
+      '.slipwayignore': '*.yaml\n/notes/\n*.log\n!keep.log\n!mlruns/\n',
+      'slipway.yaml': '',
+      'other.yaml': '',
+      'notes/a.md': '',
+      'deep/notes/a.md': '',
+      'deep/b.log': '',
+      'deep/keep.log': '',
+      'mlruns/0': '',
+      'tools/env/pyvenv.cfg': '',
+      'tools/env/lib/x.py': '',
+      'tools/venv/x.py': '',
+    })
+    assert.deepEqual(
+      (await projectFiles(root, ['slipway.yaml'])).map(({ path }) => path),
+      ['.slipwayignore', 'deep/keep.log', 'deep/notes/a.md', 'mlruns/0', 'slipway.yaml', 'tools/venv/x.py'],
+    )
+  })
+
   it('keep that a file may be executed', async () => {
     const root = project({ 'run.sh': '', 'data.csv': '' })
     chmodSync(join(root, 'run.sh'), 0o755)

@@ -125,6 +125,7 @@ describe('slipway explain', () => {
     from_run: 'run_0',
     components: { code: 'abc', 'params.rows': '5' },
     files: [],
+    left_out: ['.git', '/notes/'],
     compared_with: null,
     warnings: [],
     ...changed,
@@ -160,7 +161,12 @@ describe('slipway explain', () => {
     server.answer(pipelinesApi.getPipelineRun, pipelineRun())
     server.answer(pipelinesApi.explainStep, explained('train'))
     const { lines } = await server.slipway('explain', 'run_1', 'train')
-    assert.deepEqual(lines, ['train: hit: nothing changed', '  code = abc', '  params.rows = 5'])
+    assert.deepEqual(lines, [
+      'train: hit: nothing changed',
+      '  code = abc',
+      '  params.rows = 5',
+      '  left out = .git, /notes/',
+    ])
     await assert.rejects(server.slipway('explain'), usage(/explain needs a run/))
   })
 })

@@ -19,14 +19,15 @@ export async function explainStep(context: Context, run: RunRow, name: string): 
       row.state === 'waiting' ? 'its inputs are not there yet' : row.reason || 'it did not come to be decided'
     throw problem('conflict', { detail: `step "${name}" of run ${run.id} has no key: ${detail}` })
   }
-  const step = stepOf(await context.spec(run.version_id), name)
+  const spec = await context.spec(run.version_id)
   return {
     ...cache,
     step: name,
     components: components(row.key_parts),
     files: Object.keys(row.key_parts.code),
     compared_with: row.compared_with,
-    warnings: [...step.code.warnings],
+    left_out: [...(spec.left_out ?? [])],
+    warnings: [...stepOf(spec, name).code.warnings],
   }
 }
 

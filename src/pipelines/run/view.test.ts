@@ -173,7 +173,8 @@ test('a version shows its steps, model, endpoint and each warning once', async (
   const plain = { ...FILES, 'slipway.yaml': `project: shown\npipeline:\n  steps:${STEPS}\n` }
   const { run: bare } = await idle.read(await idle.begin(plain))
   const none = viewVersion(await requireVersion(idle.store.db, bare.version_id))
-  assert.deepEqual([none.model, none.endpoint, none.warnings], [null, null, []])
+  const command = 'a step runs a command: every file of the project is part of the key'
+  assert.deepEqual([none.model, none.endpoint, none.warnings], [null, null, [command]])
 })
 
 test('a result taken from another run is a hit; the parts of a command are joined', () => {

@@ -1,104 +1,54 @@
-/** Imports are read without running code, and a closure holds what they reach. */
+/** A closure holds what imports reach, steps are sorted, and what keys and retries are made of. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { canonical, hashOf } from './canonical.ts'
-import { closureOf } from './closure.ts'
+import type { Closure } from './closure.ts'
+import { specOf, type Files } from './edits.fixture.ts'
 import { criticalPath, downstream, sortSteps } from './graph.ts'
-import { definesName, readImports } from './imports.ts'
 import { nearlyEqual } from '../run/reproduce.ts'
 import { nextPause } from '../run/retry.ts'
 import type { AttemptRow } from '../context/rows.ts'
 
-test('every form of import is found, and none inside text', () => {
-  const { imports, dynamic } = readImports(`
-"""import hidden_in_a_docstring"""
-import os, numpy as np  # import hidden_in_a_comment
-from . import sibling
-from ..above import (one,
-    two as second,  # with a comment
-)
-from package.module import *
-text = 'import hidden_in_text'
-def f():
-    import lazy.inside
-    try: import tried
-    except ImportError: pass
-import a \\
-    , b
-`)
-  assert.deepEqual(
-    imports.map(({ level, module, names }) => [level, module, names.join(' ')]),
-    [
-      [0, 'os', ''],
-      [0, 'numpy', ''],
-      [1, '', 'sibling'],
-      [2, 'above', 'one two'],
-      [0, 'package.module', '*'],
-      [0, 'lazy.inside', ''],
-      [0, 'tried', ''],
-      [0, 'a', ''],
-      [0, 'b', ''],
-    ],
-  )
-  assert.deepEqual(dynamic, [])
-  assert.deepEqual(readImports('importlib.import_module(name)\nrunpy.run_path(p)').dynamic, ['importlib', 'runpy'])
-  assert.deepEqual(readImports('model.eval()\ncursor.execute(x)').dynamic, [])
-})
-
-test('names of the top level are found', () => {
-  for (const source of [
-    'def main(): pass',
-    'async def main(): ...',
-    'class main: pass',
-    'main = f(1)',
-    'from x import main',
-    'from x import *',
-    'from x import y as main',
-  ]) {
-    assert.ok(definesName(source, 'main'), source)
-  }
-  for (const source of ['# def main(): pass', '"""\ndef main(): pass\n"""', 'def mains(): pass', 'main == 1']) {
-    assert.ok(!definesName(source, 'main'), source)
-  }
-})
-
-const FILES: Record<string, string> = {
+const FILES: Files = {
   'flights/__init__.py': '',
-  'flights/train.py': 'from .shared import tables\nfrom flights.other import f\nimport pandas\n',
+  'flights/train.py': 'from .shared import tables\nfrom flights.other import f\nimport pandas\ndef main(): ...\n',
   'flights/shared/__init__.py': '',
   'flights/shared/tables.py': 'import flights.deep.leaf\n',
   'flights/deep/leaf.py': '',
   'flights/other.py': '',
   'flights/unused.py': 'import flights.train\n',
-  'flights/dynamic.py': 'import importlib\nx = importlib.import_module("flights." + "unused")\n',
+  'flights/dynamic.py': 'import importlib\nx = importlib.import_module("flights." + "unused")\ndef main(): ...\n',
   'flights/data.json': '{}',
-  'src/lib.py': '',
+  'src/lib.py': 'def main(): ...\n',
   'README.md': '',
   'tests/test_train.py': '',
-  '.gitignore': '',
-  'slipway.yaml': '',
+  '.slipwayignore': '/README.md\n',
 }
-const tree = Object.keys(FILES).map((path) => ({ path, size: 1, digest: `digest of ${path}`, executable: false }))
-const sources = new Map(Object.entries(FILES).filter(([path]) => path.endsWith('.py')))
 
-test('a closure holds the module, what it imports, and data; not tests, prose or other modules', () => {
-  assert.deepEqual(Object.keys(closureOf('flights.train:main', tree, sources).files), [
+/** The closure of a step that runs this. */
+async function closureOf(run: string): Promise<Closure> {
+  const spec = await specOf({ ...FILES, 'slipway.yaml': `project: p\npipeline: {steps: {a: {run: ${run}}}}\n` })
+  return spec.steps[0]?.code ?? { files: {}, warnings: [] }
+}
+
+test('a closure holds the module, what it imports, and data; no other modules, and nothing that is left out', async () => {
+  assert.deepEqual(Object.keys((await closureOf('flights.train:main')).files), [
     'flights/__init__.py',
-    'flights/train.py',
-    'flights/shared/__init__.py',
-    'flights/shared/tables.py',
+    'flights/data.json',
     'flights/deep/leaf.py',
     'flights/other.py',
-    'flights/data.json',
+    'flights/shared/__init__.py',
+    'flights/shared/tables.py',
+    'flights/train.py',
   ])
-  assert.ok('src/lib.py' in closureOf('lib:main', tree, sources).files)
+  assert.ok('src/lib.py' in (await closureOf('lib:main')).files)
 })
 
-test('code that imports by computed names, and commands, depend on every file', () => {
-  const dynamic = closureOf('flights.dynamic:main', tree, sources)
-  assert.ok('flights/unused.py' in dynamic.files)
+test('code that imports by computed names, and commands, depend on every file', async () => {
+  const dynamic = await closureOf('flights.dynamic:main')
+  assert.ok('flights/unused.py' in dynamic.files && !('README.md' in dynamic.files))
   assert.match(dynamic.warnings[0] ?? '', /flights\/dynamic\.py uses importlib/)
-  assert.ok('flights/unused.py' in closureOf(['python', 'x.py'], tree, sources).files)
+  assert.ok('flights/unused.py' in (await closureOf('[python, x.py]')).files)
 })
 
 test('steps are sorted, cycles named, and the critical path is the longest', () => {

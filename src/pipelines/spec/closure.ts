@@ -1,39 +1,66 @@
 /** Which files of a project decide what a step does: its module, what that imports, and the files that are not Python. */
 import type { TreeFile } from '../../store/blobs/trees.ts'
-import { readImports, type Import } from './imports.ts'
+import { IGNORE_FILE } from './ignore.ts'
+import { withParents } from './python/dynamic.ts'
+import type { Import } from './python/imports.ts'
+import { wordsOf, type Source } from './python/source.ts'
 
 /** The files whose content is part of a step's key. */
 export interface Closure {
   /** Path → digest, sorted by path. */
   readonly files: Readonly<Record<string, string>>
+  /** Path → what stands in the key for it, where that is not its digest. */
+  readonly meant?: Readonly<Record<string, string>>
   readonly warnings: readonly string[]
 }
 
-/** The Python files of a project as text. */
-export type Sources = ReadonlyMap<string, string>
+/** The code of a project, as far as it was read. */
+export interface Code {
+  readonly files: readonly TreeFile[]
+  /** Each file of Python, by path. */
+  readonly sources: ReadonlyMap<string, Source>
+  /** The project file, whose parts are components of their own. */
+  readonly projectFile: string
+  /** Files that name the project file, and so may read it. */
+  readonly namesProjectFile: ReadonlySet<string>
+}
+
+/** What of a step says which code it runs. */
+export interface Start {
+  readonly run: string | readonly unknown[]
+  readonly params: unknown
+  readonly env: unknown
+}
 
 /** Where modules are looked for, as the wrapper does: the project's folder, then `src`. */
 const ROOTS = ['', 'src/']
-
-/** Never part of a key: prose, tests, the project file (its parts are components of their own), notebooks. */
-const IGNORED =
-  /(^|\/)(tests?|docs|\.[^/]+)\/|\.(md|rst|ipynb)$|^(slipway\.ya?ml|LICENSE[^/]*|NOTICE[^/]*|pyproject\.toml|uv\.lock|requirements[^/]*\.txt)$|(^|\/)\.[^/]+$/i
+/** Modules that each process of Python loads by itself. */
+const ALWAYS = ['sitecustomize', 'usercustomize']
+/** Files other than Python's that an import may load; what they import cannot be read. */
+const COMPILED = /\.(?:so|pyd|pyx|pyc|pyo)$/
 
 /**
- * The static import closure of an entry module with every other file that is not Python. A command, or code that imports
- * by computed names, may read anything, so all files count then and a warning says so.
+ * The files that a step's code may read or run: the static closure of its imports and of modules that its texts, params and
+ * variables name, with every other file that is not Python. A command, or code that cannot be followed, may read anything,
+ * so all files count then and a warning says so.
  */
-export function closureOf(entry: string | readonly unknown[], files: readonly TreeFile[], sources: Sources): Closure {
-  const counted = files.filter((file) => !IGNORED.test(file.path))
-  if (typeof entry !== 'string') return { files: digests(counted), warnings: [] }
-  const { modules, dynamic } = follow(moduleOf(entry), sources)
-  if (dynamic.length > 0) {
-    const warnings = dynamic.map(({ path, how }) => `${path} uses ${how}: every file of the project is part of the key`)
-    return { files: digests(counted), warnings }
-  }
+export function closureOf(start: Start, code: Code): Closure {
+  const texts = textsOf([start.params, start.env])
+  const { modules, dynamic } =
+    typeof start.run === 'string'
+      ? follow([moduleOf(start.run), ...texts.flatMap(wordsOf)], code)
+      : { modules: new Set<string>(), dynamic: ['a step runs a command'] }
+  dynamic.push(...texts.filter((text) => /\.py\b/.test(text)).map((text) => `a param or variable is ${text}`))
+  const reached = code.files.filter(({ path }) => dynamic.length > 0 || !path.endsWith('.py') || modules.has(path))
+  const named = textsOf([start.run, ...texts]).some((text) => text.includes(code.projectFile))
+  const withProject = named || reached.some(({ path }) => code.namesProjectFile.has(path))
+  const counted = reached.filter(({ path }) => path !== IGNORE_FILE && (withProject || path !== code.projectFile))
   return {
-    files: digests(counted.filter((file) => !file.path.endsWith('.py') || modules.has(file.path))),
-    warnings: [],
+    files: Object.fromEntries(counted.map(({ path, digest }) => [path, digest])),
+    meant: Object.fromEntries(
+      counted.flatMap(({ path, digest, executable }) => (executable ? [[path, `${digest} executable`]] : [])),
+    ),
+    warnings: [...new Set(dynamic)].map((how) => `${how}: every file of the project is part of the key`),
   }
 }
 
@@ -43,26 +70,73 @@ export function moduleOf(entry: string): string {
 }
 
 /** The file of a module, or undefined when the project has none of that name. */
-export function moduleFile(module: string, sources: Sources): string | undefined {
-  const path = module.replaceAll('.', '/')
-  return ROOTS.flatMap((root) => [`${root}${path}.py`, `${root}${path}/__init__.py`]).find((file) => sources.has(file))
+export function moduleFile(module: string, sources: ReadonlyMap<string, unknown>): string | undefined {
+  return moduleFiles(module, sources)[0]
 }
 
-function follow(start: string, sources: Sources): { modules: Set<string>; dynamic: { path: string; how: string }[] } {
+/** The files of a module in the order in which Python looks; where one comes or goes, another may be taken. */
+function moduleFiles(module: string, sources: ReadonlyMap<string, unknown>): string[] {
+  const path = module.replaceAll('.', '/')
+  return ROOTS.flatMap((root) => [`${root}${path}/__init__.py`, `${root}${path}.py`]).filter((file) =>
+    sources.has(file),
+  )
+}
+
+function follow(start: readonly string[], code: Code): { modules: Set<string>; dynamic: string[] } {
   const modules = new Set<string>()
-  const dynamic: { path: string; how: string }[] = []
-  const waiting = [start]
+  const dynamic: string[] = []
+  const compiled = compiledModules(code.files)
+  const visited = new Set<string>()
+  const waiting = [...start, ...ALWAYS]
   for (let module = waiting.pop(); module !== undefined; module = waiting.pop()) {
-    for (const name of withParents(module)) {
-      const path = moduleFile(name, sources)
-      if (path === undefined || modules.has(path)) continue
-      modules.add(path)
-      const found = readImports(sources.get(path) ?? '')
-      dynamic.push(...found.dynamic.map((how) => ({ path, how })))
-      waiting.push(...found.imports.flatMap((item) => targets(item, name, path.endsWith('/__init__.py'))))
+    for (const name of withParents(module).filter((one) => !visited.has(one))) {
+      visited.add(name)
+      const binary = compiled.get(name)
+      if (binary !== undefined) dynamic.push(`${binary} is imported and cannot be read`)
+      for (const path of moduleFiles(name, code.sources)) {
+        modules.add(path)
+        const read = reachOf(path, name, code.sources)
+        waiting.push(...read.names)
+        dynamic.push(...read.dynamic)
+      }
     }
   }
   return { modules, dynamic }
+}
+
+/** What a file may load, by names of modules, and what it does that cannot be followed. */
+function reachOf(path: string, name: string, sources: Code['sources']): { names: string[]; dynamic: string[] } {
+  const { imports = [], dynamic = [], words = [] } = sources.get(path) ?? {}
+  const reached = (item: Import): string[] => targets(item, name, path.endsWith('/__init__.py'))
+  const starred = imports.filter(({ names }) => names.includes('*')).flatMap((item) => reached(item).slice(0, 1))
+  return {
+    names: [...imports.flatMap(reached), ...words],
+    dynamic: [
+      ...(dynamic.length === 0 ? [] : [`${path} uses ${dynamic.join(', ')}`]),
+      ...starred
+        .filter((module) => isPackage(module, sources))
+        .map((module) => `${path} takes all names of the package ${module}`),
+    ],
+  }
+}
+
+function isPackage(module: string, sources: ReadonlyMap<string, unknown>): boolean {
+  return moduleFile(module, sources)?.endsWith('/__init__.py') === true
+}
+
+/** Modules that are no source, by name: `a/fast.cpython-311-x86_64-linux-gnu.so` is `a.fast`. */
+function compiledModules(files: readonly TreeFile[]): Map<string, string> {
+  return new Map(
+    files
+      .filter(({ path }) => COMPILED.test(path))
+      .map(({ path }) => [
+        path
+          .replace(/^src\//, '')
+          .replace(/\.[^/]*$/, '')
+          .replaceAll('/', '.'),
+        path,
+      ]),
+  )
 }
 
 /** Modules that an import may load: the module itself, and each name that could be a module inside it. */
@@ -75,12 +149,10 @@ function targets(item: Import, from: string, isPackage: boolean): string[] {
   )
 }
 
-/** Importing `a.b.c` runs `a` and `a.b` too. */
-function withParents(module: string): string[] {
-  const parts = module.split('.')
-  return parts.map((_, i) => parts.slice(0, i + 1).join('.'))
-}
-
-function digests(files: readonly TreeFile[]): Record<string, string> {
-  return Object.fromEntries(files.map((file) => [file.path, file.digest]))
+/** Every text inside of values. */
+function textsOf(values: readonly unknown[]): string[] {
+  return values.flatMap((value) => {
+    if (typeof value === 'string') return [value]
+    return typeof value === 'object' && value !== null ? textsOf(Object.values(value)) : []
+  })
 }

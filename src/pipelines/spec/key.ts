@@ -3,10 +3,10 @@ import type { Lock } from '../../envs/lock.ts'
 import { hashOf } from './canonical.ts'
 import type { StepSpec } from './spec.ts'
 
-/** The components of key version k1. What is a record is compared entry by entry. */
+/** The components of key version k2. What is a record is compared entry by entry. */
 export interface KeyParts {
   readonly entry: string
-  /** Path → digest of the files that the step's code may read or run. */
+  /** Path → digest, or what else says what a file means, of the files that the step's code may read or run. */
   readonly code: Readonly<Record<string, string>>
   /** Digest of the environment: packages with hashes, interpreter, platform. */
   readonly environment: string
@@ -36,7 +36,7 @@ export function keyParts(
 ): KeyParts {
   return {
     entry: typeof step.entry === 'string' ? step.entry : JSON.stringify(step.entry),
-    code: step.code.files,
+    code: { ...step.code.files, ...step.code.meant },
     environment: given.environment.digest,
     inputs: given.inputs,
     params: given.params,
@@ -52,6 +52,6 @@ export function keyParts(
 
 /** The key. With the policy `always` code and environment are left out. */
 export function keyOf(parts: KeyParts): string {
-  if (parts.policy !== 'always') return hashOf(['k1', { ...parts, policy: undefined }])
-  return hashOf(['k1', { ...parts, code: undefined, environment: undefined, hardware: undefined }])
+  if (parts.policy !== 'always') return hashOf(['k2', { ...parts, policy: undefined }])
+  return hashOf(['k2', { ...parts, code: undefined, environment: undefined, hardware: undefined }])
 }

@@ -3,10 +3,9 @@ import { problem } from '../../contract/errors.ts'
 import type { Plan } from '../../contract/rollout-plan.ts'
 import { requestOf, type EnvRequest } from '../../envs/request.ts'
 import type { Blobs } from '../../store/blobs/blobs.ts'
-import { treeFiles, type TreeFile } from '../../store/blobs/trees.ts'
 import { hashOf } from './canonical.ts'
-import { closureOf, moduleFile, moduleOf, type Closure, type Sources } from './closure.ts'
-import { definesName } from './imports.ts'
+import { closureOf, moduleFile, moduleOf, type Closure, type Code } from './closure.ts'
+import { readCode, type ReadCode } from './code.ts'
 import { needsOf, splitReference } from './meaning.ts'
 import { dotted, faulty, lineIn, parseProject, type Fault } from './parse.ts'
 import { rolloutPlan, type Project, type ProjectStep } from './project.ts'
@@ -35,7 +34,10 @@ export interface StepSpec {
 /** Immutable; two specs with equal content have the same digest. */
 export interface PipelineSpec {
   readonly project: string
+  /** The files that steps get: those that were given without those that are left out. */
   readonly tree: string
+  /** The rules by which files are left out, as in .slipwayignore; older versions have none. */
+  readonly left_out?: readonly string[]
   readonly environment: EnvRequest
   readonly steps: readonly StepSpec[]
   readonly salt: string
@@ -50,20 +52,16 @@ export interface PipelineSpec {
   readonly monitor: Project['monitor'] | null
 }
 
-/** Largest Python file that is read for its imports, bytes. */
-const SOURCE_LIMIT = 4 * 1024 * 1024
-
 /**
  * Compiles a project file and its tree. Throws `unprocessable` with the line for faults of the file, for modules and
  * functions that the tree does not have, and for environments that name missing files.
  */
 export async function compileSpec(blobs: Blobs, text: string, tree: string, file: string): Promise<PipelineSpec> {
   const project = parseProject(text, file)
-  const files = await treeFiles(blobs, tree)
-  const sources = await readSources(blobs, files)
-  const faults = Object.entries(project.pipeline.steps).flatMap(([name, step]) => checkEntry(text, name, step, sources))
+  const code = await readCode(blobs, tree, file)
+  const faults = Object.entries(project.pipeline.steps).flatMap(([name, step]) => checkEntry(text, name, step, code))
   if (faults.length > 0) throw faulty(file, faults)
-  const byPath = new Map(files.map((file) => [file.path, file]))
+  const byPath = new Map(code.files.map((file) => [file.path, file]))
   const read = async (path: string): Promise<string | undefined> => {
     const found = byPath.get(path)
     return found === undefined ? undefined : (await blobs.bytes(found.digest)).toString('utf8')
@@ -72,9 +70,10 @@ export async function compileSpec(blobs: Blobs, text: string, tree: string, file
   const plan = rolloutPlan(project)
   return {
     project: project.project,
-    tree,
+    tree: code.tree,
+    left_out: code.rules,
     environment: await requestOf(project.python, read),
-    steps: Object.entries(project.pipeline.steps).map(([name, step]) => compileStep(name, step, files, sources)),
+    steps: Object.entries(project.pipeline.steps).map(([name, step]) => compileStep(name, step, code)),
     salt: project.pipeline.salt,
     schedule: project.pipeline.schedule ?? null,
     model: model === undefined ? null : { name: model.name, ...splitReference(model.from), gates: model.gates },
@@ -110,7 +109,7 @@ function refuse(field: string, value: string, expected: string): Error {
   return problem('invalid_field', { field, value, expected })
 }
 
-function compileStep(name: string, step: ProjectStep, files: readonly TreeFile[], sources: Sources): StepSpec {
+function compileStep(name: string, step: ProjectStep, code: Code): StepSpec {
   return {
     name,
     entry: step.run,
@@ -127,20 +126,12 @@ function compileStep(name: string, step: ProjectStep, files: readonly TreeFile[]
     retries: step.retries,
     cpus: step.resources.cpus ?? null,
     memory_bytes: step.resources.memory === undefined ? null : (parseBytes(step.resources.memory) ?? null),
-    code: closureOf(step.run, files, sources),
+    code: closureOf(step, code),
   }
 }
 
-async function readSources(blobs: Blobs, files: readonly TreeFile[]): Promise<Map<string, string>> {
-  const wanted = files.filter((file) => file.path.endsWith('.py') && file.size <= SOURCE_LIMIT)
-  const texts = await Promise.all(
-    wanted.map(async ({ path, digest }) => [path, (await blobs.bytes(digest)).toString('utf8')] as const),
-  )
-  return new Map(texts)
-}
-
 /** A module that the project does not have may come from a package, unless the project has its first part. */
-function checkEntry(text: string, name: string, step: ProjectStep, sources: Sources): Fault[] {
+function checkEntry(text: string, name: string, step: ProjectStep, { sources }: ReadCode): Fault[] {
   if (typeof step.run !== 'string') return []
   const path = ['pipeline', 'steps', name, 'run']
   const fault = (message: string): Fault[] => [{ line: lineIn(text, path), key: dotted(path), message }]
@@ -148,7 +139,8 @@ function checkEntry(text: string, name: string, step: ProjectStep, sources: Sour
   const called = step.run.slice(module.length + 1)
   const file = moduleFile(module, sources)
   if (file !== undefined) {
-    if (definesName(sources.get(file) ?? '', called)) return []
+    const defined = sources.get(file)?.defined
+    if (defined?.has(called) === true || defined?.has('*') === true) return []
     return fault(`got "${step.run}", and ${file} defines no "${called}"; expected module:function`)
   }
   const first = module.split('.')[0] ?? ''

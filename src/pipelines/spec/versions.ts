@@ -56,7 +56,7 @@ export async function createVersion(
     const made = await t.run(
       `INSERT INTO pipeline_versions (id, project, digest, tree, spec, body, created_at, created_by, submitted_at)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project, digest) DO NOTHING`,
-      [id, spec.project, digest, given.tree, JSON.stringify(spec), given.text, now, who.name, now],
+      [id, spec.project, digest, spec.tree, JSON.stringify(spec), given.text, now, who.name, now],
     )
     await syncSchedule(t, spec, now)
     await t.run('UPDATE pipeline_versions SET submitted_at = ?, source_id = ? WHERE project = ? AND digest = ?', [
