@@ -17,6 +17,8 @@ const CASES: Readonly<Record<string, readonly string[]>> = {
   "type A = 'a' | 'b'": [],
   'const a = [1]': ['[1] → []', '1 → 2'],
   'const a = list.filter(f).sort()': ['list.filter(f).sort() → list.filter(f)', 'list.filter(f) → list'],
+  // a name that every object has by its prototype
+  'const a = list.toString()': [],
   'const a = list.some(f)': ['list.some(f) → list.every(f)'],
   'async function f() { await g(); return await h() }': ['await g(); → ;', 'await g() → g()'],
   'for (let i = 0; i < n; i++) continue': ['0 → 1', 'i < n → i <= n'],

@@ -51,7 +51,12 @@ const OPERATORS: Readonly<Record<string, readonly string[]>> = {
 }
 
 const DROPPED_CALLS = new Set(['sort', 'toSorted', 'reverse', 'toReversed', 'filter'])
-const OTHER_CALLS: Readonly<Record<string, string>> = { some: 'every', every: 'some', min: 'max', max: 'min' }
+const OTHER_CALLS = new Map([
+  ['some', 'every'],
+  ['every', 'some'],
+  ['min', 'max'],
+  ['max', 'min'],
+])
 const LOGGING = /(^|[.?])(log|logger|console)\??\.(trace|debug|info|warn|error|log)$/
 const TYPES = new Set(['typeAnnotation', 'returnType', 'typeParameters', 'typeArguments', 'superTypeArguments'])
 const ERASED = new Set(['TSAsExpression', 'TSSatisfiesExpression', 'TSNonNullExpression'])
@@ -211,7 +216,7 @@ function callFaults(place: Place): Fault[] {
   const [object, property] = [callee['object'] as Node, callee['property'] as Node]
   const name = textOf(source, property)
   if (DROPPED_CALLS.has(name)) return [replaced(place, textOf(source, object))]
-  const other = OTHER_CALLS[name]
+  const other = OTHER_CALLS.get(name)
   if (other === undefined) return []
   return [replaced(place, source.slice(node.start, property.start) + other + source.slice(property.end, node.end))]
 }
