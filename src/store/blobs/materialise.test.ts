@@ -1,0 +1,175 @@
+/** Trees as they are kept and laid out: the bytes of a manifest, links or copies, modes, how many files at once. */
+import assert from 'node:assert/strict'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import type { TestContext } from 'node:test'
+import type { Blobs } from './blobs.ts'
+import { openDiskBlobs } from './disk.ts'
+import { materialise, putManifest, putTree, treeDigests, treeFiles, type TreeFile } from './trees.ts'
+import { digestOf } from './verify.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'slipway-laid-out-'))
+after(() => rmSync(root, { recursive: true, force: true }))
+const blobs = openDiskBlobs(join(root, 'blobs'))
+
+/** The driver with some of its calls replaced. */
+function changed(calls: Partial<Blobs>): Blobs {
+  const { put, read, bytes, path } = {
+    put: blobs.put.bind(blobs),
+    read: blobs.read.bind(blobs),
+    bytes: blobs.bytes.bind(blobs),
+    path: blobs.path.bind(blobs),
+    ...calls,
+  }
+  return Object.assign(Object.create(blobs) as Blobs, { put, read, bytes, path })
+}
+
+async function stored(path: string, text: string, executable = false): Promise<TreeFile> {
+  return { path, ...(await blobs.put(Buffer.from(text))), executable }
+}
+
+/** The tree of a file, a program and a file in a folder. */
+async function tree(): Promise<string> {
+  const files = [await stored('data/b.txt', 'bee'), await stored('run.sh', '#!', true), await stored('a.txt', 'ay')]
+  return (await putManifest(blobs, files)).digest
+}
+
+test('a manifest has the bytes that the format says, its files by path', async () => {
+  const [a, b] = [digestOf('ay'), digestOf('bee')]
+  const text = `{"slipway_tree":1,"files":[["a.txt",2,"${a}",0],["data/b.txt",3,"${b}",0],["run.sh",2,"${digestOf('#!')}",1]]}`
+  const digest = await tree()
+  assert.equal(digest, digestOf(text))
+  assert.equal((await blobs.bytes(digest)).toString(), text)
+  assert.deepEqual(
+    (await treeFiles(blobs, digest)).map(({ path, executable }) => [path, executable]),
+    [
+      ['a.txt', false],
+      ['data/b.txt', false],
+      ['run.sh', true],
+    ],
+  )
+  const named: string[] = []
+  for await (const each of treeDigests(blobs, digest)) named.push(each)
+  assert.deepEqual(named, [digest, a, b, digestOf('#!')])
+})
+
+/** Root writes to what is read-only, so that links depend on who runs the tests. */
+function runAs(t: TestContext, user: number): void {
+  t.mock.method(process as Required<Pick<NodeJS.Process, 'getuid'>>, 'getuid', () => user)
+}
+
+/** What lies at a place: permissions, names that lead to the same bytes on the disk, text. */
+function laid(path: string): [mode: number, names: number, text: string] {
+  const { mode, nlink } = statSync(path)
+  return [mode & 0o777, nlink, readFileSync(path, 'utf8')]
+}
+
+const COPIES = { 'a.txt': [0o444, 1, 'ay'], 'data/b.txt': [0o444, 1, 'bee'], 'run.sh': [0o555, 1, '#!'] }
+const LINKS = { ...COPIES, 'a.txt': [0o444, 2, 'ay'], 'data/b.txt': [0o444, 2, 'bee'] }
+const WRITABLE = { 'a.txt': [0o644, 1, 'ay'], 'data/b.txt': [0o644, 1, 'bee'], 'run.sh': [0o755, 1, '#!'] }
+
+for (const [what, user, options, expected] of [
+  ['copies, read-only', 1000, {}, COPIES],
+  ['copies that may be written', 1000, { writable: true }, WRITABLE],
+  ['links, but of programs, whose mode differs from the blob’s', 1000, { link: true }, LINKS],
+  ['copies for root, who can write to what is read-only', 0, { link: true }, COPIES],
+] as const)
+  test(`a tree is laid out as ${what}`, async (t) => {
+    runAs(t, user)
+    const target = join(root, what)
+    await materialise(blobs, await tree(), target, options)
+    for (const [path, found] of Object.entries(expected)) assert.deepEqual(laid(join(target, path)), found, path)
+  })
+
+const otherDisk = existsSync('/dev/shm') && statSync('/dev/shm').dev !== statSync(root).dev
+test('where a link cannot be made there is a copy', { skip: otherDisk ? false : 'no second disk' }, async (t) => {
+  runAs(t, 1000)
+  const place = mkdtempSync('/dev/shm/slipway-laid-out-')
+  t.after(() => rmSync(place, { recursive: true, force: true }))
+  await materialise(blobs, await tree(), join(place, 'tree'), { link: true })
+  assert.deepEqual(laid(join(place, 'tree', 'a.txt')), [0o444, 1, 'ay'])
+})
+
+test('blobs that lie elsewhere are brought, and one that comes damaged is an error', async () => {
+  const elsewhere = changed({ path: () => undefined })
+  const target = join(root, 'brought')
+  await materialise(elsewhere, await tree(), target, { link: true })
+  for (const [path, found] of Object.entries(COPIES)) assert.deepEqual(laid(join(target, path)), found, path)
+  const bad = await putManifest(blobs, [await stored('bad', 'x'.repeat(200_000))])
+  const path = blobs.path(digestOf('x'.repeat(200_000))) ?? ''
+  chmodSync(path, 0o644)
+  writeFileSync(path, 'y'.repeat(200_000))
+  await assert.rejects(materialise(elsewhere, bad.digest, join(root, 'bad')), { code: 'corrupt_blob' })
+})
+
+test('nothing that is there is written over', async () => {
+  const folder = join(root, 'there')
+  mkdirSync(folder)
+  const file = join(root, 'there.txt')
+  writeFileSync(file, 'mine')
+  const single = await putManifest(blobs, [await stored('', 'other')])
+  await assert.rejects(materialise(blobs, await tree(), folder), { code: 'EEXIST' })
+  for (const source of [blobs, changed({ path: () => undefined })])
+    await assert.rejects(materialise(source, single.digest, file), { code: 'EEXIST' })
+  assert.equal(readFileSync(file, 'utf8'), 'mine')
+})
+
+test('a manifest that names a path outside of the folder is not laid out', async () => {
+  const { digest } = await putManifest(blobs, [await stored('../out.txt', 'x')])
+  await assert.rejects(materialise(blobs, digest, join(root, 'inside')), { code: 'bad_request' })
+  assert.equal(existsSync(join(root, 'out.txt')), false)
+})
+
+test('eight files are stored at once, whichever is first the names are right, and one that fails is told', async () => {
+  const path = join(root, 'several')
+  mkdirSync(path)
+  for (let i = 0; i < 30; i++) writeFileSync(join(path, `f${i}`), `text ${i}`)
+  let [inside, most] = [0, 0]
+  const waiting: (() => void)[] = []
+  const held = (source: Parameters<Blobs['put']>[0]): ReturnType<Blobs['put']> => {
+    most = Math.max(most, ++inside)
+    // the last to come is the first to go on
+    return new Promise<void>((resolve) => {
+      waiting.push(resolve)
+      setImmediate(() => waiting.pop()?.())
+    })
+      .then(() => blobs.put(source))
+      .finally(() => inside--)
+  }
+  const { digest, files, size } = await putTree(changed({ put: held }), path)
+  assert.deepEqual([most, files, size], [8, 30, 10 * 6 + 20 * 7])
+  for (const file of await treeFiles(blobs, digest)) assert.equal(file.digest, digestOf(`text ${file.path.slice(1)}`))
+  const full = new Error('no space left')
+  await assert.rejects(putTree(changed({ put: () => Promise.reject(full) }), path), full)
+})
+
+test('a link is no file or folder to be stored, whatever it leads to', async () => {
+  const link = join(root, 'link')
+  symlinkSync(root, link)
+  await assert.rejects(putTree(blobs, link), { code: 'unprocessable', message: /only regular files and folders/ })
+})
+
+/** A driver whose one blob is this text, filled with spaces to a length. */
+function holding(text: string, length: number): Blobs {
+  return changed({ bytes: () => Promise.resolve(Buffer.from(text.slice(0, -1).padEnd(length - 1) + text.slice(-1))) })
+}
+
+test('what begins like a tree is one up to 64 MiB', async () => {
+  const most = 64 * 2 ** 20
+  const digest = digestOf('any')
+  assert.deepEqual(await treeFiles(holding('{"slipway_tree":1,"files":[]}', most), digest), [])
+  await assert.rejects(treeFiles(holding('{"slipway_tree":1,"files":[]}', most + 1), digest), { code: 'unprocessable' })
+  await assert.rejects(treeFiles(holding('{"slipway_tree":2,"files":[]}', 100), digest), { code: 'unprocessable' })
+})
