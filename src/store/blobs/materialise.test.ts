@@ -102,11 +102,14 @@ test('where a link cannot be made there is a copy', { skip: otherDisk ? false : 
   assert.deepEqual(laid(join(place, 'tree', 'a.txt')), [0o444, 1, 'ay'])
 })
 
-test('blobs that lie elsewhere are brought, and one that comes damaged is an error', async () => {
+test('blobs that lie elsewhere are brought, and one that is missing or comes damaged is an error', async () => {
   const elsewhere = changed({ path: () => undefined })
   const target = join(root, 'brought')
   await materialise(elsewhere, await tree(), target, { link: true })
   for (const [path, found] of Object.entries(COPIES)) assert.deepEqual(laid(join(target, path)), found, path)
+  const missing = await putManifest(blobs, [{ ...(await stored('gone', 'x')), digest: digestOf('gone') }])
+  await assert.rejects(materialise(elsewhere, missing.digest, join(root, 'missing')), { code: 'not_found' })
+  assert.equal(existsSync(join(root, 'missing', 'gone')), false)
   const bad = await putManifest(blobs, [await stored('bad', 'x'.repeat(200_000))])
   const path = blobs.path(digestOf('x'.repeat(200_000))) ?? ''
   chmodSync(path, 0o644)

@@ -1,7 +1,7 @@
 /** Files and folders kept by content: a sorted manifest, stored as a blob whose digest names the whole. */
-import { constants, createReadStream } from 'node:fs'
+import { constants, createReadStream, createWriteStream } from 'node:fs'
 import type { Dirent } from 'node:fs'
-import { chmod, copyFile, link, lstat, mkdir, open, readdir } from 'node:fs/promises'
+import { chmod, copyFile, link, lstat, mkdir, readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { problem, type Problem } from '../../contract/errors.ts'
@@ -131,9 +131,8 @@ async function place(
 }
 
 async function download(blobs: Blobs, digest: string, target: string): Promise<void> {
-  const file = await open(target, 'wx')
   const { stream } = await blobs.read(digest)
-  await pipeline(stream, file.createWriteStream())
+  await pipeline(stream, createWriteStream(target, { flags: 'wx' }))
 }
 
 async function walk(root: string, prefix: string): Promise<{ path: string; source: string }[]> {
