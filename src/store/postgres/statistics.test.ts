@@ -6,7 +6,7 @@ import { openTemporaryStore } from '../open.ts'
 import { openPostgres } from './postgres.ts'
 import { gatherStatistics } from './statistics.ts'
 
-test('large tables without statistics get them once', async () => {
+test('tables as large as is asked, without statistics, get them once', async () => {
   const server = await startPostgres()
   const db = openPostgres(server.url)
   await db.tx(async (t) => {
@@ -20,6 +20,9 @@ test('large tables without statistics get them once', async () => {
     { tablename: 'large', n_distinct: 7 },
   ])
   assert.deepEqual(await gatherStatistics(db, 100_000), [])
+  // a table of one row is one page of 8192 bytes
+  assert.deepEqual(await gatherStatistics(db, 8193), [])
+  assert.deepEqual(await gatherStatistics(db, 8192), ['small'])
   await db.close()
   await server.stop()
 })

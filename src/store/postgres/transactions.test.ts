@@ -167,6 +167,30 @@ describe('PostgreSQL: transactions', () => {
     }
   })
 
+  it('one whose connection breaks while it waits for its locks takes another', async () => {
+    const other = open({ readers: 1 })
+    const waiting = `FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
+    const untilFound = async (sql: string): Promise<void> => {
+      while ((await db.all(sql)).length === 0);
+    }
+    let cut: Promise<unknown> | undefined
+    const { runs, ended } = await runsOf(async (t, run) => {
+      await t.lock('taken')
+      if (run > 1) return 'done'
+      // another session is the next to have the lock, before this transaction can take it again
+      cut = other
+        .all("SELECT pg_advisory_lock(hashtextextended('taken', 0))")
+        .then(() => untilFound(`SELECT pg_terminate_backend(pid) ${waiting}`))
+        .then(() => other.all('SELECT pg_advisory_unlock_all()'))
+      await untilFound(`SELECT 1 ${waiting}`)
+      return t.run(failing('40001'))
+    })
+    await cut
+    assert.deepEqual({ runs, ended }, { runs: 2, ended: 'done' })
+    assert.deepEqual(await advisory(), { c: 0 })
+  })
+
   it('a commit that is refused is told, nothing follows it, and its connection is sound', async () => {
     const single = open({ writers: 1 })
     await single.tx((t) => t.run('CREATE TABLE once (id BIGINT UNIQUE DEFERRABLE INITIALLY DEFERRED)'))
