@@ -172,6 +172,20 @@ describe('an upload', () => {
     await failed
     assert.deepEqual(server.asked, ['POST uploads', 'DELETE uploadId'])
   })
+  it('whose source breaks is not forgotten before the parts that are under way have ended', async () => {
+    async function* broken(): AsyncGenerator<Buffer> {
+      yield* texts(2)
+      throw new Error('the client went away')
+    }
+    const server = serve(true)
+    const failed = assert.rejects(uploadParts(upload(server), broken()), /went away/)
+    await settled()
+    assert.deepEqual([[...server.waiting.keys()], server.asked], [[1, 2], ['POST uploads']])
+    server.waiting.get(1)?.answer()
+    server.waiting.get(2)?.fail(new Error('another'))
+    await failed
+    assert.deepEqual(server.asked, ['POST uploads', 'DELETE uploadId'])
+  })
   it('whose source breaks, or whose bytes are not the wanted ones, is forgotten too', async () => {
     async function* broken(): AsyncGenerator<Buffer> {
       yield Buffer.from('a')

@@ -97,24 +97,28 @@ async function sendAll(upload: PartsUpload, id: string, all: AsyncIterable<Buffe
   const mine = new Set<Promise<void>>()
   const failures: unknown[] = []
   let number = 0
-  for await (const piece of all) {
-    while (mine.size > 0 && (mine.size >= AT_ONCE || upload.sending.count >= ALL_AT_ONCE)) await Promise.race(mine)
-    if (failures.length > 0) break
-    const part = ++number
-    if (part > MOST_PARTS) throw problem('payload_too_large', { limit: MOST_PARTS * piece.length })
-    upload.sending.count += 1
-    const sent: Promise<void> = sendPart(upload, id, part, piece)
-      .then(
-        (line) => void (done[part - 1] = line),
-        (error: unknown) => void failures.push(error),
-      )
-      .finally(() => {
-        upload.sending.count -= 1
-        mine.delete(sent)
-      })
-    mine.add(sent)
+  try {
+    for await (const piece of all) {
+      while (mine.size > 0 && (mine.size >= AT_ONCE || upload.sending.count >= ALL_AT_ONCE)) await Promise.race(mine)
+      if (failures.length > 0) break
+      const part = ++number
+      if (part > MOST_PARTS) throw problem('payload_too_large', { limit: MOST_PARTS * piece.length })
+      upload.sending.count += 1
+      const sent: Promise<void> = sendPart(upload, id, part, piece)
+        .then(
+          (line) => void (done[part - 1] = line),
+          (error: unknown) => void failures.push(error),
+        )
+        .finally(() => {
+          upload.sending.count -= 1
+          mine.delete(sent)
+        })
+      mine.add(sent)
+    }
+  } finally {
+    // parts that arrive after the upload was given up would stay
+    await Promise.all(mine)
   }
-  await Promise.all(mine)
   if (failures.length > 0) throw failures[0]
   return done
 }
