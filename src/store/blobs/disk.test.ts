@@ -159,3 +159,41 @@ it('a stream in pieces that are no even part of a write comes back whole', async
   assert.equal(size, bytes.length)
   assert.ok(bytes.equals(await blobs.bytes(digest)))
 })
+
+it('a put that fails tells why in the words of the store, and leaves no half file', async () => {
+  const folder = join(root, 'failing')
+  const blobs = openDiskBlobs(folder)
+  async function* full(): AsyncGenerator<Uint8Array> {
+    yield new Uint8Array(10)
+    throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
+  }
+  await assert.rejects(blobs.put(full()), { code: 'storage_full' })
+  await assert.rejects(blobs.put(Buffer.from('x'), { size: 2 }), { code: 'unprocessable' })
+  assert.deepEqual(readdirSync(join(folder, 'tmp')), [])
+})
+
+it('what is wrong with the folder itself is told, and not taken for a blob that is missing', async () => {
+  const folder = join(root, 'wrong')
+  const blobs = openDiskBlobs(folder)
+  const inFile = `sha256:ab${'0'.repeat(62)}`
+  writeFileSync(join(folder, 'ab'), 'a file where a folder should be')
+  for (const asked of [blobs.has(inFile), blobs.bytes(inFile), blobs.read(inFile), blobs.delete(inFile)])
+    await assert.rejects(asked, { code: 'ENOTDIR' })
+  await assert.rejects(blobs.deleteIdle(inFile, Date.now()), { code: 'ENOTDIR' })
+})
+
+it('a blob that was stored while it was on its way out comes back, whoever stored it', async () => {
+  const folder = join(root, 'young')
+  let now = 1_700_000_000_000
+  const blobs = openDiskBlobs(folder, () => now)
+  const { digest } = await blobs.put(Buffer.from('x'))
+  const before = now + 1
+  now += 10_000
+  // each storing races with a deletion that has seen the old age or the new one
+  for (let round = 0; round < 50; round++) {
+    utimesSync(blobs.path(digest) ?? '', before / 1000 - 5, before / 1000 - 5)
+    await Promise.all([blobs.put(Buffer.from('x')), blobs.deleteIdle(digest, before), blobs.deleteIdle(digest, before)])
+    assert.equal((await blobs.bytes(digest)).toString(), 'x', `round ${round}`)
+    assert.deepEqual(readdirSync(join(folder, 'tmp')), [], `round ${round}`)
+  }
+})
