@@ -82,6 +82,8 @@ export function blobCases(name: string, open: () => Promise<OpenedBlobs>): void 
         { start: -1, end: 4 },
         { start: 0, end: 200_000 },
         { start: 0.5, end: 4 },
+        { start: 0, end: 4.5 },
+        { start: 0, end: Number.NaN },
       ]) {
         await assert.rejects(blobs.read(digest, range), { code: 'invalid_field' })
       }

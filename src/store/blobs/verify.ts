@@ -29,7 +29,8 @@ export function refuseDifferent(info: BlobInfo, expected: Expected): void {
 
 /** True for a range that lies inside `size` bytes. */
 export function isWithin(range: ByteRange, size: number): boolean {
-  return Number.isSafeInteger(range.start) && range.start >= 0 && range.end >= range.start && range.end < size
+  const { start, end } = range
+  return Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && end >= start && end < size
 }
 
 /** The problem of a range that reaches outside of a blob. */
