@@ -236,4 +236,25 @@ describe('group commit', () => {
     assert.ok(performance.now() > until - 50, 'the second was not waited for')
     assert.deepEqual(ids(), [2])
   })
+
+  it('what can neither be committed nor rolled back is told, and nothing is written after it', async (t) => {
+    const { connection, group, ids } = open()
+    const broken = new Statements(connection)
+    const run = broken.run.bind(broken)
+    t.mock.method(broken, 'run', (sql: string, params?: readonly unknown[]) => {
+      if (sql === 'COMMIT' || sql === 'ROLLBACK') throw Object.assign(new Error('EIO'), { code: 'SQLITE_IOERR' })
+      return run(sql, params)
+    })
+    const failing = new GroupCommit(connection, broken, { sync: () => Promise.resolve(), busyMs: 100 })
+    const ended = await Promise.allSettled([failing.add(adds(1)), failing.add(adds(2))])
+    assert.deepEqual(
+      ended.map((each) => each.status === 'rejected' && String(each.reason)),
+      ['Error: EIO', 'Error: EIO'],
+    )
+    for (let again = 0; again < 2; again++)
+      await assert.rejects(failing.add(adds(3)), { code: 'unavailable', message: /a rollback failed; it is read-only/ })
+    connection.exec('ROLLBACK')
+    await group.add(adds(4))
+    assert.deepEqual(ids(), [4])
+  })
 })

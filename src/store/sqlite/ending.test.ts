@@ -1,0 +1,86 @@
+/** What is left when an SQLite database is closed, and when its thread or its process ends. */
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { endOf } from '../../../test/output.ts'
+import { ReaderThread } from './reader.ts'
+import { openSqlite } from './sqlite.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'slipway-ending-'))
+after(() => rmSync(root, { recursive: true, force: true }))
+
+const SLOW = 'WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1e12) SELECT max(i) FROM n'
+
+/** Files below the folder that this process has open. */
+function held(): string[] {
+  return readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      const path = readlinkSync(`/proc/self/fd/${fd}`)
+      return path.startsWith(`${root}/`) ? [path] : []
+    } catch {
+      return []
+    }
+  })
+}
+
+test('a closed database is one file, and this process has none of it', async () => {
+  const path = join(root, 'closed.db')
+  const db = openSqlite(path)
+  await db.tx((t) => t.run('CREATE TABLE rows (id BIGINT)'))
+  await db.search({ text: 'SELECT 1', params: [] })
+  assert.deepEqual(await db.all('SELECT id FROM rows'), [])
+  await db.close()
+  assert.deepEqual([existsSync(path), existsSync(`${path}-wal`), existsSync(`${path}-shm`)], [true, false, false])
+  if (existsSync('/proc/self/fd')) assert.deepEqual(held(), [])
+})
+
+test('a database in memory is refused: it could be neither synced nor read by a thread', () => {
+  assert.throws(() => openSqlite(':memory:'), /needs a file/)
+})
+
+test('what is asked of the thread when it is closed, and afterwards, is refused', async () => {
+  const path = join(root, 'asked.db')
+  const db = openSqlite(path)
+  const thread = new ReaderThread(path)
+  assert.deepEqual(await thread.search('SELECT 1 AS one', []), [{ one: 1 }])
+  const asked = [thread.search(SLOW, []), thread.search('SELECT 2', []), thread.checkpoint()]
+  const refused = Promise.allSettled(asked)
+  await thread.close()
+  for (const each of await refused) assert.equal(each.status === 'rejected' && each.reason.code, 'unavailable')
+  await assert.rejects(thread.search('SELECT 1', []), { code: 'unavailable', message: /it is closed/ })
+  await db.close()
+})
+
+test('a thread that nobody asks does not keep its process, one that is asked does', () => {
+  const url = new URL('./sqlite.ts', import.meta.url).href
+  const program = `
+    const { openSqlite } = await import('${url}')
+    const db = openSqlite(process.argv[1])
+    console.log((await db.search({ text: 'SELECT 1 AS n', params: [] }))[0].n)
+    Promise.all([2, 3].map((n) => db.search({ text: 'SELECT ? AS n', params: [n] }).then(([row]) => console.log(row.n))))`
+  const args = ['--input-type=module', '-e', program, join(root, 'left.db')]
+  assert.equal(execFileSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 }), '1\n2\n3\n')
+})
+
+for (const [fault, kept] of [
+  ['store.written', false],
+  ['store.committed', true],
+] as const)
+  test(`killed at ${fault}, whole transactions are ${kept ? '' : 'not '}there`, async () => {
+    const path = join(root, `${fault}.db`)
+    const db = openSqlite(path)
+    await db.tx((t) => t.run('CREATE TABLE acknowledged (id BIGINT PRIMARY KEY, half BIGINT NOT NULL)'))
+    await db.close()
+    assert.equal(await endOf(join(import.meta.dirname, 'inserter.fixture.ts'), [path, '0'], fault), 'SIGKILL')
+    const again = openSqlite(path)
+    const rows = await again.all<{ half: number }>('SELECT half FROM acknowledged')
+    await again.close()
+    assert.equal(rows.length > 0, kept)
+    assert.deepEqual(
+      rows.filter(({ half }) => half !== 2),
+      [],
+    )
+  })
