@@ -98,6 +98,7 @@ function buildRooms(options: AppOptions, ground: Ground) {
     scoring,
     allow: options.egressAllow ?? [],
     usedBy: (model, version) => serving.usedBy(model, version),
+    overridesOf: (reader, model, version) => serving.overridesOf(reader, model, version),
     lineage: [(version) => serving.lineage(version), (version) => monitoring.lineage(version)],
   })
   const { registry } = models

@@ -20,6 +20,7 @@ export function variant(changed: Partial<EndpointOf['variants'][number]> = {}): 
     backend_reason: null,
     since: AT,
     tripped: null,
+    override: null,
     fault: null,
     stats: null,
     ...changed,
@@ -146,6 +147,7 @@ export function version(changed: Partial<VersionOf> = {}): VersionOf {
     approvals: [],
     signed: null,
     refusal: null,
+    overridden: [],
     ...changed,
   }
 }

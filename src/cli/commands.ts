@@ -202,8 +202,12 @@ export const COMMANDS: readonly Command[] = [
     example: 'slipway deploy flight-delay 3',
     flags: [
       ...SERVER_FLAGS,
-      { name: 'reason', value: 'TEXT', meaning: 'Why, for the audit trail; needed with --override-freeze.' },
+      { name: 'reason', value: 'TEXT', meaning: 'Why, for the audit trail; needed with an override.' },
       { name: 'override-freeze', meaning: 'Deploy although the endpoint is frozen; audited.' },
+      {
+        name: 'override-gates',
+        meaning: 'Deploy although gates of its model do not hold; by an admin; shown while the version answers.',
+      },
     ],
     load: () => import('./endpoint/deploy.ts'),
   },

@@ -178,7 +178,22 @@ export const KnownVersion = Version.extend({
   refusal: z
     .string()
     .nullable()
-    .describe('why its gates refuse it production now; null where nothing is known: it is judged when an alias moves'),
+    .describe(
+      'why it may not answer now: gates, scan, signature; null where nothing is known: it is judged at the act',
+    ),
+  overridden: z
+    .array(
+      z.object({
+        endpoint: z.string(),
+        variant: z.string(),
+        by: z.string(),
+        role: z.string(),
+        at: time,
+        reason: z.string(),
+        refusal: z.string(),
+      }),
+    )
+    .describe('where it answers now although its gates did not hold, and by whose override'),
 })
 
 export const Model = z.object({

@@ -21,6 +21,15 @@ export const VariantStats = z.object({
   p99_ms: z.number().nullable(),
 })
 
+/** By whom and why a version answers although the gates of its model do not hold. */
+export const Override = z.object({
+  by: z.string(),
+  role: z.string(),
+  at: time,
+  reason: z.string(),
+  refusal: z.string().describe('the gates that did not hold, each with its reason'),
+})
+
 export const Variant = z.object({
   role: z.enum(VARIANT_ROLES),
   version: z.string(),
@@ -34,6 +43,7 @@ export const Variant = z.object({
   tripped: z.string().nullable(),
   /** Why this version does not answer on this server now; null while it does. */
   fault: z.string().nullable(),
+  override: Override.nullable().describe('set while the version answers here although its gates did not hold'),
   stats: VariantStats.nullable(),
 })
 
@@ -211,16 +221,20 @@ export const servingApi = {
   deploy: route({
     method: 'POST',
     path: '/v1/endpoints/:name/deploy',
-    summary: 'Make a version the stable one at once, without a rollout; a freeze holds it up',
+    summary: 'Make a version the stable one at once, without a rollout; its gates must hold, and a freeze holds it up',
     access: { verb: 'deploy', resource: 'endpoints' },
     params: named,
     body: z.strictObject({
       version: z.string().min(1).max(64),
       reason: z.string().min(1).max(1000).optional(),
       override_freeze: z.boolean().optional().describe('deploys in a freeze; needs a reason; audited'),
+      override_gates: z
+        .boolean()
+        .optional()
+        .describe('deploys although gates do not hold; by an admin, with a reason; shown while the version answers'),
     }),
     reply: Endpoint,
-    errors: ['not_found', 'invalid_field', 'conflict', 'unprocessable', 'unavailable'],
+    errors: ['not_found', 'invalid_field', 'forbidden', 'conflict', 'gate_refused', 'unprocessable', 'unavailable'],
   }),
   rollbackEndpoint: route({
     method: 'POST',

@@ -3,6 +3,8 @@ import type { Principal } from '../contract/access.ts'
 import { PRODUCTION } from '../contract/registry.ts'
 import type { Reader, Tx } from '../store/db.ts'
 import { returnAlias } from './aliases/aliases.ts'
+import { enter } from './aliases/door.ts'
+import type { Enter } from './aliases/door.ts'
 import { layOut } from './context/layout.ts'
 import { requireVersion } from './context/context.ts'
 import type { Registry } from './context/context.ts'
@@ -17,6 +19,8 @@ interface Back {
 }
 
 export interface EndpointPorts {
+  /** The door: asked before a version answers. */
+  readonly enter: Enter
   readonly modelProject: (reader: Reader, model: string) => Promise<string | undefined>
   readonly checkVersion: (model: string, version: string) => Promise<void>
   readonly returned: (t: Tx, who: Principal, back: Back) => Promise<void>
@@ -24,6 +28,7 @@ export interface EndpointPorts {
 
 export function endpointPorts(room: Registry): EndpointPorts {
   return {
+    enter: (who, entry, work) => enter(room, who, entry, work),
     async modelProject(reader, model) {
       const row = await reader.get<{ project: string }>('SELECT project FROM registered_models WHERE name = ?', [model])
       return row?.project

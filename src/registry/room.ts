@@ -31,7 +31,7 @@ import { webhookRoutes } from './webhooks/routes.ts'
 import { openWebhooks } from './webhooks/webhooks.ts'
 import { registryWireRoutes } from './wire/wire-routes.ts'
 
-export interface RegistryRoomDeps extends Pick<RegistryDeps, 'usedBy'> {
+export interface RegistryRoomDeps extends Pick<RegistryDeps, 'usedBy' | 'overridesOf'> {
   readonly db: Db
   readonly blobs: Blobs
   readonly clock: Clock

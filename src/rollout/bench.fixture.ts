@@ -8,6 +8,7 @@ import { makeIds } from '../contract/ids.ts'
 import type { Clock } from '../contract/ids.ts'
 import type { Gate } from '../contract/registry.ts'
 import type { Plan } from '../contract/rollout-plan.ts'
+import { endpointPorts } from '../registry/endpoint-ports.ts'
 import { registerVersion } from '../registry/versions/register.ts'
 import type { Registry } from '../registry/context/context.ts'
 import { writeRecords } from '../serving/records/rows.ts'
@@ -68,7 +69,8 @@ export function openRolloutBench(db: Db, folder: string, clock = ticking(1_700_0
   const blobs = openDiskBlobs(join(folder, 'blobs'))
   const registry: Registry = { db, blobs, clock, ids, audit, modelsDir: join(folder, 'models') }
   const bench = { broken: new Map<string, string>(), known: new Map<string, number>(), errors: [] as unknown[] }
-  const serving = openServing({ db, clock, ids, audit }, join(folder, randomBytes(4).toString('hex')), bench)
+  const { enter } = endpointPorts(registry)
+  const serving = openServing({ db, clock, ids, audit, enter }, join(folder, randomBytes(4).toString('hex')), bench)
   const deps: RolloutDeps = {
     db,
     clock,
@@ -90,7 +92,7 @@ signature:
 
 /** A serving room without gateways: it is not started, so nothing loads what it lays out. */
 function openServing(
-  ground: Pick<ServingDeps, 'db' | 'clock' | 'ids' | 'audit'>,
+  ground: Pick<ServingDeps, 'db' | 'clock' | 'ids' | 'audit' | 'enter'>,
   dataDir: string,
   bench: Faults,
 ): ServingRoom {

@@ -5,11 +5,12 @@ import { faultPoint } from '../store/fault.ts'
 import type { Reader } from '../store/db.ts'
 import { aliasVersion, moveIn, returnAlias } from '../registry/aliases/aliases.ts'
 import { isWanted, markDeployment, wantedDeployments } from '../registry/versions/deployments.ts'
+import { enter } from '../registry/aliases/door.ts'
 import { promote } from '../registry/aliases/promotion.ts'
 import type { Registry } from '../registry/context/context.ts'
 import type { Endpoints } from '../serving/endpoints/endpoints.ts'
 import { currentEpoch } from '../serving/context/epoch.ts'
-import { endpointRow, inputNames, variantsOf } from '../serving/context/rows.ts'
+import { endpointRow, inputNames, variantsOf, writeOverride } from '../serving/context/rows.ts'
 import { slicesIn } from './context/context.ts'
 import type { RolloutDeps, Target } from './context/context.ts'
 import type { BreakerRule } from './evidence/spending.ts'
@@ -22,6 +23,7 @@ export type RolloutPorts = Pick<
   | 'setVariants'
   | 'epoch'
   | 'publish'
+  | 'enter'
   | 'promote'
   | 'demote'
   | 'asked'
@@ -44,12 +46,25 @@ export function rolloutPorts(serving: Endpoints, registry: Registry): RolloutPor
     setVariants: (t, endpoint, variants) => serving.writeVariants(t, endpoint, variants),
     epoch: (reader) => currentEpoch(reader),
     publish: () => serving.refresh(),
-    async promote(who, { model, version }, { reason, also }) {
+    enter(who, { as, ...candidate }, work) {
+      const { endpoint, model, version } = candidate
+      const entry = { model, version, as: `${as} on endpoint "${endpoint}"`, loads: true }
+      return enter(registry, who, entry, {
+        async write(t) {
+          await writeOverride(t, candidate, null)
+          return work(t)
+        },
+      })
+    },
+    async promote(who, candidate, { reason, also }) {
+      const { model, version } = candidate
       const wish = { model, alias: PRODUCTION, version, reason }
-      if ((await aliasVersion(db, model, PRODUCTION)) === version) return db.tx(also)
       return promote(registry, who, wish, async (t, allowed) => {
         if (!(await also(t))) return false
-        await moveIn(t, registry, who, { ...wish, ...allowed })
+        await writeOverride(t, candidate, null)
+        // an alias that names it already, as one that was brought in does, is no reason not to ask
+        if ((await aliasVersion(t, model, PRODUCTION)) !== version)
+          await moveIn(t, registry, who, { ...wish, ...allowed })
         faultPoint('rollout.promoted')
         return true
       })

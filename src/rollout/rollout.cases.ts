@@ -168,7 +168,7 @@ export function rolloutCases(name: string, open: Open): void {
       await allReplay(id)
     })
 
-    it('goes back when the gates of the registry do not hold at promotion', async () => {
+    it('goes back when the gates of the registry do not hold before a step', async () => {
       const id = await begun('refused', { auc: 0.75, gates: [{ metric: 'auc', at_least: 0.7 }] })
       await db.tx((t) =>
         t.run('UPDATE registered_models SET gates = ? WHERE name = ?', [
@@ -186,7 +186,7 @@ export function rolloutCases(name: string, open: Open): void {
       }
       const row = await newest(db, 'refused')
       assert.equal(row.state, 'rolled_back')
-      assert.match(row.reason, /may not become production/)
+      assert.match(row.reason, /may not become canary on endpoint "refused": auc at least 0\.79/)
       assert.deepEqual(await variants('refused'), ['stable 1 0'])
       assert.equal(await aliasVersion(db, 'refused', 'production'), '1')
       await allReplay(id)
@@ -195,7 +195,7 @@ export function rolloutCases(name: string, open: Open): void {
     it('one rollout at a time: a second by hand is a conflict, a version that asks waits its turn', async () => {
       const id = await begun('busy')
       const by = { endpoint: 'busy', slices: [] }
-      await assert.rejects(startRollout(bench.deps, ann, { ...by, version: '3' }), { code: 'conflict' })
+      await assert.rejects(startRollout(bench.deps, ann, { ...by, version: '2' }), { code: 'conflict' })
       await assert.rejects(startRollout(bench.deps, ann, { ...by, version: '1' }), { code: 'conflict' })
       await assert.rejects(startRollout(bench.deps, ann, { ...by, endpoint: 'none', version: '1' }), {
         code: 'not_found',

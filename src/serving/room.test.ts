@@ -18,6 +18,7 @@ import type { IngestHooks } from './records/rows.ts'
 import { gatewayStats } from './fleet/admin-client.ts'
 import { isAlive } from '../gateway/run-files.ts'
 import type { GatewayFile } from '../gateway/run-files.ts'
+import { openDoor } from './open-door.fixture.ts'
 import { servingRoom } from './room.ts'
 import type { ServingRoom } from './room.ts'
 import type { Returned } from './endpoints/deployment.ts'
@@ -72,6 +73,7 @@ async function open(dataDir: string, options: { gateways?: number; port?: number
   }
   const room = servingRoom({
     ...context,
+    ...openDoor(store.db),
     dataDir,
     version: '0.0.0',
     gateways: { count: options.gateways ?? 1, host: '127.0.0.1', port: options.port ?? 0, allowHosts: [] },

@@ -8,7 +8,7 @@ import type { LineageSource } from '../registry/versions/lineage.ts'
 import type { Db, Reader } from '../store/db.ts'
 import type { ServingContext } from './context/context.ts'
 import { currentEpoch, raiseEpoch, setEpochAbove } from './context/epoch.ts'
-import { endpointUsing, holdsEndpoints } from './context/rows.ts'
+import { endpointUsing, holdsEndpoints, overridesOf } from './context/rows.ts'
 import { endpointChanges } from './endpoints/changes.ts'
 import type { EndpointChanges } from './endpoints/changes.ts'
 import type { DeploymentDeps } from './endpoints/deployment.ts'
@@ -38,7 +38,7 @@ export interface ServingDeps
   extends
     ServingContext,
     VersionPorts,
-    Pick<DeploymentDeps, 'frozen' | 'returned'>,
+    Pick<DeploymentDeps, 'frozen' | 'returned' | 'enter'>,
     Pick<SettingsDeps, 'modelProject'> {
   readonly dataDir: string
   /** Version of Slipway, as the gateway tells it. */
@@ -75,6 +75,8 @@ export interface ServingRoom extends Endpoints {
   unanswered(): Promise<Unanswered[]>
   /** Port: in words the endpoint that has a version of a model among its variants, or any version of it when null; null when none has. */
   usedBy(model: string, version: number | null): Promise<string | null>
+  /** Port: where a version answers now by an override. */
+  readonly overridesOf: typeof overridesOf
   /** Port: says `endpoints` when a project has some. */
   readonly projectPart: { readonly holds: (reader: Reader, project: string) => Promise<string | undefined> }
   /** Port: the endpoints in the lineage of a version. */
@@ -127,6 +129,7 @@ export function servingRoom(deps: ServingDeps): ServingRoom {
     logLosses: async () => logLossesOf(await figures()),
     unanswered: () => unansweredVariants({ db, figures, places: laidOut }),
     usedBy: (model, version) => endpointUsing(db, model, version),
+    overridesOf,
     projectPart: { holds: holdsEndpoints },
     lineage: endpointLineage(db),
   }

@@ -15,6 +15,7 @@ import { makeIds } from '../../src/contract/ids.ts'
 import { currentIncident } from '../../src/monitoring/incidents/rows.ts'
 import { checkLogLoss, lossMemory } from '../../src/monitoring/rounds/log-loss.ts'
 import { testDeps } from '../../src/monitoring/room.fixture.ts'
+import { openDoor } from '../../src/serving/open-door.fixture.ts'
 import { servingRoom } from '../../src/serving/room.ts'
 import { openStore } from '../../src/store/open.ts'
 import { listSegments } from '../../src/store/segments/segments.ts'
@@ -187,6 +188,7 @@ test('a gateway: every prediction is answered, the loss is counted and becomes a
   const context = { db, clock: Date.now, ids, audit: auditLog(Date.now) }
   const room = servingRoom({
     ...context,
+    ...openDoor(db),
     dataDir: folder,
     version: '0.0.0',
     gateways: { count: 1, host: '127.0.0.1', port: 0, allowHosts: [] },

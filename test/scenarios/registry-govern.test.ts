@@ -105,6 +105,10 @@ describe('a version on its way to production', { timeout: 240_000 }, () => {
     await assert.rejects(mlflow('registered-models/alias', alias, server.token), /403.*os\.system/)
     const stage = { name: 'm', version: number, stage: 'Production' }
     await assert.rejects(mlflow('model-versions/transition-stage', stage, server.token), /403.*os\.system/)
+    const endpoint = { params: { name: 'evil' }, body: { project: 'default', model: 'm' } }
+    await server.client.call(servingApi.putEndpoint, endpoint)
+    const deployed = await slipway('deploy', 'evil', number, '--override-gates', '--reason', 'now')
+    assert.deepEqual([deployed.code, /os\.system.*no override helps/.test(deployed.out)], [1, true], deployed.out)
     const told = await slipway('models', 'scan', `m/${number}`)
     assert.equal(told.code, 1)
     assert.match(told.out, /malicious\s+model\.pkl\s+0\s+os\.system/)
@@ -139,11 +143,11 @@ describe('a version on its way to production', { timeout: 240_000 }, () => {
     await assert.rejects(author.call(registryApi.approve, { params: { name: 'm', version: number }, body: {} }), {
       code: 'forbidden',
     })
-    const before = new Date(Date.now() - 1).toISOString()
-    assert.equal((await move()).to, number)
-
+    await assert.rejects(move(), /signature required: it is not signed/)
     const signed = await slipway('models', 'sign', `m/${number}`, '--key', secret, '--out', join(folder, 'm.sig'))
     assert.equal(signed.code, 0, signed.out)
+    const before = new Date(Date.now() - 1).toISOString()
+    assert.equal((await move()).to, number)
     assert.equal((await slipway('models', 'verify', `m/${number}`, '--key', open)).code, 0)
     const shown = await author.call(registryApi.getVersion, { params: { name: 'm', version: number } })
     assert.equal(shown.signed?.trusted, true)

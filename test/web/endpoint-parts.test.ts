@@ -106,6 +106,8 @@ test('variants say how they are served; without one the page says how to get it'
     backend_reason: null,
     since: AT,
     tripped: 'errors',
+    fault: null,
+    override: null,
     stats: { requests: 0, errors: 0, requests_per_s: 0, p50_ms: null, p95_ms: 2, p99_ms: 3 },
   }
   const text = await partText('endpoint/variants', 'VariantTable', {
@@ -113,10 +115,13 @@ test('variants say how they are served; without one the page says how to get it'
     variants: [
       variant,
       { ...variant, role: 'shadow', tripped: null, backend: 'quantum', backend_reason: 'no native form', stats: null },
+      { ...variant, role: 'stable', override: { by: 'eve', reason: 'the desk waits', refusal: 'auc' } },
     ],
   })
   assert.match(text, /canary ?stopped by its circuit breaker: errors.*version 3.*25 %.*by ONNX Runtime/)
   assert.match(text, /shadow.*copies.*quantum: no native form/)
+  assert.match(text, /stable ?gates overridden by eve: the desk waits \(auc\)/)
+  assert.equal(text.split('overridden').length, 2, 'where nobody has overridden a gate nothing says so')
   assert.match(
     await partText('endpoint/variants', 'VariantTable', { model: 'm', variants: [] }),
     /No version is serving yet.*slipway ship/,

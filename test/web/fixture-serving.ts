@@ -105,6 +105,7 @@ function version(now: number, number: number): Version {
     },
     approvals: [{ by: 'grace', role: 'maintainer', at: before(now, DAY), comment: 'looked at the slices' }],
     refusal: leaky ? 'malicious: os.system at byte 1204 of model.pkl (it runs commands of the system)' : null,
+    overridden: [],
     signed: { key: 'c0ffee'.repeat(8), by: 'ada', at: before(now, DAY), trusted: true },
     verdict: {
       id: `ver_${number}`,
@@ -220,7 +221,7 @@ export function endpoints(now: number): Endpoint[] {
     created_at: before(now, 4 * DAY),
     updated_at: before(now, 60_000),
   }
-  const variant = { backend: 'native' as const, backend_reason: null, tripped: null, fault: null }
+  const variant = { backend: 'native' as const, backend_reason: null, tripped: null, override: null, fault: null }
   return [
     {
       ...base,
@@ -255,6 +256,7 @@ export function endpoints(now: number): Endpoint[] {
           backend_reason: 'SVC has no native form',
           since: before(now, 9 * DAY),
           tripped: null,
+          override: null,
           fault: null,
           stats: {
             window_s: 60,

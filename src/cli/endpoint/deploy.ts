@@ -16,6 +16,7 @@ export async function run(invocation: Invocation): Promise<number> {
       version,
       ...(reason !== undefined && { reason }),
       ...(invocation.flags['override-freeze'] === true && { override_freeze: true }),
+      ...(invocation.flags['override-gates'] === true && { override_gates: true }),
     },
   })
   invocation.out.data(endpoint)

@@ -18,6 +18,7 @@ before(async () => {
 after(() => server.close())
 
 describe('slipway endpoints', () => {
+  const override = { by: 'eve', role: 'admin', at: AT, reason: 'the desk waits', refusal: 'auc at least 0.8' }
   const stats = {
     window_s: 60,
     requests: 120,
@@ -31,7 +32,7 @@ describe('slipway endpoints', () => {
 
   it('has a row for each variant, with shares in per cent and figures where there are some', async () => {
     const canary = variant({ role: 'canary', version: '2', weight: 525, backend: 'python', stats })
-    const idle = variant({ stats: { ...stats, errors: 0, requests_per_s: 0, p99_ms: null } })
+    const idle = variant({ override, stats: { ...stats, errors: 0, requests_per_s: 0, p99_ms: null } })
     server.answer(servingApi.listEndpoints, {
       items: [endpoint({ variants: [variant(), canary] }), endpoint({ name: 'other', variants: [idle] })],
     })
@@ -42,7 +43,7 @@ describe('slipway endpoints', () => {
         rows: [
           ['iris', 'stable', '1', '100 %', 'native', '', '', ''],
           ['iris', 'canary', '2', '5.25 %', 'python', '2.0', '1.23', '3'],
-          ['other', 'stable', '1', '100 %', 'native', '0.0', '', '0'],
+          ['other', 'stable, gates overridden', '1', '100 %', 'native', '0.0', '', '0'],
         ],
       },
     ])
@@ -52,7 +53,7 @@ describe('slipway endpoints', () => {
 
   it('shows one with why Python answers and with its own rollouts', async () => {
     const variants = [
-      variant(),
+      variant({ override }),
       variant({ role: 'shadow', version: '2', weight: 0, backend: 'python', backend_reason: 'a pipeline' }),
     ]
     server.answer(servingApi.getEndpoint, endpoint({ variants }))
@@ -61,6 +62,7 @@ describe('slipway endpoints', () => {
     assert.deepEqual(lines, [
       'iris serves iris-model: http://gateway/iris',
       '  stable version 1, 100 %, native',
+      `    gates overridden by eve at ${AT}: the desk waits (auc at least 0.8)`,
       '  shadow version 2, 0 %, python (a pipeline)',
     ])
     assert.deepEqual(tables[0]?.rows, [['rol_1', '2', 'shadow', 'shadow', 'its gates hold']])
@@ -70,14 +72,19 @@ describe('slipway endpoints', () => {
 })
 
 describe('slipway deploy', () => {
-  it('asks for the version, and for a freeze to be passed over only when that is said', async () => {
+  it('asks for the version, and for a freeze or gates to be passed over only when that is said', async () => {
     server.answer(servingApi.deploy, endpoint())
     const { lines, code } = await server.slipway('deploy', 'iris', '3')
     assert.deepEqual([code, lines], [0, ['iris answers with version 3']])
     await server.slipway('deploy', 'iris', '3', '--reason', 'asked for', '--override-freeze')
+    await server.slipway('deploy', 'iris', '3', '--reason', 'asked for', '--override-gates')
     assert.deepEqual(
       server.asked(servingApi.deploy).map(({ body }) => body),
-      [{ version: '3' }, { version: '3', reason: 'asked for', override_freeze: true }],
+      [
+        { version: '3' },
+        { version: '3', reason: 'asked for', override_freeze: true },
+        { version: '3', reason: 'asked for', override_gates: true },
+      ],
     )
   })
 

@@ -19,7 +19,7 @@ async function list(client: Client, invocation: Invocation): Promise<number> {
     items.flatMap((endpoint) =>
       endpoint.variants.map((variant) => [
         endpoint.name,
-        variant.role,
+        variant.override === null ? variant.role : `${variant.role}, gates overridden`,
         variant.version,
         `${variant.weight / 100} %`,
         variant.backend,
@@ -42,6 +42,10 @@ async function show(client: Client, invocation: Invocation, name: string): Promi
     invocation.out.line(
       `  ${variant.role} version ${variant.version}, ${variant.weight / 100} %, ${variant.backend}${why}`,
     )
+    if (variant.override !== null) {
+      const { by, at, reason, refusal } = variant.override
+      invocation.out.line(`    gates overridden by ${by} at ${at}: ${reason} (${refusal})`)
+    }
     if (variant.fault !== null) invocation.out.line(`    does not answer: ${variant.fault}`)
   }
   invocation.out.table(

@@ -90,6 +90,9 @@ async function version(
   invocation.out.line(`files: ${files}, ${signed}${found.signed?.trusted === true ? ', a key of the policy' : ''}`)
   for (const one of found.approvals)
     invocation.out.line(`approved by ${one.by} (${one.role}) at ${one.at} ${one.comment}`)
+  for (const one of found.overridden)
+    invocation.out.line(`${one.variant} on ${one.endpoint}, gates overridden by ${one.by} at ${one.at}: ${one.reason}`)
+  if (found.refusal !== null) invocation.out.line(`may not answer: ${found.refusal}`)
   const { reason, onnx } = found.lowering
   invocation.out.line(`answers: ${found.lowering.state}${reason === null ? '' : ` (${reason})`}`)
   if (onnx !== null)

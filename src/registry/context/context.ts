@@ -32,6 +32,19 @@ export interface RegistryDeps {
   readonly scoreNative?: ScoreNative
   /** What answers with a version now (of any version when it is null), for example `endpoint "flights"`; such are not deleted or renamed. */
   readonly usedBy?: (model: string, version: number | null) => Promise<string | null>
+  /** Where a version answers now although its gates did not hold, by whose override; times are ms. */
+  readonly overridesOf?: (reader: Reader, model: string, version: string) => Promise<readonly Overridden[]>
+}
+
+/** An override by which a version answers. */
+export interface Overridden {
+  readonly endpoint: string
+  readonly variant: string
+  readonly by: string
+  readonly role: string
+  readonly at: number
+  readonly reason: string
+  readonly refusal: string
 }
 
 export type Registry = RegistryDeps

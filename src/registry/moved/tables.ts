@@ -9,7 +9,7 @@ import { artifactFiles } from '../../tracking/artifacts/artifacts.ts'
 import { raw, sql } from '../../store/sql/sql.ts'
 import { movedTable, originOf } from '../../store/moved/table.ts'
 import type { MovedTable, Named, Scope } from '../../store/moved/table.ts'
-import { heldTo } from '../gates/policy.ts'
+import { heldTo, signersOf } from '../gates/policy.ts'
 import { isGuarded } from '../aliases/promotion.ts'
 import { requireModel } from '../context/context.ts'
 import type { Registry } from '../context/context.ts'
@@ -122,7 +122,8 @@ async function completed(room: Registry, row: Row): Promise<Row> {
 async function noteAliases(t: Tx, room: Registry, who: Principal, rows: readonly Row[]): Promise<void> {
   for (const row of rows) {
     const [model, alias] = [String(row['model']), String(row['alias'])]
-    const gates = isGuarded(alias) ? await heldTo(t, await requireModel(t, model), false) : []
+    const gates: object[] = isGuarded(alias) ? await heldTo(t, await requireModel(t, model), false) : []
+    if (isGuarded(alias) && (await signersOf(t, model)).required) gates.push({ require_signature: true })
     const detail = {
       to: String(row['version']),
       reason: BROUGHT_IN,

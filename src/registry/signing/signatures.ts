@@ -116,20 +116,37 @@ export async function filesOf(
  * of the policy's keys has signed. Throws a plain Error that names the first file at fault. Without such a policy nothing is read.
  */
 export async function requireSigned(room: Registry, row: VersionRow, dir: string): Promise<void> {
+  const fault = await signatureFault(room, row, (files) => hashed(dir, files))
+  if (fault !== null) throw new Error(`${row.model}/${row.version} is not loaded: ${fault}`)
+}
+
+/**
+ * Why a version lacks the signature that its model's policy asks for; null where it has it or none is asked for. Its files are
+ * compared as they are kept, or as `found` says that they are.
+ */
+export async function signatureFault(
+  room: Registry,
+  row: VersionRow,
+  found: (files: readonly SignedFile[]) => Promise<readonly SignedFile[]> = async (files) => files,
+): Promise<string | null> {
   const { required, keys } = await signersOf(room.db, row.model)
-  if (!required) return
-  const fail = (reason: string): Error => new Error(`${row.model}/${row.version} is not loaded: ${reason}`)
+  if (!required) return null
   const files = await filesOf(room, row)
   const bundle = await bundleFor(room, row, files)
-  if (bundle === undefined) throw fail('it is not signed, and the policy of the model asks for that')
+  if (bundle === undefined) return 'it is not signed, and the policy of the model asks for that'
   try {
     const { manifest } = verifyBundle(bundle, keys)
-    const [first] = differences(manifest, await hashed(dir, files))
-    if (first !== undefined) throw new SignatureFault(first)
+    const [first] = differences(manifest, await found(files))
+    return first === undefined ? null : `its signature does not hold: ${first}`
   } catch (error) {
     if (!(error instanceof SignatureFault)) throw error
-    throw fail(`its signature does not hold: ${error.message}`)
+    return `its signature does not hold: ${error.message}`
   }
+}
+
+/** What a signature's fault rests on besides the files: while it is the same text, so is the fault. */
+export async function signingState(reader: Reader, of: Key): Promise<string> {
+  return JSON.stringify([await signersOf(reader, of.model), (await signatureRow(reader, of))?.bundle])
 }
 
 /** The kept signature, else the one in the folder itself. */

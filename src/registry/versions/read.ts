@@ -5,13 +5,14 @@ import { problem } from '../../contract/errors.ts'
 import { toTime } from '../../contract/fields.ts'
 import type { KnownVersion, Model, Version } from '../../contract/registry.ts'
 import type { Reader } from '../../store/db.ts'
+import { refusalOf } from '../aliases/door.ts'
 import { approvalsOf } from '../gates/approvals.ts'
 import { storedScan } from '../scan/scanning.ts'
 import { signedOf } from '../signing/signatures.ts'
 import { treeDigests } from '../../store/blobs/trees.ts'
 import { metricsOf, requireVersion, signatureOf } from '../context/context.ts'
 import type { ModelRow, Registry, VersionRow } from '../context/context.ts'
-import { knownRefusal, readVerdict, rejudge } from '../gates/verdicts.ts'
+import { readVerdict, rejudge } from '../gates/verdicts.ts'
 import type { z } from 'zod'
 
 export interface Page<T> {
@@ -105,7 +106,19 @@ export async function getVersion(
 ): Promise<Shown<typeof KnownVersion>> {
   await visibleModel(room.db, who, model)
   const row = await requireVersion(room.db, model, version)
-  return { ...(await showVersion(room.db, row)), refusal: await knownRefusal(room.db, row) }
+  return {
+    ...(await showVersion(room.db, row)),
+    refusal: await refusalOf(room, row),
+    overridden: await overridden(room, row),
+  }
+}
+
+async function overridden(
+  room: Registry,
+  { model, version }: VersionRow,
+): Promise<Shown<typeof KnownVersion>['overridden']> {
+  const found = (await room.overridesOf?.(room.db, model, String(version))) ?? []
+  return found.map((one) => ({ ...one, at: toTime(one.at) }))
 }
 
 async function showVersion(reader: Reader, row: VersionRow): Promise<Shown<typeof Version>> {

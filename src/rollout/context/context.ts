@@ -37,6 +37,18 @@ export interface Asked {
   readonly monitor: Readonly<Record<string, unknown>>
 }
 
+/** A version that is to answer on an endpoint. */
+export interface Candidate {
+  readonly endpoint: string
+  readonly model: string
+  readonly version: string
+}
+
+export interface Entering extends Candidate {
+  /** What it is to become there, in words: `canary`. */
+  readonly as: string
+}
+
 /** How a promotion is done: why, and what is done in its transaction. */
 export interface Promotion {
   readonly reason: string
@@ -60,8 +72,10 @@ export interface RolloutDeps {
   readonly epoch: (reader: Reader) => Promise<number>
   /** Pushes what was written to the gateways; resolves once they answer by it. */
   readonly publish: () => Promise<void>
+  /** Does `work` in a transaction in which the registry lets the candidate in. Throws `gate_refused` when its gates do not hold. */
+  readonly enter: <T>(who: Principal, candidate: Entering, work: (t: Tx) => Promise<T>) => Promise<T>
   /** Moves the alias production in one transaction with `how.also`, unless that answers false; resolves to its answer. Throws `gate_refused` when the registry's gates do not hold. */
-  readonly promote: (who: Principal, version: { model: string; version: string }, how: Promotion) => Promise<boolean>
+  readonly promote: (who: Principal, candidate: Candidate, how: Promotion) => Promise<boolean>
   /** Moves the alias production back to a version that it has named before, if it still names `from`. */
   readonly demote: (t: Tx, back: Demotion) => Promise<void>
   readonly asked: () => Promise<readonly Asked[]>

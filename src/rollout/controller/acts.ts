@@ -2,7 +2,7 @@
 import { SYSTEM } from '../../auth/tokens.ts'
 import type { Principal } from '../../contract/access.ts'
 import { problem } from '../../contract/errors.ts'
-import { abandon, change, end, promote, record, settle, stateAt } from './changes.ts'
+import { abandon, change, end, forward, promote, record, settle, stateAt } from './changes.ts'
 import { rivalsOf } from './challengers.ts'
 import type { Approval } from '../gates/decide.ts'
 import { frozen } from './freeze.ts'
@@ -70,8 +70,8 @@ async function resume(deps: RolloutDeps, row: RolloutRow, { who, reason }: Decre
   const rejected = judge({ ...row, breaker: null, first_event: null })
   if (rejected.decision === 'pause' || rejected.decision === 'rollback')
     throw problem('conflict', { detail: `${rejected.reason}; promote it or abort it` })
-  return change(deps, row, async (t) => {
-    const state = stateAt(row.step)
+  const state = stateAt(row.step)
+  return forward(deps, row, { who, as: state }, async (t) => {
     await t.run(
       'UPDATE rollouts SET state = ?, reason = ?, first_event = NULL, step_at = ?, breaker = NULL WHERE id = ?',
       [state, reason, deps.clock(), row.id],

@@ -168,13 +168,13 @@ describe('a change of a rollout', { timeout: 60_000 }, () => {
     const watch = { labels: 1000, hours: 1000 }
     const id = await begun('between', { plan: Plan.parse({ ...QUICK, canary: [10_000], watch }) })
     await judgeRound(bench.deps)
-    let transactions = 0
-    const db = wrapDb(bench.db, async () => {
-      if (transactions++ === 0) await send(bench, 'between', { rows: 5, seed: 50, at: bench.deps.clock() })
-    })
+    const enter: RolloutDeps['enter'] = async (...asked) => {
+      await send(bench, 'between', { rows: 5, seed: 50, at: bench.deps.clock() })
+      return bench.deps.enter(...asked)
+    }
     const from = async () => JSON.parse((await newest(bench.db, 'between')).step_from) as Record<string, number>
     await send(bench, 'between', { rows: 110, seed: 1 })
-    await judgeRound({ ...bench.deps, db })
+    await judgeRound({ ...bench.deps, enter })
     const { state, first_event } = await newest(bench.db, 'between')
     assert.deepEqual([state, first_event, (await from())['pairs']], ['canary', null, 115])
     const promote: RolloutDeps['promote'] = async (who, version, how) => {

@@ -53,6 +53,19 @@ export async function change(deps: RolloutDeps, row: RolloutRow, work: (t: Tx) =
   return done
 }
 
+/** The same for a change by which the candidate goes forward: the registry has to let it in. Throws `gate_refused`. */
+export async function forward(
+  deps: RolloutDeps,
+  row: RolloutRow,
+  { who = SYSTEM, as }: { readonly who?: Principal; readonly as: string },
+  work: (t: Tx) => Promise<void>,
+): Promise<boolean> {
+  const { endpoint, model, version } = row
+  const done = await deps.enter(who, { endpoint, model, version, as }, (t) => changeIn(t, deps, row, work))
+  if (done) await tell(deps, row.id)
+  return done
+}
+
 async function changeIn(t: Tx, deps: RolloutDeps, row: RolloutRow, work: (t: Tx) => Promise<void>): Promise<boolean> {
   if (!(await isUnchanged(t, row)) || wasTaken(row, await deps.target(t, row.endpoint))) return false
   await work(t)
@@ -189,26 +202,22 @@ export async function promote(
   judged: Judged,
   who: Principal = SYSTEM,
 ): Promise<boolean> {
-  const done = await deps.promote(
-    who,
-    { model: row.model, version: row.version },
-    {
-      reason: `rollout ${row.id}: ${judged.reason}`,
-      also: (t) =>
-        changeIn(t, deps, row, async (inner) => {
-          const watched = isWatched(row)
-          const state = watched ? 'watching' : 'promoted'
-          await close(inner, deps, row, {
-            state,
-            reason: judged.reason,
-            leaves: watched ? 'watched' : 'in',
-            judged,
-            who,
-          })
-          if (watched) await beginWatch(inner, deps, row)
-        }),
-    },
-  )
+  const done = await deps.promote(who, row, {
+    reason: `rollout ${row.id}: ${judged.reason}`,
+    also: (t) =>
+      changeIn(t, deps, row, async (inner) => {
+        const watched = isWatched(row)
+        const state = watched ? 'watching' : 'promoted'
+        await close(inner, deps, row, {
+          state,
+          reason: judged.reason,
+          leaves: watched ? 'watched' : 'in',
+          judged,
+          who,
+        })
+        if (watched) await beginWatch(inner, deps, row)
+      }),
+  })
   if (done) await tell(deps, row.id)
   return done
 }

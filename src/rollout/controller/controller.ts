@@ -1,6 +1,6 @@
 /** The controller: begins rollouts that are asked for, judges those under way, carries decisions out. Safe to run twice and to be killed anywhere. */
 import { Problem } from '../../contract/errors.ts'
-import { abandon, change, close, end, moveTo, promote } from './changes.ts'
+import { abandon, change, close, end, forward, moveTo, promote, stateAt } from './changes.ts'
 import { stepsOf } from '../../contract/rollout-steps.ts'
 import { frozen } from './freeze.ts'
 import { rivalsOf } from './challengers.ts'
@@ -61,7 +61,8 @@ async function begin(deps: RolloutDeps, row: RolloutRow): Promise<void> {
       return
     }
   }
-  await change(deps, row, (t) => moveTo(t, deps, row, { step: first, plan, reason: 'the first step began' }))
+  const began = { step: first, plan, reason: 'the first step began' }
+  await unlessRefused(deps, row, () => forward(deps, row, { as: stateAt(first) }, (t) => moveTo(t, deps, row, began)))
 }
 
 function needsNoSteps(row: RolloutRow): string | undefined {
@@ -81,10 +82,7 @@ async function step(deps: RolloutDeps, row: RolloutRow): Promise<void> {
       await say(deps, row, judged.reason)
       return
     case 'advance':
-      await change(deps, row, async (t) => {
-        await storeVerdict(t, deps, row, judged)
-        await moveTo(t, deps, row, { step: row.step + 1, plan: planOf(row), reason: judged.reason })
-      })
+      await advance(deps, row, judged)
       return
     case 'promote':
       await promoteOrReturn(deps, row, judged)
@@ -129,10 +127,25 @@ async function say(deps: RolloutDeps, row: RolloutRow, reason: string): Promise<
   if (said > 0) deps.changed(row.id)
 }
 
-/** Promotes; where the registry's gates do not hold, the endpoint goes back to what it was. */
-async function promoteOrReturn(deps: RolloutDeps, row: RolloutRow, judged: Judged): Promise<void> {
+/** The next step, in which callers may meet the candidate for the first time. */
+async function advance(deps: RolloutDeps, row: RolloutRow, judged: Judged): Promise<void> {
+  const to = { step: row.step + 1, plan: planOf(row), reason: judged.reason }
+  await unlessRefused(deps, row, () =>
+    forward(deps, row, { as: stateAt(to.step) }, async (t) => {
+      await storeVerdict(t, deps, row, judged)
+      await moveTo(t, deps, row, to)
+    }),
+  )
+}
+
+function promoteOrReturn(deps: RolloutDeps, row: RolloutRow, judged: Judged): Promise<void> {
+  return unlessRefused(deps, row, () => promote(deps, row, judged))
+}
+
+/** Goes forward; where the registry's gates do not hold, the endpoint goes back to what it was. */
+async function unlessRefused(deps: RolloutDeps, row: RolloutRow, work: () => Promise<boolean>): Promise<void> {
   try {
-    await promote(deps, row, judged)
+    await work()
   } catch (error) {
     if (!(error instanceof Problem && error.code === 'gate_refused')) throw error
     const reason = error.message

@@ -159,7 +159,8 @@ describe('the beginning of a rollout', { timeout: 60_000 }, () => {
         { role: 'shadow', version: '2', weight: 0 },
       ] as const
       if (changed) await bench.db.tx((t) => writeVariants(t, endpoint, byHand, bench.deps.clock()))
-      await startRollout(bench.deps, ann, { endpoint, version: '3', slices: [] })
+      const version = await ship(bench, { model: endpoint })
+      await startRollout(bench.deps, ann, { endpoint, version, slices: [] })
       const watched = (await rollouts(endpoint)).find((one) => one.version === '2')
       assert.deepEqual([watched?.state, watched?.reason], ['promoted', 'the watch ended: another version came'])
       assert.deepEqual(await variants(endpoint), changed ? ['stable 1 0', 'shadow 2 0'] : ['stable 2 0'])

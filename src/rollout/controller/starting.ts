@@ -20,15 +20,17 @@ export interface Start {
   readonly slices: readonly string[]
 }
 
-/** Makes a rollout. Throws `not_found`, and `conflict` while another is under way or when the version is stable already. */
+/**
+ * Makes a rollout. Throws `not_found`, `conflict` while another is under way or when the version is stable already, and `gate_refused`
+ * when the registry does not let the version in.
+ */
 export async function startRollout(deps: RolloutDeps, who: Principal, wish: Start): Promise<string> {
   const id = deps.ids('rol')
-  await deps.db.tx(async (t) => {
-    await t.lock(`rollout ${wish.endpoint}`)
-    const target = await deps.target(t, wish.endpoint)
-    if (target === undefined) throw problem('not_found', { what: 'endpoint', id: wish.endpoint })
-    if (target.stable === wish.version)
-      throw problem('conflict', { detail: `version ${wish.version} is stable on ${wish.endpoint} already` })
+  const { endpoint, version } = wish
+  const { model } = await freeTarget(deps.db, deps, wish)
+  await deps.enter(who, { endpoint, model, version, as: 'a candidate' }, async (t) => {
+    await t.lock(`rollout ${endpoint}`)
+    const target = await freeTarget(t, deps, wish)
     const plan = wish.plan ?? (await usualPlan(t, target))
     for (const { cron, timezone } of plan.freeze ?? []) assertCron(cron, timezone)
     const place = await placeFor(t, { ...wish, id, challengers: plan.challengers ?? 1 })
@@ -40,6 +42,15 @@ export async function startRollout(deps: RolloutDeps, who: Principal, wish: Star
   })
   deps.changed(id)
   return id
+}
+
+/** The endpoint, which does not answer with the version yet. */
+async function freeTarget(reader: Reader, deps: RolloutDeps, { endpoint, version }: Start): Promise<Target> {
+  const target = await deps.target(reader, endpoint)
+  if (target === undefined) throw problem('not_found', { what: 'endpoint', id: endpoint })
+  if (target.stable === version)
+    throw problem('conflict', { detail: `version ${version} is stable on ${endpoint} already` })
+  return target
 }
 
 /** Takes a version that asks for an endpoint up, once: with a rollout, or with one that says why it cannot be. It waits while another is under way. */

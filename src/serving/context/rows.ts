@@ -1,6 +1,6 @@
 /** The rows that the serving room keeps, and how they are read. */
 import { problem } from '../../contract/errors.ts'
-import type { Reader, Sql } from '../../store/db.ts'
+import type { Reader, Sql, Tx } from '../../store/db.ts'
 import type { BackendRoute, BreakerRoute, VariantRole } from '../../gateway/table/table.ts'
 import type { InputField } from '../../scoring/rows/fields.ts'
 import { fetchAll, raw, sql } from '../../store/sql/sql.ts'
@@ -47,6 +47,18 @@ export interface EndpointVersion {
   readonly scored_by: BackendRoute['kind']
   /** Why Python serves it; null for native and ONNX. */
   readonly reason: string | null
+  /** Who made it answer here although its gates did not hold; null where they held. */
+  readonly overridden: Override | null
+}
+
+/** An act by which a version answers although its gates do not hold. Times are ms. */
+export interface Override {
+  readonly by: string
+  readonly role: string
+  readonly at: number
+  readonly reason: string
+  /** The gates that do not hold, each with its reason. */
+  readonly refusal: string
 }
 
 /** An endpoint; undefined when there is none of this name. */
@@ -100,13 +112,60 @@ export async function variantsOf(reader: Reader, endpoint: string): Promise<Vari
   return rows.sort((a, b) => order[a.role] - order[b.role] || a.since - b.since)
 }
 
+interface Stored {
+  readonly inputs: string
+  readonly overridden: string | null
+}
+
+function overrideIn({ overridden }: Pick<Stored, 'overridden'>): Override | null {
+  return overridden === null ? null : (JSON.parse(overridden) as Override)
+}
+
+/** Keeps by whose override a version comes to an endpoint; null says that it came by its gates. */
+export async function writeOverride(
+  t: Tx,
+  { endpoint, version }: { readonly endpoint: string; readonly version: string },
+  override: Override | null,
+): Promise<void> {
+  await t.run('UPDATE endpoint_versions SET overridden = ? WHERE endpoint = ? AND version = ?', [
+    override === null ? null : JSON.stringify(override),
+    endpoint,
+    version,
+  ])
+}
+
+/** Where a version answers now by an override: by endpoint and role. */
+export async function overridesOf(
+  reader: Reader,
+  model: string,
+  version: string,
+): Promise<(Override & { readonly endpoint: string; readonly variant: VariantRole })[]> {
+  const rows = await reader.all<{ endpoint: string; variant: VariantRole; overridden: string }>(
+    `SELECT v.endpoint, v.role AS variant, d.overridden FROM endpoint_variants v
+       JOIN endpoints e ON e.name = v.endpoint
+       JOIN endpoint_versions d ON d.endpoint = v.endpoint AND d.version = v.version
+     WHERE e.model = ? AND v.version = ? AND d.overridden IS NOT NULL ORDER BY v.endpoint, v.role`,
+    [model, version],
+  )
+  return rows.map(({ endpoint, variant, overridden }) => ({
+    endpoint,
+    variant,
+    ...(JSON.parse(overridden) as Override),
+  }))
+}
+
 /** Versions that an endpoint has served or is ready to serve, by version. */
 export async function versionsOf(reader: Reader, endpoint: string): Promise<Map<string, EndpointVersion>> {
-  const rows = await reader.all<Omit<EndpointVersion, 'inputs'> & { inputs: string }>(
-    'SELECT version, inputs, scored_by, reason FROM endpoint_versions WHERE endpoint = ?',
+  const rows = await reader.all<Pick<EndpointVersion, 'version' | 'scored_by' | 'reason'> & Stored>(
+    'SELECT version, inputs, scored_by, reason, overridden FROM endpoint_versions WHERE endpoint = ?',
     [endpoint],
   )
-  return new Map(rows.map((row) => [row.version, { ...row, inputs: JSON.parse(row.inputs) as InputField[] }]))
+  return new Map(
+    rows.map((row) => {
+      const inputs = JSON.parse(row.inputs) as InputField[]
+      return [row.version, { ...row, inputs, overridden: overrideIn(row) }]
+    }),
+  )
 }
 
 /** In words the endpoint that has a version of a model among its variants, or any version of it when `version` is null; null when none has. */

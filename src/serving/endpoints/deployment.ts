@@ -2,10 +2,11 @@
 import type { Principal } from '../../contract/access.ts'
 import { Problem, problem } from '../../contract/errors.ts'
 import type { GatewayFile } from '../../gateway/run-files.ts'
+import type { Allowed, Enter } from '../../registry/aliases/door.ts'
 import type { Reader, Tx } from '../../store/db.ts'
 import type { ServingContext } from '../context/context.ts'
 import type { WantedVariant } from '../context/rows.ts'
-import { requireEndpoint, variantsOf } from '../context/rows.ts'
+import { requireEndpoint, variantsOf, writeOverride } from '../context/rows.ts'
 import { buildTable, warmAll } from '../fleet/routing.ts'
 import type { RoutingDeps } from '../fleet/routing.ts'
 import { prepareVersion } from './preparation.ts'
@@ -27,10 +28,14 @@ export interface Deploy {
   readonly reason?: string | undefined
   /** Although the endpoint is frozen; needs a reason. */
   readonly override_freeze?: boolean | undefined
+  /** Although the gates of its model do not hold; an admin's right, and it needs a reason. */
+  readonly override_gates?: boolean | undefined
 }
 
 export interface DeploymentDeps extends ServingContext, PreparationDeps, Pick<RoutingDeps, 'tokens' | 'open'> {
   readonly gateways: () => readonly GatewayFile[]
+  /** Port: the registry's door, by which a version comes to an endpoint. */
+  readonly enter: Enter
   /** Port: why nothing may go forward on an endpoint now, in words; null when it may. */
   readonly frozen?: (reader: Reader, endpoint: string) => Promise<string | null>
   /** Port: told of a rollback in its transaction, so that the alias of the version that was left goes back too. */
@@ -72,22 +77,57 @@ export async function changeVariants(
 ): Promise<void> {
   await prepareVariants(deps, name, variants)
   await deps.db.tx(async (t) => {
-    await writeVariants(t, name, variants, deps.clock())
+    // first, for it locks the model, as every act at the door does before the routing
     await also?.(t)
+    await writeVariants(t, name, variants, deps.clock())
   })
 }
 
-/** Makes a version the stable one; canary and shadows end. Throws `unprocessable`, `conflict` in a freeze, `invalid_field` for an override without a reason. */
+/**
+ * Makes a version the stable one; canary and shadows end. Throws `gate_refused` for one that the registry does not let in,
+ * `unprocessable`, `conflict` in a freeze, `invalid_field` for an override without a reason, `forbidden` for one by too low a role.
+ */
 export async function deployVersion(deps: DeploymentDeps, who: Principal, name: string, wish: Deploy): Promise<void> {
-  const { version, reason } = wish
+  const { version, reason, override_gates: override } = wish
   if (wish.override_freeze === true && reason === undefined)
     throw problem('invalid_field', { field: 'reason', value: null, expected: 'why the freeze is overridden' })
   await overriddenFreeze(deps, deps.db, name, wish)
-  await changeVariants(deps, name, [{ role: 'stable', version, weight: 0 }], async (t) => {
-    const overrides = await overriddenFreeze(deps, t, name, wish)
-    const detail = { version, ...(reason !== undefined && { reason }), ...(overrides !== null && { overrides }) }
-    await deps.audit.record(t, who, { verb: 'deploy', resource: 'endpoints', id: name, detail })
+  const { model } = await requireEndpoint(deps.db, name)
+  const variants = [{ role: 'stable', version, weight: 0 } as const]
+  const entry = { model, version, as: `stable on endpoint "${name}"`, reason, override, loads: true }
+  await deps.enter(who, entry, {
+    prepare: () => prepareVariants(deps, name, variants),
+    async write(t, allowed) {
+      await writeVariants(t, name, variants, deps.clock())
+      const override = await keepEntry(t, deps, who, { endpoint: name, version, reason: reason ?? '', allowed })
+      const overrides = await overriddenFreeze(deps, t, name, wish)
+      const detail = {
+        version,
+        ...(reason !== undefined && { reason }),
+        ...(overrides !== null && { overrides }),
+        ...(allowed.verdict !== null && { verdict: allowed.verdict }),
+        ...override,
+      }
+      await deps.audit.record(t, who, { verb: 'deploy', resource: 'endpoints', id: name, detail })
+    },
   })
+}
+
+/** Keeps how a version came in: by its gates, or by whose override. Resolves to what the audit trail says of an override. */
+async function keepEntry(
+  t: Tx,
+  { clock }: Pick<DeploymentDeps, 'clock'>,
+  who: Principal,
+  came: { readonly endpoint: string; readonly version: string; readonly reason: string; readonly allowed: Allowed },
+): Promise<object> {
+  const { allowed, reason } = came
+  if (!allowed.overridden) {
+    await writeOverride(t, came, null)
+    return {}
+  }
+  const refusal = allowed.refusal ?? ''
+  await writeOverride(t, came, { by: who.name, role: who.role, at: clock(), reason, refusal })
+  return { overridden: true, role: who.role, refusal }
 }
 
 /** The freeze that a deploy overrides; null where there is none. Throws `conflict` for one that holds it up. */
@@ -102,7 +142,10 @@ async function overriddenFreeze(
   throw problem('conflict', { detail: `${name} is ${why}; wait, or set override_freeze and a reason` })
 }
 
-/** Returns to the stable version before the present one, which is still loaded. Throws `conflict` when there is none. */
+/**
+ * Returns to the stable version before the present one, which is still loaded. What has answered before may answer again at once: no gate
+ * is asked. Throws `conflict` when there is none.
+ */
 export async function rollBack(deps: DeploymentDeps, who: Principal, name: string, reason: string): Promise<void> {
   const { previous_version, model } = await requireEndpoint(deps.db, name)
   if (previous_version === null)

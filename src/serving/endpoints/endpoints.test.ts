@@ -14,6 +14,7 @@ import { openTemporaryStore } from '../../store/open.ts'
 import { currentEpoch } from '../context/epoch.ts'
 import { endpointNames, endpointUsing, holdsEndpoints, inputNames, variantsOf } from '../context/rows.ts'
 import type { WantedVariant } from '../context/rows.ts'
+import { openDoor } from '../open-door.fixture.ts'
 import { servingRoom } from '../room.ts'
 import type { ServingDeps } from '../room.ts'
 import { endpointChanges } from './changes.ts'
@@ -45,6 +46,7 @@ async function open(t: TestContext, ports: Partial<ServingDeps> = {}) {
   const changed: string[] = []
   const room = servingRoom({
     ...context,
+    ...openDoor(db),
     dataDir: folder,
     version: '0.0.0',
     gateways: { count: 0, host: '127.0.0.1', port: 0, allowHosts: [] },

@@ -40,7 +40,8 @@ export interface Endpoints {
   setLimits(who: Principal, name: string, limits: EndpointLimits): Promise<EndpointLimits>
   /**
    * Makes a version the stable one at once; canary and shadows end. Throws `unprocessable` when it cannot be loaded, `conflict` in a
-   * freeze that is not overridden, `invalid_field` for an override without a reason.
+   * freeze that is not overridden, `gate_refused` when the registry does not let it in, `invalid_field` for an override without a reason,
+   * `forbidden` for an override by too low a role.
    */
   deploy(who: Principal, name: string, wish: Deploy): Promise<EndpointView>
   /** Returns to the stable version before the present one, which is still loaded. Throws `conflict` when there is none. */

@@ -6,6 +6,7 @@ import type { Db } from '../../store/db.ts'
 import { currentEpoch } from '../context/epoch.ts'
 import type { EndpointRow } from '../context/rows.ts'
 import { endpointRows, requireEndpoint, variantsOf, versionsOf } from '../context/rows.ts'
+import type { Override } from '../context/rows.ts'
 import type { GatewayStats } from '../fleet/admin-client.ts'
 import { faultOf } from '../fleet/faults.ts'
 import type { Unanswered } from '../fleet/faults.ts'
@@ -77,6 +78,7 @@ async function endpointView({ db, figures, places, gatewayUrl }: ListingDeps, ro
       backend_reason: versions.get(one.version)?.reason ?? null,
       since: toTime(one.since),
       tripped: one.tripped,
+      override: shownOverride(versions.get(one.version)?.overridden ?? null),
       fault: faultOf({ gateways, places }, { ...one, model: row.model }),
       stats: figuresOf(gateways, one) ?? null,
     })),
@@ -87,4 +89,11 @@ async function endpointView({ db, figures, places, gatewayUrl }: ListingDeps, ro
     created_at: toTime(row.created_at),
     updated_at: toTime(row.updated_at),
   }
+}
+
+/** An override as it is shown. */
+export function shownOverride(override: Override | null): EndpointView['variants'][number]['override'] {
+  if (override === null) return null
+  const { by, role, at, reason, refusal } = override
+  return { by, role, at: toTime(at), reason, refusal }
 }

@@ -15,6 +15,7 @@ import { endpointViewApi } from '../../contract/endpoint-view.ts'
 import { makeIds } from '../../contract/ids.ts'
 import type { Call } from '../../http/mount.ts'
 import { openStore } from '../../store/open.ts'
+import { openDoor } from '../open-door.fixture.ts'
 import { servingRoom } from '../room.ts'
 
 const ROOT: Principal = { id: 'u', name: 'tester', role: 'admin', project: null, token_id: null }
@@ -41,6 +42,7 @@ async function asksItself(t: TestContext, secure: boolean): Promise<void> {
   const access = tokens(deps)
   const room = servingRoom({
     ...deps,
+    ...openDoor(store.db),
     dataDir,
     version: '0.0.0',
     gateways: { count: 1, host: '127.0.0.1', port: 0, allowHosts: [], ...(tls !== undefined && { tls }) },

@@ -218,3 +218,16 @@ test('lineage leads to the pages of what it names; what has no page is no link',
   )
   assert.deepEqual(chosen, ['itself: version'])
 })
+
+test('where it answers although its gates do not hold is told with who said so and why', async () => {
+  const told = {
+    by: 'eve',
+    role: 'admin',
+    at: '2026-01-02T03:04:05.000Z',
+    reason: 'the desk waits',
+    refusal: 'auc at least 0.8',
+  }
+  const html = textOf(await page({ overridden: [{ ...told, endpoint: 'flights', variant: 'stable' }] }))
+  assert.match(html, /On flights stable, gates overridden by eve: the desk waits \(auc at least 0\.8\)/)
+  assert.doesNotMatch(textOf(await page()), /overridden/)
+})

@@ -13,6 +13,7 @@ import { ModelDescription } from '../../parts/model/description.tsx'
 import { AliasHistory } from '../../parts/model/moves.tsx'
 import { Facts, Page, Panel } from '../../parts/page/page.tsx'
 import { Signature } from '../../parts/version/signature.tsx'
+import { overrideSentence } from '../../parts/endpoint/variants.tsx'
 import { Scanned, ScanResult } from '../../parts/version/scan.tsx'
 import { FilterablePanel } from '../../parts/table/filterable-panel.tsx'
 import { Status, Tag } from '../../parts/page/status.tsx'
@@ -169,12 +170,24 @@ function Export({ onnx }: { onnx: NonNullable<Version['lowering']['onnx']> }) {
   )
 }
 
-function Answers({ version }: { version: Version }) {
+function Answers({ version }: { version: KnownVersion }) {
   const { lowering } = version
   return (
     <Facts
       items={[
         ['Served', <Status key="s" word={lowering.state} label={SERVED[lowering.state] ?? words(lowering.state)} />],
+        ...version.overridden.map(
+          (one) =>
+            [
+              `On ${one.endpoint}`,
+              <Status
+                key={one.endpoint}
+                word="overridden"
+                tone="warn"
+                label={`${one.variant}, ${overrideSentence(one)}`}
+              />,
+            ] as const,
+        ),
         ['Why', lowering.reason ?? WHY[lowering.state] ?? '–'],
         ['Parity', proofOf(lowering)],
         ...(lowering.onnx === null ? [] : [['ONNX', <Export key="o" onnx={lowering.onnx} />] as const]),

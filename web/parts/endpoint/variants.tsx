@@ -13,6 +13,7 @@ export interface VariantRow {
   readonly backend_reason: string | null
   readonly since: string
   readonly tripped: string | null
+  readonly override: { readonly by: string; readonly reason: string; readonly refusal: string } | null
   readonly fault: string | null
   readonly stats: {
     readonly requests: number
@@ -56,6 +57,11 @@ export function VariantTable({ model, variants }: { model: string; variants: rea
   )
 }
 
+/** By whom and why a version answers although its gates do not hold. */
+export function overrideSentence({ by, reason, refusal }: NonNullable<VariantRow['override']>): string {
+  return `gates overridden by ${by}: ${reason} (${refusal})`
+}
+
 function Row({ model, variant }: { model: string; variant: VariantRow }) {
   const { stats } = variant
   return (
@@ -65,6 +71,11 @@ function Row({ model, variant }: { model: string; variant: VariantRow }) {
         {variant.fault !== null && (
           <div className="break">
             <Status word="failing" tone="bad" label={`does not answer: ${variant.fault}`} />
+          </div>
+        )}
+        {variant.override !== null && (
+          <div className="break">
+            <Status word="overridden" tone="warn" label={overrideSentence(variant.override)} />
           </div>
         )}
         {variant.tripped !== null && (
