@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { authApi } from '../../contract/auth.ts'
 import { problem } from '../../contract/errors.ts'
+import { monitoringApi } from '../../contract/monitoring.ts'
 import { servingApi } from '../../contract/serving.ts'
 import { systemApi } from '../../contract/system.ts'
 import { endpoint, variant } from '../answers.fixture.ts'
@@ -101,6 +102,34 @@ describe('the doctor', () => {
     server.answer(authApi.whoami, problem('unauthenticated', { detail: 'it is revoked' }))
     const detail = 'SLIPWAY_TOKEN does not hold: no valid credential: it is revoked'
     assert.deepEqual(await withToken('slw_old', () => finding('Token')), { what: 'Token', ok: false, detail })
+  })
+
+  it('says how steps stand in line, and that they wait though none runs', async () => {
+    const text = (running: number, age: number): string =>
+      [
+        '# TYPE slipway_pipeline_steps gauge',
+        'slipway_pipeline_steps{project="a",state="waiting"} 2',
+        `slipway_pipeline_steps{project="a",state="running"} ${running}`,
+        'slipway_pipeline_steps{project="b",state="waiting"} 1',
+        'slipway_pipeline_steps{project="b",state="running"} 0',
+        `slipway_pipeline_queue_age_seconds{project="a"} ${age}`,
+        'slipway_pipeline_queue_age_seconds{project="b"} 7.4',
+        '',
+      ].join('\n')
+    const cases: [string, boolean, string][] = [
+      ['', true, '0 running, 0 waiting'],
+      [text(1, 900), true, '1 running, 3 waiting, the oldest for 900 s'],
+      [text(0, 60), true, '0 running, 3 waiting, the oldest for 60 s'],
+      [
+        text(0, 61),
+        false,
+        '0 running, 3 waiting, the oldest for 61 s, and nothing moves them: the log of the server says why',
+      ],
+    ]
+    for (const [metrics, ok, detail] of cases) {
+      server.answer(monitoringApi.metrics, metrics)
+      assert.deepEqual(await withToken('slw_a', () => finding('Steps')), { what: 'Steps', ok, detail })
+    }
   })
 
   it('names the versions that endpoints want and that do not answer', async () => {

@@ -5,6 +5,7 @@ import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { createClient } from '../../client/client.ts'
 import { authApi } from '../../contract/auth.ts'
+import { monitoringApi } from '../../contract/monitoring.ts'
 import { servingApi } from '../../contract/serving.ts'
 import { systemApi } from '../../contract/system.ts'
 import type { Invocation } from '../invocation/command.ts'
@@ -20,10 +21,20 @@ interface Finding {
 
 const call = promisify(execFile)
 const MIN_FREE = 2 * 1024 ** 3
+/** Steps that wait for longer while none runs wait for nothing, s. */
+const LONGEST_WAIT_S = 60
 
 export async function run(invocation: Invocation): Promise<number> {
   const data = dataDir(invocation)
-  const findings = await Promise.all([node(), python(), disk(data), server(data), ownToken(data), endpoints(data)])
+  const findings = await Promise.all([
+    node(),
+    python(),
+    disk(data),
+    server(data),
+    ownToken(data),
+    endpoints(data),
+    steps(data),
+  ])
   invocation.out.data(findings)
   for (const finding of findings) {
     const mark = finding.ok ? paint('green', 'ok  ') : paint('red', 'FAIL')
@@ -144,4 +155,33 @@ async function endpoints(data: string): Promise<Finding> {
   } catch (error) {
     return { what, ok: false, detail: `could not be asked for: ${(error as Error).message}` }
   }
+}
+
+/** Whether steps of pipelines move: some may wait for a place, but not for long while none runs. */
+async function steps(data: string): Promise<Finding> {
+  const what = 'Steps'
+  const running = await readServerFile(data)
+  if (running === undefined) return { what, ok: true, detail: 'looked at while a server runs' }
+  try {
+    const token = config('SLIPWAY_TOKEN') ?? (await readFile(running.token_file, 'utf8')).trim()
+    const text = await (await createClient({ url: running.url, token }).open(monitoringApi.metrics)).text()
+    const waiting = sum(valuesOf(text, 'slipway_pipeline_steps', 'state="waiting"'))
+    const active = sum(valuesOf(text, 'slipway_pipeline_steps', 'state="running"'))
+    const oldest = Math.max(0, ...valuesOf(text, 'slipway_pipeline_queue_age_seconds', ''))
+    const detail = `${active} running, ${waiting} waiting${waiting === 0 ? '' : `, the oldest for ${Math.round(oldest)} s`}`
+    if (active > 0 || oldest <= LONGEST_WAIT_S) return { what, ok: true, detail }
+    return { what, ok: false, detail: `${detail}, and nothing moves them: the log of the server says why` }
+  } catch (error) {
+    return { what, ok: false, detail: `could not be asked for: ${(error as Error).message}` }
+  }
+}
+
+/** Values of the samples of a family whose labels hold a text, from Prometheus' text format. */
+function valuesOf(text: string, family: string, label: string): number[] {
+  const samples = text.split('\n').filter((line) => line.startsWith(`${family}{`) && line.includes(label))
+  return samples.map((line) => Number(line.slice(line.lastIndexOf(' ') + 1)))
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0)
 }

@@ -61,6 +61,19 @@ test('each family has the figures of the endpoints that the caller sees', async 
       ['calm', 0],
     ].entries())
       await tx.run(run, [`pr${i}`, project ?? '', failures ?? 0])
+    for (const [name, state, readyAt] of [
+      ['a', 'ready', START - 2500],
+      ['b', 'running', START - 9000],
+    ] as const)
+      await tx.run(
+        `INSERT INTO pipeline_steps (run_id, name, project, position, state, reason, changes, outputs, metrics, ready_at)
+         VALUES ('pr0', ?, 'default', 0, ?, '', '[]', '{}', '{}', ?)`,
+        [name, state, readyAt],
+      )
+    await tx.run(
+      `INSERT INTO pipeline_attempts (id, run_id, step, number, state, fence, driver, queued_at, silent, log_bytes)
+       VALUES ('att1', 'pr3', 'a', 1, 'lost', 'f', 'local', 0, 0, 0)`,
+    )
     await writeIncident(tx, newIncident({ ...incident, id: 'i1', severity: 'high' }))
     await writeIncident(tx, { ...newIncident({ ...incident, id: 'i2', severity: 'high' }), state: 'acknowledged' })
     await writeIncident(tx, { ...newIncident({ ...incident, id: 'i3', severity: 'low' }), state: 'resolved' })
@@ -81,6 +94,9 @@ test('each family has the figures of the endpoints that the caller sees', async 
     'slipway_incidents_open{endpoint="e",severity="high"} 2',
     'slipway_incidents_opened_total{endpoint="e",kind="drift"} 3',
     'slipway_pipeline_preparation_failures_total{project="default"} 8',
+    'slipway_pipeline_steps{project="default",state="waiting"} 1',
+    'slipway_pipeline_steps{project="default",state="running"} 1',
+    'slipway_pipeline_queue_age_seconds{project="default"} 2.5',
   ]
   assert.deepEqual(await samples('default'), own)
   const all = await samples(null)
@@ -93,11 +109,12 @@ test('each family has the figures of the endpoints that the caller sees', async 
       'slipway_incidents_open{endpoint="theirs",severity="low"} 1',
       'slipway_incidents_opened_total{endpoint="theirs",kind="quality"} 1',
       'slipway_pipeline_preparation_failures_total{project="other"} 1',
+      'slipway_pipeline_attempts_failed_total{project="other"} 1',
     ],
   )
   const types = (await prometheusText(deps, null)).split('\n').filter((line) => line.startsWith('# TYPE'))
   assert.deepEqual(
     types.map((line) => line.split(' ').at(-1)),
-    ['counter', 'gauge', 'gauge', 'gauge', 'gauge', 'gauge', 'counter', 'counter'],
+    ['counter', 'gauge', 'gauge', 'gauge', 'gauge', 'gauge', 'counter', 'counter', 'gauge', 'gauge', 'counter'],
   )
 })

@@ -1,10 +1,10 @@
-/** The monitors' figures, and failed preparations of pipelines, as Prometheus reads them (text format 0.0.4). */
+/** The monitors' figures, and those of pipelines, as Prometheus reads them (text format 0.0.4). */
 import { HOUR_MS } from '../../contract/ids.ts'
 import { familiesText } from '../../http/prometheus-text.ts'
 import type { Family, Sample } from '../../http/prometheus-text.ts'
 import { findingsSeries, labelCoverage } from './figures.ts'
 import type { MonitoringDeps, MonitorRow } from '../context/context.ts'
-import { preparationFailures } from '../../pipelines/run/watched.ts'
+import { failedAttempts, preparationFailures, stepQueues } from '../../pipelines/run/watched.ts'
 import { endpointNames } from '../../serving/context/rows.ts'
 
 /** All families as text, of the endpoints and pipelines of a project; null = of all. */
@@ -13,7 +13,7 @@ export async function prometheusText(deps: MonitoringDeps, project: string | nul
   const all = await deps.db.all<MonitorRow>('SELECT * FROM monitors ORDER BY endpoint')
   const seen = (row: { endpoint: string }): boolean => names.has(row.endpoint)
   const monitored = await families(deps, all.filter(seen), seen)
-  return familiesText([...monitored, await preparations(deps, project)])
+  return familiesText([...monitored, await preparations(deps, project), ...(await queues(deps, project))])
 }
 
 async function preparations({ db }: MonitoringDeps, project: string | null): Promise<Family> {
@@ -24,6 +24,41 @@ async function preparations({ db }: MonitoringDeps, project: string | null): Pro
     help: 'Preparations of pipeline runs that failed by a fault of the server.',
     samples: rows.map((row) => ({ labels: { project: row.project }, value: row.n })),
   }
+}
+
+/** Steps in line for a place, those that run, and what has failed. */
+async function queues({ db, clock }: MonitoringDeps, project: string | null): Promise<Family[]> {
+  const now = clock()
+  const rows = await stepQueues(db, project, now)
+  const failed = await failedAttempts(db, project)
+  return [
+    {
+      name: 'slipway_pipeline_steps',
+      type: 'gauge',
+      help: 'Steps that wait for a place, and steps that run.',
+      samples: rows.flatMap((row) =>
+        (['waiting', 'running'] as const).map((state) => ({
+          labels: { project: row.project, state },
+          value: row[state],
+        })),
+      ),
+    },
+    {
+      name: 'slipway_pipeline_queue_age_seconds',
+      type: 'gauge',
+      help: 'How long the oldest step that waits for a place has waited; 0 when none waits.',
+      samples: rows.map((row) => ({
+        labels: { project: row.project },
+        value: row.since === null ? 0 : Math.max(0, now - row.since) / 1000,
+      })),
+    },
+    {
+      name: 'slipway_pipeline_attempts_failed_total',
+      type: 'counter',
+      help: 'Attempts of steps that failed or were lost.',
+      samples: failed.map((row) => ({ labels: { project: row.project }, value: row.n })),
+    },
+  ]
 }
 
 function of(row: { endpoint: string }, more: Record<string, string> = {}): Record<string, string> {

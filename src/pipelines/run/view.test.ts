@@ -110,6 +110,21 @@ test('a run that has only been made has no times and no duration', async (t) => 
   assert.deepEqual([make?.cache, make?.duration_ms, make?.retry_at, make?.attempts], [null, null, null, []])
 })
 
+test('a run names the steps that have waited for a place for more than 5 s, not those in the pause before a retry', async (t) => {
+  const idle = await openIdle(t)
+  const id = await idle.begin(FILES)
+  await idle.setRun(id, { state: 'running' })
+  await idle.setStep(id, 'make', { state: 'running' })
+  const now = idle.clock.now
+  await idle.setStep(id, 'left', { state: 'ready', ready_at: now - 5001 })
+  await idle.setStep(id, 'right', { state: 'ready', ready_at: now - 5000 })
+  await idle.setStep(id, 'last', { state: 'ready', ready_at: now - 90_000, retry_at: now + 1 })
+  const said = async (): Promise<string> => (await shown(idle, id)).message
+  assert.equal(await said(), '0 of 4 steps done; running: make; waiting for a place: left')
+  idle.clock.now += 5002
+  assert.equal(await said(), '0 of 4 steps done; running: make; waiting for a place: left, right, last')
+})
+
 describe('what a run says while it goes on', () => {
   const cases: [string, Record<string, string>, Record<string, string>, string][] = [
     ['waiting', { state: 'waiting' }, {}, 'waits for its turn'],

@@ -19,7 +19,10 @@ export async function viewRun(context: Context, tree: RunTree): Promise<RunView>
   const critical = criticalPath(steps, durations)
   return {
     ...viewHead(run),
-    message: run.finished_at === null ? (context.doing(run.id) ?? progress(run, tree.steps)) : run.message,
+    message:
+      run.finished_at === null
+        ? (context.doing(run.id) ?? progress(run, tree.steps, context.deps.clock()))
+        : run.message,
     experiment_id: run.experiment_id,
     environment: run.environment,
     params: run.params,
@@ -135,7 +138,10 @@ function viewAttempt(attempt: AttemptRow): z.output<typeof Attempt> {
   }
 }
 
-function progress(run: RunRow, steps: readonly StepRow[]): string {
+/** A step that is ready for longer than this waits for a place, ms. */
+const AT_ONCE_MS = 5000
+
+function progress(run: RunRow, steps: readonly StepRow[], now: number): string {
   if (run.desired_state === 'cancel') return 'is being cancelled'
   // what keeps it from going on
   if (run.message !== '') return run.message
@@ -143,8 +149,12 @@ function progress(run: RunRow, steps: readonly StepRow[]): string {
   if (run.state === 'preparing') return 'prepares the environment'
   const done = steps.filter((step) => step.state === 'succeeded' || step.state === 'cached').length
   const running = steps.filter((step) => step.state === 'running').map((step) => step.name)
-  const now = running.length === 0 ? '' : `; running: ${running.join(', ')}`
-  return `${done} of ${steps.length} steps done${now}`
+  const going = running.length === 0 ? '' : `; running: ${running.join(', ')}`
+  const waiting = steps.filter(
+    (step) => step.state === 'ready' && now - (step.retry_at ?? step.ready_at ?? now) > AT_ONCE_MS,
+  )
+  const held = waiting.length === 0 ? '' : `; waiting for a place: ${waiting.map((step) => step.name).join(', ')}`
+  return `${done} of ${steps.length} steps done${going}${held}`
 }
 
 function optionalTime(ms: number | null): string | null {

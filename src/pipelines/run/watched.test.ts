@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { Leases } from '../../jobs/leases.ts'
 import { openPipelines } from '../pipelines.ts'
 import { openIdle, type Idle } from './idle.fixture.ts'
-import { attemptLog, endedRuns, runsBehind, watchedRuns } from './watched.ts'
+import { attemptLog, endedRuns, failedAttempts, runsBehind, stepQueues, watchedRuns } from './watched.ts'
 
 const FILES = {
   'slipway.yaml': 'project: asked\npipeline: {steps: {a: {run: a:main, outputs: [m]}, b: {run: a:main, after: [a]}}}\n',
@@ -65,6 +65,40 @@ test('runs that ended between two times, both included, of the project alone', a
     ],
   )
   assert.deepEqual(await endedRuns(idle.store.db, { ...asked, project: 'other' }), [])
+})
+
+test('steps in line by project: due ones wait since they were ready or their pause was over; ended runs have none', async (t) => {
+  const idle = await openIdle(t)
+  const of = (project: string): Record<string, string> => ({
+    ...FILES,
+    'slipway.yaml': FILES['slipway.yaml'].replace('asked', project),
+  })
+  const rows: [string, string, string, Record<string, string | number>, Record<string, string | number>][] = [
+    ['pr_1', 'one', 'running', { state: 'ready', ready_at: 50, retry_at: 80 }, { state: 'running', ready_at: 1 }],
+    ['pr_2', 'one', 'running', { state: 'ready', ready_at: 60 }, { state: 'waiting' }],
+    ['pr_3', 'one', 'failed', { state: 'ready', ready_at: 2 }, { state: 'running' }],
+    ['pr_4', 'two', 'running', { state: 'ready', ready_at: 70, retry_at: 101 }, { state: 'succeeded' }],
+    ['pr_5', 'ended', 'succeeded', { state: 'succeeded' }, { state: 'succeeded' }],
+  ]
+  for (const [id, project, state, a, b] of rows) {
+    await idle.begin(of(project), { id })
+    await idle.setRun(id, { state })
+    await idle.setStep(id, 'a', a)
+    await idle.setStep(id, 'b', b)
+  }
+  const one = { project: 'one', waiting: 2, running: 1, since: 60 }
+  const two = { project: 'two', waiting: 0, running: 0, since: null }
+  const { db } = idle.store
+  assert.deepEqual(await stepQueues(db, null, 100), [one, two])
+  assert.deepEqual(await stepQueues(db, 'two', 101), [{ ...two, waiting: 1, since: 101 }])
+  for (const [i, state] of ['failed', 'lost', 'succeeded', 'cancelled', 'running'].entries())
+    await idle.attempt('pr_3', 'a', i + 1, { state })
+  await idle.attempt('pr_4', 'a', 1, { state: 'failed' })
+  assert.deepEqual(await failedAttempts(db, null), [
+    { project: 'one', n: 2 },
+    { project: 'two', n: 1 },
+  ])
+  assert.deepEqual(await failedAttempts(db, 'two'), [{ project: 'two', n: 1 }])
 })
 
 test('what attempts used comes in the order of their ends, after a time, so many at once', async (t) => {

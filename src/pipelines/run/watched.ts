@@ -1,4 +1,4 @@
-/** What other rooms ask about runs: tracked runs of attempts, their logs, runs that ended, preparations that failed. */
+/** What other rooms ask about runs: tracked runs of attempts, their logs, runs that ended, preparations that failed, the queue of steps. */
 import type { Reader } from '../../store/db.ts'
 import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
 
@@ -55,5 +55,38 @@ export function preparationFailures(reader: Reader, project: string | null): Pro
     `SELECT project, CAST(sum(preparation_failures) AS BIGINT) AS n FROM pipeline_runs
      WHERE preparation_failures > 0 ${own} GROUP BY project ORDER BY project`,
     project === null ? [] : [project],
+  )
+}
+
+/** How steps of one project stand in line. */
+export interface StepQueue {
+  readonly project: string
+  /** Ready, and not in the pause before a retry: they wait for a place. */
+  readonly waiting: number
+  readonly running: number
+  /** Since when the oldest of those that wait does, ms; null when none waits. */
+  readonly since: number | null
+}
+
+/** The queue of each project that has runs which have not ended; `project` null = of all. `now` in ms. */
+export function stepQueues(reader: Reader, project: string | null, now: number): Promise<StepQueue[]> {
+  const due = "s.state = 'ready' AND (s.retry_at IS NULL OR s.retry_at <= ?)"
+  return reader.all<StepQueue>(
+    `SELECT r.project, count(CASE WHEN ${due} THEN 1 END) AS waiting,
+       count(CASE WHEN s.state = 'running' THEN 1 END) AS running,
+       min(CASE WHEN ${due} THEN coalesce(s.retry_at, s.ready_at) END) AS since
+     FROM pipeline_runs r JOIN pipeline_steps s ON s.run_id = r.id
+     WHERE r.state IN ('waiting', 'preparing', 'running') AND (r.project = ? OR ? = 1)
+     GROUP BY r.project ORDER BY r.project`,
+    [now, now, project ?? '', project === null ? 1 : 0],
+  )
+}
+
+/** How many attempts of each project's runs have failed or were lost; `project` null = of all that have any. */
+export function failedAttempts(reader: Reader, project: string | null): Promise<{ project: string; n: number }[]> {
+  return reader.all(
+    `SELECT r.project, count(*) AS n FROM pipeline_attempts a JOIN pipeline_runs r ON r.id = a.run_id
+     WHERE a.state IN ('failed', 'lost') AND (r.project = ? OR ? = 1) GROUP BY r.project ORDER BY r.project`,
+    [project ?? '', project === null ? 1 : 0],
   )
 }
