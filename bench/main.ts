@@ -19,6 +19,7 @@ import { servingPeers } from './serving/serving-peers.ts'
 import { shapes } from './serving/shapes.ts'
 import { size } from './program/size.ts'
 import { steps } from './pipelines/steps.ts'
+import { stalls } from './serving/stalls.ts'
 import { swap } from './serving/swap.ts'
 import { asMarkdown, asText } from './table.ts'
 import type { Options, Row } from './table.ts'
@@ -36,6 +37,7 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> = {
   'serving-peers': servingPeers,
   shapes,
   explain,
+  stalls,
   swap,
   chaos,
   overload,
@@ -68,7 +70,7 @@ const ASKED = [
 /** Parts that answer one question together. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   tracking: ['serve', 'log-metric', 'runs', 'artifacts', 'traces', 'postgres', 'ui'],
-  serving: ['serve', 'predict', 'serving-peers', 'shapes', 'explain', 'swap', 'chaos', 'overload'],
+  serving: ['serve', 'predict', 'serving-peers', 'shapes', 'explain', 'stalls', 'swap', 'chaos', 'overload'],
 }
 
 const USAGE = `Usage: npm run bench -- [NAME …] [--quick] [--peers] [--data DIR] [--markdown | --json]

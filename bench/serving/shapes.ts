@@ -39,7 +39,8 @@ export async function shapes(options: Options): Promise<Row[]> {
   ]
 }
 
-function endpointOf(name: string, inputs: readonly InputField[], backend: BackendRoute): EndpointRoute {
+/** An endpoint of one stable version. */
+export function endpointOf(name: string, inputs: readonly InputField[], backend: BackendRoute): EndpointRoute {
   return {
     name,
     project: 'bench',
@@ -55,7 +56,10 @@ function endpointOf(name: string, inputs: readonly InputField[], backend: Backen
 type Gateway = Awaited<ReturnType<typeof started>>
 
 /** A gateway with these endpoints while `work` runs. */
-function gatewayWith<T>(endpoints: readonly EndpointRoute[], work: (gateway: Gateway) => Promise<T>): Promise<T> {
+export function gatewayWith<T>(
+  endpoints: readonly EndpointRoute[],
+  work: (gateway: Gateway) => Promise<T>,
+): Promise<T> {
   return gatewaysWith(endpoints, 1, ([gateway]) => work(gateway as Gateway))
 }
 
@@ -211,7 +215,7 @@ async function twoGateways(models: ServingModels, endpoint: EndpointRoute, optio
 }
 
 /** Asks for the gateway's health, apart from the load, until told to stop; resolves to the waits, ms. */
-function watchHealth(port: number): () => Promise<number[]> {
+export function watchHealth(port: number): () => Promise<number[]> {
   const script = join(import.meta.dirname, 'health.ts')
   const child = spawn(process.execPath, [script, String(port)], { stdio: ['pipe', 'pipe', 'inherit'] })
   const line = firstLine(child)

@@ -41,6 +41,11 @@ export const ERRORS = {
     message: '{method} is not allowed on {path}; allowed: {allowed}',
     help: 'Use one of the allowed methods.',
   },
+  too_slow: {
+    status: 408,
+    message: '{what} did not come within {limit} ms',
+    help: 'Send it at once, or in smaller parts.',
+  },
   conflict: { status: 409, message: '{detail}', help: 'Read the current state, then decide again.' },
   already_exists: { status: 409, message: '{what} "{id}" already exists', help: 'Choose another name.' },
   gate_refused: {
@@ -52,6 +57,11 @@ export const ERRORS = {
     status: 413,
     message: 'the body is larger than {limit} bytes',
     help: 'Send less at once, or stream it as an artifact.',
+  },
+  too_many_values: {
+    status: 413,
+    message: 'the body has {value} {what} or more; at most {limit} are taken',
+    help: 'Send less at once.',
   },
   unsupported_media_type: {
     status: 415,

@@ -101,7 +101,7 @@ async function readBody(request: IncomingMessage, route: Mounted['route']): Prom
   if (route.body === undefined) return undefined
   const bytes = await readBytes(request, route.limit ?? BODY_LIMIT)
   const foreign = typeof route.body === 'string'
-  const value = bytes.length === 0 ? emptyBody() : parseJson(bytes, request.headers['content-type'], foreign)
+  const value = bytes.length === 0 ? emptyBody() : await parseJson(bytes, request.headers['content-type'], foreign)
   return typeof route.body === 'string' ? value : check(route.body, value, 'body')
 }
 

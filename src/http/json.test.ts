@@ -1,7 +1,8 @@
 /** Strict JSON: what is refused and in which words, and that the walk agrees with the parser about everything else. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { DEEPEST, readJson } from './json.ts'
+import { DEEPEST } from './json-shape.ts'
+import { readJson } from './json.ts'
 
 const strict = (text: string | Uint8Array): unknown => readJson(Buffer.from(text), { uniqueKeys: true })
 const loose = (text: string): unknown => readJson(Buffer.from(text), { uniqueKeys: false })

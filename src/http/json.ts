@@ -1,10 +1,7 @@
 /** Reads JSON bodies strictly: bytes that are not UTF-8, text that is not Unicode, deep nesting and repeated keys are refused by name. */
 import { isUtf8 } from 'node:buffer'
-import { problem } from '../contract/errors.ts'
-import type { Problem } from '../contract/errors.ts'
-
-/** Deepest nesting of lists and objects. A function that walks a value may recurse once a level. */
-export const DEEPEST = 100
+import { malformed } from './json-shape.ts'
+import { parseBody, twice } from './json-slices.ts'
 
 export interface JsonOptions {
   /** Refuse an object with a repeated key: parsers differ about which of its values counts. */
@@ -12,11 +9,16 @@ export interface JsonOptions {
 }
 
 /**
- * The value of a body. Throws `malformed_body` for bytes that are not UTF-8, bad syntax, nesting beyond `DEEPEST`, half of a
- * surrogate pair (no database and no other program could keep it) and, where it is asked for, a key that stands twice.
+ * The value of a body; a promise of it where it holds many values, so that other callers are answered in between. Throws
+ * `malformed_body` for bytes that are not UTF-8, bad syntax, nesting beyond `DEEPEST`, half of a surrogate pair (no database and
+ * no other program could keep it) and, where it is asked for, a key that stands twice; `too_many_values` beyond what `shapeOf` takes.
  */
-export function readJson(bytes: Buffer, options: JsonOptions): unknown {
+export function readJson(bytes: Buffer, { uniqueKeys }: JsonOptions): unknown {
   if (!isUtf8(bytes)) throw malformed('it has bytes that are not UTF-8')
+  return parseBody(bytes, { uniqueKeys, parse: (part) => parseStrictly(part, uniqueKeys) })
+}
+
+function parseStrictly(bytes: Buffer, uniqueKeys: boolean): unknown {
   const text = bytes.toString('utf8')
   let value: unknown
   try {
@@ -24,14 +26,13 @@ export function readJson(bytes: Buffer, options: JsonOptions): unknown {
   } catch (error) {
     throw malformed((error as Error).message)
   }
-  // a body this short cannot nest too deeply; most are
-  if (text.length > 2 * DEEPEST || options.uniqueKeys) checkShape(text, options.uniqueKeys)
+  if (uniqueKeys) checkKeys(text)
   if (/\\u[dD][89a-fA-F]/.test(text)) checkUnicode(value)
   return value
 }
 
 /** Walks text that has already been parsed, so only strings, brackets and commas matter. */
-function checkShape(text: string, uniqueKeys: boolean): void {
+function checkKeys(text: string): void {
   /** Keys of each open object; undefined for a list. */
   const open: (Set<string> | undefined)[] = []
   let expectsKey = false
@@ -39,12 +40,11 @@ function checkShape(text: string, uniqueKeys: boolean): void {
     const char = text.charCodeAt(at)
     if (char === QUOTE) {
       const end = closingQuote(text, at)
-      if (expectsKey && uniqueKeys) noteKey(open.at(-1), text.slice(at, end + 1))
+      if (expectsKey) noteKey(open.at(-1), text.slice(at, end + 1))
       expectsKey = false
       at = end
     } else if (char === OBJECT || char === LIST) {
-      if (open.push(char === OBJECT ? new Set() : undefined) > DEEPEST)
-        throw malformed(`it nests deeper than ${DEEPEST}`)
+      open.push(char === OBJECT ? new Set() : undefined)
       expectsKey = char === OBJECT
     } else if (char === OBJECT_END || char === LIST_END) {
       open.pop()
@@ -63,8 +63,7 @@ function closingQuote(text: string, from: number): number {
 
 function noteKey(keys: Set<string> | undefined, quoted: string): void {
   const key = quoted.includes('\\') ? (JSON.parse(quoted) as string) : quoted.slice(1, -1)
-  if (keys?.has(key) === true)
-    throw malformed(`the key ${JSON.stringify(key.slice(0, 100))} stands twice in one object`)
+  if (keys?.has(key) === true) throw twice(key)
   keys?.add(key)
 }
 
@@ -78,8 +77,4 @@ function checkUnicode(value: unknown): void {
       checkUnicode(one)
     }
   }
-}
-
-function malformed(detail: string): Problem {
-  return problem('malformed_body', { expected: 'JSON', detail })
 }

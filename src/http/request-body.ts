@@ -6,13 +6,16 @@ import { problem } from '../contract/errors.ts'
 const WASTE_BYTES = 64 * 1024 * 1024
 const WASTE_MS = 2000
 
+/** Longest time in which a body that is read whole may come, ms. */
+const BODY_MS = 60_000
+
 /** The body as chunks. Leaving the loop early does not close the connection; `discard` reads the rest. */
 export function chunksOf(request: IncomingMessage): AsyncIterable<Uint8Array> {
   return request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>
 }
 
 /**
- * The whole body. Throws `payload_too_large` beyond `limit` bytes, with the rest unread. Uses events: an async iterator
+ * The whole body. Throws `payload_too_large` beyond `limit` bytes and `too_slow` after a minute, with the rest unread. Uses events: an async iterator
  * costs several times as much, and nearly every body is one chunk.
  */
 export function readBytes(request: IncomingMessage, limit: number): Promise<Buffer> {
@@ -20,24 +23,30 @@ export function readBytes(request: IncomingMessage, limit: number): Promise<Buff
   const parts: Buffer[] = []
   let size = 0
   let over = false
+  const late = setTimeout(() => stop(problem('too_slow', { what: 'the body', limit: BODY_MS })), BODY_MS).unref()
+  const stop = (error: Error): void => {
+    over = true
+    clearTimeout(late)
+    request.off('data', take)
+    request.pause()
+    reject(error)
+  }
   const take = (part: Buffer): void => {
     if (over) return
     size += part.length
     parts.push(part)
-    if (size <= limit) return
-    over = true
-    request.off('data', take)
-    request.pause()
-    reject(problem('payload_too_large', { limit }))
+    if (size > limit) stop(problem('payload_too_large', { limit }))
   }
   // the listeners are not removed after the end: they are freed with the request
   const end = (): void => {
     over = true
+    clearTimeout(late)
     resolve(parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts))
   }
   const gone = (): void => {
     if (over) return
     over = true
+    clearTimeout(late)
     reject(request.errored ?? new Error('the caller went away before the end of its body'))
   }
   if (request.destroyed) gone()

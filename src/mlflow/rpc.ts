@@ -1,8 +1,10 @@
 /** MLflow's calls as one table, from which come the routes under `/api` and `/ajax-api`. */
 import { VERBS } from '../contract/access.ts'
 import type { Access, Principal, Resource, Verb } from '../contract/access.ts'
+import { Problem } from '../contract/errors.ts'
 import { route } from '../contract/route.ts'
 import type { Method } from '../contract/route.ts'
+import { readJson } from '../http/json.ts'
 import { mount } from '../http/mount.ts'
 import type { Call, Mounted, Raw } from '../http/mount.ts'
 import type { Fields, InputOf } from './input.ts'
@@ -70,14 +72,16 @@ function mounted(call: Rpc, method: Method, prefix: string): Mounted {
   })
   const handle = (request: Call) => {
     const { who, headers } = request
-    return call.handle(readFields(call.fields, argumentsOf(call, method, request)), inWorkspace(who, headers), headers)
+    const answer = (body: unknown) =>
+      call.handle(readFields(call.fields, argumentsOf(call, method, request, body)), inWorkspace(who, headers), headers)
+    return typeof request.body === 'string' ? withinText(request.body).then(answer) : answer(request.body)
   }
   return mount(description, handle as Parameters<typeof mount>[1], mlflowFailure)
 }
 
-function argumentsOf(call: Rpc, method: Method, request: Call): Record<string, unknown> {
+function argumentsOf(call: Rpc, method: Method, request: Call, body: unknown): Record<string, unknown> {
   const query = method === 'GET' || method === 'DELETE' ? fromQuery(call.fields, request.search) : {}
-  const sent = method === 'GET' ? query : { ...query, ...fromBody(request.body) }
+  const sent = method === 'GET' ? query : { ...query, ...fromBody(body) }
   return call.path.includes(':') ? { ...sent, ...(request.params as object) } : sent
 }
 
@@ -90,17 +94,17 @@ function fromQuery(fields: Fields, search: URLSearchParams): Record<string, unkn
 }
 
 /** Old clients send JSON inside a JSON string. */
+async function withinText(text: string): Promise<unknown> {
+  try {
+    return (await readJson(Buffer.from(text), { uniqueKeys: false })) ?? text
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== 'malformed_body') throw error
+    throw invalid(`The request body is a JSON string that does not hold JSON: ${error.message}`)
+  }
+}
+
 function fromBody(body: unknown): Record<string, unknown> {
-  let value: unknown = body ?? {}
-  if (typeof value === 'string') {
-    try {
-      value = JSON.parse(value)
-    } catch {
-      throw invalid('The request body is a JSON string that does not hold JSON.')
-    }
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalid('The request body must be a JSON object.')
-  }
+  const value = body ?? {}
+  if (typeof value !== 'object' || Array.isArray(value)) throw invalid('The request body must be a JSON object.')
   return value as Record<string, unknown>
 }

@@ -51,6 +51,8 @@ const OWN: Partial<Record<ErrorCode, MlflowCode>> = {
   unprocessable: 'INVALID_PARAMETER_VALUE',
   unsupported_media_type: 'INVALID_PARAMETER_VALUE',
   payload_too_large: 'INVALID_PARAMETER_VALUE',
+  too_many_values: 'INVALID_PARAMETER_VALUE',
+  too_slow: 'INVALID_PARAMETER_VALUE',
   unauthenticated: 'UNAUTHENTICATED',
   forbidden: 'PERMISSION_DENIED',
   untrusted_origin: 'PERMISSION_DENIED',

@@ -143,6 +143,16 @@ const JSONS: Case[] = [
     post('/api/2.0/mlflow/runs/create', `{"experiment_id":${'['.repeat(100_000)}${']'.repeat(100_000)}}`),
     /nests deeper/,
   ],
+  [
+    'four million objects',
+    post('/v1/endpoints/e/labels', `{"labels":[${'{},'.repeat(4_000_000)}{}]}`),
+    /2000001 values or more; at most 2000000 are taken/,
+  ],
+  [
+    'deep lists inside a JSON string on MLflow’s wire',
+    post('/api/2.0/mlflow/runs/create', JSON.stringify(`{"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}`)),
+    /nests deeper than 100/,
+  ],
   ['10 MB of text', token(`{"name":"${'a'.repeat(10 * MB)}","role":"viewer"}`), /larger than 1048576 bytes/],
   ['10 MB on MLflow’s wire', mlflow('experiments/create', { name: 'a'.repeat(10 * MB) }), /larger than/],
   ['a form', token('name=a&role=viewer', { 'content-type': 'application/x-www-form-urlencoded' }), /content type/],

@@ -25,7 +25,12 @@ import { ProtoReader, ProtoWriter } from './wire.ts'
 export const GRPC_TYPE = 'application/grpc'
 
 /** ModelInfer. Tensors come as typed contents or as raw bytes; the answer's tensor comes as raw bytes. */
-export const grpcProtocol: Protocol = { read: readInfer, write: writeInfer, fail: grpcFailure }
+export const grpcProtocol: Protocol = {
+  prepare: () => undefined,
+  read: readInfer,
+  write: writeInfer,
+  fail: grpcFailure,
+}
 
 /** What a ModelInfer request names before its tensors are read. */
 export interface InferTarget {

@@ -1,6 +1,6 @@
 /** The protobuf wire format against the bytes that its documentation gives, numbers at their edges, and bytes that are none. */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
 import { prng } from '../../stats/prng.ts'
 import { ProtoReader, ProtoWriter } from './wire.ts'
 
@@ -53,6 +53,37 @@ test('what is written is read again, with unknown fields between', () => {
     }
     assert.deepEqual(found, [`${text}!`, number])
   }
+})
+
+describe('more fields and numbers than a body may have are refused as soon as the limit is reached', () => {
+  const limit = 2_000_000
+  const refused = { code: 'too_many_values', status: 413, data: { what: 'values', value: limit + 1, limit } }
+  const packed = (count: number): ProtoReader =>
+    new ProtoReader(new ProtoWriter().bytes(1, Buffer.alloc(count, 1)).finish())
+
+  test('of packed numbers, with the field that holds them', () => {
+    const numbers: (number | bigint | boolean)[] = []
+    const fine = packed(limit - 1)
+    fine.next()
+    fine.numbers('int', numbers)
+    assert.equal(numbers.length, limit - 1)
+    const reader = packed(limit)
+    reader.next()
+    assert.throws(() => reader.numbers('int', numbers), refused)
+    assert.equal(numbers.length, 2 * (limit - 1))
+  })
+
+  test('of fields in messages within a message together', () => {
+    const half = Buffer.alloc(2 * (limit / 2), Buffer.from([8, 1]))
+    const reader = new ProtoReader(new ProtoWriter().bytes(1, half).bytes(1, half).finish())
+    const read = (): void => {
+      while (reader.next() !== 0) {
+        const inner = reader.message()
+        while (inner.next() !== 0) inner.skip()
+      }
+    }
+    assert.throws(read, refused)
+  })
 })
 
 for (const [kind, packed, single, values] of [

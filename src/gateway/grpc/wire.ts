@@ -1,5 +1,6 @@
 /** The protobuf wire format, as much of it as the inference protocol needs: fields read one by one, and written. */
 import { problem } from '../../contract/errors.ts'
+import { MOST_VALUES } from '../../http/json-shape.ts'
 
 /** Wire types. */
 const VARINT = 0
@@ -7,20 +8,31 @@ const FIXED64 = 1
 const BYTES = 2
 const FIXED32 = 5
 
-/** Reads the fields of one message. Throws `malformed_body` when the bytes are cut off or no protobuf. */
+/** How many fields and numbers of a message, and of the messages in it, are still taken. */
+interface Budget {
+  left: number
+}
+
+/**
+ * Reads the fields of one message. Throws `malformed_body` when the bytes are cut off or no protobuf, `too_many_values` for more
+ * fields and numbers than a body of JSON may have.
+ */
 export class ProtoReader {
   readonly #bytes: Buffer
+  readonly #budget: Budget
   #at = 0
   /** Wire type of the field that `next` returned. */
   #type = -1
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, budget: Budget = { left: MOST_VALUES }) {
+    this.#budget = budget
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   }
 
   /** Number of the next field; 0 at the end. */
   next(): number {
     if (this.#at >= this.#bytes.length) return 0
+    this.#count()
     const tag = Number(this.#varint())
     this.#type = tag & 7
     const field = tag >>> 3
@@ -80,7 +92,7 @@ export class ProtoReader {
   }
 
   message(): ProtoReader {
-    return new ProtoReader(this.bytes())
+    return new ProtoReader(this.bytes(), this.#budget)
   }
 
   /** Adds the numbers of a repeated field, packed or single, to a list. */
@@ -92,8 +104,14 @@ export class ProtoReader {
     const inner = this.message()
     while (inner.#at < inner.#bytes.length) {
       inner.#type = WIRE[kind]
+      inner.#count()
       to.push(inner.#number(kind))
     }
+  }
+
+  #count(): void {
+    if (--this.#budget.left < 0)
+      throw problem('too_many_values', { what: 'values', value: MOST_VALUES + 1, limit: MOST_VALUES })
   }
 
   #number(kind: Packed): number | bigint | boolean {

@@ -160,7 +160,30 @@ interface Received {
   readonly body: Buffer
 }
 
+/** Reads the body, which may take turns of the loop; its bytes count as held until it has been read. */
 function predict(deps: HttpDeps, target: PredictTarget, received: Received): void {
+  const { request, response, body } = received
+  const { protocol } = target
+  const failed = (error: unknown): void => refuse(deps, request, response, { error, fail: protocol.fail })
+  try {
+    const prepared = protocol.prepare(request.headers, body)
+    if (!(prepared instanceof Promise)) {
+      answer(deps, target, received, prepared)
+      return
+    }
+    deps.bodies.held += body.length
+    void prepared
+      .finally(() => {
+        deps.bodies.held -= body.length
+      })
+      .then((value: unknown) => answer(deps, target, received, value))
+      .catch(failed)
+  } catch (error) {
+    failed(error)
+  }
+}
+
+function answer(deps: HttpDeps, target: PredictTarget, received: Received, prepared: unknown): void {
   const { request, response } = received
   const { protocol } = target
   const failed = (error: unknown): void => refuse(deps, request, response, { error, fail: protocol.fail })
@@ -171,11 +194,12 @@ function predict(deps: HttpDeps, target: PredictTarget, received: Received): voi
       endpoint,
       headers: request.headers,
       body: received.body,
+      prepared,
       version: target.version,
       now: deps.clock(),
       nextId: deps.nextId,
     })
-    const answer = deps.engine(endpoint, ask)
+    const found = deps.engine(endpoint, ask)
     const reply = (result: Answer): void =>
       deps.afterWrite(() => {
         try {
@@ -184,8 +208,8 @@ function predict(deps: HttpDeps, target: PredictTarget, received: Received): voi
           failed(error)
         }
       })
-    if (answer instanceof Promise) answer.then(reply, failed)
-    else reply(answer)
+    if (found instanceof Promise) found.then(reply, failed)
+    else reply(found)
   } catch (error) {
     failed(error)
   }

@@ -1,5 +1,8 @@
 /** Turns columns and positional rows into rows by name, for the protocols that send them so. */
+import { isUtf8 } from 'node:buffer'
 import { problem } from '../../contract/errors.ts'
+import { MOST_VALUES } from '../../http/json-shape.ts'
+import { inTurns, turnOfLoop } from '../../http/turns.ts'
 import { csvRows } from '../../store/csv.ts'
 import type { InputField } from '../../scoring/rows/fields.ts'
 import { MAX_ROWS } from './exchange.ts'
@@ -76,12 +79,17 @@ const MISSING = new Set(
 )
 
 /** Rows of a CSV text; values take the kinds of the model's inputs, other columns stay texts. Without a header line, places count. */
-export function rowsOfCsv(text: string, inputs: readonly InputField[], headless = false): Rows {
-  const cells = parseCsv(text)
+export function rowsOfCsv(
+  given: string | readonly (readonly string[])[],
+  inputs: readonly InputField[],
+  headless = false,
+): Rows {
+  const cells = typeof given === 'string' ? parseCsv(given) : [...given]
   const header = headless ? inputs.map((input) => input.name) : cells.shift()
   if (header === undefined) throw problem('malformed_body', { expected: 'CSV', detail: 'it has no header line' })
   if (cells.length > MAX_ROWS) throw invalid('inputs', `${cells.length} rows`, `at most ${MAX_ROWS} rows`)
-  const kinds = header.map((name) => inputs.find((input) => input.name === name)?.kind ?? 'string')
+  const known = new Map(inputs.map(({ name, kind }) => [name, kind]))
+  const kinds = header.map((name) => known.get(name) ?? 'string')
   const lists = cells.map((line, i) => {
     if (line.length !== header.length)
       throw problem('malformed_body', {
@@ -111,5 +119,42 @@ const INFINITE = /^\s*([+-]?)inf(?:inity)?\s*$/i
 
 /** Cells of a CSV text. Throws `malformed_body` for a quote that is out of place. */
 export function parseCsv(text: string): string[][] {
-  return [...csvRows(text, (detail) => problem('malformed_body', { expected: 'CSV', detail }))]
+  return [...rowsIn(text)]
 }
+
+function rowsIn(text: string): Generator<string[], undefined> {
+  return csvRows(text, (detail) => problem('malformed_body', { expected: 'CSV', detail }))
+}
+
+/** Longest text that is cut into cells at once, characters. */
+const AT_ONCE = 65_536
+
+/** The cells of a CSV body; a promise of them where it is long. Throws as `parseCsv`, and `invalid_field` and `too_many_values` at once. */
+export function prepareCsv(body: Buffer): string[][] | Promise<string[][]> {
+  if (!isUtf8(body)) throw problem('malformed_body', { expected: 'CSV', detail: 'it is not UTF-8' })
+  let marks = 0
+  for (let at = 0; at < body.length; at++) if (body[at] === COMMA || body[at] === LINE) marks++
+  if (marks > MOST_VALUES)
+    throw problem('too_many_values', { what: 'commas and lines', value: marks, limit: MOST_VALUES })
+  const text = body.toString('utf8')
+  return body.length <= AT_ONCE ? parseCsv(text) : inTurns(() => parseInTurns(text))
+}
+
+async function parseInTurns(text: string): Promise<string[][]> {
+  const rows: string[][] = []
+  let since = 0
+  for (const row of rowsIn(text)) {
+    // a row more is the header
+    if (rows.push(row) > MAX_ROWS + 1)
+      throw invalid('inputs', `${rows.length} rows or more`, `at most ${MAX_ROWS} rows`)
+    since += row.length
+    if (since > CELLS_A_TURN) {
+      since = 0
+      await turnOfLoop()
+    }
+  }
+  return rows
+}
+
+const CELLS_A_TURN = 20_000
+const [COMMA, LINE] = [44, 10]

@@ -21,6 +21,8 @@ export interface PredictCall {
   readonly endpoint: LiveEndpoint
   readonly headers: IncomingHttpHeaders
   readonly body: Buffer
+  /** What `prepare` made of the body. */
+  readonly prepared?: unknown
   /** The version that the path named. */
   readonly version: string | undefined
   readonly now: number
@@ -29,6 +31,11 @@ export interface PredictCall {
 
 /** A protocol: reads a request, writes an answer, words an error. */
 export interface Protocol {
+  /**
+   * What can be read of a body before its endpoint is looked at: undefined where that is nothing, a promise where it takes turns of the
+   * loop. Throws for a body that is beyond a limit, before it is parsed.
+   */
+  readonly prepare: (headers: IncomingHttpHeaders, body: Buffer) => unknown
   /** Throws a Problem that names what is wrong. The second value is kept for `write`. */
   readonly read: (call: PredictCall) => { ask: Ask; note: unknown }
   readonly write: (answer: Answer, note: unknown) => Reply

@@ -4,22 +4,33 @@ import type { Answer, Ask } from '../engine/ask.ts'
 import type { PredictCall, Protocol, Reply } from './exchange.ts'
 import { JSON_TYPE, makeAsk } from './exchange.ts'
 import { explanationsOf } from './explanations.ts'
-import { parseObject, toJson } from '../../scoring/rows/json.ts'
+import { toJson } from '../../scoring/rows/json.ts'
 import type { LiveEndpoint } from '../traffic/live.ts'
 import { invalid } from '../../scoring/rows/rows.ts'
 import { rowsOfItems } from './columns.ts'
 import { failureHeaders } from './native.ts'
 import { inputsOf } from './oip.ts'
+import { objectOf, prepareJson } from './json-body.ts'
 import { isModelReady } from './oip-pages.ts'
 
 /** POST /v1/models/NAME:predict: `{instances: [row, …]}` → `{predictions: […]}`; a row is an object or a list by place. */
-export const kserveProtocol: Protocol = { read: readInstances, write: writeKserve, fail: kserveFailure }
+export const kserveProtocol: Protocol = {
+  prepare: prepareJson,
+  read: readInstances,
+  write: writeKserve,
+  fail: kserveFailure,
+}
 
 /** POST …/endpoints/NAME:predict of Vertex AI: `{instances, parameters}` → `{predictions, deployedModelId, model, modelVersionId}`. */
-export const vertexProtocol: Protocol = { read: readInstances, write: writeVertex, fail: vertexFailure }
+export const vertexProtocol: Protocol = {
+  prepare: prepareJson,
+  read: readInstances,
+  write: writeVertex,
+  fail: vertexFailure,
+}
 
 function readInstances(call: PredictCall): { ask: Ask; note: unknown } {
-  const body = parseObject(call.body)
+  const body = objectOf(call)
   const { instances, parameters } = body
   if (!Array.isArray(instances)) throw invalid('instances', instances, 'a list of rows')
   const rows = rowsOfItems('instances', instances, inputsOf(call.endpoint))

@@ -1,17 +1,18 @@
 /** MLflow's scoring protocol: POST /invocations with JSON or CSV, and its shapes of answers and errors. */
-import { isUtf8 } from 'node:buffer'
+import type { IncomingHttpHeaders } from 'node:http'
 import { problem } from '../../contract/errors.ts'
 import type { Problem } from '../../contract/errors.ts'
 import type { Answer, Ask } from '../engine/ask.ts'
 import type { PredictCall, Protocol, Reply } from './exchange.ts'
 import { JSON_TYPE, makeAsk } from './exchange.ts'
+import { objectOf, prepareJson } from './json-body.ts'
 import { explanationsOf } from './explanations.ts'
-import { isRecord, parseObject, toJson } from '../../scoring/rows/json.ts'
+import { isRecord, toJson } from '../../scoring/rows/json.ts'
 import type { Results } from '../../scoring/rows/results.ts'
 import type { Rows } from '../../scoring/rows/rows.ts'
 import { invalid, namedRows } from '../../scoring/rows/rows.ts'
 import type { InputField } from '../../scoring/rows/fields.ts'
-import { rowsOfColumns, rowsOfCsv, rowsOfItems, rowsOfLists } from './columns.ts'
+import { prepareCsv, rowsOfColumns, rowsOfCsv, rowsOfItems, rowsOfLists } from './columns.ts'
 import { failureHeaders } from './native.ts'
 import { inputsOf } from './oip.ts'
 
@@ -30,9 +31,14 @@ const FORMS = ['dataframe_split', 'dataframe_records', 'instances', 'inputs'] as
  * Event time, prediction ids and routing key come by headers `x-slipway-*`. The ids of the answer are in `x-slipway-prediction-id`.
  */
 export const mlflowProtocol: Protocol = {
+  prepare: prepareInvocation,
   read: readInvocation,
   write: writeInvocation,
   fail: mlflowFailure,
+}
+
+function prepareInvocation(headers: IncomingHttpHeaders, body: Buffer): unknown {
+  return contentType(headers['content-type']) === CSV ? prepareCsv(body) : prepareJson(headers, body)
 }
 
 function readInvocation(call: PredictCall): { ask: Ask; note: unknown } {
@@ -49,10 +55,10 @@ function readBody(call: PredictCall): { ask: Ask; note: Note } {
   const note: Note = { csv: String(call.headers['accept']).trim() === CSV }
   if (type === CSV) {
     const headless = /;\s*header=absent/i.test(call.headers['content-type'] ?? '')
-    if (!isUtf8(call.body)) throw problem('malformed_body', { expected: 'CSV', detail: 'it is not UTF-8' })
-    return { ask: makeAsk(call, rowsOfCsv(call.body.toString('utf8'), inputs, headless), facts), note }
+    const cells = (call.prepared ?? prepareCsv(call.body)) as string[][]
+    return { ask: makeAsk(call, rowsOfCsv(cells, inputs, headless), facts), note }
   }
-  const body = parseObject(call.body)
+  const body = objectOf(call)
   const given = FORMS.filter((form) => body[form] !== undefined)
   if (given.length !== 1) {
     const got =

@@ -3,8 +3,9 @@ import type { Problem } from '../../contract/errors.ts'
 import type { Answer, Ask } from '../engine/ask.ts'
 import type { PredictCall, Protocol, Reply } from './exchange.ts'
 import { JSON_TYPE, makeAsk } from './exchange.ts'
+import { objectOf, prepareJson } from './json-body.ts'
 import { explanationsOf } from './explanations.ts'
-import { isRecord, parseObject, toJson } from '../../scoring/rows/json.ts'
+import { isRecord, toJson } from '../../scoring/rows/json.ts'
 import type { Named, Rows } from '../../scoring/rows/rows.ts'
 import { invalid, namedRows } from '../../scoring/rows/rows.ts'
 
@@ -16,13 +17,14 @@ const KEYS = new Set(['inputs', 'id', 'event_time', 'routing_key', 'params', 'pr
  * were asked for; the lists have one item a row, in order.
  */
 export const nativeProtocol: Protocol = {
+  prepare: prepareJson,
   read: readNative,
   write: (answer) => writeNative(answer),
   fail: nativeFailure,
 }
 
 function readNative(call: PredictCall): { ask: Ask; note: unknown } {
-  const body = parseObject(call.body)
+  const body = objectOf(call)
   for (const key of Object.keys(body)) {
     if (!KEYS.has(key)) throw invalid(key, body[key], `one of ${[...KEYS].join(', ')}`)
   }

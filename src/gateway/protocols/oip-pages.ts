@@ -2,6 +2,7 @@
 import type { Reply } from './exchange.ts'
 import { JSON_TYPE } from './exchange.ts'
 import type { AnswerShape } from '../../scoring/rows/outputs.ts'
+import { problem } from '../../contract/errors.ts'
 import { isRecord, parseJson } from '../../scoring/rows/json.ts'
 import type { LiveEndpoint, LiveTable, LiveVariant } from '../traffic/live.ts'
 import { invalid } from '../../scoring/rows/rows.ts'
@@ -178,8 +179,12 @@ export function repositoryIndex(table: LiveTable, ready: boolean): IndexItem[] {
   return ready ? items.filter((item) => item.state === 'READY') : items
 }
 
+/** Longest body of a question for the index, bytes. */
+const INDEX_BYTES = 4096
+
 /** POST /v2/repository/index: a bare list. The body may be empty or `{"ready": true}`. */
 export function indexReply(table: LiveTable, body: Buffer): Reply {
+  if (body.length > INDEX_BYTES) throw problem('payload_too_large', { limit: INDEX_BYTES })
   const asked = body.length === 0 ? {} : parseJson(body)
   if (!isRecord(asked)) throw invalid('body', asked, 'an object, or nothing')
   return json(repositoryIndex(table, asked['ready'] === true))

@@ -6,8 +6,9 @@ import type { InputField } from '../../scoring/rows/fields.ts'
 import type { Answer, Ask } from '../engine/ask.ts'
 import type { PredictCall, Protocol, Reply } from './exchange.ts'
 import { JSON_TYPE, makeAsk } from './exchange.ts'
+import { objectOf, prepareJson } from './json-body.ts'
 import { explanationTensors } from './explanations.ts'
-import { isRecord, parseObject, toJson } from '../../scoring/rows/json.ts'
+import { isRecord, toJson } from '../../scoring/rows/json.ts'
 import type { LiveEndpoint } from '../traffic/live.ts'
 import { invalid } from '../../scoring/rows/rows.ts'
 import { failureHeaders } from './native.ts'
@@ -36,7 +37,7 @@ const JSON_LENGTH = 'inference-header-content-length'
  * the JSON (`parameters.binary_data_size`). `null` in a tensor is a missing value. `parameters` may hold prediction_id, event_time,
  * routing_key, priority, timeout (µs) and explain. The answer has one tensor, and with explain two more; `parameters` name prediction ids, variant and epoch.
  */
-export const oipProtocol: Protocol = { read: readInfer, write: writeInfer, fail: oipFailure }
+export const oipProtocol: Protocol = { prepare: prepareInfer, read: readInfer, write: writeInfer, fail: oipFailure }
 
 /** What of a request decides how its answer is written. */
 export interface InferNote {
@@ -45,11 +46,15 @@ export interface InferNote {
   readonly binary: boolean
 }
 
+function prepareInfer(headers: IncomingHttpHeaders, body: Buffer): unknown {
+  return prepareJson(headers, body.subarray(0, jsonLength(headers, body.length)))
+}
+
 function readInfer(call: PredictCall): { ask: Ask; note: unknown } {
   const fields = inputsOf(call.endpoint)
   const length = jsonLength(call.headers, call.body.length)
   if (length === 0) return readRawInput(call, fields)
-  const body = parseObject(length === undefined ? call.body : call.body.subarray(0, length))
+  const body = objectOf(call, length)
   const rest = length === undefined ? NOTHING : call.body.subarray(length)
   // clients that write a request from a class write what was not given as null
   const id = body['id'] ?? undefined

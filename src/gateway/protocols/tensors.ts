@@ -1,5 +1,7 @@
 /** Tensors as the Open Inference Protocol knows them: datatypes, shapes, raw bytes, and how they become rows and come from answers. */
 import { isAscii, isUtf8 } from 'node:buffer'
+import { problem } from '../../contract/errors.ts'
+import { MOST_VALUES } from '../../http/json-shape.ts'
 import type { InputField } from '../../scoring/rows/fields.ts'
 import { MAX_ROWS } from './exchange.ts'
 import { toJson } from '../../scoring/rows/json.ts'
@@ -93,6 +95,8 @@ function decodeTexts(field: string, bytes: Uint8Array, count: number): string[] 
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   if (count > bytes.length / 4)
     throw invalid(field, `${bytes.length} bytes`, `${count} texts, each with its length before it`)
+  if (count > MOST_VALUES)
+    throw problem('too_many_values', { what: 'texts in one tensor', value: count, limit: MOST_VALUES })
   const texts: string[] = []
   // lengths below 128 are ASCII too
   const plain = isAscii(buffer)

@@ -6,17 +6,17 @@ import { problem } from '../../contract/errors.ts'
 const LONG_NUMBER = /[^.\d]\d{16}/
 
 /**
- * The body as JSON. A whole number beyond ±2^53 becomes a bigint; bare NaN and Infinity become the texts "NaN" and "Infinity".
- * Throws `malformed_body`.
+ * The body as JSON. A whole number beyond ±2^53 becomes a bigint; bare NaN and Infinity become the texts "NaN" and "Infinity", where at most
+ * `words` texts and such words stand in it. Throws `malformed_body`.
  */
-export function parseJson(body: Buffer): unknown {
+export function parseJson(body: Buffer, words = Infinity): unknown {
   if (body.length === 0) throw problem('malformed_body', { expected: 'JSON', detail: 'it is empty' })
   if (!isUtf8(body)) throw problem('malformed_body', { expected: 'JSON', detail: 'it is not UTF-8' })
   const text = body.toString('utf8')
   try {
     return LONG_NUMBER.test(text) ? parseExactly(text) : JSON.parse(text)
   } catch (error) {
-    return parseLoose(text, error as Error)
+    return parseLoose(text, error as Error, words)
   }
 }
 
@@ -31,11 +31,11 @@ function exactly(_key: string, value: unknown, context?: { readonly source?: str
 }
 
 /** Python clients write NaN and Infinity as bare words. */
-function parseLoose(text: string, error: Error): unknown {
+function parseLoose(text: string, error: Error, words: number): unknown {
   if (error instanceof RangeError) throw tooDeep(error)
   if (/NaN|Infinity/.test(text)) {
-    const quoted = quoteWords(text)
     try {
+      const quoted = quoteWords(text, words)
       return LONG_NUMBER.test(quoted) ? parseExactly(quoted) : JSON.parse(quoted)
     } catch {
       // the first error names the place in the caller's own text
@@ -45,17 +45,21 @@ function parseLoose(text: string, error: Error): unknown {
 }
 
 /** Bare words for numbers as texts. What stands within texts is left alone; these may be long, so no pattern walks through them. */
-function quoteWords(text: string): string {
+function quoteWords(text: string, words: number): string {
   const parts: string[] = []
-  for (let at = 0; at < text.length;) {
-    const open = text.indexOf('"', at)
-    const outside = open < 0 ? text.slice(at) : text.slice(at, open)
-    const end = open < 0 ? text.length : endOfText(text, open)
-    parts.push(outside.replace(/-?Infinity|NaN/g, '"$&"'), text.slice(at + outside.length, end))
+  let at = 0
+  // one by one: `replace` would find all of them before the first is counted
+  for (const { 0: word, index } of text.matchAll(WORD_OR_QUOTE)) {
+    if (index < at) continue
+    if (parts.length > 2 * words) throw new Error('more words than are looked at')
+    const end = word === '"' ? endOfText(text, index) : index + word.length
+    parts.push(text.slice(at, index), word === '"' ? text.slice(index, end) : `"${word}"`)
     at = end
   }
-  return parts.join('')
+  return parts.join('') + text.slice(at)
 }
+
+const WORD_OR_QUOTE = /"|-?Infinity|NaN/g
 
 /** The place behind the text that a quote opens: behind the next quote with an even number of backslashes before it. */
 function endOfText(text: string, open: number): number {
@@ -71,9 +75,8 @@ function tooDeep(error: RangeError): Error {
   return problem('malformed_body', { expected: 'JSON', detail: 'it is nested too deeply' }, error)
 }
 
-/** The body as a JSON object. Throws `malformed_body`. */
-export function parseObject(body: Buffer): Record<string, unknown> {
-  const value = parseJson(body)
+/** The value of a body, which must be an object. Throws `malformed_body`. */
+export function requireObject(value: unknown): Record<string, unknown> {
   if (!isRecord(value)) throw problem('malformed_body', { expected: 'JSON object', detail: `it is ${describe(value)}` })
   return value
 }

@@ -277,8 +277,16 @@ export function invalid(field: string, value: unknown, expected: string, issues?
 /** Longest text of a caller's value that a refusal keeps. */
 const KEPT = 1000
 
+/** The first items of a value: a list of a million is not written out for the sake of its first thousand letters. */
+function beginning(value: unknown, budget: { left: number }): unknown {
+  if (typeof value !== 'object' || value === null || --budget.left < 0) return typeof value === 'object' ? null : value
+  if (Array.isArray(value)) return value.slice(0, budget.left).map((item) => beginning(item, budget))
+  const entries = Object.entries(value).slice(0, budget.left)
+  return Object.fromEntries(entries.map(([key, item]) => [key, beginning(item, budget)]))
+}
+
 /** A list or an object that may hold bigints, as text. */
 function clipped(value: object | bigint): string {
-  const text = toJson(value)
+  const text = toJson(beginning(value, { left: KEPT }))
   return text.length > KEPT ? `${text.slice(0, KEPT)}…` : text
 }

@@ -48,7 +48,7 @@ async function takeSpans(room: Tracking, call: Call<{ body: 'stream' } & Paramet
     throw invalid(`Invalid Content-Type: ${type ?? 'none'}. Expected: ${PROTOBUF} or ${JSON_TYPE}`)
   }
   const body = await unpack(await collect(call.body), header(call, 'content-encoding')?.trim().toLowerCase())
-  const batch = readBatch(body, type)
+  const batch = await readBatch(body, type)
   if (batch.resources === 0) throw invalid('Invalid OpenTelemetry format - no spans found')
   batch.spans.forEach(checkIds)
   await logSpans(room, call.who, { experiment_id: experiment, run_id: header(call, 'x-mlflow-run-id') }, batch.spans)
@@ -96,9 +96,9 @@ async function unpack(body: Buffer, encoding: string | undefined): Promise<Buffe
   throw invalid(`Failed to decompress ${encoding} payload`)
 }
 
-function readBatch(body: Buffer, type: string): Batch {
+async function readBatch(body: Buffer, type: string): Promise<Batch> {
   if (type === JSON_TYPE) {
-    readJson(body, { uniqueKeys: false })
+    await readJson(body, { uniqueKeys: false })
     return readExportJson(body.toString('utf8'))
   }
   try {

@@ -1,0 +1,34 @@
+/** Shares the loop: long work is cut in slices, one slice of one piece of work a turn, and few pieces of work at once. */
+
+/** Most pieces of long work at once; the others wait in order, without memory for what they make. */
+const AT_ONCE = 4
+
+const slices: (() => void)[] = []
+const waiting: (() => void)[] = []
+let running = 0
+
+/** Resolves in a later turn of the loop; each turn lets one caller go on, in order. */
+export function turnOfLoop(): Promise<void> {
+  return new Promise((resolve) => {
+    if (slices.push(resolve) === 1) setImmediate(next)
+  })
+}
+
+function next(): void {
+  slices.shift()?.()
+  if (slices.length > 0) setImmediate(next)
+}
+
+/** Does long work, as soon as less than `AT_ONCE` other pieces of work run. */
+export async function inTurns<T>(work: () => Promise<T>): Promise<T> {
+  if (running >= AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve))
+  else running++
+  try {
+    return await work()
+  } finally {
+    // the place passes on without ever being free
+    const first = waiting.shift()
+    if (first === undefined) running--
+    else first()
+  }
+}
