@@ -217,7 +217,7 @@ describe('what moves runs on', () => {
       const run = await runOf(server)
       if (run.finished_at !== null) return run
       server.clock.now = run.fault_retry_at ?? server.clock.now
-      await new Promise((resolve) => setTimeout(resolve, 20))
+      await pause()
     }
     return assert.fail(`it did not end: ${JSON.stringify(await server.read('pr_1'))}`)
   }
@@ -238,10 +238,21 @@ describe('what moves runs on', () => {
     assert.match((await move(t, server)).message, /^the run could not be closed in 6 tries/)
     assert.equal(server.errors.length, 6)
   })
-  test('ends a run that cannot be read', async (t) => {
-    const server = await running(t)
-    await server.store.db.tx((tx) => tx.run("UPDATE pipeline_versions SET spec = '{'"))
+  test('ends a run that cannot be read, whose place is then free for another', async (t) => {
+    const server = await running(t, { steps: { b: 'running' } })
+    await server.attempt('pr_1', 'b', 1)
+    const own = { 'slipway.yaml': 'project: q\npipeline: {steps: {a: {run: a:main}}}\n', 'a.py': 'def main(): pass\n' }
+    await server.begin(own, { id: 'pr_2' })
+    await server.setRun('pr_2', { state: 'running', environment: LOCK.digest })
+    await server.setStep('pr_2', 'a', { state: 'ready' })
+    await server.store.db.tx((tx) => tx.run("UPDATE pipeline_versions SET spec = '{' WHERE project = 'p'"))
     assert.match((await move(t, server)).message, /^its project file could not be read in 6 tries/)
     assert.equal(server.errors.length, 6)
+    for (let i = 0; i < 400 && server.driver.submitted.length === 0; i++) await pause()
+    assert.equal(server.driver.submitted.length, 1)
   })
 })
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 20))
+}
