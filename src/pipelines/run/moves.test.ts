@@ -2,57 +2,14 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { Leases } from '../../jobs/leases.ts'
 import type { PipelinesDeps } from '../context/deps.ts'
-import { openPipelines, type Pipelines } from '../pipelines.ts'
-import { serve, type Server } from './attempts.fixture.ts'
+import type { Server } from './attempts.fixture.ts'
 import { LOCK } from './idle.fixture.ts'
-
-const YAML = 'project: p\npipeline: {steps: {a: {run: a:main}, b: {run: a:main, after: [a], seed: 1}}}\n'
-const TRACKING = {
-  ensureExperiment: () => Promise.resolve('7'),
-  createRun: () => Promise.resolve(),
-  finishRun: () => Promise.resolve(),
-} as unknown as PipelinesDeps['tracking']
-
-interface Room extends Server {
-  readonly room: Pipelines
-  state(step: string): Promise<string | undefined>
-  until(wanted: () => unknown, what: string): Promise<void>
-}
-
-/** A room of its own that moves `pr_1`, which has its environment, once it is started. */
-async function open(t: TestContext, changes: Partial<PipelinesDeps> = {}): Promise<Room> {
-  const server = await serve(t, { tracking: TRACKING, concurrency: 1, ...changes })
-  await server.begin({ 'slipway.yaml': YAML, 'a.py': 'def main(): pass\n' }, { id: 'pr_1' })
-  await server.setRun('pr_1', { state: 'running', environment: LOCK.digest, experiment_id: '7' })
-  const room = openPipelines(server.context.deps, new Leases(server.store.db))
-  t.after(() => room.stop())
-  return {
-    ...server,
-    room,
-    state: async (step) => (await server.read('pr_1')).steps.find(({ name }) => name === step)?.state,
-    async until(wanted, what) {
-      for (let i = 0; i < 400; i++) {
-        if ((await wanted()) === true) return
-        await new Promise((resolve) => setTimeout(resolve, 20))
-      }
-      assert.fail(`${what}: ${JSON.stringify(await server.read('pr_1'))}`)
-    },
-  }
-}
+import { held, open, type Room } from './moves.fixture.ts'
 
 /** Enough turns of the database for what was begun to be seen. */
 async function turns(server: Server): Promise<void> {
   for (let i = 0; i < 50; i++) await server.read('pr_1')
-}
-
-/** A call that has been made and is not answered yet. */
-function held(): { called: boolean; answer: () => void; readonly call: () => Promise<void> } {
-  let answer = (): void => undefined
-  const answered = new Promise<void>((resolve) => (answer = resolve))
-  const one = { called: false, answer, call: () => ((one.called = true), answered) }
-  return one
 }
 
 test('before it leads and after it has stopped a run that is woken does not move', async (t) => {
@@ -114,6 +71,17 @@ test('whoever watches is told of what changes, and of nothing while nothing does
   server.driver.finish(attempt())
   await server.until(() => server.driver.submitted.length === 2, 'the next step runs')
   assert.ok(told > before.told)
+})
+
+test('a process that dies where nobody sees it is replaced after ten seconds at most', async (t) => {
+  const server = await open(t)
+  server.room.start()
+  await server.until(() => server.driver.submitted.length === 1, 'it leads')
+  const lease = await server.store.db.get<{ at: number }>(
+    "SELECT expires_at AS at FROM leases WHERE name = 'pipelines'",
+  )
+  const left = (lease?.at ?? 0) - Date.now()
+  assert.ok(left > 0 && left <= 10_000, String(left))
 })
 
 describe('a start that throws', () => {

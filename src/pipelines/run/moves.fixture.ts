@@ -1,0 +1,50 @@
+/** A run that a room of its own moves on, with a driver and a tracking without processes and a clock that stands. */
+import assert from 'node:assert/strict'
+import type { TestContext } from 'node:test'
+import { Leases } from '../../jobs/leases.ts'
+import type { PipelinesDeps } from '../context/deps.ts'
+import { openPipelines, type Pipelines } from '../pipelines.ts'
+import { serve, type Server } from './attempts.fixture.ts'
+import { LOCK } from './idle.fixture.ts'
+
+const YAML = 'project: p\npipeline: {steps: {a: {run: a:main}, b: {run: a:main, after: [a], seed: 1}}}\n'
+const TRACKING = {
+  ensureExperiment: () => Promise.resolve('7'),
+  createRun: () => Promise.resolve(),
+  finishRun: () => Promise.resolve(),
+} as unknown as PipelinesDeps['tracking']
+
+export interface Room extends Server {
+  readonly room: Pipelines
+  state(step: string): Promise<string | undefined>
+  /** Waits until something is so. */
+  until(wanted: () => unknown, what: string): Promise<void>
+}
+
+/** A room of its own that moves `pr_1`, which has its environment, once it is started. */
+export async function open(t: TestContext, changes: Partial<PipelinesDeps> = {}): Promise<Room> {
+  const server = await serve(t, { tracking: TRACKING, concurrency: 1, ...changes })
+  await server.begin({ 'slipway.yaml': YAML, 'a.py': 'def main(): pass\n' }, { id: 'pr_1' })
+  await server.setRun('pr_1', { state: 'running', environment: LOCK.digest, experiment_id: '7' })
+  const room = openPipelines(server.context.deps, new Leases(server.store.db))
+  t.after(() => room.stop())
+  return {
+    ...server,
+    room,
+    state: async (step) => (await server.read('pr_1')).steps.find(({ name }) => name === step)?.state,
+    async until(wanted, what) {
+      for (let i = 0; i < 400; i++) {
+        if ((await wanted()) === true) return
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      }
+      assert.fail(`${what}: ${JSON.stringify(await server.read('pr_1'))}`)
+    },
+  }
+}
+
+/** A call that has been made and is not answered yet. */
+export function held(): { called: boolean; answer: () => void; readonly call: () => Promise<void> } {
+  const { promise, resolve: answer } = Promise.withResolvers<void>()
+  const one = { called: false, answer, call: () => ((one.called = true), promise) }
+  return one
+}
