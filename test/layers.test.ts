@@ -9,6 +9,7 @@ import { sourceFiles } from './house/files.ts'
 import { faultsOf, flows, SHORT_FLOWS } from './house/flows.ts'
 import { importsBetween, importsOf } from './house/imports.ts'
 import { breaches, compare, RULES } from './house/rules.ts'
+import { readMigrations } from '../src/store/migrate.ts'
 import { edges, existingRooms, readTable, ROOMS, roomOf, sources, tableOwners } from './rooms.ts'
 
 const root = resolve(import.meta.dirname, '..')
@@ -97,6 +98,11 @@ test('each migration belongs to a room that may exist', () => {
     [...owners].filter(([, room]) => !order.includes(room)),
     [],
   )
+})
+
+test('no two migrations have the same number, also where two branches come together', () => {
+  const numbers = readMigrations(join(src, 'store', 'migrations')).map((migration) => migration.number)
+  assert.equal(new Set(numbers).size, numbers.length)
 })
 
 test('each source file opens with a comment that says what it is for', () => {
