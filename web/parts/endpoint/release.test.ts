@@ -199,3 +199,41 @@ test('earlier rollouts are folded below the newest; without one the page says ho
   assert.doesNotMatch(await panel([CANARY]), /earlier/)
   assert.match(await panel([]), /No rollout yet.*slipway ship/)
 })
+
+const JUDGED = (version: string, outcome: string): object => ({
+  version,
+  scan: null,
+  verdict: { gates: [{ name: 'auc at least 0.8', outcome }] },
+})
+
+for (const [what, versions, options, selected] of [
+  [
+    'the newest that nothing speaks against',
+    [
+      JUDGED('5', 'failed'),
+      JUDGED('4', 'waiting'),
+      JUDGED('3', 'passed'),
+      JUDGED('2', 'passed'),
+      JUDGED('1', 'passed'),
+    ],
+    ['5 (refused: auc at least 0.8)', '4 (waits: auc at least 0.8)', '3 (rolled back: it failed)', '2'],
+    '2',
+  ],
+  ['none where all are bad', [JUDGED('5', 'failed')], ['Choose a version', '5 (refused: auc at least 0.8)'], ''],
+] as const) {
+  test(`a deploy by hand says what speaks against each version and chooses ${what}`, async () => {
+    const endpoint = { name: NAME, model: 'm', variants: [{ role: 'stable', version: '1' }] }
+    const html = await part(['deploy', 'Deploy'], { endpoint }, {
+      data: [
+        [['models', 'versions', 'm'], { items: versions }],
+        [['rollouts', 'list', NAME], { items: [{ version: '3', state: 'rolled_back', reason: 'it failed' }] }],
+        [['models', 'version', 'm', '2'], { refusal: 'auc: too low' }],
+      ],
+    }) // prettier-ignore
+    const found = [...html.matchAll(/<option([^>]*)>(.*?)<\/option>/g)]
+    assert.deepEqual(found.map(([, , text]) => textOf(text ?? '')), options) // prettier-ignore
+    const chosen = found.find(([, attributes]) => attributes?.includes('selected'))?.[1]
+    assert.equal(/value="([^"]*)"/.exec(chosen ?? '')?.[1], selected)
+    assert.equal(textOf(html).includes('The server will refuse it. Auc: too low.'), selected === '2')
+  })
+}

@@ -16,6 +16,8 @@ export interface ConfirmProps {
   /** Whether a reason must be given; `optional` shows the field. */
   readonly reason?: 'required' | 'optional' | 'none'
   readonly disabled?: boolean
+  /** True while what the preview asks for is not chosen. */
+  readonly incomplete?: boolean
   /** Why the act would be refused now, as a sentence: it is shown, and cannot be opened. */
   readonly unavailable?: string | null
   /** What the act takes: it is not offered to a role that the server would refuse. */
@@ -41,7 +43,9 @@ function ConfirmButton(props: Omit<ConfirmProps, 'needs'>) {
       unavailable={unavailable}
       submit={label}
       submitTone={tone}
-      incomplete={(reason === 'required' && why.trim() === '') || (frozen !== null && !overrides)}
+      incomplete={
+        props.incomplete === true || (reason === 'required' && why.trim() === '') || (frozen !== null && !overrides)
+      }
       act={() => act(why.trim())}
       onDone={() => {
         setWhy('')
