@@ -1,10 +1,11 @@
 /** The writer of segments on a disk that is slow, full or gone: what is lost, what is told, and what goes on. */
 import assert from 'node:assert/strict'
-import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import type { TestContext } from 'node:test'
+import { descriptorsBelow } from '../descriptors.fixture.ts'
 import { listSegments, readSegment, SegmentWriter, type SegmentOptions } from './segments.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-writer-'))
@@ -28,20 +29,9 @@ function open(t: TestContext, options: SegmentOptions = {}) {
   return { folder, writer, failures, clock, texts }
 }
 
-/** The descriptors of this process that stand for files of a folder. */
-function descriptors(folder: string): number[] {
-  return readdirSync('/proc/self/fd').flatMap((fd) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(`${folder}/`) ? [Number(fd)] : []
-    } catch {
-      return []
-    }
-  })
-}
-
 /** Puts a device in the place of the one file that is open: /dev/full takes no byte, /dev/null cannot be synced. */
 function replaceBy(device: '/dev/full' | '/dev/null', folder: string): void {
-  const [fd = assert.fail()] = descriptors(folder)
+  const [fd = assert.fail()] = descriptorsBelow(folder)
   closeSync(fd)
   const opened: number[] = []
   while (opened.at(-1) !== fd) opened.push(openSync(device, 'w'))
@@ -49,9 +39,9 @@ function replaceBy(device: '/dev/full' | '/dev/null', folder: string): void {
 }
 
 async function untilNone(folder: string): Promise<void> {
-  for (let turns = 0; turns < 10_000 && descriptors(folder).length > 0; turns++)
+  for (let turns = 0; turns < 10_000 && descriptorsBelow(folder).length > 0; turns++)
     await new Promise((resolve) => setImmediate(resolve))
-  assert.deepEqual(descriptors(folder), [])
+  assert.deepEqual(descriptorsBelow(folder), [])
 }
 
 describe('a writer of segments', { skip }, () => {

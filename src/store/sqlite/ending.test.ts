@@ -1,11 +1,12 @@
 /** What is left when an SQLite database is closed, and when its thread or its process ends. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { endOf } from '../../../test/output.ts'
+import { descriptorsBelow } from '../descriptors.fixture.ts'
 import { ReaderThread } from './reader.ts'
 import { openSqlite } from './sqlite.ts'
 
@@ -13,18 +14,6 @@ const root = mkdtempSync(join(tmpdir(), 'slipway-ending-'))
 after(() => rmSync(root, { recursive: true, force: true }))
 
 const SLOW = 'WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1e12) SELECT max(i) FROM n'
-
-/** Files below the folder that this process has open. */
-function held(): string[] {
-  return readdirSync('/proc/self/fd').flatMap((fd) => {
-    try {
-      const path = readlinkSync(`/proc/self/fd/${fd}`)
-      return path.startsWith(`${root}/`) ? [path] : []
-    } catch {
-      return []
-    }
-  })
-}
 
 test('a closed database is one file, and this process has none of it', async () => {
   const path = join(root, 'closed.db')
@@ -34,7 +23,7 @@ test('a closed database is one file, and this process has none of it', async () 
   assert.deepEqual(await db.all('SELECT id FROM rows'), [])
   await db.close()
   assert.deepEqual([existsSync(path), existsSync(`${path}-wal`), existsSync(`${path}-shm`)], [true, false, false])
-  if (existsSync('/proc/self/fd')) assert.deepEqual(held(), [])
+  if (existsSync('/proc/self/fd')) assert.deepEqual(descriptorsBelow(root), [])
 })
 
 test('a database in memory is refused: it could be neither synced nor read by a thread', () => {
