@@ -12,6 +12,9 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
+import promises, { open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, it } from 'node:test'
@@ -195,5 +198,53 @@ it('a blob that was stored while it was on its way out comes back, whoever store
     await Promise.all([blobs.put(Buffer.from('x')), blobs.deleteIdle(digest, before), blobs.deleteIdle(digest, before)])
     assert.equal((await blobs.bytes(digest)).toString(), 'x', `round ${round}`)
     assert.deepEqual(readdirSync(join(folder, 'tmp')), [], `round ${round}`)
+  }
+})
+
+it('what the system takes only in part is written to its end', async (t) => {
+  const folder = join(root, 'short')
+  const blobs = openDiskBlobs(folder)
+  const handle = await open(folder)
+  const methods = Object.getPrototypeOf(handle) as FileHandle
+  await handle.close()
+  const writev = Object.getOwnPropertyDescriptor(methods, 'writev')?.value as FileHandle['writev']
+  // 1500 bytes at most: within a chunk, at its end, or over several
+  t.mock.method(methods, 'writev', function (this: FileHandle, chunks: readonly Uint8Array[]) {
+    const bytes = Buffer.concat(chunks).subarray(0, 1500)
+    return writev.call(this, [bytes])
+  })
+  const chunks = [700, 800, 1, 4000, 1500, 2].map((length, i) => Buffer.alloc(length, i + 1))
+  async function* source(): AsyncGenerator<Uint8Array> {
+    for (const chunk of chunks) yield new Uint8Array(chunk)
+  }
+  const { digest, size } = await blobs.put(source())
+  assert.equal(size, 7003)
+  assert.ok((await blobs.bytes(digest)).equals(Buffer.concat(chunks)))
+})
+
+it('a blob that is stored again between the look at its age and its removal is put back', async (t) => {
+  const folder = join(root, 'between')
+  let now = 1_700_000_000_000
+  const blobs = openDiskBlobs(folder, () => now)
+  const { digest } = await blobs.put(Buffer.from('x'))
+  now += 10_000
+  const { rename } = promises
+  t.mock.method(promises, 'rename', async (from: string, to: string) => {
+    if (to.includes('leaving-')) await blobs.put(Buffer.from('x'))
+    await rename(from, to)
+    // and once more, while it is out of reach
+    if (to.includes('leaving-') && again) await blobs.put(Buffer.from('x'))
+  })
+  syncBuiltinESMExports()
+  t.after(() => {
+    t.mock.restoreAll()
+    syncBuiltinESMExports()
+  })
+  let again = false
+  for (again of [false, true]) {
+    utimesSync(blobs.path(digest) ?? '', now / 1000 - 20, now / 1000 - 20)
+    assert.equal(await blobs.deleteIdle(digest, now - 5000), false)
+    assert.equal((await blobs.bytes(digest)).toString(), 'x')
+    assert.deepEqual(readdirSync(join(folder, 'tmp')), [])
   }
 })

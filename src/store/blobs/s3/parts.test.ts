@@ -89,7 +89,10 @@ function serve(held: boolean, replies: Partial<S3Reply>[] = []): Server {
     server.asked.push([method, ...Object.keys(query)].join(' '))
     if (method === 'POST' && 'uploads' in query) return Promise.resolve(reply({ text: '<UploadId>u1</UploadId>' }))
     if (method === 'POST') server.completed = body?.toString() ?? ''
-    return Promise.resolve(reply(method === 'DELETE' ? {} : replies.shift()))
+    const answer = reply(method === 'DELETE' ? {} : replies.shift())
+    if (answer.status >= 300 && request.accept?.includes(answer.status) !== true)
+      return Promise.reject(new Error(`${method} was answered by ${answer.status}`))
+    return Promise.resolve(answer)
   }
   return Object.assign(server, { client: { call } as unknown as S3Client })
 }
