@@ -375,6 +375,14 @@ describe('segments', () => {
     assert.throws(() => two?.append('y'), { code: 'EEXIST' })
   })
 
+  it('a file has 64 MiB where nothing else is said', async () => {
+    const writer = new SegmentWriter(fresh())
+    const quarter = Buffer.alloc(16 * 2 ** 20 - 8)
+    const offsets = [quarter, quarter, quarter, quarter, 'x'].map((payload) => writer.append(payload))
+    assert.deepEqual(offsets, [0, 2 ** 24, 2 * 2 ** 24, 3 * 2 ** 24, 0])
+    await writer.close()
+  })
+
   it('a record as long as is allowed is taken', async () => {
     const { path } = await written(['x'.repeat(MAX_RECORD_BYTES)])
     assert.equal(readSegment(path, 0, 1).records[0]?.payload.length, MAX_RECORD_BYTES)
