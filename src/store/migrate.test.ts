@@ -4,8 +4,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
+import type { TestContext } from 'node:test'
 import { startPostgres } from '../../test/postgres.ts'
 import type { Db } from './db.ts'
+import { unavailable } from './failures.ts'
 import { migrate, readMigrations, statementsFor } from './migrate.ts'
 import { openPostgres } from './postgres/postgres.ts'
 import { openSqlite } from './sqlite/sqlite.ts'
@@ -180,6 +182,47 @@ describe('migration files', () => {
 
   it('have a number each, and a name that says so', () => {
     assert.throws(() => readMigrations(folder({ 'first.sql': '' })), /expected a name such as/)
-    assert.throws(() => readMigrations(folder({ '0001_a.sql': '', '0001_b.sql': '' })), /the same number/)
+    assert.throws(() => readMigrations(folder({ '0002_c.sql': '', '0001_a.sql': '', '0001_b.sql': '' })), {
+      message: 'migrations 0001_a.sql and 0001_b.sql have the same number',
+    })
+  })
+})
+
+describe('another process that migrates', () => {
+  const busy = unavailable('another process holds its lock', Object.assign(new Error(), { code: '55P03' }))
+  const away = unavailable('it cannot be reached', Object.assign(new Error(), { code: 'ECONNREFUSED' }))
+
+  /** Migrates while the database fails in turn, a minute after it was asked. Gives the outcome and how often it was asked. */
+  async function migrated(t: TestContext, failures: Iterable<unknown>): Promise<[unknown, number]> {
+    const db = await engines['SQLite']!()
+    let [now, asked] = [0, 0]
+    t.mock.method(performance, 'now', () => now)
+    const turns = failures[Symbol.iterator]()
+    const failing: Db = Object.assign(Object.create(db) as Db, {
+      tx: async (work: Parameters<Db['tx']>[0]) => {
+        asked += 1
+        now += 60_000
+        const { value, done } = turns.next()
+        if (done === true) return db.tx(work)
+        throw value
+      },
+    })
+    const ended = await migrate(failing, folder({ '0001_a.sql': 'SELECT 1;' })).catch((error: unknown) => error)
+    t.mock.restoreAll()
+    return [ended, asked]
+  }
+
+  it('is waited for', async (t) => assert.deepEqual(await migrated(t, [busy, busy]), [['0001_a.sql'], 3]))
+
+  it('is waited for no longer than half an hour', async (t) => {
+    function* always(): Generator {
+      for (;;) yield busy
+    }
+    assert.deepEqual(await migrated(t, always()), [busy, 30])
+  })
+
+  it('is not what is wrong with a database out of reach, or with a fault of another kind', async (t) => {
+    const bare = Object.assign(new Error('not explained'), { code: '55P03', cause: busy.cause })
+    for (const fault of [away, bare, 'text']) assert.deepEqual(await migrated(t, [fault]), [fault, 1])
   })
 })
