@@ -6,7 +6,9 @@ import type { AddressInfo } from 'node:net'
 import { describe, it } from 'node:test'
 import type { TestContext } from 'node:test'
 import { text as textOf } from 'node:stream/consumers'
-import { s3Client, type Patience, type S3Client, type S3Request } from './client.ts'
+import { setImmediate as turn } from 'node:timers/promises'
+import { backOff, s3Client, type Patience, type S3Client, type S3Request } from './client.ts'
+import { holdTimers } from './timers.fixture.ts'
 
 interface Sent {
   readonly method: string
@@ -197,4 +199,30 @@ describe('another try', () => {
     assert.equal((await client.call(GET)).text, body)
     assert.equal(sent.length, 1)
   })
+})
+
+describe('the wait before another try', () => {
+  const patience = { attempts: 6, baseMs: 100, idleMs: 1000 }
+  // doubled each time up to five seconds; half of it is chance, so that not all come back at once
+  for (const [tries, random, ms] of [
+    [0, 0, 50],
+    [0, 1, 100],
+    [1, 0.5, 150],
+    [3, 0, 400],
+    [3, 1, 800],
+    [5, 0, 1600],
+    [6, 0, 2500],
+    [20, 1, 5000],
+  ] as const)
+    it(`after ${tries} others is ${ms} ms where chance gives ${random}`, async (t) => {
+      holdTimers(t)
+      t.mock.method(Math, 'random', () => random)
+      let over = false
+      const waited = backOff(patience, tries).then(() => (over = true))
+      t.mock.timers.tick(ms - 1)
+      await turn()
+      assert.equal(over, false)
+      t.mock.timers.tick(1)
+      await waited
+    })
 })

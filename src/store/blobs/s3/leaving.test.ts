@@ -1,11 +1,10 @@
 /** Deleting and storing one object at the same time: the order in which a server is asked, and how long a mark is heeded. */
 import assert from 'node:assert/strict'
-import { syncBuiltinESMExports } from 'node:module'
 import { describe, it } from 'node:test'
-import type { TestContext } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { S3Client, S3Reply, S3Request } from './client.ts'
 import { deleteMarked, settled } from './leaving.ts'
+import { holdTimers } from './timers.fixture.ts'
 
 const MARKED = 'HEAD leaving/k'
 const THERE = 'HEAD k'
@@ -23,16 +22,6 @@ function serve(status: (asked: string) => number, age = 0): { client: S3Client; 
     return Promise.resolve({ status: found, headers, text: '' })
   }
   return { client: { call } as unknown as S3Client, asked }
-}
-
-/** Timers go on only by `tick`, those that a module has imported by name too. */
-function holdTimers(t: TestContext): void {
-  t.mock.timers.enable({ apis: ['setTimeout'] })
-  syncBuiltinESMExports()
-  t.after(() => {
-    t.mock.timers.reset()
-    syncBuiltinESMExports()
-  })
 }
 
 describe('a deletion', () => {
