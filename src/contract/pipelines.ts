@@ -65,7 +65,7 @@ export const Attempt = z.object({
   log_bytes: z.number().int(),
 })
 
-/** One component of the cache key that differs from the execution before. */
+/** One component of the cache key that differs from that of an earlier execution. */
 export const Change = z.object({
   component: z.string(),
   /** For example `params.max_iter` or `code flights/train.py`. */
@@ -347,7 +347,7 @@ export const pipelinesApi = {
       files: z.array(z.string()),
       /** The rules by which files of the project are left out, in gitignore's grammar; steps do not get those files. */
       left_out: z.array(z.string()),
-      /** The execution that it is compared with. */
+      /** The run that it is compared with: of the newest, the one whose key is nearest. */
       compared_with: z.string().nullable(),
       warnings: z.array(z.string()),
     }),

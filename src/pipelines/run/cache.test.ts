@@ -142,6 +142,18 @@ test('a change is told against the last run of the step, and what is gone from t
   assert.deepEqual([gone.state, gone.reason], ['ready', 'nothing changed, and no result is kept'])
 })
 
+test('a change is told against the earlier run whose key is nearest, the newest of those', async () => {
+  const files = fresh()
+  const [near, nearer] = [await begin(files), await begin(files, { params: { make: { rows: 4 } } })]
+  for (const id of [near, nearer]) await key(id)
+  const other = { ...files, 'slipway.yaml': (files['slipway.yaml'] ?? '').replace('[table]', '[table], seed: 9') }
+  await key(await begin(other, { params: { make: { rows: 5 } } }))
+  const changed = await key(await begin(files, { params: { make: { rows: 6 } } }))
+  assert.deepEqual([changed.compared_with, changed.reason], [nearer, 'params.rows 4 → 6'])
+  const same = await key(await begin(files))
+  assert.deepEqual([same.compared_with, same.changes], [near, []])
+})
+
 test('a result of which one output alone is gone is not taken', async () => {
   const files = fresh()
   const first = await begin(files)

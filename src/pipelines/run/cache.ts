@@ -16,7 +16,10 @@ interface CacheRow {
   readonly tracking_run_id: string | null
 }
 
-/** The execution of the same step before this one. */
+/** Executions of a step with which its key is compared, the newest. */
+const COMPARED = 20
+
+/** An execution of the same step before this one. */
 interface Earlier {
   readonly run_id: string
   readonly state: string
@@ -38,7 +41,7 @@ export async function keyStep(context: Context, tree: RunTree, step: StepSpec): 
   const key = keyOf(parts)
   const forced = whyForced(spec, run, step)
   const found = forced === undefined ? await lookup(context, run.project, key) : undefined
-  const earlier = await readEarlier(context, run, step.name)
+  const earlier = await readEarlier(context, run, step.name, parts)
   const changes = earlier === undefined ? [] : await changesSince(context, earlier.parts, parts, environment)
   const reason =
     found === undefined
@@ -113,13 +116,19 @@ async function lookup(context: Context, project: string, key: string): Promise<C
   return kept.every(Boolean) ? row : undefined
 }
 
-async function readEarlier(context: Context, run: RunRow, step: string): Promise<Earlier | undefined> {
-  const row = await context.deps.db.get<{ run_id: string; state: string; key_parts: string }>(
+/** The earlier execution of the step whose key is nearest: it differs in the fewest components, and is the newest of those. */
+async function readEarlier(context: Context, run: RunRow, step: string, parts: KeyParts): Promise<Earlier | undefined> {
+  const rows = await context.deps.db.all<{ run_id: string; state: string; key_parts: string }>(
     `SELECT run_id, state, key_parts FROM pipeline_steps
-     WHERE project = ? AND name = ? AND keyed_at IS NOT NULL AND run_id <> ? ORDER BY keyed_at DESC LIMIT 1`,
-    [run.project, step, run.id],
+     WHERE project = ? AND name = ? AND keyed_at IS NOT NULL AND run_id <> ? ORDER BY keyed_at DESC LIMIT ?`,
+    [run.project, step, run.id, COMPARED],
   )
-  return row === undefined ? undefined : { ...row, parts: JSON.parse(row.key_parts) as KeyParts }
+  const ranked = rows.map((row): readonly [Earlier, number] => {
+    const earlier = { ...row, parts: JSON.parse(row.key_parts) as KeyParts }
+    return [earlier, compareKeys(earlier.parts, parts).length]
+  })
+  const [first] = ranked.toSorted(([, a], [, b]) => a - b)
+  return first?.[0]
 }
 
 /** The changes; a changed environment is told by its packages where both locks are known. */
