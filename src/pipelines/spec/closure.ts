@@ -1,7 +1,7 @@
 /** Which files of a project decide what a step does: its module, what that imports, and the files that are not Python. */
 import type { TreeFile } from '../../store/blobs/trees.ts'
 import { IGNORE_FILE } from './ignore.ts'
-import { withParents } from './python/dynamic.ts'
+import { sourcesIn, withParents } from './python/dynamic.ts'
 import type { Import } from './python/imports.ts'
 import { wordsOf, type Source } from './python/source.ts'
 
@@ -32,6 +32,10 @@ export interface Start {
   readonly env: unknown
 }
 
+/** Programs to which comments of Python are nothing. */
+const PYTHON = /(?:^|\/)python[\d.]*$/
+/** A text that names a file of Python. */
+const CODE = /\.py\b/
 /** Where modules are looked for, as the wrapper does: the project's folder, then `src`. */
 const ROOTS = ['', 'src/']
 /** Modules that each process of Python loads by itself. */
@@ -50,18 +54,36 @@ export function closureOf(start: Start, code: Code): Closure {
     typeof start.run === 'string'
       ? follow([moduleOf(start.run), ...texts.flatMap(wordsOf)], code)
       : { modules: new Set<string>(), dynamic: ['a step runs a command'] }
-  dynamic.push(...texts.filter((text) => /\.py\b/.test(text)).map((text) => `a param or variable is ${text}`))
+  dynamic.push(...texts.filter((text) => CODE.test(text)).map((text) => `a param or variable is ${text}`))
   const reached = code.files.filter(({ path }) => dynamic.length > 0 || !path.endsWith('.py') || modules.has(path))
+  const read = reached.flatMap(({ path }) => code.sources.get(path) ?? [])
+  const foreign = typeof start.run !== 'string' && !PYTHON.test(String(start.run[0]))
+  const verbatim =
+    foreign || read.some((source) => source.readsSources)
+      ? ['.py']
+      : [...texts.flatMap(sourcesIn), ...read.flatMap((source) => source.namedSources)]
   const named = textsOf([start.run, ...texts]).some((text) => text.includes(code.projectFile))
   const withProject = named || reached.some(({ path }) => code.namesProjectFile.has(path))
   const counted = reached.filter(({ path }) => path !== IGNORE_FILE && (withProject || path !== code.projectFile))
   return {
     files: Object.fromEntries(counted.map(({ path, digest }) => [path, digest])),
-    meant: Object.fromEntries(
-      counted.flatMap(({ path, digest, executable }) => (executable ? [[path, `${digest} executable`]] : [])),
-    ),
+    meant: meantBy(counted, code.sources, verbatim),
     warnings: [...new Set(dynamic)].map((how) => `${how}: every file of the project is part of the key`),
   }
+}
+
+/** What stands in the key where more or less than a file's bytes counts: comments do not, whether it may be run does. */
+function meantBy(
+  files: readonly TreeFile[],
+  sources: Code['sources'],
+  verbatim: readonly string[],
+): Record<string, string> {
+  const meant = files.map(({ path, digest, executable }) => {
+    const bytes = verbatim.some((end) => path.endsWith(end))
+    const text = (bytes ? undefined : sources.get(path)?.meaning) ?? digest
+    return { path, digest, meaning: executable ? `${text} executable` : text }
+  })
+  return Object.fromEntries(meant.flatMap(({ path, digest, meaning }) => (meaning === digest ? [] : [[path, meaning]])))
 }
 
 /** `flights.train:main` → `flights.train`. */

@@ -8,8 +8,37 @@ import { compileSpec, type PipelineSpec } from './spec.ts'
 /** Path → text; null takes a file away. A text with `#!` first is executable, one with the byte 255 no UTF-8. */
 export type Files = Readonly<Record<string, string | null>>
 
+/** A step that follows from its imports alone: `step.py` takes `pkg.used`. */
+export const PLAIN: Files = {
+  'slipway.yaml': 'project: p\npython: {packages: []}\npipeline:\n  steps:\n    a: {run: "step:main", outputs: [o]}\n',
+  'step.py': 'import os\nfrom pkg import used\ndef main(o):\n    o.write_text(used.V)\n',
+  'pkg/__init__.py': '',
+  'pkg/used.py': 'V = "1"\n',
+  'pkg/unused.py': 'V = "1"\n',
+  'plugins/__init__.py': '',
+  'plugins/one.py': 'V = 1\n',
+  'lib/inlib.py': 'V = 1\n',
+  'tests/__init__.py': '',
+  'tests/factory.py': 'V = 1\n',
+}
+/** The step's module with these lines before its function. */
+export const step = (text: string, more: Files = {}): Files => ({ 'step.py': `${text}\ndef main(o): ...\n`, ...more })
+/** The project file with another entry. */
+export const run = (entry: string, more = ''): Files => ({
+  'slipway.yaml': `project: p\npython: {packages: []}\npipeline: {steps: {a: {run: ${entry}, outputs: [o]${more}}}}\n`,
+})
+
+/** A project, as it differs from `PLAIN`, and an edit of it. */
+export type Case = readonly [what: string, project: Files, edit: Files]
+
+/** The keys of the step before and after the edit. */
+export async function keysOf([, project, edit]: Case): Promise<string[]> {
+  const before = { ...PLAIN, ...project }
+  return Promise.all([before, { ...before, ...edit }].map(keyOfStep))
+}
+
 /** The key that the step `a` of a project has; its environment and inputs never change. */
-export async function keyOfStep(files: Files): Promise<string> {
+async function keyOfStep(files: Files): Promise<string> {
   const spec = await specOf(files)
   const [step] = spec.steps
   if (step === undefined) throw new Error('the project has no step')

@@ -4,27 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { keyOfStep, specOf, type Files } from './edits.fixture.ts'
-
-/** A step that follows from its imports alone: `step.py` takes `pkg.used`. */
-const PLAIN: Files = {
-  'slipway.yaml': 'project: p\npython: {packages: []}\npipeline:\n  steps:\n    a: {run: "step:main", outputs: [o]}\n',
-  'step.py': 'import os\nfrom pkg import used\ndef main(o):\n    o.write_text(used.V)\n',
-  'pkg/__init__.py': '',
-  'pkg/used.py': 'V = "1"\n',
-  'pkg/unused.py': 'V = "1"\n',
-  'plugins/__init__.py': '',
-  'plugins/one.py': 'V = 1\n',
-  'lib/inlib.py': 'V = 1\n',
-  'tests/__init__.py': '',
-  'tests/factory.py': 'V = 1\n',
-}
-const step = (text: string, more: Files = {}): Files => ({ 'step.py': `${text}\ndef main(o): ...\n`, ...more })
-const run = (entry: string, more = ''): Files => ({
-  'slipway.yaml': `project: p\npython: {packages: []}\npipeline: {steps: {a: {run: ${entry}, outputs: [o]${more}}}}\n`,
-})
-
-type Case = readonly [what: string, project: Files, edit: Files]
+import { keysOf, PLAIN, run, specOf, step, type Case, type Files } from './edits.fixture.ts'
 
 const PLUGIN: Files = { 'plugins/one.py': 'V = 2\n' }
 const LIB: Files = { 'lib/inlib.py': 'V = 2\n' }
@@ -246,16 +226,11 @@ const UNCHANGED: readonly Case[] = [
   ['the source of a command that is left out', { ...run('[python, step.py]'), '.slipwayignore': 'plugins' }, PLUGIN],
 ]
 
-const keys = async ([, project, edit]: Case): Promise<string[]> => {
-  const before = { ...PLAIN, ...project }
-  return Promise.all([before, { ...before, ...edit }].map(keyOfStep))
-}
-
 for (const [group, cases] of Object.entries({ DATA, IMPORTED, UNFOLLOWED, NAMED })) {
   describe(`a step runs again: ${group.toLowerCase()}`, () => {
     for (const one of cases)
       test(one[0], async () => {
-        const [before, after] = await keys(one)
+        const [before, after] = await keysOf(one)
         assert.notEqual(after, before)
       })
   })
@@ -264,7 +239,7 @@ for (const [group, cases] of Object.entries({ DATA, IMPORTED, UNFOLLOWED, NAMED 
 describe('a step does not run again', () => {
   for (const one of UNCHANGED)
     test(one[0], async () => {
-      const [before, after] = await keys(one)
+      const [before, after] = await keysOf(one)
       assert.equal(after, before)
     })
 })

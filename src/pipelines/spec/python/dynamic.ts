@@ -76,6 +76,40 @@ function memberOf(name: string, isMember: boolean, after: string | undefined, ne
   return MEMBERS.test(member) ? [member] : []
 }
 
+/** Names by which code reads sources, or numbers of lines, which comments move. */
+const READERS = new Set(
+  (
+    'getsource getsourcelines getsourcefile findsource getcomments get_source linecache tokenize f_lineno tb_lineno co_firstlineno ' +
+    'co_lines'
+  ).split(' '),
+)
+
+/** Whether code may read the text of whatever source, its own too. */
+export function readsSources(tokens: readonly Token[]): boolean {
+  const flat = flattened(tokens)
+  return flat.some((token, i) => {
+    if (token.kind === 'name' && READERS.has(token.text)) return true
+    return token.text === '__file__' && opens(flat, i)
+  })
+}
+
+/** Ends of paths of the files of Python that its texts name; `.py` where a name is made up. */
+export function namedSources(tokens: readonly Token[]): string[] {
+  const flat = flattened(tokens)
+  return flat.flatMap((token, i) => (codeFile(flat, i, token).length > 0 ? sourcesIn(token.text) : []))
+}
+
+/** Ends of paths of the files of Python that a text names. */
+export function sourcesIn(text: string): string[] {
+  return (text.match(/[\w.%-]*\.py\b/g) ?? []).map((name) => (name.includes('%') ? '.py' : name))
+}
+
+/** `open(__file__` or `Path(__file__).read_text`. */
+function opens(tokens: readonly Token[], i: number): boolean {
+  const [call, closing, dot, then = ''] = [i - 2, i + 1, i + 2, i + 3].map((at) => tokens[at]?.text ?? '')
+  return call === 'open' || (closing === ')' && dot === '.' && /^(?:open|read_\w+)$/.test(then))
+}
+
 /** Texts that name a file of Python: something reads or runs it. What only describes the code is left alone. */
 function codeFile(tokens: readonly Token[], i: number, { kind, text }: Token): string[] {
   if (kind !== 'text' || !/\.py\b/.test(text)) return []

@@ -1,5 +1,6 @@
 /** What is known of a file of Python from its text alone. */
-import { dynamicIn } from './dynamic.ts'
+import { createHash } from 'node:crypto'
+import { dynamicIn, namedSources, readsSources } from './dynamic.ts'
 import { definedNames, importsOf, type Import } from './imports.ts'
 import { tokensOf, Unreadable, type Token } from './tokens.ts'
 
@@ -9,6 +10,12 @@ export interface Source {
   readonly dynamic: readonly string[]
   /** Names in its texts that may be modules: `a.b` anywhere, a lone word where it is the whole text. */
   readonly words: readonly string[]
+  /** Equal for sources that differ in comments and white space alone; undefined where it cannot be read. */
+  readonly meaning: string | undefined
+  /** It may read the text of sources, so that comments in them count. */
+  readonly readsSources: boolean
+  /** Ends of paths of sources that it names, and so may read. */
+  readonly namedSources: readonly string[]
   /** Names that it defines; '*' stands for any. */
   readonly defined: ReadonlySet<string>
 }
@@ -23,6 +30,9 @@ export function readSource(text: string | null): Source {
       dynamic: dynamicIn(tokens),
       words: tokens.flatMap(wordsIn),
       defined: definedNames(tokens),
+      meaning: meaningOf(tokens),
+      readsSources: readsSources(tokens),
+      namedSources: namedSources(tokens),
     }
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error
@@ -36,11 +46,25 @@ export function wordsOf(text: string): string[] {
   return text.match(/[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+|^[A-Za-z_]\w*(?=:)/g) ?? []
 }
 
+function meaningOf(tokens: readonly Token[]): string {
+  const hash = createHash('sha256')
+  for (const { kind, text } of tokens) hash.update(`${kind} ${text.length} ${text}\n`)
+  return `python:${hash.digest('hex')}`
+}
+
 function wordsIn({ kind, text, inner = [] }: Token): string[] {
   if (kind !== 'text') return []
   return [...wordsOf(text.replace(/^\w*(?:'''|"""|['"])|(?:'''|"""|['"])$/g, '')), ...inner.flatMap(wordsIn)]
 }
 
 function unreadable(why: string): Source {
-  return { imports: [], dynamic: [`text that cannot be read (${why})`], words: [], defined: new Set(['*']) }
+  return {
+    imports: [],
+    dynamic: [`text that cannot be read (${why})`],
+    words: [],
+    meaning: undefined,
+    readsSources: true,
+    namedSources: [],
+    defined: new Set(['*']),
+  }
 }
