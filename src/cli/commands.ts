@@ -198,10 +198,16 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'deploy',
     summary: 'Make a version the stable one of an endpoint at once, without a rollout',
-    usage: 'ENDPOINT VERSION',
+    usage: 'ENDPOINT|MODEL VERSION',
     example: 'slipway deploy flight-delay 3',
     flags: [
       ...SERVER_FLAGS,
+      {
+        name: 'endpoint',
+        value: 'NAME',
+        meaning: 'Deploy a version of MODEL here; the endpoint is made where there is none.',
+      },
+      { name: 'project', value: 'NAME', meaning: 'With --endpoint: the project of the model (default: default).' },
       { name: 'reason', value: 'TEXT', meaning: 'Why, for the audit trail; needed with an override.' },
       { name: 'override-freeze', meaning: 'Deploy although the endpoint is frozen; audited.' },
       {

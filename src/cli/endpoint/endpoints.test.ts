@@ -88,6 +88,30 @@ describe('slipway deploy', () => {
     )
   })
 
+  it('makes the endpoint of a model where it is told one, and takes a new one away that no version came to', async () => {
+    const words = ['deploy', 'iris-model', '3', '--endpoint']
+    server.answer(servingApi.listEndpoints, { items: [endpoint()] })
+    server.answer(servingApi.putEndpoint, endpoint())
+    server.answer(servingApi.deploy, endpoint())
+    server.answer(servingApi.deleteEndpoint, {})
+    assert.deepEqual((await server.slipway(...words, 'new')).lines, ['new answers with version 3'])
+    const [made] = server.asked(servingApi.putEndpoint)
+    assert.deepEqual([made?.params, made?.body], [['new'], { project: 'default', model: 'iris-model' }])
+    const refused = { code: 'gate_refused' }
+    server.answer(servingApi.deploy, problem('gate_refused', { model: 'iris-model', version: '3', alias: 'stable' }))
+    await assert.rejects(server.slipway(...words, 'iris', '--project', 'flowers'), refused)
+    assert.deepEqual(server.asked(servingApi.putEndpoint).at(-1)?.body, { project: 'flowers', model: 'iris-model' })
+    assert.deepEqual(server.asked(servingApi.deleteEndpoint), [], 'it was there before')
+    server.answer(servingApi.getEndpoint, endpoint(), endpoint({ variants: [] }))
+    await assert.rejects(server.slipway(...words, 'new'), refused)
+    assert.deepEqual(server.asked(servingApi.deleteEndpoint), [], 'somebody else has deployed to it')
+    await assert.rejects(server.slipway(...words, 'new'), refused)
+    assert.deepEqual(server.asked(servingApi.deleteEndpoint)[0]?.params, ['new'])
+    server.answer(servingApi.deploy, problem('unavailable', { what: 'the gateway', detail: 'it starts' }))
+    await assert.rejects(server.slipway(...words, 'other'), { code: 'unavailable' })
+    assert.equal(server.asked(servingApi.deleteEndpoint).length, 1, 'the version may have come all the same')
+  })
+
   it('does not say that a version answers which does not', async () => {
     server.answer(servingApi.deploy, endpoint({ variants: [variant({ version: '3', fault: 'no such file' })] }))
     const { lines, code } = await server.slipway('deploy', 'iris', '3')
