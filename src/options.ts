@@ -30,6 +30,9 @@ export interface AppOptions {
   readonly graceMs?: number
   /** Memory of steps that name none, bytes; absent = as much as there is. */
   readonly stepMemory?: number
+  /** Cores and bytes that all steps that run may take; absent = of the machine. */
+  readonly stepCpusTotal?: number
+  readonly stepMemoryTotal?: number
   /** Adds POST /__reset, for other projects' test suites. */
   readonly testHooks?: boolean
 }

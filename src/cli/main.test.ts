@@ -121,6 +121,8 @@ describe('slipway serve', { concurrency: 4 }, () => {
     [['--port', '65536'], /--port is "65536"; expected a whole number from 0 to 65535/],
     [['--gateway-port', 'x'], /--gateway-port is "x"; expected/],
     [['--gateways', '65'], /--gateways is "65"; expected a whole number from 0 to 64/],
+    [[], /SLIPWAY_STEP_MEMORY_TOTAL is "much"; expected a size/, { SLIPWAY_STEP_MEMORY_TOTAL: 'much' }],
+    [[], /SLIPWAY_STEP_CPUS_TOTAL is "0"; expected a whole number/, { SLIPWAY_STEP_CPUS_TOTAL: '0' }],
     [[], /SLIPWAY_STEP_MEMORY is "0\.4"; expected a size, for example 4Gi/, { SLIPWAY_STEP_MEMORY: '0.4' }],
     [[], /SLIPWAY_LOST_AFTER_MINUTES is "0"; expected a number greater than 0/, { SLIPWAY_LOST_AFTER_MINUTES: '0' }],
     [[], /SLIPWAY_BLOB_GRACE_HOURS is "a day"; expected/, { SLIPWAY_BLOB_GRACE_HOURS: 'a day' }],

@@ -81,7 +81,7 @@ export async function openBench(
     },
     record: () => Promise.resolve(),
     onError: (error) => errors.push(error),
-    concurrency: 2,
+    capacity: { cpus: 2, memory_bytes: 2 ** 40 },
     ...changes(store),
   }
   const room = openPipelines(deps, new Leases(db))

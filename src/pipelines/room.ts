@@ -14,6 +14,7 @@ import { modelRegistry } from './model-registry.ts'
 import { openPipelines } from './pipelines.ts'
 import type { AttemptUsage, Pipelines } from './pipelines.ts'
 import { pipelinesRoutes } from './routes.ts'
+import { machineCapacity } from './run/places.ts'
 import { scheduledRun } from './run/scheduled.ts'
 import { attemptLog, runsBehind, watchedRuns } from './run/watched.ts'
 import { secretFromEnvironment } from './secrets.ts'
@@ -23,15 +24,7 @@ import { stepTokens } from './step-tokens.ts'
 import { stepTracking } from './step-tracking.ts'
 
 /** What this room joins by itself. */
-type Joined =
-  | 'driver'
-  | 'tracking'
-  | 'stepAccess'
-  | 'secret'
-  | 'registerModel'
-  | 'proved'
-  | 'aliasVersion'
-  | 'concurrency'
+type Joined = 'driver' | 'tracking' | 'stepAccess' | 'secret' | 'registerModel' | 'proved' | 'aliasVersion' | 'capacity'
 
 export interface PipelinesRoomDeps extends Omit<PipelinesDeps, Joined> {
   /** Attempts leave their files below it. */
@@ -41,6 +34,9 @@ export interface PipelinesRoomDeps extends Omit<PipelinesDeps, Joined> {
   readonly tokens: Tokens
   readonly worker: Worker
   readonly leases: Leases
+  /** What all steps that run may take, cores and bytes; absent = of the machine. */
+  readonly stepCpusTotal?: number | undefined
+  readonly stepMemoryTotal?: number | undefined
   /** Where this server is reached, once it listens. */
   readonly url: () => string
 }
@@ -67,11 +63,18 @@ export interface PipelinesRoom {
   }
 }
 
-/** Attempts that run at the same time. */
-const STEPS_AT_ONCE = 2
-
-export function pipelinesRoom({ dataDir, tokens, worker, leases, url, ...deps }: PipelinesRoomDeps): PipelinesRoom {
+export function pipelinesRoom({
+  dataDir,
+  tokens,
+  worker,
+  leases,
+  url,
+  stepCpusTotal,
+  stepMemoryTotal,
+  ...deps
+}: PipelinesRoomDeps): PipelinesRoom {
   const { db, blobs, clock, registry, tracking } = deps
+  const machine = machineCapacity()
   const tokenOf = stepTokens(tokens, clock)
   const pipelines = openPipelines(
     {
@@ -81,7 +84,10 @@ export function pipelinesRoom({ dataDir, tokens, worker, leases, url, ...deps }:
       tracking: stepTracking(tracking),
       stepAccess: async (project) => ({ uri: url(), token: await tokenOf(project) }),
       secret: secretFromEnvironment,
-      concurrency: STEPS_AT_ONCE,
+      capacity: {
+        cpus: stepCpusTotal ?? machine.cpus,
+        memory_bytes: stepMemoryTotal ?? machine.memory_bytes,
+      },
     },
     leases,
   )

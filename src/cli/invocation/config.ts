@@ -85,6 +85,16 @@ export const CONFIG: readonly ConfigKey[] = [
     meaning: 'Memory of a step whose project file says nothing of it, for example 4Gi; more ends the attempt.',
   },
   {
+    key: 'SLIPWAY_STEP_CPUS_TOTAL',
+    default: 'the cores of the machine, at least 2',
+    meaning: 'Cores that all steps that run take together; a step takes `resources.cpus`, else one.',
+  },
+  {
+    key: 'SLIPWAY_STEP_MEMORY_TOTAL',
+    default: '80 % of the memory',
+    meaning: 'Memory that all steps that run take together; a step that names none takes one core’s share.',
+  },
+  {
     key: 'SLIPWAY_OFFLINE',
     default: 'off',
     meaning: '1 makes environments from the cache alone, without the network.',

@@ -46,7 +46,7 @@ export async function run(invocation: Invocation): Promise<number> {
     egressAllow: (config('SLIPWAY_EGRESS_ALLOW') ?? '').split(',').filter((host) => host !== ''),
     testHooks: config('SLIPWAY_TEST_HOOKS') === '1',
     ...keepingTimes(),
-    ...stepMemory(),
+    ...stepSizes(),
     ...(databaseUrl !== undefined && { databaseUrl }),
     ...(blobsUrl !== undefined && { blobsUrl }),
   })
@@ -132,12 +132,25 @@ function keepingTimes(): { silentMs: number; graceMs: number } {
   }
 }
 
-function stepMemory(): { stepMemory?: number } {
-  const value = config('SLIPWAY_STEP_MEMORY')
-  if (value === undefined) return {}
+/** What a step, and all that run, may take. Throws UsageError for what is no size and no number of cores. */
+function stepSizes(): { stepMemory?: number; stepMemoryTotal?: number; stepCpusTotal?: number } {
+  const [memory, total] = [size('SLIPWAY_STEP_MEMORY'), size('SLIPWAY_STEP_MEMORY_TOTAL')]
+  const cpus = config('SLIPWAY_STEP_CPUS_TOTAL')
+  if (cpus !== undefined && !/^[1-9]\d{0,4}$/.test(cpus))
+    throw new UsageError(`SLIPWAY_STEP_CPUS_TOTAL is "${cpus}"; expected a whole number of cores, for example 8`)
+  return {
+    ...(memory !== undefined && { stepMemory: memory }),
+    ...(total !== undefined && { stepMemoryTotal: total }),
+    ...(cpus !== undefined && { stepCpusTotal: Number(cpus) }),
+  }
+}
+
+function size(key: 'SLIPWAY_STEP_MEMORY' | 'SLIPWAY_STEP_MEMORY_TOTAL'): number | undefined {
+  const value = config(key)
+  if (value === undefined) return undefined
   const bytes = parseBytes(value)
-  if (bytes === undefined) throw new UsageError(`SLIPWAY_STEP_MEMORY is "${value}"; expected a size, for example 4Gi`)
-  return { stepMemory: bytes }
+  if (bytes === undefined) throw new UsageError(`${key} is "${value}"; expected a size, for example 4Gi`)
+  return bytes
 }
 
 function positive(key: 'SLIPWAY_LOST_AFTER_MINUTES' | 'SLIPWAY_BLOB_GRACE_HOURS', otherwise: number): number {

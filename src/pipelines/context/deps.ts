@@ -63,6 +63,12 @@ export interface Registration {
   readonly detail: string
 }
 
+/** A part of the machine. */
+export interface Resources {
+  readonly cpus: number
+  readonly memory_bytes: number
+}
+
 export interface PipelinesDeps extends VersionDeps {
   /** Memory of steps that name none, bytes; absent = as much as there is. */
   readonly stepMemory?: number | undefined
@@ -84,6 +90,6 @@ export interface PipelinesDeps extends VersionDeps {
   readonly changed?: (runId: string) => void
   /** Told of faults that no caller waits for. */
   readonly onError: (error: unknown) => void
-  /** Attempts that run at the same time. */
-  readonly concurrency: number
+  /** What all attempts that run at the same time may take. */
+  readonly capacity: Resources
 }

@@ -112,6 +112,9 @@ export interface AttemptRow {
   readonly wall_ms: number | null
   readonly log_digest: string | null
   readonly log_bytes: number
+  /** What it takes of the machine until it has ended. */
+  readonly cpus: number
+  readonly memory_bytes: number
 }
 
 /** A run with everything below it, steps in the order of the project file, attempts by number. */

@@ -210,7 +210,10 @@ describe('a run whose stored project file cannot be read', () => {
 describe('what moves runs on', () => {
   /** Moves the run on with a clock that jumps by each pause, until it has ended. */
   async function move(t: TestContext, server: Server): Promise<RunRow> {
-    const room = openPipelines({ ...server.context.deps, concurrency: 1 }, new Leases(server.store.db))
+    const room = openPipelines(
+      { ...server.context.deps, capacity: { cpus: 1, memory_bytes: 2 ** 40 } },
+      new Leases(server.store.db),
+    )
     room.start()
     t.after(() => room.stop())
     for (let i = 0; i < 600; i++) {

@@ -65,7 +65,7 @@ export async function openIdle(t: TestContext, changes: Partial<PipelinesDeps> =
       logs: (id: string, from: number, most: number) =>
         Promise.resolve((live.get(id) ?? Buffer.alloc(0)).subarray(from, from + most)),
     },
-    concurrency: 2,
+    capacity: { cpus: 2, memory_bytes: 2 ** 40 },
     secret: (_project: string, name: string) => Promise.resolve(name === 'KNOWN' ? 'value' : undefined),
     record: (_t: unknown, _who: unknown, { detail }: { detail: Record<string, unknown> }) => {
       audit.push(detail)

@@ -5,11 +5,12 @@ import type { Failure } from '../../contract/pipelines.ts'
 import { faultPoint } from '../../store/fault.ts'
 import { inputDigests } from './cache.ts'
 import { paramsOf, stepOf, type Context } from '../context/context.ts'
+import type { Resources } from '../context/deps.ts'
 import type { AttemptSpec } from '../drivers/driver.ts'
 import { PLACEHOLDER } from '../spec/meaning.ts'
 import { failAttempt } from './collect.ts'
 import { recordOf } from './record.ts'
-import { hasPlace, PLACES } from './places.ts'
+import { demandOf, hasPlace, PLACES, type Head } from './places.ts'
 import { memoryFor } from './retry.ts'
 import { readRun, type AttemptRow, type RunTree, type StepRow } from '../context/rows.ts'
 import type { StepSpec } from '../spec/spec.ts'
@@ -20,17 +21,26 @@ export const GRACE_MS = 10_000
 /** Bytes of log that an attempt may keep. */
 export const LOG_BYTES = 64 * 1024 * 1024
 
-/** Writes the attempt's row before anything starts, so that a crash finds it. Undefined when the step is no longer ready or no place is free. */
-export async function openAttempt(context: Context, tree: RunTree, step: StepRow): Promise<AttemptRow | undefined> {
-  const { db, clock, ids, driver, concurrency } = context.deps
+/**
+ * Writes the attempt's row before anything starts, so that a crash finds it. Undefined when the step is no longer ready or no place
+ * is free beside that of `head`.
+ */
+export async function openAttempt(
+  context: Context,
+  tree: RunTree,
+  step: StepRow,
+  head?: Head,
+): Promise<AttemptRow | undefined> {
+  const { db, clock, ids, driver, capacity } = context.deps
   const earlier = tree.attempts.filter((attempt) => attempt.step === step.name)
+  const demand = demandOf(context.deps, stepOf(await context.spec(tree.run.version_id), step.name), earlier)
   const now = clock()
   const id = ids('att')
   const number = earlier.length + 1
   const fence = randomBytes(12).toString('hex')
   return db.tx(async (t) => {
     await t.lock(PLACES)
-    if (!(await hasPlace(t, concurrency))) return undefined
+    if (!(await hasPlace(t, capacity, demand, head))) return undefined
     const taken = await t.run(
       `UPDATE pipeline_steps SET state = 'running', started_at = coalesce(started_at, ?), retry_at = NULL
        WHERE run_id = ? AND name = ? AND state = 'ready'`,
@@ -38,11 +48,13 @@ export async function openAttempt(context: Context, tree: RunTree, step: StepRow
     )
     if (taken === 0) return undefined
     await t.run(
-      `INSERT INTO pipeline_attempts (id, run_id, step, number, state, fence, driver, queued_at, silent, log_bytes)
-       VALUES (?, ?, ?, ?, 'submitting', ?, ?, ?, 0, 0)`,
-      [id, step.run_id, step.name, number, fence, driver.name, now],
+      `INSERT INTO pipeline_attempts (id, run_id, step, number, state, fence, driver, queued_at, silent, log_bytes,
+         cpus, memory_bytes)
+       VALUES (?, ?, ?, ?, 'submitting', ?, ?, ?, 0, 0, ?, ?)`,
+      [id, step.run_id, step.name, number, fence, driver.name, now, demand.cpus, demand.memory_bytes],
     )
-    return { ...BLANK, id, run_id: step.run_id, step: step.name, number, fence, driver: driver.name, queued_at: now }
+    const opened = { id, run_id: step.run_id, step: step.name, number, fence, driver: driver.name, queued_at: now }
+    return { ...BLANK, ...opened, ...demand }
   })
 }
 
@@ -79,7 +91,10 @@ export async function launchAttempt(
   }
 }
 
-const BLANK: Omit<AttemptRow, 'id' | 'run_id' | 'step' | 'number' | 'fence' | 'driver' | 'queued_at'> = {
+const BLANK: Omit<
+  AttemptRow,
+  'id' | 'run_id' | 'step' | 'number' | 'fence' | 'driver' | 'queued_at' | keyof Resources
+> = {
   state: 'submitting',
   failure: null,
   tracking_run_id: null,

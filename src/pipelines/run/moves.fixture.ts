@@ -23,7 +23,7 @@ export interface Room extends Server {
 
 /** A room of its own that moves `pr_1`, which has its environment, once it is started. */
 export async function open(t: TestContext, changes: Partial<PipelinesDeps> = {}): Promise<Room> {
-  const server = await serve(t, { tracking: TRACKING, concurrency: 1, ...changes })
+  const server = await serve(t, { tracking: TRACKING, capacity: { cpus: 1, memory_bytes: 2 ** 40 }, ...changes })
   await server.begin({ 'slipway.yaml': YAML, 'a.py': 'def main(): pass\n' }, { id: 'pr_1' })
   await server.setRun('pr_1', { state: 'running', environment: LOCK.digest, experiment_id: '7' })
   const room = openPipelines(server.context.deps, new Leases(server.store.db))

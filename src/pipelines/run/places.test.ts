@@ -21,6 +21,7 @@ after(() => rmSync(root, { recursive: true, force: true }))
 const PYTHON = execFileSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' }).trim()
 /** Asked for by the project whose launch fails; it locks to an environment of its own. */
 const FAULTY = '>=3.9'
+const ONE_PLACE = { cpus: 1, memory_bytes: 2 ** 40 }
 const NO_PROGRAM = join(root, 'no-program')
 writeFileSync(NO_PROGRAM, '#!/bin/sh\n', { mode: 0o644 })
 
@@ -87,7 +88,7 @@ async function serve(t: TestContext, way: Way): Promise<Server> {
     for (const name of ['get', 'list', 'cancel', 'kill', 'logs', 'collect', 'delete', 'onEnd'] as const) {
       Object.assign(driver, { [name]: local[name].bind(local) })
     }
-    return { driver, envs, concurrency: 1 }
+    return { driver, envs, capacity: ONE_PLACE }
   })
   const mend = (): void => {
     mended = true
@@ -198,7 +199,7 @@ describe(
           env: { ...process.env, SLIPWAY_FAULT: `pipelines.${point}`, SLIPWAY_TEST_HOOKS: '1' },
         })
         assert.deepEqual(await once(control, 'exit'), [null, 'SIGKILL'], 'the point was passed')
-        const server = await openBench(dataDir, () => ({ concurrency: 1 }))
+        const server = await openBench(dataDir, () => ({ capacity: ONE_PLACE }))
         t.after(() => server.close())
         await assertOtherRuns(server)
         const row = await server.store.db.get<{ id: string }>("SELECT id FROM pipeline_runs WHERE project = 'faulty'")

@@ -1,15 +1,94 @@
-/** The places of steps: taken by attempts that have not ended, as their rows say, and free by the write that ends an attempt. */
+/**
+ * The places of steps: cores and memory. They are taken by attempts that have not ended, as their rows say, and free by the write
+ * that ends an attempt.
+ */
+import { availableParallelism, totalmem } from 'node:os'
 import type { Reader } from '../../store/db.ts'
+import { stepOf, type Context } from '../context/context.ts'
+import type { PipelinesDeps, Resources } from '../context/deps.ts'
+import { readState, type AttemptRow } from '../context/rows.ts'
+import type { StepSpec } from '../spec/spec.ts'
+import { memoryFor } from './retry.ts'
 
 /** The lock of transactions that take a place. */
 export const PLACES = 'pipelines.places'
 
-/** Attempts that have not ended, of runs that have not ended. */
-const TAKEN = `SELECT count(*) AS n FROM pipeline_attempts a JOIN pipeline_runs r ON r.id = a.run_id
-  WHERE a.state IN ('submitting', 'running') AND r.state IN ('waiting', 'preparing', 'running')`
+/** A step that has waited longer holds back those that came later, ms. */
+const PATIENCE_MS = 60_000
+/** One that does not come though nothing has run for so long is kept by something else, and holds nobody back, ms. */
+const STALL_MS = 5000
+/** Share of the machine's memory that steps may take. */
+const MEMORY_SHARE = 0.8
 
-/** True while another attempt may begin. */
-export async function hasPlace(reader: Reader, places: number): Promise<boolean> {
-  const row = await reader.get<{ n: number }>(TAKEN)
-  return (row?.n ?? 0) < places
+/** A step that holds others back, with what it waits for. */
+export interface Head {
+  readonly run_id: string
+  readonly name: string
+  readonly demand: Resources
+}
+
+/** What steps may take of this machine where the configuration does not say it: all cores, of one core two steps, and most of its memory. */
+export function machineCapacity(): Resources {
+  const limit = process.constrainedMemory()
+  const memory = limit > 0 ? Math.min(limit, totalmem()) : totalmem()
+  return { cpus: Math.max(2, availableParallelism()), memory_bytes: Math.floor(memory * MEMORY_SHARE) }
+}
+
+/** What the next attempt of a step takes: what it names, else one core and a core's share of the memory; never more than there is. */
+export function demandOf(deps: PipelinesDeps, step: StepSpec, attempts: readonly AttemptRow[]): Resources {
+  const { capacity, stepMemory } = deps
+  const earlier = attempts.filter((attempt) => attempt.step === step.name)
+  const memory = memoryFor(step.memory_bytes ?? stepMemory ?? null, earlier)
+  return {
+    cpus: Math.min(step.cpus ?? 1, capacity.cpus),
+    memory_bytes: Math.min(memory ?? Math.floor(capacity.memory_bytes / capacity.cpus), capacity.memory_bytes),
+  }
+}
+
+/** True while there is room for `demand`, and for what `head` waits for besides. */
+export async function hasPlace(
+  reader: Reader,
+  capacity: Resources,
+  demand: Resources,
+  head: Head | undefined,
+): Promise<boolean> {
+  const taken = await reader.get<Resources>(
+    `SELECT CAST(coalesce(sum(a.cpus), 0) AS BIGINT) AS cpus,
+       CAST(coalesce(sum(a.memory_bytes), 0) AS BIGINT) AS memory_bytes
+     FROM pipeline_attempts a JOIN pipeline_runs r ON r.id = a.run_id
+     WHERE a.state IN ('submitting', 'running') AND r.state IN ('waiting', 'preparing', 'running')`,
+  )
+  const all = [taken, demand, head?.demand].filter((one) => one !== undefined)
+  const sum = (of: keyof Resources): number => all.reduce((total, one) => total + one[of], 0)
+  return sum('cpus') <= capacity.cpus && sum('memory_bytes') <= capacity.memory_bytes
+}
+
+/** The step that has waited longest, once it has waited so long that it holds others back. */
+export async function findHead(context: Context): Promise<Head | undefined> {
+  const { db, clock } = context.deps
+  const now = clock()
+  const first = await db.get<{ run_id: string; name: string; version_id: string; since: number }>(
+    `SELECT s.run_id, s.name, r.version_id, coalesce(s.retry_at, s.ready_at) AS since
+     FROM pipeline_runs r JOIN pipeline_steps s ON s.run_id = r.id
+     WHERE r.state = 'running' AND r.desired_state = 'run' AND s.state = 'ready'
+       AND (s.retry_at IS NULL OR s.retry_at <= ?)
+     ORDER BY coalesce(s.retry_at, s.ready_at), s.run_id, s.position LIMIT 1`,
+    [now],
+  )
+  if (first === undefined || now - first.since <= PATIENCE_MS || (await isIdle(context))) return undefined
+  const { run_id, name } = first
+  try {
+    const step = stepOf(await context.spec(first.version_id), name)
+    return { run_id, name, demand: demandOf(context.deps, step, (await readState(db, run_id))?.attempts ?? []) }
+  } catch {
+    // a project file that cannot be read is its own run's fault, and holds no other back
+    return undefined
+  }
+}
+
+async function isIdle({ deps: { db, clock } }: Context): Promise<boolean> {
+  const active = await db.get("SELECT id FROM pipeline_attempts WHERE state IN ('submitting', 'running') LIMIT 1")
+  if (active !== undefined) return false
+  const last = await db.get<{ at: number | null }>('SELECT max(finished_at) AS at FROM pipeline_attempts')
+  return clock() - (last?.at ?? 0) > STALL_MS
 }

@@ -5,7 +5,7 @@ import { collectAttempt, failAttempt, loseAttempt } from './collect.ts'
 import { stepOf, type Context } from '../context/context.ts'
 import { tryFinish, tryKey, tryRead } from './faults.ts'
 import { GRACE_MS, launchAttempt, openAttempt } from './launch.ts'
-import { hasPlace } from './places.ts'
+import { demandOf, findHead, hasPlace } from './places.ts'
 import { isDue } from './retry.ts'
 import { prepareRun } from './prepare.ts'
 import {
@@ -262,13 +262,18 @@ export class Reconciler {
   }
 
   async #launch(tree: RunTree): Promise<boolean> {
-    const { db, clock, concurrency } = this.#context.deps
-    const due = tree.steps.filter((step) => step.state === 'ready' && isDue(step.retry_at, clock()))
+    const { deps } = this.#context
+    const due = tree.steps.filter((step) => step.state === 'ready' && isDue(step.retry_at, deps.clock()))
+    if (due.length === 0) return false
+    const spec = await this.#context.spec(tree.run.version_id)
+    const first = await findHead(this.#context)
     let moved = false
     for (const step of due) {
+      const head = first?.run_id === step.run_id && first.name === step.name ? undefined : first
+      const demand = demandOf(deps, stepOf(spec, step.name), tree.attempts)
       // only asked here, so that a run that waits writes nothing; the transaction below decides
-      if (!(await hasPlace(db, concurrency))) break
-      const attempt = await openAttempt(this.#context, tree, step)
+      if (!(await hasPlace(deps.db, deps.capacity, demand, head))) continue
+      const attempt = await openAttempt(this.#context, tree, step, head)
       if (attempt === undefined) continue
       this.#begin(attempt.id, tree.run.id, (signal) => launchAttempt(this.#context, tree, attempt, signal))
       moved = true

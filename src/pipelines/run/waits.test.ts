@@ -24,7 +24,6 @@ function countReads({ store }: Room): () => number {
 
 interface Waiting {
   readonly what: string
-  readonly changes?: object
   /** Brings it about before the room is started. */
   readonly set: (server: Room) => Promise<unknown>
   readonly state: string
@@ -58,7 +57,12 @@ const WAITS: readonly Waiting[] = [
     set: (server) => server.setStep('pr_1', 'a', { state: 'ready', retry_at: later(server) }),
     state: 'ready',
   },
-  { what: 'for a place', changes: { concurrency: 0 }, set: () => Promise.resolve(), state: 'ready' },
+  {
+    what: 'for a place',
+    set: async (server) =>
+      server.driver.states.set(await server.attempt('pr_1', 'b', 1), { state: 'running', silent_ms: 0 }),
+    state: 'ready',
+  },
   {
     what: 'for what it has asked to stop',
     async set(server) {
@@ -71,12 +75,12 @@ const WAITS: readonly Waiting[] = [
 ]
 
 describe('a run that waits', { concurrency: true }, () => {
-  for (const { what, changes = {}, set, state } of WAITS) {
+  for (const { what, set, state } of WAITS) {
     test(what, async (t) => {
       const environment = held()
       const resolve = () => environment.call().then(() => LOCK)
       const envs = { lock: () => Promise.resolve(LOCK), python: () => Promise.resolve('python'), resolve }
-      const server = await open(t, { envs, ...changes })
+      const server = await open(t, { envs })
       await set(server)
       const reads = countReads(server)
       server.room.start()
