@@ -1,5 +1,6 @@
 /** Finds who makes a call from its headers: Bearer, Basic with the token as password (MLflow's client), or the UI's session cookie. */
 import type { IncomingHttpHeaders } from 'node:http'
+import { ifRefused } from '../contract/absence/absent.ts'
 import type { Principal } from '../contract/access.ts'
 import { problem } from '../contract/errors.ts'
 import type { Tokens } from './tokens.ts'
@@ -16,7 +17,7 @@ export function authenticator(tokens: Tokens, open: boolean): Authenticate {
     if (text !== undefined) return tokens.find(tokenOf(text))
     const session = cookieOf(headers.cookie)
     if (session !== undefined) {
-      const who = await tokens.findSession(session).catch(() => undefined)
+      const who = await ifRefused(tokens.findSession(session), 'unauthenticated')
       if (who !== undefined) return who
     }
     return open ? OPEN : undefined

@@ -1,11 +1,12 @@
 /** The admin token of the first start, in a file that only its owner reads. */
 import { chmod, readFile, writeFile } from 'node:fs/promises'
+import { ifMissing } from '../contract/absence/absent.ts'
 import { SYSTEM } from './tokens.ts'
 import type { Tokens } from './tokens.ts'
 
 /** Makes the token when the file has none that works. */
 export async function firstToken(access: Tokens, file: string): Promise<void> {
-  const known = await readFile(file, 'utf8').catch(() => '')
+  const known = (await ifMissing(readFile(file, 'utf8'))) ?? ''
   const valid = await access.find(known.trim()).then(
     () => true,
     () => false,

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ifMissing } from '../contract/absence/absent.ts'
 import { problem } from '../contract/errors.ts'
 import { runCommand } from './command.ts'
 import { withLock } from './file-lock.ts'
@@ -69,7 +70,7 @@ async function closeFolders(home: string): Promise<void> {
 }
 
 async function folders(home: string): Promise<string[]> {
-  const entries = await readdir(home, { withFileTypes: true, recursive: true }).catch(() => undefined)
+  const entries = await ifMissing(readdir(home, { withFileTypes: true, recursive: true }))
   if (entries === undefined) return []
   return [home, ...entries.filter((entry) => entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name))]
 }

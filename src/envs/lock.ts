@@ -3,6 +3,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { ifMissing } from '../contract/absence/absent.ts'
 import { runCommand } from './command.ts'
 import type { Interpreter } from './python.ts'
 import { isBare, requestKey, type EnvRequest } from './request.ts'
@@ -24,7 +25,7 @@ export type LockOptions = UvOptions
 /** Resolves, or takes the kept result without any network. Throws what `explainUv` says. */
 export async function lockRequest(request: EnvRequest, python: Interpreter, options: LockOptions): Promise<Lock> {
   const kept = join(options.cacheFolder, 'locks', requestKey(request, python.version, python.platform))
-  const known = await readFile(kept, 'utf8').catch(() => undefined)
+  const known = await ifMissing(readFile(kept, 'utf8'))
   if (known !== undefined) return makeLock(known, python)
   const text = isBare(request) ? '' : await resolve(request, python, options)
   await mkdir(dirname(kept), { recursive: true })

@@ -2,6 +2,7 @@
 import { createReadStream } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { extname, join, normalize, sep } from 'node:path'
+import { ifMissing } from '../contract/absence/absent.ts'
 import { Raw } from './mount.ts'
 
 const TYPES: Record<string, string> = {
@@ -61,7 +62,7 @@ function file(path: string, hashed: boolean): Raw {
 }
 
 async function shell(folder: string): Promise<Raw | undefined> {
-  const html = await readFile(join(folder, 'index.html')).catch(() => undefined)
+  const html = await ifMissing(readFile(join(folder, 'index.html')))
   if (html === undefined) return undefined
   return new Raw(
     200,

@@ -4,6 +4,7 @@ import { createWriteStream } from 'node:fs'
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { once } from 'node:events'
+import { ifMissing } from '../contract/absence/absent.ts'
 import type { Client } from '../client/client.ts'
 import { problem } from '../contract/errors.ts'
 import { transferApi } from '../contract/transfer.ts'
@@ -30,7 +31,7 @@ export interface ExportScope {
  * refers to is there. Throws `already_exists`, `bad_request`.
  */
 export async function exportBundle(client: Client, file: string, scope: ExportScope): Promise<Manifest> {
-  if (await stat(file).catch(() => undefined)) throw problem('already_exists', { what: 'file', id: file })
+  if (await ifMissing(stat(file))) throw problem('already_exists', { what: 'file', id: file })
   const staging = join(dirname(resolve(file)), `.export-${randomUUID()}`)
   await mkdir(staging, { recursive: true, mode: 0o700 })
   try {

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
+import { ifMissing } from '../../contract/absence/absent.ts'
 import type { Client } from '../../client/client.ts'
 import { problem } from '../../contract/errors.ts'
 import { registryApi } from '../../contract/registry.ts'
@@ -51,7 +52,7 @@ export async function run(invocation: Invocation): Promise<number> {
     return 0
   } catch (error) {
     // nothing was brought or scored: only its lock lies there
-    const left = await readdir(asked.folder).catch(() => [])
+    const left = (await ifMissing(readdir(asked.folder))) ?? []
     if (left.length <= 1) await rm(asked.folder, { recursive: true, force: true })
     throw error
   } finally {

@@ -2,6 +2,7 @@
 import { readFile, readdir, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { Readable } from 'node:stream'
+import { ifMissing } from '../../contract/absence/absent.ts'
 import type { Client } from '../../client/client.ts'
 import { pipelinesApi } from '../../contract/pipelines.ts'
 import type { Reply } from '../../contract/route.ts'
@@ -71,7 +72,7 @@ class Walk {
 
   /** A virtual environment of whatever name: this file is what Python knows one by. */
   async #isEnvironment(folder: string): Promise<boolean> {
-    const found = await stat(join(this.#root, folder, 'pyvenv.cfg')).catch(() => undefined)
+    const found = await ifMissing(stat(join(this.#root, folder, 'pyvenv.cfg')))
     return found !== undefined
   }
 

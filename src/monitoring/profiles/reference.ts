@@ -1,5 +1,6 @@
 /** What a model's training rows say of normal traffic: the shape of profiles, its own clean past, its last month. */
 import { createHash } from 'node:crypto'
+import { ifRefused } from '../../contract/absence/absent.ts'
 import { onThread } from '../../jobs/thread.ts'
 import type { CleanPast } from '../../stats/calibrate.ts'
 import type { ProfileSpec } from '../../stats/profile-spec.ts'
@@ -43,7 +44,10 @@ const pasts = new Map<string, CleanPast>()
 export async function learnReference(deps: MonitoringDeps, id: string, reference: Reference): Promise<void> {
   if ((await readReference(deps.db, id)) !== undefined || reference.table === null) return
   const table = await deps.readTable(reference.table)
-  const scores = reference.evaluation === null ? null : await deps.readTable(reference.evaluation).catch(() => null)
+  const scores =
+    reference.evaluation === null
+      ? null
+      : ((await ifRefused(deps.readTable(reference.evaluation), 'not_found', 'unprocessable')) ?? null)
   const key = JSON.stringify([reference.table, scores !== null, reference.inputs])
   const learned = await learnApart({ table, scores, inputs: reference.inputs, past: pasts.get(key) })
   if (pasts.size >= MOST_KNOWN) pasts.delete(pasts.keys().next().value ?? '')

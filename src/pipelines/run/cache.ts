@@ -1,4 +1,5 @@
 /** Takes a step's result from an earlier run, or says why it must run. */
+import { ifFound } from '../../contract/absence/absent.ts'
 import type { Lock } from '../../envs/lock.ts'
 import type { TreeInfo } from '../../store/blobs/trees.ts'
 import { faultPoint } from '../../store/fault.ts'
@@ -135,7 +136,7 @@ async function readEarlier(context: Context, run: RunRow, step: string, parts: K
 async function changesSince(context: Context, before: KeyParts, after: KeyParts, lock: Lock): Promise<KeyChange[]> {
   const changes = compareKeys(before, after)
   if (before.environment === after.environment) return changes
-  const earlier = await context.deps.envs.lock(before.environment).catch(() => undefined)
+  const earlier = await ifFound(context.deps.envs.lock(before.environment))
   const packages = earlier === undefined ? [] : comparePackages(earlier.packages, lock.packages)
   return [...changes, ...packages]
 }

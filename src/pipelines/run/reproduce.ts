@@ -1,5 +1,6 @@
 /** Proves a run: runs it again from raw data and grades how equal the result is. */
 import type { z } from 'zod'
+import { ifFound, ifRefused } from '../../contract/absence/absent.ts'
 import type { Reproduction } from '../../contract/pipelines.ts'
 import { treeDigests, treeFiles, type TreeFile } from '../../store/blobs/trees.ts'
 import type { Context } from '../context/context.ts'
@@ -30,7 +31,8 @@ export async function findMissing(context: Context, run: RunRow): Promise<string
     missing.push(`the tree of the code (${(error as Error).message})`)
   }
   if (run.environment === null) missing.push('the lock of the environment: the run ended before it was made')
-  else await envs.lock(run.environment).catch(() => missing.push(`the lock of the environment ${run.environment}`))
+  else if ((await ifFound(envs.lock(run.environment))) === undefined)
+    missing.push(`the lock of the environment ${run.environment}`)
   for (const step of spec.steps) {
     for (const name of step.secrets) {
       const value = await context.deps.secret(run.project, name)
@@ -103,7 +105,9 @@ async function compareTrees(context: Context, before?: string, after?: string): 
   if (before === undefined || after === undefined) return 'missing'
   if (before === after) return 'identical'
   const { blobs } = context.deps
-  const [a, b] = await Promise.all([before, after].map((digest) => treeFiles(blobs, digest).catch(() => undefined)))
+  const [a, b] = await Promise.all(
+    [before, after].map((digest) => ifRefused(treeFiles(blobs, digest), 'not_found', 'corrupt_blob', 'unprocessable')),
+  )
   if (a === undefined || b === undefined) return 'missing'
   if (a.length !== b.length) return 'different'
   for (const [i, file] of a.entries()) {

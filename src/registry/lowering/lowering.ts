@@ -1,6 +1,7 @@
 /** Lays a version out on disk and lowers it to native form in its own environment; what does not prove equal is served by Python. */
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ifMissing } from '../../contract/absence/absent.ts'
 import { Problem } from '../../contract/errors.ts'
 import type { Worker } from '../../jobs/worker.ts'
 import { layOut } from '../context/layout.ts'
@@ -185,7 +186,7 @@ async function lowerInto(out: string, { dir, python, verify, keep, signal }: Low
 }
 
 async function readResult(out: string, stdout: string): Promise<{ ok: boolean; reason?: string }> {
-  const text = await readFile(join(out, 'result.json'), 'utf8').catch(() => stdout)
+  const text = (await ifMissing(readFile(join(out, 'result.json'), 'utf8'))) ?? stdout
   return JSON.parse(text) as { ok: boolean; reason?: string }
 }
 

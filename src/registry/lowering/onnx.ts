@@ -1,4 +1,5 @@
 /** What a laid-out version's MLmodel file says of its flavors, and which file is its ONNX graph. */
+import { ifMissing } from '../../contract/absence/absent.ts'
 import { readFile } from 'node:fs/promises'
 import { isAbsolute, join, normalize } from 'node:path'
 import { parse } from 'yaml'
@@ -10,7 +11,7 @@ interface Described {
 
 /** The flavors of a model folder and the metadata that its user gave; empty where they cannot be read. */
 export async function flavorsOf(dir: string): Promise<Described> {
-  const text = await readFile(join(dir, 'MLmodel'), 'utf8').catch(() => '')
+  const text = (await ifMissing(readFile(join(dir, 'MLmodel'), 'utf8'))) ?? ''
   try {
     const model = parse(text, { schema: 'core', logLevel: 'error' }) as Partial<Described> | null
     return { flavors: mapOf(model?.flavors), metadata: mapOf(model?.metadata) }

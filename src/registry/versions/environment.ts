@@ -1,6 +1,7 @@
 /** The Python of a version: the environment that it was made in, or one from the requirements in its own folder. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ifMissing } from '../../contract/absence/absent.ts'
 import { requestOf } from '../../envs/request.ts'
 import type { Envs } from '../../envs/environments.ts'
 import type { VersionRow } from '../context/context.ts'
@@ -9,8 +10,7 @@ import type { VersionRow } from '../context/context.ts'
 export function versionPython(envs: Envs): (version: VersionRow, modelDir: string) => Promise<string> {
   return async (version, modelDir) => {
     if (version.environment !== null) return envs.python(version.environment)
-    const read = (path: string): Promise<string | undefined> =>
-      readFile(join(modelDir, path), 'utf8').catch(() => undefined)
+    const read = (path: string): Promise<string | undefined> => ifMissing(readFile(join(modelDir, path), 'utf8'))
     const lock = await envs.resolve(await requestOf(undefined, read))
     return envs.python(lock.digest)
   }

@@ -1,4 +1,5 @@
 /** Makes versions from what MLflow's clients logged; describes, tags, stages and deletes them. */
+import { ifFound } from '../../contract/absence/absent.ts'
 import type { Principal } from '../../contract/access.ts'
 import { enqueue } from '../../jobs/queue.ts'
 import type { Tx } from '../../store/db.ts'
@@ -148,7 +149,7 @@ function copied(from: VersionRow): Content {
 
 /** Latest metrics of the run, and over them those of the logged model itself; NaN is no metric to judge by. */
 async function metricsOf(tracking: Tracking, who: Principal, source: Source): Promise<Record<string, number>> {
-  const run = source.run_id === null ? undefined : await getRun(tracking, who, source.run_id).catch(() => undefined)
+  const run = source.run_id === null ? undefined : await ifFound(getRun(tracking, who, source.run_id))
   const model = source.model_id === null ? undefined : await getLoggedModel(tracking, who, source.model_id)
   const all = [...(run?.data.metrics ?? []), ...((model?.data.metrics ?? []) as { key: string; value: unknown }[])]
   return Object.fromEntries(all.flatMap(({ key, value }) => (typeof value === 'number' ? [[key, value]] : [])))
@@ -156,7 +157,7 @@ async function metricsOf(tracking: Tracking, who: Principal, source: Source): Pr
 
 /** Digests of the datasets that the run read. */
 async function dataOf(tracking: Tracking, who: Principal, source: Source): Promise<string[]> {
-  const run = source.run_id === null ? undefined : await getRun(tracking, who, source.run_id).catch(() => undefined)
+  const run = source.run_id === null ? undefined : await ifFound(getRun(tracking, who, source.run_id))
   return [...new Set((run?.inputs.dataset_inputs ?? []).map((one) => one.dataset.digest))]
 }
 

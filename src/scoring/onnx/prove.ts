@@ -1,6 +1,7 @@
 /** Whether ONNX Runtime can serve a model folder: it is loaded here as the gateway will load it, and answers its input example. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ifMissing } from '../../contract/absence/absent.ts'
 import { OnnxBackend } from './backend.ts'
 import { namedRows } from '../rows/rows.ts'
 import { readInputs } from '../model/inputs.ts'
@@ -43,7 +44,7 @@ export async function proveOnnx(cacheFolder: string, dir: string, file: string):
 
 /** The rows of `input_example.json`, where it is a table as MLflow writes it; none otherwise. */
 async function exampleRows(dir: string, inputs: readonly InputField[]): Promise<Record<string, unknown>[]> {
-  const text = await readFile(join(dir, 'input_example.json'), 'utf8').catch(() => '{}')
+  const text = (await ifMissing(readFile(join(dir, 'input_example.json'), 'utf8'))) ?? '{}'
   const { columns, data } = JSON.parse(text) as { columns?: string[]; data?: unknown[][] }
   if (!Array.isArray(data)) return []
   const names = columns ?? inputs.map(({ name }) => name)

@@ -5,6 +5,7 @@ import { mkdir, open, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { ifMissing } from '../../contract/absence/absent.ts'
 import { problem } from '../../contract/errors.ts'
 import { s3Client, type S3Client } from '../../store/blobs/s3/client.ts'
 import { fresh, partSize, pieces, uploadParts } from '../../store/blobs/s3/parts.ts'
@@ -45,7 +46,7 @@ export async function findInput(place: string, folder: string): Promise<Found> {
   const remote = s3Place(place)
   if (remote !== undefined) return withClient(remote, (client) => bring(client, remote.key, { place, folder }))
   const path = resolve(place)
-  const found = await stat(path).catch(() => undefined)
+  const found = await ifMissing(stat(path))
   if (found === undefined || !found.isFile()) throw problem('not_found', { what: 'file', id: place })
   return {
     path,
@@ -88,7 +89,7 @@ async function bring(client: S3Client, key: string, to: { place: string; folder:
   const name = createHash('sha256').update(`${to.place} ${etag} ${size}`).digest('hex').slice(0, 16)
   const path = join(to.folder, `input-${name}`)
   await mkdir(to.folder, { recursive: true })
-  const there = await stat(path).catch(() => undefined)
+  const there = await ifMissing(stat(path))
   if (there === undefined) {
     const bytes = Readable.from(objectBytes(client, key, { etag, size }), { objectMode: false })
     await pipeline(bytes, createWriteStream(`${path}.new`, { flush: true }))
@@ -131,7 +132,7 @@ async function* objectBytes(
 /** Whether a result lies at a place already. */
 export async function exists(place: string): Promise<boolean> {
   const remote = s3Place(place)
-  if (remote === undefined) return (await stat(resolve(place)).catch(() => undefined)) !== undefined
+  if (remote === undefined) return (await ifMissing(stat(resolve(place)))) !== undefined
   return withClient(remote, async (client) => {
     const { status } = await client.call({ method: 'HEAD', key: remote.key, accept: [404] })
     return status !== 404

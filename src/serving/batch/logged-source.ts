@@ -2,6 +2,7 @@
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { mkdir, readFile } from 'node:fs/promises'
+import { ifMissing } from '../../contract/absence/absent.ts'
 import { problem } from '../../contract/errors.ts'
 import { parseJson, toJson } from '../../scoring/rows/json.ts'
 import type { Found } from './local.ts'
@@ -50,7 +51,7 @@ export async function bringLogged(
 }
 
 async function namesOf(folder: string): Promise<Names | undefined> {
-  const text = await readFile(join(folder, NAMES), 'utf8').catch(() => undefined)
+  const text = await ifMissing(readFile(join(folder, NAMES), 'utf8'))
   return text === undefined ? undefined : (JSON.parse(text) as Names)
 }
 

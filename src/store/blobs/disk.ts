@@ -16,6 +16,7 @@ import {
 } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
+import { ifMissing } from '../../contract/absence/absent.ts'
 import { problem } from '../../contract/errors.ts'
 import type { BlobInfo, Blobs, ByteRange, Digest, Expected } from './blobs.ts'
 import { explained } from '../failures.ts'
@@ -183,7 +184,7 @@ class DiskBlobs implements Blobs {
   async sweep(): Promise<void> {
     for (const name of await readdir(this.#temporary)) {
       const path = join(this.#temporary, name)
-      const found = await stat(path).catch(() => undefined)
+      const found = await ifMissing(stat(path))
       if (name.startsWith(LEAVING) || found === undefined) continue
       if (found.mtimeMs < this.#now() - STALE_MS) await rm(path, { force: true })
     }

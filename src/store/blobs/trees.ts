@@ -4,6 +4,7 @@ import type { Dirent } from 'node:fs'
 import { chmod, copyFile, link, lstat, mkdir, readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { ifMissing } from '../../contract/absence/absent.ts'
 import { problem, type Problem } from '../../contract/errors.ts'
 import { readArchive, safePath, type ArchiveLimits } from './archive.ts'
 import type { Blobs } from './blobs.ts'
@@ -34,7 +35,7 @@ const MANIFEST_LIMIT = 64 * 1024 * 1024
  * inside it, since a link could show what lies elsewhere; `not_found` when nothing is there.
  */
 export async function putTree(blobs: Blobs, path: string): Promise<TreeInfo> {
-  const found = await lstat(path).catch(() => undefined)
+  const found = await ifMissing(lstat(path))
   if (found === undefined) throw problem('not_found', { what: 'file or folder', id: path })
   const sources = found.isDirectory() ? await walk(path, '') : [{ path: '', source: path }]
   if (!found.isDirectory() && !found.isFile()) throw special(path)

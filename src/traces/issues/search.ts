@@ -1,4 +1,5 @@
 /** Search of issues of traces: by filter and by fields, in any order, counted, in keyset pages. */
+import { ifFound } from '../../contract/absence/absent.ts'
 import type { Principal } from '../../contract/access.ts'
 import type { Db, Reader, Sql } from '../../store/db.ts'
 import { compare, matching } from '../../mlflow/compare.ts'
@@ -114,7 +115,7 @@ async function conditions(room: Tracking, who: Principal, asked: IssueSearch): P
   const filter = parseFilter(asked.filter_string, SCHEMA, { extended: false })
   if (filter !== undefined) where.push(sql`(${matching(filter, (one) => compare(kind, raw(`i.${one.key}`), one))})`)
   if (asked.experiment_id !== undefined) {
-    const found = await requireExperiment(room.db, who, asked.experiment_id).catch(() => undefined)
+    const found = await ifFound(requireExperiment(room.db, who, asked.experiment_id))
     where.push(found === undefined ? raw('1 = 0') : sql`i.experiment_id = ${found.experiment_id}`)
   }
   if (asked.name) {

@@ -1,4 +1,5 @@
 /** Search of traces: filter, order and keyset pages. */
+import { ifFound } from '../../contract/absence/absent.ts'
 import type { Principal } from '../../contract/access.ts'
 import { requireExperiment } from '../../tracking/experiments/experiments.ts'
 import { keyset, readPage } from '../../mlflow/paging.ts'
@@ -51,7 +52,7 @@ export async function traceScope(
   if (experimentIds === undefined) return visible(who, 'r.project')
   const ids: string[] = []
   for (const id of new Set(experimentIds)) {
-    const row = await requireExperiment(room.db, who, id).catch(() => undefined)
+    const row = await ifFound(requireExperiment(room.db, who, id))
     if (row !== undefined) ids.push(row.experiment_id)
   }
   return ids.length === 0 ? raw('1 = 0') : sql`${visible(who, 'r.project')} AND r.experiment_id IN ${inList(ids)}`

@@ -8,6 +8,7 @@ import { dirname, join, resolve } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
+import { ifMissing } from '../../contract/absence/absent.ts'
 import type { Digest } from '../../store/blobs/blobs.ts'
 import type { SuitePlace, Tracking } from './context.ts'
 import { missing } from '../../mlflow/wire.ts'
@@ -46,7 +47,7 @@ export function locationOf(room: Tracking, id: string, given: string | undefined
 export async function suiteFolder(room: Tracking, artifactUri: string, path: string): Promise<FileInfo[] | undefined> {
   const root = suiteRoot(room, artifactUri)
   if (root === undefined) return undefined
-  const entries = await readdir(join(root, path), { withFileTypes: true }).catch(() => [])
+  const entries = (await ifMissing(readdir(join(root, path), { withFileTypes: true }))) ?? []
   const files = entries.map(async (entry): Promise<FileInfo> => {
     const name = path === '' ? entry.name : `${path}/${entry.name}`
     if (entry.isDirectory()) return { path: name, is_dir: true }
@@ -63,7 +64,7 @@ export async function suiteFile(
 ): Promise<{ size: number; stream: Readable } | undefined> {
   const root = suiteRoot(room, artifactUri)
   if (root === undefined) return undefined
-  const found = await stat(join(root, path)).catch(() => undefined)
+  const found = await ifMissing(stat(join(root, path)))
   if (found?.isFile() !== true) throw missing(`No such artifact: '${path}'`, 'artifact', path)
   return { size: found.size, stream: createReadStream(join(root, path)) }
 }

@@ -1,4 +1,5 @@
 /** Search of logged models: filter, datasets, any order with missing values last, keyset pages. */
+import { ifFound } from '../../contract/absence/absent.ts'
 import type { Principal } from '../../contract/access.ts'
 import { compare, matching } from '../../mlflow/compare.ts'
 import { requireExperiment } from '../experiments/experiments.ts'
@@ -76,7 +77,7 @@ export async function searchLoggedModels(
   const page = keyset(columns, page_token, ['models', query, who.project])
   const experiments: string[] = []
   for (const id of asked.experiment_ids) {
-    const row = await requireExperiment(room.db, who, id).catch(() => undefined)
+    const row = await ifFound(requireExperiment(room.db, who, id))
     if (row !== undefined) experiments.push(row.experiment_id)
   }
   const where = [

@@ -1,4 +1,5 @@
 /** Search of runs: MLflow's filters and more, any order with missing values last, keyset pages; quick among 100,000 runs. */
+import { ifFound } from '../../contract/absence/absent.ts'
 import type { Principal } from '../../contract/access.ts'
 import type { View } from '../experiments/search.ts'
 import { stageCondition } from '../experiments/search.ts'
@@ -194,7 +195,7 @@ async function seenExperiments(room: Tracking, who: Principal, asked: RunSearch)
   if (asked.experiment_ids.length === 0 && asked.everywhere === true) return undefined
   const ids: string[] = []
   for (const id of new Set(asked.experiment_ids)) {
-    const row = await requireExperiment(room.db, who, id).catch(() => undefined)
+    const row = await ifFound(requireExperiment(room.db, who, id))
     if (row !== undefined) ids.push(row.experiment_id)
   }
   return ids

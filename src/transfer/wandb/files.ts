@@ -3,6 +3,7 @@ import type { Stats } from 'node:fs'
 import { createReadStream } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ifMissing } from '../../contract/absence/absent.ts'
 import { plainValue } from '../../traces/spans/values.ts'
 import type { SourceFile } from '../send.ts'
 import { timesOf } from './rows.ts'
@@ -38,7 +39,7 @@ interface Walk extends FilesOptions {
 }
 
 async function walk(root: string, below: string, state: Walk): Promise<void> {
-  const entries = await readdir(join(root, below), { withFileTypes: true }).catch(() => [])
+  const entries = (await ifMissing(readdir(join(root, below), { withFileTypes: true }))) ?? []
   for (const entry of entries.sort((left, right) => (left.name < right.name ? -1 : 1))) {
     const path = below === '' ? entry.name : `${below}/${entry.name}`
     const full = join(root, path)

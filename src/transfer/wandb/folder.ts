@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
+import { ifMissing } from '../../contract/absence/absent.ts'
 import type { Client } from '../../client/client.ts'
 import { Problem, problem } from '../../contract/errors.ts'
 import { trackingApi } from '../../contract/tracking.ts'
@@ -54,7 +55,7 @@ export async function wandbFolder(client: Client, dir: string, options: WandbOpt
 async function runFolders(place: string): Promise<RunFolder[]> {
   const own = await runFolder(place)
   if (own !== undefined) return [own]
-  const entries = await readdir(place, { withFileTypes: true }).catch(() => [])
+  const entries = (await ifMissing(readdir(place, { withFileTypes: true }))) ?? []
   const found: RunFolder[] = []
   for (const entry of entries) {
     if (!entry.isDirectory()) continue
@@ -75,7 +76,7 @@ function begun({ folder }: RunFolder): string {
 }
 
 async function runFolder(folder: string): Promise<RunFolder | undefined> {
-  const names = await readdir(folder).catch(() => [])
+  const names = (await ifMissing(readdir(folder))) ?? []
   const name = names.find((one) => RUN_FILE.test(one))
   return name === undefined ? undefined : { folder, file: join(folder, name), id: RUN_FILE.exec(name)?.[1] ?? '' }
 }

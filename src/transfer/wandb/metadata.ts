@@ -1,6 +1,7 @@
 /** What SDKs before 0.20 say of a run's surroundings: in `files/wandb-metadata.json` instead of a record. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ifMissing } from '../../contract/absence/absent.ts'
 import type { EnvironmentRecord } from './record.ts'
 
 /** Largest file that is read, bytes. */
@@ -8,7 +9,7 @@ const LARGEST = 1024 * 1024
 
 /** Nothing where the file is not there or is not what the SDK writes. */
 export async function readMetadata(folder: string): Promise<Partial<EnvironmentRecord>> {
-  const bytes = await readFile(join(folder, 'files', 'wandb-metadata.json')).catch(() => undefined)
+  const bytes = await ifMissing(readFile(join(folder, 'files', 'wandb-metadata.json')))
   if (bytes === undefined || bytes.length > LARGEST) return {}
   try {
     return environmentIn(objectOf(JSON.parse(bytes.toString('utf8'))))

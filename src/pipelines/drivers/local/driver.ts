@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { createReadStream } from 'node:fs'
 import { mkdir, open, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { delimiter, dirname, join } from 'node:path'
+import { ifMissing } from '../../../contract/absence/absent.ts'
 import { problem } from '../../../contract/errors.ts'
 import type { Blobs } from '../../../store/blobs/blobs.ts'
 import { materialise, putTree } from '../../../store/blobs/trees.ts'
@@ -83,7 +84,7 @@ class LocalDriver implements Driver {
   }
 
   async list(): Promise<string[]> {
-    return readdir(this.#folder).catch(() => [])
+    return (await ifMissing(readdir(this.#folder))) ?? []
   }
 
   async cancel(attempt: string): Promise<void> {
@@ -98,7 +99,7 @@ class LocalDriver implements Driver {
   }
 
   async logs(attempt: string, from: number, most: number): Promise<Buffer> {
-    const file = await open(join(this.#dir(attempt), 'log')).catch(() => undefined)
+    const file = await ifMissing(open(join(this.#dir(attempt), 'log')))
     if (file === undefined) return Buffer.alloc(0)
     try {
       const { buffer, bytesRead } = await file.read(Buffer.alloc(most), 0, most, from)
@@ -110,7 +111,7 @@ class LocalDriver implements Driver {
 
   async storeLog(attempt: string): Promise<{ digest: string; size: number } | undefined> {
     const path = join(this.#dir(attempt), 'log')
-    const exists = await stat(path).catch(() => undefined)
+    const exists = await ifMissing(stat(path))
     return exists === undefined ? undefined : this.#blobs.put(createReadStream(path))
   }
 
@@ -231,7 +232,7 @@ function parseFloatText(text: string): number {
 
 /** A file of an attempt; undefined when there is none, or a machine that lost its power left it cut short. */
 async function readJson<T>(path: string): Promise<T | undefined> {
-  const text = await readFile(path, 'utf8').catch(() => undefined)
+  const text = await ifMissing(readFile(path, 'utf8'))
   if (text === undefined) return undefined
   try {
     return JSON.parse(text) as T
@@ -241,7 +242,7 @@ async function readJson<T>(path: string): Promise<T | undefined> {
 }
 
 async function modified(path: string): Promise<number> {
-  return (await stat(path).catch(() => undefined))?.mtimeMs ?? 0
+  return (await ifMissing(stat(path)))?.mtimeMs ?? 0
 }
 
 function mapValues(names: readonly string[], value: (name: string) => string): Record<string, string> {
