@@ -7,7 +7,12 @@ import { openPipelines, type Pipelines } from '../pipelines.ts'
 import { serve, type Server } from './attempts.fixture.ts'
 import { LOCK } from './idle.fixture.ts'
 
-const YAML = 'project: p\npipeline: {steps: {a: {run: a:main}, b: {run: a:main, after: [a], seed: 1}}}\n'
+const YAML = `project: p
+pipeline:
+  steps:
+    a: {run: a:main, silent_timeout: 60s, retries: {timeout: 1}}
+    b: {run: a:main, after: [a], seed: 1}
+`
 const TRACKING = {
   ensureExperiment: () => Promise.resolve('7'),
   createRun: () => Promise.resolve(),

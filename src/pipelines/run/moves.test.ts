@@ -73,6 +73,33 @@ test('whoever watches is told of what changes, and of nothing while nothing does
   assert.ok(told > before.told)
 })
 
+describe('whoever watches is told of an attempt that', () => {
+  const silent = (silent_ms: number) => (server: Server, id: string) =>
+    void server.driver.states.set(id, { state: 'running', silent_ms })
+  const ends: [string, (server: Server, id: string) => void, string][] = [
+    ['says nothing', silent(30_001), 'running'],
+    ['is ended for its silence, and is repeated later', silent(60_001), 'ready'],
+    [
+      'fails and is repeated later',
+      (server, id) => server.driver.finish(id, { class: 'infrastructure', message: '' }),
+      'ready',
+    ],
+  ]
+  for (const [what, act, state] of ends) {
+    test(what, async (t) => {
+      let told = 0
+      const server = await open(t, { changed: () => void told++ })
+      server.room.start()
+      const attempt = (): string => server.driver.submitted[0]?.attempt ?? ''
+      await server.until(() => (server.driver.looks.get(attempt()) ?? 0) >= 3, 'it runs')
+      const before = told
+      act(server, attempt())
+      await server.until(() => told > before, 'it is told')
+      assert.equal(await server.state('a'), state)
+    })
+  }
+})
+
 test('a process that dies where nobody sees it is replaced after ten seconds at most', async (t) => {
   const server = await open(t)
   server.room.start()
