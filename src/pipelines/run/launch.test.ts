@@ -201,6 +201,12 @@ test('tracking has a run of the attempt, named after the step, with params cut a
   )
 })
 
+test('what is longer than a tag is cut in the tags of the record', async (t) => {
+  const server = await serve(t)
+  await launched(server, await ready(server, `{run: [python, ${'x'.repeat(6000)}], inputs: {t: make.t}}`))
+  assert.equal(server.created[0]?.tags['slipway.record.argv']?.length, 5000)
+})
+
 describe('what fails ends the attempt with its class', () => {
   const refused: [string, Error, string, string, boolean][] = [
     ['a fault of ours', new Error('no fork'), 'infrastructure', 'ready', true],

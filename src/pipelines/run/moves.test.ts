@@ -33,7 +33,8 @@ async function stopDuring(server: Room, call: ReturnType<typeof held>): Promise<
   await server.until(() => call.called, 'it is called')
   let stopped = false
   const stopping = server.room.stop().then(() => (stopped = true))
-  await turns(server)
+  // a lease that is given back is a write as well, and would come before these
+  for (let i = 0; i < 20; i++) await server.setRun('pr_1', { message: '' })
   assert.equal(stopped, false)
   call.answer()
   await stopping
@@ -109,6 +110,33 @@ test('a process that dies where nobody sees it is replaced after ten seconds at 
   )
   const left = (lease?.at ?? 0) - Date.now()
   assert.ok(left > 0 && left <= 10_000, String(left))
+})
+
+test('a run that has its environment, as a proof has, is given no other', async (t) => {
+  const resolve = () => Promise.reject(new Error('it was asked for another'))
+  const envs = { lock: () => Promise.resolve(LOCK), python: () => Promise.resolve(''), resolve }
+  const server = await open(t, { envs })
+  await server.setRun('pr_1', { state: 'waiting' })
+  server.room.start()
+  await server.until(() => server.driver.submitted.length === 1, 'it runs')
+  assert.equal((await server.read('pr_1')).run.environment, LOCK.digest)
+  assert.deepEqual(server.errors, [])
+})
+
+test('an attempt is asked to stop only when that is noted', async (t) => {
+  const server = await open(t)
+  server.room.start()
+  await server.until(() => server.driver.submitted.length === 1, 'it runs')
+  await server.store.db.tx((tx) =>
+    tx.run(`CREATE TRIGGER full BEFORE UPDATE ON pipeline_attempts WHEN NEW.cancelled_at IS NOT NULL
+      BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`),
+  )
+  await server.setRun('pr_1', { desired_state: 'cancel' })
+  await server.until(() => server.errors.length > 0, 'it cannot be noted')
+  assert.deepEqual(server.driver.asked, [])
+  await server.store.db.tx((tx) => tx.run('DROP TRIGGER full'))
+  await server.until(() => server.driver.asked.length > 0, 'it is asked')
+  assert.deepEqual(server.driver.asked, [`cancel ${server.driver.submitted[0]?.attempt}`])
 })
 
 describe('a start that throws', () => {
