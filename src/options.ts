@@ -44,6 +44,7 @@ export interface App {
   readonly grpcAddress: string | null
   readonly tokenFile: string
   /** Logs its holder in once, as the holder of the token of the first start. */
-  readonly loginUrl: string
+  /** Opens the web UI once; null where the disk was too full to keep it. */
+  readonly loginUrl: string | null
   stop(): Promise<void>
 }

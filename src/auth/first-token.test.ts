@@ -7,6 +7,7 @@ import { after, before, beforeEach, describe, test } from 'node:test'
 import { makeIds } from '../contract/ids.ts'
 import { openTemporaryStore } from '../store/open.ts'
 import { auditLog } from './audit.ts'
+import { problem } from '../contract/errors.ts'
 import { firstLink, firstToken } from './first-token.ts'
 import { SYSTEM, tokens } from './tokens.ts'
 import type { Tokens } from './tokens.ts'
@@ -57,10 +58,22 @@ describe('first token', () => {
     assert.equal((await access.find(readFileSync(file, 'utf8').trim())).role, 'admin')
   })
 
+  test('there is no link on a full disk, and any other fault is thrown', async () => {
+    await firstToken(access, file)
+    const failing = (error: Error): Tokens => ({
+      ...access,
+      async createLink() {
+        throw error
+      },
+    })
+    assert.equal(await firstLink(failing(problem('storage_full')), file, 'http://h'), null)
+    await assert.rejects(firstLink(failing(new Error('broken')), file, 'http://h'), /broken/)
+  })
+
   test('its link opens one session of the admin', async () => {
     await firstToken(access, file)
     const link = await firstLink(access, file, 'http://127.0.0.1:4600')
-    const [, code = ''] = /^http:\/\/127\.0\.0\.1:4600\/login\/([\w-]+)$/.exec(link) ?? []
+    const [, code = ''] = /^http:\/\/127\.0\.0\.1:4600\/login\/([\w-]+)$/.exec(link ?? '') ?? []
     const { secret } = await access.openSession(code)
     assert.equal((await access.findSession(secret)).name, 'admin')
   })

@@ -1,6 +1,7 @@
 /** The admin token of the first start, in a file that only its owner reads. */
 import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { ifMissing } from '../contract/absence/absent.ts'
+import { Problem } from '../contract/errors.ts'
 import { SYSTEM } from './tokens.ts'
 import type { Tokens } from './tokens.ts'
 
@@ -17,8 +18,13 @@ export async function firstToken(access: Tokens, file: string): Promise<void> {
   await chmod(file, 0o600)
 }
 
-/** The address below `url` that opens one session for the token in the file. */
-export async function firstLink(access: Tokens, file: string, url: string): Promise<string> {
+/** The address below `url` that opens one session for the token in the file. Null on a full disk, which must not keep the server from starting. */
+export async function firstLink(access: Tokens, file: string, url: string): Promise<string | null> {
   const who = await access.find((await readFile(file, 'utf8')).trim())
-  return `${url}/login/${await access.createLink(who)}`
+  try {
+    return `${url}/login/${await access.createLink(who)}`
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'storage_full') return null
+    throw error
+  }
 }

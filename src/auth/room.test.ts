@@ -169,7 +169,7 @@ describe('auth over HTTP', () => {
   })
 
   test('the link of the first start logs in as the admin', async () => {
-    const link = await room.firstLink(server.url)
+    const link = (await room.firstLink(server.url)) ?? ''
     const login = await call('GET', link.slice(server.url.length))
     assert.equal(login.status, 303)
   })

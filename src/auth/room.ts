@@ -38,8 +38,8 @@ export interface AuthRoom {
   readonly seal: Seal
   /** File with the token of the first start. */
   readonly tokenFile: string
-  /** The address that logs its holder in once, as the holder of the token of the first start; `url` is the server's own. */
-  firstLink(url: string): Promise<string>
+  /** The address that logs its holder in once, as the holder of the token of the first start; `url` is the server's own. Null on a full disk. */
+  firstLink(url: string): Promise<string | null>
 }
 
 /** Key that seals secrets; named when only webhooks had any. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import Database from 'better-sqlite3'
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -260,4 +260,41 @@ test('a gateway: every prediction is answered, the loss is counted and becomes a
     (row) => row !== undefined,
   )
   assert.equal(found?.id, late, `${name} and later ones are logged again`)
+})
+
+test('a server that was killed starts again on a full disk: it answers reads, refuses writes, and is found when there is room', async (t) => {
+  const folder = smallDisk(t, 32)
+  if (folder === undefined) return
+  const env = { SLIPWAY_LOG_LEVEL: 'silent' }
+  const first = await startTestServer({ data: folder, gateways: 1, env })
+  t.after(() => first.stop())
+  const made = await send(first, 'POST', '/api/2.0/mlflow/experiments/create', { name: 'kept' })
+  assert.equal(made.status, 200, made.text)
+  const room = fill(folder)
+  await first.kill()
+
+  const second = await startTestServer({ data: folder, gateways: 1, env })
+  t.after(() => second.stop())
+  const read = await send(second, 'GET', '/api/2.0/mlflow/experiments/get-by-name?experiment_name=kept')
+  assert.equal(read.status, 200, read.text)
+  const refused = await until(
+    () => send(second, 'POST', '/api/2.0/mlflow/experiments/create', { name: 'x'.repeat(200) }),
+    ({ status }) => status === 507,
+  )
+  assert.equal(refused.status, 507, refused.text)
+  const health = await fetch(`${second.gatewayUrl}/v2/health/live`)
+  assert.equal(health.status, 200, 'predictions are answered')
+  assert.match(second.errors(), /the disk is full: reads and predictions are answered/)
+
+  room()
+  const found = await until(
+    async () => existsSync(join(folder, 'server.json')),
+    (there) => there,
+  )
+  assert.ok(found, 'commands find it again')
+  const taken = await until(
+    () => send(second, 'POST', '/api/2.0/mlflow/experiments/create', { name: 'after' }),
+    ({ status }) => status === 200,
+  )
+  assert.equal(taken.status, 200, taken.text)
 })

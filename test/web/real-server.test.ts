@@ -55,7 +55,7 @@ test('the pages work on the real server', { skip, timeout: 120_000 }, async () =
     assert.match(page.url(), /\/login\?back=/)
     assert.deepEqual(await axeBreaches(page), [])
 
-    await page.goto(app.loginUrl)
+    await page.goto(app.loginUrl ?? '')
     await page.getByText('./slipway demo').waitFor()
     assert.equal(new URL(page.url()).pathname, '/')
 

@@ -1,6 +1,7 @@
 /** `slipway serve`: runs the control process until it is told to stop. */
 import { rm, rename, writeFile } from 'node:fs/promises'
 import { join, resolve as resolvePath } from 'node:path'
+import { isStorageFull } from '../../store/failures.ts'
 import { startApp, VERSION } from '../../app.ts'
 import type { App } from '../../options.ts'
 import { HOUR_MS } from '../../contract/ids.ts'
@@ -50,9 +51,18 @@ export async function run(invocation: Invocation): Promise<number> {
     ...(databaseUrl !== undefined && { databaseUrl }),
     ...(blobsUrl !== undefined && { blobsUrl }),
   })
-  const file = await announce(app, data)
+  const file: ServerFile = {
+    url: app.url,
+    gateway_url: app.gatewayUrl,
+    grpc_address: app.grpcAddress,
+    pid: process.pid,
+    version: VERSION,
+    token_file: app.tokenFile,
+  }
+  const announcing = await announce(file, data)
   report(invocation, app, file, noAuth)
   await ended
+  clearInterval(announcing)
   await rm(join(data, 'server.json'), { force: true })
   await app.stop()
   release()
@@ -91,27 +101,45 @@ function nothing(): void {
   // several servers may share a database elsewhere
 }
 
-/** Writes `server.json` whole or not at all: readers never see half of it. */
-async function announce(app: App, data: string): Promise<ServerFile> {
-  const file: ServerFile = {
-    url: app.url,
-    gateway_url: app.gatewayUrl,
-    grpc_address: app.grpcAddress,
-    pid: process.pid,
-    version: VERSION,
-    token_file: app.tokenFile,
-  }
+/** Pause before a `server.json` that did not fit on the disk is written again, ms. */
+const AGAIN_MS = 2000
+
+/** Writes `server.json`. On a full disk the server answers all the same, and the file comes when there is room; returns the timer of that. */
+async function announce(file: ServerFile, data: string): Promise<NodeJS.Timeout | undefined> {
+  if (await writeServerFile(file, data)) return undefined
+  process.stderr.write(
+    `the disk of ${data} is full: commands find this server by SLIPWAY_URL=${file.url} until there is room\n`,
+  )
+  const timer = setInterval(
+    () => void writeServerFile(file, data).then((done) => done && clearInterval(timer)),
+    AGAIN_MS,
+  )
+  return timer.unref()
+}
+
+/** Writes it whole or not at all: readers never see half of it. False when the disk is full. */
+async function writeServerFile(file: ServerFile, data: string): Promise<boolean> {
   const path = join(data, 'server.json')
-  await writeFile(`${path}.new`, `${JSON.stringify(file)}\n`)
-  await rename(`${path}.new`, path)
-  return file
+  try {
+    await writeFile(`${path}.new`, `${JSON.stringify(file)}\n`)
+    await rename(`${path}.new`, path)
+    return true
+  } catch (error) {
+    await rm(`${path}.new`, { force: true })
+    if (isStorageFull(error)) return false
+    throw error
+  }
 }
 
 function report(invocation: Invocation, app: App, file: ServerFile, noAuth: boolean): void {
   if (invocation.out.json)
     process.stdout.write(`${JSON.stringify({ ready: true, ...file, login_url: app.loginUrl })}\n`)
   invocation.out.line(`Slipway ${VERSION} is ready on ${app.url}, predictions on ${app.gatewayUrl}`)
-  invocation.out.line(`Open the web UI once: ${app.loginUrl}`)
+  if (app.loginUrl !== null) invocation.out.line(`Open the web UI once: ${app.loginUrl}`)
+  else
+    process.stderr.write(
+      'the disk is full: reads and predictions are answered, writes are refused until there is room\n',
+    )
   if (noAuth)
     process.stderr.write(`${paint('red', 'WARNING:')} --no-auth: everyone on this machine is admin of this server\n`)
 }
