@@ -55,7 +55,7 @@ test('the extent is the least and the greatest finite number', () => {
     const values = random.list(10, () =>
       random.pick<number | null | undefined>([random.number(), null, undefined, Number.NaN, Infinity, -Infinity]),
     )
-    const finite = values.filter((value) => typeof value === 'number' && Number.isFinite(value))
+    const finite = values.filter((value): value is number => Number.isFinite(value))
     assert.deepEqual(extent(values), finite.length === 0 ? undefined : [Math.min(...finite), Math.max(...finite)])
   })
 })
@@ -121,7 +121,7 @@ test('smoothing is the weighted mean of all values before, by its definition', (
         assert.equal(smoothed[i], value === undefined ? undefined : null)
         continue
       }
-      const known = values.slice(0, i + 1).filter((one) => typeof one === 'number' && Number.isFinite(one))
+      const known = values.slice(0, i + 1).filter((one): one is number => Number.isFinite(one))
       const weights = known.map((_, place) => amount ** (known.length - 1 - place))
       const sum = weights.reduce((all, weight) => all + weight, 0)
       const mean = known.reduce((all, one, place) => all + one * (weights[place] ?? 0), 0) / sum

@@ -109,6 +109,7 @@ const variant = (given: Partial<HealthVariant>): HealthVariant => ({
   version: '1',
   weight: 10_000,
   tripped: null,
+  fault: null,
   stats: { requests: 100, errors: 0, requests_per_s: 2, p99_ms: 1.5 },
   ...given,
 })

@@ -42,6 +42,7 @@ const STABLE = {
   version: '2',
   weight: 10_000,
   tripped: null,
+  fault: null,
   stats: { requests: 100, errors: 0, requests_per_s: 2, p99_ms: 1.5 },
 }
 const ENDPOINT = { name: 'e', model: 'm', variants: [STABLE] }

@@ -31,33 +31,37 @@ function promotion(html: string): { disabled: boolean; because: string } | undef
   return { disabled: button.includes('disabled'), because: textOf(because ?? '') }
 }
 
-const PROMOTIONS: readonly (readonly [what: string, change: object, role: Surroundings['role'], expected: unknown])[] =
+const PROMOTIONS: readonly (readonly [
+  what: string,
+  change: object,
+  role: NonNullable<Surroundings['role']> | null,
+  expected: unknown,
+])[] = [
+  ['nothing is known against it', {}, 'maintainer', { disabled: false, because: '' }],
   [
-    ['nothing is known against it', {}, 'maintainer', { disabled: false, because: '' }],
-    [
-      'a file of it does harm',
-      { refusal: 'malicious: os.system at byte 0 of model.pkl' },
-      'maintainer',
-      { disabled: true, because: 'Its gates refuse it. Malicious: os.system at byte 0 of model.pkl.' },
-    ],
-    [
-      'a gate failed',
-      { refusal: 'auc at least 0.8: auc is 0.7, below 0.8' },
-      'admin',
-      { disabled: true, because: 'Its gates refuse it. Auc at least 0.8: auc is 0.7, below 0.8.' },
-    ],
-    // a verdict of before, and a scan that the server does not hold against it: it is judged when the alias moves
-    [
-      'only its last verdict failed',
-      { verdict: { ...VERSION?.verdict, passed: false } },
-      'admin',
-      { disabled: false, because: '' },
-    ],
-    ['it is in production', { aliases: ['candidate', 'production'] }, 'admin', undefined],
-    ['the role may not', {}, 'contributor', undefined],
-    ['the role may not, and it is refused', { refusal: 'auc' }, 'viewer', undefined],
-    ['nobody knows yet who looks', {}, null, undefined],
-  ]
+    'a file of it does harm',
+    { refusal: 'malicious: os.system at byte 0 of model.pkl' },
+    'maintainer',
+    { disabled: true, because: 'Its gates refuse it. Malicious: os.system at byte 0 of model.pkl.' },
+  ],
+  [
+    'a gate failed',
+    { refusal: 'auc at least 0.8: auc is 0.7, below 0.8' },
+    'admin',
+    { disabled: true, because: 'Its gates refuse it. Auc at least 0.8: auc is 0.7, below 0.8.' },
+  ],
+  // a verdict of before, and a scan that the server does not hold against it: it is judged when the alias moves
+  [
+    'only its last verdict failed',
+    { verdict: { ...VERSION?.verdict, passed: false } },
+    'admin',
+    { disabled: false, because: '' },
+  ],
+  ['it is in production', { aliases: ['candidate', 'production'] }, 'admin', undefined],
+  ['the role may not', {}, 'contributor', undefined],
+  ['the role may not, and it is refused', { refusal: 'auc' }, 'viewer', undefined],
+  ['nobody knows yet who looks', {}, null, undefined],
+]
 
 for (const [what, change, role, expected] of PROMOTIONS) {
   test(`promotion, where ${what}`, async () => {

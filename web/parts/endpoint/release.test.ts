@@ -48,29 +48,33 @@ function offered(html: string): string[] {
   return [...outside.matchAll(/<button[^>]*>(.*?)<\/button>/g)].map(([, text]) => textOf(text ?? ''))
 }
 
-const ACTS: readonly (readonly [what: string, change: object, acts: readonly string[], role?: Surroundings['role']])[] =
+const ACTS: readonly (readonly [
+  what: string,
+  change: object,
+  acts: readonly string[],
+  role?: NonNullable<Surroundings['role']> | null,
+])[] = [
+  ['starts', { state: 'starting' }, ['Abort', 'Promote']],
+  ['is in shadow', { state: 'shadow' }, ['Abort', 'Promote']],
+  ['is a canary', {}, ['Abort', 'Promote']],
+  ['is paused with nothing that fails', { state: 'paused', gates: PASSING }, ['Abort', 'Resume', 'Promote']],
+  ['is paused by a gate that fails', { state: 'paused', gates: FAILING }, ['Abort', 'Promote']],
+  ['waits for an approval', { awaits: AWAITS }, ['Approve promotion', 'Abort', 'Promote']],
   [
-    ['starts', { state: 'starting' }, ['Abort', 'Promote']],
-    ['is in shadow', { state: 'shadow' }, ['Abort', 'Promote']],
-    ['is a canary', {}, ['Abort', 'Promote']],
-    ['is paused with nothing that fails', { state: 'paused', gates: PASSING }, ['Abort', 'Resume', 'Promote']],
-    ['is paused by a gate that fails', { state: 'paused', gates: FAILING }, ['Abort', 'Promote']],
-    ['waits for an approval', { awaits: AWAITS }, ['Approve promotion', 'Abort', 'Promote']],
-    [
-      'waits for an approval of a share',
-      { awaits: { before: 2500, role: 'maintainer' } },
-      ['Approve 25 %', 'Abort', 'Promote'],
-    ],
-    ['is promoted', { state: 'promoted' }, []],
-    ['is watched', { state: 'watching' }, []],
-    ['was rolled back', { state: 'rolled_back' }, []],
-    ['kept stable', { state: 'kept' }, []],
-    ['was aborted', { state: 'aborted' }, []],
-    ['is looked at by a viewer', { awaits: AWAITS }, [], 'viewer'],
-    ['is looked at by a contributor', { awaits: AWAITS }, [], 'contributor'],
-    ['is looked at by an admin', {}, ['Abort', 'Promote'], 'admin'],
-    ['is looked at by nobody known yet', {}, [], null],
-  ]
+    'waits for an approval of a share',
+    { awaits: { before: 2500, role: 'maintainer' } },
+    ['Approve 25 %', 'Abort', 'Promote'],
+  ],
+  ['is promoted', { state: 'promoted' }, []],
+  ['is watched', { state: 'watching' }, []],
+  ['was rolled back', { state: 'rolled_back' }, []],
+  ['kept stable', { state: 'kept' }, []],
+  ['was aborted', { state: 'aborted' }, []],
+  ['is looked at by a viewer', { awaits: AWAITS }, [], 'viewer'],
+  ['is looked at by a contributor', { awaits: AWAITS }, [], 'contributor'],
+  ['is looked at by an admin', {}, ['Abort', 'Promote'], 'admin'],
+  ['is looked at by nobody known yet', {}, [], null],
+]
 
 for (const [what, change, acts, role = 'maintainer'] of ACTS) {
   test(`a rollout that ${what} offers ${acts.join(', ') || 'nothing'}`, async () => {
@@ -104,7 +108,7 @@ test('a freeze holds up what goes forward and never what goes back, each with it
 const CONTROLS: readonly (readonly [
   what: string,
   freezes: readonly Frozen[],
-  role: Surroundings['role'],
+  role: NonNullable<Surroundings['role']> | null,
   expected: readonly string[],
 ])[] = [
   ['free', [], 'maintainer', ['Freeze']],
