@@ -195,3 +195,28 @@ test('the table of a tree is the file that it is, else its first CSV by path, el
   assert.equal(await text(await tree('no-table', { 'a.parquet': 'p', csv: 'c', 'x.csv.gz': 'g' })), undefined)
   assert.equal(await text((await putTree(blobs, join(folder('one-file', { 'any.dat': 'd' }), 'any.dat'))).digest), 'd')
 })
+
+test('a blob that does not match its digest any more is not laid out, as a copy or as a link, of whatever size', async () => {
+  const big = 'b'.repeat(300_000)
+  for (const [name, text] of Object.entries({ small: 'a model', big, empty: '' })) {
+    const { digest } = await putTree(blobs, folder(`corrupt-${name}`, { 'model.bin': text }))
+    const [file] = await treeFiles(blobs, digest)
+    const path = blobs.path(file?.digest ?? '') ?? ''
+    const change = (bytes: string): void => {
+      chmodSync(path, 0o644)
+      writeFileSync(path, bytes)
+    }
+    // as long as before, so that only its bytes tell
+    change(text === '' ? 'x' : `${text.slice(0, -1)}!`)
+    for (const link of [false, true]) {
+      const target = join(root, `laid-${name}-${link}`)
+      await assert.rejects(materialise(blobs, digest, target, { link }), {
+        code: 'corrupt_blob',
+        data: { digest: file?.digest },
+      })
+    }
+    change(text)
+    await materialise(blobs, digest, join(root, `laid-${name}-again`))
+    assert.equal(readFileSync(join(root, `laid-${name}-again`, 'model.bin'), 'utf8'), text)
+  }
+})

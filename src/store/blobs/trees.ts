@@ -3,11 +3,12 @@ import { constants, createReadStream, createWriteStream } from 'node:fs'
 import type { Dirent } from 'node:fs'
 import { chmod, copyFile, link, lstat, mkdir, readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
+import { finished, pipeline } from 'node:stream/promises'
 import { ifMissing } from '../../contract/absence/absent.ts'
 import { problem, type Problem } from '../../contract/errors.ts'
 import { readArchive, safePath, type ArchiveLimits } from './archive.ts'
 import type { Blobs } from './blobs.ts'
+import { verified } from './verify.ts'
 
 /** A file of a tree. `path` is relative with `/`; '' when the tree is that one file. Times and owners are not kept. */
 export interface TreeFile {
@@ -84,7 +85,7 @@ export async function treeTable(blobs: Blobs, digest: string): Promise<Buffer | 
 }
 
 /**
- * Writes a tree to `destination`, which must not exist; its parent must. With `link` the files are read-only hard links
+ * Writes a tree to `destination`, which must not exist; its parent must. Throws `corrupt_blob` when a file is not what its digest says. With `link` the files are read-only hard links
  * where that is safe and possible, else read-only copies: root can write to read-only files and so would change the blob,
  * therefore root gets copies (sharing blocks where the file system can).
  */
@@ -120,6 +121,7 @@ async function place(
 ): Promise<void> {
   const source = blobs.path(file.digest)
   if (source !== undefined && options.link === true && !file.executable && process.getuid?.() !== 0) {
+    await refuseCorrupt(source, file.digest)
     const linked = await link(source, target).then(
       () => true,
       () => false,
@@ -127,8 +129,19 @@ async function place(
     if (linked) return chmod(target, 0o444)
   }
   if (source === undefined) await download(blobs, file.digest, target)
-  else await copyFile(source, target, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL)
+  else await copyVerified(source, target, file.digest)
   await chmod(target, (options.writable === true ? 0o644 : 0o444) | (file.executable ? 0o111 : 0))
+}
+
+/** Copies a blob, sharing its blocks where the file system can, and holds the copy against its digest: what is laid out is loaded unseen. */
+async function copyVerified(source: string, target: string, digest: string): Promise<void> {
+  await copyFile(source, target, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL)
+  await refuseCorrupt(target, digest)
+}
+
+/** Throws `corrupt_blob` when the bytes of a file are not those of the digest. */
+async function refuseCorrupt(path: string, digest: string): Promise<void> {
+  await finished(verified(createReadStream(path), digest).resume())
 }
 
 async function download(blobs: Blobs, digest: string, target: string): Promise<void> {
