@@ -24,5 +24,5 @@ export function faultOf(
   const unloaded = failed.find(({ endpoint, version }) => endpoint === of.endpoint && version === of.version)
   if (unloaded !== undefined) return `a gateway could not load it: ${unloaded.reason}`
   if (places.here(of) !== undefined) return null
-  return places.failure(of) ?? 'its files are being laid out on this server'
+  return places.failure(of) ?? 'its files and its environment are being made ready on this server'
 }
