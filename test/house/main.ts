@@ -5,16 +5,21 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { runMain } from '../main.ts'
 import { figures } from './figures.ts'
 import { breaches } from './rules.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 
-const { values } = parseArgs({
-  options: { exceptions: { type: 'boolean' }, duplicates: { type: 'string', default: '0' } },
+await runMain('figures', async () => {
+  const options = { exceptions: { type: 'boolean' }, duplicates: { type: 'string', default: '0' } } as const
+  const { values } = parseArgs({ options })
+  if (!/^\d{1,6}$/.test(values.duplicates))
+    throw new Error(`--duplicates is "${values.duplicates}"; expected how many pairs are to be listed`)
+  if (values.exceptions === true) rewriteExceptions()
+  else console.log(figures(root, { duplicates: Number(values.duplicates) }).join('\n'))
+  return 0
 })
-if (values.exceptions === true) rewriteExceptions()
-else console.log(figures(root, { duplicates: Number(values.duplicates) }).join('\n'))
 
 /** Headings keep the lines of two rooms apart, so that two people may shorten the list at once. */
 function rewriteExceptions(): void {

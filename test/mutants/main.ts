@@ -20,20 +20,17 @@ const root = resolve(import.meta.dirname, '../..')
 const ENOUGH = 0.85
 const BUDGET = 120
 
-const { values, positionals } = parseArgs({
-  options: {
-    budget: { type: 'string' },
-    all: { type: 'boolean', default: false },
-    only: { type: 'string' },
-    seed: { type: 'string', default: 'slipway' },
-    lanes: { type: 'string', default: '2' },
-    quick: { type: 'boolean', default: false },
-    list: { type: 'boolean', default: false },
-  },
-  allowPositionals: true,
-})
+const OPTIONS = {
+  budget: { type: 'string', default: String(BUDGET) },
+  all: { type: 'boolean', default: false },
+  only: { type: 'string' },
+  seed: { type: 'string', default: 'slipway' },
+  lanes: { type: 'string', default: '2' },
+  quick: { type: 'boolean', default: false },
+  list: { type: 'boolean', default: false },
+} as const
 
-function places(): readonly MutantPlace[] {
+function places(positionals: readonly string[]): readonly MutantPlace[] {
   const unknown = positionals.filter((name) => !PLACES.some((place) => place.name === name))
   if (unknown.length > 0) {
     throw new Error(`no place ${unknown.join(', ')}; there are ${PLACES.map((place) => place.name).join(', ')}`)
@@ -54,7 +51,7 @@ function lineOf({ mutant, fate, why }: Judgement): string {
 }
 
 /** Prints a place; true when enough of its mutants are killed and the list of equivalents is right. */
-function report(place: MutantPlace, { total, judgements, stale }: Result, seconds: number): boolean {
+function report(place: MutantPlace, { total, judgements, stale }: Result, seconds: number, list: boolean): boolean {
   const count = (test: (one: Judgement) => boolean): number => judgements.filter(test).length
   const equivalent = count((one) => one.why !== undefined)
   const late = count((one) => one.fate === 'late')
@@ -67,7 +64,7 @@ function report(place: MutantPlace, { total, judgements, stale }: Result, second
   alive.sort((a, b) =>
     a.mutant.file < b.mutant.file ? -1 : a.mutant.file > b.mutant.file ? 1 : a.mutant.start - b.mutant.start,
   )
-  for (const one of alive) if (values.list || one.why === undefined) console.log(lineOf(one))
+  for (const one of alive) if (list || one.why === undefined) console.log(lineOf(one))
   for (const entry of stale) {
     console.log(`  WRONG      equivalent.txt: ${entry.file}: ${entry.change}: no such mutant, or a test finds it`)
   }
@@ -81,26 +78,36 @@ function report(place: MutantPlace, { total, judgements, stale }: Result, second
   return share >= ENOUGH && stale.length === 0
 }
 
+/** A whole number from 1 on. Throws with the option's name otherwise. */
+function wholeNumber(name: 'budget' | 'lanes', text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text)
+  throw new Error(`--${name} is "${text}"; expected a whole number from 1 on`)
+}
+
 async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({ options: OPTIONS, allowPositionals: true })
   const equivalents: readonly Equivalent[] = readEquivalents(
     readFileSync(join(import.meta.dirname, 'equivalent.txt'), 'utf8'),
   )
   let ok = true
-  for (const place of places()) {
+  const [budget, lanes] = [wholeNumber('budget', values.budget), wholeNumber('lanes', values.lanes)]
+  for (const place of places(positionals)) {
     const started = performance.now()
     const result = await runPlace({
       root,
       place,
       only: values.only,
-      budget: values.all ? Infinity : Number(values.budget ?? BUDGET),
+      budget: values.all ? Infinity : budget,
       seed: values.seed,
       quick: values.quick,
-      lanes: Number(values.lanes),
+      lanes,
       equivalents,
       onProgress: showProgress,
     })
     showProgress('')
-    ok = report(place, result, (performance.now() - started) / 1000) && ok
+    if (result.judgements.length === 0)
+      throw new Error(`${place.name} has no mutant${values.only === undefined ? '' : ` at "${values.only}"`}`)
+    ok = report(place, result, (performance.now() - started) / 1000, values.list) && ok
   }
   return ok ? 0 : 1
 }
