@@ -102,7 +102,6 @@ test('one failed request in a hundred is tolerated, a little more is failing', (
             version: '1',
             weight: 10_000,
             tripped: null,
-            override: null,
             fault: null,
             stats: { requests, errors, requests_per_s: 1, p99_ms: 1 },
           },
