@@ -184,7 +184,7 @@ test('a share of the rows is explained in the log, and read back', async () => {
   await db.tx(async (t) => {
     for (const name of ['kept', 'slow']) {
       await t.run('INSERT INTO endpoints (name, project, model, salt, monitor, created_at, updated_at) VALUES (?,?,?,?,?,0,0)', [name, 'p', 'm', 's', '{}']) // prettier-ignore
-      await t.run('INSERT INTO endpoint_versions (endpoint, version, inputs, scored_by, created_at) VALUES (?,?,?,?,0)', [name, '1', JSON.stringify(INPUTS), 'native']) // prettier-ignore
+      await t.run('INSERT INTO endpoint_versions (endpoint, version, inputs, backend, created_at) VALUES (?,?,?,?,0)', [name, '1', JSON.stringify(INPUTS), '{}']) // prettier-ignore
     }
   })
   const ingest = new Ingest({

@@ -53,8 +53,8 @@ export function attributionCases(name: string, open: () => Promise<{ db: Db; clo
       const inputs = JSON.stringify(NAMES.map((input) => ({ name: input, kind: 'number', required: true })))
       await opened.db.tx((t) =>
         t.run(
-          'INSERT INTO endpoint_versions (endpoint, version, inputs, scored_by, reason, created_at) VALUES (?,?,?,?,NULL,0)',
-          [of, '1', inputs, 'native'],
+          'INSERT INTO endpoint_versions (endpoint, version, inputs, backend, reason, created_at) VALUES (?,?,?,?,NULL,0)',
+          [of, '1', inputs, '{}'],
         ),
       )
       await writeLimits({ db: opened.db, clock: Date.now, audit: deps.audit }, ANN, of, { explain_share: 0.5 })

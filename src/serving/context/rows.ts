@@ -44,6 +44,7 @@ export interface WantedVariant {
 export interface EndpointVersion {
   readonly version: string
   readonly inputs: readonly InputField[]
+  /** Who scores it. Where its files lie is not in the row: each server lays them out for itself. */
   readonly scored_by: BackendRoute['kind']
   /** Why Python serves it; null for native and ONNX. */
   readonly reason: string | null
@@ -114,6 +115,8 @@ export async function variantsOf(reader: Reader, endpoint: string): Promise<Vari
 
 interface Stored {
   readonly inputs: string
+  /** JSON with the `kind`; those of servers before held paths too, which nothing reads. */
+  readonly backend: string
   readonly overridden: string | null
 }
 
@@ -156,14 +159,16 @@ export async function overridesOf(
 
 /** Versions that an endpoint has served or is ready to serve, by version. */
 export async function versionsOf(reader: Reader, endpoint: string): Promise<Map<string, EndpointVersion>> {
-  const rows = await reader.all<Pick<EndpointVersion, 'version' | 'scored_by' | 'reason'> & Stored>(
-    'SELECT version, inputs, scored_by, reason, overridden FROM endpoint_versions WHERE endpoint = ?',
+  const rows = await reader.all<Pick<EndpointVersion, 'version' | 'reason'> & Stored>(
+    'SELECT version, inputs, backend, reason, overridden FROM endpoint_versions WHERE endpoint = ?',
     [endpoint],
   )
   return new Map(
     rows.map((row) => {
+      const { version, reason } = row
       const inputs = JSON.parse(row.inputs) as InputField[]
-      return [row.version, { ...row, inputs, overridden: overrideIn(row) }]
+      const { kind } = JSON.parse(row.backend) as Pick<BackendRoute, 'kind'>
+      return [version, { version, inputs, scored_by: kind, reason, overridden: overrideIn(row) }]
     }),
   )
 }

@@ -22,8 +22,8 @@ export async function prepareVersion(deps: PreparationDeps, endpoint: EndpointRo
   if (known !== undefined) return
   await deps.db.tx((t) =>
     t.run(
-      'INSERT INTO endpoint_versions (endpoint, version, inputs, scored_by, reason, created_at) VALUES (?,?,?,?,?,?) ON CONFLICT (endpoint, version) DO NOTHING',
-      [endpoint.name, version, JSON.stringify(inputs), backend.kind, reason, deps.clock()],
+      'INSERT INTO endpoint_versions (endpoint, version, inputs, backend, reason, created_at) VALUES (?,?,?,?,?,?) ON CONFLICT (endpoint, version) DO NOTHING',
+      [endpoint.name, version, JSON.stringify(inputs), JSON.stringify({ kind: backend.kind }), reason, deps.clock()],
     ),
   )
 }
