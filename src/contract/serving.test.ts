@@ -73,6 +73,7 @@ const variant = {
   backend_reason: null,
   since: '2026-05-03T00:00:00Z',
   tripped: null,
+  override: null,
   fault: null,
   stats: null,
 }

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
+import { problem } from '../../contract/errors.ts'
 import type { Envs } from '../../envs/environments.ts'
 import type { Lock } from '../../envs/lock.ts'
 import { openBench } from '../bench.fixture.ts'
@@ -31,7 +32,9 @@ function lock(digest: string, numpy: string): Lock {
 before(async () => {
   const envs = {
     lock: (digest: string) =>
-      locks[digest] === undefined ? Promise.reject(new Error('gone')) : Promise.resolve(locks[digest]),
+      locks[digest] === undefined
+        ? Promise.reject(problem('not_found', { what: 'environment', id: digest }))
+        : Promise.resolve(locks[digest]),
   } as Envs
   bench = await openBench(join(folder, 'data'), () => ({ envs, clock: () => now }))
   // nothing moves runs on but these tests
