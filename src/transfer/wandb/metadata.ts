@@ -9,12 +9,12 @@ const LARGEST = 1024 * 1024
 
 /** Nothing where the file is not there or is not what the SDK writes. */
 export async function readMetadata(folder: string): Promise<Partial<EnvironmentRecord>> {
-  const bytes = await ifMissing(readFile(join(folder, 'files', 'wandb-metadata.json')))
-  if (bytes === undefined || bytes.length > LARGEST) return {}
   try {
+    const bytes = await ifMissing(readFile(join(folder, 'files', 'wandb-metadata.json')))
+    if (bytes === undefined || bytes.length > LARGEST) return {}
     return environmentIn(objectOf(JSON.parse(bytes.toString('utf8'))))
   } catch (error) {
-    if (error instanceof SyntaxError) return {}
+    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'EISDIR') return {}
     throw error
   }
 }
