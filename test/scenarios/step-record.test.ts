@@ -135,7 +135,7 @@ describe('the record of a step', () => {
   it('outside of a repository the digests of the code still tell two runs apart', { timeout: 300_000 }, async () => {
     rmSync(join(project, '.git'), { recursive: true })
     const before = await runOf('train')
-    writeFileSync(join(project, 'weather/train.py'), `${FILES['weather/train.py'] ?? ''}# smaller\n`)
+    writeFileSync(join(project, 'weather/train.py'), `${FILES['weather/train.py'] ?? ''}SMALLER = True\n`)
     await slipway('run', project)
     const now = await runOf('train')
     assert.notEqual(now.id, before.id)
