@@ -173,6 +173,9 @@ test('the search is gone through with arrows that stop at both ends, and begins 
     await field.waitFor()
     assert.equal(await field.inputValue(), '')
     await field.fill('page monitoring')
+    // Enter takes what is shown: the list of the text before must be gone
+    await page.getByRole('option', { name: /Models/ }).waitFor({ state: 'detached' })
+    await page.getByRole('option', { name: /Monitoring/ }).waitFor()
     await page.keyboard.press('Enter')
     await page.waitForURL('**/monitoring')
     assert.equal(await page.locator('dialog[open]').count(), 0)

@@ -1,5 +1,5 @@
 /** Scores the rows of a chunk with a backend of the gateway, and finds the row at fault where some cannot be scored. */
-import { setTimeout as delay } from 'node:timers/promises'
+import timers from 'node:timers/promises'
 import { Problem, problem } from '../../contract/errors.ts'
 import type { Backend, CallLimits } from '../../scoring/rows/backend.ts'
 import type { Scored } from '../../scoring/rows/scores.ts'
@@ -140,7 +140,7 @@ async function patient(backend: Backend, slice: readonly Fitting[]): Promise<Sco
       return scored
     } catch (error) {
       if (!(error instanceof Problem) || !BUSY.has(error.code) || tries === TRIES) throw error
-      await delay(Math.min(30_000, 500 * 2 ** (tries - 1)))
+      await timers.setTimeout(Math.min(30_000, 500 * 2 ** (tries - 1)))
     }
   }
 }
