@@ -227,6 +227,7 @@ test('calls of the admin socket: what a gateway refuses, cuts off or answers wit
 
 test('an endpoint keeps the variants that it had while one that it wants is not laid out here, and has its new settings', async (t) => {
   const { folder, state, db, publisher, laidOut, forgotten } = await open(t)
+  t.mock.timers.enable({ apis: ['setInterval'] })
   const tables: RoutingTable[] = []
   const g = await gateway(t, folder, (table) => {
     tables.push(table)
@@ -250,7 +251,16 @@ test('an endpoint keeps the variants that it had while one that it wants is not 
   await db.tx((tx) => tx.run('UPDATE endpoints SET threshold = 0.7'))
   await publisher.publish()
   assert.deepEqual(answered(), [[0.7, '1']], 'version 2 is not here yet')
+  publisher.start()
+  const look = async (turns: number): Promise<void> => {
+    t.mock.timers.tick(1000)
+    for (let i = 0; i < turns && tables.length < 3; i++) await new Promise((resolve) => setImmediate(resolve))
+  }
+  await look(500)
+  assert.equal(tables.length, 2, 'a table without news is not pushed again')
   laidOut.set('2', place('/two'))
+  await look(100_000)
+  assert.equal(tables.length, 3, 'nobody has to publish it')
   await publisher.publish()
   assert.deepEqual(answered(), [[0.7, '2']])
   assert.deepEqual(

@@ -3,7 +3,7 @@ import type { Db } from '../../store/db.ts'
 import { pushTable } from './admin-client.ts'
 import type { Pushed, RoutingDeps } from './routing.ts'
 import { buildTable, pushAll } from './routing.ts'
-import type { Places } from './places.ts'
+import type { ModelVersion, Places } from './places.ts'
 import { currentEpoch } from '../context/epoch.ts'
 import type { GatewayFile } from '../../gateway/run-files.ts'
 import { readJsonFile, writeWhole } from '../../gateway/run-files.ts'
@@ -35,6 +35,8 @@ export class Publisher {
   #last: RoutingTable | undefined
   #tokens = ''
   #behind = false
+  /** Versions that its endpoints name and that did not lie here when the last table was made. */
+  #missing: readonly ModelVersion[] = []
   #failedAt: number | undefined
   #checkedAt = performance.now()
   #timer: NodeJS.Timeout | undefined
@@ -90,7 +92,8 @@ export class Publisher {
     }
     const gateways = this.#deps.gateways()
     const pushed = await pushAll(gateways, table)
-    this.#behind = pushed.reached.length < gateways.length || missing.length > 0
+    this.#behind = pushed.reached.length < gateways.length
+    this.#missing = missing
     this.#note(pushed.failed)
     return pushed
   }
@@ -111,13 +114,22 @@ export class Publisher {
     return this.#deps.places.check()
   }
 
+  /** Goes on laying out what is missing; true when some of it lies here now. A table without news is not pushed each second. */
+  async #arrived(): Promise<boolean> {
+    const { places } = this.#deps
+    await places.bring(this.#missing, 0)
+    return this.#missing.some((of) => places.here(of) !== undefined)
+  }
+
   /** Publishes again when something changed that nobody announced: tokens, another replica's epoch, a gateway that missed it. */
   async #look(): Promise<void> {
     if (this.#running !== undefined) return
     const gone = performance.now() - this.#checkedAt > CHECK_MS && (await this.#check())
+    const arrived = await this.#arrived()
     const again = this.#failedAt !== undefined && performance.now() - this.#failedAt > AGAIN_MS
     const epoch = await currentEpoch(this.#deps.db)
     const tokens = JSON.stringify(await this.#deps.tokens())
-    if (gone || this.#behind || again || epoch !== this.#last?.epoch || tokens !== this.#tokens) await this.publish()
+    if (gone || arrived || this.#behind || again || epoch !== this.#last?.epoch || tokens !== this.#tokens)
+      await this.publish()
   }
 }
