@@ -110,10 +110,14 @@ async function announce(file: ServerFile, data: string): Promise<NodeJS.Timeout 
   process.stderr.write(
     `the disk of ${data} is full: commands find this server by SLIPWAY_URL=${file.url} until there is room\n`,
   )
-  const timer = setInterval(
-    () => void writeServerFile(file, data).then((done) => done && clearInterval(timer)),
-    AGAIN_MS,
-  )
+  const again = async (): Promise<void> => {
+    try {
+      if (await writeServerFile(file, data)) clearInterval(timer)
+    } catch (error) {
+      process.stderr.write(`${data}/server.json cannot be written: ${(error as Error).message}\n`)
+    }
+  }
+  const timer = setInterval(() => void again(), AGAIN_MS)
   return timer.unref()
 }
 
