@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as wait } from 'node:timers/promises'
 import { LOCK_FILE, lockFolder } from './folder-lock.ts'
 
 test('a second holder is refused until the first lets go', (t) => {
@@ -23,8 +24,9 @@ test('a second holder is refused until the first lets go', (t) => {
 test('a holder in another process keeps it, and loses it when it is killed with -9', { timeout: 30_000 }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-lock-'))
   const module = join(import.meta.dirname, 'folder-lock.ts')
-  const script = `const {lockFolder} = await import(${JSON.stringify(module)}); console.log(lockFolder(${JSON.stringify(folder)}) !== undefined); setInterval(() => 0, 1000)`
-  const holder = spawn(process.execPath, ['--input-type=module', '-e', script], {
+  const script = `const {lockFolder} = await import(${JSON.stringify(module)}); console.log(lockFolder(${JSON.stringify(folder)}) !== undefined); setInterval(gc, 10)`
+  // its way to give it back is dropped, and the collector of garbage runs all the time
+  const holder = spawn(process.execPath, ['--expose-gc', '--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   t.after(() => {
@@ -33,6 +35,7 @@ test('a holder in another process keeps it, and loses it when it is killed with 
   })
   const [said] = (await once(holder.stdout, 'data')) as [Buffer]
   assert.equal(String(said).trim(), 'true')
+  await wait(100)
   assert.equal(lockFolder(folder), undefined)
   holder.kill('SIGKILL')
   await once(holder, 'exit')

@@ -7,6 +7,9 @@ import { isBusy } from './failures.ts'
 /** Name of the lock's file; it has no content and stays in the folder. */
 export const LOCK_FILE = 'server.lock'
 
+/** The locks that this process has: one that nobody names any more must not be collected, and so be given back unseen. */
+const held = new Set<Database.Database>()
+
 /**
  * Takes the lock of a data folder, which is made (0700) if it is missing, and returns how to give it back; undefined when
  * another process has it. It never waits, and there is nothing to clean up after a crash.
@@ -23,5 +26,9 @@ export function lockFolder(dataDir: string): (() => void) | undefined {
     if (isBusy(error)) return undefined
     throw error
   }
-  return () => file.close()
+  held.add(file)
+  return () => {
+    held.delete(file)
+    file.close()
+  }
 }
