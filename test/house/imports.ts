@@ -11,7 +11,7 @@ export interface Import {
 }
 
 const STATEMENT =
-  /(?:\b(import|export)\s+(type\s+)?(?:[\w$*\s{},]+?\s+)?from\s*|\bimport\s*\(\s*|\bimport\s+|\bnew URL\(\s*)['"](\.{1,2}\/[^'"]+)['"]/g
+  /(?:\b(import|export)\s+(type\s+)?(?:[\w$*\s{},]+?\s+)?from\s*|\bimport\s*\(\s*|\bimport\s+|\bnew URL\(\s*)['"`](\.{1,2}\/[^'"`]+)['"`]/g
 
 /** What a TypeScript text imports by a relative path: statically, dynamically, for effect, or as a worker's address. */
 export function importsOf(text: string): { target: string; value: boolean }[] {

@@ -20,10 +20,22 @@ function broken(t: TestContext, name: string, files: Readonly<Record<string, str
 test('an import is found in each form, and whether it is by value', () => {
   const text = `import type { A } from './a.ts'\nimport './b.ts'\nimport {\n  C,\n} from "../c.ts"\nawait import('./d.ts')
     new Worker(new URL('./e.ts', import.meta.url))\nexport { F } from './f.ts'\nexport type { G } from './g.ts'
+    await import(\`./k.ts\`)
     import x from 'node:fs'\nimport type { J, K } from './j.ts'\nimport h, { i } from './h.ts'`
   assert.deepEqual(
     importsOf(text).map(({ target, value }) => `${target}${value ? '' : ' type'}`),
-    ['./a.ts type', './b.ts', '../c.ts', './d.ts', './e.ts', './f.ts', './g.ts type', './j.ts type', './h.ts'],
+    [
+      './a.ts type',
+      './b.ts',
+      '../c.ts',
+      './d.ts',
+      './e.ts',
+      './f.ts',
+      './g.ts type',
+      './k.ts',
+      './j.ts type',
+      './h.ts',
+    ],
   )
 })
 
@@ -54,18 +66,21 @@ test('a table is found in each form of SQL, and prose about it is not', () => {
     'writes e',
     'writes f',
   ])
+  assert.deepEqual(of('INSERT INTO "a" VALUES (1); UPDATE \\"b\\" SET x = 1'), ['writes a', 'writes b'])
   const made = "insertRow(t, 'a', {}); insertion('b', {}); updateRows(t, 'c', {}, x); deleteRows(t, 'd')"
   assert.deepEqual(of(made), ['writes a', 'writes b', 'writes c', 'writes d'])
   assert.deepEqual(of("for (const table of ['i']) await deleteRows(t, table, where)"), ['reads i'])
   assert.deepEqual(of("record(t, { resource: 'i' }); await deleteRows(t, table, where)"), [])
   const read = `SELECT (SELECT 1 FROM a WHERE x IN (SELECT y FROM b)) FROM c AS n, d m JOIN e ON 1 LEFT JOIN f USING (x)`
-  assert.deepEqual(of(`${read} .selectFrom('g as x').innerJoin("h")`), [
+  assert.deepEqual(of(`${read}, (SELECT 1 FROM "i" q, "j") .selectFrom('g as x').innerJoin("h")`), [
     'reads a',
     'reads b',
     'reads c',
     'reads d',
     'reads e',
     'reads f',
+    'reads i',
+    'reads j',
     'reads g',
     'reads h',
   ])
@@ -157,10 +172,14 @@ test('a test of the words of a sentence is found, one of a kind, of an id or of 
     'if (end.message?.includes("left no")) {}',
     'if (/^9 %/.test(one.reason)) {}',
     'if (gate.gate.startsWith(PREFIX)) {}',
+    "if (one.title === 'unit changed') {}",
+    "const { title } = one; if (title.startsWith('unit')) {}",
+    "if (one.title.split(' ')[0] === 'unit') {}",
   ]
   const passed = [
     "if (one.kind === 'unit_change') {}",
     "if (name.startsWith('slw_')) {}",
+    "if (one.title === '' || first === title.split('. ')[0]) {}",
     "if (error.message.includes('BigInt')) {}",
     'if (rows.includes(row)) {}',
     "// one.title.startsWith('x')",
@@ -172,6 +191,9 @@ test('a test of the words of a sentence is found, one of a kind, of an id or of 
       'end.message?.includes("left no")',
       '/^9 %/.test(one.reason)',
       'gate.gate.startsWith(PREFIX)',
+      "one.title === 'unit changed'",
+      "title.startsWith('unit')",
+      "one.title.split(' ')[0] ===",
     ],
   )
   assert.deepEqual(

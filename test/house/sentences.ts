@@ -4,8 +4,10 @@
 const FIELDS = 'title|details?|message|reason|gate|sentence|summary|headline'
 const FINDING_FIELDS = `${FIELDS}|text|why`
 const FINDING_ROOMS = /^(?:src\/(?:monitoring|rollout)|web)\//
+/** Fields that are a sentence in every room; `reason` and `gate` hold a word of a list in some, which may be compared. */
+const SENTENCES = 'title|details?|message|sentence|summary|headline'
 /** What an error of Node or of a library says may be all there is to go by. */
-const FOREIGN = /^(?:error|err|e|cause|failure|thrown|reason)\??\.message$/
+const FOREIGN = /^(?:error|\(error as Error\)|err|e|cause|failure|thrown|reason|issue|known)\??\.message$/
 
 /** The tests of words in a source text, each as it is written, `one.title.startsWith('unit changed')`. */
 export function wordTests(file: string, text: string): string[] {
@@ -19,8 +21,17 @@ export function wordTests(file: string, text: string): string[] {
     String.raw`(?:\/[^\n]+?\/|[A-Z][A-Z_]+)[a-z]*\.(?:test|exec)\(((?:\w+[?!]?\.)+(?:${fields}))\)`,
     'g',
   )
+  const compared = new RegExp(String.raw`((?:\w+[?!]?\.)+(?:${SENTENCES}))[?!]?\s*[!=]==?\s*(?!''|"")${literal}`, 'g')
+  const bare = new RegExp(String.raw`((?<![\w.])(?:${SENTENCES}))\.(?:startsWith|endsWith|includes)\(${literal}`, 'g')
+  const cut = new RegExp(
+    String.raw`((?:\w+[?!]?\.)*\b(?:${SENTENCES}))[?!]?\.split\(${literal}\)(?:\[\d\]|\.at\(-?\d\))\s*[!=]==?`,
+    'g',
+  )
   const code = text.replaceAll(/^\s*(?:\/?\*.*|\/\/.*)$/gm, '')
-  return [...code.matchAll(called), ...code.matchAll(tested)]
-    .filter(([, field = '']) => !FOREIGN.test(field))
-    .map(([whole]) => (whole.endsWith(')') ? whole : `${whole})`))
+  const found = [called, tested, compared, bare, cut].flatMap((pattern) => [...code.matchAll(pattern)])
+  return [...new Set(found.filter(([, field = '']) => !FOREIGN.test(field)).map(([whole]) => closed(whole)))]
+}
+
+function closed(call: string): string {
+  return /\([^)]*$/.test(call) ? `${call})` : call
 }

@@ -6,10 +6,10 @@ export interface TableUse {
   readonly writes: boolean
 }
 
-const WRITE = /\b(?:INSERT(?: OR \w+)? INTO|DELETE FROM|(?<!FOR )UPDATE(?! SET\b))\s+(\w+)/g
+const WRITE = /\b(?:INSERT(?: OR \w+)? INTO|DELETE FROM|(?<!FOR )UPDATE(?! SET\b))\s+["\\]*(\w+)/g
 const BUILT_WRITE =
   /(?:\.(?:insertInto|deleteFrom|updateTable)\(|\b(?:insertRow|insertion|updateRows|deleteRows)\((?:\s*\w+,)?)\s*['"](\w+)/g
-const READ = /(?<!\bDELETE )\b(?:FROM|JOIN)\s+((?:\w+(?:\s+(?:AS\s+)?[a-z]\w*)?\s*,\s*)*\w+)/g
+const READ = /(?<!\bDELETE )\b(?:FROM|JOIN)\s+((?:["\\]*\w+["\\]*(?:\s+(?:AS\s+)?[a-z]\w*)?\s*,\s*)*["\\]*\w+)/g
 const BUILT_READ = /\.(?:selectFrom|(?:inner|left|right|full)Join)\(\s*['"](\w+)/g
 const NAMED_LATER =
   /\b(?:FROM|JOIN|INTO|UPDATE)\s+\$\{|\b(?:insertRow|updateRows|deleteRows)\(\s*\w+,\s*[a-z][\w.]*,|\binsertion\([a-z][\w.]*,/
@@ -17,8 +17,8 @@ const NAMED_LATER =
 const RESOURCE = /\bresource: '\w+'/g
 
 /**
- * The tables among `known` that a TypeScript text names in its SQL (keywords in capitals, as the house writes them) or
- * through a builder. A text that puts a table's name into its SQL later names each table that stands in it as a string;
+ * The tables among `known` that a TypeScript text names in its SQL (keywords in capitals, as the house writes them; names
+ * quoted or not) or through a builder. A text that puts a table's name into its SQL later names each table that stands in it as a string;
  * such a use counts as a read.
  */
 export function tableUses(text: string, known: ReadonlySet<string>): TableUse[] {
