@@ -1,4 +1,4 @@
-/** The first half of the pages in a real browser. */
+/** The first quarter of the pages in a real browser. */
 import { pageCases } from './pages.cases.ts'
 
-pageCases('first')
+pageCases(0)

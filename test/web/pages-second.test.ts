@@ -1,4 +1,4 @@
-/** The second half of the pages in a real browser. */
+/** The second quarter of the pages in a real browser. */
 import { pageCases } from './pages.cases.ts'
 
-pageCases('second')
+pageCases(1)
