@@ -104,7 +104,7 @@ async function eventLog(
       at,
       kind: 'rollout',
       text: `rollout of version ${version}: ${state}`,
-      href: `/endpoints/${asked.endpoint}?rollout=${id}`,
+      href: `/endpoints/${encodeURIComponent(asked.endpoint)}?rollout=${id}`,
     })),
     ...runs.map(({ id, outcome, at }): HouseEvent => ({
       at,

@@ -13,6 +13,7 @@ import { person, root, wanted } from '../bench.cases.ts'
 import type { Bench } from '../bench.cases.ts'
 import { wantedDeployments } from '../versions/deployments.ts'
 import { layOut } from '../context/layout.ts'
+import { lineage } from '../versions/lineage.ts'
 import { deleteModel, renameModel } from '../versions/models.ts'
 import { readPolicy, writePolicy } from './policy.ts'
 import { getVersion, gradeVersions } from '../versions/read.ts'
@@ -273,6 +274,24 @@ export function depthCases(bench: Bench): void {
     await writeFile(join(spoiled, 'MLmodel'), 'flavors: {}\n')
     await writeFile(join(spoiled, 'model.pkl'), 'tampered')
     await assert.rejects(requireSigned(bench.room, row, spoiled), /model\.pkl differs from what was signed/)
+  })
+
+  it('the lineage of a version links to pages whatever the names are, and shows what a source adds once', async () => {
+    await make('why? 50 %', [])
+    const added = { id: 'endpoint:a', kind: 'endpoint' as const, label: 'a', href: '/endpoints/a' }
+    const edge = { from: 'version:why? 50 %/1', to: 'endpoint:a', label: 'stable' }
+    const source = () => Promise.resolve({ nodes: [added], edges: [edge] })
+    const { nodes, edges } = await lineage(bench.room, [source, source], 'why? 50 %', '1')
+    const own = nodes.find((node) => node.kind === 'version')
+    assert.deepEqual(own, {
+      id: 'version:why? 50 %/1',
+      kind: 'version',
+      label: 'why? 50 % 1',
+      href: '/models/why%3F%2050%20%25/versions/1',
+    })
+    assert.equal(nodes.filter((node) => node.id === 'endpoint:a').length, 1)
+    assert.ok(edges.some((one) => one.to === 'endpoint:a'))
+    await assert.rejects(lineage(bench.room, [], 'why? 50 %', '2'), { code: 'not_found' })
   })
 
   it('every verdict of these replays to the same result', async () => {

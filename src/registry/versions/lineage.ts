@@ -39,7 +39,7 @@ function own(row: VersionRow): Graph {
         id: self,
         kind: 'version',
         label: `${row.model} ${row.version}`,
-        href: `/models/${row.model}/versions/${row.version}`,
+        href: `/models/${encodeURIComponent(row.model)}/versions/${row.version}`,
       },
     ],
     edges: [],

@@ -17,7 +17,7 @@ export function endpointLineage(reader: Reader): LineageSource {
         id: `endpoint:${endpoint}`,
         kind: 'endpoint' as const,
         label: endpoint,
-        href: `/endpoints/${endpoint}`,
+        href: `/endpoints/${encodeURIComponent(endpoint)}`,
       })),
       edges: variants.map(({ endpoint, role }) => ({
         from: versionNode(version),

@@ -222,9 +222,7 @@ function LineagePart({ name, number }: { name: string; number: string }) {
             href: pageOf(node.href),
           }))}
           edges={edges}
-          chosen={
-            nodes.find((node) => node.kind === 'version' && node.href?.endsWith(`/${name}/versions/${number}`))?.id
-          }
+          chosen={nodes.find((node) => node.kind === 'version' && node.label === `${name} ${number}`)?.id}
           onFollow={(href) => void navigate({ to: href })}
         />
       )}
