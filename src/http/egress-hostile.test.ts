@@ -7,15 +7,12 @@ import { syncBuiltinESMExports } from 'node:module'
 import net from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { after, afterEach, before, describe, mock, test } from 'node:test'
-import { egress, privateAddresses } from './egress.ts'
+import { egress, isPrivate } from './egress.ts'
 
 const refused = { code: 'invalid_field' }
 const failed = { code: 'upstream_failed' }
 
 describe('the ranges', () => {
-  const list = privateAddresses()
-  const isPrivate = (address: string): boolean => list.check(address, net.isIP(address) === 6 ? 'ipv6' : 'ipv4')
-
   // the first and last address of each range of RFC 6890 that is refused, and those next to it
   for (const [first, last, below, above] of [
     ['0.0.0.0', '0.255.255.255', undefined, '1.0.0.0'],
@@ -25,6 +22,10 @@ describe('the ranges', () => {
     ['169.254.0.0', '169.254.255.255', '169.253.255.255', '169.255.0.0'],
     ['172.16.0.0', '172.31.255.255', '172.15.255.255', '172.32.0.0'],
     ['192.0.0.0', '192.0.0.255', '191.255.255.255', '192.0.1.0'],
+    ['192.0.2.0', '192.0.2.255', '192.0.1.255', '192.0.3.0'],
+    ['192.88.99.0', '192.88.99.255', '192.88.98.255', '192.88.100.0'],
+    ['198.51.100.0', '198.51.100.255', '198.51.99.255', '198.51.101.0'],
+    ['203.0.113.0', '203.0.113.255', '203.0.112.255', '203.0.114.0'],
     ['192.168.0.0', '192.168.255.255', '192.167.255.255', '192.169.0.0'],
     ['198.18.0.0', '198.19.255.255', '198.17.255.255', '198.20.0.0'],
     ['224.0.0.0', '255.255.255.255', '223.255.255.255', undefined],
@@ -44,14 +45,34 @@ describe('the ranges', () => {
   for (const [address, expected] of [
     ['::', true],
     ['::1', true],
-    ['::2', false],
+    ['::2', true],
+    ['::8.8.8.8', true], // IPv4-compatible
+    ['::127.0.0.1', true],
+    ['::ffff:0:127.0.0.1', true], // IPv4-translated (SIIT)
+    ['64:ff9b:1::8.8.8.8', true], // NAT64 of a local network
+    ['100::1', true], // discard
+    ['1fff:ffff::1', true],
+    ['2000::1', false],
+    ['2001::1', true], // Teredo
+    ['2001:1ff:ffff::1', true],
+    ['2001:200::1', false],
+    ['2001:db8::1', true],
+    ['2001:db9::1', false],
+    ['2002:7f00:1::', true], // 6to4
+    ['2002:808:808::1', true],
+    ['2003::1', false],
+    ['3ffe:ffff::1', false],
+    ['3fff::1', true],
+    ['3fff:1000::1', false],
+    ['4000::1', true],
     ['fc00::', true],
     ['fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', true],
-    ['fbff:ffff::', false],
+    ['fbff:ffff::', true],
     ['fe80::1', true],
     ['febf::1', true],
-    ['fec0::1', false],
+    ['fec0::1', true], // site-local
     ['ff02::1', true],
+    ['no address', true],
     ['2606:4700:4700::1111', false],
     ['2001:4860:4860::8888', false],
   ] as const) {
@@ -65,6 +86,9 @@ describe('addresses in a URL', () => {
     'http://[::ffff:7f00:1]/',
     'http://[::ffff:a9fe:a9fe]/latest/meta-data',
     'http://[64:ff9b::7f00:1]/',
+    'http://[::7f00:1]/',
+    'http://[2002:a9fe:a9fe::]/',
+    'http://[fec0::1]/',
     'http://[0:0:0:0:0:ffff:127.0.0.1]/',
     'http://[::]/',
     'http://127.1/',

@@ -31,12 +31,11 @@ export type Egress = (request: EgressRequest) => Promise<EgressReply>
 
 /** Makes the client. It follows no redirect: a 3xx is returned as it is. Throws `upstream_failed`, or `invalid_field` for a refused address. */
 export function egress(options: EgressOptions): Egress {
-  const refused = privateAddresses()
   return async (request) => {
     const url = parseUrl(request.url)
     const addresses = await addressesOf(url)
     const allowed = options.allow.includes(url.hostname) || options.allow.includes(url.host)
-    const bad = allowed ? undefined : addresses.find((a) => refused.check(a.address, a.family === 6 ? 'ipv6' : 'ipv4'))
+    const bad = allowed ? undefined : addresses.find((one) => isPrivate(one.address))
     const chosen = addresses[0]
     if (bad !== undefined || chosen === undefined) {
       throw problem('invalid_field', {
@@ -79,35 +78,51 @@ async function addressesOf(url: URL): Promise<{ address: string; family: number 
   }
 }
 
-/** Loopback, private, link-local (cloud metadata), carrier NAT, multicast and reserved ranges, also as IPv4-mapped IPv6. */
-export function privateAddresses(): BlockList {
-  const list = new BlockList()
-  const v4: readonly (readonly [string, number])[] = [
-    ['0.0.0.0', 8],
-    ['10.0.0.0', 8],
-    ['100.64.0.0', 10],
-    ['127.0.0.0', 8],
-    ['169.254.0.0', 16],
-    ['172.16.0.0', 12],
-    ['192.0.0.0', 24],
-    ['192.168.0.0', 16],
-    ['198.18.0.0', 15],
-    ['224.0.0.0', 4],
-    ['240.0.0.0', 4],
-  ]
-  for (const [net, bits] of v4) {
-    list.addSubnet(net, bits, 'ipv4')
-    list.addSubnet(`::ffff:${net}`, 96 + bits, 'ipv6')
-    list.addSubnet(`64:ff9b::${net}`, 96 + bits, 'ipv6')
-  }
-  const v6: readonly (readonly [string, number])[] = [
-    ['::', 127],
-    ['fc00::', 7],
-    ['fe80::', 10],
-    ['ff00::', 8],
-  ]
-  for (const [net, bits] of v6) list.addSubnet(net, bits, 'ipv6')
-  return list
+const V4: readonly (readonly [string, number])[] = [
+  ['0.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['100.64.0.0', 10],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['172.16.0.0', 12],
+  ['192.0.0.0', 24],
+  ['192.0.2.0', 24],
+  ['192.88.99.0', 24],
+  ['192.168.0.0', 16],
+  ['198.18.0.0', 15],
+  ['198.51.100.0', 24],
+  ['203.0.113.0', 24],
+  ['224.0.0.0', 4],
+  ['240.0.0.0', 4],
+]
+const V6: readonly (readonly [string, number])[] = [
+  ['2001::', 23], // Teredo, benchmarks, ORCHID and the other assignments to protocols
+  ['2001:db8::', 32],
+  ['2002::', 16], // 6to4
+  ['3fff::', 20],
+]
+const NAT64 = '64:ff9b::'
+const special = new BlockList()
+for (const [net, bits] of V4) {
+  special.addSubnet(net, bits, 'ipv4')
+  special.addSubnet(`${NAT64}${net}`, 96 + bits, 'ipv6')
+}
+for (const [net, bits] of V6) special.addSubnet(net, bits, 'ipv6')
+const routed = new BlockList()
+routed.addSubnet('2000::', 3, 'ipv6')
+routed.addSubnet('::ffff:0:0', 96, 'ipv6')
+routed.addSubnet(NAT64, 96, 'ipv6')
+
+/**
+ * Whether an address is not globally reachable by the IANA registries of special addresses (RFC 6890 and its updates): loopback,
+ * private, link-local (cloud metadata), site-local, carrier NAT, documentation, benchmarks, multicast, reserved. Forms that carry
+ * an IPv4 address are judged by it where it is what would be reached (IPv4-mapped, NAT64), and refused where a relay would
+ * decide (IPv4-compatible, 6to4, Teredo). Something that is no address is private.
+ */
+export function isPrivate(address: string): boolean {
+  const family = isIP(address)
+  if (family === 4) return special.check(address, 'ipv4')
+  return family === 0 || !routed.check(address, 'ipv6') || special.check(address, 'ipv6')
 }
 
 function call(

@@ -1,6 +1,6 @@
 /** What a webhook may be called and where it may point, with MLflow's texts. */
 import { isIP } from 'node:net'
-import { privateAddresses } from '../../http/egress.ts'
+import { isPrivate } from '../../http/egress.ts'
 import { invalid } from '../../mlflow/wire.ts'
 
 /** Which addresses are allowed besides public `https:` ones. */
@@ -53,7 +53,7 @@ export function checkUrl(text: string, rules: WebhookRules): void {
   }
   if (url.hostname === '') throw invalid(`Webhook URL must include a hostname: '${text}'`)
   if (url.username !== '' || url.password !== '') throw invalid('Webhook URL must not hold a user name or password')
-  if (!allowed && !rules.anyAddress && isPrivate(url.hostname)) {
+  if (!allowed && !rules.anyAddress && isInner(url.hostname)) {
     throw invalid(
       `Webhook URL '${text}' points to a private address. Allow the host by SLIPWAY_EGRESS_ALLOW if it is yours.`,
     )
@@ -72,9 +72,7 @@ function parsed(text: string, schemes: readonly string[]): URL {
   }
 }
 
-function isPrivate(hostname: string): boolean {
+function isInner(hostname: string): boolean {
   const host = hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '')
-  const family = isIP(host)
-  if (family === 0) return /(^|\.)(localhost|local|internal)$/i.test(host)
-  return privateAddresses().check(host, family === 6 ? 'ipv6' : 'ipv4')
+  return isIP(host) === 0 ? /(^|\.)(localhost|local|internal)$/i.test(host) : isPrivate(host)
 }
