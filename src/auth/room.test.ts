@@ -14,6 +14,13 @@ import type { AuthRoom } from './room.ts'
 const START = Date.parse('2026-03-01T00:00:00Z')
 const DAY = 86_400_000
 
+interface Asked {
+  readonly as?: string
+  readonly body?: object
+  readonly cookie?: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
 interface Reply {
   readonly status: number
   readonly body: Record<string, unknown>
@@ -43,13 +50,14 @@ describe('auth over HTTP', () => {
     await store.close()
   })
 
-  async function call(method: string, path: string, options: { as?: string; body?: object; cookie?: string } = {}) {
-    const { as = admin, body, cookie } = options
+  async function call(method: string, path: string, options: Asked = {}) {
+    const { as = admin, body, cookie, headers } = options
     const response = await fetch(server.url + path, {
       method,
       redirect: 'manual',
       headers: {
         ...(cookie === undefined ? { authorization: `Bearer ${as}` } : { cookie }),
+        ...headers,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -149,6 +157,14 @@ describe('auth over HTTP', () => {
     const url = String(made.body['url'])
     assert.ok(url.startsWith(`${server.url}/login/`), url)
     const path = url.slice(server.url.length)
+    for (const [method, headers] of [
+      ['HEAD', {}],
+      ['GET', { 'sec-purpose': 'prefetch;prerender' }],
+      ['GET', { purpose: 'prefetch' }],
+    ] as const) {
+      const looked = await fetch(server.url + path, { method, headers, redirect: 'manual' })
+      assert.deepEqual([looked.status, looked.headers.get('set-cookie')], [200, null], 'who looks uses nothing up')
+    }
     const login = await call('GET', path)
     assert.deepEqual(
       [login.status, login.headers.get('location'), login.headers.get('cache-control')],
@@ -157,6 +173,9 @@ describe('auth over HTTP', () => {
     const set = login.headers.get('set-cookie') ?? ''
     assert.match(set, /^slipway_session=[\w-]{32}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=43200$/)
     assert.equal((await call('GET', path)).status, 401)
+    const shown = await fetch(server.url + path, { headers: { accept: 'text/html,*/*;q=0.8' }, redirect: 'manual' })
+    assert.deepEqual([shown.status, shown.headers.get('location')], [303, '/login?link=used'])
+    assert.equal(shown.headers.get('set-cookie'), null)
     const cookie = set.split(';')[0] ?? ''
     assert.equal((await call('GET', '/v1/me', { cookie })).body['name'], 'admin')
     const logout = await call('POST', '/v1/logout', { cookie })
@@ -166,6 +185,16 @@ describe('auth over HTTP', () => {
     )
     assert.equal((await call('GET', '/v1/me', { cookie })).status, 401)
     assert.equal((await call('POST', '/v1/logout', { cookie: 'a=b' })).status, 200, 'without a session it is no fault')
+  })
+
+  test('behind https the cookie is never sent over http', async () => {
+    const headers = { 'x-forwarded-proto': 'https' }
+    const link = String((await call('POST', '/v1/login-links', { headers })).body['url'])
+    assert.ok(link.startsWith('https://'), link)
+    const login = await call('GET', new URL(link).pathname, { headers })
+    assert.match(login.headers.get('set-cookie') ?? '', /; Max-Age=43200; Secure$/)
+    const logout = await call('POST', '/v1/logout', { headers, cookie: 'a=b' })
+    assert.match(logout.headers.get('set-cookie') ?? '', /Max-Age=0; Secure$/)
   })
 
   test('the link of the first start logs in as the admin', async () => {

@@ -1,12 +1,13 @@
 /** Routes of the auth room. */
 import type { Principal } from '../contract/access.ts'
 import { authApi } from '../contract/auth.ts'
+import { ifRefused } from '../contract/absence/absent.ts'
 import { DAY_MS } from '../contract/ids.ts'
 import { problem } from '../contract/errors.ts'
 import { toTime } from '../contract/fields.ts'
 import type { Clock } from '../contract/ids.ts'
 import { mount, Raw } from '../http/mount.ts'
-import type { Mounted } from '../http/mount.ts'
+import type { Call, Mounted } from '../http/mount.ts'
 import type { Db } from '../store/db.ts'
 import { verifyAudit } from './audit.ts'
 import type { AuditRow } from './audit.ts'
@@ -31,14 +32,11 @@ export function authRoutes(tokens: Tokens, db: Db, clock: Clock): Mounted[] {
     mount(authApi.createLoginLink, async ({ who, origin }) => ({
       url: `${origin}/login/${await tokens.createLink(who)}`,
     })),
-    mount(authApi.login, async ({ params }) => {
-      const { secret, maxAgeS } = await tokens.openSession(params.code)
-      return new Raw(303, { location: '/', 'cache-control': 'no-store', 'set-cookie': cookie(secret, maxAgeS) }, '')
-    }),
-    mount(authApi.logout, async ({ headers }) => {
+    mount(authApi.login, (call) => login(tokens, call)),
+    mount(authApi.logout, async ({ headers, origin }) => {
       const secret = cookieOf(typeof headers['cookie'] === 'string' ? headers['cookie'] : undefined)
       if (secret !== undefined) await tokens.closeSession(secret)
-      return new Raw(200, { 'content-type': 'application/json', 'set-cookie': cookie('', 0) }, '{}')
+      return new Raw(200, { 'content-type': 'application/json', 'set-cookie': cookie('', 0, origin) }, '{}')
     }),
     mount(authApi.listAudit, ({ query }) => listAudit(db, query)),
     mount(authApi.verifyAudit, () => verifyAudit(db)),
@@ -53,8 +51,27 @@ function projectOf(who: Principal, wanted: string | null | undefined): string | 
   throw problem('forbidden', { role: `${who.role} of project ${who.project}`, verb: 'manage', resource })
 }
 
-function cookie(secret: string, maxAgeS: number): string {
-  return `${COOKIE}=${secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${maxAgeS}`
+/** Opens the session of a link. Who only looks, by HEAD or to have the page ready, does not use it up. Throws `unauthenticated`. */
+async function login(tokens: Tokens, call: Call<typeof authApi.login>): Promise<Raw> {
+  const { params, headers, head, origin } = call
+  const fetched = [headers['sec-purpose'], headers['purpose'], headers['x-moz']].some((one) =>
+    /prefetch/.test(`${one}`),
+  )
+  if (head || fetched) return new Raw(200, NOT_KEPT, '')
+  const asked = tokens.openSession(params.code)
+  // a browser shows a page; a program wants to be told
+  const opened = await (/text\/html/.test(`${headers['accept']}`) ? ifRefused(asked, 'unauthenticated') : asked)
+  if (opened === undefined) return new Raw(303, { ...NOT_KEPT, location: '/login?link=used' }, '')
+  const set = cookie(opened.secret, opened.maxAgeS, origin)
+  return new Raw(303, { ...NOT_KEPT, location: '/', 'set-cookie': set }, '')
+}
+
+const NOT_KEPT = { 'cache-control': 'no-store' }
+
+/** Behind https the browser must not send it over http. */
+function cookie(secret: string, maxAgeS: number, origin: string): string {
+  const secure = origin.startsWith('https:') ? '; Secure' : ''
+  return `${COOKIE}=${secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${maxAgeS}${secure}`
 }
 
 function shown(row: TokenRow) {

@@ -18,6 +18,7 @@ export interface Received {
   /** The parts of the path that the route names, decoded. */
   readonly params: Readonly<Record<string, string | undefined>>
   readonly requestId: string
+  readonly head: boolean
   readonly who: Principal
   /** Aborted when the server begins to stop. */
   readonly closing: AbortSignal
@@ -65,6 +66,10 @@ class ReceivedCall implements Call {
 
   get ip(): string {
     return this.#received.request.socket.remoteAddress ?? ''
+  }
+
+  get head(): boolean {
+    return this.#received.head
   }
 
   get origin(): string {

@@ -10,6 +10,8 @@ export interface Call<R extends Route = Route> extends Input<R> {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly request_id: string
   readonly ip: string
+  /** Asked by HEAD: whoever asks wants to know of the answer, not to act. */
+  readonly head: boolean
   /** The host that the caller used, for links in replies: `http://host:port`, or `https:` where a proxy says `X-Forwarded-Proto: https`. */
   readonly origin: string
   /** Aborted when the caller goes away. */

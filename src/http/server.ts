@@ -177,10 +177,10 @@ class Exchanges {
   }
 
   async take(exchange: Exchange, mounted: Mounted, params: Params): Promise<void> {
-    const { request, response, id } = exchange
+    const { request, response, id, head } = exchange
     try {
       const who = await admit(request, mounted.route.access, this.#options.authenticate)
-      const received = { request, response, params, requestId: id, who, closing: this.#closing }
+      const received = { request, response, params, requestId: id, head, who, closing: this.#closing }
       const call = await parseCall(received, mounted)
       const { once } = this.#options
       const key = once === undefined ? undefined : keyOf(call, mounted)

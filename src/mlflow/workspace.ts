@@ -33,7 +33,7 @@ export function callInWorkspace(call: Call): Call {
 
 /** The same call by another principal; what the call makes when it is asked for is still made only then. */
 function withCaller(call: Call, who: Principal): Call {
-  const { params, query, body, headers, request_id, ip } = call
+  const { params, query, body, headers, request_id, ip, head } = call
   return {
     params,
     query,
@@ -42,6 +42,7 @@ function withCaller(call: Call, who: Principal): Call {
     headers,
     request_id,
     ip,
+    head,
     get origin() {
       return call.origin
     },

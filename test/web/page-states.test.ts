@@ -261,6 +261,8 @@ test('an address that names no page leads home', async () => {
 test('who is not logged in learns how to be; who is goes on where they were', async () => {
   const LoginPage = await component('pages/login.tsx', 'LoginPage')
   assert.match(textOf(await drawn(LoginPage, {}, { role: null, at: '/login' })), /slipway env --link/)
+  const used = textOf(await drawn(LoginPage, {}, { role: null, at: '/login?link=used' }))
+  assert.match(used, /This login link was used before, or is older than 15 minutes.*slipway env --link/)
   const html = await drawn(LoginPage, {}, { role: 'viewer', at: '/login?back=%2Fruns' })
   assert.match(textOf(html), /logged in as ada/)
   assert.match(html, /href="\/runs"/)

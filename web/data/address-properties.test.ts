@@ -21,7 +21,7 @@ const PAGES: readonly (readonly [name: string, read: Read, keys: readonly string
   ['pipeline run', address.stepSearch, ['step']],
   ['cost', address.costSearch, ['by']],
   ['incidents', address.stateSearch, ['state']],
-  ['login', address.loginSearch, ['back']],
+  ['login', address.loginSearch, ['back', 'link']],
 ]
 
 /** What a router may hand over: texts, numbers, lists, and anything that JSON has. */

@@ -37,6 +37,8 @@ test('after the login one goes only to a page of this server', () => {
   ]) {
     assert.deepEqual(loginSearch({ back }), {}, back)
   }
+  assert.deepEqual(loginSearch({ link: 'used' }), { link: 'used' })
+  assert.deepEqual(loginSearch({ link: 'new' }), {})
 })
 
 test('keys act, except while one types', () => {

@@ -180,8 +180,11 @@ export function stateSearch(raw: Raw): { state?: string } {
   return present({ state: text(raw, 'state') })
 }
 
-/** Where to go after the login. Only a path of this server. */
-export function loginSearch(raw: Raw): { back?: string } {
+/** Where to go after the login, only a path of this server; and whether a link led here that no longer opens a session. */
+export function loginSearch(raw: Raw): { back?: string; link?: 'used' } {
   const back = text(raw, 'back')
-  return back !== undefined && /^\/(?![/\\])/.test(back) ? { back } : {}
+  return {
+    ...(back !== undefined && /^\/(?![/\\])/.test(back) && { back }),
+    ...(raw['link'] === 'used' && { link: 'used' }),
+  }
 }

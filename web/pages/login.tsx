@@ -6,12 +6,13 @@ import { Page } from '../parts/page/page.tsx'
 import * as read from '../data/queries.ts'
 
 export function LoginPage() {
-  const { back = '/' } = useSearch({ from: '/login' })
+  const { back = '/', link } = useSearch({ from: '/login' })
   const me = useQuery({ ...read.me, retry: false })
   return (
     <Page title="Log in to Slipway">
       <div className="panel">
         <div className="body">
+          {link === 'used' && <p className="bad-text">This login link was used before, or is older than 15 minutes.</p>}
           {me.data === undefined || me.error !== null ? (
             <>
               <p>
