@@ -29,3 +29,14 @@ test('every digit, every quote and what is missing come through', () => {
     ['r1', ROW.name, '1', 'FINISHED', 'ada', ROW.started_at, '', '0.1234567890123', 'log', '1e-3', 'NaN', ''],
   ])
 })
+
+test('a text that a spreadsheet would run is made a text, in cells and heads; numbers stay numbers', () => {
+  const texts = ['=1+1', '+A1', '-A1+2', '@SUM(A1)', '\tx', '=cmd|"/c calc"!A0', '-', '+', '-1-1', '--1', '+1e5x']
+  const numbers = ['-1', '+1', '-0.5', '-.5', '-1e-300', '+2.5E+7', '-Infinity', '-3.']
+  const params = Object.fromEntries([...texts, ...numbers].map((text, i) => [`p${i}`, text]))
+  const columns = [...Object.keys(params).map((name) => `params.${name}`), 'params.=evil']
+  const { columns: heads, rows } = parseCsv(csvOf([{ ...ROW, name: '=HYPERLINK("x")', params }], columns), ',', 10)
+  assert.equal(heads.at(-1), "'=evil")
+  assert.equal(rows[0]?.[1], `'=HYPERLINK("x")`)
+  assert.deepEqual(rows[0]?.slice(7, -1), [...texts.map((text) => `'${text}`), ...numbers])
+})

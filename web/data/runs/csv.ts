@@ -23,6 +23,10 @@ export function csvOf(rows: readonly RunRow[], columns: readonly string[]): stri
   return [[...FIXED, ...heads], ...lines].map((line) => `${line.map(quoted).join(',')}\r\n`).join('')
 }
 
-function quoted(cell: string): string {
+const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$|^[+-]Infinity$/i
+
+/** A text that a spreadsheet would run as a formula gets an apostrophe before it (OWASP, CSV injection); a number stays one. */
+function quoted(text: string): string {
+  const cell = /^[=+\-@\t\r]/.test(text) && !NUMBER.test(text) ? `'${text}` : text
   return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell
 }
