@@ -54,13 +54,11 @@ function projectOf(who: Principal, wanted: string | null | undefined): string | 
 /** Opens the session of a link. Who only looks, by HEAD or to have the page ready, does not use it up. Throws `unauthenticated`. */
 async function login(tokens: Tokens, call: Call<typeof authApi.login>): Promise<Raw> {
   const { params, headers, head, origin } = call
-  const fetched = [headers['sec-purpose'], headers['purpose'], headers['x-moz']].some((one) =>
-    /prefetch/.test(`${one}`),
-  )
+  const fetched = ['sec-purpose', 'purpose', 'x-moz'].some((name) => String(headers[name]).includes('prefetch'))
   if (head || fetched) return new Raw(200, NOT_KEPT, '')
   const asked = tokens.openSession(params.code)
   // a browser shows a page; a program wants to be told
-  const opened = await (/text\/html/.test(`${headers['accept']}`) ? ifRefused(asked, 'unauthenticated') : asked)
+  const opened = await (String(headers['accept']).includes('text/html') ? ifRefused(asked, 'unauthenticated') : asked)
   if (opened === undefined) return new Raw(303, { ...NOT_KEPT, location: '/login?link=used' }, '')
   const set = cookie(opened.secret, opened.maxAgeS, origin)
   return new Raw(303, { ...NOT_KEPT, location: '/', 'set-cookie': set }, '')

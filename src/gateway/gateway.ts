@@ -220,8 +220,8 @@ class GatewayState {
     forget(this.#memory, this.#table)
   }
 
-  metrics(): string {
-    return metricsText({ table: this.#table, log: this.log, shadow: this.#shadow, now: Date.now() })
+  metrics(table: LiveTable): string {
+    return metricsText({ table, whole: table === this.#table, log: this.log, shadow: this.#shadow, now: Date.now() })
   }
 
   stats(): unknown {

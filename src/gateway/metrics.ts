@@ -7,6 +7,8 @@ import type { ShadowQueue } from './engine/shadow.ts'
 
 export interface Measured {
   readonly table: LiveTable
+  /** False for a caller who sees a part of the endpoints: what the process counts for all of them is left out. */
+  readonly whole: boolean
   readonly log: PredictionLog
   readonly shadow: ShadowQueue
   readonly now: number
@@ -19,7 +21,7 @@ export function metricsText(measured: Measured): string {
       .filter((variant): variant is LiveVariant => variant !== undefined)
       .map((variant) => ({ variant, labels: labelsOf(endpoint, variant) })),
   )
-  const families = [...variantFamilies(variants, measured.now), ...processFamilies(measured)]
+  const families = [...variantFamilies(variants, measured.now), ...(measured.whole ? processFamilies(measured) : [])]
   return familiesText(families.filter(({ samples }) => samples.length > 0))
 }
 

@@ -171,8 +171,8 @@ const REFUSED: [string, Sent, number, RegExp][] = [
   [
     'another project',
     { body: {}, headers: { authorization: `Bearer slw_o1.${SECRET}` } },
-    403,
-    /endpoints of project p/,
+    404,
+    /endpoint "sum" does not exist/,
   ],
   ['v2: no JSON', { path: V2, body: '{' }, 400, /not valid JSON/],
   ['v2: no tensors', { path: V2, body: { inputs: [] } }, 400, /inputs: got \[\], expected a list of tensors/],
@@ -410,10 +410,11 @@ test('health, metadata and version as each protocol asks for them', async () => 
   const anyone = { authorization: '' }
   assert.deepEqual(await get('/v2/health/live', anyone), [200, '{"live":true}'])
   assert.deepEqual(await get('/v2/health/ready', anyone), [200, '{"live":true,"ready":true}'])
-  assert.deepEqual(await get('/v2/models/sum/ready', anyone), [200, '{"name":"sum","ready":true}'])
+  assert.equal((await get('/v2/models/sum/ready', anyone))[0], 401)
+  assert.deepEqual(await get('/v2/models/sum/ready'), [200, '{"name":"sum","ready":true}'])
   assert.deepEqual(await get('/ping', anyone), [200, '\n'])
   assert.deepEqual(await get('/health', anyone), [200, '\n'])
-  assert.deepEqual(await get('/endpoints/none/ping', anyone), [404, '\n'])
+  assert.deepEqual(await get('/endpoints/none/ping'), [404, '\n'])
   assert.deepEqual(await get('/version', anyone), [200, '1.2.3'])
   assert.deepEqual(await get('/endpoints/sum/version', anyone), [200, '1.2.3'])
   const [, server] = await get('/v2?test_1=1')

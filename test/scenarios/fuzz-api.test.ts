@@ -11,7 +11,7 @@ import type { TestServer } from '../server.ts'
 
 const DOCUMENT = resolve(import.meta.dirname, '../../docs/reference/openapi.json')
 /** Longest run, s; what is not reached in this time is left out. */
-const MOST_S = 45
+const MOST_S = 25
 
 let server: TestServer
 const folder = mkdtempSync(join(tmpdir(), 'slipway-fuzz-'))

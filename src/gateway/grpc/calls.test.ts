@@ -6,6 +6,7 @@ import { openTable } from '../gateway.fixture.ts'
 import type { GatewayView } from '../http/targets.ts'
 import type { LiveEndpoint, LiveVariant } from '../traffic/live.ts'
 import { CALLS } from './calls.ts'
+import type { UnaryCall } from './calls.ts'
 import { ProtoReader, ProtoWriter } from './wire.ts'
 
 const INFERENCE = '/inference.GRPCInferenceService/'
@@ -177,9 +178,13 @@ test('nobody loads or unloads a model by a call', () => {
       assert.throws(() => ask(`${service}${call}`, named('e')), { code: 'forbidden' })
 })
 
-test('who asks for readiness needs no token, who reads what a model is needs one', () => {
-  const open = [...CALLS].filter(([, { verb }]) => verb === null).map(([path]) => path.split('/').at(-1))
-  assert.deepEqual(open, ['ServerLive', 'ServerReady', 'ModelReady', 'ServerMetadata', 'Check'])
+test('who asks for the readiness of the server needs no token, who asks of a model needs one', () => {
+  const verbOf = ({ verb }: UnaryCall, name = ''): unknown =>
+    typeof verb === 'function' ? verb(named(name).finish()) : verb
+  const open = (name: string) =>
+    [...CALLS].filter(([, call]) => verbOf(call, name) === null).map(([path]) => path.split('/').at(-1))
+  assert.deepEqual(open(''), ['ServerLive', 'ServerReady', 'ServerMetadata', 'Check'])
+  assert.deepEqual(open('e'), ['ServerLive', 'ServerReady', 'ServerMetadata'])
 })
 
 test('bytes that are no message are refused', () => {

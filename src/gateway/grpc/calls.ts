@@ -16,9 +16,9 @@ import { endpointOf, isReady } from '../http/targets.ts'
 import { checkVersion } from '../http/v2-paths.ts'
 import { ProtoReader, ProtoWriter } from './wire.ts'
 
-/** A call: what a token must be allowed (null = public) and the answer's message. */
+/** A call: what a token must be allowed (null = public) and the answer's message, made of the endpoints that the caller sees. */
 export interface UnaryCall {
-  readonly verb: Verb | null
+  readonly verb: Verb | null | ((message: Buffer) => Verb | null)
   readonly answer: (view: GatewayView, message: Buffer) => ProtoWriter
 }
 
@@ -35,7 +35,7 @@ export const MODEL_STREAM_INFER = `${INFERENCE}ModelStreamInfer`
 export const CALLS: ReadonlyMap<string, UnaryCall> = new Map<string, UnaryCall>([
   [`${INFERENCE}ServerLive`, { verb: null, answer: () => new ProtoWriter().bool(1, true) }],
   [`${INFERENCE}ServerReady`, { verb: null, answer: (view) => new ProtoWriter().bool(1, isReady(view)) }],
-  [`${INFERENCE}ModelReady`, { verb: null, answer: modelReady }],
+  [`${INFERENCE}ModelReady`, { verb: 'read', answer: modelReady }],
   [`${INFERENCE}ServerMetadata`, { verb: null, answer: serverMetadata }],
   [`${INFERENCE}ModelMetadata`, { verb: 'read', answer: modelMetadata }],
   [`${INFERENCE}ModelConfig`, { verb: 'read', answer: modelConfig }],
@@ -46,7 +46,7 @@ export const CALLS: ReadonlyMap<string, UnaryCall> = new Map<string, UnaryCall>(
   [`${REPOSITORY}RepositoryIndex`, { verb: 'read', answer: index }],
   [`${REPOSITORY}RepositoryModelLoad`, { verb: 'read', answer: refuseLoading }],
   [`${REPOSITORY}RepositoryModelUnload`, { verb: 'read', answer: refuseLoading }],
-  ['/grpc.health.v1.Health/Check', { verb: null, answer: healthCheck }],
+  ['/grpc.health.v1.Health/Check', { verb: (message) => (isWhole(message) ? null : 'read'), answer: healthCheck }],
 ])
 
 /** Strings of a message by field number; other fields are passed over. */
@@ -159,8 +159,15 @@ const NOT_SERVING = 2
 
 /** grpc.health.v1: the empty service and the inference service are the gateway; an endpoint's name is that endpoint. */
 function healthCheck(view: GatewayView, message: Buffer): ProtoWriter {
-  const service = strings(message).get(1) ?? ''
-  const whole = service === '' || service === INFERENCE.slice(1, -1)
-  const ready = whole ? isReady(view) : isModelReady(endpointOf(view.table, service))
+  const ready = isWhole(message) ? isReady(view) : isModelReady(endpointOf(view.table, serviceOf(message)))
   return new ProtoWriter().uint(1, ready ? SERVING : NOT_SERVING)
+}
+
+function isWhole(message: Buffer): boolean {
+  const service = serviceOf(message)
+  return service === '' || service === INFERENCE.slice(1, -1)
+}
+
+function serviceOf(message: Buffer): string {
+  return strings(message).get(1) ?? ''
 }

@@ -9,12 +9,12 @@ import type {
 } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { Problem, problem } from '../../contract/errors.ts'
-import { admit } from '../traffic/credentials.ts'
+import { admit, seenBy } from '../traffic/credentials.ts'
 import type { Answer } from '../engine/ask.ts'
 import type { Reply } from '../protocols/exchange.ts'
 import { PATIENCE } from '../http/server.ts'
 import type { GatewayServer, HttpDeps, ListenAt, Patience } from '../http/server.ts'
-import { servedEndpoint } from '../http/targets.ts'
+import { narrowed, servedEndpoint } from '../http/targets.ts'
 import { followPair, readPair } from '../http/tls.ts'
 import type { UnaryCall } from './calls.ts'
 import { CALLS, MODEL_INFER, MODEL_STREAM_INFER } from './calls.ts'
@@ -176,10 +176,12 @@ function readMessages(call: Call, take: (message: Message) => void): MessageRead
   return reader
 }
 
-function answerUnary(call: Call, { verb, answer }: UnaryCall, message: Buffer): void {
+function answerUnary(call: Call, unary: UnaryCall, message: Buffer): void {
   const { view, clock } = call.deps
-  if (verb !== null) admit(view.table, call.headers.authorization, verb, { project: null, now: clock() })
-  respond(call, answer(view, message).finish())
+  const verb = typeof unary.verb === 'function' ? unary.verb(message) : unary.verb
+  const caller = { authorization: call.headers.authorization, now: clock() }
+  if (verb !== null) admit(view.table, caller, verb)
+  respond(call, unary.answer(verb === null ? view : narrowed(view, seenBy(view.table, caller)), message).finish())
 }
 
 async function answerInfer(call: Call, message: Buffer): Promise<void> {
@@ -191,9 +193,10 @@ async function answerInfer(call: Call, message: Buffer): Promise<void> {
 async function infer({ deps, headers }: Call, message: Buffer): Promise<Reply> {
   const { view, clock, rates, nextId } = deps
   const { model, version } = inferTarget(message)
-  const endpoint = servedEndpoint(view.table, model)
   const now = clock()
-  const token = admit(view.table, headers.authorization, 'predict', { project: endpoint.route.project, now })
+  const caller = { authorization: headers.authorization, now }
+  const endpoint = servedEndpoint(seenBy(view.table, caller), model)
+  const token = admit(view.table, caller, 'predict')
   rates.take(endpoint.route, token, now)
   const limit = timeoutMs(headers['grpc-timeout'] as string | undefined)
   const { ask, note } = grpcProtocol.read({

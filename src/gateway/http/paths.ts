@@ -1,21 +1,22 @@
 /** The gateway's paths, read by hand: what a method and a path mean. */
 import { problem } from '../../contract/errors.ts'
+import type { Reply } from '../protocols/exchange.ts'
 import { JSON_TYPE } from '../protocols/exchange.ts'
 import type { LiveEndpoint } from '../traffic/live.ts'
 import { openApi } from './open-api.ts'
 import { kserveProtocol, kserveReady, vertexProtocol } from '../protocols/instances.ts'
 import { mlflowProtocol } from '../protocols/mlflow.ts'
 import { nativeProtocol } from '../protocols/native.ts'
-import type { Asked, GatewayView, PageTarget, PredictTarget, Target } from './targets.ts'
+import type { Asked, PageTarget, PredictTarget, Target } from './targets.ts'
 import { decode, endpointOf, get, isReady, json, predictTarget } from './targets.ts'
 import { findV2 } from './v2-paths.ts'
 
 const NATIVE = '/v1/endpoints/'
 const PREDICT = ':predict'
 
-/** Finds the target of a request. Throws `not_found`, `no_route` or `method_not_allowed`. */
-export function findTarget(view: GatewayView, method: string, path: string): Target {
-  const asked = { view, method, path }
+/** Finds the target of a request. Throws `unauthenticated`, `not_found`, `no_route` or `method_not_allowed`. */
+export function findTarget(asked: Asked): Target {
+  const { path } = asked
   if (path.endsWith(PREDICT)) return findPredict(asked)
   const parts = path.split('/').map(decode)
   switch (parts[1]) {
@@ -48,30 +49,31 @@ const KSERVE = '/v1/models/'
 
 /** /v1/endpoints/NAME/openapi.json, /v1/models and /v1/models/NAME. */
 function findV1(asked: Asked, parts: readonly string[]): Target {
-  const { table } = asked.view
   const [area, name, more] = parts
   if (area === 'endpoints' && name !== undefined && more === 'openapi.json' && parts.length === 3) {
-    const endpoint = endpointOf(table, name)
-    return { ...get(asked, 'read', () => json(openApi(endpoint))), project: endpoint.route.project }
+    const endpoint = endpointOf(asked.seen(), name)
+    return get(asked, 'read', () => json(openApi(endpoint)))
   }
   if (area === 'models' && (name === undefined || name === ''))
-    return get(asked, 'read', () => json({ models: [...table.endpoints.keys()] }))
-  if (area === 'models' && parts.length === 2) return get(asked, null, () => kserveReady(endpointOf(table, name)))
+    return get(asked, 'read', () => json({ models: [...asked.seen().endpoints.keys()] }))
+  if (area === 'models' && parts.length === 2) {
+    const endpoint = endpointOf(asked.seen(), name)
+    return get(asked, 'read', () => kserveReady(endpoint))
+  }
   throw problem('no_route', { method: asked.method, path: asked.path })
 }
 
 /** SageMaker's multi-model contract: /models, /models/NAME, /models/NAME/invoke. Models come and go by deploys alone. */
 function findMultiModel(asked: Asked, parts: readonly string[]): Target {
-  const { view, method, path } = asked
+  const { method, path } = asked
   const [name, action] = parts
   if (method === 'DELETE' || (method === 'POST' && parts.length === 0))
     throw problem('forbidden', { role: 'of any caller', verb: 'load or unload', resource: 'models: deploys do that' })
   if (name === undefined)
-    return get(asked, 'read', () => json({ models: [...view.table.endpoints.values()].map(describeModel) }))
+    return get(asked, 'read', () => json({ models: [...asked.seen().endpoints.values()].map(describeModel) }))
   if (action === 'invoke' && parts.length === 2) return predictTarget(asked, { name, protocol: mlflowProtocol })
-  const endpoint = endpointOf(view.table, name)
-  if (parts.length === 1)
-    return { ...get(asked, 'read', () => json(describeModel(endpoint))), project: endpoint.route.project }
+  const endpoint = endpointOf(asked.seen(), name)
+  if (parts.length === 1) return get(asked, 'read', () => json(describeModel(endpoint)))
   throw problem('no_route', { method, path })
 }
 
@@ -88,11 +90,14 @@ function invocations(asked: Asked, parts: readonly string[]): Target | undefined
   if (action === 'invocations') return predictTarget(asked, { name, protocol: mlflowProtocol })
   if (action === 'version') return get(asked, null, () => ({ status: 200, type: 'text/plain', body: view.version }))
   if (action !== 'ping' && action !== 'health') return undefined
-  return get(asked, null, () => {
-    const endpoint = name === undefined ? view.table.only : view.table.endpoints.get(name)
-    const ready = endpoint === undefined ? name === undefined && isReady(view) : endpoint.stable?.backend.ready()
-    return { status: ready ? 200 : 404, type: JSON_TYPE, body: '\n' }
-  })
+  if (name === undefined)
+    return get(asked, null, () => health(view.table.only?.stable?.backend.ready() ?? isReady(view)))
+  const endpoint = asked.seen().endpoints.get(name)
+  return get(asked, 'read', () => health(endpoint?.stable?.backend.ready()))
+}
+
+function health(ready: boolean | undefined): Reply {
+  return { status: ready === true ? 200 : 404, type: JSON_TYPE, body: '\n' }
 }
 
 function page(asked: Asked): PageTarget {
@@ -101,7 +106,7 @@ function page(asked: Asked): PageTarget {
   if (path === '/') return get(asked, null, () => json({ status: 'alive' }))
   if (path === '/metrics') {
     const type = 'text/plain; version=0.0.4; charset=utf-8'
-    return get(asked, 'read', () => ({ status: 200, type, body: view.metrics() }))
+    return get(asked, 'read', () => ({ status: 200, type, body: view.metrics(asked.seen()) }))
   }
   throw problem('no_route', { method, path })
 }

@@ -7,7 +7,9 @@ import type { AddressInfo, Socket } from 'node:net'
 import { Problem, problem } from '../../contract/errors.ts'
 import type { BodyBudget } from './body.ts'
 import { readBody } from './body.ts'
-import { admit } from '../traffic/credentials.ts'
+import { admit, seenBy } from '../traffic/credentials.ts'
+import type { Caller } from '../traffic/credentials.ts'
+import type { LiveTable } from '../traffic/live.ts'
 import type { Answer } from '../engine/ask.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Reply } from '../protocols/exchange.ts'
@@ -104,7 +106,9 @@ function handle(deps: HttpDeps, request: IncomingMessage, response: ServerRespon
   let fail = failureOf(path)
   try {
     if (deps.view.table.source.open) deps.checkHost(method, request.headers)
-    const target = findTarget(deps.view, method, path)
+    const { view } = deps
+    const seen = (): LiveTable => seenBy(view.table, callerOf(deps, request))
+    const target = findTarget({ view, method, path, seen })
     fail = target.kind === 'page' ? target.fail : target.protocol.fail
     if (target.kind === 'page') sendPage(deps, target, request, response)
     else readPredict(deps, target, request, response)
@@ -121,10 +125,9 @@ function pathOf(url: string): string {
 }
 
 function readPredict(deps: HttpDeps, target: PredictTarget, request: IncomingMessage, response: ServerResponse): void {
-  const now = deps.clock()
-  const { route } = target.endpoint
-  const token = admit(deps.view.table, request.headers.authorization, 'predict', { project: route.project, now })
-  deps.rates.take(route, token, now)
+  const caller = callerOf(deps, request)
+  const token = admit(deps.view.table, caller, 'predict')
+  deps.rates.take(target.endpoint.route, token, caller.now)
   readBody(request, deps.bodies, {
     done: (body) => predict(deps, target, { request, response, body }),
     fail: (error) => refuse(deps, request, response, { error, fail: target.protocol.fail }),
@@ -132,10 +135,7 @@ function readPredict(deps: HttpDeps, target: PredictTarget, request: IncomingMes
 }
 
 function sendPage(deps: HttpDeps, target: PageTarget, request: IncomingMessage, response: ServerResponse): void {
-  if (target.verb !== null) {
-    const scope = { project: target.project, now: deps.clock() }
-    admit(deps.view.table, request.headers.authorization, target.verb, scope)
-  }
+  if (target.verb !== null) admit(deps.view.table, callerOf(deps, request), target.verb)
   if (!target.takesBody) {
     writeEarly(request, response, target.reply(NOTHING), deps.view.draining)
     return
@@ -150,6 +150,10 @@ function sendPage(deps: HttpDeps, target: PageTarget, request: IncomingMessage, 
       }
     },
   })
+}
+
+function callerOf(deps: HttpDeps, request: IncomingMessage): Caller {
+  return { authorization: request.headers.authorization, now: deps.clock() }
 }
 
 const NOTHING = Buffer.alloc(0)

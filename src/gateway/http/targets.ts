@@ -15,7 +15,8 @@ export interface GatewayView {
   readonly table: LiveTable
   readonly version: string
   readonly draining: boolean
-  metrics(): string
+  /** Prometheus text of the endpoints of a table, the whole one or the part that a caller sees. */
+  metrics(table: LiveTable): string
 }
 
 /** A request to predict, before its body is read. */
@@ -30,7 +31,6 @@ export interface PredictTarget {
 export interface PageTarget {
   readonly kind: 'page'
   readonly verb: Verb | null
-  readonly project: string | null
   /** True when `reply` needs the body. */
   readonly takesBody: boolean
   readonly reply: (body: Buffer) => Reply
@@ -44,6 +44,8 @@ export interface Asked {
   readonly view: GatewayView
   readonly method: string
   readonly path: string
+  /** The endpoints that the caller may know of, so that nobody learns a name from a refusal. Throws `unauthenticated`. */
+  seen(): LiveTable
 }
 
 /** How errors of a path are worded before its target is known. */
@@ -69,9 +71,9 @@ export function servedEndpoint(table: LiveTable, name: string | undefined): Live
 
 /** The target of a request to predict. Throws `method_not_allowed` for anything but POST, `not_found` and `unavailable`. */
 export function predictTarget(asked: Asked, wanted: Wanted): PredictTarget {
-  const { method, path, view } = asked
+  const { method, path } = asked
   if (method !== 'POST') throw problem('method_not_allowed', { method, path, allowed: 'POST' })
-  const endpoint = servedEndpoint(view.table, wanted.name)
+  const endpoint = servedEndpoint(asked.seen(), wanted.name)
   return { kind: 'predict', endpoint, version: wanted.version, protocol: wanted.protocol }
 }
 
@@ -103,9 +105,15 @@ export function isReady(view: GatewayView): boolean {
 /** A page that is read. Throws `method_not_allowed` for anything but GET and HEAD. */
 export function get({ method, path }: Asked, verb: Verb | null, reply: () => Reply): PageTarget {
   if (method !== 'GET' && method !== 'HEAD') throw problem('method_not_allowed', { method, path, allowed: 'GET' })
-  return { kind: 'page', verb, project: null, takesBody: false, reply, fail: failureOf(path) }
+  return { kind: 'page', verb, takesBody: false, reply, fail: failureOf(path) }
 }
 
 export function json(value: unknown, status = 200): Reply {
   return { status, type: JSON_TYPE, body: JSON.stringify(value) }
+}
+
+/** What the gateway knows of itself, with the endpoints that a caller sees in place of all. */
+export function narrowed(view: GatewayView, table: LiveTable): GatewayView {
+  const { version, draining } = view
+  return { table, version, draining, metrics: (of) => view.metrics(of) }
 }

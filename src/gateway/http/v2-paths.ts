@@ -43,40 +43,41 @@ function health(asked: Asked, what: string | undefined): PageTarget {
 }
 
 /** /v2/repository/index, and /v2/repository/models/NAME/load and unload, which are refused. */
-function repository({ view, method, path }: Asked, parts: readonly string[]): PageTarget {
+function repository(asked: Asked, parts: readonly string[]): PageTarget {
+  const { method, path } = asked
   const [what, , action] = parts
-  const page = { kind: 'page', verb: 'read', project: null, fail: oipFailure } as const
+  const page = { kind: 'page', verb: 'read', fail: oipFailure } as const
   if (method !== 'POST') throw problem('method_not_allowed', { method, path, allowed: 'POST' })
   if (what === 'index' && parts.length === 1)
-    return { ...page, takesBody: true, reply: (body) => indexReply(view.table, body) }
+    return { ...page, takesBody: true, reply: (body) => indexReply(asked.seen(), body) }
   if (what === 'models' && parts.length === 3 && (action === 'load' || action === 'unload'))
     return { ...page, takesBody: false, reply: () => json({ error: LOADING_REFUSED }, 403) }
   throw problem('no_route', { method, path })
 }
 
 function models(asked: Asked, parts: readonly string[]): Target {
-  const { view, method, path } = asked
+  const { method, path } = asked
   const [name, ...rest] = parts
   if (name === undefined || name === '')
-    return get(asked, 'read', () => json({ models: [...view.table.endpoints.keys()] }))
-  if (name === 'stats' && rest.length === 0) return get(asked, 'read', () => modelStats(view.table.endpoints.values()))
+    return get(asked, 'read', () => json({ models: [...asked.seen().endpoints.keys()] }))
+  if (name === 'stats' && rest.length === 0)
+    return get(asked, 'read', () => modelStats(asked.seen().endpoints.values()))
   const named = rest[0] === 'versions' && rest[1] !== undefined
   const version = named ? rest[1] : undefined
   const action = named ? rest[2] : rest[0]
   if (action === 'infer') return predictTarget(asked, { name, protocol: oipProtocol, version })
-  const endpoint = endpointOf(view.table, name)
+  const endpoint = endpointOf(asked.seen(), name)
   checkVersion(endpoint, version)
-  const { project } = endpoint.route
   switch (action) {
     case undefined:
     case '':
-      return { ...get(asked, 'read', () => modelMetadata(endpoint)), project }
+      return get(asked, 'read', () => modelMetadata(endpoint))
     case 'ready':
-      return { ...get(asked, null, () => modelReady(endpoint)), project }
+      return get(asked, 'read', () => modelReady(endpoint))
     case 'config':
-      return { ...get(asked, 'read', () => modelConfig(endpoint)), project }
+      return get(asked, 'read', () => modelConfig(endpoint))
     case 'stats':
-      return { ...get(asked, 'read', () => modelStats([endpoint])), project }
+      return get(asked, 'read', () => modelStats([endpoint]))
     default:
       throw problem('no_route', { method, path })
   }

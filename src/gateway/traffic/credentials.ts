@@ -5,32 +5,57 @@ import type { Verb } from '../../contract/access.ts'
 import { problem } from '../../contract/errors.ts'
 import type { TokenRoute } from '../table/table.ts'
 import type { LiveTable } from './live.ts'
+import { onlyOf } from './live.ts'
 
 /** Headers whose token was found, remembered per table so that the hash is computed once. */
 const known = new WeakMap<LiveTable, Map<string, TokenRoute>>()
 const MAX_KNOWN = 10_000
 
+/** The table as callers of one project see it, made once a table. */
+const parts = new WeakMap<LiveTable, Map<string, LiveTable>>()
+
+/** Who asks: the request's header, and when. */
+export interface Caller {
+  readonly authorization: string | undefined
+  /** ms. */
+  readonly now: number
+}
+
+/** The endpoints that a caller may know of: all, or those of its token's project. Throws `unauthenticated`. */
+export function seenBy(table: LiveTable, caller: Caller): LiveTable {
+  const project = authenticate(table, caller)?.project ?? null
+  if (project === null) return table
+  let known = parts.get(table)
+  if (known === undefined) parts.set(table, (known = new Map()))
+  const seen = known.get(project) ?? ofProject(table, project)
+  known.set(project, seen)
+  return seen
+}
+
+function ofProject(table: LiveTable, project: string): LiveTable {
+  const endpoints = new Map([...table.endpoints].filter(([, { route }]) => route.project === project))
+  return { ...table, endpoints, only: onlyOf(endpoints) }
+}
+
 /**
- * Lets a request through whose token may do `verb` on endpoints (and on this endpoint's project, when one is given).
- * Returns the token; undefined while the table is open to requests without one. Throws `unauthenticated` or `forbidden`.
+ * Lets a request through whose token may do `verb` on endpoints. Returns the token; undefined while the table is open to
+ * requests without one. Throws `unauthenticated` or `forbidden`.
  */
-export function admit(
-  table: LiveTable,
-  authorization: string | undefined,
-  verb: Verb,
-  scope: { project: string | null; now: number },
-): TokenRoute | undefined {
+export function admit(table: LiveTable, caller: Caller, verb: Verb): TokenRoute | undefined {
+  const token = authenticate(table, caller)
+  if (token !== undefined && !allows(token.role, { verb, resource: 'endpoints' }))
+    throw problem('forbidden', { role: token.role, verb, resource: 'endpoints' })
+  return token
+}
+
+function authenticate(table: LiveTable, { authorization, now }: Caller): TokenRoute | undefined {
   if (authorization === undefined) {
     if (table.source.open) return undefined
     throw problem('unauthenticated', { detail: 'the request carries none' })
   }
   const token = find(table, authorization)
-  if (token.expires_at !== null && token.expires_at <= scope.now)
+  if (token.expires_at !== null && token.expires_at <= now)
     throw problem('unauthenticated', { detail: 'the token has expired' })
-  if (!allows(token.role, { verb, resource: 'endpoints' }))
-    throw problem('forbidden', { role: token.role, verb, resource: 'endpoints' })
-  if (token.project !== null && scope.project !== null && token.project !== scope.project)
-    throw problem('forbidden', { role: token.role, verb, resource: `endpoints of project ${scope.project}` })
   return token
 }
 

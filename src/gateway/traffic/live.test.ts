@@ -8,7 +8,7 @@ import type { EndpointRoute, RoutingTable, TokenRoute, VariantRoute } from '../t
 import { asTable } from '../table/table.ts'
 import type { BreakerRoute } from '../table/table.ts'
 import { CachedBackend } from './cache.ts'
-import { admit } from './credentials.ts'
+import { admit, seenBy } from './credentials.ts'
 import { forget, goLive, takesCanary } from './live.ts'
 import type { LiveEndpoint, LiveTable, VariantMemory } from './live.ts'
 import { HALF_MS, VariantStats } from './stats.ts'
@@ -123,19 +123,20 @@ const CLOSED = live(
       token('s1'),
       token('v1', { role: 'viewer' }),
       token('p1', { project: 'p' }),
+      token('q1', { project: 'q' }),
       token('e1', { expires_at: 100 }),
     ],
   },
   memoryOf(),
 )
-const scope = { project: 'p', now: 50 }
+const caller = (authorization: string | undefined, now = 50) => ({ authorization, now })
 
 test('a token is taken as Bearer and as the password of Basic, however often it is shown', () => {
   const text = `slw_s1.${SECRET}`
   const basic = Buffer.from(`anyone:${text}`).toString('base64')
   for (const header of [`Bearer ${text}`, `bearer  ${text} `, `Basic ${basic}`, `Bearer ${text}`])
-    assert.equal(admit(CLOSED, header, 'predict', scope)?.id, 's1', header)
-  assert.equal(admit(CLOSED, `Bearer slw_p1.${SECRET}`, 'predict', scope)?.id, 'p1')
+    assert.equal(admit(CLOSED, caller(header), 'predict')?.id, 's1', header)
+  assert.equal(admit(CLOSED, caller(`Bearer slw_p1.${SECRET}`), 'predict')?.id, 'p1')
 })
 
 for (const [header, verb, code] of [
@@ -152,23 +153,30 @@ for (const [header, verb, code] of [
   [`Bearer slw_s1.${SECRET}`, 'deploy', 'forbidden'],
 ] as const) {
   test(`${String(header).slice(0, 24)} may not ${verb}: ${code}`, () => {
-    assert.throws(() => admit(CLOSED, header, verb, scope), { code })
+    assert.throws(() => admit(CLOSED, caller(header), verb), { code })
   })
 }
 
-test('a token of another project, and one that has run out, although both were shown before', () => {
-  const own = `Bearer slw_p1.${SECRET}`
-  assert.equal(admit(CLOSED, own, 'predict', scope)?.id, 'p1')
-  assert.throws(() => admit(CLOSED, own, 'predict', { ...scope, project: 'q' }), { code: 'forbidden' })
+test('a token of one project sees what is of it, one of all projects and one that is open see all', () => {
+  const own = seenBy(CLOSED, caller(`Bearer slw_p1.${SECRET}`))
+  assert.deepEqual([...own.endpoints.keys()], ['e'])
+  assert.equal(seenBy(CLOSED, caller(`Bearer slw_p1.${SECRET}`)), own, 'made once')
+  const other = seenBy(CLOSED, caller(`Bearer slw_q1.${SECRET}`))
+  assert.deepEqual([[...other.endpoints.keys()], other.only, other.epoch], [[], undefined, CLOSED.epoch])
+  assert.equal(seenBy(CLOSED, caller(`Bearer slw_s1.${SECRET}`)), CLOSED)
+  assert.throws(() => seenBy(CLOSED, caller(undefined)), { code: 'unauthenticated' })
+})
+
+test('a token that has run out is refused although it was shown before', () => {
   const short = `Bearer slw_e1.${SECRET}`
-  assert.equal(admit(CLOSED, short, 'predict', scope)?.id, 'e1')
-  assert.throws(() => admit(CLOSED, short, 'predict', { ...scope, now: 100 }), { code: 'unauthenticated' })
+  assert.equal(admit(CLOSED, caller(short), 'predict')?.id, 'e1')
+  assert.throws(() => admit(CLOSED, caller(short, 100), 'predict'), { code: 'unauthenticated' })
 })
 
 test('an open table lets in who says nothing, and still refuses a credential that is wrong', () => {
   const open = live(table([variant('stable', '1')]), memoryOf())
-  assert.equal(admit(open, undefined, 'predict', scope), undefined)
-  assert.throws(() => admit(open, `Bearer slw_s1.${SECRET}`, 'predict', scope), { code: 'unauthenticated' })
+  assert.equal(admit(open, caller(undefined), 'predict'), undefined)
+  assert.throws(() => admit(open, caller(`Bearer slw_s1.${SECRET}`), 'predict'), { code: 'unauthenticated' })
 })
 
 test('the recent figures cover 30 to 60 seconds: what is older is counted for good, but is recent no more', () => {

@@ -55,8 +55,14 @@ export function goLive(
       shadows: variants.filter((variant) => variant.route.role === 'shadow'),
     })
   }
+  const tokens = new Map(source.tokens.map((t) => [t.id, t]))
+  return { source, epoch: source.epoch, endpoints, only: onlyOf(endpoints), tokens }
+}
+
+/** The only endpoint of some. */
+export function onlyOf(endpoints: ReadonlyMap<string, LiveEndpoint>): LiveEndpoint | undefined {
   const [only] = endpoints.size === 1 ? endpoints.values() : []
-  return { source, epoch: source.epoch, endpoints, only, tokens: new Map(source.tokens.map((t) => [t.id, t])) }
+  return only
 }
 
 interface Parts {
