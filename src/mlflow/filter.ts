@@ -3,7 +3,7 @@
  * REGEXP, lists for every key, `min(metrics.k)` and its like, and `metrics.k WITHIN 1% OF BEST`. What may be compared with
  * what is a schema that each search gives. docs/guides/search.md tells it to users.
  */
-import { patternFault } from '../store/sql/regexp.ts'
+import { MOST_PATTERNS, patternFault } from '../store/sql/regexp.ts'
 import { splitName, tokens } from './lexer.ts'
 import type { Token } from './lexer.ts'
 import { invalid } from './wire.ts'
@@ -179,6 +179,7 @@ class Parser {
   readonly #tokens: Token[]
   #at = 0
   #comparisons = 0
+  #patterns = 0
 
   constructor(source: string, schema: FilterSchema, extended: boolean) {
     this.#source = source
@@ -322,6 +323,8 @@ class Parser {
   #pattern(left: Resolved, start: number): string {
     const token = this.#next() ?? this.#end(start)
     const pattern = String(literal(token, left))
+    if (++this.#patterns > MOST_PATTERNS)
+      throw invalid(`The filter has more than ${MOST_PATTERNS} regular expressions.`)
     const fault = patternFault(pattern)
     if (fault !== undefined) throw invalidAt(token, `Invalid regular expression '${pattern.slice(0, 100)}': ${fault}`)
     return pattern

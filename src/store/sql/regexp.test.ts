@@ -18,7 +18,10 @@ for (const [pattern, reason] of [
   ['(?<name>a)', /\(\? is not supported/],
   ['(a)\\1', /invalid escape/],
   ['\\pL', /\\p is not supported/],
-  ['a{5000}', /repeat count/],
+  ['a{5000}', /5000 steps long; at most 1000/],
+  ['((a{10}){10}b){10}', /1010 steps long/],
+  [`(?:${'x'.repeat(480)}){1000}`, /480000 steps long/],
+  ['[](]{600}(b|c){401}', /1803 steps long/],
   ['x'.repeat(501), /501 characters; at most 500/],
 ] as const) {
   test(`refuses ${pattern.slice(0, 20)}`, () => assert.match(patternFault(pattern) ?? '', reason))
@@ -30,6 +33,11 @@ test('a pattern that makes backtracking matchers hang is answered at once', () =
   const began = performance.now()
   assert.equal(matches('^(a|a)*(a+)+$', `${'a'.repeat(20_000)}!`), 0)
   assert.ok(performance.now() - began < 10_000, 'a backtracking matcher would need ages')
+})
+
+test('repetitions that are short enough are taken, however they are written', () => {
+  for (const pattern of ['((a{10}){10}b){9}', 'x{999}', '[](]{500}', '\\({900}', 'a{3,}', '(?i)(net){2,30}'])
+    assert.equal(patternFault(pattern), undefined, pattern)
 })
 
 test('the spelling for PostgreSQL', () => {

@@ -8,6 +8,12 @@ import type * as Engine from 're2js'
 /** Longest pattern, characters. */
 export const LONGEST_PATTERN = 500
 
+/** Most steps that a pattern may be once its repetitions are written out: a matcher may do each of them for each character. */
+const MOST_STEPS = 1000
+
+/** Most regular expressions of one filter. */
+export const MOST_PATTERNS = 20
+
 /** What RE2 reads and PostgreSQL does not, or reads otherwise. Look-around and back references are refused by RE2 itself. */
 const FOREIGN = /\(\?(?!:)|\\[pPQECx]|\[\[:word:\]\]/
 
@@ -22,12 +28,33 @@ export function patternFault(pattern: string): string | undefined {
     return `it has ${pattern.length} characters; at most ${LONGEST_PATTERN} are read`
   const foreign = FOREIGN.exec(bodyOf(pattern))
   if (foreign !== null) return `${foreign[0]} is not supported`
+  const steps = stepsOf(bodyOf(pattern))
+  if (steps > MOST_STEPS) return `with its repetitions it is ${steps} steps long; at most ${MOST_STEPS} are taken`
   try {
     compile(pattern)
     return undefined
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   }
+}
+
+/** A character, a class, an escape or a bracket, and how often it is repeated at most. */
+const PART = /(\(\?:|\(|\)|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|\\.|[^])(?:\{(\d+)(?:,(\d*))?\})?/g
+
+/** How many steps a pattern is, at least as many as RE2 makes of it. */
+function stepsOf(pattern: string): number {
+  const open: number[] = []
+  let steps = 0
+  for (const [, part = '', least, most] of pattern.matchAll(PART)) {
+    if (part === '(' || part === '(?:') {
+      open.push(steps)
+      steps = 0
+      continue
+    }
+    const times = Math.max(1, Number(least ?? 1), Number(most ?? 1) || 0)
+    steps = part === ')' ? (open.pop() ?? 0) + steps * times : steps + times
+  }
+  return open.reduce((sum, one) => sum + one, steps)
 }
 
 /** A checked pattern for PostgreSQL's `~`. */

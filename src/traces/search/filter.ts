@@ -2,7 +2,7 @@
  * The search grammar of traces: `status = 'OK' AND span.name LIKE '%call%' AND feedback.score > 0.5`. Beyond MLflow's it takes
  * OR, NOT and parentheses.
  */
-import { patternFault } from '../../store/sql/regexp.ts'
+import { MOST_PATTERNS, patternFault } from '../../store/sql/regexp.ts'
 import { orderTokens } from '../../mlflow/filter.ts'
 import type { Operator } from '../../mlflow/filter.ts'
 import { splitName, tokens } from '../../mlflow/lexer.ts'
@@ -32,7 +32,7 @@ const MOST = 200
 export function parseTraceFilter(source: string | undefined): TraceFilter | undefined {
   if (source === undefined || source.trim() === '') return undefined
   if (source.includes('\0')) throw invalid('The filter has the character 0, which no text that is kept has.')
-  const state: State = { source, tokens: tokens(source), at: 0, comparisons: 0 }
+  const state: State = { source, tokens: tokens(source), at: 0, comparisons: 0, patterns: 0 }
   const filter = either(state, 0)
   if (state.at < state.tokens.length) throw badClause(state)
   return filter
@@ -60,6 +60,7 @@ interface State {
   readonly tokens: readonly Token[]
   at: number
   comparisons: number
+  patterns: number
 }
 
 function either(state: State, depth: number): TraceFilter {
@@ -127,6 +128,7 @@ function readValues(state: State, start: number, left: Pick<Compared, 'field' | 
 
 function readPattern(state: State, field: Field, start: number): string {
   const pattern = String(literal(state.tokens[state.at++], field, badClause(state, start)))
+  if (++state.patterns > MOST_PATTERNS) throw invalid(`The filter has more than ${MOST_PATTERNS} regular expressions.`)
   const fault = patternFault(pattern)
   if (fault !== undefined) throw invalid(`Invalid regular expression '${pattern.slice(0, 100)}': ${fault}`)
   return pattern
