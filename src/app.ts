@@ -33,6 +33,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   await http.start({
     routes: [...auth.routes, ...house.routes],
     authenticate: auth.authenticate,
+    throttled: (address) => void auth.throttled(address).catch(ground.told('audit').onError),
     ...(options.testHooks === true && { reset: house.reset }),
   })
   http.announce(await house.start())
@@ -139,6 +140,7 @@ function buildRooms(options: AppOptions, ground: Ground) {
     rollouts: rollout,
     send: http.send,
     findRuns: tracking.findRuns,
+    credentials: http.credentials,
     ...told('incidents'),
   })
   const transfer = transferRoom({ ...tracking.context, owners: { tracking, traces, evaluation, models } })

@@ -1,5 +1,6 @@
 /** What the control process is started with, and what it then is to whoever started it. */
 import type { TlsFiles } from './gateway/http/tls.ts'
+import type { Patience } from './http/callers/request-body.ts'
 
 export interface AppOptions {
   readonly dataDir: string
@@ -28,6 +29,10 @@ export interface AppOptions {
   /** Silence after which a run is lost, and time that a blob is unreachable before it goes, ms; default 30 minutes, 24 hours. */
   readonly silentMs?: number
   readonly graceMs?: number
+  /** How slowly a caller may send a streamed body and take its answer. */
+  readonly patience?: Patience
+  /** Longest read of the database that a caller waits for, ms; default 15 s. */
+  readonly longestReadMs?: number
   /** Memory of steps that name none, bytes; absent = as much as there is. */
   readonly stepMemory?: number
   /** Cores and bytes that all steps that run may take; absent = of the machine. */

@@ -1,5 +1,6 @@
 /** The auth room: who calls, what they may do, and the chain of what they did. */
 import { join } from 'node:path'
+import type { Principal } from '../contract/access.ts'
 import type { Clock, Ids } from '../contract/ids.ts'
 import type { Mounted } from '../http/mount.ts'
 import type { Db } from '../store/db.ts'
@@ -30,6 +31,8 @@ export interface AuthRoom {
   start(): Promise<void>
   /** Port: finds who makes a call. */
   readonly authenticate: Authenticate
+  /** Port: notes in the audit chain that an address sent too many wrong credentials, once in so long for all addresses. */
+  readonly throttled: (address: string) => Promise<void>
   /** Port: writes what was done into the audit chain. */
   readonly audit: Audit
   /** Port: makes, finds and revokes tokens. */
@@ -42,17 +45,30 @@ export interface AuthRoom {
   firstLink(url: string): Promise<string | null>
 }
 
+/** Notes of addresses that send wrong credentials are at least so far apart, ms: who has many addresses does not fill the chain. */
+const NOTE_MS = 60_000
+
+/** Whoever holds no credential that is right. */
+const NOBODY: Principal = { id: 'nobody', name: 'nobody', role: 'viewer', project: null, token_id: null }
+
 /** Key that seals secrets; named when only webhooks had any. */
 const KEY_FILE = 'webhook.key'
 
 export function authRoom({ db, clock, ids, dataDir, open }: AuthDeps): AuthRoom {
   const audit = auditLog(clock)
   const access = tokens({ db, clock, ids, audit })
+  let noted = -NOTE_MS
   const tokenFile = join(dataDir, 'token')
   return {
     routes: authRoutes(access, db, clock),
     start: () => firstToken(access, tokenFile),
     authenticate: authenticator(access, open),
+    async throttled(address) {
+      if (performance.now() - noted < NOTE_MS) return
+      noted = performance.now()
+      const entry = { verb: 'manage', resource: 'tokens', id: address, detail: { action: 'throttle' } } as const
+      await db.tx((t) => audit.record(t, NOBODY, entry))
+    },
     audit,
     tokens: access,
     seal: fileSeal(join(dataDir, KEY_FILE)),

@@ -216,15 +216,16 @@ async function createLink(deps: TokensDeps, who: Principal): Promise<string> {
 async function openSession(deps: TokensDeps, code: string): Promise<{ secret: string; maxAgeS: number }> {
   const secret = randomBytes(24).toString('base64url')
   const now = deps.clock()
+  const used = 'the login link was used or is too old; make another with: slipway env --link'
+  const left = 'SELECT 1 FROM login_links WHERE hash = ? AND used_at IS NULL AND expires_at > ?'
+  // a code that leads nowhere costs no transaction
+  if ((await deps.db.get(left, [sha256(code), now])) === undefined) throw problem('unauthenticated', { detail: used })
   await deps.db.tx(async (t) => {
     const link = await t.get<{ token_id: string }>(
       'UPDATE login_links SET used_at = ? WHERE hash = ? AND used_at IS NULL AND expires_at > ? RETURNING token_id',
       [now, sha256(code), now],
     )
-    if (link === undefined)
-      throw problem('unauthenticated', {
-        detail: 'the login link was used or is too old; make another with: slipway env --link',
-      })
+    if (link === undefined) throw problem('unauthenticated', { detail: used })
     await t.run('INSERT INTO sessions (hash, token_id, created_at, expires_at) VALUES (?,?,?,?)', [
       sha256(secret),
       link.token_id,

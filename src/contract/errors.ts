@@ -69,6 +69,11 @@ export const ERRORS = {
     help: 'Set the Content-Type header to a supported type.',
   },
   unprocessable: { status: 422, message: '{detail}', help: 'Correct what the message names.' },
+  too_costly: {
+    status: 422,
+    message: '{what} took more than {limit} and was stopped; nothing of it is answered',
+    help: 'Ask for less: a narrower filter or time, fewer conditions or sort keys, or pages.',
+  },
   too_many_requests: {
     status: 429,
     message: '{what} is at its limit',

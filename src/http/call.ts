@@ -7,7 +7,8 @@ import { problem } from '../contract/errors.ts'
 import { fromZod } from './failure.ts'
 import { readJson } from './json.ts'
 import type { Call, Mounted } from './mount.ts'
-import { chunksOf, readBytes } from './request-body.ts'
+import { chunksOf, readBytes } from './callers/request-body.ts'
+import type { Patience } from './callers/request-body.ts'
 
 /** Largest JSON body of a route that names no limit, bytes. */
 const BODY_LIMIT = 1024 * 1024
@@ -22,6 +23,8 @@ export interface Received {
   readonly who: Principal
   /** Aborted when the server begins to stop. */
   readonly closing: AbortSignal
+  /** How slowly a streamed body may come. */
+  readonly patience: Patience
 }
 
 /** Reads and checks a call. Throws `invalid_field`, `malformed_body`, `payload_too_large` or `unsupported_media_type`. */
@@ -31,7 +34,7 @@ export async function parseCall(received: Received, mounted: Mounted): Promise<C
   const params = check(route.params, received.params, 'path')
   const query =
     route.query === undefined ? undefined : check(route.query, parseQuery(queryOf(request.url ?? '')), 'query')
-  const body = route.body === 'stream' ? chunksOf(request) : await readBody(request, route)
+  const body = route.body === 'stream' ? chunksOf(request, received.patience) : await readBody(request, route)
   return new ReceivedCall(received, { params, query, body }, route.reply === 'events')
 }
 

@@ -16,7 +16,7 @@ import {
   Walk,
 } from './json-shape.ts'
 import type { Shape } from './json-shape.ts'
-import { inTurns, turnOfLoop } from './turns.ts'
+import { inTurns, turnOfLoop } from './callers/turns.ts'
 
 /** How the parts of a body are parsed. */
 export interface Parts {

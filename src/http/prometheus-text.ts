@@ -1,4 +1,5 @@
 /** Figures as Prometheus reads them: text format 0.0.4. */
+import type { CredentialCounts } from './callers/failed-credentials.ts'
 
 export interface Sample {
   /** Names are letters, digits and `_`; values are any text. */
@@ -13,6 +14,22 @@ export interface Family {
   readonly type: 'counter' | 'gauge' | 'summary'
   readonly help: string
   readonly samples: readonly Sample[]
+}
+
+/** Wrong credentials, as control and gateways count them. */
+export function credentialFamilies({ failed, throttled }: CredentialCounts): Family[] {
+  return [
+    counter('slipway_wrong_credentials_total', 'Tokens and links that were wrong.', failed),
+    counter(
+      'slipway_throttled_credentials_total',
+      'Wrong tokens and links of addresses that sent too many.',
+      throttled,
+    ),
+  ]
+}
+
+function counter(name: string, help: string, value: number): Family {
+  return { name, type: 'counter', help, samples: [{ value }] }
 }
 
 /** The families in their order, each with its samples in theirs. */

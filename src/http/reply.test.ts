@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'node:test'
 import { Raw } from './mount.ts'
 import { send } from './reply.ts'
+import { PATIENCE } from './callers/request-body.ts'
 
 const CHUNK = 256 * 1024
 const CHUNKS = 64
@@ -26,7 +27,7 @@ test('a streamed reply arrives whole though its chunks are wiped once they are s
   const failed = (): Raw => new Raw(500, {}, 'failed')
   const server = createServer((_request, response) => {
     const raw = new Raw(200, { 'content-length': String(CHUNK * CHUNKS) }, source, wipe)
-    send(response, raw, { requestId: 'r', close: true, head: false, failed })
+    send(response, raw, { requestId: 'r', close: true, head: false, failed, patience: PATIENCE })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   try {

@@ -1,14 +1,20 @@
 /** Writes a reply to its connection: one write for text and bytes, a pipe for streams. */
 import type { ServerResponse } from 'node:http'
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
+import { jsonText } from './callers/json-text.ts'
 import { Raw } from './mount.ts'
+import type { Patience } from './callers/request-body.ts'
+import { watchReader } from './callers/slow-reader.ts'
 
-/** A value as JSON. */
-export function encode(status: number, value: unknown): Raw {
-  return new Raw(status, JSON_HEADERS, JSON.stringify(value ?? {}))
+/** A value as JSON; a promise of it where it is long. */
+export function encode(status: number, value: unknown): Raw | Promise<Raw> {
+  const text = jsonText(value ?? {})
+  if (typeof text === 'string') return new Raw(status, JSON_HEADERS, text)
+  return text.then((bytes) => new Raw(status, JSON_HEADERS, bytes))
 }
 
-const JSON_HEADERS = { 'content-type': 'application/json; charset=utf-8' }
+/** The headers of JSON that `encode` wrote. */
+export const JSON_HEADERS = { 'content-type': 'application/json; charset=utf-8' }
 
 export interface Sending {
   readonly requestId: string
@@ -18,12 +24,18 @@ export interface Sending {
   readonly head: boolean
   /** What to reply instead when a stream fails before its first byte. */
   readonly failed: (error: unknown) => Raw
+  /** How slowly the caller may take it. */
+  readonly patience: Patience
 }
+
+/** A text or bytes of more than this go out in pieces, so that it is seen whether the caller takes them; bytes of a piece. */
+const WHOLE = 1024 * 1024
+const PIECE = 128 * 1024
 
 /** Sends a reply. Nothing is sent to a caller that has disconnected; a stream that fails half-way cuts the connection. */
 export function send(response: ServerResponse, raw: Raw, sending: Sending): void {
   if (response.destroyed || response.headersSent) return
-  if (typeof raw.body === 'string' || raw.body instanceof Uint8Array) {
+  if ((typeof raw.body === 'string' || raw.body instanceof Uint8Array) && raw.body.length <= WHOLE) {
     response.writeHead(raw.status, headerLines(raw, raw.body, sending))
     response.end(raw.body)
     return
@@ -47,8 +59,9 @@ function headerLines(raw: Raw, body: string | Uint8Array | undefined, sending: S
 
 /** Headers go out with the first byte, so that a source that fails before it is still answered as an error. */
 function pipe(response: ServerResponse, raw: Raw, sending: Sending): void {
-  const body = raw.body as Exclude<Raw['body'], string | Buffer>
-  const lines = headerLines(raw, undefined, sending)
+  const source = raw.body instanceof Readable ? raw.body : bytesOf(raw.body)
+  const body = source instanceof Readable ? source : Readable.from(piecesOf(source), { objectMode: false })
+  const lines = headerLines(raw, source instanceof Readable ? undefined : source, sending)
   response.statusCode = raw.status
   for (let at = 0; at < lines.length; at += 2) response.setHeader(lines[at] ?? '', lines[at + 1] ?? '')
   if (sending.head) {
@@ -65,8 +78,17 @@ function pipe(response: ServerResponse, raw: Raw, sending: Sending): void {
     send(response, sending.failed(error), sending)
   })
   response.once('close', () => body.destroy())
+  watchReader(response, sending.patience)
   if (raw.sent === undefined) body.pipe(response)
   else pump(body, response, raw.sent)
+}
+
+function bytesOf(body: string | Buffer): Buffer {
+  return typeof body === 'string' ? Buffer.from(body) : body
+}
+
+function* piecesOf(bytes: Buffer): Generator<Buffer> {
+  for (let at = 0; at < bytes.length; at += PIECE) yield bytes.subarray(at, at + PIECE)
 }
 
 /** As `pipe`, and calls `sent` for each chunk that the connection has taken. */

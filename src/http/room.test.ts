@@ -51,12 +51,14 @@ async function start(deps: Partial<HttpDeps> = {}, reset?: (asked: Reset) => Pro
     database: 'sqlite',
     writable: async () => true,
     once: async (_, answer) => ({ replayed: false, reply: await answer() }),
+    asCaller: (_, work) => work(),
     crossing: { send: (text) => sent.push(text), listen: (hear) => (told = hear) },
     ...deps,
   })
   await room.start({
     routes: [mount(write, () => ({}))],
     authenticate: async ({ headers }) => (headers.authorization === undefined ? undefined : admin),
+    throttled: () => undefined,
     ...(reset !== undefined && { reset }),
   })
   return { room, url: room.addresses.url, sent, hear: (text) => told(text) }

@@ -1,11 +1,15 @@
 /** The http room: the server that answers with the routes of all rooms, the feed of changes, the one egress client. */
 import { join } from 'node:path'
 import type { Clock } from '../contract/ids.ts'
+import type { AsCaller } from './callers/calling.ts'
 import { egress } from './egress.ts'
 import type { Egress } from './egress.ts'
+import { FailedCredentials } from './callers/failed-credentials.ts'
+import type { CredentialCounts } from './callers/failed-credentials.ts'
 import { feed } from './feed.ts'
 import type { Once } from './idempotency.ts'
 import type { Mounted } from './mount.ts'
+import type { Patience } from './callers/request-body.ts'
 import { startServer } from './server.ts'
 import type { Authenticate, RunningServer, ServerOptions } from './server.ts'
 import { sharedFeed } from './shared-feed.ts'
@@ -34,6 +38,10 @@ export interface HttpDeps {
   readonly writable: () => Promise<boolean>
   /** Port: carries out calls with an `Idempotency-Key`. */
   readonly once: Once
+  /** How slowly a streamed body may come, and an answer be taken. */
+  readonly patience?: Patience
+  /** Port: runs a handler in the name of its call. */
+  readonly asCaller: AsCaller
   /** Port: tells other processes on the same database what changed. */
   readonly crossing?: Crossing | undefined
 }
@@ -42,6 +50,8 @@ export interface HttpDeps {
 export interface Answering {
   readonly routes: readonly Mounted[]
   readonly authenticate: Authenticate
+  /** Told the address of a caller that sent too many wrong credentials. */
+  readonly throttled: (address: string) => void
   /** Empties the store as a test suite asks; present only where the operator asked for test hooks. */
   readonly reset?: (asked: Reset) => Promise<void>
 }
@@ -51,6 +61,8 @@ export interface HttpRoom {
   readonly addresses: Readonly<Addresses>
   /** Port: makes the function that tells the pages of a change of a kind of things, by the id of the one that changed. */
   readonly publish: (kind: string) => (id: string) => void
+  /** Port: how many wrong credentials came. */
+  readonly credentials: () => CredentialCounts
   /** Port: the egress client. */
   readonly send: Egress
   /** Listens; resolves once the server answers. */
@@ -68,16 +80,20 @@ export function httpRoom(deps: HttpDeps): HttpRoom {
   const changes = deps.crossing === undefined ? feed() : sharedFeed(feed(), deps.crossing)
   const addresses: Addresses = { url: '', gateway_url: '', grpc_address: null }
   const system = systemMounts({ ...deps, changes, addresses: () => addresses })
+  const failed = new FailedCredentials()
   let server: RunningServer | undefined
   return {
     addresses,
     publish: (kind) => (id) => changes.publish({ kind, id }),
     send: egress({ allow: deps.egressAllow ?? [] }),
-    async start({ routes, authenticate, reset }) {
+    credentials: () => failed.counts,
+    async start({ routes, authenticate, throttled, reset }) {
       server = await startServer({
         ...deps,
         routes: [...(reset === undefined ? [] : testHooks(reset)), ...routes, ...system],
         authenticate,
+        failed,
+        throttled,
         fallback: staticFiles(deps.pages ?? PAGES),
         changed: (change) => changes.publish(change),
       })

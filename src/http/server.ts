@@ -8,9 +8,12 @@ import findMyWay from 'find-my-way'
 import type { BaseLogger } from 'pino'
 import { permits } from '../contract/access.ts'
 import type { Access, Principal } from '../contract/access.ts'
-import { problem } from '../contract/errors.ts'
-import type { Problem } from '../contract/errors.ts'
+import { Problem, problem } from '../contract/errors.ts'
+import type { Route } from '../contract/route.ts'
 import { parseCall } from './call.ts'
+import { Calling } from './callers/calling.ts'
+import type { AsCaller } from './callers/calling.ts'
+import { FailedCredentials } from './callers/failed-credentials.ts'
 import { asProblem, slipwayFailure } from './failure.ts'
 import type { Change } from './feed.ts'
 import { hostCheck } from './hosts.ts'
@@ -19,7 +22,8 @@ import type { Once } from './idempotency.ts'
 import type { Call, Mounted } from './mount.ts'
 import { Raw } from './mount.ts'
 import { encode, send } from './reply.ts'
-import { discard } from './request-body.ts'
+import { discard, PATIENCE } from './callers/request-body.ts'
+import type { Patience } from './callers/request-body.ts'
 import { unrouted } from './unknown.ts'
 
 /** Finds who calls; undefined = no credential was sent. Throws `unauthenticated` for a bad one. */
@@ -42,6 +46,14 @@ export interface ServerOptions {
   readonly changed?: (change: Change) => void
   /** Carries out calls with an `Idempotency-Key`; without it the header is ignored. */
   readonly once?: Once
+  /** Runs each handler in the name of its call; see `Caller` of the store. */
+  readonly asCaller?: AsCaller
+  /** Counts wrong credentials; default: a count of its own. */
+  readonly failed?: FailedCredentials
+  /** Told the address of a caller that sent too many wrong credentials, at the first refusal. */
+  readonly throttled?: (address: string) => void
+  /** How slowly a streamed body may come, and an answer be taken. */
+  readonly patience?: Patience
   /** Longest wait for open requests at shutdown, ms. */
   readonly graceMs?: number
 }
@@ -170,9 +182,13 @@ const NONE: Params = {}
 class Exchanges {
   readonly #options: ServerOptions
   readonly #closing: AbortSignal
+  readonly #patience: Patience
+  readonly #failed: FailedCredentials
 
   constructor(options: ServerOptions, closing: AbortSignal) {
     this.#options = options
+    this.#patience = options.patience ?? PATIENCE
+    this.#failed = options.failed ?? new FailedCredentials()
     this.#closing = closing
   }
 
@@ -180,30 +196,53 @@ class Exchanges {
     const { request, response, id, head } = exchange
     try {
       const who = await admit(request, mounted.route.access, this.#options.authenticate)
-      const received = { request, response, params, requestId: id, head, who, closing: this.#closing }
+      const received = {
+        request,
+        response,
+        params,
+        requestId: id,
+        head,
+        who,
+        closing: this.#closing,
+        patience: this.#patience,
+      }
       const call = await parseCall(received, mounted)
       const { once } = this.#options
       const key = once === undefined ? undefined : keyOf(call, mounted)
       const raw =
         once === undefined || key === undefined
-          ? await this.#answer(call, mounted)
+          ? await this.#answer(exchange, call, mounted)
           : await answerOnce(once, { call, mounted, key }, () => this.#answerAlways(exchange, call, mounted))
       this.#send(exchange, raw)
     } catch (error) {
-      await this.refuse(exchange, error, mounted.fail ?? slipwayFailure)
+      await this.refuse(exchange, this.#counted(request, mounted, error), mounted.fail ?? slipwayFailure)
     }
   }
 
-  async #answer(call: Call, mounted: Mounted): Promise<Raw> {
+  /** The refusal of a wrong credential; `too_many_requests` instead where its address sent too many. Other errors as they are. */
+  #counted(request: IncomingMessage, { route }: Mounted, error: unknown): unknown {
+    const address = request.socket.remoteAddress
+    if (address === undefined || !isWrongCredential(request, route, error)) return error
+    try {
+      this.#failed.failed(address, performance.now(), () => this.#options.throttled?.(address))
+      return error
+    } catch (tooMany) {
+      return tooMany
+    }
+  }
+
+  async #answer({ response }: Exchange, call: Call, mounted: Mounted): Promise<Raw> {
     const { route } = mounted
-    const result = await mounted.handle(call)
+    const { asCaller } = this.#options
+    const work = (): unknown => mounted.handle(call)
+    const result = await (asCaller === undefined ? work() : asCaller(new Calling(response, call.who, route), work))
     if (route.method !== 'GET' && route.access !== 'public') this.#options.changed?.({ kind: route.access.resource })
     return result instanceof Raw ? result : encode(route.status ?? 200, result)
   }
 
   /** The reply, a refusal included. */
   #answerAlways(exchange: Exchange, call: Call, mounted: Mounted): Promise<Raw> {
-    return this.#answer(call, mounted).catch((error: unknown) =>
+    return this.#answer(exchange, call, mounted).catch((error: unknown) =>
       this.#fail(exchange, error, mounted.fail ?? slipwayFailure),
     )
   }
@@ -232,7 +271,8 @@ class Exchanges {
   #send(exchange: Exchange, raw: Raw, close = false): void {
     const { response, id, head } = exchange
     const failed = (error: unknown): Raw => this.#fail(exchange, error, slipwayFailure)
-    send(response, raw, { requestId: id, close: close || this.#closing.aborted, head, failed })
+    const ends = close || this.#closing.aborted
+    send(response, raw, { requestId: id, close: ends, head, failed, patience: this.#patience })
   }
 
   #fail({ request, id }: Exchange, error: unknown, render: NonNullable<Mounted['fail']>): Raw {
@@ -243,6 +283,13 @@ class Exchanges {
     else logger.debug({ request_id: id, code: known.code, path: request.url }, known.message)
     return render(known, id)
   }
+}
+
+/** True for a token that is not known, and for a secret in the path of a public route that leads nowhere. */
+function isWrongCredential({ headers }: IncomingMessage, { access, path }: Route, error: unknown): boolean {
+  const code = error instanceof Problem ? error.code : undefined
+  if (code === 'unauthenticated' && headers.authorization !== undefined) return true
+  return access === 'public' && /:(code|secret)\b/.test(path) && (code === 'unauthenticated' || code === 'not_found')
 }
 
 /** Public routes do not look at credentials: a health check with an old token is answered all the same. */

@@ -73,8 +73,12 @@ export interface Keyset {
   next(row: Readonly<Record<string, SqlValue>>): string
 }
 
+/** Columns that rows are ordered by, at most: each costs every row, and nests the condition of a position once more. */
+const MOST_COLUMNS = 20
+
 /** Reads a token against a query and gives what its statement needs. `query` is all that decides which rows come. */
 export function keyset(columns: readonly SortColumn[], token: string | undefined, query: unknown): Keyset {
+  if (columns.length > MOST_COLUMNS) throw invalid('order_by has more clauses than are read.')
   const hash = queryHash(query)
   const position = readToken(token, hash)
   const after = position !== undefined && 'after' in position ? position.after : undefined

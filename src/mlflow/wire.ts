@@ -53,6 +53,7 @@ const OWN: Partial<Record<ErrorCode, MlflowCode>> = {
   payload_too_large: 'INVALID_PARAMETER_VALUE',
   too_many_values: 'INVALID_PARAMETER_VALUE',
   too_slow: 'INVALID_PARAMETER_VALUE',
+  too_costly: 'INVALID_PARAMETER_VALUE',
   unauthenticated: 'UNAUTHENTICATED',
   forbidden: 'PERMISSION_DENIED',
   untrusted_origin: 'PERMISSION_DENIED',

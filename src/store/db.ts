@@ -36,7 +36,10 @@ export interface Db extends Reader {
    * so `work` may run more than once and must have no effect but its statements.
    */
   tx<T>(work: (t: Tx) => Promise<T>): Promise<T>
-  /** A read that may take longer than a few ms: on SQLite it runs on a reader thread with its own read-only connection. */
+  /**
+   * A read that may take longer than a few ms: on SQLite it runs in a process of its own. Made for a caller (`asCaller`) it has its turn
+   * among those of other callers, ends when the caller goes away, and is refused with `too_costly` when it takes too long.
+   */
   search<T = Row>(query: Sql): Promise<T[]>
   close(): Promise<void>
 }

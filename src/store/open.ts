@@ -19,6 +19,8 @@ export interface StoreOptions {
   readonly databaseUrl?: string
   /** `s3://bucket/prefix` instead of a folder for the blobs; the keys come from the variables `AWS_…` of the environment. */
   readonly blobsUrl?: string
+  /** Longest read that a caller waits for, ms; default 15 s. */
+  readonly longestReadMs?: number
 }
 
 export interface Store {
@@ -31,7 +33,10 @@ export interface Store {
 export async function openStore(options: StoreOptions): Promise<Store> {
   mkdirSync(options.dataDir, { recursive: true, mode: 0o700 })
   const { databaseUrl } = options
-  const db = databaseUrl === undefined ? openSqlite(join(options.dataDir, 'slipway.db')) : openPostgres(databaseUrl)
+  const db =
+    databaseUrl === undefined
+      ? openSqlite(join(options.dataDir, 'slipway.db'), options)
+      : openPostgres(databaseUrl, options)
   const { dataDir, blobsUrl } = options
   try {
     await migrate(db)

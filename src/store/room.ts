@@ -5,6 +5,7 @@ import { keptReplies } from './kept-replies.ts'
 import type { KeptReplies } from './kept-replies.ts'
 import { openStore } from './open.ts'
 import type { Store, StoreOptions } from './open.ts'
+import { asCaller } from './reads/caller.ts'
 import { openNotices } from './postgres/notices.ts'
 import type { Notices } from './postgres/notices.ts'
 import { isWritable } from './writable.ts'
@@ -20,6 +21,8 @@ export interface StoreRoom extends Store {
   readonly crossing: Notices | undefined
   /** Port: true when the store takes writes. */
   readonly writable: () => Promise<boolean>
+  /** Port: runs work in the name of a caller, so that its long reads are bounded and end with it. */
+  readonly asCaller: typeof asCaller
   close(): Promise<void>
 }
 
@@ -37,6 +40,7 @@ export async function storeRoom(options: StoreRoomDeps): Promise<StoreRoom> {
     once: (call, answer) => kept.once(call, answer),
     crossing,
     writable: () => isWritable(db),
+    asCaller,
     async close() {
       await crossing?.close()
       await db.close()

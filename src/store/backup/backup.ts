@@ -11,7 +11,7 @@ import { explained } from '../failures.ts'
 import { DATABASE, digestAt, MANIFEST, readManifest, tableAt, tableFile, unsound } from './manifest.ts'
 import type { Entry, Manifest } from './manifest.ts'
 import { saveTables, startLoading, type Loading, type SavedDatabase } from '../postgres/snapshot.ts'
-import { ReaderThread } from '../sqlite/reader.ts'
+import { UpkeepThread } from '../sqlite/upkeep.ts'
 import { listSegments } from '../segments/segments.ts'
 import { syncFolder } from '../sqlite/wal.ts'
 
@@ -134,7 +134,7 @@ async function stage(dataDir: string, staging: string, { databaseUrl, blobs }: E
 }
 
 async function stageFile(dataDir: string, staging: string): Promise<{ format: 1; entries: Entry[] }> {
-  const thread = new ReaderThread(join(dataDir, DATABASE))
+  const thread = new UpkeepThread(join(dataDir, DATABASE))
   try {
     await thread.snapshot(join(staging, DATABASE))
   } finally {

@@ -2,8 +2,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import type { Db, Sql, Row, SqlValue, Tx } from '../db.ts'
-import { explained, isDisconnected, isRetryable, unavailable } from '../failures.ts'
+import { engineCode, explained, isDisconnected, isRetryable, unavailable } from '../failures.ts'
 import { nested, refuseNested } from '../nesting.ts'
+import type { Caller } from '../reads/caller.ts'
+import { callerNow } from '../reads/caller.ts'
+import { LONGEST_MS, tooLong } from '../reads/limits.ts'
+import { callerLeft, Turns } from '../reads/turns.ts'
 import { numbered } from '../sql/placeholders.ts'
 import { preparedName } from './prepared.ts'
 import { assertBindable } from '../sqlite/statements.ts'
@@ -13,6 +17,8 @@ export interface PostgresOptions {
   readonly writers?: number
   /** Connections that read. Default 6. */
   readonly readers?: number
+  /** Longest read that a caller waits for, ms. Default 15 s. */
+  readonly longestReadMs?: number
 }
 
 /** A transaction that still collides after this many ms is given up with `unavailable`. */
@@ -33,15 +39,25 @@ export function openPostgres(url: string, options: PostgresOptions = {}): Db {
   return new PostgresDb(url, options)
 }
 
+/** Connections for long reads of callers, and how many of them one caller may have at once. */
+const SEARCHERS = 4
+const PER_CALLER = 2
+
 class PostgresDb implements Db {
   readonly kind = 'postgres'
   readonly #writers: pg.Pool
   readonly #readers: pg.Pool
+  /** Their statements end by themselves. */
+  readonly #searchers: pg.Pool
+  readonly #turns = new Turns({ places: SEARCHERS, perCaller: PER_CALLER })
+  readonly #longestMs: number
   #closed: Promise<void> | undefined
 
   constructor(url: string, options: PostgresOptions) {
     this.#writers = makePool(url, options.writers ?? 10, '-c default_transaction_isolation=serializable')
-    this.#readers = makePool(url, options.readers ?? 6, '-c default_transaction_read_only=on')
+    this.#readers = makePool(url, options.readers ?? 6, READ_ONLY)
+    this.#longestMs = options.longestReadMs ?? LONGEST_MS
+    this.#searchers = makePool(url, SEARCHERS, `${READ_ONLY} -c statement_timeout=${this.#longestMs}`)
   }
 
   async all<T = Row>(sql: string, params: readonly SqlValue[] = []): Promise<T[]> {
@@ -53,7 +69,9 @@ class PostgresDb implements Db {
   }
 
   async search<T = Row>({ text, params }: Sql): Promise<T[]> {
-    return (await this.#read(text, params)).rows as T[]
+    const caller = callerNow()
+    if (caller === undefined) return (await this.#read(text, params)).rows as T[]
+    return this.#turns.during(caller, () => readTwice(() => this.#bounded(caller, { text, params }))) as Promise<T[]>
   }
 
   async tx<T>(work: (t: Tx) => Promise<T>): Promise<T> {
@@ -83,7 +101,9 @@ class PostgresDb implements Db {
   }
 
   close(): Promise<void> {
-    this.#closed ??= Promise.all([this.#writers.end(), this.#readers.end()]).then(() => undefined)
+    this.#turns.refuse(unavailable('it is closed'))
+    const pools = [this.#writers, this.#readers, this.#searchers]
+    this.#closed ??= Promise.all(pools.map((pool) => pool.end())).then(() => undefined)
     return this.#closed
   }
 
@@ -91,15 +111,37 @@ class PostgresDb implements Db {
     if (this.#closed !== undefined) throw unavailable('it is closed')
     assertBindable(params)
     const text = numbered(sql)
+    return readTwice(() => this.#readers.query<Row>(text, [...params]))
+  }
+
+  /** A read with an end: the server's own after so long, and one that is asked for when the caller goes away. */
+  async #bounded(caller: Caller, { text, params }: Sql): Promise<Row[]> {
+    if (this.#closed !== undefined) throw unavailable('it is closed')
+    assertBindable(params)
+    const client = await this.#searchers.connect()
+    let cancelled: Promise<boolean> | undefined
+    const stay = caller.onLeave(() => void (cancelled = this.#cancel(client)))
+    let broken = false
     try {
-      return await this.#readers.query<Row>(text, [...params]).catch((error: unknown) => {
-        // a connection that died while it lay idle, or under the query: a read may be sent again
-        if (!isDisconnected(error)) throw error
-        return this.#readers.query<Row>(text, [...params])
-      })
+      return (await client.query<Row>(numbered(text), [...params])).rows
     } catch (error) {
-      throw explained(error)
+      broken = isDisconnected(error)
+      if (engineCode(error) !== CANCELLED) throw error
+      throw cancelled === undefined ? tooLong(this.#longestMs) : callerLeft()
+    } finally {
+      stay()
+      // what is cancelled late would be the next statement of the connection
+      client.release(broken || (await cancelled) === false)
     }
+  }
+
+  /** Ends what a connection is doing. False when that could not be said. */
+  #cancel(client: pg.PoolClient): Promise<boolean> {
+    const { processID } = client as unknown as { processID: number }
+    return this.#readers.query('SELECT pg_cancel_backend($1)', [processID]).then(
+      () => true,
+      () => false,
+    )
   }
 
   /** Runs the work once, with the locks that earlier runs asked for taken before it starts. */
@@ -262,6 +304,23 @@ class PostgresTx implements Tx {
   async #sessionLock(sql: string, value: string | number): Promise<void> {
     this.#sessionLocks = true
     await this.#client.query(sql, [value])
+  }
+}
+
+/** PostgreSQL's code of a statement that was cancelled or took too long. */
+const CANCELLED = '57014'
+
+const READ_ONLY = '-c default_transaction_read_only=on'
+
+/** A connection that died while it lay idle, or under the statement: a read may be sent again. Throws what `explained` gives. */
+async function readTwice<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read().catch((error: unknown) => {
+      if (!isDisconnected(error)) throw error
+      return read()
+    })
+  } catch (error) {
+    throw explained(error)
   }
 }
 

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { ReaderThread } from './reader.ts'
+import { UpkeepThread } from './upkeep.ts'
 import { openSqlite } from './sqlite.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-checkpoints-'))
@@ -22,7 +22,7 @@ test('the next checkpoint comes when the log should hold a thousand pages', asyn
     [1, 4096],
   ]
   let last = 0
-  const checkpoint = t.mock.method(ReaderThread.prototype, 'checkpoint', async () => {
+  const checkpoint = t.mock.method(UpkeepThread.prototype, 'checkpoint', async () => {
     const [pages = 0] = found[last++] ?? []
     if (typeof pages === 'number') return pages
     throw pages
@@ -42,7 +42,7 @@ test('the next checkpoint comes when the log should hold a thousand pages', asyn
 
 test('while one is under way there is no other', async (t) => {
   const held = Promise.withResolvers<number>()
-  const checkpoint = t.mock.method(ReaderThread.prototype, 'checkpoint', () => held.promise)
+  const checkpoint = t.mock.method(UpkeepThread.prototype, 'checkpoint', () => held.promise)
   const db = openSqlite(join(root, 'held.db'), { sync: () => Promise.resolve() })
   t.after(() => db.close())
   const commits = async (count: number): Promise<void> => {

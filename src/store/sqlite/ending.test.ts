@@ -1,4 +1,4 @@
-/** What is left when an SQLite database is closed, and when its thread or its process ends. */
+/** What is left when an SQLite database is closed, and when its readers or its process end. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
@@ -7,8 +7,9 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { endOf } from '../../../test/output.ts'
 import { descriptorsBelow } from '../descriptors.fixture.ts'
-import { ReaderThread } from './reader.ts'
+import { Readers } from './readers.ts'
 import { openSqlite } from './sqlite.ts'
+import { UpkeepThread } from './upkeep.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-ending-'))
 after(() => rmSync(root, { recursive: true, force: true }))
@@ -26,24 +27,26 @@ test('a closed database is one file, and this process has none of it', async () 
   if (existsSync('/proc/self/fd')) assert.deepEqual(descriptorsBelow(root), [])
 })
 
-test('a database in memory is refused: it could be neither synced nor read by a thread', () => {
+test('a database in memory is refused: it could be neither synced nor read by another process', () => {
   assert.throws(() => openSqlite(':memory:'), /needs a file/)
 })
 
-test('what is asked of the thread when it is closed, and afterwards, is refused', async () => {
+test('what is asked of readers and thread when they are closed, and afterwards, is refused', async () => {
   const path = join(root, 'asked.db')
   const db = openSqlite(path)
-  const thread = new ReaderThread(path)
-  assert.deepEqual(await thread.search('SELECT 1 AS one', []), [{ one: 1 }])
-  const asked = [thread.search(SLOW, []), thread.search('SELECT 2', []), thread.checkpoint()]
+  const thread = new UpkeepThread(path)
+  const readers = new Readers(path, { places: 1 })
+  assert.deepEqual(await readers.search('SELECT 1 AS one', []), [{ one: 1 }])
+  const asked: Promise<unknown>[] = [readers.search(SLOW, []), readers.search('SELECT 2', []), thread.checkpoint()]
   const refused = Promise.allSettled(asked)
-  await thread.close()
+  await Promise.all([readers.close(), thread.close()])
   for (const each of await refused) assert.equal(each.status === 'rejected' && each.reason.code, 'unavailable')
-  await assert.rejects(thread.search('SELECT 1', []), { code: 'unavailable', message: /it is closed/ })
+  await assert.rejects(thread.checkpoint(), { code: 'unavailable', message: /it is closed/ })
+  await assert.rejects(readers.search('SELECT 1', []), { code: 'unavailable', message: /it is closed/ })
   await db.close()
 })
 
-test('a thread that nobody asks does not keep its process, one that is asked does', () => {
+test('a reader that nobody asks does not keep the process, one that is asked does', () => {
   const url = new URL('./sqlite.ts', import.meta.url).href
   const program = `
     const { openSqlite } = await import('${url}')

@@ -1,90 +1,98 @@
-/** Asks the reader thread; starts it at the first question and again after it died. */
-import { Worker } from 'node:worker_threads'
+/** One reader process, as the server sees it. */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { join } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
+import { problem } from '../../contract/errors.ts'
 import { unavailable } from '../failures.ts'
-import type { Question, Reply } from './reader-thread.ts'
+import { engineError, Frames, frame, type Question, type Reply } from './frames.ts'
+
+/** Most rows that one read may give; what gives more is to be asked for in pages. */
+export const MOST_ROWS = 1_000_000
 
 interface Asked {
+  readonly rows: unknown[]
   readonly resolve: (rows: unknown[]) => void
   readonly reject: (error: unknown) => void
 }
 
-/** A question without its number. */
-type Body =
-  | { readonly sql: string; readonly parameters: readonly unknown[] }
-  | { readonly checkpoint: true }
-  | { readonly snapshot: string }
+type Piped = ChildProcess & { readonly stdin: Writable; readonly stdout: Readable }
 
-export class ReaderThread {
-  readonly #path: string
-  readonly #asked = new Map<number, Asked>()
-  #worker: Worker | undefined
-  #last = 0
-  #closed = false
+export class Reader {
+  /** Resolves when the process has ended. */
+  readonly ended: Promise<void>
+  readonly #child: Piped
+  readonly #frames = new Frames()
+  #asked: Asked | undefined
+  #why: Error | undefined
+  #alive = true
 
-  /** `path` is the database's file. */
+  /** Starts a process that reads the database in the file `path`. */
   constructor(path: string) {
-    this.#path = path
+    const program = join(import.meta.dirname, 'reader-process.ts')
+    const child = spawn(process.execPath, [program, path], { stdio: ['pipe', 'pipe', 'inherit'] }) as Piped
+    this.#child = child
+    this.ended = new Promise((resolve) => {
+      child.once('error', (error) => this.#end(error, resolve))
+      child.once('exit', (code, signal) =>
+        this.#end(new Error(`it ended by ${signal ?? `exit code ${code}`}`), resolve),
+      )
+    })
+    // a process that ended is told by its exit
+    child.stdin.on('error', () => undefined)
+    child.stdout.on('data', (piece: Buffer) => {
+      for (const reply of this.#frames.take(piece)) this.#take(reply as Reply)
+    })
+    this.#keep(false)
   }
 
-  /** Runs a read on the thread. Rejects with the engine's code in `code`; with `unavailable` if the thread dies meanwhile. */
-  search(sql: string, parameters: readonly unknown[]): Promise<unknown[]> {
-    return this.#ask({ sql, parameters })
+  get alive(): boolean {
+    return this.#alive
   }
 
-  /** Moves the log into the database; returns how many pages the log held. */
-  async checkpoint(): Promise<number> {
-    const [pages] = await this.#ask({ checkpoint: true })
-    return typeof pages === 'number' ? pages : 0
-  }
-
-  /** Copies the database as it is now into a new file, checked. Writers go on meanwhile. */
-  async snapshot(file: string): Promise<void> {
-    await this.#ask({ snapshot: file })
-  }
-
-  /** Stops the thread; open questions are refused. */
-  async close(): Promise<void> {
-    this.#closed = true
-    await this.#worker?.terminate()
-  }
-
-  #ask(body: Body): Promise<unknown[]> {
-    if (this.#closed) return Promise.reject(unavailable('it is closed'))
-    const worker = (this.#worker ??= this.#start())
-    const id = ++this.#last
+  /** Runs one read; none may be under way. Rejects with the engine's code in `code`, with what `stop` says, or `unavailable`. */
+  ask(question: Question): Promise<unknown[]> {
     return new Promise((resolve, reject) => {
-      this.#asked.set(id, { resolve, reject })
-      worker.ref()
-      // eslint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread has no origin
-      worker.postMessage({ id, ...body } satisfies Question)
+      this.#asked = { rows: [], resolve, reject }
+      this.#keep(true)
+      this.#child.stdin.write(frame(question))
     })
   }
 
-  #start(): Worker {
-    const worker = new Worker(new URL('./reader-thread.ts', import.meta.url), {
-      workerData: { path: this.#path },
-      // Flags of the process, such as --input-type, are not meant for this file.
-      execArgv: [],
-    })
-    worker.on('message', (reply: Reply) => this.#answer(worker, reply))
-    worker.on('error', (error) => this.#died(worker, error))
-    worker.on('exit', (code) => this.#died(worker, new Error(`exit code ${code}`)))
-    return worker
+  /** Ends the process at once, within a statement too; the read under way is refused with `why`. */
+  stop(why: Error): void {
+    this.#why ??= why
+    this.#alive = false
+    this.#child.kill('SIGKILL')
   }
 
-  #answer(worker: Worker, reply: Reply): void {
-    const asked = this.#asked.get(reply.id)
-    this.#asked.delete(reply.id)
-    // While it is being closed, the process must not end before the thread has.
-    if (this.#asked.size === 0 && !this.#closed) worker.unref()
-    if ('rows' in reply) asked?.resolve(reply.rows)
-    else asked?.reject(Object.assign(new Error(reply.error.message), { code: reply.error.code }))
+  #take(reply: Reply): void {
+    const asked = this.#asked
+    if (asked === undefined) return
+    if ('rows' in reply) {
+      for (const row of reply.rows) asked.rows.push(row)
+      if (asked.rows.length > MOST_ROWS)
+        this.stop(problem('too_costly', { what: 'a read', limit: `${MOST_ROWS} rows` }))
+      return
+    }
+    this.#asked = undefined
+    this.#keep(false)
+    if ('end' in reply) asked.resolve(asked.rows)
+    else asked.reject(engineError(reply.error))
   }
 
-  #died(worker: Worker, cause: unknown): void {
-    if (this.#worker !== worker) return
-    this.#worker = undefined
-    for (const asked of this.#asked.values()) asked.reject(unavailable('its reader thread ended', cause))
-    this.#asked.clear()
+  #end(cause: Error, ended: () => void): void {
+    this.#alive = false
+    this.#asked?.reject(this.#why ?? unavailable('its reader ended', cause))
+    this.#asked = undefined
+    ended()
+  }
+
+  /** A reader that nobody asks does not keep the server from ending, one that is asked does. */
+  #keep(asked: boolean): void {
+    const { stdin, stdout } = this.#child as unknown as Record<'stdin' | 'stdout', { ref(): void; unref(): void }>
+    for (const one of [this.#child, stdin, stdout]) {
+      if (asked) one.ref()
+      else one.unref()
+    }
   }
 }

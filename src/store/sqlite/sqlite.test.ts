@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import type { Db } from '../db.ts'
 import { databaseCases } from '../db.cases.ts'
-import { ReaderThread } from './reader.ts'
+import { Readers } from './readers.ts'
 import { openSqlite, type SqliteOptions } from './sqlite.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-sqlite-'))
@@ -219,33 +219,33 @@ describe('SQLite: other processes and threads', () => {
     assert.ok(ticks >= 3, `${ticks} ticks`)
   })
 
-  it('what the engine refuses comes back from the thread with its code, and the thread goes on', async () => {
+  it('what the engine refuses comes back from the reader with its code, and the reader goes on', async () => {
     const path = join(root, 'refused.db')
     opened.push(openSqlite(path))
-    const thread = new ReaderThread(path)
-    await assert.rejects(thread.search('SELECT absent', []), {
+    const readers = new Readers(path)
+    await assert.rejects(readers.search('SELECT absent', []), {
       code: 'SQLITE_ERROR',
       message: /no such column: absent/,
     })
-    await assert.rejects(thread.search('CREATE TABLE x (y)', []), { code: 'SQLITE_READONLY' })
-    const unbindable = await thread.search('SELECT ?', [undefined]).catch((error: unknown) => error as Error)
+    await assert.rejects(readers.search('CREATE TABLE x (y)', []), { code: 'SQLITE_READONLY' })
+    const unbindable = await readers.search('SELECT ?', [undefined]).catch((error: unknown) => error as Error)
     assert.match(String(unbindable), /cannot bind undefined/)
     assert.equal((unbindable as { code?: unknown }).code, undefined)
-    assert.deepEqual(await thread.search('SELECT 1 AS one', []), [{ one: 1 }])
-    await thread.close()
+    assert.deepEqual(await readers.search('SELECT 1 AS one', []), [{ one: 1 }])
+    await readers.close()
   })
 
-  it('the reader thread is started again after it died', async () => {
+  it('a reader that could not open its database is replaced by the next read', async () => {
     const path = join(root, 'late.db')
-    const thread = new ReaderThread(path)
-    await assert.rejects(thread.search('SELECT 1', []), { code: 'unavailable' })
+    const readers = new Readers(path)
+    await assert.rejects(readers.search('SELECT 1', []), { code: 'unavailable' })
     const db = openSqlite(path)
     opened.push(db)
-    assert.deepEqual(await thread.search('SELECT 1 AS one', []), [{ one: 1 }])
-    await thread.close()
+    assert.deepEqual(await readers.search('SELECT 1 AS one', []), [{ one: 1 }])
+    await readers.close()
   })
 
-  it('a process that closes its database while the thread answers ends well', () => {
+  it('a process that closes its database while a reader answers ends well', () => {
     const url = new URL('./sqlite.ts', import.meta.url).href
     const program = `
       const { openSqlite } = await import('${url}')

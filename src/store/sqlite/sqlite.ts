@@ -1,11 +1,12 @@
-/** The SQLite driver: one writer with group commit, one reader on the event loop, one on a thread for long reads. */
+/** The SQLite driver: one writer with group commit, one reader on the event loop, a few in processes for long reads. */
 import { openReader, openWriter, type Connection } from './connection.ts'
 import type { Db, Sql, Row, SqlValue, Tx } from '../db.ts'
 import { explained, unavailable } from '../failures.ts'
 import { GroupCommit } from './group.ts'
 import { refuseNested } from '../nesting.ts'
-import { ReaderThread } from './reader.ts'
+import { Readers } from './readers.ts'
 import { assertBindable, Statements } from './statements.ts'
+import { UpkeepThread } from './upkeep.ts'
 import { WalSync } from './wal.ts'
 
 export interface SqliteOptions {
@@ -13,11 +14,13 @@ export interface SqliteOptions {
   readonly sync?: () => Promise<void>
   /** How long a transaction waits for another process that writes, ms. Default 5000. */
   readonly busyMs?: number
+  /** Longest read that a caller waits for, ms. Default 15 s. */
+  readonly longestReadMs?: number
 }
 
 /** Opens or makes the database in the file `path` (its folder must exist). The caller migrates it. */
 export function openSqlite(path: string, options: SqliteOptions = {}): Db {
-  if (path === ':memory:') throw new Error('openSqlite needs a file: durability and the reader thread work on files')
+  if (path === ':memory:') throw new Error('openSqlite needs a file: durability and long reads work on files')
   return new SqliteDb(path, options)
 }
 
@@ -28,7 +31,8 @@ class SqliteDb implements Db {
   readonly #reads: Statements
   readonly #wal: WalSync
   readonly #group: GroupCommit
-  readonly #thread: ReaderThread
+  readonly #readers: Readers
+  readonly #upkeep: UpkeepThread
   #groups = 0
   #groupsPerCheckpoint = 64
   #checkpointing = false
@@ -44,7 +48,9 @@ class SqliteDb implements Db {
       sync: () => this.#durable(sync),
       busyMs: options.busyMs ?? 5000,
     })
-    this.#thread = new ReaderThread(path)
+    const { longestReadMs: longestMs } = options
+    this.#readers = new Readers(path, longestMs === undefined ? {} : { longestMs })
+    this.#upkeep = new UpkeepThread(path)
   }
 
   async all<T = Row>(sql: string, params?: readonly SqlValue[]): Promise<T[]> {
@@ -64,7 +70,7 @@ class SqliteDb implements Db {
   async search<T = Row>({ text, params }: Sql): Promise<T[]> {
     assertBindable(params)
     try {
-      return (await this.#thread.search(text, params)) as T[]
+      return (await this.#readers.search(text, params)) as T[]
     } catch (error) {
       throw explained(error)
     }
@@ -77,7 +83,7 @@ class SqliteDb implements Db {
 
   async #close(): Promise<void> {
     await this.#group.idle()
-    await this.#thread.close()
+    await Promise.all([this.#readers.close(), this.#upkeep.close()])
     this.#reader.close()
     this.#writer.close()
     this.#wal.close()
@@ -101,7 +107,7 @@ class SqliteDb implements Db {
   async #checkpoint(): Promise<void> {
     this.#checkpointing = true
     this.#groups = 0
-    const pages = await this.#thread.checkpoint().catch(() => 0)
+    const pages = await this.#upkeep.checkpoint().catch(() => 0)
     if (pages > 0) this.#groupsPerCheckpoint = paced(this.#groupsPerCheckpoint, pages)
     this.#checkpointing = false
   }

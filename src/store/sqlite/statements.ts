@@ -25,6 +25,12 @@ export class Statements {
     return []
   }
 
+  /** The rows one by one, as they are found. */
+  each(sql: string, params: readonly unknown[] = []): Iterable<Row> {
+    const statement = this.#prepare(sql)
+    return statement.reader ? statement.iterate(bind(params)) : this.all(sql, params)
+  }
+
   get(sql: string, params: readonly unknown[] = []): Row | undefined {
     return this.#prepare(sql).get(bind(params))
   }

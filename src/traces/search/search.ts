@@ -1,7 +1,6 @@
 /** Search of traces: filter, order and keyset pages. */
-import { ifFound } from '../../contract/absence/absent.ts'
 import type { Principal } from '../../contract/access.ts'
-import { requireExperiment } from '../../tracking/experiments/experiments.ts'
+import { seenExperiments } from '../../tracking/experiments/experiments.ts'
 import { keyset, readPage } from '../../mlflow/paging.ts'
 import type { SortColumn } from '../../mlflow/paging.ts'
 import { visible } from '../../auth/visibility.ts'
@@ -50,11 +49,7 @@ export async function traceScope(
   experimentIds: readonly string[] | undefined,
 ): Promise<Sql> {
   if (experimentIds === undefined) return visible(who, 'r.project')
-  const ids: string[] = []
-  for (const id of new Set(experimentIds)) {
-    const row = await ifFound(requireExperiment(room.db, who, id))
-    if (row !== undefined) ids.push(row.experiment_id)
-  }
+  const ids = await seenExperiments(room.db, who, experimentIds)
   return ids.length === 0 ? raw('1 = 0') : sql`${visible(who, 'r.project')} AND r.experiment_id IN ${inList(ids)}`
 }
 

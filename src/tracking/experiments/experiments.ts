@@ -1,6 +1,8 @@
 /** Experiments: made, found, renamed, tagged, deleted and restored with their runs. */
 import type { Tag } from '../context/pairs.ts'
+import { ifFound } from '../../contract/absence/absent.ts'
 import type { Principal } from '../../contract/access.ts'
+import { turnOfLoop } from '../../http/callers/turns.ts'
 import type { Reader, Tx } from '../../store/db.ts'
 import { fullyDecoded } from '../context/paths.ts'
 import { LIMITS, checkExperimentName, checkKey, checkLength } from '../../mlflow/limits.ts'
@@ -101,6 +103,24 @@ export async function requireExperiment(reader: Reader, who: Principal, id: stri
   if (row !== undefined && sees(who, row.project)) return row
   if (!/^[+-]?\d+$/.test(id)) throw invalid(`Invalid experiment ID '${id}'. Experiment ID must be a valid integer.`)
   throw unknown(id)
+}
+
+/** Experiments that one search may name, and of how many it is looked at once whether they are seen. */
+const MOST_SEARCHED = 10_000
+const AT_ONCE = 200
+
+/** The ids of those of the named experiments that exist and are seen. INVALID_PARAMETER_VALUE for too many, and for what is no id. */
+export async function seenExperiments(reader: Reader, who: Principal, ids: readonly string[]): Promise<string[]> {
+  const asked = [...new Set(ids)]
+  if (asked.length > MOST_SEARCHED)
+    throw invalid(`A search may name ${MOST_SEARCHED} experiments at most, got ${asked.length}.`)
+  const seen: string[] = []
+  for (const [at, id] of asked.entries()) {
+    if (at % AT_ONCE === AT_ONCE - 1) await turnOfLoop()
+    const row = await ifFound(requireExperiment(reader, who, id))
+    if (row !== undefined) seen.push(row.experiment_id)
+  }
+  return seen
 }
 
 /** The row of an experiment into which may be written; a project's own default experiment is made when first used. */

@@ -1,8 +1,7 @@
 /** Search of logged models: filter, datasets, any order with missing values last, keyset pages. */
-import { ifFound } from '../../contract/absence/absent.ts'
 import type { Principal } from '../../contract/access.ts'
 import { compare, matching } from '../../mlflow/compare.ts'
-import { requireExperiment } from '../experiments/experiments.ts'
+import { seenExperiments } from '../experiments/experiments.ts'
 import { LISTED, MORE_NULLABLE, MORE_TEXTUAL, NULLABLE, NUMERIC, parseFilter, parseOrder } from '../../mlflow/filter.ts'
 import type { Comparison, Filter, FilterSchema } from '../../mlflow/filter.ts'
 import { readLoggedModels } from './logged-models.ts'
@@ -75,11 +74,7 @@ export async function searchLoggedModels(
   const columns = sortColumns(asked.order_by, asked.datasets)
   const { max_results, page_token, ...query } = asked
   const page = keyset(columns, page_token, ['models', query, who.project])
-  const experiments: string[] = []
-  for (const id of asked.experiment_ids) {
-    const row = await ifFound(requireExperiment(room.db, who, id))
-    if (row !== undefined) experiments.push(row.experiment_id)
-  }
+  const experiments = await seenExperiments(room.db, who, asked.experiment_ids)
   const where = [
     visible(who, 'm.project'),
     sql`m.experiment_id IN ${inList(experiments)}`,

@@ -89,7 +89,7 @@ async function readChunk(room: Tracking, rows: readonly RunRow[]): Promise<WireR
 
 type Read = <T>(query: Sql) => Promise<Map<string, OfRun<T>[]>>
 
-/** Few runs are read at once; the hop to the reader thread would cost more than the rows. */
+/** Few runs are read at once; the hop to a reader would cost more than the rows. */
 function light(room: Tracking): Read {
   return async <T>(query: Sql) =>
     Map.groupBy(await room.db.all<OfRun<T>>(query.text, query.params), (row) => row.run_id)

@@ -1,9 +1,8 @@
 /** Search of runs: MLflow's filters and more, any order with missing values last, keyset pages; quick among 100,000 runs. */
-import { ifFound } from '../../contract/absence/absent.ts'
 import type { Principal } from '../../contract/access.ts'
 import type { View } from '../experiments/search.ts'
 import { stageCondition } from '../experiments/search.ts'
-import { requireExperiment } from '../experiments/experiments.ts'
+import { seenExperiments } from '../experiments/experiments.ts'
 import { parseOrder } from '../../mlflow/filter.ts'
 import type { Filter, Order } from '../../mlflow/filter.ts'
 import { keyset } from '../../mlflow/paging.ts'
@@ -60,7 +59,7 @@ export async function searchRuns(room: Tracking, who: Principal, asked: RunSearc
   const query = [asked.experiment_ids, asked.filter ?? '', asked.order_by ?? [], asked.view ?? '', who.project]
   const pages: Plan['keyset'] = (columns) => keyset(columns, asked.page_token, query)
   const first = pages(ordering(orders).columns)
-  const experiments = await seenExperiments(room, who, asked)
+  const experiments = await experimentsOf(room, who, asked)
   if (experiments !== undefined && experiments.length === 0) return { rows: [] }
   const where = [visible(who, 'r.project'), stageCondition(asked.view ?? 'ACTIVE_ONLY', 'r.lifecycle_stage')]
   if (experiments !== undefined) where.push(sql`r.experiment_id IN ${inList(experiments)}`)
@@ -191,12 +190,7 @@ function positionBound(plan: Plan, order: Order, position: readonly unknown[]): 
   return rank === 2 && plan.orders.length === 1 && typeof next === 'number' ? [sql`r.start_time <= ${next}`] : []
 }
 
-async function seenExperiments(room: Tracking, who: Principal, asked: RunSearch): Promise<string[] | undefined> {
+async function experimentsOf(room: Tracking, who: Principal, asked: RunSearch): Promise<string[] | undefined> {
   if (asked.experiment_ids.length === 0 && asked.everywhere === true) return undefined
-  const ids: string[] = []
-  for (const id of new Set(asked.experiment_ids)) {
-    const row = await ifFound(requireExperiment(room.db, who, id))
-    if (row !== undefined) ids.push(row.experiment_id)
-  }
-  return ids
+  return seenExperiments(room.db, who, asked.experiment_ids)
 }

@@ -1,6 +1,6 @@
 /** The bytes of a request: read by a handler, or read and dropped, so that the next request on the connection begins where it should. */
 import type { IncomingMessage } from 'node:http'
-import { problem } from '../contract/errors.ts'
+import { problem } from '../../contract/errors.ts'
 
 /** Most bytes of a refused body that are read before the connection is cut instead, and the longest time for it. */
 const WASTE_BYTES = 64 * 1024 * 1024
@@ -9,9 +9,47 @@ const WASTE_MS = 2000
 /** Longest time in which a body that is read whole may come, ms. */
 const BODY_MS = 60_000
 
-/** The body as chunks. Leaving the loop early does not close the connection; `discard` reads the rest. */
-export function chunksOf(request: IncomingMessage): AsyncIterable<Uint8Array> {
-  return request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>
+/** How long a streamed body is waited for. Time in which the handler does something else does not count. */
+export interface Patience {
+  /** For the next bytes, ms. */
+  readonly idleMs: number
+  /** For all of it, ms; each ms is won back by so many bytes. */
+  readonly totalMs: number
+  readonly bytesPerMs: number
+}
+
+/** A body may be of any size, but comes with 4 kB a second, and at no time a minute behind that. */
+export const PATIENCE: Patience = { idleMs: 30_000, totalMs: 60_000, bytesPerMs: 4 }
+
+/**
+ * The body as chunks. Leaving the loop early does not close the connection; `discard` reads the rest. Throws `too_slow` for a body
+ * that stands still or trickles.
+ */
+export function chunksOf(request: IncomingMessage, patience: Patience = PATIENCE): AsyncIterable<Uint8Array> {
+  const chunks = request.iterator({ destroyOnReturn: false }) as AsyncIterator<Uint8Array>
+  let left = patience.totalMs
+  const take = async (): Promise<IteratorResult<Uint8Array>> => {
+    const limit = Math.min(left, patience.idleMs)
+    const began = performance.now()
+    const next = await within(limit, chunks.next())
+    const won = next.done === true ? 0 : next.value.length / patience.bytesPerMs
+    left = Math.min(patience.totalMs, left - (performance.now() - began) + won)
+    return next
+  }
+  return { [Symbol.asyncIterator]: () => ({ next: take, return: async () => (await chunks.return?.()) ?? DONE }) }
+}
+
+const DONE = { done: true, value: undefined } as const
+
+/** Throws `too_slow` after so many ms. */
+function within<T>(limit: number, work: Promise<T>): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>()
+  const late = setTimeout(
+    () => reject(problem('too_slow', { what: 'more of the body', limit: Math.round(limit) })),
+    limit,
+  )
+  void work.then(resolve, reject).finally(() => clearTimeout(late))
+  return promise
 }
 
 /**

@@ -1,0 +1,36 @@
+/** One call as the rooms below see it that bound what is done for callers. */
+import type { ServerResponse } from 'node:http'
+import type { Principal } from '../../contract/access.ts'
+import type { Route } from '../../contract/route.ts'
+
+/** Runs work in the name of a call; see `Caller` of the store. */
+export type AsCaller = <T>(caller: Calling, work: () => T) => T
+
+export class Calling {
+  readonly key: string
+  readonly #response: ServerResponse
+  readonly #reads: boolean
+
+  constructor(response: ServerResponse, who: Principal, { access }: Route) {
+    this.key = who.id
+    this.#response = response
+    // what was begun to be written is finished, whoever waits for it
+    this.#reads = access !== 'public' && access.verb.startsWith('read')
+  }
+
+  /** True once the call has been answered or left. */
+  get over(): boolean {
+    return this.#response.closed
+  }
+
+  /** Calls `then` when the caller goes away before the end of its answer, if its call only reads; returns what takes that back. */
+  onLeave(then: () => void): () => void {
+    if (!this.#reads) return () => undefined
+    const closed = (): void => {
+      if (!this.#response.writableFinished) then()
+    }
+    // a call may wait for many reads at once
+    this.#response.setMaxListeners(0).once('close', closed)
+    return () => this.#response.off('close', closed)
+  }
+}

@@ -1,0 +1,89 @@
+/** Places shared between callers: nobody has more than its part, everybody has a turn, and nobody waits for ever. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Caller } from './caller.ts'
+import { Turns } from './turns.ts'
+
+/** A caller that can leave. */
+function caller(key: string): Caller & { leave(): void } {
+  const leaving = new Set<() => void>()
+  return {
+    key,
+    over: false,
+    onLeave: (then) => {
+      leaving.add(then)
+      return () => leaving.delete(then)
+    },
+    leave: () => leaving.forEach((then) => then()),
+  }
+}
+
+/** Works that note when they begin, and end when they are told to. */
+function works(turns: Turns) {
+  const begun: string[] = []
+  const open: (() => void)[] = []
+  return {
+    begun,
+    ask: (who: Caller | undefined, name: string): Promise<string> =>
+      turns.during(who, () => {
+        begun.push(name)
+        return new Promise((resolve) => open.push(() => resolve(name)))
+      }),
+    /** Ends the work that began first. */
+    end: async (): Promise<void> => {
+      open.shift()?.()
+      await new Promise((resolve) => setImmediate(resolve))
+    },
+  }
+}
+
+test('one caller with many reads holds its part of the places, and the others have theirs', async () => {
+  const { ask, begun, end } = works(new Turns({ places: 3, perCaller: 2 }))
+  const [a, b, c] = [caller('a'), caller('b'), caller('c')]
+  const asked = [ask(a, 'a1'), ask(a, 'a2'), ask(a, 'a3'), ask(a, 'a4'), ask(b, 'b1'), ask(b, 'b2'), ask(c, 'c1')]
+  assert.deepEqual(begun, ['a1', 'a2', 'b1'])
+  for (let i = 0; i < asked.length; i++) await end()
+  assert.deepEqual(begun, ['a1', 'a2', 'b1', 'a3', 'b2', 'c1', 'a4'])
+  assert.equal((await Promise.all(asked)).length, asked.length)
+})
+
+test('a read that fails gives its place back', async () => {
+  const turns = new Turns({ places: 1, perCaller: 1 })
+  await assert.rejects(
+    turns.during(undefined, () => Promise.reject(new Error('so'))),
+    /so/,
+  )
+  assert.equal(await turns.during(caller('a'), async () => 1), 1)
+})
+
+test('a caller that waits too long or with too many reads is told to come back later; the server itself is not', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const { ask, begun, end } = works(new Turns({ places: 1, perCaller: 1, patienceMs: 100, waiting: 2 }))
+  const a = caller('a')
+  const first = ask(a, 'first')
+  const late = [ask(a, 'late'), ask(a, 'later')]
+  await assert.rejects(ask(a, 'third'), { code: 'too_many_requests', status: 429 })
+  const own = [ask(undefined, 'own'), ask(undefined, 'own too'), ask(undefined, 'own as well')]
+  t.mock.timers.tick(100)
+  const what = 'the number of long reads of this caller'
+  const refusals = await Promise.allSettled(late)
+  for (const one of refusals) assert.deepEqual(one.status === 'rejected' && one.reason.data, { what, retry_after: 5 })
+  for (let i = 0; i < 4; i++) await end()
+  await Promise.all([first, ...own])
+  assert.deepEqual(begun, ['first', 'own', 'own too', 'own as well'])
+})
+
+test('a caller that leaves gives up its turn, and what is refused at the end waits no more', async () => {
+  const turns = new Turns({ places: 1, perCaller: 1 })
+  const { ask, begun, end } = works(turns)
+  const [a, b, c] = [caller('a'), caller('b'), caller('c')]
+  const [first, left, stays, last] = [ask(a, 'first'), ask(b, 'left'), ask(a, 'stays'), ask(c, 'last')]
+  b.leave()
+  await assert.rejects(left, { code: 'bad_request', message: /went away/ })
+  await end()
+  assert.deepEqual(begun, ['first', 'stays'])
+  turns.refuse(new Error('closed'))
+  await assert.rejects(last, /closed/)
+  await end()
+  await Promise.all([first, stays])
+})

@@ -1,0 +1,67 @@
+/**
+ * The process behind `Db.search` on SQLite: reads one question after the other from its standard input, with a connection that cannot
+ * write. It is a process and no thread because nothing but an end of the process stops SQLite within a statement.
+ */
+import { readSync, writeSync } from 'node:fs'
+import { openReader, type Connection } from './connection.ts'
+import { engineFault, Frames, frame, type Question } from './frames.ts'
+import { Statements } from './statements.ts'
+
+/** Memory that SQLite may take for one statement, bytes; a sort or a grouping of more is refused. */
+const MEMORY = 512 * 1024 * 1024
+
+/** A frame of rows ends behind so many rows, or so many characters and bytes of their values. */
+const FRAME = { rows: 500, size: 256 * 1024 } as const
+
+if (import.meta.main) serve(process.argv[2] ?? '')
+
+/** Returns when the other end of the standard input is closed. */
+function serve(path: string): void {
+  // a signal to the whole group is for the server, which ends its readers itself
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
+  let connection: Connection
+  try {
+    connection = openReader(path)
+  } catch (error) {
+    process.stderr.write(`reader of ${path}: ${engineFault(error).message}\n`)
+    process.exitCode = 1
+    return
+  }
+  connection.pragma(`hard_heap_limit = ${MEMORY}`)
+  const statements = new Statements(connection)
+  const frames = new Frames()
+  const piece = Buffer.allocUnsafe(64 * 1024)
+  for (let size = readSync(0, piece); size > 0; size = readSync(0, piece))
+    for (const question of frames.take(Buffer.from(piece.subarray(0, size)))) answer(statements, question as Question)
+  connection.close()
+}
+
+function answer(statements: Statements, { sql, parameters }: Question): void {
+  try {
+    let rows: unknown[] = []
+    let size = 0
+    for (const row of statements.each(sql, parameters)) {
+      rows.push(row)
+      size += sizeOf(row)
+      if (rows.length < FRAME.rows && size < FRAME.size) continue
+      say(frame({ rows }))
+      ;[rows, size] = [[], 0]
+    }
+    if (rows.length > 0) say(frame({ rows }))
+    say(frame({ end: true }))
+  } catch (error) {
+    say(frame({ error: engineFault(error) }))
+  }
+}
+
+function sizeOf(row: object): number {
+  let size = 0
+  for (const value of Object.values(row) as unknown[])
+    size += typeof value === 'string' || value instanceof Uint8Array ? value.length : 8
+  return size
+}
+
+/** Waits until the other end has taken it. */
+function say(bytes: Buffer): void {
+  for (let at = 0; at < bytes.length;) at += writeSync(1, bytes, at)
+}

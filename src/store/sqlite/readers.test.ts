@@ -1,0 +1,119 @@
+/** Long reads of callers on SQLite: each ends in time or with its caller, and keeps nobody else waiting. */
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import type { Db } from '../db.ts'
+import { asCaller, type Caller } from '../reads/caller.ts'
+import { MOST_ROWS } from './reader.ts'
+import { openSqlite } from './sqlite.ts'
+
+const COUNT = 'WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < '
+/** Never gives a row, so that nothing but the end of its process ends it. */
+const ENDLESS = { text: `${COUNT}1e15) SELECT max(i) FROM n`, params: [] }
+const QUICK = { text: 'SELECT 1 AS one', params: [] }
+
+const root = mkdtempSync(join(tmpdir(), 'slipway-readers-'))
+let db: Db
+
+before(() => void (db = openSqlite(join(root, 'slipway.db'), { longestReadMs: 400 })))
+after(async () => {
+  await db.close()
+  rmSync(root, { recursive: true, force: true })
+})
+
+function caller(key: string): Caller & { over: boolean; leave(): void } {
+  const leaving = new Set<() => void>()
+  return {
+    key,
+    over: false,
+    onLeave: (then) => {
+      leaving.add(then)
+      return () => leaving.delete(then)
+    },
+    leave: () => leaving.forEach((then) => then()),
+  }
+}
+
+/** Processes of this one that read a database. */
+function readers(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        const [, parent] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+        return Number(parent) === process.pid && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('reader-process')
+      } catch {
+        return false
+      }
+    })
+    .map(Number)
+}
+
+/** Until it is so. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 10))
+}
+
+describe('a read for a caller', { timeout: 60_000 }, () => {
+  it('is refused when it takes too long, within a statement too; the limit and what to do are said', async () => {
+    const refused = asCaller(caller('a'), () => db.search(ENDLESS))
+    await assert.rejects(refused, { code: 'too_costly', status: 422, message: /more than 0\.4 s and was stopped/ })
+    assert.deepEqual(await asCaller(caller('a'), () => db.search(QUICK)), [{ one: 1 }])
+  })
+
+  it('keeps no other caller waiting', async () => {
+    const a = caller('a')
+    const stuck = Array.from({ length: 8 }, () => asCaller(a, () => db.search(ENDLESS)))
+    let open = stuck.length
+    const ended = Promise.allSettled(stuck.map((one) => one.finally(() => open--)))
+    assert.deepEqual(await asCaller(caller('b'), () => db.search(QUICK)), [{ one: 1 }])
+    assert.ok(open > 0, 'the other was answered while the first had reads that ran')
+    for (const one of await ended) assert.equal(one.status === 'rejected' && one.reason.code, 'too_costly')
+  })
+
+  it('ends soon after its caller left, and its process with it', async () => {
+    const a = caller('a')
+    const before = readers()
+    const left = asCaller(a, () => db.search(ENDLESS))
+    const refused = assert.rejects(left, { code: 'bad_request', message: /went away/ })
+    a.leave()
+    await refused
+    await until(() => readers().length < Math.max(1, before.length))
+  })
+
+  it('has no end once its call is over: then it is work of the server itself', async () => {
+    const a = caller('a')
+    const work = asCaller(a, async () => {
+      await Promise.resolve()
+      return db.search({ text: `${COUNT}?) SELECT max(i) AS most FROM n`, params: [6_000_000] })
+    })
+    a.over = true
+    assert.deepEqual(await work, [{ most: 6_000_000 }])
+  })
+
+  it('comes back whole when it has many rows or large ones, and is refused beyond a million rows', async () => {
+    const b = caller('b')
+    const long = { text: `${COUNT}?) SELECT i, zeroblob(100) AS z FROM n`, params: [1201] }
+    const rows = await asCaller(b, () => db.search<{ i: number; z: Uint8Array }>(long))
+    assert.deepEqual(
+      rows.map(({ i }) => i),
+      Array.from({ length: 1201 }, (_, i) => i + 1),
+    )
+    assert.equal(rows[600]?.z.length, 100)
+    const [wide] = await db.search<{ t: string }>({ text: "SELECT printf('%.*c', 3000000, 'x') AS t", params: [] })
+    assert.equal(wide?.t.length, 3_000_000)
+    const endless = { text: `${COUNT}${2 * MOST_ROWS}) SELECT 1 FROM n`, params: [] }
+    await assert.rejects(db.search(endless), { code: 'too_costly', message: /1000000 rows/ })
+  })
+
+  it('a reader that is killed in the middle is told, and the next read has another', async () => {
+    const killed = db.search(ENDLESS)
+    const refused = assert.rejects(killed, { code: 'unavailable' })
+    await until(() => readers().length > 0)
+    for (const pid of readers()) process.kill(pid, 'SIGKILL')
+    await refused
+    assert.deepEqual(await db.search(QUICK), [{ one: 1 }])
+  })
+})

@@ -1,0 +1,140 @@
+/** One viewer's worst requests beside another caller: they are stopped and say why, and the other is answered meanwhile. */
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { startTestApp } from '../app.ts'
+import { createClient } from '../../src/client/client.ts'
+import { authApi } from '../../src/contract/auth.ts'
+import type { App } from '../../src/options.ts'
+import { openStore } from '../../src/store/open.ts'
+import { insertRows } from '../../src/store/sql/sql.ts'
+import { startPostgres } from '../postgres.ts'
+import type { TestPostgres } from '../postgres.ts'
+
+/** Longest read for a caller here, ms; far longer than a good read takes, far shorter than the bad ones. */
+const LONGEST_MS = 2000
+
+const RUNS = 3000
+
+/** Each run has a tag that no filter below fits, and that each has to go through again and again. */
+const LONG_TAG = 'ab'.repeat(3900)
+
+const SEARCH = '/api/2.0/mlflow/runs/search'
+const search = (filter: string, more: object = {}): object => ({ experiment_ids: ['0'], filter, ...more })
+const native = (filter: string): string => `/v1/runs?experiment_id=0&filter=${encodeURIComponent(filter)}`
+const many = (count: number, operator: string, pattern: string): string =>
+  Array.from({ length: count }, (_, i) => `tags.long ${operator} '${pattern}${i}'`).join(' OR ')
+
+interface Asked {
+  readonly path: string
+  readonly body?: object
+}
+
+/** What a viewer may ask that takes far too long. */
+const WORST: Readonly<Record<string, Asked>> = {
+  'twenty regular expressions': { path: native(many(20, 'RLIKE', '(?:a?b?){30}(?:[ab]{1,30}){20}c$')) },
+  'LIKE with many wildcards': { path: native(many(120, 'LIKE', '%a%a%a%a%a%a%a%a%c')) },
+}
+
+/** PostgreSQL's own matcher takes a second for them, which is no harm. */
+const QUICK_ON_POSTGRES = ['twenty regular expressions']
+
+for (const kind of ['SQLite', 'PostgreSQL'] as const)
+  describe(`worst requests on ${kind}`, { timeout: 300_000 }, () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'worst-request-'))
+    let postgres: TestPostgres | undefined
+    let app: App
+    let viewer: string
+    let other: string
+
+    before(async () => {
+      postgres = kind === 'PostgreSQL' ? await startPostgres() : undefined
+      const where = { dataDir, ...(postgres && { databaseUrl: postgres.url }) }
+      await makeRuns(where)
+      app = await startTestApp({ ...where, longestReadMs: LONGEST_MS, logLevel: 'fatal' })
+      const admin = createClient({ url: app.url, token: readFileSync(app.tokenFile, 'utf8').trim() })
+      const tokenOf = async (name: string): Promise<string> =>
+        (await admin.call(authApi.createToken, { body: { name, role: 'viewer' } })).token
+      ;[viewer, other] = [await tokenOf('viewer'), await tokenOf('other')]
+    })
+    after(async () => {
+      await app.stop()
+      await postgres?.stop()
+      rmSync(dataDir, { recursive: true, force: true })
+    })
+
+    const ask = async (token: string, { path, body }: Asked, signal?: AbortSignal): Promise<Answer> => {
+      const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+      const request = body === undefined ? { headers } : { method: 'POST', headers, body: JSON.stringify(body) }
+      const reply = await fetch(app.url + path, { ...request, ...(signal && { signal }) })
+      return { status: reply.status, text: await reply.text() }
+    }
+    const good = async (token: string): Promise<void> => {
+      const { status, text } = await ask(token, {
+        path: SEARCH,
+        body: search("tags.short = 'yes'", { max_results: 10 }),
+      })
+      assert.equal(status, 200, text)
+      assert.equal((JSON.parse(text) as { runs: unknown[] }).runs.length, 10)
+    }
+
+    for (const [name, worst] of Object.entries(WORST)) {
+      if (kind === 'PostgreSQL' && QUICK_ON_POSTGRES.includes(name)) continue
+      test(`${name}: refused by name, and another caller's searches are answered before`, async () => {
+        let open = 4
+        const asked = Array.from({ length: open }, () => ask(viewer, worst).finally(() => open--))
+        for (let i = 0; i < 10; i++) await good(other)
+        assert.ok(open > 0, 'the other was answered while bad requests ran')
+        for (const { status, text } of await Promise.all(asked)) {
+          assert.equal(status, 422, text)
+          assert.match(text, /took more than 2 s and was stopped/)
+        }
+      })
+    }
+
+    test('a viewer that goes away leaves nothing behind that runs: its next read has a place soon', async () => {
+      const gone = new AbortController()
+      const asked = Array.from({ length: 6 }, () =>
+        ask(viewer, WORST['LIKE with many wildcards'] as Asked, gone.signal),
+      )
+      await new Promise((resolve) => setTimeout(resolve, 500))
+      gone.abort()
+      await Promise.allSettled(asked)
+      const began = performance.now()
+      await good(viewer)
+      // if they ran on, it would wait for three times the limit
+      assert.ok(performance.now() - began < 1.5 * LONGEST_MS, 'the bad reads were ended')
+    })
+  })
+
+interface Answer {
+  readonly status: number
+  readonly text: string
+}
+
+/** Runs with a long tag and a short one, in the default experiment. */
+async function makeRuns(where: Parameters<typeof openStore>[0]): Promise<void> {
+  const { db } = await openStore(where)
+  await db.tx(async (t) => {
+    const ids = Array.from({ length: RUNS }, () => randomBytes(16).toString('hex'))
+    const columns =
+      'run_id, experiment_id, project, run_name, user_id, status, start_time, artifact_uri, lifecycle_stage'
+    await insertRows(
+      t,
+      `INSERT INTO runs (${columns}, heartbeat_at)`,
+      ids.map((id, i) => [id, '0', 'default', `r${i}`, 'u', 'FINISHED', i, 'mlflow-artifacts:/0', 'active', i]),
+    )
+    await insertRows(
+      t,
+      'INSERT INTO run_tags (run_id, key, value)',
+      ids.flatMap((id) => [
+        [id, 'long', LONG_TAG],
+        [id, 'short', 'yes'],
+      ]),
+    )
+  })
+  await db.close()
+}
