@@ -17,6 +17,7 @@ import { Loader } from './loader.ts'
 import type { LoadFailure, OpenBackend } from './loader.ts'
 import { PredictionLog } from './records/log.ts'
 import { metricsText } from './metrics.ts'
+import { FailedCredentials } from '../http/callers/failed-credentials.ts'
 import { Rates } from './traffic/rates.ts'
 import { listen } from './http/server.ts'
 import type { GatewayServer, HttpDeps, Patience } from './http/server.ts'
@@ -78,6 +79,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     checkHost: hostCheck(options.host, options.allowHosts),
     bodies: { maxBody: MAX_BODY, maxHeld: MAX_HELD, held: 0 },
     rates: new Rates(options.gateways ?? 1),
+    failed: state.failed,
     ...(options.patience !== undefined && { patience: options.patience }),
   }
   const servers = [await listen(deps, options)]
@@ -141,6 +143,7 @@ async function end(state: GatewayState, servers: readonly GatewayServer[], grace
 class GatewayState {
   readonly version: string
   readonly log: PredictionLog
+  readonly failed = new FailedCredentials()
   readonly engine
   readonly #files: RunFiles
   readonly #loader: Loader
@@ -221,7 +224,14 @@ class GatewayState {
   }
 
   metrics(table: LiveTable): string {
-    return metricsText({ table, whole: table === this.#table, log: this.log, shadow: this.#shadow, now: Date.now() })
+    return metricsText({
+      table,
+      whole: table === this.#table,
+      log: this.log,
+      shadow: this.#shadow,
+      credentials: this.failed.counts,
+      now: Date.now(),
+    })
   }
 
   stats(): unknown {

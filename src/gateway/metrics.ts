@@ -1,5 +1,6 @@
 /** The gateway's figures as Prometheus text. */
-import { familiesText } from '../http/prometheus-text.ts'
+import { credentialFamilies, familiesText } from '../http/prometheus-text.ts'
+import type { CredentialCounts } from '../http/callers/failed-credentials.ts'
 import type { Family, Sample } from '../http/prometheus-text.ts'
 import type { LiveEndpoint, LiveTable, LiveVariant } from './traffic/live.ts'
 import type { PredictionLog } from './records/log.ts'
@@ -11,6 +12,7 @@ export interface Measured {
   readonly whole: boolean
   readonly log: PredictionLog
   readonly shadow: ShadowQueue
+  readonly credentials: CredentialCounts
   readonly now: number
 }
 
@@ -75,7 +77,7 @@ function one(type: Family['type'], name: string, help: string, value: number): F
   return { name, type, help, samples: [{ value }] }
 }
 
-function processFamilies({ table, log, shadow }: Measured): Family[] {
+function processFamilies({ table, log, shadow, credentials }: Measured): Family[] {
   const { user, system } = process.cpuUsage()
   return [
     one('gauge', 'slipway_gateway_epoch', 'Epoch of the routing table.', table.epoch),
@@ -84,6 +86,7 @@ function processFamilies({ table, log, shadow }: Measured): Family[] {
     one('counter', 'slipway_shadow_rows_total', 'Rows scored by shadow versions.', shadow.scored),
     one('counter', 'slipway_shadow_dropped_total', 'Shadow rows dropped under load.', shadow.dropped),
     one('gauge', 'slipway_shadow_waiting_rows', 'Shadow rows that wait or run.', shadow.rows),
+    ...credentialFamilies(credentials),
     one('counter', 'process_cpu_seconds_total', 'CPU time of the gateway.', (user + system) / 1e6),
     one('gauge', 'process_resident_memory_bytes', 'Resident memory of the gateway.', process.memoryUsage.rss()),
   ]

@@ -31,6 +31,7 @@ export function testDeps(db: Db, clock: Clock, more: Partial<MonitoringDeps> = {
     halt: unexpected,
     logLosses: unexpected,
     unanswered: unexpected,
+    credentials: () => ({ failed: 0, throttled: 0 }),
     send: unexpected,
     changed: () => undefined,
     onError: (error) => assert.fail(String(error)),

@@ -10,6 +10,7 @@ import type {
 import type { AddressInfo } from 'node:net'
 import { Problem, problem } from '../../contract/errors.ts'
 import { admit, seenBy } from '../traffic/credentials.ts'
+import type { Caller } from '../traffic/credentials.ts'
 import type { Answer } from '../engine/ask.ts'
 import type { Reply } from '../protocols/exchange.ts'
 import { PATIENCE } from '../http/server.ts'
@@ -179,9 +180,14 @@ function readMessages(call: Call, take: (message: Message) => void): MessageRead
 function answerUnary(call: Call, unary: UnaryCall, message: Buffer): void {
   const { view, clock } = call.deps
   const verb = typeof unary.verb === 'function' ? unary.verb(message) : unary.verb
-  const caller = { authorization: call.headers.authorization, now: clock() }
+  const caller = callerOf(call, clock())
   if (verb !== null) admit(view.table, caller, verb)
   respond(call, unary.answer(verb === null ? view : narrowed(view, seenBy(view.table, caller)), message).finish())
+}
+
+function callerOf({ deps, stream, headers }: Call, now: number): Caller {
+  const address = stream.session?.socket.remoteAddress
+  return { authorization: headers.authorization, now, from: { address, failed: deps.failed } }
 }
 
 async function answerInfer(call: Call, message: Buffer): Promise<void> {
@@ -190,11 +196,12 @@ async function answerInfer(call: Call, message: Buffer): Promise<void> {
 }
 
 /** Predicts; resolves with the ModelInferResponse once its records are written. */
-async function infer({ deps, headers }: Call, message: Buffer): Promise<Reply> {
+async function infer(call: Call, message: Buffer): Promise<Reply> {
+  const { deps, headers } = call
   const { view, clock, rates, nextId } = deps
   const { model, version } = inferTarget(message)
   const now = clock()
-  const caller = { authorization: headers.authorization, now }
+  const caller = callerOf(call, now)
   const endpoint = servedEndpoint(seenBy(view.table, caller), model)
   const token = admit(view.table, caller, 'predict')
   rates.take(endpoint.route, token, now)

@@ -5,6 +5,7 @@ import type { Http2SecureServer } from 'node:http2'
 import { Server as NetServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { Problem, problem } from '../../contract/errors.ts'
+import type { FailedCredentials } from '../../http/callers/failed-credentials.ts'
 import type { BodyBudget } from './body.ts'
 import { readBody } from './body.ts'
 import { admit, seenBy } from '../traffic/credentials.ts'
@@ -44,6 +45,8 @@ export interface HttpDeps {
   readonly checkHost: (method: string, headers: IncomingMessage['headers']) => void
   readonly bodies: BodyBudget
   readonly rates: Rates
+  /** Counts wrong credentials, of all ports. */
+  readonly failed: FailedCredentials
   readonly patience?: Patience
 }
 
@@ -153,7 +156,8 @@ function sendPage(deps: HttpDeps, target: PageTarget, request: IncomingMessage, 
 }
 
 function callerOf(deps: HttpDeps, request: IncomingMessage): Caller {
-  return { authorization: request.headers.authorization, now: deps.clock() }
+  const from = { address: request.socket.remoteAddress, failed: deps.failed }
+  return { authorization: request.headers.authorization, now: deps.clock(), from }
 }
 
 const NOTHING = Buffer.alloc(0)

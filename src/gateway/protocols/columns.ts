@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer'
 import { problem } from '../../contract/errors.ts'
 import { MOST_VALUES } from '../../http/json-shape.ts'
-import { inTurns, turnOfLoop } from '../../http/turns.ts'
+import { inTurns, turnOfLoop } from '../../http/callers/turns.ts'
 import { csvRows } from '../../store/csv.ts'
 import type { InputField } from '../../scoring/rows/fields.ts'
 import { MAX_ROWS } from './exchange.ts'

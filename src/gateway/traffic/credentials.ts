@@ -3,6 +3,7 @@ import { hash } from 'node:crypto'
 import { allows } from '../../contract/access.ts'
 import type { Verb } from '../../contract/access.ts'
 import { problem } from '../../contract/errors.ts'
+import type { FailedCredentials } from '../../http/callers/failed-credentials.ts'
 import type { TokenRoute } from '../table/table.ts'
 import type { LiveTable } from './live.ts'
 import { onlyOf } from './live.ts'
@@ -19,9 +20,11 @@ export interface Caller {
   readonly authorization: string | undefined
   /** ms. */
   readonly now: number
+  /** Where the request came from, to count credentials that are wrong. */
+  readonly from?: { readonly address: string | undefined; readonly failed: FailedCredentials }
 }
 
-/** The endpoints that a caller may know of: all, or those of its token's project. Throws `unauthenticated`. */
+/** The endpoints that a caller may know of: all, or those of its token's project. Throws as `admit`, but never `forbidden`. */
 export function seenBy(table: LiveTable, caller: Caller): LiveTable {
   const project = authenticate(table, caller)?.project ?? null
   if (project === null) return table
@@ -39,7 +42,7 @@ function ofProject(table: LiveTable, project: string): LiveTable {
 
 /**
  * Lets a request through whose token may do `verb` on endpoints. Returns the token; undefined while the table is open to
- * requests without one. Throws `unauthenticated` or `forbidden`.
+ * requests without one. Throws `unauthenticated`, `forbidden`, or `too_many_requests` for one wrong credential too many of its address.
  */
 export function admit(table: LiveTable, caller: Caller, verb: Verb): TokenRoute | undefined {
   const token = authenticate(table, caller)
@@ -48,15 +51,25 @@ export function admit(table: LiveTable, caller: Caller, verb: Verb): TokenRoute 
   return token
 }
 
-function authenticate(table: LiveTable, { authorization, now }: Caller): TokenRoute | undefined {
+function authenticate(table: LiveTable, caller: Caller): TokenRoute | undefined {
+  const { authorization, now } = caller
   if (authorization === undefined) {
     if (table.source.open) return undefined
     throw problem('unauthenticated', { detail: 'the request carries none' })
   }
-  const token = find(table, authorization)
+  const token = counted(caller, () => find(table, authorization))
   if (token.expires_at !== null && token.expires_at <= now)
     throw problem('unauthenticated', { detail: 'the token has expired' })
   return token
+}
+
+function counted({ from, now }: Caller, look: () => TokenRoute): TokenRoute {
+  try {
+    return look()
+  } catch (error) {
+    from?.failed.failed(from.address ?? '', now)
+    throw error
+  }
 }
 
 function find(table: LiveTable, authorization: string): TokenRoute {

@@ -110,11 +110,27 @@ test('each family has the figures of the endpoints that the caller sees', async 
       'slipway_incidents_opened_total{endpoint="theirs",kind="quality"} 1',
       'slipway_pipeline_preparation_failures_total{project="other"} 1',
       'slipway_pipeline_attempts_failed_total{project="other"} 1',
+      'slipway_wrong_credentials_total 0',
+      'slipway_throttled_credentials_total 0',
     ],
   )
   const types = (await prometheusText(deps, null)).split('\n').filter((line) => line.startsWith('# TYPE'))
   assert.deepEqual(
     types.map((line) => line.split(' ').at(-1)),
-    ['counter', 'gauge', 'gauge', 'gauge', 'gauge', 'gauge', 'counter', 'counter', 'gauge', 'gauge', 'counter'],
+    [
+      'counter',
+      'gauge',
+      'gauge',
+      'gauge',
+      'gauge',
+      'gauge',
+      'counter',
+      'counter',
+      'gauge',
+      'gauge',
+      'counter',
+      'counter',
+      'counter',
+    ],
   )
 })

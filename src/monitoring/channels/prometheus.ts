@@ -1,6 +1,6 @@
 /** The monitors' figures, and those of pipelines, as Prometheus reads them (text format 0.0.4). */
 import { HOUR_MS } from '../../contract/ids.ts'
-import { familiesText } from '../../http/prometheus-text.ts'
+import { credentialFamilies, familiesText } from '../../http/prometheus-text.ts'
 import type { Family, Sample } from '../../http/prometheus-text.ts'
 import { findingsSeries, labelCoverage } from './figures.ts'
 import type { MonitoringDeps, MonitorRow } from '../context/context.ts'
@@ -13,7 +13,8 @@ export async function prometheusText(deps: MonitoringDeps, project: string | nul
   const all = await deps.db.all<MonitorRow>('SELECT * FROM monitors ORDER BY endpoint')
   const seen = (row: { endpoint: string }): boolean => names.has(row.endpoint)
   const monitored = await families(deps, all.filter(seen), seen)
-  return familiesText([...monitored, await preparations(deps, project), ...(await queues(deps, project))])
+  const ofServer = project === null ? credentialFamilies(deps.credentials()) : []
+  return familiesText([...monitored, await preparations(deps, project), ...(await queues(deps, project)), ...ofServer])
 }
 
 async function preparations({ db }: MonitoringDeps, project: string | null): Promise<Family> {

@@ -7,6 +7,7 @@ import type { Clock, Ids } from '../../contract/ids.ts'
 import { DELAY, MonitorSettings } from '../../contract/monitoring.ts'
 import type { Unanswered } from '../../serving/fleet/faults.ts'
 import type { Egress } from '../../http/egress.ts'
+import type { CredentialCounts } from '../../http/callers/failed-credentials.ts'
 import type { Db, Reader, Tx } from '../../store/db.ts'
 import { endpointRow } from '../../serving/context/rows.ts'
 
@@ -89,6 +90,8 @@ export interface MonitoringDeps {
   readonly logLosses: () => Promise<readonly LogLoss[]>
   /** Versions that do not answer on this process's server although an endpoint names them. */
   readonly unanswered: () => Promise<readonly Unanswered[]>
+  /** Wrong credentials that came to this process. */
+  readonly credentials: () => CredentialCounts
   /** Outgoing HTTP, for webhooks. */
   readonly send: Egress
   /** Told that an incident was opened or changed. */
