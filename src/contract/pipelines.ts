@@ -108,7 +108,7 @@ export const Step = z.object({
 /** How far a re-run from raw data gave the same. */
 export const Reproduction = z.object({
   of_run: z.string(),
-  /** A the same bytes; B metrics equal within the tolerance; C diverged; D could not run; null while it runs. */
+  /** A the same bytes; B metrics and predictions equal within the tolerance; C diverged; D could not run; null while it runs. */
   grade: z.enum(['A', 'B', 'C', 'D']).nullable(),
   detail: z.string(),
   first_divergent_step: z.string().nullable(),
@@ -116,6 +116,12 @@ export const Reproduction = z.object({
   tolerance: z.number(),
   steps: z.array(
     z.object({
+  /** The number of the rules by which it was graded; absent = 1, by which equal metrics were enough for a B. */
+  rules: z.number().int().optional(),
+  /** The grade that earlier rules gave it. */
+  regraded_from: z.enum(['A', 'B', 'C', 'D']).optional(),
+  /** What steps read from outside of the project that is not as it was, by step. */
+  sources: z.array(z.object({ step: z.string(), source: z.string() })).optional(),
       step: z.string(),
       outputs: z.enum(['identical', 'identical_apart_from_stamps', 'different', 'missing']),
       metrics: z.array(

@@ -18,6 +18,7 @@ export async function run(invocation: Invocation): Promise<number> {
   const result = finished?.reproduction ?? started.reproduction
   invocation.out.data({ run: finished?.id ?? null, reproduction: result })
   for (const step of result.steps) invocation.out.line(`  ${step.step}: outputs ${step.outputs}`)
+  for (const { step, source } of result.sources ?? []) invocation.out.line(`  ${step}: ${source}`)
   for (const missing of result.missing) invocation.out.line(`  missing: ${missing}`)
   invocation.out.line(result.grade === null ? result.detail : `grade ${result.grade}: ${result.detail}`)
   return result.grade === 'A' || result.grade === 'B' || (dry && result.missing.length === 0) ? 0 : 1

@@ -9,6 +9,7 @@ import { demandOf, findHead, hasPlace } from './places.ts'
 import { isDue } from './retry.ts'
 import { prepareRun } from './prepare.ts'
 import {
+import { regradeProofs } from './regrade.ts'
   ACTIVE_ATTEMPTS,
   FINAL_RUNS,
   FINAL_STEPS,
@@ -79,6 +80,7 @@ export class Reconciler {
     await over
     this.#stopped = true
     clearInterval(this.#timer)
+    await this.#regrade(signal)
     await Promise.allSettled([...this.#busy.values(), ...[...this.#starting.values()].map(({ over }) => over)])
     this.#open.clear()
   }
@@ -86,6 +88,15 @@ export class Reconciler {
   /** Takes up runs that are open and not known here. */
   async #adopt(): Promise<void> {
     const rows = await this.#context.deps.db
+  /** What cannot be graded now is graded by the next that leads; nothing waits for it. */
+  async #regrade(signal: AbortSignal): Promise<void> {
+    try {
+      await regradeProofs(this.#context, signal)
+    } catch (error) {
+      this.#context.deps.onError(error)
+    }
+  }
+
       .all<{ id: string }>(
         "SELECT id FROM pipeline_runs WHERE state IN ('waiting', 'preparing', 'running') ORDER BY created_at",
       )

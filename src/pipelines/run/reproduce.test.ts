@@ -4,7 +4,10 @@ import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { ANA } from '../bench.fixture.ts'
 import { LOCK, openIdle, type Idle } from './idle.fixture.ts'
-import { findMissing, gradeRun, nearlyEqual, type Proof } from './reproduce.ts'
+import { nearlyEqual } from '../proof/contents.ts'
+import type { Proof } from '../proof/grade.ts'
+import { regradeProofs } from './regrade.ts'
+import { findMissing, gradeRun } from './reproduce.ts'
 import { reproduceRun, requireRun } from './runs.ts'
 
 const FILES = {
@@ -43,11 +46,13 @@ async function end(idle: Idle, run: string, steps: Readonly<Record<string, Ended
 type Steps = Readonly<Record<string, Ended>>
 
 /** Grades a re-run that ended as `after` against a run that ended as `before`. */
-async function graded(t: TestContext, before: Steps, after: Steps, tolerance = 0): Promise<Proof> {
+async function graded(
+  ...[t, before, after, tolerance = 0, files = FILES]: [TestContext, Steps, Steps, number?, Record<string, string>?]
+): Promise<Proof> {
   const idle = await openIdle(t)
-  const original = await idle.begin(FILES, { id: 'pr_a' })
+  const original = await idle.begin(files, { id: 'pr_a' })
   await end(idle, original, before)
-  const again = await idle.begin(FILES, { id: 'pr_b', options: { reproduces: original, tolerance } })
+  const again = await idle.begin(files, { id: 'pr_b', options: { reproduces: original, tolerance } })
   await end(idle, again, after)
   return gradeRun(idle.context, await idle.read(again))
 }
@@ -93,10 +98,16 @@ describe('grades', () => {
       ['A', 'every output has the same bytes', null, [], 'pr_a', 0.5],
     )
     assert.deepEqual(proof.steps, [
-      { step: 'make', outputs: 'identical', metrics: [{ metric: 'rows', before: 1, after: 1, equal: true }] },
+      {
+        step: 'make',
+        outputs: 'identical',
+        differing: [],
+        metrics: [{ metric: 'rows', before: 1, after: 1, equal: true }],
+      },
       {
         step: 'train',
         outputs: 'identical',
+        differing: [],
         metrics: [
           { metric: 'auc', before: 0.75, after: 0.75, equal: true },
           { metric: 'loss', before: 2, after: 2, equal: true },
@@ -112,7 +123,6 @@ describe('grades', () => {
   const different: Record<string, Readonly<Record<string, string>>> = {
     'another flavor in the model file': { ...MODEL, 'model/MLmodel': MLMODEL('1', 'xgboost') },
     'other bytes beside the model file': { ...MODEL, 'model/model.pkl': 'other' },
-    'stamps in a file of another name': { 'model/notMLmodel': MLMODEL('1'), 'model/model.pkl': 'bytes' },
     'a file more': { ...MODEL, extra: '' },
     'a file less': { 'model/MLmodel': MLMODEL('1') },
     'another path': { 'model/MLmodel': MLMODEL('1'), 'model/renamed.pkl': 'bytes' },
@@ -130,14 +140,14 @@ describe('grades', () => {
   }
   test('stamps of two files whose names only end alike are bytes', async (t) => {
     const own = (id: string): Steps => trained({ outputs: { model: { notMLmodel: MLMODEL(id) } } })
-    assert.equal((await graded(t, own('1'), own('2'))).grade, 'B')
+    assert.equal((await graded(t, own('1'), own('2'))).grade, 'C')
   })
-  test('an output that is gone is missing, and the worst output tells', async (t) => {
+  test('an output that is gone is C, and the worst output tells', async (t) => {
     const proof = await graded(t, GOOD, {
       ...GOOD,
       train: { ...GOOD['train'], outputs: { plot: { 'p.svg': 'other' } } },
     })
-    assert.deepEqual([proof.grade, proof.steps[1]?.outputs], ['B', 'missing'])
+    assert.deepEqual([proof.grade, proof.steps[1]?.outputs], ['C', 'missing'])
   })
   test('a metric beyond the tolerance is C, and the step where bytes or metrics first differ is named', async (t) => {
     const after = { ...trained({ metrics: { auc: 0.5, loss: 2 } }), make: { outputs: { table: { '': 'z' } } } }
@@ -153,6 +163,116 @@ describe('grades', () => {
     assert.equal(proof.grade, 'C')
     assert.match(proof.detail, /step "train": auc 0\.75 → null, b null → 1, c null → 2$/)
     assert.equal(proof.steps[1]?.metrics.length, 4)
+  })
+})
+
+/** A model, and a step that judges it on rows. */
+const JUDGED = {
+  'slipway.yaml': `project: proof
+pipeline:
+  steps:
+    train: {run: make:main, outputs: [model]}
+    judge: {run: make:main, inputs: {model: train.model}, outputs: [predictions, plot]}
+model: {name: m, from: train.model}
+`,
+  'make.py': 'def main(): pass\n',
+}
+const judged = (rows: string, metrics: Readonly<Record<string, number>>, more: Record<string, string> = {}): Steps => ({
+  train: { outputs: { model: MODEL } },
+  judge: { outputs: { predictions: { 'rows.csv': rows, ...more }, plot: { 'p.svg': '<svg/>' } }, metrics },
+})
+
+describe('predictions that differ are never B', () => {
+  const cases: [string, string, string, Readonly<Record<string, number>>, number, string][] = [
+    ['equal metrics hide nothing', 'id,p\n1,0.2\n', 'id,p\n1,0.3\n', { auc: 1 }, 0, 'C'],
+    ['so does a rank that stays', 'id,p\n1,0.2\n2,0.4\n', 'id,p\n1,0.3\n2,0.4\n', { auc: 1 }, 0.01, 'C'],
+    ['numbers within the tolerance are equal', 'id,p\n1,0.2\n', 'id,p\n1,0.2000001\n', { auc: 1 }, 0.001, 'B'],
+    ['and so they are without any metric', 'id,p\n1,0.2\n', 'id,p\n1,2.000001e-1\n', {}, 0.001, 'B'],
+    ['without a metric the outputs are compared', 'id,p\n1,0.2\n', 'id,p\n1,0.9\n', {}, 0, 'C'],
+    ['a word in place of another', 'id,p\n1,late\n', 'id,p\n1,early\n', { auc: 1 }, 0.5, 'C'],
+    ['a row more', 'id,p\n1,0.2', 'id,p\n1,0.2\n2,0.2', { auc: 1 }, 0.5, 'C'],
+    ['a row less', 'id,p\n1,0.2\n2,0.2', 'id,p\n1,0.2', { auc: 1 }, 0.5, 'C'],
+    ['bytes that nothing can read', 'a\0b', 'a\0c', { auc: 1 }, 0.5, 'C'],
+  ]
+  for (const [name, rows, others, metrics, tolerance, expected] of cases) {
+    test(`${name}: ${expected}`, async (t) => {
+      const proof = await graded(t, judged(rows, metrics), judged(others, metrics), tolerance, JUDGED)
+      assert.equal(proof.grade, expected, proof.detail)
+      assert.equal(proof.rules, 2)
+      if (expected === 'C')
+        assert.match(proof.detail, /step "judge": output "predictions" differs in rows\.csv(, line \d)?$/)
+    })
+  }
+  test('a file more is named', async (t) => {
+    const more = judged('1', { auc: 1 }, { 'more.csv': '' })
+    const proof = await graded(t, judged('1', { auc: 1 }), more, 0, JUDGED)
+    assert.deepEqual(
+      [proof.grade, proof.steps[1]?.differing],
+      ['C', ['output "predictions" differs in more.csv, which is not in both']],
+    )
+  })
+  test('a picture of the same metrics is B, and without a metric nothing says that it is the same', async (t) => {
+    const drawn = (steps: Steps): Steps => ({
+      ...steps,
+      judge: { ...steps['judge'], outputs: { ...steps['judge']?.outputs, plot: { 'p.svg': '<svg id="2"/>' } } },
+    })
+    const measured = judged('1', { auc: 1 })
+    assert.equal((await graded(t, measured, drawn(measured), 0, JUDGED)).grade, 'B')
+    const proof = await graded(t, judged('1', {}), drawn(judged('1', {})), 0, JUDGED)
+    assert.deepEqual([proof.grade, /its outputs differ \(plot\), and no metric/.test(proof.detail)], ['C', true])
+  })
+  test('another model of the same predictions and metrics is B; without a metric after it, C', async (t) => {
+    const other = (steps: Steps): Steps => ({
+      ...steps,
+      train: { outputs: { model: { ...MODEL, 'model/model.pkl': 'other' } } },
+    })
+    assert.equal((await graded(t, judged('1', { auc: 1 }), other(judged('1', { auc: 1 })), 0, JUDGED)).grade, 'B')
+    const proof = await graded(t, judged('1', {}), other(judged('1', {})), 0, JUDGED)
+    assert.deepEqual([proof.grade, proof.first_divergent_step], ['C', 'train'])
+  })
+})
+
+describe('grades of earlier rules', () => {
+  /** A proof that rules 1 graded B although its predictions differ, or whatever `after` and `grade` say. */
+  async function stored(t: TestContext, after: Steps, grade = 'B'): Promise<{ idle: Idle; told: string[] }> {
+    const told: string[] = []
+    const idle = await openIdle(t, { proved: (run, one) => Promise.resolve(void told.push(`${run} ${one}`)) })
+    await end(idle, await idle.begin(JUDGED, { id: 'pr_a' }), judged('1,0.2', { auc: 1 }))
+    const id = await idle.begin(JUDGED, { id: 'pr_b', options: { reproduces: 'pr_a', tolerance: 0 } })
+    await end(idle, id, after)
+    const proof = { of_run: 'pr_a', grade, detail: 'every metric is equal', missing: [], tolerance: 0, steps: [] }
+    const row = { state: 'succeeded', outcome: 'succeeded', message: 'x', reproduction: JSON.stringify(proof) }
+    await idle.setRun(id, row)
+    await regradeProofs(idle.context, new AbortController().signal)
+    return { idle, told }
+  }
+  test('are given anew, told, and keep what they were', async (t) => {
+    const { idle, told } = await stored(t, judged('1,0.9', { auc: 1 }))
+    const { run } = await idle.read('pr_b')
+    const proof = run.reproduction as Proof | null
+    assert.deepEqual([proof?.grade, proof?.rules, proof?.regraded_from], ['C', 2, 'B'])
+    assert.match(proof?.detail ?? '', /output "predictions" differs in rows\.csv.*it was B by rules 1$/)
+    assert.deepEqual([run.outcome, run.message, told], ['failed', proof?.detail, ['pr_a C']])
+    await regradeProofs(idle.context, new AbortController().signal)
+    assert.deepEqual(told, ['pr_a C'], 'the second time there is nothing to do')
+  })
+  test('that hold stay, by the rules of now', async (t) => {
+    const model = { outputs: { model: { ...MODEL, 'model/model.pkl': 'other' } } }
+    const { idle, told } = await stored(t, { ...judged('1,0.2', { auc: 1 }), train: model })
+    const proof = (await idle.read('pr_b')).run.reproduction as Proof | null
+    assert.deepEqual([proof?.grade, proof?.rules, proof?.regraded_from, told], ['B', 2, undefined, []])
+  })
+  test('whose outputs are gone prove nothing', async (t) => {
+    const { idle, told } = await stored(t, { train: {}, judge: { metrics: { auc: 1 } } })
+    const proof = (await idle.read('pr_b')).run.reproduction as Proof | null
+    assert.deepEqual([proof?.grade, proof?.regraded_from, told], ['D', 'B', ['pr_a D']])
+  })
+  test('A, C and D are left alone', async (t) => {
+    for (const grade of ['A', 'C', 'D']) {
+      const { idle, told } = await stored(t, judged('1,0.9', { auc: 1 }), grade)
+      const proof = (await idle.read('pr_b')).run.reproduction as Proof | null
+      assert.deepEqual([proof?.grade, proof?.detail, told], [grade, 'every metric is equal', []])
+    }
   })
 })
 

@@ -15,7 +15,8 @@ import {
   type RunRow,
   type RunTree,
 } from '../context/rows.ts'
-import { findMissing, openProof, type Proof } from './reproduce.ts'
+import type { Proof } from '../proof/grade.ts'
+import { findMissing, openProof } from './reproduce.ts'
 import { pinAliases } from '../spec/pin.ts'
 import { overrideParams } from '../spec/spec.ts'
 import { requireVersion, type VersionRow } from '../spec/versions.ts'

@@ -5,7 +5,7 @@ import { canonical, hashOf } from './canonical.ts'
 import type { Closure } from './closure.ts'
 import { specOf, type Files } from './edits.fixture.ts'
 import { criticalPath, downstream, sortSteps } from './graph.ts'
-import { nearlyEqual } from '../run/reproduce.ts'
+import { nearlyEqual } from '../proof/contents.ts'
 import { nextPause } from '../run/retry.ts'
 import type { AttemptRow } from '../context/rows.ts'
 

@@ -8,7 +8,7 @@ import { DataTable } from '../table/data-table.tsx'
 
 const MEANING = {
   A: 'the same bytes',
-  B: 'equal metrics within the tolerance',
+  B: 'equal metrics and predictions within the tolerance',
   C: 'different results',
   D: 'could not be run',
 } as const
@@ -24,6 +24,7 @@ export function ReproductionPanel({ reproduction }: { reproduction: NonNullable<
         </Link>
         with a tolerance of {figure(reproduction.tolerance)}.
         {reproduction.first_divergent_step !== null && ` First differing step: ${reproduction.first_divergent_step}.`}
+        {(reproduction.sources ?? []).map(({ step, source }) => ` Step ${step}: ${source}.`)}
         {reproduction.missing.length > 0 && ` Missing: ${reproduction.missing.join(', ')}.`}
       </p>
       <DataTable headings={['Step', 'Outputs', 'Metrics']}>
