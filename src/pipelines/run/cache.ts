@@ -8,7 +8,7 @@ import { compareKeys, comparePackages, sentence } from './explain.ts'
 import { downstream } from '../spec/graph.ts'
 import { keyOf, keyParts, type KeyParts } from '../spec/key.ts'
 import type { KeyChange, RunRow, RunTree, StepRow } from '../context/rows.ts'
-import type { PipelineSpec, StepSpec } from '../spec/spec.ts'
+import { isOutdated, type PipelineSpec, type StepSpec } from '../spec/spec.ts'
 
 interface CacheRow {
   readonly run_id: string
@@ -87,7 +87,11 @@ export function inputDigests(step: StepSpec, rows: readonly StepRow[]): Record<s
   )
 }
 
-function whyForced(spec: PipelineSpec, run: RunRow, step: StepSpec): string | undefined {
+/** Said of a version whose code cannot be read again. */
+const OUTDATED = 'its code was read by older rules and cannot be read anew'
+
+/** Why a step runs whatever results there are; undefined where it takes one. */
+export function whyForced(spec: PipelineSpec, run: RunRow, step: StepSpec): string | undefined {
   const { force, from, reproduces } = run.options
   if (reproduces !== null) return `it is run again to prove run ${reproduces}`
   if (force) return 'the run was asked to take no cached result'
@@ -97,6 +101,7 @@ function whyForced(spec: PipelineSpec, run: RunRow, step: StepSpec): string | un
 }
 
 function whyRun(forced: string | undefined, earlier: Earlier | undefined, changes: readonly KeyChange[]): string {
+  if (isOutdated(spec)) return `${OUTDATED}, so no cached result is taken`
   if (forced !== undefined) return forced
   if (earlier === undefined) return 'the step has not run before'
   if (changes.length > 0) return sentence(changes)

@@ -5,7 +5,8 @@ import { toTime } from '../../contract/fields.ts'
 import { stepOf, type Context } from '../context/context.ts'
 import { criticalPath } from '../spec/graph.ts'
 import type { AttemptRow, RegisteredModel, RunRow, RunTree, StepRow } from '../context/rows.ts'
-import type { PipelineSpec } from '../spec/spec.ts'
+import { flightOf, takesResults } from './flight.ts'
+import { isOutdated, type PipelineSpec } from '../spec/spec.ts'
 import type { VersionRow } from '../spec/versions.ts'
 
 export type RunView = z.output<typeof PipelineRun>
@@ -58,7 +59,7 @@ export function viewVersion(row: VersionRow): z.output<typeof PipelineVersion> {
     steps: spec.steps.map((step) => ({ name: step.name, entry: entryText(step.entry), needs: [...step.needs] })),
     model: spec.model?.name ?? null,
     endpoint: spec.endpoint?.name ?? null,
-    warnings: [...new Set(spec.steps.flatMap((step) => step.code.warnings))],
+    warnings: warningsOf(spec),
   }
 }
 
@@ -77,6 +78,14 @@ export function viewCache(step: StepRow): z.output<typeof Cache> | null {
 export function entryText(entry: string | readonly unknown[]): string {
   return typeof entry === 'string' ? entry : entry.map(String).join(' ')
 }
+function warningsOf(spec: PipelineSpec): string[] {
+  const outdated = isOutdated(spec) ? [OUTDATED_VERSION] : []
+  return [...outdated, ...new Set(spec.steps.flatMap((step) => step.code.warnings))]
+}
+
+/** Said of a version that was made before the rules of now. */
+const OUTDATED_VERSION = 'its code was read by older rules: it is read anew when it runs next'
+
 
 function viewHead(run: RunRow): Omit<z.output<typeof PipelineRunRow>, 'steps' | 'message'> {
   return {

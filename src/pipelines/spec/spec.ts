@@ -30,6 +30,9 @@ export interface StepSpec {
   readonly memory_bytes: number | null
   readonly code: Closure
 }
+/** Of the reading of code that finds which files count. A version that was read by older ones is read anew before it runs. */
+export const CODE_RULES = 2
+
 
 /** Immutable; two specs with equal content have the same digest. */
 export interface PipelineSpec {
@@ -70,6 +73,7 @@ export async function compileSpec(blobs: Blobs, text: string, tree: string, file
   const plan = rolloutPlan(project)
   return {
     project: project.project,
+    rules: CODE_RULES,
     tree: code.tree,
     left_out: code.rules,
     environment: await requestOf(project.python, read),
@@ -83,6 +87,11 @@ export async function compileSpec(blobs: Blobs, text: string, tree: string, file
 }
 
 /** The digest of a spec. */
+/** True when the code was read by older rules, which missed files that count. */
+export function isOutdated({ rules = 1 }: PipelineSpec): boolean {
+  return rules < CODE_RULES
+}
+
 export function specDigest(spec: PipelineSpec): string {
   return hashOf(spec)
 }

@@ -1,11 +1,13 @@
 /** Versions of pipelines: the same content once, the newest is what was sent in last, and each project sees its own. */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import type { Principal } from '../../contract/access.ts'
 import { ANA } from '../bench.fixture.ts'
-import { openIdle, type Idle } from '../run/idle.fixture.ts'
+import { LOCK, openIdle, type Idle } from '../run/idle.fixture.ts'
+import { keyStep } from '../run/cache.ts'
 import { createRun } from '../run/runs.ts'
+import { viewVersion } from '../run/view.ts'
 import { sourceOf } from './sources.ts'
 import {
   createVersion,
@@ -113,6 +115,73 @@ test('what git said is kept once, with the version for its next runs, and with e
   assert.equal((await sourceOf(db, second))?.commit, 'c2')
   await sent.send(2, { source: SOURCE })
   assert.equal((await db.all('SELECT id FROM pipeline_sources')).length, 2)
+})
+
+describe('a version whose code was read by older rules', () => {
+  const FILES = { 'a.py': 'import lib\ndef main(): pass\n', 'lib.py': '' }
+
+  /** A version as an earlier server left it: its closure misses a file. `body` is what its project file says now. */
+  async function outdated(t: TestContext, body?: string): Promise<Sent & { version: VersionRow }> {
+    const sent = await open(t)
+    const text = 'project: p\npipeline: {steps: {a: {run: a:main}}}\n'
+    const tree = await sent.tree({ ...FILES, 'other.yaml': text })
+    const made = await createVersion(sent.context.deps, ANA, { text, tree, file: 'other.yaml' })
+    const { rules: _, ...spec } = made.spec
+    const step = spec.steps[0]
+    const old = { ...spec, steps: [{ ...step, code: { ...step?.code, files: {} } }] }
+    const row = [JSON.stringify(old), body ?? text, 'sha256:old', made.id]
+    await sent.store.db.tx((x) =>
+      x.run('UPDATE pipeline_versions SET spec = ?, body = ?, digest = ? WHERE id = ?', row),
+    )
+    return { ...sent, version: await requireVersion(sent.store.db, made.id) }
+  }
+  const start = ({ context }: Sent, version: VersionRow): Promise<string> =>
+    createRun(context, ANA, { version, params: {}, options: {}, trigger: 'schedule' })
+
+  test('is read anew when it runs, once, and is then the newest in its place', async (t) => {
+    const sent = await outdated(t)
+    const { store, context, version } = sent
+    assert.match(viewVersion(version).warnings.join(), /read by older rules/)
+    const runs = [await start(sent, version), await start(sent, await newestVersion(store.db, 'p'))]
+    const [first, second] = await Promise.all(runs.map(async (id) => (await sent.read(id)).run.version_id))
+    assert.notEqual(first, version.id)
+    assert.equal(first, second)
+    const spec = await context.spec(first ?? '')
+    // the project file is the one that was sent in, whatever its name
+    assert.deepEqual(Object.keys(spec.steps[0]?.code.files ?? {}), ['a.py', 'lib.py'])
+    const newest = await newestVersion(store.db, 'p')
+    assert.deepEqual([newest.id, viewVersion(newest).warnings], [first, []])
+  })
+
+  test('does not become the newest when another is', async (t) => {
+    const sent = await outdated(t)
+    const other = await sent.send(9)
+    await start(sent, sent.version)
+    assert.equal((await newestVersion(sent.store.db, 'p')).id, other.id)
+  })
+
+  test('and that cannot be read any more runs as it is, and takes nothing from the cache', async (t) => {
+    const sent = await outdated(t, 'project: p\npipeline: {steps: {a: {run: a:gone}}}\n')
+    const keyed = async (): Promise<[string, string]> => {
+      const id = await start(sent, sent.version)
+      await sent.setRun(id, { environment: LOCK.digest })
+      const spec = await sent.context.spec((await sent.read(id)).run.version_id)
+      const [step] = spec.steps
+      assert.ok(step)
+      await keyStep(sent.context, await sent.read(id), step)
+      const [row] = (await sent.read(id)).steps
+      return [row?.state ?? '', row?.reason ?? '']
+    }
+    await keyed()
+    await sent.store.db.tx((x) =>
+      x.run(
+        `INSERT INTO pipeline_cache (project, cache_key, run_id, step, outputs, metrics, created_at)
+         SELECT project, cache_key, run_id, name, '{}', '{}', 1 FROM pipeline_steps`,
+      ),
+    )
+    const reason = 'its code was read by older rules and cannot be read anew, so no cached result is taken'
+    assert.deepEqual(await keyed(), ['ready', reason])
+  })
 })
 
 test('the schedule of a project is that of the version sent in last, and goes with it', async (t) => {

@@ -1,4 +1,6 @@
 /** Pipeline versions: made from a project file and a tree, the same content once. */
+import { createHash } from 'node:crypto'
+import { ifRefused } from '../../contract/absence/absent.ts'
 import type { Principal } from '../../contract/access.ts'
 import { problem } from '../../contract/errors.ts'
 import type { CodeSource } from '../../contract/pipelines.ts'
@@ -6,8 +8,9 @@ import type { Clock, Ids } from '../../contract/ids.ts'
 import type { Blobs } from '../../store/blobs/blobs.ts'
 import type { Db, Reader, Tx } from '../../store/db.ts'
 import { syncSchedule } from './schedule.ts'
+import { treeFiles } from '../../store/blobs/trees.ts'
 import { keepSource } from './sources.ts'
-import { compileSpec, specDigest, type PipelineSpec } from './spec.ts'
+import { compileSpec, isOutdated, specDigest, type PipelineSpec } from './spec.ts'
 
 export interface VersionRow {
   readonly id: string
@@ -20,6 +23,7 @@ export interface VersionRow {
   readonly created_at: number
   readonly created_by: string
   /** What git said of its folder when it was last sent in. */
+  readonly submitted_at: number
   readonly source_id: string | null
 }
 
@@ -72,6 +76,48 @@ export async function createVersion(
 }
 
 /** Throws `not_found`. */
+/**
+ * The version as it is run: itself, or what the rules of now make of its project file and files where older rules read its code. One that
+ * cannot be compiled any more stays as it is; its steps take no cached results, and its warnings say so.
+ */
+export async function currentVersion(deps: VersionDeps, who: Principal, version: VersionRow): Promise<VersionRow> {
+  if (!isOutdated(version.spec)) return version
+  const spec = await ifRefused(compileAgain(deps, version), 'unprocessable', 'not_found', 'corrupt_blob')
+  if (spec === undefined) return version
+  const digest = specDigest(spec)
+  const id = deps.ids('pv')
+  await deps.db.tx(async (t) => {
+    const made = await t.run(
+      `INSERT INTO pipeline_versions (id, project, digest, tree, spec, body, created_at, created_by, submitted_at, source_id)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project, digest) DO NOTHING`,
+      [
+        id,
+        spec.project,
+        digest,
+        spec.tree,
+        JSON.stringify(spec),
+        version.body,
+        deps.clock(),
+        version.created_by,
+        // as new as what it comes from: an old version does not become the newest by being run
+        version.submitted_at,
+        version.source_id,
+      ],
+    )
+    if (made === 0) return
+    const detail = { made: 'version', digest, of: version.id, because: 'its code was read by older rules' }
+    await deps.record(t, who, { verb: 'write', resource: 'pipelines', id, detail })
+  })
+  return (await findByDigest(deps.db, spec.project, digest)) ?? missing(id)
+}
+
+/** The name of the project file is not kept: it is the file of that text. */
+async function compileAgain({ blobs }: VersionDeps, { body, tree }: VersionRow): Promise<PipelineSpec> {
+  const digest = `sha256:${createHash('sha256').update(body).digest('hex')}`
+  const file = (await treeFiles(blobs, tree)).find((one) => one.digest === digest)
+  return compileSpec(blobs, body, tree, file?.path ?? 'slipway.yaml')
+}
+
 export async function requireVersion(reader: Reader, id: string): Promise<VersionRow> {
   const row = await reader.get<Stored>('SELECT * FROM pipeline_versions WHERE id = ?', [id])
   return row === undefined ? missing(id) : parsed(row)
