@@ -89,6 +89,7 @@ export function step(changed: Partial<StepOf> = {}): StepOf {
     finished_at: AT,
     duration_ms: 1234,
     retry_at: null,
+    waits_for: null,
     attempts: [],
     ...changed,
   }

@@ -102,6 +102,8 @@ export const Step = z.object({
   duration_ms: z.number().nullable(),
   /** When the next attempt is due, after a failure that is retried. */
   retry_at: time.nullable(),
+  /** The step with the same key that runs now, and whose result this one will take. */
+  waits_for: z.object({ run: id, step: z.string() }).nullable(),
   attempts: z.array(Attempt),
 })
 

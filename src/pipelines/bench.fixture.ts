@@ -7,7 +7,7 @@ import type { Principal } from '../contract/access.ts'
 import { makeIds } from '../contract/ids.ts'
 import { envsRoom } from '../envs/room.ts'
 import { openStore, type Store } from '../store/open.ts'
-import { putTree } from '../store/blobs/trees.ts'
+import { putTree, type TreeInfo } from '../store/blobs/trees.ts'
 import type { PipelinesDeps, RegisterRequest, StepTracking } from './context/deps.ts'
 import { localDriver } from './drivers/local/driver.ts'
 import { Leases } from '../jobs/leases.ts'
@@ -47,12 +47,13 @@ export interface BeginOptions {
   readonly deploy?: boolean
 }
 
-/** Opens a room in a data folder; what `changes` returns replaces deps. */
+/** Opens a room in a data folder; what `changes` returns replaces deps. Tables lie in the folder unless there is a `databaseUrl`. */
 export async function openBench(
   dataDir: string,
   changes: (store: Store) => Partial<PipelinesDeps> = () => ({}),
+  databaseUrl?: string,
 ): Promise<Bench> {
-  const store = await openStore({ dataDir })
+  const store = await openStore({ dataDir, ...(databaseUrl !== undefined && { databaseUrl }) })
   const { db, blobs } = store
   const tracked = new Map<string, Tracked>()
   const registered: RegisterRequest[] = []
@@ -95,13 +96,7 @@ export async function openBench(
     errors,
     view,
     async begin(files, options = {}) {
-      const folder = join(dataDir, `upload-${randomBytes(4).toString('hex')}`)
-      for (const [name, text] of Object.entries(files)) {
-        mkdirSync(dirname(join(folder, name)), { recursive: true })
-        writeFileSync(join(folder, name), text)
-      }
-      const tree = await putTree(blobs, folder)
-      rmSync(folder, { recursive: true })
+      const tree = await upload(store, files)
       const text = files['slipway.yaml'] ?? ''
       const version = await createVersion(deps, ANA, { text, tree: tree.digest, file: 'slipway.yaml' })
       const { params = {}, force = false, from = null, deploy = false } = options
@@ -127,6 +122,18 @@ export async function openBench(
       await db.close()
     },
   }
+}
+
+/** Keeps files as a tree. */
+async function upload({ dataDir, blobs }: Store, files: Readonly<Record<string, string>>): Promise<TreeInfo> {
+  const folder = join(dataDir, `upload-${randomBytes(4).toString('hex')}`)
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true })
+    writeFileSync(join(folder, name), text)
+  }
+  const tree = await putTree(blobs, folder)
+  rmSync(folder, { recursive: true })
+  return tree
 }
 
 function rememberingTracking(tracked: Map<string, Tracked>): StepTracking {

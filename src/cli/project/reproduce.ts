@@ -1,6 +1,7 @@
 /** `slipway reproduce`: runs the pipeline of a model version again from raw data and grades how equal the result is. */
 import type { Client } from '../../client/client.ts'
 import { pipelinesApi } from '../../contract/pipelines.ts'
+import type { Reply } from '../../contract/route.ts'
 import { PRODUCTION, registryApi } from '../../contract/registry.ts'
 import { UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
@@ -17,11 +18,21 @@ export async function run(invocation: Invocation): Promise<number> {
   const finished = started.run === null ? null : await follow(client, started.run.id, invocation.out)
   const result = finished?.reproduction ?? started.reproduction
   invocation.out.data({ run: finished?.id ?? null, reproduction: result })
-  for (const step of result.steps) invocation.out.line(`  ${step.step}: outputs ${step.outputs}`)
-  for (const { step, source } of result.sources ?? []) invocation.out.line(`  ${step}: ${source}`)
-  for (const missing of result.missing) invocation.out.line(`  missing: ${missing}`)
+  for (const line of findings(result)) invocation.out.line(`  ${line}`)
   invocation.out.line(result.grade === null ? result.detail : `grade ${result.grade}: ${result.detail}`)
   return result.grade === 'A' || result.grade === 'B' || (dry && result.missing.length === 0) ? 0 : 1
+}
+
+function findings({
+  steps,
+  sources = [],
+  missing,
+}: Reply<typeof pipelinesApi.reproducePipelineRun>['reproduction']): string[] {
+  return [
+    ...steps.map(({ step, outputs }) => `${step}: outputs ${outputs}`),
+    ...sources.map(({ step, source }) => `${step}: ${source}`),
+    ...missing.map((what) => `missing: ${what}`),
+  ]
 }
 
 /** The pipeline run that made a model's version; the production one when no version is named. */

@@ -2,6 +2,7 @@
 import { pipelinesApi } from '../../contract/pipelines.ts'
 import type { Invocation } from '../invocation/command.ts'
 import { connect } from '../invocation/server.ts'
+import type { PipelineRun } from '../project/follow.ts'
 import { limitOf, runTracked, TRACKED } from './runs-tracked.ts'
 
 export async function run(invocation: Invocation): Promise<number> {
@@ -35,10 +36,14 @@ export async function run(invocation: Invocation): Promise<number> {
       step.state,
       seconds(step.duration_ms),
       String(step.attempts.length),
-      step.failure?.message ?? step.cache?.reason ?? '',
+      step.failure?.message ?? waitOf(step) ?? step.cache?.reason ?? '',
     ]),
   )
   return 0
+}
+
+function waitOf({ waits_for: flight }: PipelineRun['steps'][number]): string | undefined {
+  return flight === null ? undefined : `waits for run ${flight.run}, step ${flight.step}, with the same key`
 }
 
 function seconds(ms: number | null): string {

@@ -5,12 +5,14 @@ import type { TreeInfo } from '../../store/blobs/trees.ts'
 import { faultPoint } from '../../store/fault.ts'
 import { paramsOf, type Context } from '../context/context.ts'
 import { compareKeys, comparePackages, sentence } from './explain.ts'
+import type { PipelinesDeps } from '../context/deps.ts'
 import { downstream } from '../spec/graph.ts'
 import { keyOf, keyParts, type KeyParts } from '../spec/key.ts'
 import type { KeyChange, RunRow, RunTree, StepRow } from '../context/rows.ts'
 import { isOutdated, type PipelineSpec, type StepSpec } from '../spec/spec.ts'
 
-interface CacheRow {
+/** A result that is kept under a key. */
+export interface CacheRow {
   readonly run_id: string
   readonly outputs: string
   readonly metrics: string
@@ -41,7 +43,8 @@ export async function keyStep(context: Context, tree: RunTree, step: StepSpec): 
   })
   const key = keyOf(parts)
   const forced = whyForced(spec, run, step)
-  const found = forced === undefined ? await lookup(context, run.project, key) : undefined
+  const entry = forced === undefined ? await lookup(context.deps, run.project, key) : undefined
+  const found = entry?.isWhole === true ? entry.entry : undefined
   const earlier = await readEarlier(context, run, step.name, parts)
   const changes = earlier === undefined ? [] : await changesSince(context, earlier.parts, parts, environment)
   const reason =
@@ -109,17 +112,20 @@ function whyRun(forced: string | undefined, earlier: Earlier | undefined, change
   return 'nothing changed, and no result is kept'
 }
 
-/** An entry whose outputs are all still in the store. */
-async function lookup(context: Context, project: string, key: string): Promise<CacheRow | undefined> {
-  const { db, blobs } = context.deps
-  const row = await db.get<CacheRow>(
+/** The entry of a key; it is whole while all of its outputs are in the store. */
+export async function lookup(
+  { db, blobs }: PipelinesDeps,
+  project: string,
+  key: string,
+): Promise<{ readonly entry: CacheRow; readonly isWhole: boolean } | undefined> {
+  const entry = await db.get<CacheRow>(
     'SELECT run_id, outputs, metrics, tracking_run_id FROM pipeline_cache WHERE project = ? AND cache_key = ?',
     [project, key],
   )
   if (row === undefined) return undefined
   const outputs = JSON.parse(row.outputs) as Record<string, TreeInfo>
   const kept = await Promise.all(Object.values(outputs).map(({ digest }) => blobs.has(digest)))
-  return kept.every(Boolean) ? row : undefined
+  return { entry, isWhole: kept.every(Boolean) }
 }
 
 /** The earlier execution of the step whose key is nearest: it differs in the fewest components, and is the newest of those. */

@@ -2,11 +2,13 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Store } from '../../store/open.ts'
 import { openBench } from '../bench.fixture.ts'
+import type { PipelinesDeps } from '../context/deps.ts'
 import { stepTracking } from '../step-tracking.ts'
 
-const [dataDir = ''] = process.argv.slice(2)
-const bench = await openBench(dataDir, ({ db, blobs }) => ({
+const [dataDir = '', databaseUrl] = process.argv.slice(2)
+const changes = ({ db, blobs }: Store): Partial<PipelinesDeps> => ({
   tracking: stepTracking({
     db,
     blobs,
@@ -14,7 +16,8 @@ const bench = await openBench(dataDir, ({ db, blobs }) => ({
     random: randomBytes,
     record: () => Promise.resolve(),
   }),
-}))
+})
+const bench = await openBench(dataDir, changes, databaseUrl)
 const idFile = join(dataDir, 'run-id')
 if (!existsSync(idFile)) {
   const files = JSON.parse(readFileSync(join(dataDir, 'files.json'), 'utf8')) as Record<string, string>

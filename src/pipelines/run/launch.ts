@@ -9,6 +9,7 @@ import type { Resources } from '../context/deps.ts'
 import type { AttemptSpec } from '../drivers/driver.ts'
 import { PLACEHOLDER } from '../spec/meaning.ts'
 import { failAttempt } from './collect.ts'
+import { turnOf } from './flight.ts'
 import { recordOf } from './record.ts'
 import { demandOf, hasPlace, PLACES, type Head } from './places.ts'
 import { memoryFor } from './retry.ts'
@@ -22,8 +23,8 @@ export const GRACE_MS = 10_000
 export const LOG_BYTES = 64 * 1024 * 1024
 
 /**
- * Writes the attempt's row before anything starts, so that a crash finds it. Undefined when the step is no longer ready or no place
- * is free beside that of `head`.
+ * Writes the attempt's row before anything starts, so that a crash finds it. Undefined when the step is no longer ready, no place is free
+ * beside that of `head`, or another with the same key runs or has left a result.
  */
 export async function openAttempt(
   context: Context,
@@ -38,9 +39,10 @@ export async function openAttempt(
   const id = ids('att')
   const number = earlier.length + 1
   const fence = randomBytes(12).toString('hex')
+  const isTurn = await turnOf(context, tree, step)
   return db.tx(async (t) => {
     await t.lock(PLACES)
-    if (!(await hasPlace(t, capacity, demand, head))) return undefined
+    if (!(await isTurn(t)) || !(await hasPlace(t, capacity, demand, head))) return undefined
     const taken = await t.run(
       `UPDATE pipeline_steps SET state = 'running', started_at = coalesce(started_at, ?), retry_at = NULL
        WHERE run_id = ? AND name = ? AND state = 'ready'`,

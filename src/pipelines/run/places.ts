@@ -8,6 +8,7 @@ import { stepOf, type Context } from '../context/context.ts'
 import type { PipelinesDeps, Resources } from '../context/deps.ts'
 import { readState, type AttemptRow } from '../context/rows.ts'
 import type { StepSpec } from '../spec/spec.ts'
+import { WAITS_FOR_EQUAL } from './flight.ts'
 import { memoryFor } from './retry.ts'
 
 /** The lock of transactions that take a place. */
@@ -71,7 +72,7 @@ export async function findHead(context: Context): Promise<Head | undefined> {
     `SELECT s.run_id, s.name, r.version_id, coalesce(s.retry_at, s.ready_at) AS since
      FROM pipeline_runs r JOIN pipeline_steps s ON s.run_id = r.id
      WHERE r.state = 'running' AND r.desired_state = 'run' AND s.state = 'ready'
-       AND (s.retry_at IS NULL OR s.retry_at <= ?)
+       AND (s.retry_at IS NULL OR s.retry_at <= ?) AND NOT ${WAITS_FOR_EQUAL}
      ORDER BY coalesce(s.retry_at, s.ready_at), s.run_id, s.position LIMIT 1`,
     [now],
   )

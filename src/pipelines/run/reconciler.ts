@@ -4,12 +4,13 @@ import type { Leases } from '../../jobs/leases.ts'
 import { collectAttempt, failAttempt, loseAttempt } from './collect.ts'
 import { stepOf, type Context } from '../context/context.ts'
 import { tryFinish, tryKey, tryRead } from './faults.ts'
+import { awaitTurn, type Flight } from './flight.ts'
 import { GRACE_MS, launchAttempt, openAttempt } from './launch.ts'
 import { demandOf, findHead, hasPlace } from './places.ts'
 import { isDue } from './retry.ts'
 import { prepareRun } from './prepare.ts'
-import {
 import { regradeProofs } from './regrade.ts'
+import {
   ACTIVE_ATTEMPTS,
   FINAL_RUNS,
   FINAL_STEPS,
@@ -41,6 +42,8 @@ export class Reconciler {
   readonly #starting = new Map<string, Starting>()
   /** Starts that threw when they were tried last. */
   readonly #failing = new Set<string>()
+  /** What the steps of a run were last seen to wait for. */
+  readonly #flights = new Map<string, string>()
   readonly #leases: Leases
   readonly #stopping = new AbortController()
   #leading: Promise<void> | undefined
@@ -77,17 +80,14 @@ export class Reconciler {
     this.#stopped = false
     this.#timer = setInterval(() => this.#look(), LOOK_MS)
     await this.#adopt()
+    await this.#regrade(signal)
     await over
     this.#stopped = true
     clearInterval(this.#timer)
-    await this.#regrade(signal)
     await Promise.allSettled([...this.#busy.values(), ...[...this.#starting.values()].map(({ over }) => over)])
     this.#open.clear()
   }
 
-  /** Takes up runs that are open and not known here. */
-  async #adopt(): Promise<void> {
-    const rows = await this.#context.deps.db
   /** What cannot be graded now is graded by the next that leads; nothing waits for it. */
   async #regrade(signal: AbortSignal): Promise<void> {
     try {
@@ -97,6 +97,9 @@ export class Reconciler {
     }
   }
 
+  /** Takes up runs that are open and not known here. */
+  async #adopt(): Promise<void> {
+    const rows = await this.#context.deps.db
       .all<{ id: string }>(
         "SELECT id FROM pipeline_runs WHERE state IN ('waiting', 'preparing', 'running') ORDER BY created_at",
       )
@@ -150,6 +153,7 @@ export class Reconciler {
     const tree = await readState(this.#context.deps.db, runId)
     if (tree === undefined || FINAL_RUNS.includes(tree.run.state)) {
       this.#open.delete(runId)
+      this.#flights.delete(runId)
       if (this.#failing.delete(runId)) this.#context.say(runId, undefined)
       return false
     }
@@ -278,8 +282,13 @@ export class Reconciler {
     if (due.length === 0) return false
     const spec = await this.#context.spec(tree.run.version_id)
     const first = await findHead(this.#context)
+    const flights: Flight[] = []
     let moved = false
     for (const step of due) {
+      const turn = await awaitTurn(this.#context, tree, step)
+      if (turn === 'taken') moved = true
+      else if (turn !== undefined) flights.push(turn)
+      if (turn !== undefined) continue
       const head = first?.run_id === step.run_id && first.name === step.name ? undefined : first
       const demand = demandOf(deps, stepOf(spec, step.name), tree.attempts)
       // only asked here, so that a run that waits writes nothing; the transaction below decides
@@ -289,7 +298,17 @@ export class Reconciler {
       this.#begin(attempt.id, tree.run.id, (signal) => launchAttempt(this.#context, tree, attempt, signal))
       moved = true
     }
+    this.#tellFlights(tree.run.id, flights)
     return moved
+  }
+
+  /** Wakes those who watch a run when what its steps wait for is another. */
+  #tellFlights(runId: string, flights: readonly Flight[]): void {
+    const now = flights.map((flight) => `${flight.run_id} ${flight.step}`).join(', ')
+    if (now === (this.#flights.get(runId) ?? '')) return
+    if (now === '') this.#flights.delete(runId)
+    else this.#flights.set(runId, now)
+    this.#context.tell(runId)
   }
 
   /**

@@ -15,15 +15,17 @@ export type StepView = z.output<typeof Step>
 export async function viewRun(context: Context, tree: RunTree): Promise<RunView> {
   const { run } = tree
   const spec = await context.spec(run.version_id)
-  const steps = tree.steps.map((row) => viewStep(row, run, tree.attempts, spec))
+  const flights = await readFlights(context, tree)
+  const steps = tree.steps.map((row) => ({
+    ...viewStep(row, run, tree.attempts, spec),
+    waits_for: flights.get(row.name) ?? null,
+  }))
   const durations = new Map(steps.map((step) => [step.name, step.duration_ms ?? 0]))
   const critical = criticalPath(steps, durations)
   return {
     ...viewHead(run),
     message:
-      run.finished_at === null
-        ? (context.doing(run.id) ?? progress(run, tree.steps, context.deps.clock()))
-        : run.message,
+      run.finished_at === null ? (context.doing(run.id) ?? progress(tree, flights, context.deps.clock())) : run.message,
     experiment_id: run.experiment_id,
     environment: run.environment,
     params: run.params,
@@ -33,6 +35,19 @@ export async function viewRun(context: Context, tree: RunTree): Promise<RunView>
     cpu_seconds: tree.attempts.reduce((sum, attempt) => sum + (attempt.cpu_seconds ?? 0), 0),
     reproduction: run.reproduction as RunView['reproduction'],
   }
+}
+
+type Flights = ReadonlyMap<string, NonNullable<StepView['waits_for']>>
+
+/** What ready steps wait for, by step: others that run with the same key. */
+async function readFlights(context: Context, tree: RunTree): Promise<Flights> {
+  const found = new Map<string, NonNullable<StepView['waits_for']>>()
+  if (tree.run.state !== 'running' || tree.run.desired_state === 'cancel') return found
+  for (const step of tree.steps.filter(({ state }) => state === 'ready')) {
+    const flight = (await takesResults(context, tree, step)) ? await flightOf(context.deps.db, step) : undefined
+    if (flight !== undefined) found.set(step.name, { run: flight.run_id, step: flight.step })
+  }
+  return found
 }
 
 /** A run in a list. */
@@ -63,6 +78,14 @@ export function viewVersion(row: VersionRow): z.output<typeof PipelineVersion> {
   }
 }
 
+function warningsOf(spec: PipelineSpec): string[] {
+  const outdated = isOutdated(spec) ? [OUTDATED_VERSION] : []
+  return [...outdated, ...new Set(spec.steps.flatMap((step) => step.code.warnings))]
+}
+
+/** Said of a version that was made before the rules of now. */
+const OUTDATED_VERSION = 'its code was read by older rules: it is read anew when it runs next'
+
 /** Why a step ran or did not; null before that is decided. */
 export function viewCache(step: StepRow): z.output<typeof Cache> | null {
   if (step.cache_key === null) return null
@@ -78,14 +101,6 @@ export function viewCache(step: StepRow): z.output<typeof Cache> | null {
 export function entryText(entry: string | readonly unknown[]): string {
   return typeof entry === 'string' ? entry : entry.map(String).join(' ')
 }
-function warningsOf(spec: PipelineSpec): string[] {
-  const outdated = isOutdated(spec) ? [OUTDATED_VERSION] : []
-  return [...outdated, ...new Set(spec.steps.flatMap((step) => step.code.warnings))]
-}
-
-/** Said of a version that was made before the rules of now. */
-const OUTDATED_VERSION = 'its code was read by older rules: it is read anew when it runs next'
-
 
 function viewHead(run: RunRow): Omit<z.output<typeof PipelineRunRow>, 'steps' | 'message'> {
   return {
@@ -108,7 +123,12 @@ function viewRegistered({ model, version, verdict, detail }: RegisteredModel): N
   return { model, version, verdict, detail }
 }
 
-function viewStep(step: StepRow, run: RunRow, attempts: readonly AttemptRow[], spec: PipelineSpec): StepView {
+function viewStep(
+  step: StepRow,
+  run: RunRow,
+  attempts: readonly AttemptRow[],
+  spec: PipelineSpec,
+): Omit<StepView, 'waits_for'> {
   const declared = stepOf(spec, step.name)
   return {
     name: step.name,
@@ -147,10 +167,15 @@ function viewAttempt(attempt: AttemptRow): z.output<typeof Attempt> {
   }
 }
 
+/** What a step waits for, in words. */
+function waitText(run: string, step: string): string {
+  return `waits for run ${run}, step ${step}, with the same key`
+}
+
 /** A step that is ready for longer than this waits for a place, ms. */
 const AT_ONCE_MS = 5000
 
-function progress(run: RunRow, steps: readonly StepRow[], now: number): string {
+function progress({ run, steps }: RunTree, flights: Flights, now: number): string {
   if (run.desired_state === 'cancel') return 'is being cancelled'
   // what keeps it from going on
   if (run.message !== '') return run.message
@@ -159,11 +184,13 @@ function progress(run: RunRow, steps: readonly StepRow[], now: number): string {
   const done = steps.filter((step) => step.state === 'succeeded' || step.state === 'cached').length
   const running = steps.filter((step) => step.state === 'running').map((step) => step.name)
   const going = running.length === 0 ? '' : `; running: ${running.join(', ')}`
+  const flying = [...flights].map(([name, { run: of, step }]) => `; ${name} ${waitText(of, step)}`).join('')
   const waiting = steps.filter(
-    (step) => step.state === 'ready' && now - (step.retry_at ?? step.ready_at ?? now) > AT_ONCE_MS,
+    (step) =>
+      step.state === 'ready' && !flights.has(step.name) && now - (step.retry_at ?? step.ready_at ?? now) > AT_ONCE_MS,
   )
   const held = waiting.length === 0 ? '' : `; waiting for a place: ${waiting.map((step) => step.name).join(', ')}`
-  return `${done} of ${steps.length} steps done${going}${held}`
+  return `${done} of ${steps.length} steps done${going}${flying}${held}`
 }
 
 function optionalTime(ms: number | null): string | null {

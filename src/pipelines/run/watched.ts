@@ -1,6 +1,7 @@
 /** What other rooms ask about runs: tracked runs of attempts, their logs, runs that ended, preparations that failed, the queue of steps. */
 import type { Reader } from '../../store/db.ts'
 import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
+import { WAITS_FOR_EQUAL } from './flight.ts'
 
 /** Runs of attempts that have not ended; an attempt has a heartbeat of its own and ends its run. */
 export async function watchedRuns(reader: Reader): Promise<ReadonlySet<string>> {
@@ -61,7 +62,7 @@ export function preparationFailures(reader: Reader, project: string | null): Pro
 /** How steps of one project stand in line. */
 export interface StepQueue {
   readonly project: string
-  /** Ready, and not in the pause before a retry: they wait for a place. */
+  /** Ready, and neither in the pause before a retry nor waiting for an equal step: they wait for a place. */
   readonly waiting: number
   readonly running: number
   /** Since when the oldest of those that wait does, ms; null when none waits. */
@@ -70,7 +71,7 @@ export interface StepQueue {
 
 /** The queue of each project that has runs which have not ended; `project` null = of all. `now` in ms. */
 export function stepQueues(reader: Reader, project: string | null, now: number): Promise<StepQueue[]> {
-  const due = "s.state = 'ready' AND (s.retry_at IS NULL OR s.retry_at <= ?)"
+  const due = `s.state = 'ready' AND (s.retry_at IS NULL OR s.retry_at <= ?) AND NOT ${WAITS_FOR_EQUAL}`
   return reader.all<StepQueue>(
     `SELECT r.project, count(CASE WHEN ${due} THEN 1 END) AS waiting,
        count(CASE WHEN s.state = 'running' THEN 1 END) AS running,

@@ -50,8 +50,9 @@ export function keyParts(
   }
 }
 
-/** The key. With the policy `always` code and environment are left out. */
+/** The key. With the policy `always` code and environment are left out; with `never` it is equal to no other's, which could take or give a result. */
 export function keyOf(parts: KeyParts): string {
+  if (parts.policy === 'never') return hashOf(['k2', parts])
   if (parts.policy !== 'always') return hashOf(['k2', { ...parts, policy: undefined }])
   return hashOf(['k2', { ...parts, code: undefined, environment: undefined, hardware: undefined }])
 }

@@ -52,6 +52,15 @@ function Why({ run, step }: { run: string; step: Step }) {
   if (cache === null) return <p className="muted">The cache key is computed once the steps before it are done.</p>
   return (
     <>
+      {step.waits_for !== null && (
+        <p className="warn-text break">
+          Waits for run{' '}
+          <Link to="/pipelines/$id" params={{ id: step.waits_for.run }} search={{ step: step.waits_for.step }}>
+            {step.waits_for.run.slice(-6)}
+          </Link>
+          , step {step.waits_for.step}, with the same key, and takes its result.
+        </p>
+      )}
       <p className="break">
         {sentence(cache.reason)}
         {cache.from_run !== null && (
