@@ -1,4 +1,5 @@
 /** Typed calls of Slipway's API, made from the contract: `client.call(runsApi.get, {params: {id}})`. Runs in Node and in browsers. */
+import { parseNumerals } from '../contract/values/numerals.ts'
 import type { Reply, Request, Route } from '../contract/route.ts'
 
 /** An error that the server answered: its code, status, message, advice and request id. `unreachable` when there was no answer. */
@@ -73,7 +74,9 @@ export function createClient(options: ClientOptions): Client {
     open,
     async call(route, request, signal) {
       const response = await open(route, request, signal)
-      return (await response.json()) as Reply<typeof route>
+      return (route.numerals === true ? parseNumerals(await response.text()) : await response.json()) as Reply<
+        typeof route
+      >
     },
   }
 }

@@ -116,15 +116,17 @@ export const Reproduction = z.object({
   first_divergent_step: z.string().nullable(),
   missing: z.array(z.string()),
   tolerance: z.number(),
-  steps: z.array(
-    z.object({
   /** The number of the rules by which it was graded; absent = 1, by which equal metrics were enough for a B. */
   rules: z.number().int().optional(),
   /** The grade that earlier rules gave it. */
   regraded_from: z.enum(['A', 'B', 'C', 'D']).optional(),
   /** What steps read from outside of the project that is not as it was, by step. */
   sources: z.array(z.object({ step: z.string(), source: z.string() })).optional(),
+  steps: z.array(
+    z.object({
       step: z.string(),
+      /** Results that are not equal within the tolerance, and where they differ first. */
+      differing: z.array(z.string()).optional(),
       outputs: z.enum(['identical', 'identical_apart_from_stamps', 'different', 'missing']),
       metrics: z.array(
         z.object({
@@ -265,6 +267,7 @@ export const pipelinesApi = {
     method: 'GET',
     path: '/v1/pipelines/:id',
     summary: 'Read a pipeline version with its project file',
+    numerals: true,
     access: read,
     params: runParams,
     reply: PipelineVersion.extend({ text: z.string(), spec: z.unknown() }),
@@ -274,6 +277,7 @@ export const pipelinesApi = {
     method: 'POST',
     path: '/v1/pipeline-runs',
     summary: 'Start a run of a pipeline version',
+    numerals: true,
     access: write,
     limit: 4 * 1024 * 1024,
     status: 201,
@@ -308,6 +312,7 @@ export const pipelinesApi = {
     method: 'GET',
     path: '/v1/pipeline-runs/:id',
     summary: 'Read a pipeline run with its steps and attempts',
+    numerals: true,
     access: read,
     params: runParams,
     reply: PipelineRun,
@@ -326,6 +331,7 @@ export const pipelinesApi = {
     method: 'POST',
     path: '/v1/pipeline-runs/:id/cancel',
     summary: 'Ask a run to end; its steps get a moment to stop, then are killed',
+    numerals: true,
     access: write,
     params: runParams,
     reply: PipelineRun,
@@ -335,6 +341,7 @@ export const pipelinesApi = {
     method: 'POST',
     path: '/v1/pipeline-runs/:id/retry',
     summary: 'Start a new run of the same version and params; what succeeded comes from the cache',
+    numerals: true,
     access: write,
     params: runParams,
     status: 201,
@@ -404,6 +411,7 @@ export const pipelinesApi = {
     method: 'POST',
     path: '/v1/pipeline-runs/:id/reproduce',
     summary: 'Run a finished run again from raw data in a clean workspace, and grade how equal the result is',
+    numerals: true,
     access: write,
     params: runParams,
     body: z.object({

@@ -23,6 +23,8 @@ export interface Route {
   readonly limit?: number
   /** Success status (default 200). */
   readonly status?: number
+  /** Numbers of its bodies are `Numeral`s where a double would change them; without it all are doubles. */
+  readonly numerals?: boolean
   /** The protocol whose error shape the route answers with (default slipway). */
   readonly dialect?: 'slipway' | 'mlflow' | 'oip'
   /**

@@ -108,8 +108,7 @@ function check(schema: ZodType | undefined, value: unknown, where: string): unkn
 async function readBody(request: IncomingMessage, route: Mounted['route']): Promise<unknown> {
   if (route.body === undefined) return undefined
   const bytes = await readBytes(request, route.limit ?? BODY_LIMIT)
-  const foreign = typeof route.body === 'string'
-  const value = bytes.length === 0 ? emptyBody() : await parseJson(bytes, request.headers['content-type'], foreign)
+  const value = bytes.length === 0 ? emptyBody() : await parseJson(bytes, request.headers['content-type'], route)
   return typeof route.body === 'string' ? value : check(route.body, value, 'body')
 }
 
@@ -119,11 +118,11 @@ function emptyBody(): unknown {
 }
 
 /** A repeated key is allowed in foreign protocols, because the servers they come from allow it. */
-function parseJson(bytes: Buffer, type: string | undefined, foreign: boolean): unknown {
+function parseJson(bytes: Buffer, type: string | undefined, { body, numerals = false }: Mounted['route']): unknown {
   if (type !== undefined && type !== 'application/json' && !JSON_TYPE.test(type)) {
     throw problem('unsupported_media_type', { value: type, expected: 'application/json' })
   }
-  return readJson(bytes, { uniqueKeys: !foreign })
+  return readJson(bytes, { uniqueKeys: typeof body !== 'string', numerals })
 }
 
 const JSON_TYPE = /^application\/([\w.+-]+\+)?json\b/i

@@ -1,11 +1,14 @@
 /** Reads JSON bodies strictly: bytes that are not UTF-8, text that is not Unicode, deep nesting and repeated keys are refused by name. */
 import { isUtf8 } from 'node:buffer'
+import { parseNumerals } from '../contract/values/numerals.ts'
 import { malformed } from './json-shape.ts'
 import { parseBody, twice } from './json-slices.ts'
 
 export interface JsonOptions {
   /** Refuse an object with a repeated key: parsers differ about which of its values counts. */
   readonly uniqueKeys: boolean
+  /** Give numbers that a double would change as `Numeral`s. */
+  readonly numerals?: boolean
 }
 
 /**
@@ -13,16 +16,16 @@ export interface JsonOptions {
  * `malformed_body` for bytes that are not UTF-8, bad syntax, nesting beyond `DEEPEST`, half of a surrogate pair (no database and
  * no other program could keep it) and, where it is asked for, a key that stands twice; `too_many_values` beyond what `shapeOf` takes.
  */
-export function readJson(bytes: Buffer, { uniqueKeys }: JsonOptions): unknown {
+export function readJson(bytes: Buffer, { uniqueKeys, numerals = false }: JsonOptions): unknown {
   if (!isUtf8(bytes)) throw malformed('it has bytes that are not UTF-8')
-  return parseBody(bytes, { uniqueKeys, parse: (part) => parseStrictly(part, uniqueKeys) })
+  return parseBody(bytes, { uniqueKeys, parse: (part) => parseStrictly(part, { uniqueKeys, numerals }) })
 }
 
-function parseStrictly(bytes: Buffer, uniqueKeys: boolean): unknown {
+function parseStrictly(bytes: Buffer, { uniqueKeys, numerals }: Required<JsonOptions>): unknown {
   const text = bytes.toString('utf8')
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = numerals ? parseNumerals(text) : JSON.parse(text)
   } catch (error) {
     throw malformed((error as Error).message)
   }

@@ -1,5 +1,6 @@
 /** `slipway run`: runs the project's pipeline; what did not change comes from the cache. */
 import type { Client } from '../../client/client.ts'
+import { NumberTooLarge, parseNumerals } from '../../contract/values/numerals.ts'
 import { pipelinesApi } from '../../contract/pipelines.ts'
 import { text, UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
@@ -42,15 +43,16 @@ export function readParams(given: readonly string[]): Record<string, Record<stri
       throw new UsageError(`--param is "${one}"; expected STEP.PARAM=VALUE, for example train.max_iter=300`)
     }
     const step = (params[match[1]] ??= {})
-    step[match[2]] = readValue(match[3] ?? '')
+    step[match[2]] = readValue(one, match[3] ?? '')
   }
   return params
 }
 
-function readValue(text: string): unknown {
+function readValue(given: string, text: string): unknown {
   try {
-    return JSON.parse(text)
-  } catch {
+    return parseNumerals(text)
+  } catch (error) {
+    if (error instanceof NumberTooLarge) throw new UsageError(`--param is "${given}": ${error.message}`)
     return text
   }
 }

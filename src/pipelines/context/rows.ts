@@ -1,5 +1,6 @@
 /** The rows of a run: as they are stored, and as the code reads them. */
 import type { AttemptState, Failure, RunState, StepState, Trigger } from '../../contract/pipelines.ts'
+import { parseNumerals } from '../../contract/values/numerals.ts'
 import type { Reader } from '../../store/db.ts'
 import type { TreeInfo } from '../../store/blobs/trees.ts'
 import type { KeyParts } from '../spec/key.ts'
@@ -183,7 +184,7 @@ function parsed(row: Stored, json: readonly string[]): Stored {
   const copy = { ...row }
   for (const column of json) {
     const text = copy[column]
-    copy[column] = typeof text === 'string' ? (JSON.parse(text) as unknown) : null
+    copy[column] = typeof text === 'string' ? parseNumerals(text) : null
   }
   return copy
 }

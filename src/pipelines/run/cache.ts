@@ -2,10 +2,11 @@
 import { ifFound } from '../../contract/absence/absent.ts'
 import type { Lock } from '../../envs/lock.ts'
 import type { TreeInfo } from '../../store/blobs/trees.ts'
+import { parseNumerals } from '../../contract/values/numerals.ts'
 import { faultPoint } from '../../store/fault.ts'
 import { paramsOf, type Context } from '../context/context.ts'
-import { compareKeys, comparePackages, sentence } from './explain.ts'
 import type { PipelinesDeps } from '../context/deps.ts'
+import { compareKeys, comparePackages, sentence } from './explain.ts'
 import { downstream } from '../spec/graph.ts'
 import { keyOf, keyParts, type KeyParts } from '../spec/key.ts'
 import type { KeyChange, RunRow, RunTree, StepRow } from '../context/rows.ts'
@@ -100,11 +101,11 @@ export function whyForced(spec: PipelineSpec, run: RunRow, step: StepSpec): stri
   if (force) return 'the run was asked to take no cached result'
   if (from !== null && downstream(spec.steps, from).has(step.name))
     return `the run was asked to start anew from "${from}"`
+  if (isOutdated(spec)) return `${OUTDATED}, so no cached result is taken`
   return step.cache === 'never' ? 'its cache policy is "never"' : undefined
 }
 
 function whyRun(forced: string | undefined, earlier: Earlier | undefined, changes: readonly KeyChange[]): string {
-  if (isOutdated(spec)) return `${OUTDATED}, so no cached result is taken`
   if (forced !== undefined) return forced
   if (earlier === undefined) return 'the step has not run before'
   if (changes.length > 0) return sentence(changes)
@@ -122,8 +123,8 @@ export async function lookup(
     'SELECT run_id, outputs, metrics, tracking_run_id FROM pipeline_cache WHERE project = ? AND cache_key = ?',
     [project, key],
   )
-  if (row === undefined) return undefined
-  const outputs = JSON.parse(row.outputs) as Record<string, TreeInfo>
+  if (entry === undefined) return undefined
+  const outputs = JSON.parse(entry.outputs) as Record<string, TreeInfo>
   const kept = await Promise.all(Object.values(outputs).map(({ digest }) => blobs.has(digest)))
   return { entry, isWhole: kept.every(Boolean) }
 }
@@ -136,7 +137,7 @@ async function readEarlier(context: Context, run: RunRow, step: string, parts: K
     [run.project, step, run.id, COMPARED],
   )
   const ranked = rows.map((row): readonly [Earlier, number] => {
-    const earlier = { ...row, parts: JSON.parse(row.key_parts) as KeyParts }
+    const earlier = { ...row, parts: parseNumerals(row.key_parts) as KeyParts }
     return [earlier, compareKeys(earlier.parts, parts).length]
   })
   const [first] = ranked.toSorted(([, a], [, b]) => a - b)

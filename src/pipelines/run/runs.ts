@@ -18,8 +18,8 @@ import {
 import type { Proof } from '../proof/grade.ts'
 import { findMissing, openProof } from './reproduce.ts'
 import { pinAliases } from '../spec/pin.ts'
-import { overrideParams } from '../spec/spec.ts'
-import { requireVersion, type VersionRow } from '../spec/versions.ts'
+import { checkParams } from '../spec/params.ts'
+import { currentVersion, requireVersion, type VersionRow } from '../spec/versions.ts'
 
 /** What a new run is. */
 export interface NewRun {
@@ -43,10 +43,13 @@ const NO_OPTIONS: RunOptions = {
 /** Writes a run with its steps, all waiting. Throws `invalid_field` for unknown steps and params. */
 export async function createRun(context: Context, who: Principal, given: NewRun): Promise<string> {
   const { db, clock, ids, record } = context.deps
-  const { spec } = given.version
-  overrideParams(spec, given.params)
+  // a proof runs what the run that it proves ran, and takes nothing from the cache
+  const isProof = typeof given.options.reproduces === 'string'
+  const version = isProof ? given.version : await currentVersion(context.deps, who, given.version)
+  const { spec } = version
+  const checked = checkParams(spec, given.params)
   const { aliasVersion } = context.deps
-  const params = aliasVersion === undefined ? given.params : await pinAliases(spec, given.params, aliasVersion)
+  const params = aliasVersion === undefined ? checked : await pinAliases(spec, checked, aliasVersion)
   const options = { ...NO_OPTIONS, ...given.options }
   if (options.from !== null && !spec.steps.some((step) => step.name === options.from)) {
     const expected = `one of the steps ${spec.steps.map((step) => step.name).join(', ')}`
@@ -63,7 +66,7 @@ export async function createRun(context: Context, who: Principal, given: NewRun)
       [
         id,
         spec.project,
-        given.version.id,
+        version.id,
         given.trigger,
         JSON.stringify(params),
         JSON.stringify(options),
@@ -71,7 +74,7 @@ export async function createRun(context: Context, who: Principal, given: NewRun)
         clock(),
         who.name,
         proof === null ? null : JSON.stringify(proof),
-        proven === undefined ? given.version.source_id : proven.source_id,
+        proven === undefined ? version.source_id : proven.source_id,
       ],
     )
     if (made === 0) return
@@ -82,7 +85,7 @@ export async function createRun(context: Context, who: Principal, given: NewRun)
         [id, step.name, spec.project, position],
       )
     }
-    const detail = { made: 'run', version: given.version.id, trigger: given.trigger }
+    const detail = { made: 'run', version: version.id, trigger: given.trigger }
     await record(t, who, { verb: 'write', resource: 'pipelines', id, detail })
   })
   faultPoint('pipelines.run_made')

@@ -6,6 +6,7 @@ import { problem } from '../../contract/errors.ts'
 import { nearest } from './nearest.ts'
 import { Project, projectJsonSchema } from './project.ts'
 import { checkMeaning } from './meaning.ts'
+import { noteSpelling, settle } from './written.ts'
 
 /** Where in the project file, as keys and indexes. */
 export type Path = readonly PropertyKey[]
@@ -60,6 +61,9 @@ export function readProject(text: string): { project: Project } | { faults: Faul
   }
   const value = toPlain(document)
   if ('fault' in value) return { faults: [value.fault] }
+  if (value.faults.length > 0) {
+    return { faults: value.faults.map(({ path, message }) => ({ line: at(path), key: dotted(path), message })) }
+  }
   const parsed = Project.safeParse(value.data)
   if (!parsed.success) {
     const issues = parsed.error.issues.toSorted((a, b) => Number(isUnknown(b)) - Number(isUnknown(a)))
@@ -84,9 +88,12 @@ export function dotted(path: Path): string {
   return path.map(String).join('.')
 }
 
-function toPlain(document: Document): { data: unknown } | { fault: Fault } {
+function toPlain(document: Document): { data: unknown; faults: { path: Path; message: string }[] } | { fault: Fault } {
+  const faults: { path: Path; message: string }[] = []
+  noteSpelling(document)
   try {
-    return { data: document.toJS({ maxAliasCount: 100 }) as unknown }
+    const data = document.toJS({ maxAliasCount: 100 }) as unknown
+    return { data: settle(data, (path, message) => faults.push({ path, message })), faults }
   } catch (error) {
     return { fault: { line: 1, key: '', message: `aliases are not accepted here: ${(error as Error).message}` } }
   }

@@ -1,5 +1,6 @@
 /** The project file slipway.yaml: every key, its meaning, its default and what it accepts. */
 import { z } from 'zod'
+import { Numeral } from '../../contract/values/numerals.ts'
 import { MonitorSettings } from '../../contract/monitoring.ts'
 import { Gate } from '../../contract/registry.ts'
 import { Plan, PlanFields } from '../../contract/rollout-plan.ts'
@@ -40,10 +41,21 @@ const entry = z.union(
   { error: ENTRY },
 )
 
+const param = z.unknown().refine(isJson, 'a text, a number, true or false, null, a list, or keys with values')
+
+function isJson(value: unknown): boolean {
+  if (value === null || value instanceof Numeral) return true
+  if (Array.isArray(value)) return value.every(isJson)
+  if (typeof value === 'object') {
+    return Object.getPrototypeOf(value) === Object.prototype && Object.values(value).every(isJson)
+  }
+  return typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value)
+}
+
 export const Step = z.strictObject({
   run: entry.describe('module:function, called with inputs, params and outputs by name; or a list of arguments'),
   inputs: z.record(argument, reference).default({}).describe('argument name → STEP.OUTPUT'),
-  params: z.record(argument, z.json()).default({}).describe('argument name → value'),
+  params: z.record(argument, param).default({}).describe('argument name → value'),
   outputs: z.array(argument).max(100).default([]).describe('names of the files or folders that the step makes'),
   after: z.array(stepName).max(100).default([]).describe('steps that must succeed first, without handing over a file'),
   env: z

@@ -1,5 +1,4 @@
 /** A pipeline as it is kept and run: the project file's meaning with the code that each step depends on. */
-import { problem } from '../../contract/errors.ts'
 import type { Plan } from '../../contract/rollout-plan.ts'
 import { requestOf, type EnvRequest } from '../../envs/request.ts'
 import type { Blobs } from '../../store/blobs/blobs.ts'
@@ -30,12 +29,14 @@ export interface StepSpec {
   readonly memory_bytes: number | null
   readonly code: Closure
 }
+
 /** Of the reading of code that finds which files count. A version that was read by older ones is read anew before it runs. */
 export const CODE_RULES = 2
 
-
 /** Immutable; two specs with equal content have the same digest. */
 export interface PipelineSpec {
+  /** Number of the rules by which its code was read; older versions have none. */
+  readonly rules?: number
   readonly project: string
   /** The files that steps get: those that were given without those that are left out. */
   readonly tree: string
@@ -72,8 +73,8 @@ export async function compileSpec(blobs: Blobs, text: string, tree: string, file
   const { model, endpoint } = project
   const plan = rolloutPlan(project)
   return {
-    project: project.project,
     rules: CODE_RULES,
+    project: project.project,
     tree: code.tree,
     left_out: code.rules,
     environment: await requestOf(project.python, read),
@@ -86,36 +87,14 @@ export async function compileSpec(blobs: Blobs, text: string, tree: string, file
   }
 }
 
-/** The digest of a spec. */
 /** True when the code was read by older rules, which missed files that count. */
 export function isOutdated({ rules = 1 }: PipelineSpec): boolean {
   return rules < CODE_RULES
 }
 
+/** The digest of a spec. */
 export function specDigest(spec: PipelineSpec): string {
   return hashOf(spec)
-}
-
-/** A step's params with what a run gives instead. Throws `invalid_field` for a step or param that is not declared. */
-export function overrideParams(
-  spec: PipelineSpec,
-  given: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
-): void {
-  const steps = new Map(spec.steps.map((step) => [step.name, step]))
-  for (const [name, params] of Object.entries(given)) {
-    const step = steps.get(name)
-    if (step === undefined) throw refuse(`params.${name}`, name, `one of the steps ${[...steps.keys()].join(', ')}`)
-    const known = Object.keys(step.params)
-    for (const param of Object.keys(params)) {
-      if (known.includes(param)) continue
-      const expected = known.length === 0 ? `no params: step "${name}" declares none` : `one of ${known.join(', ')}`
-      throw refuse(`params.${name}.${param}`, param, expected)
-    }
-  }
-}
-
-function refuse(field: string, value: string, expected: string): Error {
-  return problem('invalid_field', { field, value, expected })
 }
 
 function compileStep(name: string, step: ProjectStep, code: Code): StepSpec {

@@ -5,10 +5,11 @@ import type { Principal } from '../../contract/access.ts'
 import { problem } from '../../contract/errors.ts'
 import type { CodeSource } from '../../contract/pipelines.ts'
 import type { Clock, Ids } from '../../contract/ids.ts'
+import { parseNumerals } from '../../contract/values/numerals.ts'
 import type { Blobs } from '../../store/blobs/blobs.ts'
 import type { Db, Reader, Tx } from '../../store/db.ts'
-import { syncSchedule } from './schedule.ts'
 import { treeFiles } from '../../store/blobs/trees.ts'
+import { syncSchedule } from './schedule.ts'
 import { keepSource } from './sources.ts'
 import { compileSpec, isOutdated, specDigest, type PipelineSpec } from './spec.ts'
 
@@ -22,8 +23,8 @@ export interface VersionRow {
   readonly body: string
   readonly created_at: number
   readonly created_by: string
-  /** What git said of its folder when it was last sent in. */
   readonly submitted_at: number
+  /** What git said of its folder when it was last sent in. */
   readonly source_id: string | null
 }
 
@@ -75,7 +76,6 @@ export async function createVersion(
   return (await findByDigest(deps.db, spec.project, digest)) ?? missing(id)
 }
 
-/** Throws `not_found`. */
 /**
  * The version as it is run: itself, or what the rules of now make of its project file and files where older rules read its code. One that
  * cannot be compiled any more stays as it is; its steps take no cached results, and its warnings say so.
@@ -118,6 +118,7 @@ async function compileAgain({ blobs }: VersionDeps, { body, tree }: VersionRow):
   return compileSpec(blobs, body, tree, file?.path ?? 'slipway.yaml')
 }
 
+/** Throws `not_found`. */
 export async function requireVersion(reader: Reader, id: string): Promise<VersionRow> {
   const row = await reader.get<Stored>('SELECT * FROM pipeline_versions WHERE id = ?', [id])
   return row === undefined ? missing(id) : parsed(row)
@@ -173,7 +174,7 @@ async function findByDigest(reader: Reader, project: string, digest: string): Pr
 }
 
 function parsed(row: Stored): VersionRow {
-  return { ...row, spec: JSON.parse(row.spec) as PipelineSpec }
+  return { ...row, spec: parseNumerals(row.spec) as PipelineSpec }
 }
 
 function missing(id: string): never {

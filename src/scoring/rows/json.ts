@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer'
 import { problem } from '../../contract/errors.ts'
 
 /** Digits of a whole number that a double may not hold: 16 or more, not behind a point. */
-const LONG_NUMBER = /[^.\d]\d{16}/
+const LONG_NUMBER = /(?:^|[^.\d])\d{16}/
 
 /**
  * The body as JSON. A whole number beyond ±2^53 becomes a bigint; bare NaN and Infinity become the texts "NaN" and "Infinity", where at most
