@@ -7,6 +7,7 @@ import { ifMissing } from '../contract/absence/absent.ts'
 import { runCommand } from './command.ts'
 import type { Interpreter } from './python.ts'
 import { isBare, requestKey, type EnvRequest } from './request.ts'
+import { refuseStale } from './stale.ts'
 import { explainUv, findUv, uvEnvironment, type UvOptions } from './uv.ts'
 
 /** An environment as it is resolved, before it is built. */
@@ -62,6 +63,9 @@ async function resolve(request: EnvRequest, python: Interpreter, options: LockOp
       await writeFile(join(folder, path), text)
     }
     options.say('resolving packages')
+    if (request.kind === 'lock') {
+      await refuseStale(uv, folder, { files: request.files, python, cacheFolder: options.cacheFolder })
+    }
     const [first = ''] = Object.keys(request.files)
     const args =
       request.kind === 'lock'

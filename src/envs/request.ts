@@ -1,6 +1,7 @@
 /** What a project asks of its environment, in one form whatever file it wrote it in. */
 import { createHash } from 'node:crypto'
 import { problem } from '../contract/errors.ts'
+import { unjudged } from './unjudged.ts'
 
 /** Files and lines from which an environment is resolved. */
 export interface EnvRequest {
@@ -53,7 +54,9 @@ export function isBare(request: EnvRequest): boolean {
 
 /** Hash of a request for one interpreter: equal requests have equal locks until someone asks anew. */
 export function requestKey(request: EnvRequest, pythonVersion: string, platform: string): string {
-  const parts = [request.kind, pythonVersion, platform, ...Object.entries(request.files).flat()]
+  // a lock is kept only when it was held against its project, which earlier servers did not
+  const kind = request.kind === 'lock' ? 'checked lock' : request.kind
+  const parts = [kind, pythonVersion, platform, ...Object.entries(request.files).flat()]
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
 }
 
@@ -66,11 +69,63 @@ async function fromFile(
   const text = await read(path)
   if (text === undefined) throw refuse(`python.${kind}: the file "${path}" is not in the project`)
   if (kind === 'requirements') return { requires, kind, files: await withIncluded(path, text, read) }
-  if (kind === 'pyproject') return { requires, kind, files: { 'pyproject.toml': text } }
+  if (kind === 'pyproject') {
+    return { requires: narrowed(requires, section('project', text)), kind, files: { 'pyproject.toml': text } }
+  }
   const beside = path.includes('/') ? `${path.slice(0, path.lastIndexOf('/'))}/pyproject.toml` : 'pyproject.toml'
   const project = await read(beside)
   if (project === undefined) throw refuse(`python.lock: "${beside}" is not beside "${path}"`)
-  return { requires, kind, files: { 'uv.lock': text, 'pyproject.toml': project } }
+  // the lock's own range stands before its first section
+  const range = narrowed(narrowed(requires, text.split(/^\[/m, 1)[0] ?? ''), section('project', project))
+  return { requires: range, kind, files: { 'uv.lock': text, 'pyproject.toml': project } }
+}
+
+/** The lines of a section of TOML. */
+function section(name: string, toml: string): string {
+  const [, after = ''] = toml.split(new RegExp(`^\\[${name}\\][^\n]*$`, 'm'), 2)
+  return after.split(/^\[/m, 1)[0] ?? ''
+}
+
+/** The range of Python versions with that of a text besides, where it names one that is understood. */
+function narrowed(requires: string, toml: string): string {
+  const own = /^requires-python\s*=\s*["']([^"']+)["']/m.exec(toml)?.[1]
+  const known = own !== undefined && RANGE.test(own)
+  return known && !requires.split(',').includes(own) ? `${requires},${own.replaceAll(' ', '')}` : requires
+}
+
+const CLAUSE = String.raw`\s*(?:~=|==|!=|<=|>=|<|>)\s*\d+(?:\.\d+)*(?:\.\*)?\s*`
+const RANGE = new RegExp(`^${CLAUSE}(?:,${CLAUSE})*$`)
+
+/** Files of other tools and files that stand behind others, in the order in which people look for them. */
+const SOURCES =
+  'uv.lock pyproject.toml requirements.txt requirements.in poetry.lock pdm.lock pylock.toml Pipfile.lock Pipfile environment.yml environment.yaml conda-lock.yml pixi.lock pixi.toml setup.py setup.cfg'.split(
+    ' ',
+  )
+
+/**
+ * What a reader should know of the files at the top of the project from which its packages do not come, and of a lock that cannot be held
+ * against its project. Nothing is said of files beside a source that the project file names.
+ */
+export function sourceWarnings(
+  named: PythonSection | undefined,
+  request: EnvRequest,
+  paths: readonly string[],
+): string[] {
+  const warnings: string[] = []
+  const why = request.kind === 'lock' ? unjudged(request.files) : undefined
+  if (why !== undefined) warnings.push(`whether uv.lock is as new as pyproject.toml cannot be told: ${why}`)
+  const isNamed = (['packages', 'lock', 'pyproject', 'requirements'] as const).some((key) => named?.[key] !== undefined)
+  if (isNamed) return warnings
+  const read = Object.keys(request.files)
+  const from = isBare(request) ? 'the environment has no packages' : `packages come from ${read[0] ?? ''}`
+  const unread = SOURCES.filter((name) => paths.includes(name) && !read.includes(name))
+  // tools keep their settings in these, and a requirements.in is where a requirements.txt comes from
+  const silent = isBare(request)
+    ? ['pyproject.toml', 'setup.cfg']
+    : ['pyproject.toml', 'setup.cfg', 'setup.py', 'requirements.in']
+  const told = unread.filter((name) => !silent.includes(name))
+  if (told.length > 0) warnings.push(`${told.join(', ')} is not read: ${from}`)
+  return warnings
 }
 
 /** A requirements file with the files that it names by -r and -c. */

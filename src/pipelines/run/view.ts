@@ -80,7 +80,7 @@ export function viewVersion(row: VersionRow): z.output<typeof PipelineVersion> {
 
 function warningsOf(spec: PipelineSpec): string[] {
   const outdated = isOutdated(spec) ? [OUTDATED_VERSION] : []
-  return [...outdated, ...new Set(spec.steps.flatMap((step) => step.code.warnings))]
+  return [...outdated, ...(spec.warnings ?? []), ...new Set(spec.steps.flatMap((step) => step.code.warnings))]
 }
 
 /** Said of a version that was made before the rules of now. */

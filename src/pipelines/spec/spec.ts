@@ -1,6 +1,6 @@
 /** A pipeline as it is kept and run: the project file's meaning with the code that each step depends on. */
 import type { Plan } from '../../contract/rollout-plan.ts'
-import { requestOf, type EnvRequest } from '../../envs/request.ts'
+import { requestOf, sourceWarnings, type EnvRequest } from '../../envs/request.ts'
 import type { Blobs } from '../../store/blobs/blobs.ts'
 import { hashOf } from './canonical.ts'
 import { closureOf, moduleFile, moduleOf, type Closure, type Code } from './closure.ts'
@@ -43,6 +43,8 @@ export interface PipelineSpec {
   /** The rules by which files are left out, as in .slipwayignore; older versions have none. */
   readonly left_out?: readonly string[]
   readonly environment: EnvRequest
+  /** Of the files from which packages come, or do not; older versions have none. */
+  readonly warnings?: readonly string[]
   readonly steps: readonly StepSpec[]
   readonly salt: string
   readonly schedule: Project['pipeline']['schedule'] | null
@@ -72,12 +74,14 @@ export async function compileSpec(blobs: Blobs, text: string, tree: string, file
   }
   const { model, endpoint } = project
   const plan = rolloutPlan(project)
+  const environment = await requestOf(project.python, read)
   return {
     rules: CODE_RULES,
     project: project.project,
     tree: code.tree,
     left_out: code.rules,
-    environment: await requestOf(project.python, read),
+    environment,
+    warnings: sourceWarnings(project.python, environment, [...byPath.keys()]),
     steps: Object.entries(project.pipeline.steps).map(([name, step]) => compileStep(name, step, code)),
     salt: project.pipeline.salt,
     schedule: project.pipeline.schedule ?? null,

@@ -1,0 +1,80 @@
+/** Whether a uv.lock holds what its pyproject.toml asks for; uv judges it, without the network. */
+import { stripVTControlCharacters } from 'node:util'
+import { problem } from '../contract/errors.ts'
+import { runCommand } from './command.ts'
+import type { Interpreter } from './python.ts'
+import type { EnvRequest } from './request.ts'
+import { unjudged } from './unjudged.ts'
+import { uvEnvironment } from './uv.ts'
+
+/** Longest list of requirements that a message repeats, characters. */
+const SHOWN = 200
+
+/** What uv says in a case that changes no environment: the project's own version, which is not installed. */
+const HARMLESS = /^mismatched version\b/
+
+/**
+ * Throws `unprocessable` for a lock in `folder` that is older than what its project asks for, with what differs. Nothing is said of one that
+ * uv cannot judge from the two files alone, as where dependencies are dynamic: `unjudged` says that.
+ */
+export async function refuseStale(
+  uv: string,
+  folder: string,
+  { files, python, cacheFolder }: Pick<EnvRequest, 'files'> & { python: Interpreter; cacheFolder: string },
+): Promise<void> {
+  if (unjudged(files) !== undefined) return
+  const args = ['lock', '--locked', '--offline', '--verbose', '--python', python.path]
+  const { code, stderr } = await runCommand(uv, args, { cwd: folder, env: environment(cacheFolder, files) })
+  if (code === 0) return
+  const text = stripVTControlCharacters(stderr)
+  const reason = /existing lockfile due to ([^\n]+)/.exec(text)?.[1]
+  if (reason === undefined && !/needs to be updated/.test(text)) return
+  if (reason !== undefined && HARMLESS.test(reason)) return
+  const [asked, held] = [/Requested: ([^\n]+)/, /Existing: ([^\n]+)/].map((line) => namesIn(line.exec(text)?.[1] ?? ''))
+  const lists =
+    asked === held ? '' : `: pyproject.toml asks for ${asked || 'nothing'}, the lock holds ${held || 'nothing'}`
+  const detail =
+    `uv.lock is not what pyproject.toml asks for (${(reason ?? 'it needs to be updated').replace(/:$/, '')})${lists}; ` +
+    'run "uv lock" and send the project in again'
+  throw problem('unprocessable', { detail, reason: 'packages' })
+}
+
+/** The indexes are those that the lock names: whether this server reads another is no fault of the lock. */
+function environment(cacheFolder: string, files: EnvRequest['files']): Record<string, string | undefined> {
+  const named = [...(files['uv.lock'] ?? '').matchAll(/registry = "([^"]+)"/g)].map(([, url]) => url ?? '')
+  const [first, ...rest] = [...new Set(named)]
+  return {
+    ...uvEnvironment(cacheFolder),
+    UV_DEFAULT_INDEX: first,
+    UV_INDEX: rest.length === 0 ? undefined : rest.join(' '),
+    UV_FIND_LINKS: undefined,
+  }
+}
+
+/** Names and versions out of uv's own notation of requirements. */
+function namesIn(text: string): string {
+  const found = [
+    ...text.matchAll(
+      /(?:PackageName|ExtraName|GroupName)\("([^"]+)"\)([^]*?)(?=PackageName\(|ExtraName\(|GroupName\(|$)/g,
+    ),
+  ]
+  const names = found.map(([, name = '', rest = '']) => {
+    const bounds = [...rest.matchAll(/operator: (\w+), version: "([^"]+)"/g)]
+    return `${name}${bounds.map(([, operator = '', version = '']) => `${OPERATORS[operator] ?? ' '}${version}`).join(',')}`
+  })
+  const list = names.toSorted().join(' ')
+  return list.length > SHOWN ? `${list.slice(0, SHOWN)}…` : list
+}
+
+const OPERATORS: Readonly<Record<string, string>> = {
+  GreaterThanEqual: '>=',
+  GreaterThan: '>',
+  LessThanEqual: '<=',
+  LessThan: '<',
+  Equal: '==',
+  ExactEqual: '===',
+  NotEqual: '!=',
+  TildeEqual: '~=',
+  EqualStar: '==*',
+  NotEqualStar: '!=*',
+}
