@@ -39,9 +39,17 @@ export async function emptyPostgres(): Promise<TestDatabase> {
   return { db, where: server.url, close }
 }
 
+/** A SQLite database with the tables of this program. */
+export async function migratedSqlite(): Promise<TestDatabase> {
+  return migrated(await emptySqlite())
+}
+
 /** A PostgreSQL database with the tables of this program. */
 export async function migratedPostgres(): Promise<TestDatabase> {
-  const database = await emptyPostgres()
+  return migrated(await emptyPostgres())
+}
+
+async function migrated(database: TestDatabase): Promise<TestDatabase> {
   await migrate(database.db)
   return database
 }

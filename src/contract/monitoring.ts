@@ -74,6 +74,7 @@ export const MonitorSettings = z.strictObject({
 export type MonitorSettings = z.output<typeof MonitorSettings>
 
 export const SEVERITIES = ['high', 'medium', 'low', 'info'] as const
+export type Severity = (typeof SEVERITIES)[number]
 
 /** One check of one feature in one window. */
 export const CheckResult = z.object({
@@ -143,6 +144,13 @@ export const Cause = z.object({
   score: z.number().min(0).max(1),
   features: z.array(z.string()),
   evidence: z.record(z.string(), z.unknown()),
+  severity: z
+    .enum(SEVERITIES)
+    .nullable()
+    .describe('the worst that this cause was; null = something that happened then and may be why'),
+  began_event_time: time.nullable().describe('when its data began to differ'),
+  seen_event_time: time.nullable().describe('end of the last window that showed it'),
+  ended_event_time: time.nullable().describe('null = it goes on'),
 })
 export type Cause = z.output<typeof Cause>
 
@@ -157,9 +165,9 @@ export const TimelineEntry = z.object({
 export const Incident = z.object({
   id,
   endpoint: z.string(),
-  title: z.string(),
+  title: z.string().describe('of the worst cause that is open; once all have ended, of the worst'),
   kind: z.enum(['drift', 'quality', 'freshness', 'serving', 'search', 'unanswered']),
-  severity: z.enum(SEVERITIES),
+  severity: z.enum(SEVERITIES).describe('that of the worst cause that is open; once all have ended, of the worst'),
   state: z.enum(['open', 'acknowledged', 'resolved']),
   opened_at: time,
   opened_event_time: time,
@@ -167,6 +175,10 @@ export const Incident = z.object({
   resolved_at: time.nullable(),
   resolved_event_time: time.nullable(),
   pages: z.boolean().describe('false = told, wakes nobody'),
+  times_paged: z
+    .number()
+    .int()
+    .describe('how often somebody was woken: by the opening, and by each cause that raised the severity'),
   causes: z.array(Cause),
   checks: z.array(CheckResult),
   affected: z.object({ rows: z.number().int(), share: z.number(), marked_bad: z.number().int() }),

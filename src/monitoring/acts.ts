@@ -7,6 +7,7 @@ import type { Measure } from '../stats/window.ts'
 import type { Tx } from '../store/db.ts'
 import { ATTRIBUTION } from './checks/checks.ts'
 import type { StoredCheck } from './checks/checks.ts'
+import { endAll } from './incidents/course.ts'
 import { note, requireIncident, viewIncident, writeIncident } from './incidents/rows.ts'
 import type { IncidentRow, IncidentView } from './incidents/rows.ts'
 import { react } from './incidents/reactions.ts'
@@ -45,7 +46,8 @@ function refuse(detail: string): never {
 }
 
 async function apply(deps: MonitoringDeps, t: Tx, row: IncidentRow, action: Action): Promise<IncidentRow> {
-  const over = { state: 'resolved' as const, resolved_at: deps.clock(), resolved_event: row.last_event }
+  const detail = { ...row.detail, causes: endAll(row.detail.causes, row.last_event) }
+  const over = { state: 'resolved' as const, resolved_at: deps.clock(), resolved_event: row.last_event, detail }
   switch (action) {
     case 'acknowledge':
       return row.state === 'open' ? { ...row, state: 'acknowledged' } : refuse(`the incident is ${row.state}`)

@@ -177,11 +177,18 @@ test('suspects are told with their evidence, and lead only to pages', async () =
     score: 0.97,
     features: ['temp', 'dewp'],
     evidence: { slope: 0.55556, href: '/v1/pipeline-runs/run_1' },
+    severity: 'high',
+    began_event_time: '2026-05-02T07:00:00.000Z',
+    seen_event_time: '2026-05-02T10:00:00.000Z',
+    ended_event_time: null,
   }
+  const over = { title: 'age moved', severity: 'low', ended_event_time: '2026-05-02T16:00:00.000Z' }
   const html = await markupOf('incident/suspects', 'Suspects', {
-    causes: [cause, { ...cause, rank: 2, evidence: { href: 'https://evil.test' } }],
+    causes: [cause, { ...cause, rank: 2, ...over, evidence: { href: 'https://evil.test' } }],
   })
   assert.match(textOf(html), /1 unit changed.*unit change.*score 97 %.*temp, dewp.*slope ?0\.5556/)
+  assert.match(textOf(html), /unit changed ?high.*began 2026-05-02 07:00 UTC, last seen 2026-05-02 10:00 UTC ?slope/)
+  assert.match(textOf(html), /age moved ?low ?over.*began 2026-05-02 07:00 UTC.*, over at 2026-05-02 16:00 UTC/)
   assert.match(html, /href="\/pipelines\/run_1"/)
   assert.doesNotMatch(html, /evil/)
   assert.match(await partText('incident/suspects', 'Suspects', { causes: [] }), /No likely cause found yet/)

@@ -6,6 +6,7 @@ import { NAME } from './fixture-serving.ts'
 import { before, noise } from './fixture-tracking.ts'
 
 type Incident = Reply<typeof monitoringApi.getIncident>
+type Severity = Incident['severity']
 type Check = Incident['checks'][number]
 type Performance = Reply<typeof monitoringApi.performance>['items'][number]
 
@@ -45,6 +46,7 @@ export function incidents(now: number): Incident[] {
   const base = {
     endpoint: NAME,
     pages: true,
+    times_paged: 1,
     resolved_at: null,
     resolved_event_time: null,
     opened_event_time: '2013-09-04T09:00:00.000Z',
@@ -67,6 +69,7 @@ export function incidents(now: number): Incident[] {
           score: 0.97,
           features: ['temp', 'dewp'],
           evidence: { slope: 0.5556, offset: -17.78, expected: '(°F − 32) · 5/9', misfit: 0.0031, rows: 142 },
+          ...course('high'),
         },
         {
           rank: 2,
@@ -75,6 +78,10 @@ export function incidents(now: number): Incident[] {
           score: 0.35,
           features: [],
           evidence: { run: 'run_01k2a7c', finished: '2013-09-04T05:20:00.000Z' },
+          severity: null,
+          began_event_time: null,
+          seen_event_time: null,
+          ended_event_time: null,
         },
         {
           rank: 3,
@@ -83,6 +90,7 @@ export function incidents(now: number): Incident[] {
           score: 0.04,
           features: ['temp'],
           evidence: { same_hours_last_year: 'none known' },
+          ...course('low', '2013-09-04T14:00:00.000Z'),
         },
       ],
       checks: [
@@ -135,6 +143,7 @@ export function incidents(now: number): Incident[] {
       severity: 'low',
       state: 'resolved',
       pages: false,
+      times_paged: 0,
       opened_at: before(now, 5 * 3_600_000),
       resolved_at: before(now, 3 * 3_600_000),
       resolved_event_time: '2013-08-22T18:00:00.000Z',
@@ -146,6 +155,7 @@ export function incidents(now: number): Incident[] {
           score: 0.9,
           features: ['temp'],
           evidence: { share: 0.94 },
+          ...course('low', '2013-08-22T18:00:00.000Z'),
         },
       ],
       checks: [check({ feature: 'temp', check: 'nulls', value: 0.94, limit: 0.05, state: 'alert', pages: false })],
@@ -155,6 +165,12 @@ export function incidents(now: number): Incident[] {
     },
     watchedSearch(now),
   ]
+}
+
+/** The course of a cause that began in the morning. */
+function course(severity: Severity, ended_event_time: string | null = null) {
+  const [began_event_time, seen_event_time] = ['2013-09-04T06:00:00.000Z', '2013-09-04T09:00:00.000Z']
+  return { severity, began_event_time, seen_event_time, ended_event_time }
 }
 
 /** A saved search that found more runs than it may. */
@@ -174,6 +190,7 @@ function watchedSearch(now: number): Incident {
     severity: 'medium',
     state: 'acknowledged',
     pages: true,
+    times_paged: 1,
     opened_at: before(now, 3_600_000),
     opened_event_time: before(now, 3_600_000),
     began_event_time: before(now, 3_600_000),
@@ -187,6 +204,7 @@ function watchedSearch(now: number): Incident {
         score: 1,
         features: [],
         evidence: { search: 'failed at night', more_than: 0, runs, href: `/runs/${runs[0]?.id}` },
+        ...course('medium'),
       },
     ],
     checks: [],

@@ -27,6 +27,7 @@ function incidentOf(random: Seeded, id: number): FeedIncident {
     opened_at: past(random),
     resolved_at: state === 'resolved' ? past(random) : null,
     affected: { rows: random.int(0, 5000) },
+    causes: [],
   }
 }
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { recentChanges, needs } from './feed.ts'
+import type { FeedIncident } from './feed.ts'
 import { healthOf } from './endpoints/health.ts'
 import type { HealthVariant } from './endpoints/health.ts'
 
@@ -19,6 +20,7 @@ const incident = {
   opened_at: at(HOUR),
   resolved_at: null,
   affected: { rows: 1 },
+  causes: [],
 }
 const rollout = {
   id: 'r1',
@@ -69,6 +71,15 @@ test('a rollout that a person has to approve needs someone before it is paused',
       ['The rollout of version 3 on e waits for an approval before 25 %', 'waiting', '/endpoints/e'],
     ],
   )
+})
+
+test('an incident says how many causes go on, once there are several', () => {
+  const cause = (severity: string | null, ended_event_time: string | null) => ({ severity, ended_event_time })
+  const detail = (causes: FeedIncident['causes']): string | undefined =>
+    needs(NOW, { ...none, incidents: [{ ...incident, causes }] })[0]?.detail
+  const over = cause('high', at(HOUR))
+  assert.equal(detail([cause('low', null), over, cause(null, null)]), 'e, 1 row affected')
+  assert.equal(detail([cause('low', null), cause('high', null), over]), 'e, 1 row affected, 2 causes go on')
 })
 
 test('what is resolved, promoted, mended since or older than a day needs nobody', () => {

@@ -34,6 +34,8 @@ export interface FeedIncident {
   readonly opened_at: string
   readonly resolved_at: string | null
   readonly affected: { readonly rows: number }
+  /** What has a severity is a cause with a course; null as its end = it goes on. */
+  readonly causes: readonly { readonly severity: string | null; readonly ended_event_time: string | null }[]
 }
 
 export interface FeedRollout {
@@ -93,12 +95,17 @@ function incidentNeed(one: FeedIncident): Need {
     detail: [
       one.endpoint,
       ...(one.kind === 'search' ? [] : [`${plural(one.affected.rows, 'row')} affected`]),
+      ...(openCauses(one) > 1 ? [`${openCauses(one)} causes go on`] : []),
       ...(one.state === 'acknowledged' ? ['acknowledged'] : []),
     ].join(', '),
     at: one.opened_at,
     path: `/incidents/${one.id}`,
     act: 'Investigate',
   }
+}
+
+function openCauses({ causes }: FeedIncident): number {
+  return causes.filter((one) => one.severity !== null && one.ended_event_time === null).length
 }
 
 function rolloutNeed(one: FeedRollout): Need {

@@ -16,6 +16,7 @@ const INCIDENT = {
   opened_at: ago(90),
   resolved_at: null,
   affected: { rows: 1204 },
+  causes: [],
 }
 const ROLLOUT = {
   id: 'r1',

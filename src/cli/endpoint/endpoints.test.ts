@@ -188,6 +188,14 @@ describe('slipway freeze', () => {
 })
 
 describe('slipway incidents', () => {
+  const cause = {
+    features: [],
+    evidence: {},
+    severity: null,
+    began_event_time: null,
+    seen_event_time: null,
+    ended_event_time: null,
+  }
   const incident: Incident = {
     id: 'inc_1',
     endpoint: 'iris',
@@ -201,9 +209,28 @@ describe('slipway incidents', () => {
     resolved_at: null,
     resolved_event_time: null,
     pages: true,
+    times_paged: 1,
     causes: [
-      { rank: 1, kind: 'unit_change', title: 'unit changed', score: 0.876, features: [], evidence: {} },
-      { rank: 2, kind: 'deploy', title: 'a deploy', score: 0.1, features: [], evidence: {} },
+      {
+        ...cause,
+        rank: 1,
+        kind: 'unit_change',
+        title: 'unit changed',
+        score: 0.876,
+        began_event_time: AT,
+        severity: 'high',
+      },
+      {
+        ...cause,
+        rank: 2,
+        kind: 'shift',
+        title: 'age moved',
+        score: 0.3,
+        severity: 'low',
+        began_event_time: AT,
+        ended_event_time: '2026-05-02T09:00:00.000Z',
+      },
+      { ...cause, rank: 3, kind: 'deploy', title: 'a deploy', score: 0.1 },
     ],
     checks: [],
     affected: { rows: 12, share: 0.5, marked_bad: 3 },
@@ -223,8 +250,9 @@ describe('slipway incidents', () => {
     assert.deepEqual(lines, [
       'temp drifts (high, open)',
       'affected: 12 rows, 3 marked bad',
-      '  1. unit changed (0.88)',
-      '  2. a deploy (0.10)',
+      `  1. unit changed (0.88, high, since ${AT})`,
+      `  2. age moved (0.30, low, since ${AT}, over at 2026-05-02T09:00:00.000Z)`,
+      '  3. a deploy (0.10)',
       '  can: retrain: runs the pipeline',
     ])
   })

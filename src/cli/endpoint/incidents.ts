@@ -1,5 +1,6 @@
 /** `slipway incidents`: what is wrong, why, and what can be done. */
 import { monitoringApi } from '../../contract/monitoring.ts'
+import type { Cause } from '../../contract/monitoring.ts'
 import type { Invocation } from '../invocation/command.ts'
 import { connect } from '../invocation/server.ts'
 
@@ -19,7 +20,14 @@ export async function run(invocation: Invocation): Promise<number> {
   invocation.out.data(found)
   invocation.out.line(`${found.title} (${found.severity}, ${found.state})`)
   invocation.out.line(`affected: ${found.affected.rows} rows, ${found.affected.marked_bad} marked bad`)
-  for (const cause of found.causes) invocation.out.line(`  ${cause.rank}. ${cause.title} (${cause.score.toFixed(2)})`)
+  for (const cause of found.causes) invocation.out.line(`  ${cause.rank}. ${causeLine(cause)}`)
   for (const action of found.actions) invocation.out.line(`  can: ${action.action}: ${action.preview}`)
   return 0
+}
+
+/** A cause with how sure it is, how bad, and since and until when. */
+function causeLine({ title, score, severity, began_event_time, ended_event_time }: Cause): string {
+  const since = began_event_time === null ? '' : `, since ${began_event_time}`
+  const until = ended_event_time === null ? '' : `, over at ${ended_event_time}`
+  return `${title} (${score.toFixed(2)}${severity === null ? '' : `, ${severity}`}${since}${until})`
 }

@@ -40,6 +40,14 @@ test('each family has the figures of the endpoints that the caller sees', async 
   const run = `INSERT INTO pipeline_runs (id, project, version_id, state, desired_state, message, trigger_kind, params, options,
       created_at, created_by, preparation_failures)
     VALUES (?, ?, 'v', 'preparing', 'run', '', 'manual', '{}', '{}', 0, 'ana', ?)`
+  const cause = { rank: 1, kind: 'shift' as const, title: 'x', score: 1, features: [], evidence: {} }
+  const course = { severity: 'high', began: 0, opened: 0, seen: 0, ended: null, clear: 0, paged: null } as const
+  const followed = [
+    { ...cause, course },
+    { ...cause, course: { ...course, severity: 'low' as const } },
+    { ...cause, course: { ...course, ended: 3 } },
+    { ...cause, kind: 'deploy' as const },
+  ]
   const incident = { endpoint: 'e', kind: 'drift', opened_at: 0, opened_event: 0, until: 1 } as const
   await db.tx(async (tx) => {
     for (const [hour, checks] of [
@@ -74,7 +82,7 @@ test('each family has the figures of the endpoints that the caller sees', async 
       `INSERT INTO pipeline_attempts (id, run_id, step, number, state, fence, driver, queued_at, silent, log_bytes)
        VALUES ('att1', 'pr3', 'a', 1, 'lost', 'f', 'local', 0, 0, 0)`,
     )
-    await writeIncident(tx, newIncident({ ...incident, id: 'i1', severity: 'high' }))
+    await writeIncident(tx, newIncident({ ...incident, id: 'i1', severity: 'high', causes: followed }))
     await writeIncident(tx, { ...newIncident({ ...incident, id: 'i2', severity: 'high' }), state: 'acknowledged' })
     await writeIncident(tx, { ...newIncident({ ...incident, id: 'i3', severity: 'low' }), state: 'resolved' })
     await writeIncident(
@@ -92,6 +100,8 @@ test('each family has the figures of the endpoints that the caller sees', async 
     'slipway_monitor_last_success_timestamp_seconds{endpoint="e"} 1.5',
     `slipway_monitor_evaluated_until_timestamp_seconds{endpoint="e"} ${(6 * HOUR_MS) / 1000}`,
     'slipway_incidents_open{endpoint="e",severity="high"} 2',
+    'slipway_incident_causes_open{endpoint="e",severity="high"} 1',
+    'slipway_incident_causes_open{endpoint="e",severity="low"} 1',
     'slipway_incidents_opened_total{endpoint="e",kind="drift"} 3',
     'slipway_pipeline_preparation_failures_total{project="default"} 8',
     'slipway_pipeline_steps{project="default",state="waiting"} 1',
@@ -119,6 +129,7 @@ test('each family has the figures of the endpoints that the caller sees', async 
     types.map((line) => line.split(' ').at(-1)),
     [
       'counter',
+      'gauge',
       'gauge',
       'gauge',
       'gauge',

@@ -2,6 +2,7 @@
 import { HOUR_MS } from '../../contract/ids.ts'
 import { credentialFamilies, familiesText } from '../../http/prometheus-text.ts'
 import type { Family, Sample } from '../../http/prometheus-text.ts'
+import { openCauses } from '../incidents/rows.ts'
 import { findingsSeries, labelCoverage } from './figures.ts'
 import type { MonitoringDeps, MonitorRow } from '../context/context.ts'
 import { failedAttempts, preparationFailures, stepQueues } from '../../pipelines/run/watched.ts'
@@ -122,6 +123,12 @@ async function families(
       type: 'gauge',
       help: 'Incidents that are not resolved.',
       samples: open.filter(seen).map((row) => ({ labels: of(row, { severity: row.severity }), value: row.n })),
+    },
+    {
+      name: 'slipway_incident_causes_open',
+      type: 'gauge',
+      help: 'Causes of open incidents that have not ended.',
+      samples: (await openCauses(db)).filter(({ labels }) => seen({ endpoint: labels['endpoint'] ?? '' })),
     },
     {
       name: 'slipway_incidents_opened_total',

@@ -1,5 +1,5 @@
 /** How much findings matter: how far the features moved times what the model makes of them. */
-import type { Severity } from '../incidents/rows.ts'
+import type { Severity } from '../../contract/monitoring.ts'
 
 /** What a feature did in a window. */
 export interface Move {
@@ -29,7 +29,17 @@ export function severityOf(
 const ORDER: readonly Severity[] = ['info', 'low', 'medium', 'high']
 
 export function worse(a: Severity, b: Severity): Severity {
-  return ORDER.indexOf(a) >= ORDER.indexOf(b) ? a : b
+  return severer(b, a) ? b : a
+}
+
+/** Whether the first of two severities is the worse one. */
+export function severer(a: Severity, b: Severity): boolean {
+  return ORDER.indexOf(a) > ORDER.indexOf(b)
+}
+
+/** Where a severity stands: 0 is the mildest. */
+export function rankOf(severity: Severity): number {
+  return ORDER.indexOf(severity)
 }
 
 /** Importance by feature from the metrics `importance.<feature>` of a version. */

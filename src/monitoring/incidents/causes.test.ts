@@ -6,7 +6,7 @@ import { byHour, changed, HOUR, historyOf } from '../../stats/explain.fixture.ts
 import type { Row } from '../../stats/explain.fixture.ts'
 import type { HouseEvent } from '../context/context.ts'
 import { listed, rankCauses, suspects } from './causes.ts'
-import type { CauseView, Suspect } from './causes.ts'
+import type { KeptCause, Suspect } from './causes.ts'
 
 const finding = (feature: string, measure: Finding['measure'] = 'z', value = 9): Finding => ({
   feature,
@@ -53,8 +53,8 @@ const cause = (kind: Suspect['kind'], title: string, more: Partial<Suspect> = {}
   evidence: {},
   ...more,
 })
-const asKnown = (causes: readonly Suspect[]): CauseView[] => causes.map((one, i) => ({ ...one, rank: i + 1 }))
-const told = (causes: readonly CauseView[]): string[] =>
+const asKnown = (causes: readonly Suspect[]): KeptCause[] => causes.map((one, i) => ({ ...one, rank: i + 1 }))
+const told = (causes: readonly KeptCause[]): string[] =>
   causes.map(({ rank, kind, title }) => `${rank} ${kind}: ${title}`)
 
 describe('what is suspected', () => {

@@ -1,5 +1,6 @@
 /** What may have caused findings, best first: explanations of features joined into sentences, and events of the house. */
 import type { z } from 'zod'
+import { HOUR_MS } from '../../contract/ids.ts'
 import type { Cause } from '../../contract/monitoring.ts'
 import type { Finding } from '../../stats/calibrate.ts'
 import { explain } from '../../stats/explain.ts'
@@ -9,9 +10,14 @@ import type { History } from '../../stats/history.ts'
 import { categorical } from '../../stats/profile-view.ts'
 import { UNIT_CHANGES } from '../../stats/units.ts'
 import type { HouseEvent } from '../context/context.ts'
+import { isOpen, weightOf } from './course.ts'
+import type { Course } from './course.ts'
 
 export type CauseView = z.output<typeof Cause>
-export type Suspect = Omit<CauseView, 'rank'>
+/** What is said of a cause, without what the incident knows of its course. */
+export type Suspect = Pick<CauseView, 'kind' | 'title' | 'score' | 'features' | 'evidence'>
+/** A cause as an incident keeps it. One without a course of its own has that of its incident; an event of the house has none. */
+export type KeptCause = Suspect & { readonly rank: number; readonly course?: Course }
 
 const KINDS: Readonly<Record<Explanation['kind'], CauseView['kind']>> = {
   unit: 'unit_change',
@@ -32,6 +38,8 @@ export interface Evidence {
   readonly features: readonly string[]
   readonly values: RecentValues
   readonly events: readonly HouseEvent[]
+  /** Features that only follow from a fault of another one: no shift of their own. */
+  readonly besides?: ReadonlySet<string>
 }
 
 /** Suspected causes of what is seen in the hours up to now, without an order. */
@@ -109,12 +117,17 @@ function newValues({ history, hour, findings }: Evidence): Suspect[] {
 }
 
 /** What no explanation covers is told as a shift. */
-function shift({ findings }: Evidence, explained: readonly Suspect[]): Suspect[] {
-  const covered = new Set(explained.flatMap((one) => one.features))
+function shift({ findings, besides = new Set() }: Evidence, explained: readonly Suspect[]): Suspect[] {
+  const covered = new Set([...besides, ...explained.flatMap((one) => one.features)])
   const rest = [...new Set(findings.map((one) => one.feature))].filter((feature) => !covered.has(feature))
   if (rest.length === 0) return []
   const checks = findings.filter((one) => rest.includes(one.feature))
   return [{ kind: 'shift', title: shiftTitle(rest), score: 0.3, features: rest, evidence: { checks } }]
+}
+
+/** Something that happened in the house: it may be why, and has no course of its own. */
+export function isEvent({ kind }: Pick<Suspect, 'kind'>): boolean {
+  return kind === 'deploy' || kind === 'pipeline_run'
 }
 
 function ofEvent({ at, kind, text, href }: HouseEvent): Suspect {
@@ -127,40 +140,78 @@ function ofEvent({ at, kind, text, href }: HouseEvent): Suspect {
   }
 }
 
-/** Adds new suspects to those known: the same cause keeps its best score and gains features. Ranked, best first, ten at most. */
+/** Causes that are kept beside those that are open. */
+const MOST = 10
+
+/**
+ * Adds new suspects to those known: the same cause keeps its best score and gains features. Ranked: what is open before what ended,
+ * then by severity, then by score. All that are open are kept, and others up to ten in all. A shift goes once causes that are open,
+ * or `besides`, say why each of its features moved.
+ */
 export function rankCauses(
-  known: readonly CauseView[],
+  known: readonly KeptCause[],
   found: readonly Suspect[],
   order: readonly string[],
-): CauseView[] {
-  const all = new Map<string, Suspect>()
-  for (const one of [...known, ...found]) {
+  besides: ReadonlySet<string> = new Set(),
+): KeptCause[] {
+  const all = new Map<string, Omit<KeptCause, 'rank'>>()
+  const each: readonly (Suspect & Pick<KeptCause, 'course'>)[] = [...known, ...found]
+  for (const one of each) {
     const key = keyOf(one)
     const before = all.get(key)
     const features = [...new Set([...(before?.features ?? []), ...one.features])].sort(
       (a, b) => order.indexOf(a) - order.indexOf(b),
     )
     const best = before === undefined || one.score >= before.score ? one : before
-    all.set(key, { ...best, features, title: retitled(best, features) })
+    const course = before?.course ?? one.course
+    all.set(key, { ...best, features, title: retitled(best, features), ...(course !== undefined && { course }) })
   }
-  const shifted = [...all.values()]
-  const covered = new Set(shifted.filter((one) => explains(one)).flatMap((one) => one.features))
-  return shifted
+  const covered = new Set([...besides, ...coveredBy([...all.values()])])
+  const kept = [...all.values()]
     .filter((one) => one.kind !== 'shift' || one.features.some((feature) => !covered.has(feature)))
-    .sort((a, b) => b.score - a.score)
-    .slice(0, 10)
-    .map((one, i) => ({
-      rank: i + 1,
-      kind: one.kind,
-      title: one.title,
-      score: one.score,
-      features: one.features,
-      evidence: one.evidence,
-    }))
+    .sort((a, b) => weightOf(b) - weightOf(a) || b.score - a.score)
+  const open = kept.filter(isOpen).length
+  return kept.slice(0, Math.max(open, MOST)).map(ranked)
+}
+
+function ranked({ kind, title, score, features, evidence, course }: Omit<KeptCause, 'rank'>, i: number): KeptCause {
+  return { rank: i + 1, kind, title, score, features, evidence, ...(course !== undefined && { course }) }
+}
+
+/** Features of which a cause that has not ended says why they differ. */
+export function coveredBy(causes: readonly Omit<KeptCause, 'rank'>[]): Set<string> {
+  return new Set(causes.filter((one) => explains(one) && one.course?.ended == null).flatMap((one) => one.features))
+}
+
+/** What begins within so many hours of a cause of the same words is a part of it, ms; later it is another. */
+const TOGETHER_MS = 6 * HOUR_MS
+
+/**
+ * Shares what is found out among causes of the same words that are known: a feature stays with the cause that has it; one that is new joins
+ * a cause that began not long ago, or is another cause. `end` is the event time of the look, ms.
+ */
+export function placed(known: readonly KeptCause[], found: readonly Suspect[], end: number): Suspect[] {
+  return found.flatMap((one) => {
+    const kin = known.filter((each) => isJoined(one) && wordsOf(each) === wordsOf(one))
+    if (kin.length === 0) return [one]
+    const homes = Map.groupBy(one.features, (feature) => homeOf(kin, feature, end))
+    return [...homes].map(([home, features]): Suspect => {
+      const since = home === undefined ? end : home.evidence['since']
+      const { since: _old, ...evidence } = one.evidence
+      const own = { ...one, features, evidence: since === undefined ? evidence : { ...evidence, since } }
+      return { ...own, title: retitled(own, features) }
+    })
+  })
+}
+
+function homeOf(kin: readonly KeptCause[], feature: string, end: number): KeptCause | undefined {
+  const own = kin.filter((one) => one.features.includes(feature))
+  const young = ({ course }: KeptCause): boolean => course === undefined || end - course.opened <= TOGETHER_MS
+  return own.find(isOpen) ?? own[0] ?? kin.find((one) => isOpen(one) && young(one))
 }
 
 /** A shift, of values or of attributions, says that something moved and not why. */
-const explains = ({ kind }: Suspect): boolean => kind !== 'shift' && kind !== 'attribution_shift'
+export const explains = ({ kind }: Suspect): boolean => kind !== 'shift' && kind !== 'attribution_shift'
 
 /**
  * What an explanation says of a cause's features: its `change`. A cause that was kept before `change` was has only the name of what
@@ -173,9 +224,31 @@ function changeOf({ kind, evidence }: Suspect): Explanation['kind'] | undefined 
   return kind === 'null_flood' && name === 'missing' ? 'missing' : undefined
 }
 
-function keyOf(one: Suspect): string {
-  if (changeOf(one) === 'unit') return `unit ${String(one.evidence['name'])}`
-  return !explains(one) || one.kind === 'null_flood' || one.kind === 'feed_lost' ? one.kind : `${one.kind} ${one.title}`
+/** Names a cause: what is found again under the same name is the same cause. */
+export function keyOf(one: Suspect): string {
+  const { since } = one.evidence
+  return isJoined(one) && typeof since === 'number' ? `${wordsOf(one)} since ${since}` : wordsOf(one)
+}
+
+/** Whether a cause says that values are missing. */
+export function isMissing(one: Suspect): boolean {
+  return one.kind === 'feed_lost' || changeOf(one) === 'missing'
+}
+
+/** Whether features that changed alike are one cause. */
+function isJoined(one: Suspect): boolean {
+  return one.kind === 'shift' || isMissing(one) || changeOf(one) === 'unit'
+}
+
+/** What a cause is called without its numbers, which change from hour to hour. */
+function wordsOf(one: Suspect): string {
+  const { kind, features, evidence, title } = one
+  const change = changeOf(one)
+  if (change === 'unit') return `unit ${String(evidence['name'])}`
+  if (isMissing(one)) return 'missing'
+  if (!explains(one)) return kind
+  if (kind === 'new_category' || kind === 'frozen_feature' || kind === 'null_flood') return `${kind} ${features.join()}`
+  return `${kind} ${title}`
 }
 
 function retitled(one: Suspect, features: readonly string[]): string {

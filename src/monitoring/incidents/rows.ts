@@ -3,18 +3,19 @@ import type { z } from 'zod'
 import { HOUR_MS } from '../../contract/ids.ts'
 import { problem } from '../../contract/errors.ts'
 import { toTime } from '../../contract/fields.ts'
-import type { Cause, CheckResult, Incident, SEVERITIES } from '../../contract/monitoring.ts'
+import type { CheckResult, Incident, Severity } from '../../contract/monitoring.ts'
 import type { Reader, Tx } from '../../store/db.ts'
+import { isEvent } from './causes.ts'
+import type { KeptCause } from './causes.ts'
 import { insertRows } from '../../store/sql/sql.ts'
 import { idsBetween } from '../../serving/records/queries.ts'
 
-export type Severity = (typeof SEVERITIES)[number]
 export type IncidentView = z.output<typeof Incident>
 export type TimelineItem = IncidentView['timeline'][number]
 
 /** What is kept of an incident beside its columns. */
 export interface IncidentDetail {
-  causes: z.output<typeof Cause>[]
+  causes: KeptCause[]
   checks: z.output<typeof CheckResult>[]
   timeline: TimelineItem[]
   features: string[]
@@ -38,6 +39,7 @@ export interface IncidentRow {
   readonly last_event: number
   readonly resolved_at: number | null
   readonly resolved_event: number | null
+  /** How often somebody was woken. */
   readonly pages: number
   readonly marked: number
   /** 1 = a person said that it was a false alarm: its hours count as normal. */
@@ -67,7 +69,22 @@ const COLUMNS = [
 ] as const
 
 function parsed(row: Stored): IncidentRow {
-  return { ...row, detail: JSON.parse(row.detail) as IncidentDetail }
+  const detail = JSON.parse(row.detail) as IncidentDetail
+  return { ...row, detail: row.kind === 'drift' ? { ...detail, causes: withCourses(row, detail) } : detail }
+}
+
+/** Causes that were kept before each had a course have that of their incident. */
+function withCourses(row: Stored, { causes, clear }: IncidentDetail): KeptCause[] {
+  const course = {
+    severity: row.severity,
+    began: row.began_event,
+    opened: row.opened_event,
+    seen: row.last_event,
+    ended: row.resolved_event,
+    clear,
+    paged: row.pages > 0 ? row.severity : null,
+  }
+  return causes.map((cause) => (cause.course !== undefined || isEvent(cause) ? cause : { ...cause, course }))
 }
 
 /** How a new incident differs from one that says nothing yet; `until` is the first hour that it does not speak of. */
@@ -167,6 +184,21 @@ export async function incidentRows(
   return rows.sort((a, b) => open(a) - open(b)).map(parsed)
 }
 
+/** How many causes of open incidents have not ended, by endpoint and severity. */
+export async function openCauses(reader: Reader): Promise<{ labels: Record<string, string>; value: number }[]> {
+  const rows = await reader.all<Stored>("SELECT * FROM incidents WHERE state <> 'resolved' ORDER BY endpoint, id")
+  const open = rows.map(parsed).flatMap((row) =>
+    row.detail.causes.flatMap((cause): string[] => {
+      if (isEvent(cause) || cause.course?.ended != null) return []
+      return [JSON.stringify({ endpoint: row.endpoint, severity: cause.course?.severity ?? row.severity })]
+    }),
+  )
+  return [...Map.groupBy(open, (key) => key)].map(([key, of]) => ({
+    labels: JSON.parse(key) as Record<string, string>,
+    value: of.length,
+  }))
+}
+
 /** Event hours `from` … `to` (exclusive) that incidents spoil: no reference for others. */
 export async function spoiltHours(reader: Reader, endpoint: string): Promise<{ from: number; to: number }[]> {
   const rows = await reader.all<{ began_event: number; last_event: number }>(
@@ -196,8 +228,13 @@ export async function badRanges(reader: Reader, endpoint: string): Promise<BadRa
     incident_id: row.id,
     from: row.began_event,
     to: row.detail.until * HOUR_MS,
-    features: row.detail.causes[0]?.features ?? row.detail.features,
+    features: row.detail.causes.length === 0 ? row.detail.features : causedIn(row.detail),
   }))
+}
+
+/** The features of every cause. */
+function causedIn({ causes }: IncidentDetail): string[] {
+  return [...new Set(causes.flatMap((one) => one.features))]
 }
 
 /** Most prediction ids that are told at once. */
@@ -253,12 +290,27 @@ export async function viewIncident(reader: Reader, row: IncidentRow): Promise<In
     began_event_time: toTime(row.began_event),
     resolved_at: row.resolved_at === null ? null : toTime(row.resolved_at),
     resolved_event_time: row.resolved_event === null ? null : toTime(row.resolved_event),
-    pages: row.pages === 1,
-    causes: detail.causes,
+    pages: row.pages > 0,
+    times_paged: row.pages,
+    causes: detail.causes.map((cause) => viewCause(row, cause)),
     checks: detail.checks,
     affected: { rows: affected, share: all === 0 ? 0 : affected / all, marked_bad: row.marked === 1 ? affected : 0 },
     timeline: detail.timeline,
     actions: actionsOf(row, affected),
+  }
+}
+
+/** A cause that its incident has alone began and ended with it. */
+function viewCause(row: IncidentRow, { course, ...cause }: KeptCause): IncidentView['causes'][number] {
+  if (isEvent(cause))
+    return { ...cause, severity: null, began_event_time: null, seen_event_time: null, ended_event_time: null }
+  const ended = course === undefined ? row.resolved_event : course.ended
+  return {
+    ...cause,
+    severity: course?.severity ?? row.severity,
+    began_event_time: toTime(course?.began ?? row.began_event),
+    seen_event_time: toTime(course?.seen ?? row.last_event),
+    ended_event_time: ended === null ? null : toTime(ended),
   }
 }
 

@@ -4,7 +4,8 @@ import type { MonitorSettings } from '../../contract/monitoring.ts'
 import { moveOf, viewAttribution } from '../checks/attribution.ts'
 import type { AttributionLook } from '../checks/attribution.ts'
 import { listed, rankCauses } from '../incidents/causes.ts'
-import type { Suspect } from '../incidents/causes.ts'
+import type { KeptCause, Suspect } from '../incidents/causes.ts'
+import { endAll, follow, isOpen, mustPage, openSeverity, pagedFor } from '../incidents/course.ts'
 import { currentIncident, newIncident, note, writeIncident } from '../incidents/rows.ts'
 import type { IncidentDetail, IncidentRow } from '../incidents/rows.ts'
 import { wantReactions } from '../incidents/reactions.ts'
@@ -34,10 +35,10 @@ export async function applyAttribution(deps: MonitoringDeps, judged: Judged): Pr
       if (earlier !== 'alert') return undefined
       const again = known !== undefined && !open && ofAttributionsAlone(known)
       const base = open || again ? known : opened(deps, judged, event)
-      const told = open && base.detail.causes.some((one) => one.kind === 'attribution_shift')
+      const told = open && base.detail.causes.some((one) => one.kind === 'attribution_shift' && isOpen(one))
       const row = grown(deps, judged, { base, told })
       await writeIncident(t, row)
-      if (base !== known && row.pages === 1) await wantReactions(t, row, judged.settings.reactions.drift, deps.clock())
+      if (base.pages === 0 && row.pages > 0) await wantReactions(t, row, judged.settings.reactions.drift, deps.clock())
       return told ? undefined : row.id
     }
     if (!open || earlier === 'alert' || !ofAttributionsAlone(known)) return undefined
@@ -48,22 +49,46 @@ export async function applyAttribution(deps: MonitoringDeps, judged: Judged): Pr
 
 function grown(
   deps: MonitoringDeps,
-  { settings, now }: Judged,
+  judged: Judged,
   { base, told }: { readonly base: IncidentRow; readonly told: boolean },
 ): IncidentRow {
+  const { settings, now } = judged
   const { check } = viewAttribution(now, settings)
   const cause = suspectOf(now)
+  const causes = rankCauses(
+    rankCauses(base.detail.causes, [cause], []).map((one) => seen(one, judged)),
+    [],
+    [],
+  )
+  const was = base.state === 'resolved' ? null : openSeverity(base.detail.causes)
+  const pages = mustPage(was, causes)
   const detail: IncidentDetail = {
     ...base.detail,
     clear: 0,
-    causes: rankCauses(base.detail.causes, [cause], []),
+    causes: pages ? pagedFor(causes) : causes,
     checks: [...base.detail.checks.filter((one) => one.check !== check.check), check],
     until: Math.max(base.detail.until, now.hour + 1),
   }
   const text = `${cause.title}; distance ${fixed(now.distance)}, limit ${fixed(now.limit)}`
   if (!told) note(detail, { at: deps.clock(), event: (now.hour + 1) * HOUR_MS, kind: 'attributions moved', text })
   const state = base.state === 'resolved' ? { state: 'open' as const, resolved_at: null, resolved_event: null } : {}
-  return { ...base, ...state, title: detail.causes[0]?.title ?? cause.title, detail }
+  return {
+    ...base,
+    ...state,
+    title: detail.causes[0]?.title ?? cause.title,
+    severity: openSeverity(detail.causes) ?? base.severity,
+    pages: base.pages + (pages ? 1 : 0),
+    detail,
+  }
+}
+
+/** The cause of attributions as it is after a look that alerts; every other as it was. */
+function seen(cause: KeptCause, { settings, now }: Judged): KeptCause {
+  if (cause.kind !== 'attribution_shift') return cause
+  const end = (now.hour + 1) * HOUR_MS
+  const severity = settings.attribution.pages ? 'medium' : 'low'
+  const { course } = follow(cause.course, { end, sign: 'sure', severity, began: end })
+  return course === undefined ? cause : { ...cause, course }
 }
 
 const fixed = (value: number | null): string => (value ?? 0).toFixed(3)
@@ -97,7 +122,7 @@ function opened(deps: MonitoringDeps, { endpoint, settings, now }: Judged, event
     severity: pages ? 'medium' : 'low',
     opened_at: deps.clock(),
     opened_event: event,
-    pages: pages ? 1 : 0,
+    pages: 0,
     until: now.hour + 1,
   })
 }
@@ -107,5 +132,6 @@ function over(deps: MonitoringDeps, known: IncidentRow, now: AttributionLook): I
   const [at, event] = [deps.clock(), (now.hour + 1) * HOUR_MS]
   const text = now.state === 'ok' ? 'two looks in a row are clear' : 'there are too few explained rows to judge by'
   note(detail, { at, event, kind: 'resolved', text })
-  return { ...known, state: 'resolved', resolved_at: at, resolved_event: event, detail }
+  const ended = { ...detail, causes: endAll(detail.causes, event) }
+  return { ...known, state: 'resolved', resolved_at: at, resolved_event: event, detail: ended }
 }

@@ -119,7 +119,9 @@ describe('an incident', () => {
     assert.deepEqual(row.detail.features, ['temp', 'age'])
     assert.deepEqual([row.severity, row.marked], ['high', 1])
     assert.deepEqual([row.began_event / HOUR_MS, row.last_event / HOUR_MS], [HOUR - 2, HOUR + 2])
-    assert.deepEqual(kinds(row), ['began', 'opened', 'marked_bad'])
+    assert.deepEqual(kinds(row), ['began', 'opened', 'marked_bad', 'another cause'])
+    await judge('grows', { at: HOUR + 2, found: ['age'] })
+    assert.deepEqual(kinds(await only('grows')), kinds(row), 'nothing twice')
     assert.deepEqual(
       row.detail.checks.map((one) => one.feature),
       ['age'],
@@ -222,10 +224,10 @@ test('one of attributions alone becomes one of features: it pages, begins with t
   )
   assert.equal(await judge('joins', { at: HOUR + 1, sure: [] }), undefined, 'clear hours of features say nothing to it')
   assert.equal((await only('joins')).detail.clear, 0)
-  await judge('joins', { at: HOUR + 3, found: ['rain'] })
+  await judge('joins', { at: HOUR + 3, found: ['temp'] })
   const joined = await only('joins')
   assert.deepEqual(
-    [joined.pages, joined.began_event / HOUR_MS, kinds(joined).at(-1)],
-    [1, HOUR + 1, 'features differ too'],
+    [joined.pages, joined.began_event / HOUR_MS, kinds(joined).slice(-2)],
+    [1, HOUR + 1, ['features differ too', 'paged']],
   )
 })

@@ -1,14 +1,17 @@
-/** Turns the findings of an hour into an incident: opened, grown, opened again, resolved. */
+/** Turns the findings of an hour into an incident: opened, told of each cause that begins or ends, opened again, resolved. */
 import { DAY_MS, HOUR_MS } from '../../contract/ids.ts'
-import type { MonitorSettings } from '../../contract/monitoring.ts'
+import type { MonitorSettings, Severity } from '../../contract/monitoring.ts'
 import type { Finding } from '../../stats/calibrate.ts'
 import type { RecentValues } from '../../stats/explain.ts'
 import type { WindowStatistics } from '../../stats/window.ts'
 import type { Tx } from '../../store/db.ts'
 import { ofAttributionsAlone } from './attribution-incident.ts'
-import { rankCauses, suspects } from '../incidents/causes.ts'
-import type { CauseView } from '../incidents/causes.ts'
-import { hourDiffers } from '../checks/change-point.ts'
+import { coveredBy, placed, rankCauses, suspects } from '../incidents/causes.ts'
+import type { KeptCause, Suspect } from '../incidents/causes.ts'
+import { CLEAR, isOpen, mustPage, openSeverity, pagedFor } from '../incidents/course.ts'
+import { followCauses } from '../incidents/followed.ts'
+import type { Signs, Told } from '../incidents/followed.ts'
+import { changeBegan, hourDiffers } from '../checks/change-point.ts'
 import { ATTRIBUTION, checkName, movesOf, viewCheck } from '../checks/checks.ts'
 import type { StoredCheck } from '../checks/checks.ts'
 import { currentIncident, newIncident, note, writeIncident } from '../incidents/rows.ts'
@@ -16,10 +19,7 @@ import type { IncidentDetail, IncidentRow } from '../incidents/rows.ts'
 import type { Live } from '../profiles/live.ts'
 import { wantReactions } from '../incidents/reactions.ts'
 import type { HouseEvent, MonitoringDeps } from '../context/context.ts'
-import { severityOf, worse } from '../checks/severity.ts'
-
-/** Windows without a finding after which an incident is over. */
-const CLEAR = 6
+import { severityOf } from '../checks/severity.ts'
 
 /** What is known of the hour that is judged. */
 export interface JudgedHour {
@@ -42,45 +42,104 @@ export interface JudgedHour {
 }
 
 /** Causes that are faults of a feed: their rows are marked bad at once. */
-const FAULTS: ReadonlySet<CauseView['kind']> = new Set(['unit_change', 'frozen_feature', 'swap'])
+const FAULTS: ReadonlySet<KeptCause['kind']> = new Set(['unit_change', 'frozen_feature', 'swap'])
 
-/** Applies an hour to the endpoint's incident. Returns the id of an incident that changed. */
+/** Applies an hour to the endpoint's incident. Returns the id of an incident of which there is something to tell. */
 export async function applyHour(deps: MonitoringDeps, t: Tx, judged: JudgedHour): Promise<string | undefined> {
   const end = (judged.hour + 1) * HOUR_MS
   const known = await currentIncident(t, judged.endpoint, 'drift', end - DAY_MS)
-  if (judged.confirmed.length > 0) return grow(deps, t, judged, known)
-  if (known === undefined || known.state === 'resolved') return undefined
-  return calm(deps, t, judged, known)
+  const wasOpen = known !== undefined && known.state !== 'resolved'
+  if (judged.confirmed.length === 0 && (!wasOpen || ofAttributionsAlone(known))) return undefined
+  const before = known ?? opened(deps, judged, deps.clock())
+  const look = lookAt(judged, before, known === undefined || ofAttributionsAlone(known))
+  if (look.causes.some(isOpen)) return grow(deps, t, judged, { known, before, look })
+  return wasOpen ? resolve(deps, t, judged, { before, look }) : undefined
 }
 
-async function grow(deps: MonitoringDeps, t: Tx, judged: JudgedHour, known: IncidentRow | undefined): Promise<string> {
+interface Grown {
+  readonly known: IncidentRow | undefined
+  readonly before: IncidentRow
+  readonly look: Look
+}
+
+/** Writes an incident of which causes are open; its id where there is something to tell. */
+async function grow(
+  deps: MonitoringDeps,
+  t: Tx,
+  judged: JudgedHour,
+  { known, before, look }: Grown,
+): Promise<string | undefined> {
   const now = deps.clock()
-  const end = (judged.hour + 1) * HOUR_MS
-  const before = known ?? opened(deps, judged, now)
-  const fresh = known === undefined || known.state === 'resolved'
-  const first = known === undefined || ofAttributionsAlone(known)
-  const detail = detailOf(judged, before, first)
-  const [cause] = detail.causes
-  const features = blamed(detail)
-  const { severity, effect } = severityOf(movesOf(features, judged.window, judged.live.history), judged.importance)
-  const marked = before.marked === 1 || isFault(cause) ? 1 : 0
-  const tell = (kind: string, text: string): void => note(detail, { at: now, event: end, kind, text })
-  const news = newsOf(known)
-  if (news !== undefined) tell(news, inWords(judged, effect))
-  if (marked > before.marked) tell('marked_bad', 'affected rows are left out of baselines and of training')
-  const row: IncidentRow = {
+  const event = (judged.hour + 1) * HOUR_MS
+  const detail = detailOf(judged, before, look)
+  const was = known === undefined || known.state === 'resolved' ? null : openSeverity(before.detail.causes)
+  const pages = mustPage(was, detail.causes)
+  const marked = before.marked === 1 || detail.causes.some((one) => isOpen(one) && FAULTS.has(one.kind)) ? 1 : 0
+  const lines = [
+    ...newsLines(judged, { known, before, look }),
+    ...(marked > before.marked ? [['marked_bad', 'affected rows are left out of baselines and of training']] : []),
+    ...(pages && known !== undefined ? [['paged', raised(was, openSeverity(detail.causes))]] : []),
+  ]
+  for (const [kind = '', text = ''] of lines) note(detail, { at: now, event, kind, text })
+  if (pages) detail.causes = pagedFor(detail.causes)
+  const row = grown(judged, { before, detail, look }, { pages, marked })
+  await writeIncident(t, row)
+  if (pages && before.pages === 0) await wantReactions(t, row, judged.settings.reactions.drift, now)
+  return lines.length > 0 ? row.id : undefined
+}
+
+/** The row of an incident of which causes are open. */
+function grown(
+  judged: JudgedHour,
+  { before, detail, look }: Pick<Grown, 'before' | 'look'> & { readonly detail: IncidentDetail },
+  { pages, marked }: { readonly pages: boolean; readonly marked: number },
+): IncidentRow {
+  return {
     ...before,
-    ...(fresh && { state: 'open' as const, resolved_at: null, resolved_event: null }),
-    severity: known === undefined ? severity : worse(known.severity, severity),
-    title: cause?.title ?? 'input features changed',
-    ...(first && { began_event: judged.began * HOUR_MS, pages: 1 }),
-    last_event: end,
+    ...((before.state === 'resolved' || pages) && { state: 'open' as const, resolved_at: null, resolved_event: null }),
+    severity: openSeverity(detail.causes) ?? before.severity,
+    title: detail.causes[0]?.title ?? before.title,
+    ...(look.first && { began_event: judged.began * HOUR_MS }),
+    pages: before.pages + (pages ? 1 : 0),
+    ...(judged.confirmed.length > 0 && { last_event: (judged.hour + 1) * HOUR_MS }),
     marked,
     detail,
   }
-  await writeIncident(t, row)
-  if (first) await wantReactions(t, row, judged.settings.reactions.drift, now)
-  return row.id
+}
+
+/** Lines of the timeline, kind and text, about what this hour found and what became of causes. */
+function newsLines(judged: JudgedHour, { known, look }: Grown): string[][] {
+  const news = judged.confirmed.length === 0 ? undefined : newsOf(known)
+  const told = look.told.filter(({ turn }) => !look.first && !(news !== undefined && turn === 'again'))
+  return [
+    ...(news === undefined ? [] : [[news, inWords(judged, effectOf(judged, look.causes))]]),
+    ...told.map((one) => [TURNS[one.turn], turnText(one)]),
+  ]
+}
+
+function raised(was: Severity | null, severity: Severity | null): string {
+  return was === null ? `severity ${severity}` : `severity ${was} → ${severity}`
+}
+
+/** Closes an incident of which the last cause has ended. */
+async function resolve(
+  deps: MonitoringDeps,
+  t: Tx,
+  judged: JudgedHour,
+  { before, look }: Omit<Grown, 'known'>,
+): Promise<string> {
+  const now = deps.clock()
+  const event = (judged.hour + 1) * HOUR_MS
+  const detail = detailOf(judged, before, look)
+  const tell = (kind: string, text: string): void => note(detail, { at: now, event, kind, text })
+  const followed = detail.causes.filter((one) => one.course !== undefined)
+  if (followed.length > 1) for (const one of look.told) tell(TURNS[one.turn], turnText(one))
+  tell('resolved', `${CLEAR} windows in a row are clear`)
+  const [worst] = followed
+  const severity = worst?.course?.severity ?? before.severity
+  const over = { state: 'resolved' as const, resolved_at: now, resolved_event: event }
+  await writeIncident(t, { ...before, ...over, severity, title: worst?.title ?? before.title, detail })
+  return before.id
 }
 
 /** What findings are to the incident that was there: nothing new to one that is open for features. */
@@ -90,44 +149,128 @@ function newsOf(known: IncidentRow | undefined): string | undefined {
   return ofAttributionsAlone(known) ? 'features differ too' : undefined
 }
 
-function isFault(cause: CauseView | undefined): boolean {
-  return cause !== undefined && FAULTS.has(cause.kind)
+function inWords({ confirmed }: JudgedHour, effect: string): string {
+  return `${confirmed.map((one) => `${one.feature} (${checkName(one.measure)})`).join(', ')}; ${effect}`
 }
 
-/** A fault that is named explains the others: distance in another unit moves every mean by destination. */
-function blamed({ causes: [first], features }: IncidentDetail): readonly string[] {
-  return first !== undefined && isFault(first) ? first.features : features
+/** About how much the open causes change the score, by the worst of them. */
+function effectOf(judged: JudgedHour, causes: readonly KeptCause[]): string {
+  const worst = causes.find(isOpen)
+  const effect = worst === undefined ? null : weigh(judged, worst, causes).effect
+  return `expected change of the score ${effect === null ? 'not known' : effect.toFixed(3)}`
 }
 
-function inWords({ confirmed }: JudgedHour, effect: number | null): string {
-  const checks = confirmed.map((one) => `${one.feature} (${checkName(one.measure)})`).join(', ')
-  return `${checks}; expected change of the score ${effect === null ? 'not known' : effect.toFixed(3)}`
+/** How bad a cause is by this hour. Of a shift only what no other cause explains counts. */
+function weigh(judged: JudgedHour, cause: KeptCause, causes: readonly KeptCause[]): ReturnType<typeof severityOf> {
+  const covered = cause.kind === 'shift' ? coveredBy(causes) : new Set<string>()
+  const features = cause.features.filter((feature) => !covered.has(feature))
+  return severityOf(movesOf(features, judged.window, judged.live.history), judged.importance)
 }
 
-/** What is known of the incident with this hour. */
-function detailOf(judged: JudgedHour, before: IncidentRow, first: boolean): IncidentDetail {
-  const { hour, confirmed, live } = judged
-  const features = [...new Set([...before.detail.features, ...confirmed.map((one) => one.feature)])]
-  const found = suspects({
-    history: live.history,
-    hour,
-    findings: confirmed,
+const TURNS: Readonly<Record<Told['turn'], string>> = {
+  began: 'another cause',
+  again: 'cause again',
+  worse: 'worse',
+  ended: 'cause over',
+}
+
+/** A line of the timeline about a cause. */
+function turnText({ turn, cause, severity }: Told): string {
+  if (turn === 'ended') return `${cause.title}; ${CLEAR} windows in a row are clear`
+  return `${cause.title}; severity ${severity === null ? '' : `${severity} → `}${cause.course?.severity ?? ''}`
+}
+
+/** What an hour made of the causes. `first`: no feature was among the findings before. */
+interface Look {
+  readonly first: boolean
+  readonly causes: KeptCause[]
+  readonly told: readonly Told[]
+  readonly features: string[]
+}
+
+function lookAt(judged: JudgedHour, { detail }: IncidentRow, first: boolean): Look {
+  const known = detail.causes
+  const features = [...new Set([...detail.features, ...judged.confirmed.map((one) => one.feature)])]
+  const faults = known.filter((one) => isOpen(one) && FAULTS.has(one.kind))
+  const explained = suspectsOf(judged, { features, first, besides: new Set() })
+  const besides = followers(judged, [...faults, ...explained.filter((one) => FAULTS.has(one.kind))])
+  const found = placed(known, suspectsOf(judged, { features, first, besides }), (judged.hour + 1) * HOUR_MS)
+  const order = judged.live.history.spec.features.map((feature) => feature.name)
+  const ranked = rankCauses(known, found, order, besides)
+  return { first, features, ...followCauses(known, ranked, { ...signsOf(judged, besides), found, order }) }
+}
+
+function suspectsOf(
+  judged: JudgedHour,
+  { features, first, besides }: { features: readonly string[]; first: boolean; besides: ReadonlySet<string> },
+): Suspect[] {
+  if (judged.confirmed.length === 0) return []
+  return suspects({
+    history: judged.live.history,
+    hour: judged.hour,
+    findings: judged.confirmed,
     features: partners(features, judged.settings),
     values: judged.values,
     events: first ? judged.events : [],
+    besides,
   })
-  const order = live.history.spec.features.map((feature) => feature.name)
+}
+
+/** What is known of the incident with this hour; an hour with nothing that is sure changes its causes alone. */
+function detailOf(judged: JudgedHour, { detail }: IncidentRow, { causes, features }: Look): IncidentDetail {
+  const { hour, confirmed, live } = judged
+  const next = { ...detail, causes, clear: clearOf(causes), timeline: [...detail.timeline] }
+  if (confirmed.length === 0) return next
+  const checks = [
+    ...detail.checks.filter((one) => one.check === ATTRIBUTION),
+    ...judged.checks.filter((check) => check[5] === 1).map((check) => viewCheck(hour, check)),
+  ]
   return {
-    ...before.detail,
-    clear: 0,
+    ...next,
     features,
-    causes: rankCauses(before.detail.causes, found, order),
-    checks: [
-      ...before.detail.checks.filter((one) => one.check === ATTRIBUTION),
-      ...judged.checks.filter((check) => check[5] === 1).map((check) => viewCheck(hour, check)),
-    ],
-    until: hourDiffers(live.history, hour, confirmed) === true ? hour + 1 : before.detail.until,
+    checks,
+    until: hourDiffers(live.history, hour, confirmed) === true ? hour + 1 : detail.until,
   }
+}
+
+/** Windows since the last sign of the open cause that was seen last. */
+function clearOf(causes: readonly KeptCause[]): number {
+  const open = causes.flatMap(({ course }) => (course !== undefined && course.ended === null ? [course.clear] : []))
+  return open.length === 0 ? CLEAR : Math.min(...open)
+}
+
+/** Features that differ only as companions of one that a fault changed: distance in another unit moves every mean by destination. */
+function followers({ findings, live }: JudgedHour, faults: readonly Suspect[]): Set<string> {
+  const seen = new Set(findings.map((one) => one.feature))
+  const here = faults.filter((one) => one.features.some((feature) => seen.has(feature)))
+  const changed = new Set(here.flatMap((one) => one.features))
+  const { conditionals, crosses = [] } = live.history.spec
+  const follows = ({ feature, measure }: Finding): boolean =>
+    (measure === 'conditional' && conditionals.some(({ by, value }) => by === feature && changed.has(value))) ||
+    (measure === 'joint' &&
+      crosses.some(({ a, b }) => (a === feature && changed.has(b)) || (b === feature && changed.has(a))))
+  const own = new Set(findings.filter((one) => !follows(one)).map((one) => one.feature))
+  return new Set(findings.map((one) => one.feature).filter((feature) => !own.has(feature) && !changed.has(feature)))
+}
+
+/** What this hour says, for each cause to be followed by. */
+function signsOf(judged: JudgedHour, besides: ReadonlySet<string>): Omit<Signs, 'found' | 'order'> {
+  const own = (findings: readonly Finding[]): string[] =>
+    findings.map((one) => one.feature).filter((feature) => !besides.has(feature))
+  return {
+    end: (judged.hour + 1) * HOUR_MS,
+    sure: new Set(own(judged.confirmed)),
+    perhaps: new Set(own(judged.findings)),
+    held: judged.held,
+    severityOf: (cause, causes) => weigh(judged, cause, causes).severity,
+    beganOf: (cause) => beganOf(judged, cause) * HOUR_MS,
+  }
+}
+
+/** First hour in which the data of a cause differed. */
+function beganOf({ confirmed, live, hour }: JudgedHour, cause: KeptCause): number {
+  const own = confirmed.filter((one) => cause.features.includes(one.feature))
+  return own.length === 0 ? hour : changeBegan(live.history, hour, own)
 }
 
 /** Features with what one feed delivers together with them. */
@@ -146,26 +289,9 @@ function opened(deps: MonitoringDeps, judged: JudgedHour, now: number): Incident
     opened_at: now,
     opened_event: until * HOUR_MS,
     began_event,
+    pages: 0,
     until,
   })
   note(row.detail, { at: now, event: began_event, kind: 'began', text: 'the data began to differ' })
   return row
-}
-
-async function calm(deps: MonitoringDeps, t: Tx, judged: JudgedHour, known: IncidentRow): Promise<string | undefined> {
-  if (ofAttributionsAlone(known)) return undefined
-  const busy = judged.held || judged.findings.length > 0
-  const detail: IncidentDetail = { ...known.detail, clear: busy ? 0 : known.detail.clear + 1 }
-  const over = detail.clear >= CLEAR
-  const now = deps.clock()
-  const end = (judged.hour + 1) * HOUR_MS
-  if (over) note(detail, { at: now, event: end, kind: 'resolved', text: `${CLEAR} windows in a row are clear` })
-  await writeIncident(t, {
-    ...known,
-    state: over ? 'resolved' : known.state,
-    resolved_at: over ? now : null,
-    resolved_event: over ? end : null,
-    detail,
-  })
-  return over ? known.id : undefined
 }

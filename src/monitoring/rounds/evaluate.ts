@@ -21,6 +21,7 @@ import { learnReference, referenceId } from '../profiles/reference.ts'
 import { lockMonitor, monitorOf, requireEndpoint, settingsOf } from '../context/context.ts'
 import type { HouseEvent, MonitoringDeps, MonitorRow, Reference } from '../context/context.ts'
 import { importanceOf } from '../checks/severity.ts'
+import { faultPoint } from '../../store/fault.ts'
 import { newestInputs } from '../../serving/records/queries.ts'
 
 /** What one evaluation leaves for the next. */
@@ -139,8 +140,10 @@ async function judgeHour(deps: MonitoringDeps, turn: Turn): Promise<void> {
       events,
     })
     await finish(deps, t, turn, { findings: paging, quality, attribution })
+    faultPoint('monitoring.judged')
     return incident
   })
+  faultPoint('monitoring.committed')
   if (changed === undefined) return
   await markSpoilt(deps.db, endpoint, live.history)
   deps.changed(changed)

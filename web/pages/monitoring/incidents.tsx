@@ -45,6 +45,12 @@ export function IncidentsPage() {
   )
 }
 
+/** Causes that go on beside the one that gives the title. */
+function otherCauses({ title, causes }: Incident): string[] {
+  const open = causes.filter((one) => one.severity !== null && one.ended_event_time === null)
+  return open.map((one) => one.title).filter((one) => !title.includes(one))
+}
+
 function List({ items }: { items: readonly Incident[] }) {
   if (items.length === 0) {
     return (
@@ -71,9 +77,11 @@ function List({ items }: { items: readonly Incident[] }) {
             <Link to="/incidents/$id" params={{ id: one.id }} className="strong">
               {one.title}
             </Link>
-            {one.causes[0] !== undefined && !one.title.includes(one.causes[0].title) && (
-              <div className="muted small">{one.causes[0].title}</div>
-            )}
+            {otherCauses(one).map((title) => (
+              <div key={title} className="muted small">
+                {title}
+              </div>
+            ))}
           </td>
           <td>{one.endpoint}</td>
           <td className="num">{one.kind === 'search' ? 'runs only' : plural(one.affected.rows, 'row')}</td>
