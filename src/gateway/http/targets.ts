@@ -5,6 +5,7 @@ import type { Problem } from '../../contract/errors.ts'
 import type { Protocol, Reply } from '../protocols/exchange.ts'
 import { JSON_TYPE } from '../protocols/exchange.ts'
 import type { LiveEndpoint, LiveTable } from '../traffic/live.ts'
+import { requireTable } from '../traffic/live.ts'
 import { kserveFailure, vertexFailure } from '../protocols/instances.ts'
 import { mlflowFailure } from '../protocols/mlflow.ts'
 import { nativeFailure } from '../protocols/native.ts'
@@ -79,6 +80,7 @@ export function predictTarget(asked: Asked, wanted: Wanted): PredictTarget {
 
 /** The endpoint of a name; without a name, the only one. Throws `not_found`, `bad_request` or `unavailable`. */
 export function endpointOf(table: LiveTable, name: string | undefined): LiveEndpoint {
+  requireTable(table)
   const endpoint = name === undefined ? table.only : table.endpoints.get(decode(name))
   if (endpoint !== undefined) return endpoint
   if (name !== undefined) throw problem('not_found', { what: 'endpoint', id: name })

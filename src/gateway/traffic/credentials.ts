@@ -6,7 +6,7 @@ import { problem } from '../../contract/errors.ts'
 import type { FailedCredentials } from '../../http/callers/failed-credentials.ts'
 import type { TokenRoute } from '../table/table.ts'
 import type { LiveTable } from './live.ts'
-import { onlyOf } from './live.ts'
+import { onlyOf, requireTable } from './live.ts'
 
 /** Headers whose token was found, remembered per table so that the hash is computed once. */
 const known = new WeakMap<LiveTable, Map<string, TokenRoute>>()
@@ -42,7 +42,8 @@ function ofProject(table: LiveTable, project: string): LiveTable {
 
 /**
  * Lets a request through whose token may do `verb` on endpoints. Returns the token; undefined while the table is open to
- * requests without one. Throws `unauthenticated`, `forbidden`, or `too_many_requests` for one wrong credential too many of its address.
+ * requests without one. Throws `unauthenticated`, `forbidden`, `too_many_requests` for one wrong credential too many of its address, and
+ * `unavailable` before the first table.
  */
 export function admit(table: LiveTable, caller: Caller, verb: Verb): TokenRoute | undefined {
   const token = authenticate(table, caller)
@@ -52,6 +53,7 @@ export function admit(table: LiveTable, caller: Caller, verb: Verb): TokenRoute 
 }
 
 function authenticate(table: LiveTable, caller: Caller): TokenRoute | undefined {
+  requireTable(table)
   const { authorization, now } = caller
   if (authorization === undefined) {
     if (table.source.open) return undefined

@@ -1,4 +1,5 @@
 /** The routing table as the gateway holds it: loaded models, counters and breakers behind it; replaced as a whole by one assignment. */
+import { problem } from '../../contract/errors.ts'
 import type { BreakerRoute, EndpointRoute, RoutingTable, TokenRoute, VariantRoute } from '../table/table.ts'
 import { backendKey, BREAKER } from '../table/table.ts'
 import type { Backend } from '../../scoring/rows/backend.ts'
@@ -28,6 +29,13 @@ export interface LiveTable {
   readonly tokens: ReadonlyMap<string, TokenRoute>
   /** The endpoint that the paths without a name mean: the only one, or undefined. */
   readonly only: LiveEndpoint | undefined
+}
+
+/** Throws `unavailable` before the first table: nothing that is asked about endpoints or tokens can be said then. */
+export function requireTable(table: LiveTable): void {
+  if (table.epoch > 0) return
+  const detail = 'it has not been told yet what it answers'
+  throw problem('unavailable', { what: 'the gateway', detail, retry_after: 1 })
 }
 
 /** Counters and breakers by variant; they outlive a swap of the table as long as the variant stays the same. */
