@@ -69,7 +69,7 @@ describe('the doctor', () => {
     server.answer(systemApi.live, { ok: true, writable: true, version: '1' })
     assert.deepEqual(await finding('Server'), { what: 'Server', ok: true, detail: `${server.url} answers` })
     server.answer(systemApi.live, { ok: true, writable: false, version: '1' })
-    const detail = `${server.url} refuses writes: is the disk full?`
+    const detail = `${server.url} refuses writes: is the disk full, or the database out of reach?`
     assert.deepEqual(await finding('Server'), { what: 'Server', ok: false, detail })
   })
 
@@ -87,10 +87,11 @@ describe('the doctor', () => {
     const file = { url: server.url }
     const [good, odd, none] = [folder('good', file, 'slw_a'), folder('odd', file, 'secret'), folder('none', file)]
     assert.deepEqual(await finding('Token', good), { what: 'Token', ok: true, detail: join(good, 'token') })
-    for (const data of [odd, none]) {
-      const detail = `${join(data, 'token')} cannot be read; run as the user that started the server`
-      assert.deepEqual(await finding('Token', data), { what: 'Token', ok: false, detail })
-    }
+    const detail = `${join(odd, 'token')} holds no token`
+    assert.deepEqual(await finding('Token', odd), { what: 'Token', ok: false, detail })
+    const missing = await finding('Token', none)
+    assert.equal(missing.ok, false)
+    assert.match(missing.detail, /token cannot be read: ENOENT.*; run as the user that started the server$/)
   })
 
   it('asks whose the token of the environment is', async () => {
@@ -102,6 +103,25 @@ describe('the doctor', () => {
     server.answer(authApi.whoami, problem('unauthenticated', { detail: 'it is revoked' }))
     const detail = 'SLIPWAY_TOKEN does not hold: no valid credential: it is revoked'
     assert.deepEqual(await withToken('slw_old', () => finding('Token')), { what: 'Token', ok: false, detail })
+  })
+
+  it('does not blame the token for a server that is dead, or that cannot look', async () => {
+    const data = folder('dead', { url: 'http://127.0.0.1:9' })
+    const { ok, detail } = await withToken('slw_good', () => finding('Token', data))
+    assert.equal(ok, false)
+    assert.match(detail, /^SLIPWAY_TOKEN could not be tried: no answer from http:\/\/127\.0\.0\.1:9: /)
+    assert.match((await finding('Server', data)).detail, /does not answer although server\.json names it/)
+
+    const fault = problem('unavailable', { what: 'the database', detail: 'it cannot be reached' })
+    server.answer(authApi.whoami, fault)
+    assert.deepEqual(await withToken('slw_good', () => finding('Token')), {
+      what: 'Token',
+      ok: false,
+      detail: 'SLIPWAY_TOKEN could not be tried: the database is not available: it cannot be reached',
+    })
+    server.answer(systemApi.live, fault)
+    const said = `${server.url}: the database is not available: it cannot be reached`
+    assert.deepEqual(await finding('Server'), { what: 'Server', ok: false, detail: said })
   })
 
   it('says how steps stand in line, and that they wait though none runs', async () => {

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { access, constants, readFile, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
-import { createClient } from '../../client/client.ts'
+import { CallError, createClient } from '../../client/client.ts'
 import { authApi } from '../../contract/auth.ts'
 import { monitoringApi } from '../../contract/monitoring.ts'
 import { servingApi } from '../../contract/serving.ts'
@@ -104,15 +104,21 @@ async function server(data: string): Promise<Finding> {
   if (file === undefined) return { what: 'Server', ok: true, detail: `none runs in ${data}` }
   try {
     const health = await createClient({ url: file.url }).call(systemApi.live)
-    const detail = health.writable ? `${file.url} answers` : `${file.url} refuses writes: is the disk full?`
-    return { what: 'Server', ok: health.writable, detail }
-  } catch {
-    return {
-      what: 'Server',
-      ok: false,
-      detail: `${file.url} does not answer although server.json names it; start it again: slipway serve --data ${data}`,
-    }
+    const refuses = `${file.url} refuses writes: is the disk full, or the database out of reach?`
+    return { what: 'Server', ok: health.writable, detail: health.writable ? `${file.url} answers` : refuses }
+  } catch (error) {
+    const gone = `${file.url} does not answer although server.json names it; start it again: slipway serve --data ${data}`
+    return { what: 'Server', ok: false, detail: isUnanswered(error) ? gone : `${file.url}: ${messageOf(error)}` }
   }
+}
+
+/** True when nobody answered: what was asked about is then neither right nor wrong. */
+function isUnanswered(error: unknown): boolean {
+  return error instanceof CallError && error.status === 0
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 async function ownToken(data: string): Promise<Finding> {
@@ -120,21 +126,29 @@ async function ownToken(data: string): Promise<Finding> {
   if (running === undefined) return { what: 'Token', ok: true, detail: 'made at the first start' }
   const { token_file: file, url } = running
   const given = config('SLIPWAY_TOKEN')
-  if (given !== undefined) {
-    const who = await createClient({ url, token: given })
-      .call(authApi.whoami)
-      .catch((error: unknown) => error as Error)
-    if (who instanceof Error) return { what: 'Token', ok: false, detail: `SLIPWAY_TOKEN does not hold: ${who.message}` }
-    return { what: 'Token', ok: true, detail: `SLIPWAY_TOKEN, of ${who.name} (${who.role})` }
+  if (given !== undefined) return givenToken(url, given)
+  try {
+    const holds = (await readFile(file, 'utf8')).startsWith('slw_')
+    return { what: 'Token', ok: holds, detail: holds ? file : `${file} holds no token` }
+  } catch (error) {
+    const detail = `${file} cannot be read: ${messageOf(error)}; run as the user that started the server`
+    return { what: 'Token', ok: false, detail }
   }
-  const readable = await readFile(file, 'utf8').then(
-    (text) => text.startsWith('slw_'),
-    () => false,
-  )
-  return {
-    what: 'Token',
-    ok: readable,
-    detail: readable ? file : `${file} cannot be read; run as the user that started the server`,
+}
+
+/** A token that only the server can judge: while that does not answer, nothing is said against the token. */
+async function givenToken(url: string, token: string): Promise<Finding> {
+  const what = 'Token'
+  try {
+    const who = await createClient({ url, token }).call(authApi.whoami)
+    return { what, ok: true, detail: `SLIPWAY_TOKEN, of ${who.name} (${who.role})` }
+  } catch (error) {
+    const refused = error instanceof CallError && error.status === 401
+    return {
+      what,
+      ok: false,
+      detail: `SLIPWAY_TOKEN ${refused ? 'does not hold' : 'could not be tried'}: ${messageOf(error)}`,
+    }
   }
 }
 
