@@ -7,10 +7,17 @@ import { asProblem, fromZod, slipwayFailure } from './failure.ts'
 
 describe('a thrown value', () => {
   const disk = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+  const file = (code: string): Error => Object.assign(new Error(`${code}: open '/a/secret'`), { code })
   const gone = Object.assign(new Error('aborted'), { code: 'ECONNRESET' })
   const reset = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' })
   for (const [what, thrown, code] of [
     ['a full disk', disk, 'storage_full'],
+    ['a full quota', file('EDQUOT'), 'storage_full'],
+    ['a file that the disk does not give', file('EIO'), 'unavailable'],
+    ['a file that may not be opened', file('EACCES'), 'unavailable'],
+    ['a file system that became read-only', file('EROFS'), 'unavailable'],
+    ['a file too many', file('EMFILE'), 'unavailable'],
+    ['a file that is not there', file('ENOENT'), 'internal'],
     ['a caller that disconnects', gone, 'bad_request'],
     ['a connection of ours that breaks', reset, 'internal'],
     ['an error', new Error('a secret'), 'internal'],

@@ -4,6 +4,9 @@ import type { z } from 'zod'
 import { Problem, problem } from '../contract/errors.ts'
 import { Raw } from './mount.ts'
 
+/** What the operating system says of files that it does not give or take for now. */
+const DISK_FAULTS: ReadonlySet<unknown> = new Set(['EIO', 'EROFS', 'EACCES', 'EPERM', 'EMFILE', 'ENFILE'])
+
 /** Any thrown value as a Problem; programming faults keep their cause for the log. */
 export function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error
@@ -13,7 +16,9 @@ export function asProblem(error: unknown): Problem {
   if (known.code === 'ECONNRESET' && known.message === 'aborted') {
     return problem('bad_request', { detail: 'the body ends too early' }, error)
   }
-  if (known.code === 'ENOSPC') return problem('storage_full', {}, error)
+  if (known.code === 'ENOSPC' || known.code === 'EDQUOT') return problem('storage_full', {}, error)
+  if (DISK_FAULTS.has(known.code))
+    return problem('unavailable', { what: 'a file of the server', detail: String(known.code), retry_after: 1 }, error)
   return problem('internal', {}, error)
 }
 

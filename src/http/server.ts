@@ -178,6 +178,11 @@ function router(routes: readonly Mounted[], exchanges: Exchanges): (exchange: Ex
 
 const NONE: Params = {}
 
+interface Sent {
+  readonly close?: boolean
+  readonly render?: Mounted['fail']
+}
+
 /** Answers requests whose route is known. Its promises never reject. */
 class Exchanges {
   readonly #options: ServerOptions
@@ -213,7 +218,7 @@ class Exchanges {
         once === undefined || key === undefined
           ? await this.#answer(exchange, call, mounted)
           : await answerOnce(once, { call, mounted, key }, () => this.#answerAlways(exchange, call, mounted))
-      this.#send(exchange, raw)
+      this.#send(exchange, raw, { render: mounted.fail })
     } catch (error) {
       await this.refuse(exchange, this.#counted(request, mounted, error), mounted.fail ?? slipwayFailure)
     }
@@ -251,7 +256,7 @@ class Exchanges {
   async refuse(exchange: Exchange, error: unknown, render: NonNullable<Mounted['fail']>): Promise<void> {
     const raw = this.#fail(exchange, error, render)
     const clean = await discard(exchange.request)
-    this.#send(exchange, raw, !clean)
+    this.#send(exchange, raw, { close: !clean, render })
   }
 
   async unknown(exchange: Exchange, judge: ReturnType<typeof unrouted>): Promise<void> {
@@ -268,9 +273,10 @@ class Exchanges {
     }
   }
 
-  #send(exchange: Exchange, raw: Raw, close = false): void {
+  /** `render` words the fault of a body that fails before its first byte. */
+  #send(exchange: Exchange, raw: Raw, { close = false, render }: Sent = {}): void {
     const { response, id, head } = exchange
-    const failed = (error: unknown): Raw => this.#fail(exchange, error, slipwayFailure)
+    const failed = (error: unknown): Raw => this.#fail(exchange, error, render ?? slipwayFailure)
     const ends = close || this.#closing.aborted
     send(response, raw, { requestId: id, close: ends, head, failed, patience: this.#patience })
   }

@@ -89,6 +89,17 @@ describe('failures of a database', () => {
       ['ENOSPC', 'storage_full', /./],
       ['SQLITE_BUSY', 'unavailable', /another process holds its lock/],
       ['57P01', 'unavailable', /cannot be reached/],
+      ['SQLITE_IOERR_READ', 'unavailable', /the database is not available: its file cannot be read/],
+      ['SQLITE_CORRUPT', 'unavailable', /its file cannot be read/],
+      ['SQLITE_CANTOPEN', 'unavailable', /its file cannot be read/],
+      ['SQLITE_READONLY_ROLLBACK', 'unavailable', /its file cannot be read or written/],
+      ['58030', 'unavailable', /the database is not available: it answers with 58030/],
+      ['53200', 'unavailable', /it answers with 53200/],
+      ['28P01', 'unavailable', /it answers with 28P01/],
+      ['3D000', 'unavailable', /it answers with 3D000/],
+      ['25006', 'unavailable', /it answers with 25006/],
+      ['EIO', 'unavailable', /the disk is not available: a file cannot be read or written: EIO/],
+      ['EACCES', 'unavailable', /the disk is not available/],
       ['22021', 'bad_request', /NUL/],
       ['22P05', 'bad_request', /NUL/],
     ] as const) {
@@ -98,7 +109,8 @@ describe('failures of a database', () => {
       assert.match(told.message, detail)
       assert.equal(told.cause, cause)
     }
-    for (const error of [coded('23505'), new Error('mine'), 'text', undefined]) assert.equal(explained(error), error)
+    for (const error of [coded('23505'), coded('42P01'), coded('ENOENT'), new Error('mine'), 'text', undefined])
+      assert.equal(explained(error), error)
   })
 
   it('says when to try again', () => {

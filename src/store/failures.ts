@@ -38,6 +38,24 @@ export function isDisconnected(error: unknown): boolean {
 }
 
 /**
+ * True when SQLite's file fails: the disk, its rights, or a file system that became read-only. A read that the disk refuses (EIO) is
+ * told as a file that is damaged.
+ */
+function isBroken(error: unknown): boolean {
+  return /^SQLITE_(?:IOERR|CORRUPT|NOTADB|CANTOPEN|READONLY|PERM|PROTOCOL)/.test(engineCode(error))
+}
+
+/** True when PostgreSQL answers that it cannot: its disk or memory, a login or a database that is gone, a standby. */
+function isRefusing(error: unknown): boolean {
+  return /^(?:58|53|28)...$|^(?:3D000|25006)$/.test(engineCode(error))
+}
+
+/** True when the operating system does not give or take the bytes of a file. */
+function isFileFault(error: unknown): boolean {
+  return ['EIO', 'EROFS', 'EACCES', 'EPERM', 'EMFILE', 'ENFILE'].includes(engineCode(error))
+}
+
+/**
  * Turns an engine's error into the problem that a caller may see: `storage_full`, `unavailable`, or `bad_request` for
  * text that PostgreSQL cannot hold. Anything else, such as a broken constraint, is returned as it is.
  */
@@ -45,6 +63,10 @@ export function explained(error: unknown): unknown {
   if (isStorageFull(error)) return problem('storage_full', {}, error)
   if (isBusy(error)) return unavailable('another process holds its lock', error)
   if (isDisconnected(error)) return unavailable('it cannot be reached', error)
+  if (isBroken(error)) return unavailable('its file cannot be read or written', error)
+  if (isRefusing(error)) return unavailable(`it answers with ${engineCode(error)}`, error)
+  if (isFileFault(error))
+    return unavailable(`a file cannot be read or written: ${engineCode(error)}`, error, 'the disk')
   const code = engineCode(error)
   if (code === '22021' || code === '22P05') return nulText(error)
   return error
@@ -58,7 +80,7 @@ export function nulText(cause?: unknown): Error {
 /** Seconds after which a caller may try again. */
 const RETRY_AFTER_S = 1
 
-/** The problem of a database that cannot answer now. */
-export function unavailable(detail: string, cause?: unknown): Error {
-  return problem('unavailable', { what: 'the database', detail, retry_after: RETRY_AFTER_S }, cause)
+/** The problem of a database, or of what else is named, that cannot answer now. */
+export function unavailable(detail: string, cause?: unknown, what = 'the database'): Error {
+  return problem('unavailable', { what, detail, retry_after: RETRY_AFTER_S }, cause)
 }

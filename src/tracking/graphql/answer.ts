@@ -35,7 +35,10 @@ interface Asking {
   readonly experiments: Map<string, Promise<unknown>>
 }
 
-/** Answers a query; `calls` are found by their path. INVALID_PARAMETER_VALUE for text that is no GraphQL. */
+/**
+ * Answers a query; `calls` are found by their path. INVALID_PARAMETER_VALUE for text that is no GraphQL. A refusal is an error in the
+ * answer; a fault is thrown, for the fields beside it would be answers made of it.
+ */
 export async function answer(
   schema: GraphQLSchema,
   calls: ReadonlyMap<string, Rpc>,
@@ -55,6 +58,8 @@ export async function answer(
     operationName: asked.operationName,
     fieldResolver: resolve,
   })
+  const fault = errors?.map((one) => one.originalError).find((one) => one != null && !(one instanceof GraphQLError))
+  if (fault != null) throw fault
   const messages = errors?.map((one) => one.message) ?? []
   return { data: data ?? null, errors: messages.length > 0 ? messages : null }
 }

@@ -1,8 +1,12 @@
-/** GraphQL: how much a query may ask is counted with its fragments, whatever form they have. */
+/** GraphQL: how much a query may ask is counted with its fragments, whatever form they have; a fault is no answer. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parse } from 'graphql'
+import { problem } from '../../contract/errors.ts'
+import type { Rpc } from '../../mlflow/rpc.ts'
+import { answer } from './answer.ts'
 import { tooLarge } from './limits.ts'
+import { mlflowSchema } from './schema.ts'
 
 const refusal = (query: string): string | undefined => tooLarge(parse(query))
 const inExperiment = (inner: string): string => `{ mlflowGetExperiment(input: {}) { experiment { ${inner} } } }`
@@ -32,4 +36,18 @@ test('fragments hide nothing: aliases across them add up, circles end, a tree of
       `fragment F${at} on T { a { ...F${at + 1} } b { ...F${at + 1} } c { ...F${at + 1} } d { ...F${at + 1} } }`,
   )
   assert.match(refusal(`{ ...F0 } ${doubling.join(' ')} fragment F9 on T { x }`) ?? '', /maximum/)
+})
+
+test('a refusal is an error in the answer; a fault is thrown, whatever is asked beside it', async () => {
+  const who = { id: 'a', name: 'a', role: 'admin', project: null, token_id: null } as const
+  const ask = (thrown: Error) => {
+    const rpc = { access: { verb: 'read', resource: 'runs' }, fields: {}, handle: () => Promise.reject(thrown) }
+    const calls = new Map([['experiments/get', rpc as unknown as Rpc]])
+    const query = inExperiment('name')
+    return answer(mlflowSchema(), calls, who, { query, variables: undefined, operationName: undefined })
+  }
+  const refused = await ask(problem('not_found', { what: 'experiment', id: '7' }))
+  assert.deepEqual(refused.errors, ['experiment "7" does not exist'])
+  for (const fault of [problem('unavailable', { what: 'the database', detail: 'gone' }), new Error('a bug')])
+    await assert.rejects(ask(fault), fault)
 })

@@ -124,13 +124,16 @@ describe('an answer', () => {
     [300, '', /GET at the S3 server of the blobs.*it answered 300$/],
     [400, '<Error><Code>Bad</Code><Message>No &quot;way&quot;</Message></Error>', /it answered 400 Bad: No "way"$/],
     [404, '<Error><Code>NoSuchKey</Code></Error>', /it answered 404 NoSuchKey: $/],
-    [
-      403,
-      '<Error><Code>Denied</Code><Message>m</Message></Error>',
-      /403 Denied: m; check AWS_ACCESS_KEY_ID, .*the clock$/,
-    ],
     [501, 'no xml', /it answered 501$/],
   ]
+  for (const status of [401, 403])
+    it(`of ${status} makes the store unavailable: it is told what to check, and not tried again`, async (t) => {
+      const { client, sent } = await serve(t, [[status, '<Error><Code>Denied</Code><Message>m</Message></Error>']])
+      const message = new RegExp(`${status} Denied: m; check AWS_ACCESS_KEY_ID, .*the clock$`)
+      for (const asked of [client.call(GET), client.open(GET)])
+        await assert.rejects(asked, { code: 'unavailable', message })
+      assert.equal(sent.length, 2)
+    })
   for (const [status, body, message] of refused) {
     it(`of ${status} is a refusal with what the server says, and not tried again`, async (t) => {
       const { client, sent } = await serve(t, [[status, body]])

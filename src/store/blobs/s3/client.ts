@@ -40,7 +40,7 @@ export interface S3Reply {
 export interface S3Client {
   readonly settings: S3Settings
   readonly patience: Required<Patience>
-  /** The whole reply. Throws `unavailable` when the server stays out of reach and `upstream_failed` when it refuses. */
+  /** The whole reply. Throws `unavailable` when the server stays out of reach or refuses the keys, and `upstream_failed` when it refuses the request. */
   call(request: S3Request): Promise<S3Reply>
   /** The reply as a stream, which may still break off. Throws as `call` does. */
   open(request: S3Request): Promise<http.IncomingMessage>
@@ -141,8 +141,11 @@ async function judged(request: S3Request, reply: http.IncomingMessage): Promise<
   if ((status >= 200 && status < 300) || request.accept?.includes(status) === true) return reply
   const text = told(status, await readText(reply))
   if (TRANSIENT.has(status)) throw new Transient(text)
-  const help = status === 403 ? '; check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, the region and the clock' : ''
-  throw problem('upstream_failed', { what: `${request.method} at the S3 server of the blobs`, detail: text + help })
+  if (status === 401 || status === 403)
+    throw blobsUnavailable(
+      `${request.method}: ${text}; check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, the region and the clock`,
+    )
+  throw problem('upstream_failed', { what: `${request.method} at the S3 server of the blobs`, detail: text })
 }
 
 function told(status: number, text: string): string {
