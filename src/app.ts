@@ -30,8 +30,9 @@ export async function startApp(options: AppOptions): Promise<App> {
   const { auth, http, store } = ground
   await auth.start()
   const house = operate(buildRooms(options, ground))
+  const routes = [...auth.routes, ...house.routes]
   await http.start({
-    routes: [...auth.routes, ...house.routes],
+    routes,
     authenticate: auth.authenticate,
     throttled: (address) => void auth.throttled(address).catch(ground.told('audit').onError),
     ...(options.testHooks === true && { reset: house.reset }),
@@ -43,6 +44,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     grpcAddress: http.addresses.grpc_address,
     tokenFile: auth.tokenFile,
     loginUrl: await auth.firstLink(http.addresses.url),
+    routes: routes.map(({ route }) => route),
     async stop() {
       await http.stop()
       await house.stop()

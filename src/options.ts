@@ -1,4 +1,5 @@
 /** What the control process is started with, and what it then is to whoever started it. */
+import type { Route } from './contract/route.ts'
 import type { TlsFiles } from './gateway/http/tls.ts'
 import type { Patience } from './http/callers/request-body.ts'
 
@@ -48,8 +49,9 @@ export interface App {
   /** host:port of gRPC; null without. */
   readonly grpcAddress: string | null
   readonly tokenFile: string
-  /** Logs its holder in once, as the holder of the token of the first start. */
   /** Opens the web UI once; null where the disk was too full to keep it. */
   readonly loginUrl: string | null
+  /** What the rooms answer. */
+  readonly routes: readonly Route[]
   stop(): Promise<void>
 }

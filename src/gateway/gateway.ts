@@ -121,10 +121,18 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
 }
 
-/** True when another gateway took this one's place: a control process that did not find it has started one. */
+/**
+ * True when another gateway took this one's place: a control process that did not find it has started one. While the file cannot be
+ * read this one goes on answering.
+ */
 function hasSuccessor(file: string): boolean {
-  const found = readJsonFile(file) as GatewayFile | undefined
-  return found !== undefined && found.pid !== process.pid && isAlive(found.pid, found.start)
+  try {
+    const found = readJsonFile(file) as GatewayFile | undefined
+    return found !== undefined && found.pid !== process.pid && isAlive(found.pid, found.start)
+  } catch (error) {
+    note('who took its place could not be read', error)
+    return false
+  }
 }
 
 /** A killed gateway leaves its socket. */
@@ -175,9 +183,19 @@ class GatewayState {
     return this.#table
   }
 
+  /** The table of the data folder, unchecked; control pushes one where that cannot be read. */
+  #kept(): unknown {
+    try {
+      return readJsonFile(this.#files.routing)
+    } catch (error) {
+      note('the routing table could not be read', error)
+      return undefined
+    }
+  }
+
   /** Loads the table of the data folder. What cannot be loaded any more is left out; the rest answers. */
   async restore(): Promise<void> {
-    const found = readJsonFile(this.#files.routing)
+    const found = this.#kept()
     if (found === undefined) return
     const table = asTable(found)
     this.#failed = await this.#loader.load(table, false)

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { ifGone, ifJson, ifMissingNow } from '../contract/absence/absent.ts'
 import { faultPoint } from '../store/fault.ts'
 
 /** Where things lie in a data folder. */
@@ -66,23 +67,16 @@ export function writeWhole(path: string, text: string): void {
   renameSync(temporary, path)
 }
 
-/** The JSON of a file, or undefined when it is not there or not whole. */
+/** The JSON of a file, or undefined when it is not there or not whole. Throws where it cannot be read. */
 export function readJsonFile(path: string): unknown {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'))
-  } catch {
-    return undefined
-  }
+  const text = ifMissingNow(() => readFileSync(path, 'utf8'))
+  return text === undefined ? undefined : ifJson(text)
 }
 
 /** When a process started, in the kernel's ticks since boot; null where /proc does not exist or the process is gone. */
 export function processStart(pid: number): string | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null
-  } catch {
-    return null
-  }
+  const stat = ifGone(() => readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null
 }
 
 /** True when the process exists and, where the kernel tells, is the one that started then. */

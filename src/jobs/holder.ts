@@ -1,6 +1,7 @@
 /** Names for holders of leases and jobs. On Linux a name tells whether its process still lives, so that the leases of a dead one are free at once. */
 import { randomBytes } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
+import { ifGone } from '../contract/absence/absent.ts'
 
 /** A new name for a holder in this process; on Linux it has the start time of the process, so that a later process with the same id is told apart. */
 export function holderName(): string {
@@ -32,17 +33,9 @@ function startOf(pid: number): string | undefined {
 }
 
 function text(path: string): string {
-  try {
-    return readFileSync(path, 'latin1')
-  } catch {
-    return ''
-  }
+  return ifGone(() => readFileSync(path, 'latin1')) ?? ''
 }
 
 function link(path: string): string {
-  try {
-    return readlinkSync(path)
-  } catch {
-    return ''
-  }
+  return ifGone(() => readlinkSync(path)) ?? ''
 }

@@ -1,11 +1,10 @@
 /** Every route × every kind of caller, over HTTP: who is admitted, who is refused, and how. Nothing else decides than the one matrix. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { globSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { pathToFileURL } from 'node:url'
 import { auditLog } from '../../src/auth/audit.ts'
 import { SYSTEM, tokens } from '../../src/auth/tokens.ts'
 import type { NewToken } from '../../src/auth/tokens.ts'
@@ -13,16 +12,10 @@ import { permits, ROLES } from '../../src/contract/access.ts'
 import type { Principal } from '../../src/contract/access.ts'
 import { makeIds } from '../../src/contract/ids.ts'
 import type { Route } from '../../src/contract/route.ts'
-import { registryWireRoutes } from '../../src/registry/wire/wire-routes.ts'
-import { openStore, openTemporaryStore } from '../../src/store/open.ts'
-import { trackingRoutes } from '../../src/tracking/routes.ts'
-import { evaluationRoutes } from '../../src/evaluation/routes.ts'
-import { llmRoutes } from '../../src/llm/routes.ts'
-import { traceRoutes } from '../../src/traces/routes.ts'
+import { openStore } from '../../src/store/open.ts'
+import { contractTables, mountedRoutes } from '../route-tables.ts'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
-import type { Tracking } from '../../src/tracking/context/context.ts'
-import type { Registry } from '../../src/registry/context/context.ts'
 
 /** A caller: its token, and who it is when the token is good. */
 interface Caller {
@@ -32,7 +25,6 @@ interface Caller {
 }
 
 const data = mkdtempSync(join(tmpdir(), 'slipway-access-'))
-const root = resolve(import.meta.dirname, '../..')
 const clock = Date.now
 let server: TestServer
 let callers: Caller[] = []
@@ -49,28 +41,8 @@ after(async () => {
 
 /** Route tables of the contract by name, and MLflow's as one. */
 async function routeTables(): Promise<Map<string, Route[]>> {
-  const found = new Map<string, Route[]>()
-  for (const file of globSync('src/contract/*.ts', { cwd: root }).sort()) {
-    const exported = (await import(pathToFileURL(join(root, file)).href)) as Record<string, unknown>
-    for (const [name, table] of Object.entries(exported)) {
-      if (name.endsWith('Api') && typeof table === 'object')
-        found.set(name, Object.values(table as Record<string, Route>))
-    }
-  }
-  const store = await openTemporaryStore()
-  const audit = auditLog(clock)
-  const tracking: Tracking = { ...store, clock, random: randomBytes, record: audit.record }
-  const registry: Registry = { ...store, clock, ids: makeIds(clock, randomBytes), audit, modelsDir: store.dataDir }
-  const wire = [
-    ...[trackingRoutes, traceRoutes, evaluationRoutes, llmRoutes].flatMap((routesOf) => routesOf(tracking)),
-    ...registryWireRoutes(registry, tracking),
-  ].map(({ route }) => route)
-  found.set(
-    'MLflow',
-    wire.filter((route) => route.dialect === 'mlflow'),
-  )
-  await store.close()
-  return found
+  const wire = (await mountedRoutes()).filter((route) => route.dialect === 'mlflow')
+  return new Map([...(await contractTables()), ['MLflow', wire]])
 }
 
 /** Tokens that only a clock of the past can make (expired ones) are made before the server starts. */

@@ -1,9 +1,10 @@
 /** What counts as missing, and that nothing else does. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { ifFound, ifMissing, ifRefused } from './absent.ts'
+import { ifFound, ifGone, ifJson, ifMissing, ifMissingNow, ifRefused } from './absent.ts'
 import { ERRORS, problem } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
 
@@ -33,4 +34,30 @@ test('a file that is not there is undefined; one that cannot be read is a fault'
   assert.match(String(await ifMissing(readFile(here))), /cannot be read/)
   await assert.rejects(ifMissing(readFile(import.meta.dirname)), { code: 'EISDIR' })
   assert.equal(await ifMissing(readdir(`${here}.none`)), undefined)
+})
+
+test('the same of a file that is read at once', () => {
+  const here = import.meta.filename
+  assert.equal(
+    ifMissingNow(() => readFileSync(`${here}.none`)),
+    undefined,
+  )
+  assert.match(String(ifMissingNow(() => readFileSync(here))), /cannot be read/)
+  assert.throws(() => ifMissingNow(() => readFileSync(import.meta.dirname)), { code: 'EISDIR' })
+})
+
+test('a process that has ended, or is not ours, gives nothing; what else fails goes up', () => {
+  assert.equal(
+    ifGone(() => process.kill(process.pid, 0)),
+    true,
+  )
+  const failing = (code: string) => () => ifGone(() => assert.fail(Object.assign(new Error(code), { code })))
+  for (const code of ['ESRCH', 'EPERM', 'EACCES', 'ENOENT']) assert.equal(failing(code)(), undefined)
+  for (const code of ['EIO', 'EINVAL', 'EMFILE']) assert.throws(failing(code), { code })
+})
+
+test('a text that is no JSON is undefined', () => {
+  assert.deepEqual(ifJson('{"a":[1]}'), { a: [1] })
+  assert.equal(ifJson('null'), null)
+  for (const text of ['', '{', 'undefined', "{'a':1}"]) assert.equal(ifJson(text), undefined)
 })

@@ -22,8 +22,41 @@ export async function ifMissing<T>(asked: Promise<T>): Promise<T | undefined> {
   try {
     return await asked
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
-    throw error
+    return absent(error, MISSING)
   }
+}
+
+/** As `ifMissing`, of a call that does not wait. */
+export function ifMissingNow<T>(ask: () => T): T | undefined {
+  try {
+    return ask()
+  } catch (error) {
+    return absent(error, MISSING)
+  }
+}
+
+/** What a process gives, or the kernel tells of it; undefined where it has ended, or is another user's, or the kernel tells nothing. */
+export function ifGone<T>(ask: () => T): T | undefined {
+  try {
+    return ask()
+  } catch (error) {
+    return absent(error, GONE)
+  }
+}
+
+/** The value of a JSON text; undefined where it is none. */
+export function ifJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    return undefined
+  }
+}
+
+const MISSING = ['ENOENT', 'ENOTDIR']
+const GONE = [...MISSING, 'ESRCH', 'EPERM', 'EACCES']
+
+function absent(error: unknown, codes: readonly string[]): undefined {
+  if (codes.includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
+  throw error
 }

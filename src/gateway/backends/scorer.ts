@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import type { Duplex } from 'node:stream'
+import { ifGone } from '../../contract/absence/absent.ts'
 import type { InputField } from '../../scoring/rows/fields.ts'
 import type { Frame } from './frames.ts'
 import { encodeFrame, FrameReader, jsonFrame, OP } from './frames.ts'
@@ -105,33 +106,22 @@ export class Scorer {
   }
 
   #killGroup(): void {
-    if (this.#child.pid === undefined) return
-    try {
-      process.kill(-this.#child.pid, 'SIGKILL')
-    } catch {
-      // nobody is left in it
-    }
+    const { pid } = this.#child
+    if (pid !== undefined) ifGone(() => process.kill(-pid, 'SIGKILL'))
   }
 
   /** Resident megabytes now; null where the system does not tell. */
   residentMb(): number | null {
-    try {
-      const pages = Number(readFileSync(`/proc/${this.pid}/statm`, 'utf8').split(' ')[1])
-      return (pages * 4096) / (1024 * 1024)
-    } catch {
-      return null
-    }
+    const text = ifGone(() => readFileSync(`/proc/${this.pid}/statm`, 'utf8'))
+    return text === undefined ? null : (Number(text.split(' ')[1]) * 4096) / (1024 * 1024)
   }
 
   /** CPU seconds used so far; null where the system does not tell. */
   cpuSeconds(): number | null {
-    try {
-      const stat = readFileSync(`/proc/${this.pid}/stat`, 'utf8')
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-      return (Number(fields[11]) + Number(fields[12])) / 100
-    } catch {
-      return null
-    }
+    const stat = ifGone(() => readFileSync(`/proc/${this.pid}/stat`, 'utf8'))
+    if (stat === undefined) return null
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return (Number(fields[11]) + Number(fields[12])) / 100
   }
 
   #ask(frame: Frame): Promise<Frame> {

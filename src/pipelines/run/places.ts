@@ -3,6 +3,7 @@
  * that ends an attempt.
  */
 import { availableParallelism, totalmem } from 'node:os'
+import { Problem } from '../../contract/errors.ts'
 import type { Reader } from '../../store/db.ts'
 import { stepOf, type Context } from '../context/context.ts'
 import type { PipelinesDeps, Resources } from '../context/deps.ts'
@@ -81,7 +82,8 @@ export async function findHead(context: Context): Promise<Head | undefined> {
   try {
     const step = stepOf(await context.spec(first.version_id), name)
     return { run_id, name, demand: demandOf(context.deps, step, (await readState(db, run_id))?.attempts ?? []) }
-  } catch {
+  } catch (error) {
+    if (error instanceof Problem) throw error
     // a project file that cannot be read is its own run's fault, and holds no other back
     return undefined
   }

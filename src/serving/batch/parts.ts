@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
+import { ifJson, ifMissing } from '../../contract/absence/absent.ts'
 import { problem } from '../../contract/errors.ts'
 import { faultPoint } from '../../store/fault.ts'
 import { LOCK_FILE } from '../../store/folder-lock.ts'
@@ -99,13 +100,11 @@ export async function beginParts(folder: string, manifest: Manifest): Promise<Pa
 }
 
 async function readManifest(folder: string): Promise<Manifest | undefined> {
-  const text = await readFile(join(folder, MANIFEST), 'utf8').catch(ifMissing)
+  const text = await ifMissing(readFile(join(folder, MANIFEST), 'utf8'))
   if (text === undefined) return undefined
-  try {
-    return JSON.parse(text) as Manifest
-  } catch {
-    throw damaged(join(folder, MANIFEST))
-  }
+  const manifest = ifJson(text) as Manifest | undefined
+  if (manifest === undefined) throw damaged(join(folder, MANIFEST))
+  return manifest
 }
 
 function facts({ input, ...rest }: Manifest): Map<string, string> {
@@ -150,14 +149,14 @@ export async function readPart(folder: string, index: number, head: PartHead): P
 
 async function readHead(folder: string, index: number): Promise<PartHead | undefined> {
   const path = partPath(folder, index)
-  const file = await open(path, 'r').catch(ifMissing)
+  const file = await ifMissing(open(path, 'r'))
   if (file === undefined) return undefined
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(64 * 1024), 0, 64 * 1024, 0)
     const text = buffer.toString('utf8', 0, Math.max(0, buffer.subarray(0, bytesRead).indexOf(10)))
-    return JSON.parse(text) as PartHead
-  } catch {
-    throw damaged(path)
+    const head = ifJson(text) as PartHead | undefined
+    if (head === undefined) throw damaged(path)
+    return head
   } finally {
     await file.close()
   }
@@ -167,11 +166,6 @@ async function readHead(folder: string, index: number): Promise<PartHead | undef
 export async function forgetParts(folder: string): Promise<void> {
   for (const name of (await readdir(folder)).filter((one) => !one.startsWith(LOCK_FILE)))
     await rm(join(folder, name), { recursive: true, force: true })
-}
-
-function ifMissing(error: unknown): undefined {
-  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-  throw error
 }
 
 function damaged(path: string): Error {

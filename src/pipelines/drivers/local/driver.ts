@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { createReadStream } from 'node:fs'
 import { mkdir, open, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { delimiter, dirname, join } from 'node:path'
-import { ifMissing } from '../../../contract/absence/absent.ts'
+import { ifJson, ifMissing } from '../../../contract/absence/absent.ts'
 import { problem } from '../../../contract/errors.ts'
 import type { Blobs } from '../../../store/blobs/blobs.ts'
 import { materialise, putTree } from '../../../store/blobs/trees.ts'
@@ -233,12 +233,7 @@ function parseFloatText(text: string): number {
 /** A file of an attempt; undefined when there is none, or a machine that lost its power left it cut short. */
 async function readJson<T>(path: string): Promise<T | undefined> {
   const text = await ifMissing(readFile(path, 'utf8'))
-  if (text === undefined) return undefined
-  try {
-    return JSON.parse(text) as T
-  } catch {
-    return undefined
-  }
+  return text === undefined ? undefined : (ifJson(text) as T | undefined)
 }
 
 async function modified(path: string): Promise<number> {

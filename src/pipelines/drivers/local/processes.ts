@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process'
 import { readFile, readdir } from 'node:fs/promises'
 import { promisify } from 'node:util'
+import { ifGone } from '../../../contract/absence/absent.ts'
 
 const run = promisify(execFile)
 
@@ -66,11 +67,8 @@ function pause(ms: number): Promise<void> {
 }
 
 function send(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name)
-  } catch {
-    // It ended meanwhile, which is what the signal was for.
-  }
+  // one that ended meanwhile is what the signal was for
+  ifGone(() => process.kill(pid, name))
 }
 
 async function startFromPs(pid: number): Promise<string | undefined> {
