@@ -29,6 +29,10 @@ export interface TestPostgres {
   readonly pid: number
   /** Stops the server as a crash would, and starts it again: every connection of this test process breaks. */
   restart(): Promise<void>
+  /** Stops the server, as an operator or a crash of its machine does. */
+  down(): Promise<void>
+  /** Starts it again. */
+  up(): Promise<void>
   /** Drops the database. The server itself stops when the process ends. */
   stop(): Promise<void>
 }
@@ -65,6 +69,8 @@ export async function startPostgres(durable = false): Promise<TestPostgres> {
       await ctl('-m', 'immediate', 'stop')
       await ctl('-w', 'start')
     },
+    down: () => ctl('-m', 'immediate', 'stop'),
+    up: () => ctl('-w', 'start'),
     stop: () => administer(port, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
   }
 }

@@ -1,0 +1,126 @@
+/** A database that does not answer, whatever keeps it: every route of both wires tells a fault in bounded time, and answers as before afterwards. */
+import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { everyRoute } from '../route-tables.ts'
+import { differences, isRead, outcomeOf, shown, volatileOf } from './outage.ts'
+import { askAll, requestOf, send } from './requests.ts'
+import type { Asked, Request } from './requests.ts'
+import type { Values } from './values.ts'
+
+/** Routes that answer from the process, or by a digest from the blobs. All others need the database. */
+const WITHOUT_DATABASE: readonly string[] = [
+  'GET /health',
+  'GET /v1/changes',
+  'GET /v1/health',
+  'GET /v1/me',
+  'GET /v1/server',
+  'GET /v1/transfer/blobs/:digest',
+  // names of tables, not their rows
+  'GET /v1/transfer/tables',
+  'GET /version',
+  // nobody is logged in
+  'POST /v1/logout',
+  'POST /v1/transfer/missing',
+  'POST /v1/trees',
+  'PUT /v1/transfer/blobs',
+  ...['/ajax-api', '/api'].flatMap((prefix) => [
+    `GET ${prefix}/3.0/mlflow/gateway/provider-config`,
+    `GET ${prefix}/3.0/mlflow/gateway/secrets/config`,
+    `GET ${prefix}/3.0/mlflow/gateway/supported-providers`,
+    `GET ${prefix}/3.0/mlflow/server-info`,
+  ]),
+].sort()
+
+/** Routes whose request is refused before anything is read, by what else it needs than fields. */
+const REFUSED_BEFORE: ReadonlySet<string> = new Set([
+  // a login link belongs to a token, and none was sent
+  'POST /v1/login-links',
+])
+
+/** Longest time of an answer during the outage, and of the recovery after it, ms. */
+const MOST_MS = 20_000
+const RECOVERY_MS = 30_000
+
+export interface DatabaseOutage {
+  /** A server that lets everyone in, so that no look for a token stands before the handlers. */
+  readonly url: string
+  readonly values: Values
+  readonly begin: () => Promise<void>
+  readonly end: () => Promise<void>
+}
+
+/** Asks every route before, during and after an outage. */
+export async function assertDatabaseOutage({ url, values, begin, end }: DatabaseOutage): Promise<void> {
+  const requests = (await everyRoute()).map((route) => requestOf(route, url, values))
+  const reads = (
+    await askAll(
+      requests.filter(({ route }) => isRead(route)),
+      values,
+    )
+  ).map(({ request }) => request)
+  const first = await askAll(reads, values)
+  const second = await askAll(reads, values)
+  const found = second.filter(({ answer }) => answer.status < 300)
+  assert.ok(found.length > 0.9 * reads.length, `only ${found.length} of ${reads.length} reads find something`)
+
+  await begin()
+  let during: Asked[]
+  try {
+    during = await askAll(requests, values)
+  } finally {
+    await end()
+  }
+  assertFaults(during)
+
+  await recovered(second[0] as Asked)
+  assert.deepEqual(differences(second, await askAll(reads, values), volatileOf(first, second)), [])
+  await assertWrites(during.map(({ request }) => request))
+}
+
+function assertFaults(during: readonly Asked[]): void {
+  const { faults, answered, refused, wrong } = outcomeOf(during)
+  assert.deepEqual(wrong, [])
+  assert.deepEqual(answered, WITHOUT_DATABASE)
+  assert.deepEqual(
+    refused.filter((one) => !REFUSED_BEFORE.has(one.split(': ')[0] ?? '')),
+    [],
+  )
+  assert.ok(faults.length > 400, `only ${faults.length} routes reached the database`)
+  const slow = during.filter(({ answer }) => answer.ms > MOST_MS)
+  assert.deepEqual(slow.map(shown), [])
+}
+
+/** Waits until a read is answered as it was. */
+async function recovered({ request, answer }: Asked): Promise<void> {
+  for (const late = performance.now() + RECOVERY_MS; ; await sleep(50)) {
+    if ((await send(request)).status === answer.status) return
+    assert.ok(performance.now() < late, `${request.name} does not recover`)
+  }
+}
+
+/** The server of these tests has no gateway. */
+const NEEDS_GATEWAY: ReadonlySet<string> = new Set(['POST /v1/endpoints/:name/try'])
+
+/** The same writes as during the outage are taken now: those that take something away last. */
+async function assertWrites(requests: readonly Request[]): Promise<void> {
+  const writes = requests
+    .filter(({ route }) => !isRead(route) && !route.path.startsWith('/ajax-api/'))
+    .toSorted((a, b) => rank(a) - rank(b))
+  const refused: string[] = []
+  for (const request of writes) {
+    const answer = await send(request)
+    const asked = { request, answer }
+    if (!NEEDS_GATEWAY.has(request.name)) assert.ok(answer.status > 0 && answer.status < 500, shown(asked))
+    if (answer.status >= 300) refused.push(shown(asked))
+  }
+  assert.ok(
+    refused.length < 0.2 * writes.length,
+    `${refused.length} of ${writes.length} are refused:\n${refused.join('\n')}`,
+  )
+}
+
+/** What makes and changes comes first, then what takes a part of something away, then what takes the whole. */
+function rank({ route: { method, path } }: Request): number {
+  const takesAway = method === 'DELETE' || /\/(?:delete|abort|rename|cancel|detach)\b/.test(path)
+  return takesAway ? 1000 - path.length : 0
+}

@@ -1,0 +1,41 @@
+/** A database file that cannot be read or written, for the disk answers EIO. */
+import Database from 'better-sqlite3'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { startTestServer } from '../server.ts'
+import type { TestServer } from '../server.ts'
+import { assertDatabaseOutage } from './database.cases.ts'
+import { failingFiles, NO_COMPILER } from './failing-files.ts'
+import { makeWorld } from './world.ts'
+
+const files = failingFiles()
+
+describe('SQLite on a disk that answers EIO', { skip: files === undefined ? NO_COMPILER : false }, () => {
+  let server: TestServer
+  before(async () => {
+    server = await startTestServer({ args: ['--no-auth'], env: { ...files?.env, SLIPWAY_LOG_LEVEL: 'silent' } })
+  })
+  after(async () => {
+    await server.stop()
+    files?.remove()
+  })
+
+  test('every route tells a fault, and answers as before once the disk does', async () => {
+    await assertDatabaseOutage({
+      url: server.url,
+      values: await makeWorld(server.url),
+      async begin() {
+        files?.fail('read', join(server.data, 'slipway.db'))
+        touch(server.data)
+      },
+      end: async () => files?.mend(),
+    })
+  })
+})
+
+/** A write of another process: what the server's connections hold in memory is then out of date, and they have to read the file. */
+function touch(data: string): void {
+  const db = new Database(join(data, 'slipway.db'), { timeout: 10_000 })
+  db.exec("INSERT INTO store_facts (name, value) VALUES ('touched', '1') ON CONFLICT (name) DO UPDATE SET value = '2'")
+  db.close()
+}
