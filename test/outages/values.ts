@@ -137,6 +137,7 @@ function tracking(made: Json): Values {
     ...wire('registered-models/rename', { new_name: 'renamed' }),
     ...wire('workspaces', { workspace_name: 'spare', name: 'another' }),
     '/2.0/mlflow-artifacts': { '*': `${String(experiment_id)}/${String(run)}/artifacts/model/MLmodel`, part: '1' },
+    '/2.0/mlflow-artifacts/links': { secret: made['secret'], name: made['file_name'] },
     '/2.0/mlflow-artifacts/mpu': { '*': `${String(experiment_id)}/${String(run)}/artifacts`, upload_id: 'x' },
   }
 }

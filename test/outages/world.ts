@@ -22,6 +22,7 @@ export async function makeWorld(url: string): Promise<Values> {
     `${artifacts}/${String(experiment_id)}/models/${String(model_id)}/artifacts/model/MLmodel`,
     MLMODEL,
   )
+  const link = await linkOf(url, `${String(experiment_id)}/${run}/artifacts/model/MLmodel`)
   await wire('POST', 'registered-models/create', { name: 'world', tags: [pair('t')] })
   await wire('POST', 'model-versions/create', { name: 'world', source: `runs:/${run}/model`, run_id: run })
   await wire('POST', 'registered-models/alias', { name: 'world', alias: 'champion', version: '1' })
@@ -39,7 +40,7 @@ export async function makeWorld(url: string): Promise<Values> {
   )
   const own = await makeOwn(calls)
   await settled(url)
-  return valuesOf({ experiment_id, run, other, model_id, ...traced, ...evaluated, ...llm, ...hook, ...own })
+  return valuesOf({ experiment_id, run, other, model_id, ...link, ...traced, ...evaluated, ...llm, ...hook, ...own })
 }
 
 /** Longest wait for the pipeline runs, ms. */
@@ -85,6 +86,14 @@ function callsOf(url: string): Calls {
     wire: (method, path, body) => send(method, `/api/${version(path)}/mlflow/${path}`, body),
     bytes: (method, path, body) => ask(method, path, body, { 'content-type': 'application/octet-stream' }),
   }
+}
+
+/** The parts of a link by which an artifact is read without a credential. */
+async function linkOf(url: string, path: string): Promise<Json> {
+  const reply = await fetch(`${url}/api/2.0/mlflow-artifacts/presigned/${path}`)
+  const [, secret, name] = /\/links\/([^/]+)\/([^/"?]+)/.exec(await reply.text()) ?? []
+  assert.ok(secret !== undefined, `no link: ${reply.status}`)
+  return { secret, file_name: name }
 }
 
 function part(of: Json, ...keys: readonly string[]): Json {
