@@ -55,6 +55,16 @@ export class Context {
   }
 }
 
+/** Why the spec of a version cannot be read; undefined where it can. */
+export async function whyUnreadable(context: Context, versionId: string): Promise<string | undefined> {
+  try {
+    await context.spec(versionId)
+    return undefined
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
 /** The step of a spec. A run has the steps of its version, so it is there. */
 export function stepOf(spec: PipelineSpec, name: string): StepSpec {
   const step = spec.steps.find((candidate) => candidate.name === name)

@@ -2,7 +2,7 @@
 import { problem } from '../../contract/errors.ts'
 import type { Reply } from '../../contract/route.ts'
 import type { pipelinesApi } from '../../contract/pipelines.ts'
-import { stepOf, type Context } from '../context/context.ts'
+import { stepOf, whyUnreadable, type Context } from '../context/context.ts'
 import type { KeyParts } from '../spec/key.ts'
 import { readStep, type RunRow } from '../context/rows.ts'
 import { viewCache } from './view.ts'
@@ -19,15 +19,17 @@ export async function explainStep(context: Context, run: RunRow, name: string): 
       row.state === 'waiting' ? 'its inputs are not there yet' : row.reason || 'it did not come to be decided'
     throw problem('conflict', { detail: `step "${name}" of run ${run.id} has no key: ${detail}` })
   }
-  const spec = await context.spec(run.version_id)
+  const unreadable = await whyUnreadable(context, run.version_id)
+  const spec = unreadable === undefined ? await context.spec(run.version_id) : undefined
   return {
     ...cache,
     step: name,
     components: components(row.key_parts),
     files: Object.keys(row.key_parts.code),
     compared_with: row.compared_with,
-    left_out: [...(spec.left_out ?? [])],
-    warnings: [...(spec.warnings ?? []), ...stepOf(spec, name).code.warnings],
+    left_out: [...(spec?.left_out ?? [])],
+    warnings:
+      spec === undefined ? [unreadable ?? ''] : [...(spec.warnings ?? []), ...stepOf(spec, name).code.warnings],
   }
 }
 

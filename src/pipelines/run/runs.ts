@@ -5,7 +5,7 @@ import type { Trigger } from '../../contract/pipelines.ts'
 import type { Reader } from '../../store/db.ts'
 import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
 import { faultPoint } from '../../store/fault.ts'
-import type { Context } from '../context/context.ts'
+import { whyUnreadable, type Context } from '../context/context.ts'
 import {
   FINAL_RUNS,
   parseRun,
@@ -118,6 +118,7 @@ export async function cancelRun(context: Context, who: Principal, id: string): P
 /** A new run of the same version, params and options. Throws `conflict` while the old one goes on. */
 export async function retryRun(context: Context, who: Principal, run: RunRow): Promise<string> {
   refuseOpen(run, 'repeated')
+  await refuseUnreadable(context, run)
   const version = await requireVersion(context.deps.db, run.version_id)
   const { register, deploy } = run.options
   return createRun(context, who, { version, params: run.params, options: { register, deploy }, trigger: 'manual' })
@@ -137,6 +138,7 @@ export async function reproduceRun(
       detail: `run ${run.id} ended as ${run.outcome ?? run.state}; only a run whose steps succeeded can be proved`,
     })
   }
+  await refuseUnreadable(context, run)
   const open = openProof(run.id, options.tolerance)
   const missing = await findMissing(context, run)
   if (missing.length > 0) {
@@ -182,6 +184,11 @@ export async function listRuns(
   )
   const byRun = Map.groupBy(steps, (step) => step.run_id)
   return rows.map((row) => ({ run: parseRun(row), steps: byRun.get(String(row['id'])) ?? [] }))
+}
+
+async function refuseUnreadable(context: Context, run: RunRow): Promise<void> {
+  const detail = await whyUnreadable(context, run.version_id)
+  if (detail !== undefined) throw problem('conflict', { detail })
 }
 
 function refuseOpen(run: RunRow, what: string): void {

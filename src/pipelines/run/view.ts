@@ -2,22 +2,23 @@
 import type { z } from 'zod'
 import type { Attempt, Cache, PipelineRun, PipelineRunRow, PipelineVersion, Step } from '../../contract/pipelines.ts'
 import { toTime } from '../../contract/fields.ts'
-import { stepOf, type Context } from '../context/context.ts'
+import { whyUnreadable, type Context } from '../context/context.ts'
 import { criticalPath } from '../spec/graph.ts'
 import type { AttemptRow, RegisteredModel, RunRow, RunTree, StepRow } from '../context/rows.ts'
 import { flightOf, takesResults } from './flight.ts'
-import { isOutdated, type PipelineSpec } from '../spec/spec.ts'
-import type { VersionRow } from '../spec/versions.ts'
+import { isOutdated, type PipelineSpec, type StepSpec } from '../spec/spec.ts'
+import type { UnreadableVersion, VersionRow } from '../spec/versions.ts'
 
 export type RunView = z.output<typeof PipelineRun>
 export type StepView = z.output<typeof Step>
 
 export async function viewRun(context: Context, tree: RunTree): Promise<RunView> {
   const { run } = tree
-  const spec = await context.spec(run.version_id)
-  const flights = await readFlights(context, tree)
+  const unreadable = await whyUnreadable(context, run.version_id)
+  const declared = unreadable === undefined ? (await context.spec(run.version_id)).steps : []
+  const flights = unreadable === undefined ? await readFlights(context, tree) : new Map()
   const steps = tree.steps.map((row) => ({
-    ...viewStep(row, run, tree.attempts, spec),
+    ...viewStep(row, run, tree.attempts, declared),
     waits_for: flights.get(row.name) ?? null,
   }))
   const durations = new Map(steps.map((step) => [step.name, step.duration_ms ?? 0]))
@@ -25,7 +26,9 @@ export async function viewRun(context: Context, tree: RunTree): Promise<RunView>
   return {
     ...viewHead(run),
     message:
-      run.finished_at === null ? (context.doing(run.id) ?? progress(tree, flights, context.deps.clock())) : run.message,
+      run.finished_at === null
+        ? (context.doing(run.id) ?? unreadable ?? progress(tree, flights, context.deps.clock()))
+        : [run.message, unreadable].filter((text) => text !== undefined).join('; '),
     experiment_id: run.experiment_id,
     environment: run.environment,
     params: run.params,
@@ -62,8 +65,10 @@ export function viewRow(
   }
 }
 
-export function viewVersion(row: VersionRow): z.output<typeof PipelineVersion> {
-  const { spec } = row
+/** A version; one that cannot be read says so among its warnings, and has no steps. */
+export function viewVersion(row: VersionRow | UnreadableVersion): z.output<typeof PipelineVersion> {
+  const spec = 'spec' in row ? row.spec : undefined
+  const steps = spec?.steps ?? []
   return {
     id: row.id,
     project: row.project,
@@ -71,10 +76,10 @@ export function viewVersion(row: VersionRow): z.output<typeof PipelineVersion> {
     tree: row.tree,
     created_at: toTime(row.created_at),
     created_by: row.created_by,
-    steps: spec.steps.map((step) => ({ name: step.name, entry: entryText(step.entry), needs: [...step.needs] })),
-    model: spec.model?.name ?? null,
-    endpoint: spec.endpoint?.name ?? null,
-    warnings: warningsOf(spec),
+    steps: steps.map((step) => ({ name: step.name, entry: entryText(step.entry), needs: [...step.needs] })),
+    model: spec?.model?.name ?? null,
+    endpoint: spec?.endpoint?.name ?? null,
+    warnings: 'unreadable' in row ? [row.unreadable] : warningsOf(row.spec),
   }
 }
 
@@ -123,22 +128,23 @@ function viewRegistered({ model, version, verdict, detail }: RegisteredModel): N
   return { model, version, verdict, detail }
 }
 
+/** A step of a run whose project file cannot be read has what its row has. */
 function viewStep(
   step: StepRow,
   run: RunRow,
   attempts: readonly AttemptRow[],
-  spec: PipelineSpec,
+  specs: readonly StepSpec[],
 ): Omit<StepView, 'waits_for'> {
-  const declared = stepOf(spec, step.name)
+  const declared = specs.find(({ name }) => name === step.name)
   return {
     name: step.name,
     state: step.state,
-    entry: entryText(declared.entry),
-    needs: [...declared.needs],
+    entry: declared === undefined ? '' : entryText(declared.entry),
+    needs: [...(declared?.needs ?? [])],
     cache: viewCache(step),
     outputs: step.outputs,
     metrics: step.metrics,
-    params: { ...declared.params, ...run.params[step.name] },
+    params: { ...declared?.params, ...run.params[step.name] },
     failure: step.failure,
     tracking_run_id: step.tracking_run_id,
     started_at: optionalTime(step.started_at),
@@ -162,6 +168,7 @@ function viewAttempt(attempt: AttemptRow): z.output<typeof Attempt> {
     silent: attempt.silent === 1,
     cpu_seconds: attempt.cpu_seconds,
     max_rss_bytes: attempt.max_rss_bytes,
+    measured: attempt.measured,
     wall_ms: attempt.wall_ms,
     log_bytes: attempt.log_bytes,
   }

@@ -28,6 +28,11 @@ export interface VersionRow {
   readonly source_id: string | null
 }
 
+/** A version whose spec cannot be read, with the reason. */
+export interface UnreadableVersion extends Omit<VersionRow, 'spec'> {
+  readonly unreadable: string
+}
+
 /** What a version is made with. `record` writes the audit trail inside the transaction of the change. */
 export interface VersionDeps {
   readonly db: Db
@@ -140,7 +145,7 @@ export async function holdsPipelines(reader: Reader, project: string): Promise<s
   return row === undefined ? undefined : 'pipelines'
 }
 
-/** Versions, newest first, before a position of `created_at` and id. */
+/** Versions, newest first, before a position of `created_at` and id. One that cannot be read is the reason why. */
 export async function listVersions(
   reader: Reader,
   query: {
@@ -148,14 +153,21 @@ export async function listVersions(
     readonly before: [number, string] | undefined
     readonly limit: number
   },
-): Promise<VersionRow[]> {
+): Promise<(VersionRow | UnreadableVersion)[]> {
   const [at, id] = query.before ?? [Number.MAX_SAFE_INTEGER, '']
   const rows = await reader.all<Stored>(
     `SELECT * FROM pipeline_versions WHERE (created_at < ? OR (created_at = ? AND id < ?))
      ${query.project === undefined ? '' : 'AND project = ?'} ORDER BY created_at DESC, id DESC LIMIT ?`,
     [at, at, id, ...(query.project === undefined ? [] : [query.project]), query.limit],
   )
-  return rows.map(parsed)
+  return rows.map((row) => {
+    try {
+      return parsed(row)
+    } catch (error) {
+      const { spec: _, ...rest } = row
+      return { ...rest, unreadable: (error as Error).message }
+    }
+  })
 }
 
 /** Throws `not_found`, as if it were not there, when the caller's token is for another project. */
@@ -173,8 +185,14 @@ async function findByDigest(reader: Reader, project: string, digest: string): Pr
   return row === undefined ? undefined : parsed(row)
 }
 
+/** Throws `unavailable`, with what is wrong, for a version whose spec is no JSON any more. */
 function parsed(row: Stored): VersionRow {
-  return { ...row, spec: parseNumerals(row.spec) as PipelineSpec }
+  try {
+    return { ...row, spec: parseNumerals(row.spec) as PipelineSpec }
+  } catch (error) {
+    const detail = `its stored project file cannot be read: ${(error as Error).message}`
+    throw problem('unavailable', { what: `pipeline version ${row.id}`, detail }, error)
+  }
 }
 
 function missing(id: string): never {

@@ -156,11 +156,6 @@ export async function deleteTag(room: Tracking, who: Principal, runId: string, k
   })
 }
 
-/** True when there is a run of that id, deleted or not. */
-export async function hasRun(reader: Reader, runId: string): Promise<boolean> {
-  return (await reader.get(BY_ID, [runId])) !== undefined
-}
-
 /** The project of a run; undefined = there is none of that id. */
 export async function projectOfRun(reader: Reader, runId: string): Promise<string | undefined> {
   return (await reader.get<RunRow>(BY_ID, [runId]))?.project
