@@ -148,7 +148,7 @@ function buildRooms(options: AppOptions, ground: Ground) {
   const transfer = transferRoom({ ...tracking.context, owners: { tracking, traces, evaluation, models } })
   const cost = costRoom({
     ...base,
-    sources: { attempts: pipelines.usage, serving: serving.usage, storage: models.stored },
+    sources: { attempts: pipelines.usage, running: pipelines.running, serving: serving.usage, storage: models.stored },
     ...told('cost'),
   })
   const below = { traces, models, pipelines, monitoring }

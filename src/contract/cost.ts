@@ -39,6 +39,10 @@ export const CostItem = z.object({
     .nullable()
     .describe('of its serving, for a thousand predictions; null when it answered none'),
   entries: z.number().int(),
+  unmeasured: z
+    .number()
+    .int()
+    .describe('entries that used more than could be measured: attempts whose process and machine were lost'),
 })
 export type CostItem = z.output<typeof CostItem>
 

@@ -34,6 +34,10 @@ export const FAILURES = ['user', 'environment', 'out_of_memory', 'timeout', 'inf
 /** Why an attempt failed; each has its own retry budget. */
 export type Failure = (typeof FAILURES)[number]
 
+/** How far the use of an attempt was measured. */
+export const MEASURED = ['whole', 'partly', 'not'] as const
+export type Measured = (typeof MEASURED)[number]
+
 export const TRIGGERS = ['manual', 'schedule', 'reaction', 'reproduce', 'merge'] as const
 export type Trigger = (typeof TRIGGERS)[number]
 
@@ -61,6 +65,8 @@ export const Attempt = z.object({
   silent: z.boolean(),
   cpu_seconds: z.number().nullable(),
   max_rss_bytes: z.number().nullable(),
+  /** `partly`: the end was not seen, so it used more than is told; `not`: nothing is known. */
+  measured: z.enum(MEASURED),
   wall_ms: z.number().nullable(),
   log_bytes: z.number().int(),
 })

@@ -29,7 +29,9 @@ function attempt(id: string, more: Partial<AttemptUsage> = {}): AttemptUsage {
     finished_at: START + HOUR,
     cpu_seconds: 90,
     max_rss_bytes: GIB,
+    memory_kib_s: null,
     wall_ms: 60_000,
+    measured: 'whole',
     ...more,
   }
 }
@@ -67,6 +69,36 @@ export function costCases(name: string, open: OpenDb): void {
       assert.deepEqual([run.cpu_seconds, run.memory_gib_seconds, run.entries], [180, 120, 3])
       assert.equal(run.micro_dollars_per_1k, null)
       assert.equal(run.label, 'flights run_1')
+    })
+
+    it('memory counts over time, and at its largest only where nothing else is known', async () => {
+      await recordAttempt(room, attempt('m1', { run_id: 'run_m', memory_kib_s: 3 * 1024 * 1024 }))
+      await recordAttempt(room, attempt('m2', { run_id: 'run_m' }))
+      // 90 s of CPU each; 3 and 60 GiB seconds
+      assert.deepEqual(
+        [(await by('run'))['run_m']?.memory_gib_seconds, (await by('run'))['run_m']?.micro_dollars],
+        [63, 1004 + 1083],
+      )
+    })
+
+    it('an attempt that goes on costs what it has used so far, and at its end no less; then nothing changes it', async () => {
+      const so_far = (more: Partial<AttemptUsage>): AttemptUsage =>
+        attempt('g1', { run_id: 'run_g', state: 'running', memory_kib_s: 0, ...more })
+      const amount = async (): Promise<readonly unknown[]> => {
+        const run = (await by('run'))['run_g']
+        return [run?.cpu_seconds, run?.micro_dollars, run?.entries, run?.unmeasured]
+      }
+      assert.equal(await recordAttempt(room, so_far({ cpu_seconds: 9 })), true)
+      assert.deepEqual(await amount(), [9, 100, 1, 0])
+      assert.equal(await recordAttempt(room, so_far({ cpu_seconds: 90 })), true)
+      assert.deepEqual(await amount(), [90, 1000, 1, 0])
+      const lost = { state: 'lost', cpu_seconds: null, wall_ms: null, measured: 'not' } as const
+      assert.equal(await recordAttempt(room, so_far(lost)), true)
+      assert.deepEqual(await amount(), [90, 1000, 1, 1], 'what was seen of it stays, and that it was more is said')
+      assert.equal(await recordAttempt(room, so_far({ state: 'succeeded', cpu_seconds: 900 })), false)
+      assert.equal(await recordAttempt(room, so_far({ cpu_seconds: 900 })), false)
+      assert.deepEqual(await amount(), [90, 1000, 1, 1])
+      assert.deepEqual((await recompute(room)).differs, [])
     })
 
     it('serving is what was added since the last sample, split by requests', async () => {
@@ -211,6 +243,7 @@ export function costCases(name: string, open: OpenDb): void {
     it('the loop reads every attempt once, also those that were told late, and goes on when a meter fails', async () => {
       now = START + 2 * DAY
       const told = [attempt('l1', { run_id: 'late', finished_at: now - 1000 })]
+      const going = [attempt('l4', { run_id: 'late', state: 'submitting', finished_at: now })]
       const faults: unknown[] = []
       const loop = meterLoop(
         room,
@@ -220,6 +253,7 @@ export function costCases(name: string, open: OpenDb): void {
               .filter((one) => one.finished_at > since)
               .sort((a, b) => a.finished_at - b.finished_at)
               .slice(0, limit),
+          running: async () => going,
           serving: async () => {
             throw new Error('the gateways do not answer')
           },
@@ -232,10 +266,17 @@ export function costCases(name: string, open: OpenDb): void {
       told.push(attempt('l3', { run_id: 'late', finished_at: now }))
       now += HOUR
       await Promise.all([loop.read(), loop.read()])
-      assert.equal((await by('run'))['late']?.entries, 3)
+      assert.equal((await by('run'))['late']?.entries, 4)
+      told.push(attempt('l4', { run_id: 'late', state: 'failed', finished_at: now, cpu_seconds: 900 }))
+      going.pop()
+      await loop.read()
+      const ended = await room.db.get<{ outcome: string; cpu_ms: number }>(
+        "SELECT outcome, cpu_ms FROM cost_entries WHERE id = 'attempt/l4'",
+      )
+      assert.deepEqual(ended, { outcome: 'failed', cpu_ms: 900_000 })
       assert.deepEqual(
         faults.map((fault) => (fault as Error).message),
-        ['the gateways do not answer', 'the gateways do not answer'],
+        ['the gateways do not answer', 'the gateways do not answer', 'the gateways do not answer'],
       )
       const stored = await room.db.get<{ n: number }>("SELECT COUNT(*) AS n FROM cost_entries WHERE model = 'looped'")
       assert.equal(stored?.n, 1)

@@ -46,4 +46,6 @@ export interface EntryRow extends Subject, Quantities, Prices {
   readonly to_at: number
   readonly predictions: number
   readonly micro_dollars: number
+  /** 1 = more was used than could be measured. */
+  readonly unmeasured: number
 }

@@ -12,20 +12,60 @@ export interface Use extends Quantities {
 }
 
 const COLUMNS = `id, kind, project, run, endpoint, model, version, outcome, from_at, to_at, cpu_ms, memory_kib_s, storage_kib_s,
-  predictions, cpu_price, memory_price, storage_price, micro_dollars`
+  predictions, cpu_price, memory_price, storage_price, micro_dollars, unmeasured`
 
 /** Writes an entry that is there once, however often this is called. False when it was there. */
-export async function enterOnce(t: Tx, subject: Subject, use: Use): Promise<boolean> {
+export async function enterOnce(t: Tx, subject: Subject, use: Use, unmeasured = 0): Promise<boolean> {
   const prices = await pricesAt(t, use.from_at)
-  const row: EntryRow = { ...subject, ...use, ...prices, micro_dollars: amountOf(use, prices) }
+  const row: EntryRow = { ...subject, ...use, ...prices, micro_dollars: amountOf(use, prices), unmeasured }
   return (await insert(t, row)) === 1
+}
+
+/**
+ * Writes an entry whose use is told again as it grows: while its outcome is `until` it takes the new outcome and no less than it had,
+ * priced with the prices that held when it began. False when it has ended before.
+ */
+export async function enterSoFar(
+  t: Tx,
+  subject: Subject,
+  use: Use,
+  { until, unmeasured }: { readonly until: string; readonly unmeasured: number },
+): Promise<boolean> {
+  if (await enterOnce(t, subject, use, unmeasured)) return true
+  const row = await entryOf(t, subject.id)
+  if (row.outcome !== until) return false
+  const most = {
+    cpu_ms: Math.max(row.cpu_ms, use.cpu_ms),
+    memory_kib_s: Math.max(row.memory_kib_s, use.memory_kib_s),
+    storage_kib_s: Math.max(row.storage_kib_s, use.storage_kib_s),
+  }
+  await t.run(
+    `UPDATE cost_entries SET cpu_ms = ?, memory_kib_s = ?, storage_kib_s = ?, to_at = ?, micro_dollars = ?, outcome = ?,
+       unmeasured = ? WHERE id = ?`,
+    [
+      most.cpu_ms,
+      most.memory_kib_s,
+      most.storage_kib_s,
+      Math.max(row.to_at, use.to_at),
+      amountOf(most, row),
+      subject.outcome,
+      unmeasured,
+      row.id,
+    ],
+  )
+  return true
+}
+
+async function entryOf(t: Tx, id: string): Promise<EntryRow> {
+  const row = await t.get<EntryRow>('SELECT * FROM cost_entries WHERE id = ?', [id])
+  if (row === undefined) throw new Error(`entry ${id} is neither there nor could it be written`)
+  return row
 }
 
 /** Adds to an entry, or begins it; the whole is priced with the prices that held when it began. */
 export async function addToEntry(t: Tx, subject: Subject, use: Use): Promise<void> {
   if (await enterOnce(t, subject, use)) return
-  const row = await t.get<EntryRow>('SELECT * FROM cost_entries WHERE id = ?', [subject.id])
-  if (row === undefined) throw new Error(`entry ${subject.id} is neither there nor could it be written`)
+  const row = await entryOf(t, subject.id)
   const sum = {
     cpu_ms: row.cpu_ms + use.cpu_ms,
     memory_kib_s: row.memory_kib_s + use.memory_kib_s,
@@ -48,7 +88,7 @@ export async function addToEntry(t: Tx, subject: Subject, use: Use): Promise<voi
 
 function insert(t: Tx, row: EntryRow): Promise<number> {
   return t.run(
-    `INSERT INTO cost_entries (${COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`,
+    `INSERT INTO cost_entries (${COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`,
     [
       row.id,
       row.kind,
@@ -68,6 +108,7 @@ function insert(t: Tx, row: EntryRow): Promise<number> {
       row.memory_price,
       row.storage_price,
       row.micro_dollars,
+      row.unmeasured,
     ],
   )
 }

@@ -1,6 +1,6 @@
 /** Reads the meters again and again; what a stop or crash left unread is read the next time. */
 import { DAY_MS, HOUR_MS } from '../contract/ids.ts'
-import { recordAttempt, recordServing, recordStorage } from './meters.ts'
+import { recordAttempt, recordServing, recordStorage, RUNNING } from './meters.ts'
 import type { AttemptUsage, ServingSample, StorageSample } from './meters.ts'
 import type { Cost } from './ledger-rows.ts'
 
@@ -8,6 +8,8 @@ import type { Cost } from './ledger-rows.ts'
 export interface UsageSources {
   /** Attempts that ended after a time (ms), oldest first. */
   readonly attempts: (since: number, limit: number) => Promise<readonly AttemptUsage[]>
+  /** Attempts that go on, with what they have used so far. */
+  readonly running: () => Promise<readonly AttemptUsage[]>
   readonly serving: () => Promise<readonly ServingSample[]>
   readonly storage: () => Promise<readonly StorageSample[]>
 }
@@ -37,6 +39,7 @@ export function meterLoop(
   async function readAll(): Promise<void> {
     const meters = [
       attempts,
+      async () => recordRunning(room, await sources.running()),
       async () => recordServing(room, await sources.serving(), room.clock()),
       async () => recordStorage(room, await sources.storage(), room.clock()),
     ]
@@ -59,6 +62,10 @@ export function meterLoop(
       await read()
     },
   }
+}
+
+async function recordRunning(room: Cost, attempts: readonly AttemptUsage[]): Promise<void> {
+  for (const attempt of attempts) await recordAttempt(room, { ...attempt, state: RUNNING })
 }
 
 /** Makes the reader of attempts; it remembers those that it entered, which are few. */

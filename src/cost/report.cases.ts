@@ -237,9 +237,11 @@ export function reportCases(name: string, open: OpenDb): void {
         finished_at,
         cpu_seconds: 1,
         max_rss_bytes: null,
+        memory_kib_s: null,
         wall_ms: 10,
+        measured: 'whole',
       })
-      const quiet = { serving: async () => [], storage: async () => [] }
+      const quiet = { running: async () => [], serving: async () => [], storage: async () => [] }
       const source = (told: readonly AttemptUsage[]) => async (since: number, limit: number) =>
         told
           .filter((one) => one.finished_at > since)

@@ -24,6 +24,7 @@ interface SumRow {
   readonly storage_kib_s: number
   readonly predictions: number
   readonly entries: number
+  readonly unmeasured: number
 }
 
 /** SQL of what each report groups by. */
@@ -52,7 +53,7 @@ export async function report(room: Cost, who: Principal, wish: ReportWish): Prom
   if (to < from) throw problem('invalid_field', { field: 'to', value: wish.to, expected: `a time after ${wish.from}` })
   const rows = await room.db.search<SumRow>({
     text: `SELECT ${KEYS[wish.by]} AS key, MIN(project) AS project, ${sum('micro_dollars')}, ${sum('cpu_ms')},
-        ${sum('memory_kib_s')}, ${sum('storage_kib_s')}, ${sum('predictions')}, COUNT(*) AS entries,
+        ${sum('memory_kib_s')}, ${sum('storage_kib_s')}, ${sum('predictions')}, ${sum('unmeasured')}, COUNT(*) AS entries,
         CAST(COALESCE(SUM(CASE WHEN kind = 'serving' THEN micro_dollars ELSE 0 END), 0) AS BIGINT) AS serving
       FROM cost_entries WHERE from_at >= ? AND from_at < ? AND (CAST(? AS TEXT) IS NULL OR project = ?)
       GROUP BY ${KEYS[wish.by]}`,
@@ -78,6 +79,7 @@ function item(by: CostBy, row: SumRow): CostItem {
     predictions: row.predictions,
     micro_dollars_per_1k: row.predictions === 0 ? null : (row.serving * 1000) / row.predictions,
     entries: row.entries,
+    unmeasured: row.unmeasured,
   }
 }
 

@@ -30,6 +30,8 @@ export interface Bench {
   readonly store: Store
   readonly room: Pipelines
   readonly tracked: Map<string, Tracked>
+  /** When tracking runs were last written to, ms. */
+  readonly signs: Map<string, number>
   readonly registered: RegisterRequest[]
   readonly errors: unknown[]
   /** Uploads files, makes a version and starts a run. */
@@ -56,6 +58,7 @@ export async function openBench(
   const store = await openStore({ dataDir, ...(databaseUrl !== undefined && { databaseUrl }) })
   const { db, blobs } = store
   const tracked = new Map<string, Tracked>()
+  const signs = new Map<string, number>()
   const registered: RegisterRequest[] = []
   const errors: unknown[] = []
   const clock = Date.now
@@ -68,7 +71,7 @@ export async function openBench(
     random: () => 0,
     envs: envsRoom({ db, clock, cacheFolder: join(dataDir, '../cache'), offline: true }).envs,
     driver: localDriver({ blobs, folder: join(dataDir, 'run', 'attempts'), clock }),
-    tracking: rememberingTracking(tracked),
+    tracking: rememberingTracking(tracked, signs),
     stepAccess: () => Promise.resolve({ uri: 'http://127.0.0.1:9', token: 'slw_step.token-of-the-step' }),
     secret: (_project, name) => Promise.resolve(name === 'API_KEY' ? 'key-0123456789' : undefined),
     registerModel(request) {
@@ -92,6 +95,7 @@ export async function openBench(
     store,
     room,
     tracked,
+    signs,
     registered,
     errors,
     view,
@@ -136,7 +140,7 @@ async function upload({ dataDir, blobs }: Store, files: Readonly<Record<string, 
   return tree
 }
 
-function rememberingTracking(tracked: Map<string, Tracked>): StepTracking {
+function rememberingTracking(tracked: Map<string, Tracked>, signs: ReadonlyMap<string, number>): StepTracking {
   return {
     ensureExperiment: (_project, name) => Promise.resolve(`exp-${name}`),
     createRun({ run_id, name, tags }) {
@@ -147,6 +151,7 @@ function rememberingTracking(tracked: Map<string, Tracked>): StepTracking {
       Object.assign(tracked.get(runId)?.metrics ?? {}, metrics)
       return Promise.resolve()
     },
+    lastSign: (runId) => Promise.resolve(signs.get(runId)),
     finishRun(runId, status) {
       const run = tracked.get(runId)
       if (run !== undefined) run.status = status

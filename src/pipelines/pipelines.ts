@@ -5,7 +5,7 @@ import { treeDigests } from '../store/blobs/trees.ts'
 import { Context } from './context/context.ts'
 import type { PipelinesDeps } from './context/deps.ts'
 import { Reconciler } from './run/reconciler.ts'
-import { readState } from './context/rows.ts'
+import { readState, type AttemptRow } from './context/rows.ts'
 import { createRun, type NewRun } from './run/runs.ts'
 import { newestVersion } from './spec/versions.ts'
 import { viewRun, type RunView } from './run/view.ts'
@@ -24,6 +24,8 @@ export interface Pipelines {
   run(runId: string): Promise<RunView | undefined>
   /** What attempts used, for the cost room: rows that ended after `since` (ms), oldest first. */
   usage(since: number, limit: number): Promise<AttemptUsage[]>
+  /** What attempts that go on here have used so far, as if they ended now. */
+  running(): Promise<AttemptUsage[]>
   /** Every digest that is needed, for the garbage collection of blobs. */
   blobDigests(): AsyncIterable<string>
 }
@@ -39,7 +41,9 @@ export interface AttemptUsage {
   readonly finished_at: number
   readonly cpu_seconds: number | null
   readonly max_rss_bytes: number | null
+  readonly memory_kib_s: number | null
   readonly wall_ms: number | null
+  readonly measured: AttemptRow['measured']
 }
 
 /** Makes them; nothing moves before `start`. */
@@ -64,13 +68,37 @@ export function openPipelines(deps: PipelinesDeps, leases: Leases): Pipelines {
     usage: (since, limit) =>
       deps.db.all<AttemptUsage>(
         `SELECT a.id, r.project, a.run_id, a.step, a.tracking_run_id, a.state, a.finished_at, a.cpu_seconds,
-           a.max_rss_bytes, a.wall_ms
+           a.max_rss_bytes, a.memory_kib_s, a.wall_ms, a.measured
          FROM pipeline_attempts a JOIN pipeline_runs r ON r.id = a.run_id
          WHERE a.finished_at > ? ORDER BY a.finished_at, a.id LIMIT ?`,
         [since, limit],
       ),
+    running: () => usedSoFar(deps),
     blobDigests: () => blobDigests(deps),
   }
+}
+
+/** Attempts of another machine are told there. */
+async function usedSoFar({ db, driver }: PipelinesDeps): Promise<AttemptUsage[]> {
+  const active = await db.all<Pick<AttemptUsage, 'id' | 'project' | 'run_id' | 'step' | 'tracking_run_id' | 'state'>>(
+    `SELECT a.id, r.project, a.run_id, a.step, a.tracking_run_id, a.state
+     FROM pipeline_attempts a JOIN pipeline_runs r ON r.id = a.run_id WHERE a.state = 'running' ORDER BY a.id`,
+  )
+  const told = await Promise.all(
+    active.map(async (attempt): Promise<AttemptUsage | undefined> => {
+      const usage = await driver.usage(attempt.id)
+      if (usage === undefined) return undefined
+      const { started_at, at, ...used } = usage
+      return {
+        ...attempt,
+        ...used,
+        finished_at: Math.round(at),
+        wall_ms: Math.round(at - started_at),
+        measured: 'whole',
+      }
+    }),
+  )
+  return told.filter((one) => one !== undefined)
 }
 
 async function* blobDigests({ db, blobs }: PipelinesDeps): AsyncGenerator<string> {

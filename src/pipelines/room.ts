@@ -51,6 +51,8 @@ export interface PipelinesRoom {
   readonly startRun: Pipelines['startRun']
   /** Port: what attempts used, rows that ended after `since` (ms), oldest first. */
   readonly usage: (since: number, limit: number) => Promise<AttemptUsage[]>
+  /** Port: what attempts that go on here have used so far. */
+  readonly running: () => Promise<AttemptUsage[]>
   /** Port: every digest that is needed, for the collection of blobs. */
   blobDigests(): AsyncIterable<string>
   /** Port: what is kept of a project. */
@@ -100,6 +102,7 @@ export function pipelinesRoom({
     stop: () => pipelines.stop(),
     startRun,
     usage: (since, limit) => pipelines.usage(since, limit),
+    running: () => pipelines.running(),
     blobDigests: () => pipelines.blobDigests(),
     projectPart: { holds: holdsPipelines },
     tracked: {

@@ -15,8 +15,13 @@ import { stepTracking } from './step-tracking.ts'
 const root = mkdtempSync(join(tmpdir(), 'slipway-step-tracking-'))
 after(() => rmSync(root, { recursive: true, force: true }))
 
-const roomOf = ({ db, blobs }: Store): Tracking =>
-  ({ db, blobs, clock: Date.now, random: randomBytes, record: () => Promise.resolve() }) as unknown as Tracking
+const roomOf = ({ db, blobs }: Store): Tracking => ({
+  db,
+  blobs,
+  clock: Date.now,
+  random: randomBytes,
+  record: () => Promise.resolve(),
+})
 
 const gone: readonly (readonly [how: string, act: (room: Tracking, run: string) => Promise<unknown>])[] = [
   ['put in the bin', (room, run) => setRunStage(room, SYSTEM, run, 'deleted')],

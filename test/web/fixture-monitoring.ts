@@ -353,6 +353,7 @@ export function cost(now: number): Reply<typeof costApi.report> {
       predictions: Math.round(noise(i) * 400_000),
       micro_dollars_per_1k: i === 0 ? null : 41,
       entries: 96,
+      unmeasured: 0,
     }
   })
   return { items, total_micro_dollars: items.reduce((sum, item) => sum + item.micro_dollars, 0) }

@@ -167,6 +167,7 @@ function attempt(
     silent: false,
     cpu_seconds: 98.2,
     max_rss_bytes: 734_003_200,
+    measured: 'whole',
     wall_ms: state === 'running' ? null : 61_400,
     log_bytes: 9300,
   }

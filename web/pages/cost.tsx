@@ -1,7 +1,7 @@
 /** Cost: where does the money go? */
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
-import { count, duration, figure, money, percent, sentence } from '../data/format.ts'
+import { count, duration, figure, money, percent, plural, sentence } from '../data/format.ts'
 import { Empty, Loaded } from '../parts/page/placeholders.tsx'
 import { Figures, Page, Panel } from '../parts/page/page.tsx'
 import { TimeCell } from '../parts/table/time-cell.tsx'
@@ -69,6 +69,7 @@ interface Entry {
   readonly memory_gib_seconds: number
   readonly predictions: number
   readonly micro_dollars_per_1k: number | null
+  readonly unmeasured: number
 }
 
 function Report({ by, items, total }: { by: CostBy; items: readonly Entry[]; total: number }) {
@@ -82,7 +83,7 @@ function Report({ by, items, total }: { by: CostBy; items: readonly Entry[]; tot
   return (
     <>
       <div style={{ padding: '12px 16px' }}>
-        <Figures items={[['Total', money(total)]]} />
+        <Figures items={[['Total', money(total), unmeasuredNote(items)]]} />
       </div>
       <DataTable
         headings={[
@@ -101,6 +102,11 @@ function Report({ by, items, total }: { by: CostBy; items: readonly Entry[]; tot
       </DataTable>
     </>
   )
+}
+
+function unmeasuredNote(items: readonly Entry[]): string {
+  const unmeasured = items.reduce((sum, item) => sum + item.unmeasured, 0)
+  return unmeasured === 0 ? 'all measured' : `at least: the end of ${plural(unmeasured, 'attempt')} was not measured`
 }
 
 function EntryRow({ by, item, share }: { by: CostBy; item: Entry; share: number }) {

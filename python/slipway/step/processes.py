@@ -8,6 +8,8 @@ import signal
 import time
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
+#: Ticks of CPU in a second.
+TICKS = os.sysconf("SC_CLK_TCK")
 #: Seconds that killed processes get to disappear.
 GONE_S = 2.0
 
@@ -50,16 +52,14 @@ def resident(pid: int) -> int:
         return 0
 
 
-def tree_cpu(pid: int) -> float:
-    """CPU seconds of the living descendants of a process, with the ended children that they waited for."""
-    ticks = 0
-    for member in descendants(pid)[1:]:
-        try:
-            with open(f"/proc/{member}/stat", encoding="ascii", errors="replace") as file:
-                ticks += sum(int(field) for field in file.read().rpartition(")")[2].split()[11:15])
-        except (OSError, ValueError):
-            continue
-    return ticks / os.sysconf("SC_CLK_TCK")
+def cpu_ticks(pid: int) -> tuple[str, int, int] | None:
+    """When a process started, in the system's own words, its ticks of CPU, and those of ended children that it waited for."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            fields = file.read().rpartition(")")[2].split()
+        return fields[19], int(fields[11]) + int(fields[12]), int(fields[13]) + int(fields[14])
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def proportional(pid: int) -> int:
@@ -69,6 +69,26 @@ def proportional(pid: int) -> int:
             return sum(int(line.split()[1]) * 1024 for line in file if line.startswith("Pss:"))
     except (OSError, IndexError, ValueError):
         return 0
+
+
+def end_descendants() -> int:
+    """Kills every descendant of this process, of which some have thrown their mark away, and waits for them, so that what they used is
+    counted; returns how many still lived."""
+    killed: set[int] = set()
+    until = time.monotonic() + GONE_S
+    while time.monotonic() < until:
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0] != 0:
+                pass
+        left = descendants(os.getpid())[1:]
+        if not left:
+            break
+        for pid in left:
+            killed.add(pid)
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
+    return len(killed)
 
 
 def marked(attempt: str) -> list[int]:

@@ -22,9 +22,11 @@ import sys
 import time
 from typing import Any
 
-from slipway.step.log import RedactedLog
+from slipway.step.log import RedactedLog, is_maskable
+from slipway.step.masking import SHORTEST
 from slipway.step.memory import MemoryGroup, adopt_orphans, limit_allocations
-from slipway.step.processes import kill_marked, tree_cpu, tree_memory
+from slipway.step.meter import Meter, largest_child
+from slipway.step.processes import end_descendants, kill_marked, tree_memory
 
 #: What helps a step that ran out of memory.
 MORE_MEMORY = "raise resources.memory of the step, or let retries.out_of_memory repeat it with half as much again"
@@ -32,6 +34,8 @@ MORE_MEMORY = "raise resources.memory of the step, or let retries.out_of_memory 
 SAMPLE_S = 0.1
 #: Seconds between heartbeats.
 BEAT_S = 2.0
+#: Seconds without output after which what looks like the beginning of a secret by chance is written.
+SETTLE_S = 1.0
 #: How far an attempt stands back behind the server: predictions of the same machine come first.
 NICE = 5
 #: How much rather than the server the system ends a step when memory runs out, of 1000.
@@ -50,21 +54,28 @@ def main(argv: list[str]) -> int:
     reader, writer = os.pipe()
     widen_pipe(writer)
     group = MemoryGroup(spec["attempt"], spec["memory_bytes"])
-    if spec["memory_bytes"] is not None:
-        adopt_orphans()
     began = time.time()
     child = os.fork()
     if child == 0:
         os.close(reader)
         become_child(spec, writer, group)  # does not return
     os.close(writer)
-    secrets = [os.environ.get(name, "") for name in spec["secret_env"]]
-    supervisor = Supervisor(spec, child, reader, RedactedLog("log", secrets, spec["log_bytes"]))
+    adopt_orphans()
+    supervisor = Supervisor(spec, child, reader, open_log(spec))
     supervisor.group = group
     supervisor.run()
     group.close()
     write_json("exit.json", supervisor.verdict(began))
     return 0
+
+
+def open_log(spec: dict[str, Any]) -> RedactedLog:
+    """The attempt's log; it says at once which secrets it cannot mask."""
+    secrets = {name: os.environ.get(name, "") for name in spec["secret_env"]}
+    log = RedactedLog("log", list(secrets.values()), spec["log_bytes"])
+    for name in [name for name, value in secrets.items() if not is_maskable(value)]:
+        log.note(f"the secret {name} has fewer than {SHORTEST} characters: it is too short to be masked")
+    return log
 
 
 class Supervisor:
@@ -82,7 +93,11 @@ class Supervisor:
         self.ending: str | None = None
         self.ending_since = 0.0
         self.killed = False
-        self.peak = 0
+        self.began = time.time()
+        self.meter = Meter(os.getpid(), self.started)
+        #: When output came last.
+        self.heard = self.started
+        self.settled = True
         self.beaten = 0.0
         self.looked = 0.0
         self.woken, self.wake = os.pipe()
@@ -107,7 +122,9 @@ class Supervisor:
                 self.beat(now)
         if self.group.kills() > 0 and self.ending is None:
             self.ending = "out_of_memory"
-        left = kill_marked(self.spec["attempt"], self.child)
+        self.meter.look(time.monotonic())
+        left = max(kill_marked(self.spec["attempt"], self.child), end_descendants())
+        self.meter.close(time.monotonic(), largest_child())
         self.drain()
         if left:
             self.log.note(f"{left} process(es) that the step left behind were killed")
@@ -121,6 +138,9 @@ class Supervisor:
             os.read(self.woken, 4096)
         if self.pipe in ready:
             self.read()
+        elif not self.settled and time.monotonic() - self.heard > SETTLE_S:
+            self.settled = True
+            self.log.settle()
 
     def read(self) -> bool:
         """Moves waiting output into the log; False when there is none now."""
@@ -132,6 +152,7 @@ class Supervisor:
             os.close(self.pipe)
             self.pipe = -1
             return False
+        self.heard, self.settled = time.monotonic(), False
         self.log.write(data)
         return True
 
@@ -149,7 +170,8 @@ class Supervisor:
         """Begins to end a child that is over its time or memory, and kills one that does not end."""
         memory, timeout = self.spec["memory_bytes"], self.spec["timeout_s"]
         used = tree_memory(os.getpid(), memory)
-        self.peak = max(self.peak, used)
+        self.meter.memory(used, now)
+        self.meter.look(now)
         if memory is not None and self.ending is None and (used > memory or self.group.kills() > 0):
             self.ending = "out_of_memory"
             self.kill()
@@ -172,15 +194,18 @@ class Supervisor:
         signal_group(self.child, signal.SIGKILL)
 
     def beat(self, now: float) -> None:
-        """Writes a heartbeat: the fence, the time, and what the attempt has used so far."""
+        """Writes a heartbeat: the fence, the time, how long no output has come, and what the attempt has used so far."""
         self.beaten = now
         write_json(
             "heartbeat.json",
             {
                 "fence": self.spec["fence"],
                 "at": time.time(),
-                "rss_bytes": self.peak,
-                "cpu_seconds": tree_cpu(os.getpid()),
+                "quiet_s": now - self.heard,
+                "max_rss_bytes": self.meter.peak,
+                "memory_kib_s": round(self.meter.kib_s),
+                "cpu_seconds": self.meter.cpu_seconds(),
+                "started_at": self.began,
                 "log_bytes": self.log.size,
             },
         )
@@ -194,8 +219,6 @@ class Supervisor:
 
     def verdict(self, began: float) -> dict[str, Any]:
         """What the exit file says."""
-        used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        unit = 1 if sys.platform == "darwin" else 1024
         result = read_json("result.json")
         status = self.status or 0
         outcome = classify(self.ending, status, result, self.spec)
@@ -205,9 +228,10 @@ class Supervisor:
             **{key: self.log.redact_text(value) for key, value in outcome.items()},
             "code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
             "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
-            "metrics": (result or {}).get("metrics", {}),
-            "cpu_seconds": used.ru_utime + used.ru_stime,
-            "max_rss_bytes": max(self.peak, used.ru_maxrss * unit),
+            "metrics": {self.log.redact_text(name): value for name, value in (result or {}).get("metrics", {}).items()},
+            "cpu_seconds": self.meter.cpu_seconds(),
+            "max_rss_bytes": self.meter.peak,
+            "memory_kib_s": round(self.meter.kib_s),
             "started_at": began,
             "finished_at": time.time(),
             "log_bytes": self.log.size,

@@ -12,9 +12,11 @@ from slipway.step import supervisor
 from tests.step.attempt import AttemptCase
 
 KEYS = {
-    "attempt", "fence", "class", "message", "traceback", "code", "signal", "metrics", "cpu_seconds", "max_rss_bytes", "started_at",
-    "finished_at", "log_bytes", "log_truncated",
+    "attempt", "fence", "class", "message", "traceback", "code", "signal", "metrics", "cpu_seconds", "max_rss_bytes", "memory_kib_s",
+    "started_at", "finished_at", "log_bytes", "log_truncated",
 }  # fmt: skip
+
+BEAT = {"fence", "at", "quiet_s", "cpu_seconds", "max_rss_bytes", "memory_kib_s", "started_at", "log_bytes"}
 
 
 class StepCase(AttemptCase):
@@ -170,11 +172,11 @@ class LimitsCase(AttemptCase):
         code = "import time\ndef main():\n    print('begun', flush=True)\n    x = sum(range(10 ** 6))\n    time.sleep(60)\n"
         process = self.start(code)
         beat = self.dir / "heartbeat.json"
-        self.wait_until(lambda: beat.exists() and self.beat()["log_bytes"] > 0)
+        self.wait_until(lambda: beat.exists() and self.beat()["log_bytes"] >= len("begun\n"))
         found = self.beat()
-        self.assertEqual(set(found), {"fence", "at", "rss_bytes", "cpu_seconds", "log_bytes"})
+        self.assertEqual(set(found), BEAT)
         self.assertEqual((found["fence"], found["log_bytes"]), ("fence", len("begun\n")))
-        self.assertGreater(found["rss_bytes"], 1 << 20)
+        self.assertGreater(found["max_rss_bytes"], 1 << 20)
         process.send_signal(signal.SIGTERM)
         self.assertEqual(process.wait(20), 0)
 

@@ -36,6 +36,10 @@ async function report(invocation: Invocation, by: CostBy): Promise<number> {
     ]),
   )
   invocation.out.line(`total $${dollars(found.total_micro_dollars)}`)
+  const unmeasured = found.items.reduce((sum, item) => sum + item.unmeasured, 0)
+  if (unmeasured > 0) {
+    invocation.out.line(`${unmeasured} of the entries used more than could be measured: their end was not seen`)
+  }
   return 0
 }
 

@@ -27,6 +27,7 @@ describe('slipway cost', () => {
     predictions: 2000,
     micro_dollars_per_1k: 617_284,
     entries: 4,
+    unmeasured: 0,
   }
 
   it('says micro-dollars as dollars with six digits, and what belongs to none in brackets', async () => {

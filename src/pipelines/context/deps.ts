@@ -22,6 +22,11 @@ export interface StepTracking {
   }): Promise<void>
   /** `at` is ms since 1970; the same call twice must leave one point. */
   logMetrics(runId: string, metrics: Readonly<Record<string, number>>, at: number): Promise<void>
+  /**
+   * When the run, or one inside of it, was last written to by anyone, ms since 1970, no more than `SIGN_MS` too early; undefined when
+   * there is no such run.
+   */
+  lastSign(runId: string): Promise<number | undefined>
   /** Nothing happens when there is no such run: a crash may have come before it was made. */
   finishRun(runId: string, status: 'FINISHED' | 'FAILED' | 'KILLED'): Promise<void>
 }

@@ -1,5 +1,5 @@
 /** The rows of a run: as they are stored, and as the code reads them. */
-import type { AttemptState, Failure, RunState, StepState, Trigger } from '../../contract/pipelines.ts'
+import type { AttemptState, Failure, Measured, RunState, StepState, Trigger } from '../../contract/pipelines.ts'
 import { parseNumerals } from '../../contract/values/numerals.ts'
 import type { Reader } from '../../store/db.ts'
 import type { TreeInfo } from '../../store/blobs/trees.ts'
@@ -110,6 +110,9 @@ export interface AttemptRow {
   readonly silent: number
   readonly cpu_seconds: number | null
   readonly max_rss_bytes: number | null
+  /** Memory over time: KiB times seconds. */
+  readonly memory_kib_s: number | null
+  readonly measured: Measured
   readonly wall_ms: number | null
   readonly log_digest: string | null
   readonly log_bytes: number

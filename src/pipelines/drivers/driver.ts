@@ -27,6 +27,18 @@ export interface AttemptSpec {
   readonly log_bytes: number
 }
 
+/** What an attempt has used, by the count of its system. */
+export interface Usage {
+  readonly cpu_seconds: number
+  readonly max_rss_bytes: number
+  /** Memory over time: KiB times seconds. */
+  readonly memory_kib_s: number
+  /** Ms since 1970. */
+  readonly started_at: number
+  /** Until when it is counted, ms since 1970. */
+  readonly at: number
+}
+
 /** How an attempt ended, as its wrapper wrote it. */
 export interface Exit {
   readonly class: 'ok' | 'cancelled' | Failure
@@ -37,6 +49,7 @@ export interface Exit {
   readonly metrics: Readonly<Record<string, number>>
   readonly cpu_seconds: number
   readonly max_rss_bytes: number
+  readonly memory_kib_s: number
   /** Ms since 1970. */
   readonly started_at: number
   readonly finished_at: number
@@ -46,7 +59,13 @@ export interface Exit {
 
 /** What a driver knows of an attempt. `absent`: neither a process nor an exit file, so it will never end by itself. */
 export type AttemptStatus =
-  | { readonly state: 'running'; /** Since the last heartbeat. */ readonly silent_ms: number }
+  | {
+      readonly state: 'running'
+      /** Since the last heartbeat. */
+      readonly silent_ms: number
+      /** How long the step had put out nothing when that came. */
+      readonly quiet_ms: number
+    }
   | { readonly state: 'finished'; readonly exit: Exit }
   | { readonly state: 'absent' }
 
@@ -55,6 +74,8 @@ export interface Driver {
   /** Starts the attempt, or finds it when it was started already. Resolves when its process exists. */
   submit(spec: AttemptSpec): Promise<void>
   get(attempt: string, fence: string): Promise<AttemptStatus>
+  /** What the attempt has used so far, as far as that is known; undefined where nothing is. */
+  usage(attempt: string): Promise<Usage | undefined>
   /** Attempts that the driver holds anything of. */
   list(): Promise<string[]>
   /** Asks the attempt to stop: it ends as `cancelled`, after its grace time by force, or is `absent` if it had not begun. Safe to repeat. */

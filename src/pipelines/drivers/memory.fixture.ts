@@ -1,7 +1,7 @@
 /** A driver without processes: attempts run until a test says how they ended, and what was asked of it is remembered. */
 import { problem } from '../../contract/errors.ts'
 import type { TreeInfo } from '../../store/blobs/trees.ts'
-import type { AttemptSpec, AttemptStatus, Driver, Exit } from './driver.ts'
+import type { AttemptSpec, AttemptStatus, Driver, Exit, Usage } from './driver.ts'
 
 export interface MemoryDriver extends Driver {
   readonly submitted: AttemptSpec[]
@@ -12,6 +12,8 @@ export interface MemoryDriver extends Driver {
   /** Outputs by `ATTEMPT.NAME`; a function throws in their place. */
   readonly outputs: Map<string, TreeInfo | (() => never)>
   readonly kept: Map<string, { digest: string; size: number }>
+  /** What it says that attempts have used. */
+  readonly used: Map<string, Usage>
   /** How often it was asked how an attempt is. */
   readonly looks: Map<string, number>
   /** Thrown by the next submissions. */
@@ -29,6 +31,7 @@ export const EXIT: Exit = {
   metrics: {},
   cpu_seconds: 1.5,
   max_rss_bytes: 4096,
+  memory_kib_s: 6,
   started_at: 1000,
   finished_at: 3000,
   log_bytes: 0,
@@ -40,6 +43,7 @@ export function memoryDriver(): MemoryDriver {
   const fences = new Map<string, string>()
   const outputs: MemoryDriver['outputs'] = new Map()
   const kept: MemoryDriver['kept'] = new Map()
+  const used: MemoryDriver['used'] = new Map()
   const looks = new Map<string, number>()
   const submitted: AttemptSpec[] = []
   const asked: string[] = []
@@ -56,13 +60,14 @@ export function memoryDriver(): MemoryDriver {
     states,
     outputs,
     kept,
+    used,
     looks,
     refusal: undefined,
     submit(spec) {
       if (this.refusal !== undefined) return Promise.reject(this.refusal)
       submitted.push(spec)
       fences.set(spec.attempt, spec.fence)
-      states.set(spec.attempt, { state: 'running', silent_ms: 0 })
+      states.set(spec.attempt, { state: 'running', silent_ms: 0, quiet_ms: 0 })
       return Promise.resolve()
     },
     get(attempt, fence) {
@@ -70,6 +75,7 @@ export function memoryDriver(): MemoryDriver {
       const believed = (fences.get(attempt) ?? fence) === fence
       return Promise.resolve((believed ? states.get(attempt) : undefined) ?? { state: 'absent' })
     },
+    usage: (attempt) => Promise.resolve(used.get(attempt)),
     list: () => Promise.resolve([...states.keys()]),
     cancel: note('cancel'),
     kill: note('kill'),

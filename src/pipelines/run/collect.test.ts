@@ -222,6 +222,21 @@ describe('an attempt that cannot be asked', () => {
     const failure = { class: 'timeout', message: 'too long', traceback: null }
     const expected = { ...unknown, failure, state: 'failed', log_digest: 'sha256:log', log_bytes: 5 }
     assert.partialDeepStrictEqual(await server.row(), expected)
+    assert.equal((await server.row()).measured, 'not', 'it ran, and nothing is known of its use')
+  })
+  test('has used what its last heartbeat told', async (t) => {
+    const server = await running(t)
+    const usage = { cpu_seconds: 7, max_rss_bytes: 9, memory_kib_s: 11, started_at: 1000.2, at: 4000.4 }
+    server.driver.used.set(server.first, usage)
+    await loseAttempt(server.context, await server.row())
+    const used = { cpu_seconds: 7, max_rss_bytes: 9, memory_kib_s: 11, wall_ms: 3000, measured: 'partly' }
+    assert.partialDeepStrictEqual(await server.row(), used)
+  })
+  test('and was never begun has used nothing, and that is all of it', async (t) => {
+    const server = await running(t)
+    await server.store.db.tx((tx) => tx.run("UPDATE pipeline_attempts SET state = 'submitting'"))
+    await failAttempt(server.context, await server.row(), { class: 'environment', message: 'm', traceback: null })
+    assert.partialDeepStrictEqual(await server.row(), { cpu_seconds: null, measured: 'whole' })
   })
   test('of which nothing is left is repeated at once, the second time after a pause', async (t) => {
     const server = await running(t)

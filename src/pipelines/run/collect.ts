@@ -23,11 +23,18 @@ export type End = Omit<StepFailure, 'class'> & {
   readonly lost?: true
 }
 
-interface Facts {
-  readonly finished_at: number
+/** What an attempt used. */
+interface Used {
   readonly cpu_seconds: number | null
   readonly max_rss_bytes: number | null
+  readonly memory_kib_s: number | null
   readonly wall_ms: number | null
+  /** How far that was measured. */
+  readonly measured: AttemptRow['measured']
+}
+
+interface Facts extends Used {
+  readonly finished_at: number
   readonly log: { readonly digest: string; readonly size: number } | undefined
 }
 
@@ -38,6 +45,8 @@ export async function collectAttempt(context: Context, tree: RunTree, attempt: A
     finished_at: context.deps.clock(),
     cpu_seconds: exit.cpu_seconds,
     max_rss_bytes: exit.max_rss_bytes,
+    memory_kib_s: exit.memory_kib_s,
+    measured: 'whole',
     wall_ms: Math.max(0, Math.round(exit.finished_at - exit.started_at)),
     log: await driver.storeLog(attempt.id),
   }
@@ -59,17 +68,27 @@ export async function collectAttempt(context: Context, tree: RunTree, attempt: A
 
 /** Ends an attempt that did not run or whose process cannot be asked. */
 export async function failAttempt(context: Context, attempt: AttemptRow, end: End): Promise<void> {
+  const used = await usedBy(context, attempt)
   await context.deps.driver.kill(attempt.id)
   const log = await context.deps.driver.storeLog(attempt.id)
-  await endAttempt(context, attempt, end, {
-    finished_at: context.deps.clock(),
-    cpu_seconds: null,
-    max_rss_bytes: null,
-    wall_ms: null,
-    log,
-  })
+  await endAttempt(context, attempt, end, { finished_at: context.deps.clock(), ...used, log })
   await context.deps.driver.delete(attempt.id)
 }
+
+/** What an attempt used that left no exit file: as far as its wrapper or the system told it. One that never began used nothing. */
+async function usedBy({ deps }: Context, { id, state }: AttemptRow): Promise<Used> {
+  const usage = await deps.driver.usage(id).catch((error: unknown) => {
+    // what it costs keeps nobody from its place
+    deps.onError(error)
+    return undefined
+  })
+  if (usage === undefined) return { ...NOTHING, measured: state === 'submitting' ? 'whole' : 'not' }
+  const { cpu_seconds, max_rss_bytes, memory_kib_s, started_at, at } = usage
+  const wall_ms = Math.max(0, Math.round(at - started_at))
+  return { cpu_seconds, max_rss_bytes, memory_kib_s, wall_ms, measured: 'partly' }
+}
+
+const NOTHING = { cpu_seconds: null, max_rss_bytes: null, memory_kib_s: null, wall_ms: null } as const
 
 /** Ends an attempt of which nothing is left: it is repeated from the budget of our own faults. */
 export function loseAttempt(context: Context, attempt: AttemptRow): Promise<void> {
@@ -181,7 +200,7 @@ interface Closing {
 async function closeAttempt(t: Tx, attempt: AttemptRow, { state, failure, facts }: Closing): Promise<boolean> {
   const changed = await t.run(
     `UPDATE pipeline_attempts SET state = ?, failure = ?, finished_at = ?, silent = 0, cpu_seconds = ?,
-       max_rss_bytes = ?, wall_ms = ?, log_digest = ?, log_bytes = ?
+       max_rss_bytes = ?, memory_kib_s = ?, measured = ?, wall_ms = ?, log_digest = ?, log_bytes = ?
      WHERE id = ? AND fence = ? AND state IN ('submitting', 'running')`,
     [
       state,
@@ -189,6 +208,8 @@ async function closeAttempt(t: Tx, attempt: AttemptRow, { state, failure, facts 
       facts.finished_at,
       facts.cpu_seconds,
       facts.max_rss_bytes,
+      facts.memory_kib_s,
+      facts.measured,
       facts.wall_ms,
       facts.log?.digest ?? null,
       facts.log?.size ?? 0,

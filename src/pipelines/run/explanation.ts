@@ -28,8 +28,7 @@ export async function explainStep(context: Context, run: RunRow, name: string): 
     files: Object.keys(row.key_parts.code),
     compared_with: row.compared_with,
     left_out: [...(spec?.left_out ?? [])],
-    warnings:
-      spec === undefined ? [unreadable ?? ''] : [...(spec.warnings ?? []), ...stepOf(spec, name).code.warnings],
+    warnings: spec === undefined ? [unreadable ?? ''] : [...(spec.warnings ?? []), ...stepOf(spec, name).code.warnings],
   }
 }
 

@@ -106,6 +106,8 @@ const BLANK: Omit<
   silent: 0,
   cpu_seconds: null,
   max_rss_bytes: null,
+  memory_kib_s: null,
+  measured: 'whole',
   wall_ms: null,
   log_digest: null,
   log_bytes: 0,

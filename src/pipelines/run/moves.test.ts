@@ -75,8 +75,10 @@ test('whoever watches is told of what changes, and of nothing while nothing does
 })
 
 describe('whoever watches is told of an attempt that', () => {
-  const silent = (silent_ms: number) => (server: Server, id: string) =>
-    void server.driver.states.set(id, { state: 'running', silent_ms })
+  const silent = (silent_ms: number) => (server: Server, id: string) => {
+    server.clock.now += 3_600_000
+    server.driver.states.set(id, { state: 'running', silent_ms, quiet_ms: 0 })
+  }
   const ends: [string, (server: Server, id: string) => void, string][] = [
     ['says nothing', silent(30_001), 'running'],
     ['is ended for its silence, and is repeated later', silent(60_001), 'ready'],

@@ -85,7 +85,7 @@ async function serve(t: TestContext, way: Way): Promise<Server> {
       storeLog: async (attempt: string) =>
         way.storeLog !== undefined && (await isFaulty(attempt)) ? way.storeLog() : local.storeLog(attempt),
     })
-    for (const name of ['get', 'list', 'cancel', 'kill', 'logs', 'collect', 'delete', 'onEnd'] as const) {
+    for (const name of ['get', 'usage', 'list', 'cancel', 'kill', 'logs', 'collect', 'delete', 'onEnd'] as const) {
       Object.assign(driver, { [name]: local[name].bind(local) })
     }
     return { driver, envs, capacity: ONE_PLACE }

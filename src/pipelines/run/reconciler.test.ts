@@ -10,6 +10,7 @@ import type { PipelinesDeps } from '../context/deps.ts'
 import { memoryDriver, type MemoryDriver } from '../drivers/memory.fixture.ts'
 import { LOCK } from './idle.fixture.ts'
 import { cancelRun, createRun } from './runs.ts'
+import { trackingRunOf } from './tracking-run.ts'
 import type { RunView } from './view.ts'
 import { newestVersion } from '../spec/versions.ts'
 
@@ -143,8 +144,8 @@ describe('steps', () => {
 
 describe('attempts that say nothing', () => {
   const SILENT = 30_000
-  const beats = (server: Server, attempt: string, silent_ms: number): void =>
-    void server.driver.states.set(attempt, { state: 'running', silent_ms })
+  const beats = (server: Server, attempt: string, silent_ms: number, quiet_ms = 0): void =>
+    void server.driver.states.set(attempt, { state: 'running', silent_ms, quiet_ms })
 
   test('are marked after half a minute, until they are heard again', async (t) => {
     const server = await serve(t)
@@ -161,14 +162,34 @@ describe('attempts that say nothing', () => {
     const server = await serve(t)
     const id = await server.start('{one: {run: a:main, silent_timeout: 40s}}')
     const attempt = await server.submitted('one')
-    beats(server, attempt, 40_000)
+    server.clock.now += 3_600_000
+    beats(server, attempt, 0, 40_000)
     await looked(server, id, attempt)
     assert.deepEqual(server.driver.asked, [], 'at the limit it may go on')
-    beats(server, attempt, 40_600)
+    beats(server, attempt, 15_000, 40_000)
+    await looked(server, id, attempt)
+    assert.deepEqual(server.driver.asked, [], 'what it did since its last heartbeat is not known')
+    beats(server, attempt, 0, 40_600)
     const ended = await server.end(id)
     assert.deepEqual([ended.steps[0]?.failure?.class, ended.steps[0]?.attempts[0]?.state], ['timeout', 'failed'])
-    assert.equal(ended.message, 'step "one" failed: gave no sign of life for 41 s')
+    assert.equal(
+      ended.message,
+      'step "one" failed: put out nothing and logged nothing for 41 s; its silent_timeout is 40 s',
+    )
     assert.deepEqual(server.driver.asked, [`kill ${attempt}`, `delete ${attempt}`])
+  })
+  test('are ended after it too where no heartbeat has come for long, and not while they log', async (t) => {
+    const server = await serve(t)
+    const id = await server.start('{one: {run: a:main, silent_timeout: 40s}}')
+    const attempt = await server.submitted('one')
+    server.clock.now += 3_600_000
+    server.signs.set(trackingRunOf(attempt), server.clock.now - 30_000)
+    beats(server, attempt, 50_000, 1000)
+    await looked(server, id, attempt)
+    assert.deepEqual(server.driver.asked, [], 'it logged half a minute ago')
+    server.clock.now += 15_001
+    const ended = await server.end(id)
+    assert.match(ended.message, /put out nothing and logged nothing for 40 s; its silent_timeout is 40 s$/)
   })
   test('are ended from outside 25 s after their timeout, and only if they have been silent for 15 s', async (t) => {
     const server = await serve(t)
@@ -263,8 +284,8 @@ describe('taking over', () => {
     const id = await before.start('{a: {run: a:main}, b: {run: a:main}}')
     const [a, b] = [await before.submitted('a'), await before.submitted('b')]
     await before.close()
-    driver.states.set(old?.id ?? '', { state: 'running', silent_ms: 0 })
-    driver.states.set('att_stranger', { state: 'running', silent_ms: 0 })
+    driver.states.set(old?.id ?? '', { state: 'running', silent_ms: 0, quiet_ms: 0 })
+    driver.states.set('att_stranger', { state: 'running', silent_ms: 0, quiet_ms: 0 })
     driver.asked.length = 0
     const next = await serve(t, { folder, driver })
     const third = await next.start(ONE)

@@ -6,6 +6,7 @@ import { stepOf, type Context } from '../context/context.ts'
 import { tryFinish, tryKey, tryRead } from './faults.ts'
 import { awaitTurn, type Flight } from './flight.ts'
 import { GRACE_MS, launchAttempt, openAttempt } from './launch.ts'
+import { SILENT_MS, SLACK_MS, whyGivenUp, type Signs } from './liveliness.ts'
 import { demandOf, findHead, hasPlace } from './places.ts'
 import { isDue } from './retry.ts'
 import { prepareRun } from './prepare.ts'
@@ -27,10 +28,6 @@ const LOOK_MS = 250
 const ADOPT_LOOKS = 4
 /** A process that dies where nobody sees it is replaced after this long, ms. */
 const LEASE_MS = 10_000
-/** After this long without a heartbeat an attempt counts as silent, ms. */
-const SILENT_MS = 30_000
-/** Given to a wrapper beyond its own time limits before it is ended from outside, ms. */
-const SLACK_MS = 15_000
 
 export class Reconciler {
   readonly #context: Context
@@ -49,6 +46,8 @@ export class Reconciler {
   #leading: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
   #looks = 0
+  /** Since when this process moves runs on, ms. */
+  #since = 0
   #stopped = true
 
   constructor(context: Context, leases: Leases) {
@@ -78,6 +77,7 @@ export class Reconciler {
     if (signal.aborted) return
     const over = new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
     this.#stopped = false
+    this.#since = this.#context.deps.clock()
     this.#timer = setInterval(() => this.#look(), LOOK_MS)
     await this.#adopt()
     await this.#regrade(signal)
@@ -188,7 +188,7 @@ export class Reconciler {
   async #checkAttempt(tree: RunTree, attempt: AttemptRow): Promise<boolean> {
     const { driver } = this.#context.deps
     const status = await driver.get(attempt.id, attempt.fence)
-    if (status.state === 'running') return this.#checkRunning(tree, attempt, status.silent_ms)
+    if (status.state === 'running') return this.#checkRunning(tree, attempt, { ...status, since: this.#since })
     if (status.state === 'finished') await collectAttempt(this.#context, tree, attempt, status.exit)
     else if (tree.run.desired_state === 'cancel') await failAttempt(this.#context, attempt, CANCELLED)
     else await loseAttempt(this.#context, attempt)
@@ -196,20 +196,15 @@ export class Reconciler {
     return true
   }
 
-  async #checkRunning(tree: RunTree, attempt: AttemptRow, silentMs: number): Promise<boolean> {
+  async #checkRunning(tree: RunTree, attempt: AttemptRow, signs: Signs): Promise<boolean> {
     const { db, clock } = this.#context.deps
     const step = stepOf(await this.#context.spec(tree.run.version_id), attempt.step)
-    const age = clock() - (attempt.started_at ?? attempt.queued_at)
-    // an attempt with heartbeats keeps its own time, by the monotonic clock
-    const overdue = step.timeout_ms !== null && age > step.timeout_ms + GRACE_MS + SLACK_MS && silentMs > SLACK_MS
-    if (overdue || (step.silent_timeout_ms !== null && silentMs > step.silent_timeout_ms)) {
-      const message = overdue
-        ? 'ran longer than its timeout'
-        : `gave no sign of life for ${Math.round(silentMs / 1000)} s`
-      await failAttempt(this.#context, attempt, { class: 'timeout', message, traceback: null })
+    const end = await whyGivenUp(this.#context, attempt, step, signs)
+    if (end !== undefined) {
+      await failAttempt(this.#context, attempt, end)
       return true
     }
-    const silent = silentMs > SILENT_MS ? 1 : 0
+    const silent = signs.silent_ms > SILENT_MS ? 1 : 0
     if (attempt.state === 'running' && attempt.silent === silent) return false
     await db.tx((t) =>
       t.run(

@@ -60,14 +60,14 @@ const WAITS: readonly Waiting[] = [
   {
     what: 'for a place',
     set: async (server) =>
-      server.driver.states.set(await server.attempt('pr_1', 'b', 1), { state: 'running', silent_ms: 0 }),
+      server.driver.states.set(await server.attempt('pr_1', 'b', 1), { state: 'running', silent_ms: 0, quiet_ms: 0 }),
     state: 'ready',
   },
   {
     what: 'for what it has asked to stop',
     async set(server) {
       await server.setStep('pr_1', 'a', { state: 'running' })
-      server.driver.states.set(await server.attempt('pr_1', 'a', 1), { state: 'running', silent_ms: 0 })
+      server.driver.states.set(await server.attempt('pr_1', 'a', 1), { state: 'running', silent_ms: 0, quiet_ms: 0 })
       await server.setRun('pr_1', { desired_state: 'cancel' })
     },
     state: 'running',

@@ -110,7 +110,9 @@ test('what attempts used comes in the order of their ends, after a time, so many
     finished_at,
     cpu_seconds: 1.5,
     max_rss_bytes: 10,
+    memory_kib_s: 11,
     wall_ms: 9,
+    measured: 'partly',
   })
   await idle.attempt(run, 'a', 1, ended(300))
   await idle.attempt(run, 'a', 2, ended(100))
@@ -131,7 +133,9 @@ test('what attempts used comes in the order of their ends, after a time, so many
     finished_at: 300,
     cpu_seconds: 1.5,
     max_rss_bytes: 10,
+    memory_kib_s: 11,
     wall_ms: 9,
+    measured: 'partly',
   })
 })
 

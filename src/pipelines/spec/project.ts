@@ -75,7 +75,9 @@ export const Step = z.strictObject({
     ),
   seed: z.number().int().min(0).max(4_294_967_295).default(0).describe('PYTHONHASHSEED and SLIPWAY_SEED'),
   timeout: duration.optional().describe('longest run of one attempt'),
-  silent_timeout: duration.optional().describe('longest time without a heartbeat before the attempt is given up'),
+  silent_timeout: duration
+    .optional()
+    .describe('longest time without output and without anything logged before the attempt is ended'),
   retries: z
     .strictObject({
       user: z.number().int().min(0).max(100).optional(),

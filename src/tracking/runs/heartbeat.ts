@@ -1,5 +1,5 @@
 /** Signs of life: every write of a run is one, noted now and then; a lost run that writes again is open again. */
-import type { SqlValue, Tx } from '../../store/db.ts'
+import type { Reader, SqlValue, Tx } from '../../store/db.ts'
 import { inList, sql } from '../../store/sql/sql.ts'
 
 /** A sign of life is written at most this often, ms. */
@@ -32,6 +32,16 @@ export async function beat(t: Tx, now: number, runs: readonly Living[]): Promise
   ]
   for (const { text, params } of statements) await t.run(text, params)
   return true
+}
+
+/** When a run, or one nested in it, gave its last sign of life (ms), to within `HEARTBEAT_MS`; undefined when there is no such run. */
+export async function lastSign(reader: Reader, runId: string): Promise<number | undefined> {
+  const row = await reader.get<{ at: number | null }>(
+    `SELECT max(heartbeat_at) AS at FROM runs WHERE run_id = ?
+       OR run_id IN (SELECT run_id FROM run_tags WHERE key = 'mlflow.parentRunId' AND substr(value, 1, 64) = ?)`,
+    [runId, runId],
+  )
+  return row?.at ?? undefined
 }
 
 /** A file that is stored for a run is a sign of life too. `owner` is the tree's, for example <experiment>/<run>. */

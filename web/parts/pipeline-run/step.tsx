@@ -140,7 +140,12 @@ function Attempts({ step }: { step: Step }) {
             {attempt.failure !== null && <div className="small muted break">{attempt.failure.message}</div>}
           </td>
           <td className="num">{duration(attempt.wall_ms)}</td>
-          <td className="num">{duration(attempt.cpu_seconds === null ? null : attempt.cpu_seconds * 1000)}</td>
+          <td className="num">
+            {duration(attempt.cpu_seconds === null ? null : attempt.cpu_seconds * 1000)}
+            {attempt.measured !== 'whole' && (
+              <div className="small muted">{attempt.measured === 'partly' ? 'at least' : 'not measured'}</div>
+            )}
+          </td>
           <td className="num">{bytes(attempt.max_rss_bytes)}</td>
           <TimeCell at={attempt.started_at ?? attempt.queued_at} />
         </tr>

@@ -7,8 +7,8 @@ import { ifJson, ifMissing } from '../../../contract/absence/absent.ts'
 import { problem } from '../../../contract/errors.ts'
 import type { Blobs } from '../../../store/blobs/blobs.ts'
 import { materialise, putTree } from '../../../store/blobs/trees.ts'
-import type { AttemptSpec, AttemptStatus, Driver, Exit } from '../driver.ts'
-import { end, isAlive, killMarked, marked, signal, startOf, type ProcessRef } from './processes.ts'
+import type { AttemptSpec, AttemptStatus, Driver, Exit, Usage } from '../driver.ts'
+import { cpuOfMarked, end, isAlive, killMarked, marked, signal, startOf, type ProcessRef } from './processes.ts'
 
 /** The environment variable that marks every process of an attempt. */
 const MARK = 'SLIPWAY_ATTEMPT'
@@ -68,9 +68,17 @@ class LocalDriver implements Driver {
     const exit = await readExit(dir, fence)
     if (exit !== undefined) return { state: 'finished', exit }
     if (process === undefined) return { state: 'absent' }
-    const beat = await readJson<{ at: number }>(join(dir, 'heartbeat.json'))
-    const last = beat === undefined ? await modified(join(dir, 'spec.json')) : beat.at * 1000
-    return { state: 'running', silent_ms: this.#silence(attempt, last) }
+    const beat = await readBeat(dir)
+    const last = beat?.at ?? (await modified(join(dir, 'spec.json')))
+    return { state: 'running', silent_ms: this.#silence(attempt, last), quiet_ms: beat?.quiet_ms ?? 0 }
+  }
+
+  /** As the wrapper wrote it last. Where that is gone, what goes on without it is counted from the system. */
+  async usage(attempt: string): Promise<Usage | undefined> {
+    const beat = await readBeat(this.#dir(attempt))
+    if (beat === undefined || (await this.#process(attempt)) !== undefined) return beat
+    const cpu = await cpuOfMarked(MARK, attempt)
+    return { ...beat, cpu_seconds: Math.max(beat.cpu_seconds, cpu) }
   }
 
   /** Time since the heartbeat `at`: by the wall clock where it is seen first, from then on by the monotonic clock. ms. */
@@ -222,6 +230,15 @@ async function readExit(dir: string, fence: string): Promise<Exit | undefined> {
   if (raw === undefined || raw.fence !== fence) return undefined
   const metrics = Object.fromEntries(Object.entries(raw.metrics).map(([name, text]) => [name, parseFloatText(text)]))
   return { ...raw, metrics, started_at: raw.started_at * 1000, finished_at: raw.finished_at * 1000 }
+}
+
+/** The last heartbeat of an attempt, with the times in ms; undefined before the first. */
+async function readBeat(dir: string): Promise<(Usage & { readonly quiet_ms: number }) | undefined> {
+  const beat = await readJson<Usage & { readonly quiet_s: number }>(join(dir, 'heartbeat.json'))
+  if (beat === undefined) return undefined
+  const { cpu_seconds, max_rss_bytes, memory_kib_s } = beat
+  const times = { started_at: beat.started_at * 1000, at: beat.at * 1000, quiet_ms: beat.quiet_s * 1000 }
+  return { cpu_seconds, max_rss_bytes, memory_kib_s, ...times }
 }
 
 /** Reads Python's `repr` of a float. */

@@ -16,9 +16,29 @@ export interface ProcessRef {
 /** When a process started; undefined when there is none, or only its remains wait to be collected. */
 export async function startOf(pid: number): Promise<string | undefined> {
   if (process.platform !== 'linux') return startFromPs(pid)
-  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const fields = await statOf(pid)
   return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
+}
+
+/** What Linux tells of a process behind its name, from its state on; one empty text when it is gone. */
+async function statOf(pid: number): Promise<string[]> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '')
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+}
+
+/** Ticks of CPU in a second, as the system tells them to programs; on Linux always the same. */
+const TICKS = 100
+
+/** CPU seconds of all marked processes and of the ended children that they waited for. Linux only; else 0. */
+export async function cpuOfMarked(name: string, value: string): Promise<number> {
+  const pids = await marked(name, value)
+  const ticks = await Promise.all(
+    pids.map(async (pid) => {
+      const fields = await statOf(pid)
+      return fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0)
+    }),
+  )
+  return ticks.reduce((sum, one) => sum + one, 0) / TICKS
 }
 
 /** True while the same process lives. */
