@@ -103,7 +103,7 @@ const HARMFUL_MODULES =
   trace cProfile profile doctest platform smtplib http urllib urllib2 urllib3 httplib requests aiohttp httpx ftplib telnetlib
   poplib imaplib nntplib xmlrpc ssl multiprocessing threading _thread signal site pkgutil zipimport tempfile fileinput
   logging.config idlelib lib2to3 distutils setuptools pydoc inspect gc sqlite3 dbm shelve tkinter msvcrt winreg _winapi
-  socketserver wsgiref atexit mmap fcntl resource py_compile compileall zipapp linecache glob cgitb getpass crypt _osx_support
+  antigravity this turtle turtledemo socketserver wsgiref atexit mmap fcntl resource py_compile compileall zipapp linecache glob cgitb getpass crypt _osx_support
   test numpy.testing numpy.f2py numpy.distutils torch.hub torch.utils.cpp_extension torch._inductor sklearn.utils._testing`)
 
 /** Names in otherwise unknown modules. */

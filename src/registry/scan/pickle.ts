@@ -1,10 +1,10 @@
 /** Walks the opcodes of a pickle without ever loading it, and names every global that loading it would reach. */
-import type { Level, Sink } from './findings.ts'
+import type { Finding, Level, Sink } from './findings.ts'
 import { judgeGlobal } from './globals.ts'
 import { OPCODES } from './pickle-ops.ts'
 import type { Argument } from './pickle-ops.ts'
 import { decodeEscapes } from './escapes.ts'
-import { dtypeOf, setDtype, followingOf, isThing, isTuple, MARK, putEntries } from './values.ts'
+import { dtypeOf, setDtype, followingOf, isThing, isTuple, MARK, OTHER, putEntries } from './values.ts'
 import type { Thing, Value } from './values.ts'
 
 export interface PickleOptions {
@@ -13,6 +13,14 @@ export interface PickleOptions {
   readonly torch?: boolean
   /** Pickles within this one so far. */
   readonly depth?: number
+  /**
+   * The file is something else by its first bytes, and is walked because a loader may take it for a pickle. Only what a loader
+   * would run or import counts then. `text` may read as opcodes by chance: a list of words that begins with "cat" and "dog" names
+   * dog of the module at. So a plain word at its very beginning counts only when it is called, or the pickle is whole.
+   */
+  readonly disguised?: 'data' | 'text'
+  /** As pickle.load reads it, for which joblib's arrays are opcodes like all else. */
+  readonly plain?: boolean
 }
 
 /** `end` is the byte after STOP, or the byte at which it cannot be read any further. */
@@ -21,12 +29,17 @@ export interface Walked {
   readonly complete: boolean
   /** Why it is not complete. */
   readonly fault: string | null
+  /** It has arrays in joblib's way, whose bytes another loader reads as opcodes. */
+  readonly arrays: boolean
 }
 
 /** Pickles within pickles beyond this many are not opened. */
 const DEEPEST = 8
 const MOST_MEMO = 20_000_000
-const NUMBER = /^\s*[+-]?\d+L?\s*$/
+/** As Python reads numbers: with a base and underscores. */
+const NUMBER = /^\s*[+-]?(?:0[xob])?[\da-f_]+L?\s*$/i
+/** How a module begins that Python can find: it imports the first part before it looks at the rest, and at the name last. */
+const MODULE = /^[A-Za-z_]\w*(?:\.|$)/
 
 interface Machine {
   readonly bytes: Buffer
@@ -39,19 +52,34 @@ interface Machine {
   /** Where the present opcode begins. */
   op: number
   done: boolean
+  arrays: boolean
+  /** Names of a text that count when the pickle turns out to be whole. */
+  readonly named: Finding[]
 }
 
 class Malformed extends Error {}
 
 /** Walks one pickle from `start`. Never throws for what the bytes are. */
 export function walkPickle(bytes: Buffer, start: number, options: PickleOptions, findings: Sink): Walked {
-  const machine: Machine = { bytes, options, findings, memo: new Map(), stack: [], at: start, op: start, done: false }
+  const machine: Machine = {
+    bytes,
+    options,
+    findings,
+    memo: new Map(),
+    stack: [],
+    at: start,
+    op: start,
+    done: false,
+    arrays: false,
+    named: [],
+  }
   try {
     while (!machine.done) step(machine)
-    return { end: machine.at, complete: true, fault: null }
+    for (const finding of machine.named) findings.add(finding)
+    return { end: machine.at, complete: true, fault: null, arrays: machine.arrays }
   } catch (error) {
     if (!(error instanceof Malformed)) throw error
-    return { end: machine.op, complete: false, fault: error.message }
+    return { end: machine.op, complete: false, fault: error.message, arrays: machine.arrays }
   }
 }
 
@@ -75,8 +103,10 @@ function argument(machine: Machine, kind: Argument): { start: number; end: numbe
   if (kind.kind === 'lines') {
     for (let line = 0; line < kind.lines; line++) {
       const end = machine.bytes.indexOf(10, machine.at)
-      if (end < 0) throw new Malformed('a line does not end')
-      machine.at = end + 1
+      // Python takes the end of the file for the end of the last line
+      if (end < 0 && (line < kind.lines - 1 || machine.at >= machine.bytes.length))
+        throw new Malformed('a line does not end')
+      machine.at = end < 0 ? machine.bytes.length + 1 : end + 1
     }
     return { start, end: machine.at - 1 }
   }
@@ -135,11 +165,23 @@ function text(machine: Machine, start: number, end: number): string {
 function integer(machine: Machine, start: number, end: number): number {
   const line = text(machine, start, end)
   if (!NUMBER.test(line)) throw new Malformed('a number is expected')
-  return Number(line.trim().replace(/L$/, ''))
+  const [, sign = '', digits = ''] = /^([+-]?)(.*?)L?$/i.exec(line.trim().replaceAll('_', '')) ?? []
+  return Number(digits) * (sign === '-' ? -1 : 1)
 }
 
 function note(machine: Machine, level: Level, what: string, reason: string): void {
   machine.findings.add({ level, file: machine.options.file, offset: machine.op, what, reason })
+}
+
+const UNLISTED = 'it is not on the list of what is known to be safe'
+
+/** A name that nobody knows to be safe. Where another format is read as a pickle, it has to look like a name. */
+function noteUnknown(machine: Machine, module: string, name: string): void {
+  const { disguised, file } = machine.options
+  const what = `${module}.${name}`
+  if (disguised !== undefined && !MODULE.test(module)) return
+  if (disguised !== 'text' || machine.op > 0 || module.includes('.')) note(machine, 'suspicious', what, UNLISTED)
+  else machine.named.push({ level: 'suspicious', file, offset: machine.op, what, reason: UNLISTED })
 }
 
 /** Judges a name and makes the value that stands for it. */
@@ -147,8 +189,7 @@ function globalOf(machine: Machine, module: string, name: string): Value {
   const judged = judgeGlobal(module, name)
   if (judged === 'harmful')
     note(machine, 'malicious', `${module}.${name}`, 'loading the file would reach it, and no model needs it')
-  if (judged === 'unknown')
-    note(machine, 'suspicious', `${module}.${name}`, 'it is not on the list of what is known to be safe')
+  if (judged === 'unknown') noteUnknown(machine, module, name)
   return { kind: 'global', module, name }
 }
 
@@ -156,22 +197,41 @@ function stackGlobal(machine: Machine): void {
   const name = pop(machine)
   const module = pop(machine)
   if (typeof module === 'string' && typeof name === 'string') return push(machine, globalOf(machine, module, name))
-  note(machine, 'suspicious', 'a computed name', 'which global it reaches is made up while it is loaded')
+  const { disguised } = machine.options
+  if (disguised === undefined || (mayBeText(module) && mayBeText(name)))
+    note(machine, 'suspicious', 'a computed name', 'which global it reaches is made up while it is loaded')
   push(machine, undefined)
+}
+
+/** Safe names whose results may be texts. */
+const TEXTS =
+  /^(?:(?:builtins|__builtin__)\.(?:str|unicode)|numpy\.(?:str|unicode)_|numpy\._?core\.multiarray\.scalar|_codecs\.encode)$/
+
+/** Loaders refuse a name that is no text. */
+function mayBeText(value: Value): boolean {
+  return typeof value === 'string' || value === undefined || (isThing(value, 'instance') && TEXTS.test(value.of))
 }
 
 /** What a call makes; the call itself is as safe as what is called, which was judged when it was named. */
 function called(machine: Machine, callee: Value, args: Value): Value {
   if (!isThing(callee, 'global')) {
-    note(machine, 'suspicious', 'a call', 'it calls something that it has made')
+    if (machine.options.disguised === undefined)
+      note(machine, 'suspicious', 'a call', 'it calls something that it has made')
     return undefined
   }
+  noteCalled(machine, callee)
   const full = `${callee.module}.${callee.name}`
   if (full === 'numpy.dtype') return dtypeOf(args)
   if (/^numpy\._?core\._ufunc_reconstruct$/.test(full) && isTuple(args)) return named(machine, args)
   if (full === 'torch.storage._load_from_bytes') nested(machine, args)
   if (/^copy_?reg\._reconstructor$/.test(full) && isTuple(args)) return instanceOf(args[0])
   return instanceOf(callee)
+}
+
+/** Of a text a name counts that is called, though what follows is no pickle any more. */
+function noteCalled(machine: Machine, { module, name }: { readonly module: string; readonly name: string }): void {
+  if (machine.options.disguised !== 'text' || !MODULE.test(module)) return
+  if (judgeGlobal(module, name) === 'unknown') note(machine, 'suspicious', `${module}.${name}`, UNLISTED)
 }
 
 /** NumPy makes some functions again from a module and a name: the same as a global. */
@@ -208,9 +268,11 @@ function build(machine: Machine): void {
   const target = top(machine)
   if (isThing(target, 'dtype')) setDtype(target, state)
   if (isThing(target, 'instance') && target.of === WRAPPER) {
+    machine.arrays = true
+    if (machine.options.plain === true) return
     skipArray(machine, state)
     // the array takes the wrapper's place
-    machine.stack[machine.stack.length - 1] = undefined
+    machine.stack[machine.stack.length - 1] = OTHER
   }
 }
 
@@ -231,11 +293,14 @@ function skipArray(machine: Machine, state: Value): void {
 }
 
 function make(machine: Machine, cls: Value, args: Value): void {
-  push(machine, isThing(cls, 'global') ? instanceOf(cls) : called(machine, cls, args))
+  if (!isThing(cls, 'global')) return push(machine, called(machine, cls, args))
+  noteCalled(machine, cls)
+  push(machine, instanceOf(cls))
 }
 
 function persistent(machine: Machine): void {
-  if (machine.options.torch !== true)
+  // without a loader that knows it, a persistent id ends the loading
+  if (machine.options.torch !== true && machine.options.disguised === undefined)
     note(machine, 'suspicious', 'a persistent id', 'whoever loads it decides what it is')
 }
 
@@ -257,7 +322,7 @@ function linesOf(machine: Machine, start: number, end: number): [string, string]
 
 const pushText: Act = (m, start, end) => push(m, end - start > 4096 ? undefined : text(m, start, end))
 const pushBytes: Act = (m, start, end) => push(m, { kind: 'bytes', start, end })
-const pushNothing: Act = (m) => push(m, undefined)
+const pushOther: Act = (m) => push(m, OTHER)
 const pushUnsigned: Act = (m, start, end) => push(m, m.bytes.readUIntLE(start, end - start))
 
 /** A signed number of up to six bytes; of longer ones the value does not matter. */
@@ -278,7 +343,7 @@ const ACTS: Readonly<Record<string, Act>> = {
   },
   POP_MARK: (m) => void popMark(m),
   DUP: (m) => push(m, top(m)),
-  FLOAT: pushNothing,
+  FLOAT: pushOther,
   INT: (m, start, end) => push(m, integer(m, start, end)),
   LONG: (m, start, end) => push(m, integer(m, start, end)),
   BININT: pushLong,
@@ -286,7 +351,7 @@ const ACTS: Readonly<Record<string, Act>> = {
   BININT2: pushUnsigned,
   LONG1: pushLong,
   LONG4: pushLong,
-  BINFLOAT: pushNothing,
+  BINFLOAT: pushOther,
   NONE: (m) => push(m, null),
   NEWTRUE: (m) => push(m, 1),
   NEWFALSE: (m) => push(m, 0),
@@ -301,7 +366,7 @@ const ACTS: Readonly<Record<string, Act>> = {
   SHORT_BINBYTES: pushBytes,
   BINBYTES8: pushBytes,
   BYTEARRAY8: pushBytes,
-  NEXT_BUFFER: pushNothing,
+  NEXT_BUFFER: pushOther,
   READONLY_BUFFER: () => undefined,
   PERSID: (m) => {
     persistent(m)
@@ -328,8 +393,8 @@ const ACTS: Readonly<Record<string, Act>> = {
     make(m, pop(m), args)
   },
   INST: (m, start, end) => {
-    const args = popMark(m)
-    push(m, called(m, globalOf(m, ...linesOf(m, start, end)), args))
+    const callee = globalOf(m, ...linesOf(m, start, end))
+    push(m, called(m, callee, popMark(m)))
   },
   OBJ: (m) => {
     const [callee, ...args] = popMark(m)
@@ -351,17 +416,17 @@ const ACTS: Readonly<Record<string, Act>> = {
     const items = popMark(m)
     putEntries(top(m), items)
   },
-  EMPTY_LIST: pushNothing,
-  EMPTY_SET: pushNothing,
+  EMPTY_LIST: pushOther,
+  EMPTY_SET: pushOther,
   EMPTY_DICT: (m) => push(m, { kind: 'dict', entries: new Map() }),
   EMPTY_TUPLE: (m) => push(m, []),
   LIST: (m) => {
     popMark(m)
-    push(m, undefined)
+    push(m, OTHER)
   },
   FROZENSET: (m) => {
     popMark(m)
-    push(m, undefined)
+    push(m, OTHER)
   },
   DICT: (m) => {
     const dict: Value = { kind: 'dict', entries: new Map() }

@@ -131,12 +131,13 @@ describe('arrays in the stream of joblib', () => {
   const evil = 'cos\nsystem\n.'
   const long = String.fromCharCode(evil.length)
 
-  test('bytes of an array are skipped, whatever they look like', () => {
-    const { verdict, findings } = scan(
-      'm.joblib',
-      wrapped(`U\x05dtype${dtype('u1', plain)}${shape(evil.length)}`, `${evil}.`),
-    )
-    assert.equal(verdict, 'clean', JSON.stringify(findings))
+  test('bytes of an array are no opcodes for joblib, but they are for pickle.load', () => {
+    const array = (bytes: string) =>
+      scan('m.joblib', wrapped(`U\x05dtype${dtype('u1', plain)}${shape(bytes.length)}`, `${bytes}.`))
+    const numbers = array('\x93RcNN\x85R0\x93i(\x93t')
+    assert.equal(numbers.verdict, 'clean', JSON.stringify(numbers.findings))
+    const hidden = array(evil)
+    assert.deepEqual([hidden.verdict, hidden.findings[0]?.what], ['malicious', 'os.system'])
   })
   for (const [title, items] of [
     ['a structure with objects', `U\x05dtype${dtype('V1', stateOf('K\x01', 'K\x3f'))}${shape(12)}`],
@@ -161,6 +162,25 @@ describe('arrays in the stream of joblib', () => {
       assert.notEqual(scan('m.joblib', wrapped(items, `${evil}.`)).verdict, 'clean')
     })
   }
+})
+
+describe('files that are a pickle too', () => {
+  const called = 'cshop.till\nopen_it\n(tR.'
+  for (const [title, name, bytes, verdict] of [
+    ['a picture', 'a.pkl', `GIF89a\0\0\x000${EVIL.toString('latin1')}`, 'malicious'],
+    ['a picture, of a name that is not known', 'a.gif', `GIF89a\0\0\x000cshop.till\nopen_it\n`, 'suspicious'],
+    ['a text with a call', 'a.txt', called, 'suspicious'],
+    ['a text that is a whole pickle', 'a.txt', 'cshop\ntill\n.', 'suspicious'],
+    ['a text with a name after other opcodes', 'a.txt', '(N1cshop\ntill\n', 'suspicious'],
+    ['a text whose last line does not end', 'a.txt', 'cshop.till\nopen_it', 'suspicious'],
+    ['a text with a name that has no mark before it', 'a.txt', 'ishop.till\nopen_it\n', 'suspicious'],
+    ['words that begin like a name', 'labels.txt', 'cat\ndog\nbird\n', 'clean'],
+    ['a text with numbers as Python reads them', 'a.txt', `I0x1_0\n0${EVIL.toString('latin1')}`, 'malicious'],
+  ] as const)
+    test(`${title} is ${verdict}`, () => {
+      const { verdict: said, findings } = scan(name, bytes)
+      assert.equal(said, verdict, JSON.stringify(findings))
+    })
 })
 
 describe('archives', () => {

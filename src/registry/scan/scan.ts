@@ -87,25 +87,34 @@ const MAGIC: readonly (readonly [string, Reader | null | string])[] = [
 const PICKLES = /\.(pkl|pickle|p|joblib|pt|pth|ckpt|bin|sav|dill|cloudpickle|dat|jbl)$/i
 const ZLIB = new Set([0x01, 0x5e, 0x9c, 0xda])
 
+/** Whatever a file is by its first bytes, a loader that is told so takes it for a pickle. */
 function scanContent(scan: Scan, file: File): void {
   const { bytes } = file
   if (bytes.length === 0) return
+  const disguised = scanFormat(scan, file)
+  if (disguised === undefined) return
+  for (const plain of [false, true])
+    walkPickle(bytes, 0, { file: file.name, torch: file.torch, disguised, plain }, scan.findings)
+}
+
+/** Scans a file as what its content is; `text` or `data` where that is no pickle. */
+function scanFormat(scan: Scan, file: File): 'text' | 'data' | undefined {
+  const { bytes } = file
   const start = bytes.toString('hex', 0, 8)
   const known = MAGIC.find(([magic]) => start.startsWith(magic))
-  if (known !== undefined) return scanKnown(scan, file, known[1])
-  if (isTar(bytes)) return scanTar(scan, file)
-  const numbers = isNpy(bytes)
-    ? scanNpy
-    : safetensorsHeader(bytes, bytes.length) === undefined
-      ? undefined
-      : scanSafetensors
-  if (numbers !== undefined) {
-    numbers(scan, file)
-    return polyglot(scan, file)
-  }
-  if (bytes[0] === 0x80 && (bytes[1] ?? 9) <= 5) return scanPickles(scan, file)
-  if (bytes[0] === 0x78 && ZLIB.has(bytes[1] ?? 0)) return unpack(scan, file, inflateSync)
-  scanOther(scan, file)
+  if (known !== undefined) scanKnown(scan, file, known[1])
+  else if (isTar(bytes)) scanTar(scan, file)
+  else if (isNpy(bytes)) scanNumbers(scan, file, scanNpy)
+  else if (safetensorsHeader(bytes, bytes.length) !== undefined) scanNumbers(scan, file, scanSafetensors)
+  else if (bytes[0] === 0x80 && (bytes[1] ?? 9) <= 5) return scanPickles(scan, file)
+  else if (bytes[0] === 0x78 && ZLIB.has(bytes[1] ?? 0)) unpack(scan, file, inflateSync)
+  else return scanOther(scan, file)
+  return 'data'
+}
+
+function scanNumbers(scan: Scan, file: File, numbers: Reader): void {
+  numbers(scan, file)
+  polyglot(scan, file)
 }
 
 function scanKnown(scan: Scan, file: File, reader: Reader | null | string): void {
@@ -121,22 +130,19 @@ function polyglot(scan: Scan, file: File): void {
   scanZip(scan, file)
 }
 
-function scanOther(scan: Scan, file: File): void {
+function scanOther(scan: Scan, file: File): 'text' | 'data' | undefined {
   if (PICKLES.test(file.name)) return scanPickles(scan, file)
   const onnx = readOnnx(file.bytes)
-  if (onnx !== undefined) {
-    judgeOnnx(scan, file, onnx)
-    return polyglot(scan, file)
-  }
-  const text = textOf(file.bytes)
+  const text = onnx === undefined ? textOf(file.bytes) : undefined
   if (text !== undefined) {
     scanText(file.name, text, scan.findings)
-    return probe(scan, file)
+    return 'text'
   }
+  if (onnx !== undefined) judgeOnnx(scan, file, onnx)
+  else if (ubjKeys(file.bytes)?.includes('learner') !== true)
+    suspect(scan, file, 'an unknown format', 'nobody knows what a loader would do with it')
   polyglot(scan, file)
-  if (ubjKeys(file.bytes)?.includes('learner') === true) return
-  probe(scan, file)
-  suspect(scan, file, 'an unknown format', 'nobody knows what a loader would do with it')
+  return 'data'
 }
 
 /** The text of UTF-8 bytes without NUL; undefined for anything else. */
@@ -149,17 +155,11 @@ function textOf(bytes: Buffer): string | undefined {
   }
 }
 
-/** A pickle may lie in a file of any name: only what harms counts then, for plain text may happen to read as opcodes. */
-function probe(scan: Scan, file: File): void {
-  const { findings } = scan
-  const harmful: Sink = { add: (one) => (one.level === 'malicious' ? findings.add(one) : undefined) }
-  walkPickle(file.bytes, 0, { file: file.name }, harmful)
-}
-
 /** How torch's old format begins: a pickle with its magic number; four more follow, then the storages. */
 const TORCH_LEGACY = Buffer.from('80028a0a6cfc9c46f9206aa85019', 'hex')
 
-function scanPickles(scan: Scan, file: File): void {
+/** Reads pickles one after another. Returns nothing, for they are what they seem. */
+function scanPickles(scan: Scan, file: File): undefined {
   const { bytes, name } = file
   const legacy = bytes.subarray(0, TORCH_LEGACY.length).equals(TORCH_LEGACY)
   const torch = file.torch || legacy
@@ -167,19 +167,15 @@ function scanPickles(scan: Scan, file: File): void {
   for (let count = 0; at < bytes.length; count++) {
     if (legacy && count === 5) return
     if (count > 0 && bytes[at] !== 0x80) {
-      const what = `${bytes.length - at} bytes after the end`
-      return suspect(scan, file, what, 'no pickle loader reads them')
+      suspect(scan, file, `${bytes.length - at} bytes after the end`, 'no pickle loader reads them')
+      return
     }
     const walked = walkPickle(bytes, at, { file: name, torch }, scan.findings)
+    if (walked.arrays) walkPickle(bytes, at, { file: name, torch, disguised: 'data', plain: true }, scan.findings)
     if (!walked.complete) {
-      const reason = walked.fault ?? ''
-      return scan.findings.add({
-        level: 'suspicious',
-        file: name,
-        offset: walked.end,
-        what: 'an unreadable pickle',
-        reason,
-      })
+      const [offset, reason] = [walked.end, walked.fault ?? '']
+      scan.findings.add({ level: 'suspicious', file: name, offset, what: 'an unreadable pickle', reason })
+      return
     }
     at = walked.end
   }

@@ -7,6 +7,8 @@ export type Thing =
   | { readonly kind: 'mark' }
   | { readonly kind: 'global'; readonly module: string; readonly name: string }
   | { readonly kind: 'instance'; readonly of: string }
+  /** Known to be no text, number, tuple or dict. */
+  | { readonly kind: 'other' }
   | Dtype
   | { readonly kind: 'dict'; readonly entries: Map<string, Value> }
   | { readonly kind: 'bytes'; readonly start: number; readonly end: number }
@@ -20,6 +22,7 @@ interface Dtype {
 }
 
 export const MARK: Thing = { kind: 'mark' }
+export const OTHER: Thing = { kind: 'other' }
 
 /** Dicts hold no more entries than this: only small ones tell how an array is written. */
 const MOST_ENTRIES = 32
