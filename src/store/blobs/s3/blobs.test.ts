@@ -163,7 +163,7 @@ function tests(server: NonNullable<typeof s3>): void {
       assert.deepEqual(await left(), before)
       const { credentials } = proxy.settings
       const wrong = { ...proxy.settings, credentials: { ...credentials, secretAccessKey: 'wrong' } }
-      await assert.rejects(openS3Blobs(wrong, QUICK), { code: 'upstream_failed', message: /SignatureDoesNotMatch/ })
+      await assert.rejects(openS3Blobs(wrong, QUICK), { code: 'unavailable', message: /SignatureDoesNotMatch/ })
       const bucket = { ...server.settings, base: '/no-such-bucket', bucket: 'no-such-bucket' }
       await assert.rejects(openS3Blobs(bucket, QUICK), { code: 'upstream_failed', message: /NoSuchBucket/ })
       blobs.close()
