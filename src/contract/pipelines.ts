@@ -346,7 +346,8 @@ export const pipelinesApi = {
   retryPipelineRun: route({
     method: 'POST',
     path: '/v1/pipeline-runs/:id/retry',
-    summary: 'Start a new run of the same version and params; what succeeded comes from the cache',
+    summary:
+      'Start a new run of the same version and params; what succeeded in one that failed is taken over, only the rest runs',
     numerals: true,
     access: write,
     params: runParams,

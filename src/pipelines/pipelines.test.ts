@@ -225,8 +225,7 @@ test('a failed step fails the run with its message, skips what follows, and its 
     if (event.event === 'log') log.push((event.data as { text: string }).text)
   }
   assert.match(log.join(''), /training with \[secret\] \[secret\]/)
-  const { run: failed } = await requireRun(bench.room.context, ANA, id)
-  const next = await retryRun(bench.room.context, ANA, failed)
+  const next = await retryRun(bench.room.context, ANA, await requireRun(bench.room.context, ANA, id))
   bench.room.wake(next)
   const again = await bench.end(next)
   assert.match(again.steps[1]?.cache?.reason ?? '', /nothing changed, and the step failed in run/)

@@ -86,8 +86,7 @@ function runRoutes(room: Pipelines): Mounted[] {
       return started(params.id)
     }),
     mount(pipelinesApi.retryPipelineRun, async ({ params, who }) => {
-      const { run } = await requireRun(context, who, params.id)
-      return started(await retryRun(context, who, run))
+      return started(await retryRun(context, who, await requireRun(context, who, params.id)))
     }),
     mount(pipelinesApi.reproducePipelineRun, async ({ params, body, who }) => {
       const tree = await requireRun(context, who, params.id)

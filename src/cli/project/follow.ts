@@ -5,16 +5,39 @@ import { pipelinesApi } from '../../contract/pipelines.ts'
 import type { Reply } from '../../contract/route.ts'
 import type { Output } from '../invocation/output.ts'
 import { paint } from '../invocation/output.ts'
+import { Prints } from './prints.ts'
 
 export type PipelineRun = Reply<typeof pipelinesApi.getPipelineRun>
 type Step = PipelineRun['steps'][number]
 
-const DONE = new Set(['succeeded', 'cached', 'failed', 'skipped', 'cancelled'])
+const ENDED = new Set(['succeeded', 'cached', 'failed', 'skipped', 'cancelled'])
+const DONE = new Set(['succeeded', 'cached'])
 const POLL_MS = 150
 
-/** Waits for the run's end; tells each step once when it is over. Survives a restart of the server. */
+/** How a shell says that a program was ended by Ctrl-C. */
+const INTERRUPTED = 130
+
+/**
+ * Waits for the run's end; tells what its steps print, and each step once when it is over. Survives a restart of the server. Ctrl-C
+ * ends this program and not the run.
+ */
 export async function follow(client: Client, id: string, out: Output): Promise<PipelineRun> {
+  const detach = (): void => {
+    process.stderr.write(`\nslipway: run ${id} goes on. See it: slipway runs ${id}. End it: slipway cancel ${id}\n`)
+    process.exit(INTERRUPTED)
+  }
+  out.line(`Ctrl-C ends this view and not the run; slipway cancel ${id} ends the run.`)
+  process.once('SIGINT', detach)
+  try {
+    return await watch(client, id, out)
+  } finally {
+    process.off('SIGINT', detach)
+  }
+}
+
+async function watch(client: Client, id: string, out: Output): Promise<PipelineRun> {
   const told = new Set<string>()
+  const prints = new Prints(client, id, out)
   let lost = 0
   let said = ''
   for (;;) {
@@ -24,7 +47,12 @@ export async function follow(client: Client, id: string, out: Output): Promise<P
     })
     if (run !== undefined) {
       lost = 0
-      for (const step of run.steps) tell(step, told, out)
+      for (const { name } of run.steps.filter(({ attempts }) => attempts.length > 0)) prints.begin(name)
+      for (const step of run.steps.filter(({ state, name }) => ENDED.has(state) && !told.has(name))) {
+        told.add(step.name)
+        await prints.end(step.name)
+        tell(step, out)
+      }
       if (run.finished_at !== null) return run
       const now = progress(run)
       if (now !== said) out.progress(now)
@@ -43,11 +71,15 @@ function progress(run: PipelineRun): string {
   return `${run.project}: ${done} of ${run.steps.length} steps${running.length > 0 ? `, running ${running.join(', ')}` : `, ${run.message}`}`
 }
 
-function tell(step: Step, told: Set<string>, out: Output): void {
-  if (!DONE.has(step.state) || told.has(step.name)) return
-  told.add(step.name)
-  const mark =
-    step.state === 'failed' ? paint('red', '✗') : step.state === 'cached' ? paint('dim', '=') : paint('green', '✓')
+/** Only what succeeded has a tick: a step that was skipped or cancelled did nothing. */
+const MARKS: Readonly<Record<string, string>> = {
+  succeeded: paint('green', '✓'),
+  cached: paint('dim', '='),
+  failed: paint('red', '✗'),
+}
+
+function tell(step: Step, out: Output): void {
+  const mark = MARKS[step.state] ?? paint('yellow', '-')
   const time = step.duration_ms === null ? '' : ` ${(step.duration_ms / 1000).toFixed(2)} s`
   out.line(
     `${mark} ${step.name} ${step.state}${time}${step.cache === null ? '' : paint('dim', ` (${step.cache.reason})`)}`,

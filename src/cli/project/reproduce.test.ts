@@ -88,7 +88,7 @@ describe('slipway reproduce', () => {
         reproduction({ grade, detail: 'Told.', steps, missing: grade === 'D' ? ['raw.csv'] : [] }),
       )
       assert.equal(said.code, code)
-      assert.deepEqual(said.lines.slice(1), [
+      assert.deepEqual(said.lines.slice(2), [
         '  train: outputs identical',
         ...(grade === 'D' ? ['  missing: raw.csv'] : []),
         `grade ${grade}: Told.`,

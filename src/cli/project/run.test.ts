@@ -50,9 +50,35 @@ function run(states: readonly PipelineRunOf[], ...words: string[]): Promise<Said
   server.answer(pipelinesApi.createPipelineVersion, VERSION)
   server.answer(pipelinesApi.createPipelineRun, pipelineRun({ state: 'waiting', outcome: null, finished_at: null }))
   server.answer(pipelinesApi.getPipelineRun, ...states)
+  server.answer(pipelinesApi.followLogs, logOf('epoch 1\nbar 10%\rbar 100%\nno line end'))
   server.answer(pipelinesApi.getPipelineVersion, { ...VERSION, endpoint, text: '', spec: null })
   return server.slipway(words[0] === 'ship' ? 'ship' : 'run', folder, ...words.filter((word) => word !== 'ship'))
 }
+
+const VIEW = 'Ctrl-C ends this view and not the run; slipway cancel run_1 ends the run.'
+
+/** A step's log as the server streams it. */
+function logOf(text: string): string {
+  const log = `id: 1:${text.length}\nevent: log\ndata: ${JSON.stringify({ attempt: 1, offset: 0, text })}\n\n`
+  return `${log}event: end\ndata: {"attempt":1,"offset":${text.length}}\n\n`
+}
+
+const attempt = (number: number): PipelineRunOf['steps'][number]['attempts'][number] => ({
+  id: `att_${number}`,
+  number,
+  state: 'succeeded',
+  failure: null,
+  tracking_run_id: null,
+  queued_at: AT,
+  started_at: AT,
+  finished_at: AT,
+  silent: false,
+  cpu_seconds: 1,
+  max_rss_bytes: 1,
+  measured: 'whole',
+  wall_ms: 1,
+  log_bytes: 0,
+})
 
 describe('slipway run', () => {
   it('uploads the folder and starts a run of the version that it makes', async () => {
@@ -61,6 +87,7 @@ describe('slipway run', () => {
     assert.deepEqual(lines, [
       'note: import of "x" could not be resolved',
       `Run run_1 of flights: ${server.url}/pipelines/run_1`,
+      VIEW,
       '✓ train succeeded 1.23 s',
       'Run run_1: succeeded; 1 step executed, 0 taken from the cache. All is done.',
     ])
@@ -124,7 +151,7 @@ describe('slipway run', () => {
       pipelineRun({ state: 'failed', outcome: 'failed', message: 'A step failed.', steps: [first, cached, failed] }),
     ])
     assert.equal(code, 1, 'code of the user failed')
-    assert.deepEqual(lines.slice(2), [
+    assert.deepEqual(lines.slice(3), [
       '✓ load succeeded',
       '= fit cached 0.01 s (nothing changed)',
       '✗ test failed 1.23 s',
@@ -136,6 +163,34 @@ describe('slipway run', () => {
       'flights: 1 of 2 steps, waits for a slot',
       'flights: 2 of 2 steps, waits for a slot',
     ])
+  })
+
+  it('prints what the steps print, before it says how they ended', async () => {
+    const { lines } = await run([pipelineRun({ steps: [step({ name: 'load', attempts: [attempt(1)] })] })])
+    assert.deepEqual(lines.slice(3, -1), [
+      '  load | epoch 1',
+      '  load | bar 100%',
+      '  load | no line end',
+      '✓ load succeeded 1.23 s',
+    ])
+  })
+
+  it('ticks only what succeeded, and counts only that as done', async () => {
+    const steps = (['succeeded', 'failed', 'skipped', 'cancelled', 'cached'] as const).map((state) =>
+      step({ name: state, state, duration_ms: null }),
+    )
+    const { lines, progress } = await run([
+      pipelineRun({ state: 'running', outcome: null, finished_at: null, steps }),
+      pipelineRun({ state: 'failed', outcome: 'failed', steps }),
+    ])
+    assert.deepEqual(lines.slice(3, -1), [
+      '✓ succeeded succeeded',
+      '✗ failed failed',
+      '- skipped skipped',
+      '- cancelled cancelled',
+      '= cached cached',
+    ])
+    assert.equal(progress.at(-1), 'flights: 2 of 5 steps, All is done.')
   })
 
   it('goes on when the server is away for a moment', async () => {

@@ -14,6 +14,8 @@ export interface RunOptions {
   /** The run that this one proves. */
   readonly reproduces: string | null
   readonly tolerance: number
+  /** The run whose succeeded steps are taken over; absent in runs of before. */
+  readonly retries?: string | null
 }
 
 /** What the registry said, with what is needed to know the same model again. */

@@ -5,6 +5,7 @@ import type { StepSpec } from '../spec/spec.ts'
 import { keyStep } from './cache.ts'
 import { finishRun } from './finish.ts'
 import { BUDGETS, isDue, pauseAfter } from './retry.ts'
+import { takeOver } from './take-over.ts'
 import { trackingRunOf } from './tracking-run.ts'
 
 /** Such a fault is one of our own. */
@@ -37,7 +38,9 @@ export async function tryRead(context: Context, tree: RunTree): Promise<boolean>
 export function tryKey(context: Context, tree: RunTree, step: StepSpec): Promise<boolean> {
   return withPauses(context, tree.run, {
     what: 'it could not be decided whether it has to run',
-    run: () => keyStep(context, tree, step),
+    run: async () => {
+      if (!(await takeOver(context, tree, step))) await keyStep(context, tree, step)
+    },
     spent: (message) => failWaiting(context, tree.run, step.name, message),
   })
 }

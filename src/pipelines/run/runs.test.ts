@@ -142,7 +142,7 @@ describe('repeating', () => {
     const { run } = await idle.read(id)
     // the project has a newer version by now
     await idle.begin({ ...files(), 'make.py': 'def main(): return {}\n' })
-    const { run: again } = await idle.read(await retryRun(idle.context, ANA, run))
+    const { run: again } = await idle.read(await retryRun(idle.context, ANA, await idle.read(id)))
     assert.notEqual(again.id, run.id)
     assert.deepEqual(
       [again.version_id, again.params, again.trigger_kind],
@@ -153,8 +153,8 @@ describe('repeating', () => {
   })
   test('is refused while the run goes on', async (t) => {
     const idle = await openIdle(t)
-    const { run } = await idle.read(await idle.begin(files()))
-    await assert.rejects(retryRun(idle.context, ANA, run), /has not ended; it can be repeated when it has/)
+    const tree = await idle.read(await idle.begin(files()))
+    await assert.rejects(retryRun(idle.context, ANA, tree), /has not ended; it can be repeated when it has/)
   })
 })
 

@@ -8,6 +8,7 @@ import { faultPoint } from '../../store/fault.ts'
 import { whyUnreadable, type Context } from '../context/context.ts'
 import {
   FINAL_RUNS,
+  isDone,
   parseRun,
   readRun,
   readState,
@@ -38,6 +39,7 @@ const NO_OPTIONS: RunOptions = {
   deploy: false,
   reproduces: null,
   tolerance: 0,
+  retries: null,
 }
 
 /** Writes a run with its steps, all waiting. Throws `invalid_field` for unknown steps and params. */
@@ -57,8 +59,9 @@ export async function createRun(context: Context, who: Principal, given: NewRun)
   }
   const id = given.id ?? ids('pr')
   const proof = options.reproduces === null ? null : openProof(options.reproduces, options.tolerance)
+  const repeated = options.reproduces ?? options.retries ?? null
   await db.tx(async (t) => {
-    const proven = proof === null ? undefined : await readRun(t, proof.of_run)
+    const before = repeated === null ? undefined : await readRun(t, repeated)
     const made = await t.run(
       `INSERT INTO pipeline_runs (id, project, version_id, state, desired_state, message, trigger_kind, params, options,
          environment, created_at, created_by, reproduction, source_id)
@@ -70,11 +73,11 @@ export async function createRun(context: Context, who: Principal, given: NewRun)
         given.trigger,
         JSON.stringify(params),
         JSON.stringify(options),
-        proven?.environment ?? null,
+        before?.environment ?? null,
         clock(),
         who.name,
         proof === null ? null : JSON.stringify(proof),
-        proven === undefined ? version.source_id : proven.source_id,
+        before === undefined ? version.source_id : before.source_id,
       ],
     )
     if (made === 0) return
@@ -115,13 +118,18 @@ export async function cancelRun(context: Context, who: Principal, id: string): P
   })
 }
 
-/** A new run of the same version, params and options. Throws `conflict` while the old one goes on. */
-export async function retryRun(context: Context, who: Principal, run: RunRow): Promise<string> {
+/**
+ * A new run of the same version, params and options; what succeeded in one that did not is taken over with its environment. Throws
+ * `conflict` while the old one goes on.
+ */
+export async function retryRun(context: Context, who: Principal, { run, steps }: RunTree): Promise<string> {
   refuseOpen(run, 'repeated')
   await refuseUnreadable(context, run)
   const version = await requireVersion(context.deps.db, run.version_id)
   const { register, deploy } = run.options
-  return createRun(context, who, { version, params: run.params, options: { register, deploy }, trigger: 'manual' })
+  const retries = run.state !== 'succeeded' && steps.some(isDone) ? run.id : null
+  const options = { register, deploy, retries }
+  return createRun(context, who, { version, params: run.params, options, trigger: 'manual' })
 }
 
 /** Starts a proof, or only checks that one could be made. */

@@ -84,7 +84,14 @@ function Actions({ run }: { run: PipelineRun }) {
     <Confirm
       label="Run again"
       needs={WRITE}
-      preview={<p>Starts a new run of the same code and params; steps that succeeded come from the cache.</p>}
+      preview={
+        <p>
+          Starts a new run of the same code and params.{' '}
+          {run.state === 'succeeded'
+            ? 'Steps for which nothing changed come from the cache.'
+            : 'It takes over the steps that succeeded; only the others run.'}
+        </p>
+      }
       act={async () => {
         const next = await call<typeof pipelinesApi.retryPipelineRun>('POST', '/v1/pipeline-runs/:id/retry', {
           params: { id: run.id },

@@ -1,0 +1,107 @@
+/** `slipway validate`: all faults of a file at once, each with its line, and nothing else: no server, no writing. */
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { runCommand, usage } from '../run-command.fixture.ts'
+import type { Said } from '../run-command.fixture.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'slipway-validate-test-'))
+after(() => rmSync(root, { recursive: true, force: true }))
+
+let made = 0
+
+function project(files: Readonly<Record<string, string>>): string {
+  const folder = join(root, `project-${++made}`)
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true })
+    writeFileSync(join(folder, name), text)
+  }
+  return folder
+}
+
+const validate = (...words: readonly string[]): Promise<Said> => runCommand(root, 'validate', ...words)
+
+const GOOD = `project: fine
+pipeline:
+  steps:
+    load: {run: job:load, outputs: [table]}
+    fit: {run: job:fit, inputs: {table: load.table}}
+`
+const CODE = 'def load(table): pass\ndef fit(table): pass\n'
+
+describe('slipway validate', () => {
+  it('says that a file can be run, by its folder or by its name, and leaves nothing behind', async () => {
+    const folder = project({ 'slipway.yaml': GOOD, 'job.py': CODE, 'data/large.csv': 'x'.repeat(3_000_000) })
+    for (const given of [folder, join(folder, 'slipway.yaml')]) {
+      const { code, lines, data } = await validate(given)
+      assert.deepEqual([code, lines], [0, ['slipway.yaml can be run: 2 steps']])
+      assert.deepEqual(data, [{ file: join(folder, 'slipway.yaml'), valid: true, faults: [], warnings: [] }])
+    }
+    assert.deepEqual(readdirSync(folder).toSorted(), ['data', 'job.py', 'slipway.yaml'])
+    assert.deepEqual(
+      readdirSync(tmpdir()).filter((name) => /^slipway-validate-(?!test)/.test(name)),
+      [],
+    )
+  })
+
+  const faulty: readonly (readonly [what: string, yaml: string, lines: readonly RegExp[]])[] = [
+    [
+      'keys and values, all at once',
+      'project: "?"\npipeline:\n  steps:\n    one:\n      run: job\n      timeout: soon\n      chache: never\n      seed: -1\n',
+      [
+        /^slipway\.yaml:1: project: got "\?", expected letters/,
+        /^slipway\.yaml:5: pipeline\.steps\.one\.run: got "job", expected module:function/,
+        /^slipway\.yaml:6: pipeline\.steps\.one\.timeout: got "soon", expected a duration/,
+        /^slipway\.yaml:7: pipeline\.steps\.one\.chache: unknown key; did you mean "cache"\?/,
+        /^slipway\.yaml:8: pipeline\.steps\.one\.seed: got -1, expected at least 0/,
+      ],
+    ],
+    [
+      'references between steps',
+      GOOD.replace('load.table', 'load.tabel') + '    late: {run: job:fit, after: [nobody]}\n',
+      [/^slipway\.yaml:5: .*tabel/, /^slipway\.yaml:6: .*nobody/],
+    ],
+    [
+      'modules and functions that the code does not have',
+      GOOD.replace('job:load', 'job:loda').replace('job:fit', 'job.more:fit'),
+      [/^slipway\.yaml:4: .*job\.py defines no "loda"/, /^slipway\.yaml:5: .*has no job\/more\.py/],
+    ],
+    ['what is no YAML', 'project: [\n', [/^slipway\.yaml:\d: not valid YAML: /]],
+    ['an empty file', '', [/^slipway\.yaml:1: expected keys such as/]],
+    [
+      'packages that are asked for by a file that is not there',
+      `${GOOD}python: {requirements: nowhere.txt}\n`,
+      [/^slipway\.yaml:1: .*nowhere\.txt/],
+    ],
+  ]
+  for (const [what, yaml, expected] of faulty)
+    it(`names ${what}`, async () => {
+      const { code, lines, data } = await validate(project({ 'slipway.yaml': yaml, 'job.py': CODE }))
+      assert.equal(code, 1)
+      assert.equal(lines.length, expected.length + 1, lines.join('\n'))
+      for (const [at, pattern] of expected.entries()) assert.match(lines[at] ?? '', pattern)
+      assert.equal(lines.at(-1), `${expected.length} ${expected.length === 1 ? 'fault' : 'faults'}`)
+      const [{ valid, faults } = { valid: true, faults: [] }] = data as { valid: boolean; faults: { line: number }[] }[]
+      assert.deepEqual([valid, faults.length], [false, expected.length])
+      assert.ok(faults.every(({ line }) => line >= 1))
+    })
+
+  it('tells what the reader of the code should know', async () => {
+    const folder = project({
+      'slipway.yaml': GOOD,
+      'job.py': `import importlib\nimportlib.import_module(input())\n${CODE}`,
+    })
+    const { code, lines } = await validate(folder)
+    assert.equal(code, 0)
+    assert.match(lines[0] ?? '', /^note: .*job\.py/)
+  })
+
+  it('takes a file of another name', async () => {
+    const folder = project({ 'other.yaml': GOOD, 'job.py': CODE })
+    assert.deepEqual((await validate(join(folder, 'other.yaml'))).lines, ['other.yaml can be run: 2 steps'])
+    await assert.rejects(validate(folder), usage(/there is no slipway\.yaml in .*; slipway init makes one/))
+    await assert.rejects(validate(join(folder, 'nowhere')), usage(/nowhere does not exist/))
+  })
+})
