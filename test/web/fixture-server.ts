@@ -1,4 +1,5 @@
 /** A server of the browser tests: the built pages, and recorded replies, each of which must satisfy its contract. */
+import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -138,7 +139,10 @@ function recorded(now: number, empty: boolean): Recorded[] {
     on(registryApi.lineage, () => served.lineage()),
     on(servingApi.listEndpoints, () => ({ items: endpoints })),
     on(servingApi.getEndpoint, ({ params }) => endpoints.find((one) => one.name === params['name'])),
-    on(servingApi.deploy, ({ params }) => endpoints.find((one) => one.name === params['name'])),
+    // a new one is answered like the first, for what matters is what was written
+    on(servingApi.putEndpoint, ({ params }) => ({ ...first(endpoints), name: params['name'] ?? '' })),
+    on(servingApi.deleteEndpoint, () => ({})),
+    on(servingApi.deploy, ({ params }) => ({ ...first(endpoints), name: params['name'] ?? '' })),
     on(servingApi.rollbackEndpoint, ({ params }) => endpoints.find((one) => one.name === params['name'])),
     on(endpointViewApi.latency, () => tables.latency(now)),
     on(endpointViewApi.tryIt, () => ({ status: 200, took_ms: 3.4, reply: { predictions: [0.2731] } })),
@@ -256,6 +260,12 @@ function streamed(response: ServerResponse, path: string): void {
     (_, i) => `iteration ${i + 1}: log loss ${(0.69 * 0.99 ** i).toFixed(4)}\n`,
   ).join('')
   response.write(`event: log\ndata: ${JSON.stringify({ attempt: 1, offset: 0, text })}\n\n`)
+}
+
+function first<T>(items: readonly T[]): T {
+  const [item] = items
+  assert.ok(item !== undefined)
+  return item
 }
 
 async function answered({ request, response, table, writes, faults }: Job, url: URL): Promise<void> {

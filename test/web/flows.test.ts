@@ -173,6 +173,44 @@ test('a version is deployed in a freeze only by who says so, with a reason', opt
   })
 })
 
+test('a version is put behind a new endpoint, whose name nobody has, with its monitor', options, async () => {
+  await open('/models/flight-delay/versions/3', async (page) => {
+    site.server.writes.length = 0
+    const dialog = await dialogOf(page, 'New endpoint')
+    const go = dialog.getByRole('button', { name: 'New endpoint' })
+    assert.equal(await dialog.getByLabel('Name').inputValue(), 'flight-delay')
+    await dialog.getByText('There is an endpoint of this name.').waitFor()
+    assert.equal(await go.isDisabled(), true)
+    await dialog.getByLabel('Name').fill('night-flights')
+    await dialog.getByLabel('Labels arrive within').fill('12h')
+    assert.deepEqual(await axeBreaches(page), [])
+    await go.click()
+    await page.waitForURL('**/endpoints/night-flights')
+    assert.deepEqual(site.server.writes, [
+      'PUT /v1/endpoints/night-flights {"project":"default","model":"flight-delay","monitor":{"labels":{"delay":"12h"}}}',
+      'POST /v1/endpoints/night-flights/deploy {"version":"3"}',
+    ])
+  })
+})
+
+test('a new endpoint whose version is refused is taken away again, and the dialog says why', options, async () => {
+  await open('/models/flight-delay/versions/3', async (page) => {
+    site.server.writes.length = 0
+    const error = { code: 'unprocessable', message: 'it has no files', details: {}, help: '', request_id: 'r' }
+    await page.route('**/v1/endpoints/night-flights/deploy', (route) => route.fulfill({ status: 422, json: { error } }))
+    await page.route('**/v1/endpoints/night-flights', (route) =>
+      route.request().method() === 'GET'
+        ? route.fulfill({ json: { name: 'night-flights', variants: [] } })
+        : route.continue(),
+    )
+    const dialog = await dialogOf(page, 'New endpoint')
+    await dialog.getByLabel('Name').fill('night-flights')
+    await dialog.getByRole('button', { name: 'New endpoint' }).click()
+    await dialog.getByText('it has no files').waitFor()
+    assert.equal(site.server.writes.at(-1), 'DELETE /v1/endpoints/night-flights ')
+  })
+})
+
 test('endpoints are frozen and freed from their list; who may not sees no act', options, async () => {
   await open('/endpoints', async (page) => {
     site.server.writes.length = 0

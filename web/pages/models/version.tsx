@@ -12,6 +12,7 @@ import { Gates } from '../../parts/version/gates.tsx'
 import { ModelDescription } from '../../parts/model/description.tsx'
 import { AliasHistory } from '../../parts/model/moves.tsx'
 import { Facts, Page, Panel } from '../../parts/page/page.tsx'
+import { NewEndpoint } from '../../parts/version/new-endpoint.tsx'
 import { Signature } from '../../parts/version/signature.tsx'
 import { overrideSentence } from '../../parts/endpoint/variants.tsx'
 import { Scanned, ScanResult } from '../../parts/version/scan.tsx'
@@ -41,7 +42,12 @@ export function VersionPage() {
       {...(data && {
         beside: data.aliases.map((alias) => <Tag key={alias}>{alias}</Tag>),
         lead: <Lead version={data} />,
-        actions: <Promote version={data} />,
+        actions: (
+          <>
+            <NewEndpoint version={data} />
+            <Promote version={data} />
+          </>
+        ),
       })}
     >
       <Loaded query={version} what={`Version ${number} of ${name}`} height={480}>
