@@ -1,4 +1,5 @@
 /** Routes of monitoring. */
+import { ifFound } from '../contract/absence/absent.ts'
 import type { Principal } from '../contract/access.ts'
 import { HOUR_MS } from '../contract/ids.ts'
 import { toTime } from '../contract/fields.ts'
@@ -109,10 +110,7 @@ function metricsRoute(deps: MonitoringDeps): Mounted {
 }
 
 async function mayRead(deps: MonitoringDeps, who: Principal, row: IncidentRow): Promise<boolean> {
-  return requireEndpoint(deps.db, row.endpoint, who).then(
-    () => true,
-    () => false,
-  )
+  return (await ifFound(requireEndpoint(deps.db, row.endpoint, who))) !== undefined
 }
 
 function span(query: { from?: string | undefined; to?: string | undefined }): { from?: number; to?: number } {
