@@ -40,6 +40,16 @@ describe('first token', () => {
     assert.equal((await access.list()).at(-1)?.created_by, SYSTEM.name)
   })
 
+  test('a database that cannot be asked makes no token, and leaves the one that is there', async () => {
+    await firstToken(access, file)
+    const first = readFileSync(file, 'utf8')
+    const before = await count()
+    const fault = problem('unavailable', { what: 'the database', detail: 'it cannot be reached' })
+    await assert.rejects(firstToken({ ...access, find: () => Promise.reject(fault) }, file), fault)
+    assert.equal(readFileSync(file, 'utf8'), first)
+    assert.equal(await count(), before)
+  })
+
   test('one that works is kept, one that was revoked or is none is replaced, in the same private file', async () => {
     await firstToken(access, file)
     const first = readFileSync(file, 'utf8')

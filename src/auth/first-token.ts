@@ -1,6 +1,6 @@
 /** The admin token of the first start, in a file that only its owner reads. */
 import { chmod, readFile, writeFile } from 'node:fs/promises'
-import { ifMissing } from '../contract/absence/absent.ts'
+import { ifMissing, ifRefused } from '../contract/absence/absent.ts'
 import { Problem } from '../contract/errors.ts'
 import { SYSTEM } from './tokens.ts'
 import type { Tokens } from './tokens.ts'
@@ -8,11 +8,7 @@ import type { Tokens } from './tokens.ts'
 /** Makes the token when the file has none that works. */
 export async function firstToken(access: Tokens, file: string): Promise<void> {
   const known = (await ifMissing(readFile(file, 'utf8'))) ?? ''
-  const valid = await access.find(known.trim()).then(
-    () => true,
-    () => false,
-  )
-  if (valid) return
+  if ((await ifRefused(access.find(known.trim()), 'unauthenticated')) !== undefined) return
   const { token } = await access.create(SYSTEM, { name: 'admin', role: 'admin' })
   await writeFile(file, `${token}\n`, { mode: 0o600 })
   await chmod(file, 0o600)
