@@ -1,5 +1,6 @@
 /** Proofs of runs: what counts as the same, how a re-run is graded, and what is named when it cannot be made. */
 import assert from 'node:assert/strict'
+import { mkdirSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { ANA } from '../bench.fixture.ts'
@@ -338,6 +339,14 @@ describe('what a re-run needs', () => {
     assert.deepEqual(await missing(idle, run), [`a file of the code (${file.digest})`])
     await idle.store.blobs.delete(tree)
     assert.match((await missing(idle, run)).at(-1) ?? '', /^the tree of the code \(/)
+  })
+  test('a store that cannot be asked is a fault, and nothing is called missing', async (t) => {
+    const { idle, run } = await succeeded(t)
+    const { tree } = await idle.context.spec((await idle.read(run)).run.version_id)
+    const path = idle.store.blobs.path(tree) ?? ''
+    await idle.store.blobs.delete(tree)
+    mkdirSync(path)
+    await assert.rejects(missing(idle, run), { code: 'EISDIR' })
   })
 
   test('a proof that cannot be made is D at once, and no run is made for it', async (t) => {

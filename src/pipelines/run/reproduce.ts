@@ -1,5 +1,6 @@
 /** Proves a run: runs it again from raw data and grades how equal the result is. */
 import { ifFound } from '../../contract/absence/absent.ts'
+import { Problem } from '../../contract/errors.ts'
 import { treeDigests } from '../../store/blobs/trees.ts'
 import type { Context } from '../context/context.ts'
 import { isDone, readState, type RunRow, type RunTree } from '../context/rows.ts'
@@ -30,7 +31,9 @@ export async function findMissing(context: Context, run: RunRow): Promise<string
       if (!(await blobs.has(digest))) missing.push(`a file of the code (${digest})`)
     }
   } catch (error) {
-    missing.push(`the tree of the code (${(error as Error).message})`)
+    // a store that cannot be asked says nothing of what is in it
+    if (!(error instanceof Problem) || !['not_found', 'corrupt_blob'].includes(error.code)) throw error
+    missing.push(`the tree of the code (${error.message})`)
   }
   if (run.environment === null) missing.push('the lock of the environment: the run ended before it was made')
   else if ((await ifFound(envs.lock(run.environment))) === undefined)

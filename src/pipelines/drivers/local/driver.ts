@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { createReadStream } from 'node:fs'
 import { mkdir, open, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { delimiter, dirname, join } from 'node:path'
-import { ifJson, ifMissing } from '../../../contract/absence/absent.ts'
+import { ifJson, ifMissing, whileAlive } from '../../../contract/absence/absent.ts'
 import { problem } from '../../../contract/errors.ts'
 import type { Blobs } from '../../../store/blobs/blobs.ts'
 import { materialise, putTree } from '../../../store/blobs/trees.ts'
@@ -198,7 +198,7 @@ class LocalDriver implements Driver {
     if (ref !== undefined) return (await isAlive(ref)) ? ref : undefined
     if ((await modified(join(dir, 'spec.json'))) === 0) return undefined
     for (const pid of await marked(MARK, attempt)) {
-      const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+      const command = (await whileAlive(readFile(`/proc/${pid}/cmdline`, 'utf8'))) ?? ''
       const start = await startOf(pid)
       if (command.includes('slipway.step') && start !== undefined) return { pid, start }
     }

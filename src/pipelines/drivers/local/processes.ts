@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process'
 import { readFile, readdir } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import { ifGone } from '../../../contract/absence/absent.ts'
+import { ifGone, whileAlive } from '../../../contract/absence/absent.ts'
 
 const run = promisify(execFile)
 
@@ -22,7 +22,7 @@ export async function startOf(pid: number): Promise<string | undefined> {
 
 /** What Linux tells of a process behind its name, from its state on; one empty text when it is gone. */
 async function statOf(pid: number): Promise<string[]> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '')
+  const stat = (await whileAlive(readFile(`/proc/${pid}/stat`, 'latin1'))) ?? ''
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
 }
 
@@ -58,8 +58,10 @@ export async function marked(name: string, value: string): Promise<number[]> {
   const pids = (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid)
   const found = await Promise.all(
     pids.map(async (pid) => {
-      const environment = await readFile(`/proc/${pid}/environ`).catch(() => Buffer.alloc(0))
-      return environment.includes(mark) && (await startOf(Number(pid))) !== undefined ? Number(pid) : undefined
+      const environment = await whileAlive(readFile(`/proc/${pid}/environ`))
+      return environment?.includes(mark) === true && (await startOf(Number(pid))) !== undefined
+        ? Number(pid)
+        : undefined
     }),
   )
   return found.filter((pid) => pid !== undefined)
