@@ -6,6 +6,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { ifMissingNow } from '../src/contract/absence/absent.ts'
 import { architecturePage, difference, referencePages } from './reference.ts'
 
 const root = resolve(import.meta.dirname, '..')
@@ -28,9 +29,5 @@ if (values.check === true) {
 }
 
 function current(path: string): string {
-  try {
-    return readFileSync(join(root, path), 'utf8')
-  } catch {
-    return ''
-  }
+  return ifMissingNow(() => readFileSync(join(root, path), 'utf8')) ?? ''
 }

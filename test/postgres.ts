@@ -19,6 +19,7 @@ import { mkdir } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
+import { ifGone, ifMissingNow } from '../src/contract/absence/absent.ts'
 import pg from 'pg'
 import { statWith } from './tools.ts'
 
@@ -113,16 +114,11 @@ async function startServer(durable: boolean): Promise<Server> {
 
 /** At exit nothing can be awaited: the server is told to stop at once, and its folder is removed when it is gone. */
 function stopNow(data: string, folder: string): void {
-  try {
-    const pid = firstPid(data)
-    process.kill(pid, 'SIGQUIT')
-    for (let i = 0; i < 200; i++) {
-      process.kill(pid, 0)
+  // it may not have started
+  const pid = ifMissingNow(() => firstPid(data))
+  if (pid !== undefined && ifGone(() => process.kill(pid, 'SIGQUIT')) === true)
+    for (let i = 0; i < 200 && ifGone(() => process.kill(pid, 0)) === true; i++)
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10)
-    }
-  } catch {
-    // It had not started, or it is gone.
-  }
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
 }
 

@@ -5,6 +5,7 @@ import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ifMissing } from '../src/contract/absence/absent.ts'
 import { outputOf } from './output.ts'
 import { findProgram, findPython } from './tools.ts'
 
@@ -133,11 +134,8 @@ async function isOrphan(lock: string): Promise<boolean> {
     return false
   } catch (fault) {
     if ((fault as NodeJS.ErrnoException).code === 'EPERM') return false
-    const age = await stat(lock).then(
-      ({ mtimeMs }) => Date.now() - mtimeMs,
-      () => 0,
-    )
-    return age > ORPHAN_MS
+    const found = await ifMissing(stat(lock))
+    return found !== undefined && Date.now() - found.mtimeMs > ORPHAN_MS
   }
 }
 

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import type { Stats } from 'node:fs'
 import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { ifGone } from '../src/contract/absence/absent.ts'
 
 /** The oldest Python that Slipway's own Python code runs on. */
 const PYTHON_MINIMUM = [3, 10] as const
@@ -71,10 +72,8 @@ function isExecutable(file: string): boolean {
 
 /** What a file or folder is; undefined where it is not there or this process lacks the right, one of `constants`. */
 export function statWith(path: string, right: number): Stats | undefined {
-  try {
+  return ifGone(() => {
     accessSync(path, right)
     return statSync(path)
-  } catch {
-    return undefined
-  }
+  })
 }

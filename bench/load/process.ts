@@ -1,5 +1,6 @@
 /** What the operating system (Linux) knows of a process and its children: CPU time and memory. */
 import { readFileSync } from 'node:fs'
+import { ifGone } from '../../src/contract/absence/absent.ts'
 
 const TICK_MS = 10
 
@@ -56,9 +57,5 @@ function statOf(pid: number): string[] | undefined {
 
 /** A process may end between two looks. */
 function read(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return undefined
-  }
+  return ifGone(() => readFileSync(path, 'utf8'))
 }

@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ifGone } from '../../src/contract/absence/absent.ts'
 import { createClient } from '../../src/client/client.ts'
 import { servingApi } from '../../src/contract/serving.ts'
 import { gatewayFile, isAlive, readJsonFile } from '../../src/gateway/run-files.ts'
@@ -109,9 +110,5 @@ export function processesOf(child: ChildProcess, text: string): number[] {
 }
 
 function commandOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
-  } catch {
-    return ''
-  }
+  return ifGone(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')) ?? ''
 }

@@ -46,10 +46,7 @@ function safeJoin(folder: string, path: string): string | undefined {
 }
 
 async function isFile(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isFile(),
-    () => false,
-  )
+  return (await ifMissing(stat(path)))?.isFile() === true
 }
 
 function file(path: string, hashed: boolean): Raw {

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { performance } from 'node:perf_hooks'
+import { ifGone } from '../../src/contract/absence/absent.ts'
 import { hasTestEnv, runProgram, testEnv } from '../python-env.ts'
 import { buildS3, hasS3 } from '../s3.ts'
 import { PACKAGES } from '../serving-models.ts'
@@ -124,11 +125,7 @@ function lastLine(error: unknown): string {
 
 /** Name of the process that the system or the container started first; empty where the system does not tell. */
 function firstProcess(): string {
-  try {
-    return readFileSync('/proc/1/comm', 'utf8').trim()
-  } catch {
-    return ''
-  }
+  return ifGone(() => readFileSync('/proc/1/comm', 'utf8').trim()) ?? ''
 }
 
 /** Installs a system package. Throws with the last lines of apt-get. */

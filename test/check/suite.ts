@@ -4,6 +4,7 @@ import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
+import { ifGone, ifMissingNow } from '../../src/contract/absence/absent.ts'
 import { emptyTally, sum } from './tally.ts'
 import type { Tally } from './tally.ts'
 
@@ -149,18 +150,9 @@ function unescaped(text: string): string {
 }
 
 function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch {
-    return ''
-  }
+  return ifMissingNow(() => readFileSync(file, 'utf8')) ?? ''
 }
 
 function killGroup(pid: number | undefined): void {
-  if (pid === undefined) return
-  try {
-    process.kill(-pid, 'SIGKILL')
-  } catch {
-    // the group has ended by itself
-  }
+  if (pid !== undefined) ifGone(() => process.kill(-pid, 'SIGKILL'))
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
+import { ifJson, ifMissingNow } from '../../src/contract/absence/absent.ts'
 import { runTest } from './process.ts'
 
 /** One test file: how long it takes, and for each source the characters that it runs (1) or does not (0). */
@@ -52,8 +53,10 @@ export async function coverageOf(job: CoverageJob, file: string): Promise<Covere
 }
 
 function readKept(path: string): Omit<Covered, 'file'> | undefined {
+  const text = ifMissingNow(() => readFileSync(path, 'utf8'))
+  if (text === undefined) return undefined
   try {
-    const { ms, ran } = JSON.parse(readFileSync(path, 'utf8')) as { ms: number; ran: [string, string][] }
+    const { ms, ran } = JSON.parse(text) as { ms: number; ran: [string, string][] }
     return { ms, ran: new Map(ran.map(([name, bits]) => [name, inflateRawSync(Buffer.from(bits, 'base64'))])) }
   } catch {
     return undefined
@@ -117,11 +120,8 @@ export function readCoverage(
 
 /** A process that was killed while it wrote leaves half a file. */
 function readScripts(file: string): readonly Script[] {
-  try {
-    return (JSON.parse(readFileSync(file, 'utf8')) as { result: readonly Script[] }).result
-  } catch {
-    return []
-  }
+  const read = ifJson(readFileSync(file, 'utf8')) as { result: readonly Script[] } | undefined
+  return read?.result ?? []
 }
 
 /** An inner range says more than the range around it. */

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { setTimeout as wait } from 'node:timers/promises'
+import { ifGone } from '../../src/contract/absence/absent.ts'
 
 /** How a test file ended; `output` is its TAP report, `ms` how long it took. */
 export interface Ended {
@@ -99,17 +100,9 @@ function signalMarked(mark: string, signal: NodeJS.Signals | 0): number {
 }
 
 function readEnvironment(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/environ`, 'utf8')
-  } catch {
-    return '' // it has ended, or belongs to another user
-  }
+  return ifGone(() => readFileSync(`/proc/${pid}/environ`, 'utf8')) ?? ''
 }
 
 function kill(pid: number, signal: NodeJS.Signals | 0): void {
-  try {
-    if (pid !== 0) process.kill(pid, signal)
-  } catch {
-    // it has ended by itself
-  }
+  if (pid !== 0) ifGone(() => process.kill(pid, signal))
 }

@@ -1,6 +1,7 @@
 /** Finds the running server of a data folder and makes a client for it. */
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { ifJson, ifMissing } from '../../contract/absence/absent.ts'
 import { createClient } from '../../client/client.ts'
 import type { Client } from '../../client/client.ts'
 import { text, UsageError } from './command.ts'
@@ -30,11 +31,8 @@ export function dataDir(invocation: Invocation): string {
 
 /** Reads `server.json`; undefined when no server runs there. */
 export async function readServerFile(data: string): Promise<ServerFile | undefined> {
-  try {
-    return JSON.parse(await readFile(join(data, 'server.json'), 'utf8')) as ServerFile
-  } catch {
-    return undefined
-  }
+  const text = await ifMissing(readFile(join(data, 'server.json'), 'utf8'))
+  return text === undefined ? undefined : (ifJson(text) as ServerFile | undefined)
 }
 
 /** Connects to the server that the flags, the environment or the data folder name. Throws with the command to run. */

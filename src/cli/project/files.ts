@@ -21,9 +21,8 @@ export async function submitProject(
   file = PROJECT_FILE,
 ): Promise<Reply<typeof pipelinesApi.createPipelineVersion>> {
   const root = resolve(folder)
-  const text = await readFile(join(root, file), 'utf8').catch(() => {
-    throw new UsageError(`there is no ${file} in ${root}; slipway init makes one`)
-  })
+  const text = await ifMissing(readFile(join(root, file), 'utf8'))
+  if (text === undefined) throw new UsageError(`there is no ${file} in ${root}; slipway init makes one`)
   const files = await projectFiles(root, [file])
   const source = await gitSource(root)
   const tree = await client.call(pipelinesApi.uploadTree, { body: Readable.toWeb(Readable.from(writeArchive(files))) })

@@ -1,6 +1,7 @@
 /** `slipway init`: writes a project file that fits the Python files of a folder. */
-import { access, mkdir, readdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, stat, writeFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
+import { ifMissing } from '../../contract/absence/absent.ts'
 import { stringify } from 'yaml'
 import { UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
@@ -9,11 +10,7 @@ import { PROJECT_FILE } from './files.ts'
 export async function run(invocation: Invocation): Promise<number> {
   const folder = resolve(invocation.args[0] ?? '.')
   const path = join(folder, PROJECT_FILE)
-  const exists = await access(path).then(
-    () => true,
-    () => false,
-  )
-  if (exists) throw new UsageError(`${path} exists already; it is left as it is`)
+  if ((await ifMissing(stat(path))) !== undefined) throw new UsageError(`${path} exists already; it is left as it is`)
   await mkdir(folder, { recursive: true })
   const names = await readdir(folder)
   const module = ['train.py', 'main.py'].find((name) => names.includes(name)) ?? 'train.py'

@@ -44,6 +44,15 @@ export function ifGone<T>(ask: () => T): T | undefined {
   }
 }
 
+/** As `ifGone`, of what the kernel tells by and by. */
+export async function whileAlive<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked
+  } catch (error) {
+    return absent(error, GONE)
+  }
+}
+
 /** The value of a JSON text; undefined where it is none. */
 export function ifJson(text: string): unknown {
   try {

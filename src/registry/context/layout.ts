@@ -1,6 +1,7 @@
 /** Where the files of versions lie on this machine, for scorers, the gateway and the native evaluator: laid out from blobs, whenever they are not there. */
-import { access, mkdir, rename, rm } from 'node:fs/promises'
+import { mkdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ifMissing } from '../../contract/absence/absent.ts'
 import { materialise } from '../../store/blobs/trees.ts'
 import type { Registry } from './context.ts'
 
@@ -32,9 +33,6 @@ export function formerNativeDir(dir: string): string {
 }
 
 /** Whether a path is there. */
-export function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  )
+export async function exists(path: string): Promise<boolean> {
+  return (await ifMissing(stat(path))) !== undefined
 }

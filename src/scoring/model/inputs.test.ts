@@ -1,6 +1,6 @@
 /** Inputs from a model's signature: MLflow's types, tensors of any shape, and signatures that are refused with what to do. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -132,6 +132,12 @@ for (const [what, text, message] of [
     await assert.rejects(read(text), { code: 'unprocessable', message })
   })
 }
+
+test('an MLmodel that cannot be read is a fault, and no model without one', async () => {
+  const folder = join(dir, 'folder')
+  mkdirSync(join(folder, 'MLmodel'), { recursive: true })
+  await assert.rejects(readInputs(folder, null), { code: 'EISDIR' })
+})
 
 test('a folder without an MLmodel file is refused', async () => {
   await assert.rejects(readInputs(join(dir, 'nosuch'), null), { code: 'unprocessable', message: /has no MLmodel file/ })

@@ -1,6 +1,7 @@
 /** The inputs of a model version, from the signature in its MLmodel file. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ifMissing } from '../../contract/absence/absent.ts'
 import { parse } from 'yaml'
 import { problem } from '../../contract/errors.ts'
 import { loadNative } from '../native/load.ts'
@@ -79,9 +80,8 @@ const DTYPES: Readonly<Record<InputKind, string>> = {
 }
 
 async function signatureOf(dir: string): Promise<{ inputs: unknown; outputs: unknown }> {
-  const text = await readFile(join(dir, 'MLmodel'), 'utf8').catch(() => {
-    throw refused('it has no MLmodel file')
-  })
+  const text = await ifMissing(readFile(join(dir, 'MLmodel'), 'utf8'))
+  if (text === undefined) throw refused('it has no MLmodel file')
   const document = readable('MLmodel file', () => parse(text, { schema: 'core', logLevel: 'error' }) as unknown)
   const { inputs, outputs } =
     (document as { signature?: { inputs?: unknown; outputs?: unknown } | null } | null)?.signature ?? {}

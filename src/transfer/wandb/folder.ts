@@ -41,9 +41,8 @@ export async function wandbFolder(client: Client, dir: string, options: WandbOpt
   const place = resolve(dir)
   const folders = await runFolders(place)
   if (folders.length === 0) {
-    await readdir(place).catch(() => {
-      throw problem('not_found', { what: 'folder of wandb runs', id: place })
-    })
+    const there = await ifMissing(readdir(place))
+    if (there === undefined) throw problem('not_found', { what: 'folder of wandb runs', id: place })
     throw problem('unprocessable', {
       detail: `${place} holds no runs of wandb, folders such as run-20260503_101500-1a2b3c4d`,
     })

@@ -1,6 +1,7 @@
 /** Processes that outlive their server on purpose, and are ended when the story is over: gateways and steps. */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ifGone, ifJson, ifMissing, whileAlive } from '../../../contract/absence/absent.ts'
 import { setTimeout as wait } from 'node:timers/promises'
 
 /** Longer than a step is given to end by itself. */
@@ -46,19 +47,19 @@ async function unwritten(data: string): Promise<number[]> {
 
 /** The process that a file names, if it is alive and has `argument` among its arguments, as far as the system tells. */
 async function processOf(file: string, argument: string): Promise<number | undefined> {
-  const text = await readFile(file, 'utf8').catch(() => '{}')
-  const { pid } = JSON.parse(text) as { pid?: number }
+  const text = (await ifMissing(readFile(file, 'utf8'))) ?? ''
+  const { pid } = (ifJson(text) ?? {}) as { pid?: number }
   if (pid === undefined || !isAlive(pid)) return undefined
   return ((await commandOf(pid)) ?? argument).includes(argument) ? pid : undefined
 }
 
 /** The arguments of a process, each ended by NUL; undefined where the system does not tell. */
 function commandOf(pid: number): Promise<string | undefined> {
-  return readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => undefined)
+  return whileAlive(readFile(`/proc/${pid}/cmdline`, 'utf8'))
 }
 
-function names(folder: string): Promise<string[]> {
-  return readdir(folder).catch(() => [])
+async function names(folder: string): Promise<string[]> {
+  return (await ifMissing(readdir(folder))) ?? []
 }
 
 function isAlive(pid: number): boolean {
@@ -67,9 +68,5 @@ function isAlive(pid: number): boolean {
 
 /** False when there is no such process of ours any more. */
 function signal(pid: number, name: NodeJS.Signals | 0): boolean {
-  try {
-    return process.kill(pid, name)
-  } catch {
-    return false
-  }
+  return ifGone(() => process.kill(pid, name)) ?? false
 }
