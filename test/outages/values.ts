@@ -92,6 +92,7 @@ function own(made: Json): Values {
     '/v1/models/': OF_MODEL,
     '/v1/pipelines': { id: made['pipeline'], text: SPEC, tree: made['tree'] },
     '/v1/pipeline-runs': { id: made['pipeline_run'], pipeline_version: made['pipeline'], step: 'one' },
+    '/v1/incidents': { id: 'inc_1' },
     '/v1/imports': { id: made['import'], kind: 'bundle', place: 'other', parts: ['a'] },
     '/v1/transfer/tables': { table: 'runs' },
     '/v1/transfer/blobs': { digest: made['tree'] },
