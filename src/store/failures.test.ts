@@ -97,7 +97,7 @@ describe('failures of a database', () => {
       ['53200', 'unavailable', /it answers with 53200/],
       ['28P01', 'unavailable', /it answers with 28P01/],
       ['3D000', 'unavailable', /it answers with 3D000/],
-      ['25006', 'unavailable', /it answers with 25006/],
+      ['25006', 'unavailable', /it is read-only \(25006\)/],
       ['EIO', 'unavailable', /the disk is not available: a file cannot be read or written: EIO/],
       ['EACCES', 'unavailable', /the disk is not available/],
       ['22021', 'bad_request', /NUL/],

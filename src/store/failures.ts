@@ -50,6 +50,10 @@ function isRefusing(error: unknown): boolean {
   return /^(?:58|53|28)...$|^(?:3D000|25006)$/.test(engineCode(error))
 }
 
+function refusalOf(code: string): string {
+  return code === '25006' ? 'it is read-only (25006)' : `it answers with ${code}`
+}
+
 /** True when the operating system does not give or take the bytes of a file. */
 function isFileFault(error: unknown): boolean {
   return ['EIO', 'EROFS', 'EACCES', 'EPERM', 'EMFILE', 'ENFILE'].includes(engineCode(error))
@@ -64,7 +68,7 @@ export function explained(error: unknown): unknown {
   if (isBusy(error)) return unavailable('another process holds its lock', error)
   if (isDisconnected(error)) return unavailable('it cannot be reached', error)
   if (isBroken(error)) return unavailable('its file cannot be read or written', error)
-  if (isRefusing(error)) return unavailable(`it answers with ${engineCode(error)}`, error)
+  if (isRefusing(error)) return unavailable(refusalOf(engineCode(error)), error)
   if (isFileFault(error))
     return unavailable(`a file cannot be read or written: ${engineCode(error)}`, error, 'the disk')
   const code = engineCode(error)
