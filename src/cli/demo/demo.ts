@@ -22,7 +22,7 @@ export async function run(invocation: Invocation): Promise<number> {
   const data = resolve(
     text(invocation, 'data') ?? join('.slipway', 'demo', new Date().toISOString().replace(/[:.]/g, '-')),
   )
-  await mkdir(data, { recursive: true })
+  await mkdir(data, { recursive: true, mode: 0o700 })
   const server = new ServerProcess(data)
   let ended: Promise<void> | undefined
   const endBySignal = (): void => {

@@ -14,6 +14,7 @@ import type { ServerFile } from '../invocation/server.ts'
 import { readPair } from '../../gateway/http/tls.ts'
 import type { TlsFiles } from '../../gateway/http/tls.ts'
 import { lockFolder } from '../../store/folder-lock.ts'
+import { closeFolder, keepToOwner, toldClosing } from '../../store/owner-only.ts'
 import { paint } from '../invocation/output.ts'
 
 const LOOPBACK = new Set(['127.0.0.1', 'localhost', '::1'])
@@ -28,6 +29,8 @@ export async function run(invocation: Invocation): Promise<number> {
   const gatewayTls = tlsFiles(invocation)
   const databaseUrl = config('SLIPWAY_DATABASE_URL')
   const blobsUrl = config('SLIPWAY_BLOBS')
+  keepToOwner()
+  for (const place of closeFolder(data)) process.stderr.write(`${toldClosing(place)}\n`)
   const release = databaseUrl === undefined ? await takeFolder(data) : nothing
   // asked to end while it starts, it starts to the end first: only then it knows what to end
   const ended = untilSignal()

@@ -26,7 +26,7 @@ export class ServerProcess {
   /** Starts the server and waits until it is ready; after a kill on the ports it had before. Throws once it was told to stop. */
   async start(): Promise<ServerFile & { loginUrl: string }> {
     if (this.#stopping) throw new Error('the story is over')
-    const log = openSync(join(this.data, 'server.log'), 'a')
+    const log = openSync(join(this.data, 'server.log'), 'a', 0o600)
     const child = spawn(
       process.execPath,
       [
