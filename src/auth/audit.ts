@@ -78,19 +78,60 @@ function fieldsOf(row: Omit<AuditRow, 'hash'>): (string | number | null)[] {
 
 const STEP = 1000
 
-/** Walks the whole chain: no gap, each `prev` is the hash before, each hash is right. */
-export async function verifyAudit(db: Reader): Promise<AuditVerdict> {
+/** What is known of the chain from elsewhere: the hash of its row `rows` at a time. */
+export interface Certified {
+  /** At least 1. */
+  readonly rows: number
+  readonly head: string
+  /** RFC 3339. */
+  readonly at: string
+}
+
+/**
+ * Walks the whole chain: no gap, each `prev` is the hash before, each hash is right, and each row that is `certified`, in the order
+ * of their rows, is there with its hash. A chain that was made anew from some row on is told by the first row that may differ.
+ */
+export async function verifyAudit(db: Reader, certified: readonly Certified[] = []): Promise<AuditVerdict> {
   let prev = GENESIS
   let seq = 0
+  const held = heldAgainst(certified)
   for (;;) {
     const rows = await db.all<AuditRow>('SELECT * FROM audit WHERE seq > ? ORDER BY seq LIMIT ?', [seq, STEP])
     for (const row of rows) {
       if (row.seq !== seq + 1) return { ok: false, seq: seq + 1, reason: `row ${seq + 1} is missing` }
       if (row.prev !== prev) return { ok: false, seq: row.seq, reason: 'it does not follow the row before' }
       if (row.hash !== hashOf(row)) return { ok: false, seq: row.seq, reason: 'its content was changed' }
+      const broken = held.broken(row)
+      if (broken !== undefined) return broken
       prev = row.hash
       seq = row.seq
     }
-    if (rows.length < STEP) return { ok: true, rows: seq, head: prev }
+    if (rows.length < STEP) return held.missing(seq) ?? { ok: true, rows: seq, head: prev }
+  }
+}
+
+type Broken = Extract<AuditVerdict, { ok: false }>
+
+/** Compares rows, as they come, with what was certified of them. */
+function heldAgainst(certified: readonly Certified[]) {
+  let next = 0
+  let good = 0
+  return {
+    broken({ seq, hash }: AuditRow): Broken | undefined {
+      for (let one = certified[next]; one?.rows === seq; one = certified[++next]) {
+        if (one.head !== hash) {
+          const which = good + 1 === seq ? `row ${seq} is` : `rows ${good + 1} to ${seq} are`
+          return { ok: false, seq: good + 1, reason: `${which} not what the checkpoint of ${one.at} has signed` }
+        }
+        good = seq
+      }
+      return undefined
+    },
+    missing(rows: number): Broken | undefined {
+      const one = certified.at(-1)
+      if (one === undefined || one.rows <= rows) return undefined
+      const reason = `row ${rows + 1} is missing: the chain ends before it, and the checkpoint of ${one.at} has signed ${one.rows} rows`
+      return { ok: false, seq: rows + 1, reason }
+    },
   }
 }

@@ -1,7 +1,6 @@
 /** The admin token of the first start, in a file that only its owner reads. */
 import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { ifMissing, ifRefused } from '../contract/absence/absent.ts'
-import { Problem } from '../contract/errors.ts'
 import { SYSTEM } from './tokens.ts'
 import type { Tokens } from './tokens.ts'
 
@@ -14,13 +13,9 @@ export async function firstToken(access: Tokens, file: string): Promise<void> {
   await chmod(file, 0o600)
 }
 
-/** The address below `url` that opens one session for the token in the file. Null on a full disk, which must not keep the server from starting. */
+/** The address below `url` that opens one session for the token in the file. Null where nothing can be written, which must not keep the server from starting. */
 export async function firstLink(access: Tokens, file: string, url: string): Promise<string | null> {
   const who = await access.find((await readFile(file, 'utf8')).trim())
-  try {
-    return `${url}/login/${await access.createLink(who)}`
-  } catch (error) {
-    if (error instanceof Problem && error.code === 'storage_full') return null
-    throw error
-  }
+  const link = await ifRefused(access.createLink(who), 'storage_full', 'storage_corrupt')
+  return link === undefined ? null : `${url}/login/${link}`
 }

@@ -3,11 +3,13 @@ import { join } from 'node:path'
 import type { Principal } from '../contract/access.ts'
 import type { Clock, Ids } from '../contract/ids.ts'
 import type { Mounted } from '../http/mount.ts'
+import type { Notes } from '../store/blobs/blobs.ts'
 import type { Db } from '../store/db.ts'
 import { auditLog } from './audit.ts'
 import type { Audit } from './audit.ts'
 import { authenticator } from './authenticate.ts'
 import type { Authenticate } from './authenticate.ts'
+import { checkpoints } from './checkpoints.ts'
 import { firstLink, firstToken } from './first-token.ts'
 import { authRoutes } from './routes.ts'
 import { fileSeal } from './sealing.ts'
@@ -23,12 +25,18 @@ export interface AuthDeps {
   readonly dataDir: string
   /** A call without credential is an admin's; only with --no-auth on loopback. */
   readonly open: boolean
+  /** Where copies of checkpoints are kept outside of the data folder. */
+  readonly notes?: Notes | undefined
+  /** Told of checkpoints that could not be written, and of a chain that is not what they have signed. */
+  readonly onError?: (error: unknown) => void
 }
 
 export interface AuthRoom {
   readonly routes: readonly Mounted[]
-  /** Makes the admin token of the first start, before the server listens. */
+  /** Makes the admin token of the first start, before the server listens, and begins to write checkpoints of the audit chain. */
   start(): Promise<void>
+  /** Writes the last checkpoint. */
+  stop(): Promise<void>
   /** Port: finds who makes a call. */
   readonly authenticate: Authenticate
   /** Port: notes in the audit chain that an address sent too many wrong credentials, once in so long for all addresses. */
@@ -54,14 +62,21 @@ const NOBODY: Principal = { id: 'nobody', name: 'nobody', role: 'viewer', projec
 /** Key that seals secrets; named when only webhooks had any. */
 const KEY_FILE = 'webhook.key'
 
-export function authRoom({ db, clock, ids, dataDir, open }: AuthDeps): AuthRoom {
+export function authRoom({ db, clock, ids, dataDir, open, notes, onError = () => undefined }: AuthDeps): AuthRoom {
   const audit = auditLog(clock)
+  const book = checkpoints({ db, clock, dataDir, audit, notes, onError })
   const access = tokens({ db, clock, ids, audit })
   let noted = -NOTE_MS
   const tokenFile = join(dataDir, 'token')
   return {
-    routes: authRoutes(access, db, clock),
-    start: () => firstToken(access, tokenFile),
+    routes: authRoutes({ access, db, clock, book }),
+    async start() {
+      // what a restore has brought is told before anything is added to it
+      await book.tellRestore()
+      await firstToken(access, tokenFile)
+      book.start()
+    },
+    stop: () => book.stop(),
     authenticate: authenticator(access, open),
     async throttled(address) {
       if (performance.now() - noted < NOTE_MS) return

@@ -9,13 +9,20 @@ import type { Clock } from '../contract/ids.ts'
 import { mount, Raw } from '../http/mount.ts'
 import type { Call, Mounted } from '../http/mount.ts'
 import type { Db } from '../store/db.ts'
-import { verifyAudit } from './audit.ts'
 import type { AuditRow } from './audit.ts'
 import { COOKIE, cookieOf } from './authenticate.ts'
+import type { Checkpoints } from './checkpoints.ts'
 import type { TokenRow, Tokens } from './tokens.ts'
 import { all, fetchAll, sql } from '../store/sql/sql.ts'
 
-export function authRoutes(tokens: Tokens, db: Db, clock: Clock): Mounted[] {
+export interface AuthParts {
+  readonly access: Tokens
+  readonly db: Db
+  readonly clock: Clock
+  readonly book: Pick<Checkpoints, 'verify' | 'write' | 'tellRestored'>
+}
+
+export function authRoutes({ access: tokens, db, clock, book }: AuthParts): Mounted[] {
   return [
     mount(authApi.whoami, ({ who }) => ({ id: who.id, name: who.name, role: who.role, project: who.project })),
     mount(authApi.createToken, async ({ who, body }) => {
@@ -39,7 +46,14 @@ export function authRoutes(tokens: Tokens, db: Db, clock: Clock): Mounted[] {
       return new Raw(200, { 'content-type': 'application/json', 'set-cookie': cookie('', 0, origin) }, '{}')
     }),
     mount(authApi.listAudit, ({ query }) => listAudit(db, query)),
-    mount(authApi.verifyAudit, () => verifyAudit(db)),
+    mount(authApi.verifyAudit, () => book.verify()),
+    mount(authApi.checkpointAudit, async ({ who, body }) => {
+      const { note, restored = false } = body
+      if (!restored) return { line: await book.write(note ?? 'asked') }
+      if (note === undefined)
+        throw problem('invalid_field', { field: 'note', value: null, expected: 'a text that says what was restored' })
+      return { line: await book.tellRestored(who, note) }
+    }),
   ]
 }
 

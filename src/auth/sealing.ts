@@ -1,7 +1,7 @@
 /** Keeps secrets unreadable in the database: AES-256-GCM with a key that lies in the data folder. */
-import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto'
-import { closeSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { problem } from '../contract/errors.ts'
+import { keptFile } from './kept-file.ts'
 
 const ALGORITHM = 'aes-256-gcm'
 const KEY_BYTES = 32
@@ -18,7 +18,11 @@ export interface Seal {
 /** Makes a seal with the key in a file, which is made with mode 0600 when first needed. */
 export function fileSeal(keyFile: string): Seal {
   let key: Buffer | undefined
-  const read = (): Buffer => (key ??= readOrMake(keyFile))
+  const read = (): Buffer =>
+    (key ??= checked(
+      keptFile(keyFile, () => randomBytes(KEY_BYTES)),
+      keyFile,
+    ))
   return {
     seal(text, of) {
       const nonce = randomBytes(NONCE_BYTES)
@@ -38,32 +42,6 @@ export function fileSeal(keyFile: string): Seal {
       }
     },
   }
-}
-
-function readOrMake(file: string): Buffer {
-  try {
-    return checked(readFileSync(file), file)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-  }
-  // Whole or not at all: a crash or a full disk must not leave a key that is none.
-  const partial = `${file}.${randomUUID()}`
-  try {
-    const handle = openSync(partial, 'wx', 0o600)
-    try {
-      writeSync(handle, randomBytes(KEY_BYTES))
-      fsyncSync(handle)
-    } finally {
-      closeSync(handle)
-    }
-    linkSync(partial, file)
-  } catch (error) {
-    // another process was first
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-  } finally {
-    rmSync(partial, { force: true })
-  }
-  return checked(readFileSync(file), file)
 }
 
 function checked(key: Buffer, file: string): Buffer {

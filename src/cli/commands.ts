@@ -286,7 +286,10 @@ export const COMMANDS: readonly Command[] = [
     summary: 'Copy a data folder into one file while the server runs',
     usage: 'FILE',
     example: 'slipway backup slipway.tar',
-    flags: SERVER_FLAGS,
+    flags: [
+      ...SERVER_FLAGS,
+      { name: 'skip-corrupt', meaning: 'Leave out files whose bytes are not what was stored; they are named.' },
+    ],
     load: () => import('./operation/backup.ts'),
   },
   {
@@ -326,10 +329,23 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'audit',
-    summary: 'Read the audit trail, or verify its hash chain',
-    usage: '[verify]',
+    summary: 'Read the audit trail, verify its hash chain against its checkpoints, or sign a checkpoint now',
+    usage: '[verify | checkpoint]',
     example: 'slipway audit verify',
-    flags: SERVER_FLAGS,
+    flags: [
+      ...SERVER_FLAGS,
+      {
+        name: 'to',
+        value: 'FILE',
+        meaning: 'With `checkpoint`: also add the signed line to this file, kept elsewhere.',
+      },
+      { name: 'against', value: 'FILE', meaning: 'With `verify`: also hold the chain against the lines of this file.' },
+      {
+        name: 'restored',
+        value: 'TEXT',
+        meaning: 'With `checkpoint`: say that the database was brought back to an older state, and which.',
+      },
+    ],
     load: () => import('./operation/audit.ts'),
   },
   {

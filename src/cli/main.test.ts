@@ -71,9 +71,16 @@ describe('the program', () => {
   })
 
   it('ends with 1 where a check found something', async () => {
-    server.answer(authApi.verifyAudit, { ok: false, seq: 2, reason: 'cut' })
+    const verdict = {
+      ok: false,
+      seq: 2,
+      reason: 'cut',
+      checkpoints: { count: 0, newest: null, copied: 0 },
+      restored: [],
+    }
+    server.answer(authApi.verifyAudit, verdict)
     const { code, out } = await run(['audit', 'verify', '--json'])
-    assert.deepEqual([code, JSON.parse(out)], [1, { ok: false, seq: 2, reason: 'cut' }])
+    assert.deepEqual([code, JSON.parse(out)], [1, verdict])
   })
 
   it('ends with 3 where no server is, and says how to start one', async () => {

@@ -100,14 +100,27 @@ export const authApi = {
   verifyAudit: route({
     method: 'POST',
     path: '/v1/audit/verify',
-    summary: 'Walk the hash chain of the audit trail and say whether it is whole',
+    summary: 'Walk the hash chain of the audit trail and say whether it is whole and what its checkpoints have signed',
     access: { verb: 'read', resource: 'audit' },
     reply: z.object({
       ok: z.boolean(),
       rows: z.number().int().optional(),
       head: z.string().optional(),
+      /** The first row that is missing or changed; absent where the checkpoints were changed. */
       seq: z.number().int().optional(),
       reason: z.string().optional(),
+      /** Signed records of the chain outside of the database; `copied`: those that S3 has too. */
+      checkpoints: z.object({ count: z.number().int(), newest: time.nullable(), copied: z.number().int() }),
+      /** The chain became that of an older backup; `forgone`: rows that had been signed by then and are not part of it. */
+      restored: z.array(z.object({ at: time, rows: z.number().int(), forgone: z.number().int(), note: z.string() })),
     }),
+  }),
+  checkpointAudit: route({
+    method: 'POST',
+    path: '/v1/audit/checkpoints',
+    summary: 'Sign how far the audit trail goes now, or say that the database was restored to an older state',
+    access: { verb: 'manage', resource: 'audit' },
+    body: z.strictObject({ note: z.string().min(1).max(500).optional(), restored: z.boolean().optional() }),
+    reply: z.object({ line: z.string() }),
   }),
 }

@@ -89,7 +89,13 @@ describe('slipway cost', () => {
 
 describe('slipway audit', () => {
   it('ends with 1 where the chain is broken, and names the row and why', async () => {
-    server.answer(authApi.verifyAudit, { ok: false, seq: 7, reason: 'its hash is another' })
+    server.answer(authApi.verifyAudit, {
+      ok: false,
+      seq: 7,
+      reason: 'its hash is another',
+      checkpoints: { count: 1, newest: AT, copied: 0 },
+      restored: [],
+    })
     const { code, lines } = await server.slipway('audit', 'verify')
     assert.deepEqual([code, lines], [1, ['The audit chain is broken at row 7: its hash is another']])
   })

@@ -47,8 +47,8 @@ export interface Blobs {
   deleteIdle(digest: Digest, before: number): Promise<boolean>
   /** Clears what uploads that were cut off a day ago left behind. */
   sweep(): Promise<void>
-  /** Every blob, in no order, with its time of last use in ms (stored, or stored again). */
-  list(): AsyncIterable<BlobInfo & { readonly touched_at: number }>
+  /** Every blob, or those whose digits begin with the two of `shard`, in no order, with its time of last use in ms (stored, or stored again). */
+  list(shard?: string): AsyncIterable<BlobInfo & { readonly touched_at: number }>
   /**
    * An address at which anybody may read the bytes for so many seconds, 1 to 604800, as a file of this name; undefined where
    * callers are not to be sent elsewhere.
@@ -56,4 +56,18 @@ export interface Blobs {
   link?(digest: Digest, as: { readonly seconds: number; readonly name: string }): string | undefined
   /** A local file with the bytes, to read or hard-link and never to change; undefined where the driver has no local files. */
   path(digest: Digest): string | undefined
+  /** Tells that the bytes at `path` are not those of the digest; absent where nobody keeps the list of such blobs. */
+  corrupt?(blob: BlobInfo): void
+  /** Small texts beside the blobs; undefined where the driver has no place outside of the data folder. */
+  readonly notes?: Notes
+}
+
+/** Small texts under names of their own, such as `audit/KEY/00000001.json`: outside of the data folder, never collected. */
+export interface Notes {
+  /** Durable when it resolves. */
+  put(name: string, text: string): Promise<void>
+  /** The text; '' where there is none. */
+  get(name: string): Promise<string>
+  /** Every name that begins with `below`, in order. */
+  names(below: string): AsyncIterable<string>
 }

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import { problem } from '../../../contract/errors.ts'
-import type { BlobInfo, Blobs, ByteRange, Digest, Expected } from '../blobs.ts'
+import type { BlobInfo, Blobs, ByteRange, Digest, Expected, Notes } from '../blobs.ts'
 import { abandonable, digestOf, hexOf, isWithin, outside, refuseDifferent, verified } from '../verify.ts'
 import { backOff, blobsUnavailable, s3Client, type Patience, type S3Client } from './client.ts'
 import { copyObject } from './copy.ts'
@@ -35,10 +35,12 @@ export class S3Blobs implements Blobs {
   readonly #client: S3Client
   readonly #now: () => number
   readonly #sending: Sending = { count: 0 }
+  readonly notes: Notes
 
   constructor(client: S3Client, now: () => number) {
     this.#client = client
     this.#now = now
+    this.notes = notesOf(client)
   }
 
   async put(source: Uint8Array | AsyncIterable<Uint8Array>, expected: Expected = {}): Promise<BlobInfo> {
@@ -86,8 +88,8 @@ export class S3Blobs implements Blobs {
     return true
   }
 
-  async *list(): AsyncIterable<BlobInfo & { readonly touched_at: number }> {
-    for await (const { key, size, at } of listObjects(this.#client, '')) {
+  async *list(shard?: string): AsyncIterable<BlobInfo & { readonly touched_at: number }> {
+    for await (const { key, size, at } of listObjects(this.#client, shard === undefined ? '' : `${shard}/`)) {
       const match = /^([0-9a-f]{2})\/([0-9a-f]{62})$/.exec(key)
       if (match !== null) yield { digest: `sha256:${match[1]}${match[2]}`, size, touched_at: at }
     }
@@ -196,6 +198,22 @@ export class S3Blobs implements Blobs {
       const digest = `sha256:${key.replace('/', '')}`
       reply = await this.#open(key, digest, { start: at, end: reach.end })
     }
+  }
+}
+
+function notesOf(client: S3Client): Notes {
+  return {
+    async put(key, text) {
+      const body = Buffer.from(text)
+      await client.call({ method: 'PUT', key, body, contentHash: hexOf(digestOf(body)) })
+    },
+    async get(key) {
+      const { status, text } = await client.call({ method: 'GET', key, accept: [404] })
+      return status === 404 ? '' : text
+    },
+    async *names(below) {
+      for await (const { key } of listObjects(client, below)) yield key
+    },
   }
 }
 

@@ -1,0 +1,50 @@
+/** What checkpoints say of the audit chain: which rows they certify, where the chain became that of a backup, and what was done to them. */
+import type { Certified } from './audit.ts'
+import type { ReadCheckpoint } from './checkpoint-record.ts'
+
+/** The chain became that of an older backup. */
+export interface Restored {
+  readonly at: string
+  /** Rows that the backup had. */
+  readonly rows: number
+  /** Rows that had been signed by then and are not part of this chain. */
+  readonly forgone: number
+  readonly note: string
+}
+
+export interface Judged {
+  /** In the order of their rows, without those that a restore has set aside. */
+  readonly certified: readonly Certified[]
+  readonly restored: Restored[]
+}
+
+/** Judges checkpoints in the order of their lines. */
+export function judge(points: readonly ReadCheckpoint[]): Judged {
+  const restored: Restored[] = []
+  let valid: ReadCheckpoint[] = []
+  for (const point of points) {
+    if (point.kind === 'restored') {
+      const most = Math.max(0, ...valid.map(({ rows }) => rows))
+      const { at, rows, note } = point
+      restored.push({ at, rows, note, forgone: Math.max(0, most - rows) })
+      valid = valid.filter((one) => one.rows <= point.rows)
+    }
+    valid.push(point)
+  }
+  const certified = valid.filter(({ rows }) => rows > 0).toSorted((a, b) => a.rows - b.rows)
+  return { certified, restored }
+}
+
+/** Joins the lines of the file with copies from elsewhere, by number. What only a copy has was taken out of the file. */
+export function joinCopies(
+  points: readonly ReadCheckpoint[],
+  copies: readonly ReadCheckpoint[],
+): { readonly points: readonly ReadCheckpoint[]; readonly faults: readonly string[] } {
+  const here = new Set(points.map(({ hash }) => hash))
+  const only = copies.filter(({ hash }) => !here.has(hash))
+  const all = [...points, ...only].toSorted((a, b) => a.n - b.n)
+  return {
+    points: all,
+    faults: only.map(({ n, at }) => `line ${n} of ${at} is not in the file, but a copy of it is kept`),
+  }
+}
