@@ -45,9 +45,11 @@ export async function startApp(options: AppOptions): Promise<App> {
     tokenFile: auth.tokenFile,
     loginUrl: await auth.firstLink(http.addresses.url),
     routes: routes.map(({ route }) => route),
+    damaged: store.looks.summary().database,
     async stop() {
       await http.stop()
       await house.stop()
+      await auth.stop()
       await store.close()
     },
   }
@@ -61,9 +63,9 @@ async function openGround(options: AppOptions) {
   const onError = (what: string) => (error: unknown) => logger.error({ err: error }, what)
   const clock = Date.now
   const ids = makeIds(clock, randomBytes)
-  const store = await storeRoom({ ...options, clock })
+  const store = await storeRoom({ ...options, clock, onError: onError('store') })
   const { db, blobs, dataDir } = store
-  const auth = authRoom({ db, clock, ids, dataDir, open: options.noAuth })
+  const auth = authRoom({ ...store, clock, ids, open: options.noAuth, notes: blobs.notes, onError: onError('audit') })
   const http = httpRoom({
     ...options,
     ...store,
@@ -90,6 +92,7 @@ function buildRooms(options: AppOptions, ground: Ground) {
     ...options,
     ...base,
     random: randomBytes,
+    looks: ground.store.looks,
     below: () => ({ ...below, parts: [evaluation, llm, traces, serving, pipelines, models] }),
   })
   const traces = tracesRoom(tracking.context)
@@ -143,6 +146,7 @@ function buildRooms(options: AppOptions, ground: Ground) {
     send: http.send,
     findRuns: tracking.findRuns,
     credentials: http.credentials,
+    stored: () => ground.store.looks.state(),
     ...told('incidents'),
   })
   const transfer = transferRoom({ ...tracking.context, owners: { tracking, traces, evaluation, models } })

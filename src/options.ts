@@ -49,9 +49,11 @@ export interface App {
   /** host:port of gRPC; null without. */
   readonly grpcAddress: string | null
   readonly tokenFile: string
-  /** Opens the web UI once; null where the disk was too full to keep it. */
-  readonly loginUrl: string | null
   /** What the rooms answer. */
   readonly routes: readonly Route[]
+  /** Opens the web UI once; null where it could not be kept. */
+  readonly loginUrl: string | null
+  /** The database is known to be damaged: nothing is written. */
+  readonly damaged: boolean
   stop(): Promise<void>
 }

@@ -101,6 +101,16 @@ export const ERRORS = {
     message: 'the disk is full; nothing was written',
     help: 'Free space in the data folder. Reads and predictions go on; writes are refused until then.',
   },
+  storage_corrupt: {
+    status: 507,
+    message: 'the database is damaged ({detail}); nothing was written',
+    help: 'Reads of what is sound and predictions go on; writes are refused. Restore the newest backup: slipway restore.',
+  },
+  corrupt_blobs: {
+    status: 500,
+    message: 'blobs that do not match their hash ({count}): {digests}',
+    help: 'Store them again, or make the backup without them: slipway backup --skip-corrupt.',
+  },
   corrupt_blob: {
     status: 500,
     message: 'blob {digest} does not match its hash and is not served',

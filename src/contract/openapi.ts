@@ -14,7 +14,7 @@ type JsonObject = { readonly [key: string]: Json }
 const ALWAYS: readonly ErrorCode[] = ['bad_request', 'headers_too_large', 'internal', 'unavailable']
 
 /** Errors of routes that write, and of those that take a body. */
-const WRITING: readonly ErrorCode[] = ['storage_full']
+const WRITING: readonly ErrorCode[] = ['storage_full', 'storage_corrupt']
 const TAKING: readonly ErrorCode[] = ['payload_too_large']
 
 /** Errors of routes that support an idempotency key. */

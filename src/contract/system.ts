@@ -1,5 +1,6 @@
-/** Routes of the server itself: is it alive, what is it, and the stream of what changes. */
+/** Routes of the server itself: is it alive, what is it, the stream of what changes, and whether what it stores is sound. */
 import { z } from 'zod'
+import { time } from './fields.ts'
 import { route } from './route.ts'
 
 export const systemApi = {
@@ -8,7 +9,13 @@ export const systemApi = {
     path: '/v1/health',
     summary: 'Whether the server answers and its store can be written',
     access: 'public',
-    reply: z.object({ ok: z.boolean(), writable: z.boolean(), version: z.string() }),
+    reply: z.object({
+      ok: z.boolean(),
+      writable: z.boolean(),
+      /** What of the store is known not to be what was written: the database, and how many files; `GET /v1/storage` says more. */
+      corrupt: z.object({ database: z.boolean(), blobs: z.number().int() }),
+      version: z.string(),
+    }),
   }),
   info: route({
     method: 'GET',
@@ -32,5 +39,57 @@ export const systemApi = {
     summary: 'A stream of what changes: one event for each accepted write and each step of the server’s own loops',
     access: { verb: 'read', resource: 'server' },
     reply: 'events',
+  }),
+}
+
+/** Whether the database and the files are what was written. */
+export const StorageState = z.object({
+  database: z.object({
+    kind: z.enum(['sqlite', 'postgres']),
+    /** unknown: not looked at, or not to the end; `detail` says why. */
+    state: z.enum(['sound', 'corrupt', 'unknown']),
+    detail: z.string(),
+    looked_at: time.nullable(),
+    /** Whether PostgreSQL keeps checksums of its pages; null = SQLite, which has none. */
+    checksums: z.boolean().nullable(),
+  }),
+  blobs: z.object({
+    /** Corrupt blobs, the newest first, 1000 at most; none is named to a caller of one project. */
+    corrupt: z.array(
+      z.object({
+        digest: z.string(),
+        size: z.number().int(),
+        found_at: time,
+        /** look: the nightly look; read: someone who read it. */
+        found_by: z.enum(['look', 'read']),
+      }),
+    ),
+    corrupt_count: z.number().int(),
+    looked_at: time.nullable(),
+    /** The round over all blobs that is under way, or the last one. */
+    round: z.object({
+      began_at: time.nullable(),
+      ended_at: time.nullable(),
+      blobs: z.number().int(),
+      bytes: z.number().int(),
+    }),
+  }),
+})
+export type StorageState = z.output<typeof StorageState>
+
+export const storageApi = {
+  state: route({
+    method: 'GET',
+    path: '/v1/storage',
+    summary: 'Whether the database and the files are what was written, and when that was looked at',
+    access: { verb: 'read', resource: 'server' },
+    reply: StorageState,
+  }),
+  look: route({
+    method: 'POST',
+    path: '/v1/storage/look',
+    summary: 'Look through the database and a portion of the files now, as it is done each night',
+    access: { verb: 'manage', resource: 'server' },
+    reply: StorageState,
   }),
 }

@@ -50,6 +50,7 @@ async function start(deps: Partial<HttpDeps> = {}, reset?: (asked: Reset) => Pro
     logger: pino({ level: 'silent' }),
     database: 'sqlite',
     writable: async () => true,
+    looks: { summary: () => ({ database: false, blobs: 0 }) },
     once: async (_, answer) => ({ replayed: false, reply: await answer() }),
     asCaller: (_, work) => work(),
     crossing: { send: (text) => sent.push(text), listen: (hear) => (told = hear) },
@@ -76,9 +77,19 @@ describe('the http room', () => {
 
   test('says to anyone whether it lives and its store takes writes', async () => {
     const health = async (): Promise<unknown> => (await fetch(`${running.url}/v1/health`)).json()
-    assert.deepEqual(await health(), { ok: true, writable: true, version: '1.2.3' })
+    assert.deepEqual(await health(), {
+      ok: true,
+      writable: true,
+      corrupt: { database: false, blobs: 0 },
+      version: '1.2.3',
+    })
     writable = false
-    assert.deepEqual(await health(), { ok: true, writable: false, version: '1.2.3' })
+    assert.deepEqual(await health(), {
+      ok: true,
+      writable: false,
+      corrupt: { database: false, blobs: 0 },
+      version: '1.2.3',
+    })
   })
 
   test('says to those who may read it where it is, and where predictions are once they are', async () => {

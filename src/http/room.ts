@@ -16,7 +16,7 @@ import { sharedFeed } from './shared-feed.ts'
 import type { Crossing } from './shared-feed.ts'
 import { staticFiles } from './static.ts'
 import { systemMounts } from './system.ts'
-import type { Addresses } from './system.ts'
+import type { Addresses, SystemDeps } from './system.ts'
 import { testHooks } from './test-hooks.ts'
 import type { Reset } from './test-hooks.ts'
 
@@ -36,6 +36,8 @@ export interface HttpDeps {
   readonly database: 'sqlite' | 'postgres'
   /** Port: true when the store takes writes. */
   readonly writable: () => Promise<boolean>
+  /** Port: what of the store is corrupt. */
+  readonly looks: SystemDeps['looks']
   /** Port: carries out calls with an `Idempotency-Key`. */
   readonly once: Once
   /** How slowly a streamed body may come, and an answer be taken. */

@@ -20,13 +20,20 @@ export interface SystemDeps {
   readonly database: 'sqlite' | 'postgres'
   /** True when the store takes writes. */
   readonly writable: () => Promise<boolean>
+  /** Whether the database and how many files are known to be corrupt. */
+  readonly looks: { summary(): { readonly database: boolean; readonly blobs: number } }
   readonly addresses: () => Addresses
 }
 
 export function systemMounts(deps: SystemDeps): Mounted[] {
   const started = new Date(deps.clock()).toISOString()
   return [
-    mount(systemApi.live, async () => ({ ok: true, writable: await deps.writable(), version: deps.version })),
+    mount(systemApi.live, async () => ({
+      ok: true,
+      writable: await deps.writable(),
+      corrupt: deps.looks.summary(),
+      version: deps.version,
+    })),
     mount(systemApi.info, () => ({
       version: deps.version,
       ...deps.addresses(),

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { auditLog } from '../auth/audit.ts'
 import { makeIds } from '../contract/ids.ts'
 import type { Clock } from '../contract/ids.ts'
+import type { StorageState } from '../contract/system.ts'
 import { writeRecords } from '../serving/records/rows.ts'
 import type { PredictionRecord } from '../gateway/records/records.ts'
 import type { Db } from '../store/db.ts'
@@ -11,6 +12,17 @@ import { onPredictions } from './profiles/hours.ts'
 import type { MonitoringDeps } from './context/context.ts'
 
 const unexpected = async (): Promise<never> => assert.fail('not asked for')
+
+/** A store with one corrupt file, whose database was looked at one second after 1970. */
+const STORED: StorageState = {
+  database: { kind: 'sqlite', state: 'sound', detail: '', looked_at: '1970-01-01T00:00:01.000Z', checksums: null },
+  blobs: {
+    corrupt: [],
+    corrupt_count: 1,
+    looked_at: null,
+    round: { began_at: null, ended_at: null, blobs: 0, bytes: 0 },
+  },
+}
 
 /** Dependencies with a clock and whatever a test replaces. */
 export function testDeps(db: Db, clock: Clock, more: Partial<MonitoringDeps> = {}): MonitoringDeps {
@@ -22,6 +34,7 @@ export function testDeps(db: Db, clock: Clock, more: Partial<MonitoringDeps> = {
     referenceOf: async () => undefined,
     readTable: unexpected,
     findRuns: unexpected,
+    stored: async () => STORED,
     inputNames: async () => ['carrier'],
     eventLog: async () => [],
     onLabels: async () => undefined,

@@ -91,6 +91,7 @@ describe('failures of a database', () => {
       ['57P01', 'unavailable', /cannot be reached/],
       ['SQLITE_IOERR_READ', 'unavailable', /the database is not available: its file cannot be read/],
       ['SQLITE_CORRUPT', 'unavailable', /its file cannot be read/],
+      ['XX001', 'unavailable', /it answers with XX001/],
       ['SQLITE_CANTOPEN', 'unavailable', /its file cannot be read/],
       ['SQLITE_READONLY_ROLLBACK', 'unavailable', /its file cannot be read or written/],
       ['58030', 'unavailable', /the database is not available: it answers with 58030/],

@@ -17,6 +17,11 @@ export function isStorageFull(error: unknown): boolean {
   return ['SQLITE_FULL', 'ENOSPC', 'EDQUOT', '53100'].includes(engineCode(error))
 }
 
+/** True when the engine says that its file is damaged: a page that is none, a row or an index that cannot be. */
+export function isDamaged(error: unknown): boolean {
+  return /^SQLITE_(?:CORRUPT|NOTADB)|^XX00[12]$/.test(engineCode(error))
+}
+
 /** True when another process holds the lock that a statement needs, longer than is waited. */
 export function isBusy(error: unknown): boolean {
   return /^SQLITE_(BUSY|LOCKED)|^55P03$/.test(engineCode(error))
@@ -47,7 +52,7 @@ function isBroken(error: unknown): boolean {
 
 /** True when PostgreSQL answers that it cannot: its disk or memory, a login or a database that is gone, a standby. */
 function isRefusing(error: unknown): boolean {
-  return /^(?:58|53|28)...$|^(?:3D000|25006)$/.test(engineCode(error))
+  return /^(?:58|53|28)...$|^(?:3D000|25006|XX00[12])$/.test(engineCode(error))
 }
 
 function refusalOf(code: string): string {
@@ -60,8 +65,8 @@ function isFileFault(error: unknown): boolean {
 }
 
 /**
- * Turns an engine's error into the problem that a caller may see: `storage_full`, `unavailable`, or `bad_request` for
- * text that PostgreSQL cannot hold. Anything else, such as a broken constraint, is returned as it is.
+ * Turns an engine's error into the problem that a caller may see: `storage_full`, `unavailable`, or `bad_request` for text
+ * that PostgreSQL cannot hold. Anything else, such as a broken constraint, is returned as it is.
  */
 export function explained(error: unknown): unknown {
   if (isStorageFull(error)) return problem('storage_full', {}, error)

@@ -35,6 +35,7 @@ export async function migrate(db: Db, folder: string = MIGRATIONS, now: () => nu
     try {
       return await migrateOnce(db, known, now)
     } catch (error) {
+      if (error instanceof Problem && error.code === 'storage_corrupt') return refuseMissing(db, known, error)
       // another replica may be at it, which takes as long as it takes on a large database
       const waits = error instanceof Problem && isBusy(error.cause) && performance.now() < end
       if (!waits) throw error
@@ -50,6 +51,17 @@ function migrateOnce(db: Db, known: readonly Migration[], now: () => number): Pr
     await t.lock('schema_migrations')
     return applyMissing(t, known, now)
   })
+}
+
+/** A damaged database is read when it has every table that this program reads. */
+async function refuseMissing(db: Db, known: readonly Migration[], error: Problem): Promise<string[]> {
+  const applied = await db.all<Applied>('SELECT number, name, sha256 FROM schema_migrations')
+  const done = new Set(applied.map(({ number }) => number))
+  if (known.every(({ number }) => done.has(number))) return []
+  throw new Error(
+    `${error.message}. It was made by an older version, and migrations cannot be applied: start that version to read it, or restore the newest backup.`,
+    { cause: error },
+  )
 }
 
 /** Applies those of the known migrations that a database lacks, in a transaction that holds the lock `schema_migrations`. */

@@ -1,10 +1,15 @@
 /** Opens everything that Slipway keeps: the database, migrated, and the blobs. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Blobs } from './blobs/blobs.ts'
-import type { Db } from './db.ts'
+import type { Blobs, Digest } from './blobs/blobs.ts'
 import { openDiskBlobs } from './blobs/disk.ts'
+import { knownDamage } from './damage.ts'
+import type { Damage } from './damage.ts'
+import type { Db } from './db.ts'
+import { isDamaged } from './failures.ts'
+import { quickCheck } from './integrity/quick-check.ts'
+import type { Checked } from './integrity/quick-check.ts'
 import { migrate } from './migrate.ts'
 import { openPostgres } from './postgres/postgres.ts'
 import { openS3Blobs } from './blobs/s3/blobs.ts'
@@ -23,32 +28,66 @@ export interface StoreOptions {
   readonly longestReadMs?: number
 }
 
+/** What is known of damage to what is opened. */
+export interface Known {
+  readonly damage: Damage
+  readonly isCorrupt: (digest: Digest) => boolean
+}
+
+/** Name of the SQLite file in the data folder. */
+export const DATABASE_FILE = 'slipway.db'
+
+/** What there is to find in a file that is still to be made. */
+const NEW: Checked = { found: [], tables: 0, left: 0 }
+
+/** An SQLite file of this size or less is looked through before anything is written on it, bytes: it takes some hundredths of a second. */
+const SMALL_BYTES = 32 * 1024 * 1024
+
 export interface Store {
   readonly db: Db
   readonly blobs: Blobs
   readonly dataDir: string
+  /** What the look through a small SQLite file has found; undefined where it was not looked through. */
+  readonly checked?: Checked | undefined
 }
 
-/** Opens the store and migrates its database. Close it with `store.db.close()`. */
-export async function openStore(options: StoreOptions): Promise<Store> {
+/** Opens the store and migrates its database, unless that is damaged: then it is read and not written. Close it with `store.db.close()`. */
+export async function openStore(options: StoreOptions, known: Partial<Known> = {}): Promise<Store> {
   mkdirSync(options.dataDir, { recursive: true, mode: 0o700 })
-  const { databaseUrl } = options
-  const db =
-    databaseUrl === undefined
-      ? openSqlite(join(options.dataDir, 'slipway.db'), options)
-      : openPostgres(databaseUrl, options)
   const { dataDir, blobsUrl } = options
+  const { db, checked } = openDatabase(options, known.damage)
   try {
     await migrate(db)
     await gatherStatistics(db)
     const blobs =
       blobsUrl === undefined
-        ? openDiskBlobs(join(dataDir, 'blobs'))
+        ? openDiskBlobs(join(dataDir, 'blobs'), Date.now, known.isCorrupt)
         : await openS3Blobs(s3Settings(blobsUrl, process.env))
-    return { db, blobs, dataDir }
+    return { db, blobs, dataDir, checked }
   } catch (error) {
     await db.close()
     throw error
+  }
+}
+
+function openDatabase(options: StoreOptions, damage: Damage = knownDamage()): { db: Db; checked: Checked | undefined } {
+  const { dataDir, databaseUrl } = options
+  if (databaseUrl !== undefined) return { db: openPostgres(databaseUrl, options), checked: undefined }
+  const file = join(dataDir, DATABASE_FILE)
+  try {
+    const bytes = statSync(file, { throwIfNoEntry: false })?.size ?? 0
+    const checked = bytes > SMALL_BYTES ? undefined : bytes === 0 ? NEW : quickCheck(file, Infinity)
+    if (checked !== undefined && checked.found.length > 0) damage.tell(checked.found.join('; '))
+    return { db: openSqlite(file, { ...options, damage }), checked }
+  } catch (error) {
+    if (!isDamaged(error)) throw error
+    const why = error instanceof Error ? error.message : String(error)
+    throw new Error(
+      `the database ${file} is damaged and cannot be opened: ${why}\nRestore the newest backup: slipway restore`,
+      {
+        cause: error,
+      },
+    )
   }
 }
 

@@ -1,8 +1,15 @@
 /** The store room: the database and the blobs of this process, opened together and closed together. */
 import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import { ifRefused } from '../contract/absence/absent.ts'
 import type { Clock } from '../contract/ids.ts'
+import { watchedBlobs } from './blobs/watched.ts'
+import { CorruptBlobs } from './corrupt-blobs.ts'
+import { knownDamage } from './damage.ts'
 import { keptReplies } from './kept-replies.ts'
 import type { KeptReplies } from './kept-replies.ts'
+import { looks } from './looks.ts'
+import type { Looks } from './looks.ts'
 import { openStore } from './open.ts'
 import type { Store, StoreOptions } from './open.ts'
 import { asCaller } from './reads/caller.ts'
@@ -12,9 +19,11 @@ import { isWritable } from './writable.ts'
 
 export interface StoreRoomDeps extends StoreOptions {
   readonly clock: Clock
+  /** Told of looks that could not be made or kept. */
+  readonly onError?: (error: unknown) => void
 }
 
-export interface StoreRoom extends Store {
+export interface StoreRoom extends Omit<Store, 'checked'> {
   /** Port: carries out calls with an idempotency key once. */
   readonly once: KeptReplies['once']
   /** Port: short texts to the other processes on this PostgreSQL; undefined on SQLite. */
@@ -23,25 +32,46 @@ export interface StoreRoom extends Store {
   readonly writable: () => Promise<boolean>
   /** Port: runs work in the name of a caller, so that its long reads are bounded and end with it. */
   readonly asCaller: typeof asCaller
+  /** Port: looks at what is stored, and tells what is corrupt. */
+  readonly looks: Looks
   close(): Promise<void>
 }
 
-/** Opens the store and migrates its database. */
+/** How long a start waits for the look through a large database, and how long that look may go on, ms. */
+const START_WAIT_MS = 2000
+const START_LOOK_MS = 60_000
+
+/** Opens the store and migrates its database, and looks through it; what is damaged is read and not written. */
 export async function storeRoom(options: StoreRoomDeps): Promise<StoreRoom> {
-  const opened = await openStore(options)
-  const kept = keptReplies({ db: opened.db, clock: options.clock, mark: randomUUID })
+  const { clock, databaseUrl, onError = () => undefined } = options
+  const damage = knownDamage()
+  const corrupt = new CorruptBlobs(clock)
+  const opened = await openStore(options, { damage, isCorrupt: (digest) => corrupt.has(digest) })
+  const looking = looks({ ...options, ...opened, damage, corrupt, onError })
+  const looked = looking.lookAtDatabase(START_LOOK_MS, opened.checked).catch(onError)
+  await Promise.race([looked, delay(START_WAIT_MS, undefined, { ref: false })])
+  await corrupt.open(opened.db)
+  const blobs = watchedBlobs(opened.blobs, {
+    isCorrupt: (digest) => corrupt.has(digest),
+    corrupt: (blob) => void corrupt.add(blob, 'read').catch(onError),
+    mended: (digest) => void corrupt.remove(digest).catch(onError),
+  })
+  const kept = keptReplies({ db: opened.db, clock, mark: randomUUID })
   // several replicas may share a PostgreSQL; a data folder has one process
-  if (opened.db.kind === 'sqlite') await kept.recover()
-  const crossing = options.databaseUrl === undefined ? undefined : openNotices(options.databaseUrl)
+  if (opened.db.kind === 'sqlite') await ifRefused(kept.recover(), 'storage_full', 'storage_corrupt')
+  const crossing = databaseUrl === undefined ? undefined : openNotices(databaseUrl)
   const { db } = kept
   return {
     ...opened,
+    blobs,
     db,
     once: (call, answer) => kept.once(call, answer),
     crossing,
     writable: () => isWritable(db),
     asCaller,
+    looks: looking,
     async close() {
+      await looking.stop()
       await crossing?.close()
       await db.close()
     },

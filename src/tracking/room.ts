@@ -22,6 +22,8 @@ const GRACE_MS = DAY_MS
 export interface TrackingDeps extends Pick<Tracking, 'db' | 'blobs' | 'clock' | 'random' | 'record'> {
   /** Does the jobs that keep the store in order. */
   readonly worker: Worker
+  /** Port: looks at what is stored. */
+  readonly looks: KeepingDeps['looks']
   /** Silence after which a run is lost, ms; default 30 minutes. */
   readonly silentMs?: number | undefined
   /** How long a blob must be unreachable before it goes, ms; default a day. */
@@ -67,7 +69,7 @@ export interface TrackingRoom {
 }
 
 export function trackingRoom(deps: TrackingDeps): TrackingRoom {
-  const { worker, below, silentMs = SILENT_MS, graceMs = GRACE_MS, ...base } = deps
+  const { worker, below, looks, silentMs = SILENT_MS, graceMs = GRACE_MS, ...base } = deps
   const context: Tracking = {
     ...base,
     suite: { place: undefined },
@@ -76,7 +78,7 @@ export function trackingRoom(deps: TrackingDeps): TrackingRoom {
     purges: () => below().parts.flatMap((part) => part.purge ?? []),
     traceProject: (reader, trace) => below().traces.projectOf(reader, trace),
   }
-  const keeping = keepingOf(context, worker, { ...keptBelow(below), silentMs, graceMs })
+  const keeping = keepingOf(context, worker, { ...keptBelow(below), looks, silentMs, graceMs })
   return {
     routes: [...trackingRoutes(context), ...keeping.routes],
     start: () => keeping.start(),
@@ -88,7 +90,7 @@ export function trackingRoom(deps: TrackingDeps): TrackingRoom {
   }
 }
 
-function keptBelow(below: () => RoomsBelow): Omit<KeepingDeps, 'silentMs' | 'graceMs'> {
+function keptBelow(below: () => RoomsBelow): Omit<KeepingDeps, 'looks' | 'silentMs' | 'graceMs'> {
   return {
     async cited() {
       const { pipelineRuns, ...cited } = await below().models.cited()

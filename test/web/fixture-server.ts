@@ -15,7 +15,7 @@ import type { Reply, Route } from '../../src/contract/route.ts'
 import { runTableApi } from '../../src/contract/run-table.ts'
 import { searchesApi } from '../../src/contract/searches.ts'
 import { servingApi } from '../../src/contract/serving.ts'
-import { systemApi } from '../../src/contract/system.ts'
+import { storageApi, systemApi } from '../../src/contract/system.ts'
 import { tracesApi } from '../../src/contract/traces.ts'
 import { trackingApi } from '../../src/contract/tracking.ts'
 import { staticFiles } from '../../src/http/static.ts'
@@ -90,7 +90,28 @@ function recorded(now: number, empty: boolean): Recorded[] {
         hash: 'cd'.repeat(32),
       })),
     })),
-    on(authApi.verifyAudit, () => ({ ok: true, rows: 3, head: 'cd'.repeat(32) })),
+    on(authApi.verifyAudit, () => ({
+      ok: true,
+      rows: 3,
+      head: 'cd'.repeat(32),
+      checkpoints: { count: 2, newest: null, copied: 0 },
+      restored: [],
+    })),
+    on(storageApi.state, () => ({
+      database: {
+        kind: 'sqlite' as const,
+        state: 'sound' as const,
+        detail: 'quick_check of 94 tables found nothing',
+        looked_at: tracked.before(now, 1e6),
+        checksums: null,
+      },
+      blobs: {
+        corrupt: [],
+        corrupt_count: 0,
+        looked_at: tracked.before(now, 1e6),
+        round: { began_at: null, ended_at: null, blobs: 12, bytes: 34_567 },
+      },
+    })),
     on(systemApi.info, () => ({
       version: '0.1.0',
       url: 'http://127.0.0.1:7000',

@@ -9,7 +9,7 @@ import type { registryApi } from '../../src/contract/registry.ts'
 import type { rolloutApi } from '../../src/contract/rollout.ts'
 import type { Reply } from '../../src/contract/route.ts'
 import type { servingApi } from '../../src/contract/serving.ts'
-import type { systemApi } from '../../src/contract/system.ts'
+import type { storageApi, systemApi } from '../../src/contract/system.ts'
 import type { trackingApi } from '../../src/contract/tracking.ts'
 import { call } from './api.ts'
 
@@ -42,6 +42,11 @@ export const me = queryOptions({
 export const server = queryOptions({
   queryKey: ['server'],
   queryFn: ({ signal }) => call<typeof systemApi.info>('GET', '/v1/server', { signal }),
+  staleTime: 60_000,
+})
+export const storage = queryOptions({
+  queryKey: ['server', 'storage'],
+  queryFn: ({ signal }) => call<typeof storageApi.state>('GET', '/v1/storage', { signal }),
   staleTime: 60_000,
 })
 export const tokens = queryOptions({

@@ -10,16 +10,17 @@ import { HealthTable } from '../parts/endpoints/health.tsx'
 import { Page, Panel } from '../parts/page/page.tsx'
 import { Status } from '../parts/page/status.tsx'
 import { useNow, RelativeTime } from '../parts/page/relative-time.tsx'
+import { storageNeeds } from '../data/storage.ts'
 import * as read from '../data/queries.ts'
 
 const BEGIN = ['./slipway demo', './slipway init my-project', 'cd my-project && slipway ship']
 
 export function HomePage() {
   const endpoints = useQuery(read.endpoints)
-  const { waiting, from, failed } = useFeed()
+  const { waiting, from, failed, storage } = useFeed()
   const now = useNow()
   const nothing = from.pipelineRuns.length === 0 && from.runs.length === 0
-  const open = needs(now, from)
+  const open = [...storageNeeds(storage, now), ...needs(now, from)]
   // what could not be read is not said to be nothing
   const known = !waiting && failed.length === 0
   if (known && nothing && endpoints.data?.items.length === 0) return <Begin />
@@ -49,6 +50,7 @@ function useFeed() {
   const rollouts = useQuery(read.rollouts())
   const pipelineRuns = useQuery(read.pipelineRuns())
   const runs = useQuery(read.recentRuns)
+  const storage = useQuery(read.storage)
   const parts = [
     { ...incidents, what: 'The incidents' },
     { ...rollouts, what: 'The rollouts' },
@@ -57,7 +59,10 @@ function useFeed() {
   ]
   return {
     waiting: parts.some((query) => query.isPending),
-    failed: parts.filter((query) => query.isError && !isRouteUnknown(query.error)),
+    storage: storage.data,
+    failed: [...parts, { ...storage, what: 'The state of the store' }].filter(
+      (query) => query.isError && !isRouteUnknown(query.error),
+    ),
     from: {
       incidents: incidents.data?.items ?? [],
       rollouts: rollouts.data?.items ?? [],

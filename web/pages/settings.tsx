@@ -2,6 +2,7 @@
 import { useInfiniteQuery, useMutation, useQuery } from '@tanstack/react-query'
 import type { authApi } from '../../src/contract/auth.ts'
 import type { Reply } from '../../src/contract/route.ts'
+import type { StorageState } from '../../src/contract/system.ts'
 import { call } from '../data/api.ts'
 import { count } from '../data/format.ts'
 import { Command } from '../parts/page/command.tsx'
@@ -15,12 +16,14 @@ import { Status } from '../parts/page/status.tsx'
 import { RelativeTime } from '../parts/page/relative-time.tsx'
 import { TimeCell } from '../parts/table/time-cell.tsx'
 import * as read from '../data/queries.ts'
+import { databaseText, filesText } from '../data/storage.ts'
 import { ErrorText } from '../parts/form/error-text.tsx'
 import { DataTable } from '../parts/table/data-table.tsx'
 
 export function SettingsPage() {
   const server = useQuery(read.server)
   const me = useQuery(read.me)
+  const storage = useQuery(read.storage)
   return (
     <Page
       title="Settings"
@@ -44,6 +47,7 @@ export function SettingsPage() {
                 ['Address', <code key="a">{data.url}</code>],
                 ['Predictions', <code key="p">{data.gateway_url || 'no gateway'}</code>],
                 ['Database', data.database],
+                ...storageFacts(storage.data),
                 ['Running since', <RelativeTime key="s" at={data.started_at} />],
                 [
                   'Logged in as',
@@ -61,6 +65,14 @@ export function SettingsPage() {
       <AuditPanel />
     </Page>
   )
+}
+
+function storageFacts(storage: StorageState | undefined): [string, string][] {
+  if (storage === undefined) return []
+  return [
+    ['Database file', databaseText(storage)],
+    ['Stored files', filesText(storage)],
+  ]
 }
 
 const MANAGE = { verb: 'manage', resource: 'tokens' } as const
@@ -146,9 +158,17 @@ function Verify() {
     <>
       {data !== undefined &&
         (data.ok ? (
-          <Status word="whole" tone="good" label={`chain of ${count(data.rows)} rows verified`} />
+          <Status
+            word="whole"
+            tone="good"
+            label={`chain of ${count(data.rows)} rows verified, ${count(data.checkpoints.count)} checkpoints hold`}
+          />
         ) : (
-          <Status word="broken" tone="bad" label={`broken at row ${data.seq}: ${data.reason}`} />
+          <Status
+            word="broken"
+            tone="bad"
+            label={data.seq === undefined ? (data.reason ?? '') : `broken at row ${data.seq}: ${data.reason}`}
+          />
         ))}
       <ErrorText error={verify.error} />
       <button type="button" className="button" disabled={verify.isPending} onClick={() => verify.mutate()}>

@@ -66,9 +66,9 @@ describe('the doctor', () => {
   })
 
   it('says that a server answers, or that its store cannot be written', async () => {
-    server.answer(systemApi.live, { ok: true, writable: true, version: '1' })
+    server.answer(systemApi.live, { ok: true, writable: true, corrupt: { database: false, blobs: 0 }, version: '1' })
     assert.deepEqual(await finding('Server'), { what: 'Server', ok: true, detail: `${server.url} answers` })
-    server.answer(systemApi.live, { ok: true, writable: false, version: '1' })
+    server.answer(systemApi.live, { ok: true, writable: false, corrupt: { database: false, blobs: 0 }, version: '1' })
     const detail = `${server.url} refuses writes: is the disk full, or the database out of reach?`
     assert.deepEqual(await finding('Server'), { what: 'Server', ok: false, detail })
   })

@@ -4,13 +4,16 @@ import { access, constants, readFile, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { CallError, createClient } from '../../client/client.ts'
+import type { Client } from '../../client/client.ts'
+import { ifRefused } from '../../contract/absence/absent.ts'
 import { authApi } from '../../contract/auth.ts'
 import { monitoringApi } from '../../contract/monitoring.ts'
 import { servingApi } from '../../contract/serving.ts'
-import { systemApi } from '../../contract/system.ts'
+import { storageApi, systemApi } from '../../contract/system.ts'
 import type { Invocation } from '../invocation/command.ts'
 import { config } from '../invocation/config.ts'
 import { dataDir, readServerFile } from '../invocation/server.ts'
+import { octal, openPlaces } from '../../store/owner-only.ts'
 import { paint } from '../invocation/output.ts'
 
 interface Finding {
@@ -21,6 +24,8 @@ interface Finding {
 
 const call = promisify(execFile)
 const MIN_FREE = 2 * 1024 ** 3
+/** Corrupt files that are named. */
+const MOST_NAMED = 5
 /** Steps that wait for longer while none runs wait for nothing, s. */
 const LONGEST_WAIT_S = 60
 
@@ -30,10 +35,13 @@ export async function run(invocation: Invocation): Promise<number> {
     node(),
     python(),
     disk(data),
+    folder(data),
     server(data),
     ownToken(data),
     endpoints(data),
     steps(data),
+    storage(data),
+    audit(data),
   ])
   invocation.out.data(findings)
   for (const finding of findings) {
@@ -90,6 +98,13 @@ async function disk(data: string): Promise<Finding> {
   }
 }
 
+/** Whether the data folder and its secrets are its owner's alone. */
+async function folder(data: string): Promise<Finding> {
+  const open = openPlaces(data).map(({ path, mode, wanted }) => `${path} is ${octal(mode)}: chmod ${octal(wanted)} it`)
+  if (open.length === 0) return { what: 'Folder', ok: true, detail: `${data} is its owner's alone` }
+  return { what: 'Folder', ok: false, detail: `other users of this machine reach secrets: ${open.join('; ')}` }
+}
+
 /** The folder, or the one above it in which it will be made. */
 async function nearest(folder: string): Promise<string> {
   const exists = await access(folder).then(
@@ -104,8 +119,9 @@ async function server(data: string): Promise<Finding> {
   if (file === undefined) return { what: 'Server', ok: true, detail: `none runs in ${data}` }
   try {
     const health = await createClient({ url: file.url }).call(systemApi.live)
-    const refuses = `${file.url} refuses writes: is the disk full, or the database out of reach?`
-    return { what: 'Server', ok: health.writable, detail: health.writable ? `${file.url} answers` : refuses }
+    const why = health.corrupt.database ? 'its database is damaged' : 'is the disk full, or the database out of reach?'
+    const detail = health.writable ? `${file.url} answers` : `${file.url} refuses writes: ${why}`
+    return { what: 'Server', ok: health.writable, detail }
   } catch (error) {
     const gone = `${file.url} does not answer although server.json names it; start it again: slipway serve --data ${data}`
     return { what: 'Server', ok: false, detail: isUnanswered(error) ? gone : `${file.url}: ${messageOf(error)}` }
@@ -152,42 +168,72 @@ async function givenToken(url: string, token: string): Promise<Finding> {
   }
 }
 
-/** Whether every version that an endpoint names answers. */
-async function endpoints(data: string): Promise<Finding> {
-  const what = 'Endpoints'
+/** What a running server is asked, with the token of the environment or of the folder. */
+async function asked(
+  data: string,
+  what: string,
+  ask: (client: Client) => Promise<Omit<Finding, 'what'>>,
+): Promise<Finding> {
   const running = await readServerFile(data)
   if (running === undefined) return { what, ok: true, detail: 'looked at while a server runs' }
   try {
     const token = config('SLIPWAY_TOKEN') ?? (await readFile(running.token_file, 'utf8')).trim()
-    const { items } = await createClient({ url: running.url, token }).call(servingApi.listEndpoints)
-    const faults = items.flatMap(({ name, variants }) =>
-      variants.flatMap(({ version, fault }) => (fault === null ? [] : [`${name} version ${version}: ${fault}`])),
-    )
-    if (faults.length === 0)
-      return { what, ok: true, detail: items.length === 0 ? 'none yet' : `${items.length} answer` }
-    return { what, ok: false, detail: `these do not answer: ${faults.join('; ')}` }
+    return { what, ...(await ask(createClient({ url: running.url, token }))) }
   } catch (error) {
     return { what, ok: false, detail: `could not be asked for: ${(error as Error).message}` }
   }
 }
 
+/** Whether every version that an endpoint names answers. */
+function endpoints(data: string): Promise<Finding> {
+  return asked(data, 'Endpoints', async (client) => {
+    const { items } = await client.call(servingApi.listEndpoints)
+    const faults = items.flatMap(({ name, variants }) =>
+      variants.flatMap(({ version, fault }) => (fault === null ? [] : [`${name} version ${version}: ${fault}`])),
+    )
+    if (faults.length === 0) return { ok: true, detail: items.length === 0 ? 'none yet' : `${items.length} answer` }
+    return { ok: false, detail: `these do not answer: ${faults.join('; ')}` }
+  })
+}
+
 /** Whether steps of pipelines move: some may wait for a place, but not for long while none runs. */
-async function steps(data: string): Promise<Finding> {
-  const what = 'Steps'
-  const running = await readServerFile(data)
-  if (running === undefined) return { what, ok: true, detail: 'looked at while a server runs' }
-  try {
-    const token = config('SLIPWAY_TOKEN') ?? (await readFile(running.token_file, 'utf8')).trim()
-    const text = await (await createClient({ url: running.url, token }).open(monitoringApi.metrics)).text()
+function steps(data: string): Promise<Finding> {
+  return asked(data, 'Steps', async (client) => {
+    const text = await (await client.open(monitoringApi.metrics)).text()
     const waiting = sum(valuesOf(text, 'slipway_pipeline_steps', 'state="waiting"'))
     const active = sum(valuesOf(text, 'slipway_pipeline_steps', 'state="running"'))
     const oldest = Math.max(0, ...valuesOf(text, 'slipway_pipeline_queue_age_seconds', ''))
     const detail = `${active} running, ${waiting} waiting${waiting === 0 ? '' : `, the oldest for ${Math.round(oldest)} s`}`
-    if (active > 0 || oldest <= LONGEST_WAIT_S) return { what, ok: true, detail }
-    return { what, ok: false, detail: `${detail}, and nothing moves them: the log of the server says why` }
-  } catch (error) {
-    return { what, ok: false, detail: `could not be asked for: ${(error as Error).message}` }
-  }
+    if (active > 0 || oldest <= LONGEST_WAIT_S) return { ok: true, detail }
+    return { ok: false, detail: `${detail}, and nothing moves them: the log of the server says why` }
+  })
+}
+
+/** Whether the database and the files are what was written. */
+function storage(data: string): Promise<Finding> {
+  return asked(data, 'Storage', async (client) => {
+    const { database, blobs } = await client.call(storageApi.state)
+    const files = blobs.corrupt.slice(0, MOST_NAMED).map(({ digest }) => digest)
+    const faults = [
+      ...(database.state === 'corrupt' ? [`the database is damaged: ${database.detail}`] : []),
+      ...(blobs.corrupt_count > 0 ? [`${blobs.corrupt_count} files are not what was stored: ${files.join(', ')}`] : []),
+    ]
+    if (faults.length > 0) return { ok: false, detail: `${faults.join('; ')}; restore them from a backup` }
+    const looked =
+      blobs.looked_at === null ? 'files are looked at each night' : `files were looked at ${blobs.looked_at}`
+    return { ok: true, detail: `database: ${database.detail}; ${looked}` }
+  })
+}
+
+/** Whether the audit chain is what its checkpoints have signed; only who may read it is told. */
+function audit(data: string): Promise<Finding> {
+  return asked(data, 'Audit', async (client) => {
+    const verdict = await ifRefused(client.call(authApi.verifyAudit), 'forbidden')
+    if (verdict === undefined) return { ok: true, detail: 'this token may not read it' }
+    const { ok, reason, seq, rows, checkpoints } = verdict
+    if (ok) return { ok, detail: `${rows} rows are whole and what ${checkpoints.count} checkpoints have signed` }
+    return { ok, detail: `${seq === undefined ? '' : `row ${seq}: `}${reason}` }
+  })
 }
 
 /** Values of the samples of a family whose labels hold a text, from Prometheus' text format. */

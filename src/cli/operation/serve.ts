@@ -145,7 +145,9 @@ function report(invocation: Invocation, app: App, file: ServerFile, noAuth: bool
   if (app.loginUrl !== null) invocation.out.line(`Open the web UI once: ${app.loginUrl}`)
   else
     process.stderr.write(
-      'the disk is full: reads and predictions are answered, writes are refused until there is room\n',
+      app.damaged
+        ? 'the database is damaged: reads of what is sound and predictions are answered, writes are refused; restore the newest backup: slipway restore\n'
+        : 'the disk is full: reads and predictions are answered, writes are refused until there is room\n',
     )
   if (noAuth)
     process.stderr.write(`${paint('red', 'WARNING:')} --no-auth: everyone on this machine is admin of this server\n`)

@@ -1,5 +1,6 @@
 /** The monitors' figures, and those of pipelines, as Prometheus reads them (text format 0.0.4). */
 import { HOUR_MS } from '../../contract/ids.ts'
+import type { StorageState } from '../../contract/system.ts'
 import { credentialFamilies, familiesText } from '../../http/prometheus-text.ts'
 import type { Family, Sample } from '../../http/prometheus-text.ts'
 import { openCauses } from '../incidents/rows.ts'
@@ -14,7 +15,7 @@ export async function prometheusText(deps: MonitoringDeps, project: string | nul
   const all = await deps.db.all<MonitorRow>('SELECT * FROM monitors ORDER BY endpoint')
   const seen = (row: { endpoint: string }): boolean => names.has(row.endpoint)
   const monitored = await families(deps, all.filter(seen), seen)
-  const ofServer = project === null ? credentialFamilies(deps.credentials()) : []
+  const ofServer = project === null ? [...storage(await deps.stored()), ...credentialFamilies(deps.credentials())] : []
   return familiesText([...monitored, await preparations(deps, project), ...(await queues(deps, project)), ...ofServer])
 }
 
@@ -26,6 +27,36 @@ async function preparations({ db }: MonitoringDeps, project: string | null): Pro
     help: 'Preparations of pipeline runs that failed by a fault of the server.',
     samples: rows.map((row) => ({ labels: { project: row.project }, value: row.n })),
   }
+}
+
+/** What is known of the store. Times of looks that never were are left out. */
+function storage({ database, blobs }: StorageState): Family[] {
+  const looked = [
+    { what: 'database', at: database.looked_at },
+    { what: 'blobs', at: blobs.looked_at },
+  ]
+  return [
+    {
+      name: 'slipway_storage_database_corrupt',
+      type: 'gauge',
+      help: '1 when the database is known to be damaged.',
+      samples: [{ labels: {}, value: database.state === 'corrupt' ? 1 : 0 }],
+    },
+    {
+      name: 'slipway_storage_corrupt_blobs',
+      type: 'gauge',
+      help: 'Stored files whose bytes are not those that were written.',
+      samples: [{ labels: {}, value: blobs.corrupt_count }],
+    },
+    {
+      name: 'slipway_storage_last_look_timestamp_seconds',
+      type: 'gauge',
+      help: 'When the database, and a portion of the files, were last looked at.',
+      samples: looked.flatMap(({ what, at }) =>
+        at === null ? [] : [{ labels: { what }, value: Date.parse(at) / 1000 }],
+      ),
+    },
+  ]
 }
 
 /** Steps in line for a place, those that run, and what has failed. */

@@ -5,6 +5,7 @@ import { DAY_MS, HOUR_MS } from '../../contract/ids.ts'
 import { problem } from '../../contract/errors.ts'
 import type { Clock, Ids } from '../../contract/ids.ts'
 import { DELAY, MonitorSettings } from '../../contract/monitoring.ts'
+import type { StorageState } from '../../contract/system.ts'
 import type { Unanswered } from '../../serving/fleet/faults.ts'
 import type { Egress } from '../../http/egress.ts'
 import type { CredentialCounts } from '../../http/callers/failed-credentials.ts'
@@ -72,6 +73,8 @@ export interface MonitoringDeps {
    * `bad_request` for a search of something else.
    */
   readonly findRuns: (project: string, search: string, limit: number) => Promise<FoundRuns>
+  /** What is known of the store: what of it is corrupt. */
+  readonly stored: () => Promise<StorageState>
   /** Names of a version's inputs in the order of the logged rows. */
   readonly inputNames: (reader: Reader, endpoint: string, version: string) => Promise<readonly string[]>
   /** Events of wall times `from` to `to`, ms, that concern an endpoint. */

@@ -143,7 +143,10 @@ describe('backup', () => {
     const sound = readFileSync(path)
     chmodSync(path, 0o644)
     writeFileSync(path, Buffer.alloc(sound.length))
-    await assert.rejects(backup(data, join(root, 'c.backup')), { code: 'corrupt_blob' })
+    await assert.rejects(backup(data, join(root, 'c.backup')), {
+      code: 'corrupt_blobs',
+      data: { count: 1, digests: digests[2], blobs: [digests[2]] },
+    })
     assert.deepEqual(
       readdirSync(root).filter((name) => name.startsWith('c.backup')),
       [],

@@ -5,11 +5,14 @@ import { copyFile, link, mkdir, open, rename, rm, stat, writeFile } from 'node:f
 import { dirname, join, resolve } from 'node:path'
 import { problem } from '../../contract/errors.ts'
 import { readArchive, writeArchive, type ArchiveEntry, type PackedFile } from '../blobs/archive.ts'
-import type { Blobs } from '../blobs/blobs.ts'
+import type { Blobs, Digest } from '../blobs/blobs.ts'
 import { openDiskBlobs } from '../blobs/disk.ts'
 import { explained } from '../failures.ts'
+import { corruptAmong, isCorrupt } from './corrupt.ts'
 import { DATABASE, digestAt, MANIFEST, readManifest, tableAt, tableFile, unsound } from './manifest.ts'
 import type { Entry, Manifest } from './manifest.ts'
+import { RESTORED_FILE } from './restored.ts'
+import type { RestoredNote } from './restored.ts'
 import { saveTables, startLoading, type Loading, type SavedDatabase } from '../postgres/snapshot.ts'
 import { UpkeepThread } from '../sqlite/upkeep.ts'
 import { listSegments } from '../segments/segments.ts'
@@ -20,10 +23,12 @@ export interface BackupResult {
   readonly blobs: number
   /** Bytes of all files in the backup. */
   readonly bytes: number
+  /** Corrupt blobs that are not in it. */
+  readonly left_out: readonly Digest[]
 }
 
-/** Keys that seal what lies in the database: every file of this name in the data folder. */
-const KEY = /^[\w-]+\.key$/
+/** Keys that seal what lies in the database, and the checkpoints of the audit chain: every file of this name in the data folder. */
+const KEPT = /^[\w-]+\.(?:key|jsonl)$/
 
 /** Where a store keeps what does not lie in its data folder. */
 export interface Elsewhere {
@@ -31,24 +36,28 @@ export interface Elsewhere {
   readonly blobs?: Blobs | undefined
 }
 
+export interface BackupOptions extends Elsewhere {
+  /** Leaves out blobs whose bytes are not those of their digest; the manifest names them. */
+  readonly skipCorrupt?: boolean
+}
+
 /**
- * Copies the database, the blobs, the segments and the keys that seal secrets (`*.key`) of a data folder into the new file `file`
+ * Copies the database, the blobs, the segments, the keys that seal secrets (`*.key`) and the checkpoints of the audit chain of a data folder into the new file `file`
  * (mode 0600), then reads it back and verifies every hash. A server may be running on the folder. The access token is not in it: a
  * restored server makes a new one. The tables of a PostgreSQL are read in one transaction, as they were at one moment; blobs that
  * lie elsewhere are streamed in. Throws `not_found`, `already_exists`, `corrupt_blob`, and `conflict` when a blob elsewhere goes
  * meanwhile.
  */
-export async function backup(dataDir: string, file: string, elsewhere: Elsewhere = {}): Promise<BackupResult> {
-  const database = elsewhere.databaseUrl === undefined ? join(dataDir, DATABASE) : dataDir
+export async function backup(dataDir: string, file: string, options: BackupOptions = {}): Promise<BackupResult> {
+  const database = options.databaseUrl === undefined ? join(dataDir, DATABASE) : dataDir
   if (!existsSync(database)) throw problem('not_found', { what: 'database', id: database })
   if (existsSync(file)) throw problem('already_exists', { what: 'file', id: file })
   const staging = join(dataDir, `backup-${randomUUID()}`)
   const partial = `${file}.${randomUUID()}.partial`
   try {
     await mkdir(staging, { mode: 0o700 })
-    const files = await stage(dataDir, staging, elsewhere)
-    await writeDurably(partial, writeArchive(files))
-    const result = await verify(partial, async () => async () => undefined)
+    const staged = await stage(dataDir, staging, options)
+    const result = await written(partial, staged, options)
     await rename(partial, file)
     syncFolder(dirname(resolve(file)))
     return result
@@ -58,6 +67,35 @@ export async function backup(dataDir: string, file: string, elsewhere: Elsewhere
     await rm(staging, { recursive: true, force: true })
     await rm(partial, { force: true })
   }
+}
+
+/** Writes and verifies; where a blob is corrupt, all are looked at, and it is told which are, or done again without them. */
+async function written(
+  partial: string,
+  staged: Staged,
+  { blobs, skipCorrupt = false }: BackupOptions,
+): Promise<BackupResult> {
+  const writeAll = async (manifest: Manifest): Promise<BackupResult> => {
+    await writeDurably(partial, writeArchive(await packed(staged, manifest, blobs)))
+    return verify(partial, async () => async () => undefined)
+  }
+  try {
+    return await writeAll(staged.manifest)
+  } catch (error) {
+    if (!isCorrupt(error)) throw error
+    await rm(partial, { force: true })
+    const stored = staged.manifest.files.filter(({ path }) => path.startsWith('blobs/'))
+    const corrupt = await corruptAmong(stored, (path) => opened(staged, path, blobs))
+    if (!skipCorrupt) throw listed(corrupt, error)
+    const bad = new Set(corrupt.map(({ path }) => path))
+    const left_out = corrupt.map(({ path, size }) => ({ digest: digestAt(path), size }))
+    return writeAll({ ...staged.manifest, files: staged.manifest.files.filter(({ path }) => !bad.has(path)), left_out })
+  }
+}
+
+function listed(corrupt: readonly Entry[], cause: unknown): Error {
+  const blobs = corrupt.map(({ path }) => digestAt(path))
+  return problem('corrupt_blobs', { count: corrupt.length, digests: blobs.join(', '), blobs }, cause)
 }
 
 /**
@@ -80,6 +118,7 @@ export async function restore(file: string, dataDir: string, elsewhere: Elsewher
     await mkdir(join(staging, 'segments'), { recursive: true, mode: 0o700 })
     const result = await verify(file, async (manifest) => {
       loading = await loadingOf(manifest, elsewhere.databaseUrl)
+      await noteRestored(staging, manifest)
       return (entry) => unpack(staging, entry, { blobs: elsewhere.blobs, loading })
     })
     await rm(target, { recursive: true, force: true })
@@ -98,6 +137,16 @@ export async function restore(file: string, dataDir: string, elsewhere: Elsewher
   }
 }
 
+/** The server tells at its first start of which backup it is. */
+async function noteRestored(folder: string, { created_at, left_out = [] }: Manifest): Promise<void> {
+  const note: RestoredNote = {
+    created_at,
+    restored_at: new Date().toISOString(),
+    left_out: left_out.map(({ digest }) => digest),
+  }
+  await writeFile(join(folder, RESTORED_FILE), JSON.stringify(note), { mode: 0o600 })
+}
+
 async function loadingOf(manifest: Manifest, databaseUrl: string | undefined): Promise<Loading | undefined> {
   if (manifest.format === 1) return undefined
   if (databaseUrl !== undefined) return startLoading(databaseUrl, manifest.database)
@@ -106,12 +155,12 @@ async function loadingOf(manifest: Manifest, databaseUrl: string | undefined): P
 }
 
 /** Puts everything where nobody changes it: a snapshot first, so that each blob that it names is there; blobs as hard links. */
-async function stage(dataDir: string, staging: string, { databaseUrl, blobs }: Elsewhere): Promise<PackedFile[]> {
+async function stage(dataDir: string, staging: string, { databaseUrl, blobs }: Elsewhere): Promise<Staged> {
   const { entries, ...known } =
     databaseUrl === undefined ? await stageFile(dataDir, staging) : await stageTables(databaseUrl, staging)
   await mkdir(join(staging, 'segments'))
   const taken = [
-    ...readdirSync(dataDir).filter((name) => KEY.test(name)),
+    ...readdirSync(dataDir).filter((name) => KEPT.test(name)),
     ...listSegments(join(dataDir, 'segments')).map(({ name }) => `segments/${name}`),
   ]
   for (const path of taken) {
@@ -119,18 +168,29 @@ async function stage(dataDir: string, staging: string, { databaseUrl, blobs }: E
   }
   const stored = blobs === undefined ? stagedBlobs(join(dataDir, 'blobs'), staging) : blobEntries(blobs)
   for await (const entry of stored) entries.push(entry)
-  const manifest: Manifest = { ...known, created_at: new Date().toISOString(), files: entries }
+  return { staging, manifest: { ...known, created_at: new Date().toISOString(), files: entries } }
+}
+
+/** What lies ready, and what is said of it. */
+interface Staged {
+  readonly staging: string
+  readonly manifest: Manifest
+}
+
+async function packed({ staging }: Staged, manifest: Manifest, blobs: Blobs | undefined): Promise<PackedFile[]> {
   await writeFile(join(staging, MANIFEST), JSON.stringify(manifest))
   const { size } = await stat(join(staging, MANIFEST))
-  return [{ path: MANIFEST, size }, ...entries].map((entry) => ({
-    path: entry.path,
-    size: entry.size,
+  return [{ path: MANIFEST, size }, ...manifest.files].map(({ path, size }) => ({
+    path,
+    size,
     executable: false,
-    source:
-      blobs !== undefined && entry.path.startsWith('blobs/')
-        ? () => readBlob(blobs, entry.path)
-        : join(staging, entry.path),
+    source: blobs !== undefined && path.startsWith('blobs/') ? () => readBlob(blobs, path) : join(staging, path),
   }))
+}
+
+/** A staged file, or a blob that lies elsewhere. */
+function opened({ staging }: Staged, path: string, blobs: Blobs | undefined): AsyncIterable<Uint8Array> {
+  return blobs === undefined ? createReadStream(join(staging, path)) : readBlob(blobs, path)
 }
 
 async function stageFile(dataDir: string, staging: string): Promise<{ format: 1; entries: Entry[] }> {
@@ -211,13 +271,17 @@ type Take = (entry: ArchiveEntry) => Promise<void>
  */
 async function verify(file: string, begin: (manifest: Manifest) => Promise<Take>): Promise<BackupResult> {
   const limits = { bytes: Number.MAX_SAFE_INTEGER, files: Number.MAX_SAFE_INTEGER }
-  let begun: { readonly expected: Map<string, Entry>; readonly take: Take } | undefined
+  let begun: { readonly expected: Map<string, Entry>; readonly take: Take; readonly left_out: Digest[] } | undefined
   let bytes = 0
   let blobs = 0
   for await (const entry of readArchive(createReadStream(file), limits)) {
     if (begun === undefined) {
       const manifest = await readManifest(entry)
-      begun = { expected: new Map(manifest.files.map((each) => [each.path, each])), take: await begin(manifest) }
+      begun = {
+        expected: new Map(manifest.files.map((each) => [each.path, each])),
+        take: await begin(manifest),
+        left_out: (manifest.left_out ?? []).map(({ digest }) => digest),
+      }
       continue
     }
     const { expected, take } = begun
@@ -231,7 +295,7 @@ async function verify(file: string, begin: (manifest: Manifest) => Promise<Take>
   if (begun === undefined) throw unsound('it is empty')
   const [missing] = begun.expected.keys()
   if (missing !== undefined) throw unsound(`${missing} is missing`)
-  return { blobs, bytes }
+  return { blobs, bytes, left_out: begun.left_out }
 }
 
 async function takeHashed(entry: ArchiveEntry, wanted: Entry, take: Take): Promise<void> {

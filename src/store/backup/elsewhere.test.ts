@@ -46,7 +46,7 @@ describe('a backup with blobs elsewhere', () => {
     assert.equal(made.blobs, 2)
     const [target, bucket] = [join(root, 'back'), openDiskBlobs(join(root, 'other-bucket'))]
     assert.deepEqual(await restore(file, target, { blobs: bucket }), made)
-    assert.deepEqual(readdirSync(target).sort(), ['a.key', 'segments', 'slipway.db'])
+    assert.deepEqual(readdirSync(target).sort(), ['a.key', 'restored.json', 'segments', 'slipway.db'])
     for (const digest of digests) assert.deepEqual(await bucket.bytes(digest), await blobs.bytes(digest))
     const sizes = made.bytes - 'one'.length - 100_000 - 'seals'.length
     assert.equal(sizes, statSync(join(target, 'slipway.db')).size)
@@ -126,7 +126,11 @@ describe('an archive made by somebody else', () => {
 
   it('is taken when it is exactly what it says', async () => {
     const blob = said(blobPath('b'), 'b')
-    assert.deepEqual(await restored([database, blob], [held, [blob.path, 'b']]), { blobs: 1, bytes: TEXT.length + 1 })
+    assert.deepEqual(await restored([database, blob], [held, [blob.path, 'b']]), {
+      blobs: 1,
+      bytes: TEXT.length + 1,
+      left_out: [],
+    })
   })
 
   const cases: [string, Parameters<typeof restored>, code: string, RegExp][] = [

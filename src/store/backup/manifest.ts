@@ -1,7 +1,7 @@
 /** The manifest of a backup: what it holds, with the hash of each file, and what its database was. */
 import { problem, type Problem } from '../../contract/errors.ts'
 import type { ArchiveEntry } from '../blobs/archive.ts'
-import type { Digest } from '../blobs/blobs.ts'
+import type { BlobInfo, Digest } from '../blobs/blobs.ts'
 import type { SavedDatabase } from '../postgres/snapshot.ts'
 
 export interface Entry {
@@ -16,6 +16,8 @@ export type Manifest = {
   /** RFC 3339. */
   readonly created_at: string
   readonly files: readonly Entry[]
+  /** Corrupt blobs that are not among the files; absent where there were none. */
+  readonly left_out?: readonly BlobInfo[]
 } & ({ readonly format: 1 } | { readonly format: 2; readonly database: SavedDatabase })
 
 export const MANIFEST = 'manifest.json'
@@ -23,7 +25,7 @@ export const DATABASE = 'slipway.db'
 
 /** What a backup may hold. */
 const KNOWN =
-  /^(slipway\.db|tables\/\w+\.copy|[\w-]+\.key|blobs\/[0-9a-f]{2}\/[0-9a-f]{62}|segments\/[\w.]+-\d{8,}\.seg)$/
+  /^(slipway\.db|tables\/\w+\.copy|[\w-]+\.(?:key|jsonl)|blobs\/[0-9a-f]{2}\/[0-9a-f]{62}|segments\/[\w.]+-\d{8,}\.seg)$/
 
 /** Where the rows of a table lie in a backup. */
 export function tableFile(table: string): string {
@@ -76,7 +78,9 @@ function parseManifest(text: string): Manifest {
 }
 
 function isWhole(manifest: Partial<Manifest>): manifest is Manifest {
-  const { files } = manifest as { files?: unknown }
+  const { files, left_out = [] } = manifest as { files?: unknown; left_out?: unknown }
+  if (!Array.isArray(left_out) || !left_out.every((blob) => isOf(blob, { digest: 'string', size: 'number' })))
+    return false
   if (!Array.isArray(files) || !files.every((file) => isOf(file, { path: 'string', size: 'number', sha256: 'string' })))
     return false
   if (manifest.format === 1) return true

@@ -40,21 +40,27 @@ const READ_BYTES = 256 * 1024
 /** Name, in the folder of temporary files, of a blob that is on its way out: this and its 64 hex digits. */
 const LEAVING = 'leaving-'
 
-/** Opens (and makes) a blob folder. `now` is wall time in ms. */
-export function openDiskBlobs(folder: string, now: () => number = Date.now): Blobs {
-  return new DiskBlobs(folder, now)
+/** Opens (and makes) a blob folder. `now` is wall time in ms; what `isCorrupt` names is written anew when it is stored again. */
+export function openDiskBlobs(
+  folder: string,
+  now: () => number = Date.now,
+  isCorrupt: (digest: Digest) => boolean = () => false,
+): Blobs {
+  return new DiskBlobs(folder, now, isCorrupt)
 }
 
 class DiskBlobs implements Blobs {
   readonly #folder: string
   readonly #temporary: string
   readonly #now: () => number
+  readonly #isCorrupt: (digest: Digest) => boolean
   readonly #shards = new Set<string>()
 
-  constructor(folder: string, now: () => number) {
+  constructor(folder: string, now: () => number, isCorrupt: (digest: Digest) => boolean) {
     this.#folder = folder
     this.#temporary = join(folder, 'tmp')
     this.#now = now
+    this.#isCorrupt = isCorrupt
     mkdirSync(this.#temporary, { recursive: true })
     this.#bringBack()
   }
@@ -123,10 +129,10 @@ class DiskBlobs implements Blobs {
     }
   }
 
-  async *list(): AsyncIterable<BlobInfo & { readonly touched_at: number }> {
-    for (const shard of await readdir(this.#folder)) {
+  async *list(only?: string): AsyncIterable<BlobInfo & { readonly touched_at: number }> {
+    for (const shard of only === undefined ? await readdir(this.#folder) : [only]) {
       if (!/^[0-9a-f]{2}$/.test(shard)) continue
-      for (const rest of await readdir(join(this.#folder, shard))) {
+      for (const rest of (await ifMissing(readdir(join(this.#folder, shard)))) ?? []) {
         const digest = `sha256:${shard}${rest}`
         const found = await this.#stat(digest)
         if (found !== undefined) yield { digest, size: found.size, touched_at: found.mtimeMs }
@@ -162,7 +168,7 @@ class DiskBlobs implements Blobs {
     const path = this.#path(info.digest)
     const at = new Date(this.#now())
     const found = await this.#stat(info.digest)
-    if (found?.size === info.size) {
+    if (found?.size === info.size && !this.#isCorrupt(info.digest)) {
       // Storing again makes it young, so that a collection that is running spares it.
       await utimes(path, at, at).catch(unlessMissing)
       if (await this.has(info.digest)) {

@@ -119,6 +119,20 @@ async function place(
   target: string,
   options: { readonly link?: boolean; readonly writable?: boolean },
 ): Promise<void> {
+  try {
+    await placeVerified(blobs, file, target, options)
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'corrupt_blob') blobs.corrupt?.(file)
+    throw error
+  }
+}
+
+async function placeVerified(
+  blobs: Blobs,
+  file: TreeFile,
+  target: string,
+  options: { readonly link?: boolean; readonly writable?: boolean },
+): Promise<void> {
   const source = blobs.path(file.digest)
   if (source !== undefined && options.link === true && !file.executable && process.getuid?.() !== 0) {
     await refuseCorrupt(source, file.digest)

@@ -1,5 +1,6 @@
 /** How every SQLite connection of Slipway is set up. */
 import Database from 'better-sqlite3'
+import { problem } from '../../contract/errors.ts'
 import { sqliteRegexp } from '../sql/regexp.ts'
 
 export type Connection = Database.Database
@@ -48,7 +49,7 @@ export async function snapshot(connection: Connection, file: string): Promise<vo
   try {
     copy.pragma('journal_mode = DELETE')
     const found = copy.pragma('integrity_check(10)', { simple: true })
-    if (found !== 'ok') throw new Error(`the database is damaged: ${String(found)}`)
+    if (found !== 'ok') throw problem('storage_corrupt', { detail: String(found) })
   } finally {
     copy.close()
   }

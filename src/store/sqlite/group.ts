@@ -2,6 +2,7 @@
 import type { Database } from 'better-sqlite3'
 import { setTimeout as delay } from 'node:timers/promises'
 import { explained, isBusy, isStorageFull, unavailable } from '../failures.ts'
+import type { Damage } from '../damage.ts'
 import { faultPoint } from '../fault.ts'
 import { nested } from '../nesting.ts'
 import { SqliteTx } from './transaction.ts'
@@ -37,6 +38,8 @@ export interface GroupOptions {
   readonly sync: () => Promise<void>
   /** How long a group waits for another process's lock, ms. */
   readonly busyMs: number
+  /** What is known of damage to the file: nothing is written on it. */
+  readonly damage?: Pick<Damage, 'refusal' | 'saw'>
 }
 
 export class GroupCommit {
@@ -76,8 +79,11 @@ export class GroupCommit {
   }
 
   #refused(): boolean {
-    if (this.#refusal === undefined || performance.now() >= this.#refusal.until) return false
-    for (const waiting of this.#queue.splice(0)) waiting.reject(this.#refusal.error)
+    const damaged = this.#options.damage?.refusal()
+    const known = this.#refusal !== undefined && performance.now() < this.#refusal.until
+    const error = damaged ?? (known ? this.#refusal?.error : undefined)
+    if (error === undefined) return false
+    for (const waiting of this.#queue.splice(0)) waiting.reject(error)
     return true
   }
 
@@ -155,6 +161,7 @@ export class GroupCommit {
       if (!this.#connection.inTransaction) throw new GroupLost('the group was rolled back', { cause })
       this.#statements.run('ROLLBACK TO one')
       this.#statements.run('RELEASE one')
+      this.#options.damage?.saw(cause)
       if (isStorageFull(cause)) this.#refuse(cause)
       return { ok: false, error: explained(error) }
     }
@@ -171,6 +178,7 @@ export class GroupCommit {
   #lose(members: readonly Waiting[], error: unknown): void {
     this.#rollBack()
     const cause = error instanceof GroupLost ? error.cause : error
+    this.#options.damage?.saw(cause)
     if (isStorageFull(cause)) this.#refuse(cause)
     const lost = members.length > 0 ? members : this.#queue.splice(0)
     for (const member of lost) member.reject(explained(cause))

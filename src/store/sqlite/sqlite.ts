@@ -3,6 +3,8 @@ import { openReader, openWriter, type Connection } from './connection.ts'
 import type { Db, Sql, Row, SqlValue, Tx } from '../db.ts'
 import { explained, unavailable } from '../failures.ts'
 import { GroupCommit } from './group.ts'
+import { knownDamage } from '../damage.ts'
+import type { Damage } from '../damage.ts'
 import { refuseNested } from '../nesting.ts'
 import { Readers } from './readers.ts'
 import { assertBindable, Statements } from './statements.ts'
@@ -16,6 +18,8 @@ export interface SqliteOptions {
   readonly busyMs?: number
   /** Longest read that a caller waits for, ms. Default 15 s. */
   readonly longestReadMs?: number
+  /** What is known of damage to the file; default: what this connection sees. */
+  readonly damage?: Damage
 }
 
 /** Opens or makes the database in the file `path` (its folder must exist). The caller migrates it. */
@@ -33,12 +37,14 @@ class SqliteDb implements Db {
   readonly #group: GroupCommit
   readonly #readers: Readers
   readonly #upkeep: UpkeepThread
+  readonly #damage: Damage
   #groups = 0
   #groupsPerCheckpoint = 64
   #checkpointing = false
   #closed: Promise<void> | undefined
 
   constructor(path: string, options: SqliteOptions) {
+    this.#damage = options.damage ?? knownDamage()
     this.#writer = openWriter(path)
     this.#reader = openReader(path)
     this.#reads = new Statements(this.#reader)
@@ -47,6 +53,7 @@ class SqliteDb implements Db {
     this.#group = new GroupCommit(this.#writer, new Statements(this.#writer), {
       sync: () => this.#durable(sync),
       busyMs: options.busyMs ?? 5000,
+      damage: this.#damage,
     })
     const { longestReadMs: longestMs } = options
     this.#readers = new Readers(path, longestMs === undefined ? {} : { longestMs })
@@ -72,6 +79,7 @@ class SqliteDb implements Db {
     try {
       return (await this.#readers.search(text, params)) as T[]
     } catch (error) {
+      this.#damage.saw(error)
       throw explained(error)
     }
   }
@@ -94,6 +102,7 @@ class SqliteDb implements Db {
     try {
       return statement()
     } catch (error) {
+      this.#damage.saw(error)
       throw explained(error)
     }
   }

@@ -1,10 +1,13 @@
 /** What keeps the store in order: lost runs each minute, rules and the collection of blobs each day, and their routes. */
 import { SYSTEM } from '../../auth/tokens.ts'
 import type { Principal } from '../../contract/access.ts'
+import { ifRefused } from '../../contract/absence/absent.ts'
 import { DAY_MS } from '../../contract/ids.ts'
 import type { Clock } from '../../contract/ids.ts'
 import { toTime } from '../../contract/fields.ts'
 import { retentionApi } from '../../contract/retention.ts'
+import { storageApi } from '../../contract/system.ts'
+import type { StorageState } from '../../contract/system.ts'
 import { mount } from '../../http/mount.ts'
 import type { Mounted } from '../../http/mount.ts'
 import { watchClock } from '../../jobs/clock-jumps.ts'
@@ -12,6 +15,7 @@ import { setSchedule } from '../../jobs/schedule.ts'
 import type { Worker } from '../../jobs/worker.ts'
 import { collectGarbage } from '../../store/blobs/collect.ts'
 import type { Collected, Reachable } from '../../store/blobs/collect.ts'
+import type { LookLimits, Looks } from '../../store/looks.ts'
 import { reachableDigests } from '../artifacts/artifacts.ts'
 import { applyRule } from './bin.ts'
 import { dateDefault } from '../experiments/experiments.ts'
@@ -35,6 +39,8 @@ export interface KeepingDeps {
   readonly prune: () => Promise<unknown>
   /** How long a blob must be unreachable before it goes, ms. */
   readonly graceMs: number
+  /** Looks at what is stored. */
+  readonly looks: Pick<Looks, 'look' | 'state'>
 }
 
 export interface Keeping {
@@ -47,14 +53,19 @@ const LOST = 'tracking.lost'
 const RETENTION = 'tracking.retention'
 const PRUNE = 'tracking.prune'
 const COLLECT = 'store.collect'
+const LOOK = 'store.look'
 
-/** Times in UTC; the collection comes after the rules. */
+/** Times in UTC; the collection comes after the rules, and the look at what is stored after that. */
 const SCHEDULES = [
   { kind: LOST, cron: '* * * * *' },
   { kind: RETENTION, cron: '17 2 * * *' },
   { kind: PRUNE, cron: '32 2 * * *' },
   { kind: COLLECT, cron: '47 2 * * *' },
+  { kind: LOOK, cron: '12 3 * * *' },
 ] as const
+
+/** A look that somebody waits for. */
+const ASKED: LookLimits = { databaseMs: 60_000, blobMs: 60_000, blobBytes: 16 * 1024 ** 3 }
 
 /** Runs shown of a removal at most; `total` counts all. */
 const SHOWN = 1000
@@ -77,14 +88,18 @@ export function keepingOf(room: Tracking, worker: Worker, deps: KeepingDeps): Ke
     const done = await collect(false)
     if (done.deleted.blobs > 0) await recordCollection(room, SYSTEM, done)
   })
+  worker.register(LOOK, (_job, { signal }) => deps.looks.look(undefined, signal))
   return {
-    routes: [...ruleRoutes(room, retention), collectRoute(room, collect)],
-    start: () =>
-      room.db.tx(async (t) => {
+    routes: [...ruleRoutes(room, retention), collectRoute(room, collect), ...storageRoutes(deps.looks)],
+    async start() {
+      const set = room.db.tx(async (t) => {
         await dateDefault(t, room)
         for (const { kind, cron } of SCHEDULES)
           await setSchedule(t, { name: kind, kind, payload: {}, cron, timezone: 'UTC' }, room.clock())
-      }),
+      })
+      // a store that takes no writes now is read all the same
+      await ifRefused(set, 'storage_full', 'storage_corrupt')
+    },
   }
 }
 
@@ -129,6 +144,21 @@ function collectRoute(room: Tracking, collect: (dryRun: boolean) => Promise<Coll
     if (!body.dry_run) await recordCollection(room, who, done)
     return { dry_run: body.dry_run, ...done }
   })
+}
+
+/** Digests of files that may be of other projects are shown to those alone who see all projects. */
+function seenBy(who: Principal, state: StorageState): StorageState {
+  return who.project === null ? state : { ...state, blobs: { ...state.blobs, corrupt: [] } }
+}
+
+function storageRoutes(looks: KeepingDeps['looks']): Mounted[] {
+  return [
+    mount(storageApi.state, async ({ who }) => seenBy(who, await looks.state())),
+    mount(storageApi.look, async () => {
+      await looks.look(ASKED)
+      return looks.state()
+    }),
+  ]
 }
 
 function recordCollection(room: Tracking, who: Principal, done: Collected): Promise<void> {

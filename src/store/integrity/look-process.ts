@@ -1,0 +1,40 @@
+/** The process that reads what is stored, at low priority, away from the server: it is given one question as its argument and prints one answer. */
+import { constants, setPriority } from 'node:os'
+import { join } from 'node:path'
+import { openDiskBlobs } from '../blobs/disk.ts'
+import { openS3Blobs } from '../blobs/s3/blobs.ts'
+import { s3Settings } from '../blobs/s3/settings.ts'
+import { isSound, lookAtBlobs } from './blob-look.ts'
+import type { Looked, Portion } from './blob-look.ts'
+import { quickCheck } from './quick-check.ts'
+import type { Checked } from './quick-check.ts'
+import type { Digest } from '../blobs/blobs.ts'
+
+/** What the process is asked; `again`: blobs that were corrupt and may be sound now. */
+export type LookQuestion =
+  | { readonly database: string; readonly ms: number }
+  | {
+      readonly blobs: { readonly dataDir: string; readonly url: string | null }
+      readonly again: readonly Digest[]
+      readonly portion: Portion
+    }
+
+export type LookAnswer = Checked | (Looked & { readonly sound: readonly Digest[] })
+
+async function answer(question: LookQuestion): Promise<LookAnswer> {
+  if ('database' in question) return quickCheck(question.database, question.ms)
+  const { dataDir, url } = question.blobs
+  const blobs = url === null ? openDiskBlobs(join(dataDir, 'blobs')) : await openS3Blobs(s3Settings(url, process.env))
+  const sound: Digest[] = []
+  for (const digest of question.again) if (await isSound(blobs, digest)) sound.push(digest)
+  return { ...(await lookAtBlobs(blobs, question.portion)), sound }
+}
+
+setPriority(constants.priority.PRIORITY_LOW)
+try {
+  process.stdout.write(JSON.stringify(await answer(JSON.parse(process.argv[2] ?? '{}') as LookQuestion)))
+  process.exit(0)
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  process.exit(1)
+}

@@ -1,0 +1,212 @@
+/** Looks at what is stored: the database at the start and each night, the blobs in portions, and what came of it. */
+import { join } from 'node:path'
+import { ifRefused } from '../contract/absence/absent.ts'
+import { toTime } from '../contract/fields.ts'
+import type { Clock } from '../contract/ids.ts'
+import type { StorageState } from '../contract/system.ts'
+import { DATABASE_FILE } from './open.ts'
+import type { CorruptBlobs } from './corrupt-blobs.ts'
+import type { Damage } from './damage.ts'
+import type { Db } from './db.ts'
+import { ask } from './integrity/look.ts'
+import type { Looked } from './integrity/blob-look.ts'
+import type { Checked } from './integrity/quick-check.ts'
+import type { Digest } from './blobs/blobs.ts'
+
+export interface LookDeps {
+  readonly db: Db
+  readonly clock: Clock
+  readonly dataDir: string
+  readonly blobsUrl?: string | undefined
+  readonly damage: Damage
+  readonly corrupt: CorruptBlobs
+  readonly onError: (error: unknown) => void
+}
+
+/** How much one look may take: the database, ms; the blobs, ms and bytes. */
+export interface LookLimits {
+  readonly databaseMs: number
+  readonly blobMs: number
+  readonly blobBytes: number
+}
+
+/** Each night. A file of some 100 GB and a store of some TB are then looked at over several nights. */
+export const NIGHTLY: LookLimits = { databaseMs: 15 * 60_000, blobMs: 60 * 60_000, blobBytes: 256 * 1024 ** 3 }
+
+export interface Looks {
+  /** Whether something is known to be corrupt: the database, and how many blobs. */
+  summary(): { readonly database: boolean; readonly blobs: number }
+  state(): Promise<StorageState>
+  /** Looks at the database and the next portion of the blobs. A look that is under way is waited for instead. */
+  look(limits?: LookLimits, signal?: AbortSignal): Promise<void>
+  /** Looks at the database; `checked` is what the opening of a small file has found already. */
+  lookAtDatabase(ms: number, checked?: Checked): Promise<void>
+  /** Ends what is under way. */
+  stop(): Promise<void>
+}
+
+type DatabaseState = Pick<StorageState['database'], 'state' | 'detail' | 'checksums'> & { readonly at: number | null }
+
+interface BlobState {
+  /** Where the next portion begins. */
+  readonly after: string
+  readonly at: number | null
+  readonly began_at: number | null
+  readonly ended_at: number | null
+  readonly blobs: number
+  readonly bytes: number
+}
+
+const UNSEEN: DatabaseState = { state: 'unknown', detail: 'it was not looked at yet', checksums: null, at: null }
+const NONE: BlobState = { after: '', at: null, began_at: null, ended_at: null, blobs: 0, bytes: 0 }
+const MOST_SHOWN = 1000
+
+export function looks(deps: LookDeps): Looks {
+  return new StoreLooks(deps)
+}
+
+class StoreLooks implements Looks {
+  readonly #deps: LookDeps
+  readonly #stopping = new AbortController()
+  #database: DatabaseState | undefined
+  #blobs: BlobState | undefined
+  #looking: Promise<void> | undefined
+
+  constructor(deps: LookDeps) {
+    this.#deps = deps
+    deps.damage.onSuspicion(() => void this.lookAtDatabase(NIGHTLY.databaseMs).catch(deps.onError))
+  }
+
+  summary(): { database: boolean; blobs: number } {
+    const { damage, corrupt } = this.#deps
+    return { database: damage.found() !== undefined || this.#database?.state === 'corrupt', blobs: corrupt.count }
+  }
+
+  async state(): Promise<StorageState> {
+    const { db, corrupt, damage } = this.#deps
+    const known = this.#database ?? UNSEEN
+    const found = damage.found()
+    const { at, ...database } = found === undefined ? known : { ...known, state: 'corrupt' as const, detail: found }
+    const blobs = await this.#blobState()
+    const all = await corrupt.list()
+    return {
+      database: { kind: db.kind, ...database, looked_at: timeOf(at) },
+      blobs: {
+        corrupt: all.slice(0, MOST_SHOWN).map((one) => ({ ...one, found_at: toTime(one.found_at) })),
+        corrupt_count: all.length,
+        looked_at: timeOf(blobs.at),
+        round: {
+          began_at: timeOf(blobs.began_at),
+          ended_at: timeOf(blobs.ended_at),
+          blobs: blobs.blobs,
+          bytes: blobs.bytes,
+        },
+      },
+    }
+  }
+
+  look(limits: LookLimits = NIGHTLY, signal?: AbortSignal): Promise<void> {
+    this.#looking ??= this.#look(limits, signal).finally(() => (this.#looking = undefined))
+    return this.#looking
+  }
+
+  async lookAtDatabase(ms: number, checked?: Checked): Promise<void> {
+    const { db, clock, damage } = this.#deps
+    const found = db.kind === 'sqlite' ? judged(checked ?? (await this.#quickCheck(ms)), ms) : await checksums(db)
+    this.#database = { ...found, at: clock() }
+    if (found.state === 'corrupt' && db.kind === 'sqlite') damage.tell(found.detail)
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await Promise.allSettled([this.#looking])
+  }
+
+  async #look({ databaseMs, blobMs, blobBytes }: LookLimits, signal?: AbortSignal): Promise<void> {
+    await this.lookAtDatabase(databaseMs)
+    await this.#lookAtBlobs({ ms: blobMs, bytes: blobBytes }, signal)
+  }
+
+  #quickCheck(ms: number): Promise<Checked | undefined> {
+    const database = join(this.#deps.dataDir, DATABASE_FILE)
+    return ask<Checked>({ database, ms }, 2 * ms + 10_000, this.#stopping.signal)
+  }
+
+  async #lookAtBlobs({ ms, bytes }: { ms: number; bytes: number }, signal?: AbortSignal): Promise<void> {
+    const { clock, corrupt, dataDir, blobsUrl } = this.#deps
+    const before = await this.#blobState()
+    const again = (await corrupt.list()).map(({ digest }) => digest)
+    const question = {
+      blobs: { dataDir, url: blobsUrl ?? null },
+      again: again.slice(0, MOST_SHOWN),
+      portion: { after: before.after, ms, bytes },
+    }
+    const stop = signal === undefined ? this.#stopping.signal : AbortSignal.any([signal, this.#stopping.signal])
+    const seen = await ask<Looked & { sound: Digest[] }>(question, 6 * ms + 60_000, stop)
+    if (seen === undefined) return
+    for (const blob of seen.corrupt) await ifRefused(corrupt.add(blob, 'look'), 'storage_full', 'storage_corrupt')
+    for (const digest of seen.sound) await ifRefused(corrupt.remove(digest), 'storage_full', 'storage_corrupt')
+    const now = clock()
+    const fresh = before.after === ''
+    await this.#keep({
+      after: seen.after,
+      at: now,
+      began_at: fresh ? now : before.began_at,
+      ended_at: seen.after === '' ? now : null,
+      blobs: seen.blobs + (fresh ? 0 : before.blobs),
+      bytes: seen.bytes + (fresh ? 0 : before.bytes),
+    })
+  }
+
+  async #blobState(): Promise<BlobState> {
+    const row = await this.#deps.db.get<{ value: string }>("SELECT value FROM store_facts WHERE name = 'look.blobs'")
+    const kept = row === undefined ? NONE : (JSON.parse(row.value) as BlobState)
+    return this.#blobs !== undefined && (this.#blobs.at ?? 0) > (kept.at ?? 0) ? this.#blobs : kept
+  }
+
+  /** Known to this process where nothing can be written. */
+  async #keep(state: BlobState): Promise<void> {
+    this.#blobs = state
+    const kept = this.#deps.db.tx((t) =>
+      t.run(
+        "INSERT INTO store_facts (name, value) VALUES ('look.blobs', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        [JSON.stringify(state)],
+      ),
+    )
+    await ifRefused(kept, 'storage_full', 'storage_corrupt')
+  }
+}
+
+/** What came of a look through an SQLite file. */
+export function judged(checked: Checked | undefined, ms: number): Omit<DatabaseState, 'at'> {
+  const checksums = null
+  if (checked === undefined)
+    return { state: 'unknown', detail: `the look at it took longer than ${Math.round(ms / 1000)} s`, checksums }
+  const { found, tables, left } = checked
+  if (found.length > 0) return { state: 'corrupt', detail: found.join('; ').slice(0, 1000), checksums }
+  if (left === 0) return { state: 'sound', detail: `quick_check of ${tables} tables found nothing`, checksums }
+  const detail = `quick_check found nothing in ${tables - left + 1} of ${tables} tables; the time did not suffice for the others`
+  return { state: 'unknown', detail, checksums }
+}
+
+/** What PostgreSQL tells of its pages: whether it keeps checksums, and how many pages have failed theirs. */
+async function checksums(db: Db): Promise<Omit<DatabaseState, 'at'>> {
+  const set = await db.get<{ data_checksums: string }>('SHOW data_checksums')
+  if (set?.data_checksums !== 'on') {
+    const detail =
+      'PostgreSQL keeps no checksums of its pages, so that damage is not found: stop it and run pg_checksums --enable'
+    return { state: 'unknown', detail, checksums: false }
+  }
+  const row = await db.get<{ failures: number | null }>(
+    'SELECT checksum_failures AS failures FROM pg_stat_database WHERE datname = current_database()',
+  )
+  const failures = row?.failures ?? 0
+  if (failures === 0)
+    return { state: 'sound', detail: 'no page that PostgreSQL has read failed its checksum', checksums: true }
+  const detail = `${failures} pages failed their checksum since the statistics of PostgreSQL were reset`
+  return { state: 'corrupt', detail, checksums: true }
+}
+
+function timeOf(ms: number | null): string | null {
+  return ms === null ? null : toTime(ms)
+}

@@ -1,0 +1,51 @@
+/** What Home and the settings say of the store: whether the database and the files are what was written. */
+import type { StorageState } from '../../src/contract/system.ts'
+import type { Need } from './feed.ts'
+import { plural } from './format.ts'
+
+/** A damaged database, and files that are not what was written; nothing where both are sound or not known. */
+export function storageNeeds(storage: StorageState | undefined, now: number): Need[] {
+  if (storage === undefined) return []
+  const { database, blobs } = storage
+  const [newest] = blobs.corrupt
+  const at = (time: string | null | undefined): string => time ?? new Date(now).toISOString()
+  const need = { status: 'high', path: '/settings', act: 'Show' }
+  return [
+    ...(database.state === 'corrupt'
+      ? [
+          {
+            ...need,
+            key: 'storage database',
+            title: 'The database is damaged',
+            detail: `Writes are refused; restore the newest backup: ${database.detail}`,
+            at: at(database.looked_at),
+          },
+        ]
+      : []),
+    ...(blobs.corrupt_count > 0
+      ? [
+          {
+            ...need,
+            key: 'storage blobs',
+            title: `${plural(blobs.corrupt_count, 'stored file')} ${blobs.corrupt_count === 1 ? 'is' : 'are'} damaged`,
+            detail: 'They are not served; store them again or restore them from a backup',
+            at: at(newest?.found_at),
+          },
+        ]
+      : []),
+  ]
+}
+
+/** The database in one line. */
+export function databaseText({ database }: StorageState): string {
+  return `${database.state === 'corrupt' ? 'damaged' : database.state}: ${database.detail}`
+}
+
+/** The files in one line. */
+export function filesText({ blobs }: StorageState): string {
+  if (blobs.corrupt_count > 0) {
+    const names = blobs.corrupt.slice(0, 3).map(({ digest }) => digest)
+    return `${blobs.corrupt_count} damaged: ${names.join(', ')}${blobs.corrupt_count > 3 ? ' …' : ''}`
+  }
+  return blobs.looked_at === null ? 'not read again yet; that is done each night' : 'no damaged file is known'
+}
