@@ -46,13 +46,15 @@ export function NewEndpoint({ version }: { version: KnownVersion }) {
           <input id={nameField} value={name} maxLength={128} onChange={(event) => setName(event.target.value)} />
         </div>
         {taken && (
-          <p className="notice">
-            There is an endpoint of this name.{' '}
-            <Link to="/endpoints/$name" params={{ name }}>
-              Deploy the version there
-            </Link>
-            , or choose another name.
-          </p>
+          <div className="notice">
+            <p>
+              There is an endpoint of this name.{' '}
+              <Link to="/endpoints/$name" params={{ name }}>
+                Deploy the version there
+              </Link>
+              , or choose another name.
+            </p>
+          </div>
         )}
         <div className="field">
           <label htmlFor={delayField}>Labels arrive within</label>
