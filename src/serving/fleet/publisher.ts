@@ -78,9 +78,19 @@ export class Publisher {
     return run
   }
 
+  /** The table that was pushed before this process; one that cannot be read is told, and a whole new one is made. */
+  #kept(): RoutingTable | undefined {
+    try {
+      return readJsonFile(this.#deps.file) as RoutingTable | undefined
+    } catch (error) {
+      this.#deps.onError(error)
+      return undefined
+    }
+  }
+
   async #push(): Promise<Pushed> {
     const first = this.#last === undefined
-    const held = this.#last ?? (readJsonFile(this.#deps.file) as RoutingTable | undefined)
+    const held = this.#last ?? this.#kept()
     const { table, missing } = await buildTable(this.#deps, { held, ...(first && { patienceMs: FIRST_PATIENCE_MS }) })
     this.#last = table
     this.#tokens = JSON.stringify(table.tokens)
