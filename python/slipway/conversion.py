@@ -46,7 +46,7 @@ def run_conversion(command: Conversion, argv: list[str] | None) -> int:
         result["ok"] = True
     except Refused as refusal:
         result["reason"] = str(refusal)
-    except Exception as fault:  # a model that nobody foresaw is still one that Python serves
+    except Exception as fault:  # noqa: BLE001 a model that nobody foresaw is still one that Python serves
         traceback.print_exc()
         result["reason"] = command.unforeseen(fault)
     (options.out_dir / "result.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

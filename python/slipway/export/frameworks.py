@@ -44,7 +44,7 @@ def export_catboost(reference: Reference, path: Path) -> None:
             raise Refused(f"CatBoost exports no {kind} features to ONNX")
     try:
         model.save_model(str(path), format="onnx")
-    except Exception as cause:  # CatBoostError, by any of its names
+    except Exception as cause:  # noqa: BLE001 CatBoostError, by any of its names
         refuse_export("CatBoost", cause)
 
 
@@ -69,7 +69,7 @@ def export_pytorch(reference: Reference, path: Path) -> None:
             trace_pytorch(torch, module, tensor, path)
     except Refused:
         raise
-    except Exception as cause:
+    except Exception as cause:  # noqa: BLE001 whatever the library raises is told
         refuse_export("PyTorch", root_of(cause))
     check_size(path)
 
@@ -109,7 +109,7 @@ def export_keras(reference: Reference, path: Path) -> None:
             write_keras(keras_model, reference, path)
         else:
             write_module(wrapper.model, reference, path)
-    except Exception as cause:
+    except Exception as cause:  # noqa: BLE001 whatever the library raises is told
         refuse_export("TensorFlow", root_of(cause))
     check_size(path)
 

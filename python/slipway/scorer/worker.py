@@ -63,7 +63,7 @@ class Scorer:
                 self._answer(number, op, payload)
             except Closed:
                 raise
-            except Exception as error:  # whatever the model raises is the caller's to know, and never ends the process
+            except Exception as error:  # noqa: BLE001 the model's is the caller's to know, and never ends the process
                 refusal = refusal_of(error)
                 if refusal is not None:
                     self._channel.send_json(number, ERROR, {"message": refusal[:2000], "refused": True})
@@ -108,12 +108,12 @@ class Scorer:
         """
         try:
             payload = self._example()
-        except Exception:  # an example that cannot be read is no reason not to serve
+        except Exception:  # noqa: BLE001 an example that cannot be read is no reason not to serve
             payload = None
         try:
             for _ in range(WARM_CALLS):
                 self._predict(payload or self._zeros())
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 whatever the model raises is told
             return f"{type(error).__name__}: {error}"[:500]
         finally:
             self._calls = self._rows = 0

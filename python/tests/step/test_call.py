@@ -125,7 +125,7 @@ class DescribeCase(unittest.TestCase):
         """What is said of an error that was raised here."""
         try:
             raise error
-        except BaseException as caught:
+        except BaseException as caught:  # noqa: BLE001 the test looks at it
             return call.describe(caught, spec_of(**parts))
 
     def test_classes(self) -> None:
