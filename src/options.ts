@@ -25,6 +25,8 @@ export interface AppOptions {
   /** Host names besides loopback and `host` that a request may name. */
   readonly allowHosts: readonly string[]
   readonly logLevel: string
+  /** Address under which people reach the pages; default: that of this server. */
+  readonly pagesUrl?: string
   /** Private hosts that webhooks may reach. */
   readonly egressAllow?: readonly string[]
   /** Silence after which a run is lost, and time that a blob is unreachable before it goes, ms; default 30 minutes, 24 hours. */

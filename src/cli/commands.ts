@@ -258,6 +258,18 @@ export const COMMANDS: readonly Command[] = [
     load: () => import('./endpoint/incidents.ts'),
   },
   {
+    name: 'messages',
+    summary: 'Messages about incidents to the webhooks of an endpoint; ends with 1 where one takes none',
+    usage: 'ENDPOINT',
+    example: 'slipway messages flight-delay --state dead',
+    flags: [
+      ...SERVER_FLAGS,
+      { name: 'state', value: 'STATE', meaning: 'Only those that are waiting, delivered or dead (given up).' },
+      { name: 'resend', value: 'MESSAGE', meaning: 'Send this message again, under its id.' },
+    ],
+    load: () => import('./endpoint/messages.ts'),
+  },
+  {
     name: 'reproduce',
     summary: 'Make a model version again from raw data and grade how equal it is',
     usage: 'MODEL[@VERSION]',

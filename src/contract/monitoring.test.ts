@@ -45,7 +45,25 @@ edges('a monitor', MonitorSettings, { labels: {}, reactions: {}, attribution: {}
   ['same_unit', [[], [['temp', 'dewp']]], [['temp'], 'temp']],
   ['reference', ['prepare.train', ABSENT], [5, null]],
   ['retrain', [{}, { train: { since: '{until-30d}', depth: 3, list: [1] } }], [{ train: 5 }, [], 'train']],
-  ['webhook', ['https://example.org/hook', 'http://127.0.0.1:1/', ABSENT], ['example.org', '', 'not a url', null]],
+  [
+    'webhook',
+    ['https://example.org/hook', 'http://127.0.0.1:1/', '$SLIPWAY_WEBHOOK_ALERTS', ABSENT],
+    ['example.org', '', 'not a url', '$HOME', '$SLIPWAY_WEBHOOK_', 'x $SLIPWAY_WEBHOOK_A', 'ftp://example.org/x', null],
+  ],
+  [
+    'webhooks',
+    [[], [{ name: 'chat', url: 'https://example.org/hook' }], ABSENT],
+    [
+      [{ name: 'webhook', url: 'https://example.org/hook' }],
+      [{ name: 'Chat', url: 'https://example.org/hook' }],
+      [{ name: 'chat', url: 'https://example.org/hook', from: 'grave' }],
+      [
+        { name: 'chat', url: 'https://example.org/hook' },
+        { name: 'chat', url: 'https://example.org/other' },
+      ],
+      Array.from({ length: 6 }, (_, i) => ({ name: `n${i}`, url: 'https://example.org/hook' })),
+    ],
+  ],
   ['attribution.floor', [0, 1, ABSENT], [-0.1, 1.1, '0.1', null]],
   ['attribution.pages', [true, false, ABSENT], ['yes', null]],
   ['searches', [[], copies(10, search)], [copies(11, search), search]],

@@ -1,6 +1,7 @@
 /** Routes of monitoring: labels, profiles, checks, performance, incidents and reactions. */
 import { z } from 'zod'
 import { id, listOf, name, page, time } from './fields.ts'
+import { NAMED_ADDRESS } from './secrets/addresses.ts'
 import { route } from './route.ts'
 
 /** A length of time: a whole number of minutes, hours, days or weeks. */
@@ -12,6 +13,17 @@ export const WatchedSearch = z.strictObject({
   more_than: z.number().int().min(0).max(1000).default(0).describe('an incident is opened when it finds more runs'),
 })
 export type WatchedSearch = z.output<typeof WatchedSearch>
+
+export const SEVERITIES = ['high', 'medium', 'low', 'info'] as const
+export type Severity = (typeof SEVERITIES)[number]
+
+/** Address of a webhook: it is a secret, is shown without its path, and may lie in the server's environment. */
+const Address = z
+  .union(
+    [z.url({ protocol: /^https?$/ }), z.string().regex(NAMED_ADDRESS)],
+    'an http or https URL, or "$SLIPWAY_WEBHOOK_NAME", a variable of the server',
+  )
+  .describe('a URL, shown as its server alone; or "$SLIPWAY_WEBHOOK_NAME", a variable of the server that holds it')
 
 /** What a monitor is asked to do, as the project file writes it. */
 export const MonitorSettings = z.strictObject({
@@ -49,7 +61,22 @@ export const MonitorSettings = z.strictObject({
     .describe(
       'step → param → value for a retraining that a reaction starts; "{until}" is the day of the incident, "{until-30d}" a day before it, "{bad_rows}" the ids of the rows marked bad',
     ),
-  webhook: z.string().url().optional(),
+  webhook: Address.optional().describe('told of incidents that wake somebody: those of medium and of high severity'),
+  webhooks: z
+    .array(
+      z.strictObject({
+        name: z.string().regex(/^[a-z][a-z0-9_-]{0,31}$/, 'small letters, digits, "-" and "_", at most 32'),
+        url: Address,
+        from: z.enum(SEVERITIES).default('medium').describe('the mildest severity that it is told of'),
+      }),
+    )
+    .max(5)
+    .refine(
+      (all) => new Set(['webhook', ...all.map(({ name }) => name)]).size === all.length + 1,
+      'a name of its own for each; "webhook" is taken by the key of that name',
+    )
+    .optional()
+    .describe('further webhooks, each with the severity from which on it is told'),
   attribution: z
     .strictObject({
       floor: z
@@ -72,9 +99,6 @@ export const MonitorSettings = z.strictObject({
     .describe('saved searches of the project’s runs that are watched: one that finds more than it may is an incident'),
 })
 export type MonitorSettings = z.output<typeof MonitorSettings>
-
-export const SEVERITIES = ['high', 'medium', 'low', 'info'] as const
-export type Severity = (typeof SEVERITIES)[number]
 
 /** One check of one feature in one window. */
 export const CheckResult = z.object({
@@ -139,6 +163,7 @@ export const Cause = z.object({
     'records_lost',
     'unanswered',
     'runs_found',
+    'webhook_failing',
   ]),
   title: z.string().describe('one sentence, for example "unit changed °F → °C, temp and dewp"'),
   score: z.number().min(0).max(1),
@@ -166,7 +191,7 @@ export const Incident = z.object({
   id,
   endpoint: z.string(),
   title: z.string().describe('of the worst cause that is open; once all have ended, of the worst'),
-  kind: z.enum(['drift', 'quality', 'freshness', 'serving', 'search', 'unanswered']),
+  kind: z.enum(['drift', 'quality', 'freshness', 'serving', 'search', 'unanswered', 'notification']),
   severity: z.enum(SEVERITIES).describe('that of the worst cause that is open; once all have ended, of the worst'),
   state: z.enum(['open', 'acknowledged', 'resolved']),
   opened_at: time,
@@ -203,6 +228,39 @@ export const Performance = z.object({
   provisional: z.boolean(),
 })
 export type Performance = z.output<typeof Performance>
+
+/** A webhook of a monitor and how it does. */
+export const NoticeRoute = z.object({
+  name: z.string(),
+  to: z.string().describe('its server; the rest of the address is not shown'),
+  from: z.enum(SEVERITIES),
+  state: z
+    .enum(['unused', 'ok', 'retrying', 'failing'])
+    .describe('failing = three attempts in a row failed, or a message was given up and none was taken since'),
+  waiting: z.number().int(),
+  dead: z.number().int().describe('messages that were given up'),
+  waiting_since: time.nullable(),
+  delivered_at: time.nullable(),
+  last_error: z.string().nullable(),
+})
+export type NoticeRoute = z.output<typeof NoticeRoute>
+
+/** A message about an incident to a webhook. */
+export const Notice = z.object({
+  id: z.string().describe('sent as the header Idempotency-Key: a receiver drops a copy by it'),
+  route: z.string(),
+  incident_id: id,
+  status: z.enum(['firing', 'resolved']),
+  at: time,
+  state: z.enum(['waiting', 'delivered', 'dead']),
+  attempts: z.number().int(),
+  next_at: time.nullable(),
+  ended_at: time.nullable(),
+  last_status: z.number().int().nullable(),
+  last_error: z.string().nullable(),
+  body: z.record(z.string(), z.unknown()).describe('without the absolute links, which are put in when it is sent'),
+})
+export type Notice = z.output<typeof Notice>
 
 const endpointParams = z.object({ name })
 const READ = { verb: 'read', resource: 'monitors' } as const
@@ -276,6 +334,7 @@ export const monitoringApi = {
       attribution: AttributionCheck.optional().describe(
         'absent until explained rows of the stable version were judged',
       ),
+      webhooks: z.array(NoticeRoute),
     }),
     errors: ['not_found'],
   }),
@@ -368,6 +427,29 @@ export const monitoringApi = {
       reason: z.string().max(1000).default(''),
     }),
     reply: Incident,
+    errors: ['not_found', 'conflict'],
+  }),
+  listNotices: route({
+    method: 'GET',
+    path: '/v1/endpoints/:name/messages',
+    summary: 'Messages about incidents to the webhooks, newest first; `state=dead` shows what was given up',
+    access: READ,
+    params: endpointParams,
+    query: z.object({
+      state: z.enum(['waiting', 'delivered', 'dead']).optional(),
+      limit: z.coerce.number().int().min(1).max(1000).default(100),
+    }),
+    reply: z.object({ items: z.array(Notice) }),
+    errors: ['not_found'],
+  }),
+  resendNotice: route({
+    method: 'POST',
+    path: '/v1/endpoints/:name/messages/:id/resend',
+    summary: 'Send a message again, under its id',
+    access: { verb: 'write', resource: 'monitors' },
+    params: endpointParams.extend({ id: z.string().min(1).max(300) }),
+    body: z.strictObject({}),
+    reply: Notice,
     errors: ['not_found', 'conflict'],
   }),
   badRows: route({

@@ -4,6 +4,7 @@ import http from 'node:http'
 import https from 'node:https'
 import { BlockList, isIP } from 'node:net'
 import { problem } from '../contract/errors.ts'
+import { maskedUrl } from '../contract/secrets/addresses.ts'
 
 export interface EgressOptions {
   /** Hosts (names or addresses, with optional `:port`) that may be reached although they are private. */
@@ -40,7 +41,7 @@ export function egress(options: EgressOptions): Egress {
     if (bad !== undefined || chosen === undefined) {
       throw problem('invalid_field', {
         field: 'url',
-        value: request.url,
+        value: maskedUrl(request.url),
         expected: `a public address (${bad?.address ?? 'none'} is private); allow it by configuration if it is yours`,
       })
     }
@@ -53,10 +54,10 @@ function parseUrl(text: string): URL {
   try {
     url = new URL(text)
   } catch {
-    throw problem('invalid_field', { field: 'url', value: text, expected: 'an absolute http or https URL' })
+    throw problem('invalid_field', { field: 'url', value: maskedUrl(text), expected: 'an absolute http or https URL' })
   }
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    throw problem('invalid_field', { field: 'url', value: text, expected: 'an http or https URL' })
+    throw problem('invalid_field', { field: 'url', value: maskedUrl(text), expected: 'an http or https URL' })
   }
   if (url.username !== '' || url.password !== '') {
     throw problem('invalid_field', {

@@ -17,7 +17,8 @@ import { doReactions } from './incidents/reactions.ts'
 import { monitorOf } from './context/context.ts'
 import type { MonitoringDeps } from './context/context.ts'
 import { checkSearches } from './rounds/watched-searches.ts'
-import { handleWebhooks, tellIncident } from './channels/webhook.ts'
+import { handleNotices } from './channels/sending.ts'
+import { checkNotifications } from './rounds/notifications.ts'
 import { endpointNames, endpointRows } from '../serving/context/rows.ts'
 
 export interface Monitoring {
@@ -42,14 +43,8 @@ const LEASE_MS = 15_000
 
 /** Makes them; nothing is judged before `start`. */
 export function openMonitoring(ports: MonitoringDeps, leases: Leases, worker: Worker): Monitoring {
-  const deps: MonitoringDeps = {
-    ...ports,
-    changed(incident) {
-      ports.changed(incident)
-      void tellIncident(ports, incident).catch(ports.onError)
-    },
-  }
-  handleWebhooks(deps, worker)
+  const deps = ports
+  handleNotices(deps, worker)
   const loop = monitorLoop(deps, leases)
   const gateways = gatewayLoop(deps)
   const count = onPredictions(deps)
@@ -103,6 +98,7 @@ function monitorLoop(deps: MonitoringDeps, leases: Leases): MonitorLoop {
       if (performance.now() - searched > SEARCHES_MS) {
         searched = performance.now()
         await lookAtSearches(deps)
+        await checkNotifications(deps).catch(deps.onError)
       }
       if (!more && !woken)
         await delay(POLL_MS, undefined, { signal: AbortSignal.any([rest.signal, stopping.signal, signal]) }).catch(

@@ -2,6 +2,7 @@
 import type { z } from 'zod'
 import { HOUR_MS } from '../contract/ids.ts'
 import { toTime } from '../contract/fields.ts'
+import { maskedMonitor } from '../http/masked.ts'
 import type { monitoringApi } from '../contract/monitoring.ts'
 import { problem } from '../contract/errors.ts'
 import type { Reply } from '../contract/route.ts'
@@ -22,6 +23,7 @@ import { readReference } from './profiles/reference.ts'
 import { monitorOf, requireEndpoint, settingsOf } from './context/context.ts'
 import type { MonitoringDeps } from './context/context.ts'
 import { importanceOf } from './checks/severity.ts'
+import { viewRoutes } from './channels/sending.ts'
 
 type MonitorView = Reply<typeof monitoringApi.getMonitor>
 type Heatmap = Reply<typeof monitoringApi.heatmap>
@@ -39,7 +41,8 @@ export async function viewMonitor(deps: MonitoringDeps, endpoint: string): Promi
   const calibration = learned === undefined ? undefined : calibrationOf(learned, settings)
   const limits = calibration === undefined ? {} : await raisedLimits(deps.db, endpoint, calibration.limits)
   return {
-    settings,
+    settings: shownSettings(settings),
+    webhooks: await viewRoutes(deps, await requireEndpoint(deps.db, endpoint)),
     last_run_at: monitor.last_run_at === null ? null : toTime(monitor.last_run_at),
     evaluated_until: evaluatedUntil(monitor),
     limits: Object.entries(limits).flatMap(([feature, of]) =>
@@ -60,6 +63,11 @@ export async function viewMonitor(deps: MonitoringDeps, endpoint: string): Promi
     importance: await importance(deps, endpoint),
     ...(attribution !== null && { attribution: viewAttribution(attribution, settings) }),
   }
+}
+
+/** Settings as they are shown: without the secrets in addresses of webhooks. */
+export function shownSettings(settings: MonitorView['settings']): MonitorView['settings'] {
+  return maskedMonitor(settings) as MonitorView['settings']
 }
 
 /** Times are ms, event time. */

@@ -18,7 +18,12 @@ import type { Pruned } from './prune.ts'
 import { monitoringRoutes } from './routes.ts'
 
 export interface MonitoringRoomDeps
-  extends Neighbours, Pick<MonitoringDeps, 'findRuns' | 'stored' | 'credentials' | 'send' | 'changed' | 'onError'> {
+  extends
+    Neighbours,
+    Pick<
+      MonitoringDeps,
+      'findRuns' | 'stored' | 'credentials' | 'send' | 'pagesUrl' | 'random' | 'env' | 'changed' | 'onError'
+    > {
   readonly db: Db
   readonly clock: Clock
   readonly ids: Ids

@@ -12,8 +12,9 @@ import type { IncidentRow } from './incidents/rows.ts'
 import { putLabels } from './labels/labels.ts'
 import type { Monitoring } from './monitoring.ts'
 import { performance } from './checks/performance.ts'
+import { listNotices, resend } from './channels/sending.ts'
 import { prometheusText } from './channels/prometheus.ts'
-import { heatmap, viewFeature, viewMonitor } from './read.ts'
+import { heatmap, shownSettings, viewFeature, viewMonitor } from './read.ts'
 import { eventNow, labelDelay, monitorOf, requireEndpoint, settingsOf } from './context/context.ts'
 import type { MonitoringDeps } from './context/context.ts'
 import { requireSearches } from './rounds/watched-searches.ts'
@@ -33,7 +34,7 @@ function endpointRoutes(deps: MonitoringDeps): Mounted[] {
       const { project } = await requireEndpoint(db, params.name, who)
       await requireSearches(deps, project, body.searches)
       await deps.saveSettings(who, params.name, body)
-      return settingsOf(await requireEndpoint(db, params.name))
+      return shownSettings(settingsOf(await requireEndpoint(db, params.name)))
     }),
     mount(monitoringApi.getMonitor, async ({ who, params }) => {
       await requireEndpoint(db, params.name, who)
@@ -61,6 +62,14 @@ function endpointRoutes(deps: MonitoringDeps): Mounted[] {
         ...(version !== undefined && { version }),
       }
       return { items: await performance(db, asked, (of) => deps.inputNames(db, params.name, of)) }
+    }),
+    mount(monitoringApi.listNotices, async ({ who, params, query }) => {
+      await requireEndpoint(db, params.name, who)
+      return { items: await listNotices(deps, params.name, query) }
+    }),
+    mount(monitoringApi.resendNotice, async ({ who, params }) => {
+      await requireEndpoint(db, params.name, who)
+      return resend(deps, who, { endpoint: params.name, id: params.id })
     }),
     mount(monitoringApi.badRows, async ({ who, params }) => {
       await requireEndpoint(db, params.name, who)

@@ -1,6 +1,7 @@
 /** Routes of pipelines: parse, check whose project it is, call, reply. */
 import type { Principal } from '../contract/access.ts'
 import { problem } from '../contract/errors.ts'
+import { maskedMonitor, maskedText } from '../http/masked.ts'
 import { pipelinesApi } from '../contract/pipelines.ts'
 import { events, type ServerEvent } from '../http/events.ts'
 import { mount, Raw, type Mounted } from '../http/mount.ts'
@@ -45,7 +46,9 @@ function versionRoutes(room: Pipelines): Mounted[] {
     }),
     mount(pipelinesApi.getPipelineVersion, async ({ params, who }) => {
       const row = await visibleVersion(room, who, params.id)
-      return { ...viewVersion(row), text: row.body, spec: row.spec }
+      const monitor = row.spec.monitor ?? {}
+      const spec = row.spec.monitor === null ? row.spec : { ...row.spec, monitor: maskedMonitor(monitor) }
+      return { ...viewVersion(row), text: maskedText(row.body, monitor), spec }
     }),
   ]
 }

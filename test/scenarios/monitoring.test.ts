@@ -7,7 +7,7 @@ import { celsius, FIRST, kilometres, START, watch } from '../../src/monitoring/r
 import type { Row, Watched } from '../../src/monitoring/rounds/feed.fixture.ts'
 import { badIds, incidentRows, spoiltHours, viewIncident } from '../../src/monitoring/incidents/rows.ts'
 import type { IncidentRow } from '../../src/monitoring/incidents/rows.ts'
-import { alertmanagerMessage } from '../../src/monitoring/channels/webhook.ts'
+import { alertmanagerMessage } from '../../src/monitoring/incidents/message.ts'
 import { openTemporaryStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/open.ts'
 

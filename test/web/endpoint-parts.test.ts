@@ -194,6 +194,50 @@ test('suspects are told with their evidence, and lead only to pages', async () =
   assert.match(await partText('incident/suspects', 'Suspects', { causes: [] }), /No likely cause found yet/)
 })
 
+test('webhooks are told with their state; what was given up is sent again by who may', async () => {
+  const fine = {
+    name: 'webhook',
+    to: 'https://alerts.example.org/***',
+    from: 'medium',
+    state: 'ok',
+    waiting: 0,
+    dead: 0,
+  }
+  const bad = {
+    ...fine,
+    name: 'chat',
+    from: 'low',
+    state: 'failing',
+    waiting: 2,
+    dead: 1,
+    last_error: 'no answer in time',
+  }
+  const webhooks = [
+    { ...fine, delivered_at: AT, last_error: 'an old one' },
+    { ...bad, delivered_at: null },
+  ]
+  const dead = {
+    items: [
+      { id: 'ntc_1', route: 'chat', incident_id: 'inc_1', status: 'firing', at: AT, ended_at: AT, last_error: '410' },
+    ],
+  }
+  const data = [[['monitors', 'dead', 'e'], dead]] as const
+  const text = await partText('monitoring/webhooks', 'Webhooks', { endpoint: 'e', webhooks }, { data })
+  assert.match(text, /webhook ?https:\/\/alerts\.example\.org\/\*\*\* ?medium ?ok ?0 ?0/)
+  assert.match(text, /chat .*low ?failing ?no answer in time ?2 ?1 ?never/)
+  assert.doesNotMatch(text, /an old one/)
+  assert.match(text, /firing ?410 ?Send again/)
+  const viewer = await partText(
+    'monitoring/webhooks',
+    'Webhooks',
+    { endpoint: 'e', webhooks },
+    { data, role: 'viewer' },
+  )
+  assert.doesNotMatch(viewer, /Send again/)
+  const none = await partText('monitoring/webhooks', 'Webhooks', { endpoint: 'e', webhooks: [] })
+  assert.match(none, /Nobody is told of incidents/)
+})
+
 test('runs of a watched search are listed as far as the evidence names any', async () => {
   const incident = (runs: unknown) => ({ endpoint: 'e', causes: [{ evidence: { runs, more_than: 1 } }] })
   const text = await partText('incident/watched-runs', 'WatchedRuns', {

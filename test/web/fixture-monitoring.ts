@@ -167,6 +167,33 @@ export function incidents(now: number): Incident[] {
   ]
 }
 
+type Webhook = Reply<typeof monitoringApi.getMonitor>['webhooks'][number]
+const START_AT = '2013-09-04T09:00:00.000Z'
+
+function route(given: Pick<Webhook, 'name' | 'to' | 'from'> & Partial<Webhook>): Webhook {
+  return { state: 'ok', waiting: 0, dead: 0, waiting_since: null, delivered_at: null, last_error: null, ...given }
+}
+
+/** A message that was given up. */
+export function givenUp(now: number): Reply<typeof monitoringApi.listNotices>['items'] {
+  return [
+    {
+      id: 'ntc_2_chat_3',
+      route: 'chat',
+      incident_id: 'inc_2',
+      status: 'firing',
+      at: before(now, 26 * 3_600_000),
+      state: 'dead',
+      attempts: 33,
+      next_at: null,
+      ended_at: before(now, 2 * 3_600_000),
+      last_status: 503,
+      last_error: 'it answered with status 503',
+      body: {},
+    },
+  ]
+}
+
 /** The course of a cause that began in the morning. */
 function course(severity: Severity, ended_event_time: string | null = null) {
   const [began_event_time, seen_event_time] = ['2013-09-04T06:00:00.000Z', '2013-09-04T09:00:00.000Z']
@@ -301,6 +328,19 @@ export function performance(slice: string | null): Reply<typeof monitoringApi.pe
 
 export function monitor(now: number): Reply<typeof monitoringApi.getMonitor> {
   return {
+    webhooks: [
+      route({ name: 'webhook', to: 'https://alerts.example.org/***', from: 'medium', delivered_at: START_AT }),
+      route({
+        name: 'chat',
+        to: 'https://chat.example.org/***',
+        from: 'low',
+        state: 'failing',
+        waiting: 2,
+        dead: 1,
+        waiting_since: START_AT,
+        last_error: 'it answered with status 503',
+      }),
+    ],
     settings: {
       labels: { join: 'prediction_id', delay: '2d' },
       slices: ['carrier'],
@@ -309,6 +349,8 @@ export function monitor(now: number): Reply<typeof monitoringApi.getMonitor> {
       retrain: {},
       derived: [],
       same_unit: [['temp', 'dewp']],
+      webhook: 'https://alerts.example.org/***',
+      webhooks: [{ name: 'chat', url: 'https://chat.example.org/***', from: 'low' }],
       attribution: { floor: 0.1, pages: false },
       searches: [{ search: 'nightly', more_than: 2 }],
     },

@@ -181,6 +181,8 @@ function recorded(now: number, empty: boolean): Recorded[] {
     on(monitoringApi.getIncident, list(incidents)),
     on(monitoringApi.getMonitor, () => watched.monitor(now)),
     on(monitoringApi.putMonitor, () => watched.monitor(now).settings),
+    on(monitoringApi.listNotices, () => ({ items: watched.givenUp(now) })),
+    on(monitoringApi.resendNotice, () => watched.givenUp(now)[0]!),
     on(monitoringApi.heatmap, () => watched.heatmap()),
     on(monitoringApi.feature, ({ params }) => watched.feature(params['feature'] ?? '')),
     on(monitoringApi.performance, ({ query }) => watched.performance(query.get('slice'))),

@@ -261,6 +261,18 @@ export const monitor = (name: string) =>
       call<typeof monitoringApi.getMonitor>('GET', '/v1/endpoints/:name/monitor', { signal, params: { name } }),
   })
 
+/** Messages about incidents that were given up, the newest first. */
+export const deadNotices = (name: string) =>
+  queryOptions({
+    queryKey: ['monitors', 'dead', name],
+    queryFn: ({ signal }) =>
+      call<typeof monitoringApi.listNotices>('GET', '/v1/endpoints/:name/messages', {
+        signal,
+        params: { name },
+        query: { state: 'dead', limit: 20 },
+      }),
+  })
+
 /** A part of event time; an absent end is open. */
 export interface Range {
   readonly from?: string

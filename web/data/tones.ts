@@ -24,6 +24,8 @@ const TONES: Readonly<Record<string, Tone>> = {
   no_data: 'idle',
   passing: 'good',
   failing: 'bad',
+  retrying: 'warn',
+  unused: 'idle',
   accepted: 'good',
   starting: 'info',
   shadow: 'info',

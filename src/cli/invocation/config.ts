@@ -70,6 +70,11 @@ export const CONFIG: readonly ConfigKey[] = [
     meaning: 'Private hosts that webhooks may reach, separated by commas.',
   },
   {
+    key: 'SLIPWAY_PAGES_URL',
+    default: 'the address that the server listens on',
+    meaning: 'Address under which people reach the pages: links in messages to webhooks begin with it.',
+  },
+  {
     key: 'SLIPWAY_LOST_AFTER_MINUTES',
     default: '30',
     meaning: 'A run that says RUNNING and writes nothing for so long is lost.',

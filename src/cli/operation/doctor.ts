@@ -42,6 +42,7 @@ export async function run(invocation: Invocation): Promise<number> {
     steps(data),
     storage(data),
     audit(data),
+    webhooks(data),
   ])
   invocation.out.data(findings)
   for (const finding of findings) {
@@ -234,6 +235,30 @@ function audit(data: string): Promise<Finding> {
     if (ok) return { ok, detail: `${rows} rows are whole and what ${checkpoints.count} checkpoints have signed` }
     return { ok, detail: `${seq === undefined ? '' : `row ${seq}: `}${reason}` }
   })
+}
+
+/** Whether the webhooks that are told of incidents take messages. */
+function webhooks(data: string): Promise<Finding> {
+  return asked(data, 'Webhooks', async (client) => {
+    const text = await (await client.open(monitoringApi.metrics)).text()
+    const states = text.split('\n').filter((line) => line.startsWith('slipway_webhook_failing{'))
+    const failing = states.filter((line) => line.endsWith(' 1')).map((line) => labelled(line))
+    const dead = sum(valuesOf(text, 'slipway_messages', 'state="dead"'))
+    const given = dead === 0 ? '' : `; ${dead} messages were given up: slipway messages ENDPOINT --state dead`
+    if (failing.length > 0) {
+      const detail = `these take no messages: ${failing.join(', ')}; slipway messages ENDPOINT says why${given}`
+      return { ok: false, detail }
+    }
+    return {
+      ok: true,
+      detail: states.length === 0 ? 'none was to be told yet' : `${states.length} take messages${given}`,
+    }
+  })
+}
+
+function labelled(line: string): string {
+  const [, endpoint = '', webhook = ''] = /endpoint="([^"]*)",webhook="([^"]*)"/.exec(line) ?? []
+  return `${webhook} of ${endpoint}`
 }
 
 /** Values of the samples of a family whose labels hold a text, from Prometheus' text format. */

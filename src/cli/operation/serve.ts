@@ -48,6 +48,7 @@ export async function run(invocation: Invocation): Promise<number> {
     allowHosts: (invocation.flags['allow-host'] as readonly string[] | undefined) ?? [],
     logLevel: config('SLIPWAY_LOG_LEVEL') ?? 'warn',
     egressAllow: (config('SLIPWAY_EGRESS_ALLOW') ?? '').split(',').filter((host) => host !== ''),
+    ...pagesUrl(),
     testHooks: config('SLIPWAY_TEST_HOOKS') === '1',
     ...keepingTimes(),
     ...stepSizes(),
@@ -70,6 +71,18 @@ export async function run(invocation: Invocation): Promise<number> {
   await app.stop()
   release()
   return 0
+}
+
+/** Throws UsageError for what is no address. */
+function pagesUrl(): { pagesUrl?: string } {
+  const given = config('SLIPWAY_PAGES_URL')
+  if (given === undefined) return {}
+  const url = URL.parse(given)
+  if (url === null || !['http:', 'https:'].includes(url.protocol) || url.search + url.hash + url.username !== '')
+    throw new UsageError(
+      `SLIPWAY_PAGES_URL is "${given}"; expected an http or https address, for example https://slipway.example.org`,
+    )
+  return { pagesUrl: given.replace(/\/+$/, '') }
 }
 
 /** Certificate and key, checked before anything starts. Throws UsageError for one without the other, and when they are no pair. */

@@ -4,7 +4,8 @@ import { test } from 'node:test'
 import { DAY_MS, HOUR_MS } from '../../contract/ids.ts'
 import { openTemporaryStore } from '../../store/open.ts'
 import { addEndpoint } from '../endpoint.cases.ts'
-import { newIncident, writeIncident } from '../incidents/rows.ts'
+import { newIncident } from '../incidents/rows.ts'
+import { writeIncident } from '../incidents/writing.ts'
 import { putLabels } from '../labels/labels.ts'
 import { ingest, testDeps } from '../room.fixture.ts'
 import { prometheusText } from './prometheus.ts'
@@ -16,7 +17,7 @@ test('each family has the figures of the endpoints that the caller sees', async 
   t.after(() => store.close())
   const { db } = store
   const deps = testDeps(db, () => START)
-  await addEndpoint(db, 'e')
+  await addEndpoint(db, 'e', { webhook: 'https://alerts.example.org/in' })
   await addEndpoint(db, 'quiet')
   await addEndpoint(db, 'theirs', {}, 'other')
   const row = (id: string, et: number) => ({ id, et, score: 0.5 })
@@ -102,6 +103,9 @@ test('each family has the figures of the endpoints that the caller sees', async 
     'slipway_incidents_open{endpoint="e",severity="high"} 2',
     'slipway_incident_causes_open{endpoint="e",severity="high"} 1',
     'slipway_incident_causes_open{endpoint="e",severity="low"} 1',
+    'slipway_messages{endpoint="e",webhook="webhook",state="waiting"} 2',
+    'slipway_messages{endpoint="e",webhook="webhook",state="dead"} 0',
+    'slipway_webhook_failing{endpoint="e",webhook="webhook"} 0',
     'slipway_incidents_opened_total{endpoint="e",kind="drift"} 3',
     'slipway_pipeline_preparation_failures_total{project="default"} 8',
     'slipway_pipeline_steps{project="default",state="waiting"} 1',
@@ -132,6 +136,8 @@ test('each family has the figures of the endpoints that the caller sees', async 
     types.map((line) => line.split(' ').at(-1)),
     [
       'counter',
+      'gauge',
+      'gauge',
       'gauge',
       'gauge',
       'gauge',

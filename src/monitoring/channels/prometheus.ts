@@ -1,8 +1,10 @@
 /** The monitors' figures, and those of pipelines, as Prometheus reads them (text format 0.0.4). */
 import { HOUR_MS } from '../../contract/ids.ts'
 import type { StorageState } from '../../contract/system.ts'
+import type { Db } from '../../store/db.ts'
 import { credentialFamilies, familiesText } from '../../http/prometheus-text.ts'
 import type { Family, Sample } from '../../http/prometheus-text.ts'
+import { isFailing, namedRoutes } from '../incidents/outbox.ts'
 import { openCauses } from '../incidents/rows.ts'
 import { findingsSeries, labelCoverage } from './figures.ts'
 import type { MonitoringDeps, MonitorRow } from '../context/context.ts'
@@ -107,12 +109,6 @@ async function families(
   const predictions = await db.all<{ endpoint: string; n: number }>(
     'SELECT endpoint, CAST(sum(rows) AS BIGINT) AS n FROM monitor_hours GROUP BY endpoint ORDER BY endpoint',
   )
-  const open = await db.all<{ endpoint: string; severity: string; n: number }>(
-    "SELECT endpoint, severity, count(*) AS n FROM incidents WHERE state <> 'resolved' GROUP BY endpoint, severity ORDER BY endpoint, severity",
-  )
-  const opened = await db.all<{ endpoint: string; kind: string; n: number }>(
-    'SELECT endpoint, kind, count(*) AS n FROM incidents GROUP BY endpoint, kind ORDER BY endpoint, kind',
-  )
   const times = (pick: (row: MonitorRow) => number | null): Sample[] =>
     monitors.flatMap((row) => {
       const value = pick(row)
@@ -149,6 +145,20 @@ async function families(
       help: 'Event time up to which hours were evaluated.',
       samples: times((row) => (row.evaluated_hour === null ? null : row.evaluated_hour * HOUR_MS)),
     },
+    ...(await incidentFamilies(db, seen)),
+  ]
+}
+
+/** Incidents, their causes, and what their webhooks take. */
+async function incidentFamilies(db: Db, seen: (row: { endpoint: string }) => boolean): Promise<Family[]> {
+  const open = await db.all<{ endpoint: string; severity: string; n: number }>(
+    "SELECT endpoint, severity, count(*) AS n FROM incidents WHERE state <> 'resolved' GROUP BY endpoint, severity ORDER BY endpoint, severity",
+  )
+  const opened = await db.all<{ endpoint: string; kind: string; n: number }>(
+    'SELECT endpoint, kind, count(*) AS n FROM incidents GROUP BY endpoint, kind ORDER BY endpoint, kind',
+  )
+  const routes = (await namedRoutes(db)).filter(seen)
+  return [
     {
       name: 'slipway_incidents_open',
       type: 'gauge',
@@ -160,6 +170,23 @@ async function families(
       type: 'gauge',
       help: 'Causes of open incidents that have not ended.',
       samples: (await openCauses(db)).filter(({ labels }) => seen({ endpoint: labels['endpoint'] ?? '' })),
+    },
+    {
+      name: 'slipway_messages',
+      type: 'gauge',
+      help: 'Messages about incidents that wait for their webhook, and those that were given up.',
+      samples: routes.flatMap((row) =>
+        (['waiting', 'dead'] as const).map((state) => ({
+          labels: of(row, { webhook: row.route, state }),
+          value: row[state],
+        })),
+      ),
+    },
+    {
+      name: 'slipway_webhook_failing',
+      type: 'gauge',
+      help: '1 = the webhook takes no messages.',
+      samples: routes.map((row) => ({ labels: of(row, { webhook: row.route }), value: isFailing(row) ? 1 : 0 })),
     },
     {
       name: 'slipway_incidents_opened_total',

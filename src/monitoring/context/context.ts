@@ -97,6 +97,12 @@ export interface MonitoringDeps {
   readonly credentials: () => CredentialCounts
   /** Outgoing HTTP, for webhooks. */
   readonly send: Egress
+  /** Address under which people reach the pages, for links in messages. */
+  readonly pagesUrl: () => string
+  /** A number in [0, 1), for the spread of pauses. */
+  readonly random: () => number
+  /** Variables in which addresses of webhooks may lie. */
+  readonly env: Readonly<Record<string, string | undefined>>
   /** Told that an incident was opened or changed. */
   readonly changed: (incident: string) => void
   readonly onError: (error: unknown) => void

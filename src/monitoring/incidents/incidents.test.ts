@@ -1,12 +1,7 @@
-/** Incidents that are no drift: a fall of quality, silence; and what follows from each: reactions once, webhooks until they arrive. */
+/** Incidents that are no drift: a fall of quality, silence; and what follows from each: reactions once. */
 import assert from 'node:assert/strict'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { after, before, it } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { DAY_MS, HOUR_MS } from '../../contract/ids.ts'
-import { egress } from '../../http/egress.ts'
-import { Worker } from '../../jobs/worker.ts'
 import { prng } from '../../stats/prng.ts'
 import type { Db } from '../../store/db.ts'
 import { openTemporaryStore } from '../../store/open.ts'
@@ -21,7 +16,6 @@ import { doReactions, wantReactions } from './reactions.ts'
 import { ingest, testDeps } from '../room.fixture.ts'
 import { monitorOf, requireEndpoint, settingsOf } from '../context/context.ts'
 import type { LogLoss, MonitoringDeps, ReactionRequest } from '../context/context.ts'
-import { handleWebhooks, tellIncident } from '../channels/webhook.ts'
 
 const START = Date.UTC(2026, 2, 2)
 let now = START
@@ -41,16 +35,6 @@ before(async () => {
   deps = testDeps(db, () => now, { retrain: note('retrain'), rollback: note('rollback'), halt: note('halt') })
 })
 after(() => store.close())
-
-/** Until a state is there; a slow machine only waits longer. */
-async function eventually<T>(what: string, look: () => Promise<T | undefined> | T | undefined): Promise<T> {
-  for (let i = 0; i < 1200; i++) {
-    const found = await look()
-    if (found !== undefined) return found
-    await sleep(50)
-  }
-  throw new Error(`waited in vain for ${what}`)
-}
 
 /** A day of labelled predictions; `order` is the chance that a score tells the label. */
 async function sendDay(endpoint: string, day: number, order: number): Promise<void> {
@@ -215,45 +199,4 @@ it('records that a log could not write are one incident for who answered meanwhi
   now += 11 * 60_000
   await checkLogLoss(watched, memory)
   assert.equal(told.length, 5)
-})
-
-it('a webhook that fails is tried again until it is there, and tells the incident as it is then', async () => {
-  const bodies: { status: string; alerts: { labels: Record<string, string> }[] }[] = []
-  let calls = 0
-  const server = createServer((request, reply) => {
-    let body = ''
-    request.on('data', (chunk) => (body += String(chunk)))
-    request.on('end', () => {
-      calls += 1
-      reply.statusCode = calls <= 2 ? 503 : 200
-      if (calls > 2) bodies.push(JSON.parse(body) as (typeof bodies)[number])
-      reply.end()
-    })
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await addEndpoint(db, 'hooked', { webhook: `http://127.0.0.1:${port}/alerts` })
-  const [known] = await incidentRows(db, { endpoint: 'live' })
-  assert.ok(known !== undefined)
-  await db.tx((t) => t.run('UPDATE incidents SET endpoint = ? WHERE id = ?', ['hooked', known.id]))
-  const hooked = { ...deps, send: egress({ allow: ['127.0.0.1'] }) }
-  const failures: unknown[] = []
-  const worker = new Worker(db, { backoffMs: 20, pollMs: 50, onError: (error) => failures.push(error) })
-  handleWebhooks(hooked, worker)
-  await tellIncident(hooked, known.id)
-  worker.start()
-  try {
-    const message = await eventually('the message', () => bodies[0])
-    assert.equal(calls, 3)
-    assert.match(String(failures[0]), /503/)
-    assert.deepEqual([message.status, message.alerts[0]?.labels['alertname']], ['resolved', 'slipway_freshness'])
-    await eventually('the job to be done', async () => {
-      const row = await db.get<{ n: number }>("SELECT count(*) AS n FROM jobs WHERE state IN ('waiting', 'running')")
-      return row?.n === 0 ? true : undefined
-    })
-    assert.equal(calls, 3, 'what arrived is not sent again')
-  } finally {
-    await worker.stop(5000)
-    server.close()
-  }
 })

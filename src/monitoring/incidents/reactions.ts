@@ -1,6 +1,7 @@
 /** Reactions to incidents: each is wanted in the transaction that opens the incident and done once. */
 import type { Tx } from '../../store/db.ts'
-import { badIds, note, requireIncident, writeIncident } from './rows.ts'
+import { badIds, note, requireIncident } from './rows.ts'
+import { writeIncident } from './writing.ts'
 import type { IncidentRow } from './rows.ts'
 import { monitorOf } from '../context/context.ts'
 import type { MonitoringDeps, ReactionRequest } from '../context/context.ts'

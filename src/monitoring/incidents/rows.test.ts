@@ -16,8 +16,8 @@ import {
   requireIncident,
   spoiltHours,
   viewIncident,
-  writeIncident,
 } from './rows.ts'
+import { writeIncident } from './writing.ts'
 import type { IncidentDetail, IncidentRow } from './rows.ts'
 
 let store: Awaited<ReturnType<typeof openTemporaryStore>>

@@ -120,8 +120,8 @@ export function newIncident({ until, causes = [], ...given }: NewIncident): Inci
   }
 }
 
-/** Inserts an incident, or writes it as it is now. */
-export async function writeIncident(t: Tx, row: IncidentRow): Promise<void> {
+/** Inserts an incident, or stores it as it is now; who changes one calls `writeIncident`, which tells it too. */
+export async function storeIncident(t: Tx, row: IncidentRow): Promise<void> {
   const changes = COLUMNS.slice(1).map((name) => `${name} = excluded.${name}`)
   await insertRows(
     t,

@@ -1,6 +1,7 @@
 /** The dead man's switch: an endpoint that answers live traffic and falls silent while its past says that rows should come. */
 import { DAY_MS, HOUR_MS } from '../../contract/ids.ts'
-import { currentIncident, newIncident, note, writeIncident } from '../incidents/rows.ts'
+import { currentIncident, newIncident, note } from '../incidents/rows.ts'
+import { writeIncident } from '../incidents/writing.ts'
 import type { IncidentRow } from '../incidents/rows.ts'
 import { LIVE_MS } from '../context/context.ts'
 import type { MonitoringDeps, MonitorRow } from '../context/context.ts'

@@ -1,6 +1,7 @@
 /** The alarm of predictions that were answered and could not be logged, as on a full disk: monitors and labels will miss them. */
 import { DAY_MS } from '../../contract/ids.ts'
-import { currentIncident, newIncident, note, writeIncident } from '../incidents/rows.ts'
+import { currentIncident, newIncident, note } from '../incidents/rows.ts'
+import { writeIncident } from '../incidents/writing.ts'
 import type { IncidentDetail, IncidentRow } from '../incidents/rows.ts'
 import { lockMonitor } from '../context/context.ts'
 import type { LogLoss, MonitoringDeps } from '../context/context.ts'

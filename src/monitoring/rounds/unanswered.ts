@@ -4,7 +4,8 @@ import type { Unanswered } from '../../serving/fleet/faults.ts'
 import type { Tx } from '../../store/db.ts'
 import { lockMonitor } from '../context/context.ts'
 import type { MonitoringDeps } from '../context/context.ts'
-import { currentIncident, newIncident, note, writeIncident } from '../incidents/rows.ts'
+import { currentIncident, newIncident, note } from '../incidents/rows.ts'
+import { writeIncident } from '../incidents/writing.ts'
 import type { IncidentRow } from '../incidents/rows.ts'
 
 /** Time that a fault lasts before it is told, ms: a restart lays out what it needs within that. */

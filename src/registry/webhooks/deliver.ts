@@ -1,6 +1,8 @@
 /** Works off the outbox: sends each delivery until its receiver has it, with growing pauses, and gives up after a day. */
 import type { Principal } from '../../contract/access.ts'
-import { DAY_MS, HOUR_MS } from '../../contract/ids.ts'
+import { DAY_MS } from '../../contract/ids.ts'
+import { pauseAfter } from '../../http/messages.ts'
+import type { Outcome } from '../../http/messages.ts'
 import type { Job } from '../../jobs/queue.ts'
 import type { JobContext, Worker } from '../../jobs/worker.ts'
 import { faultPoint } from '../../store/fault.ts'
@@ -13,12 +15,9 @@ import { getWebhook } from './hooks.ts'
 import { requireWebhook } from './room.ts'
 import type { DeliveryRow, WebhookRow, Webhooks } from './room.ts'
 import { sendTo } from './sending.ts'
-import type { Outcome } from './sending.ts'
 
 /** Times that a delivery is tried; with these pauses about a day. */
 export const MOST_ATTEMPTS = 33
-const FIRST_PAUSE_MS = 1000
-const LONGEST_PAUSE_MS = HOUR_MS
 /** How long ended deliveries can be looked at. */
 const KEEP_MS = 30 * DAY_MS
 /** Old deliveries that one delivery clears away at most. */
@@ -44,7 +43,7 @@ async function deliver(room: Webhooks, job: Job, context: JobContext): Promise<v
   faultPoint('webhooks.sent')
   const attempt = { row, at, outcome, number: row.attempts + 1 }
   if (!outcome.delivered && outcome.again && attempt.number < MOST_ATTEMPTS) {
-    const next = room.clock() + pause(room, attempt.number, outcome.waitMs)
+    const next = room.clock() + pauseAfter(attempt.number, outcome.waitMs, room.random)
     await context.again(next, (t) => note(t, room, attempt, next))
     return
   }
@@ -66,13 +65,6 @@ interface Attempt {
   readonly at: number
   readonly outcome: Outcome
   readonly number: number
-}
-
-/** Half of the pause is certain, half is spread; a receiver that names its own is left alone as long, within the longest. */
-function pause(room: Webhooks, number: number, waitMs: number | null): number {
-  const full = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (number - 1))
-  const own = Math.round(full / 2 + room.random() * (full / 2))
-  return Math.min(LONGEST_PAUSE_MS, Math.max(own, waitMs ?? 0))
 }
 
 async function note(t: Tx, room: Webhooks, attempt: Attempt, next: number | null): Promise<void> {

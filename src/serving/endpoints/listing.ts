@@ -1,6 +1,7 @@
 /** Endpoints as they are shown: rows, variants, live figures of the gateways. */
 import type { z } from 'zod'
 import { toTime } from '../../contract/fields.ts'
+import { maskedMonitor } from '../../http/masked.ts'
 import type { Endpoint } from '../../contract/serving.ts'
 import type { Db } from '../../store/db.ts'
 import { currentEpoch } from '../context/epoch.ts'
@@ -84,7 +85,7 @@ async function endpointView({ db, figures, places, gatewayUrl }: ListingDeps, ro
     })),
     previous_version: row.previous_version,
     threshold: row.threshold,
-    monitor: JSON.parse(row.monitor) as Record<string, unknown>,
+    monitor: maskedMonitor(JSON.parse(row.monitor) as Record<string, unknown>),
     url: `${gatewayUrl()}/v1/endpoints/${row.name}:predict`,
     created_at: toTime(row.created_at),
     updated_at: toTime(row.updated_at),

@@ -1,6 +1,7 @@
 /** Settings of an endpoint: which model of which project it serves, its threshold, its monitor. */
 import type { Principal } from '../../contract/access.ts'
 import { problem } from '../../contract/errors.ts'
+import { unmaskedMonitor } from '../../http/masked.ts'
 import type { Reader, Tx } from '../../store/db.ts'
 import type { ServingContext } from '../context/context.ts'
 import { raiseEpoch } from '../context/epoch.ts'
@@ -32,7 +33,8 @@ export async function writeEndpoint(
     const owner = await modelProject?.(t, settings.model)
     if (owner !== undefined && owner !== settings.project) throw foreignModel(settings)
     const threshold = settings.threshold === undefined ? (known?.threshold ?? null) : settings.threshold
-    const monitor = settings.monitor === undefined ? (known?.monitor ?? '{}') : JSON.stringify(settings.monitor)
+    const before = known?.monitor ?? '{}'
+    const monitor = settings.monitor === undefined ? before : merged(settings.monitor, before)
     const now = clock()
     await t.run(
       `INSERT INTO endpoints (name, project, model, salt, threshold, monitor, previous_version, created_at, updated_at)
@@ -44,6 +46,11 @@ export async function writeEndpoint(
     await raiseEpoch(t)
     await audit.record(t, who, { verb: 'write', resource: 'endpoints', id: name, detail })
   })
+}
+
+/** Monitor settings as they are kept: an address that is given as it is shown stays what it is. */
+function merged(given: Readonly<Record<string, unknown>>, before: string): string {
+  return JSON.stringify(unmaskedMonitor(given, JSON.parse(before) as Record<string, unknown>))
 }
 
 /** Takes an endpoint out of service; its log stays. Throws `not_found`. */

@@ -58,6 +58,8 @@ function Sentence({ incident }: { incident: Incident }) {
       :{' '}
       {incident.kind === 'search' ? (
         <>a watched search found runs at {eventTime(incident.began_event_time)}.</>
+      ) : incident.kind === 'notification' ? (
+        <>messages about its incidents do not arrive since {eventTime(incident.began_event_time)}.</>
       ) : (
         <>
           the data began to differ at {eventTime(incident.began_event_time)}; {plural(affected.rows, 'row')} (

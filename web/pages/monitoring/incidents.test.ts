@@ -33,6 +33,10 @@ const LEADS: readonly (readonly [change: object, says: RegExp])[] = [
     { kind: 'search', began_event_time: '2013-09-04T05:20:00.000Z' },
     /^Search of e: a watched search found runs at 2013-09-04 05:20 UTC\. /,
   ],
+  [
+    { kind: 'notification', began_event_time: '2013-09-04T05:20:00.000Z' },
+    /^Notification of e: messages about its incidents do not arrive since 2013-09-04 05:20 UTC\. /,
+  ],
 ]
 
 for (const [change, says] of LEADS) {

@@ -12,6 +12,7 @@ import { FeaturePanel } from '../../parts/monitoring/feature.tsx'
 import { Page, Panel } from '../../parts/page/page.tsx'
 import { SliceTable } from '../../parts/monitoring/slices.tsx'
 import { WatchedSearches } from '../../parts/monitoring/watched-searches.tsx'
+import { Webhooks } from '../../parts/monitoring/webhooks.tsx'
 import * as read from '../../data/queries.ts'
 import type { Performance } from '../../data/queries.ts'
 import type { MonitoringSearch } from '../../data/address.ts'
@@ -69,6 +70,7 @@ export function MonitoringPage() {
         {({ items }) => <Quality items={items} by={windowOf(search) === undefined ? 'week' : 'day'} />}
       </Loaded>
       {monitor.data?.attribution !== undefined && <AttributionPanel attribution={monitor.data.attribution} />}
+      {monitor.data !== undefined && <Webhooks endpoint={name} webhooks={monitor.data.webhooks} />}
       {monitor.data !== undefined && <WatchedSearches endpoint={name} settings={monitor.data.settings} />}
       <SliceTable endpoint={name} slices={monitor.data?.settings.slices ?? []} range={seen} />
     </Page>
