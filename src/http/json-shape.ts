@@ -22,10 +22,10 @@ export interface Shape {
 
 /**
  * The shape of a body, in time proportional to its bytes. Knows strings and brackets only; what is wrong otherwise is for the parser to
- * tell. Throws `malformed_body` for nesting beyond `DEEPEST`, `too_many_values` beyond `MOST_VALUES` and `MOST_FIELDS`.
+ * tell. Throws `malformed_body` for nesting beyond `DEEPEST`, `too_many_values` beyond `most` (by default `MOST_VALUES`) and `MOST_FIELDS`.
  */
-export function shapeOf(bytes: Uint8Array): Shape {
-  const walk = new Walk(bytes)
+export function shapeOf(bytes: Uint8Array, most?: number): Shape {
+  const walk = new Walk(bytes, most)
   walk.step(bytes.length)
   return walk
 }
@@ -35,6 +35,7 @@ export class Walk implements Shape {
   values = 1
   readonly large = new Map<number, number>()
   readonly #bytes: Uint8Array
+  readonly #most: number
   #at = 0
   #depth = -1
   /** By depth: where the list or object begins, how many values came before it, and how many commas it may still have. */
@@ -42,8 +43,9 @@ export class Walk implements Shape {
   readonly #before = new Int32Array(DEEPEST)
   readonly #left = new Int32Array(DEEPEST)
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, most: number = MOST_VALUES) {
     this.#bytes = bytes
+    this.#most = most
   }
 
   /** Goes on by so many bytes, or to the end of the text that it comes into. True at the end. Throws as `shapeOf`. */
@@ -89,7 +91,7 @@ export class Walk implements Shape {
   }
 
   #count(): void {
-    if (++this.values > MOST_VALUES) throw tooMany('values', MOST_VALUES)
+    if (++this.values > this.#most) throw tooMany('values', this.#most)
   }
 }
 

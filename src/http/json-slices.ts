@@ -24,6 +24,8 @@ export interface Parts {
   readonly parse: (bytes: Buffer) => unknown
   /** Refuse an object with a repeated key. */
   readonly uniqueKeys: boolean
+  /** Most values of the body; `MOST_VALUES` where nothing is said. */
+  readonly mostValues?: number | undefined
 }
 
 /** Longest time for slices of one turn, ms. */
@@ -38,8 +40,9 @@ const AT_ONCE = { values: 5000, bytes: 1024 * 1024 } as const
  */
 export function parseBody(bytes: Buffer, parts: Parts): unknown {
   if (isSmall(bytes)) return parts.parse(bytes)
-  if (bytes.length > AT_ONCE.bytes) return inTurns(async () => parseShaped(bytes, await shapeInTurns(bytes), parts))
-  const shape = shapeOf(bytes)
+  if (bytes.length > AT_ONCE.bytes)
+    return inTurns(async () => parseShaped(bytes, await shapeInTurns(bytes, parts.mostValues), parts))
+  const shape = shapeOf(bytes, parts.mostValues)
   return shape.values <= AT_ONCE.values ? parts.parse(bytes) : inTurns(async () => parseShaped(bytes, shape, parts))
 }
 
@@ -52,8 +55,8 @@ function isSmall(bytes: Buffer): boolean {
   return brackets <= DEEPEST
 }
 
-async function shapeInTurns(bytes: Buffer): Promise<Shape> {
-  const walk = new Walk(bytes)
+async function shapeInTurns(bytes: Buffer, most: number | undefined): Promise<Shape> {
+  const walk = new Walk(bytes, most)
   while (!walk.step(AT_ONCE.bytes)) await turnOfLoop()
   return walk
 }

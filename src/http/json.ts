@@ -9,6 +9,8 @@ export interface JsonOptions {
   readonly uniqueKeys: boolean
   /** Give numbers that a double would change as `Numeral`s. */
   readonly numerals?: boolean
+  /** Most values of the body, where fewer are taken than `MOST_VALUES`. */
+  readonly mostValues?: number
 }
 
 /**
@@ -16,12 +18,14 @@ export interface JsonOptions {
  * `malformed_body` for bytes that are not UTF-8, bad syntax, nesting beyond `DEEPEST`, half of a surrogate pair (no database and
  * no other program could keep it) and, where it is asked for, a key that stands twice; `too_many_values` beyond what `shapeOf` takes.
  */
-export function readJson(bytes: Buffer, { uniqueKeys, numerals = false }: JsonOptions): unknown {
+export function readJson(bytes: Buffer, { uniqueKeys, numerals = false, mostValues }: JsonOptions): unknown {
   if (!isUtf8(bytes)) throw malformed('it has bytes that are not UTF-8')
-  return parseBody(bytes, { uniqueKeys, parse: (part) => parseStrictly(part, { uniqueKeys, numerals }) })
+  return parseBody(bytes, { uniqueKeys, mostValues, parse: (part) => parseStrictly(part, { uniqueKeys, numerals }) })
 }
 
-function parseStrictly(bytes: Buffer, { uniqueKeys, numerals }: Required<JsonOptions>): unknown {
+type Strictly = Required<Pick<JsonOptions, 'uniqueKeys' | 'numerals'>>
+
+function parseStrictly(bytes: Buffer, { uniqueKeys, numerals }: Strictly): unknown {
   const text = bytes.toString('utf8')
   let value: unknown
   try {

@@ -1,45 +1,97 @@
 /** OTLP's trace export request from protobuf bytes (opentelemetry-proto v1, collector/trace/v1). */
+import { problem } from '../../contract/errors.ts'
+import { turnOfLoop } from '../../http/callers/turns.ts'
 import { DEEPEST_VALUE, idText } from '../spans/span.ts'
 import type { Batch, SpanData, SpanEvent, SpanLink } from '../spans/span.ts'
 import { doubleOf, eachField, ProtobufError, signed, textOf } from '../../http/protobuf.ts'
 import type { WireField } from '../../http/protobuf.ts'
 import type { Value, ValueMap } from '../spans/values.ts'
 
-/** Reads ExportTraceServiceRequest. Throws ProtobufError for other bytes. */
+/** Most spans of one request, and most fields of all its messages, and of one span. */
+export const MOST = { spans: 20_000, fields: 1_000_000, 'fields of one span': 100_000 } as const
+
+/** Reads ExportTraceServiceRequest. Throws ProtobufError for other bytes, `too_many_values` beyond `MOST`. */
 export function readExport(message: Uint8Array): Batch {
+  const reading = steps(message)
+  for (;;) {
+    const step = reading.next()
+    if (step.done === true) return step.value
+  }
+}
+
+/** Longest time for spans of one turn, ms. */
+const TURN_MS = 8
+
+/** The same, some spans a turn of the loop, so that other callers are answered in between. */
+export async function readExportInTurns(message: Uint8Array): Promise<Batch> {
+  const reading = steps(message)
+  for (let since = performance.now(); ;) {
+    const step = reading.next()
+    if (step.done === true) return step.value
+    if (performance.now() - since < TURN_MS) continue
+    await turnOfLoop()
+    since = performance.now()
+  }
+}
+
+/** What may still be read: of the request, and of the message that is read now. Nothing waits while a message is read. */
+const left = { fields: 0, of: 'fields' as keyof typeof MOST }
+
+function each(message: Uint8Array, take: (field: WireField) => void): void {
+  eachField(message, (field) => {
+    if (left.fields-- === 0) throw tooMany(left.of)
+    take(field)
+  })
+}
+
+function tooMany(what: keyof typeof MOST): Error {
+  return problem('too_many_values', { what, value: MOST[what] + 1, limit: MOST[what] })
+}
+
+/** One step a span. */
+function* steps(message: Uint8Array): Generator<undefined, Batch> {
   const spans: SpanData[] = []
-  let resources = 0
-  eachField(message, (field) => {
-    if (field.number !== 1) return
-    resources += 1
-    readResourceSpans(bytesOf(field), spans)
-  })
-  return { spans, resources }
+  let fields: number = MOST.fields
+  const read = <T>(one: () => T): T => {
+    left.of = fields < MOST['fields of one span'] ? 'fields' : 'fields of one span'
+    const most = Math.min(fields, MOST['fields of one span'])
+    left.fields = most
+    const value = one()
+    fields -= most - left.fields
+    return value
+  }
+  const resources = read(() => partsOf(message, 1))
+  for (const one of resources) {
+    const { resource, scopes } = read(() => readResource(one))
+    for (const bytes of scopes) {
+      const scope = read(() => partsOf(bytes, 1).map(readScopeName).at(-1) ?? '')
+      for (const span of read(() => partsOf(bytes, 2))) {
+        if (spans.length === MOST.spans) throw tooMany('spans')
+        spans.push({ ...read(() => readSpan(span)), scope, resource })
+        yield
+      }
+    }
+  }
+  return { spans, resources: resources.length }
 }
 
-function readResourceSpans(message: Uint8Array, spans: SpanData[]): void {
-  const scopes: Uint8Array[] = []
-  let resource: ValueMap = new Map()
-  eachField(message, (field) => {
-    if (field.number === 1) resource = readAttributes(bytesOf(field), 1)
-    else if (field.number === 2) scopes.push(bytesOf(field))
+/** The messages in the fields of one number. */
+function partsOf(message: Uint8Array, number: number): Uint8Array[] {
+  const parts: Uint8Array[] = []
+  each(message, (field) => {
+    if (field.number === number) parts.push(bytesOf(field))
   })
-  for (const scope of scopes) readScopeSpans(scope, resource, spans)
+  return parts
 }
 
-function readScopeSpans(message: Uint8Array, resource: ValueMap, spans: SpanData[]): void {
-  const found: Uint8Array[] = []
-  let scope = ''
-  eachField(message, (field) => {
-    if (field.number === 1) scope = readScopeName(bytesOf(field))
-    else if (field.number === 2) found.push(bytesOf(field))
-  })
-  for (const bytes of found) spans.push({ ...readSpan(bytes), scope, resource })
+function readResource(message: Uint8Array): { resource: ValueMap; scopes: Uint8Array[] } {
+  const [own] = partsOf(message, 1).slice(-1)
+  return { resource: own === undefined ? new Map() : readAttributes(own, 1), scopes: partsOf(message, 2) }
 }
 
 function readScopeName(message: Uint8Array): string {
   let name = ''
-  eachField(message, (field) => {
+  each(message, (field) => {
     if (field.number === 1) name = textOf(bytesOf(field))
   })
   return name
@@ -74,7 +126,7 @@ function readSpan(message: Uint8Array): Draft {
     events: [],
     links: [],
   }
-  eachField(message, (field) => readSpanField(span, field))
+  each(message, (field) => readSpanField(span, field))
   return span
 }
 
@@ -119,7 +171,7 @@ function readSpanField(span: Draft, field: WireField): void {
 function readEvent(message: Uint8Array): SpanEvent {
   const attributes = new Map<string, Value>()
   const event = { name: '', time: 0n, attributes }
-  eachField(message, (field) => {
+  each(message, (field) => {
     if (field.number === 1) event.time = field.integer
     else if (field.number === 2) event.name = textOf(bytesOf(field))
     else if (field.number === 3) readPair(bytesOf(field), attributes, 0)
@@ -130,7 +182,7 @@ function readEvent(message: Uint8Array): SpanEvent {
 function readLink(message: Uint8Array): SpanLink {
   const attributes = new Map<string, Value>()
   const link = { trace_id: '', span_id: '', attributes }
-  eachField(message, (field) => {
+  each(message, (field) => {
     if (field.number === 1) link.trace_id = idText(bytesOf(field), 16)
     else if (field.number === 2) link.span_id = idText(bytesOf(field), 8)
     else if (field.number === 4) readPair(bytesOf(field), attributes, 0)
@@ -140,7 +192,7 @@ function readLink(message: Uint8Array): SpanLink {
 
 function readStatus(message: Uint8Array): SpanData['status'] {
   const status = { code: 0, message: '' }
-  eachField(message, (field) => {
+  each(message, (field) => {
     if (field.number === 2) status.message = textOf(bytesOf(field))
     else if (field.number === 3) status.code = Number(BigInt.asUintN(31, field.integer))
   })
@@ -150,7 +202,7 @@ function readStatus(message: Uint8Array): SpanData['status'] {
 /** All fields of a number that are KeyValue messages. */
 function readAttributes(message: Uint8Array, number: number, depth = 0): ValueMap {
   const map = new Map<string, Value>()
-  eachField(message, (field) => {
+  each(message, (field) => {
     if (field.number === number) readPair(bytesOf(field), map, depth)
   })
   return map
@@ -159,7 +211,7 @@ function readAttributes(message: Uint8Array, number: number, depth = 0): ValueMa
 function readPair(message: Uint8Array, into: Map<string, Value>, depth: number): void {
   let key = ''
   let value: Value = null
-  eachField(message, (field) => {
+  each(message, (field) => {
     if (field.number === 1) key = textOf(bytesOf(field))
     else if (field.number === 2) value = readAny(bytesOf(field), depth)
   })
@@ -169,7 +221,7 @@ function readPair(message: Uint8Array, into: Map<string, Value>, depth: number):
 function readAny(message: Uint8Array, depth: number): Value {
   if (depth > DEEPEST_VALUE) throw new ProtobufError(`an attribute nests deeper than ${DEEPEST_VALUE}`)
   let value: Value = null
-  eachField(message, (field) => {
+  each(message, (field) => {
     value = anyOf(field, depth) ?? value
   })
   return value
@@ -198,7 +250,7 @@ function anyOf(field: WireField, depth: number): Value | undefined {
 
 function readArray(message: Uint8Array, depth: number): Value[] {
   const values: Value[] = []
-  eachField(message, (field) => {
+  each(message, (field) => {
     if (field.number === 1) values.push(readAny(bytesOf(field), depth))
   })
   return values

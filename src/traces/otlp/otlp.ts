@@ -11,13 +11,16 @@ import type { Tracking } from '../../tracking/context/context.ts'
 import { invalid, mlflowFailure } from '../../mlflow/wire.ts'
 import { logSpans } from '../spans/ingest.ts'
 import { readExportJson } from './json.ts'
-import { readExport } from './export-request.ts'
+import { readExportInTurns } from './export-request.ts'
 import { ProtobufError } from '../../http/protobuf.ts'
 import type { Batch, SpanData } from '../spans/span.ts'
 
 /** Largest body as it is sent, and unpacked, in bytes. */
 const SENT_LIMIT = 32 * 1024 * 1024
 const UNPACKED_LIMIT = 64 * 1024 * 1024
+
+/** Most values of a request in JSON, which is read at once. */
+const MOST_JSON_VALUES = 200_000
 
 const PROTOBUF = 'application/x-protobuf'
 const JSON_TYPE = 'application/json'
@@ -98,11 +101,11 @@ async function unpack(body: Buffer, encoding: string | undefined): Promise<Buffe
 
 async function readBatch(body: Buffer, type: string): Promise<Batch> {
   if (type === JSON_TYPE) {
-    await readJson(body, { uniqueKeys: false })
+    await readJson(body, { uniqueKeys: false, mostValues: MOST_JSON_VALUES })
     return readExportJson(body.toString('utf8'))
   }
   try {
-    return readExport(body)
+    return await readExportInTurns(body)
   } catch (error) {
     if (error instanceof ProtobufError) throw invalid(`Invalid OpenTelemetry format: ${error.message}`)
     throw error
