@@ -19,6 +19,23 @@ function next(): void {
   if (slices.length > 0) setImmediate(next)
 }
 
+/** Longest time for items of one turn, ms, and how many are made between two looks at the clock. */
+const TURN_MS = 8
+const BETWEEN = 500
+
+/** As `map` of a list, some items a turn of the loop; a short list is done at once. */
+export async function mapInTurns<T, R>(items: readonly T[], make: (item: T) => R): Promise<R[]> {
+  const made: R[] = []
+  let since = performance.now()
+  for (const [at, item] of items.entries()) {
+    made.push(make(item))
+    if (at % BETWEEN !== BETWEEN - 1 || performance.now() - since < TURN_MS) continue
+    await turnOfLoop()
+    since = performance.now()
+  }
+  return made
+}
+
 /** Does long work, as soon as less than `AT_ONCE` other pieces of work run. */
 export async function inTurns<T>(work: () => Promise<T>): Promise<T> {
   if (running >= AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve))

@@ -1,6 +1,7 @@
 /** MLflow's calls about the history of metrics. */
 import { bulkHistory, metricHistory, sampledHistory } from '../metrics/history.ts'
 import type { RunMetric } from '../metrics/history.ts'
+import { mapInTurns } from '../../http/callers/turns.ts'
 import { DOCS, int, list, missingValue, need, text } from '../../mlflow/input.ts'
 import { pageSize } from '../../mlflow/fields.ts'
 import type { Tracking } from '../context/context.ts'
@@ -21,7 +22,7 @@ export function historyCalls(room: Tracking): Rpc[] {
       fields: { run_id: need(text()), metric_key: need(text()), max_results: int(), page_token: text() },
       handle: async ({ metric_key: key, ...given }, who) => {
         const { metrics, ...more } = await metricHistory(room, who, { ...given, key })
-        return { metrics: metrics.map(withoutRun), ...more }
+        return { metrics: await mapInTurns(metrics, withoutRun), ...more }
       },
     }),
     read.get('metrics/get-history-bulk', 'Get the points of a metric of up to 100 runs', {

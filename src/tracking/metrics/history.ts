@@ -1,5 +1,6 @@
 /** Metric history: pages in time order, and even samples of many runs. */
 import type { Principal } from '../../contract/access.ts'
+import { mapInTurns } from '../../http/callers/turns.ts'
 import { pageToken, queryHash, readToken, afterPosition, orderBy } from '../../mlflow/paging.ts'
 import type { Position, SortColumn } from '../../mlflow/paging.ts'
 import { wireValue } from '../context/points.ts'
@@ -48,7 +49,7 @@ export async function metricHistory(
   const rows = await rowsFrom(room, asked, position)
   const shown = limit === undefined ? rows : rows.slice(0, limit)
   const last = shown.at(-1)
-  const metrics = shown.map(wirePoint)
+  const metrics = await mapInTurns(shown, wirePoint)
   if (limit === undefined || rows.length <= limit || last === undefined) return { metrics }
   return { metrics, next_page_token: pageToken(hash, [last.timestamp, last.step, last.value, last.is_nan]) }
 }
@@ -145,7 +146,10 @@ export async function sampledHistory(room: Tracking, who: Principal, asked: Samp
     sql`SELECT ${POINT} FROM metric_history WHERE ${chosen} ORDER BY run_id, step, timestamp, value`,
   )
   const kept = sampledSteps(rows, asked.max_results)
-  return rows.filter((row) => kept.has(row.step)).map(wirePoint)
+  return mapInTurns(
+    rows.filter((row) => kept.has(row.step)),
+    wirePoint,
+  )
 }
 
 /**

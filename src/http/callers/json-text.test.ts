@@ -1,0 +1,44 @@
+/** Values written as JSON in slices: the same text as at once, and the loop turns meanwhile. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { jsonText } from './json-text.ts'
+
+const LONG = Array.from({ length: 1000 }, (_, i) => ({ i, text: `ü"${i}`, nothing: undefined, none: null }))
+
+for (const [name, value] of Object.entries({
+  'a long list': LONG,
+  'a list in an object': { before: 1, runs: LONG, absent: undefined, after: 'x', call: () => 1 },
+  'lists in each other': { data: { search: { runs: LONG, more: LONG }, errors: [] }, empty: {} },
+  'deeper than is looked for': { a: { b: { c: { d: LONG } } }, e: LONG },
+  'things that JSON has no word for': [...Array<unknown>(300).fill(undefined), Number.NaN, () => 1],
+  'what writes itself': { list: Array.from({ length: 300 }, () => new Date(0)), own: { toJSON: () => LONG } },
+  'nothing but a list': { runs: Array<number>(201).fill(1) },
+}))
+  test(`${name}: as JSON.stringify`, async () => {
+    const text = jsonText(value)
+    assert.ok(text instanceof Promise, 'it is long')
+    assert.equal((await text).toString('utf8'), JSON.stringify(value))
+  })
+
+for (const value of [{ a: 1 }, [], {}, null, 'text', { list: Array(200).fill(1) }, { own: { toJSON: () => LONG } }])
+  test(`${JSON.stringify(value).slice(0, 30)} is written at once`, () =>
+    assert.equal(jsonText(value), JSON.stringify(value)))
+
+test('the loop turns while a list is written', async () => {
+  const slow = Array.from({ length: 4000 }, () => ({
+    toJSON() {
+      for (const end = performance.now() + 0.02; performance.now() < end;);
+      return 1
+    },
+  }))
+  let turns = 0
+  let going = true
+  const turn = (): void => {
+    turns++
+    if (going) setImmediate(turn)
+  }
+  setImmediate(turn)
+  await jsonText(slow)
+  going = false
+  assert.ok(turns >= 4, `${turns} turns`)
+})
