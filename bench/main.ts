@@ -23,6 +23,7 @@ import { stalls } from './serving/stalls.ts'
 import { swap } from './serving/swap.ts'
 import { asMarkdown, asText } from './table.ts'
 import type { Options, Row } from './table.ts'
+import { worst } from './tracking/worst.ts'
 import { traces } from './tracking/traces.ts'
 import { ui } from './program/ui.ts'
 
@@ -47,6 +48,7 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> = {
   'first-view': firstView,
   ui,
   install,
+  worst,
   'drift-study': driftStudy,
   'rollout-sim': rolloutSim,
 }
@@ -62,6 +64,7 @@ const ASKED = [
   'rollout-sim',
   'install',
   'runs',
+  'worst',
   'artifacts',
   'postgres',
   'ui',
@@ -69,7 +72,7 @@ const ASKED = [
 
 /** Parts that answer one question together. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
-  tracking: ['serve', 'log-metric', 'runs', 'artifacts', 'traces', 'postgres', 'ui'],
+  tracking: ['serve', 'log-metric', 'runs', 'worst', 'artifacts', 'traces', 'postgres', 'ui'],
   serving: ['serve', 'predict', 'serving-peers', 'shapes', 'explain', 'stalls', 'swap', 'chaos', 'overload'],
 }
 

@@ -13,6 +13,7 @@ import type { Route } from '../contract/route.ts'
 import { parseCall } from './call.ts'
 import { Calling } from './callers/calling.ts'
 import type { AsCaller } from './callers/calling.ts'
+import { LoopShare } from './callers/loop-share.ts'
 import { FailedCredentials } from './callers/failed-credentials.ts'
 import { asProblem, slipwayFailure } from './failure.ts'
 import type { Change } from './feed.ts'
@@ -189,6 +190,7 @@ class Exchanges {
   readonly #closing: AbortSignal
   readonly #patience: Patience
   readonly #failed: FailedCredentials
+  readonly #share = new LoopShare()
 
   constructor(options: ServerOptions, closing: AbortSignal) {
     this.#options = options
@@ -201,6 +203,8 @@ class Exchanges {
     const { request, response, id, head } = exchange
     try {
       const who = await admit(request, mounted.route.access, this.#options.authenticate)
+      const turn = this.#share.turn(who.id)
+      if (turn !== undefined) await turn
       const received = {
         request,
         response,

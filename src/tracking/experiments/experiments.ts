@@ -2,13 +2,12 @@
 import type { Tag } from '../context/pairs.ts'
 import { ifFound } from '../../contract/absence/absent.ts'
 import type { Principal } from '../../contract/access.ts'
-import { turnOfLoop } from '../../http/callers/turns.ts'
-import type { Reader, Tx } from '../../store/db.ts'
+import type { Db, Reader, Tx } from '../../store/db.ts'
 import { fullyDecoded } from '../context/paths.ts'
 import { LIMITS, checkExperimentName, checkKey, checkLength } from '../../mlflow/limits.ts'
 import { homeProject, sees, visible } from '../../auth/visibility.ts'
 import type { Tracking } from '../context/context.ts'
-import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
+import { fetchAll, inList, searchAll, sql } from '../../store/sql/sql.ts'
 import { locationOf } from '../context/suite-place.ts'
 import { invalid, missing, mlflowProblem } from '../../mlflow/wire.ts'
 import { insertRow } from '../../store/sql/rows.ts'
@@ -93,34 +92,54 @@ export async function getExperimentByName(room: Tracking, who: Principal, name: 
 
 /** The row, if the principal sees it. The id "0" means a project's own default experiment. */
 export async function requireExperiment(reader: Reader, who: Principal, id: string): Promise<ExperimentRow> {
-  const own = who.project !== null && who.project !== 'default' && id === DEFAULT_ID
-  const row = own
+  const row = isOwnDefault(who, id)
     ? await reader.get<ExperimentRow>('SELECT * FROM experiments WHERE project = ? AND name = ?', [
         who.project,
         'Default',
       ])
     : await reader.get<ExperimentRow>('SELECT * FROM experiments WHERE experiment_id = ?', [id])
   if (row !== undefined && sees(who, row.project)) return row
-  if (!/^[+-]?\d+$/.test(id)) throw invalid(`Invalid experiment ID '${id}'. Experiment ID must be a valid integer.`)
+  checkId(id)
   throw unknown(id)
 }
 
-/** Experiments that one search may name, and of how many it is looked at once whether they are seen. */
+function isOwnDefault({ project }: Principal, id: string): boolean {
+  return project !== null && project !== 'default' && id === DEFAULT_ID
+}
+
+function checkId(id: string): void {
+  if (!/^[+-]?\d+$/.test(id)) throw invalid(`Invalid experiment ID '${id}'. Experiment ID must be a valid integer.`)
+}
+
+/** Experiments that one search may name, how many are looked up one by one, and how many at once. */
 const MOST_SEARCHED = 10_000
-const AT_ONCE = 200
+const FEW = 8
+const CHUNK = 1000
 
 /** The ids of those of the named experiments that exist and are seen. INVALID_PARAMETER_VALUE for too many, and for what is no id. */
-export async function seenExperiments(reader: Reader, who: Principal, ids: readonly string[]): Promise<string[]> {
+export async function seenExperiments(db: Db, who: Principal, ids: readonly string[]): Promise<string[]> {
   const asked = [...new Set(ids)]
   if (asked.length > MOST_SEARCHED)
     throw invalid(`A search may name ${MOST_SEARCHED} experiments at most, got ${asked.length}.`)
+  const rows = asked.length <= FEW ? undefined : await rowsAmong(db, asked)
   const seen: string[] = []
-  for (const [at, id] of asked.entries()) {
-    if (at % AT_ONCE === AT_ONCE - 1) await turnOfLoop()
-    const row = await ifFound(requireExperiment(reader, who, id))
-    if (row !== undefined) seen.push(row.experiment_id)
+  for (const id of asked) {
+    const row =
+      rows === undefined || isOwnDefault(who, id) ? await ifFound(requireExperiment(db, who, id)) : rows.get(id)
+    if (row !== undefined && sees(who, row.project)) seen.push(row.experiment_id)
+    else checkId(id)
   }
   return seen
+}
+
+/** Many experiments by long reads, so that the event loop goes on. */
+async function rowsAmong(db: Db, ids: readonly string[]): Promise<Map<string, ExperimentRow>> {
+  const found = new Map<string, ExperimentRow>()
+  for (let at = 0; at < ids.length; at += CHUNK) {
+    const query = sql`SELECT * FROM experiments WHERE experiment_id IN ${inList(ids.slice(at, at + CHUNK))}`
+    for (const row of await searchAll<ExperimentRow>(db, query)) found.set(row.experiment_id, row)
+  }
+  return found
 }
 
 /** The row of an experiment into which may be written; a project's own default experiment is made when first used. */

@@ -87,22 +87,19 @@ export interface RunInputs {
   readonly outputs: ModelOutput[]
 }
 
-/** The inputs and outputs of the runs in an IN list, by run id; runs without any are absent. */
-export async function readInputs(room: Tracking, ids: Sql): Promise<Map<string, RunInputs>> {
+/** The inputs and outputs of the runs in an IN list, by run id; runs without any are absent. `read` asks the database. */
+export async function readInputs(ids: Sql, read: <T>(query: Sql) => Promise<T[]>): Promise<Map<string, RunInputs>> {
   const [datasets, tags, models] = await Promise.all([
-    fetchAll<DatasetRow>(
-      room.db,
+    read<DatasetRow>(
       sql`SELECT i.run_id, d.name, d.digest, d.source_type, d.source, d.schema, d.profile
         FROM dataset_inputs i JOIN datasets d
           ON d.experiment_id = i.experiment_id AND d.name = i.name AND d.digest = i.digest
         WHERE i.run_id IN ${ids} ORDER BY i.run_id, i.position, i.name, i.digest`,
     ),
-    fetchAll<Tag & { run_id: string; name: string; digest: string }>(
-      room.db,
+    read<Tag & { run_id: string; name: string; digest: string }>(
       sql`SELECT run_id, name, digest, key, value FROM dataset_input_tags WHERE run_id IN ${ids} ORDER BY key`,
     ),
-    fetchAll<{ run_id: string; role: string; model_id: string; step: number }>(
-      room.db,
+    read<{ run_id: string; role: string; model_id: string; step: number }>(
       sql`SELECT run_id, role, model_id, step FROM run_models WHERE run_id IN ${ids} ORDER BY run_id, position, model_id`,
     ),
   ])

@@ -9,7 +9,7 @@ import { wireValue } from '../context/points.ts'
 import { requireRun } from '../runs/runs.ts'
 import type { RunRow } from '../runs/runs.ts'
 import type { Tracking } from '../context/context.ts'
-import { inList, sql } from '../../store/sql/sql.ts'
+import { fetchAll, inList, searchAll, sql } from '../../store/sql/sql.ts'
 import type { Sql } from '../../store/db.ts'
 
 export interface WireRun {
@@ -55,14 +55,18 @@ type OfRun<T> = T & { readonly run_id: string }
 
 async function readChunk(room: Tracking, rows: readonly RunRow[]): Promise<WireRun[]> {
   const ids = inList(rows.map((row) => row.run_id))
-  const read = rows.length > 8 ? heavy(room) : light(room)
+  const { db } = room
+  // few runs are read at once; the hop to a reader would cost more than the rows
+  const few = rows.length <= 8
+  const all = <T>(query: Sql): Promise<T[]> => (few ? fetchAll<T>(db, query) : searchAll<T>(db, query))
+  const read = async <T>(query: Sql) => Map.groupBy(await all<OfRun<T>>(query), (row) => row.run_id)
   const [metrics, params, tags, inputs] = await Promise.all([
     read<Omit<WireMetric, 'value'> & { value: number; is_nan: number }>(
       sql`SELECT run_id, key, value, is_nan, timestamp, step FROM latest_metrics WHERE run_id IN ${ids} ORDER BY run_id, key`,
     ),
     read<Param>(sql`SELECT run_id, key, value FROM run_params WHERE run_id IN ${ids} ORDER BY run_id, key`),
     read<Tag>(sql`SELECT run_id, key, value FROM run_tags WHERE run_id IN ${ids} ORDER BY run_id, key`),
-    readInputs(room, ids),
+    readInputs(ids, all),
   ])
   return rows.map((row) => {
     const own = inputs.get(row.run_id)
@@ -85,16 +89,4 @@ async function readChunk(room: Tracking, rows: readonly RunRow[]): Promise<WireR
       ...(own !== undefined && own.outputs.length > 0 && { outputs: { model_outputs: own.outputs } }),
     }
   })
-}
-
-type Read = <T>(query: Sql) => Promise<Map<string, OfRun<T>[]>>
-
-/** Few runs are read at once; the hop to a reader would cost more than the rows. */
-function light(room: Tracking): Read {
-  return async <T>(query: Sql) =>
-    Map.groupBy(await room.db.all<OfRun<T>>(query.text, query.params), (row) => row.run_id)
-}
-
-function heavy(room: Tracking): Read {
-  return async <T>(query: Sql) => Map.groupBy(await room.db.search<OfRun<T>>(query), (row) => row.run_id)
 }
