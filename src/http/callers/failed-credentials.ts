@@ -51,7 +51,7 @@ export class FailedCredentials {
     this.#counts.throttled++
     if (!bucket.throttled) began()
     bucket.throttled = true
-    const retry_after = Math.ceil(((1 - bucket.level) * EACH_MS) / 1000)
+    const retry_after = Math.ceil(Math.round((1 - bucket.level) * EACH_MS) / 1000)
     throw problem('too_many_requests', { what: `the number of wrong credentials from ${key}`, retry_after })
   }
 
