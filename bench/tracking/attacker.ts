@@ -38,4 +38,5 @@ async function again(): Promise<void> {
   }
 }
 
+// eslint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread has no origin
 void Promise.all(Array.from({ length: attack.atOnce }, again)).then(() => parentPort?.postMessage(answers))

@@ -24,7 +24,7 @@ import { traceRemovalCases } from './removal.cases.ts'
 import { otlpRequest } from '../../test/otlp.ts'
 import type { TraceBench } from './bench.cases.ts'
 import { logSpans } from './spans/ingest.ts'
-import { readExport } from './otlp/export-request.ts'
+import { readExport } from './otlp/export-request.fixture.ts'
 
 export function traceCases(name: string, open: () => Promise<{ db: Db; close(): Promise<void> }>): void {
   describe(`${name}: traces`, () => {

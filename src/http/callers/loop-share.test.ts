@@ -33,7 +33,7 @@ test('while two call, eight of each begin in a turn, in the order of each; after
   await turn()
   await turn()
   assert.deepEqual(begun.slice(19), ['a16', 'a17', 'a18', 'a19', 'late'])
-  share.turn('a')
+  assert.equal(share.turn('a'), undefined)
   now += 1001
   for (let i = 0; i < 50; i++) assert.equal(share.turn('a'), undefined)
 })

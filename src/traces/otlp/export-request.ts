@@ -10,21 +10,15 @@ import type { Value, ValueMap } from '../spans/values.ts'
 /** Most spans of one request, and most fields of all its messages, and of one span. */
 export const MOST = { spans: 20_000, fields: 1_000_000, 'fields of one span': 100_000 } as const
 
-/** Reads ExportTraceServiceRequest. Throws ProtobufError for other bytes, `too_many_values` beyond `MOST`. */
-export function readExport(message: Uint8Array): Batch {
-  const reading = steps(message)
-  for (;;) {
-    const step = reading.next()
-    if (step.done === true) return step.value
-  }
-}
-
 /** Longest time for spans of one turn, ms. */
 const TURN_MS = 8
 
-/** The same, some spans a turn of the loop, so that other callers are answered in between. */
+/**
+ * Reads ExportTraceServiceRequest, some spans a turn of the loop, so that other callers are answered in between. Throws ProtobufError
+ * for other bytes, `too_many_values` beyond `MOST`.
+ */
 export async function readExportInTurns(message: Uint8Array): Promise<Batch> {
-  const reading = steps(message)
+  const reading = readingOf(message)
   for (let since = performance.now(); ;) {
     const step = reading.next()
     if (step.done === true) return step.value
@@ -48,8 +42,8 @@ function tooMany(what: keyof typeof MOST): Error {
   return problem('too_many_values', { what, value: MOST[what] + 1, limit: MOST[what] })
 }
 
-/** One step a span. */
-function* steps(message: Uint8Array): Generator<undefined, Batch> {
+/** The same, one step a span. */
+export function* readingOf(message: Uint8Array): Generator<undefined, Batch> {
   const spans: SpanData[] = []
   let fields: number = MOST.fields
   const read = <T>(one: () => T): T => {

@@ -6,7 +6,7 @@ import { ProtobufError } from '../../http/protobuf.ts'
 import { otlpRequest } from '../../../test/otlp.ts'
 import { refuses } from '../bench.cases.ts'
 import type { Value } from '../spans/values.ts'
-import { readExport } from './export-request.ts'
+import { readExport } from './export-request.fixture.ts'
 import { readExportJson } from './json.ts'
 
 const TRACE = '0a'.repeat(16)

@@ -1,7 +1,8 @@
 /** Requests of spans that hold too much: refused by name, and read in turns so that nobody waits. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { MOST, readExport, readExportInTurns } from './export-request.ts'
+import { readExport } from './export-request.fixture.ts'
+import { MOST, readExportInTurns } from './export-request.ts'
 
 /** A field of bytes. */
 function field(number: number, ...parts: readonly Buffer[]): Buffer {
