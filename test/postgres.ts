@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import {
+  appendFileSync,
   chmodSync,
   chownSync,
   constants,
@@ -12,13 +13,16 @@ import {
   closeSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
+  writeFileSync,
 } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { ifGone, ifMissingNow } from '../src/contract/absence/absent.ts'
 import pg from 'pg'
 import { statWith } from './tools.ts'
@@ -43,6 +47,8 @@ interface Server {
   readonly folder: string
   /** Runs pg_ctl on it. */
   readonly ctl: (...args: string[]) => Promise<void>
+  /** Who runs it, where this process may not. */
+  readonly user: User | undefined
 }
 
 interface User {
@@ -76,21 +82,97 @@ export async function startPostgres(durable = false): Promise<TestPostgres> {
   }
 }
 
-function urlOf(port: number, database: string): string {
-  return `postgres://slipway@127.0.0.1:${port}/${database}`
+/** A server of its own whose log is archived. */
+export interface ArchivingPostgres {
+  readonly url: string
+  /** Copies the server's files while it runs, with the calls that pg_basebackup makes. */
+  copy(): Promise<void>
+  /** The server's clock, as `recovery_target_time` takes it. */
+  now(): Promise<string>
+  /** Stops the server and starts the copy in its place, brought up to a moment by the archived log. */
+  recoverTo(time: string): Promise<void>
 }
 
-async function administer(port: number, sql: string): Promise<void> {
+/** Starts a server with one empty database, which archives each piece of its log into a folder; it goes when the process ends. */
+export async function startArchivingPostgres(): Promise<ArchivingPostgres> {
+  const { port, folder, ctl, user } = await startServer(true, (folder) =>
+    [`archive_mode = on`, `archive_command = 'test ! -f ${folder}/archive/%f && cp %p ${folder}/archive/%f'`, ''].join(
+      '\n',
+    ),
+  )
+  const [data, copied] = [join(folder, 'data'), join(folder, 'copy')]
+  await administer(port, 'CREATE DATABASE slipway_test TEMPLATE template0')
+  const url = urlOf(port, 'slipway_test')
+  return {
+    url,
+    async copy() {
+      await withClient(port, async (client) => {
+        await client.query("SELECT pg_backup_start('copy', true)")
+        cpSync(data, copied, { recursive: true, filter: (path) => !path.endsWith('postmaster.pid') })
+        const { rows } = await client.query<{ labelfile: string }>('SELECT labelfile FROM pg_backup_stop(false)')
+        writeFileSync(join(copied, 'backup_label'), rows[0]?.labelfile ?? '')
+      })
+      own(copied, user)
+    },
+    now: () =>
+      withClient(port, async (client) => {
+        const { rows } = await client.query<{ now: string }>('SELECT clock_timestamp()::text AS now')
+        return rows[0]?.now ?? ''
+      }),
+    async recoverTo(time) {
+      await withClient(port, async (client) => {
+        const { rows } = await client.query<{ file: string }>('SELECT pg_walfile_name(pg_switch_wal()) AS file')
+        const archived = join(folder, 'archive', rows[0]?.file ?? '')
+        for (let i = 0; i < 600 && !existsSync(archived); i++) await delay(50)
+      })
+      await ctl('-m', 'immediate', 'stop')
+      renameSync(data, join(folder, 'lost'))
+      renameSync(copied, data)
+      const how = `restore_command = 'cp ${folder}/archive/%f %p'\nrecovery_target_time = '${time}'\n`
+      appendFileSync(join(data, 'postgresql.conf'), `${how}recovery_target_action = 'promote'\n`)
+      writeFileSync(join(data, 'recovery.signal'), '')
+      own(data, user)
+      await ctl('-w', 'start')
+      for (let i = 0; i < 600 && (await inRecovery(port)); i++) await delay(50)
+    },
+  }
+}
+
+async function withClient<T>(port: number, use: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: urlOf(port, 'postgres') })
   await client.connect()
   try {
-    await client.query(sql)
+    return await use(client)
   } finally {
     await client.end()
   }
 }
 
-async function startServer(durable: boolean): Promise<Server> {
+function inRecovery(port: number): Promise<boolean> {
+  return withClient(port, async (client) => {
+    const { rows } = await client.query<{ on: boolean }>('SELECT pg_is_in_recovery() AS on')
+    return rows[0]?.on ?? false
+  })
+}
+
+/** Gives a folder of the server to the user that it runs as. */
+function own(folder: string, user: User | undefined): void {
+  chmodSync(folder, 0o700)
+  if (user === undefined) return
+  for (const path of ['', ...readdirSync(folder, { recursive: true, encoding: 'utf8' })])
+    chownSync(join(folder, path), user.uid, user.gid)
+}
+
+function urlOf(port: number, database: string): string {
+  return `postgres://slipway@127.0.0.1:${port}/${database}`
+}
+
+async function administer(port: number, sql: string): Promise<void> {
+  await withClient(port, (client) => client.query(sql))
+}
+
+/** `settings` are lines of postgresql.conf. */
+async function startServer(durable: boolean, settingsOf: (folder: string) => string = () => ''): Promise<Server> {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-postgres-'))
   chmodSync(folder, 0o755)
   const user = process.getuid?.() === 0 ? unprivileged() : undefined
@@ -103,13 +185,17 @@ async function startServer(durable: boolean): Promise<Server> {
     ['-D', data, '-U', 'slipway', '-A', 'trust', '-E', 'UTF8', '--locale=C', '-N'],
     user,
   )
+  const archive = join(folder, 'archive')
+  await mkdir(archive, { mode: 0o700 })
+  if (user !== undefined) chownSync(archive, user.uid, user.gid)
+  appendFileSync(join(data, 'postgresql.conf'), settingsOf(folder))
   const port = await freePort()
   const settings = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=${durable ? 'on' : 'off'} -c max_connections=120`
   process.once('exit', () => stopNow(data, folder))
   const ctl = (...args: string[]): Promise<void> =>
     runQuietly(join(bin, 'pg_ctl'), ['-D', data, '-l', join(data, 'log'), '-o', settings, ...args], user)
   await ctl('-w', 'start')
-  return { port, folder, ctl }
+  return { port, folder, ctl, user }
 }
 
 /** At exit nothing can be awaited: the server is told to stop at once, and its folder is removed when it is gone. */

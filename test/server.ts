@@ -1,5 +1,5 @@
 /** Starts the real control process for scenarios over HTTP, in a fresh data folder, and stops it again. */
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -24,6 +24,8 @@ export interface TestServerOptions {
   readonly args?: readonly string[]
   /** Environment besides this process's own. */
   readonly env?: Readonly<Record<string, string>>
+  /** Folders that the server and all that it starts see empty: it runs in a mount namespace of its own, which takes root. */
+  readonly hidden?: readonly string[]
 }
 
 export interface TestServer {
@@ -117,7 +119,9 @@ interface Launched {
 function launch(data: string, options: TestServerOptions): Launched {
   const ports = ['--port', '0', '--gateway-port', '0', '--gateways', String(options.gateways ?? 0)]
   const { SLIPWAY_TEST_HOOKS: _hooks, SLIPWAY_FAULT: _fault, ...env } = process.env
-  const child = spawn(process.execPath, [MAIN, 'serve', '--data', data, ...ports, '--json', ...(options.args ?? [])], {
+  const serve = [process.execPath, MAIN, 'serve', '--data', data, ...ports, '--json', ...(options.args ?? [])]
+  const [program = '', ...args] = [...without(options.hidden ?? []), ...serve]
+  const child = spawn(program, args, {
     env: { ...env, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -130,6 +134,19 @@ function launch(data: string, options: TestServerOptions): Launched {
   running.add(child)
   child.once('exit', () => running.delete(child))
   return { child, errors: () => text, end }
+}
+
+/** The words that run a command where these folders are empty; each of them becomes the next, so that signals reach the command. */
+function without(folders: readonly string[]): string[] {
+  if (folders.length === 0) return []
+  const mounts = folders.map((folder) => `mount -t tmpfs hidden '${folder}' && `)
+  return ['unshare', '--mount', 'sh', '-c', `${mounts.join('')}exec "$0" "$@"`]
+}
+
+/** Why a server cannot hide folders from itself here; undefined where it can. */
+export function cannotHide(folder: string): string | undefined {
+  const { status } = spawnSync('env', [...without([folder]), 'true'])
+  return status === 0 ? undefined : 'no right to make a mount namespace; run the tests as root'
 }
 
 async function readyLine(child: ChildProcess, end: Promise<number | null>, errors: () => string): Promise<Ready> {
