@@ -82,6 +82,7 @@ export function step(changed: Partial<StepOf> = {}): StepOf {
     cache: null,
     outputs: {},
     metrics: {},
+    reads: [],
     params: {},
     failure: null,
     tracking_run_id: null,

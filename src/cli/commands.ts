@@ -8,6 +8,7 @@ const PROJECT_FLAGS: readonly Flag[] = [
   { name: 'param', value: 'STEP.PARAM=VALUE', many: true, meaning: 'Set a declared param for this run.' },
   { name: 'from', value: 'STEP', meaning: 'Run this step and those after it, cached or not.' },
   { name: 'force', meaning: 'Take nothing from the cache.' },
+  { name: 'strict', meaning: 'Fail a step that reads what its cache key does not hold.' },
 ]
 
 export const COMMANDS: readonly Command[] = [

@@ -90,6 +90,26 @@ export const Cache = z.object({
   from_run: z.string().nullable(),
 })
 
+export const READ_KINDS = ['project', 'file', 'folder', 'database', 'network'] as const
+/** How each kind of read is called. */
+export const READ_NAMES = {
+  project: 'project file',
+  file: 'file',
+  folder: 'folder',
+  database: 'database',
+  network: 'network',
+} as const
+
+/** Something that a step read and its key does not hold. */
+export const Read = z.object({
+  kind: z.enum(READ_KINDS),
+  /** A path, of the project or absolute, or `host:port`. */
+  name: z.string(),
+  /** Of what a file or database held when the step had ended; of a large one its size and time of change. */
+  digest: z.string().nullable(),
+})
+export type Read = z.output<typeof Read>
+
 export const Step = z.object({
   name: z.string(),
   state: z.enum(STEP_STATES),
@@ -99,6 +119,8 @@ export const Step = z.object({
   cache: Cache.nullable(),
   outputs: z.record(z.string(), Tree),
   metrics: z.record(z.string(), z.number()),
+  /** What it read that its key does not hold; null where nobody watched. */
+  reads: z.array(Read).nullable(),
   params: z.record(z.string(), z.unknown()),
   failure: Failed.nullable(),
   tracking_run_id: z.string().nullable(),
@@ -299,6 +321,8 @@ export const pipelinesApi = {
       force: z.boolean().default(false),
       /** Run the steps, but do not register the model even if the project file names one. */
       register: z.boolean().default(true),
+      /** A step that reads what its key does not hold fails, as with `reads: strict` in the project file. */
+      strict: z.boolean().default(false),
       /** Take the accepted model version to its endpoint. */
       deploy: z.boolean().default(false),
       trigger: z.enum(['manual', 'reaction', 'merge']).default('manual'),
@@ -371,6 +395,8 @@ export const pipelinesApi = {
       left_out: z.array(z.string()),
       /** The run that it is compared with: of the newest, the one whose key is nearest. */
       compared_with: z.string().nullable(),
+      /** What it read that its key does not hold; null where nobody watched. */
+      reads: z.array(Read).nullable(),
       warnings: z.array(z.string()),
     }),
     errors: ['not_found', 'conflict'],

@@ -47,6 +47,7 @@ export interface BeginOptions {
   readonly force?: boolean
   readonly from?: string
   readonly deploy?: boolean
+  readonly strict?: boolean
 }
 
 /** Opens a room in a data folder; what `changes` returns replaces deps. Tables lie in the folder unless there is a `databaseUrl`. */
@@ -103,11 +104,11 @@ export async function openBench(
       const tree = await upload(store, files)
       const text = files['slipway.yaml'] ?? ''
       const version = await createVersion(deps, ANA, { text, tree: tree.digest, file: 'slipway.yaml' })
-      const { params = {}, force = false, from = null, deploy = false } = options
+      const { params = {}, force = false, from = null, deploy = false, strict = false } = options
       const id = await createRun(room.context, ANA, {
         version,
         params,
-        options: { force, from, deploy },
+        options: { force, from, deploy, strict },
         trigger: 'manual',
       })
       room.wake(id)

@@ -63,7 +63,7 @@ function runRoutes(room: Pipelines): Mounted[] {
     mount(pipelinesApi.createPipelineRun, async ({ body, who }) => {
       const version = await wantedVersion(room, who, body)
       const { from = null, force, register, deploy } = body
-      const options = { from, force, register, deploy }
+      const options = { from, force, register, deploy, strict: body.strict }
       return started(await createRun(context, who, { version, params: body.params, options, trigger: body.trigger }))
     }),
     mount(pipelinesApi.listPipelineRuns, async ({ query, who }) => {

@@ -206,6 +206,7 @@ function recorded(now: number, empty: boolean): Recorded[] {
       files: ['flights/features.py'],
       left_out: ['.git'],
       compared_with: 'run_01k2a7c',
+      reads: [],
       warnings: [],
     })),
     on(costApi.report, () => (empty ? { items: [], total_micro_dollars: 0 } : watched.cost(now))),

@@ -128,6 +128,8 @@ test('a step says why it ran, and a failed one its traceback first', async () =>
     name: 'train',
     state: 'failed',
     attempts: [attempt],
+    waits_for: null,
+    reads: [],
     finished_at: AT,
     failure: { class: 'user', message: 'KeyError: x', traceback: 'File "train.py"' },
     cache: {
@@ -153,6 +155,23 @@ test('a step says why it ran, and a failed one its traceback first', async () =>
     step: { ...step, state: 'waiting', failure: null, attempts: [], cache: null },
   })
   assert.match(waiting, /Not started yet\..*The cache key is computed once/)
+  const told = await partText('pipeline-run/step', 'StepPanels', {
+    run: 'run_1',
+    step: {
+      ...step,
+      state: 'ready',
+      waits_for: { run: 'run_01k2a7c', step: 'train' },
+      reads: [
+        { kind: 'file', name: '/data/x.csv', digest: null },
+        { kind: 'project', name: 'tools/y.py', digest: null },
+      ],
+    },
+  })
+  assert.match(told, /Waits for run 1k2a7c ?, step train, with the same key, and takes its result\./)
+  assert.match(
+    told,
+    /It read file \/data\/x\.csv, which its cache key does not hold\. ?It read project file tools\/y\.py/,
+  )
 })
 
 test('a reproduction says its grade in words and where it first differs', async () => {
@@ -163,6 +182,7 @@ test('a reproduction says its grade in words and where it first differs', async 
     tolerance: 0.001,
     first_divergent_step: 'train',
     missing: ['a lock'],
+    sources: [{ step: 'load', source: 'file /data/x.csv was edited since' }],
     steps: [
       {
         step: 'train',
@@ -181,7 +201,7 @@ test('a reproduction says its grade in words and where it first differs', async 
   )
   assert.match(
     text,
-    /with a tolerance of 0\.001\. First differing step: train\. Missing: a lock\..*auc 0\.71 then 0\.73, loss equal/,
+    /with a tolerance of 0\.001\. First differing step: train\. Step load: file \/data\/x\.csv was edited since\. Missing: a lock\..*auc 0\.71 then 0\.73, loss equal/,
   )
   assert.match(
     await partText('pipeline-run/reproduction', 'ReproductionPanel', {

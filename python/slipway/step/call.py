@@ -12,14 +12,18 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from slipway.step.reads import watch, watch_programs
+
 
 def run_entry(spec: dict[str, Any]) -> int:
     """Runs the step in this process and writes ``result.json``; returns the exit code."""
     result = os.path.join(spec["dir"], "result.json")
     os.chdir(spec["cwd"])
     prepare_path(spec["pythonpath"])
+    watch_programs(spec)
     if not isinstance(spec["entry"], str):
         return run_command([str(part) for part in spec["entry"]], result)
+    watch(spec)
     try:
         metrics = call(spec)
         take_outputs(spec)

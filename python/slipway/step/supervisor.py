@@ -6,7 +6,8 @@ Nothing here needs the server, so an attempt outlives it.
 
 Keys of the spec: ``attempt``, ``fence``, ``dir`` (folder of the files below), ``cwd``, ``entry`` (``module:function`` or a
 list of arguments), ``inputs`` and ``outputs`` (name to path), ``params``, ``secret_env`` (names of environment variables
-whose values are secret), ``timeout_s``, ``grace_s``, ``memory_bytes``, ``log_bytes`` (numbers or null), ``pythonpath``.
+whose values are secret), ``timeout_s``, ``grace_s``, ``memory_bytes``, ``log_bytes`` (numbers or null), ``pythonpath``,
+``unheld`` (files of the project that the step's cache key does not hold).
 
 Files: ``log``, ``heartbeat.json``, ``result.json`` (what the child says), ``exit.json`` (the final word).
 """
@@ -27,6 +28,7 @@ from slipway.step.masking import SHORTEST
 from slipway.step.memory import MemoryGroup, adopt_orphans, limit_allocations
 from slipway.step.meter import Meter, largest_child
 from slipway.step.processes import end_descendants, kill_marked, tree_memory
+from slipway.step.reads import collect
 
 #: What helps a step that ran out of memory.
 MORE_MEMORY = "raise resources.memory of the step, or let retries.out_of_memory repeat it with half as much again"
@@ -236,6 +238,7 @@ class Supervisor:
             "finished_at": time.time(),
             "log_bytes": self.log.size,
             "log_truncated": self.log.truncated,
+            "reads": collect(self.spec["dir"]),
         }
 
 

@@ -13,7 +13,7 @@ from tests.step.attempt import AttemptCase
 
 KEYS = {
     "attempt", "fence", "class", "message", "traceback", "code", "signal", "metrics", "cpu_seconds", "max_rss_bytes", "memory_kib_s",
-    "started_at", "finished_at", "log_bytes", "log_truncated",
+    "started_at", "finished_at", "log_bytes", "log_truncated", "reads",
 }  # fmt: skip
 
 BEAT = {"fence", "at", "quiet_s", "cpu_seconds", "max_rss_bytes", "memory_kib_s", "started_at", "log_bytes"}

@@ -2,6 +2,7 @@
 import { pipelinesApi } from '../../contract/pipelines.ts'
 import { UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
+import { readLines } from './follow.ts'
 import { connect } from '../invocation/server.ts'
 
 export async function run(invocation: Invocation): Promise<number> {
@@ -17,9 +18,11 @@ export async function run(invocation: Invocation): Promise<number> {
     for (const change of one.changes) {
       invocation.out.line(`  ${change.what}: ${change.before ?? 'nothing'} -> ${change.after ?? 'nothing'}`)
     }
+    for (const line of readLines(one.reads)) invocation.out.line(`  warning: ${line}`)
     for (const warning of one.warnings) invocation.out.line(`  note: ${warning}`)
     if (only === undefined) continue
     for (const [component, value] of Object.entries(one.components)) invocation.out.line(`  ${component} = ${value}`)
+    if (one.reads === null) invocation.out.line('  nobody watched what it read')
     invocation.out.line(`  left out = ${one.left_out.join(', ')}`)
   }
   return 0

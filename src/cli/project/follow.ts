@@ -1,7 +1,7 @@
 /** Follows a pipeline run to its end and says what happens, step by step. */
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Client } from '../../client/client.ts'
-import { pipelinesApi } from '../../contract/pipelines.ts'
+import { pipelinesApi, READ_NAMES } from '../../contract/pipelines.ts'
 import type { Reply } from '../../contract/route.ts'
 import type { Output } from '../invocation/output.ts'
 import { paint } from '../invocation/output.ts'
@@ -84,7 +84,13 @@ function tell(step: Step, out: Output): void {
   out.line(
     `${mark} ${step.name} ${step.state}${time}${step.cache === null ? '' : paint('dim', ` (${step.cache.reason})`)}`,
   )
+  for (const line of readLines(step.reads)) out.line(`  ${paint('yellow', 'warning')}: ${line}`)
   if (step.failure !== null) out.line(`  ${step.failure.class}: ${step.failure.message}`)
+}
+
+/** What a step read that its key does not hold, a line each. */
+export function readLines(reads: Step['reads']): string[] {
+  return (reads ?? []).map(({ kind, name }) => `it read ${READ_NAMES[kind]} ${name}, which its cache key does not hold`)
 }
 
 /** Says how a run ended; returns the exit code. */

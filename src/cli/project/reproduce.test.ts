@@ -127,6 +127,7 @@ describe('slipway explain', () => {
     files: [],
     left_out: ['.git', '/notes/'],
     compared_with: null,
+    reads: [],
     warnings: [],
     ...changed,
   })
@@ -140,7 +141,8 @@ describe('slipway explain', () => {
     const cache = { key: 'k', hit: true, reason: '', changes: [], from_run: null }
     const steps = [step({ name: 'load', cache }), step({ name: 'wait' }), step({ name: 'fit', cache })]
     server.answer(pipelinesApi.getPipelineRun, pipelineRun({ steps }))
-    const missed = explained('fit', { hit: false, reason: 'rows differ', changes, warnings: ['x'] })
+    const reads = [{ kind: 'network' as const, name: 'db:5432', digest: null }]
+    const missed = explained('fit', { hit: false, reason: 'rows differ', changes, reads, warnings: ['x'] })
     server.answer(pipelinesApi.explainStep, ({ params }) => (params[1] === 'fit' ? missed : explained(params[1] ?? '')))
     const { lines } = await server.slipway('explain', 'run_1')
     assert.deepEqual(lines, [
@@ -149,6 +151,7 @@ describe('slipway explain', () => {
       '  params.rows: 4 -> 5',
       '  code a.py: nothing -> def',
       '  code b.py: abc -> nothing',
+      '  warning: it read network db:5432, which its cache key does not hold',
       '  note: x',
     ])
     assert.deepEqual(
@@ -167,6 +170,9 @@ describe('slipway explain', () => {
       '  params.rows = 5',
       '  left out = .git, /notes/',
     ])
+    server.answer(pipelinesApi.explainStep, explained('train', { reads: null }))
+    const unwatched = await server.slipway('explain', 'run_1', 'train')
+    assert.ok(unwatched.lines.includes('  nobody watched what it read'))
     await assert.rejects(server.slipway('explain'), usage(/explain needs a run/))
   })
 })

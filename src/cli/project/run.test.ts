@@ -110,6 +110,7 @@ describe('slipway run', () => {
       '--from',
       'train',
       '--force',
+      '--strict',
       '--file',
       'other.yaml',
     )
@@ -117,6 +118,7 @@ describe('slipway run', () => {
       pipeline_version: 'pv_1',
       params: { train: { rows: 5, name: 'plain text', kind: 'quoted', list: [1, 2] }, b: { 'c.d': 'a=b' } },
       force: true,
+      strict: true,
       deploy: false,
       from: 'train',
     })
@@ -137,6 +139,7 @@ describe('slipway run', () => {
         state: 'cached',
         duration_ms: 10,
         cache: { key: 'k', hit: true, reason: 'nothing changed', changes: [], from_run: 'run_0' },
+        reads: [{ kind: 'file', name: '/data/x.csv', digest: null }],
       }),
       step({ name: 'test', state: 'failed', failure: { class: 'user', message: 'ValueError: x', traceback: null } }),
     ]
@@ -154,6 +157,7 @@ describe('slipway run', () => {
     assert.deepEqual(lines.slice(3), [
       '✓ load succeeded',
       '= fit cached 0.01 s (nothing changed)',
+      '  warning: it read file /data/x.csv, which its cache key does not hold',
       '✗ test failed 1.23 s',
       '  user: ValueError: x',
       'Run run_1: failed; 1 step executed, 1 taken from the cache. A step failed.',

@@ -26,6 +26,7 @@ export async function runProject(client: Client, invocation: Invocation, deploy:
       pipeline_version: version.id,
       params: readParams((invocation.flags['param'] as readonly string[] | undefined) ?? []),
       force: invocation.flags['force'] === true,
+      ...(invocation.flags['strict'] === true && { strict: true }),
       deploy,
       ...(from !== undefined && { from }),
     },

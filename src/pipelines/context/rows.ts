@@ -1,5 +1,5 @@
 /** The rows of a run: as they are stored, and as the code reads them. */
-import type { AttemptState, Failure, Measured, RunState, StepState, Trigger } from '../../contract/pipelines.ts'
+import type { AttemptState, Failure, Measured, Read, RunState, StepState, Trigger } from '../../contract/pipelines.ts'
 import { parseNumerals } from '../../contract/values/numerals.ts'
 import type { Reader } from '../../store/db.ts'
 import type { TreeInfo } from '../../store/blobs/trees.ts'
@@ -16,6 +16,8 @@ export interface RunOptions {
   readonly tolerance: number
   /** The run whose succeeded steps are taken over; absent in runs of before. */
   readonly retries?: string | null
+  /** A read that a key does not hold is a failure; runs of before have none. */
+  readonly strict?: boolean
 }
 
 /** What the registry said, with what is needed to know the same model again. */
@@ -87,6 +89,8 @@ export interface StepRow {
   readonly from_run: string | null
   readonly outputs: Readonly<Record<string, TreeInfo>>
   readonly metrics: Readonly<Record<string, number>>
+  /** What it read that its key does not hold; null where nobody watched. */
+  readonly reads: readonly Read[] | null
   readonly failure: StepFailure | null
   readonly tracking_run_id: string | null
   readonly ready_at: number | null
@@ -133,11 +137,11 @@ export interface RunTree {
 type Stored = Record<string, unknown>
 
 const RUN_JSON = ['params', 'options', 'registered', 'reproduction']
-const STEP_JSON = ['key_parts', 'changes', 'outputs', 'metrics', 'failure']
+const STEP_JSON = ['key_parts', 'changes', 'outputs', 'metrics', 'failure', 'reads']
 
 /** Columns of a step without the large key. */
 const STEP_COLUMNS = `run_id, name, project, position, state, cache_key, NULL AS key_parts, reason, changes, compared_with,
-  from_run, outputs, metrics, failure, tracking_run_id, ready_at, started_at, finished_at, retry_at`
+  from_run, outputs, metrics, reads, failure, tracking_run_id, ready_at, started_at, finished_at, retry_at`
 
 export async function readRun(reader: Reader, id: string): Promise<RunRow | undefined> {
   const row = await reader.get<Stored>('SELECT * FROM pipeline_runs WHERE id = ?', [id])

@@ -128,6 +128,7 @@ export function driverCases(maker: Maker): void {
     grace_ms: 300,
     memory_bytes: null,
     log_bytes: 1_000_000,
+    unheld: [],
     ...more,
   })
   const finish = async (made: AttemptSpec): Promise<{ exit: Exit; log: string }> => {

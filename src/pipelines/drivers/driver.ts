@@ -1,5 +1,5 @@
 /** What a driver does: runs attempts somewhere, finds them again, and hands over what they made. */
-import type { Failure } from '../../contract/pipelines.ts'
+import type { Failure, Read } from '../../contract/pipelines.ts'
 import type { TreeInfo } from '../../store/blobs/trees.ts'
 
 /** Everything that an attempt needs. A driver given the same `attempt` twice runs it once. */
@@ -25,6 +25,8 @@ export interface AttemptSpec {
   readonly memory_bytes: number | null
   /** Bytes of log that are kept. */
   readonly log_bytes: number
+  /** Files of the project that the step's key does not hold. */
+  readonly unheld: readonly string[]
 }
 
 /** What an attempt has used, by the count of its system. */
@@ -55,6 +57,8 @@ export interface Exit {
   readonly finished_at: number
   readonly log_bytes: number
   readonly log_truncated: boolean
+  /** What it read that its key does not hold; null where nobody watched. */
+  readonly reads: readonly Read[] | null
 }
 
 /** What a driver knows of an attempt. `absent`: neither a process nor an exit file, so it will never end by itself. */

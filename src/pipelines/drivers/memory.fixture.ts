@@ -36,6 +36,7 @@ export const EXIT: Exit = {
   finished_at: 3000,
   log_bytes: 0,
   log_truncated: false,
+  reads: [],
 }
 
 export function memoryDriver(): MemoryDriver {

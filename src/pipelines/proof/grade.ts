@@ -101,6 +101,15 @@ export function gradeSteps(spec: PipelineSpec, compared: readonly Compared[]): G
   return { grade: 'C', detail, first_divergent_step: first?.step ?? null }
 }
 
+/** The grade with the first sources that are not as they were, where the result is not either. */
+export function withSources(graded: Graded, sources: readonly { step: string; source: string }[]): Graded {
+  if (graded.grade === 'A' || sources.length === 0) return graded
+  const named = sources
+    .slice(0, 3)
+    .map(({ step, source }) => `step "${step}" read what its key does not hold: ${source}`)
+  return { ...graded, detail: `${graded.detail}; ${named.join('; ')}` }
+}
+
 interface Reason {
   readonly step: string
   readonly why: string

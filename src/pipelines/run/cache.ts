@@ -2,10 +2,11 @@
 import { ifFound } from '../../contract/absence/absent.ts'
 import type { Lock } from '../../envs/lock.ts'
 import type { TreeInfo } from '../../store/blobs/trees.ts'
+import type { Read } from '../../contract/pipelines.ts'
 import { parseNumerals } from '../../contract/values/numerals.ts'
 import { faultPoint } from '../../store/fault.ts'
 import { paramsOf, type Context } from '../context/context.ts'
-import type { PipelinesDeps } from '../context/deps.ts'
+import { doubtful, isStrict } from './reads.ts'
 import { compareKeys, comparePackages, sentence } from './explain.ts'
 import { downstream } from '../spec/graph.ts'
 import { keyOf, keyParts, type KeyParts } from '../spec/key.ts'
@@ -17,6 +18,8 @@ export interface CacheRow {
   readonly run_id: string
   readonly outputs: string
   readonly metrics: string
+  /** NULL for results of before reads were watched. */
+  readonly reads: string | null
   readonly tracking_run_id: string | null
 }
 
@@ -44,19 +47,19 @@ export async function keyStep(context: Context, tree: RunTree, step: StepSpec): 
   })
   const key = keyOf(parts)
   const forced = whyForced(spec, run, step)
-  const entry = forced === undefined ? await lookup(context.deps, run.project, key) : undefined
-  const found = entry?.isWhole === true ? entry.entry : undefined
+  const entry = forced === undefined ? await lookup(context, run, step, key) : undefined
+  const found = entry?.isUsable === true ? entry.entry : undefined
   const earlier = await readEarlier(context, run, step.name, parts)
   const changes = earlier === undefined ? [] : await changesSince(context, earlier.parts, parts, environment)
   const reason =
     found === undefined
-      ? whyRun(forced, earlier, changes)
+      ? (forced ?? (entry?.isWhole === true ? UNREAD : whyRun(earlier, changes)))
       : `nothing changed: the result of run ${found.run_id} was taken`
   const now = clock()
   await db.tx((t) =>
     t.run(
       `UPDATE pipeline_steps SET state = ?, cache_key = ?, key_parts = ?, keyed_at = ?, reason = ?, changes = ?,
-         compared_with = ?, from_run = ?, outputs = ?, metrics = ?, tracking_run_id = ?, ready_at = ?, finished_at = ?
+         compared_with = ?, from_run = ?, outputs = ?, metrics = ?, reads = ?, tracking_run_id = ?, ready_at = ?, finished_at = ?
        WHERE run_id = ? AND name = ? AND state = 'waiting'`,
       [
         found === undefined ? 'ready' : 'cached',
@@ -69,6 +72,7 @@ export async function keyStep(context: Context, tree: RunTree, step: StepSpec): 
         found?.run_id ?? null,
         found?.outputs ?? '{}',
         found?.metrics ?? '{}',
+        found?.reads ?? null,
         found?.tracking_run_id ?? null,
         now,
         found === undefined ? null : now,
@@ -105,28 +109,38 @@ export function whyForced(spec: PipelineSpec, run: RunRow, step: StepSpec): stri
   return step.cache === 'never' ? 'its cache policy is "never"' : undefined
 }
 
-function whyRun(forced: string | undefined, earlier: Earlier | undefined, changes: readonly KeyChange[]): string {
-  if (forced !== undefined) return forced
+function whyRun(earlier: Earlier | undefined, changes: readonly KeyChange[]): string {
   if (earlier === undefined) return 'the step has not run before'
   if (changes.length > 0) return sentence(changes)
   if (earlier.state === 'failed') return `nothing changed, and the step failed in run ${earlier.run_id}`
   return 'nothing changed, and no result is kept'
 }
 
-/** The entry of a key; it is whole while all of its outputs are in the store. */
+/** Said where reads are strict and the only result there is may depend on what its key does not hold. */
+const UNREAD =
+  'nothing changed, but the result that is kept may come from what its key does not hold, and reads are strict'
+
+/**
+ * The entry of a key. It is whole while all of its outputs are in the store, and usable where besides, if reads are strict, it is known that
+ * the key held all that was read.
+ */
 export async function lookup(
-  { db, blobs }: PipelinesDeps,
-  project: string,
-  key: string,
-): Promise<{ readonly entry: CacheRow; readonly isWhole: boolean } | undefined> {
+  context: Context,
+  run: RunRow,
+  ...[step, key]: [StepSpec, string]
+): Promise<{ readonly entry: CacheRow; readonly isWhole: boolean; readonly isUsable: boolean } | undefined> {
+  const { db, blobs } = context.deps
   const entry = await db.get<CacheRow>(
-    'SELECT run_id, outputs, metrics, tracking_run_id FROM pipeline_cache WHERE project = ? AND cache_key = ?',
-    [project, key],
+    'SELECT run_id, outputs, metrics, reads, tracking_run_id FROM pipeline_cache WHERE project = ? AND cache_key = ?',
+    [run.project, key],
   )
   if (entry === undefined) return undefined
   const outputs = JSON.parse(entry.outputs) as Record<string, TreeInfo>
   const kept = await Promise.all(Object.values(outputs).map(({ digest }) => blobs.has(digest)))
-  return { entry, isWhole: kept.every(Boolean) }
+  const isWhole = kept.every(Boolean)
+  const reads = entry.reads === null ? undefined : (JSON.parse(entry.reads) as Read[] | null)
+  const isClean = reads !== undefined && doubtful(step, reads).length === 0
+  return { entry, isWhole, isUsable: isWhole && (isClean || !isStrict(await context.spec(run.version_id), run)) }
 }
 
 /** The earlier execution of the step whose key is nearest: it differs in the fewest components, and is the newest of those. */

@@ -6,6 +6,7 @@ import type { TreeInfo } from '../../store/blobs/trees.ts'
 import { stepOf, type Context } from '../context/context.ts'
 import type { Exit } from '../drivers/driver.ts'
 import { nextPause } from './retry.ts'
+import { isStrict, strictFailure } from './reads.ts'
 import { trackingRunOf } from './tracking-run.ts'
 import {
   readState,
@@ -50,7 +51,7 @@ export async function collectAttempt(context: Context, tree: RunTree, attempt: A
     wall_ms: Math.max(0, Math.round(exit.finished_at - exit.started_at)),
     log: await driver.storeLog(attempt.id),
   }
-  const result = exit.class === 'ok' ? await collectOutputs(context, tree, attempt) : (exit as End)
+  const result = exit.class === 'ok' ? await collectResult(context, tree, attempt, exit) : (exit as End)
   faultPoint('pipelines.outputs_stored')
   if ('class' in result) await endAttempt(context, attempt, result, facts)
   else {
@@ -60,7 +61,12 @@ export async function collectAttempt(context: Context, tree: RunTree, attempt: A
       }
       await tracking.finishRun(attempt.tracking_run_id, 'FINISHED')
     }
-    await succeed(context, tree, attempt, { outputs: result.outputs, metrics: finite(exit.metrics), facts })
+    await succeed(context, tree, attempt, {
+      outputs: result.outputs,
+      metrics: finite(exit.metrics),
+      reads: exit.reads,
+      facts,
+    })
   }
   faultPoint('pipelines.attempt_closed')
   await driver.delete(attempt.id)
@@ -100,12 +106,15 @@ export function loseAttempt(context: Context, attempt: AttemptRow): Promise<void
   })
 }
 
-async function collectOutputs(
+async function collectResult(
   context: Context,
   tree: RunTree,
-  attempt: AttemptRow,
+  ...[attempt, { reads }]: [AttemptRow, Exit]
 ): Promise<{ outputs: Record<string, TreeInfo> } | End> {
-  const step = stepOf(await context.spec(tree.run.version_id), attempt.step)
+  const spec = await context.spec(tree.run.version_id)
+  const step = stepOf(spec, attempt.step)
+  const strict = isStrict(spec, tree.run) ? strictFailure(step, reads) : undefined
+  if (strict !== undefined) return { class: 'user', message: strict, traceback: null }
   try {
     const pairs = await Promise.all(
       step.outputs.map(async (name) => [name, await context.deps.driver.collect(attempt.id, name)] as const),
@@ -120,6 +129,7 @@ async function collectOutputs(
 interface Result {
   readonly outputs: Readonly<Record<string, TreeInfo>>
   readonly metrics: Readonly<Record<string, number>>
+  readonly reads: Exit['reads']
   readonly facts: Facts
 }
 
@@ -127,16 +137,17 @@ async function succeed(context: Context, tree: RunTree, attempt: AttemptRow, res
   const { facts } = result
   const outputs = JSON.stringify(result.outputs)
   const metrics = JSON.stringify(result.metrics)
+  const reads = JSON.stringify(result.reads)
   const spec = stepOf(await context.spec(tree.run.version_id), attempt.step)
   await context.deps.db.tx(async (t) => {
     if (!(await closeAttempt(t, attempt, { state: 'succeeded', failure: null, facts }))) return
     const taken = await t.run(
-      `UPDATE pipeline_steps SET state = 'succeeded', outputs = ?, metrics = ?, failure = NULL, finished_at = ?
+      `UPDATE pipeline_steps SET state = 'succeeded', outputs = ?, metrics = ?, reads = ?, failure = NULL, finished_at = ?
        WHERE run_id = ? AND name = ? AND state = 'running'`,
-      [outputs, metrics, facts.finished_at, attempt.run_id, attempt.step],
+      [outputs, metrics, reads, facts.finished_at, attempt.run_id, attempt.step],
     )
     if (taken === 0 || spec.cache === 'never' || tree.run.options.reproduces !== null) return
-    await keepResult(t, { tree, attempt, outputs, metrics, now: facts.finished_at })
+    await keepResult(t, { tree, attempt, outputs, metrics, reads, now: facts.finished_at })
   })
 }
 
@@ -145,17 +156,18 @@ interface Kept {
   readonly attempt: AttemptRow
   readonly outputs: string
   readonly metrics: string
+  readonly reads: string
   readonly now: number
 }
 
-async function keepResult(t: Tx, { tree, attempt, outputs, metrics, now }: Kept): Promise<void> {
+async function keepResult(t: Tx, { tree, attempt, outputs, metrics, reads, now }: Kept): Promise<void> {
   const key = tree.steps.find((step) => step.name === attempt.step)?.cache_key ?? null
   await t.run(
-    `INSERT INTO pipeline_cache (project, cache_key, run_id, step, outputs, metrics, tracking_run_id, created_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    `INSERT INTO pipeline_cache (project, cache_key, run_id, step, outputs, metrics, reads, tracking_run_id, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (project, cache_key) DO UPDATE SET run_id = excluded.run_id, outputs = excluded.outputs,
-       metrics = excluded.metrics, tracking_run_id = excluded.tracking_run_id, created_at = excluded.created_at`,
-    [tree.run.project, key, attempt.run_id, attempt.step, outputs, metrics, attempt.tracking_run_id, now],
+       metrics = excluded.metrics, reads = excluded.reads, tracking_run_id = excluded.tracking_run_id, created_at = excluded.created_at`,
+    [tree.run.project, key, attempt.run_id, attempt.step, outputs, metrics, reads, attempt.tracking_run_id, now],
   )
 }
 

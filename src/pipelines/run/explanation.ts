@@ -5,6 +5,7 @@ import type { pipelinesApi } from '../../contract/pipelines.ts'
 import { stepOf, whyUnreadable, type Context } from '../context/context.ts'
 import type { KeyParts } from '../spec/key.ts'
 import { readStep, type RunRow } from '../context/rows.ts'
+import { doubtful } from './reads.ts'
 import { viewCache } from './view.ts'
 
 export type Explanation = Reply<typeof pipelinesApi.explainStep>
@@ -27,6 +28,7 @@ export async function explainStep(context: Context, run: RunRow, name: string): 
     components: components(row.key_parts),
     files: Object.keys(row.key_parts.code),
     compared_with: row.compared_with,
+    reads: row.reads === null ? null : [...doubtful(spec && stepOf(spec, name), row.reads)],
     left_out: [...(spec?.left_out ?? [])],
     warnings: spec === undefined ? [unreadable ?? ''] : [...(spec.warnings ?? []), ...stepOf(spec, name).code.warnings],
   }

@@ -44,13 +44,15 @@ export async function awaitTurn(context: Context, tree: RunTree, step: StepRow):
   return (await takeResult(context, tree, step)) ? 'taken' : flightOf(context.deps.db, step)
 }
 
-async function takeResult({ deps }: Context, { run }: RunTree, step: StepRow): Promise<boolean> {
-  const found = await lookup(deps, run.project, step.cache_key ?? '')
-  if (found === undefined || !found.isWhole) return false
+async function takeResult(context: Context, { run }: RunTree, step: StepRow): Promise<boolean> {
+  const { deps } = context
+  const declared = stepOf(await context.spec(run.version_id), step.name)
+  const found = await lookup(context, run, declared, step.cache_key ?? '')
+  if (found === undefined || !found.isUsable) return false
   const { entry } = found
   const changed = await deps.db.tx((t) =>
     t.run(
-      `UPDATE pipeline_steps SET state = 'cached', reason = ?, from_run = ?, outputs = ?, metrics = ?,
+      `UPDATE pipeline_steps SET state = 'cached', reason = ?, from_run = ?, outputs = ?, metrics = ?, reads = ?,
          tracking_run_id = ?, failure = NULL, retry_at = NULL, finished_at = ?
        WHERE run_id = ? AND name = ? AND state = 'ready'`,
       [
@@ -58,6 +60,7 @@ async function takeResult({ deps }: Context, { run }: RunTree, step: StepRow): P
         entry.run_id,
         entry.outputs,
         entry.metrics,
+        entry.reads,
         entry.tracking_run_id,
         deps.clock(),
         run.id,
@@ -79,8 +82,9 @@ export async function turnOf(
 ): Promise<(reader: Reader) => Promise<boolean>> {
   if (!(await takesResults(context, tree, step))) return () => Promise.resolve(true)
   const key = step.cache_key ?? ''
-  const before = await lookup(context.deps, tree.run.project, key)
-  if (before?.isWhole === true) return () => Promise.resolve(false)
+  const declared = stepOf(await context.spec(tree.run.version_id), step.name)
+  const before = await lookup(context, tree.run, declared, key)
+  if (before?.isUsable === true) return () => Promise.resolve(false)
   return async (reader) => {
     if ((await flightOf(reader, step)) !== undefined) return false
     const now = await reader.get<{ run_id: string }>(

@@ -125,6 +125,7 @@ describe('the driver is told', () => {
       grace_ms: 10_000,
       memory_bytes: 2 ** 30,
       log_bytes: 64 * 2 ** 20,
+      unheld: ['slipway.yaml'],
     })
     assert.deepEqual([attempt.state, attempt.started_at], ['running', server.clock.now])
     assert.deepEqual(server.said, ['building the environment: numpy', undefined])

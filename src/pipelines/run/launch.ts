@@ -10,6 +10,7 @@ import type { AttemptSpec } from '../drivers/driver.ts'
 import { PLACEHOLDER } from '../spec/meaning.ts'
 import { failAttempt } from './collect.ts'
 import { turnOf } from './flight.ts'
+import { unheldFiles } from './reads.ts'
 import { recordOf } from './record.ts'
 import { demandOf, hasPlace, PLACES, type Head } from './places.ts'
 import { memoryFor } from './retry.ts'
@@ -164,6 +165,7 @@ async function attemptSpec(context: Context, tree: RunTree, attempt: AttemptRow,
     grace_ms: GRACE_MS,
     memory_bytes: memoryFor(step.memory_bytes ?? context.deps.stepMemory ?? null, earlier),
     log_bytes: LOG_BYTES,
+    unheld: await unheldFiles(context, pipeline, step),
   }
 }
 

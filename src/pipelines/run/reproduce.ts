@@ -3,8 +3,9 @@ import { ifFound } from '../../contract/absence/absent.ts'
 import { Problem } from '../../contract/errors.ts'
 import { treeDigests } from '../../store/blobs/trees.ts'
 import type { Context } from '../context/context.ts'
+import { changedSources } from './reads.ts'
 import { isDone, readState, type RunRow, type RunTree } from '../context/rows.ts'
-import { compareSteps, gradeSteps, RULES, type Compared, type Proof } from '../proof/grade.ts'
+import { compareSteps, gradeSteps, RULES, withSources, type Compared, type Proof } from '../proof/grade.ts'
 
 /** A proof that has not ended. */
 export function openProof(of: string, tolerance: number): Proof {
@@ -56,16 +57,19 @@ export async function gradeRun(context: Context, tree: RunTree): Promise<Proof> 
   const spec = await context.spec(tree.run.version_id)
   const scale = { blobs: context.deps.blobs, spec, tolerance }
   const compared: Compared[] = []
+  const sources: { step: string; source: string }[] = []
   for (const after of tree.steps) {
     const before = original.steps.find((step) => step.name === after.name)
-    if (before !== undefined) compared.push(await compareSteps(scale, before, after))
+    if (before === undefined) continue
+    compared.push(await compareSteps(scale, before, after))
+    sources.push(...changedSources(before, after).map((source) => ({ step: after.name, source })))
   }
   const steps = compared.map(({ proof }) => proof)
   const failed = tree.steps.find((step) => !isDone(step))
   const [cause] = tree.steps.filter((step) => step.state === 'failed')
   if (failed !== undefined) {
     const why = `step "${cause?.name ?? failed.name}" did not succeed: ${cause?.failure?.message ?? failed.state}`
-    return { ...open, grade: 'D', detail: `it could not be run again: ${why}`, missing: [why], steps }
+    return { ...open, grade: 'D', detail: `it could not be run again: ${why}`, missing: [why], sources, steps }
   }
-  return { ...open, ...gradeSteps(spec, compared), steps }
+  return { ...open, ...withSources(gradeSteps(spec, compared), sources), sources, steps }
 }

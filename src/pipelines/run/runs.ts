@@ -40,6 +40,7 @@ const NO_OPTIONS: RunOptions = {
   reproduces: null,
   tolerance: 0,
   retries: null,
+  strict: false,
 }
 
 /** Writes a run with its steps, all waiting. Throws `invalid_field` for unknown steps and params. */
@@ -126,9 +127,9 @@ export async function retryRun(context: Context, who: Principal, { run, steps }:
   refuseOpen(run, 'repeated')
   await refuseUnreadable(context, run)
   const version = await requireVersion(context.deps.db, run.version_id)
-  const { register, deploy } = run.options
+  const { register, deploy, strict = false } = run.options
   const retries = run.state !== 'succeeded' && steps.some(isDone) ? run.id : null
-  const options = { register, deploy, retries }
+  const options = { register, deploy, strict, retries }
   return createRun(context, who, { version, params: run.params, options, trigger: 'manual' })
 }
 

@@ -22,8 +22,8 @@ export async function takeOver({ deps }: Context, { run, steps }: RunTree, step:
   const now = clock()
   await db.tx((t) =>
     t.run(
-      `UPDATE pipeline_steps SET (cache_key, key_parts, outputs, metrics, tracking_run_id, from_run) =
-           (SELECT cache_key, key_parts, outputs, metrics, tracking_run_id, coalesce(from_run, run_id)
+      `UPDATE pipeline_steps SET (cache_key, key_parts, outputs, metrics, reads, tracking_run_id, from_run) =
+           (SELECT cache_key, key_parts, outputs, metrics, reads, tracking_run_id, coalesce(from_run, run_id)
             FROM pipeline_steps WHERE run_id = ? AND name = ?),
          state = 'cached', keyed_at = ?, reason = ?, changes = '[]', ready_at = ?, finished_at = ?
        WHERE run_id = ? AND name = ? AND state = 'waiting'`,

@@ -6,6 +6,7 @@ import { whyUnreadable, type Context } from '../context/context.ts'
 import { criticalPath } from '../spec/graph.ts'
 import type { AttemptRow, RegisteredModel, RunRow, RunTree, StepRow } from '../context/rows.ts'
 import { flightOf, takesResults } from './flight.ts'
+import { doubtful } from './reads.ts'
 import { isOutdated, type PipelineSpec, type StepSpec } from '../spec/spec.ts'
 import type { UnreadableVersion, VersionRow } from '../spec/versions.ts'
 
@@ -144,6 +145,7 @@ function viewStep(
     cache: viewCache(step),
     outputs: step.outputs,
     metrics: step.metrics,
+    reads: step.reads === null ? null : [...doubtful(declared, step.reads)],
     params: { ...declared?.params, ...run.params[step.name] },
     failure: step.failure,
     tracking_run_id: step.tracking_run_id,

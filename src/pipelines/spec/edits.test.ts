@@ -180,8 +180,35 @@ const NAMED: readonly Case[] = [
   ],
 ]
 
+/** The step with these settings. */
+const given = (text: string): Files => run('"step:main"', `, ${text}`)
+
+/** Numbers and words as they are written: Python sees another value, or another kind. */
+const WRITTEN: readonly Case[] = [
+  ['a float in place of an int', given('params: {x: 1}'), given('params: {x: 1.0}')],
+  ['the last digit of a large number', given('params: {x: 9007199254740992}'), given('params: {x: 9007199254740993}')],
+  ['the same far inside', given('params: {x: [{y: 9007199254740992}]}'), given('params: {x: [{y: 9007199254740993}]}')],
+  ['a text in place of a number', given('params: {x: 1}'), given('params: {x: "1"}')],
+  ['a text in place of a float', given('params: {x: 1.0}'), given('params: {x: "1.0"}')],
+  ['a word in place of what it means elsewhere', given('params: {x: true}'), given('params: {x: yes}')],
+  ['a zero with a sign', given('params: {x: 0.0}'), given('params: {x: -0.0}')],
+  ['nothing in place of zero', given('params: {x: 0}'), given('params: {x: null}')],
+  ['another spelling of a variable', given('env: {V: 1.1}'), given('env: {V: 1.10}')],
+  ['the last digit of a variable', given('env: {V: 9007199254740992}'), given('env: {V: 9007199254740993}')],
+  ['another spelling of an argument', run('[python, step.py, 1.1]'), run('[python, step.py, 1.10]')],
+]
+
 /** What must not run a step. */
 const UNCHANGED: readonly Case[] = [
+  ['another spelling of a float', given('params: {x: 1.0}'), given('params: {x: 1.00}')],
+  ['a float with an exponent', given('params: {x: 1000.0}'), given('params: {x: 1e3}')],
+  ['a number in hexadecimal', given('params: {x: 31}'), given('params: {x: 0x1F}')],
+  ['quotes around a text', given('params: {x: late}'), given('params: {x: "late"}')],
+  [
+    'strict reads',
+    PLAIN,
+    { 'slipway.yaml': PLAIN['slipway.yaml']?.replace('pipeline:', 'pipeline:\n  reads: strict') ?? '' },
+  ],
   ['a module that nothing imports', {}, { 'pkg/unused.py': 'V = "2"\n' }],
   ['a new module that nothing imports', {}, { 'pkg/new.py': 'V = 2\n', 'tests/test_new.py': '' }],
   ['a module that only a comment imports', step('# import plugins.one'), PLUGIN],
@@ -226,7 +253,7 @@ const UNCHANGED: readonly Case[] = [
   ['the source of a command that is left out', { ...run('[python, step.py]'), '.slipwayignore': 'plugins' }, PLUGIN],
 ]
 
-for (const [group, cases] of Object.entries({ DATA, IMPORTED, UNFOLLOWED, NAMED })) {
+for (const [group, cases] of Object.entries({ DATA, IMPORTED, UNFOLLOWED, NAMED, WRITTEN })) {
   describe(`a step runs again: ${group.toLowerCase()}`, () => {
     for (const one of cases)
       test(one[0], async () => {

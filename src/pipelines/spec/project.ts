@@ -154,6 +154,10 @@ export const Project = z.strictObject({
         overlap: z.enum(['allow', 'skip', 'queue']).default('skip'),
       })
       .optional(),
+    reads: z
+      .enum(['warn', 'strict'])
+      .default('warn')
+      .describe('what comes of a read that the key of a step does not hold: a warning, or a failure of the step'),
     salt: z.string().max(200).default('').describe('change it to forget every cached result'),
   }),
   model: z

@@ -47,6 +47,8 @@ export interface PipelineSpec {
   readonly warnings?: readonly string[]
   readonly steps: readonly StepSpec[]
   readonly salt: string
+  /** A read that the key of a step does not hold is a failure; else absent. */
+  readonly reads?: 'strict'
   readonly schedule: Project['pipeline']['schedule'] | null
   readonly model: {
     readonly name: string
@@ -84,6 +86,7 @@ export async function compileSpec(blobs: Blobs, text: string, tree: string, file
     warnings: sourceWarnings(project.python, environment, [...byPath.keys()]),
     steps: Object.entries(project.pipeline.steps).map(([name, step]) => compileStep(name, step, code)),
     salt: project.pipeline.salt,
+    ...(project.pipeline.reads === 'strict' && { reads: 'strict' as const }),
     schedule: project.pipeline.schedule ?? null,
     model: model === undefined ? null : { name: model.name, ...splitReference(model.from), gates: model.gates },
     endpoint: endpoint === undefined || plan === undefined ? null : { name: endpoint.name, rollout: plan },

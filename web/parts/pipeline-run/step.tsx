@@ -72,6 +72,11 @@ function Why({ run, step }: { run: string; step: Step }) {
           </>
         )}
       </p>
+      {(step.reads ?? []).map(({ kind, name }) => (
+        <p key={`${kind} ${name}`} className="warn-text break">
+          It read {kind === 'project' ? 'project file' : kind} {name}, which its cache key does not hold.
+        </p>
+      ))}
       {cache.changes.length > 0 && (
         <Scroll label="What changed">
           <DataTable headings={['What changed', 'Before', 'Now']}>

@@ -41,6 +41,7 @@ test('a clock that is set makes no attempt silent, and one that is silent is tol
     grace_ms: 100,
     memory_bytes: null,
     log_bytes: 1000,
+    unheld: [],
   })
   t.after(() => driver.kill(attempt))
   const silence = async (): Promise<number> => {

@@ -160,6 +160,7 @@ class LocalDriver implements Driver {
       grace_s: spec.grace_ms / 1000,
       memory_bytes: spec.memory_bytes,
       log_bytes: spec.log_bytes,
+      unheld: spec.unheld,
       pythonpath: [work, join(work, 'src')],
     }
   }
@@ -229,7 +230,13 @@ async function readExit(dir: string, fence: string): Promise<Exit | undefined> {
   )
   if (raw === undefined || raw.fence !== fence) return undefined
   const metrics = Object.fromEntries(Object.entries(raw.metrics).map(([name, text]) => [name, parseFloatText(text)]))
-  return { ...raw, metrics, started_at: raw.started_at * 1000, finished_at: raw.finished_at * 1000 }
+  return {
+    ...raw,
+    metrics,
+    reads: raw.reads ?? null,
+    started_at: raw.started_at * 1000,
+    finished_at: raw.finished_at * 1000,
+  }
 }
 
 /** The last heartbeat of an attempt, with the times in ms; undefined before the first. */
