@@ -7,9 +7,12 @@ import { gradeRun } from './reproduce.ts'
 /** Grades that other rules may have given wrongly. The same bytes are the same by all rules, and so is what diverged. */
 const DOUBTED: readonly (string | null)[] = ['B']
 
-/** Grades every ended proof of older rules anew, and tells the grade of the newest of each run. Safe to repeat. */
+/**
+ * Grades every ended proof of older rules anew, and tells the grade of the newest of each run. Safe to repeat. One that cannot be graded,
+ * as where its project file cannot be read, is told as a fault and holds up no other.
+ */
 export async function regradeProofs(context: Context, signal: AbortSignal): Promise<void> {
-  const { db, proved } = context.deps
+  const { db, onError } = context.deps
   const rows = await db.all(
     `SELECT * FROM pipeline_runs WHERE reproduction IS NOT NULL AND state IN ('succeeded', 'failed') ORDER BY created_at, id`,
   )
@@ -18,13 +21,25 @@ export async function regradeProofs(context: Context, signal: AbortSignal): Prom
     if (signal.aborted) return
     const before = run.reproduction as Proof | null
     if (before === null || (before.rules ?? 1) >= RULES || !DOUBTED.includes(before.grade)) continue
-    const after = await regrade(context, run.id, before)
-    if (after === undefined) continue
-    await keep(context, run, after)
     const newest = proofs.findLast((one) => (one.reproduction as Proof | null)?.of_run === before.of_run)
-    if (newest?.id === run.id && after.grade !== before.grade) await proved?.(before.of_run, after.grade ?? 'D')
-    context.tell(run.id)
+    try {
+      await redo(context, run, { before, isNewest: newest?.id === run.id })
+    } catch (error) {
+      onError(error)
+    }
   }
+}
+
+async function redo(
+  context: Context,
+  run: RunRow,
+  { before, isNewest }: { before: Proof; isNewest: boolean },
+): Promise<void> {
+  const after = await regrade(context, run.id, before)
+  if (after === undefined) return
+  await keep(context, run, after)
+  if (isNewest && after.grade !== before.grade) await context.deps.proved?.(before.of_run, after.grade ?? 'D')
+  context.tell(run.id)
 }
 
 /** The proof by the rules of now; undefined when the run is gone meanwhile. */

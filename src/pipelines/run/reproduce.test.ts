@@ -268,6 +268,21 @@ describe('grades of earlier rules', () => {
     const proof = (await idle.read('pr_b')).run.reproduction as Proof | null
     assert.deepEqual([proof?.grade, proof?.regraded_from, told], ['D', 'B', ['pr_a D']])
   })
+  test('that cannot be given are told, and hold up no other', async (t) => {
+    const errors: unknown[] = []
+    const idle = await openIdle(t, { onError: (error) => errors.push(error) })
+    await end(idle, await idle.begin(JUDGED, { id: 'pr_a' }), judged('1,0.2', { auc: 1 }))
+    for (const id of ['pr_b', 'pr_c']) {
+      await idle.begin(JUDGED, { id, options: { reproduces: 'pr_a', tolerance: 0 } })
+      await end(idle, id, judged('1,0.9', { auc: 1 }))
+      const proof = { of_run: 'pr_a', grade: 'B', detail: '', missing: [], tolerance: 0, steps: [] }
+      await idle.setRun(id, { state: 'succeeded', reproduction: JSON.stringify(proof) })
+    }
+    await idle.setRun('pr_b', { version_id: 'pv_gone' })
+    await regradeProofs(idle.context, new AbortController().signal)
+    const grades = ['pr_b', 'pr_c'].map(async (id) => ((await idle.read(id)).run.reproduction as Proof | null)?.grade)
+    assert.deepEqual([await Promise.all(grades), errors.length], [['B', 'C'], 1])
+  })
   test('A, C and D are left alone', async (t) => {
     for (const grade of ['A', 'C', 'D']) {
       const { idle, told } = await stored(t, judged('1,0.9', { auc: 1 }), grade)
