@@ -83,7 +83,7 @@ export async function findHead(context: Context): Promise<Head | undefined> {
     const step = stepOf(await context.spec(first.version_id), name)
     return { run_id, name, demand: demandOf(context.deps, step, (await readState(db, run_id))?.attempts ?? []) }
   } catch (error) {
-    if (error instanceof Problem) throw error
+    if (error instanceof Problem && error.status >= 500) throw error
     // a project file that cannot be read is its own run's fault, and holds no other back
     return undefined
   }
