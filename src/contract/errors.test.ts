@@ -53,14 +53,17 @@ describe('each row', () => {
       too_many_values: 413,
       unsupported_media_type: 415,
       unprocessable: 422,
+      too_costly: 422,
       too_many_requests: 429,
       headers_too_large: 431,
       internal: 500,
       corrupt_blob: 500,
+      corrupt_blobs: 500,
       upstream_failed: 502,
       unavailable: 503,
       deadline_exceeded: 504,
       storage_full: 507,
+      storage_corrupt: 507,
     }
     assert.deepEqual(Object.fromEntries(codes.map((code) => [code, ERRORS[code].status])), expected)
   })

@@ -159,7 +159,8 @@ for (const [what, ask] of NAMED) {
       const { status, text } = await ask(name, as)
       return { status, text: text.replaceAll(name, 'NAME').replaceAll(/"request_id":"[^"]*"/g, '') }
     }
-    for (const as of ['p1', 'none', undefined]) {
+    // a wrong token counts against its address, which is tried by the lists above
+    for (const as of ['p1', undefined]) {
       const foreign = await said(FOREIGN, as)
       assert.deepEqual(foreign, await said(MISSING, as), String(as))
       assert.ok((as === 'p1' ? [404, 5] : [401, 16]).includes(foreign.status), `${as}: ${foreign.status}`)
