@@ -6,7 +6,7 @@ import type { Assessment, Span, TraceInfo as WireTrace } from '../contract/trace
 import { mount } from '../http/mount.ts'
 import type { Mounted } from '../http/mount.ts'
 import type { Tracking } from '../tracking/context/context.ts'
-import { fetchAll, inList, sql } from '../store/sql/sql.ts'
+import { inList, searchAll, sql } from '../store/sql/sql.ts'
 import type { AssessmentRow } from './assessments/wire.ts'
 import { KEYS, UNKNOWN_TYPE } from './spans/conventions.ts'
 import { readInfos } from './records/info.ts'
@@ -46,7 +46,7 @@ export function nativeTraceRoutes(room: Tracking): Mounted[] {
 async function countSpans(room: Tracking, infos: readonly TraceInfo[]): Promise<Map<string, number>> {
   if (infos.length === 0) return new Map()
   const ids = inList(infos.map((info) => info.row.trace_id))
-  const rows = await fetchAll<{ trace_id: string; n: number }>(
+  const rows = await searchAll<{ trace_id: string; n: number }>(
     room.db,
     sql`SELECT trace_id, COUNT(*) AS n FROM trace_spans WHERE trace_id IN ${ids} GROUP BY trace_id`,
   )

@@ -267,3 +267,11 @@ function cases(name: string, open: () => Promise<{ db: Db; close: () => Promise<
 
 cases('SQLite', emptySqlite)
 cases('PostgreSQL', emptyPostgres)
+
+it('a list that no statement could hold is the mistake of who sent it', () => {
+  assert.equal(inList(Array<string>(16_384).fill('x')).params.length, 16_384)
+  assert.throws(() => inList(Array<string>(16_385).fill('x')), {
+    code: 'bad_request',
+    message: /16385 values; at most 16384/,
+  })
+})

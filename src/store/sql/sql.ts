@@ -1,4 +1,5 @@
 /** SQL text together with its values, composed by a template tag: for queries whose shape depends on the caller's filter. */
+import { problem } from '../../contract/errors.ts'
 import type { Db, Reader, Sql, SqlValue, Tx } from '../db.ts'
 import { pgArray } from './pg-array.ts'
 import type { Element } from './pg-array.ts'
@@ -34,9 +35,14 @@ export function all(parts: readonly Sql[]): Sql {
   return parts.length === 0 ? raw('1 = 1') : joined(parts, ' AND ')
 }
 
-/** `(?, ?, …)` for IN; its length is rounded up to a power of two by repeating a value, so that few statement texts exist. */
+/** Most values of one list: SQLite takes 32,766 in a statement. */
+const MOST_LISTED = 16_384
+
+/** `(?, ?, …)` for IN; its length is rounded up to a power of two by repeating a value, so that few statement texts exist. `bad_request` for too many. */
 export function inList(values: readonly SqlValue[]): Sql {
   if (values.length === 0) return raw('(NULL)')
+  if (values.length > MOST_LISTED)
+    throw problem('bad_request', { detail: `a list has ${values.length} values; at most ${MOST_LISTED} are taken` })
   const padded = [...values]
   const last = values[values.length - 1] as SqlValue
   while ((padded.length & (padded.length - 1)) !== 0) padded.push(last)

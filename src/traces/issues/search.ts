@@ -1,7 +1,7 @@
 /** Search of issues of traces: by filter and by fields, in any order, counted, in keyset pages. */
 import { ifFound } from '../../contract/absence/absent.ts'
 import type { Principal } from '../../contract/access.ts'
-import type { Db, Reader, Sql } from '../../store/db.ts'
+import type { Db, Sql } from '../../store/db.ts'
 import { compare, matching } from '../../mlflow/compare.ts'
 import { requireExperiment } from '../../tracking/experiments/experiments.ts'
 import { parseFilter } from '../../mlflow/filter.ts'
@@ -11,7 +11,7 @@ import { keyset, readPage } from '../../mlflow/paging.ts'
 import type { SortColumn } from '../../mlflow/paging.ts'
 import { joinExperiment, seesExperiment } from '../../tracking/experiments/join.ts'
 import type { Tracking } from '../../tracking/context/context.ts'
-import { all, fetchAll, inList, joined, raw, sql } from '../../store/sql/sql.ts'
+import { all, inList, joined, raw, searchAll, sql } from '../../store/sql/sql.ts'
 import { invalid } from '../../mlflow/wire.ts'
 import { checkEntries, checkWord, ISSUE_STATUSES, SEVERITIES, wireIssue } from './fields.ts'
 import type { IssueRow, WireIssue } from './fields.ts'
@@ -95,8 +95,8 @@ interface Counted {
   readonly trace_count: number
 }
 
-async function total(reader: Reader, where: Sql): Promise<number> {
-  const [found] = await fetchAll<{ issues: number }>(reader, sql`SELECT COUNT(*) AS issues FROM ${FROM} WHERE ${where}`)
+async function total(db: Db, where: Sql): Promise<number> {
+  const [found] = await searchAll<{ issues: number }>(db, sql`SELECT COUNT(*) AS issues FROM ${FROM} WHERE ${where}`)
   return found?.issues ?? 0
 }
 

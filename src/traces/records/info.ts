@@ -1,4 +1,5 @@
 /** The record of a trace, read with its tags, metadata and assessments, in the shapes of MLflow's protocol. */
+import { turnOfLoop } from '../../http/callers/turns.ts'
 import { LOCATION_TAG, NAME_TAG, SPANS_HERE, SPANS_TAG } from '../context/rows.ts'
 import type { TraceRow } from '../context/rows.ts'
 import type { Reader } from '../../store/db.ts'
@@ -21,7 +22,10 @@ const CHUNK = 256
 /** Adds to rows what hangs on them, in the same order. */
 export async function readInfos(reader: Reader, rows: readonly TraceRow[]): Promise<TraceInfo[]> {
   const infos: TraceInfo[] = []
-  for (let at = 0; at < rows.length; at += CHUNK) infos.push(...(await readChunk(reader, rows.slice(at, at + CHUNK))))
+  for (let at = 0; at < rows.length; at += CHUNK) {
+    if (at > 0) await turnOfLoop()
+    infos.push(...(await readChunk(reader, rows.slice(at, at + CHUNK))))
+  }
   return infos
 }
 

@@ -1,10 +1,11 @@
 /** Whole traces: their spans in OTLP's JSON, which MLflow's clients read, and as the file of traces that older clients read. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Principal } from '../../contract/access.ts'
-import type { Reader } from '../../store/db.ts'
+import type { Db } from '../../store/db.ts'
+import { mapInTurns, turnOfLoop } from '../../http/callers/turns.ts'
 import { mlflowProblem } from '../../mlflow/wire.ts'
 import type { Tracking } from '../../tracking/context/context.ts'
-import { fetchAll, inList, sql } from '../../store/sql/sql.ts'
+import { inList, searchAll, sql } from '../../store/sql/sql.ts'
 import { requireTrace, seenTraces } from '../context/rows.ts'
 import { readInfos, wireInfo } from '../records/info.ts'
 import type { TraceInfo } from '../records/info.ts'
@@ -22,16 +23,20 @@ const LOOK_MS = 200
 /** Traces and spans given out by one call at most. */
 const MOST_TRACES = 500
 
+/** Traces that are read and written in one turn of the loop. */
+const TOGETHER = 4
+
 /** Spans of traces: by trace id, root first, then by start. */
-export async function readSpans(reader: Reader, traceIds: readonly string[]): Promise<Map<string, StoredSpan[]>> {
+export async function readSpans(db: Db, traceIds: readonly string[]): Promise<Map<string, StoredSpan[]>> {
   if (traceIds.length === 0) return new Map()
-  const rows = await fetchAll<{ trace_id: string; content: string }>(
-    reader,
+  const rows = await searchAll<{ trace_id: string; content: string }>(
+    db,
     sql`SELECT trace_id, content FROM trace_spans WHERE trace_id IN ${inList(traceIds)} ORDER BY trace_id, start_us`,
   )
   const spans = new Map<string, StoredSpan[]>()
   for (const [id, contents] of Map.groupBy(rows, (row) => row.trace_id)) {
-    spans.set(id, contents.map((row) => readSpan(row.content)).sort(inOrder))
+    const own = await mapInTurns(contents, (row) => readSpan(row.content))
+    spans.set(id, own.sort(inOrder))
   }
   return spans
 }
@@ -66,14 +71,20 @@ export async function wholeTraces(room: Tracking, who: Principal, traceIds: read
     throw mlflowProblem('INVALID_PARAMETER_VALUE', `At most ${MOST_TRACES} traces can be fetched at once.`)
   }
   const infos = await readInfos(room.db, await seenTraces(room.db, who, traceIds))
-  const spans = await readSpans(
-    room.db,
-    infos.map((info) => info.row.trace_id),
-  )
-  return infos.flatMap((info) => {
-    const found = spans.get(info.row.trace_id) ?? []
-    return isWhole(info, found) ? [traceJson(info, found)] : []
-  })
+  const documents: string[] = []
+  for (let at = 0; at < infos.length; at += TOGETHER) {
+    const some = infos.slice(at, at + TOGETHER)
+    const spans = await readSpans(
+      room.db,
+      some.map((info) => info.row.trace_id),
+    )
+    for (const info of some) {
+      const found = spans.get(info.row.trace_id) ?? []
+      if (isWhole(info, found)) documents.push(traceJson(info, found))
+    }
+    await turnOfLoop()
+  }
+  return documents
 }
 
 /** The text of the file traces.json in the form of MLflow's own. */
