@@ -235,6 +235,22 @@ export const PipelineRunRow = PipelineRun.pick({
   registered: true,
 }).extend({ steps: z.record(z.string(), z.enum(STEP_STATES)) })
 
+/** What of one resource is taken, and how much of it there is; more may be taken than there is where less was given to steps since. */
+const Share = z.object({ taken: z.number().int(), total: z.number().int() })
+
+/** How steps stand in line: places are those of the whole server, steps those of the projects that the caller sees. */
+export const StepQueue = z.object({
+  cpus: Share,
+  memory_bytes: Share,
+  running: z.number().int(),
+  /** Ready, and waiting for a place. */
+  waiting: z.number().int(),
+  /** How long the oldest of those that wait has waited; null when none does. */
+  oldest_wait_ms: z.number().nullable(),
+  /** Attempts that failed or were lost in the last 24 hours. */
+  failed_last_day: z.number().int(),
+})
+
 const read = { verb: 'read', resource: 'pipelines' } as const
 const write = { verb: 'write', resource: 'pipelines' } as const
 const runParams = z.object({ id })
@@ -337,6 +353,14 @@ export const pipelinesApi = {
     access: read,
     query: page.extend({ project: name.optional(), state: z.enum(RUN_STATES).optional() }),
     reply: listOf(PipelineRunRow),
+  }),
+  stepQueue: route({
+    method: 'GET',
+    path: '/v1/step-queue',
+    summary:
+      'How steps stand in line: places taken and free, steps that run and wait, attempts that failed in the last day',
+    access: read,
+    reply: StepQueue,
   }),
   getPipelineRun: route({
     method: 'GET',

@@ -8,6 +8,7 @@ import { mount, Raw, type Mounted } from '../http/mount.ts'
 import { putArchive, treeFiles } from '../store/blobs/trees.ts'
 import { explainStep } from './run/explanation.ts'
 import { followLog, parsePosition, readLog } from './run/logs.ts'
+import { viewQueue } from './run/queue.ts'
 import type { Pipelines } from './pipelines.ts'
 import { FINAL_RUNS, readState, type AttemptRow, type RunTree, type StepRow } from './context/rows.ts'
 import { cancelRun, createRun, listRuns, reproduceRun, requireRun, retryRun } from './run/runs.ts'
@@ -76,6 +77,7 @@ function runRoutes(room: Pipelines): Mounted[] {
       const items = rows.map(({ run, steps }) => ({ ...run, steps }))
       return pageOf(items, query.limit, ({ steps, ...run }) => viewRow(run, steps))
     }),
+    mount(pipelinesApi.stepQueue, ({ who }) => viewQueue(context.deps, who.project)),
     mount(pipelinesApi.getPipelineRun, async ({ params, who }) =>
       viewRun(context, await requireRun(context, who, params.id)),
     ),

@@ -193,6 +193,7 @@ function recorded(now: number, empty: boolean): Recorded[] {
       })),
     })),
     on(pipelinesApi.getPipelineRun, list(pipelineRuns)),
+    on(pipelinesApi.stepQueue, () => tracked.stepQueue(empty)),
     on(pipelinesApi.explainStep, ({ params }) => ({
       ...(pipelineRuns[0]?.steps.find((step) => step.name === params['step'])?.cache ?? {
         key: 'k',

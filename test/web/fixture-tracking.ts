@@ -256,6 +256,19 @@ function pipelineRunBase(now: number): PipelineRun {
   }
 }
 
+/** The queue of steps of a machine of four cores. */
+export function stepQueue(empty: boolean): Reply<typeof pipelinesApi.stepQueue> {
+  const GIB = 1024 ** 3
+  return {
+    cpus: { taken: empty ? 0 : 4, total: 4 },
+    memory_bytes: { taken: empty ? 0 : 10.5 * GIB, total: 12.4 * GIB },
+    running: empty ? 0 : 2,
+    waiting: empty ? 0 : 3,
+    oldest_wait_ms: empty ? null : 127_000,
+    failed_last_day: empty ? 0 : 1,
+  }
+}
+
 export function pipelineRuns(now: number): PipelineRun[] {
   const base = pipelineRunBase(now)
   const failure = {

@@ -12,7 +12,14 @@ const PAGES: readonly (readonly [name: string, path: string, texts: readonly str
   [
     'home',
     '/',
-    ['4 items need attention', 'Temperature and dew point arrive in °C', 'flight-delay', '2 75 %', 'Last 24 hours'],
+    [
+      '4 items need attention',
+      'Temperature and dew point arrive in °C',
+      'flight-delay',
+      '2 75 %',
+      'taken of 4',
+      'Last 24 hours',
+    ],
   ],
   ['runs', '/runs', ['brave-heron-0', 'log_loss', '100 loaded so far', 'Select runs to compare', 'auc by step']],
   ['run-groups', '/runs?group=params.seed', ['Runs by seed', '3 groups', 'mean, minimum and maximum']],
@@ -158,7 +165,7 @@ const PAGES: readonly (readonly [name: string, path: string, texts: readonly str
     '/incidents/inc_3',
     ['a watched search found runs', 'Matching runs', 'at most 0 runs allowed', 'monitor of flight-delay'],
   ],
-  ['pipelines', '/pipelines', ['refused', 'train failed']],
+  ['pipelines', '/pipelines', ['refused', 'train failed', 'the oldest for 2 min 7 s']],
   [
     'pipeline-run',
     '/pipelines/run_01k2b9d?step=features',

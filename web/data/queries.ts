@@ -319,6 +319,11 @@ export const pipelineRuns = (project = '') =>
         query: { limit: 100, ...(project !== '' && { project }) },
       }),
   })
+export const stepQueue = queryOptions({
+  queryKey: ['pipelines', 'queue'],
+  queryFn: ({ signal }) => call<typeof pipelinesApi.stepQueue>('GET', '/v1/step-queue', { signal }),
+  refetchInterval: 15_000,
+})
 export const pipelineRun = (id: string) =>
   queryOptions({
     queryKey: ['pipelines', 'one', id],

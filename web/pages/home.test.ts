@@ -48,6 +48,15 @@ const STABLE = {
 }
 const ENDPOINT = { name: 'e', model: 'm', variants: [STABLE] }
 
+const GIB = 1024 ** 3
+const QUEUE = {
+  cpus: { taken: 3, total: 4 },
+  memory_bytes: { taken: 6 * GIB, total: 12.5 * GIB },
+  running: 2,
+  waiting: 5,
+  oldest_wait_ms: 127_000,
+  failed_last_day: 1,
+}
 const KEYS = {
   incidents: ['incidents', 'list', ''],
   rollouts: ['rollouts', 'list', ''],
@@ -61,8 +70,9 @@ type Part = keyof typeof KEYS
 function home(parts: Partial<Record<Part, readonly object[] | Error | undefined>> = {}): Promise<string> {
   const whole = { incidents: [], rollouts: [], pipelines: [], runs: [], endpoints: [ENDPOINT], ...parts }
   const entries = Object.entries(whole) as [Part, readonly object[] | Error | undefined][]
+  const lists = entries.flatMap(([part, items]) => (Array.isArray(items) ? [[KEYS[part], { items }] as const] : []))
   return pageMarkup('home', 'HomePage', {
-    data: entries.flatMap(([part, items]) => (Array.isArray(items) ? [[KEYS[part], { items }] as const] : [])),
+    data: [...lists, [['pipelines', 'queue'], QUEUE]],
     failed: entries.flatMap(([part, error]) => (error instanceof Error ? [[KEYS[part], error] as const] : [])),
   })
 }
@@ -102,6 +112,13 @@ test('what changed is told from the newest on, each where it can be looked at', 
     ['high Incident opened: unit changed', '/incidents/i1'],
     ['refused flights: run refused. Auc is too low', '/pipelines/p1'],
   ])
+})
+
+test('how the steps of pipelines stand in line is told', async () => {
+  assert.match(
+    textOf(await home()),
+    /Steps of all pipelines, now Running 2 Waiting 5 the oldest for 2 min 7 s Cores 3 taken of 4 Memory 6 GiB taken of 12\.5 GiB Failed attempts 1 in 24 hours/,
+  )
 })
 
 const BROKEN = new CallError(500, { code: 'internal', message: 'it broke' })

@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { authApi } from '../../contract/auth.ts'
 import { problem } from '../../contract/errors.ts'
-import { monitoringApi } from '../../contract/monitoring.ts'
+import { pipelinesApi } from '../../contract/pipelines.ts'
+import type { Reply } from '../../contract/route.ts'
 import { servingApi } from '../../contract/serving.ts'
 import { systemApi } from '../../contract/system.ts'
 import { endpoint, variant } from '../answers.fixture.ts'
@@ -125,29 +126,33 @@ describe('the doctor', () => {
   })
 
   it('says how steps stand in line, and that they wait though none runs', async () => {
-    const text = (running: number, age: number): string =>
+    const GIB = 1024 ** 3
+    const queue = (
+      running: number,
+      waiting: number,
+      oldest_s: number | null,
+    ): Reply<typeof pipelinesApi.stepQueue> => ({
+      cpus: { taken: running, total: 4 },
+      memory_bytes: { taken: running * GIB, total: 6.5 * GIB },
+      running,
+      waiting,
+      oldest_wait_ms: oldest_s === null ? null : oldest_s * 1000,
+      failed_last_day: 2,
+    })
+    const places = (taken: number): string =>
+      `${taken} of 4 cores and ${taken}.0 of 6.5 GiB taken; 2 failed in 24 hours`
+    const cases: [Reply<typeof pipelinesApi.stepQueue>, boolean, string][] = [
+      [queue(0, 0, null), true, `0 running, 0 waiting; ${places(0)}`],
+      [queue(1, 3, 900), true, `1 running, 3 waiting, the oldest for 900 s; ${places(1)}`],
+      [queue(0, 3, 60), true, `0 running, 3 waiting, the oldest for 60 s; ${places(0)}`],
       [
-        '# TYPE slipway_pipeline_steps gauge',
-        'slipway_pipeline_steps{project="a",state="waiting"} 2',
-        `slipway_pipeline_steps{project="a",state="running"} ${running}`,
-        'slipway_pipeline_steps{project="b",state="waiting"} 1',
-        'slipway_pipeline_steps{project="b",state="running"} 0',
-        `slipway_pipeline_queue_age_seconds{project="a"} ${age}`,
-        'slipway_pipeline_queue_age_seconds{project="b"} 7.4',
-        '',
-      ].join('\n')
-    const cases: [string, boolean, string][] = [
-      ['', true, '0 running, 0 waiting'],
-      [text(1, 900), true, '1 running, 3 waiting, the oldest for 900 s'],
-      [text(0, 60), true, '0 running, 3 waiting, the oldest for 60 s'],
-      [
-        text(0, 61),
+        queue(0, 3, 61),
         false,
-        '0 running, 3 waiting, the oldest for 61 s, and nothing moves them: the log of the server says why',
+        `0 running, 3 waiting, the oldest for 61 s; ${places(0)}, and nothing moves them: the log of the server says why`,
       ],
     ]
-    for (const [metrics, ok, detail] of cases) {
-      server.answer(monitoringApi.metrics, metrics)
+    for (const [answer, ok, detail] of cases) {
+      server.answer(pipelinesApi.stepQueue, answer)
       assert.deepEqual(await withToken('slw_a', () => finding('Steps')), { what: 'Steps', ok, detail })
     }
   })

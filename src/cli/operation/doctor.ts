@@ -8,6 +8,7 @@ import type { Client } from '../../client/client.ts'
 import { ifRefused } from '../../contract/absence/absent.ts'
 import { authApi } from '../../contract/auth.ts'
 import { monitoringApi } from '../../contract/monitoring.ts'
+import { pipelinesApi } from '../../contract/pipelines.ts'
 import { servingApi } from '../../contract/serving.ts'
 import { storageApi, systemApi } from '../../contract/system.ts'
 import type { Invocation } from '../invocation/command.ts'
@@ -200,11 +201,12 @@ function endpoints(data: string): Promise<Finding> {
 /** Whether steps of pipelines move: some may wait for a place, but not for long while none runs. */
 function steps(data: string): Promise<Finding> {
   return asked(data, 'Steps', async (client) => {
-    const text = await (await client.open(monitoringApi.metrics)).text()
-    const waiting = sum(valuesOf(text, 'slipway_pipeline_steps', 'state="waiting"'))
-    const active = sum(valuesOf(text, 'slipway_pipeline_steps', 'state="running"'))
-    const oldest = Math.max(0, ...valuesOf(text, 'slipway_pipeline_queue_age_seconds', ''))
-    const detail = `${active} running, ${waiting} waiting${waiting === 0 ? '' : `, the oldest for ${Math.round(oldest)} s`}`
+    const queue = await client.call(pipelinesApi.stepQueue)
+    const { running: active, waiting, cpus, memory_bytes: memory } = queue
+    const oldest = (queue.oldest_wait_ms ?? 0) / 1000
+    const line = `${active} running, ${waiting} waiting${waiting === 0 ? '' : `, the oldest for ${Math.round(oldest)} s`}`
+    const places = `${cpus.taken} of ${cpus.total} cores and ${gib(memory.taken)} of ${gib(memory.total)} GiB taken`
+    const detail = `${line}; ${places}; ${queue.failed_last_day} failed in 24 hours`
     if (active > 0 || oldest <= LONGEST_WAIT_S) return { ok: true, detail }
     return { ok: false, detail: `${detail}, and nothing moves them: the log of the server says why` }
   })
@@ -269,4 +271,8 @@ function valuesOf(text: string, family: string, label: string): number[] {
 
 function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0)
+}
+
+function gib(bytes: number): string {
+  return (bytes / 1024 ** 3).toFixed(1)
 }

@@ -2,7 +2,7 @@
 import type { PipelinesDeps } from './deps.ts'
 import type { RunRow } from './rows.ts'
 import type { PipelineSpec, StepSpec } from '../spec/spec.ts'
-import { requireVersion } from '../spec/versions.ts'
+import { isUnreadable, requireVersion } from '../spec/versions.ts'
 
 /** Specs kept in memory. */
 const KEPT = 100
@@ -61,7 +61,8 @@ export async function whyUnreadable(context: Context, versionId: string): Promis
     await context.spec(versionId)
     return undefined
   } catch (error) {
-    return (error as Error).message
+    if (!isUnreadable(error)) throw error
+    return error.message
   }
 }
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import { openBench, type Bench } from '../bench.fixture.ts'
+import { Context } from '../context/context.ts'
 import type { PipelinesDeps } from '../context/deps.ts'
 import { memoryDriver } from '../drivers/memory.fixture.ts'
 import { serve, type Server } from './attempts.fixture.ts'
@@ -97,8 +98,13 @@ describe('the step that has waited longest', () => {
     assert.equal(await findHead(server.context), undefined)
     await server.setStep(id, 's0', { retry_at: null })
     assert.equal((await findHead(server.context))?.run_id, id)
+    const { run } = await server.read(id)
     await server.setRun(id, { version_id: 'pv_gone' })
     assert.equal(await findHead(server.context), undefined)
+    await server.setRun(id, { version_id: run.version_id })
+    const cut = "UPDATE pipeline_versions SET spec = '{' WHERE id = ?"
+    await server.store.db.tx((tx) => tx.run(cut, [run.version_id]))
+    assert.equal(await findHead(new Context(server.context.deps)), undefined, 'its stored file is cut short')
   })
 
   test('is overtaken by small ones for a minute, then not, and begins when there is room', async (t) => {

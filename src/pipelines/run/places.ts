@@ -9,6 +9,7 @@ import { stepOf, type Context } from '../context/context.ts'
 import type { PipelinesDeps, Resources } from '../context/deps.ts'
 import { readState, type AttemptRow } from '../context/rows.ts'
 import type { StepSpec } from '../spec/spec.ts'
+import { isUnreadable } from '../spec/versions.ts'
 import { WAITS_FOR_EQUAL } from './flight.ts'
 import { memoryFor } from './retry.ts'
 
@@ -47,6 +48,17 @@ export function demandOf(deps: PipelinesDeps, step: StepSpec, attempts: readonly
   }
 }
 
+/** What attempts that have not ended take. */
+export async function takenPlaces(reader: Reader): Promise<Resources> {
+  const taken = await reader.get<Resources>(
+    `SELECT CAST(coalesce(sum(a.cpus), 0) AS BIGINT) AS cpus,
+       CAST(coalesce(sum(a.memory_bytes), 0) AS BIGINT) AS memory_bytes
+     FROM pipeline_attempts a JOIN pipeline_runs r ON r.id = a.run_id
+     WHERE a.state IN ('submitting', 'running') AND r.state IN ('waiting', 'preparing', 'running')`,
+  )
+  return taken ?? { cpus: 0, memory_bytes: 0 }
+}
+
 /** True while there is room for `demand`, and for what `head` waits for besides. */
 export async function hasPlace(
   reader: Reader,
@@ -54,13 +66,7 @@ export async function hasPlace(
   demand: Resources,
   head: Head | undefined,
 ): Promise<boolean> {
-  const taken = await reader.get<Resources>(
-    `SELECT CAST(coalesce(sum(a.cpus), 0) AS BIGINT) AS cpus,
-       CAST(coalesce(sum(a.memory_bytes), 0) AS BIGINT) AS memory_bytes
-     FROM pipeline_attempts a JOIN pipeline_runs r ON r.id = a.run_id
-     WHERE a.state IN ('submitting', 'running') AND r.state IN ('waiting', 'preparing', 'running')`,
-  )
-  const all = [taken, demand, head?.demand].filter((one) => one !== undefined)
+  const all = [await takenPlaces(reader), demand, head?.demand].filter((one) => one !== undefined)
   const sum = (of: keyof Resources): number => all.reduce((total, one) => total + one[of], 0)
   return sum('cpus') <= capacity.cpus && sum('memory_bytes') <= capacity.memory_bytes
 }
@@ -83,7 +89,7 @@ export async function findHead(context: Context): Promise<Head | undefined> {
     const step = stepOf(await context.spec(first.version_id), name)
     return { run_id, name, demand: demandOf(context.deps, step, (await readState(db, run_id))?.attempts ?? []) }
   } catch (error) {
-    if (error instanceof Problem && error.status >= 500) throw error
+    if (error instanceof Problem && !isUnreadable(error)) throw error
     // a project file that cannot be read is its own run's fault, and holds no other back
     return undefined
   }

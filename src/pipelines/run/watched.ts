@@ -83,11 +83,17 @@ export function stepQueues(reader: Reader, project: string | null, now: number):
   )
 }
 
-/** How many attempts of each project's runs have failed or were lost; `project` null = of all that have any. */
-export function failedAttempts(reader: Reader, project: string | null): Promise<{ project: string; n: number }[]> {
+/** How many attempts of each project's runs have failed or were lost, ever or after a time (ms); `project` null = of all that have any. */
+export function failedAttempts(
+  reader: Reader,
+  project: string | null,
+  since?: number,
+): Promise<{ project: string; n: number }[]> {
+  const ended = since === undefined ? '' : 'AND a.finished_at > ?'
   return reader.all(
     `SELECT r.project, count(*) AS n FROM pipeline_attempts a JOIN pipeline_runs r ON r.id = a.run_id
-     WHERE a.state IN ('failed', 'lost') AND (r.project = ? OR ? = 1) GROUP BY r.project ORDER BY r.project`,
-    [project ?? '', project === null ? 1 : 0],
+     WHERE a.state IN ('failed', 'lost') ${ended} AND (r.project = ? OR ? = 1)
+     GROUP BY r.project ORDER BY r.project`,
+    [...(since === undefined ? [] : [since]), project ?? '', project === null ? 1 : 0],
   )
 }

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { ifRefused } from '../../contract/absence/absent.ts'
 import type { Principal } from '../../contract/access.ts'
-import { problem } from '../../contract/errors.ts'
+import { Problem, problem } from '../../contract/errors.ts'
 import type { CodeSource } from '../../contract/pipelines.ts'
 import type { Clock, Ids } from '../../contract/ids.ts'
 import { parseNumerals } from '../../contract/values/numerals.ts'
@@ -164,8 +164,9 @@ export async function listVersions(
     try {
       return parsed(row)
     } catch (error) {
+      if (!isUnreadable(error)) throw error
       const { spec: _, ...rest } = row
-      return { ...rest, unreadable: (error as Error).message }
+      return { ...rest, unreadable: error.message }
     }
   })
 }
@@ -191,8 +192,15 @@ function parsed(row: Stored): VersionRow {
     return { ...row, spec: parseNumerals(row.spec) as PipelineSpec }
   } catch (error) {
     const detail = `its stored project file cannot be read: ${(error as Error).message}`
-    throw problem('unavailable', { what: `pipeline version ${row.id}`, detail }, error)
+    throw problem('unavailable', { what: `pipeline version ${row.id}`, detail, reason: UNREADABLE }, error)
   }
+}
+
+const UNREADABLE = 'unreadable'
+
+/** Whether an error says that a version is gone or cannot be read, and not that nothing can be asked for now. */
+export function isUnreadable(error: unknown): error is Problem {
+  return error instanceof Problem && (error.code === 'not_found' || error.data['reason'] === UNREADABLE)
 }
 
 function missing(id: string): never {

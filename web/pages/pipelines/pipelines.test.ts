@@ -238,6 +238,36 @@ test('the steps of a line are marks with their states in words, hollow where not
   assert.deepEqual(marks, [
     ['good', true],
     ['bad', false],
-    ['idle', false],
+    ['idle', true],
   ])
+})
+
+test('the list begins with how steps stand in line, and says where none waits', async () => {
+  const queue = {
+    cpus: { taken: 0, total: 4 },
+    memory_bytes: { taken: 0, total: 1024 ** 3 },
+    running: 0,
+    waiting: 0,
+    oldest_wait_ms: null,
+    failed_last_day: 0,
+  }
+  const html = await pageMarkup('pipelines/pipelines', 'PipelinesPage', {
+    at: '/pipelines',
+    data: [
+      [['pipelines', 'queue'], queue],
+      [['pipelines', 'list', ''], { items: [] }],
+    ],
+  })
+  assert.match(textOf(html), /Running 0 Waiting 0 for a place Cores 0 taken of 4 .* Runs the newest first/)
+})
+
+test('a step that was skipped has neither the mark nor the tone of one that succeeded', async () => {
+  const steps = { a: 'succeeded', b: 'skipped', c: 'cancelled' }
+  const html = await pageMarkup('pipelines/pipelines', 'PipelinesPage', {
+    at: '/pipelines',
+    data: [[['pipelines', 'list', ''], { items: [{ ...RUN, steps }] }]],
+  })
+  const [, marks = ''] = /aria-label="a succeeded, b skipped, c cancelled"[^>]*>(.*?)<\/span><\/td>/.exec(html) ?? []
+  const tones = [...marks.matchAll(/tone-(\w+)[^>]*background:(\w+)/g)].map(([, tone, fill]) => `${tone} ${fill}`)
+  assert.deepEqual(tones, ['good currentColor', 'idle transparent', 'warn transparent'])
 })

@@ -5,6 +5,7 @@ import { duration } from '../../data/format.ts'
 import { Empty } from '../../parts/page/placeholders.tsx'
 import { ListPage } from '../../parts/page/list-page.tsx'
 import { Status } from '../../parts/page/status.tsx'
+import { StepQueuePanel } from '../../parts/pipeline-run/step-queue.tsx'
 import { TimeCell } from '../../parts/table/time-cell.tsx'
 import * as read from '../../data/queries.ts'
 import type { PipelineRow } from '../../data/queries.ts'
@@ -21,6 +22,7 @@ export function PipelinesPage() {
       query={useQuery(read.pipelineRuns())}
       what="The pipeline runs"
       height={300}
+      above={<StepQueuePanel />}
       empty={
         <Empty title="No pipeline runs yet" commands={['slipway init my-project', 'cd my-project && slipway run']}>
           A pipeline runs the steps of slipway.yaml: plain Python in a locked environment, cached so that no step runs
@@ -74,6 +76,8 @@ function List({ items }: { items: readonly PipelineRow[] }) {
   )
 }
 
+const DID_NOT_RUN = new Set(['cached', 'skipped', 'cancelled', 'waiting', 'ready'])
+
 /** A mark for each step in its tone; names and states in the text of the whole. */
 function Steps({ steps }: { steps: Readonly<Record<string, string>> }) {
   const said = Object.entries(steps)
@@ -89,7 +93,8 @@ function Steps({ steps }: { steps: Readonly<Record<string, string>> }) {
             width: 14,
             height: 10,
             borderRadius: 2,
-            background: state === 'cached' ? 'transparent' : 'currentColor',
+            // what did not run is hollow
+            background: DID_NOT_RUN.has(state) ? 'transparent' : 'currentColor',
             border: '1.5px solid currentColor',
           }}
         />

@@ -17,6 +17,8 @@ export interface ListPageProps<Item> {
   readonly height?: number
   /** Stands where no item is. */
   readonly empty: ReactNode
+  /** Stands above the list. */
+  readonly above?: ReactNode
   readonly children: (items: readonly Item[]) => ReactNode
 }
 
@@ -25,6 +27,7 @@ export function ListPage<Item>(props: ListPageProps<Item>) {
   const { what = `The ${panel.toLowerCase()}`, height = 240 } = props
   return (
     <Page title={title} lead={lead}>
+      {props.above}
       <Panel title={panel} note={note} flush>
         <Loaded query={query} what={what} height={height}>
           {({ items }) => (items.length === 0 ? empty : children(items))}
