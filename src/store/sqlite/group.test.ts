@@ -248,7 +248,7 @@ describe('group commit', () => {
     const failing = new GroupCommit(connection, broken, { sync: () => Promise.resolve(), busyMs: 100 })
     const ended = await Promise.allSettled([failing.add(adds(1)), failing.add(adds(2))])
     assert.deepEqual(
-      ended.map((each) => each.status === 'rejected' && String(each.reason)),
+      ended.map((each) => each.status === 'rejected' && String((each.reason as Error).cause)),
       ['Error: EIO', 'Error: EIO'],
     )
     for (let again = 0; again < 2; again++)
