@@ -142,3 +142,16 @@ test('an endpoint that is gone has no incident', async () => {
   await a.look()
   assert.deepEqual(await incidentRows(database.db, { endpoint: 'gone' }), [])
 })
+
+test('servers that fail for different reasons are told with each of them, and what is left is told when one is mended', async () => {
+  const [a, b] = [server('a'), server('b')]
+  a.faults = [fault('3', 'no such file')]
+  b.faults = [fault('3', 'out of memory')]
+  for (const one of [a, b]) await one.look()
+  now += 30 * SECOND
+  for (const one of [a, b]) await one.look()
+  assert.equal((await only()).title, 'version 3 does not answer: no such file; on another server: out of memory')
+  b.faults = []
+  await b.look()
+  assert.equal((await only()).title, 'version 3 does not answer: no such file')
+})

@@ -103,11 +103,17 @@ function living(said: Record<string, Said>, now: number): Record<string, Said> {
 
 /** One sentence; null when every version answers. */
 function titleOf(said: Record<string, Said>): string | null {
-  const faults = new Map(
-    Object.values(said).flatMap(({ versions }) => versions.map((one) => [one.version, one.reason])),
+  const faults = Map.groupBy(
+    Object.values(said).flatMap(({ versions }) => versions),
+    ({ version }) => version,
   )
   if (faults.size === 0) return null
-  return [...faults].map(([version, reason]) => `version ${version} does not answer: ${reason}`).join('; ')
+  return [...faults].map(([version, of]) => `version ${version} does not answer: ${reasonsOf(of)}`).join('; ')
+}
+
+/** The reasons of a version, each once: servers may fail for different ones. */
+function reasonsOf(faults: readonly Pick<Unanswered, 'reason'>[]): string {
+  return [...new Set(faults.map(({ reason }) => reason))].toSorted().join('; on another server: ')
 }
 
 async function resolve(t: Tx, row: IncidentRow, now: number): Promise<string> {

@@ -21,8 +21,10 @@ export function faultOf(
   of: ModelVersion & { readonly endpoint: string },
 ): string | null {
   const failed = gateways.flatMap((gateway) => gateway.failed)
-  const unloaded = failed.find(({ endpoint, version }) => endpoint === of.endpoint && version === of.version)
-  if (unloaded !== undefined) return `a gateway could not load it: ${unloaded.reason}`
+  const unloaded = failed.filter(({ endpoint, version }) => endpoint === of.endpoint && version === of.version)
+  // gateways may fail for different reasons, and each is one to mend
+  const reasons = [...new Set(unloaded.map(({ reason }) => reason))]
+  if (reasons.length > 0) return `a gateway could not load it: ${reasons.join('; another one: ')}`
   if (places.here(of) !== undefined) return null
   return places.failure(of) ?? 'its files and its environment are being made ready on this server'
 }

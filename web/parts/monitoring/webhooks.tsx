@@ -61,7 +61,7 @@ function GivenUp({ endpoint }: { endpoint: string }) {
   })
   return (
     <>
-      <DataTable label="Messages that were given up" headings={['Given up', 'Webhook', 'Incident', 'Why', '']}>
+      <DataTable label="Messages that were given up" headings={['Given up', 'Webhook', 'Incident', 'Why', 'Action']}>
         {(dead.data?.items ?? []).map((one) => (
           <tr key={one.id}>
             <td>
