@@ -64,7 +64,7 @@ async function resolve(request: EnvRequest, python: Interpreter, options: LockOp
     }
     options.say('resolving packages')
     if (request.kind === 'lock') {
-      await refuseStale(uv, folder, { files: request.files, python, cacheFolder: options.cacheFolder })
+      await refuseStale(uv, folder, { ...options, files: request.files, python })
     }
     const [first = ''] = Object.keys(request.files)
     const args =

@@ -111,6 +111,20 @@ describe('a lock and its project', { skip }, () => {
     })
   }
 
+  test('are held against each other where the version of the project is dynamic, without a build', async (t) => {
+    const dynamic = (text: string): string => `${text.replace('version = "0"', 'dynamic = ["version"]')}[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+`
+    const lock = LOCK.replace('version = "0"\nsource = { virtual = "." }', 'source = { editable = "." }')
+    assert.equal(await taken(t, dynamic(PROJECT), lock), HELD)
+    const stale = await taken(t, dynamic(PROJECT.replace('1.16', '1.17')), lock)
+    assert.match(
+      stale,
+      /^uv\.lock is not what pyproject\.toml asks for \(`requires-dist` for `p @ editable\+\.` is out-of-date\)/,
+    )
+  })
+
   test('are told apart from a lock that cannot be read', async (t) => {
     assert.match(await taken(t, PROJECT, 'nonsense'), /^the environment cannot be made: .*uv\.lock/s)
   })

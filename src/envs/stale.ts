@@ -5,13 +5,21 @@ import { runCommand } from './command.ts'
 import type { Interpreter } from './python.ts'
 import type { EnvRequest } from './request.ts'
 import { unjudged } from './unjudged.ts'
-import { uvEnvironment } from './uv.ts'
+import { uvEnvironment, type UvOptions } from './uv.ts'
 
 /** Longest list of requirements that a message repeats, characters. */
 const SHOWN = 200
 
 /** What uv says in a case that changes no environment: the project's own version, which is not installed. */
 const HARMLESS = /^mismatched version\b/
+
+/** The files of a lock, and with what they are judged. */
+interface Asked extends Pick<EnvRequest, 'files'>, Pick<UvOptions, 'cacheFolder' | 'say'> {
+  readonly python: Interpreter
+}
+
+/** What uv says where only a build of the project could tell the rest, as where its version is dynamic. */
+const OUTDATED = /Static (`[\w-]+` for [^\n]* is out-of-date)/
 
 /**
  * Throws `unprocessable` for a lock in `folder` that is older than what its project asks for, with what differs. Nothing is said of one that
@@ -20,15 +28,17 @@ const HARMLESS = /^mismatched version\b/
 export async function refuseStale(
   uv: string,
   folder: string,
-  { files, python, cacheFolder }: Pick<EnvRequest, 'files'> & { python: Interpreter; cacheFolder: string },
+  { files, python, cacheFolder, say }: Asked,
 ): Promise<void> {
   if (unjudged(files) !== undefined) return
   const args = ['lock', '--locked', '--offline', '--verbose', '--python', python.path]
   const { code, stderr } = await runCommand(uv, args, { cwd: folder, env: environment(cacheFolder, files) })
   if (code === 0) return
   const text = stripVTControlCharacters(stderr)
-  const reason = /existing lockfile due to ([^\n]+)/.exec(text)?.[1]
-  if (reason === undefined && !/needs to be updated/.test(text)) return
+  const reason = /existing lockfile due to ([^\n]+)/.exec(text)?.[1] ?? OUTDATED.exec(text)?.[1]
+  if (reason === undefined && !/needs to be updated/.test(text)) {
+    return say(`whether uv.lock is as new as pyproject.toml could not be told: ${text.trim().split('\n').at(-1) ?? ''}`)
+  }
   if (reason !== undefined && HARMLESS.test(reason)) return
   const [asked, held] = [/Requested: ([^\n]+)/, /Existing: ([^\n]+)/].map((line) => namesIn(line.exec(text)?.[1] ?? ''))
   const lists =
