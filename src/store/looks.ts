@@ -1,4 +1,5 @@
 /** Looks at what is stored: the database at the start and each night, the blobs in portions, and what came of it. */
+import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ifRefused } from '../contract/absence/absent.ts'
 import { toTime } from '../contract/fields.ts'
@@ -9,9 +10,8 @@ import type { CorruptBlobs } from './corrupt-blobs.ts'
 import type { Damage } from './damage.ts'
 import type { Db } from './db.ts'
 import { ask } from './integrity/look.ts'
-import type { Looked } from './integrity/blob-look.ts'
+import type { BlobAnswer } from './integrity/look-process.ts'
 import type { Checked } from './integrity/quick-check.ts'
-import type { Digest } from './blobs/blobs.ts'
 
 export interface LookDeps {
   readonly db: Db
@@ -60,6 +60,8 @@ interface BlobState {
 const UNSEEN: DatabaseState = { state: 'unknown', detail: 'it was not looked at yet', checksums: null, at: null }
 const NONE: BlobState = { after: '', at: null, began_at: null, ended_at: null, blobs: 0, bytes: 0 }
 const MOST_SHOWN = 1000
+/** Where the data folder has models laid out for serving. */
+const MODELS = 'models'
 
 export function looks(deps: LookDeps): Looks {
   return new StoreLooks(deps)
@@ -138,14 +140,16 @@ class StoreLooks implements Looks {
     const again = (await corrupt.list()).map(({ digest }) => digest)
     const question = {
       blobs: { dataDir, url: blobsUrl ?? null },
+      laidOut: join(dataDir, MODELS),
       again: again.slice(0, MOST_SHOWN),
       portion: { after: before.after, ms, bytes },
     }
     const stop = signal === undefined ? this.#stopping.signal : AbortSignal.any([signal, this.#stopping.signal])
-    const seen = await ask<Looked & { sound: Digest[] }>(question, 6 * ms + 60_000, stop)
+    const seen = await ask<BlobAnswer>(question, 6 * ms + 60_000, stop)
     if (seen === undefined) return
     for (const blob of seen.corrupt) await ifRefused(corrupt.add(blob, 'look'), 'storage_full', 'storage_corrupt')
     for (const digest of seen.sound) await ifRefused(corrupt.remove(digest), 'storage_full', 'storage_corrupt')
+    for (const name of seen.laidOut) await this.#layOutAgain(name)
     const now = clock()
     const fresh = before.after === ''
     await this.#keep({
@@ -156,6 +160,15 @@ class StoreLooks implements Looks {
       blobs: seen.blobs + (fresh ? 0 : before.blobs),
       bytes: seen.bytes + (fresh ? 0 : before.bytes),
     })
+  }
+
+  /** What is missing is laid out again by whoever serves it. */
+  async #layOutAgain(name: string): Promise<void> {
+    const { dataDir, onError } = this.#deps
+    const folder = join(dataDir, MODELS, name)
+    await rename(folder, `${folder}.damaged`)
+    await rm(`${folder}.damaged`, { recursive: true, force: true })
+    onError(new Error(`the laid-out model ${folder} was not what is stored; it is laid out again`))
   }
 
   async #blobState(): Promise<BlobState> {

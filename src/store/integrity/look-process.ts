@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { openDiskBlobs } from '../blobs/disk.ts'
 import { openS3Blobs } from '../blobs/s3/blobs.ts'
 import { s3Settings } from '../blobs/s3/settings.ts'
+import { damagedTrees } from './laid-out.ts'
 import { isSound, lookAtBlobs } from './blob-look.ts'
 import type { Looked, Portion } from './blob-look.ts'
 import { quickCheck } from './quick-check.ts'
@@ -16,10 +17,14 @@ export type LookQuestion =
   | {
       readonly blobs: { readonly dataDir: string; readonly url: string | null }
       readonly again: readonly Digest[]
+      /** Folder of laid-out trees. */
+      readonly laidOut: string
       readonly portion: Portion
     }
 
-export type LookAnswer = Checked | (Looked & { readonly sound: readonly Digest[] })
+/** `sound`: of those that were asked for again; `laidOut`: folders of models that are not their trees any more. */
+export type BlobAnswer = Looked & { readonly sound: readonly Digest[]; readonly laidOut: readonly string[] }
+export type LookAnswer = Checked | BlobAnswer
 
 async function answer(question: LookQuestion): Promise<LookAnswer> {
   if ('database' in question) return quickCheck(question.database, question.ms)
@@ -27,7 +32,8 @@ async function answer(question: LookQuestion): Promise<LookAnswer> {
   const blobs = url === null ? openDiskBlobs(join(dataDir, 'blobs')) : await openS3Blobs(s3Settings(url, process.env))
   const sound: Digest[] = []
   for (const digest of question.again) if (await isSound(blobs, digest)) sound.push(digest)
-  return { ...(await lookAtBlobs(blobs, question.portion)), sound }
+  const laidOut = await damagedTrees(blobs, question.laidOut, question.portion.ms)
+  return { ...(await lookAtBlobs(blobs, question.portion)), sound, laidOut }
 }
 
 setPriority(constants.priority.PRIORITY_LOW)

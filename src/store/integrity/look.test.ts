@@ -1,0 +1,157 @@
+/** Looks at what is stored: a damaged page is named, time is kept, portions join to a round, laid-out folders are compared, a process that is not wanted ends. */
+import assert from 'node:assert/strict'
+import Database from 'better-sqlite3'
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, test } from 'node:test'
+import { openDiskBlobs } from '../blobs/disk.ts'
+import { materialise, putTree } from '../blobs/trees.ts'
+import { storeRoom } from '../room.ts'
+import { lookAtBlobs } from './blob-look.ts'
+import { damagedTrees } from './laid-out.ts'
+import { ask } from './look.ts'
+import { quickCheck } from './quick-check.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'slipway-look-'))
+after(() => rmSync(root, { recursive: true, force: true }))
+
+/** A database of `tables` tables of many pages; returns the first page of each. */
+function database(path: string, tables: number, rows = 200): number[] {
+  const db = new Database(path)
+  const pages: number[] = []
+  for (let i = 0; i < tables; i++) {
+    db.exec(`CREATE TABLE t${i} (a INTEGER PRIMARY KEY, b TEXT)`)
+    const insert = db.prepare(`INSERT INTO t${i} (b) VALUES (?)`)
+    db.transaction(() => {
+      for (let row = 0; row < rows; row++) insert.run('x'.repeat(500))
+    })()
+    const leaves = db.prepare("SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf' ORDER BY pageno").pluck()
+    pages.push((leaves.all(`t${i}`) as number[])[1] ?? 0)
+  }
+  db.close()
+  return pages
+}
+
+function overwrite(path: string, at: number, bytes: Buffer): void {
+  chmodSync(path, 0o644)
+  const file = openSync(path, 'r+')
+  writeSync(file, bytes, 0, bytes.length, at)
+  closeSync(file)
+}
+
+describe('a look through an SQLite file', () => {
+  test('finds nothing in a sound one, and each damaged table in another, after the first too', () => {
+    const path = join(root, 'two.db')
+    const [first = 0, , third = 0] = database(path, 3)
+    assert.deepEqual(quickCheck(path, Infinity), { found: [], tables: 3, left: 0 })
+    for (const page of [first, third]) overwrite(path, (page - 1) * 4096, Buffer.alloc(100, 0xff))
+    const { found, left } = quickCheck(path, Infinity)
+    assert.equal(left, 0)
+    assert.ok(found.some((text) => text.includes('t0')) || found.length >= 2, found.join())
+    assert.ok(found.length >= 2 && found.length <= 10, found.join())
+  })
+
+  test('ends in time and says how many tables are left', () => {
+    const path = join(root, 'time.db')
+    database(path, 4)
+    const { found, tables, left } = quickCheck(path, -1)
+    assert.deepEqual([found, tables, left], [[], 4, 5], 'the schema is one more')
+  })
+
+  test('of what is no database says so; of what is not there throws', () => {
+    const path = join(root, 'none.db')
+    writeFileSync(path, Buffer.alloc(8192, 1))
+    assert.match(quickCheck(path, Infinity).found.join(), /not a database/)
+    assert.throws(() => quickCheck(join(root, 'missing.db'), Infinity), { code: 'SQLITE_CANTOPEN' })
+  })
+
+  test('by a process of its own gives the same, tells why it could not be made, and is ended when it is not wanted', async () => {
+    const path = join(root, 'process.db')
+    database(path, 2)
+    const never = new AbortController().signal
+    assert.deepEqual(await ask({ database: path, ms: 1e6 }, 60_000, never), quickCheck(path, Infinity))
+    const missing = ask({ database: join(root, 'missing.db'), ms: 1 }, 60_000, never)
+    await assert.rejects(missing, { code: 'unavailable', message: /unable to open database file/ })
+    assert.equal(await ask({ database: path, ms: 1e6 }, 1, never), undefined, 'too late')
+    const stop = new AbortController()
+    const stopped = ask({ database: path, ms: 1e6 }, 60_000, stop.signal)
+    stop.abort()
+    assert.equal(await stopped, undefined)
+    assert.equal(await ask({ database: path, ms: 1e6 }, 60_000, stop.signal), undefined)
+  })
+})
+
+describe('a look at blobs', () => {
+  test('in portions reads each once, in order, goes on where it ended, and finds every damaged one', async () => {
+    const folder = join(root, 'blobs')
+    const blobs = openDiskBlobs(folder)
+    const stored: string[] = []
+    for (let i = 0; i < 40; i++) stored.push((await blobs.put(Buffer.from(`blob ${i}`))).digest)
+    stored.sort()
+    const bad = [stored[0] ?? '', stored[17] ?? '', stored[39] ?? '']
+    for (const digest of bad) overwrite(blobs.path(digest) ?? '', 0, Buffer.from('X'))
+    const found: string[] = []
+    let [after, portions, count] = ['', 0, 0]
+    do {
+      const looked = await lookAtBlobs(blobs, { after, bytes: 30, ms: 60_000 })
+      assert.ok(looked.bytes < 45, 'a portion ends with the blob that fills it')
+      if (looked.after !== '') assert.ok(looked.after > after)
+      found.push(...looked.corrupt.map(({ digest }) => digest))
+      ;[after, portions, count] = [looked.after, portions + 1, count + looked.blobs]
+    } while (after !== '')
+    assert.deepEqual([found, count], [bad, 40])
+    assert.ok(portions > 5)
+    const late = await lookAtBlobs(blobs, { after: '', bytes: 1e9, ms: -1 })
+    assert.deepEqual([late.blobs, late.after], [1, stored[0]], 'out of time it still gets on')
+  })
+
+  test(
+    'a room keeps the cursor over its end, and lays out again what is laid out wrongly',
+    { timeout: 60_000 },
+    async () => {
+      const dataDir = join(root, 'room')
+      const clock = (): number => 1_750_000_000_000
+      const told: string[] = []
+      const onError = (error: unknown): void => void told.push(String(error))
+      const source = join(root, 'model')
+      mkdirSync(source)
+      writeFileSync(join(source, 'a.txt'), 'weights')
+      writeFileSync(join(source, 'b.txt'), 'more')
+      const first = await storeRoom({ dataDir, clock, onError })
+      const { digest } = await putTree(first.blobs, source)
+      const place = join(dataDir, 'models', digest.replace(':', '-'))
+      mkdirSync(join(dataDir, 'models'))
+      await materialise(first.blobs, digest, place)
+      assert.deepEqual(await damagedTrees(first.blobs, join(dataDir, 'models'), 1e6), [])
+      const limits = { databaseMs: 1e6, blobMs: 1e6, blobBytes: 1 }
+      await first.looks.look(limits)
+      const { round } = (await first.looks.state()).blobs
+      assert.deepEqual([round.blobs, round.ended_at], [1, null])
+      assert.equal(readFileSync(join(place, 'a.txt'), 'utf8'), 'weights')
+      overwrite(join(place, 'a.txt'), 0, Buffer.from('W'))
+      await first.close()
+
+      const second = await storeRoom({ dataDir, clock, onError })
+      await second.looks.look({ ...limits, blobBytes: 1e6 })
+      const state = await second.looks.state()
+      assert.equal(state.blobs.round.blobs, 3, 'the manifest and two files')
+      assert.equal(state.blobs.round.ended_at, '2025-06-15T15:06:40.000Z')
+      assert.equal(state.database.state, 'sound')
+      assert.equal(existsSync(place), false)
+      assert.deepEqual(told, [`Error: the laid-out model ${place} was not what is stored; it is laid out again`])
+      await second.close()
+    },
+  )
+})
