@@ -38,6 +38,8 @@ export interface TestPostgres {
   down(): Promise<void>
   /** Starts it again. */
   up(): Promise<void>
+  /** Stops its processes where they are: connections stay, and say nothing. Returns what lets them go on. Linux only. */
+  freeze(): () => void
   /** Drops the database. The server itself stops when the process ends. */
   stop(): Promise<void>
 }
@@ -78,6 +80,7 @@ export async function startPostgres(durable = false): Promise<TestPostgres> {
     },
     down: () => ctl('-m', 'immediate', 'stop'),
     up: () => ctl('-w', 'start'),
+    freeze: () => freeze(firstPid(join(folder, 'data'))),
     stop: () => administer(port, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
   }
 }
@@ -136,6 +139,14 @@ export async function startArchivingPostgres(): Promise<ArchivingPostgres> {
       for (let i = 0; i < 600 && (await inRecovery(port)); i++) await delay(50)
     },
   }
+}
+
+function freeze(pid: number): () => void {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean)
+  const pids = [pid, ...children.map(Number)]
+  const all = (signal: NodeJS.Signals): void => pids.forEach((each) => void ifGone(() => process.kill(each, signal)))
+  all('SIGSTOP')
+  return () => all('SIGCONT')
 }
 
 async function withClient<T>(port: number, use: (client: pg.Client) => Promise<T>): Promise<T> {

@@ -42,6 +42,11 @@ export function isDisconnected(error: unknown): boolean {
   )
 }
 
+/** True when PostgreSQL says nothing for longer than is waited: it hangs, or the network between swallows all. */
+export function isSilent(error: unknown): boolean {
+  return error instanceof Error && error.message === 'Query read timeout'
+}
+
 /**
  * True when SQLite's file fails: the disk, its rights, or a file system that became read-only. A read that the disk refuses (EIO) is
  * told as a file that is damaged.
@@ -72,6 +77,7 @@ export function explained(error: unknown): unknown {
   if (isStorageFull(error)) return problem('storage_full', {}, error)
   if (isBusy(error)) return unavailable('another process holds its lock', error)
   if (isDisconnected(error)) return unavailable('it cannot be reached', error)
+  if (isSilent(error)) return unavailable('it does not answer', error)
   if (isBroken(error)) return unavailable('its file cannot be read or written', error)
   if (isRefusing(error)) return unavailable(refusalOf(engineCode(error)), error)
   if (isFileFault(error))

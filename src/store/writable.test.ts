@@ -13,6 +13,15 @@ test('a fresh store is writable, again and again, and a closed one is not', asyn
   assert.deepEqual(rows, [{ value: '1' }])
 })
 
+test('a write that takes too long makes the store not writable, and its late end hurts nobody', async (t) => {
+  const store = await openTemporaryStore()
+  t.after(() => store.close())
+  const { promise, reject } = Promise.withResolvers<never>()
+  assert.equal(await isWritable({ ...store.db, tx: () => promise }, 20), false)
+  reject(new Error('gone'))
+  await new Promise((done) => setImmediate(done))
+})
+
 test('a write that the database refuses makes the store not writable', async (t) => {
   const store = await openTemporaryStore()
   t.after(() => store.close())

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import type { Db, Sql, Row, SqlValue, Tx } from '../db.ts'
-import { engineCode, explained, isDisconnected, isRetryable, unavailable } from '../failures.ts'
+import { engineCode, explained, isDisconnected, isRetryable, isSilent, unavailable } from '../failures.ts'
 import { nested, refuseNested } from '../nesting.ts'
 import type { Caller } from '../reads/caller.ts'
 import { callerNow } from '../reads/caller.ts'
@@ -19,7 +19,15 @@ export interface PostgresOptions {
   readonly readers?: number
   /** Longest read that a caller waits for, ms. Default 15 s. */
   readonly longestReadMs?: number
+  /** A server that says nothing to a read for so long counts as out of reach, ms. Default a minute. */
+  readonly silentMs?: number
 }
+
+const SILENT_MS = 60_000
+/** Longest wait for a connection, ms. */
+const CONNECT_MS = 15_000
+/** What the server's own limit of a long read is given, to be told, ms. */
+const TELLS_MS = 5000
 
 /** A transaction that still collides after this many ms is given up with `unavailable`. */
 const RETRY_MS = 15_000
@@ -55,9 +63,11 @@ class PostgresDb implements Db {
 
   constructor(url: string, options: PostgresOptions) {
     this.#writers = makePool(url, options.writers ?? 10, '-c default_transaction_isolation=serializable')
-    this.#readers = makePool(url, options.readers ?? 6, READ_ONLY)
+    const silentMs = options.silentMs ?? SILENT_MS
+    this.#readers = makePool(url, options.readers ?? 6, READ_ONLY, silentMs)
     this.#longestMs = options.longestReadMs ?? LONGEST_MS
-    this.#searchers = makePool(url, SEARCHERS, `${READ_ONLY} -c statement_timeout=${this.#longestMs}`)
+    const bounded = `${READ_ONLY} -c statement_timeout=${this.#longestMs}`
+    this.#searchers = makePool(url, SEARCHERS, bounded, Math.max(silentMs, this.#longestMs + TELLS_MS))
   }
 
   async all<T = Row>(sql: string, params: readonly SqlValue[] = []): Promise<T[]> {
@@ -125,7 +135,7 @@ class PostgresDb implements Db {
     try {
       return (await client.query<Row>(numbered(text), [...params])).rows
     } catch (error) {
-      broken = isDisconnected(error)
+      broken = isDisconnected(error) || isSilent(error)
       if (engineCode(error) !== CANCELLED) throw error
       throw cancelled === undefined ? tooLong(this.#longestMs) : callerLeft()
     } finally {
@@ -324,12 +334,15 @@ async function readTwice<T>(read: () => Promise<T>): Promise<T> {
   }
 }
 
-function makePool(url: string, max: number, options: string): pg.Pool {
+/** `silentMs`: a connection that says nothing for so long is given up; without it a statement may take as long as it takes. */
+// oxlint-disable-next-line max-params -- a private helper
+function makePool(url: string, max: number, options: string, silentMs?: number): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
     max,
     options: `${options} -c lock_timeout=${LOCK_MS}`,
-    connectionTimeoutMillis: 15_000,
+    connectionTimeoutMillis: Math.min(CONNECT_MS, silentMs ?? CONNECT_MS),
+    ...(silentMs !== undefined && { query_timeout: silentMs }),
     keepAlive: true,
     application_name: 'slipway',
     types: rowParsers,

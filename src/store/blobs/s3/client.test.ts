@@ -182,6 +182,13 @@ describe('another try', () => {
       )
     })
   }
+  it('that does not come at all is waited for twice, and no more', async (t) => {
+    const silent = (): undefined => undefined
+    const { client, sent } = await serve(t, [silent, silent, [200, 'too late']], { idleMs: 200 })
+    const message = /GET failed 2 times, at last: nothing came for 200 ms/
+    await assert.rejects(client.call(GET), { code: 'unavailable', message })
+    assert.equal(sent.length, 2)
+  })
   it('follows silence', async (t) => {
     const { client, sent } = await serve(t, [() => undefined, [200, 'at last']], { idleMs: 300 })
     assert.equal((await client.call(GET)).text, 'at last')

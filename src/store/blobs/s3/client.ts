@@ -53,6 +53,14 @@ const MOST_TEXT = 16 * 1024 * 1024
 const LONGEST_WAIT_MS = 5000
 const TRANSIENT = new Set([408, 429, 500, 502, 503, 504])
 
+/** A server that said nothing for so often is not asked again: each of these waits is long. */
+const MOST_SILENCES = 2
+
+/** Nothing came, and nothing was taken, for as long as the client waits. */
+class Silence extends Error {
+  readonly code = 'ETIMEDOUT'
+}
+
 /** A reply that is worth another try. */
 class Transient extends Error {}
 
@@ -87,12 +95,14 @@ export function blobsUnavailable(detail: string, cause?: unknown): Problem {
 }
 
 async function again<T>(patience: Required<Patience>, request: S3Request, attempt: () => Promise<T>): Promise<T> {
+  let silences = 0
   for (let tries = 1; ; tries++) {
     try {
       return await attempt()
     } catch (error) {
       if (!(error instanceof Transient || isNetwork(error))) throw error
-      if (tries >= patience.attempts) {
+      if (error instanceof Silence) silences++
+      if (tries >= patience.attempts || silences >= MOST_SILENCES) {
         const why = error instanceof Error ? error.message : String(error)
         throw blobsUnavailable(`${request.method} failed ${tries} times, at last: ${why}`, error)
       }
@@ -129,7 +139,7 @@ function exchange(request: S3Request, { settings, agent, at, idleMs }: Wire): Pr
   const send = url.protocol === 'https:' ? https.request : http.request
   const sent = send(url, { method, path: search === '' ? path : `${path}?${search}`, headers, agent }, resolve)
   sent.setTimeout(idleMs, () => {
-    sent.destroy(Object.assign(new Error(`nothing came for ${idleMs} ms`), { code: 'ETIMEDOUT' }))
+    sent.destroy(new Silence(`nothing came for ${idleMs} ms`))
   })
   sent.on('error', reject)
   sent.end(body)
