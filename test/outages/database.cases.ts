@@ -77,6 +77,54 @@ export async function assertDatabaseOutage({ url, values, begin, end }: Database
   await assertWrites(during.map(({ request }) => request))
 }
 
+/** What these change is not in the database, or there is nothing to change. */
+const WITHOUT_ROWS: ReadonlySet<string> = new Set([
+  'POST /ajax-api/2.0/mlflow/webhooks/:webhook_id/test',
+  'POST /api/2.0/mlflow/webhooks/:webhook_id/test',
+  'POST /v1/audit/checkpoints',
+  'POST /v1/retention/:id/apply',
+  'POST /v1/storage/look',
+])
+
+/** Asks every route while the database takes no writes for want of room: reads answer as before, and what writes is 507. */
+export async function assertFullDatabase({ url, values, begin, end }: DatabaseOutage): Promise<void> {
+  const requests = (await everyRoute()).map((route) => requestOf(route, url, values))
+  const reads = (
+    await askAll(
+      requests.filter(({ route }) => isRead(route)),
+      values,
+    )
+  ).map(({ request }) => request)
+  const first = await askAll(reads, values)
+  const second = await askAll(reads, values)
+  await begin()
+  let read: Asked[]
+  let written: Asked[]
+  try {
+    written = await askAll(
+      requests.filter(({ route }) => !isRead(route)),
+      values,
+    )
+    read = await askAll(reads, values)
+  } finally {
+    await end()
+  }
+  // a link by which a file is read is a row
+  const differ = differences(second, read, volatileOf(first, second)).filter((one) => !/\/presigned\//.test(one))
+  assert.deepEqual(differ, [])
+  const { faults, answered, wrong } = outcomeOf(written)
+  assert.deepEqual(
+    wrong.filter((one) => !/: 40[149] /.test(one)),
+    [],
+  )
+  assert.deepEqual(
+    answered.filter((name) => !WITHOUT_DATABASE.includes(name) && !WITHOUT_ROWS.has(name)),
+    [],
+  )
+  const full = written.filter(({ answer }) => answer.status === 507).length
+  assert.ok(full > 100 && full === faults.length, `${full} of ${written.length} writes are 507`)
+}
+
 function assertFaults(during: readonly Asked[]): void {
   const { faults, answered, refused, wrong } = outcomeOf(during)
   assert.deepEqual(wrong, [])

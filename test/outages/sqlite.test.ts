@@ -4,26 +4,38 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
-import { assertDatabaseOutage } from './database.cases.ts'
+import { assertDatabaseOutage, assertFullDatabase } from './database.cases.ts'
 import { failingFiles, NO_COMPILER } from './failing-files.ts'
+import type { Values } from './values.ts'
 import { makeWorld } from './world.ts'
 
 const files = failingFiles()
 
-describe('SQLite on a disk that answers EIO', { skip: files === undefined ? NO_COMPILER : false }, () => {
+describe('SQLite on a disk that is full, or answers EIO', { skip: files === undefined ? NO_COMPILER : false }, () => {
   let server: TestServer
+  let values: Values
   before(async () => {
     server = await startTestServer({ args: ['--no-auth'], env: { ...files?.env, SLIPWAY_LOG_LEVEL: 'silent' } })
+    values = await makeWorld(server.url)
   })
   after(async () => {
     await server.stop()
     files?.remove()
   })
 
+  test('a disk that is full: every read answers, every write is 507', async () => {
+    await assertFullDatabase({
+      url: server.url,
+      values,
+      begin: async () => files?.fail('full', join(server.data, 'slipway.db')),
+      end: async () => files?.mend(),
+    })
+  })
+
   test('every route tells a fault, and answers as before once the disk does', async () => {
     await assertDatabaseOutage({
       url: server.url,
-      values: await makeWorld(server.url),
+      values,
       async begin() {
         files?.fail('read', join(server.data, 'slipway.db'))
         touch(server.data)
