@@ -66,7 +66,8 @@ function Sentence({ incident }: { incident: Incident }) {
           {percent(affected.share)}) {affected.rows === 1 ? 'is' : 'are'} affected.
         </>
       )}{' '}
-      {incident.pages ? 'Paged' : 'Notified without paging'} <RelativeTime at={incident.opened_at} />.
+      {incident.pages ? 'Paged' : 'Notified without paging'} <RelativeTime at={incident.opened_at} />
+      {incident.times_paged > 1 && <>, {incident.times_paged} times in all</>}.
       {incident.resolved_at !== null && (
         <>
           {' '}
@@ -94,7 +95,7 @@ function Body({ incident }: { incident: Incident }) {
         {incident.kind === 'search' ? (
           <WatchedRuns incident={incident} />
         ) : (
-          <Panel title="Suspects" note="the most likely first" flush>
+          <Panel title="Suspects" note="what goes on first, the worst of it at the top" flush>
             <Suspects causes={incident.causes} />
           </Panel>
         )}

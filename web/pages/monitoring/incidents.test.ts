@@ -29,6 +29,7 @@ const LEADS: readonly (readonly [change: object, says: RegExp])[] = [
   [{ affected: { ...AFFECTED, rows: 0, share: 0 } }, /; 0 rows \(0 %\) are affected\./],
   [{ pages: false }, /Notified without paging .* ago\.$/],
   [{ resolved_at: new Date(Date.now() - 9_000_000).toISOString() }, /Resolved 2 h ago\.$/],
+  [{ times_paged: 2 }, /Paged .* ago, 2 times in all\.$/],
   [
     { kind: 'search', began_event_time: '2013-09-04T05:20:00.000Z' },
     /^Search of e: a watched search found runs at 2013-09-04 05:20 UTC\. /,
