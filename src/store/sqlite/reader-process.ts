@@ -7,9 +7,6 @@ import { openReader, type Connection } from './connection.ts'
 import { engineFault, Frames, frame, type Question } from './frames.ts'
 import { Statements } from './statements.ts'
 
-/** Memory that SQLite may take for one statement, bytes; a sort or a grouping of more is refused. */
-const MEMORY = 512 * 1024 * 1024
-
 /** A frame of rows ends behind so many rows, or so many characters and bytes of their values. */
 const FRAME = { rows: 500, size: 256 * 1024 } as const
 
@@ -27,7 +24,6 @@ function serve(path: string): void {
     process.exitCode = 1
     return
   }
-  connection.pragma(`hard_heap_limit = ${MEMORY}`)
   const statements = new Statements(connection)
   const frames = new Frames()
   const piece = Buffer.allocUnsafe(64 * 1024)

@@ -1,13 +1,18 @@
 /** One reader process, as the server sees it. */
 import { spawn, type ChildProcess } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
+import { ifGone } from '../../contract/absence/absent.ts'
 import { problem } from '../../contract/errors.ts'
 import { unavailable } from '../failures.ts'
 import { engineError, Frames, frame, type Question, type Reply } from './frames.ts'
 
 /** Most rows that one read may give; what gives more is to be asked for in pages. */
 export const MOST_ROWS = 1_000_000
+
+/** Bytes of a page of memory, as Linux counts them on most machines. */
+const PAGE = 4096
 
 interface Asked {
   readonly rows: unknown[]
@@ -47,6 +52,13 @@ export class Reader {
 
   get alive(): boolean {
     return this.#alive
+  }
+
+  /** Memory that the process takes, bytes; 0 where the system does not tell. */
+  get memory(): number {
+    const { pid } = this.#child
+    const pages = ifGone(() => readFileSync(`/proc/${pid}/statm`, 'utf8'))?.split(' ')[1]
+    return Number(pages ?? 0) * PAGE
   }
 
   /** Runs one read; none may be under way. Rejects with the engine's code in `code`, with what `stop` says, or `unavailable`. */

@@ -7,6 +7,7 @@ import { after, before, describe, it } from 'node:test'
 import type { Db } from '../db.ts'
 import { asCaller, type Caller } from '../reads/caller.ts'
 import { MOST_ROWS } from './reader.ts'
+import { Readers } from './readers.ts'
 import { openSqlite } from './sqlite.ts'
 
 const COUNT = 'WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < '
@@ -106,6 +107,15 @@ describe('a read for a caller', { timeout: 60_000 }, () => {
     assert.equal(wide?.t.length, 3_000_000)
     const endless = { text: `${COUNT}${2 * MOST_ROWS}) SELECT 1 FROM n`, params: [] }
     await assert.rejects(db.search(endless), { code: 'too_costly', message: /1000000 rows/ })
+  })
+
+  it('is refused when its reader takes more memory than it may', async () => {
+    const own = new Readers(join(root, 'slipway.db'), { mostMemory: 200 * 1024 ** 2 })
+    const large = `${COUNT}1500) SELECT length(max(z)) AS l FROM (SELECT randomblob(1000000) AS z FROM n ORDER BY z LIMIT -1)`
+    const refused = asCaller(caller('b'), () => own.search(large, []))
+    await assert.rejects(refused, { code: 'too_costly', message: /more than 200 MiB of memory/ })
+    assert.deepEqual(await asCaller(caller('b'), () => own.search('SELECT 1 AS one', [])), [{ one: 1 }])
+    await own.close()
   })
 
   it('a reader that is killed in the middle is told, and the next read has another', async () => {

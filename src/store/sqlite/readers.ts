@@ -1,5 +1,6 @@
 /** Long reads of an SQLite database: a few processes, shared between callers, each read with an end. */
 import { availableParallelism } from 'node:os'
+import { problem } from '../../contract/errors.ts'
 import { unavailable } from '../failures.ts'
 import type { Caller } from '../reads/caller.ts'
 import { callerNow } from '../reads/caller.ts'
@@ -14,6 +15,8 @@ export interface ReadersOptions {
   readonly perCaller?: number
   /** Longest read for a caller, ms; the server's own reads have no end. */
   readonly longestMs?: number
+  /** Memory that a process may take during a read for a caller, bytes. */
+  readonly mostMemory?: number
 }
 
 /** Reads that every machine can have at once, and of one caller: the system shares its cores between processes fairly. */
@@ -23,12 +26,17 @@ const PER_CALLER = Math.min(2, Math.max(1, availableParallelism() - 1))
 /** A read whose caller left goes on until it took so long, ms: to end it costs a process, and most end sooner. */
 const GRACE_MS = 250
 
+/** Memory that a process may take, bytes, and how often it is looked at, ms. */
+const MOST_MEMORY = 1024 ** 3
+const LOOK_MS = 250
+
 /** A process beyond the first that nobody asked for so long ends, ms. */
 const IDLE_MS = 30_000
 
 export class Readers {
   readonly #path: string
   readonly #longestMs: number
+  readonly #mostMemory: number
   readonly #turns: Turns
   readonly #all = new Set<Reader>()
   #idle: Reader[] = []
@@ -39,6 +47,7 @@ export class Readers {
   constructor(path: string, options: ReadersOptions = {}) {
     this.#path = path
     this.#longestMs = options.longestMs ?? LONGEST_MS
+    this.#mostMemory = options.mostMemory ?? MOST_MEMORY
     this.#turns = new Turns({ places: options.places ?? PLACES, perCaller: options.perCaller ?? PER_CALLER })
   }
 
@@ -78,12 +87,18 @@ export class Readers {
     const began = performance.now()
     let leaving: NodeJS.Timeout | undefined
     const late = setTimeout(() => reader.stop(tooLong(this.#longestMs)), this.#longestMs)
+    const most = this.#mostMemory
+    const look = setInterval(() => {
+      const limit = `${Math.round(most / 1024 ** 2)} MiB of memory`
+      if (reader.memory > most) reader.stop(problem('too_costly', { what: 'a read', limit }))
+    }, LOOK_MS)
     const stay = caller.onLeave(() => {
       leaving = setTimeout(() => reader.stop(callerLeft()), Math.max(0, began + GRACE_MS - performance.now()))
     })
     return () => {
       clearTimeout(late)
       clearTimeout(leaving)
+      clearInterval(look)
       stay()
     }
   }
