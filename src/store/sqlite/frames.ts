@@ -7,8 +7,13 @@ export interface Question {
   readonly parameters: readonly unknown[]
 }
 
-/** Rows in the order of the read, in several frames where they are many; then the end, or what went wrong. */
-export type Reply = { readonly rows: unknown[] } | { readonly end: true } | { readonly error: EngineFault }
+/**
+ * The values of rows, one row behind the other, in the order of the read, and in several frames where they are many; then the end, or
+ * what went wrong.
+ */
+export type Reply =
+  | { readonly columns: readonly string[]; readonly values: readonly unknown[]; readonly end: boolean }
+  | { readonly error: EngineFault }
 
 /** An error of the engine as plain data. */
 export interface EngineFault {

@@ -7,8 +7,8 @@ import { openReader, type Connection } from './connection.ts'
 import { engineFault, Frames, frame, type Question } from './frames.ts'
 import { Statements } from './statements.ts'
 
-/** A frame of rows ends behind so many rows, or so many characters and bytes of their values. */
-const FRAME = { rows: 500, size: 256 * 1024 } as const
+/** A frame of rows ends behind so many characters and bytes of their values, where a number counts eight. */
+const FRAME = 64 * 1024
 
 if (import.meta.main) serve(process.argv[2] ?? '')
 
@@ -34,27 +34,22 @@ function serve(path: string): void {
 
 function answer(statements: Statements, { sql, parameters }: Question): void {
   try {
-    let rows: unknown[] = []
+    const { columns, rows } = statements.each(sql, parameters)
+    let values: unknown[] = []
     let size = 0
-    for (const row of statements.each(sql, parameters)) {
-      rows.push(row)
-      size += sizeOf(row)
-      if (rows.length < FRAME.rows && size < FRAME.size) continue
-      say(frame({ rows }))
-      ;[rows, size] = [[], 0]
+    for (const row of rows) {
+      for (const value of row) {
+        values.push(value)
+        size += typeof value === 'string' || value instanceof Uint8Array ? value.length : 8
+      }
+      if (size < FRAME) continue
+      say(frame({ columns, values, end: false }))
+      ;[values, size] = [[], 0]
     }
-    if (rows.length > 0) say(frame({ rows }))
-    say(frame({ end: true }))
+    say(frame({ columns, values, end: true }))
   } catch (error) {
     say(frame({ error: engineFault(error) }))
   }
-}
-
-function sizeOf(row: object): number {
-  let size = 0
-  for (const value of Object.values(row) as unknown[])
-    size += typeof value === 'string' || value instanceof Uint8Array ? value.length : 8
-  return size
 }
 
 /** Waits until the other end has taken it. */

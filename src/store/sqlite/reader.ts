@@ -74,21 +74,21 @@ export class Reader {
   stop(why: Error): void {
     this.#why ??= why
     this.#alive = false
+    // whoever waits for its end is told
+    this.#keep(true)
     this.#child.kill('SIGKILL')
   }
 
   #take(reply: Reply): void {
     const asked = this.#asked
     if (asked === undefined) return
-    if ('rows' in reply) {
-      for (const row of reply.rows) asked.rows.push(row)
-      if (asked.rows.length > MOST_ROWS)
-        this.stop(problem('too_costly', { what: 'a read', limit: `${MOST_ROWS} rows` }))
-      return
-    }
+    if ('columns' in reply) addRows(asked.rows, reply)
+    if (asked.rows.length > MOST_ROWS) this.stop(problem('too_costly', { what: 'a read', limit: `${MOST_ROWS} rows` }))
+    if ('columns' in reply && !reply.end) return
     this.#asked = undefined
-    this.#keep(false)
-    if ('end' in reply) asked.resolve(asked.rows)
+    if (this.#alive) this.#keep(false)
+    if (this.#why !== undefined) asked.reject(this.#why)
+    else if ('columns' in reply) asked.resolve(asked.rows)
     else asked.reject(engineError(reply.error))
   }
 
@@ -106,5 +106,13 @@ export class Reader {
       if (asked) one.ref()
       else one.unref()
     }
+  }
+}
+
+function addRows(rows: unknown[], { columns, values }: Extract<Reply, { values: unknown }>): void {
+  for (let at = 0; at < values.length; at += columns.length) {
+    const row: Record<string, unknown> = {}
+    for (let column = 0; column < columns.length; column++) row[columns[column] as string] = values[at + column]
+    rows.push(row)
   }
 }

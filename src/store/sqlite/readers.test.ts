@@ -18,7 +18,7 @@ const QUICK = { text: 'SELECT 1 AS one', params: [] }
 const root = mkdtempSync(join(tmpdir(), 'slipway-readers-'))
 let db: Db
 
-before(() => void (db = openSqlite(join(root, 'slipway.db'), { longestReadMs: 400 })))
+before(() => void (db = openSqlite(join(root, 'slipway.db'), { longestReadMs: 1500 })))
 after(async () => {
   await db.close()
   rmSync(root, { recursive: true, force: true })
@@ -60,13 +60,13 @@ async function until(holds: () => boolean): Promise<void> {
 describe('a read for a caller', { timeout: 60_000 }, () => {
   it('is refused when it takes too long, within a statement too; the limit and what to do are said', async () => {
     const refused = asCaller(caller('a'), () => db.search(ENDLESS))
-    await assert.rejects(refused, { code: 'too_costly', status: 422, message: /more than 0\.4 s and was stopped/ })
+    await assert.rejects(refused, { code: 'too_costly', status: 422, message: /more than 1\.5 s and was stopped/ })
     assert.deepEqual(await asCaller(caller('a'), () => db.search(QUICK)), [{ one: 1 }])
   })
 
   it('keeps no other caller waiting', async () => {
     const a = caller('a')
-    const stuck = Array.from({ length: 8 }, () => asCaller(a, () => db.search(ENDLESS)))
+    const stuck = Array.from({ length: 4 }, () => asCaller(a, () => db.search(ENDLESS)))
     let open = stuck.length
     const ended = Promise.allSettled(stuck.map((one) => one.finally(() => open--)))
     assert.deepEqual(await asCaller(caller('b'), () => db.search(QUICK)), [{ one: 1 }])
@@ -88,10 +88,10 @@ describe('a read for a caller', { timeout: 60_000 }, () => {
     const a = caller('a')
     const work = asCaller(a, async () => {
       await Promise.resolve()
-      return db.search({ text: `${COUNT}?) SELECT max(i) AS most FROM n`, params: [6_000_000] })
+      return db.search({ text: `${COUNT}?) SELECT max(i) AS most FROM n`, params: [15_000_000] })
     })
     a.over = true
-    assert.deepEqual(await work, [{ most: 6_000_000 }])
+    assert.deepEqual(await work, [{ most: 15_000_000 }])
   })
 
   it('comes back whole when it has many rows or large ones, and is refused beyond a million rows', async () => {

@@ -25,10 +25,15 @@ export class Statements {
     return []
   }
 
-  /** The rows one by one, as they are found. */
-  each(sql: string, params: readonly unknown[] = []): Iterable<Row> {
+  /** The names of the columns, and the values of the rows one by one, as they are found. For connections whose statements do nothing else. */
+  each(sql: string, params: readonly unknown[] = []): { columns: string[]; rows: Iterable<unknown[]> } {
     const statement = this.#prepare(sql)
-    return statement.reader ? statement.iterate(bind(params)) : this.all(sql, params)
+    if (!statement.reader) {
+      statement.run(bind(params))
+      return { columns: [], rows: [] }
+    }
+    const columns = statement.columns().map(({ name }) => name)
+    return { columns, rows: statement.raw(true).iterate(bind(params)) as Iterable<unknown> as Iterable<unknown[]> }
   }
 
   get(sql: string, params: readonly unknown[] = []): Row | undefined {
