@@ -269,7 +269,7 @@ export const monitoringApi = {
   putLabels: route({
     method: 'POST',
     path: '/v1/endpoints/:name/labels',
-    summary: 'Deliver labels by prediction id; late ones open their windows again',
+    summary: 'Deliver labels by prediction id, all or none; late ones open their windows again',
     access: { verb: 'label', resource: 'endpoints' },
     params: endpointParams,
     limit: 16 * 1024 * 1024,
@@ -278,8 +278,10 @@ export const monitoringApi = {
         .array(
           z.strictObject({
             prediction_id: z.string().min(1).max(256),
-            label: z.union([z.number(), z.string(), z.boolean()]),
-            at: time.optional(),
+            label: z
+              .union([z.number(), z.string(), z.boolean()])
+              .describe('a finite number, true or false, or the name of a class of at most 256 characters'),
+            at: time.optional().describe('when it became known; now without it, and never in the future'),
           }),
         )
         .min(1)
@@ -293,8 +295,17 @@ export const monitoringApi = {
         .number()
         .int()
         .describe('labels whose prediction is not known yet; they are kept and joined when it comes'),
+      flagged: z
+        .array(
+          z.object({
+            row: z.number().int().describe('place in the delivery, from 0'),
+            prediction_id: z.string(),
+            reason: z.string(),
+          }),
+        )
+        .describe('labels that were taken and look wrong, each with the reason; the first hundred'),
     }),
-    errors: ['not_found'],
+    errors: ['not_found', 'invalid_field'],
   }),
   putMonitor: route({
     method: 'PUT',

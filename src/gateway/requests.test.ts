@@ -138,6 +138,12 @@ const REFUSED: [string, Sent, number, RegExp][] = [
   ['an event time without zone', { body: { inputs: GOOD, event_time: '2013-07-01T00:00:00' } }, 400, /event_time/],
   ['a negative event time', { body: { inputs: GOOD, event_time: -1 } }, 400, /event_time: got -1/],
   ['an event time beyond 9999', { body: { inputs: GOOD, event_time: 1e18 } }, 400, /event_time/],
+  [
+    'the year 2050',
+    { body: { inputs: GOOD, event_time: '2050-01-01T00:00:00Z' } },
+    400,
+    /event_time: got .*at most a year ahead/,
+  ],
   ['two times for one row', { body: { inputs: GOOD, event_time: [1, 2] } }, 400, /one time, or a list of 1/],
   ['a routing key that is a list', { body: { inputs: GOOD, routing_key: [] } }, 400, /routing_key: got \[\]/],
   ['params that are a list', { body: { inputs: GOOD, params: [1] } }, 400, /params: got \[1\], expected an object/],

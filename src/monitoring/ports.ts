@@ -1,5 +1,6 @@
 /** The ports of monitoring, carried out by serving, the registry, rollouts and pipelines. */
 import { SYSTEM } from '../auth/tokens.ts'
+import { problem } from '../contract/errors.ts'
 import { toTime } from '../contract/fields.ts'
 import type { Pipelines } from '../pipelines/pipelines.ts'
 import { endedRuns } from '../pipelines/run/watched.ts'
@@ -87,7 +88,7 @@ async function referenceOf({ registry, serving }: Neighbours, endpoint: string):
 
 async function readTable({ blobs }: Registry, tree: string): Promise<Uint8Array> {
   const table = await treeTable(blobs, tree)
-  if (table === undefined) throw new Error(`the tree ${tree} holds no table`)
+  if (table === undefined) throw problem('unprocessable', { detail: `the tree ${tree} holds no table` })
   return table
 }
 

@@ -118,19 +118,19 @@ function readKey(given: unknown): string | null {
 function readTimes(given: unknown, count: number, now: number): readonly number[] {
   if (given === undefined || given === null) return count === 1 ? [now] : Array.from({ length: count }, () => now)
   if (!Array.isArray(given)) {
-    const time = readTime('event_time', given)
+    const time = readTime('event_time', given, now)
     return count === 1 ? [time] : Array.from({ length: count }, () => time)
   }
   if (given.length !== count) throw invalid('event_time', given, `one time, or a list of ${count}, one a row`)
-  return given.map((time, i) => readTime(`event_time.${i}`, time))
+  return given.map((time, i) => readTime(`event_time.${i}`, time, now))
 }
 
-/** Latest time that can be told: the year 9999. */
-const MAX_TIME = 253_402_300_799_999
+/** A row may be about a time to come, such as a departure; what lies further ahead is a slip, by which a monitor would lose the present. */
+const AHEAD_MS = 366 * 86_400_000
 const RFC3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/
 
 /** A time as RFC 3339 or as whole milliseconds since 1970. */
-function readTime(field: string, value: unknown): number {
+function readTime(field: string, value: unknown, now: number): number {
   const digits = typeof value === 'string' && /^\d{1,15}$/.test(value)
   const ms =
     typeof value === 'number'
@@ -140,8 +140,9 @@ function readTime(field: string, value: unknown): number {
         : RFC3339.test(String(value))
           ? Date.parse(String(value))
           : Number.NaN
-  if (!Number.isSafeInteger(ms) || ms < 0 || ms > MAX_TIME)
+  if (!Number.isSafeInteger(ms) || ms < 0)
     throw invalid(field, value, 'a time as RFC 3339 (2026-05-03T10:00:00Z) or milliseconds since 1970')
+  if (ms > now + AHEAD_MS) throw invalid(field, value, 'a time at most a year ahead')
   return ms
 }
 

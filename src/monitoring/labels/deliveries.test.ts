@@ -7,7 +7,7 @@ import { ingest, testDeps } from '../room.fixture.ts'
 import { monitorOf } from '../context/context.ts'
 import type { KnownLabel, MonitoringDeps } from '../context/context.ts'
 import { labelsOf, putLabels } from './labels.ts'
-import type { GivenLabel } from './labels.ts'
+import type { GivenLabel } from './reading.ts'
 import { scoredRows } from './scored.ts'
 
 const START = Date.UTC(2026, 1, 2)
@@ -56,14 +56,14 @@ describe('a label', () => {
     }
   })
 
-  test('that is no number is kept, counts for nothing and is told to nobody', async () => {
-    for (const label of ['late', '', '  ', 'NaN', 'Infinity']) {
-      const name = await endpoint(1)
-      told.length = 0
-      assert.equal((await putLabels(deps, name, [give(label)])).accepted, 1)
-      assert.deepEqual([await known(name), told.length], [[], 0], label)
-      assert.equal((await putLabels(deps, name, [give(label)])).duplicates, 1)
-    }
+  test('that is the name of a class is kept and flagged, counts for nothing and is told to nobody', async () => {
+    const name = await endpoint(1)
+    told.length = 0
+    const { accepted, flagged } = await putLabels(deps, name, [give('late')])
+    const reason = 'is no number: it is kept and no figure of quality counts it'
+    assert.deepEqual([accepted, flagged], [1, [{ row: 0, prediction_id: 'p0', reason }]])
+    assert.deepEqual([await known(name), told.length], [[], 0])
+    assert.equal((await putLabels(deps, name, [give('late')])).duplicates, 1)
   })
 
   test('is told once, with its endpoint; a repetition or a correction is told to nobody', async () => {
@@ -81,6 +81,7 @@ describe('a label', () => {
       duplicates: 2,
       conflicts: 0,
       orphans: 0,
+      flagged: [],
     })
   })
 })
@@ -104,19 +105,28 @@ describe('of two labels for one prediction', () => {
 
   test('in one delivery one is accepted; three that differ are two conflicts', async () => {
     const name = await endpoint(1)
-    assert.deepEqual(await putLabels(deps, name, [give(1), give(0), give(2), give(2)]), {
-      accepted: 1,
-      duplicates: 1,
-      conflicts: 2,
-      orphans: 0,
-    })
+    const { flagged, ...counts } = await putLabels(deps, name, [give(1), give(0), give(2), give(2)])
+    assert.deepEqual(counts, { accepted: 1, duplicates: 1, conflicts: 2, orphans: 0 })
+    assert.deepEqual(
+      flagged.map(({ row, reason }) => `${row} ${reason}`),
+      [
+        '1 says 0, and another label says 1: the one that became known later counts, 0',
+        '2 says 2, and another label says 0: the one that became known later counts, 2',
+      ],
+    )
     assert.deepEqual(await known(name), [['p0', 2]])
   })
 
   test('of different endpoints there is no conflict', async () => {
     const [one, other] = [await endpoint(1), await endpoint(1)]
     await putLabels(deps, one, [give(1)])
-    assert.deepEqual(await putLabels(deps, other, [give(0)]), { accepted: 1, duplicates: 0, conflicts: 0, orphans: 0 })
+    assert.deepEqual(await putLabels(deps, other, [give(0)]), {
+      accepted: 1,
+      duplicates: 0,
+      conflicts: 0,
+      orphans: 0,
+      flagged: [],
+    })
     assert.deepEqual(await known(one), [['p0', 1]])
   })
 })
@@ -125,8 +135,20 @@ describe('a delivery', () => {
   test('of more than one transaction and statement counts each label once', async () => {
     const name = await endpoint(2245)
     const labels = Array.from({ length: 2245 }, (_, i) => ({ prediction_id: `p${i}`, label: i % 2 }))
-    assert.deepEqual(await putLabels(deps, name, labels), { accepted: 2245, duplicates: 0, conflicts: 0, orphans: 0 })
-    assert.deepEqual(await putLabels(deps, name, labels), { accepted: 0, duplicates: 2245, conflicts: 0, orphans: 0 })
+    assert.deepEqual(await putLabels(deps, name, labels), {
+      accepted: 2245,
+      duplicates: 0,
+      conflicts: 0,
+      orphans: 0,
+      flagged: [],
+    })
+    assert.deepEqual(await putLabels(deps, name, labels), {
+      accepted: 0,
+      duplicates: 2245,
+      conflicts: 0,
+      orphans: 0,
+      flagged: [],
+    })
     const all = await labelsOf(
       store.db,
       name,
@@ -140,7 +162,13 @@ describe('a delivery', () => {
   test('of nothing changes nothing', async () => {
     const name = await endpoint(1)
     const before = await monitorOf(store.db, name)
-    assert.deepEqual(await putLabels(deps, name, []), { accepted: 0, duplicates: 0, conflicts: 0, orphans: 0 })
+    assert.deepEqual(await putLabels(deps, name, []), {
+      accepted: 0,
+      duplicates: 0,
+      conflicts: 0,
+      orphans: 0,
+      flagged: [],
+    })
     assert.deepEqual(await monitorOf(store.db, name), before)
   })
 })

@@ -33,14 +33,14 @@ export function labelCases(name: string, open: () => Promise<{ db: Db; close(): 
   describe(`labels on ${name}`, { timeout: 120_000 }, () => {
     let opened: { db: Db; close(): Promise<void> }
     let deps: MonitoringDeps
-    const told: KnownLabel[] = []
+    const heard: KnownLabel[] = []
     const ask = (more: object): Promise<PerformanceItem[]> =>
       performance(deps.db, { endpoint: 'e', bucket: 'all', ...more }, async () => ['carrier'])
     const pick = (items: readonly PerformanceItem[], metric: string) => items.find((one) => one.metric === metric)
 
     before(async () => {
       opened = await open()
-      deps = testDeps(opened.db, () => START, { onLabels: async (_t, rows) => void told.push(...rows) })
+      deps = testDeps(opened.db, () => START, { onLabels: async (_t, rows) => void heard.push(...rows) })
       await addEndpoint(opened.db, 'e')
       await addEndpoint(opened.db, 'margins', {}, 'other')
     })
@@ -49,12 +49,26 @@ export function labelCases(name: string, open: () => Promise<{ db: Db; close(): 
     it('count once: duplicates, conflicts by the time they became known, orphans joined when the prediction comes', async () => {
       await ingest(deps, 'e', rowsFrom(0, 100))
       const given = labelsFrom(0, 120)
-      assert.deepEqual(await putLabels(deps, 'e', given), { accepted: 120, duplicates: 0, conflicts: 0, orphans: 20 })
-      assert.deepEqual(await putLabels(deps, 'e', given), { accepted: 0, duplicates: 120, conflicts: 0, orphans: 0 })
-      assert.equal(told.length, 120)
+      const { flagged, ...counts } = await putLabels(deps, 'e', given)
+      assert.deepEqual(counts, { accepted: 120, duplicates: 0, conflicts: 0, orphans: 20 })
+      assert.deepEqual(
+        flagged.map((one) => [one.row, one.prediction_id]),
+        Array.from({ length: 20 }, (_, i) => [100 + i, `p${100 + i}`]),
+      )
+      const again = { accepted: 0, duplicates: 120, conflicts: 0, orphans: 0, flagged: [] }
+      assert.deepEqual(await putLabels(deps, 'e', given), again)
+      assert.equal(heard.length, 120)
       const say = (label: number | boolean, at: number) =>
         putLabels(deps, 'e', [{ prediction_id: 'p0', label, at: new Date(at).toISOString() }])
-      assert.deepEqual(await say(1, START - 1), { accepted: 0, duplicates: 0, conflicts: 1, orphans: 0 })
+      const told = 'says 1, and another label says 0: the one that became known later counts, 0'
+      const flag = { row: 0, prediction_id: 'p0', reason: told }
+      assert.deepEqual(await say(1, START - 1), {
+        accepted: 0,
+        duplicates: 0,
+        conflicts: 1,
+        orphans: 0,
+        flagged: [flag],
+      })
       assert.equal((await labelsOf(deps.db, 'e', ['p0'])).get('p0'), 0)
       assert.equal((await say(true, START + 1)).conflicts, 1)
       assert.equal((await labelsOf(deps.db, 'e', ['p0'])).get('p0'), 1)

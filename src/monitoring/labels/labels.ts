@@ -3,15 +3,11 @@ import type { Reader, SqlValue, Tx } from '../../store/db.ts'
 import { faultPoint } from '../../store/fault.ts'
 import { lockMonitor } from '../context/context.ts'
 import type { KnownLabel, MonitoringDeps } from '../context/context.ts'
+import { readLabels } from './reading.ts'
+import type { Flagged, GivenLabel, ReadLabel } from './reading.ts'
 import { touchDays } from './scored.ts'
+import { targetOf } from './target.ts'
 import { eventTimes } from '../../serving/records/queries.ts'
-
-/** A label as it was delivered. `at` is when it became known, RFC 3339; now where it is absent. */
-export interface GivenLabel {
-  readonly prediction_id: string
-  readonly label: number | string | boolean
-  readonly at?: string | undefined
-}
 
 /** What became of a delivery. */
 export interface LabelCounts {
@@ -21,14 +17,12 @@ export interface LabelCounts {
   readonly conflicts: number
   /** Labels whose prediction is not known yet. */
   readonly orphans: number
+  /** Labels that were taken and look wrong, in their order; the first hundred. */
+  readonly flagged: Flagged[]
 }
 
-interface Wanted {
-  readonly id: string
-  readonly label: number | null
-  readonly text: string
-  readonly at: number
-}
+/** Flagged labels that a reply names. */
+const MOST_FLAGGED = 100
 
 interface StoredLabel {
   readonly prediction_id: string
@@ -41,39 +35,29 @@ const PART = 2000
 /** Rows of one statement, few sizes, so that the store keeps the statements prepared. */
 const SIZES = [200, 20, 1]
 
-/** Stores labels of an endpoint. */
+/** Stores labels of an endpoint: all of them, or none where one cannot be. Throws `invalid_field` that names its row. */
 export async function putLabels(
   deps: MonitoringDeps,
   endpoint: string,
   given: readonly GivenLabel[],
 ): Promise<LabelCounts> {
   const now = deps.clock()
-  const wanted = given.map((one) => readLabel(one, now))
+  const { labels, flagged } = readLabels(given, { now, target: await targetOf(deps, endpoint) })
   const sum = { accepted: 0, duplicates: 0, conflicts: 0, orphans: 0 }
-  for (let i = 0; i < wanted.length; i += PART) {
-    const part = wanted.slice(i, i + PART)
+  for (let i = 0; i < labels.length; i += PART) {
+    const part = labels.slice(i, i + PART)
     const counts = await deps.db.tx((t) => storePart(deps, t, { endpoint, now, part }))
     faultPoint('labels.stored')
     for (const key of ['accepted', 'duplicates', 'conflicts', 'orphans'] as const) sum[key] += counts[key]
+    flagged.push(...counts.flagged)
   }
-  return sum
-}
-
-function readLabel({ prediction_id, label, at }: GivenLabel, now: number): Wanted {
-  const number = typeof label === 'string' ? (label.trim() === '' ? Number.NaN : Number(label)) : Number(label)
-  const text = typeof label === 'string' ? label : String(number)
-  return {
-    id: prediction_id,
-    label: Number.isFinite(number) ? number : null,
-    text,
-    at: at === undefined ? now : Date.parse(at),
-  }
+  return { ...sum, flagged: flagged.toSorted((a, b) => a.row - b.row).slice(0, MOST_FLAGGED) }
 }
 
 interface Delivery {
   readonly endpoint: string
   readonly now: number
-  readonly part: readonly Wanted[]
+  readonly part: readonly ReadLabel[]
 }
 
 async function storePart(deps: MonitoringDeps, t: Tx, delivery: Delivery): Promise<LabelCounts> {
@@ -92,7 +76,8 @@ async function storePart(deps: MonitoringDeps, t: Tx, delivery: Delivery): Promi
       [one.label, one.text, one.at, delivery.now, delivery.endpoint, one.id],
     )
   }
-  const orphans = fresh.filter((one) => !known.has(one.id)).length
+  const early = fresh.filter((one) => !known.has(one.id))
+  const orphans = early.length
   await touchDays(t, delivery.endpoint, monitor.seq + 1, known.values())
   await t.run('UPDATE monitors SET orphans = ?, seq = seq + 1 WHERE endpoint = ?', [
     monitor.orphans + orphans,
@@ -101,18 +86,32 @@ async function storePart(deps: MonitoringDeps, t: Tx, delivery: Delivery): Promi
   const told = fresh.flatMap((one) => (one.label === null ? [] : [knownLabel(delivery.endpoint, one)]))
   if (told.length > 0) await deps.onLabels(t, told)
   faultPoint('labels.told')
-  return { accepted: fresh.length + changed.length, duplicates, conflicts, orphans }
+  return {
+    accepted: fresh.length + changed.length,
+    duplicates,
+    conflicts: conflicts.length,
+    orphans,
+    flagged: [
+      ...conflicts,
+      ...early.map((one) => flag(one, 'no prediction has this id yet: it is kept until one comes')),
+    ],
+  }
 }
 
-function knownLabel(endpoint: string, one: Wanted): KnownLabel {
+function flag({ row, id }: ReadLabel, reason: string): Flagged {
+  return { row, prediction_id: id, reason }
+}
+
+function knownLabel(endpoint: string, one: ReadLabel): KnownLabel {
   return { endpoint, prediction_id: one.id, label: one.label as number }
 }
 
 interface Sorted {
-  readonly fresh: Wanted[]
-  readonly changed: Wanted[]
+  readonly fresh: ReadLabel[]
+  readonly changed: ReadLabel[]
   readonly duplicates: number
-  readonly conflicts: number
+  /** Each with what it says beside the other. */
+  readonly conflicts: readonly Flagged[]
 }
 
 /** Tells new labels from those that are there already; of two for one prediction in the same part the later known counts. */
@@ -125,16 +124,19 @@ async function sort(t: Tx, { endpoint, part }: Delivery): Promise<Sorted> {
     )
     for (const row of rows) stored.set(row.prediction_id, row)
   }
-  const fresh = new Map<string, Wanted>()
-  const changed = new Map<string, Wanted>()
-  let [duplicates, conflicts] = [0, 0]
+  const fresh = new Map<string, ReadLabel>()
+  const changed = new Map<string, ReadLabel>()
+  const conflicts: Flagged[] = []
+  let duplicates = 0
   for (const one of part) {
     const before = changed.get(one.id) ?? fresh.get(one.id) ?? stored.get(one.id)
     if (before === undefined) fresh.set(one.id, one)
     else if (before.text === one.text) duplicates += 1
     else {
-      conflicts += 1
-      if (one.at < before.at) continue
+      const earlier = one.at < before.at
+      const told = `says ${one.text}, and another label says ${before.text}: the one that became known later counts, ${earlier ? before.text : one.text}`
+      conflicts.push(flag(one, told))
+      if (earlier) continue
       if (fresh.has(one.id)) fresh.set(one.id, one)
       else changed.set(one.id, one)
     }
@@ -155,7 +157,7 @@ async function predictionsAmong(t: Tx, endpoint: string, ids: readonly string[])
 async function insertLabels(
   t: Tx,
   { endpoint, now }: Delivery,
-  fresh: readonly Wanted[],
+  fresh: readonly ReadLabel[],
   known: ReadonlyMap<string, number>,
 ): Promise<void> {
   for (const part of parts(fresh)) {

@@ -44,9 +44,9 @@ export function readEvaluation(csv: string): Evaluation {
 function numbers(cells: readonly string[], name: string): Float64Array {
   return Float64Array.from(cells, (cell, i) => {
     const value = Number(cell)
-    if (cell === '' || Number.isNaN(value)) {
+    if (cell.trim() === '' || !Number.isFinite(value)) {
       throw problem('unprocessable', {
-        detail: `the predictions' column "${name}" has "${cell}" on line ${i + 2}; expected a number`,
+        detail: `the predictions' column "${name}" has "${cell}" on line ${i + 2}; expected a finite number`,
       })
     }
     return value
