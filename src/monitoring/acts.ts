@@ -3,9 +3,8 @@ import type { Principal } from '../contract/access.ts'
 import { HOUR_MS } from '../contract/ids.ts'
 import { problem } from '../contract/errors.ts'
 import { MARGIN } from '../stats/calibrate.ts'
-import type { Measure } from '../stats/window.ts'
 import type { Tx } from '../store/db.ts'
-import { ATTRIBUTION } from './checks/checks.ts'
+import { ATTRIBUTION, raisedName } from './checks/checks.ts'
 import type { StoredCheck } from './checks/checks.ts'
 import { endAll } from './incidents/course.ts'
 import { note, requireIncident, viewIncident } from './incidents/rows.ts'
@@ -72,11 +71,12 @@ async function raiseLimits(deps: MonitoringDeps, t: Tx, row: IncidentRow): Promi
     'SELECT results FROM monitor_windows WHERE endpoint = ? AND hour >= ? AND hour <= ?',
     [row.endpoint, Math.floor(row.began_event / HOUR_MS), Math.floor(row.last_event / HOUR_MS)],
   )
-  const highest = new Map<string, [feature: string, measure: Measure | typeof ATTRIBUTION, value: number]>()
+  const highest = new Map<string, [feature: string, measure: string, value: number]>()
   for (const { check, feature, value } of row.detail.checks)
     if (check === ATTRIBUTION && value !== null) highest.set(check, [feature, check, value])
   for (const { results } of windows) {
-    for (const [feature, measure, value, , , alert, pages] of JSON.parse(results) as StoredCheck[]) {
+    for (const [feature, of, value, , , alert, pages, length] of JSON.parse(results) as StoredCheck[]) {
+      const measure = raisedName(of, length)
       const key = `${feature} ${measure}`
       const known = highest.get(key)?.[2] ?? 0
       if (alert === 1 && pages === 1 && value > known) highest.set(key, [feature, measure, value])

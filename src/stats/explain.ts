@@ -42,17 +42,18 @@ export type RecentValues = (feature: string, hours: number) => ArrayLike<number>
 
 /**
  * Explanations for the given features, most certain first, at most one a feature and kind. Looks at the newest one, two and three hours,
- * because a change may have begun in the middle of a window, and keeps the most certain answer.
+ * because a change may have begun in the middle of a window, and keeps the most certain answer; where rows are few, at the newest `parts`
+ * hours.
  */
 export function explain(
   history: History,
   hour: Hour,
   features: readonly string[],
-  sources: { days?: Days; values?: RecentValues } = {},
+  sources: { days?: Days; values?: RecentValues; parts?: readonly number[] } = {},
 ): Explanation[] {
-  const { days = MATCHED_DAYS, values } = sources
+  const { days = MATCHED_DAYS, values, parts = [1, 2, 3] } = sources
   const best = new Map<string, Explanation>()
-  for (const length of [1, 2, 3]) {
+  for (const length of parts) {
     const now = windowOf(history, hour, length)
     if (rows(now) < MIN_ROWS) continue
     const past = matchedWindows(history, hour, length, { days, minRows: MIN_ROWS / 2 })

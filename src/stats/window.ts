@@ -56,6 +56,8 @@ export interface FeatureStatistics {
 /** All features of one window. `days` is the number of past days compared. */
 export interface WindowStatistics {
   readonly hour: Hour
+  /** Hours of the window; 6 if absent. */
+  readonly length?: number
   readonly rows: number
   readonly days: number
   readonly features: readonly FeatureStatistics[]

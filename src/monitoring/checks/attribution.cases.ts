@@ -79,7 +79,8 @@ export function attributionCases(name: string, open: () => Promise<{ db: Db; clo
 
     before(async () => {
       opened = await open()
-      deps = testDeps(opened.db, () => START, {
+      // every hour of these cases has closed
+      deps = testDeps(opened.db, () => START + 90 * 24 * HOUR_MS, {
         referenceOf: async () => ({ version, table: null, evaluation: null, inputs: [], metrics: {} }),
         changed: (id) => void changed.push(id),
         retrain: async () => 'r1',

@@ -1,6 +1,6 @@
 /** Since when, and up to when, the hours of an incident differ: each hour alone against the same hour of past days. */
 import type { Finding } from '../../stats/calibrate.ts'
-import { MATCHED_DAYS, matchedWindows } from '../../stats/history.ts'
+import { MATCHED_DAYS, matchedWindows, windowOf } from '../../stats/history.ts'
 import type { History } from '../../stats/history.ts'
 import { deviation, distance } from '../../stats/moments.ts'
 import { rows } from '../../stats/profile.ts'
@@ -8,31 +8,50 @@ import { categorical, numeric } from '../../stats/profile-view.ts'
 import type { Profile } from '../../stats/profile.ts'
 import type { NumericView } from '../../stats/profile-view.ts'
 
-/** Hours looked back from the first alert. */
+/** Hours looked back from the first alert; the length of a longer window, and half of it. */
 const LOOK_BACK = 24
 /** Rows below which an hour alone says nothing. */
 const MIN_ROWS = 5
 /** Deviations from which an hour differs. */
 const FAR = 3
 
-/** First hour of the change that led to findings at `hour`: the run of differing hours that reaches up to it. */
-export function changeBegan(history: History, hour: number, findings: readonly Finding[]): number {
+/**
+ * First hour of the change that led to findings at `hour` in a window of `length` hours: the run of differing hours that reaches up to
+ * it. In longer windows, where rows are few, six parts of the window stand for the hours.
+ */
+export function changeBegan(history: History, hour: number, findings: readonly Finding[], length = 6): number {
+  const size = partOf(length)
+  const back = Math.max(LOOK_BACK, length === 6 ? 0 : 1.5 * length)
   let began = hour
   let quiet = 0
-  for (let h = hour; h > hour - LOOK_BACK && quiet < 2; h--) {
-    const differs = hourDiffers(history, h, findings)
+  for (let h = hour; h > hour - back && quiet < 2; h -= size) {
+    const differs = hourDiffers(history, h, findings, length)
     if (differs === undefined) continue
-    if (differs) [began, quiet] = [h, 0]
+    if (differs) [began, quiet] = [h - size + 1, 0]
     else quiet += 1
   }
   return began
 }
 
-/** Whether the rows of one hour differ in a feature of the findings; undefined when it has too few rows or no past. */
-export function hourDiffers(history: History, hour: number, findings: readonly Finding[]): boolean | undefined {
-  const now = history.hours.get(hour)
+/** Hours that are looked at as one. */
+function partOf(length: number): number {
+  return Math.max(1, Math.floor(length / 6))
+}
+
+/**
+ * Whether the rows of one hour, or of as many as count as one in a window of `length`, differ in a feature of the findings; undefined
+ * when they are too few or have no past.
+ */
+export function hourDiffers(
+  history: History,
+  hour: number,
+  findings: readonly Finding[],
+  length = 6,
+): boolean | undefined {
+  const size = partOf(length)
+  const now = size === 1 ? history.hours.get(hour) : windowOf(history, hour, size)
   if (now === undefined || rows(now) < MIN_ROWS) return undefined
-  const past = matchedWindows(history, hour, 1, { days: MATCHED_DAYS, minRows: MIN_ROWS })
+  const past = matchedWindows(history, hour, size, { days: MATCHED_DAYS, minRows: MIN_ROWS })
   if (past.length < 5) return undefined
   return findings.some(({ feature, measure }) => {
     const i = history.spec.features.findIndex((one) => one.name === feature)

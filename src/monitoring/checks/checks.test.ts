@@ -150,6 +150,7 @@ describe('what is shown of a check', () => {
       feature: 'temp',
       check: 'mean',
       window_end: '1970-01-02T01:00:00.000Z',
+      window_hours: 6,
       value: 2.5,
       limit: 4,
       n: 100,
@@ -159,6 +160,14 @@ describe('what is shown of a check', () => {
       baseline: 'the same clock hours of up to 28 earlier days',
     })
     assert.equal(shown({ pages: 0 }).pages, false)
+    const longer = ([24, 168] as const).map((length) => viewCheck(24, ['temp', 'z', 2.5, 4, 100, 0, 1, length]))
+    assert.deepEqual(
+      longer.map(({ window_hours, baseline }) => [window_hours, baseline]),
+      [
+        [24, 'the same clock hours of up to 28 earlier days'],
+        [168, 'weeks that ended up to 30 days earlier'],
+      ],
+    )
   })
 
   test('fewer than fifty values are not enough, but an alert is an alert', () => {

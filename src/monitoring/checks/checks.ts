@@ -7,6 +7,8 @@ import { FLOORS, judge, MEASURES } from '../../stats/calibrate.ts'
 import type { Finding, Limits } from '../../stats/calibrate.ts'
 import { windowOf } from '../../stats/history.ts'
 import type { History } from '../../stats/history.ts'
+import { LONGEST } from '../../stats/lengths.ts'
+import type { Length } from '../../stats/lengths.ts'
 import { numeric } from '../../stats/profile-view.ts'
 import type { ProfileSpec } from '../../stats/profile-spec.ts'
 import type { FeatureStatistics, Measure, WindowStatistics } from '../../stats/window.ts'
@@ -38,21 +40,33 @@ const NAMES: Readonly<Record<Measure, CheckView['check']>> = {
   joint: 'swap',
 }
 
-/** What a stored check says: feature, measure, value, limit, n, alert (0 or 1), pages (0 or 1). */
-export type StoredCheck = readonly [string, Measure, number, number, number, 0 | 1, 0 | 1]
+/** What a stored check says: feature, measure, value, limit, n, alert (0 or 1), pages (0 or 1), and the hours of the window where they are not 6. */
+export type StoredCheck = readonly [string, Measure, number, number, number, 0 | 1, 0 | 1, number?]
 
 /** How far beyond the reference's range, in its deviations, a window's mean must lie: a warm summer is no fault. */
 const BEYOND = 1
 
-/** Limits as learned, with those that a person raised after a false alarm. */
-export async function raisedLimits(reader: Reader, endpoint: string, learned: Limits): Promise<Limits> {
-  const rows = await reader.all<{ feature: string; measure: Measure; threshold: number }>(
+/** How a raised limit names its measure: each length of windows has limits of its own. */
+export function raisedName(measure: Measure, length = 6): string {
+  return length === 6 ? measure : `${measure} ${length}h`
+}
+
+/** Limits as learned for windows of a length, with those that a person raised after a false alarm. */
+export async function raisedLimits(
+  reader: Reader,
+  endpoint: string,
+  learned: Limits,
+  length: Length = 6,
+): Promise<Limits> {
+  const rows = await reader.all<{ feature: string; measure: string; threshold: number }>(
     'SELECT feature, measure, threshold FROM monitor_raises WHERE endpoint = ? AND measure <> ?',
     [endpoint, ATTRIBUTION],
   )
   const limits: Record<string, Record<Measure, number>> = {}
   for (const [feature, of] of Object.entries(learned)) limits[feature] = { ...of }
-  for (const { feature, measure, threshold } of rows) {
+  for (const { feature, measure: name, threshold } of rows) {
+    const measure = MEASURES.find((one) => raisedName(one, length) === name)
+    if (measure === undefined) continue
     const of = (limits[feature] ??= { ...FLOORS })
     of[measure] = Math.max(of[measure], threshold)
   }
@@ -89,34 +103,41 @@ export function storedChecks(
       const limit = (limits[feature] ?? FLOORS)[measure]
       const alert = alerts.has(`${feature} ${measure}`) ? 1 : 0
       const pages = mayPage(feature, found.settings) ? 1 : 0
-      return [[feature, measure, Number(value.toPrecision(6)), limit, n, alert, pages]]
+      const stored = [feature, measure, Number(value.toPrecision(6)), limit, n, alert, pages] as const
+      const { length = 6 } = window
+      return [length === 6 ? stored : [...stored, length]]
     }),
   )
 }
 
 /** A stored check as the API shows it. A limit that can never be passed is null. */
-export function viewCheck(hour: number, [feature, measure, value, limit, n, alert, pages]: StoredCheck): CheckView {
+export function viewCheck(
+  hour: number,
+  [feature, measure, value, limit, n, alert, pages, length = 6]: StoredCheck,
+): CheckView {
   return {
     feature,
     check: NAMES[measure],
     window_end: toTime((hour + 1) * HOUR_MS),
+    window_hours: length,
     value,
     limit: limit > 1e300 ? null : limit,
     n,
     n_min: MIN_VALUES,
     state: alert === 1 ? 'alert' : n < MIN_VALUES ? 'not_enough_data' : 'ok',
     pages: pages === 1,
-    baseline: 'the same clock hours of up to 28 earlier days',
+    baseline:
+      length === LONGEST ? 'weeks that ended up to 30 days earlier' : 'the same clock hours of up to 28 earlier days',
   }
 }
 
-/** Hours whose rows say how far a feature moved: a change that has just begun fills only a part of the window. */
+/** Of six hours those whose rows say how far a feature moved: a change that has just begun fills only a part of the window. */
 const NEWEST_HOURS = 2
 
 /** How far each feature of findings moved, for severity. */
 export function movesOf(features: Iterable<string>, window: WindowStatistics, history: History): Move[] {
   const { spec } = history
-  const newest = windowOf(history, window.hour, NEWEST_HOURS)
+  const newest = windowOf(history, window.hour, Math.ceil((NEWEST_HOURS * (window.length ?? 6)) / 6))
   return [...features].map((feature) => {
     const now = window.features.find((one) => one.feature === feature)
     const i = spec.features.findIndex((one) => one.name === feature)

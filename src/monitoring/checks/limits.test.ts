@@ -5,21 +5,25 @@ import { MonitorSettings } from '../../contract/monitoring.ts'
 import { FLOORS, MEASURES } from '../../stats/calibrate.ts'
 import { SCORE } from '../profiles/hours.ts'
 import type { Learned } from '../profiles/learn.ts'
-import { alertsPerMonth, calibrationOf, largestClean } from './limits.ts'
+import { alertsPerMonth, calibrationOf, largestClean, learnedLengths } from './limits.ts'
 
 const series = (top: number) => ({ peaks: [1, top, 2], held: [0, 1, 1] })
 
 /** Three clean days: too few to fit a tail, so a limit is the largest peak and a quarter more. */
 const learned = (muted: readonly string[] = []): Learned => ({
   spec: { features: [], conditionals: [] },
-  past: {
-    days: [1, 2, 3],
-    features: {
-      a: { z: series(40), psi: { peaks: [0.1, 0.05, 0.1], held: [0, 0, 0] } },
-      b: { z: series(8) },
-      m: { z: series(16) },
-      [SCORE]: { z: series(4), step: series(4) },
+  pasts: {
+    6: {
+      days: [1, 2, 3],
+      features: {
+        a: { z: series(40), psi: { peaks: [0.1, 0.05, 0.1], held: [0, 0, 0] } },
+        b: { z: series(8) },
+        m: { z: series(16) },
+        [SCORE]: { z: series(4), step: series(4) },
+      },
     },
+    24: { days: [1, 2, 3], features: { a: { z: series(80) } } },
+    168: { days: [], features: {} },
   },
   muted,
   hours: [],
@@ -70,4 +74,13 @@ test('the largest clean value is told where the measure was ever taken', () => {
   assert.equal(largestClean(learned(), 'a', 'z'), 40)
   assert.equal(largestClean(learned(), 'a', 'step'), null)
   assert.equal(largestClean(learned(), 'unknown', 'z'), null)
+})
+
+test('each length of windows has limits of its own, kept apart; from fewer than a week of clean days none are learned', () => {
+  const of = learned()
+  const z = (length: 6 | 24 | 168) => calibrationOf(of, settings(), length).limits['a']?.z
+  assert.deepEqual([z(6), z(24), z(168), z(6)], [50, 100, undefined, 50])
+  const days = (n: number) => ({ days: Array.from({ length: n }, (_, i) => i), features: {} })
+  assert.deepEqual(learnedLengths(of), [])
+  assert.deepEqual(learnedLengths({ ...of, pasts: { 6: days(6), 24: days(7), 168: days(90) } }), [24, 168])
 })

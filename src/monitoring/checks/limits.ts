@@ -2,6 +2,8 @@
 import type { MonitorSettings } from '../../contract/monitoring.ts'
 import { calibrateFor, DAYS_OF_MONTH, MEASURES } from '../../stats/calibrate.ts'
 import type { Calibration } from '../../stats/calibrate.ts'
+import { LENGTHS } from '../../stats/lengths.ts'
+import type { Length } from '../../stats/lengths.ts'
 import type { Measure } from '../../stats/window.ts'
 import { mayPage } from './checks.ts'
 import type { Learned } from '../profiles/learn.ts'
@@ -10,14 +12,18 @@ import type { Learned } from '../profiles/learn.ts'
 const known = new WeakMap<Learned, Map<string, Calibration>>()
 const MOST_KNOWN = 16
 
-/** Limits for `false_alerts`, of which alerts of `derived` features and of the score do not count. */
-export function calibrationOf(learned: Learned, settings: MonitorSettings): Calibration {
+/**
+ * Limits of windows of a length for `false_alerts`, of which alerts of `derived` features and of the score do not count. Each length
+ * alone keeps within the rate. An hour is judged by one length, which counts of rows choose and values do not, so a mix of lengths does
+ * not look more often than one alone and keeps within the rate too.
+ */
+export function calibrationOf(learned: Learned, settings: MonitorSettings, length: Length = 6): Calibration {
   const mine = known.get(learned) ?? new Map<string, Calibration>()
   known.set(learned, mine)
-  const key = JSON.stringify([settings.false_alerts, settings.derived])
+  const key = JSON.stringify([settings.false_alerts, settings.derived, length])
   const kept = mine.get(key)
   if (kept !== undefined) return kept
-  const found = calibrateFor(learned.past, {
+  const found = calibrateFor(learned.pasts[length], {
     perMonth: alertsPerMonth(settings.false_alerts),
     counts: (feature) => mayPage(feature, settings) && !learned.muted.includes(feature),
   })
@@ -40,8 +46,16 @@ export function alertsPerMonth(text: string): number {
   return Number(count) / (MONTHS[unit] ?? 1)
 }
 
-/** The largest clean value of a measure; null where it was never measured. */
-export function largestClean({ past }: Learned, feature: string, measure: Measure): number | null {
-  const peaks = past.features[feature]?.[measure]?.peaks
+/** Clean days from which limits follow at least: fewer would be a guess. */
+const LEAST_DAYS = 7
+
+/** Lengths of windows for which the reference has enough clean days to learn limits from, shortest first. */
+export function learnedLengths({ pasts }: Learned): Length[] {
+  return LENGTHS.filter((length) => pasts[length].days.length >= LEAST_DAYS)
+}
+
+/** The largest clean value of a measure in windows of six hours; null where it was never measured. */
+export function largestClean({ pasts }: Learned, feature: string, measure: Measure): number | null {
+  const peaks = pasts[6].features[feature]?.[measure]?.peaks
   return peaks === undefined ? null : Math.max(...peaks)
 }

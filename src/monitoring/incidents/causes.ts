@@ -37,6 +37,8 @@ export interface Evidence {
   /** Features to look at: those of the findings and those that one feed delivers together with them. */
   readonly features: readonly string[]
   readonly values: RecentValues
+  /** Hours of the window that has the findings; 6 if absent. */
+  readonly length?: number | undefined
   readonly events: readonly HouseEvent[]
   /** Features that only follow from a fault of another one: no shift of their own. */
   readonly besides?: ReadonlySet<string>
@@ -44,7 +46,9 @@ export interface Evidence {
 
 /** Suspected causes of what is seen in the hours up to now, without an order. */
 export function suspects(evidence: Evidence): Suspect[] {
-  const found = explain(evidence.history, evidence.hour, evidence.features, { values: evidence.values })
+  const { values, length = 6 } = evidence
+  const parts = [1, 2, 3].map((part) => Math.floor((part * length) / 6))
+  const found = explain(evidence.history, evidence.hour, evidence.features, { values, parts })
   const groups = Map.groupBy(found, (one) =>
     one.kind === 'missing' || one.kind === 'unit'
       ? `${one.kind} ${one.name}`
@@ -103,8 +107,8 @@ export function listed(names: readonly string[]): string {
 }
 
 /** Values that the training rows do not have, by name. */
-function newValues({ history, hour, findings }: Evidence): Suspect[] {
-  const window = windowOf(history, hour, 6)
+function newValues({ history, hour, findings, length = 6 }: Evidence): Suspect[] {
+  const window = windowOf(history, hour, length)
   return findings.flatMap(({ feature, measure, value }): Suspect[] => {
     const i = history.spec.features.findIndex((one) => one.name === feature)
     if (measure !== 'unknown' || history.spec.features[i]?.kind !== 'categorical') return []

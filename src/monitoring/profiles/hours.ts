@@ -2,6 +2,7 @@
 import { HOUR_MS } from '../../contract/ids.ts'
 import { add, emptyProfile, merge, profileFromJson, profileToJson, rows } from '../../stats/profile.ts'
 import type { Profile, ProfileJson } from '../../stats/profile.ts'
+import { LONGEST, reachOf } from '../../stats/lengths.ts'
 import type { ProfileSpec } from '../../stats/profile-spec.ts'
 import type { Reader, Tx } from '../../store/db.ts'
 import { joinOrphans } from '../labels/labels.ts'
@@ -26,8 +27,8 @@ export interface IngestedPrediction {
   readonly s: number | null
 }
 
-/** Event hours that are rebuilt when the reference changes: the matched days and a little more. */
-const KEPT_HOURS = 31 * 24
+/** Event hours that are rebuilt when the reference changes: what the longest window is compared with, and a little more. */
+const KEPT_HOURS = reachOf(LONGEST) + 24
 /** Rows read at once while hours are rebuilt, and read at all. */
 const PAGE = 5000
 const MOST_ROWS = 400_000

@@ -5,9 +5,13 @@ import { cleanPast, cleanWindows } from '../../stats/calibrate.ts'
 import type { CleanPast } from '../../stats/calibrate.ts'
 import { makeHistory } from '../../stats/history.ts'
 import type { History } from '../../stats/history.ts'
+import { LONGEST, planOf, reachOf } from '../../stats/lengths.ts'
+import type { Length } from '../../stats/lengths.ts'
 import { add, emptyProfile, mergeAll, profileToJson } from '../../stats/profile.ts'
 import { categorical, numeric } from '../../stats/profile-view.ts'
 import type { ProfileJson } from '../../stats/profile.ts'
+import type { WindowStatistics } from '../../stats/window.ts'
+import { hash32 } from '../../stats/hash.ts'
 import { makeSpec } from '../../stats/profile-spec.ts'
 import type { Column, ProfileSpec } from '../../stats/profile-spec.ts'
 import { csvColumns } from '../../store/csv.ts'
@@ -17,27 +21,30 @@ export interface LearnTask {
   /** A CSV with a column `score`, or null. */
   readonly scores: Uint8Array | null
   readonly inputs: readonly { readonly name: string; readonly numeric: boolean }[]
-  /** The clean past of the same table and inputs, where it is known; the scores do not change it, only whether there are some. */
-  readonly past?: CleanPast | undefined
+  /** The clean pasts of the same table and inputs, where they are known; the scores do not change them, only whether there are some. */
+  readonly pasts?: Pasts | undefined
 }
+
+/** The clean past by the length of the windows in hours: an hour is judged by one of them, and each has limits of its own. */
+export type Pasts = Readonly<Record<Length, CleanPast>>
 
 /** What was learned. `hours` are the newest hourly profiles of the reference. */
 export interface Learned {
   readonly spec: ProfileSpec
   /** Daily peaks of every check: the limits for any wanted rate of false alerts follow from them. */
-  readonly past: CleanPast
+  readonly pasts: Pasts
   /** Features of which most values are missing: they tell nothing by their few, so they are shown and never alert. */
   readonly muted: readonly string[]
   readonly hours: readonly (readonly [hour: number, profile: ProfileJson])[]
 }
 
-/** Hours at the start that have no month before them to compare with. */
+/** Hours at the start that have no month before them to compare with, in windows of up to a day. */
 const WARM_UP = 31 * 24
 /** Newest hours that are kept, so that a new endpoint has a past. */
-const KEPT = 31 * 24
+const KEPT = reachOf(LONGEST) + 24
 
 /** Learns spec, clean past and the newest hours. Throws `unprocessable` when the table lacks a column. */
-export function learn({ table, scores, inputs, past }: LearnTask): Learned {
+export function learn({ table, scores, inputs, pasts }: LearnTask): Learned {
   const [stamps = [], ...cells] = csvColumns(table, ['event_time', ...inputs.map((input) => input.name)])
   const times = Float64Array.from(stamps, Number)
   const columns = inputs.map(({ name, numeric }, i): Column => ({
@@ -50,18 +57,60 @@ export function learn({ table, scores, inputs, past }: LearnTask): Learned {
   const spec = withScores(makeSpec(columns), scores)
   const history = historyOf(spec, times, columns)
   const hours = [...history.hours.keys()].sort((a, b) => a - b)
-  const [first = 0, last = 0] = [hours[0], hours.at(-1)]
+  const last = hours.at(-1) ?? 0
   return {
     spec,
-    past:
-      past ??
-      cleanPast(
-        spec.features.map((feature) => feature.name),
-        cleanWindows(history, { from: first + WARM_UP, to: last }),
-      ),
+    pasts: pasts ?? pastsOf(history, { times, columns }),
     muted: mostlyMissing(history),
     hours: hours.filter((hour) => hour > last - KEPT).map((hour) => [hour, jsonOf(history, hour)]),
   }
+}
+
+/** A reference as its rows lie in time. */
+interface Rows {
+  readonly times: Float64Array
+  readonly columns: readonly Column[]
+}
+
+/** Rows of a longer window from which its limits are learned: as few as it is used for, since few rows vary more. */
+const THIN_ROWS = 150
+/** Hours from one look at a thinned reference to the next; each is at two hours in a row, as alerts need. */
+const STRIDE: Readonly<Record<Length, number>> = { 6: 1, 24: 12, 168: 48 }
+
+/**
+ * The clean past of each length of windows, as if there were no other. Windows of a day or a week are used where rows are few: of a
+ * reference that has many only a part of the rows is taken, and only some of its hours are looked at.
+ */
+function pastsOf(history: History, rows: Rows): Pasts {
+  return { 6: pastOf(history, 6, 1), 24: longPast(history, rows, 24), 168: longPast(history, rows, 168) }
+}
+
+function longPast(history: History, { times, columns }: Rows, length: Length): CleanPast {
+  const hours = [...history.hours.keys()]
+  const span = hours.reduce((most, hour) => Math.max(most, hour), -Infinity) - Math.min(...hours) + 1
+  const step = Math.round((times.length * length) / (span * THIN_ROWS))
+  if (step <= 1) return pastOf(history, length, 1)
+  return pastOf(historyOf(history.spec, times, columns, step), length, STRIDE[length])
+}
+
+function pastOf(history: History, length: Length, stride: number): CleanPast {
+  const hours = [...history.hours.keys()].sort((a, b) => a - b)
+  const [first = 0, to = 0] = [hours[0], hours.at(-1)]
+  const from = first + Math.max(WARM_UP, reachOf(length))
+  return cleanPast(
+    history.spec.features.map((feature) => feature.name),
+    looksAt(history, { from, to }, { length, stride }),
+  )
+}
+
+function* looksAt(
+  history: History,
+  { from, to }: { from: number; to: number },
+  { length, stride }: { length: Length; stride: number },
+): Generator<WindowStatistics> {
+  const plan = planOf(length)
+  if (stride === 1) yield* cleanWindows(history, { from, to }, plan)
+  else for (let hour = from; hour < to; hour += stride) yield* cleanWindows(history, { from: hour, to: hour + 1 }, plan)
 }
 
 function jsonOf(history: History, hour: number) {
@@ -88,10 +137,12 @@ function withScores(spec: ProfileSpec, scores: Uint8Array | null): ProfileSpec {
   }
 }
 
-function historyOf(spec: ProfileSpec, times: Float64Array, columns: readonly Column[]): History {
+/** The hours of the rows, or of one row in `step`, picked by a hash so that no rhythm of the table shows in them. */
+function historyOf(spec: ProfileSpec, times: Float64Array, columns: readonly Column[], step = 1): History {
   const history = makeHistory(spec)
   const row: unknown[] = Array.from({ length: spec.features.length })
   for (const [i, time] of times.entries()) {
+    if (step > 1 && hash32(String(i)) % step !== 0) continue
     const hour = Math.floor(time / HOUR_MS)
     const profile = history.hours.get(hour) ?? emptyProfile(spec)
     history.hours.set(hour, profile)

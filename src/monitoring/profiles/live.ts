@@ -1,6 +1,7 @@
 /** The hourly profiles of an endpoint in memory, kept as the tables have them, with the reference's last month before them. */
 import { makeHistory } from '../../stats/history.ts'
 import type { History } from '../../stats/history.ts'
+import { LONGEST, reachOf } from '../../stats/lengths.ts'
 import { profileFromJson } from '../../stats/profile.ts'
 import type { ProfileJson } from '../../stats/profile.ts'
 import type { Reader } from '../../store/db.ts'
@@ -16,8 +17,8 @@ export interface Live {
   seq: number
 }
 
-/** Hours kept behind the newest one that is needed. */
-const KEPT = 40 * 24
+/** Hours kept behind the newest one that is needed: what the longest window is compared with, and a few days. */
+const KEPT = reachOf(LONGEST) + 3 * 24
 
 /** Brings the memory up to the tables; undefined while the endpoint has no learned reference. */
 export async function syncLive(

@@ -63,12 +63,14 @@ test('versions of one table share its clean past and have the shape of their own
     const alone = learn({ table: tree(one), scores: of === null ? null : tree(of), inputs: INPUTS })
     assert.deepEqual(plain(await learned({ table: one, evaluation: of })), plain(alone), `${one} ${of}`)
   }
-  const { past } = await learned({ table: 'one', evaluation: 'high' })
-  assert.ok(past.days.length > 10 && 'temp' in past.features, 'there is a past to share')
+  const { pasts } = await learned({ table: 'one', evaluation: 'high' })
+  for (const length of [6, 24] as const)
+    assert.ok(pasts[length].days.length > 10 && 'temp' in pasts[length].features, 'there is a past to share')
   assert.equal(read.length, 7, 'what was learned is not read again')
 })
 
-test('a given past is taken as it is', () => {
+test('given pasts are taken as they are', () => {
   const past = { days: [1, 2], features: { temp: { z: { peaks: [1, 2], held: [0, 1] } } } }
-  assert.equal(learn({ table: tree('one'), scores: null, inputs: INPUTS, past }).past, past)
+  const pasts = { 6: past, 24: past, 168: past }
+  assert.equal(learn({ table: tree('one'), scores: null, inputs: INPUTS, pasts }).pasts, pasts)
 })

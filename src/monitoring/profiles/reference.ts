@@ -2,16 +2,15 @@
 import { createHash } from 'node:crypto'
 import { ifRefused } from '../../contract/absence/absent.ts'
 import { onThread } from '../../jobs/thread.ts'
-import type { CleanPast } from '../../stats/calibrate.ts'
 import type { ProfileSpec } from '../../stats/profile-spec.ts'
 import type { Reader } from '../../store/db.ts'
-import type { Learned, LearnTask } from './learn.ts'
+import type { Learned, LearnTask, Pasts } from './learn.ts'
 import type { MonitoringDeps, Reference } from '../context/context.ts'
 
 /** How the learned facts of a reference are found again; undefined when the version has no table to learn from. */
 export function referenceId({ table, evaluation, inputs }: Reference): string | undefined {
   if (table === null) return undefined
-  const text = JSON.stringify([table, evaluation, inputs, 3])
+  const text = JSON.stringify([table, evaluation, inputs, 4])
   return createHash('sha256').update(text).digest('hex').slice(0, 32)
 }
 
@@ -29,7 +28,7 @@ export async function readReference(reader: Reader, id: string): Promise<Learned
   if (row === undefined) return undefined
   const learned: Learned = {
     spec: JSON.parse(row.spec) as ProfileSpec,
-    ...(JSON.parse(row.limits) as { past: CleanPast; muted: readonly string[] }),
+    ...(JSON.parse(row.limits) as { pasts: Pasts; muted: readonly string[] }),
     hours: JSON.parse(row.hours) as Learned['hours'],
   }
   if (known.size >= MOST_KNOWN) known.delete(known.keys().next().value ?? '')
@@ -38,7 +37,7 @@ export async function readReference(reader: Reader, id: string): Promise<Learned
 }
 
 /** Clean pasts, which are most of the work, by table, inputs and whether there are scores: versions trained on one table share theirs. */
-const pasts = new Map<string, CleanPast>()
+const pasts = new Map<string, Pasts>()
 
 /** Learns a reference on a thread of its own, once; takes some seconds of CPU for half a year of hours. Throws when the table is unfit. */
 export async function learnReference(deps: MonitoringDeps, id: string, reference: Reference): Promise<void> {
@@ -49,16 +48,16 @@ export async function learnReference(deps: MonitoringDeps, id: string, reference
       ? null
       : ((await ifRefused(deps.readTable(reference.evaluation), 'not_found', 'unprocessable')) ?? null)
   const key = JSON.stringify([reference.table, scores !== null, reference.inputs])
-  const learned = await learnApart({ table, scores, inputs: reference.inputs, past: pasts.get(key) })
+  const learned = await learnApart({ table, scores, inputs: reference.inputs, pasts: pasts.get(key) })
   if (pasts.size >= MOST_KNOWN) pasts.delete(pasts.keys().next().value ?? '')
-  pasts.set(key, learned.past)
+  pasts.set(key, learned.pasts)
   await deps.db.tx((t) =>
     t.run(
       'INSERT INTO monitor_references (id, spec, limits, hours, created_at) VALUES (?,?,?,?,?) ON CONFLICT (id) DO NOTHING',
       [
         id,
         JSON.stringify(learned.spec),
-        JSON.stringify({ past: learned.past, muted: learned.muted }),
+        JSON.stringify({ pasts: learned.pasts, muted: learned.muted }),
         JSON.stringify(learned.hours),
         deps.clock(),
       ],

@@ -23,7 +23,8 @@ openedOnce(openTemporaryStore, (store) => {
 })
 
 const history = historyOf(changed('temp', (x: number) => (x - 32) / 1.8))
-const learned = { spec, past: { days: [], features: {} }, muted: [], hours: [] }
+const none = { days: [], features: {} }
+const learned = { spec, pasts: { 6: none, 24: none, 168: none }, muted: [], hours: [] }
 const live: Live = { reference: 'r', learned, history, seq: 0 }
 const finding = (feature: string): Finding => ({ feature, measure: 'z', value: 9, limit: 4, ratio: 2.25 })
 

@@ -212,6 +212,7 @@ function suspectsOf(
     findings: judged.confirmed,
     features: partners(features, judged.settings),
     values: judged.values,
+    length: judged.window.length,
     events: first ? judged.events : [],
     besides,
   })
@@ -230,7 +231,7 @@ function detailOf(judged: JudgedHour, { detail }: IncidentRow, { causes, feature
     ...next,
     features,
     checks,
-    until: hourDiffers(live.history, hour, confirmed) === true ? hour + 1 : detail.until,
+    until: hourDiffers(live.history, hour, confirmed, judged.window.length) === true ? hour + 1 : detail.until,
   }
 }
 
