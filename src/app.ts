@@ -150,6 +150,7 @@ function buildRooms(options: AppOptions, ground: Ground) {
     findRuns: tracking.findRuns,
     credentials: http.credentials,
     stored: () => ground.store.looks.state(),
+    log,
     ...told('incidents'),
   })
   const transfer = transferRoom({ ...tracking.context, owners: { tracking, traces, evaluation, models } })

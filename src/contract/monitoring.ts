@@ -27,6 +27,10 @@ const Address = z
 
 /** What a monitor is asked to do, as the project file writes it. */
 export const MonitorSettings = z.strictObject({
+  enabled: z
+    .boolean()
+    .default(true)
+    .describe('false: nobody watches the endpoint, and everything that shows it says so'),
   labels: z
     .strictObject({
       join: z.literal('prediction_id').default('prediction_id'),
@@ -100,6 +104,35 @@ export const MonitorSettings = z.strictObject({
 })
 export type MonitorSettings = z.output<typeof MonitorSettings>
 
+/** Why the hours of an endpoint are not judged, or not yet. */
+export const UNWATCHED = [
+  'off',
+  'no_version',
+  'evaluator_silent',
+  'evaluator_failing',
+  'no_reference',
+  'no_event_time',
+  'reference_unfit',
+  'learning',
+  'limits_not_learned',
+  'records_lost',
+  'no_rows',
+  'behind',
+  'few_rows',
+  'few_days',
+] as const
+export type Unwatched = (typeof UNWATCHED)[number]
+
+/** Whether an endpoint is watched: waiting is a state that ends by itself, unwatched is none. */
+export const Watched = z.object({
+  state: z.enum(['watched', 'waiting', 'unwatched']),
+  reason: z.enum(UNWATCHED).nullable().describe('null while it is watched'),
+  detail: z.string().describe('one sentence'),
+  since: time.nullable().describe('when the reason set in; null while it is watched'),
+  remedy: z.string().nullable().describe('what a person can do; null where nothing is to be done'),
+})
+export type Watched = z.output<typeof Watched>
+
 /** One check of one feature in one window. */
 export const CheckResult = z.object({
   feature: z.string(),
@@ -118,6 +151,7 @@ export const CheckResult = z.object({
     'attribution',
   ]),
   window_end: time,
+  window_hours: z.number().int().optional().describe('hours of the window: 6, or 24 or 168 where rows are few'),
   value: z.number().nullable(),
   limit: z.number().nullable(),
   n: z.number().int(),
@@ -162,6 +196,7 @@ export const Cause = z.object({
     'quality_fall',
     'records_lost',
     'unanswered',
+    'unwatched',
     'runs_found',
     'webhook_failing',
   ]),
@@ -191,7 +226,7 @@ export const Incident = z.object({
   id,
   endpoint: z.string(),
   title: z.string().describe('of the worst cause that is open; once all have ended, of the worst'),
-  kind: z.enum(['drift', 'quality', 'freshness', 'serving', 'search', 'unanswered', 'notification']),
+  kind: z.enum(['drift', 'quality', 'freshness', 'serving', 'search', 'unanswered', 'notification', 'unwatched']),
   severity: z.enum(SEVERITIES).describe('that of the worst cause that is open; once all have ended, of the worst'),
   state: z.enum(['open', 'acknowledged', 'resolved']),
   opened_at: time,
@@ -325,8 +360,9 @@ export const monitoringApi = {
     params: endpointParams,
     reply: z.object({
       settings: MonitorSettings,
-      last_run_at: time.nullable(),
-      evaluated_until: time.nullable(),
+      watched: Watched,
+      last_run_at: time.nullable().describe('wall time at which an hour was judged last'),
+      evaluated_until: time.nullable().describe('end of the newest hour of event time that was judged'),
       limits: z.array(
         z.object({ feature: z.string(), check: z.string(), limit: z.number(), largest_clean: z.number().nullable() }),
       ),
@@ -348,6 +384,13 @@ export const monitoringApi = {
       webhooks: z.array(NoticeRoute),
     }),
     errors: ['not_found'],
+  }),
+  listWatched: route({
+    method: 'GET',
+    path: '/v1/monitors',
+    summary: 'Of every endpoint whether it is watched, since when it is not, why, and the remedy',
+    access: READ,
+    reply: z.object({ items: z.array(z.object({ endpoint: z.string(), watched: Watched })) }),
   }),
   heatmap: route({
     method: 'GET',

@@ -1,6 +1,7 @@
 /** Monitors as one thing: hooks for what is ingested, the loops that judge, and what routes ask. */
 import { hostname } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
+import { ifRefused } from '../contract/absence/absent.ts'
 import type { Leases } from '../jobs/leases.ts'
 import type { Worker } from '../jobs/worker.ts'
 import type { Reader, Tx } from '../store/db.ts'
@@ -19,6 +20,9 @@ import type { MonitoringDeps } from './context/context.ts'
 import { checkSearches } from './rounds/watched-searches.ts'
 import { handleNotices } from './channels/sending.ts'
 import { checkNotifications } from './rounds/notifications.ts'
+import { watchFaults } from './watched/faults.ts'
+import type { Faults } from './watched/faults.ts'
+import { keepFault, lookAtWatch } from './watched/look.ts'
 import { endpointNames, endpointRows } from '../serving/context/rows.ts'
 
 export interface Monitoring {
@@ -35,6 +39,8 @@ export interface Monitoring {
 
 const POLL_MS = 500
 const FRESHNESS_MS = 60_000
+/** Longest time before an endpoint whose hours cannot be judged is tried again, ms. */
+const MOST_REST_MS = 60_000
 /** How often watched searches are run, ms. */
 const SEARCHES_MS = 10_000
 /** How often the logs of this process's own gateways are looked at, ms. */
@@ -77,7 +83,8 @@ interface MonitorLoop {
 /** Judges what is closed on one replica at a time: when rows came, and every second besides. */
 function monitorLoop(deps: MonitoringDeps, leases: Leases): MonitorLoop {
   const stopping = new AbortController()
-  const memories = new Map<string, Memory>()
+  const memories = new Map<string, Trying>()
+  const faults = watchFaults(deps)
   let rest = new AbortController()
   let running: Promise<void> | undefined
   let looked = -Infinity
@@ -87,18 +94,16 @@ function monitorLoop(deps: MonitoringDeps, leases: Leases): MonitorLoop {
     while (!signal.aborted && !stopping.signal.aborted) {
       rest = new AbortController()
       woken = false
-      const more = await round(deps, memories, signal).catch((error: unknown) => {
-        deps.onError(error)
-        return false
-      })
+      const more =
+        (await trying(faults, 'the round of the monitors', () => round(deps, { memories, faults, signal }))) ?? false
       if (performance.now() - looked > FRESHNESS_MS) {
         looked = performance.now()
-        await lookAtFreshness(deps).catch(deps.onError)
+        await lookAtEach(deps, faults)
       }
       if (performance.now() - searched > SEARCHES_MS) {
         searched = performance.now()
-        await lookAtSearches(deps)
-        await checkNotifications(deps).catch(deps.onError)
+        await trying(faults, 'the watch of searches', () => lookAtSearches(deps, faults))
+        await trying(faults, 'the watch of notifications', () => checkNotifications(deps))
       }
       if (!more && !woken)
         await delay(POLL_MS, undefined, { signal: AbortSignal.any([rest.signal, stopping.signal, signal]) }).catch(
@@ -111,7 +116,7 @@ function monitorLoop(deps: MonitoringDeps, leases: Leases): MonitorLoop {
       running = leases.lead('monitoring', LEASE_MS, {
         signal: stopping.signal,
         fn: (lease) => rounds(lease.signal),
-        onError: deps.onError,
+        onError: (error) => void faults.fail('leading the monitors', error),
       })
     },
     async stop() {
@@ -130,12 +135,13 @@ function gatewayLoop(deps: MonitoringDeps): { start(): void; stop(): Promise<voi
   const stopping = new AbortController()
   const memory = lossMemory()
   const faults: FaultMemory = new Map()
+  const seen = watchFaults(deps)
   const watched = { ...deps, server: `${hostname()}/${process.pid}` }
   let running: Promise<void> | undefined
   const rounds = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
-      await checkLogLoss(deps, memory).catch(deps.onError)
-      await checkUnanswered(watched, faults).catch(deps.onError)
+      await trying(seen, 'the watch over lost records', () => checkLogLoss(deps, memory))
+      await trying(seen, 'the watch over versions that do not answer', () => checkUnanswered(watched, faults))
       await delay(LOSS_MS, undefined, { signal: stopping.signal }).catch(() => undefined)
     }
   }
@@ -150,30 +156,77 @@ function gatewayLoop(deps: MonitoringDeps): { start(): void; stop(): Promise<voi
   }
 }
 
+/** What is remembered of an endpoint, and when its next try is after one that failed (performance.now). */
+interface Trying extends Memory {
+  failures: number
+  next: number
+  /** Whether what a process before this one kept of its fault may still be there. */
+  stale: boolean
+}
+
+interface Round {
+  readonly memories: Map<string, Trying>
+  readonly faults: Faults
+  readonly signal: AbortSignal
+}
+
 /** One look at every endpoint; true when hours are left. */
-async function round(deps: MonitoringDeps, memories: Map<string, Memory>, signal: AbortSignal): Promise<boolean> {
+async function round(deps: MonitoringDeps, { memories, faults, signal }: Round): Promise<boolean> {
   const endpoints = await endpointNames(deps.db, null)
   let more = false
   for (const name of endpoints) {
     if (signal.aborted) return false
-    const memory = memories.get(name) ?? { live: undefined, learning: undefined }
+    const memory = memories.get(name) ?? { live: undefined, learning: undefined, failures: 0, next: 0, stale: true }
     memories.set(name, memory)
+    if (performance.now() < memory.next) continue
+    const what = judging(name)
     try {
       if (await advance(deps, name, memory, signal)) more = true
+      if (memory.stale) await keepFault(deps.db, name, null, deps.clock())
+      faults.well(what)
+      Object.assign(memory, { failures: 0, next: 0, stale: false })
     } catch (error) {
-      deps.onError(error)
+      memory.next = performance.now() + Math.min(MOST_REST_MS, POLL_MS * 2 ** memory.failures++)
+      memory.stale = true
+      if (faults.fail(what, error)) await keepFault(deps.db, name, error, deps.clock())
     }
   }
-  await doReactions(deps)
+  await trying(faults, 'the reactions to incidents', () => doReactions(deps))
   return more
 }
 
-async function lookAtFreshness(deps: MonitoringDeps): Promise<void> {
-  const endpoints = await endpointNames(deps.db, null)
-  for (const name of endpoints) await checkFreshness(deps, await monitorOf(deps.db, name))
+function judging(endpoint: string): string {
+  return `judging the hours of endpoint ${endpoint}`
 }
 
-async function lookAtSearches(deps: MonitoringDeps): Promise<void> {
-  const endpoints = await endpointRows(deps.db)
-  for (const endpoint of endpoints) await checkSearches(deps, endpoint).catch(deps.onError)
+/** Does what may fail; a fault is told once and leaves undefined. */
+async function trying<T>(faults: Faults, what: string, fn: () => Promise<T>): Promise<T | undefined> {
+  try {
+    const done = await fn()
+    faults.well(what)
+    return done
+  } catch (error) {
+    faults.fail(what, error)
+    return undefined
+  }
+}
+
+/** Whether each endpoint is watched, and whether rows still come. */
+async function lookAtEach(deps: MonitoringDeps, faults: Faults): Promise<void> {
+  const endpoints = (await trying(faults, 'the list of endpoints', () => endpointNames(deps.db, null))) ?? []
+  for (const name of endpoints) {
+    await trying(faults, `the watch over the monitor of endpoint ${name}`, async () => {
+      // one that was just deleted is none
+      const changed = await ifRefused(lookAtWatch(deps, name), 'not_found')
+      if (changed !== undefined) deps.changed(changed)
+    })
+    await trying(faults, `the watch for silence of endpoint ${name}`, async () =>
+      checkFreshness(deps, await monitorOf(deps.db, name)),
+    )
+  }
+}
+
+async function lookAtSearches(deps: MonitoringDeps, faults: Faults): Promise<void> {
+  for (const endpoint of await endpointRows(deps.db))
+    await trying(faults, `the watched searches of endpoint ${endpoint.name}`, () => checkSearches(deps, endpoint))
 }

@@ -16,7 +16,8 @@ import type { NumericSpec } from '../stats/profile-spec.ts'
 import { checkName, raisedLimits, viewCheck, WINDOW_HOURS } from './checks/checks.ts'
 import type { StoredCheck } from './checks/checks.ts'
 import { viewAttribution } from './checks/attribution.ts'
-import { evaluatedUntil, runState } from './rounds/evaluate.ts'
+import { evaluatedUntil, runState } from './rounds/state.ts'
+import { viewWatched } from './watched/facts.ts'
 import { syncLive } from './profiles/live.ts'
 import { alertsPerMonth, calibrationOf, largestClean } from './checks/limits.ts'
 import { readReference } from './profiles/reference.ts'
@@ -43,6 +44,7 @@ export async function viewMonitor(deps: MonitoringDeps, endpoint: string): Promi
   return {
     settings: shownSettings(settings),
     webhooks: await viewRoutes(deps, await requireEndpoint(deps.db, endpoint)),
+    watched: await viewWatched(deps, endpoint),
     last_run_at: monitor.last_run_at === null ? null : toTime(monitor.last_run_at),
     evaluated_until: evaluatedUntil(monitor),
     limits: Object.entries(limits).flatMap(([feature, of]) =>

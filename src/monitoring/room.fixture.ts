@@ -51,6 +51,7 @@ export function testDeps(db: Db, clock: Clock, more: Partial<MonitoringDeps> = {
     env: {},
     changed: () => undefined,
     onError: (error) => assert.fail(String(error)),
+    log: () => undefined,
     ...more,
   }
 }

@@ -22,7 +22,7 @@ export interface MonitoringRoomDeps
     Neighbours,
     Pick<
       MonitoringDeps,
-      'findRuns' | 'stored' | 'credentials' | 'send' | 'pagesUrl' | 'random' | 'env' | 'changed' | 'onError'
+      'findRuns' | 'stored' | 'credentials' | 'send' | 'pagesUrl' | 'random' | 'env' | 'changed' | 'onError' | 'log'
     > {
   readonly db: Db
   readonly clock: Clock

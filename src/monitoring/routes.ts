@@ -18,6 +18,7 @@ import { heatmap, shownSettings, viewFeature, viewMonitor } from './read.ts'
 import { eventNow, labelDelay, monitorOf, requireEndpoint, settingsOf } from './context/context.ts'
 import type { MonitoringDeps } from './context/context.ts'
 import { requireSearches } from './rounds/watched-searches.ts'
+import { allWatched } from './watched/facts.ts'
 
 export function monitoringRoutes({ deps }: Monitoring): Mounted[] {
   return [...endpointRoutes(deps), ...incidentRoutes(deps), metricsRoute(deps)]
@@ -36,6 +37,7 @@ function endpointRoutes(deps: MonitoringDeps): Mounted[] {
       await deps.saveSettings(who, params.name, body)
       return shownSettings(settingsOf(await requireEndpoint(db, params.name)))
     }),
+    mount(monitoringApi.listWatched, async ({ who }) => ({ items: await allWatched(deps, who.project) })),
     mount(monitoringApi.getMonitor, async ({ who, params }) => {
       await requireEndpoint(db, params.name, who)
       return viewMonitor(deps, params.name)

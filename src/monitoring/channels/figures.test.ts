@@ -61,7 +61,7 @@ test('each family has the figures of the endpoints that the caller sees', async 
         1,
         JSON.stringify(checks),
       ])
-    await tx.run("UPDATE monitors SET evaluated_hour = 6, last_run_at = 1500 WHERE endpoint = 'e'")
+    await tx.run("UPDATE monitors SET evaluated_hour = 9, judged_hour = 6, last_run_at = 1500 WHERE endpoint = 'e'")
     for (const [i, [project, failures]] of [
       ['default', 6],
       ['default', 0],
@@ -107,6 +107,8 @@ test('each family has the figures of the endpoints that the caller sees', async 
     'slipway_messages{endpoint="e",webhook="webhook",state="dead"} 0',
     'slipway_webhook_failing{endpoint="e",webhook="webhook"} 0',
     'slipway_incidents_opened_total{endpoint="e",kind="drift"} 3',
+    'slipway_endpoint_watched{endpoint="e",state="waiting",reason="no_version"} 1',
+    'slipway_endpoint_watched{endpoint="quiet",state="waiting",reason="no_version"} 1',
     'slipway_pipeline_preparation_failures_total{project="default"} 8',
     'slipway_pipeline_steps{project="default",state="waiting"} 1',
     'slipway_pipeline_steps{project="default",state="running"} 1',
@@ -122,6 +124,7 @@ test('each family has the figures of the endpoints that the caller sees', async 
       'slipway_label_coverage_ratio{endpoint="theirs"} 0',
       'slipway_incidents_open{endpoint="theirs",severity="low"} 1',
       'slipway_incidents_opened_total{endpoint="theirs",kind="quality"} 1',
+      'slipway_endpoint_watched{endpoint="theirs",state="waiting",reason="no_version"} 1',
       'slipway_pipeline_preparation_failures_total{project="other"} 1',
       'slipway_pipeline_attempts_failed_total{project="other"} 1',
       'slipway_storage_database_corrupt 0',
@@ -145,6 +148,7 @@ test('each family has the figures of the endpoints that the caller sees', async 
       'gauge',
       'gauge',
       'counter',
+      'gauge',
       'counter',
       'gauge',
       'gauge',

@@ -10,6 +10,7 @@ import { findingsSeries, labelCoverage } from './figures.ts'
 import type { MonitoringDeps, MonitorRow } from '../context/context.ts'
 import { failedAttempts, preparationFailures, stepQueues } from '../../pipelines/run/watched.ts'
 import { endpointNames } from '../../serving/context/rows.ts'
+import { allWatched } from '../watched/facts.ts'
 
 /** All families as text, of the endpoints and pipelines of a project; null = of all. */
 export async function prometheusText(deps: MonitoringDeps, project: string | null): Promise<string> {
@@ -18,7 +19,27 @@ export async function prometheusText(deps: MonitoringDeps, project: string | nul
   const seen = (row: { endpoint: string }): boolean => names.has(row.endpoint)
   const monitored = await families(deps, all.filter(seen), seen)
   const ofServer = project === null ? [...storage(await deps.stored()), ...credentialFamilies(deps.credentials())] : []
-  return familiesText([...monitored, await preparations(deps, project), ...(await queues(deps, project)), ...ofServer])
+  return familiesText([
+    ...monitored,
+    await watched(deps, project),
+    await preparations(deps, project),
+    ...(await queues(deps, project)),
+    ...ofServer,
+  ])
+}
+
+/** One sample an endpoint, so that an alert needs no list of reasons. */
+async function watched(deps: MonitoringDeps, project: string | null): Promise<Family> {
+  const all = await allWatched(deps, project)
+  return {
+    name: 'slipway_endpoint_watched',
+    type: 'gauge',
+    help: '1 while the endpoint is watched or soon will be, 0 while nothing watches it; `reason` says why not.',
+    samples: all.map(({ endpoint, watched: { state, reason } }) => ({
+      labels: { endpoint, state, reason: reason ?? '' },
+      value: state === 'unwatched' ? 0 : 1,
+    })),
+  }
 }
 
 async function preparations({ db }: MonitoringDeps, project: string | null): Promise<Family> {
@@ -136,14 +157,14 @@ async function families(
     {
       name: 'slipway_monitor_last_success_timestamp_seconds',
       type: 'gauge',
-      help: 'Wall time of the last evaluation.',
+      help: 'Wall time at which an hour was judged last; it stands still while hours cannot be judged.',
       samples: times((row) => row.last_run_at),
     },
     {
       name: 'slipway_monitor_evaluated_until_timestamp_seconds',
       type: 'gauge',
-      help: 'Event time up to which hours were evaluated.',
-      samples: times((row) => (row.evaluated_hour === null ? null : row.evaluated_hour * HOUR_MS)),
+      help: 'End of the newest hour of event time that was judged.',
+      samples: times((row) => (row.judged_hour === null ? null : row.judged_hour * HOUR_MS)),
     },
     ...(await incidentFamilies(db, seen)),
   ]

@@ -106,6 +106,8 @@ export interface MonitoringDeps {
   /** Told that an incident was opened or changed. */
   readonly changed: (incident: string) => void
   readonly onError: (error: unknown) => void
+  /** Writes one line of the log. */
+  readonly log: (text: string) => void
 }
 
 /** What one prediction log could not write so far. */
@@ -135,8 +137,10 @@ export interface MonitorRow {
   readonly newest_hour: number | null
   readonly newest_event: number | null
   readonly newest_at: number | null
-  /** First hour that is not judged yet. */
+  /** First hour that is not looked at yet. */
   readonly evaluated_hour: number | null
+  /** First hour after the last one that was judged: looked-at hours may have too few rows, or no limits. */
+  readonly judged_hour: number | null
   readonly orphans: number
   readonly last_run_at: number | null
   /** JSON of RunState. */
@@ -164,7 +168,14 @@ export function settingsOf(endpoint: EndpointFacts): MonitorSettings {
   return parsed.success ? parsed.data : MonitorSettings.parse({})
 }
 
-const NEW = { reference: null, newest_hour: null, newest_event: null, newest_at: null, evaluated_hour: null }
+const NEW = {
+  reference: null,
+  newest_hour: null,
+  newest_event: null,
+  newest_at: null,
+  evaluated_hour: null,
+  judged_hour: null,
+}
 
 export async function monitorOf(reader: Reader, endpoint: string): Promise<MonitorRow> {
   const row = await reader.get<MonitorRow>('SELECT * FROM monitors WHERE endpoint = ?', [endpoint])

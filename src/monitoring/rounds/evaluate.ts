@@ -1,10 +1,10 @@
 /** Judges event hours that are closed, one after the other, each once: drift every hour, quality twice a day. */
 import { HOUR_MS } from '../../contract/ids.ts'
-import { toTime } from '../../contract/fields.ts'
+import { ifRefused } from '../../contract/absence/absent.ts'
+import { Problem } from '../../contract/errors.ts'
 import { confirmed } from '../../stats/calibrate.ts'
-import type { Finding } from '../../stats/calibrate.ts'
 import type { RecentValues } from '../../stats/explain.ts'
-import { measure } from '../../stats/window.ts'
+import { lookAt } from '../../stats/lengths.ts'
 import { judgeAttribution } from '../checks/attribution.ts'
 import type { AttributionLook } from '../checks/attribution.ts'
 import { applyAttribution } from './attribution-incident.ts'
@@ -16,25 +16,17 @@ import { markSpoilt, syncLive } from '../profiles/live.ts'
 import type { Live } from '../profiles/live.ts'
 import { applyQuality, lookAtQuality, LOOK_HOURS } from './quality.ts'
 import type { QualityLook } from './quality.ts'
-import { calibrationOf } from '../checks/limits.ts'
+import { calibrationOf, learnedLengths } from '../checks/limits.ts'
 import { learnReference, referenceId } from '../profiles/reference.ts'
 import { lockMonitor, monitorOf, requireEndpoint, settingsOf } from '../context/context.ts'
-import type { HouseEvent, MonitoringDeps, MonitorRow, Reference } from '../context/context.ts'
+import type { HouseEvent, MonitoringDeps, Reference } from '../context/context.ts'
 import { importanceOf } from '../checks/severity.ts'
 import { faultPoint } from '../../store/fault.ts'
+import { keepUnfit } from '../watched/look.ts'
+import { textOf } from '../watched/faults.ts'
+import { runState } from './state.ts'
+import type { RunState } from './state.ts'
 import { newestInputs } from '../../serving/records/queries.ts'
-
-/** What one evaluation leaves for the next. */
-interface RunState {
-  readonly findings: readonly Finding[]
-  readonly quality: QualityLook | null
-  readonly attribution: AttributionLook | null
-}
-
-export function runState(monitor: MonitorRow): RunState {
-  const state = JSON.parse(monitor.state) as Partial<RunState>
-  return { findings: state.findings ?? [], quality: state.quality ?? null, attribution: state.attribution ?? null }
-}
 
 /** Memory of the evaluation of one endpoint. */
 export interface Memory {
@@ -53,18 +45,34 @@ export async function advance(
   memory: Memory,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const reference = await deps.referenceOf(endpoint)
+  const { enabled } = settingsOf(await requireEndpoint(deps.db, endpoint))
+  // a version that was removed from the registry has nothing to compare with
+  const reference = await ifRefused(deps.referenceOf(endpoint), 'not_found')
   const id = reference === undefined ? undefined : referenceId(reference)
-  if (reference !== undefined && id !== undefined) await take(deps, endpoint, { id, reference, memory })
+  if (enabled && reference !== undefined && id !== undefined) await take(deps, endpoint, { id, reference, memory })
   const monitor = await monitorOf(deps.db, endpoint)
   if (monitor.newest_hour === null) return false
   // without limits an hour cannot be judged: rather late than wrong
   if (monitor.reference === null && memory.learning === id && id !== undefined) return false
   const first = monitor.evaluated_hour ?? (await firstHour(deps, endpoint)) ?? monitor.newest_hour
-  const last = Math.min(first + AT_ONCE, monitor.newest_hour)
+  // an hour of the future is not closed, whatever a row says
+  const closed = Math.min(monitor.newest_hour, Math.floor(deps.clock() / HOUR_MS))
+  if (!enabled) {
+    if (first < closed) await passOver(deps, endpoint, closed)
+    return false
+  }
+  const last = Math.min(first + AT_ONCE, closed)
   for (let hour = first; hour < last && !signal.aborted; hour++)
-    await judgeHour(deps, { endpoint, hour, memory, reference })
-  return last < monitor.newest_hour
+    await judgeHour(deps, { endpoint, hour, memory, reference, id })
+  return last < closed
+}
+
+/** While the monitor is switched off its hours go by: switched on, it begins with the hours that come then. */
+async function passOver(deps: MonitoringDeps, endpoint: string, hour: number): Promise<void> {
+  await deps.db.tx(async (t) => {
+    await lockMonitor(t, endpoint)
+    await t.run('UPDATE monitors SET evaluated_hour = ? WHERE endpoint = ?', [hour, endpoint])
+  })
 }
 
 interface Taking {
@@ -73,18 +81,30 @@ interface Taking {
   readonly memory: Memory
 }
 
+/** Time after which a reference that could not be learned for a fault of ours is tried again, ms. */
+const AGAIN_MS = 60_000
+
 /** Learns the reference of the stable version in the background, and takes it up once it is known. */
 async function take(deps: MonitoringDeps, endpoint: string, { id, reference, memory }: Taking): Promise<void> {
   const monitor = await monitorOf(deps.db, endpoint)
-  if (monitor.reference === id || memory.learning === id) return
+  if (monitor.reference === id || memory.learning === id || memory.learning === unfit(id)) return
   memory.learning = id
   void learnReference(deps, id, reference)
     .then(() => adoptReference(deps, endpoint, id))
+    .then(() => keepUnfit(deps.db, endpoint, id, null))
     .then(() => (memory.learning = undefined))
-    .catch((error: unknown) => {
-      memory.learning = `unfit ${id}`
-      deps.onError(error)
+    .catch(async (error: unknown) => {
+      // what the table lacks stays so; what failed here may go well later, and hours wait for it
+      if (error instanceof Problem && error.status < 500) memory.learning = unfit(id)
+      else setTimeout(() => (memory.learning = undefined), AGAIN_MS).unref()
+      await keepUnfit(deps.db, endpoint, id, error)
+      deps.log(`endpoint ${endpoint}: its reference cannot be learned: ${textOf(error)}`)
     })
+    .catch(deps.onError)
+}
+
+function unfit(id: string): string {
+  return `unfit ${id}`
 }
 
 async function firstHour(deps: MonitoringDeps, endpoint: string): Promise<number | undefined> {
@@ -100,6 +120,8 @@ interface Turn {
   readonly hour: number
   readonly memory: Memory
   readonly reference: Reference | undefined
+  /** Of the reference; undefined where there is none. */
+  readonly id: string | undefined
 }
 
 async function judgeHour(deps: MonitoringDeps, turn: Turn): Promise<void> {
@@ -111,19 +133,26 @@ async function judgeHour(deps: MonitoringDeps, turn: Turn): Promise<void> {
   const quality = await judgeQuality(deps, turn, state.quality)
   const attribution = await lookAtAttributions(deps, turn, state.attribution)
   const { live } = memory
-  const window = live === undefined ? undefined : measure(live.history, hour)
+  // while another reference is learned the one before it serves; where the version has none, none does
+  const comparable = turn.id !== undefined && memory.learning !== unfit(turn.id)
+  const look =
+    live === undefined || !comparable ? {} : lookAt(live.history, hour, state.judged, learnedLengths(live.learned))
+  const { window } = look
   if (live === undefined || window === undefined) {
-    await deps.db.tx((t) => finish(deps, t, turn, { ...state, quality, attribution }))
+    const lacks = look.lacks ?? null
+    await deps.db.tx((t) => finish(deps, t, turn, { ...state, quality, attribution, lacks }))
     return
   }
-  const limits = await raisedLimits(deps.db, endpoint, calibrationOf(live.learned, settings).limits)
+  const { length } = window
+  const calibration = calibrationOf(live.learned, settings, length)
+  const limits = await raisedLimits(deps.db, endpoint, calibration.limits, length)
   const findings = findingsOf(window, limits, live.history.spec)
   const paging = findings.filter((one) => mayPage(one.feature, settings))
   const sure = confirmed(state.findings, paging)
   const checks = storedChecks(window, limits, { findings, settings })
-  const values = sure.length === 0 ? () => undefined : await recentValues(deps, endpoint, hour)
+  const values = sure.length === 0 ? () => undefined : await recentValues(deps, endpoint, { hour, length })
   const metrics = turn.reference?.metrics ?? {}
-  const began = sure.length === 0 ? hour : changeBegan(live.history, hour, sure)
+  const began = sure.length === 0 ? hour : changeBegan(live.history, hour, sure, length)
   const events = sure.length === 0 ? [] : await houseEvents(deps, endpoint, began)
   const changed = await deps.db.tx(async (t) => {
     await t.run(
@@ -139,7 +168,8 @@ async function judgeHour(deps: MonitoringDeps, turn: Turn): Promise<void> {
       began,
       events,
     })
-    await finish(deps, t, turn, { findings: paging, quality, attribution })
+    const judgedBy = { ...state.judged, [length]: hour }
+    await finish(deps, t, turn, { findings: paging, quality, attribution, judged: judgedBy, lacks: null })
     faultPoint('monitoring.judged')
     return incident
   })
@@ -156,12 +186,11 @@ async function finish(
   state: RunState,
 ): Promise<void> {
   await lockMonitor(t, endpoint)
-  await t.run('UPDATE monitors SET evaluated_hour = ?, last_run_at = ?, state = ? WHERE endpoint = ?', [
-    hour + 1,
-    deps.clock(),
-    JSON.stringify(state),
-    endpoint,
-  ])
+  const judged = Object.values(state.judged).includes(hour)
+  await t.run(
+    `UPDATE monitors SET evaluated_hour = ?, state = ?${judged ? ', judged_hour = ?, last_run_at = ?' : ''} WHERE endpoint = ?`,
+    [hour + 1, JSON.stringify(state), ...(judged ? [hour + 1, deps.clock()] : []), endpoint],
+  )
 }
 
 async function judgeQuality(
@@ -196,11 +225,15 @@ async function lookAtAttributions(
 /** Rows read to tell units apart. */
 const MOST_VALUES = 3000
 
-/** Raw values of the newest three hours. */
-async function recentValues(deps: MonitoringDeps, endpoint: string, hour: number): Promise<RecentValues> {
+/** Raw values of the newer half of a window. */
+async function recentValues(
+  deps: MonitoringDeps,
+  endpoint: string,
+  { hour, length }: { readonly hour: number; readonly length: number },
+): Promise<RecentValues> {
   const rows = await newestInputs(deps.db, {
     endpoint,
-    from: (hour - 2) * HOUR_MS,
+    from: (hour + 1 - length / 2) * HOUR_MS,
     until: (hour + 1) * HOUR_MS,
     limit: MOST_VALUES,
   })
@@ -227,9 +260,4 @@ async function houseEvents(deps: MonitoringDeps, endpoint: string, hour: number)
   const [from, to] = [rows[0]?.first_at, rows.at(-1)?.first_at]
   if (from === undefined || to === undefined) return []
   return [...(await deps.eventLog(endpoint, from, to))].sort((a, b) => b.at - a.at).slice(0, 5)
-}
-
-/** End of the last event hour that was judged, as a time. */
-export function evaluatedUntil(monitor: MonitorRow): string | null {
-  return monitor.evaluated_hour === null ? null : toTime(monitor.evaluated_hour * HOUR_MS)
 }

@@ -1,0 +1,40 @@
+/** Faults of loops that try again and again: one line of the log when a fault comes, changes or ends, not one for each try. */
+
+export interface Faults {
+  /** Something failed: logged unless it failed alike before. True when it was news. */
+  fail(what: string, error: unknown): boolean
+  /** It went well: one line where it had failed. True when it had. */
+  well(what: string): boolean
+}
+
+/** Remembers what fails. `what` names the work in words, as the log shows them. */
+export function watchFaults(told: {
+  readonly onError: (error: unknown) => void
+  readonly log: (text: string) => void
+}): Faults {
+  const known = new Map<string, string>()
+  return {
+    fail(what, error) {
+      const text = likeness(error)
+      if (known.get(what) === text) return false
+      known.set(what, text)
+      told.onError(new Error(`${what} failed and is tried again: ${textOf(error)}`, { cause: error }))
+      return true
+    },
+    well(what) {
+      if (!known.delete(what)) return false
+      told.log(`${what} goes well again`)
+      return true
+    },
+  }
+}
+
+/** What failed, in words. */
+export function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** Faults that differ in numbers only, such as times and ports, are alike. */
+function likeness(error: unknown): string {
+  return textOf(error).replaceAll(/\d+/g, '0')
+}
