@@ -326,6 +326,25 @@ export function performance(slice: string | null): Reply<typeof monitoringApi.pe
   }
 }
 
+/** One endpoint that is watched, and one that nobody can watch. */
+export function states(now: number): Reply<typeof monitoringApi.listWatched> {
+  return {
+    items: [
+      { endpoint: 'flight-delay', watched: monitor(now).watched },
+      {
+        endpoint: 'iris',
+        watched: {
+          state: 'unwatched',
+          reason: 'no_reference',
+          detail: 'version 1 has no table of training rows to compare with',
+          since: before(now, 5 * 3_600_000),
+          remedy: 'name a step’s output with the training rows in the project file (monitor: reference: STEP.OUTPUT)',
+        },
+      },
+    ],
+  }
+}
+
 export function monitor(now: number): Reply<typeof monitoringApi.getMonitor> {
   return {
     webhooks: [
@@ -342,6 +361,7 @@ export function monitor(now: number): Reply<typeof monitoringApi.getMonitor> {
       }),
     ],
     settings: {
+      enabled: true,
       labels: { join: 'prediction_id', delay: '2d' },
       slices: ['carrier'],
       false_alerts: '1 per month',
@@ -354,6 +374,7 @@ export function monitor(now: number): Reply<typeof monitoringApi.getMonitor> {
       attribution: { floor: 0.1, pages: false },
       searches: [{ search: 'nightly', more_than: 2 }],
     },
+    watched: { state: 'watched', reason: null, detail: 'its hours are judged', since: null, remedy: null },
     last_run_at: before(now, 30_000),
     evaluated_until: '2013-09-15T23:00:00.000Z',
     limits: [{ feature: 'temp', check: 'mean', limit: 6, largest_clean: 4.1 }],

@@ -20,6 +20,7 @@ export type Prediction = Reply<typeof servingApi.getPrediction>
 export type Rollout = Reply<typeof rolloutApi.get>
 export type Curve = Reply<typeof rolloutApi.curve>
 export type Frozen = Reply<typeof rolloutApi.freezes>['items'][number]
+export type Watched = Reply<typeof monitoringApi.getMonitor>['watched']
 export type Incident = Reply<typeof monitoringApi.getIncident>
 export type Version = Reply<typeof registryApi.listVersions>['items'][number]
 /** A version with what its gates say of it now. */
@@ -254,6 +255,12 @@ export const incident = (id: string) =>
     queryFn: ({ signal }) =>
       call<typeof monitoringApi.getIncident>('GET', '/v1/incidents/:id', { signal, params: { id } }),
   })
+/** Whether each endpoint is watched, by its name. */
+export const watched = queryOptions({
+  queryKey: ['monitors', 'watched'],
+  queryFn: ({ signal }) => call<typeof monitoringApi.listWatched>('GET', '/v1/monitors', { signal }),
+})
+
 export const monitor = (name: string) =>
   queryOptions({
     queryKey: ['monitors', 'settings', name],

@@ -16,6 +16,7 @@ import { Predictions } from '../../parts/endpoint/predictions.tsx'
 import { ReleasePanel } from '../../parts/endpoint/release.tsx'
 import { TryIt } from '../../parts/endpoint/try-it.tsx'
 import { VariantTable } from '../../parts/endpoint/variants.tsx'
+import { WatchedNotice } from '../../parts/monitoring/watched.tsx'
 import * as read from '../../data/queries.ts'
 import type { Endpoint } from '../../data/queries.ts'
 
@@ -40,6 +41,7 @@ export function EndpointPage() {
       <Loaded query={endpoint} what={`The endpoint ${name}`} height={420}>
         {(data) => (
           <>
+            <WatchedNotice endpoint={name} />
             <Panel title="Traffic" note={`routing table ${data.epoch}`} flush>
               <div style={{ padding: '12px 16px' }}>
                 <Split variants={data.variants} />

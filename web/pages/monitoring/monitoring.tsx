@@ -11,6 +11,7 @@ import { Empty, Loaded } from '../../parts/page/placeholders.tsx'
 import { FeaturePanel } from '../../parts/monitoring/feature.tsx'
 import { Page, Panel } from '../../parts/page/page.tsx'
 import { SliceTable } from '../../parts/monitoring/slices.tsx'
+import { WatchedNotice } from '../../parts/monitoring/watched.tsx'
 import { WatchedSearches } from '../../parts/monitoring/watched-searches.tsx'
 import { Webhooks } from '../../parts/monitoring/webhooks.tsx'
 import * as read from '../../data/queries.ts'
@@ -47,6 +48,7 @@ export function MonitoringPage() {
       }
       actions={<RangeFields search={search} name={name} />}
     >
+      <WatchedNotice endpoint={name} />
       <Panel
         title="Features over time"
         note="strongest check of each window, in units of its limit; columns are event time"

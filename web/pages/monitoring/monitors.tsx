@@ -4,6 +4,7 @@ import { Link } from '@tanstack/react-router'
 import { eventTime } from '../../data/format.ts'
 import { Empty } from '../../parts/page/placeholders.tsx'
 import { ListPage } from '../../parts/page/list-page.tsx'
+import { WatchedWord } from '../../parts/monitoring/watched.tsx'
 import * as read from '../../data/queries.ts'
 import { DataTable } from '../../parts/table/data-table.tsx'
 
@@ -22,7 +23,7 @@ export function MonitorsPage() {
       }
     >
       {(items) => (
-        <DataTable headings={['Endpoint', 'Evaluated until', 'Open incidents']}>
+        <DataTable headings={['Endpoint', 'Watched', 'Evaluated until', 'Open incidents']}>
           {items.map((one) => (
             <MonitorRow key={one.name} name={one.name} />
           ))}
@@ -41,6 +42,9 @@ function MonitorRow({ name }: { name: string }) {
         <Link to="/monitoring/$name" params={{ name }} className="strong">
           {name}
         </Link>
+      </td>
+      <td>
+        <WatchedWord endpoint={name} />
       </td>
       <td>{monitor.data === undefined ? '–' : eventTime(monitor.data.evaluated_until)}</td>
       <td>{incidents.data?.items.filter((one) => one.state !== 'resolved').length ?? '–'}</td>

@@ -5,6 +5,7 @@ import { healthOf } from '../../data/endpoints/health.ts'
 import type { HealthEndpoint, HealthIncident } from '../../data/endpoints/health.ts'
 import { Empty } from '../page/placeholders.tsx'
 import { Status, VersionChip } from '../page/status.tsx'
+import { useWatched, WatchedWord } from '../monitoring/watched.tsx'
 import { DataTable } from '../table/data-table.tsx'
 
 export function HealthTable(props: { endpoints: readonly HealthEndpoint[]; incidents: readonly HealthIncident[] }) {
@@ -62,6 +63,7 @@ function HealthRow({ endpoint, incidents }: { endpoint: HealthEndpoint; incident
       <td className="num">{duration(health.p99)}</td>
       <td className="num">{percent(health.errorShare, 2)}</td>
       <td>
+        <Unwatched endpoint={endpoint.name} />
         {health.incidents.length === 0 ? (
           <Link to="/monitoring/$name" params={{ name: endpoint.name }}>
             no open incidents
@@ -73,5 +75,15 @@ function HealthRow({ endpoint, incidents }: { endpoint: HealthEndpoint; incident
         )}
       </td>
     </tr>
+  )
+}
+
+/** Before what is known of its data: that nobody looks at it. */
+function Unwatched({ endpoint }: { endpoint: string }) {
+  if (useWatched(endpoint)?.state !== 'unwatched') return null
+  return (
+    <div>
+      <WatchedWord endpoint={endpoint} />
+    </div>
   )
 }
