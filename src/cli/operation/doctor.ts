@@ -40,6 +40,7 @@ export async function run(invocation: Invocation): Promise<number> {
     server(data),
     ownToken(data),
     endpoints(data),
+    monitors(data),
     steps(data),
     storage(data),
     audit(data),
@@ -195,6 +196,25 @@ function endpoints(data: string): Promise<Finding> {
     )
     if (faults.length === 0) return { ok: true, detail: items.length === 0 ? 'none yet' : `${items.length} answer` }
     return { ok: false, detail: `these do not answer: ${faults.join('; ')}` }
+  })
+}
+
+/** Whether every endpoint is watched; one whose monitor a person switched off is told and no fault. */
+function monitors(data: string): Promise<Finding> {
+  return asked(data, 'Monitors', async (client) => {
+    const { items } = await client.call(monitoringApi.listWatched)
+    const out = items.filter(({ watched }) => watched.state === 'unwatched')
+    const told = out.map(({ endpoint, watched: { detail, since, remedy } }) => {
+      return `${endpoint} is not watched${since === null ? '' : ` since ${since}`}: ${detail}${remedy === null ? '' : `; ${remedy}`}`
+    })
+    const counts = [
+      `${items.filter(({ watched }) => watched.state === 'watched').length} of ${items.length} endpoints are watched`,
+      ...items.flatMap(({ endpoint, watched }) =>
+        watched.state === 'waiting' ? [`${endpoint}: ${watched.detail}`] : [],
+      ),
+    ]
+    const ok = out.every(({ watched }) => watched.reason === 'off')
+    return { ok, detail: items.length === 0 ? 'no endpoints yet' : [...told, ...counts].join('; ') }
   })
 }
 

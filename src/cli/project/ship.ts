@@ -1,12 +1,17 @@
 /** `slipway ship`: runs the pipeline and takes the accepted model to its endpoint by its rollout plan. */
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Client } from '../../client/client.ts'
+import { monitoringApi } from '../../contract/monitoring.ts'
+import type { Unwatched, Watched } from '../../contract/monitoring.ts'
 import { pipelinesApi } from '../../contract/pipelines.ts'
+import { registryApi } from '../../contract/registry.ts'
 import { rolloutApi } from '../../contract/rollout.ts'
 import type { Reply } from '../../contract/route.ts'
 import type { Invocation } from '../invocation/command.ts'
+import type { Output } from '../invocation/output.ts'
 import { connect } from '../invocation/server.ts'
 import { conclude } from './follow.ts'
+import { doubtsOf } from './judged.ts'
 import { runProject } from './run.ts'
 
 type Rollout = Reply<typeof rolloutApi.get>
@@ -29,11 +34,46 @@ export async function run(invocation: Invocation): Promise<number> {
     invocation.out.line(`Follow it: ${client.url}/endpoints/${version.endpoint}`)
     return 0
   }
+  await tellDoubts(client, finished.registered, invocation.out)
   const rollout = await awaitRollout(client, version.endpoint, finished.registered.version)
   invocation.out.line(`Rollout ${rollout.id} of version ${rollout.version}: ${rollout.state}. ${rollout.reason}`)
   invocation.out.line(`Follow it: ${client.url}/endpoints/${version.endpoint}`)
   invocation.out.line(`Predict: POST ${server.gateway_url}/v1/endpoints/${version.endpoint}:predict`)
+  await tellWatched(client, version.endpoint, invocation.out)
   return rollout.state === 'rolled_back' || rollout.state === 'aborted' ? 1 : 0
+}
+
+/** Says when what the model answers cannot be judged by its metrics. */
+async function tellDoubts(
+  client: Client,
+  { model, version }: { readonly model: string; readonly version: string },
+  out: Output,
+): Promise<void> {
+  const known = await client.call(registryApi.getVersion, { params: { name: model, version } })
+  for (const doubt of doubtsOf(known)) out.line(`Warning: version ${version} cannot be judged live: ${doubt}.`)
+}
+
+/** Reasons that end by themselves within seconds. */
+const PASSING: ReadonlySet<string> = new Set<Unwatched>(['learning', 'no_version'])
+const WATCH_MS = 20_000
+
+/** Says whether the endpoint is watched, and the remedy where it is not. */
+async function tellWatched(client: Client, endpoint: string, out: Output): Promise<void> {
+  const until = Date.now() + WATCH_MS
+  for (;;) {
+    const { watched } = await client.call(monitoringApi.getMonitor, { params: { name: endpoint } })
+    const passing = watched.reason !== null && PASSING.has(watched.reason)
+    if (!passing || Date.now() > until) {
+      out.line(watchedLine(watched))
+      return
+    }
+    await wait(200)
+  }
+}
+
+function watchedLine({ state, detail, remedy }: Watched): string {
+  if (state === 'unwatched') return `Not watched: ${detail}.${remedy === null ? '' : ` Remedy: ${remedy}.`}`
+  return state === 'watched' ? `Watched: ${detail}.` : `To be watched: ${detail}.`
 }
 
 /** The rollout of another version that is under way on the endpoint: a new version waits for its end. */

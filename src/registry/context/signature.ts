@@ -5,6 +5,8 @@ export interface Field {
   readonly name: string
   readonly type: string
   readonly required: boolean
+  /** Of a tensor the type of its elements, as NumPy names it. */
+  readonly dtype?: string
 }
 
 export interface Signature {
@@ -87,8 +89,22 @@ function fields(given: unknown): Field[] {
   return list.flatMap((one: unknown, i) => {
     const { name, type, required } = one as { name?: unknown; type?: unknown; required?: unknown }
     if (typeof type !== 'string') return []
-    return [{ name: typeof name === 'string' ? name : String(i), type, required: required !== false }]
+    const dtype = elementsOf(one)
+    return [
+      {
+        name: typeof name === 'string' ? name : String(i),
+        type,
+        required: required !== false,
+        ...(dtype !== undefined && { dtype }),
+      },
+    ]
   })
+}
+
+function elementsOf(field: unknown): string | undefined {
+  const { 'tensor-spec': spec, dtype } = field as { 'tensor-spec'?: { dtype?: unknown } | null; dtype?: unknown }
+  const found = spec?.dtype ?? dtype
+  return typeof found === 'string' ? found : undefined
 }
 
 function parse(text: string): unknown {
