@@ -60,7 +60,14 @@ describe('slipway init', () => {
     const folder = join(root, 'deep/er/new')
     const { data, lines } = await init(folder)
     assert.deepEqual(readdirSync(folder).toSorted(), ['slipway.yaml', 'train.py'])
-    assert.match(readFileSync(join(folder, 'train.py'), 'utf8'), /^def main\(model: pathlib\.Path\)/m)
+    const code = readFileSync(join(folder, 'train.py'), 'utf8')
+    assert.match(code, /^def main\(model: pathlib\.Path\)/m)
+    // its answers can be judged by its metrics: labels are 0 and 1, answers are probabilities
+    assert.match(code, /pyfunc_predict_fn="predict_proba"/)
+    assert.match(
+      code,
+      /y = \(y == 2\)\.astype\(int\)[\s\S]*infer_signature\(x_train, fitted\.predict_proba\(x_train\)\)[\s\S]*"roc_auc"/,
+    )
     assert.deepEqual(data, [{ written: join(folder, 'slipway.yaml'), module: 'train.py' }])
     assert.deepEqual(lines, [`Wrote ${join(folder, 'slipway.yaml')}. Look at it, then: slipway ship ${folder}`])
   })

@@ -42,7 +42,7 @@ pipeline:
 model:
   name: ${project}
   from: train.model
-  gates: []          # for example: - {metric: accuracy, at_least: 0.8}
+  gates: []          # for example: - {metric: roc_auc, at_least: 0.8}
 endpoint:
   name: ${project}
 `
@@ -56,16 +56,29 @@ import mlflow
 from mlflow.models import infer_signature
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import train_test_split
 
 
 def main(model: pathlib.Path) -> dict[str, float]:
     x, y = load_iris(return_X_y=True, as_frame=True)
+    y = (y == 2).astype(int)  # is it Iris virginica? The labels are 0 and 1
     x_train, x_test, y_train, y_test = train_test_split(x, y, random_state=0)
     fitted = RandomForestClassifier(n_estimators=50, random_state=0).fit(x_train, y_train)
-    signature = infer_signature(x_train, fitted.predict(x_train))
+    signature = infer_signature(x_train, fitted.predict_proba(x_train))
+    # it answers probabilities: labels that come later can judge those, and classes alone only in part
     mlflow.sklearn.save_model(
-        fitted, model, signature=signature, input_example=x_train.head(5), serialization_format="cloudpickle"
+        fitted,
+        model,
+        signature=signature,
+        input_example=x_train.head(5),
+        pyfunc_predict_fn="predict_proba",
+        serialization_format="cloudpickle",
     )
-    return {"accuracy": float(fitted.score(x_test, y_test))}
+    score = fitted.predict_proba(x_test)[:, 1]
+    return {
+        "roc_auc": float(roc_auc_score(y_test, score)),
+        "log_loss": float(log_loss(y_test, score)),
+        "accuracy": float(fitted.score(x_test, y_test)),
+    }
 `
