@@ -82,7 +82,8 @@ async function openGround(options: AppOptions) {
   /** Whom a room tells that something of a kind changed, and of faults that no caller waits for. */
   const told = (kind: string) => ({ changed: http.publish(kind), onError: onError(kind) })
   const log: ServingDeps['log'] = (text, error) => (error === undefined ? logger.info(text) : onError(text)(error))
-  return { store, auth, http, jobs, log, told, cacheFolder, base }
+  const warn = (text: string): void => logger.warn(text)
+  return { store, auth, http, jobs, log, warn, told, cacheFolder, base }
 }
 
 /** Builds the rooms in their order. Rooms further below are reached by ports; nothing is asked of them before all are there. */
@@ -150,7 +151,7 @@ function buildRooms(options: AppOptions, ground: Ground) {
     findRuns: tracking.findRuns,
     credentials: http.credentials,
     stored: () => ground.store.looks.state(),
-    log,
+    log: ground.warn,
     ...told('incidents'),
   })
   const transfer = transferRoom({ ...tracking.context, owners: { tracking, traces, evaluation, models } })

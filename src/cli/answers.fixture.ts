@@ -1,5 +1,7 @@
 /** Answers of a server as the contract writes them, for tests that change what they are about. */
 import type { z } from 'zod'
+import { MonitorSettings } from '../contract/monitoring.ts'
+import type { monitoringApi, Watched } from '../contract/monitoring.ts'
 import type { pipelinesApi, Step } from '../contract/pipelines.ts'
 import type { registryApi } from '../contract/registry.ts'
 import type { Rollout } from '../contract/rollout.ts'
@@ -151,5 +153,24 @@ export function version(changed: Partial<VersionOf> = {}): VersionOf {
     refusal: null,
     overridden: [],
     ...changed,
+  }
+}
+
+/** A monitor whose endpoint is watched, or as said. */
+export function monitor(watched: Partial<Watched> = {}): Reply<typeof monitoringApi.getMonitor> {
+  return {
+    settings: MonitorSettings.parse({}),
+    watched: {
+      state: 'watched',
+      reason: null,
+      detail: 'its hours are judged',
+      since: null,
+      remedy: null,
+      ...watched,
+    },
+    last_run_at: null,
+    evaluated_until: null,
+    limits: [],
+    importance: {},
   }
 }

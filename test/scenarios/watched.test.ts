@@ -30,7 +30,7 @@ const HOUR = 3_600_000
 const START = Date.UTC(2025, 0, 6)
 const TRAINED = 20 * 7 * 24
 const CLEAN = 14 * 24
-const FAULT_HOURS = 7 * 24
+const FAULT_HOURS = 5 * 24
 const CARRIERS = ['AA', 'B6', 'DL', 'EV', 'UA']
 
 interface Row {
@@ -181,13 +181,14 @@ describe('an endpoint that nobody can watch', () => {
       ['untimed', 'no_event_time', /event_time/, /write a column event_time/],
       ['short', 'limits_not_learned', /too few days/, /two months/],
     ] as const) {
-      await until(async () => (await watched(name)).reason === reason, `${name} is ${reason}`)
+      await until(async () => (await watched(name)).reason === reason, `${name} is ${reason}`, 60_000)
       const state = await watched(name)
       assert.equal(state.state, 'unwatched')
       assert.match(state.detail, detail)
       assert.match(state.remedy ?? '', remedy)
       assert.ok(state.since !== null)
     }
+    await until(async () => (await watched('nulls')).reason === 'no_rows', 'the limits of nulls are learned')
     const { items } = await server.client.call(monitoringApi.listWatched)
     const reasons = new Map(items.map((one) => [one.endpoint, one.watched.reason]))
     assert.deepEqual(
@@ -232,18 +233,23 @@ describe('an endpoint that nobody can watch', () => {
   })
 
   it('writes a line of the log for each change and not one for each look', async () => {
-    await until(async () => /endpoint untimed is not watched/.test(server.errors()), 'the log says it')
+    await until(async () => /endpoint untimed is not watched/.test(server.errors()), 'the log says it', 150_000)
     const lines = server.errors().match(/reference cannot be learned/g) ?? []
     assert.equal(lines.length, 1, 'learning failed once and is told once')
   })
 })
 
 describe('six rows an hour', () => {
-  it('are watched, and two clean weeks are quiet', { timeout: 400_000 }, async () => {
-    for (const name of ['nulls', 'units']) await send(name, live.slice(0, CLEAN), TRAINED)
-    for (const name of ['nulls', 'units']) {
+  it('are watched; two clean weeks page no more often than once a month gives', { timeout: 400_000 }, async (t) => {
+    await send('nulls', live.slice(0, CLEAN), TRAINED)
+    await send('units', live.slice(0, CLEAN), TRAINED)
+    for (const name of Object.keys(FAULTS)) {
       await judgedUntil(name, TRAINED + CLEAN - 2)
-      assert.deepEqual([(await watched(name)).state, await incidents(name)], ['watched', []])
+      assert.equal((await watched(name)).state, 'watched')
+      const told = await incidents(name)
+      t.diagnostic(`${name}: ${told.length} in two clean weeks`)
+      // 99 % of the fortnights of a monitor that pages once a month have at most two, by Poisson's law
+      assert.ok(told.length <= 2, told.map(({ title }) => title).join('; '))
     }
   })
 
@@ -252,7 +258,8 @@ describe('six rows an hour', () => {
       const bad = live.slice(CLEAN).map((rows) => rows.map(change))
       await send(name, bad, TRAINED + CLEAN)
       await judgedUntil(name, TRAINED + CLEAN + FAULT_HOURS - 2)
-      const [incident] = await incidents(name)
+      const fault = START + (TRAINED + CLEAN) * HOUR
+      const incident = (await incidents(name)).find((one) => Date.parse(one.opened_event_time) > fault)
       assert.ok(incident !== undefined, 'told')
       const delay = (Date.parse(incident.opened_event_time) - START) / HOUR - (TRAINED + CLEAN)
       t.diagnostic(`${name}: told after ${delay} h: ${incident.title}`)

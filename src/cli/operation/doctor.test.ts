@@ -7,11 +7,13 @@ import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { authApi } from '../../contract/auth.ts'
 import { problem } from '../../contract/errors.ts'
+import { monitoringApi } from '../../contract/monitoring.ts'
+import type { Watched } from '../../contract/monitoring.ts'
 import { pipelinesApi } from '../../contract/pipelines.ts'
 import type { Reply } from '../../contract/route.ts'
 import { servingApi } from '../../contract/serving.ts'
 import { systemApi } from '../../contract/system.ts'
-import { endpoint, variant } from '../answers.fixture.ts'
+import { AT, endpoint, monitor, variant } from '../answers.fixture.ts'
 import { startRecorded } from '../recorded-server.fixture.ts'
 import type { RecordedServer } from '../recorded-server.fixture.ts'
 import { withToken } from '../run-command.fixture.ts'
@@ -123,6 +125,34 @@ describe('the doctor', () => {
     server.answer(systemApi.live, fault)
     const said = `${server.url}: the database is not available: it cannot be reached`
     assert.deepEqual(await finding('Server'), { what: 'Server', ok: false, detail: said })
+  })
+
+  it('names the endpoints that nobody watches, with the remedy; one that was switched off is no fault', async () => {
+    const of = (endpoint: string, watched: Partial<Watched> = {}) => ({ endpoint, watched: monitor(watched).watched })
+    const bare = {
+      state: 'unwatched',
+      reason: 'no_reference',
+      detail: 'no table',
+      remedy: 'give one',
+      since: AT,
+    } as const
+    const off = { state: 'unwatched', reason: 'off', detail: 'switched off', remedy: null } as const
+    const young = { state: 'waiting', reason: 'no_rows', detail: 'no rows yet' } as const
+    for (const [items, ok, detail] of [
+      [[], true, 'no endpoints yet'],
+      [[of('a'), of('b', young)], true, '1 of 2 endpoints are watched; b: no rows yet'],
+      [[of('a'), of('c', off)], true, 'c is not watched: switched off; 1 of 2 endpoints are watched'],
+      [
+        [of('a'), of('c', off), of('d', bare)],
+        false,
+        `c is not watched: switched off; d is not watched since ${AT}: no table; give one; 1 of 3 endpoints are watched`,
+      ],
+    ] as const) {
+      server.answer(monitoringApi.listWatched, { items: [...items] })
+      assert.deepEqual(await withToken('slw_a', () => finding('Monitors')), { what: 'Monitors', ok, detail })
+    }
+    server.answer(monitoringApi.listWatched, problem('unavailable', { what: 'it', detail: 'busy' }))
+    assert.equal((await withToken('slw_a', () => finding('Monitors'))).ok, false)
   })
 
   it('says how steps stand in line, and that they wait though none runs', async () => {

@@ -4,11 +4,14 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { problem } from '../../contract/errors.ts'
+import { monitoringApi } from '../../contract/monitoring.ts'
 import { pipelinesApi } from '../../contract/pipelines.ts'
+import { registryApi } from '../../contract/registry.ts'
 import { rolloutApi } from '../../contract/rollout.ts'
 import type { Rollout } from '../../contract/rollout.ts'
 import type { Reply } from '../../contract/route.ts'
-import { AT, pipelineRun, rollout, step } from '../answers.fixture.ts'
+import type { Watched } from '../../contract/monitoring.ts'
+import { AT, monitor, pipelineRun, rollout, step, version } from '../answers.fixture.ts'
 import { startRecorded } from '../recorded-server.fixture.ts'
 import type { RecordedServer } from '../recorded-server.fixture.ts'
 import type { Said } from '../run-command.fixture.ts'
@@ -43,6 +46,9 @@ after(() => server.close())
 type PipelineRunOf = Reply<typeof pipelinesApi.getPipelineRun>
 
 let endpoint: string | null = 'iris'
+let registered = version({ metrics: { roc_auc: 0.9 } })
+/** What is said of the watch over the endpoint, one after the other. */
+let watched: readonly Partial<Watched>[] = [{}]
 
 /** Runs the project where the run is found in these states, one after the other. */
 function run(states: readonly PipelineRunOf[], ...words: string[]): Promise<Said> {
@@ -52,6 +58,8 @@ function run(states: readonly PipelineRunOf[], ...words: string[]): Promise<Said
   server.answer(pipelinesApi.getPipelineRun, ...states)
   server.answer(pipelinesApi.followLogs, logOf('epoch 1\nbar 10%\rbar 100%\nno line end'))
   server.answer(pipelinesApi.getPipelineVersion, { ...VERSION, endpoint, text: '', spec: null })
+  server.answer(registryApi.getVersion, registered)
+  server.answer(monitoringApi.getMonitor, ...watched.map(monitor))
   return server.slipway(words[0] === 'ship' ? 'ship' : 'run', folder, ...words.filter((word) => word !== 'ship'))
 }
 
@@ -246,10 +254,11 @@ describe('slipway ship', () => {
     const starting = rollout({ state: 'starting', step: 'start' })
     const { lines, code } = await shipped([], [starting], [starting], [rollout()])
     assert.equal(code, 0)
-    assert.deepEqual(lines.slice(-3), [
+    assert.deepEqual(lines.slice(-4), [
       'Rollout rol_1 of version 2: canary. its gates hold',
       `Follow it: ${server.url}/endpoints/iris`,
       `Predict: POST ${server.url}/v1/endpoints/iris:predict`,
+      'Watched: its hours are judged.',
     ])
     assert.equal(server.asked(rolloutApi.list).length, 4)
     const started = server.asked(pipelinesApi.createPipelineRun)[0]?.body as { deploy: boolean } | undefined
@@ -280,7 +289,34 @@ describe('slipway ship', () => {
       `Follow it: ${server.url}/endpoints/iris`,
     ])
     const watching = { ...other, state: 'watching' as const }
-    assert.match((await shipped([watching], [rollout(), watching])).lines.at(-3) ?? '', /^Rollout rol_1 of version 2/)
+    assert.match((await shipped([watching], [rollout(), watching])).lines.at(-4) ?? '', /^Rollout rol_1 of version 2/)
+  })
+
+  it('says that nobody watches the endpoint with the remedy, once what passes by itself is over', async () => {
+    const reason = 'no_event_time'
+    const last = { state: 'unwatched', reason, detail: 'the table has no event_time', remedy: 'write one' } as const
+    watched = [{ state: 'waiting', reason: 'learning', detail: 'limits are being learned' }, last]
+    const { lines, code } = await shipped([rollout()])
+    watched = [{ state: 'waiting', reason: 'no_rows', detail: 'no hour has closed yet' }]
+    const waiting = await shipped([rollout()])
+    watched = [{}]
+    assert.deepEqual([code, lines.at(-1)], [0, 'Not watched: the table has no event_time. Remedy: write one.'])
+    assert.equal(waiting.lines.at(-1), 'To be watched: no hour has closed yet.')
+  })
+
+  it('warns of a model whose live answers its metrics cannot judge', async () => {
+    registered = version({
+      metrics: { roc_auc: 0.9 },
+      signature: { outputs: [{ name: '0', type: 'tensor', dtype: 'int64' }] },
+    })
+    const { lines, code } = await shipped([rollout()])
+    registered = version({ metrics: { roc_auc: 0.9 } })
+    assert.equal(code, 0)
+    const warning = lines.filter((line) => line.startsWith('Warning: version 2 cannot be judged live'))
+    assert.deepEqual(warning, [
+      'Warning: version 2 cannot be judged live: it answers classes, and roc_auc need probabilities: log the model with pyfunc_predict_fn="predict_proba".',
+    ])
+    assert.ok(!(await shipped([rollout()])).lines.some((line) => line.startsWith('Warning: version')))
   })
 
   it('asks for no rollout of a model that was refused, or without an endpoint', async () => {

@@ -1,6 +1,7 @@
 /** Learns a reference from its table: a CSV with the model's inputs and `event_time` (ms since 1970). */
 import { HOUR_MS } from '../../contract/ids.ts'
 import { problem } from '../../contract/errors.ts'
+import type { ErrorCode, ProblemData } from '../../contract/errors.ts'
 import { cleanPast, cleanWindows } from '../../stats/calibrate.ts'
 import type { CleanPast } from '../../stats/calibrate.ts'
 import { makeHistory } from '../../stats/history.ts'
@@ -23,6 +24,12 @@ export interface LearnTask {
   readonly inputs: readonly { readonly name: string; readonly numeric: boolean }[]
   /** The clean pasts of the same table and inputs, where they are known; the scores do not change them, only whether there are some. */
   readonly pasts?: Pasts | undefined
+}
+
+/** What the thread answers: what was learned, or why the table is unfit. */
+export interface LearnedApart {
+  readonly learned?: Learned
+  readonly refused?: { readonly code: ErrorCode; readonly data: ProblemData }
 }
 
 /** The clean past by the length of the windows in hours: an hour is judged by one of them, and each has limits of its own. */

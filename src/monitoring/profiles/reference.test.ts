@@ -74,3 +74,15 @@ test('given pasts are taken as they are', () => {
   const pasts = { 6: past, 24: past, 168: past }
   assert.equal(learn({ table: tree('one'), scores: null, inputs: INPUTS, pasts }).pasts, pasts)
 })
+
+test('a table that lacks a column is refused as such, though it is learned on a thread', async (t) => {
+  const store = await openTemporaryStore()
+  t.after(() => store.close())
+  const deps = testDeps(store.db, Date.now, { readTable: async () => Buffer.from('temp\n1\n') })
+  const reference: Reference = { version: '1', inputs: INPUTS, metrics: {}, table: 'untimed', evaluation: null }
+  await assert.rejects(learnReference(deps, 'untimed', reference), {
+    name: 'Problem',
+    code: 'unprocessable',
+    message: /the table has no column "event_time"/,
+  })
+})

@@ -1,10 +1,11 @@
 /** What a model's training rows say of normal traffic: the shape of profiles, its own clean past, its last month. */
 import { createHash } from 'node:crypto'
 import { ifRefused } from '../../contract/absence/absent.ts'
+import { problem } from '../../contract/errors.ts'
 import { onThread } from '../../jobs/thread.ts'
 import type { ProfileSpec } from '../../stats/profile-spec.ts'
 import type { Reader } from '../../store/db.ts'
-import type { Learned, LearnTask, Pasts } from './learn.ts'
+import type { Learned, LearnedApart, LearnTask, Pasts } from './learn.ts'
 import type { MonitoringDeps, Reference } from '../context/context.ts'
 
 /** How the learned facts of a reference are found again; undefined when the version has no table to learn from. */
@@ -65,6 +66,10 @@ export async function learnReference(deps: MonitoringDeps, id: string, reference
   )
 }
 
-function learnApart(task: LearnTask): Promise<Learned> {
-  return onThread({ file: new URL('./learn-thread.ts', import.meta.url), task, what: 'learns a reference' })
+async function learnApart(task: LearnTask): Promise<Learned> {
+  const file = new URL('./learn-thread.ts', import.meta.url)
+  const { learned, refused } = await onThread<LearnedApart>({ file, task, what: 'learns a reference' })
+  if (refused !== undefined) throw problem(refused.code, refused.data)
+  if (learned === undefined) throw new Error('the thread that learns a reference learned nothing')
+  return learned
 }
