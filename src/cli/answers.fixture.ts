@@ -160,6 +160,7 @@ export function version(changed: Partial<VersionOf> = {}): VersionOf {
 export function monitor(watched: Partial<Watched> = {}): Reply<typeof monitoringApi.getMonitor> {
   return {
     settings: MonitorSettings.parse({}),
+    webhooks: [],
     watched: {
       state: 'watched',
       reason: null,

@@ -1,8 +1,9 @@
 /** `slipway messages`: what webhooks were told, what was given up, and sending it again. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { monitoringApi, MonitorSettings } from '../../contract/monitoring.ts'
+import { monitoringApi } from '../../contract/monitoring.ts'
 import type { Notice, NoticeRoute } from '../../contract/monitoring.ts'
+import { monitor } from '../answers.fixture.ts'
 import { startRecorded } from '../recorded-server.fixture.ts'
 import type { RecordedServer } from '../recorded-server.fixture.ts'
 
@@ -40,12 +41,8 @@ const notice: Notice = {
 
 function answer(webhooks: NoticeRoute[]): void {
   server.answer(monitoringApi.getMonitor, {
-    settings: MonitorSettings.parse({}),
+    ...monitor(),
     webhooks,
-    last_run_at: null,
-    evaluated_until: null,
-    limits: [],
-    importance: {},
   })
   server.answer(monitoringApi.listNotices, { items: [notice] })
 }
