@@ -1,7 +1,8 @@
 /** Answers of a server as the contract writes them, for tests that change what they are about. */
 import type { z } from 'zod'
 import { MonitorSettings } from '../contract/monitoring.ts'
-import type { monitoringApi, Watched } from '../contract/monitoring.ts'
+import type { monitoringApi } from '../contract/monitoring.ts'
+import type { Watched } from '../contract/endpoint-view.ts'
 import type { pipelinesApi, Step } from '../contract/pipelines.ts'
 import type { registryApi } from '../contract/registry.ts'
 import type { Rollout } from '../contract/rollout.ts'

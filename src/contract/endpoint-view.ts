@@ -1,4 +1,4 @@
-/** Routes that the page of an endpoint needs beside the endpoint itself: its latency over time, and a prediction to try it. */
+/** Routes that the page of an endpoint needs beside the endpoint itself: its latency over time, whether it is watched, a prediction to try it. */
 import { z } from 'zod'
 import { name, time } from './fields.ts'
 import { route } from './route.ts'
@@ -26,7 +26,43 @@ export const Latency = z.object({
   series: z.array(LatencySeries),
 })
 
+/** Why the hours of an endpoint are not judged, or not yet. */
+export const UNWATCHED = [
+  'off',
+  'no_version',
+  'evaluator_silent',
+  'evaluator_failing',
+  'no_reference',
+  'no_event_time',
+  'reference_unfit',
+  'learning',
+  'limits_not_learned',
+  'records_lost',
+  'no_rows',
+  'behind',
+  'few_rows',
+  'few_days',
+] as const
+export type Unwatched = (typeof UNWATCHED)[number]
+
+/** Whether an endpoint is watched: waiting is a state that ends by itself, unwatched is none. */
+export const Watched = z.object({
+  state: z.enum(['watched', 'waiting', 'unwatched']),
+  reason: z.enum(UNWATCHED).nullable().describe('null while it is watched'),
+  detail: z.string().describe('one sentence'),
+  since: time.nullable().describe('when the reason set in; null while it is watched'),
+  remedy: z.string().nullable().describe('what a person can do; null where nothing is to be done'),
+})
+export type Watched = z.output<typeof Watched>
+
 export const endpointViewApi = {
+  listWatched: route({
+    method: 'GET',
+    path: '/v1/monitors',
+    summary: 'Of every endpoint whether it is watched, since when it is not, why, and the remedy',
+    access: { verb: 'read', resource: 'monitors' },
+    reply: z.object({ items: z.array(z.object({ endpoint: z.string(), watched: Watched })) }),
+  }),
   latency: route({
     method: 'GET',
     path: '/v1/endpoints/:name/latency',

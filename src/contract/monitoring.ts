@@ -1,5 +1,6 @@
 /** Routes of monitoring: labels, profiles, checks, performance, incidents and reactions. */
 import { z } from 'zod'
+import { Watched } from './endpoint-view.ts'
 import { id, listOf, name, page, time } from './fields.ts'
 import { NAMED_ADDRESS } from './secrets/addresses.ts'
 import { route } from './route.ts'
@@ -103,35 +104,6 @@ export const MonitorSettings = z.strictObject({
     .describe('saved searches of the project’s runs that are watched: one that finds more than it may is an incident'),
 })
 export type MonitorSettings = z.output<typeof MonitorSettings>
-
-/** Why the hours of an endpoint are not judged, or not yet. */
-export const UNWATCHED = [
-  'off',
-  'no_version',
-  'evaluator_silent',
-  'evaluator_failing',
-  'no_reference',
-  'no_event_time',
-  'reference_unfit',
-  'learning',
-  'limits_not_learned',
-  'records_lost',
-  'no_rows',
-  'behind',
-  'few_rows',
-  'few_days',
-] as const
-export type Unwatched = (typeof UNWATCHED)[number]
-
-/** Whether an endpoint is watched: waiting is a state that ends by itself, unwatched is none. */
-export const Watched = z.object({
-  state: z.enum(['watched', 'waiting', 'unwatched']),
-  reason: z.enum(UNWATCHED).nullable().describe('null while it is watched'),
-  detail: z.string().describe('one sentence'),
-  since: time.nullable().describe('when the reason set in; null while it is watched'),
-  remedy: z.string().nullable().describe('what a person can do; null where nothing is to be done'),
-})
-export type Watched = z.output<typeof Watched>
 
 /** One check of one feature in one window. */
 export const CheckResult = z.object({
@@ -384,13 +356,6 @@ export const monitoringApi = {
       webhooks: z.array(NoticeRoute),
     }),
     errors: ['not_found'],
-  }),
-  listWatched: route({
-    method: 'GET',
-    path: '/v1/monitors',
-    summary: 'Of every endpoint whether it is watched, since when it is not, why, and the remedy',
-    access: READ,
-    reply: z.object({ items: z.array(z.object({ endpoint: z.string(), watched: Watched })) }),
   }),
   heatmap: route({
     method: 'GET',

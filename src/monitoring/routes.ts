@@ -1,5 +1,6 @@
 /** Routes of monitoring. */
 import { ifFound } from '../contract/absence/absent.ts'
+import { endpointViewApi } from '../contract/endpoint-view.ts'
 import type { Principal } from '../contract/access.ts'
 import { HOUR_MS } from '../contract/ids.ts'
 import { toTime } from '../contract/fields.ts'
@@ -37,7 +38,7 @@ function endpointRoutes(deps: MonitoringDeps): Mounted[] {
       await deps.saveSettings(who, params.name, body)
       return shownSettings(settingsOf(await requireEndpoint(db, params.name)))
     }),
-    mount(monitoringApi.listWatched, async ({ who }) => ({ items: await allWatched(deps, who.project) })),
+    mount(endpointViewApi.listWatched, async ({ who }) => ({ items: await allWatched(deps, who.project) })),
     mount(monitoringApi.getMonitor, async ({ who, params }) => {
       await requireEndpoint(db, params.name, who)
       return viewMonitor(deps, params.name)

@@ -9,9 +9,10 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { auditLog } from '../../src/auth/audit.ts'
 import { SYSTEM } from '../../src/auth/tokens.ts'
+import { endpointViewApi } from '../../src/contract/endpoint-view.ts'
 import { makeIds } from '../../src/contract/ids.ts'
 import { monitoringApi, MonitorSettings } from '../../src/contract/monitoring.ts'
-import type { Watched } from '../../src/contract/monitoring.ts'
+import type { Watched } from '../../src/contract/endpoint-view.ts'
 import { servingApi } from '../../src/contract/serving.ts'
 import { requestOf } from '../../src/envs/request.ts'
 import { envsRoom } from '../../src/envs/room.ts'
@@ -189,7 +190,7 @@ describe('an endpoint that nobody can watch', () => {
       assert.ok(state.since !== null)
     }
     await until(async () => (await watched('nulls')).reason === 'no_rows', 'the limits of nulls are learned')
-    const { items } = await server.client.call(monitoringApi.listWatched)
+    const { items } = await server.client.call(endpointViewApi.listWatched)
     const reasons = new Map(items.map((one) => [one.endpoint, one.watched.reason]))
     assert.deepEqual(
       ['bare', 'untimed', 'short', 'nulls'].map((name) => reasons.get(name)),

@@ -1,4 +1,5 @@
 /** Recorded replies of monitoring and cost for the browser tests, shaped by the contract. */
+import type { endpointViewApi } from '../../src/contract/endpoint-view.ts'
 import type { costApi } from '../../src/contract/cost.ts'
 import type { monitoringApi } from '../../src/contract/monitoring.ts'
 import type { Reply } from '../../src/contract/route.ts'
@@ -327,7 +328,7 @@ export function performance(slice: string | null): Reply<typeof monitoringApi.pe
 }
 
 /** One endpoint that is watched, and one that nobody can watch. */
-export function states(now: number): Reply<typeof monitoringApi.listWatched> {
+export function states(now: number): Reply<typeof endpointViewApi.listWatched> {
   return {
     items: [
       { endpoint: 'flight-delay', watched: monitor(now).watched },

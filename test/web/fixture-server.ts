@@ -180,7 +180,7 @@ function recorded(now: number, empty: boolean): Recorded[] {
     on(monitoringApi.listIncidents, () => ({ items: incidents })),
     on(monitoringApi.getIncident, list(incidents)),
     on(monitoringApi.getMonitor, () => watched.monitor(now)),
-    on(monitoringApi.listWatched, () => (empty ? { items: [] } : watched.states(now))),
+    on(endpointViewApi.listWatched, () => (empty ? { items: [] } : watched.states(now))),
     on(monitoringApi.putMonitor, () => watched.monitor(now).settings),
     on(monitoringApi.listNotices, () => ({ items: watched.givenUp(now) })),
     on(monitoringApi.resendNotice, () => watched.givenUp(now)[0]!),

@@ -258,7 +258,7 @@ export const incident = (id: string) =>
 /** Whether each endpoint is watched, by its name. */
 export const watched = queryOptions({
   queryKey: ['monitors', 'watched'],
-  queryFn: ({ signal }) => call<typeof monitoringApi.listWatched>('GET', '/v1/monitors', { signal }),
+  queryFn: ({ signal }) => call<typeof endpointViewApi.listWatched>('GET', '/v1/monitors', { signal }),
 })
 
 export const monitor = (name: string) =>

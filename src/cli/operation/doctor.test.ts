@@ -5,10 +5,10 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
+import { endpointViewApi } from '../../contract/endpoint-view.ts'
 import { authApi } from '../../contract/auth.ts'
 import { problem } from '../../contract/errors.ts'
-import { monitoringApi } from '../../contract/monitoring.ts'
-import type { Watched } from '../../contract/monitoring.ts'
+import type { Watched } from '../../contract/endpoint-view.ts'
 import { pipelinesApi } from '../../contract/pipelines.ts'
 import type { Reply } from '../../contract/route.ts'
 import { servingApi } from '../../contract/serving.ts'
@@ -148,10 +148,10 @@ describe('the doctor', () => {
         `c is not watched: switched off; d is not watched since ${AT}: no table; give one; 1 of 3 endpoints are watched`,
       ],
     ] as const) {
-      server.answer(monitoringApi.listWatched, { items: [...items] })
+      server.answer(endpointViewApi.listWatched, { items: [...items] })
       assert.deepEqual(await withToken('slw_a', () => finding('Monitors')), { what: 'Monitors', ok, detail })
     }
-    server.answer(monitoringApi.listWatched, problem('unavailable', { what: 'it', detail: 'busy' }))
+    server.answer(endpointViewApi.listWatched, problem('unavailable', { what: 'it', detail: 'busy' }))
     assert.equal((await withToken('slw_a', () => finding('Monitors'))).ok, false)
   })
 

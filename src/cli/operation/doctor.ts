@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { CallError, createClient } from '../../client/client.ts'
 import type { Client } from '../../client/client.ts'
 import { ifRefused } from '../../contract/absence/absent.ts'
+import { endpointViewApi } from '../../contract/endpoint-view.ts'
 import { authApi } from '../../contract/auth.ts'
 import { monitoringApi } from '../../contract/monitoring.ts'
 import { pipelinesApi } from '../../contract/pipelines.ts'
@@ -202,7 +203,7 @@ function endpoints(data: string): Promise<Finding> {
 /** Whether every endpoint is watched; one whose monitor a person switched off is told and no fault. */
 function monitors(data: string): Promise<Finding> {
   return asked(data, 'Monitors', async (client) => {
-    const { items } = await client.call(monitoringApi.listWatched)
+    const { items } = await client.call(endpointViewApi.listWatched)
     const out = items.filter(({ watched }) => watched.state === 'unwatched')
     const told = out.map(({ endpoint, watched: { detail, since, remedy } }) => {
       return `${endpoint} is not watched${since === null ? '' : ` since ${since}`}: ${detail}${remedy === null ? '' : `; ${remedy}`}`

@@ -2,7 +2,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Client } from '../../client/client.ts'
 import { monitoringApi } from '../../contract/monitoring.ts'
-import type { Unwatched, Watched } from '../../contract/monitoring.ts'
+import type { Unwatched, Watched } from '../../contract/endpoint-view.ts'
 import { pipelinesApi } from '../../contract/pipelines.ts'
 import { registryApi } from '../../contract/registry.ts'
 import { rolloutApi } from '../../contract/rollout.ts'
@@ -11,7 +11,7 @@ import type { Invocation } from '../invocation/command.ts'
 import type { Output } from '../invocation/output.ts'
 import { connect } from '../invocation/server.ts'
 import { conclude } from './follow.ts'
-import { doubtsOf } from './judged.ts'
+import { doubtsOf } from './live-metrics.ts'
 import { runProject } from './run.ts'
 
 type Rollout = Reply<typeof rolloutApi.get>

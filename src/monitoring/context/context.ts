@@ -7,6 +7,7 @@ import type { Clock, Ids } from '../../contract/ids.ts'
 import { DELAY, MonitorSettings } from '../../contract/monitoring.ts'
 import type { StorageState } from '../../contract/system.ts'
 import type { Unanswered } from '../../serving/fleet/faults.ts'
+import type { Lack } from '../../stats/lengths.ts'
 import type { Egress } from '../../http/egress.ts'
 import type { CredentialCounts } from '../../http/callers/failed-credentials.ts'
 import type { Db, Reader, Tx } from '../../store/db.ts'
@@ -180,6 +181,11 @@ const NEW = {
 export async function monitorOf(reader: Reader, endpoint: string): Promise<MonitorRow> {
   const row = await reader.get<MonitorRow>('SELECT * FROM monitors WHERE endpoint = ?', [endpoint])
   return row ?? { endpoint, seq: 0, ...NEW, orphans: 0, last_run_at: null, state: '{}' }
+}
+
+/** What the newest hour lacked to be judged; null where it lacked nothing. */
+export function lackOf({ state }: MonitorRow): Lack | null {
+  return (JSON.parse(state) as { lacks?: Lack | null }).lacks ?? null
 }
 
 /** Locks an endpoint's monitor and makes its row where there is none. */

@@ -4,6 +4,7 @@ import { toTime } from '../../contract/fields.ts'
 import type { Finding } from '../../stats/calibrate.ts'
 import type { Lack, LastJudged } from '../../stats/lengths.ts'
 import type { AttributionLook } from '../checks/attribution.ts'
+import { lackOf } from '../context/context.ts'
 import type { MonitorRow } from '../context/context.ts'
 import type { QualityLook } from './quality.ts'
 
@@ -25,7 +26,7 @@ export function runState(monitor: MonitorRow): RunState {
     quality: state.quality ?? null,
     attribution: state.attribution ?? null,
     judged: state.judged ?? {},
-    lacks: state.lacks ?? null,
+    lacks: lackOf(monitor),
   }
 }
 

@@ -1,15 +1,14 @@
 /** Reads the facts of an endpoint's monitor, and the state that follows from them. */
 import { ifRefused } from '../../contract/absence/absent.ts'
 import { toTime } from '../../contract/fields.ts'
-import type { Watched } from '../../contract/monitoring.ts'
+import type { Watched } from '../../contract/endpoint-view.ts'
 import { LONGEST } from '../../stats/lengths.ts'
 import type { Reader } from '../../store/db.ts'
 import { endpointNames } from '../../serving/context/rows.ts'
 import { learnedLengths } from '../checks/limits.ts'
-import { monitorOf, requireEndpoint, settingsOf } from '../context/context.ts'
+import { lackOf, monitorOf, requireEndpoint, settingsOf } from '../context/context.ts'
 import type { MonitoringDeps, MonitorRow, Reference } from '../context/context.ts'
 import { readReference, referenceId } from '../profiles/reference.ts'
-import { runState } from '../rounds/state.ts'
 import { verdictOf } from './state.ts'
 import type { Verdict, WatchFacts } from './state.ts'
 
@@ -57,7 +56,7 @@ async function factsOf(deps: Deps, endpoint: string, row: WatchRow | undefined):
     newest_hour: monitor.newest_hour,
     evaluated_hour: monitor.evaluated_hour,
     judged_hour: monitor.judged_hour,
-    lacks: runState(monitor).lacks,
+    lacks: lackOf(monitor),
   }
 }
 

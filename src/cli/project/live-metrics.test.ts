@@ -1,7 +1,7 @@
 /** What `slipway ship` says of models whose live answers their metrics cannot judge. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { doubtsOf } from './judged.ts'
+import { doubtsOf } from './live-metrics.ts'
 
 type Given = Parameters<typeof doubtsOf>[0]
 type Output = Readonly<Record<string, string>>
