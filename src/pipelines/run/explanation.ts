@@ -4,8 +4,10 @@ import type { Reply } from '../../contract/route.ts'
 import type { pipelinesApi } from '../../contract/pipelines.ts'
 import { stepOf, whyUnreadable, type Context } from '../context/context.ts'
 import type { KeyParts } from '../spec/key.ts'
+import type { PipelineSpec } from '../spec/spec.ts'
 import { readStep, type RunRow } from '../context/rows.ts'
 import { doubtful } from './reads.ts'
+import { masked, maskOf } from '../context/mask.ts'
 import { viewCache } from './view.ts'
 
 export type Explanation = Reply<typeof pipelinesApi.explainStep>
@@ -22,16 +24,27 @@ export async function explainStep(context: Context, run: RunRow, name: string): 
   }
   const unreadable = await whyUnreadable(context, run.version_id)
   const spec = unreadable === undefined ? await context.spec(run.version_id) : undefined
-  return {
+  const told = {
     ...cache,
     step: name,
     components: components(row.key_parts),
     files: Object.keys(row.key_parts.code),
     compared_with: row.compared_with,
     reads: row.reads === null ? null : [...doubtful(spec && stepOf(spec, name), row.reads)],
-    left_out: [...(spec?.left_out ?? [])],
-    warnings: spec === undefined ? [unreadable ?? ''] : [...(spec.warnings ?? []), ...stepOf(spec, name).code.warnings],
   }
+  const mask = await maskOf(context, run.project, spec?.steps ?? [])
+  return masked({ ...told, ...readingOf(spec, name, unreadable) }, mask)
+}
+
+/** What the reader of the project's code said; of a project file that cannot be read, that. */
+function readingOf(
+  spec: PipelineSpec | undefined,
+  step: string,
+  unreadable = '',
+): Pick<Explanation, 'left_out' | 'warnings'> {
+  if (spec === undefined) return { left_out: [], warnings: [unreadable] }
+  const warnings = [...(spec.warnings ?? []), ...stepOf(spec, step).code.warnings]
+  return { left_out: [...(spec.left_out ?? [])], warnings }
 }
 
 function components({ code, ...rest }: KeyParts): Record<string, string> {

@@ -11,6 +11,7 @@ import { PLACEHOLDER } from '../spec/meaning.ts'
 import { failAttempt } from './collect.ts'
 import { turnOf } from './flight.ts'
 import { unheldFiles } from './reads.ts'
+import { maskOf } from '../context/mask.ts'
 import { recordOf } from './record.ts'
 import { demandOf, hasPlace, PLACES, type Head } from './places.ts'
 import { memoryFor } from './retry.ts'
@@ -173,9 +174,10 @@ async function attemptSpec(context: Context, tree: RunTree, attempt: AttemptRow,
 async function openTracking(context: Context, tree: RunTree, attempt: AttemptRow, step: StepSpec): Promise<string> {
   const { run } = tree
   const record = await recordOf(context, tree, step)
+  const mask = await maskOf(context, run.project, (await context.spec(run.version_id)).steps)
   const params = Object.entries(paramsOf(run, step)).map(([name, value]) => [
     `slipway.param.${name}`,
-    (typeof value === 'string' ? value : JSON.stringify(value)).slice(0, 4000),
+    mask(typeof value === 'string' ? value : JSON.stringify(value)).slice(0, 4000),
   ])
   const run_id = trackingRunOf(attempt.id)
   await context.deps.tracking.createRun({

@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import type { Attempt, Cache, PipelineRun, PipelineRunRow, PipelineVersion, Step } from '../../contract/pipelines.ts'
 import { toTime } from '../../contract/fields.ts'
 import { whyUnreadable, type Context } from '../context/context.ts'
+import { masked, maskOf } from '../context/mask.ts'
 import { criticalPath } from '../spec/graph.ts'
 import type { AttemptRow, RegisteredModel, RunRow, RunTree, StepRow } from '../context/rows.ts'
 import { flightOf, takesResults } from './flight.ts'
@@ -24,7 +25,8 @@ export async function viewRun(context: Context, tree: RunTree): Promise<RunView>
   }))
   const durations = new Map(steps.map((step) => [step.name, step.duration_ms ?? 0]))
   const critical = criticalPath(steps, durations)
-  return {
+  const mask = await maskOf(context, run.project, declared)
+  const view: RunView = {
     ...viewHead(run),
     message:
       run.finished_at === null
@@ -39,6 +41,7 @@ export async function viewRun(context: Context, tree: RunTree): Promise<RunView>
     cpu_seconds: tree.attempts.reduce((sum, attempt) => sum + (attempt.cpu_seconds ?? 0), 0),
     reproduction: run.reproduction as RunView['reproduction'],
   }
+  return masked(view, mask)
 }
 
 type Flights = ReadonlyMap<string, NonNullable<StepView['waits_for']>>
