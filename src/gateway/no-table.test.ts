@@ -86,6 +86,11 @@ test('before the first table every question about endpoints is 503, with a token
     assert.equal(await grpcStatus(gateway.grpcPort ?? 0, `${service}/${call}`), '14', call)
 
   const file = readJsonFile(gatewayFile(dataDir, 0)) as GatewayFile
+  // a server that has no endpoint says so by a table of epoch 0
+  await pushTable(file.socket, openTable([], 0))
+  assert.deepEqual(await (await ask(['GET', '/v2/models'])).json(), { models: [] })
+  assert.equal((await ask(['GET', '/v1/models/e'])).status, 404)
+
   await pushTable(file.socket, openTable([endpointRoute('e', [], { kind: 'native', dir: '-' })]))
   assert.equal((await ask(['GET', '/v1/models/e'])).status, 200)
   assert.deepEqual(await (await ask(['GET', '/v2/models'])).json(), { models: ['e'] })

@@ -1,7 +1,7 @@
 /** The routing table as the gateway holds it: loaded models, counters and breakers behind it; replaced as a whole by one assignment. */
 import { problem } from '../../contract/errors.ts'
 import type { BreakerRoute, EndpointRoute, RoutingTable, TokenRoute, VariantRoute } from '../table/table.ts'
-import { backendKey, BREAKER } from '../table/table.ts'
+import { backendKey, BREAKER, EMPTY_TABLE } from '../table/table.ts'
 import type { Backend } from '../../scoring/rows/backend.ts'
 import { Breaker } from './breaker.ts'
 import { CachedBackend } from './cache.ts'
@@ -33,7 +33,8 @@ export interface LiveTable {
 
 /** Throws `unavailable` before the first table: nothing that is asked about endpoints or tokens can be said then. */
 export function requireTable(table: LiveTable): void {
-  if (table.epoch > 0) return
+  // a server without endpoints pushes a table of epoch 0
+  if (table.source !== EMPTY_TABLE) return
   const detail = 'it has not been told yet what it answers'
   throw problem('unavailable', { what: 'the gateway', detail, retry_after: 1 })
 }
