@@ -170,6 +170,22 @@ describe('a proof', () => {
   })
 })
 
+test('a proof that differs without a source that can be compared says where to look', async () => {
+  const proof = async (code: string): Promise<RunView['reproduction']> => {
+    const { run } = await ran(project(code))
+    const tree = await requireRun(bench.room.context, ANA, run.id)
+    const { id } = await reproduceRun(bench.room.context, ANA, tree, { tolerance: 0, dry_run: false })
+    return (await bench.end(id ?? '')).reproduction
+  }
+  const random = 'o.write_text(os.urandom(4).hex())'
+  const plain = await proof(random)
+  assert.match(plain?.sources?.[0]?.source ?? '', /as they were: it reads from outside unseen, or differs each time$/)
+  const folder = await proof(`os.listdir(${JSON.stringify(join(root, 'outside'))}); ${random}`)
+  assert.deepEqual(folder?.sources, [
+    { step: 'one', source: `folder ${join(root, 'outside')} may hold something else now, which nobody can compare` },
+  ])
+})
+
 test('a retry is as strict as the run was', async () => {
   const { run } = await ran(project('o.write_text("x")'), true)
   const { context } = bench.room

@@ -47,6 +47,15 @@ export function changedSources(before: StepRow, after: StepRow): string[] {
   })
 }
 
+/** What a step may have got from outside whose result differs although nothing that its key holds does, in words. */
+export function suspectedSources({ reads }: StepRow): string[] {
+  const unseen = (reads ?? []).filter(({ digest, kind }) => digest === null && kind !== 'project').map(nameOf)
+  if (unseen.length > 0) return unseen.map((name) => `${name} may hold something else now, which nobody can compare`)
+  return [
+    'its inputs, code, params and environment are as they were: it reads from outside unseen, or differs each time',
+  ]
+}
+
 function nameOf({ kind, name }: Read): string {
   return `${READ_NAMES[kind]} ${name}`
 }

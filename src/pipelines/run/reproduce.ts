@@ -2,9 +2,10 @@
 import { ifFound } from '../../contract/absence/absent.ts'
 import { Problem } from '../../contract/errors.ts'
 import { treeDigests } from '../../store/blobs/trees.ts'
-import type { Context } from '../context/context.ts'
-import { changedSources } from './reads.ts'
+import { stepOf, type Context } from '../context/context.ts'
+import { changedSources, suspectedSources } from './reads.ts'
 import { isDone, readState, type RunRow, type RunTree } from '../context/rows.ts'
+import type { PipelineSpec } from '../spec/spec.ts'
 import { compareSteps, gradeSteps, RULES, withSources, type Compared, type Proof } from '../proof/grade.ts'
 
 /** A proof that has not ended. */
@@ -57,13 +58,18 @@ export async function gradeRun(context: Context, tree: RunTree): Promise<Proof> 
   const spec = await context.spec(tree.run.version_id)
   const scale = { blobs: context.deps.blobs, spec, tolerance }
   const compared: Compared[] = []
-  const sources: { step: string; source: string }[] = []
+  const changed: { step: string; source: string }[] = []
+  const suspected: typeof changed = []
   for (const after of tree.steps) {
     const before = original.steps.find((step) => step.name === after.name)
     if (before === undefined) continue
     compared.push(await compareSteps(scale, before, after))
-    sources.push(...changedSources(before, after).map((source) => ({ step: after.name, source })))
+    const found = changedSources(before, after)
+    changed.push(...found.map((source) => ({ step: after.name, source })))
+    if (found.length > 0 || !isFirstToDiffer(spec, compared)) continue
+    suspected.push(...suspectedSources(after).map((source) => ({ step: after.name, source })))
   }
+  const sources = [...changed, ...suspected]
   const steps = compared.map(({ proof }) => proof)
   const failed = tree.steps.find((step) => !isDone(step))
   const [cause] = tree.steps.filter((step) => step.state === 'failed')
@@ -71,5 +77,13 @@ export async function gradeRun(context: Context, tree: RunTree): Promise<Proof> 
     const why = `step "${cause?.name ?? failed.name}" did not succeed: ${cause?.failure?.message ?? failed.state}`
     return { ...open, grade: 'D', detail: `it could not be run again: ${why}`, missing: [why], sources, steps }
   }
-  return { ...open, ...withSources(gradeSteps(spec, compared), sources), sources, steps }
+  return { ...open, ...withSources(gradeSteps(spec, compared), changed), sources, steps }
+}
+
+/** True where the last of these steps differs, and none of those whose outputs it takes. */
+function isFirstToDiffer(spec: PipelineSpec, compared: readonly Compared[]): boolean {
+  const last = compared.at(-1)?.proof
+  if (last?.outputs !== 'different') return false
+  const makers = Object.values(stepOf(spec, last.step).inputs).map(({ step }) => step)
+  return compared.every(({ proof }) => !makers.includes(proof.step) || proof.outputs === 'identical')
 }
