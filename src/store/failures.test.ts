@@ -93,7 +93,7 @@ describe('failures of a database', () => {
       ['SQLITE_CORRUPT', 'unavailable', /its file cannot be read/],
       ['XX001', 'unavailable', /it answers with XX001/],
       ['SQLITE_CANTOPEN', 'unavailable', /its file cannot be read/],
-      ['SQLITE_READONLY_ROLLBACK', 'unavailable', /its file cannot be read or written/],
+      ['SQLITE_READONLY_ROLLBACK', 'unavailable', /it is read-only \(SQLITE_READONLY_ROLLBACK\)/],
       ['58030', 'unavailable', /the database is not available: it answers with 58030/],
       ['53200', 'unavailable', /it answers with 53200/],
       ['28P01', 'unavailable', /it answers with 28P01/],

@@ -61,7 +61,8 @@ function isRefusing(error: unknown): boolean {
 }
 
 function refusalOf(code: string): string {
-  return code === '25006' ? 'it is read-only (25006)' : `it answers with ${code}`
+  if (/^SQLITE_READONLY|^25006$/.test(code)) return `it is read-only (${code})`
+  return code.startsWith('SQLITE_') ? 'its file cannot be read or written' : `it answers with ${code}`
 }
 
 /** True when the operating system does not give or take the bytes of a file. */
@@ -78,8 +79,7 @@ export function explained(error: unknown): unknown {
   if (isBusy(error)) return unavailable('another process holds its lock', error)
   if (isDisconnected(error)) return unavailable('it cannot be reached', error)
   if (isSilent(error)) return unavailable('it does not answer', error)
-  if (isBroken(error)) return unavailable('its file cannot be read or written', error)
-  if (isRefusing(error)) return unavailable(refusalOf(engineCode(error)), error)
+  if (isBroken(error) || isRefusing(error)) return unavailable(refusalOf(engineCode(error)), error)
   if (isFileFault(error))
     return unavailable(`a file cannot be read or written: ${engineCode(error)}`, error, 'the disk')
   const code = engineCode(error)

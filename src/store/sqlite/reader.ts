@@ -73,6 +73,8 @@ export class Reader {
   /** Ends the process at once, within a statement too; the read under way is refused with `why`. */
   stop(why: Error): void {
     this.#why ??= why
+    // its end comes at once, and somebody may wait for it who has nothing else to do
+    this.#keep(true)
     this.#alive = false
     // whoever waits for its end is told
     this.#keep(true)
@@ -101,6 +103,7 @@ export class Reader {
 
   /** A reader that nobody asks does not keep the server from ending, one that is asked does. */
   #keep(asked: boolean): void {
+    if (!this.#alive) return
     const { stdin, stdout } = this.#child as unknown as Record<'stdin' | 'stdout', { ref(): void; unref(): void }>
     for (const one of [this.#child, stdin, stdout]) {
       if (asked) one.ref()
