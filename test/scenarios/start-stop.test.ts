@@ -204,3 +204,10 @@ describe('the hook for test suites', () => {
     }
   })
 })
+
+test('a server that has searched ends to its end: its readers are waited for', async () => {
+  const server = await startTestServer()
+  const headers = { authorization: `Bearer ${server.token}` }
+  assert.equal((await fetch(`${server.url}/v1/runs`, { headers })).status, 200)
+  assert.equal(await server.stop(), 0)
+})

@@ -4,7 +4,7 @@ import type { authApi } from '../../src/contract/auth.ts'
 import type { Reply } from '../../src/contract/route.ts'
 import type { StorageState } from '../../src/contract/system.ts'
 import { call } from '../data/api.ts'
-import { count } from '../data/format.ts'
+import { count, plural } from '../data/format.ts'
 import { Command } from '../parts/page/command.tsx'
 import { Confirm } from '../parts/form/confirm.tsx'
 import { Empty, Loaded } from '../parts/page/placeholders.tsx'
@@ -161,7 +161,7 @@ function Verify() {
           <Status
             word="whole"
             tone="good"
-            label={`chain of ${count(data.rows)} rows verified, ${count(data.checkpoints.count)} checkpoints hold`}
+            label={`chain of ${count(data.rows)} rows verified against ${plural(data.checkpoints.count, 'checkpoint')}`}
           />
         ) : (
           <Status
