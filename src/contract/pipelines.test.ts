@@ -89,6 +89,7 @@ defaults(
     params: {},
     force: false,
     register: true,
+    strict: false,
     deploy: false,
     trigger: 'manual',
   },
