@@ -112,6 +112,18 @@ export function pruneCases(name: string, open: () => Promise<{ db: Db; close(): 
       assert.equal(log.length, 3)
     })
 
+    it('leave no state of the watch, so that an endpoint of that name begins anew', async () => {
+      const { db } = opened
+      await addEndpoint(db, 'here')
+      await db.tx(async (t) => {
+        for (const each of ['here', 'never was'])
+          await t.run("INSERT INTO monitor_watch (endpoint, reason, since) VALUES (?, 'off', 0)", [each])
+      })
+      await pruneMonitors(db, NOW)
+      const left = await db.all<{ endpoint: string }>('SELECT endpoint FROM monitor_watch ORDER BY endpoint')
+      assert.deepEqual(left, [{ endpoint: 'here' }])
+    })
+
     it('keeps what an incident tells of: its figures come out as before, and the windows about it are there', async () => {
       const at = (hour: number): number => START + hour * HOUR_MS
       const row: IncidentRow = {

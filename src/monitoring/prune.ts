@@ -22,7 +22,7 @@ export interface Pruned {
 }
 
 /**
- * Of an endpoint that is there no more its profiles, windows, attributions and raised limits go; its incidents stay, with the windows and the
+ * Of an endpoint that is there no more its profiles, windows, attributions, raised limits and the state of its watch go; its incidents stay, with the windows and the
  * counts of rows that they tell of, and so does the log with its labels. How far it was judged stays too, for an endpoint of that name
  * may come again. May be run at any time, and again.
  */
@@ -39,6 +39,8 @@ export async function pruneMonitors(db: Db, now: number): Promise<Pruned> {
       hours += found
     }
   }
+  // an endpoint that never had a row has a state too; one of that name that comes again begins anew
+  await db.tx((t) => deleteRows(t, 'monitor_watch', sql`endpoint NOT IN (${endpointNamesSql(null)})`))
   const references = await db.tx((t) =>
     t.run(
       'DELETE FROM monitor_references WHERE created_at < ? AND id NOT IN (SELECT reference FROM monitors WHERE reference IS NOT NULL)',
