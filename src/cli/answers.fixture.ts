@@ -172,6 +172,7 @@ export function monitor(watched: Partial<Watched> = {}): Reply<typeof monitoring
     },
     last_run_at: null,
     evaluated_until: null,
+    looked_until: null,
     limits: [],
     importance: {},
   }

@@ -335,6 +335,7 @@ export const monitoringApi = {
       watched: Watched,
       last_run_at: time.nullable().describe('wall time at which an hour was judged last'),
       evaluated_until: time.nullable().describe('end of the newest hour of event time that was judged'),
+      looked_until: time.nullable().describe('the same of hours that were looked at, though they had too few rows'),
       limits: z.array(
         z.object({ feature: z.string(), check: z.string(), limit: z.number(), largest_clean: z.number().nullable() }),
       ),

@@ -47,6 +47,7 @@ export async function viewMonitor(deps: MonitoringDeps, endpoint: string): Promi
     watched: await viewWatched(deps, endpoint),
     last_run_at: monitor.last_run_at === null ? null : toTime(monitor.last_run_at),
     evaluated_until: evaluatedUntil(monitor),
+    looked_until: monitor.evaluated_hour === null ? null : toTime(monitor.evaluated_hour * HOUR_MS),
     limits: Object.entries(limits).flatMap(([feature, of]) =>
       MEASURES.filter((measure) => of[measure] < 1e300).map((measure) => ({
         feature,

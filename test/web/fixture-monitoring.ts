@@ -378,6 +378,7 @@ export function monitor(now: number): Reply<typeof monitoringApi.getMonitor> {
     watched: { state: 'watched', reason: null, detail: 'its hours are judged', since: null, remedy: null },
     last_run_at: before(now, 30_000),
     evaluated_until: '2013-09-15T23:00:00.000Z',
+    looked_until: '2013-09-15T23:00:00.000Z',
     limits: [{ feature: 'temp', check: 'mean', limit: 6, largest_clean: 4.1 }],
     importance: Object.fromEntries(FEATURES),
     attribution: {

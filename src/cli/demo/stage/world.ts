@@ -159,7 +159,7 @@ export async function awaitStep(world: World, id: string, name: string): Promise
 export async function caughtUp(world: World, eventTime: number): Promise<void> {
   await until(`the monitor to reach ${new Date(eventTime).toISOString()}`, async () => {
     const monitor = await world.client.call(monitoringApi.getMonitor, { params: { name: ENDPOINT } })
-    const reached = monitor.evaluated_until === null ? 0 : Date.parse(monitor.evaluated_until)
+    const reached = monitor.looked_until === null ? 0 : Date.parse(monitor.looked_until)
     return reached >= eventTime - HOUR_MS ? true : undefined
   })
 }
