@@ -70,8 +70,15 @@ describe('settings of a monitor', () => {
   test('take their secrets out of the text of a project file', () => {
     const text = maskedText(`monitor:\n  webhook: ${SLACK}\n  again: "${SLACK}2"\n`, kept)
     assert.doesNotMatch(text, /services|cccc/)
+    assert.match(text, /again: "https:\/\/hooks\.slack\.com\/\*\*\*"/, 'and no end of the longer one is left')
     assert.match(text, /webhook: https:\/\/hooks\.slack\.com\/\*\*\*\n/)
   })
+})
+
+test('an address that the text writes in another form goes with its line', () => {
+  const text = 'monitor:\n  webhook: "https://hooks.slack.com\\u002fservices\\u002fT0AAA"\n  slices: [a]\n'
+  const masked = maskedText(text, { webhook: 'https://hooks.slack.com/services/T0AAA' })
+  assert.equal(masked, 'monitor:\n  webhook:***\n  slices: [a]\n')
 })
 
 test('an answer that repeats an address loses each part that may be secret', () => {

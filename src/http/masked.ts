@@ -89,7 +89,15 @@ function decoded(part: string): string {
   }
 }
 
-/** A text without the addresses that settings hold, as that of a project file. */
+/** A text without the addresses that settings hold, as that of a project file; where one is written in another form, what its key says is left out. */
 export function maskedText(text: string, settings: Settings): string {
-  return routesIn(settings).reduce((masked, { url }) => masked.replaceAll(url, maskedUrl(url)), text)
+  // an address may be the beginning of another
+  const urls = routesIn(settings)
+    .map(({ url }) => url)
+    .toSorted((a, b) => b.length - a.length)
+  const masked = urls.reduce((left, url) => left.replaceAll(url, maskedUrl(url)), text)
+  return urls.every((url) => text.includes(url)) ? masked : masked.replaceAll(KEYED, `$1${HIDDEN}`)
 }
+
+/** What follows a key of an address, to the end of the line. */
+const KEYED = /(\b(?:webhook|url)["']?\s*:)[^\n]*/g
