@@ -119,6 +119,7 @@ test('a step says why it ran, and a failed one its traceback first', async () =>
     state: 'failed',
     wall_ms: 61_000,
     cpu_seconds: 12,
+    measured: 'whole',
     max_rss_bytes: 1024 ** 2,
     started_at: AT,
     queued_at: AT,

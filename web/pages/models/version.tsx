@@ -228,7 +228,12 @@ function LineagePart({ name, number }: { name: string; number: string }) {
             href: pageOf(node.href),
           }))}
           edges={edges}
-          chosen={nodes.find((node) => node.kind === 'version' && node.label === `${name} ${number}`)?.id}
+          chosen={
+            nodes.find(
+              (node) =>
+                node.kind === 'version' && node.href?.endsWith(`/${encodeURIComponent(name)}/versions/${number}`),
+            )?.id
+          }
           onFollow={(href) => void navigate({ to: href })}
         />
       )}
