@@ -7,6 +7,7 @@ import { costRoom } from './cost/room.ts'
 import { envsRoom } from './envs/room.ts'
 import { evaluationRoom } from './evaluation/room.ts'
 import { httpRoom, type Answering } from './http/room.ts'
+import { isolationRoom } from './isolation/room.ts'
 import { jobsRoom } from './jobs/room.ts'
 import { llmRoom } from './llm/room.ts'
 import { monitoringRoom, type MonitoringRoom } from './monitoring/room.ts'
@@ -63,6 +64,11 @@ async function openGround(options: AppOptions) {
   const onError = (what: string) => (error: unknown) => logger.error({ err: error }, what)
   const clock = Date.now
   const ids = makeIds(clock, randomBytes)
+  const isolation = await isolationRoom({
+    ...options,
+    secretFiles: options.gatewayTls === undefined ? [] : [options.gatewayTls.key],
+    warn: (text) => logger.warn(text),
+  })
   const store = await storeRoom({ ...options, clock, onError: onError('store') })
   const { db, blobs, dataDir } = store
   const auth = authRoom({ ...store, clock, ids, open: options.noAuth, notes: blobs.notes, onError: onError('audit') })
@@ -73,12 +79,14 @@ async function openGround(options: AppOptions) {
     clock,
     logger,
     database: db.kind,
+    isolation: isolation.state,
   })
   const jobs = jobsRoom({ db, onError: onError('job') })
   const ports = { worker: jobs.worker, leases: jobs.leases }
-  const { envs, cacheFolder } = envsRoom({ db, clock })
+  const { envs, cacheFolder } = envsRoom({ db, clock, plan: isolation.plan })
   const { audit, seal, tokens } = auth
-  const base = { db, blobs, dataDir, clock, ids, audit, record: audit.record, seal, tokens, ...ports, envs }
+  const { plan } = isolation
+  const base = { db, blobs, dataDir, clock, ids, audit, record: audit.record, seal, tokens, ...ports, envs, plan }
   /** Whom a room tells that something of a kind changed, and of faults that no caller waits for. */
   const told = (kind: string) => ({ changed: http.publish(kind), onError: onError(kind) })
   const log: ServingDeps['log'] = (text, error) => (error === undefined ? logger.info(text) : onError(text)(error))

@@ -2,6 +2,7 @@
 import type { Route } from './contract/route.ts'
 import type { TlsFiles } from './gateway/http/tls.ts'
 import type { Patience } from './http/callers/request-body.ts'
+import type { Mode } from './isolation/isolation.ts'
 
 export interface AppOptions {
   readonly dataDir: string
@@ -36,6 +37,10 @@ export interface AppOptions {
   readonly patience?: Patience
   /** Longest read of the database that a caller waits for, ms; default 15 s. */
   readonly longestReadMs?: number
+  /** Whether steps, models and builds are confined; default auto: as far as the machine can. */
+  readonly isolation?: Mode
+  /** Folders that these may write besides their own. */
+  readonly writable?: readonly string[]
   /** Memory of steps that name none, bytes; absent = as much as there is. */
   readonly stepMemory?: number
   /** Cores and bytes that all steps that run may take; absent = of the machine. */

@@ -9,6 +9,7 @@ export const ROOMS: readonly (readonly [name: string, purpose: string])[] = [
   ['stats', 'pure mathematics: drift, sketches, sequential tests, scores'],
   ['client', 'typed calls made from the contract'],
   ['store', 'database, migrations, blobs, segments, backup'],
+  ['isolation', 'what other people’s code is held to: mount namespaces, Landlock, the environment it inherits'],
   ['jobs', 'durable queue, schedules, leases, retries'],
   ['http', 'listening, parsing by contract, mapping errors, the one egress client'],
   ['auth', 'tokens, roles, projects, the audit chain'],

@@ -35,6 +35,12 @@ export const COMMANDS: readonly Command[] = [
       { name: 'gateways', value: 'N', meaning: 'Gateway processes that share the port (default 1).' },
       { name: 'host', value: 'NAME', meaning: 'Address to listen on (default 127.0.0.1).' },
       { name: 'allow-host', value: 'NAME', many: true, meaning: 'A further host name that requests may use.' },
+      {
+        name: 'isolation',
+        value: 'MODE',
+        meaning:
+          'auto, required or off: whether steps, models and builds are kept from what is the server’s (default auto).',
+      },
       { name: 'no-auth', meaning: 'Everyone is admin; on a loopback address only.' },
     ],
     load: () => import('./operation/serve.ts'),

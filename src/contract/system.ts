@@ -3,6 +3,18 @@ import { z } from 'zod'
 import { time } from './fields.ts'
 import { route } from './route.ts'
 
+/** What keeps other people's code (steps, models, builds of environments) from what is the server's, and what does not. */
+export const Isolation = z.object({
+  mode: z.enum(['auto', 'required', 'off']),
+  /** What of the system confines it; empty = nothing does. */
+  layers: z.array(z.enum(['mount', 'landlock'])),
+  /** In words, what it can do that it should not. */
+  open: z.array(z.string()),
+  /** Why, where something is open. */
+  detail: z.string(),
+})
+export type Isolation = z.output<typeof Isolation>
+
 export const systemApi = {
   live: route({
     method: 'GET',
@@ -29,6 +41,7 @@ export const systemApi = {
       /** host:port of predictions over gRPC; null without. */
       grpc_address: z.string().nullable(),
       database: z.enum(['sqlite', 'postgres']),
+      isolation: Isolation,
       started_at: z.string(),
       now: z.string(),
     }),

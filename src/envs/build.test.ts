@@ -44,6 +44,7 @@ const options = (offline = false) => {
   return {
     cacheFolder: join(root, `cache-${(count += 1)}`),
     offline,
+    plan: null,
     say: (line: string) => void said.push(line),
     said,
   }

@@ -8,7 +8,7 @@ import { runCommand } from './command.ts'
 import { withLock } from './file-lock.ts'
 import type { Lock, LockOptions } from './lock.ts'
 import type { Interpreter } from './python.ts'
-import { explainUv, findUv, uvEnvironment } from './uv.ts'
+import { explainUv, findUv, runUv, uvEnvironment } from './uv.ts'
 
 /** The interpreter of an environment if it is built. */
 export function builtPython(cacheFolder: string, digest: string): string | undefined {
@@ -28,7 +28,9 @@ export async function buildEnvironment(lock: Lock, python: Interpreter, options:
     await removeEnvironment(home)
     if (lock.text === '') await makeBare(home, python)
     else await install(home, lock, python, options)
-    await writeFile(join(home, '.complete'), '')
+    // a build may have left a link by that name
+    await rm(join(home, '.complete'), { force: true })
+    await writeFile(join(home, '.complete'), '', { flag: 'wx' })
     await closeFolders(home)
     return join(home, 'bin', 'python')
   })
@@ -56,8 +58,7 @@ async function install(home: string, lock: Lock, python: Interpreter, options: L
   if (made.code !== 0) throw explainUv(made.stderr)
   options.say(`installing ${lock.packages.length} packages`)
   const args = ['pip', 'install', '--python', join(home, 'bin', 'python'), '--require-hashes', '--compile-bytecode']
-  const installed = await runCommand(uv, [...args, ...offline, '--no-deps', '--requirement', '-'], {
-    env,
+  const installed = await runUv([...args, ...offline, '--no-deps', '--requirement', '-'], home, options, {
     input: lock.text,
     onLine: (line) => options.say(line.trim()),
   })

@@ -67,20 +67,20 @@ describe('a program', () => {
     assert.equal((await node('process.exit(0)', { input })).code, 0)
   })
 
-  test('has the environment of this process, with what is changed and without what is taken out', async () => {
-    process.env['SLIPWAY_TEST_KEPT'] = 'kept'
-    process.env['SLIPWAY_TEST_GONE'] = 'here'
+  test('has what builds need of the environment and no more, with what is changed and without what is taken out', async () => {
+    process.env['UV_TEST_KEPT'] = 'kept'
+    process.env['UV_TEST_GONE'] = 'here'
+    process.env['SLIPWAY_SECRET_TEST'] = 'a secret of steps'
     try {
       const { stdout } = await node(
-        'const e = process.env; console.log([e.SLIPWAY_TEST_KEPT, e.SLIPWAY_TEST_GONE, e.SLIPWAY_TEST_NEW])',
+        'const e = process.env; console.log([e.UV_TEST_KEPT, e.UV_TEST_GONE, e.SLIPWAY_TEST_NEW, e.SLIPWAY_SECRET_TEST])',
         {
-          env: { SLIPWAY_TEST_GONE: undefined, SLIPWAY_TEST_NEW: 'new' },
+          env: { UV_TEST_GONE: undefined, SLIPWAY_TEST_NEW: 'new' },
         },
       )
-      assert.equal(stdout.trim(), "[ 'kept', undefined, 'new' ]")
+      assert.equal(stdout.trim(), "[ 'kept', undefined, 'new', undefined ]")
     } finally {
-      delete process.env['SLIPWAY_TEST_KEPT']
-      delete process.env['SLIPWAY_TEST_GONE']
+      for (const name of ['UV_TEST_KEPT', 'UV_TEST_GONE', 'SLIPWAY_SECRET_TEST']) delete process.env[name]
     }
   })
 

@@ -1,5 +1,6 @@
 /** Runs a program to its end: argv, never a shell. */
 import { spawn } from 'node:child_process'
+import { inherited } from '../isolation/environment.ts'
 
 export interface Outcome {
   /** Exit code; 127 when the program is not there, 124 when it was ended after its time. */
@@ -11,6 +12,7 @@ export interface Outcome {
 export interface CommandOptions {
   readonly input?: string
   readonly cwd?: string
+  /** Besides what programs that build inherit: see INHERITED. */
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Ms; default 20 minutes. */
   readonly limit?: number
@@ -19,6 +21,12 @@ export interface CommandOptions {
 }
 
 const LIMIT_MS = 20 * 60_000
+/** What pip, uv, compilers and build tools read of the environment. */
+const INHERITED =
+  'LOGNAME LC_* TZ TMPDIR TEMP TMP XDG_* LD_LIBRARY_PATH LIBRARY_PATH CPATH PYTHON* VIRTUAL_ENV UV_* PIP_* NETRC ' +
+  'HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy REQUESTS_CA_BUNDLE CURL_CA_BUNDLE ' +
+  'CC CXX FC F77 AR LD CFLAGS CXXFLAGS CPPFLAGS FFLAGS LDFLAGS PKG_CONFIG* CMAKE* MAKEFLAGS NINJA* CARGO* RUST* JAVA_HOME ' +
+  'CUDA* NVCC* ROCM* MACOSX_DEPLOYMENT_TARGET SDKROOT ARCHFLAGS SOURCE_DATE_EPOCH PYENV* CONDA*'
 
 /** Never rejects: what went wrong is in the outcome. */
 export function runCommand(program: string, args: readonly string[], options: CommandOptions = {}): Promise<Outcome> {
@@ -26,7 +34,7 @@ export function runCommand(program: string, args: readonly string[], options: Co
     const child = spawn(program, args, {
       stdio: 'pipe',
       ...(options.cwd !== undefined && { cwd: options.cwd }),
-      env: { ...process.env, ...options.env },
+      env: { ...inherited(INHERITED), ...options.env },
     })
     // not the option of spawn, whose timer goes on for a program that is not there and keeps this process alive
     const limit = setTimeout(() => child.kill('SIGKILL'), options.limit ?? LIMIT_MS)

@@ -1,6 +1,7 @@
 /** Environments: a project's request becomes a lock, the lock a built environment that all rooms share. */
 import { problem } from '../contract/errors.ts'
 import type { Clock } from '../contract/ids.ts'
+import type { Plan } from '../isolation/plan.ts'
 import type { Db } from '../store/db.ts'
 import { buildEnvironment, builtPython } from './build.ts'
 import { lockRequest, type Lock, type LockOptions } from './lock.ts'
@@ -14,6 +15,8 @@ export interface EnvsDeps {
   readonly cacheFolder: string
   /** Never ask the network; what is not cached is an error. */
   readonly offline: boolean
+  /** How builds are confined; absent or null = not at all. */
+  readonly plan?: Plan | null
 }
 
 /** Tells how far a long work is, one line at a time. */
@@ -30,8 +33,8 @@ export interface Envs {
 
 /** Makes the environments of one cache folder; their locks are remembered in the database. */
 export function environments(deps: EnvsDeps): Envs {
-  const { cacheFolder, offline } = deps
-  const options = (say: Say = () => undefined): LockOptions => ({ cacheFolder, offline, say })
+  const { cacheFolder, offline, plan = null } = deps
+  const options = (say: Say = () => undefined): LockOptions => ({ cacheFolder, offline, plan, say })
   return {
     async resolve(request, say) {
       const lock = await lockRequest(request, await findPython(request.requires), options(say))

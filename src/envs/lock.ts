@@ -1,14 +1,12 @@
 /** Resolves a request to exact packages with hashes, once: the result is kept by the request's hash. */
 import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { ifMissing } from '../contract/absence/absent.ts'
-import { runCommand } from './command.ts'
 import type { Interpreter } from './python.ts'
 import { isBare, requestKey, type EnvRequest } from './request.ts'
 import { refuseStale } from './stale.ts'
-import { explainUv, findUv, uvEnvironment, type UvOptions } from './uv.ts'
+import { explainUv, runUv, type UvOptions } from './uv.ts'
 
 /** An environment as it is resolved, before it is built. */
 export interface Lock {
@@ -55,27 +53,23 @@ export function makeLock(text: string, python: Interpreter): Lock {
 }
 
 async function resolve(request: EnvRequest, python: Interpreter, options: LockOptions): Promise<string> {
-  const uv = await findUv(options)
-  const folder = await mkdtemp(join(tmpdir(), 'slipway-lock-'))
+  // not in the folder for temporary files, where a step could write into it
+  await mkdir(join(options.cacheFolder, 'locks'), { recursive: true })
+  const folder = await mkdtemp(join(options.cacheFolder, 'locks', '.resolve-'))
   try {
     for (const [path, text] of Object.entries(request.files)) {
       await mkdir(dirname(join(folder, path)), { recursive: true })
       await writeFile(join(folder, path), text)
     }
     options.say('resolving packages')
-    if (request.kind === 'lock') {
-      await refuseStale(uv, folder, { ...options, files: request.files, python })
-    }
+    if (request.kind === 'lock') await refuseStale(folder, { ...options, files: request.files, python })
     const [first = ''] = Object.keys(request.files)
     const args =
       request.kind === 'lock'
         ? ['export', '--frozen', '--no-emit-project', '--no-dev', '--no-header', '--no-annotate', '--quiet']
         : ['pip', 'compile', '--generate-hashes', '--no-header', '--no-annotate', '--quiet', first]
-    const { code, stdout, stderr } = await runCommand(
-      uv,
-      [...args, '--python', python.path, ...(options.offline ? ['--offline'] : [])],
-      { cwd: folder, env: uvEnvironment(options.cacheFolder) },
-    )
+    const command = [...args, '--python', python.path, ...(options.offline ? ['--offline'] : [])]
+    const { code, stdout, stderr } = await runUv(command, folder, options, { cwd: folder })
     if (code !== 0) throw explainUv(stderr)
     return normal(stdout)
   } finally {

@@ -2,6 +2,7 @@
 import { homedir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import type { Clock } from '../contract/ids.ts'
+import type { Plan } from '../isolation/plan.ts'
 import type { Db } from '../store/db.ts'
 import { environments } from './environments.ts'
 import type { Envs } from './environments.ts'
@@ -13,6 +14,8 @@ export interface EnvsRoomDeps {
   readonly cacheFolder?: string
   /** Never ask the network; default: whether `SLIPWAY_OFFLINE` is 1. */
   readonly offline?: boolean
+  /** How builds are confined; absent or null = not at all. */
+  readonly plan?: Plan | null
 }
 
 export interface EnvsRoom {
@@ -22,8 +25,8 @@ export interface EnvsRoom {
 }
 
 export function envsRoom(deps: EnvsRoomDeps): EnvsRoom {
-  const { db, clock, cacheFolder = defaultCacheFolder(), offline = process.env['SLIPWAY_OFFLINE'] === '1' } = deps
-  return { envs: environments({ db, clock, cacheFolder, offline }), cacheFolder }
+  const { cacheFolder = defaultCacheFolder(), offline = process.env['SLIPWAY_OFFLINE'] === '1', plan = null } = deps
+  return { envs: environments({ ...deps, cacheFolder, offline, plan }), cacheFolder }
 }
 
 /**

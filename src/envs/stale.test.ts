@@ -61,7 +61,7 @@ async function taken(t: TestContext, project: string, lock = LOCK): Promise<stri
   t.after(() => (process.env['PATH'] = before))
   const asked = await request(project, lock)
   const python = await findPython(asked.requires)
-  return lockRequest(asked, python, { cacheFolder, offline: true, say }).then(
+  return lockRequest(asked, python, { cacheFolder, offline: true, plan: null, say }).then(
     ({ text }) => text,
     (error: Error) => error.message,
   )

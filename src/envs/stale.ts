@@ -1,11 +1,10 @@
 /** Whether a uv.lock holds what its pyproject.toml asks for; uv judges it, without the network. */
 import { stripVTControlCharacters } from 'node:util'
 import { problem } from '../contract/errors.ts'
-import { runCommand } from './command.ts'
 import type { Interpreter } from './python.ts'
 import type { EnvRequest } from './request.ts'
 import { unjudged } from './unjudged.ts'
-import { uvEnvironment, type UvOptions } from './uv.ts'
+import { runUv, type UvOptions } from './uv.ts'
 
 /** Longest list of requirements that a message repeats, characters. */
 const SHOWN = 200
@@ -14,7 +13,7 @@ const SHOWN = 200
 const HARMLESS = /^mismatched version\b/
 
 /** The files of a lock, and with what they are judged. */
-interface Asked extends Pick<EnvRequest, 'files'>, Pick<UvOptions, 'cacheFolder' | 'say'> {
+interface Asked extends Pick<EnvRequest, 'files'>, UvOptions {
   readonly python: Interpreter
 }
 
@@ -25,19 +24,17 @@ const OUTDATED = /Static (`[\w-]+` for [^\n]* is out-of-date)/
  * Throws `unprocessable` for a lock in `folder` that is older than what its project asks for, with what differs. Nothing is said of one that
  * uv cannot judge from the two files alone, as where dependencies are dynamic: `unjudged` says that.
  */
-export async function refuseStale(
-  uv: string,
-  folder: string,
-  { files, python, cacheFolder, say }: Asked,
-): Promise<void> {
+export async function refuseStale(folder: string, { files, python, ...options }: Asked): Promise<void> {
   if (unjudged(files) !== undefined) return
   const args = ['lock', '--locked', '--offline', '--verbose', '--python', python.path]
-  const { code, stderr } = await runCommand(uv, args, { cwd: folder, env: environment(cacheFolder, files) })
+  const { code, stderr } = await runUv(args, folder, options, { cwd: folder, env: environment(files) })
   if (code === 0) return
   const text = stripVTControlCharacters(stderr)
   const reason = /existing lockfile due to ([^\n]+)/.exec(text)?.[1] ?? OUTDATED.exec(text)?.[1]
   if (reason === undefined && !/needs to be updated/.test(text)) {
-    return say(`whether uv.lock is as new as pyproject.toml could not be told: ${text.trim().split('\n').at(-1) ?? ''}`)
+    return options.say(
+      `whether uv.lock is as new as pyproject.toml could not be told: ${text.trim().split('\n').at(-1) ?? ''}`,
+    )
   }
   if (reason !== undefined && HARMLESS.test(reason)) return
   const [asked, held] = [/Requested: ([^\n]+)/, /Existing: ([^\n]+)/].map((line) => namesIn(line.exec(text)?.[1] ?? ''))
@@ -50,11 +47,10 @@ export async function refuseStale(
 }
 
 /** The indexes are those that the lock names: whether this server reads another is no fault of the lock. */
-function environment(cacheFolder: string, files: EnvRequest['files']): Record<string, string | undefined> {
+function environment(files: EnvRequest['files']): Record<string, string | undefined> {
   const named = [...(files['uv.lock'] ?? '').matchAll(/registry = "([^"]+)"/g)].map(([, url]) => url ?? '')
   const [first, ...rest] = [...new Set(named)]
   return {
-    ...uvEnvironment(cacheFolder),
     UV_DEFAULT_INDEX: first,
     UV_INDEX: rest.length === 0 ? undefined : rest.join(' '),
     UV_FIND_LINKS: undefined,

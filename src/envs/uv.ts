@@ -4,7 +4,8 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { problem } from '../contract/errors.ts'
-import { runCommand } from './command.ts'
+import { confined, type Plan } from '../isolation/plan.ts'
+import { runCommand, type CommandOptions, type Outcome } from './command.ts'
 import { withLock } from './file-lock.ts'
 import { findPython } from './python.ts'
 
@@ -16,11 +17,13 @@ const OLDEST = [0, 5, 0]
 export interface UvOptions {
   readonly cacheFolder: string
   readonly offline: boolean
+  /** How what runs code of packages is confined. */
+  readonly plan: Plan | null
   readonly say: (line: string) => void
 }
 
 /** Looks in the cache folder, then on PATH, then fetches. Throws `unavailable` when it is neither there nor to be had. */
-export async function findUv({ cacheFolder, offline, say }: UvOptions): Promise<string> {
+export async function findUv({ cacheFolder, offline, say }: Omit<UvOptions, 'plan'>): Promise<string> {
   const home = join(cacheFolder, 'uv', UV_VERSION)
   const own = join(home, 'bin', 'uv')
   if (existsSync(join(home, '.complete'))) return own
@@ -54,6 +57,21 @@ export function uvEnvironment(cacheFolder: string): Record<string, string | unde
     UV_PYTHON_DOWNLOADS: 'never',
     VIRTUAL_ENV: undefined,
   }
+}
+
+/** Runs uv where it may run code of packages, as their build: it writes its cache and the folder that is given, and sees nothing of the server's. */
+export async function runUv(
+  args: readonly string[],
+  folder: string,
+  options: UvOptions,
+  more: CommandOptions,
+): Promise<Outcome> {
+  const program = await findUv(options)
+  const env = { ...uvEnvironment(options.cacheFolder), ...more.env }
+  const cache = env['UV_CACHE_DIR'] ?? ''
+  await mkdir(cache, { recursive: true })
+  const command = confined(options.plan, { program, args }, { show: [options.cacheFolder], write: [folder, cache] })
+  return runCommand(command.program, command.args, { ...more, env })
 }
 
 /** A failure of uv as a problem: no network names what was asked for, a conflict names the packages. */

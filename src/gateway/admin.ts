@@ -1,4 +1,5 @@
-/** The gateway's admin socket: control pushes routing tables and reads figures; only the owner of the data folder can reach it. */
+/** The gateway's admin socket: control pushes routing tables and reads figures; it asks for a secret that only readers of the data folder know. */
+import { timingSafeEqual } from 'node:crypto'
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
@@ -23,10 +24,16 @@ export interface PushReply {
   readonly failed: readonly LoadFailure[]
 }
 
-/** Listens on a unix socket: PUT /table, PUT /warm, GET /stats, POST /flush, POST /drain. */
-export async function listenAdmin(path: string, deps: AdminDeps): Promise<Server> {
+/** Listens on a unix socket for calls with the secret: PUT /table, PUT /warm, GET /stats, POST /flush, POST /drain. */
+export async function listenAdmin(path: string, secret: string, deps: AdminDeps): Promise<Server> {
   rmSync(path, { force: true })
-  const server = createServer((request, response) => void serve(deps, request, response))
+  const wanted = Buffer.from(`Bearer ${secret}`)
+  const server = createServer((request, response) => {
+    const given = Buffer.from(request.headers.authorization ?? '')
+    // a confined process of this user may be able to connect, but not to read the file with the secret
+    if (given.length === wanted.length && timingSafeEqual(given, wanted)) void serve(deps, request, response)
+    else send(response, 401, { error: 'the secret of the gateway is missing' })
+  })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(path, resolve)

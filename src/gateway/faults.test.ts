@@ -93,8 +93,8 @@ async function answerOf(port: number, endpoint: string): Promise<[number, string
   return [epoch, version]
 }
 
-function adminOf(dataDir: string): string {
-  return (readJsonFile(gatewayFile(dataDir, 0)) as GatewayFile).socket
+function adminOf(dataDir: string): GatewayFile {
+  return readJsonFile(gatewayFile(dataDir, 0)) as GatewayFile
 }
 
 async function assertTable(port: number, epoch: number): Promise<void> {
@@ -105,12 +105,12 @@ test('an older table than the present one is answered with the present epoch, an
   const dataDir = folderWith(5)
   const gateway = await start(dataDir)
   t.after(() => gateway.stop())
-  const socket = adminOf(dataDir)
-  assert.deepEqual(await pushTable(socket, tableOf(4)), { epoch: 5, failed: [] })
+  const admin = adminOf(dataDir)
+  assert.deepEqual(await pushTable(admin, tableOf(4)), { epoch: 5, failed: [] })
   await assertTable(gateway.port, 5)
   const kept = JSON.parse(readFileSync(join(dataDir, 'run/routing.json'), 'utf8')) as RoutingTable
   assert.equal(kept.epoch, 5)
-  assert.deepEqual(await pushTable(socket, tableOf(6)), { epoch: 6, failed: [] })
+  assert.deepEqual(await pushTable(admin, tableOf(6)), { epoch: 6, failed: [] })
   await assertTable(gateway.port, 6)
 })
 
@@ -118,10 +118,23 @@ test('a table that is none is refused, and the present one answers on', async (t
   const dataDir = folderWith(1)
   const gateway = await start(dataDir)
   t.after(() => gateway.stop())
-  const socket = adminOf(dataDir)
-  await assert.rejects(pushTable(socket, { epoch: 9 } as unknown as RoutingTable))
+  const admin = adminOf(dataDir)
+  await assert.rejects(pushTable(admin, { epoch: 9 } as unknown as RoutingTable))
   await assertTable(gateway.port, 1)
-  assert.equal((await gatewayStats(socket)).epoch, 1)
+  assert.equal((await gatewayStats(admin)).epoch, 1)
+})
+
+test('who can connect and does not know the secret of the gateway changes nothing and reads nothing', async (t) => {
+  const dataDir = folderWith(1)
+  const gateway = await start(dataDir)
+  t.after(() => gateway.stop())
+  const { socket, secret = '' } = adminOf(dataDir)
+  for (const stranger of [{ socket }, { socket, secret: '' }, { socket, secret: secret.replace(/.$/, '~') }]) {
+    await assert.rejects(pushTable(stranger, tableOf(7)), /refused PUT \/table: .*secret/)
+    await assert.rejects(gatewayStats(stranger), /secret/)
+  }
+  await assertTable(gateway.port, 1)
+  assert.equal((await gatewayStats({ socket, secret })).epoch, 1)
 })
 
 /** Where the swap of a table may be cut, and the epoch of the table that a gateway then comes back with. */

@@ -1,6 +1,8 @@
 /** A gateway: the routing table it holds, the parts that answer with it, and its life from start to drain. */
+import { randomBytes } from 'node:crypto'
 import { mkdirSync, rmSync } from 'node:fs'
 import { hostCheck } from '../http/hosts.ts'
+import type { Plan } from '../isolation/plan.ts'
 import { faultPoint } from '../store/fault.ts'
 import type { GatewayFile, RunFiles } from './run-files.ts'
 import { gatewayFile, isAlive, processStart, readJsonFile, runFiles, socketPath, writeWhole } from './run-files.ts'
@@ -40,6 +42,8 @@ export interface GatewayOptions {
   readonly gateways?: number
   readonly allowHosts: readonly string[]
   readonly version: string
+  /** How scorers are confined; absent or null = not at all. */
+  readonly plan?: Plan | null
   readonly openBackend: OpenBackend
   /** Longest waits for a request; the usual ones where it is not given. */
   readonly patience?: Patience
@@ -88,7 +92,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const socket = socketPath(options.dataDir, options.index, process.pid)
   let stopping: Promise<void> | undefined
   const stop = (): Promise<void> => (stopping ??= end(state, servers, options.graceMs ?? 10_000))
-  const admin = await listenAdmin(socket, {
+  const secret = randomBytes(24).toString('base64url')
+  const admin = await listenAdmin(socket, secret, {
     push: (table) => state.push(table),
     warm: (table) => state.warm(table),
     stats: () => state.stats(),
@@ -101,7 +106,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     port,
     grpc_port: grpcPort,
     tls: options.tls ?? null,
+    plan: options.plan ?? null,
     socket,
+    secret,
     started_at: Date.now(),
   }
   const file = gatewayFile(options.dataDir, options.index)

@@ -25,7 +25,7 @@ async function main(): Promise<void> {
   process.stderr.on('error', () => undefined)
   gateway = await startGateway({
     ...given,
-    openBackend: (variant, wait) => openBackend(variant, wait, logDir),
+    openBackend: (variant, wait) => openBackend(variant, wait, { logDir, plan: given.plan ?? null }),
     onDrain: end,
   })
   process.stdout.write(

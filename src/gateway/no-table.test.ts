@@ -87,11 +87,11 @@ test('before the first table every question about endpoints is 503, with a token
 
   const file = readJsonFile(gatewayFile(dataDir, 0)) as GatewayFile
   // a server that has no endpoint says so by a table of epoch 0
-  await pushTable(file.socket, openTable([], 0))
+  await pushTable(file, openTable([], 0))
   assert.deepEqual(await (await ask(['GET', '/v2/models'])).json(), { models: [] })
   assert.equal((await ask(['GET', '/v1/models/e'])).status, 404)
 
-  await pushTable(file.socket, openTable([endpointRoute('e', [], { kind: 'native', dir: '-' })]))
+  await pushTable(file, openTable([endpointRoute('e', [], { kind: 'native', dir: '-' })]))
   assert.equal((await ask(['GET', '/v1/models/e'])).status, 200)
   assert.deepEqual(await (await ask(['GET', '/v2/models'])).json(), { models: ['e'] })
   assert.equal((await ask(['GET', '/v1/models/f'])).status, 404)

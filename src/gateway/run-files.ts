@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ifGone, ifJson, ifMissingNow } from '../contract/absence/absent.ts'
+import type { Plan } from '../isolation/plan.ts'
 import { faultPoint } from '../store/fault.ts'
 
 /** Where things lie in a data folder. */
@@ -34,7 +35,11 @@ export interface GatewayFile {
   readonly grpc_port?: number | null
   /** Files of certificate and key; null or absent without TLS. */
   readonly tls?: { readonly cert: string; readonly key: string } | null
+  /** How it confines its scorers; null or absent = not at all. */
+  readonly plan?: Plan | null
   readonly socket: string
+  /** What its admin socket asks for; only who reads the data folder knows it. Absent in files of older versions. */
+  readonly secret?: string
   readonly started_at: number
 }
 

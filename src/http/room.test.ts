@@ -10,6 +10,7 @@ import { pino } from 'pino'
 import { z } from 'zod'
 import type { Principal } from '../contract/access.ts'
 import { route } from '../contract/route.ts'
+import type { Isolation } from '../contract/system.ts'
 import { mount } from './mount.ts'
 import { httpRoom } from './room.ts'
 import type { HttpDeps, HttpRoom } from './room.ts'
@@ -36,6 +37,8 @@ interface Running {
   hear(text: string): void
 }
 
+const ISOLATION: Isolation = { mode: 'auto', layers: ['mount', 'landlock'], open: [], detail: '' }
+
 async function start(deps: Partial<HttpDeps> = {}, reset?: (asked: Reset) => Promise<void>): Promise<Running> {
   const sent: string[] = []
   let told: (text: string) => void = () => undefined
@@ -49,6 +52,7 @@ async function start(deps: Partial<HttpDeps> = {}, reset?: (asked: Reset) => Pro
     clock: () => 1_777_766_400_000,
     logger: pino({ level: 'silent' }),
     database: 'sqlite',
+    isolation: ISOLATION,
     writable: async () => true,
     looks: { summary: () => ({ database: false, blobs: 0 }) },
     once: async (_, answer) => ({ replayed: false, reply: await answer() }),
@@ -102,6 +106,7 @@ describe('the http room', () => {
       gateway_url: '',
       grpc_address: null,
       database: 'sqlite',
+      isolation: ISOLATION,
       started_at: '2026-05-03T00:00:00.000Z',
       now: '2026-05-03T00:00:00.000Z',
     })

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import type { Clock } from '../contract/ids.ts'
 import type { AsCaller } from './callers/calling.ts'
+import type { Isolation } from '../contract/system.ts'
 import { egress } from './egress.ts'
 import type { Egress } from './egress.ts'
 import { FailedCredentials } from './callers/failed-credentials.ts'
@@ -34,6 +35,8 @@ export interface HttpDeps {
   readonly clock: Clock
   readonly logger: ServerOptions['logger']
   readonly database: 'sqlite' | 'postgres'
+  /** What confines other people's code on this machine. */
+  readonly isolation: Isolation
   /** Port: true when the store takes writes. */
   readonly writable: () => Promise<boolean>
   /** Port: what of the store is corrupt. */

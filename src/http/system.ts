@@ -1,6 +1,7 @@
 /** Routes of the server itself: health, info, the stream of changes. */
 import type { Clock } from '../contract/ids.ts'
 import { systemApi } from '../contract/system.ts'
+import type { Isolation } from '../contract/system.ts'
 import { events } from './events.ts'
 import type { Feed } from './feed.ts'
 import { mount } from './mount.ts'
@@ -18,6 +19,7 @@ export interface SystemDeps {
   readonly changes: Feed
   readonly clock: Clock
   readonly database: 'sqlite' | 'postgres'
+  readonly isolation: Isolation
   /** True when the store takes writes. */
   readonly writable: () => Promise<boolean>
   /** Whether the database and how many files are known to be corrupt. */
@@ -38,6 +40,7 @@ export function systemMounts(deps: SystemDeps): Mounted[] {
       version: deps.version,
       ...deps.addresses(),
       database: deps.database,
+      isolation: deps.isolation,
       started_at: started,
       now: new Date(deps.clock()).toISOString(),
     })),

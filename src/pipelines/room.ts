@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Principal } from '../contract/access.ts'
 import type { Tokens } from '../auth/tokens.ts'
 import type { Mounted } from '../http/mount.ts'
+import type { Plan } from '../isolation/plan.ts'
 import type { Leases } from '../jobs/leases.ts'
 import type { Worker } from '../jobs/worker.ts'
 import type { Registry } from '../registry/context/context.ts'
@@ -24,7 +25,16 @@ import { stepTokens } from './step-tokens.ts'
 import { stepTracking } from './step-tracking.ts'
 
 /** What this room joins by itself. */
-type Joined = 'driver' | 'tracking' | 'stepAccess' | 'secret' | 'registerModel' | 'proved' | 'aliasVersion' | 'capacity'
+type Joined =
+  | 'driver'
+  | 'tracking'
+  | 'stepAccess'
+  | 'endAccess'
+  | 'secret'
+  | 'registerModel'
+  | 'proved'
+  | 'aliasVersion'
+  | 'capacity'
 
 export interface PipelinesRoomDeps extends Omit<PipelinesDeps, Joined> {
   /** Attempts leave their files below it. */
@@ -32,6 +42,8 @@ export interface PipelinesRoomDeps extends Omit<PipelinesDeps, Joined> {
   readonly tracking: Tracking
   readonly registry: Registry
   readonly tokens: Tokens
+  /** How steps are confined; null = not at all. */
+  readonly plan: Plan | null
   readonly worker: Worker
   readonly leases: Leases
   /** What all steps that run may take, cores and bytes; absent = of the machine. */
@@ -68,6 +80,7 @@ export interface PipelinesRoom {
 export function pipelinesRoom({
   dataDir,
   tokens,
+  plan,
   worker,
   leases,
   url,
@@ -82,7 +95,7 @@ export function pipelinesRoom({
     {
       ...deps,
       ...modelRegistry(registry),
-      driver: localDriver({ blobs, folder: join(dataDir, 'attempts'), clock }),
+      driver: localDriver({ blobs, folder: join(dataDir, 'attempts'), clock, plan }),
       tracking: stepTracking(tracking),
       stepAccess: async (project) => ({ uri: url(), token: await tokenOf(project) }),
       secret: secretFromEnvironment,

@@ -5,6 +5,7 @@ import type { Seal } from '../auth/sealing.ts'
 import type { Clock, Ids } from '../contract/ids.ts'
 import type { Envs } from '../envs/environments.ts'
 import type { Mounted } from '../http/mount.ts'
+import type { Plan } from '../isolation/plan.ts'
 import type { Worker } from '../jobs/worker.ts'
 import type { Blobs } from '../store/blobs/blobs.ts'
 import type { Db } from '../store/db.ts'
@@ -39,6 +40,8 @@ export interface RegistryRoomDeps extends Pick<RegistryDeps, 'usedBy' | 'overrid
   readonly audit: Audit
   readonly seal: Seal
   readonly envs: Envs
+  /** How what reads models is confined; absent or null = not at all. */
+  readonly plan?: Plan | null
   readonly worker: Worker
   readonly tracking: Tracking
   /** Versions are laid out below it. */
@@ -79,7 +82,15 @@ export interface RegistryRoom {
 }
 
 /** Makes the room; the worker scans, lowers and delivers from now on. */
-export function registryRoom({ scoring, envs, worker, dataDir, tracking, ...deps }: RegistryRoomDeps): RegistryRoom {
+export function registryRoom({
+  scoring,
+  envs,
+  worker,
+  dataDir,
+  tracking,
+  plan = null,
+  ...deps
+}: RegistryRoomDeps): RegistryRoom {
   const { db } = deps
   const { scoreNative, prove: proveOnnx, exporting, verifyNative } = scoring
   const registry: Registry = { ...deps, scoreNative, modelsDir: join(dataDir, 'models') }
@@ -88,6 +99,7 @@ export function registryRoom({ scoring, envs, worker, dataDir, tracking, ...deps
   const python = versionPython(envs)
   handleLowering(registry, worker, {
     python,
+    plan,
     proveOnnx,
     verify: replaying(verifyNative),
     ...(exporting !== undefined && { exporting }),

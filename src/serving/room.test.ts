@@ -368,7 +368,7 @@ test(
     await it.room.deploy(WHO, 'flights', { version: '3' })
     const scorer = async (): Promise<number> => {
       const [file] = gatewayFiles(it)
-      const stats = await gatewayStats(file?.socket ?? '')
+      const stats = await gatewayStats(file ?? { socket: '' })
       const backend = stats.variants[0]?.backend as { scorers: { pid: number }[] } | undefined
       return backend?.scorers[0]?.pid ?? 0
     }

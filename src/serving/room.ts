@@ -1,5 +1,6 @@
 /** The serving room: endpoints and their variants, the gateways that answer for them, and the log of what they answered. */
 import type { Tokens } from '../auth/tokens.ts'
+import type { Plan } from '../isolation/plan.ts'
 import type { ServingSample } from '../cost/meters.ts'
 import { readJsonFile, runFiles } from '../gateway/run-files.ts'
 import type { RoutingTable } from '../gateway/table/table.ts'
@@ -45,6 +46,8 @@ export interface ServingDeps
   readonly version: string
   /** Gateway processes, their address and port (0 = a free one), and further host names that requests may use. */
   readonly gateways: Pick<FleetOptions, 'count' | 'host' | 'port' | 'grpcPort' | 'tls' | 'allowHosts'>
+  /** How scorers are confined; absent or null = not at all. */
+  readonly plan?: Plan | null
   /** Whether predictions are answered without a credential. */
   readonly open: boolean
   /** Port: the tokens that gateways take, and those with which the server asks its own gateway. */
@@ -122,7 +125,7 @@ export function servingRoom(deps: ServingDeps): ServingRoom {
     },
     addresses: () => gatewayAddresses(deps.gateways, fleet),
     async flush() {
-      await Promise.allSettled(fleet.gateways().map(({ socket }) => flushGateway(socket)))
+      await Promise.allSettled(fleet.gateways().map((gateway) => flushGateway(gateway)))
       await ingest.drain()
     },
     usage: () => servingUsage(db, figures),
@@ -142,6 +145,7 @@ function openGateways(deps: ServingDeps, laidOut: Places): { fleet: Fleet; publi
     ...deps.gateways,
     dataDir,
     version: deps.version,
+    plan: deps.plan ?? null,
     onUp: (gateway) => {
       void publisher.greet(gateway).catch((error: unknown) => log('a gateway missed its table', error))
     },

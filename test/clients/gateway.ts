@@ -62,7 +62,9 @@ export async function serveModels(
     grpcPort: 0,
     ...more,
     openBackend: async (variant, wait) =>
-      variant.backend.kind === 'native' && variant.backend.dir === 'echo' ? echo : openBackend(variant, wait, dataDir),
+      variant.backend.kind === 'native' && variant.backend.dir === 'echo'
+        ? echo
+        : openBackend(variant, wait, { logDir: dataDir, plan: null }),
     graceMs: 2000,
   })
   return {

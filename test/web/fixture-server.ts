@@ -16,6 +16,7 @@ import { runTableApi } from '../../src/contract/run-table.ts'
 import { searchesApi } from '../../src/contract/searches.ts'
 import { servingApi } from '../../src/contract/serving.ts'
 import { storageApi, systemApi } from '../../src/contract/system.ts'
+import type { Isolation } from '../../src/contract/system.ts'
 import { tracesApi } from '../../src/contract/traces.ts'
 import { trackingApi } from '../../src/contract/tracking.ts'
 import { staticFiles } from '../../src/http/static.ts'
@@ -118,6 +119,7 @@ function recorded(now: number, empty: boolean): Recorded[] {
       gateway_url: 'http://127.0.0.1:7001',
       grpc_address: null,
       database: 'sqlite' as const,
+      isolation: { mode: 'auto', layers: ['mount', 'landlock'], open: [], detail: '' } satisfies Isolation,
       started_at: tracked.before(now, 1e7),
       now: new Date(now).toISOString(),
     })),

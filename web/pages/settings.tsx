@@ -1,6 +1,7 @@
 /** Settings: the server, tokens, the audit trail and its proof. */
 import { useInfiniteQuery, useMutation, useQuery } from '@tanstack/react-query'
 import type { authApi } from '../../src/contract/auth.ts'
+import type { Isolation } from '../../src/contract/system.ts'
 import type { Reply } from '../../src/contract/route.ts'
 import type { StorageState } from '../../src/contract/system.ts'
 import { call } from '../data/api.ts'
@@ -48,6 +49,7 @@ export function SettingsPage() {
                 ['Predictions', <code key="p">{data.gateway_url || 'no gateway'}</code>],
                 ['Database', data.database],
                 ...storageFacts(storage.data),
+                ['Steps, models and builds', <Confinement key="i" isolation={data.isolation} />],
                 ['Running since', <RelativeTime key="s" at={data.started_at} />],
                 [
                   'Logged in as',
@@ -73,6 +75,17 @@ function storageFacts(storage: StorageState | undefined): [string, string][] {
     ['Database file', databaseText(storage)],
     ['Stored files', filesText(storage)],
   ]
+}
+
+/** Whether other people's code is kept from what is the server's, and what it can do where it is not. */
+function Confinement({ isolation }: { readonly isolation: Isolation }) {
+  if (isolation.open.length === 0) return <Status word={`confined by ${isolation.layers.join(' and ')}`} tone="good" />
+  return (
+    <span className="break">
+      <Status word={isolation.layers.length === 0 ? 'not confined' : 'confined in part'} tone="warn" />{' '}
+      {isolation.open.join('; ')} ({isolation.detail})
+    </span>
+  )
 }
 
 const MANAGE = { verb: 'manage', resource: 'tokens' } as const

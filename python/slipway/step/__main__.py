@@ -1,8 +1,13 @@
-"""Runs the package as a command."""
+"""Runs the package by its path: the supervisor, or with ``--run`` the user's code in the environment of the step."""
 
+import os
 import sys
 
-from slipway.step.supervisor import main
-
 if __name__ == "__main__":
+    # in place of this folder, in which modules are found by the wrong names
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    if sys.argv[2:] == ["--run"]:
+        from slipway.step.call import main
+    else:
+        from slipway.step.supervisor import main
     sys.exit(main(sys.argv))

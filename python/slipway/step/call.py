@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import inspect
 import json
 import os
 import pathlib
+import shutil
 import sys
 import traceback
 from collections.abc import Callable
@@ -15,10 +17,15 @@ from typing import Any
 from slipway.step.reads import watch, watch_programs
 
 
+def main(argv: list[str]) -> int:
+    """Runs the step of a spec file in this process. Returns the exit code."""
+    with open(argv[1], encoding="utf-8") as file:
+        return run_entry(json.load(file))
+
+
 def run_entry(spec: dict[str, Any]) -> int:
     """Runs the step in this process and writes ``result.json``; returns the exit code."""
-    result = os.path.join(spec["dir"], "result.json")
-    os.chdir(spec["cwd"])
+    result = os.path.join(spec["dir"], "said", "result.json")
     prepare_path(spec["pythonpath"])
     watch_programs(spec)
     if not isinstance(spec["entry"], str):
@@ -36,6 +43,10 @@ def run_entry(spec: dict[str, Any]) -> int:
             print(answer["error"]["message"], file=sys.stderr)
     write_result(result, answer)
     return 0 if answer["error"] is None else 1
+
+
+#: What the system says to writing where a step may not.
+CONFINED = (errno.EACCES, errno.EROFS, errno.EPERM)
 
 
 class CallRefused(Exception):
@@ -120,7 +131,8 @@ def take_outputs(spec: dict[str, Any]) -> None:
         if os.path.lexists(path):
             continue
         if os.path.lexists(name):
-            os.rename(name, path)
+            # a rename where the system lets us, which Landlock's first version does not
+            shutil.move(name, path)
         else:
             missing.append(name)
     if missing:
@@ -148,6 +160,8 @@ def describe(error: BaseException, spec: dict[str, Any]) -> dict[str, Any]:
     elif isinstance(error, ModuleNotFoundError) and not in_project(error.name, spec):
         kind = "environment"
         message = f"{message}; add it to the packages of the project file"
+    elif isinstance(error, OSError) and error.errno in CONFINED and spec.get("policy") is not None:
+        message = f"{message}; steps write in their own and temporary folders, and in those that SLIPWAY_WRITABLE of the server names"
     return {"class": kind, "message": message[:4000], "traceback": text[-100_000:]}
 
 

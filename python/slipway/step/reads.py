@@ -19,11 +19,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 #: The file of an attempt into which names are written, a line each.
-FILE = "reads"
+FILE = os.path.join("said", "reads")
+#: What a name can be of.
+KINDS = ("file", "folder", "database", "network", "project")
 #: Names that one process notes at most; a step that reads more has said enough.
 MOST = 1000
 #: Names that are kept of an attempt.
 KEPT = 200
+#: Characters of the names of an attempt that are read.
+NOTED = 32 * 2**20
 #: Bytes of a file, and of all together, that are hashed; of larger ones size and time of change are kept.
 HASHED = 64 * 2**20
 HASHED_IN_ALL = 256 * 2**20
@@ -262,27 +266,45 @@ def port_of(uri: str) -> tuple[str, int]:
         return ("", 0)
 
 
-def collect(folder: str) -> list[dict[str, str | None]] | None:
-    """What the processes of an attempt have noted, sorted, with digests of files; None where nothing watched."""
+def collect(folder: str, hidden: list[str]) -> list[dict[str, str | None]] | None:
+    """What the processes of an attempt have noted, sorted, with digests of files but for what lies in a ``hidden`` folder; None where
+    nothing watched. The names are the word of the user's code, which may name anything."""
     try:
-        with open(os.path.join(folder, FILE), encoding="utf-8") as file:
-            lines = file.read().splitlines()
+        with open(os.open(os.path.join(folder, FILE), os.O_RDONLY | os.O_NOFOLLOW), encoding="utf-8", errors="replace") as file:
+            lines = file.read(NOTED).splitlines()
     except OSError:
         return None
-    names = sorted({tuple(json.loads(line)) for line in lines if line.endswith("]")})[:KEPT]
+    names = sorted({said for said in map(said_by, lines) if said is not None})[:KEPT]
     left = HASHED_IN_ALL
     reads: list[dict[str, str | None]] = []
     for kind, name in names:
-        digest, size = digest_of(name, left) if kind in ("file", "database") else (None, 0)
+        may = kind in ("file", "database") and not is_beneath(os.path.realpath(name), hidden)
+        digest, size = digest_of(name, left) if may else (None, 0)
         left -= size
         reads.append({"kind": kind, "name": name, "digest": digest})
     return reads
+
+
+def said_by(line: str) -> tuple[str, str] | None:
+    """Kind and name that a line notes; None for any other line."""
+    try:
+        kind, name = json.loads(line)
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return (kind, name) if kind in KINDS and isinstance(name, str) and "\0" not in name else None
+
+
+def is_beneath(path: str, folders: list[str]) -> bool:
+    """Whether a path is one of the folders or lies in it."""
+    return any(path == folder or path.startswith(os.path.join(folder, "")) for folder in map(os.path.realpath, folders))
 
 
 def digest_of(path: str, left: int) -> tuple[str | None, int]:
     """A text that is another when the file is, and how many bytes were hashed for it; None for a file that is gone."""
     try:
         found = os.stat(path)
+        if not stat.S_ISREG(found.st_mode):
+            return None, 0
         if found.st_size > min(HASHED, left):
             return f"size {found.st_size} changed {found.st_mtime_ns}", 0
         with open(path, "rb") as file:

@@ -1,15 +1,17 @@
 """Supervises one attempt of a pipeline step: runs it, keeps its log, limits it, and leaves an exit file.
 
-Run as ``python -m slipway.step SPEC.json`` in a session of its own. The process forks: the child becomes the user's code,
-the parent reads its output, samples its memory, beats, ends it when it must, and writes ``exit.json`` in one rename.
-Nothing here needs the server, so an attempt outlives it.
+Run as ``python -I -S …/slipway/step SPEC.json`` by the machine's own interpreter, in a session of its own, with the environment
+of the step as JSON on standard input. The process forks: the child is confined and becomes the user's code in the step's
+environment, the parent reads its output, samples its memory, beats, ends it when it must, and writes ``exit.json`` in one rename.
+Nothing of the user's runs in the parent, and nothing here needs the server, so an attempt outlives it.
 
-Keys of the spec: ``attempt``, ``fence``, ``dir`` (folder of the files below), ``cwd``, ``entry`` (``module:function`` or a
-list of arguments), ``inputs`` and ``outputs`` (name to path), ``params``, ``secret_env`` (names of environment variables
-whose values are secret), ``timeout_s``, ``grace_s``, ``memory_bytes``, ``log_bytes`` (numbers or null), ``pythonpath``,
+Keys of the spec: ``attempt``, ``fence``, ``dir`` (folder of the files below), ``python`` (interpreter of the environment), ``policy``
+(see slipway.confine.enter; null = unconfined), ``cwd``, ``entry`` (``module:function`` or a list of arguments), ``inputs`` and
+``outputs`` (name to path), ``params``, ``secret_env`` (names of environment variables whose values are secret), ``timeout_s``,
+``grace_s``, ``memory_bytes``, ``log_bytes`` (numbers or null), ``pythonpath``,
 ``unheld`` (files of the project that the step's cache key does not hold).
 
-Files: ``log``, ``heartbeat.json``, ``result.json`` (what the child says), ``exit.json`` (the final word).
+Files: ``log``, ``heartbeat.json``, ``said/result.json`` (what the child says), ``exit.json`` (the final word).
 """
 
 from __future__ import annotations
@@ -42,6 +44,12 @@ SETTLE_S = 1.0
 NICE = 5
 #: How much rather than the server the system ends a step when memory runs out, of 1000.
 OOM_SCORE = 500
+#: What the child says of its end, in the folder of the attempt.
+RESULT = os.path.join("said", "result.json")
+#: Classes of an end that the child may give itself.
+SAID = ("user", "environment", "out_of_memory")
+#: Exit code of a child that could not be confined or found no interpreter; it ran nothing.
+REFUSED = 126
 #: Seconds that leftover processes get to let go of the log after they were killed.
 DRAIN_S = 1.0
 
@@ -50,6 +58,7 @@ def main(argv: list[str]) -> int:
     """Supervises the attempt that the spec file describes. Returns 0 when the exit file was written."""
     with open(argv[1], encoding="utf-8") as file:
         spec = json.load(file)
+    environment: dict[str, str] = json.load(sys.stdin)
     os.chdir(spec["dir"])
     os.nice(NICE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -60,10 +69,10 @@ def main(argv: list[str]) -> int:
     child = os.fork()
     if child == 0:
         os.close(reader)
-        become_child(spec, writer, group)  # does not return
+        become_child(spec, environment, writer, group)  # does not return
     os.close(writer)
     adopt_orphans()
-    supervisor = Supervisor(spec, child, reader, open_log(spec))
+    supervisor = Supervisor(spec, child, reader, open_log(spec, environment))
     supervisor.group = group
     supervisor.run()
     group.close()
@@ -71,9 +80,9 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def open_log(spec: dict[str, Any]) -> RedactedLog:
+def open_log(spec: dict[str, Any], environment: dict[str, str]) -> RedactedLog:
     """The attempt's log; it says at once which secrets it cannot mask."""
-    secrets = {name: os.environ.get(name, "") for name in spec["secret_env"]}
+    secrets = {name: environment.get(name, "") for name in spec["secret_env"]}
     log = RedactedLog("log", list(secrets.values()), spec["log_bytes"])
     for name in [name for name, value in secrets.items() if not is_maskable(value)]:
         log.note(f"the secret {name} has fewer than {SHORTEST} characters: it is too short to be masked")
@@ -221,7 +230,7 @@ class Supervisor:
 
     def verdict(self, began: float) -> dict[str, Any]:
         """What the exit file says."""
-        result = read_json("result.json")
+        result = read_json(RESULT)
         status = self.status or 0
         outcome = classify(self.ending, status, result, self.spec)
         return {
@@ -230,7 +239,7 @@ class Supervisor:
             **{key: self.log.redact_text(value) for key, value in outcome.items()},
             "code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
             "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
-            "metrics": {self.log.redact_text(name): value for name, value in (result or {}).get("metrics", {}).items()},
+            "metrics": {self.log.redact_text(name): value for name, value in texts((result or {}).get("metrics")).items()},
             "cpu_seconds": self.meter.cpu_seconds(),
             "max_rss_bytes": self.meter.peak,
             "memory_kib_s": round(self.meter.kib_s),
@@ -238,8 +247,14 @@ class Supervisor:
             "finished_at": time.time(),
             "log_bytes": self.log.size,
             "log_truncated": self.log.truncated,
-            "reads": collect(self.spec["dir"]),
+            "reads": collect(self.spec["dir"], [] if self.spec["policy"] is None else self.spec["policy"]["hide"]),
         }
+
+
+def texts(metrics: object) -> dict[str, str]:
+    """Metrics as the child says them, without what is none."""
+    found = metrics if isinstance(metrics, dict) else {}
+    return {name: value for name, value in found.items() if isinstance(value, str)}
 
 
 def classify(ending: str | None, status: int, result: dict[str, Any] | None, spec: dict[str, Any]) -> dict[str, Any]:
@@ -255,9 +270,9 @@ def classify(ending: str | None, status: int, result: dict[str, Any] | None, spe
     if os.WIFSIGNALED(status):
         return classify_signal(os.WTERMSIG(status))
     code = os.WEXITSTATUS(status)
-    if result is not None and result.get("error") is not None:
-        error = result["error"]
-        return fault(error["class"], error["message"], error["traceback"])
+    error = (result or {}).get("error")
+    if isinstance(error, dict) and error.get("class") in SAID:
+        return fault(error["class"], str(error.get("message")), error.get("traceback") and str(error["traceback"]))
     if code != 0:
         return classify_code(code)
     if result is None and isinstance(spec["entry"], str):
@@ -304,9 +319,8 @@ def fault(kind: str, message: str, traceback: str | None = None) -> dict[str, An
     return {"class": kind, "message": message, "traceback": traceback}
 
 
-def become_child(spec: dict[str, Any], writer: int, group: MemoryGroup) -> None:
-    """Turns the forked process into the user's code. Never returns."""
-    code = 1
+def become_child(spec: dict[str, Any], environment: dict[str, str], writer: int, group: MemoryGroup) -> None:
+    """Confines the forked process and turns it into the user's code, in the step's environment. Never returns."""
     try:
         os.setpgid(0, 0)
         offer_to_oom_killer()
@@ -317,12 +331,18 @@ def become_child(spec: dict[str, Any], writer: int, group: MemoryGroup) -> None:
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
         os.closerange(3, max(writer, nothing) + 1)
-        from slipway.step.call import run_entry
+        if spec["policy"] is not None:
+            from slipway.confine.enter import confine
 
-        code = run_entry(spec)
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 1
-    sys.exit(code)
+            confine(spec["policy"])
+        os.chdir(spec["cwd"])
+        # by its path, for the folder of the project may hold a package with our name
+        package = os.path.dirname(os.path.abspath(__file__))
+        os.execve(spec["python"], [spec["python"], package, os.path.join(spec["dir"], "spec.json"), "--run"], environment)
+    except BaseException as error:
+        os.write(2, f"[slipway] the step was not started: {error}\n".encode())
+    finally:
+        os._exit(REFUSED)
 
 
 def offer_to_oom_killer() -> None:
@@ -366,9 +386,11 @@ def write_json(path: str, value: dict[str, Any]) -> None:
 
 
 def read_json(path: str) -> dict[str, Any] | None:
-    """The content of a file; None when it is not there or cut short."""
+    """The content of a file that the user's code may have written; None when it is not there, cut short, a link or no object."""
     try:
-        with open(path, encoding="utf-8") as file:
-            return json.load(file)
-    except (OSError, ValueError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(descriptor, encoding="utf-8") as file:
+            found = json.load(file)
+        return found if isinstance(found, dict) else None
+    except (OSError, ValueError, RecursionError):
         return None

@@ -25,19 +25,22 @@ class AttemptCase(unittest.TestCase):
         self.dir = pathlib.Path(self.folder.name)
         (self.dir / "work").mkdir()
         (self.dir / "out").mkdir()
+        (self.dir / "said").mkdir()
 
     def tearDown(self) -> None:
         self.folder.cleanup()
 
     def start(self, code: str, **changes: object) -> subprocess.Popen[bytes]:
         """Starts the wrapper over `main` of this code, in an empty folder."""
-        for name in ("log", "result.json", "exit.json", "heartbeat.json"):
+        for name in ("log", "said/result.json", "exit.json", "heartbeat.json"):
             (self.dir / name).unlink(missing_ok=True)
         (self.dir / "work" / "job.py").write_text(textwrap.dedent(code))
         spec = {
             "attempt": f"test-{os.getpid()}-{self.id()}",
             "fence": "fence",
             "dir": str(self.dir),
+            "python": sys.executable,
+            "policy": None,
             "cwd": str(self.dir / "work"),
             "entry": "job:main",
             "inputs": {},
@@ -52,15 +55,14 @@ class AttemptCase(unittest.TestCase):
             **changes,
         }
         (self.dir / "spec.json").write_text(json.dumps(spec))
-        env = {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(PYTHON),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "KEY": "the-secret",
-            "SLIPWAY_ATTEMPT": str(spec["attempt"]),
-        }
-        command = [sys.executable, "-m", "slipway.step", str(self.dir / "spec.json")]
-        return subprocess.Popen(command, env=env, start_new_session=True)
+        mark = {"SLIPWAY_ATTEMPT": str(spec["attempt"])}
+        env = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", "KEY": "the-secret", **mark}
+        command = [sys.executable, "-I", "-S", str(PYTHON / "slipway" / "step"), str(self.dir / "spec.json")]
+        process = subprocess.Popen(command, env=mark, stdin=subprocess.PIPE, start_new_session=True)
+        assert process.stdin is not None
+        with process.stdin as pipe:
+            pipe.write(json.dumps(env).encode())
+        return process
 
     def run_step(self, code: str, **changes: object) -> dict[str, Any]:
         """Runs the wrapper to its end; the exit file."""

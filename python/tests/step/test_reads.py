@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import pathlib
 import socket
 import sqlite3
@@ -12,6 +14,7 @@ import textwrap
 import time
 from typing import Any
 
+from slipway.step.reads import collect
 from tests.step.attempt import AttemptCase
 
 
@@ -149,7 +152,7 @@ class ReadsCase(AttemptCase):
         (self.dir / "work" / "x.py").write_text(f"import sys; print(OWN, sys.path); open({str(self.data)!r}).read()\n")
         self.assertEqual(self.reads("", entry=[sys.executable, "x.py"]), [("file", str(self.data))])
         self.assertNotIn("step/site", self.log(), "the program does not see how it is watched")
-        (self.dir / "reads").unlink()
+        (self.dir / "said" / "reads").unlink()
         self.assertIsNone(self.run_step("", entry=["cat", str(self.data)])["reads"], "nobody watched")
 
     def test_files_of_the_project_that_the_key_does_not_hold(self) -> None:
@@ -183,3 +186,21 @@ class ReadsCase(AttemptCase):
         self.assertEqual(len(end["reads"]), 200)
         found = {read["name"]: read["digest"] for read in end["reads"]}
         self.assertRegex(found[str(large)], r"^size 68157440 changed \d+$")
+
+    def test_what_is_noted_is_only_the_word_of_the_code(self) -> None:
+        hidden = self.dir / "hidden"
+        hidden.mkdir()
+        (hidden / "token").write_text("secret")
+        (self.dir / "way").symlink_to(hidden)
+        os.mkfifo(self.dir / "pipe")
+        names = [str(hidden / "token"), str(self.dir / "way" / "token"), str(self.dir / "pipe"), str(self.data)]
+        forged = ["[1]", "[]", '["file", 7]', '["file", ["x"]]', '[["file"], "x"]', '["other", "x"]', "null", '["file", "a\\u0000b"]']
+        forged.append("[" * 9999 + "]")
+        lines = [json.dumps(["file", name]) for name in names] + forged
+        (self.dir / "said" / "reads").write_text("\n".join(lines) + "\n")
+        found = {read["name"]: read["digest"] for read in collect(str(self.dir), [str(hidden)]) or []}
+        digest = f"sha256:{hashlib.sha256(self.data.read_bytes()).hexdigest()}"
+        self.assertEqual(found, {**dict.fromkeys(names[:3]), names[3]: digest})
+        (self.dir / "said" / "reads").unlink()
+        (self.dir / "said" / "reads").symlink_to(hidden / "token")
+        self.assertIsNone(collect(str(self.dir), []), "a link is no file of ours")

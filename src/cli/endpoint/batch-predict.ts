@@ -1,7 +1,7 @@
 /** `slipway batch-predict`: scores a table of rows with a version of a model, in this process, as the gateway would. */
 import { existsSync } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
-import { basename, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { ifMissing } from '../../contract/absence/absent.ts'
 import type { Client } from '../../client/client.ts'
 import { problem } from '../../contract/errors.ts'
@@ -18,7 +18,9 @@ import type { Batch, BatchFigures } from '../../serving/batch/run.ts'
 import type { Engine } from '../../serving/batch/score.ts'
 import type { Source } from '../../serving/batch/table.ts'
 import { openBackend } from '../../gateway/backends/open.ts'
+import { openIsolation } from '../../isolation/isolation.ts'
 import { lockFolder } from '../../store/folder-lock.ts'
+import { isolationMode } from '../invocation/isolation.ts'
 import { number, text, UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
 import { connect } from '../invocation/server.ts'
@@ -210,7 +212,8 @@ async function withEngine<T>(
       throw new Error(`the model's files are not here (${place}); run batch-predict on the machine of the data folder`)
     const route = { role: 'stable' as const, version, weight: 0, since: 0, inputs, backend }
     const lanes = backend.kind === 'python' ? backend.workers : 1
-    opened = { backend: await openBackend(route, true, folder, true), inputs, lanes }
+    const { plan } = await openIsolation({ dataDir: dirname(dirname(place)), isolation: isolationMode(undefined) })
+    opened = { backend: await openBackend(route, true, { logDir: folder, plan, splits: true }), inputs, lanes }
     return opened
   }
   try {

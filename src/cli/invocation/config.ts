@@ -100,6 +100,18 @@ export const CONFIG: readonly ConfigKey[] = [
     meaning: 'Memory that all steps that run take together; a step that names none takes one core’s share.',
   },
   {
+    key: 'SLIPWAY_ISOLATION',
+    default: 'auto',
+    meaning:
+      'Whether steps, models and builds are kept from what is the server’s: auto (as far as the machine can), required, off; when --isolation is not given.',
+  },
+  {
+    key: 'SLIPWAY_WRITABLE',
+    default: 'none',
+    meaning:
+      'Folders that steps, models and builds may write besides their own and temporary ones; absolute paths, separated by a colon.',
+  },
+  {
     key: 'SLIPWAY_OFFLINE',
     default: 'off',
     meaning: '1 makes environments from the cache alone, without the network.',

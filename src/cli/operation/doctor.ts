@@ -21,6 +21,8 @@ import { paint } from '../invocation/output.ts'
 interface Finding {
   readonly what: string
   readonly ok: boolean
+  /** Nothing is broken, and it should be known all the same. */
+  readonly warn?: true
   readonly detail: string
 }
 
@@ -46,10 +48,12 @@ export async function run(invocation: Invocation): Promise<number> {
     storage(data),
     audit(data),
     webhooks(data),
+    isolation(data),
   ])
   invocation.out.data(findings)
   for (const finding of findings) {
-    const mark = finding.ok ? paint('green', 'ok  ') : paint('red', 'FAIL')
+    const good = finding.warn === true ? paint('yellow', 'warn') : paint('green', 'ok  ')
+    const mark = finding.ok ? good : paint('red', 'FAIL')
     invocation.out.line(`${mark} ${finding.what}: ${finding.detail}`)
   }
   return findings.every((finding) => finding.ok) ? 0 : 1
@@ -216,6 +220,17 @@ function monitors(data: string): Promise<Finding> {
     ]
     const ok = out.every(({ watched }) => watched.reason === 'off')
     return { ok, detail: items.length === 0 ? 'no endpoints yet' : [...told, ...counts].join('; ') }
+  })
+}
+
+/** Whether other people's code is kept from what is the server's. */
+function isolation(data: string): Promise<Finding> {
+  return asked(data, 'Isolation', async (client) => {
+    const { isolation: found } = await client.call(systemApi.info)
+    const by = found.layers.length === 0 ? 'by nothing' : `by ${found.layers.join(' and ')}`
+    if (found.open.length === 0) return { ok: true, detail: `steps, models and builds are confined ${by}` }
+    const open = `steps, models and builds are confined ${by}: ${found.open.join('; ')} (${found.detail})`
+    return { ok: true, warn: true, detail: `${open}; give the contributor role as you would give a shell` }
   })
 }
 

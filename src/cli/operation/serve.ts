@@ -9,6 +9,7 @@ import { parseBytes } from '../../pipelines/spec/units.ts'
 import { number, text, UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
 import { config } from '../invocation/config.ts'
+import { isolationMode, writableFolders } from '../invocation/isolation.ts'
 import { dataDir, readServerFile } from '../invocation/server.ts'
 import type { ServerFile } from '../invocation/server.ts'
 import { readPair } from '../../gateway/http/tls.ts'
@@ -50,6 +51,8 @@ export async function run(invocation: Invocation): Promise<number> {
     egressAllow: (config('SLIPWAY_EGRESS_ALLOW') ?? '').split(',').filter((host) => host !== ''),
     ...pagesUrl(),
     testHooks: config('SLIPWAY_TEST_HOOKS') === '1',
+    isolation: isolationMode(text(invocation, 'isolation')),
+    writable: writableFolders(),
     ...keepingTimes(),
     ...stepSizes(),
     ...(databaseUrl !== undefined && { databaseUrl }),

@@ -1,6 +1,7 @@
 /** Opens the backend that a variant names. */
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import type { Plan } from '../../isolation/plan.ts'
 import type { VariantRoute } from '../table/table.ts'
 import { backendKey } from '../table/table.ts'
 import type { Backend } from '../../scoring/rows/backend.ts'
@@ -8,16 +9,18 @@ import { NativeBackend } from '../../scoring/native/backend.ts'
 import { OnnxBackend } from '../../scoring/onnx/backend.ts'
 import { PythonBackend } from './python.ts'
 
-/** Folder of the Python package that scorers run. */
-const PACKAGE_DIR = join(import.meta.dirname, '../../../python')
+export interface OpenOptions {
+  /** Folder that receives what Python scorers print. */
+  readonly logDir: string
+  /** How scorers are confined; null = not at all. */
+  readonly plan: Plan | null
+  /** As in PoolOptions. */
+  readonly splits?: boolean
+}
 
-/** Starts the backend of a variant. `logDir` receives what Python scorers print; `splits` as in PoolOptions. Throws with the reason when it cannot answer. */
-export async function openBackend(
-  variant: VariantRoute,
-  wait: boolean,
-  logDir: string,
-  splits = false,
-): Promise<Backend> {
+/** Starts the backend of a variant. Throws with the reason when it cannot answer. */
+export async function openBackend(variant: VariantRoute, wait: boolean, options: OpenOptions): Promise<Backend> {
+  const { logDir, plan, splits = false } = options
   const { backend } = variant
   if (backend.kind === 'native') return new NativeBackend(backend.dir, variant.inputs)
   if (backend.kind === 'onnx') {
@@ -37,7 +40,7 @@ export async function openBackend(
     workers: backend.workers,
     memoryMb: backend.memory_mb,
     splits,
-    packageDir: PACKAGE_DIR,
+    plan,
     logFile: join(logDir, `scorer-${key}.log`),
   })
   if (wait) await pool.start()

@@ -28,7 +28,7 @@ export function scorerPools(): Pools {
         tensor: null,
         workers: 1,
         memoryMb: 4096,
-        packageDir: join(import.meta.dirname, '../../../python'),
+        plan: null,
         logFile: join(folder, 'scorer.log'),
         ...options,
       })

@@ -4,6 +4,8 @@ import type { ChildProcess } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import type { Duplex } from 'node:stream'
 import { ifGone } from '../../contract/absence/absent.ts'
+import { inherited } from '../../isolation/environment.ts'
+import { confined, PACKAGE_DIR, type Plan } from '../../isolation/plan.ts'
 import type { InputField } from '../../scoring/rows/fields.ts'
 import type { Frame } from './frames.ts'
 import { encodeFrame, FrameReader, jsonFrame, OP } from './frames.ts'
@@ -20,8 +22,8 @@ export interface ScorerOptions {
   readonly list?: true
   /** Megabytes beyond which allocations of the process fail; absent = no cap. */
   readonly capMb?: number
-  /** Folder that holds the Python package `slipway`. */
-  readonly packageDir: string
+  /** How the process is confined; null = not at all. */
+  readonly plan: Plan | null
   /** What the process prints is appended here. */
   readonly logFile: string
 }
@@ -50,10 +52,11 @@ export class Scorer {
     const log = openSync(options.logFile, 'a', 0o600)
     const argv = ['-m', 'slipway.scorer', '--fd', '3', '--model', options.dir]
     if (options.capMb !== undefined) argv.push('--cap-mb', String(options.capMb))
+    const { program, args } = confined(options.plan, { program: options.python, args: argv }, { fixed: [options.dir] })
     try {
-      this.#child = spawn(options.python, argv, {
+      this.#child = spawn(program, [...args], {
         stdio: ['ignore', log, log, 'pipe'],
-        env: environment(options.packageDir),
+        env: environment(),
         // a group of its own, so that what the model forks ends with it
         detached: true,
       })
@@ -169,10 +172,8 @@ function errorOf({ message, refused = false }: Failure): Error {
 }
 
 /** Little of the gateway's own environment reaches a model: no tokens, one thread for each numeric library. */
-function environment(packageDir: string): NodeJS.ProcessEnv {
-  const kept = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'LD_LIBRARY_PATH', 'SSL_CERT_FILE']
-  const env: NodeJS.ProcessEnv = {}
-  for (const key of kept) if (process.env[key] !== undefined) env[key] = process.env[key]
+function environment(): NodeJS.ProcessEnv {
   const threads = { OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1', MKL_NUM_THREADS: '1' }
-  return { ...env, ...threads, PYTHONPATH: packageDir, PYTHONUNBUFFERED: '1' }
+  const kept = inherited('LC_ALL TZ TMPDIR LD_LIBRARY_PATH')
+  return { ...kept, ...threads, PYTHONPATH: PACKAGE_DIR, PYTHONUNBUFFERED: '1' }
 }

@@ -36,7 +36,7 @@ before(async () => {
   const backend = { kind: 'native', dir: models.files('hgb').native?.dir ?? '' } as const
   gateway = await startTestGateway(openTable([endpointRoute('e', inputs, backend)], 4), {
     dataDir,
-    openBackend: (one, wait) => openBackend(one, wait, dataDir),
+    openBackend: (one, wait) => openBackend(one, wait, { logDir: dataDir, plan: null }),
   })
   ;({ db } = await openStore({ dataDir }))
 })

@@ -269,7 +269,10 @@ export function driverCases(maker: Maker): void {
   })
 
   test('what a step leaves running is ended, even in a session of its own', async () => {
-    const pidFile = join(root, 'grandchild')
+    // not below `root`, which a driver may hide from its steps
+    const elsewhere = mkdtempSync(join(tmpdir(), 'slipway-grandchild-'))
+    after(() => rmSync(elsewhere, { recursive: true, force: true }))
+    const pidFile = join(elsewhere, 'pid')
     const { exit, log } = await finish(await spec('steps.bad:forks', { env: { PID_FILE: pidFile } }))
     assert.equal(exit.class, 'ok', exit.message)
     assert.match(log, /1 process\(es\) that the step left behind were killed/)

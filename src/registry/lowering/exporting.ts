@@ -3,6 +3,7 @@ import { createReadStream, createWriteStream } from 'node:fs'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import type { Plan } from '../../isolation/plan.ts'
 import type { Blobs } from '../../store/blobs/blobs.ts'
 import { exists } from '../context/layout.ts'
 import { inEnvironment } from './model-python.ts'
@@ -72,6 +73,7 @@ interface Exportable extends ExportDeps {
   readonly dir: string
   readonly python: string
   readonly signal: AbortSignal
+  readonly plan: Plan | null
 }
 
 interface Result {
@@ -83,7 +85,7 @@ interface Result {
 
 /** The graph that answers for a version, stored; or the reason why Python does. Rejects when the program was ended from outside. */
 export async function exportModel(blobs: Blobs, out: string, from: Exportable): Promise<ServedGraph | string> {
-  const { dir, python, signal, readInputs, replay } = from
+  const { dir, python, signal, readInputs, replay, plan } = from
   try {
     const inputs = await readInputs(dir)
     if (inputs.dims !== undefined || inputs.list === true)
@@ -92,11 +94,14 @@ export async function exportModel(blobs: Blobs, out: string, from: Exportable): 
   } catch (error) {
     return (error as Error).message
   }
-  await inEnvironment(python, ['-m', 'slipway.export', dir, out], signal)
+  await inEnvironment({ python, module: 'slipway.export', dir, out, signal, plan })
   const result = JSON.parse(await readFile(join(out, 'result.json'), 'utf8')) as Result
   if (!result.ok || result.file === undefined || result.origin === undefined)
     return result.reason ?? 'it was not exported'
-  const file = join(result.origin === 'given' ? dir : out, result.file)
+  const folder = result.origin === 'given' ? dir : out
+  const file = join(folder, result.file)
+  // the program that says so has read the model, and may be in its hands
+  if (!file.startsWith(`${folder}/`)) return 'the graph that it names lies elsewhere'
   try {
     const { answer, rows, deviation } = await replay(dir, out, file)
     const { digest, size } = await blobs.put(createReadStream(file))

@@ -3,6 +3,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ifMissing } from '../../contract/absence/absent.ts'
 import { Problem } from '../../contract/errors.ts'
+import type { Plan } from '../../isolation/plan.ts'
 import type { Worker } from '../../jobs/worker.ts'
 import { layOut } from '../context/layout.ts'
 import { LOWER, lowerAgain, lowerLater, refuseLowering, wantLowering } from '../context/lowering-job.ts'
@@ -35,6 +36,8 @@ export interface LoweringDeps {
   readonly verify: (dir: string) => Promise<Replayed>
   /** Tries a folder's ONNX graph as the gateway will load it; resolves to the rows that it answered. Throws with the reason. */
   readonly proveOnnx: (dir: string, file: string) => Promise<number>
+  /** How what reads models is confined; absent or null = not at all. */
+  readonly plan?: Plan | null
   /** What an export needs; absent = none is made. */
   readonly exporting?: ExportDeps
 }
@@ -123,7 +126,7 @@ async function lower(room: Registry, row: VersionRow, deps: Lowering): Promise<L
   const file = await onnxFile(dir)
   if (file !== null) return graphOrPython(dir, file, deps)
   const python = await deps.python(row, dir)
-  const place = { dir, python, signal: deps.signal }
+  const place = { dir, python, signal: deps.signal, plan: deps.plan ?? null }
   const lowered = await within(room, dir, (out) =>
     lowerInto(out, { ...place, verify: deps.verify, keep: () => keepNative(room, out) }),
   )
@@ -165,10 +168,12 @@ interface Lowerable {
   readonly verify: LoweringDeps['verify']
   readonly keep: () => Promise<string>
   readonly signal: AbortSignal
+  readonly plan: Plan | null
 }
 
-async function lowerInto(out: string, { dir, python, verify, keep, signal }: Lowerable): Promise<Lowered> {
-  const stdout = await inEnvironment(python, ['-m', 'slipway.lower', dir, out], signal).catch((error: unknown) => {
+async function lowerInto(out: string, { dir, python, verify, keep, signal, plan }: Lowerable): Promise<Lowered> {
+  const command = { python, module: 'slipway.lower', dir, out, signal, plan }
+  const stdout = await inEnvironment(command).catch((error: unknown) => {
     if (!ranOut(error) || signal.aborted) throw error
     return JSON.stringify({ ok: false, reason: 'lowering it took longer than it may' })
   })

@@ -1,6 +1,7 @@
 /** Calls to a gateway's admin socket. */
 import { request } from 'node:http'
 import type { PushReply } from '../../gateway/admin.ts'
+import type { GatewayFile } from '../../gateway/run-files.ts'
 import type { LoadFailure } from '../../gateway/loader.ts'
 import type { StatsJson } from '../../gateway/traffic/stats.ts'
 import type { RoutingTable } from '../../gateway/table/table.ts'
@@ -36,27 +37,30 @@ export interface GatewayStats {
   readonly variants: readonly GatewayVariant[]
 }
 
+/** Where a gateway takes commands, as its file says. */
+export type AdminAddress = Pick<GatewayFile, 'socket' | 'secret'>
+
 const STATS_MS = 2000
 /** Loading a Python model may import for a while on a cold machine. */
 const LOAD_MS = 180_000
 
-export function gatewayStats(socket: string): Promise<GatewayStats> {
-  return call<GatewayStats>(socket, { method: 'GET', path: '/stats', limitMs: STATS_MS })
+export function gatewayStats(gateway: AdminAddress): Promise<GatewayStats> {
+  return call<GatewayStats>(gateway, { method: 'GET', path: '/stats', limitMs: STATS_MS })
 }
 
 /** Pushes a table; resolves when the gateway answers with it, or tells what did not load. */
-export function pushTable(socket: string, table: RoutingTable): Promise<PushReply> {
-  return call<PushReply>(socket, { method: 'PUT', path: '/table', body: table, limitMs: LOAD_MS })
+export function pushTable(gateway: AdminAddress, table: RoutingTable): Promise<PushReply> {
+  return call<PushReply>(gateway, { method: 'PUT', path: '/table', body: table, limitMs: LOAD_MS })
 }
 
 /** Loads the models of a table without answering with it. */
-export function warmTable(socket: string, table: RoutingTable): Promise<PushReply> {
-  return call<PushReply>(socket, { method: 'PUT', path: '/warm', body: table, limitMs: LOAD_MS })
+export function warmTable(gateway: AdminAddress, table: RoutingTable): Promise<PushReply> {
+  return call<PushReply>(gateway, { method: 'PUT', path: '/warm', body: table, limitMs: LOAD_MS })
 }
 
 /** Has open profiles written; resolves when all that was answered is in the log. */
-export async function flushGateway(socket: string): Promise<void> {
-  await call<unknown>(socket, { method: 'POST', path: '/flush', limitMs: STATS_MS })
+export async function flushGateway(gateway: AdminAddress): Promise<void> {
+  await call<unknown>(gateway, { method: 'POST', path: '/flush', limitMs: STATS_MS })
 }
 
 interface AdminCall {
@@ -66,10 +70,11 @@ interface AdminCall {
   readonly limitMs: number
 }
 
-function call<T>(socketPath: string, wanted: AdminCall): Promise<T> {
+function call<T>({ socket: socketPath, secret }: AdminAddress, wanted: AdminCall): Promise<T> {
   const { method, path, limitMs } = wanted
+  const headers = secret === undefined ? {} : { authorization: `Bearer ${secret}` }
   return new Promise((resolve, reject) => {
-    const sent = request({ socketPath, method, path, agent: false, timeout: limitMs }, (response) => {
+    const sent = request({ socketPath, method, path, headers, agent: false, timeout: limitMs }, (response) => {
       const chunks: Buffer[] = []
       response.on('data', (chunk: Buffer) => chunks.push(chunk))
       response.on('error', reject)

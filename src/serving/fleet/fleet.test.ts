@@ -87,7 +87,7 @@ test('a gateway whose place was taken by another leaves, and that one can be rea
   assert.equal(kept?.pid, first.gateways()[1]?.pid, 'the other is adopted')
   assert.notEqual(heir?.pid, old?.pid)
   await until('the old one left', () => !gatewaysOf(dataDir).includes(old?.pid ?? 0))
-  assert.equal((await gatewayStats(heir?.socket ?? '')).pid, heir?.pid)
+  assert.equal((await gatewayStats(heir ?? { socket: '' })).pid, heir?.pid)
   await second.stop(true)
   assert.deepEqual(gatewaysOf(dataDir), [])
 })

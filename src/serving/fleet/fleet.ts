@@ -5,6 +5,7 @@ import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gatewayStats } from './admin-client.ts'
+import type { Plan } from '../../isolation/plan.ts'
 import type { GatewayArguments } from '../../gateway/main.ts'
 import type { TlsFiles } from '../../gateway/http/tls.ts'
 import type { GatewayFile } from '../../gateway/run-files.ts'
@@ -22,6 +23,8 @@ export interface FleetOptions {
   readonly tls?: TlsFiles | undefined
   readonly allowHosts: readonly string[]
   readonly version: string
+  /** How gateways confine their scorers; absent or null = not at all. */
+  readonly plan?: Plan | null
   /** Told when a gateway has come up, so that it gets the newest table. */
   readonly onUp: (gateway: GatewayFile) => void
   readonly log: (message: string) => void
@@ -120,11 +123,8 @@ export class Fleet {
   async #adopt(index: number): Promise<GatewayFile | undefined> {
     const found = readJsonFile(gatewayFile(this.#options.dataDir, index)) as GatewayFile | undefined
     if (found === undefined || !isAlive(found.pid, found.start)) return undefined
-    const stats = await gatewayStats(found.socket).catch(() => undefined)
-    const ports = fits(this.#port, found.port) && fits(this.#grpcPort, found.grpc_port ?? null)
-    const { tls } = this.#options
-    const secured = found.tls?.cert === tls?.cert && found.tls?.key === tls?.key
-    const right = stats?.pid === found.pid && !stats.draining && ports && secured
+    const stats = await gatewayStats(found).catch(() => undefined)
+    const right = stats?.pid === found.pid && !stats.draining && this.#isAsWanted(found)
     if (!right) {
       await endGateway(found)
       return undefined
@@ -134,8 +134,16 @@ export class Fleet {
     return found
   }
 
+  /** Whether it listens, speaks and confines as one that would be started now. */
+  #isAsWanted({ port, grpc_port: grpcPort = null, tls, plan = null }: GatewayFile): boolean {
+    const wanted = this.#options
+    const secured = tls?.cert === wanted.tls?.cert && tls?.key === wanted.tls?.key
+    const confining = JSON.stringify(plan) === JSON.stringify(wanted.plan ?? null)
+    return fits(this.#port, port) && fits(this.#grpcPort, grpcPort) && secured && confining
+  }
+
   async #launch(index: number): Promise<Up> {
-    const { dataDir, host, count, allowHosts, version, tls } = this.#options
+    const { dataDir, host, count, allowHosts, version, tls, plan = null } = this.#options
     const given: GatewayArguments = {
       dataDir,
       index,
@@ -147,6 +155,7 @@ export class Fleet {
       ...(tls !== undefined && { tls }),
       allowHosts,
       version,
+      plan,
     }
     const log = openSync(join(runFiles(dataDir).run, `gateway-${index}.log`), 'a', 0o600)
     const main = join(import.meta.dirname, '../../gateway/main.ts')

@@ -218,14 +218,14 @@ test('calls of the admin socket: what a gateway refuses, cuts off or answers wit
   const { folder } = await open(t)
   const table: RoutingTable = { format: 'slipway.routing/1', epoch: 1, open: true, endpoints: [], tokens: [] }
   const refuses = await gateway(t, folder, () => ({ status: 400, body: 'x'.repeat(600) }))
-  await assert.rejects(pushTable(refuses.file.socket, table), (error: Error) => {
+  await assert.rejects(pushTable(refuses.file, table), (error: Error) => {
     assert.match(error.message, /^the gateway refused PUT \/table: "x+$/)
     return error.message.length < 600
   })
-  await assert.rejects(warmTable(refuses.file.socket, table), /refused PUT \/warm/)
+  await assert.rejects(warmTable(refuses.file, table), /refused PUT \/warm/)
   const gone = await gateway(t, folder)
   await gone.close()
-  for (const call of [gatewayStats, flushGateway]) await assert.rejects(call(gone.file.socket), /ENOENT|ECONNREFUSED/)
+  for (const call of [gatewayStats, flushGateway]) await assert.rejects(call(gone.file), /ENOENT|ECONNREFUSED/)
 })
 
 test('an endpoint keeps the variants that it had while one that it wants is not laid out here, and has its new settings', async (t) => {

@@ -66,7 +66,7 @@ export class Publisher {
   /** Gives a gateway that has just come up the newest table. */
   async greet(gateway: GatewayFile): Promise<void> {
     if (this.#last === undefined) await this.publish()
-    else this.#note((await pushTable(gateway.socket, this.#last)).failed)
+    else this.#note((await pushTable(gateway, this.#last)).failed)
   }
 
   #run(): Promise<Pushed> {

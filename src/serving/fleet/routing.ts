@@ -121,7 +121,7 @@ function standbyRoute({ places }: RoutingDeps, of: ModelVersion): VariantRoute[]
  * `unavailable` when no gateway answers, as in the moment after one was killed.
  */
 export async function warmAll(gateways: readonly GatewayFile[], table: RoutingTable): Promise<LoadFailure[]> {
-  const results = await Promise.allSettled(gateways.map(({ socket }) => warmTable(socket, table)))
+  const results = await Promise.allSettled(gateways.map((gateway) => warmTable(gateway, table)))
   const replies = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
   if (replies.length === 0 && results[0]?.status === 'rejected') {
     const detail = `none answers: ${(results[0].reason as Error).message}`
@@ -139,7 +139,7 @@ export interface Pushed {
 
 /** Pushes a table to every gateway. One that is down gets it when it is up again. */
 export async function pushAll(gateways: readonly GatewayFile[], table: RoutingTable): Promise<Pushed> {
-  const results = await Promise.allSettled(gateways.map(({ socket }) => pushTable(socket, table)))
+  const results = await Promise.allSettled(gateways.map((gateway) => pushTable(gateway, table)))
   const reached: GatewayFile[] = []
   const failed: LoadFailure[] = []
   results.forEach((result, i) => {

@@ -33,7 +33,7 @@ export function gatewayFigures(gateways: () => readonly GatewayFile[]): () => Pr
 
 /** Asks every gateway; those that do not answer are left out. */
 async function readGateways(gateways: readonly GatewayFile[]): Promise<GatewayStats[]> {
-  const found = await Promise.all(gateways.map(({ socket }) => gatewayStats(socket).catch(() => undefined)))
+  const found = await Promise.all(gateways.map((gateway) => gatewayStats(gateway).catch(() => undefined)))
   return found.filter((stats) => stats !== undefined)
 }
 

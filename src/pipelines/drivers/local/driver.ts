@@ -1,10 +1,13 @@
 /** The local driver: each attempt is a process in a session of its own, with a folder that tells everything about it. */
 import { spawn } from 'node:child_process'
-import { createReadStream } from 'node:fs'
-import { mkdir, open, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import type { ChildProcess } from 'node:child_process'
+import { constants, createReadStream } from 'node:fs'
+import { access, mkdir, open, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { delimiter, dirname, join } from 'node:path'
 import { ifJson, ifMissing, whileAlive } from '../../../contract/absence/absent.ts'
 import { problem } from '../../../contract/errors.ts'
+import { inherited } from '../../../isolation/environment.ts'
+import { PACKAGE_DIR, policyOf, type Plan } from '../../../isolation/plan.ts'
 import type { Blobs } from '../../../store/blobs/blobs.ts'
 import { materialise, putTree } from '../../../store/blobs/trees.ts'
 import type { AttemptSpec, AttemptStatus, Driver, Exit, Usage } from '../driver.ts'
@@ -12,13 +15,11 @@ import { cpuOfMarked, end, isAlive, killMarked, marked, signal, startOf, type Pr
 
 /** The environment variable that marks every process of an attempt. */
 const MARK = 'SLIPWAY_ATTEMPT'
-/** The folder with the Python package of the wrapper. */
-const WRAPPER = join(import.meta.dirname, '../../../../python')
-/** What steps inherit of the server's environment: how to reach the network and the hardware. */
-const INHERITED = (
-  'HOME USER LANG SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE CUDA_VISIBLE_DEVICES ' +
-  'HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy'
-).split(' ')
+/** The supervisor: started by its path, so that nothing of an environment runs in it. */
+const SUPERVISOR = join(PACKAGE_DIR, 'slipway/step')
+/** What steps inherit of the server's environment besides what every program needs. */
+const INHERITED =
+  'REQUESTS_CA_BUNDLE CUDA_VISIBLE_DEVICES HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy'
 
 export interface LocalDriverOptions {
   readonly blobs: Blobs
@@ -26,6 +27,8 @@ export interface LocalDriverOptions {
   readonly folder: string
   /** Ms since 1970; compared with the times that wrappers write. */
   readonly clock: () => number
+  /** How steps are confined; absent or null = not at all. */
+  readonly plan?: Plan | null
 }
 
 export function localDriver(options: LocalDriverOptions): Driver {
@@ -37,6 +40,7 @@ class LocalDriver implements Driver {
   readonly #blobs: Blobs
   readonly #folder: string
   readonly #clock: () => number
+  readonly #plan: Plan | null
   readonly #listeners: ((attempt: string) => void)[] = []
   /** The newest heartbeat of each attempt, and since when there is no newer one, ms of the monotonic clock. */
   readonly #beats = new Map<string, { readonly at: number; readonly since: number }>()
@@ -45,6 +49,7 @@ class LocalDriver implements Driver {
     this.#blobs = options.blobs
     this.#folder = options.folder
     this.#clock = options.clock
+    this.#plan = options.plan ?? null
   }
 
   async submit(spec: AttemptSpec): Promise<void> {
@@ -52,8 +57,7 @@ class LocalDriver implements Driver {
     if ((await this.#process(spec.attempt)) !== undefined || (await readExit(dir, spec.fence)) !== undefined) return
     await rm(dir, { recursive: true, force: true })
     await mkdir(join(dir, 'out'), { recursive: true, mode: 0o700 })
-    await mkdir(join(dir, 'tmp'))
-    await mkdir(join(dir, 'in'))
+    for (const name of ['tmp', 'in', 'said']) await mkdir(join(dir, name))
     await materialise(this.#blobs, spec.code, join(dir, 'work'), { writable: true })
     for (const [name, digest] of Object.entries(spec.inputs)) {
       await materialise(this.#blobs, digest, join(dir, 'in', name), { link: true })
@@ -150,6 +154,12 @@ class LocalDriver implements Driver {
       attempt: spec.attempt,
       fence: spec.fence,
       dir,
+      python: spec.python,
+      policy: policyOf(this.#plan, {
+        show: [dir],
+        fixed: [join(dir, 'in')],
+        write: ['work', 'out', 'tmp', 'said'].map((name) => join(dir, name)),
+      }),
       cwd: work,
       entry: spec.entry,
       inputs: mapValues(Object.keys(spec.inputs), (name) => join(dir, 'in', name)),
@@ -168,15 +178,18 @@ class LocalDriver implements Driver {
   async #spawn(spec: AttemptSpec, dir: string): Promise<void> {
     const errors = await open(join(dir, 'wrapper.log'), 'a', 0o600)
     try {
-      const child = spawn(spec.python, ['-m', 'slipway.step', join(dir, 'spec.json')], {
+      await access(spec.python, constants.X_OK)
+      const child = spawn(this.#plan?.python ?? spec.python, ['-I', '-S', SUPERVISOR, join(dir, 'spec.json')], {
         cwd: dir,
-        env: environment(spec, dir),
+        // the supervisor is no part of the step: what a project sets must not reach it
+        env: { ...inherited('TMPDIR LD_LIBRARY_PATH'), [MARK]: spec.attempt },
         detached: true,
-        stdio: ['ignore', errors.fd, errors.fd],
+        stdio: ['pipe', errors.fd, errors.fd],
       })
+      child.once('exit', () => this.#listeners.forEach((listen) => listen(spec.attempt)))
       await new Promise<void>((resolve, reject) => child.once('spawn', resolve).once('error', reject))
       child.unref()
-      child.once('exit', () => this.#listeners.forEach((listen) => listen(spec.attempt)))
+      await tell(child, JSON.stringify(environment(spec, dir)))
       await this.#remember(dir, child.pid ?? 0)
     } catch (error) {
       throw problem('upstream_failed', { what: spec.python, detail: (error as Error).message }, error)
@@ -201,21 +214,27 @@ class LocalDriver implements Driver {
     for (const pid of await marked(MARK, attempt)) {
       const command = (await whileAlive(readFile(`/proc/${pid}/cmdline`, 'utf8'))) ?? ''
       const start = await startOf(pid)
-      if (command.includes('slipway.step') && start !== undefined) return { pid, start }
+      if (/slipway[./]step/.test(command) && !command.includes('--run') && start !== undefined) return { pid, start }
     }
     return undefined
   }
 }
 
+/** Writes a process's standard input to its end. One that is gone already says why in its log. */
+function tell(child: ChildProcess, text: string): Promise<void> {
+  return new Promise((resolve) => {
+    child.stdin?.once('error', () => resolve()).end(text, () => resolve())
+  })
+}
+
 /** The step's environment. A venv's folder of programs comes first, so that `python` is the environment's. */
 function environment(spec: AttemptSpec, dir: string): Record<string, string> {
-  const inherited = INHERITED.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))
   return {
-    LANG: 'C.UTF-8',
+    ...inherited(INHERITED),
+    LANG: process.env['LANG'] ?? 'C.UTF-8',
     TZ: 'UTC',
-    ...(Object.fromEntries(inherited) as Record<string, string>),
     PATH: [dirname(spec.python), '/usr/local/bin', '/usr/bin', '/bin'].join(delimiter),
-    PYTHONPATH: WRAPPER,
+    PYTHONPATH: PACKAGE_DIR,
     PYTHONUNBUFFERED: '1',
     TMPDIR: join(dir, 'tmp'),
     ...spec.env,
