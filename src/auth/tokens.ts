@@ -17,6 +17,8 @@ export interface TokenRow {
   readonly created_by: string
   readonly expires_at: number | null
   readonly revoked_at: number | null
+  /** The attempt of a step whose token it is; null for every other. */
+  readonly attempt: string | null
 }
 
 export interface NewToken {
@@ -24,6 +26,8 @@ export interface NewToken {
   readonly role: Role
   readonly project?: string | null
   readonly expires_at?: number | null
+  /** The attempt with which it ends. */
+  readonly attempt?: string
 }
 
 export interface TokensDeps {
@@ -42,10 +46,14 @@ const SESSION_MS = 12 * HOUR_MS
 export interface Tokens {
   /** Makes a token; the text `slw_<id>.<secret>` is returned this once and only its hash is kept. */
   create(who: Principal, wanted: NewToken): Promise<{ token: string; row: TokenRow }>
-  /** Oldest first; of one project, or all of them. */
+  /** Oldest first; of one project, or all of them. Those of attempts are left out: they come and go with their steps. */
   list(project?: string | null): Promise<TokenRow[]>
   /** Throws `not_found` for one that is revoked already or, where the caller is of one project, belongs to another. */
   revoke(who: Principal, id: string): Promise<void>
+  /** Deletes the tokens of an attempt, in the transaction that ends it. `forget` is to be called once that is committed. */
+  endAttempt(t: Tx, attempt: string): Promise<void>
+  /** Lets go of what was found a moment ago, so that what was deleted is refused at once. */
+  forget(): void
   /** Finds who a token text belongs to. Throws `unauthenticated`. */
   find(text: string): Promise<Principal>
   /** Makes a login link's code that works once, within 15 minutes, for the holder of a token. */
@@ -63,19 +71,29 @@ export function tokens(deps: TokensDeps): Tokens {
   const cache = new Map<string, { row: TokenRow; until: number }>()
   /** Texts whose secret was checked a moment ago, so that a caller's next calls are not hashed again. */
   const proved = new Map<string, { row: TokenRow; until: number }>()
+  /** Counts what was let go of: what was read before is not kept after. */
+  let forgotten = 0
+  const forget = (): void => {
+    forgotten++
+    cache.clear()
+    proved.clear()
+  }
   const byId = async (id: string): Promise<TokenRow | undefined> => {
     const known = cache.get(id)
     if (known !== undefined && isFresh(known, clock())) return known.row
+    const before = forgotten
     const row = await db.get<TokenRow>('SELECT * FROM tokens WHERE id = ?', [id])
-    if (row !== undefined) cache.set(id, { row, until: clock() + CACHE_MS })
+    if (row !== undefined && before === forgotten) cache.set(id, { row, until: clock() + CACHE_MS })
     return row
   }
   return {
     create: (who, wanted) => create(deps, who, wanted),
     list: (project = null) =>
       project === null
-        ? db.all<TokenRow>('SELECT * FROM tokens ORDER BY created_at, id')
-        : db.all<TokenRow>('SELECT * FROM tokens WHERE project = ? ORDER BY created_at, id', [project]),
+        ? db.all<TokenRow>('SELECT * FROM tokens WHERE attempt IS NULL ORDER BY created_at, id')
+        : db.all<TokenRow>('SELECT * FROM tokens WHERE attempt IS NULL AND project = ? ORDER BY created_at, id', [
+            project,
+          ]),
     async revoke(who, id) {
       await db.tx(async (t) => {
         const sql = 'UPDATE tokens SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL'
@@ -85,16 +103,20 @@ export function tokens(deps: TokensDeps): Tokens {
         await t.run('DELETE FROM sessions WHERE token_id = ?', [id])
         await deps.audit.record(t, who, { verb: 'manage', resource: 'tokens', id, detail: { action: 'revoke' } })
       })
-      cache.delete(id)
-      proved.clear()
+      forget()
     },
+    async endAttempt(t, attempt) {
+      await t.run('DELETE FROM tokens WHERE attempt = ?', [attempt])
+    },
+    forget,
     async find(text) {
       const now = clock()
       const known = proved.get(text)
       if (known !== undefined && isFresh(known, now)) return principal(alive(known.row, now))
+      const before = forgotten
       const row = await check(splitToken(text), byId, now)
       if (proved.size >= PROVED) proved.clear()
-      proved.set(text, { row, until: now + CACHE_MS })
+      if (before === forgotten) proved.set(text, { row, until: now + CACHE_MS })
       return principal(row)
     },
     createLink: (who) => createLink(deps, who),
@@ -148,9 +170,12 @@ async function create(deps: TokensDeps, who: Principal, wanted: NewToken): Promi
     created_by: who.name,
     expires_at: wanted.expires_at ?? null,
     revoked_at: null,
+    attempt: wanted.attempt ?? null,
   }
   await deps.db.tx(async (t) => {
     await insert(t, row)
+    // the attempt itself is what is recorded of a step
+    if (row.attempt !== null) return
     const detail = {
       action: 'create',
       name: row.name,
@@ -165,8 +190,8 @@ async function create(deps: TokensDeps, who: Principal, wanted: NewToken): Promi
 
 async function insert(t: Tx, row: TokenRow): Promise<void> {
   await t.run(
-    'INSERT INTO tokens (id, hash, name, role, project, created_at, created_by, expires_at) VALUES (?,?,?,?,?,?,?,?)',
-    [row.id, row.hash, row.name, row.role, row.project, row.created_at, row.created_by, row.expires_at],
+    'INSERT INTO tokens (id, hash, name, role, project, created_at, created_by, expires_at, attempt) VALUES (?,?,?,?,?,?,?,?,?)',
+    [row.id, row.hash, row.name, row.role, row.project, row.created_at, row.created_by, row.expires_at, row.attempt],
   )
 }
 
@@ -197,11 +222,13 @@ function alive(row: TokenRow, now: number): TokenRow {
 }
 
 function principal(row: TokenRow): Principal {
-  return { id: row.id, name: row.name, role: row.role, project: row.project, token_id: row.id }
+  const who = { id: row.id, name: row.name, role: row.role, project: row.project, token_id: row.id }
+  return row.attempt === null ? who : { ...who, attempt: row.attempt }
 }
 
 async function createLink(deps: TokensDeps, who: Principal): Promise<string> {
-  if (who.token_id === null) throw problem('bad_request', { detail: 'a login link is made with a token' })
+  if (who.token_id === null || who.attempt !== undefined)
+    throw problem('bad_request', { detail: 'a login link is made with a token of a person or program' })
   const code = randomBytes(24).toString('base64url')
   await deps.db.tx((t) =>
     t.run('INSERT INTO login_links (hash, token_id, expires_at) VALUES (?,?,?)', [

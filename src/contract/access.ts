@@ -43,6 +43,8 @@ export interface Principal {
   readonly role: Role
   readonly project: string | null
   readonly token_id: string | null
+  /** The attempt of a step whose token it is; absent for people and programs. */
+  readonly attempt?: string
 }
 
 const BUILD: readonly Resource[] = ['runs', 'artifacts', 'models', 'pipelines']
@@ -86,11 +88,17 @@ function wholeServer(access: Exclude<Access, 'public'>): boolean {
   return access.resource === 'audit' || (access.verb === 'manage' && access.resource !== 'tokens')
 }
 
+/** What a step does not need: it would start other steps, with credentials that outlive its own. */
+function isBeyondSteps(access: Exclude<Access, 'public'>): boolean {
+  return access.verb !== 'read' && access.resource === 'pipelines'
+}
+
 /**
  * True when a caller may do this: its role allows it and, where its token is for one project, the act does not concern all
  * projects at once. Which project a thing belongs to is checked where the thing is read.
  */
 export function permits(who: Principal, access: Access): boolean {
   if (access === 'public') return true
+  if (who.attempt !== undefined && isBeyondSteps(access)) return false
   return allows(who.role, access) && (who.project === null || !wholeServer(access))
 }

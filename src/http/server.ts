@@ -308,7 +308,8 @@ async function admit(request: IncomingMessage, access: Access, authenticate: Aut
   const who = await authenticate({ headers: request.headers, method: request.method ?? '' })
   if (who === undefined) throw problem('unauthenticated', { detail: 'the request carries none' })
   if (permits(who, access)) return who
-  const role = who.project === null ? who.role : `${who.role} of project ${who.project}`
+  const of = who.project === null ? who.role : `${who.role} of project ${who.project}`
+  const role = who.attempt === undefined ? of : `step, ${of}`
   throw problem('forbidden', { role, verb: access.verb, resource: access.resource })
 }
 

@@ -73,6 +73,7 @@ export async function openBench(
     envs: envsRoom({ db, clock, cacheFolder: join(dataDir, '../cache'), offline: true }).envs,
     driver: localDriver({ blobs, folder: join(dataDir, 'run', 'attempts'), clock }),
     tracking: rememberingTracking(tracked, signs),
+    endAccess: async () => () => undefined,
     stepAccess: () => Promise.resolve({ uri: 'http://127.0.0.1:9', token: 'slw_step.token-of-the-step' }),
     secret: (_project, name) => Promise.resolve(name === 'API_KEY' ? 'key-0123456789' : undefined),
     registerModel(request) {

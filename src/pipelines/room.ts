@@ -7,7 +7,7 @@ import type { Plan } from '../isolation/plan.ts'
 import type { Leases } from '../jobs/leases.ts'
 import type { Worker } from '../jobs/worker.ts'
 import type { Registry } from '../registry/context/context.ts'
-import type { Reader } from '../store/db.ts'
+import type { Reader, Tx } from '../store/db.ts'
 import type { Tracking } from '../tracking/context/context.ts'
 import type { PipelinesDeps } from './context/deps.ts'
 import { localDriver } from './drivers/local/driver.ts'
@@ -91,13 +91,18 @@ export function pipelinesRoom({
   const { db, blobs, clock, registry, tracking } = deps
   const machine = machineCapacity()
   const tokenOf = stepTokens(tokens, clock)
+  const endAccess = async (t: Tx, attempt: string): Promise<() => void> => {
+    await tokens.endAttempt(t, attempt)
+    return () => tokens.forget()
+  }
   const pipelines = openPipelines(
     {
       ...deps,
       ...modelRegistry(registry),
       driver: localDriver({ blobs, folder: join(dataDir, 'attempts'), clock, plan }),
       tracking: stepTracking(tracking),
-      stepAccess: async (project) => ({ uri: url(), token: await tokenOf(project) }),
+      stepAccess: async (project, attempt) => ({ uri: url(), token: await tokenOf(project, attempt) }),
+      endAccess,
       secret: secretFromEnvironment,
       capacity: {
         cpus: stepCpusTotal ?? machine.cpus,

@@ -1,24 +1,18 @@
-/** Credentials of steps: a contributor of the one project, not whoever started the server. */
+/** Credentials of steps: of the one attempt, for what a step does in its project, and gone when the attempt has ended. */
 import { SYSTEM, type Tokens } from '../auth/tokens.ts'
 import { DAY_MS } from '../contract/ids.ts'
 import type { Clock } from '../contract/ids.ts'
 
-/** How long a token lives: longer than a step runs. */
+/** What is left of an attempt that never ends by itself ends after this. */
 const LIFE_MS = 14 * DAY_MS
-/** A token with less left than this is not handed out. */
-const LEAST_MS = 7 * DAY_MS
 
-/** Makes the function that gives a step of a project its token; one token a project serves all steps of a week. */
-export function stepTokens(access: Tokens, clock: Clock): (project: string) => Promise<string> {
-  const made = new Map<string, { token: Promise<string>; until: number }>()
-  return (project) => {
-    const known = made.get(project)
-    if (known !== undefined && known.until - clock() > LEAST_MS) return known.token
-    const until = clock() + LIFE_MS
-    const wanted = { name: `steps of ${project}`, role: 'contributor', project, expires_at: until } as const
-    const token = access.create(SYSTEM, wanted).then((created) => created.token)
-    token.catch(() => made.delete(project))
-    made.set(project, { token, until })
-    return token
+/** Makes the function that gives an attempt its token. One that is launched again gets another; all of them end with it. */
+export function stepTokens(
+  access: Pick<Tokens, 'create'>,
+  clock: Clock,
+): (project: string, attempt: string) => Promise<string> {
+  return async (project, attempt) => {
+    const wanted = { name: `steps of ${project}`, role: 'contributor', project, attempt } as const
+    return (await access.create(SYSTEM, { ...wanted, expires_at: clock() + LIFE_MS })).token
   }
 }

@@ -339,7 +339,7 @@ def become_child(spec: dict[str, Any], environment: dict[str, str], writer: int,
         # by its path, for the folder of the project may hold a package with our name
         package = os.path.dirname(os.path.abspath(__file__))
         os.execve(spec["python"], [spec["python"], package, os.path.join(spec["dir"], "spec.json"), "--run"], environment)
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 whatever it is, nothing of the step may run unconfined
         os.write(2, f"[slipway] the step was not started: {error}\n".encode())
     finally:
         os._exit(REFUSED)

@@ -1,6 +1,7 @@
 /** What the pipelines room is given: the store, environments, drivers, and functions of rooms below it. */
 import type { Plan } from '../../contract/rollout-plan.ts'
 import type { Envs } from '../../envs/environments.ts'
+import type { Tx } from '../../store/db.ts'
 import type { Driver } from '../drivers/driver.ts'
 import type { AliasVersion } from '../spec/pin.ts'
 import type { VersionDeps } from '../spec/versions.ts'
@@ -82,8 +83,13 @@ export interface PipelinesDeps extends VersionDeps {
   readonly envs: Envs
   readonly driver: Driver
   readonly tracking: StepTracking
-  /** Address and credential that a step's mlflow client uses. */
-  readonly stepAccess: (project: string) => Promise<{ readonly uri: string; readonly token: string | null }>
+  /** Address that a step's mlflow client uses, and a credential of the attempt. */
+  readonly stepAccess: (
+    project: string,
+    attempt: string,
+  ) => Promise<{ readonly uri: string; readonly token: string | null }>
+  /** Takes the credentials of an attempt away, in the transaction that ends it; what is returned is to be called once that is committed. */
+  readonly endAccess: (t: Tx, attempt: string) => Promise<() => void>
   /** The value of a project's secret; undefined when there is none. */
   readonly secret: (project: string, name: string) => Promise<string | undefined>
   readonly registerModel: (request: RegisterRequest) => Promise<Registration>

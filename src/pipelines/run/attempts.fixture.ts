@@ -41,6 +41,7 @@ export async function serve(t: TestContext, changes: Partial<PipelinesDeps> = {}
     driver,
     tracking,
     envs,
+    endAccess: async () => () => undefined,
     stepAccess: (project) => Promise.resolve({ uri: `http://server/${project}`, token: 'slw_token' }),
     random: () => 0,
     onError: (error) => errors.push(error),

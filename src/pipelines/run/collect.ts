@@ -139,7 +139,7 @@ async function succeed(context: Context, tree: RunTree, attempt: AttemptRow, res
   const metrics = JSON.stringify(result.metrics)
   const reads = JSON.stringify(result.reads)
   const spec = stepOf(await context.spec(tree.run.version_id), attempt.step)
-  await context.deps.db.tx(async (t) => {
+  await closing(context, attempt, async (t) => {
     if (!(await closeAttempt(t, attempt, { state: 'succeeded', failure: null, facts }))) return
     const taken = await t.run(
       `UPDATE pipeline_steps SET state = 'succeeded', outputs = ?, metrics = ?, reads = ?, failure = NULL, finished_at = ?
@@ -182,7 +182,7 @@ async function endAttempt(context: Context, attempt: AttemptRow, end: End, facts
   await tracking.finishRun(trackingRun, wasCancelled ? 'KILLED' : 'FAILED')
   const failure = failureOf(end, state.run)
   const own = stepOf(await context.spec(state.run.version_id), step.name).retries
-  await db.tx(async (t) => {
+  await closing(context, attempt, async (t) => {
     const final = wasCancelled ? 'cancelled' : end.lost === true ? 'lost' : 'failed'
     if (!(await closeAttempt(t, attempt, { state: final, failure, facts }))) return
     const failed = [
@@ -200,6 +200,21 @@ function failureOf(end: End, run: RunRow): StepFailure | null {
   if (run.desired_state === 'cancel') return null
   if (end.class !== 'cancelled') return { class: end.class, message: end.message, traceback: end.traceback ?? null }
   return { class: 'preempted', message: 'was ended by a signal from outside', traceback: null }
+}
+
+/** A transaction in which an attempt ends, and its credentials with it. */
+export async function closing(
+  { deps }: Context,
+  attempts: AttemptRow | readonly AttemptRow[],
+  write: (t: Tx) => Promise<void>,
+): Promise<void> {
+  const forget = await deps.db.tx(async (t) => {
+    await write(t)
+    const ended = []
+    for (const { id } of [attempts].flat()) ended.push(await deps.endAccess(t, id))
+    return ended
+  })
+  for (const done of forget) done()
 }
 
 interface Closing {

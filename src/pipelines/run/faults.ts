@@ -3,6 +3,7 @@ import { isActive, type RunRow, type RunTree } from '../context/rows.ts'
 import { stepOf, type Context } from '../context/context.ts'
 import type { StepSpec } from '../spec/spec.ts'
 import { keyStep } from './cache.ts'
+import { closing } from './collect.ts'
 import { finishRun } from './finish.ts'
 import { BUDGETS, isDue, pauseAfter } from './retry.ts'
 import { takeOver } from './take-over.ts'
@@ -128,8 +129,9 @@ async function failWaiting({ deps }: Context, run: RunRow, step: string, message
 }
 
 /** Ends a run from its rows alone, whatever else cannot be read: what runs of it is killed, what waits is skipped. */
-async function abandonRun({ deps }: Context, tree: RunTree, message: string): Promise<void> {
-  const { db, driver, tracking } = deps
+async function abandonRun(context: Context, tree: RunTree, message: string): Promise<void> {
+  const { deps } = context
+  const { driver, tracking } = deps
   const isCancelled = tree.run.desired_state === 'cancel'
   const [state, said] = isCancelled ? ['cancelled', 'was cancelled'] : ['failed', message]
   const failure = isCancelled ? null : failureOf(message)
@@ -139,7 +141,7 @@ async function abandonRun({ deps }: Context, tree: RunTree, message: string): Pr
     await tracking.finishRun(tracked ?? trackingRunOf(id), isCancelled ? 'KILLED' : 'FAILED')
   }
   const now = deps.clock()
-  await db.tx(async (t) => {
+  await closing(context, active, async (t) => {
     await t.run(
       `UPDATE pipeline_attempts SET state = ?, failure = ?, finished_at = ?, silent = 0
        WHERE run_id = ? AND state IN ('submitting', 'running')`,

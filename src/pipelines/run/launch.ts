@@ -138,7 +138,7 @@ async function attemptSpec(context: Context, tree: RunTree, attempt: AttemptRow,
   const pipeline = await context.spec(run.version_id)
   const step = stepOf(pipeline, attempt.step)
   const trackingRun = await openTracking(context, tree, attempt, step)
-  const { uri, token } = await context.deps.stepAccess(run.project)
+  const { uri, token } = await context.deps.stepAccess(run.project, attempt.id)
   const params = paramsOf(run, step)
   const secrets = await secretsOf(context, run.project, step)
   const earlier = tree.attempts.filter((other) => other.step === step.name)
