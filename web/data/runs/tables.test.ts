@@ -222,7 +222,7 @@ function readCsv(text: string): string[][] {
 
 test('a file of runs holds each cell to the letter, but for the apostrophe before what a spreadsheet would run', () => {
   const cell = (text = '') =>
-    /^[=+\-@\t\r]/.test(text) && (text.trim() === '' || Number.isNaN(Number(text))) ? `'${text}` : text
+    /^[=+\-@\t\r]/.test(text) && (text.trim() !== text || Number.isNaN(Number(text))) ? `'${text}` : text
   property(200, (random) => {
     const columns = ['metrics.auc', 'params.auc', 'params.note', 'tags.team', 'metrics.none']
     const rows = random.list(5, (i): RunRow => ({
