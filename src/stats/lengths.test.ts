@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { makeHistory } from './history.ts'
 import type { History } from './history.ts'
-import { lookAt, planOf, reachOf } from './lengths.ts'
+import { filledBy, lookAt, planOf, reachOf } from './lengths.ts'
 import type { LastJudged, Length } from './lengths.ts'
 import type { ProfileSpec } from './profile-spec.ts'
 import { add, emptyProfile } from './profile.ts'
@@ -98,4 +98,12 @@ it('a week is compared with weeks that share no row with it or with the two days
   assert.ok(days !== undefined && days.from * 24 >= length + 48)
   assert.equal(reachOf(168), 30 * 24 + 168)
   assert.equal(reachOf(6), 29 * 24 + 6)
+})
+
+it('a day and a week are judged once an endpoint has had one; six hours at once', () => {
+  const all = [6, 24, 168] as const
+  assert.deepEqual(
+    [1, 23, 24, 167, 168].map((hours) => filledBy(hours, all).length),
+    [1, 1, 2, 2, 3],
+  )
 })

@@ -33,6 +33,11 @@ export function reachOf(length: Length): number {
   return 24 * (planOf(length).days?.to ?? 29) + length
 }
 
+/** Lengths of windows that an endpoint's own hours fill: the first night of a new one is no whole day. Six hours are judged as ever. */
+export function filledBy(hours: number, lengths: readonly Length[]): Length[] {
+  return lengths.filter((length) => length === 6 || length <= hours)
+}
+
 /** The newest hour that was judged by each length. */
 export type LastJudged = Readonly<Partial<Record<Length, Hour>>>
 

@@ -4,7 +4,7 @@ import { ifRefused } from '../../contract/absence/absent.ts'
 import { Problem } from '../../contract/errors.ts'
 import { confirmed } from '../../stats/calibrate.ts'
 import type { RecentValues } from '../../stats/explain.ts'
-import { lookAt } from '../../stats/lengths.ts'
+import { filledBy, lookAt } from '../../stats/lengths.ts'
 import { judgeAttribution } from '../checks/attribution.ts'
 import type { AttributionLook } from '../checks/attribution.ts'
 import { applyAttribution } from './attribution-incident.ts'
@@ -135,8 +135,11 @@ async function judgeHour(deps: MonitoringDeps, turn: Turn): Promise<void> {
   const { live } = memory
   // while another reference is learned the one before it serves; where the version has none, none does
   const comparable = turn.id !== undefined && memory.learning !== unfit(turn.id)
+  const first = (await firstHour(deps, endpoint)) ?? hour
   const look =
-    live === undefined || !comparable ? {} : lookAt(live.history, hour, state.judged, learnedLengths(live.learned))
+    live === undefined || !comparable
+      ? {}
+      : lookAt(live.history, hour, state.judged, filledBy(hour - first + 1, learnedLengths(live.learned)))
   const { window } = look
   if (live === undefined || window === undefined) {
     const lacks = look.lacks ?? null
