@@ -180,9 +180,14 @@ it('what is wrong with the folder itself is told, and not taken for a blob that 
   const blobs = openDiskBlobs(folder)
   const inFile = `sha256:ab${'0'.repeat(62)}`
   writeFileSync(join(folder, 'ab'), 'a file where a folder should be')
-  for (const asked of [blobs.has(inFile), blobs.bytes(inFile), blobs.read(inFile), blobs.delete(inFile)])
-    await assert.rejects(asked, { code: 'ENOTDIR' })
-  await assert.rejects(blobs.deleteIdle(inFile, Date.now()), { code: 'ENOTDIR' })
+  for (const ask of [
+    () => blobs.has(inFile),
+    () => blobs.bytes(inFile),
+    () => blobs.read(inFile),
+    () => blobs.delete(inFile),
+    () => blobs.deleteIdle(inFile, Date.now()),
+  ])
+    await assert.rejects(ask, { code: 'ENOTDIR' })
 })
 
 it('a blob that was stored while it was on its way out comes back, whoever stored it', async () => {
