@@ -18,9 +18,9 @@ import type { Batch, BatchFigures } from '../../serving/batch/run.ts'
 import type { Engine } from '../../serving/batch/score.ts'
 import type { Source } from '../../serving/batch/table.ts'
 import { openBackend } from '../../gateway/backends/open.ts'
-import { openIsolation } from '../../isolation/isolation.ts'
+import { openIsolation, type Held } from '../../isolation/isolation.ts'
 import { lockFolder } from '../../store/folder-lock.ts'
-import { isolationMode } from '../invocation/isolation.ts'
+import { isolationMode, writableFolders } from '../invocation/isolation.ts'
 import { number, text, UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
 import { connect } from '../invocation/server.ts'
@@ -199,6 +199,13 @@ async function* loggedRows(
   } while (page_token !== undefined)
 }
 
+/** What confines the model: it sees nothing of the data folder in which it is laid out, or of the folder beside it. */
+function isolated(place: string): Promise<Held> {
+  const beside = dirname(place)
+  const dataDir = basename(beside) === 'models' ? dirname(beside) : beside
+  return openIsolation({ dataDir, isolation: isolationMode(undefined), writable: writableFolders() })
+}
+
 /** Opens the backend when the first row needs it, and closes it at the end. */
 async function withEngine<T>(
   { version, inputs, backend }: Scoring,
@@ -212,7 +219,7 @@ async function withEngine<T>(
       throw new Error(`the model's files are not here (${place}); run batch-predict on the machine of the data folder`)
     const route = { role: 'stable' as const, version, weight: 0, since: 0, inputs, backend }
     const lanes = backend.kind === 'python' ? backend.workers : 1
-    const { plan } = await openIsolation({ dataDir: dirname(dirname(place)), isolation: isolationMode(undefined) })
+    const { plan } = backend.kind === 'python' ? await isolated(place) : { plan: null }
     opened = { backend: await openBackend(route, true, { logDir: folder, plan, splits: true }), inputs, lanes }
     return opened
   }
