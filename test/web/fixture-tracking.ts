@@ -261,7 +261,7 @@ export function stepQueue(empty: boolean): Reply<typeof pipelinesApi.stepQueue> 
   const GIB = 1024 ** 3
   return {
     cpus: { taken: empty ? 0 : 4, total: 4 },
-    memory_bytes: { taken: empty ? 0 : 10.5 * GIB, total: 12.4 * GIB },
+    memory_bytes: { taken: empty ? 0 : 10.5 * GIB, total: 12.5 * GIB },
     running: empty ? 0 : 2,
     waiting: empty ? 0 : 3,
     oldest_wait_ms: empty ? null : 127_000,

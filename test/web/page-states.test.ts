@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CallError } from '../../src/client/client.ts'
 import { component, drawn, textOf } from './components.ts'
+import { stepQueue } from './fixture-tracking.ts'
 import type { Surroundings } from './components.ts'
 
 interface PageCase {
@@ -202,7 +203,13 @@ for (const page of PAGES) {
   const { empty } = page
   if (empty !== undefined) {
     test(`${name}: where there is nothing, it says what the page is for`, async () => {
-      const html = await show(page, { data: [[page.key, empty[0]]] })
+      // the line of steps stands above the runs
+      const html = await show(page, {
+        data: [
+          [page.key, empty[0]],
+          [['pipelines', 'queue'], stepQueue(true)],
+        ],
+      })
       assert.match(textOf(html), empty[1])
       assert.doesNotMatch(html, /could not be loaded|role="status">\s*Loading/)
     })
