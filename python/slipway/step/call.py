@@ -54,9 +54,10 @@ class CallRefused(Exception):
 
 
 def prepare_path(pythonpath: list[str]) -> None:
-    """Imports find the project's code and the environment, and nothing of ours."""
-    os.environ["PYTHONPATH"] = os.pathsep.join(pythonpath)
+    """Imports find the project's code, folders that the step's variables name, and the environment, and nothing of ours."""
     ours = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+    named = [os.path.abspath(path) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    os.environ["PYTHONPATH"] = os.pathsep.join([*pythonpath, *(path for path in named if path not in (ours, *pythonpath))])
     rest = [path for path in sys.path[1:] if os.path.abspath(path) != ours and path not in pythonpath]
     sys.path[:] = [*pythonpath, *rest]
     for name in [name for name in sys.modules if name == "slipway" or name.startswith("slipway.")]:

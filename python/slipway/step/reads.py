@@ -6,9 +6,11 @@ programs that are no Python, and of libraries that open files by themselves (C++
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import re
 import site
 import stat
 import sys
@@ -31,6 +33,12 @@ NOTED = 32 * 2**20
 #: Bytes of a file, and of all together, that are hashed; of larger ones size and time of change are kept.
 HASHED = 64 * 2**20
 HASHED_IN_ALL = 256 * 2**20
+#: The digest of an empty file.
+EMPTY = f"sha256:{hashlib.sha256().hexdigest()}"
+#: Programs whose argument after `-c` is a command.
+SHELLS = ("sh", "bash", "dash", "zsh", "ksh")
+#: Absolute paths in such a command: at its beginning, behind a blank, a quote, a redirection or `NAME=`.
+IN_COMMAND = re.compile(r"""(?<![^\s"'`=<>|;&(])/[^\s"'`<>|;&()]+""")
 #: By how much the clock of files may lag behind, s.
 LAG_S = 0.02
 #: What belongs to the system and not to the data of a step.
@@ -106,6 +114,7 @@ class Watch:
             "subprocess.Popen": lambda args: self.program((args[0], *words(args[1]))),
             "os.exec": lambda args: self.program((args[0], *words(args[1]))),
             "os.posix_spawn": lambda args: self.program((args[0], *words(args[1]))),
+            "os.system": lambda args: self.program(("sh", "-c", args[0])),
             "socket.bind": self.bind,
             "socket.getaddrinfo": self.lookup,
             "socket.connect": self.connected,
@@ -162,9 +171,12 @@ class Watch:
 
     def program(self, parts: tuple[object, ...]) -> None:
         """A program was started: files that its arguments name are most likely read by it."""
-        for part in parts:
-            if isinstance(part, (str, bytes, os.PathLike)) and os.path.isabs(os.fsdecode(part)):
-                self.file_read(absolute(part))
+        texts = [os.fsdecode(part) for part in parts if isinstance(part, (str, bytes, os.PathLike))]
+        commands = [path for text in texts for path in IN_COMMAND.findall(text)] if is_shell(texts) else []
+        for path in [*filter(os.path.isabs, texts), *commands]:
+            # one that is not there, or is the shell's own text, says nothing of the others
+            with contextlib.suppress(OSError, ValueError):
+                self.file_read(absolute(path))
 
     def bind(self, args: tuple[Any, ...]) -> None:
         """This process listens: who speaks to it is no one outside."""
@@ -233,6 +245,11 @@ def words(args: object) -> tuple[object, ...]:
     return tuple(args) if isinstance(args, (list, tuple)) else ()
 
 
+def is_shell(texts: list[str]) -> bool:
+    """Whether a program's arguments hold a command for a shell, which names files anywhere in it."""
+    return "-c" in texts and any(os.path.basename(text) in SHELLS for text in texts[: texts.index("-c")])
+
+
 def absolute(path: object) -> str:
     """The path from the root; raises TypeError for what is none, such as a number of an open file."""
     return os.path.abspath(os.fsdecode(os.fspath(path)))  # type: ignore[call-overload]
@@ -281,6 +298,11 @@ def collect(folder: str, hidden: list[str]) -> list[dict[str, str | None]] | Non
         may = kind in ("file", "database") and not is_beneath(os.path.realpath(name), hidden)
         digest, size = digest_of(name, left) if may else (None, 0)
         left -= size
+        if kind == "database" and digest is not None:
+            # what was written last may lie in its log alone, until SQLite moves it into the file
+            log, size = digest_of(f"{name}-wal", left)
+            left -= size
+            digest = digest if log in (None, EMPTY) else f"{digest} wal {log}"
         reads.append({"kind": kind, "name": name, "digest": digest})
     return reads
 

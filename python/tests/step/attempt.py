@@ -11,7 +11,8 @@ import tempfile
 import textwrap
 import time
 import unittest
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 PYTHON = pathlib.Path(__file__).resolve().parents[2]
@@ -29,6 +30,9 @@ class AttemptCase(unittest.TestCase):
 
     def tearDown(self) -> None:
         self.folder.cleanup()
+
+    #: Variables that the project file gives the step.
+    variables: Mapping[str, str] = MappingProxyType({})
 
     def start(self, code: str, **changes: object) -> subprocess.Popen[bytes]:
         """Starts the wrapper over `main` of this code, in an empty folder."""
@@ -56,7 +60,7 @@ class AttemptCase(unittest.TestCase):
         }
         (self.dir / "spec.json").write_text(json.dumps(spec))
         mark = {"SLIPWAY_ATTEMPT": str(spec["attempt"])}
-        env = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", "KEY": "the-secret", **mark}
+        env = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", "KEY": "the-secret", **self.variables, **mark}
         command = [sys.executable, "-I", "-S", str(PYTHON / "slipway" / "step"), str(self.dir / "spec.json")]
         process = subprocess.Popen(command, env=mark, stdin=subprocess.PIPE, start_new_session=True)
         assert process.stdin is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -113,6 +114,44 @@ class ReadsCase(AttemptCase):
             """
         expected = [("database", str(other)), ("database", str(database)), ("file", str(self.data)), ("folder", str(self.outside))]
         self.assertEqual(self.reads(code), expected)
+
+    def test_files_that_a_command_of_a_shell_names(self) -> None:
+        names = [self.outside / f"rows.{n}" for n in range(5)]
+        for name in names:
+            name.write_text("x")
+        time.sleep(0.05)
+        code = f"""
+            import os, subprocess
+            A, B, C, D, E = {[str(name) for name in names]!r}
+            def main():
+                subprocess.run("cat " + A, shell=True)
+                subprocess.run(["bash", "-c", f"X={{B}}; cat <{{C}} '{{D}}' | wc -l"])
+                os.system("cat /nowhere/at/all; cat " + E)
+            """
+        self.assertEqual(self.reads(code), [("file", str(name)) for name in names])
+
+    def test_a_program_whose_first_argument_is_not_there(self) -> None:
+        code = f"""
+            import subprocess
+            def main(): subprocess.run(["cat", "/nowhere/at/all", {str(self.data)!r}])
+            """
+        self.assertEqual(self.reads(code), [("file", str(self.data))])
+
+    def test_what_lies_in_the_log_of_a_database_alone_changes_its_digest(self) -> None:
+        path = self.outside / "rows.db"
+        with contextlib.closing(sqlite3.connect(path)) as writer:
+            writer.execute("PRAGMA journal_mode=wal")
+            writer.execute("CREATE TABLE t (a)")
+            time.sleep(0.05)
+            code = f"""
+                import sqlite3
+                def main(): sqlite3.connect({str(path)!r}).execute("SELECT * FROM t").fetchall()
+                """
+            first = self.run_step(code)["reads"]
+            self.assertEqual(self.run_step(code)["reads"], first, "nothing was written")
+            writer.execute("INSERT INTO t VALUES (1)")
+            writer.commit()
+            self.assertNotEqual(self.run_step(code)["reads"], first)
 
     def test_the_network_but_not_the_tracking_server(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as low:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import unittest
 from typing import Any
 
@@ -113,6 +114,21 @@ class ExitFileCase(AttemptCase):
             with self.subTest(entry):
                 found = self.run_step("", entry=entry)
                 self.assertEqual((found["class"], found["code"]), (kind, code))
+
+    def test_folders_of_modules_that_a_variable_names(self) -> None:
+        (self.dir / "work" / "extras").mkdir()
+        (self.dir / "work" / "extras" / "found.py").write_text("")
+        (self.dir / "work" / "inner.py").write_text("import found\n")
+        self.variables = {"PYTHONPATH": "extras"}
+        code = """
+            import found, os, subprocess, sys
+            def main():
+                os.chdir("/")
+                subprocess.run([sys.executable, "-c", "import found, job"], check=True)
+            """
+        for entry in ("job:main", [sys.executable, "inner.py"]):
+            with self.subTest(entry):
+                self.assertEqual(self.run_step(code, entry=entry)["class"], "ok", self.log())
 
     def test_outputs_of_a_command_must_be_there(self) -> None:
         there, gone = str(self.dir / "out" / "there"), str(self.dir / "out" / "gone")

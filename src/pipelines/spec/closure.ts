@@ -54,6 +54,7 @@ export function closureOf(start: Start, code: Code): Closure {
     typeof start.run === 'string'
       ? follow([moduleOf(start.run), ...texts.flatMap(wordsOf)], code)
       : { modules: new Set<string>(), dynamic: ['a step runs a command'] }
+  if (hasKey(start.env, 'PYTHONPATH')) dynamic.push('the variable PYTHONPATH names folders of modules')
   dynamic.push(...texts.filter((text) => CODE.test(text)).map((text) => `a param or variable is ${text}`))
   const reached = code.files.filter(({ path }) => dynamic.length > 0 || !path.endsWith('.py') || modules.has(path))
   const read = reached.flatMap(({ path }) => code.sources.get(path) ?? [])
@@ -70,6 +71,10 @@ export function closureOf(start: Start, code: Code): Closure {
     meant: meantBy(counted, code.sources, verbatim),
     warnings: [...new Set(dynamic)].map((how) => `${how}: every file of the project is part of the key`),
   }
+}
+
+function hasKey(value: unknown, key: string): boolean {
+  return typeof value === 'object' && value !== null && key in value
 }
 
 /** What stands in the key where more or less than a file's bytes counts: comments do not, whether it may be run does. */

@@ -106,6 +106,7 @@ const UNFOLLOWED: readonly Case[] = [
   ['entry points', step('from importlib.metadata import entry_points\nentry_points()'), PLUGIN],
   ['entry points by the module', step('import importlib.metadata as m\nm.entry_points()'), PLUGIN],
   ['runpy', step('import runpy\nrunpy.run_module(x)'), PLUGIN],
+  ['folders of modules in a variable', run('"step:main"', ', env: {PYTHONPATH: lib}'), LIB],
   ['sys.path', step('import sys\nsys.path.insert(0, x)\nimport inlib'), LIB],
   ['sys.path over two lines', step('import sys\n(sys\n  .path.append(x))'), LIB],
   ['sys by another name', step('import sys as s\ns.path.append(x)'), LIB],
