@@ -1,5 +1,5 @@
 /** Opens everything that Slipway keeps: the database, migrated, and the blobs. */
-import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Blobs, Digest } from './blobs/blobs.ts'
@@ -36,6 +36,9 @@ export interface Known {
 
 /** Name of the SQLite file in the data folder. */
 export const DATABASE_FILE = 'slipway.db'
+
+/** Files that are written after the database has what they tell of: a log beside it, and the checkpoints of the audit chain. */
+const LEFT_OF_USE = /^(?:slipway\.db-wal|audit-checkpoints\.jsonl)$/
 
 /** What there is to find in a file that is still to be made. */
 const NEW: Checked = { found: [], tables: 0, left: 0 }
@@ -74,8 +77,9 @@ function openDatabase(options: StoreOptions, damage: Damage = knownDamage()): { 
   const { dataDir, databaseUrl } = options
   if (databaseUrl !== undefined) return { db: openPostgres(databaseUrl, options), checked: undefined }
   const file = join(dataDir, DATABASE_FILE)
+  const bytes = statSync(file, { throwIfNoEntry: false })?.size ?? 0
+  if (bytes === 0) assertUnused(dataDir, file)
   try {
-    const bytes = statSync(file, { throwIfNoEntry: false })?.size ?? 0
     const checked = bytes > SMALL_BYTES ? undefined : bytes === 0 ? NEW : quickCheck(file, Infinity)
     if (checked !== undefined && checked.found.length > 0) damage.tell(checked.found.join('; '))
     return { db: openSqlite(file, { ...options, damage }), checked }
@@ -89,6 +93,19 @@ function openDatabase(options: StoreOptions, damage: Damage = knownDamage()): { 
       },
     )
   }
+}
+
+/**
+ * Throws where the folder held a database that is gone. An empty one in its place would answer with empty lists and have every file
+ * collected, for nothing would reach them.
+ */
+function assertUnused(dataDir: string, file: string): void {
+  const left = readdirSync(dataDir).find((name) => LEFT_OF_USE.test(name) && statSync(join(dataDir, name)).size > 0)
+  if (left === undefined) return
+  throw new Error(
+    `the database ${file} is missing or empty, but the folder was in use: it holds ${left}\n` +
+      'Put the file back, or restore the newest backup into another folder: slipway restore. Where PostgreSQL holds the tables, set SLIPWAY_DATABASE_URL',
+  )
 }
 
 /** A migrated store in a fresh temporary folder, for tests; `close` deletes it. */
