@@ -69,6 +69,29 @@ function hashed(row: Omit<AuditRow, 'hash'>): string {
   return createHash('sha256').update(text).digest('hex')
 }
 
+describe('rows beside the audit chain', () => {
+  for (const seq of [0, -1, null]) {
+    test(`a row with the number ${seq} is found, though the chain itself is whole`, async () => {
+      const store = await openTemporaryStore()
+      try {
+        const audit = auditLog(() => 1)
+        await store.db.tx((t) => audit.record(t, SYSTEM, { verb: 'write', resource: 'models', id: 'm' }))
+        assert.equal((await verifyAudit(store.db)).ok, true)
+        await store.db.tx((t) =>
+          t.run(
+            `INSERT INTO audit SELECT ?, at, 'mallory', token_id, verb, resource, resource_id, detail, prev, hash FROM audit`,
+            [seq],
+          ),
+        )
+        const verdict = await verifyAudit(store.db)
+        assert.match(verdict.ok ? '' : verdict.reason, /before the first, or without a number/)
+      } finally {
+        await store.close()
+      }
+    })
+  }
+})
+
 describe('audit chain, row by row', () => {
   let store: Awaited<ReturnType<typeof openTemporaryStore>>
   const who = { ...SYSTEM, name: 'ann', token_id: 'tok' }

@@ -88,10 +88,13 @@ export interface Certified {
 }
 
 /**
- * Walks the whole chain: no gap, each `prev` is the hash before, each hash is right, and each row that is `certified`, in the order
+ * Walks the whole chain: no row outside of it, no gap, each `prev` is the hash before, each hash is right, and each row that is `certified`, in the order
  * of their rows, is there with its hash. A chain that was made anew from some row on is told by the first row that may differ.
  */
 export async function verifyAudit(db: Reader, certified: readonly Certified[] = []): Promise<AuditVerdict> {
+  const [outside] = await db.all('SELECT seq FROM audit WHERE seq IS NULL OR seq < 1 LIMIT 1')
+  if (outside !== undefined)
+    return { ok: false, seq: 0, reason: 'there is a row before the first, or without a number' }
   let prev = GENESIS
   let seq = 0
   const held = heldAgainst(certified)

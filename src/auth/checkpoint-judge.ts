@@ -35,6 +35,22 @@ export function judge(points: readonly ReadCheckpoint[]): Judged {
   return { certified, restored }
 }
 
+/**
+ * Lines that the folder has not signed itself. A restored folder has those of the one before up to the line that tells of the restore,
+ * and none after it; anybody can make a key and sign with it.
+ */
+export function foreignFaults(points: readonly ReadCheckpoint[], own: string): readonly string[] {
+  const since = points.slice(
+    Math.max(
+      0,
+      points.findLastIndex(({ kind }) => kind === 'restored'),
+    ),
+  )
+  return since
+    .filter(({ key }) => key !== own)
+    .map(({ n, at }) => `line ${n} of ${at} was not signed with the key of this data folder`)
+}
+
 /** Joins the lines of the file with copies from elsewhere, by number. What only a copy has was taken out of the file. */
 export function joinCopies(
   points: readonly ReadCheckpoint[],

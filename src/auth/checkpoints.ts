@@ -11,7 +11,7 @@ import { GENESIS, verifyAudit } from './audit.ts'
 import type { Audit, AuditVerdict } from './audit.ts'
 import { addLine, readCheckpoints, readTail } from './checkpoint-file.ts'
 import type { Tail } from './checkpoint-file.ts'
-import { joinCopies, judge } from './checkpoint-judge.ts'
+import { foreignFaults, joinCopies, judge } from './checkpoint-judge.ts'
 import type { Restored } from './checkpoint-judge.ts'
 import { fileSigner, isSigned, nameOfKey, readLine, readLines } from './checkpoint-record.ts'
 import type { Checkpoint, ReadCheckpoint, Signer } from './checkpoint-record.ts'
@@ -135,7 +135,7 @@ class Book {
     const { certified, restored } = judge(points)
     const verdict = await verifyAudit(this.#deps.db, certified)
     const checkpoints = { count: points.length, newest: points.at(-1)?.at ?? null, copied: copies.length }
-    const [fault] = [...file.faults, ...faults]
+    const [fault] = [...file.faults, ...foreignFaults(file.points, this.#own().key), ...faults]
     if (!verdict.ok || fault === undefined) return { ...verdict, checkpoints, restored }
     return { ok: false, reason: `the checkpoints were changed: ${fault}`, checkpoints, restored }
   }

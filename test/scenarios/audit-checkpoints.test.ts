@@ -19,6 +19,7 @@ import { after, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { promisify } from 'node:util'
 import pg from 'pg'
+import { fileSigner, hashOfLine } from '../../src/auth/checkpoint-record.ts'
 import { authApi } from '../../src/contract/auth.ts'
 import { startPostgres } from '../postgres.ts'
 import { NO_S3, startS3 } from '../s3.ts'
@@ -118,6 +119,15 @@ async function forge({ sql }: House, from: number, actor: string): Promise<void>
     await sql('UPDATE audit SET actor = ?, prev = ?, hash = ? WHERE seq = ?', [actor, prev, hash, Number(seq)])
     prev = hash
   }
+}
+
+/** The next line of a file of checkpoints, well made and with the newest row, by a key that is not the server's. */
+function signedElsewhere(text: string, kind: 'checkpoint' | 'restored'): string {
+  const last = text.trimEnd().split('\n').at(-1) ?? ''
+  const { n, rows, head } = JSON.parse(last) as { n: number; rows: number; head: string }
+  const at = new Date().toISOString()
+  const signer = fileSigner(join(root, 'mallory.pem'))
+  return `${signer.sign({ n: n + 1, kind, at, rows, head, prev: hashOfLine(last), note: 'forged' })}\n`
 }
 
 for (const [name, { skip, open }] of Object.entries(houses)) {
@@ -262,6 +272,18 @@ for (const [name, { skip, open }] of Object.entries(houses)) {
       assert.equal(told.code, 1, what)
       assert.match(told.text, /cannot be trusted: the checkpoints were changed: line \d+/, what)
     }
+    for (const kind of ['checkpoint', 'restored'] as const) {
+      writeFileSync(path, good + signedElsewhere(good, kind))
+      const told = await verify(house.data)
+      assert.equal(told.code, 1, kind)
+      assert.match(told.text, /the checkpoints were changed: line \d+ of 2\S+ was not signed with the key of this/)
+    }
+    writeFileSync(path, good)
+    const nothing = join(root, `${name}.nothing`)
+    writeFileSync(nothing, '')
+    const empty = await verify(house.data, '--against', nothing)
+    assert.equal(empty.code, 1)
+    assert.match(empty.text, /nothing holds no checkpoint/)
     // both ends cut alike: the folder alone does not tell it, what lies elsewhere does
     writeFileSync(path, good)
     truncateSync(path, Buffer.byteLength(`${lines[0]}\n`))
@@ -272,6 +294,10 @@ for (const [name, { skip, open }] of Object.entries(houses)) {
     assert.match(against.text, new RegExp(`is not what \\S*.*outside has signed: row ${rows} is missing or another`))
     if (name.startsWith('SQLite')) assert.equal(both.code, 0, 'SECURITY.md says that copies are needed for this')
     else assert.match(both.text, /broken at row \d+: row \d+ is missing: the chain ends before it/)
+    const said = await slipway({}, 'audit', 'checkpoint', '--restored', 'all is well', '--data', house.data)
+    assert.equal(said.code, 0, said.text)
+    const given = await verify(house.data, '--against', outside)
+    assert.match(given.text, /is what 0 lines of .+ have signed; 1 more signed rows that a restore gave up/)
     await server.kill()
   })
 }

@@ -34,7 +34,7 @@ async function verify(invocation: Invocation): Promise<number> {
     )
   out.line(verdict.ok ? wholeLine(verdict) : brokenLine(verdict))
   if (verdict.ok && checkpoints.newest === null) out.line('No checkpoint was signed yet: a cut end would not be seen.')
-  if (against !== undefined) out.line(against.reason ?? `It is what the ${against.lines} lines of ${file} have signed`)
+  if (against !== undefined) out.line(against.reason ?? heldLine(against, file))
   return verdict.ok && (against?.ok ?? true) ? 0 : 1
 }
 
@@ -50,9 +50,16 @@ function brokenLine({ seq, reason }: Verdict): string {
     : `The audit chain is broken at row ${seq}: ${reason}`
 }
 
+function heldLine({ lines, given }: Against, file = ''): string {
+  if (given === 0) return `It is what the ${lines} lines of ${file} have signed`
+  return `It is what ${lines - given} lines of ${file} have signed; ${given} more signed rows that a restore gave up`
+}
+
 interface Against {
   readonly ok: boolean
   readonly lines: number
+  /** Lines that hold no longer, for a restore is said to have given up their rows. */
+  readonly given: number
   readonly reason?: string
 }
 
@@ -61,18 +68,21 @@ async function compare(client: Client, verdict: Verdict, file: string): Promise<
   const all = (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '')
   const points = all.flatMap((line) => readLine(line) ?? []).filter(isSigned)
   const lines = points.length
-  if (lines < all.length)
-    return {
-      ok: false,
-      lines,
-      reason: `${all.length - lines} of the ${all.length} lines of ${file} are no signed checkpoints`,
-    }
+  if (lines < all.length || lines === 0) {
+    const reason =
+      all.length === 0
+        ? `${file} holds no checkpoint`
+        : `${all.length - lines} of the ${all.length} lines of ${file} are no signed checkpoints`
+    return { ok: false, lines, given: 0, reason }
+  }
+  let gone = 0
   for (const point of points.toSorted((a, b) => a.rows - b.rows)) {
     const given = verdict.restored.some(({ at, rows }) => at > point.at && rows < point.rows)
-    if (point.rows === 0 || given || (await hashOfRow(client, point.rows)) === point.head) continue
-    return { ok: false, lines, reason: missed(file, point) }
+    if (given) gone++
+    else if (point.rows > 0 && (await hashOfRow(client, point.rows)) !== point.head)
+      return { ok: false, lines, given: gone, reason: missed(file, point) }
   }
-  return { ok: true, lines }
+  return { ok: true, lines, given: gone }
 }
 
 function missed(file: string, { rows, at, key }: ReadCheckpoint): string {
