@@ -66,8 +66,15 @@ def tried(layers: list[str], folder: str, path: str) -> dict[str, Any]:
         "files": refused(lambda: open(path, "rb")),
         "writes": "landlock" in layers,
         "processes": refused(lambda: open(f"/proc/{parent}/environ", "rb")),
-        "signals": refused(lambda: os.kill(parent, 0)),
+        "signals": refused(lambda: os.kill(parent, 0)) and refused(lambda: set_limit(parent)),
     }
+
+
+def set_limit(process: int) -> None:
+    """Sets a limit of another process to what it is: whoever may do that may make it so small that the process ends. Raises OSError."""
+    import resource
+
+    resource.prlimit(process, resource.RLIMIT_NOFILE, resource.prlimit(process, resource.RLIMIT_NOFILE))
 
 
 def refused(reach: Any) -> bool:

@@ -59,11 +59,14 @@ class ConfineCase(unittest.TestCase):
             "write another run": f"open({data!r} + '/other/planted', 'w')",
             "environ": f"open('/proc/{os.getpid()}/environ', 'rb').read()",
             "signal": f"os.kill({os.getpid()}, 0)",
+            "limit": f"import resource; resource.prlimit({os.getpid()}, 7, resource.prlimit({os.getpid()}, 7))",
             "chmod": f"os.chmod({data!r} + '/token', 0o600)",
             "write an input": f"open({mine!r} + '/in/input', 'a')",
             "write a note": f"open({mine!r} + '/note', 'a')",
             "write outside": f"open({outside!r} + '/planted', 'w')",
             "read outside": f"open({outside!r} + '/rows.csv').read()",
+            "read a limit": f"import resource; resource.prlimit({os.getpid()}, 7)",
+            "own limit": "import resource; resource.setrlimit(7, resource.getrlimit(7)); resource.prlimit(0, 4, (0, 0))",
             "read an input": f"open({mine!r} + '/in/input').read()",
             "own folder": f"os.makedirs({mine!r} + '/work/a/b'); open({mine!r} + '/work/a/b/c', 'w').write('x')",
             "rename": f"os.rename({mine!r} + '/work/a/b/c', {mine!r} + '/work/c')",
@@ -81,7 +84,7 @@ class ConfineCase(unittest.TestCase):
 
     def test_what_each_layer_holds(self) -> None:
         found = probe(self.place.name)
-        may = {"read outside", "read an input", "own folder", "rename"}
+        may = {"read outside", "read a limit", "own limit", "read an input", "own folder", "rename"}
         # Landlock knows no rights to modes, and older versions none to signals; a namespace hides, and does no more
         beyond = {
             ("mount", "landlock"): set(),
