@@ -237,3 +237,25 @@ test('what holds no code, or is packed, and ends as a zip archive is two formats
     assert.ok(reasons.includes('a zip archive is hidden at its end'), name)
   }
 })
+
+test('members that torch reads as numbers, and folders that have bytes, are pickles and arrays to other readers', () => {
+  const header = "{'descr': '|O', 'fortran_order': False, 'shape': (1,), }".padEnd(117)
+  const objects = Buffer.concat([
+    Buffer.from('934e554d50590100', 'hex'),
+    Buffer.from([118, 0]),
+    Buffer.from(`${header}\n`),
+    EVIL,
+  ])
+  const harmless = { name: 'm/data.pkl', content: Buffer.from('8004 4e2e'.replace(' ', ''), 'hex') }
+  for (const content of [EVIL, objects]) {
+    for (const name of ['m/data/0', 'm/version', 'm/byteorder'])
+      assert.equal(scanned('m.npz', zip([harmless, { name, content }])).verdict, 'malicious', name)
+    assert.equal(scanned('m.zip', zip([{ name: 'x.npy/', content }])).verdict, 'malicious')
+  }
+  const sound = [
+    harmless,
+    { name: 'm/data/0', content: Buffer.from('0000803f000000c0', 'hex') },
+    { name: 'm/version', content: Buffer.from('3\n') },
+  ]
+  assert.equal(scanned('m.pt', zip([...sound, { name: 'm/', content: Buffer.alloc(0) }])).verdict, 'clean')
+})

@@ -294,7 +294,58 @@ describe('text', () => {
     ['config.json', String.raw`{"auto\u005Fmap": {}}`, String.raw`a letter written as \u005F`],
     ['requirements.txt', 'numpy==2.2.6\n--index-url http://example.org\n', '--index-url'],
     ['requirements.txt', 'tool @ http://example.org/tool.whl\n', 'tool @ http://example.org/tool.whl'],
+    ['MLmodel', '{"flavors": {"python_function": {"loader_module": "my_loader"}}}', 'loader my_loader'],
+    ['MLmodel', 'flavors: {python_function: {"loader\\x5fmodule" : my_loader}}', 'loader my_loader'],
+    ['MLmodel', 'x: &l my_loader\nflavors: {python_function: {loader_module: *l}}\n', 'loader my_loader'],
+    ['MLmodel', 'flavors: {sklearn: {pickled_model: /tmp/evil.pkl}}\n', 'a path to /tmp/evil.pkl'],
+    ['MLmodel', 'flavors: {sklearn: {pickled_model: a/../../evil.pkl}}\n', 'a path to a/../../evil.pkl'],
+    ['MLmodel', 'flavors: {python_function: {env: {conda: c.txt}}}\n', 'environment in c.txt'],
+    ['MLmodel', 'flavors: [', 'unreadable YAML'],
+    ['MLmodel', '['.repeat(100_000), 'unreadable YAML'],
+    ['MLmodel', `a: &a x\nb: [${'*a,'.repeat(101)}]\n`, 'unreadable YAML'],
+    ['conda.yaml', "dependencies: [{pip: ['--index-url http://example.org']}]", '--index-url'],
+    ['conda.yaml', 'x: &a [git+https://example.org]\ndependencies: [{pip: *a}]', 'git+https://example.org'],
+    ['conda.yaml', 'dependencies:\n- pip:\n  - "numpy\\n-r other.txt"\n', '-r'],
+    ['conda.yaml', "channels: ['http://example.org']\n", 'http://example.org'],
+    ['conda.yaml', 'a: [x]\n---\ndependencies: [{pip: git+https://example.org}]\n', 'git+https://example.org'],
+    ['python_env.yaml', 'dependencies: [-r other.txt]\n', '-r'],
+    ['python_env.yaml', 'build_dependencies: ["git+https://example.org"]\n', 'git+https://example.org'],
+    ...[
+      '-ihttp://example.org',
+      '-rother.txt',
+      '-cother.txt',
+      '--requirement',
+      '--index',
+      '--find',
+      '--edit',
+      'numpy@https://example.org',
+      'numpy[x] @https://example.org',
+      'HTTP://example.org/x.whl',
+      'hg+ssh://x/y',
+      './x',
+      '../x',
+      '/tmp/x',
+      'x/y',
+      '.',
+      'tool.whl',
+      'tool-1.0.tar.gz',
+      '${TOOL}',
+      "n; a > '3' @ https://x",
+    ].map((line) => ['requirements.txt', `numpy\n${line}\n`, line] as const),
+    ...['\r', '\v', '\f', '\u001c', '\u0085', '\u2028'].map(
+      (end) =>
+        [
+          'requirements.txt',
+          Buffer.from(`numpy${end}--extra-index-url http://example.org`).toString('latin1'),
+          '--extra-index-url',
+        ] as const,
+    ),
+    ['requirements.txt', '--index-\\\nurl http://example.org\n', '--index-url'],
+    ['requirements.txt', '# more \\\n./x\n', './x'],
+    ['requirements.txt', '# coding: utf-7\n+AC0ALQ-index-url http://example.org\n', '# coding: utf-7'],
+    ['constraints.txt', 'numpy @ https://example.org\n', 'numpy @ https://example.org'],
     ['config.json', '{"auto_map": {"AutoModel": "x.Y"}}', 'auto_map'],
+    ['config.json', '{"layers": [{"class_name": "TorchModuleWrapper"}]}', 'TorchModuleWrapper'],
     ['config.json', '{"layers": [{"class_name": "Lambda"}]}', 'a Lambda layer'],
   ] as const) {
     test(`${name}: ${what}`, () => {
@@ -304,6 +355,23 @@ describe('text', () => {
     })
   }
   test('usual ones are clean', () => {
+    const usual = [
+      'a[b, c]==1.0+cu121',
+      'a~=1.0,!=1.2',
+      "a>=1 ; sys_platform == 'linux' and x > '3'",
+      '-c constraints.txt',
+      '--pre',
+    ]
+    const hashed = 'a==1 \\\n    --hash=sha256:ab12 \\\n    --hash=sha256:cd34\n# note @ https://x\n'
+    assert.equal(scan('requirements.txt', `${usual.join('\n')}\n${hashed}`).verdict, 'clean')
+    const environment =
+      'python: 3.11.7\nbuild_dependencies: [pip==24.0, setuptools]\ndependencies: [-r requirements.txt]\n'
+    assert.equal(scan('python_env.yaml', environment).verdict, 'clean')
+    const conda = 'prefix: /opt/x\ndependencies: [python=3.11, "conda-forge::numpy>=1,<2", "pip<=24.0", libgcc=1=h_2]\n'
+    assert.equal(scan('conda.yaml', conda).verdict, 'clean')
+    const model =
+      'flavors: {python_function: {env: {conda: conda.yaml, virtualenv: python_env.yaml}, loader_module: mlflow.sklearn, artifacts: {x: {path: artifacts/x, uri: /home/x}}}}\n'
+    assert.equal(scan('MLmodel', model).verdict, 'clean')
     assert.equal(scan('conda.yaml', 'name: "50 %41 of all! python/x"\n').verdict, 'clean')
     assert.equal(scan('config.json', String.raw`{"city": "M\u00fcnchen \u0007 \u003c"}`).verdict, 'clean')
     assert.equal(scan('MLmodel', 'flavors:\n  python_function:\n    loader_module: mlflow.sklearn\n').verdict, 'clean')

@@ -246,10 +246,12 @@ const ESCAPES = /^[/\\]|^[A-Za-z]:|(^|[/\\])\.\.([/\\]|$)/
 
 function scanZip(scan: Scan, file: File): void {
   try {
-    const entries = zipEntries(file.bytes, scan.limits.members).filter((entry) => !entry.name.endsWith('/'))
+    // a folder has no bytes; readers of archives give those of one that has
+    const entries = zipEntries(file.bytes, scan.limits.members).filter(
+      (entry) => !entry.name.endsWith('/') || entry.size > 0 || entry.packed > 2,
+    )
     const torch = entries.some((entry) => /(^|\/)data\.pkl$/.test(entry.name))
     for (const entry of entries) {
-      if (torch && TORCH_DATA.test(entry.name)) continue
       zipMember(scan, file, { entry, torch })
     }
   } catch (error) {
@@ -266,11 +268,19 @@ function zipMember(scan: Scan, file: File, of: { entry: ReturnType<typeof zipEnt
     const bytes = zipContent(file.bytes, entry, limitFor(scan, entry.packed))
     scan.left -= bytes.length
     if (entry.name === 'schema.json') scanSkops(inside.name, bytes.toString('utf8'), scan.findings)
-    member(scan, file, { ...inside, bytes })
+    if (torch && TORCH_DATA.test(entry.name)) rawMember(scan, { ...inside, bytes, depth: file.depth + 1 })
+    else member(scan, file, { ...inside, bytes })
   } catch (error) {
     if (!(error instanceof ZipFault || error instanceof SyntaxError)) throw error
     suspect(scan, inside, 'an unreadable member', error.message)
   }
+}
+
+/** What torch takes for numbers is an array or a pickle to readers of other archives. */
+function rawMember(scan: Scan, file: File): void {
+  if (isNpy(file.bytes)) return member(scan, file, file)
+  for (const plain of [false, true])
+    walkPickle(file.bytes, 0, { file: file.name, torch: false, disguised: 'data', plain }, scan.findings)
 }
 
 function scanTar(scan: Scan, file: File): void {

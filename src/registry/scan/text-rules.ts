@@ -1,5 +1,7 @@
 /** What is looked for in the text files of a model: code, and words that make a loader run or fetch code. */
 import type { Sink } from './findings.ts'
+import { foreignLine } from './installs.ts'
+import { elsewhere, saidByEnvironment, saidByModel, type Said } from './yaml-rules.ts'
 
 interface Rule {
   /** Of the file's name. */
@@ -8,8 +10,6 @@ interface Rule {
   readonly what: (match: RegExpExecArray) => string
   readonly reason: string
 }
-
-const LOADERS = String.raw`mlflow\.(sklearn|xgboost|lightgbm|catboost|pytorch|onnx|statsmodels|tensorflow|spark|prophet|pyfunc\.model)`
 
 const RULES: readonly Rule[] = [
   {
@@ -26,22 +26,9 @@ const RULES: readonly Rule[] = [
     reason: 'a careless YAML reader makes Python objects of it',
   },
   {
-    name: /MLmodel$/,
-    pattern: new RegExp(String.raw`loader_module:\s*(?!["']?${LOADERS}["']?\s*$)(\S+)`, 'm'),
-    what: (match) => `loader ${match[2] ?? ''}`,
-    reason: 'a module of its own loads the model',
-  },
-  {
-    name: /(requirements\.txt|conda\.ya?ml|python_env\.ya?ml)$/,
-    pattern:
-      /^\s*(?:- )?(?:["']?)((?:-{1,2}(?:index-url|extra-index-url|find-links|trusted-host|i|f|e|editable)\b|git\+|https?:|file:|[\w.[\]-]+\s*@\s)\S*)/m,
-    what: (match) => (match[1] ?? '').slice(0, 100),
-    reason: 'a package comes from another place than the index that the server is set to',
-  },
-  {
     name: /\.json$/,
-    pattern: /"class_name"\s*:\s*"Lambda"/,
-    what: () => 'a Lambda layer',
+    pattern: /"class_name"\s*:\s*"(Lambda|__lambda__|TorchModuleWrapper)"/,
+    what: (match) => (match[1] === 'Lambda' ? 'a Lambda layer' : (match[1] ?? '')),
     reason: 'Keras runs the Python code in it',
   },
   {
@@ -58,6 +45,18 @@ const RULES: readonly Rule[] = [
   },
 ]
 
+/** Files that are read as what they are, by name. */
+const READERS: readonly (readonly [RegExp, (text: string) => readonly Said[]])[] = [
+  [/MLmodel$/, saidByModel],
+  [/(?:conda|python_env)\.ya?ml$/, saidByEnvironment],
+  [/(?:requirements|constraints)\.txt$/, saidByRequirements],
+]
+
+function saidByRequirements(text: string): readonly Said[] {
+  const line = foreignLine(text)
+  return line === undefined ? [] : [elsewhere(line)]
+}
+
 /** Text beyond this many characters is not searched. */
 const SEARCHED = 8 * 1024 * 1024
 
@@ -70,5 +69,9 @@ export function scanText(file: string, text: string, findings: Sink): void {
     if (match === null) continue
     const offset = Buffer.byteLength(text.slice(0, match.index))
     findings.add({ level: 'suspicious', file, offset, what: rule.what(match), reason: rule.reason })
+  }
+  for (const [named, said] of READERS) {
+    if (!named.test(name)) continue
+    for (const one of said(text)) findings.add({ level: 'suspicious', file, offset: 0, ...one })
   }
 }
