@@ -268,6 +268,13 @@ export function outboxCases(name: string, database: () => Promise<{ db: Db; clos
         to.heard.filter((one) => one.path.startsWith('/gone')).map(({ key, status }) => [key, status]),
         [[dead?.id, 'firing']],
       )
+      const route = async () =>
+        (await viewRoutes(deps, await requireEndpoint(opened.db, 'given up'))).map((one) => [one.state, one.dead])
+      assert.deepEqual(await route(), [['ok', 1]], 'what was taken last counts, though it is the older message')
+      to.answer = () => 410
+      await resend(deps, SYSTEM, { endpoint: 'given up', id: dead?.id ?? '' })
+      await quiet('given up')
+      assert.deepEqual(await route(), [['failing', 2]])
       await assert.rejects(resend(deps, SYSTEM, { endpoint: 'given up', id: 'none' }), { code: 'not_found' })
       await assert.rejects(resend(deps, SYSTEM, { endpoint: 'routes', id: dead?.id ?? '' }), { code: 'not_found' })
     })

@@ -140,7 +140,7 @@ export interface RouteState {
 /** Failed attempts in a row after which a webhook counts as failing. */
 const FAILING_FROM = 3
 
-/** Whether a webhook takes no messages: its oldest one failed several times, or one was given up and none was taken since. */
+/** Whether a webhook takes no messages: its oldest one failed several times, or one was given up and none was taken after that. */
 export function isFailing({ failures }: RouteState): boolean {
   return failures >= FAILING_FROM
 }
@@ -166,8 +166,9 @@ export async function routeStates(reader: Reader, endpoint?: string): Promise<Ro
        max(CASE WHEN n.state = 'waiting' THEN n.attempts END) AS tried,
        min(CASE WHEN n.state = 'waiting' THEN n.at END) AS since,
        max(CASE WHEN n.state = 'delivered' THEN n.ended_at END) AS delivered_at,
-       CAST(sum(CASE WHEN n.state = 'dead' AND n.position > coalesce((SELECT max(d.position) FROM notices d
-         WHERE d.endpoint = n.endpoint AND d.route = n.route AND d.state = 'delivered'), 0) THEN 1 ELSE 0 END) AS BIGINT) AS buried,
+       CAST(sum(CASE WHEN n.state = 'dead' AND NOT EXISTS (SELECT 1 FROM notices d
+         WHERE d.endpoint = n.endpoint AND d.route = n.route AND d.state = 'delivered' AND (d.ended_at > n.ended_at
+           OR d.ended_at = n.ended_at AND d.position > n.position)) THEN 1 ELSE 0 END) AS BIGINT) AS buried,
        (SELECT e.error FROM notices e WHERE e.endpoint = n.endpoint AND e.route = n.route AND e.error IS NOT NULL
          AND e.state <> 'delivered' ORDER BY e.position DESC LIMIT 1) AS error
      FROM notices n ${where} GROUP BY n.endpoint, n.route ORDER BY n.endpoint, n.route`,
