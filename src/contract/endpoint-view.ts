@@ -50,7 +50,9 @@ export const Watched = z.object({
   state: z.enum(['watched', 'waiting', 'unwatched']),
   reason: z.enum(UNWATCHED).nullable().describe('null while it is watched'),
   detail: z.string().describe('one sentence'),
-  since: time.nullable().describe('when the reason set in; null while it is watched'),
+  since: time
+    .nullable()
+    .describe('when the reason set in; null while it is watched, and for up to a minute until it was noted'),
   remedy: z.string().nullable().describe('what a person can do; null where nothing is to be done'),
 })
 export type Watched = z.output<typeof Watched>

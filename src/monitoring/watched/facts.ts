@@ -102,8 +102,9 @@ export async function watchNow(
 /** The state of an endpoint as everybody sees it. */
 export async function viewWatched(deps: Deps, endpoint: string): Promise<Watched> {
   const { verdict, row } = await watchNow(deps, endpoint)
-  const known = row !== undefined && row.reason === verdict.reason ? row.since : null
-  return { ...verdict, since: verdict.reason === null ? null : toTime(known ?? deps.clock()) }
+  // the time of the reader would be another at each call
+  const known = verdict.reason !== null && row?.reason === verdict.reason ? row.since : null
+  return { ...verdict, since: known === null ? null : toTime(known) }
 }
 
 /** The states of a project's endpoints by name; null = of all. */

@@ -55,6 +55,10 @@ describe('the state of an endpoint', () => {
     now = START
     const name = await endpoint()
     lines.length = 0
+    assert.deepEqual(
+      [(await viewWatched(deps, name)).since, (await viewWatched(deps, name)).reason],
+      [null, 'no_reference'],
+    )
     for (const minutes of [0, 1, 2, 60]) await look(name, START + minutes * 60_000)
     assert.deepEqual([(await viewWatched(deps, name)).since, lines.length], [new Date(START).toISOString(), 1])
     assert.match(
@@ -63,6 +67,7 @@ describe('the state of an endpoint', () => {
     )
     await keepFault(store.db, name, new Error('no such table'), now)
     assert.equal((await viewWatched(deps, name)).reason, 'evaluator_failing', 'a fault shows at once')
+    assert.equal((await viewWatched(deps, name)).since, null, 'no time is told that the next reader would see move')
     await look(name, START + 3 * HOUR_MS)
     assert.equal((await viewWatched(deps, name)).since, new Date(START + 3 * HOUR_MS).toISOString())
     references.delete(name)
