@@ -2,13 +2,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openedOnce } from '../../../test/opened.ts'
+import type { Problem } from '../../contract/errors.ts'
 import type { Gate } from '../../contract/registry.ts'
+import { moveAlias, removeAlias } from '../aliases/aliases.ts'
 import { person, root, wanted } from '../bench.cases.ts'
 import type { Bench } from '../bench.cases.ts'
 import { requireVersion } from '../context/context.ts'
 import type { Registry } from '../context/context.ts'
 import { interrupted, openRegistry } from '../opened.fixture.ts'
+import { deleteModel } from '../versions/models.ts'
 import { registerVersion } from '../versions/register.ts'
+import { deleteVersion } from '../versions/versions.ts'
 import { approve, withdraw } from './approvals.ts'
 import { readPolicy, writePolicy } from './policy.ts'
 import { judgeVersion, readVerdict, rejudge } from './verdicts.ts'
@@ -55,6 +59,39 @@ test('a judgement is current until a gate, a fact or what production is changes'
   assert.equal(await current(), true, 'time alone changes nothing')
   await approve(bench.room, { ...person('maintainer', null), name: 'ann' }, { model: 'current', version: '1' }, '')
   assert.equal(await current(), false)
+})
+
+test('an alias that is taken away still stands for the version that it named last, while that is kept', async () => {
+  const { room } = bench
+  const gates: Gate[] = [{ metric: 'auc', not_worse_than: 'production', margin: 0, confidence: 0.95 }]
+  const alias = { model: 'away', alias: 'production' }
+  const add = async (auc: number) => registerVersion(room, root, await wanted(bench, { model: 'away', auc, gates }))
+  await add(0.8)
+  await moveAlias(room, root, { ...alias, version: '1' })
+  await add(0.7)
+  await removeAlias(room, root, alias)
+  const refused = (error: Problem): boolean => error.code === 'gate_refused' && error.message.includes('version 1')
+  await assert.rejects(moveAlias(room, root, { ...alias, version: '2' }), refused)
+  await add(0.9)
+  await moveAlias(room, root, { ...alias, version: '3' })
+  await removeAlias(room, root, alias)
+  await deleteVersion(room, root, 'away', '3')
+  await moveAlias(room, root, { ...alias, version: '1' })
+})
+
+test('a model that is made again is not compared with versions of the former one', async () => {
+  const { room } = bench
+  const gates: Gate[] = [{ metric: 'auc', not_worse_than: 'production', margin: 0, confidence: 0.95 }]
+  const add = async (auc: number) => registerVersion(room, root, await wanted(bench, { model: 'again', auc, gates }))
+  const alias = { model: 'again', alias: 'production' }
+  await add(0.8)
+  await moveAlias(room, root, { ...alias, version: '1' })
+  await removeAlias(room, root, alias)
+  bench.wait(1000)
+  await deleteModel(room, root, 'again')
+  await add(0.9)
+  await add(0.7)
+  await moveAlias(room, root, { ...alias, version: '2' })
 })
 
 test('what changes while a version is judged again is judged too', async () => {

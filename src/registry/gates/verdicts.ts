@@ -158,7 +158,25 @@ async function loadEvaluation(room: Registry, tree: string): Promise<Evaluation 
   return table === undefined ? null : readEvaluation(table.toString('utf8'))
 }
 
-/** The versions that the gates compare with: what production and every alias that a gate names point to now. */
+function namedNow(reader: Reader, model: string, alias: string): Promise<VersionRow | undefined> {
+  return reader.get<VersionRow>(
+    'SELECT v.* FROM model_aliases a JOIN model_versions v ON v.model = a.model AND v.version = a.version WHERE a.model = ? AND a.alias = ? AND v.deleted_at IS NULL',
+    [model, alias],
+  )
+}
+
+/**
+ * The version that an alias named before it was taken away, while that version is kept: to take an alias away must not open
+ * the gates that compare with it. Moves outlive their model, so one from before the version is of an earlier model.
+ */
+function namedLast(reader: Reader, model: string, alias: string): Promise<VersionRow | undefined> {
+  return reader.get<VersionRow>(
+    'SELECT v.* FROM alias_moves m JOIN model_versions v ON v.model = m.model AND v.version = m.from_version WHERE m.model = ? AND m.alias = ? AND m.to_version IS NULL AND m.at >= v.created_at AND v.deleted_at IS NULL ORDER BY m.seq DESC LIMIT 1',
+    [model, alias],
+  )
+}
+
+/** The versions that the gates compare with: what production and every alias that a gate names point to now, or did last. */
 async function incumbentsOf(
   reader: Reader,
   version: VersionRow,
@@ -170,10 +188,7 @@ async function incumbentsOf(
   ])
   const found: Record<string, Incumbent> = {}
   for (const alias of names) {
-    const row = await reader.get<VersionRow>(
-      'SELECT v.* FROM model_aliases a JOIN model_versions v ON v.model = a.model AND v.version = a.version WHERE a.model = ? AND a.alias = ? AND v.deleted_at IS NULL',
-      [version.model, alias],
-    )
+    const row = (await namedNow(reader, version.model, alias)) ?? (await namedLast(reader, version.model, alias))
     if (row === undefined || row.version === version.version) continue
     found[alias] = { version: String(row.version), metrics: metricsOf(row), signature: signatureOf(row) }
   }
