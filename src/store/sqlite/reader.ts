@@ -76,8 +76,6 @@ export class Reader {
     // its end comes at once, and somebody may wait for it who has nothing else to do
     this.#keep(true)
     this.#alive = false
-    // whoever waits for its end is told
-    this.#keep(true)
     this.#child.kill('SIGKILL')
   }
 
