@@ -1,6 +1,7 @@
 /** Migrations: applied once, together or not at all, and never against a database of another history. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import fs, { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
@@ -225,4 +226,22 @@ describe('another process that migrates', () => {
     const bare = Object.assign(new Error('not explained'), { code: '55P03', cause: busy.cause })
     for (const fault of [away, bare, 'text']) assert.deepEqual(await migrated(t, [fault]), [fault, 1])
   })
+})
+
+it('migrations come by number, in whatever order the system gives their files', (t) => {
+  const path = folder({ '0001_z.sql': '', '0002_b.sql': '', '0003_a.sql': '' })
+  t.mock.method(fs, 'readdirSync', () => ['0002_b.sql', '0003_a.sql', '0001_z.sql'])
+  syncBuiltinESMExports()
+  t.after(() => {
+    t.mock.restoreAll()
+    syncBuiltinESMExports()
+  })
+  assert.deepEqual(
+    readMigrations(path).map(({ number, name }) => [number, name]),
+    [
+      [1, '0001_z.sql'],
+      [2, '0002_b.sql'],
+      [3, '0003_a.sql'],
+    ],
+  )
 })

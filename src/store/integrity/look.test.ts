@@ -1,6 +1,7 @@
 /** Looks at what is stored: a damaged page is named, time is kept, portions join to a round, laid-out folders are compared, a process that is not wanted ends. */
 import assert from 'node:assert/strict'
 import Database from 'better-sqlite3'
+import { getEventListeners } from 'node:events'
 import {
   chmodSync,
   closeSync,
@@ -16,10 +17,11 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
+import type { Blobs } from '../blobs/blobs.ts'
 import { openDiskBlobs } from '../blobs/disk.ts'
 import { materialise, putTree } from '../blobs/trees.ts'
 import { storeRoom } from '../room.ts'
-import { lookAtBlobs } from './blob-look.ts'
+import { isSound, lookAtBlobs } from './blob-look.ts'
 import { damagedTrees } from './laid-out.ts'
 import { ask } from './look.ts'
 import { quickCheck } from './quick-check.ts'
@@ -63,6 +65,19 @@ describe('a look through an SQLite file', () => {
     assert.ok(found.length >= 2 && found.length <= 10, found.join())
   })
 
+  test('ends after ten faults, whatever a table is called', () => {
+    const path = join(root, 'many.db')
+    const db = new Database(path)
+    for (let i = 0; i < 12; i++)
+      db.exec(`CREATE TABLE "it's ${i}" (a TEXT NOT NULL); INSERT INTO "it's ${i}" VALUES ('x')`)
+    db.close()
+    assert.deepEqual(quickCheck(path, Infinity), { found: [], tables: 12, left: 0 })
+    // the page behind the schema's is the first table's, and so on: none is a page of a tree any more
+    for (let page = 2; page <= 13; page++) overwrite(path, (page - 1) * 4096, Buffer.alloc(4096, 0xff))
+    const { found, tables, left } = quickCheck(path, Infinity)
+    assert.deepEqual([found.length, tables, left], [10, 12, 2])
+  })
+
   test('ends in time and says how many tables are left', () => {
     const path = join(root, 'time.db')
     database(path, 4)
@@ -81,7 +96,10 @@ describe('a look through an SQLite file', () => {
     const path = join(root, 'process.db')
     database(path, 2)
     const never = new AbortController().signal
+    const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+    const before = timers()
     assert.deepEqual(await ask({ database: path, ms: 1e6 }, 60_000, never), quickCheck(path, Infinity))
+    assert.deepEqual([timers() - before, getEventListeners(never, 'abort')], [0, []], 'nothing waits for it any more')
     const missing = ask({ database: join(root, 'missing.db'), ms: 1 }, 60_000, never)
     await assert.rejects(missing, { code: 'unavailable', message: /unable to open database file/ })
     assert.equal(await ask({ database: path, ms: 1e6 }, 1, never), undefined, 'too late')
@@ -115,6 +133,33 @@ describe('a look at blobs', () => {
     assert.ok(portions > 5)
     const late = await lookAtBlobs(blobs, { after: '', bytes: 1e9, ms: -1 })
     assert.deepEqual([late.blobs, late.after], [1, stored[0]], 'out of time it still gets on')
+  })
+
+  test('takes a blob that is gone for sound and one that the disk cannot read for damaged; other faults are thrown', async () => {
+    const failing = (code: string): Pick<Blobs, 'read'> => ({
+      read: () => Promise.reject(Object.assign(new Error(code), { code })),
+    })
+    const sound = (code: string): Promise<boolean> => isSound(failing(code) as Blobs, `sha256:${'0'.repeat(64)}`)
+    const told = await Promise.all(['not_found', 'ENOENT', 'corrupt_blob', 'EIO'].map(sound))
+    assert.deepEqual(told, [true, true, false, false])
+    await assert.rejects(sound('EACCES'), { code: 'EACCES' })
+  })
+
+  test('at laid-out folders names those of which a file is missing, once, and no others', async () => {
+    const blobs = openDiskBlobs(join(root, 'laid-out-blobs'))
+    const [source, models] = [join(root, 'source'), join(root, 'laid-out')]
+    assert.deepEqual(await damagedTrees(blobs, models, 1e6), [], 'no model was laid out yet')
+    for (const folder of [source, models, join(models, 'own'), join(models, `sha256-${'0'.repeat(64)}`)])
+      mkdirSync(folder)
+    for (const name of ['a', 'b']) writeFileSync(join(source, name), name)
+    const { digest } = await putTree(blobs, source)
+    const place = join(models, digest.replace(':', '-'))
+    await materialise(blobs, digest, place)
+    assert.deepEqual(await damagedTrees(blobs, models, 1e6), [])
+    chmodSync(place, 0o755)
+    for (const name of ['a', 'b']) rmSync(join(place, name))
+    assert.deepEqual(await damagedTrees(blobs, models, 1e6), [digest.replace(':', '-')])
+    assert.deepEqual(await damagedTrees(blobs, models, -1), [], 'out of time')
   })
 
   test(

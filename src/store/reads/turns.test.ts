@@ -87,3 +87,21 @@ test('a caller that leaves gives up its turn, and what is refused at the end wai
   await end()
   await Promise.all([first, stays])
 })
+
+test('unless said otherwise a caller waits 30 s with 256 reads at most', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const { ask, end } = works(new Turns({ places: 1, perCaller: 1 }))
+  const a = caller('a')
+  const first = ask(a, 'first')
+  let refused = 0
+  const waiting = Array.from({ length: 256 }, () => ask(a, 'late').catch(() => refused++))
+  await assert.rejects(ask(a, 'one too many'), { code: 'too_many_requests' })
+  t.mock.timers.tick(29_999)
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(refused, 0)
+  t.mock.timers.tick(1)
+  await Promise.all(waiting)
+  assert.equal(refused, 256)
+  await end()
+  assert.equal(await first, 'first')
+})

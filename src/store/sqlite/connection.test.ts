@@ -97,11 +97,17 @@ describe('a connection', () => {
 
   it('gives up after 5 s, and not before', (t) => {
     let last = 0
+    const waits = t.mock.method(Atomics, 'wait')
     const { path } = busy(t, 'held.db', (look) => (last = look * 1000))
     assert.throws(() => openWriter(path), { code: 'SQLITE_BUSY' })
     t.mock.restoreAll()
     // the first look is the beginning, and exactly 5 s are not more than 5 s
     assert.equal(last, 6000)
+    assert.deepEqual(
+      waits.mock.calls.map((call) => [call.arguments[3], call.result]),
+      Array.from({ length: 5 }, () => [20, 'timed-out']),
+      'it rests between two tries',
+    )
   })
 
   it('a file that is no database is told at once', (t) => {

@@ -205,6 +205,22 @@ describe('SQLite: other processes and threads', () => {
     other.close()
   })
 
+  for (const [options, last] of [
+    [{}, 6000],
+    [{ busyMs: 2000 }, 3000],
+  ] as const)
+    it(`gives up on another writer after ${last - 1000} ms, and not before, with ${JSON.stringify(options)}`, async (t) => {
+      const { db, path } = await open(options)
+      const other = new Database(path)
+      other.exec('BEGIN IMMEDIATE')
+      let [looks, now] = [0, 0]
+      t.mock.method(performance, 'now', () => (now = looks++ * 1000))
+      await assert.rejects(insert(db, 1), { code: 'unavailable' })
+      t.mock.restoreAll()
+      other.close()
+      assert.equal(now, last)
+    })
+
   it('a long search does not stop the event loop, and sees what was committed', async () => {
     const { db } = await open()
     await insert(db, 7)

@@ -100,6 +100,17 @@ describe('a request', () => {
       ['UNSIGNED-PAYLOAD', 'abc123'],
     )
   })
+  it('goes over a connection that is kept, of which there are 64 at most', async (t) => {
+    const [ports, held]: [Set<unknown>, ServerResponse[]] = [new Set(), []]
+    const { client, sent } = await serve(t, [
+      (reply) => {
+        ports.add(reply.socket?.remotePort)
+        if (held.push(reply) === 64) for (const one of held.splice(0)) one.end()
+      },
+    ])
+    await Promise.all(Array.from({ length: 128 }, () => client.call(GET)))
+    assert.deepEqual([sent.length, ports.size], [128, 64])
+  })
   it('may be read as a stream', async (t) => {
     const { client } = await serve(t, [[206, 'part']])
     const reply = await client.open(GET)
@@ -202,6 +213,12 @@ describe('another try', () => {
       return true
     })
     assert.equal(sent.length, 3)
+  })
+  it('is made five times, 0.1 s later at first, after a minute of silence, unless said otherwise', async (t) => {
+    const { client } = await serve(t, [[200]])
+    const plain = s3Client(client.settings)
+    assert.deepEqual(plain.patience, { attempts: 6, baseMs: 100, idleMs: 60_000 })
+    plain.close()
   })
   it('is not made of a body that only mentions an error', async (t) => {
     const body = '<ListBucketResult><Key>a</Key><Error>x</Error></ListBucketResult>'
