@@ -108,8 +108,8 @@ describe('a request', () => {
         if (held.push(reply) === 64) for (const one of held.splice(0)) one.end()
       },
     ])
-    await Promise.all(Array.from({ length: 128 }, () => client.call(GET)))
-    assert.deepEqual([sent.length, ports.size], [128, 64])
+    for (const length of [128, 64]) await Promise.all(Array.from({ length }, () => client.call(GET)))
+    assert.deepEqual([sent.length, ports.size], [192, 64])
   })
   it('may be read as a stream', async (t) => {
     const { client } = await serve(t, [[206, 'part']])
