@@ -140,11 +140,11 @@ async function placeVerified(
       () => true,
       () => false,
     )
-    if (linked) return chmod(target, 0o444)
+    if (linked) return chmod(target, 0o400)
   }
   if (source === undefined) await download(blobs, file.digest, target)
   else await copyVerified(source, target, file.digest)
-  await chmod(target, (options.writable === true ? 0o644 : 0o444) | (file.executable ? 0o111 : 0))
+  await chmod(target, (options.writable === true ? 0o600 : 0o400) | (file.executable ? 0o100 : 0))
 }
 
 /** Copies a blob, sharing its blocks where the file system can, and holds the copy against its digest: what is laid out is loaded unseen. */
