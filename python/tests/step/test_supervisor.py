@@ -80,6 +80,21 @@ class ExitFileCase(AttemptCase):
         self.assertGreater(found["max_rss_bytes"], 1 << 20)
         self.assertEqual([name for name in os.listdir(self.dir) if name.endswith(".tmp")], [])
 
+    def test_it_is_written_and_read_where_the_step_took_the_rights_away(self) -> None:
+        place = str(self.dir)
+        self.run_step(
+            f"""
+            import os, time
+            def main():
+                for name in ("said", "out", "log", "heartbeat.json", ""):
+                    if os.path.exists(os.path.join({place!r}, name)):
+                        os.chmod(os.path.join({place!r}, name), 0)
+                time.sleep(3)
+            """
+        )
+        for path in (self.dir, *self.dir.iterdir()):
+            self.assertEqual(path.stat().st_mode & 0o700, 0o700 if path.is_dir() else 0o600, path)
+
     def test_errors_of_the_code(self) -> None:
         cases: dict[str, tuple[str, str]] = {
             "def main(): raise ValueError('wrong the-secret')": ("user", "ValueError: wrong [secret]"),
