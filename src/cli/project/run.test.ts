@@ -50,13 +50,18 @@ let registered = version({ metrics: { roc_auc: 0.9 } })
 /** What is said of the watch over the endpoint, one after the other. */
 let watched: readonly Partial<Watched>[] = [{}]
 
+/** What the stream of a step's log tells, each time that it is opened. */
+const LOGS: readonly string[] = [logOf('epoch 1\nbar 10%\rbar 100%\nno line end')]
+
+let logs = LOGS
+
 /** Runs the project where the run is found in these states, one after the other. */
 function run(states: readonly PipelineRunOf[], ...words: string[]): Promise<Said> {
+  server.answer(pipelinesApi.followLogs, ...logs)
   server.answer(pipelinesApi.uploadTree, { digest: DIGEST, size: 1, files: 2 })
   server.answer(pipelinesApi.createPipelineVersion, VERSION)
   server.answer(pipelinesApi.createPipelineRun, pipelineRun({ state: 'waiting', outcome: null, finished_at: null }))
   server.answer(pipelinesApi.getPipelineRun, ...states)
-  server.answer(pipelinesApi.followLogs, logOf('epoch 1\nbar 10%\rbar 100%\nno line end'))
   server.answer(pipelinesApi.getPipelineVersion, { ...VERSION, endpoint, text: '', spec: null })
   server.answer(registryApi.getVersion, registered)
   server.answer(monitoringApi.getMonitor, ...watched.map(monitor))
@@ -65,10 +70,14 @@ function run(states: readonly PipelineRunOf[], ...words: string[]): Promise<Said
 
 const VIEW = 'Ctrl-C ends this view and not the run; slipway cancel run_1 ends the run.'
 
-/** A step's log as the server streams it. */
+/** A step's log as the server streams it to its end. */
 function logOf(text: string): string {
-  const log = `id: 1:${text.length}\nevent: log\ndata: ${JSON.stringify({ attempt: 1, offset: 0, text })}\n\n`
-  return `${log}event: end\ndata: {"attempt":1,"offset":${text.length}}\n\n`
+  return `${pieceOf(text)}event: end\ndata: {"attempt":1,"offset":${Buffer.byteLength(text)}}\n\n`
+}
+
+/** The beginning of a step's log, as far as a server that is killed tells it. */
+function pieceOf(text: string): string {
+  return `id: 1:${Buffer.byteLength(text)}\nevent: log\ndata: ${JSON.stringify({ attempt: 1, offset: 0, text })}\n\n`
 }
 
 const attempt = (number: number): PipelineRunOf['steps'][number]['attempts'][number] => ({
@@ -185,6 +194,13 @@ describe('slipway run', () => {
       '  load | no line end',
       '✓ load succeeded 1.23 s',
     ])
+  })
+
+  it('goes on with the log where a server that was killed left off', async () => {
+    logs = [pieceOf('één\ntw'), pieceOf('é'), logOf('één\ntwo\nthree\n')]
+    const { lines } = await run([pipelineRun({ steps: [step({ name: 'load', attempts: [attempt(1)] })] })])
+    logs = LOGS
+    assert.deepEqual(lines.slice(3, -2), ['  load | één', '  load | two', '  load | three'])
   })
 
   it('ticks only what succeeded, and counts only that as done', async () => {

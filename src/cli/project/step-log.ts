@@ -15,18 +15,17 @@ const PAUSE_MS = 500
 
 /** The texts of all attempts of a step in their order, until the step has ended. Throws CallError when the server stays away. */
 export async function* followStep(client: Client, run: string, step: string): AsyncGenerator<string> {
-  let at: Piece | undefined
+  let told = { attempt: 0, end: 0 }
   for (let lost = 0; ;) {
     try {
-      for await (const { event, data } of events(client, run, step)) {
+      for await (const { id, event, data } of events(client, run, step)) {
         if (event === 'end') return
         lost = 0
         if (event !== 'log') continue
         const piece = data as Piece
-        // a stream that was opened anew begins with what was told before
-        if (at !== undefined && isBefore(piece, at)) continue
-        at = piece
-        yield piece.text
+        const text = notTold(piece, told)
+        told = later(told, { attempt: piece.attempt, end: Number(id.split(':')[1]) })
+        if (text !== '') yield text
       }
     } catch (error) {
       if (isFinal(error) || ++lost > TRIES) throw error
@@ -35,8 +34,24 @@ export async function* followStep(client: Client, run: string, step: string): As
   }
 }
 
-function isBefore(piece: Piece, last: Piece): boolean {
-  return piece.attempt < last.attempt || (piece.attempt === last.attempt && piece.offset <= last.offset)
+/** How far an attempt's log was told, in bytes. */
+interface Told {
+  readonly attempt: number
+  readonly end: number
+}
+
+/** What of a piece is new. A stream that was opened anew begins at the beginning, and is cut into pieces elsewhere. */
+function notTold({ attempt, offset, text }: Piece, told: Told): string {
+  if (attempt !== told.attempt) return attempt < told.attempt ? '' : text
+  return offset >= told.end
+    ? text
+    : Buffer.from(text)
+        .subarray(told.end - offset)
+        .toString()
+}
+
+function later(one: Told, other: Told): Told {
+  return other.attempt > one.attempt || (other.attempt === one.attempt && other.end > one.end) ? other : one
 }
 
 /** A refusal is; a server that is away, and a connection that broke, are not. */
@@ -44,7 +59,17 @@ function isFinal(error: unknown): boolean {
   return error instanceof CallError && error.status >= 400 && error.status < 500
 }
 
-async function* events(client: Client, id: string, step: string): AsyncGenerator<{ event: string; data: unknown }> {
+interface Event {
+  readonly id: string
+  readonly event: string
+  readonly data: unknown
+}
+
+function field(event: string, name: string): string {
+  return new RegExp(`^${name}: (.*)$`, 'm').exec(event)?.[1] ?? ''
+}
+
+async function* events(client: Client, id: string, step: string): AsyncGenerator<Event> {
   const response = await client.open(pipelinesApi.followLogs, { params: { id, step } })
   const decoder = new TextDecoder()
   let rest = ''
@@ -54,7 +79,7 @@ async function* events(client: Client, id: string, step: string): AsyncGenerator
       const event = rest.slice(0, end)
       rest = rest.slice(end + 2)
       const data = /^data: (.*)$/m.exec(event)?.[1]
-      if (data !== undefined) yield { event: /^event: (.*)$/m.exec(event)?.[1] ?? '', data: JSON.parse(data) }
+      if (data !== undefined) yield { id: field(event, 'id'), event: field(event, 'event'), data: JSON.parse(data) }
     }
   }
 }
