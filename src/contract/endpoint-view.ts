@@ -1,8 +1,7 @@
 /** Routes that the page of an endpoint needs beside the endpoint itself: its latency over time, whether it is watched, a prediction to try it. */
 import { z } from 'zod'
-import { name, time } from './fields.ts'
+import { name, time, VARIANT_ROLES } from './fields.ts'
 import { route } from './route.ts'
-import { VARIANT_ROLES } from './serving.ts'
 
 const named = z.object({ name })
 const column = z.array(z.number().nullable()).describe('ms inside the gateway, one a window; null without requests')

@@ -47,3 +47,6 @@ export const microDollars = z.number().int()
 export function toTime(ms: number): string {
   return new Date(ms).toISOString()
 }
+
+/** stable answers; canary answers a share of the keys; shadow scores the same rows after the reply and answers nobody. */
+export const VARIANT_ROLES = ['stable', 'canary', 'shadow'] as const

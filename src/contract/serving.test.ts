@@ -1,4 +1,6 @@
 /** Schemas of serving and of the page of an endpoint at their edges. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
 import { ABSENT, defaults, edges } from './edges.cases.ts'
 import { endpointViewApi } from './endpoint-view.ts'
 import { Limits, servingApi, Variant } from './serving.ts'
@@ -23,9 +25,20 @@ edges('an endpoint', servingApi.putEndpoint.body, { project: 'flights', model: '
   ['project', ['a', text(128)], ['', text(129), 'a b', null, ABSENT]],
   ['model', ['a', 'a model', text(256)], ['', text(257), null, ABSENT]],
   ['threshold', [0, -1, 0.5, null, ABSENT], ['0.5', Number.NaN]],
-  ['monitor', [{}, { slices: [] }, ABSENT], [[], 'on', null]],
+  ['monitor', [{}, { slices: [] }, { labels: { delay: '3h' } }, ABSENT], [[], 'on', null]],
   ['version', [], ['1']],
 ])
+
+test('the monitor of an endpoint: what is given is kept, and what nobody can read is refused by its field', () => {
+  const body = (monitor: unknown) => servingApi.putEndpoint.body.safeParse({ project: 'p', model: 'm', monitor })
+  assert.deepEqual(body({ labels: { delay: '90m' } }).data?.monitor, { labels: { delay: '90m' } })
+  for (const [monitor, field] of [
+    [{ labels: { delay: 'zz' } }, 'monitor.labels.delay'],
+    [{ false_alerts: 'many' }, 'monitor.false_alerts'],
+    [{ of_nobody: 1 }, 'monitor'],
+  ] as const)
+    assert.equal(body(monitor).error?.issues[0]?.path.join('.'), field)
+})
 
 edges('the name of an endpoint', servingApi.getEndpoint.params, { name: 'delay' }, [
   ['name', ['a', 'a.b-c_9'], ['', '.a', 'a/b', 'a b', text(129), ABSENT]],

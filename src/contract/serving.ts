@@ -1,10 +1,8 @@
 /** Routes of serving on the control process: endpoints, their variants, deploys, rollbacks and the prediction log. */
 import { z } from 'zod'
-import { id, listOf, name, page, time } from './fields.ts'
+import { id, listOf, name, page, time, VARIANT_ROLES } from './fields.ts'
+import { MonitorSettings } from './monitoring.ts'
 import { route } from './route.ts'
-
-/** stable answers; canary answers a share of the keys; shadow scores the same rows after the reply and answers nobody. */
-export const VARIANT_ROLES = ['stable', 'canary', 'shadow'] as const
 
 /** Where the rows are scored: in the gateway itself, by ONNX Runtime on its threads, or by a Python scorer process. */
 export const BACKENDS = ['native', 'onnx', 'python'] as const
@@ -204,7 +202,14 @@ export const servingApi = {
       project: name,
       model: z.string().min(1).max(256),
       threshold: z.number().nullable().optional(),
-      monitor: z.record(z.string(), z.unknown()).optional(),
+      // kept as it is written: what is left out gets its default when it is read
+      monitor: z
+        .record(z.string(), z.unknown())
+        .superRefine((given, context) => {
+          for (const { message, path } of MonitorSettings.safeParse(given).error?.issues ?? [])
+            context.addIssue({ code: 'custom', message, path })
+        })
+        .optional(),
     }),
     reply: Endpoint,
     errors: ['conflict'],
