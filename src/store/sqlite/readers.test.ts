@@ -37,14 +37,15 @@ function caller(key: string): Caller & { over: boolean; leave(): void } {
   }
 }
 
-/** Processes of this one that read a database. */
-function readers(): number[] {
+/** Processes of this one that read a database below `path`. */
+function readers(path = root): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => {
       try {
         const [, parent] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
-        return Number(parent) === process.pid && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('reader-process')
+        const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+        return Number(parent) === process.pid && line.includes('reader-process') && line.includes(path)
       } catch {
         return false
       }
@@ -125,5 +126,29 @@ describe('a read for a caller', { timeout: 60_000 }, () => {
     for (const pid of readers()) process.kill(pid, 'SIGKILL')
     await refused
     assert.deepEqual(await db.search(QUICK), [{ one: 1 }])
+  })
+})
+
+describe('readers that nobody asks', { timeout: 60_000 }, () => {
+  it('end after 30 s, all but one, which goes on', async (t) => {
+    const path = join(root, 'idle.db')
+    const file = openSqlite(path)
+    const own = new Readers(path, { places: 3, perCaller: 3 })
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    const all = await Promise.all([1, 2, 3].map((n) => own.search('SELECT ? AS n', [n])))
+    assert.deepEqual(all, [[{ n: 1 }], [{ n: 2 }], [{ n: 3 }]])
+    const three = readers(path)
+    assert.equal(three.length, 3)
+    t.mock.timers.tick(29_999)
+    assert.deepEqual(await own.search('SELECT 4 AS n', []), [{ n: 4 }])
+    assert.deepEqual(readers(path), three)
+    t.mock.timers.tick(1)
+    t.mock.timers.reset()
+    await until(() => readers(path).length < 2)
+    const [left] = readers(path)
+    assert.deepEqual(await own.search('SELECT 5 AS n', []), [{ n: 5 }])
+    assert.deepEqual(readers(path), [left])
+    await own.close()
+    await file.close()
   })
 })
