@@ -12,6 +12,7 @@ defaults(
   MonitorSettings,
   {},
   {
+    enabled: true,
     labels: { join: 'prediction_id', delay: '2d' },
     slices: [],
     false_alerts: '1 per month',
