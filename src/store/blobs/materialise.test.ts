@@ -76,9 +76,9 @@ function laid(path: string): [mode: number, names: number, text: string] {
   return [mode & 0o777, nlink, readFileSync(path, 'utf8')]
 }
 
-const COPIES = { 'a.txt': [0o444, 1, 'ay'], 'data/b.txt': [0o444, 1, 'bee'], 'run.sh': [0o555, 1, '#!'] }
-const LINKS = { ...COPIES, 'a.txt': [0o444, 2, 'ay'], 'data/b.txt': [0o444, 2, 'bee'] }
-const WRITABLE = { 'a.txt': [0o644, 1, 'ay'], 'data/b.txt': [0o644, 1, 'bee'], 'run.sh': [0o755, 1, '#!'] }
+const COPIES = { 'a.txt': [0o400, 1, 'ay'], 'data/b.txt': [0o400, 1, 'bee'], 'run.sh': [0o500, 1, '#!'] }
+const LINKS = { ...COPIES, 'a.txt': [0o400, 2, 'ay'], 'data/b.txt': [0o400, 2, 'bee'] }
+const WRITABLE = { 'a.txt': [0o600, 1, 'ay'], 'data/b.txt': [0o600, 1, 'bee'], 'run.sh': [0o700, 1, '#!'] }
 
 for (const [what, user, options, expected] of [
   ['copies, read-only', 1000, {}, COPIES],
@@ -99,7 +99,7 @@ test('where a link cannot be made there is a copy', { skip: otherDisk ? false : 
   const place = mkdtempSync('/dev/shm/slipway-laid-out-')
   t.after(() => rmSync(place, { recursive: true, force: true }))
   await materialise(blobs, await tree(), join(place, 'tree'), { link: true })
-  assert.deepEqual(laid(join(place, 'tree', 'a.txt')), [0o444, 1, 'ay'])
+  assert.deepEqual(laid(join(place, 'tree', 'a.txt')), [0o400, 1, 'ay'])
 })
 
 test('blobs that lie elsewhere are brought, and one that is missing or comes damaged is an error', async () => {
