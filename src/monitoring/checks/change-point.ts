@@ -8,7 +8,7 @@ import { categorical, numeric } from '../../stats/profile-view.ts'
 import type { Profile } from '../../stats/profile.ts'
 import type { NumericView } from '../../stats/profile-view.ts'
 
-/** Hours looked back from the first alert; the length of a longer window, and half of it. */
+/** Hours looked back from the first alert at least; of longer windows, their length and half of it. */
 const LOOK_BACK = 24
 /** Rows below which an hour alone says nothing. */
 const MIN_ROWS = 5
@@ -21,7 +21,7 @@ const FAR = 3
  */
 export function changeBegan(history: History, hour: number, findings: readonly Finding[], length = 6): number {
   const size = partOf(length)
-  const back = Math.max(LOOK_BACK, length === 6 ? 0 : 1.5 * length)
+  const back = Math.max(LOOK_BACK, 1.5 * length)
   let began = hour
   let quiet = 0
   for (let h = hour; h > hour - back && quiet < 2; h -= size) {
