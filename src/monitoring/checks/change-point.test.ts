@@ -101,6 +101,44 @@ describe('an hour differs', () => {
     assert.equal(differs(shares(0), about('c')), true)
   })
 
+  test('by unknown values and categories only as far as past days do not have them too', () => {
+    const days = (row: (i: number) => Row) =>
+      Object.fromEntries(Array.from({ length: 28 }, (_, i) => [NOW - 24 * (i + 2), ten(row)]))
+    const strange = (n: number) => (i: number) => [i < n ? (i % 2 === 0 ? 48.4 : 51.6) : 50, 'a'] as const
+    const number = (n: number) => hourDiffers(history({ ...days(strange(2)), [NOW]: ten(strange(n)) }), NOW, about('x'))
+    // two in ten are usual, so seven in ten are half more
+    assert.deepEqual([number(6), number(8)], [false, true])
+    const fresh = (n: number) => (i: number) => [50, i < n ? 'new' : 'a'] as const
+    const category = (n: number) => hourDiffers(history({ ...days(fresh(1)), [NOW]: ten(fresh(n)) }), NOW, about('c'))
+    assert.deepEqual([category(1), category(2)], [false, true])
+  })
+
+  test('by shares against those of the past together, however few rows it has', () => {
+    const uneven = Object.fromEntries(
+      Array.from({ length: 5 }, (_, i) => [NOW - 24 * (i + 2), ten((k): Row => [50, k < 6 ? 'a' : 'b'])]),
+    )
+    const only = (value: string) =>
+      hourDiffers(history({ ...uneven, [NOW]: ten(() => [50, value]) }, NOW - 24 * 6), NOW, about('c'))
+    // of 30 a and 20 b: all a are 0.4 away, all b 0.6
+    assert.deepEqual([only('a'), only('b')], [false, true])
+  })
+
+  test('by unknown categories where past days had none at all, and not where all are missing', () => {
+    const missing = Object.fromEntries(
+      Array.from({ length: 28 }, (_, i) => [NOW - 24 * (i + 2), ten(() => [50, null])]),
+    )
+    const now = (value: string | null) =>
+      hourDiffers(history({ ...missing, [NOW]: ten(() => [50, value]) }), NOW, about('c'))
+    assert.deepEqual([now('new'), now(null)], [true, false])
+    assert.equal(
+      differs(
+        ten(() => [50, null]),
+        about('c'),
+      ),
+      false,
+    )
+  })
+
   test('in any feature of the findings, and in none that is not there', () => {
     const both = [...about('c'), ...about('x')]
     const higher = ten((i) => [90, i % 2 === 0 ? 'a' : 'b'])
@@ -170,5 +208,47 @@ describe('a change began', () => {
 
   test('within a day: older hours are not looked at', () => {
     assert.equal(began(Array.from({ length: 30 }, (_, h) => h)), 23)
+  })
+})
+
+describe('in longer windows six parts stand for the hours', () => {
+  const far = (n: number): Row[] => Array.from({ length: n }, (): Row => [101, 'a'])
+  const at = (hours: readonly number[], rows: readonly Row[] = far(10)): History =>
+    history(Object.fromEntries(hours.map((h) => [NOW - h, rows])))
+  const upTo = (n: number): number[] => Array.from({ length: n }, (_, h) => h)
+  const began = (hours: readonly number[], length: number): number =>
+    NOW - changeBegan(at(hours), NOW, about('x'), length)
+
+  test('a part of four hours of a day, of 28 of a week, has as few rows as an hour alone', () => {
+    const few = (n: number, length: number, hours: number) =>
+      hourDiffers(at(upTo(hours), far(n)), NOW, about('x'), length)
+    assert.deepEqual([few(1, 6, 4), few(4, 6, 4), few(5, 6, 4)], [undefined, undefined, true])
+    assert.deepEqual([few(1, 24, 4), few(2, 24, 4)], [undefined, true])
+    assert.equal(few(1, 168, 28), true)
+  })
+
+  test('a part has no more hours than that: those before it do not make it differ', () => {
+    const before = (from: number) => upTo(60).filter((h) => h >= from && h < from + 20)
+    assert.deepEqual(
+      [24, 168].map((length) => hourDiffers(at(before(length / 6)), NOW, about('x'), length)),
+      [false, false],
+    )
+    assert.equal(hourDiffers(at([3]), NOW, about('x'), 24), true, 'a quarter of its values moved the mean by 13')
+  })
+
+  test('a change began with the first hour of the first part that differs', () => {
+    assert.deepEqual([began([0], 24), began(upTo(4), 24), began(upTo(6), 24), began([], 24)], [3, 3, 7, 0])
+    assert.deepEqual([began(upTo(28), 168), began(upTo(56), 168), began([], 168)], [27, 55, 0])
+  })
+
+  test('before one quiet part, and not before two in a row', () => {
+    const parts = (...of: number[]) => of.flatMap((part) => upTo(4).map((h) => 4 * part + h))
+    assert.equal(began(parts(0, 2), 24), 11)
+    assert.equal(began(parts(0, 3), 24), 3)
+  })
+
+  test('within one and a half windows: older hours are not looked at', () => {
+    assert.equal(began(upTo(44), 24), 35)
+    assert.equal(began(upTo(260), 168), 251)
   })
 })

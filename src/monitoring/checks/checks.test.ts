@@ -18,6 +18,7 @@ import {
   mayPage,
   movesOf,
   raisedLimits,
+  raisedName,
   storedChecks,
   viewCheck,
 } from './checks.ts'
@@ -69,6 +70,38 @@ test('limits that a person raised only rise, of one endpoint, whatever the learn
   assert.deepEqual(await raisedLimits(db, 'none', learned), learned)
 })
 
+test('each length of windows has raised limits of its own, which are told apart by the name of the measure', async (t) => {
+  const store = await openTemporaryStore()
+  t.after(() => store.close())
+  const { db } = store
+  assert.deepEqual(
+    [raisedName('z'), raisedName('z', 6), raisedName('null_fall', 24), raisedName('z', 168)],
+    ['z', 'z', 'null_fall 24h', 'z 168h'],
+  )
+  await db.tx(async (tx) => {
+    for (const [measure, threshold] of [
+      ['z', 9],
+      ['z 24h', 10],
+      ['step 24h', 20],
+      ['z 168h', 11],
+      ['z 12h', 99],
+    ] as const)
+      await tx.run(
+        "INSERT INTO monitor_raises (endpoint, feature, measure, threshold, incident_id, at) VALUES ('e','temp',?,?,'inc',0)",
+        [measure, threshold],
+      )
+  })
+  const learned = { temp: { ...FLOORS, z: 6 } }
+  const raised = async (length?: 6 | 24 | 168) => {
+    const { temp } = await raisedLimits(db, 'e', learned, length)
+    return [temp?.z, temp?.step]
+  }
+  assert.deepEqual(await raised(), [9, FLOORS.step])
+  assert.deepEqual(await raised(6), [9, FLOORS.step])
+  assert.deepEqual(await raised(24), [10, 20])
+  assert.deepEqual(await raised(168), [11, FLOORS.step])
+})
+
 describe('findings', () => {
   const outside = (feature: string, mean?: number): Finding[] =>
     findingsOf(
@@ -115,6 +148,17 @@ describe('what is stored of a window', () => {
       ['temp', 'z', 5.12346, 4.5, 60, 1, 1],
       ['late_before', 'nulls', 2, FLOORS.nulls, 200, 0, 0],
     ])
+  })
+
+  test('the hours of the window where they are not six', () => {
+    const stored = (length?: number) =>
+      storedChecks(
+        { ...windowOf(statistics('temp', { measures: { z: 5 } })), ...(length !== undefined && { length }) },
+        {},
+        { findings: [], settings },
+      )[0]
+    const six = ['temp', 'z', 5, FLOORS.z, 200, 0, 1]
+    assert.deepEqual([stored(), stored(6), stored(24), stored(168)], [six, six, [...six, 24], [...six, 168]])
   })
 
   test('an alert is of a feature and its measure, not of the feature alone', () => {
@@ -225,6 +269,23 @@ describe('how far a feature moved', () => {
     assert.equal(drift({ mean: 65, usual }, { newest: 72 }), 2.2)
     assert.equal(drift({ mean: 65, usual }, { newest: 55 }), 1.5)
     assert.equal(drift({ mean: 500, usual }), 3, 'three at most')
+  })
+
+  test('the newest third of a window tells of a change that has just begun: two hours of six, eight of a day, 56 of a week', () => {
+    const since = (hours: number, length?: number): number | undefined => {
+      const made = makeHistory(spec)
+      for (let hour = 0; hour <= 100; hour++) {
+        const profile = emptyProfile(spec)
+        // ten rows of 70 in the newer half of these hours, of 60 in the older half, of 50 before
+        for (let i = 0; i < 10; i++) add(profile, [hour > 100 - hours / 2 ? 70 : hour > 100 - hours ? 60 : 50, 'UA'])
+        addHour(made, hour, profile)
+      }
+      const window = { ...windowOf(statistics('temp', { mean: 51, usual })), ...(length !== undefined && { length }) }
+      return movesOf(['temp'], window, made)[0]?.drift
+    }
+    assert.deepEqual([since(2), since(2, 6), since(8, 24), since(56, 168)], [1.5, 1.5, 1.5, 1.5])
+    // (70 + 50) / 2, and (2 · 70 + 2 · 60 + 4 · 50) / 8
+    assert.deepEqual([since(1), since(4, 24), since(28, 168)], [1, 0.75, 0.75])
   })
 
   test('a category by half of its index of stability, one at most; a number without a usual mean likewise', () => {

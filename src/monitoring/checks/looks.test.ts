@@ -2,12 +2,17 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { openedOnce } from '../../../test/opened.ts'
+import type { Principal } from '../../contract/access.ts'
+import { HOUR_MS } from '../../contract/ids.ts'
 import { MonitorSettings } from '../../contract/monitoring.ts'
 import { hash32 } from '../../stats/hash.ts'
 import { movedShares, rankGain } from '../../stats/moved-shares.ts'
 import { prng } from '../../stats/prng.ts'
 import { openTemporaryStore } from '../../store/open.ts'
-import { testDeps } from '../room.fixture.ts'
+import { writeLimits } from '../../serving/context/limits.ts'
+import { addEndpoint } from '../endpoint.cases.ts'
+import { ingest, testDeps } from '../room.fixture.ts'
+import type { GivenRow } from '../room.fixture.ts'
 import type { MonitoringDeps } from '../context/context.ts'
 import { judgeAttribution, moveOf, viewAttribution } from './attribution.ts'
 import type { AttributionLook, Looked } from './attribution.ts'
@@ -15,6 +20,8 @@ import type { AttributionLook, Looked } from './attribution.ts'
 /** The last of a day's four looks; the day that is judged begins with hour 1,008. */
 const HOUR = 1031
 const START = HOUR + 1 - 24
+
+const ANN: Principal = { id: 'u', name: 'ann', role: 'admin', project: null, token_id: null }
 
 let deps: MonitoringDeps
 let made = 0
@@ -111,6 +118,81 @@ describe('a look', () => {
     const other = await kept([...span(START - 30, 30), ...span(START, 24)])
     const known = await look(other)
     assert.equal((await look(other, { version: '2', before: known }))?.state, 'not_enough_data')
+  })
+})
+
+describe('an hour that closed', () => {
+  /** What is kept of an hour of an endpoint whose rows are explained with this share; not set if undefined. */
+  async function keptOf(
+    share: number | undefined,
+    rows: readonly Omit<GivenRow, 'id' | 'score'>[],
+  ): Promise<unknown[]> {
+    const endpoint = await kept([])
+    await addEndpoint(deps.db, endpoint)
+    const inputs = JSON.stringify(['delay', 'temp'].map((name) => ({ name, kind: 'number', required: true })))
+    await deps.db.tx((t) =>
+      t.run(
+        "INSERT INTO endpoint_versions (endpoint, version, inputs, backend, reason, created_at) VALUES (?,'1',?,'{}',NULL,0)",
+        [endpoint, inputs],
+      ),
+    )
+    if (share !== undefined) await writeLimits(deps, ANN, endpoint, { explain_share: share })
+    await ingest(
+      deps,
+      endpoint,
+      rows.map((row, i) => ({ ...row, id: `${endpoint}-${String(i).padStart(4, '0')}`, score: 0.5 })),
+    )
+    await look(endpoint, { hour: HOUR + 1 })
+    const found = await deps.db.all<{ hour: number; version: string; rows: number; sums: string }>(
+      'SELECT hour, version, rows, sums FROM monitor_attributions WHERE endpoint = ? ORDER BY hour',
+      [endpoint],
+    )
+    return found.map((row) => [row.hour, row.version, row.rows, JSON.parse(row.sums)])
+  }
+  const begin = (HOUR + 1) * HOUR_MS
+  const both = [
+    { et: begin, added: [4, -2] },
+    { et: begin + HOUR_MS - 1, added: [-1, 5] },
+    { et: begin + 60_000 },
+    { et: begin - 1, added: [100, 100] },
+    { et: begin + HOUR_MS, added: [100, 100] },
+  ]
+
+  test('is kept as sums of sizes over its explained rows and no others', async () => {
+    assert.deepEqual(await keptOf(0.5, both), [
+      [
+        HOUR + 1,
+        '1',
+        2,
+        [
+          ['delay', 5],
+          ['temp', 7],
+        ],
+      ],
+    ])
+  })
+
+  test('is not kept where rows are not sampled: those that callers asked to explain are not like the others', async () => {
+    assert.deepEqual([await keptOf(undefined, both), await keptOf(0, both)], [[], []])
+  })
+
+  test('is not kept where none of its rows was explained, so that it counts for no hour with rows', async () => {
+    assert.deepEqual(await keptOf(0.5, [{ et: begin }, { et: begin - 1, added: [1, 1] }]), [])
+  })
+
+  test('is kept by its five hundred newest rows', async () => {
+    const many = Array.from({ length: 501 }, (_, i) => ({ et: begin + i * 1000, added: [i === 0 ? 1000 : 2, 1] }))
+    assert.deepEqual(await keptOf(0.5, many), [
+      [
+        HOUR + 1,
+        '1',
+        500,
+        [
+          ['delay', 1000],
+          ['temp', 500],
+        ],
+      ],
+    ])
   })
 })
 
