@@ -184,6 +184,28 @@ describe('quality', () => {
   })
 })
 
+test('quality is looked at over the three weeks whose labels are due, from their first moment on', async () => {
+  const settings = MonitorSettings.parse({ labels: { delay: '3d' } })
+  await addEndpoint(store.db, 'weeks', { labels: { delay: '3d' } })
+  // a row a minute, in 16 hours and 40 minutes
+  const given = Array.from({ length: 1000 }, (_, i) => ({
+    id: `weeks${i}`,
+    et: START + i * 60_000,
+    score: (i % 97) / 97,
+  }))
+  await ingest(deps, 'weeks', given)
+  await putLabels(
+    deps,
+    'weeks',
+    given.map(({ id }, i) => ({ prediction_id: id, label: i % 2 })),
+  )
+  const labelled = async (until: number) =>
+    (await lookAtQuality(deps, 'weeks', { hour: START / HOUR_MS + until + 3 * 24 - 1, reference: 0.9, settings }))
+      ?.labelled
+  assert.deepEqual([await labelled(16), await labelled(17)], [undefined, 1000])
+  assert.deepEqual([await labelled(21 * 24), await labelled(21 * 24 + 1)], [1000, undefined])
+})
+
 describe('silence', () => {
   /** An endpoint with so many rows in the three hours before noon of each of `days` days, and one row today at 09:00. */
   async function endpoint(name: string, rows: number, days: number): Promise<void> {
@@ -223,6 +245,91 @@ describe('silence', () => {
       await check(name, NOON)
       assert.deepEqual(await all(name), [], name)
     }
+  })
+
+  test('is measured in the same three hours of the last seven days and in no others', async () => {
+    const fed = async (
+      name: string,
+      days: readonly number[],
+      rows: readonly (readonly [hour: number, n: number])[],
+    ) => {
+      await addEndpoint(store.db, name)
+      for (const day of days)
+        for (const [hour, n] of rows)
+          await ingest(
+            deps,
+            name,
+            Array.from({ length: n }, (_, i) => ({
+              id: `${name}-${day}-${hour}-${i}`,
+              et: START + (hour - 24 * day) * HOUR_MS,
+              score: 0.5,
+            })),
+          )
+      await ingest(deps, name, [{ id: `${name}-today`, et: START + 9 * HOUR_MS, score: 0.5 }])
+      await check(name, NOON)
+      return (await all(name)).length
+    }
+    const inside = [
+      [9, 10],
+      [10, 10],
+      [11.99, 10],
+    ] as const
+    assert.equal(await fed('inside', [1, 3, 5, 7], inside), 1)
+    assert.equal(await fed('an eighth day', [3, 5, 7, 8], inside), 0)
+    const beside = [
+      [8.99, 40],
+      [9, 29],
+      [12, 40],
+    ] as const
+    assert.equal(await fed('beside', [1, 2, 3, 4, 5, 6, 7], beside), 0)
+  })
+
+  test('is none of an endpoint without rows, nor of one whose event times are more than six hours from the wall clock', async () => {
+    await addEndpoint(store.db, 'no rows')
+    await check('no rows', NOON)
+    assert.deepEqual(await all('no rows'), [])
+    const apart = async (name: string, ms: number): Promise<number> => {
+      await addEndpoint(store.db, name)
+      for (let day = 1; day <= 7; day++)
+        await ingest(
+          deps,
+          name,
+          Array.from({ length: 30 }, (_, i) => ({
+            id: `${name}-${day}-${i}`,
+            et: START + (10 - 24 * day) * HOUR_MS,
+            score: 0.5,
+          })),
+        )
+      await ingest(deps, name, [
+        { id: `${name}-today`, et: START + 9 * HOUR_MS + ms, at: START + 9 * HOUR_MS, score: 0.5 },
+      ])
+      await check(name, NOON)
+      return (await all(name)).length
+    }
+    const six = 6 * HOUR_MS
+    assert.deepEqual([await apart('early', -six), await apart('late', six)], [1, 1])
+    assert.deepEqual([await apart('too early', -six - 1), await apart('too late', six + 1)], [0, 0])
+  })
+
+  test('names the feed as its cause, with the newest row', async () => {
+    await endpoint('cause', 60, 7)
+    await check('cause', NOON + HOUR_MS)
+    const [row] = await all('cause')
+    const title = 'no rows for 4 hours, although the same hours of the last days had some'
+    assert.deepEqual(row?.detail.causes, [
+      {
+        rank: 1,
+        kind: 'feed_lost',
+        title,
+        score: 0.9,
+        features: [],
+        evidence: { newest_event: START + 9 * HOUR_MS },
+      },
+    ])
+    assert.deepEqual(
+      row?.detail.timeline.map(({ at, kind, text }) => [at, kind, text]),
+      [['2026-05-04T13:00:00.000Z', 'opened', title]],
+    )
   })
 
   test('ends with a row of the last hour, once', async () => {
