@@ -2,6 +2,7 @@
 import Database from 'better-sqlite3'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
 import { assertDatabaseOutage, assertFullDatabase } from './database.cases.ts'
@@ -28,7 +29,10 @@ describe('SQLite on a disk that is full, or answers EIO', { skip: files === unde
       url: server.url,
       values,
       begin: async () => files?.fail('full', join(server.data, 'slipway.db')),
-      end: async () => files?.mend(),
+      async end() {
+        files?.mend()
+        await untilWritable(server.url)
+      },
     })
   })
 
@@ -44,6 +48,16 @@ describe('SQLite on a disk that is full, or answers EIO', { skip: files === unde
     })
   })
 })
+
+/** A database that was full takes the next write only after a moment. */
+async function untilWritable(url: string): Promise<void> {
+  const headers = { 'content-type': 'application/json' }
+  const body = JSON.stringify({ name: 'room again' })
+  for (const late = performance.now() + 10_000; performance.now() < late; await sleep(50)) {
+    const { status } = await fetch(`${url}/api/2.0/mlflow/experiments/create`, { method: 'POST', headers, body })
+    if (status !== 507) return
+  }
+}
 
 /** A write of another process: what the server's connections hold in memory is then out of date, and they have to read the file. */
 function touch(data: string): void {

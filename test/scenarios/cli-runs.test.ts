@@ -1,7 +1,8 @@
 /** `slipway run` as a person has it: prints as they come, Ctrl-C, cancel, retry. Real programs on a real server. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -39,10 +40,13 @@ describe('the runs of the command line', { timeout: 240_000 }, () => {
   let server: TestServer
   let project: string
   let go: string
+  let signs: string
   before(async () => {
     server = await startTestServer()
     project = join(server.data, 'project')
-    go = join(server.data, 'go')
+    // outside of the data folder, in which a step sees nothing
+    signs = mkdtempSync(join(tmpdir(), 'slipway-go-'))
+    go = join(signs, 'go')
     mkdirSync(project)
     writeFileSync(join(project, 'slipway.yaml'), YAML(go))
     writeFileSync(join(project, 'job.py'), CODE)
@@ -50,6 +54,7 @@ describe('the runs of the command line', { timeout: 240_000 }, () => {
   after(async () => {
     await server.stop()
     rmSync(server.data, { recursive: true, force: true })
+    rmSync(signs, { recursive: true, force: true })
   })
 
   function slipway(...words: readonly string[]): Running {
