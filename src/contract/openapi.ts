@@ -11,7 +11,7 @@ export type Json = string | number | boolean | null | readonly Json[] | { readon
 type JsonObject = { readonly [key: string]: Json }
 
 /** Errors that any route may answer with, whatever it does. */
-const ALWAYS: readonly ErrorCode[] = ['bad_request', 'headers_too_large', 'internal', 'unavailable']
+const ALWAYS: readonly ErrorCode[] = ['bad_request', 'too_costly', 'headers_too_large', 'internal', 'unavailable']
 
 /** Errors of routes that write, and of those that take a body. */
 const WRITING: readonly ErrorCode[] = ['storage_full', 'storage_corrupt']
@@ -21,7 +21,7 @@ const TAKING: readonly ErrorCode[] = ['payload_too_large']
 const KEYED: readonly ErrorCode[] = ['conflict', 'unprocessable']
 
 /** Errors of routes that ask who calls. */
-const GUARDED: readonly ErrorCode[] = ['unauthenticated', 'forbidden']
+const GUARDED: readonly ErrorCode[] = ['unauthenticated', 'forbidden', 'too_many_requests']
 
 /** What the document is made from. Operations are named `table.key`, for example `registry.listModels`. */
 export interface ApiDescription {

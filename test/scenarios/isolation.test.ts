@@ -17,8 +17,10 @@ import type { TestServer } from '../server.ts'
 const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts')
 const FIXTURES = resolve(import.meta.dirname, '../fixtures/hostile')
 const folder = mkdtempSync(join(tmpdir(), 'slipway-isolation-'))
-mkdirSync(join(homedir(), '.cache'), { recursive: true })
-const outside = mkdtempSync(join(homedir(), '.cache', 'slipway-isolation-'))
+// a home below the temporary folder, in which steps may write, would prove nothing
+const home = homedir().startsWith(`${tmpdir()}/`) ? '/var/lib' : join(homedir(), '.cache')
+mkdirSync(home, { recursive: true })
+const outside = mkdtempSync(join(home, 'slipway-isolation-'))
 after(() => {
   rmSync(folder, { recursive: true, force: true })
   rmSync(outside, { recursive: true, force: true })
