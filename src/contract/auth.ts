@@ -80,7 +80,7 @@ export const authApi = {
     access: 'public',
     params: z.object({ code: z.string().max(128) }),
     reply: 'text',
-    errors: ['unauthenticated'],
+    errors: ['unauthenticated', 'too_many_requests'],
   }),
   logout: route({
     method: 'POST',
