@@ -182,7 +182,12 @@ describe('an endpoint that nobody can watch', () => {
       ['untimed', 'no_event_time', /event_time/, /write a column event_time/],
       ['short', 'limits_not_learned', /too few days/, /two months/],
     ] as const) {
-      await until(async () => (await watched(name)).reason === reason, `${name} is ${reason}`, 60_000)
+      // the reason is noted with its time by the next look
+      const noted = async (): Promise<boolean> => {
+        const now = await watched(name)
+        return now.reason === reason && now.since !== null
+      }
+      await until(noted, `${name} is ${reason}`, 90_000)
       const state = await watched(name)
       assert.equal(state.state, 'unwatched')
       assert.match(state.detail, detail)

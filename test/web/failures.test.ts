@@ -141,7 +141,12 @@ test('while the server is slow the page has its title, says that it loads, and c
     '/pipelines',
     async (page) => {
       await page.getByRole('heading', { name: 'Pipelines', level: 1 }).waitFor()
-      await page.getByRole('main').getByRole('status').filter({ hasText: 'Loading' }).waitFor({ state: 'attached' })
+      await page
+        .getByRole('main')
+        .getByRole('status')
+        .filter({ hasText: 'Loading' })
+        .first()
+        .waitFor({ state: 'attached' })
       assert.deepEqual(await axeBreaches(page), [])
       await page.getByRole('link', { name: 'Models' }).click()
       await page.getByText('production 2').waitFor()

@@ -96,6 +96,7 @@ const SERVER = {
   url: 'http://h:7000',
   gateway_url: 'http://h:7001',
   database: 'sqlite',
+  isolation: { mode: 'auto', layers: ['mount', 'landlock'], open: [], detail: '' },
   started_at: ago(90),
 }
 const AUDIT = {
@@ -167,7 +168,7 @@ for (const [role, tokens, audit] of OFFERS) {
 test('the server says where predictions go, and who is logged in', async () => {
   assert.match(
     textOf(await settings()),
-    /Version 0\.1\.0 Address http:\/\/h:7000 Predictions http:\/\/h:7001 Database sqlite Running since 1 h ago Logged in as ada, admin/,
+    /Version 0\.1\.0 Address http:\/\/h:7000 Predictions http:\/\/h:7001 Database sqlite Steps, models and builds confined by mount and landlock Running since 1 h ago Logged in as ada, admin/,
   )
   assert.match(
     textOf(await settings({ server: { ...SERVER, gateway_url: '' }, role: null })),

@@ -208,11 +208,11 @@ test('an endpoint is monitored until a time, with so many incidents open; what i
   }
   const open = STATES.map((state) => ({ ...LISTED, state }))
   const until = (at: string | null) => [['monitors', 'settings', 'e'], { evaluated_until: at }] as const
-  assert.equal(await line(), 'e – –')
-  assert.equal(await line([until(null), [['incidents', 'list', 'e'], { items: [] }]]), 'e – 0')
+  assert.equal(await line(), 'e – – –')
+  assert.equal(await line([until(null), [['incidents', 'list', 'e'], { items: [] }]]), 'e – – 0')
   assert.equal(
     await line([until('2013-09-15T23:00:00.000Z'), [['incidents', 'list', 'e'], { items: open }]]),
-    'e 2013-09-15 23:00 UTC 2',
+    'e – 2013-09-15 23:00 UTC 2',
   )
 })
 

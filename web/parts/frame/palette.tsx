@@ -109,7 +109,8 @@ export function Palette({ dialog, open, onClose }: PaletteProps) {
       onClose={() => {
         setText('')
         setPlace(0)
-        onClose()
+        // the event comes a moment after the end: by then it may have been opened again
+        if (dialog.current?.open !== true) onClose()
       }}
     >
       <input
