@@ -27,12 +27,19 @@ print(json.dumps({name: holds(name, code) for name, code in json.loads(sys.argv[
 """
 
 
+def elsewhere() -> pathlib.Path:
+    """A folder that is not below the temporary one, in which a step may write: this one, unless the checkout lies there."""
+    here = pathlib.Path(__file__).resolve().parent
+    below = pathlib.Path(tempfile.gettempdir()).resolve() in here.parents
+    return pathlib.Path("/var/lib") if below else here
+
+
 class ConfineCase(unittest.TestCase):
     """A data folder with a token, the folder of a run and that of another; a folder of the user outside."""
 
     def setUp(self) -> None:
         self.place = tempfile.TemporaryDirectory()
-        self.outside = tempfile.TemporaryDirectory(dir=pathlib.Path(__file__).parent)
+        self.outside = tempfile.TemporaryDirectory(dir=elsewhere())
         self.data = pathlib.Path(self.place.name).resolve() / "data"
         for name in ("mine/work", "mine/in", "other"):
             (self.data / name).mkdir(parents=True)
