@@ -49,17 +49,20 @@ export interface DatabaseOutage {
   readonly end: () => Promise<void>
 }
 
+/** Every request, and what the reads among them are answered twice: what differs then changes by itself. */
+async function askBefore(url: string, values: Values) {
+  const requests = (await everyRoute()).map((route) => requestOf(route, url, values))
+  const once = await askAll(
+    requests.filter(({ route }) => isRead(route)),
+    values,
+  )
+  const reads = once.map(({ request }) => request)
+  return { requests, reads, first: await askAll(reads, values), second: await askAll(reads, values) }
+}
+
 /** Asks every route before, during and after an outage. */
 export async function assertDatabaseOutage({ url, values, begin, end }: DatabaseOutage): Promise<void> {
-  const requests = (await everyRoute()).map((route) => requestOf(route, url, values))
-  const reads = (
-    await askAll(
-      requests.filter(({ route }) => isRead(route)),
-      values,
-    )
-  ).map(({ request }) => request)
-  const first = await askAll(reads, values)
-  const second = await askAll(reads, values)
+  const { requests, reads, first, second } = await askBefore(url, values)
   const found = second.filter(({ answer }) => answer.status < 300)
   assert.ok(found.length > 0.9 * reads.length, `only ${found.length} of ${reads.length} reads find something`)
 
@@ -88,15 +91,7 @@ const WITHOUT_ROWS: ReadonlySet<string> = new Set([
 
 /** Asks every route while the database takes no writes for want of room: reads answer as before, and what writes is 507. */
 export async function assertFullDatabase({ url, values, begin, end }: DatabaseOutage): Promise<void> {
-  const requests = (await everyRoute()).map((route) => requestOf(route, url, values))
-  const reads = (
-    await askAll(
-      requests.filter(({ route }) => isRead(route)),
-      values,
-    )
-  ).map(({ request }) => request)
-  const first = await askAll(reads, values)
-  const second = await askAll(reads, values)
+  const { requests, reads, first, second } = await askBefore(url, values)
   await begin()
   let read: Asked[]
   let written: Asked[]

@@ -1,4 +1,5 @@
 /** A database file that cannot be read or written, for the disk answers EIO. */
+import assert from 'node:assert/strict'
 import Database from 'better-sqlite3'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -57,6 +58,7 @@ async function untilWritable(url: string): Promise<void> {
     const { status } = await fetch(`${url}/api/2.0/mlflow/experiments/create`, { method: 'POST', headers, body })
     if (status !== 507) return
   }
+  assert.fail('the database takes no writes after there was room again')
 }
 
 /** A write of another process: what the server's connections hold in memory is then out of date, and they have to read the file. */
