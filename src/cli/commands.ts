@@ -147,8 +147,9 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'models',
-    summary: 'List models, versions and gates; what aliases named at a time; approve, scan, sign, verify; set a policy',
-    usage: '[MODEL [VERSION] | at TIME | approve|scan|sign|verify MODEL/VERSION | policy MODEL]',
+    summary:
+      'List models, versions and gates; what aliases named at a time; approve, scan, sign, verify; set policies and gates',
+    usage: '[MODEL [VERSION] | at TIME | approve|scan|sign|verify MODEL/VERSION | policy|gates MODEL]',
     example: 'slipway models at 2026-05-03T10:00Z',
     flags: [
       ...SERVER_FLAGS,
@@ -156,7 +157,12 @@ export const COMMANDS: readonly Command[] = [
       { name: 'passphrase-file', value: 'FILE', meaning: 'With `sign`: file with the passphrase of the private key.' },
       { name: 'out', value: 'FILE', meaning: 'With `sign`: also write the signature to this file.' },
       { name: 'set', value: 'FILE', meaning: 'With `policy`: set it from this YAML or JSON file.' },
-      { name: 'reason', value: 'TEXT', meaning: 'With `approve`: a comment that is kept.' },
+      { name: 'accept', meaning: 'With `gates`: hold the model to the weaker gates that its newest version asks for.' },
+      {
+        name: 'reason',
+        value: 'TEXT',
+        meaning: 'With `approve`: a comment that is kept; with `gates` and a weaker `policy`: why.',
+      },
     ],
     load: () => import('./registry/models.ts'),
   },

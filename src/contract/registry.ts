@@ -138,11 +138,24 @@ export const Approval = z.object({ by: z.string(), role: z.string(), at: time, c
 /** Who signed the files of a version; `trusted` when the key is one of the model's policy. */
 export const Signed = z.object({ key: z.string(), by: z.string(), at: time, trusted: z.boolean() })
 
+/** Gates that a registration asked for and that are weaker than those that the model is held to. */
+export const AskedGates = z.object({
+  gates: z.array(Gate),
+  weaker: z.array(z.string()).describe('what they would let in, in words'),
+  version: z.string().describe('the version that asked for them'),
+  at: time,
+  by: z.string(),
+})
+export type AskedGates = z.output<typeof AskedGates>
+
 /** What a model is held to besides the gates of its project file; set by those who may promote. */
 export const Policy = z.object({
   model: z.string(),
   gates: z.array(Gate),
   project_gates: z.array(Gate).describe('the gates of the project file; all gates of both lists must hold'),
+  asked: AskedGates.nullable().describe(
+    'weaker gates that the newest version asked for; they count when an admin has accepted them',
+  ),
   require_signature: z.boolean().describe('no version is loaded that is not signed by one of the keys'),
   keys: z.array(z.string()).describe('public keys as PEM'),
   updated_at: time.nullable(),
@@ -371,9 +384,21 @@ export const registryApi = {
       gates: z.array(Gate).max(100).default([]),
       require_signature: z.boolean().default(false),
       keys: z.array(z.string().max(4096)).max(20).default([]),
+      reason: z.string().max(1000).optional().describe('why, where it becomes weaker; that takes an admin'),
     }),
     reply: Policy,
-    errors: ['not_found', 'invalid_field'],
+    errors: ['not_found', 'invalid_field', 'forbidden'],
+  }),
+  putGates: route({
+    method: 'PUT',
+    path: '/v1/models/:name/gates',
+    summary:
+      'Set the gates of the project file, also weaker ones that a version asked for; an admin’s right, with a reason',
+    access: { verb: 'promote', resource: 'models' },
+    params: modelParams,
+    body: z.strictObject({ gates: z.array(Gate).max(100), reason: z.string().max(1000) }),
+    reply: Policy,
+    errors: ['not_found', 'invalid_field', 'forbidden'],
   }),
   versionFiles: route({
     method: 'GET',

@@ -21,14 +21,22 @@ export function modelRegistry(
 function registerModel(registry: Registry): PipelinesDeps['registerModel'] {
   return async (request) => {
     const who = { ...SYSTEM, name: request.created_by }
-    const { version, passed, results } = await registerVersion(registry, who, {
+    const { version, passed, results, weaker } = await registerVersion(registry, who, {
       ...request,
       gates: request.gates as readonly Gate[],
     })
     const failed = results.filter((one) => one.outcome !== 'passed')
     const detail = passed ? passedText(results.length) : failed.map((one) => `${one.name}: ${one.reason}`).join('; ')
-    return { version, passed, detail }
+    return { version, passed, detail: [detail, ...weakerText(request.model, weaker)].join('; ') }
   }
+}
+
+/** That gates which were asked for are not in force, and how they come to be. */
+function weakerText(model: string, weaker: readonly string[]): string[] {
+  if (weaker.length === 0) return []
+  return [
+    `the project file asks for weaker gates than "${model}" is held to (${weaker.join(', ')}): the stricter hold until an admin accepts the others with slipway models gates ${model} --accept --reason TEXT`,
+  ]
 }
 
 function passedText(gates: number): string {

@@ -12,6 +12,8 @@ const TABLES = [
   'model_scans',
   'model_approvals',
   'model_policies',
+  'model_asked_gates',
+  'model_kept_gates',
   'model_signatures',
   'webhooks',
   'webhook_events',

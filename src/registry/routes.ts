@@ -9,6 +9,7 @@ import { sendFile } from './versions/download.ts'
 import { lineage } from './versions/lineage.ts'
 import type { LineageSource } from './versions/lineage.ts'
 import { getModel, getVersion, listModels, listVersions, visibleModel } from './versions/read.ts'
+import { setGates } from './gates/asked/asked.ts'
 import { readPolicy, writePolicy } from './gates/policy.ts'
 import { requireVersion } from './context/context.ts'
 import type { Registry } from './context/context.ts'
@@ -53,6 +54,11 @@ export function registryRoutes(room: Registry, sources: readonly LineageSource[]
     mount(registryApi.putPolicy, async ({ who, params, body }) => {
       await visibleModel(room.db, who, params.name)
       return writePolicy(room, who, params.name, body)
+    }),
+    mount(registryApi.putGates, async ({ who, params, body }) => {
+      await visibleModel(room.db, who, params.name)
+      await setGates(room, who, params.name, body)
+      return readPolicy(room.db, params.name)
     }),
     mount(registryApi.versionFiles, async ({ who, params }) => {
       await visibleModel(room.db, who, params.name)

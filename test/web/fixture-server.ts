@@ -158,6 +158,7 @@ function recorded(now: number, empty: boolean): Recorded[] {
     on(registryApi.getModel, () => served.models(now).items[0]),
     on(registryApi.listVersions, () => ({ items: versions })),
     on(registryApi.getVersion, ({ params }) => versions.find((one) => one.version === params['version'])),
+    on(registryApi.getPolicy, () => served.policy()),
     on(registryApi.aliasHistory, () => served.moves(now)),
     on(registryApi.lineage, () => served.lineage()),
     on(servingApi.listEndpoints, () => ({ items: endpoints })),

@@ -167,6 +167,20 @@ export function moves(now: number): Reply<typeof registryApi.aliasHistory> {
   }
 }
 
+/** What the model is held to: nothing besides its project file, and nothing waits. */
+export function policy(): Reply<typeof registryApi.getPolicy> {
+  return {
+    model: NAME,
+    gates: [],
+    project_gates: [],
+    asked: null,
+    require_signature: false,
+    keys: [],
+    updated_at: null,
+    updated_by: null,
+  }
+}
+
 export function lineage(): Reply<typeof registryApi.lineage> {
   const node = (
     id: string,

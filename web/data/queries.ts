@@ -173,6 +173,12 @@ export const lineage = (name: string, number: string) =>
         params: { name, version: number },
       }),
   })
+export const policy = (name: string) =>
+  queryOptions({
+    queryKey: ['models', 'policy', name],
+    queryFn: ({ signal }) =>
+      call<typeof registryApi.getPolicy>('GET', '/v1/models/:name/policy', { params: { name }, signal }),
+  })
 export const moves = (name: string) =>
   queryOptions({
     queryKey: ['models', 'history', name],

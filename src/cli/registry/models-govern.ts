@@ -1,8 +1,9 @@
-/** `slipway models approve|scan|policy`: what a version needs besides its metrics. */
+/** `slipway models approve|scan|policy|gates`: what a version needs besides its metrics. */
 import { readFile } from 'node:fs/promises'
 import { parse, stringify } from 'yaml'
 import type { Client } from '../../client/client.ts'
 import { registryApi } from '../../contract/registry.ts'
+import type { Policy } from '../../contract/registry.ts'
 import { text, UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
 
@@ -57,10 +58,38 @@ export async function policy(client: Client, invocation: Invocation, name: strin
       ? await client.call(registryApi.getPolicy, { params: { name } })
       : await client.call(registryApi.putPolicy, {
           params: { name },
-          body: parse(await readFile(file, 'utf8')) as object,
+          body: { ...(parse(await readFile(file, 'utf8')) as object), ...reasonOf(invocation) },
         })
   invocation.out.data(found)
   const { gates, project_gates, require_signature, keys } = found
   invocation.out.line(stringify({ gates, project_gates, require_signature, keys }).trimEnd())
+  return 0
+}
+
+function reasonOf(invocation: Invocation): { reason?: string } {
+  const reason = text(invocation, 'reason')
+  return reason === undefined ? {} : { reason }
+}
+
+/** Shows the gates of the project file and weaker ones that wait, or accepts those. */
+export async function gates(client: Client, invocation: Invocation, name: string | undefined): Promise<number> {
+  if (name === undefined) throw new UsageError('models gates needs a model: slipway models gates flight-delay')
+  const params = { name }
+  const known = await client.call(registryApi.getPolicy, { params })
+  if (invocation.flags['accept'] === true) {
+    if (known.asked === null) throw new UsageError(`no version of "${name}" asks for weaker gates`)
+    const body = { gates: known.asked.gates, reason: text(invocation, 'reason') ?? '' }
+    return showGates(invocation, await client.call(registryApi.putGates, { params, body }))
+  }
+  return showGates(invocation, known)
+}
+
+function showGates({ out }: Invocation, { model, project_gates, asked }: Policy): number {
+  out.data({ gates: project_gates, asked })
+  out.line(stringify({ gates: project_gates }).trimEnd())
+  if (asked === null) return 0
+  out.line(`Version ${asked.version}, by ${asked.by} at ${asked.at}, asks for weaker gates:`)
+  for (const one of asked.weaker) out.line(`  ${one}`)
+  out.line(`An admin accepts them with: slipway models gates ${model} --accept --reason TEXT`)
   return 0
 }

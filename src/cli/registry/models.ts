@@ -4,7 +4,7 @@ import { registryApi } from '../../contract/registry.ts'
 import { UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
 import { connect } from '../invocation/server.ts'
-import { approve, policy, scan, versionOf } from './models-govern.ts'
+import { approve, gates, policy, scan, versionOf } from './models-govern.ts'
 import { sign, verify } from './models-sign.ts'
 
 type Act = (client: Client, invocation: Invocation, of: { name: string; version: string }) => Promise<number>
@@ -18,6 +18,7 @@ export async function run(invocation: Invocation): Promise<number> {
   if (first === undefined) return list(client, invocation)
   if (first === 'at') return at(client, invocation, second)
   if (first === 'policy') return policy(client, invocation, second)
+  if (first === 'gates') return gates(client, invocation, second)
   const act = ACTS[first]
   if (act !== undefined) return act(client, invocation, versionOf(first, second))
   return second === undefined

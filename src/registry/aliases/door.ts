@@ -6,6 +6,7 @@ import type { Reader, Tx } from '../../store/db.ts'
 import { wantLowering } from '../context/lowering-job.ts'
 import { requireModel, requireVersion } from '../context/context.ts'
 import type { Registry, VersionRow } from '../context/context.ts'
+import { requireOverride } from '../context/override.ts'
 import { heldTo } from '../gates/policy.ts'
 import { judgeVersion, knownRefusal, refusalText } from '../gates/verdicts.ts'
 import type { Judgement } from '../gates/verdicts.ts'
@@ -119,15 +120,7 @@ function signatureResult(reason: string): GateResult {
 
 function refuseUnlessOverridden(who: Principal, entry: Entry, { failed, absolute }: Asked): void {
   if (entry.override !== true) throw refused(entry, failed)
-  if (who.role !== 'admin')
-    throw problem('forbidden', { role: who.role, verb: 'override the gates of', resource: 'models' })
-  if ((entry.reason ?? '').trim() === '') {
-    throw problem('invalid_field', {
-      field: 'reason',
-      value: entry.reason ?? '',
-      expected: 'why the gates are overridden',
-    })
-  }
+  requireOverride(who, entry.reason)
   if (entry.loads === true && absolute.length > 0) throw refused(entry, absolute, ' (no override helps against that)')
 }
 

@@ -184,8 +184,8 @@ export function depthCases(bench: Bench): void {
   })
 
   it('gates that a project file changes are in the audit trail, and so is who overrides them', async () => {
-    await make('changed', [{ metric: 'auc', at_least: 0.9 }], { auc: 0.5 })
-    await make('changed', [{ metric: 'auc', at_least: 0.8 }], { auc: 0.6 })
+    await make('changed', [{ metric: 'auc', at_least: 0.8 }], { auc: 0.5 })
+    await make('changed', [{ metric: 'auc', at_least: 0.9 }], { auc: 0.6 })
     const wish = { model: 'changed', alias: 'production', version: '2' }
     await moveAlias(bench.room, root, { ...wish, override: true, reason: 'the old one is broken' })
     const rows = await bench.room.db.all<{ detail: string }>(
@@ -193,7 +193,7 @@ export function depthCases(bench: Bench): void {
     )
     const [gates, override] = rows.map((row) => JSON.parse(row.detail) as Record<string, unknown>)
     const limit = (at_least: number): object[] => [{ metric: 'auc', at_least }]
-    assert.deepEqual(gates, { gates: { from: limit(0.9), to: limit(0.8) } })
+    assert.deepEqual(gates, { gates: { from: limit(0.8), to: limit(0.9) } })
     assert.deepEqual(
       [override?.['overridden'], override?.['role'], override?.['reason']],
       [true, 'admin', 'the old one is broken'],

@@ -4,7 +4,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import { openedOnce } from '../../../test/opened.ts'
 import type { Gate } from '../../contract/registry.ts'
-import { person, root, wanted } from '../bench.cases.ts'
+import { root, wanted } from '../bench.cases.ts'
 import type { Bench } from '../bench.cases.ts'
 import { requireModel } from '../context/context.ts'
 import { openRegistry } from '../opened.fixture.ts'
@@ -43,6 +43,7 @@ test('a model without a policy is held to its project file, and to a clean scan 
     model: 'bare',
     gates: [],
     project_gates: [limit(0.5)],
+    asked: null,
     require_signature: false,
     keys: [],
     updated_at: null,
@@ -57,16 +58,16 @@ test('a policy is replaced as a whole, its gates come first, and who wrote it is
   const first = { gates: [limit(0.6), SCAN], require_signature: true, keys }
   const written = await writePolicy(bench.room, root, 'ruled', first)
   const at = new Date(bench.room.clock()).toISOString()
-  const told = { model: 'ruled', project_gates: [limit(0.5)], updated_at: at, updated_by: 'admin' }
+  const told = { model: 'ruled', project_gates: [limit(0.5)], asked: null, updated_at: at, updated_by: 'admin' }
   assert.deepEqual(written, { ...told, ...first })
   assert.deepEqual(await held('ruled'), [limit(0.6), SCAN, limit(0.5)])
   assert.deepEqual(await held('ruled', true), [limit(0.6), SCAN, limit(0.5)], 'a gate over scans is not asked twice')
   assert.deepEqual(await signersOf(bench.room.db, 'ruled'), { required: true, keys })
   bench.wait(5)
   const second = { gates: [], require_signature: false, keys: [] }
-  await writePolicy(bench.room, person('maintainer', null), 'ruled', second)
+  await writePolicy(bench.room, { ...root, name: 'chief' }, 'ruled', { ...second, reason: 'no longer needed' })
   const later = new Date(bench.room.clock()).toISOString()
-  const now = { ...told, ...second, updated_at: later, updated_by: 'maintainer' }
+  const now = { ...told, ...second, updated_at: later, updated_by: 'chief' }
   assert.deepEqual(await readPolicy(bench.room.db, 'ruled'), now)
   const rows = await bench.room.db.all<{ verb: string; actor: string; detail: string }>(
     "SELECT verb, actor, detail FROM audit WHERE resource_id = 'ruled' AND verb = 'promote' ORDER BY seq",
@@ -74,7 +75,7 @@ test('a policy is replaced as a whole, its gates come first, and who wrote it is
   const policies = rows.map((row) => (JSON.parse(row.detail) as { policy: { keys: string[]; gates: unknown } }).policy)
   assert.deepEqual(
     rows.map((row) => row.actor),
-    ['admin', 'maintainer'],
+    ['admin', 'chief'],
   )
   assert.deepEqual(policies[0]?.gates, first.gates)
   assert.match(policies[0]?.keys[0] ?? '', /^[0-9a-f]{64}$/, 'a key is told by its digest')
@@ -83,8 +84,8 @@ test('a policy is replaced as a whole, its gates come first, and who wrote it is
 
 test('keys are public ones of three curves; a wrong one is named by its place', async () => {
   await make('keyed')
-  const write = (keys: readonly string[], require_signature = true) =>
-    writePolicy(bench.room, root, 'keyed', { gates: [], require_signature, keys })
+  const write = (keys: readonly string[], require_signature = true, reason = '') =>
+    writePolicy(bench.room, root, 'keyed', { gates: [], require_signature, keys, reason })
   const good = ['prime256v1', 'secp384r1', 'secp521r1'].map((curve) => pemOf(curve))
   assert.deepEqual((await write(good)).keys, good)
   const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 1024 })
@@ -100,7 +101,7 @@ test('keys are public ones of three curves; a wrong one is named by its place', 
     message: 'keys: got [], expected at least one public key that is believed',
   })
   assert.deepEqual((await readPolicy(bench.room.db, 'keyed')).keys, good, 'what is refused changes nothing')
-  assert.deepEqual((await write([], false)).keys, [])
+  assert.deepEqual((await write([], false, 'for now')).keys, [])
   const policy = { gates: [], require_signature: false, keys: [] }
   await assert.rejects(writePolicy(bench.room, root, 'nobody', policy), { code: 'not_found' })
 })

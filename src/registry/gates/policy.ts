@@ -7,7 +7,10 @@ import type { Gate, Policy } from '../../contract/registry.ts'
 import type { Reader, Tx } from '../../store/db.ts'
 import { gatesOf, requireModel } from '../context/context.ts'
 import type { ModelRow, Registry } from '../context/context.ts'
+import { requireOverride } from '../context/override.ts'
 import { keyHint } from '../attestation/bundle.ts'
+import { askedGates } from './asked/asked.ts'
+import { weakerGates, weakerText } from './asked/looser.ts'
 
 interface PolicyRow {
   readonly model: string
@@ -45,10 +48,12 @@ async function policyRow(reader: Reader, model: string): Promise<PolicyRow | und
 /** The policy of a model and the gates of its project file. Throws `not_found` when there is no such model. */
 export async function readPolicy(reader: Reader, model: string): Promise<Policy> {
   const row = await policyRow(reader, model)
+  const held = await requireModel(reader, model)
   return {
     model,
     gates: row === undefined ? [] : (JSON.parse(row.gates) as Gate[]),
-    project_gates: gatesOf(await requireModel(reader, model)),
+    project_gates: gatesOf(held),
+    asked: await askedGates(reader, held),
     require_signature: row?.require_signature === 1,
     keys: row === undefined ? [] : (JSON.parse(row.keys) as string[]),
     updated_at: row === undefined ? null : toTime(row.updated_at),
@@ -60,9 +65,15 @@ export interface WantedPolicy {
   readonly gates: readonly Gate[]
   readonly require_signature: boolean
   readonly keys: readonly string[]
+  /** Why it becomes weaker. */
+  readonly reason?: string | undefined
 }
 
-/** Replaces the policy. Throws `invalid_field` for a key that is none, and where signatures are required and no key is believed. */
+/**
+ * Replaces the policy. One that lets in what was kept out takes an admin and a reason, as an override of gates does (`forbidden`,
+ * `invalid_field`). Throws `invalid_field` for a key that is none, and where signatures are required and no
+ * key is believed.
+ */
 export async function writePolicy(
   room: Registry,
   who: Principal,
@@ -75,6 +86,8 @@ export async function writePolicy(
   return room.db.tx(async (t) => {
     await t.lock(`model ${model}`)
     await requireModel(t, model)
+    const loosened = looserParts(await policyRow(t, model), wanted)
+    if (loosened.length > 0) requireOverride(who, wanted.reason, 'loosen the policy of')
     await t.run(
       `INSERT INTO model_policies (model, gates, require_signature, keys, updated_at, updated_by) VALUES (?,?,?,?,?,?)
        ON CONFLICT (model) DO UPDATE SET gates = excluded.gates, require_signature = excluded.require_signature,
@@ -93,10 +106,26 @@ export async function writePolicy(
       verb: 'promote',
       resource: 'models',
       id: model,
-      detail: { policy: { gates, require_signature, keys: keys.map(keyHint) } },
+      detail: {
+        policy: { gates, require_signature, keys: keys.map(keyHint) },
+        ...(loosened.length > 0 && { loosened, reason: wanted.reason, role: who.role }),
+      },
     })
     return readPolicy(t, model)
   })
+}
+
+/** What a new policy lets in that the one before kept out, in words. */
+function looserParts(before: PolicyRow | undefined, wanted: WantedPolicy): string[] {
+  if (before === undefined) return []
+  const parts = weakerGates(JSON.parse(before.gates) as Gate[], wanted.gates).map(weakerText)
+  if (before.require_signature !== 1) return parts
+  if (!wanted.require_signature) return [...parts, 'signatures are no longer required']
+  const known = JSON.parse(before.keys) as string[]
+  const added = wanted.keys
+    .filter((key) => !known.includes(key))
+    .map((key) => `the key ${keyHint(key)} is believed too`)
+  return [...parts, ...added]
 }
 
 /** A renamed model keeps its policy, and is held to that of an earlier model of its new name as well. */

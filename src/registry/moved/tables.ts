@@ -9,6 +9,7 @@ import { artifactFiles } from '../../tracking/artifacts/artifacts.ts'
 import { raw, sql } from '../../store/sql/sql.ts'
 import { movedTable, originOf } from '../../store/moved/table.ts'
 import type { MovedTable, Named, Scope } from '../../store/moved/table.ts'
+import { joinKeptGates } from '../gates/asked/asked.ts'
 import { heldTo, signersOf } from '../gates/policy.ts'
 import { isGuarded } from '../aliases/promotion.ts'
 import { requireModel } from '../context/context.ts'
@@ -27,6 +28,9 @@ export function registryTables(room: Registry): MovedTable[] {
   const origin = originOf(MODELS, 'model')
   return [
     own(MODELS, 'name | project description created_at:int updated_at:int created_by last_version:int gates', {
+      written: async (t, _who, rows) => {
+        for (const row of rows) await joinKeptGates(t, String(row['name']))
+      },
       origin: originOf(MODELS, 'name', {
         root: true,
         columns: ['description', 'updated_at', 'last_version'],

@@ -5,6 +5,7 @@ import { homeProject } from '../../auth/visibility.ts'
 import { insertRows } from '../../store/sql/sql.ts'
 import { invalid, mlflowProblem } from '../../mlflow/wire.ts'
 import { writeMove } from '../aliases/aliases.ts'
+import { carryGates, joinKeptGates, keepGates } from '../gates/asked/asked.ts'
 import { carryPolicy } from '../gates/policy.ts'
 import { checkDescription, checkModelName, checkPromptName, checkTag, PROMPT_TAG } from '../context/names.ts'
 import { isGuarded, requirePromote } from '../aliases/promotion.ts'
@@ -24,7 +25,7 @@ export interface NewModel {
   readonly tags: readonly Tag[]
 }
 
-/** Makes an empty model without gates. RESOURCE_ALREADY_EXISTS when the name is taken, by a model or a prompt of any project. */
+/** Makes an empty model, without gates but for those that its name had before. RESOURCE_ALREADY_EXISTS when the name is taken, by a model or a prompt of any project. */
 export async function createModel(room: Registry, who: Principal, wanted: NewModel): Promise<ModelRow> {
   checkModelName(wanted.name)
   checkDescription(wanted.description)
@@ -40,6 +41,7 @@ export async function createModel(room: Registry, who: Principal, wanted: NewMod
       [wanted.name, homeProject(who), wanted.description ?? '', now, now, who.name],
     )
     if (row === undefined) throw taken(wanted.name, await isPrompt(t, wanted.name), prompt)
+    await joinKeptGates(t, wanted.name)
     await putTags(t, wanted.name, wanted.tags)
     const data = { tags: tagMap(wanted.tags), description: wanted.description || null }
     await announce(t, room, { model: row.name, of: 'model', action: 'CREATED', data })
@@ -108,6 +110,7 @@ async function moveRows(t: Tx, room: Registry, from: string, to: string): Promis
   await t.run('UPDATE model_versions SET updated_at = ? WHERE model = ?', [now, from])
   for (const table of TABLES) await t.run(`UPDATE ${table} SET model = ? WHERE model = ?`, [to, from])
   await carryPolicy(t, from, to)
+  await carryGates(t, from, to)
   // the name may have a history of an earlier, deleted model: this one's follows it
   const before = await t.get<{ seq: number | null }>('SELECT MAX(seq) AS seq FROM alias_moves WHERE model = ?', [to])
   await t.run('UPDATE alias_moves SET model = ?, seq = seq + ? WHERE model = ?', [to, before?.seq ?? 0, from])
@@ -126,7 +129,7 @@ const DELETED = [
   'registered_model_tags',
 ] as const
 
-/** Deletes a model with its versions for good; the history of its aliases and its verdicts stay. */
+/** Deletes a model with its versions for good; the history of its aliases, its verdicts and its gates stay. */
 export async function deleteModel(room: Registry, who: Principal, name: string): Promise<void> {
   await refuseUsed(room, name, null)
   await room.db.tx(async (t) => {
@@ -134,6 +137,7 @@ export async function deleteModel(room: Registry, who: Principal, name: string):
     await wireModel(t, who, name)
     await requireFreeToChange(t, who, name)
     await dropAliases(t, room, who, { model: name, reason: 'the model was deleted' })
+    await keepGates(t, name)
     for (const table of DELETED) {
       await t.run(`DELETE FROM ${table} WHERE model = ?`, [name])
     }

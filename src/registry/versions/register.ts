@@ -9,8 +9,10 @@ import type { Tx } from '../../store/db.ts'
 import { insertion } from '../../store/sql/rows.ts'
 import type { Values } from '../../store/sql/rows.ts'
 import { treeFiles } from '../../store/blobs/trees.ts'
+import { requireModel } from '../context/context.ts'
 import type { Registry, VersionRow } from '../context/context.ts'
-import { announce, announceVersion } from '../webhooks/announce.ts'
+import { askedGates, holdTo, noteAsked } from '../gates/asked/asked.ts'
+import { announceVersion } from '../webhooks/announce.ts'
 import { refuseLowering, startLowering } from '../context/lowering-job.ts'
 import { SCAN } from '../scan/scanning.ts'
 import { readSignature } from '../context/signature.ts'
@@ -57,6 +59,8 @@ export interface Registration {
   readonly passed: boolean
   readonly verdict_id: string
   readonly results: readonly GateResult[]
+  /** Gates that were asked for and are weaker than those that judged, in words; they wait until an admin accepts them. */
+  readonly weaker: readonly string[]
 }
 
 /**
@@ -69,14 +73,18 @@ export async function registerVersion(room: Registry, who: Principal, wanted: Ne
   const size = files.reduce((sum, file) => sum + file.size, 0)
   const row = await room.db.tx(async (t) => {
     await t.lock(`model ${wanted.model}`)
-    await ensureModel(t, room, who, wanted)
     const known = await t.get<VersionRow>(
       'SELECT * FROM model_versions WHERE model = ? AND tree = ? AND pipeline_run_id = ? AND deleted_at IS NULL',
       [wanted.model, wanted.tree, wanted.pipeline_run_id],
     )
-    return known ?? insertVersion(t, room, who, { ...wanted, size, signature })
+    if (known !== undefined) return known
+    const weaker = (await holdTo(t, room, who, wanted)).length > 0
+    const made = await insertVersion(t, room, who, { ...wanted, size, signature })
+    await noteAsked(t, room, who, { model: wanted.model, version: made.version, gates: wanted.gates, weaker })
+    return made
   })
-  if (row.verdict_id !== null) return earlier(row, await readVerdict(room.db, row.verdict_id))
+  const weaker = await weakerOf(room, row)
+  if (row.verdict_id !== null) return earlier(row, await readVerdict(room.db, row.verdict_id), weaker)
   const judged = await judgeVersion(room, row)
   const verdict_id = await room.db.tx(async (t) => {
     const id = await judged.store(t)
@@ -90,34 +98,18 @@ export async function registerVersion(room: Registry, who: Principal, wanted: Ne
       ])
     return id
   })
-  return { version: String(row.version), passed: judged.passed, verdict_id, results: judged.results }
+  return { version: String(row.version), passed: judged.passed, verdict_id, results: judged.results, weaker }
 }
 
-function earlier(row: VersionRow, verdict: Verdict): Registration {
-  return { version: String(row.version), passed: verdict.passed, verdict_id: verdict.id, results: verdict.gates }
+function earlier(row: VersionRow, verdict: Verdict, weaker: readonly string[]): Registration {
+  const { passed, id, gates } = verdict
+  return { version: String(row.version), passed, verdict_id: id, results: gates, weaker }
 }
 
-async function ensureModel(t: Tx, room: Registry, who: Principal, wanted: NewVersion): Promise<void> {
-  const now = room.clock()
-  const known = await t.get<{ gates: string }>('SELECT gates FROM registered_models WHERE name = ?', [wanted.model])
-  const gates = JSON.stringify(wanted.gates)
-  const changed = await t.run(
-    `INSERT INTO registered_models (name, project, description, created_at, updated_at, created_by, last_version, gates)
-     VALUES (?,?,'',?,?,?,0,?) ON CONFLICT (name) DO UPDATE SET gates = excluded.gates, updated_at = excluded.updated_at
-     WHERE registered_models.project = excluded.project`,
-    [wanted.model, wanted.project, now, now, who.name, gates],
-  )
-  if (changed === 0) {
-    throw problem('conflict', { detail: `the model "${wanted.model}" belongs to another project; choose another name` })
-  }
-  if (known !== undefined && known.gates !== gates) {
-    const detail = { gates: { from: JSON.parse(known.gates) as unknown, to: wanted.gates } }
-    await room.audit.record(t, who, { verb: 'write', resource: 'models', id: wanted.model, detail })
-  }
-  if (known === undefined) {
-    const data = { tags: {}, description: null }
-    await announce(t, room, { model: wanted.model, of: 'model', action: 'CREATED', data })
-  }
+/** What the version asked for and is weaker than what its model is held to, while that waits. */
+async function weakerOf(room: Registry, { model, version }: VersionRow): Promise<readonly string[]> {
+  const asked = await askedGates(room.db, await requireModel(room.db, model))
+  return asked?.version === String(version) ? asked.weaker : []
 }
 
 type Complete = NewVersion & { readonly size: number; readonly signature: Signature | null }

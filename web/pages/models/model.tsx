@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { Link, Navigate, useParams } from '@tanstack/react-router'
 import { bytes } from '../../data/format.ts'
 import { Empty, Loaded } from '../../parts/page/placeholders.tsx'
+import { AskedGates } from '../../parts/model/asked-gates.tsx'
 import { ModelDescription } from '../../parts/model/description.tsx'
 import { AliasHistory } from '../../parts/model/moves.tsx'
 import { Page, Panel } from '../../parts/page/page.tsx'
@@ -31,6 +32,7 @@ export function ModelPage() {
       crumbs={<Link to="/models">Models</Link>}
       {...(versions.data && { actions: <CompareRuns items={versions.data.items} /> })}
     >
+      <AskedGates model={name} />
       {described && facts}
       <Panel title="Versions" note="the newest first" flush>
         <Loaded query={versions} what={`The versions of ${name}`} height={260}>

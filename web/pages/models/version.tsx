@@ -9,6 +9,7 @@ import { pageOf } from '../../data/page-links.ts'
 import { Confirm } from '../../parts/form/confirm.tsx'
 import { Loaded } from '../../parts/page/placeholders.tsx'
 import { Gates } from '../../parts/version/gates.tsx'
+import { AskedGates } from '../../parts/model/asked-gates.tsx'
 import { ModelDescription } from '../../parts/model/description.tsx'
 import { AliasHistory } from '../../parts/model/moves.tsx'
 import { Facts, Page, Panel } from '../../parts/page/page.tsx'
@@ -50,6 +51,7 @@ export function VersionPage() {
         ),
       })}
     >
+      <AskedGates model={name} />
       <Loaded query={version} what={`Version ${number} of ${name}`} height={480}>
         {(one) => (
           <>
