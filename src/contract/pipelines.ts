@@ -138,13 +138,13 @@ export const Step = z.object({
 /** How far a re-run from raw data gave the same. */
 export const Reproduction = z.object({
   of_run: z.string(),
-  /** A the same bytes; B metrics and predictions equal within the tolerance; C diverged; D could not run; null while it runs. */
+  /** A the same bytes; B metrics and results equal within the tolerance; C diverged, or cannot be told; D could not run; null while it runs. */
   grade: z.enum(['A', 'B', 'C', 'D']).nullable(),
   detail: z.string(),
   first_divergent_step: z.string().nullable(),
   missing: z.array(z.string()),
   tolerance: z.number(),
-  /** The number of the rules by which it was graded; absent = 1, by which equal metrics were enough for a B. */
+  /** The number of the rules by which it was graded; absent = 1. By 1 equal metrics were enough for a B, by 2 where nothing was predicted. */
   rules: z.number().int().optional(),
   /** The grade that earlier rules gave it. */
   regraded_from: z.enum(['A', 'B', 'C', 'D']).optional(),

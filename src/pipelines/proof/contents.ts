@@ -1,19 +1,29 @@
-/** Whether two files that differ in bytes say the same: texts are compared word by word, their numbers within a tolerance. */
+/** Whether two files that differ in bytes say the same: texts and tables are compared word by word, their numbers within a tolerance. */
 import type { Blobs } from '../../store/blobs/blobs.ts'
 import { treeFiles, type TreeFile } from '../../store/blobs/trees.ts'
+import { textOf } from './texts.ts'
 
 /** `picture`: what only shows results differs; `opaque`: so do bytes that nothing here can read. */
-type Likeness = 'equal' | 'picture' | 'opaque' | 'different'
+export type Likeness = 'equal' | 'picture' | 'opaque' | 'different'
 
 const WORSE: readonly Likeness[] = ['equal', 'picture', 'opaque', 'different']
 
-/** Largest file that is read, bytes; a larger one that differs is different. */
+/** Largest file that is read, bytes. */
 const READ_LIMIT = 16 * 1024 * 1024
 /** Lines between two turns of the loop. */
 const LINES_A_TURN = 2000
 
+/** Lines of an MLmodel file that tell when and under which id it was written, and nothing about the model. */
+const STAMPS = /^\s*(utc_time_created|model_uuid|model_id|run_id|prompts|artifact_path|model_size_bytes):.*$/gm
+export const MODEL_FILE = /(^|\/)MLmodel$/
+
+/** The text of an MLmodel file without what is new each time it is written. */
+export function unstamped(text: string): string {
+  return text.replace(STAMPS, '')
+}
+
 /** What shows results and holds none: its bytes may tell when it was drawn. */
-const PICTURE = /\.(?:png|jpe?g|gif|webp|svg|pdf|html?)$/i
+export const PICTURE = /\.(?:png|jpe?g|gif|webp|svg|pdf|html?)$/i
 const NUMBER = /[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?/g
 
 interface Comparison {
@@ -60,21 +70,10 @@ async function compareFiles(
 ): Promise<Comparison> {
   const [{ path }] = files
   if (PICTURE.test(path)) return { likeness: 'picture', where: '' }
-  if (files.some(({ size }) => size > READ_LIMIT)) return { likeness: 'different', where: ' (too large to be read)' }
+  if (files.some(({ size }) => size > READ_LIMIT)) return { likeness: 'opaque', where: ' (too large to be read)' }
   const [a, b] = await Promise.all(files.map(async ({ digest }) => textOf(await blobs.bytes(digest))))
   if (a === undefined || b === undefined) return { likeness: 'opaque', where: '' }
-  return compareTexts(a, b, tolerance)
-}
-
-/** Undefined where it is no text. */
-function textOf(bytes: Buffer): string | undefined {
-  if (bytes.includes(0)) return undefined
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch (error) {
-    if (error instanceof TypeError) return undefined
-    throw error
-  }
+  return MODEL_FILE.test(path) ? compareTexts(unstamped(a), unstamped(b), tolerance) : compareTexts(a, b, tolerance)
 }
 
 async function compareTexts(before: string, after: string, tolerance: number): Promise<Comparison> {

@@ -7,18 +7,18 @@ import { treeFiles, type TreeFile } from '../../store/blobs/trees.ts'
 import type { StepRow } from '../context/rows.ts'
 import { downstream } from '../spec/graph.ts'
 import type { PipelineSpec } from '../spec/spec.ts'
-import { compareContents, nearlyEqual } from './contents.ts'
+import { compareContents, MODEL_FILE, nearlyEqual, PICTURE, unstamped } from './contents.ts'
+import type { Likeness } from './contents.ts'
 
 export type Proof = z.output<typeof Reproduction>
 export type StepProof = Proof['steps'][number]
 type Graded = Pick<Proof, 'grade' | 'detail' | 'first_divergent_step'>
 
-/** Of the rules below. Proofs of other rules are graded anew: before 2 equal metrics made a B whatever the predictions were. */
-export const RULES = 2
-
-/** Lines of an MLmodel file that tell when and under which id it was written, and nothing about the model. */
-const STAMPS = /^\s*(utc_time_created|model_uuid|model_id|run_id|prompts|artifact_path|model_size_bytes):.*$/gm
-const MODEL_FILE = /(^|\/)MLmodel$/
+/**
+ * Of the rules below. Proofs of other rules are graded anew: before 2 equal metrics made a B whatever the predictions were, before 3
+ * whatever the model was where nothing was predicted.
+ */
+export const RULES = 3
 
 /** What two executions of a step are compared with. */
 export interface Scale {
@@ -27,10 +27,28 @@ export interface Scale {
   readonly tolerance: number
 }
 
-/** A step of both runs. `loose` are outputs that differ in a way that only a metric can judge. */
+/** An output whose contents differ, and what it is to the run. */
+interface Difference {
+  readonly name: string
+  /** `predictions` is what a step leaves that reads the model, `end` what no later step takes; a model may be a folder of MLflow's. */
+  readonly role: 'predictions' | 'model' | 'end' | 'between'
+  readonly likeness: Exclude<Likeness, 'equal'>
+  readonly where: string
+}
+
+/** A step of both runs. */
 export interface Compared {
   readonly proof: StepProof
+  readonly differences: readonly Difference[]
+  /** Outputs that say something, which pictures do not. */
+  readonly telling: readonly string[]
+}
+
+/** A step once all are compared: `loose` is left to metrics, `untold` says what nobody can compare. */
+export interface Settled {
+  readonly proof: StepProof
   readonly loose: readonly string[]
+  readonly untold: readonly string[]
 }
 
 /** Compares a step of a re-run with the step of the run that it proves. */
@@ -45,46 +63,94 @@ export async function compareSteps(scale: Scale, before: StepRow, after: StepRow
     const [a, b] = [before.metrics[metric], after.metrics[metric]]
     return { metric, before: a ?? null, after: b ?? null, equal: nearlyEqual(a, b, tolerance) }
   })
-  const differing: string[] = []
-  const loose: string[] = []
+  const differences: Difference[] = []
   for (const name of names.filter((_, i) => kinds[i] === 'different')) {
     const digests = [before.outputs[name]?.digest ?? '', after.outputs[name]?.digest ?? ''] as const
     const { likeness, where } = await compareContents(blobs, digests, tolerance)
     if (likeness === 'equal') continue
-    const decides = await isResult(scale, { step: after.name, name, digest: digests[1] })
-    const differs = likeness === 'different' || (likeness === 'opaque' && decides === 'predictions')
-    if (decides !== undefined && differs) differing.push(`output "${name}" differs in ${where}`)
-    else loose.push(name)
+    differences.push({
+      name,
+      role: await roleOf(scale, { step: after.name, name, digest: digests[1] }),
+      likeness,
+      where,
+    })
   }
-  return { proof: { step: after.name, outputs: worst ?? 'identical', metrics, differing }, loose }
+  const telling = names.filter((_, i) => kinds[i] !== 'missing')
+  return {
+    proof: { step: after.name, outputs: worst ?? 'identical', metrics },
+    differences,
+    telling: await mapFilter(telling, (name) => isTelling(blobs, after.outputs[name]?.digest ?? '')),
+  }
+}
+
+async function mapFilter(names: readonly string[], holds: (name: string) => Promise<boolean>): Promise<string[]> {
+  const held = await Promise.all(names.map(holds))
+  return names.filter((_, i) => held[i] === true)
+}
+
+async function isTelling(blobs: Blobs, digest: string): Promise<boolean> {
+  const files = await ifRefused(treeFiles(blobs, digest), 'not_found', 'corrupt_blob', 'unprocessable')
+  return files?.some(({ path }) => !PICTURE.test(path)) ?? false
+}
+
+/** What an output is to the run. */
+async function roleOf(
+  { blobs, spec }: Scale,
+  { step, name, digest }: { step: string; name: string; digest: string },
+): Promise<Difference['role']> {
+  const { model } = spec
+  if (model?.step === step && model.output === name) return 'model'
+  if ((await treeFiles(blobs, digest)).some(({ path }) => MODEL_FILE.test(path))) return 'model'
+  if (name === 'predictions' || (model !== null && takes(spec, step, model))) return 'predictions'
+  return spec.steps.some((one) => takes(spec, one.name, { step, output: name })) ? 'between' : 'end'
+}
+
+function takes(spec: PipelineSpec, step: string, from: { readonly step: string; readonly output: string }): boolean {
+  const inputs = Object.values(spec.steps.find((one) => one.name === step)?.inputs ?? {})
+  return inputs.some((one) => one.step === from.step && one.output === from.output)
 }
 
 /**
- * Whether an output says what a run came to, so that it must be the same whatever the metrics are: `predictions` is what a step leaves
- * that reads the model, `end` what no later step takes in a project that names no model. A folder of an MLflow model is neither.
+ * Says of each difference what it is worth. What a run came to, that is predictions, or the model and what no step takes where nothing
+ * was predicted, must be the same whatever the metrics are; the rest and pictures are left to metrics.
  */
-async function isResult(
-  { blobs, spec }: Scale,
-  { step, name, digest }: { step: string; name: string; digest: string },
-): Promise<'predictions' | 'end' | undefined> {
+export function settleSteps(spec: PipelineSpec, compared: readonly Compared[]): Settled[] {
+  const isPredicted = (step: string, output: string): boolean =>
+    compared.some(({ proof, telling }) =>
+      proof.step === step
+        ? telling.includes('predictions')
+        : telling.length > 0 && takes(spec, proof.step, { step, output }),
+    )
   const { model } = spec
-  if (model?.step === step && model.output === name) return undefined
-  if ((await treeFiles(blobs, digest)).some(({ path }) => MODEL_FILE.test(path))) return undefined
-  const inputs = Object.values(spec.steps.find((one) => one.name === step)?.inputs ?? {})
-  if (name === 'predictions' || inputs.some((from) => from.step === model?.step && from.output === model.output)) {
-    return 'predictions'
-  }
-  const taken = spec.steps.some((one) =>
-    Object.values(one.inputs).some((from) => from.step === step && from.output === name),
-  )
-  return model === null && !taken ? 'end' : undefined
+  const predicted = model !== null && isPredicted(model.step, model.output)
+  return compared.map(({ proof, differences }) => {
+    const counts = ({ name, role, likeness }: Difference): boolean => {
+      if (likeness === 'picture' || role === 'between') return false
+      return role === 'predictions' || !(role === 'model' ? isPredicted(proof.step, name) : predicted)
+    }
+    const decisive = differences.filter(counts)
+    const unread = decisive.filter(({ role, likeness }) => likeness === 'opaque' && role !== 'predictions')
+    return {
+      proof: {
+        ...proof,
+        differing: decisive
+          .filter((one) => !unread.includes(one))
+          .map(({ name, where }) => `output "${name}" differs in ${where}`),
+      },
+      loose: differences.filter((one) => !decisive.includes(one)).map(({ name }) => name),
+      untold: unread.map(
+        ({ name, role, where }) =>
+          `the bytes of output "${name}" differ in ${where}, which nothing here can read${role === 'model' ? ', and no step leaves predictions of it' : ''}`,
+      ),
+    }
+  })
 }
 
 /** The grade of steps in the order of the project file. */
-export function gradeSteps(spec: PipelineSpec, compared: readonly Compared[]): Graded {
-  const steps = compared.map(({ proof }) => proof)
+export function gradeSteps(spec: PipelineSpec, settled: readonly Settled[]): Graded {
+  const steps = settled.map(({ proof }) => proof)
   const apart = steps.find(({ outputs }) => outputs === 'different' || outputs === 'missing')
-  const diverged = reasons(spec, compared)
+  const diverged = reasons(spec, settled)
   if (apart === undefined && diverged.length === 0) {
     const stamped = steps.some((step) => step.outputs === 'identical_apart_from_stamps')
     const rest = stamped ? ', apart from the time and id that a model file carries' : ''
@@ -97,7 +163,10 @@ export function gradeSteps(spec: PipelineSpec, compared: readonly Compared[]): G
     return { grade: 'B', detail, first_divergent_step: apart?.step ?? null }
   }
   const first = steps.find(({ step }) => step === apart?.step || diverged.some((one) => one.step === step))
-  const detail = `it diverged first in step "${first?.step}"; step "${reason.step}": ${reason.why}`
+  const detail =
+    reason.rank === UNTOLD
+      ? `it cannot be told whether the result is the same: in step "${reason.step}" ${reason.why}`
+      : `it diverged first in step "${first?.step}"; step "${reason.step}": ${reason.why}`
   return { grade: 'C', detail, first_divergent_step: first?.step ?? null }
 }
 
@@ -117,9 +186,12 @@ interface Reason {
   readonly rank: number
 }
 
+/** Rank of what nobody can compare: whatever is known to differ is told first. */
+const UNTOLD = 4
+
 /** Why steps are not equal within the tolerance. */
-function reasons(spec: PipelineSpec, compared: readonly Compared[]): Reason[] {
-  return compared.flatMap(({ proof: { step, metrics, outputs, differing = [] }, loose }): Reason[] => {
+function reasons(spec: PipelineSpec, settled: readonly Settled[]): Reason[] {
+  return settled.flatMap(({ proof: { step, metrics, outputs, differing = [] }, loose, untold }): Reason[] => {
     const changed = metrics.filter((metric) => !metric.equal).slice(0, 3)
     if (changed.length > 0) {
       const why = changed.map(({ metric, before, after }) => `${metric} ${before} → ${after}`).join(', ')
@@ -127,15 +199,17 @@ function reasons(spec: PipelineSpec, compared: readonly Compared[]): Reason[] {
     }
     if (differing.length > 0) return [{ step, why: differing.slice(0, 3).join(', '), rank: 1 }]
     if (outputs === 'missing') return [{ step, why: 'an output is not there', rank: 2 }]
-    if (loose.length === 0 || isJudged(spec, compared, step)) return []
+    const [first] = untold
+    if (first !== undefined) return [{ step, why: first, rank: UNTOLD }]
+    if (loose.length === 0 || isJudged(spec, settled, step)) return []
     return [{ step, why: `its outputs differ (${loose.join(', ')}), and no metric judges them`, rank: 3 }]
   })
 }
 
 /** True where a metric, of the step or of one after it, says how much a difference matters. */
-function isJudged(spec: PipelineSpec, compared: readonly Compared[], step: string): boolean {
+function isJudged(spec: PipelineSpec, settled: readonly Settled[], step: string): boolean {
   const after = downstream(spec.steps, step)
-  return compared.some(({ proof }) => after.has(proof.step) && proof.metrics.length > 0)
+  return settled.some(({ proof }) => after.has(proof.step) && proof.metrics.length > 0)
 }
 
 async function compareTrees(blobs: Blobs, before?: string, after?: string): Promise<StepProof['outputs']> {
@@ -157,6 +231,6 @@ async function sameFile(blobs: Blobs, a: TreeFile, b: TreeFile | undefined): Pro
   if (a.digest === b.digest) return true
   if (!MODEL_FILE.test(a.path)) return false
   const texts = await Promise.all([a, b].map(({ digest }) => blobs.bytes(digest)))
-  const [first, second] = texts.map((bytes) => bytes.toString('utf8').replace(STAMPS, ''))
+  const [first, second] = texts.map((bytes) => unstamped(bytes.toString('utf8')))
   return first === second
 }

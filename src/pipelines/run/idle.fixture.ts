@@ -23,7 +23,7 @@ export interface Idle {
   /** Stands still until a test moves it. */
   readonly clock: { now: number }
   /** Stores files as a tree; a path that ends with `*` is executable. */
-  tree(files: Readonly<Record<string, string>>): Promise<string>
+  tree(files: Readonly<Record<string, string | Uint8Array>>): Promise<string>
   /** Makes a version of a project and a run of it. */
   begin(files: Readonly<Record<string, string>>, given?: Partial<NewRun>, who?: Principal): Promise<string>
   read(run: string): Promise<RunTree>
@@ -74,11 +74,11 @@ export async function openIdle(t: TestContext, changes: Partial<PipelinesDeps> =
     ...changes,
   } as unknown as PipelinesDeps
   const context = new Context(deps)
-  const tree = async (files: Readonly<Record<string, string>>): Promise<string> => {
-    const list = Object.entries(files).map(async ([name, text]) => ({
+  const tree = async (files: Readonly<Record<string, string | Uint8Array>>): Promise<string> => {
+    const list = Object.entries(files).map(async ([name, content]) => ({
       path: name.replace(/\*$/, ''),
       executable: name.endsWith('*'),
-      ...(await blobs.put(Buffer.from(text))),
+      ...(await blobs.put(Buffer.from(content))),
     }))
     return (await putManifest(blobs, await Promise.all(list))).digest
   }

@@ -7,6 +7,7 @@ import { ANA } from '../bench.fixture.ts'
 import { LOCK, openIdle, type Idle } from './idle.fixture.ts'
 import { nearlyEqual } from '../proof/contents.ts'
 import type { Proof } from '../proof/grade.ts'
+import { end, graded as gradedOf, type Ended, type Steps } from '../proof/proofs.fixture.ts'
 import { regradeProofs } from './regrade.ts'
 import { findMissing, gradeRun } from './reproduce.ts'
 import { reproduceRun, requireRun } from './runs.ts'
@@ -21,42 +22,9 @@ pipeline:
   'make.py': 'def main(): pass\n',
 }
 
-/** How a step ended: the files of its outputs and its metrics. */
-interface Ended {
-  readonly outputs?: Readonly<Record<string, Readonly<Record<string, string>>>>
-  readonly metrics?: Readonly<Record<string, number>>
-  readonly state?: string
-  readonly failure?: string
-}
-
-async function end(idle: Idle, run: string, steps: Readonly<Record<string, Ended>>): Promise<void> {
-  for (const [name, { outputs = {}, metrics = {}, state = 'succeeded', failure }] of Object.entries(steps)) {
-    const trees: Record<string, object> = {}
-    for (const [output, files] of Object.entries(outputs)) {
-      trees[output] = { digest: await idle.tree(files), size: 1, files: 1 }
-    }
-    await idle.setStep(run, name, {
-      state,
-      outputs: JSON.stringify(trees),
-      metrics: JSON.stringify(metrics),
-      failure: failure === undefined ? null : JSON.stringify({ class: 'user', message: failure, traceback: null }),
-    })
-  }
-}
-
-type Steps = Readonly<Record<string, Ended>>
-
-/** Grades a re-run that ended as `after` against a run that ended as `before`. */
-async function graded(
+const graded = (
   ...[t, before, after, tolerance = 0, files = FILES]: [TestContext, Steps, Steps, number?, Record<string, string>?]
-): Promise<Proof> {
-  const idle = await openIdle(t)
-  const original = await idle.begin(files, { id: 'pr_a' })
-  await end(idle, original, before)
-  const again = await idle.begin(files, { id: 'pr_b', options: { reproduces: original, tolerance } })
-  await end(idle, again, after)
-  return gradeRun(idle.context, await idle.read(again))
-}
+): Promise<Proof> => gradedOf(t, { before, after, tolerance, files })
 
 const TABLE = { table: { '': 'x,y\n1,2\n' } }
 const MLMODEL = (id: string, flavor = 'sklearn'): string =>
@@ -121,22 +89,36 @@ describe('grades', () => {
     assert.deepEqual([proof.grade, proof.steps[1]?.outputs], ['A', 'identical_apart_from_stamps'])
     assert.match(proof.detail, /same bytes, apart from the time and id/)
   })
-  const different: Record<string, Readonly<Record<string, string>>> = {
-    'another flavor in the model file': { ...MODEL, 'model/MLmodel': MLMODEL('1', 'xgboost') },
-    'other bytes beside the model file': { ...MODEL, 'model/model.pkl': 'other' },
-    'a file more': { ...MODEL, extra: '' },
-    'a file less': { 'model/MLmodel': MLMODEL('1') },
-    'another path': { 'model/MLmodel': MLMODEL('1'), 'model/renamed.pkl': 'bytes' },
-    'a file that may be executed': { 'model/MLmodel': MLMODEL('1'), 'model/model.pkl*': 'bytes' },
+  const same = /every metric is equal within the tolerance; the bytes differ first in step "train"/
+  const differs = (where: string): RegExp => new RegExp(`step "train": output "model" differs in ${where}$`)
+  const different: Record<string, [Readonly<Record<string, string>>, 'B' | 'C', RegExp]> = {
+    'another flavor in the model file': [
+      { ...MODEL, 'model/MLmodel': MLMODEL('2', 'xgboost') },
+      'C',
+      differs('model/MLmodel, line 3'),
+    ],
+    'other bytes beside the model file': [
+      { 'model/MLmodel': MLMODEL('2'), 'model/model.pkl': 'other\0' },
+      'C',
+      /^it cannot be told whether the result is the same: in step "train" the bytes of output "model" differ in model\/model\.pkl, which nothing here can read, and no step leaves predictions of it$/,
+    ],
+    'a file more': [{ ...MODEL, extra: '' }, 'C', differs('extra, which is not in both')],
+    'a file less': [{ 'model/MLmodel': MLMODEL('1') }, 'C', differs('model/model.pkl, which is not in both')],
+    'another path': [
+      { 'model/MLmodel': MLMODEL('1'), 'model/renamed.pkl': 'bytes' },
+      'C',
+      differs('model/model.pkl, which is not in both'),
+    ],
+    'a file that may be executed': [{ 'model/MLmodel': MLMODEL('1'), 'model/model.pkl*': 'bytes' }, 'B', same],
   }
-  for (const [name, files] of Object.entries(different)) {
-    test(`equal metrics but ${name} is B, at that step`, async (t) => {
+  for (const [name, [files, grade, detail]] of Object.entries(different)) {
+    test(`equal metrics but ${name} is ${grade}, at that step`, async (t) => {
       const proof = await graded(t, GOOD, trained({ outputs: { model: files } }))
       assert.deepEqual(
         [proof.grade, proof.first_divergent_step, proof.steps.map((step) => step.outputs)],
-        ['B', 'train', ['identical', 'different']],
+        [grade, 'train', ['identical', 'different']],
       )
-      assert.match(proof.detail, /every metric is equal within the tolerance; the bytes differ first in step "train"/)
+      assert.match(proof.detail, detail)
     })
   }
   test('stamps of two files whose names only end alike are bytes', async (t) => {
@@ -199,7 +181,7 @@ describe('predictions that differ are never B', () => {
     test(`${name}: ${expected}`, async (t) => {
       const proof = await graded(t, judged(rows, metrics), judged(others, metrics), tolerance, JUDGED)
       assert.equal(proof.grade, expected, proof.detail)
-      assert.equal(proof.rules, 2)
+      assert.equal(proof.rules, 3)
       if (expected === 'C')
         assert.match(proof.detail, /step "judge": output "predictions" differs in rows\.csv(, line \d)?$/)
     })
@@ -251,7 +233,7 @@ describe('grades of earlier rules', () => {
     const { idle, told } = await stored(t, judged('1,0.9', { auc: 1 }))
     const { run } = await idle.read('pr_b')
     const proof = run.reproduction as Proof | null
-    assert.deepEqual([proof?.grade, proof?.rules, proof?.regraded_from], ['C', 2, 'B'])
+    assert.deepEqual([proof?.grade, proof?.rules, proof?.regraded_from], ['C', 3, 'B'])
     assert.match(proof?.detail ?? '', /output "predictions" differs in rows\.csv.*it was B by rules 1$/)
     assert.deepEqual([run.outcome, run.message, told], ['failed', proof?.detail, ['pr_a C']])
     await regradeProofs(idle.context, new AbortController().signal)
@@ -261,7 +243,7 @@ describe('grades of earlier rules', () => {
     const model = { outputs: { model: { ...MODEL, 'model/model.pkl': 'other' } } }
     const { idle, told } = await stored(t, { ...judged('1,0.2', { auc: 1 }), train: model })
     const proof = (await idle.read('pr_b')).run.reproduction as Proof | null
-    assert.deepEqual([proof?.grade, proof?.rules, proof?.regraded_from, told], ['B', 2, undefined, []])
+    assert.deepEqual([proof?.grade, proof?.rules, proof?.regraded_from, told], ['B', 3, undefined, []])
   })
   test('whose outputs are gone prove nothing', async (t) => {
     const { idle, told } = await stored(t, { train: {}, judge: { metrics: { auc: 1 } } })

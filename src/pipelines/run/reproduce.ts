@@ -6,7 +6,7 @@ import { stepOf, type Context } from '../context/context.ts'
 import { changedSources, suspectedSources } from './reads.ts'
 import { isDone, readState, type RunRow, type RunTree } from '../context/rows.ts'
 import type { PipelineSpec } from '../spec/spec.ts'
-import { compareSteps, gradeSteps, RULES, withSources, type Compared, type Proof } from '../proof/grade.ts'
+import { compareSteps, gradeSteps, RULES, settleSteps, withSources, type Compared, type Proof } from '../proof/grade.ts'
 
 /** A proof that has not ended. */
 export function openProof(of: string, tolerance: number): Proof {
@@ -70,14 +70,15 @@ export async function gradeRun(context: Context, tree: RunTree): Promise<Proof> 
     suspected.push(...suspectedSources(after).map((source) => ({ step: after.name, source })))
   }
   const sources = [...changed, ...suspected]
-  const steps = compared.map(({ proof }) => proof)
+  const settled = settleSteps(spec, compared)
+  const steps = settled.map(({ proof }) => proof)
   const failed = tree.steps.find((step) => !isDone(step))
   const [cause] = tree.steps.filter((step) => step.state === 'failed')
   if (failed !== undefined) {
     const why = `step "${cause?.name ?? failed.name}" did not succeed: ${cause?.failure?.message ?? failed.state}`
     return { ...open, grade: 'D', detail: `it could not be run again: ${why}`, missing: [why], sources, steps }
   }
-  return { ...open, ...withSources(gradeSteps(spec, compared), changed), sources, steps }
+  return { ...open, ...withSources(gradeSteps(spec, settled), changed), sources, steps }
 }
 
 /** True where the last of these steps differs, and none of those whose outputs it takes. */
