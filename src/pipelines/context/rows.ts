@@ -163,7 +163,7 @@ export async function readState(reader: Reader, id: string): Promise<RunTree | u
   return {
     run,
     steps: steps.map((row) => parsed(row, STEP_JSON) as unknown as StepRow),
-    attempts: attempts.map((row) => parsed(row, ['failure']) as unknown as AttemptRow),
+    attempts: attempts.map(parseAttempt),
   }
 }
 
@@ -175,6 +175,10 @@ export async function readStep(reader: Reader, runId: string, name: string): Pro
 
 export function parseRun(row: Record<string, unknown>): RunRow {
   return parsed(row, RUN_JSON) as unknown as RunRow
+}
+
+export function parseAttempt(row: Record<string, unknown>): AttemptRow {
+  return parsed(row, ['failure']) as unknown as AttemptRow
 }
 
 export const ACTIVE_ATTEMPTS: readonly AttemptState[] = ['submitting', 'running']

@@ -5,6 +5,7 @@ import { collectAttempt, failAttempt, loseAttempt } from './collect.ts'
 import { stepOf, type Context } from '../context/context.ts'
 import { tryFinish, tryKey, tryRead } from './faults.ts'
 import { awaitTurn, type Flight } from './flight.ts'
+import { healRuns } from './heal.ts'
 import { GRACE_MS, launchAttempt, openAttempt } from './launch.ts'
 import { SILENT_MS, SLACK_MS, whyGivenUp, type Signs } from './liveliness.ts'
 import { demandOf, findHead, hasPlace } from './places.ts'
@@ -73,6 +74,7 @@ export class Reconciler {
 
   /** Adopts every run that has not ended, clears away what ended attempts left, and looks until the signal aborts. */
   async #lead(signal: AbortSignal): Promise<void> {
+    await this.#heal()
     await this.#sweep()
     if (signal.aborted) return
     const over = new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
@@ -86,6 +88,15 @@ export class Reconciler {
     clearInterval(this.#timer)
     await Promise.allSettled([...this.#busy.values(), ...[...this.#starting.values()].map(({ over }) => over)])
     this.#open.clear()
+  }
+
+  /** A database that cannot be asked is healed by the next that leads. */
+  async #heal(): Promise<void> {
+    try {
+      await healRuns(this.#context)
+    } catch (error) {
+      this.#context.deps.onError(error)
+    }
   }
 
   /** What cannot be graded now is graded by the next that leads; nothing waits for it. */
