@@ -29,6 +29,25 @@ pipeline:
     load: {run: job:load, outputs: [table]}
     fit: {run: job:fit, inputs: {table: load.table}}
 `
+const WATCHED = `project: fine
+pipeline:
+  steps:
+    load: {run: job:load, outputs: [table], params: {until: "2026-01-01", ids: []}}
+    fit: {run: job:fit, inputs: {table: load.table}, params: {rate: "1"}, outputs: [model]}
+model:
+  name: m
+  from: fit.model
+endpoint: {name: e}
+monitor:
+  reference: load.tabl
+  retrain:
+    prepare: {until: "{until}"}
+    load:
+      untill: "{until}"
+      ids: many
+    fit:
+      rate: "{until_30d}"
+`
 const CODE = 'def load(table): pass\ndef fit(table): pass\n'
 
 describe('slipway validate', () => {
@@ -68,12 +87,38 @@ describe('slipway validate', () => {
       GOOD.replace('job:load', 'job:loda').replace('job:fit', 'job.more:fit'),
       [/^slipway\.yaml:4: .*job\.py defines no "loda"/, /^slipway\.yaml:5: .*has no job\/more\.py/],
     ],
+    [
+      'faults of file, code and packages together',
+      GOOD.replace('job:load', 'job:loda').replace('load.table', 'load.tabel') +
+        'python:\n  requirements: nowhere.txt\n',
+      [
+        /^slipway\.yaml:4: .*defines no "loda"/,
+        /^slipway\.yaml:5: .*tabel/,
+        /^slipway\.yaml:7: python\.requirements: .*nowhere\.txt/,
+      ],
+    ],
+    [
+      'names in the settings of the monitor',
+      WATCHED,
+      [
+        /^slipway\.yaml:11: monitor\.reference: .*"load" has no output "tabl".*did you mean "load\.table"\?/,
+        /^slipway\.yaml:13: monitor\.retrain\.prepare: there is no step "prepare"; the steps are load, fit$/,
+        /^slipway\.yaml:15: monitor\.retrain\.load\.untill: step "load" has no param "untill": its params are until, ids; did you mean "until"\?$/,
+        /^slipway\.yaml:16: monitor\.retrain\.load\.ids: got "many", expected a list, as the project file declares it/,
+        /^slipway\.yaml:18: monitor\.retrain\.fit\.rate: got "\{until_30d\}", expected "\{until\}", "\{until-30d\}"/,
+      ],
+    ],
+    [
+      'a reference that names no step',
+      WATCHED.slice(0, WATCHED.indexOf('  retrain')).replace('load.tabl\n', 'load\n'),
+      [/^slipway\.yaml:11: monitor\.reference: got "load", expected STEP\.OUTPUT/],
+    ],
     ['what is no YAML', 'project: [\n', [/^slipway\.yaml:\d: not valid YAML: /]],
     ['an empty file', '', [/^slipway\.yaml:1: expected keys such as/]],
     [
       'packages that are asked for by a file that is not there',
       `${GOOD}python: {requirements: nowhere.txt}\n`,
-      [/^slipway\.yaml:1: .*nowhere\.txt/],
+      [/^slipway\.yaml:6: python\.requirements: .*nowhere\.txt/],
     ],
   ]
   for (const [what, yaml, expected] of faulty)
@@ -96,6 +141,31 @@ describe('slipway validate', () => {
     const { code, lines } = await validate(folder)
     assert.equal(code, 0)
     assert.match(lines[0] ?? '', /^note: .*job\.py/)
+  })
+
+  it('says of names that only others know who can tell', async () => {
+    const later = `${WATCHED.slice(0, WATCHED.indexOf('  reference'))}  derived: [x]
+  same_unit: [[y, z]]
+  slices: [c]
+  retrain: {load: {until: "{until-30d}", ids: "{bad_rows}"}}
+`.replace(
+      'from: fit.model',
+      'from: fit.model\n  gates: [{metric: auc, at_least: 0.5, slice: s}, {metric: auc, not_worse_than: production}]',
+    )
+    const { code, lines } = await validate(project({ 'slipway.yaml': later, 'job.py': CODE }))
+    assert.deepEqual(
+      [code, lines],
+      [
+        0,
+        [
+          'note: not checked here: monitor.derived "x"; monitor.same_unit "y", "z"; monitor.slices "c"; only the inputs of a registered version can tell',
+          'note: not checked here: model.gates slice "s"; only the predictions of a run can tell',
+          'note: not checked here: model.gates metric "auc"; only the metrics of a run can tell',
+          'note: not checked here: model.gates not_worse_than "production"; only the server can tell',
+          'slipway.yaml can be run: 2 steps',
+        ],
+      ],
+    )
   })
 
   it('takes a file of another name', async () => {

@@ -1,4 +1,5 @@
 /** Params of a retraining: what the project file says, with the day of the incident and the rows marked bad put in. */
+import { BAD_ROWS, UNTIL } from '../../contract/values/retraining.ts'
 import { DAY_MS } from '../../contract/ids.ts'
 
 export interface Retraining {
@@ -9,8 +10,6 @@ export interface Retraining {
 }
 
 type Params = Record<string, Record<string, unknown>>
-
-const UNTIL = /^\{until(?:-(\d{1,4})d)?\}$/
 
 /** Fills `{until}`, `{until-Nd}` (days as YYYY-MM-DD, UTC) and `{bad_rows}` (a list); every other value stays as it is. */
 export function retrainParams(
@@ -26,7 +25,7 @@ export function retrainParams(
 }
 
 function fill(value: unknown, given: Retraining): unknown {
-  if (value === '{bad_rows}') return [...given.bad_rows]
+  if (value === BAD_ROWS) return [...given.bad_rows]
   const day = typeof value === 'string' ? UNTIL.exec(value) : null
   if (day === null) return value
   return new Date(given.until - Number(day[1] ?? 0) * DAY_MS).toISOString().slice(0, 10)

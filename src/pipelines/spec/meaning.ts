@@ -1,6 +1,8 @@
 /** Checks of a project file that no schema can say: references, cycles, names that collide, schedules. */
 import { Cron } from 'croner'
+import { BAD_ROWS, UNTIL } from '../../contract/values/retraining.ts'
 import { sortSteps } from './graph.ts'
+import { misfit } from './kinds.ts'
 import { nearest } from './nearest.ts'
 import type { Project, ProjectStep } from './project.ts'
 
@@ -47,6 +49,8 @@ function checkStep(name: string, step: ProjectStep, steps: Project['pipeline']['
 }
 
 function checkReference(path: PropertyKey[], reference: string, steps: Project['pipeline']['steps']): Meaning[] {
+  if (!reference.includes('.'))
+    return [{ path, message: `got "${reference}", expected STEP.OUTPUT, for example features.train` }]
   const { step, output } = splitReference(reference)
   const maker = steps[step]
   if (maker === undefined) return [{ path, message: missingStep(step, steps) }]
@@ -110,11 +114,37 @@ function checkModel(project: Project): Meaning[] {
   if (project.monitor !== undefined && project.endpoint === undefined) {
     faults.push({ path: ['monitor'], message: 'a monitor watches an endpoint; expected the key "endpoint" too' })
   }
-  const reference = project.monitor?.reference
-  if (typeof reference === 'string' && /^[\w-]+\.\w+$/.test(reference)) {
-    faults.push(...checkReference(['monitor', 'reference'], reference, project.pipeline.steps))
+  return [...faults, ...checkMonitor(project)]
+}
+
+/** Names in `monitor` that the file itself has: outputs, steps and their params. */
+function checkMonitor({ monitor, pipeline: { steps } }: Project): Meaning[] {
+  const { reference, retrain = {} } = monitor ?? {}
+  const here = ['monitor', 'retrain']
+  const asked = Object.entries(retrain).flatMap(([name, params]): Meaning[] => {
+    const step = steps[name]
+    if (step === undefined) return [{ path: [...here, name], message: missingStep(name, steps) }]
+    return Object.entries(params).flatMap(([param, value]) => checkParam([...here, name, param], [name, step], value))
+  })
+  if (reference === undefined) return asked
+  return [...checkReference(['monitor', 'reference'], reference, steps), ...asked]
+}
+
+/** A param that a retraining gives: one that the step has, of its kind once the placeholders are filled. */
+function checkParam(path: PropertyKey[], [name, step]: [string, ProjectStep], value: unknown): Meaning[] {
+  const [param, known] = [String(path.at(-1)), Object.keys(step.params)]
+  if (!known.includes(param)) {
+    const close = nearest(param, known)
+    const has = known.length === 0 ? 'it declares no params' : `its params are ${known.join(', ')}`
+    const hint = close === undefined ? '' : `; did you mean "${close}"?`
+    return [{ path, message: `step "${name}" has no param "${param}": ${has}${hint}` }]
   }
-  return faults
+  if (typeof value === 'string' && /^\{\w+[^{}]*\}$/.test(value) && value !== BAD_ROWS && !UNTIL.test(value)) {
+    const expected = `"{until}", "{until-30d}", "${BAD_ROWS}" or a value without braces around it`
+    return [{ path, message: `got "${value}", expected ${expected}` }]
+  }
+  const expected = misfit(step.params[param], value === BAD_ROWS ? [] : value)
+  return expected === undefined ? [] : [{ path, message: `got ${JSON.stringify(value)}, expected ${expected}` }]
 }
 
 function checkSchedule(schedule: { readonly cron: string; readonly timezone: string }, here: PropertyKey[]): Meaning[] {

@@ -154,13 +154,12 @@ test('odd files are refused, not crashed on', () => {
     `project: ${'x'.repeat(500)}`,
   ]) {
     const result = readProject(text)
-    assert.ok('faults' in result && result.faults.length > 0, text.slice(0, 40))
+    assert.ok(result.faults.length > 0, text.slice(0, 40))
   }
 })
 
 test('several faults are told at once', () => {
   const result = readProject('project: 1\npipeline:\n  steps:\n    a: {run: 5, cach: auto}\n')
-  assert.ok('faults' in result)
   assert.deepEqual(
     result.faults.map((fault) => fault.line).sort((a, b) => a - b),
     [1, 4, 4],

@@ -24,9 +24,9 @@ const SHOWN = 80
 
 /** Parses and checks a project file. Throws `unprocessable` with every fault in `faults`; `file` is its name in messages. */
 export function parseProject(text: string, file = 'slipway.yaml'): Project {
-  const result = readProject(text)
-  if ('project' in result) return result.project
-  throw faulty(file, result.faults)
+  const { project, faults } = readProject(text)
+  if (project === undefined || faults.length > 0) throw faulty(file, faults)
+  return project
 }
 
 /** The error of a project file with faults: the first in the message, all in `faults`. */
@@ -40,8 +40,8 @@ export function faulty(file: string, faults: readonly Fault[]): Error {
   })
 }
 
-/** A project, or what is wrong with it. */
-export function readProject(text: string): { project: Project } | { faults: Fault[] } {
+/** What is wrong with a project; it is there too where its form is right, so that more can be checked. */
+export function readProject(text: string): { readonly project?: Project; readonly faults: readonly Fault[] } {
   const lines = new LineCounter()
   const document = parseDocument(text, {
     lineCounter: lines,
@@ -70,7 +70,7 @@ export function readProject(text: string): { project: Project } | { faults: Faul
     return { faults: issues.flatMap((issue) => describe(issue, value.data, at)) }
   }
   const faults = checkMeaning(parsed.data).map(({ path, message }) => ({ line: at(path), key: dotted(path), message }))
-  return faults.length > 0 ? { faults: faults.toSorted((a, b) => a.line - b.line) } : { project: parsed.data }
+  return { project: parsed.data, faults: faults.toSorted((a, b) => a.line - b.line) }
 }
 
 /** A misspelled key is told before the key that is missing because of it. */

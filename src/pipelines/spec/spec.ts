@@ -1,12 +1,13 @@
 /** A pipeline as it is kept and run: the project file's meaning with the code that each step depends on. */
 import type { Plan } from '../../contract/rollout-plan.ts'
-import { requestOf, sourceWarnings, type EnvRequest } from '../../envs/request.ts'
+import { Problem } from '../../contract/errors.ts'
+import { requestOf, sourceWarnings, type EnvRequest, type ReadFile } from '../../envs/request.ts'
 import type { Blobs } from '../../store/blobs/blobs.ts'
 import { hashOf } from './canonical.ts'
 import { closureOf, moduleFile, moduleOf, type Closure, type Code } from './closure.ts'
 import { readCode, type ReadCode } from './code.ts'
 import { needsOf, splitReference } from './meaning.ts'
-import { dotted, faulty, lineIn, parseProject, type Fault } from './parse.ts'
+import { dotted, faulty, lineIn, readProject, type Fault } from './parse.ts'
 import { rolloutPlan, type Project, type ProjectStep } from './project.ts'
 import { parseBytes, parseDuration } from './units.ts'
 
@@ -61,22 +62,29 @@ export interface PipelineSpec {
 }
 
 /**
- * Compiles a project file and its tree. Throws `unprocessable` with the line for faults of the file, for modules and
- * functions that the tree does not have, and for environments that name missing files.
+ * Compiles a project file and its tree. Throws `unprocessable` with the lines of all its faults: of the file, of modules and functions
+ * that the tree does not have, and of environments that name missing files.
  */
 export async function compileSpec(blobs: Blobs, text: string, tree: string, file: string): Promise<PipelineSpec> {
-  const project = parseProject(text, file)
+  const { project, faults } = readProject(text)
+  if (project === undefined) throw faulty(file, faults)
   const code = await readCode(blobs, tree, file)
-  const faults = Object.entries(project.pipeline.steps).flatMap(([name, step]) => checkEntry(text, name, step, code))
-  if (faults.length > 0) throw faulty(file, faults)
+  const steps = Object.entries(project.pipeline.steps)
   const byPath = new Map(code.files.map((file) => [file.path, file]))
   const read = async (path: string): Promise<string | undefined> => {
     const found = byPath.get(path)
     return found === undefined ? undefined : (await blobs.bytes(found.digest)).toString('utf8')
   }
+  const asked = await environmentOf(project, text, read)
+  const all = [...faults, ...steps.flatMap(([name, step]) => checkEntry(text, name, step, code)), ...asked.faults]
+  const { environment } = asked
+  if (all.length > 0 || environment === undefined)
+    throw faulty(
+      file,
+      all.toSorted((a, b) => a.line - b.line),
+    )
   const { model, endpoint } = project
   const plan = rolloutPlan(project)
-  const environment = await requestOf(project.python, read)
   return {
     rules: CODE_RULES,
     project: project.project,
@@ -84,13 +92,28 @@ export async function compileSpec(blobs: Blobs, text: string, tree: string, file
     left_out: code.rules,
     environment,
     warnings: sourceWarnings(project.python, environment, [...byPath.keys()]),
-    steps: Object.entries(project.pipeline.steps).map(([name, step]) => compileStep(name, step, code)),
+    steps: steps.map(([name, step]) => compileStep(name, step, code)),
     salt: project.pipeline.salt,
     ...(project.pipeline.reads === 'strict' && { reads: 'strict' as const }),
     schedule: project.pipeline.schedule ?? null,
     model: model === undefined ? null : { name: model.name, ...splitReference(model.from), gates: model.gates },
     endpoint: endpoint === undefined || plan === undefined ? null : { name: endpoint.name, rollout: plan },
     monitor: project.monitor ?? null,
+  }
+}
+
+/** What the packages are taken from, or why they cannot be. */
+async function environmentOf(
+  { python }: Project,
+  text: string,
+  read: ReadFile,
+): Promise<{ readonly environment?: EnvRequest; readonly faults: readonly Fault[] }> {
+  try {
+    return { environment: await requestOf(python, read), faults: [] }
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== 'unprocessable') throw error
+    const [, key = '', message = error.message] = /^(python(?:\.\w+)?): (.*)$/s.exec(error.message) ?? []
+    return { faults: [{ line: lineIn(text, key === '' ? [] : key.split('.')), key, message }] }
   }
 }
 
