@@ -114,7 +114,7 @@ function configurationPage(): string {
 
 function cliPage(): string {
   const intro =
-    'Exit codes: 0 done, 1 refused by a gate or check, 2 wrong usage, 3 a fault of the machine or server. Every command has ' +
+    'Exit codes: 0 done, 1 refused by a gate or check, or failed by the project’s own code, packages or secrets, 2 wrong usage, 3 a fault of the machine or server. Every command has ' +
     `${COMMON.map((flag) => `\`--${flag.name}\``).join(' and ')}.`
   const sections = COMMANDS.map((command) => {
     const rows = command.flags.map((flag) => [

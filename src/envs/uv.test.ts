@@ -125,6 +125,12 @@ describe('a failure of uv', () => {
       /cannot be installed together: Because you require six==1 and six==2/,
     ],
     [
+      'of a package that does not exist, by its name',
+      '  × No solution found when resolving dependencies:\n  ╰─▶ Because sixx was not found in the package\n      registry and you require sixx, we can conclude that your requirements are unsatisfiable.',
+      'unprocessable',
+      /^the package index has no package "sixx"; check its name/,
+    ],
+    [
       'that nobody foresaw, with its own words',
       'error: something new\nwith two lines',
       'unprocessable',

@@ -87,6 +87,11 @@ export function explainUv(stderr: string): Error {
       `${what} could not be fetched (${lastLine(text)}); connect to the network, or set UV_DEFAULT_INDEX to a mirror`,
     )
   }
+  const unknown = /Because (\S+) was not found in the package registry/.exec(text.replaceAll(/\s+/g, ' '))?.[1]
+  if (unknown !== undefined) {
+    const detail = `the package index has no package "${unknown}"; check its name where the project lists its packages`
+    return problem('unprocessable', { detail, reason: 'packages' })
+  }
   if (/No solution found|unsatisfiable|conflict/i.test(text)) {
     return problem('unprocessable', {
       detail: `the packages cannot be installed together: ${causes(text)}`,

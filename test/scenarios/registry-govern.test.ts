@@ -181,6 +181,6 @@ describe('a version on its way to production', { timeout: 240_000 }, () => {
       params: { name: 'foreign' },
       body: { project: 'elsewhere', model: 'm' },
     })
-    await assert.rejects(put, /belongs to another project/)
+    await assert.rejects(put, /belongs to the project "default", not to "elsewhere"/)
   })
 })

@@ -107,5 +107,10 @@ export function conclude(run: PipelineRun, out: Output): number {
     )
   }
   if (run.outcome === 'succeeded') return 0
-  return run.outcome === 'refused' ? 1 : run.steps.some((step) => step.failure?.class === 'user') ? 1 : 3
+  return run.outcome === 'refused' || run.steps.some((step) => isOfProject(step.failure)) ? 1 : 3
+}
+
+/** True for a failure by what the project says or asks for: its code, its packages, its secrets. */
+function isOfProject(failure: PipelineRun['steps'][number]['failure']): boolean {
+  return failure?.class === 'user' || failure?.class === 'environment'
 }

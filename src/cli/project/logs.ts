@@ -12,7 +12,8 @@ export async function run(invocation: Invocation): Promise<number> {
   if (invocation.flags['follow'] !== true) {
     const response = await client.open(pipelinesApi.readLogs, { params: { id, step } })
     const log = await response.text()
-    invocation.out.line(log)
+    // the log's own last line break is the one that a line ends with
+    if (log !== '') invocation.out.line(log.replace(/\n$/, ''))
     invocation.out.data({ run: id, step, log })
     return 0
   }

@@ -181,9 +181,17 @@ describe('slipway logs', () => {
   it('prints the log so far as it is', async () => {
     server.answer(pipelinesApi.readLogs, 'one\n  two ü\n')
     const { lines, data, code } = await server.slipway('logs', 'run_1', 'train')
-    assert.deepEqual([code, lines], [0, ['one\n  two ü\n']])
+    assert.deepEqual([code, lines], [0, ['one\n  two ü']], 'a line has one line break')
     assert.deepEqual(data, [{ run: 'run_1', step: 'train', log: 'one\n  two ü\n' }])
     assert.deepEqual(server.asked(pipelinesApi.readLogs)[0]?.params, ['run_1', 'train'])
+    for (const [log, printed] of [
+      ['', []],
+      ['one', ['one']],
+      ['one\n\n', ['one\n']],
+    ] as const) {
+      server.answer(pipelinesApi.readLogs, log)
+      assert.deepEqual((await server.slipway('logs', 'run_1', 'train')).lines, printed)
+    }
     for (const words of [[], ['run_1']])
       await assert.rejects(server.slipway('logs', ...words), usage(/logs needs a run and a step/))
     server.answer(pipelinesApi.readLogs, problem('not_found', { what: 'step', id: 'x' }))

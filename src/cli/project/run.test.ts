@@ -227,7 +227,7 @@ describe('slipway run', () => {
     assert.equal(server.asked(pipelinesApi.getPipelineRun).length, 3)
   })
 
-  const failure = (kind: 'user' | 'infrastructure' | 'out_of_memory'): PipelineRunOf =>
+  const failure = (kind: 'user' | 'environment' | 'infrastructure' | 'out_of_memory'): PipelineRunOf =>
     pipelineRun({
       state: 'failed',
       outcome: 'failed',
@@ -240,6 +240,7 @@ describe('slipway run', () => {
       1,
     ],
     ['the user’s code failed', failure('user'), 1],
+    ['a package does not exist', failure('environment'), 1],
     ['a machine failed', failure('infrastructure'), 3],
     ['memory was short', failure('out_of_memory'), 3],
     ['it was cancelled', pipelineRun({ state: 'cancelled', outcome: 'cancelled' }), 3],

@@ -30,7 +30,7 @@ export async function prepareRun(context: Context, run: RunRow): Promise<void> {
     faultPoint('pipelines.prepared')
   } catch (error) {
     if (!(error instanceof Problem)) return await failOnce(context, run, error)
-    const kind = error.code === 'unprocessable' || error.data['reason'] === 'network' ? 'environment' : 'infrastructure'
+    const kind = error.code === 'unprocessable' ? 'environment' : 'infrastructure'
     await fail(context, run, { class: kind, message: error.message, traceback: null })
   } finally {
     context.say(run.id, undefined)

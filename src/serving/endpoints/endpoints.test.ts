@@ -93,7 +93,14 @@ test('an endpoint is made, changed and removed; each change raises the epoch and
 
 test('a model of another project is refused, one that is not there yet is not', async (t) => {
   const { room } = await open(t, { modelProject: async (_, model) => (model === 'theirs' ? 'q' : undefined) })
-  await assert.rejects(room.put(WHO, 'e', { project: 'p', model: 'theirs' }), { code: 'conflict' })
+  const put = (who: Principal) => room.put(who, 'e', { project: 'p', model: 'theirs' })
+  await assert.rejects(put(WHO), {
+    code: 'conflict',
+    message: 'the model "theirs" belongs to the project "q", not to "p"; name that one',
+  })
+  await assert.rejects(put({ ...WHO, project: 'p' }), {
+    message: 'the model "theirs" belongs to another project than "p"',
+  })
   await room.put(WHO, 'e', { project: 'p', model: 'new' })
   const stranger: Principal = { ...WHO, project: 'p' }
   await assert.rejects(room.scoring(stranger, 'theirs', '1'), { code: 'not_found' })

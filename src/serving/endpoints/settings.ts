@@ -31,7 +31,7 @@ export async function writeEndpoint(
     const known = await endpointRow(t, name)
     if (known !== undefined) checkSame(known, settings)
     const owner = await modelProject?.(t, settings.model)
-    if (owner !== undefined && owner !== settings.project) throw foreignModel(settings)
+    if (owner !== undefined && owner !== settings.project) throw foreignModel(who, settings, owner)
     const threshold = settings.threshold === undefined ? (known?.threshold ?? null) : settings.threshold
     const before = known?.monitor ?? '{}'
     const monitor = settings.monitor === undefined ? before : merged(settings.monitor, before)
@@ -69,8 +69,13 @@ async function deleteRows(t: Tx, name: string): Promise<void> {
   await t.run('DELETE FROM endpoints WHERE name = ?', [name])
 }
 
-function foreignModel({ model, project }: EndpointSettings): Error {
-  return problem('conflict', { detail: `the model "${model}" belongs to another project than "${project}"` })
+/** Names the other project to those who see all of them. */
+function foreignModel(who: Principal, { model, project }: EndpointSettings, owner: string): Error {
+  const where =
+    who.project === null
+      ? `to the project "${owner}", not to "${project}"; name that one`
+      : `to another project than "${project}"`
+  return problem('conflict', { detail: `the model "${model}" belongs ${where}` })
 }
 
 function checkSame(known: EndpointRow, settings: EndpointSettings): void {
