@@ -14,7 +14,7 @@ from typing import Any
 from slipway.confine.kernel import libc, prctl
 from slipway.confine.landlock import restrict
 from slipway.confine.mounts import cover
-from slipway.confine.seccomp import leave_limits_alone
+from slipway.confine.seccomp import refuse_calls
 
 NO_NEW_PRIVILEGES = 38
 DROP_FROM_BOUND = 24
@@ -34,7 +34,7 @@ def confine(policy: dict[str, Any]) -> None:
         restrict(policy)
     with contextlib.suppress(OSError):
         # the trial at start tells where this does not hold
-        leave_limits_alone()
+        refuse_calls()
     with contextlib.suppress(OSError):
         # the folder as it is now, not what is covered by now
         os.chdir(here)
