@@ -8,6 +8,8 @@ export const Isolation = z.object({
   mode: z.enum(['auto', 'required', 'off']),
   /** What of the system confines it; empty = nothing does. */
   layers: z.array(z.enum(['mount', 'landlock'])),
+  /** In words, what it was tried to do at the start of the server and could not. */
+  held: z.array(z.string()),
   /** In words, what it can do that it should not. */
   open: z.array(z.string()),
   /** Why, where something is open. */

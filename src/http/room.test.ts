@@ -37,7 +37,13 @@ interface Running {
   hear(text: string): void
 }
 
-const ISOLATION: Isolation = { mode: 'auto', layers: ['mount', 'landlock'], open: [], detail: '' }
+const ISOLATION: Isolation = {
+  mode: 'auto',
+  layers: ['mount', 'landlock'],
+  held: ['read the data folder'],
+  open: [],
+  detail: '',
+}
 
 async function start(deps: Partial<HttpDeps> = {}, reset?: (asked: Reset) => Promise<void>): Promise<Running> {
   const sent: string[] = []

@@ -1,4 +1,4 @@
-/** Asks the machine what it can hold: the launcher tries it with a file of the data folder. */
+/** Asks the machine what it can hold: the launcher tries each promise with things of the data folder. */
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -9,16 +9,26 @@ const LIMIT_MS = 30_000
 /** Interpreters are looked for by these names where SLIPWAY_PYTHON names none. */
 const NAMES = ['python3', 'python3.13', 'python3.12', 'python3.11', 'python3.10', 'python3.14', 'python']
 
-/** What a confined process was held from, as the trial found. */
+/** What a confined process was held from, as the trial found: the promises of python/slipway/confine/reaches.py. */
 export interface Trial {
-  /** Reading the data folder. */
+  /** Reading, listing and changing the data folder. */
   readonly files: boolean
   /** Writing elsewhere than in folders of its own and temporary ones. */
   readonly writes: boolean
   /** Looking into other processes: the server's environment and memory. */
   readonly processes: boolean
-  /** Ending other processes. */
+  /** Ending other processes, by a signal or a limit. */
   readonly signals: boolean
+  /** Changing rights and times of files in the data folder. */
+  readonly modes: boolean
+  /** Connecting to sockets in the data folder. */
+  readonly sockets: boolean
+  /** Connecting to sockets without a path. */
+  readonly nameless: boolean
+  /** Leaving programs that run as their owner. */
+  readonly set_id: boolean
+  /** Calls of the kernel that get round the rest. */
+  readonly kernel: boolean
 }
 
 export interface Probed {

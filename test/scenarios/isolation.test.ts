@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { servingApi } from '../../src/contract/serving.ts'
 import { systemApi } from '../../src/contract/system.ts'
+import { elsewhere } from '../../src/isolation/elsewhere.fixture.ts'
 import { register } from '../fixtures/two-endpoints.ts'
 import { refusedStart, startTestServer } from '../server.ts'
 import type { TestServer } from '../server.ts'
@@ -17,10 +18,7 @@ import type { TestServer } from '../server.ts'
 const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts')
 const FIXTURES = resolve(import.meta.dirname, '../fixtures/hostile')
 const folder = mkdtempSync(join(tmpdir(), 'slipway-isolation-'))
-// a home below the temporary folder, in which steps may write, would prove nothing
-const home = homedir().startsWith(`${tmpdir()}/`) ? '/var/lib' : join(homedir(), '.cache')
-mkdirSync(home, { recursive: true })
-const outside = mkdtempSync(join(home, 'slipway-isolation-'))
+const outside = mkdtempSync(join(elsewhere(), 'slipway-isolation-'))
 after(() => {
   rmSync(folder, { recursive: true, force: true })
   rmSync(outside, { recursive: true, force: true })
@@ -34,7 +32,7 @@ interface Said {
 }
 
 /** What goes on everywhere, and what nobody inherits anywhere. */
-const MAY = ['temporary', 'own data']
+const MAY = ['temporary', 'own data', 'another mode']
 const NEVER = ['inherited']
 
 interface World {
@@ -124,6 +122,25 @@ const STEP = (fixture: World['fixture']): Record<string, string> => ({
   'hostile.py': fixture('hostile.py'),
 })
 
+/** A step that keeps a cache as matplotlib and others do, and finds it again; what it leaves elsewhere in its home is refused. */
+const CACHES = (mark: string): Record<string, string> => ({
+  'slipway.yaml': 'project: caches\npipeline: {steps: {one: {run: one:main}}}\n',
+  'one.py': `import os, pathlib, subprocess, sys
+def main():
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "${mark}"
+    cache.mkdir(parents=True)
+    (cache / "fonts.json.tmp").write_text("fonts")
+    os.replace(cache / "fonts.json.tmp", cache / "fonts.json")
+    read = "import pathlib, sys; sys.exit(pathlib.Path('~/.cache/${mark}/fonts.json').expanduser().read_text() != 'fonts')"
+    subprocess.run([sys.executable, "-c", read], check=True)
+    try:
+        pathlib.Path("~/${mark}").expanduser().write_text("lost")
+    except OSError:
+        return
+    raise AssertionError("what it left in its home is lost, and nothing said so")
+`,
+})
+
 for (const mode of ['required', 'off']) {
   test(`a step, a model and a build of a package, isolation ${mode}`, { timeout: 600_000 }, async (t) => {
     const here = await world(t, mode)
@@ -136,6 +153,13 @@ for (const mode of ['required', 'off']) {
       assert.equal(said.status, 200, 'its token held while it ran')
       assert.equal(await statusOf(server, said.token), 401, 'and no longer once it has ended')
     })
+
+    if (mode !== 'off')
+      await t.test('a step keeps caches in its home, as libraries do, and reads what its user has there', async () => {
+        const mark = `slipway-test-${process.pid}`
+        await here.run('caches', CACHES(mark))
+        assert.ok(!existsSync(join(homedir(), '.cache', mark)), 'the home of the user is as it was')
+      })
 
     await t.test('a pickle as it is lowered, and a model as it is asked', async () => {
       const dir = join(folder, `model-${mode}`)
@@ -192,12 +216,17 @@ signature:
     await t.test('the server says what holds', async () => {
       const { isolation } = await server.client.call(systemApi.info)
       assert.equal(isolation.mode, mode)
-      assert.equal(isolation.open.length, mode === 'off' ? 4 : 0)
+      assert.deepEqual([isolation.open.length, isolation.held.length], mode === 'off' ? [9, 0] : [0, 9])
       // it may find other things, as an endpoint without a monitor
       const { stdout: said } = spawnSync(process.execPath, [MAIN, 'doctor', '--data', server.data], {
         encoding: 'utf8',
       })
-      assert.match(said, mode === 'off' ? /warn Isolation: .*turned off/ : /ok {3}Isolation: .* confined by/)
+      assert.match(
+        said,
+        mode === 'off'
+          ? /warn Isolation: .*turned off/
+          : /ok {3}Isolation: .* confined by.*; tried, they cannot read or change the data folder.*; cannot change rights/,
+      )
       assert.match(server.errors(), mode === 'off' ? /are not kept apart/ : /^(?!.*are not kept apart)/s)
     })
   })
@@ -213,7 +242,10 @@ test('a machine that cannot confine refuses to start where it is asked to, and s
     env: { SLIPWAY_PYTHON: bin },
   })
   assert.equal(code, 3)
-  assert.match(errors, /--isolation required: this machine cannot keep .*they can read the data folder.*no Python/s)
+  assert.match(
+    errors,
+    /--isolation required: this machine cannot keep .*they can read or change the data folder.*no Python/s,
+  )
 })
 
 test(

@@ -96,7 +96,7 @@ const SERVER = {
   url: 'http://h:7000',
   gateway_url: 'http://h:7001',
   database: 'sqlite',
-  isolation: { mode: 'auto', layers: ['mount', 'landlock'], open: [], detail: '' },
+  isolation: { mode: 'auto', layers: ['mount', 'landlock'], held: ['read the data folder'], open: [], detail: '' },
   started_at: ago(90),
 }
 const AUDIT = {
@@ -165,10 +165,31 @@ for (const [role, tokens, audit] of OFFERS) {
   })
 }
 
+test('what is open of the promises is said, each by itself, with the reason', async () => {
+  const isolation = {
+    mode: 'auto',
+    layers: ['landlock'],
+    held: ['read it'],
+    open: ['they can A', 'they can B'],
+    detail: 'no rights',
+  }
+  const text = textOf(await settings({ server: { ...SERVER, isolation } }))
+  assert.match(
+    text,
+    /confined in part, by landlock \(no rights\) they can a they can b 1 promise tried at the start and kept they cannot read it /,
+  )
+  const none = { ...isolation, layers: [], held: [] }
+  assert.match(
+    textOf(await settings({ server: { ...SERVER, isolation: none } })),
+    /not confined \(no rights\) they can a/,
+  )
+  assert.doesNotMatch(textOf(await settings({ server: { ...SERVER, isolation: none } })), /tried at the start/)
+})
+
 test('the server says where predictions go, and who is logged in', async () => {
   assert.match(
     textOf(await settings()),
-    /Version 0\.1\.0 Address http:\/\/h:7000 Predictions http:\/\/h:7001 Database sqlite Steps, models and builds confined by mount and landlock Running since 1 h ago Logged in as ada, admin/,
+    /Version 0\.1\.0 Address http:\/\/h:7000 Predictions http:\/\/h:7001 Database sqlite Steps, models and builds confined by mount and landlock 1 promise tried at the start and kept they cannot read the data folder Running since 1 h ago Logged in as ada, admin/,
   )
   assert.match(
     textOf(await settings({ server: { ...SERVER, gateway_url: '' }, role: null })),

@@ -1,7 +1,6 @@
 /** Settings: the server, tokens, the audit trail and its proof. */
 import { useInfiniteQuery, useMutation, useQuery } from '@tanstack/react-query'
 import type { authApi } from '../../src/contract/auth.ts'
-import type { Isolation } from '../../src/contract/system.ts'
 import type { Reply } from '../../src/contract/route.ts'
 import type { StorageState } from '../../src/contract/system.ts'
 import { call } from '../data/api.ts'
@@ -10,6 +9,7 @@ import { Command } from '../parts/page/command.tsx'
 import { Confirm } from '../parts/form/confirm.tsx'
 import { Empty, Loaded } from '../parts/page/placeholders.tsx'
 import { usePermission } from '../parts/form/permissions.ts'
+import { Confinement } from '../parts/settings/confinement.tsx'
 import { NewToken } from '../parts/settings/new-token.tsx'
 import { Facts, Page, Panel } from '../parts/page/page.tsx'
 import { PagedList } from '../parts/table/paged-list.tsx'
@@ -75,17 +75,6 @@ function storageFacts(storage: StorageState | undefined): [string, string][] {
     ['Database file', databaseText(storage)],
     ['Stored files', filesText(storage)],
   ]
-}
-
-/** Whether other people's code is kept from what is the server's, and what it can do where it is not. */
-function Confinement({ isolation }: { readonly isolation: Isolation }) {
-  if (isolation.open.length === 0) return <Status word={`confined by ${isolation.layers.join(' and ')}`} tone="good" />
-  return (
-    <span className="break">
-      <Status word={isolation.layers.length === 0 ? 'not confined' : 'confined in part'} tone="warn" />{' '}
-      {isolation.open.join('; ')} ({isolation.detail})
-    </span>
-  )
 }
 
 const MANAGE = { verb: 'manage', resource: 'tokens' } as const

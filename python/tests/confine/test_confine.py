@@ -15,6 +15,7 @@ from slipway.confine import landlock
 from slipway.confine.landlock import around, handled
 from slipway.confine.mounts import outermost
 from slipway.confine.probe import probe
+from tests.confine.places import elsewhere
 
 LAUNCHER = pathlib.Path(__file__).resolve().parents[2] / "slipway" / "confine"
 #: Tries each statement of its argument; prints for each whether it went through.
@@ -25,13 +26,6 @@ def holds(name, code):
     except Exception as error: print(name, repr(error), file=sys.stderr); return False
 print(json.dumps({name: holds(name, code) for name, code in json.loads(sys.argv[1]).items()}))
 """
-
-
-def elsewhere() -> pathlib.Path:
-    """A folder that is not below the temporary one, in which a step may write: this one, unless the checkout lies there."""
-    here = pathlib.Path(__file__).resolve().parent
-    below = pathlib.Path(tempfile.gettempdir()).resolve() in here.parents
-    return pathlib.Path("/var/lib") if below else here
 
 
 class ConfineCase(unittest.TestCase):

@@ -228,9 +228,11 @@ function isolation(data: string): Promise<Finding> {
   return asked(data, 'Isolation', async (client) => {
     const { isolation: found } = await client.call(systemApi.info)
     const by = found.layers.length === 0 ? 'by nothing' : `by ${found.layers.join(' and ')}`
-    if (found.open.length === 0) return { ok: true, detail: `steps, models and builds are confined ${by}` }
-    const open = `steps, models and builds are confined ${by}: ${found.open.join('; ')} (${found.detail})`
-    return { ok: true, warn: true, detail: `${open}; give the contributor role as you would give a shell` }
+    const held = found.held.length === 0 ? '' : `; tried, they cannot ${found.held.join('; cannot ')}`
+    const confined = `steps, models and builds are confined ${by}`
+    if (found.open.length === 0) return { ok: true, detail: `${confined}${held}` }
+    const advice = 'give the contributor role as you would give a shell'
+    return { ok: true, warn: true, detail: `${confined}: ${found.open.join('; ')} (${found.detail})${held}; ${advice}` }
   })
 }
 
