@@ -96,6 +96,8 @@ class Watch:
         self.file = file
         self.began = time.time() - LAG_S
         self.work = both(spec["cwd"])
+        #: The home folder of the attempt, whose links lead to what the user of the server has.
+        self.home = both(spec["home"]) if "home" in spec else []
         self.unheld = frozenset(spec.get("unheld", ()))
         self.ignored = (*both(spec["dir"]), *own_folders(), *SYSTEM)
         self.seen: set[object] = set()
@@ -146,7 +148,7 @@ class Watch:
 
     def listed(self, args: tuple[Any, ...]) -> None:
         """The names of a folder were read."""
-        path = absolute(args[0] if args and args[0] is not None else ".")
+        path = self.beyond(absolute(args[0] if args and args[0] is not None else "."))
         if os.path.join(path, "").startswith(self.ignored) or is_setting(os.path.join(path, "")):
             return
         if os.path.isdir(path) and os.stat(path).st_ctime < self.began:
@@ -207,6 +209,7 @@ class Watch:
         """Notes a file outside, or one of the project that the key does not hold."""
         if path in self.written:
             return
+        path = self.beyond(path)
         for work in self.work:
             if path.startswith(work):
                 if path[len(work) :] in self.unheld:
@@ -221,6 +224,10 @@ class Watch:
         # what has changed since the beginning is most likely the step's own
         if stat.S_ISREG(found.st_mode) and found.st_ctime < self.began:
             self.tell(kind, path)
+
+    def beyond(self, path: str) -> str:
+        """What a path in the home folder of the attempt leads to."""
+        return os.path.realpath(path) if any(path.startswith(home) for home in self.home) else path
 
     def tell(self, kind: str, name: str) -> None:
         """Writes a line, once for each name."""

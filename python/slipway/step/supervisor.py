@@ -6,7 +6,8 @@ environment, the parent reads its output, samples its memory, beats, ends it whe
 Nothing of the user's runs in the parent, and nothing here needs the server, so an attempt outlives it.
 
 Keys of the spec: ``attempt``, ``fence``, ``dir`` (folder of the files below), ``python`` (interpreter of the environment), ``policy``
-(see slipway.confine.enter; null = unconfined), ``cwd``, ``entry`` (``module:function`` or a list of arguments), ``inputs`` and
+(see slipway.confine.enter; null = unconfined), ``home`` (where a confined attempt has its home folder), ``cwd``, ``entry``
+(``module:function`` or a list of arguments), ``inputs`` and
 ``outputs`` (name to path), ``params``, ``secret_env`` (names of environment variables whose values are secret), ``timeout_s``,
 ``grace_s``, ``memory_bytes``, ``log_bytes`` (numbers or null), ``pythonpath``,
 ``unheld`` (files of the project that the step's cache key does not hold).

@@ -11,12 +11,15 @@ import { PACKAGE_DIR, policyOf, type Plan } from '../../../isolation/plan.ts'
 import type { Blobs } from '../../../store/blobs/blobs.ts'
 import { materialise, putTree } from '../../../store/blobs/trees.ts'
 import type { AttemptSpec, AttemptStatus, Driver, Exit, Usage } from '../driver.ts'
+import { makeHome, writtenInHome } from './home.ts'
 import { cpuOfMarked, end, isAlive, killMarked, marked, signal, startOf, type ProcessRef } from './processes.ts'
 
 /** The environment variable that marks every process of an attempt. */
 const MARK = 'SLIPWAY_ATTEMPT'
 /** The supervisor: started by its path, so that nothing of an environment runs in it. */
 const SUPERVISOR = join(PACKAGE_DIR, 'slipway/step')
+/** Name of the home folder of a confined attempt. */
+const HOME = 'home'
 /** What steps inherit of the server's environment besides what every program needs. */
 const INHERITED =
   'REQUESTS_CA_BUNDLE CUDA_VISIBLE_DEVICES HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy'
@@ -58,6 +61,8 @@ class LocalDriver implements Driver {
     await rm(dir, { recursive: true, force: true })
     await mkdir(join(dir, 'out'), { recursive: true, mode: 0o700 })
     for (const name of ['tmp', 'in', 'said']) await mkdir(join(dir, name))
+    if (this.#plan !== null)
+      await makeHome({ place: join(dir, HOME), user: process.env['HOME'] ?? '', write: this.#plan.write })
     await materialise(this.#blobs, spec.code, join(dir, 'work'), { writable: true })
     for (const [name, digest] of Object.entries(spec.inputs)) {
       await materialise(this.#blobs, digest, join(dir, 'in', name), { link: true })
@@ -158,8 +163,9 @@ class LocalDriver implements Driver {
       policy: policyOf(this.#plan, {
         show: [dir],
         fixed: [join(dir, 'in')],
-        write: ['work', 'out', 'tmp', 'said'].map((name) => join(dir, name)),
+        write: [...['work', 'out', 'tmp', 'said'].map((name) => join(dir, name)), ...writtenInHome(join(dir, HOME))],
       }),
+      home: join(dir, HOME),
       cwd: work,
       entry: spec.entry,
       inputs: mapValues(Object.keys(spec.inputs), (name) => join(dir, 'in', name)),
@@ -189,7 +195,8 @@ class LocalDriver implements Driver {
       child.once('exit', () => this.#listeners.forEach((listen) => listen(spec.attempt)))
       await new Promise<void>((resolve, reject) => child.once('spawn', resolve).once('error', reject))
       child.unref()
-      await tell(child, JSON.stringify(environment(spec, dir)))
+      const home = this.#plan === null ? {} : { HOME: join(dir, HOME) }
+      await tell(child, JSON.stringify(environment(spec, dir, home)))
       await this.#remember(dir, child.pid ?? 0)
     } catch (error) {
       throw problem('upstream_failed', { what: spec.python, detail: (error as Error).message }, error)
@@ -228,9 +235,10 @@ function tell(child: ChildProcess, text: string): Promise<void> {
 }
 
 /** The step's environment. A venv's folder of programs comes first, so that `python` is the environment's. */
-function environment(spec: AttemptSpec, dir: string): Record<string, string> {
+function environment(spec: AttemptSpec, dir: string, home: Readonly<Record<string, string>>): Record<string, string> {
   return {
     ...inherited(INHERITED),
+    ...home,
     LANG: process.env['LANG'] ?? 'C.UTF-8',
     TZ: 'UTC',
     PATH: [dirname(spec.python), '/usr/local/bin', '/usr/bin', '/bin'].join(delimiter),
