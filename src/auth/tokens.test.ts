@@ -256,6 +256,24 @@ describe('tokens', () => {
     await assert.rejects(access.findSession(long.secret), /the session has ended/)
   })
 
+  test('a gateway takes the token of an attempt for five to ten minutes that nobody tells it of, and is told anew before that', async () => {
+    const end = now + 86_400_000
+    await access.create(SYSTEM, { name: 'person', role: 'viewer', expires_at: end })
+    const { row } = await access.create(SYSTEM, { name: 'step', role: 'contributor', expires_at: end, attempt: 'at_1' })
+    const told = async () => (await access.valid()).find(({ id }) => id === row.id)?.expires_at ?? 0
+    const ends = new Set<number>()
+    for (let minute = 0; minute < 60; minute++, now += 60_000) {
+      const until = (await told()) - now
+      assert.ok(until > 300_000 && until <= 600_000, `minute ${minute}: ${until}`)
+      ends.add(await told())
+    }
+    assert.ok(ends.size >= 12 && ends.size <= 13, 'the table changes each five minutes, and not each second')
+    assert.equal((await access.valid()).find(({ name }) => name === 'person')?.expires_at, end)
+    now = end - 1000
+    assert.equal(await told(), end, 'and never longer than the token itself')
+    now = end - 86_400_000
+  })
+
   test('a link works until its fifteenth minute has passed, and only for the holder of a token', async () => {
     const who = await access.find((await make('in time')).token)
     const [early, late] = [await access.createLink(who), await access.createLink(who)]

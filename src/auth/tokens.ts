@@ -62,7 +62,7 @@ export interface Tokens {
   openSession(code: string): Promise<{ secret: string; maxAgeS: number }>
   findSession(secret: string): Promise<Principal>
   closeSession(secret: string): Promise<void>
-  /** Every token that is valid now, for the gateway's table. */
+  /** Every token that is valid now, for the gateway's table; those of attempts end there within ten minutes unless they are told again. */
   valid(): Promise<TokenRow[]>
 }
 
@@ -135,11 +135,28 @@ export function tokens(deps: TokensDeps): Tokens {
     async closeSession(secret) {
       await db.tx((t) => t.run('DELETE FROM sessions WHERE hash = ?', [sha256(secret)]))
     },
-    valid: () =>
-      db.all<TokenRow>('SELECT * FROM tokens WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)', [
-        clock(),
-      ]),
+    async valid() {
+      const now = clock()
+      const rows = await db.all<TokenRow>(
+        'SELECT * FROM tokens WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)',
+        [now],
+      )
+      return rows.map((row) => leased(row, now))
+    },
   }
+}
+
+/** The token of an attempt is good for a gateway that hears nothing more for one to two of these, ms. */
+const LEASE_MS = 300_000
+
+/**
+ * A token as a gateway may take it. That of an attempt is given out for a while, and again before the while is over: who is deleted while
+ * nobody can tell the gateway of it is refused then all the same. The end is a round time, so that the table changes seldom.
+ */
+function leased(row: TokenRow, now: number): TokenRow {
+  if (row.attempt === null) return row
+  const end = (Math.floor(now / LEASE_MS) + 2) * LEASE_MS
+  return { ...row, expires_at: Math.min(end, row.expires_at ?? end) }
 }
 
 /** A revoked token stops working on another replica within this time; on this one at once. */
