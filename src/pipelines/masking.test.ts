@@ -11,11 +11,19 @@ const SPELLINGS: readonly (readonly [name: string, spell: (secret: string, befor
   ['as it is', (secret, before) => before + secret],
   ['JSON', (secret, before) => before + JSON.stringify({ secret })],
   ['an address', (secret, before) => `${before}?k=${encodeURIComponent(secret)}`],
+  ['an address in small letters', (secret, before) => `${before}?k=${encodeURIComponent(secret).toLowerCase()}`],
+  ['an address as Python writes it', (secret, before) => `${before}?k=${everySign(encodeURIComponent(secret))}`],
+  ['small letters', (secret, before) => before + secret.toLowerCase()],
   ['hex', (secret, before) => before + Buffer.from(secret).toString('hex')],
   ['hex in capitals', (secret, before) => before + Buffer.from(secret).toString('hex').toUpperCase()],
   ['base64', (secret, before) => Buffer.from(before + secret).toString('base64')],
   ['base64 of addresses', (secret, before) => Buffer.from(`${before}${secret}:x`).toString('base64url')],
 ]
+
+/** Python's `quote` escapes signs that JavaScript leaves. */
+function everySign(address: string): string {
+  return address.replaceAll(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`)
+}
 
 for (const [name, spell] of SPELLINGS)
   test(`a random secret is hidden: ${name}`, () => {

@@ -1,10 +1,11 @@
-"""Finds secrets in a stream of bytes, in whatever spelling: as they are, escaped (JSON, URLs, HTML), in hex or base64, wrapped by lines."""
+"""Finds secrets in a stream of bytes as they are, escaped (JSON, URLs, HTML), in hex, base32 or base64, wrapped by lines."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterable, Iterator
+from html.entities import html5
 
 #: Shorter values are not secrets worth the name, and hiding them would ruin the text.
 SHORTEST = 4
@@ -16,18 +17,20 @@ LOOKS_LIKE = 4
 INDENT = 40
 #: Backslashes before an escaped sign: JSON in JSON in JSON has seven.
 DEEPEST = 15
+BASE32 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
-ENTITY = re.compile(rb"&(?:(amp|lt|gt|quot|apos)|#([0-9]{1,7})|#[xX]([0-9A-Fa-f]{1,6}));")
+ENTITY = re.compile(rb"&(?:([A-Za-z][A-Za-z0-9]{1,31})|#([0-9]{1,7})|#[xX]([0-9A-Fa-f]{1,6}));")
 CODE_UNITS = re.compile(rb"u([dD][89abAB][0-9A-Fa-f]{2})\\{1,15}u([dD][c-fC-F][0-9A-Fa-f]{2})")
 CODE_POINT = re.compile(rb"x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})")
 BREAK = re.compile(rb"\r?\n[ \t]{0,%d}" % INDENT)
 #: The beginning of an escape, and nothing after it.
 UNFINISHED = re.compile(
-    rb"(?:%[0-9A-Fa-f]?|&#?[xX]?[0-9A-Za-z]{0,7}|\\{1,15}(?:[xuU][0-9A-Fa-f]{0,8}(?:\\{1,15}(?:u[0-9A-Fa-f]{0,4})?)?)?)\Z"
+    rb"(?:%[0-9A-Fa-f]?|&#?[xX]?[0-9A-Za-z]{0,32}|\\{1,15}(?:[xuU][0-9A-Fa-f]{0,8}(?:\\{1,15}(?:u[0-9A-Fa-f]{0,4})?)?)?)\Z"
 )
-NAMED = {b"amp": b"&", b"lt": b"<", b"gt": b">", b"quot": b'"', b"apos": b"'"}
+#: What names of HTML stand for, `amp` as `euro`.
+NAMED = {name[:-1].encode(): text.encode() for name, text in html5.items() if name.endswith(";")}
 LETTERS = {ord(k): v for k, v in {"n": b"\n", "r": b"\r", "t": b"\t", "b": b"\b", "f": b"\f", '"': b'"', "'": b"'", "/": b"/"}.items()}
 
 
@@ -145,13 +148,23 @@ def parts_of(secret: bytes) -> list[bytes]:
 
 def forms_of(secret: bytes) -> Iterator[Form]:
     """Every spelling that is looked for."""
-    yield Form(plain(secret))
-    yield Form((bytes({digit, digit - 32}) if digit > 96 else bytes([digit]) for digit in secret.hex().encode()), paired=True)
     text = secret.decode(errors="surrogateescape")
+    yield Form(plain(secret))
+    # an address, a header or a name of a host is often written in small letters as a whole
+    for folded in (secret.lower(), secret.upper(), *(one.encode(errors="surrogateescape") for one in (text.lower(), text.upper()))):
+        yield Form(plain(folded))
+    yield Form((either_case(digit) for digit in secret.hex().encode()), paired=True)
     escaped = {json.dumps(text, ensure_ascii=ascii)[1:-1].encode(errors="surrogateescape") for ascii in (True, False)}
     for variant in {secret, *escaped}:
         for before in range(3):
             yield Form(base64_elements(variant, before))
+    for before in range(5):
+        yield Form(base32_elements(secret, before))
+
+
+def either_case(letter: int) -> bytes:
+    """A letter or digit of ASCII, small and capital."""
+    return bytes(sorted({*bytes([letter]).lower(), *bytes([letter]).upper()}))
 
 
 def plain(secret: bytes) -> list[bytes]:
@@ -161,18 +174,35 @@ def plain(secret: bytes) -> list[bytes]:
 
 def base64_elements(secret: bytes, before: int) -> list[bytes]:
     """The signs of base64, of either alphabet, that say something of a secret with ``before`` other bytes in its first group of three."""
+    return [bytes(either_alphabet(values)) for values in groups(secret, before, 6, 1)]
+
+
+def base32_elements(secret: bytes, before: int) -> list[bytes]:
+    """The same of base32, small and capital, with ``before`` other bytes in its first group of five. A sign at either end with one or two
+    bits of the secret is left: so many signs may be it that every other line would look like the beginning of a secret."""
+    return [b"".join(either_case(BASE32[value]) for value in values) for values in groups(secret, before, 5, 3)]
+
+
+def groups(secret: bytes, before: int, size: int, least: int) -> Iterator[list[int]]:
+    """The bits of a secret behind some other bytes in groups of ``size``: for each that has ``least`` of them the values that it may be."""
     bits: list[int | None] = [None] * (8 * before)
     bits += [byte >> (7 - place) & 1 for byte in secret for place in range(8)]
-    bits += [None] * (-len(bits) % 6)
-    signs = [bits[at : at + 6] for at in range(0, len(bits), 6)]
-    return [bytes(allowed(sign)) for sign in signs if any(bit is not None for bit in sign)]
+    bits += [None] * (-len(bits) % size)
+    for at in range(0, len(bits), size):
+        group = bits[at : at + size]
+        if sum(bit is not None for bit in group) >= least:
+            yield [value for value in range(1 << size) if fits(value, group)]
 
 
-def allowed(sign: list[int | None]) -> Iterator[int]:
-    """The signs of base64 that six bits may be, of which some are unknown."""
-    for value in range(64):
-        if all(bit is None or bit == value >> (5 - place) & 1 for place, bit in enumerate(sign)):
-            yield from {62: b"+-", 63: b"/_"}.get(value) or BASE64[value : value + 1]
+def fits(value: int, group: list[int | None]) -> bool:
+    """Whether a value has the bits of a group that are known."""
+    return all(bit is None or bit == value >> (len(group) - 1 - place) & 1 for place, bit in enumerate(group))
+
+
+def either_alphabet(values: list[int]) -> Iterator[int]:
+    """The signs of base64 for some values."""
+    for value in values:
+        yield from {62: b"+-", 63: b"/_"}.get(value) or BASE64[value : value + 1]
 
 
 def beginning(form: Form) -> bytes:
@@ -224,7 +254,10 @@ def readings(data: bytes, at: int) -> Iterator[tuple[bytes, int]]:
     if byte == 37 and (match := PERCENT.match(data, at)):
         yield bytes.fromhex(match[1].decode()), match.end()
     elif byte == 38 and (match := ENTITY.match(data, at)):
-        yield NAMED[match[1]] if match[1] else sign(int(match[2] or match[3], 10 if match[2] else 16)), match.end()
+        if match[1] is None:
+            yield sign(int(match[2] or match[3], 10 if match[2] else 16)), match.end()
+        elif match[1] in NAMED:
+            yield NAMED[match[1]], match.end()
     elif byte == 92:
         yield from unescaped(data, at)
     elif byte in b"\r\n" and (match := BREAK.match(data, at)):

@@ -14,11 +14,12 @@ import tracemalloc
 import unittest
 import urllib.parse
 from collections.abc import Callable
+from html.entities import codepoint2name
 
 from slipway.step.masking import Masker, Stream
 
 MASK = b"[secret]"
-SIGNS = "abcXYZ0189 +/=%&\\\"'<>:_-.~!{}$#@\u00e9\u4e2d\U0001f511"
+SIGNS = "abcXYZ0189 +/=%&\\\"'<>:_-.~!{}$#@\u00e9\u20ac\u00c4\u4e2d\U0001f511"
 ROUNDS = int(os.environ.get("SLIPWAY_TEST_ROUNDS", "40"))
 
 
@@ -28,6 +29,11 @@ def wrapped(data: bytes, width: int) -> bytes:
 
 def twice(text: str) -> str:
     return json.dumps({"inner": json.dumps({"key": text})})
+
+
+def by_name(text: str) -> str:
+    """Each sign that HTML has a name for by that name."""
+    return "".join(f"&{codepoint2name[ord(sign)]};" if ord(sign) in codepoint2name else sign for sign in text)
 
 
 #: How programs write a text, each by a library that is not ours. What is around the secret may be anything.
@@ -44,6 +50,17 @@ SPELLINGS: dict[str, Callable[[str, bytes, bytes], bytes]] = {
     "small letters in an address": lambda s, a, b: a + re.sub("%..", lambda m: m[0].lower(), urllib.parse.quote(s, safe="")).encode() + b,
     "query": lambda s, a, b: a + urllib.parse.urlencode({"k": s}).encode() + b,
     "HTML": lambda s, a, b: a + html.escape(s).encode() + b,
+    "an address in small letters": lambda s, a, b: a + urllib.parse.quote(s, safe="").lower().encode() + b,
+    "a query in small letters": lambda s, a, b: a + urllib.parse.urlencode({"k": s}).lower().encode() + b,
+    "every byte of an address": lambda s, a, b: a + "".join(f"%{byte:02x}" for byte in s.encode()).encode() + b,
+    "small letters": lambda s, a, b: a + s.lower().encode() + b,
+    "capitals": lambda s, a, b: a + s.upper().encode() + b,
+    "entities by number": lambda s, a, b: a + html.escape(s).encode("ascii", "xmlcharrefreplace") + b,
+    "entities by hex number": lambda s, a, b: a + "".join(f"&#x{ord(sign):x};" for sign in s).encode() + b,
+    "entities by name": lambda s, a, b: a + by_name(s).encode() + b,
+    "backslashes": lambda s, a, b: a + s.encode("ascii", "backslashreplace") + b,
+    "base32": lambda s, a, b: base64.b32encode(a + s.encode() + b),
+    "base32 in small letters": lambda s, a, b: base64.b32encode(a + s.encode() + b).lower(),
     "hex": lambda s, a, b: a + binascii.hexlify(s.encode()) + b,
     "hex in capitals": lambda s, a, b: a + s.encode().hex().upper().encode() + b,
     "hex with colons": lambda s, a, b: a + s.encode().hex(":").encode() + b,
@@ -101,6 +118,8 @@ class MaskingCase(unittest.TestCase):
         raw = secret.encode()
         found = [raw[i : i + 6] for i in range(len(raw) - 5)] + [raw.hex().encode()[i : i + 12] for i in range(0, 2 * len(raw) - 11, 2)]
         found += [base64.b64encode(b"x" * k + raw)[4:-4] for k in range(3)]
+        found += [base64.b32encode(b"x" * k + raw)[8:-8] for k in range(5)]
+        found += [part for folded in (raw.lower(), raw.upper()) for part in (folded[i : i + 6] for i in range(len(raw) - 5))]
         return [part for part in found if len(part) >= 6 and part in text]
 
     def test_a_base64_text_around_it_says_nothing_of_it_any_more(self) -> None:

@@ -46,16 +46,34 @@ const SIGNS = /[.*+?^${}()|[\]\\/-]/g
 /** Patterns of the spellings of a secret. */
 function formsOf(secret: string): string[] {
   const bytes = Buffer.from(secret)
-  const hex = bytes.toString('hex')
-  const address = encodeURIComponent(secret)
-  const plain = [
-    secret,
-    JSON.stringify(secret).slice(1, -1),
-    address,
-    address.replace(/%../g, (code) => code.toLowerCase()),
-  ]
-  const words = [...plain, hex, hex.toUpperCase()].map((text) => text.replaceAll(SIGNS, '\\$&'))
-  return [...new Set([...words, ...[0, 1, 2].map((before) => base64Form(bytes, before))])]
+  const words = [secret, JSON.stringify(secret).slice(1, -1)].map(literal)
+  const spelled = [...words, addressForm(secret), anyCase(bytes.toString('hex'))]
+  return [...new Set([...spelled, ...[0, 1, 2].map((before) => base64Form(bytes, before))])]
+}
+
+function literal(text: string): string {
+  return text.replaceAll(SIGNS, '\\$&')
+}
+
+/** A text in small and capital letters, and in any mixture. Not by a flag of the pattern: V8 misses matches of alternatives that have it. */
+function anyCase(text: string): string {
+  return Array.from(text, (sign) => {
+    const cases = [...new Set([sign, sign.toLowerCase(), sign.toUpperCase()])].map(literal)
+    return cases.length === 1 ? cases[0] : `(?:${cases.join('|')})`
+  }).join('')
+}
+
+/**
+ * Each sign by its bytes (`%2F`) or as it is, whichever of them a library escapes; a blank is a plus in a query. In any case: an address, a
+ * header or a name of a host is often written in small letters as a whole.
+ */
+function addressForm(secret: string): string {
+  const signs = Array.from(secret, (sign) => {
+    const bytes = Buffer.from(sign).toString('hex').match(/../g) ?? []
+    const escaped = anyCase(bytes.map((byte) => `%${byte}`).join(''))
+    return `(?:${escaped}|${anyCase(sign)}${sign === ' ' ? '|\\+' : ''})`
+  })
+  return signs.join('')
 }
 
 /** The signs of base64 that a secret makes behind `before` bytes of a group of three, and those that it shares with what is around it. */
