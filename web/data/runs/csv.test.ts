@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseCsv } from './artifacts.ts'
 import { csvOf } from './csv.ts'
+import { prng } from '../../../src/stats/prng.ts'
 import type { RunRow } from '../queries.ts'
 
 const ROW: RunRow = {
@@ -39,4 +40,25 @@ test('a text that a spreadsheet would run is made a text, in cells and heads; nu
   assert.equal(heads.at(-1), "'=evil")
   assert.equal(rows[0]?.[1], `'=HYPERLINK("x")`)
   assert.deepEqual(rows[0]?.slice(7, -1), [...texts.map((text) => `'${text}`), ...numbers])
+})
+
+test('whatever a cell begins with, no spreadsheet takes it for a formula, and what is none stays as it is', () => {
+  const random = prng(11)
+  const starts = ['=', '+', '-', '@', '\uff1d', '\uff0b', '\uff0d', '\uff20', '\t', '\r', '\n']
+  const before = ['', ' ', '\u00a0', '\u3000', '\ufeff', '\0', '\u200b', '\n', '\t ', '"', ',']
+  const rest = ['1+1', 'cmd|"/c calc"!A0', 'SUM(A1)', '', '5', '-1', '"', ',', '\n=2', 'ü']
+  const pick = (from: readonly string[]): string => from[random.below(from.length)] ?? ''
+  for (let round = 0; round < 3000; round++) {
+    const text = `${pick(before)}${random.below(3) === 0 ? '' : pick(starts)}${pick(rest)}${pick(rest)}`
+    const name = `x${text}`
+    const { rows } = parseCsv(csvOf([{ ...ROW, name, params: { p: text } }], ['params.p']), ',', 10)
+    const [, shown, , , , , , cell = ''] = rows[0] ?? []
+    assert.equal(shown, name, 'a text that begins otherwise is not changed')
+    // as a spreadsheet trims a cell, and folds wide signs to narrow ones
+    const seen = cell.replace(/^[\s\0\u200b\u2060\ufeff]+/, '').normalize('NFKC')
+    const isNumber = text !== '' && Number.isFinite(Number(text)) && text.trim() === text
+    assert.ok(isNumber || !/^[=+\-@]/.test(seen), JSON.stringify({ text, cell }))
+    assert.ok(isNumber || !/^[\t\r\n]/.test(cell), JSON.stringify({ text, cell }))
+    assert.ok(cell === text || cell === `'${text}`, JSON.stringify({ text, cell }))
+  }
 })

@@ -25,8 +25,11 @@ export function csvOf(rows: readonly RunRow[], columns: readonly string[]): stri
 
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$|^[+-]Infinity$/i
 
+/** Signs with which a formula begins, their full-width forms, which some spreadsheets read as these, and what may stand before them unseen. */
+const FORMULA = /^[\s\0\u200b\u2060\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]/
+
 /** A text that a spreadsheet would run as a formula gets an apostrophe before it (OWASP, CSV injection); a number stays one. */
 function quoted(text: string): string {
-  const cell = /^[=+\-@\t\r]/.test(text) && !NUMBER.test(text) ? `'${text}` : text
+  const cell = FORMULA.test(text) && !NUMBER.test(text) ? `'${text}` : text
   return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell
 }
