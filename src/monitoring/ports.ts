@@ -19,7 +19,7 @@ import type { HouseEvent, MonitoringDeps, Reference } from './context/context.ts
 
 export interface Neighbours {
   readonly registry: Registry
-  readonly pipelines: Pick<Pipelines, 'startRun'>
+  readonly pipelines: Pick<Pipelines, 'startRun' | 'places'>
   readonly serving: Endpoints & {
     readonly logLosses: () => Promise<GatewayLogLoss[]>
     readonly unanswered: () => Promise<Unanswered[]>
@@ -43,6 +43,7 @@ export type MonitoringPorts = Pick<
   | 'halt'
   | 'logLosses'
   | 'unanswered'
+  | 'places'
 >
 
 export function monitoringPorts(rooms: Neighbours): MonitoringPorts {
@@ -54,6 +55,7 @@ export function monitoringPorts(rooms: Neighbours): MonitoringPorts {
     eventLog: (endpoint, from, to) => eventLog(registry, { endpoint, from, to }),
     logLosses: () => serving.logLosses(),
     unanswered: () => serving.unanswered(),
+    places: () => rooms.pipelines.places(),
     onLabels: (t, rows) => rooms.rollouts.hooks.onLabels(t, rows),
     async saveSettings(who, endpoint, settings) {
       const { project, model } = await requireEndpoint(registry.db, endpoint)

@@ -44,6 +44,11 @@ export function testDeps(db: Db, clock: Clock, more: Partial<MonitoringDeps> = {
     halt: unexpected,
     logLosses: unexpected,
     unanswered: unexpected,
+    places: async () => ({
+      held: { cpus: 2, memory_bytes: 300 },
+      free: { cpus: 6, memory_bytes: 700 },
+      asked: { cpus: 9, memory_bytes: 5 },
+    }),
     credentials: () => ({ failed: 0, throttled: 0 }),
     send: unexpected,
     pagesUrl: () => 'http://127.0.0.1:4600',

@@ -6,6 +6,7 @@ import { Context } from './context/context.ts'
 import type { PipelinesDeps } from './context/deps.ts'
 import { Reconciler } from './run/reconciler.ts'
 import { readState, type AttemptRow } from './context/rows.ts'
+import { placesNow, type Places } from './run/places.ts'
 import { createRun, type NewRun } from './run/runs.ts'
 import { newestVersion } from './spec/versions.ts'
 import { viewRun, type RunView } from './run/view.ts'
@@ -26,6 +27,8 @@ export interface Pipelines {
   usage(since: number, limit: number): Promise<AttemptUsage[]>
   /** What attempts that go on here have used so far, as if they ended now. */
   running(): Promise<AttemptUsage[]>
+  /** The places of the whole server: cores and memory that are held, free and asked for. */
+  places(): Promise<Places>
   /** Every digest that is needed, for the garbage collection of blobs. */
   blobDigests(): AsyncIterable<string>
 }
@@ -74,6 +77,7 @@ export function openPipelines(deps: PipelinesDeps, leases: Leases): Pipelines {
         [since, limit],
       ),
     running: () => usedSoFar(deps),
+    places: () => placesNow(context),
     blobDigests: () => blobDigests(deps),
   }
 }

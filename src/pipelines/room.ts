@@ -65,6 +65,8 @@ export interface PipelinesRoom {
   readonly usage: (since: number, limit: number) => Promise<AttemptUsage[]>
   /** Port: what attempts that go on here have used so far. */
   readonly running: () => Promise<AttemptUsage[]>
+  /** Port: cores and memory that steps hold, that are free, and that steps in line ask for. */
+  readonly places: Pipelines['places']
   /** Port: every digest that is needed, for the collection of blobs. */
   blobDigests(): AsyncIterable<string>
   /** Port: what is kept of a project. */
@@ -121,6 +123,7 @@ export function pipelinesRoom({
     startRun,
     usage: (since, limit) => pipelines.usage(since, limit),
     running: () => pipelines.running(),
+    places: () => pipelines.places(),
     blobDigests: () => pipelines.blobDigests(),
     projectPart: { holds: holdsPipelines },
     tracked: {

@@ -9,6 +9,7 @@ import { openCauses } from '../incidents/rows.ts'
 import { findingsSeries, labelCoverage } from './figures.ts'
 import type { MonitoringDeps, MonitorRow } from '../context/context.ts'
 import { failedAttempts, preparationFailures, stepQueues } from '../../pipelines/run/watched.ts'
+import type { Places } from '../../pipelines/run/places.ts'
 import { endpointNames } from '../../serving/context/rows.ts'
 import { allWatched } from '../watched/facts.ts'
 
@@ -18,7 +19,10 @@ export async function prometheusText(deps: MonitoringDeps, project: string | nul
   const all = await deps.db.all<MonitorRow>('SELECT * FROM monitors ORDER BY endpoint')
   const seen = (row: { endpoint: string }): boolean => names.has(row.endpoint)
   const monitored = await families(deps, all.filter(seen), seen)
-  const ofServer = project === null ? [...storage(await deps.stored()), ...credentialFamilies(deps.credentials())] : []
+  const ofServer =
+    project === null
+      ? [...storage(await deps.stored()), places(await deps.places()), ...credentialFamilies(deps.credentials())]
+      : []
   return familiesText([
     ...monitored,
     await watched(deps, project),
@@ -80,6 +84,22 @@ function storage({ database, blobs }: StorageState): Family[] {
       ),
     },
   ]
+}
+
+/** Of the whole server: a place is no project's. What is asked may be more than there is. */
+function places(now: Places): Family {
+  const states = ['held', 'free', 'asked'] as const
+  return {
+    name: 'slipway_pipeline_places',
+    type: 'gauge',
+    help: 'Cores (`cpus`) and memory (`memory_bytes`) of steps: held by those that run, free, and asked for by those that wait.',
+    samples: states.flatMap((state) =>
+      (['cpus', 'memory_bytes'] as const).map((resource) => ({
+        labels: { resource, state },
+        value: now[state][resource],
+      })),
+    ),
+  }
 }
 
 /** Steps in line for a place, those that run, and what has failed. */

@@ -11,6 +11,7 @@ import type { Lack } from '../../stats/lengths.ts'
 import type { Egress } from '../../http/egress.ts'
 import type { CredentialCounts } from '../../http/callers/failed-credentials.ts'
 import type { Db, Reader, Tx } from '../../store/db.ts'
+import type { Places } from '../../pipelines/run/places.ts'
 import { endpointRow } from '../../serving/context/rows.ts'
 
 /** What live rows of an endpoint's stable version are compared with. */
@@ -94,6 +95,8 @@ export interface MonitoringDeps {
   readonly logLosses: () => Promise<readonly LogLoss[]>
   /** Versions that do not answer on this process's server although an endpoint names them. */
   readonly unanswered: () => Promise<readonly Unanswered[]>
+  /** Cores and memory of the server that steps hold, that are free, and that steps in line ask for. */
+  readonly places: () => Promise<Places>
   /** Wrong credentials that came to this process. */
   readonly credentials: () => CredentialCounts
   /** Outgoing HTTP, for webhooks. */

@@ -11,7 +11,7 @@ import { memoryDriver } from '../drivers/memory.fixture.ts'
 import { serve, type Server } from './attempts.fixture.ts'
 import { LOCK } from './idle.fixture.ts'
 import { openAttempt } from './launch.ts'
-import { findHead } from './places.ts'
+import { findHead, placesNow } from './places.ts'
 
 const GIB = 2 ** 30
 const CAPACITY = { cpus: 4, memory_bytes: 8 * GIB }
@@ -66,6 +66,30 @@ describe('steps begin while there are cores and memory for them', () => {
     assert.deepEqual(await opened(server, second), [0])
     assert.equal((await server.read(second)).attempts.at(-1)?.memory_bytes, 4.5 * GIB)
   })
+})
+
+test('places are held, free and asked for: by what runs, and by what waits of runs that can be read', async (t) => {
+  const server = await serve(t, { capacity: CAPACITY })
+  const none = { cpus: 0, memory_bytes: 0 }
+  assert.deepEqual(await placesNow(server.context), { held: none, free: CAPACITY, asked: none })
+  const first = await ready(server, ['cpus: 1, memory: 3Gi', 'cpus: 2, memory: 1Gi', 'cpus: 64, memory: 1Gi'])
+  assert.deepEqual(await opened(server, first), [0, 1])
+  for (const name of ['s0', 's1']) await server.setStep(first, name, { state: 'running' })
+  const held = { cpus: 3, memory_bytes: 4 * GIB }
+  const now = { held, free: { cpus: 1, memory_bytes: 4 * GIB }, asked: { cpus: 4, memory_bytes: GIB } }
+  assert.deepEqual(await placesNow(server.context), now)
+  const second = await ready(server, ['', 'cpus: 3, memory: 6Gi'])
+  const asked = { cpus: 4 + 1 + 3, memory_bytes: (1 + 2 + 6) * GIB }
+  assert.deepEqual(await placesNow(server.context), { ...now, asked })
+  await server.setStep(second, 's1', { retry_at: server.clock.now + 1 })
+  const paused = { cpus: 5, memory_bytes: 3 * GIB }
+  assert.deepEqual(
+    await placesNow(server.context),
+    { ...now, asked: paused },
+    'in the pause before a retry it asks nothing',
+  )
+  await server.setRun(second, { version_id: 'pv_gone' })
+  assert.deepEqual(await placesNow(server.context), now)
 })
 
 describe('the step that has waited longest', () => {

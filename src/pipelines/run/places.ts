@@ -71,28 +71,66 @@ export async function hasPlace(
   return sum('cpus') <= capacity.cpus && sum('memory_bytes') <= capacity.memory_bytes
 }
 
+/** Steps that wait for a place, the oldest first, of runs that go on. */
+const WAITING = `SELECT s.run_id, s.name, r.version_id, coalesce(s.retry_at, s.ready_at) AS since
+     FROM pipeline_runs r JOIN pipeline_steps s ON s.run_id = r.id
+     WHERE r.state = 'running' AND r.desired_state = 'run' AND s.state = 'ready'
+       AND (s.retry_at IS NULL OR s.retry_at <= ?) AND NOT ${WAITS_FOR_EQUAL}
+     ORDER BY coalesce(s.retry_at, s.ready_at), s.run_id, s.position`
+
+interface WaitingStep {
+  readonly run_id: string
+  readonly name: string
+  readonly version_id: string
+  readonly since: number
+}
+
+/** Waiting steps that are looked at for what they ask; beyond these the sum is of the oldest. */
+const ASKED_AT_MOST = 500
+
+/** What steps hold, what is free, and what those that wait for a place ask for. */
+export interface Places {
+  readonly held: Resources
+  readonly free: Resources
+  readonly asked: Resources
+}
+
+/** The places of the whole server as they are now. */
+export async function placesNow(context: Context): Promise<Places> {
+  const { db, clock, capacity } = context.deps
+  const held = await takenPlaces(db)
+  const waiting = await db.all<WaitingStep>(`${WAITING} LIMIT ?`, [clock(), ASKED_AT_MOST])
+  const demands = (await Promise.all(waiting.map((step) => demandIn(context, step)))).filter((one) => one !== undefined)
+  const sum = (of: keyof Resources): number => demands.reduce((total, one) => total + one[of], 0)
+  return {
+    held,
+    free: {
+      cpus: Math.max(0, capacity.cpus - held.cpus),
+      memory_bytes: Math.max(0, capacity.memory_bytes - held.memory_bytes),
+    },
+    asked: { cpus: sum('cpus'), memory_bytes: sum('memory_bytes') },
+  }
+}
+
+/** What a waiting step takes; undefined where the project file cannot be read: that is its own run's fault, and holds no other back. */
+async function demandIn(context: Context, { version_id, run_id, name }: WaitingStep): Promise<Resources | undefined> {
+  try {
+    const step = stepOf(await context.spec(version_id), name)
+    return demandOf(context.deps, step, (await readState(context.deps.db, run_id))?.attempts ?? [])
+  } catch (error) {
+    if (error instanceof Problem && !isUnreadable(error)) throw error
+    return undefined
+  }
+}
+
 /** The step that has waited longest, once it has waited so long that it holds others back. */
 export async function findHead(context: Context): Promise<Head | undefined> {
   const { db, clock } = context.deps
   const now = clock()
-  const first = await db.get<{ run_id: string; name: string; version_id: string; since: number }>(
-    `SELECT s.run_id, s.name, r.version_id, coalesce(s.retry_at, s.ready_at) AS since
-     FROM pipeline_runs r JOIN pipeline_steps s ON s.run_id = r.id
-     WHERE r.state = 'running' AND r.desired_state = 'run' AND s.state = 'ready'
-       AND (s.retry_at IS NULL OR s.retry_at <= ?) AND NOT ${WAITS_FOR_EQUAL}
-     ORDER BY coalesce(s.retry_at, s.ready_at), s.run_id, s.position LIMIT 1`,
-    [now],
-  )
+  const first = await db.get<WaitingStep>(`${WAITING} LIMIT 1`, [now])
   if (first === undefined || now - first.since <= PATIENCE_MS || (await isIdle(context))) return undefined
-  const { run_id, name } = first
-  try {
-    const step = stepOf(await context.spec(first.version_id), name)
-    return { run_id, name, demand: demandOf(context.deps, step, (await readState(db, run_id))?.attempts ?? []) }
-  } catch (error) {
-    if (error instanceof Problem && !isUnreadable(error)) throw error
-    // a project file that cannot be read is its own run's fault, and holds no other back
-    return undefined
-  }
+  const demand = await demandIn(context, first)
+  return demand === undefined ? undefined : { run_id: first.run_id, name: first.name, demand }
 }
 
 async function isIdle({ deps: { db, clock } }: Context): Promise<boolean> {
