@@ -77,7 +77,10 @@ test('what is open is said, with the reason; signals alone are no reason to refu
   ])
   const weak = { ...old, held: { ...old.held, processes: false } }
   assert.equal((await where(weak, 'auto')).state.open.length, 2)
-  await assert.rejects(where(weak, 'required'), /--isolation required: .*read the environment and the memory of the server/)
+  await assert.rejects(
+    where(weak, 'required'),
+    /--isolation required: .*read the environment and the memory of the server/,
+  )
 })
 
 test('where nothing holds there is no plan, and all that is open is named', async () => {
