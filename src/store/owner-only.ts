@@ -22,7 +22,7 @@ const OTHERS = 0o077
 const STICKY = 0o1000
 
 /** Names in a data folder whose content is secret: tokens, keys, the database with its logs, the records of the audit chain. */
-const SECRET = /^(?:token|slipway\.db(?:-wal|-shm|-journal)?|[\w-]+\.(?:key|pem|jsonl))$/
+const SECRET = /^(?:token|slipway\.db(?:-wal|-shm|-journal|\.saved-[\w-]+)?|[\w-]+\.(?:key|pem|jsonl))$/
 
 /** From now on this process, and what it starts, makes files and folders that no other user reaches. Not in a worker thread. */
 export function keepToOwner(): void {

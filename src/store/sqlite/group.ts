@@ -104,8 +104,9 @@ export class GroupCommit {
     try {
       await this.#options.sync()
     } catch (error) {
+      const known = this.#options.damage?.refusal()
       this.#refusal = {
-        error: unavailable('a disk sync failed; it is read-only until a restart', error),
+        error: known ?? unavailable('a disk sync failed; it is read-only until a restart', error),
         until: Infinity,
       }
       for (const member of members) member.reject(this.#refusal.error)

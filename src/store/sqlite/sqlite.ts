@@ -6,7 +6,9 @@ import { GroupCommit } from './group.ts'
 import { knownDamage } from '../damage.ts'
 import type { Damage } from '../damage.ts'
 import { refuseNested } from '../nesting.ts'
+import { OpenFiles } from './open-files.ts'
 import { Readers } from './readers.ts'
+import { copyName, saveCopy } from './save-copy.ts'
 import { assertBindable, Statements } from './statements.ts'
 import { UpkeepThread } from './upkeep.ts'
 import { WalSync } from './wal.ts'
@@ -20,6 +22,8 @@ export interface SqliteOptions {
   readonly longestReadMs?: number
   /** What is known of damage to the file; default: what this connection sees. */
   readonly damage?: Damage
+  /** How often the files are compared with what their names lead to, ms. Default a second. */
+  readonly watchMs?: number
 }
 
 /** Opens or makes the database in the file `path` (its folder must exist). The caller migrates it. */
@@ -38,17 +42,27 @@ class SqliteDb implements Db {
   readonly #readers: Readers
   readonly #upkeep: UpkeepThread
   readonly #damage: Damage
+  readonly #path: string
+  readonly #files: OpenFiles
+  readonly #watch: NodeJS.Timeout
+  /** The files are not what was opened: what they held is saved, or could not be. */
+  #saving: Promise<boolean> | undefined
   #groups = 0
   #groupsPerCheckpoint = 64
   #checkpointing = false
   #closed: Promise<void> | undefined
 
   constructor(path: string, options: SqliteOptions) {
+    this.#path = path
     this.#damage = options.damage ?? knownDamage()
     this.#writer = openWriter(path)
     this.#reader = openReader(path)
     this.#reads = new Statements(this.#reader)
+    // it opens the log with its first read, and later the log may be another
+    this.#reads.get('SELECT count(*) FROM sqlite_schema')
     this.#wal = new WalSync(path)
+    this.#files = new OpenFiles(path)
+    this.#watch = setInterval(() => void this.#isMoved(), options.watchMs ?? WATCH_MS).unref()
     const sync = options.sync ?? (() => this.#wal.sync())
     this.#group = new GroupCommit(this.#writer, new Statements(this.#writer), {
       sync: () => this.#durable(sync),
@@ -76,6 +90,8 @@ class SqliteDb implements Db {
 
   async search<T = Row>({ text, params }: Sql): Promise<T[]> {
     assertBindable(params)
+    // a reader process opens what the names lead to
+    if (this.#isMoved()) throw unavailable('its file was moved or replaced')
     try {
       return (await this.#readers.search(text, params)) as T[]
     } catch (error) {
@@ -91,7 +107,10 @@ class SqliteDb implements Db {
 
   async #close(): Promise<void> {
     await this.#group.idle()
+    clearInterval(this.#watch)
     await Promise.all([this.#readers.close(), this.#upkeep.close()])
+    // once more, for there may be room now
+    if (this.#isMoved() && (await this.#saving) === false) await this.#save()
     this.#reader.close()
     this.#writer.close()
     this.#wal.close()
@@ -109,7 +128,36 @@ class SqliteDb implements Db {
 
   async #durable(sync: () => Promise<void>): Promise<void> {
     await sync()
+    if (this.#isMoved()) throw new Error('the file is not what was opened')
     if (++this.#groups >= this.#groupsPerCheckpoint && !this.#checkpointing) void this.#checkpoint()
+  }
+
+  /** Whether the files are not what their names lead to any more; at the first time writes end, and what they hold is saved. */
+  #isMoved(): boolean {
+    if (this.#saving !== undefined) return true
+    const what = this.#files.changed()
+    if (what === undefined) return false
+    this.#damage.tell(what, `what it holds is being saved beside ${this.#path}; do not end the server`)
+    this.#saving = this.#save()
+    return true
+  }
+
+  /** False when it could not be saved. */
+  async #save(): Promise<boolean> {
+    const file = copyName(this.#path, new Date())
+    try {
+      await this.#group.idle()
+      await saveCopy(this.#reader, file)
+      const [path, log] = [this.#path, `${this.#path}-wal ${this.#path}-shm`]
+      this.#damage.mend(`what it held is saved: stop the server, rm -f ${log}, mv ${file} ${path}, start it`)
+      return true
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error)
+      this.#damage.mend(
+        `what it holds could not be saved in ${file} (${why}); it is tried again when the server is stopped`,
+      )
+      return false
+    }
   }
 
   /** A failure here is not the writer's: SQLite moves the log itself once it has grown further. */
@@ -121,6 +169,9 @@ class SqliteDb implements Db {
     this.#checkpointing = false
   }
 }
+
+/** How often the files are compared with what their names lead to, ms. */
+const WATCH_MS = 1000
 
 /** Pages that the log should hold when it is moved: few enough to be quick, enough to be worth the disk syncs. */
 const CHECKPOINT_PAGES = 1000
