@@ -4,6 +4,7 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { hostCheck } from '../http/hosts.ts'
 import type { Plan } from '../isolation/plan.ts'
 import { faultPoint } from '../store/fault.ts'
+import { withReserve } from '../store/reserve.ts'
 import type { GatewayFile, RunFiles } from './run-files.ts'
 import { gatewayFile, isAlive, processStart, readJsonFile, runFiles, socketPath, writeWhole } from './run-files.ts'
 import { asTable, EMPTY_TABLE } from './table/table.ts'
@@ -113,7 +114,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
   const file = gatewayFile(options.dataDir, options.index)
   removeSocketOfDead(file)
-  writeWhole(file, JSON.stringify(told))
+  withReserve(options.dataDir, 'gateway.reserve', () => writeWhole(file, JSON.stringify(told)))
   const watch = setInterval(() => hasSuccessor(file) && options.onDrain(), SUCCESSOR_MS).unref()
   return {
     port,

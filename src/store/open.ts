@@ -15,6 +15,7 @@ import { openPostgres } from './postgres/postgres.ts'
 import { openS3Blobs } from './blobs/s3/blobs.ts'
 import { s3Settings } from './blobs/s3/settings.ts'
 import { openSqlite } from './sqlite/sqlite.ts'
+import { withReserve } from './reserve.ts'
 import { gatherStatistics } from './postgres/statistics.ts'
 
 export interface StoreOptions {
@@ -36,6 +37,9 @@ export interface Known {
 
 /** Name of the SQLite file in the data folder. */
 export const DATABASE_FILE = 'slipway.db'
+
+/** A copy of a database whose own file was taken away while a server ran. */
+const SAVED = /^slipway\.db\.saved-[\w-]+$/
 
 /** Files that are written after the database has what they tell of: a log beside it, and the checkpoints of the audit chain. */
 const LEFT_OF_USE = /^(?:slipway\.db-wal|audit-checkpoints\.jsonl)$/
@@ -80,9 +84,11 @@ function openDatabase(options: StoreOptions, damage: Damage = knownDamage()): { 
   const bytes = statSync(file, { throwIfNoEntry: false })?.size ?? 0
   if (bytes === 0) assertUnused(dataDir, file)
   try {
-    const checked = bytes > SMALL_BYTES ? undefined : bytes === 0 ? NEW : quickCheck(file, Infinity)
-    if (checked !== undefined && checked.found.length > 0) damage.tell(checked.found.join('; '))
-    return { db: openSqlite(file, { ...options, damage }), checked }
+    return withReserve(dataDir, 'database.reserve', () => {
+      const checked = bytes > SMALL_BYTES ? undefined : bytes === 0 ? NEW : quickCheck(file, Infinity)
+      if (checked !== undefined && checked.found.length > 0) damage.tell(checked.found.join('; '))
+      return { db: openSqlite(file, { ...options, damage }), checked }
+    })
   } catch (error) {
     if (!isDamaged(error)) throw error
     const why = error instanceof Error ? error.message : String(error)
@@ -100,12 +106,27 @@ function openDatabase(options: StoreOptions, damage: Damage = knownDamage()): { 
  * collected, for nothing would reach them.
  */
 function assertUnused(dataDir: string, file: string): void {
+  const [saved] = savedCopies(dataDir)
+  if (saved !== undefined)
+    throw new Error(
+      `the database ${file} is missing or empty; what it held was saved when it was taken away from a running server\n` +
+        `Put the copy in its place: rm -f ${file}-wal ${file}-shm; mv ${saved} ${file}`,
+    )
   const left = readdirSync(dataDir).find((name) => LEFT_OF_USE.test(name) && statSync(join(dataDir, name)).size > 0)
   if (left === undefined) return
   throw new Error(
     `the database ${file} is missing or empty, but the folder was in use: it holds ${left}\n` +
       'Put the file back, or restore the newest backup into another folder: slipway restore. Where PostgreSQL holds the tables, set SLIPWAY_DATABASE_URL',
   )
+}
+
+/** Copies of databases whose own files were taken away while a server ran, the newest first. */
+export function savedCopies(dataDir: string): string[] {
+  const names = readdirSync(dataDir).filter((name) => SAVED.test(name))
+  return names
+    .sort()
+    .toReversed()
+    .map((name) => join(dataDir, name))
 }
 
 /** A migrated store in a fresh temporary folder, for tests; `close` deletes it. */

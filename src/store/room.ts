@@ -1,5 +1,6 @@
 /** The store room: the database and the blobs of this process, opened together and closed together. */
 import { randomUUID } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ifRefused } from '../contract/absence/absent.ts'
 import type { Clock } from '../contract/ids.ts'
@@ -10,9 +11,10 @@ import { keptReplies } from './kept-replies.ts'
 import type { KeptReplies } from './kept-replies.ts'
 import { looks } from './looks.ts'
 import type { Looks } from './looks.ts'
-import { openStore } from './open.ts'
+import { openStore, savedCopies } from './open.ts'
 import type { Store, StoreOptions } from './open.ts'
 import { asCaller } from './reads/caller.ts'
+import { keepReserves } from './reserve.ts'
 import { openNotices } from './postgres/notices.ts'
 import type { Notices } from './postgres/notices.ts'
 import { isWritable } from './writable.ts'
@@ -45,17 +47,26 @@ const START_LOOK_MS = 60_000
 export async function storeRoom(options: StoreRoomDeps): Promise<StoreRoom> {
   const { clock, databaseUrl, onError = () => undefined } = options
   const damage = knownDamage()
+  damage.onTold((text) => onError(new Error(text)))
   const corrupt = new CorruptBlobs(clock)
   const opened = await openStore(options, { damage, isCorrupt: (digest) => corrupt.has(digest) })
+  for (const copy of savedCopies(options.dataDir))
+    onError(
+      new Error(
+        `${copy} was saved when the database's file was taken away from a running server: remove it if nothing is missing`,
+      ),
+    )
   const looking = looks({ ...options, ...opened, damage, corrupt, onError })
   const looked = looking.lookAtDatabase(START_LOOK_MS, opened.checked).catch(onError)
   await Promise.race([looked, delay(START_WAIT_MS, undefined, { ref: false })])
   await corrupt.open(opened.db)
   const blobs = watchedBlobs(opened.blobs, {
     isCorrupt: (digest) => corrupt.has(digest),
+    isListed: (digest) => corrupt.lists(digest),
     corrupt: (blob) => void corrupt.add(blob, 'read').catch(onError),
     mended: (digest) => void corrupt.remove(digest).catch(onError),
   })
+  keepReserves(options.dataDir)
   const kept = keptReplies({ db: opened.db, clock, mark: randomUUID })
   // several replicas may share a PostgreSQL; a data folder has one process
   if (opened.db.kind === 'sqlite') await ifRefused(kept.recover(), 'storage_full', 'storage_corrupt')
@@ -74,6 +85,8 @@ export async function storeRoom(options: StoreRoomDeps): Promise<StoreRoom> {
       await looking.stop()
       await crossing?.close()
       await db.close()
+      // the log is gone now, and its room with it
+      if (existsSync(options.dataDir)) keepReserves(options.dataDir)
     },
   }
 }
