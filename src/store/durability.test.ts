@@ -109,7 +109,7 @@ describe('on the disk', { skip }, () => {
     await backup(join(folder, 'data'), join(folder, 'a.backup'))
     assert.deepEqual(
       noted.splice(0).filter((line) => line.includes('a.backup') || line === 'sync .'),
-      ['sync a.backup.*.partial', 'a.backup.*.partial is a.backup', 'sync .'],
+      ['sync a.backup.making-*/backup', 'a.backup.making-*/backup is a.backup', 'sync .'],
     )
     await restore(join(folder, 'a.backup'), join(folder, 'back'))
     assert.deepEqual(

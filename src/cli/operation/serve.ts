@@ -14,6 +14,7 @@ import { dataDir, readServerFile } from '../invocation/server.ts'
 import type { ServerFile } from '../invocation/server.ts'
 import { readPair } from '../../gateway/http/tls.ts'
 import type { TlsFiles } from '../../gateway/http/tls.ts'
+import { clearLeftovers } from '../../store/backup/backup.ts'
 import { lockFolder } from '../../store/folder-lock.ts'
 import { closeFolder, keepToOwner, toldClosing } from '../../store/owner-only.ts'
 import { paint } from '../invocation/output.ts'
@@ -33,6 +34,8 @@ export async function run(invocation: Invocation): Promise<number> {
   keepToOwner()
   for (const place of closeFolder(data)) process.stderr.write(`${toldClosing(place)}\n`)
   const release = databaseUrl === undefined ? await takeFolder(data) : nothing
+  for (const left of await clearLeftovers(data))
+    process.stderr.write(`${left} was left by a killed command; it is removed\n`)
   // asked to end while it starts, it starts to the end first: only then it knows what to end
   const ended = untilSignal()
   const gatewayPort = number(invocation, 'gateway-port', { min: 0, max: 65_535, default: 4601 })

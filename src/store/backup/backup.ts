@@ -1,5 +1,5 @@
 /** Backups: one tar file with a manifest of hashes, made while the server runs, verified when it is made and when it is restored. */
-import { createHash, randomUUID } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { createReadStream, existsSync, readdirSync } from 'node:fs'
 import { copyFile, link, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
@@ -8,11 +8,16 @@ import { readArchive, writeArchive, type ArchiveEntry, type PackedFile } from '.
 import type { Blobs, Digest } from '../blobs/blobs.ts'
 import { openDiskBlobs } from '../blobs/disk.ts'
 import { explained } from '../failures.ts'
+import { faultPoint } from '../fault.ts'
 import { corruptAmong, isCorrupt } from './corrupt.ts'
+import { missingBlobs, reading } from './missing.ts'
+import type { Needed } from './missing.ts'
 import { DATABASE, digestAt, MANIFEST, readManifest, tableAt, tableFile, unsound } from './manifest.ts'
 import type { Entry, Manifest } from './manifest.ts'
 import { RESTORED_FILE } from './restored.ts'
 import type { RestoredNote } from './restored.ts'
+import { clearScratch, makeScratch } from './scratch.ts'
+import type { Scratch } from './scratch.ts'
 import { saveTables, startLoading, type Loading, type SavedDatabase } from '../postgres/snapshot.ts'
 import { UpkeepThread } from '../sqlite/upkeep.ts'
 import { listSegments } from '../segments/segments.ts'
@@ -25,6 +30,8 @@ export interface BackupResult {
   readonly bytes: number
   /** Corrupt blobs that are not in it. */
   readonly left_out: readonly Digest[]
+  /** Blobs that its rows need and that were not there; null where that was not compared. */
+  readonly missing: readonly Digest[] | null
 }
 
 /** Keys that seal what lies in the database, and the checkpoints of the audit chain: every file of this name in the data folder. */
@@ -37,36 +44,60 @@ export interface Elsewhere {
 }
 
 export interface BackupOptions extends Elsewhere {
-  /** Leaves out blobs whose bytes are not those of their digest; the manifest names them. */
+  /** Leaves out blobs whose bytes are not those of their digest, and does without those that are missing; the manifest names them. */
   readonly skipCorrupt?: boolean
+  /** What rows need of the blobs; without it nobody asks whether all of it is there. */
+  readonly needed?: Needed
 }
 
 /**
  * Copies the database, the blobs, the segments, the keys that seal secrets (`*.key`) and the checkpoints of the audit chain of a data folder into the new file `file`
  * (mode 0600), then reads it back and verifies every hash. A server may be running on the folder. The access token is not in it: a
  * restored server makes a new one. The tables of a PostgreSQL are read in one transaction, as they were at one moment; blobs that
- * lie elsewhere are streamed in. Throws `not_found`, `already_exists`, `corrupt_blob`, and `conflict` when a blob elsewhere goes
- * meanwhile.
+ * lie elsewhere are streamed in. Throws `not_found`, `already_exists`, `corrupt_blobs` also for those that rows need and that are missing, and
+ * `conflict` when a blob elsewhere goes meanwhile.
  */
 export async function backup(dataDir: string, file: string, options: BackupOptions = {}): Promise<BackupResult> {
   const database = options.databaseUrl === undefined ? join(dataDir, DATABASE) : dataDir
   if (!existsSync(database)) throw problem('not_found', { what: 'database', id: database })
   if (existsSync(file)) throw problem('already_exists', { what: 'file', id: file })
-  const staging = join(dataDir, `backup-${randomUUID()}`)
-  const partial = `${file}.${randomUUID()}.partial`
+  // what a backup that was killed has left
+  for (const beginning of [stagingOf(dataDir), makingOf(file)]) await clearScratch(beginning)
+  const scratches: Scratch[] = []
   try {
-    await mkdir(staging, { mode: 0o700 })
-    const staged = await stage(dataDir, staging, options)
+    const staging = await makeScratch(stagingOf(dataDir))
+    scratches.push(staging)
+    const making = await makeScratch(makingOf(file))
+    scratches.push(making)
+    const staged = await compared(await stage(dataDir, staging.folder, options), dataDir, options)
+    const partial = join(making.folder, 'backup')
     const result = await written(partial, staged, options)
+    faultPoint('backup.written')
     await rename(partial, file)
     syncFolder(dirname(resolve(file)))
     return result
   } catch (error) {
     throw explained(error)
   } finally {
-    await rm(staging, { recursive: true, force: true })
-    await rm(partial, { force: true })
+    for (const scratch of scratches) await scratch.end()
   }
+}
+
+/** Removes what backups of a data folder, and restores into it, have left when they were killed. Returns what it was. */
+export async function clearLeftovers(dataDir: string): Promise<string[]> {
+  return [...(await clearScratch(stagingOf(dataDir))), ...(await clearScratch(restoringOf(resolve(dataDir))))]
+}
+
+function stagingOf(dataDir: string): string {
+  return join(dataDir, 'backup-')
+}
+
+function makingOf(file: string): string {
+  return `${resolve(file)}.making-`
+}
+
+function restoringOf(target: string): string {
+  return `${target}.restoring-`
 }
 
 /** Writes and verifies; where a blob is corrupt, all are looked at, and it is told which are, or done again without them. */
@@ -79,23 +110,41 @@ async function written(
     await writeDurably(partial, writeArchive(await packed(staged, manifest, blobs)))
     return verify(partial, async () => async () => undefined)
   }
+  const { files, missing = [] } = staged.manifest
+  const stored = files.filter(({ path }) => path.startsWith('blobs/'))
+  const corruptOnes = (): Promise<Entry[]> => corruptAmong(stored, (path) => opened(staged, path, blobs))
+  if ((missing?.length ?? 0) > 0 && !skipCorrupt) throw listed(await corruptOnes(), missing)
   try {
     return await writeAll(staged.manifest)
   } catch (error) {
     if (!isCorrupt(error)) throw error
     await rm(partial, { force: true })
-    const stored = staged.manifest.files.filter(({ path }) => path.startsWith('blobs/'))
-    const corrupt = await corruptAmong(stored, (path) => opened(staged, path, blobs))
-    if (!skipCorrupt) throw listed(corrupt, error)
+    const corrupt = await corruptOnes()
+    if (!skipCorrupt) throw listed(corrupt, missing, error)
     const bad = new Set(corrupt.map(({ path }) => path))
     const left_out = corrupt.map(({ path, size }) => ({ digest: digestAt(path), size }))
-    return writeAll({ ...staged.manifest, files: staged.manifest.files.filter(({ path }) => !bad.has(path)), left_out })
+    return writeAll({ ...staged.manifest, files: files.filter(({ path }) => !bad.has(path)), left_out })
   }
 }
 
-function listed(corrupt: readonly Entry[], cause: unknown): Error {
+function listed(corrupt: readonly Entry[], missing: Manifest['missing'], cause?: unknown): Error {
   const blobs = corrupt.map(({ path }) => digestAt(path))
-  return problem('corrupt_blobs', { count: corrupt.length, digests: blobs.join(', '), blobs }, cause)
+  const all = [...blobs, ...(missing ?? [])]
+  return problem('corrupt_blobs', { count: all.length, digests: all.join(', '), blobs, missing: missing ?? [] }, cause)
+}
+
+/** The manifest with what its rows need and is not there. */
+async function compared(
+  staged: Staged,
+  dataDir: string,
+  { databaseUrl, blobs = openDiskBlobs(join(dataDir, 'blobs')), needed }: BackupOptions,
+): Promise<Staged> {
+  if (needed === undefined) return staged
+  const stored = staged.manifest.files.filter(({ path }) => path.startsWith('blobs/'))
+  const taken = new Set(stored.map(({ path }) => digestAt(path)))
+  const from = databaseUrl === undefined ? { file: join(staged.staging, DATABASE) } : { url: databaseUrl }
+  const missing = await reading(from, (db) => missingBlobs(db, needed, { blobs, taken }))
+  return { ...staged, manifest: { ...staged.manifest, missing: missing ?? null } }
 }
 
 /**
@@ -112,15 +161,18 @@ export async function restore(file: string, dataDir: string, elsewhere: Elsewher
     throw problem('conflict', { detail: `the folder ${dataDir} is not empty; restore into a new one` })
   }
   await mkdir(dirname(target), { recursive: true })
-  const staging = `${target}.restoring-${randomUUID()}`
+  await clearScratch(restoringOf(target))
+  const scratch = await makeScratch(restoringOf(target))
+  const staging = scratch.folder
   let loading: Loading | undefined
   try {
-    await mkdir(join(staging, 'segments'), { recursive: true, mode: 0o700 })
+    await mkdir(join(staging, 'segments'), { mode: 0o700 })
     const result = await verify(file, async (manifest) => {
       loading = await loadingOf(manifest, elsewhere.databaseUrl)
       await noteRestored(staging, manifest)
       return (entry) => unpack(staging, entry, { blobs: elsewhere.blobs, loading })
     })
+    faultPoint('restore.verified')
     await rm(target, { recursive: true, force: true })
     await rename(staging, target)
     syncFolder(dirname(target))
@@ -133,16 +185,17 @@ export async function restore(file: string, dataDir: string, elsewhere: Elsewher
     throw explained(error)
   } finally {
     await loading?.close()
-    await rm(staging, { recursive: true, force: true })
+    await scratch.end()
   }
 }
 
 /** The server tells at its first start of which backup it is. */
-async function noteRestored(folder: string, { created_at, left_out = [] }: Manifest): Promise<void> {
+async function noteRestored(folder: string, { created_at, left_out = [], missing }: Manifest): Promise<void> {
   const note: RestoredNote = {
     created_at,
     restored_at: new Date().toISOString(),
     left_out: left_out.map(({ digest }) => digest),
+    missing: missing ?? [],
   }
   await writeFile(join(folder, RESTORED_FILE), JSON.stringify(note), { mode: 0o600 })
 }
@@ -271,7 +324,13 @@ type Take = (entry: ArchiveEntry) => Promise<void>
  */
 async function verify(file: string, begin: (manifest: Manifest) => Promise<Take>): Promise<BackupResult> {
   const limits = { bytes: Number.MAX_SAFE_INTEGER, files: Number.MAX_SAFE_INTEGER }
-  let begun: { readonly expected: Map<string, Entry>; readonly take: Take; readonly left_out: Digest[] } | undefined
+  let begun:
+    | {
+        readonly expected: Map<string, Entry>
+        readonly take: Take
+        readonly said: Pick<BackupResult, 'left_out' | 'missing'>
+      }
+    | undefined
   let bytes = 0
   let blobs = 0
   for await (const entry of readArchive(createReadStream(file), limits)) {
@@ -280,7 +339,10 @@ async function verify(file: string, begin: (manifest: Manifest) => Promise<Take>
       begun = {
         expected: new Map(manifest.files.map((each) => [each.path, each])),
         take: await begin(manifest),
-        left_out: (manifest.left_out ?? []).map(({ digest }) => digest),
+        said: {
+          left_out: (manifest.left_out ?? []).map(({ digest }) => digest),
+          missing: manifest.missing ?? null,
+        },
       }
       continue
     }
@@ -295,7 +357,7 @@ async function verify(file: string, begin: (manifest: Manifest) => Promise<Take>
   if (begun === undefined) throw unsound('it is empty')
   const [missing] = begun.expected.keys()
   if (missing !== undefined) throw unsound(`${missing} is missing`)
-  return { blobs, bytes, left_out: begun.left_out }
+  return { blobs, bytes, ...begun.said }
 }
 
 async function takeHashed(entry: ArchiveEntry, wanted: Entry, take: Take): Promise<void> {
