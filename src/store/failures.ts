@@ -42,9 +42,17 @@ export function isDisconnected(error: unknown): boolean {
   )
 }
 
+/** The message of a statement to which PostgreSQL says nothing for longer than is waited, as its client has it. */
+export const SILENT = 'Query read timeout'
+
 /** True when PostgreSQL says nothing for longer than is waited: it hangs, or the network between swallows all. */
 export function isSilent(error: unknown): boolean {
-  return error instanceof Error && error.message === 'Query read timeout'
+  return error instanceof Error && error.message === SILENT
+}
+
+/** True when no connection could be had in time: to try again would take as long once more. */
+export function isUnconnected(error: unknown): boolean {
+  return error instanceof Error && /timeout exceeded when trying to connect/i.test(error.message)
 }
 
 /**

@@ -2,14 +2,24 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import type { Db, Sql, Row, SqlValue, Tx } from '../db.ts'
-import { engineCode, explained, isDisconnected, isRetryable, isSilent, unavailable } from '../failures.ts'
+import {
+  engineCode,
+  explained,
+  isDisconnected,
+  isRetryable,
+  isSilent,
+  isUnconnected,
+  unavailable,
+} from '../failures.ts'
 import { nested, refuseNested } from '../nesting.ts'
 import type { Caller } from '../reads/caller.ts'
 import { callerNow } from '../reads/caller.ts'
-import { LONGEST_MS, tooLong } from '../reads/limits.ts'
+import { LONGEST_MS, MOST_ROWS, tooLong, tooManyRows } from '../reads/limits.ts'
 import { callerLeft, Turns } from '../reads/turns.ts'
 import { numbered } from '../sql/placeholders.ts'
 import { preparedName } from './prepared.ts'
+import { Pulse } from './pulse.ts'
+import type { PulseOptions } from './pulse.ts'
 import { assertBindable } from '../sqlite/statements.ts'
 
 export interface PostgresOptions {
@@ -19,8 +29,12 @@ export interface PostgresOptions {
   readonly readers?: number
   /** Longest read that a caller waits for, ms. Default 15 s. */
   readonly longestReadMs?: number
-  /** A server that says nothing to a read for so long counts as out of reach, ms. Default a minute. */
+  /** A connection that says nothing to a read for so long counts as out of reach, though the server answers others, ms. Default a minute. */
   readonly silentMs?: number
+  /** How soon a server that answers nobody is found out. */
+  readonly pulse?: PulseOptions
+  /** Most rows of a `search`. Default a million. */
+  readonly mostRows?: number
 }
 
 const SILENT_MS = 60_000
@@ -59,6 +73,8 @@ class PostgresDb implements Db {
   readonly #searchers: pg.Pool
   readonly #turns = new Turns({ places: SEARCHERS, perCaller: PER_CALLER })
   readonly #longestMs: number
+  readonly #mostRows: number
+  readonly #pulse: Pulse
   #closed: Promise<void> | undefined
 
   constructor(url: string, options: PostgresOptions) {
@@ -66,6 +82,8 @@ class PostgresDb implements Db {
     const silentMs = options.silentMs ?? SILENT_MS
     this.#readers = makePool(url, options.readers ?? 6, READ_ONLY, silentMs)
     this.#longestMs = options.longestReadMs ?? LONGEST_MS
+    this.#mostRows = options.mostRows ?? MOST_ROWS
+    this.#pulse = new Pulse(url, options.pulse)
     const bounded = `${READ_ONLY} -c statement_timeout=${this.#longestMs}`
     this.#searchers = makePool(url, SEARCHERS, bounded, Math.max(silentMs, this.#longestMs + TELLS_MS))
   }
@@ -80,7 +98,7 @@ class PostgresDb implements Db {
 
   async search<T = Row>({ text, params }: Sql): Promise<T[]> {
     const caller = callerNow()
-    if (caller === undefined) return (await this.#read(text, params)).rows as T[]
+    if (caller === undefined) return readTwice(() => this.#own({ text, params })) as Promise<T[]>
     return this.#turns.during(caller, () => readTwice(() => this.#bounded(caller, { text, params }))) as Promise<T[]>
   }
 
@@ -121,7 +139,28 @@ class PostgresDb implements Db {
     if (this.#closed !== undefined) throw unavailable('it is closed')
     assertBindable(params)
     const text = numbered(sql)
-    return readTwice(() => this.#readers.query<Row>(text, [...params]))
+    return readTwice(() => this.#on(this.#readers, (client) => client.query<Row>(text, [...params])))
+  }
+
+  /** Runs a statement on a connection of a pool, as long as the server answers. */
+  async #on<R>(pool: pg.Pool, ask: (client: pg.PoolClient) => Promise<R>): Promise<R> {
+    const client = await pool.connect()
+    let broken = false
+    try {
+      return await this.#pulse.during(ask(client))
+    } catch (error) {
+      broken = isUnfit(error)
+      throw error
+    } finally {
+      client.release(broken)
+    }
+  }
+
+  /** A long read of the server's own. */
+  async #own({ text, params }: Sql): Promise<Row[]> {
+    if (this.#closed !== undefined) throw unavailable('it is closed')
+    assertBindable(params)
+    return this.#on(this.#readers, (client) => boundedRows(client, { text, params }, this.#mostRows))
   }
 
   /** A read with an end: the server's own after so long, and one that is asked for when the caller goes away. */
@@ -133,9 +172,9 @@ class PostgresDb implements Db {
     const stay = caller.onLeave(() => void (cancelled = this.#cancel(client)))
     let broken = false
     try {
-      return (await client.query<Row>(numbered(text), [...params])).rows
+      return await this.#pulse.during(boundedRows(client, { text, params }, this.#mostRows))
     } catch (error) {
-      broken = isDisconnected(error) || isSilent(error)
+      broken = isUnfit(error)
       if (engineCode(error) !== CANCELLED) throw error
       throw cancelled === undefined ? tooLong(this.#longestMs) : callerLeft()
     } finally {
@@ -162,15 +201,15 @@ class PostgresDb implements Db {
     } catch (error) {
       throw explained(error)
     }
-    const tx = new PostgresTx(client, locks.names)
+    const tx = new PostgresTx(client, locks.names, this.#pulse)
     let ended: Ended<T>
     try {
       await tx.takeLocks(locks)
-      ended = await runOnce(client, tx, work)
+      ended = await runOnce(tx, work)
     } catch (error) {
       ended = { ok: false, error, stale: false, undone: true }
     }
-    const broken = !ended.ok && isDisconnected(ended.error)
+    const broken = !ended.ok && isUnfit(ended.error)
     client.release(broken || tx.unfit || !(await tx.dropLocks()))
     return ended
   }
@@ -190,22 +229,22 @@ type Ended<T> =
   | { readonly ok: true; readonly value: T; readonly after: readonly (() => void)[] }
   | { readonly ok: false; readonly error: unknown; readonly stale: boolean; readonly undone: boolean }
 
-async function runOnce<T>(client: pg.PoolClient, tx: PostgresTx, work: (t: Tx) => Promise<T>): Promise<Ended<T>> {
+async function runOnce<T>(tx: PostgresTx, work: (t: Tx) => Promise<T>): Promise<Ended<T>> {
   let undone = true
   try {
     const value = await nested.run(tx, work, tx)
     const after = tx.end()
     if (tx.failure !== undefined) throw tx.failure.error
     undone = !tx.begun
-    if (tx.begun) await client.query('COMMIT')
+    if (tx.begun) await tx.commit()
     return { ok: true, value, after }
   } catch (error) {
     tx.end()
     // a connection that is gone has nothing to roll back; what went wrong first is what counts
-    if (tx.begun) await client.query('ROLLBACK').catch(() => (tx.unfit = true))
+    if (tx.begun) await tx.rollBack()
     // The work may have wrapped the engine's error; what decides about another run is the statement that failed.
     const engine = tx.failure?.error
-    const decisive = isRetryable(engine) || isDisconnected(engine) ? engine : error
+    const decisive = isRetryable(engine) || isUnfit(engine) ? engine : error
     return { ok: false, error: decisive, stale: tx.lockedLate, undone }
   }
 }
@@ -213,6 +252,7 @@ async function runOnce<T>(client: pg.PoolClient, tx: PostgresTx, work: (t: Tx) =
 class PostgresTx implements Tx {
   readonly kind = 'postgres'
   readonly #client: pg.PoolClient
+  readonly #pulse: Pulse
   readonly #named: Set<string>
   readonly #held = new Set<string>()
   readonly #then: (() => void)[] = []
@@ -225,8 +265,9 @@ class PostgresTx implements Tx {
   failure: { error: unknown } | undefined
 
   /** `named` collects the names of the locks asked for. */
-  constructor(client: pg.PoolClient, named: Set<string>) {
+  constructor(client: pg.PoolClient, named: Set<string>, pulse: Pulse) {
     this.#client = client
+    this.#pulse = pulse
     this.#named = named
   }
 
@@ -240,7 +281,7 @@ class PostgresTx implements Tx {
   async dropLocks(): Promise<boolean> {
     if (!this.#sessionLocks) return true
     try {
-      await this.#client.query('SELECT pg_advisory_unlock_all()')
+      await this.#ask('SELECT pg_advisory_unlock_all()')
       return true
     } catch {
       return false
@@ -275,6 +316,20 @@ class PostgresTx implements Tx {
     this.#then.push(then)
   }
 
+  async commit(): Promise<void> {
+    await this.#ask('COMMIT')
+  }
+
+  /** Undoes what was done; a connection that says nothing is given up with it. */
+  async rollBack(): Promise<void> {
+    if (this.unfit) return
+    try {
+      await this.#ask('ROLLBACK')
+    } catch {
+      this.unfit = true
+    }
+  }
+
   get open(): boolean {
     return this.#open
   }
@@ -290,10 +345,10 @@ class PostgresTx implements Tx {
       assertBindable(params)
       if (!this.begun) {
         this.begun = true
-        await this.#client.query('BEGIN')
+        await this.#ask('BEGIN')
       }
       const text = numbered(sql)
-      return await this.#client.query<Row>({ name: preparedName(text), text, values: [...params] })
+      return await this.#ask({ name: preparedName(text), text, values: [...params] })
     } catch (error) {
       this.failure = { error }
       throw error
@@ -313,8 +368,37 @@ class PostgresTx implements Tx {
 
   async #sessionLock(sql: string, value: string | number): Promise<void> {
     this.#sessionLocks = true
-    await this.#client.query(sql, [value])
+    await this.#ask({ text: sql, values: [value] })
   }
+
+  /** A statement whose silence ends when the server answers nobody: its connection is not used again then. */
+  async #ask(statement: string | pg.QueryConfig): Promise<pg.QueryResult<Row>> {
+    try {
+      return await this.#pulse.during(this.#client.query<Row>(statement))
+    } catch (error) {
+      if (isUnfit(error)) this.unfit = true
+      throw error
+    }
+  }
+}
+
+/** All rows of a read, unless there are more than `most`: the connection is to be ended then, for it still sends. */
+function boundedRows(client: pg.PoolClient, { text, params }: Sql, most: number): Promise<Row[]> {
+  const { promise, resolve, reject } = Promise.withResolvers<Row[]>()
+  const callback = (error: Error | null, result?: pg.QueryResult<Row>): void =>
+    error === null || error === undefined ? resolve(result?.rows ?? []) : reject(error)
+  const query = Object.assign(new pg.Query<Row>({ text: numbered(text), values: [...params] }), { callback })
+  let seen = 0
+  query.on('row', () => {
+    if (++seen === most + 1) reject(tooManyRows(most))
+  })
+  client.query(query)
+  return promise
+}
+
+/** True when a connection cannot be used after this error: it is gone, says nothing, or still sends what nobody wants. */
+function isUnfit(error: unknown): boolean {
+  return isDisconnected(error) || isSilent(error) || (error as { code?: unknown } | undefined)?.code === 'too_costly'
 }
 
 /** PostgreSQL's code of a statement that was cancelled or took too long. */
@@ -326,7 +410,7 @@ const READ_ONLY = '-c default_transaction_read_only=on'
 async function readTwice<T>(read: () => Promise<T>): Promise<T> {
   try {
     return await read().catch((error: unknown) => {
-      if (!isDisconnected(error)) throw error
+      if (!isDisconnected(error) || isUnconnected(error)) throw error
       return read()
     })
   } catch (error) {

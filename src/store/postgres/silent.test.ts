@@ -1,31 +1,99 @@
-/** A PostgreSQL that says nothing any more, though its connections stand: reads are refused in bounded time, and answered again afterwards. */
+/** A PostgreSQL that says nothing any more, though its connections stand: reads and writes are refused in bounded time, and answered again afterwards. */
 import assert from 'node:assert/strict'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { startPostgres } from '../../../test/postgres.ts'
+import { asCaller } from '../reads/caller.ts'
 import { openPostgres } from './postgres.ts'
+import { Pulse } from './pulse.ts'
 
-test('reads of a server that is frozen are refused, all kinds of them, and go on when it does', async (t) => {
+const ONE = { text: 'SELECT 1 AS a', params: [] }
+const SILENT = { code: 'unavailable', message: 'the database is not available: it does not answer' }
+const CALLER = { key: 'c', over: false, onLeave: () => () => undefined }
+
+test('reads and writes of a server that is frozen are refused, all kinds of them, and go on when it does', async (t) => {
   const server = await startPostgres()
-  const db = openPostgres(server.url, { silentMs: 300 })
+  // the times of connections themselves are those of every day: only the pulse ends what waits
+  const db = openPostgres(server.url, { pulse: { quietMs: 200, answerMs: 300 }, writers: 2, readers: 4 })
   t.after(async () => {
     await db.close()
     await server.stop()
   })
-  const one = { text: 'SELECT 1 AS a', params: [] }
-  assert.deepEqual(await db.get('SELECT 1 AS a'), { a: 1 })
-  assert.deepEqual(await db.search(one), [{ a: 1 }])
-  const thaw = server.freeze()
-  try {
-    const started = performance.now()
-    const message = 'the database is not available: it does not answer'
-    await assert.rejects(db.all('SELECT 1 AS a'), { code: 'unavailable', message })
-    // that connection is gone, and there is no other to be had
-    const none = 'the database is not available: it cannot be reached'
-    await assert.rejects(db.search(one), { code: 'unavailable', message: none })
-    assert.ok(performance.now() - started < 5000, 'in bounded time')
-  } finally {
-    thaw()
+  await db.tx((x) => x.run('CREATE TABLE frozen (a BIGINT)'))
+  const insert = (a: number): Promise<number> => db.tx((x) => x.run('INSERT INTO frozen VALUES (?)', [a]))
+  const all = () => [
+    db.all('SELECT 1 AS a'),
+    db.get('SELECT 1 AS a'),
+    db.search(ONE),
+    asCaller(CALLER, () => db.search(ONE)),
+    insert(1),
+  ]
+  await Promise.all(all())
+  let thaw = server.freeze()
+  t.after(() => thaw())
+  const started = performance.now()
+  const ends = await Promise.allSettled(all())
+  assert.ok(performance.now() - started < 3000, `within ${Math.round(performance.now() - started)} ms`)
+  for (const end of ends) {
+    const { code, message } = (end as PromiseRejectedResult).reason as { code: string; message: string }
+    assert.deepEqual({ code, message }, SILENT)
   }
-  assert.deepEqual(await db.get('SELECT 1 AS a'), { a: 1 })
-  assert.deepEqual(await db.search(one), [{ a: 1 }])
+  thaw()
+  await Promise.all(all())
+
+  // within a transaction: what it did is not done, and its connection is gone
+  const half = db.tx(async (x) => {
+    await x.run('INSERT INTO frozen VALUES (7)')
+    thaw = server.freeze()
+    await x.run('INSERT INTO frozen VALUES (8)')
+  })
+  await assert.rejects(half, SILENT)
+  thaw()
+  assert.deepEqual(await db.all('SELECT a FROM frozen WHERE a > 1'), [])
+  assert.equal(await insert(9), 1)
+})
+
+test('what takes long is waited for as long as the server answers others', async (t) => {
+  const server = await startPostgres()
+  const db = openPostgres(server.url, { pulse: { quietMs: 50, answerMs: 5000 } })
+  t.after(async () => {
+    await db.close()
+    await server.stop()
+  })
+  assert.deepEqual(await db.get('SELECT 1 AS a FROM pg_sleep(1)'), { a: 1 })
+  assert.equal(await db.tx(async (x) => (await x.all('SELECT 1 AS a FROM pg_sleep(1)')).length), 1)
+})
+
+test('a server that refuses a connection answers, one that takes it and says nothing does not', async (t) => {
+  const mute = createServer(() => undefined).listen(0, '127.0.0.1')
+  t.after(() => mute.close())
+  await new Promise((done) => mute.once('listening', done))
+  const { port } = mute.address() as AddressInfo
+  const never = new Promise<never>(() => undefined)
+  const silent = new Pulse(`postgres://a@127.0.0.1:${port}/b`, { quietMs: 10, answerMs: 100 })
+  await assert.rejects(silent.during(never), /Query read timeout/)
+  const server = await startPostgres()
+  t.after(() => server.stop())
+  const refused = new URL(server.url)
+  refused.pathname = '/no_such_database'
+  const alive = new Pulse(refused.href, { quietMs: 10, answerMs: 5000 })
+  assert.equal(await alive.during(new Promise((done) => setTimeout(() => done('answered'), 500))), 'answered')
+})
+
+test('a search gives no more rows than a read may, for callers and the server itself, and the next one is whole', async (t) => {
+  const server = await startPostgres()
+  const db = openPostgres(server.url, { mostRows: 1000 })
+  t.after(async () => {
+    await db.close()
+    await server.stop()
+  })
+  const rows = (count: number) => ({ text: `SELECT generate_series(1, ${count}) AS n`, params: [] })
+  const refusal = { code: 'too_costly', message: /1000 rows/ }
+  for (const search of [db.search.bind(db), (sql: typeof ONE) => asCaller(CALLER, () => db.search(sql))]) {
+    assert.equal((await search(rows(1000))).length, 1000)
+    await assert.rejects(search(rows(1001)), refusal)
+    await assert.rejects(search(rows(3_000_000)), refusal)
+    assert.deepEqual(await search(rows(2)), [{ n: 1 }, { n: 2 }])
+  }
 })

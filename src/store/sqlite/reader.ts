@@ -4,12 +4,9 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { ifGone } from '../../contract/absence/absent.ts'
-import { problem } from '../../contract/errors.ts'
 import { unavailable } from '../failures.ts'
+import { MOST_ROWS, tooManyRows } from '../reads/limits.ts'
 import { engineError, Frames, frame, type Question, type Reply } from './frames.ts'
-
-/** Most rows that one read may give; what gives more is to be asked for in pages. */
-export const MOST_ROWS = 1_000_000
 
 /** Bytes of a page of memory, as Linux counts them on most machines. */
 const PAGE = 4096
@@ -83,7 +80,7 @@ export class Reader {
     const asked = this.#asked
     if (asked === undefined) return
     if ('columns' in reply) addRows(asked.rows, reply)
-    if (asked.rows.length > MOST_ROWS) this.stop(problem('too_costly', { what: 'a read', limit: `${MOST_ROWS} rows` }))
+    if (asked.rows.length > MOST_ROWS) this.stop(tooManyRows())
     if ('columns' in reply && !reply.end) return
     this.#asked = undefined
     if (this.#alive) this.#keep(false)

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { Db } from '../db.ts'
 import { asCaller, type Caller } from '../reads/caller.ts'
-import { MOST_ROWS } from './reader.ts'
+import { MOST_ROWS } from '../reads/limits.ts'
 import { Readers } from './readers.ts'
 import { openSqlite } from './sqlite.ts'
 
