@@ -18,6 +18,22 @@ export interface Judged {
   readonly restored: Restored[]
 }
 
+/** What copies of other keys' checkpoints certify: each key's for itself, without what a restore of this folder has given up since. */
+export function judgeOthers(copies: readonly ReadCheckpoint[], restored: readonly Restored[]): readonly Certified[] {
+  const keys = [...new Set(copies.map(({ key }) => key))]
+  const all = keys.flatMap((key) => judge(copies.filter((copy) => copy.key === key)).certified)
+  return all.filter(({ at, rows }) => !restored.some((one) => one.at > at && one.rows < rows))
+}
+
+/** Where the rows lie in the data folder itself, checkpoints of other keys can only be of a file that was taken away. */
+export function otherFaults(held: readonly Certified[]): readonly string[] {
+  const newest = held.at(-1)
+  if (newest === undefined) return []
+  return [
+    `copies of ${held.length} checkpoints that another key has signed are kept, the newest of ${newest.at}, and the file has none of them`,
+  ]
+}
+
 /** Judges checkpoints in the order of their lines. */
 export function judge(points: readonly ReadCheckpoint[]): Judged {
   const restored: Restored[] = []

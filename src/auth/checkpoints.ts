@@ -1,6 +1,7 @@
 /** Checkpoints of the audit chain: written outside of the database, so that whoever changes that cannot cut the end of the chain unseen. */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ifRefused } from '../contract/absence/absent.ts'
 import type { Principal } from '../contract/access.ts'
 import { toTime } from '../contract/fields.ts'
 import type { Clock } from '../contract/ids.ts'
@@ -11,10 +12,11 @@ import { GENESIS, verifyAudit } from './audit.ts'
 import type { Audit, AuditVerdict } from './audit.ts'
 import { addLine, readCheckpoints, readTail } from './checkpoint-file.ts'
 import type { Tail } from './checkpoint-file.ts'
-import { foreignFaults, joinCopies, judge } from './checkpoint-judge.ts'
+import { foreignFaults, joinCopies, judge, judgeOthers, otherFaults } from './checkpoint-judge.ts'
 import type { Restored } from './checkpoint-judge.ts'
 import { fileSigner, isSigned, nameOfKey, readLine, readLines } from './checkpoint-record.ts'
 import type { Checkpoint, ReadCheckpoint, Signer } from './checkpoint-record.ts'
+import { copiesOfOthers, goneLines, noteSigned } from './checkpoint-traces.ts'
 import { SYSTEM } from './tokens.ts'
 
 /** Names in the data folder. The key is in no backup: a restored server signs with one of its own. */
@@ -37,7 +39,13 @@ export interface CheckpointDeps {
 /** What the chain is, held against its checkpoints; without a row where these were changed themselves. */
 export type Verified = (AuditVerdict | { ok: false; reason: string }) & {
   /** How many there are, the newest, and how many have a copy outside of the data folder. */
-  readonly checkpoints: { readonly count: number; readonly newest: string | null; readonly copied: number }
+  readonly checkpoints: {
+    readonly count: number
+    readonly newest: string | null
+    readonly copied: number
+    /** Copies that other keys have signed and the file lacks: of other folders on the same tables, or of files that are gone. */
+    readonly others: number
+  }
   readonly restored: Restored[]
 }
 
@@ -133,9 +141,21 @@ class Book {
     const copies = await this.#copies(file.points)
     const { points, faults } = joinCopies(file.points, copies)
     const { certified, restored } = judge(points)
-    const verdict = await verifyAudit(this.#deps.db, certified)
-    const checkpoints = { count: points.length, newest: points.at(-1)?.at ?? null, copied: copies.length }
-    const [fault] = [...file.faults, ...foreignFaults(file.points, this.#own().key), ...faults]
+    const { db, dataDir, notes } = this.#deps
+    const others = notes === undefined ? [] : await copiesOfOthers(notes, this.#own().key, file.points)
+    const held = judgeOthers(others, restored)
+    const verdict = await verifyAudit(
+      db,
+      [...certified, ...held].toSorted((a, b) => a.rows - b.rows),
+    )
+    const checkpoints = {
+      count: points.length,
+      newest: points.at(-1)?.at ?? null,
+      copied: copies.length,
+      others: others.length,
+    }
+    const gone = [...(await goneLines(db, dataDir, file.points)), ...(db.kind === 'sqlite' ? otherFaults(held) : [])]
+    const [fault] = [...file.faults, ...foreignFaults(file.points, this.#own().key), ...faults, ...gone]
     if (!verdict.ok || fault === undefined) return { ...verdict, checkpoints, restored }
     return { ok: false, reason: `the checkpoints were changed: ${fault}`, checkpoints, restored }
   }
@@ -163,6 +183,9 @@ class Book {
     const at = toTime(this.#deps.clock())
     const line = this.#own().sign({ n, kind, at, ...(await this.#head()), prev: tail.prev, note })
     await addLine(this.#file, line, tail)
+    const point = readLine(line)
+    const { db, dataDir } = this.#deps
+    if (point !== undefined) await ifRefused(noteSigned(db, dataDir, point), 'storage_full', 'storage_corrupt')
     return line
   }
 

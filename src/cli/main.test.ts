@@ -75,7 +75,7 @@ describe('the program', () => {
       ok: false,
       seq: 2,
       reason: 'cut',
-      checkpoints: { count: 0, newest: null, copied: 0 },
+      checkpoints: { count: 0, newest: null, copied: 0, others: 0 },
       restored: [],
     }
     server.answer(authApi.verifyAudit, verdict)

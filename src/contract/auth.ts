@@ -109,8 +109,16 @@ export const authApi = {
       /** The first row that is missing or changed; absent where the checkpoints were changed. */
       seq: z.number().int().optional(),
       reason: z.string().optional(),
-      /** Signed records of the chain outside of the database; `copied`: those that S3 has too. */
-      checkpoints: z.object({ count: z.number().int(), newest: time.nullable(), copied: z.number().int() }),
+      /**
+       * Signed records of the chain outside of the database. `copied`: those that S3 has too; `others`: copies there that other keys have
+       * signed and the file lacks, of other servers on the same tables or of files that are gone, the newest of each key.
+       */
+      checkpoints: z.object({
+        count: z.number().int(),
+        newest: time.nullable(),
+        copied: z.number().int(),
+        others: z.number().int(),
+      }),
       /** The chain became that of an older backup; `forgone`: rows that had been signed by then and are not part of it. */
       restored: z.array(z.object({ at: time, rows: z.number().int(), forgone: z.number().int(), note: z.string() })),
     }),

@@ -284,7 +284,7 @@ for (const [name, { skip, open }] of Object.entries(houses)) {
     const empty = await verify(house.data, '--against', nothing)
     assert.equal(empty.code, 1)
     assert.match(empty.text, /nothing holds no checkpoint/)
-    // both ends cut alike: the folder alone does not tell it, what lies elsewhere does
+    // both ends cut alike, and each trace of it: the folder alone does not tell it, what lies elsewhere does
     writeFileSync(path, good)
     truncateSync(path, Buffer.byteLength(`${lines[0]}\n`))
     await house.sql('DELETE FROM audit WHERE seq > ?', [(JSON.parse(lines[0] ?? '') as { rows: number }).rows])
@@ -292,12 +292,73 @@ for (const [name, { skip, open }] of Object.entries(houses)) {
     const against = await verify(house.data, '--against', outside)
     assert.equal(against.code, 1)
     assert.match(against.text, new RegExp(`is not what \\S*.*outside has signed: row ${rows} is missing or another`))
-    if (name.startsWith('SQLite')) assert.equal(both.code, 0, 'SECURITY.md says that copies are needed for this')
-    else assert.match(both.text, /broken at row \d+: row \d+ is missing: the chain ends before it/)
+    if (!name.startsWith('SQLite'))
+      assert.match(both.text, /broken at row \d+: row \d+ is missing: the chain ends before it/)
+    else {
+      assert.match(both.text, /the checkpoints were changed: the key [0-9a-f]+ had signed \d+ lines until/)
+      await house.sql("DELETE FROM store_facts WHERE name LIKE 'audit.signed.%'")
+      assert.equal((await verify(house.data)).code, 0, 'the guide on security says that copies are needed for this')
+    }
     const said = await slipway({}, 'audit', 'checkpoint', '--restored', 'all is well', '--data', house.data)
     assert.equal(said.code, 0, said.text)
     const given = await verify(house.data, '--against', outside)
     assert.match(given.text, /is what 0 lines of .+ have signed; 1 more signed rows that a restore gave up/)
     await server.kill()
   })
+
+  test(
+    `checkpoints and key are removed: verify says that they were there (${name})`,
+    { skip, timeout: 180_000 },
+    async (t) => {
+      const house = await open(t)
+      for (let i = 0; i < 2; i++) {
+        const server = await start(t, house)
+        await act(server, 2)
+        await server.stop()
+      }
+      const remove = (): void => {
+        for (const file of ['audit-checkpoints.jsonl', 'audit-signing.pem']) rmSync(join(house.data, file))
+      }
+      remove()
+      const server = await start(t, house)
+      const rows = await act(server, 1)
+      const told = await verify(house.data)
+      assert.equal(told.code, 1, told.text)
+      assert.match(told.text, /the key [0-9a-f]{16} had signed \d+ lines until 2\S+, and none of them is in the file/)
+      assert.match(
+        (await slipway({ SLIPWAY_DATA: house.data }, 'doctor')).text,
+        /FAIL Audit: .* none of them is in the file/,
+      )
+
+      await house.sql("DELETE FROM store_facts WHERE name LIKE 'audit.signed.%'")
+      const traceless = await verify(house.data)
+      if (name.startsWith('SQLite')) {
+        assert.equal(traceless.code, 0, 'the guide on security says so')
+        await server.stop()
+        return
+      }
+      assert.equal(traceless.code, 0, traceless.text)
+      assert.match(
+        traceless.text,
+        /so do \d+ copies that other keys have signed: of other servers .* or of files that were removed/,
+      )
+      await server.stop()
+      remove()
+      await house.sql('DELETE FROM audit WHERE seq >= ?', [rows - 1])
+      const last = await start(t, house)
+      await house.sql("DELETE FROM store_facts WHERE name LIKE 'audit.signed.%'")
+      const cut = await verify(house.data)
+      assert.equal(cut.code, 1, cut.text)
+      assert.match(
+        cut.text,
+        /broken at row \d+: row \d+ is missing: the chain ends before it|rows? \d+ .*not what the checkpoint of/,
+      )
+      const said = await slipway({}, 'audit', 'checkpoint', '--restored', 'it was us', '--data', house.data)
+      assert.equal(said.code, 0, said.text)
+      const given = await verify(house.data)
+      assert.equal(given.code, 0, given.text)
+      assert.match(given.text, /the chain became that of a backup of \d+ rows \(it was us\)/)
+      await last.stop()
+    },
+  )
 }

@@ -41,7 +41,11 @@ async function verify(invocation: Invocation): Promise<number> {
 function wholeLine({ rows = 0, head = '', checkpoints }: Verdict): string {
   const signed =
     checkpoints.newest === null ? '' : `; ${checkpoints.count} checkpoints hold, the newest of ${checkpoints.newest}`
-  return `The audit chain is whole: ${rows} rows, head ${head.slice(0, 16)}…${signed}`
+  const others =
+    checkpoints.others === 0
+      ? ''
+      : `; so do ${checkpoints.others} copies that other keys have signed: of other servers on these tables, or of files that were removed`
+  return `The audit chain is whole: ${rows} rows, head ${head.slice(0, 16)}…${signed}${others}`
 }
 
 function brokenLine({ seq, reason }: Verdict): string {

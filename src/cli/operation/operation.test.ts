@@ -93,7 +93,7 @@ describe('slipway audit', () => {
       ok: false,
       seq: 7,
       reason: 'its hash is another',
-      checkpoints: { count: 1, newest: AT, copied: 0 },
+      checkpoints: { count: 1, newest: AT, copied: 0, others: 0 },
       restored: [],
     })
     const { code, lines } = await server.slipway('audit', 'verify')
