@@ -313,7 +313,11 @@ export const COMMANDS: readonly Command[] = [
     example: 'slipway backup slipway.tar',
     flags: [
       ...SERVER_FLAGS,
-      { name: 'skip-corrupt', meaning: 'Leave out files whose bytes are not what was stored; they are named.' },
+      {
+        name: 'skip-corrupt',
+        meaning:
+          'Leave out files whose bytes are not what was stored, and go on without those that are missing; they are named.',
+      },
     ],
     load: () => import('./operation/backup.ts'),
   },

@@ -108,7 +108,7 @@ export const ERRORS = {
   },
   corrupt_blobs: {
     status: 500,
-    message: 'blobs that do not match their hash ({count}): {digests}',
+    message: 'blobs that do not match their hash, or are missing ({count}): {digests}',
     help: 'Store them again, or make the backup without them: slipway backup --skip-corrupt.',
   },
   corrupt_blob: {

@@ -64,12 +64,14 @@ export const StorageState = z.object({
     /** unknown: not looked at, or not to the end; `detail` says why. */
     state: z.enum(['sound', 'corrupt', 'unknown']),
     detail: z.string(),
+    /** What is to be done about it; null unless it is corrupt. */
+    remedy: z.string().nullable(),
     looked_at: time.nullable(),
     /** Whether PostgreSQL keeps checksums of its pages; null = SQLite, which has none. */
     checksums: z.boolean().nullable(),
   }),
   blobs: z.object({
-    /** Corrupt blobs, the newest first, 1000 at most; none is named to a caller of one project. */
+    /** Corrupt and missing blobs, the newest first, 1000 at most; none is named to a caller of one project. */
     corrupt: z.array(
       z.object({
         digest: z.string(),
@@ -77,9 +79,15 @@ export const StorageState = z.object({
         found_at: time,
         /** look: the nightly look; read: someone who read it. */
         found_by: z.enum(['look', 'read']),
+        /** corrupt: its bytes are not those of its digest; missing: a row needs it, and it is not there. */
+        fault: z.enum(['corrupt', 'missing']),
       }),
     ),
+    /** Corrupt and missing ones. */
     corrupt_count: z.number().int(),
+    missing_count: z.number().int(),
+    /** When the last comparison of all blobs with the rows that need them ended. */
+    compared_at: time.nullable(),
     looked_at: time.nullable(),
     /** The round over all blobs that is under way, or the last one. */
     round: z.object({

@@ -15,11 +15,20 @@ const unexpected = async (): Promise<never> => assert.fail('not asked for')
 
 /** A store with one corrupt file, whose database was looked at one second after 1970. */
 const STORED: StorageState = {
-  database: { kind: 'sqlite', state: 'sound', detail: '', looked_at: '1970-01-01T00:00:01.000Z', checksums: null },
+  database: {
+    kind: 'sqlite',
+    state: 'sound',
+    detail: '',
+    remedy: null,
+    looked_at: '1970-01-01T00:00:01.000Z',
+    checksums: null,
+  },
   blobs: {
     corrupt: [],
     corrupt_count: 1,
+    missing_count: 0,
     looked_at: null,
+    compared_at: null,
     round: { began_at: null, ended_at: null, blobs: 0, bytes: 0 },
   },
 }

@@ -1,12 +1,13 @@
 /** Pipelines as one thing: their loop, and what routes and other rooms may ask of them. */
 import type { Principal } from '../contract/access.ts'
 import type { Leases } from '../jobs/leases.ts'
-import { treeDigests } from '../store/blobs/trees.ts'
+import type { Reachable } from '../store/blobs/reach.ts'
 import { Context } from './context/context.ts'
 import type { PipelinesDeps } from './context/deps.ts'
 import { Reconciler } from './run/reconciler.ts'
 import { readState, type AttemptRow } from './context/rows.ts'
 import { placesNow, type Places } from './run/places.ts'
+import { pipelineDigests } from './context/needed.ts'
 import { createRun, type NewRun } from './run/runs.ts'
 import { newestVersion } from './spec/versions.ts'
 import { viewRun, type RunView } from './run/view.ts'
@@ -29,8 +30,8 @@ export interface Pipelines {
   running(): Promise<AttemptUsage[]>
   /** The places of the whole server: cores and memory that are held, free and asked for. */
   places(): Promise<Places>
-  /** Every digest that is needed, for the garbage collection of blobs. */
-  blobDigests(): AsyncIterable<string>
+  /** What is needed of the blobs. */
+  readonly needed: Reachable
 }
 
 /** What an attempt used, by the operating system's count. */
@@ -78,7 +79,7 @@ export function openPipelines(deps: PipelinesDeps, leases: Leases): Pipelines {
       ),
     running: () => usedSoFar(deps),
     places: () => placesNow(context),
-    blobDigests: () => blobDigests(deps),
+    needed: () => pipelineDigests(deps.db),
   }
 }
 
@@ -103,23 +104,4 @@ async function usedSoFar({ db, driver }: PipelinesDeps): Promise<AttemptUsage[]>
     }),
   )
   return told.filter((one) => one !== undefined)
-}
-
-async function* blobDigests({ db, blobs }: PipelinesDeps): AsyncGenerator<string> {
-  const trees = new Set<string>()
-  for (const { tree } of await db.all<{ tree: string }>('SELECT tree FROM pipeline_versions')) trees.add(tree)
-  const outputs = await db.all<{ outputs: string }>(
-    'SELECT outputs FROM pipeline_steps UNION ALL SELECT outputs FROM pipeline_cache',
-  )
-  for (const row of outputs) {
-    for (const { digest } of Object.values(JSON.parse(row.outputs) as Record<string, { digest: string }>))
-      trees.add(digest)
-  }
-  for (const tree of trees) {
-    if (await blobs.has(tree)) yield* treeDigests(blobs, tree)
-  }
-  const logs = await db.all<{ log_digest: string }>(
-    'SELECT log_digest FROM pipeline_attempts WHERE log_digest IS NOT NULL',
-  )
-  for (const { log_digest } of logs) yield log_digest
 }

@@ -7,6 +7,7 @@ import type { Plan } from '../isolation/plan.ts'
 import type { Leases } from '../jobs/leases.ts'
 import type { Worker } from '../jobs/worker.ts'
 import type { Registry } from '../registry/context/context.ts'
+import type { Reachable } from '../store/blobs/reach.ts'
 import type { Reader, Tx } from '../store/db.ts'
 import type { Tracking } from '../tracking/context/context.ts'
 import type { PipelinesDeps } from './context/deps.ts'
@@ -67,8 +68,8 @@ export interface PipelinesRoom {
   readonly running: () => Promise<AttemptUsage[]>
   /** Port: cores and memory that steps hold, that are free, and that steps in line ask for. */
   readonly places: Pipelines['places']
-  /** Port: every digest that is needed, for the collection of blobs. */
-  blobDigests(): AsyncIterable<string>
+  /** Port: what is needed of the blobs. */
+  readonly needed: Reachable
   /** Port: what is kept of a project. */
   readonly projectPart: { holds(reader: Reader, project: string): Promise<string | undefined> }
   /** Ports about tracked runs: those of attempts under way, the log of one, and the runs of all steps of pipeline runs. */
@@ -124,7 +125,7 @@ export function pipelinesRoom({
     usage: (since, limit) => pipelines.usage(since, limit),
     running: () => pipelines.running(),
     places: () => pipelines.places(),
-    blobDigests: () => pipelines.blobDigests(),
+    needed: () => pipelines.needed(),
     projectPart: { holds: holdsPipelines },
     tracked: {
       watched: () => watchedRuns(db),

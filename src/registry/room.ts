@@ -8,6 +8,7 @@ import type { Mounted } from '../http/mount.ts'
 import type { Plan } from '../isolation/plan.ts'
 import type { Worker } from '../jobs/worker.ts'
 import type { Blobs } from '../store/blobs/blobs.ts'
+import type { Reachable } from '../store/blobs/reach.ts'
 import type { Db } from '../store/db.ts'
 import type { Cited } from '../tracking/retention/plan.ts'
 import type { ProjectPart, Tracking, VersionRuns } from '../tracking/context/context.ts'
@@ -70,8 +71,8 @@ export interface RegistryRoom {
   readonly versionRuns: VersionRuns
   /** Port: what versions hold on to, and the pipeline runs that made them; retention never removes these. */
   cited(): Promise<Cited & { readonly pipelineRuns: readonly string[] }>
-  /** Port: every digest that is needed, for the collection of blobs. */
-  digests(): AsyncIterable<string>
+  /** Port: what is needed of the blobs. */
+  readonly needed: Reachable
   /** Port: the files of versions, for the cost room. */
   readonly stored: () => Promise<StoredVersion[]>
   /** Ports: the tables that move between servers, and from what the versions of a model were made. */
@@ -119,7 +120,7 @@ export function registryRoom({
     },
     versionRuns: versionRuns(db),
     cited: async () => ({ ...(await cited()), pipelineRuns: await pipelineRunsOfVersions(db) }),
-    digests: () => registryDigests(registry),
+    needed: () => registryDigests(db),
     stored: () => storedVersions(registry),
     movedTables: registryTables(registry),
     madeFrom: (model) => madeFrom(registry, model),

@@ -27,7 +27,12 @@ test('a look through a database is sound only when all of it was seen', () => {
 
 test('a night takes a quarter of an hour for the database, and an hour or 256 GiB for blobs', () => {
   // as the guide on operating says
-  assert.deepEqual(NIGHTLY, { databaseMs: 900_000, blobMs: 3_600_000, blobBytes: 274_877_906_944 })
+  assert.deepEqual(NIGHTLY, {
+    databaseMs: 900_000,
+    blobMs: 3_600_000,
+    blobBytes: 274_877_906_944,
+    comparedMs: 900_000,
+  })
 })
 
 test('corrupt blobs are listed once, the newest first, for other processes too, until they are removed', async (t) => {
@@ -44,8 +49,8 @@ test('corrupt blobs are listed once, the newest first, for other processes too, 
   await other.open(store.db)
   await one.add(blob('b'), 'look')
   await one.add(blob('b'), 'read')
-  const b = { ...blob('b'), found_at: 2, found_by: 'look' }
-  assert.deepEqual(await one.list(), [b, { ...blob('a'), found_at: 1, found_by: 'read' }])
+  const b = { ...blob('b'), found_at: 2, found_by: 'look', fault: 'corrupt' }
+  assert.deepEqual(await one.list(), [b, { ...blob('a'), found_at: 1, found_by: 'read', fault: 'corrupt' }])
   assert.deepEqual(await other.list(), [b])
   assert.deepEqual([one.count, other.count, one.has(b.digest), other.has(b.digest)], [2, 0, true, false])
   const later = new CorruptBlobs(() => ++now)

@@ -5,16 +5,20 @@ import { ifRefused } from '../contract/absence/absent.ts'
 import { toTime } from '../contract/fields.ts'
 import type { Clock } from '../contract/ids.ts'
 import type { StorageState } from '../contract/system.ts'
+import type { Blobs, Digest } from './blobs/blobs.ts'
+import type { Reachable } from './blobs/reach.ts'
 import { DATABASE_FILE } from './open.ts'
 import type { CorruptBlobs } from './corrupt-blobs.ts'
 import type { Damage } from './damage.ts'
 import type { Db } from './db.ts'
 import { ask } from './integrity/look.ts'
+import { compareBlobs } from './integrity/missing.ts'
 import type { BlobAnswer } from './integrity/look-process.ts'
 import type { Checked } from './integrity/quick-check.ts'
 
 export interface LookDeps {
   readonly db: Db
+  readonly blobs: Blobs
   readonly clock: Clock
   readonly dataDir: string
   readonly blobsUrl?: string | undefined
@@ -23,22 +27,31 @@ export interface LookDeps {
   readonly onError: (error: unknown) => void
 }
 
-/** How much one look may take: the database, ms; the blobs, ms and bytes. */
+/** How much one look may take: the database, ms; the blobs, ms and bytes; their comparison with the rows, ms. */
 export interface LookLimits {
   readonly databaseMs: number
   readonly blobMs: number
   readonly blobBytes: number
+  readonly comparedMs: number
 }
 
 /** Each night. A file of some 100 GB and a store of some TB are then looked at over several nights. */
-export const NIGHTLY: LookLimits = { databaseMs: 15 * 60_000, blobMs: 60 * 60_000, blobBytes: 256 * 1024 ** 3 }
+export const NIGHTLY: LookLimits = {
+  databaseMs: 15 * 60_000,
+  blobMs: 60 * 60_000,
+  blobBytes: 256 * 1024 ** 3,
+  comparedMs: 15 * 60_000,
+}
 
 export interface Looks {
   /** Whether something is known to be corrupt: the database, and how many blobs. */
   summary(): { readonly database: boolean; readonly blobs: number }
   state(): Promise<StorageState>
-  /** Looks at the database and the next portion of the blobs. A look that is under way is waited for instead. */
-  look(limits?: LookLimits, signal?: AbortSignal): Promise<void>
+  /**
+   * Looks at the database, the next portion of the blobs, and whether what `sources` need is there. A look that is under way is waited
+   * for instead.
+   */
+  look(sources: readonly Reachable[], limits?: LookLimits, signal?: AbortSignal): Promise<void>
   /** Looks at the database; `checked` is what the opening of a small file has found already. */
   lookAtDatabase(ms: number, checked?: Checked): Promise<void>
   /** Ends what is under way. */
@@ -55,10 +68,22 @@ interface BlobState {
   readonly ended_at: number | null
   readonly blobs: number
   readonly bytes: number
+  /** The shard at which the next comparison with the rows begins, and when the last round of it ended. */
+  readonly compared: number
+  readonly compared_at: number | null
 }
 
 const UNSEEN: DatabaseState = { state: 'unknown', detail: 'it was not looked at yet', checksums: null, at: null }
-const NONE: BlobState = { after: '', at: null, began_at: null, ended_at: null, blobs: 0, bytes: 0 }
+const NONE: BlobState = {
+  after: '',
+  at: null,
+  began_at: null,
+  ended_at: null,
+  blobs: 0,
+  bytes: 0,
+  compared: 0,
+  compared_at: null,
+}
 const MOST_SHOWN = 1000
 /** Where the data folder has models laid out for serving. */
 const MODELS = 'models'
@@ -92,11 +117,18 @@ class StoreLooks implements Looks {
     const blobs = await this.#blobState()
     const all = await corrupt.list()
     return {
-      database: { kind: db.kind, ...database, looked_at: timeOf(at) },
+      database: {
+        kind: db.kind,
+        ...database,
+        remedy: database.state === 'corrupt' ? damage.remedy() : null,
+        looked_at: timeOf(at),
+      },
       blobs: {
         corrupt: all.slice(0, MOST_SHOWN).map((one) => ({ ...one, found_at: toTime(one.found_at) })),
         corrupt_count: all.length,
+        missing_count: all.filter(({ fault }) => fault === 'missing').length,
         looked_at: timeOf(blobs.at),
+        compared_at: timeOf(blobs.compared_at),
         round: {
           began_at: timeOf(blobs.began_at),
           ended_at: timeOf(blobs.ended_at),
@@ -107,8 +139,8 @@ class StoreLooks implements Looks {
     }
   }
 
-  look(limits: LookLimits = NIGHTLY, signal?: AbortSignal): Promise<void> {
-    this.#looking ??= this.#look(limits, signal).finally(() => (this.#looking = undefined))
+  look(sources: readonly Reachable[], limits: LookLimits = NIGHTLY, signal?: AbortSignal): Promise<void> {
+    this.#looking ??= this.#look(sources, limits, signal).finally(() => (this.#looking = undefined))
     return this.#looking
   }
 
@@ -124,9 +156,32 @@ class StoreLooks implements Looks {
     await Promise.allSettled([this.#looking])
   }
 
-  async #look({ databaseMs, blobMs, blobBytes }: LookLimits, signal?: AbortSignal): Promise<void> {
-    await this.lookAtDatabase(databaseMs)
-    await this.#lookAtBlobs({ ms: blobMs, bytes: blobBytes }, signal)
+  async #look(sources: readonly Reachable[], limits: LookLimits, signal?: AbortSignal): Promise<void> {
+    // what is known stays so until a start
+    if (this.#deps.damage.found() === undefined) await this.lookAtDatabase(limits.databaseMs)
+    const stop = signal === undefined ? this.#stopping.signal : AbortSignal.any([signal, this.#stopping.signal])
+    const sound = await this.#lookAtBlobs({ ms: limits.blobMs, bytes: limits.blobBytes }, stop)
+    if (!stop.aborted) await this.#compare(sources, sound, limits.comparedMs)
+  }
+
+  /** Whether what rows need is there; `sound`: blobs that a look has taken for sound, for one that is gone is no corrupt one. */
+  async #compare(sources: readonly Reachable[], sound: readonly Digest[], ms: number): Promise<void> {
+    const { blobs, corrupt, clock, onError } = this.#deps
+    const before = await this.#blobState()
+    const known = (await corrupt.list()).filter(({ fault }) => fault === 'missing').map(({ digest }) => digest)
+    const portion = { from: before.compared, ms }
+    const unreadable = (tree: Digest): void => onError(new Error(`the files of the tree ${tree} cannot be compared`))
+    const comparing = { blobs, sources, again: [...known, ...sound], unreadable }
+    const { missing, found, next } = await compareBlobs(comparing, portion)
+    for (const digest of missing) await this.#noted(corrupt.add({ digest, size: 0 }, 'look', 'missing'))
+    for (const digest of found) await this.#noted(corrupt.remove(digest))
+    const compared_at = next === 0 ? clock() : before.compared_at
+    await this.#keep({ ...before, compared: next, compared_at })
+  }
+
+  /** A disk that takes no writes does not end a look. */
+  async #noted(noting: Promise<void>): Promise<void> {
+    await ifRefused(noting, 'storage_full', 'storage_corrupt')
   }
 
   #quickCheck(ms: number): Promise<Checked | undefined> {
@@ -134,25 +189,26 @@ class StoreLooks implements Looks {
     return ask<Checked>({ database, ms }, 2 * ms + 10_000, this.#stopping.signal)
   }
 
-  async #lookAtBlobs({ ms, bytes }: { ms: number; bytes: number }, signal?: AbortSignal): Promise<void> {
+  /** Returns those of the corrupt blobs that are not corrupt any more. */
+  async #lookAtBlobs({ ms, bytes }: { ms: number; bytes: number }, stop: AbortSignal): Promise<readonly Digest[]> {
     const { clock, corrupt, dataDir, blobsUrl } = this.#deps
     const before = await this.#blobState()
-    const again = (await corrupt.list()).map(({ digest }) => digest)
+    const again = (await corrupt.list()).filter(({ fault }) => fault === 'corrupt').map(({ digest }) => digest)
     const question = {
       blobs: { dataDir, url: blobsUrl ?? null },
       laidOut: join(dataDir, MODELS),
       again: again.slice(0, MOST_SHOWN),
       portion: { after: before.after, ms, bytes },
     }
-    const stop = signal === undefined ? this.#stopping.signal : AbortSignal.any([signal, this.#stopping.signal])
     const seen = await ask<BlobAnswer>(question, 6 * ms + 60_000, stop)
-    if (seen === undefined) return
-    for (const blob of seen.corrupt) await ifRefused(corrupt.add(blob, 'look'), 'storage_full', 'storage_corrupt')
-    for (const digest of seen.sound) await ifRefused(corrupt.remove(digest), 'storage_full', 'storage_corrupt')
+    if (seen === undefined) return []
+    for (const blob of seen.corrupt) await this.#noted(corrupt.add(blob, 'look'))
+    for (const digest of seen.sound) await this.#noted(corrupt.remove(digest))
     for (const name of seen.laidOut) await this.#layOutAgain(name)
     const now = clock()
     const fresh = before.after === ''
     await this.#keep({
+      ...before,
       after: seen.after,
       at: now,
       began_at: fresh ? now : before.began_at,
@@ -160,6 +216,7 @@ class StoreLooks implements Looks {
       blobs: seen.blobs + (fresh ? 0 : before.blobs),
       bytes: seen.bytes + (fresh ? 0 : before.bytes),
     })
+    return seen.sound
   }
 
   /** What is missing is laid out again by whoever serves it. */
@@ -173,20 +230,20 @@ class StoreLooks implements Looks {
 
   async #blobState(): Promise<BlobState> {
     const row = await this.#deps.db.get<{ value: string }>("SELECT value FROM store_facts WHERE name = 'look.blobs'")
-    const kept = row === undefined ? NONE : (JSON.parse(row.value) as BlobState)
+    const kept: BlobState = row === undefined ? NONE : { ...NONE, ...(JSON.parse(row.value) as Partial<BlobState>) }
     return this.#blobs !== undefined && (this.#blobs.at ?? 0) > (kept.at ?? 0) ? this.#blobs : kept
   }
 
   /** Known to this process where nothing can be written. */
   async #keep(state: BlobState): Promise<void> {
     this.#blobs = state
-    const kept = this.#deps.db.tx((t) =>
-      t.run(
+    const kept = this.#deps.db.tx(async (t) => {
+      await t.run(
         "INSERT INTO store_facts (name, value) VALUES ('look.blobs', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         [JSON.stringify(state)],
-      ),
-    )
-    await ifRefused(kept, 'storage_full', 'storage_corrupt')
+      )
+    })
+    await this.#noted(kept)
   }
 }
 

@@ -5,6 +5,7 @@ import type { Worker } from '../jobs/worker.ts'
 import { suitePlace } from './context/suite-place.ts'
 import type { AskedPlace } from './context/suite-place.ts'
 import type { ProjectPart, Purge, Tracking, VersionRuns } from './context/context.ts'
+import type { Reachable } from '../store/blobs/reach.ts'
 import type { MovedTable } from '../store/moved/table.ts'
 import { artifactTable, trackingTables } from './moved/tables.ts'
 import type { MovedPorts } from './moved/tables.ts'
@@ -40,7 +41,7 @@ export interface RoomsBelow {
   readonly models: {
     readonly versionRuns: VersionRuns
     cited(): Promise<Cited & { readonly pipelineRuns: readonly string[] }>
-    digests(): AsyncIterable<string>
+    readonly needed: Reachable
   }
   readonly pipelines: {
     readonly tracked: {
@@ -48,7 +49,7 @@ export interface RoomsBelow {
       logOf(run: string): ReturnType<KeepingDeps['logOf']>
       runsBehind(pipelineRuns: readonly string[]): Promise<string[]>
     }
-    blobDigests(): AsyncIterable<string>
+    readonly needed: Reachable
   }
   readonly monitoring: { prune(): Promise<unknown> }
 }
@@ -97,7 +98,7 @@ function keptBelow(below: () => RoomsBelow): Omit<KeepingDeps, 'looks' | 'silent
       const behind = await below().pipelines.tracked.runsBehind(pipelineRuns)
       return { ...cited, runs: new Set([...cited.runs, ...behind]) }
     },
-    sources: [() => below().models.digests(), () => below().pipelines.blobDigests()],
+    sources: [() => below().models.needed(), () => below().pipelines.needed()],
     watched: () => below().pipelines.tracked.watched(),
     logOf: (run) => below().pipelines.tracked.logOf(run),
     prune: () => below().monitoring.prune(),

@@ -21,6 +21,7 @@ import { onnxServing } from '../../src/scoring/onnx/prove.ts'
 import { places } from '../../src/serving/fleet/places.ts'
 import { readyVersion } from '../../src/serving/endpoints/preparation.ts'
 import { openTemporaryStore } from '../../src/store/open.ts'
+import { neededDigests } from '../../src/store/blobs/reach.ts'
 import { putTree } from '../../src/store/blobs/trees.ts'
 import { serveModels } from '../clients/gateway.ts'
 import { EXPORTED } from '../clients/packages.ts'
@@ -180,7 +181,7 @@ describe('a model that is exported to ONNX', { skip, timeout: LIMIT_MS }, () => 
     const name = 'CatBoostClassifier, three classes'
     const { lowering, tree } = await getVersion(room, root, modelOf(name), '1')
     const needed = new Set<string>()
-    for await (const digest of registryDigests(room)) needed.add(digest)
+    for await (const digest of neededDigests(room.blobs, [() => registryDigests(room.db)])) needed.add(digest)
     assert.ok(needed.has(lowering.onnx?.digest ?? ''))
     const place = join(room.modelsDir, `${(tree ?? '').replace(':', '-')}.onnx`)
     rmSync(place, { recursive: true })

@@ -95,7 +95,7 @@ function recorded(now: number, empty: boolean): Recorded[] {
       ok: true,
       rows: 3,
       head: 'cd'.repeat(32),
-      checkpoints: { count: 2, newest: null, copied: 0 },
+      checkpoints: { count: 2, newest: null, copied: 0, others: 0 },
       restored: [],
     })),
     on(storageApi.state, () => ({
@@ -105,10 +105,13 @@ function recorded(now: number, empty: boolean): Recorded[] {
         detail: 'quick_check of 94 tables found nothing',
         looked_at: tracked.before(now, 1e6),
         checksums: null,
+        remedy: null,
       },
       blobs: {
         corrupt: [],
         corrupt_count: 0,
+        missing_count: 0,
+        compared_at: null,
         looked_at: tracked.before(now, 1e6),
         round: { began_at: null, ended_at: null, blobs: 12, bytes: 34_567 },
       },

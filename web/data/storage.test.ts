@@ -11,13 +11,16 @@ const SOUND: StorageState = {
     kind: 'sqlite',
     state: 'sound',
     detail: 'quick_check of 90 tables found nothing',
+    remedy: null,
     looked_at: AT,
     checksums: null,
   },
   blobs: {
     corrupt: [],
     corrupt_count: 0,
+    missing_count: 0,
     looked_at: null,
+    compared_at: null,
     round: { began_at: null, ended_at: null, blobs: 0, bytes: 0 },
   },
 }
@@ -26,6 +29,7 @@ const file = (digit: string) => ({
   size: 1,
   found_at: AT,
   found_by: 'look' as const,
+  fault: 'corrupt' as const,
 })
 
 test('a store that is sound, or not known yet, needs nobody', () => {
@@ -34,24 +38,19 @@ test('a store that is sound, or not known yet, needs nobody', () => {
   assert.deepEqual(storageNeeds({ ...SOUND, database: { ...SOUND.database, state: 'unknown' } }, NOW), [])
   assert.equal(databaseText(SOUND), 'sound: quick_check of 90 tables found nothing')
   assert.equal(filesText(SOUND), 'not read again yet; that is done each night')
-  assert.equal(filesText({ ...SOUND, blobs: { ...SOUND.blobs, looked_at: AT } }), 'no damaged file is known')
+  assert.equal(filesText({ ...SOUND, blobs: { ...SOUND.blobs, looked_at: AT } }), 'no damaged or missing file is known')
 })
 
 test('damage of either kind is a line of its own that says what to do', () => {
   const bad: StorageState = {
-    database: { ...SOUND.database, state: 'corrupt', detail: 'page 7', looked_at: null },
+    database: { ...SOUND.database, state: 'corrupt', detail: 'page 7', remedy: 'restore it', looked_at: null },
     blobs: { ...SOUND.blobs, corrupt: ['a', 'b', 'c'].map(file), corrupt_count: 5 },
   }
   const needs = storageNeeds(bad, NOW)
   assert.deepEqual(
     needs.map(({ title, detail, at, path }) => [title, detail, at, path]),
     [
-      [
-        'The database is damaged',
-        'Writes are refused; restore the newest backup: page 7',
-        new Date(NOW).toISOString(),
-        '/settings',
-      ],
+      ['The database is damaged', 'Writes are refused: page 7; restore it', new Date(NOW).toISOString(), '/settings'],
       [
         '5 stored files are damaged',
         'They are not served; store them again or restore them from a backup',

@@ -3,7 +3,7 @@ import type { StorageState } from '../../src/contract/system.ts'
 import type { Need } from './feed.ts'
 import { plural } from './format.ts'
 
-/** A damaged database, and files that are not what was written; nothing where both are sound or not known. */
+/** A damaged database, and files that are not what was written or are not there; nothing where both are sound or not known. */
 export function storageNeeds(storage: StorageState | undefined, now: number): Need[] {
   if (storage === undefined) return []
   const { database, blobs } = storage
@@ -17,7 +17,7 @@ export function storageNeeds(storage: StorageState | undefined, now: number): Ne
             ...need,
             key: 'storage database',
             title: 'The database is damaged',
-            detail: `Writes are refused; restore the newest backup: ${database.detail}`,
+            detail: `Writes are refused: ${database.detail}; ${database.remedy}`,
             at: at(database.looked_at),
           },
         ]
@@ -27,7 +27,7 @@ export function storageNeeds(storage: StorageState | undefined, now: number): Ne
           {
             ...need,
             key: 'storage blobs',
-            title: `${plural(blobs.corrupt_count, 'stored file')} ${blobs.corrupt_count === 1 ? 'is' : 'are'} damaged`,
+            title: `${plural(blobs.corrupt_count, 'stored file')} ${blobs.corrupt_count === 1 ? 'is' : 'are'} ${faultOf(blobs)}`,
             detail: 'They are not served; store them again or restore them from a backup',
             at: at(newest?.found_at),
           },
@@ -41,11 +41,18 @@ export function databaseText({ database }: StorageState): string {
   return `${database.state === 'corrupt' ? 'damaged' : database.state}: ${database.detail}`
 }
 
+function faultOf({ corrupt_count, missing_count }: StorageState['blobs']): string {
+  if (missing_count === 0) return 'damaged'
+  return missing_count === corrupt_count ? 'missing' : 'damaged or missing'
+}
+
 /** The files in one line. */
 export function filesText({ blobs }: StorageState): string {
   if (blobs.corrupt_count > 0) {
     const names = blobs.corrupt.slice(0, 3).map(({ digest }) => digest)
-    return `${blobs.corrupt_count} damaged: ${names.join(', ')}${blobs.corrupt_count > 3 ? ' …' : ''}`
+    return `${blobs.corrupt_count} ${faultOf(blobs)}: ${names.join(', ')}${blobs.corrupt_count > 3 ? ' …' : ''}`
   }
-  return blobs.looked_at === null ? 'not read again yet; that is done each night' : 'no damaged file is known'
+  return blobs.looked_at === null
+    ? 'not read again yet; that is done each night'
+    : 'no damaged or missing file is known'
 }

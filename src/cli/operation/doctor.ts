@@ -254,12 +254,18 @@ function steps(data: string): Promise<Finding> {
 function storage(data: string): Promise<Finding> {
   return asked(data, 'Storage', async (client) => {
     const { database, blobs } = await client.call(storageApi.state)
-    const files = blobs.corrupt.slice(0, MOST_NAMED).map(({ digest }) => digest)
+    const files = (wanted: string): string => {
+      const named = blobs.corrupt.filter(({ fault }) => fault === wanted).slice(0, MOST_NAMED)
+      return named.map(({ digest }) => digest).join(', ')
+    }
+    const damaged = blobs.corrupt_count - blobs.missing_count
     const faults = [
-      ...(database.state === 'corrupt' ? [`the database is damaged: ${database.detail}`] : []),
-      ...(blobs.corrupt_count > 0 ? [`${blobs.corrupt_count} files are not what was stored: ${files.join(', ')}`] : []),
+      ...(database.state === 'corrupt' ? [`the database is damaged: ${database.detail}; ${database.remedy}`] : []),
+      ...(damaged > 0 ? [`${damaged} files are not what was stored: ${files('corrupt')}`] : []),
+      ...(blobs.missing_count > 0 ? [`${blobs.missing_count} files are missing: ${files('missing')}`] : []),
     ]
-    if (faults.length > 0) return { ok: false, detail: `${faults.join('; ')}; restore them from a backup` }
+    const again = blobs.corrupt_count > 0 ? '; restore them from a backup' : ''
+    if (faults.length > 0) return { ok: false, detail: `${faults.join('; ')}${again}` }
     const looked =
       blobs.looked_at === null ? 'files are looked at each night' : `files were looked at ${blobs.looked_at}`
     return { ok: true, detail: `database: ${database.detail}; ${looked}` }

@@ -20,5 +20,7 @@ export async function run(invocation: Invocation): Promise<number> {
   invocation.out.line(`Restored ${result.blobs} blobs into ${data}. Start it: slipway serve --data ${data}`)
   for (const digest of result.left_out)
     invocation.out.line(`Not in the backup, for its bytes were not what was stored: ${digest}`)
+  for (const digest of result.missing ?? [])
+    invocation.out.line(`Not in the backup, for it was missing when that was made: ${digest}`)
   return 0
 }

@@ -129,6 +129,7 @@ test('each family has the figures of the endpoints that the caller sees', async 
       'slipway_pipeline_attempts_failed_total{project="other"} 1',
       'slipway_storage_database_corrupt 0',
       'slipway_storage_corrupt_blobs 1',
+      'slipway_storage_missing_blobs 0',
       'slipway_storage_last_look_timestamp_seconds{what="database"} 1',
       'slipway_pipeline_places{resource="cpus",state="held"} 2',
       'slipway_pipeline_places{resource="memory_bytes",state="held"} 300',

@@ -72,8 +72,14 @@ function storage({ database, blobs }: StorageState): Family[] {
     {
       name: 'slipway_storage_corrupt_blobs',
       type: 'gauge',
-      help: 'Stored files whose bytes are not those that were written.',
+      help: 'Stored files whose bytes are not those that were written, or that are not there.',
       samples: [{ labels: {}, value: blobs.corrupt_count }],
+    },
+    {
+      name: 'slipway_storage_missing_blobs',
+      type: 'gauge',
+      help: 'Files that rows need and that are not there.',
+      samples: [{ labels: {}, value: blobs.missing_count }],
     },
     {
       name: 'slipway_storage_last_look_timestamp_seconds',

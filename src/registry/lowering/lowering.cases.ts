@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { problem } from '../../contract/errors.ts'
 import type { Gate } from '../../contract/registry.ts'
 import { Worker } from '../../jobs/worker.ts'
+import { neededDigests } from '../../store/blobs/reach.ts'
 import { moveAlias } from '../aliases/aliases.ts'
 import { approve, withdraw } from '../gates/approvals.ts'
 import { person, root, wanted } from '../bench.cases.ts'
@@ -142,7 +143,8 @@ export function loweringCases(bench: Bench): void {
       const result = await readFile(join(before, 'result.json'), 'utf8')
       const { lowering_tree } = await requireVersion(bench.room.db, 'low-g', '1')
       const needed = new Set<string | null>()
-      for await (const digest of registryDigests(bench.room)) needed.add(digest)
+      for await (const digest of neededDigests(bench.room.blobs, [() => registryDigests(bench.room.db)]))
+        needed.add(digest)
       assert.ok(needed.has(lowering_tree), 'a collection of blobs keeps it')
       await rm(before, { recursive: true })
       assert.equal((await files()).native?.dir, before)

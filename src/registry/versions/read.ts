@@ -4,12 +4,13 @@ import { servedGraph, shownGraph } from '../lowering/exporting.ts'
 import { problem } from '../../contract/errors.ts'
 import { toTime } from '../../contract/fields.ts'
 import type { KnownVersion, Model, Version } from '../../contract/registry.ts'
+import type { Digest } from '../../store/blobs/blobs.ts'
+import type { NeededTree } from '../../store/blobs/reach.ts'
 import type { Reader } from '../../store/db.ts'
 import { refusalOf } from '../aliases/door.ts'
 import { approvalsOf } from '../gates/approvals.ts'
 import { storedScan } from '../scan/scanning.ts'
 import { signedOf } from '../signing/signatures.ts'
-import { treeDigests } from '../../store/blobs/trees.ts'
 import { metricsOf, requireVersion, signatureOf } from '../context/context.ts'
 import type { ModelRow, Registry, VersionRow } from '../context/context.ts'
 import { readVerdict, rejudge } from '../gates/verdicts.ts'
@@ -200,21 +201,19 @@ export async function storedVersions(room: Registry): Promise<StoredVersion[]> {
   return rows.map(({ project, model, version, size }) => ({ project, model, version: String(version), bytes: size }))
 }
 
-/** Every digest that a version or a verdict needs; for the collection of blobs. */
-export async function* registryDigests(room: Registry): AsyncGenerator<string> {
-  const rows = await room.db.all<
+/** What versions and verdicts need of the blobs. */
+export async function* registryDigests(db: Pick<Reader, 'all'>): AsyncGenerator<Digest | NeededTree> {
+  const rows = await db.all<
     Pick<VersionRow, 'tree' | 'evaluation' | 'holdout' | 'reference' | 'lowering_tree' | 'lowering_onnx'>
   >('SELECT tree, evaluation, holdout, reference, lowering_tree, lowering_onnx FROM model_versions')
   const trees = new Set(
     rows.flatMap((row) => [row.tree, row.evaluation, row.holdout, row.reference, row.lowering_tree]),
   )
   for (const { lowering_onnx } of rows) if (lowering_onnx !== null) yield servedGraph(lowering_onnx).digest
-  for (const { inputs } of await room.db.all<{ inputs: string }>('SELECT inputs FROM verdicts')) {
+  for (const { inputs } of await db.all<{ inputs: string }>('SELECT inputs FROM verdicts')) {
     const { evaluation, incumbent_scores } = JSON.parse(inputs) as Record<string, string | null | undefined>
     trees.add(evaluation ?? null)
     if (typeof incumbent_scores === 'string') yield incumbent_scores
   }
-  for (const tree of trees) {
-    if (tree !== null && (await room.blobs.has(tree))) yield* treeDigests(room.blobs, tree)
-  }
+  for (const tree of trees) if (tree !== null) yield { tree }
 }

@@ -145,7 +145,7 @@ describe('backup', () => {
     writeFileSync(path, Buffer.alloc(sound.length))
     await assert.rejects(backup(data, join(root, 'c.backup')), {
       code: 'corrupt_blobs',
-      data: { count: 1, digests: digests[2], blobs: [digests[2]] },
+      data: { count: 1, digests: digests[2], blobs: [digests[2]], missing: [] },
     })
     assert.deepEqual(
       readdirSync(root).filter((name) => name.startsWith('c.backup')),

@@ -46,7 +46,7 @@ describe('a backup with blobs elsewhere', () => {
     assert.equal(made.blobs, 2)
     const [target, bucket] = [join(root, 'back'), openDiskBlobs(join(root, 'other-bucket'))]
     assert.deepEqual(await restore(file, target, { blobs: bucket }), made)
-    assert.deepEqual(readdirSync(target).sort(), ['a.key', 'restored.json', 'segments', 'slipway.db'])
+    assert.deepEqual(readdirSync(target).sort(), ['a.key', 'restored.json', 'segments', 'server.lock', 'slipway.db'])
     for (const digest of digests) assert.deepEqual(await bucket.bytes(digest), await blobs.bytes(digest))
     const sizes = made.bytes - 'one'.length - 100_000 - 'seals'.length
     assert.equal(sizes, statSync(join(target, 'slipway.db')).size)
@@ -130,6 +130,7 @@ describe('an archive made by somebody else', () => {
       blobs: 1,
       bytes: TEXT.length + 1,
       left_out: [],
+      missing: null,
     })
   })
 

@@ -18,6 +18,8 @@ export type Manifest = {
   readonly files: readonly Entry[]
   /** Corrupt blobs that are not among the files; absent where there were none. */
   readonly left_out?: readonly BlobInfo[]
+  /** Blobs that rows need and that were not there; null or absent where that was not compared. */
+  readonly missing?: readonly Digest[] | null
 } & ({ readonly format: 1 } | { readonly format: 2; readonly database: SavedDatabase })
 
 export const MANIFEST = 'manifest.json'
@@ -78,7 +80,12 @@ function parseManifest(text: string): Manifest {
 }
 
 function isWhole(manifest: Partial<Manifest>): manifest is Manifest {
-  const { files, left_out = [] } = manifest as { files?: unknown; left_out?: unknown }
+  const {
+    files,
+    left_out = [],
+    missing = null,
+  } = manifest as { files?: unknown; left_out?: unknown; missing?: unknown }
+  if (missing !== null && !isTexts(missing)) return false
   if (!Array.isArray(left_out) || !left_out.every((blob) => isOf(blob, { digest: 'string', size: 'number' })))
     return false
   if (!Array.isArray(files) || !files.every((file) => isOf(file, { path: 'string', size: 'number', sha256: 'string' })))
@@ -94,10 +101,14 @@ function isWhole(manifest: Partial<Manifest>): manifest is Manifest {
   )
 }
 
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string')
+}
+
 function isTable(value: unknown): boolean {
   if (!isOf(value, { name: 'string', rows: 'number' })) return false
   const { columns } = value as { columns?: unknown }
-  return Array.isArray(columns) && columns.every((column) => typeof column === 'string')
+  return isTexts(columns)
 }
 
 function isOf(value: unknown, types: Readonly<Record<string, string>>): boolean {

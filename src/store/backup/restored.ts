@@ -13,6 +13,8 @@ export interface RestoredNote {
   readonly restored_at: string
   /** Corrupt blobs that the backup was made without. */
   readonly left_out: readonly Digest[]
+  /** Blobs that its rows need and that were not there when it was made. */
+  readonly missing: readonly Digest[]
 }
 
 /** What the restore of a data folder has left to say; undefined where it was said, or there was none. */

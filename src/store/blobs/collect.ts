@@ -4,6 +4,8 @@ import type { Db, Tx } from '../db.ts'
 import { faultPoint } from '../fault.ts'
 import { deleteRows } from '../sql/rows.ts'
 import { inList, insertRows, sql } from '../sql/sql.ts'
+import { neededDigests } from './reach.ts'
+import type { Reachable } from './reach.ts'
 
 export interface CollectDeps {
   readonly db: Db
@@ -11,9 +13,6 @@ export interface CollectDeps {
   /** Wall time in ms since 1970. */
   readonly clock: () => number
 }
-
-/** All digests that one room needs. A source that throws ends the collection before anything is deleted. */
-export type Reachable = () => AsyncIterable<Digest>
 
 /** A number of blobs and their bytes. */
 export interface Amount {
@@ -60,7 +59,7 @@ export async function collectGarbage(
     stored.add(size)
   }
   faultPoint('collect.listed')
-  for (const source of sources) for await (const digest of source()) all.delete(digest)
+  for await (const digest of neededDigests(deps.blobs, sources)) all.delete(digest)
   faultPoint('collect.reached')
   const since = dryRun ? await condemned(deps.db) : await condemn(deps.db, [...all.keys()], now)
   faultPoint('collect.condemned')

@@ -72,7 +72,7 @@ export async function putManifest(blobs: Blobs, files: readonly TreeFile[]): Pro
 }
 
 /** The files of a tree, sorted by path. Throws `not_found`; `unprocessable` when the blob is not a tree. */
-export async function treeFiles(blobs: Blobs, digest: string): Promise<TreeFile[]> {
+export async function treeFiles(blobs: Pick<Blobs, 'bytes'>, digest: string): Promise<TreeFile[]> {
   const bytes = await blobs.bytes(digest)
   if (bytes.length > MANIFEST_LIMIT) throw problem('unprocessable', { detail: `blob ${digest} is not a tree` })
   return parseManifest(bytes.toString('utf8'), digest)

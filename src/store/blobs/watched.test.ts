@@ -19,6 +19,7 @@ function watched(t: TestContext) {
   const read = t.mock.method(disk, 'read')
   const watch = {
     isCorrupt: (digest: Digest) => known.has(digest),
+    isListed: (digest: Digest) => known.has(digest),
     corrupt: (blob: { digest: Digest; size: number }) => void told.push([blob.digest, blob.size]),
     mended: (digest: Digest) => void mended.push(digest),
   }

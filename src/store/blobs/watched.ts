@@ -6,6 +6,8 @@ import type { BlobInfo, Blobs, ByteRange, Digest } from './blobs.ts'
 /** What is told of corrupt blobs. Faults of telling are the teller's own. */
 export interface Watch {
   readonly isCorrupt: (digest: Digest) => boolean
+  /** Corrupt, or missing. */
+  readonly isListed: (digest: Digest) => boolean
   readonly corrupt: (blob: BlobInfo) => void
   /** It was stored again, or deleted. */
   readonly mended: (digest: Digest) => void
@@ -55,7 +57,7 @@ export function watchedBlobs(blobs: Blobs, watch: Watch, steady = () => performa
   return {
     put: async (source, expected) => {
       const info = await blobs.put(source, expected)
-      if (watch.isCorrupt(info.digest)) watch.mended(info.digest)
+      if (watch.isListed(info.digest)) watch.mended(info.digest)
       return info
     },
     read: (digest, range) => (range === undefined ? whole(digest) : part(digest, range)),

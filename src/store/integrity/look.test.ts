@@ -180,8 +180,8 @@ describe('a look at blobs', () => {
       mkdirSync(join(dataDir, 'models'))
       await materialise(first.blobs, digest, place)
       assert.deepEqual(await damagedTrees(first.blobs, join(dataDir, 'models'), 1e6), [])
-      const limits = { databaseMs: 1e6, blobMs: 1e6, blobBytes: 1 }
-      await first.looks.look(limits)
+      const limits = { databaseMs: 1e6, blobMs: 1e6, blobBytes: 1, comparedMs: 1e6 }
+      await first.looks.look([], limits)
       const { round } = (await first.looks.state()).blobs
       assert.deepEqual([round.blobs, round.ended_at], [1, null])
       assert.equal(readFileSync(join(place, 'a.txt'), 'utf8'), 'weights')
@@ -189,7 +189,7 @@ describe('a look at blobs', () => {
       await first.close()
 
       const second = await storeRoom({ dataDir, clock, onError })
-      await second.looks.look({ ...limits, blobBytes: 1e6 })
+      await second.looks.look([], { ...limits, blobBytes: 1e6 })
       const state = await second.looks.state()
       assert.equal(state.blobs.round.blobs, 3, 'the manifest and two files')
       assert.equal(state.blobs.round.ended_at, '2025-06-15T15:06:40.000Z')

@@ -3,6 +3,7 @@ import type { FileInfo } from '../context/suite-place.ts'
 import type { Readable } from 'node:stream'
 import type { Principal } from '../../contract/access.ts'
 import { DAY_MS } from '../../contract/ids.ts'
+import type { Clock } from '../../contract/ids.ts'
 import type { Digest } from '../../store/blobs/blobs.ts'
 import type { Reader, Tx } from '../../store/db.ts'
 import { deleteRows, insertRow, updateRows } from '../../store/sql/rows.ts'
@@ -135,7 +136,10 @@ export function folder(files: readonly ArtifactFile[], path: string): FileInfo[]
 }
 
 /** Every digest that an artifact, an upload that may go on or a link needs; for the collection of blobs. */
-export async function* reachableDigests(room: Tracking): AsyncIterable<Digest> {
+export async function* reachableDigests(room: {
+  readonly db: Pick<Reader, 'all'>
+  readonly clock: Clock
+}): AsyncIterable<Digest> {
   let after = ''
   for (;;) {
     const rows = await room.db.all<{ digest: string }>(

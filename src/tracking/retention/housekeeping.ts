@@ -14,7 +14,10 @@ import { watchClock } from '../../jobs/clock-jumps.ts'
 import { setSchedule } from '../../jobs/schedule.ts'
 import type { Worker } from '../../jobs/worker.ts'
 import { collectGarbage } from '../../store/blobs/collect.ts'
-import type { Collected, Reachable } from '../../store/blobs/collect.ts'
+import type { Collected } from '../../store/blobs/collect.ts'
+import { neededDigests } from '../../store/blobs/reach.ts'
+import type { Reachable } from '../../store/blobs/reach.ts'
+import { NIGHTLY } from '../../store/looks.ts'
 import type { LookLimits, Looks } from '../../store/looks.ts'
 import { reachableDigests } from '../artifacts/artifacts.ts'
 import { applyRule } from './bin.ts'
@@ -29,7 +32,7 @@ import type { Tracking } from '../context/context.ts'
 
 export interface KeepingDeps {
   readonly cited: () => Promise<Cited>
-  /** Digests that rooms below need, one source a room. */
+  /** What rooms below need of the blobs, one source a room. */
   readonly sources: readonly Reachable[]
   readonly watched: LostRules['watched']
   readonly logOf: LostRules['logOf']
@@ -65,7 +68,7 @@ const SCHEDULES = [
 ] as const
 
 /** A look that somebody waits for. */
-const ASKED: LookLimits = { databaseMs: 60_000, blobMs: 60_000, blobBytes: 16 * 1024 ** 3 }
+const ASKED: LookLimits = { databaseMs: 60_000, blobMs: 60_000, blobBytes: 16 * 1024 ** 3, comparedMs: 60_000 }
 
 /** Runs shown of a removal at most; `total` counts all. */
 const SHOWN = 1000
@@ -74,13 +77,12 @@ const SHOWN = 1000
 export function keepingOf(room: Tracking, worker: Worker, deps: KeepingDeps): Keeping {
   const retention: RetentionDeps = {
     cited: deps.cited,
-    async *elsewhere() {
-      for (const source of deps.sources) yield* source()
-    },
+    elsewhere: () => neededDigests(room.blobs, deps.sources),
   }
   const lost: LostRules = { ...deps, startedAt: listeningSince(room.clock) }
+  const sources = [() => reachableDigests(room), ...deps.sources]
   const collect = (dryRun: boolean): Promise<Collected> =>
-    collectGarbage(room, [() => reachableDigests(room), ...deps.sources], { graceMs: deps.graceMs, dryRun })
+    collectGarbage(room, sources, { graceMs: deps.graceMs, dryRun })
   worker.register(LOST, async () => void (await markLost(room, lost)))
   worker.register(RETENTION, () => applyAll(room, retention))
   worker.register(PRUNE, async () => void (await deps.prune()))
@@ -88,9 +90,9 @@ export function keepingOf(room: Tracking, worker: Worker, deps: KeepingDeps): Ke
     const done = await collect(false)
     if (done.deleted.blobs > 0) await recordCollection(room, SYSTEM, done)
   })
-  worker.register(LOOK, (_job, { signal }) => deps.looks.look(undefined, signal))
+  worker.register(LOOK, (_job, { signal }) => deps.looks.look(sources, NIGHTLY, signal))
   return {
-    routes: [...ruleRoutes(room, retention), collectRoute(room, collect), ...storageRoutes(deps.looks)],
+    routes: [...ruleRoutes(room, retention), collectRoute(room, collect), ...storageRoutes(deps.looks, sources)],
     async start() {
       const set = room.db.tx(async (t) => {
         await dateDefault(t, room)
@@ -151,11 +153,11 @@ function seenBy(who: Principal, state: StorageState): StorageState {
   return who.project === null ? state : { ...state, blobs: { ...state.blobs, corrupt: [] } }
 }
 
-function storageRoutes(looks: KeepingDeps['looks']): Mounted[] {
+function storageRoutes(looks: KeepingDeps['looks'], sources: readonly Reachable[]): Mounted[] {
   return [
     mount(storageApi.state, async ({ who }) => seenBy(who, await looks.state())),
     mount(storageApi.look, async () => {
-      await looks.look(ASKED)
+      await looks.look(sources, ASKED)
       return looks.state()
     }),
   ]
