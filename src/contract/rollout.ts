@@ -138,7 +138,10 @@ export const rolloutApi = {
     path: '/v1/rollouts',
     summary: 'List rollouts, newest first',
     access: READ,
-    query: page.extend({ endpoint: z.string().optional() }),
+    query: page.extend({
+      endpoint: z.string().optional(),
+      under_way: z.enum(['true']).optional().describe('only those that have not ended'),
+    }),
     reply: listOf(Rollout),
   }),
   get: route({

@@ -46,10 +46,17 @@ async function isVisible(reader: Reader, who: Principal, endpoint: string): Prom
 export async function listRollouts(
   reader: Reader,
   who: Principal,
-  query: { limit: number; page_token?: string | undefined; endpoint?: string | undefined; now?: number },
+  query: {
+    limit: number
+    page_token?: string | undefined
+    endpoint?: string | undefined
+    under_way?: 'true' | undefined
+    now?: number
+  },
 ): Promise<{ items: Shown[]; next_page_token?: string }> {
   const conditions = [
     ...(query.endpoint === undefined ? [] : [sql`endpoint = ${query.endpoint}`]),
+    ...(query.under_way === undefined ? [] : [sql`finished_at IS NULL`]),
     ...(query.page_token === undefined ? [] : [sql`id < ${query.page_token}`]),
     ...(who.project === null ? [] : [sql`endpoint IN (${endpointNamesSql(who.project)})`]),
   ]

@@ -95,6 +95,9 @@ export function rolloutCases(name: string, open: Open): void {
       assert.deepEqual([mine.items.length, mine.items[0]?.version], [1, '2'])
       const next = await listRollouts(db, SYSTEM, { limit: 1, endpoint: 'equal', page_token: mine.next_page_token })
       assert.deepEqual([next.items[0]?.version, next.next_page_token], ['1', undefined])
+      const open = all.items.filter(({ finished_at }) => finished_at === null)
+      assert.deepEqual((await listRollouts(db, SYSTEM, { limit: 100, under_way: 'true' })).items, open)
+      assert.ok(open.length < all.items.length)
       const foreign = { ...ann, project: 'elsewhere' }
       assert.deepEqual((await listRollouts(db, foreign, { limit: 10 })).items, [])
       const { series } = await curveOf(db, mine.items[0]?.id ?? '')

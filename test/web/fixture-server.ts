@@ -181,7 +181,9 @@ function recorded(now: number, empty: boolean): Recorded[] {
     on(endpointViewApi.tryIt, () => ({ status: 200, took_ms: 3.4, reply: { predictions: [0.2731] } })),
     on(servingApi.listPredictions, () => served.predictions(now)),
     on(rolloutApi.list, ({ query }) => ({
-      items: byEndpoint[query.get('endpoint') ?? ''] ?? rollouts,
+      items: (byEndpoint[query.get('endpoint') ?? ''] ?? rollouts).filter(
+        (one) => query.get('under_way') === null || one.finished_at === null,
+      ),
     })),
     on(rolloutApi.freezes, () => (empty ? { items: [] } : released.freezes(now))),
     on(rolloutApi.freeze, ({ params }) => released.freeze(now, params['name'] ?? '')),

@@ -36,6 +36,7 @@ const PAGES: readonly PageCase[] = [
     key: ['incidents', 'list', ''],
     beside: [
       [['rollouts', 'list', ''], NO_ITEMS],
+      [['rollouts', 'under way'], NO_ITEMS],
       [['pipelines', 'list', ''], NO_ITEMS],
       [['runs', 'recent'], NO_ITEMS],
       [['endpoints', 'list'], NO_ITEMS],

@@ -104,3 +104,21 @@ test('a tag that is refused stays in its fields until it is set', options, async
     { prepare: (page) => page.route('**/mlflow/runs/set-tag', answer) },
   )
 })
+
+test('what was chosen to be watched stays when the server refuses it, and until it answers', options, async () => {
+  await open('/monitoring/flights', async (page) => {
+    const answer = Promise.withResolvers<void>()
+    await page.route('**/v1/endpoints/flights/monitor', async (route) => {
+      if (route.request().method() !== 'PUT') return route.fallback()
+      await answer.promise
+      return route.abort()
+    })
+    await page.getByLabel('Saved search').selectOption('best-of-week')
+    await page.getByRole('button', { name: 'Watch', exact: true }).click()
+    await page.getByRole('button', { name: 'Watch', exact: true, disabled: true }).waitFor()
+    assert.equal(await page.getByLabel('Saved search').inputValue(), 'best-of-week', 'before the answer')
+    answer.resolve()
+    await page.getByRole('alert').waitFor()
+    assert.equal(await page.getByLabel('Saved search').inputValue(), 'best-of-week', 'after a refusal')
+  })
+})

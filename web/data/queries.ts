@@ -230,6 +230,23 @@ export const rollouts = (endpoint?: string) =>
         query: { limit: 20, ...(endpoint !== undefined && { endpoint }) },
       }),
   })
+/** Every rollout that has not ended, however many newer ones have. */
+export const openRollouts = queryOptions({
+  queryKey: ['rollouts', 'under way'],
+  queryFn: async ({ signal }) => {
+    const items: Rollout[] = []
+    for (let token: string | undefined = ''; token !== undefined;) {
+      const query = { limit: 200, under_way: 'true', ...(token !== '' && { page_token: token }) } as const
+      const page: Reply<typeof rolloutApi.list> = await call<typeof rolloutApi.list>('GET', '/v1/rollouts', {
+        signal,
+        query,
+      })
+      items.push(...page.items)
+      token = page.next_page_token
+    }
+    return { items }
+  },
+})
 export const freezes = queryOptions({
   queryKey: ['rollouts', 'freezes'],
   queryFn: ({ signal }) => call<typeof rolloutApi.freezes>('GET', '/v1/freezes', { signal }),

@@ -60,6 +60,7 @@ const QUEUE = {
 const KEYS = {
   incidents: ['incidents', 'list', ''],
   rollouts: ['rollouts', 'list', ''],
+  open: ['rollouts', 'under way'],
   pipelines: ['pipelines', 'list', ''],
   runs: ['runs', 'recent'],
   endpoints: ['endpoints', 'list'],
@@ -68,7 +69,7 @@ type Part = keyof typeof KEYS
 
 /** Home where the parts hold these items; a part without a list is not read yet, one with an error failed. */
 function home(parts: Partial<Record<Part, readonly object[] | Error | undefined>> = {}): Promise<string> {
-  const whole = { incidents: [], rollouts: [], pipelines: [], runs: [], endpoints: [ENDPOINT], ...parts }
+  const whole = { incidents: [], rollouts: [], open: [], pipelines: [], runs: [], endpoints: [ENDPOINT], ...parts }
   const entries = Object.entries(whole) as [Part, readonly object[] | Error | undefined][]
   const lists = entries.flatMap(([part, items]) => (Array.isArray(items) ? [[KEYS[part], { items }] as const] : []))
   return pageMarkup('home', 'HomePage', {
@@ -96,6 +97,15 @@ test('everything that waits is one line with its page and its act, and all toget
   ])
   assert.match(textOf(html), /3 items need attention\./)
   assert.match(textOf(await home({ incidents: [INCIDENT] })), /1 item needs attention\./)
+})
+
+test('a rollout that waits behind newer ones is named, and one that both lists have is named once', async () => {
+  const older = { ...ROLLOUT, id: 'older', endpoint: 'forgotten' }
+  const html = await home({ rollouts: [ROLLOUT], open: [ROLLOUT, older] })
+  assert.deepEqual(
+    lines(html, 'needs').map(([, href]) => href),
+    ['/endpoints/shop', '/endpoints/forgotten'],
+  )
 })
 
 test('what changed is told from the newest on, each where it can be looked at', async () => {

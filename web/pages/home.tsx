@@ -50,12 +50,14 @@ export function HomePage() {
 function useFeed() {
   const incidents = useQuery(read.incidents())
   const rollouts = useQuery(read.rollouts())
+  const open = useQuery(read.openRollouts)
   const pipelineRuns = useQuery(read.pipelineRuns())
   const runs = useQuery(read.recentRuns)
   const storage = useQuery(read.storage)
   const parts = [
     { ...incidents, what: 'The incidents' },
     { ...rollouts, what: 'The rollouts' },
+    { ...open, what: 'The rollouts that are under way' },
     { ...pipelineRuns, what: 'The pipeline runs' },
     { ...runs, what: 'The runs' },
   ]
@@ -67,11 +69,17 @@ function useFeed() {
     ),
     from: {
       incidents: incidents.data?.items ?? [],
-      rollouts: rollouts.data?.items ?? [],
+      rollouts: joined(open.data?.items ?? [], rollouts.data?.items ?? []),
       pipelineRuns: pipelineRuns.data?.items ?? [],
       runs: runs.data?.items ?? [],
     },
   }
+}
+
+/** Each once, the newest first. */
+function joined(open: readonly read.Rollout[], newest: readonly read.Rollout[]): read.Rollout[] {
+  const known = new Set(newest.map(({ id }) => id))
+  return [...newest, ...open.filter(({ id }) => !known.has(id))]
 }
 
 function leadOf(open: readonly Need[]): string {

@@ -68,7 +68,7 @@ export function WatchedSearches({ endpoint, settings }: WatchedSearchesProps) {
         <Watch
           names={saved.filter((view) => !watched.some((one) => isOf(one, view))).map((view) => view.name)}
           busy={set.isPending}
-          onWatch={(watch) => set.mutate([...watched, watch])}
+          onWatch={(watch, done) => set.mutate([...watched, watch], { onSuccess: done })}
         />
       )}
       <ErrorText error={set.error} />
@@ -84,7 +84,8 @@ function isOf({ search }: WatchedSearch, { id, name }: SavedView): boolean {
 interface WatchProps {
   readonly names: readonly string[]
   readonly busy: boolean
-  readonly onWatch: (watch: WatchedSearch) => void
+  /** `done` is called once the server has taken it: what was typed stays until then, and after a refusal. */
+  readonly onWatch: (watch: WatchedSearch, done: () => void) => void
 }
 
 function Watch({ names, busy, onWatch }: WatchProps) {
@@ -94,13 +95,7 @@ function Watch({ names, busy, onWatch }: WatchProps) {
   const moreThan = Number(most)
   const sound = search !== '' && most !== '' && Number.isInteger(moreThan) && moreThan >= 0 && moreThan <= 1000
   return (
-    <Form
-      className="row"
-      onSubmit={() => {
-        onWatch({ search, more_than: moreThan })
-        setSearch('')
-      }}
-    >
+    <Form className="row" onSubmit={() => onWatch({ search, more_than: moreThan }, () => setSearch(''))}>
       <label htmlFor={fields.search}>Saved search</label>
       <select id={fields.search} value={search} onChange={(event) => setSearch(event.target.value)}>
         <option value="">Choose one</option>
