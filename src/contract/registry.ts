@@ -207,6 +207,10 @@ export const KnownVersion = Version.extend({
       }),
     )
     .describe('where it answers now although its gates did not hold, and by whose override'),
+  not_granted: z
+    .array(z.string())
+    .optional()
+    .describe('settings of the endpoint that its project file asked for and that its author may not change'),
 })
 
 export const Model = z.object({

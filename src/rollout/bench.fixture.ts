@@ -6,6 +6,7 @@ import { auditLog } from '../auth/audit.ts'
 import { SYSTEM, tokens } from '../auth/tokens.ts'
 import { makeIds } from '../contract/ids.ts'
 import type { Clock } from '../contract/ids.ts'
+import type { Role } from '../contract/access.ts'
 import type { Gate } from '../contract/registry.ts'
 import type { Plan } from '../contract/rollout-plan.ts'
 import { endpointPorts } from '../registry/endpoint-ports.ts'
@@ -128,6 +129,8 @@ export interface Shipped {
   readonly endpoint?: string
   readonly plan?: Plan
   readonly monitor?: Readonly<Record<string, unknown>>
+  /** Whose wish it is; not known when it is not given. */
+  readonly role?: Role
 }
 
 /** Registers the next version of a model that asks for an endpoint (of the model's name); resolves to its number. */
@@ -153,6 +156,7 @@ export async function ship({ registry }: RolloutBench, wish: Shipped): Promise<s
       project: 'default',
       plan: wish.plan ?? QUICK,
       monitor: wish.monitor ?? {},
+      ...(wish.role !== undefined && { role: wish.role, by: `a ${wish.role}` }),
     },
   })
   return version

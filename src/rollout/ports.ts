@@ -1,5 +1,7 @@
 /** The ports of rollouts, carried out by serving and the registry. */
+import { isDeepStrictEqual } from 'node:util'
 import { SYSTEM } from '../auth/tokens.ts'
+import { MonitorSettings } from '../contract/monitoring.ts'
 import { PRODUCTION } from '../contract/registry.ts'
 import { faultPoint } from '../store/fault.ts'
 import type { Reader } from '../store/db.ts'
@@ -12,7 +14,7 @@ import type { Endpoints } from '../serving/endpoints/endpoints.ts'
 import { currentEpoch } from '../serving/context/epoch.ts'
 import { endpointRow, inputNames, variantsOf, writeOverride } from '../serving/context/rows.ts'
 import { slicesIn } from './context/context.ts'
-import type { RolloutDeps, Target } from './context/context.ts'
+import type { Asked, RolloutDeps, Target } from './context/context.ts'
 import type { BreakerRule } from './evidence/spending.ts'
 
 export type RolloutPorts = Pick<
@@ -37,10 +39,15 @@ export function rolloutPorts(serving: Endpoints, registry: Registry): RolloutPor
   const { db } = registry
   return {
     target,
-    async ensureEndpoint({ endpoint, project, model, monitor }) {
+    async ensureEndpoint({ endpoint, project, model, monitor }, mayChange) {
       const known = await endpointRow(db, endpoint)
-      const same = known?.project === project && known.model === model && known.monitor === JSON.stringify(monitor)
-      if (!same) await serving.put(SYSTEM, endpoint, { project, model, monitor })
+      const isOwn = known?.project === project && known.model === model
+      if (isOwn && (known.monitor === JSON.stringify(monitor) || !mayChange)) {
+        const settings = JSON.parse(known.monitor) as Asked['monitor']
+        return { monitor: settings, kept: !isSameMonitor(settings, monitor) }
+      }
+      await serving.put(SYSTEM, endpoint, { project, model, monitor })
+      return { monitor, kept: false }
     },
     prepare: (endpoint, version) => serving.prepare(endpoint, [{ role: 'stable', version, weight: 0 }]),
     setVariants: (t, endpoint, variants) => serving.writeVariants(t, endpoint, variants),
@@ -74,10 +81,16 @@ export function rolloutPorts(serving: Endpoints, registry: Registry): RolloutPor
     },
     asked: () => wantedDeployments(db),
     isAsked: (reader, asked) => isWanted(reader, asked),
-    mark: (t, asked, rollout) => markDeployment(t, asked, rollout),
+    mark: (t, asked, taken) => markDeployment(t, asked, taken),
     inputNames,
     isCanary,
   }
+}
+
+/** Settings that are left out are their defaults. */
+function isSameMonitor(a: Asked['monitor'], b: Asked['monitor']): boolean {
+  const [one, other] = [a, b].map((settings) => MonitorSettings.safeParse(settings).data)
+  return isDeepStrictEqual(one, other)
 }
 
 async function target(reader: Reader, name: string): Promise<Target | undefined> {

@@ -37,6 +37,7 @@ export async function run(invocation: Invocation): Promise<number> {
   await tellDoubts(client, finished.registered, invocation.out)
   const rollout = await awaitRollout(client, version.endpoint, finished.registered.version)
   invocation.out.line(`Rollout ${rollout.id} of version ${rollout.version}: ${rollout.state}. ${rollout.reason}`)
+  await tellNotGranted(client, finished.registered, invocation.out)
   invocation.out.line(`Follow it: ${client.url}/endpoints/${version.endpoint}`)
   invocation.out.line(`Predict: POST ${server.gateway_url}/v1/endpoints/${version.endpoint}:predict`)
   await tellWatched(client, version.endpoint, invocation.out)
@@ -51,6 +52,16 @@ async function tellDoubts(
 ): Promise<void> {
   const known = await client.call(registryApi.getVersion, { params: { name: model, version } })
   for (const doubt of doubtsOf(known)) out.line(`Warning: version ${version} cannot be judged live: ${doubt}.`)
+}
+
+/** Says what of the project file's wish for the endpoint was not taken over. */
+async function tellNotGranted(
+  client: Client,
+  { model, version }: { readonly model: string; readonly version: string },
+  out: Output,
+): Promise<void> {
+  const { not_granted = [] } = await client.call(registryApi.getVersion, { params: { name: model, version } })
+  for (const one of not_granted) out.line(`Not taken over: ${one}.`)
 }
 
 /** Reasons that end by themselves within seconds. */

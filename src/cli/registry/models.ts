@@ -93,6 +93,7 @@ async function version(
     invocation.out.line(`approved by ${one.by} (${one.role}) at ${one.at} ${one.comment}`)
   for (const one of found.overridden)
     invocation.out.line(`${one.variant} on ${one.endpoint}, gates overridden by ${one.by} at ${one.at}: ${one.reason}`)
+  for (const one of found.not_granted ?? []) invocation.out.line(`not taken over: ${one}`)
   if (found.refusal !== null) invocation.out.line(`may not answer: ${found.refusal}`)
   const { reason, onnx } = found.lowering
   invocation.out.line(`answers: ${found.lowering.state}${reason === null ? '' : ` (${reason})`}`)

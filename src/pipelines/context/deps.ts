@@ -1,4 +1,5 @@
 /** What the pipelines room is given: the store, environments, drivers, and functions of rooms below it. */
+import type { Role } from '../../contract/access.ts'
 import type { Plan } from '../../contract/rollout-plan.ts'
 import type { Envs } from '../../envs/environments.ts'
 import type { Tx } from '../../store/db.ts'
@@ -58,6 +59,9 @@ export interface RegisterRequest {
     readonly project: string
     readonly plan: Plan
     readonly monitor: Readonly<Record<string, unknown>>
+    /** Whose wish it is: the role by which it is granted, null where that is not known, and the name. */
+    readonly role: Role | null
+    readonly by: string
   } | null
   readonly created_by: string
 }

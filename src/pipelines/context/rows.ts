@@ -1,4 +1,5 @@
 /** The rows of a run: as they are stored, and as the code reads them. */
+import type { Role } from '../../contract/access.ts'
 import type { AttemptState, Failure, Measured, Read, RunState, StepState, Trigger } from '../../contract/pipelines.ts'
 import { parseNumerals } from '../../contract/values/numerals.ts'
 import type { Reader } from '../../store/db.ts'
@@ -47,6 +48,8 @@ export interface RunRow {
   readonly source_id: string | null
   readonly created_at: number
   readonly created_by: string
+  /** Of whoever started it, or of whoever submitted what runs by itself; null where that is not known. */
+  readonly role: Role | null
   readonly started_at: number | null
   readonly finished_at: number | null
   /** How often its preparation has thrown. */

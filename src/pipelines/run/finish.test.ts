@@ -44,7 +44,14 @@ const SPEC = {
   endpoint: { name: 'e', rollout: { plan: 1 } },
   monitor: null,
 } as unknown as PipelineSpec
-const RUN = { id: 'run_1', project: 'p', environment: 'env', created_by: 'ana', options: { deploy: false } }
+const RUN = {
+  id: 'run_1',
+  project: 'p',
+  environment: 'env',
+  created_by: 'ana',
+  role: 'contributor',
+  options: { deploy: false },
+}
 
 function request(change: { spec?: object; rows?: readonly StepRow[]; deploy?: boolean } = {}) {
   const run = { ...RUN, options: { deploy: change.deploy ?? false } }
@@ -103,7 +110,7 @@ test('the reference is what the monitor names, else the first that the model was
 })
 
 test('a deployment is asked for where the run says so and the project has an endpoint', () => {
-  const deployment = { endpoint: 'e', project: 'p', plan: { plan: 1 }, monitor: {} }
+  const deployment = { endpoint: 'e', project: 'p', plan: { plan: 1 }, monitor: {}, role: 'contributor', by: 'ana' }
   assert.deepEqual(request({ deploy: true }).deployment, deployment)
   const monitor = { reference: 'split.test' }
   assert.deepEqual(request({ deploy: true, spec: { monitor } }).deployment, { ...deployment, monitor })

@@ -144,7 +144,14 @@ export function registerRequest({ run, steps }: RunTree, spec: PipelineSpec): Re
 
 function deploymentOf(run: RunRow, { endpoint, monitor }: PipelineSpec): RegisterRequest['deployment'] {
   if (endpoint === null) return null
-  return { endpoint: endpoint.name, project: run.project, plan: endpoint.rollout, monitor: monitor ?? {} }
+  return {
+    endpoint: endpoint.name,
+    project: run.project,
+    plan: endpoint.rollout,
+    monitor: monitor ?? {},
+    role: run.role,
+    by: run.created_by,
+  }
 }
 
 /**

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Principal } from '../../contract/access.ts'
+import { SYSTEM } from '../../auth/tokens.ts'
 import { ANA } from '../bench.fixture.ts'
+import { requireVersion } from '../spec/versions.ts'
 import { openIdle, type Idle } from './idle.fixture.ts'
 import { cancelRun, createRun, listRuns, requireRun, retryRun } from './runs.ts'
 
@@ -34,6 +36,23 @@ describe('a new run', () => {
     )
     assert.deepEqual(attempts, [])
     assert.deepEqual(idle.audit.at(-1), { made: 'run', version: run.version_id, trigger: 'schedule' })
+  })
+  test('has the role of whoever started it, and one that starts by itself that of who submitted its version last', async (t) => {
+    const idle = await openIdle(t)
+    const role = async (id: string) => (await idle.read(id)).run.role
+    const who = (name: 'contributor' | 'maintainer'): Principal => ({ ...ANA, role: name, name })
+    const version = async (id: string) => (await idle.read(id)).run.version_id
+    const first = await idle.begin(files(), {}, who('contributor'))
+    assert.equal(await role(first), 'contributor')
+    const start = async (by: Principal) => {
+      const found = await requireVersion(idle.context.deps.db, await version(first))
+      return createRun(idle.context, by, { version: found, params: {}, options: {}, trigger: 'schedule' })
+    }
+    assert.equal(await role(await start(SYSTEM)), 'contributor')
+    assert.equal(await role(await start(who('maintainer'))), 'maintainer')
+    const submitted = await idle.begin(files(), {}, who('maintainer'))
+    assert.equal(await version(submitted), await version(first))
+    assert.equal(await role(await start(SYSTEM)), 'maintainer')
   })
   test('with an id that is taken is the run that is there, whatever is asked', async (t) => {
     const idle = await openIdle(t)

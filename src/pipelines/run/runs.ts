@@ -1,4 +1,5 @@
 /** Runs as people ask for them: started, cancelled, repeated, proved, listed. */
+import { SYSTEM } from '../../auth/tokens.ts'
 import type { Principal } from '../../contract/access.ts'
 import { problem } from '../../contract/errors.ts'
 import type { Trigger } from '../../contract/pipelines.ts'
@@ -65,8 +66,8 @@ export async function createRun(context: Context, who: Principal, given: NewRun)
     const before = repeated === null ? undefined : await readRun(t, repeated)
     const made = await t.run(
       `INSERT INTO pipeline_runs (id, project, version_id, state, desired_state, message, trigger_kind, params, options,
-         environment, created_at, created_by, reproduction, source_id)
-       VALUES (?, ?, ?, 'waiting', 'run', '', ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+         environment, created_at, created_by, role, reproduction, source_id)
+       VALUES (?, ?, ?, 'waiting', 'run', '', ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
       [
         id,
         spec.project,
@@ -77,6 +78,8 @@ export async function createRun(context: Context, who: Principal, given: NewRun)
         before?.environment ?? null,
         clock(),
         who.name,
+        // what runs by itself, a schedule or a retraining, asks for no more than its author may
+        who.id === SYSTEM.id ? version.role : who.role,
         proof === null ? null : JSON.stringify(proof),
         before === undefined ? version.source_id : before.source_id,
       ],

@@ -1,7 +1,7 @@
 /** Pipeline versions: made from a project file and a tree, the same content once. */
 import { createHash } from 'node:crypto'
 import { ifRefused } from '../../contract/absence/absent.ts'
-import type { Principal } from '../../contract/access.ts'
+import type { Principal, Role } from '../../contract/access.ts'
 import { Problem, problem } from '../../contract/errors.ts'
 import type { CodeSource } from '../../contract/pipelines.ts'
 import type { Clock, Ids } from '../../contract/ids.ts'
@@ -23,6 +23,8 @@ export interface VersionRow {
   readonly body: string
   readonly created_at: number
   readonly created_by: string
+  /** Of whoever submitted it last; null where that is not known. */
+  readonly role: Role | null
   readonly submitted_at: number
   /** What git said of its folder when it was last sent in. */
   readonly source_id: string | null
@@ -64,17 +66,15 @@ export async function createVersion(
   const now = deps.clock()
   await deps.db.tx(async (t) => {
     const made = await t.run(
-      `INSERT INTO pipeline_versions (id, project, digest, tree, spec, body, created_at, created_by, submitted_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project, digest) DO NOTHING`,
-      [id, spec.project, digest, spec.tree, JSON.stringify(spec), given.text, now, who.name, now],
+      `INSERT INTO pipeline_versions (id, project, digest, tree, spec, body, created_at, created_by, role, submitted_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project, digest) DO NOTHING`,
+      [id, spec.project, digest, spec.tree, JSON.stringify(spec), given.text, now, who.name, who.role, now],
     )
     await syncSchedule(t, spec, now)
-    await t.run('UPDATE pipeline_versions SET submitted_at = ?, source_id = ? WHERE project = ? AND digest = ?', [
-      now,
-      await keepSource(t, given.source),
-      spec.project,
-      digest,
-    ])
+    await t.run(
+      'UPDATE pipeline_versions SET submitted_at = ?, role = ?, source_id = ? WHERE project = ? AND digest = ?',
+      [now, who.role, await keepSource(t, given.source), spec.project, digest],
+    )
     if (made === 0) return
     await deps.record(t, who, { verb: 'write', resource: 'pipelines', id, detail: { made: 'version', digest } })
   })
@@ -93,8 +93,8 @@ export async function currentVersion(deps: VersionDeps, who: Principal, version:
   const id = deps.ids('pv')
   await deps.db.tx(async (t) => {
     const made = await t.run(
-      `INSERT INTO pipeline_versions (id, project, digest, tree, spec, body, created_at, created_by, submitted_at, source_id)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project, digest) DO NOTHING`,
+      `INSERT INTO pipeline_versions (id, project, digest, tree, spec, body, created_at, created_by, role, submitted_at, source_id)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project, digest) DO NOTHING`,
       [
         id,
         spec.project,
@@ -104,6 +104,7 @@ export async function currentVersion(deps: VersionDeps, who: Principal, version:
         version.body,
         deps.clock(),
         version.created_by,
+        version.role,
         // as new as what it comes from: an old version does not become the newest by being run
         version.submitted_at,
         version.source_id,

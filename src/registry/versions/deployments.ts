@@ -31,15 +31,29 @@ export async function isWanted(reader: Reader, version: { model: string; version
   return row !== undefined
 }
 
-/** Says that a rollout has taken a version up, in the transaction that makes the rollout: it is taken up once. */
+/** Says that a rollout has taken a version up, in the transaction that makes the rollout: it is taken up once. `kept` is what of its wish was not granted. */
 export async function markDeployment(
   t: Tx,
   version: { model: string; version: string },
-  rolloutId: string,
+  taken: { readonly rollout: string; readonly kept: readonly string[] },
 ): Promise<void> {
+  const { model } = version
+  const row = await t.get<{ deployment: string }>(
+    'SELECT deployment FROM model_versions WHERE model = ? AND version = ?',
+    [model, Number(version.version)],
+  )
+  const deployment = JSON.stringify({ ...(JSON.parse(row?.deployment ?? '{}') as Deployment), kept: taken.kept })
   const changed = await t.run(
-    'UPDATE model_versions SET rollout_id = ? WHERE model = ? AND version = ? AND rollout_id IS NULL',
-    [rolloutId, version.model, Number(version.version)],
+    'UPDATE model_versions SET rollout_id = ?, deployment = ? WHERE model = ? AND version = ? AND rollout_id IS NULL',
+    [taken.rollout, deployment, model, Number(version.version)],
   )
   if (changed === 0) throw problem('conflict', { detail: `${version.model}/${version.version} has a rollout already` })
+}
+
+/** What of a version's wish for its endpoint was not granted, in words; empty where all was, and where it has none. */
+export function notGranted(deployment: string | null): string[] {
+  const { kept = [], by = '', role = null } = deployment === null ? {} : (JSON.parse(deployment) as Deployment)
+  return kept.map(
+    (what) => `the ${what} of the endpoint stayed: ${by}, as ${role ?? 'nobody known'}, may not change it`,
+  )
 }

@@ -13,6 +13,7 @@ import { storedScan } from '../scan/scanning.ts'
 import { signedOf } from '../signing/signatures.ts'
 import { metricsOf, requireVersion, signatureOf } from '../context/context.ts'
 import type { ModelRow, Registry, VersionRow } from '../context/context.ts'
+import { notGranted } from './deployments.ts'
 import { readVerdict, rejudge } from '../gates/verdicts.ts'
 import type { z } from 'zod'
 
@@ -111,6 +112,7 @@ export async function getVersion(
     ...(await showVersion(room.db, row)),
     refusal: await refusalOf(room, row),
     overridden: await overridden(room, row),
+    not_granted: notGranted(row.deployment),
   }
 }
 

@@ -1,6 +1,6 @@
 /** Registers a version with its files, judges it by its gates and keeps where it asks to be deployed. */
 import { parse } from 'yaml'
-import type { Principal } from '../../contract/access.ts'
+import type { Principal, Role } from '../../contract/access.ts'
 import { problem } from '../../contract/errors.ts'
 import type { Gate, GateResult, Verdict } from '../../contract/registry.ts'
 import type { Plan } from '../../contract/rollout-plan.ts'
@@ -26,6 +26,11 @@ export interface Deployment {
   readonly plan: Plan | null
   /** MonitorSettings as the project file gives them. */
   readonly monitor: Readonly<Record<string, unknown>>
+  /** Whose wish it is; absent or null of before, and where that is not known. */
+  readonly role?: Role | null
+  readonly by?: string
+  /** What of it was not taken over, since that role may not change an endpoint; absent where all was. */
+  readonly kept?: readonly string[]
 }
 
 export interface NewVersion {

@@ -1,6 +1,6 @@
 /** What every part of the rollout room works with, and the rows it keeps. */
 import type { Audit } from '../../auth/audit.ts'
-import type { Principal } from '../../contract/access.ts'
+import type { Principal, Role } from '../../contract/access.ts'
 import { problem } from '../../contract/errors.ts'
 import type { Clock, Ids } from '../../contract/ids.ts'
 import type { Plan } from '../../contract/rollout-plan.ts'
@@ -35,6 +35,21 @@ export interface Asked {
   readonly project: string
   readonly plan: Plan | null
   readonly monitor: Readonly<Record<string, unknown>>
+  /** Whose wish it is; absent or null where that is not known. */
+  readonly role?: Role | null
+  readonly by?: string
+}
+
+/** The rollout of an asked version, and what of its wish was not granted, in words. */
+export interface Taken {
+  readonly rollout: string
+  readonly kept: readonly string[]
+}
+
+/** The monitor settings of an endpoint, and whether they are others than were asked for. */
+export interface Settled {
+  readonly monitor: Readonly<Record<string, unknown>>
+  readonly kept: boolean
 }
 
 /** A version that is to answer on an endpoint. */
@@ -62,8 +77,8 @@ export interface RolloutDeps {
   readonly ids: Ids
   readonly audit: Audit
   readonly target: (reader: Reader, endpoint: string) => Promise<Target | undefined>
-  /** Makes the endpoint if it is not there, and sets its monitor. */
-  readonly ensureEndpoint: (wish: Asked) => Promise<void>
+  /** Makes the endpoint if it is not there, and sets its monitor; one that is there keeps its own unless it may be changed. */
+  readonly ensureEndpoint: (wish: Asked, mayChange: boolean) => Promise<Settled>
   /** Lays out and loads a version for an endpoint; throws with the reason when it cannot be served. */
   readonly prepare: (endpoint: string, version: string) => Promise<void>
   /** Writes the variants in the caller's transaction. */
@@ -81,8 +96,8 @@ export interface RolloutDeps {
   readonly asked: () => Promise<readonly Asked[]>
   /** True while an asked version has not been taken up. */
   readonly isAsked: (reader: Reader, asked: Asked) => Promise<boolean>
-  /** Marks an asked version as taken up, in the transaction that makes its rollout. */
-  readonly mark: (t: Tx, asked: Asked, rolloutId: string) => Promise<void>
+  /** Marks an asked version as taken up, in the transaction that makes its rollout, with what of its wish was not granted. */
+  readonly mark: (t: Tx, asked: Asked, taken: Taken) => Promise<void>
   /** Names of a version's inputs in the order of the logged rows. */
   readonly inputNames: (reader: Reader, endpoint: string, version: string) => Promise<readonly string[]>
   /** True when the version is the endpoint's canary since that time (ms). */

@@ -55,12 +55,16 @@ describe('the beginning of a rollout', { timeout: 60_000 }, () => {
     await ship(bench, { model: 'busy' })
     const asked = await askedOf('busy')
     let made = 0
-    const ensureEndpoint = () => Promise.resolve(void (made += 1))
+    const ensureEndpoint = () => {
+      made += 1
+      return Promise.resolve({ monitor: {}, kept: false })
+    }
     assert.deepEqual(await taken(asked, { ensureEndpoint }), [])
     assert.equal(made, 0, 'it did not come so far')
     await over('busy')
     const between = async () => {
       await startRollout(bench.deps, ann, { endpoint: 'busy', version: '2', slices: [] })
+      return { monitor: {}, kept: false }
     }
     assert.deepEqual(await taken(asked, { ensureEndpoint: between }), [])
     assert.equal((await newest(bench.db, 'busy')).version, '2')

@@ -1,6 +1,8 @@
 /** Makes rollouts: for a person, and for versions that ask for an endpoint. The row alone; the controller prepares and begins. */
+import { isDeepStrictEqual } from 'node:util'
 import { SYSTEM } from '../../auth/tokens.ts'
-import type { Principal } from '../../contract/access.ts'
+import { allows } from '../../contract/access.ts'
+import type { Access, Principal } from '../../contract/access.ts'
 import { problem, Problem } from '../../contract/errors.ts'
 import { Plan } from '../../contract/rollout-plan.ts'
 import type { Reader, Tx } from '../../store/db.ts'
@@ -9,7 +11,7 @@ import { placeFor } from './challengers.ts'
 import { close } from './changes.ts'
 import { freshEvidence } from '../evidence/evidence.ts'
 import { slicesIn } from '../context/context.ts'
-import type { Asked, RolloutDeps, RolloutRow, Target } from '../context/context.ts'
+import type { Asked, RolloutDeps, RolloutRow, Settled, Target } from '../context/context.ts'
 
 export interface Start {
   readonly endpoint: string
@@ -56,10 +58,11 @@ async function freeTarget(reader: Reader, deps: RolloutDeps, { endpoint, version
 /** Takes a version that asks for an endpoint up, once: with a rollout, or with one that says why it cannot be. It waits while another is under way. */
 export async function takeUp(deps: RolloutDeps, asked: Asked): Promise<void> {
   const id = deps.ids('rol')
-  const plan = asked.plan ?? Plan.parse({})
+  const { plan, kept: plans } = await grantedPlan(deps.db, asked)
   const wish = { ...asked, id, challengers: plan.challengers ?? 1 }
   if ('busy' in (await placeFor(deps.db, wish))) return
-  const refused = await ensured(deps, asked)
+  const { refused, monitor, kept: monitors } = await ensured(deps, asked)
+  const kept = [...(monitors ? ['monitor settings'] : []), ...(plans ? ['rollout plan'] : [])]
   const done = await deps.db.tx(async (t) => {
     await t.lock(`rollout ${asked.endpoint}`)
     const place = await placeFor(t, wish)
@@ -72,34 +75,52 @@ export async function takeUp(deps: RolloutDeps, asked: Asked): Promise<void> {
       version: asked.version,
       plan,
       group: place.group,
-      slices: slicesIn(asked.monitor),
+      slices: slicesIn(monitor),
       refused,
+      kept: kept.map((what) => `${what} of ${asked.by ?? 'its author'}, as ${asked.role}`),
     })
-    await deps.mark(t, asked, id)
+    await deps.mark(t, asked, { rollout: id, kept })
     return true
   })
   if (done) deps.changed(id)
 }
 
-/** Makes the endpoint; why it cannot be, or undefined. */
-async function ensured(deps: RolloutDeps, asked: Asked): Promise<string | undefined> {
+/** Makes the endpoint, and gives the settings of its monitor; `refused` is why it cannot be. */
+async function ensured(deps: RolloutDeps, asked: Asked): Promise<Settled & { readonly refused?: string }> {
   try {
-    await deps.ensureEndpoint(asked)
-    return undefined
+    return await deps.ensureEndpoint(asked, mayChange(asked, { verb: 'write', resource: 'monitors' }))
   } catch (error) {
     // what the database or the disk refuses for a moment is tried again
-    if (error instanceof Problem && error.status < 500) return error.message
+    if (error instanceof Problem && error.status < 500)
+      return { refused: error.message, monitor: asked.monitor, kept: false }
     throw error
   }
 }
 
+/** Whether the one who asks may change what is decided for an endpoint. Of wishes of before nobody knows whose they were. */
+function mayChange({ role }: Asked, access: Access): boolean {
+  return role == null || allows(role, access)
+}
+
+/** The plan that is asked for, or where that role may not decide it, the one by which the endpoint's versions come. */
+async function grantedPlan(reader: Reader, asked: Asked): Promise<{ readonly plan: Plan; readonly kept: boolean }> {
+  const plan = asked.plan ?? Plan.parse({})
+  if (mayChange(asked, { verb: 'deploy', resource: 'rollouts' })) return { plan, kept: false }
+  const usual = await newestPlan(reader, { name: asked.endpoint, model: asked.model })
+  return usual === undefined ? { plan, kept: false } : { plan: usual, kept: !isDeepStrictEqual(usual, plan) }
+}
+
 /** So that a rollout started by hand goes the way that the project file set. */
-async function usualPlan(reader: Reader, { name, model }: Target): Promise<Plan> {
+async function usualPlan(reader: Reader, target: Target): Promise<Plan> {
+  return (await newestPlan(reader, target)) ?? Plan.parse({})
+}
+
+async function newestPlan(reader: Reader, { name, model }: Pick<Target, 'name' | 'model'>): Promise<Plan | undefined> {
   const row = await reader.get<{ plan: string }>(
     'SELECT plan FROM rollouts WHERE endpoint = ? AND model = ? ORDER BY created_at DESC, id DESC LIMIT 1',
     [name, model],
   )
-  return Plan.parse(row === undefined ? {} : JSON.parse(row.plan))
+  return row === undefined ? undefined : Plan.parse(JSON.parse(row.plan))
 }
 
 interface NewRollout {
@@ -112,6 +133,8 @@ interface NewRollout {
   readonly group: string | null
   /** Why it cannot be: it is over at once. */
   readonly refused?: string | undefined
+  /** What of the wish was not granted, in words. */
+  readonly kept?: readonly string[]
 }
 
 /** A version that comes ends the watch over the one before: that one is what it is compared with. */
@@ -127,7 +150,7 @@ async function endWatch(t: Tx, deps: RolloutDeps, endpoint: string): Promise<voi
 }
 
 async function insert(t: Tx, deps: RolloutDeps, who: Principal, wish: NewRollout): Promise<void> {
-  const { id, target, version, plan, refused, group } = wish
+  const { id, target, version, plan, refused, group, kept = [] } = wish
   await endWatch(t, deps, target.name)
   const now = deps.clock()
   const state = refused === undefined ? 'starting' : 'aborted'
@@ -143,7 +166,7 @@ async function insert(t: Tx, deps: RolloutDeps, who: Principal, wish: NewRollout
       state,
       JSON.stringify(plan),
       JSON.stringify(plan.slices.length > 0 ? plan.slices : wish.slices),
-      refused ?? 'the version is being prepared',
+      refused ?? ['the version is being prepared', ...kept.map((one) => `not taken over: ${one}`)].join('; '),
       now,
       who.name,
       refused === undefined ? null : now,
@@ -156,6 +179,12 @@ async function insert(t: Tx, deps: RolloutDeps, who: Principal, wish: NewRollout
     verb: 'deploy',
     resource: 'rollouts',
     id,
-    detail: { state, endpoint: target.name, version, ...(refused !== undefined && { reason: refused }) },
+    detail: {
+      state,
+      endpoint: target.name,
+      version,
+      ...(refused !== undefined && { reason: refused }),
+      ...(kept.length > 0 && { not_taken_over: kept }),
+    },
   })
 }

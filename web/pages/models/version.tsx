@@ -196,6 +196,9 @@ function Answers({ version }: { version: KnownVersion }) {
               />,
             ] as const,
         ),
+        ...(version.not_granted ?? []).map(
+          (one) => ['Not taken over', <Status key={one} word="kept" tone="warn" label={one} />] as const,
+        ),
         ['Why', lowering.reason ?? WHY[lowering.state] ?? '–'],
         ['Parity', proofOf(lowering)],
         ...(lowering.onnx === null ? [] : [['ONNX', <Export key="o" onnx={lowering.onnx} />] as const]),
