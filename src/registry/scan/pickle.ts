@@ -103,9 +103,8 @@ function argument(machine: Machine, kind: Argument): { start: number; end: numbe
   if (kind.kind === 'lines') {
     for (let line = 0; line < kind.lines; line++) {
       const end = machine.bytes.indexOf(10, machine.at)
-      // Python takes the end of the file for the end of the last line
-      if (end < 0 && (line < kind.lines - 1 || machine.at >= machine.bytes.length))
-        throw new Malformed('a line does not end')
+      // Python takes the end of the file for the end of a line, and of the second of two that are not there too
+      if (end < 0 && line === 0 && machine.at >= machine.bytes.length) throw new Malformed('a line does not end')
       machine.at = end < 0 ? machine.bytes.length + 1 : end + 1
     }
     return { start, end: machine.at - 1 }
@@ -316,7 +315,9 @@ function stringLine(machine: Machine, start: number, end: number): void {
 }
 
 function linesOf(machine: Machine, start: number, end: number): [string, string] {
-  const [module = '', name = ''] = text(machine, start, end).split('\n')
+  // where the file ends in a line, Python takes the last sign for its end
+  const cut = end === machine.bytes.length && machine.bytes[end - 1] !== 10 ? 1 : 0
+  const [module = '', name = ''] = text(machine, start, end - cut).split('\n')
   return [module.trim(), name.trim()]
 }
 
