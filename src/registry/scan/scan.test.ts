@@ -173,6 +173,10 @@ describe('files that are a pickle too', () => {
     ['a text that is a whole pickle', 'a.txt', 'cshop\ntill\n.', 'suspicious'],
     ['a text with a name after other opcodes', 'a.txt', '(N1cshop\ntill\n', 'suspicious'],
     ['a text whose last line does not end', 'a.txt', 'cshop.till\nopen_it', 'suspicious'],
+    // Python's own unpickler imports what it has read before it finds that nothing follows; C's does not
+    ['a picture that ends in the name of a module', 'a.gif', 'N0(Vx\n0ishop.till]act.', 'suspicious'],
+    ['a module, and no line for the name', 'a.gif', 'N0cshop.till\n', 'suspicious'],
+    ['a name whose last sign is the end of the file', 'a.pkl', 'cos\nsystemX', 'malicious'],
     ['a text with a name that has no mark before it', 'a.txt', 'ishop.till\nopen_it\n', 'suspicious'],
     ['words that begin like a name', 'labels.txt', 'cat\ndog\nbird\n', 'clean'],
     ['a text with numbers as Python reads them', 'a.txt', `I0x1_0\n0${EVIL.toString('latin1')}`, 'malicious'],
@@ -347,6 +351,25 @@ describe('text', () => {
     ['config.json', '{"auto_map": {"AutoModel": "x.Y"}}', 'auto_map'],
     ['config.json', '{"layers": [{"class_name": "TorchModuleWrapper"}]}', 'TorchModuleWrapper'],
     ['config.json', '{"layers": [{"class_name": "Lambda"}]}', 'a Lambda layer'],
+    ...(
+      [
+        ['os', 'function', '"system"', 'os.system'],
+        ['shop.till', 'Layer', '{}', 'shop.till.Layer'],
+        ['builtins', 'function', '"eval"', 'builtins.eval'],
+        ['keras.utils', 'function', '"get_file"', 'get_file'],
+        ['keras.config', 'function', '"enable_unsafe_deserialization"', 'enable_unsafe_deserialization'],
+        ['keras.src.saving.saving_api', 'function', '"anything"', 'keras.src.saving.saving_api.anything'],
+        ['kerasx.layers', 'Dense', '{}', 'kerasx.layers.Dense'],
+        ['keras.layers/../x', 'Dense', '{}', 'keras.layers/../x.Dense'],
+      ] as const
+    ).map(([module, name, config, what]) => {
+      const odd = `{"module": "${module}", "class_name": "${name}", "config": ${config}, "registered_name": null}`
+      return ['config.json', `{"class_name": "Sequential", "config": {"layers": [${odd}, NaN]}}`, what] as const
+    }),
+    ['a.JSON', '{"class_name": {"x": 1}}', '{"x":1} as a name'],
+    ['a.json', '{"class_name": "Dense", "module": ["os"]}', '["os"] as a module'],
+    ['a.json', '{"class_name": "Dense", ', 'a description of a model that cannot be read'],
+    ['a.json', `{"class_name": "Dense", "config": ${'['.repeat(9000)}`, 'a description of a model that cannot be read'],
   ] as const) {
     test(`${name}: ${what}`, () => {
       const { verdict, findings } = scan(name, text)
@@ -354,6 +377,27 @@ describe('text', () => {
       assert.equal(findings[0]?.what, what)
     })
   }
+  test('a model of Keras as Keras writes it is clean', () => {
+    const part = (module: string, kind: string, config: unknown) => ({
+      module,
+      class_name: kind,
+      config,
+      registered_name: null,
+    })
+    const layers = [
+      part('keras.layers', 'Dense', { activation: part('builtins', 'function', 'relu'), rate: 0.1 }),
+      part('keras.layers', 'Activation', { activation: { ...part('keras.activations', 'function', 'gelu') } }),
+      { class_name: 'Dense', config: { units: 1 } },
+    ]
+    const model = {
+      ...part('keras', 'Sequential', { layers }),
+      compile_config: { loss: part('keras.losses', 'function', 'mse') },
+    }
+    const text = JSON.stringify(model).replace('0.1', 'NaN')
+    assert.equal(scan('config.json', text).verdict, 'clean')
+    assert.equal(scan('other.json', '{"module": "os", "type": "function"}').verdict, 'clean', 'no model of Keras')
+  })
+
   test('usual ones are clean', () => {
     const usual = [
       'a[b, c]==1.0+cu121',

@@ -1,6 +1,7 @@
 /** What is looked for in the text files of a model: code, and words that make a loader run or fetch code. */
 import type { Sink } from './findings.ts'
 import { foreignLine } from './installs.ts'
+import { saidByKeras } from './keras.ts'
 import { elsewhere, saidByEnvironment, saidByModel, type Said } from './yaml-rules.ts'
 
 interface Rule {
@@ -50,6 +51,7 @@ const READERS: readonly (readonly [RegExp, (text: string) => readonly Said[]])[]
   [/MLmodel$/, saidByModel],
   [/(?:conda|python_env)\.ya?ml$/, saidByEnvironment],
   [/(?:requirements|constraints)\.txt$/, saidByRequirements],
+  [/\.json$/i, saidByKeras],
 ]
 
 function saidByRequirements(text: string): readonly Said[] {
