@@ -80,6 +80,7 @@ export class PythonBackend implements Backend {
       condemn: (call, alone) => this.#condemn(call, alone),
       unavailable: () => this.#unavailable(),
       free: (worker) => this.#free(worker),
+      wake: () => this.#dispatch(),
     })
     this.#memoryCheck = setInterval(() => this.#checkMemory(), MEMORY_CHECK_MS).unref()
   }
@@ -245,7 +246,8 @@ export class PythonBackend implements Backend {
     answered()
     const scored = decoded(answer, rows.length)
     if (this.#options.splits) this.#deaths = []
-    for (const call of calls) if (call.deaths > 0) this.#suspects.acquit(call)
+    // a piece alone says nothing of the rows behind it
+    for (const call of calls) if (call.deaths > 0 && call.whole === undefined) this.#suspects.acquit(call)
     return scored
   }
 

@@ -3,6 +3,9 @@ import { createHash } from 'node:crypto'
 import { rowKey } from '../../scoring/rows/keys.ts'
 import type { Call } from '../../scoring/queue/queue.ts'
 
+/** What an input is told apart by: the rows of the whole request, also where a piece of it ran. */
+type Input = Pick<Call, 'rows' | 'whole' | 'paramsKey'>
+
 interface Suspect {
   deaths: number
   until: number
@@ -18,12 +21,12 @@ export class Suspects {
   readonly #known = new Map<string, Suspect>()
 
   /** Deaths with this input so far. */
-  deathsOf(call: Pick<Call, 'rows' | 'paramsKey'>, now: number): number {
+  deathsOf(call: Input, now: number): number {
     return this.#known.size === 0 ? 0 : this.#deaths(digest(call), now)
   }
 
   /** A scorer died with this input. `alone` false: it may have been another one of its batch, and once is all that is counted. */
-  blame(call: Pick<Call, 'rows' | 'paramsKey'>, alone: boolean, now: number): void {
+  blame(call: Input, alone: boolean, now: number): void {
     const key = digest(call)
     const before = this.#deaths(key, now)
     this.#known.delete(key)
@@ -33,7 +36,7 @@ export class Suspects {
   }
 
   /** The input was answered after all. */
-  acquit(call: Pick<Call, 'rows' | 'paramsKey'>): void {
+  acquit(call: Input): void {
     if (this.#known.size > 0) this.#known.delete(digest(call))
   }
 
@@ -48,8 +51,8 @@ export class Suspects {
   }
 }
 
-function digest({ rows, paramsKey }: Pick<Call, 'rows' | 'paramsKey'>): string {
+function digest({ rows, whole = rows, paramsKey }: Input): string {
   return createHash('sha256')
-    .update(JSON.stringify([...rows.map(rowKey), paramsKey]))
+    .update(JSON.stringify([...whole.map(rowKey), paramsKey]))
     .digest('base64')
 }

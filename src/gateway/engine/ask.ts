@@ -14,6 +14,8 @@ export interface Ask {
   /** Bounds of what may wait before it; undefined = the defaults. */
   readonly queue: LimitsRoute | undefined
   readonly priority: 'low' | 'normal' | 'high'
+  /** The id of the caller's token; '' without one. */
+  readonly caller: string
   /** One id a row; made by the gateway where the caller gave none. */
   readonly ids: readonly string[]
   /** One time a row, ms since 1970. */

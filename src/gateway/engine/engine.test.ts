@@ -61,6 +61,7 @@ function askOf(xs: readonly unknown[], more: Partial<Ask> = {}): Ask {
     bytes: 10,
     queue: undefined,
     priority: 'normal',
+    caller: '',
     ids: xs.map((_, i) => `p${i}`),
     times: xs.map((_, i) => i),
     key: null,

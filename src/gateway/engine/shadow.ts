@@ -14,6 +14,9 @@ export interface ShadowDeps {
   readonly sliceMs?: number
 }
 
+/** By whom shadows are asked for in a queue; no id of a token is written so. */
+const SHADOW = '(shadow)'
+
 /** Runs shadows in slices between requests. Rows waiting or running count against the bound; what does not fit is dropped and counted. */
 export class ShadowQueue {
   readonly #deps: Required<ShadowDeps>
@@ -78,7 +81,8 @@ export class ShadowQueue {
       try {
         const values = job.ask.rows.values(variant.route.inputs)
         const { params, bytes } = job.ask
-        const limits = { params, bytes, priority: 'low', deadline: this.#deps.clock() + 30_000 } as const
+        const deadline = this.#deps.clock() + 30_000
+        const limits = { params, bytes, priority: 'low', caller: SHADOW, deadline } as const
         const result = variant.backend.score(values, limits)
         scored = result instanceof Promise ? await result : result
         this.scored += values.length

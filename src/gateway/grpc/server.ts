@@ -209,6 +209,7 @@ async function infer(call: Call, message: Buffer): Promise<Reply> {
   const { ask, note } = grpcProtocol.read({
     endpoint,
     headers: limit === undefined ? headers : { 'x-slipway-timeout-ms': String(Math.min(limit, 300_000)), ...headers },
+    caller: token?.id ?? '',
     body: message,
     version: version === '' ? undefined : version,
     now,

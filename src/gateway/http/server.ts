@@ -132,7 +132,7 @@ function readPredict(deps: HttpDeps, target: PredictTarget, request: IncomingMes
   const token = admit(deps.view.table, caller, 'predict')
   deps.rates.take(target.endpoint.route, token, caller.now)
   readBody(request, deps.bodies, {
-    done: (body) => predict(deps, target, { request, response, body }),
+    done: (body) => predict(deps, target, { request, response, body, caller: token?.id ?? '' }),
     fail: (error) => refuse(deps, request, response, { error, fail: target.protocol.fail }),
   })
 }
@@ -166,6 +166,7 @@ interface Received {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly body: Buffer
+  readonly caller: string
 }
 
 /** Reads the body, which may take turns of the loop; its bytes count as held until it has been read. */
@@ -201,6 +202,7 @@ function answer(deps: HttpDeps, target: PredictTarget, received: Received, prepa
     const { ask, note } = protocol.read({
       endpoint,
       headers: request.headers,
+      caller: received.caller,
       body: received.body,
       prepared,
       version: target.version,

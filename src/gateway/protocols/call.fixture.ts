@@ -42,6 +42,7 @@ export function call(
   return {
     endpoint: liveEndpoint(inputs),
     headers,
+    caller: '',
     body: Buffer.from(body),
     version: undefined,
     now: NOW,

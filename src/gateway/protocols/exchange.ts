@@ -20,6 +20,8 @@ export interface Reply {
 export interface PredictCall {
   readonly endpoint: LiveEndpoint
   readonly headers: IncomingHttpHeaders
+  /** The id of the caller's token; '' without one. */
+  readonly caller: string
   readonly body: Buffer
   /** What `prepare` made of the body. */
   readonly prepared?: unknown
@@ -76,6 +78,7 @@ export function makeAsk(call: PredictCall, rows: Rows, facts: Facts): Ask {
     bytes: call.body.length,
     queue: call.endpoint.route.limits,
     priority: readPriority(facts.priority ?? headers['x-slipway-priority']),
+    caller: call.caller,
     ids: readIds(facts.id ?? headers['x-slipway-prediction-id'], count, call.nextId),
     times: readTimes(facts.event_time ?? headers['x-slipway-event-time'], count, now),
     key: readKey(facts.routing_key ?? headers['x-slipway-routing-key']),

@@ -60,6 +60,7 @@ export class OnnxBackend implements Backend {
         condemn,
         unavailable: () => this.#unavailable(),
         free: (seat) => this.#free(seat),
+        wake: () => this.#dispatchSoon(),
       },
     )
   }

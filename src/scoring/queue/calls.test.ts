@@ -8,7 +8,7 @@ import type { CallBounds, Workers } from './calls.ts'
 
 /** One worker that is free when it is told to go. `score` gets the first value of each row. */
 function callsOf(score: (values: readonly unknown[]) => Promise<void>, bounds: CallBounds = {}) {
-  const state = { down: false, frees: 0 }
+  const state = { down: false, frees: 0, wakes: 0 }
   const workers: Workers<string> = {
     count: 1,
     async score(_, calls, answered) {
@@ -21,6 +21,7 @@ function callsOf(score: (values: readonly unknown[]) => Promise<void>, bounds: C
     condemn: ({ deaths }) => (deaths > 1 ? (Object.assign(new Error(), { code: 'condemned' }) as never) : undefined),
     unavailable: () => (state.down ? (Object.assign(new Error(), { code: 'unavailable' }) as never) : undefined),
     free: () => state.frees++,
+    wake: () => state.wakes++,
   }
   return { calls: new Calls(bounds, workers), state }
 }
@@ -102,4 +103,51 @@ test('it is idle once nothing waits or runs, for everybody who asked', async () 
   assert.deepEqual([calls.waiting, calls.running], [0, 1])
   assert.deepEqual(await Promise.all([answer, asked]), [1, 'idle'])
   assert.equal(calls.running, 0)
+})
+
+const many = (value: string, count: number): string[][] => Array.from({ length: count }, () => [value])
+
+test('a long call goes in pieces: another call has its turn between them, and it is not idle before the last', async () => {
+  const batches: string[] = []
+  const { calls, state } = callsOf(async (values) => void batches.push(`${values[0]}${values.length}`))
+  const long = calls.accept(many('a', 2500), limits({ caller: 'a' }))
+  const ran = calls.run('worker')
+  const short = outcome(calls.accept([['b']], limits({ caller: 'b' })))
+  const order: string[] = []
+  void calls.idle().then(() => order.push('idle'))
+  void long.then(() => order.push('long'))
+  await ran
+  while (calls.waiting > 0) {
+    await calls.run('worker')
+    await turn()
+  }
+  assert.equal((await long).length, 2500)
+  assert.equal(await short, 'b')
+  await turn()
+  assert.deepEqual(order, ['long', 'idle'])
+  assert.deepEqual(batches.slice(0, 2), ['a256', 'b1'])
+  assert.ok(state.wakes === batches.length - 2, 'each further piece asks for a worker')
+})
+
+test('a piece at fault fails the whole call, whose other rows are not tried', async () => {
+  const batches: number[] = []
+  const { calls } = callsOf(async (values) => {
+    batches.push(values.length)
+    throw new Error('one')
+  })
+  const failed = outcome(calls.accept(many('a', 5000), limits()))
+  await calls.run('worker')
+  assert.equal(await failed, 'upstream_failed')
+  assert.deepEqual([batches, calls.waiting], [[256], 0])
+  await calls.idle()
+})
+
+test('a full queue refuses who fills it, and takes the call of another', async () => {
+  const { calls } = callsOf(() => turn(), { maxQueue: 4 })
+  const first = [1, 2, 3, 4].map((value) => outcome(calls.accept([[value]], limits({ caller: 'a' }))))
+  assert.equal(await outcome(calls.accept([[5]], limits({ caller: 'a' }))), 'too_many_requests')
+  const other = outcome(calls.accept([[6]], limits({ caller: 'b' })))
+  await calls.run('worker')
+  assert.equal(await other, 6)
+  assert.deepEqual(await Promise.all(first), [1, 2, 3, 4])
 })

@@ -36,12 +36,23 @@ export interface Workers<W> {
   unavailable(): Problem | undefined
   /** The worker has answered its batch, or died with it. Called once for every `run`. */
   free(worker: W): void
+  /** Something waits anew that nobody asked for just now: who is free may take it. */
+  wake(): void
 }
 
+/** What a backend knows of a call: what its params are told apart by, and deaths of workers with this input. */
+type Known = Pick<Call, 'paramsKey' | 'deaths'>
+
+/** A call whose rows take longer than this goes in pieces, so that those of others have their turns between them, ms. */
+const PIECE_MS = 100
+
+/** Rows of a piece, at least, while it is not known what a row costs and what a batch. */
+const FIRST_PIECE = 32
+
 /**
- * One bounded queue in front of several workers. What waits goes to a free worker as one batch, as large as the measured cost makes
- * worthwhile. A batch that fails by the fault of a call is halved until only that call fails. Calls of a worker that died go back to the front
- * of the queue, each alone.
+ * One bounded queue in front of several workers, in which callers have their turns: none can fill it for the others, or keep them waiting by
+ * the size of its calls. What waits goes to a free worker as one batch, as large as the measured cost makes worthwhile. A batch that fails by
+ * the fault of a call is halved until only that call fails. Calls of a worker that died go back to the front of the queue, each alone.
  */
 export class Calls<W> {
   readonly #workers: Workers<W>
@@ -51,6 +62,8 @@ export class Calls<W> {
   readonly #running = { calls: 0, rows: 0 }
   readonly #done = { batches: 0, rows: 0 }
   #idle: PromiseWithResolvers<void> | undefined
+  /** Calls that go in pieces and are not answered yet. */
+  #long = 0
 
   constructor({ maxBatch = 256, maxQueue = 4096, maxQueueBytes = 64 * 1024 * 1024 }: CallBounds, workers: Workers<W>) {
     this.#bounds = { maxBatch, maxQueue, maxQueueBytes }
@@ -74,52 +87,79 @@ export class Calls<W> {
 
   /**
    * Takes a call; resolves to its answer. Who asks then dispatches. Rejects with `unavailable`, `deadline_exceeded`, `too_many_requests`
-   * with the time to wait in seconds, or `upstream_failed`. `known`: what its params are told apart by, and deaths of workers with this input.
+   * with the time to wait in seconds, or `upstream_failed`.
    */
-  accept(
-    rows: readonly Value[][],
-    limits: CallLimits,
-    known: Pick<Call, 'paramsKey' | 'deaths'> = { paramsKey: '', deaths: 0 },
-  ): Promise<Scored[]> {
+  accept(rows: readonly Value[][], limits: CallLimits, known: Known = { paramsKey: '', deaths: 0 }): Promise<Scored[]> {
     const refusal = this.#workers.unavailable() ?? this.#refusal(rows, limits)
     if (refusal !== undefined) return Promise.reject(refusal)
-    return new Promise((resolve, reject) => {
-      const { bytes, params, deadline, priority } = limits
-      const due = performance.now() + ADVANCE[priority]
-      const call: Call = {
-        rows,
-        bytes,
-        params,
-        paramsKey: known.paramsKey,
-        deadline,
-        due,
-        resolve,
-        reject,
-        deaths: known.deaths,
-        settled: false,
-        timer: undefined,
+    const due = performance.now() + ADVANCE[limits.priority]
+    if (rows.length <= this.#pieceSize()) return this.#wait({ rows, due }, limits, known)
+    return this.#inPieces({ rows, due }, limits, known)
+  }
+
+  #pieceSize(): number {
+    const { maxBatch } = this.#bounds
+    const within = this.#cost.rowsWithin(PIECE_MS)
+    if (within === undefined) return maxBatch
+    return Math.max(within, this.#cost.perRowMs === 0 ? FIRST_PIECE : this.#cost.worthwhile(maxBatch))
+  }
+
+  /** Only one piece waits or runs at a time; each is as large as what is known by then makes it. */
+  async #inPieces({ rows, due }: Pick<Call, 'rows' | 'due'>, limits: CallLimits, known: Known): Promise<Scored[]> {
+    const { bytes, caller = '' } = limits
+    const scored: Scored[] = []
+    let left = rows.length
+    this.#long++
+    this.#queue.later(caller, { rows: left, bytes })
+    try {
+      while (left > 0) {
+        const refusal = this.#workers.unavailable()
+        if (refusal !== undefined) throw refusal
+        const piece = rows.slice(scored.length, scored.length + this.#pieceSize())
+        const answer = this.#wait({ rows: piece, whole: rows, due }, { ...limits, bytes: 0 }, known)
+        this.#queue.later(caller, { rows: -piece.length, bytes: 0 })
+        left -= piece.length
+        if (scored.length > 0) this.#workers.wake()
+        for (const one of await answer) scored.push(one)
       }
+    } finally {
+      this.#long--
+      this.#queue.later(caller, { rows: -left, bytes: -bytes })
+      this.#checkIdle()
+    }
+    return scored
+  }
+
+  #wait(
+    asked: Pick<Call, 'rows' | 'whole' | 'due'>,
+    { bytes, params, deadline, caller = '' }: CallLimits,
+    known: Known,
+  ): Promise<Scored[]> {
+    return new Promise((resolve, reject) => {
+      const { paramsKey, deaths } = known
+      const rest = { resolve, reject, settled: false, timer: undefined }
+      const call: Call = { ...asked, bytes, params, caller, deadline, paramsKey, deaths, ...rest }
       arm(call)
       this.#queue.push(call)
     })
   }
 
   /** Too late, too much, or it would wait beyond its deadline. Where nobody waits, a call of any size is taken. */
-  #refusal(rows: readonly Value[][], { queue, bytes, deadline }: CallLimits): Problem | undefined {
+  #refusal(rows: readonly Value[][], { queue, bytes, deadline, caller = '' }: CallLimits): Problem | undefined {
     if (deadline <= Date.now()) return late(0)
-    const { size, rows: waiting, bytes: held } = this.#queue
-    if (size === 0) return undefined
-    const full = waiting + rows.length > (queue?.queue_rows ?? this.#bounds.maxQueue)
-    const heavy = held + bytes > (queue?.queue_bytes ?? this.#bounds.maxQueueBytes)
-    const wait = this.#waitMs()
-    if (!full && !heavy && Date.now() + wait <= deadline) return undefined
+    if (this.#queue.size === 0 && this.#queue.of(caller).rows === 0) return undefined
+    const { maxQueue, maxQueueBytes } = this.#bounds
+    const most = { rows: queue?.queue_rows ?? maxQueue, bytes: queue?.queue_bytes ?? maxQueueBytes }
+    const full = this.#queue.isFull({ caller, rows: rows.length, bytes }, most)
+    const wait = this.#waitMs(this.#queue.ahead(caller, rows.length))
+    if (!full && Date.now() + wait <= deadline) return undefined
     const retry_after = Math.max(1, wait / 1000)
-    return problem('too_many_requests', { what: 'the queue of the model', rows: waiting, retry_after })
+    return problem('too_many_requests', { what: 'the queue of the model', rows: this.#queue.rows, retry_after })
   }
 
-  /** Time that a call which comes now waits before it runs, as the batches so far foretell, ms. What runs is half done on average. */
-  #waitMs(): number {
-    const ahead = this.#queue.rows + this.#running.rows / 2
+  /** Time that a call waits before it runs behind so many rows, as the batches so far foretell, ms. What runs is half done on average. */
+  #waitMs(rows: number): number {
+    const ahead = rows + this.#running.rows / 2
     return this.#cost.waitMs(ahead, this.#cost.worthwhile(this.#bounds.maxBatch)) / this.#workers.count
   }
 
@@ -208,7 +248,7 @@ export class Calls<W> {
   }
 
   #checkIdle(): void {
-    if (this.#queue.size > 0 || this.#running.calls > 0) return
+    if (this.#queue.size > 0 || this.#running.calls > 0 || this.#long > 0) return
     this.#idle?.resolve()
     this.#idle = undefined
   }

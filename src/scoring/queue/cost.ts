@@ -42,6 +42,14 @@ export class BatchCost {
     return Math.ceil(rows / most) * this.fixedMs + rows * this.perRowMs
   }
 
+  /** Rows of a batch that takes so long; undefined before the first batch. */
+  rowsWithin(ms: number): number | undefined {
+    if (this.#time === 0) return undefined
+    const { perRowMs } = this
+    if (perRowMs === 0) return Math.round((ms * this.#rows) / this.#time)
+    return Math.max(0, Math.round((ms - this.fixedMs) / perRowMs))
+  }
+
   /** Rows of a batch, at most `most`, from which on merging saves less than a tenth. */
   worthwhile(most: number): number {
     const { perRowMs } = this

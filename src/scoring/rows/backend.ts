@@ -23,6 +23,8 @@ export interface CallLimits {
   /** Size of the request, bytes, counted against the bound of a queue. */
   readonly bytes: number
   readonly priority: 'low' | 'normal' | 'high'
+  /** Who asks, by the id of its token: each has its turns in a queue. Absent = nobody in particular. */
+  readonly caller?: string
   /** Bounds of what may wait; absent = the backend's own. */
   readonly queue?: LimitsRoute | undefined
 }
