@@ -59,6 +59,18 @@ export function searchAll<T>(db: Db, query: Sql): Promise<T[]> {
   return db.search<T>(query)
 }
 
+/** Rows of a look-up that are read at once: they keep the loop for a ms or two, and the way to a reader and back would cost more. */
+const AT_ONCE = 2000
+
+/**
+ * Runs a look-up: a query each of whose rows an index finds, in its order, so that few rows cost little whatever the tables hold. It may
+ * give any number of rows; many are read as `searchAll` does. The query has no LIMIT of its own.
+ */
+export async function lookUp<T>(db: Db, query: Sql): Promise<T[]> {
+  const rows = await fetchAll<T>(db, sql`${query} LIMIT ${AT_ONCE + 1}`)
+  return rows.length <= AT_ONCE ? rows : searchAll<T>(db, query)
+}
+
 /** Rows written by one statement at most. */
 const CHUNK = 64
 

@@ -9,7 +9,7 @@ import { wireValue } from '../context/points.ts'
 import { requireRun } from '../runs/runs.ts'
 import type { RunRow } from '../runs/runs.ts'
 import type { Tracking } from '../context/context.ts'
-import { fetchAll, inList, searchAll, sql } from '../../store/sql/sql.ts'
+import { inList, lookUp, searchAll, sql } from '../../store/sql/sql.ts'
 import type { Sql } from '../../store/db.ts'
 
 export interface WireRun {
@@ -44,6 +44,9 @@ export function runInfo(row: RunRow): Record<string, string | number> {
 /** Runs asked for by one statement. */
 const CHUNK = 512
 
+/** Of so many runs what was logged is looked up at once where that is little. */
+const FEW = 128
+
 /** Fills rows with what was logged, in the same order; one statement per table and 512 runs. */
 export async function readRuns(room: Tracking, rows: readonly RunRow[]): Promise<WireRun[]> {
   const runs: WireRun[] = []
@@ -56,9 +59,7 @@ type OfRun<T> = T & { readonly run_id: string }
 async function readChunk(room: Tracking, rows: readonly RunRow[]): Promise<WireRun[]> {
   const ids = inList(rows.map((row) => row.run_id))
   const { db } = room
-  // few runs are read at once; the hop to a reader would cost more than the rows
-  const few = rows.length <= 8
-  const all = <T>(query: Sql): Promise<T[]> => (few ? fetchAll<T>(db, query) : searchAll<T>(db, query))
+  const all = <T>(query: Sql): Promise<T[]> => (rows.length <= FEW ? lookUp<T>(db, query) : searchAll<T>(db, query))
   const read = async <T>(query: Sql) => Map.groupBy(await all<OfRun<T>>(query), (row) => row.run_id)
   const [metrics, params, tags, inputs] = await Promise.all([
     read<Omit<WireMetric, 'value'> & { value: number; is_nan: number }>(
@@ -66,8 +67,7 @@ async function readChunk(room: Tracking, rows: readonly RunRow[]): Promise<WireR
     ),
     read<Param>(sql`SELECT run_id, key, value FROM run_params WHERE run_id IN ${ids} ORDER BY run_id, key`),
     read<Tag>(sql`SELECT run_id, key, value FROM run_tags WHERE run_id IN ${ids} ORDER BY run_id, key`),
-    // most runs have none, which an index tells at once
-    readInputs(ids, rows.length <= 128 ? (query) => fetchAll(db, query) : all),
+    readInputs(ids, all),
   ])
   return rows.map((row) => {
     const own = inputs.get(row.run_id)
