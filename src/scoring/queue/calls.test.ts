@@ -109,7 +109,7 @@ const many = (value: string, count: number): string[][] => Array.from({ length: 
 
 test('a long call goes in pieces: another call has its turn between them, and it is not idle before the last', async () => {
   const batches: string[] = []
-  const { calls, state } = callsOf(async (values) => void batches.push(`${values[0]}${values.length}`))
+  const { calls, state } = callsOf(async (values) => void batches.push(`${String(values[0])}${values.length}`))
   const long = calls.accept(many('a', 2500), limits({ caller: 'a' }))
   const ran = calls.run('worker')
   const short = outcome(calls.accept([['b']], limits({ caller: 'b' })))
