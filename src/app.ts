@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { pino } from 'pino'
 import { authRoom } from './auth/room.ts'
+import { ciRoom } from './ci/room.ts'
 import { makeIds } from './contract/ids.ts'
 import { costRoom } from './cost/room.ts'
 import { envsRoom } from './envs/room.ts'
@@ -168,8 +169,9 @@ function buildRooms(options: AppOptions, ground: Ground) {
     sources: { attempts: pipelines.usage, running: pipelines.running, serving: serving.usage, storage: models.stored },
     ...told('cost'),
   })
+  const ci = ciRoom({ ...base, registry, pipelines, serving })
   const below = { traces, models, pipelines, monitoring }
-  return { tracking, traces, evaluation, llm, transfer, models, pipelines, serving, rollout, monitoring, cost, jobs }
+  return { ...below, tracking, evaluation, llm, transfer, serving, rollout, cost, ci, jobs }
 }
 
 /** What is done with all rooms: their routes, their loops in the order in which they need each other, and an empty store for test suites. */

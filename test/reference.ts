@@ -24,7 +24,7 @@ interface Contract {
 /** Reads the files of `src/contract`, in the order of their names. */
 async function readContract(root: string): Promise<Contract> {
   const contract: Contract = { tables: {}, schemas: {} }
-  const files = globSync('src/contract/*.ts', { cwd: root }).filter((file) => !file.endsWith('.test.ts'))
+  const files = globSync('src/contract/**/*.ts', { cwd: root }).filter((file) => !file.endsWith('.test.ts'))
   for (const file of files.sort()) {
     const exported = (await import(pathToFileURL(join(root, file)).href)) as Record<string, unknown>
     for (const [name, value] of Object.entries(exported)) {

@@ -12,7 +12,7 @@ const root = resolve(import.meta.dirname, '..')
 /** The route tables of the contract by name, `systemApi` and the like. */
 export async function contractTables(): Promise<Map<string, Route[]>> {
   const found = new Map<string, Route[]>()
-  for (const file of globSync('src/contract/*.ts', { cwd: root })
+  for (const file of globSync('src/contract/**/*.ts', { cwd: root })
     .filter((path) => !isTest(path))
     .sort()) {
     const exported = (await import(pathToFileURL(join(root, file)).href)) as Record<string, unknown>

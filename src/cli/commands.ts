@@ -114,6 +114,20 @@ export const COMMANDS: readonly Command[] = [
     load: () => import('./project/explain.ts'),
   },
   {
+    name: 'ci',
+    summary: 'Tell GitHub, GitLab or files what a change did to the model; ends with 0 passed, 1 failed, 2 no verdict',
+    usage: 'report RUN',
+    example: 'slipway ci report slipway-run.json --out slipway-report',
+    flags: [
+      ...SERVER_FLAGS,
+      { name: 'base', value: 'COMMIT', meaning: 'The merge base (default: what the CI system and git say).' },
+      { name: 'provider', value: 'NAME', meaning: 'github, gitlab or none (default: by the variables of the job).' },
+      { name: 'out', value: 'DIR', meaning: 'Write report.md, report.json and junit.xml to this folder.' },
+      { name: 'wait', value: 'SECONDS', meaning: 'Wait so long for limits of the host at most (default 300).' },
+    ],
+    load: () => import('./ci/ci.ts'),
+  },
+  {
     name: 'runs',
     summary: 'List pipeline runs, show one with its steps, or search tracked runs by a filter or a saved search',
     usage: '[RUN]',

@@ -63,6 +63,15 @@ export async function report(room: Cost, who: Principal, wish: ReportWish): Prom
   return { items, total_micro_dollars: items.reduce((total, one) => total + one.micro_dollars, 0) }
 }
 
+/** What the attempts of a pipeline run cost so far, micro-dollars; null where the meters have entered none. */
+export async function costOfRun({ db }: Pick<Cost, 'db'>, run: string): Promise<number | null> {
+  const row = await db.get<{ micro_dollars: number; entries: number }>(
+    `SELECT ${sum('micro_dollars')}, COUNT(*) AS entries FROM cost_entries WHERE run = ?`,
+    [run],
+  )
+  return row === undefined || row.entries === 0 ? null : row.micro_dollars
+}
+
 function sum(column: string): string {
   return `CAST(COALESCE(SUM(${column}), 0) AS BIGINT) AS ${column}`
 }

@@ -16,6 +16,8 @@ import { modelRegistry } from './model-registry.ts'
 import { openPipelines } from './pipelines.ts'
 import type { AttemptUsage, Pipelines } from './pipelines.ts'
 import { pipelinesRoutes } from './routes.ts'
+import { changesOf } from './changes.ts'
+import type { Changes } from './changes.ts'
 import { machineCapacity } from './run/places.ts'
 import { scheduledRun } from './run/scheduled.ts'
 import { attemptLog, runsBehind, watchedRuns } from './run/watched.ts'
@@ -78,6 +80,8 @@ export interface PipelinesRoom {
     logOf(run: string): Promise<string | undefined>
     runsBehind(pipelineRuns: readonly string[]): Promise<string[]>
   }
+  /** Port: runs and their commits, for reports of a change. */
+  readonly changes: Changes
 }
 
 export function pipelinesRoom({
@@ -132,5 +136,6 @@ export function pipelinesRoom({
       logOf: (run) => attemptLog(db, run),
       runsBehind: (pipelineRuns) => runsBehind(db, pipelineRuns),
     },
+    changes: changesOf(pipelines.context),
   }
 }

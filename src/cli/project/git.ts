@@ -31,6 +31,12 @@ export async function gitSource(folder: string): Promise<GivenSource | undefined
   }
 }
 
+/** The commit at which two lines of history part; undefined where git does not know it, as in a shallow clone. */
+export async function mergeBase(folder: string, one: string, other: string): Promise<string | undefined> {
+  const found = (await git(folder, ['merge-base', one, other]))?.toString().trim() ?? ''
+  return /^[0-9a-f]{40,64}$/.test(found) ? found : undefined
+}
+
 /** The output; undefined where git fails or is not there. */
 async function git(cwd: string, args: readonly string[]): Promise<Buffer | undefined> {
   try {

@@ -15,7 +15,7 @@ export const SLICE_ROWS = 200
 /** Share of false discoveries, or chance of any, among the slices that are called worse. */
 const FALSE_CALLS = 0.05
 
-interface SliceFinding {
+export interface SliceFinding {
   readonly value: string
   readonly n: number
   /** More is better: a metric of which less is better has its sign turned. */
@@ -51,9 +51,19 @@ export function worseSlices(gate: SlicedGate, name: string, judged: Judged): Gat
   if (!isRowMetric(gate.metric)) return none(`slices are judged by metrics of rows, not by "${gate.metric}"`)
   const plan = planOf(gate)
   if (plan.paired && evaluation.incumbent === null) return none('the incumbent was not scored on the same rows')
-  const findings = [...groups(column)].flatMap(([value, rows]) => finding(evaluation, { value, rows }, plan))
+  const findings = findingsOf(evaluation, column, plan)
   if (findings.length === 0) return none(`no value of ${slice} has ${SLICE_ROWS} rows that give ${gate.metric}`)
   return conclude({ gate, full, slice }, findings, plan)
+}
+
+/** Candidate against incumbent on the values of a column, as a gate without a margin finds them; none without the incumbent's scores. */
+export function pairedFindings(evaluation: Evaluation, column: readonly string[], metric: string): SliceFinding[] {
+  if (evaluation.incumbent === null || !isRowMetric(metric)) return []
+  return findingsOf(evaluation, column, { metric, paired: true, limit: 0 })
+}
+
+function findingsOf(evaluation: Evaluation, column: readonly string[], plan: Plan): SliceFinding[] {
+  return [...groups(column)].flatMap(([value, rows]) => finding(evaluation, { value, rows }, plan))
 }
 
 function planOf(gate: SlicedGate): Plan {

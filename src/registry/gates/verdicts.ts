@@ -152,8 +152,8 @@ async function judgeInputs(room: Registry, inputs: StoredInputs): Promise<GateRe
   return judge(inputs.gates, { ...inputs, evaluation })
 }
 
-/** The predictions of a tree. Undefined columns make it null. */
-async function loadEvaluation(room: Registry, tree: string): Promise<Evaluation | null> {
+/** The predictions of a tree; null where it has no table. */
+export async function loadEvaluation(room: Registry, tree: string): Promise<Evaluation | null> {
   const table = await treeTable(room.blobs, tree)
   return table === undefined ? null : readEvaluation(table.toString('utf8'))
 }

@@ -1,0 +1,169 @@
+/** Calls of a host's API: with its rate limits kept, and refusals told apart from faults. */
+import { setTimeout as pause } from 'node:timers/promises'
+import { ifJson } from '../../contract/absence/absent.ts'
+import { Problem } from '../../contract/errors.ts'
+import { egress } from '../../http/egress.ts'
+import type { Egress, EgressReply, EgressRequest } from '../../http/egress.ts'
+
+/** `rights`: the token may not; `gone`: there is no such thing; `refused`: what was sent is not taken; `away`: no answer, a fault or a limit. */
+export type Refused = 'rights' | 'gone' | 'refused' | 'away'
+
+/** What the host did not do, and why; the message holds nothing secret. */
+export class HostRefusal extends Error {
+  readonly kind: Refused
+  readonly status: number
+
+  constructor(kind: Refused, status: number, message: string) {
+    super(message)
+    this.kind = kind
+    this.status = status
+  }
+}
+
+export interface ApiOptions {
+  /** Base address, without a slash at its end. */
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  /** Longest time that limits and faults are waited for, of all calls together, ms. */
+  readonly patience: number
+  readonly send?: Egress
+  readonly sleep?: (ms: number) => Promise<unknown>
+  readonly now?: () => number
+}
+
+export interface Answer {
+  readonly status: number
+  readonly body: unknown
+  readonly headers: EgressReply['headers']
+}
+
+export type Api = (method: EgressRequest['method'], path: string, body?: unknown) => Promise<Answer>
+
+/** A page of 100 comments of the longest kind. */
+const MOST_BYTES = 32 * 1024 * 1024
+/** What a host without words about it is waited for: GitHub asks for a minute at least. */
+const UNSAID_MS = 60_000
+const FAULT_MS = 1000
+const FAULTS = 3
+
+/** Makes the caller. The address comes from the CI system's own settings, so its host may be a private one. */
+export function hostApi(options: ApiOptions): Api {
+  const send = options.send ?? egress({ allow: [new URL(options.url).host], timeoutMs: 30_000, maxBytes: MOST_BYTES })
+  const { sleep = pause, now = Date.now } = options
+  let left = options.patience
+  const wait = async (ms: number, why: string, status: number): Promise<void> => {
+    if (ms > left)
+      throw new HostRefusal('away', status, `${why}; ${Math.ceil(ms / 1000)} s are more than is left to wait`)
+    left -= ms
+    await sleep(ms)
+  }
+  return async (method, path, body) => {
+    for (let [faults, limited] = [0, 0]; ;) {
+      const reply = await attempt(send, options, { method, path, body })
+      if (reply === undefined || reply.status >= 500) {
+        const status = reply?.status ?? 0
+        if (++faults > FAULTS)
+          throw new HostRefusal(
+            'away',
+            status,
+            `${method} ${path}: ${reply === undefined ? 'no answer' : `status ${status}`}`,
+          )
+        await wait(FAULT_MS * 2 ** (faults - 1), `${method} ${path} has no answer`, status)
+        continue
+      }
+      const answer = { status: reply.status, headers: reply.headers, body: ifJson(reply.body.toString('utf8')) }
+      const limit = limitOf(answer, now(), limited)
+      if (limit !== undefined) {
+        limited++
+        await wait(limit, 'the rate limit is reached', reply.status)
+        continue
+      }
+      if (reply.status < 300) return answer
+      throw refusal(method, path, answer)
+    }
+  }
+}
+
+interface Asked {
+  readonly method: EgressRequest['method']
+  readonly path: string
+  readonly body: unknown
+}
+
+/** Undefined where nothing came back. */
+async function attempt(
+  send: Egress,
+  { url, headers }: ApiOptions,
+  { method, path, body }: Asked,
+): Promise<EgressReply | undefined> {
+  try {
+    return await send({
+      method,
+      url: `${url}${path}`,
+      headers: {
+        'user-agent': 'slipway',
+        accept: 'application/json',
+        ...headers,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    })
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'upstream_failed') return undefined
+    throw error
+  }
+}
+
+/** How long a limit asks to wait, ms; undefined where the answer is of no limit. A 403 is one only if it says so. */
+function limitOf({ status, headers, body }: Answer, now: number, before: number): number | undefined {
+  if (status !== 429 && status !== 403) return undefined
+  const after = headers['retry-after']
+  if (after !== undefined) {
+    const seconds = Number(after)
+    return Math.max(0, Number.isFinite(seconds) ? seconds * 1000 : Date.parse(after) - now) || FAULT_MS
+  }
+  const [left, reset] = [
+    headers['x-ratelimit-remaining'] ?? headers['ratelimit-remaining'],
+    headers['x-ratelimit-reset'] ?? headers['ratelimit-reset'],
+  ]
+  if (left === '0' && reset !== undefined) return Math.max(FAULT_MS, Number(reset) * 1000 - now)
+  const secondary = status === 403 && /secondary rate limit|abuse detection/i.test(messageOf(body))
+  return status === 429 || secondary ? UNSAID_MS * 2 ** before : undefined
+}
+
+function messageOf(body: unknown): string {
+  const { message, error } = (body ?? {}) as { message?: unknown; error?: unknown }
+  const said = message ?? error ?? ''
+  return (typeof said === 'string' ? said : JSON.stringify(said)).slice(0, 300)
+}
+
+const KINDS: Readonly<Record<number, Refused>> = { 401: 'rights', 403: 'rights', 404: 'gone', 410: 'gone' }
+
+function refusal(method: string, path: string, { status, body }: Answer): HostRefusal {
+  return new HostRefusal(KINDS[status] ?? 'refused', status, `${method} ${path}: ${status} ${messageOf(body)}`.trim())
+}
+
+/** Every item of a list: pages of 100 until one is not full. */
+export async function everyPage(api: Api, path: string): Promise<Record<string, unknown>[]> {
+  const all: Record<string, unknown>[] = []
+  for (let page = 1; page <= MOST_PAGES; page++) {
+    const { body } = await api('GET', `${path}${path.includes('?') ? '&' : '?'}per_page=100&page=${page}`)
+    if (!Array.isArray(body)) throw new HostRefusal('refused', 200, `GET ${path}: the answer is no list`)
+    all.push(...(body as Record<string, unknown>[]))
+    if (body.length < 100) break
+  }
+  return all
+}
+
+const MOST_PAGES = 100
+
+/** Whether it was done; false where what it is about is gone. */
+export async function unlessGone(asked: Promise<unknown>): Promise<boolean> {
+  try {
+    await asked
+    return true
+  } catch (error) {
+    if (error instanceof HostRefusal && error.kind === 'gone') return false
+    throw error
+  }
+}

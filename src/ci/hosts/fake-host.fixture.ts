@@ -1,0 +1,91 @@
+/** What both fake hosts are made of: an HTTP server with recorded shapes, faults on demand, and a list of what it was asked. */
+import { createServer } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
+import { buffer } from 'node:stream/consumers'
+
+export interface Sent {
+  readonly status: number
+  readonly body: unknown
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface Asked {
+  readonly method: string
+  /** Without the query. */
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly headers: IncomingMessage['headers']
+  readonly body: Readonly<Record<string, unknown>>
+}
+
+/** Undefined: nothing there. */
+type Answering = (asked: Asked) => Sent | undefined
+
+export interface FakeHost {
+  readonly url: string
+  readonly asked: Asked[]
+  /** Answers given before the host's own, one each: of calls that the pattern (`METHOD /path`) matches. */
+  fail(pattern: RegExp, ...answers: readonly Sent[]): void
+  /** Waits before each answer, ms, by its number. */
+  delay: (call: number) => number
+  close(): void
+}
+
+export async function startFake(answer: Answering): Promise<FakeHost> {
+  const faults: { pattern: RegExp; answers: Sent[] }[] = []
+  const asked: Asked[] = []
+  const server = createServer((request, response) => {
+    handle(request, response).catch((error: unknown) => response.writeHead(599).end(String(error)))
+  })
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? '', 'http://fake')
+    const text = (await buffer(request)).toString()
+    const one: Asked = {
+      method: request.method ?? '',
+      path: url.pathname,
+      query: url.searchParams,
+      headers: request.headers,
+      body: text === '' ? {} : (JSON.parse(text) as Asked['body']),
+    }
+    const number = asked.push(one)
+    const wait = fake.delay(number)
+    if (wait > 0) await pause(wait)
+    const fault = faults.find(({ pattern, answers }) => answers.length > 0 && pattern.test(`${one.method} ${one.path}`))
+    const sent = fault?.answers.shift() ?? answer(one) ?? { status: 404, body: { message: 'Not Found', status: '404' } }
+    if (wait > 0) await pause(wait / 2)
+    response.writeHead(sent.status, { 'content-type': 'application/json; charset=utf-8', ...sent.headers })
+    response.end(sent.body === undefined ? '' : JSON.stringify(sent.body))
+  }
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  const fake: FakeHost = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    asked,
+    fail(pattern, ...answers) {
+      faults.push({ pattern, answers: [...answers] })
+    },
+    delay: () => 0,
+    close() {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+  return fake
+}
+
+/** A page of a list with the headers of GitHub (`Link`) and GitLab (`X-Next-Page`). */
+export function pageOf(items: readonly unknown[], { query }: Asked, base: string): Sent {
+  const size = Math.min(100, Number(query.get('per_page') ?? 30))
+  const page = Number(query.get('page') ?? 1)
+  const more = page * size < items.length
+  return {
+    status: 200,
+    body: items.slice((page - 1) * size, page * size),
+    headers: {
+      'x-page': String(page),
+      'x-next-page': more ? String(page + 1) : '',
+      ...(more && { link: `<${base}?per_page=${size}&page=${page + 1}>; rel="next"` }),
+    },
+  }
+}

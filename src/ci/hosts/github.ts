@@ -1,0 +1,97 @@
+/** GitHub: comments of a pull request, the commit's status, and a check run where the token is an app's, as that of Actions is. */
+import { everyPage, HostRefusal, unlessGone } from './api.ts'
+import type { Api } from './api.ts'
+import { contextOf } from './host.ts'
+import type { Host, Verdict } from './host.ts'
+import type { Notes } from './sticky.ts'
+
+export interface GitHubChange {
+  /** owner/name */
+  readonly repository: string
+  readonly commit: string
+  /** Number of the pull request; undefined for a push. */
+  readonly pull: number | undefined
+}
+
+const STATES = { passed: 'success', failed: 'failure', waiting: 'pending', error: 'error' } as const
+const CONCLUSIONS = { passed: 'success', failed: 'failure', waiting: 'action_required', error: 'failure' } as const
+
+/** Longest description of a status, and longest summary of a check. */
+export const STATUS_CHARACTERS = 140
+
+export function github(api: Api, { repository, commit, pull }: GitHubChange): Host {
+  const repo = `/repos/${repository}`
+  return {
+    name: 'github',
+    notes: pull === undefined ? undefined : notesOf(api, repo, pull),
+    signs: [
+      { what: 'commit status', post: (verdict) => postStatus(api, `${repo}/statuses/${commit}`, verdict) },
+      { what: 'check run', post: (verdict) => postCheck(api, repo, commit, verdict) },
+    ],
+  }
+}
+
+function notesOf(api: Api, repo: string, pull: number): Notes {
+  let author: Promise<(comment: Record<string, unknown>) => boolean> | undefined
+  return {
+    async head() {
+      const { body } = await api('GET', `${repo}/pulls/${pull}`)
+      return (body as { head?: { sha?: string } } | undefined)?.head?.sha ?? ''
+    },
+    async list() {
+      const isOwn = await (author ??= ownComments(api))
+      const all = await everyPage(api, `${repo}/issues/${pull}/comments`)
+      return all.filter(isOwn).map(({ id, body }) => ({ id: String(id), body: String(body) }))
+    },
+    async create(body) {
+      await api('POST', `${repo}/issues/${pull}/comments`, { body })
+    },
+    update: (id, body) => unlessGone(api('PATCH', `${repo}/issues/comments/${id}`, { body })),
+    async remove(id) {
+      await unlessGone(api('DELETE', `${repo}/issues/comments/${id}`))
+    },
+  }
+}
+
+/** The token of Actions may not ask who it is, and may change what people wrote: it takes comments of its own app alone. */
+async function ownComments(api: Api): Promise<(comment: Record<string, unknown>) => boolean> {
+  type User = { readonly login?: unknown; readonly type?: unknown } | undefined
+  const user = (comment: Record<string, unknown>): User => comment['user'] as User
+  try {
+    const { login } = (await api('GET', '/user')).body as { login?: unknown }
+    return (comment) => user(comment)?.login === login
+  } catch (error) {
+    if (!(error instanceof HostRefusal) || error.kind !== 'rights') throw error
+    return (comment) => user(comment)?.type === 'Bot'
+  }
+}
+
+async function postStatus(api: Api, path: string, { verdict, project, headline, page }: Verdict): Promise<void> {
+  await api('POST', path, {
+    state: STATES[verdict],
+    context: contextOf(project),
+    description: headline.slice(0, STATUS_CHARACTERS),
+    ...(page !== '' && { target_url: page }),
+  })
+}
+
+/** A run that is reported again changes its check; another run of the commit makes a new one, which GitHub shows in its place. */
+async function postCheck(api: Api, repo: string, commit: string, verdict: Verdict): Promise<void> {
+  const name = contextOf(verdict.project)
+  const { body } = await api(
+    'GET',
+    `${repo}/commits/${commit}/check-runs?check_name=${encodeURIComponent(name)}&filter=all&per_page=100`,
+  )
+  const { check_runs = [] } = (body ?? {}) as { check_runs?: { id: number; external_id?: unknown }[] }
+  const before = check_runs.find(({ external_id }) => external_id === verdict.run)
+  const check = {
+    name,
+    status: 'completed',
+    conclusion: CONCLUSIONS[verdict.verdict],
+    external_id: verdict.run,
+    ...(verdict.page !== '' && { details_url: verdict.page }),
+    output: { title: verdict.headline.slice(0, 255), summary: verdict.markdown },
+  }
+  if (before === undefined) await api('POST', `${repo}/check-runs`, { ...check, head_sha: commit })
+  else await api('PATCH', `${repo}/check-runs/${before.id}`, check)
+}

@@ -1,0 +1,323 @@
+/** Posting to fakes of GitHub and GitLab over real HTTP: pages, limits, tokens without rights, forks, faults, races. */
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, describe, it } from 'node:test'
+import type { ChangeReport } from '../../contract/changes/report.ts'
+import { changeReport, COMMIT, gate } from '../report.fixture.ts'
+import { hostApi, HostRefusal } from './api.ts'
+import { BOT, PERSON, REPOSITORY, SECONDARY, startGitHub } from './fake-github.fixture.ts'
+import type { FakeGitHub } from './fake-github.fixture.ts'
+import { startGitLab } from './fake-gitlab.fixture.ts'
+import type { FakeGitLab } from './fake-gitlab.fixture.ts'
+import { github } from './github.ts'
+import { gitlab } from './gitlab.ts'
+import type { Host } from './host.ts'
+import { post } from './post.ts'
+import type { Part } from './post.ts'
+
+let hub: FakeGitHub
+let lab: FakeGitLab
+beforeEach(async () => {
+  ;[hub, lab] = await Promise.all([startGitHub(), startGitLab()])
+})
+afterEach(() => {
+  hub.close()
+  lab.close()
+})
+
+/** Waits that were asked for, ms. */
+let slept: number[] = []
+const NOW = 1_800_000_000_000
+
+function api(url: string, headers: Record<string, string>, patience = 600_000) {
+  slept = []
+  const sleep = (ms: number): Promise<void> => Promise.resolve(void slept.push(ms))
+  return hostApi({ url, headers, patience, sleep, now: () => NOW })
+}
+
+function onGitHub(token = 'ghs_job', { commit = COMMIT, pull = 7, patience = 600_000 } = {}): Host {
+  return github(api(hub.url, { authorization: `Bearer ${token}` }, patience), {
+    repository: REPOSITORY,
+    commit,
+    pull: pull === 0 ? undefined : pull,
+  })
+}
+
+function onGitLab(token = 'glpat-project'): Host {
+  const calls = api(`${lab.url}/api/v4`, { 'private-token': token })
+  return gitlab(calls, { project: '5', commit: COMMIT, request: 3 })
+}
+
+function tell(
+  host: Host,
+  report = changeReport(),
+  reportOf: (commit: string) => Promise<ChangeReport | undefined> = () => Promise.resolve(undefined),
+): Promise<Part[]> {
+  return post(host, {
+    report,
+    commit: COMMIT,
+    page: (run) => `http://slipway/pipelines/${run}`,
+    secrets: ['ghs_job_secret'],
+    reportOf,
+  })
+}
+
+const done = (parts: readonly Part[]): Record<string, string> =>
+  Object.fromEntries(parts.map((part) => [part.what, part.done ? part.note : `no: ${part.note}`]))
+
+describe('GitHub', () => {
+  it('gets a comment, a status and a check of the same report', async () => {
+    assert.deepEqual(done(await tell(onGitHub())), {
+      'commit status': 'posted',
+      'check run': 'posted',
+      comment: 'posted',
+    })
+    const [comment] = hub.comments
+    assert.match(comment?.body ?? '', /^<!-- slipway-report [^>]*-->\n\n### Slipway: ✅ passed/)
+    assert.deepEqual(hub.statuses, [
+      {
+        state: 'success',
+        context: 'slipway/flights',
+        description: 'passed: its gate is passed',
+        target_url: 'http://slipway/pipelines/pr_1',
+        sha: COMMIT,
+      },
+    ])
+    const [check] = hub.checks
+    assert.equal(check?.['conclusion'], 'success')
+    assert.equal(check?.['head_sha'], COMMIT)
+    assert.match(JSON.stringify(check?.['output']), /### Slipway: ✅ passed/)
+  })
+
+  for (const [verdict, state, conclusion] of [
+    ['failed', 'failure', 'failure'],
+    ['waiting', 'pending', 'action_required'],
+    ['error', 'error', 'failure'],
+  ] as const) {
+    it(`shows ${verdict} as ${state} and ${conclusion}`, async () => {
+      await tell(onGitHub(), changeReport({ verdict }))
+      assert.equal(hub.statuses[0]?.['state'], state)
+      assert.equal(hub.checks[0]?.['conclusion'], conclusion)
+    })
+  }
+
+  it('has one comment and one check after the same report again', async () => {
+    await tell(onGitHub())
+    assert.equal(done(await tell(onGitHub()))['comment'], 'there already')
+    assert.deepEqual([hub.comments.length, hub.checks.length], [1, 1])
+    await tell(onGitHub(), changeReport({ reason: 'now otherwise' }))
+    assert.deepEqual([hub.comments.length, hub.checks.length], [1, 1])
+    assert.match(hub.comments[0]?.body ?? '', /now otherwise/)
+  })
+
+  it('finds its comment behind 250 others, on the third page', async () => {
+    for (let i = 0; i < 250; i++) hub.say(`comment ${i}`)
+    await tell(onGitHub())
+    await tell(onGitHub(), changeReport({ reason: 'otherwise' }))
+    assert.equal(hub.comments.filter(({ user }) => user.type === 'Bot').length, 1)
+    assert.equal(hub.comments.length, 251)
+  })
+
+  it('leaves alone what people and other owners wrote with the marker of a report', async () => {
+    await tell(onGitHub())
+    const forged = hub.say(hub.comments[0]?.body ?? '', PERSON)
+    hub.comments.reverse()
+    await tell(onGitHub(), changeReport({ reason: 'otherwise' }))
+    assert.doesNotMatch(forged.body, /otherwise/)
+    assert.match(hub.comments.find(({ user }) => user.login === BOT.login)?.body ?? '', /otherwise/)
+  })
+
+  it('a person’s token makes the comment and the status; the check says why there is none', async () => {
+    const parts = await tell(onGitHub('ghp_person'))
+    assert.deepEqual(done(parts)['comment'], 'posted')
+    assert.match(
+      done(parts)['check run'] ?? '',
+      /^no: the token has no right to it \(POST .*: 403 You must authenticate via a GitHub App/,
+    )
+    assert.equal(hub.statuses.length, 1)
+  })
+
+  it('the token of a fork is told so, part by part, and nothing is waited for', async () => {
+    const parts = await tell(onGitHub('ghs_fork'))
+    assert.deepEqual(
+      parts.map((part) => part.done),
+      [false, false, false],
+    )
+    for (const { note } of parts) assert.match(note, /no right.*403 Resource not accessible by integration/)
+    assert.deepEqual(slept, [])
+  })
+
+  it('a token that is none is told so', async () => {
+    for (const { done: ok, note } of await tell(onGitHub('wrong'))) {
+      assert.equal(ok, false)
+      assert.match(note, /401 Bad credentials/)
+    }
+  })
+
+  it('a check that is not taken (422) costs the comment nothing', async () => {
+    hub.fail(/POST .*check-runs/, {
+      status: 422,
+      body: { message: 'No commit found for SHA: x', documentation_url: '', status: '422' },
+    })
+    const parts = await tell(onGitHub())
+    assert.match(done(parts)['check run'] ?? '', /does not take it .*422 No commit found/)
+    assert.equal(done(parts)['comment'], 'posted')
+  })
+
+  it('keeps below the limits of both, with hundreds of gates', async () => {
+    const gates = Array.from({ length: 900 }, (_, i) =>
+      gate({ name: `gate ${i}`, reason: 'ü'.repeat(290), outcome: 'failed' }),
+    )
+    assert.deepEqual(done(await tell(onGitHub(), changeReport({ gates }))), {
+      'commit status': 'posted',
+      'check run': 'posted',
+      comment: 'posted',
+    })
+  })
+
+  it('a push without a pull request gets status and check alone', async () => {
+    assert.deepEqual(Object.keys(done(await tell(onGitHub('ghs_job', { pull: 0 })))), ['commit status', 'check run'])
+  })
+
+  it('says nothing secret', async () => {
+    await tell(
+      onGitHub(),
+      changeReport({
+        reason: 'the token is ghs_job_secret',
+        steps: [{ name: 'x', state: 'failed', why: 'Bearer ghs_job_secret', duration_ms: 1 }],
+      }),
+    )
+    assert.doesNotMatch(JSON.stringify([hub.comments, hub.checks, hub.statuses]), /ghs_job_secret/)
+  })
+
+  it('has the report of the newest push when two come at once, whatever the order of answers', async () => {
+    const newer = 'c'.repeat(40)
+    const second = changeReport({
+      run: { ...changeReport().run, id: 'pr_2', commit: newer, created_at: '2026-05-03T10:05:00.000Z' },
+    })
+    for (let seed = 0; seed < 12; seed++) {
+      hub.comments.length = 0
+      hub.head = COMMIT
+      let ready = false
+      const reportOf = (commit: string): Promise<ChangeReport | undefined> =>
+        Promise.resolve(commit === newer && ready ? second : undefined)
+      hub.delay = (call) => ((call * 7 + seed * 13) % 5) * 3
+      const first = tell(onGitHub(), changeReport(), reportOf)
+      await new Promise((resolve) => setTimeout(resolve, seed * 4))
+      hub.head = newer
+      ready = true
+      const host = onGitHub('ghs_job', { commit: newer })
+      await Promise.all([first, post(host, { report: second, commit: newer, page: () => '', secrets: [], reportOf })])
+      assert.equal(hub.comments.length, 1)
+      assert.match(hub.comments[0]?.body ?? '', new RegExp(`commit=${newer}`), `seed ${seed}`)
+    }
+  })
+})
+
+describe('limits of a host', () => {
+  it('are waited for as long as Retry-After says', async () => {
+    hub.fail(/POST .*statuses/, { status: 429, body: { message: 'slow down' }, headers: { 'retry-after': '7' } })
+    assert.equal(done(await tell(onGitHub()))['commit status'], 'posted')
+    assert.deepEqual(slept, [7000])
+    assert.equal(hub.statuses.length, 1)
+  })
+
+  it('are waited for until the time of the reset', async () => {
+    const headers = { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(NOW / 1000 + 90) }
+    hub.fail(/POST .*statuses/, {
+      status: 403,
+      body: { message: 'API rate limit exceeded for installation ID 1.' },
+      headers,
+    })
+    assert.equal(done(await tell(onGitHub()))['commit status'], 'posted')
+    assert.deepEqual(slept, [90_000])
+  })
+
+  it('of the second kind, without a time, are waited for a minute, then two', async () => {
+    hub.fail(/POST .*comments/, SECONDARY, SECONDARY)
+    assert.equal(done(await tell(onGitHub()))['comment'], 'posted')
+    assert.deepEqual(slept, [60_000, 120_000])
+    assert.equal(hub.comments.length, 1)
+  })
+
+  it('that ask for more than is left are told, and the rest is tried', async () => {
+    hub.fail(/POST .*statuses/, { status: 429, body: {}, headers: { 'retry-after': '3600' } })
+    const parts = await tell(onGitHub('ghs_job', { patience: 60_000 }))
+    assert.match(
+      done(parts)['commit status'] ?? '',
+      /does not answer \(the rate limit is reached; 3600 s are more than is left to wait/,
+    )
+    assert.equal(done(parts)['comment'], 'posted')
+  })
+
+  it('a 403 that says nothing of a limit is a refusal, though a few calls are left', async () => {
+    hub.fail(/POST .*statuses/, {
+      status: 403,
+      body: { message: 'Resource not accessible' },
+      headers: { 'x-ratelimit-remaining': '41', 'x-ratelimit-reset': '9' },
+    })
+    assert.match(done(await tell(onGitHub()))['commit status'] ?? '', /no right/)
+    assert.deepEqual(slept, [])
+  })
+
+  it('a fault is tried again a few times, then told', async () => {
+    const broken = { status: 502, body: { message: 'Server Error' } }
+    hub.fail(/POST .*statuses/, broken, broken)
+    assert.equal(done(await tell(onGitHub()))['commit status'], 'posted')
+    assert.deepEqual(slept, [1000, 2000])
+    hub.fail(/POST .*statuses/, broken, broken, broken, broken)
+    assert.match(done(await tell(onGitHub()))['commit status'] ?? '', /status 502/)
+  })
+
+  it('a host that is not there is told and not thrown', async () => {
+    const host = onGitHub()
+    hub.close()
+    for (const { note } of await tell(host)) assert.match(note, /does not answer/)
+  })
+
+  it('an answer that is no list is a refusal', async () => {
+    hub.fail(/GET .*comments/, { status: 200, body: '<html>' })
+    assert.match(done(await tell(onGitHub()))['comment'] ?? '', /the answer is no list/)
+    assert.ok(new HostRefusal('away', 0, 'x') instanceof Error)
+  })
+})
+
+describe('GitLab', () => {
+  it('gets a note and a status of the same report', async () => {
+    assert.deepEqual(done(await tell(onGitLab())), { 'commit status': 'posted', comment: 'posted' })
+    assert.match(lab.notes[0]?.body ?? '', /### Slipway: ✅ passed/)
+    assert.deepEqual([lab.statuses[0]?.['state'], lab.statuses[0]?.['name']], ['success', 'slipway/flights'])
+  })
+
+  it('takes a status that it has already, which GitLab calls a wrong transition', async () => {
+    await tell(onGitLab())
+    assert.deepEqual(done(await tell(onGitLab())), { 'commit status': 'posted', comment: 'there already' })
+    await tell(onGitLab(), changeReport({ verdict: 'failed' }))
+    assert.deepEqual(
+      lab.statuses.map((one) => one['state']),
+      ['success', 'failed'],
+    )
+    assert.equal(lab.notes.length, 1)
+  })
+
+  it('leaves system notes and those of others alone, over pages', async () => {
+    for (let i = 0; i < 130; i++)
+      lab.notes.push({ id: i, body: `n${i}`, author: { id: 1, username: 'ada' }, system: i % 2 === 0 })
+    await tell(onGitLab())
+    const [own] = lab.notes.filter(({ author }) => author.id === 90)
+    lab.notes.unshift({ id: 900, body: own?.body ?? '', author: { id: 1, username: 'ada' }, system: false })
+    await tell(onGitLab(), changeReport({ reason: 'otherwise' }))
+    assert.doesNotMatch(lab.notes[0]?.body ?? '', /otherwise/)
+    assert.match(own?.body ?? '', /otherwise/)
+  })
+
+  it('makes a note anew that was deleted by hand', async () => {
+    await tell(onGitLab())
+    lab.notes.length = 0
+    await tell(onGitLab())
+    assert.equal(lab.notes.length, 1)
+  })
+
+  it('a token without rights is told so', async () => {
+    for (const { note } of await tell(onGitLab('wrong'))) assert.match(note, /no right to it .*401 Unauthorized/)
+  })
+})

@@ -1,0 +1,87 @@
+/** Posts a report to a host: the signs of the commit and the comment, each by itself, so that one refusal costs the others nothing. */
+import type { ChangeReport } from '../../contract/changes/report.ts'
+import { headline, markdown } from '../render/markdown.ts'
+import { withoutSecrets } from '../render/escape.ts'
+import { HostRefusal } from './api.ts'
+import { STATUS_CHARACTERS } from './github.ts'
+import type { Host } from './host.ts'
+import { markerOf, postSticky } from './sticky.ts'
+import type { Posting } from './sticky.ts'
+
+/** What became of one part. */
+export interface Part {
+  readonly what: string
+  readonly done: boolean
+  /** In words what happened, or why not. */
+  readonly note: string
+}
+
+export interface Post {
+  readonly report: ChangeReport
+  /** Commit that the host knows the report by. */
+  readonly commit: string
+  /** Page of a run; '' where nobody could open it. */
+  readonly page: (run: string) => string
+  readonly secrets: readonly string[]
+  /** The report of the newest run of another commit of the change, where the server has one. */
+  readonly reportOf: (commit: string) => Promise<ChangeReport | undefined>
+}
+
+/** Never throws for what the host refuses: each part says so. */
+export async function post(host: Host, asked: Post): Promise<Part[]> {
+  const { report, page, secrets } = asked
+  const verdict = {
+    verdict: report.verdict,
+    project: report.project,
+    run: report.run.id,
+    page: page(report.run.id),
+    headline: withoutSecrets(headline(report, STATUS_CHARACTERS), secrets),
+    markdown: withoutSecrets(markdown(report, { marker: '', page: page(report.run.id) }), secrets),
+  }
+  const parts: Part[] = []
+  for (const { what, post: tell } of host.signs) {
+    parts.push(
+      await partOf(what, async () => {
+        await tell(verdict)
+        return 'posted'
+      }),
+    )
+  }
+  const { notes } = host
+  if (notes === undefined) return parts
+  const newest = async (commit: string): Promise<Posting | undefined> => {
+    const other = await asked.reportOf(commit)
+    return other === undefined ? undefined : postingOf({ ...asked, report: other, commit })
+  }
+  parts.push(await partOf('comment', async () => TOLD[await postSticky(notes, postingOf(asked), newest)]))
+  return parts
+}
+
+const TOLD = {
+  posted: 'posted',
+  unchanged: 'there already',
+  superseded: 'left to a newer push',
+  unsettled: 'written, but others write it too: it may not stay',
+} as const
+
+function postingOf({ report, commit, page, secrets }: Pick<Post, 'report' | 'commit' | 'page' | 'secrets'>): Posting {
+  const { project, run } = report
+  const known = { project, commit, run: run.id, at: Date.parse(run.created_at) }
+  return { ...known, body: withoutSecrets(markdown(report, { marker: markerOf(known), page: page(run.id) }), secrets) }
+}
+
+async function partOf(what: string, act: () => Promise<string>): Promise<Part> {
+  try {
+    return { what, done: true, note: await act() }
+  } catch (error) {
+    if (!(error instanceof HostRefusal)) throw error
+    return { what, done: false, note: `${REASONS[error.kind]} (${error.message})` }
+  }
+}
+
+const REASONS = {
+  rights: 'the token has no right to it',
+  gone: 'the host knows no such place, or the token may not see it',
+  refused: 'the host does not take it',
+  away: 'the host does not answer',
+} as const

@@ -1,0 +1,23 @@
+/** Routes of continuous integration: parse, check whose project it is, call, reply. */
+import { ciApi } from '../contract/changes/report.ts'
+import { toTime } from '../contract/fields.ts'
+import { mount } from '../http/mount.ts'
+import type { Mounted } from '../http/mount.ts'
+import { changeReport } from './report/report.ts'
+import type { ReportDeps } from './report/report.ts'
+
+export function ciRoutes(deps: ReportDeps): Mounted[] {
+  return [
+    mount(ciApi.changeReport, ({ params, query, who }) =>
+      changeReport(deps, who, { run: params.run, base: query.base }),
+    ),
+    mount(ciApi.runsOfCommit, async ({ query, who }) => {
+      // another project's runs do not exist for the caller
+      const seen = who.project === null || who.project === query.project
+      const made = seen ? await deps.changes.ofCommit(query.project, query.commit) : []
+      return {
+        items: made.map(({ id, created_at, outcome }) => ({ run: id, created_at: toTime(created_at), outcome })),
+      }
+    }),
+  ]
+}

@@ -1,0 +1,170 @@
+/** `slipway ci report`: posts what a change did to the model to GitHub or GitLab, and writes it as Markdown, JSON and JUnit. */
+import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { post } from '../../ci/hosts/post.ts'
+import type { Part } from '../../ci/hosts/post.ts'
+import { hostApi } from '../../ci/hosts/api.ts'
+import { placeOf, PROVIDERS, providerOf } from '../../ci/hosts/environment.ts'
+import type { Place } from '../../ci/hosts/environment.ts'
+import { github } from '../../ci/hosts/github.ts'
+import { gitlab } from '../../ci/hosts/gitlab.ts'
+import type { Host } from '../../ci/hosts/host.ts'
+import { withoutSecrets } from '../../ci/render/escape.ts'
+import { junit } from '../../ci/render/junit.ts'
+import { headline, markdown } from '../../ci/render/markdown.ts'
+import type { Client } from '../../client/client.ts'
+import { ifJson, ifMissing } from '../../contract/absence/absent.ts'
+import { ciApi } from '../../contract/changes/report.ts'
+import type { ChangeReport } from '../../contract/changes/report.ts'
+import { number, text, UsageError } from '../invocation/command.ts'
+import type { Invocation } from '../invocation/command.ts'
+import { config } from '../invocation/config.ts'
+import { connect } from '../invocation/server.ts'
+import { mergeBase } from '../project/git.ts'
+
+/** 0 passed, 1 a gate failed or waits, 2 no verdict: the server, the run or the arguments were at fault. */
+const CODES = { passed: 0, failed: 1, waiting: 1, error: 2 } as const
+
+export async function report(invocation: Invocation): Promise<number> {
+  try {
+    return CODES[await tell(invocation)]
+  } catch (error) {
+    if (error instanceof UsageError) throw error
+    // the codes of this command are those that CI systems are used to
+    const said = error instanceof Error ? error.message : String(error)
+    process.stderr.write(`slipway: there is no verdict: ${withoutSecrets(said, secretsOf(process.env))}\n`)
+    return 2
+  }
+}
+
+async function tell(invocation: Invocation): Promise<ChangeReport['verdict']> {
+  const { out } = invocation
+  const place = await placeHere(invocation)
+  const { client } = await connect(invocation)
+  const base = text(invocation, 'base') ?? (await baseOf(place, invocation))
+  const read = (run: string): Promise<ChangeReport> =>
+    client.call(ciApi.changeReport, { params: { run }, query: base === undefined ? {} : { base } })
+  const found = await read(await runOf(invocation))
+  const pages = config('SLIPWAY_PAGES_URL') ?? client.url
+  const page = (run: string): string => `${pages.replace(/\/$/, '')}/pipelines/${encodeURIComponent(run)}`
+  const secrets = secretsOf(process.env)
+  const drawn = withoutSecrets(markdown(found, { marker: '', page: page(found.run.id) }), secrets)
+  await writeFiles(text(invocation, 'out'), found, drawn, secrets)
+  if (place.summary !== undefined) await appendFile(place.summary, `${drawn}\n`)
+  const parts = await postTo(hostOf(place, invocation), { client, found, place, page, secrets, read })
+  for (const { what, done, note } of parts) out.line(`${done ? '✓' : '!'} ${what}: ${withoutSecrets(note, secrets)}`)
+  if (parts.some(({ done }) => !done)) out.line(fallback(place))
+  out.line(withoutSecrets(headline(found, 2000), secrets))
+  out.data({ report: found, posted: parts })
+  return found.verdict
+}
+
+function fallback({ summary, fork }: Place): string {
+  const why = fork ? 'Jobs of a fork get a token that may only read. ' : ''
+  return `${why}The verdict stands in ${summary === undefined ? 'the files of --out, ' : 'the summary of the job, '}and in the exit code.`
+}
+
+async function placeHere(invocation: Invocation): Promise<Place> {
+  const provider = text(invocation, 'provider') ?? providerOf(process.env)
+  const known = PROVIDERS.find((one) => one === provider)
+  if (known === undefined) throw new UsageError(`--provider is "${provider}"; expected one of ${PROVIDERS.join(', ')}`)
+  const file = process.env['GITHUB_EVENT_PATH']
+  const event = known !== 'github' || file === undefined ? undefined : await ifMissing(readFile(file, 'utf8'))
+  return placeOf(known, process.env, event === undefined ? undefined : ifJson(event))
+}
+
+/** The merge base by git, where the history is there; else the commit that the CI system names. */
+async function baseOf({ target, isBase, commit }: Place, { out }: Invocation): Promise<string | undefined> {
+  if (target === undefined || !COMMIT.test(target)) return undefined
+  if (isBase) return target
+  const found = await mergeBase('.', target, COMMIT.test(commit) ? commit : 'HEAD')
+  if (found === undefined) out.line(`note: git does not know the merge base (a shallow clone?); ${target} is taken`)
+  return found ?? target
+}
+
+const COMMIT = /^[0-9a-f]{40,64}$/
+
+/** The argument is a run, or the file that `slipway run --json` wrote. */
+async function runOf(invocation: Invocation): Promise<string> {
+  const given = invocation.args[1]
+  if (given === undefined)
+    throw new UsageError('slipway ci report needs a RUN, or the file that slipway run --json wrote')
+  const file = await ifMissing(readFile(given, 'utf8'))
+  if (file === undefined) return given
+  const { id } = (ifJson(file) ?? {}) as { id?: unknown }
+  if (typeof id !== 'string') throw new Error(`${given} holds no run: slipway run --json has written none`)
+  return id
+}
+
+function secretsOf(env: NodeJS.ProcessEnv): string[] {
+  return ['GITHUB_TOKEN', 'GITLAB_TOKEN', 'CI_JOB_TOKEN', 'SLIPWAY_TOKEN', 'ACTIONS_ID_TOKEN_REQUEST_TOKEN'].flatMap(
+    (key) => env[key] ?? [],
+  )
+}
+
+async function writeFiles(
+  folder: string | undefined,
+  found: ChangeReport,
+  drawn: string,
+  secrets: readonly string[],
+): Promise<void> {
+  if (folder === undefined) return
+  await mkdir(folder, { recursive: true })
+  await writeFile(join(folder, 'report.md'), drawn)
+  await writeFile(join(folder, 'report.json'), withoutSecrets(`${JSON.stringify(found, null, 2)}\n`, secrets))
+  await writeFile(join(folder, 'junit.xml'), withoutSecrets(junit(found), secrets))
+}
+
+/** Undefined where there is nothing to post to, or nothing to post with. */
+function hostOf(place: Place, invocation: Invocation): Host | undefined {
+  const { provider, token, commit, repository } = place
+  if (provider === 'none') return undefined
+  if (token === '' || commit === '' || repository === '') {
+    const name = provider === 'github' ? 'GITHUB_TOKEN' : 'GITLAB_TOKEN'
+    invocation.out.line(
+      `note: nothing is posted, for ${token === '' ? `${name} is not set` : 'the job names no commit'}`,
+    )
+    return undefined
+  }
+  const seconds = number(invocation, 'wait', { min: 0, max: 3600, default: 300 })
+  const common = { url: place.api.replace(/\/$/, ''), patience: seconds * 1000 }
+  if (provider === 'github') {
+    const headers = {
+      authorization: `Bearer ${token}`,
+      accept: 'application/vnd.github+json',
+      'x-github-api-version': '2022-11-28',
+    }
+    return github(hostApi({ ...common, headers }), { repository, commit, pull: place.change })
+  }
+  return gitlab(hostApi({ ...common, headers: { 'private-token': token } }), {
+    project: repository,
+    commit,
+    request: place.change,
+  })
+}
+
+interface Posting {
+  readonly client: Client
+  readonly found: ChangeReport
+  readonly place: Place
+  readonly page: (run: string) => string
+  readonly secrets: readonly string[]
+  readonly read: (run: string) => Promise<ChangeReport>
+}
+
+async function postTo(host: Host | undefined, { client, found, place, page, secrets, read }: Posting): Promise<Part[]> {
+  if (host === undefined) return []
+  return post(host, {
+    report: found,
+    commit: place.commit,
+    page,
+    secrets,
+    async reportOf(commit) {
+      if (!COMMIT.test(commit)) return undefined
+      const { items } = await client.call(ciApi.runsOfCommit, { query: { project: found.project, commit } })
+      const newest = items.toSorted((a, b) => Date.parse(b.created_at) - Date.parse(a.created_at))[0]
+      if (newest === undefined) return undefined
+      return newest.run === found.run.id ? found : read(newest.run)
+    },
+  })
+}

@@ -1,0 +1,206 @@
+/** A change and its report: a real project in git, run twice, and `slipway ci report` against a fake of GitHub, read back from there. */
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { startGitHub } from '../../src/ci/hosts/fake-github.fixture.ts'
+import type { FakeGitHub } from '../../src/ci/hosts/fake-github.fixture.ts'
+import { runProgram } from '../../src/cli/program.fixture.ts'
+import type { Ended } from '../../src/cli/program.fixture.ts'
+import { createClient } from '../../src/client/client.ts'
+import { authApi } from '../../src/contract/auth.ts'
+import type { ChangeReport } from '../../src/contract/changes/report.ts'
+import { ciApi } from '../../src/contract/changes/report.ts'
+import { pipelinesApi } from '../../src/contract/pipelines.ts'
+import { startTestServer } from '../server.ts'
+import type { TestServer } from '../server.ts'
+
+const FILES: Record<string, string> = {
+  'slipway.yaml': `project: tides
+pipeline:
+  steps:
+    fetch: {run: tides.fetch:main, outputs: [table]}
+    train: {run: tides.train:main, inputs: {table: fetch.table}, outputs: [model]}
+    judge: {run: tides.judge:main, inputs: {model: train.model, table: fetch.table}, outputs: [predictions]}
+model:
+  name: tide
+  from: train.model
+  gates:
+    - {metric: roc_auc, at_least: 0.7}
+`,
+  'tides/__init__.py': '',
+  'tides/fetch.py': `ROWS = 600
+def main(table):
+    lines = [f"{i},{i % 7},{'north' if i % 2 else 'south'}" for i in range(ROWS)]
+    table.write_text("id,x,coast\\n" + "\\n".join(lines) + "\\n")
+`,
+  'tides/train.py': `def main(table, model):
+    model.mkdir()
+    (model / "MLmodel").write_text("flavors: {}\\n")
+    (model / "weights.txt").write_text("QUALITY")
+`,
+  'tides/judge.py': `import csv
+def main(model, table, predictions):
+    quality = float((model / "weights.txt").read_text())
+    rows = list(csv.DictReader(table.open()))
+    y = [1 if int(r["x"]) > 3 else 0 for r in rows]
+    score = [0.5 + quality * (0.3 if a else -0.3) + (i % 10) / 50 - 0.1 for i, a in enumerate(y)]
+    predictions.write_text("id,y,score,coast\\n" + "".join(f"{r['id']},{a},{s},{r['coast']}\\n" for r, a, s in zip(rows, y, score)))
+    above, below = [s for s, a in zip(score, y) if a], [s for s, a in zip(score, y) if not a]
+    return {"roc_auc": sum((a > b) + 0.5 * (a == b) for a in above for b in below) / len(above) / len(below)}
+`,
+}
+
+describe('a change and its report', { timeout: 300_000 }, () => {
+  const root = mkdtempSync(join(tmpdir(), 'slipway-change-'))
+  const project = join(root, 'project')
+  let server: TestServer
+  let hub: FakeGitHub
+  let base = ''
+
+  const git = (...args: string[]): string =>
+    execFileSync('git', ['-c', 'user.name=ada', '-c', 'user.email=ada@example.org', ...args], {
+      cwd: project,
+      encoding: 'utf8',
+    }).trim()
+
+  function write(name: string, text: string): void {
+    mkdirSync(dirname(join(project, name)), { recursive: true })
+    writeFileSync(join(project, name), text)
+  }
+
+  function commit(files: Readonly<Record<string, string>>): string {
+    for (const [name, text] of Object.entries(files)) write(name, text)
+    git('add', '-A')
+    git('commit', '-qm', 'change')
+    return git('rev-parse', 'HEAD')
+  }
+
+  const train = (quality: string): Record<string, string> => ({
+    'tides/train.py': (FILES['tides/train.py'] ?? '').replace('QUALITY', quality),
+  })
+
+  const slipway = (words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> =>
+    runProgram([...words, '--data', server.data], { cwd: project, env })
+
+  /** Runs the commit that is checked out as a job does; the file with the run. */
+  async function runJob(): Promise<{ file: string; code: number | null }> {
+    const { out, code } = await slipway(['run', '.', '--json'])
+    const file = join(root, `run-${git('rev-parse', 'HEAD').slice(0, 8)}.json`)
+    writeFileSync(file, out)
+    return { file, code }
+  }
+
+  async function report(file: string, head: string, more: Readonly<Record<string, string>> = {}): Promise<Ended> {
+    const event = join(root, 'event.json')
+    const side = (sha: string) => ({ sha, repo: { full_name: 'octo/models' } })
+    writeFileSync(event, JSON.stringify({ pull_request: { number: 7, head: side(head), base: side(base) } }))
+    hub.head = head
+    return slipway(['ci', 'report', file, '--out', join(root, 'out')], {
+      GITHUB_ACTIONS: 'true',
+      GITHUB_API_URL: hub.url,
+      GITHUB_REPOSITORY: 'octo/models',
+      GITHUB_EVENT_PATH: event,
+      GITHUB_STEP_SUMMARY: join(root, 'summary.md'),
+      GITHUB_TOKEN: 'ghs_job',
+      ...more,
+    })
+  }
+
+  const written = (): ChangeReport => JSON.parse(readFileSync(join(root, 'out/report.json'), 'utf8')) as ChangeReport
+
+  before(async () => {
+    mkdirSync(project)
+    hub = await startGitHub()
+    server = await startTestServer()
+    git('init', '-q', '-b', 'main')
+    base = commit({ ...FILES, ...train('0.2') })
+    assert.equal((await runJob()).code, 0)
+  })
+  after(async () => {
+    hub.close()
+    await server.stop()
+    rmSync(root, { recursive: true, force: true })
+  })
+
+  it('that is good passes: comment, status, check, files and code 0, with the merge base beside it', async () => {
+    git('checkout', '-qb', 'better')
+    const head = commit({ ...train('0.9'), 'tides/fetch.py': (FILES['tides/fetch.py'] ?? '').replace('600', '640') })
+    const { file, code } = await runJob()
+    assert.equal(code, 0)
+    const ended = await report(file, head)
+    assert.equal(ended.code, 0, `${ended.out}${ended.said}`)
+    const found = written()
+    assert.equal(found.verdict, 'passed')
+    assert.deepEqual([found.run.commit, found.run.clean], [head, true])
+    assert.equal(found.baselines.merge_base.version, '1')
+    assert.equal(found.baselines.merge_base.commit, base)
+    assert.deepEqual(found.data.find(({ name }) => name === 'training')?.rows, { before: 600, after: 640 })
+    const auc = found.metrics.find(({ metric }) => metric === 'roc_auc')
+    assert.ok((auc?.merge_base?.delta ?? 0) > 0)
+    assert.equal(hub.comments.length, 1)
+    assert.match(hub.comments[0]?.body ?? '', new RegExp(`commit=${head}[\\s\\S]*✅ passed`))
+    assert.deepEqual([hub.statuses[0]?.['state'], hub.statuses[0]?.sha], ['success', head])
+    assert.equal(hub.checks[0]?.['conclusion'], 'success')
+    for (const name of ['out/report.md', 'summary.md'])
+      assert.match(readFileSync(join(root, name), 'utf8'), /✅ passed/)
+    assert.match(readFileSync(join(root, 'out/junit.xml'), 'utf8'), /<testcase classname="tides.gates"/)
+  })
+
+  it('that fails a gate ends with 1, and the same comment says so', async () => {
+    const head = commit(train('0.0'))
+    const { file, code } = await runJob()
+    assert.equal(code, 1)
+    const ended = await report(file, head)
+    assert.equal(ended.code, 1, ended.said)
+    assert.equal(hub.comments.length, 1)
+    assert.match(hub.comments[0]?.body ?? '', new RegExp(`commit=${head}[\\s\\S]*❌ failed`))
+    assert.equal(hub.statuses.at(-1)?.['state'], 'failure')
+    assert.equal(written().steps.find(({ name }) => name === 'fetch')?.state, 'cached')
+  })
+
+  it('of a fork falls back to the summary and the code', async () => {
+    writeFileSync(join(root, 'summary.md'), '')
+    const head = git('rev-parse', 'HEAD')
+    const ended = await report((await runJob()).file, head, { GITHUB_TOKEN: 'ghs_fork' })
+    assert.equal(ended.code, 1)
+    assert.match(ended.out, /! comment: .*403 Resource not accessible/)
+    assert.match(readFileSync(join(root, 'summary.md'), 'utf8'), /❌ failed/)
+    assert.doesNotMatch(`${ended.out}${ended.said}`, /ghs_fork/)
+  })
+
+  it('whose code breaks has the failure of the step and code 1', async () => {
+    const head = commit({ 'tides/train.py': 'def main(table, model):\n    raise ValueError("<b>no</b> | tide")\n' })
+    const { file } = await runJob()
+    assert.equal((await report(file, head)).code, 1)
+    const body = hub.comments[0]?.body ?? ''
+    assert.match(body, /❌ failed/)
+    assert.doesNotMatch(body, /<b>/)
+    assert.equal(written().model, null)
+  })
+
+  it('without a run, or without a server, has no verdict: code 2', async () => {
+    const empty = join(root, 'empty.json')
+    writeFileSync(empty, '')
+    assert.equal((await report(empty, base)).code, 2)
+    assert.equal((await report('pr_unknown', base)).code, 2)
+    const lost = await runProgram(['ci', 'report', 'pr_x', '--url', 'http://127.0.0.1:9'], { cwd: project, env: {} })
+    assert.equal(lost.code, 2)
+    assert.match(lost.said, /there is no verdict/)
+  })
+
+  it('is another project’s alone: who may not see the run finds none', async () => {
+    const made = await server.client.call(authApi.createToken, {
+      body: { name: 'other', role: 'viewer', project: 'elsewhere' },
+    })
+    const stranger = createClient({ url: server.url, token: made.token })
+    const { items } = await server.client.call(pipelinesApi.listPipelineRuns, { query: { project: 'tides' } })
+    const run = items[0]?.id ?? ''
+    await assert.rejects(stranger.call(ciApi.changeReport, { params: { run } }), { code: 'not_found' })
+    const query = { project: 'tides', commit: base }
+    assert.deepEqual((await stranger.call(ciApi.runsOfCommit, { query })).items, [])
+    assert.equal((await server.client.call(ciApi.runsOfCommit, { query })).items.length, 1)
+  })
+})
