@@ -184,6 +184,7 @@ function operate({ jobs, ...rooms }: ReturnType<typeof buildRooms>) {
     }) satisfies Answering['reset'],
     async start() {
       await tracking.start()
+      await models.start()
       jobs.start()
       await serving.start()
       for (const room of [pipelines, rollout, monitoring, cost]) room.start()

@@ -30,6 +30,7 @@ import { registryDigests, storedVersions } from './versions/read.ts'
 import type { StoredVersion } from './versions/read.ts'
 import { versionRuns } from './versions/version-runs.ts'
 import { webhookRoutes } from './webhooks/routes.ts'
+import { sealAddresses } from './webhooks/address.ts'
 import { openWebhooks } from './webhooks/webhooks.ts'
 import { registryWireRoutes } from './wire/wire-routes.ts'
 
@@ -63,6 +64,8 @@ export interface RegistryRoom {
   readonly routes: readonly Mounted[]
   /** For the rooms below, whose functions of this room take it first. */
   readonly registry: Registry
+  /** Seals what a server before has kept as it is. */
+  start(): Promise<void>
   /** Port: what is kept of a project. */
   readonly projectPart: ProjectPart
   /** Ports for the rooms that answer with models. */
@@ -113,6 +116,7 @@ export function registryRoom({
       ...webhookRoutes(webhooks),
     ],
     registry,
+    start: () => sealAddresses(db, deps.seal),
     projectPart: registryPart(registry, webhooks),
     endpoints: {
       ...endpointPorts(registry),

@@ -18,7 +18,8 @@ import { openRegistry } from '../opened.fixture.ts'
 import type { Opened } from '../opened.fixture.ts'
 import { createModel } from '../versions/models.ts'
 import { handleDeliveries, MOST_ATTEMPTS, testWebhook } from './deliver.ts'
-import { createWebhook, updateWebhook } from './hooks.ts'
+import { sealAddresses } from './address.ts'
+import { createWebhook, getWebhook, updateWebhook } from './hooks.ts'
 import type { DeliveryRow, Webhooks } from './room.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-webhooks-'))
@@ -30,12 +31,12 @@ let handler: Handler
 let random = 0
 /** How the receiver answers next, and what it was sent. */
 let answer: { status: number; headers?: Record<string, string>; body?: string } = { status: 200 }
-let received: { headers: IncomingHttpHeaders; body: string }[] = []
+let received: { path: string; headers: IncomingHttpHeaders; body: string }[] = []
 const receiver = createServer((request, response) => {
   let body = ''
   request.on('data', (chunk: Buffer) => (body += chunk.toString()))
   request.on('end', () => {
-    received.push({ headers: request.headers, body })
+    received.push({ path: request.url ?? '', headers: request.headers, body })
     response.writeHead(answer.status, answer.headers).end(answer.body)
   })
 })
@@ -214,6 +215,37 @@ test('a secret that was changed in the database, or copied from another webhook,
   await tampered((sealed) => sealed.slice(0, 20))
   await tampered(() => '')
   assert.equal(received.length, 0)
+})
+
+test('an address lies sealed in the database, is shown whole to its owner, and is of use to no other webhook', async () => {
+  const { hook, id } = await delivery('my secret')
+  const kept = async (of: string) =>
+    (await room.db.get<{ url: string }>('SELECT url FROM webhooks WHERE id = ?', [of]))?.url ?? ''
+  const { url } = await getWebhook(room, root, hook)
+  const secret = `${url}?token=T0PSECRET`
+  const change = { name: undefined, events: undefined, description: undefined, secret: undefined, status: undefined }
+  assert.equal((await updateWebhook(room, root, hook, { ...change, url: secret })).url, secret)
+  const rows = JSON.stringify(await room.db.all('SELECT * FROM webhooks'))
+  assert.ok(!rows.includes('T0PSECRET') && !rows.includes(url), rows)
+  await work(id)
+  assert.equal(received.at(-1)?.path, `${new URL(secret).pathname}?token=T0PSECRET`)
+  const other = await delivery('my secret')
+  const put = async (text: string, of: string) =>
+    room.db.tx(async (t) => t.run('UPDATE webhooks SET url = ? WHERE id = ?', [text, of]))
+  await put(await kept(hook), other.hook)
+  assert.equal(await work(other.id), undefined)
+  assert.match((await attemptsOf(other.id))[0]?.error ?? '', /was sealed with another key/)
+  assert.equal((await getWebhook(room, root, other.hook)).url, 'sealed with another key; set it again')
+
+  // as a server before has left it: sent as it is, and sealed at the next start
+  await put(secret, other.hook)
+  assert.equal((await getWebhook(room, root, other.hook)).url, secret)
+  await sealAddresses(room.db, room.seal)
+  assert.match(await kept(other.hook), /^sealed:/)
+  assert.equal((await getWebhook(room, root, other.hook)).url, secret)
+  const before = await kept(other.hook)
+  await sealAddresses(room.db, room.seal)
+  assert.equal(await kept(other.hook), before, 'once is enough')
 })
 
 test('a receiver that is gone is tried again; a webhook that is disabled or has a refused address is not', async () => {

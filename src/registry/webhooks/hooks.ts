@@ -4,6 +4,7 @@ import type { Reader, Tx } from '../../store/db.ts'
 import { pageToken, queryHash, readToken } from '../../mlflow/paging.ts'
 import { fetchAll, inList, raw, sql } from '../../store/sql/sql.ts'
 import { invalid } from '../../mlflow/wire.ts'
+import { sealedAddress, shownAddress } from './address.ts'
 import type { Status, WebhookEvent } from './events.ts'
 import { requireWebhook } from './room.ts'
 import type { WebhookRow, Webhooks } from './room.ts'
@@ -47,7 +48,7 @@ export async function createWebhook(room: Webhooks, who: Principal, given: NewWe
         who.project,
         given.name,
         given.description ?? null,
-        given.url.trim(),
+        sealedAddress(room.seal, id, given.url.trim()),
         secret,
         given.status ?? 'ACTIVE',
         now,
@@ -57,7 +58,7 @@ export async function createWebhook(room: Webhooks, who: Principal, given: NewWe
     await putEvents(t, id, given.events)
     const detail = { created: 'webhook', name: given.name, host: new URL(given.url).host }
     await room.audit.record(t, who, act(id, detail))
-    return shown(t, await requireWebhook(t, who, id))
+    return shown(room, t, await requireWebhook(t, who, id))
   })
 }
 
@@ -79,7 +80,7 @@ export async function updateWebhook(
       [
         change.name ?? row.name,
         change.description ?? row.description,
-        change.url?.trim() ?? row.url,
+        change.url === undefined ? row.url : sealedAddress(room.seal, id, change.url.trim()),
         secret ?? row.secret,
         change.status ?? row.status,
         // a change is always newer than what it changes
@@ -93,7 +94,7 @@ export async function updateWebhook(
     }
     const fields = Object.entries(change).flatMap(([name, value]) => (value === undefined ? [] : [name]))
     await room.audit.record(t, who, act(id, { changed: 'webhook', fields }))
-    return shown(t, await requireWebhook(t, who, id))
+    return shown(room, t, await requireWebhook(t, who, id))
   })
 }
 
@@ -114,7 +115,7 @@ export async function deleteWebhook(room: Webhooks, who: Principal, id: string):
 
 /** One webhook. RESOURCE_DOES_NOT_EXIST. */
 export async function getWebhook(room: Webhooks, who: Principal, id: string): Promise<ShownWebhook> {
-  return shown(room.db, await requireWebhook(room.db, who, id))
+  return shown(room, room.db, await requireWebhook(room.db, who, id))
 }
 
 /** A page of webhooks that a principal may see, newest first. */
@@ -133,7 +134,7 @@ export async function listWebhooks(
       AND ${typeof last === 'string' ? sql`id < ${last}` : raw('1 = 1')}
       ORDER BY id DESC LIMIT ${page.max_results + 1}`,
   )
-  const webhooks = await showAll(room.db, rows.slice(0, page.max_results))
+  const webhooks = await showAll(room, room.db, rows.slice(0, page.max_results))
   const end = webhooks.at(-1)
   const more = rows.length > page.max_results && end !== undefined
   return { webhooks, ...(more && { next_page_token: pageToken(hash, [end.webhook_id]) }) }
@@ -160,12 +161,12 @@ function act(id: string, detail: Readonly<Record<string, unknown>>) {
   return { verb: 'promote', resource: 'models', id, detail } as const
 }
 
-async function shown(reader: Reader, row: WebhookRow): Promise<ShownWebhook> {
-  const [webhook] = await showAll(reader, [row])
+async function shown(room: Webhooks, reader: Reader, row: WebhookRow): Promise<ShownWebhook> {
+  const [webhook] = await showAll(room, reader, [row])
   return webhook as ShownWebhook
 }
 
-async function showAll(reader: Reader, rows: readonly WebhookRow[]): Promise<ShownWebhook[]> {
+async function showAll({ seal }: Webhooks, reader: Reader, rows: readonly WebhookRow[]): Promise<ShownWebhook[]> {
   if (rows.length === 0) return []
   const ids = inList(rows.map((row) => row.id))
   const events = await fetchAll<WebhookEvent & { webhook: string }>(
@@ -176,7 +177,7 @@ async function showAll(reader: Reader, rows: readonly WebhookRow[]): Promise<Sho
   return rows.map((row) => ({
     webhook_id: row.id,
     name: row.name,
-    url: row.url,
+    url: shownAddress(seal, row),
     events: (own.get(row.id) ?? []).map(({ entity, action }) => ({ entity, action })),
     ...(row.description !== null && { description: row.description }),
     status: row.status,

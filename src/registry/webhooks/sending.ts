@@ -3,18 +3,21 @@ import { createHmac } from 'node:crypto'
 import { Problem } from '../../contract/errors.ts'
 import { postMessage } from '../../http/messages.ts'
 import type { Outcome } from '../../http/messages.ts'
+import { addressOf } from './address.ts'
 import type { WebhookRow, Webhooks } from './room.ts'
 
 /** Sends a body under a delivery's id. Never throws for what the receiver or the network does. */
 export async function sendTo(room: Webhooks, hook: WebhookRow, id: string, body: string): Promise<Outcome> {
   let headers: Record<string, string>
+  let url: string
   try {
     headers = signed(room, hook, id, body)
+    url = addressOf(room.seal, hook)
   } catch (error) {
     if (!(error instanceof Problem)) throw error
     return { delivered: false, again: false, status: null, reply: null, error: error.message, waitMs: null }
   }
-  return postMessage(room.send, { url: hook.url, headers, body }, room.clock)
+  return postMessage(room.send, { url, headers, body }, room.clock)
 }
 
 /** `v1,` and the HMAC-SHA256 of `id.seconds.body` in base64, beside the id and the seconds. */
