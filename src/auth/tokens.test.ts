@@ -285,6 +285,8 @@ describe('tokens', () => {
     await assert.rejects(access.openSession(late), /was used or is too old/)
     await assert.rejects(access.openSession(early), /was used or is too old/)
     await assert.rejects(access.createLink(SYSTEM), /a login link is made with a token/)
+    const step = await access.create(SYSTEM, { name: 'step', role: 'admin', attempt: 'at_2' })
+    await assert.rejects(access.createLink(await access.find(step.token)), /a token of a person or program/)
   })
 })
 
