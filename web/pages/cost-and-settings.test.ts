@@ -176,12 +176,12 @@ test('what is open of the promises is said, each by itself, with the reason', as
   const text = textOf(await settings({ server: { ...SERVER, isolation } }))
   assert.match(
     text,
-    /confined in part, by landlock \(no rights\) they can a they can b 1 promise tried at the start and kept they cannot read it /,
+    /confined in part, by landlock \(no rights\) open they can A open they can B 1 promise tried at the start and kept held they cannot read it /,
   )
   const none = { ...isolation, layers: [], held: [] }
   assert.match(
     textOf(await settings({ server: { ...SERVER, isolation: none } })),
-    /not confined \(no rights\) they can a/,
+    /not confined \(no rights\) open they can A/,
   )
   assert.doesNotMatch(textOf(await settings({ server: { ...SERVER, isolation: none } })), /tried at the start/)
 })
@@ -189,7 +189,7 @@ test('what is open of the promises is said, each by itself, with the reason', as
 test('the server says where predictions go, and who is logged in', async () => {
   assert.match(
     textOf(await settings()),
-    /Version 0\.1\.0 Address http:\/\/h:7000 Predictions http:\/\/h:7001 Database sqlite Steps, models and builds confined by mount and landlock 1 promise tried at the start and kept they cannot read the data folder Running since 1 h ago Logged in as ada, admin/,
+    /Version 0\.1\.0 Address http:\/\/h:7000 Predictions http:\/\/h:7001 Database sqlite Steps, models and builds confined by mount and landlock 1 promise tried at the start and kept held they cannot read the data folder Running since 1 h ago Logged in as ada, admin/,
   )
   assert.match(
     textOf(await settings({ server: { ...SERVER, gateway_url: '' }, role: null })),

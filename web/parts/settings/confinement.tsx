@@ -17,7 +17,7 @@ export function Confinement({ isolation: { layers, held, open, detail } }: { rea
       <ul className="stack" style={{ gap: 4 }}>
         {open.map((text) => (
           <li key={text}>
-            <Status word={text} tone="bad" />
+            <Status word="open" tone="bad" /> {text}
           </li>
         ))}
       </ul>
@@ -27,7 +27,7 @@ export function Confinement({ isolation: { layers, held, open, detail } }: { rea
           <ul className="stack" style={{ gap: 4, paddingTop: 6 }}>
             {held.map((text) => (
               <li key={text}>
-                <Status word={`they cannot ${text}`} tone="good" />
+                <Status word="held" tone="good" /> they cannot {text}
               </li>
             ))}
           </ul>
