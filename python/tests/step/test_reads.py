@@ -67,6 +67,17 @@ class ReadsCase(AttemptCase):
             """
         self.assertEqual(self.reads(code), [("file", str(self.data))])
 
+    def test_what_the_user_has_by_way_of_the_home_folder_of_the_attempt(self) -> None:
+        home = self.dir / "home"
+        (home / ".cache").mkdir(parents=True)
+        (home / "rows.csv").symlink_to(self.data)
+        code = f"""
+            def main():
+                open({str(home / "rows.csv")!r})
+                open({str(home / ".cache/x")!r}, "w").close(); open({str(home / ".cache/x")!r})
+            """
+        self.assertEqual(self.reads(code, home=str(home)), [("file", str(self.data))])
+
     def test_nothing_of_python_the_system_and_its_own_files(self) -> None:
         (self.dir / "in" / "table").write_text("1")
         (self.dir / "work" / "data.txt").write_text("1")
