@@ -30,7 +30,7 @@ export const ROOMS: readonly (readonly [name: string, purpose: string])[] = [
   ['monitoring', 'profiles, checks, labels, alerts, incidents, reactions'],
   ['transfer', 'moving in and out: MLflow, another server, W&B'],
   ['notebook', 'research code to a tested Python package'],
-  ['images', 'OCI images, SBOM, signatures'],
+  ['images', 'OCI images, written without a daemon and compared'],
   ['infra', 'Kubernetes, Helm and Terraform output, instance choice'],
   ['ci', 'gates on a change, pull-request report, workflow templates'],
   ['options.ts', 'what the program is started with'],

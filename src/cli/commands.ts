@@ -181,6 +181,35 @@ export const COMMANDS: readonly Command[] = [
     load: () => import('./registry/models.ts'),
   },
   {
+    name: 'image',
+    summary: 'Build an OCI image of a model or of a project’s steps without a daemon; look at it, or compare two',
+    usage: '[build [MODEL|FOLDER] | inspect IMAGE | diff IMAGE IMAGE]',
+    example: 'slipway image build flight-delay@production --out layout:image',
+    flags: [
+      ...SERVER_FLAGS,
+      {
+        name: 'for',
+        value: 'PURPOSE',
+        meaning: 'With `build`: serve (a model that answers; default) or step (a project folder).',
+      },
+      { name: 'base', value: 'IMAGE', meaning: 'With `build`: layout:FOLDER to build on (default: Debian, pinned).' },
+      { name: 'out', value: 'IMAGE', meaning: 'With `build`: layout:FOLDER[:TAG] to write to (default layout:image).' },
+      {
+        name: 'platform',
+        value: 'NAME',
+        many: true,
+        meaning: 'linux/amd64 or linux/arm64; several make an index (default: that of this machine).',
+      },
+      {
+        name: 'wheels',
+        value: 'DIR',
+        meaning: 'With `build --for step`: wheels that you built of packages that publish none.',
+      },
+      { name: 'compression', value: 'KIND', meaning: 'With `build`: zstd (default) or gzip.' },
+    ],
+    load: () => import('./image/image.ts'),
+  },
+  {
     name: 'endpoints',
     summary: 'List endpoints with their variants, or show one with its rollouts',
     usage: '[ENDPOINT]',

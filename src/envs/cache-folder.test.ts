@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { defaultCacheFolder } from './room.ts'
+import { defaultCacheFolder } from './cache-folder.ts'
 
 const home = join(homedir(), '.cache', 'slipway')
 

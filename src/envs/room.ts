@@ -1,9 +1,8 @@
 /** The envs room: Python environments that all rooms share. It has no routes and no loops. */
-import { homedir } from 'node:os'
-import { isAbsolute, join } from 'node:path'
 import type { Clock } from '../contract/ids.ts'
 import type { Plan } from '../isolation/plan.ts'
 import type { Db } from '../store/db.ts'
+import { defaultCacheFolder } from './cache-folder.ts'
 import { environments } from './environments.ts'
 import type { Envs } from './environments.ts'
 
@@ -27,14 +26,4 @@ export interface EnvsRoom {
 export function envsRoom(deps: EnvsRoomDeps): EnvsRoom {
   const { cacheFolder = defaultCacheFolder(), offline = process.env['SLIPWAY_OFFLINE'] === '1', plan = null } = deps
   return { envs: environments({ ...deps, cacheFolder, offline, plan }), cacheFolder }
-}
-
-/**
- * The cache folder where nothing else is said. An empty variable counts as none, and so does a relative XDG_CACHE_HOME, as the XDG Base
- * Directory Specification says.
- */
-export function defaultCacheFolder(env: Readonly<Record<string, string | undefined>> = process.env): string {
-  const { SLIPWAY_CACHE: own = '', XDG_CACHE_HOME: xdg = '' } = env
-  if (own !== '') return own
-  return join(isAbsolute(xdg) ? xdg : join(homedir(), '.cache'), 'slipway')
 }

@@ -3,6 +3,7 @@ import { lookup as resolve } from 'node:dns/promises'
 import http from 'node:http'
 import https from 'node:https'
 import { BlockList, isIP } from 'node:net'
+import type { LookupFunction } from 'node:net'
 import { problem } from '../contract/errors.ts'
 import { maskedUrl } from '../contract/secrets/addresses.ts'
 
@@ -33,19 +34,39 @@ export type Egress = (request: EgressRequest) => Promise<EgressReply>
 /** Makes the client. It follows no redirect: a 3xx is returned as it is. Throws `upstream_failed`, or `invalid_field` for a refused address. */
 export function egress(options: EgressOptions): Egress {
   return async (request) => {
-    const url = parseUrl(request.url)
-    const addresses = await addressesOf(url)
-    const allowed = options.allow.includes(url.hostname) || options.allow.includes(url.host)
-    const bad = allowed ? undefined : addresses.find((one) => isPrivate(one.address))
-    const chosen = addresses[0]
-    if (bad !== undefined || chosen === undefined) {
-      throw problem('invalid_field', {
-        field: 'url',
-        value: maskedUrl(request.url),
-        expected: `a public address (${bad?.address ?? 'none'} is private); allow it by configuration if it is yours`,
-      })
-    }
-    return call(request, url, chosen, options)
+    const { url, address } = await destination(request.url, options.allow)
+    return call(request, url, address, options)
+  }
+}
+
+/** An address that a name resolved to. */
+export interface Address {
+  readonly address: string
+  readonly family: number
+}
+
+/** Where a request goes: its URL and the one address that it is pinned to. Throws as `egress` does. */
+export async function destination(given: string, allow: readonly string[]): Promise<{ url: URL; address: Address }> {
+  const url = parseUrl(given)
+  const addresses = await addressesOf(url)
+  const allowed = allow.includes(url.hostname) || allow.includes(url.host)
+  const bad = allowed ? undefined : addresses.find((one) => isPrivate(one.address))
+  const address = addresses[0]
+  if (bad !== undefined || address === undefined) {
+    throw problem('invalid_field', {
+      field: 'url',
+      value: maskedUrl(given),
+      expected: `a public address (${bad?.address ?? 'none'} is private); allow it by configuration if it is yours`,
+    })
+  }
+  return { url, address }
+}
+
+/** What `http.request` looks names up with: it finds the one address, whatever the name resolves to by now. */
+export function pinnedTo(to: Address): LookupFunction {
+  return (_host, wanted, callback) => {
+    if (wanted.all) (callback as (e: null, list: Address[]) => void)(null, [to])
+    else callback(null, to.address, to.family)
   }
 }
 
@@ -69,7 +90,7 @@ function parseUrl(text: string): URL {
   return url
 }
 
-async function addressesOf(url: URL): Promise<{ address: string; family: number }[]> {
+async function addressesOf(url: URL): Promise<Address[]> {
   const host = url.hostname.replace(/^\[|\]$/g, '')
   if (isIP(host) !== 0) return [{ address: host, family: isIP(host) }]
   try {
@@ -126,12 +147,7 @@ export function isPrivate(address: string): boolean {
   return family === 0 || !routed.check(address, 'ipv6') || special.check(address, 'ipv6')
 }
 
-function call(
-  request: EgressRequest,
-  url: URL,
-  to: { address: string; family: number },
-  options: EgressOptions,
-): Promise<EgressReply> {
+function call(request: EgressRequest, url: URL, to: Address, options: EgressOptions): Promise<EgressReply> {
   const { promise, resolve: done, reject } = Promise.withResolvers<EgressReply>()
   const late = AbortSignal.timeout(options.timeoutMs ?? 10_000)
   const failed = (detail: string, cause?: unknown): void =>
@@ -141,10 +157,7 @@ function call(
     method: request.method,
     headers: { ...request.headers },
     signal: late,
-    lookup: (_host, wanted, callback) => {
-      if (wanted.all) (callback as (e: null, list: { address: string; family: number }[]) => void)(null, [to])
-      else callback(null, to.address, to.family)
-    },
+    lookup: pinnedTo(to),
   })
   send.on('error', broken)
   send.on('response', (reply) => {

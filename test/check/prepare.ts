@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { ifGone } from '../../src/contract/absence/absent.ts'
 import { hasTestEnv, runProgram, testEnv } from '../python-env.ts'
+import { ENGINE_PACKAGES, NO_ENGINE } from '../images/engine.ts'
 import { buildS3, hasS3 } from '../s3.ts'
 import { PACKAGES } from '../serving-models.ts'
 import { CHROMIUM_MISSING, findChromium, findProgram } from '../tools.ts'
@@ -43,8 +44,8 @@ export function mayInstall(place: Place): boolean {
 /** What the tests of this checkout use, on this machine. */
 export function needs(): Need[] {
   const place = { uid: process.getuid?.(), apt: findProgram('apt-get'), ci: process.env['CI'], first: firstProcess() }
-  const apt = (name: string, instead: string): Need['bring'] => {
-    return mayInstall(place) ? () => install(name) : instead
+  const apt = (names: string, instead: string): Need['bring'] => {
+    return mayInstall(place) ? () => install(...names.split(' ')) : instead
   }
   const go = findProgram('go')
   return [
@@ -65,6 +66,12 @@ export function needs(): Need[] {
       mark: 'promtool',
       present: () => findProgram('promtool') !== undefined,
       bring: apt('prometheus', 'install it (apt-get install prometheus)'),
+    },
+    {
+      name: 'container engine',
+      mark: 'images/engine.ts',
+      present: () => findProgram('podman') !== undefined && findProgram('skopeo') !== undefined,
+      bring: apt(ENGINE_PACKAGES, NO_ENGINE),
     },
     environment('scikit-learn', 'serving-models', PACKAGES),
     environment('mlflow', `'${MLFLOW}'`, [MLFLOW]),
@@ -128,10 +135,10 @@ function firstProcess(): string {
   return ifGone(() => readFileSync('/proc/1/comm', 'utf8').trim()) ?? ''
 }
 
-/** Installs a system package. Throws with the last lines of apt-get. */
-async function install(name: string): Promise<boolean> {
+/** Installs system packages. Throws with the last lines of apt-get. */
+async function install(...names: readonly string[]): Promise<boolean> {
   const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }
   await runProgram('apt-get', ['update', '-q'], options)
-  await runProgram('apt-get', ['install', '-y', '-q', '--no-install-recommends', name], options)
+  await runProgram('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...names], options)
   return true
 }

