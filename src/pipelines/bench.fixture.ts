@@ -1,8 +1,10 @@
 /** A pipelines room on a real store, real environments and real processes, for tests. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { openedOnce } from '../../test/opened.ts'
 import type { Principal } from '../contract/access.ts'
 import { makeIds } from '../contract/ids.ts'
 import { envsRoom } from '../envs/room.ts'
@@ -48,6 +50,15 @@ export interface BeginOptions {
   readonly from?: string
   readonly deploy?: boolean
   readonly strict?: boolean
+}
+
+/** Opens one for the file, or the suite, in which this is called; gives its folder, which goes with the process. */
+export function benchOnce(name: string, ready: (bench: Bench) => void | Promise<void>): string {
+  const root = mkdtempSync(join(tmpdir(), `slipway-${name}-`))
+  // not only after the tests: a bench that did not open leaves its folder too
+  process.once('exit', () => rmSync(root, { recursive: true, force: true }))
+  openedOnce(() => openBench(join(root, 'data')), ready)
+  return root
 }
 
 /** Opens a room in a data folder; what `changes` returns replaces deps. Tables lie in the folder unless there is a `databaseUrl`. */

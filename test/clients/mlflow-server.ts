@@ -65,7 +65,10 @@ export async function startProxy(target: string): Promise<Proxy> {
       return
     }
     if (state.pass-- <= 0) return void state.hanging++
-    const forward = request(target + (asked.url ?? ''), { method: asked.method ?? 'GET', headers: asked.headers })
+    // the password is the proxy's, and nobody else hears it
+    const { authorization, ...rest } = asked.headers
+    const headers = state.wanted === undefined && authorization !== undefined ? { ...rest, authorization } : rest
+    const forward = request(target + (asked.url ?? ''), { method: asked.method ?? 'GET', headers })
     forward.on('response', (got) => {
       reply.writeHead(got.statusCode ?? 502, got.headers)
       got.pipe(reply)

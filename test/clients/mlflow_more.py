@@ -21,9 +21,10 @@ if __name__ == "__main__":
         mlflow.log_text("größer", "notes/ä b.txt")
         mlflow.log_text("", "empty.txt")
         mlflow.log_text("0123456789abcdef" * 20_000, "deep/er/big.txt")
-        # more points than one page of a history holds
-        for start in range(0, 26_000, 1000):
-            client.log_batch(run_id, [Metric("long", step / 7, 1_700_000_000_000 + step, step) for step in range(start, start + 1000)])
+        points = int(sys.argv[2])
+        for start in range(0, points, 1000):
+            steps = range(start, min(points, start + 1000))
+            client.log_batch(run_id, [Metric("long", step / 7, 1_700_000_000_000 + step, step) for step in steps])
         model = client.create_logged_model(experiment.experiment_id, "kept", source_run_id=run_id, params={"depth": "3"}, model_type="plain")
         folder = Path(tempfile.mkdtemp())
         (folder / "sub").mkdir()

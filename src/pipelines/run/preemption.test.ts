@@ -1,21 +1,12 @@
 /** A step that something outside of the server ends, as a machine that is shut down: it is tried again, and never counts as done. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
-import { openBench, type Bench } from '../bench.fixture.ts'
+import { test } from 'node:test'
+import { benchOnce, type Bench } from '../bench.fixture.ts'
 
-const root = mkdtempSync(join(tmpdir(), 'slipway-preemption-'))
 let bench: Bench
 
-before(async () => {
-  bench = await openBench(join(root, 'data'))
-})
-after(async () => {
-  await bench.close()
-  rmSync(root, { recursive: true, force: true })
-})
+const root = benchOnce('preemption', (opened) => void (bench = opened))
 
 /** A step that asks its own supervisor to end, as the system would, until it has done so `times` times. */
 function project(name: string, times: number, retries: string): Record<string, string> {

@@ -1,22 +1,14 @@
 /** A retry runs what failed and what comes after it, and takes the rest over, never-cached steps too. Real processes. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
-import { ANA, openBench, type Bench } from '../bench.fixture.ts'
+import { test } from 'node:test'
+import { ANA, benchOnce, type Bench } from '../bench.fixture.ts'
 import { requireRun, retryRun } from './runs.ts'
 import type { RunView } from './view.ts'
 
-const root = mkdtempSync(join(tmpdir(), 'slipway-take-over-'))
 let bench: Bench
-before(async () => {
-  bench = await openBench(join(root, 'data'))
-})
-after(async () => {
-  await bench.close()
-  rmSync(root, { recursive: true, force: true })
-})
+const root = benchOnce('take-over', (opened) => void (bench = opened))
 
 const ledger = join(root, 'ledger')
 const FILES = {

@@ -10,7 +10,8 @@ import { applyMissing, MIGRATIONS, readMigrations } from '../migrate.ts'
 import { openPostgres } from './postgres.ts'
 import { saveTables, startLoading, type Loading, type SavedDatabase } from './snapshot.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'slipway-tables-'))
+const folder = mkdtempSync(join(tmpdir(), 'slipway-snapshot-'))
+process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
 const fileOf = (table: string): string => join(folder, table)
 
 async function* rowsOf(table: string): AsyncGenerator<Uint8Array> {
@@ -48,7 +49,6 @@ describe('tables of a PostgreSQL', () => {
     await db.close()
     await server.stop()
     await target.stop()
-    rmSync(folder, { recursive: true, force: true })
   })
 
   /** Loads into a database that is empty before; what it holds of facts afterwards, undefined when it is as empty as before. */
