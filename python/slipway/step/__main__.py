@@ -8,6 +8,12 @@ if __name__ == "__main__":
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     if sys.argv[2:] == ["--run"]:
         from slipway.step.call import main
-    else:
-        from slipway.step.supervisor import main
-    sys.exit(main(sys.argv))
+
+        sys.exit(main(sys.argv))
+    from slipway.step.launch import begin
+
+    begun = begin(sys.argv)
+    # loaded now, while the child starts already
+    from slipway.step.supervisor import supervise
+
+    sys.exit(supervise(*begun))

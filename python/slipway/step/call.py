@@ -8,9 +8,7 @@ import inspect
 import json
 import os
 import pathlib
-import shutil
 import sys
-import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -132,6 +130,9 @@ def take_outputs(spec: dict[str, Any]) -> None:
         if os.path.lexists(path):
             continue
         if os.path.lexists(name):
+            # loaded here, for most steps make their outputs where they belong
+            import shutil
+
             # a rename where the system lets us, which Landlock's first version does not
             shutil.move(name, path)
         else:
@@ -149,6 +150,8 @@ def describe(error: BaseException, spec: dict[str, Any]) -> dict[str, Any]:
         return {"class": "user", "message": str(error), "traceback": None}
     if isinstance(error, SystemExit):
         return {"class": "user", "message": f"the code called exit({error.code!r})", "traceback": None}
+    import traceback
+
     frames = error.__traceback__
     while frames is not None and is_ours(frames.tb_frame.f_code.co_filename):
         frames = frames.tb_next

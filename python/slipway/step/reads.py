@@ -7,7 +7,6 @@ programs that are no Python, and of libraries that open files by themselves (C++
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import re
@@ -18,7 +17,6 @@ import sysconfig
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 #: The file of an attempt into which names are written, a line each.
 FILE = os.path.join("said", "reads")
@@ -34,7 +32,7 @@ NOTED = 32 * 2**20
 HASHED = 64 * 2**20
 HASHED_IN_ALL = 256 * 2**20
 #: The digest of an empty file.
-EMPTY = f"sha256:{hashlib.sha256().hexdigest()}"
+EMPTY = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #: Programs whose argument after `-c` is a command.
 SHELLS = ("sh", "bash", "dash", "zsh", "ksh")
 #: Absolute paths in such a command: at its beginning, behind a blank, a quote, a redirection or `NAME=`.
@@ -162,6 +160,8 @@ class Watch:
         """An SQLite database was opened."""
         name = os.fsdecode(args[0]) if isinstance(args[0], (str, bytes, os.PathLike)) else ""
         if name.startswith("file:"):
+            from urllib.parse import urlsplit
+
             name = urlsplit(name).path
         if name not in ("", ":memory:"):
             self.file_read(absolute(name), "database")
@@ -283,6 +283,10 @@ def own_folders() -> list[str]:
 
 def port_of(uri: str) -> tuple[str, int]:
     """Host and port of an address; an empty host for none."""
+    if uri == "":
+        return ("", 0)
+    from urllib.parse import urlsplit
+
     try:
         parts = urlsplit(uri)
         return (parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0))
@@ -330,6 +334,9 @@ def is_beneath(path: str, folders: list[str]) -> bool:
 
 def digest_of(path: str, left: int) -> tuple[str | None, int]:
     """A text that is another when the file is, and how many bytes were hashed for it; None for a file that is gone."""
+    # loaded here, for a step that begins has nothing to hash
+    import hashlib
+
     try:
         found = os.stat(path)
         if not stat.S_ISREG(found.st_mode):

@@ -1,16 +1,7 @@
-"""Supervises one attempt of a pipeline step: runs it, keeps its log, limits it, and leaves an exit file.
+"""Supervises one attempt of a pipeline step: keeps its log, limits it, and leaves an exit file.
 
-Run as ``python -I -S …/slipway/step SPEC.json`` by the machine's own interpreter, in a session of its own, with the environment
-of the step as JSON on standard input. The process forks: the child is confined and becomes the user's code in the step's
-environment, the parent reads its output, samples its memory, beats, ends it when it must, and writes ``exit.json`` in one rename.
-Nothing of the user's runs in the parent, and nothing here needs the server, so an attempt outlives it.
-
-Keys of the spec: ``attempt``, ``fence``, ``dir`` (folder of the files below), ``python`` (interpreter of the environment), ``policy``
-(see slipway.confine.enter; null = unconfined), ``home`` (where a confined attempt has its home folder), ``cwd``, ``entry``
-(``module:function`` or a list of arguments), ``inputs`` and
-``outputs`` (name to path), ``params``, ``secret_env`` (names of environment variables whose values are secret), ``timeout_s``,
-``grace_s``, ``memory_bytes``, ``log_bytes`` (numbers or null), ``pythonpath``,
-``unheld`` (files of the project that the step's cache key does not hold).
+The process has forked (slipway.step.launch): this is the parent, in which nothing of the user's runs. It reads the child's output,
+samples its memory, beats, ends it when it must, and writes ``exit.json`` in one rename.
 
 Files: ``log``, ``heartbeat.json``, ``said/result.json`` (what the child says), ``exit.json`` (the final word).
 """
@@ -20,16 +11,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import resource
 import select
 import signal
-import sys
 import time
 from typing import Any
 
+from slipway.step.launch import ASKED_TO_END, Started
 from slipway.step.log import RedactedLog, is_maskable
 from slipway.step.masking import SHORTEST
-from slipway.step.memory import MemoryGroup, adopt_orphans, limit_allocations
+from slipway.step.memory import MemoryGroup
 from slipway.step.meter import Meter, largest_child
 from slipway.step.processes import end_descendants, kill_marked, tree_memory
 from slipway.step.reads import collect
@@ -42,44 +32,23 @@ SAMPLE_S = 0.1
 BEAT_S = 2.0
 #: Seconds without output after which what looks like the beginning of a secret by chance is written.
 SETTLE_S = 1.0
-#: How far an attempt stands back behind the server: predictions of the same machine come first.
-NICE = 5
-#: How much rather than the server the system ends a step when memory runs out, of 1000.
-OOM_SCORE = 500
 #: What the child says of its end, in the folder of the attempt.
 RESULT = os.path.join("said", "result.json")
 #: Classes of an end that the child may give itself.
 SAID = ("user", "environment", "out_of_memory")
-#: Exit code of a child that could not be confined or found no interpreter; it ran nothing.
-REFUSED = 126
 #: Seconds that leftover processes get to let go of the log after they were killed.
 DRAIN_S = 1.0
 
 
-def main(argv: list[str]) -> int:
-    """Supervises the attempt that the spec file describes. Returns 0 when the exit file was written."""
-    with open(argv[1], encoding="utf-8") as file:
-        spec = json.load(file)
-    environment: dict[str, str] = json.load(sys.stdin)
-    os.chdir(spec["dir"])
-    os.nice(NICE)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    reader, writer = os.pipe()
-    widen_pipe(writer)
-    group = MemoryGroup(spec["attempt"], spec["memory_bytes"])
-    began = time.time()
-    child = os.fork()
-    if child == 0:
-        os.close(reader)
-        become_child(spec, environment, writer, group)  # does not return
-    os.close(writer)
-    adopt_orphans()
-    supervisor = Supervisor(spec, child, reader, open_log(spec, environment))
-    supervisor.group = group
+def supervise(spec: dict[str, Any], environment: dict[str, str], started: Started) -> int:
+    """Supervises an attempt whose child was forked just now. Returns 0 when the exit file was written."""
+    supervisor = Supervisor(spec, started.child, started.reader, open_log(spec, environment))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ASKED_TO_END)
+    supervisor.group = started.group
     supervisor.run()
-    group.close()
+    started.group.close()
     give_back_rights(spec["dir"])
-    write_json("exit.json", supervisor.verdict(began))
+    write_json("exit.json", supervisor.verdict(started.began))
     return 0
 
 
@@ -118,7 +87,7 @@ class Supervisor:
         for end in (self.woken, self.wake, pipe):
             os.set_blocking(end, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for name in ASKED_TO_END:
             signal.signal(name, lambda *_: self.end("cancelled"))
         signal.set_wakeup_fd(self.wake, warn_on_full_buffer=False)
 
@@ -323,42 +292,6 @@ def fault(kind: str, message: str, traceback: str | None = None) -> dict[str, An
     return {"class": kind, "message": message, "traceback": traceback}
 
 
-def become_child(spec: dict[str, Any], environment: dict[str, str], writer: int, group: MemoryGroup) -> None:
-    """Confines the forked process and turns it into the user's code, in the step's environment. Never returns."""
-    try:
-        os.setpgid(0, 0)
-        offer_to_oom_killer()
-        group.enter()
-        limit_allocations(spec["memory_bytes"])
-        os.dup2(writer, 1)
-        os.dup2(writer, 2)
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(nothing, 0)
-        os.closerange(3, max(writer, nothing) + 1)
-        if spec["policy"] is not None:
-            from slipway.confine.enter import confine
-
-            confine(spec["policy"])
-        os.chdir(spec["cwd"])
-        # by its path, for the folder of the project may hold a package with our name
-        package = os.path.dirname(os.path.abspath(__file__))
-        os.execve(spec["python"], [spec["python"], package, os.path.join(spec["dir"], "spec.json"), "--run"], environment)
-    except BaseException as error:  # noqa: BLE001 whatever it is, nothing of the step may run unconfined
-        os.write(2, f"[slipway] the step was not started: {error}\n".encode())
-    finally:
-        os._exit(REFUSED)
-
-
-def offer_to_oom_killer() -> None:
-    """Memory is looked at now and then, so a step can outrun its limit; then it is the step that has to go, on Linux."""
-    try:
-        with open("/proc/self/oom_score_adj", "r+", encoding="ascii") as file:
-            if int(file.read()) < OOM_SCORE:
-                file.write(str(OOM_SCORE))
-    except (OSError, ValueError):
-        pass
-
-
 def signal_group(leader: int, number: int) -> None:
     """Signals a process group, or the process when it has not made its group yet."""
     for send in (os.killpg, os.kill):
@@ -367,16 +300,6 @@ def signal_group(leader: int, number: int) -> None:
             return
         except (ProcessLookupError, PermissionError):
             continue
-
-
-def widen_pipe(pipe: int) -> None:
-    """A larger pipe, where the system has one, so that a flood of output costs fewer wake-ups."""
-    try:
-        import fcntl
-
-        fcntl.fcntl(pipe, 1031, 1 << 20)  # F_SETPIPE_SZ, named in fcntl since Python 3.10 on Linux only
-    except OSError:
-        pass
 
 
 def give_back_rights(folder: str) -> None:

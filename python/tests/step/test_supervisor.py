@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 import signal
 import sys
 import unittest
@@ -51,6 +52,15 @@ class StepCase(AttemptCase):
     def test_a_request_to_stop_ends_the_group_and_says_so(self) -> None:
         process = self.start("import time\ndef main():\n    print('begun', flush=True)\n    time.sleep(60)\n")
         self.wait_until(lambda: "begun" in self.log())
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(20), 0)
+        self.assertEqual(json.loads((self.dir / "exit.json").read_text())["class"], "cancelled")
+
+    def test_a_request_to_stop_waits_for_the_supervisor_that_is_still_being_loaded(self) -> None:
+        process = self.start("import time\ndef main():\n    time.sleep(60)\n")
+        children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        while not children.read_text():
+            self.assertIsNone(process.poll())
         process.send_signal(signal.SIGTERM)
         self.assertEqual(process.wait(20), 0)
         self.assertEqual(json.loads((self.dir / "exit.json").read_text())["class"], "cancelled")
