@@ -36,6 +36,21 @@ test('what a look has found refuses writes and stays, whatever is said later', (
   assert.match(damage.refusal()?.message ?? '', /the database is damaged \(page 7\); nothing was written/)
 })
 
+test('a remedy is told with what was found, and again when a better one is known', () => {
+  const damage = knownDamage()
+  const told: string[] = []
+  damage.onTold((text) => told.push(text))
+  assert.equal(damage.remedy(), 'restore the newest backup: slipway restore')
+  damage.tell('page 7')
+  damage.tell('page 8', 'nothing')
+  damage.mend('call somebody')
+  assert.equal(damage.remedy(), 'call somebody')
+  assert.deepEqual(told, [
+    'the database is damaged: page 7; restore the newest backup: slipway restore',
+    'the database is damaged: page 7; call somebody',
+  ])
+})
+
 test('a database refuses writes from then on and goes on reading', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-damage-'))
   const damage = knownDamage()

@@ -1,9 +1,14 @@
 /** What comes of looks: how a database is judged, and the list of corrupt blobs over restarts and between processes. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { TestContext } from 'node:test'
 import { CorruptBlobs } from './corrupt-blobs.ts'
-import { judged, NIGHTLY } from './looks.ts'
+import { knownDamage } from './damage.ts'
+import { factsBelow, keepFact } from './facts.ts'
+import { judged, looks, NIGHTLY } from './looks.ts'
+import type { Looks } from './looks.ts'
 import { openTemporaryStore } from './open.ts'
+import type { Store } from './open.ts'
 
 test('a look through a database is sound only when all of it was seen', () => {
   const said = (found: readonly string[], tables: number, left: number): unknown[] => {
@@ -58,4 +63,153 @@ test('corrupt blobs are listed once, the newest first, for other processes too, 
   assert.deepEqual([later.count, later.has(b.digest)], [1, true])
   await later.remove(b.digest)
   assert.deepEqual([later.count, await other.list()], [0, []])
+})
+
+const NOW = 1_750_000_000_000
+
+/** Looks over a store, with what they report. */
+async function over(t: TestContext, replaced: (store: Store) => Partial<Parameters<typeof looks>[0]> = () => ({})) {
+  const store = await openTemporaryStore()
+  t.after(() => store.close())
+  const corrupt = new CorruptBlobs(() => NOW)
+  await corrupt.open(store.db)
+  const told: string[] = []
+  const onError = (error: unknown): void => void told.push(String(error))
+  const damage = knownDamage()
+  const deps = { ...store, clock: () => NOW, damage, corrupt, onError, ...replaced(store) }
+  return { store, damage, told, corrupt, looking: looks(deps) }
+}
+
+const missing = async (looking: Looks): Promise<string[]> =>
+  (await looking.state()).blobs.corrupt.flatMap(({ digest, fault, size }) =>
+    fault === 'missing' ? [`${digest} ${size}`] : [],
+  )
+
+test('what rows need is compared at each look; what was missing is asked for again, over restarts', async (t) => {
+  const { store, looking, corrupt } = await over(t)
+  const limits = { databaseMs: 1e6, blobMs: 1e6, blobBytes: 1e6, comparedMs: 1e6 }
+  const { digest: kept } = await store.blobs.put(Buffer.from('kept'))
+  const { digest: lost } = await store.blobs.put(Buffer.from('lost'))
+  let needed = [kept, lost]
+  const rows = async function* (): AsyncGenerator<string> {
+    yield* needed
+  }
+  assert.deepEqual((await looking.state()).blobs.compared_at, null)
+  await looking.look([rows], limits)
+  const state = await looking.state()
+  assert.deepEqual([state.blobs.compared_at, state.blobs.missing_count], ['2025-06-15T15:06:40.000Z', 0])
+  await store.blobs.delete(lost)
+  await looking.look([rows], limits)
+  assert.deepEqual(await missing(looking), [`${lost} 0`])
+  assert.deepEqual([looking.summary(), (await looking.state()).blobs.missing_count], [{ database: false, blobs: 1 }, 1])
+  assert.deepEqual([corrupt.has(lost), corrupt.lists(lost)], [false, true], 'a part of it is not refused as corrupt')
+  const later = new CorruptBlobs(() => NOW)
+  await later.open(store.db)
+  assert.deepEqual([later.has(lost), later.lists(lost)], [false, true])
+  needed = [kept]
+  await looking.look([rows], limits)
+  assert.deepEqual(await missing(looking), [], 'needed no more')
+
+  // a blob that was corrupt, and is now gone
+  needed = [kept, lost]
+  await corrupt.add({ digest: lost, size: 4 }, 'read')
+  await looking.look([rows], limits)
+  assert.deepEqual(await missing(looking), [`${lost} 0`])
+  await corrupt.add({ digest: lost, size: 4 }, 'read', 'corrupt')
+  assert.deepEqual(
+    (await corrupt.list()).map(({ fault }) => fault),
+    ['corrupt'],
+    'what is worse is not doubled',
+  )
+  const broken = async function* (): AsyncGenerator<string> {
+    yield await Promise.reject<string>(new Error('no rows'))
+  }
+  await assert.rejects(looking.look([broken], limits), /no rows/)
+  assert.deepEqual(await missing(looking), [])
+})
+
+test('a portion of the comparison is kept, and a round ends with the last', async (t) => {
+  const { store, looking } = await over(t)
+  await store.db.tx((x) =>
+    keepFact(x, 'look.blobs', JSON.stringify({ after: '', at: 5, compared: 255, compared_at: null })),
+  )
+  const first = `sha256:00${'1'.repeat(62)}`
+  const last = `sha256:ff${'1'.repeat(62)}`
+  const rows = async function* (): AsyncGenerator<string> {
+    yield* [first, last]
+  }
+  const limits = { databaseMs: 1e6, blobMs: 1e6, blobBytes: 1e6, comparedMs: 1e6 }
+  await looking.look([rows], limits)
+  assert.deepEqual(await missing(looking), [`${last} 0`])
+  await looking.look([rows], limits)
+  assert.deepEqual((await missing(looking)).sort(), [`${first} 0`, `${last} 0`])
+})
+
+test('a damaged database says what is to be done, and is not looked through again', async (t) => {
+  const { looking, damage } = await over(t)
+  assert.equal((await looking.state()).database.remedy, null)
+  damage.tell('the page 7', 'call somebody')
+  await looking.look([], { databaseMs: 1e6, blobMs: 1e6, blobBytes: 1, comparedMs: 1 })
+  const { database } = await looking.state()
+  assert.deepEqual(
+    [database.state, database.detail, database.remedy, database.looked_at],
+    ['corrupt', 'the page 7', 'call somebody', null],
+  )
+})
+
+test('PostgreSQL is asked whether it keeps checksums, and for pages that failed theirs', async (t) => {
+  let row: { on: string; failures: number | null } = { on: 'off', failures: null }
+  const { looking, damage } = await over(t, ({ db }) => ({
+    db: {
+      ...db,
+      kind: 'postgres',
+      all: db.all.bind(db),
+      tx: db.tx.bind(db),
+      get: async (text: string) =>
+        (text.startsWith('SHOW')
+          ? { data_checksums: row.on }
+          : /pg_stat/.test(text)
+            ? { failures: row.failures }
+            : undefined) as never,
+    },
+  }))
+  const seen = async () => {
+    await looking.lookAtDatabase(1)
+    const { state, checksums, detail, remedy, looked_at } = (await looking.state()).database
+    assert.equal(looked_at, '2025-06-15T15:06:40.000Z')
+    return [state, checksums, detail.slice(0, 30), remedy]
+  }
+  assert.deepEqual(
+    await seen(),
+    ['unknown', false, 'PostgreSQL keeps no checksums o', null].map((one) =>
+      typeof one === 'string' ? one.slice(0, 30) : one,
+    ),
+  )
+  row = { on: 'on', failures: null }
+  assert.deepEqual(await seen(), ['sound', true, 'no page that PostgreSQL has re', null])
+  row = { on: 'on', failures: 1 }
+  assert.deepEqual(await seen(), [
+    'corrupt',
+    true,
+    '1 pages failed their checksum ',
+    'restore the newest backup: slipway restore',
+  ])
+  assert.equal(damage.found(), undefined, 'PostgreSQL decides itself what it writes')
+})
+
+test('facts are kept by name, and found by how their names begin', async (t) => {
+  const store = await openTemporaryStore()
+  t.after(() => store.close())
+  const keep = (name: string, value: string): Promise<void> => store.db.tx((x) => keepFact(x, name, value))
+  await keep('a.two', '2')
+  await keep('a.one', 'x')
+  await keep('a.one', '1')
+  await keep('b', '3')
+  assert.deepEqual(
+    [...(await factsBelow(store.db, 'a.'))],
+    [
+      ['a.one', '1'],
+      ['a.two', '2'],
+    ],
+  )
 })

@@ -1,11 +1,11 @@
 /** What a backup or a restore that was killed leaves is cleared by the next command or start, and what somebody is at is left alone. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { after, test } from 'node:test'
-import { clearScratch, makeScratch } from '../../src/store/backup/scratch.ts'
+import { makeScratch } from '../../src/store/backup/scratch.ts'
 import { startTestServer } from '../server.ts'
 
 const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts')
@@ -67,19 +67,4 @@ test('the next command clears what a killed one has left, and the next start too
   t.after(() => restored.stop())
   assert.match(restored.errors(), /back\.restoring-\S+ was left by a killed command/)
   assert.deepEqual(scratch(), ['a.tar.making-'])
-})
-
-test('a folder of an older program, without a lock, is left for a day; other names are never touched', async () => {
-  const uuid = '00000000-0000-4000-8000-000000000000'
-  const beginning = join(root, 'old-')
-  mkdirSync(beginning + uuid)
-  mkdirSync(`${beginning}photos`)
-  assert.deepEqual(await clearScratch(beginning), [])
-  const yesterday = Date.now() / 1000 - 86_000
-  utimesSync(beginning + uuid, yesterday, yesterday)
-  assert.deepEqual(await clearScratch(beginning), [])
-  utimesSync(beginning + uuid, yesterday - 500, yesterday - 500)
-  utimesSync(`${beginning}photos`, 0, 0)
-  assert.deepEqual(await clearScratch(beginning), [beginning + uuid])
-  assert.deepEqual(await clearScratch(join(root, 'nowhere', 'old-')), [])
 })
