@@ -39,7 +39,10 @@ export async function startApp(options: AppOptions): Promise<App> {
     throttled: (address) => void auth.throttled(address).catch(ground.told('audit').onError),
     ...(options.testHooks === true && { reset: house.reset }),
   })
-  http.announce(await house.start())
+  const gateways = await house.start()
+  const { url } = http.addresses
+  await options.announced?.({ url, ...gateways, token_file: auth.tokenFile })
+  http.announce(gateways)
   return {
     url: http.addresses.url,
     gatewayUrl: http.addresses.gateway_url,

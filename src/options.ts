@@ -46,8 +46,19 @@ export interface AppOptions {
   /** Cores and bytes that all steps that run may take; absent = of the machine. */
   readonly stepCpusTotal?: number
   readonly stepMemoryTotal?: number
+  /** Told where the server is when it has started, before `/v1/health` says so. */
+  readonly announced?: (at: Announced) => Promise<void>
   /** Adds POST /__reset, for other projects' test suites. */
   readonly testHooks?: boolean
+}
+
+/** Where a server is reached, as `server.json` has it. */
+export interface Announced {
+  readonly url: string
+  readonly gateway_url: string
+  /** host:port of gRPC; null without. */
+  readonly grpc_address: string | null
+  readonly token_file: string
 }
 
 export interface App {

@@ -85,7 +85,18 @@ describe('the http room', () => {
   })
   after(() => running.room.stop())
 
+  test('says that it is starting until all of it is there', async () => {
+    const { room, url } = await start()
+    const early = await fetch(`${url}/v1/health`)
+    assert.deepEqual([early.status, early.headers.get('retry-after')], [503, '1'])
+    assert.match(await early.text(), /the server is not available: it is starting/)
+    room.announce({ gateway_url: '', grpc_address: null })
+    assert.equal((await fetch(`${url}/v1/health`)).status, 200)
+    await room.stop()
+  })
+
   test('says to anyone whether it lives and its store takes writes', async () => {
+    running.room.announce({ gateway_url: '', grpc_address: null })
     const health = async (): Promise<unknown> => (await fetch(`${running.url}/v1/health`)).json()
     assert.deepEqual(await health(), {
       ok: true,

@@ -72,7 +72,7 @@ export interface HttpRoom {
   readonly send: Egress
   /** Listens; resolves once the server answers. */
   start(answering: Answering): Promise<void>
-  /** Says where predictions are answered. */
+  /** Says where predictions are answered, and that the server has started to its end. */
   announce(gateways: Omit<Addresses, 'url'>): void
   /** Stops listening and lets open requests end. */
   stop(): Promise<void>
@@ -84,7 +84,8 @@ const PAGES = join(import.meta.dirname, '../../dist/web')
 export function httpRoom(deps: HttpDeps): HttpRoom {
   const changes = deps.crossing === undefined ? feed() : sharedFeed(feed(), deps.crossing)
   const addresses: Addresses = { url: '', gateway_url: '', grpc_address: null }
-  const system = systemMounts({ ...deps, changes, addresses: () => addresses })
+  let ready = false
+  const system = systemMounts({ ...deps, changes, addresses: () => addresses, ready: () => ready })
   const failed = new FailedCredentials()
   let server: RunningServer | undefined
   return {
@@ -104,7 +105,10 @@ export function httpRoom(deps: HttpDeps): HttpRoom {
       })
       addresses.url = server.url
     },
-    announce: (gateways) => void Object.assign(addresses, gateways),
+    announce(gateways) {
+      Object.assign(addresses, gateways)
+      ready = true
+    },
     stop: async () => server?.stop(),
   }
 }

@@ -1,4 +1,5 @@
 /** Routes of the server itself: health, info, the stream of changes. */
+import { problem } from '../contract/errors.ts'
 import type { Clock } from '../contract/ids.ts'
 import { systemApi } from '../contract/system.ts'
 import type { Isolation } from '../contract/system.ts'
@@ -25,17 +26,18 @@ export interface SystemDeps {
   /** Whether the database and how many files are known to be corrupt. */
   readonly looks: { summary(): { readonly database: boolean; readonly blobs: number } }
   readonly addresses: () => Addresses
+  /** Whether the server has started to its end, and says so in its data folder. */
+  readonly ready: () => boolean
 }
 
 export function systemMounts(deps: SystemDeps): Mounted[] {
   const started = new Date(deps.clock()).toISOString()
   return [
-    mount(systemApi.live, async () => ({
-      ok: true,
-      writable: await deps.writable(),
-      corrupt: deps.looks.summary(),
-      version: deps.version,
-    })),
+    mount(systemApi.live, async () => {
+      // who waits for it goes on to what `server.json` says, and to the gateways
+      if (!deps.ready()) throw problem('unavailable', { what: 'the server', detail: 'it is starting', retry_after: 1 })
+      return { ok: true, writable: await deps.writable(), corrupt: deps.looks.summary(), version: deps.version }
+    }),
     mount(systemApi.info, () => ({
       version: deps.version,
       ...deps.addresses(),

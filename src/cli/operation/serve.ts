@@ -39,7 +39,13 @@ export async function run(invocation: Invocation): Promise<number> {
   // asked to end while it starts, it starts to the end first: only then it knows what to end
   const ended = untilSignal()
   const gatewayPort = number(invocation, 'gateway-port', { min: 0, max: 65_535, default: 4601 })
+  let file: ServerFile | undefined
+  let announcing: NodeJS.Timeout | undefined
   const app = await startApp({
+    async announced(at) {
+      file = { ...at, pid: process.pid, version: VERSION }
+      announcing = await announce(file, data)
+    },
     dataDir: data,
     host,
     port: number(invocation, 'port', { min: 0, max: 65_535, default: 4600 }),
@@ -61,15 +67,7 @@ export async function run(invocation: Invocation): Promise<number> {
     ...(databaseUrl !== undefined && { databaseUrl }),
     ...(blobsUrl !== undefined && { blobsUrl }),
   })
-  const file: ServerFile = {
-    url: app.url,
-    gateway_url: app.gatewayUrl,
-    grpc_address: app.grpcAddress,
-    pid: process.pid,
-    version: VERSION,
-    token_file: app.tokenFile,
-  }
-  const announcing = await announce(file, data)
+  if (file === undefined) throw new Error('the server did not say where it is')
   report(invocation, app, file, noAuth)
   await ended
   clearInterval(announcing)
