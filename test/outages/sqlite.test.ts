@@ -2,50 +2,35 @@
 import assert from 'node:assert/strict'
 import Database from 'better-sqlite3'
 import { join } from 'node:path'
-import { after, before, describe, test } from 'node:test'
+import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startTestServer } from '../server.ts'
-import type { TestServer } from '../server.ts'
 import { assertDatabaseOutage, assertFullDatabase } from './database.cases.ts'
-import { failingFiles, NO_COMPILER } from './failing-files.ts'
-import type { Values } from './values.ts'
-import { makeWorld } from './world.ts'
+import { onFailingFiles } from './failing-world.ts'
 
-const files = failingFiles()
-
-describe('SQLite on a disk that is full, or answers EIO', { skip: files === undefined ? NO_COMPILER : false }, () => {
-  let server: TestServer
-  let values: Values
-  before(async () => {
-    server = await startTestServer({ args: ['--no-auth'], env: { ...files?.env, SLIPWAY_LOG_LEVEL: 'silent' } })
-    values = await makeWorld(server.url)
-  })
-  after(async () => {
-    await server.stop()
-    files?.remove()
-  })
-
+onFailingFiles('SQLite on a disk that is full, or answers EIO', (world) => {
   test('a disk that is full: every read answers, every write is 507', async () => {
+    const { url, values, fail, mend } = world()
     await assertFullDatabase({
-      url: server.url,
+      url,
       values,
-      begin: async () => files?.fail('full', join(server.data, 'slipway.db')),
+      begin: async () => fail('full', 'slipway.db'),
       async end() {
-        files?.mend()
-        await untilWritable(server.url)
+        mend()
+        await untilWritable(url)
       },
     })
   })
 
   test('every route tells a fault, and answers as before once the disk does', async () => {
+    const { url, values, data, fail, mend } = world()
     await assertDatabaseOutage({
-      url: server.url,
+      url,
       values,
       async begin() {
-        files?.fail('read', join(server.data, 'slipway.db'))
-        touch(server.data)
+        fail('read', 'slipway.db')
+        touch(data)
       },
-      end: async () => files?.mend(),
+      end: async () => mend(),
     })
   })
 })

@@ -1,22 +1,9 @@
 /** Places shared between callers: nobody has more than its part, everybody has a turn, and nobody waits for ever. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { leavingCaller as caller } from './caller.fixture.ts'
 import type { Caller } from './caller.ts'
 import { Turns } from './turns.ts'
-
-/** A caller that can leave. */
-function caller(key: string): Caller & { leave(): void } {
-  const leaving = new Set<() => void>()
-  return {
-    key,
-    over: false,
-    onLeave: (then) => {
-      leaving.add(then)
-      return () => leaving.delete(then)
-    },
-    leave: () => leaving.forEach((then) => then()),
-  }
-}
 
 /** Works that note when they begin, and end when they are told to. */
 function works(turns: Turns) {
@@ -45,6 +32,18 @@ test('one caller with many reads holds its part of the places, and the others ha
   for (let i = 0; i < asked.length; i++) await end()
   assert.deepEqual(begun, ['a1', 'a2', 'b1', 'a3', 'b2', 'c1', 'a4'])
   assert.equal((await Promise.all(asked)).length, asked.length)
+})
+
+test('a caller that ended one of its reads begins one more, and not two', async () => {
+  const { ask, begun, end } = works(new Turns({ places: 4, perCaller: 2 }))
+  const a = caller('a')
+  const asked = ['a1', 'a2', 'a3', 'a4', 'a5'].map((name) => ask(a, name))
+  await end()
+  assert.deepEqual(begun, ['a1', 'a2', 'a3'])
+  await end()
+  assert.deepEqual(begun, ['a1', 'a2', 'a3', 'a4'])
+  for (let i = 0; i < 3; i++) await end()
+  await Promise.all(asked)
 })
 
 test('a read that fails gives its place back', async () => {

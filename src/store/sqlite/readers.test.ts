@@ -4,9 +4,12 @@ import { readdirSync, readFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import type { TestContext } from 'node:test'
 import type { Db } from '../db.ts'
-import { asCaller, type Caller } from '../reads/caller.ts'
+import { leavingCaller as caller } from '../reads/caller.fixture.ts'
+import { asCaller } from '../reads/caller.ts'
 import { MOST_ROWS } from '../reads/limits.ts'
+import { Reader } from './reader.ts'
 import { Readers } from './readers.ts'
 import { openSqlite } from './sqlite.ts'
 
@@ -23,19 +26,6 @@ after(async () => {
   await db.close()
   rmSync(root, { recursive: true, force: true })
 })
-
-function caller(key: string): Caller & { over: boolean; leave(): void } {
-  const leaving = new Set<() => void>()
-  return {
-    key,
-    over: false,
-    onLeave: (then) => {
-      leaving.add(then)
-      return () => leaving.delete(then)
-    },
-    leave: () => leaving.forEach((then) => then()),
-  }
-}
 
 /** Processes of this one that read a database below `path`. */
 function readers(path = root): number[] {
@@ -126,6 +116,58 @@ describe('a read for a caller', { timeout: 60_000 }, () => {
     for (const pid of readers()) process.kill(pid, 'SIGKILL')
     await refused
     assert.deepEqual(await db.search(QUICK), [{ one: 1 }])
+  })
+})
+
+describe('unless said otherwise', { timeout: 60_000 }, () => {
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+  /** A read that never ends, for a caller, with timers that a test moves; what came of it. */
+  function endless(t: TestContext, path: string) {
+    const own = new Readers(path)
+    t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] })
+    t.after(() => own.close())
+    const a = caller('a')
+    let end: string | undefined
+    const asked = asCaller(a, () => own.search(ENDLESS.text, [])).catch((error: unknown) => (end = String(error)))
+    const tick = async (ms: number): Promise<string | undefined> => {
+      t.mock.timers.tick(ms)
+      await turn()
+      return end
+    }
+    return { a, asked, tick, said: () => end }
+  }
+  const path = join(root, 'slipway.db')
+
+  it('a read ends after 15 s', async (t) => {
+    const { asked, tick, said } = endless(t, path)
+    await turn()
+    assert.equal(await tick(14_999), undefined)
+    t.mock.timers.tick(1)
+    await asked
+    assert.match(said() ?? '', /more than 15 s/)
+  })
+
+  it('a read whose caller left ends a quarter of a second after it began', async (t) => {
+    const { a, asked, tick, said } = endless(t, path)
+    await turn()
+    a.leave()
+    assert.equal(await tick(150), undefined)
+    t.mock.timers.tick(100)
+    await asked
+    assert.match(said() ?? '', /went away/)
+  })
+
+  it('a read is looked at each quarter of a second, and may take a gigabyte', async (t) => {
+    let memory = 1024 ** 3
+    t.mock.getter(Reader.prototype, 'memory', () => memory)
+    const { asked, tick, said } = endless(t, path)
+    await turn()
+    assert.equal(await tick(250), undefined)
+    memory++
+    assert.equal(await tick(249), undefined)
+    t.mock.timers.tick(1)
+    await asked
+    assert.match(said() ?? '', /more than 1024 MiB of memory/)
   })
 })
 
