@@ -16,6 +16,7 @@ test('a look through a database is sound only when all of it was seen', () => {
     return [state, detail, checksums]
   }
   assert.deepEqual(said([], 4, 0), ['sound', 'quick_check of 4 tables found nothing', null])
+  assert.deepEqual(said([], 0, 0), ['sound', 'it was new at the start', null])
   assert.deepEqual(said([], 4, 2), [
     'unknown',
     'quick_check found nothing in 3 of 4 tables; the time did not suffice for the others',

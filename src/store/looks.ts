@@ -254,6 +254,7 @@ export function judged(checked: Checked | undefined, ms: number): Omit<DatabaseS
     return { state: 'unknown', detail: `the look at it took longer than ${Math.round(ms / 1000)} s`, checksums }
   const { found, tables, left } = checked
   if (found.length > 0) return { state: 'corrupt', detail: found.join('; ').slice(0, 1000), checksums }
+  if (tables === 0) return { state: 'sound', detail: 'it was new at the start', checksums }
   if (left === 0) return { state: 'sound', detail: `quick_check of ${tables} tables found nothing`, checksums }
   const detail = `quick_check found nothing in ${tables - left + 1} of ${tables} tables; the time did not suffice for the others`
   return { state: 'unknown', detail, checksums }
