@@ -156,7 +156,7 @@ const ATTACKS: [string, Buffer, RegExp][] = [
   ['device', craft('dev', '3'), /link or device/],
   ['fifo', craft('pipe', '6'), /link or device/],
   ['twice', Buffer.concat([craft('a', '0', 'x'), craft('a', '0', 'y')]), /there twice/],
-  ['file and folder', Buffer.concat([craft('a', '0', 'x'), craft('a/b', '0', 'y')]), /both a file and a folder/],
+  ['file and folder', Buffer.concat([craft('a', '0', 'x'), craft('a/b', '0', 'y')]), /"a" is both a file and a folder/],
   ['gzip', Buffer.concat([Buffer.from([0x1f, 0x8b, 8]), Buffer.alloc(600, 7)]), /uncompressed tar/],
   ['cut', craft('a', '0', 'x'.repeat(2000)).subarray(0, 900), /ends too early/],
   [

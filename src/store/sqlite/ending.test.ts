@@ -9,6 +9,7 @@ import { endOf } from '../../../test/output.ts'
 import { descriptorsBelow } from '../descriptors.fixture.ts'
 import { Readers } from './readers.ts'
 import { openSqlite } from './sqlite.ts'
+import { openWriter } from './connection.ts'
 import { UpkeepThread } from './upkeep.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-ending-'))
@@ -44,6 +45,20 @@ test('what is asked of readers and thread when they are closed, and afterwards, 
   await assert.rejects(thread.checkpoint(), { code: 'unavailable', message: /it is closed/ })
   await assert.rejects(readers.search('SELECT 1', []), { code: 'unavailable', message: /it is closed/ })
   await db.close()
+})
+
+test('a thread that was closed has nothing open any more', async () => {
+  const path = join(root, 'thread.db')
+  const writer = openWriter(path)
+  const thread = new UpkeepThread(path)
+  assert.ok((await thread.checkpoint()) >= 0)
+  await thread.close()
+  writer.close()
+  assert.deepEqual(
+    [existsSync(path), existsSync(`${path}-wal`)],
+    [true, false],
+    'the last who closes takes the log away',
+  )
 })
 
 test('a reader that nobody asks does not keep the process, one that is asked does', () => {

@@ -34,6 +34,19 @@ async function* chunks(bytes: Buffer): AsyncGenerator<Uint8Array> {
 function tests(server: NonNullable<typeof s3>): void {
   after(() => server.stop())
 
+  it('bytes that are wrong are taken once more, and no third time', async () => {
+    const proxy = await faultyProxy(server)
+    const blobs = await openS3Blobs(proxy.settings, QUICK)
+    const { digest } = await blobs.put(randomBytes(100))
+    writeFileSync(server.file(keyOf(digest)), randomBytes(100))
+    let taken = 0
+    proxy.decide = ({ method }) => void (method === 'GET' && taken++)
+    await assert.rejects(blobs.bytes(digest), { code: 'corrupt_blob' })
+    assert.equal(taken, 2)
+    blobs.close()
+    proxy.stop()
+  })
+
   blobCases('S3', async () => {
     const blobs = await openS3Blobs(server.settings)
     return {
