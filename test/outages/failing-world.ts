@@ -12,9 +12,9 @@ export interface FailingWorld {
   readonly data: string
   readonly values: Values
   /** From now on a file of the data folder, or all below a folder of it, fails. */
-  fail(how: Failing, name: string): void
+  readonly fail: (how: Failing, name: string) => void
   /** From now on nothing fails. */
-  mend(): void
+  readonly mend: () => void
 }
 
 /** Tests over one such program, which is there when they run; skipped where nothing can be made to fail. */
@@ -25,8 +25,9 @@ export function onFailingFiles(name: string, cases: (world: () => FailingWorld) 
     let end = async (): Promise<void> => undefined
     before(async () => {
       const env = { ...files?.env, SLIPWAY_LOG_LEVEL: 'silent' }
-      const { url, data, stop } = await startTestServer({ args: ['--no-auth'], env })
-      end = async () => void (await stop())
+      const server = await startTestServer({ args: ['--no-auth'], env })
+      const { url, data } = server
+      end = async () => void (await server.stop())
       world = {
         url,
         data,

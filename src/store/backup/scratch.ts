@@ -10,7 +10,7 @@ import { LOCK_FILE, lockFolder } from '../folder-lock.ts'
 export interface Scratch {
   readonly folder: string
   /** Ends the use; what is still there goes. */
-  end(): Promise<void>
+  readonly end: () => Promise<void>
 }
 
 /** A folder without a lock is of an older program, which may be at it for so long, ms. */
