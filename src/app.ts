@@ -39,10 +39,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     throttled: (address) => void auth.throttled(address).catch(ground.told('audit').onError),
     ...(options.testHooks === true && { reset: house.reset }),
   })
-  const gateways = await house.start()
-  const { url } = http.addresses
-  await options.announced?.({ url, ...gateways, token_file: auth.tokenFile })
-  http.announce(gateways)
+  await http.announce(await house.start(), (at) => options.announced?.({ ...at, token_file: auth.tokenFile }))
   return {
     url: http.addresses.url,
     gatewayUrl: http.addresses.gateway_url,

@@ -90,13 +90,13 @@ describe('the http room', () => {
     const early = await fetch(`${url}/v1/health`)
     assert.deepEqual([early.status, early.headers.get('retry-after')], [503, '1'])
     assert.match(await early.text(), /the server is not available: it is starting/)
-    room.announce({ gateway_url: '', grpc_address: null })
+    await room.announce({ gateway_url: '', grpc_address: null })
     assert.equal((await fetch(`${url}/v1/health`)).status, 200)
     await room.stop()
   })
 
   test('says to anyone whether it lives and its store takes writes', async () => {
-    running.room.announce({ gateway_url: '', grpc_address: null })
+    await running.room.announce({ gateway_url: '', grpc_address: null })
     const health = async (): Promise<unknown> => (await fetch(`${running.url}/v1/health`)).json()
     assert.deepEqual(await health(), {
       ok: true,
@@ -127,7 +127,7 @@ describe('the http room', () => {
       started_at: '2026-05-03T00:00:00.000Z',
       now: '2026-05-03T00:00:00.000Z',
     })
-    running.room.announce({ gateway_url: 'http://127.0.0.1:9', grpc_address: '127.0.0.1:8' })
+    await running.room.announce({ gateway_url: 'http://127.0.0.1:9', grpc_address: '127.0.0.1:8' })
     const { gateway_url, grpc_address, url } = await info()
     assert.deepEqual([gateway_url, grpc_address, url], ['http://127.0.0.1:9', '127.0.0.1:8', running.url])
   })

@@ -72,8 +72,8 @@ export interface HttpRoom {
   readonly send: Egress
   /** Listens; resolves once the server answers. */
   start(answering: Answering): Promise<void>
-  /** Says where predictions are answered, and that the server has started to its end. */
-  announce(gateways: Omit<Addresses, 'url'>): void
+  /** Says where predictions are answered; once `tell` has told it to others, that the server has started to its end. */
+  announce(gateways: Omit<Addresses, 'url'>, tell?: (at: Addresses) => Promise<void> | undefined): Promise<void>
   /** Stops listening and lets open requests end. */
   stop(): Promise<void>
 }
@@ -105,8 +105,9 @@ export function httpRoom(deps: HttpDeps): HttpRoom {
       })
       addresses.url = server.url
     },
-    announce(gateways) {
+    async announce(gateways, tell) {
       Object.assign(addresses, gateways)
+      await tell?.(addresses)
       ready = true
     },
     stop: async () => server?.stop(),
